@@ -1,0 +1,32 @@
+/** What every verb of `app` is given. Built once in `bin`; a verb takes it first, then its input, and answers with a value. */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Actor, Store } from '../store/store.ts';
+
+export interface AppContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly sealer: Sealer;
+  /** Partitions this server owns now: runs created here go to one of them when there is any, and wake it without a detour. */
+  readonly ownership: Ownership;
+}
+
+/** Seals small secrets at rest: AES-256-GCM under the master key, the purpose as associated data. */
+export interface Sealer {
+  seal(purpose: string, plain: Uint8Array): Uint8Array;
+  /** Throws when the purpose or the key is another, or the bytes were touched. */
+  open(purpose: string, sealed: Uint8Array): Uint8Array;
+}
+
+export interface Ownership {
+  owned(): readonly { id: number; term: number }[];
+  /** Wakes the owner loop of this run at once when it is here; otherwise nothing (the store's hint wakes the other server). */
+  wake(runId: string): void;
+}
+
+/** Who calls and for what request; every verb that changes something is told. */
+export interface Caller {
+  readonly actor: Actor;
+  readonly requestId: string;
+}

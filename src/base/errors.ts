@@ -1,0 +1,138 @@
+/**
+ * The only table of errors. A code here is documented in docs/ERRORS.md and appears in the OpenAPI document, or a test
+ * fails. Agent frames, API problems and the CLI use the same codes.
+ *
+ * `status` is the HTTP status; `retryable` says whether the same call may succeed later without a change.
+ */
+export interface ErrorSpec {
+  readonly status: number;
+  readonly retryable: boolean;
+  readonly title: string;
+}
+
+export const errors = {
+  // — the caller's input —
+  'bad-input': { status: 400, retryable: false, title: 'The input is not valid' },
+  'bad-duration': { status: 400, retryable: false, title: 'Not a duration' },
+  'bad-target': { status: 400, retryable: false, title: 'The target expression is not valid' },
+  'no-target-matched': { status: 422, retryable: false, title: 'No host matched the target' },
+  'too-many-targets': { status: 422, retryable: false, title: 'Too many hosts in one run' },
+  'script-empty': { status: 400, retryable: false, title: 'The script is empty' },
+  'script-too-large': { status: 413, retryable: false, title: 'The script is too large' },
+  'body-too-large': { status: 413, retryable: false, title: 'The request body is too large' },
+  'unsupported-media-type': { status: 415, retryable: false, title: 'The content type is not supported' },
+  'idempotency-key-reused': { status: 422, retryable: false, title: 'The idempotency key was used for another request' },
+  'idempotency-in-progress': { status: 409, retryable: true, title: 'The first request with this key is still running' },
+
+  // — who and what —
+  unauthenticated: { status: 401, retryable: false, title: 'No valid credentials' },
+  'token-expired': { status: 401, retryable: false, title: 'The token has expired' },
+  'permission-denied': { status: 403, retryable: false, title: 'Not allowed' },
+  'not-found': { status: 404, retryable: false, title: 'Not found' },
+  'run-not-found': { status: 404, retryable: false, title: 'No such run' },
+  'host-not-found': { status: 404, retryable: false, title: 'No such host' },
+  'run-not-finished': { status: 409, retryable: true, title: 'The run has not finished' },
+  'run-already-finished': { status: 409, retryable: false, title: 'The run has already finished' },
+  'nothing-to-retry': { status: 409, retryable: false, title: 'No execution of the run is in the chosen states' },
+  'host-name-taken': { status: 409, retryable: false, title: 'Another host has this name' },
+  'host-in-use': { status: 409, retryable: true, title: 'The host has executions in flight' },
+  'output-not-available': { status: 404, retryable: false, title: 'The output is no longer available' },
+  'host-not-linked': { status: 503, retryable: true, title: 'The host is not connected' },
+
+  // — joining and links —
+  'join-token-invalid': { status: 401, retryable: false, title: 'The join token is not valid' },
+  'join-token-expired': { status: 401, retryable: false, title: 'The join token has expired or is used up' },
+  'certificate-invalid': { status: 401, retryable: false, title: 'The certificate is not valid' },
+  'certificate-expired': { status: 401, retryable: false, title: 'The certificate has expired' },
+  'agent-revoked': { status: 403, retryable: false, title: 'The agent has been revoked' },
+  'protocol-unsupported': { status: 426, retryable: false, title: 'No common protocol version' },
+  'frame-invalid': { status: 400, retryable: false, title: 'A frame could not be understood' },
+  'link-busy': { status: 503, retryable: true, title: 'Too many connections at once; come back later' },
+
+  // — starting on a host (reasons of an execution) —
+  'signature-invalid': { status: 403, retryable: false, title: 'The dispatch is not signed by the server' },
+  'dispatch-expired': { status: 409, retryable: true, title: 'The dispatch came too late' },
+  'agent-busy': { status: 503, retryable: true, title: 'The agent holds as many executions as it may' },
+  'user-unknown': { status: 422, retryable: false, title: 'The host has no such user' },
+  'user-not-permitted': { status: 403, retryable: false, title: 'The agent may not become this user' },
+  'interpreter-missing': { status: 422, retryable: false, title: 'The host has no such interpreter' },
+  'directory-missing': { status: 422, retryable: false, title: 'The working directory cannot be entered' },
+  'spool-full': { status: 507, retryable: true, title: 'No space left for output on the host' },
+  'spool-unwritable': { status: 500, retryable: false, title: 'The agent cannot write to its data folder' },
+  'script-unreachable': { status: 422, retryable: false, title: 'The user cannot reach the script' },
+  'spawn-failed': { status: 500, retryable: true, title: 'The process could not be started' },
+  'output-limit': { status: 507, retryable: false, title: 'The output exceeded the spool limit of one execution' },
+  'agent-replaced': { status: 409, retryable: false, title: 'The host was enrolled anew while the attempt was out' },
+  'host-rebooted': { status: 409, retryable: false, title: 'The host restarted while the script ran' },
+  'status-unknown': { status: 500, retryable: false, title: 'The process ended without leaving a status' },
+  'link-lost': { status: 503, retryable: true, title: 'The host was out of reach for too long' },
+  'start-deadline': { status: 504, retryable: true, title: 'The host did not come on line in time' },
+  'deadline-guard': { status: 504, retryable: false, title: 'The host did not report after its deadline' },
+  'failure-limit': { status: 409, retryable: false, title: 'Too many hosts failed' },
+  'cancelled-by-user': { status: 409, retryable: false, title: 'Cancelled' },
+  'host-removed': { status: 409, retryable: false, title: 'The host was removed' },
+
+  // — data folders and the database —
+  'data-folder-in-use': { status: 409, retryable: false, title: 'Another process uses this data folder' },
+  'data-folder-foreign': { status: 409, retryable: false, title: 'The folder is not a Drover data folder of this kind' },
+  'data-folder-unwritable': { status: 500, retryable: false, title: 'The data folder cannot be written' },
+  'schema-newer': { status: 500, retryable: false, title: 'The database is newer than this program' },
+  'database-unavailable': { status: 503, retryable: true, title: 'The database does not answer' },
+  'embedded-database-failed': { status: 500, retryable: false, title: 'The embedded PostgreSQL did not start' },
+  'address-in-use': { status: 500, retryable: false, title: 'The address is in use' },
+
+  // — the service —
+  'too-many-requests': { status: 429, retryable: true, title: 'Too many requests' },
+  'not-owner': { status: 409, retryable: true, title: 'Another server owns this partition' },
+  'shutting-down': { status: 503, retryable: true, title: 'The server is stopping' },
+  internal: { status: 500, retryable: true, title: 'An internal error' },
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof errors;
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errors, text);
+}
+
+/** One fault of an input; `pointer` is an RFC 6901 JSON pointer into the body (`#/…`) or a parameter name. */
+export interface InputFault {
+  readonly pointer: string;
+  readonly code: ErrorCode;
+  readonly detail: string;
+}
+
+export interface DroverErrorOptions {
+  /** For the user: what happened and what to do. */
+  readonly detail?: string;
+  /** For the log only. */
+  readonly context?: Readonly<Record<string, unknown>>;
+  readonly faults?: readonly InputFault[];
+  /** Seconds after which the caller may come back. */
+  readonly retryAfterS?: number;
+  readonly cause?: unknown;
+}
+
+/** A refusal or a fault. Recognise it by `code`: errors cross processes. */
+export class DroverError extends Error {
+  override readonly name = 'DroverError';
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly context: Readonly<Record<string, unknown>>;
+  readonly faults: readonly InputFault[];
+  readonly retryAfterS: number | undefined;
+
+  constructor(code: ErrorCode, options: DroverErrorOptions = {}) {
+    super(options.detail ?? errors[code].title, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.detail = options.detail ?? `${errors[code].title}.`;
+    this.context = options.context ?? {};
+    this.faults = options.faults ?? [];
+    this.retryAfterS = options.retryAfterS;
+  }
+}
+
+/** The code of anything thrown; `internal` for what is not ours. */
+export function errorCodeOf(error: unknown): ErrorCode {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' && isErrorCode(code) ? code : 'internal';
+}

@@ -1,0 +1,96 @@
+/**
+ * Typed identifiers. Everything that lives long is a UUID in text; runs are UUID v7, so that ids sort by
+ * creation time and the tables of runs can be partitioned by day on the id alone.
+ *
+ * An execution has no id of its own: it is (run, task, ordinal), and its attempt adds a number. The text form
+ * `<run>.<task>.<ordinal>.<attempt>` is the attempt id: it names the spool folder, the journal key and
+ * `DROVER_ATTEMPT_ID` in the script's environment.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { assert } from './assert.ts';
+
+export type Id<Kind extends string> = string & { readonly __kind: Kind };
+export type RunId = Id<'run'>;
+export type HostId = Id<'host'>;
+export type AgentId = Id<'agent'>;
+export type WorkerId = Id<'worker'>;
+export type ServerId = Id<'server'>;
+export type TokenId = Id<'token'>;
+export type AttemptId = Id<'attempt'>;
+
+export interface ExecutionKey {
+  readonly runId: RunId;
+  /** Index of the task in its run; 0 for an ad-hoc run. */
+  readonly task: number;
+  /** Index of the host in the task's frozen host list, from 0. */
+  readonly ordinal: number;
+}
+
+export interface AttemptKey extends ExecutionKey {
+  /** From 1; a retry adds one. */
+  readonly attempt: number;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
+export function newId<Kind extends string>(): Id<Kind> {
+  return randomUUID() as Id<Kind>;
+}
+
+/** UUID v7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then randomness. */
+export function newRunId(nowMs: number): RunId {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(nowMs, 0, 6);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x70;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return uuidText(bytes) as RunId;
+}
+
+/** The smallest UUID v7 of an instant: bounds of daily partitions and of keyset pages by time. */
+export function runIdFloor(atMs: number): RunId {
+  const bytes = Buffer.alloc(16);
+  bytes.writeUIntBE(atMs, 0, 6);
+  return uuidText(bytes) as RunId;
+}
+
+export function runIdTimeMs(runId: RunId): number {
+  return Number.parseInt(runId.slice(0, 8) + runId.slice(9, 13), 16);
+}
+
+function uuidText(bytes: Buffer): string {
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** Runs hash to a fixed number of partitions; a partition is the unit of ownership. Changing this number needs a migration. */
+export const PARTITION_COUNT = 32;
+
+/** The last random byte of the id decides: uniform, and computable by every process without a look-up. */
+export function partitionOf(runId: RunId): number {
+  return Number.parseInt(runId.slice(34, 36), 16) % PARTITION_COUNT;
+}
+
+export function attemptId(key: AttemptKey): AttemptId {
+  return `${key.runId}.${key.task}.${key.ordinal}.${key.attempt}` as AttemptId;
+}
+
+/** Undefined when the text is not an attempt id; callers at an edge turn that into their own refusal. */
+export function parseAttemptId(text: string): AttemptKey | undefined {
+  const parts = text.split('.');
+  const [runId, task, ordinal, attempt] = parts;
+  if (parts.length !== 4 || runId === undefined || !UUID.test(runId)) return undefined;
+  const numbers = [task, ordinal, attempt].map((part) => (/^(0|[1-9]\d{0,8})$/.test(part ?? '') ? Number(part) : -1));
+  if (numbers.some((n) => n < 0) || numbers[2]! < 1) return undefined;
+  return { runId: runId as RunId, task: numbers[0]!, ordinal: numbers[1]!, attempt: numbers[2]! };
+}
+
+/** For data that we wrote ourselves: a broken id is a bug. */
+export function attemptKeyOf(id: AttemptId): AttemptKey {
+  const key = parseAttemptId(id);
+  assert(key !== undefined, `not an attempt id: ${id}`);
+  return key;
+}

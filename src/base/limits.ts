@@ -1,0 +1,119 @@
+/**
+ * Every limit of the product, with its default and its reason. A limit that a caller can hit names the error code
+ * that it answers with; tests stand at the limit and at limit + 1.
+ */
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+export const limits = {
+  // — what a request may ask (code `bad-input` unless said) —
+  /** Hosts of one run (`too-many-targets`). Ten times the fleet we measure; memory of the owner is ~200 B a host. */
+  targetsPerRunMax: 100_000,
+  /** Script text (`script-too-large`). Larger payloads are files, not scripts. */
+  scriptBytesMax: 1 * MiB,
+  /** Standard input given with a run. */
+  stdinBytesMax: 1 * MiB,
+  /** Arguments, environment and parameters of one run together; execve's own limit is 2 MiB on Linux. */
+  argumentsBytesMax: 128 * KiB,
+  argumentsMax: 1_000,
+  environmentEntriesMax: 1_000,
+  secretsMax: 100,
+  secretBytesMax: 64 * KiB,
+  /** Shorter secrets are refused: masking them would blank out ordinary text. */
+  secretBytesMin: 4,
+  requestBodyBytesMax: 4 * MiB,
+  jsonDepthMax: 32,
+  nameLengthMax: 200,
+  reasonLengthMax: 2_000,
+  targetExpressionLengthMax: 10_000,
+  targetExpressionDepthMax: 50,
+  labelsPerHostMax: 64,
+  labelLengthMax: 128,
+  pageSizeMax: 1_000,
+  pageSizeDefault: 100,
+  timeoutMsMax: 30 * DAY_MS,
+  timeoutMsDefault: 60 * MINUTE_MS,
+  killAfterMsMax: 60 * MINUTE_MS,
+  killAfterMsDefault: 10_000,
+  /** How long a host that is off may keep its execution waiting before it is `not_started`. */
+  startDeadlineMsDefault: 2 * MINUTE_MS,
+  startDeadlineMsMax: 30 * DAY_MS,
+  retriesMax: 100,
+  retryDelayMsDefault: 1_000,
+  /** Executions in flight per run unless asked otherwise: no limit of its own, the workers' capacity holds. */
+  concurrencyMax: 100_000,
+  idempotencyKeyLengthMax: 200,
+  idempotencyKeptMs: 1 * DAY_MS,
+  /** `all` on more hosts than this asks first on a terminal. */
+  confirmTargetsOver: 100,
+
+  // — output —
+  /** Kept of each stream per execution: half head, half tail. The whole stays on the host. */
+  outputKeptBytesDefault: 4 * MiB,
+  outputKeptBytesMax: 64 * MiB,
+  /** A report whose kept output fits in this travels in one frame; larger output travels in chunks, each acknowledged. */
+  outputInlineBytesMax: 32 * KiB,
+  outputChunkBytes: 128 * KiB,
+  /** Chunks an agent may have unacknowledged; bounds the worker's memory together with `workerOutputBytesMax`. */
+  outputChunksInFlightMax: 2,
+  /** Output bytes a worker holds for all agents together before it stops reading from those that send more. */
+  workerOutputBytesMax: 64 * MiB,
+  /** Live output is best effort: beyond this rate per watched execution bytes are skipped and counted. */
+  liveOutputBytesPerSecondMax: 1 * MiB,
+  outputFetchBytesMax: 1 * MiB,
+  /** Whole output kept on the host. */
+  spoolKeptMs: 7 * DAY_MS,
+  /** Spool of one execution (`output-limit`): the tree is killed beyond it, before it fills the host's disk. */
+  spoolBytesMax: 16 * 1024 * MiB,
+  /** Free space an agent wants before it starts anything (`spool-full`). */
+  spoolFreeBytesMin: 64 * MiB,
+
+  // — links and frames —
+  frameBytesMax: 8 * MiB,
+  /** An agent reports again, at the latest after this, until the server has committed. */
+  reportRetryBaseMs: 1_000,
+  reportRetryCapMs: 5 * MINUTE_MS,
+  reconnectBaseMs: 500,
+  reconnectCapMs: 15_000,
+  linkHeartbeatMs: 10_000,
+  /** A link that has said nothing for this long is closed by either end. */
+  linkSilentMsMax: 35_000,
+  /** Handshakes a worker or server lets in per second; the others are told when to come back. */
+  linkAdmissionsPerSecond: 500,
+  agentsPerWorkerMax: 60_000,
+  /** A frame may be carried out only this long after it was signed; retries are signed anew. */
+  dispatchValidMs: 10 * MINUTE_MS,
+  /** Settled attempts an agent remembers, so that a late duplicate never runs twice. Must be longer than `dispatchValidMs`. */
+  tombstoneKeptMs: 1 * DAY_MS,
+  executionsPerAgentMax: 256,
+  executionsPerAgentConcurrent: 64,
+  workerQueueMax: 200_000,
+  eventsPerFrameMax: 512,
+  liveWatchersPerServerMax: 1_000,
+
+  // — time and ownership —
+  /** Link gone longer than this: the execution is told as lost. */
+  lostAfterMsDefault: 2 * MINUTE_MS,
+  /** How much later than the host's own deadline the server steps in. */
+  deadlineGuardMs: 30_000,
+  serverLeaseMs: 6_000,
+  serverLeaseRenewMs: 1_000,
+  /** An owner trusts its lease for less than its length, by its own monotonic clock. */
+  serverLeaseMarginMs: 1_500,
+  /** A main thread that has not answered its lease keeper for this long loses its lease: it is stuck, not busy. */
+  mainThreadStuckMs: 60_000,
+  clockSkewMsMax: 60_000,
+  commitBatchMax: 5_000,
+  commitQueueMax: 100_000,
+
+  // — identity —
+  agentCertificateMs: 30 * DAY_MS,
+  joinTokenMsDefault: 60 * MINUTE_MS,
+  apiTokenMsDefault: 90 * DAY_MS,
+  apiTokenMsMax: 366 * DAY_MS,
+
+  // — retention —
+  runsKeptMsDefault: 90 * DAY_MS,
+} as const;

@@ -1,0 +1,27 @@
+/**
+ * Permissions are `provider.resource.verb` and are never granted directly: a role is a set of them. Until members and
+ * bindings exist, a token carries one of three roles.
+ */
+export const PERMISSIONS = [
+  'job.run.create', 'job.run.view', 'job.run.cancel', 'job.run.retry', 'job.output.view',
+  'fleet.host.view', 'fleet.host.edit', 'fleet.host.remove',
+  'fleet.agent.view', 'fleet.agent.revoke', 'fleet.join-token.create', 'fleet.join-token.view', 'fleet.join-token.revoke',
+  'fleet.worker.view',
+  'access.token.create', 'access.token.view', 'access.token.revoke', 'access.self.view',
+  'audit.event.view', 'system.metrics.view',
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+const VIEWER = ['job.run.view', 'job.output.view', 'fleet.host.view', 'fleet.agent.view', 'fleet.worker.view', 'access.self.view', 'system.metrics.view'] as const satisfies readonly Permission[];
+const OPERATOR = [...VIEWER, 'job.run.create', 'job.run.cancel', 'job.run.retry', 'fleet.host.edit'] as const satisfies readonly Permission[];
+
+export const ROLES = { viewer: VIEWER, operator: OPERATOR, admin: PERMISSIONS } as const satisfies Record<string, readonly Permission[]>;
+export type Role = keyof typeof ROLES;
+
+export function isRole(text: string): text is Role {
+  return Object.hasOwn(ROLES, text);
+}
+
+export function roleAllows(role: Role, permission: Permission): boolean {
+  return (ROLES[role] as readonly Permission[]).includes(permission);
+}

@@ -1,0 +1,59 @@
+/**
+ * The states of a run and of its tasks (the same table). A run follows from its executions; nothing else may set its
+ * state. A retry opens a new round: the only way out of a terminal state, and it keeps every settled attempt.
+ */
+import { emptyCounts, isTerminalExecution, type ExecutionCounts, type ExecutionState, EXECUTION_STATES } from './execution-machine.ts';
+
+export const RUN_STATES = [
+  'created', 'waiting', 'running', 'stopping',
+  'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped',
+] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+export const RUN_TRANSITIONS = {
+  created: ['waiting', 'cancelled'],
+  waiting: ['running', 'stopping', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped'],
+  running: ['stopping', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped'],
+  /** Cancel was asked, or too many hosts failed: nothing new starts, what runs is ended or drained. */
+  stopping: ['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped'],
+  succeeded: ['running'],
+  failed: ['running', 'succeeded'],
+  timed_out: ['running', 'succeeded', 'failed'],
+  cancelled: ['running'],
+  skipped: ['running'],
+} as const satisfies Record<RunState, readonly RunState[]>;
+
+export const TERMINAL_RUN_STATES = ['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped'] as const satisfies readonly RunState[];
+
+export function isTerminalRun(state: RunState): boolean {
+  return (TERMINAL_RUN_STATES as readonly RunState[]).includes(state);
+}
+
+export function canRunMove(from: RunState, to: RunState): boolean {
+  return (RUN_TRANSITIONS[from] as readonly RunState[]).includes(to);
+}
+
+/** True when every execution is in a terminal state: the counts add up, so the run can be told as finished. */
+export function isSettled(counts: ExecutionCounts): boolean {
+  return EXECUTION_STATES.every((state) => isTerminalExecution(state) || counts[state] === 0);
+}
+
+/**
+ * The verdict over settled counts, worst first: a user's cancel, then failure (failed, lost, not started, or skipped
+ * because of failures), then time-out, then success. An empty run is skipped.
+ */
+export function runVerdict(counts: ExecutionCounts, cancelRequested: boolean): RunState {
+  const total = EXECUTION_STATES.reduce((sum, state) => sum + counts[state], 0);
+  if (total === 0 || counts.skipped === total) return 'skipped';
+  if (cancelRequested && counts.cancelled > 0) return 'cancelled';
+  if (counts.failed + counts.lost + counts.not_started + counts.skipped > 0) return 'failed';
+  if (counts.timed_out > 0) return 'timed_out';
+  if (counts.cancelled > 0) return 'cancelled';
+  return 'succeeded';
+}
+
+export function countStates(states: Iterable<ExecutionState>): ExecutionCounts {
+  const counts = emptyCounts();
+  for (const state of states) counts[state]++;
+  return counts;
+}

@@ -1,0 +1,38 @@
+/**
+ * What a run does, as it is kept with the run: everything but the secrets (sealed apart) and the hosts (rows). Wire
+ * shapes of the API and of the links are converted to and from this at their edges.
+ */
+import type { FailureLimit } from './failure-limit.ts';
+
+export interface RunSpec {
+  /** Either a script text (any bytes) or an argument vector run as it is, without a shell. */
+  readonly work: { readonly kind: 'script'; readonly script: Uint8Array } | { readonly kind: 'command'; readonly argv: readonly string[] };
+  /** Name or path of the interpreter (`sh`, `bash`, `python`, `perl`, `node`, `powershell`, any other program); undefined: `#!`, else `sh`. */
+  readonly lang?: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Reach the script as `DROVER_PARAM_<NAME>`; unlike secrets they are part of the record. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Names only; values are sealed apart. Each reaches the script as an environment variable of that name. */
+  readonly secretNames: readonly string[];
+  /** Account on the host; undefined: the agent's own. */
+  readonly user?: string;
+  readonly cwd?: string;
+  /** Given to standard input; undefined: /dev/null. */
+  readonly stdin?: Uint8Array;
+  /** Counted on the host from the start of the process. */
+  readonly timeoutMs: number;
+  /** From TERM to KILL. */
+  readonly killAfterMs: number;
+  /** From the start of the run: a host that cannot be reached until then is `not_started`. */
+  readonly startDeadlineMs: number;
+  /** Link gone for longer: lost. */
+  readonly lostAfterMs: number;
+  /** Executions in flight at once; undefined: as many as the workers take. */
+  readonly concurrency?: number;
+  readonly maxFailed?: FailureLimit;
+  /** Further attempts after a failure or time-out of the script; never after a loss. */
+  readonly retries: number;
+  /** Kept of each output stream, bytes: half head, half tail. */
+  readonly outputKeptBytes: number;
+}

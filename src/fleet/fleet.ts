@@ -1,0 +1,55 @@
+/**
+ * The server's view of its workers and the agents they hold: soft state, rebuilt from snapshots whenever a worker links.
+ * It carries orders out and events in; it decides nothing. `link-fleet.ts` implements it over links, tests may over memory.
+ */
+import type { AgentId, AttemptId, HostId, RunId, WorkerId } from '../base/ids.ts';
+import type { Service } from '../base/service.ts';
+import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
+
+export interface AgentLocation {
+  readonly workerId: WorkerId;
+  readonly agentId: AgentId;
+  readonly sinceMs: number;
+}
+
+export interface Assignment {
+  readonly workerId: WorkerId;
+  readonly runId: RunId;
+  readonly task: number;
+  readonly partition: number;
+  readonly term: number;
+  readonly spec: Uint8Array;
+  readonly targets: readonly { readonly ordinal: number; readonly attempt: number; readonly hostId: HostId; readonly agentId: AgentId; readonly watch: boolean }[];
+}
+
+export interface FleetListener {
+  /** What agents said of attempts of partitions that this server owns; others are dropped and come again. */
+  onEvents(workerId: WorkerId, events: readonly AttemptEvent[]): void;
+  /** Pieces of output; the listener answers each with `ackChunk` once written. */
+  onChunk(workerId: WorkerId, chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number; bytes: Uint8Array }): void;
+  onLinked(hostId: HostId, location: AgentLocation): void;
+  /** The agent's link is gone, or its worker's. */
+  onUnlinked(hostId: HostId, agentId: AgentId, atMs: number): void;
+}
+
+export interface LiveOutput { readonly attempt: AttemptId; readonly stream: 1 | 2; readonly offset: number; readonly bytes: Uint8Array; readonly skipped: number }
+
+export interface Fleet extends Service {
+  listener: FleetListener;
+  locate(hostId: HostId): AgentLocation | undefined;
+  workers(): readonly { id: WorkerId; name: string; zone: string; agents: number; queued: number; inFlight: number; lagMs: number }[];
+  /** Tells workers what this server owns; workers route events by it. */
+  announceOwned(partitions: readonly { id: number; term: number }[]): void;
+  /** Signs each target for its agent and sends. False when the worker's link cannot take it now. */
+  assign(assignment: Assignment): boolean;
+  cancel(workerId: WorkerId, order: { partition: number; term: number; attempts: readonly { attempt: AttemptId; hostId: HostId }[] }): boolean;
+  query(workerId: WorkerId, order: { partition: number; term: number; attempts: readonly { attempt: AttemptId; hostId: HostId }[] }): boolean;
+  ack(workerId: WorkerId, attempts: readonly { attempt: AttemptId; agentId: AgentId }[]): void;
+  ackChunk(workerId: WorkerId, chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number }): void;
+  /** Live output of attempts, wherever their agents are linked, until the answer is called. Not bound to ownership. */
+  watch(attempts: readonly { attempt: AttemptId; hostId: HostId }[], onOutput: (output: LiveOutput) => void): () => void;
+  /** A range of the whole output from the host itself. Rejects `host-not-linked`, `output-not-available`. */
+  fetchOutput(hostId: HostId, attempt: AttemptId, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }>;
+  /** Cuts these agents off everywhere; workers refuse them from now on. */
+  revoke(agentIds: readonly AgentId[]): void;
+}

@@ -1,0 +1,46 @@
+/**
+ * A link: one authenticated connection between server and worker or worker and agent. TLS 1.3 with certificates of the
+ * server's own CA at both ends; one MessagePack map per binary WebSocket message. `ws-server.ts` accepts, `ws-client.ts`
+ * dials; both yield this. Who the peer is comes from its certificate alone, never from a frame.
+ */
+import type { Service } from '../base/service.ts';
+
+export type PeerRole = 'server' | 'worker' | 'agent';
+
+export interface Peer {
+  readonly role: PeerRole;
+  /** The id in the certificate (subject CN). */
+  readonly id: string;
+  /** Remote address, for logs only. */
+  readonly address: string;
+}
+
+export interface Link<In extends { t: string }, Out extends { t: string }> {
+  readonly peer: Peer;
+  readonly openedAtMs: number;
+  /** False when the link is closed or its send buffer is over the limit: the frame was not taken, the sender keeps it. */
+  send(frame: Out): boolean;
+  /** Like send, for a frame encoded before (fan-out of the same bytes). */
+  sendEncoded(bytes: Uint8Array): boolean;
+  /** Bytes accepted by send that the network has not taken yet. */
+  readonly bufferedBytes: number;
+  /** Stops and resumes reading: back-pressure towards the peer. */
+  pause(): void;
+  resume(): void;
+  /** Closes after what was sent; `code` is an error code told to the peer. Safe twice. */
+  close(code?: string, detail?: string): void;
+  onFrame: (frame: In) => void;
+  /** Called once. A link silent for `linkSilentMsMax` closes by itself. */
+  onClose: (reason: string) => void;
+}
+
+/** Accepts links; the owner of the listening socket decides what else it serves. */
+export interface LinkListener<In extends { t: string }, Out extends { t: string }> extends Service {
+  onLink: (link: Link<In, Out>) => void;
+}
+
+/** Keeps one link to one address up: dials, and dials again with full jitter, until stopped. */
+export interface LinkDialer<In extends { t: string }, Out extends { t: string }> extends Service {
+  readonly current: Link<In, Out> | undefined;
+  onLink: (link: Link<In, Out>) => void;
+}

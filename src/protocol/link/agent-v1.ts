@@ -1,0 +1,158 @@
+/**
+ * Frames between worker and agent, version 1. Each is one MessagePack map in one binary WebSocket message; `t` names it.
+ * A field is never renamed or given another meaning; a new optional field is an extension, anything else is version 2.
+ * Unknown fields and unknown frame types are ignored, so that a newer peer may say more.
+ *
+ * `a` is always an attempt id. Duplicates, reordering and late frames are harmless by construction: the agent's
+ * journal decides, not the frame.
+ */
+export const AGENT_PROTOCOL = { min: 1, max: 1 } as const;
+
+// — agent → worker —
+
+export interface AgentHello {
+  t: 'hello';
+  protocol: { min: number; max: number };
+  agentId: string;
+  hostId: string;
+  version: string;
+  /** Changes when the host restarts. */
+  bootId: string;
+  /** The agent's wall clock, to tell skew. */
+  nowMs: number;
+  facts: HostFacts;
+  /** Attempts in the journal whose report the server has not acknowledged. */
+  attempts: { a: string; state: 'accepted' | 'running' | 'finished' }[];
+}
+
+/** What an agent tells about its host; every field but name and os may be missing. */
+export interface HostFacts {
+  name: string;
+  os: string;
+  arch?: string;
+  kernel?: string;
+  distribution?: string;
+  cpus?: number;
+  cpuModel?: string;
+  memoryBytes?: number;
+  disks?: { mount: string; totalBytes: number; freeBytes: number }[];
+  addresses?: string[];
+  labels?: Record<string, string>;
+  agentVersion?: string;
+  agentUser?: string;
+}
+
+/** The start is in the journal: it will run at most once, and its report will come. */
+export interface AgentAccepted { t: 'accepted'; a: string }
+export interface AgentStarted { t: 'started'; a: string; pid: number; atMs: number }
+/** Live output, best effort. `skipped` counts bytes left out just before `bytes`. */
+export interface AgentOutput { t: 'output'; a: string; stream: 1 | 2; offset: number; bytes: Uint8Array; skipped?: number }
+/** A piece of the kept output of a finished attempt, in order per stream; the report follows when all are acknowledged. */
+export interface AgentChunk { t: 'chunk'; a: string; stream: 1 | 2; seq: number; bytes: Uint8Array }
+
+/** The final record of an attempt. Sent again on a Fibonacci schedule until acknowledged. */
+export interface AgentReport {
+  t: 'report';
+  a: string;
+  outcome: 'exited' | 'signaled' | 'timed_out' | 'cancelled' | 'refused' | 'unknown';
+  exitCode?: number;
+  signal?: string;
+  /** An error code for refused and unknown, and where it explains more (`output-limit`). */
+  reason?: string;
+  detail?: string;
+  startedAtMs?: number;
+  finishedAtMs: number;
+  stdout: StreamReport;
+  stderr: StreamReport;
+  /** Process ids that survived KILL (uninterruptible sleep); empty when nothing did. */
+  survivors?: number[];
+}
+
+export interface StreamReport {
+  /** Bytes the process wrote. */
+  size: number;
+  /** Bytes kept from the start and from the end; size − head − tail is the gap. */
+  head: number;
+  tail: number;
+  /** SHA-256 of the kept bytes followed by the gap's length; equal outputs are equal here. Absent when nothing was written. */
+  digest?: Uint8Array;
+  /** Head and tail joined, when they fit in one frame; otherwise they came as chunks. */
+  inline?: Uint8Array;
+}
+
+/** The answer to `query` or `cancel` for an attempt that the journal does not hold and never accepted. */
+export interface AgentUnknown { t: 'unknown'; a: string }
+/** The answer to `fetch`: a range of the whole output kept on the host. */
+export interface AgentData { t: 'data'; id: number; bytes: Uint8Array; size: number; eof: boolean; error?: string }
+/** A new key's certificate request, signed with the present key, so that nobody between can ask for the agent. */
+export interface AgentRenew { t: 'renew'; csr: string; signature: Uint8Array }
+export interface AgentLoad { t: 'load'; running: number; unreported: number; rssBytes: number; loadAverage: number; lagMs: number; freeSpoolBytes: number }
+export interface AgentFacts { t: 'facts'; facts: HostFacts }
+
+export type AgentFrame =
+  | AgentHello | AgentAccepted | AgentStarted | AgentOutput | AgentChunk | AgentReport | AgentUnknown | AgentData
+  | AgentRenew | AgentLoad | AgentFacts;
+
+// — worker → agent —
+
+export interface WorkerWelcome {
+  t: 'welcome';
+  protocol: number;
+  workerId: string;
+  nowMs: number;
+  /** Where the agent may link when this worker is gone; host:port. */
+  workers: string[];
+}
+
+/** The signed order to run. `spec` is the encoded ExecutionSpec, the same bytes for every host of a task. */
+export interface WorkerStart {
+  t: 'start';
+  a: string;
+  validUntilMs: number;
+  /** HMAC-SHA256 under the agent's dispatch key over dispatchMessage(): only the server can make it. */
+  mac: Uint8Array;
+  spec: Uint8Array;
+  watch?: boolean;
+}
+
+export interface WorkerCancel { t: 'cancel'; a: string }
+export interface WorkerWatch { t: 'watch'; a: string; on: boolean }
+/** The server has committed these reports; the agent may forget them. */
+export interface WorkerAck { t: 'ack'; a: string[] }
+export interface WorkerChunkAck { t: 'chunk-ack'; a: string; stream: 1 | 2; seq: number }
+/** What do you know of this attempt? Answered by accepted, started, report or unknown. */
+export interface WorkerQuery { t: 'query'; a: string }
+export interface WorkerFetch { t: 'fetch'; id: number; a: string; stream: 1 | 2; offset: number; length: number }
+export interface WorkerCertificate { t: 'certificate'; certificate: string; ca: string }
+/** The link ends for a reason; `retryAfterMs` for `link-busy`, no return for `agent-revoked`. */
+export interface WorkerBye { t: 'bye'; code: string; detail: string; retryAfterMs?: number }
+
+export type WorkerToAgentFrame =
+  | WorkerWelcome | WorkerStart | WorkerCancel | WorkerWatch | WorkerAck | WorkerChunkAck | WorkerQuery | WorkerFetch
+  | WorkerCertificate | WorkerBye;
+
+/** The work itself, encoded once per task with MessagePack and carried as bytes to every host. */
+export interface ExecutionSpec {
+  v: 1;
+  runId: string;
+  runName: string;
+  script?: Uint8Array;
+  argv?: string[];
+  lang?: string;
+  args: string[];
+  env: Record<string, string>;
+  params: Record<string, string>;
+  secrets: Record<string, string>;
+  user?: string;
+  cwd?: string;
+  stdin?: Uint8Array;
+  timeoutMs: number;
+  killAfterMs: number;
+  outputKeptBytes: number;
+}
+
+/** What `mac` covers. `specDigest` is SHA-256 of the spec bytes. */
+export function dispatchMessage(attemptId: string, agentId: string, validUntilMs: number, specDigest: Uint8Array): Uint8Array {
+  const head = Buffer.from(`drover-dispatch-1\n${attemptId}\n${agentId}\n${validUntilMs}\n`);
+  return Buffer.concat([head, specDigest]);
+}

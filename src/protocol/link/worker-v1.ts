@@ -1,0 +1,97 @@
+/**
+ * Frames between server and worker, version 1; same rules as agent-v1. The worker dials every server. What an agent says
+ * of an attempt travels to the server that owns the run's partition (`owners`), which any worker can compute.
+ */
+import type { AgentReport, HostFacts } from './agent-v1.ts';
+
+export const WORKER_PROTOCOL = { min: 1, max: 1 } as const;
+
+// — worker → server —
+
+export interface WorkerHello {
+  t: 'hello';
+  protocol: { min: number; max: number };
+  workerId: string;
+  name: string;
+  zone: string;
+  version: string;
+  /** host:port where agents of its zone link. */
+  agentAddress: string;
+  nowMs: number;
+}
+
+/** All agents linked now, in several frames; `last` ends the snapshot, after which only changes follow. */
+export interface WorkerAgents { t: 'agents'; agents: LinkedAgent[]; last: boolean }
+export interface LinkedAgent { hostId: string; agentId: string; sinceMs: number }
+export interface WorkerLinked { t: 'linked'; hostId: string; agentId: string; atMs: number; bootId: string; version: string; skewMs: number; facts: HostFacts }
+export interface WorkerUnlinked { t: 'unlinked'; hostId: string; agentId: string; atMs: number }
+export interface WorkerFactsChanged { t: 'facts'; hostId: string; agentId: string; facts: HostFacts }
+
+/** What agents said of attempts, batched. Order within one attempt is kept; nothing else is promised. */
+export interface WorkerEvents { t: 'events'; events: AttemptEvent[] }
+export type AttemptEvent =
+  | { k: 'accepted'; a: string; agentId: string }
+  | { k: 'started'; a: string; agentId: string; atMs: number; pid: number }
+  | { k: 'report'; agentId: string; report: AgentReport }
+  | { k: 'unknown'; a: string; agentId: string }
+  /** The worker could not hand it on: the agent is not linked here (any more), or its queue is full. Nothing was sent. */
+  | { k: 'undelivered'; a: string; code: 'host-not-linked' | 'agent-busy' };
+
+export interface WorkerOutput { t: 'output'; a: string; stream: 1 | 2; offset: number; bytes: Uint8Array; skipped?: number }
+export interface WorkerChunk { t: 'chunk'; a: string; agentId: string; stream: 1 | 2; seq: number; bytes: Uint8Array }
+export interface WorkerData { t: 'data'; id: number; bytes: Uint8Array; size: number; eof: boolean; error?: string }
+/** An agent's renewal (its own signature inside), or the worker's own when hostId is absent. */
+export interface WorkerRenew { t: 'renew'; id: number; agentId?: string; csr: string; signature: Uint8Array }
+export interface WorkerLoad { t: 'load'; agents: number; queued: number; inFlight: number; rssBytes: number; lagMs: number; outputBytesHeld: number }
+
+export type WorkerToServerFrame =
+  | WorkerHello | WorkerAgents | WorkerLinked | WorkerUnlinked | WorkerFactsChanged | WorkerEvents | WorkerOutput | WorkerChunk
+  | WorkerData | WorkerRenew | WorkerLoad;
+
+// — server → worker —
+
+export interface ServerWelcome {
+  t: 'welcome';
+  protocol: number;
+  serverId: string;
+  nowMs: number;
+  /** Every live server's link address; the worker dials them all. */
+  servers: { id: string; url: string }[];
+  /** host:port of every live worker of the zone, told on to agents. */
+  workers: string[];
+}
+/** Sent again whenever it changes. */
+export interface ServerTopology { t: 'topology'; servers: { id: string; url: string }[]; workers: string[] }
+/** The partitions that this server owns, with their terms. A worker believes the higher term. */
+export interface ServerOwns { t: 'owns'; partitions: { id: number; term: number }[] }
+
+/** Part of a task for this worker: the work once, and the hosts. A worker drops it when it knows a higher term of the partition. */
+export interface ServerAssign {
+  t: 'assign';
+  runId: string;
+  task: number;
+  partition: number;
+  term: number;
+  priority: 'high' | 'normal' | 'low';
+  spec: Uint8Array;
+  validUntilMs: number;
+  targets: AssignTarget[];
+}
+export interface AssignTarget { ordinal: number; attempt: number; hostId: string; agentId: string; mac: Uint8Array; watch?: boolean }
+
+/** Attempts to end; ones still queued at the worker are answered `unknown` without reaching the agent. */
+export interface ServerCancel { t: 'cancel'; partition: number; term: number; attempts: { a: string; hostId: string }[] }
+export interface ServerQuery { t: 'query'; partition: number; term: number; attempts: { a: string; hostId: string }[] }
+export interface ServerWatch { t: 'watch'; on: boolean; attempts: { a: string; hostId: string }[] }
+/** Committed: the agents may forget these. */
+export interface ServerAck { t: 'ack'; attempts: { a: string; agentId: string }[] }
+export interface ServerChunkAck { t: 'chunk-ack'; a: string; agentId: string; stream: 1 | 2; seq: number }
+export interface ServerFetch { t: 'fetch'; id: number; hostId: string; a: string; stream: 1 | 2; offset: number; length: number }
+export interface ServerCertificate { t: 'certificate'; id: number; certificate?: string; ca?: string; error?: string }
+/** Agents that may not link any more; sent whole at welcome and when it grows. */
+export interface ServerRevoked { t: 'revoked'; agentIds: string[] }
+export interface ServerBye { t: 'bye'; code: string; detail: string; retryAfterMs?: number }
+
+export type ServerToWorkerFrame =
+  | ServerWelcome | ServerTopology | ServerOwns | ServerAssign | ServerCancel | ServerQuery | ServerWatch | ServerAck | ServerChunkAck
+  | ServerFetch | ServerCertificate | ServerRevoked | ServerBye;

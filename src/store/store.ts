@@ -1,0 +1,357 @@
+/**
+ * The contract of durable state, by noun. `postgres/` implements it; nothing outside `bin` and tests may know that.
+ *
+ * Rules of every implementation:
+ *  - A state changes only if it still is what the caller thinks; rows that did not change are an answer, not an error.
+ *  - A write made as owner of a partition carries a `Fence` and lands only while that term is current, atomically.
+ *  - Sets go in one statement; rows are locked in key order.
+ *  - A database that does not answer is `database-unavailable` (retryable); a broken invariant is a bug and throws.
+ *  - Instants are milliseconds since the epoch, by the database's clock where the caller does not give one.
+ */
+import type { AgentId, AttemptKey, ExecutionKey, HostId, RunId, ServerId, TokenId, WorkerId } from '../base/ids.ts';
+import type { Role } from '../domain/access/permission.ts';
+import type { ExecutionCounts, ExecutionState } from '../domain/run/execution-machine.ts';
+import type { RunState } from '../domain/run/run-machine.ts';
+import type { RunSpec } from '../domain/run/spec.ts';
+
+/** Ownership of a partition, as of a term. A stale fence makes the whole write a no-op. */
+export interface Fence { readonly partition: number; readonly term: number; readonly serverId: ServerId }
+
+/** Who acts: a token, or the system itself. */
+export interface Actor { readonly kind: 'token' | 'system'; readonly id: string; readonly name: string }
+
+export interface Page<T> { readonly items: readonly T[]; /** Opaque; absent on the last page. */ readonly next?: string }
+
+export interface AuditEntry { readonly actor: Actor; readonly action: string; readonly target: string; readonly detail: Readonly<Record<string, unknown>>; readonly requestId?: string }
+export interface AuditRecord extends AuditEntry { readonly seq: number; readonly atMs: number; readonly hash: string; readonly previousHash: string }
+
+// — runs —
+
+export interface RunTarget { readonly hostId: HostId; readonly hostName: string }
+
+export interface NewRun {
+  readonly id: RunId;
+  readonly partition: number;
+  readonly name: string;
+  readonly reason: string;
+  readonly createdBy: Actor;
+  readonly targetExpression: string;
+  readonly spec: RunSpec;
+  /** AES-256-GCM sealed JSON of name → value; absent without secrets. */
+  readonly sealedSecrets?: Uint8Array;
+  readonly targets: readonly RunTarget[];
+}
+
+export interface RunRecord {
+  readonly id: RunId;
+  readonly partition: number;
+  readonly name: string;
+  readonly reason: string;
+  readonly createdBy: Actor;
+  readonly state: RunState;
+  /** From 1; a retry opens the next. */
+  readonly round: number;
+  readonly targetExpression: string;
+  readonly hostCount: number;
+  readonly counts: ExecutionCounts;
+  readonly spec: RunSpec;
+  readonly createdAtMs: number;
+  readonly startedAtMs?: number;
+  readonly finishedAtMs?: number;
+  /** Start of the present round: deadlines count from here. */
+  readonly roundStartedAtMs: number;
+  readonly cancelRequestedAtMs?: number;
+  readonly cancelRequestedBy?: string;
+  /** Grows with every committed change of the run or of one of its executions; the cursor of its event stream. */
+  readonly seq: number;
+}
+
+export interface RunFilter {
+  readonly states?: readonly RunState[];
+  readonly name?: string;
+  readonly createdBy?: string;
+  readonly hostId?: HostId;
+  readonly createdAfterMs?: number;
+  readonly createdBeforeMs?: number;
+}
+
+/** What one stream of an attempt left behind. */
+export interface StreamRecord {
+  readonly size: number;
+  readonly head: number;
+  readonly tail: number;
+  readonly digest?: Uint8Array;
+}
+
+export interface ExecutionRecord extends AttemptKey {
+  readonly hostId: HostId;
+  readonly hostName: string;
+  readonly state: ExecutionState;
+  readonly round: number;
+  readonly via?: 'agent' | 'ssh';
+  readonly workerId?: WorkerId;
+  readonly agentId?: AgentId;
+  readonly dispatchedAtMs?: number;
+  readonly startedAtMs?: number;
+  readonly finishedAtMs?: number;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** An error code that says why, where the state alone does not. */
+  readonly reason?: string;
+  readonly detail?: string;
+  readonly stdout: StreamRecord;
+  readonly stderr: StreamRecord;
+  /** True when a lost attempt was settled by its own late report. */
+  readonly settledLate: boolean;
+  /** The run's seq at the last change of this row. */
+  readonly seq: number;
+}
+
+export interface ExecutionFilter { readonly states?: readonly ExecutionState[]; readonly hostId?: HostId; readonly hostName?: string; readonly afterSeq?: number }
+
+/** One group of `runs output`: executions that ended alike with the same output. */
+export interface OutputGroup {
+  readonly state: ExecutionState;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly reason?: string;
+  readonly stdout: StreamRecord;
+  readonly stderr: StreamRecord;
+  readonly count: number;
+  /** At most as many as asked for, in ordinal order. */
+  readonly hosts: readonly string[];
+  /** Any one of them, to read the output from. */
+  readonly sample: AttemptKey;
+}
+
+/** What the owner needs of an execution to go on; compact, because a run has up to 100,000. */
+export interface ExecutionSeed {
+  readonly task: number;
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly hostId: HostId;
+  readonly hostName: string;
+  readonly state: ExecutionState;
+  readonly agentId?: AgentId;
+  readonly dispatchedAtMs?: number;
+  readonly startedAtMs?: number;
+  /** Attempts of the present round that ended in failure already; `retries` allows so many more. */
+  readonly failuresInRound: number;
+}
+
+export interface RunSeed { readonly run: RunRecord; readonly sealedSecrets?: Uint8Array; readonly executions: readonly ExecutionSeed[] }
+
+/** One conditional change of an execution. Lands only if attempt matches and the state is one of `from`. */
+export interface ExecutionChange extends AttemptKey {
+  readonly from: readonly ExecutionState[];
+  readonly to: ExecutionState;
+  readonly agentId?: AgentId;
+  readonly workerId?: WorkerId;
+  readonly dispatchedAtMs?: number;
+  readonly startedAtMs?: number;
+  readonly finishedAtMs?: number;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly reason?: string;
+  readonly detail?: string;
+  readonly stdout?: StreamRecord & { readonly inline?: Uint8Array };
+  readonly stderr?: StreamRecord & { readonly inline?: Uint8Array };
+  readonly settledLate?: boolean;
+  /** Automatic retry: the row's attempt (this change's outcome) moves to the history and attempt + 1 opens as waiting. */
+  readonly retry?: boolean;
+  /** The run's seq of this change. */
+  readonly seq: number;
+}
+
+export interface RunChange {
+  readonly runId: RunId;
+  readonly to?: RunState;
+  readonly counts: ExecutionCounts;
+  readonly startedAtMs?: number;
+  readonly finishedAtMs?: number;
+  readonly seq: number;
+}
+
+export interface TimelineEntry { readonly runId: RunId; readonly seq: number; readonly atMs: number; readonly kind: string; readonly detail: Readonly<Record<string, unknown>> }
+
+export interface OwnerCommit {
+  readonly fence: Fence;
+  readonly executions: readonly ExecutionChange[];
+  readonly runs: readonly RunChange[];
+  readonly timeline: readonly TimelineEntry[];
+}
+
+export type CommitResult =
+  /** `refused` are indexes into `executions` whose condition did not hold: somebody's stale view, reread the run. */
+  | { readonly kind: 'committed'; readonly refused: readonly number[] }
+  /** The fence is stale: nothing landed, the caller no longer owns the partition. */
+  | { readonly kind: 'fenced' };
+
+export interface OutputChunk extends AttemptKey { readonly stream: 1 | 2; readonly seq: number; readonly bytes: Uint8Array }
+
+// — fleet —
+
+export interface HostRecord {
+  readonly id: HostId;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly agentId?: AgentId;
+  readonly linked: boolean;
+  readonly workerId?: WorkerId;
+  /** Last change of `linked`. */
+  readonly linkChangedAtMs?: number;
+  readonly createdAtMs: number;
+}
+
+export interface AgentRecord {
+  readonly id: AgentId;
+  readonly hostId: HostId;
+  readonly hostName: string;
+  readonly state: 'active' | 'revoked' | 'replaced';
+  readonly version?: string;
+  readonly joinedAtMs: number;
+  readonly certificateExpiresAtMs: number;
+  readonly linked: boolean;
+}
+
+export interface WorkerRecord {
+  readonly id: WorkerId;
+  readonly name: string;
+  readonly zone: string;
+  readonly agentAddress: string;
+  readonly linked: boolean;
+  readonly joinedAtMs: number;
+  readonly version?: string;
+}
+
+export interface JoinToken {
+  readonly id: TokenId;
+  readonly role: 'agent' | 'worker';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly zone: string;
+  readonly usesLeft: number;
+  readonly expiresAtMs: number;
+  readonly createdAtMs: number;
+  readonly createdBy: Actor;
+}
+
+export interface ApiToken {
+  readonly id: TokenId;
+  readonly name: string;
+  readonly role: Role;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  readonly revokedAtMs?: number;
+  readonly lastUsedAtMs?: number;
+}
+
+export type JoinOutcome =
+  | { readonly kind: 'joined'; readonly hostId: HostId; readonly agentId: AgentId; readonly replaced?: AgentId }
+  | { readonly kind: 'refused'; readonly code: 'join-token-invalid' | 'join-token-expired' | 'host-name-taken' };
+
+export interface Store {
+  // runs
+  /** One transaction: run, task, executions, the timeline's first entries and the audit entry. Wakes the partition (hint). */
+  runCreate(run: NewRun, audit: AuditEntry): Promise<RunRecord>;
+  runFetch(id: RunId): Promise<RunRecord | undefined>;
+  runList(filter: RunFilter, page: { limit: number; cursor?: string }): Promise<Page<RunRecord>>;
+  /** Marks the wish; the owner acts. False when the run is terminal already. */
+  runCancelRequest(id: RunId, actor: Actor, audit: AuditEntry): Promise<'requested' | 'already-requested' | 'already-finished' | 'not-found'>;
+  /** Opens round + 1 over the executions in `states`: their settled attempts move to the history, attempt + 1 waits. Only on a terminal run. */
+  runRetry(id: RunId, states: readonly ExecutionState[], audit: AuditEntry): Promise<{ kind: 'opened'; run: RunRecord; executions: number } | { kind: 'not-finished' | 'nothing-to-retry' | 'not-found' }>;
+  timelineList(id: RunId, page: { limit: number; afterSeq?: number }): Promise<readonly TimelineEntry[]>;
+
+  executionFetch(key: ExecutionKey): Promise<ExecutionRecord | undefined>;
+  executionList(runId: RunId, filter: ExecutionFilter, page: { limit: number; cursor?: string }): Promise<Page<ExecutionRecord>>;
+  /** Changes after `seq` in seq order: what an event stream still has to tell. */
+  executionChanges(runId: RunId, afterSeq: number, limit: number): Promise<readonly ExecutionRecord[]>;
+  /** Settled earlier attempts, oldest first. */
+  executionHistory(key: ExecutionKey): Promise<readonly ExecutionRecord[]>;
+  outputGroups(runId: RunId, options: { hostsMax: number; groupsMax: number }): Promise<readonly OutputGroup[]>;
+  /** A range of the kept bytes (head and tail joined); undefined when nothing is kept. */
+  outputRead(key: AttemptKey, stream: 1 | 2, offset: number, length: number): Promise<Uint8Array | undefined>;
+
+  // owner of partitions
+  /** Runs that are not terminal, oldest first. */
+  activeRunList(partition: number): Promise<readonly RunId[]>;
+  runSeed(id: RunId): Promise<RunSeed | undefined>;
+  ownerCommit(commit: OwnerCommit): Promise<CommitResult>;
+  /** Idempotent by key; a chunk of an attempt that is not current any more is dropped quietly. `fenced` as above. */
+  outputChunkWrite(fence: Fence, chunks: readonly OutputChunk[]): Promise<'written' | 'fenced'>;
+
+  // servers and partitions (the lease keeper renews on its own connection; see postgres/lease.ts)
+  serverRegister(server: { id: ServerId; url: string; version: string; leaseMs: number }): Promise<void>;
+  /** Extends this server's lease; false when it has expired and another may own its partitions by now. */
+  serverLeaseRenew(id: ServerId, leaseMs: number): Promise<boolean>;
+  serverList(): Promise<readonly { id: ServerId; url: string; version: string }[]>;
+  serverDeregister(id: ServerId): Promise<void>;
+  /**
+   * Takes free partitions (never owned, released, or of an expired server) up to this server's fair share, and gives back
+   * what is over it. Answers everything owned after the call, with terms.
+   */
+  partitionBalance(id: ServerId): Promise<readonly { id: number; term: number }[]>;
+  partitionRelease(id: ServerId, partitions: readonly number[]): Promise<void>;
+
+  // hosts, agents, workers
+  /** One transaction: uses up the token, creates host and agent (or a new agent for the same machine id), audits. */
+  agentJoin(join: { tokenHash: Uint8Array; name: string; machineId: string; labels: Readonly<Record<string, string>>; facts: Readonly<Record<string, unknown>>; certificateExpiresAtMs: number }): Promise<JoinOutcome>;
+  agentCertificateRenewed(id: AgentId, expiresAtMs: number): Promise<boolean>;
+  agentFetch(id: AgentId): Promise<AgentRecord | undefined>;
+  agentList(page: { limit: number; cursor?: string }): Promise<Page<AgentRecord>>;
+  agentRevoke(id: AgentId, audit: AuditEntry): Promise<'revoked' | 'already-revoked' | 'not-found'>;
+  /** Ids of agents whose certificates have not expired yet but that may not link. */
+  agentRevokedList(): Promise<readonly AgentId[]>;
+  workerJoin(join: { tokenHash: Uint8Array; name: string; version: string }): Promise<{ kind: 'joined'; workerId: WorkerId; zone: string } | { kind: 'refused'; code: 'join-token-invalid' | 'join-token-expired' }>;
+  workerSeen(worker: { id: WorkerId; agentAddress: string; version: string; linked: boolean }): Promise<void>;
+  workerList(): Promise<readonly WorkerRecord[]>;
+  /** Set-based; `atMs` orders late writes of several servers. */
+  hostPresenceWrite(changes: readonly { hostId: HostId; agentId: AgentId; workerId?: WorkerId; linked: boolean; atMs: number }[]): Promise<void>;
+  hostFactsWrite(changes: readonly { hostId: HostId; agentId: AgentId; version: string; facts: Readonly<Record<string, unknown>> }[]): Promise<void>;
+  hostFetch(idOrName: string): Promise<HostRecord | undefined>;
+  hostList(filter: { linked?: boolean; namePrefix?: string }, page: { limit: number; cursor?: string }): Promise<Page<HostRecord>>;
+  /** Everything a target expression can ask for, of all hosts, in name order; cached by the caller. `version` changes with any edit. */
+  hostDirectory(knownVersion?: number): Promise<{ version: number; hosts: readonly { id: HostId; name: string; labels: Readonly<Record<string, string>> }[] } | 'unchanged'>;
+  hostLabel(id: HostId, change: { set: Readonly<Record<string, string>>; remove: readonly string[] }, audit: AuditEntry): Promise<HostRecord | undefined>;
+  hostRemove(id: HostId, audit: AuditEntry): Promise<'removed' | 'in-use' | 'not-found'>;
+
+  // tokens
+  joinTokenCreate(token: { id: TokenId; hash: Uint8Array; role: 'agent' | 'worker'; labels: Readonly<Record<string, string>>; zone: string; uses: number; lifetimeMs: number }, audit: AuditEntry): Promise<JoinToken>;
+  joinTokenList(): Promise<readonly JoinToken[]>;
+  joinTokenRevoke(id: TokenId, audit: AuditEntry): Promise<boolean>;
+  apiTokenCreate(token: { id: TokenId; hash: Uint8Array; name: string; role: Role; lifetimeMs: number }, audit: AuditEntry): Promise<ApiToken>;
+  /** By hash; also tells expired and revoked tokens, so that the refusal can say why. */
+  apiTokenFetch(hash: Uint8Array): Promise<ApiToken | undefined>;
+  apiTokenList(): Promise<readonly ApiToken[]>;
+  apiTokenRevoke(id: TokenId, audit: AuditEntry): Promise<boolean>;
+  /** Best effort, batched by the caller. */
+  apiTokenUsed(ids: readonly TokenId[]): Promise<void>;
+
+  // audit and idempotency
+  auditAppend(entry: AuditEntry): Promise<void>;
+  auditList(filter: { action?: string; actor?: string }, page: { limit: number; cursor?: string }): Promise<Page<AuditRecord>>;
+  /** Claims a key for a request. `replay` holds the first answer; `busy` while the first is still running (younger than a minute). */
+  idempotencyClaim(key: string, principal: string, requestHash: Uint8Array): Promise<{ kind: 'claimed' } | { kind: 'replay'; status: number; body: string } | { kind: 'reused' } | { kind: 'busy' }>;
+  idempotencyStore(key: string, principal: string, status: number, body: string): Promise<void>;
+  /** After a failure that had no effect, so that the caller may try again. */
+  idempotencyRelease(key: string, principal: string): Promise<void>;
+
+  // keys and settings: the CA and other small secrets, sealed under the master key by the caller
+  secretPut(name: string, sealed: Uint8Array): Promise<'stored' | 'exists'>;
+  secretFetch(name: string): Promise<Uint8Array | undefined>;
+
+  // hints
+  /** Coalesced NOTIFY; only ever wakes somebody up. */
+  notify(topic: HintTopic, payload: string): void;
+  /** Calls back on hints of other servers and of this one; reconnects by itself, and calls `onGap` when hints may have been missed. */
+  listen(topic: HintTopic, onHint: (payload: string) => void, onGap: () => void): () => void;
+
+  /** Daily partitions ahead, expired ones dropped, idempotency keys and hints cleaned. Idempotent; any server may run it. */
+  maintain(options: { runsKeptMs: number; aheadDays: number }): Promise<{ created: number; dropped: number }>;
+  /** For readiness: answers within two seconds or throws `database-unavailable`. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `run`: payload is the run id (created, cancel asked, retried). `progress`: a run's seq grew. `fleet`: revoked or removed. */
+export type HintTopic = 'run' | 'progress' | 'fleet';

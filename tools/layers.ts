@@ -1,0 +1,26 @@
+/**
+ * Who may import whom, and which packages a folder may use. `test/tidy.test.ts` holds the code against it.
+ * `bin` wires contracts to implementations and may import everything; tests, benches and tools may too.
+ */
+export interface Layer {
+  readonly imports: readonly string[];
+  readonly packages: readonly string[];
+}
+
+export const layers: Readonly<Record<string, Layer>> = {
+  base: { imports: [], packages: [] },
+  domain: { imports: ['base'], packages: [] },
+  protocol: { imports: ['base', 'domain'], packages: ['zod', 'msgpackr'] },
+  store: { imports: ['base', 'domain'], packages: ['pg'] },
+  pki: { imports: ['base'], packages: ['@peculiar/x509'] },
+  link: { imports: ['base', 'protocol'], packages: ['ws'] },
+  app: { imports: ['base', 'domain', 'protocol', 'store/store.ts', 'pki'], packages: [] },
+  fleet: { imports: ['base', 'domain', 'protocol', 'store/store.ts', 'pki', 'link', 'app'], packages: [] },
+  loops: { imports: ['base', 'domain', 'app', 'fleet', 'protocol', 'store/store.ts'], packages: [] },
+  drivers: { imports: ['base', 'protocol'], packages: [] },
+  http: { imports: ['base', 'domain', 'protocol', 'app', 'fleet', 'loops', 'store/store.ts'], packages: ['fastify', 'zod', 'prom-client'] },
+  worker: { imports: ['base', 'domain', 'protocol', 'link', 'pki'], packages: [] },
+  agent: { imports: ['base', 'protocol', 'drivers', 'link', 'pki'], packages: [] },
+  embedded: { imports: ['base'], packages: [] },
+  cli: { imports: ['base', 'domain'], packages: ['commander', '@drover/sdk'] },
+};
