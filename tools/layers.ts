@@ -11,7 +11,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   base: { imports: [], packages: [] },
   domain: { imports: ['base'], packages: [] },
   protocol: { imports: ['base', 'domain'], packages: ['zod', 'msgpackr'] },
-  store: { imports: ['base', 'domain'], packages: ['pg'] },
+  store: { imports: ['base', 'domain'], packages: ['pg', 'msgpackr'] },
   pki: { imports: ['base'], packages: ['@peculiar/x509'] },
   link: { imports: ['base', 'protocol'], packages: ['ws'] },
   app: { imports: ['base', 'domain', 'protocol', 'store/store.ts', 'pki'], packages: [] },
@@ -21,6 +21,6 @@ export const layers: Readonly<Record<string, Layer>> = {
   http: { imports: ['base', 'domain', 'protocol', 'app', 'fleet', 'loops', 'store/store.ts'], packages: ['fastify', 'zod', 'prom-client'] },
   worker: { imports: ['base', 'domain', 'protocol', 'link', 'pki'], packages: [] },
   agent: { imports: ['base', 'protocol', 'drivers', 'link', 'pki'], packages: [] },
-  embedded: { imports: ['base'], packages: [] },
+  embedded: { imports: ['base'], packages: ['pg'] },
   cli: { imports: ['base', 'domain'], packages: ['commander', '@drover/sdk'] },
 };

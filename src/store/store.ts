@@ -54,7 +54,8 @@ export interface RunRecord {
   readonly targetExpression: string;
   readonly hostCount: number;
   readonly counts: ExecutionCounts;
-  readonly spec: RunSpec;
+  /** Absent in lists: a script may be a megabyte. */
+  readonly spec?: RunSpec;
   readonly createdAtMs: number;
   readonly startedAtMs?: number;
   readonly finishedAtMs?: number;
@@ -70,7 +71,6 @@ export interface RunFilter {
   readonly states?: readonly RunState[];
   readonly name?: string;
   readonly createdBy?: string;
-  readonly hostId?: HostId;
   readonly createdAfterMs?: number;
   readonly createdBeforeMs?: number;
 }
@@ -107,7 +107,7 @@ export interface ExecutionRecord extends AttemptKey {
   readonly seq: number;
 }
 
-export interface ExecutionFilter { readonly states?: readonly ExecutionState[]; readonly hostId?: HostId; readonly hostName?: string; readonly afterSeq?: number }
+export interface ExecutionFilter { readonly states?: readonly ExecutionState[]; readonly hostName?: string }
 
 /** One group of `runs output`: executions that ended alike with the same output. */
 export interface OutputGroup {
@@ -139,7 +139,7 @@ export interface ExecutionSeed {
   readonly failuresInRound: number;
 }
 
-export interface RunSeed { readonly run: RunRecord; readonly sealedSecrets?: Uint8Array; readonly executions: readonly ExecutionSeed[] }
+export interface RunSeed { readonly run: RunRecord; readonly spec: RunSpec; readonly sealedSecrets?: Uint8Array; readonly executions: readonly ExecutionSeed[] }
 
 /** One conditional change of an execution. Lands only if attempt matches and the state is one of `from`. */
 export interface ExecutionChange extends AttemptKey {
@@ -212,6 +212,8 @@ export interface AgentRecord {
   readonly version?: string;
   readonly joinedAtMs: number;
   readonly certificateExpiresAtMs: number;
+  /** SPKI of the key that the agent proved to hold; a renewal must be signed by it. */
+  readonly publicKey: Uint8Array;
   readonly linked: boolean;
 }
 
@@ -223,6 +225,7 @@ export interface WorkerRecord {
   readonly linked: boolean;
   readonly joinedAtMs: number;
   readonly version?: string;
+  readonly publicKey: Uint8Array;
 }
 
 export interface JoinToken {
@@ -243,7 +246,6 @@ export interface ApiToken {
   readonly createdAtMs: number;
   readonly expiresAtMs: number;
   readonly revokedAtMs?: number;
-  readonly lastUsedAtMs?: number;
 }
 
 export type JoinOutcome =
@@ -280,10 +282,8 @@ export interface Store {
   /** Idempotent by key; a chunk of an attempt that is not current any more is dropped quietly. `fenced` as above. */
   outputChunkWrite(fence: Fence, chunks: readonly OutputChunk[]): Promise<'written' | 'fenced'>;
 
-  // servers and partitions (the lease keeper renews on its own connection; see postgres/lease.ts)
+  // servers and partitions (the lease keeper renews on its own connection; see postgres/lease-keeper.ts)
   serverRegister(server: { id: ServerId; url: string; version: string; leaseMs: number }): Promise<void>;
-  /** Extends this server's lease; false when it has expired and another may own its partitions by now. */
-  serverLeaseRenew(id: ServerId, leaseMs: number): Promise<boolean>;
   serverList(): Promise<readonly { id: ServerId; url: string; version: string }[]>;
   serverDeregister(id: ServerId): Promise<void>;
   /**
@@ -295,21 +295,21 @@ export interface Store {
 
   // hosts, agents, workers
   /** One transaction: uses up the token, creates host and agent (or a new agent for the same machine id), audits. */
-  agentJoin(join: { tokenHash: Uint8Array; name: string; machineId: string; labels: Readonly<Record<string, string>>; facts: Readonly<Record<string, unknown>>; certificateExpiresAtMs: number }): Promise<JoinOutcome>;
-  agentCertificateRenewed(id: AgentId, expiresAtMs: number): Promise<boolean>;
+  agentJoin(join: { tokenHash: Uint8Array; name: string; machineId: string; labels: Readonly<Record<string, string>>; facts: Readonly<Record<string, unknown>>; publicKey: Uint8Array; certificateExpiresAtMs: number }, audit: Omit<AuditEntry, 'target'>): Promise<JoinOutcome>;
+  agentCertificateRenewed(id: AgentId, publicKey: Uint8Array, expiresAtMs: number): Promise<boolean>;
   agentFetch(id: AgentId): Promise<AgentRecord | undefined>;
   agentList(page: { limit: number; cursor?: string }): Promise<Page<AgentRecord>>;
   agentRevoke(id: AgentId, audit: AuditEntry): Promise<'revoked' | 'already-revoked' | 'not-found'>;
   /** Ids of agents whose certificates have not expired yet but that may not link. */
   agentRevokedList(): Promise<readonly AgentId[]>;
-  workerJoin(join: { tokenHash: Uint8Array; name: string; version: string }): Promise<{ kind: 'joined'; workerId: WorkerId; zone: string } | { kind: 'refused'; code: 'join-token-invalid' | 'join-token-expired' }>;
+  workerJoin(join: { tokenHash: Uint8Array; name: string; version: string; publicKey: Uint8Array }, audit: Omit<AuditEntry, 'target'>): Promise<{ kind: 'joined'; workerId: WorkerId; zone: string } | { kind: 'refused'; code: 'join-token-invalid' | 'join-token-expired' }>;
   workerSeen(worker: { id: WorkerId; agentAddress: string; version: string; linked: boolean }): Promise<void>;
   workerList(): Promise<readonly WorkerRecord[]>;
   /** Set-based; `atMs` orders late writes of several servers. */
   hostPresenceWrite(changes: readonly { hostId: HostId; agentId: AgentId; workerId?: WorkerId; linked: boolean; atMs: number }[]): Promise<void>;
   hostFactsWrite(changes: readonly { hostId: HostId; agentId: AgentId; version: string; facts: Readonly<Record<string, unknown>> }[]): Promise<void>;
   hostFetch(idOrName: string): Promise<HostRecord | undefined>;
-  hostList(filter: { linked?: boolean; namePrefix?: string }, page: { limit: number; cursor?: string }): Promise<Page<HostRecord>>;
+  hostList(filter: { linked?: boolean }, page: { limit: number; cursor?: string }): Promise<Page<HostRecord>>;
   /** Everything a target expression can ask for, of all hosts, in name order; cached by the caller. `version` changes with any edit. */
   hostDirectory(knownVersion?: number): Promise<{ version: number; hosts: readonly { id: HostId; name: string; labels: Readonly<Record<string, string>> }[] } | 'unchanged'>;
   hostLabel(id: HostId, change: { set: Readonly<Record<string, string>>; remove: readonly string[] }, audit: AuditEntry): Promise<HostRecord | undefined>;
@@ -324,8 +324,6 @@ export interface Store {
   apiTokenFetch(hash: Uint8Array): Promise<ApiToken | undefined>;
   apiTokenList(): Promise<readonly ApiToken[]>;
   apiTokenRevoke(id: TokenId, audit: AuditEntry): Promise<boolean>;
-  /** Best effort, batched by the caller. */
-  apiTokenUsed(ids: readonly TokenId[]): Promise<void>;
 
   // audit and idempotency
   auditAppend(entry: AuditEntry): Promise<void>;

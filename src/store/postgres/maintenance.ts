@@ -1,0 +1,64 @@
+/** Daily partitions ahead of time, and days beyond retention dropped. Idempotent; servers take turns by a lock. */
+import { runIdFloor } from '../../base/ids.ts';
+import { limits } from '../../base/limits.ts';
+import type { Pool } from './pool.ts';
+
+const DAY_MS = 86_400_000;
+export const DAILY_TABLES = ['run', 'task', 'execution', 'execution_history', 'output_blob', 'output_chunk', 'run_event'] as const;
+const LOCK = 727_002;
+
+/** fillfactor: rows of these tables are updated in place a few times, then never again. */
+const STORAGE: Partial<Record<(typeof DAILY_TABLES)[number], string>> = {
+  run: 'WITH (fillfactor = 70)',
+  execution: 'WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0)',
+};
+
+export async function maintain(pool: Pool, options: { runsKeptMs: number; aheadDays: number }, nowMs: number): Promise<{ created: number; dropped: number }> {
+  return pool.transaction(async (tx) => {
+    const locked = await tx.query<{ ok: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS ok', [LOCK]);
+    if (!locked.rows[0]!.ok) return { created: 0, dropped: 0 };
+    const { rows } = await tx.query<{ name: string }>(
+      "SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace WHERE n.nspname = current_schema() AND p.relname = ANY ($1)", [[...DAILY_TABLES]]);
+    const existing = new Set(rows.map((row) => row.name));
+    let created = 0;
+    let dropped = 0;
+    const today = Math.floor(nowMs / DAY_MS);
+    for (const table of DAILY_TABLES) {
+      if (!existing.has(`${table}_default`)) await tx.query(`CREATE TABLE ${table}_default PARTITION OF ${table} DEFAULT`);
+      for (let day = today - 1; day <= today + options.aheadDays; day++) {
+        const name = `${table}_${dayName(day)}`;
+        if (existing.has(name)) continue;
+        const [from, to] = [runIdFloor(day * DAY_MS), runIdFloor((day + 1) * DAY_MS)];
+        // A clock that was wrong once may have left rows of that day in the default partition: then they stay there, and so does the day.
+        const key = table === 'run' ? 'id' : 'run_id';
+        const astray = await tx.query(`SELECT 1 FROM ${table}_default WHERE ${key} >= $1 AND ${key} < $2 LIMIT 1`, [from, to]);
+        if (astray.rowCount > 0) continue;
+        await tx.query(`CREATE TABLE ${name} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}') ${STORAGE[table] ?? ''}`);
+        created++;
+      }
+      const oldest = Math.floor((nowMs - options.runsKeptMs) / DAY_MS);
+      for (const name of existing) {
+        const day = dayOf(name, table);
+        if (day === undefined || day >= oldest || (await hasActiveRuns(tx, day))) continue;
+        await tx.query(`DROP TABLE ${name}`);
+        dropped++;
+      }
+    }
+    await tx.query('DELETE FROM idempotency WHERE created_at_ms < $1', [nowMs - limits.idempotencyKeptMs]);
+    return { created, dropped };
+  });
+}
+
+async function hasActiveRuns(tx: { query(text: string, values: unknown[]): Promise<{ rowCount: number }> }, day: number): Promise<boolean> {
+  const { rowCount } = await tx.query('SELECT 1 FROM run_active WHERE run_id >= $1 AND run_id < $2 LIMIT 1', [runIdFloor(day * DAY_MS), runIdFloor((day + 1) * DAY_MS)]);
+  return rowCount > 0;
+}
+
+function dayName(day: number): string {
+  return new Date(day * DAY_MS).toISOString().slice(0, 10).replaceAll('-', '');
+}
+
+function dayOf(partition: string, table: string): number | undefined {
+  const match = new RegExp(`^${table}_(\\d{4})(\\d{2})(\\d{2})$`).exec(partition);
+  return match ? Math.floor(Date.UTC(Number(match[1]), Number(match[2]) - 1, Number(match[3])) / DAY_MS) : undefined;
+}

@@ -1,0 +1,139 @@
+/**
+ * What the owner of a partition decided, written in one transaction. The partition row is locked FOR SHARE first: a
+ * takeover (an UPDATE of that row) waits until this commits, and after it this finds another term and writes nothing.
+ * Executions change only if attempt and state still are what the owner thinks.
+ *
+ * Changes are grouped by run, so that each statement names one run id and PostgreSQL plans for that day's partition alone.
+ */
+import type { RunId } from '../../base/ids.ts';
+import { RUN_STATES, RUN_TRANSITIONS, TERMINAL_RUN_STATES, type RunState } from '../../domain/run/run-machine.ts';
+import type { CommitResult, ExecutionChange, Fence, OutputChunk, OwnerCommit, RunChange, TimelineEntry } from '../store.ts';
+import type { Executor, Pool } from './pool.ts';
+import { FRESH_ATTEMPT } from './run.ts';
+
+export async function ownerCommit(pool: Pool, commit: OwnerCommit): Promise<CommitResult> {
+  return pool.transaction(async (tx) => {
+    if (!(await isFenceHeld(tx, commit.fence))) return { kind: 'fenced' };
+    const refused: number[] = [];
+    for (const [runId, indexes] of groupByRun(commit.executions)) {
+      const landed = await executionsWrite(tx, runId, indexes.map((i) => commit.executions[i]!));
+      for (const [n, index] of indexes.entries()) if (!landed.has(n)) refused.push(index);
+    }
+    const refusedRuns = new Set(refused.map((i) => commit.executions[i]!.runId));
+    // A run of which the owner's view was stale is read again and written then; its counts would be wrong now.
+    for (const change of [...commit.runs].sort((a, b) => (a.runId < b.runId ? -1 : 1))) if (!refusedRuns.has(change.runId)) await runWrite(tx, change);
+    await timelineWrite(tx, commit.timeline.filter((entry) => !refusedRuns.has(entry.runId)));
+    return { kind: 'committed', refused };
+  });
+}
+
+async function isFenceHeld(tx: Executor, fence: Fence): Promise<boolean> {
+  const { rowCount } = await tx.query({ name: 'fence', text: 'SELECT 1 FROM partition WHERE id = $1 AND owner = $2 AND term = $3 FOR SHARE', values: [fence.partition, fence.serverId, fence.term] });
+  return rowCount === 1;
+}
+
+function groupByRun(changes: readonly ExecutionChange[]): Map<RunId, number[]> {
+  const groups = new Map<RunId, number[]>();
+  changes.forEach((change, i) => {
+    const group = groups.get(change.runId);
+    if (group) group.push(i);
+    else groups.set(change.runId, [i]);
+  });
+  return groups;
+}
+
+/** Answers which of the changes landed. Two changes of one execution in a batch would race each other: the owner folds them. */
+async function executionsWrite(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<Set<number>> {
+  await blobsWrite(tx, runId, changes);
+  const column = <T>(pick: (change: ExecutionChange) => T): T[] => changes.map(pick);
+  const { rows } = await tx.query<{ n: number }>({
+    name: 'executions-write',
+    text: `UPDATE execution e SET state = c.state, agent_id = coalesce(c.agent_id, e.agent_id), worker_id = coalesce(c.worker_id, e.worker_id),
+             dispatched_at_ms = coalesce(c.dispatched_at_ms, e.dispatched_at_ms), started_at_ms = coalesce(c.started_at_ms, e.started_at_ms), finished_at_ms = c.finished_at_ms,
+             exit_code = c.exit_code, signal = c.signal, reason = c.reason, detail = c.detail, settled_late = c.settled_late, seq = c.seq,
+             out_size = c.out_size, out_head = c.out_head, out_tail = c.out_tail, out_digest = c.out_digest,
+             err_size = c.err_size, err_head = c.err_head, err_tail = c.err_tail, err_digest = c.err_digest
+           FROM unnest($2::int[], $3::int[], $4::int[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::bigint[], $10::bigint[], $11::bigint[], $12::int[], $13::text[], $14::text[], $15::text[],
+                $16::boolean[], $17::bigint[], $18::bigint[], $19::int[], $20::int[], $21::bytea[], $22::bigint[], $23::int[], $24::int[], $25::bytea[])
+             WITH ORDINALITY AS c(task, ordinal, attempt, allowed, state, agent_id, worker_id, dispatched_at_ms, started_at_ms, finished_at_ms, exit_code, signal, reason, detail,
+                settled_late, seq, out_size, out_head, out_tail, out_digest, err_size, err_head, err_tail, err_digest, n)
+           WHERE e.run_id = $1 AND e.task = c.task AND e.ordinal = c.ordinal AND e.attempt = c.attempt AND position(',' || e.state || ',' IN c.allowed) > 0
+           RETURNING c.n`,
+    values: [runId, column((c) => c.task), column((c) => c.ordinal), column((c) => c.attempt), column((c) => `,${c.from.join(',')},`), column((c) => c.to),
+      column((c) => c.agentId ?? null), column((c) => c.workerId ?? null), column((c) => c.dispatchedAtMs ?? null), column((c) => c.startedAtMs ?? null), column((c) => c.finishedAtMs ?? null),
+      column((c) => c.exitCode ?? null), column((c) => c.signal ?? null), column((c) => c.reason ?? null), column((c) => c.detail ?? null), column((c) => c.settledLate ?? false), column((c) => c.seq),
+      column((c) => c.stdout?.size ?? 0), column((c) => c.stdout?.head ?? 0), column((c) => c.stdout?.tail ?? 0), column((c) => bytes(c.stdout?.digest)),
+      column((c) => c.stderr?.size ?? 0), column((c) => c.stderr?.head ?? 0), column((c) => c.stderr?.tail ?? 0), column((c) => bytes(c.stderr?.digest))],
+  });
+  const landed = new Set(rows.map((row) => row.n - 1));
+  const retried = changes.filter((change, i) => change.retry && landed.has(i));
+  if (retried.length > 0) await attemptsReopen(tx, runId, retried);
+  return landed;
+}
+
+/** The settled attempt moves to the history and the next one waits, in the same transaction as its outcome. */
+async function attemptsReopen(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<void> {
+  const keys = [runId, changes.map((c) => c.task), changes.map((c) => c.ordinal)];
+  const match = 'e.run_id = $1 AND e.task = k.task AND e.ordinal = k.ordinal';
+  await tx.query(`INSERT INTO execution_history SELECT e.* FROM execution e, unnest($2::int[], $3::int[]) AS k(task, ordinal) WHERE ${match} ON CONFLICT DO NOTHING`, keys);
+  await tx.query(`UPDATE execution e SET ${FRESH_ATTEMPT}, failures_in_round = failures_in_round + 1 FROM unnest($2::int[], $3::int[]) AS k(task, ordinal) WHERE ${match}`, keys);
+}
+
+async function blobsWrite(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<void> {
+  const blobs = new Map<string, { digest: Uint8Array; bytes: Uint8Array }>();
+  for (const change of changes) {
+    for (const stream of [change.stdout, change.stderr]) {
+      if (stream?.digest && stream.inline) blobs.set(Buffer.from(stream.digest).toString('latin1'), { digest: stream.digest, bytes: stream.inline });
+    }
+  }
+  if (blobs.size === 0) return;
+  // In key order, so that two batches of one run can never wait for each other.
+  const sorted = [...blobs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, blob]) => blob);
+  await tx.query({
+    name: 'blobs-write',
+    text: 'INSERT INTO output_blob (run_id, digest, bytes) SELECT $1, digest, bytes FROM unnest($2::bytea[], $3::bytea[]) AS blob(digest, bytes) ON CONFLICT DO NOTHING',
+    values: [runId, sorted.map((blob) => bytes(blob.digest)), sorted.map((blob) => bytes(blob.bytes))],
+  });
+}
+
+/** node-postgres takes Buffers, not plain Uint8Arrays, inside arrays. */
+function bytes(value: Uint8Array | undefined): Buffer | null {
+  return value === undefined ? null : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+}
+
+/** States from which each state may be entered; a run never moves otherwise, whatever its owner thinks. */
+const FROM_STATES = Object.fromEntries(RUN_STATES.map((to) => [to, RUN_STATES.filter((from) => from === to || (RUN_TRANSITIONS[from] as readonly RunState[]).includes(to))])) as Record<RunState, RunState[]>;
+
+async function runWrite(tx: Executor, change: RunChange): Promise<void> {
+  const terminal = change.to !== undefined && (TERMINAL_RUN_STATES as readonly RunState[]).includes(change.to);
+  await tx.query({
+    name: 'run-write',
+    text: `UPDATE run SET state = coalesce($2, state), counts = $3, seq = greatest(seq, $4), started_at_ms = coalesce(started_at_ms, $5), finished_at_ms = CASE WHEN $6 THEN coalesce($7, finished_at_ms) ELSE finished_at_ms END
+           WHERE id = $1 AND ($2::text IS NULL OR state = ANY ($8))`,
+    values: [change.runId, change.to ?? null, JSON.stringify(change.counts), change.seq, change.startedAtMs ?? null, terminal, change.finishedAtMs ?? null, change.to ? FROM_STATES[change.to] : null],
+  });
+  if (terminal) await tx.query({ name: 'run-inactive', text: 'DELETE FROM run_active WHERE run_id = $1', values: [change.runId] });
+}
+
+async function timelineWrite(tx: Executor, entries: readonly TimelineEntry[]): Promise<void> {
+  if (entries.length === 0) return;
+  await tx.query({
+    name: 'timeline-write',
+    text: `INSERT INTO run_event (run_id, seq, kind, at_ms, detail) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::jsonb[]) ON CONFLICT DO NOTHING`,
+    values: [entries.map((e) => e.runId), entries.map((e) => e.seq), entries.map((e) => e.kind), entries.map((e) => e.atMs), entries.map((e) => JSON.stringify(e.detail))],
+  });
+}
+
+/** Written before the report that refers to it; a repeated chunk is the same chunk. */
+export async function outputChunkWrite(pool: Pool, fence: Fence, chunks: readonly OutputChunk[]): Promise<'written' | 'fenced'> {
+  return pool.transaction(async (tx) => {
+    if (!(await isFenceHeld(tx, fence))) return 'fenced';
+    await tx.query({
+      name: 'chunks-write',
+      text: `INSERT INTO output_chunk (run_id, task, ordinal, attempt, stream, seq, bytes)
+             SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[], $6::int[], $7::bytea[]) ON CONFLICT DO NOTHING`,
+      values: [chunks.map((c) => c.runId), chunks.map((c) => c.task), chunks.map((c) => c.ordinal), chunks.map((c) => c.attempt), chunks.map((c) => c.stream), chunks.map((c) => c.seq), chunks.map((c) => bytes(c.bytes))],
+    });
+    return 'written';
+  });
+}

@@ -1,0 +1,95 @@
+/**
+ * Connections to PostgreSQL. The one place that knows what a lost database looks like: every call that fails for that
+ * reason becomes `database-unavailable`, and a dying pool never ends the process.
+ */
+import pg from 'pg';
+import { DroverError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+
+// int8 as number: our counters and instants stay far below 2^53.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+export type Row = Record<string, unknown>;
+export interface Query { text: string; name?: string; values?: unknown[] }
+export interface Executor { query<T = Row>(query: string | Query, values?: unknown[]): Promise<{ rows: T[]; rowCount: number }> }
+
+/** SQLSTATE classes and socket errors after which the same call may work on another connection. */
+const AWAY = /^(08|57P0|53300|25006|40001|40P01|ECONN|EPIPE|ENOENT|ETIMEDOUT|EAI_AGAIN)/;
+
+export function isDatabaseAway(error: unknown): boolean {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  if (typeof code === 'string' && AWAY.test(code)) return true;
+  return typeof message === 'string' && /Connection terminated|timeout exceeded when trying to connect|not queryable|Client was closed|Query read timeout/i.test(message);
+}
+
+export function translateDatabaseError(error: unknown): unknown {
+  return isDatabaseAway(error) ? new DroverError('database-unavailable', { detail: 'PostgreSQL does not answer; the call may be repeated.', cause: error }) : error;
+}
+
+export interface PoolOptions { readonly url: string; readonly log: Log; readonly max?: number }
+
+export class Pool implements Executor {
+  readonly #pool: pg.Pool;
+
+  constructor(options: PoolOptions) {
+    this.#pool = new pg.Pool({
+      connectionString: options.url,
+      max: options.max ?? 12,
+      connectionTimeoutMillis: 5_000,
+      statement_timeout: 60_000,
+      query_timeout: 65_000,
+      idle_in_transaction_session_timeout: 60_000,
+      application_name: 'drover',
+    });
+    this.#pool.on('error', (error) => options.log.warn({ err: error.message }, 'a database connection was lost'));
+  }
+
+  async query<T = Row>(query: string | Query, values?: unknown[]): Promise<{ rows: T[]; rowCount: number }> {
+    try {
+      const result = typeof query === 'string' ? await this.#pool.query(query, values) : await this.#pool.query(query);
+      return { rows: result.rows as T[], rowCount: result.rowCount ?? 0 };
+    } catch (error) {
+      throw translateDatabaseError(error);
+    }
+  }
+
+  /** Commits when `work` resolves; rolls back and rethrows when it throws. */
+  async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+    let client: pg.PoolClient;
+    try {
+      client = await this.#pool.connect();
+    } catch (error) {
+      throw translateDatabaseError(error);
+    }
+    const executor: Executor = {
+      async query<R>(query: string | Query, values?: unknown[]) {
+        const result = typeof query === 'string' ? await client.query(query, values) : await client.query(query);
+        return { rows: result.rows as R[], rowCount: result.rowCount ?? 0 };
+      },
+    };
+    let broken: Error | undefined;
+    const onError = (error: Error): void => {
+      broken = error;
+    };
+    client.on('error', onError);
+    try {
+      await client.query('BEGIN');
+      const value = await work(executor);
+      await client.query('COMMIT');
+      return value;
+    } catch (error) {
+      await client.query('ROLLBACK').catch((failure: Error) => {
+        broken = failure;
+      });
+      throw translateDatabaseError(error);
+    } finally {
+      client.removeListener('error', onError);
+      client.release(broken ?? false);
+    }
+  }
+
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}

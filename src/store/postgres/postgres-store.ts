@@ -1,0 +1,132 @@
+/** The store on PostgreSQL: one pool, one connection for hints, the nouns' files behind the contract. */
+import type { Clock } from '../../base/clock.ts';
+import type { AgentId } from '../../base/ids.ts';
+import type { Log } from '../../base/log.ts';
+import type { Store } from '../store.ts';
+import * as audit from './audit.ts';
+import * as execution from './execution.ts';
+import * as fleet from './fleet.ts';
+import { Hints } from './hints.ts';
+import * as lease from './lease.ts';
+import { maintain } from './maintenance.ts';
+import { migrate } from './migrate.ts';
+import * as owner from './owner-commit.ts';
+import { Pool } from './pool.ts';
+import * as run from './run.ts';
+import * as token from './token.ts';
+
+export interface PostgresStoreOptions { readonly url: string; readonly clock: Clock; readonly log: Log; readonly poolMax?: number }
+
+/** Connects, migrates and makes the coming days' partitions before it answers. */
+export async function createPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const { clock, log, url } = options;
+  const pool = new Pool({ url, log, ...(options.poolMax === undefined ? {} : { max: options.poolMax }) });
+  try {
+    await migrate(pool);
+    await maintain(pool, { runsKeptMs: Number.MAX_SAFE_INTEGER / 2, aheadDays: 2 }, clock.nowMs());
+  } catch (error) {
+    await pool.close().catch(() => undefined);
+    throw error;
+  }
+  const hints = new Hints({ pool, url, clock, log });
+  const now = (): number => clock.nowMs();
+  return {
+    async runCreate(newRun, entry) {
+      const record = await run.runCreate(pool, newRun, entry, now());
+      hints.notify('run', newRun.id);
+      return record;
+    },
+    runFetch: (id) => run.runFetch(pool, id),
+    runList: (filter, page) => run.runList(pool, filter, page),
+    async runCancelRequest(id, actor, entry) {
+      const answer = await run.runCancelRequest(pool, id, actor, entry, now());
+      if (answer === 'requested') hints.notify('run', id);
+      return answer;
+    },
+    async runRetry(id, states, entry) {
+      const answer = await run.runRetry(pool, id, states, entry, now());
+      if (answer.kind === 'opened') hints.notify('run', id);
+      return answer;
+    },
+    timelineList: (id, page) => run.timelineList(pool, id, page),
+    executionFetch: (key) => execution.executionFetch(pool, key),
+    executionList: (id, filter, page) => execution.executionList(pool, id, filter, page),
+    executionChanges: (id, afterSeq, limit) => execution.executionChanges(pool, id, afterSeq, limit),
+    executionHistory: (key) => execution.executionHistory(pool, key),
+    outputGroups: (id, groups) => execution.outputGroups(pool, id, groups),
+    outputRead: (key, stream, offset, length) => execution.outputRead(pool, key, stream, offset, length),
+
+    activeRunList: (partition) => run.activeRunList(pool, partition),
+    runSeed: (id) => run.runSeed(pool, id),
+    ownerCommit: (commit) => owner.ownerCommit(pool, commit),
+    outputChunkWrite: (fence, chunks) => owner.outputChunkWrite(pool, fence, chunks),
+
+    serverRegister: (server) => lease.serverRegister(pool, server),
+    serverList: () => lease.serverList(pool),
+    serverDeregister: (id) => lease.serverDeregister(pool, id),
+    partitionBalance: (id) => lease.partitionBalance(pool, id),
+    partitionRelease: (id, partitions) => lease.partitionRelease(pool, id, partitions),
+
+    agentJoin: (join, entry) => fleet.agentJoin(pool, join, entry, now()),
+    async agentCertificateRenewed(id, publicKey, expiresAtMs) {
+      const { rowCount } = await pool.query("UPDATE agent SET public_key = $2, certificate_expires_at_ms = $3 WHERE id = $1 AND state = 'active'", [id, publicKey, expiresAtMs]);
+      return rowCount > 0;
+    },
+    agentFetch: (id) => fleet.agentFetch(pool, id),
+    agentList: (page) => fleet.agentList(pool, page),
+    async agentRevoke(id, entry) {
+      const answer = await fleet.agentRevoke(pool, id, entry, now());
+      if (answer === 'revoked') hints.notify('fleet', id);
+      return answer;
+    },
+    async agentRevokedList() {
+      const { rows } = await pool.query<{ id: AgentId }>("SELECT id FROM agent WHERE state <> 'active' AND certificate_expires_at_ms > $1", [now()]);
+      return rows.map((row) => row.id);
+    },
+    workerJoin: (join, entry) => fleet.workerJoin(pool, join, entry, now()),
+    workerSeen: (worker) => fleet.workerSeen(pool, worker),
+    workerList: () => fleet.workerList(pool),
+    hostPresenceWrite: (changes) => fleet.hostPresenceWrite(pool, changes),
+    hostFactsWrite: (changes) => fleet.hostFactsWrite(pool, changes),
+    hostFetch: (idOrName) => fleet.hostFetch(pool, idOrName),
+    hostList: (filter, page) => fleet.hostList(pool, filter, page),
+    hostDirectory: (knownVersion) => fleet.hostDirectory(pool, knownVersion),
+    hostLabel: (id, change, entry) => fleet.hostLabel(pool, id, change, entry, now()),
+    async hostRemove(id, entry) {
+      const answer = await fleet.hostRemove(pool, id, entry, now());
+      if (answer === 'removed') hints.notify('fleet', id);
+      return answer;
+    },
+
+    joinTokenCreate: (join, entry) => fleet.joinTokenCreate(pool, join, entry, now()),
+    joinTokenList: () => fleet.joinTokenList(pool, now()),
+    joinTokenRevoke: (id, entry) => fleet.joinTokenRevoke(pool, id, entry, now()),
+    apiTokenCreate: (api, entry) => token.apiTokenCreate(pool, api, entry, now()),
+    apiTokenFetch: (hash) => token.apiTokenFetch(pool, hash),
+    apiTokenList: () => token.apiTokenList(pool),
+    apiTokenRevoke: (id, entry) => token.apiTokenRevoke(pool, id, entry, now()),
+
+    auditAppend: (entry) => pool.transaction((tx) => audit.auditAppend(tx, entry, now())),
+    auditList: (filter, page) => audit.auditList(pool, filter, page),
+    idempotencyClaim: (key, principal, hash) => token.idempotencyClaim(pool, key, principal, hash, now()),
+    idempotencyStore: (key, principal, status, body) => token.idempotencyStore(pool, key, principal, status, body),
+    idempotencyRelease: (key, principal) => token.idempotencyRelease(pool, key, principal),
+    async secretPut(name, sealed) {
+      const { rowCount } = await pool.query('INSERT INTO secret (name, sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING', [name, sealed]);
+      return rowCount > 0 ? 'stored' : 'exists';
+    },
+    async secretFetch(name) {
+      const { rows } = await pool.query<{ sealed: Buffer }>('SELECT sealed FROM secret WHERE name = $1', [name]);
+      return rows[0]?.sealed;
+    },
+
+    notify: (topic, payload) => hints.notify(topic, payload),
+    listen: (topic, onHint, onGap) => hints.listen(topic, onHint, onGap),
+    maintain: (what) => maintain(pool, what, now()),
+    ping: async () => void (await pool.query({ name: 'ping', text: 'SELECT 1' })),
+    async close() {
+      await hints.close();
+      await pool.close();
+    },
+  };
+}

@@ -1,0 +1,233 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { newId, newRunId, partitionOf, type HostId, type RunId, type ServerId, type TokenId } from '../../src/base/ids.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
+import type { RunSpec } from '../../src/domain/run/spec.ts';
+import { auditHash } from '../../src/store/postgres/audit.ts';
+import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import type { AuditEntry, ExecutionChange, Fence, Store } from '../../src/store/store.ts';
+import { testDatabase, type TestDatabase } from '../support/database.ts';
+
+const actor = { kind: 'token', id: 't', name: 'tester' } as const;
+const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: { b: 1, a: [2, { z: 1, y: 2 }] } };
+const spec: RunSpec = {
+  work: { kind: 'script', script: Buffer.from('true') }, args: [], env: {}, params: {}, secretNames: [], timeoutMs: 1_000, killAfterMs: 1_000,
+  startDeadlineMs: 1_000, lostAfterMs: 1_000, retries: 0, outputKeptBytes: 1_024,
+};
+
+let database: TestDatabase;
+let store: Store;
+beforeAll(async () => {
+  database = await testDatabase();
+  store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog });
+});
+afterAll(async () => {
+  await store.close();
+  await database.drop();
+});
+
+async function newServer(): Promise<ServerId> {
+  const id = newId<'server'>();
+  await store.serverRegister({ id, url: 'https://127.0.0.1:1', version: 'test', leaseMs: 60_000 });
+  return id;
+}
+
+async function newRun(hosts: number): Promise<{ id: RunId; fenceOf: (serverId: ServerId) => Promise<Fence> }> {
+  const id = newRunId(systemClock.nowMs());
+  const targets = Array.from({ length: hosts }, (_, i) => ({ hostId: newId<'host'>() as HostId, hostName: `h${i}` }));
+  await store.runCreate({ id, partition: partitionOf(id), name: 'n', reason: 'r', createdBy: actor, targetExpression: 'all', spec, targets }, audit);
+  return {
+    id,
+    async fenceOf(serverId) {
+      const partition = partitionOf(id);
+      await database.query('UPDATE partition SET owner = $1, term = term + 1 WHERE id = $2', [serverId, partition]);
+      const [row] = await database.query('SELECT term::int AS term FROM partition WHERE id = $1', [partition]);
+      return { partition, serverId, term: row!.term as number };
+    },
+  };
+}
+
+function done(runId: RunId, ordinal: number, more: Partial<ExecutionChange> = {}): ExecutionChange {
+  return { runId, task: 0, ordinal, attempt: 1, from: ['waiting', 'dispatched', 'running'], to: 'succeeded', exitCode: 0, startedAtMs: 1, finishedAtMs: 2, seq: 5, ...more };
+}
+
+describe('a run', () => {
+  it('is created whole and read back as it was', async () => {
+    const { id } = await newRun(3);
+    const run = await store.runFetch(id);
+    expect(run).toMatchObject({ id, state: 'waiting', hostCount: 3, round: 1, seq: 1, spec: { timeoutMs: 1_000 } });
+    expect((await store.executionList(id, {}, { limit: 2 })).items.map((e) => e.hostName)).toEqual(['h0', 'h1']);
+    expect((await store.activeRunList(partitionOf(id)))).toContain(id);
+  });
+
+  it('pages by a cursor that cannot be made up', async () => {
+    const { id } = await newRun(5);
+    const first = await store.executionList(id, {}, { limit: 3 });
+    const second = await store.executionList(id, {}, { limit: 3, cursor: first.next! });
+    expect([...first.items, ...second.items].map((e) => e.ordinal)).toEqual([0, 1, 2, 3, 4]);
+    expect(second.next).toBeUndefined();
+    await expect(store.executionList(id, {}, { limit: 3, cursor: 'nonsense' })).rejects.toMatchObject({ code: 'bad-input' });
+  });
+});
+
+describe('an owner', () => {
+  it('changes what still is as it thinks, and learns what is not', async () => {
+    const run = await newRun(3);
+    const fence = await run.fenceOf(await newServer());
+    const result = await store.ownerCommit({ fence, executions: [done(run.id, 0), done(run.id, 1, { attempt: 2 }), done(run.id, 2, { from: ['running'] })], runs: [], timeline: [] });
+    expect(result).toEqual({ kind: 'committed', refused: [1, 2] });
+    expect((await store.executionFetch({ runId: run.id, task: 0, ordinal: 0 }))?.state).toBe('succeeded');
+    const again = await store.ownerCommit({ fence, executions: [done(run.id, 0, { to: 'failed', exitCode: 1 })], runs: [], timeline: [] });
+    expect(again).toEqual({ kind: 'committed', refused: [0] });
+  });
+
+  it('writes nothing at all once another term began', async () => {
+    const run = await newRun(1);
+    const stale = await run.fenceOf(await newServer());
+    await run.fenceOf(await newServer());
+    expect(await store.ownerCommit({ fence: stale, executions: [done(run.id, 0)], runs: [], timeline: [] })).toEqual({ kind: 'fenced' });
+    expect(await store.outputChunkWrite(stale, [{ runId: run.id, task: 0, ordinal: 0, attempt: 1, stream: 1, seq: 0, bytes: Buffer.from('x') }])).toBe('fenced');
+    expect((await store.executionFetch({ runId: run.id, task: 0, ordinal: 0 }))?.state).toBe('waiting');
+  });
+
+  it('keeps small output once per content, folds by it and reads ranges', async () => {
+    const run = await newRun(3);
+    const fence = await run.fenceOf(await newServer());
+    const stdout = { size: 5, head: 5, tail: 0, digest: Buffer.alloc(32, 7), inline: Buffer.from('hello') };
+    await store.ownerCommit({ fence, executions: [done(run.id, 0, { stdout }), done(run.id, 1, { stdout }), done(run.id, 2, { to: 'failed', exitCode: 3 })], runs: [], timeline: [] });
+    const groups = await store.outputGroups(run.id, { hostsMax: 10, groupsMax: 10 });
+    expect(groups.map((g) => [g.state, g.count, g.hosts])).toEqual([['succeeded', 2, ['h0', 'h1']], ['failed', 1, ['h2']]]);
+    expect(Buffer.from((await store.outputRead({ runId: run.id, task: 0, ordinal: 1, attempt: 1 }, 1, 1, 3))!).toString()).toBe('ell');
+    expect(await database.query('SELECT 1 FROM output_blob WHERE run_id = $1', [run.id])).toHaveLength(1);
+  });
+
+  it('reads any range of chunked output as one', async () => {
+    const run = await newRun(1);
+    const fence = await run.fenceOf(await newServer());
+    const pieces = ['abcd', 'efgh', 'ij'];
+    for (const [seq, text] of pieces.entries()) {
+      const chunk = { runId: run.id, task: 0, ordinal: 0, attempt: 1, stream: 1 as const, seq, bytes: Buffer.from(text) };
+      expect(await store.outputChunkWrite(fence, [chunk])).toBe('written');
+      expect(await store.outputChunkWrite(fence, [chunk])).toBe('written');
+    }
+    await store.ownerCommit({ fence, executions: [done(run.id, 0, { stdout: { size: 10, head: 10, tail: 0, digest: Buffer.alloc(32, 9) } })], runs: [], timeline: [] });
+    for (let from = 0; from < 10; from++) {
+      for (let to = from; to <= 11; to++) {
+        expect(Buffer.from((await store.outputRead({ runId: run.id, task: 0, ordinal: 0, attempt: 1 }, 1, from, to - from))!).toString()).toBe('abcdefghij'.slice(from, to));
+      }
+    }
+  });
+
+  it('opens the next attempt together with the failure of this one', async () => {
+    const run = await newRun(1);
+    const fence = await run.fenceOf(await newServer());
+    await store.ownerCommit({ fence, executions: [done(run.id, 0, { to: 'failed', exitCode: 4, retry: true })], runs: [], timeline: [] });
+    const key = { runId: run.id, task: 0, ordinal: 0 };
+    expect(await store.executionFetch(key)).toMatchObject({ state: 'waiting', attempt: 2 });
+    expect(await store.executionHistory(key)).toMatchObject([{ state: 'failed', attempt: 1, exitCode: 4 }]);
+    expect((await store.runSeed(run.id))!.executions[0]).toMatchObject({ failuresInRound: 1, attempt: 2 });
+  });
+});
+
+describe('a retry', () => {
+  it('opens one round over the chosen states, however often it is asked at once', async () => {
+    const run = await newRun(2);
+    const fence = await run.fenceOf(await newServer());
+    expect(await store.runRetry(run.id, ['failed'], audit)).toEqual({ kind: 'not-finished' });
+    const counts = { ...emptyCounts(), succeeded: 1, failed: 1 };
+    await store.ownerCommit({ fence, executions: [done(run.id, 0), done(run.id, 1, { to: 'failed', exitCode: 1 })], runs: [{ runId: run.id, to: 'failed', counts, finishedAtMs: 3, seq: 6 }], timeline: [] });
+    expect(await store.activeRunList(fence.partition)).not.toContain(run.id);
+    expect(await store.runRetry(run.id, ['lost'], audit)).toEqual({ kind: 'nothing-to-retry' });
+    const answers = await Promise.all([store.runRetry(run.id, ['failed'], audit), store.runRetry(run.id, ['failed'], audit)]);
+    expect(answers.map((a) => a.kind).sort()).toEqual(['not-finished', 'opened']);
+    expect(await store.runFetch(run.id)).toMatchObject({ state: 'running', round: 2, counts: { waiting: 1, succeeded: 1 } });
+  });
+});
+
+describe('partitions', () => {
+  it('are shared fairly, and a server whose lease ran out loses its own with a new term', async () => {
+    await database.query('DELETE FROM server');
+    await database.query('UPDATE partition SET owner = NULL');
+    const [a, b] = [await newServer(), await newServer()];
+    const [ofA, ofB] = await Promise.all([store.partitionBalance(a), store.partitionBalance(b)]);
+    expect(ofA.length + ofB.length).toBe(32);
+    expect(ofA).toHaveLength(16);
+    await database.query('UPDATE server_lease SET expires_at_ms = 1 WHERE server_id = $1', [a]);
+    const all = await store.partitionBalance(b);
+    expect(all).toHaveLength(32);
+    for (const { id, term } of ofA) expect(all.find((p) => p.id === id)!.term).toBe(term + 1);
+    expect(await store.partitionBalance(a)).toEqual([]);
+  });
+});
+
+describe('idempotency', () => {
+  it('claims once, replays the answer, and tells another request apart', async () => {
+    const hash = Buffer.alloc(32, 1);
+    const claims = await Promise.all([1, 2, 3].map(() => store.idempotencyClaim('k', 'p', hash)));
+    expect(claims.map((c) => c.kind).sort()).toEqual(['busy', 'busy', 'claimed']);
+    await store.idempotencyStore('k', 'p', 201, 'body');
+    expect(await store.idempotencyClaim('k', 'p', hash)).toEqual({ kind: 'replay', status: 201, body: 'body' });
+    expect(await store.idempotencyClaim('k', 'p', Buffer.alloc(32, 2))).toEqual({ kind: 'reused' });
+    expect(await store.idempotencyClaim('k', 'other', hash)).toEqual({ kind: 'claimed' });
+  });
+});
+
+describe('joining', () => {
+  const join = (tokenHash: Buffer, name: string, machineId: string) =>
+    store.agentJoin({ tokenHash, name, machineId, labels: {}, facts: {}, publicKey: Buffer.from('k'), certificateExpiresAtMs: 1e15 }, { actor, action: 'join', detail: {} });
+
+  it('uses a token up, keeps the host over a new agent, and never lets another machine take the name', async () => {
+    const hash = Buffer.alloc(32, 3);
+    await store.joinTokenCreate({ id: newId<'token'>() as TokenId, hash, role: 'agent', labels: { zone: 'a' }, zone: 'default', uses: 3, lifetimeMs: 60_000 }, audit);
+    const first = await join(hash, 'web-1', 'm1');
+    expect(first.kind).toBe('joined');
+    expect(await join(hash, 'web-1', 'm2')).toEqual({ kind: 'refused', code: 'host-name-taken' });
+    const second = await join(hash, 'web-1', 'm1');
+    expect(second).toMatchObject({ kind: 'joined', hostId: (first as { hostId: string }).hostId, replaced: (first as { agentId: string }).agentId });
+    expect(await join(Buffer.alloc(32, 4), 'web-2', 'm3')).toEqual({ kind: 'refused', code: 'join-token-invalid' });
+    expect((await store.hostFetch('web-1'))!.labels).toEqual({ zone: 'a' });
+    await join(hash, 'web-3', 'm3');
+    expect(await join(hash, 'web-4', 'm4')).toEqual({ kind: 'refused', code: 'join-token-expired' });
+  });
+});
+
+describe('the audit trail', () => {
+  it('is a chain that nobody can edit', async () => {
+    for (let i = 0; i < 3; i++) await store.auditAppend({ ...audit, detail: { i } });
+    const { items } = await store.auditList({}, { limit: 1_000 });
+    const oldestFirst = [...items].reverse();
+    let previous: Buffer = Buffer.alloc(32);
+    for (const entry of oldestFirst) {
+      expect(entry.previousHash).toBe(previous.toString('hex'));
+      previous = auditHash(previous, entry.seq, entry.atMs, entry);
+      expect(entry.hash).toBe(previous.toString('hex'));
+    }
+    await expect(database.query("UPDATE audit SET action = 'x'")).rejects.toThrow(/append-only/);
+    await expect(database.query('DELETE FROM audit')).rejects.toThrow(/append-only/);
+  });
+});
+
+describe('the schema', () => {
+  it('migrates twice without a change and refuses a newer database', async () => {
+    const again = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog });
+    await again.close();
+    await database.query('INSERT INTO schema_migration (version) VALUES (9999)');
+    await expect(createPostgresStore({ url: database.url, clock: systemClock, log: silentLog })).rejects.toMatchObject({ code: 'schema-newer' });
+    await database.query('DELETE FROM schema_migration WHERE version = 9999');
+  });
+
+  it('drops whole days beyond retention, never one with an active run', async () => {
+    const old = { ...systemClock, nowMs: () => systemClock.nowMs() - 200 * 86_400_000 };
+    const past = await createPostgresStore({ url: database.url, clock: old, log: silentLog });
+    const id = newRunId(old.nowMs());
+    await past.runCreate({ id, partition: partitionOf(id), name: 'old', reason: '', createdBy: actor, targetExpression: 'all', spec, targets: [] }, audit);
+    await past.close();
+    await store.maintain({ runsKeptMs: 90 * 86_400_000, aheadDays: 1 });
+    expect(await store.runFetch(id)).toBeDefined();
+    await database.query('DELETE FROM run_active WHERE run_id = $1', [id]);
+    const { dropped } = await store.maintain({ runsKeptMs: 90 * 86_400_000, aheadDays: 1 });
+    expect(dropped).toBeGreaterThan(0);
+    expect(await store.runFetch(id)).toBeUndefined();
+  });
+});

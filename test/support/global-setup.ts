@@ -1,0 +1,32 @@
+/** One PostgreSQL for the whole test run, with a migrated template database that each test file clones. */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { createEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
+import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext { databaseUrl: string }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dir = mkdtempSync(join(tmpdir(), 'drover-test-'));
+  chmodSync(dir, 0o711);
+  const postgres = createEmbeddedPostgres({ dir, clock: systemClock, log: silentLog, settings: { fsync: 'off', synchronous_commit: 'off', shared_buffers: '128MB' } });
+  await postgres.start();
+  const store = await createPostgresStore({ url: postgres.url, clock: systemClock, log: silentLog });
+  await store.close();
+  const admin = new pg.Client({ connectionString: postgres.url.replace(/\/drover$/, '/postgres') });
+  await admin.connect();
+  await admin.query('ALTER DATABASE drover RENAME TO template_drover');
+  await admin.end();
+  project.provide('databaseUrl', postgres.url);
+  return async () => {
+    await postgres.stop();
+    rmSync(dir, { recursive: true, force: true });
+  };
+}
