@@ -67,6 +67,8 @@ export const limits = {
   spoolKeptMs: 7 * DAY_MS,
   /** Spool of one execution (`output-limit`): the tree is killed beyond it, before it fills the host's disk. */
   spoolBytesMax: 16 * 1024 * MiB,
+  /** Shortest interval between two looks at a young process; what a short script waits for at most. */
+  sweepMsMin: 3,
   /** Free space an agent wants before it starts anything (`spool-full`). */
   spoolFreeBytesMin: 64 * MiB,
 

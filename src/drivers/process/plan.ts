@@ -1,0 +1,99 @@
+/**
+ * From what was asked to what is executed: argument vector and environment. Pure, but for the look-up of programs that it is
+ * given. Refusals are values: the attempt ends as refused, with a code and a sentence that helps.
+ */
+import type { ErrorCode } from '../../base/errors.ts';
+import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
+
+export interface Refusal { readonly refused: ErrorCode; readonly detail: string }
+export interface ProcessPlan { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly cwd: string }
+
+export interface Account { readonly name: string; readonly uid: number; readonly gid: number; readonly home: string; readonly shell: string }
+
+export interface PlanContext {
+  readonly attemptId: string;
+  readonly hostName: string;
+  readonly hostId: string;
+  readonly scriptPath: string;
+  /** Who it runs as, and who the agent is. */
+  readonly account: Account;
+  readonly agentUid: number;
+  /** Absolute path of a program on the given PATH, or undefined. */
+  findProgram(name: string, path: string): string | undefined;
+}
+
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Names that mean the same everywhere; the first program that exists is taken. Anything else is a program's name or path. */
+export const INTERPRETERS: Readonly<Record<string, { readonly programs: readonly string[]; readonly args?: readonly string[] }>> = {
+  sh: { programs: ['/bin/sh', 'sh'] },
+  bash: { programs: ['bash'] },
+  python: { programs: ['python3', 'python'] },
+  perl: { programs: ['perl'] },
+  node: { programs: ['node'] },
+  powershell: { programs: ['pwsh', 'powershell'], args: ['-NoLogo', '-NoProfile', '-NonInteractive', '-File'] },
+};
+
+export function isRefusal(plan: object): plan is Refusal {
+  return 'refused' in plan;
+}
+
+export function planProcess(spec: ExecutionSpec, context: PlanContext): ProcessPlan | Refusal {
+  const env = environment(spec, context);
+  const nul = [...(spec.argv ?? []), ...spec.args, ...Object.entries(env).flat()].some((text) => text.includes('\0'));
+  if (nul) return { refused: 'bad-input', detail: 'An argument or a variable contains a NUL character, which no process can be given.' };
+  const command = commandLine(spec, context, env.PATH!);
+  if (isRefusal(command)) return command;
+  const argv = becomeAccount(command.argv, context, env.PATH!);
+  return isRefusal(argv) ? argv : { argv: argv.argv, env, cwd: spec.cwd ?? context.account.home };
+}
+
+function commandLine(spec: ExecutionSpec, context: PlanContext, path: string): { argv: string[] } | Refusal {
+  if (spec.argv) {
+    const [program, ...rest] = spec.argv;
+    const found = program === undefined ? undefined : context.findProgram(program, path);
+    return found === undefined ? missing(program ?? '', path) : { argv: [found, ...rest, ...spec.args] };
+  }
+  if (spec.lang === undefined) {
+    if (startsWithShebang(spec.script)) return { argv: [context.scriptPath, ...spec.args] };
+    return { argv: ['/bin/sh', context.scriptPath, ...spec.args] };
+  }
+  const known = INTERPRETERS[spec.lang] ?? { programs: [spec.lang] };
+  for (const program of known.programs) {
+    const found = context.findProgram(program, path);
+    if (found !== undefined) return { argv: [found, ...(known.args ?? []), context.scriptPath, ...spec.args] };
+  }
+  return missing(known.programs.join(' or '), path);
+}
+
+function missing(program: string, path: string): Refusal {
+  return { refused: 'interpreter-missing', detail: `There is no ${program} on this host (looked in ${path}). Install it, or name another with --lang or a full path.` };
+}
+
+export function startsWithShebang(script: Uint8Array | undefined): boolean {
+  return script !== undefined && script[0] === 0x23 && script[1] === 0x21;
+}
+
+/** Another account with its supplementary groups. setpriv replaces itself by the program; runuser and su stay in between. */
+function becomeAccount(argv: readonly string[], context: PlanContext, path: string): { argv: string[] } | Refusal {
+  const { account, agentUid } = context;
+  if (account.uid === agentUid) return { argv: [...argv] };
+  if (agentUid !== 0) return { refused: 'user-not-permitted', detail: `The agent runs as user ${agentUid}, so it cannot become ${account.name}. Run the agent as root, or run as its own user.` };
+  const setpriv = context.findProgram('setpriv', path);
+  if (setpriv) return { argv: [setpriv, `--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups', '--', ...argv] };
+  const runuser = context.findProgram('runuser', path);
+  if (runuser) return { argv: [runuser, '-u', account.name, '--', ...argv] };
+  return { refused: 'interpreter-missing', detail: 'Becoming another user needs setpriv or runuser (package util-linux) on the host.' };
+}
+
+/** A clean environment, not the agent's: the same script behaves alike whoever started the agent. */
+function environment(spec: ExecutionSpec, context: PlanContext): Record<string, string> {
+  const { account } = context;
+  const params = Object.fromEntries(Object.entries(spec.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]));
+  return {
+    PATH, HOME: account.home, USER: account.name, LOGNAME: account.name, SHELL: account.shell, LANG: 'C.UTF-8',
+    ...spec.env, ...params, ...spec.secrets,
+    DROVER_RUN_ID: spec.runId, DROVER_RUN_NAME: spec.runName, DROVER_ATTEMPT_ID: context.attemptId, DROVER_ATTEMPT: context.attemptId.split('.').at(-1)!,
+    DROVER_HOST: context.hostName, DROVER_HOST_ID: context.hostId,
+  };
+}

@@ -1,0 +1,184 @@
+/**
+ * Everything that the driver knows of Linux: /proc and control groups. All reads are synchronous and small; a process that
+ * vanishes while it is looked at is simply not there.
+ */
+import { mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, closeSync, rmdirSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+
+export interface ProcessStat {
+  readonly pid: number;
+  /** R, S, D, T, Z … */
+  readonly state: string;
+  readonly parentPid: number;
+  readonly session: number;
+  readonly startTicks: number;
+  /** Raw wait status; means something for a zombie only. */
+  readonly waitStatus: number;
+}
+
+/** USER_HZ is 100 on every Linux that Node runs on. */
+export const TICKS_PER_SECOND = 100;
+
+const buffer = Buffer.allocUnsafe(4_096);
+
+export function processStat(pid: number): ProcessStat | undefined {
+  let fd: number;
+  try {
+    fd = openSync(`/proc/${pid}/stat`, 'r');
+  } catch {
+    return undefined;
+  }
+  try {
+    const text = buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
+    // The name in parentheses may hold anything, parentheses too; the fields follow the last one.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { pid, state: fields[0]!, parentPid: Number(fields[1]), session: Number(fields[3]), startTicks: Number(fields[19]), waitStatus: Number(fields[49]) };
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+}
+
+export function uptimeMs(): number {
+  return Number(readFileSync('/proc/uptime', 'latin1').split(' ')[0]) * 1_000;
+}
+
+/** Raw wait status to what a parent would be told (wait(2)): the low seven bits are the signal, the high byte the code. */
+export function decodeWaitStatus(status: number): { exitCode: number | null; signal: string | null } {
+  const signal = status & 0x7f;
+  if (signal === 0) return { exitCode: (status >> 8) & 0xff, signal: null };
+  return { exitCode: null, signal: signalName(signal) };
+}
+
+const NAMES = new Map(Object.entries(constants.signals).filter(([name]) => !['SIGPOLL', 'SIGIOT', 'SIGUNUSED'].includes(name)).map(([name, number]) => [number, name]));
+
+/** Names for the standard signals, `SIGRTMIN+n` for the real-time ones (34–64 with glibc). */
+export function signalName(number: number): string {
+  return NAMES.get(number) ?? (number >= 34 && number <= 64 ? `SIGRTMIN+${number - 34}` : `SIG${number}`);
+}
+
+function pids(): number[] {
+  return readdirSync('/proc').filter((name) => name.charCodeAt(0) <= 57).map(Number).filter((pid) => pid > 0);
+}
+
+function hasMarker(pid: number, marker: string): boolean {
+  try {
+    return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0${marker}\0`);
+  } catch {
+    return false;
+  }
+}
+
+function holdsSpool(pid: number, folder: string): boolean {
+  for (const fd of [1, 2]) {
+    try {
+      if (readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(`${folder}/`)) return true;
+    } catch {
+      // Gone, or not ours to look at.
+    }
+  }
+  return false;
+}
+
+export interface TreeQuery {
+  /** Session of the supervisor. */
+  readonly session: number;
+  /** `DROVER_ATTEMPT_ID=…` in the environment. */
+  readonly marker: string;
+  readonly folder: string;
+  readonly cgroup: string | undefined;
+  /** Never part of the answer. */
+  readonly except: ReadonlySet<number>;
+}
+
+/**
+ * Live processes of an attempt: of its control group, its session, with its mark in their environment, with its spool as
+ * output, and all children of those. A process would have to leave the session, drop the environment, redirect its
+ * output and lose its parent to escape the last four; the control group it cannot leave at all.
+ */
+export function processTree(query: TreeQuery): number[] {
+  const found = new Set<number>(query.cgroup === undefined ? [] : cgroupPids(query.cgroup));
+  const children = new Map<number, number[]>();
+  for (const pid of pids()) {
+    const stat = processStat(pid);
+    if (!stat) continue;
+    const siblings = children.get(stat.parentPid);
+    if (siblings) siblings.push(pid);
+    else children.set(stat.parentPid, [pid]);
+    if (pid === process.pid || query.except.has(pid)) continue;
+    if (stat.session === query.session || hasMarker(pid, query.marker) || holdsSpool(pid, query.folder)) found.add(pid);
+  }
+  for (const pid of found) for (const child of children.get(pid) ?? []) found.add(child);
+  return [...found].filter((pid) => !query.except.has(pid) && pid !== process.pid && !['Z', 'X', undefined].includes(processStat(pid)?.state));
+}
+
+/** Processes with the mark, whoever they are; used once after a crash. */
+export function processesWithMarker(marker: string): number[] {
+  return pids().filter((pid) => pid !== process.pid && hasMarker(pid, marker) && processStat(pid)?.state !== 'Z');
+}
+
+/**
+ * The folder below which this process may make control groups (version 2, alone or beside version 1), or undefined. Made
+ * as a child of our own group, so that a service manager's limits on the agent hold for what it runs too.
+ */
+export function cgroupBase(): string | undefined {
+  try {
+    const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'latin1'))?.[1] ?? '/';
+    for (const mount of ['/sys/fs/cgroup', '/sys/fs/cgroup/unified']) {
+      try {
+        readFileSync(`${mount}/cgroup.procs`);
+        const base = `${mount}${own === '/' ? '' : own}/drover-${process.pid}`;
+        // A trial run: where groups cannot be made or entered, the other ways must do.
+        mkdirSync(base);
+        rmdirSync(base);
+        return `${mount}${own === '/' ? '' : own}`;
+      } catch {
+        continue;
+      }
+    }
+  } catch {
+    // No /proc/self/cgroup: a very old kernel, or a container without it.
+  }
+  return undefined;
+}
+
+export function cgroupCreate(path: string): boolean {
+  try {
+    mkdirSync(path);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EEXIST';
+  }
+}
+
+export function cgroupPids(path: string): number[] {
+  try {
+    return readFileSync(`${path}/cgroup.procs`, 'latin1').split('\n').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** Kills everything in the group at once, forks in flight included (Linux 5.14). */
+export function cgroupKill(path: string): void {
+  try {
+    writeFileSync(`${path}/cgroup.kill`, '1');
+  } catch {
+    // Older kernel or gone: the caller kills one by one.
+  }
+}
+
+/** False while somebody lives in it: then it is left for the next prune. */
+export function cgroupRemove(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}

@@ -1,0 +1,479 @@
+/**
+ * The driver of processes on this host. Main path of an attempt: accept (journal, synced) → plan → launch (supervised) → look
+ * (one sweep for all) → end → scrub → describe → journal → finished; and forget once the server has committed.
+ *
+ * Whatever is killed: before the accept is on disk nothing ran; after it, recover() finds the process by the files and marks it
+ * left, or knows that it never began. Background processes that a script leaves behind on purpose are left alone when
+ * it ends by itself; on cancel and time-out nothing of its tree survives.
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Packr } from 'msgpackr';
+import { assert } from '../../base/assert.ts';
+import { pause, type Clock } from '../../base/clock.ts';
+import { DroverError, type ErrorCode } from '../../base/errors.ts';
+import type { AttemptId } from '../../base/ids.ts';
+import { limits } from '../../base/limits.ts';
+import type { Log } from '../../base/log.ts';
+import type { AgentReport, ExecutionSpec } from '../../protocol/link/agent-v1.ts';
+import type { Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../driver.ts';
+import { findAccount, findProgram, ownAccount, unreachableParent } from './account.ts';
+import { Journal, type JournalEntry, type ProcessIdentity } from './journal.ts';
+import { LiveTail } from './live-tail.ts';
+import { createMask } from './mask.ts';
+import { isRefusal, planProcess, type Account } from './plan.ts';
+import { bootId, cgroupBase, cgroupCreate, cgroupRemove, processesWithMarker, processStat, TICKS_PER_SECOND, uptimeMs } from './platform-linux.ts';
+import { RunningAttempt } from './running.ts';
+import { Spool } from './spool.ts';
+import { launchSupervised } from './supervisor.ts';
+
+const PRUNE_EVERY_MS = 10 * 60_000;
+const packr = new Packr({ useRecords: false });
+
+export interface ProcessDriverOptions {
+  readonly dataDir: string;
+  readonly hostName: string;
+  readonly hostId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly concurrent?: number;
+  /** For tests of hosts without control groups. */
+  readonly useCgroups?: boolean;
+  readonly spoolBytesMax?: number;
+  readonly spoolFreeBytesMin?: number;
+}
+
+export interface ProcessDriver extends Driver {
+  load(): { running: number; unreported: number };
+  freeSpoolBytes(): Promise<number>;
+}
+
+export function createProcessDriver(options: ProcessDriverOptions): ProcessDriver {
+  return new ProcessDriverService(options);
+}
+
+class ProcessDriverService implements ProcessDriver {
+  readonly name = 'process-driver';
+  events: DriverEvents = { accepted() {}, started() {}, output() {}, finished() {} };
+  readonly #options: ProcessDriverOptions;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #journal: Journal;
+  readonly #spool: Spool;
+  readonly #running = new Map<string, RunningAttempt>();
+  readonly #waiting: string[] = [];
+  readonly #specs = new Map<string, ExecutionSpec>();
+  readonly #cancelled = new Set<string>();
+  readonly #watched = new Set<string>();
+  readonly #tails = new Map<string, LiveTail>();
+  readonly #finishing = new Map<string, Promise<void>>();
+  #key: Buffer = Buffer.alloc(0);
+  #bootId = '';
+  #cgroupBase: string | undefined;
+  #cancelSweep: (() => void) | undefined;
+  #sweepAt = 0;
+  #cancelPrune: (() => void) | undefined;
+  #stopped = true;
+
+  constructor(options: ProcessDriverOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    try {
+      mkdirSync(options.dataDir, { recursive: true, mode: 0o711 });
+      this.#spool = new Spool(join(options.dataDir, 'spool'));
+    } catch (error) {
+      throw new DroverError('spool-unwritable', { detail: `The data folder ${options.dataDir} cannot be written: ${(error as Error).message}`, cause: error });
+    }
+    this.#journal = new Journal(join(options.dataDir, 'journal'), { tombstoneKeptMs: limits.tombstoneKeptMs });
+  }
+
+  async start(): Promise<void> {
+    this.#key = loadKey(join(this.#options.dataDir, 'journal.key'));
+    this.#bootId = bootId();
+    this.#cgroupBase = this.#options.useCgroups === false ? undefined : cgroupBase();
+    await this.#journal.open(this.#clock.nowMs());
+    this.#stopped = false;
+    for (const [attempt, entry] of this.#journal.entries) if (!entry.report) await this.#recover(attempt as AttemptId, entry);
+    this.#schedulePrune();
+    this.#scheduleSweep(0);
+  }
+
+  /** Children go on; the next start finds them. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelSweep?.();
+    this.#cancelPrune?.();
+    await Promise.allSettled(this.#finishing.values());
+    await this.#journal.close();
+  }
+
+  async startAttempt(attempt: AttemptId, spec: ExecutionSpec): Promise<StartAnswer> {
+    if (this.#journal.tombstones.has(attempt)) return 'settled';
+    const known = this.#journal.entries.get(attempt);
+    if (known) {
+      // Known is durable once its own append is; an empty wait on the same queue makes the answer as good as the first.
+      return 'accepted';
+    }
+    if (this.#journal.entries.size >= limits.executionsPerAgentMax) return 'busy';
+    const secret = Object.keys(spec.secrets).length > 0;
+    const packed = packr.pack(spec);
+    this.#specs.set(attempt, spec);
+    await this.#journal.append({ k: 'accepted', a: attempt, atMs: this.#clock.nowMs(), bootId: this.#bootId, sealed: secret, spec: secret ? this.#seal(attempt, packed) : packed });
+    this.events.accepted(attempt);
+    this.#waiting.push(attempt);
+    this.#launchWaiting();
+    return 'accepted';
+  }
+
+  cancel(attempt: AttemptId): boolean {
+    const entry = this.#journal.entries.get(attempt);
+    if (!entry) return false;
+    this.#cancelled.add(attempt);
+    const running = this.#running.get(attempt);
+    if (running) {
+      running.beginKill('cancelled', this.#clock.monotonicMs());
+      running.nextLookAt = 0;
+      this.#scheduleSweep(0);
+    } else {
+      const at = this.#waiting.indexOf(attempt);
+      if (at >= 0) {
+        this.#waiting.splice(at, 1);
+        this.#settle(attempt, { outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
+      }
+    }
+    return true;
+  }
+
+  watch(attempt: AttemptId, on: boolean): void {
+    if (!on) {
+      this.#watched.delete(attempt);
+      this.#tails.delete(attempt);
+      return;
+    }
+    this.#watched.add(attempt);
+    const running = this.#running.get(attempt);
+    if (running) this.#tail(running);
+  }
+
+  stateOf(attempt: AttemptId): DriverAttemptState | 'settled' | undefined {
+    const entry = this.#journal.entries.get(attempt);
+    if (entry) return entry.report ? 'finished' : this.#running.has(attempt) ? 'running' : 'accepted';
+    return this.#journal.tombstones.has(attempt) ? 'settled' : undefined;
+  }
+
+  list(): readonly { attempt: AttemptId; state: DriverAttemptState }[] {
+    return [...this.#journal.entries.keys()].map((attempt) => ({ attempt: attempt as AttemptId, state: this.stateOf(attempt as AttemptId) as DriverAttemptState }));
+  }
+
+  async report(attempt: AttemptId): Promise<AgentReport | undefined> {
+    return this.#journal.entries.get(attempt)?.report;
+  }
+
+  async readKept(attempt: AttemptId, stream: 1 | 2, offset: number, length: number): Promise<Uint8Array> {
+    const report = this.#journal.entries.get(attempt)?.report;
+    if (!report) return new Uint8Array(0);
+    return this.#spool.readKept(attempt, stream, stream === 1 ? report.stdout : report.stderr, offset, length);
+  }
+
+  async readWhole(attempt: AttemptId, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean } | undefined> {
+    const entry = this.#journal.entries.get(attempt);
+    // Until it is scrubbed, a running attempt's spool may hold secrets in clear; live output is the way to see it.
+    if (entry && !entry.report) return undefined;
+    const range = await this.#spool.read(attempt, stream, offset, length);
+    return range && { ...range, eof: offset + range.bytes.length >= range.size };
+  }
+
+  async forget(attempts: readonly AttemptId[]): Promise<void> {
+    const settled = attempts.filter((attempt) => this.#journal.entries.get(attempt)?.report);
+    for (const attempt of settled) {
+      this.#specs.delete(attempt);
+      this.#cancelled.delete(attempt);
+      this.#watched.delete(attempt);
+    }
+    await Promise.all(settled.map((a) => this.#journal.append({ k: 'settled', a, atMs: this.#clock.nowMs() })));
+  }
+
+  load(): { running: number; unreported: number } {
+    return { running: this.#running.size, unreported: this.#journal.entries.size };
+  }
+
+  freeSpoolBytes(): Promise<number> {
+    return this.#spool.freeBytes();
+  }
+
+  // — starting —
+
+  #launchWaiting(): void {
+    const concurrent = this.#options.concurrent ?? limits.executionsPerAgentConcurrent;
+    while (this.#running.size < concurrent && !this.#stopped) {
+      const attempt = this.#waiting.shift();
+      if (attempt === undefined) return;
+      this.#launch(attempt as AttemptId);
+    }
+  }
+
+  #launch(attempt: AttemptId): void {
+    const spec = this.#specs.get(attempt);
+    assert(spec !== undefined, `no spec of the accepted attempt ${attempt}`);
+    const refusal = this.#tryLaunch(attempt, spec);
+    if (refusal) this.#settle(attempt, { outcome: 'refused', reason: refusal.refused, detail: refusal.detail });
+  }
+
+  #tryLaunch(attempt: AttemptId, spec: ExecutionSpec): { refused: ErrorCode; detail: string } | undefined {
+    const account = spec.user === undefined ? ownAccount() : findAccount(spec.user);
+    if (!account) return { refused: 'user-unknown', detail: `This host has no user ${JSON.stringify(spec.user)}.` };
+    const scriptPath = this.#spool.file(attempt, 'script');
+    const plan = planProcess(spec, { attemptId: attempt, hostName: this.#options.hostName, hostId: this.#options.hostId, scriptPath, account, agentUid: process.getuid?.() ?? 0, findProgram });
+    if (isRefusal(plan)) return plan;
+    if (!existsSync(plan.cwd)) {
+      if (spec.cwd !== undefined) return { refused: 'directory-missing', detail: `There is no folder ${spec.cwd} on this host.` };
+    }
+    const streams = this.#prepareSpool(attempt, spec, account);
+    if (isRefusal(streams)) return streams;
+    try {
+      const blocked = spec.script && account.uid !== process.getuid?.() ? unreachableParent(scriptPath, account) : undefined;
+      if (blocked) return { refused: 'script-unreachable', detail: `${account.name} may not pass ${blocked}; move the agent's data folder (--data) to a place that everybody may pass.` };
+      this.#spawn(attempt, spec, { ...plan, cwd: existsSync(plan.cwd) ? plan.cwd : '/' }, streams);
+      return undefined;
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === 'ENOTDIR' || (error as NodeJS.ErrnoException).code === 'EACCES';
+      return missing ? { refused: 'directory-missing', detail: `The folder ${plan.cwd} cannot be entered.` } : { refused: 'spawn-failed', detail: (error as Error).message };
+    } finally {
+      Spool.closeAll(streams);
+    }
+  }
+
+  #prepareSpool(attempt: AttemptId, spec: ExecutionSpec, account: Account): ReturnType<Spool['prepare']> | { refused: ErrorCode; detail: string } {
+    try {
+      const streams = this.#spool.prepare(attempt, spec, account);
+      const least = this.#options.spoolFreeBytesMin ?? limits.spoolFreeBytesMin;
+      if (this.#freeBytes < least) {
+        Spool.closeAll(streams);
+        return { refused: 'spool-full', detail: `Only ${this.#freeBytes} bytes are free in ${this.#options.dataDir}; the agent wants ${least}.` };
+      }
+      return streams;
+    } catch (error) {
+      const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
+      return { refused: full ? 'spool-full' : 'spool-unwritable', detail: `The spool of ${attempt} cannot be written: ${(error as Error).message}` };
+    }
+  }
+
+  /** Refreshed by the sweep's slow path and at start; one statfs per second, not per execution. */
+  #freeBytes = Number.MAX_SAFE_INTEGER;
+  #freeLookAt = 0;
+
+  #spawn(attempt: AttemptId, spec: ExecutionSpec, plan: { argv: readonly string[]; env: Readonly<Record<string, string>>; cwd: string }, streams: ReturnType<Spool['prepare']>): void {
+    const cgroup = this.#cgroupOf(attempt);
+    const usable = cgroup !== undefined && cgroupCreate(cgroup) ? cgroup : undefined;
+    const child = launchSupervised({ folder: this.#spool.folder(attempt), cgroup: usable, argv: plan.argv, env: plan.env, cwd: plan.cwd, stdio: streams });
+    const now = this.#clock.monotonicMs();
+    if (child.pid === undefined) {
+      child.once('error', (error) => this.#settle(attempt, { outcome: 'refused', reason: 'spawn-failed', detail: error.message }));
+      return;
+    }
+    const running = new RunningAttempt({ attempt, spec, folder: this.#spool.folder(attempt), cgroup: usable, supervisorPid: child.pid, child, deadlineAt: now + spec.timeoutMs });
+    this.#follow(running, now);
+  }
+
+  #follow(running: RunningAttempt, now: number): void {
+    running.firstLookAt = now;
+    running.nextLookAt = now + limits.sweepMsMin;
+    running.nextSizeLookAt = now + 1_000;
+    this.#running.set(running.attempt, running);
+    if (this.#watched.has(running.attempt)) this.#tail(running);
+    if (this.#cancelled.has(running.attempt)) running.beginKill('cancelled', now);
+    this.#scheduleSweep(limits.sweepMsMin);
+  }
+
+  #cgroupOf(attempt: string): string | undefined {
+    return this.#cgroupBase === undefined ? undefined : `${this.#cgroupBase}/drover-${attempt}`;
+  }
+
+  // — looking —
+
+  #scheduleSweep(delayMs: number): void {
+    const at = this.#clock.monotonicMs() + delayMs;
+    if (this.#stopped || (this.#cancelSweep && this.#sweepAt <= at)) return;
+    this.#cancelSweep?.();
+    this.#sweepAt = at;
+    this.#cancelSweep = this.#clock.after(delayMs, () => {
+      this.#cancelSweep = undefined;
+      this.#sweep();
+    });
+  }
+
+  #sweep(): void {
+    const now = this.#clock.monotonicMs();
+    let next = Number.POSITIVE_INFINITY;
+    for (const running of this.#running.values()) {
+      if (running.nextLookAt <= now) this.#look(running, now);
+      if (this.#running.has(running.attempt)) next = Math.min(next, running.nextLookAt);
+    }
+    for (const tail of this.#tails.values()) next = Math.min(next, tail.pump(now));
+    if (now >= this.#freeLookAt) {
+      this.#freeLookAt = now + 1_000;
+      void this.#spool.freeBytes().then((free) => {
+        this.#freeBytes = free;
+      }, () => undefined);
+    }
+    if (next !== Number.POSITIVE_INFINITY) this.#scheduleSweep(Math.max(limits.sweepMsMin, next - now));
+  }
+
+  #look(running: RunningAttempt, now: number): void {
+    if (!running.identity) this.#identify(running);
+    const ending = running.look();
+    if (!running.isKilling && ending === undefined && running.isDue(now)) running.beginKill('timed_out', now);
+    if (now >= running.nextSizeLookAt) this.#lookAtSize(running, now);
+    const over = running.isKilling ? running.pursueKill(now) && (running.look() !== undefined || running.survivors.length > 0) : ending !== undefined;
+    if (over) this.#end(running);
+    else running.nextLookAt = now + running.lookInterval(now);
+  }
+
+  /** Once the leader's pid is known, it goes to the journal: a successor finds the process by it. */
+  #identify(running: RunningAttempt): void {
+    const pid = running.leaderPid();
+    const stat = pid === undefined ? undefined : processStat(pid);
+    if (pid === undefined || !stat) return;
+    const startedAtMs = this.#clock.nowMs() - Math.max(0, Math.round(uptimeMs() - (stat.startTicks * 1_000) / TICKS_PER_SECOND));
+    running.identity = { pid, startTicks: stat.startTicks, supervisorPid: running.supervisorPid, bootId: this.#bootId, startedAtMs };
+    void this.#journal.append({ k: 'started', a: running.attempt, process: running.identity }).catch(() => undefined);
+    this.events.started(running.attempt as AttemptId, pid, startedAtMs);
+  }
+
+  #lookAtSize(running: RunningAttempt, now: number): void {
+    running.nextSizeLookAt = now + 1_000;
+    const most = this.#options.spoolBytesMax ?? limits.spoolBytesMax;
+    void Promise.all([this.#spool.size(running.attempt, 1), this.#spool.size(running.attempt, 2)]).then(([out, err]) => {
+      if (out + err > most) running.beginKill('output-limit', this.#clock.monotonicMs());
+    });
+  }
+
+  #tail(running: RunningAttempt): void {
+    if (this.#tails.has(running.attempt)) return;
+    this.#tails.set(running.attempt, new LiveTail({
+      files: { 1: this.#spool.file(running.attempt, 'stdout'), 2: this.#spool.file(running.attempt, 'stderr') },
+      mask: createMask(Object.values(running.spec.secrets)),
+      onOutput: (stream, offset, bytes, skipped) => this.events.output(running.attempt as AttemptId, stream, offset, bytes, skipped),
+    }));
+    this.#scheduleSweep(0);
+  }
+
+  // — ending —
+
+  #end(running: RunningAttempt): void {
+    this.#running.delete(running.attempt);
+    this.#tails.get(running.attempt)?.finish();
+    this.#tails.delete(running.attempt);
+    const ending = running.ending;
+    running.releaseSupervisor();
+    if (running.cgroup !== undefined) cgroupRemove(running.cgroup);
+    const process = ending === undefined || ending === 'unknown' ? {} : { ...(ending.exitCode === null ? {} : { exitCode: ending.exitCode }), ...(ending.signal === null ? {} : { signal: ending.signal }) };
+    const started = running.identity ? { startedAtMs: running.identity.startedAtMs } : {};
+    const survivors = running.survivors.length > 0 ? { survivors: running.survivors } : {};
+    this.#settle(running.attempt as AttemptId, { ...outcomeOf(running, ending), ...process, ...started, ...survivors });
+    this.#launchWaiting();
+  }
+
+  /** Scrub, describe, journal, tell. In this order: nothing is told before it is durable, nothing is described before it is clean. */
+  #settle(attempt: AttemptId, outcome: Omit<AgentReport, 't' | 'a' | 'finishedAtMs' | 'stdout' | 'stderr'>): void {
+    const finishedAtMs = this.#clock.nowMs();
+    const work = (async () => {
+      const spec = this.#specs.get(attempt);
+      const secrets = Object.values(spec?.secrets ?? {});
+      if (secrets.length > 0) await this.#spool.scrub(attempt, createMask(secrets));
+      const kept = spec?.outputKeptBytes ?? limits.outputKeptBytesDefault;
+      const [stdout, stderr] = await Promise.all([this.#spool.describe(attempt, 1, kept), this.#spool.describe(attempt, 2, kept)]);
+      await this.#journal.append({ k: 'ended', a: attempt, report: { t: 'report', a: attempt, ...outcome, finishedAtMs, stdout, stderr } });
+      this.events.finished(attempt);
+    })().catch((error: unknown) => this.#log.error({ attempt, err: error }, 'the end of an execution could not be recorded'));
+    this.#finishing.set(attempt, work);
+    void work.finally(() => this.#finishing.delete(attempt));
+  }
+
+  // — after a restart —
+
+  async #recover(attempt: AttemptId, entry: JournalEntry): Promise<void> {
+    this.#specs.set(attempt, this.#openSpec(attempt, entry));
+    if (entry.accepted.bootId !== this.#bootId) {
+      this.#settle(attempt, { outcome: 'unknown', reason: 'host-rebooted', detail: 'The host restarted before the end of the script was recorded.' });
+      return;
+    }
+    const identity = entry.started ?? (await this.#findStarted(attempt));
+    if (!identity) {
+      // Its leader never executed: the pid file is written before it may, and there is none.
+      await this.#spool.remove(attempt);
+      this.#waiting.push(attempt);
+      this.#launchWaiting();
+      return;
+    }
+    const spec = this.#specs.get(attempt)!;
+    const now = this.#clock.monotonicMs();
+    const ageMs = Math.max(0, uptimeMs() - (identity.startTicks * 1_000) / TICKS_PER_SECOND);
+    const running = new RunningAttempt({ attempt, spec, folder: this.#spool.folder(attempt), cgroup: this.#cgroupOf(attempt), supervisorPid: identity.supervisorPid, child: undefined, deadlineAt: now + spec.timeoutMs - ageMs });
+    running.identity = identity;
+    this.#follow(running, now);
+  }
+
+  /** Between the launch and the journal's `started` there are only the files and the mark to go by. */
+  async #findStarted(attempt: AttemptId): Promise<ProcessIdentity | undefined> {
+    for (let look = 0; ; look++) {
+      const text = existsSync(this.#spool.file(attempt, 'pid')) ? readFileSync(this.#spool.file(attempt, 'pid'), 'latin1') : '';
+      if (text.endsWith('\n')) {
+        const stat = processStat(Number(text));
+        return { pid: Number(text), startTicks: stat?.startTicks ?? -1, supervisorPid: stat?.parentPid ?? 0, bootId: this.#bootId, startedAtMs: this.#clock.nowMs() };
+      }
+      const begun = processesWithMarker(`DROVER_ATTEMPT_ID=${attempt}`);
+      if (begun.length === 0) return undefined;
+      // A supervisor that has not written the pid yet is about to; one that never does is ended before it is tried again.
+      if (look > 200) for (const pid of begun) process.kill(pid, 'SIGKILL');
+      await pause(this.#clock, 10);
+    }
+  }
+
+  #schedulePrune(): void {
+    const prune = (): void => {
+      const before = this.#clock.nowMs() - limits.spoolKeptMs;
+      this.#spool.prune(before, (attempt) => this.#journal.entries.has(attempt)).catch((error: unknown) => this.#log.warn({ err: error }, 'old output could not be removed'));
+      this.#cancelPrune = this.#clock.after(PRUNE_EVERY_MS, prune, { unref: true });
+    };
+    prune();
+  }
+
+  // — secrets in the journal —
+
+  #seal(attempt: string, plain: Buffer): Buffer {
+    const nonce = randomBytes(12);
+    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce).setAAD(Buffer.from(attempt));
+    return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+  }
+
+  #openSpec(attempt: string, entry: JournalEntry): ExecutionSpec {
+    const bytes = Buffer.from(entry.accepted.spec);
+    if (!entry.accepted.sealed) return packr.unpack(bytes) as ExecutionSpec;
+    const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, 12)).setAAD(Buffer.from(attempt)).setAuthTag(bytes.subarray(-16));
+    return packr.unpack(Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()])) as ExecutionSpec;
+  }
+}
+
+function outcomeOf(running: RunningAttempt, ending: RunningAttempt['ending']): Pick<AgentReport, 'outcome' | 'reason' | 'detail'> {
+  switch (running.killCause) {
+    case 'timed_out':
+      return { outcome: 'timed_out' };
+    case 'cancelled':
+      return { outcome: 'cancelled', reason: 'cancelled-by-user' };
+    case 'output-limit':
+      return { outcome: 'signaled', reason: 'output-limit', detail: 'It wrote more than an execution may, and was ended before it filled the disk.' };
+    case undefined:
+      if (ending === undefined || ending === 'unknown') return { outcome: 'unknown', reason: 'status-unknown', detail: 'The process is gone, and nobody saw how it ended.' };
+      return { outcome: ending.signal === null ? 'exited' : 'signaled' };
+  }
+}
+
+/** Protects secrets at rest in the journal; it never leaves the host. */
+function loadKey(path: string): Buffer {
+  if (!existsSync(path)) writeFileSync(path, randomBytes(32), { mode: 0o600, flag: 'wx' });
+  return readFileSync(path);
+}
+

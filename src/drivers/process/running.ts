@@ -1,0 +1,157 @@
+/**
+ * One attempt whose process exists: looked at by a sweep, not by events, because after a restart there are no events. Knows
+ * how to tell its end, its deadline, its live output and how to kill its tree; decides nothing about the record.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { limits } from '../../base/limits.ts';
+import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
+import type { ProcessIdentity } from './journal.ts';
+import { cgroupKill, decodeWaitStatus, processStat, processTree } from './platform-linux.ts';
+
+export type ProcessEnding = { readonly exitCode: number | null; readonly signal: string | null } | 'unknown';
+export type KillCause = 'timed_out' | 'cancelled' | 'output-limit';
+
+/** TERM first; after the grace KILL, again and again, for at most this long. */
+const KILL_PERSISTS_MS = 5_000;
+
+export interface RunningOptions {
+  readonly attempt: string;
+  readonly spec: ExecutionSpec;
+  readonly folder: string;
+  readonly cgroup: string | undefined;
+  readonly supervisorPid: number;
+  readonly child: ChildProcess | undefined;
+  readonly deadlineAt: number;
+}
+
+export class RunningAttempt {
+  readonly attempt: string;
+  readonly spec: ExecutionSpec;
+  readonly cgroup: string | undefined;
+  readonly supervisorPid: number;
+  readonly child: ChildProcess | undefined;
+  identity: ProcessIdentity | undefined;
+  nextLookAt = 0;
+  firstLookAt = 0;
+  nextSizeLookAt = 0;
+  ending: ProcessEnding | undefined;
+  killCause: KillCause | undefined;
+  survivors: number[] = [];
+  readonly #folder: string;
+  readonly #deadlineAt: number;
+  #termAt = 0;
+  #killAt = 0;
+  #nextSignalAt = 0;
+
+  constructor(options: RunningOptions) {
+    this.attempt = options.attempt;
+    this.spec = options.spec;
+    this.cgroup = options.cgroup;
+    this.supervisorPid = options.supervisorPid;
+    this.child = options.child;
+    this.#folder = options.folder;
+    this.#deadlineAt = options.deadlineAt;
+  }
+
+  get isKilling(): boolean {
+    return this.#termAt > 0;
+  }
+
+  isDue(now: number): boolean {
+    return now >= this.#deadlineAt;
+  }
+
+  /** The leader's pid once the supervisor wrote it. */
+  leaderPid(): number | undefined {
+    if (this.identity) return this.identity.pid;
+    try {
+      const text = readFileSync(`${this.#folder}/pid`, 'latin1');
+      return text.endsWith('\n') ? Number(text) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** How the leader ended, if it has. */
+  look(): ProcessEnding | undefined {
+    if (this.ending) return this.ending;
+    const pid = this.leaderPid();
+    if (pid === undefined) return processStat(this.supervisorPid) === undefined ? (this.ending = this.#fromStatusFile()) : undefined;
+    const stat = processStat(pid);
+    const isSame = stat && (this.identity === undefined || stat.startTicks === this.identity.startTicks);
+    if (!isSame) return (this.ending = this.#fromStatusFile());
+    return stat.state === 'Z' ? (this.ending = decodeWaitStatus(stat.waitStatus)) : undefined;
+  }
+
+  /** Only when somebody continued the supervisor, which then reaped the leader: `$?` is exact up to 128. */
+  #fromStatusFile(): ProcessEnding {
+    try {
+      const text = readFileSync(`${this.#folder}/status`, 'latin1');
+      const code = Number(text);
+      if (text.endsWith('\n') && code <= 128) return { exitCode: code, signal: null };
+    } catch {
+      // The supervisor was killed before it could write.
+    }
+    return 'unknown';
+  }
+
+  beginKill(cause: KillCause, now: number): void {
+    this.killCause ??= cause;
+    if (this.#termAt > 0) return;
+    this.#termAt = now;
+    this.#killAt = now + this.spec.killAfterMs;
+    this.#nextSignalAt = 0;
+  }
+
+  /** Drives a kill on; true when nothing of the tree is left, or when what is left will not die. */
+  pursueKill(now: number): boolean {
+    if (now < this.#nextSignalAt) return false;
+    const tree = this.tree();
+    if (tree.length === 0) return true;
+    if (now >= this.#killAt + KILL_PERSISTS_MS) {
+      this.survivors = tree;
+      return true;
+    }
+    if (now >= this.#killAt) {
+      if (this.cgroup !== undefined) cgroupKill(this.cgroup);
+      signalAll(tree, 'SIGKILL');
+      this.#nextSignalAt = now + 20;
+    } else {
+      // TERM once to everybody; newcomers get theirs at the next look. A stopped process must be woken to obey.
+      signalAll(tree, 'SIGTERM');
+      signalAll(tree, 'SIGCONT');
+      this.#nextSignalAt = Math.min(this.#killAt, now + 200);
+    }
+    return false;
+  }
+
+  tree(): number[] {
+    return processTree({ session: this.supervisorPid, marker: `DROVER_ATTEMPT_ID=${this.attempt}`, folder: this.#folder, cgroup: this.cgroup, except: new Set([this.supervisorPid]) });
+  }
+
+  /** The status has been read (or never will be): the stopped shell has done its duty. */
+  releaseSupervisor(): void {
+    try {
+      process.kill(this.supervisorPid, 'SIGKILL');
+    } catch {
+      // Gone already.
+    }
+  }
+
+  /** Young processes are looked at often, old ones seldom: a tenth of a second late after ten seconds is not noticed. */
+  lookInterval(now: number): number {
+    if (this.isKilling) return 15;
+    return Math.min(100, Math.max(limits.sweepMsMin, (now - this.firstLookAt) / 50));
+  }
+}
+
+function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // Gone between the look and the signal.
+    }
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Starts a process so that it outlives us and its end can be read exactly, by us or by our successor.
+ *
+ * A POSIX shell in a session of its own forks the leader, which writes its pid, stops its parent, and only when it sees
+ * it stopped becomes the script. So nobody reaps the leader when it ends: it stays a zombie whose
+ * raw wait status /proc tells for as long as we need, and exit 137 is never taken for SIGKILL. If somebody continues
+ * the shell, it waits and writes `$?`, which is exact up to 128. Needs no shell beyond dash or busybox, and no setsid.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+
+/**
+ * $1 folder, $2 control group's cgroup.procs or empty, then the argument vector. The leader is a foreground subshell: a
+ * background one would get /dev/null as input and ignore INT and QUIT for good.
+ */
+const SUPERVISOR = `(
+read -r p _ </proc/self/stat
+echo "$p" >"$1/pid"
+until read -r _ _ s _ <"/proc/$$/stat" && [ "$s" = T ]; do kill -STOP $$; done
+[ -z "$2" ] || echo 0 >"$2"
+shift 2
+umask 022
+exec "$@"
+)
+echo $? >"$1/status"`;
+
+export interface Launch {
+  readonly folder: string;
+  readonly cgroup: string | undefined;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly stdio: { readonly stdin: number | 'ignore'; readonly stdout: number; readonly stderr: number };
+}
+
+/** The supervisor's process; throws what spawn throws. Its exit is of no interest: it is killed once the status is read. */
+export function launchSupervised(launch: Launch): ChildProcess {
+  const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'drover-run', launch.folder, launch.cgroup === undefined ? '' : `${launch.cgroup}/cgroup.procs`, ...launch.argv], {
+    cwd: launch.cwd,
+    env: launch.env,
+    detached: true,
+    stdio: [launch.stdio.stdin, launch.stdio.stdout, launch.stdio.stderr],
+  });
+  child.unref();
+  return child;
+}

@@ -1,0 +1,205 @@
+/** What every driver must do, whatever carries it out. `make` gives a started driver and the means to end its world. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { attemptId, newRunId, type AttemptId } from '../../src/base/ids.ts';
+import type { Driver } from '../../src/drivers/driver.ts';
+import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
+import { until } from '../support/until.ts';
+
+export function newAttempt(): AttemptId {
+  return attemptId({ runId: newRunId(systemClock.nowMs()), task: 0, ordinal: 0, attempt: 1 });
+}
+
+export function specOf(script: string, more: Partial<ExecutionSpec> = {}): ExecutionSpec {
+  return { v: 1, runId: 'r', runName: 'n', script: Buffer.from(script), args: [], env: {}, params: {}, secrets: {}, timeoutMs: 20_000, killAfterMs: 300, outputKeptBytes: 4_194_304, ...more };
+}
+
+export async function reportOf(driver: Driver, attempt: AttemptId): Promise<AgentReport> {
+  return until(`the report of ${attempt}`, () => driver.report(attempt));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+export function driverConformance(make: () => Promise<{ driver: Driver; restart: () => Promise<Driver>; end: () => Promise<void> }>): void {
+  describe('a driver', () => {
+    let world: Awaited<ReturnType<typeof make>>;
+    let driver: Driver;
+    const scratch = mkdtempSync(join(tmpdir(), 'drover-driver-'));
+    beforeAll(async () => {
+      world = await make();
+      driver = world.driver;
+    });
+    afterAll(async () => {
+      await world.end();
+      rmSync(scratch, { recursive: true, force: true });
+    });
+
+    async function run(script: string, more: Partial<ExecutionSpec> = {}): Promise<AgentReport> {
+      const attempt = newAttempt();
+      expect(await driver.startAttempt(attempt, specOf(script, more))).toBe('accepted');
+      return reportOf(driver, attempt);
+    }
+    const text = (report: AgentReport, stream: 'stdout' | 'stderr' = 'stdout'): string => Buffer.from(report[stream].inline ?? []).toString();
+
+    it('keeps all 256 exit codes exactly', async () => {
+      const attempts = Array.from({ length: 256 }, () => newAttempt());
+      const codes: (number | undefined)[] = [];
+      // Within what an agent takes at once.
+      for (let from = 0; from < 256; from += 64) {
+        const batch = attempts.slice(from, from + 64);
+        await Promise.all(batch.map((attempt, i) => driver.startAttempt(attempt, specOf(`exit ${from + i}`))));
+        for (const attempt of batch) {
+          const report = await reportOf(driver, attempt);
+          expect(report.signal).toBeUndefined();
+          expect(report.outcome).toBe('exited');
+          codes.push(report.exitCode);
+        }
+        await driver.forget(batch);
+      }
+      expect(codes).toEqual(Array.from({ length: 256 }, (_, code) => code));
+    });
+
+    it('tells every deadly signal from every exit code', async () => {
+      const harmless = ['SIGCHLD', 'SIGCONT', 'SIGURG', 'SIGWINCH', 'SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGIOT', 'SIGPOLL', 'SIGUNUSED'];
+      for (const [name, number] of Object.entries(constants.signals).filter(([signal]) => !harmless.includes(signal))) {
+        const report = await run(`kill -${number} $$; sleep 5`, { lang: 'sh' });
+        expect([report.outcome, report.signal, report.exitCode]).toEqual(['signaled', name, undefined]);
+      }
+    });
+
+    it('keeps bytes as they are, streams apart, and says how much there was', async () => {
+      const report = await run(`printf 'a\\000\\377\\n'; printf 'err' >&2`);
+      expect(Buffer.from(report.stdout.inline!)).toEqual(Buffer.from([97, 0, 255, 10]));
+      expect(text(report, 'stderr')).toBe('err');
+      expect(report.stdout).toMatchObject({ size: 4, head: 4, tail: 0 });
+    });
+
+    it('keeps head and tail of a line larger than the cap, counts the gap, and gives the whole on demand', async () => {
+      const attempt = newAttempt();
+      await driver.startAttempt(attempt, specOf(`head -c 1000000 /dev/zero | tr '\\000' x; printf end`, { outputKeptBytes: 1_000 }));
+      const report = await reportOf(driver, attempt);
+      expect(report.stdout).toMatchObject({ size: 1_000_003, head: 500, tail: 500 });
+      expect(text(report).endsWith('xend')).toBe(true);
+      expect(text(report)).toHaveLength(1_000);
+      const whole = await driver.readWhole(attempt, 1, 999_999, 100);
+      expect(Buffer.from(whole!.bytes).toString()).toBe('xend');
+      expect(whole).toMatchObject({ size: 1_000_003, eof: true });
+    });
+
+    it('runs any interpreter, and honours #!', async () => {
+      expect(text(await run('import sys; print(sys.argv[1:])', { lang: 'python', args: ['a b', '$c'] }))).toBe("['a b', '$c']\n");
+      expect(text(await run('print "perl\\n"', { lang: 'perl' }))).toBe('perl\n');
+      expect(text(await run('#!/usr/bin/env python3\nprint("shebang")'))).toBe('shebang\n');
+      expect(text(await run('', { argv: ['/bin/echo', 'a  b', '*'] }))).toBe('a  b *\n');
+      expect(await run('x', { lang: 'no-such-interpreter' })).toMatchObject({ outcome: 'refused', reason: 'interpreter-missing' });
+    });
+
+    it('gives a clean environment, parameters, secrets by environment only, and /dev/null or the given standard input', async () => {
+      const secrets = { TOKEN: 'hunter2-hunter2' };
+      const report = await run('env | sort; cat; tr "\\000" " " </proc/$$/cmdline', { env: { E: '1' }, params: { P: '2' }, secrets, stdin: Buffer.from('input\n') });
+      expect(text(report)).toMatch(/^DROVER_PARAM_P=2$/m);
+      expect(text(report)).toMatch(/^E=1$/m);
+      expect(text(report)).toMatch(/^TOKEN=\*{6}$/m);
+      expect(text(report)).toMatch(/^input$/m);
+      expect(text(report)).not.toContain('hunter2');
+      expect(text(await run('cat; echo done'))).toBe('done\n');
+    });
+
+    it('leaves no secret on the disk, in the report or in the whole output', async () => {
+      const attempt = newAttempt();
+      await driver.startAttempt(attempt, specOf('echo "x $S y"; echo "$S" >&2', { secrets: { S: 'correct horse' } }));
+      const report = await reportOf(driver, attempt);
+      expect(text(report)).toBe('x ****** y\n');
+      expect(Buffer.from((await driver.readWhole(attempt, 2, 0, 100))!.bytes).toString()).toBe('******\n');
+    });
+
+    it('refuses what cannot be, with a reason', async () => {
+      expect(await run('true', { user: 'no-such-user-here' })).toMatchObject({ outcome: 'refused', reason: 'user-unknown' });
+      expect(await run('true', { cwd: '/no/such/folder' })).toMatchObject({ outcome: 'refused', reason: 'directory-missing' });
+      expect(await run('true', { env: { A: 'x\0y' } })).toMatchObject({ outcome: 'refused', reason: 'bad-input' });
+    });
+
+    it.runIf(process.getuid?.() === 0)('runs as another user with its groups', async () => {
+      expect(text(await run('id -un; id -u; echo $HOME', { user: 'nobody' }))).toMatch(/^nobody\n65534\n/);
+    });
+
+    it('ends an attempt at its deadline, counted from the start of the process', async () => {
+      const report = await run('echo begun; sleep 60', { timeoutMs: 300 });
+      expect(report).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
+      expect(text(report)).toBe('begun\n');
+      expect(report.finishedAtMs - report.startedAtMs!).toBeLessThan(5_000);
+    });
+
+    const stubborn: Record<string, string> = {
+      'a child that ignores TERM': `trap '' TERM; echo $$ > "$F"; while :; do sleep 1; done`,
+      'a session of its own': `setsid sh -c 'echo $$ > "$F"; exec sleep 60'`,
+      'a double fork': `(setsid sh -c 'echo $$ > "$F"; exec sleep 60' &) ; sleep 60`,
+      'a child that holds the output after its parent has gone': `sh -c 'sh -c "echo \\$\\$ > $F; sleep 60" & exit 0'; sleep 60`,
+      'a daemon without our environment': `env -i F="$F" setsid sh -c 'echo $$ > '"$F"'; exec sleep 60' & sleep 60`,
+      'a stopped child': `sh -c 'echo $$ > "$F"; kill -STOP $$' & sleep 60`,
+    };
+    for (const [what, script] of Object.entries(stubborn)) {
+      it(`leaves nothing of a cancelled tree: ${what}`, async () => {
+        const file = join(scratch, what.replaceAll(' ', '-'));
+        const attempt = newAttempt();
+        await driver.startAttempt(attempt, specOf(script, { env: { F: file } }));
+        const pid = await until('the child wrote its pid', () => existsSync(file) && Number(readFileSync(file, 'utf8')));
+        expect(isAlive(pid)).toBe(true);
+        expect(driver.cancel(attempt)).toBe(true);
+        expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'cancelled' });
+        expect(isAlive(pid)).toBe(false);
+      });
+    }
+
+    it('takes a start twice as once, and not again after it is settled', async () => {
+      const file = join(scratch, 'once');
+      const attempt = newAttempt();
+      const spec = specOf('echo x >> "$F"', { env: { F: file } });
+      await Promise.all([driver.startAttempt(attempt, spec), driver.startAttempt(attempt, spec)]);
+      await reportOf(driver, attempt);
+      expect(await driver.startAttempt(attempt, spec)).toBe('accepted');
+      await driver.forget([attempt]);
+      expect(await driver.startAttempt(attempt, spec)).toBe('settled');
+      expect(readFileSync(file, 'utf8')).toBe('x\n');
+    });
+
+    it('tells live output of a watched attempt, masked', async () => {
+      const attempt = newAttempt();
+      const seen: Buffer[] = [];
+      driver.events = { ...driver.events, output: (a, _stream, _offset, bytes) => void (a === attempt && seen.push(Buffer.from(bytes))) };
+      await driver.startAttempt(attempt, specOf('echo one; sleep 0.2; echo my secret-value; sleep 5', { secrets: { S: 'secret-value' } }));
+      driver.watch(attempt, true);
+      await until('live output', () => Buffer.concat(seen).toString().startsWith('one\nmy ') && Buffer.concat(seen).toString());
+      driver.cancel(attempt);
+      await reportOf(driver, attempt);
+      expect(Buffer.concat(seen).toString()).toBe('one\nmy ******\n');
+    });
+
+    it('finds its attempts again after a restart and goes on as if nothing had happened', async () => {
+      const [file, gate] = [join(scratch, 'restart'), join(scratch, 'gate')];
+      const [running, ended, secret] = [newAttempt(), newAttempt(), newAttempt()];
+      await driver.startAttempt(running, specOf('echo x >> "$F"; while [ ! -e "$G" ]; do sleep 0.05; done; echo late; exit 137', { env: { F: file, G: gate } }));
+      await driver.startAttempt(ended, specOf('exit 3'));
+      await driver.startAttempt(secret, specOf('echo $S; while [ ! -e "$G" ]; do sleep 0.05; done; echo $S', { env: { G: gate }, secrets: { S: 'p4ssw0rd' } }));
+      await reportOf(driver, ended);
+      await until('it began', () => existsSync(file));
+      driver = await world.restart();
+      expect(driver.stateOf(running)).toBe('running');
+      expect((await driver.report(ended))?.exitCode).toBe(3);
+      await run(`touch ${gate}`);
+      expect(await reportOf(driver, running)).toMatchObject({ outcome: 'exited', exitCode: 137 });
+      expect(text((await driver.report(running))!)).toBe('late\n');
+      expect(text(await reportOf(driver, secret))).toBe('******\n******\n');
+      expect(readFileSync(file, 'utf8')).toBe('x\n');
+    });
+  });
+}
