@@ -37,7 +37,7 @@ export interface LiveOutput { readonly attempt: AttemptId; readonly stream: 1 | 
 export interface Fleet extends Service {
   listener: FleetListener;
   locate(hostId: HostId): AgentLocation | undefined;
-  workers(): readonly { id: WorkerId; name: string; zone: string; agents: number; queued: number; inFlight: number; lagMs: number }[];
+  workers(): readonly { id: WorkerId; name: string; zone: string; agents: number; queued: number; rssBytes: number; lagMs: number }[];
   /** Tells workers what this server owns; workers route events by it. */
   announceOwned(partitions: readonly { id: number; term: number }[]): void;
   /** Signs each target for its agent and sends. False when the worker's link cannot take it now. */

@@ -81,6 +81,8 @@ export interface StreamReport {
 }
 
 /** The answer to `query` or `cancel` for an attempt that the journal does not hold and never accepted. */
+/** Not taken for now: the agent holds as many executions as it may. Nothing was journaled. */
+export interface AgentBusy { t: 'busy'; a: string }
 export interface AgentUnknown { t: 'unknown'; a: string }
 /** The answer to `fetch`: a range of the whole output kept on the host. */
 export interface AgentData { t: 'data'; id: number; bytes: Uint8Array; size: number; eof: boolean; error?: string }
@@ -90,7 +92,7 @@ export interface AgentLoad { t: 'load'; running: number; unreported: number; rss
 export interface AgentFacts { t: 'facts'; facts: HostFacts }
 
 export type AgentFrame =
-  | AgentHello | AgentAccepted | AgentStarted | AgentOutput | AgentChunk | AgentReport | AgentUnknown | AgentData
+  | AgentHello | AgentAccepted | AgentStarted | AgentOutput | AgentChunk | AgentReport | AgentUnknown | AgentBusy | AgentData
   | AgentRenew | AgentLoad | AgentFacts;
 
 // — worker → agent —

@@ -42,7 +42,7 @@ export interface WorkerChunk { t: 'chunk'; a: string; agentId: string; stream: 1
 export interface WorkerData { t: 'data'; id: number; bytes: Uint8Array; size: number; eof: boolean; error?: string }
 /** An agent's renewal (its own signature inside), or the worker's own when hostId is absent. */
 export interface WorkerRenew { t: 'renew'; id: number; agentId?: string; csr: string; signature: Uint8Array }
-export interface WorkerLoad { t: 'load'; agents: number; queued: number; inFlight: number; rssBytes: number; lagMs: number; outputBytesHeld: number }
+export interface WorkerLoad { t: 'load'; agents: number; queued: number; rssBytes: number; lagMs: number; outputBytesHeld: number }
 
 export type WorkerToServerFrame =
   | WorkerHello | WorkerAgents | WorkerLinked | WorkerUnlinked | WorkerFactsChanged | WorkerEvents | WorkerOutput | WorkerChunk

@@ -1,0 +1,119 @@
+/** Dials a link and keeps it up: several addresses in turn, full jitter between tries, the peer's certificate checked against our CA and the wanted role. */
+import type { TLSSocket } from 'node:tls';
+import { WebSocket } from 'ws';
+import { fullJitterMs } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+import { limits } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { FrameShapes } from './codec.ts';
+import type { LinkDialer, PeerRole } from './link.ts';
+import { watchLinks, WsLink } from './ws-link.ts';
+
+export interface LinkClientOptions {
+  /** Asked before every dial: where to, in order of preference. */
+  readonly urls: () => readonly string[];
+  readonly peerRole: PeerRole;
+  readonly shapes: FrameShapes;
+  /** Asked before every dial: a renewed certificate is used from the next one on. */
+  readonly identity: () => { readonly privateKey: string; readonly certificate: string; readonly ca: string };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly heartbeatMs?: number;
+  readonly silentMs?: number;
+  /** The peer refused for good: longer pauses, and somebody should know. */
+  readonly onRefused?: (code: string, detail: string) => void;
+}
+
+/** After a refusal that will not change by itself. */
+const REFUSED_PAUSE_MS = 60_000;
+
+export function createLinkClient<In extends { t: string }, Out extends { t: string }>(options: LinkClientOptions): LinkDialer<In, Out> {
+  const { clock, log, random } = options;
+  let attempt = 0;
+  let turn = 0;
+  let stopped = true;
+  let cancel = (): void => undefined;
+  let stopWatch = (): void => undefined;
+  let dialing: WebSocket | undefined;
+  const links = new Set<WsLink<In, Out>>();
+  const client = {
+    name: `link-client-${options.peerRole}`,
+    current: undefined as WsLink<In, Out> | undefined,
+    onLink: (_link: WsLink<In, Out>): void => undefined,
+    async start() {
+      stopped = false;
+      stopWatch = watchLinks(links as Set<WsLink<never, never>>, clock, options.heartbeatMs ?? limits.linkHeartbeatMs, options.silentMs ?? limits.linkSilentMsMax);
+      dial();
+    },
+    async stop() {
+      stopped = true;
+      cancel();
+      stopWatch();
+      dialing?.terminate();
+      client.current?.close('shutting-down', 'This process is stopping.');
+    },
+  };
+
+  function again(pauseMs: number): void {
+    if (stopped) return;
+    cancel();
+    cancel = clock.after(pauseMs, dial);
+  }
+
+  function dial(): void {
+    const urls = options.urls();
+    if (urls.length === 0) return again(limits.reconnectBaseMs);
+    const url = urls[turn++ % urls.length]!;
+    const identity = options.identity();
+    const socket = new WebSocket(url, {
+      key: identity.privateKey, cert: identity.certificate, ca: identity.ca, minVersion: 'TLSv1.3', perMessageDeflate: false, maxPayload: limits.frameBytesMax, handshakeTimeout: 10_000, skipUTF8Validation: true,
+      // The chain is verified against our CA; a name means nothing between machines that move, the role does.
+      checkServerIdentity: ((_host: string, certificate: { subject?: { OU?: unknown } }) => (certificate.subject?.OU === options.peerRole ? undefined : new Error(`the peer is not a ${options.peerRole}`))) as never,
+    });
+    dialing = socket;
+    let refusedFor: number | undefined;
+    socket.on('unexpected-response', (_request, response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => {
+        const problem = parseProblem(Buffer.concat(chunks).toString());
+        const busy = problem.code === 'link-busy';
+        refusedFor = busy ? 1_000 + random.next() * 4_000 : REFUSED_PAUSE_MS * (0.5 + random.next());
+        if (!busy) options.onRefused?.(problem.code, problem.detail);
+        socket.terminate();
+        again(refusedFor);
+      });
+    });
+    socket.on('error', (error) => {
+      if (refusedFor === undefined && client.current === undefined) log.debug({ url, err: error.message }, 'could not link');
+    });
+    socket.on('open', () => {
+      dialing = undefined;
+      const tls = (socket as unknown as { _socket: TLSSocket })._socket;
+      const link = new WsLink<In, Out>(socket, { role: options.peerRole, id: String(tls.getPeerCertificate().subject.CN), address: url }, options.shapes, clock.nowMs());
+      links.add(link);
+      client.current = link;
+      attempt = 0;
+      client.onLink(link);
+    });
+    socket.on('close', () => {
+      dialing = undefined;
+      for (const link of links) links.delete(link);
+      client.current = undefined;
+      if (refusedFor === undefined) again(fullJitterMs(attempt++, limits.reconnectBaseMs, limits.reconnectCapMs, random));
+    });
+  }
+
+  return client as unknown as LinkDialer<In, Out>;
+}
+
+function parseProblem(body: string): { code: string; detail: string } {
+  try {
+    const { code, detail } = JSON.parse(body) as { code?: unknown; detail?: unknown };
+    return { code: String(code ?? 'internal'), detail: String(detail ?? '') };
+  } catch {
+    return { code: 'internal', detail: body.slice(0, 200) };
+  }
+}

@@ -1,0 +1,105 @@
+/** A link over one WebSocket; both ends use it. One sweep watches all links of a process for silence: no timer per link. */
+import type { WebSocket } from 'ws';
+import type { Clock } from '../base/clock.ts';
+import { errorCodeOf } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
+import { decodeFrame, encodeFrame, type FrameShapes } from './codec.ts';
+import type { Link, Peer } from './link.ts';
+
+const SEND_BUFFER_MAX = 2 * limits.frameBytesMax;
+
+export class WsLink<In extends { t: string }, Out extends { t: string }> implements Link<In, Out> {
+  readonly peer: Peer;
+  readonly openedAtMs: number;
+  onFrame: (frame: In) => void = () => undefined;
+  onClose: (reason: string) => void = () => undefined;
+  /** Set by whatever arrives, read and cleared by the sweep. */
+  heard = true;
+  silentSweeps = 0;
+  readonly #socket: WebSocket;
+  #closed = false;
+
+  constructor(socket: WebSocket, peer: Peer, shapes: FrameShapes, nowMs: number) {
+    this.#socket = socket;
+    this.peer = peer;
+    this.openedAtMs = nowMs;
+    socket.on('message', (data, isBinary) => {
+      this.heard = true;
+      if (!isBinary) return this.close('frame-invalid', 'Only binary messages are frames.');
+      try {
+        const frame = decodeFrame(data as Buffer, shapes);
+        if (frame) this.onFrame(frame as In);
+      } catch (error) {
+        if (errorCodeOf(error) !== 'frame-invalid') throw error;
+        this.close('frame-invalid', (error as Error).message);
+      }
+    });
+    socket.on('ping', () => (this.heard = true));
+    socket.on('pong', () => (this.heard = true));
+    socket.on('error', () => undefined);
+    socket.on('close', (_code, reason) => this.#ended(reason.toString() || 'connection closed'));
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  send(frame: Out): boolean {
+    return this.sendEncoded(encodeFrame(frame));
+  }
+
+  sendEncoded(bytes: Uint8Array): boolean {
+    if (this.#closed || this.#socket.readyState !== this.#socket.OPEN || this.#socket.bufferedAmount > SEND_BUFFER_MAX) return false;
+    this.#socket.send(bytes, { binary: true, compress: false });
+    return true;
+  }
+
+  ping(): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  close(code = 'shutting-down', detail = ''): void {
+    if (this.#closed) return;
+    this.#socket.send(encodeFrame({ t: 'bye', code, detail }), () => undefined);
+    this.#socket.close(1000, code);
+    this.#ended(code);
+  }
+
+  /** The peer does not answer: no farewell. */
+  abandon(reason: string): void {
+    this.#socket.terminate();
+    this.#ended(reason);
+  }
+
+  #ended(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.onClose(reason);
+  }
+}
+
+/** Pings every link each heartbeat and abandons those that stay silent for `silentMs`. Anything heard counts, not only pongs. */
+export function watchLinks(links: Iterable<WsLink<never, never>>, clock: Clock, heartbeatMs: number, silentMs: number): () => void {
+  let cancel = (): void => undefined;
+  const sweepsMax = Math.max(1, Math.ceil(silentMs / heartbeatMs));
+  const sweep = (): void => {
+    for (const link of links) {
+      link.silentSweeps = link.heard ? 0 : link.silentSweeps + 1;
+      link.heard = false;
+      // After a pause of our own, what the peer sent meanwhile is read before the next sweep: a busy process blames nobody.
+      if (link.silentSweeps >= sweepsMax) link.abandon('silent for too long');
+      else link.ping();
+    }
+    cancel = clock.after(heartbeatMs, sweep, { unref: true });
+  };
+  cancel = clock.after(heartbeatMs, sweep, { unref: true });
+  return () => cancel();
+}

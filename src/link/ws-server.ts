@@ -1,0 +1,80 @@
+/** Accepts links on upgrades of an HTTPS server: only with a certificate of our CA for the wanted role, and only so many a second. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { WebSocketServer } from 'ws';
+import type { Clock } from '../base/clock.ts';
+import { errors, type ErrorCode } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
+import type { FrameShapes } from './codec.ts';
+import type { LinkListener, PeerRole } from './link.ts';
+import { watchLinks, WsLink } from './ws-link.ts';
+
+export interface LinkServerOptions {
+  readonly role: PeerRole;
+  readonly shapes: FrameShapes;
+  readonly clock: Clock;
+  /** Says why a peer may not link, or nothing. */
+  readonly refuse?: (id: string) => ErrorCode | undefined;
+  readonly linksMax?: number;
+  readonly heartbeatMs?: number;
+  readonly silentMs?: number;
+}
+
+export interface LinkServer<In extends { t: string }, Out extends { t: string }> extends LinkListener<In, Out> {
+  readonly size: number;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
+export function createLinkServer<In extends { t: string }, Out extends { t: string }>(options: LinkServerOptions): LinkServer<In, Out> {
+  const { clock } = options;
+  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: limits.frameBytesMax, skipUTF8Validation: true, clientTracking: false });
+  const links = new Set<WsLink<In, Out>>();
+  let stopWatch: (() => void) | undefined;
+  let admitted = 0;
+  let second = 0;
+
+  const admit = (): boolean => {
+    const now = Math.floor(clock.monotonicMs() / 1_000);
+    if (now !== second) [second, admitted] = [now, 0];
+    return ++admitted <= limits.linkAdmissionsPerSecond && links.size < (options.linksMax ?? limits.agentsPerWorkerMax);
+  };
+
+  const server: LinkServer<In, Out> = {
+    name: `link-server-${options.role}`,
+    onLink: (link) => link.close('shutting-down'),
+    get size() {
+      return links.size;
+    },
+    async start() {
+      stopWatch = watchLinks(links as Set<WsLink<never, never>>, clock, options.heartbeatMs ?? limits.linkHeartbeatMs, options.silentMs ?? limits.linkSilentMsMax);
+    },
+    async stop() {
+      stopWatch?.();
+      for (const link of links) link.close('shutting-down', 'This process is stopping.');
+      sockets.close();
+    },
+    handleUpgrade(request, socket, head) {
+      const tls = socket as TLSSocket;
+      const subject = tls.authorized ? (tls.getPeerCertificate().subject as unknown as { CN?: string; OU?: string }) : undefined;
+      if (!subject?.CN || subject.OU !== options.role) return refuseUpgrade(socket, 'certificate-invalid', String(tls.authorizationError ?? `a certificate for the role ${options.role} is wanted`));
+      const refusal = options.refuse?.(subject.CN) ?? (admit() ? undefined : 'link-busy');
+      if (refusal) return refuseUpgrade(socket, refusal);
+      const { CN: id } = subject;
+      sockets.handleUpgrade(request, socket, head, (ws) => {
+        const link = new WsLink<In, Out>(ws, { role: options.role, id, address: request.socket.remoteAddress ?? '' }, options.shapes, clock.nowMs());
+        links.add(link);
+        link.onClose = () => undefined;
+        ws.on('close', () => links.delete(link));
+        server.onLink(link);
+      });
+    },
+  };
+  return server;
+}
+
+function refuseUpgrade(socket: Duplex, code: ErrorCode, detail = ''): void {
+  const { status, title } = errors[code];
+  const body = JSON.stringify({ code, title, detail });
+  socket.end(`HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+}

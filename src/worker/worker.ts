@@ -1,0 +1,468 @@
+/**
+ * A worker holds the links of its zone's agents and a link to every server. It hands orders down and truth up, and keeps
+ * nothing that matters: whatever it forgets, an agent's journal or an owner's query brings back.
+ */
+import { attemptId, parseAttemptId, partitionOf, type RunId } from '../base/ids.ts';
+import type { Clock } from '../base/clock.ts';
+import { limits } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Service } from '../base/service.ts';
+import { pickQueue, PRIORITIES, type Priority } from '../domain/placement/queue-pick.ts';
+import { encodeFrame } from '../link/codec.ts';
+import type { Link, LinkDialer, LinkListener } from '../link/link.ts';
+import { AGENT_PROTOCOL, type AgentFrame, type AgentHello, type HostFacts, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
+import { WORKER_PROTOCOL, type AttemptEvent, type ServerAssign, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+
+export type AgentLink = Link<AgentFrame, WorkerToAgentFrame>;
+export type ServerLink = Link<ServerToWorkerFrame, WorkerToServerFrame>;
+export type ServerDialer = LinkDialer<ServerToWorkerFrame, WorkerToServerFrame>;
+
+export interface WorkerOptions {
+  readonly id: string;
+  readonly name: string;
+  readonly zone: string;
+  readonly version: string;
+  readonly agentAddress: string;
+  readonly agents: LinkListener<AgentFrame, WorkerToAgentFrame>;
+  /** One dialer per server; the first is known from joining, the others are told. */
+  readonly dial: (url: string) => ServerDialer;
+  readonly serverUrl: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The worker's own certificate is renewed through the server. */
+  readonly onCertificate?: (certificate: string) => void;
+}
+
+interface HeldAgent { readonly hostId: string; readonly agentId: string; readonly link: AgentLink; readonly linkedAtMs: number; hello: { bootId: string; version: string; skewMs: number; facts: HostFacts } }
+interface QueuedStart { readonly assign: ServerAssign; readonly target: ServerAssign['targets'][number]; readonly server: string }
+interface ServerState { readonly url: string; readonly dialer: ServerDialer; link: ServerLink | undefined; serverId: string; events: AttemptEvent[] }
+
+/** How long events may wait for company before they are sent on. */
+const EVENT_FLUSH_MS = 2;
+const LOAD_EVERY_MS = 5_000;
+const SNAPSHOT_AGENTS = 2_000;
+/** Starts handed to agents per turn of the event loop, so that nothing else waits for a large fan-out. */
+const STARTS_PER_TURN = 500;
+
+/** First in, first out; taking is a step of an index, because shifting a long array moves all of it. */
+class StartQueue {
+  #items: QueuedStart[] = [];
+  #head = 0;
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  push(start: QueuedStart): void {
+    this.#items.push(start);
+  }
+
+  take(): QueuedStart {
+    const start = this.#items[this.#head++]!;
+    if (this.#head === this.#items.length) {
+      this.#items = [];
+      this.#head = 0;
+    }
+    return start;
+  }
+}
+
+export class WorkerService implements Service {
+  readonly name = 'worker';
+  readonly #options: WorkerOptions;
+  readonly #agents = new Map<string, HeldAgent>();
+  readonly #byAgentId = new Map<string, HeldAgent>();
+  readonly #servers = new Map<string, ServerState>();
+  readonly #owners = new Map<number, { serverId: string; term: number }>();
+  readonly #revoked = new Set<string>();
+  readonly #queues: Record<Priority, StartQueue> = { high: new StartQueue(), normal: new StartQueue(), low: new StartQueue() };
+  readonly #cancelledInQueue = new Set<string>();
+  readonly #watchers = new Map<string, Set<string>>();
+  readonly #fetches = new Map<number, { server: string; id: number; agent: AgentLink }>();
+  #zoneWorkers: string[] = [];
+  #fetchSeq = 0;
+  #flushing = false;
+  #starting = false;
+  #outputHeld = 0;
+  readonly #heldByAgent = new Map<AgentLink, number>();
+  #stopLoad = (): void => undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+  }
+
+  get agentCount(): number {
+    return this.#agents.size;
+  }
+
+  isLinkedToServer(): boolean {
+    return [...this.#servers.values()].some((server) => server.link !== undefined);
+  }
+
+  isRevoked(agentId: string): boolean {
+    return this.#revoked.has(agentId);
+  }
+
+  async start(): Promise<void> {
+    this.#options.agents.onLink = (link) => this.#onAgent(link);
+    await this.#options.agents.start();
+    this.#dial(this.#options.serverUrl);
+    this.#scheduleLoad();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopLoad();
+    await this.#options.agents.stop();
+    await Promise.all([...this.#servers.values()].map((server) => server.dialer.stop()));
+  }
+
+  // — servers —
+
+  #dial(url: string): void {
+    if (this.#servers.has(url)) return;
+    const dialer = this.#options.dial(url);
+    const state: ServerState = { url, dialer, link: undefined, serverId: '', events: [] };
+    this.#servers.set(url, state);
+    dialer.onLink = (link) => this.#onServer(state, link);
+    void dialer.start();
+  }
+
+  #onServer(state: ServerState, link: ServerLink): void {
+    const { id, name, zone, version, agentAddress, clock } = this.#options;
+    state.link = link;
+    state.serverId = link.peer.id;
+    link.onFrame = (frame) => this.#onServerFrame(state, frame);
+    link.onClose = () => {
+      state.link = undefined;
+      state.events = [];
+      for (const [attempt, servers] of this.#watchers) if (servers.delete(state.url) && servers.size === 0) this.#setWatch(attempt, false);
+    };
+    link.send({ t: 'hello', protocol: WORKER_PROTOCOL, workerId: id, name, zone, version, agentAddress, nowMs: clock.nowMs() });
+    const held = [...this.#agents.values()].map(({ hostId, agentId, linkedAtMs }) => ({ hostId, agentId, sinceMs: linkedAtMs }));
+    for (let from = 0; from === 0 || from < held.length; from += SNAPSHOT_AGENTS) {
+      link.send({ t: 'agents', agents: held.slice(from, from + SNAPSHOT_AGENTS), last: from + SNAPSHOT_AGENTS >= held.length });
+    }
+  }
+
+  #onServerFrame(state: ServerState, frame: ServerToWorkerFrame): void {
+    switch (frame.t) {
+      case 'welcome':
+      case 'topology':
+        this.#zoneWorkers = frame.workers;
+        for (const { url } of frame.servers) this.#dial(url);
+        // A server that left for good is not dialed for ever; the one we joined by always is.
+        for (const [url, server] of this.#servers) {
+          if (url !== this.#options.serverUrl && !server.link && !frame.servers.some((known) => known.url === url)) {
+            this.#servers.delete(url);
+            void server.dialer.stop();
+          }
+        }
+        return;
+      case 'owns':
+        for (const { id, term } of frame.partitions) if (term >= (this.#owners.get(id)?.term ?? 0)) this.#owners.set(id, { serverId: state.serverId, term });
+        return;
+      case 'revoked':
+        for (const agentId of frame.agentIds) {
+          this.#revoked.add(agentId);
+          for (const agent of this.#agents.values()) if (agent.agentId === agentId) agent.link.close('agent-revoked', 'The agent has been revoked.');
+        }
+        return;
+      case 'assign':
+        return this.#onAssign(state, frame);
+      case 'cancel':
+        if (!this.#isCurrent(frame)) return;
+        for (const { a, hostId } of frame.attempts) {
+          if (this.#starting) this.#cancelledInQueue.add(a);
+          if (!this.#agents.get(hostId)?.link.send({ t: 'cancel', a })) this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+        }
+        return;
+      case 'query':
+        if (!this.#isCurrent(frame)) return;
+        for (const { a, hostId } of frame.attempts) if (!this.#agents.get(hostId)?.link.send({ t: 'query', a })) this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+        return;
+      case 'watch':
+        for (const { a, hostId } of frame.attempts) this.#watch(state, a, hostId, frame.on);
+        return;
+      case 'ack':
+        return this.#onAck(frame.attempts);
+      case 'chunk-ack':
+        this.#agentById(frame.agentId)?.link.send({ t: 'chunk-ack', a: frame.a, stream: frame.stream, seq: frame.seq });
+        return;
+      case 'fetch':
+        return this.#onFetch(state, frame);
+      case 'certificate':
+        return this.#onCertificate(frame);
+      case 'bye':
+        this.#options.log.info({ server: state.url, code: frame.code }, 'the server ended the link');
+    }
+  }
+
+  #isCurrent(order: { partition: number; term: number }): boolean {
+    return order.term >= (this.#owners.get(order.partition)?.term ?? 0);
+  }
+
+  // — orders —
+
+  #onAssign(state: ServerState, assign: ServerAssign): void {
+    if (!this.#isCurrent(assign)) return;
+    const priority = PRIORITIES.includes(assign.priority) ? assign.priority : 'normal';
+    const queue = this.#queues[priority];
+    for (const target of assign.targets) {
+      if (queue.length < limits.workerQueueMax) queue.push({ assign, target, server: state.url });
+      else {
+        const a = attemptId({ runId: assign.runId as RunId, task: assign.task, ordinal: target.ordinal, attempt: target.attempt });
+        this.#event(a, { k: 'undelivered', a, code: 'agent-busy' });
+      }
+    }
+    this.#startQueued();
+  }
+
+  /** Hands out queued starts by weighted draw, a slice per turn of the loop. */
+  #startQueued(): void {
+    if (this.#starting) return;
+    this.#starting = true;
+    const turn = (): void => {
+      for (let n = 0; n < STARTS_PER_TURN; n++) {
+        const lengths = { high: this.#queues.high.length, normal: this.#queues.normal.length, low: this.#queues.low.length };
+        const priority = pickQueue(lengths, this.#options.random);
+        if (priority === undefined) {
+          this.#starting = false;
+          this.#cancelledInQueue.clear();
+          return;
+        }
+        this.#startOne(this.#queues[priority].take());
+      }
+      setImmediate(turn);
+    };
+    turn();
+  }
+
+  #startOne({ assign, target, server }: QueuedStart): void {
+    const a = attemptId({ runId: assign.runId as RunId, task: assign.task, ordinal: target.ordinal, attempt: target.attempt });
+    if (this.#cancelledInQueue.has(a)) return this.#event(a, { k: 'unknown', a, agentId: target.agentId });
+    const agent = this.#agents.get(target.hostId);
+    if (agent?.agentId !== target.agentId) return this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+    if (target.watch) this.#addWatcher(a, server);
+    const sent = agent.link.send({ t: 'start', a, validUntilMs: assign.validUntilMs, mac: target.mac, spec: assign.spec, ...(target.watch ? { watch: true } : {}) });
+    if (!sent) this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+  }
+
+  #onAck(attempts: readonly { a: string; agentId: string }[]): void {
+    const byAgent = new Map<string, string[]>();
+    for (const { a, agentId } of attempts) {
+      const list = byAgent.get(agentId);
+      if (list) list.push(a);
+      else byAgent.set(agentId, [a]);
+      this.#watchers.delete(a);
+    }
+    for (const [agentId, a] of byAgent) this.#agentById(agentId)?.link.send({ t: 'ack', a });
+  }
+
+  #addWatcher(a: string, server: string): boolean {
+    const servers = this.#watchers.get(a);
+    if (servers) {
+      servers.add(server);
+      return false;
+    }
+    this.#watchers.set(a, new Set([server]));
+    return true;
+  }
+
+  readonly #hostOfWatch = new Map<string, string>();
+
+  #watch(state: ServerState, a: string, hostId: string, on: boolean): void {
+    this.#hostOfWatch.set(a, hostId);
+    if (on) {
+      this.#addWatcher(a, state.url);
+      this.#setWatch(a, true);
+      return;
+    }
+    const servers = this.#watchers.get(a);
+    servers?.delete(state.url);
+    if (!servers || servers.size === 0) this.#setWatch(a, false);
+  }
+
+  #setWatch(a: string, on: boolean): void {
+    const hostId = this.#hostOfWatch.get(a);
+    if (hostId !== undefined) this.#agents.get(hostId)?.link.send({ t: 'watch', a, on });
+    if (on) return;
+    this.#watchers.delete(a);
+    this.#hostOfWatch.delete(a);
+  }
+
+  #onFetch(state: ServerState, frame: Extract<ServerToWorkerFrame, { t: 'fetch' }>): void {
+    const agent = this.#agents.get(frame.hostId);
+    const id = ++this.#fetchSeq;
+    if (agent?.link.send({ t: 'fetch', id, a: frame.a, stream: frame.stream, offset: frame.offset, length: frame.length })) {
+      this.#fetches.set(id, { server: state.url, id: frame.id, agent: agent.link });
+    } else state.link?.send({ t: 'data', id: frame.id, bytes: new Uint8Array(0), size: 0, eof: true, error: 'host-not-linked' });
+  }
+
+  #onCertificate(frame: Extract<ServerToWorkerFrame, { t: 'certificate' }>): void {
+    const asked = this.#renewals.get(frame.id);
+    this.#renewals.delete(frame.id);
+    if (!frame.certificate || !frame.ca) return this.#options.log.warn({ error: frame.error }, 'a certificate was not renewed');
+    if (asked === 'self') this.#options.onCertificate?.(frame.certificate);
+    else asked?.send({ t: 'certificate', certificate: frame.certificate, ca: frame.ca });
+  }
+
+  // — agents —
+
+  #onAgent(link: AgentLink): void {
+    let agent: HeldAgent | undefined;
+    link.onFrame = (frame) => {
+      if (frame.t === 'hello') agent = this.#onHello(link, frame);
+      else if (agent) this.#onAgentFrame(agent, frame);
+    };
+    link.onClose = () => {
+      this.#releaseOutput(link, Number.POSITIVE_INFINITY);
+      if (!agent || this.#agents.get(agent.hostId) !== agent) return;
+      this.#agents.delete(agent.hostId);
+      this.#byAgentId.delete(agent.agentId);
+      const atMs = this.#options.clock.nowMs();
+      for (const server of this.#servers.values()) server.link?.send({ t: 'unlinked', hostId: agent.hostId, agentId: agent.agentId, atMs });
+    };
+  }
+
+  #onHello(link: AgentLink, hello: AgentHello): HeldAgent | undefined {
+    const { clock, id } = this.#options;
+    if (this.#revoked.has(link.peer.id)) return void link.close('agent-revoked', 'The agent has been revoked.');
+    if (hello.agentId !== link.peer.id) return void link.close('certificate-invalid', 'The certificate belongs to another agent.');
+    if (hello.protocol.min > AGENT_PROTOCOL.max || hello.protocol.max < AGENT_PROTOCOL.min) return void link.close('protocol-unsupported', `This worker speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`);
+    const nowMs = clock.nowMs();
+    const skewMs = hello.nowMs - nowMs;
+    const agent: HeldAgent = { hostId: hello.hostId, agentId: hello.agentId, link, linkedAtMs: nowMs, hello: { bootId: hello.bootId, version: hello.version, skewMs, facts: hello.facts } };
+    const former = this.#agents.get(hello.hostId);
+    this.#agents.set(hello.hostId, agent);
+    this.#byAgentId.set(hello.agentId, agent);
+    former?.link.close('shutting-down', 'The agent linked again.');
+    link.send({ t: 'welcome', protocol: 1, workerId: id, nowMs, workers: this.#zoneWorkers });
+    for (const server of this.#servers.values()) server.link?.send({ t: 'linked', hostId: agent.hostId, agentId: agent.agentId, atMs: nowMs, ...agent.hello });
+    return agent;
+  }
+
+  #onAgentFrame(agent: HeldAgent, frame: AgentFrame): void {
+    const { agentId, hostId } = agent;
+    switch (frame.t) {
+      case 'accepted':
+        return this.#event(frame.a, { k: 'accepted', a: frame.a, agentId });
+      case 'started':
+        return this.#event(frame.a, { k: 'started', a: frame.a, agentId, atMs: frame.atMs, pid: frame.pid });
+      case 'report':
+        return this.#event(frame.a, { k: 'report', agentId, report: frame });
+      case 'unknown':
+        return this.#event(frame.a, { k: 'unknown', a: frame.a, agentId });
+      case 'busy':
+        return this.#event(frame.a, { k: 'undelivered', a: frame.a, code: 'agent-busy' });
+      case 'output':
+        for (const url of this.#watchers.get(frame.a) ?? []) {
+          const link = this.#servers.get(url)?.link;
+          // Best effort: a server that is behind misses live output, never the record.
+          if (link && link.bufferedBytes < limits.frameBytesMax) link.send({ t: 'output', a: frame.a, stream: frame.stream, offset: frame.offset, bytes: frame.bytes, ...(frame.skipped ? { skipped: frame.skipped } : {}) });
+        }
+        return;
+      case 'chunk':
+        return this.#onChunk(agent, frame);
+      case 'data': {
+        const fetch = this.#fetches.get(frame.id);
+        this.#fetches.delete(frame.id);
+        if (fetch?.agent === agent.link) this.#servers.get(fetch.server)?.link?.send({ ...frame, id: fetch.id });
+        return;
+      }
+      case 'renew':
+        return this.#renew(frame, agent);
+      case 'facts':
+        agent.hello.facts = frame.facts;
+        for (const server of this.#servers.values()) server.link?.send({ t: 'facts', hostId, agentId, facts: frame.facts });
+    }
+  }
+
+  /** Output on its way up is bounded for all agents together: beyond it those that send are not read until there is room. */
+  #onChunk(agent: HeldAgent, frame: Extract<AgentFrame, { t: 'chunk' }>): void {
+    const link = this.#ownerLink(frame.a);
+    if (!link) return;
+    if (!link.send({ t: 'chunk', a: frame.a, agentId: agent.agentId, stream: frame.stream, seq: frame.seq, bytes: frame.bytes })) return;
+    this.#outputHeld = [...this.#servers.values()].reduce((sum, server) => sum + (server.link?.bufferedBytes ?? 0), 0);
+    if (this.#outputHeld > limits.workerOutputBytesMax && !this.#heldByAgent.has(agent.link)) {
+      agent.link.pause();
+      this.#heldByAgent.set(agent.link, frame.bytes.length);
+      this.#options.clock.after(50, () => this.#releaseOutput(agent.link, 0));
+    }
+  }
+
+  #releaseOutput(link: AgentLink, force: number): void {
+    if (!this.#heldByAgent.delete(link) || force > 0) return;
+    link.resume();
+  }
+
+  readonly #renewals = new Map<number, AgentLink | 'self'>();
+  #renewalSeq = 0;
+
+  #renew(frame: { csr: string; signature: Uint8Array }, agent?: HeldAgent): void {
+    const server = [...this.#servers.values()].find((candidate) => candidate.link);
+    const id = ++this.#renewalSeq;
+    if (server?.link?.send({ t: 'renew', id, ...(agent ? { agentId: agent.agentId } : {}), csr: frame.csr, signature: frame.signature })) this.#renewals.set(id, agent?.link ?? 'self');
+  }
+
+  /** Asks for a new certificate for the worker itself. */
+  renewOwn(csr: string, signature: Uint8Array): void {
+    this.#renew({ csr, signature });
+  }
+
+  #agentById(agentId: string): HeldAgent | undefined {
+    return this.#byAgentId.get(agentId);
+  }
+
+  // — truth up —
+
+  #ownerLink(a: string): ServerLink | undefined {
+    return this.#ownerState(a)?.link;
+  }
+
+  #ownerState(a: string): ServerState | undefined {
+    const key = parseAttemptId(a);
+    const owner = key && this.#owners.get(partitionOf(key.runId));
+    if (!owner) return undefined;
+    for (const server of this.#servers.values()) if (server.link && server.serverId === owner.serverId) return server;
+    return undefined;
+  }
+
+  /** To the owner, in company. Without one, or when it is behind, the event is dropped: reports come again, the rest can be asked. */
+  #event(a: string, event: AttemptEvent): void {
+    const server = this.#ownerState(a);
+    if (!server || server.events.length >= limits.workerQueueMax) return;
+    server.events.push(event);
+    if (server.events.length >= limits.eventsPerFrameMax) this.#flush(server);
+    else if (!this.#flushing) {
+      this.#flushing = true;
+      this.#options.clock.after(EVENT_FLUSH_MS, () => {
+        this.#flushing = false;
+        for (const state of this.#servers.values()) this.#flush(state);
+      });
+    }
+  }
+
+  #flush(server: ServerState): void {
+    if (server.events.length === 0) return;
+    const events = server.events;
+    server.events = [];
+    server.link?.sendEncoded(encodeFrame({ t: 'events', events } satisfies WorkerToServerFrame));
+  }
+
+  #scheduleLoad(): void {
+    const { clock } = this.#options;
+    let expected = clock.monotonicMs() + LOAD_EVERY_MS;
+    const report = (): void => {
+      const lagMs = Math.max(0, clock.monotonicMs() - expected);
+      expected = clock.monotonicMs() + LOAD_EVERY_MS;
+      const queued = PRIORITIES.reduce((sum, priority) => sum + this.#queues[priority].length, 0);
+      for (const server of this.#servers.values()) {
+        server.link?.send({ t: 'load', agents: this.#agents.size, queued, rssBytes: process.memoryUsage.rss(), lagMs, outputBytesHeld: this.#outputHeld });
+      }
+      this.#stopLoad = clock.after(LOAD_EVERY_MS, report, { unref: true });
+    };
+    this.#stopLoad = clock.after(LOAD_EVERY_MS, report, { unref: true });
+  }
+}
