@@ -1,0 +1,148 @@
+/**
+ * Child program: many agents in one process, each with its own id, certificate and link, speaking agent-v1 to real workers. They
+ * verify every order as an agent does and "execute" it by doing nothing: accepted, started and reported with exit code 0 at once. A
+ * report is kept and sent again on a new link until it is acknowledged, as the protocol wants; journal and spool are what is left out.
+ */
+import { createHash } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import { WebSocket } from 'ws';
+import { fullJitterMs } from '../../src/base/backoff.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { limits } from '../../src/base/limits.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { decodeFrame, encodeFrame, WORKER_TO_AGENT_FRAMES } from '../../src/link/codec.ts';
+import { isDispatchSigned } from '../../src/pki/dispatch.ts';
+import { AGENT_PROTOCOL, dispatchMessage, type AgentFrame, type AgentReport, type WorkerStart, type WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
+
+export interface SimulatedAgent { readonly agentId: string; readonly hostId: string; readonly name: string; readonly certificate: string; readonly dispatchKey: Uint8Array }
+
+export interface SimulatedSetup {
+  readonly url: string;
+  readonly agents: readonly SimulatedAgent[];
+  readonly privateKey: string;
+  readonly ca: string;
+  /** Source addresses to spread over, when one would run out of ports. */
+  readonly localAddresses: readonly string[];
+}
+
+export type SimulatedMessage =
+  | { kind: 'progress'; linked: number; dialed: number; refusedMac: number; executed: number; unacknowledged: number }
+  /** When each report was acknowledged, i.e. known to be committed: wall clock, milliseconds. Cleared by the asking. */
+  | { kind: 'acknowledged'; atMs: Float64Array };
+
+const EMPTY_STREAM = { size: 0, head: 0, tail: 0 } as const;
+/** Dials that may be under way at once: each is a TLS handshake on our own core. */
+const DIALS_MAX = 256;
+
+const totals = { linked: 0, dialed: 0, refusedMac: 0, executed: 0 };
+const unacknowledged = new Map<string, AgentReport>();
+let acknowledgedAtMs: number[] = [];
+/** The spec is the same bytes for every host of a task: one digest serves all. */
+let digested: { spec: Buffer; digest: Buffer } | undefined;
+let dialing = 0;
+const queue: (() => void)[] = [];
+
+function digestOf(spec: Uint8Array): Buffer {
+  if (!digested || !digested.spec.equals(spec)) digested = { spec: Buffer.from(spec), digest: createHash('sha256').update(spec).digest() };
+  return digested.digest;
+}
+
+/** Runs `dial` when fewer than `DIALS_MAX` are under way. */
+function enqueue(dial: () => void): void {
+  queue.push(dial);
+  pump();
+}
+
+function pump(): void {
+  while (dialing < DIALS_MAX && queue.length > 0) {
+    dialing++;
+    queue.shift()!();
+  }
+}
+
+function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: string | undefined): void {
+  let attempt = 0;
+  let socket: WebSocket | undefined;
+
+  function dial(): void {
+    totals.dialed++;
+    const dialed = new WebSocket(setup.url, {
+      key: setup.privateKey, cert: agent.certificate, ca: setup.ca, minVersion: 'TLSv1.3', perMessageDeflate: false, skipUTF8Validation: true, handshakeTimeout: 60_000,
+      checkServerIdentity: (() => undefined) as never, ...(localAddress === undefined ? {} : { localAddress }),
+    });
+    let settled = false;
+    let pauseMs: number | undefined;
+    const settle = (): void => {
+      if (settled) return;
+      settled = true;
+      dialing--;
+      pump();
+    };
+    dialed.on('unexpected-response', (_request, response) => {
+      pauseMs = 1_000 + systemRandom.next() * 4_000;
+      response.resume();
+      dialed.terminate();
+    });
+    dialed.on('open', () => {
+      settle();
+      socket = dialed;
+      attempt = 0;
+      totals.linked++;
+      send({ t: 'hello', protocol: AGENT_PROTOCOL, agentId: agent.agentId, hostId: agent.hostId, version: '0.1.0', bootId: 'simulated', nowMs: systemClock.nowMs(), facts: { name: agent.name, os: 'linux', agentVersion: '0.1.0' }, attempts: held().map((a) => ({ a, state: 'finished' as const })) });
+      for (const a of held()) send(unacknowledged.get(a)!);
+    });
+    dialed.on('message', (bytes) => onFrame(decodeFrame(bytes as Buffer, WORKER_TO_AGENT_FRAMES) as WorkerToAgentFrame | undefined));
+    dialed.on('error', () => undefined);
+    dialed.on('close', () => {
+      settle();
+      if (socket === dialed) totals.linked--;
+      socket = undefined;
+      systemClock.after(pauseMs ?? fullJitterMs(attempt++, limits.reconnectBaseMs, limits.reconnectCapMs, systemRandom), () => enqueue(dial));
+    });
+  }
+
+  const mine = new Set<string>();
+  const held = (): string[] => [...mine].filter((a) => unacknowledged.has(a));
+
+  function send(frame: AgentFrame): void {
+    if (socket?.readyState === WebSocket.OPEN) socket.send(encodeFrame(frame));
+  }
+
+  function onFrame(frame: WorkerToAgentFrame | undefined): void {
+    if (frame?.t === 'start') start(frame);
+    else if (frame?.t === 'query' || frame?.t === 'cancel') send(unacknowledged.get(frame.a) ?? { t: 'unknown', a: frame.a });
+    else if (frame?.t === 'ack') for (const a of frame.a) if (unacknowledged.delete(a) && mine.delete(a)) acknowledgedAtMs.push(systemClock.nowMs());
+  }
+
+  function start(frame: WorkerStart): void {
+    if (!isDispatchSigned(agent.dispatchKey, dispatchMessage(frame.a, agent.agentId, frame.validUntilMs, digestOf(frame.spec)), frame.mac)) {
+      totals.refusedMac++;
+      return;
+    }
+    if (mine.has(frame.a)) return;
+    const nowMs = systemClock.nowMs();
+    const report: AgentReport = { t: 'report', a: frame.a, outcome: 'exited', exitCode: 0, startedAtMs: nowMs, finishedAtMs: nowMs, stdout: EMPTY_STREAM, stderr: EMPTY_STREAM };
+    mine.add(frame.a);
+    unacknowledged.set(frame.a, report);
+    totals.executed++;
+    // Three frames, one packet: what is said in one turn of the event loop leaves together.
+    const tls = (socket as unknown as { _socket: TLSSocket })._socket;
+    tls.cork();
+    send({ t: 'accepted', a: frame.a });
+    send({ t: 'started', a: frame.a, pid: 1, atMs: nowMs });
+    send(report);
+    tls.uncork();
+  }
+
+  enqueue(dial);
+}
+
+process.once('message', (setup: SimulatedSetup) => {
+  setup.agents.forEach((agent, i) => simulate(agent, setup, setup.localAddresses[i % setup.localAddresses.length]));
+  process.on('message', (order: 'progress' | 'acknowledged') => {
+    const answer: SimulatedMessage = order === 'progress' ? { kind: 'progress', ...totals, unacknowledged: unacknowledged.size } : { kind: 'acknowledged', atMs: Float64Array.from(acknowledgedAtMs) };
+    if (order === 'acknowledged') acknowledgedAtMs = [];
+    process.send!(answer);
+  });
+});
+process.on('disconnect', () => process.exit());
