@@ -1,0 +1,76 @@
+/** How agents and workers come in, stay in, and are put out. The certificate says who they are from then on. */
+import type { AgentId, WorkerId } from '../base/ids.ts';
+import type { Clock } from '../base/clock.ts';
+import { DroverError } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
+import type { CertificateAuthority } from '../pki/ca.ts';
+import { isSignedBy } from '../pki/identity.ts';
+import { hashSecret } from '../pki/join-token.ts';
+import type { MasterKey } from '../pki/sealer.ts';
+import type { Actor, Store } from '../store/store.ts';
+
+export interface EnrolmentContext { readonly store: Store; readonly clock: Clock; readonly ca: CertificateAuthority; readonly masterKey: MasterKey; /** host:port where agents link. */ readonly workerAddresses: () => readonly string[] }
+
+const SYSTEM: Actor = { kind: 'system', id: 'enrolment', name: 'enrolment' };
+
+export interface AgentJoinInput { readonly secret: string; readonly csr: string; readonly name: string; readonly machineId: string; readonly labels: Readonly<Record<string, string>>; readonly facts: Readonly<Record<string, unknown>> }
+export interface AgentJoinResult { readonly agentId: string; readonly hostId: string; readonly certificate: string; readonly ca: string; readonly dispatchKey: string; readonly workers: readonly string[]; readonly nowMs: number; readonly replaced?: string }
+
+/** The id is decided with the row, so the certificate is signed after it; a crash in between costs one use of the token. */
+export async function agentJoin(ctx: EnrolmentContext, input: AgentJoinInput, requestId: string): Promise<AgentJoinResult> {
+  const nowMs = ctx.clock.nowMs();
+  // Signed once for nobody: a malformed request must not use the token up.
+  const probe = await ctx.ca.sign({ csr: input.csr, id: 'probe', role: 'agent', lifetimeMs: 1 }, nowMs);
+  if (!probe) throw badCsr();
+  const outcome = await ctx.store.agentJoin(
+    { tokenHash: hashSecret(input.secret), name: input.name, machineId: input.machineId, labels: input.labels, facts: input.facts, publicKey: probe.publicKey, certificateExpiresAtMs: nowMs + limits.agentCertificateMs },
+    { actor: SYSTEM, action: 'fleet.agent.join', detail: { name: input.name, machineId: input.machineId }, requestId },
+  );
+  if (outcome.kind === 'refused') throw new DroverError(outcome.code, { detail: refusalDetail(outcome.code, input.name) });
+  if (outcome.replaced) ctx.store.notify('fleet', outcome.replaced);
+  const signed = await ctx.ca.sign({ csr: input.csr, id: outcome.agentId, role: 'agent', lifetimeMs: limits.agentCertificateMs }, nowMs);
+  return {
+    agentId: outcome.agentId, hostId: outcome.hostId, certificate: signed!.certificate, ca: ctx.ca.certificate, dispatchKey: ctx.masterKey.dispatchKey(outcome.agentId).toString('base64'),
+    workers: ctx.workerAddresses(), nowMs, ...(outcome.replaced ? { replaced: outcome.replaced } : {}),
+  };
+}
+
+export interface WorkerJoinInput { readonly secret: string; readonly csr: string; readonly name: string; readonly version: string; readonly names: readonly string[] }
+export interface WorkerJoinResult { readonly workerId: string; readonly zone: string; readonly certificate: string; readonly ca: string; readonly nowMs: number }
+
+export async function workerJoin(ctx: EnrolmentContext, input: WorkerJoinInput, requestId: string): Promise<WorkerJoinResult> {
+  const nowMs = ctx.clock.nowMs();
+  const probe = await ctx.ca.sign({ csr: input.csr, id: 'probe', role: 'worker', lifetimeMs: 1 }, nowMs);
+  if (!probe) throw badCsr();
+  const outcome = await ctx.store.workerJoin({ tokenHash: hashSecret(input.secret), name: input.name, version: input.version, publicKey: probe.publicKey }, { actor: SYSTEM, action: 'fleet.worker.join', detail: { name: input.name }, requestId });
+  if (outcome.kind === 'refused') throw new DroverError(outcome.code, { detail: refusalDetail(outcome.code, input.name) });
+  const signed = await ctx.ca.sign({ csr: input.csr, id: outcome.workerId, role: 'worker', lifetimeMs: limits.agentCertificateMs, names: input.names }, nowMs);
+  return { workerId: outcome.workerId, zone: outcome.zone, certificate: signed!.certificate, ca: ctx.ca.certificate, nowMs };
+}
+
+/** A renewal is asked for through others; only what the present key has signed is believed. */
+export async function certificateRenew(ctx: EnrolmentContext, who: { role: 'agent'; id: AgentId } | { role: 'worker'; id: WorkerId }, csr: string, signature: Uint8Array): Promise<{ certificate: string; ca: string } | { error: string }> {
+  const nowMs = ctx.clock.nowMs();
+  const holder = who.role === 'agent' ? await ctx.store.agentFetch(who.id) : (await ctx.store.workerList()).find((worker) => worker.id === who.id);
+  if (!holder || ('state' in holder && holder.state !== 'active')) return { error: 'agent-revoked' };
+  if (!isSignedBy(holder.publicKey, csr, signature)) return { error: 'signature-invalid' };
+  const signed = await ctx.ca.sign({ csr, id: who.id, role: who.role, lifetimeMs: limits.agentCertificateMs }, nowMs);
+  if (!signed) return { error: 'certificate-invalid' };
+  if (who.role === 'agent' && !(await ctx.store.agentCertificateRenewed(who.id, signed.publicKey, signed.expiresAtMs))) return { error: 'agent-revoked' };
+  return { certificate: signed.certificate, ca: ctx.ca.certificate };
+}
+
+function badCsr(): DroverError {
+  return new DroverError('bad-input', { detail: 'The certificate request is malformed or not signed by its own key.', faults: [{ pointer: '#/csr', code: 'bad-input', detail: 'not a valid PKCS #10 request' }] });
+}
+
+function refusalDetail(code: string, name: string): string {
+  switch (code) {
+    case 'host-name-taken':
+      return `Another machine is enrolled as ${name}. Give this one another name (--name), or remove the old host first (drover hosts remove ${name}).`;
+    case 'join-token-expired':
+      return 'The join token has expired or is used up. Make a new one: drover agents join-token create.';
+    default:
+      return 'The server does not know this join token. Make one with: drover agents join-token create.';
+  }
+}

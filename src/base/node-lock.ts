@@ -1,0 +1,56 @@
+/**
+ * One process per data folder, and the right kind of folder. The lock is a listening socket in Linux's abstract name space: the
+ * kernel takes it away with the process, whatever ends it, so nothing stale is ever left. Elsewhere it is a socket file.
+ */
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { DroverError } from './errors.ts';
+
+const MARKER = 'drover.json';
+
+/** Makes the folder if need be, checks that it is one of ours of this kind, and holds it until the process ends or `release`. */
+export async function acquireFolderLock(folder: string, kind: 'up' | 'server' | 'worker' | 'agent'): Promise<{ release(): void }> {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o711 });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new DroverError('data-folder-unwritable', { detail: `The data folder ${folder} cannot be written: ${(error as Error).message}. Choose another with --data.`, cause: error });
+  }
+  checkMarker(folder, kind);
+  const path = realpathSync(folder);
+  const name = `drover-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`;
+  const server = createServer((socket) => socket.end(`${process.pid}\n`));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE';
+      reject(taken ? new DroverError('data-folder-in-use', { detail: `Another Drover process uses ${folder}. Stop it first, or choose another folder with --data.` }) : error);
+    });
+    server.listen({ path: process.platform === 'linux' ? `\0${name}` : join(path, '.lock') }, resolve);
+  });
+  server.unref();
+  return { release: () => server.close() };
+}
+
+function checkMarker(folder: string, kind: string): void {
+  const path = join(folder, MARKER);
+  let text: string | undefined;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  if (text === undefined) {
+    if (readdirSync(folder).length > 0) throw new DroverError('data-folder-foreign', { detail: `${folder} is not empty and not a Drover data folder. Choose an empty folder with --data.` });
+    writeFileSync(path, `${JSON.stringify({ kind, version: 1 })}\n`, { mode: 0o644 });
+    return;
+  }
+  let marker: { kind?: unknown; version?: unknown } = {};
+  try {
+    marker = JSON.parse(text) as typeof marker;
+  } catch {
+    // Refused below.
+  }
+  if (marker.kind !== kind || marker.version !== 1) throw new DroverError('data-folder-foreign', { detail: `${folder} is a data folder of ${String(marker.kind ?? 'something else')}, not of ${kind}. Choose another with --data.` });
+}

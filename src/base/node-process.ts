@@ -1,0 +1,39 @@
+/** How a long-lived process begins and ends: signals, a parent that goes away, and one line that says what went wrong. */
+import { DroverError, errorCodeOf } from './errors.ts';
+import type { Log } from './log.ts';
+
+/** Longest that an orderly end may take. */
+const STOP_MS = 10_000;
+
+export function onStopSignal(log: Log, stop: () => Promise<void>): void {
+  let stopping = false;
+  const end = (why: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ why }, 'stopping');
+    setTimeout(() => process.exit(1), STOP_MS).unref();
+    stop().then(() => process.exit(0), (error: unknown) => {
+      log.error({ err: error }, 'could not stop in order');
+      process.exit(1);
+    });
+  };
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => end('SIGINT'));
+  // A supervised process does not outlive its supervisor.
+  if (process.send) process.on('disconnect', () => end('the supervisor is gone'));
+}
+
+/** Runs a program's main function; a refusal or fault becomes one calm line and an exit code, a bug keeps its stack. */
+export async function runMain(main: () => Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    if (error instanceof DroverError) process.stderr.write(`drover: ${error.detail} (${error.code})\n`);
+    else process.stderr.write(`drover: ${(error as Error).stack ?? String(error)} (${errorCodeOf(error)})\n`);
+    process.exit(errorCodeOf(error) === 'bad-input' ? 2 : 1);
+  }
+}
+
+export function version(): string {
+  return process.env.DROVER_VERSION ?? '0.1.0';
+}

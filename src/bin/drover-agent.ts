@@ -1,0 +1,92 @@
+/** `drover agent`: enrols if need be, then keeps its link and carries out what it is told. */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { AgentService } from '../agent/agent.ts';
+import { hostFacts, hostName, machineId } from '../agent/facts.ts';
+import type { AgentJoinResult } from '../app/enrolment.ts';
+import { systemClock } from '../base/clock.ts';
+import { DroverError } from '../base/errors.ts';
+import { acquireFolderLock } from '../base/node-lock.ts';
+import { createJsonLog } from '../base/node-log.ts';
+import { onStopSignal, runMain, version } from '../base/node-process.ts';
+import { systemRandom } from '../base/random.ts';
+import { createProcessDriver } from '../drivers/process/process-driver.ts';
+import { assertClockFits, postJoin } from '../enrol/join-client.ts';
+import { WORKER_TO_AGENT_FRAMES } from '../link/codec.ts';
+import { createLinkClient } from '../link/ws-client.ts';
+import { certificateRequest, isRenewalDue, newKey, readJsonFile, signWith, writeJsonFile } from '../pki/identity.ts';
+import { parseJoinToken } from '../pki/join-token.ts';
+import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
+
+interface AgentIdentity { agentId: string; hostId: string; name: string; labels: Record<string, string>; privateKey: string; certificate: string; ca: string; dispatchKey: string; workers: string[] }
+const IDENTITY = 'identity.json';
+const RENEWAL_LOOK_MS = 60 * 60_000;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, name: { type: 'string' }, label: { type: 'string', multiple: true }, 'machine-id': { type: 'string' } }, strict: true });
+  const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-agent' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-agent`);
+  const log = createJsonLog({ role: 'agent' });
+  await acquireFolderLock(dataDir, 'agent');
+  const identity = readJsonFile<AgentIdentity>(dataDir, IDENTITY) ?? (await enrol(dataDir, values));
+  const address = (worker: string): string => `wss://${worker}/link/v1/agent`;
+  const dialer = createLinkClient<WorkerToAgentFrame, AgentFrame>({
+    urls: () => identity.workers.map(address), peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log,
+    onRefused: (code, detail) => log.error({ code, detail }, 'the worker refused this agent'),
+  });
+  const driver = createProcessDriver({ dataDir, hostName: identity.name, hostId: identity.hostId, clock: systemClock, log });
+  let nextKey = '';
+  const agent = new AgentService({
+    agentId: identity.agentId, hostId: identity.hostId, version: version(), bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
+    driver, dialer, clock: systemClock, random: systemRandom, log,
+    facts: () => hostFacts(identity.name, identity.labels, version()),
+    load: async () => ({ ...driver.load(), freeSpoolBytes: await driver.freeSpoolBytes() }),
+    onWorkers(workers) {
+      if (workers.length === 0 || workers.join() === identity.workers.join()) return;
+      identity.workers = [...workers];
+      writeJsonFile(dataDir, IDENTITY, identity);
+    },
+    onCertificate(certificate, ca) {
+      if (!nextKey) return;
+      Object.assign(identity, { privateKey: nextKey, certificate, ca });
+      nextKey = '';
+      writeJsonFile(dataDir, IDENTITY, identity);
+      log.info({}, 'the certificate was renewed');
+    },
+  });
+  onStopSignal(log, () => agent.stop());
+  await agent.start();
+  const renew = (): void => {
+    if (isRenewalDue(identity.certificate, systemClock.nowMs())) {
+      nextKey = newKey();
+      const csr = certificateRequest(nextKey);
+      agent.renew(csr, signWith(identity.privateKey, csr));
+    }
+    systemClock.after(RENEWAL_LOOK_MS, renew, { unref: true });
+  };
+  systemClock.after(10_000, renew, { unref: true });
+  process.send?.({ ready: true });
+}
+
+async function enrol(dataDir: string, flags: { join?: string | undefined; name?: string | undefined; label?: string[] | undefined; 'machine-id'?: string | undefined }): Promise<AgentIdentity> {
+  const join = flags.join ?? process.env.DROVER_JOIN;
+  if (!join) throw new DroverError('join-token-invalid', { detail: 'This host is not enrolled yet. Make a token on the server (drover agents join-token create) and start with --join TOKEN.' });
+  const token = parseJoinToken(join);
+  const labels = Object.fromEntries((flags.label ?? []).map(parseLabel));
+  const name = flags.name ?? hostName();
+  const privateKey = newKey();
+  const answer = await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', {
+    secret: token.secret, csr: certificateRequest(privateKey), name, machineId: flags['machine-id'] ?? machineId(), labels, facts: hostFacts(name, labels, version()),
+  });
+  assertClockFits(answer.nowMs, systemClock.nowMs());
+  const identity: AgentIdentity = { agentId: answer.agentId, hostId: answer.hostId, name, labels, privateKey, certificate: answer.certificate, ca: answer.ca, dispatchKey: answer.dispatchKey, workers: [...answer.workers] };
+  writeJsonFile(dataDir, IDENTITY, identity);
+  return identity;
+}
+
+function parseLabel(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw new DroverError('bad-input', { detail: `--label wants NAME=VALUE, not ${JSON.stringify(text)}.` });
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+await runMain(main);

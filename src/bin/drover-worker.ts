@@ -1,0 +1,109 @@
+/** `drover worker`: joins if need be, listens for agents, links to every server. */
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { hostname, networkInterfaces } from 'node:os';
+import { parseArgs } from 'node:util';
+import type { WorkerJoinResult } from '../app/enrolment.ts';
+import { systemClock } from '../base/clock.ts';
+import { DroverError } from '../base/errors.ts';
+import { acquireFolderLock } from '../base/node-lock.ts';
+import { createJsonLog } from '../base/node-log.ts';
+import { onStopSignal, runMain, version } from '../base/node-process.ts';
+import { systemRandom } from '../base/random.ts';
+import { assertClockFits, postJoin } from '../enrol/join-client.ts';
+import { AGENT_FRAMES, SERVER_FRAMES } from '../link/codec.ts';
+import { createLinkClient } from '../link/ws-client.ts';
+import { createLinkServer } from '../link/ws-server.ts';
+import { certificateRequest, isRenewalDue, newKey, readJsonFile, signWith, writeJsonFile } from '../pki/identity.ts';
+import { parseJoinToken } from '../pki/join-token.ts';
+import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
+import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import { WorkerService } from '../worker/worker.ts';
+
+interface WorkerIdentity { workerId: string; name: string; zone: string; privateKey: string; certificate: string; ca: string; serverUrl: string; port?: number }
+const IDENTITY = 'identity.json';
+const RENEWAL_LOOK_MS = 60 * 60_000;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, listen: { type: 'string', default: '0.0.0.0:7401' }, advertise: { type: 'string' }, name: { type: 'string' }, json: { type: 'boolean' } }, strict: true });
+  const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-worker' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-worker`);
+  const log = createJsonLog({ role: 'worker' });
+  await acquireFolderLock(dataDir, 'worker');
+  const identity = readJsonFile<WorkerIdentity>(dataDir, IDENTITY) ?? (await enrol(dataDir, values));
+  const { host, port } = parseListen(values.listen);
+
+  const tls = createServer({ key: identity.privateKey, cert: identity.certificate + identity.ca, ca: identity.ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' }, (_request, response) => response.writeHead(404).end());
+  const agents = createLinkServer<AgentFrame, WorkerToAgentFrame>({ role: 'agent', shapes: AGENT_FRAMES, clock: systemClock, refuse: (id) => (worker.isRevoked(id) ? 'agent-revoked' : undefined) });
+  tls.on('upgrade', (request, socket, head) => (request.url === '/link/v1/agent' ? agents.handleUpgrade(request, socket, head) : socket.destroy()));
+  // An embedded worker that was given any port keeps the one it got: its agents know it by that.
+  const bound = await listen(tls, host, port === 0 ? (identity.port ?? 0) : port);
+  if (port === 0 && identity.port !== bound) writeJsonFile(dataDir, IDENTITY, Object.assign(identity, { port: bound }));
+  const agentAddress = values.advertise ?? `${host === '0.0.0.0' || host === '::' ? ownAddress() : host}:${bound}`;
+
+  let nextKey = '';
+  const worker: WorkerService = new WorkerService({
+    id: identity.workerId, name: identity.name, zone: identity.zone, version: version(), agentAddress, agents, serverUrl: identity.serverUrl, clock: systemClock, random: systemRandom, log,
+    dial: (url) => createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({
+      urls: () => [linkUrl(url)], peerRole: 'server', shapes: SERVER_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log,
+      onRefused: (code, detail) => log.error({ code, detail, url }, 'the server refused this worker'),
+    }),
+    onCertificate(certificate) {
+      if (!nextKey) return;
+      writeJsonFile(dataDir, IDENTITY, Object.assign(identity, { privateKey: nextKey, certificate }));
+      nextKey = '';
+      tls.setSecureContext({ key: identity.privateKey, cert: identity.certificate + identity.ca, ca: identity.ca });
+    },
+  });
+  onStopSignal(log, () => worker.stop());
+  await worker.start();
+  const renew = (): void => {
+    if (isRenewalDue(identity.certificate, systemClock.nowMs())) {
+      nextKey = newKey();
+      const csr = certificateRequest(nextKey);
+      worker.renewOwn(csr, signWith(identity.privateKey, csr));
+    }
+    systemClock.after(RENEWAL_LOOK_MS, renew, { unref: true });
+  };
+  systemClock.after(10_000, renew, { unref: true });
+  log.info({ agentAddress }, 'listening for agents');
+  process.send?.({ ready: true, agentAddress });
+  if (values.json) process.stdout.write(`${JSON.stringify({ ready: true, agentAddress })}\n`);
+}
+
+async function enrol(dataDir: string, flags: { join?: string | undefined; name?: string | undefined; advertise?: string | undefined }): Promise<WorkerIdentity> {
+  const join = flags.join ?? process.env.DROVER_JOIN;
+  if (!join) throw new DroverError('join-token-invalid', { detail: 'This worker has not joined yet. Make a token (drover agents join-token create --role worker) and start with --join TOKEN.' });
+  const token = parseJoinToken(join);
+  const privateKey = newKey();
+  const name = flags.name ?? hostname();
+  const names = [...new Set(['localhost', '127.0.0.1', hostname(), ownAddress(), ...(flags.advertise ? [flags.advertise.replace(/:\d+$/, '')] : [])])];
+  const answer = await postJoin<WorkerJoinResult>(token, '/api/v1/workers/join', { secret: token.secret, csr: certificateRequest(privateKey), name, version: version(), names });
+  assertClockFits(answer.nowMs, systemClock.nowMs());
+  const identity: WorkerIdentity = { workerId: answer.workerId, name, zone: answer.zone, privateKey, certificate: answer.certificate, ca: answer.ca, serverUrl: token.url };
+  writeJsonFile(dataDir, IDENTITY, identity);
+  return identity;
+}
+
+/** Links are always TLS, whatever the URL that people use. */
+function linkUrl(url: string): string {
+  return `wss://${new URL(url).host}/link/v1/worker`;
+}
+
+function parseListen(text: string): { host: string; port: number } {
+  const match = /^(.*):(\d{1,5})$/.exec(text);
+  if (!match) throw new DroverError('bad-input', { detail: `--listen wants HOST:PORT, not ${JSON.stringify(text)}.` });
+  return { host: match[1]!.replace(/^\[|\]$/g, '') || '0.0.0.0', port: Number(match[2]) };
+}
+
+function ownAddress(): string {
+  return Object.values(networkInterfaces()).flat().find((address) => address && !address.internal && address.family === 'IPv4')?.address ?? '127.0.0.1';
+}
+
+async function listen(server: ReturnType<typeof createServer>, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(error.code === 'EADDRINUSE' ? new DroverError('address-in-use', { detail: `${host}:${port} is in use. Choose another with --listen.` }) : error));
+    server.listen(port, host, 4_096, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+await runMain(main);

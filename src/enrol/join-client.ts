@@ -1,0 +1,66 @@
+/**
+ * The joining side: asks the server that the join token names for a certificate. The server is known by the fingerprint of
+ * its CA in the token; plain HTTP is only ever spoken to this very machine.
+ */
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { createHash } from 'node:crypto';
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import { DroverError, isErrorCode } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
+import type { JoinTokenText } from '../pki/join-token.ts';
+
+const TIMEOUT_MS = 20_000;
+
+export async function postJoin<T>(token: JoinTokenText, path: string, body: object): Promise<T> {
+  const url = new URL(path, token.url);
+  const text = JSON.stringify(body);
+  return new Promise((resolve, reject) => {
+    const secure = url.protocol === 'https:';
+    // The chain is judged by the pinned fingerprint, in the handler below, before a byte of the secret is sent.
+    const request = (secure ? httpsRequest : httpRequest)(url, { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }, timeout: TIMEOUT_MS, ...(secure ? { rejectUnauthorized: false, agent: false as const } : {}) });
+    const unreachable = (why: string): void => reject(new DroverError('host-not-linked', { detail: `The server ${token.url} was not reached: ${why}` }));
+    request.on('error', (error) => (error instanceof DroverError ? reject(error) : unreachable(error.message)));
+    request.on('timeout', () => request.destroy(new Error('no answer in time')));
+    request.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => {
+        const answer = parse(Buffer.concat(chunks).toString());
+        if ((response.statusCode ?? 500) < 300) resolve(answer as T);
+        else reject(new DroverError(typeof answer.code === 'string' && isErrorCode(answer.code) ? answer.code : 'internal', { detail: String(answer.detail ?? `the server answered ${response.statusCode}`) }));
+      });
+    });
+    if (!secure) return request.end(text);
+    request.on('socket', (socket) => {
+      (socket as TLSSocket).once('secureConnect', () => {
+        if (hasPinnedRoot(socket as TLSSocket, token.fingerprint)) request.end(text);
+        else request.destroy(new DroverError('certificate-invalid', { detail: `${token.url} is not the server that made this join token: its certificate authority is another one.` }));
+      });
+    });
+  });
+}
+
+function hasPinnedRoot(socket: TLSSocket, fingerprint: string): boolean {
+  let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  for (let depth = 0; certificate?.raw && depth < 5; depth++) {
+    if (createHash('sha256').update(certificate.raw).digest('base64url') === fingerprint) return true;
+    if (certificate.issuerCertificate === certificate) return false;
+    certificate = certificate.issuerCertificate;
+  }
+  return false;
+}
+
+function parse(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return { detail: text.slice(0, 200) };
+  }
+}
+
+/** A certificate that is not valid yet is a clock that is wrong: say so, with both clocks. */
+export function assertClockFits(serverNowMs: number, ownNowMs: number): void {
+  if (Math.abs(serverNowMs - ownNowMs) <= limits.clockSkewMsMax * 5) return;
+  throw new DroverError('certificate-invalid', { detail: `The clock of this machine (${new Date(ownNowMs).toISOString()}) and the server's (${new Date(serverNowMs).toISOString()}) differ too much for certificates to hold. Set the clock (NTP) and join again.` });
+}
