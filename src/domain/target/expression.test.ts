@@ -1,0 +1,74 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { formatTarget, globMatcher, matchTarget, parseTarget, type TargetExpression } from './expression.ts';
+
+const hosts = [
+  { name: 'web-1', labels: { zone: 'a', role: 'web' } },
+  { name: 'web-2', labels: { zone: 'b', role: 'web' } },
+  { name: 'db-1', labels: { zone: 'a', role: 'db' } },
+  { name: 'db-10', labels: {} },
+];
+
+function names(text: string): string[] {
+  const parsed = parseTarget(text);
+  if (!parsed.ok) throw new Error(`${parsed.fault.column}: ${parsed.fault.detail}`);
+  return matchTarget(parsed.expression, hosts).hosts.map((host) => host.name);
+}
+
+describe('a target', () => {
+  it.each([
+    ['all', ['web-1', 'web-2', 'db-1', 'db-10']],
+    ['web-1', ['web-1']],
+    ['web-*', ['web-1', 'web-2']],
+    ['db-?', ['db-1']],
+    ['[dw]*-1', ['web-1', 'db-1']],
+    ['[!d]*', ['web-1', 'web-2']],
+    ['web-1, db-1', ['web-1', 'db-1']],
+    ['web-1,db-1', ['web-1', 'db-1']],
+    ['zone=a', ['web-1', 'db-1']],
+    ['zone!=a', ['web-2', 'db-10']],
+    ['role=w*', ['web-1', 'web-2']],
+    ['zone=a and role=web', ['web-1']],
+    ['zone=a or role=web and zone=b', ['web-1', 'web-2', 'db-1']],
+    ['(zone=a or role=web) and zone=b', ['web-2']],
+    ['all and not web-*', ['db-1', 'db-10']],
+    ['not not web-1', ['web-1']],
+    ['NOT zone=a AND web-*', ['web-2']],
+  ])('%s', (text, matched) => expect(names(text)).toEqual(matched));
+
+  it.each([
+    ['', 1, /empty/], ['web-1 web-2', 7, /expected and, or/], ['(web-1', 7, /expected \)/], ['web-1 and', 10, /ends where/],
+    ['and web-1', 1, /expected a host/], ['web-1)', 6, /expected and, or/], ['a;b', 2, /not part of a target/], ['web-[12', 5, /not closed/], ['=x', 1, /name=value/], ['()', 2, /expected a host/],
+  ])('%j is refused at column %i', (text, column, detail) => {
+    const parsed = parseTarget(text);
+    expect(parsed.ok ? undefined : parsed.fault).toMatchObject({ column, detail: expect.stringMatching(detail) });
+  });
+
+  it('names the hosts that do not exist, but not the globs that match nothing', () => {
+    const parsed = parseTarget('web-1 or nosuch or no*');
+    expect(parsed.ok && matchTarget(parsed.expression, hosts).unknownNames).toEqual(['nosuch']);
+  });
+
+  const leaf = fc.oneof(fc.constant<TargetExpression>({ kind: 'all' }), fc.constantFrom('web-*', 'db-1', '?b*').map((pattern): TargetExpression => ({ kind: 'name', pattern })),
+    fc.record({ label: fc.constantFrom('zone', 'role'), pattern: fc.constantFrom('a', 'w*'), equal: fc.boolean() }).map((l): TargetExpression => ({ kind: 'label', ...l })));
+  const { any } = fc.letrec<{ any: TargetExpression }>((tie) => ({
+    any: fc.oneof({ maxDepth: 4 }, leaf, fc.record({ kind: fc.constantFrom('and' as const, 'or' as const), left: tie('any'), right: tie('any') }), tie('any').map((operand): TargetExpression => ({ kind: 'not', operand }))),
+  }));
+
+  it('reads back what it prints', () => {
+    fc.assert(fc.property(any, (expression) => {
+      expect(parseTarget(formatTarget(expression))).toEqual({ ok: true, expression });
+    }));
+  });
+
+  it('obeys De Morgan', () => {
+    fc.assert(fc.property(any, any, (left, right) => {
+      const of = (expression: TargetExpression): string[] => matchTarget(expression, hosts).hosts.map((host) => host.name);
+      expect(of({ kind: 'not', operand: { kind: 'or', left, right } })).toEqual(of({ kind: 'and', left: { kind: 'not', operand: left }, right: { kind: 'not', operand: right } }));
+    }));
+  });
+
+  it('is not slowed down by a hostile pattern', () => {
+    expect(globMatcher(`${'*a'.repeat(200)}b`)('a'.repeat(5_000))).toBe(false);
+  });
+});
