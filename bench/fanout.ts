@@ -1,0 +1,142 @@
+/**
+ * One no-op on N agents, from the request to the last result committed in PostgreSQL: how long, at what cost of CPU, next to a bare
+ * `ws` + TLS round trip to as many connections in the same session; memory of the worker per idle agent; and how long a storm takes when
+ * the worker is killed and all agents come back, with the API asked all the while.
+ *
+ *   npm run bench:fanout -- [--agents 10000] [--runs 7] [--no-storm] [--curve]
+ */
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import { pause, systemClock } from '../src/base/clock.ts';
+import { Cluster } from '../test/support/cluster.ts';
+import { until } from '../test/support/until.ts';
+import { bareRoundTripS } from './support/bare-ws.ts';
+import { emit, median, percentile, rounded, say } from './support/figures.ts';
+import { countLinked, SimulatedFleet } from './support/fleet.ts';
+import { cpuMicroseconds, openFilesMax, residentKiB } from './support/process-cost.ts';
+import { createRun } from './support/requests.ts';
+
+const CURVE = [100, 1_000, 10_000, 50_000];
+const LINK_TIMEOUT_MS = 600_000;
+const RUN_TIMEOUT_MS = 300_000;
+const POLL_MS = 5;
+/** Descriptors that a process wants besides its agents'. */
+const SPARE_FILES = 1_000;
+
+interface Measured { readonly totalS: number; readonly hostMs: readonly number[] }
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { agents: { type: 'string', default: '10000' }, runs: { type: 'string', default: '7' }, curve: { type: 'boolean', default: false }, 'no-storm': { type: 'boolean', default: false } } });
+  const runs = Number(values.runs);
+  if (values.curve) for (const agents of CURVE.filter((size) => size !== Number(values.agents))) await measure(agents, { runs, storm: false });
+  await measure(Number(values.agents), { runs, storm: !values['no-storm'] });
+}
+
+async function measure(agents: number, options: { runs: number; storm: boolean }): Promise<void> {
+  const perProcess = openFilesMax() - SPARE_FILES;
+  say(`${agents} agents: the bare round trip`);
+  const bareS = await bareRoundTripS(agents, perProcess);
+  emit({ bench: 'fanout-bare', agents, median_s: rounded(bareS) });
+  const workers = Math.ceil(agents / perProcess);
+  const cluster = await Cluster.start({ servers: 1, workers, agents: 0 });
+  let fleet: SimulatedFleet | undefined;
+  try {
+    const emptyKiB = workersKiB(cluster);
+    const beganMs = systemClock.monotonicMs();
+    fleet = await SimulatedFleet.start(cluster, agents);
+    await fleet.waitLinked(cluster, LINK_TIMEOUT_MS);
+    emit({ bench: 'fanout-link', agents, workers, seconds: rounded((systemClock.monotonicMs() - beganMs) / 1_000, 1) });
+    await pause(systemClock, 15_000);
+    const workerKiB = rounded((workersKiB(cluster) - emptyKiB) / agents, 1);
+    const figures = await measureRuns(cluster, fleet, options.runs);
+    const stormS = options.storm ? await measureStorm(cluster, fleet) : undefined;
+    emit({ bench: 'fanout', agents, workers, ...figures, bare_s: rounded(bareS), ratio: rounded(figures.median_s / bareS, 2), worker_kib_per_agent: workerKiB, ...(stormS === undefined ? {} : { storm_s: stormS }) });
+  } finally {
+    await fleet?.stop();
+    await cluster.stop();
+  }
+}
+
+function workersKiB(cluster: Cluster): number {
+  return cluster.workers.reduce((sum, worker) => sum + residentKiB(worker.pid), 0);
+}
+
+async function measureRuns(cluster: Cluster, fleet: SimulatedFleet, runs: number): Promise<{ median_s: number; min_s: number; max_s: number; host_p50_ms: number; host_p99_ms: number; cpu_us_per_host: number }> {
+  const database = new pg.Client({ connectionString: cluster.postgres.url });
+  await database.connect();
+  try {
+    // Compiled code and warm caches are the state of a server that has been up for a minute.
+    for (let i = 0; i < 2; i++) await measureRun(cluster, fleet, database);
+    const pids = [...cluster.servers, ...cluster.workers].map((one) => one.pid).concat(cluster.postgres.pid!);
+    const cpuBefore = cpuMicroseconds(pids);
+    const measured: Measured[] = [];
+    for (let i = 0; i < runs; i++) {
+      const one = await measureRun(cluster, fleet, database);
+      measured.push(one);
+      emit({ bench: 'fanout-run', agents: fleet.size, seconds: rounded(one.totalS), host_p50_ms: rounded(percentile(one.hostMs, 0.5), 0), host_p99_ms: rounded(percentile(one.hostMs, 0.99), 0) });
+    }
+    const cpuUs = cpuMicroseconds(pids) - cpuBefore;
+    const totals = measured.map((one) => one.totalS);
+    return {
+      median_s: rounded(median(totals)), min_s: rounded(Math.min(...totals)), max_s: rounded(Math.max(...totals)),
+      host_p50_ms: rounded(median(measured.map((one) => percentile(one.hostMs, 0.5))), 0), host_p99_ms: rounded(median(measured.map((one) => percentile(one.hostMs, 0.99))), 0),
+      cpu_us_per_host: rounded(cpuUs / runs / fleet.size, 1),
+    };
+  } finally {
+    await database.end();
+  }
+}
+
+/** From the request leaving to the run's row being terminal for another connection, i.e. everything committed. */
+async function measureRun(cluster: Cluster, fleet: SimulatedFleet, database: pg.Client): Promise<Measured> {
+  await fleet.acknowledgedAtMs();
+  const beganMs = systemClock.monotonicMs();
+  const beganAtMs = systemClock.nowMs();
+  const runId = await createRun(cluster, { targets: 'all', argv: ['true'] });
+  const row = await runEnd(database, runId);
+  const totalS = (systemClock.monotonicMs() - beganMs) / 1_000;
+  if (row.state !== 'succeeded' || row.counts.succeeded !== fleet.size) throw new Error(`the run ended as ${row.state}: ${JSON.stringify(row.counts)}`);
+  await until('every agent to know', async () => (await fleet.progress()).unacknowledged === 0, RUN_TIMEOUT_MS);
+  return { totalS, hostMs: (await fleet.acknowledgedAtMs()).map((atMs) => atMs - beganAtMs) };
+}
+
+async function runEnd(database: pg.Client, runId: string): Promise<{ state: string; counts: Record<string, number> }> {
+  const deadlineMs = systemClock.monotonicMs() + RUN_TIMEOUT_MS;
+  while (systemClock.monotonicMs() < deadlineMs) {
+    const { rows } = await database.query<{ state: string; counts: Record<string, number> }>({ name: 'run', text: 'SELECT state, counts FROM run WHERE id = $1 AND finished_at_ms IS NOT NULL', values: [runId] });
+    if (rows[0]) return rows[0];
+    await pause(systemClock, POLL_MS);
+  }
+  throw new Error(`run ${runId} did not end within ${RUN_TIMEOUT_MS} ms`);
+}
+
+/** All workers are killed and started again at once. Settled when every agent is linked and the database knows; how the API did meanwhile is part of the answer. */
+async function measureStorm(cluster: Cluster, fleet: SimulatedFleet): Promise<number> {
+  const beganMs = systemClock.monotonicMs();
+  await Promise.all(cluster.workers.map((worker) => worker.kill()));
+  for (const worker of cluster.workers) worker.start();
+  await until('the storm to begin', async () => (await countLinked(cluster)) < fleet.size, 60_000);
+  const asking = new AbortController();
+  const asked = askApi(cluster, asking.signal);
+  await fleet.waitLinked(cluster, LINK_TIMEOUT_MS);
+  const seconds = rounded((systemClock.monotonicMs() - beganMs) / 1_000, 1);
+  asking.abort();
+  const { latenciesMs, failures } = await asked;
+  emit({ bench: 'fanout-storm', agents: fleet.size, seconds, api_requests: latenciesMs.length, api_failures: failures, api_p50_ms: rounded(percentile(latenciesMs, 0.5), 1), api_p99_ms: rounded(percentile(latenciesMs, 0.99), 1), api_max_ms: rounded(Math.max(...latenciesMs), 1) });
+  return seconds;
+}
+
+async function askApi(cluster: Cluster, signal: AbortSignal): Promise<{ latenciesMs: number[]; failures: number }> {
+  const latenciesMs: number[] = [];
+  let failures = 0;
+  while (!signal.aborted) {
+    const beganMs = systemClock.monotonicMs();
+    const ok = await fetch(`${cluster.urls[0]}/api/v1/runs?limit=10`, { headers: { authorization: `Bearer ${cluster.token}` } }).then(async (response) => response.ok && (await response.text()) !== '', () => false);
+    latenciesMs.push(systemClock.monotonicMs() - beganMs);
+    if (!ok) failures++;
+    await pause(systemClock, 50);
+  }
+  return { latenciesMs, failures };
+}
+
+await main();

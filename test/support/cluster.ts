@@ -1,0 +1,205 @@
+/**
+ * A whole installation of real processes on this machine, as an operator would start them: PostgreSQL, servers, workers, agents, each
+ * with its own data folder and a port that it keeps. Chaos and benchmarks use it: every process can be killed, stopped, continued and
+ * started again on its data.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../../src/base/clock.ts';
+import { newId } from '../../src/base/ids.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { createEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
+import { formatJoinToken, hashSecret, newSecret } from '../../src/pki/join-token.ts';
+import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import type { Actor, Store } from '../../src/store/store.ts';
+import { until } from './until.ts';
+
+const ACTOR: Actor = { kind: 'system', id: 'test', name: 'test' };
+const JOIN_MS = 3_600_000;
+
+export class ManagedProcess {
+  readonly name: string;
+  readonly #program: string;
+  readonly #args: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #logFile: string;
+  #child: ChildProcess | undefined;
+  stopped = false;
+  /** Ends that nobody asked for, as a reader would like them told. */
+  readonly unexpectedEnds: string[] = [];
+  #expectEnd = false;
+
+  constructor(options: { name: string; program: string; args: readonly string[]; env: Readonly<Record<string, string>>; logFolder: string }) {
+    this.name = options.name;
+    this.#program = fileURLToPath(new URL(`../../src/bin/${options.program}.ts`, import.meta.url));
+    this.#args = options.args;
+    this.#env = options.env;
+    this.#logFile = join(options.logFolder, `${options.name}.log`);
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  get isAlive(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  start(): void {
+    const log = openSync(this.#logFile, 'a');
+    this.#expectEnd = false;
+    this.stopped = false;
+    const child = spawn(process.execPath, [this.#program, ...this.#args], { stdio: ['ignore', log, log], env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', ...this.#env } });
+    closeSync(log);
+    child.once('exit', (code, signal) => {
+      if (!this.#expectEnd) this.unexpectedEnds.push(`${this.name} ended by itself (${signal ?? `code ${code}`}); see ${this.#logFile}`);
+    });
+    this.#child = child;
+  }
+
+  signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void {
+    if (signal === 'SIGKILL' || signal === 'SIGTERM') this.#expectEnd = true;
+    if (signal === 'SIGSTOP') this.stopped = true;
+    if (signal === 'SIGCONT') this.stopped = false;
+    this.#child?.kill(signal);
+  }
+
+  /** Kills and waits for the end; a stopped process dies as well. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async terminate(): Promise<void> {
+    if (this.stopped) this.signal('SIGCONT');
+    await this.#end('SIGTERM');
+  }
+
+  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const child = this.#child;
+    if (!child || !this.isAlive) return;
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    this.signal(signal);
+    const cancel = systemClock.after(15_000, () => child.kill('SIGKILL'));
+    await ended;
+    cancel();
+  }
+}
+
+export interface ClusterOptions { readonly servers: number; readonly workers: number; readonly agents: number; readonly postgres?: Readonly<Record<string, string>> }
+
+export class Cluster {
+  readonly folder: string;
+  readonly postgres: EmbeddedPostgres;
+  readonly servers: ManagedProcess[] = [];
+  readonly workers: ManagedProcess[] = [];
+  readonly agents: ManagedProcess[] = [];
+  readonly urls: string[] = [];
+  readonly workerPorts: number[] = [];
+  readonly masterKey = randomBytes(32);
+  /** An administrator's. */
+  readonly token: string;
+  store!: Store;
+
+  private constructor(options: ClusterOptions) {
+    this.folder = mkdtempSync(join(tmpdir(), 'drover-cluster-'));
+    chmodSync(this.folder, 0o755);
+    mkdirSync(join(this.folder, 'logs'));
+    this.postgres = createEmbeddedPostgres({ dir: join(this.folder, 'postgres'), clock: systemClock, log: silentLog, ...(options.postgres ? { settings: options.postgres } : {}) });
+    this.token = newSecret();
+  }
+
+  /** Resolves when every agent is linked. Stops what it had started when it fails. */
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const cluster = new Cluster(options);
+    try {
+      await cluster.#start(options);
+      return cluster;
+    } catch (error) {
+      await cluster.stop({ keepFolder: true }).catch(() => undefined);
+      throw new Error(`the cluster did not start; its logs are in ${join(cluster.folder, 'logs')}`, { cause: error });
+    }
+  }
+
+  get processes(): readonly ManagedProcess[] {
+    return [...this.servers, ...this.workers, ...this.agents];
+  }
+
+  get unexpectedEnds(): readonly string[] {
+    return this.processes.flatMap((process) => process.unexpectedEnds);
+  }
+
+  async #start(options: ClusterOptions): Promise<void> {
+    await this.postgres.start();
+    this.store = await createPostgresStore({ url: this.postgres.url, clock: systemClock, log: silentLog, poolMax: 4 });
+    await this.store.apiTokenCreate({ id: newId<'token'>(), hash: hashSecret(this.token), name: 'test', role: 'admin', lifetimeMs: 7 * 86_400_000 }, { actor: ACTOR, action: 'access.token.create', target: 'test', detail: {} });
+    for (let i = 1; i <= options.servers; i++) await this.#addServer(i);
+    for (let i = 1; i <= options.workers; i++) await this.#addWorker(i);
+    await until('every worker to be linked', async () => (await this.store.workerList()).filter((worker) => worker.linked).length === options.workers, 60_000);
+    for (let i = 1; i <= options.agents; i++) await this.#addAgent(i);
+    await until('every agent to be linked', async () => (await this.store.hostList({ linked: true }, { limit: 1_000 })).items.length === options.agents, 60_000);
+  }
+
+  async #addServer(index: number): Promise<void> {
+    const port = await freePort();
+    const server = this.#process(`server-${index}`, 'drover-server', ['--listen', `127.0.0.1:${port}`], { DATABASE_URL: this.postgres.url, DROVER_MASTER_KEY: this.masterKey.toString('base64') });
+    const url = `http://127.0.0.1:${port}`;
+    server.start();
+    this.servers.push(server);
+    this.urls.push(url);
+    await until(`${url} to be ready`, () => isReady(url), 60_000);
+  }
+
+  async #addWorker(index: number): Promise<void> {
+    const port = await freePort();
+    const join = await this.#joinToken('worker');
+    const worker = this.#process(`worker-${index}`, 'drover-worker', ['--listen', `127.0.0.1:${port}`, '--name', `worker-${index}`], { DROVER_JOIN: join });
+    worker.start();
+    this.workers.push(worker);
+    this.workerPorts.push(port);
+  }
+
+  async #addAgent(index: number): Promise<void> {
+    const join = await this.#joinToken('agent');
+    const agent = this.#process(`host-${index}`, 'drover-agent', ['--name', `host-${index}`, '--machine-id', `machine-${index}`, '--label', `parity=${index % 2 === 0 ? 'even' : 'odd'}`], { DROVER_JOIN: join });
+    agent.start();
+    this.agents.push(agent);
+  }
+
+  #process(name: string, program: string, args: readonly string[], env: Readonly<Record<string, string>>): ManagedProcess {
+    return new ManagedProcess({ name, program, args: ['--data', join(this.folder, name), ...args], env, logFolder: join(this.folder, 'logs') });
+  }
+
+  async #joinToken(role: 'agent' | 'worker'): Promise<string> {
+    const secret = newSecret();
+    await this.store.joinTokenCreate({ id: newId<'token'>(), hash: hashSecret(secret), role, labels: {}, zone: 'default', uses: 1, lifetimeMs: JOIN_MS }, { actor: ACTOR, action: 'fleet.join-token.create', target: role, detail: {} });
+    // Over loopback the server is asked in plain HTTP, so there is no chain to pin.
+    return formatJoinToken({ url: this.urls[0]!, fingerprint: 'loopback', secret });
+  }
+
+  /** Ends everything, agents first, so that nothing of theirs outlives the folder. */
+  async stop(options: { keepFolder?: boolean } = {}): Promise<void> {
+    for (const group of [this.agents, this.workers, this.servers]) await Promise.all(group.map((process) => process.terminate()));
+    await this.store?.close().catch(() => undefined);
+    await this.postgres.stop();
+    if (!options.keepFolder) rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function isReady(url: string): Promise<boolean> {
+  return fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then((response) => response.ok, () => false);
+}
+
+async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
