@@ -1,0 +1,365 @@
+/**
+ * A run in its owner's memory: what it knows, and what follows from what it hears. Pure: no I/O, no clock, no chance. The owner
+ * feeds it events and the time, takes the changes to commit, and only after the commit carries out the orders that follow.
+ *
+ * `state` is what the actor has decided, `dbState` what is committed. Several decisions about one execution before a commit
+ * fold into one write from dbState to state. An order to run is sent only after `dispatched`, with the agent's id, is
+ * committed: whoever takes over sends it to that same agent, whose journal knows, and to no other.
+ */
+import { assert } from '../../base/assert.ts';
+import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
+import { emptyCounts, isFailure, isTerminalExecution, type ExecutionCounts, type ExecutionState } from './execution-machine.ts';
+import { failuresTolerated } from './failure-limit.ts';
+import { isSettled, isTerminalRun, runVerdict, type RunState } from './run-machine.ts';
+import type { RunSpec } from './spec.ts';
+
+export interface Location { readonly workerId: WorkerId; readonly agentId: AgentId }
+
+export interface SeedExecution {
+  readonly task: number; readonly ordinal: number; readonly attempt: number; readonly hostId: HostId; readonly hostName: string; readonly state: ExecutionState;
+  readonly agentId?: AgentId; readonly startedAtMs?: number; readonly dispatchedAtMs?: number; readonly failuresInRound: number;
+}
+
+export interface SeedRun {
+  readonly id: RunId; readonly state: RunState; readonly round: number; readonly counts: ExecutionCounts; readonly seq: number; readonly roundStartedAtMs: number;
+  readonly cancelRequestedAtMs?: number; readonly cancelRequestedBy?: string;
+}
+
+/** How an attempt ended, as its executor told. */
+export interface AttemptResult<Stream> {
+  readonly to: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'lost';
+  readonly exitCode?: number; readonly signal?: string; readonly reason?: string; readonly detail?: string;
+  readonly startedAtMs?: number; readonly finishedAtMs: number; readonly stdout?: Stream; readonly stderr?: Stream;
+}
+
+export interface Execution<Stream> {
+  readonly task: number; readonly ordinal: number; readonly hostId: HostId; readonly hostName: string;
+  attempt: number;
+  state: ExecutionState;
+  dbState: ExecutionState;
+  agentId: AgentId | undefined;
+  workerId: WorkerId | undefined;
+  failures: number;
+  dispatchedAtMs: number | undefined;
+  startedAtMs: number | undefined;
+  result: AttemptResult<Stream> | undefined;
+  settledLate: boolean;
+  /** The next commit closes this attempt and opens the next one. */
+  retry: boolean;
+  /** Orders that may have reached the agent. */
+  sends: number;
+  /** By the owner's monotonic clock; 0 while linked. */
+  unlinkedAt: number;
+  notBeforeAt: number;
+  lastOrderAt: number;
+  cancelSentAt: number;
+  heard: boolean;
+}
+
+export type Order =
+  | { readonly kind: 'start' | 'cancel' | 'query'; readonly execution: Execution<unknown>; readonly workerId: WorkerId; readonly agentId: AgentId };
+
+export interface RunView { readonly counts: ExecutionCounts; readonly state: RunState }
+
+/** A start that nobody confirmed is sent again after this; the journal makes that harmless. */
+const RESEND_MS = 5_000;
+
+export class RunActor<Stream = unknown> {
+  readonly id: RunId;
+  readonly spec: RunSpec;
+  readonly executions: Execution<Stream>[];
+  readonly round: number;
+  state: RunState;
+  seq: number;
+  dbCounts: ExecutionCounts;
+  cancelRequestedBy: string | undefined;
+  limitExceeded = false;
+  readonly #byHost = new Map<HostId, Execution<Stream>[]>();
+  readonly #ready = new Set<Execution<Stream>>();
+  readonly #parked = new Set<Execution<Stream>>();
+  readonly #inFlight = new Set<Execution<Stream>>();
+  readonly #dirty = new Set<Execution<Stream>>();
+  readonly #startDeadlineAtMs: number;
+  #failures = 0;
+
+  constructor(run: SeedRun, spec: RunSpec, seeds: readonly SeedExecution[], nowAt: number) {
+    this.id = run.id;
+    this.spec = spec;
+    this.state = run.state;
+    this.round = run.round;
+    this.seq = run.seq;
+    this.dbCounts = emptyCounts();
+    this.cancelRequestedBy = run.cancelRequestedAtMs === undefined ? undefined : (run.cancelRequestedBy ?? '');
+    this.#startDeadlineAtMs = run.roundStartedAtMs + spec.startDeadlineMs;
+    this.executions = seeds.map((seed) => {
+      const out = seed.state === 'dispatched' || seed.state === 'running';
+      const execution: Execution<Stream> = {
+        task: seed.task, ordinal: seed.ordinal, hostId: seed.hostId, hostName: seed.hostName, attempt: seed.attempt, state: seed.state, dbState: seed.state, agentId: seed.agentId, workerId: undefined,
+        failures: seed.failuresInRound, dispatchedAtMs: seed.dispatchedAtMs, startedAtMs: seed.startedAtMs, result: undefined, settledLate: false, retry: false,
+        // What another owner sent is unknown here: it may have arrived.
+        sends: out ? 1 : 0, unlinkedAt: out ? nowAt : 0, notBeforeAt: 0, lastOrderAt: 0, cancelSentAt: 0, heard: false,
+      };
+      this.dbCounts[seed.state]++;
+      if (isFailure(seed.state)) this.#failures++;
+      if (seed.state === 'waiting') this.#ready.add(execution);
+      if (out) this.#inFlight.add(execution);
+      const same = this.#byHost.get(seed.hostId);
+      if (same) same.push(execution);
+      else this.#byHost.set(seed.hostId, [execution]);
+      return execution;
+    });
+  }
+
+  get isFinished(): boolean {
+    return isTerminalRun(this.state) && this.#dirty.size === 0;
+  }
+
+  get hasChanges(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  at(task: number, ordinal: number): Execution<Stream> | undefined {
+    const guess = this.executions[ordinal];
+    return guess?.task === task && guess.ordinal === ordinal ? guess : this.executions.find((e) => e.task === task && e.ordinal === ordinal);
+  }
+
+  inFlight(): Iterable<Execution<Stream>> {
+    return this.#inFlight;
+  }
+
+  // — what is heard —
+
+  onCancelRequested(by: string): void {
+    this.cancelRequestedBy ??= by;
+  }
+
+  onStarted(execution: Execution<Stream>, attempt: number, atMs: number): void {
+    if (attempt !== execution.attempt || execution.retry) return;
+    execution.heard = true;
+    if (execution.state !== 'dispatched') return;
+    execution.startedAtMs = atMs;
+    this.#move(execution, 'running');
+  }
+
+  onAccepted(execution: Execution<Stream>, attempt: number): void {
+    if (attempt === execution.attempt) execution.heard = true;
+  }
+
+  /** `settled`: already known (acknowledge), `taken`: will be committed, `ignored`: not ours to take. */
+  onResult(execution: Execution<Stream>, attempt: number, result: AttemptResult<Stream>, nowAt: number): 'settled' | 'taken' | 'ignored' {
+    if (attempt > execution.attempt) return 'ignored';
+    if (attempt < execution.attempt || execution.retry) return 'settled';
+    if (execution.result) return 'taken';
+    if (isTerminalExecution(execution.state) && execution.state !== 'lost') return 'settled';
+    if (execution.state === 'lost' && result.to === 'lost') return 'settled';
+    const late = execution.dbState === 'lost';
+    if (execution.state === 'lost' && late) {
+      execution.settledLate = true;
+      this.#failures--;
+    }
+    execution.result = result;
+    execution.startedAtMs = result.startedAtMs ?? execution.startedAtMs;
+    const again = (result.to === 'failed' || result.to === 'timed_out') && result.reason === undefined && !late && execution.failures < this.spec.retries && this.cancelRequestedBy === undefined && !this.limitExceeded;
+    if (again) {
+      execution.retry = true;
+      execution.failures++;
+      execution.notBeforeAt = nowAt + 1_000;
+    }
+    this.#move(execution, result.to);
+    return 'taken';
+  }
+
+  /** The executor never heard of it. */
+  onUnknown(execution: Execution<Stream>, attempt: number, nowMs: number): void {
+    if (attempt !== execution.attempt || execution.retry || execution.dbState !== execution.state) return;
+    if (execution.state === 'running') this.#settle(execution, { to: 'lost', reason: 'status-unknown', detail: 'The agent no longer knows of the attempt.', finishedAtMs: nowMs });
+    else if (execution.state === 'dispatched' && this.cancelRequestedBy !== undefined) this.#settle(execution, { to: 'cancelled', reason: 'cancelled-by-user', finishedAtMs: nowMs });
+    else if (execution.state === 'dispatched') {
+      execution.heard = false;
+      execution.lastOrderAt = 0;
+    }
+  }
+
+  /** It was not handed to the agent. Back to waiting only if no other order can have reached it. */
+  onUndelivered(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfter: number): void {
+    if (attempt !== execution.attempt || execution.state !== 'dispatched' || execution.retry) return;
+    execution.sends = Math.max(0, execution.sends - 1);
+    execution.lastOrderAt = nowAt;
+    if (execution.sends > 0 || execution.heard || execution.dbState !== 'dispatched') return;
+    execution.notBeforeAt = nowAt + retryAfter;
+    this.#inFlight.delete(execution);
+    this.#move(execution, 'waiting');
+    this.#ready.add(execution);
+  }
+
+  onLinked(hostId: HostId): void {
+    for (const execution of this.#byHost.get(hostId) ?? []) {
+      execution.unlinkedAt = 0;
+      if (this.#parked.delete(execution)) this.#ready.add(execution);
+      // Ask anew what it knows.
+      if (this.#inFlight.has(execution)) [execution.heard, execution.lastOrderAt] = [false, 0];
+    }
+  }
+
+  onUnlinked(hostId: HostId, nowAt: number): void {
+    for (const execution of this.#byHost.get(hostId) ?? []) if (this.#inFlight.has(execution)) execution.unlinkedAt ||= nowAt;
+  }
+
+  // — what follows —
+
+  /** Decides everything that time and the known state allow: starts, ends, losses. */
+  advance(now: { readonly at: number; readonly ms: number }, locate: (hostId: HostId) => Location | undefined): void {
+    if (isTerminalRun(this.state) && this.#inFlight.size === 0 && this.#ready.size === 0 && this.#parked.size === 0) return;
+    for (const execution of this.#inFlight) this.#guard(execution, now, locate);
+    this.#checkFailureLimit();
+    if (this.cancelRequestedBy !== undefined) this.#dropWaiting('cancelled', 'cancelled-by-user', now.ms);
+    else if (this.limitExceeded) this.#dropWaiting('skipped', 'failure-limit', now.ms);
+    else this.#dispatch(now, locate);
+  }
+
+  #dispatch(now: { at: number; ms: number }, locate: (hostId: HostId) => Location | undefined): void {
+    const window = this.spec.concurrency ?? Number.POSITIVE_INFINITY;
+    const late = now.ms > this.#startDeadlineAtMs;
+    if (late) for (const execution of this.#parked) this.#giveUp(execution, now.ms);
+    for (const execution of this.#ready) {
+      if (this.#inFlight.size >= window) return;
+      if (execution.retry || execution.notBeforeAt > now.at || execution.dbState !== 'waiting') continue;
+      const location = locate(execution.hostId);
+      if (!location) {
+        this.#ready.delete(execution);
+        if (late && execution.failures === 0) this.#giveUp(execution, now.ms);
+        else this.#parked.add(execution);
+        continue;
+      }
+      this.#ready.delete(execution);
+      this.#inFlight.add(execution);
+      [execution.agentId, execution.workerId, execution.dispatchedAtMs] = [location.agentId, location.workerId, now.ms];
+      [execution.sends, execution.heard, execution.lastOrderAt, execution.unlinkedAt, execution.cancelSentAt] = [0, false, 0, 0, 0];
+      this.#move(execution, 'dispatched');
+    }
+  }
+
+  #giveUp(execution: Execution<Stream>, nowMs: number): void {
+    this.#parked.delete(execution);
+    this.#settle(execution, { to: 'not_started', reason: 'start-deadline', detail: 'The host did not come on line before the start deadline.', finishedAtMs: nowMs });
+  }
+
+  #guard(execution: Execution<Stream>, now: { at: number; ms: number }, locate: (hostId: HostId) => Location | undefined): void {
+    if (execution.dbState !== execution.state || execution.retry) return;
+    const location = locate(execution.hostId);
+    if (location && execution.agentId !== undefined && location.agentId !== execution.agentId) {
+      return this.#settle(execution, { to: 'lost', reason: 'agent-replaced', detail: 'The host was enrolled anew while this attempt was out.', finishedAtMs: now.ms });
+    }
+    if (location) execution.unlinkedAt = 0;
+    else execution.unlinkedAt ||= now.at;
+    if (execution.unlinkedAt > 0 && now.at - execution.unlinkedAt > this.spec.lostAfterMs) {
+      return this.#settle(execution, { to: 'lost', reason: 'link-lost', detail: 'The host was out of reach for too long; what it did is told as soon as it is back.', finishedAtMs: now.ms });
+    }
+    const overdueMs = execution.startedAtMs === undefined ? -1 : now.ms - execution.startedAtMs - this.spec.timeoutMs - this.spec.killAfterMs;
+    if (location && overdueMs > 2 * this.guardMs) this.#settle(execution, { to: 'timed_out', reason: 'deadline-guard', detail: 'The host did not end the script at its deadline, nor when the server asked.', finishedAtMs: now.ms });
+  }
+
+  /** How much later than the host's own deadline the server steps in. */
+  guardMs = 30_000;
+
+  #checkFailureLimit(): void {
+    const { maxFailed } = this.spec;
+    if (maxFailed && !this.limitExceeded && this.#failures > failuresTolerated(maxFailed, this.executions.length)) this.limitExceeded = true;
+  }
+
+  #dropWaiting(to: 'cancelled' | 'skipped', reason: string, nowMs: number): void {
+    for (const execution of [...this.#ready, ...this.#parked]) {
+      if (execution.retry || execution.dbState !== 'waiting') continue;
+      this.#ready.delete(execution);
+      this.#parked.delete(execution);
+      this.#settle(execution, { to, reason, finishedAtMs: nowMs });
+    }
+  }
+
+  /** Orders that are due for what is committed as out; the caller sends them and they count as sent. */
+  orders(nowAt: number, nowMs: number, locate: (hostId: HostId) => Location | undefined): Order[] {
+    const orders: Order[] = [];
+    for (const execution of this.#inFlight) {
+      if (execution.dbState !== execution.state || execution.retry || isTerminalExecution(execution.state)) continue;
+      const location = locate(execution.hostId);
+      if (!location || location.agentId !== execution.agentId) continue;
+      const overdue = execution.startedAtMs !== undefined && nowMs - execution.startedAtMs > this.spec.timeoutMs + this.spec.killAfterMs + this.guardMs;
+      const to = { execution, workerId: location.workerId, agentId: location.agentId };
+      if ((this.cancelRequestedBy !== undefined || overdue) && execution.sends > 0) {
+        if (execution.cancelSentAt > 0 && nowAt - execution.cancelSentAt < RESEND_MS) continue;
+        execution.cancelSentAt = nowAt;
+        orders.push({ kind: 'cancel', ...to });
+      } else if (!execution.heard && (execution.lastOrderAt === 0 || nowAt - execution.lastOrderAt >= RESEND_MS)) {
+        execution.lastOrderAt = nowAt;
+        if (execution.state === 'running') orders.push({ kind: 'query', ...to });
+        else if (this.cancelRequestedBy !== undefined) {
+          // Committed as dispatched, never sent by us: perhaps by the owner before us. Asking settles it.
+          execution.sends++;
+          orders.push({ kind: 'cancel', ...to });
+        } else {
+          execution.sends++;
+          orders.push({ kind: 'start', ...to });
+        }
+      }
+    }
+    return orders;
+  }
+
+  // — commits —
+
+  /** Up to `max` changes to write now. They stay decided; `committed` or a reload follows. */
+  take(max: number): Execution<Stream>[] {
+    const taken: Execution<Stream>[] = [];
+    for (const execution of this.#dirty) {
+      if (taken.length >= max) break;
+      taken.push(execution);
+    }
+    return taken;
+  }
+
+  /** Counts and state of the run once these changes are written. */
+  viewAfter(changes: readonly Execution<Stream>[], states: readonly ExecutionState[]): RunView {
+    const counts = { ...this.dbCounts };
+    changes.forEach((execution, i) => {
+      counts[execution.dbState]--;
+      counts[states[i]!]++;
+    });
+    if (isSettled(counts) && !changes.some((e) => e.retry) && this.#dirty.size <= changes.length) return { counts, state: runVerdict(counts, this.cancelRequestedBy !== undefined) };
+    if (isTerminalRun(this.state)) return { counts, state: this.state };
+    if (this.cancelRequestedBy !== undefined || this.limitExceeded) return { counts, state: 'stopping' };
+    return { counts, state: counts.waiting === this.executions.length ? 'waiting' : 'running' };
+  }
+
+  committed(execution: Execution<Stream>, written: ExecutionState): void {
+    if (execution.state === written) this.#dirty.delete(execution);
+    this.dbCounts[execution.dbState]--;
+    execution.dbState = written;
+    if (execution.retry && isTerminalExecution(written)) {
+      // The write closed the attempt and opened the next.
+      this.#failures -= isFailure(written) ? 1 : 0;
+      execution.attempt++;
+      [execution.state, execution.dbState, execution.retry, execution.result] = ['waiting', 'waiting', false, undefined];
+      [execution.startedAtMs, execution.dispatchedAtMs, execution.agentId, execution.workerId, execution.sends] = [undefined, undefined, undefined, undefined, 0];
+      this.#dirty.delete(execution);
+      this.#ready.add(execution);
+    }
+    if (isTerminalExecution(execution.state) && !this.#dirty.has(execution)) execution.result = undefined;
+    this.dbCounts[execution.dbState]++;
+  }
+
+  #settle(execution: Execution<Stream>, result: Omit<AttemptResult<Stream>, 'to'> & { readonly to: ExecutionState }): void {
+    execution.result = result as AttemptResult<Stream>;
+    this.#move(execution, result.to);
+  }
+
+  #move(execution: Execution<Stream>, to: ExecutionState): void {
+    assert(execution.state !== to, `execution ${execution.ordinal} is ${to} already`);
+    execution.state = to;
+    this.#dirty.add(execution);
+    if (!isTerminalExecution(to)) return;
+    this.#inFlight.delete(execution);
+    this.#ready.delete(execution);
+    this.#parked.delete(execution);
+    if (isFailure(to)) this.#failures++;
+  }
+}

@@ -1,0 +1,491 @@
+/**
+ * Owns partitions and advances their runs. One RunActor per run decides; this carries out: commits in batches under the
+ * partition's term, sends orders after the commit, acknowledges reports after the commit. It finds its work in the database; hints
+ * and wakes only make it sooner.
+ *
+ * When a commit fails and nobody knows whether it landed, the partition is read again: what was heard meanwhile is heard again,
+ * because nothing was acknowledged.
+ */
+import type { Ownership, Sealer } from '../app/context.ts';
+import { attemptId, attemptKeyOf, parseAttemptId, partitionOf, type AgentId, type AttemptId, type HostId, type RunId, type ServerId, type WorkerId } from '../base/ids.ts';
+import type { Clock } from '../base/clock.ts';
+import { errorCodeOf } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { Service } from '../base/service.ts';
+import { isTerminalExecution, type ExecutionState } from '../domain/run/execution-machine.ts';
+import { isTerminalRun } from '../domain/run/run-machine.ts';
+import { RunActor, type Execution, type Order } from '../domain/run/run-actor.ts';
+import type { AgentLocation, Fleet, FleetListener } from '../fleet/fleet.ts';
+import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
+import type { ExecutionChange, OutputChunk, RunChange, Store, StreamRecord, TimelineEntry } from '../store/store.ts';
+import { executionSpecOf, resultOf, type ReportedStream } from './attempt-report.ts';
+
+interface Ack { readonly workerId: WorkerId; readonly attempt: AttemptId; readonly agentId: AgentId }
+interface OwnedRun { readonly actor: RunActor<ReportedStream>; readonly specBytes: () => Uint8Array; acks: Ack[]; timeline: Omit<TimelineEntry, 'seq' | 'runId'>[]; idleSince: number; firstStart: boolean }
+interface Owned { readonly id: number; readonly term: number; readonly runs: Map<RunId, OwnedRun>; readonly loading: Map<RunId, Promise<void>>; readonly dirty: Set<RunId>; committing: boolean; chunks: { workerId: WorkerId; agentId: AgentId; chunk: OutputChunk }[]; writingChunks: boolean; failures: number }
+
+export interface RunOwnerOptions {
+  readonly serverId: ServerId;
+  readonly store: Store;
+  readonly fleet: Fleet;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether this server's lease may be believed right now. */
+  readonly isLeaseTrusted: () => boolean;
+  readonly balanceMs?: number;
+  readonly tickMs?: number;
+  /** For tests: how late after its deadline a host is asked. */
+  readonly guardMs?: number;
+  readonly onCommitted?: (figures: { executions: number; durationMs: number; outcomes: readonly ExecutionState[] }) => void;
+}
+
+const BALANCE_MS = 1_000;
+const TICK_MS = 250;
+/** A finished run stays in memory this long, so that late duplicates are answered without a look into the database. */
+const IDLE_MS = 15_000;
+const BUSY_RETRY_MS = 500;
+const NOTHING: StreamRecord = { size: 0, head: 0, tail: 0 };
+
+export class RunOwner implements Service, Ownership, FleetListener {
+  readonly name = 'run-owner';
+  readonly #options: RunOwnerOptions;
+  readonly #partitions = new Map<number, Owned>();
+  readonly #hosts = new Map<HostId, Set<OwnedRun>>();
+  readonly #progress = new Map<string, Set<() => void>>();
+  #stops: (() => void)[] = [];
+  #stopped = true;
+  #balancing: Promise<void> = Promise.resolve();
+
+  constructor(options: RunOwnerOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { store, fleet } = this.#options;
+    this.#stopped = false;
+    fleet.listener = this;
+    this.#stops.push(store.listen('run', (runId) => this.wake(runId), () => void this.#rescan()));
+    await this.#balance();
+    this.#every(this.#options.balanceMs ?? BALANCE_MS, () => {
+      this.#balancing = this.#balancing.then(() => this.#balance());
+    });
+    this.#every(this.#options.tickMs ?? TICK_MS, () => this.#tick());
+  }
+
+  /** Gives the partitions back, so that nobody has to wait for the lease to run out. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    for (const stop of this.#stops) stop();
+    await this.#balancing;
+    const ids = [...this.#partitions.keys()];
+    this.#partitions.clear();
+    await this.#options.store.partitionRelease(this.#options.serverId, ids).catch(() => undefined);
+  }
+
+  owned(): readonly { id: number; term: number }[] {
+    return this.#options.isLeaseTrusted() ? [...this.#partitions.values()].map(({ id, term }) => ({ id, term })) : [];
+  }
+
+  get runCount(): number {
+    return [...this.#partitions.values()].reduce((sum, owned) => sum + owned.runs.size, 0);
+  }
+
+  wake(runId: string): void {
+    const owned = this.#partitions.get(partitionOf(runId as RunId));
+    if (owned) void this.#load(owned, runId as RunId, true);
+  }
+
+  /** Calls back after every commit that touched the run, here and now; the answer ends it. */
+  onProgress(runId: RunId, callback: () => void): () => void {
+    const callbacks = this.#progress.get(runId) ?? new Set();
+    this.#progress.set(runId, callbacks);
+    callbacks.add(callback);
+    return () => {
+      callbacks.delete(callback);
+      if (callbacks.size === 0) this.#progress.delete(runId);
+    };
+  }
+
+  #every(intervalMs: number, action: () => void): void {
+    let cancel = (): void => undefined;
+    const tick = (): void => {
+      action();
+      if (!this.#stopped) cancel = this.#options.clock.after(intervalMs, tick);
+    };
+    cancel = this.#options.clock.after(intervalMs, tick);
+    this.#stops.push(() => cancel());
+  }
+
+  // — ownership —
+
+  async #balance(): Promise<void> {
+    const { store, serverId, fleet, log } = this.#options;
+    if (this.#stopped) return;
+    try {
+      const now = this.#options.isLeaseTrusted() ? await store.partitionBalance(serverId) : [];
+      const terms = new Map(now.map(({ id, term }) => [id, term]));
+      for (const [id, owned] of this.#partitions) if (terms.get(id) !== owned.term) this.#drop(owned);
+      const gained = now.filter(({ id }) => !this.#partitions.has(id));
+      for (const { id, term } of gained) this.#partitions.set(id, { id, term, runs: new Map(), loading: new Map(), dirty: new Set(), committing: false, chunks: [], writingChunks: false, failures: 0 });
+      if (gained.length > 0) log.info({ partitions: gained.map(({ id }) => id) }, 'partitions taken over');
+      fleet.announceOwned(now);
+      for (const { id } of gained) await this.#scan(this.#partitions.get(id)!);
+    } catch (error) {
+      log.warn({ err: error }, 'partitions could not be balanced');
+    }
+  }
+
+  #drop(owned: Owned): void {
+    if (this.#partitions.get(owned.id) === owned) this.#partitions.delete(owned.id);
+    for (const run of owned.runs.values()) this.#forgetHosts(run);
+    owned.runs.clear();
+    this.#options.log.info({ partition: owned.id, term: owned.term }, 'a partition is no longer ours');
+  }
+
+  async #rescan(): Promise<void> {
+    for (const owned of this.#partitions.values()) await this.#scan(owned).catch(() => undefined);
+  }
+
+  async #scan(owned: Owned): Promise<void> {
+    for (const runId of await this.#options.store.activeRunList(owned.id)) await this.#load(owned, runId, false);
+  }
+
+  /** Reads a run, or reads it again when somebody else changed it (cancel, retry); one read at a time. */
+  #load(owned: Owned, runId: RunId, again: boolean): Promise<void> {
+    const loading = owned.loading.get(runId);
+    if (loading) return again ? loading.then(() => this.#load(owned, runId, false)) : loading;
+    const known = owned.runs.get(runId);
+    if (known && !again) return Promise.resolve();
+    const work = this.#read(owned, runId, known)
+      .catch((error: unknown) => this.#options.log.warn({ runId, err: error }, 'a run could not be read; it will be again'))
+      .finally(() => owned.loading.delete(runId));
+    owned.loading.set(runId, work);
+    return work;
+  }
+
+  async #read(owned: Owned, runId: RunId, known: OwnedRun | undefined): Promise<void> {
+    const { store, clock } = this.#options;
+    if (known && !known.actor.isFinished) {
+      const run = await store.runFetch(runId);
+      if (run?.cancelRequestedAtMs !== undefined) known.actor.onCancelRequested(run.cancelRequestedBy ?? '');
+      if (run?.round === known.actor.round) return this.#advance(owned, known);
+    }
+    const seed = await store.runSeed(runId);
+    if (!seed || this.#partitions.get(owned.id) !== owned) return;
+    if (known) this.#forgetHosts(known);
+    const actor = new RunActor<ReportedStream>(seed.run, seed.spec, seed.executions, clock.monotonicMs());
+    if (this.#options.guardMs !== undefined) actor.guardMs = this.#options.guardMs;
+    let bytes: Uint8Array | undefined;
+    const run: OwnedRun = {
+      actor, acks: [], timeline: [], idleSince: clock.monotonicMs(), firstStart: seed.run.startedAtMs === undefined || seed.run.round > 1,
+      specBytes: () => (bytes ??= executionSpecOf(seed.run, seed.spec, seed.sealedSecrets, this.#options.sealer)),
+    };
+    owned.runs.set(runId, run);
+    for (const execution of actor.executions) {
+      if (isTerminalExecution(execution.state)) continue;
+      const runs = this.#hosts.get(execution.hostId);
+      if (runs) runs.add(run);
+      else this.#hosts.set(execution.hostId, new Set([run]));
+    }
+    this.#advance(owned, run);
+  }
+
+  #forgetHosts(run: OwnedRun): void {
+    for (const { hostId } of run.actor.executions) {
+      const runs = this.#hosts.get(hostId);
+      if (runs?.delete(run) && runs.size === 0) this.#hosts.delete(hostId);
+    }
+  }
+
+  // — what is heard —
+
+  onLinked(hostId: HostId, _location: AgentLocation): void {
+    for (const run of this.#hosts.get(hostId) ?? []) {
+      run.actor.onLinked(hostId);
+      this.#soon(run);
+    }
+  }
+
+  onUnlinked(hostId: HostId): void {
+    for (const run of this.#hosts.get(hostId) ?? []) run.actor.onUnlinked(hostId, this.#options.clock.monotonicMs());
+  }
+
+  /** Linking comes in storms; runs are advanced once per turn of the loop. */
+  readonly #dueSoon = new Set<OwnedRun>();
+
+  #soon(run: OwnedRun): void {
+    this.#dueSoon.add(run);
+    if (this.#dueSoon.size > 1) return;
+    setImmediate(() => {
+      const due = [...this.#dueSoon];
+      this.#dueSoon.clear();
+      for (const one of due) {
+        const owned = this.#partitions.get(partitionOf(one.actor.id));
+        if (owned?.runs.get(one.actor.id) === one) this.#advance(owned, one);
+      }
+    });
+  }
+
+  onEvents(workerId: WorkerId, events: readonly AttemptEvent[]): void {
+    const touched = new Map<OwnedRun, Owned>();
+    for (const event of events) {
+      const key = parseAttemptId(event.k === 'report' ? event.report.a : event.a);
+      const owned = key && this.#partitions.get(partitionOf(key.runId));
+      if (!key || !owned) continue;
+      const run = owned.runs.get(key.runId);
+      if (run) {
+        this.#onEvent(run, workerId, key, event);
+        touched.set(run, owned);
+      } else if (event.k === 'report') {
+        // A run that left memory: read it, and let the report come again.
+        void this.#load(owned, key.runId, false).then(() => owned.runs.has(key.runId) && this.onEvents(workerId, [event]));
+      }
+    }
+    for (const [run, owned] of touched) this.#advance(owned, run);
+  }
+
+  #onEvent(run: OwnedRun, workerId: WorkerId, key: { task: number; ordinal: number; attempt: number }, event: AttemptEvent): void {
+    const { clock } = this.#options;
+    const { actor } = run;
+    const execution = actor.at(key.task, key.ordinal);
+    if (!execution) return;
+    switch (event.k) {
+      case 'accepted':
+        return actor.onAccepted(execution, key.attempt);
+      case 'started':
+        return actor.onStarted(execution, key.attempt, event.atMs);
+      case 'unknown':
+        return actor.onUnknown(execution, key.attempt, clock.nowMs());
+      case 'undelivered':
+        return actor.onUndelivered(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS);
+      case 'report': {
+        const result = resultOf(event.report);
+        const answer = result && actor.onResult(execution, key.attempt, result, clock.monotonicMs());
+        const ack = { workerId, attempt: event.report.a as AttemptId, agentId: event.agentId as AgentId };
+        if (answer === 'settled') this.#options.fleet.ack(workerId, [ack]);
+        else if (answer === 'taken') run.acks.push(ack);
+      }
+    }
+  }
+
+  onChunk(workerId: WorkerId, chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number; bytes: Uint8Array }): void {
+    const key = attemptKeyOf(chunk.attempt);
+    const owned = this.#partitions.get(partitionOf(key.runId));
+    if (!owned) return;
+    owned.chunks.push({ workerId, agentId: chunk.agentId, chunk: { ...key, stream: chunk.stream, seq: chunk.seq, bytes: chunk.bytes } });
+    if (!owned.writingChunks) void this.#writeChunks(owned);
+  }
+
+  async #writeChunks(owned: Owned): Promise<void> {
+    owned.writingChunks = true;
+    while (owned.chunks.length > 0) {
+      const batch = owned.chunks.splice(0, 64);
+      try {
+        if (!this.#options.isLeaseTrusted()) break;
+        const written = await this.#options.store.outputChunkWrite(this.#fence(owned), batch.map((item) => item.chunk));
+        if (written === 'fenced') break;
+        for (const { workerId, agentId, chunk } of batch) this.#options.fleet.ackChunk(workerId, { attempt: attemptId(chunk), agentId, stream: chunk.stream, seq: chunk.seq });
+      } catch (error) {
+        // Not acknowledged, so it comes again.
+        this.#options.log.warn({ err: error }, 'output could not be written');
+        break;
+      }
+    }
+    owned.chunks = [];
+    owned.writingChunks = false;
+  }
+
+  // — what follows —
+
+  #tick(): void {
+    const now = this.#options.clock.monotonicMs();
+    for (const owned of this.#partitions.values()) {
+      for (const [runId, run] of owned.runs) {
+        if (!run.actor.isFinished) run.idleSince = now;
+        else if (now - run.idleSince > IDLE_MS) {
+          this.#forgetHosts(run);
+          owned.runs.delete(runId);
+          continue;
+        }
+        this.#advance(owned, run);
+      }
+    }
+  }
+
+  #advance(owned: Owned, run: OwnedRun): void {
+    if (!this.#options.isLeaseTrusted() || this.#partitions.get(owned.id) !== owned) return;
+    const { clock, fleet } = this.#options;
+    const wasExceeded = run.actor.limitExceeded;
+    run.actor.advance({ at: clock.monotonicMs(), ms: clock.nowMs() }, (hostId) => fleet.locate(hostId));
+    if (!wasExceeded && run.actor.limitExceeded) run.timeline.push({ kind: 'failure-limit', atMs: clock.nowMs(), detail: { maxFailed: run.actor.spec.maxFailed } });
+    if (run.actor.hasChanges) {
+      owned.dirty.add(run.actor.id);
+      if (!owned.committing) void this.#commit(owned);
+    }
+    this.#sendOrders(owned, run);
+  }
+
+  #sendOrders(owned: Owned, run: OwnedRun): void {
+    const { clock, fleet } = this.#options;
+    const orders = run.actor.orders(clock.monotonicMs(), clock.nowMs(), (hostId) => fleet.locate(hostId));
+    if (orders.length === 0) return;
+    const at = { partition: owned.id, term: owned.term };
+    const keyOf = ({ execution }: Order): { attempt: AttemptId; hostId: HostId } => ({ attempt: attemptId({ runId: run.actor.id, task: execution.task, ordinal: execution.ordinal, attempt: execution.attempt }), hostId: execution.hostId });
+    for (const [key, list] of Map.groupBy(orders, (order) => `${order.kind} ${order.execution.task} ${order.workerId}`)) {
+      const [{ kind, workerId, execution: first }] = list as [Order];
+      if (kind === 'cancel') fleet.cancel(workerId, { ...at, attempts: list.map(keyOf) });
+      else if (kind === 'query') fleet.query(workerId, { ...at, attempts: list.map(keyOf) });
+      else {
+        const targets = list.map(({ execution, agentId }) => ({ ordinal: execution.ordinal, attempt: execution.attempt, hostId: execution.hostId, agentId, watch: this.isWatched(run.actor.id) }));
+        const sent = fleet.assign({ workerId, runId: run.actor.id, task: first.task, ...at, spec: run.specBytes(), targets });
+        if (!sent) for (const { execution } of list) run.actor.onUndelivered(execution as Execution<ReportedStream>, execution.attempt, clock.monotonicMs(), BUSY_RETRY_MS);
+        else this.#options.log.debug({ runId: run.actor.id, workerId, hosts: list.length, key }, 'dispatched');
+      }
+    }
+  }
+
+  /** Set by the event hub: output of a watched run is live from its first byte. */
+  isWatched: (runId: RunId) => boolean = () => false;
+
+  #fence(owned: Owned): { partition: number; term: number; serverId: ServerId } {
+    return { partition: owned.id, term: owned.term, serverId: this.#options.serverId };
+  }
+
+  /** One commit in flight per partition; what is decided meanwhile goes with the next. */
+  async #commit(owned: Owned): Promise<void> {
+    owned.committing = true;
+    while (owned.dirty.size > 0 && !this.#stopped && this.#partitions.get(owned.id) === owned) {
+      const batch = this.#collect(owned);
+      if (batch.parts.length === 0) break;
+      const began = this.#options.clock.monotonicMs();
+      try {
+        if (!this.#options.isLeaseTrusted()) break;
+        const result = await this.#options.store.ownerCommit({ fence: this.#fence(owned), executions: batch.executions, runs: batch.runs, timeline: batch.timeline });
+        owned.failures = 0;
+        if (result.kind === 'fenced') {
+          this.#drop(owned);
+          break;
+        }
+        this.#options.onCommitted?.({ executions: batch.executions.length, durationMs: this.#options.clock.monotonicMs() - began, outcomes: batch.executions.map((change) => change.to) });
+        this.#landed(owned, batch, new Set(result.refused.map((i) => batch.executions[i]!.runId)));
+      } catch (error) {
+        await this.#failed(owned, error);
+      }
+    }
+    owned.committing = false;
+  }
+
+  #collect(owned: Owned): Batch {
+    const batch: Batch = { parts: [], executions: [], runs: [], timeline: [] };
+    for (const runId of owned.dirty) {
+      const room = limits.commitBatchMax - batch.executions.length;
+      if (room <= 0) break;
+      const run = owned.runs.get(runId);
+      const taken = run?.actor.take(room) ?? [];
+      if (!run || taken.length === 0) {
+        owned.dirty.delete(runId);
+        continue;
+      }
+      batch.parts.push(this.#describe(batch, run, taken));
+    }
+    return batch;
+  }
+
+  #describe(batch: Batch, run: OwnedRun, taken: Execution<ReportedStream>[]): Part {
+    const { actor } = run;
+    const nowMs = this.#options.clock.nowMs();
+    const seq = actor.seq + 1;
+    const states = taken.map((execution) => execution.state);
+    const view = actor.viewAfter(taken, taken.map((execution) => (execution.retry ? 'waiting' : execution.state)));
+    for (const execution of taken) batch.executions.push(changeOf(actor.id, execution, seq));
+    const starts = states.includes('dispatched') && run.firstStart;
+    const ends = isTerminalRun(view.state) && !isTerminalRun(actor.state);
+    const change: RunChange = { runId: actor.id, to: view.state, counts: view.counts, seq, ...(starts ? { startedAtMs: nowMs } : {}), ...(ends ? { finishedAtMs: nowMs } : {}) };
+    batch.runs.push(change);
+    const entry = (kind: string, detail: Record<string, unknown>): void => void batch.timeline.push({ runId: actor.id, seq, kind, atMs: nowMs, detail });
+    for (const noted of run.timeline) batch.timeline.push({ runId: actor.id, seq, ...noted });
+    run.timeline = [];
+    const dispatched = taken.filter((execution) => execution.state === 'dispatched');
+    if (dispatched.length > 0) entry('dispatched', { hosts: dispatched.length, workers: Object.fromEntries([...Map.groupBy(dispatched, (e) => e.workerId ?? '')].map(([worker, list]) => [worker, list.length])) });
+    const lost = taken.filter((execution) => execution.state === 'lost');
+    if (lost.length > 0) entry('lost', { hosts: lost.map((execution) => execution.hostName).slice(0, 20), count: lost.length, reason: lost[0]!.result?.reason });
+    if (view.state === 'stopping' && actor.state !== 'stopping') entry('stopping', { by: actor.cancelRequestedBy ?? 'failure limit' });
+    if (ends) entry('finished', { state: view.state, counts: view.counts });
+    const acks = run.acks;
+    run.acks = [];
+    return { run, taken, states, seq, state: view.state, acks };
+  }
+
+  #landed(owned: Owned, batch: Batch, stale: ReadonlySet<RunId>): void {
+    const acks: Ack[] = [];
+    for (const { run, taken, states, seq, state, acks: own } of batch.parts) {
+      const { actor } = run;
+      if (stale.has(actor.id)) {
+        // Our view was behind: read again; what was heard comes again.
+        this.#forgetHosts(run);
+        owned.runs.delete(actor.id);
+        owned.dirty.delete(actor.id);
+        void this.#load(owned, actor.id, true);
+        continue;
+      }
+      actor.seq = seq;
+      actor.state = state;
+      run.firstStart &&= !states.includes('dispatched');
+      taken.forEach((execution, i) => actor.committed(execution, states[i]!));
+      // A report is acknowledged when its execution is committed as ended; those still in line wait with their acks.
+      for (const ack of own) {
+        const key = attemptKeyOf(ack.attempt);
+        const execution = actor.at(key.task, key.ordinal)!;
+        if (execution.attempt > key.attempt || isTerminalExecution(execution.dbState)) acks.push(ack);
+        else run.acks.push(ack);
+      }
+      if (!actor.hasChanges) owned.dirty.delete(actor.id);
+      this.#options.store.notify('progress', actor.id);
+      for (const callback of this.#progress.get(actor.id) ?? []) callback();
+      this.#advance(owned, run);
+    }
+    for (const [workerId, list] of Map.groupBy(acks, (ack) => ack.workerId)) this.#options.fleet.ack(workerId, list);
+  }
+
+  /** Whether it landed is unknown: forget what we thought, read everything again once the database answers. */
+  async #failed(owned: Owned, error: unknown): Promise<void> {
+    this.#options.log.warn({ partition: owned.id, err: error }, 'a commit failed; the partition is read again');
+    for (const run of owned.runs.values()) this.#forgetHosts(run);
+    owned.runs.clear();
+    owned.dirty.clear();
+    const pauseMs = errorCodeOf(error) === 'database-unavailable' ? Math.min(2_000, 100 * 2 ** owned.failures++) : 1_000;
+    const retry = async (): Promise<void> => {
+      if (this.#stopped || this.#partitions.get(owned.id) !== owned) return;
+      try {
+        await this.#scan(owned);
+      } catch {
+        this.#options.clock.after(2_000, () => void retry(), { unref: true });
+      }
+    };
+    this.#options.clock.after(pauseMs, () => void retry(), { unref: true });
+  }
+}
+
+interface Part { readonly run: OwnedRun; readonly taken: readonly Execution<ReportedStream>[]; readonly states: readonly ExecutionState[]; readonly seq: number; readonly state: RunActor['state']; readonly acks: readonly Ack[] }
+interface Batch { readonly parts: Part[]; readonly executions: ExecutionChange[]; readonly runs: RunChange[]; readonly timeline: TimelineEntry[] }
+
+function changeOf(runId: RunId, execution: Execution<ReportedStream>, seq: number): ExecutionChange {
+  const { result } = execution;
+  const finished = isTerminalExecution(execution.state);
+  return {
+    runId, task: execution.task, ordinal: execution.ordinal, attempt: execution.attempt, from: [execution.dbState], to: execution.state, seq,
+    ...(execution.agentId ? { agentId: execution.agentId } : {}), ...(execution.workerId ? { workerId: execution.workerId } : {}),
+    ...(execution.dispatchedAtMs === undefined ? {} : { dispatchedAtMs: execution.dispatchedAtMs }), ...(execution.startedAtMs === undefined ? {} : { startedAtMs: execution.startedAtMs }),
+    ...(execution.retry ? { retry: true } : {}), ...(execution.settledLate ? { settledLate: true } : {}),
+    ...(finished && result
+      ? {
+          finishedAtMs: result.finishedAtMs, stdout: result.stdout ?? NOTHING, stderr: result.stderr ?? NOTHING,
+          ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }), ...(result.signal === undefined ? {} : { signal: result.signal }),
+          ...(result.reason === undefined ? {} : { reason: result.reason }), ...(result.detail === undefined ? {} : { detail: result.detail.slice(0, 2_000) }),
+        }
+      : {}),
+  };
+}
