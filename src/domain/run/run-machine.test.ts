@@ -58,9 +58,19 @@ describe('the verdict of a run', () => {
     for (const state of ['waiting', 'dispatched', 'running'] as const) expect(isSettled(counts({ succeeded: 5, [state]: 1 }))).toBe(false);
   });
 
-  it('leaves a terminal run only by a retry or by late truth', () => {
+  it('leaves a terminal run only by a retry, or from failed by late truth', () => {
     for (const from of RUN_STATES.filter(isTerminalRun)) {
-      for (const to of RUN_STATES) if (canRunMove(from, to)) expect(['running', 'succeeded', 'failed']).toContain(to);
+      for (const to of RUN_STATES) if (from !== 'failed' && canRunMove(from, to)) expect(to).toBe('running');
     }
+  });
+
+  it('may always follow the late truth of a lost execution', () => {
+    const any = fc.record(Object.fromEntries(TERMINAL_EXECUTION_STATES.map((s) => [s, fc.nat(2)])) as Record<ExecutionState, fc.Arbitrary<number>>);
+    fc.assert(fc.property(any, fc.boolean(), fc.constantFrom(...EXECUTION_TRANSITIONS.lost), (some, cancelRequested, truth) => {
+      const before = counts({ ...some, lost: (some.lost ?? 0) + 1 });
+      const after = { ...before, lost: before.lost - 1, [truth]: before[truth] + 1 };
+      const [from, to] = [runVerdict(before, cancelRequested), runVerdict(after, cancelRequested)];
+      expect(from === to || canRunMove(from, to)).toBe(true);
+    }));
   });
 });

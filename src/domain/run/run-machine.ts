@@ -17,8 +17,9 @@ export const RUN_TRANSITIONS = {
   /** Cancel was asked, or too many hosts failed: nothing new starts, what runs is ended or drained. */
   stopping: ['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped'],
   succeeded: ['running'],
-  failed: ['running', 'succeeded'],
-  timed_out: ['running', 'succeeded', 'failed'],
+  /** Besides a retry: the late truth of its lost executions. No other verdict holds with one of them lost, or can be changed by it. */
+  failed: ['running', 'succeeded', 'timed_out', 'cancelled'],
+  timed_out: ['running'],
   cancelled: ['running'],
   skipped: ['running'],
 } as const satisfies Record<RunState, readonly RunState[]>;
