@@ -252,6 +252,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const { actor } = run;
     const execution = actor.at(key.task, key.ordinal);
     if (!execution) return;
+    // Nobody but the agent that was told may say how the present attempt goes.
+    if (event.k !== 'undelivered' && key.attempt === execution.attempt && execution.agentId !== undefined && event.agentId !== execution.agentId) return;
     switch (event.k) {
       case 'accepted':
         return actor.onAccepted(execution, key.attempt);

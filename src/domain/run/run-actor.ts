@@ -149,7 +149,8 @@ export class RunActor<Stream = unknown> {
   onResult(execution: Execution<Stream>, attempt: number, result: AttemptResult<Stream>, nowAt: number): 'settled' | 'taken' | 'ignored' {
     if (attempt > execution.attempt) return 'ignored';
     if (attempt < execution.attempt || execution.retry) return 'settled';
-    if (execution.result) return 'taken';
+    // A loss that is being written is not what its agent says: that comes again, and settles it late.
+    if (execution.result) return execution.state === 'lost' && result.to !== 'lost' ? 'ignored' : 'taken';
     if (isTerminalExecution(execution.state) && execution.state !== 'lost') return 'settled';
     if (execution.state === 'lost' && result.to === 'lost') return 'settled';
     const late = execution.dbState === 'lost';
@@ -182,7 +183,8 @@ export class RunActor<Stream = unknown> {
 
   /** It was not handed to the agent. Back to waiting only if no other order can have reached it. */
   onUndelivered(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfter: number): void {
-    if (attempt !== execution.attempt || execution.state !== 'dispatched' || execution.retry) return;
+    // Once a cancel is out, this may be about the cancel: it says nothing of the starts before it.
+    if (attempt !== execution.attempt || execution.state !== 'dispatched' || execution.retry || execution.cancelSentAt > 0) return;
     execution.sends = Math.max(0, execution.sends - 1);
     execution.lastOrderAt = nowAt;
     if (execution.sends > 0 || execution.heard || execution.dbState !== 'dispatched') return;

@@ -1,0 +1,135 @@
+/** What a run's owner may believe of what it hears, and when. The cases are those in which a plausible rule would tell an untruth. */
+import { describe, expect, it } from 'vitest';
+import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
+import { emptyCounts } from './execution-machine.ts';
+import { RunActor, type Execution, type Order } from './run-actor.ts';
+import type { RunSpec } from './spec.ts';
+
+const RUN = '01930000-0000-7000-8000-000000000000' as RunId;
+const SPEC: RunSpec = { work: { kind: 'command', argv: ['true'] }, args: [], env: {}, params: {}, secretNames: [], timeoutMs: 60_000, killAfterMs: 1_000, startDeadlineMs: 120_000, lostAfterMs: 120_000, retries: 0, outputKeptBytes: 1_024 };
+const HERE = { workerId: 'worker' as WorkerId, agentId: 'agent' as AgentId };
+
+/** One host, and an owner that commits at once whatever is decided. */
+class OneHost {
+  readonly actor: RunActor;
+  location: typeof HERE | undefined = HERE;
+  at = 1_000;
+
+  constructor(spec: Partial<RunSpec> = {}) {
+    this.actor = new RunActor({ id: RUN, state: 'waiting', round: 1, counts: { ...emptyCounts(), waiting: 1 }, seq: 1, roundStartedAtMs: 0 }, { ...SPEC, ...spec }, [{ task: 0, ordinal: 0, attempt: 1, hostId: 'host' as HostId, hostName: 'h1', state: 'waiting', failuresInRound: 0 }], this.at);
+  }
+
+  get execution(): Execution<unknown> {
+    return this.actor.executions[0]!;
+  }
+
+  advance(): void {
+    this.actor.advance({ at: this.at, ms: this.at }, () => this.location);
+  }
+
+  commit(): void {
+    for (const one of this.actor.take(10)) this.actor.committed(one, one.state);
+  }
+
+  orders(): Order['kind'][] {
+    return this.actor.orders(this.at, this.at, () => this.location).map((order) => order.kind);
+  }
+
+  /** Until the order to start is on its way. */
+  dispatched(): this {
+    this.advance();
+    this.commit();
+    expect(this.orders()).toEqual(['start']);
+    return this;
+  }
+
+  passes(ms: number): void {
+    this.at += ms;
+    this.advance();
+  }
+}
+
+const SUCCESS = { to: 'succeeded', exitCode: 0, finishedAtMs: 1 } as const;
+
+describe('an order that was not delivered', () => {
+  it('waits for its next turn, if it was the only one', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    expect(host.execution.state).toBe('waiting');
+  });
+
+  it('says nothing of an earlier one that may have arrived', () => {
+    const host = new OneHost().dispatched();
+    host.passes(10_000);
+    expect(host.orders()).toEqual(['start']);
+    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    expect(host.execution.state).toBe('dispatched');
+  });
+
+  it('is not taken for the start when it was the cancel: the script may be running', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onCancelRequested('somebody');
+    host.advance();
+    expect(host.orders()).toEqual(['cancel']);
+    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    host.advance();
+    expect(host.execution.state).toBe('dispatched');
+    host.passes(10_000);
+    expect(host.orders()).toEqual(['cancel']);
+  });
+});
+
+describe('a loss', () => {
+  function losing(): OneHost {
+    const host = new OneHost().dispatched();
+    host.location = undefined;
+    host.passes(1);
+    host.passes(SPEC.lostAfterMs + 1);
+    expect(host.execution.state).toBe('lost');
+    return host;
+  }
+
+  it('that is being written leaves the agent\'s word unacknowledged, so that it comes again', () => {
+    const host = losing();
+    expect(host.actor.onResult(host.execution, 1, SUCCESS, host.at)).toBe('ignored');
+    host.commit();
+    expect(host.actor.onResult(host.execution, 1, SUCCESS, host.at)).toBe('taken');
+    expect(host.execution).toMatchObject({ state: 'succeeded', settledLate: true });
+  });
+
+  it('is settled by the late truth once, and by nothing after that', () => {
+    const host = losing();
+    host.commit();
+    expect(host.actor.onResult(host.execution, 1, SUCCESS, host.at)).toBe('taken');
+    host.commit();
+    expect(host.actor.onResult(host.execution, 1, { to: 'failed', exitCode: 1, finishedAtMs: 2 }, host.at)).toBe('settled');
+    expect(host.execution.state).toBe('succeeded');
+  });
+
+  it('is not retried by itself: it may have run', () => {
+    const host = new OneHost({ retries: 3 }).dispatched();
+    host.location = undefined;
+    host.passes(1);
+    host.passes(SPEC.lostAfterMs + 1);
+    host.commit();
+    host.passes(10_000);
+    expect(host.execution).toMatchObject({ state: 'lost', attempt: 1 });
+  });
+});
+
+describe('a failure', () => {
+  it('opens the next attempt, as often as was asked', () => {
+    const host = new OneHost({ retries: 1 }).dispatched();
+    const failure = { to: 'failed', exitCode: 3, finishedAtMs: 1 } as const;
+    expect(host.actor.onResult(host.execution, 1, failure, host.at)).toBe('taken');
+    host.commit();
+    expect(host.execution).toMatchObject({ state: 'waiting', attempt: 2 });
+    host.passes(5_000);
+    host.commit();
+    expect(host.orders()).toEqual(['start']);
+    host.actor.onResult(host.execution, 2, failure, host.at);
+    host.commit();
+    expect(host.execution).toMatchObject({ state: 'failed', attempt: 2 });
+    expect(host.actor.onResult(host.execution, 1, failure, host.at)).toBe('settled');
+  });
+});
