@@ -92,7 +92,7 @@ async function measureRun(cluster: Cluster, fleet: SimulatedFleet, database: pg.
   await fleet.acknowledgedAtMs();
   const beganMs = systemClock.monotonicMs();
   const beganAtMs = systemClock.nowMs();
-  const runId = await createRun(cluster, { targets: 'all', argv: ['true'] });
+  const runId = await createRun(cluster, { targets: 'all', command: ['true'] });
   const row = await runEnd(database, runId);
   const totalS = (systemClock.monotonicMs() - beganMs) / 1_000;
   if (row.state !== 'succeeded' || row.counts.succeeded !== fleet.size) throw new Error(`the run ended as ${row.state}: ${JSON.stringify(row.counts)}`);
