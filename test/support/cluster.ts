@@ -36,7 +36,7 @@ export class ManagedProcess {
 
   constructor(options: { name: string; program: string; args: readonly string[]; env: Readonly<Record<string, string>>; logFolder: string }) {
     this.name = options.name;
-    this.#program = fileURLToPath(new URL(`../../src/bin/${options.program}.ts`, import.meta.url));
+    this.#program = options.program.includes('/') ? options.program : fileURLToPath(new URL(`../../src/bin/${options.program}.ts`, import.meta.url));
     this.#args = options.args;
     this.#env = options.env;
     this.#logFile = join(options.logFolder, `${options.name}.log`);
@@ -90,7 +90,15 @@ export class ManagedProcess {
   }
 }
 
-export interface ClusterOptions { readonly servers: number; readonly workers: number; readonly agents: number; readonly postgres?: Readonly<Record<string, string>> }
+export interface ClusterOptions {
+  readonly servers: number;
+  readonly workers: number;
+  readonly agents: number;
+  /** Another program in the place of the agent's sources: its bundle, as it is shipped. */
+  readonly agentProgram?: string;
+  /** Settings of PostgreSQL besides the product's own. */
+  readonly postgres?: Readonly<Record<string, string>>;
+}
 
 export class Cluster {
   readonly folder: string;
@@ -140,7 +148,7 @@ export class Cluster {
     for (let i = 1; i <= options.servers; i++) await this.#addServer(i);
     for (let i = 1; i <= options.workers; i++) await this.#addWorker(i);
     await until('every worker to be linked', async () => (await this.store.workerList()).filter((worker) => worker.linked).length === options.workers, 60_000);
-    for (let i = 1; i <= options.agents; i++) await this.#addAgent(i);
+    for (let i = 1; i <= options.agents; i++) await this.#addAgent(i, options.agentProgram ?? 'drover-agent');
     await until('every agent to be linked', async () => (await this.store.hostList({ linked: true }, { limit: 1_000 })).items.length === options.agents, 60_000);
   }
 
@@ -163,9 +171,9 @@ export class Cluster {
     this.workerPorts.push(port);
   }
 
-  async #addAgent(index: number): Promise<void> {
+  async #addAgent(index: number, program: string): Promise<void> {
     const join = await this.#joinToken('agent');
-    const agent = this.#process(`host-${index}`, 'drover-agent', ['--name', `host-${index}`, '--machine-id', `machine-${index}`, '--label', `parity=${index % 2 === 0 ? 'even' : 'odd'}`], { DROVER_JOIN: join });
+    const agent = this.#process(`host-${index}`, program, ['--name', `host-${index}`, '--machine-id', `machine-${index}`, '--label', `parity=${index % 2 === 0 ? 'even' : 'odd'}`], { DROVER_JOIN: join });
     agent.start();
     this.agents.push(agent);
   }
