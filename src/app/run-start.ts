@@ -1,0 +1,96 @@
+/** Starts an ad-hoc run: everything is checked and every fault told at once; then one transaction, and the owner takes over. */
+import { DroverError, type ErrorCode, type InputFault } from '../base/errors.ts';
+import { newRunId, PARTITION_COUNT, partitionOf, type HostId, type RunId } from '../base/ids.ts';
+import { limits } from '../base/limits.ts';
+import { matchTarget, parseTarget } from '../domain/target/expression.ts';
+import type { RunSpec } from '../domain/run/spec.ts';
+import type { RunRecord, Store } from '../store/store.ts';
+import type { AppContext, Caller } from './context.ts';
+
+export interface RunStartInput {
+  readonly targets: string;
+  readonly name: string;
+  readonly reason: string;
+  readonly spec: Omit<RunSpec, 'secretNames'>;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+export async function runStart(ctx: AppContext, caller: Caller, input: RunStartInput): Promise<RunRecord> {
+  const faults = specFaults(input);
+  const { hosts, fault } = await expandTargets(ctx.store, input.targets);
+  if (fault?.code === 'bad-target') faults.unshift(fault);
+  if (faults.length > 0) throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', { detail: faults.map((f) => f.detail).join(' '), faults });
+  if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
+  const id = newOwnedRunId(ctx);
+  const spec: RunSpec = { ...input.spec, secretNames: Object.keys(input.secrets) };
+  const sealed = Object.keys(input.secrets).length > 0 ? { sealedSecrets: ctx.sealer.seal(`run/${id}`, Buffer.from(JSON.stringify(input.secrets))) } : {};
+  const run = await ctx.store.runCreate(
+    { id, partition: partitionOf(id), name: input.name, reason: input.reason, createdBy: caller.actor, targetExpression: input.targets, spec, targets: hosts.map(({ id: hostId, name }) => ({ hostId, hostName: name })), ...sealed },
+    { actor: caller.actor, action: 'job.run.create', target: `run/${id}`, detail: { name: input.name, reason: input.reason, targets: input.targets, hosts: hosts.length, user: spec.user ?? null, secrets: spec.secretNames }, requestId: caller.requestId },
+  );
+  ctx.ownership.wake(id);
+  return run;
+}
+
+export async function runPreview(ctx: AppContext, targets: string, namesMax: number): Promise<{ hostCount: number; hosts: readonly string[] }> {
+  const { hosts, fault } = await expandTargets(ctx.store, targets);
+  if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
+  return { hostCount: hosts.length, hosts: hosts.slice(0, namesMax).map((host) => host.name) };
+}
+
+type Directory = Exclude<Awaited<ReturnType<Store['hostDirectory']>>, 'unchanged'>;
+const directories = new WeakMap<Store, Directory>();
+
+/** The frozen host list of a run; the directory is read again only when it changed. */
+async function expandTargets(store: Store, text: string): Promise<{ hosts: readonly { id: HostId; name: string }[]; fault?: InputFault }> {
+  const pointer = '#/targets';
+  const parsed = parseTarget(text);
+  if (!parsed.ok) return { hosts: [], fault: { pointer, code: 'bad-target', detail: `The target is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.` } };
+  const known = directories.get(store);
+  const answer = await store.hostDirectory(known?.version);
+  const directory = answer === 'unchanged' ? known! : answer;
+  directories.set(store, directory);
+  const { hosts, unknownNames } = matchTarget(parsed.expression, directory.hosts);
+  if (unknownNames.length > 0) return { hosts, fault: { pointer, code: 'host-not-found', detail: `No host is named ${unknownNames.slice(0, 20).join(', ')}${unknownNames.length > 20 ? ` (and ${unknownNames.length - 20} more)` : ''}. See: drover hosts list.` } };
+  if (hosts.length === 0) return { hosts, fault: { pointer, code: 'no-target-matched', detail: `No host matches ${text}. See: drover hosts list.` } };
+  if (hosts.length > limits.targetsPerRunMax) return { hosts, fault: { pointer, code: 'too-many-targets', detail: `${hosts.length} hosts match; a run may have ${limits.targetsPerRunMax}.` } };
+  return { hosts };
+}
+
+/** A run created where partitions are owned falls into one of them: the hot path stays in this process. */
+function newOwnedRunId(ctx: AppContext): RunId {
+  const owned = new Set(ctx.ownership.owned().map(({ id }) => id));
+  for (let tries = 0; tries < 4 * PARTITION_COUNT; tries++) {
+    const id = newRunId(ctx.clock.nowMs());
+    if (owned.size === 0 || owned.has(partitionOf(id))) return id;
+  }
+  return newRunId(ctx.clock.nowMs());
+}
+
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+function specFaults({ spec, secrets }: RunStartInput): InputFault[] {
+  const faults: InputFault[] = [];
+  const fault = (pointer: string, code: ErrorCode, detail: string): void => void faults.push({ pointer, code, detail });
+  if (spec.work.kind === 'script') {
+    if (Buffer.from(spec.work.script).toString('latin1').trim() === '') fault('#/script', 'script-empty', 'The script is empty.');
+    if (spec.work.script.length > limits.scriptBytesMax) fault('#/script', 'script-too-large', `The script has ${spec.work.script.length} bytes; ${limits.scriptBytesMax} are allowed. Larger payloads are files.`);
+  } else if (spec.work.argv.length === 0 || spec.work.argv[0] === '') fault('#/command', 'script-empty', 'The command is empty.');
+  const texts = [...(spec.work.kind === 'command' ? spec.work.argv : []), ...spec.args];
+  for (const [field, record] of [['env', spec.env], ['params', spec.params], ['secrets', secrets]] as const) {
+    for (const [name, value] of Object.entries(record)) {
+      if (!VARIABLE.test(name)) fault(`#/${field}/${name}`, 'bad-input', `${JSON.stringify(name)} is not a variable name (letters, digits and _, not beginning with a digit).`);
+      if (value.includes('\0')) fault(`#/${field}/${name}`, 'bad-input', `The value of ${name} contains a NUL character, which no process can be given.`);
+      texts.push(name, value);
+    }
+  }
+  for (const [name, value] of Object.entries(secrets)) {
+    const bytes = Buffer.byteLength(value);
+    if (bytes < limits.secretBytesMin || bytes > limits.secretBytesMax) fault(`#/secrets/${name}`, 'bad-input', `The secret ${name} has ${bytes} bytes; it must have ${limits.secretBytesMin} to ${limits.secretBytesMax} to be masked well.`);
+    if (Object.hasOwn(spec.env, name)) fault(`#/secrets/${name}`, 'bad-input', `${name} is given as a variable and as a secret.`);
+  }
+  if (texts.some((text) => text.includes('\0')) && faults.length === 0) fault('#/args', 'bad-input', 'An argument contains a NUL character, which no process can be given.');
+  if (texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0) > limits.argumentsBytesMax) fault('#/args', 'bad-input', `Arguments, variables, parameters and secrets together have more than ${limits.argumentsBytesMax} bytes.`);
+  if (spec.cwd !== undefined && !spec.cwd.startsWith('/')) fault('#/cwd', 'bad-input', 'The working directory must be an absolute path.');
+  return faults;
+}

@@ -1,0 +1,149 @@
+/** `drover server`: the control plane. Wires contracts to implementations; nothing is decided here. */
+import { hostname, networkInterfaces } from 'node:os';
+import { parseArgs } from 'node:util';
+import { RunEventHub } from '../app/run-events.ts';
+import type { EnrolmentContext } from '../app/enrolment.ts';
+import { systemClock, type Clock } from '../base/clock.ts';
+import { DroverError } from '../base/errors.ts';
+import { newId, type ServerId, type TokenId } from '../base/ids.ts';
+import { limits } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import { acquireFolderLock } from '../base/node-lock.ts';
+import { createJsonLog } from '../base/node-log.ts';
+import { onStopSignal, runMain, version } from '../base/node-process.ts';
+import { LinkFleet } from '../fleet/link-fleet.ts';
+import { createApi } from '../http/api.ts';
+import { newApiToken } from '../http/fleet-operations.ts';
+import { observeCommit } from '../http/metrics.ts';
+import { createPort, isLoopback } from '../http/port.ts';
+import { WORKER_FRAMES } from '../link/codec.ts';
+import { createLinkServer } from '../link/ws-server.ts';
+import { startMaintenance } from '../loops/maintenance.ts';
+import { RunOwner } from '../loops/run-owner.ts';
+import { CertificateAuthority, fingerprint, type CaMaterial } from '../pki/ca.ts';
+import { certificateRequest, newKey } from '../pki/identity.ts';
+import { hashSecret } from '../pki/join-token.ts';
+import { loadMasterKey, type MasterKey } from '../pki/sealer.ts';
+import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import { createLeaseKeeper } from '../store/postgres/lease-keeper.ts';
+import { createPostgresStore } from '../store/postgres/postgres-store.ts';
+import type { Store } from '../store/store.ts';
+
+const SERVER_CERTIFICATE_MS = 365 * 86_400_000;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { data: { type: 'string' }, listen: { type: 'string', default: '127.0.0.1:7400' }, advertise: { type: 'string' }, 'bootstrap-token': { type: 'boolean' }, json: { type: 'boolean' } }, strict: true });
+  const databaseUrl = process.env.DATABASE_URL;
+  if (!databaseUrl) throw new DroverError('bad-input', { detail: 'Set DATABASE_URL to a PostgreSQL database (postgres://user:password@host/database), or use `drover up`, which brings its own.' });
+  const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-server' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-server`);
+  const log = createJsonLog({ role: 'server' });
+  await acquireFolderLock(dataDir, 'server');
+  const masterKey = loadMasterKey(`${dataDir}/master.key`, process.env.DROVER_MASTER_KEY);
+  const server = await createServer({ databaseUrl, dataDir, listen: values.listen, advertise: values.advertise, masterKey, log, clock: systemClock });
+  onStopSignal(log, server.stop);
+  const token = values['bootstrap-token'] ? await bootstrapToken(server.store) : undefined;
+  const ready = { ready: true, url: server.url, ...(token ? { token } : {}) };
+  log.info({ url: server.url }, 'ready');
+  process.send?.(ready);
+  if (values.json) process.stdout.write(`${JSON.stringify(ready)}\n`);
+}
+
+interface ServerConfig { readonly databaseUrl: string; readonly dataDir: string; readonly listen: string; readonly advertise: string | undefined; readonly masterKey: MasterKey; readonly log: Log; readonly clock: Clock }
+
+async function createServer(config: ServerConfig): Promise<{ url: string; store: Store; stop: () => Promise<void> }> {
+  const { clock, log, masterKey } = config;
+  const serverId = newId<'server'>() as ServerId;
+  const { host, port: wanted } = parseListen(config.listen);
+  const store = await createPostgresStore({ url: config.databaseUrl, clock, log });
+  const material = await loadCa(store, masterKey, clock);
+  const ca = await CertificateAuthority.load(material);
+  const key = newKey();
+  const signed = await ca.sign({ csr: certificateRequest(key), id: serverId, role: 'server', lifetimeMs: SERVER_CERTIFICATE_MS, names: serverNames(host, config.advertise) }, clock.nowMs());
+
+  const listener = createLinkServer<WorkerToServerFrame, ServerToWorkerFrame>({ role: 'worker', shapes: WORKER_FRAMES, clock });
+  const enrolment: EnrolmentContext = { store, clock, ca, masterKey, workerAddresses: () => fleet.agentAddresses() };
+  const fleet: LinkFleet = new LinkFleet({ serverId, listener, store, enrolment, masterKey, clock, log });
+  const lease = createLeaseKeeper({ url: config.databaseUrl, serverId, log });
+  const owner = new RunOwner({ serverId, store, fleet, sealer: masterKey, clock, log, isLeaseTrusted: () => lease.isTrusted(), onCommitted: observeCommit });
+  const events = new RunEventHub({ store, clock, onProgress: (runId, callback) => owner.onProgress(runId, callback), watchOutput: (attempts, onOutput) => fleet.watch(attempts, onOutput) });
+  owner.isWatched = (runId) => events.isWatched(runId);
+  let publicUrl = '';
+  const api = createApi(
+    { store, clock, log, sealer: masterKey, ownership: owner, fleet, enrolment, events, publicUrl: () => publicUrl, caFingerprint: fingerprint(ca.certificate) },
+    { readiness: async () => ({ database: await store.ping().then(() => true, () => false), lease: lease.isTrusted() }) },
+  );
+  await api.ready();
+  const port = createPort({
+    host, port: wanted, clock, tls: { key, cert: signed!.certificate + ca.certificate, ca: ca.certificate },
+    onRequest: (request, response) => api.routing(request, response),
+    onUpgrade: (request, socket, head) => (request.url === '/link/v1/worker' ? listener.handleUpgrade(request, socket, head) : socket.destroy()),
+  });
+  await port.start();
+  publicUrl = urlOf(host, port.address.port, config.advertise);
+  const register = (): Promise<void> => store.serverRegister({ id: serverId, url: publicUrl, version: version(), leaseMs: limits.serverLeaseMs });
+  await register();
+  lease.onLost = () => void register().catch((error: unknown) => log.warn({ err: error }, 'the lease was lost and could not be taken again yet'));
+  await lease.start();
+  await fleet.start();
+  await owner.start();
+  const stopMaintenance = startMaintenance(store, clock, log);
+  return {
+    url: publicUrl,
+    store,
+    async stop() {
+      stopMaintenance();
+      await owner.stop();
+      await fleet.stop();
+      await lease.stop();
+      await store.serverDeregister(serverId).catch(() => undefined);
+      await port.stop();
+      await api.close();
+      await store.close();
+    },
+  };
+}
+
+/** The first server makes the authority; of two at once, one finds the other's. */
+async function loadCa(store: Store, masterKey: MasterKey, clock: Clock): Promise<CaMaterial> {
+  const NAME = 'ca';
+  let sealed = await store.secretFetch(NAME);
+  if (!sealed) {
+    await store.secretPut(NAME, masterKey.seal(NAME, Buffer.from(JSON.stringify(await CertificateAuthority.create(clock.nowMs())))));
+    sealed = (await store.secretFetch(NAME))!;
+  }
+  try {
+    return JSON.parse(Buffer.from(masterKey.open(NAME, sealed)).toString()) as CaMaterial;
+  } catch (error) {
+    throw new DroverError('data-folder-foreign', { detail: 'The database was set up under another master key. All servers of one database need the same DROVER_MASTER_KEY (or the same master.key file).', cause: error });
+  }
+}
+
+/** An admin token for whoever started us; the supervisor keeps it. */
+async function bootstrapToken(store: Store): Promise<string> {
+  const token = newApiToken();
+  const id = newId<'token'>() as TokenId;
+  await store.apiTokenCreate({ id, hash: hashSecret(token), name: 'local-admin', role: 'admin', lifetimeMs: limits.apiTokenMsDefault }, { actor: { kind: 'system', id: 'up', name: 'drover up' }, action: 'access.token.create', target: `token/${id}`, detail: { name: 'local-admin', role: 'admin' } });
+  return token;
+}
+
+function parseListen(text: string): { host: string; port: number } {
+  const match = /^(.*):(\d{1,5})$/.exec(text);
+  if (!match || Number(match[2]) > 65_535) throw new DroverError('bad-input', { detail: `--listen wants HOST:PORT, not ${JSON.stringify(text)}.` });
+  return { host: match[1]!.replace(/^\[|\]$/g, '') || '0.0.0.0', port: Number(match[2]) };
+}
+
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((list) => list ?? []).map((address) => address.address.replace(/%.*$/, ''));
+}
+
+function serverNames(host: string, advertise: string | undefined): string[] {
+  return [...new Set(['localhost', '127.0.0.1', hostname(), ...ownAddresses(), ...(host === '0.0.0.0' || host === '::' ? [] : [host]), ...(advertise ? [advertise.replace(/:\d+$/, '')] : [])])];
+}
+
+function urlOf(host: string, port: number, advertise: string | undefined): string {
+  if (advertise) return `https://${advertise}`;
+  if (isLoopback(host) || host === 'localhost') return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `https://${host === '0.0.0.0' || host === '::' ? hostname() : host}:${port}`;
+}
+
+await runMain(main);

@@ -1,0 +1,91 @@
+/** Records of the store to resources of the API, and the body of a new run to the domain's words. */
+import { parseDurationMs } from '../base/duration.ts';
+import type { z } from 'zod';
+import type { RunStartInput } from '../app/run-start.ts';
+import { parseFailureLimit } from '../domain/run/failure-limit.ts';
+import type * as resources from '../protocol/rest/resources.ts';
+import type { AgentRecord, ApiToken, AuditRecord, ExecutionRecord, HostRecord, JoinToken, OutputGroup, RunRecord, StreamRecord, TimelineEntry, WorkerRecord } from '../store/store.ts';
+
+/** RFC 3339, or nothing. */
+function at<K extends string>(key: K, ms: number | undefined): { [P in K]?: string } {
+  return (ms === undefined ? {} : { [key]: new Date(ms).toISOString() }) as { [P in K]?: string };
+}
+
+function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
+}
+
+export function runResource(run: RunRecord): z.infer<typeof resources.Run> {
+  return {
+    id: run.id, name: run.name, reason: run.reason, state: run.state, round: run.round, createdBy: run.createdBy.name, targets: run.targetExpression, hostCount: run.hostCount, counts: run.counts, seq: run.seq,
+    createdAt: new Date(run.createdAtMs).toISOString(), ...at('startedAt', run.startedAtMs), ...at('finishedAt', run.finishedAtMs), ...at('cancelRequestedAt', run.cancelRequestedAtMs), ...given('cancelRequestedBy', run.cancelRequestedBy),
+  };
+}
+
+export function runDetailResource(run: RunRecord): z.infer<typeof resources.RunDetail> {
+  const spec = run.spec!;
+  const limit = spec.maxFailed && (spec.maxFailed.kind === 'count' ? String(spec.maxFailed.count) : `${spec.maxFailed.percent}%`);
+  return {
+    ...runResource(run), ...(spec.work.kind === 'script' ? { script: Buffer.from(spec.work.script).toString() } : { command: [...spec.work.argv] }), ...given('lang', spec.lang), args: [...spec.args], env: spec.env, params: spec.params,
+    secretNames: [...spec.secretNames], ...given('user', spec.user), ...given('cwd', spec.cwd), timeoutMs: spec.timeoutMs, killAfterMs: spec.killAfterMs, startDeadlineMs: spec.startDeadlineMs, lostAfterMs: spec.lostAfterMs,
+    ...given('concurrency', spec.concurrency), ...given('maxFailed', limit), retries: spec.retries,
+  };
+}
+
+export function streamResource(stream: StreamRecord): { size: number; head: number; tail: number; gap: number; digest?: string } {
+  return { size: stream.size, head: stream.head, tail: stream.tail, gap: stream.size - stream.head - stream.tail, ...given('digest', stream.digest && Buffer.from(stream.digest).toString('hex')) };
+}
+
+export function executionResource(e: ExecutionRecord): z.infer<typeof resources.Execution> {
+  return {
+    runId: e.runId, task: e.task, ordinal: e.ordinal, attempt: e.attempt, round: e.round, host: e.hostName, hostId: e.hostId, state: e.state, ...given('via', e.via), ...given('workerId', e.workerId), ...given('exitCode', e.exitCode),
+    ...given('signal', e.signal), ...given('reason', e.reason), ...given('detail', e.detail), stdout: streamResource(e.stdout), stderr: streamResource(e.stderr), settledLate: e.settledLate, seq: e.seq,
+    ...at('dispatchedAt', e.dispatchedAtMs), ...at('startedAt', e.startedAtMs), ...at('finishedAt', e.finishedAtMs),
+  };
+}
+
+export function outputGroupResource(group: OutputGroup): z.infer<typeof resources.OutputGroup> {
+  const { task, ordinal, attempt } = group.sample;
+  return { state: group.state, ...given('exitCode', group.exitCode), ...given('signal', group.signal), ...given('reason', group.reason), count: group.count, hosts: [...group.hosts], stdout: streamResource(group.stdout), stderr: streamResource(group.stderr), sample: { task, ordinal, attempt } };
+}
+
+export function timelineResource(entry: TimelineEntry): z.infer<typeof resources.TimelineEntry> {
+  return { seq: entry.seq, at: new Date(entry.atMs).toISOString(), kind: entry.kind, detail: entry.detail };
+}
+
+export function hostResource(host: HostRecord): z.infer<typeof resources.Host> {
+  return { id: host.id, name: host.name, labels: host.labels, facts: host.facts, ...given('agentId', host.agentId as string | undefined), linked: host.linked, ...given('workerId', host.workerId as string | undefined), ...at('linkChangedAt', host.linkChangedAtMs), createdAt: new Date(host.createdAtMs).toISOString() };
+}
+
+export function agentResource(agent: AgentRecord): z.infer<typeof resources.Agent> {
+  return { id: agent.id, hostId: agent.hostId, host: agent.hostName, state: agent.state, ...given('version', agent.version), linked: agent.linked, joinedAt: new Date(agent.joinedAtMs).toISOString(), certificateExpiresAt: new Date(agent.certificateExpiresAtMs).toISOString() };
+}
+
+export function workerResource(worker: WorkerRecord, live: { agents: number; queued: number } | undefined): z.infer<typeof resources.Worker> {
+  return { id: worker.id, name: worker.name, zone: worker.zone, agentAddress: worker.agentAddress, linked: live !== undefined || worker.linked, ...given('version', worker.version), joinedAt: new Date(worker.joinedAtMs).toISOString(), ...given('agents', live?.agents), ...given('queued', live?.queued) };
+}
+
+export function joinTokenResource(token: JoinToken): z.infer<typeof resources.JoinToken> {
+  return { id: token.id, role: token.role, labels: token.labels, zone: token.zone, usesLeft: token.usesLeft, expiresAt: new Date(token.expiresAtMs).toISOString(), createdAt: new Date(token.createdAtMs).toISOString(), createdBy: token.createdBy.name };
+}
+
+export function apiTokenResource(token: ApiToken): z.infer<typeof resources.ApiToken> {
+  return { id: token.id, name: token.name, role: token.role, createdAt: new Date(token.createdAtMs).toISOString(), expiresAt: new Date(token.expiresAtMs).toISOString(), ...at('revokedAt', token.revokedAtMs) };
+}
+
+export function auditResource(entry: AuditRecord): z.infer<typeof resources.AuditEntry> {
+  return { seq: entry.seq, at: new Date(entry.atMs).toISOString(), actor: entry.actor.name, action: entry.action, target: entry.target, detail: entry.detail, ...given('requestId', entry.requestId), hash: entry.hash, previousHash: entry.previousHash };
+}
+
+/** Durations were checked by the schema. */
+export function runStartInput(body: z.infer<typeof resources.RunCreate>): RunStartInput {
+  const script = body.script !== undefined ? Buffer.from(body.script) : body.scriptBase64 !== undefined ? Buffer.from(body.scriptBase64, 'base64') : undefined;
+  return {
+    targets: body.targets, name: body.name || (body.command ? body.command.join(' ').slice(0, 80) : 'script'), reason: body.reason, secrets: body.secrets,
+    spec: {
+      work: script ? { kind: 'script', script } : { kind: 'command', argv: body.command ?? [] }, ...given('lang', body.lang), args: body.args, env: body.env, params: body.params, ...given('user', body.user), ...given('cwd', body.cwd),
+      ...given('stdin', body.stdin === undefined ? undefined : Buffer.from(body.stdin)), timeoutMs: parseDurationMs(body.timeout)!, killAfterMs: parseDurationMs(body.killAfter)!, startDeadlineMs: parseDurationMs(body.startDeadline)!, lostAfterMs: parseDurationMs(body.lostAfter)!,
+      ...given('concurrency', body.concurrency), ...given('maxFailed', body.maxFailed === undefined ? undefined : parseFailureLimit(body.maxFailed)), retries: body.retries, outputKeptBytes: body.outputKeptBytes,
+    },
+  };
+}

@@ -1,0 +1,56 @@
+/** What an operation of the API is. Routes, validation, permissions and the OpenAPI document all follow from it. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import type { AppContext, Caller } from '../app/context.ts';
+import type { EnrolmentContext } from '../app/enrolment.ts';
+import type { RunEventHub } from '../app/run-events.ts';
+import type { ErrorCode } from '../base/errors.ts';
+import type { Permission, Role } from '../domain/access/permission.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+
+export interface ApiContext extends AppContext {
+  readonly fleet: Fleet;
+  readonly enrolment: EnrolmentContext;
+  readonly events: RunEventHub;
+  /** Where join tokens point, and by which CA the server is known. */
+  readonly publicUrl: () => string;
+  readonly caFingerprint: string;
+}
+
+export interface Call<P, Q, B> {
+  readonly ctx: ApiContext;
+  readonly caller: Caller & { readonly role: Role; readonly expiresAtMs: number };
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+export interface Operation {
+  readonly id: string;
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Below /api/v1; parameters as {name}. */
+  readonly path: string;
+  readonly summary: string;
+  /** `public`: the body itself authenticates (join tokens). */
+  readonly permission: Permission | 'public';
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  readonly status: 200 | 201 | 202 | 204;
+  /** Absent for 204 and for streams, which name their content type. */
+  readonly response?: z.ZodType;
+  readonly contentType?: 'application/octet-stream' | 'text/event-stream';
+  readonly errors: readonly ErrorCode[];
+  readonly handle: (call: Call<never, never, never>) => Promise<unknown>;
+}
+
+type Shape<T extends z.ZodType | undefined> = T extends z.ZodType ? z.infer<T> : undefined;
+
+/** Ties the handler's types to the schemas. */
+export function operation<P extends z.ZodObject | undefined = undefined, Q extends z.ZodObject | undefined = undefined, B extends z.ZodType | undefined = undefined>(
+  definition: Omit<Operation, 'handle' | 'params' | 'query' | 'body'> & { readonly params?: P; readonly query?: Q; readonly body?: B; readonly handle: (call: Call<Shape<P>, Shape<Q>, Shape<B>>) => Promise<unknown> },
+): Operation {
+  return definition as unknown as Operation;
+}

@@ -1,0 +1,87 @@
+/** Shapes of the API, in and out. Durations go in as text with a unit, instants come out as RFC 3339; nothing here is a domain type. */
+import { z } from 'zod';
+import { parseDurationMs } from '../../base/duration.ts';
+import { limits } from '../../base/limits.ts';
+import { parseFailureLimit } from '../../domain/run/failure-limit.ts';
+import { EXECUTION_STATES, TERMINAL_EXECUTION_STATES } from '../../domain/run/execution-machine.ts';
+import { RUN_STATES } from '../../domain/run/run-machine.ts';
+
+const text = (max: number): z.ZodString => z.string().max(max);
+const name = text(limits.nameLengthMax);
+const instant = z.string().describe('RFC 3339, UTC');
+const labels = z.record(text(limits.labelLengthMax), text(limits.labelLengthMax)).refine((value) => Object.keys(value).length <= limits.labelsPerHostMax, `at most ${limits.labelsPerHostMax} labels`);
+const strings = z.record(z.string(), z.string());
+
+function duration(maxMs: number): z.ZodString {
+  return z.string().refine((value) => (parseDurationMs(value) ?? 0) > 0 && parseDurationMs(value)! <= maxMs, { message: `bad-duration: write it with a unit, such as 30s, 5m or 1h30m; at most ${maxMs / 1_000} s` }).describe('A duration with its unit: 500ms, 30s, 5m, 2h, 7d, 1h30m') as unknown as z.ZodString;
+}
+
+export const RunId = z.uuid();
+export const ExecutionState = z.enum(EXECUTION_STATES).meta({ id: 'ExecutionState' });
+export const RunState = z.enum(RUN_STATES).meta({ id: 'RunState' });
+export const Counts = z.record(ExecutionState, z.int()).meta({ id: 'ExecutionCounts' });
+
+export const RunCreate = z.strictObject({
+  targets: text(limits.targetExpressionLengthMax).describe('all, names, globs, label=value, joined by and, or, not and brackets'),
+  script: z.string().optional().describe('Script as text'),
+  scriptBase64: z.base64().optional().describe('Script as bytes'),
+  command: z.array(z.string()).max(limits.argumentsMax).optional().describe('Argument vector, run without a shell'),
+  lang: text(200).optional().describe('sh, bash, python, perl, node, powershell, or any program; default: #!, else sh'),
+  args: z.array(z.string()).max(limits.argumentsMax).default([]),
+  env: strings.default({}), params: strings.default({}),
+  secrets: strings.default({}).describe('Reach the script as environment variables; write-only, masked in output'),
+  user: text(256).optional(), cwd: text(4_096).optional(),
+  stdin: z.string().max(limits.stdinBytesMax).optional(),
+  timeout: duration(limits.timeoutMsMax).default('1h'), killAfter: duration(limits.killAfterMsMax).default('10s'),
+  startDeadline: duration(limits.startDeadlineMsMax).default('2m').describe('A host that is off until then is not_started'),
+  lostAfter: duration(limits.startDeadlineMsMax).default('2m').describe('Link gone longer than this: lost'),
+  concurrency: z.int().min(1).max(limits.concurrencyMax).optional(),
+  maxFailed: z.string().refine((value) => parseFailureLimit(value) !== undefined, { message: 'a number of hosts, or a share such as 10%' }).optional(),
+  retries: z.int().min(0).max(limits.retriesMax).default(0),
+  outputKeptBytes: z.int().min(0).max(limits.outputKeptBytesMax).default(limits.outputKeptBytesDefault),
+  name: name.default(''), reason: text(limits.reasonLengthMax).default(''),
+}).refine((body) => [body.script, body.scriptBase64, body.command].filter((work) => work !== undefined).length === 1, { message: 'give exactly one of script, scriptBase64 and command', path: ['script'] }).meta({ id: 'RunCreate' });
+
+export const Run = z.object({
+  id: RunId, name: z.string(), reason: z.string(), state: RunState, round: z.int(), createdBy: z.string(), targets: z.string(), hostCount: z.int(), counts: Counts, seq: z.int(),
+  createdAt: instant, startedAt: instant.optional(), finishedAt: instant.optional(), cancelRequestedAt: instant.optional(), cancelRequestedBy: z.string().optional(),
+}).meta({ id: 'Run' });
+export const RunDetail = Run.extend({
+  script: z.string().optional(), command: z.array(z.string()).optional(), lang: z.string().optional(), args: z.array(z.string()), env: strings, params: strings, secretNames: z.array(z.string()),
+  user: z.string().optional(), cwd: z.string().optional(), timeoutMs: z.int(), killAfterMs: z.int(), startDeadlineMs: z.int(), lostAfterMs: z.int(), concurrency: z.int().optional(), maxFailed: z.string().optional(), retries: z.int(),
+}).meta({ id: 'RunDetail' });
+
+const Stream = z.object({ size: z.int(), head: z.int(), tail: z.int(), gap: z.int().describe('Bytes between head and tail; they are on the host'), digest: z.string().optional() }).meta({ id: 'Stream' });
+export const Execution = z.object({
+  runId: RunId, task: z.int(), ordinal: z.int(), attempt: z.int(), round: z.int(), host: z.string(), hostId: z.uuid(), state: ExecutionState, via: z.string().optional(), workerId: z.string().optional(),
+  exitCode: z.int().optional(), signal: z.string().optional(), reason: z.string().optional(), detail: z.string().optional(), stdout: Stream, stderr: Stream, settledLate: z.boolean(), seq: z.int(),
+  dispatchedAt: instant.optional(), startedAt: instant.optional(), finishedAt: instant.optional(),
+}).meta({ id: 'Execution' });
+export const OutputGroup = z.object({ state: ExecutionState, exitCode: z.int().optional(), signal: z.string().optional(), reason: z.string().optional(), count: z.int(), hosts: z.array(z.string()), stdout: Stream, stderr: Stream, sample: z.object({ task: z.int(), ordinal: z.int(), attempt: z.int() }) }).meta({ id: 'OutputGroup' });
+export const TimelineEntry = z.object({ seq: z.int(), at: instant, kind: z.string(), detail: z.record(z.string(), z.unknown()) }).meta({ id: 'TimelineEntry' });
+export const RunRetry = z.strictObject({ states: z.array(z.enum(TERMINAL_EXECUTION_STATES)).min(1) }).meta({ id: 'RunRetry' });
+
+export const Host = z.object({ id: z.uuid(), name: z.string(), labels: strings, facts: z.record(z.string(), z.unknown()), agentId: z.string().optional(), linked: z.boolean(), workerId: z.string().optional(), linkChangedAt: instant.optional(), createdAt: instant }).meta({ id: 'Host' });
+export const HostLabel = z.strictObject({ set: labels.default({}), remove: z.array(z.string()).default([]) }).meta({ id: 'HostLabel' });
+export const Agent = z.object({ id: z.uuid(), hostId: z.uuid(), host: z.string(), state: z.string(), version: z.string().optional(), linked: z.boolean(), joinedAt: instant, certificateExpiresAt: instant }).meta({ id: 'Agent' });
+export const Worker = z.object({ id: z.uuid(), name: z.string(), zone: z.string(), agentAddress: z.string(), linked: z.boolean(), version: z.string().optional(), joinedAt: instant, agents: z.int().optional(), queued: z.int().optional() }).meta({ id: 'Worker' });
+export const JoinTokenCreate = z.strictObject({ role: z.enum(['agent', 'worker']).default('agent'), labels: labels.default({}), zone: name.default('default'), uses: z.int().min(1).max(100_000).default(1), lifetime: duration(limits.apiTokenMsMax).default('1h') }).meta({ id: 'JoinTokenCreate' });
+export const JoinToken = z.object({ id: z.uuid(), role: z.string(), labels: strings, zone: z.string(), usesLeft: z.int(), expiresAt: instant, createdAt: instant, createdBy: z.string() }).meta({ id: 'JoinToken' });
+export const JoinTokenCreated = JoinToken.extend({ token: z.string().describe('Shown once') }).meta({ id: 'JoinTokenCreated' });
+export const ApiTokenCreate = z.strictObject({ name: name.min(1), role: z.enum(['viewer', 'operator', 'admin']), lifetime: duration(limits.apiTokenMsMax).default('90d') }).meta({ id: 'ApiTokenCreate' });
+export const ApiToken = z.object({ id: z.uuid(), name: z.string(), role: z.string(), createdAt: instant, expiresAt: instant, revokedAt: instant.optional() }).meta({ id: 'ApiToken' });
+export const ApiTokenCreated = ApiToken.extend({ token: z.string().describe('Shown once') }).meta({ id: 'ApiTokenCreated' });
+export const AuditEntry = z.object({ seq: z.int(), at: instant, actor: z.string(), action: z.string(), target: z.string(), detail: z.record(z.string(), z.unknown()), requestId: z.string().optional(), hash: z.string(), previousHash: z.string() }).meta({ id: 'AuditEntry' });
+export const AgentJoin = z.strictObject({ secret: text(200), csr: text(8_192), name: name.regex(/^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$/, 'letters, digits and . _ - : @'), machineId: text(200), labels: labels.default({}), facts: z.record(z.string(), z.unknown()).default({}) }).meta({ id: 'AgentJoin' });
+export const AgentJoined = z.object({ agentId: z.uuid(), hostId: z.uuid(), certificate: z.string(), ca: z.string(), dispatchKey: z.string(), workers: z.array(z.string()), nowMs: z.number(), replaced: z.string().optional() }).meta({ id: 'AgentJoined' });
+export const WorkerJoin = z.strictObject({ secret: text(200), csr: text(8_192), name, version: text(50), names: z.array(text(255)).max(32).default([]) }).meta({ id: 'WorkerJoin' });
+export const WorkerJoined = z.object({ workerId: z.uuid(), zone: z.string(), certificate: z.string(), ca: z.string(), nowMs: z.number() }).meta({ id: 'WorkerJoined' });
+export const Self = z.object({ id: z.string(), name: z.string(), role: z.string(), permissions: z.array(z.string()), expiresAt: instant }).meta({ id: 'Self' });
+
+export const Problem = z.object({
+  type: z.string(), title: z.string(), status: z.int(), detail: z.string(), instance: z.string().optional(), code: z.string(), retryable: z.boolean(), requestId: z.string(),
+  errors: z.array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() })).optional(),
+}).meta({ id: 'Problem' });
+export function pageOf<T extends z.ZodType>(item: T): z.ZodObject<{ items: z.ZodArray<T>; next: z.ZodOptional<z.ZodString> }> {
+  return z.object({ items: z.array(item), next: z.string().optional().describe('Pass it as cursor for the next page; absent on the last') });
+}
