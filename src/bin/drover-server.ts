@@ -74,7 +74,7 @@ async function createServer(config: ServerConfig): Promise<{ url: string; store:
   );
   await api.ready();
   const port = createPort({
-    host, port: wanted, clock, tls: { key, cert: signed!.certificate + ca.certificate, ca: ca.certificate },
+    host, port: wanted, clock, tls: { key, cert: `${signed!.certificate}\n${ca.certificate}`, ca: ca.certificate },
     onRequest: (request, response) => api.routing(request, response),
     onUpgrade: (request, socket, head) => (request.url === '/link/v1/worker' ? listener.handleUpgrade(request, socket, head) : socket.destroy()),
   });

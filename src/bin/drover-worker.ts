@@ -25,14 +25,14 @@ const IDENTITY = 'identity.json';
 const RENEWAL_LOOK_MS = 60 * 60_000;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, listen: { type: 'string', default: '0.0.0.0:7401' }, advertise: { type: 'string' }, name: { type: 'string' }, json: { type: 'boolean' } }, strict: true });
+  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, listen: { type: 'string', default: '0.0.0.0:7401' }, advertise: { type: 'string' }, name: { type: 'string' }, server: { type: 'string' }, json: { type: 'boolean' } }, strict: true });
   const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-worker' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-worker`);
   const log = createJsonLog({ role: 'worker' });
   await acquireFolderLock(dataDir, 'worker');
   const identity = readJsonFile<WorkerIdentity>(dataDir, IDENTITY) ?? (await enrol(dataDir, values));
   const { host, port } = parseListen(values.listen);
 
-  const tls = createServer({ key: identity.privateKey, cert: identity.certificate + identity.ca, ca: identity.ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' }, (_request, response) => response.writeHead(404).end());
+  const tls = createServer({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' }, (_request, response) => response.writeHead(404).end());
   const agents = createLinkServer<AgentFrame, WorkerToAgentFrame>({ role: 'agent', shapes: AGENT_FRAMES, clock: systemClock, refuse: (id) => (worker.isRevoked(id) ? 'agent-revoked' : undefined) });
   tls.on('upgrade', (request, socket, head) => (request.url === '/link/v1/agent' ? agents.handleUpgrade(request, socket, head) : socket.destroy()));
   // An embedded worker that was given any port keeps the one it got: its agents know it by that.
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
 
   let nextKey = '';
   const worker: WorkerService = new WorkerService({
-    id: identity.workerId, name: identity.name, zone: identity.zone, version: version(), agentAddress, agents, serverUrl: identity.serverUrl, clock: systemClock, random: systemRandom, log,
+    id: identity.workerId, name: identity.name, zone: identity.zone, version: version(), agentAddress, agents, serverUrl: values.server ?? identity.serverUrl, clock: systemClock, random: systemRandom, log,
     dial: (url) => createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({
       urls: () => [linkUrl(url)], peerRole: 'server', shapes: SERVER_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log,
       onRefused: (code, detail) => log.error({ code, detail, url }, 'the server refused this worker'),
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
       if (!nextKey) return;
       writeJsonFile(dataDir, IDENTITY, Object.assign(identity, { privateKey: nextKey, certificate }));
       nextKey = '';
-      tls.setSecureContext({ key: identity.privateKey, cert: identity.certificate + identity.ca, ca: identity.ca });
+      tls.setSecureContext({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca });
     },
   });
   onStopSignal(log, () => worker.stop());

@@ -53,7 +53,8 @@ export function createPort(options: PortOptions): Port {
       return;
     }
     target.emit('connection', socket);
-    socket.resume();
+    // TLS takes over the socket's handle and reads for itself; a socket that flows meanwhile would lose the handshake.
+    if (target === plain) socket.resume();
   }
 
   return {

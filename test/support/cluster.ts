@@ -54,7 +54,7 @@ export class ManagedProcess {
     const log = openSync(this.#logFile, 'a');
     this.#expectEnd = false;
     this.stopped = false;
-    const child = spawn(process.execPath, [this.#program, ...this.#args], { stdio: ['ignore', log, log], env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', ...this.#env } });
+    const child = spawn(process.execPath, [...process.execArgv, this.#program, ...this.#args], { stdio: ['ignore', log, log], env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', ...(process.env.DROVER_LOG ? { DROVER_LOG: process.env.DROVER_LOG } : {}), ...this.#env } });
     closeSync(log);
     child.once('exit', (code, signal) => {
       if (!this.#expectEnd) this.unexpectedEnds.push(`${this.name} ended by itself (${signal ?? `code ${code}`}); see ${this.#logFile}`);
@@ -147,9 +147,9 @@ export class Cluster {
     await this.store.apiTokenCreate({ id: newId<'token'>(), hash: hashSecret(this.token), name: 'test', role: 'admin', lifetimeMs: 7 * 86_400_000 }, { actor: ACTOR, action: 'access.token.create', target: 'test', detail: {} });
     for (let i = 1; i <= options.servers; i++) await this.#addServer(i);
     for (let i = 1; i <= options.workers; i++) await this.#addWorker(i);
-    await until('every worker to be linked', async () => (await this.store.workerList()).filter((worker) => worker.linked).length === options.workers, 60_000);
+    await until('every worker to be linked', async () => (await this.store.workerList()).filter((worker) => worker.linked).length === options.workers || this.#failEarly(), 60_000);
     for (let i = 1; i <= options.agents; i++) await this.#addAgent(i, options.agentProgram ?? 'drover-agent');
-    await until('every agent to be linked', async () => (await this.store.hostList({ linked: true }, { limit: 1_000 })).items.length === options.agents, 60_000);
+    await until('every agent to be linked', async () => (await this.store.hostList({ linked: true }, { limit: 1_000 })).items.length === options.agents || this.#failEarly(), 60_000);
   }
 
   async #addServer(index: number): Promise<void> {
@@ -159,7 +159,7 @@ export class Cluster {
     server.start();
     this.servers.push(server);
     this.urls.push(url);
-    await until(`${url} to be ready`, () => isReady(url), 60_000);
+    await until(`${url} to be ready`, async () => (await isReady(url)) || this.#failEarly(), 60_000);
   }
 
   async #addWorker(index: number): Promise<void> {
@@ -176,6 +176,13 @@ export class Cluster {
     const agent = this.#process(`host-${index}`, program, ['--name', `host-${index}`, '--machine-id', `machine-${index}`, '--label', `parity=${index % 2 === 0 ? 'even' : 'odd'}`], { DROVER_JOIN: join });
     agent.start();
     this.agents.push(agent);
+  }
+
+  /** A process that ended by itself will not get ready. */
+  #failEarly(): false {
+    const [end] = this.unexpectedEnds;
+    if (end !== undefined) throw new Error(end);
+    return false;
   }
 
   #process(name: string, program: string, args: readonly string[], env: Readonly<Record<string, string>>): ManagedProcess {
