@@ -15,8 +15,7 @@ export async function createRun(cluster: Cluster, run: RunRequest): Promise<stri
 
 /** Reads a run's event stream until `accept` says that this is the one; then ends the connection. */
 export async function firstEvent(cluster: Cluster, runId: string, query: string, accept: (event: string, data: string) => boolean): Promise<void> {
-  const abort = new AbortController();
-  const response = await fetch(`${cluster.urls[0]}/api/v1/runs/${runId}/events?${query}`, { headers: { authorization: `Bearer ${cluster.token}`, accept: 'text/event-stream' }, signal: abort.signal });
+  const response = await fetch(`${cluster.urls[0]}/api/v1/runs/${runId}/events?${query}`, { headers: { authorization: `Bearer ${cluster.token}`, accept: 'text/event-stream' } });
   if (!response.ok || !response.body) throw new Error(`no event stream (${response.status})`);
   const decoder = new TextDecoder();
   let text = '';
@@ -25,9 +24,8 @@ export async function firstEvent(cluster: Cluster, runId: string, query: string,
     for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
       const fields = new Map(text.slice(0, end).split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
       text = text.slice(end + 2);
-      if (!accept(fields.get('event') ?? '', fields.get('data') ?? '')) continue;
-      abort.abort();
-      return;
+      // Leaving the loop cancels the body, which closes the connection.
+      if (accept(fields.get('event') ?? '', fields.get('data') ?? '')) return;
     }
   }
   throw new Error(`the events of run ${runId} ended without the one that was waited for`);

@@ -453,11 +453,11 @@ export interface components {
             name: string;
             machineId: string;
             /** @default {} */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             /** @default {} */
-            facts: {
+            facts?: {
                 [key: string]: unknown;
             };
         };
@@ -493,7 +493,7 @@ export interface components {
              * @description A duration with its unit: 500ms, 30s, 5m, 2h, 7d, 1h30m
              * @default 90d
              */
-            lifetime: string;
+            lifetime?: string;
         };
         ApiTokenCreated: {
             /** Format: uuid */
@@ -605,11 +605,11 @@ export interface components {
         };
         HostLabel: {
             /** @default {} */
-            set: {
+            set?: {
                 [key: string]: string;
             };
             /** @default [] */
-            remove: string[];
+            remove?: string[];
         };
         JoinToken: {
             /** Format: uuid */
@@ -631,20 +631,20 @@ export interface components {
              * @default agent
              * @enum {string}
              */
-            role: "agent" | "worker";
+            role?: "agent" | "worker";
             /** @default {} */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             /** @default default */
-            zone: string;
+            zone?: string;
             /** @default 1 */
-            uses: number;
+            uses?: number;
             /**
              * @description A duration with its unit: 500ms, 30s, 5m, 2h, 7d, 1h30m
              * @default 1h
              */
-            lifetime: string;
+            lifetime?: string;
         };
         JoinTokenCreated: {
             /** Format: uuid */
@@ -730,20 +730,20 @@ export interface components {
             /** @description sh, bash, python, perl, node, powershell, or any program; default: #!, else sh */
             lang?: string;
             /** @default [] */
-            args: string[];
+            args?: string[];
             /** @default {} */
-            env: {
+            env?: {
                 [key: string]: string;
             };
             /** @default {} */
-            params: {
+            params?: {
                 [key: string]: string;
             };
             /**
              * @description Reach the script as environment variables; write-only, masked in output
              * @default {}
              */
-            secrets: {
+            secrets?: {
                 [key: string]: string;
             };
             user?: string;
@@ -753,32 +753,32 @@ export interface components {
              * @description A duration with its unit: 500ms, 30s, 5m, 2h, 7d, 1h30m
              * @default 1h
              */
-            timeout: string;
+            timeout?: string;
             /**
              * @description A duration with its unit: 500ms, 30s, 5m, 2h, 7d, 1h30m
              * @default 10s
              */
-            killAfter: string;
+            killAfter?: string;
             /**
              * @description A host that is off until then is not_started
              * @default 2m
              */
-            startDeadline: string;
+            startDeadline?: string;
             /**
              * @description Link gone longer than this: lost
              * @default 2m
              */
-            lostAfter: string;
+            lostAfter?: string;
             concurrency?: number;
             maxFailed?: string;
             /** @default 0 */
-            retries: number;
+            retries?: number;
             /** @default 4194304 */
-            outputKeptBytes: number;
+            outputKeptBytes?: number;
             /** @default  */
-            name: string;
+            name?: string;
             /** @default  */
-            reason: string;
+            reason?: string;
         };
         RunDetail: {
             /** Format: uuid */
@@ -878,7 +878,7 @@ export interface components {
             name: string;
             version: string;
             /** @default [] */
-            names: string[];
+            names?: string[];
         };
         WorkerJoined: {
             /** Format: uuid */

@@ -1,0 +1,103 @@
+/** How runs look on a terminal. Pure: text in, text out. */
+import { formatDurationMs } from '../base/duration.ts';
+
+export interface Paint { readonly green: (text: string) => string; readonly red: (text: string) => string; readonly yellow: (text: string) => string; readonly dim: (text: string) => string; readonly bold: (text: string) => string }
+
+export function createPaint(colour: boolean): Paint {
+  const code = (on: number, off: number) => (text: string): string => (colour ? `\x1b[${on}m${text}\x1b[${off}m` : text);
+  return { green: code(32, 39), red: code(31, 39), yellow: code(33, 39), dim: code(2, 22), bold: code(1, 22) };
+}
+
+/** `web-1 web-2 web-3 db-1` → `web-[1-3] db-1`. Names that differ in one number only are drawn together, in order. */
+export function compactHosts(hosts: readonly string[]): string {
+  const groups = new Map<string, { prefix: string; suffix: string; numbers: { value: number; text: string }[] } | string>();
+  for (const host of hosts) {
+    const match = /^(.*?)(\d+)([^\d]*)$/.exec(host);
+    if (!match) {
+      groups.set(`=${host}`, host);
+      continue;
+    }
+    const [, prefix, digits, suffix] = match as unknown as [string, string, string, string];
+    // Leading zeros fix the width: n01 and n1 are never one range.
+    const key = `${prefix}\0${suffix}\0${digits.startsWith('0') ? digits.length : ''}`;
+    const group = groups.get(key);
+    const number = { value: Number(digits), text: digits };
+    if (group && typeof group !== 'string') group.numbers.push(number);
+    else groups.set(key, { prefix, suffix, numbers: [number] });
+  }
+  return [...groups.values()].map((group) => (typeof group === 'string' ? group : compactNumbers(group))).join(' ');
+}
+
+function compactNumbers({ prefix, suffix, numbers }: { prefix: string; suffix: string; numbers: { value: number; text: string }[] }): string {
+  if (numbers.length === 1) return `${prefix}${numbers[0]!.text}${suffix}`;
+  const sorted = [...numbers].sort((a, b) => a.value - b.value);
+  const ranges: string[] = [];
+  for (let i = 0; i < sorted.length; ) {
+    let end = i;
+    while (sorted[end + 1]?.value === sorted[end]!.value + 1) end++;
+    ranges.push(end === i ? sorted[i]!.text : end === i + 1 ? `${sorted[i]!.text},${sorted[end]!.text}` : `${sorted[i]!.text}-${sorted[end]!.text}`);
+    i = end + 1;
+  }
+  return `${prefix}[${ranges.join(',')}]${suffix}`;
+}
+
+const ORDER = ['succeeded', 'failed', 'timed_out', 'lost', 'not_started', 'cancelled', 'skipped', 'running', 'dispatched', 'waiting'] as const;
+const WORDS: Readonly<Record<string, string>> = { timed_out: 'timed out', not_started: 'not started' };
+
+export function stateWord(state: string): string {
+  return WORDS[state] ?? state;
+}
+
+export function paintState(state: string, paint: Paint, text = stateWord(state)): string {
+  if (state === 'succeeded') return paint.green(text);
+  if (['failed', 'timed_out', 'lost', 'not_started'].includes(state)) return paint.red(text);
+  return ['cancelled', 'skipped', 'stopping'].includes(state) ? paint.yellow(text) : text;
+}
+
+export function countsLine(counts: Readonly<Record<string, number>>, paint: Paint): string {
+  return ORDER.filter((state) => (counts[state] ?? 0) > 0).map((state) => paintState(state, paint, `${counts[state]} ${stateWord(state)}`)).join(', ') || 'nothing to do';
+}
+
+/** One line: bar, share, counts. Fits the width. */
+export function progressLine(counts: Readonly<Record<string, number>>, total: number, width: number, paint: Paint): string {
+  const open = (counts.waiting ?? 0) + (counts.dispatched ?? 0) + (counts.running ?? 0);
+  const done = total - open;
+  const cells = Math.max(10, Math.min(30, width - 60));
+  const filled = total === 0 ? cells : Math.floor((done / total) * cells);
+  return `${'█'.repeat(filled)}${paint.dim('░'.repeat(cells - filled))} ${done}/${total}  ${countsLine(counts, paint)}`;
+}
+
+export interface Ending { readonly state: string; readonly exitCode?: number | undefined; readonly signal?: string | undefined; readonly reason?: string | undefined }
+
+export function endingText(ending: Ending): string {
+  const how = ending.signal ?? (ending.exitCode !== undefined && ending.exitCode !== 0 ? `exit ${ending.exitCode}` : undefined);
+  return [stateWord(ending.state), how, ending.reason].filter(Boolean).join(', ');
+}
+
+export interface FoldedGroup { readonly ending: Ending; readonly hosts: readonly string[]; readonly count: number; readonly stdout: string; readonly stderr: string; readonly stdoutGap: number; readonly stderrGap: number }
+
+/** Equal outputs once, with their hosts. */
+export function foldedText(groups: readonly FoldedGroup[], paint: Paint): string {
+  return groups.map((group) => {
+    const more = group.count > group.hosts.length ? ` … and ${group.count - group.hosts.length} more` : '';
+    const head = `${paint.bold(`── ${compactHosts(group.hosts)}${more}`)} ${paint.dim(`(${group.count})`)} ${paintState(group.ending.state, paint, endingText(group.ending))}`;
+    const body = [block(group.stdout, group.stdoutGap, paint), group.stderr === '' ? '' : `${paint.dim('stderr:')}\n${block(group.stderr, group.stderrGap, paint)}`].filter(Boolean);
+    return [head, ...body].join('\n');
+  }).join('\n');
+}
+
+function block(text: string, gap: number, paint: Paint): string {
+  const trimmed = text.replace(/\n$/, '');
+  return gap > 0 ? `${trimmed}\n${paint.yellow(`… ${gap} bytes between head and tail are on the host (drover runs output --full)`)}` : trimmed;
+}
+
+export function verdictLine(run: { id: string; state: string; counts: Readonly<Record<string, number>>; hostCount: number; startedAt?: string | undefined; createdAt: string; finishedAt?: string | undefined }, paint: Paint): string {
+  const took = run.finishedAt === undefined ? '' : ` in ${formatDurationMs(Date.parse(run.finishedAt) - Date.parse(run.startedAt ?? run.createdAt))}`;
+  return `${paintState(run.state, paint, paint.bold(stateWord(run.state)))}: ${countsLine(run.counts, paint)} of ${run.hostCount}${took}  ${paint.dim(run.id)}`;
+}
+
+/** Columns as wide as their widest cell, two spaces apart. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
+  return [header, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd()).join('\n');
+}
