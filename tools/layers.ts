@@ -12,7 +12,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   domain: { imports: ['base'], packages: [] },
   protocol: { imports: ['base', 'domain'], packages: ['zod', 'msgpackr'] },
   store: { imports: ['base', 'domain'], packages: ['pg', 'msgpackr'] },
-  pki: { imports: ['base'], packages: ['@peculiar/x509'] },
+  pki: { imports: ['base'], packages: ['@peculiar/x509', 'reflect-metadata'] },
   link: { imports: ['base', 'protocol'], packages: ['ws'] },
   app: { imports: ['base', 'domain', 'protocol', 'store/store.ts', 'pki'], packages: [] },
   fleet: { imports: ['base', 'domain', 'protocol', 'store/store.ts', 'pki', 'link', 'app'], packages: [] },

@@ -2,6 +2,7 @@
  * The fleet's own certificate authority: ECDSA P-256 throughout. A certificate says who its holder is (CN) and what (OU);
  * nothing else about a peer is believed.
  */
+import 'reflect-metadata';
 import { createHash, webcrypto, X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
