@@ -1,5 +1,6 @@
 /** Follows a run to its end: a progress bar on a terminal, plain lines otherwise, failures as they come; then the folded result. */
 import { allPages, dataOf, watchRun, type Execution, type Run } from '@drover/sdk';
+import { systemClock } from '../base/clock.ts';
 import { EXIT } from './exit.ts';
 import { endingText, foldedText, paintState, progressLine, verdictLine, type FoldedGroup, type Paint } from './render.ts';
 import type { Session } from './session.ts';
@@ -19,11 +20,11 @@ export async function followRun(run: Run, options: FollowOptions): Promise<Run |
   const bar = isTerminal && !json;
   let latest = run;
   let shown = 0;
-  let drawnAt = 0;
+  let drawnAt = Number.NEGATIVE_INFINITY;
   const say = (line: string): void => void (json || process.stderr.write(`${bar ? '\r\x1b[K' : ''}${line}\n`));
   const draw = (force: boolean): void => {
-    if (!bar || (!force && Date.now() - drawnAt < REDRAW_MS)) return;
-    drawnAt = Date.now();
+    if (!bar || (!force && systemClock.monotonicMs() - drawnAt < REDRAW_MS)) return;
+    drawnAt = systemClock.monotonicMs();
     process.stderr.write(`\r\x1b[K${progressLine(latest.counts, latest.hostCount, process.stderr.columns || 80, paint)}`);
   };
   draw(true);

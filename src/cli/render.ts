@@ -19,7 +19,7 @@ export function compactHosts(hosts: readonly string[]): string {
     }
     const [, prefix, digits, suffix] = match as unknown as [string, string, string, string];
     // Leading zeros fix the width: n01 and n1 are never one range.
-    const key = `${prefix}\0${suffix}\0${digits.startsWith('0') ? digits.length : ''}`;
+    const key = `${prefix}\0${suffix}\0${digits.length > 1 && digits.startsWith('0') ? digits.length : ''}`;
     const group = groups.get(key);
     const number = { value: Number(digits), text: digits };
     if (group && typeof group !== 'string') group.numbers.push(number);
@@ -44,7 +44,7 @@ function compactNumbers({ prefix, suffix, numbers }: { prefix: string; suffix: s
 const ORDER = ['succeeded', 'failed', 'timed_out', 'lost', 'not_started', 'cancelled', 'skipped', 'running', 'dispatched', 'waiting'] as const;
 const WORDS: Readonly<Record<string, string>> = { timed_out: 'timed out', not_started: 'not started' };
 
-export function stateWord(state: string): string {
+function stateWord(state: string): string {
   return WORDS[state] ?? state;
 }
 

@@ -11,7 +11,7 @@ export interface Session { readonly options: ClientOptions & { readonly token: s
 
 const CREDENTIALS = join(process.env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'drover', 'credentials.json');
 
-export function defaultDataDir(): string {
+function defaultDataDir(): string {
   return process.getuid?.() === 0 ? '/var/lib/drover' : join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'drover');
 }
 

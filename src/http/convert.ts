@@ -32,7 +32,7 @@ export function runDetailResource(run: RunRecord): z.infer<typeof resources.RunD
   };
 }
 
-export function streamResource(stream: StreamRecord): { size: number; head: number; tail: number; gap: number; digest?: string } {
+function streamResource(stream: StreamRecord): { size: number; head: number; tail: number; gap: number; digest?: string } {
   return { size: stream.size, head: stream.head, tail: stream.tail, gap: stream.size - stream.head - stream.tail, ...given('digest', stream.digest && Buffer.from(stream.digest).toString('hex')) };
 }
 

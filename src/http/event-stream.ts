@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RunEvent, RunEventHub } from '../app/run-events.ts';
+import { systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import type { RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
@@ -20,7 +21,14 @@ export async function streamEvents(hub: RunEventHub, runId: RunId, afterSeq: num
   raw.on('close', () => abort.abort());
   raw.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no', 'drover-request-id': request.id });
   raw.write(': drover\n\n');
-  const heartbeat = setInterval(() => raw.write(HEARTBEAT), limits.linkHeartbeatMs);
+  let stopHeartbeat = (): void => undefined;
+  const beat = (): void => {
+    stopHeartbeat = systemClock.after(limits.linkHeartbeatMs, () => {
+      raw.write(HEARTBEAT);
+      beat();
+    });
+  };
+  beat();
   try {
     for await (const event of hub.subscribe(runId, afterSeq, { output, signal: abort.signal })) {
       if (!raw.write(encode(event))) await Promise.race([once(raw, 'drain', { signal: abort.signal }), once(abort.signal, 'abort')]).catch(() => undefined);
@@ -30,7 +38,7 @@ export async function streamEvents(hub: RunEventHub, runId: RunId, afterSeq: num
     request.log.warn({ err: error, runId }, 'an event stream ended early');
     raw.destroy();
   } finally {
-    clearInterval(heartbeat);
+    stopHeartbeat();
     watchers--;
   }
 }

@@ -79,9 +79,3 @@ export class CertificateAuthority {
 export function fingerprint(certificatePem: string): string {
   return createHash('sha256').update(new X509Certificate(certificatePem).raw).digest('base64url');
 }
-
-/** Who a peer's certificate says it is; undefined when it says nothing that we gave out. */
-export function peerOf(subject: { CN?: unknown; OU?: unknown } | undefined): { id: string; role: CertificateRole } | undefined {
-  const { CN, OU } = subject ?? {};
-  return typeof CN === 'string' && (OU === 'server' || OU === 'worker' || OU === 'agent') ? { id: CN, role: OU } : undefined;
-}

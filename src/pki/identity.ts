@@ -4,8 +4,6 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeCsr } from './csr.ts';
 
-export interface Identity { readonly id: string; readonly privateKey: string; readonly certificate: string; readonly ca: string }
-
 export function newKey(): string {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
@@ -28,7 +26,7 @@ export function isSignedBy(publicKey: Uint8Array, message: string, signature: Ui
   }
 }
 
-export function certificateLife(certificatePem: string): { fromMs: number; untilMs: number } {
+function certificateLife(certificatePem: string): { fromMs: number; untilMs: number } {
   const certificate = new X509Certificate(certificatePem);
   return { fromMs: Date.parse(certificate.validFrom), untilMs: Date.parse(certificate.validTo) };
 }

@@ -2,7 +2,7 @@
  * Permissions are `provider.resource.verb` and are never granted directly: a role is a set of them. Until members and
  * bindings exist, a token carries one of three roles.
  */
-export const PERMISSIONS = [
+const PERMISSIONS = [
   'job.run.create', 'job.run.view', 'job.run.cancel', 'job.run.retry', 'job.output.view',
   'fleet.host.view', 'fleet.host.edit', 'fleet.host.remove',
   'fleet.agent.view', 'fleet.agent.revoke', 'fleet.join-token.create', 'fleet.join-token.view', 'fleet.join-token.revoke',

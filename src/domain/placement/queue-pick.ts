@@ -6,7 +6,7 @@ import type { Random } from '../../base/random.ts';
 
 export type Priority = 'high' | 'normal' | 'low';
 export const PRIORITIES: readonly Priority[] = ['high', 'normal', 'low'];
-export const QUEUE_WEIGHTS: Readonly<Record<Priority, number>> = { high: 6, normal: 3, low: 1 };
+const QUEUE_WEIGHTS: Readonly<Record<Priority, number>> = { high: 6, normal: 3, low: 1 };
 
 export function pickQueue(lengths: Readonly<Record<Priority, number>>, random: Random, weights = QUEUE_WEIGHTS): Priority | undefined {
   const waiting = PRIORITIES.filter((priority) => lengths[priority] > 0);

@@ -49,9 +49,3 @@ export type ExecutionCounts = Record<ExecutionState, number>;
 export function emptyCounts(): ExecutionCounts {
   return Object.fromEntries(EXECUTION_STATES.map((state) => [state, 0])) as ExecutionCounts;
 }
-
-/** How a process ended, raw: exactly one of exitCode and signal is set when it ran. */
-export interface ProcessEnd {
-  readonly exitCode: number | null;
-  readonly signal: string | null;
-}

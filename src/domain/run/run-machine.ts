@@ -2,7 +2,7 @@
  * The states of a run and of its tasks (the same table). A run follows from its executions; nothing else may set its
  * state. A retry opens a new round: the only way out of a terminal state, and it keeps every settled attempt.
  */
-import { emptyCounts, isTerminalExecution, type ExecutionCounts, type ExecutionState, EXECUTION_STATES } from './execution-machine.ts';
+import { EXECUTION_STATES, isTerminalExecution, type ExecutionCounts } from './execution-machine.ts';
 
 export const RUN_STATES = [
   'created', 'waiting', 'running', 'stopping',
@@ -51,10 +51,4 @@ export function runVerdict(counts: ExecutionCounts, cancelRequested: boolean): R
   if (counts.timed_out > 0) return 'timed_out';
   if (counts.cancelled > 0) return 'cancelled';
   return 'succeeded';
-}
-
-export function countStates(states: Iterable<ExecutionState>): ExecutionCounts {
-  const counts = emptyCounts();
-  for (const state of states) counts[state]++;
-  return counts;
 }

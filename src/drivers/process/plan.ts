@@ -25,7 +25,7 @@ export interface PlanContext {
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Names that mean the same everywhere; the first program that exists is taken. Anything else is a program's name or path. */
-export const INTERPRETERS: Readonly<Record<string, { readonly programs: readonly string[]; readonly args?: readonly string[] }>> = {
+const INTERPRETERS: Readonly<Record<string, { readonly programs: readonly string[]; readonly args?: readonly string[] }>> = {
   sh: { programs: ['/bin/sh', 'sh'] },
   bash: { programs: ['bash'] },
   python: { programs: ['python3', 'python'] },
@@ -70,7 +70,7 @@ function missing(program: string, path: string): Refusal {
   return { refused: 'interpreter-missing', detail: `There is no ${program} on this host (looked in ${path}). Install it, or name another with --lang or a full path.` };
 }
 
-export function startsWithShebang(script: Uint8Array | undefined): boolean {
+function startsWithShebang(script: Uint8Array | undefined): boolean {
   return script !== undefined && script[0] === 0x23 && script[1] === 0x21;
 }
 

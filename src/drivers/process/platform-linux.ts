@@ -58,7 +58,7 @@ export function decodeWaitStatus(status: number): { exitCode: number | null; sig
 const NAMES = new Map(Object.entries(constants.signals).filter(([name]) => !['SIGPOLL', 'SIGIOT', 'SIGUNUSED'].includes(name)).map(([name, number]) => [number, name]));
 
 /** Names for the standard signals, `SIGRTMIN+n` for the real-time ones (34–64 with glibc). */
-export function signalName(number: number): string {
+function signalName(number: number): string {
   return NAMES.get(number) ?? (number >= 34 && number <= 64 ? `SIGRTMIN+${number - 34}` : `SIG${number}`);
 }
 
@@ -156,7 +156,7 @@ export function cgroupCreate(path: string): boolean {
   }
 }
 
-export function cgroupPids(path: string): number[] {
+function cgroupPids(path: string): number[] {
   try {
     return readFileSync(`${path}/cgroup.procs`, 'latin1').split('\n').filter(Boolean).map(Number);
   } catch {

@@ -12,7 +12,7 @@ import type { Mask } from './mask.ts';
 import type { Account } from './plan.ts';
 
 const BLOCK = 256 * 1024;
-export const STREAM_FILES = { 1: 'stdout', 2: 'stderr' } as const;
+const STREAM_FILES = { 1: 'stdout', 2: 'stderr' } as const;
 
 export class Spool {
   readonly #root: string;

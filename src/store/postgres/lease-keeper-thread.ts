@@ -1,6 +1,7 @@
 /** The thread that renews a server's lease on its own connection, so that a busy main thread never loses it. */
 import { parentPort, workerData } from 'node:worker_threads';
 import pg from 'pg';
+import { systemClock } from '../../base/clock.ts';
 import { LEASE_RENEW } from './lease.ts';
 
 export interface LeaseThreadData { url: string; serverId: string; leaseMs: number; renewMs: number; stuckMs: number }
@@ -8,9 +9,9 @@ export type LeaseThreadMessage = { kind: 'renewed'; sentAtNs: bigint } | { kind:
 
 const { url, serverId, leaseMs, renewMs, stuckMs } = workerData as LeaseThreadData;
 let client: pg.Client | undefined;
-let mainAnsweredAt = performance.now();
+let mainAnsweredAt = systemClock.monotonicMs();
 parentPort!.on('message', () => {
-  mainAnsweredAt = performance.now();
+  mainAnsweredAt = systemClock.monotonicMs();
 });
 
 async function renew(): Promise<void> {
@@ -29,7 +30,7 @@ async function renew(): Promise<void> {
 
 async function tick(): Promise<void> {
   // A main thread that is stuck for good must not keep its partitions for ever.
-  if (performance.now() - mainAnsweredAt < stuckMs) {
+  if (systemClock.monotonicMs() - mainAnsweredAt < stuckMs) {
     try {
       await renew();
     } catch {
@@ -37,7 +38,7 @@ async function tick(): Promise<void> {
       client = undefined;
     }
   }
-  setTimeout(() => void tick(), renewMs);
+  systemClock.after(renewMs, () => void tick());
 }
 
 void tick();

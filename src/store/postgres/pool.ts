@@ -16,13 +16,13 @@ export interface Executor { query<T = Row>(query: string | Query, values?: unkno
 /** SQLSTATE classes and socket errors after which the same call may work on another connection. */
 const AWAY = /^(08|57P0|53300|25006|40001|40P01|ECONN|EPIPE|ENOENT|ETIMEDOUT|EAI_AGAIN)/;
 
-export function isDatabaseAway(error: unknown): boolean {
+function isDatabaseAway(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   if (typeof code === 'string' && AWAY.test(code)) return true;
   return typeof message === 'string' && /Connection terminated|timeout exceeded when trying to connect|not queryable|Client was closed|Query read timeout/i.test(message);
 }
 
-export function translateDatabaseError(error: unknown): unknown {
+function translateDatabaseError(error: unknown): unknown {
   return isDatabaseAway(error) ? new DroverError('database-unavailable', { detail: 'PostgreSQL does not answer; the call may be repeated.', cause: error }) : error;
 }
 

@@ -1,0 +1,98 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { decodeJournal, encodeRecord, Journal, type JournalRecord } from './journal.ts';
+
+const RUN = '01936f2e-0000-7000-8000-000000000000';
+const report = { t: 'report' as const, a: `${RUN}.0.0.1`, outcome: 'exited' as const, exitCode: 3, finishedAtMs: 2, stdout: { size: 0, head: 0, tail: 0 }, stderr: { size: 0, head: 0, tail: 0 } };
+const records: JournalRecord[] = [
+  { k: 'accepted', a: `${RUN}.0.0.1`, atMs: 1, bootId: 'b', sealed: false, spec: Buffer.from([1, 2]) },
+  { k: 'started', a: `${RUN}.0.0.1`, process: { pid: 5, startTicks: 6, supervisorPid: 4, bootId: 'b', startedAtMs: 7 } },
+  { k: 'ended', a: `${RUN}.0.0.1`, report },
+  { k: 'accepted', a: `${RUN}.0.1.1`, atMs: 1, bootId: 'b', sealed: true, spec: Buffer.from([3]) },
+  { k: 'accepted', a: `${RUN}.0.2.1`, atMs: 1, bootId: 'b', sealed: false, spec: Buffer.from([4]) },
+  { k: 'settled', a: `${RUN}.0.2.1`, atMs: 9 },
+];
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drover-journal-'));
+  path = join(folder, 'journal');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+async function open(): Promise<Journal> {
+  const journal = new Journal(path, { tombstoneKeptMs: 1_000 });
+  await journal.open(10);
+  return journal;
+}
+
+async function fill(): Promise<void> {
+  const journal = await open();
+  await Promise.all(records.map((record) => journal.append(record)));
+  await journal.close();
+}
+
+describe('the journal', () => {
+  it('reads back what it promised', async () => {
+    await fill();
+    const journal = await open();
+    expect([...journal.entries.keys()]).toEqual([`${RUN}.0.0.1`, `${RUN}.0.1.1`]);
+    expect(journal.entries.get(`${RUN}.0.0.1`)).toMatchObject({ started: { pid: 5 }, report: { exitCode: 3 } });
+    expect(journal.tombstones.get(`${RUN}.0.2.1`)).toBe(9);
+    await journal.close();
+  });
+
+  it('survives being cut off at any byte, and loses only what was not whole', async () => {
+    await fill();
+    const whole = readFileSync(path);
+    for (let cut = 0; cut < whole.length; cut++) {
+      writeFileSync(path, whole.subarray(0, cut));
+      const journal = await open();
+      await journal.append({ k: 'accepted', a: `${RUN}.0.7.1`, atMs: 1, bootId: 'b', sealed: false, spec: Buffer.from([7]) });
+      await journal.close();
+      const again = await open();
+      expect(again.entries.has(`${RUN}.0.7.1`)).toBe(true);
+      await again.close();
+    }
+  });
+
+  it('says so when it is damaged in the middle, or is something else', async () => {
+    await fill();
+    const whole = readFileSync(path);
+    whole[20]! ^= 0xff;
+    expect(() => decodeJournal(whole, path)).toThrow(/damaged at byte/);
+    expect(() => decodeJournal(Buffer.from('something else'), path)).toThrow(/not a journal/);
+  });
+
+  it('forgets tombstones only when no order can be valid any more', async () => {
+    await fill();
+    const journal = new Journal(path, { tombstoneKeptMs: 1_000 });
+    await journal.open(2_000);
+    expect(journal.tombstones.size).toBe(0);
+    await journal.close();
+  });
+
+  it('stays small: what is dead is left behind', async () => {
+    const journal = await open();
+    const spec = Buffer.alloc(300_000);
+    for (let i = 0; i < 40; i++) {
+      await journal.append({ k: 'accepted', a: `${RUN}.0.${i}.1`, atMs: 1, bootId: 'b', sealed: false, spec });
+      await journal.append({ k: 'settled', a: `${RUN}.0.${i}.1`, atMs: 5 });
+    }
+    await journal.close();
+    expect(readFileSync(path).length).toBeLessThan(5_000_000);
+    const again = await open();
+    expect(again.tombstones.size).toBe(40);
+    await again.close();
+  });
+
+  it('still reads what version 1 wrote', () => {
+    const fixture = new URL('../../../test/fixtures/journals/v1.bin', import.meta.url);
+    if (process.env.UPDATE && !existsSync(fixture)) writeFileSync(fixture, Buffer.concat([Buffer.from('DROVERJ1'), ...records.map(encodeRecord)]));
+    const { records: read } = decodeJournal(readFileSync(fixture), 'v1.bin');
+    expect(read).toEqual(records);
+  });
+});
