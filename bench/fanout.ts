@@ -23,6 +23,7 @@ const POLL_MS = 5;
 /** Descriptors that a process wants besides its agents'. */
 const SPARE_FILES = 1_000;
 
+interface CpuByRole { readonly server: number; readonly worker: number; readonly postgres: number }
 interface Measured { readonly totalS: number; readonly hostMs: readonly number[] }
 
 async function main(): Promise<void> {
@@ -61,30 +62,35 @@ function workersKiB(cluster: Cluster): number {
   return cluster.workers.reduce((sum, worker) => sum + residentKiB(worker.pid), 0);
 }
 
-async function measureRuns(cluster: Cluster, fleet: SimulatedFleet, runs: number): Promise<{ median_s: number; min_s: number; max_s: number; host_p50_ms: number; host_p99_ms: number; cpu_us_per_host: number }> {
+async function measureRuns(cluster: Cluster, fleet: SimulatedFleet, runs: number): Promise<{ median_s: number; min_s: number; max_s: number; host_p50_ms: number; host_p99_ms: number; cpu_us_per_host: number; cpu_us: CpuByRole }> {
   const database = new pg.Client({ connectionString: cluster.postgres.url });
   await database.connect();
   try {
     // Compiled code and warm caches are the state of a server that has been up for a minute.
     for (let i = 0; i < 2; i++) await measureRun(cluster, fleet, database);
-    const pids = [...cluster.servers, ...cluster.workers].map((one) => one.pid).concat(cluster.postgres.pid!);
-    const cpuBefore = cpuMicroseconds(pids);
+    const cpuBefore = cpuByRole(cluster);
     const measured: Measured[] = [];
     for (let i = 0; i < runs; i++) {
       const one = await measureRun(cluster, fleet, database);
       measured.push(one);
       emit({ bench: 'fanout-run', agents: fleet.size, seconds: rounded(one.totalS), host_p50_ms: rounded(percentile(one.hostMs, 0.5), 0), host_p99_ms: rounded(percentile(one.hostMs, 0.99), 0) });
     }
-    const cpuUs = cpuMicroseconds(pids) - cpuBefore;
+    const cpuAfter = cpuByRole(cluster);
+    const perHost = (role: keyof CpuByRole): number => rounded((cpuAfter[role] - cpuBefore[role]) / runs / fleet.size, 1);
+    const [server, worker, postgres] = [perHost('server'), perHost('worker'), perHost('postgres')];
     const totals = measured.map((one) => one.totalS);
     return {
       median_s: rounded(median(totals)), min_s: rounded(Math.min(...totals)), max_s: rounded(Math.max(...totals)),
       host_p50_ms: rounded(median(measured.map((one) => percentile(one.hostMs, 0.5))), 0), host_p99_ms: rounded(median(measured.map((one) => percentile(one.hostMs, 0.99))), 0),
-      cpu_us_per_host: rounded(cpuUs / runs / fleet.size, 1),
+      cpu_us_per_host: rounded(server + worker + postgres, 1), cpu_us: { server, worker, postgres },
     };
   } finally {
     await database.end();
   }
+}
+
+function cpuByRole(cluster: Cluster): CpuByRole {
+  return { server: cpuMicroseconds(cluster.servers.map((one) => one.pid)), worker: cpuMicroseconds(cluster.workers.map((one) => one.pid)), postgres: cpuMicroseconds([cluster.postgres.pid!]) };
 }
 
 /** From the request leaving to the run's row being terminal for another connection, i.e. everything committed. */

@@ -177,7 +177,7 @@ function validate(operation: Operation, request: FastifyRequest): { params: unkn
   const query = check(operation.query, request.query, (path) => path.join('.'));
   const body = check(operation.body, request.body, (path) => `#${path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`);
   if (faults.length === 0) return { params, query, body };
-  throw new DroverError('bad-input', { detail: faults.map((fault) => `${fault.pointer}: ${fault.detail}`).join('; '), faults });
+  throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', { detail: faults.map((fault) => `${fault.pointer}: ${fault.detail}`).join('; '), faults });
 }
 
 function faultOf(issue: z.core.$ZodIssue, pointer: (path: readonly PropertyKey[]) => string): InputFault {

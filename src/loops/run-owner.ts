@@ -23,7 +23,7 @@ import { executionSpecOf, resultOf, type ReportedStream } from './attempt-report
 
 interface Ack { readonly workerId: WorkerId; readonly attempt: AttemptId; readonly agentId: AgentId }
 interface OwnedRun { readonly actor: RunActor<ReportedStream>; readonly specBytes: () => Uint8Array; acks: Ack[]; timeline: Omit<TimelineEntry, 'seq' | 'runId'>[]; idleSince: number; firstStart: boolean }
-interface Owned { readonly id: number; readonly term: number; readonly runs: Map<RunId, OwnedRun>; readonly loading: Map<RunId, Promise<void>>; readonly dirty: Set<RunId>; committing: boolean; chunks: { workerId: WorkerId; agentId: AgentId; chunk: OutputChunk }[]; writingChunks: boolean; failures: number }
+interface Owned { readonly id: number; readonly term: number; readonly runs: Map<RunId, OwnedRun>; readonly loading: Map<RunId, Promise<void>>; readonly dirty: Set<RunId>; committing: boolean; commitScheduled: boolean; chunks: { workerId: WorkerId; agentId: AgentId; chunk: OutputChunk }[]; writingChunks: boolean; failures: number }
 
 export interface RunOwnerOptions {
   readonly serverId: ServerId;
@@ -46,6 +46,7 @@ const TICK_MS = 250;
 /** A finished run stays in memory this long, so that late duplicates are answered without a look into the database. */
 const IDLE_MS = 15_000;
 const BUSY_RETRY_MS = 500;
+const RUNNING_WAITS_MS = 30;
 const NOTHING: StreamRecord = { size: 0, head: 0, tail: 0 };
 
 export class RunOwner implements Service, Ownership, FleetListener {
@@ -129,7 +130,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
       const terms = new Map(now.map(({ id, term }) => [id, term]));
       for (const [id, owned] of this.#partitions) if (terms.get(id) !== owned.term) this.#drop(owned);
       const gained = now.filter(({ id }) => !this.#partitions.has(id));
-      for (const { id, term } of gained) this.#partitions.set(id, { id, term, runs: new Map(), loading: new Map(), dirty: new Set(), committing: false, chunks: [], writingChunks: false, failures: 0 });
+      for (const { id, term } of gained) this.#partitions.set(id, { id, term, runs: new Map(), loading: new Map(), dirty: new Set(), committing: false, commitScheduled: false, chunks: [], writingChunks: false, failures: 0 });
       if (gained.length > 0) log.info({ partitions: gained.map(({ id }) => id) }, 'partitions taken over');
       fleet.announceOwned(now);
       for (const { id } of gained) await this.#scan(this.#partitions.get(id)!);
@@ -325,7 +326,9 @@ export class RunOwner implements Service, Ownership, FleetListener {
     if (!wasExceeded && run.actor.limitExceeded) run.timeline.push({ kind: 'failure-limit', atMs: clock.nowMs(), detail: { maxFailed: run.actor.spec.maxFailed } });
     if (run.actor.hasChanges) {
       owned.dirty.add(run.actor.id);
-      if (!owned.committing) void this.#commit(owned);
+      if (owned.committing) return this.#sendOrders(owned, run);
+      if (run.actor.hasUrgentChanges) void this.#commit(owned);
+      else this.#commitSoon(owned);
     }
     this.#sendOrders(owned, run);
   }
@@ -354,6 +357,16 @@ export class RunOwner implements Service, Ownership, FleetListener {
 
   #fence(owned: Owned): { partition: number; term: number; serverId: ServerId } {
     return { partition: owned.id, term: owned.term, serverId: this.#options.serverId };
+  }
+
+  /** A short script's start and end become one write: its start alone waits a little for company. */
+  #commitSoon(owned: Owned): void {
+    if (owned.commitScheduled) return;
+    owned.commitScheduled = true;
+    this.#options.clock.after(RUNNING_WAITS_MS, () => {
+      owned.commitScheduled = false;
+      if (!owned.committing) void this.#commit(owned);
+    });
   }
 
   /** One commit in flight per partition; what is decided meanwhile goes with the next. */

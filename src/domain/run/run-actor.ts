@@ -118,6 +118,12 @@ export class RunActor<Stream = unknown> {
     return this.#dirty.size > 0;
   }
 
+  /** Whether something waits for the commit; that a process runs is news, but short scripts end before it is told. */
+  get hasUrgentChanges(): boolean {
+    for (const execution of this.#dirty) if (execution.state !== 'running') return true;
+    return false;
+  }
+
   at(task: number, ordinal: number): Execution<Stream> | undefined {
     const guess = this.executions[ordinal];
     return guess?.task === task && guess.ordinal === ordinal ? guess : this.executions.find((e) => e.task === task && e.ordinal === ordinal);

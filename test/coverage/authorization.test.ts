@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROLES, roleAllows, type Role } from '../../src/domain/access/permission.ts';
+import { operations } from '../../src/http/api.ts';
+import { testApi, type TestApi } from '../support/api.ts';
+
+let api: TestApi;
+const tokens = {} as Record<Role, string>;
+beforeAll(async () => {
+  api = await testApi();
+  for (const role of Object.keys(ROLES) as Role[]) tokens[role] = await api.token(role);
+});
+afterAll(() => api.close());
+
+const ID = '01936f2e-0000-7000-8000-000000000000';
+
+async function call(operation: (typeof operations)[number], token: string | undefined): Promise<{ status: number; code: string | undefined }> {
+  const url = `/api/v1${operation.path.replace(/\{(\w+)\}/g, (_, name: string) => (name === 'task' || name === 'ordinal' ? '0' : ID))}`;
+  const response = await api.app.inject({ method: operation.method, url, headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), ...(operation.body ? { 'content-type': 'application/json' } : {}) }, ...(operation.body ? { payload: '{}' } : {}) });
+  const type = String(response.headers['content-type'] ?? '');
+  return { status: response.statusCode, code: type.includes('problem') ? (response.json() as { code: string }).code : undefined };
+}
+
+describe('every operation', () => {
+  it('has a permission that some role has, and only joining needs none', () => {
+    expect(operations.filter((operation) => operation.permission === 'public').map((operation) => operation.id).sort()).toEqual(['joinAgent', 'joinWorker']);
+    for (const operation of operations) if (operation.permission !== 'public') expect(roleAllows('admin', operation.permission)).toBe(true);
+    expect(new Set(operations.map((operation) => operation.id)).size).toBe(operations.length);
+  });
+
+  for (const operation of operations) {
+    if (operation.permission === 'public') continue;
+    const { permission } = operation;
+    it(`${operation.id} refuses nobody, strangers and roles without ${permission}, and nobody else`, async () => {
+      expect(await call(operation, undefined)).toEqual({ status: 401, code: 'unauthenticated' });
+      expect(await call(operation, 'drt_unknown')).toEqual({ status: 401, code: 'unauthenticated' });
+      for (const role of Object.keys(ROLES) as Role[]) {
+        const { status, code } = await call(operation, tokens[role]);
+        if (roleAllows(role, permission)) expect([401, 403]).not.toContain(status);
+        else expect({ status, code }).toEqual({ status: 403, code: 'permission-denied' });
+      }
+    });
+  }
+
+  it('refuses a token that has expired or been revoked, and says so', async () => {
+    const [operation] = operations;
+    expect(await call(operation!, await api.token('admin', 1))).toEqual({ status: 401, code: 'token-expired' });
+    const revoked = await api.token('admin');
+    await api.database.query('UPDATE api_token SET revoked_at_ms = 1 WHERE name = $1 AND id = (SELECT id FROM api_token ORDER BY created_at_ms DESC LIMIT 1)', ['admin']);
+    expect(await call(operation!, revoked)).toEqual({ status: 401, code: 'unauthenticated' });
+  });
+});

@@ -1,0 +1,120 @@
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { limits } from '../../src/base/limits.ts';
+import { certificateRequest, newKey } from '../../src/pki/identity.ts';
+import { testApi, type TestApi } from '../support/api.ts';
+
+let api: TestApi;
+let token: string;
+beforeAll(async () => {
+  api = await testApi();
+  token = await api.token('admin');
+});
+afterAll(() => api.close());
+
+async function call(method: 'GET' | 'POST' | 'DELETE' | 'PATCH', path: string, body?: unknown, headers: Record<string, string> = {}): Promise<{ status: number; body: Record<string, unknown>; headers: Record<string, unknown> }> {
+  const response = await api.app.inject({ method, url: `/api/v1${path}`, headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }, ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }) });
+  return { status: response.statusCode, body: (response.body === '' ? {} : response.json()) as Record<string, unknown>, headers: response.headers };
+}
+
+async function enrol(name: string): Promise<string> {
+  const joinToken = await call('POST', '/join-tokens', {});
+  const [, , secret] = JSON.parse(Buffer.from((joinToken.body.token as string).slice(4), 'base64url').toString()) as string[];
+  const joined = await call('POST', '/agents/join', { secret, csr: certificateRequest(newKey()), name, machineId: name });
+  expect(joined.status).toBe(201);
+  return secret!;
+}
+
+describe('input', () => {
+  it('is refused with all its faults at once', async () => {
+    const { status, body } = await call('POST', '/runs', { targets: 'all', script: 'x', command: ['y'], timeout: '5', retries: -1, nonsense: true, maxFailed: 'lots' });
+    expect(status).toBe(400);
+    expect((body.errors as { pointer: string }[]).map((fault) => fault.pointer)).toEqual(expect.arrayContaining(['#/timeout', '#/retries', '#/maxFailed', '#']));
+    expect(body).toMatchObject({ code: 'bad-input', status: 400, retryable: false, type: 'https://drover.dev/errors/bad-input' });
+  });
+
+  it.each([
+    ['{', 400, 'bad-input'], [`${'['.repeat(100)}${']'.repeat(100)}`, 400, 'bad-input'], [`{"x":"${'y'.repeat(limits.requestBodyBytesMax)}"}`, 413, 'body-too-large'],
+  ])('%.20s… is refused', async (text, status, code) => expect(await call('POST', '/runs', text)).toMatchObject({ status, body: { code } }));
+
+  it('of another content type is refused', async () => expect(await call('POST', '/runs', 'x', { 'content-type': 'text/plain' })).toMatchObject({ status: 415, body: { code: 'unsupported-media-type' } }));
+
+  it.each([
+    [{ script: ' \n' }, 'script-empty'], [{ command: [''] }, 'script-empty'], [{ script: 'x', env: { 'A-B': '1' } }, 'bad-input'], [{ script: 'x', env: { A: 'a\0b' } }, 'bad-input'], [{ script: 'x', secrets: { S: 'abc' } }, 'bad-input'],
+    [{ script: 'x', cwd: 'relative' }, 'bad-input'], [{ script: 'x', targets: 'a and' }, 'bad-target'], [{ script: 'x', targets: 'nosuch' }, 'host-not-found'], [{ script: 'x', targets: 'no*' }, 'no-target-matched'],
+    [{ script: 'y'.repeat(limits.scriptBytesMax + 1) }, 'script-too-large'],
+  ])('a run with %.60j is refused as %s', async (more, code) => {
+    await enrol(`h-${code}-${JSON.stringify(more).length % 97}`);
+    expect((await call('POST', '/runs', { targets: 'all', ...more })).body).toMatchObject({ code });
+  });
+
+  it('at a limit is taken', async () => expect((await call('POST', '/runs', { targets: 'all', script: 'y'.repeat(limits.scriptBytesMax) })).status).toBe(201));
+});
+
+describe('an idempotency key', () => {
+  it('answers the same request with the first answer, and refuses another', async () => {
+    const body = { name: 'n', role: 'viewer' };
+    const first = await call('POST', '/tokens', body, { 'idempotency-key': 'k1' });
+    const again = await call('POST', '/tokens', body, { 'idempotency-key': 'k1' });
+    expect(again).toMatchObject({ status: 201, body: first.body, headers: { 'idempotency-replayed': 'true' } });
+    expect((await call('POST', '/tokens', { ...body, name: 'm' }, { 'idempotency-key': 'k1' })).body).toMatchObject({ code: 'idempotency-key-reused' });
+  });
+
+  it('is free again after a refusal', async () => {
+    expect((await call('POST', '/runs', { targets: 'nosuch', script: 'x' }, { 'idempotency-key': 'k2' })).status).toBe(404);
+    expect((await call('POST', '/runs', { targets: 'all', script: 'x' }, { 'idempotency-key': 'k2' })).status).toBe(201);
+  });
+});
+
+describe('runs', () => {
+  it('are told with what they do, but never with their secrets', async () => {
+    const { body } = await call('POST', '/runs', { targets: 'all', script: 'echo', secrets: { PASS: 'hunter2hunter2' }, maxFailed: '10%' });
+    const shown = await call('GET', `/runs/${String(body.id)}`);
+    expect(shown.body).toMatchObject({ script: 'echo', secretNames: ['PASS'], maxFailed: '10%', state: 'waiting' });
+    const dump = JSON.stringify([shown, ...(await Promise.all(['run', 'task', 'audit', 'run_event', 'idempotency', 'execution'].map((table) => api.database.query(`SELECT t::text FROM ${table} t`))))]);
+    expect(dump).not.toContain('hunter2');
+    expect(dump).not.toContain(Buffer.from('hunter2').toString('hex'));
+  });
+
+  it('are listed newest first, in pages', async () => {
+    const first = await call('GET', '/runs?limit=2');
+    const ids = (first.body.items as { id: string }[]).map((run) => run.id);
+    expect(ids).toHaveLength(2);
+    expect([...ids].sort().reverse()).toEqual(ids);
+    const second = await call('GET', `/runs?limit=1000&cursor=${String(first.body.next)}`);
+    expect((second.body.items as { id: string }[]).some((run) => ids.includes(run.id))).toBe(false);
+    expect((await call('GET', '/runs?cursor=made-up')).body).toMatchObject({ code: 'bad-input' });
+  });
+
+  it('that do not exist are not found', async () => {
+    const id = '01936f2e-0000-7000-8000-000000000000';
+    for (const path of [`/runs/${id}`, `/runs/${id}/executions`, `/runs/${id}/timeline`, `/runs/${id}/events`, `/runs/${id}/output-groups`]) expect((await call('GET', path)).body).toMatchObject({ code: 'run-not-found' });
+    expect((await call('GET', '/runs/not-an-id')).body).toMatchObject({ code: 'bad-input' });
+  });
+});
+
+describe('joining', () => {
+  it('needs a token that is known and not used up, and a real request', async () => {
+    const secret = await enrol('once');
+    const body = { csr: certificateRequest(newKey()), name: 'twice', machineId: 'm' };
+    expect((await call('POST', '/agents/join', { ...body, secret })).body).toMatchObject({ code: 'join-token-expired' });
+    expect((await call('POST', '/agents/join', { ...body, secret: 'wrong' })).body).toMatchObject({ code: 'join-token-invalid' });
+    expect((await call('POST', '/agents/join', { ...body, secret, csr: 'nonsense' })).body).toMatchObject({ code: 'bad-input' });
+  });
+});
+
+describe('the document', () => {
+  it('is what the operations say, and so is the client', () => {
+    const { status, stderr } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('../../tools/openapi.ts', import.meta.url)), '--check'], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([0, '']);
+  });
+
+  it('and health are there for everybody, metrics are not', async () => {
+    expect((await api.app.inject('/api/openapi.json')).json()).toMatchObject({ openapi: '3.1.0' });
+    expect((await api.app.inject('/healthz')).statusCode).toBe(200);
+    expect((await api.app.inject('/readyz')).json()).toMatchObject({ status: 'ready' });
+    expect((await api.app.inject('/metrics')).statusCode).toBe(401);
+    expect((await api.app.inject({ url: '/metrics', headers: { authorization: `Bearer ${token}` } })).body).toContain('drover_http_requests_total');
+  });
+});

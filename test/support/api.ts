@@ -1,0 +1,50 @@
+/** The API over a real store, in this process; the fleet behind it is empty. */
+import type { FastifyInstance } from 'fastify';
+import { RunEventHub } from '../../src/app/run-events.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { newId, type TokenId } from '../../src/base/ids.ts';
+import { silentLog } from '../../src/base/log.ts';
+import type { Role } from '../../src/domain/access/permission.ts';
+import type { Fleet } from '../../src/fleet/fleet.ts';
+import { createApi } from '../../src/http/api.ts';
+import { newApiToken } from '../../src/http/fleet-operations.ts';
+import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
+import { hashSecret } from '../../src/pki/join-token.ts';
+import { createMasterKey } from '../../src/pki/sealer.ts';
+import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { testDatabase, type TestDatabase } from './database.ts';
+
+const NO_FLEET: Fleet = {
+  name: 'no-fleet', listener: { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {} }, start: async () => undefined, stop: async () => undefined, locate: () => undefined, workers: () => [], announceOwned() {},
+  assign: () => false, cancel: () => false, query: () => false, ack() {}, ackChunk() {}, watch: () => () => undefined, fetchOutput: () => Promise.reject(new Error('no host')), revoke() {},
+};
+
+export interface TestApi { readonly app: FastifyInstance; readonly store: Store; readonly database: TestDatabase; readonly ca: CertificateAuthority; token(role: Role, lifetimeMs?: number): Promise<string>; close(): Promise<void> }
+
+export async function testApi(): Promise<TestApi> {
+  const database = await testDatabase();
+  const store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog });
+  const masterKey = createMasterKey(Buffer.alloc(32, 1));
+  const ca = await CertificateAuthority.load(await CertificateAuthority.create(systemClock.nowMs()));
+  const events = new RunEventHub({ store, clock: systemClock, onProgress: () => () => undefined, watchOutput: () => () => undefined });
+  const app = createApi(
+    { store, clock: systemClock, log: silentLog, sealer: masterKey, ownership: { owned: () => [], wake() {} }, fleet: NO_FLEET, enrolment: { store, clock: systemClock, ca, masterKey, workerAddresses: () => [] }, events, publicUrl: () => 'http://127.0.0.1:1', caFingerprint: fingerprint(ca.certificate) },
+    { readiness: async () => ({ database: true }) },
+  );
+  await app.ready();
+  return {
+    app, store, database, ca,
+    async token(role, lifetimeMs = 60_000) {
+      const text = newApiToken();
+      const id = newId<'token'>() as TokenId;
+      await store.apiTokenCreate({ id, hash: hashSecret(text), name: role, role, lifetimeMs }, { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: id, detail: {} });
+      return text;
+    },
+    async close() {
+      await app.close();
+      await store.close();
+      await database.drop();
+    },
+  };
+}

@@ -1,0 +1,73 @@
+/** The whole stack as a user starts it: `./drover up --json` on a folder and a port of its own. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export const drover = fileURLToPath(new URL('../../drover', import.meta.url));
+
+export interface RunningUp { readonly url: string; readonly token: string; readonly process: ChildProcess; readonly dataDir: string }
+
+export function newDataDir(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'drover-up-'));
+  chmodSync(folder, 0o711);
+  return join(folder, 'data');
+}
+
+export function removeDataDir(dataDir: string): void {
+  rmSync(join(dataDir, '..'), { recursive: true, force: true });
+}
+
+export async function startUp(dataDir: string, agents: number): Promise<RunningUp> {
+  const child = spawn(drover, ['up', '--data', dataDir, '--listen', '127.0.0.1:0', '--agents', String(agents), '--json'], { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnv() });
+  let errors = '';
+  child.stderr!.on('data', (bytes: Buffer) => (errors += bytes.toString()));
+  const line = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout! }).once('line', resolve);
+    child.once('exit', (code) => reject(new Error(`up ended with ${code}: ${errors}`)));
+  });
+  const { url, token } = JSON.parse(line) as { url: string; token: string };
+  return { url, token, process: child, dataDir };
+}
+
+export async function stopUp(up: RunningUp, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (up.process.exitCode !== null || up.process.signalCode !== null) return;
+  const exited = new Promise((resolve) => up.process.once('exit', resolve));
+  up.process.kill(signal);
+  await exited;
+}
+
+export interface CliResult { readonly code: number; readonly stdout: string; readonly stderr: string }
+
+export function runCli(args: readonly string[], env: Record<string, string> = {}): Promise<CliResult> {
+  return new Promise((resolve) => {
+    const child = spawn(drover, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnv(), ...env } });
+    const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
+    child.stdout.on('data', (bytes: Buffer) => stdout.push(bytes));
+    child.stderr.on('data', (bytes: Buffer) => stderr.push(bytes));
+    child.once('close', (code) => resolve({ code: code ?? -1, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }));
+  });
+}
+
+export function cliOf(up: RunningUp): (...args: string[]) => Promise<CliResult> {
+  return (...args) => runCli(args, { DROVER_URL: up.url, DROVER_TOKEN: up.token });
+}
+
+function cleanEnv(): NodeJS.ProcessEnv {
+  const { DATABASE_URL: _database, DROVER_URL: _url, DROVER_TOKEN: _token, ...env } = process.env;
+  return { ...env, HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' };
+}
+
+/** Pids of the processes of one role that use a data folder. */
+export function pidsOf(dataDir: string, role: 'server' | 'worker' | 'agents'): number[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').some((part) => part.startsWith(join(dataDir, role)));
+    } catch {
+      return false;
+    }
+  });
+}
+
