@@ -1,0 +1,318 @@
+/** Links over real TLS: who may link, what ends a link and what does not, and that nobody's slowness becomes another's memory. */
+import { connect as connectTcp } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock, type Clock } from '../../src/base/clock.ts';
+import { limits } from '../../src/base/limits.ts';
+import { seededRandom } from '../../src/base/random.ts';
+import { AGENT_FRAMES, encodeFrame, WORKER_TO_AGENT_FRAMES } from '../../src/link/codec.ts';
+import type { Link } from '../../src/link/link.ts';
+import type { AgentFrame, WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
+import { LinkRig, type Listening, type RigIdentity } from '../support/link-rig.ts';
+import { until } from '../support/until.ts';
+
+type Up = Link<WorkerToAgentFrame, AgentFrame>;
+type Down = Link<AgentFrame, WorkerToAgentFrame>;
+
+let rig: LinkRig;
+let worker: RigIdentity;
+
+beforeEach(async () => {
+  rig = await LinkRig.create();
+  worker = await rig.identity('worker');
+});
+afterEach(() => rig.end());
+
+interface Pair { up: Up; down: Down; heard: AgentFrame[]; closedUp: string[]; closedDown: string[] }
+
+function listen(options: Partial<Parameters<LinkRig['listen']>[0]> = {}): Promise<Listening<AgentFrame, WorkerToAgentFrame>> {
+  return rig.listen({ as: worker, role: 'agent', shapes: AGENT_FRAMES, ...options });
+}
+
+/** Every refusal and every link of a dialer, as they come. */
+async function dial(urls: readonly string[], identity: RigIdentity, options: { clock?: Clock; random?: ReturnType<typeof seededRandom>; heartbeatMs?: number; silentMs?: number } = {}): Promise<{ links: Up[]; refusals: { code: string; detail: string }[]; logged: string[] }> {
+  const links: Up[] = [];
+  const refusals: { code: string; detail: string }[] = [];
+  const logged: string[] = [];
+  const write = (fields: object): void => void logged.push(JSON.stringify(fields));
+  const log = { debug: write, info: write, warn: write, error: write, child: () => log };
+  const dialer = rig.dialer<WorkerToAgentFrame, AgentFrame>({ urls, peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity, log, onRefused: (code, detail) => refusals.push({ code, detail }), ...options });
+  dialer.onLink = (link) => links.push(link);
+  await rig.started(dialer);
+  return { links, refusals, logged };
+}
+
+async function pair(server: Partial<Parameters<LinkRig['listen']>[0]> = {}, client: { heartbeatMs?: number; silentMs?: number } = {}): Promise<Pair> {
+  const heard: AgentFrame[] = [];
+  const closedUp: string[] = [];
+  const closedDown: string[] = [];
+  const listening = await listen(server);
+  let down: Down | undefined;
+  listening.links.onLink = (link) => {
+    down = link;
+    link.onFrame = (frame) => heard.push(frame);
+    link.onClose = (reason) => closedDown.push(reason);
+  };
+  await listening.links.start();
+  const { links } = await dial([listening.url], await rig.identity('agent'), client);
+  const up = await until('both ends to be linked', () => (down ? links[0] : undefined));
+  up.onClose = (reason) => closedUp.push(reason);
+  return { up, down: down!, heard, closedUp, closedDown };
+}
+
+describe('who may link', () => {
+  it('is whoever the certificate says, and the peer knows it', async () => {
+    const { up, down } = await pair();
+    expect(up.peer).toMatchObject({ role: 'worker', id: worker.id });
+    expect(down.peer.role).toBe('agent');
+    expect(down.peer.id).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('is nobody with a certificate of another authority', async () => {
+    const stranger = await LinkRig.create();
+    const listening = await listen();
+    // The stranger pins the right authority, so that it is its own certificate that fails.
+    const { links, refusals } = await dial([listening.url], { ...(await stranger.identity('agent')), ca: rig.ca.certificate });
+    expect(await until('a refusal', () => refusals[0])).toMatchObject({ code: 'certificate-invalid' });
+    expect(links).toEqual([]);
+  });
+
+  it('is nobody whose certificate has expired', async () => {
+    const listening = await listen();
+    const { links, refusals } = await dial([listening.url], await rig.identity('agent', undefined, -60_000));
+    const refusal = await until('a refusal', () => refusals[0]);
+    expect(refusal.code).toMatch(/^certificate-(invalid|expired)$/);
+    expect(refusal.detail).toContain('EXPIRED');
+    expect(links).toEqual([]);
+  });
+
+  it('is nobody in a role that is not wanted there', async () => {
+    const listening = await listen();
+    const { links, refusals } = await dial([listening.url], await rig.identity('server'));
+    expect(await until('a refusal', () => refusals[0])).toMatchObject({ code: 'certificate-invalid' });
+    expect(links).toEqual([]);
+  });
+
+  it('is nobody without a certificate', async () => {
+    const listening = await listen();
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect({ host: '127.0.0.1', port: listening.port, ca: rig.ca.certificate, checkServerIdentity: () => undefined }, () => socket.write(UPGRADE));
+      socket.on('error', reject).once('data', (bytes: Buffer) => resolve(bytes.toString()));
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 401 /);
+    expect(answer).toContain('"code":"certificate-invalid"');
+  });
+
+  it('is told at once when it is revoked, and does not try again soon', async () => {
+    let refusedCount = 0;
+    const listening = await listen({ refuse: () => (refusedCount++, 'agent-revoked') });
+    const delays: number[] = [];
+    const { links, refusals } = await dial([listening.url], await rig.identity('agent'), { clock: recording(delays) });
+    expect(await until('a refusal', () => refusals[0])).toMatchObject({ code: 'agent-revoked' });
+    await until('the next try to be planned', () => delays.length > 0);
+    expect(delays.at(-1)).toBeGreaterThanOrEqual(30_000);
+    expect(refusedCount).toBe(1);
+    expect(links).toEqual([]);
+  });
+});
+
+describe('whom we link to', () => {
+  it('is never a server of another authority: not a byte of a frame is sent', async () => {
+    const stranger = await LinkRig.create();
+    const listening = await stranger.listen<AgentFrame, WorkerToAgentFrame>({ as: await stranger.identity('worker'), role: 'agent', shapes: AGENT_FRAMES });
+    const seen: Down[] = [];
+    listening.links.onLink = (link) => seen.push(link);
+    const { links, logged } = await dial([listening.url], await rig.identity('agent'));
+    await until('the dialer to say why', () => logged.find((line) => /self-signed|unable to (get|verify)|certificate/i.test(line)));
+    expect([links, seen]).toEqual([[], []]);
+    await stranger.end();
+  });
+
+  it('is never one whose certificate has expired', async () => {
+    const listening = await listen({ as: await rig.identity('worker', undefined, -60_000) });
+    const { links, logged } = await dial([listening.url], await rig.identity('agent'));
+    await until('the dialer to say why', () => logged.find((line) => /expired/i.test(line)));
+    expect(links).toEqual([]);
+  });
+
+  it('is never an agent that plays the worker', async () => {
+    const listening = await listen({ as: await rig.identity('agent') });
+    const { links, logged } = await dial([listening.url], await rig.identity('agent'));
+    await until('the dialer to say why', () => logged.find((line) => /not a worker/.test(line)));
+    expect(links).toEqual([]);
+  });
+
+  it('is the next address when one does not answer', async () => {
+    const listening = await listen();
+    const { links } = await dial(['wss://127.0.0.1:1/link', listening.url], await rig.identity('agent'), { random: { next: () => 0 } });
+    await until('a link by the second address', () => links[0]);
+  });
+});
+
+describe('frames', () => {
+  it.each([
+    ['text', (tls: TLSSocket) => tls.write(webSocketFrame(1, Buffer.from('hello')))],
+    ['what is not MessagePack', (tls: TLSSocket) => tls.write(webSocketFrame(2, Buffer.from([0xc1])))],
+    ['a frame without a type', (tls: TLSSocket) => tls.write(webSocketFrame(2, encodeFrame({ a: 'x' })))],
+    ['a field of another kind', (tls: TLSSocket) => tls.write(webSocketFrame(2, encodeFrame({ t: 'accepted', a: 7 })))],
+    ['a field that is missing', (tls: TLSSocket) => tls.write(webSocketFrame(2, encodeFrame({ t: 'started', a: 'x', pid: 1 })))],
+  ])('end the link that sends %s, and no other', async (_what, send) => {
+    const listening = await listen();
+    const closed: string[] = [];
+    const downs: Down[] = [];
+    listening.links.onLink = (link) => {
+      downs.push(link);
+      link.onClose = (reason) => closed.push(reason);
+    };
+    const { links: others } = await dial([listening.url], await rig.identity('agent'));
+    await until('the other link', () => others[0]);
+    const tls = await rawLink(listening, await rig.identity('agent'));
+    send(tls);
+    await until('the link to be ended', () => closed.includes('frame-invalid'));
+    tls.destroy();
+    expect(closed).toEqual(['frame-invalid']);
+    expect(others[0]!.send({ t: 'accepted', a: 'y' })).toBe(true);
+  });
+
+  it('of an unknown type and unknown fields are passed over: a newer peer may say more', async () => {
+    const { up, heard, closedDown } = await pair();
+    up.sendEncoded(encodeFrame({ t: 'from-the-future', x: 1 }));
+    up.sendEncoded(encodeFrame({ t: 'accepted', a: 'x', more: [1] }));
+    await until('the known frame', () => heard[0]);
+    expect(heard).toMatchObject([{ t: 'accepted', a: 'x' }]);
+    expect(closedDown).toEqual([]);
+  });
+
+  it('larger than the limit end the link; as large as the limit they pass', async () => {
+    const { up, heard, closedDown } = await pair();
+    const overhead = encodeFrame({ t: 'data', id: 1, bytes: Buffer.alloc(1 << 20), size: 1, eof: true }).length - (1 << 20);
+    up.send({ t: 'data', id: 1, bytes: Buffer.alloc(limits.frameBytesMax - overhead), size: 1, eof: true });
+    await until('the frame at the limit', () => heard[0]);
+    up.send({ t: 'data', id: 2, bytes: Buffer.alloc(limits.frameBytesMax - overhead + 1), size: 1, eof: true });
+    await until('the link to end', () => closedDown[0]);
+    expect(heard).toHaveLength(1);
+  });
+});
+
+describe('a link', () => {
+  it('outlives a process that is busy for three heartbeats, at either end', async () => {
+    const heartbeat = { heartbeatMs: 100, silentMs: 500 };
+    const { up, closedUp, closedDown, heard } = await pair(heartbeat, heartbeat);
+    // Both ends live in this process: neither pings, neither answers, and both timers are late.
+    for (let round = 0; round < 3; round++) {
+      block(350);
+      up.send({ t: 'accepted', a: `round-${round}` });
+      await until('the frame after the pause', () => heard.length === round + 1);
+    }
+    expect([closedUp, closedDown]).toEqual([[], []]);
+  });
+
+  it('is given up by both ends when the network swallows everything', async () => {
+    const listening = await listen({ heartbeatMs: 40, silentMs: 160 });
+    const closed: string[] = [];
+    listening.links.onLink = (link) => {
+      link.onClose = (reason) => closed.push(reason);
+    };
+    await listening.links.start();
+    const tls = await rawLink(listening, await rig.identity('agent'));
+    // Reads nothing and answers no ping, as a host does whose network is gone.
+    tls.pause();
+    expect(await until('the silent link to be given up', () => closed[0])).toBe('silent for too long');
+    expect(listening.links.size).toBeLessThanOrEqual(1);
+    tls.destroy();
+  });
+
+  it('takes no more than its buffer holds from a sender that is faster than the reader', async () => {
+    const { up, down, heard } = await pair();
+    down.pause();
+    const bytes = Buffer.alloc(1 << 20);
+    let taken = 0;
+    while (up.send({ t: 'data', id: taken, bytes, size: 1, eof: true })) {
+      taken++;
+      expect(taken).toBeLessThan(64);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(up.bufferedBytes).toBeLessThanOrEqual(2 * limits.frameBytesMax + bytes.length + 1_024);
+    down.resume();
+    await until('everything that was taken to arrive', () => heard.length === taken);
+    expect(await until('room again', () => up.send({ t: 'accepted', a: 'x' }))).toBe(true);
+  });
+
+  it('that ends comes back with full jitter, never in step', async () => {
+    const delays: number[] = [];
+    const listening = await listen();
+    listening.links.onLink = (link) => link.close('shutting-down');
+    const random = seededRandom(11);
+    await dial(['wss://127.0.0.1:1/link'], await rig.identity('agent'), { clock: impatient(delays), random });
+    await until('a dozen tries', () => delays.length >= 12);
+    const replay = seededRandom(11);
+    const expected = delays.map((_, attempt) => Math.floor(replay.next() * Math.min(limits.reconnectCapMs, limits.reconnectBaseMs * 2 ** Math.min(attempt, 30))));
+    expect(delays).toEqual(expected);
+    expect(new Set(delays).size).toBeGreaterThan(10);
+  });
+});
+
+describe('admission', () => {
+  it('lets so many in a second and tells the others to come back; they do, and all get in', async () => {
+    // A clock that stands still for the listener: every handshake falls into one second until the test moves it on.
+    let nowMs = 0;
+    const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
+    const listening = await listen({ clock, linksMax: 3 });
+    let inside = 0;
+    listening.links.onLink = (link) => {
+      inside++;
+      link.onClose = () => inside--;
+    };
+    const delays: number[] = [];
+    const dialed = await Promise.all(Array.from({ length: 4 }, async () => dial([listening.url], await rig.identity('agent'), { clock: impatient(delays, 1_000) })));
+    await until('three to be in and one to be refused', () => inside === 3 && delays.length > 0);
+    expect(delays.every((delay) => delay >= 1_000 && delay <= 5_000)).toBe(true);
+    expect(dialed.flatMap((one) => one.refusals)).toEqual([]);
+    nowMs += 1_000;
+    dialed.find((one) => one.links.length > 0)!.links[0]!.close();
+    await until('the last to be let in', () => dialed.every((one) => one.links.length > 0));
+  });
+
+  it('survives a refused peer that resets the connection', async () => {
+    const listening = await listen();
+    for (let i = 0; i < 20; i++) {
+      await new Promise<void>((resolve) => {
+        const tcp = connectTcp(listening.port, '127.0.0.1');
+        const tls = connect({ socket: tcp, ca: rig.ca.certificate, checkServerIdentity: () => undefined }, () => tls.write(UPGRADE, () => tcp.resetAndDestroy()));
+        tls.on('error', () => undefined);
+        tcp.on('error', () => undefined).on('close', () => resolve());
+      });
+    }
+    const { links } = await dial([listening.url], await rig.identity('agent'));
+    await until('somebody with a certificate to get in', () => links[0]);
+  });
+});
+
+const UPGRADE = 'GET /link HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
+
+/** A link without our client, for bytes that it would never send. */
+async function rawLink(listening: { port: number }, identity: RigIdentity): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port: listening.port, key: identity.privateKey, cert: identity.certificate, ca: identity.ca, checkServerIdentity: () => undefined }, () => socket.write(UPGRADE));
+    socket.on('error', reject).once('data', (bytes: Buffer) => (bytes.toString().startsWith('HTTP/1.1 101') ? resolve(socket) : reject(new Error(bytes.toString()))));
+  });
+}
+
+/** One masked frame of a client, shorter than 126 bytes. */
+function webSocketFrame(opcode: number, payload: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
+}
+
+function recording(delays: number[]): Clock {
+  return { ...systemClock, after: (delayMs, callback, options) => (options?.unref || delays.push(delayMs), systemClock.after(delayMs, callback, options)) };
+}
+
+/** Notes how long it was asked to wait, of waits of `least` and more, and waits not at all. */
+function impatient(delays: number[], least = 0): Clock {
+  return { ...systemClock, after: (delayMs, callback, options) => (options?.unref || delayMs < least || delays.push(delayMs), systemClock.after(options?.unref ? delayMs : 1, callback, options)) };
+}
+
+function block(ms: number): void {
+  const end = systemClock.monotonicMs() + ms;
+  while (systemClock.monotonicMs() < end);
+}
