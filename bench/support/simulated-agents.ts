@@ -3,7 +3,7 @@
  * verify every order as an agent does and "execute" it by doing nothing: accepted, started and reported with exit code 0 at once. A
  * report is kept and sent again on a new link until it is acknowledged, as the protocol wants; journal and spool are what is left out.
  */
-import { createHash } from 'node:crypto';
+import { createHash, createSecretKey } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { fullJitterMs } from '../../src/base/backoff.ts';
@@ -61,6 +61,7 @@ function pump(): void {
 }
 
 function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: string | undefined): void {
+  const dispatchKey = createSecretKey(agent.dispatchKey);
   let attempt = 0;
   let socket: WebSocket | undefined;
 
@@ -115,7 +116,7 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
   }
 
   function start(frame: WorkerStart): void {
-    if (!isDispatchSigned(agent.dispatchKey, dispatchMessage(frame.a, agent.agentId, frame.validUntilMs, digestOf(frame.spec)), frame.mac)) {
+    if (!isDispatchSigned(dispatchKey, dispatchMessage(frame.a, agent.agentId, frame.validUntilMs, digestOf(frame.spec)), frame.mac)) {
       totals.refusedMac++;
       return;
     }

@@ -2,7 +2,7 @@
  * The fleet over links: workers dial in, tell which agents they hold, and pass orders and events. Everything here is rebuilt
  * when a worker links again. What others must see after a restart (presence, facts) is written to the store in batches.
  */
-import { createHash } from 'node:crypto';
+import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 import { certificateRenew, type EnrolmentContext } from '../app/enrolment.ts';
 import { attemptId, type AgentId, type AttemptId, type HostId, type ServerId, type WorkerId } from '../base/ids.ts';
 import { DroverError, isErrorCode } from '../base/errors.ts';
@@ -42,7 +42,7 @@ export class LinkFleet implements Fleet {
   readonly #options: LinkFleetOptions;
   readonly #workers = new Map<WorkerId, WorkerState>();
   readonly #agents = new Map<HostId, AgentLocation>();
-  readonly #dispatchKeys = new Map<string, Buffer>();
+  readonly #dispatchKeys = new Map<string, KeyObject>();
   readonly #watches = new Set<Watch>();
   readonly #fetches = new Map<number, { resolve: (data: { bytes: Uint8Array; size: number; eof: boolean }) => void; reject: (error: unknown) => void; cancel: () => void }>();
   #fetchSeq = 0;
@@ -165,9 +165,9 @@ export class LinkFleet implements Fleet {
     for (const worker of this.#workers.values()) worker.link.send({ t: 'revoked', agentIds: [...agentIds] });
   }
 
-  #dispatchKey(agentId: string): Buffer {
+  #dispatchKey(agentId: string): KeyObject {
     let key = this.#dispatchKeys.get(agentId);
-    if (!key) this.#dispatchKeys.set(agentId, (key = this.#options.masterKey.dispatchKey(agentId)));
+    if (!key) this.#dispatchKeys.set(agentId, (key = createSecretKey(this.#options.masterKey.dispatchKey(agentId))));
     return key;
   }
 

@@ -18,8 +18,9 @@ import { isTerminalRun } from '../domain/run/run-machine.ts';
 import { RunActor, type Execution, type Order } from '../domain/run/run-actor.ts';
 import type { AgentLocation, Fleet, FleetListener } from '../fleet/fleet.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
-import type { ExecutionChange, OutputChunk, RunChange, Store, StreamRecord, TimelineEntry } from '../store/store.ts';
+import type { ExecutionChange, OutputChunk, RunChange, Store, TimelineEntry } from '../store/store.ts';
 import { executionSpecOf, resultOf, type ReportedStream } from './attempt-report.ts';
+import { changeOf } from './execution-change.ts';
 
 interface Ack { readonly workerId: WorkerId; readonly attempt: AttemptId; readonly agentId: AgentId }
 interface OwnedRun { readonly actor: RunActor<ReportedStream>; readonly specBytes: () => Uint8Array; acks: Ack[]; timeline: Omit<TimelineEntry, 'seq' | 'runId'>[]; idleSince: number; firstStart: boolean }
@@ -47,7 +48,6 @@ const TICK_MS = 250;
 const IDLE_MS = 15_000;
 const BUSY_RETRY_MS = 500;
 const RUNNING_WAITS_MS = 30;
-const NOTHING: StreamRecord = { size: 0, head: 0, tail: 0 };
 
 export class RunOwner implements Service, Ownership, FleetListener {
   readonly name = 'run-owner';
@@ -486,21 +486,3 @@ export class RunOwner implements Service, Ownership, FleetListener {
 
 interface Part { readonly run: OwnedRun; readonly taken: readonly Execution<ReportedStream>[]; readonly states: readonly ExecutionState[]; readonly seq: number; readonly state: RunActor['state']; readonly acks: readonly Ack[] }
 interface Batch { readonly parts: Part[]; readonly executions: ExecutionChange[]; readonly runs: RunChange[]; readonly timeline: TimelineEntry[] }
-
-function changeOf(runId: RunId, execution: Execution<ReportedStream>, seq: number): ExecutionChange {
-  const { result } = execution;
-  const finished = isTerminalExecution(execution.state);
-  return {
-    runId, task: execution.task, ordinal: execution.ordinal, attempt: execution.attempt, from: [execution.dbState], to: execution.state, seq,
-    ...(execution.agentId ? { agentId: execution.agentId } : {}), ...(execution.workerId ? { workerId: execution.workerId } : {}),
-    ...(execution.dispatchedAtMs === undefined ? {} : { dispatchedAtMs: execution.dispatchedAtMs }), ...(execution.startedAtMs === undefined ? {} : { startedAtMs: execution.startedAtMs }),
-    ...(execution.retry ? { retry: true } : {}), ...(execution.settledLate ? { settledLate: true } : {}),
-    ...(finished && result
-      ? {
-          finishedAtMs: result.finishedAtMs, stdout: result.stdout ?? NOTHING, stderr: result.stderr ?? NOTHING,
-          ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }), ...(result.signal === undefined ? {} : { signal: result.signal }),
-          ...(result.reason === undefined ? {} : { reason: result.reason }), ...(result.detail === undefined ? {} : { detail: result.detail.slice(0, 2_000) }),
-        }
-      : {}),
-  };
-}

@@ -63,6 +63,11 @@ export interface RunView { readonly counts: ExecutionCounts; readonly state: Run
 
 /** A start that nobody confirmed is sent again after this; the journal makes that harmless. */
 const RESEND_MS = 5_000;
+/**
+ * Executions in flight for each millisecond between two looks at all of them. Events come in thousands of frames, and a look at
+ * ten thousand hosts with each would be most of the owner's work; nothing that a look finds is in such a hurry.
+ */
+const LOOKS_PER_MS = 50;
 
 export class RunActor<Stream = unknown> {
   readonly id: RunId;
@@ -79,6 +84,10 @@ export class RunActor<Stream = unknown> {
   readonly #parked = new Set<Execution<Stream>>();
   readonly #inFlight = new Set<Execution<Stream>>();
   readonly #dirty = new Set<Execution<Stream>>();
+  /** In flight, and something has changed since the last orders: the others wait for the next look. */
+  readonly #fresh = new Set<Execution<Stream>>();
+  #lookDueAt = 0;
+  #ordersForAll = false;
   readonly #startDeadlineAtMs: number;
   #failures = 0;
 
@@ -137,6 +146,7 @@ export class RunActor<Stream = unknown> {
 
   onCancelRequested(by: string): void {
     this.cancelRequestedBy ??= by;
+    this.#lookDueAt = 0;
   }
 
   onStarted(execution: Execution<Stream>, attempt: number, atMs: number): void {
@@ -184,6 +194,7 @@ export class RunActor<Stream = unknown> {
     else if (execution.state === 'dispatched') {
       execution.heard = false;
       execution.lastOrderAt = 0;
+      this.#fresh.add(execution);
     }
   }
 
@@ -204,8 +215,10 @@ export class RunActor<Stream = unknown> {
     for (const execution of this.#byHost.get(hostId) ?? []) {
       execution.unlinkedAt = 0;
       if (this.#parked.delete(execution)) this.#ready.add(execution);
+      if (!this.#inFlight.has(execution)) continue;
       // Ask anew what it knows.
-      if (this.#inFlight.has(execution)) [execution.heard, execution.lastOrderAt] = [false, 0];
+      [execution.heard, execution.lastOrderAt] = [false, 0];
+      this.#fresh.add(execution);
     }
   }
 
@@ -218,7 +231,11 @@ export class RunActor<Stream = unknown> {
   /** Decides everything that time and the known state allow: starts, ends, losses. */
   advance(now: { readonly at: number; readonly ms: number }, locate: (hostId: HostId) => Location | undefined): void {
     if (isTerminalRun(this.state) && this.#inFlight.size === 0 && this.#ready.size === 0 && this.#parked.size === 0) return;
-    for (const execution of this.#inFlight) this.#guard(execution, now, locate);
+    if (now.at >= this.#lookDueAt) {
+      this.#lookDueAt = now.at + this.#inFlight.size / LOOKS_PER_MS;
+      this.#ordersForAll = true;
+      for (const execution of this.#inFlight) this.#guard(execution, now, locate);
+    }
     this.#checkFailureLimit();
     if (this.cancelRequestedBy !== undefined) this.#dropWaiting('cancelled', 'cancelled-by-user', now.ms);
     else if (this.limitExceeded) this.#dropWaiting('skipped', 'failure-limit', now.ms);
@@ -287,8 +304,8 @@ export class RunActor<Stream = unknown> {
   /** Orders that are due for what is committed as out; the caller sends them and they count as sent. */
   orders(nowAt: number, nowMs: number, locate: (hostId: HostId) => Location | undefined): Order[] {
     const orders: Order[] = [];
-    for (const execution of this.#inFlight) {
-      if (execution.dbState !== execution.state || execution.retry || isTerminalExecution(execution.state)) continue;
+    for (const execution of this.#ordersForAll ? this.#inFlight : this.#fresh) {
+      if (execution.dbState !== execution.state || execution.retry || (execution.state !== 'dispatched' && execution.state !== 'running')) continue;
       const location = locate(execution.hostId);
       if (!location || location.agentId !== execution.agentId) continue;
       const overdue = execution.startedAtMs !== undefined && nowMs - execution.startedAtMs > this.spec.timeoutMs + this.spec.killAfterMs + this.guardMs;
@@ -310,6 +327,8 @@ export class RunActor<Stream = unknown> {
         }
       }
     }
+    this.#ordersForAll = false;
+    this.#fresh.clear();
     return orders;
   }
 
@@ -352,6 +371,7 @@ export class RunActor<Stream = unknown> {
       this.#ready.add(execution);
     }
     if (isTerminalExecution(execution.state) && !this.#dirty.has(execution)) execution.result = undefined;
+    else if (this.#inFlight.has(execution)) this.#fresh.add(execution);
     this.dbCounts[execution.dbState]++;
   }
 

@@ -13,38 +13,47 @@ const STORAGE: Partial<Record<(typeof DAILY_TABLES)[number], string>> = {
   execution: 'WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0)',
 };
 
+/** One transaction per table: making a partition locks its parent, and holding one such lock while waiting for another would be a deadlock with whoever writes a run. */
 export async function maintain(pool: Pool, options: { runsKeptMs: number; aheadDays: number }, nowMs: number): Promise<{ created: number; dropped: number }> {
+  const sum = { created: 0, dropped: 0 };
+  for (const table of DAILY_TABLES) {
+    const { created, dropped } = await maintainTable(pool, table, options, nowMs);
+    sum.created += created;
+    sum.dropped += dropped;
+  }
+  await pool.query('DELETE FROM idempotency WHERE created_at_ms < $1', [nowMs - limits.idempotencyKeptMs]);
+  return sum;
+}
+
+async function maintainTable(pool: Pool, table: (typeof DAILY_TABLES)[number], options: { runsKeptMs: number; aheadDays: number }, nowMs: number): Promise<{ created: number; dropped: number }> {
   return pool.transaction(async (tx) => {
     const locked = await tx.query<{ ok: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS ok', [LOCK]);
     if (!locked.rows[0]!.ok) return { created: 0, dropped: 0 };
     const { rows } = await tx.query<{ name: string }>(
-      "SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace WHERE n.nspname = current_schema() AND p.relname = ANY ($1)", [[...DAILY_TABLES]]);
+      'SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace WHERE n.nspname = current_schema() AND p.relname = $1', [table]);
     const existing = new Set(rows.map((row) => row.name));
     let created = 0;
     let dropped = 0;
     const today = Math.floor(nowMs / DAY_MS);
-    for (const table of DAILY_TABLES) {
-      if (!existing.has(`${table}_default`)) await tx.query(`CREATE TABLE ${table}_default PARTITION OF ${table} DEFAULT`);
-      for (let day = today - 1; day <= today + options.aheadDays; day++) {
-        const name = `${table}_${dayName(day)}`;
-        if (existing.has(name)) continue;
-        const [from, to] = [runIdFloor(day * DAY_MS), runIdFloor((day + 1) * DAY_MS)];
-        // A clock that was wrong once may have left rows of that day in the default partition: then they stay there, and so does the day.
-        const key = table === 'run' ? 'id' : 'run_id';
-        const astray = await tx.query(`SELECT 1 FROM ${table}_default WHERE ${key} >= $1 AND ${key} < $2 LIMIT 1`, [from, to]);
-        if (astray.rowCount > 0) continue;
-        await tx.query(`CREATE TABLE ${name} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}') ${STORAGE[table] ?? ''}`);
-        created++;
-      }
-      const oldest = Math.floor((nowMs - options.runsKeptMs) / DAY_MS);
-      for (const name of existing) {
-        const day = dayOf(name, table);
-        if (day === undefined || day >= oldest || (await hasActiveRuns(tx, day))) continue;
-        await tx.query(`DROP TABLE ${name}`);
-        dropped++;
-      }
+    if (!existing.has(`${table}_default`)) await tx.query(`CREATE TABLE ${table}_default PARTITION OF ${table} DEFAULT`);
+    for (let day = today - 1; day <= today + options.aheadDays; day++) {
+      const name = `${table}_${dayName(day)}`;
+      if (existing.has(name)) continue;
+      const [from, to] = [runIdFloor(day * DAY_MS), runIdFloor((day + 1) * DAY_MS)];
+      // A clock that was wrong once may have left rows of that day in the default partition: then they stay there, and so does the day.
+      const key = table === 'run' ? 'id' : 'run_id';
+      const astray = await tx.query(`SELECT 1 FROM ${table}_default WHERE ${key} >= $1 AND ${key} < $2 LIMIT 1`, [from, to]);
+      if (astray.rowCount > 0) continue;
+      await tx.query(`CREATE TABLE ${name} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}') ${STORAGE[table] ?? ''}`);
+      created++;
     }
-    await tx.query('DELETE FROM idempotency WHERE created_at_ms < $1', [nowMs - limits.idempotencyKeptMs]);
+    const oldest = Math.floor((nowMs - options.runsKeptMs) / DAY_MS);
+    for (const name of existing) {
+      const day = dayOf(name, table);
+      if (day === undefined || day >= oldest || (await hasActiveRuns(tx, day))) continue;
+      await tx.query(`DROP TABLE ${name}`);
+      dropped++;
+    }
     return { created, dropped };
   });
 }

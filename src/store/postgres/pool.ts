@@ -14,7 +14,7 @@ export interface Query { text: string; name?: string; values?: unknown[] }
 export interface Executor { query<T = Row>(query: string | Query, values?: unknown[]): Promise<{ rows: T[]; rowCount: number }> }
 
 /** SQLSTATE classes and socket errors after which the same call may work on another connection. */
-const AWAY = /^(08|57P0|53300|25006|40001|40P01|ECONN|EPIPE|ENOENT|ETIMEDOUT|EAI_AGAIN)/;
+const AWAY = /^(08|57P0|53300|25006|ECONN|EPIPE|ENOENT|ETIMEDOUT|EAI_AGAIN)/;
 
 function isDatabaseAway(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
@@ -25,6 +25,8 @@ function isDatabaseAway(error: unknown): boolean {
 function translateDatabaseError(error: unknown): unknown {
   return isDatabaseAway(error) ? new DroverError('database-unavailable', { detail: 'PostgreSQL does not answer; the call may be repeated.', cause: error }) : error;
 }
+
+const VICTIM_TRIES = 5;
 
 export interface PoolOptions { readonly url: string; readonly log: Log; readonly max?: number }
 
@@ -53,8 +55,22 @@ export class Pool implements Executor {
     }
   }
 
-  /** Commits when `work` resolves; rolls back and rethrows when it throws. */
+  /**
+   * Commits when `work` resolves; rolls back and rethrows when it throws. PostgreSQL's own victims of a deadlock or of
+   * serialisation had no effect, so they are tried again.
+   */
   async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#transactionOnce(work);
+      } catch (error) {
+        const code = (error as { code?: unknown }).code;
+        if (tries >= VICTIM_TRIES || (code !== '40P01' && code !== '40001')) throw error;
+      }
+    }
+  }
+
+  async #transactionOnce<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
     let client: pg.PoolClient;
     try {
       client = await this.#pool.connect();

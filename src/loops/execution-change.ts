@@ -1,0 +1,27 @@
+/** A decision about an execution, as the conditional write that carries it out. */
+import type { RunId } from '../base/ids.ts';
+import { isTerminalExecution } from '../domain/run/execution-machine.ts';
+import type { Execution } from '../domain/run/run-actor.ts';
+import type { ExecutionChange, StreamRecord } from '../store/store.ts';
+import type { ReportedStream } from './attempt-report.ts';
+
+const NOTHING: StreamRecord = { size: 0, head: 0, tail: 0 };
+const DETAIL_LENGTH_MAX = 2_000;
+
+export function changeOf(runId: RunId, execution: Execution<ReportedStream>, seq: number): ExecutionChange {
+  const { result } = execution;
+  const finished = isTerminalExecution(execution.state);
+  return {
+    runId, task: execution.task, ordinal: execution.ordinal, attempt: execution.attempt, from: [execution.dbState], to: execution.state, seq,
+    ...(execution.agentId ? { agentId: execution.agentId } : {}), ...(execution.workerId ? { workerId: execution.workerId } : {}),
+    ...(execution.dispatchedAtMs === undefined ? {} : { dispatchedAtMs: execution.dispatchedAtMs }), ...(execution.startedAtMs === undefined ? {} : { startedAtMs: execution.startedAtMs }),
+    ...(execution.retry ? { retry: true } : {}), ...(execution.settledLate ? { settledLate: true } : {}),
+    ...(finished && result
+      ? {
+          finishedAtMs: result.finishedAtMs, stdout: result.stdout ?? NOTHING, stderr: result.stderr ?? NOTHING,
+          ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }), ...(result.signal === undefined ? {} : { signal: result.signal }),
+          ...(result.reason === undefined ? {} : { reason: result.reason }), ...(result.detail === undefined ? {} : { detail: result.detail.slice(0, DETAIL_LENGTH_MAX) }),
+        }
+      : {}),
+  };
+}
