@@ -3,6 +3,7 @@
  * vanishes while it is looked at is simply not there.
  */
 import { mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, closeSync, rmdirSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 
 export interface ProcessStat {
@@ -161,6 +162,22 @@ function cgroupPids(path: string): number[] {
     return readFileSync(`${path}/cgroup.procs`, 'latin1').split('\n').filter(Boolean).map(Number);
   } catch {
     return [];
+  }
+}
+
+/**
+ * Moves processes into the group. Each move makes the kernel wait for all processors (5–20 ms on an idle machine), so it is
+ * done beside everything else, never on the way of a start.
+ */
+export async function cgroupAdopt(path: string, tree: () => readonly number[]): Promise<void> {
+  const moved = new Set<number>();
+  for (;;) {
+    const strangers = tree().filter((pid) => !moved.has(pid));
+    if (strangers.length === 0) return;
+    for (const pid of strangers) {
+      moved.add(pid);
+      await writeFile(`${path}/cgroup.procs`, String(pid)).catch(() => undefined);
+    }
   }
 }
 

@@ -23,11 +23,13 @@ import { Journal, type JournalEntry, type ProcessIdentity } from './journal.ts';
 import { LiveTail } from './live-tail.ts';
 import { createMask } from './mask.ts';
 import { isRefusal, planProcess, type Account } from './plan.ts';
-import { bootId, cgroupBase, cgroupCreate, cgroupRemove, processesWithMarker, processStat, TICKS_PER_SECOND, uptimeMs } from './platform-linux.ts';
+import { bootId, cgroupAdopt, cgroupBase, cgroupCreate, cgroupRemove, processesWithMarker, processStat, TICKS_PER_SECOND, uptimeMs } from './platform-linux.ts';
 import { RunningAttempt } from './running.ts';
 import { Spool } from './spool.ts';
 import { launchSupervised } from './supervisor.ts';
 
+/** Short scripts are over before a group is worth its price. */
+const ADOPT_AFTER_MS = 400;
 const PRUNE_EVERY_MS = 10 * 60_000;
 const packr = new Packr({ useRecords: false });
 
@@ -265,15 +267,13 @@ class ProcessDriverService implements ProcessDriver {
   #freeLookAt = 0;
 
   #spawn(attempt: AttemptId, spec: ExecutionSpec, plan: { argv: readonly string[]; env: Readonly<Record<string, string>>; cwd: string }, streams: ReturnType<Spool['prepare']>): void {
-    const cgroup = this.#cgroupOf(attempt);
-    const usable = cgroup !== undefined && cgroupCreate(cgroup) ? cgroup : undefined;
-    const child = launchSupervised({ folder: this.#spool.folder(attempt), cgroup: usable, argv: plan.argv, env: plan.env, cwd: plan.cwd, stdio: streams });
+    const child = launchSupervised({ folder: this.#spool.folder(attempt), argv: plan.argv, env: plan.env, cwd: plan.cwd, stdio: streams });
     const now = this.#clock.monotonicMs();
     if (child.pid === undefined) {
       child.once('error', (error) => this.#settle(attempt, { outcome: 'refused', reason: 'spawn-failed', detail: error.message }));
       return;
     }
-    const running = new RunningAttempt({ attempt, spec, folder: this.#spool.folder(attempt), cgroup: usable, supervisorPid: child.pid, child, deadlineAt: now + spec.timeoutMs });
+    const running = new RunningAttempt({ attempt, spec, folder: this.#spool.folder(attempt), cgroup: undefined, supervisorPid: child.pid, child, deadlineAt: now + spec.timeoutMs });
     this.#follow(running, now);
   }
 
@@ -326,6 +326,7 @@ class ProcessDriverService implements ProcessDriver {
     const ending = running.look();
     if (!running.isKilling && ending === undefined && running.isDue(now)) running.beginKill('timed_out', now);
     if (now >= running.nextSizeLookAt) this.#lookAtSize(running, now);
+    if (now - running.firstLookAt > ADOPT_AFTER_MS && !running.adopting && ending === undefined) running.adopting = this.#adopt(running);
     const over = running.isKilling ? running.pursueKill(now) && (running.look() !== undefined || running.survivors.length > 0) : ending !== undefined;
     if (over) this.#end(running);
     else running.nextLookAt = now + running.lookInterval(now);
@@ -340,6 +341,14 @@ class ProcessDriverService implements ProcessDriver {
     running.identity = { pid, startTicks: stat.startTicks, supervisorPid: running.supervisorPid, bootId: this.#bootId, startedAtMs };
     void this.#journal.append({ k: 'started', a: running.attempt, process: running.identity }).catch(() => undefined);
     this.events.started(running.attempt as AttemptId, pid, startedAtMs);
+  }
+
+  /** What lives longer gets a control group of its own, from which nothing of it can escape. */
+  async #adopt(running: RunningAttempt): Promise<void> {
+    const path = this.#cgroupOf(running.attempt);
+    if (path === undefined || !cgroupCreate(path)) return;
+    running.cgroup = path;
+    await cgroupAdopt(path, () => (this.#running.has(running.attempt) ? running.tree().filter((pid) => pid !== running.supervisorPid) : []));
   }
 
   #lookAtSize(running: RunningAttempt, now: number): void {
@@ -368,7 +377,8 @@ class ProcessDriverService implements ProcessDriver {
     this.#tails.delete(running.attempt);
     const ending = running.ending;
     running.releaseSupervisor();
-    if (running.cgroup !== undefined) cgroupRemove(running.cgroup);
+    const { cgroup, adopting } = running;
+    if (cgroup !== undefined) void (adopting ?? Promise.resolve()).then(() => cgroupRemove(cgroup));
     const process = ending === undefined || ending === 'unknown' ? {} : { ...(ending.exitCode === null ? {} : { exitCode: ending.exitCode }), ...(ending.signal === null ? {} : { signal: ending.signal }) };
     const started = running.identity ? { startedAtMs: running.identity.startedAtMs } : {};
     const survivors = running.survivors.length > 0 ? { survivors: running.survivors } : {};

@@ -28,7 +28,9 @@ export interface RunningOptions {
 export class RunningAttempt {
   readonly attempt: string;
   readonly spec: ExecutionSpec;
-  readonly cgroup: string | undefined;
+  /** Once the tree has been moved into a group of its own. */
+  cgroup: string | undefined;
+  adopting: Promise<void> | undefined;
   readonly supervisorPid: number;
   readonly child: ChildProcess | undefined;
   identity: ProcessIdentity | undefined;

@@ -9,15 +9,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 
 /**
- * $1 folder, $2 control group's cgroup.procs or empty, then the argument vector. The leader is a foreground subshell: a
+ * $1 folder, then the argument vector. The leader is a foreground subshell: a
  * background one would get /dev/null as input and ignore INT and QUIT for good.
  */
 const SUPERVISOR = `(
 read -r p _ </proc/self/stat
 echo "$p" >"$1/pid"
 until read -r _ _ s _ <"/proc/$$/stat" && [ "$s" = T ]; do kill -STOP $$; done
-[ -z "$2" ] || echo 0 >"$2"
-shift 2
+shift
 umask 022
 exec "$@"
 )
@@ -25,7 +24,6 @@ echo $? >"$1/status"`;
 
 export interface Launch {
   readonly folder: string;
-  readonly cgroup: string | undefined;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
@@ -34,7 +32,7 @@ export interface Launch {
 
 /** The supervisor's process; throws what spawn throws. Its exit is of no interest: it is killed once the status is read. */
 export function launchSupervised(launch: Launch): ChildProcess {
-  const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'drover-run', launch.folder, launch.cgroup === undefined ? '' : `${launch.cgroup}/cgroup.procs`, ...launch.argv], {
+  const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'drover-run', launch.folder, ...launch.argv], {
     cwd: launch.cwd,
     env: launch.env,
     detached: true,
