@@ -1,7 +1,7 @@
 /** What every verb of `app` is given. Built once in `bin`; a verb takes it first, then its input, and answers with a value. */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { Actor, Store } from '../store/store.ts';
+import type { Actor, RunSeed, Store } from '../store/store.ts';
 
 export interface AppContext {
   readonly store: Store;
@@ -21,8 +21,11 @@ export interface Sealer {
 
 export interface Ownership {
   owned(): readonly { id: number; term: number }[];
-  /** Wakes the owner loop of this run at once when it is here; otherwise nothing (the store's hint wakes the other server). */
-  wake(runId: string): void;
+  /**
+   * Wakes the owner loop of this run at once when it is here; otherwise nothing (the store's hint wakes the other server).
+   * Whoever has just written the run hands it over, which spares the owner reading it.
+   */
+  wake(runId: string, seed?: RunSeed): void;
 }
 
 /** Who calls and for what request; every verb that changes something is told. */

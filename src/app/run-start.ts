@@ -28,7 +28,9 @@ export async function runStart(ctx: AppContext, caller: Caller, input: RunStartI
     { id, partition: partitionOf(id), name: input.name, reason: input.reason, createdBy: caller.actor, targetExpression: input.targets, spec, targets: hosts.map(({ id: hostId, name }) => ({ hostId, hostName: name })), ...sealed },
     { actor: caller.actor, action: 'job.run.create', target: `run/${id}`, detail: { name: input.name, reason: input.reason, targets: input.targets, hosts: hosts.length, user: spec.user ?? null, secrets: spec.secretNames }, requestId: caller.requestId },
   );
-  ctx.ownership.wake(id);
+  ctx.ownership.wake(id, {
+    run, spec, ...sealed, executions: hosts.map((host, ordinal) => ({ task: 0, ordinal, attempt: 1, hostId: host.id, hostName: host.name, state: 'waiting', failuresInRound: 0 })),
+  });
   return run;
 }
 

@@ -68,7 +68,7 @@ export const limits = {
   /** Spool of one execution (`output-limit`): the tree is killed beyond it, before it fills the host's disk. */
   spoolBytesMax: 16 * 1024 * MiB,
   /** Shortest interval between two looks at a young process; what a short script waits for at most. */
-  sweepMsMin: 3,
+  sweepMsMin: 2,
   /** Free space an agent wants before it starts anything (`spool-full`). */
   spoolFreeBytesMin: 64 * MiB,
 

@@ -18,7 +18,7 @@ import { isTerminalRun } from '../domain/run/run-machine.ts';
 import { RunActor, type Execution, type Order } from '../domain/run/run-actor.ts';
 import type { AgentLocation, Fleet, FleetListener } from '../fleet/fleet.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
-import type { ExecutionChange, OutputChunk, RunChange, Store, TimelineEntry } from '../store/store.ts';
+import type { ExecutionChange, OutputChunk, RunChange, RunSeed, Store, TimelineEntry } from '../store/store.ts';
 import { executionSpecOf, resultOf, type ReportedStream } from './attempt-report.ts';
 import { changeOf } from './execution-change.ts';
 
@@ -94,9 +94,11 @@ export class RunOwner implements Service, Ownership, FleetListener {
     return [...this.#partitions.values()].reduce((sum, owned) => sum + owned.runs.size, 0);
   }
 
-  wake(runId: string): void {
+  wake(runId: string, seed?: RunSeed): void {
     const owned = this.#partitions.get(partitionOf(runId as RunId));
-    if (owned) void this.#load(owned, runId as RunId, true);
+    if (!owned) return;
+    if (seed && !owned.runs.has(seed.run.id) && !owned.loading.has(seed.run.id)) this.#admit(owned, seed);
+    else void this.#load(owned, runId as RunId, true);
   }
 
   /** Calls back after every commit that touched the run, here and now; the answer ends it. */
@@ -168,7 +170,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
   }
 
   async #read(owned: Owned, runId: RunId, known: OwnedRun | undefined): Promise<void> {
-    const { store, clock } = this.#options;
+    const { store } = this.#options;
     if (known && !known.actor.isFinished) {
       const run = await store.runFetch(runId);
       if (run?.cancelRequestedAtMs !== undefined) known.actor.onCancelRequested(run.cancelRequestedBy ?? '');
@@ -177,6 +179,12 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const seed = await store.runSeed(runId);
     if (!seed || this.#partitions.get(owned.id) !== owned) return;
     if (known) this.#forgetHosts(known);
+    this.#admit(owned, seed);
+  }
+
+  #admit(owned: Owned, seed: RunSeed): void {
+    const { clock } = this.#options;
+    const runId = seed.run.id;
     const actor = new RunActor<ReportedStream>(seed.run, seed.spec, seed.executions, clock.monotonicMs());
     if (this.#options.guardMs !== undefined) actor.guardMs = this.#options.guardMs;
     let bytes: Uint8Array | undefined;

@@ -7,7 +7,7 @@ import { limits } from '../../base/limits.ts';
 import type { Mask } from './mask.ts';
 
 const BLOCK = 64 * 1024;
-const POLL_MS = { young: 4, old: 40 };
+const POLL_MS = { young: 2, old: 40 };
 /** The first seconds are when somebody stares at the screen. */
 const YOUNG_MS = 2_000;
 
