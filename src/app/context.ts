@@ -32,4 +32,6 @@ export interface Ownership {
 export interface Caller {
   readonly actor: Actor;
   readonly requestId: string;
+  /** The Idempotency-Key that this request claimed; an effect that must not happen twice is written together with it. */
+  readonly claim?: { readonly principal: string; readonly key: string };
 }

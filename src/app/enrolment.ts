@@ -19,6 +19,8 @@ export interface AgentJoinResult { readonly agentId: string; readonly hostId: st
 /** The id is decided with the row, so the certificate is signed after it; a crash in between costs one use of the token. */
 export async function agentJoin(ctx: EnrolmentContext, input: AgentJoinInput, requestId: string): Promise<AgentJoinResult> {
   const nowMs = ctx.clock.nowMs();
+  const workers = ctx.workerAddresses();
+  if (workers.length === 0) throw new DroverError('link-busy', { detail: 'No worker is linked yet that an agent could link to. Start one (drover worker), then join again; the token is still good.', retryAfterS: 5 });
   // Signed once for nobody: a malformed request must not use the token up.
   const probe = await ctx.ca.sign({ csr: input.csr, id: 'probe', role: 'agent', lifetimeMs: 1 }, nowMs);
   if (!probe) throw badCsr();
@@ -31,7 +33,7 @@ export async function agentJoin(ctx: EnrolmentContext, input: AgentJoinInput, re
   const signed = await ctx.ca.sign({ csr: input.csr, id: outcome.agentId, role: 'agent', lifetimeMs: limits.agentCertificateMs }, nowMs);
   return {
     agentId: outcome.agentId, hostId: outcome.hostId, certificate: signed!.certificate, ca: ctx.ca.certificate, dispatchKey: ctx.masterKey.dispatchKey(outcome.agentId).toString('base64'),
-    workers: ctx.workerAddresses(), nowMs, ...(outcome.replaced ? { replaced: outcome.replaced } : {}),
+    workers, nowMs, ...(outcome.replaced ? { replaced: outcome.replaced } : {}),
   };
 }
 

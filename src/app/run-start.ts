@@ -25,7 +25,7 @@ export async function runStart(ctx: AppContext, caller: Caller, input: RunStartI
   const spec: RunSpec = { ...input.spec, secretNames: Object.keys(input.secrets) };
   const sealed = Object.keys(input.secrets).length > 0 ? { sealedSecrets: ctx.sealer.seal(`run/${id}`, Buffer.from(JSON.stringify(input.secrets))) } : {};
   const run = await ctx.store.runCreate(
-    { id, partition: partitionOf(id), name: input.name, reason: input.reason, createdBy: caller.actor, targetExpression: input.targets, spec, targets: hosts.map(({ id: hostId, name }) => ({ hostId, hostName: name })), ...sealed },
+    { id, partition: partitionOf(id), name: input.name, reason: input.reason, createdBy: caller.actor, targetExpression: input.targets, spec, targets: hosts.map(({ id: hostId, name }) => ({ hostId, hostName: name })), ...sealed, ...(caller.claim ? { claim: caller.claim } : {}) },
     { actor: caller.actor, action: 'job.run.create', target: `run/${id}`, detail: { name: input.name, reason: input.reason, targets: input.targets, hosts: hosts.length, user: spec.user ?? null, secrets: spec.secretNames }, requestId: caller.requestId },
   );
   ctx.ownership.wake(id, {

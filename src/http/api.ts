@@ -110,12 +110,12 @@ async function serveOnce(ctx: ApiContext, operation: Operation, call: Call<never
     case 'reused':
       throw new DroverError('idempotency-key-reused', { detail: 'This Idempotency-Key was used for another request. Take a new key for each new request.' });
     case 'replay':
-      return reply.header('idempotency-replayed', 'true').status(claim.status).type('application/json').send(claim.body === '' ? undefined : claim.body);
+      return reply.header('idempotency-replayed', 'true').status(claim.status).type('application/json').send(operation.replay ? JSON.stringify(await operation.replay(ctx, claim.body)) : claim.body === '' ? undefined : claim.body);
     case 'claimed':
   }
   let result: unknown;
   try {
-    result = await operation.handle(call);
+    result = await operation.handle({ ...call, caller: { ...call.caller, claim: { principal, key } } });
   } catch (error) {
     // A refusal had no effect: the key may be used again. After a fault nobody knows, so the claim stands for its minute.
     if (errors[errorCodeOf(error)].status < 500) await store.idempotencyRelease(key, principal).catch(() => undefined);

@@ -44,6 +44,8 @@ export interface Operation {
   readonly contentType?: 'application/octet-stream' | 'text/event-stream';
   readonly errors: readonly ErrorCode[];
   readonly handle: (call: Call<never, never, never>) => Promise<unknown>;
+  /** The answer again, from what was kept of the first one; the kept body itself without it. */
+  readonly replay?: (ctx: ApiContext, kept: string) => Promise<unknown>;
 }
 
 type Shape<T extends z.ZodType | undefined> = T extends z.ZodType ? z.infer<T> : undefined;

@@ -39,6 +39,7 @@ export const runOperations = [
     id: 'createRun', method: 'POST', path: '/runs', summary: 'Run a script or command on hosts', permission: 'job.run.create', body: r.RunCreate, status: 201, response: r.Run,
     errors: ['bad-input', 'bad-target', 'host-not-found', 'no-target-matched', 'too-many-targets', 'script-empty', 'script-too-large', 'body-too-large'],
     handle: async ({ ctx, caller, body }) => runResource(await runStart(ctx, caller, runStartInput(body))),
+    replay: async (ctx, kept) => runResource(await fetchRun(ctx.store, (JSON.parse(kept) as { id: string }).id)),
   }),
   operation({
     id: 'previewTargets', method: 'POST', path: '/runs/preview', summary: 'Tell which hosts a target expression matches', permission: 'fleet.host.view', body: z.strictObject({ targets: z.string().max(limits.targetExpressionLengthMax) }).meta({ id: 'TargetPreviewRequest' }), status: 200,

@@ -40,6 +40,8 @@ export interface NewRun {
   /** AES-256-GCM sealed JSON of name → value; absent without secrets. */
   readonly sealedSecrets?: Uint8Array;
   readonly targets: readonly RunTarget[];
+  /** Marked as done in the same transaction: a crash right after it cannot make a second run of the same request. */
+  readonly claim?: { readonly principal: string; readonly key: string };
 }
 
 export interface RunRecord {

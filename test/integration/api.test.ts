@@ -61,6 +61,14 @@ describe('an idempotency key', () => {
     expect((await call('POST', '/tokens', { ...body, name: 'm' }, { 'idempotency-key': 'k1' })).body).toMatchObject({ code: 'idempotency-key-reused' });
   });
 
+  it('never makes a second run, even when the first answer was never kept', async () => {
+    const body = { targets: 'all', script: 'x' };
+    const first = await call('POST', '/runs', body, { 'idempotency-key': 'k3' });
+    // As if the server had died between the run and its answer, long ago.
+    await api.database.query("UPDATE idempotency SET body = $1, created_at_ms = created_at_ms - 120000 WHERE key = 'k3'", [JSON.stringify({ id: first.body.id })]);
+    expect(await call('POST', '/runs', body, { 'idempotency-key': 'k3' })).toMatchObject({ status: 201, body: { id: first.body.id, state: 'waiting' } });
+  });
+
   it('is free again after a refusal', async () => {
     expect((await call('POST', '/runs', { targets: 'nosuch', script: 'x' }, { 'idempotency-key': 'k2' })).status).toBe(404);
     expect((await call('POST', '/runs', { targets: 'all', script: 'x' }, { 'idempotency-key': 'k2' })).status).toBe(201);

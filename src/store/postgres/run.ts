@@ -30,6 +30,7 @@ export async function runCreate(pool: Pool, run: NewRun, audit: AuditEntry, nowM
              SELECT $1, 0, n - 1, id, name, 'waiting' FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS host(id, name, n)`,
       values: [run.id, run.targets.map((t) => t.hostId), run.targets.map((t) => t.hostName)],
     });
+    if (run.claim) await tx.query('UPDATE idempotency SET status = 201, body = $3 WHERE principal = $1 AND key = $2', [run.claim.principal, run.claim.key, JSON.stringify({ id: run.id })]);
     await auditAppend(tx, audit, nowMs);
     return { ...runRecord(rows[0]!), spec: run.spec };
   });
