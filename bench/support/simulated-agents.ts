@@ -1,6 +1,6 @@
 /**
  * Child program: many agents in one process, each with its own id, certificate and link, speaking agent-v1 to real workers. They
- * verify every order as an agent does and "execute" it by doing nothing: accepted, started and reported with exit code 0 at once. A
+ * verify every order as an agent does and "execute" it by doing nothing: reported with exit code 0 at once (as the agent does when a script is over within 20 ms). A
  * report is kept and sent again on a new link until it is acknowledged, as the protocol wants; journal and spool are what is left out.
  */
 import { createHash, createSecretKey } from 'node:crypto';
@@ -129,8 +129,6 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
     // Three frames, one packet: what is said in one turn of the event loop leaves together.
     const tls = (socket as unknown as { _socket: TLSSocket })._socket;
     tls.cork();
-    send({ t: 'accepted', a: frame.a });
-    send({ t: 'started', a: frame.a, pid: 1, atMs: nowMs });
     send(report);
     tls.uncork();
   }

@@ -35,6 +35,7 @@ export interface AgentOptions {
 }
 
 const LOAD_EVERY_MS = 10_000;
+const STARTED_WAITS_MS = 20;
 const FACTS_EVERY_MS = 10 * 60_000;
 
 interface Reporting { attempt: AttemptId; tries: number; cancel: () => void; /** Next piece to send and pieces acknowledged, per stream. */ sent: Record<1 | 2, number>; acked: Record<1 | 2, number>; begun: boolean }
@@ -59,13 +60,18 @@ export class AgentService implements Service {
   async start(): Promise<void> {
     const { driver, dialer } = this.#options;
     driver.events = {
-      accepted: (a) => this.#send({ t: 'accepted', a }),
-      started: (a, pid, atMs) => this.#send({ t: 'started', a, pid, atMs }),
+      // Nobody waits for this word: the start or the end says as much, and whoever asks is told.
+      accepted: () => undefined,
+      started: (a, pid, atMs) => this.#tellStarted(a, pid, atMs),
       output: (a, stream, offset, bytes, skipped) => {
         // Best effort: what the network does not take now is not kept for it.
         if ((this.#link?.bufferedBytes ?? 0) < limits.liveOutputBytesPerSecondMax) this.#send({ t: 'output', a, stream, offset, bytes, ...(skipped > 0 ? { skipped } : {}) });
       },
-      finished: (a) => this.#beginReport(a),
+      finished: (a) => {
+        this.#startsToTell.get(a)?.();
+        this.#startsToTell.delete(a);
+        this.#beginReport(a);
+      },
     };
     await driver.start();
     for (const { attempt, state } of driver.list()) if (state === 'finished') this.#beginReport(attempt);
@@ -78,6 +84,7 @@ export class AgentService implements Service {
   async stop(): Promise<void> {
     for (const stop of this.#stops) stop();
     for (const reporting of this.#reporting.values()) reporting.cancel();
+    for (const cancel of this.#startsToTell.values()) cancel();
     await this.#options.dialer.stop();
     await this.#options.driver.stop();
   }
@@ -162,6 +169,16 @@ export class AgentService implements Service {
     if (answer === 'busy') this.#send({ t: 'busy', a: attempt });
     // A duplicate of a known attempt: whoever sent it wants to know where it stands.
     else if (answer === 'accepted' && this.#reporting.has(attempt)) this.#tell(attempt);
+  }
+
+  readonly #startsToTell = new Map<string, () => void>();
+
+  /** A script that is over before its start is told has told it with its end: one frame instead of two. */
+  #tellStarted(attempt: AttemptId, pid: number, atMs: number): void {
+    this.#startsToTell.set(attempt, this.#options.clock.after(STARTED_WAITS_MS, () => {
+      this.#startsToTell.delete(attempt);
+      this.#send({ t: 'started', a: attempt, pid, atMs });
+    }));
   }
 
   /** Answers what is known of an attempt. */
