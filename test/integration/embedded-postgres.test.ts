@@ -1,0 +1,149 @@
+/** The PostgreSQL that we bring: what it survives, what it leaves alone, and what it says when it cannot start. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { errorCodeOf } from '../../src/base/errors.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { createEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
+import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { until } from '../support/until.ts';
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+function newFolder(): string {
+  const parent = mkdtempSync(join(tmpdir(), 'drover-pg-'));
+  chmodSync(parent, 0o711);
+  ends.push(() => rmSync(parent, { recursive: true, force: true }));
+  return join(parent, 'postgres');
+}
+
+function embedded(dir: string): EmbeddedPostgres {
+  const postgres = createEmbeddedPostgres({ dir, clock: systemClock, log: silentLog, settings: { shared_buffers: '16MB' } });
+  ends.push(() => postgres.stop());
+  return postgres;
+}
+
+async function ask(url: string, text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return (await client.query(text)).rows as Record<string, unknown>[];
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}/cwd`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+}
+
+/** A process of its own with PostgreSQL on the folder. */
+function startHolder(dir: string): { child: ChildProcess; ready: Promise<{ pid: number; url: string }> } {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../support/database-holder.ts', import.meta.url)), dir], { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
+  const killGroup = (): void => {
+    try {
+      process.kill(-child.pid!, 'SIGKILL');
+    } catch {
+      // It has ended already.
+    }
+  };
+  ends.push(killGroup);
+  return { child, ready: new Promise((resolve) => child.stdout!.once('data', (bytes: Buffer) => resolve(JSON.parse(bytes.toString()) as { pid: number; url: string }))) };
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await ended;
+}
+
+describe('the embedded database', () => {
+  it('runs as a user of its own, on loopback, behind a password, and keeps what it said it kept', async () => {
+    const postgres = embedded(newFolder());
+    await postgres.start();
+    const [row] = await ask(postgres.url, "SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS sync, current_setting('listen_addresses') AS listen, current_setting('server_encoding') AS encoding");
+    expect(row).toEqual({ fsync: 'on', sync: 'on', listen: '127.0.0.1', encoding: 'UTF8' });
+    expect(Number(/^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${postgres.pid}/status`, 'utf8'))![1])).not.toBe(0);
+    await expect(ask(postgres.url.replace(/:[^:@]*@/, ':wrong@'), 'SELECT 1')).rejects.toThrow(/password/);
+    await expect(ask(postgres.url.replace(/:[^:@]*@/, '@'), 'SELECT 1')).rejects.toThrow();
+  });
+
+  it('keeps its data over a stop and a start, and stops as often as it is told to', async () => {
+    const postgres = embedded(newFolder());
+    await postgres.stop();
+    await postgres.start();
+    await ask(postgres.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+    const pid = postgres.pid!;
+    await postgres.stop();
+    await postgres.stop();
+    expect(isAlive(pid)).toBe(false);
+    await postgres.start();
+    expect(await ask(postgres.url, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
+  });
+
+  it('comes back after kill -9, with every commit, while the store says only that it was away', async () => {
+    const postgres = embedded(newFolder());
+    await postgres.start();
+    const store = await createPostgresStore({ url: postgres.url, clock: systemClock, log: silentLog });
+    ends.push(() => store.close());
+    for (let round = 1; round <= 3; round++) {
+      await store.secretPut(`round-${round}`, Buffer.from([round]));
+      const pid = postgres.pid!;
+      const calls = Array.from({ length: 20 }, () => store.ping().then(() => 'answered', (error: unknown) => errorCodeOf(error)));
+      process.kill(pid, 'SIGKILL');
+      for (const answer of await Promise.all(calls)) expect(['answered', 'database-unavailable']).toContain(answer);
+      // A session that has not noticed yet may answer once more.
+      await until('another PostgreSQL', () => postgres.pid !== pid);
+      await until('the database to be back', () => store.ping().then(() => true, (error: unknown) => {
+        expect(errorCodeOf(error)).toBe('database-unavailable');
+        return false;
+      }));
+      for (let written = 1; written <= round; written++) expect(await store.secretFetch(`round-${written}`)).toEqual(Buffer.from([written]));
+    }
+  });
+
+  it('replaces the PostgreSQL that a killed owner left behind', async () => {
+    const dir = newFolder();
+    const holder = startHolder(dir);
+    const left = await holder.ready;
+    await ask(left.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+    await killed(holder.child);
+    expect(isAlive(left.pid)).toBe(true);
+    const postgres = embedded(dir);
+    await postgres.start();
+    expect(isAlive(left.pid)).toBe(false);
+    expect(await ask(postgres.url, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
+  });
+
+  it('starts although the owner was killed together with its PostgreSQL, sessions and all', async () => {
+    const dir = newFolder();
+    const holder = startHolder(dir);
+    const left = await holder.ready;
+    await ask(left.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+    const session = ask(left.url, 'SELECT pg_sleep(600)').catch(() => 'ended');
+    await until('the session', async () => (await ask(left.url, "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()")).length > 0);
+    process.kill(left.pid, 'SIGKILL');
+    await killed(holder.child);
+    const postgres = embedded(dir);
+    await postgres.start();
+    expect(await ask(postgres.url, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
+    expect(await session).toBe('ended');
+  });
+
+  it('says which folder its user cannot enter', async () => {
+    if (process.getuid?.() !== 0) return;
+    const parent = mkdtempSync(join(tmpdir(), 'drover-pg-'));
+    ends.push(() => rmSync(parent, { recursive: true, force: true }));
+    chmodSync(parent, 0o700);
+    await expect(embedded(join(parent, 'postgres')).start()).rejects.toMatchObject({ code: 'embedded-database-failed', detail: expect.stringContaining(parent) as string });
+  });
+});

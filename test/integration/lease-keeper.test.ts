@@ -1,0 +1,159 @@
+/** A busy server keeps its lease, a stopped or stuck one loses it, and what it writes after that does not land. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { newId, type ServerId } from '../../src/base/ids.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { createLeaseKeeper, type LeaseKeeper } from '../../src/store/postgres/lease-keeper.ts';
+import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { testDatabase, type TestDatabase } from '../support/database.ts';
+import { until } from '../support/until.ts';
+
+const LEASE_MS = 1_500;
+const PARTITIONS = 32;
+
+let database: TestDatabase;
+let store: Store;
+const ends: (() => Promise<unknown> | undefined)[] = [];
+beforeEach(async () => {
+  database = await testDatabase();
+  store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog });
+  ends.push(() => database.drop(), () => store.close());
+});
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+async function register(id: ServerId = newId<'server'>(), leaseMs = LEASE_MS): Promise<ServerId> {
+  await store.serverRegister({ id, url: 'https://127.0.0.1:1', version: 'test', leaseMs });
+  return id;
+}
+
+async function holdLease(): Promise<{ serverId: ServerId; keeper: LeaseKeeper; losses: () => number }> {
+  const serverId = await register();
+  let losses = 0;
+  const keeper = createLeaseKeeper({ url: database.url, serverId, log: silentLog, leaseMs: LEASE_MS, renewMs: 100, marginMs: 400 });
+  keeper.onLost = () => {
+    losses++;
+    void register(serverId);
+  };
+  await keeper.start();
+  ends.push(() => keeper.stop());
+  return { serverId, keeper, losses: () => losses };
+}
+
+function blockMainThread(ms: number): void {
+  const end = systemClock.monotonicMs() + ms;
+  while (systemClock.monotonicMs() < end);
+}
+
+/** What is left of a lease, by the database's clock. */
+async function leaseLeftMs(id: ServerId): Promise<number> {
+  const [row] = await database.query('SELECT expires_at_ms - (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS left FROM server_lease WHERE server_id = $1', [id]);
+  return Number(row!.left);
+}
+
+/** Renewals wait for as long as this holds; reads do not. */
+async function holdUpRenewals(id: ServerId): Promise<() => Promise<void>> {
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query('SELECT 1 FROM server_lease WHERE server_id = $1 FOR UPDATE', [id]);
+  return () => client.end();
+}
+
+describe('a server whose main thread is busy', () => {
+  it('keeps its lease and its partitions for as long as it takes', async () => {
+    const { serverId, keeper, losses } = await holdLease();
+    const before = await store.partitionBalance(serverId);
+    expect(before).toHaveLength(PARTITIONS);
+    blockMainThread(3 * LEASE_MS);
+    await until('the renewals of meanwhile to be heard', () => keeper.isTrusted(), 1_000);
+    expect(losses()).toBe(0);
+    expect(await store.partitionBalance(await register())).toEqual([]);
+    expect((await store.partitionBalance(serverId)).every(({ term }, i) => term === before[i]!.term)).toBe(true);
+  });
+});
+
+describe('a lease', () => {
+  it('is trusted for less long than it lasts', async () => {
+    const { serverId, keeper } = await holdLease();
+    const release = await holdUpRenewals(serverId);
+    await until('trust to end', () => !keeper.isTrusted());
+    expect(await leaseLeftMs(serverId)).toBeGreaterThan(0);
+    await release();
+  });
+
+  it('that ran out is told, is not trusted, and is trusted again once the server has registered', async () => {
+    const { serverId, keeper, losses } = await holdLease();
+    await database.query('UPDATE server_lease SET expires_at_ms = 1 WHERE server_id = $1', [serverId]);
+    await until('the loss to be told', () => losses() > 0);
+    await until('the lease to be held again', () => keeper.isTrusted());
+    expect(losses()).toBeLessThan(5);
+  });
+
+  it('ends with its keeper', async () => {
+    const { keeper } = await holdLease();
+    await keeper.stop();
+    expect(keeper.isTrusted()).toBe(false);
+    await keeper.stop();
+    const [row] = await database.query("SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'drover-lease' AND datname = current_database()");
+    expect(row!.n).toBe(0);
+  });
+});
+
+type Line = { ready?: true; runId: string; partition: number; term: number; committed?: number; fenced?: number; lost?: true };
+
+function startHolder(): { child: ChildProcess; lines: Line[] } {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../support/lease-holder.ts', import.meta.url)), database.url, String(LEASE_MS)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines: Line[] = [];
+  createInterface({ input: child.stdout! }).on('line', (line) => lines.push(JSON.parse(line) as Line));
+  ends.push(async () => {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await ended;
+  });
+  return { child, lines };
+}
+
+describe('a server that was stopped for longer than its lease', () => {
+  it('loses its partitions, and not one of its writes lands after that', async () => {
+    const { child, lines } = startHolder();
+    const ready = await until('the holder to own its partitions', () => lines.find((line) => line.ready));
+    await until('some commits', () => lines.some((line) => (line.committed ?? 0) > 20));
+    child.kill('SIGSTOP');
+    const rival = await register(undefined, 60_000);
+    // A server that was stopped in the middle of a transaction holds its partition until PostgreSQL ends its session.
+    const taken = await until('all partitions to be taken over', async () => {
+      const owned = await store.partitionBalance(rival);
+      return owned.length === PARTITIONS && owned;
+    }, 70_000);
+    expect(taken.find(({ id }) => id === ready.partition)!.term).toBe(ready.term + 1);
+    const written = async (): Promise<unknown> => (await database.query("SELECT count(*)::int AS n, max(seq)::int AS seq FROM execution WHERE run_id = $1 AND state = 'running'", [ready.runId]))[0];
+    const before = await written();
+
+    child.kill('SIGCONT');
+    await until('the holder to learn that it lost', () => lines.some((line) => line.lost));
+    await until('its commits to be refused', () => lines.filter((line) => line.fenced !== undefined).length > 20);
+    expect(await written()).toEqual(before);
+    const lastCommit = lines.findLastIndex((line) => line.committed !== undefined);
+    expect(lines.slice(lastCommit + 1).every((line) => line.committed === undefined)).toBe(true);
+  }, 90_000);
+
+  it('goes on as before when nobody took its partitions meanwhile', async () => {
+    const { child, lines } = startHolder();
+    await until('some commits', () => lines.some((line) => (line.committed ?? 0) > 20));
+    child.kill('SIGSTOP');
+    const { runId } = lines.find((line) => line.ready)!;
+    await until('the lease to run out', async () => (await store.serverList()).length === 0);
+    child.kill('SIGCONT');
+    await until('the loss to be told', () => lines.some((line) => line.lost));
+    const seen = lines.length;
+    await until('more commits', () => lines.slice(seen).some((line) => line.committed !== undefined));
+    expect(lines.some((line) => line.fenced !== undefined)).toBe(false);
+    expect(await store.runFetch(runId as never)).toBeDefined();
+  });
+});
