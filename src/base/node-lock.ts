@@ -4,11 +4,12 @@
  */
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { DroverError } from './errors.ts';
 
 const MARKER = 'drover.json';
+const HOLDER_ANSWER_MS = 500;
 
 /** Makes the folder if need be, checks that it is one of ours of this kind, and holds it until the process ends or `release`. */
 export async function acquireFolderLock(folder: string, kind: 'up' | 'server' | 'worker' | 'agent'): Promise<{ release(): void }> {
@@ -22,15 +23,29 @@ export async function acquireFolderLock(folder: string, kind: 'up' | 'server' | 
   const path = realpathSync(folder);
   const name = `drover-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`;
   const server = createServer((socket) => socket.end(`${process.pid}\n`));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const taken = error.code === 'EADDRINUSE';
-      reject(taken ? new DroverError('data-folder-in-use', { detail: `Another Drover process uses ${folder}. Stop it first, or choose another folder with --data.` }) : error);
-    });
-    server.listen({ path: process.platform === 'linux' ? `\0${name}` : join(path, '.lock') }, resolve);
+  const address = process.platform === 'linux' ? `\0${name}` : join(path, '.lock');
+  const taken = await new Promise<boolean>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(true) : reject(error)));
+    server.listen({ path: address }, () => resolve(false));
   });
+  if (taken) {
+    const holder = await askHolder(address);
+    throw new DroverError('data-folder-in-use', { detail: `Another Drover process${holder ? ` (pid ${holder})` : ''} uses ${folder}. Stop it first, or choose another folder with --data.` });
+  }
   server.unref();
   return { release: () => server.close() };
+}
+
+/** The lock's holder tells its pid to whoever connects; one that is stopped or busy tells nothing. */
+function askHolder(address: string): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const socket = connect({ path: address, timeout: HOLDER_ANSWER_MS });
+    socket.on('data', (bytes: Buffer) => (text += bytes.toString()));
+    socket.on('timeout', () => socket.destroy());
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(text.trim()));
+  });
 }
 
 function checkMarker(folder: string, kind: string): void {

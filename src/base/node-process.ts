@@ -27,11 +27,17 @@ export function onStopSignal(log: Log, stop: () => Promise<void>): void {
 export async function runMain(main: () => Promise<void>): Promise<void> {
   try {
     await main();
-  } catch (error) {
+  } catch (thrown) {
+    const error = isFlagFault(thrown) ? new DroverError('bad-input', { detail: `${thrown.message.split('\n')[0]!.replace(/\.? To specify.*$/, '')}. (--help tells which there are)`, cause: thrown }) : thrown;
     if (error instanceof DroverError) process.stderr.write(`drover: ${error.detail} (${error.code})\n`);
     else process.stderr.write(`drover: ${(error as Error).stack ?? String(error)} (${errorCodeOf(error)})\n`);
     process.exit(errorCodeOf(error) === 'bad-input' ? 2 : 1);
   }
+}
+
+/** A flag that does not exist, or lacks its value: the caller's fault, told by `parseArgs`. */
+function isFlagFault(error: unknown): error is Error {
+  return error instanceof Error && String((error as { code?: unknown }).code).startsWith('ERR_PARSE_ARGS_');
 }
 
 export function version(): string {

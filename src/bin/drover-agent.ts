@@ -23,14 +23,14 @@ const IDENTITY = 'identity.json';
 const RENEWAL_LOOK_MS = 60 * 60_000;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, name: { type: 'string' }, label: { type: 'string', multiple: true }, 'machine-id': { type: 'string' } }, strict: true });
+  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, name: { type: 'string' }, label: { type: 'string', multiple: true }, 'machine-id': { type: 'string' }, worker: { type: 'string', multiple: true } }, strict: true });
   const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-agent' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-agent`);
   const log = createJsonLog({ role: 'agent' });
   await acquireFolderLock(dataDir, 'agent');
   const identity = readJsonFile<AgentIdentity>(dataDir, IDENTITY) ?? (await enrol(dataDir, values));
   const address = (worker: string): string => `wss://${worker}/link/v1/agent`;
   const dialer = createLinkClient<WorkerToAgentFrame, AgentFrame>({
-    urls: () => identity.workers.map(address), peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log,
+    urls: () => [...new Set([...(values.worker ?? []), ...identity.workers])].map(address), peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log,
     onRefused: (code, detail) => log.error({ code, detail }, 'the worker refused this agent'),
   });
   const driver = createProcessDriver({ dataDir, hostName: identity.name, hostId: identity.hostId, clock: systemClock, log });
@@ -41,6 +41,8 @@ async function main(): Promise<void> {
     facts: () => hostFacts(identity.name, identity.labels, version()),
     load: async () => ({ ...driver.load(), freeSpoolBytes: await driver.freeSpoolBytes() }),
     onWorkers(workers) {
+      // A worker has welcomed us: our supervisor may say that it can take work.
+      if (process.connected) process.send!({ linked: true });
       if (workers.length === 0 || workers.join() === identity.workers.join()) return;
       identity.workers = [...workers];
       writeJsonFile(dataDir, IDENTITY, identity);

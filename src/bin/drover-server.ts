@@ -44,13 +44,14 @@ async function main(): Promise<void> {
   const token = values['bootstrap-token'] ? await bootstrapToken(server.store) : undefined;
   const ready = { ready: true, url: server.url, ...(token ? { token } : {}) };
   log.info({ url: server.url }, 'ready');
-  process.send?.(ready);
+  // Our supervisor reaches us from this machine, whatever name others use.
+  process.send?.({ ...ready, localUrl: server.localUrl, ca: server.ca });
   if (values.json) process.stdout.write(`${JSON.stringify(ready)}\n`);
 }
 
 interface ServerConfig { readonly databaseUrl: string; readonly dataDir: string; readonly listen: string; readonly advertise: string | undefined; readonly masterKey: MasterKey; readonly log: Log; readonly clock: Clock }
 
-async function createServer(config: ServerConfig): Promise<{ url: string; store: Store; stop: () => Promise<void> }> {
+async function createServer(config: ServerConfig): Promise<{ url: string; localUrl: string; ca: string; store: Store; stop: () => Promise<void> }> {
   const { clock, log, masterKey } = config;
   const serverId = newId<'server'>() as ServerId;
   const { host, port: wanted } = parseListen(config.listen);
@@ -89,6 +90,8 @@ async function createServer(config: ServerConfig): Promise<{ url: string; store:
   const stopMaintenance = startMaintenance(store, clock, log);
   return {
     url: publicUrl,
+    localUrl: isWildcard(host) ? urlOf('127.0.0.1', port.address.port, undefined) : urlOf(host, port.address.port, undefined),
+    ca: ca.certificate,
     store,
     async stop() {
       stopMaintenance();
@@ -137,13 +140,17 @@ function ownAddresses(): string[] {
 }
 
 function serverNames(host: string, advertise: string | undefined): string[] {
-  return [...new Set(['localhost', '127.0.0.1', hostname(), ...ownAddresses(), ...(host === '0.0.0.0' || host === '::' ? [] : [host]), ...(advertise ? [advertise.replace(/:\d+$/, '')] : [])])];
+  return [...new Set(['localhost', '127.0.0.1', hostname(), ...ownAddresses(), ...(isWildcard(host) ? [] : [host]), ...(advertise ? [advertise.replace(/:\d+$/, '')] : [])])];
 }
 
 function urlOf(host: string, port: number, advertise: string | undefined): string {
   if (advertise) return `https://${advertise}`;
   if (isLoopback(host) || host === 'localhost') return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return `https://${host === '0.0.0.0' || host === '::' ? hostname() : host}:${port}`;
+  return `https://${isWildcard(host) ? hostname() : host}:${port}`;
+}
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
 }
 
 await runMain(main);

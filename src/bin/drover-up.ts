@@ -2,33 +2,38 @@
  * `drover up`: server, worker and agents of this machine as supervised processes, with embedded PostgreSQL unless DATABASE_URL is
  * set. The same programs as in a cluster; what is special is only who starts them. A child that dies is started again.
  */
-import { existsSync, mkdirSync, openSync, closeSync, readFileSync, writeFileSync } from 'node:fs';
-import { fork, type ChildProcess } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createClient, dataOf, type DroverClient } from '@drover/sdk';
+import { allPages, createClient, dataOf, DroverApiError, type DroverClient } from '@drover/sdk';
 import { pause, systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { onStopSignal, runMain } from '../base/node-process.ts';
+import { trustAuthority } from '../base/node-trust.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
+import { readJsonFile, writeJsonFile } from '../pki/identity.ts';
+import { formatJoinToken, parseJoinToken } from '../pki/join-token.ts';
+import { SupervisedChild, type ChildOptions } from './supervised-child.ts';
 
-interface Access { url: string; token: string; expiresAtMs: number }
+/** How this machine's own client finds us; readable by our user alone. */
+interface Access { readonly url: string; readonly token: string; readonly ca: string; readonly expiresAtMs: number }
+interface ServerReady { readonly url: string; readonly localUrl: string; readonly ca: string; readonly token?: string }
 interface Config { readonly dataDir: string; readonly listen: string; readonly agents: number; readonly json: boolean }
 
-const RESTART_BASE_MS = 200;
-const RESTART_CAP_MS = 5_000;
-const STEADY_MS = 30_000;
+const ACCESS = 'access.json';
+const IDENTITY = 'identity.json';
 const READY_MS = 60_000;
 const TOKEN_RENEW_BEFORE_MS = 30 * 86_400_000;
-const CHILD_STOP_MS = 6_000;
+const LOOK_AFTER_MS = 60 * 60_000;
 
 /** The agent must stay small: these keep V8's young generation and its helper threads at what an idle process needs. */
 const AGENT_NODE_FLAGS = ['--max-semi-space-size=1', '--v8-pool-size=1'];
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
 
 async function main(): Promise<void> {
   const config = parseConfig();
@@ -37,9 +42,20 @@ async function main(): Promise<void> {
   const up = new Up(config, log);
   onStopSignal(log, () => up.stop());
   process.on('SIGINT', () => up.interrupted());
-  const access = await up.start();
-  if (config.json) process.stdout.write(`${JSON.stringify({ ready: true, url: access.url, token: access.token })}\n`);
-  else process.stdout.write(`Drover is up at ${access.url}\n\n  token    ${access.token}\n  data     ${config.dataDir}\n  hosts    ${config.agents}\n\nTry:\n  export DROVER_URL=${access.url} DROVER_TOKEN=${access.token}\n  drover run -t all -- uptime\n\nCtrl-C stops it; the data stays.\n`);
+  const { url, token } = await up.start().catch(async (error: unknown) => {
+    // Told to stop while starting: whoever told us ends the process; what failed meanwhile is of no interest.
+    if (up.isStopping) return new Promise<never>(() => undefined);
+    await up.stop();
+    throw error;
+  });
+  if (config.json) process.stdout.write(`${JSON.stringify({ ready: true, url, token })}\n`);
+  else process.stdout.write(welcome(config, url, token));
+}
+
+function welcome(config: Config, url: string, token: string): string {
+  const known = config.dataDir === defaultDataDir();
+  const access = known ? '' : `  export DROVER_URL=${url} DROVER_TOKEN=${token}\n`;
+  return `Drover is up at ${url}\n\n  data     ${config.dataDir}\n  token    ${known ? join(config.dataDir, ACCESS) : token}\n  hosts    ${config.agents}\n\nGo on in another terminal:\n${access}  drover hosts list\n  drover run -t all -- uptime\n\nCtrl-C stops it; the data stays.\n`;
 }
 
 function parseConfig(): Config {
@@ -47,15 +63,21 @@ function parseConfig(): Config {
   const agents = Number(values.agents);
   if (!/^\d{1,3}$/.test(values.agents) || agents > 200) throw new DroverError('bad-input', { detail: `--agents wants a number from 0 to 200, not ${JSON.stringify(values.agents)}.` });
   if (!/^.*:\d{1,5}$/.test(values.listen)) throw new DroverError('bad-input', { detail: `--listen wants HOST:PORT, not ${JSON.stringify(values.listen)}.` });
-  const home = process.getuid?.() === 0 ? '/var/lib/drover' : join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'drover');
-  return { dataDir: values.data ?? home, listen: values.listen, agents, json: values.json };
+  // PostgreSQL and the children have working folders of their own.
+  return { dataDir: resolve(values.data ?? defaultDataDir()), listen: values.listen, agents, json: values.json };
+}
+
+function defaultDataDir(): string {
+  return process.getuid?.() === 0 ? '/var/lib/drover' : join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'drover');
 }
 
 class Up {
   readonly #config: Config;
   readonly #log: ReturnType<typeof createJsonLog>;
-  readonly #children: Child[] = [];
+  readonly #children: SupervisedChild[] = [];
   #postgres: EmbeddedPostgres | undefined;
+  #databaseStart: Promise<unknown> = Promise.resolve();
+  #stopped: Promise<void> | undefined;
   #interrupts = 0;
 
   constructor(config: Config, log: ReturnType<typeof createJsonLog>) {
@@ -63,23 +85,33 @@ class Up {
     this.#log = log;
   }
 
-  async start(): Promise<Access> {
+  async start(): Promise<{ url: string; token: string }> {
     const { dataDir, agents } = this.#config;
     mkdirSync(join(dataDir, 'logs'), { recursive: true });
     const [databaseUrl, agentProgram] = await Promise.all([this.#database(), agentBundle(dataDir)]);
-    const access = await this.#server(databaseUrl);
+    const { access, publicUrl } = await this.#server(databaseUrl);
     const client = createClient({ baseUrl: access.url, token: access.token });
-    const worker = await this.#worker(client, access);
+    const joined = await joinedIds(client);
+    const workerAddress = await this.#worker(client, access, { joined, publicUrl });
     const wanted = agents === 1 ? [hostname().toLowerCase()] : Array.from({ length: agents }, (_, i) => `local-${i + 1}`);
-    await worker;
-    await Promise.all(wanted.map((name) => this.#agent(client, name, agentProgram)));
+    await Promise.all(wanted.map((name) => this.#agent(client, access, { joined, name, program: agentProgram, workerAddress })));
     await waitLinked(client, wanted);
-    return access;
+    this.#lookAfter(access);
+    return { url: publicUrl, token: access.token };
   }
 
-  async stop(): Promise<void> {
-    // Agents first: what they run goes on without them. The database last.
+  get isStopping(): boolean {
+    return this.#stopped !== undefined;
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    // Agents first: what they run goes on without them. The database last, and never one that is still coming up.
     for (const group of ['agent', 'worker', 'server']) await Promise.all(this.#children.filter((child) => child.role === group).map((child) => child.stop()));
+    await this.#databaseStart.catch(() => undefined);
     await this.#postgres?.stop();
   }
 
@@ -87,131 +119,115 @@ class Up {
   interrupted(): void {
     if (++this.#interrupts < 2) return;
     for (const child of this.#children) child.kill();
+    // Immediate shutdown: no checkpoint, the next start recovers.
+    if (this.#postgres?.pid) process.kill(this.#postgres.pid, 'SIGQUIT');
     process.exit(130);
   }
 
   async #database(): Promise<string> {
     if (process.env.DATABASE_URL) return process.env.DATABASE_URL;
     this.#postgres = createEmbeddedPostgres({ dir: join(this.#config.dataDir, 'postgres'), clock: systemClock, log: this.#log });
-    await this.#postgres.start();
+    await (this.#databaseStart = this.#postgres.start());
     return this.#postgres.url;
   }
 
-  async #server(databaseUrl: string): Promise<Access> {
+  async #server(databaseUrl: string): Promise<{ access: Access; publicUrl: string }> {
     const { dataDir, listen } = this.#config;
-    const accessFile = join(dataDir, 'access.json');
-    const known = readAccess(accessFile);
-    const fresh = !known || known.expiresAtMs < systemClock.nowMs() + TOKEN_RENEW_BEFORE_MS;
+    const known = readAccess(dataDir);
     // Any port: the one it had before, if it can be had again.
     const any = listen.endsWith(':0');
-    let address = any && known ? `${listen.slice(0, -2)}:${new URL(known.url).port}` : listen;
-    const args = (): string[] => ['server', '--data', join(dataDir, 'server'), '--listen', address, ...(fresh ? ['--bootstrap-token'] : [])];
-    const child = this.#child('server', 'server', args, { DATABASE_URL: databaseUrl });
-    let ready: { url: string; token?: string };
-    try {
-      ready = await child.start();
-    } catch (error) {
-      if (!any || address === listen) throw error;
-      address = listen;
-      ready = await child.start();
+    const on = (port: string): string => (any ? `${listen.slice(0, -1)}${port}` : listen);
+    const args = (address: string, fresh: boolean): string[] => ['server', '--data', join(dataDir, 'server'), '--listen', address, ...(fresh ? ['--bootstrap-token'] : [])];
+    const before = on(any && known ? new URL(known.url).port : '0');
+    const wantsToken = !known || known.expiresAtMs < systemClock.nowMs() + TOKEN_RENEW_BEFORE_MS;
+    const child = this.#child('server', 'server', { env: { DATABASE_URL: databaseUrl } }, args(before, wantsToken));
+    let ready = await child.start<ServerReady>().catch((error: unknown) => {
+      if (before === on('0')) throw error;
+      child.args = args(on('0'), wantsToken);
+      return child.start<ServerReady>();
+    });
+    const address = on(new URL(ready.localUrl).port);
+    trustAuthority(ready.ca);
+    // A token of another database, or one that was revoked, opens nothing here.
+    if (known && !ready.token && !(await isValid(ready.localUrl, known.token))) {
+      await child.stop();
+      child.args = args(address, true);
+      ready = await child.start<ServerReady>();
     }
-    address = any ? `${listen.slice(0, -2)}:${new URL(ready.url).port}` : listen;
-    const access = ready.token ? { url: ready.url, token: ready.token, expiresAtMs: systemClock.nowMs() + limits.apiTokenMsDefault } : { ...known!, url: ready.url };
-    writeFileSync(accessFile, JSON.stringify(access), { mode: 0o600 });
-    child.args = () => ['server', '--data', join(dataDir, 'server'), '--listen', address];
-    return access;
+    child.args = args(address, false);
+    const access: Access = { url: ready.localUrl, ca: ready.ca, ...(ready.token ? { token: ready.token, expiresAtMs: systemClock.nowMs() + limits.apiTokenMsDefault } : { token: known!.token, expiresAtMs: known!.expiresAtMs }) };
+    writeJsonFile(dataDir, ACCESS, access);
+    return { access, publicUrl: ready.url };
   }
 
-  async #worker(client: DroverClient, access: Access): Promise<Promise<unknown>> {
+  async #worker(client: DroverClient, access: Access, worker: { joined: ReadonlySet<string>; publicUrl: string }): Promise<string> {
     const folder = join(this.#config.dataDir, 'worker');
-    const token = existsSync(join(folder, 'identity.json')) ? undefined : dataOf(await client.POST('/api/v1/join-tokens', { body: { role: 'worker' } })).token;
+    const env = await joinEnv(client, access, { folder, role: 'worker', joined: worker.joined });
     const host = this.#config.listen.slice(0, this.#config.listen.lastIndexOf(':'));
-    const child = this.#child('worker', 'worker', () => ['worker', '--data', folder, '--listen', `${host}:0`, '--server', access.url], token ? { DROVER_JOIN: token } : {});
-    return child.start();
+    const child = this.#child('worker', 'worker', { env }, ['worker', '--data', folder, '--listen', `${host}:0`, '--server', worker.publicUrl]);
+    return (await child.start<{ agentAddress: string }>()).agentAddress;
   }
 
-  async #agent(client: DroverClient, name: string, program: string): Promise<void> {
-    const folder = join(this.#config.dataDir, 'agents', name);
-    const token = existsSync(join(folder, 'identity.json')) ? undefined : dataOf(await client.POST('/api/v1/join-tokens', { body: { role: 'agent' } })).token;
-    const child = this.#child('agent', `agent-${name}`, () => ['--data', folder, '--name', name], token ? { DROVER_JOIN: token } : {}, program);
+  async #agent(client: DroverClient, access: Access, agent: { joined: ReadonlySet<string>; name: string; program: string; workerAddress: string }): Promise<void> {
+    const folder = join(this.#config.dataDir, 'agents', agent.name);
+    const env = await joinEnv(client, access, { folder, role: 'agent', joined: agent.joined });
+    const child = this.#child('agent', `agent-${agent.name}`, { env, program: agent.program, execArgv: AGENT_NODE_FLAGS, isReady: (message) => 'linked' in message }, ['--data', folder, '--name', agent.name, '--worker', agent.workerAddress]);
     await child.start();
   }
 
-  #child(role: string, name: string, args: () => string[], env: Record<string, string>, program?: string): Child {
-    const child = new Child({ role, name, args, env, program: program ?? entryPoint(), execArgv: program ? AGENT_NODE_FLAGS : [], logFile: join(this.#config.dataDir, 'logs', `${name}.log`), onRestart: (why) => this.#log.warn({ child: name, why }, 'a process ended by itself; starting it again') });
+  #child(role: ChildOptions['role'], name: string, options: Pick<ChildOptions, 'env'> & Partial<ChildOptions>, args: readonly string[]): SupervisedChild {
+    const onRestart = (why: string): void => {
+      this.#log.warn({ child: name, why }, 'a process ended by itself; starting it again');
+      if (!this.#config.json) process.stderr.write(`drover: ${name} ended by itself (${why}); starting it again. Its log: ${logFile}\n`);
+    };
+    const logFile = join(this.#config.dataDir, 'logs', `${name}.log`);
+    const child = new SupervisedChild({ role, name, program: entryPoint(), execArgv: NODE_FLAGS, logFile, isReady: (message) => 'ready' in message, onRestart, ...options }, args);
     this.#children.push(child);
     return child;
   }
+
+  /** Logs stay bounded, and the token outlives a long life of ours. */
+  #lookAfter(access: Access): void {
+    systemClock.after(LOOK_AFTER_MS, () => {
+      for (const child of this.#children) child.trimLog();
+      this.#renewToken(access).then((renewed) => this.#lookAfter(renewed), (error: unknown) => {
+        this.#log.warn({ err: error }, 'the local token could not be renewed yet');
+        this.#lookAfter(access);
+      });
+    }, { unref: true });
+  }
+
+  async #renewToken(access: Access): Promise<Access> {
+    if (access.expiresAtMs > systemClock.nowMs() + TOKEN_RENEW_BEFORE_MS) return access;
+    const client = createClient({ baseUrl: access.url, token: access.token });
+    const created = dataOf(await client.POST('/api/v1/tokens', { body: { name: 'local-admin', role: 'admin', lifetime: '90d' } }));
+    const renewed = { ...access, token: created.token, expiresAtMs: Date.parse(created.expiresAt) };
+    writeJsonFile(this.#config.dataDir, ACCESS, renewed);
+    return renewed;
+  }
 }
 
-interface ChildOptions { readonly role: string; readonly name: string; args: () => string[]; readonly env: Record<string, string>; readonly program: string; readonly execArgv: string[]; readonly logFile: string; readonly onRestart: (why: string) => void }
+/** Who may link. One that was removed or revoked, or joined another database, has to join anew: it could never link. */
+async function joinedIds(client: DroverClient): Promise<ReadonlySet<string>> {
+  const agents = await Array.fromAsync(allPages((cursor) => client.GET('/api/v1/agents', { params: { query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) } } }).then(dataOf)));
+  const workers = dataOf(await client.GET('/api/v1/workers'));
+  return new Set([...agents.filter((agent) => agent.state === 'active').map((agent) => agent.id), ...workers.items.map((worker) => worker.id)]);
+}
 
-/** A process that is to live as long as we do. */
-class Child {
-  readonly role: string;
-  args: () => string[];
-  readonly #options: ChildOptions;
-  #process: ChildProcess | undefined;
-  #stopping = false;
-  #failures = 0;
+/** Nothing when it has joined before; a token that leads to us by the address of this machine otherwise. */
+async function joinEnv(client: DroverClient, access: Access, { folder, role, joined }: { folder: string; role: 'agent' | 'worker'; joined: ReadonlySet<string> }): Promise<Record<string, string>> {
+  const identity = readJsonFile<{ agentId?: string; workerId?: string }>(folder, IDENTITY);
+  if (identity && joined.has(identity.agentId ?? identity.workerId ?? '')) return {};
+  rmSync(join(folder, IDENTITY), { force: true });
+  const { token } = dataOf(await client.POST('/api/v1/join-tokens', { body: { role } }));
+  return { DROVER_JOIN: formatJoinToken({ ...parseJoinToken(token), url: access.url }) };
+}
 
-  constructor(options: ChildOptions) {
-    this.#options = options;
-    this.role = options.role;
-    this.args = options.args;
-  }
-
-  /** Resolves with what it says when it is ready; rejects when it ends before that. */
-  start<T>(): Promise<T> {
-    this.#stopping = false;
-    return new Promise((resolve, reject) => {
-      let ready = false;
-      this.#launch((message) => {
-        ready = true;
-        resolve(message as T);
-      }, (why) => {
-        if (ready) return this.#restart(why);
-        reject(new DroverError('internal', { detail: `${this.#options.name} did not start: ${lastLines(this.#options.logFile)} (log: ${this.#options.logFile})` }));
-      });
-    });
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    const running = this.#process;
-    if (!running || running.exitCode !== null || running.signalCode !== null) return;
-    const exited = new Promise((resolve) => running.once('exit', resolve));
-    running.kill('SIGTERM');
-    const cancel = systemClock.after(CHILD_STOP_MS, () => running.kill('SIGKILL'));
-    await exited;
-    cancel();
-  }
-
-  kill(): void {
-    this.#stopping = true;
-    this.#process?.kill('SIGKILL');
-  }
-
-  #launch(onReady: (message: unknown) => void, onExit: (why: string) => void): void {
-    const output = openSync(this.#options.logFile, 'a', 0o600);
-    const { DATABASE_URL: _database, DROVER_TOKEN: _token, DROVER_JOIN: _join, ...inherited } = process.env;
-    const startedAt = systemClock.monotonicMs();
-    // A process group of its own: Ctrl-C on the terminal is ours to hand on, in order.
-    const child = fork(this.#options.program, this.args(), { execArgv: this.#options.execArgv, env: { ...inherited, ...this.#options.env }, stdio: ['ignore', output, output, 'ipc'], detached: true });
-    closeSync(output);
-    this.#process = child;
-    child.once('message', onReady);
-    child.once('exit', (code, signal) => {
-      if (systemClock.monotonicMs() - startedAt > STEADY_MS) this.#failures = 0;
-      if (!this.#stopping) onExit(signal ?? `exit ${code}`);
-    });
-  }
-
-  #restart(why: string): void {
-    this.#options.onRestart(why);
-    const delay = Math.min(RESTART_CAP_MS, RESTART_BASE_MS * 2 ** this.#failures++);
-    systemClock.after(delay, () => this.#stopping || this.#launch(() => undefined, (again) => this.#restart(again)));
-  }
+async function isValid(baseUrl: string, token: string): Promise<boolean> {
+  return createClient({ baseUrl, token }).GET('/api/v1/self').then(() => true, (error: unknown) => {
+    if (error instanceof DroverApiError && error.status === 401) return false;
+    throw error;
+  });
 }
 
 function entryPoint(): string {
@@ -227,25 +243,23 @@ async function agentBundle(dataDir: string): Promise<string> {
   return program;
 }
 
-function readAccess(path: string): Access | undefined {
+function readAccess(dataDir: string): Access | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Access;
+    return readJsonFile<Access>(dataDir, ACCESS);
   } catch {
+    // Half a file is no file: a new token is made.
     return undefined;
   }
 }
 
-function lastLines(path: string): string {
-  return readFileSync(path, 'utf8').trim().split('\n').slice(-3).join(' | ').slice(-600);
-}
-
+/** The agents say that they are linked; the server's list says so a moment later. */
 async function waitLinked(client: DroverClient, names: readonly string[]): Promise<void> {
   const until = systemClock.monotonicMs() + READY_MS;
   while (systemClock.monotonicMs() < until) {
     const { items } = dataOf(await client.GET('/api/v1/hosts', { params: { query: { linked: 'true', limit: 1_000 } } }));
     const linked = new Set(items.map((host) => host.name));
     if (names.every((name) => linked.has(name))) return;
-    await pause(systemClock, 40);
+    await pause(systemClock, 20);
   }
   throw new DroverError('host-not-linked', { detail: 'Not all agents linked in time; see the logs in the data folder.' });
 }

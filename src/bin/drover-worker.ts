@@ -5,7 +5,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { WorkerJoinResult } from '../app/enrolment.ts';
 import { systemClock } from '../base/clock.ts';
-import { DroverError } from '../base/errors.ts';
+import { DroverError, errorCodeOf } from '../base/errors.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { onStopSignal, runMain, version } from '../base/node-process.ts';
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   const agents = createLinkServer<AgentFrame, WorkerToAgentFrame>({ role: 'agent', shapes: AGENT_FRAMES, clock: systemClock, refuse: (id) => (worker.isRevoked(id) ? 'agent-revoked' : undefined) });
   tls.on('upgrade', (request, socket, head) => (request.url === '/link/v1/agent' ? agents.handleUpgrade(request, socket, head) : socket.destroy()));
   // An embedded worker that was given any port keeps the one it got: its agents know it by that.
-  const bound = await listen(tls, host, port === 0 ? (identity.port ?? 0) : port);
+  const bound = port !== 0 ? await listen(tls, host, port) : await listen(tls, host, identity.port ?? 0).catch((error: unknown) => (errorCodeOf(error) === 'address-in-use' ? listen(tls, host, 0) : Promise.reject(error)));
   if (port === 0 && identity.port !== bound) writeJsonFile(dataDir, IDENTITY, Object.assign(identity, { port: bound }));
   const agentAddress = values.advertise ?? `${host === '0.0.0.0' || host === '::' ? ownAddress() : host}:${bound}`;
 

@@ -20,8 +20,8 @@ export function removeDataDir(dataDir: string): void {
   rmSync(join(dataDir, '..'), { recursive: true, force: true });
 }
 
-export async function startUp(dataDir: string, agents: number): Promise<RunningUp> {
-  const child = spawn(drover, ['up', '--data', dataDir, '--listen', '127.0.0.1:0', '--agents', String(agents), '--json'], { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnv() });
+export async function startUp(dataDir: string, agents: number, more: { readonly listen?: string; readonly env?: Readonly<Record<string, string>> } = {}): Promise<RunningUp> {
+  const child = spawn(drover, ['up', '--data', dataDir, '--listen', more.listen ?? '127.0.0.1:0', '--agents', String(agents), '--json'], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnv(), ...more.env } });
   let errors = '';
   child.stderr!.on('data', (bytes: Buffer) => (errors += bytes.toString()));
   const line = await new Promise<string>((resolve, reject) => {
@@ -55,7 +55,7 @@ export function cliOf(up: RunningUp): (...args: string[]) => Promise<CliResult> 
   return (...args) => runCli(args, { DROVER_URL: up.url, DROVER_TOKEN: up.token });
 }
 
-function cleanEnv(): NodeJS.ProcessEnv {
+export function cleanEnv(): NodeJS.ProcessEnv {
   const { DATABASE_URL: _database, DROVER_URL: _url, DROVER_TOKEN: _token, ...env } = process.env;
   return { ...env, HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' };
 }

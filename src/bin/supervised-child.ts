@@ -1,0 +1,139 @@
+/**
+ * A process that is to live as long as its supervisor: started, started again with back-off when it ends by itself, stopped in order.
+ * It says by IPC when it is ready, and ends when that channel closes, so it never outlives a supervisor that was killed.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { closeSync, copyFileSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { DroverError, isErrorCode } from '../base/errors.ts';
+
+const RESTART_BASE_MS = 200;
+const RESTART_CAP_MS = 5_000;
+/** Alive for so long, a process has recovered: its next end is the first again. */
+const STEADY_MS = 30_000;
+const READY_MS = 60_000;
+const STOP_MS = 6_000;
+/** One older log of the same size is kept beside it. */
+const LOG_BYTES_MAX = 16 * 1024 * 1024;
+/** What only the server needs to know is kept from the others. */
+const SERVER_ONLY = ['DATABASE_URL', 'DROVER_MASTER_KEY'] as const;
+const OWN_ONLY = ['DROVER_URL', 'DROVER_TOKEN', 'DROVER_JOIN'] as const;
+
+export interface ChildOptions {
+  readonly role: 'server' | 'worker' | 'agent';
+  readonly name: string;
+  readonly program: string;
+  readonly execArgv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly logFile: string;
+  /** Picks out the message that says it can take work. */
+  readonly isReady: (message: object) => boolean;
+  readonly onRestart: (why: string) => void;
+}
+
+export class SupervisedChild {
+  readonly role: ChildOptions['role'];
+  /** For the next start; may change between two. */
+  args: readonly string[];
+  readonly #options: ChildOptions;
+  #process: ChildProcess | undefined;
+  #stopping = false;
+  #failures = 0;
+
+  constructor(options: ChildOptions, args: readonly string[]) {
+    this.#options = options;
+    this.role = options.role;
+    this.args = args;
+  }
+
+  /** Resolves with the message that says it is ready. Rejects with the child's own refusal when it ends before that. */
+  start<T extends object>(): Promise<T> {
+    this.#stopping = false;
+    const { name, logFile } = this.#options;
+    const logStart = sizeOf(logFile);
+    return new Promise((resolve, reject) => {
+      let ready = false;
+      const cancel = systemClock.after(READY_MS, () => {
+        if (ready) return;
+        this.kill();
+        reject(new DroverError('host-not-linked', { detail: `${name} was not ready within ${READY_MS / 1_000} s. Its log: ${logFile}` }));
+      });
+      this.#launch((message) => {
+        if (ready || !this.#options.isReady(message)) return;
+        ready = true;
+        cancel();
+        resolve(message as T);
+      }, (why) => {
+        cancel();
+        if (ready) this.#restart(why);
+        else reject(refusalIn(readFileSync(logFile).subarray(logStart).toString(), name, why, logFile));
+      });
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const running = this.#process;
+    if (!running || running.exitCode !== null || running.signalCode !== null) return;
+    const exited = new Promise((resolve) => running.once('exit', resolve));
+    running.kill('SIGTERM');
+    const cancel = systemClock.after(STOP_MS, () => running.kill('SIGKILL'));
+    await exited;
+    cancel();
+  }
+
+  kill(): void {
+    this.#stopping = true;
+    this.#process?.kill('SIGKILL');
+  }
+
+  /** The child appends, so what is cut off at the front is simply gone from under it. */
+  trimLog(): void {
+    const { logFile } = this.#options;
+    if (sizeOf(logFile) <= LOG_BYTES_MAX) return;
+    copyFileSync(logFile, `${logFile}.1`);
+    truncateSync(logFile);
+  }
+
+  #launch(onMessage: (message: object) => void, onExit: (why: string) => void): void {
+    const { program, execArgv, logFile } = this.#options;
+    const output = openSync(logFile, 'a', 0o600);
+    const startedAt = systemClock.monotonicMs();
+    // A process group of its own: Ctrl-C on the terminal is ours to hand on, in order.
+    const child = fork(program, [...this.args], { execArgv: [...execArgv], env: this.#environment(), stdio: ['ignore', output, output, 'ipc'], detached: true });
+    closeSync(output);
+    this.#process = child;
+    let ended = false;
+    const end = (why: string): void => {
+      if (ended) return;
+      ended = true;
+      if (systemClock.monotonicMs() - startedAt > STEADY_MS) this.#failures = 0;
+      if (!this.#stopping) onExit(why);
+    };
+    child.on('message', (message) => void (typeof message === 'object' && onMessage(message)));
+    child.once('error', (error) => end(error.message));
+    child.once('exit', (code, signal) => end(signal ?? `exit ${code}`));
+  }
+
+  #environment(): NodeJS.ProcessEnv {
+    const hidden: readonly string[] = this.role === 'server' ? OWN_ONLY : [...OWN_ONLY, ...SERVER_ONLY];
+    return { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !hidden.includes(name))), ...this.#options.env };
+  }
+
+  #restart(why: string): void {
+    this.#options.onRestart(why);
+    const delayMs = Math.min(RESTART_CAP_MS, RESTART_BASE_MS * 2 ** this.#failures++);
+    systemClock.after(delayMs, () => this.#stopping || this.#launch(() => undefined, (again) => this.#restart(again)));
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** A program's last words are its refusal, as `runMain` prints it: `drover: DETAIL (CODE)`. */
+function refusalIn(log: string, name: string, why: string, logFile: string): DroverError {
+  const words = log.trim().split('\n').map((line) => /^drover: (.*) \(([a-z-]+)\)$/.exec(line)).findLast((match) => match !== null);
+  if (words && isErrorCode(words[2]!)) return new DroverError(words[2], { detail: `${name} did not start: ${words[1]}` });
+  return new DroverError('internal', { detail: `${name} did not start (${why}). Its log: ${logFile}` });
+}
