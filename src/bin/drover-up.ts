@@ -95,7 +95,11 @@ class Up {
     const workerAddress = await this.#worker(client, access, { joined, publicUrl });
     const wanted = agents === 1 ? [hostname().toLowerCase()] : Array.from({ length: agents }, (_, i) => `local-${i + 1}`);
     await Promise.all(wanted.map((name) => this.#agent(client, access, { joined, name, program: agentProgram, workerAddress })));
-    await waitLinked(client, wanted);
+    // They have said that they are linked; the server's list says so a moment later.
+    await polled('Not every agent', async () => {
+      const linked = new Set(dataOf(await client.GET('/api/v1/hosts', { params: { query: { linked: 'true', limit: 1_000 } } })).items.map((host) => host.name));
+      return wanted.every((name) => linked.has(name));
+    });
     this.#lookAfter(access);
     return { url: publicUrl, token: access.token };
   }
@@ -165,7 +169,10 @@ class Up {
     const env = await joinEnv(client, access, { folder, role: 'worker', joined: worker.joined });
     const host = this.#config.listen.slice(0, this.#config.listen.lastIndexOf(':'));
     const child = this.#child('worker', 'worker', { env }, ['worker', '--data', folder, '--listen', `${host}:0`, '--server', worker.publicUrl]);
-    return (await child.start<{ agentAddress: string }>()).agentAddress;
+    const { agentAddress } = await child.start<{ agentAddress: string }>();
+    // Agents are sent away for as long as no worker is linked. Only a live link has a count of agents.
+    await polled('No worker', async () => dataOf(await client.GET('/api/v1/workers')).items.some((item) => item.agentAddress === agentAddress && item.agents !== undefined));
+    return agentAddress;
   }
 
   async #agent(client: DroverClient, access: Access, agent: { joined: ReadonlySet<string>; name: string; program: string; workerAddress: string }): Promise<void> {
@@ -252,16 +259,12 @@ function readAccess(dataDir: string): Access | undefined {
   }
 }
 
-/** The agents say that they are linked; the server's list says so a moment later. */
-async function waitLinked(client: DroverClient, names: readonly string[]): Promise<void> {
+async function polled(who: string, condition: () => Promise<boolean>): Promise<void> {
   const until = systemClock.monotonicMs() + READY_MS;
-  while (systemClock.monotonicMs() < until) {
-    const { items } = dataOf(await client.GET('/api/v1/hosts', { params: { query: { linked: 'true', limit: 1_000 } } }));
-    const linked = new Set(items.map((host) => host.name));
-    if (names.every((name) => linked.has(name))) return;
-    await pause(systemClock, 20);
+  while (!(await condition())) {
+    if (systemClock.monotonicMs() > until) throw new DroverError('host-not-linked', { detail: `${who} was linked within ${READY_MS / 1_000} s; see the logs in the data folder.` });
+    await pause(systemClock, 10);
   }
-  throw new DroverError('host-not-linked', { detail: 'Not all agents linked in time; see the logs in the data folder.' });
 }
 
 await runMain(main);
