@@ -3,14 +3,15 @@
  * they are copied beside the data once, because install scripts (which would make their symbolic links) do not run, and
  * because PostgreSQL refuses to run as root while another user may not read the place where packages are installed.
  *
- * A postmaster that an earlier, killed process left behind is stopped and replaced; one that dies is started again.
+ * A postmaster that an earlier, killed process left behind is stopped and replaced; one that dies is started again. Whose a process is,
+ * is told by its working directory, never by the number in a file: numbers are used again, also for another folder's PostgreSQL.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, cp, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, readdir, readFile, readlink, realpath, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve as absolute } from 'node:path';
 import pg from 'pg';
 import { pause, type Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
@@ -19,6 +20,11 @@ import type { Service } from '../base/service.ts';
 
 const START_MS = 60_000;
 const RESTART_PAUSE_MS = 200;
+/** Ends of a PostgreSQL that has never been ready after which it never will be, unless the reason passes by itself. */
+const START_FAILURES_MAX = 3;
+const PASSES = /shared memory block|lock file|could not bind|Address already in use/;
+/** Fast shutdown (sessions end, a checkpoint is written), then immediate (recovery at the next start), then none at all. */
+const SHUTDOWN: readonly (readonly [NodeJS.Signals, number])[] = [['SIGINT', 6_000], ['SIGQUIT', 2_000], ['SIGKILL', 2_000]];
 
 export interface EmbeddedPostgresOptions {
   readonly dir: string;
@@ -37,7 +43,8 @@ export interface EmbeddedPostgres extends Service {
 interface Owner { readonly uid?: number; readonly gid?: number }
 
 export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): EmbeddedPostgres {
-  const { dir, clock, log } = options;
+  const { clock, log } = options;
+  const dir = absolute(options.dir);
   const data = join(dir, 'data');
   let bin = '';
   let port = 0;
@@ -46,6 +53,9 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
   let child: ChildProcess | undefined;
   let stopping = false;
   let exited: Promise<void> = Promise.resolve();
+  let starting: Promise<void> = Promise.resolve();
+  /** What PostgreSQL said when it ended before it was ever ready. */
+  let failures: string[] = [];
 
   function launch(): void {
     const settings = { ...SETTINGS, ...options.settings, port: String(port), unix_socket_directories: '' };
@@ -58,14 +68,38 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
       tail = (tail + bytes.toString()).slice(-2_000);
     });
     exited = new Promise((resolve) => {
-      started.once('error', () => resolve());
+      started.once('error', (error) => {
+        failures.push(error.message);
+        resolve();
+      });
       started.once('exit', (code, signal) => {
         resolve();
         if (stopping || child !== started) return;
+        if (!PASSES.test(tail)) failures.push(tail.trim().split('\n').slice(-4).join(' '));
         log.warn({ code, signal, tail: tail.split('\n').slice(-4) }, 'PostgreSQL ended by itself; starting it again');
         clock.after(RESTART_PAUSE_MS, () => void (stopping || launch()));
       });
     });
+  }
+
+  /** Why there is no sense in waiting any longer. */
+  function givenUp(): string | undefined {
+    if (stopping) return 'it was stopped while it was starting';
+    return failures.length >= START_FAILURES_MAX ? failures.at(-1) : undefined;
+  }
+
+  async function begin(url: () => string): Promise<void> {
+    await mkdir(dir, { recursive: true });
+    owner = databaseOwner();
+    bin = join(await installBinaries(dir), 'bin');
+    if (owner.uid !== undefined) await assertReachable(dir, owner);
+    await stopStale(data, clock);
+    const passwordFile = join(dir, 'password');
+    if (!(await exists(join(data, 'PG_VERSION')))) await initialise({ dir, data, bin, passwordFile, owner, isDurable: options.settings?.fsync !== 'off' });
+    password = (await readFile(passwordFile, 'utf8')).trim();
+    port = await freePort();
+    if (!stopping) launch();
+    await ensureDatabase(url(), clock, givenUp);
   }
 
   return {
@@ -78,27 +112,34 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
     },
     async start() {
       stopping = false;
-      await mkdir(dir, { recursive: true });
-      owner = databaseOwner();
-      bin = join(await installBinaries(dir), 'bin');
-      if (owner.uid !== undefined) await assertReachable(dir, owner);
-      await stopStale(data, clock);
-      const passwordFile = join(dir, 'password');
-      const fresh = !(await exists(join(data, 'PG_VERSION')));
-      if (fresh) await initialise({ dir, data, bin, passwordFile, owner });
-      password = (await readFile(passwordFile, 'utf8')).trim();
-      port = await freePort();
-      launch();
-      await ensureDatabase(this.url, clock);
+      failures = [];
+      starting = begin(() => this.url);
+      await starting.catch(async (error: unknown) => {
+        stopping = true;
+        await end(child, exited, clock);
+        throw error;
+      });
     },
     async stop() {
       stopping = true;
-      // Fast shutdown: ends sessions, writes a checkpoint.
-      child?.kill('SIGINT');
-      await exited;
+      await end(child, exited, clock);
+      await starting.catch(() => undefined);
       child = undefined;
     },
   };
+}
+
+async function end(child: ChildProcess | undefined, exited: Promise<void>, clock: Clock): Promise<void> {
+  if (!child) return;
+  for (const [signal, waitMs] of SHUTDOWN) {
+    child.kill(signal);
+    // One that was stopped would not hear of it.
+    child.kill('SIGCONT');
+    const giveUp = new AbortController();
+    const ended = await Promise.race([exited.then(() => true), pause(clock, waitMs, giveUp.signal).then(() => false)]);
+    giveUp.abort();
+    if (ended) return;
+  }
 }
 
 /** Fit for one machine shared with everything else; durability stays on. */
@@ -167,36 +208,62 @@ async function installBinaries(dir: string): Promise<string> {
   return target;
 }
 
-async function initialise(at: { dir: string; data: string; bin: string; passwordFile: string; owner: Owner }): Promise<void> {
+/**
+ * Built aside and put in its place when it is whole: initdb writes PG_VERSION first, so a folder that it was killed in the middle of would
+ * look like a database for ever. Under a name of its own, because an initdb outlives the process that started it.
+ */
+async function initialise(at: { dir: string; data: string; bin: string; passwordFile: string; owner: Owner; isDurable: boolean }): Promise<void> {
+  for (const name of await readdir(at.dir)) if (name.startsWith('initialising-')) await rm(join(at.dir, name), { recursive: true, force: true }).catch(() => undefined);
+  const staging = join(at.dir, `initialising-${randomBytes(6).toString('hex')}`);
   await rm(at.data, { recursive: true, force: true });
   await writeFile(at.passwordFile, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
-  await mkdir(at.data, { mode: 0o700 });
-  if (at.owner.uid !== undefined) for (const path of [at.data, at.passwordFile]) await chown(path, at.owner.uid, at.owner.gid!);
-  run(join(at.bin, 'initdb'), ['-D', at.data, '-U', 'drover', '--pwfile', at.passwordFile, '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-instructions', '--no-sync'], at.owner);
+  await mkdir(staging, { mode: 0o700 });
+  if (at.owner.uid !== undefined) for (const path of [staging, at.passwordFile]) await chown(path, at.owner.uid, at.owner.gid!);
+  run(join(at.bin, 'initdb'), ['-D', staging, '-U', 'drover', '--pwfile', at.passwordFile, '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-instructions', ...(at.isDurable ? [] : ['--no-sync'])], at.owner);
+  await rename(staging, at.data);
 }
 
-/** The postmaster of an earlier life on this very folder: fast shutdown, then harder. */
+/**
+ * Ends what an earlier life left running on this very folder: the postmaster, and sessions that outlived theirs. Then the lock file goes,
+ * because PostgreSQL would believe its number if anything else of the same user had it by now; with nobody left on the folder
+ * that is safe.
+ */
 async function stopStale(data: string, clock: Clock): Promise<void> {
-  const lines = await readFile(join(data, 'postmaster.pid'), 'utf8').then((text) => text.split('\n'), () => undefined);
-  const pid = Number(lines?.[0]);
-  if (!lines || !(pid > 1) || lines[1] !== data || !(await isPostgres(pid))) return;
-  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      return;
-    }
-    for (let i = 0; i < 100; i++) {
-      if (!(await isPostgres(pid))) return;
-      await pause(clock, 100);
-    }
+  const lockFile = join(data, 'postmaster.pid');
+  const text = await readFile(lockFile, 'utf8').catch(() => undefined);
+  if (text === undefined) return;
+  const postmaster = Number(text.split('\n')[0]);
+  for (const [signal, waitMs] of SHUTDOWN) {
+    const left = await processesOn(data, postmaster);
+    if (left.length === 0) break;
+    for (const pid of left.includes(postmaster) ? [postmaster] : left) signalQuietly(pid, signal);
+    const until = clock.monotonicMs() + waitMs;
+    while (clock.monotonicMs() < until && (await processesOn(data, postmaster)).length > 0) await pause(clock, 50);
+  }
+  // Sessions of a postmaster that had to be killed.
+  for (const pid of await processesOn(data, postmaster)) signalQuietly(pid, 'SIGKILL');
+  await rm(lockFile, { force: true });
+}
+
+function signalQuietly(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+    process.kill(pid, 'SIGCONT');
+  } catch {
+    // It has ended meanwhile.
   }
 }
 
-async function isPostgres(pid: number): Promise<boolean> {
-  if (process.platform !== 'linux') return spawnSync('ps', ['-p', String(pid), '-o', 'comm='], { encoding: 'utf8' }).stdout.includes('postgres');
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return /^Name:\s+postgres$/m.test(status) && !/^State:\s+Z/m.test(status);
+/** The PostgreSQL processes whose working directory is this data folder: all of theirs, and of no other folder's. */
+async function processesOn(data: string, postmaster: number): Promise<number[]> {
+  if (process.platform !== 'linux') return spawnSync('ps', ['-p', String(postmaster), '-o', 'args='], { encoding: 'utf8' }).stdout.includes(data) ? [postmaster] : [];
+  const folder = await realpath(data);
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const isOurs = await Promise.all(pids.map(async (pid) => {
+    if ((await readlink(`/proc/${pid}/cwd`).catch(() => '')) !== folder) return false;
+    return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')) === 'postgres\n';
+  }));
+  return pids.filter((_, i) => isOurs[i]);
 }
 
 async function freePort(): Promise<number> {
@@ -213,7 +280,7 @@ async function freePort(): Promise<number> {
  * Waits for an answer and creates our database when it is missing. After a kill -9 the old shared memory may linger for a
  * moment: a start that fails for it is tried again by the exit handler meanwhile.
  */
-async function ensureDatabase(url: string, clock: Clock): Promise<void> {
+async function ensureDatabase(url: string, clock: Clock, givenUp: () => string | undefined): Promise<void> {
   const until = clock.monotonicMs() + START_MS;
   for (;;) {
     const client = new pg.Client({ connectionString: url.replace(/\/drover$/, '/postgres'), connectionTimeoutMillis: 2_000 });
@@ -224,6 +291,8 @@ async function ensureDatabase(url: string, clock: Clock): Promise<void> {
       if (rowCount === 0) await client.query('CREATE DATABASE drover');
       return;
     } catch (error) {
+      const reason = givenUp();
+      if (reason !== undefined) throw new DroverError('embedded-database-failed', { detail: `PostgreSQL did not start: ${reason}`, cause: error });
       if (clock.monotonicMs() > until) throw new DroverError('embedded-database-failed', { detail: `PostgreSQL did not answer within ${START_MS / 1_000} s: ${(error as Error).message}`, cause: error });
       await pause(clock, 30);
     } finally {

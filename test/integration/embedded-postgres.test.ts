@@ -1,8 +1,8 @@
 /** The PostgreSQL that we bring: what it survives, what it leaves alone, and what it says when it cannot start. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -46,8 +46,8 @@ function isAlive(pid: number): boolean {
   return existsSync(`/proc/${pid}/cwd`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
 }
 
-/** A process of its own with PostgreSQL on the folder. */
-function startHolder(dir: string): { child: ChildProcess; ready: Promise<{ pid: number; url: string }> } {
+/** A process of its own, and its group, with PostgreSQL on the folder. */
+function startHolder(dir: string): { child: ChildProcess; ready: Promise<{ pid: number; url: string }>; killGroup: () => void } {
   const child = spawn(process.execPath, [fileURLToPath(new URL('../support/database-holder.ts', import.meta.url)), dir], { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
   const killGroup = (): void => {
     try {
@@ -57,7 +57,7 @@ function startHolder(dir: string): { child: ChildProcess; ready: Promise<{ pid: 
     }
   };
   ends.push(killGroup);
-  return { child, ready: new Promise((resolve) => child.stdout!.once('data', (bytes: Buffer) => resolve(JSON.parse(bytes.toString()) as { pid: number; url: string }))) };
+  return { child, killGroup, ready: new Promise((resolve) => child.stdout!.once('data', (bytes: Buffer) => resolve(JSON.parse(bytes.toString()) as { pid: number; url: string }))) };
 }
 
 async function killed(child: ChildProcess): Promise<void> {
@@ -145,5 +145,78 @@ describe('the embedded database', () => {
     ends.push(() => rmSync(parent, { recursive: true, force: true }));
     chmodSync(parent, 0o700);
     await expect(embedded(join(parent, 'postgres')).start()).rejects.toMatchObject({ code: 'embedded-database-failed', detail: expect.stringContaining(parent) as string });
+  });
+});
+
+describe('the embedded database, begun on a bad footing,', () => {
+  it('replaces a PostgreSQL that was left behind stopped', async () => {
+    const dir = newFolder();
+    const holder = startHolder(dir);
+    const left = await holder.ready;
+    await killed(holder.child);
+    process.kill(left.pid, 'SIGSTOP');
+    const first = embedded(dir);
+    await first.start();
+    expect(isAlive(left.pid)).toBe(false);
+    await first.stop();
+  });
+
+  it('never touches the PostgreSQL of another folder, whatever number its lock file holds', async () => {
+    const [mine, other] = [newFolder(), embedded(newFolder())];
+    const first = embedded(mine);
+    await first.start();
+    await first.stop();
+    await other.start();
+    writeFileSync(join(mine, 'data', 'postmaster.pid'), `${other.pid}\n${join(mine, 'data')}\n1\n1\n\n127.0.0.1\n1 1\nready   \n`, { mode: 0o600 });
+    const pid = other.pid!;
+    await first.start();
+    expect(other.pid).toBe(pid);
+    expect(await ask(other.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    expect(await ask(first.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  it('starts over when it was killed while it made its folder', async () => {
+    const dir = newFolder();
+    const holder = startHolder(dir);
+    await until('initdb to be at work', () => existsSync(dir) && readdirSync(dir).some((name) => existsSync(join(dir, name, 'PG_VERSION'))));
+    holder.killGroup();
+    const postgres = embedded(dir);
+    await postgres.start();
+    expect(await ask(postgres.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  it('says at once why PostgreSQL refuses the folder', async () => {
+    const dir = newFolder();
+    const first = embedded(dir);
+    await first.start();
+    await first.stop();
+    writeFileSync(join(dir, 'data', 'PG_VERSION'), '99\n');
+    await expect(first.start()).rejects.toMatchObject({ code: 'embedded-database-failed', detail: expect.stringContaining('incompatible') as string });
+    expect(first.pid === undefined || !isAlive(first.pid)).toBe(true);
+  });
+
+  it('takes a folder that is named relative to where we are', async () => {
+    const postgres = embedded(relative(process.cwd(), newFolder()));
+    await postgres.start();
+    expect(await ask(postgres.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  it('is stopped in the middle of its start, and nothing of it is left', async () => {
+    const dir = newFolder();
+    const postgres = embedded(dir);
+    const started = postgres.start().then(() => 'started', (error: unknown) => errorCodeOf(error));
+    await until('its folder to be made', () => existsSync(dir));
+    await postgres.stop();
+    expect(await started).toBe('embedded-database-failed');
+    expect(existsSync(join(dir, 'data', 'postmaster.pid'))).toBe(false);
+  });
+
+  it('ends although PostgreSQL is stopped', async () => {
+    const postgres = embedded(newFolder());
+    await postgres.start();
+    const pid = postgres.pid!;
+    process.kill(pid, 'SIGSTOP');
+    await postgres.stop();
+    expect(isAlive(pid)).toBe(false);
   });
 });
