@@ -4,6 +4,8 @@
  * that was stopped for longer finds itself beyond that instant as soon as it runs again, before it does anything.
  */
 import { Worker } from 'node:worker_threads';
+import { systemClock } from '../../base/clock.ts';
+import { DroverError } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Service } from '../../base/service.ts';
@@ -15,45 +17,58 @@ export interface LeaseKeeper extends Service {
   onLost: () => void;
 }
 
-export interface LeaseKeeperOptions { readonly url: string; readonly serverId: string; readonly log: Log; readonly leaseMs?: number; readonly renewMs?: number; readonly marginMs?: number }
+export interface LeaseKeeperOptions { readonly url: string; readonly serverId: string; readonly log: Log; readonly leaseMs?: number; readonly renewMs?: number; readonly marginMs?: number; readonly stuckMs?: number }
 
 export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   const leaseMs = options.leaseMs ?? limits.serverLeaseMs;
   const marginMs = options.marginMs ?? limits.serverLeaseMarginMs;
+  const renewMs = options.renewMs ?? limits.serverLeaseRenewMs;
+  const data: LeaseThreadData = { url: options.url, serverId: options.serverId, leaseMs, renewMs, stuckMs: options.stuckMs ?? limits.mainThreadStuckMs };
   let trustedUntilNs = 0n;
   let thread: Worker | undefined;
   let stopping = false;
+  let onFirstRenewal: () => void = () => undefined;
+  let onNeverRenewed: (error: Error) => void = () => undefined;
+
+  function launch(): void {
+    const started = new Worker(new URL(import.meta.url.endsWith('.ts') ? './lease-keeper-thread.ts' : './lease-keeper-thread.js', import.meta.url), { workerData: data });
+    thread = started;
+    started.on('message', (message: LeaseThreadMessage) => {
+      if (message.kind === 'alive?') return started.postMessage('alive');
+      if (message.kind === 'renewed') {
+        trustedUntilNs = message.sentAtNs + BigInt(leaseMs - marginMs) * 1_000_000n;
+        onFirstRenewal();
+      } else if (!stopping) {
+        trustedUntilNs = 0n;
+        keeper.onLost();
+      }
+    });
+    started.on('error', (error) => options.log.error({ err: error }, 'the lease keeper failed; starting it again'));
+    started.on('exit', () => {
+      trustedUntilNs = 0n;
+      // Without it the server would own nothing any more and look alive.
+      if (!stopping) systemClock.after(renewMs, () => stopping || launch(), { unref: true });
+    });
+  }
+
   const keeper: LeaseKeeper = {
     name: 'lease-keeper',
     onLost: () => undefined,
     isTrusted: () => process.hrtime.bigint() < trustedUntilNs,
-    start: () => new Promise((resolve, reject) => {
-      const data: LeaseThreadData = { url: options.url, serverId: options.serverId, leaseMs, renewMs: options.renewMs ?? limits.serverLeaseRenewMs, stuckMs: limits.mainThreadStuckMs };
-      const started = new Worker(new URL(import.meta.url.endsWith('.ts') ? './lease-keeper-thread.ts' : './lease-keeper-thread.js', import.meta.url), { workerData: data });
-      thread = started;
-      started.on('message', (message: LeaseThreadMessage) => {
-        started.postMessage('alive');
-        if (message.kind === 'renewed') {
-          trustedUntilNs = message.sentAtNs + BigInt(leaseMs - marginMs) * 1_000_000n;
-          resolve();
-        } else if (!stopping) {
-          trustedUntilNs = 0n;
-          keeper.onLost();
-        }
+    start() {
+      stopping = false;
+      launch();
+      return new Promise((resolve, reject) => {
+        onFirstRenewal = resolve;
+        onNeverRenewed = reject;
       });
-      started.on('error', (error) => {
-        options.log.error({ err: error }, 'the lease keeper failed');
-        reject(error);
-      });
-      started.on('exit', () => {
-        trustedUntilNs = 0n;
-      });
-    }),
+    },
     async stop() {
       stopping = true;
       trustedUntilNs = 0n;
       await thread?.terminate();
       thread = undefined;
+      onNeverRenewed(new DroverError('database-unavailable', { detail: 'The server was stopped before it had a lease.' }));
     },
   };
   return keeper;

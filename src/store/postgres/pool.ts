@@ -4,6 +4,7 @@
  */
 import pg from 'pg';
 import { DroverError } from '../../base/errors.ts';
+import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 
 // int8 as number: our counters and instants stay far below 2^53.
@@ -14,7 +15,7 @@ export interface Query { text: string; name?: string; values?: unknown[] }
 export interface Executor { query<T = Row>(query: string | Query, values?: unknown[]): Promise<{ rows: T[]; rowCount: number }> }
 
 /** SQLSTATE classes and socket errors after which the same call may work on another connection. */
-const AWAY = /^(08|57P0|53300|25006|ECONN|EPIPE|ENOENT|ETIMEDOUT|EAI_AGAIN)/;
+const AWAY = /^(08|57P0|53300|25006|25P03|ECONN|EPIPE|ENOENT|ETIMEDOUT|EAI_AGAIN)/;
 
 function isDatabaseAway(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
@@ -40,7 +41,8 @@ export class Pool implements Executor {
       connectionTimeoutMillis: 5_000,
       statement_timeout: 60_000,
       query_timeout: 65_000,
-      idle_in_transaction_session_timeout: 60_000,
+      // A server that is stopped in the middle of a transaction holds its partitions' rows; they must come free with its lease.
+      idle_in_transaction_session_timeout: limits.serverLeaseMs,
       application_name: 'drover',
     });
     this.#pool.on('error', (error) => options.log.warn({ err: error.message }, 'a database connection was lost'));
