@@ -42,7 +42,15 @@ function groupByRun(changes: readonly ExecutionChange[]): Map<RunId, number[]> {
   return groups;
 }
 
-/** Answers which of the changes landed. Two changes of one execution in a batch would race each other: the owner folds them. */
+/**
+ * Answers which of the changes landed. Two changes of one execution in a batch would race each other: the owner folds them.
+ *
+ * What it costs, in µs of PostgreSQL's CPU per execution (all its processes; PostgreSQL 18, 2 shared cores, November 2026; medians of
+ * five runs of 10,000 hosts, durable): dispatched 8; final without output 7, with one output for all 8, with an output of
+ * 100 bytes of its own each 13. Final with one output, in batches of 5,000: 8, of 500: 10, of 50: 18.
+ * Tried and left: a prepared UPDATE per row in one transaction 101; rows as jsonb_to_recordset 9, for half of the columns; an index on
+ * (run_id, seq) 10 or on (run_id, state) 11, and with either no update is heap-only any more; fillfactor 100 instead of 50: 9.
+ */
 async function executionsWrite(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<Set<number>> {
   await blobsWrite(tx, runId, changes);
   const column = <T>(pick: (change: ExecutionChange) => T): T[] => changes.map(pick);
