@@ -52,6 +52,13 @@ function blockMainThread(ms: number): void {
   const end = systemClock.monotonicMs() + ms;
   while (systemClock.monotonicMs() < end);
 }
+
+/** What is left of a lease, by the database's clock. */
+async function leaseLeftMs(id: ServerId): Promise<number> {
+  const [row] = await database.query('SELECT expires_at_ms - (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS left FROM server_lease WHERE server_id = $1', [id]);
+  return Number(row!.left);
+}
+
 /** Renewals wait for as long as this holds; reads do not. */
 async function holdUpRenewals(id: ServerId): Promise<() => Promise<void>> {
   const client = new pg.Client({ connectionString: database.url });
@@ -99,7 +106,7 @@ describe('a lease', () => {
   });
 
   it('is held again after the database was away for longer than a main thread may be stuck', async () => {
-    const { keeper, losses } = await holdLease({ stuckMs: 500 });
+    const { serverId, keeper, losses } = await holdLease({ stuckMs: 500 });
     const release = await holdUpRenewals(serverId);
     await until('the lease to run out', async () => (await leaseLeftMs(serverId)) < -1_000);
     expect(keeper.isTrusted()).toBe(false);
