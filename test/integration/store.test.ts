@@ -217,6 +217,22 @@ describe('the schema', () => {
     await database.query('DELETE FROM schema_migration WHERE version = 9999');
   });
 
+  it('is there for each of several servers that start at once on an empty database', async () => {
+    const [{ current }] = await database.query('SELECT current_database() AS current') as [{ current: string }];
+    const name = `${current}_empty`;
+    await database.query(`CREATE DATABASE ${name}`);
+    const url = database.url.replace(/[^/]*$/, name);
+    try {
+      await Promise.all([1, 2, 3].map(async () => {
+        const started = await createPostgresStore({ url, clock: systemClock, log: silentLog });
+        const id = newRunId(systemClock.nowMs());
+        await started.runCreate({ id, partition: partitionOf(id), name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets: [] }, audit).finally(() => started.close());
+      }));
+    } finally {
+      await database.query(`DROP DATABASE ${name} WITH (FORCE)`);
+    }
+  });
+
   it('drops whole days beyond retention, never one with an active run', async () => {
     const old = { ...systemClock, nowMs: () => systemClock.nowMs() - 200 * 86_400_000 };
     const past = await createPostgresStore({ url: database.url, clock: old, log: silentLog });

@@ -27,8 +27,8 @@ export async function maintain(pool: Pool, options: { runsKeptMs: number; aheadD
 
 async function maintainTable(pool: Pool, table: (typeof DAILY_TABLES)[number], options: { runsKeptMs: number; aheadDays: number }, nowMs: number): Promise<{ created: number; dropped: number }> {
   return pool.transaction(async (tx) => {
-    const locked = await tx.query<{ ok: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS ok', [LOCK]);
-    if (!locked.rows[0]!.ok) return { created: 0, dropped: 0 };
+    // Waits for its turn: a server that went ahead while another still makes the first partitions would have none to write to.
+    await tx.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
     const { rows } = await tx.query<{ name: string }>(
       'SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace WHERE n.nspname = current_schema() AND p.relname = $1', [table]);
     const existing = new Set(rows.map((row) => row.name));
