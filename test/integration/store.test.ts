@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, partitionOf, type HostId, type RunId, type ServerId, type TokenId } from '../../src/base/ids.ts';
@@ -180,6 +181,7 @@ describe('joining', () => {
   it('uses a token up, keeps the host over a new agent, and never lets another machine take the name', async () => {
     const hash = Buffer.alloc(32, 3);
     await store.joinTokenCreate({ id: newId<'token'>() as TokenId, hash, role: 'agent', labels: { zone: 'a' }, zone: 'default', uses: 3, lifetimeMs: 60_000 }, audit);
+    // A refusal for the name uses nothing up.
     const first = await join(hash, 'web-1', 'm1');
     expect(first.kind).toBe('joined');
     expect(await join(hash, 'web-1', 'm2')).toEqual({ kind: 'refused', code: 'host-name-taken' });
@@ -187,8 +189,20 @@ describe('joining', () => {
     expect(second).toMatchObject({ kind: 'joined', hostId: (first as { hostId: string }).hostId, replaced: (first as { agentId: string }).agentId });
     expect(await join(Buffer.alloc(32, 4), 'web-2', 'm3')).toEqual({ kind: 'refused', code: 'join-token-invalid' });
     expect((await store.hostFetch('web-1'))!.labels).toEqual({ zone: 'a' });
-    await join(hash, 'web-3', 'm3');
+    expect((await join(hash, 'web-3', 'm3')).kind).toBe('joined');
     expect(await join(hash, 'web-4', 'm4')).toEqual({ kind: 'refused', code: 'join-token-expired' });
+  });
+});
+
+describe('two machines that join by one name at once', () => {
+  it('are one host that joined and one that is told so, whatever tokens they hold', async () => {
+    for (let round = 0; round < 5; round++) {
+      const hashes = [randomBytes(32), randomBytes(32)];
+      for (const hash of hashes) await store.joinTokenCreate({ id: newId<'token'>() as TokenId, hash, role: 'agent', labels: {}, zone: 'default', uses: 1, lifetimeMs: 60_000 }, audit);
+      const answers = await Promise.all(hashes.map((tokenHash, machine) =>
+        store.agentJoin({ tokenHash, name: `twin-${round}`, machineId: `machine-${machine}`, labels: {}, facts: {}, publicKey: Buffer.from('k'), certificateExpiresAtMs: 1e15 }, { actor, action: 'join', detail: {} })));
+      expect(answers.map((answer) => (answer.kind === 'refused' ? answer.code : answer.kind)).sort()).toEqual(['host-name-taken', 'joined']);
+    }
   });
 });
 
@@ -245,5 +259,16 @@ describe('the schema', () => {
     const { dropped } = await store.maintain({ runsKeptMs: 90 * 86_400_000, aheadDays: 1 });
     expect(dropped).toBeGreaterThan(0);
     expect(await store.runFetch(id)).toBeUndefined();
+  });
+
+  it('drops runs beyond retention also where a wrong clock had put them outside of any day', async () => {
+    const id = newRunId(systemClock.nowMs() - 200 * 86_400_000);
+    await store.runCreate({ id, partition: partitionOf(id), name: 'astray', reason: '', createdBy: actor, targetExpression: 'all', spec, targets: [{ hostId: newId<'host'>(), hostName: 'h' }] }, audit);
+    await store.maintain({ runsKeptMs: 90 * 86_400_000, aheadDays: 1 });
+    expect(await store.runFetch(id)).toBeDefined();
+    await database.query('DELETE FROM run_active WHERE run_id = $1', [id]);
+    await store.maintain({ runsKeptMs: 90 * 86_400_000, aheadDays: 1 });
+    expect(await store.runFetch(id)).toBeUndefined();
+    expect(await database.query('SELECT 1 FROM execution WHERE run_id = $1', [id])).toEqual([]);
   });
 });

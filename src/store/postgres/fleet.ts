@@ -10,24 +10,39 @@ type In<K extends keyof Store> = Parameters<Store[K]>[0];
 /** Any edit that a target expression can see; directories cached by servers are compared by this number. */
 const DIRECTORY_CHANGED = "UPDATE setting SET value = value + 1 WHERE name = 'host-directory'";
 
-/** Uses the token up, atomically with what it is used for. */
-async function joinTokenUse(tx: Executor, hash: Uint8Array, role: 'agent' | 'worker', nowMs: number): Promise<{ labels: Record<string, string>; zone: string } | 'join-token-invalid' | 'join-token-expired'> {
+/** Checks the token and locks it, so that it is used up together with what it is used for, or not at all. */
+async function joinTokenHold(tx: Executor, hash: Uint8Array, role: 'agent' | 'worker', nowMs: number): Promise<{ id: string; labels: Record<string, string>; zone: string } | 'join-token-invalid' | 'join-token-expired'> {
   const { rows } = await tx.query<{ id: string; labels: Record<string, string>; zone: string; uses_left: number; expires_at_ms: number }>('SELECT * FROM join_token WHERE hash = $1 AND role = $2 FOR UPDATE', [hash, role]);
   const token = rows[0];
   if (!token) return 'join-token-invalid';
   if (token.uses_left < 1 || token.expires_at_ms <= nowMs) return 'join-token-expired';
-  await tx.query('UPDATE join_token SET uses_left = uses_left - 1 WHERE id = $1', [token.id]);
   return token;
 }
 
+async function joinTokenUse(tx: Executor, id: string): Promise<void> {
+  await tx.query('UPDATE join_token SET uses_left = uses_left - 1 WHERE id = $1', [id]);
+}
+
 export async function agentJoin(pool: Pool, join: In<'agentJoin'>, audit: Omit<AuditEntry, 'target'>, nowMs: number): Promise<JoinOutcome> {
+  try {
+    return await agentJoinOnce(pool, join, audit, nowMs);
+  } catch (error) {
+    // Another machine took the name between our look and our insert; now it is there to be seen.
+    if ((error as { constraint?: unknown }).constraint !== 'host_name') throw error;
+    return agentJoinOnce(pool, join, audit, nowMs);
+  }
+}
+
+async function agentJoinOnce(pool: Pool, join: In<'agentJoin'>, audit: Omit<AuditEntry, 'target'>, nowMs: number): Promise<JoinOutcome> {
   return pool.transaction(async (tx) => {
-    const token = await joinTokenUse(tx, join.tokenHash, 'agent', nowMs);
+    const token = await joinTokenHold(tx, join.tokenHash, 'agent', nowMs);
     if (typeof token === 'string') return { kind: 'refused', code: token };
     const labels = { ...token.labels, ...join.labels };
     const found = await tx.query<{ id: HostId; machine_id: string; agent_id: AgentId | null }>('SELECT id, machine_id, agent_id FROM host WHERE name = $1 AND removed_at_ms IS NULL FOR UPDATE', [join.name]);
     const known = found.rows[0];
     if (known && known.machine_id !== join.machineId) return { kind: 'refused', code: 'host-name-taken' };
+    // Only now: a token that was refused for the name is good for another try under another name.
+    await joinTokenUse(tx, token.id);
     const hostId = known?.id ?? newId<'host'>();
     const agentId = newId<'agent'>();
     if (known) await tx.query("UPDATE agent SET state = 'replaced' WHERE host_id = $1 AND state = 'active'", [hostId]);
@@ -44,8 +59,9 @@ export async function agentJoin(pool: Pool, join: In<'agentJoin'>, audit: Omit<A
 
 export async function workerJoin(pool: Pool, join: In<'workerJoin'>, audit: Omit<AuditEntry, 'target'>, nowMs: number): ReturnType<Store['workerJoin']> {
   return pool.transaction(async (tx) => {
-    const token = await joinTokenUse(tx, join.tokenHash, 'worker', nowMs);
+    const token = await joinTokenHold(tx, join.tokenHash, 'worker', nowMs);
     if (typeof token === 'string') return { kind: 'refused', code: token };
+    await joinTokenUse(tx, token.id);
     const workerId = newId<'worker'>();
     await tx.query('INSERT INTO worker (id, name, zone, version, public_key, joined_at_ms) VALUES ($1, $2, $3, $4, $5, $6)', [workerId, join.name, token.zone, join.version, join.publicKey, nowMs]);
     await auditAppend(tx, { ...audit, target: `worker/${join.name}` }, nowMs);

@@ -35,13 +35,13 @@ async function maintainTable(pool: Pool, table: (typeof DAILY_TABLES)[number], o
     let created = 0;
     let dropped = 0;
     const today = Math.floor(nowMs / DAY_MS);
+    const key = table === 'run' ? 'id' : 'run_id';
     if (!existing.has(`${table}_default`)) await tx.query(`CREATE TABLE ${table}_default PARTITION OF ${table} DEFAULT`);
     for (let day = today - 1; day <= today + options.aheadDays; day++) {
       const name = `${table}_${dayName(day)}`;
       if (existing.has(name)) continue;
       const [from, to] = [runIdFloor(day * DAY_MS), runIdFloor((day + 1) * DAY_MS)];
       // A clock that was wrong once may have left rows of that day in the default partition: then they stay there, and so does the day.
-      const key = table === 'run' ? 'id' : 'run_id';
       const astray = await tx.query(`SELECT 1 FROM ${table}_default WHERE ${key} >= $1 AND ${key} < $2 LIMIT 1`, [from, to]);
       if (astray.rowCount > 0) continue;
       await tx.query(`CREATE TABLE ${name} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}') ${STORAGE[table] ?? ''}`);
@@ -54,6 +54,8 @@ async function maintainTable(pool: Pool, table: (typeof DAILY_TABLES)[number], o
       await tx.query(`DROP TABLE ${name}`);
       dropped++;
     }
+    // Runs of days that have no partition, by the same rule; few, if any.
+    if (oldest > 0) await tx.query(`DELETE FROM ${table}_default AS astray WHERE ${key} < $1 AND NOT EXISTS (SELECT 1 FROM run_active WHERE run_active.run_id = astray.${key})`, [runIdFloor(oldest * DAY_MS)]);
     return { created, dropped };
   });
 }
