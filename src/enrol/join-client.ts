@@ -4,7 +4,7 @@
  */
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import { DroverError, isErrorCode } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
@@ -34,17 +34,23 @@ export async function postJoin<T>(token: JoinTokenText, path: string, body: obje
     if (!secure) return request.end(text);
     request.on('socket', (socket) => {
       (socket as TLSSocket).once('secureConnect', () => {
-        if (hasPinnedRoot(socket as TLSSocket, token.fingerprint)) request.end(text);
-        else request.destroy(new DroverError('certificate-invalid', { detail: `${token.url} is not the server that made this join token: its certificate authority is another one.` }));
+        if (isPinnedServer(socket as TLSSocket, token.fingerprint)) request.end(text);
+        else request.destroy(new DroverError('certificate-invalid', { detail: `${token.url} is not the server that made this join token: its certificate is not one of that server's authority.` }));
       });
     });
   });
 }
 
-function hasPinnedRoot(socket: TLSSocket, fingerprint: string): boolean {
+/**
+ * The authority in the chain must be the one of the token, and must really have signed what the server holds the key of: the
+ * authority's certificate is public, anybody can show it beside another. And it must have been signed for a server.
+ */
+function isPinnedServer(socket: TLSSocket, fingerprint: string): boolean {
   let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  if (!certificate.raw || String(certificate.subject.OU) !== 'server') return false;
+  const own = new X509Certificate(certificate.raw);
   for (let depth = 0; certificate?.raw && depth < 5; depth++) {
-    if (createHash('sha256').update(certificate.raw).digest('base64url') === fingerprint) return true;
+    if (createHash('sha256').update(certificate.raw).digest('base64url') === fingerprint) return own.verify(new X509Certificate(certificate.raw).publicKey);
     if (certificate.issuerCertificate === certificate) return false;
     certificate = certificate.issuerCertificate;
   }
