@@ -4,7 +4,7 @@
  */
 import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 import { certificateRenew, type EnrolmentContext } from '../app/enrolment.ts';
-import { attemptId, type AgentId, type AttemptId, type HostId, type ServerId, type WorkerId } from '../base/ids.ts';
+import { attemptId, isUuid, type AgentId, type AttemptId, type HostId, type ServerId, type WorkerId } from '../base/ids.ts';
 import { DroverError, isErrorCode } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
@@ -216,11 +216,9 @@ export class LinkFleet implements Fleet {
       case 'linked':
         this.#linked(frame.hostId as HostId, frame.agentId as AgentId, worker.id, frame.atMs);
         if (Math.abs(frame.skewMs) > limits.clockSkewMsMax) this.#options.log.warn({ hostId: frame.hostId, skewMs: frame.skewMs }, 'the clock of a host is off');
-        this.#facts.push({ hostId: frame.hostId as HostId, agentId: frame.agentId as AgentId, version: frame.version, facts: { ...frame.facts, bootId: frame.bootId, clockSkewMs: frame.skewMs } });
-        return this.#scheduleFlush();
+        return this.#factsHeard(frame.hostId, frame.agentId, frame.version, { ...frame.facts, bootId: frame.bootId, clockSkewMs: frame.skewMs });
       case 'facts':
-        this.#facts.push({ hostId: frame.hostId as HostId, agentId: frame.agentId as AgentId, version: String(frame.facts.agentVersion ?? ''), facts: { ...frame.facts } });
-        return this.#scheduleFlush();
+        return this.#factsHeard(frame.hostId, frame.agentId, String(frame.facts.agentVersion ?? ''), { ...frame.facts });
       case 'unlinked':
         if (this.#agents.get(frame.hostId as HostId)?.workerId === worker.id) this.#unlinked(frame.hostId as HostId, frame.agentId as AgentId, worker.id, frame.atMs);
         return;
@@ -254,7 +252,16 @@ export class LinkFleet implements Fleet {
     worker.link.send({ t: 'certificate', id: frame.id, ...answer });
   }
 
+  /** Facts are whatever a host says; they are written together with those of others, so what the database would refuse stays out. */
+  #factsHeard(hostId: string, agentId: string, version: string, facts: Record<string, unknown>): void {
+    const storable = storableFacts(facts);
+    if (!storable || !isUuid(hostId) || !isUuid(agentId)) return this.#options.log.warn({ hostId, agentId }, 'facts that cannot be kept were passed over');
+    this.#facts.push({ hostId: hostId as HostId, agentId: agentId as AgentId, version: version.slice(0, 100).replaceAll('\0', ''), facts: storable });
+    this.#scheduleFlush();
+  }
+
   #linked(hostId: HostId, agentId: AgentId, workerId: WorkerId, atMs: number): void {
+    if (!isUuid(hostId) || !isUuid(agentId) || !Number.isSafeInteger(atMs)) return this.#options.log.warn({ hostId, agentId }, 'a link of nobody was passed over');
     const known = this.#agents.get(hostId);
     // An agent that moved: the later link is the living one.
     if (known && known.workerId !== workerId && known.sinceMs > atMs) return;
@@ -328,5 +335,17 @@ export class LinkFleet implements Fleet {
       if (this.#stops.length > 16) this.#stops.splice(1, this.#stops.length - 3);
     };
     void round();
+  }
+}
+
+const FACTS_BYTES_MAX = 64 * 1024;
+
+/** As JSON that PostgreSQL takes: no NUL, no half of a surrogate pair, no number that JSON has not, and of a bounded size. */
+function storableFacts(facts: Record<string, unknown>): Record<string, unknown> | undefined {
+  try {
+    const text = JSON.stringify(facts, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed() : value));
+    return text.length > FACTS_BYTES_MAX || text.includes('\\u0000') ? undefined : (JSON.parse(text) as Record<string, unknown>);
+  } catch {
+    return undefined;
   }
 }

@@ -10,26 +10,44 @@ export type ReportedStream = StreamRecord & { readonly inline?: Uint8Array };
 
 const STATES = { exited: 'failed', signaled: 'failed', timed_out: 'timed_out', cancelled: 'cancelled', refused: 'failed', unknown: 'lost' } as const;
 
-/** Undefined for an outcome that this version does not know. */
+const TEXT_MAX = 2_000;
+
+/**
+ * Undefined for an outcome that this version does not know, and for anything that the database would refuse: reports of many
+ * hosts are committed together, and one that is malformed must not hold up the others.
+ */
 export function resultOf(report: AgentReport): AttemptResult<ReportedStream> | undefined {
   if (!Object.hasOwn(STATES, report.outcome)) return undefined;
+  const { exitCode, startedAtMs, finishedAtMs } = report;
+  if (!isInstant(finishedAtMs) || (startedAtMs !== undefined && !isInstant(startedAtMs)) || (exitCode !== undefined && !(Number.isInteger(exitCode) && Math.abs(exitCode) < 2 ** 31))) return undefined;
   const to = report.outcome === 'exited' && report.exitCode === 0 ? 'succeeded' : STATES[report.outcome];
   const [stdout, stderr] = [streamOf(report.stdout), streamOf(report.stderr)];
   if (!stdout || !stderr || (to === 'succeeded' && report.exitCode === undefined)) return undefined;
-  const survivors = report.survivors?.length ? `Processes that would not die: ${report.survivors.join(', ')}.` : undefined;
-  const detail = [report.detail, survivors].filter(Boolean).join(' ');
+  const survivors = report.survivors?.length ? `Processes that would not die: ${report.survivors.slice(0, 50).join(', ')}.` : undefined;
+  const detail = storableText([report.detail, survivors].filter(Boolean).join(' '));
   return {
-    to, finishedAtMs: report.finishedAtMs, stdout, stderr,
-    ...(report.exitCode === undefined ? {} : { exitCode: report.exitCode }), ...(report.signal === undefined ? {} : { signal: report.signal }),
-    ...(report.reason === undefined ? {} : { reason: report.reason }), ...(detail === '' ? {} : { detail }),
-    ...(report.startedAtMs === undefined ? {} : { startedAtMs: report.startedAtMs }),
+    to, finishedAtMs, stdout, stderr,
+    ...(exitCode === undefined ? {} : { exitCode }), ...(report.signal === undefined ? {} : { signal: storableText(report.signal) }),
+    ...(report.reason === undefined ? {} : { reason: storableText(report.reason) }), ...(detail === '' ? {} : { detail }),
+    ...(startedAtMs === undefined ? {} : { startedAtMs }),
   };
+}
+
+/** An instant that a database column can hold. */
+export function isInstant(ms: number): boolean {
+  return Number.isSafeInteger(ms) && ms >= 0;
+}
+
+/** PostgreSQL's text has no NUL and no half of a surrogate pair. */
+function storableText(text: string): string {
+  return text.slice(0, TEXT_MAX).replaceAll('\0', '\uFFFD').toWellFormed();
 }
 
 function streamOf(stream: StreamReport): ReportedStream | undefined {
   const { size, head, tail, digest, inline } = stream;
   if (![size, head, tail].every((n) => Number.isSafeInteger(n) && n >= 0) || head + tail > size) return undefined;
-  if (inline && inline.length !== head + tail) return undefined;
+  if (inline && !(inline instanceof Uint8Array && inline.length === head + tail)) return undefined;
+  if (digest && !(digest instanceof Uint8Array && digest.length === 32)) return undefined;
   return { size, head, tail, ...(digest ? { digest } : {}), ...(inline ? { inline } : {}) };
 }
 

@@ -19,7 +19,7 @@ import { RunActor, type Execution, type Order } from '../domain/run/run-actor.ts
 import type { AgentLocation, Fleet, FleetListener } from '../fleet/fleet.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 import type { ExecutionChange, OutputChunk, RunChange, RunSeed, Store, TimelineEntry } from '../store/store.ts';
-import { executionSpecOf, resultOf, type ReportedStream } from './attempt-report.ts';
+import { executionSpecOf, isInstant, resultOf, type ReportedStream } from './attempt-report.ts';
 import { changeOf } from './execution-change.ts';
 
 interface Ack { readonly workerId: WorkerId; readonly attempt: AttemptId; readonly agentId: AgentId }
@@ -267,7 +267,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
       case 'accepted':
         return actor.onAccepted(execution, key.attempt);
       case 'started':
-        return actor.onStarted(execution, key.attempt, event.atMs);
+        return isInstant(event.atMs) ? actor.onStarted(execution, key.attempt, event.atMs) : undefined;
       case 'unknown':
         return actor.onUnknown(execution, key.attempt, clock.nowMs());
       case 'undelivered':
@@ -285,7 +285,10 @@ export class RunOwner implements Service, Ownership, FleetListener {
   onChunk(workerId: WorkerId, chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number; bytes: Uint8Array }): void {
     const key = attemptKeyOf(chunk.attempt);
     const owned = this.#partitions.get(partitionOf(key.runId));
-    if (!owned) return;
+    if (!owned || !Number.isSafeInteger(chunk.seq) || chunk.seq < 0 || (chunk.stream !== 1 && chunk.stream !== 2)) return;
+    const execution = owned.runs.get(key.runId)?.actor.at(key.task, key.ordinal);
+    // As with events: an agent writes no other agent's output.
+    if (execution?.attempt === key.attempt && execution.agentId !== undefined && execution.agentId !== chunk.agentId) return;
     owned.chunks.push({ workerId, agentId: chunk.agentId, chunk: { ...key, stream: chunk.stream, seq: chunk.seq, bytes: chunk.bytes } });
     if (!owned.writingChunks) void this.#writeChunks(owned);
   }

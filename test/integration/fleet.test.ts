@@ -1,0 +1,83 @@
+/** The fleet over a link that a test holds the other end of: what hosts say of themselves is kept, and nobody's nonsense keeps out others. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { newId, type AgentId, type HostId, type ServerId, type TokenId, type WorkerId } from '../../src/base/ids.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { LinkFleet } from '../../src/fleet/link-fleet.ts';
+import type { Link, LinkListener } from '../../src/link/link.ts';
+import { hashSecret, newSecret } from '../../src/pki/join-token.ts';
+import { createMasterKey } from '../../src/pki/sealer.ts';
+import type { ServerToWorkerFrame, WorkerToServerFrame } from '../../src/protocol/link/worker-v1.ts';
+import type { AuditEntry } from '../../src/store/store.ts';
+import { testApi, type TestApi } from '../support/api.ts';
+import { until } from '../support/until.ts';
+
+const audit: AuditEntry = { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: 'test', detail: {} };
+const masterKey = createMasterKey(Buffer.alloc(32, 1));
+
+describe('the fleet', () => {
+  let api: TestApi;
+  let fleet: LinkFleet;
+  let listener: LinkListener<WorkerToServerFrame, ServerToWorkerFrame>;
+  let say: (frame: WorkerToServerFrame) => void;
+
+  beforeAll(async () => {
+    api = await testApi();
+    listener = { name: 'in-memory', onLink: () => undefined, start: async () => undefined, stop: async () => undefined };
+    const enrolment = { store: api.store, clock: systemClock, ca: api.ca, masterKey, workerAddresses: () => [] };
+    fleet = new LinkFleet({ serverId: newId<'server'>() as ServerId, listener, store: api.store, enrolment, masterKey, clock: systemClock, log: silentLog });
+    await fleet.start();
+    const workerId = await joinedWorker();
+    const link: Link<WorkerToServerFrame, ServerToWorkerFrame> = { peer: { role: 'worker', id: workerId, address: '' }, openedAtMs: 0, bufferedBytes: 0, send: () => true, sendEncoded: () => true, pause() {}, resume() {}, close() {}, onFrame: () => undefined, onClose: () => undefined };
+    listener.onLink(link);
+    say = (frame) => link.onFrame(frame);
+    say({ t: 'hello', protocol: { min: 1, max: 1 }, workerId, name: 'w', zone: 'default', version: '0', agentAddress: '127.0.0.1:1', nowMs: 0 });
+  });
+  afterAll(async () => {
+    await fleet.stop();
+    await api.close();
+  });
+
+  async function joinedWorker(): Promise<WorkerId> {
+    const secret = newSecret();
+    await api.store.joinTokenCreate({ id: newId<'token'>() as TokenId, hash: hashSecret(secret), role: 'worker', labels: {}, zone: 'default', uses: 1, lifetimeMs: 60_000 }, audit);
+    const joined = await api.store.workerJoin({ tokenHash: hashSecret(secret), name: 'w', version: '0', publicKey: Buffer.alloc(1) }, audit);
+    if (joined.kind !== 'joined') throw new Error(joined.code);
+    return joined.workerId;
+  }
+
+  async function joinedAgent(name: string): Promise<{ hostId: HostId; agentId: AgentId }> {
+    const secret = newSecret();
+    await api.store.joinTokenCreate({ id: newId<'token'>() as TokenId, hash: hashSecret(secret), role: 'agent', labels: {}, zone: 'default', uses: 1, lifetimeMs: 60_000 }, audit);
+    const joined = await api.store.agentJoin({ tokenHash: hashSecret(secret), name, machineId: name, labels: {}, facts: {}, publicKey: Buffer.alloc(1), certificateExpiresAtMs: 1 }, audit);
+    if (joined.kind !== 'joined') throw new Error(joined.code);
+    return joined;
+  }
+
+  function linked(host: { hostId: HostId; agentId: AgentId }, facts: Record<string, unknown>): void {
+    say({ t: 'linked', ...host, atMs: systemClock.nowMs(), bootId: 'b', version: '1', skewMs: 0, facts: { name: 'x', os: 'linux', ...facts } });
+  }
+
+  it.each<[string, Record<string, unknown>]>([
+    ['a NUL in a text', { cpuModel: 'fast\0slow' }],
+    ['half of a surrogate pair', { cpuModel: '\ud800' }],
+    ['a number that JSON has not', { memoryBytes: 2n ** 63n }],
+    ['a NUL in a name of a label', { labels: { 'a\0b': 'c' } }],
+    ['a megabyte of them', { cpuModel: 'x'.repeat(1 << 20) }],
+  ])('keeps the facts of other hosts when one says %s', async (what, facts) => {
+    const [odd, good] = [await joinedAgent(`odd ${what}`), await joinedAgent(`good ${what}`)];
+    linked(odd, facts);
+    linked(good, { cpus: 8 });
+    await until('the good facts to be kept', async () => (await api.store.hostFetch(good.hostId))?.facts.cpus === 8);
+    expect(await until('both hosts to be linked', async () => (await api.store.hostFetch(odd.hostId))?.linked)).toBe(true);
+  });
+
+  it('passes over a link of nobody, and goes on', async () => {
+    const good = await joinedAgent('after nobody');
+    say({ t: 'linked', hostId: "'; --", agentId: 'x', atMs: 1.5, bootId: 'b', version: '1', skewMs: 0, facts: { name: 'x', os: 'linux' } });
+    say({ t: 'agents', agents: [{ hostId: 'nobody', agentId: good.agentId, sinceMs: 1 }], last: true });
+    linked(good, {});
+    await until('the good host to be linked', async () => (await api.store.hostFetch(good.hostId))?.linked);
+    expect(fleet.locate(good.hostId)?.agentId).toBe(good.agentId);
+  });
+});
