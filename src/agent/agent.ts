@@ -113,7 +113,8 @@ export class AgentService implements Service {
   #onLink(link: Link<WorkerToAgentFrame, AgentFrame>): void {
     const { agentId, hostId, version, bootId, clock, driver } = this.#options;
     this.#link = link;
-    link.onFrame = (frame) => void this.#onFrame(frame);
+    // A full disk fails what a frame asks for, and that comes again; it must not take the agent and its other scripts with it.
+    link.onFrame = (frame) => void this.#onFrame(frame).catch((error: unknown) => this.#options.log.error({ frame: frame.t, err: error }, 'a frame could not be carried out'));
     link.onClose = () => {
       if (this.#link === link) this.#link = undefined;
     };
@@ -156,8 +157,11 @@ export class AgentService implements Service {
     const attempt = frame.a as AttemptId;
     if (!parseAttemptId(frame.a)) return;
     const digest = createHash('sha256').update(frame.spec).digest();
+    const isKnown = driver.stateOf(attempt) !== undefined;
     if (!isDispatchSigned(dispatchKey, dispatchMessage(frame.a, agentId, frame.validUntilMs, digest), frame.mac)) {
       log.error({ attempt, code: 'signature-invalid' }, 'an order without a valid signature was refused');
+      // An attempt that was begun on a good order is not told as refused because of a bad copy.
+      if (isKnown) return this.#tell(attempt);
       return void this.#send(refusal(attempt, 'signature-invalid', 'The order is not signed by the server for this agent.', clock.nowMs()));
     }
     if (clock.nowMs() + this.#skewMs > frame.validUntilMs) return void this.#send({ t: 'busy', a: attempt });
@@ -168,7 +172,7 @@ export class AgentService implements Service {
     });
     if (answer === 'busy') this.#send({ t: 'busy', a: attempt });
     // A duplicate of a known attempt: whoever sent it wants to know where it stands.
-    else if (answer === 'accepted' && this.#reporting.has(attempt)) this.#tell(attempt);
+    else if (answer === 'accepted' && isKnown) this.#tell(attempt);
   }
 
   readonly #startsToTell = new Map<string, () => void>();

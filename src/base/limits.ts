@@ -60,6 +60,8 @@ export const limits = {
   outputChunksInFlightMax: 2,
   /** Output bytes a worker holds for all agents together before it stops reading from those that send more. */
   workerOutputBytesMax: 64 * MiB,
+  /** Starts that a worker has written and agents have not read yet, all agents together: beyond it the queues wait. */
+  workerStartBytesMax: 64 * MiB,
   /** Live output is best effort: beyond this rate per watched execution bytes are skipped and counted. */
   liveOutputBytesPerSecondMax: 1 * MiB,
   outputFetchBytesMax: 1 * MiB,

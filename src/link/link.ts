@@ -11,6 +11,8 @@ export interface Peer {
   readonly role: PeerRole;
   /** The id in the certificate (subject CN). */
   readonly id: string;
+  /** The host that an agent's certificate is for (subject O). */
+  readonly hostId?: string;
   /** Remote address, for logs only. */
   readonly address: string;
 }

@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { fullJitterMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
+import { errors, isErrorCode } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -77,17 +78,19 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
     socket.on('unexpected-response', (_request, response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
+      // Also when it is cut off in the middle: whoever waited for its end would wait for ever.
+      response.on('close', () => {
         const problem = parseProblem(Buffer.concat(chunks).toString());
-        const busy = problem.code === 'link-busy';
-        refusedFor = busy ? 1_000 + random.next() * 4_000 : REFUSED_PAUSE_MS * (0.5 + random.next());
-        if (!busy) options.onRefused?.(problem.code, problem.detail);
+        const passing = !isErrorCode(problem.code) || errors[problem.code].retryable;
+        refusedFor = passing ? 1_000 + random.next() * 4_000 : REFUSED_PAUSE_MS * (0.5 + random.next());
+        if (!passing) options.onRefused?.(problem.code, problem.detail);
         socket.terminate();
         again(refusedFor);
       });
     });
     socket.on('error', (error) => {
-      if (refusedFor === undefined && client.current === undefined) log.debug({ url, err: error.message }, 'could not link');
+      // Said once per series of tries: a certificate that is not believed is nothing that time heals.
+      if (refusedFor === undefined && client.current === undefined) log[attempt === 0 ? 'warn' : 'debug']({ url, err: error.message }, 'could not link; it is tried again');
     });
     socket.on('open', () => {
       dialing = undefined;
@@ -95,13 +98,21 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
       const link = new WsLink<In, Out>(socket, { role: options.peerRole, id: String(tls.getPeerCertificate().subject.CN), address: url }, options.shapes, clock.nowMs());
       links.add(link);
       client.current = link;
-      attempt = 0;
+      // Not before the peer has spoken: one that lets us in only to send us away is no reason to hurry.
+      socket.once('message', () => (attempt = 0));
       client.onLink(link);
     });
-    socket.on('close', () => {
+    socket.on('close', (_code, reason) => {
       dialing = undefined;
-      for (const link of links) links.delete(link);
+      const wasLinked = client.current !== undefined;
+      links.clear();
       client.current = undefined;
+      const farewell = reason.toString();
+      if (wasLinked && isErrorCode(farewell) && !errors[farewell].retryable) {
+        refusedFor = REFUSED_PAUSE_MS * (0.5 + random.next());
+        options.onRefused?.(farewell, errors[farewell].title);
+        again(refusedFor);
+      }
       if (refusedFor === undefined) again(fullJitterMs(attempt++, limits.reconnectBaseMs, limits.reconnectCapMs, random));
     });
   }

@@ -25,6 +25,8 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     this.openedAtMs = nowMs;
     socket.on('message', (data, isBinary) => {
       this.heard = true;
+      // Between our farewell and its answer the peer may still talk; nobody listens any more.
+      if (this.#closed) return;
       if (!isBinary) return this.close('frame-invalid', 'Only binary messages are frames.');
       try {
         const frame = decodeFrame(data as Buffer, shapes);
@@ -89,7 +91,9 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
 /** Pings every link each heartbeat and abandons those that stay silent for `silentMs`. Anything heard counts, not only pongs. */
 export function watchLinks(links: Iterable<WsLink<never, never>>, clock: Clock, heartbeatMs: number, silentMs: number): () => void {
   let cancel = (): void => undefined;
-  const sweepsMax = Math.max(1, Math.ceil(silentMs / heartbeatMs));
+  // The peer may have spoken just after a sweep, so one more sweep than this is what passes at most. Two at least: a single
+  // late sweep of our own must not end a link.
+  const sweepsMax = Math.max(2, Math.floor(silentMs / heartbeatMs));
   const sweep = (): void => {
     for (const link of links) {
       link.silentSweeps = link.heard ? 0 : link.silentSweeps + 1;

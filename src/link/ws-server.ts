@@ -56,13 +56,13 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
     },
     handleUpgrade(request, socket, head) {
       const tls = socket as TLSSocket;
-      const subject = tls.authorized ? (tls.getPeerCertificate().subject as unknown as { CN?: string; OU?: string }) : undefined;
-      if (!subject?.CN || subject.OU !== options.role) return refuseUpgrade(socket, 'certificate-invalid', String(tls.authorizationError ?? `a certificate for the role ${options.role} is wanted`));
+      const subject = tls.authorized ? (tls.getPeerCertificate().subject as unknown as { CN?: string; OU?: string; O?: string }) : undefined;
+      if (!subject?.CN || subject.OU !== options.role) return refuseUpgrade(socket, ...certificateFault(tls, options.role, clock.nowMs()));
       const refusal = options.refuse?.(subject.CN) ?? (admit() ? undefined : 'link-busy');
       if (refusal) return refuseUpgrade(socket, refusal);
-      const { CN: id } = subject;
+      const { CN: id, O: hostId } = subject;
       sockets.handleUpgrade(request, socket, head, (ws) => {
-        const link = new WsLink<In, Out>(ws, { role: options.role, id, address: request.socket.remoteAddress ?? '' }, options.shapes, clock.nowMs());
+        const link = new WsLink<In, Out>(ws, { role: options.role, id, address: request.socket.remoteAddress ?? '', ...(hostId === undefined ? {} : { hostId }) }, options.shapes, clock.nowMs());
         links.add(link);
         link.onClose = () => undefined;
         ws.on('close', () => links.delete(link));
@@ -71,6 +71,18 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
     },
   };
   return server;
+}
+
+/** Why a certificate does not count, in words that say what to do; a clock that is off is told with both times. */
+function certificateFault(tls: TLSSocket, role: PeerRole, nowMs: number): [ErrorCode, string] {
+  const fault = tls.authorizationError as unknown;
+  if (!fault) return ['certificate-invalid', `A certificate for the role ${role} is wanted here.`];
+  const why = String((fault as { code?: unknown }).code ?? fault);
+  const { valid_from: from, valid_to: to } = tls.getPeerCertificate();
+  const now = new Date(nowMs).toISOString();
+  if (why === 'CERT_HAS_EXPIRED') return ['certificate-expired', `The certificate ended at ${to}; the clock here says ${now}. Enrol again with a new join token, in an empty data folder.`];
+  if (why === 'CERT_NOT_YET_VALID') return ['certificate-invalid', `The certificate begins at ${from}; the clock here says ${now}. Set the clocks of both machines (NTP).`];
+  return ['certificate-invalid', `The certificate is not one of this fleet (${why}).`];
 }
 
 function refuseUpgrade(socket: Duplex, code: ErrorCode, detail = ''): void {

@@ -21,6 +21,8 @@ export interface SignRequest {
   readonly id: string;
   readonly role: CertificateRole;
   readonly lifetimeMs: number;
+  /** The host that an agent is for: it may link for no other. */
+  readonly hostId?: string;
   /** Names and addresses that others dial it by. */
   readonly names?: readonly string[];
 }
@@ -64,7 +66,7 @@ export class CertificateAuthority {
     const expiresAtMs = nowMs + request.lifetimeMs;
     const names = (request.names ?? []).map((name) => ({ type: /^[\d.]+$|:/.test(name) ? ('ip' as const) : ('dns' as const), value: name }));
     const certificate = await x509.X509CertificateGenerator.create({
-      subject: `CN=${request.id},OU=${request.role}`, issuer: this.#issuer.subject, notBefore: new Date(nowMs - BACKDATE_MS), notAfter: new Date(expiresAtMs),
+      subject: `CN=${request.id},OU=${request.role}${request.hostId === undefined ? '' : `,O=${request.hostId}`}`, issuer: this.#issuer.subject, notBefore: new Date(nowMs - BACKDATE_MS), notAfter: new Date(expiresAtMs),
       signingAlgorithm: ALGORITHM, publicKey: csr.publicKey, signingKey: this.#key as never,
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),

@@ -13,6 +13,8 @@ import { encodeFrame } from '../link/codec.ts';
 import type { Link, LinkDialer, LinkListener } from '../link/link.ts';
 import { AGENT_PROTOCOL, type AgentFrame, type AgentHello, type HostFacts, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import { WORKER_PROTOCOL, type AttemptEvent, type ServerAssign, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import { EventOutbox } from './event-outbox.ts';
+import { StartQueue, StartRoom, type QueuedStart } from './start-queue.ts';
 
 export type AgentLink = Link<AgentFrame, WorkerToAgentFrame>;
 export type ServerLink = Link<ServerToWorkerFrame, WorkerToServerFrame>;
@@ -36,8 +38,7 @@ export interface WorkerOptions {
 }
 
 interface HeldAgent { readonly hostId: string; readonly agentId: string; readonly link: AgentLink; readonly linkedAtMs: number; hello: { bootId: string; version: string; skewMs: number; facts: HostFacts } }
-interface QueuedStart { readonly assign: ServerAssign; readonly target: ServerAssign['targets'][number]; readonly server: string }
-interface ServerState { readonly url: string; readonly dialer: ServerDialer; link: ServerLink | undefined; serverId: string; events: AttemptEvent[] }
+interface ServerState { readonly url: string; readonly dialer: ServerDialer; link: ServerLink | undefined; serverId: string; readonly events: EventOutbox; workers: readonly string[] }
 
 /** How long events may wait for company before they are sent on. */
 const EVENT_FLUSH_MS = 2;
@@ -45,29 +46,9 @@ const LOAD_EVERY_MS = 5_000;
 const SNAPSHOT_AGENTS = 2_000;
 /** Starts handed to agents per turn of the event loop, so that nothing else waits for a large fan-out. */
 const STARTS_PER_TURN = 500;
-
-/** First in, first out; taking is a step of an index, because shifting a long array moves all of it. */
-class StartQueue {
-  #items: QueuedStart[] = [];
-  #head = 0;
-
-  get length(): number {
-    return this.#items.length - this.#head;
-  }
-
-  push(start: QueuedStart): void {
-    this.#items.push(start);
-  }
-
-  take(): QueuedStart {
-    const start = this.#items[this.#head++]!;
-    if (this.#head === this.#items.length) {
-      this.#items = [];
-      this.#head = 0;
-    }
-    return start;
-  }
-}
+/** An agent that has so much unread gets no more starts; its owner tries again. */
+const UNREAD_BYTES_MAX = 2 * 1024 * 1024;
+const ROOM_LOOK_MS = 10;
 
 export class WorkerService implements Service {
   readonly name = 'worker';
@@ -81,7 +62,8 @@ export class WorkerService implements Service {
   readonly #cancelledInQueue = new Set<string>();
   readonly #watchers = new Map<string, Set<string>>();
   readonly #fetches = new Map<number, { server: string; id: number; agent: AgentLink }>();
-  #zoneWorkers: string[] = [];
+  #zoneWorkers: readonly string[] = [];
+  readonly #room = new StartRoom(limits.workerStartBytesMax);
   #fetchSeq = 0;
   #flushing = false;
   #starting = false;
@@ -123,7 +105,7 @@ export class WorkerService implements Service {
   #dial(url: string): void {
     if (this.#servers.has(url)) return;
     const dialer = this.#options.dial(url);
-    const state: ServerState = { url, dialer, link: undefined, serverId: '', events: [] };
+    const state: ServerState = { url, dialer, link: undefined, serverId: '', events: new EventOutbox(), workers: [] };
     this.#servers.set(url, state);
     dialer.onLink = (link) => this.#onServer(state, link);
     void dialer.start();
@@ -131,12 +113,15 @@ export class WorkerService implements Service {
 
   #onServer(state: ServerState, link: ServerLink): void {
     const { id, name, zone, version, agentAddress, clock } = this.#options;
+    // One server may be known by two addresses (the one we joined by, and its own). Two links would displace each other for ever;
+    // the second says nothing and ends, and is tried again ever more slowly, in case the first address stops being good.
+    if ([...this.#servers.values()].some((other) => other !== state && other.link && other.serverId === link.peer.id)) return link.close('shutting-down', 'This server is linked by another address.');
     state.link = link;
     state.serverId = link.peer.id;
     link.onFrame = (frame) => this.#onServerFrame(state, frame);
     link.onClose = () => {
       state.link = undefined;
-      state.events = [];
+      state.events.clear();
       for (const [attempt, servers] of this.#watchers) if (servers.delete(state.url) && servers.size === 0) this.#setWatch(attempt, false);
     };
     link.send({ t: 'hello', protocol: WORKER_PROTOCOL, workerId: id, name, zone, version, agentAddress, nowMs: clock.nowMs() });
@@ -150,7 +135,8 @@ export class WorkerService implements Service {
     switch (frame.t) {
       case 'welcome':
       case 'topology':
-        this.#zoneWorkers = frame.workers;
+        state.workers = frame.workers;
+        this.#tellWorkers();
         for (const { url } of frame.servers) this.#dial(url);
         // A server that left for good is not dialed for ever; the one we joined by always is.
         for (const [url, server] of this.#servers) {
@@ -166,7 +152,7 @@ export class WorkerService implements Service {
       case 'revoked':
         for (const agentId of frame.agentIds) {
           this.#revoked.add(agentId);
-          for (const agent of this.#agents.values()) if (agent.agentId === agentId) agent.link.close('agent-revoked', 'The agent has been revoked.');
+          this.#agentById(agentId)?.link.close('agent-revoked', 'The agent has been revoked.');
         }
         return;
       case 'assign':
@@ -203,6 +189,19 @@ export class WorkerService implements Service {
     return order.term >= (this.#owners.get(order.partition)?.term ?? 0);
   }
 
+  /** Agents keep the list for the day that this worker is gone; each server knows the workers that are linked to it. */
+  #tellWorkers(): void {
+    const workers = [...new Set([...this.#servers.values()].flatMap((server) => server.workers))].sort();
+    if (workers.join() === this.#zoneWorkers.join()) return;
+    this.#zoneWorkers = workers;
+    const welcome = encodeFrame(this.#welcome());
+    for (const agent of this.#agents.values()) agent.link.sendEncoded(welcome);
+  }
+
+  #welcome(): WorkerToAgentFrame {
+    return { t: 'welcome', protocol: 1, workerId: this.#options.id, nowMs: this.#options.clock.nowMs(), workers: [...this.#zoneWorkers] };
+  }
+
   // — orders —
 
   #onAssign(state: ServerState, assign: ServerAssign): void {
@@ -225,6 +224,7 @@ export class WorkerService implements Service {
     this.#starting = true;
     const turn = (): void => {
       for (let n = 0; n < STARTS_PER_TURN; n++) {
+        if (!this.#room.isLeft()) return void this.#options.clock.after(ROOM_LOOK_MS, turn);
         const lengths = { high: this.#queues.high.length, normal: this.#queues.normal.length, low: this.#queues.low.length };
         const priority = pickQueue(lengths, this.#options.random);
         if (priority === undefined) {
@@ -242,11 +242,18 @@ export class WorkerService implements Service {
   #startOne({ assign, target, server }: QueuedStart): void {
     const a = attemptId({ runId: assign.runId as RunId, task: assign.task, ordinal: target.ordinal, attempt: target.attempt });
     if (this.#cancelledInQueue.has(a)) return this.#event(a, { k: 'unknown', a, agentId: target.agentId });
+    // While it waited here the partition may have gone to another server.
+    if (!this.#isCurrent(assign)) return;
     const agent = this.#agents.get(target.hostId);
     if (agent?.agentId !== target.agentId) return this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
-    if (target.watch) this.#addWatcher(a, server);
+    if (agent.link.bufferedBytes > UNREAD_BYTES_MAX) return this.#event(a, { k: 'undelivered', a, code: 'agent-busy' });
+    if (target.watch) {
+      this.#addWatcher(a, server);
+      this.#hostOfWatch.set(a, target.hostId);
+    }
     const sent = agent.link.send({ t: 'start', a, validUntilMs: assign.validUntilMs, mac: target.mac, spec: assign.spec, ...(target.watch ? { watch: true } : {}) });
-    if (!sent) this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+    if (!sent) return this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+    this.#room.sent(agent.link, assign.spec.length);
   }
 
   #onAck(attempts: readonly { a: string; agentId: string }[]): void {
@@ -256,6 +263,7 @@ export class WorkerService implements Service {
       if (list) list.push(a);
       else byAgent.set(agentId, [a]);
       this.#watchers.delete(a);
+      this.#hostOfWatch.delete(a);
     }
     for (const [agentId, a] of byAgent) this.#agentById(agentId)?.link.send({ t: 'ack', a });
   }
@@ -313,23 +321,28 @@ export class WorkerService implements Service {
   #onAgent(link: AgentLink): void {
     let agent: HeldAgent | undefined;
     link.onFrame = (frame) => {
-      if (frame.t === 'hello') agent = this.#onHello(link, frame);
+      if (frame.t === 'hello' && !agent) agent = this.#onHello(link, frame);
+      else if (frame.t === 'hello') link.close('frame-invalid', 'A link has one hello.');
       else if (agent) this.#onAgentFrame(agent, frame);
     };
     link.onClose = () => {
       this.#releaseOutput(link, Number.POSITIVE_INFINITY);
+      this.#room.forget(link);
+      this.#failFetches(link);
+      if (agent && this.#byAgentId.get(agent.agentId) === agent) this.#byAgentId.delete(agent.agentId);
       if (!agent || this.#agents.get(agent.hostId) !== agent) return;
       this.#agents.delete(agent.hostId);
-      this.#byAgentId.delete(agent.agentId);
       const atMs = this.#options.clock.nowMs();
       for (const server of this.#servers.values()) server.link?.send({ t: 'unlinked', hostId: agent.hostId, agentId: agent.agentId, atMs });
     };
   }
 
   #onHello(link: AgentLink, hello: AgentHello): HeldAgent | undefined {
-    const { clock, id } = this.#options;
+    const { clock } = this.#options;
     if (this.#revoked.has(link.peer.id)) return void link.close('agent-revoked', 'The agent has been revoked.');
     if (hello.agentId !== link.peer.id) return void link.close('certificate-invalid', 'The certificate belongs to another agent.');
+    // Else an agent could take the place of any other host, and be sent that host's scripts and secrets.
+    if (link.peer.hostId !== undefined && hello.hostId !== link.peer.hostId) return void link.close('certificate-invalid', 'The certificate belongs to another host.');
     if (hello.protocol.min > AGENT_PROTOCOL.max || hello.protocol.max < AGENT_PROTOCOL.min) return void link.close('protocol-unsupported', `This worker speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`);
     const nowMs = clock.nowMs();
     const skewMs = hello.nowMs - nowMs;
@@ -338,7 +351,7 @@ export class WorkerService implements Service {
     this.#agents.set(hello.hostId, agent);
     this.#byAgentId.set(hello.agentId, agent);
     former?.link.close('shutting-down', 'The agent linked again.');
-    link.send({ t: 'welcome', protocol: 1, workerId: id, nowMs, workers: this.#zoneWorkers });
+    link.send(this.#welcome());
     for (const server of this.#servers.values()) server.link?.send({ t: 'linked', hostId: agent.hostId, agentId: agent.agentId, atMs: nowMs, ...agent.hello });
     return agent;
   }
@@ -397,6 +410,15 @@ export class WorkerService implements Service {
     link.resume();
   }
 
+  /** Nobody will answer for an agent that is gone. */
+  #failFetches(link: AgentLink): void {
+    for (const [id, fetch] of this.#fetches) {
+      if (fetch.agent !== link) continue;
+      this.#fetches.delete(id);
+      this.#servers.get(fetch.server)?.link?.send({ t: 'data', id: fetch.id, bytes: new Uint8Array(0), size: 0, eof: true, error: 'host-not-linked' });
+    }
+  }
+
   readonly #renewals = new Map<number, AgentLink | 'self'>();
   #renewalSeq = 0;
 
@@ -429,26 +451,22 @@ export class WorkerService implements Service {
     return undefined;
   }
 
-  /** To the owner, in company. Without one, or when it is behind, the event is dropped: reports come again, the rest can be asked. */
+  /** To the owner, in company. Without one, or when it is far behind, the event is dropped: reports come again, the rest can be asked. */
   #event(a: string, event: AttemptEvent): void {
     const server = this.#ownerState(a);
-    if (!server || server.events.length >= limits.workerQueueMax) return;
-    server.events.push(event);
-    if (server.events.length >= limits.eventsPerFrameMax) this.#flush(server);
-    else if (!this.#flushing) {
-      this.#flushing = true;
-      this.#options.clock.after(EVENT_FLUSH_MS, () => {
-        this.#flushing = false;
-        for (const state of this.#servers.values()) this.#flush(state);
-      });
-    }
+    if (!server?.events.push(event)) return;
+    if (server.link && server.events.isFrameFull) server.events.flush(server.link);
+    this.#flushSoon();
   }
 
-  #flush(server: ServerState): void {
-    if (server.events.length === 0) return;
-    const events = server.events;
-    server.events = [];
-    server.link?.sendEncoded(encodeFrame({ t: 'events', events } satisfies WorkerToServerFrame));
+  #flushSoon(): void {
+    if (this.#flushing || [...this.#servers.values()].every((server) => server.events.isEmpty)) return;
+    this.#flushing = true;
+    this.#options.clock.after(EVENT_FLUSH_MS, () => {
+      this.#flushing = false;
+      for (const { events, link } of this.#servers.values()) if (link) events.flush(link);
+      this.#flushSoon();
+    });
   }
 
   #scheduleLoad(): void {

@@ -25,12 +25,14 @@ afterEach(() => rig.end());
 
 interface Pair { up: Up; down: Down; heard: AgentFrame[]; closedUp: string[]; closedDown: string[] }
 
-function listen(options: Partial<Parameters<LinkRig['listen']>[0]> = {}): Promise<Listening<AgentFrame, WorkerToAgentFrame>> {
-  return rig.listen({ as: worker, role: 'agent', shapes: AGENT_FRAMES, ...options });
+async function listen(options: Partial<Parameters<LinkRig['listen']>[0]> = {}): Promise<Listening<AgentFrame, WorkerToAgentFrame>> {
+  const listening = await rig.listen<AgentFrame, WorkerToAgentFrame>({ as: worker, role: 'agent', shapes: AGENT_FRAMES, ...options });
+  listening.links.onLink = () => undefined;
+  return listening;
 }
 
 /** Every refusal and every link of a dialer, as they come. */
-async function dial(urls: readonly string[], identity: RigIdentity, options: { clock?: Clock; random?: ReturnType<typeof seededRandom>; heartbeatMs?: number; silentMs?: number } = {}): Promise<{ links: Up[]; refusals: { code: string; detail: string }[]; logged: string[]; stop(): Promise<void> }> {
+async function dial(urls: readonly string[], identity: RigIdentity, options: { clock?: Clock; random?: ReturnType<typeof seededRandom>; heartbeatMs?: number; silentMs?: number } = {}): Promise<{ links: Up[]; refusals: { code: string; detail: string }[]; logged: string[]; stop: () => Promise<void> }> {
   const links: Up[] = [];
   const refusals: { code: string; detail: string }[] = [];
   const logged: string[] = [];
@@ -79,11 +81,17 @@ describe('who may link', () => {
 
   it('is nobody whose certificate has expired', async () => {
     const listening = await listen();
-    const { links, refusals } = await dial([listening.url], await rig.identity('agent', undefined, -60_000));
+    const { links, refusals } = await dial([listening.url], await rig.identity('agent', undefined, { endsInMs: -60_000 }));
     const refusal = await until('a refusal', () => refusals[0]);
-    expect(refusal.code).toMatch(/^certificate-(invalid|expired)$/);
-    expect(refusal.detail).toContain('EXPIRED');
+    expect(refusal.code).toBe('certificate-expired');
+    expect(refusal.detail).toMatch(/ended at .* clock here says .* new join token/);
     expect(links).toEqual([]);
+  });
+
+  it('is nobody whose certificate has not begun, and both clocks are named', async () => {
+    const listening = await listen();
+    const { refusals } = await dial([listening.url], await rig.identity('agent', undefined, { endsInMs: 2 * 3_600_000 }));
+    expect(await until('a refusal', () => refusals[0])).toMatchObject({ code: 'certificate-invalid', detail: expect.stringMatching(/begins at .* clock here says .*T.*Z/) });
   });
 
   it('is nobody in a role that is not wanted there', async () => {
@@ -129,7 +137,7 @@ describe('whom we link to', () => {
   });
 
   it('is never one whose certificate has expired', async () => {
-    const listening = await listen({ as: await rig.identity('worker', undefined, -60_000) });
+    const listening = await listen({ as: await rig.identity('worker', undefined, { endsInMs: -60_000 }) });
     const { links, logged } = await dial([listening.url], await rig.identity('agent'));
     await until('the dialer to say why', () => logged.find((line) => /expired/i.test(line)));
     expect(links).toEqual([]);
@@ -195,6 +203,44 @@ describe('frames', () => {
 });
 
 describe('a link', () => {
+  it('that was ended here is not heard any more, whatever the peer still says', async () => {
+    const listening = await listen();
+    const heard: AgentFrame[] = [];
+    const downs: Down[] = [];
+    listening.links.onLink = (link) => {
+      downs.push(link);
+      link.onFrame = (frame) => heard.push(frame);
+    };
+    const tls = await rawLink(listening, await rig.identity('agent'));
+    const said = (a: string): boolean => tls.write(webSocketFrame(2, encodeFrame({ t: 'accepted', a })));
+    said('before');
+    await until('the first frame', () => heard.length === 1);
+    downs[0]!.close('agent-revoked');
+    said('after');
+    // The answer to the farewell comes behind it, so what was said before that has been read when the socket ends.
+    tls.write(Buffer.from([0x88, 0x80, 0, 0, 0, 0]));
+    await until('the socket to end', () => listening.connections.at(-1)!.destroyed);
+    expect(heard).toMatchObject([{ a: 'before' }]);
+  });
+
+  it('that is ended for good is not dialed again soon, and somebody is told', async () => {
+    const delays: number[] = [];
+    const listening = await listen();
+    listening.links.onLink = (link) => link.close('protocol-unsupported', 'Too old.');
+    const { refusals } = await dial([listening.url], await rig.identity('agent'), { clock: recording(delays) });
+    expect(await until('a refusal', () => refusals[0])).toMatchObject({ code: 'protocol-unsupported' });
+    expect(delays.at(-1)).toBeGreaterThanOrEqual(30_000);
+  });
+
+  it('that is let in and ended at once is dialed ever more slowly', async () => {
+    const delays: number[] = [];
+    const listening = await listen();
+    listening.links.onLink = (link) => listening.connections.at(-1)!.destroy() && void link;
+    await dial([listening.url], await rig.identity('agent'), { clock: impatient(delays), random: { next: () => 0.999 } });
+    await until('several tries', () => delays.length >= 5);
+    expect(delays.slice(0, 5)).toEqual([499, 999, 1_998, 3_996, 7_992]);
+  });
+
   it('outlives a process that is busy for three heartbeats, at either end', async () => {
     const heartbeat = { heartbeatMs: 100, silentMs: 500 };
     const { up, closedUp, closedDown, heard } = await pair(heartbeat, heartbeat);
@@ -253,25 +299,32 @@ describe('a link', () => {
 });
 
 describe('admission', () => {
-  it('lets so many in a second and tells the others to come back; they do, and all get in', async () => {
-    // A clock that stands still for the listener: every handshake falls into one second until the test moves it on.
-    let nowMs = 0;
-    const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
-    const listening = await listen({ clock, linksMax: 3 });
-    let inside = 0;
-    listening.links.onLink = (link) => {
-      inside++;
-      link.onClose = () => inside--;
-    };
+  it('lets in as many as there is room for and tells the others to come back; they do, when there is', async () => {
+    const listening = await listen({ linksMax: 3 });
     const delays: number[] = [];
-    const dialed = await Promise.all(Array.from({ length: 4 }, async () => dial([listening.url], await rig.identity('agent'), { clock: impatient(delays, 1_000) })));
-    await until('three to be in and one to be refused', () => inside === 3 && delays.length > 0);
+    const first = await Promise.all(Array.from({ length: 3 }, async () => dial([listening.url], await rig.identity('agent'))));
+    await until('three to be in', () => first.every((one) => one.links.length === 1));
+    const last = await dial([listening.url], await rig.identity('agent'), { clock: impatient(delays, 20) });
+    await until('the fourth to be sent away', () => delays.length > 0);
     expect(delays.every((delay) => delay >= 1_000 && delay <= 5_000)).toBe(true);
-    expect(dialed.flatMap((one) => one.refusals)).toEqual([]);
-    nowMs += 1_000;
-    // One leaves for good: a link that is only closed would be dialed again and could take the place itself.
-    await dialed.find((one) => one.links.length > 0)!.stop();
-    await until('the last to be let in', () => dialed.every((one) => one.links.length > 0));
+    expect(last.refusals).toEqual([]);
+    await first[0]!.stop();
+    await until('the fourth to be let in', () => last.links[0]);
+  });
+
+  it('lets in so many a second and no more', async () => {
+    // The listener's clock stands still: every try falls into the same second until the test moves it on.
+    let nowMs = 0;
+    const listening = await listen({ clock: { ...systemClock, monotonicMs: () => nowMs } });
+    const answers: string[] = [];
+    const knock = (): number => listening.https.emit('upgrade', { headers: {} }, { authorized: true, getPeerCertificate: () => ({ subject: { CN: 'x', OU: 'agent' } }), end: (text: string) => answers.push(text), destroy() {}, on() {}, once() {}, removeListener() {} }, Buffer.alloc(0)) ? answers.length : 0;
+    for (let i = 0; i < limits.linkAdmissionsPerSecond; i++) knock();
+    expect(answers.filter((answer) => answer.includes('link-busy'))).toEqual([]);
+    knock();
+    expect(answers.at(-1)).toMatch(/^HTTP\/1\.1 503 .*\r\n[^]*Retry-After: 1\r\n[^]*"link-busy"/);
+    nowMs = 1_000;
+    knock();
+    expect(answers.at(-1)).not.toContain('link-busy');
   });
 
   it('survives a refused peer that resets the connection', async () => {
@@ -286,6 +339,19 @@ describe('admission', () => {
     }
     const { links } = await dial([listening.url], await rig.identity('agent'));
     await until('somebody with a certificate to get in', () => links[0]);
+  });
+
+  it('comes back after a refusal that was cut off in the middle', async () => {
+    const listening = await listen();
+    listening.https.removeAllListeners('upgrade');
+    let cut = 0;
+    listening.https.on('upgrade', (request, socket, head) => {
+      if (cut++ > 0) return listening.links.handleUpgrade(request, socket, head);
+      socket.write('HTTP/1.1 503 Busy\r\nContent-Length: 1000\r\n\r\n{"code":', () => socket.destroy());
+    });
+    const { links } = await dial([listening.url], await rig.identity('agent'), { clock: impatient([]) });
+    await until('a link after the cut refusal', () => links[0]);
+    expect(cut).toBe(2);
   });
 });
 

@@ -2,10 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { attemptId, newId, type AttemptId } from '../../src/base/ids.ts';
-import { limits } from '../../src/base/limits.ts';
-import { encodeFrame } from '../../src/link/codec.ts';
-import { type PlayedServer, helloOf, runIn, WorkerRig } from '../support/worker-rig.ts';
 import { until } from '../support/until.ts';
+import { runIn, WorkerRig } from '../support/worker-rig.ts';
 
 let rig: WorkerRig;
 
@@ -42,6 +40,28 @@ describe('an order', () => {
     rig.server.assign(runId, [{ agentId: agent.agentId, hostId: agent.hostId }], { mac: signatureFor(stolen) });
     await until('the refusal', () => rig.server.eventsOf(a).some((event) => event.k === 'report' && event.agentId === agent.agentId && event.report.reason === 'signature-invalid'));
     expect(agent.driver.effects).toEqual([]);
+  });
+
+  it('in a bad copy does not make a refusal of a script that runs', async () => {
+    const agent = await rig.agent();
+    agent.driver.onStart = () => undefined;
+    const runId = runIn(1);
+    const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
+    await rig.server.told(a, 'started');
+    rig.server.assign(runId, [agent], { mac: Buffer.alloc(32) });
+    await rig.server.told(a, 'accepted');
+    agent.driver.finish(a, { exitCode: 5 });
+    expect((await rig.server.told(a, 'report')).report).toMatchObject({ outcome: 'exited', exitCode: 5 });
+  });
+
+  it('that comes again is answered with where the attempt stands', async () => {
+    const agent = await rig.agent();
+    agent.driver.onStart = () => undefined;
+    const runId = runIn(1);
+    const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
+    await rig.server.told(a, 'started');
+    rig.server.assign(runId, [agent]);
+    await rig.server.told(a, 'accepted');
   });
 
   it('that comes after its time is not taken, and can be sent again', async () => {
@@ -174,7 +194,7 @@ describe('two servers', () => {
     const agent = await rig.agent();
     const second = await rig.addServer();
     second.owns(9, 2);
-    await echoed(second, agent);
+    await second.echoed(agent);
     const [mine] = rig.server.assign(runIn(8), [agent]) as [AttemptId];
     const [theirs] = second.assign(runIn(9), [agent], { term: 2 }) as [AttemptId];
     await rig.server.told(mine, 'report');
@@ -186,13 +206,13 @@ describe('two servers', () => {
     const agent = await rig.agent();
     const second = await rig.addServer();
     second.owns(9, 2);
-    await echoed(second, agent);
+    await second.echoed(agent);
     // The former owner woke up and still thinks that it owns it.
     rig.server.owns(9, 1);
     const [stale] = rig.server.assign(runIn(9), [agent], { term: 1 }) as [AttemptId];
     const [good] = second.assign(runIn(9), [agent], { term: 2 }) as [AttemptId];
     await second.told(good, 'report');
-    await echoed(rig.server, agent);
+    await rig.server.echoed(agent);
     expect(agent.driver.effects).not.toContain(stale);
     expect(rig.server.eventsOf(stale)).toEqual([]);
   });
@@ -202,11 +222,11 @@ describe('two servers', () => {
     agent.driver.onStart = () => undefined;
     const second = await rig.addServer();
     second.owns(9, 2);
-    await echoed(second, agent);
+    await second.echoed(agent);
     const [a] = second.assign(runIn(9), [agent], { term: 2 }) as [AttemptId];
     await second.told(a, 'started');
     rig.server.send({ t: 'cancel', partition: 9, term: 1, attempts: [{ a, hostId: agent.hostId }] });
-    await echoed(rig.server, agent);
+    await rig.server.echoed(agent);
     expect(agent.driver.stateOf(a)).toBe('running');
   });
 
@@ -217,7 +237,7 @@ describe('two servers', () => {
     await rig.server.told(a, 'started');
     const second = await rig.addServer();
     second.owns(9, 2);
-    await echoed(second, agent);
+    await second.echoed(agent);
     agent.driver.finish(a);
     await second.told(a, 'report');
     expect(rig.server.eventsOf(a).some((event) => event.k === 'report')).toBe(false);
@@ -232,156 +252,18 @@ describe('two servers', () => {
     await other.service.stop();
     await Promise.all([rig.server, second].map((server) => server.frame('unlinked', (frame) => frame.hostId === other.hostId)));
   });
-});
 
-describe('large output', () => {
-  it('travels in acknowledged pieces before the report, in order, never more at once than the window', async () => {
+  it('that are one under two addresses get one link, which stays', async () => {
+    const { port } = rig.server.listening;
+    // The worker joined by one URL, and the server registers itself under another.
+    rig.server.send({ t: 'topology', servers: [{ id: rig.server.id, url: `https://127.0.0.1:${port}/` }], workers: [] });
     const agent = await rig.agent();
-    const stdout = Buffer.from(Array.from({ length: 5 * limits.outputChunkBytes + 77 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
-    agent.driver.onStart = () => ({ stdout });
-    const pieces = new Map<number, Buffer>();
-    let most = 0;
-    let unacknowledged = 0;
-    rig.server.onFrame = (frame) => {
-      if (frame.t !== 'chunk') return;
-      pieces.set(frame.seq, Buffer.from(frame.bytes));
-      most = Math.max(most, ++unacknowledged);
-      setImmediate(() => {
-        unacknowledged--;
-        rig.server.send({ t: 'chunk-ack', a: frame.a, agentId: frame.agentId, stream: frame.stream, seq: frame.seq });
-      });
-    };
-    const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
-    const { report } = await rig.server.told(a, 'report');
-    expect(Buffer.concat([...pieces].sort(([x], [y]) => x - y).map(([, bytes]) => bytes)).equals(stdout)).toBe(true);
-    expect(report.stdout).toMatchObject({ size: stdout.length, head: stdout.length });
-    expect(report.stdout.inline).toBeUndefined();
-    expect(most).toBeLessThanOrEqual(limits.outputChunksInFlightMax);
-    const lastChunk = rig.server.frames.findLastIndex((frame) => frame.t === 'chunk');
-    expect(rig.server.frames.findIndex((frame) => frame.t === 'events' && frame.events.some((event) => event.k === 'report'))).toBeGreaterThan(lastChunk);
-  });
-
-  it('goes on where it was after the link was lost, and the report still comes last', async () => {
-    const agent = await rig.agent();
-    agent.driver.onStart = () => ({ stdout: Buffer.alloc(4 * limits.outputChunkBytes, 'x') });
-    const seen: number[] = [];
-    let cut = false;
-    rig.server.onFrame = (frame) => {
-      if (frame.t !== 'chunk') return;
-      seen.push(frame.seq);
-      if (frame.seq === 2 && !cut) {
-        cut = true;
-        rig.agentsListening.connections.at(-1)!.destroy();
-      } else rig.server.send({ t: 'chunk-ack', a: frame.a, agentId: frame.agentId, stream: frame.stream, seq: frame.seq });
-    };
-    const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
-    await rig.server.told(a, 'report');
-    expect(new Set(seen)).toEqual(new Set([0, 1, 2, 3]));
-    expect(seen.filter((seq) => seq === 0)).toHaveLength(1);
-  });
-
-  it('can be fetched whole in ranges, and a host that is away says so', async () => {
-    const agent = await rig.agent();
-    agent.driver.onStart = () => ({ stdout: Buffer.from('0123456789') });
-    const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
-    await rig.server.told(a, 'report');
-    rig.server.send({ t: 'fetch', id: 70, hostId: agent.hostId, a, stream: 1, offset: 4, length: 3 });
-    expect(await rig.server.frame('data', (frame) => frame.id === 70)).toMatchObject({ size: 10, eof: false });
-    rig.server.send({ t: 'fetch', id: 71, hostId: newId(), a, stream: 1, offset: 0, length: 3 });
-    expect(await rig.server.frame('data', (frame) => frame.id === 71)).toMatchObject({ error: 'host-not-linked' });
-    rig.server.send({ t: 'fetch', id: 72, hostId: agent.hostId, a: attemptId({ runId: runIn(1), task: 0, ordinal: 0, attempt: 1 }), stream: 1, offset: 0, length: 3 });
-    expect(await rig.server.frame('data', (frame) => frame.id === 72)).toMatchObject({ error: 'output-not-available' });
-  });
-
-  it('is shown live only to who watches, and only while', async () => {
-    const agent = await rig.agent();
-    agent.driver.onStart = () => undefined;
-    const second = await rig.addServer();
-    const [a] = rig.server.assign(runIn(1), [agent], { watch: true }) as [AttemptId];
-    await until('the agent to be watched', () => agent.driver.watched.has(a));
-    agent.driver.events.output(a, 1, 0, Buffer.from('live'), 0);
-    expect(Buffer.from((await rig.server.frame('output')).bytes).toString()).toBe('live');
-    second.send({ t: 'watch', on: true, attempts: [{ a, hostId: agent.hostId }] });
-    await echoed(second, agent);
-    rig.server.send({ t: 'watch', on: false, attempts: [{ a, hostId: agent.hostId }] });
-    await echoed(rig.server, agent);
-    agent.driver.events.output(a, 1, 4, Buffer.from('more'), 7);
-    expect(await second.frame('output')).toMatchObject({ offset: 4, skipped: 7 });
-    second.send({ t: 'watch', on: false, attempts: [{ a, hostId: agent.hostId }] });
-    await until('the agent to stop showing', () => !agent.driver.watched.has(a));
-    expect(rig.server.frames.filter((frame) => frame.t === 'output')).toHaveLength(1);
-  });
-});
-
-describe('an agent', () => {
-  it('that is revoked is put out at once, is not let in again, and what it still says is not heard', async () => {
-    const agent = await rig.bareAgent();
-    const a = attemptId({ runId: runIn(1), task: 0, ordinal: 0, attempt: 1 });
-    const second = await rig.agent();
-    rig.server.send({ t: 'revoked', agentIds: [agent.agentId] });
-    await until('the farewell', () => agent.frames.find((frame) => frame.t === 'bye' && frame.code === 'agent-revoked'));
-    await until('the refusal of its return', () => agent.refusals.includes('agent-revoked'));
-    agent.link.send({ t: 'accepted', a });
-    await echoed(rig.server, second);
-    expect(rig.server.eventsOf(a)).toEqual([]);
-  });
-
-  it('that says it is another than its certificate says is put out', async () => {
-    const agent = await rig.bareAgent();
-    const frames = agent.frames;
-    agent.link.send(helloOf(newId(), agent.hostId));
-    await until('the farewell', () => frames.some((frame) => frame.t === 'bye'));
-  });
-
-  it('that links again replaces its former link without being told as gone', async () => {
-    const identity = await rig.links.identity('agent');
-    const first = await rig.bareAgent(undefined, identity);
-    rig.server.frames.length = 0;
-    const again = await rig.bareAgent(first.hostId, identity);
-    const agent = await rig.agent();
-    await echoed(rig.server, agent);
-    expect(rig.server.frames.some((frame) => frame.t === 'unlinked' && frame.hostId === first.hostId)).toBe(false);
-    expect(again.hostId).toBe(first.hostId);
-  });
-
-  it('that sends what nobody expects harms nobody but itself', async () => {
-    const agent = await rig.agent();
-    const odd = await rig.bareAgent();
-    const nonsense: object[] = [
-      { t: 'accepted', a: 'not-an-attempt' }, { t: 'report', a: 'x', outcome: 'exited', finishedAtMs: 1, stdout: {}, stderr: {} }, { t: 'chunk', a: '..', stream: 9, seq: -1, bytes: Buffer.alloc(3) },
-      { t: 'data', id: 12_345, bytes: Buffer.alloc(0), size: 0, eof: true }, { t: 'busy', a: '' }, { t: 'facts', facts: { nested: { deep: [1, 2, { x: null }] } } },
-    ];
-    for (const frame of nonsense) odd.link.sendEncoded(encodeFrame(frame));
+    for (let i = 0; i < 5; i++) await rig.server.echoed(agent);
+    await until('no second link to be held', () => rig.server.listening.links.size === 1);
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
     await rig.server.told(a, 'report');
   });
-
-  it('reports again, on its own, until it is acknowledged', async () => {
-    const agent = await rig.agent();
-    const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
-    await until('the report to come twice', () => rig.server.eventsOf(a).filter((event) => event.k === 'report').length >= 2);
-    rig.server.send({ t: 'ack', attempts: [{ a, agentId: agent.agentId }] });
-    await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
-  });
-
-  it('that was cut off while a script ended tells it as soon as it is back', async () => {
-    const agent = await rig.agent();
-    agent.driver.onStart = () => undefined;
-    const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
-    await rig.server.told(a, 'started');
-    rig.agentsListening.connections.at(-1)!.destroy();
-    await rig.server.frame('unlinked', (frame) => frame.hostId === agent.hostId);
-    agent.driver.finish(a, { exitCode: 4 });
-    expect((await rig.server.told(a, 'report')).report.exitCode).toBe(4);
-  });
 });
-
-/** When this comes back, everything that the server sent before has been carried out by the worker and reached the agent. */
-async function echoed(server: PlayedServer, agent: { hostId: string }): Promise<void> {
-  const id = 1_000_000 + server.frames.length;
-  server.send({ t: 'fetch', id, hostId: agent.hostId, a: attemptId({ runId: runIn(0), task: 0, ordinal: 0, attempt: 1 }), stream: 1, offset: 0, length: 1 });
-  await server.frame('data', (frame) => frame.id === id);
-}
 
 function signatureFor(agentId: string): Uint8Array {
   return Buffer.from(agentId.replaceAll('-', ''), 'hex');

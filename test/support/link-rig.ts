@@ -56,10 +56,10 @@ export class LinkRig {
   }
 
   /** A certificate of our authority; `endsInMs` may be in the past. */
-  async identity(role: PeerRole, id: string = newId(), endsInMs = 3_600_000): Promise<RigIdentity> {
+  async identity(role: PeerRole, id: string = newId(), { endsInMs = 3_600_000, hostId }: { endsInMs?: number; hostId?: string } = {}): Promise<RigIdentity> {
     const privateKey = newKey();
     const lifetimeMs = 3_600_000;
-    const signed = await this.ca.sign({ csr: certificateRequest(privateKey), id, role, lifetimeMs, names: ['127.0.0.1'] }, systemClock.nowMs() + endsInMs - lifetimeMs);
+    const signed = await this.ca.sign({ csr: certificateRequest(privateKey), id, role, lifetimeMs, names: ['127.0.0.1'], ...(hostId === undefined ? {} : { hostId }) }, systemClock.nowMs() + endsInMs - lifetimeMs);
     return { id, privateKey, certificate: signed!.certificate, ca: this.ca.certificate };
   }
 

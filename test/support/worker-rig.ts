@@ -37,6 +37,8 @@ export function specOf(runId: string, script = 'true'): ExecutionSpec {
 
 export interface RigAgent { readonly agentId: string; readonly hostId: string; readonly driver: MemoryDriver; readonly service: AgentService; readonly workersTold: string[][]; isLinked(): boolean }
 
+export interface BareAgent { readonly agentId: string; readonly hostId: string; readonly link: Link<WorkerToAgentFrame, AgentFrame>; readonly frames: WorkerToAgentFrame[]; readonly refusals: string[] }
+
 /** One server of the control plane, played by the test. */
 export class PlayedServer {
   readonly listening: Listening<WorkerToServerFrame, ServerToWorkerFrame>;
@@ -52,8 +54,8 @@ export class PlayedServer {
     this.listening = listening;
     listening.links.onLink = (link) => {
       this.linkCount++;
-      this.link = link;
       link.onFrame = (frame) => {
+        if (frame.t === 'hello') this.link = link;
         this.frames.push(frame);
         this.onFrame(frame);
       };
@@ -89,6 +91,13 @@ export class PlayedServer {
 
   frame<T extends WorkerToServerFrame['t']>(t: T, match: (frame: Extract<WorkerToServerFrame, { t: T }>) => boolean = () => true): Promise<Extract<WorkerToServerFrame, { t: T }>> {
     return until(`${this.id} to hear ${t}`, () => this.frames.find((frame): frame is Extract<WorkerToServerFrame, { t: T }> => frame.t === t && match(frame as Extract<WorkerToServerFrame, { t: T }>)));
+  }
+
+  /** When this comes back, everything that was sent before has been carried out by the worker and has reached the agent. */
+  async echoed(agent: { readonly hostId: string }): Promise<void> {
+    const id = 1_000_000 + this.frames.length;
+    this.send({ t: 'fetch', id, hostId: agent.hostId, a: attemptId({ runId: runIn(0), task: 0, ordinal: 0, attempt: 1 }), stream: 1, offset: 0, length: 1 });
+    await this.frame('data', (frame) => frame.id === id);
   }
 
   /** Signs and sends; the answer is the attempt ids in the order of the agents. */
@@ -170,7 +179,14 @@ export class WorkerRig {
   }
 
   /** A bare agent link, for frames that no real agent would send. */
-  async bareAgent(hostId: string = newId(), identity?: RigIdentity): Promise<{ agentId: string; hostId: string; link: Link<WorkerToAgentFrame, AgentFrame>; frames: WorkerToAgentFrame[]; refusals: string[] }> {
+  async bareAgent(hostId: string = newId(), identity?: RigIdentity): Promise<BareAgent> {
+    const agent = await this.knock(hostId, identity);
+    await this.server.frame('linked', (frame) => frame.agentId === agent.agentId && frame.hostId === hostId);
+    return agent;
+  }
+
+  /** Links and says hello; whether the worker lets it stay is another question. */
+  async knock(hostId: string, identity?: RigIdentity): Promise<BareAgent> {
     const as = identity ?? (await this.links.identity('agent'));
     const frames: WorkerToAgentFrame[] = [];
     const refusals: string[] = [];
@@ -183,9 +199,7 @@ export class WorkerRig {
       };
     });
     await this.links.started(dialer);
-    const link = await linked;
-    await this.server.frame('linked', (frame) => frame.agentId === as.id && frame.hostId === hostId);
-    return { agentId: as.id, hostId, link, frames, refusals };
+    return { agentId: as.id, hostId, link: await linked, frames, refusals };
   }
 
   end(): Promise<void> {

@@ -1,0 +1,61 @@
+/** Starts on their way from servers to agents: what waits at the worker, and how much agents may have unread. */
+import type { ServerAssign } from '../protocol/link/worker-v1.ts';
+
+export interface QueuedStart { readonly assign: ServerAssign; readonly target: ServerAssign['targets'][number]; readonly server: string }
+
+/** First in, first out; taking is a step of an index, because shifting a long array moves all of it. */
+export class StartQueue {
+  #items: QueuedStart[] = [];
+  #head = 0;
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  push(start: QueuedStart): void {
+    this.#items.push(start);
+  }
+
+  take(): QueuedStart {
+    const start = this.#items[this.#head++]!;
+    // A queue that never runs empty must not keep what it has handed out.
+    if (this.#head >= 1_024 && this.#head * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return start;
+  }
+}
+
+/**
+ * Starts that agents have not read yet are bounded for all agents together: a large script for a large fleet waits here once,
+ * instead of in the send buffer of every link. Links are counted only when what was sent since might be too much.
+ */
+export class StartRoom {
+  readonly #bytesMax: number;
+  readonly #links = new Set<{ readonly bufferedBytes: number }>();
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  isLeft(): boolean {
+    if (this.#bytes <= this.#bytesMax) return true;
+    this.#bytes = 0;
+    for (const link of this.#links) {
+      if (link.bufferedBytes === 0) this.#links.delete(link);
+      this.#bytes += link.bufferedBytes;
+    }
+    return this.#bytes <= this.#bytesMax;
+  }
+
+  sent(link: { readonly bufferedBytes: number }, bytes: number): void {
+    this.#links.add(link);
+    this.#bytes += bytes;
+  }
+
+  forget(link: { readonly bufferedBytes: number }): void {
+    this.#links.delete(link);
+  }
+}
