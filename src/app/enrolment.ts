@@ -30,7 +30,7 @@ export async function agentJoin(ctx: EnrolmentContext, input: AgentJoinInput, re
   );
   if (outcome.kind === 'refused') throw new DroverError(outcome.code, { detail: refusalDetail(outcome.code, input.name) });
   if (outcome.replaced) ctx.store.notify('fleet', outcome.replaced);
-  const signed = await ctx.ca.sign({ csr: input.csr, id: outcome.agentId, role: 'agent', lifetimeMs: limits.agentCertificateMs }, nowMs);
+  const signed = await ctx.ca.sign({ csr: input.csr, id: outcome.agentId, role: 'agent', hostId: outcome.hostId, lifetimeMs: limits.agentCertificateMs }, nowMs);
   return {
     agentId: outcome.agentId, hostId: outcome.hostId, certificate: signed!.certificate, ca: ctx.ca.certificate, dispatchKey: ctx.masterKey.dispatchKey(outcome.agentId).toString('base64'),
     workers, nowMs, ...(outcome.replaced ? { replaced: outcome.replaced } : {}),
@@ -50,15 +50,19 @@ export async function workerJoin(ctx: EnrolmentContext, input: WorkerJoinInput, 
   return { workerId: outcome.workerId, zone: outcome.zone, certificate: signed!.certificate, ca: ctx.ca.certificate, nowMs };
 }
 
-/** A renewal is asked for through others; only what the present key has signed is believed. */
+/**
+ * An agent's renewal is asked for through others; only what the present key has signed is believed. A request for the key that is
+ * on record already is one whose answer was lost: its own signature proves the key. A worker asks over its own link, which its
+ * present certificate has opened; nothing else need be proved.
+ */
 export async function certificateRenew(ctx: EnrolmentContext, who: { role: 'agent'; id: AgentId } | { role: 'worker'; id: WorkerId }, csr: string, signature: Uint8Array): Promise<{ certificate: string; ca: string } | { error: string }> {
   const nowMs = ctx.clock.nowMs();
-  const holder = who.role === 'agent' ? await ctx.store.agentFetch(who.id) : (await ctx.store.workerList()).find((worker) => worker.id === who.id);
-  if (!holder || ('state' in holder && holder.state !== 'active')) return { error: 'agent-revoked' };
-  if (!isSignedBy(holder.publicKey, csr, signature)) return { error: 'signature-invalid' };
-  const signed = await ctx.ca.sign({ csr, id: who.id, role: who.role, lifetimeMs: limits.agentCertificateMs }, nowMs);
+  const agent = who.role === 'agent' ? await ctx.store.agentFetch(who.id) : undefined;
+  if (who.role === 'agent' && agent?.state !== 'active') return { error: 'agent-revoked' };
+  const signed = await ctx.ca.sign({ csr, id: who.id, role: who.role, lifetimeMs: limits.agentCertificateMs, ...(agent ? { hostId: agent.hostId } : {}) }, nowMs);
   if (!signed) return { error: 'certificate-invalid' };
-  if (who.role === 'agent' && !(await ctx.store.agentCertificateRenewed(who.id, signed.publicKey, signed.expiresAtMs))) return { error: 'agent-revoked' };
+  if (agent && !isSignedBy(agent.publicKey, csr, signature) && !signed.publicKey.equals(agent.publicKey)) return { error: 'signature-invalid' };
+  if (agent && !(await ctx.store.agentCertificateRenewed(agent.id, signed.publicKey, signed.expiresAtMs))) return { error: 'agent-revoked' };
   return { certificate: signed.certificate, ca: ctx.ca.certificate };
 }
 

@@ -14,11 +14,12 @@ import { createProcessDriver } from '../drivers/process/process-driver.ts';
 import { assertClockFits, postJoin } from '../enrol/join-client.ts';
 import { WORKER_TO_AGENT_FRAMES } from '../link/codec.ts';
 import { createLinkClient } from '../link/ws-client.ts';
-import { certificateRequest, isRenewalDue, newKey, readJsonFile, signWith, writeJsonFile } from '../pki/identity.ts';
+import { certificateRequest, newKey, readJsonFile, writeJsonFile } from '../pki/identity.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
+import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 
-interface AgentIdentity { agentId: string; hostId: string; name: string; labels: Record<string, string>; privateKey: string; certificate: string; ca: string; dispatchKey: string; workers: string[] }
+interface AgentIdentity extends RenewableIdentity { agentId: string; hostId: string; name: string; labels: Record<string, string>; dispatchKey: string; workers: string[] }
 const IDENTITY = 'identity.json';
 const RENEWAL_LOOK_MS = 60 * 60_000;
 
@@ -28,13 +29,15 @@ async function main(): Promise<void> {
   const log = createJsonLog({ role: 'agent' });
   await acquireFolderLock(dataDir, 'agent');
   const identity = readJsonFile<AgentIdentity>(dataDir, IDENTITY) ?? (await enrol(dataDir, values));
+  // Every agent is told the same list; each begins at a place of its own, so that they spread over the workers.
+  const place = systemRandom.next();
   const address = (worker: string): string => `wss://${worker}/link/v1/agent`;
   const dialer = createLinkClient<WorkerToAgentFrame, AgentFrame>({
-    urls: () => [...new Set([...(values.worker ?? []), ...identity.workers])].map(address), peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log,
+    urls: () => [...new Set([...(values.worker ?? []), ...rotated(identity.workers, place)])].map(address), peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log,
     onRefused: (code, detail) => log.error({ code, detail }, 'the worker refused this agent'),
   });
   const driver = createProcessDriver({ dataDir, hostName: identity.name, hostId: identity.hostId, clock: systemClock, log });
-  let nextKey = '';
+  const renewal = new CertificateRenewal(identity, () => writeJsonFile(dataDir, IDENTITY, identity));
   const agent = new AgentService({
     agentId: identity.agentId, hostId: identity.hostId, version: version(), bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
     driver, dialer, clock: systemClock, random: systemRandom, log,
@@ -47,22 +50,16 @@ async function main(): Promise<void> {
       identity.workers = [...workers];
       writeJsonFile(dataDir, IDENTITY, identity);
     },
-    onCertificate(certificate, ca) {
-      if (!nextKey) return;
-      Object.assign(identity, { privateKey: nextKey, certificate, ca });
-      nextKey = '';
-      writeJsonFile(dataDir, IDENTITY, identity);
-      log.info({}, 'the certificate was renewed');
+    onCertificate(certificate) {
+      if (renewal.accept(certificate)) log.info({}, 'the certificate was renewed');
+      else log.error({}, 'a certificate that is not for this agent was passed over');
     },
   });
   onStopSignal(log, () => agent.stop());
   await agent.start();
   const renew = (): void => {
-    if (isRenewalDue(identity.certificate, systemClock.nowMs())) {
-      nextKey = newKey();
-      const csr = certificateRequest(nextKey);
-      agent.renew(csr, signWith(identity.privateKey, csr));
-    }
+    const request = renewal.request(systemClock.nowMs());
+    if (request) agent.renew(request.csr, request.signature);
     systemClock.after(RENEWAL_LOOK_MS, renew, { unref: true });
   };
   systemClock.after(10_000, renew, { unref: true });
@@ -83,6 +80,11 @@ async function enrol(dataDir: string, flags: { join?: string | undefined; name?:
   const identity: AgentIdentity = { agentId: answer.agentId, hostId: answer.hostId, name, labels, privateKey, certificate: answer.certificate, ca: answer.ca, dispatchKey: answer.dispatchKey, workers: [...answer.workers] };
   writeJsonFile(dataDir, IDENTITY, identity);
   return identity;
+}
+
+function rotated(workers: readonly string[], place: number): string[] {
+  const first = Math.floor(place * workers.length);
+  return [...workers.slice(first), ...workers.slice(0, first)];
 }
 
 function parseLabel(text: string): [string, string] {

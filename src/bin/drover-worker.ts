@@ -14,13 +14,14 @@ import { assertClockFits, postJoin } from '../enrol/join-client.ts';
 import { AGENT_FRAMES, SERVER_FRAMES } from '../link/codec.ts';
 import { createLinkClient } from '../link/ws-client.ts';
 import { createLinkServer } from '../link/ws-server.ts';
-import { certificateRequest, isRenewalDue, newKey, readJsonFile, signWith, writeJsonFile } from '../pki/identity.ts';
+import { certificateRequest, newKey, readJsonFile, writeJsonFile } from '../pki/identity.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
+import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import { WorkerService } from '../worker/worker.ts';
 
-interface WorkerIdentity { workerId: string; name: string; zone: string; privateKey: string; certificate: string; ca: string; serverUrl: string; port?: number }
+interface WorkerIdentity extends RenewableIdentity { workerId: string; name: string; zone: string; serverUrl: string; port?: number }
 const IDENTITY = 'identity.json';
 const RENEWAL_LOOK_MS = 60 * 60_000;
 
@@ -40,7 +41,7 @@ async function main(): Promise<void> {
   if (port === 0 && identity.port !== bound) writeJsonFile(dataDir, IDENTITY, Object.assign(identity, { port: bound }));
   const agentAddress = values.advertise ?? `${host === '0.0.0.0' || host === '::' ? ownAddress() : host}:${bound}`;
 
-  let nextKey = '';
+  const renewal = new CertificateRenewal(identity, () => writeJsonFile(dataDir, IDENTITY, identity));
   const worker: WorkerService = new WorkerService({
     id: identity.workerId, name: identity.name, zone: identity.zone, version: version(), agentAddress, agents, serverUrl: values.server ?? identity.serverUrl, clock: systemClock, random: systemRandom, log,
     dial: (url) => createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({
@@ -48,20 +49,16 @@ async function main(): Promise<void> {
       onRefused: (code, detail) => log.error({ code, detail, url }, 'the server refused this worker'),
     }),
     onCertificate(certificate) {
-      if (!nextKey) return;
-      writeJsonFile(dataDir, IDENTITY, Object.assign(identity, { privateKey: nextKey, certificate }));
-      nextKey = '';
-      tls.setSecureContext({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca });
+      if (!renewal.accept(certificate)) return log.error({}, 'a certificate that is not for this worker was passed over');
+      tls.setSecureContext({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca, minVersion: 'TLSv1.3' });
+      log.info({}, 'the certificate was renewed');
     },
   });
   onStopSignal(log, () => worker.stop());
   await worker.start();
   const renew = (): void => {
-    if (isRenewalDue(identity.certificate, systemClock.nowMs())) {
-      nextKey = newKey();
-      const csr = certificateRequest(nextKey);
-      worker.renewOwn(csr, signWith(identity.privateKey, csr));
-    }
+    const request = renewal.request(systemClock.nowMs());
+    if (request) worker.renewOwn(request.csr, request.signature);
     systemClock.after(RENEWAL_LOOK_MS, renew, { unref: true });
   };
   systemClock.after(10_000, renew, { unref: true });

@@ -1,0 +1,49 @@
+/**
+ * Keeps a process's certificate alive. The next key is on disk before anybody hears of it and stays the next one until its
+ * certificate is there: an answer that is lost on the way, or a crash in between, only means that the same request is made again.
+ */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { certificateRequest, isRenewalDue, newKey, signWith } from './identity.ts';
+
+export interface RenewableIdentity { privateKey: string; certificate: string; readonly ca: string; nextKey?: string | undefined }
+
+export class CertificateRenewal {
+  readonly #identity: RenewableIdentity;
+  readonly #save: () => void;
+
+  /** `save` makes the identity durable as it is now. */
+  constructor(identity: RenewableIdentity, save: () => void) {
+    this.#identity = identity;
+    this.#save = save;
+  }
+
+  /** What to ask for now, signed with the present key; undefined while the certificate is young. */
+  request(nowMs: number): { csr: string; signature: Buffer } | undefined {
+    const identity = this.#identity;
+    if (!isRenewalDue(identity.certificate, nowMs)) return undefined;
+    if (identity.nextKey === undefined) {
+      identity.nextKey = newKey();
+      this.#save();
+    }
+    const csr = certificateRequest(identity.nextKey);
+    return { csr, signature: signWith(identity.privateKey, csr) };
+  }
+
+  /** False for a certificate that is not for the key we asked with, not for us, or not of our authority: it came through others. */
+  accept(certificatePem: string): boolean {
+    const identity = this.#identity;
+    if (identity.nextKey === undefined || !this.#fits(certificatePem, identity.nextKey)) return false;
+    [identity.privateKey, identity.certificate, identity.nextKey] = [identity.nextKey, certificatePem, undefined];
+    this.#save();
+    return true;
+  }
+
+  #fits(certificatePem: string, privateKeyPem: string): boolean {
+    try {
+      const certificate = new X509Certificate(certificatePem);
+      return certificate.checkPrivateKey(createPrivateKey(privateKeyPem)) && certificate.verify(new X509Certificate(this.#identity.ca).publicKey) && certificate.subject === new X509Certificate(this.#identity.certificate).subject;
+    } catch {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,170 @@
+/** Coming in and staying in: joining over pinned TLS, and renewals that survive a lost answer and refuse a stolen request. */
+import { X509Certificate } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { agentJoin, certificateRenew, workerJoin, type AgentJoinResult, type EnrolmentContext } from '../../src/app/enrolment.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { newId, type AgentId, type TokenId, type WorkerId } from '../../src/base/ids.ts';
+import { postJoin } from '../../src/enrol/join-client.ts';
+import { createPort, type Port } from '../../src/http/port.ts';
+import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
+import { certificateRequest, newKey, signWith } from '../../src/pki/identity.ts';
+import { formatJoinToken, hashSecret, newSecret, parseJoinToken } from '../../src/pki/join-token.ts';
+import { createMasterKey } from '../../src/pki/sealer.ts';
+import type { AuditEntry } from '../../src/store/store.ts';
+import { testApi, type TestApi } from '../support/api.ts';
+
+const audit: AuditEntry = { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: 'test', detail: {} };
+let api: TestApi;
+let ctx: EnrolmentContext;
+const ports: Port[] = [];
+
+beforeAll(async () => {
+  api = await testApi();
+  ctx = { store: api.store, clock: systemClock, ca: api.ca, masterKey: createMasterKey(Buffer.alloc(32, 1)), workerAddresses: () => ['127.0.0.1:1'] };
+});
+afterEach(() => Promise.all(ports.splice(0).map((port) => port.stop())));
+afterAll(() => api.close());
+
+async function secretFor(role: 'agent' | 'worker', lifetimeMs = 60_000): Promise<string> {
+  const secret = newSecret();
+  await api.store.joinTokenCreate({ id: newId<'token'>() as TokenId, hash: hashSecret(secret), role, labels: {}, zone: 'default', uses: 1, lifetimeMs }, audit);
+  return secret;
+}
+
+/** The API on one port, with a certificate of `issuer`; says which requests came through. */
+async function serve(issuer: CertificateAuthority, chain: string): Promise<{ url: string; paths: string[] }> {
+  const key = newKey();
+  const signed = await issuer.sign({ csr: certificateRequest(key), id: newId(), role: 'server', lifetimeMs: 3_600_000, names: ['127.0.0.1'] }, systemClock.nowMs());
+  const paths: string[] = [];
+  const port = createPort({
+    host: '127.0.0.1', port: 0, clock: systemClock, tls: { key, cert: `${signed!.certificate}\n${chain}`, ca: issuer.certificate }, onUpgrade: (_request, socket) => socket.destroy(),
+    onRequest(request, response) {
+      paths.push(request.url!);
+      api.app.routing(request, response);
+    },
+  });
+  await port.start();
+  ports.push(port);
+  return { url: `https://127.0.0.1:${port.address.port}`, paths };
+}
+
+function joinBody(secret: string, name = newId()): { secret: string; csr: string; name: string; machineId: string } {
+  return { secret, csr: certificateRequest(newKey()), name, machineId: name };
+}
+
+describe('joining', () => {
+  it('works with nothing but the token: address, authority and secret are in it', async () => {
+    const { url } = await serve(api.ca, api.ca.certificate);
+    const token = parseJoinToken(formatJoinToken({ url, fingerprint: fingerprint(api.ca.certificate), secret: await secretFor('agent') }));
+    const answer = await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', joinBody(token.secret));
+    expect(answer.ca).toBe(api.ca.certificate);
+    expect(new X509Certificate(answer.certificate).subject.split('\n')).toEqual([`CN=${answer.agentId}`, 'OU=agent', `O=${answer.hostId}`]);
+  });
+
+  it('tells its secret to no server of another authority', async () => {
+    const stranger = await CertificateAuthority.load(await CertificateAuthority.create(systemClock.nowMs()));
+    const { url, paths } = await serve(stranger, stranger.certificate);
+    await expect(postJoin({ url, fingerprint: fingerprint(api.ca.certificate), secret: 's' }, '/api/v1/agents/join', joinBody('s'))).rejects.toMatchObject({ code: 'certificate-invalid' });
+    expect(paths).toEqual([]);
+  });
+
+  it('is not deceived by a server that shows the right authority beside a certificate that it did not sign', async () => {
+    const stranger = await CertificateAuthority.load(await CertificateAuthority.create(systemClock.nowMs()));
+    const { url, paths } = await serve(stranger, api.ca.certificate);
+    await expect(postJoin({ url, fingerprint: fingerprint(api.ca.certificate), secret: 's' }, '/api/v1/agents/join', joinBody('s'))).rejects.toMatchObject({ code: 'certificate-invalid' });
+    expect(paths).toEqual([]);
+  });
+
+  it('is not deceived by an agent or worker of the fleet that plays the server', async () => {
+    const key = newKey();
+    const signed = await api.ca.sign({ csr: certificateRequest(key), id: newId(), role: 'worker', lifetimeMs: 3_600_000, names: ['127.0.0.1'] }, systemClock.nowMs());
+    const port = createPort({ host: '127.0.0.1', port: 0, clock: systemClock, tls: { key, cert: `${signed!.certificate}\n${api.ca.certificate}`, ca: api.ca.certificate }, onUpgrade: (_request, socket) => socket.destroy(), onRequest: (_request, response) => response.end('{}') });
+    await port.start();
+    ports.push(port);
+    await expect(postJoin({ url: `https://127.0.0.1:${port.address.port}`, fingerprint: fingerprint(api.ca.certificate), secret: 's' }, '/api/v1/agents/join', joinBody('s'))).rejects.toMatchObject({ code: 'certificate-invalid' });
+  });
+
+  it('says which server was not reached', async () => {
+    await expect(postJoin({ url: 'https://127.0.0.1:1', fingerprint: 'x', secret: 's' }, '/api/v1/agents/join', {})).rejects.toMatchObject({ detail: expect.stringContaining('https://127.0.0.1:1') });
+  });
+
+  it.each(['', 'drj_', 'drj_!!!', 'abc', `drj_${Buffer.from('["ftp://x","f","s"]').toString('base64url')}`, `drj_${Buffer.from('[1,2,3]').toString('base64url')}`])('with %j instead of a token says what a token is', (text) => {
+    expect(() => parseJoinToken(text)).toThrow(expect.objectContaining({ code: 'join-token-invalid', detail: expect.stringContaining('drj_') }));
+  });
+
+  it('with a token that has expired, is used up or is for another role is refused, each with its code', async () => {
+    await expect(agentJoin(ctx, full(await secretFor('agent', -1)), 'r')).rejects.toMatchObject({ code: 'join-token-expired' });
+    const used = await secretFor('agent');
+    await agentJoin(ctx, full(used), 'r');
+    await expect(agentJoin(ctx, full(used), 'r')).rejects.toMatchObject({ code: 'join-token-expired' });
+    await expect(agentJoin(ctx, full(await secretFor('worker')), 'r')).rejects.toMatchObject({ code: 'join-token-invalid' });
+  });
+
+  it('under the name of another machine is refused; the same machine again gets a new agent for the same host', async () => {
+    const first = await agentJoin(ctx, full(await secretFor('agent'), 'web-1', 'machine-a'), 'r');
+    await expect(agentJoin(ctx, full(await secretFor('agent'), 'web-1', 'machine-b'), 'r')).rejects.toMatchObject({ code: 'host-name-taken', detail: expect.stringContaining('web-1') });
+    const again = await agentJoin(ctx, full(await secretFor('agent'), 'web-1', 'machine-a'), 'r');
+    expect(again).toMatchObject({ hostId: first.hostId, replaced: first.agentId });
+    expect(await ctx.store.agentRevokedList()).toContain(first.agentId);
+  });
+});
+
+function full(secret: string, name: string = newId(), machineId = name): Parameters<typeof agentJoin>[1] {
+  return { secret, csr: certificateRequest(newKey()), name, machineId, labels: {}, facts: {} };
+}
+
+describe('renewing', () => {
+  async function joined(): Promise<{ agentId: AgentId; hostId: string; key: string }> {
+    const key = newKey();
+    const { agentId, hostId } = await agentJoin(ctx, { ...full(await secretFor('agent')), csr: certificateRequest(key) }, 'r');
+    return { agentId: agentId as AgentId, hostId, key };
+  }
+
+  function asked(presentKey: string, nextKey = newKey()): { nextKey: string; csr: string; signature: Buffer } {
+    const csr = certificateRequest(nextKey);
+    return { nextKey, csr, signature: signWith(presentKey, csr) };
+  }
+
+  it('an agent gets a certificate for its next key and its host, and renews with that key the next time', async () => {
+    const { agentId, hostId, key } = await joined();
+    const first = asked(key);
+    const answer = await certificateRenew(ctx, { role: 'agent', id: agentId }, first.csr, first.signature);
+    expect(new X509Certificate((answer as { certificate: string }).certificate).subject.split('\n')).toEqual([`CN=${agentId}`, 'OU=agent', `O=${hostId}`]);
+    const second = asked(first.nextKey);
+    expect(await certificateRenew(ctx, { role: 'agent', id: agentId }, second.csr, second.signature)).toHaveProperty('certificate');
+  });
+
+  it('an answer that was lost is got by asking again: the next key is on record, the present one still signs', async () => {
+    const { agentId, key } = await joined();
+    const request = asked(key);
+    await certificateRenew(ctx, { role: 'agent', id: agentId }, request.csr, request.signature);
+    const again = asked(key, request.nextKey);
+    expect(await certificateRenew(ctx, { role: 'agent', id: agentId }, again.csr, again.signature)).toHaveProperty('certificate');
+  });
+
+  it('nobody else can ask for an agent', async () => {
+    const [{ agentId, key }, other] = [await joined(), await joined()];
+    const forged = asked(other.key);
+    expect(await certificateRenew(ctx, { role: 'agent', id: agentId }, forged.csr, forged.signature)).toEqual({ error: 'signature-invalid' });
+    const good = asked(key);
+    expect(await certificateRenew(ctx, { role: 'agent', id: agentId }, asked(key).csr, good.signature)).toEqual({ error: 'signature-invalid' });
+    expect(await certificateRenew(ctx, { role: 'agent', id: agentId }, 'nonsense', good.signature)).toHaveProperty('error');
+  });
+
+  it('a revoked agent gets nothing', async () => {
+    const { agentId, key } = await joined();
+    await ctx.store.agentRevoke(agentId, audit);
+    const request = asked(key);
+    expect(await certificateRenew(ctx, { role: 'agent', id: agentId }, request.csr, request.signature)).toEqual({ error: 'agent-revoked' });
+  });
+
+  it('a worker renews for as long as it lives: the second time as well as the first', async () => {
+    let key = newKey();
+    const { workerId } = await workerJoin(ctx, { secret: await secretFor('worker'), csr: certificateRequest(key), name: 'w', version: '0', names: [] }, 'r');
+    for (let time = 0; time < 3; time++) {
+      const request = asked(key);
+      expect(await certificateRenew(ctx, { role: 'worker', id: workerId as WorkerId }, request.csr, request.signature)).toHaveProperty('certificate');
+      key = request.nextKey;
+    }
+  });
+});
