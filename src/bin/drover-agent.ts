@@ -14,7 +14,7 @@ import { createProcessDriver } from '../drivers/process/process-driver.ts';
 import { assertClockFits, postJoin } from '../enrol/join-client.ts';
 import { WORKER_TO_AGENT_FRAMES } from '../link/codec.ts';
 import { createLinkClient } from '../link/ws-client.ts';
-import { certificateRequest, newKey, readJsonFile, writeJsonFile } from '../pki/identity.ts';
+import { certificateRequest, newAgentKey, readJsonFile, writeJsonFile } from '../pki/identity.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
 import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
@@ -37,7 +37,7 @@ async function main(): Promise<void> {
     onRefused: (code, detail) => log.error({ code, detail }, 'the worker refused this agent'),
   });
   const driver = createProcessDriver({ dataDir, hostName: identity.name, hostId: identity.hostId, clock: systemClock, log });
-  const renewal = new CertificateRenewal(identity, () => writeJsonFile(dataDir, IDENTITY, identity));
+  const renewal = new CertificateRenewal(identity, newAgentKey, () => writeJsonFile(dataDir, IDENTITY, identity));
   const agent = new AgentService({
     agentId: identity.agentId, hostId: identity.hostId, version: version(), bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
     driver, dialer, clock: systemClock, random: systemRandom, log,
@@ -72,7 +72,7 @@ async function enrol(dataDir: string, flags: { join?: string | undefined; name?:
   const token = parseJoinToken(join);
   const labels = Object.fromEntries((flags.label ?? []).map(parseLabel));
   const name = flags.name ?? hostName();
-  const privateKey = newKey();
+  const privateKey = newAgentKey();
   const answer = await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', {
     secret: token.secret, csr: certificateRequest(privateKey), name, machineId: flags['machine-id'] ?? machineId(), labels, facts: hostFacts(name, labels, version()),
   });

@@ -8,12 +8,13 @@ import { systemClock } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
+import { settleForManyConnections } from '../base/node-memory.ts';
 import { onStopSignal, runMain, version } from '../base/node-process.ts';
 import { systemRandom } from '../base/random.ts';
 import { assertClockFits, postJoin } from '../enrol/join-client.ts';
 import { AGENT_FRAMES, SERVER_FRAMES } from '../link/codec.ts';
 import { createLinkClient } from '../link/ws-client.ts';
-import { createLinkServer } from '../link/ws-server.ts';
+import { createLinkServer, LINK_TLS } from '../link/ws-server.ts';
 import { certificateRequest, newKey, readJsonFile, writeJsonFile } from '../pki/identity.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
 import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
@@ -26,6 +27,8 @@ const IDENTITY = 'identity.json';
 const RENEWAL_LOOK_MS = 60 * 60_000;
 
 async function main(): Promise<void> {
+  // Beginning anew would cut the channel to a supervisor, which has set this by itself.
+  if (!process.send) settleForManyConnections();
   const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, listen: { type: 'string', default: '0.0.0.0:7401' }, advertise: { type: 'string' }, name: { type: 'string' }, server: { type: 'string' }, json: { type: 'boolean' } }, strict: true });
   const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-worker' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-worker`);
   const log = createJsonLog({ role: 'worker' });
@@ -33,7 +36,7 @@ async function main(): Promise<void> {
   const identity = readJsonFile<WorkerIdentity>(dataDir, IDENTITY) ?? (await enrol(dataDir, values));
   const { host, port } = parseListen(values.listen);
 
-  const tls = createServer({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' }, (_request, response) => response.writeHead(404).end());
+  const tls = createServer({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca, requestCert: true, rejectUnauthorized: false, ...LINK_TLS }, (_request, response) => response.writeHead(404).end());
   const agents = createLinkServer<AgentFrame, WorkerToAgentFrame>({ role: 'agent', shapes: AGENT_FRAMES, clock: systemClock, refuse: (id) => (worker.isRevoked(id) ? 'agent-revoked' : undefined) });
   tls.on('upgrade', (request, socket, head) => (request.url === '/link/v1/agent' ? agents.handleUpgrade(request, socket, head) : socket.destroy()));
   // An embedded worker that was given any port keeps the one it got: its agents know it by that.
@@ -41,7 +44,7 @@ async function main(): Promise<void> {
   if (port === 0 && identity.port !== bound) writeJsonFile(dataDir, IDENTITY, Object.assign(identity, { port: bound }));
   const agentAddress = values.advertise ?? `${host === '0.0.0.0' || host === '::' ? ownAddress() : host}:${bound}`;
 
-  const renewal = new CertificateRenewal(identity, () => writeJsonFile(dataDir, IDENTITY, identity));
+  const renewal = new CertificateRenewal(identity, newKey, () => writeJsonFile(dataDir, IDENTITY, identity));
   const worker: WorkerService = new WorkerService({
     id: identity.workerId, name: identity.name, zone: identity.zone, version: version(), agentAddress, agents, serverUrl: values.server ?? identity.serverUrl, clock: systemClock, random: systemRandom, log,
     dial: (url) => createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({
@@ -50,7 +53,7 @@ async function main(): Promise<void> {
     }),
     onCertificate(certificate) {
       if (!renewal.accept(certificate)) return log.error({}, 'a certificate that is not for this worker was passed over');
-      tls.setSecureContext({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca, minVersion: 'TLSv1.3' });
+      tls.setSecureContext({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca, ...LINK_TLS });
       log.info({}, 'the certificate was renewed');
     },
   });

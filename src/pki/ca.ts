@@ -1,5 +1,5 @@
 /**
- * The fleet's own certificate authority: ECDSA P-256 throughout. A certificate says who its holder is (CN) and what (OU);
+ * The fleet's own certificate authority: it signs with ECDSA P-256; a holder's key may be Ed25519. A certificate says who its holder is (CN) and what (OU);
  * nothing else about a peer is believed.
  */
 import 'reflect-metadata';

@@ -1,11 +1,17 @@
 /** A process's own key and certificate. The key is made where it is used and never leaves; files are 0600 and replaced in one step. */
-import { createPrivateKey, createPublicKey, createSign, createVerify, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, X509Certificate, type KeyObject } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeCsr } from './csr.ts';
 
+/** For what others dial: P-256, which browsers take too. */
 export function newKey(): string {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+}
+
+/** For an agent: Ed25519, because a worker keeps every linked agent's public key in memory, and this one is 4 KiB smaller there. */
+export function newAgentKey(): string {
+  return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
 /** PKCS #10 request for a key; the subject does not matter, the authority decides it. */
@@ -14,16 +20,23 @@ export function certificateRequest(privateKeyPem: string): string {
 }
 
 export function signWith(privateKeyPem: string, message: string): Buffer {
-  return createSign('sha256').update(message).sign(privateKeyPem);
+  const key = createPrivateKey(privateKeyPem);
+  return sign(digestFor(key), Buffer.from(message), key);
 }
 
 /** `publicKey` is SPKI in DER. */
 export function isSignedBy(publicKey: Uint8Array, message: string, signature: Uint8Array): boolean {
   try {
-    return createVerify('sha256').update(message).verify(createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' }), signature);
+    const key = createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
+    return verify(digestFor(key), Buffer.from(message), key, signature);
   } catch {
     return false;
   }
+}
+
+/** Ed25519 hashes by itself. */
+function digestFor(key: KeyObject): 'sha256' | null {
+  return key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
 }
 
 function certificateLife(certificatePem: string): { fromMs: number; untilMs: number } {

@@ -3,17 +3,19 @@
  * certificate is there: an answer that is lost on the way, or a crash in between, only means that the same request is made again.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { certificateRequest, isRenewalDue, newKey, signWith } from './identity.ts';
+import { certificateRequest, isRenewalDue, signWith } from './identity.ts';
 
 export interface RenewableIdentity { privateKey: string; certificate: string; readonly ca: string; nextKey?: string | undefined }
 
 export class CertificateRenewal {
   readonly #identity: RenewableIdentity;
+  readonly #newKey: () => string;
   readonly #save: () => void;
 
   /** `save` makes the identity durable as it is now. */
-  constructor(identity: RenewableIdentity, save: () => void) {
+  constructor(identity: RenewableIdentity, newKey: () => string, save: () => void) {
     this.#identity = identity;
+    this.#newKey = newKey;
     this.#save = save;
   }
 
@@ -22,7 +24,7 @@ export class CertificateRenewal {
     const identity = this.#identity;
     if (!isRenewalDue(identity.certificate, nowMs)) return undefined;
     if (identity.nextKey === undefined) {
-      identity.nextKey = newKey();
+      identity.nextKey = this.#newKey();
       this.#save();
     }
     const csr = certificateRequest(identity.nextKey);

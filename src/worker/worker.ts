@@ -11,7 +11,7 @@ import type { Service } from '../base/service.ts';
 import { pickQueue, PRIORITIES, type Priority } from '../domain/placement/queue-pick.ts';
 import { encodeFrame } from '../link/codec.ts';
 import type { Link, LinkDialer, LinkListener } from '../link/link.ts';
-import { AGENT_PROTOCOL, type AgentFrame, type AgentHello, type HostFacts, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
+import { AGENT_PROTOCOL, type AgentFrame, type AgentHello, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import { WORKER_PROTOCOL, type AttemptEvent, type ServerAssign, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { StartQueue, StartRoom, type QueuedStart } from './start-queue.ts';
@@ -37,7 +37,7 @@ export interface WorkerOptions {
   readonly onCertificate?: (certificate: string) => void;
 }
 
-interface HeldAgent { readonly hostId: string; readonly agentId: string; readonly link: AgentLink; readonly linkedAtMs: number; hello: { bootId: string; version: string; skewMs: number; facts: HostFacts } }
+interface HeldAgent { readonly hostId: string; readonly agentId: string; readonly link: AgentLink; readonly linkedAtMs: number }
 interface ServerState { readonly url: string; readonly dialer: ServerDialer; link: ServerLink | undefined; serverId: string; readonly events: EventOutbox; workers: readonly string[] }
 
 /** How long events may wait for company before they are sent on. */
@@ -345,14 +345,13 @@ export class WorkerService implements Service {
     if (link.peer.hostId !== undefined && hello.hostId !== link.peer.hostId) return void link.close('certificate-invalid', 'The certificate belongs to another host.');
     if (hello.protocol.min > AGENT_PROTOCOL.max || hello.protocol.max < AGENT_PROTOCOL.min) return void link.close('protocol-unsupported', `This worker speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`);
     const nowMs = clock.nowMs();
-    const skewMs = hello.nowMs - nowMs;
-    const agent: HeldAgent = { hostId: hello.hostId, agentId: hello.agentId, link, linkedAtMs: nowMs, hello: { bootId: hello.bootId, version: hello.version, skewMs, facts: hello.facts } };
+    const agent: HeldAgent = { hostId: hello.hostId, agentId: hello.agentId, link, linkedAtMs: nowMs };
     const former = this.#agents.get(hello.hostId);
     this.#agents.set(hello.hostId, agent);
     this.#byAgentId.set(hello.agentId, agent);
     former?.link.close('shutting-down', 'The agent linked again.');
     link.send(this.#welcome());
-    for (const server of this.#servers.values()) server.link?.send({ t: 'linked', hostId: agent.hostId, agentId: agent.agentId, atMs: nowMs, ...agent.hello });
+    for (const server of this.#servers.values()) server.link?.send({ t: 'linked', hostId: agent.hostId, agentId: agent.agentId, atMs: nowMs, bootId: hello.bootId, version: hello.version, skewMs: hello.nowMs - nowMs, facts: hello.facts });
     return agent;
   }
 
@@ -387,7 +386,6 @@ export class WorkerService implements Service {
       case 'renew':
         return this.#renew(frame, agent);
       case 'facts':
-        agent.hello.facts = frame.facts;
         for (const server of this.#servers.values()) server.link?.send({ t: 'facts', hostId, agentId, facts: frame.facts });
     }
   }

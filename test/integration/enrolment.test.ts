@@ -7,7 +7,7 @@ import { newId, type AgentId, type TokenId, type WorkerId } from '../../src/base
 import { postJoin } from '../../src/enrol/join-client.ts';
 import { createPort, type Port } from '../../src/http/port.ts';
 import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
-import { certificateRequest, newKey, signWith } from '../../src/pki/identity.ts';
+import { certificateRequest, newAgentKey, newKey, signWith } from '../../src/pki/identity.ts';
 import { formatJoinToken, hashSecret, newSecret, parseJoinToken } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { AuditEntry } from '../../src/store/store.ts';
@@ -120,7 +120,7 @@ describe('renewing', () => {
     return { agentId: agentId as AgentId, hostId, key };
   }
 
-  function asked(presentKey: string, nextKey = newKey()): { nextKey: string; csr: string; signature: Buffer } {
+  function asked(presentKey: string, nextKey = newAgentKey()): { nextKey: string; csr: string; signature: Buffer } {
     const csr = certificateRequest(nextKey);
     return { nextKey, csr, signature: signWith(presentKey, csr) };
   }
