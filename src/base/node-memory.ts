@@ -9,7 +9,7 @@ const TUNABLES = 'GLIBC_TUNABLES';
 
 /** For whoever starts such a process. Another C library passes over the tunables. */
 export const MANY_CONNECTIONS = {
-  env: { [TUNABLES]: 'glibc.malloc.mmap_threshold=65536:glibc.malloc.top_pad=0' },
+  env: { [TUNABLES]: 'glibc.malloc.mmap_threshold=65536:glibc.malloc.trim_threshold=67108864:glibc.malloc.top_pad=0' },
   nodeFlags: ['--max-semi-space-size=4'],
 } as const;
 

@@ -14,7 +14,7 @@ import type { Link, LinkDialer, LinkListener } from '../link/link.ts';
 import { AGENT_PROTOCOL, type AgentFrame, type AgentHello, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import { WORKER_PROTOCOL, type AttemptEvent, type ServerAssign, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import { EventOutbox } from './event-outbox.ts';
-import { StartQueue, StartRoom, type QueuedStart } from './start-queue.ts';
+import { StartFrames, StartQueue, StartRoom, type QueuedStart } from './start-queue.ts';
 
 export type AgentLink = Link<AgentFrame, WorkerToAgentFrame>;
 export type ServerLink = Link<ServerToWorkerFrame, WorkerToServerFrame>;
@@ -208,8 +208,9 @@ export class WorkerService implements Service {
     if (!this.#isCurrent(assign)) return;
     const priority = PRIORITIES.includes(assign.priority) ? assign.priority : 'normal';
     const queue = this.#queues[priority];
+    const frames = new StartFrames(assign);
     for (const target of assign.targets) {
-      if (queue.length < limits.workerQueueMax) queue.push({ assign, target, server: state.url });
+      if (queue.length < limits.workerQueueMax) queue.push({ assign, target, server: state.url, frames });
       else {
         const a = attemptId({ runId: assign.runId as RunId, task: assign.task, ordinal: target.ordinal, attempt: target.attempt });
         this.#event(a, { k: 'undelivered', a, code: 'agent-busy' });
@@ -239,7 +240,7 @@ export class WorkerService implements Service {
     turn();
   }
 
-  #startOne({ assign, target, server }: QueuedStart): void {
+  #startOne({ assign, target, server, frames }: QueuedStart): void {
     const a = attemptId({ runId: assign.runId as RunId, task: assign.task, ordinal: target.ordinal, attempt: target.attempt });
     if (this.#cancelledInQueue.has(a)) return this.#event(a, { k: 'unknown', a, agentId: target.agentId });
     // While it waited here the partition may have gone to another server.
@@ -251,7 +252,7 @@ export class WorkerService implements Service {
       this.#addWatcher(a, server);
       this.#hostOfWatch.set(a, target.hostId);
     }
-    const sent = agent.link.send({ t: 'start', a, validUntilMs: assign.validUntilMs, mac: target.mac, spec: assign.spec, ...(target.watch ? { watch: true } : {}) });
+    const sent = agent.link.sendEncoded(frames.encode(a, target.mac, target.watch === true));
     if (!sent) return this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     this.#room.sent(agent.link, assign.spec.length);
   }
