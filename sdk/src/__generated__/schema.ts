@@ -967,7 +967,9 @@ export interface operations {
     };
     createRun: {
         parameters: {
-            query?: never;
+            query?: {
+                output?: "true" | "false";
+            };
             header?: {
                 /** @description The same key with the same request gets the first answer again */
                 "Idempotency-Key"?: string;
