@@ -35,6 +35,8 @@ const PRESENCE_FLUSH_MS = 200;
 const TOPOLOGY_EVERY_MS = 2_000;
 const FETCH_MS = 15_000;
 const PRESENCE_BATCH_MAX = 2_000;
+/** Of some 160 bytes each: far from what a frame may have, and no long pause for the other end. */
+const HOSTS_PER_FRAME_MAX = 10_000;
 
 export class LinkFleet implements Fleet {
   readonly name = 'fleet';
@@ -107,19 +109,22 @@ export class LinkFleet implements Fleet {
     const signed = targets.map(({ ordinal, attempt, hostId, agentId, watch }) => ({
       ordinal, attempt, hostId, agentId, mac: signDispatch(this.#dispatchKey(agentId), dispatchMessage(attemptId({ runId, task, ordinal, attempt }), agentId, validUntilMs, digest)), ...(watch ? { watch } : {}),
     }));
-    return worker.link.send({ t: 'assign', runId, task, partition, term, priority: 'normal', spec, validUntilMs, targets: signed });
+    // All slices or none count as sent: a start that comes twice is harmless.
+    return slices(signed).every((slice) => worker.link.send({ t: 'assign', runId, task, partition, term, priority: 'normal', spec, validUntilMs, targets: slice }));
   }
 
   cancel(workerId: WorkerId, { partition, term, attempts }: Parameters<Fleet['cancel']>[1]): boolean {
-    return this.#workers.get(workerId)?.link.send({ t: 'cancel', partition, term, attempts: attempts.map(({ attempt, hostId }) => ({ a: attempt, hostId })) }) ?? false;
+    const link = this.#workers.get(workerId)?.link;
+    return link !== undefined && slices(attempts).every((slice) => link.send({ t: 'cancel', partition, term, attempts: slice.map(({ attempt, hostId }) => ({ a: attempt, hostId })) }));
   }
 
   query(workerId: WorkerId, { partition, term, attempts }: Parameters<Fleet['query']>[1]): boolean {
-    return this.#workers.get(workerId)?.link.send({ t: 'query', partition, term, attempts: attempts.map(({ attempt, hostId }) => ({ a: attempt, hostId })) }) ?? false;
+    const link = this.#workers.get(workerId)?.link;
+    return link !== undefined && slices(attempts).every((slice) => link.send({ t: 'query', partition, term, attempts: slice.map(({ attempt, hostId }) => ({ a: attempt, hostId })) }));
   }
 
   ack(workerId: WorkerId, attempts: readonly { attempt: AttemptId; agentId: AgentId }[]): void {
-    this.#workers.get(workerId)?.link.send({ t: 'ack', attempts: attempts.map(({ attempt, agentId }) => ({ a: attempt, agentId })) });
+    for (const slice of slices(attempts)) this.#workers.get(workerId)?.link.send({ t: 'ack', attempts: slice.map(({ attempt, agentId }) => ({ a: attempt, agentId })) });
   }
 
   ackChunk(workerId: WorkerId, chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number }): void {
@@ -336,6 +341,11 @@ export class LinkFleet implements Fleet {
     };
     void round();
   }
+}
+
+/** A list in parts that fit into a frame. */
+function slices<T>(list: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(list.length / HOSTS_PER_FRAME_MAX) }, (_, i) => list.slice(i * HOSTS_PER_FRAME_MAX, (i + 1) * HOSTS_PER_FRAME_MAX));
 }
 
 const FACTS_BYTES_MAX = 64 * 1024;
