@@ -64,9 +64,10 @@ export class LinkFleet implements Fleet {
 
   async start(): Promise<void> {
     const { listener, store } = this.#options;
+    // First, for it may fail: a start that failed here may be repeated.
+    this.#revoked = await store.agentRevokedList();
     listener.onLink = (link) => this.#onWorker(link);
     await listener.start();
-    this.#revoked = await store.agentRevokedList();
     this.#stops.push(store.listen('fleet', () => void this.#reloadRevoked(), () => void this.#reloadRevoked()));
     this.#topology();
   }
@@ -91,9 +92,14 @@ export class LinkFleet implements Fleet {
     return this.#agents.size;
   }
 
-  /** Where agents may link: every worker that this server sees. */
-  agentAddresses(): string[] {
-    return [...this.#workers.values()].map((worker) => worker.hello.agentAddress);
+  /** Where agents may link. */
+  agentWorkers(): { zone: string; address: string }[] {
+    return [...this.#workers.values()].map(({ hello }) => ({ zone: hello.zone, address: hello.agentAddress }));
+  }
+
+  /** A worker tells its agents of the workers of its own zone: others they may not reach. */
+  #addressesIn(zone: string): string[] {
+    return this.agentWorkers().filter((worker) => worker.zone === zone).map(({ address }) => address);
   }
 
   announceOwned(partitions: readonly { id: number; term: number }[]): void {
@@ -204,12 +210,12 @@ export class LinkFleet implements Fleet {
     const state: WorkerState = { id, hello, link, agents: 0, queued: 0, rssBytes: 0, lagMs: 0 };
     this.#workers.set(id, state);
     former?.link.close('shutting-down', 'The worker linked again.');
-    link.send({ t: 'welcome', protocol: 1, serverId, nowMs: clock.nowMs(), servers: this.#servers, workers: this.agentAddresses() });
+    link.send({ t: 'welcome', protocol: 1, serverId, nowMs: clock.nowMs(), servers: this.#servers, workers: this.#addressesIn(hello.zone) });
     link.send({ t: 'revoked', agentIds: [...this.#revoked] });
     link.send({ t: 'owns', partitions: [...this.#owned] });
     log.info({ workerId: id, name: hello.name, zone: hello.zone }, 'a worker linked');
     void store.workerSeen({ id, agentAddress: hello.agentAddress, version: hello.version, linked: true }).catch(() => undefined);
-    for (const other of this.#workers.values()) other.link.send({ t: 'topology', servers: this.#servers, workers: this.agentAddresses() });
+    for (const other of this.#workers.values()) other.link.send({ t: 'topology', servers: this.#servers, workers: this.#addressesIn(other.hello.zone) });
     return state;
   }
 
@@ -331,7 +337,7 @@ export class LinkFleet implements Fleet {
         const servers = (await this.#options.store.serverList()).map(({ id, url }) => ({ id: id as string, url }));
         if (JSON.stringify(servers) !== JSON.stringify(this.#servers)) {
           this.#servers = servers;
-          for (const worker of this.#workers.values()) worker.link.send({ t: 'topology', servers, workers: this.agentAddresses() });
+          for (const worker of this.#workers.values()) worker.link.send({ t: 'topology', servers, workers: this.#addressesIn(worker.hello.zone) });
         }
       } catch {
         // Asked again in a moment.

@@ -90,7 +90,7 @@ function certificateFault(tls: TLSSocket, role: PeerRole, nowMs: number): [Error
   const why = String((fault as { code?: unknown }).code ?? fault);
   const { valid_from: from, valid_to: to } = tls.getPeerCertificate();
   const now = new Date(nowMs).toISOString();
-  if (why === 'CERT_HAS_EXPIRED') return ['certificate-expired', `The certificate ended at ${to}; the clock here says ${now}. Enrol again with a new join token, in an empty data folder.`];
+  if (why === 'CERT_HAS_EXPIRED') return ['certificate-expired', `The certificate ended at ${to}; the clock here says ${now}. Start the ${role} once with a new join token on the same data folder (drover ${role} --join TOKEN).${role === 'agent' ? ' The host keeps its identity.' : ''}`];
   if (why === 'CERT_NOT_YET_VALID') return ['certificate-invalid', `The certificate begins at ${from}; the clock here says ${now}. Set the clocks of both machines (NTP).`];
   return ['certificate-invalid', `The certificate is not one of this fleet (${why}).`];
 }

@@ -39,15 +39,11 @@ function digestFor(key: KeyObject): 'sha256' | null {
   return key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
 }
 
-function certificateLife(certificatePem: string): { fromMs: number; untilMs: number } {
+/** Renewal is due when two thirds of a certificate's life are over: with time left to fail and try again. */
+export function renewalTimes(certificatePem: string): { dueMs: number; untilMs: number } {
   const certificate = new X509Certificate(certificatePem);
-  return { fromMs: Date.parse(certificate.validFrom), untilMs: Date.parse(certificate.validTo) };
-}
-
-/** Two thirds of its life are over: time for a new one, with time left to fail and try again. */
-export function isRenewalDue(certificatePem: string, nowMs: number): boolean {
-  const { fromMs, untilMs } = certificateLife(certificatePem);
-  return nowMs > fromMs + ((untilMs - fromMs) * 2) / 3;
+  const [fromMs, untilMs] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+  return { dueMs: fromMs + ((untilMs - fromMs) * 2) / 3, untilMs };
 }
 
 export function readJsonFile<T>(folder: string, name: string): T | undefined {

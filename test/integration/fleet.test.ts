@@ -29,7 +29,7 @@ describe('the fleet', () => {
   beforeAll(async () => {
     api = await testApi();
     listener = { name: 'in-memory', onLink: () => undefined, start: async () => undefined, stop: async () => undefined };
-    const enrolment = { store: api.store, clock: systemClock, ca: api.ca, masterKey, workerAddresses: () => [] };
+    const enrolment = { store: api.store, clock: systemClock, ca: api.ca, masterKey, workers: () => [] };
     fleet = new LinkFleet({ serverId: newId<'server'>() as ServerId, listener, store: api.store, enrolment, masterKey, clock: systemClock, log: silentLog });
     await fleet.start();
     workerId = await joinedWorker();
