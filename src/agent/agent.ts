@@ -21,11 +21,12 @@ export interface AgentOptions {
   readonly hostId: string;
   readonly version: string;
   readonly bootId: string;
-  readonly dispatchKey: Uint8Array;
+  /** Undefined where orders come from within the same process: there is nobody between who could forge one. */
+  readonly dispatchKey: Uint8Array | undefined;
   readonly driver: Driver;
   readonly dialer: LinkDialer<WorkerToAgentFrame, AgentFrame>;
   readonly facts: () => HostFacts;
-  readonly load: () => Promise<{ running: number; unreported: number; freeSpoolBytes: number }>;
+  readonly load: () => Promise<{ running: number; unreported: number; freeSpoolBytes: number } | undefined>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -156,17 +157,16 @@ export class AgentService implements Service {
     const { driver, agentId, dispatchKey, clock, log } = this.#options;
     const attempt = frame.a as AttemptId;
     if (!parseAttemptId(frame.a)) return;
-    const digest = createHash('sha256').update(frame.spec).digest();
     const isKnown = driver.stateOf(attempt) !== undefined;
-    if (!isDispatchSigned(dispatchKey, dispatchMessage(frame.a, agentId, frame.validUntilMs, digest), frame.mac)) {
+    if (dispatchKey && !isDispatchSigned(dispatchKey, dispatchMessage(frame.a, agentId, frame.validUntilMs, createHash('sha256').update(frame.spec).digest()), frame.mac)) {
       log.error({ attempt, code: 'signature-invalid' }, 'an order without a valid signature was refused');
       // An attempt that was begun on a good order is not told as refused because of a bad copy.
       if (isKnown) return this.#tell(attempt);
       return void this.#send(refusal(attempt, 'signature-invalid', 'The order is not signed by the server for this agent.', clock.nowMs()));
     }
-    if (clock.nowMs() + this.#skewMs > frame.validUntilMs) return void this.#send({ t: 'busy', a: attempt });
+    if (dispatchKey && clock.nowMs() + this.#skewMs > frame.validUntilMs) return void this.#send({ t: 'busy', a: attempt });
     if (frame.watch) driver.watch(attempt, true);
-    const answer = await driver.startAttempt(attempt, decodeExecutionSpec(frame.spec)).catch((error: Error) => {
+    const answer = await driver.startAttempt(attempt, decodeExecutionSpec(frame.spec), frame.target).catch((error: Error) => {
       log.error({ attempt, err: error.message }, 'an order could not be recorded');
       return 'busy' as const;
     });

@@ -2,11 +2,11 @@
  * What happens to a run, told to whoever watches. Durable events (run, execution, timeline) come from the store by the run's seq,
  * so a watcher that lost its connection goes on where it was; live output is best effort and never repeated.
  */
-import { attemptId, type AttemptId, type HostId, type RunId } from '../base/ids.ts';
+import { attemptId, type RunId } from '../base/ids.ts';
 import { isTerminalExecution } from '../domain/run/execution-machine.ts';
 import { isTerminalRun } from '../domain/run/run-machine.ts';
 import type { Clock } from '../base/clock.ts';
-import type { LiveOutput } from '../fleet/fleet.ts';
+import type { AttemptPlace, LiveOutput } from '../fleet/fleet.ts';
 import type { ExecutionRecord, RunRecord, Store, TimelineEntry } from '../store/store.ts';
 
 export type RunEvent =
@@ -21,7 +21,7 @@ export interface EventSources {
   readonly clock: Clock;
   /** Commits of this very process, at once. */
   onProgress(runId: RunId, callback: () => void): () => void;
-  watchOutput(attempts: readonly { attempt: AttemptId; hostId: HostId }[], onOutput: (output: LiveOutput) => void): () => void;
+  watchOutput(attempts: readonly AttemptPlace[], onOutput: (output: LiveOutput) => void): () => void;
 }
 
 /** Without any hint, a run of another server is looked at this often. */
@@ -38,7 +38,7 @@ const EXPECT_MS = 5_000;
 const EXPECTED_MAX = 100;
 const EXPECTED_BYTES_MAX = 256 * 1024;
 
-interface WatchedExecution { readonly attempt: AttemptId; readonly hostId: HostId; readonly hostName: string }
+type WatchedExecution = AttemptPlace & { readonly hostName: string };
 
 export class RunEventHub {
   readonly #sources: EventSources;
@@ -184,7 +184,7 @@ class Subscription {
   async #watchOutput(): Promise<void> {
     if (!this.#held) {
       const { items } = await this.#sources.store.executionList(this.#runId, {}, { limit: WATCHED_HOSTS_MAX });
-      const live = items.filter((execution) => !isTerminalExecution(execution.state)).map((execution) => ({ attempt: attemptId(execution), hostId: execution.hostId, hostName: execution.hostName }));
+      const live = items.filter((execution) => !isTerminalExecution(execution.state)).map((execution) => ({ attempt: attemptId(execution), hostId: execution.hostId, hostName: execution.hostName, ...(execution.via === 'ssh' && execution.workerId ? { ssh: execution.workerId } : {}) }));
       const held = (this.#held = new HeldOutput(live, OUTPUT_HELD_MAX));
       held.end = this.#sources.watchOutput(live, (output) => held.push(output));
     }

@@ -47,6 +47,8 @@ export const errors = {
   'agent-revoked': { status: 403, retryable: false, title: 'The agent has been revoked' },
   'protocol-unsupported': { status: 426, retryable: false, title: 'No common protocol version' },
   'frame-invalid': { status: 400, retryable: false, title: 'A frame could not be understood' },
+  'worker-draining': { status: 503, retryable: true, title: 'The worker is being emptied' },
+  'server-unreachable': { status: 503, retryable: true, title: 'No server answers' },
   'link-busy': { status: 503, retryable: true, title: 'Too many connections at once; come back later' },
 
   // — starting on a host (reasons of an execution) —

@@ -94,6 +94,10 @@ export const limits = {
   executionsPerAgentMax: 256,
   executionsPerAgentConcurrent: 64,
   workerQueueMax: 200_000,
+  /** Executions under way through one worker, over its agents: it holds little for each. `drover worker --capacity` */
+  workerExecutionsDefault: 50_000,
+  /** The same over SSH, where the worker holds a connection and a channel for each. `drover worker --ssh-capacity` */
+  workerSshExecutionsDefault: 1_000,
   eventsPerFrameMax: 512,
   liveWatchersPerServerMax: 1_000,
 

@@ -6,11 +6,13 @@ import { parseArgs } from 'node:util';
 import type { WorkerJoinResult } from '../app/enrolment.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { settleForManyConnections } from '../base/node-memory.ts';
 import { onStopSignal, runMain, version } from '../base/node-process.ts';
 import { systemRandom } from '../base/random.ts';
+import { parseQueueWeights, QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
 import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
 import { AGENT_FRAMES, SERVER_FRAMES } from '../link/codec.ts';
@@ -31,7 +33,7 @@ const FIRST_LOOK_MS = 10_000;
 async function main(): Promise<void> {
   // Beginning anew would cut the channel to a supervisor, which has set this by itself.
   if (!process.send) settleForManyConnections();
-  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, listen: { type: 'string', default: '0.0.0.0:7401' }, advertise: { type: 'string' }, name: { type: 'string' }, server: { type: 'string' }, json: { type: 'boolean' } }, strict: true });
+  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, listen: { type: 'string', default: '0.0.0.0:7401' }, advertise: { type: 'string' }, name: { type: 'string' }, server: { type: 'string' }, capacity: { type: 'string' }, 'ssh-capacity': { type: 'string' }, 'queue-weights': { type: 'string' }, json: { type: 'boolean' } }, strict: true });
   const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-worker' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-worker`);
   const log = createJsonLog({ role: 'worker' });
   await acquireFolderLock(dataDir, 'worker');
@@ -49,6 +51,7 @@ async function main(): Promise<void> {
   const renewal = new CertificateRenewal(identity, newKey, () => writeJsonFile(dataDir, IDENTITY, identity));
   const worker: WorkerService = new WorkerService({
     id: identity.workerId, name: identity.name, zone: identity.zone, version: version(), agentAddress, agents, serverUrl: values.server ?? identity.serverUrl, clock: systemClock, random: systemRandom, log,
+    capacity: { agent: parseCapacity('--capacity', values.capacity, limits.workerExecutionsDefault), ssh: parseCapacity('--ssh-capacity', values['ssh-capacity'], limits.workerSshExecutionsDefault) }, weights: parseWeights(values['queue-weights']),
     dial: (url) => createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({
       urls: () => [linkUrl(url)], peerRole: 'server', shapes: SERVER_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log,
       onRefused: (code, detail) => log.error({ code, detail, url }, 'the server refused this worker'),
@@ -82,6 +85,18 @@ async function enrol(dataDir: string, flags: { join?: string | undefined; name?:
   const identity: WorkerIdentity = { workerId: answer.workerId, name, zone: answer.zone, privateKey, certificate: answer.certificate, ca: answer.ca, serverUrl: token.url, joinedWith: fingerprintOf(join) };
   writeJsonFile(dataDir, IDENTITY, identity);
   return identity;
+}
+
+function parseCapacity(option: string, text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback;
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new DroverError('bad-input', { detail: `${option} wants a number of executions from 1 to 9999999, not ${JSON.stringify(text)}.` });
+  return Number(text);
+}
+
+function parseWeights(text: string | undefined): QueueWeights {
+  const weights = text === undefined ? QUEUE_WEIGHTS : parseQueueWeights(text);
+  if (!weights) throw new DroverError('bad-input', { detail: `--queue-weights wants three numbers for high, normal and low, such as 6:3:1, not ${JSON.stringify(text)}.` });
+  return weights;
 }
 
 /** Links are always TLS, whatever the URL that people use. */

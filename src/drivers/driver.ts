@@ -29,10 +29,13 @@ export type StartAnswer =
   /** Not taken, nothing journaled; the caller may try again later or elsewhere. */
   | 'busy';
 
+/** Where to, for a driver that reaches many hosts. */
+export interface AttemptTarget { readonly hostId: string; readonly accountId?: string }
+
 export interface Driver extends Service {
   events: DriverEvents;
   /** `start` resolves when the decision is durable. Faults of the spec (no such user …) become a report of outcome `refused`. */
-  startAttempt(attempt: AttemptId, spec: ExecutionSpec): Promise<StartAnswer>;
+  startAttempt(attempt: AttemptId, spec: ExecutionSpec, target?: AttemptTarget): Promise<StartAnswer>;
   /** TERM, grace, KILL on the whole tree. An attempt that has not begun is reported cancelled. False when unknown. */
   cancel(attempt: AttemptId): boolean;
   watch(attempt: AttemptId, on: boolean): void;

@@ -2,9 +2,10 @@
  * The server's view of its workers and the agents they hold: soft state, rebuilt from snapshots whenever a worker links.
  * It carries orders out and events in; it decides nothing. `link-fleet.ts` implements it over links, tests may over memory.
  */
-import type { AgentId, AttemptId, HostId, RunId, WorkerId } from '../base/ids.ts';
+import type { AccountId, AgentId, AttemptId, HostId, RunId, WorkerId } from '../base/ids.ts';
+import type { Priority } from '../domain/placement/queue-pick.ts';
 import type { Service } from '../base/service.ts';
-import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
+import type { AttemptEvent, WorkerLoad } from '../protocol/link/worker-v1.ts';
 
 export interface AgentLocation {
   readonly workerId: WorkerId;
@@ -18,6 +19,8 @@ export interface Assignment {
   readonly task: number;
   readonly partition: number;
   readonly term: number;
+  readonly priority: Priority;
+  readonly accountId?: AccountId;
   readonly spec: Uint8Array;
   readonly targets: readonly { readonly ordinal: number; readonly attempt: number; readonly hostId: HostId; readonly agentId: AgentId; readonly watch: boolean }[];
 }
@@ -30,26 +33,38 @@ export interface FleetListener {
   onLinked(hostId: HostId, location: AgentLocation): void;
   /** The agent's link is gone, or its worker's. */
   onUnlinked(hostId: HostId, agentId: AgentId, atMs: number): void;
+  /** Hosts may be reached in ways that were not there before; `workerId` is the worker that has come (again), if that is why. */
+  onRoutesChanged(workerId?: WorkerId): void;
 }
+
+/** `ssh`: the worker that carries it out itself; absent for agents. */
+export interface AttemptPlace { readonly attempt: AttemptId; readonly hostId: HostId; readonly ssh?: WorkerId }
+export interface AttemptOrder { readonly partition: number; readonly term: number; readonly attempts: readonly AttemptPlace[] }
+export type LiveWorker = Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes'> & { readonly id: WorkerId; readonly name: string; readonly zone: string }
 
 export interface LiveOutput { readonly attempt: AttemptId; readonly stream: 1 | 2; readonly offset: number; readonly bytes: Uint8Array; readonly skipped: number }
 
 export interface Fleet extends Service {
   listener: FleetListener;
   locate(hostId: HostId): AgentLocation | undefined;
-  workers(): readonly { id: WorkerId; name: string; zone: string; agents: number; queued: number; rssBytes: number; lagMs: number }[];
+  /** The worker that would reach the host over SSH now: of its zone, able to, and not being drained. */
+  sshRoute(hostId: HostId): WorkerId | undefined;
+  isLinked(workerId: WorkerId): boolean;
+  /** Linked, and not being drained. */
+  takesWork(workerId: WorkerId): boolean;
+  workers(): readonly LiveWorker[];
   /** Tells workers what this server owns; workers route events by it. */
   announceOwned(partitions: readonly { id: number; term: number }[]): void;
   /** Signs each target for its agent and sends. False when the worker's link cannot take it now. */
   assign(assignment: Assignment): boolean;
-  cancel(workerId: WorkerId, order: { partition: number; term: number; attempts: readonly { attempt: AttemptId; hostId: HostId }[] }): boolean;
-  query(workerId: WorkerId, order: { partition: number; term: number; attempts: readonly { attempt: AttemptId; hostId: HostId }[] }): boolean;
+  cancel(workerId: WorkerId, order: AttemptOrder): boolean;
+  query(workerId: WorkerId, order: AttemptOrder): boolean;
   ack(workerId: WorkerId, attempts: readonly { attempt: AttemptId; agentId: AgentId }[]): void;
   ackChunk(workerId: WorkerId, chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number }): void;
   /** Live output of attempts, wherever their agents are linked, until the answer is called. Not bound to ownership. */
-  watch(attempts: readonly { attempt: AttemptId; hostId: HostId }[], onOutput: (output: LiveOutput) => void): () => void;
+  watch(attempts: readonly AttemptPlace[], onOutput: (output: LiveOutput) => void): () => void;
   /** A range of the whole output from the host itself. Rejects `host-not-linked`, `output-not-available`. */
-  fetchOutput(hostId: HostId, attempt: AttemptId, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }>;
+  fetchOutput(place: AttemptPlace, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }>;
   /** Cuts these agents off everywhere; workers refuse them from now on. */
   revoke(agentIds: readonly AgentId[]): void;
 }

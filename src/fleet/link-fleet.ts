@@ -4,7 +4,7 @@
  */
 import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 import { certificateRenew, type EnrolmentContext } from '../app/enrolment.ts';
-import { attemptId, isUuid, type AgentId, type AttemptId, type HostId, type ServerId, type WorkerId } from '../base/ids.ts';
+import { attemptId, isUuid, type AccountId, type AgentId, type AttemptId, type HostId, type ServerId, type WorkerId } from '../base/ids.ts';
 import { DroverError, isErrorCode } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
@@ -13,19 +13,30 @@ import type { Link, LinkListener } from '../link/link.ts';
 import { signDispatch } from '../pki/dispatch.ts';
 import type { MasterKey } from '../pki/sealer.ts';
 import { dispatchMessage } from '../protocol/link/agent-v1.ts';
-import { WORKER_PROTOCOL, type ServerToWorkerFrame, type WorkerHello, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
+import { WORKER_PROTOCOL, type ServerToWorkerFrame, type OrderedAttempt, type WorkerHello, type WorkerLoad, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import type { Store } from '../store/store.ts';
-import type { AgentLocation, Assignment, Fleet, FleetListener, LiveOutput } from './fleet.ts';
+import type { AgentLocation, Assignment, AttemptOrder, AttemptPlace, Fleet, FleetListener, LiveOutput, LiveWorker } from './fleet.ts';
+import { SshRoutes, type SshHosts } from './ssh-routes.ts';
 
 type WorkerLink = Link<WorkerToServerFrame, ServerToWorkerFrame>;
-interface WorkerState { readonly id: WorkerId; readonly hello: WorkerHello; readonly link: WorkerLink; agents: number; queued: number; rssBytes: number; lagMs: number }
-interface Watch { readonly attempts: ReadonlyMap<string, HostId>; readonly onOutput: (output: LiveOutput) => void }
+interface WorkerState { readonly id: WorkerId; readonly hello: WorkerHello; readonly link: WorkerLink; load: Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes'> }
+interface Watch { readonly attempts: ReadonlyMap<string, AttemptPlace>; readonly onOutput: (output: LiveOutput) => void }
+
+/** What the fleet must know of hosts that are reached over SSH. `zone` is the asking worker's: it is told of its own zone only. */
+export interface SshDesk {
+  hosts(knownVersion?: number): Promise<SshHosts | 'unchanged'>;
+  resolve(zone: string, hostId: HostId, accountId?: AccountId): Promise<SshAccess>;
+  recordHostKey(zone: string, hostId: HostId, key: SshHostKey): Promise<'recorded' | 'refused'>;
+}
 
 export interface LinkFleetOptions {
   readonly serverId: ServerId;
   readonly listener: LinkListener<WorkerToServerFrame, ServerToWorkerFrame>;
   readonly store: Store;
   readonly enrolment: EnrolmentContext;
+  /** Absent: no host is reached over SSH. */
+  readonly ssh?: SshDesk;
   readonly masterKey: MasterKey;
   readonly clock: Clock;
   readonly log: Log;
@@ -34,13 +45,14 @@ export interface LinkFleetOptions {
 const PRESENCE_FLUSH_MS = 200;
 const TOPOLOGY_EVERY_MS = 2_000;
 const FETCH_MS = 15_000;
+const NO_MAC = new Uint8Array(0);
 const PRESENCE_BATCH_MAX = 2_000;
 /** Of some 160 bytes each: far from what a frame may have, and no long pause for the other end. */
 const HOSTS_PER_FRAME_MAX = 10_000;
 
 export class LinkFleet implements Fleet {
   readonly name = 'fleet';
-  listener: FleetListener = { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {} };
+  listener: FleetListener = { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {}, onRoutesChanged() {} };
   readonly #options: LinkFleetOptions;
   readonly #workers = new Map<WorkerId, WorkerState>();
   readonly #agents = new Map<HostId, AgentLocation>();
@@ -51,6 +63,8 @@ export class LinkFleet implements Fleet {
   #owned: readonly { id: number; term: number }[] = [];
   #servers: { id: string; url: string }[] = [];
   #revoked: readonly AgentId[] = [];
+  #drained: ReadonlySet<WorkerId> = new Set();
+  readonly #sshRoutes = new SshRoutes();
   #presence: Parameters<Store['hostPresenceWrite']>[0][number][] = [];
   #facts: Parameters<Store['hostFactsWrite']>[0][number][] = [];
   #flushScheduled = false;
@@ -65,10 +79,11 @@ export class LinkFleet implements Fleet {
   async start(): Promise<void> {
     const { listener, store } = this.#options;
     // First, for it may fail: a start that failed here may be repeated.
-    this.#revoked = await store.agentRevokedList();
+    await this.#reload();
     listener.onLink = (link) => this.#onWorker(link);
     await listener.start();
-    this.#stops.push(store.listen('fleet', () => void this.#reloadRevoked(), () => void this.#reloadRevoked()));
+    const reload = (): void => void this.#reload().catch(() => undefined);
+    this.#stops.push(store.listen('fleet', reload, reload));
     this.#topology();
   }
 
@@ -84,8 +99,24 @@ export class LinkFleet implements Fleet {
     return this.#agents.get(hostId);
   }
 
-  workers(): ReturnType<Fleet['workers']> {
-    return [...this.#workers.values()].map(({ id, hello, agents, queued, rssBytes, lagMs }) => ({ id, name: hello.name, zone: hello.zone, agents, queued, rssBytes, lagMs }));
+  sshRoute(hostId: HostId): WorkerId | undefined {
+    return this.#sshRoutes.pick(hostId, this.#sshWorkers());
+  }
+
+  *#sshWorkers(): Generator<{ id: WorkerId; zone: string }> {
+    for (const { id, hello } of this.#workers.values()) if (hello.features?.includes('ssh') && !this.#drained.has(id)) yield { id, zone: hello.zone };
+  }
+
+  isLinked(workerId: WorkerId): boolean {
+    return this.#workers.has(workerId);
+  }
+
+  takesWork(workerId: WorkerId): boolean {
+    return this.#workers.has(workerId) && !this.#drained.has(workerId);
+  }
+
+  workers(): readonly LiveWorker[] {
+    return [...this.#workers.values()].map(({ id, hello, load }) => ({ id, name: hello.name, zone: hello.zone, ...load }));
   }
 
   get agentCount(): number {
@@ -94,7 +125,7 @@ export class LinkFleet implements Fleet {
 
   /** Where agents may link. */
   agentWorkers(): { zone: string; address: string }[] {
-    return [...this.#workers.values()].map(({ hello }) => ({ zone: hello.zone, address: hello.agentAddress }));
+    return [...this.#workers.values()].filter(({ id }) => !this.#drained.has(id)).map(({ hello }) => ({ zone: hello.zone, address: hello.agentAddress }));
   }
 
   /** A worker tells its agents of the workers of its own zone: others they may not reach. */
@@ -107,26 +138,27 @@ export class LinkFleet implements Fleet {
     for (const worker of this.#workers.values()) worker.link.send({ t: 'owns', partitions: [...partitions] });
   }
 
-  assign({ workerId, runId, task, partition, term, spec, targets }: Assignment): boolean {
+  assign({ workerId, runId, task, partition, term, priority, accountId, spec, targets }: Assignment): boolean {
     const worker = this.#workers.get(workerId);
     if (!worker) return false;
     const validUntilMs = this.#options.clock.nowMs() + limits.dispatchValidMs;
     const digest = createHash('sha256').update(spec).digest();
     const signed = targets.map(({ ordinal, attempt, hostId, agentId, watch }) => ({
-      ordinal, attempt, hostId, agentId, mac: signDispatch(this.#dispatchKey(agentId), dispatchMessage(attemptId({ runId, task, ordinal, attempt }), agentId, validUntilMs, digest)), ...(watch ? { watch } : {}),
+      ordinal, attempt, hostId, agentId, ...(watch ? { watch } : {}),
+      mac: isWorker(workerId, agentId) ? NO_MAC : signDispatch(this.#dispatchKey(agentId), dispatchMessage(attemptId({ runId, task, ordinal, attempt }), agentId, validUntilMs, digest)),
     }));
     // All slices or none count as sent: a start that comes twice is harmless.
-    return slices(signed).every((slice) => worker.link.send({ t: 'assign', runId, task, partition, term, priority: 'normal', spec, validUntilMs, targets: slice }));
+    return slices(signed).every((slice) => worker.link.send({ t: 'assign', runId, task, partition, term, priority, spec, validUntilMs, targets: slice, ...(accountId === undefined ? {} : { accountId }) }));
   }
 
-  cancel(workerId: WorkerId, { partition, term, attempts }: Parameters<Fleet['cancel']>[1]): boolean {
+  cancel(workerId: WorkerId, { partition, term, attempts }: AttemptOrder): boolean {
     const link = this.#workers.get(workerId)?.link;
-    return link !== undefined && slices(attempts).every((slice) => link.send({ t: 'cancel', partition, term, attempts: slice.map(({ attempt, hostId }) => ({ a: attempt, hostId })) }));
+    return link !== undefined && slices(attempts).every((slice) => link.send({ t: 'cancel', partition, term, attempts: slice.map(ordered) }));
   }
 
-  query(workerId: WorkerId, { partition, term, attempts }: Parameters<Fleet['query']>[1]): boolean {
+  query(workerId: WorkerId, { partition, term, attempts }: AttemptOrder): boolean {
     const link = this.#workers.get(workerId)?.link;
-    return link !== undefined && slices(attempts).every((slice) => link.send({ t: 'query', partition, term, attempts: slice.map(({ attempt, hostId }) => ({ a: attempt, hostId })) }));
+    return link !== undefined && slices(attempts).every((slice) => link.send({ t: 'query', partition, term, attempts: slice.map(ordered) }));
   }
 
   ack(workerId: WorkerId, attempts: readonly { attempt: AttemptId; agentId: AgentId }[]): void {
@@ -137,8 +169,8 @@ export class LinkFleet implements Fleet {
     this.#workers.get(workerId)?.link.send({ t: 'chunk-ack', a: chunk.attempt, agentId: chunk.agentId, stream: chunk.stream, seq: chunk.seq });
   }
 
-  watch(attempts: readonly { attempt: AttemptId; hostId: HostId }[], onOutput: (output: LiveOutput) => void): () => void {
-    const watch: Watch = { attempts: new Map(attempts.map(({ attempt, hostId }) => [attempt, hostId])), onOutput };
+  watch(attempts: readonly AttemptPlace[], onOutput: (output: LiveOutput) => void): () => void {
+    const watch: Watch = { attempts: new Map(attempts.map((place) => [place.attempt, place])), onOutput };
     this.#watches.add(watch);
     this.#sendWatch(attempts, true);
     return () => {
@@ -147,16 +179,14 @@ export class LinkFleet implements Fleet {
     };
   }
 
-  #sendWatch(attempts: readonly { attempt: AttemptId; hostId: HostId }[], on: boolean): void {
-    const byWorker = Map.groupBy(attempts, ({ hostId }) => this.#agents.get(hostId)?.workerId);
-    for (const [workerId, list] of byWorker) {
-      if (workerId) this.#workers.get(workerId)?.link.send({ t: 'watch', on, attempts: list.map(({ attempt, hostId }) => ({ a: attempt, hostId })) });
-    }
+  #sendWatch(attempts: readonly AttemptPlace[], on: boolean): void {
+    const byWorker = Map.groupBy(attempts, ({ hostId, ssh }) => ssh ?? this.#agents.get(hostId)?.workerId);
+    for (const [workerId, list] of byWorker) if (workerId) this.#workers.get(workerId)?.link.send({ t: 'watch', on, attempts: list.map(ordered) });
   }
 
-  async fetchOutput(hostId: HostId, attempt: AttemptId, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }> {
-    const location = this.#agents.get(hostId);
-    const worker = location && this.#workers.get(location.workerId);
+  async fetchOutput({ attempt, hostId, ssh }: AttemptPlace, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }> {
+    const workerId = ssh ?? this.#agents.get(hostId)?.workerId;
+    const worker = workerId && this.#workers.get(workerId);
     const id = ++this.#fetchSeq;
     return new Promise((resolve, reject) => {
       const unlinked = new DroverError('host-not-linked', { detail: 'The host is not connected now; its whole output can be fetched when it is back.' });
@@ -165,7 +195,7 @@ export class LinkFleet implements Fleet {
         reject(unlinked);
       });
       this.#fetches.set(id, { resolve, reject, cancel });
-      if (worker?.link.send({ t: 'fetch', id, hostId, a: attempt, stream, offset, length })) return;
+      if (worker && worker.link.send({ t: 'fetch', id, hostId, ...(ssh ? { ssh: true } : {}), a: attempt, stream, offset, length })) return;
       this.#fetches.delete(id);
       cancel();
       reject(unlinked);
@@ -207,7 +237,7 @@ export class LinkFleet implements Fleet {
     if (hello.protocol.min > WORKER_PROTOCOL.max || hello.protocol.max < WORKER_PROTOCOL.min) return void link.close('protocol-unsupported', `This server speaks worker protocol ${WORKER_PROTOCOL.min} to ${WORKER_PROTOCOL.max}.`);
     const id = link.peer.id as WorkerId;
     const former = this.#workers.get(id);
-    const state: WorkerState = { id, hello, link, agents: 0, queued: 0, rssBytes: 0, lagMs: 0 };
+    const state: WorkerState = { id, hello, link, load: { agents: 0, queued: 0, rssBytes: 0, lagMs: 0 } };
     this.#workers.set(id, state);
     former?.link.close('shutting-down', 'The worker linked again.');
     link.send({ t: 'welcome', protocol: 1, serverId, nowMs: clock.nowMs(), servers: this.#servers, workers: this.#addressesIn(hello.zone) });
@@ -215,7 +245,9 @@ export class LinkFleet implements Fleet {
     link.send({ t: 'owns', partitions: [...this.#owned] });
     log.info({ workerId: id, name: hello.name, zone: hello.zone }, 'a worker linked');
     void store.workerSeen({ id, agentAddress: hello.agentAddress, version: hello.version, linked: true }).catch(() => undefined);
-    for (const other of this.#workers.values()) other.link.send({ t: 'topology', servers: this.#servers, workers: this.#addressesIn(other.hello.zone) });
+    this.#tellTopology();
+    if (this.#drained.has(id)) link.send({ t: 'drain', on: true });
+    this.listener.onRoutesChanged(id);
     return state;
   }
 
@@ -253,7 +285,27 @@ export class LinkFleet implements Fleet {
       case 'renew':
         return void this.#renew(worker, frame);
       case 'load':
-        [worker.agents, worker.queued, worker.rssBytes, worker.lagMs] = [frame.agents, frame.queued, frame.rssBytes, frame.lagMs];
+        worker.load = { agents: frame.agents, queued: frame.queued, rssBytes: frame.rssBytes, lagMs: frame.lagMs, ...(frame.lanes ? { lanes: frame.lanes } : {}) };
+        return;
+      case 'access':
+      case 'host-key':
+        return void this.#answer(worker, frame);
+    }
+  }
+
+  /** A worker may reach what is in its zone, and nothing else. */
+  async #answer({ hello, link }: WorkerState, frame: Extract<WorkerToServerFrame, { t: 'access' | 'host-key' }>): Promise<void> {
+    const { ssh, log } = this.#options;
+    const hostId = frame.hostId as HostId;
+    try {
+      if (!ssh) throw new DroverError('host-not-found', { detail: 'This server knows no hosts over SSH.' });
+      if (frame.t === 'access') link.send({ t: 'access', id: frame.id, access: await ssh.resolve(hello.zone, hostId, frame.accountId as AccountId | undefined) });
+      else link.send({ t: 'host-key', id: frame.id, answer: await ssh.recordHostKey(hello.zone, hostId, { algorithm: frame.algorithm, key: frame.key }) });
+    } catch (error) {
+      const known = error instanceof DroverError;
+      if (!known) log.error({ hostId, err: error }, 'access to a host could not be resolved');
+      const told = { code: known ? error.code : 'internal', detail: known ? error.message : 'The server could not resolve access to the host.' };
+      link.send(frame.t === 'access' ? { t: 'access', id: frame.id, error: told } : { t: 'host-key', id: frame.id, answer: 'refused', error: told });
     }
   }
 
@@ -282,7 +334,7 @@ export class LinkFleet implements Fleet {
     this.#scheduleFlush();
     this.listener.onLinked(hostId, location);
     for (const watch of this.#watches) {
-      const mine = [...watch.attempts].filter(([, host]) => host === hostId).map(([a]) => ({ attempt: a as AttemptId, hostId }));
+      const mine = [...watch.attempts.values()].filter((place) => place.hostId === hostId && !place.ssh);
       if (mine.length > 0) this.#sendWatch(mine, true);
     }
   }
@@ -322,13 +374,30 @@ export class LinkFleet implements Fleet {
     }
   }
 
-  async #reloadRevoked(): Promise<void> {
-    try {
-      this.#revoked = await this.#options.store.agentRevokedList();
-      this.revoke(this.#revoked);
-    } catch {
-      // The next hint, gap or topology round brings it.
-    }
+  /** What others may have changed: who is cut off, who is drained, which hosts are reached over SSH. */
+  async #reload(): Promise<void> {
+    const { store } = this.#options;
+    const [revoked, workers, hosts] = [await store.agentRevokedList(), await store.workerList(), (await this.#options.ssh?.hosts(this.#sshRoutes.version)) ?? 'unchanged'];
+    if (revoked.join() !== this.#revoked.join()) this.revoke(revoked);
+    this.#revoked = revoked;
+    this.#setDrained(new Set(workers.filter(({ drained }) => drained).map(({ id }) => id)));
+    if (hosts === 'unchanged') return;
+    this.#sshRoutes.replace(hosts);
+    this.listener.onRoutesChanged();
+  }
+
+  #setDrained(drained: ReadonlySet<WorkerId>): void {
+    const former = this.#drained;
+    this.#drained = drained;
+    const changed = [...this.#workers.values()].filter(({ id }) => former.has(id) !== drained.has(id));
+    if (changed.length === 0) return;
+    this.#tellTopology();
+    for (const { id, link } of changed) link.send({ t: 'drain', on: drained.has(id) });
+    this.listener.onRoutesChanged();
+  }
+
+  #tellTopology(): void {
+    for (const { link, hello } of this.#workers.values()) link.send({ t: 'topology', servers: this.#servers, workers: this.#addressesIn(hello.zone) });
   }
 
   #topology(): void {
@@ -337,7 +406,7 @@ export class LinkFleet implements Fleet {
         const servers = (await this.#options.store.serverList()).map(({ id, url }) => ({ id: id as string, url }));
         if (JSON.stringify(servers) !== JSON.stringify(this.#servers)) {
           this.#servers = servers;
-          for (const worker of this.#workers.values()) worker.link.send({ t: 'topology', servers, workers: this.#addressesIn(worker.hello.zone) });
+          this.#tellTopology();
         }
       } catch {
         // Asked again in a moment.
@@ -347,6 +416,15 @@ export class LinkFleet implements Fleet {
     };
     void round();
   }
+}
+
+function ordered({ attempt, hostId, ssh }: AttemptPlace): OrderedAttempt {
+  return { a: attempt, hostId, ...(ssh ? { ssh: true } : {}) };
+}
+
+/** Over SSH the worker is the executor, and the order is for nobody beyond it. */
+function isWorker(workerId: WorkerId, agentId: AgentId): boolean {
+  return (workerId as string) === agentId;
 }
 
 /** A list in parts that fit into a frame. */

@@ -15,9 +15,10 @@ import { fleetOperations } from './fleet-operations.ts';
 import { apiMetrics, renderMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import type { ApiContext, Call, Operation } from './operation.ts';
+import { workerOperations } from './worker-operations.ts';
 import { runOperations } from './run-operations.ts';
 
-export const operations: readonly Operation[] = [...runOperations, ...fleetOperations];
+export const operations: readonly Operation[] = [...runOperations, ...fleetOperations, ...workerOperations];
 
 /** A token's row is believed for this long: a revocation takes effect within it. */
 const TOKEN_CACHE_MS = 3_000;

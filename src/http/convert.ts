@@ -2,7 +2,9 @@
 import { parseDurationMs } from '../base/duration.ts';
 import type { z } from 'zod';
 import type { RunStartInput } from '../app/run-start.ts';
+import type { LiveWorker } from '../fleet/fleet.ts';
 import { parseFailureLimit } from '../domain/run/failure-limit.ts';
+import type { LaneFigures } from '../protocol/link/worker-v1.ts';
 import type * as resources from '../protocol/rest/resources.ts';
 import type { AgentRecord, ApiToken, AuditRecord, ExecutionRecord, HostRecord, JoinToken, OutputGroup, RunRecord, StreamRecord, TimelineEntry, WorkerRecord } from '../store/store.ts';
 
@@ -28,7 +30,7 @@ export function runDetailResource(run: RunRecord): z.infer<typeof resources.RunD
   return {
     ...runResource(run), ...(spec.work.kind === 'script' ? { script: Buffer.from(spec.work.script).toString() } : { command: [...spec.work.argv] }), ...given('lang', spec.lang), args: [...spec.args], env: spec.env, params: spec.params,
     secretNames: [...spec.secretNames], ...given('user', spec.user), ...given('cwd', spec.cwd), timeoutMs: spec.timeoutMs, killAfterMs: spec.killAfterMs, startDeadlineMs: spec.startDeadlineMs, lostAfterMs: spec.lostAfterMs,
-    ...given('concurrency', spec.concurrency), ...given('maxFailed', limit), retries: spec.retries,
+    ...given('concurrency', spec.concurrency), ...given('maxFailed', limit), retries: spec.retries, via: spec.via ?? 'auto', priority: spec.priority ?? 'normal',
   };
 }
 
@@ -61,8 +63,16 @@ export function agentResource(agent: AgentRecord): z.infer<typeof resources.Agen
   return { id: agent.id, hostId: agent.hostId, host: agent.hostName, state: agent.state, ...given('version', agent.version), linked: agent.linked, joinedAt: new Date(agent.joinedAtMs).toISOString(), certificateExpiresAt: new Date(agent.certificateExpiresAtMs).toISOString() };
 }
 
-export function workerResource(worker: WorkerRecord, live: { agents: number; queued: number } | undefined): z.infer<typeof resources.Worker> {
-  return { id: worker.id, name: worker.name, zone: worker.zone, agentAddress: worker.agentAddress, linked: live !== undefined || worker.linked, ...given('version', worker.version), joinedAt: new Date(worker.joinedAtMs).toISOString(), ...given('agents', live?.agents), ...given('queued', live?.queued) };
+export function workerResource(worker: WorkerRecord, live: LiveWorker | undefined): z.infer<typeof resources.Worker> {
+  return {
+    id: worker.id, name: worker.name, zone: worker.zone, agentAddress: worker.agentAddress, linked: live !== undefined || worker.linked, drained: worker.drained, ...given('version', worker.version), joinedAt: new Date(worker.joinedAtMs).toISOString(),
+    ...(live ? { agents: live.agents, queued: live.queued, rssBytes: live.rssBytes, lagMs: live.lagMs } : {}), ...given('lanes', live?.lanes && { agent: laneResource(live.lanes.agent), ssh: laneResource(live.lanes.ssh) }),
+  };
+}
+
+function laneResource({ underWay, capacity, queues }: LaneFigures): NonNullable<z.infer<typeof resources.Worker>['lanes']>['agent'] {
+  const of = ({ length, oldestMs }: LaneFigures['queues']['high']): { length: number; oldestMs: number } => ({ length, oldestMs });
+  return { underWay, capacity, high: of(queues.high), normal: of(queues.normal), low: of(queues.low) };
 }
 
 export function joinTokenResource(token: JoinToken): z.infer<typeof resources.JoinToken> {
@@ -85,7 +95,7 @@ export function runStartInput(body: z.infer<typeof resources.RunCreate>): RunSta
     spec: {
       work: script ? { kind: 'script', script } : { kind: 'command', argv: body.command ?? [] }, ...given('lang', body.lang), args: body.args, env: body.env, params: body.params, ...given('user', body.user), ...given('cwd', body.cwd),
       ...given('stdin', body.stdin === undefined ? undefined : Buffer.from(body.stdin)), timeoutMs: parseDurationMs(body.timeout)!, killAfterMs: parseDurationMs(body.killAfter)!, startDeadlineMs: parseDurationMs(body.startDeadline)!, lostAfterMs: parseDurationMs(body.lostAfter)!,
-      ...given('concurrency', body.concurrency), ...given('maxFailed', body.maxFailed === undefined ? undefined : parseFailureLimit(body.maxFailed)), retries: body.retries, outputKeptBytes: body.outputKeptBytes,
+      ...given('concurrency', body.concurrency), ...given('maxFailed', body.maxFailed === undefined ? undefined : parseFailureLimit(body.maxFailed)), retries: body.retries, via: body.via, priority: body.priority, outputKeptBytes: body.outputKeptBytes,
     },
   };
 }

@@ -9,7 +9,7 @@ import { ROLES } from '../domain/access/permission.ts';
 import { formatJoinToken, hashSecret, newSecret } from '../pki/join-token.ts';
 import * as r from '../protocol/rest/resources.ts';
 import type { HostRecord, Store } from '../store/store.ts';
-import { agentResource, apiTokenResource, auditResource, hostResource, joinTokenResource, workerResource } from './convert.ts';
+import { agentResource, apiTokenResource, auditResource, hostResource, joinTokenResource } from './convert.ts';
 import { operation } from './operation.ts';
 import { compact, page } from './run-operations.ts';
 
@@ -72,13 +72,6 @@ export const fleetOperations = [
   operation({
     id: 'joinWorker', method: 'POST', path: '/workers/join', summary: 'Enrol a worker with a join token', permission: 'public', body: r.WorkerJoin, status: 201, response: r.WorkerJoined, errors: ['join-token-invalid', 'join-token-expired', 'bad-input'],
     handle: ({ ctx, caller, body }) => workerJoin(ctx.enrolment, body, caller.requestId),
-  }),
-  operation({
-    id: 'listWorkers', method: 'GET', path: '/workers', summary: 'List workers', permission: 'fleet.worker.view', status: 200, response: r.pageOf(r.Worker), errors: [],
-    async handle({ ctx }) {
-      const live = new Map(ctx.fleet.workers().map((worker) => [worker.id, worker]));
-      return { items: (await ctx.store.workerList()).map((worker) => workerResource(worker, live.get(worker.id))) };
-    },
   }),
   operation({
     id: 'createJoinToken', method: 'POST', path: '/join-tokens', summary: 'Make a token for agents or workers to join with', permission: 'fleet.join-token.create', body: r.JoinTokenCreate, status: 201, response: r.JoinTokenCreated, errors: ['bad-input'],

@@ -118,7 +118,7 @@ export const runOperations = [
       const number = query.stream === 'stdout' ? 1 : 2;
       void reply.header('content-type', 'application/octet-stream').header('drover-output-size', String(stream.size)).header('drover-output-head', String(stream.head)).header('drover-output-tail', String(stream.tail)).header('drover-output-gap', String(stream.size - stream.head - stream.tail));
       if (query.source === 'host') {
-        const range = await ctx.fleet.fetchOutput(execution.hostId, attemptId(execution), number, query.offset, Math.min(query.length, limits.outputFetchBytesMax));
+        const range = await ctx.fleet.fetchOutput({ attempt: attemptId(execution), hostId: execution.hostId, ...(execution.via === 'ssh' && execution.workerId ? { ssh: execution.workerId } : {}) }, number, query.offset, Math.min(query.length, limits.outputFetchBytesMax));
         void reply.header('drover-output-size', String(range.size)).header('drover-output-eof', String(range.eof));
         return Buffer.from(range.bytes);
       }

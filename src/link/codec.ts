@@ -86,7 +86,7 @@ export const WORKER_TO_AGENT_FRAMES: FrameShapes = {
 
 /** What a worker may say to a server. */
 export const WORKER_FRAMES: FrameShapes = {
-  hello: { protocol: 'object', workerId: 'string', name: 'string', zone: 'string', version: 'string', agentAddress: 'string', nowMs: 'number' },
+  hello: { protocol: 'object', workerId: 'string', name: 'string', zone: 'string', version: 'string', agentAddress: 'string', nowMs: 'number', features: 'array?' },
   agents: { agents: 'array', last: 'boolean' },
   linked: { hostId: 'string', agentId: 'string', atMs: 'number', bootId: 'string', version: 'string', skewMs: 'number', facts: 'object' },
   unlinked: { hostId: 'string', agentId: 'string', atMs: 'number' },
@@ -96,7 +96,9 @@ export const WORKER_FRAMES: FrameShapes = {
   chunk: { ...STREAM, agentId: 'string', seq: 'number', bytes: 'bytes' },
   data: { id: 'number', bytes: 'bytes', size: 'number', eof: 'boolean', error: 'string?' },
   renew: { id: 'number', agentId: 'string?', csr: 'string', signature: 'bytes' },
-  load: { agents: 'number', queued: 'number', rssBytes: 'number', lagMs: 'number', outputBytesHeld: 'number' },
+  load: { agents: 'number', queued: 'number', rssBytes: 'number', lagMs: 'number', outputBytesHeld: 'number', lanes: 'object?' },
+  access: { id: 'number', hostId: 'string', accountId: 'string?' },
+  'host-key': { id: 'number', hostId: 'string', algorithm: 'string', key: 'bytes' },
 };
 
 /** What a server may say to a worker. */
@@ -104,14 +106,17 @@ export const SERVER_FRAMES: FrameShapes = {
   welcome: { protocol: 'number', serverId: 'string', nowMs: 'number', servers: 'array', workers: 'array' },
   topology: { servers: 'array', workers: 'array' },
   owns: { partitions: 'array' },
-  assign: { runId: 'string', task: 'number', partition: 'number', term: 'number', priority: 'string', spec: 'bytes', validUntilMs: 'number', targets: 'array' },
+  assign: { runId: 'string', task: 'number', partition: 'number', term: 'number', priority: 'string', spec: 'bytes', validUntilMs: 'number', targets: 'array', accountId: 'string?' },
   cancel: { partition: 'number', term: 'number', attempts: 'array' },
   query: { partition: 'number', term: 'number', attempts: 'array' },
   watch: { on: 'boolean', attempts: 'array' },
   ack: { attempts: 'array' },
   'chunk-ack': { ...STREAM, agentId: 'string', seq: 'number' },
-  fetch: { id: 'number', hostId: 'string', ...STREAM, offset: 'number', length: 'number' },
+  fetch: { id: 'number', hostId: 'string', ssh: 'boolean?', ...STREAM, offset: 'number', length: 'number' },
   certificate: { id: 'number', certificate: 'string?', ca: 'string?', error: 'string?' },
   revoked: { agentIds: 'array' },
+  drain: { on: 'boolean' },
+  access: { id: 'number', access: 'object?', error: 'object?' },
+  'host-key': { id: 'number', answer: 'string', error: 'object?' },
   bye: { code: 'string', detail: 'string', retryAfterMs: 'number?' },
 };

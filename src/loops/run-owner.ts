@@ -13,14 +13,15 @@ import { errorCodeOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
 import { isTerminalExecution, type ExecutionState } from '../domain/run/execution-machine.ts';
-import { RunActor, type Execution, type Order } from '../domain/run/run-actor.ts';
-import type { AgentLocation, Fleet, FleetListener } from '../fleet/fleet.ts';
+import { isOverSsh, RunActor, type Execution, type Order } from '../domain/run/run-actor.ts';
+import type { AgentLocation, AttemptPlace, Fleet, FleetListener } from '../fleet/fleet.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 import type { RunSeed, Store } from '../store/store.ts';
 import { executionSpecOf, isInstant, resultOf, type ReportedStream } from './attempt-report.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { collectBatch, type Batch } from './commit-batch.ts';
 import type { Ack, OwnedPartition, OwnedRun } from './owned-partition.ts';
+import { routeOf } from './route.ts';
 
 export interface RunOwnerOptions {
   readonly serverId: ServerId;
@@ -226,6 +227,16 @@ export class RunOwner implements Service, Ownership, FleetListener {
     for (const run of this.#hosts.get(hostId) ?? []) run.actor.onUnlinked(hostId, this.#options.clock.monotonicMs());
   }
 
+  onRoutesChanged(workerId?: WorkerId): void {
+    for (const owned of this.#partitions.values()) {
+      for (const run of owned.runs.values()) {
+        if (run.actor.isFinished) continue;
+        run.actor.onRoutesChanged(workerId);
+        this.#soon(run);
+      }
+    }
+  }
+
   /** Linking comes in storms; runs are advanced once per turn of the loop. */
   readonly #dueSoon = new Set<OwnedRun>();
 
@@ -266,7 +277,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const execution = actor.at(key.task, key.ordinal);
     if (!execution) return;
     // Nobody but the agent that was told may say how the present attempt goes.
-    if (event.k !== 'undelivered' && key.attempt === execution.attempt && execution.agentId !== undefined && event.agentId !== execution.agentId) return;
+    if (event.k !== 'undelivered' && event.k !== 'queued' && key.attempt === execution.attempt && execution.agentId !== undefined && event.agentId !== execution.agentId) return;
     switch (event.k) {
       case 'accepted':
         return actor.onAccepted(execution, key.attempt);
@@ -274,6 +285,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
         return isInstant(event.atMs) ? actor.onStarted(execution, key.attempt, event.atMs) : undefined;
       case 'unknown':
         return actor.onUnknown(execution, key.attempt, clock.nowMs());
+      case 'queued':
+        return actor.onQueued(execution, key.attempt);
       case 'undelivered':
         return actor.onUndelivered(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS);
       case 'report': {
@@ -317,7 +330,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     if (!this.#options.isLeaseTrusted() || this.#partitions.get(owned.id) !== owned) return;
     const { clock, fleet } = this.#options;
     const wasExceeded = run.actor.limitExceeded;
-    run.actor.advance({ at: clock.monotonicMs(), ms: clock.nowMs() }, (hostId) => fleet.locate(hostId));
+    run.actor.advance({ at: clock.monotonicMs(), ms: clock.nowMs() }, (execution) => routeOf(execution, run.actor.spec, fleet));
     if (!wasExceeded && run.actor.limitExceeded) run.timeline.push({ kind: 'failure-limit', atMs: clock.nowMs(), detail: { maxFailed: run.actor.spec.maxFailed } });
     if (run.actor.hasChanges) {
       owned.dirty.add(run.actor.id);
@@ -330,17 +343,18 @@ export class RunOwner implements Service, Ownership, FleetListener {
 
   #sendOrders(owned: OwnedPartition, run: OwnedRun): void {
     const { clock, fleet } = this.#options;
-    const orders = run.actor.orders(clock.monotonicMs(), clock.nowMs(), (hostId) => fleet.locate(hostId));
+    const orders = run.actor.orders(clock.monotonicMs(), clock.nowMs(), (execution) => routeOf(execution, run.actor.spec, fleet));
     if (orders.length === 0) return;
     const at = { partition: owned.id, term: owned.term };
-    const keyOf = ({ execution }: Order): { attempt: AttemptId; hostId: HostId } => ({ attempt: attemptId({ runId: run.actor.id, task: execution.task, ordinal: execution.ordinal, attempt: execution.attempt }), hostId: execution.hostId });
+    const { spec } = run.actor;
+    const placeOf = ({ execution, workerId }: Order): AttemptPlace => ({ attempt: attemptId({ runId: run.actor.id, task: execution.task, ordinal: execution.ordinal, attempt: execution.attempt }), hostId: execution.hostId, ...(isOverSsh(execution) ? { ssh: workerId } : {}) });
     for (const [key, list] of Map.groupBy(orders, (order) => `${order.kind} ${order.execution.task} ${order.workerId}`)) {
       const [{ kind, workerId, execution: first }] = list as [Order];
-      if (kind === 'cancel') fleet.cancel(workerId, { ...at, attempts: list.map(keyOf) });
-      else if (kind === 'query') fleet.query(workerId, { ...at, attempts: list.map(keyOf) });
+      if (kind === 'cancel') fleet.cancel(workerId, { ...at, attempts: list.map(placeOf) });
+      else if (kind === 'query') fleet.query(workerId, { ...at, attempts: list.map(placeOf) });
       else {
         const targets = list.map(({ execution, agentId }) => ({ ordinal: execution.ordinal, attempt: execution.attempt, hostId: execution.hostId, agentId, watch: this.isWatched(run.actor.id) }));
-        const sent = fleet.assign({ workerId, runId: run.actor.id, task: first.task, ...at, spec: run.specBytes(), targets });
+        const sent = fleet.assign({ workerId, runId: run.actor.id, task: first.task, ...at, priority: spec.priority ?? 'normal', ...(spec.account === undefined ? {} : { accountId: spec.account }), spec: run.specBytes(), targets });
         if (!sent) for (const { execution } of list) run.actor.onUndelivered(execution as Execution<ReportedStream>, execution.attempt, clock.monotonicMs(), BUSY_RETRY_MS);
         else this.#options.log.debug({ runId: run.actor.id, workerId, hosts: list.length, key }, 'dispatched');
       }

@@ -90,6 +90,7 @@ export interface ExecutionRecord extends AttemptKey {
   readonly hostName: string;
   readonly state: ExecutionState;
   readonly round: number;
+  /** How its host was, or is, reached: the worker itself is the executor over SSH. */
   readonly via?: 'agent' | 'ssh';
   readonly workerId?: WorkerId;
   readonly agentId?: AgentId;
@@ -135,6 +136,7 @@ export interface ExecutionSeed {
   readonly hostName: string;
   readonly state: ExecutionState;
   readonly agentId?: AgentId;
+  readonly workerId?: WorkerId;
   readonly dispatchedAtMs?: number;
   readonly startedAtMs?: number;
   /** Attempts of the present round that ended in failure already; `retries` allows so many more. */
@@ -228,6 +230,8 @@ export interface WorkerRecord {
   readonly joinedAtMs: number;
   readonly version?: string;
   readonly publicKey: Uint8Array;
+  /** It takes no new work. */
+  readonly drained: boolean;
 }
 
 export interface JoinToken {
@@ -307,6 +311,8 @@ export interface Store {
   workerJoin(join: { tokenHash: Uint8Array; name: string; version: string; publicKey: Uint8Array }, audit: Omit<AuditEntry, 'target'>): Promise<{ kind: 'joined'; workerId: WorkerId; zone: string } | { kind: 'refused'; code: 'join-token-invalid' | 'join-token-expired' }>;
   workerSeen(worker: { id: WorkerId; agentAddress: string; version: string; linked: boolean }): Promise<void>;
   workerList(): Promise<readonly WorkerRecord[]>;
+  /** Drained workers take no new work until they are resumed. Audited where it changes something; undefined: there is no such worker. */
+  workerDrain(id: WorkerId, drained: boolean, audit: AuditEntry): Promise<WorkerRecord | undefined>;
   /** Set-based; `atMs` orders late writes of several servers. */
   hostPresenceWrite(changes: readonly { hostId: HostId; agentId: AgentId; workerId?: WorkerId; linked: boolean; atMs: number }[]): Promise<void>;
   hostFactsWrite(changes: readonly { hostId: HostId; agentId: AgentId; version: string; facts: Readonly<Record<string, unknown>> }[]): Promise<void>;

@@ -12,11 +12,12 @@ export type AgentLink = Link<AgentFrame, WorkerToAgentFrame>;
 export type ServerLink = Link<ServerToWorkerFrame, WorkerToServerFrame>;
 type Frame<F, T> = Extract<F, { t: T }>;
 
-interface Watch { readonly hostId: string; readonly servers: Set<string> }
+interface Watch { readonly executor: string; readonly servers: Set<string> }
 
 export interface OutputRelayOptions {
   readonly clock: Clock;
-  readonly agent: (hostId: string) => AgentLink | undefined;
+  /** By the host of an agent, or by the id of this worker for what goes over SSH. */
+  readonly executor: (id: string) => AgentLink | undefined;
   /** By the server's URL, which is how watchers and fetchers are kept here. */
   readonly server: (url: string) => ServerLink | undefined;
   readonly servers: () => Iterable<ServerLink>;
@@ -44,26 +45,26 @@ export class OutputRelay {
   // — live —
 
   /** The start itself tells the agent that it is watched. */
-  watchFromStart(a: string, hostId: string, server: string): void {
+  watchFromStart(a: string, executor: string, server: string): void {
     const watch = this.#watches.get(a);
     if (watch) watch.servers.add(server);
-    else this.#watches.set(a, { hostId, servers: new Set([server]) });
+    else this.#watches.set(a, { executor, servers: new Set([server]) });
   }
 
-  watch(a: string, hostId: string, server: string, on: boolean): void {
+  watch(a: string, executor: string, server: string, on: boolean): void {
     if (on) {
-      this.watchFromStart(a, hostId, server);
-      this.#options.agent(hostId)?.send({ t: 'watch', a, on: true });
+      this.watchFromStart(a, executor, server);
+      this.#options.executor(executor)?.send({ t: 'watch', a, on: true });
       return;
     }
-    const watch = this.#watches.get(a) ?? { hostId, servers: new Set() };
+    const watch = this.#watches.get(a) ?? { executor, servers: new Set() };
     watch.servers.delete(server);
     if (watch.servers.size === 0) this.#unwatch(a, watch);
   }
 
   #unwatch(a: string, watch: Watch): void {
     this.#watches.delete(a);
-    this.#options.agent(watch.hostId)?.send({ t: 'watch', a, on: false });
+    this.#options.executor(watch.executor)?.send({ t: 'watch', a, on: false });
   }
 
   /** Nothing more comes of an attempt whose report is committed. */
@@ -106,8 +107,8 @@ export class OutputRelay {
 
   // — what the host keeps —
 
-  fetch(server: string, frame: Frame<ServerToWorkerFrame, 'fetch'>): void {
-    const agent = this.#options.agent(frame.hostId);
+  fetch(server: string, executor: string, frame: Frame<ServerToWorkerFrame, 'fetch'>): void {
+    const agent = this.#options.executor(executor);
     const id = ++this.#fetchSeq;
     if (agent?.send({ t: 'fetch', id, a: frame.a, stream: frame.stream, offset: frame.offset, length: frame.length })) this.#fetches.set(id, { server, id: frame.id, agent });
     else this.#unreachable(server, frame.id);

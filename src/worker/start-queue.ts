@@ -1,8 +1,20 @@
 /** Starts on their way from servers to agents: what waits at the worker, and how much agents may have unread. */
+import type { Priority } from '../domain/placement/queue-pick.ts';
 import { FrameTemplate } from '../link/frame-template.ts';
 import type { ServerAssign } from '../protocol/link/worker-v1.ts';
 
-export interface QueuedStart { readonly assign: ServerAssign; readonly target: ServerAssign['targets'][number]; readonly server: string; readonly frames: StartFrames }
+export interface QueuedStart {
+  readonly a: string;
+  readonly priority: Priority;
+  readonly assign: ServerAssign;
+  readonly target: ServerAssign['targets'][number];
+  readonly server: string;
+  readonly frames: StartFrames;
+  /** By the monotonic clock. */
+  readonly queuedAtMs: number;
+  isTold: boolean;
+  isWithdrawn: boolean;
+}
 
 /** The starts of one assignment: own to each agent are only the attempt and the mark that makes it valid. */
 export class StartFrames {
@@ -29,23 +41,43 @@ export class StartFrames {
 export class StartQueue {
   #items: QueuedStart[] = [];
   #head = 0;
+  #withdrawn = 0;
 
+  /** Of those that are still wanted. */
   get length(): number {
-    return this.#items.length - this.#head;
+    return this.#items.length - this.#head - this.#withdrawn;
   }
 
   push(start: QueuedStart): void {
     this.#items.push(start);
   }
 
-  take(): QueuedStart {
-    const start = this.#items[this.#head++]!;
-    // A queue that never runs empty must not keep what it has handed out.
-    if (this.#head >= 1_024 && this.#head * 2 >= this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
+  withdraw(start: QueuedStart): void {
+    start.isWithdrawn = true;
+    this.#withdrawn++;
+  }
+
+  /** The oldest that is still wanted. */
+  peek(): QueuedStart | undefined {
+    while (this.#items[this.#head]?.isWithdrawn) {
+      this.#withdrawn--;
+      this.#step();
     }
+    return this.#items[this.#head];
+  }
+
+  take(): QueuedStart | undefined {
+    const start = this.peek();
+    if (start) this.#step();
     return start;
+  }
+
+  #step(): void {
+    this.#head++;
+    // A queue that never runs empty must not keep what it has handed out.
+    if (this.#head < 1_024 || this.#head * 2 < this.#items.length) return;
+    this.#items = this.#items.slice(this.#head);
+    this.#head = 0;
   }
 }
 

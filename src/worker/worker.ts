@@ -2,20 +2,21 @@
  * A worker holds the links of its zone's agents and a link to every server. It hands orders down and truth up, and keeps
  * nothing that matters: whatever it forgets, an agent's journal or an owner's query brings back.
  */
-import { attemptId, parseAttemptId, partitionOf, type RunId } from '../base/ids.ts';
+import { parseAttemptId, partitionOf } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
-import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Service } from '../base/service.ts';
-import { pickQueue, PRIORITIES, type Priority } from '../domain/placement/queue-pick.ts';
+import { QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
 import { encodeFrame } from '../link/codec.ts';
 import type { LinkDialer, LinkListener } from '../link/link.ts';
 import { AGENT_PROTOCOL, type AgentFrame, type AgentHello, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
-import { WORKER_PROTOCOL, type AttemptEvent, type ServerAssign, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
+import { WORKER_PROTOCOL, type AttemptEvent, type LaneName, type OrderedAttempt, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { OutputRelay, type AgentLink, type ServerLink } from './output-relay.ts';
-import { StartFrames, StartQueue, StartRoom, type QueuedStart } from './start-queue.ts';
+import { ServerRequests } from './server-requests.ts';
+import { StartDispatch, type Executor } from './start-dispatch.ts';
 
 export type ServerDialer = LinkDialer<ServerToWorkerFrame, WorkerToServerFrame>;
 
@@ -32,22 +33,25 @@ export interface WorkerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Executions under way at once, by the way they go. */
+  readonly capacity: Readonly<Record<LaneName, number>>;
+  readonly weights?: QueueWeights;
+  /** Carries out what goes over SSH; its link is the worker's own end of the conversation. Absent: this worker does no SSH. */
+  readonly ssh?: Service & { readonly link: AgentLink };
   /** The worker's own certificate is renewed through the server. */
   readonly onCertificate?: (certificate: string) => void;
 }
 
-interface HeldAgent { readonly hostId: string; readonly agentId: string; readonly link: AgentLink; readonly linkedAtMs: number }
+interface HeldAgent extends Executor { readonly hostId: string; readonly linkedAtMs: number }
 interface ServerState { readonly url: string; readonly dialer: ServerDialer; link: ServerLink | undefined; serverId: string; readonly events: EventOutbox; workers: readonly string[] }
 
 /** How long events may wait for company before they are sent on. */
 const EVENT_FLUSH_MS = 2;
 const LOAD_EVERY_MS = 5_000;
 const SNAPSHOT_AGENTS = 2_000;
-/** Starts handed to agents per turn of the event loop, so that nothing else waits for a large fan-out. */
-const STARTS_PER_TURN = 500;
-/** An agent that has so much unread gets no more starts; its owner tries again. */
-const UNREAD_BYTES_MAX = 2 * 1024 * 1024;
-const ROOM_LOOK_MS = 10;
+/** A drained worker sends so many agents to others at once: they come to a worker that has others to serve. */
+const DRAIN_BATCH = 200;
+const DRAIN_EVERY_MS = 500;
 
 export class WorkerService implements Service {
   readonly name = 'worker';
@@ -57,20 +61,46 @@ export class WorkerService implements Service {
   readonly #servers = new Map<string, ServerState>();
   readonly #owners = new Map<number, { serverId: string; term: number }>();
   readonly #revoked = new Set<string>();
-  readonly #queues: Record<Priority, StartQueue> = { high: new StartQueue(), normal: new StartQueue(), low: new StartQueue() };
-  readonly #cancelledInQueue = new Set<string>();
   readonly #relay: OutputRelay;
+  readonly #dispatch: StartDispatch;
+  readonly #requests: ServerRequests;
+  /** This worker itself, as the executor of what goes over SSH. */
+  readonly #self: Executor | undefined;
   #zoneWorkers: readonly string[] = [];
-  readonly #room = new StartRoom(limits.workerStartBytesMax);
   #flushing = false;
-  #starting = false;
+  #draining = false;
+  #stopDrain = (): void => undefined;
   #stopLoad = (): void => undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#relay = new OutputRelay({
-      clock: options.clock, agent: (hostId) => this.#agents.get(hostId)?.link, server: (url) => this.#servers.get(url)?.link, servers: () => this.#serverLinks(),
+      clock: options.clock, executor: (id) => (id === options.id ? this.#self : this.#agents.get(id))?.link, server: (url) => this.#servers.get(url)?.link, servers: () => this.#serverLinks(),
     });
+    this.#requests = new ServerRequests(options.clock, () => this.#serverLinks());
+    this.#self = options.ssh && { agentId: options.id, link: options.ssh.link, lane: 'ssh', out: undefined };
+    this.#dispatch = new StartDispatch({
+      capacity: options.capacity, weights: options.weights ?? QUEUE_WEIGHTS, clock: options.clock, random: options.random,
+      executor: (hostId, agentId) => (agentId === options.id ? this.#self : this.#agentAt(hostId, agentId)),
+      isCurrent: (order) => this.#isCurrent(order), event: (a, event) => this.#event(a, event),
+      watch: ({ a, target, server }) => this.#relay.watchFromStart(a, target.agentId === options.id ? options.id : target.hostId, server),
+    });
+  }
+
+  #agentAt(hostId: string, agentId: string): HeldAgent | undefined {
+    const agent = this.#agents.get(hostId);
+    return agent?.agentId === agentId ? agent : undefined;
+  }
+
+  /** What a session on the host needs, as the server sees it now. Rejects with the server's reason. */
+  async requestAccess(hostId: string, accountId?: string): Promise<SshAccess> {
+    const { access } = await this.#requests.ask<'access'>({ t: 'access', hostId, ...(accountId === undefined ? {} : { accountId }) });
+    return access!;
+  }
+
+  /** Rejects with the server's reason where the key may not be believed. */
+  async recordHostKey(hostId: string, { algorithm, key }: SshHostKey): Promise<'recorded' | 'refused'> {
+    return (await this.#requests.ask<'host-key'>({ t: 'host-key', hostId, algorithm, key })).answer;
   }
 
   *#serverLinks(): Generator<ServerLink> {
@@ -90,15 +120,23 @@ export class WorkerService implements Service {
   }
 
   async start(): Promise<void> {
-    this.#options.agents.onLink = (link) => this.#onAgent(link);
-    await this.#options.agents.start();
+    const { agents, ssh } = this.#options;
+    if (ssh && this.#self) {
+      const self = this.#self;
+      ssh.link.onFrame = (frame) => this.#onExecutorFrame(self, frame);
+      await ssh.start();
+    }
+    agents.onLink = (link) => this.#onAgent(link);
+    await agents.start();
     this.#dial(this.#options.serverUrl);
     this.#scheduleLoad();
   }
 
   async stop(): Promise<void> {
     this.#stopLoad();
+    this.#stopDrain();
     await this.#options.agents.stop();
+    await this.#options.ssh?.stop();
     await Promise.all([...this.#servers.values()].map((server) => server.dialer.stop()));
   }
 
@@ -125,12 +163,14 @@ export class WorkerService implements Service {
       state.link = undefined;
       state.events.clear();
       this.#relay.serverGone(state.url);
+      this.#requests.onUnlinked(link);
     };
-    link.send({ t: 'hello', protocol: WORKER_PROTOCOL, workerId: id, name, zone, version, agentAddress, nowMs: clock.nowMs() });
+    link.send({ t: 'hello', protocol: WORKER_PROTOCOL, workerId: id, name, zone, version, agentAddress, nowMs: clock.nowMs(), features: this.#self ? ['ssh'] : [] });
     const held = [...this.#agents.values()].map(({ hostId, agentId, linkedAtMs }) => ({ hostId, agentId, sinceMs: linkedAtMs }));
     for (let from = 0; from === 0 || from < held.length; from += SNAPSHOT_AGENTS) {
       link.send({ t: 'agents', agents: held.slice(from, from + SNAPSHOT_AGENTS), last: from + SNAPSHOT_AGENTS >= held.length });
     }
+    this.#requests.onLinked();
   }
 
   #onServerFrame(state: ServerState, frame: ServerToWorkerFrame): void {
@@ -154,37 +194,58 @@ export class WorkerService implements Service {
       case 'revoked':
         for (const agentId of frame.agentIds) {
           this.#revoked.add(agentId);
-          this.#agentById(agentId)?.link.close('agent-revoked', 'The agent has been revoked.');
+          this.#byAgentId.get(agentId)?.link.close('agent-revoked', 'The agent has been revoked.');
         }
         return;
       case 'assign':
-        return this.#onAssign(state, frame);
+        return this.#dispatch.assign(this.#options.id, state.url, frame);
       case 'cancel':
         if (!this.#isCurrent(frame)) return;
-        for (const { a, hostId } of frame.attempts) {
-          if (this.#starting) this.#cancelledInQueue.add(a);
-          if (!this.#agents.get(hostId)?.link.send({ t: 'cancel', a })) this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
-        }
+        for (const attempt of frame.attempts) if (!this.#dispatch.cancel(attempt.a)) this.#pass('cancel', attempt);
         return;
       case 'query':
         if (!this.#isCurrent(frame)) return;
-        for (const { a, hostId } of frame.attempts) if (!this.#agents.get(hostId)?.link.send({ t: 'query', a })) this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+        for (const attempt of frame.attempts) this.#pass('query', attempt);
         return;
       case 'watch':
-        for (const { a, hostId } of frame.attempts) this.#relay.watch(a, hostId, state.url, frame.on);
+        for (const { a, hostId, ssh } of frame.attempts) this.#relay.watch(a, ssh ? this.#options.id : hostId, state.url, frame.on);
         return;
       case 'ack':
         return this.#onAck(frame.attempts);
       case 'chunk-ack':
-        this.#agentById(frame.agentId)?.link.send({ t: 'chunk-ack', a: frame.a, stream: frame.stream, seq: frame.seq });
+        this.#executorById(frame.agentId)?.link.send({ t: 'chunk-ack', a: frame.a, stream: frame.stream, seq: frame.seq });
         return;
       case 'fetch':
-        return this.#relay.fetch(state.url, frame);
+        return this.#relay.fetch(state.url, frame.ssh ? this.#options.id : frame.hostId, frame);
       case 'certificate':
         return this.#onCertificate(frame);
+      case 'access':
+      case 'host-key':
+        return this.#requests.onAnswer(frame);
+      case 'drain':
+        return this.#drain(frame.on);
       case 'bye':
         this.#options.log.info({ server: state.url, code: frame.code }, 'the server ended the link');
     }
+  }
+
+  #pass(t: 'cancel' | 'query', { a, hostId, ssh }: OrderedAttempt): void {
+    const executor = ssh ? this.#self : this.#agents.get(hostId);
+    if (!executor?.link.send({ t, a })) this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+  }
+
+  /** While other workers of the zone can serve them, agents are sent there, a batch at a time. */
+  #drain(on: boolean): void {
+    if (on === this.#draining) return;
+    this.#draining = on;
+    this.#stopDrain();
+    this.#options.log.info({ on }, on ? 'draining: no new work is taken' : 'work is taken again');
+    const batch = (): void => {
+      const others = this.#zoneWorkers.filter((address) => address !== this.#options.agentAddress);
+      if (others.length > 0) for (const agent of [...this.#agents.values()].slice(0, DRAIN_BATCH)) agent.link.close('worker-draining', 'This worker is being emptied; another takes over.');
+      this.#stopDrain = this.#options.clock.after(DRAIN_EVERY_MS, batch, { unref: true });
+    };
+    if (on) batch();
   }
 
   #isCurrent(order: { partition: number; term: number }): boolean {
@@ -206,56 +267,6 @@ export class WorkerService implements Service {
 
   // — orders —
 
-  #onAssign(state: ServerState, assign: ServerAssign): void {
-    if (!this.#isCurrent(assign)) return;
-    const priority = PRIORITIES.includes(assign.priority) ? assign.priority : 'normal';
-    const queue = this.#queues[priority];
-    const frames = new StartFrames(assign);
-    for (const target of assign.targets) {
-      if (queue.length < limits.workerQueueMax) queue.push({ assign, target, server: state.url, frames });
-      else {
-        const a = attemptId({ runId: assign.runId as RunId, task: assign.task, ordinal: target.ordinal, attempt: target.attempt });
-        this.#event(a, { k: 'undelivered', a, code: 'agent-busy' });
-      }
-    }
-    this.#startQueued();
-  }
-
-  /** Hands out queued starts by weighted draw, a slice per turn of the loop. */
-  #startQueued(): void {
-    if (this.#starting) return;
-    this.#starting = true;
-    const turn = (): void => {
-      for (let n = 0; n < STARTS_PER_TURN; n++) {
-        if (!this.#room.isLeft()) return void this.#options.clock.after(ROOM_LOOK_MS, turn);
-        const lengths = { high: this.#queues.high.length, normal: this.#queues.normal.length, low: this.#queues.low.length };
-        const priority = pickQueue(lengths, this.#options.random);
-        if (priority === undefined) {
-          this.#starting = false;
-          this.#cancelledInQueue.clear();
-          return;
-        }
-        this.#startOne(this.#queues[priority].take());
-      }
-      setImmediate(turn);
-    };
-    turn();
-  }
-
-  #startOne({ assign, target, server, frames }: QueuedStart): void {
-    const a = attemptId({ runId: assign.runId as RunId, task: assign.task, ordinal: target.ordinal, attempt: target.attempt });
-    if (this.#cancelledInQueue.has(a)) return this.#event(a, { k: 'unknown', a, agentId: target.agentId });
-    // While it waited here the partition may have gone to another server.
-    if (!this.#isCurrent(assign)) return;
-    const agent = this.#agents.get(target.hostId);
-    if (agent?.agentId !== target.agentId) return this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
-    if (agent.link.bufferedBytes > UNREAD_BYTES_MAX) return this.#event(a, { k: 'undelivered', a, code: 'agent-busy' });
-    if (target.watch) this.#relay.watchFromStart(a, target.hostId, server);
-    const sent = agent.link.sendEncoded(frames.encode(a, target.mac, target.watch === true));
-    if (!sent) return this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
-    this.#room.sent(agent.link, assign.spec.length);
-  }
-
   #onAck(attempts: readonly { a: string; agentId: string }[]): void {
     const byAgent = new Map<string, string[]>();
     for (const { a, agentId } of attempts) {
@@ -264,7 +275,7 @@ export class WorkerService implements Service {
       else byAgent.set(agentId, [a]);
       this.#relay.settled(a);
     }
-    for (const [agentId, a] of byAgent) this.#agentById(agentId)?.link.send({ t: 'ack', a });
+    for (const [agentId, a] of byAgent) this.#executorById(agentId)?.link.send({ t: 'ack', a });
   }
 
   #onCertificate(frame: Extract<ServerToWorkerFrame, { t: 'certificate' }>): void {
@@ -286,7 +297,7 @@ export class WorkerService implements Service {
     };
     link.onClose = () => {
       this.#relay.agentGone(link);
-      this.#room.forget(link);
+      if (agent) this.#dispatch.gone(agent);
       if (agent && this.#byAgentId.get(agent.agentId) === agent) this.#byAgentId.delete(agent.agentId);
       if (!agent || this.#agents.get(agent.hostId) !== agent) return;
       this.#agents.delete(agent.hostId);
@@ -303,11 +314,12 @@ export class WorkerService implements Service {
     if (link.peer.hostId !== undefined && hello.hostId !== link.peer.hostId) return void link.close('certificate-invalid', 'The certificate belongs to another host.');
     if (hello.protocol.min > AGENT_PROTOCOL.max || hello.protocol.max < AGENT_PROTOCOL.min) return void link.close('protocol-unsupported', `This worker speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`);
     const nowMs = clock.nowMs();
-    const agent: HeldAgent = { hostId: hello.hostId, agentId: hello.agentId, link, linkedAtMs: nowMs };
+    const agent: HeldAgent = { hostId: hello.hostId, agentId: hello.agentId, link, linkedAtMs: nowMs, lane: 'agent', out: undefined };
     const former = this.#agents.get(hello.hostId);
     this.#agents.set(hello.hostId, agent);
     this.#byAgentId.set(hello.agentId, agent);
     former?.link.close('shutting-down', 'The agent linked again.');
+    this.#dispatch.underWay(agent, hello.attempts.filter(({ state }) => state !== 'finished').map(({ a }) => a));
     link.send(this.#welcome());
     for (const server of this.#servers.values()) server.link?.send({ t: 'linked', hostId: agent.hostId, agentId: agent.agentId, atMs: nowMs, bootId: hello.bootId, version: hello.version, skewMs: hello.nowMs - nowMs, facts: hello.facts });
     return agent;
@@ -316,28 +328,41 @@ export class WorkerService implements Service {
   #onAgentFrame(agent: HeldAgent, frame: AgentFrame): void {
     const { agentId, hostId } = agent;
     switch (frame.t) {
+      case 'renew':
+        return this.#renew(frame, agent);
+      case 'facts':
+        for (const server of this.#servers.values()) server.link?.send({ t: 'facts', hostId, agentId, facts: frame.facts });
+        return;
+      default:
+        this.#onExecutorFrame(agent, frame);
+    }
+  }
+
+  /** What is said of attempts, by an agent or by this worker's own driver. */
+  #onExecutorFrame(executor: Executor, frame: AgentFrame): void {
+    const { agentId } = executor;
+    switch (frame.t) {
       case 'accepted':
         return this.#event(frame.a, { k: 'accepted', a: frame.a, agentId });
       case 'started':
         return this.#event(frame.a, { k: 'started', a: frame.a, agentId, atMs: frame.atMs, pid: frame.pid });
       case 'report':
+        this.#dispatch.ended(executor, frame.a);
         return this.#event(frame.a, { k: 'report', agentId, report: frame });
       case 'unknown':
+        this.#dispatch.ended(executor, frame.a);
         return this.#event(frame.a, { k: 'unknown', a: frame.a, agentId });
       case 'busy':
+        this.#dispatch.ended(executor, frame.a);
         return this.#event(frame.a, { k: 'undelivered', a: frame.a, code: 'agent-busy' });
       case 'output':
         return this.#relay.output(frame);
       case 'chunk': {
         const owner = this.#ownerState(frame.a)?.link;
-        return owner && this.#relay.chunk(agent, frame, owner);
+        return owner && this.#relay.chunk(executor, frame, owner);
       }
       case 'data':
-        return this.#relay.data(agent.link, frame);
-      case 'renew':
-        return this.#renew(frame, agent);
-      case 'facts':
-        for (const server of this.#servers.values()) server.link?.send({ t: 'facts', hostId, agentId, facts: frame.facts });
+        return this.#relay.data(executor.link, frame);
     }
   }
 
@@ -355,8 +380,8 @@ export class WorkerService implements Service {
     this.#renew({ csr, signature });
   }
 
-  #agentById(agentId: string): HeldAgent | undefined {
-    return this.#byAgentId.get(agentId);
+  #executorById(agentId: string): Executor | undefined {
+    return agentId === this.#options.id ? this.#self : this.#byAgentId.get(agentId);
   }
 
   // — truth up —
@@ -393,9 +418,9 @@ export class WorkerService implements Service {
     const report = (): void => {
       const lagMs = Math.max(0, clock.monotonicMs() - expected);
       expected = clock.monotonicMs() + LOAD_EVERY_MS;
-      const queued = PRIORITIES.reduce((sum, priority) => sum + this.#queues[priority].length, 0);
+      const lanes = this.#dispatch.figures();
       for (const server of this.#servers.values()) {
-        server.link?.send({ t: 'load', agents: this.#agents.size, queued, rssBytes: process.memoryUsage.rss(), lagMs, outputBytesHeld: this.#relay.heldBytes });
+        server.link?.send({ t: 'load', agents: this.#agents.size, queued: this.#dispatch.queued, rssBytes: process.memoryUsage.rss(), lagMs, outputBytesHeld: this.#relay.heldBytes, lanes });
       }
       this.#stopLoad = clock.after(LOAD_EVERY_MS, report, { unref: true });
     };

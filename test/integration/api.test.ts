@@ -112,6 +112,27 @@ describe('joining', () => {
   });
 });
 
+describe('workers', () => {
+  it('are drained and resumed by name or id, which is audited once, and a name of two is refused', async () => {
+    const join = async (): Promise<string> => {
+      const { body } = await call('POST', '/join-tokens', { role: 'worker' });
+      const [, , secret] = JSON.parse(Buffer.from((body.token as string).slice(4), 'base64url').toString()) as string[];
+      const joined = await call('POST', '/workers/join', { secret, csr: certificateRequest(newKey()), name: 'drainable', version: '1' });
+      expect(joined.status).toBe(201);
+      return joined.body.workerId as string;
+    };
+    const first = await join();
+    expect(await call('POST', '/workers/drainable/drain')).toMatchObject({ status: 200, body: { id: first, drained: true } });
+    expect(await call('POST', `/workers/${first}/drain`)).toMatchObject({ status: 200, body: { drained: true } });
+    expect(await call('GET', '/workers/drainable')).toMatchObject({ status: 200, body: { drained: true, linked: false } });
+    expect((await call('GET', '/audit?action=fleet.worker.drain')).body.items).toHaveLength(1);
+    expect(await call('POST', '/workers/drainable/resume')).toMatchObject({ status: 200, body: { drained: false } });
+    await join();
+    expect(await call('POST', '/workers/drainable/drain')).toMatchObject({ status: 400, body: { code: 'bad-input', detail: expect.stringContaining(first) } });
+    expect(await call('POST', '/workers/nobody/drain')).toMatchObject({ status: 404, body: { code: 'not-found' } });
+  });
+});
+
 describe('the document', () => {
   it('is what the operations say, and so is the client', () => {
     const { status, stderr } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('../../tools/openapi.ts', import.meta.url)), '--check'], { encoding: 'utf8' });

@@ -81,7 +81,7 @@ describe('the fleet', () => {
     sent.length = 0;
     const runId = newRunId(systemClock.nowMs());
     const targets = Array.from({ length: limits.targetsPerRunMax }, (_, ordinal) => ({ ordinal, attempt: 1, hostId: newId<'host'>() as HostId, agentId: AGENT, watch: false }));
-    expect(fleet.assign({ workerId, runId, task: 0, partition: 0, term: 1, spec: Buffer.alloc(limits.scriptBytesMax), targets })).toBe(true);
+    expect(fleet.assign({ workerId, runId, task: 0, partition: 0, term: 1, priority: 'normal', spec: Buffer.alloc(limits.scriptBytesMax), targets })).toBe(true);
     const frames = sent.filter((frame) => frame.t === 'assign');
     expect(Math.max(...frames.map((frame) => encodeFrame(frame).length))).toBeLessThan(limits.frameBytesMax);
     expect(frames.flatMap((frame) => frame.targets.map((target) => target.ordinal))).toEqual(targets.map((target) => target.ordinal));
@@ -94,5 +94,22 @@ describe('the fleet', () => {
     linked(good, {});
     await until('the good host to be linked', async () => (await api.store.hostFetch(good.hostId))?.linked);
     expect(fleet.locate(good.hostId)?.agentId).toBe(good.agentId);
+  });
+
+  it('gives a drained worker no new work, tells it, and gives it work again when it is resumed', async () => {
+    const drainOrders = (): boolean[] => sent.flatMap((frame) => (frame.t === 'drain' ? [frame.on] : []));
+    const hostId = newId<'host'>() as HostId;
+    expect(fleet.takesWork(workerId)).toBe(true);
+    expect((await api.store.workerDrain(workerId, true, audit))?.drained).toBe(true);
+    await until('the worker to hear of it', () => drainOrders().at(-1) === true);
+    expect(fleet.takesWork(workerId)).toBe(false);
+    expect(fleet.agentWorkers()).toEqual([]);
+    expect(fleet.sshRoute(hostId)).toBeUndefined();
+    await api.store.workerDrain(workerId, true, audit);
+    await api.store.workerDrain(workerId, false, audit);
+    await until('the worker to hear of it', () => drainOrders().at(-1) === false);
+    expect(drainOrders()).toEqual([true, false]);
+    expect(fleet.takesWork(workerId)).toBe(true);
+    expect(fleet.isLinked(newId<'worker'>() as WorkerId)).toBe(false);
   });
 });

@@ -16,7 +16,7 @@ import type { Store } from '../../src/store/store.ts';
 import { testDatabase, type TestDatabase } from './database.ts';
 
 const NO_FLEET: Fleet = {
-  name: 'no-fleet', listener: { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {} }, start: async () => undefined, stop: async () => undefined, locate: () => undefined, workers: () => [], announceOwned() {},
+  name: 'no-fleet', listener: { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {}, onRoutesChanged() {} }, start: async () => undefined, stop: async () => undefined, locate: () => undefined, sshRoute: () => undefined, isLinked: () => false, takesWork: () => false, workers: () => [], announceOwned() {},
   assign: () => false, cancel: () => false, query: () => false, ack() {}, ackChunk() {}, watch: () => () => undefined, fetchOutput: () => Promise.reject(new Error('no host')), revoke() {},
 };
 

@@ -1,7 +1,7 @@
 /** A driver that runs nothing: it keeps the promises of the contract in memory and lets a test decide how each attempt ends. */
 import type { AttemptId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
-import type { Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../../src/drivers/driver.ts';
+import type { AttemptTarget, Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../../src/drivers/driver.ts';
 import type { AgentReport, ExecutionSpec, StreamReport } from '../../src/protocol/link/agent-v1.ts';
 
 interface Held { readonly spec: ExecutionSpec; state: DriverAttemptState; report?: AgentReport; output: { 1: Buffer; 2: Buffer } }
@@ -11,6 +11,8 @@ export class MemoryDriver implements Driver {
   events: DriverEvents = { accepted() {}, started() {}, output() {}, finished() {} };
   /** Every attempt that had its effect, in order: an attempt twice in here is a broken promise. */
   readonly effects: string[] = [];
+  /** Where each attempt was to go, for a driver of many hosts. */
+  readonly targets = new Map<string, AttemptTarget>();
   readonly watched = new Set<string>();
   readonly settled = new Set<string>();
   readonly #held = new Map<string, Held>();
@@ -21,12 +23,13 @@ export class MemoryDriver implements Driver {
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
 
-  async startAttempt(attempt: AttemptId, spec: ExecutionSpec): Promise<StartAnswer> {
+  async startAttempt(attempt: AttemptId, spec: ExecutionSpec, target?: AttemptTarget): Promise<StartAnswer> {
     if (this.settled.has(attempt)) return 'settled';
     if (this.#held.has(attempt)) return 'accepted';
     if (this.#held.size >= this.capacity) return 'busy';
     this.#held.set(attempt, { spec, state: 'running', output: { 1: Buffer.alloc(0), 2: Buffer.alloc(0) } });
     this.effects.push(attempt);
+    if (target) this.targets.set(attempt, target);
     this.events.accepted(attempt);
     this.events.started(attempt, 4242, 1);
     const ending = this.onStart(attempt, spec);

@@ -8,6 +8,7 @@ import { attemptId, newId, newRunId, partitionOf, type AttemptId, type RunId } f
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { AgentService } from '../../src/agent/agent.ts';
+import { createLocalExecutor } from '../../src/agent/local-executor.ts';
 import { AGENT_FRAMES, SERVER_FRAMES, WORKER_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/link/codec.ts';
 import type { Link } from '../../src/link/link.ts';
 import { signDispatch } from '../../src/pki/dispatch.ts';
@@ -101,14 +102,14 @@ export class PlayedServer {
   }
 
   /** Signs and sends; the answer is the attempt ids in the order of the agents. */
-  assign(runId: RunId, agents: readonly { agentId: string; hostId: string }[], options: Partial<Pick<ServerAssign, 'term' | 'priority' | 'validUntilMs'>> & { spec?: ExecutionSpec; attempt?: number; mac?: Uint8Array; watch?: boolean } = {}): AttemptId[] {
+  assign(runId: RunId, agents: readonly { agentId: string; hostId: string }[], options: Partial<Pick<ServerAssign, 'term' | 'priority' | 'validUntilMs' | 'accountId'>> & { spec?: ExecutionSpec; attempt?: number; mac?: Uint8Array; watch?: boolean } = {}): AttemptId[] {
     const spec = encodeExecutionSpec(options.spec ?? specOf(runId));
     const digest = createHash('sha256').update(spec).digest();
     const validUntilMs = options.validUntilMs ?? systemClock.nowMs() + VALID_MS;
     const attempt = options.attempt ?? 1;
     const ids = agents.map((_, ordinal) => attemptId({ runId, task: 0, ordinal, attempt }));
     this.send({
-      t: 'assign', runId, task: 0, partition: partitionOf(runId), term: options.term ?? 1, priority: options.priority ?? 'normal', spec, validUntilMs,
+      t: 'assign', runId, task: 0, partition: partitionOf(runId), term: options.term ?? 1, priority: options.priority ?? 'normal', spec, validUntilMs, ...(options.accountId ? { accountId: options.accountId } : {}),
       targets: agents.map(({ agentId, hostId }, ordinal) => ({ ordinal, attempt, hostId, agentId, mac: options.mac ?? signDispatch(masterKey.dispatchKey(agentId), dispatchMessage(ids[ordinal]!, agentId, validUntilMs, digest)), ...(options.watch ? { watch: true } : {}) })),
     });
     return ids;
@@ -121,27 +122,30 @@ export class WorkerRig {
   readonly worker: WorkerService;
   readonly agentsListening: Listening<AgentFrame, WorkerToAgentFrame>;
   readonly workerIdentity: RigIdentity;
+  /** What the worker carries out itself. */
+  readonly ssh = new MemoryDriver();
 
-  private constructor(links: LinkRig, workerIdentity: RigIdentity, agentsListening: Listening<AgentFrame, WorkerToAgentFrame>, first: PlayedServer) {
+  private constructor(links: LinkRig, workerIdentity: RigIdentity, agentsListening: Listening<AgentFrame, WorkerToAgentFrame>, first: PlayedServer, capacity: { agent: number; ssh: number }) {
     this.links = links;
     this.servers.push(first);
     this.workerIdentity = workerIdentity;
     this.agentsListening = agentsListening;
     this.worker = new WorkerService({
       id: workerIdentity.id, name: 'worker', zone: 'default', version: '0.1.0', agentAddress: `127.0.0.1:${agentsListening.port}`, agents: agentsListening.links, serverUrl: first.url,
-      clock: systemClock, random: systemRandom, log: silentLog,
+      clock: systemClock, random: systemRandom, log: silentLog, capacity,
+      ssh: createLocalExecutor({ workerId: workerIdentity.id, driver: this.ssh, version: '0.1.0', clock: systemClock, random: systemRandom, log: silentLog }),
       dial: (url) => links.dialer<ServerToWorkerFrame, WorkerToServerFrame>({ urls: [url.replace(/^https?/, 'wss')], peerRole: 'server', shapes: SERVER_FRAMES, identity: workerIdentity }),
     });
   }
 
   /** One server that owns every partition under term 1, one worker linked to it. */
-  static async create(): Promise<WorkerRig> {
+  static async create(capacity: { agent?: number; ssh?: number } = {}): Promise<WorkerRig> {
     const links = await LinkRig.create();
     const first = await playServer(links);
     const as = await links.identity('worker');
     let refuse: (id: string) => 'agent-revoked' | undefined = () => undefined;
     const listening = await links.listen<AgentFrame, WorkerToAgentFrame>({ as, role: 'agent', shapes: AGENT_FRAMES, refuse: (id) => refuse(id) });
-    const rig = new WorkerRig(links, as, listening, first);
+    const rig = new WorkerRig(links, as, listening, first, { agent: 1_000, ssh: 1_000, ...capacity });
     refuse = (id) => (rig.worker.isRevoked(id) ? 'agent-revoked' : undefined);
     await links.started(rig.worker);
     await first.frame('agents', (frame) => frame.last);

@@ -133,3 +133,74 @@ describe('a failure', () => {
     expect(host.actor.onResult(host.execution, 1, failure, host.at)).toBe('settled');
   });
 });
+
+describe('an order that waits in a worker\'s queue', () => {
+  it('is not sent again, but is when the host links anew', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onQueued(host.execution, 1);
+    host.passes(60_000);
+    expect(host.orders()).toEqual([]);
+    host.actor.onLinked('host' as HostId);
+    expect(host.orders()).toEqual(['start']);
+  });
+
+  it('waits for its next turn when the worker hands it back', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onQueued(host.execution, 1);
+    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    expect(host.execution.state).toBe('waiting');
+  });
+
+  it('says nothing against what the executor has said', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onAccepted(host.execution, 1);
+    host.actor.onQueued(host.execution, 1);
+    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    expect(host.execution.state).toBe('dispatched');
+  });
+});
+
+describe('an execution over SSH', () => {
+  const WORKER = { workerId: 'worker' as WorkerId, agentId: 'worker' as AgentId };
+
+  function overSsh(): OneHost {
+    const host = new OneHost();
+    host.location = WORKER;
+    return host.dispatched();
+  }
+
+  it('has nothing to do with the agent of the same host', () => {
+    const host = overSsh();
+    host.actor.onAccepted(host.execution, 1);
+    host.actor.onUnlinked('host' as HostId, host.at);
+    host.actor.onLinked('host' as HostId);
+    expect(host.execution.unlinkedAt).toBe(0);
+    expect(host.orders()).toEqual([]);
+  });
+
+  it('is asked for anew when its worker comes back, and lost when that stays away', () => {
+    const host = overSsh();
+    host.actor.onAccepted(host.execution, 1);
+    host.location = undefined as never;
+    host.passes(1_000);
+    host.actor.onRoutesChanged('another' as WorkerId);
+    expect(host.execution.unlinkedAt).toBeGreaterThan(0);
+    host.location = WORKER;
+    host.actor.onRoutesChanged(WORKER.workerId);
+    expect(host.orders()).toEqual(['start']);
+    host.location = undefined as never;
+    host.passes(1_000);
+    host.passes(SPEC.lostAfterMs + 1);
+    expect(host.execution.state).toBe('lost');
+  });
+
+  it('that found no way is tried when ways change', () => {
+    const host = new OneHost();
+    host.location = undefined as never;
+    host.advance();
+    host.location = WORKER;
+    host.actor.onRoutesChanged();
+    host.advance();
+    expect(host.execution.state).toBe('dispatched');
+  });
+});

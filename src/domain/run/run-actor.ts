@@ -13,11 +13,14 @@ import { failuresTolerated } from './failure-limit.ts';
 import { isSettled, isTerminalRun, runVerdict, type RunState } from './run-machine.ts';
 import type { RunSpec } from './spec.ts';
 
+/** Who carries an attempt out. Over SSH that is the worker itself: `agentId` is then the worker's own id. */
 export interface Location { readonly workerId: WorkerId; readonly agentId: AgentId }
+/** Where to: for an execution that waits, the way that would be taken now; for one that is out, where its executor is. */
+export type Locate<Stream> = (execution: Execution<Stream>) => Location | undefined;
 
 export interface SeedExecution {
   readonly task: number; readonly ordinal: number; readonly attempt: number; readonly hostId: HostId; readonly hostName: string; readonly state: ExecutionState;
-  readonly agentId?: AgentId; readonly startedAtMs?: number; readonly dispatchedAtMs?: number; readonly failuresInRound: number;
+  readonly agentId?: AgentId; readonly workerId?: WorkerId; readonly startedAtMs?: number; readonly dispatchedAtMs?: number; readonly failuresInRound: number;
 }
 
 export interface SeedRun {
@@ -53,7 +56,13 @@ export interface Execution<Stream> {
   notBeforeAt: number;
   lastOrderAt: number;
   cancelSentAt: number;
-  heard: boolean;
+  /** Who has said that it has the order: a worker, in whose queue it waits, or the executor itself. */
+  heardFrom: 'nobody' | 'queue' | 'executor';
+}
+
+/** Whether the present attempt is, or was, carried out by a worker over SSH. */
+export function isOverSsh(execution: { readonly agentId: string | undefined; readonly workerId: string | undefined }): boolean {
+  return execution.agentId !== undefined && execution.agentId === (execution.workerId as string | undefined);
 }
 
 export type Order =
@@ -103,10 +112,10 @@ export class RunActor<Stream = unknown> {
     this.executions = seeds.map((seed) => {
       const out = seed.state === 'dispatched' || seed.state === 'running';
       const execution: Execution<Stream> = {
-        task: seed.task, ordinal: seed.ordinal, hostId: seed.hostId, hostName: seed.hostName, attempt: seed.attempt, state: seed.state, dbState: seed.state, agentId: seed.agentId, workerId: undefined,
+        task: seed.task, ordinal: seed.ordinal, hostId: seed.hostId, hostName: seed.hostName, attempt: seed.attempt, state: seed.state, dbState: seed.state, agentId: seed.agentId, workerId: seed.workerId,
         failures: seed.failuresInRound, dispatchedAtMs: seed.dispatchedAtMs, startedAtMs: seed.startedAtMs, result: undefined, settledLate: false, retry: false,
         // What another owner sent is unknown here: it may have arrived.
-        sends: out ? 1 : 0, unlinkedAt: out ? nowAt : 0, notBeforeAt: 0, lastOrderAt: 0, cancelSentAt: 0, heard: false,
+        sends: out ? 1 : 0, unlinkedAt: out ? nowAt : 0, notBeforeAt: 0, lastOrderAt: 0, cancelSentAt: 0, heardFrom: 'nobody',
       };
       this.dbCounts[seed.state]++;
       if (isFailure(seed.state)) this.#failures++;
@@ -151,14 +160,19 @@ export class RunActor<Stream = unknown> {
 
   onStarted(execution: Execution<Stream>, attempt: number, atMs: number): void {
     if (attempt !== execution.attempt || execution.retry) return;
-    execution.heard = true;
+    execution.heardFrom = 'executor';
     if (execution.state !== 'dispatched') return;
     execution.startedAtMs = atMs;
     this.#move(execution, 'running');
   }
 
   onAccepted(execution: Execution<Stream>, attempt: number): void {
-    if (attempt === execution.attempt) execution.heard = true;
+    if (attempt === execution.attempt) execution.heardFrom = 'executor';
+  }
+
+  /** It waits its turn at the worker: no need to send it again. */
+  onQueued(execution: Execution<Stream>, attempt: number): void {
+    if (attempt === execution.attempt && execution.heardFrom === 'nobody') execution.heardFrom = 'queue';
   }
 
   /** `settled`: already known (acknowledge), `taken`: will be committed, `ignored`: not ours to take. */
@@ -192,7 +206,7 @@ export class RunActor<Stream = unknown> {
     if (execution.state === 'running') this.#settle(execution, { to: 'lost', reason: 'status-unknown', detail: 'The agent no longer knows of the attempt.', finishedAtMs: nowMs });
     else if (execution.state === 'dispatched' && this.cancelRequestedBy !== undefined) this.#settle(execution, { to: 'cancelled', reason: 'cancelled-by-user', finishedAtMs: nowMs });
     else if (execution.state === 'dispatched') {
-      execution.heard = false;
+      execution.heardFrom = 'nobody';
       execution.lastOrderAt = 0;
       this.#fresh.add(execution);
     }
@@ -204,7 +218,8 @@ export class RunActor<Stream = unknown> {
     if (attempt !== execution.attempt || execution.state !== 'dispatched' || execution.retry || execution.cancelSentAt > 0) return;
     execution.sends = Math.max(0, execution.sends - 1);
     execution.lastOrderAt = nowAt;
-    if (execution.sends > 0 || execution.heard || execution.dbState !== 'dispatched') return;
+    if (execution.heardFrom === 'queue') execution.heardFrom = 'nobody';
+    if (execution.sends > 0 || execution.heardFrom === 'executor' || execution.dbState !== 'dispatched') return;
     execution.notBeforeAt = nowAt + retryAfter;
     this.#inFlight.delete(execution);
     this.#move(execution, 'waiting');
@@ -213,23 +228,31 @@ export class RunActor<Stream = unknown> {
 
   onLinked(hostId: HostId): void {
     for (const execution of this.#byHost.get(hostId) ?? []) {
-      execution.unlinkedAt = 0;
       if (this.#parked.delete(execution)) this.#ready.add(execution);
-      if (!this.#inFlight.has(execution)) continue;
-      // Ask anew what it knows.
-      [execution.heard, execution.lastOrderAt] = [false, 0];
-      this.#fresh.add(execution);
+      if (this.#inFlight.has(execution) && !isOverSsh(execution)) this.#askAnew(execution);
     }
   }
 
   onUnlinked(hostId: HostId, nowAt: number): void {
-    for (const execution of this.#byHost.get(hostId) ?? []) if (this.#inFlight.has(execution)) execution.unlinkedAt ||= nowAt;
+    for (const execution of this.#byHost.get(hostId) ?? []) if (this.#inFlight.has(execution) && !isOverSsh(execution)) execution.unlinkedAt ||= nowAt;
+  }
+
+  /** A worker is there (again), or hosts can be reached in ways that were not there before. */
+  onRoutesChanged(workerId?: WorkerId): void {
+    for (const execution of this.#parked) this.#ready.add(execution);
+    this.#parked.clear();
+    for (const execution of this.#inFlight) if (isOverSsh(execution) && execution.workerId === workerId) this.#askAnew(execution);
+  }
+
+  #askAnew(execution: Execution<Stream>): void {
+    [execution.unlinkedAt, execution.heardFrom, execution.lastOrderAt] = [0, 'nobody', 0];
+    this.#fresh.add(execution);
   }
 
   // — what follows —
 
   /** Decides everything that time and the known state allow: starts, ends, losses. */
-  advance(now: { readonly at: number; readonly ms: number }, locate: (hostId: HostId) => Location | undefined): void {
+  advance(now: { readonly at: number; readonly ms: number }, locate: Locate<Stream>): void {
     if (isTerminalRun(this.state) && this.#inFlight.size === 0 && this.#ready.size === 0 && this.#parked.size === 0) return;
     if (now.at >= this.#lookDueAt) {
       this.#lookDueAt = now.at + this.#inFlight.size / LOOKS_PER_MS;
@@ -242,14 +265,14 @@ export class RunActor<Stream = unknown> {
     else this.#dispatch(now, locate);
   }
 
-  #dispatch(now: { at: number; ms: number }, locate: (hostId: HostId) => Location | undefined): void {
+  #dispatch(now: { at: number; ms: number }, locate: Locate<Stream>): void {
     const window = this.spec.concurrency ?? Number.POSITIVE_INFINITY;
     const late = now.ms > this.#startDeadlineAtMs;
     if (late) for (const execution of this.#parked) this.#giveUp(execution, now.ms);
     for (const execution of this.#ready) {
       if (this.#inFlight.size >= window) return;
       if (execution.retry || execution.notBeforeAt > now.at || execution.dbState !== 'waiting') continue;
-      const location = locate(execution.hostId);
+      const location = locate(execution);
       if (!location) {
         this.#ready.delete(execution);
         if (late && execution.failures === 0) this.#giveUp(execution, now.ms);
@@ -259,7 +282,7 @@ export class RunActor<Stream = unknown> {
       this.#ready.delete(execution);
       this.#inFlight.add(execution);
       [execution.agentId, execution.workerId, execution.dispatchedAtMs] = [location.agentId, location.workerId, now.ms];
-      [execution.sends, execution.heard, execution.lastOrderAt, execution.unlinkedAt, execution.cancelSentAt] = [0, false, 0, 0, 0];
+      [execution.sends, execution.heardFrom, execution.lastOrderAt, execution.unlinkedAt, execution.cancelSentAt] = [0, 'nobody', 0, 0, 0];
       this.#move(execution, 'dispatched');
     }
   }
@@ -269,9 +292,9 @@ export class RunActor<Stream = unknown> {
     this.#settle(execution, { to: 'not_started', reason: 'start-deadline', detail: 'The host did not come on line before the start deadline.', finishedAtMs: nowMs });
   }
 
-  #guard(execution: Execution<Stream>, now: { at: number; ms: number }, locate: (hostId: HostId) => Location | undefined): void {
+  #guard(execution: Execution<Stream>, now: { at: number; ms: number }, locate: Locate<Stream>): void {
     if (execution.dbState !== execution.state || execution.retry) return;
-    const location = locate(execution.hostId);
+    const location = locate(execution);
     if (location && execution.agentId !== undefined && location.agentId !== execution.agentId) {
       return this.#settle(execution, { to: 'lost', reason: 'agent-replaced', detail: 'The host was enrolled anew while this attempt was out.', finishedAtMs: now.ms });
     }
@@ -302,11 +325,11 @@ export class RunActor<Stream = unknown> {
   }
 
   /** Orders that are due for what is committed as out; the caller sends them and they count as sent. */
-  orders(nowAt: number, nowMs: number, locate: (hostId: HostId) => Location | undefined): Order[] {
+  orders(nowAt: number, nowMs: number, locate: Locate<Stream>): Order[] {
     const orders: Order[] = [];
     for (const execution of this.#ordersForAll ? this.#inFlight : this.#fresh) {
       if (execution.dbState !== execution.state || execution.retry || (execution.state !== 'dispatched' && execution.state !== 'running')) continue;
-      const location = locate(execution.hostId);
+      const location = locate(execution);
       if (!location || location.agentId !== execution.agentId) continue;
       const overdue = execution.startedAtMs !== undefined && nowMs - execution.startedAtMs > this.spec.timeoutMs + this.spec.killAfterMs + this.guardMs;
       const to = { execution, workerId: location.workerId, agentId: location.agentId };
@@ -314,7 +337,7 @@ export class RunActor<Stream = unknown> {
         if (execution.cancelSentAt > 0 && nowAt - execution.cancelSentAt < RESEND_MS) continue;
         execution.cancelSentAt = nowAt;
         orders.push({ kind: 'cancel', ...to });
-      } else if (!execution.heard && (execution.lastOrderAt === 0 || nowAt - execution.lastOrderAt >= RESEND_MS)) {
+      } else if (execution.heardFrom === 'nobody' && (execution.lastOrderAt === 0 || nowAt - execution.lastOrderAt >= RESEND_MS)) {
         execution.lastOrderAt = nowAt;
         if (execution.state === 'running') orders.push({ kind: 'query', ...to });
         else if (this.cancelRequestedBy !== undefined) {

@@ -2,7 +2,12 @@
  * What a run does, as it is kept with the run: everything but the secrets (sealed apart) and the hosts (rows). Wire
  * shapes of the API and of the links are converted to and from this at their edges.
  */
+import type { AccountId } from '../../base/ids.ts';
+import type { Priority } from '../placement/queue-pick.ts';
 import type { FailureLimit } from './failure-limit.ts';
+
+export const VIAS = ['auto', 'agent', 'ssh'] as const;
+export type Via = (typeof VIAS)[number];
 
 export interface RunSpec {
   /** Either a script text (any bytes) or an argument vector run as it is, without a shell. */
@@ -15,8 +20,14 @@ export interface RunSpec {
   readonly params: Readonly<Record<string, string>>;
   /** Names only; values are sealed apart. Each reaches the script as an environment variable of that name. */
   readonly secretNames: readonly string[];
-  /** Account on the host; undefined: the agent's own. */
+  /** User on the host that an agent runs it as; undefined: the agent's own. */
   readonly user?: string;
+  /** The managed account to run it as, whichever way leads to the host; undefined: the host's own, or the default of its scope. */
+  readonly account?: AccountId;
+  /** The way to the hosts: the live agent, else SSH (`auto`, the default), or one of them only. */
+  readonly via?: Via;
+  /** Which of a worker's queues it waits in; undefined: normal. */
+  readonly priority?: Priority;
   readonly cwd?: string;
   /** Given to standard input; undefined: /dev/null. */
   readonly stdin?: Uint8Array;

@@ -115,6 +115,8 @@ export interface WorkerStart {
   mac: Uint8Array;
   spec: Uint8Array;
   watch?: boolean;
+  /** Only inside a worker, which carries it out itself over SSH. */
+  target?: { hostId: string; accountId?: string };
 }
 
 export interface WorkerCancel { t: 'cancel'; a: string }

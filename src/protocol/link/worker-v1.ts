@@ -3,6 +3,7 @@
  * of an attempt travels to the server that owns the run's partition (`owners`), which any worker can compute.
  */
 import type { AgentReport, HostFacts } from './agent-v1.ts';
+import type { SshAccess } from './ssh-access.ts';
 
 export const WORKER_PROTOCOL = { min: 1, max: 1 } as const;
 
@@ -18,6 +19,8 @@ export interface WorkerHello {
   /** host:port where agents of its zone link. */
   agentAddress: string;
   nowMs: number;
+  /** What it can do beyond agents: `ssh`. */
+  features?: string[];
 }
 
 /** All agents linked now, in several frames; `last` ends the snapshot, after which only changes follow. */
@@ -34,6 +37,8 @@ export type AttemptEvent =
   | { k: 'started'; a: string; agentId: string; atMs: number; pid: number }
   | { k: 'report'; agentId: string; report: AgentReport }
   | { k: 'unknown'; a: string; agentId: string }
+  /** It waits its turn at the worker; sent once for each that does not start at once. */
+  | { k: 'queued'; a: string }
   /** The worker could not hand it on: the agent is not linked here (any more), or its queue is full. Nothing was sent. */
   | { k: 'undelivered'; a: string; code: 'host-not-linked' | 'agent-busy' };
 
@@ -42,11 +47,22 @@ export interface WorkerChunk { t: 'chunk'; a: string; agentId: string; stream: 1
 export interface WorkerData { t: 'data'; id: number; bytes: Uint8Array; size: number; eof: boolean; error?: string }
 /** An agent's renewal (its own signature inside), or the worker's own when hostId is absent. */
 export interface WorkerRenew { t: 'renew'; id: number; agentId?: string; csr: string; signature: Uint8Array }
-export interface WorkerLoad { t: 'load'; agents: number; queued: number; rssBytes: number; lagMs: number; outputBytesHeld: number }
+export interface WorkerLoad { t: 'load'; agents: number; queued: number; rssBytes: number; lagMs: number; outputBytesHeld: number; lanes?: Record<LaneName, LaneFigures> }
+
+/** The ways out of a worker: over its agents, and over SSH by itself. */
+export type LaneName = 'agent' | 'ssh';
+export interface LaneFigures { underWay: number; capacity: number; queues: Record<'high' | 'normal' | 'low', QueueFigures> }
+/** `starts` and `waitedMs` count from the worker's own start. */
+export interface QueueFigures { length: number; oldestMs: number; starts: number; waitedMs: number }
+
+/** What it needs to open a session on a host over SSH; the server checks that the host is in the worker's zone. */
+export interface WorkerAccess { t: 'access'; id: number; hostId: string; accountId?: string }
+/** The key that a host has shown for the first time, or instead of the one it had: before anything is sent to it. */
+export interface WorkerHostKey { t: 'host-key'; id: number; hostId: string; algorithm: string; key: Uint8Array }
 
 export type WorkerToServerFrame =
   | WorkerHello | WorkerAgents | WorkerLinked | WorkerUnlinked | WorkerFactsChanged | WorkerEvents | WorkerOutput | WorkerChunk
-  | WorkerData | WorkerRenew | WorkerLoad;
+  | WorkerData | WorkerRenew | WorkerLoad | WorkerAccess | WorkerHostKey;
 
 // — server → worker —
 
@@ -76,22 +92,32 @@ export interface ServerAssign {
   spec: Uint8Array;
   validUntilMs: number;
   targets: AssignTarget[];
+  /** The account that the run asks for; over SSH the worker asks for access with it. */
+  accountId?: string;
 }
+/** Over SSH `agentId` is the worker's own id and `mac` is empty: the order comes over the link of the server itself. */
 export interface AssignTarget { ordinal: number; attempt: number; hostId: string; agentId: string; mac: Uint8Array; watch?: boolean }
 
 /** Attempts to end; ones still queued at the worker are answered `unknown` without reaching the agent. */
-export interface ServerCancel { t: 'cancel'; partition: number; term: number; attempts: { a: string; hostId: string }[] }
-export interface ServerQuery { t: 'query'; partition: number; term: number; attempts: { a: string; hostId: string }[] }
-export interface ServerWatch { t: 'watch'; on: boolean; attempts: { a: string; hostId: string }[] }
+export interface ServerCancel { t: 'cancel'; partition: number; term: number; attempts: OrderedAttempt[] }
+export interface ServerQuery { t: 'query'; partition: number; term: number; attempts: OrderedAttempt[] }
+/** `ssh`: the worker itself carries it out. */
+export interface OrderedAttempt { a: string; hostId: string; ssh?: boolean }
+export interface ServerWatch { t: 'watch'; on: boolean; attempts: OrderedAttempt[] }
 /** Committed: the agents may forget these. */
 export interface ServerAck { t: 'ack'; attempts: { a: string; agentId: string }[] }
 export interface ServerChunkAck { t: 'chunk-ack'; a: string; agentId: string; stream: 1 | 2; seq: number }
-export interface ServerFetch { t: 'fetch'; id: number; hostId: string; a: string; stream: 1 | 2; offset: number; length: number }
+export interface ServerFetch { t: 'fetch'; id: number; hostId: string; ssh?: boolean; a: string; stream: 1 | 2; offset: number; length: number }
 export interface ServerCertificate { t: 'certificate'; id: number; certificate?: string; ca?: string; error?: string }
 /** Agents that may not link any more; sent whole at welcome and when it grows. */
 export interface ServerRevoked { t: 'revoked'; agentIds: string[] }
+/** No new work is meant for this worker: its agents are sent to the others of the zone, and what is under way ends. */
+export interface ServerDrain { t: 'drain'; on: boolean }
+export interface ServerAccess { t: 'access'; id: number; access?: SshAccess; error?: { code: string; detail: string } }
+/** `refused`: the key may not be believed; `error` says why and what to do. */
+export interface ServerHostKey { t: 'host-key'; id: number; answer: 'recorded' | 'refused'; error?: { code: string; detail: string } }
 export interface ServerBye { t: 'bye'; code: string; detail: string; retryAfterMs?: number }
 
 export type ServerToWorkerFrame =
   | ServerWelcome | ServerTopology | ServerOwns | ServerAssign | ServerCancel | ServerQuery | ServerWatch | ServerAck | ServerChunkAck
-  | ServerFetch | ServerCertificate | ServerRevoked | ServerBye;
+  | ServerFetch | ServerCertificate | ServerRevoked | ServerDrain | ServerAccess | ServerHostKey | ServerBye;

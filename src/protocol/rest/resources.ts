@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.ts';
 import { limits } from '../../base/limits.ts';
 import { parseFailureLimit } from '../../domain/run/failure-limit.ts';
+import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
+import { VIAS } from '../../domain/run/spec.ts';
 import { EXECUTION_STATES, TERMINAL_EXECUTION_STATES } from '../../domain/run/execution-machine.ts';
 import { RUN_STATES } from '../../domain/run/run-machine.ts';
 
@@ -38,6 +40,8 @@ export const RunCreate = z.strictObject({
   concurrency: z.int().min(1).max(limits.concurrencyMax).optional(),
   maxFailed: z.string().refine((value) => parseFailureLimit(value) !== undefined, { message: 'a number of hosts, or a share such as 10%' }).optional(),
   retries: z.int().min(0).max(limits.retriesMax).default(0),
+  via: z.enum(VIAS).default('auto').describe('The way to the hosts: the live agent, else SSH; or one of them only'),
+  priority: z.enum(PRIORITIES).default('normal').describe('Which of a worker\'s queues it waits in'),
   outputKeptBytes: z.int().min(0).max(limits.outputKeptBytesMax).default(limits.outputKeptBytesDefault),
   name: name.default(''), reason: text(limits.reasonLengthMax).default(''),
 }).refine((body) => [body.script, body.scriptBase64, body.command].filter((work) => work !== undefined).length === 1, { message: 'give exactly one of script, scriptBase64 and command', path: ['script'] }).meta({ id: 'RunCreate' });
@@ -48,7 +52,7 @@ export const Run = z.object({
 }).meta({ id: 'Run' });
 export const RunDetail = Run.extend({
   script: z.string().optional(), command: z.array(z.string()).optional(), lang: z.string().optional(), args: z.array(z.string()), env: strings, params: strings, secretNames: z.array(z.string()),
-  user: z.string().optional(), cwd: z.string().optional(), timeoutMs: z.int(), killAfterMs: z.int(), startDeadlineMs: z.int(), lostAfterMs: z.int(), concurrency: z.int().optional(), maxFailed: z.string().optional(), retries: z.int(),
+  user: z.string().optional(), cwd: z.string().optional(), timeoutMs: z.int(), killAfterMs: z.int(), startDeadlineMs: z.int(), lostAfterMs: z.int(), concurrency: z.int().optional(), maxFailed: z.string().optional(), retries: z.int(), via: z.enum(VIAS), priority: z.enum(PRIORITIES),
 }).meta({ id: 'RunDetail' });
 
 const Stream = z.object({ size: z.int(), head: z.int(), tail: z.int(), gap: z.int().describe('Bytes between head and tail; they are on the host'), digest: z.string().optional() }).meta({ id: 'Stream' });
@@ -64,7 +68,12 @@ export const RunRetry = z.strictObject({ states: z.array(z.enum(TERMINAL_EXECUTI
 export const Host = z.object({ id: z.uuid(), name: z.string(), labels: strings, facts: z.record(z.string(), z.unknown()), agentId: z.string().optional(), linked: z.boolean(), workerId: z.string().optional(), linkChangedAt: instant.optional(), createdAt: instant }).meta({ id: 'Host' });
 export const HostLabel = z.strictObject({ set: labels.default({}), remove: z.array(z.string()).default([]) }).meta({ id: 'HostLabel' });
 export const Agent = z.object({ id: z.uuid(), hostId: z.uuid(), host: z.string(), state: z.string(), version: z.string().optional(), linked: z.boolean(), joinedAt: instant, certificateExpiresAt: instant }).meta({ id: 'Agent' });
-export const Worker = z.object({ id: z.uuid(), name: z.string(), zone: z.string(), agentAddress: z.string(), linked: z.boolean(), version: z.string().optional(), joinedAt: instant, agents: z.int().optional(), queued: z.int().optional() }).meta({ id: 'Worker' });
+const Queue = z.object({ length: z.int(), oldestMs: z.int().describe('How long the oldest has waited') }).meta({ id: 'WorkerQueue' });
+const Lane = z.object({ underWay: z.int(), capacity: z.int(), high: Queue, normal: Queue, low: Queue }).meta({ id: 'WorkerLane' });
+export const Worker = z.object({
+  id: z.uuid(), name: z.string(), zone: z.string(), agentAddress: z.string(), linked: z.boolean(), drained: z.boolean().describe('It takes no new work'), version: z.string().optional(), joinedAt: instant, agents: z.int().optional(), queued: z.int().optional(),
+  rssBytes: z.int().optional(), lagMs: z.number().optional(), lanes: z.object({ agent: Lane, ssh: Lane }).optional().describe('What is under way and what waits, by the way it goes'),
+}).meta({ id: 'Worker' });
 export const JoinTokenCreate = z.strictObject({ role: z.enum(['agent', 'worker']).default('agent'), labels: labels.default({}), zone: name.default('default'), uses: z.int().min(1).max(100_000).default(1), lifetime: duration(limits.apiTokenMsMax).default('1h') }).meta({ id: 'JoinTokenCreate' });
 export const JoinToken = z.object({ id: z.uuid(), role: z.string(), labels: strings, zone: z.string(), usesLeft: z.int(), expiresAt: instant, createdAt: instant, createdBy: z.string() }).meta({ id: 'JoinToken' });
 export const JoinTokenCreated = JoinToken.extend({ token: z.string().describe('Shown once') }).meta({ id: 'JoinTokenCreated' });

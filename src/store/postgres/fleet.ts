@@ -112,8 +112,24 @@ export async function workerSeen(db: Executor, worker: In<'workerSeen'>): Promis
 }
 
 export async function workerList(db: Executor): Promise<readonly WorkerRecord[]> {
-  const { rows } = await db.query<{ id: WorkerId; name: string; zone: string; agent_address: string; linked: boolean; joined_at_ms: number; version: string | null; public_key: Buffer }>('SELECT * FROM worker ORDER BY name, id');
-  return rows.map((row) => present<WorkerRecord>({ id: row.id, name: row.name, zone: row.zone, agentAddress: row.agent_address, linked: row.linked, joinedAtMs: row.joined_at_ms, version: row.version, publicKey: row.public_key }));
+  const { rows } = await db.query<WorkerRow>('SELECT * FROM worker ORDER BY name, id');
+  return rows.map(workerRecord);
+}
+
+interface WorkerRow { id: WorkerId; name: string; zone: string; agent_address: string; linked: boolean; joined_at_ms: number; version: string | null; public_key: Buffer; drained: boolean }
+
+function workerRecord(row: WorkerRow): WorkerRecord {
+  return present<WorkerRecord>({ id: row.id, name: row.name, zone: row.zone, agentAddress: row.agent_address, linked: row.linked, joinedAtMs: row.joined_at_ms, version: row.version, publicKey: row.public_key, drained: row.drained });
+}
+
+export async function workerDrain(pool: Pool, id: WorkerId, drained: boolean, audit: AuditEntry, nowMs: number): Promise<WorkerRecord | undefined> {
+  return pool.transaction(async (tx) => {
+    const { rows } = await tx.query<WorkerRow>('SELECT * FROM worker WHERE id = $1 FOR UPDATE', [id]);
+    if (!rows[0] || rows[0].drained === drained) return rows[0] && workerRecord(rows[0]);
+    await tx.query('UPDATE worker SET drained = $2 WHERE id = $1', [id, drained]);
+    await auditAppend(tx, audit, nowMs);
+    return workerRecord({ ...rows[0], drained });
+  });
 }
 
 /** An older observation never overwrites a newer one, whichever server writes it. */

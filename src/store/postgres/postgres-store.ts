@@ -86,6 +86,11 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     workerJoin: (join, entry) => fleet.workerJoin(pool, join, entry, now()),
     workerSeen: (worker) => fleet.workerSeen(pool, worker),
     workerList: () => fleet.workerList(pool),
+    async workerDrain(id, drained, entry) {
+      const worker = await fleet.workerDrain(pool, id, drained, entry, now());
+      if (worker) hints.notify('fleet', id);
+      return worker;
+    },
     hostPresenceWrite: (changes) => fleet.hostPresenceWrite(pool, changes),
     hostFactsWrite: (changes) => fleet.hostFactsWrite(pool, changes),
     hostFetch: (idOrName) => fleet.hostFetch(pool, idOrName),

@@ -48,7 +48,7 @@ export interface ExecutionRow {
 export function executionRecord(row: ExecutionRow): ExecutionRecord {
   return present<ExecutionRecord>({
     runId: row.run_id as RunId, task: row.task, ordinal: row.ordinal, attempt: row.attempt, hostId: row.host_id as HostId, hostName: row.host_name,
-    state: row.state, round: row.round, via: row.agent_id === null ? undefined : 'agent', workerId: row.worker_id as WorkerId | null, agentId: row.agent_id as AgentId | null,
+    state: row.state, round: row.round, via: row.agent_id === null ? undefined : row.agent_id === row.worker_id ? 'ssh' : 'agent', workerId: row.worker_id as WorkerId | null, agentId: row.agent_id as AgentId | null,
     dispatchedAtMs: row.dispatched_at_ms, startedAtMs: row.started_at_ms, finishedAtMs: row.finished_at_ms, exitCode: row.exit_code, signal: row.signal,
     reason: row.reason, detail: row.detail, settledLate: row.settled_late, seq: row.seq, stdout: streamOf(row, 'out'), stderr: streamOf(row, 'err'),
   });

@@ -113,11 +113,11 @@ export async function runSeed(pool: Pool, id: RunId): Promise<RunSeed | undefine
     const row = run.rows[0];
     if (!row) return undefined;
     const { rows } = await tx.query<ExecutionRow>(
-      'SELECT task, ordinal, attempt, host_id, host_name, state, agent_id, dispatched_at_ms, started_at_ms, failures_in_round FROM execution WHERE run_id = $1 ORDER BY task, ordinal', [id]);
+      'SELECT task, ordinal, attempt, host_id, host_name, state, agent_id, worker_id, dispatched_at_ms, started_at_ms, failures_in_round FROM execution WHERE run_id = $1 ORDER BY task, ordinal', [id]);
     return present<RunSeed>({
       run: runRecord(row), spec: unpackSpec(row.spec), sealedSecrets: row.sealed_secrets,
       executions: rows.map((e) => present<RunSeed['executions'][number]>({
-        task: e.task, ordinal: e.ordinal, attempt: e.attempt, hostId: e.host_id as never, hostName: e.host_name, state: e.state, agentId: e.agent_id as never,
+        task: e.task, ordinal: e.ordinal, attempt: e.attempt, hostId: e.host_id as never, hostName: e.host_name, state: e.state, agentId: e.agent_id as never, workerId: e.worker_id as never,
         dispatchedAtMs: e.dispatched_at_ms, startedAtMs: e.started_at_ms, failuresInRound: e.failures_in_round,
       })),
     });

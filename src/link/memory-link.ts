@@ -1,0 +1,84 @@
+/** A link inside one process: two ends, frames as they are. Each frame arrives in a turn of its own, as it would over a network. */
+import type { Clock } from '../base/clock.ts';
+import type { Link, Peer } from './link.ts';
+
+class MemoryLink<In extends { t: string }, Out extends { t: string }> implements Link<In, Out> {
+  readonly peer: Peer;
+  readonly openedAtMs: number;
+  onFrame: (frame: In) => void = () => undefined;
+  onClose: (reason: string) => void = () => undefined;
+  other: MemoryLink<Out, In> | undefined;
+  #inbox: In[] = [];
+  #paused = false;
+  #scheduled = false;
+
+  constructor(peer: Peer, openedAtMs: number) {
+    this.peer = peer;
+    this.openedAtMs = openedAtMs;
+  }
+
+  /** What the other end would have to hold if this were a network. */
+  get bufferedBytes(): number {
+    return 0;
+  }
+
+  send(frame: Out): boolean {
+    if (!this.other) return false;
+    this.other.#take(frame);
+    return true;
+  }
+
+  /** Bytes are for networks; in here frames travel as they are. */
+  sendEncoded(): boolean {
+    return false;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#schedule();
+  }
+
+  close(code = 'shutting-down'): void {
+    const { other } = this;
+    if (!other) return;
+    this.other = other.other = undefined;
+    this.onClose(code);
+    other.onClose(code);
+  }
+
+  #take(frame: In): void {
+    this.#inbox.push(frame);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#paused || this.#inbox.length === 0) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      const frames = this.#inbox;
+      this.#inbox = [];
+      for (const [i, frame] of frames.entries()) {
+        if (this.#paused) {
+          this.#inbox = [...frames.slice(i), ...this.#inbox];
+          return;
+        }
+        this.onFrame(frame);
+      }
+      this.#schedule();
+    });
+  }
+}
+
+/** Both ends; `near` sends what `far` hears. Peers are what each end is told of the other. */
+export function createMemoryLinks<Near extends { t: string }, Far extends { t: string }>(clock: Clock, peers: { readonly ofNear: Peer; readonly ofFar: Peer }): { near: Link<Far, Near>; far: Link<Near, Far> } {
+  const near = new MemoryLink<Far, Near>(peers.ofNear, clock.nowMs());
+  const far = new MemoryLink<Near, Far>(peers.ofFar, clock.nowMs());
+  near.other = far;
+  far.other = near;
+  return { near, far };
+}

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import type { AgentId, HostId, WorkerId } from '../base/ids.ts';
+import { routeOf, type Ways } from './route.ts';
+
+const [host, agent, near, far] = ['host' as HostId, 'agent' as AgentId, 'near' as WorkerId, 'far' as WorkerId];
+const BY_AGENT = { workerId: near, agentId: agent };
+const BY_SSH = { workerId: far, agentId: far as string as AgentId };
+
+function ways(more: { linked?: boolean; ssh?: boolean; takesWork?: boolean; workerThere?: boolean } = {}): Ways {
+  const { linked = true, ssh = true, takesWork = true, workerThere = true } = more;
+  return { locate: () => (linked ? { ...BY_AGENT, sinceMs: 0 } : undefined), sshRoute: () => (ssh ? far : undefined), takesWork: () => takesWork, isLinked: () => workerThere };
+}
+
+const waiting = { state: 'waiting', hostId: host, agentId: undefined, workerId: undefined } as const;
+
+describe('an execution that waits', () => {
+  it('takes the live agent, else SSH', () => {
+    expect(routeOf(waiting, {}, ways())).toMatchObject(BY_AGENT);
+    expect(routeOf(waiting, { via: 'auto' }, ways({ linked: false }))).toEqual(BY_SSH);
+    expect(routeOf(waiting, {}, ways({ linked: false, ssh: false }))).toBeUndefined();
+  });
+
+  it('takes the way it was told to take, or none', () => {
+    expect(routeOf(waiting, { via: 'ssh' }, ways())).toEqual(BY_SSH);
+    expect(routeOf(waiting, { via: 'ssh' }, ways({ ssh: false }))).toBeUndefined();
+    expect(routeOf(waiting, { via: 'agent' }, ways({ linked: false }))).toBeUndefined();
+  });
+
+  it('is given to no agent of a worker that is being drained', () => {
+    expect(routeOf(waiting, { via: 'agent' }, ways({ takesWork: false }))).toBeUndefined();
+  });
+});
+
+describe('an execution that is out', () => {
+  it('stays with its executor, whatever other way there is by now', () => {
+    expect(routeOf({ state: 'running', hostId: host, agentId: far as string as AgentId, workerId: far }, {}, ways())).toEqual(BY_SSH);
+    expect(routeOf({ state: 'running', hostId: host, agentId: agent, workerId: near }, { via: 'ssh' }, ways({ takesWork: false }))).toMatchObject(BY_AGENT);
+  });
+
+  it('is out of reach while its executor is', () => {
+    expect(routeOf({ state: 'dispatched', hostId: host, agentId: far as string as AgentId, workerId: far }, {}, ways({ workerThere: false }))).toBeUndefined();
+    expect(routeOf({ state: 'running', hostId: host, agentId: agent, workerId: near }, {}, ways({ linked: false }))).toBeUndefined();
+  });
+});

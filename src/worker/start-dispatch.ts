@@ -1,0 +1,175 @@
+/**
+ * From orders to starts: what servers assign waits in the lane it leaves by, and goes out as there is room. Nothing here is
+ * durable: what is forgotten with the process is asked for anew by the owner.
+ */
+import { attemptId, type RunId } from '../base/ids.ts';
+import type { Clock } from '../base/clock.ts';
+import { limits } from '../base/limits.ts';
+import type { Random } from '../base/random.ts';
+import { PRIORITIES, type QueueWeights } from '../domain/placement/queue-pick.ts';
+import type { AttemptEvent, LaneFigures, LaneName, ServerAssign } from '../protocol/link/worker-v1.ts';
+import type { AgentLink } from './output-relay.ts';
+import { StartLane } from './start-lane.ts';
+import { StartFrames, StartRoom, type QueuedStart } from './start-queue.ts';
+
+/** Who carries attempts out: an agent, or this worker itself over SSH. */
+export interface Executor {
+  readonly agentId: string;
+  readonly link: AgentLink;
+  readonly lane: LaneName;
+  /** Attempts that went out and have not ended, as far as is known here; undefined while there are none. */
+  out: Set<string> | undefined;
+}
+
+export interface StartDispatchOptions {
+  readonly capacity: Readonly<Record<LaneName, number>>;
+  readonly weights: QueueWeights;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly executor: (hostId: string, agentId: string) => Executor | undefined;
+  /** Whether the order's term is still the highest known. */
+  readonly isCurrent: (order: { partition: number; term: number }) => boolean;
+  readonly event: (a: string, event: AttemptEvent) => void;
+  readonly watch: (start: QueuedStart) => void;
+}
+
+/** Starts handed out per turn of the event loop, so that nothing else waits for a large fan-out. */
+const STARTS_PER_TURN = 500;
+/** An agent that has so much unread gets no more starts; its owner tries again. */
+const UNREAD_BYTES_MAX = 2 * 1024 * 1024;
+const ROOM_LOOK_MS = 10;
+/** What has waited so long is told to wait. */
+const TELL_AFTER_MS = 1_000;
+const NO_MAC = new Uint8Array(0);
+
+export class StartDispatch {
+  readonly #options: StartDispatchOptions;
+  readonly #lanes: Record<LaneName, StartLane>;
+  readonly #room = new StartRoom(limits.workerStartBytesMax);
+  #starting = false;
+  #telling = false;
+
+  constructor(options: StartDispatchOptions) {
+    const { capacity, clock, random, weights } = options;
+    this.#options = options;
+    const lane = (name: LaneName): StartLane => new StartLane({ capacity: capacity[name], queueMax: limits.workerQueueMax, weights, clock, random });
+    this.#lanes = { agent: lane('agent'), ssh: lane('ssh') };
+  }
+
+  get queued(): number {
+    return this.#lanes.agent.length + this.#lanes.ssh.length;
+  }
+
+  figures(): Record<LaneName, LaneFigures> {
+    const of = (lane: StartLane): LaneFigures => ({ underWay: lane.underWay, capacity: lane.capacity, queues: lane.figures() });
+    return { agent: of(this.#lanes.agent), ssh: of(this.#lanes.ssh) };
+  }
+
+  /** `workerId` is this worker's own: what is for it goes over SSH. */
+  assign(workerId: string, server: string, assign: ServerAssign): void {
+    if (!this.#options.isCurrent(assign)) return;
+    const priority = PRIORITIES.includes(assign.priority) ? assign.priority : 'normal';
+    const frames = new StartFrames(assign);
+    const queuedAtMs = this.#options.clock.monotonicMs();
+    for (const target of assign.targets) {
+      const a = attemptId({ runId: assign.runId as RunId, task: assign.task, ordinal: target.ordinal, attempt: target.attempt });
+      const lane = this.#lanes[target.agentId === workerId ? 'ssh' : 'agent'];
+      const answer = lane.offer({ a, priority, assign, target, server, frames, queuedAtMs, isTold: false, isWithdrawn: false });
+      if (answer === 'full') this.#options.event(a, { k: 'undelivered', a, code: 'agent-busy' });
+      else if (answer === 'known') this.#options.event(a, { k: 'queued', a });
+    }
+    this.#startQueued();
+  }
+
+  /** True when it waited here: then nobody else has heard of it. */
+  cancel(a: string): boolean {
+    const start = this.#lanes.agent.withdraw(a) ?? this.#lanes.ssh.withdraw(a);
+    if (start) this.#options.event(a, { k: 'unknown', a, agentId: start.target.agentId });
+    return start !== undefined;
+  }
+
+  /** The attempt has ended, or never began: its room is free. */
+  ended(executor: Executor, a: string): void {
+    if (!executor.out?.delete(a)) return;
+    if (executor.out.size === 0) executor.out = undefined;
+    this.#lanes[executor.lane].ended(1);
+    if (this.#lanes[executor.lane].length > 0) this.#startQueued();
+  }
+
+  /** What a newly linked agent has under way takes room here. */
+  underWay(executor: Executor, attempts: Iterable<string>): void {
+    for (const a of attempts) this.#begun(executor, a);
+  }
+
+  gone(executor: Executor): void {
+    this.#room.forget(executor.link);
+    this.#lanes[executor.lane].ended(executor.out?.size ?? 0);
+    executor.out = undefined;
+    if (this.#lanes[executor.lane].length > 0) this.#startQueued();
+  }
+
+  #begun(executor: Executor, a: string): void {
+    executor.out ??= new Set();
+    if (executor.out.has(a)) return;
+    executor.out.add(a);
+    this.#lanes[executor.lane].begun();
+  }
+
+  #startQueued(): void {
+    if (this.#starting) return;
+    this.#starting = true;
+    const lanes = Object.values(this.#lanes);
+    const turn = (): void => {
+      for (let n = 0; n < STARTS_PER_TURN; n++) {
+        if (!this.#room.isLeft()) return void this.#options.clock.after(ROOM_LOOK_MS, turn);
+        let isIdle = true;
+        for (const lane of lanes) {
+          if (lane.length === 0 || !lane.hasRoom) continue;
+          this.#startOne(lane.take()!);
+          isIdle = false;
+        }
+        if (isIdle) {
+          this.#starting = false;
+          return this.#tellLater();
+        }
+      }
+      setImmediate(turn);
+    };
+    turn();
+  }
+
+  #startOne(start: QueuedStart): void {
+    const { executor: find, isCurrent, clock, event } = this.#options;
+    const { a, assign, target, frames } = start;
+    // While it waited here the partition may have gone to another server.
+    if (!isCurrent(assign)) return;
+    const executor = find(target.hostId, target.agentId);
+    if (!executor) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+    // It was signed for a time that is over: the owner signs it anew.
+    if (executor.lane === 'agent' && clock.nowMs() > assign.validUntilMs) return event(a, { k: 'undelivered', a, code: 'agent-busy' });
+    if (executor.link.bufferedBytes > UNREAD_BYTES_MAX) return event(a, { k: 'undelivered', a, code: 'agent-busy' });
+    if (target.watch) this.#options.watch(start);
+    const sent = executor.lane === 'agent' ? executor.link.sendEncoded(frames.encode(a, target.mac, target.watch === true)) : executor.link.send(sshStart(start));
+    if (!sent) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+    this.#begun(executor, a);
+    if (executor.lane === 'agent') this.#room.sent(executor.link, assign.spec.length);
+  }
+
+  /** Whoever sent what waits here should know, or it is sent again and again. */
+  #tellLater(): void {
+    if (this.#telling || this.queued === 0) return;
+    this.#telling = true;
+    this.#options.clock.after(TELL_AFTER_MS, () => {
+      this.#telling = false;
+      for (const lane of Object.values(this.#lanes)) for (const a of lane.untold()) this.#options.event(a, { k: 'queued', a });
+      if (!this.#starting) this.#tellLater();
+    }, { unref: true });
+  }
+}
+
+function sshStart({ a, assign, target }: QueuedStart): Parameters<AgentLink['send']>[0] {
+  return {
+    t: 'start', a, validUntilMs: assign.validUntilMs, mac: NO_MAC, spec: assign.spec, ...(target.watch ? { watch: true } : {}),
+    target: { hostId: target.hostId, ...(assign.accountId === undefined ? {} : { accountId: assign.accountId }) },
+  };
+}
