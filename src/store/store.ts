@@ -309,6 +309,8 @@ export interface Store {
   workerList(): Promise<readonly WorkerRecord[]>;
   /** Set-based; `atMs` orders late writes of several servers. */
   hostPresenceWrite(changes: readonly { hostId: HostId; agentId: AgentId; workerId?: WorkerId; linked: boolean; atMs: number }[]): Promise<void>;
+  /** Hosts that are told as linked to a worker since before `atMs` and are not among these have left while nobody was there to note it. */
+  hostPresenceReconcile(snapshot: { workerId: WorkerId; linked: readonly HostId[]; atMs: number }): Promise<void>;
   hostFactsWrite(changes: readonly { hostId: HostId; agentId: AgentId; version: string; facts: Readonly<Record<string, unknown>> }[]): Promise<void>;
   hostFetch(idOrName: string): Promise<HostRecord | undefined>;
   hostList(filter: { linked?: boolean }, page: { limit: number; cursor?: string }): Promise<Page<HostRecord>>;
