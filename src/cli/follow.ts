@@ -56,6 +56,9 @@ class Follower {
   #failures = 0;
   #drawnAt = Number.NEGATIVE_INFINITY;
   #drawn = '';
+  #stopDrawing: (() => void) | undefined;
+  #isOver = false;
+  #question: string | undefined;
   #left: 'detached' | 'cancelling' = 'detached';
   #cancelling: Promise<void> = Promise.resolve();
 
@@ -63,23 +66,21 @@ class Follower {
     this.#session = session;
     this.#latest = run;
     this.#flags = flags;
-    this.#bar = process.stderr.isTTY === true && flags.json !== true;
+    this.#bar = process.stderr.isTTY === true;
   }
 
   async follow(): Promise<Followed> {
     const asks = canAsk();
-    const interrupts = new Interrupts({ asks, cancels: this.#flags.watching !== true, cancel: () => this.#cancel(), detach: () => this.#leave('detached'), leave: () => this.#leave('cancelling'), say: (text) => this.#say(text, '') });
+    const interrupts = new Interrupts({ asks, cancels: this.#flags.watching !== true, cancel: () => this.#cancel(), detach: () => this.#leave('detached'), leave: () => this.#leave('cancelling'), say: (line) => this.#say(line), question: (text) => this.#ask(text) });
     const stopListening = listenForInterrupts(interrupts, asks);
-    // Nothing is drawn over a question that stands.
-    const draw = (force = false): void => void (interrupts.state === 'asking' || this.#draw(force));
-    draw(true);
+    this.#draw();
     try {
       for await (const event of this.#events()) {
         if (event.event === 'execution') await this.#execution(event.data);
         else if (event.event === 'output') await this.#output(event.data);
         else if (event.event !== 'timeline') this.#latest = event.data;
         if (event.event === 'end') return { run: event.data };
-        draw();
+        this.#draw();
       }
       await this.#cancelSent();
       return { left: this.#left };
@@ -88,6 +89,8 @@ class Follower {
       throw error;
     } finally {
       stopListening();
+      this.#isOver = true;
+      this.#stopDrawing?.();
       this.#clear();
     }
   }
@@ -136,6 +139,7 @@ class Follower {
     const text = lines.map((line) => `${this.#paint.dim(`${plainText(host)} ${mark}`)} ${isTerminal ? terminalText(line) : line}\n`).join('');
     if (stream === 'stdout') await out(text);
     else process.stderr.write(text);
+    this.#draw();
   }
 
   #cancel(): void {
@@ -155,9 +159,17 @@ class Follower {
     this.#say(`${how === 'detached' ? 'detached, the run goes on' : 'left; it is being cancelled'}; come back to it with: drover runs watch ${this.#latest.id}`);
   }
 
-  #say(line: string, end = '\n'): void {
+  /** A question stands where the bar was; whatever is told meanwhile goes above it. */
+  #ask(question: string | undefined): void {
+    this.#question = question;
+    this.#drawnAt = Number.NEGATIVE_INFINITY;
+    this.#draw();
+  }
+
+  #say(line: string): void {
     this.#clear();
-    process.stderr.write(`${line}${end}`);
+    process.stderr.write(`${line}\n`);
+    this.#draw();
   }
 
   #clear(): void {
@@ -165,12 +177,21 @@ class Follower {
     if (this.#bar) this.#drawn = '';
   }
 
-  #draw(force: boolean): void {
-    if (this.#flags.json || (!force && systemClock.monotonicMs() - this.#drawnAt < (this.#bar ? REDRAW_MS : PLAIN_LINE_MS))) return;
+  /** Not more often than it can be read, but the latest is always shown in the end. A question is always there. */
+  #draw(): void {
+    if (this.#isOver || (this.#flags.json && this.#question === undefined)) return;
+    const waitMs = this.#question !== undefined ? 0 : this.#drawnAt + (this.#bar ? REDRAW_MS : PLAIN_LINE_MS) - systemClock.monotonicMs();
+    if (waitMs > 0) {
+      this.#stopDrawing ??= systemClock.after(waitMs, () => {
+        this.#stopDrawing = undefined;
+        this.#draw();
+      });
+      return;
+    }
     this.#drawnAt = systemClock.monotonicMs();
     const { counts, hostCount, id } = this.#latest;
-    const line = this.#bar ? progressLine(counts, hostCount, process.stderr.columns || 80, this.#paint) : `${id}: ${countsLine(counts, this.#paint)} of ${hostCount}`;
-    if (!this.#bar && line === this.#drawn) return;
+    const line = this.#question ?? (this.#bar ? progressLine(counts, hostCount, process.stderr.columns || 80, this.#paint) : `${id}: ${countsLine(counts, this.#paint)} of ${hostCount}`);
+    if (line === this.#drawn) return;
     this.#drawn = line;
     process.stderr.write(this.#bar ? `\r\x1b[K${line}` : `${line}\n`);
   }

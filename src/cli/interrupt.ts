@@ -11,10 +11,12 @@ export interface InterruptActions {
   readonly detach: () => void;
   /** Go away without waiting for the end of the cancelled run. */
   readonly leave: () => void;
-  readonly say: (text: string) => void;
+  /** Shows the question until it is taken away. */
+  readonly question: (text: string | undefined) => void;
+  readonly say: (line: string) => void;
 }
 
-export type InterruptState = 'watching' | 'asking' | 'cancelling';
+type InterruptState = 'watching' | 'asking' | 'cancelling';
 
 export class Interrupts {
   readonly #actions: InterruptActions;
@@ -24,17 +26,17 @@ export class Interrupts {
     this.#actions = actions;
   }
 
-  get state(): InterruptState {
-    return this.#state;
+  get isAsking(): boolean {
+    return this.#state === 'asking';
   }
 
   press(): void {
-    const { asks, cancels, detach, leave, say } = this.#actions;
+    const { asks, cancels, detach, leave, question } = this.#actions;
     if (this.#state === 'cancelling') return leave();
     if (!asks && !cancels) return detach();
     if (this.#state === 'asking' || !asks) return this.#cancel();
     this.#state = 'asking';
-    say('d detaches (the run goes on), c or Ctrl-C cancels it, any other key goes on watching: ');
+    question('d detaches, c or Ctrl-C cancels the run, any other key goes on watching: ');
   }
 
   key(key: string): void {
@@ -42,13 +44,14 @@ export class Interrupts {
     if (this.#state !== 'asking') return;
     if (key.toLowerCase() === 'c') return this.#cancel();
     this.#state = 'watching';
-    this.#actions.say('\n');
+    this.#actions.question(undefined);
     if (key.toLowerCase() === 'd') this.#actions.detach();
   }
 
   #cancel(): void {
     this.#state = 'cancelling';
-    this.#actions.say('\ncancelling … (Ctrl-C again leaves without waiting)\n');
+    this.#actions.question(undefined);
+    this.#actions.say('cancelling … (Ctrl-C again leaves without waiting)');
     this.#actions.cancel();
   }
 }
@@ -66,11 +69,11 @@ export function listenForInterrupts(interrupts: Interrupts, asks: boolean): () =
   };
   const onSignal = (): void => {
     interrupts.press();
-    raw(interrupts.state === 'asking');
+    raw(interrupts.isAsking);
   };
   const onKey = (bytes: Buffer): void => {
     interrupts.key(bytes.toString('latin1').slice(0, 1));
-    raw(interrupts.state === 'asking');
+    raw(interrupts.isAsking);
   };
   process.on('SIGINT', onSignal);
   if (asks) stdin.on('data', onKey).pause();
