@@ -17,10 +17,11 @@ import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
 import { WORKER_PROTOCOL, type ServerToWorkerFrame, type OrderedAttempt, type WorkerHello, type WorkerLoad, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import type { Store } from '../store/store.ts';
 import type { AgentLocation, Assignment, AttemptOrder, AttemptPlace, Fleet, FleetListener, LiveOutput, LiveWorker } from './fleet.ts';
+import { PresenceRecord } from './presence-record.ts';
 import { SshRoutes, type SshHosts } from './ssh-routes.ts';
 
 type WorkerLink = Link<WorkerToServerFrame, ServerToWorkerFrame>;
-interface WorkerState { readonly id: WorkerId; readonly hello: WorkerHello; readonly link: WorkerLink; load: Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes'> }
+interface WorkerState { readonly id: WorkerId; readonly hello: WorkerHello; readonly link: WorkerLink; snapshot: Set<string>; load: Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes'> }
 interface Watch { readonly attempts: ReadonlyMap<string, AttemptPlace>; readonly onOutput: (output: LiveOutput) => void }
 
 /** What the fleet must know of hosts that are reached over SSH. `zone` is the asking worker's: it is told of its own zone only. */
@@ -42,11 +43,9 @@ export interface LinkFleetOptions {
   readonly log: Log;
 }
 
-const PRESENCE_FLUSH_MS = 200;
 const TOPOLOGY_EVERY_MS = 2_000;
 const FETCH_MS = 15_000;
 const NO_MAC = new Uint8Array(0);
-const PRESENCE_BATCH_MAX = 2_000;
 /** Of some 160 bytes each: far from what a frame may have, and no long pause for the other end. */
 const HOSTS_PER_FRAME_MAX = 10_000;
 
@@ -65,15 +64,13 @@ export class LinkFleet implements Fleet {
   #revoked: readonly AgentId[] = [];
   #drained: ReadonlySet<WorkerId> = new Set();
   readonly #sshRoutes = new SshRoutes();
-  #presence: Parameters<Store['hostPresenceWrite']>[0][number][] = [];
-  #facts: Parameters<Store['hostFactsWrite']>[0][number][] = [];
-  #flushScheduled = false;
-  #flushing: Promise<void> = Promise.resolve();
+  readonly #record: PresenceRecord;
   #stops: (() => void)[] = [];
   #stopped = false;
 
   constructor(options: LinkFleetOptions) {
     this.#options = options;
+    this.#record = new PresenceRecord({ store: options.store, clock: options.clock, log: options.log, heldBy: (workerId) => [...this.#agents].filter(([, at]) => at.workerId === workerId).map(([hostId]) => hostId) });
   }
 
   async start(): Promise<void> {
@@ -92,7 +89,7 @@ export class LinkFleet implements Fleet {
     for (const stop of this.#stops) stop();
     for (const fetch of this.#fetches.values()) fetch.reject(new DroverError('shutting-down'));
     await this.#options.listener.stop();
-    await this.#flush();
+    await this.#record.stop();
   }
 
   locate(hostId: HostId): AgentLocation | undefined {
@@ -237,7 +234,7 @@ export class LinkFleet implements Fleet {
     if (hello.protocol.min > WORKER_PROTOCOL.max || hello.protocol.max < WORKER_PROTOCOL.min) return void link.close('protocol-unsupported', `This server speaks worker protocol ${WORKER_PROTOCOL.min} to ${WORKER_PROTOCOL.max}.`);
     const id = link.peer.id as WorkerId;
     const former = this.#workers.get(id);
-    const state: WorkerState = { id, hello, link, load: { agents: 0, queued: 0, rssBytes: 0, lagMs: 0 } };
+    const state: WorkerState = { id, hello, link, snapshot: new Set(), load: { agents: 0, queued: 0, rssBytes: 0, lagMs: 0 } };
     this.#workers.set(id, state);
     former?.link.close('shutting-down', 'The worker linked again.');
     link.send({ t: 'welcome', protocol: 1, serverId, nowMs: clock.nowMs(), servers: this.#servers, workers: this.#addressesIn(hello.zone) });
@@ -254,14 +251,17 @@ export class LinkFleet implements Fleet {
   #onFrame(worker: WorkerState, frame: WorkerToServerFrame): void {
     switch (frame.t) {
       case 'agents':
-        for (const { hostId, agentId, sinceMs } of frame.agents) this.#linked(hostId as HostId, agentId as AgentId, worker.id, sinceMs);
-        return;
+        for (const { hostId, agentId, sinceMs } of frame.agents) {
+          this.#linked(hostId as HostId, agentId as AgentId, worker.id, sinceMs);
+          worker.snapshot.add(hostId);
+        }
+        return frame.last ? this.#snapshotEnded(worker) : undefined;
       case 'linked':
         this.#linked(frame.hostId as HostId, frame.agentId as AgentId, worker.id, frame.atMs);
         if (Math.abs(frame.skewMs) > limits.clockSkewMsMax) this.#options.log.warn({ hostId: frame.hostId, skewMs: frame.skewMs }, 'the clock of a host is off');
-        return this.#factsHeard(frame.hostId, frame.agentId, frame.version, { ...frame.facts, bootId: frame.bootId, clockSkewMs: frame.skewMs });
+        return this.#record.facts(frame.hostId, frame.agentId, frame.version, { ...frame.facts, bootId: frame.bootId, clockSkewMs: frame.skewMs });
       case 'facts':
-        return this.#factsHeard(frame.hostId, frame.agentId, String(frame.facts.agentVersion ?? ''), { ...frame.facts });
+        return this.#record.facts(frame.hostId, frame.agentId, String(frame.facts.agentVersion ?? ''), { ...frame.facts });
       case 'unlinked':
         if (this.#agents.get(frame.hostId as HostId)?.workerId === worker.id) this.#unlinked(frame.hostId as HostId, frame.agentId as AgentId, worker.id, frame.atMs);
         return;
@@ -315,14 +315,6 @@ export class LinkFleet implements Fleet {
     worker.link.send({ t: 'certificate', id: frame.id, ...answer });
   }
 
-  /** Facts are whatever a host says; they are written together with those of others, so what the database would refuse stays out. */
-  #factsHeard(hostId: string, agentId: string, version: string, facts: Record<string, unknown>): void {
-    const storable = storableFacts(facts);
-    if (!storable || !isUuid(hostId) || !isUuid(agentId)) return this.#options.log.warn({ hostId, agentId }, 'facts that cannot be kept were passed over');
-    this.#facts.push({ hostId: hostId as HostId, agentId: agentId as AgentId, version: version.slice(0, 100).replaceAll('\0', ''), facts: storable });
-    this.#scheduleFlush();
-  }
-
   #linked(hostId: HostId, agentId: AgentId, workerId: WorkerId, atMs: number): void {
     if (!isUuid(hostId) || !isUuid(agentId) || !Number.isSafeInteger(atMs)) return this.#options.log.warn({ hostId, agentId }, 'a link of nobody was passed over');
     const known = this.#agents.get(hostId);
@@ -330,8 +322,7 @@ export class LinkFleet implements Fleet {
     if (known && known.workerId !== workerId && known.sinceMs > atMs) return;
     const location: AgentLocation = { workerId, agentId, sinceMs: atMs };
     this.#agents.set(hostId, location);
-    this.#presence.push({ hostId, agentId, workerId, linked: true, atMs });
-    this.#scheduleFlush();
+    this.#record.presence({ hostId, agentId, workerId, linked: true, atMs });
     this.listener.onLinked(hostId, location);
     for (const watch of this.#watches) {
       const mine = [...watch.attempts.values()].filter((place) => place.hostId === hostId && !place.ssh);
@@ -339,39 +330,17 @@ export class LinkFleet implements Fleet {
     }
   }
 
+  /** What a worker does not hold, it has lost: since its former link to us, or while no server was there at all. */
+  #snapshotEnded(worker: WorkerState): void {
+    for (const [hostId, { workerId, agentId }] of this.#agents) if (workerId === worker.id && !worker.snapshot.has(hostId)) this.#unlinked(hostId, agentId, workerId, worker.hello.nowMs);
+    worker.snapshot = new Set();
+    this.#record.reconcile(worker.id, worker.hello.nowMs);
+  }
+
   #unlinked(hostId: HostId, agentId: AgentId, workerId: WorkerId, atMs: number): void {
     this.#agents.delete(hostId);
-    this.#presence.push({ hostId, agentId, workerId, linked: false, atMs });
-    this.#scheduleFlush();
+    this.#record.presence({ hostId, agentId, workerId, linked: false, atMs });
     this.listener.onUnlinked(hostId, agentId, atMs);
-  }
-
-  // — what the store is told —
-
-  #scheduleFlush(): void {
-    if (this.#flushScheduled || this.#stopped) return;
-    this.#flushScheduled = true;
-    this.#options.clock.after(PRESENCE_FLUSH_MS, () => {
-      this.#flushScheduled = false;
-      this.#flushing = this.#flushing.then(() => this.#flush());
-    }, { unref: true });
-  }
-
-  async #flush(): Promise<void> {
-    while (this.#presence.length > 0 || this.#facts.length > 0) {
-      const presence = this.#presence.splice(0, PRESENCE_BATCH_MAX);
-      const facts = this.#facts.splice(0, PRESENCE_BATCH_MAX);
-      try {
-        if (presence.length > 0) await this.#options.store.hostPresenceWrite(presence);
-        if (facts.length > 0) await this.#options.store.hostFactsWrite(facts);
-      } catch (error) {
-        this.#options.log.warn({ err: error }, 'presence of hosts could not be written; it will be again');
-        this.#presence.unshift(...presence);
-        this.#facts.unshift(...facts);
-        if (!this.#stopped) this.#scheduleFlush();
-        return;
-      }
-    }
   }
 
   /** What others may have changed: who is cut off, who is drained, which hosts are reached over SSH. */
@@ -430,16 +399,4 @@ function isWorker(workerId: WorkerId, agentId: AgentId): boolean {
 /** A list in parts that fit into a frame. */
 function slices<T>(list: readonly T[]): T[][] {
   return Array.from({ length: Math.ceil(list.length / HOSTS_PER_FRAME_MAX) }, (_, i) => list.slice(i * HOSTS_PER_FRAME_MAX, (i + 1) * HOSTS_PER_FRAME_MAX));
-}
-
-const FACTS_BYTES_MAX = 64 * 1024;
-
-/** As JSON that PostgreSQL takes: no NUL, no half of a surrogate pair, no number that JSON has not, and of a bounded size. */
-function storableFacts(facts: Record<string, unknown>): Record<string, unknown> | undefined {
-  try {
-    const text = JSON.stringify(facts, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed() : value));
-    return text.length > FACTS_BYTES_MAX || text.includes('\\u0000') ? undefined : (JSON.parse(text) as Record<string, unknown>);
-  } catch {
-    return undefined;
-  }
 }

@@ -92,6 +92,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       return worker;
     },
     hostPresenceWrite: (changes) => fleet.hostPresenceWrite(pool, changes),
+    hostPresenceReconcile: (snapshot) => fleet.hostPresenceReconcile(pool, snapshot),
     hostFactsWrite: (changes) => fleet.hostFactsWrite(pool, changes),
     hostFetch: (idOrName) => fleet.hostFetch(pool, idOrName),
     hostList: (filter, page) => fleet.hostList(pool, filter, page),
