@@ -46,6 +46,11 @@ export function number(faults: Faults, flag: string, text: string | undefined): 
   return /^\d{1,9}$/.test(text) ? Number(text) : faults.add(`${flag} wants a whole number, not ${JSON.stringify(text)}.`);
 }
 
+export function choice<T extends string>(faults: Faults, flag: string, choices: readonly T[], text: string | undefined): T | undefined {
+  if (text === undefined) return undefined;
+  return choices.find((one) => one === text) ?? faults.add(`${flag} wants ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}, not ${JSON.stringify(text)}.`);
+}
+
 export function duration(faults: Faults, flag: string, text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   return parseDurationMs(text) !== undefined ? text : faults.add(`${flag} wants a duration with its unit, such as 500ms, 30s, 5m, 2h or 1h30m, not ${JSON.stringify(text)}. (bad-duration)`);

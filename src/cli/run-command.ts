@@ -26,6 +26,7 @@ export function addRunCommand(program: Command): void {
     .option('--timeout <duration>', 'end the script after this, such as 30s or 5m (default: 1h)').option('--kill-after <duration>', 'from TERM to KILL (default: 10s)')
     .option('--start-deadline <duration>', 'a host that is off until then is not started (default: 2m)').option('--lost-after <duration>', 'out of reach longer than this is lost (default: 2m)')
     .option('-c, --concurrency <n>', 'executions at once').option('--max-failed <n|n%>', 'start no more once more than this failed').option('--retries <n>', 'further attempts when the script fails')
+    .option('--via <way>', 'auto (the live agent, else SSH), agent or ssh').option('--priority <class>', 'high, normal or low: which queue it waits in when workers are busy')
     .option('--name <text>', 'name of the run').option('--reason <text>', 'why; kept in the audit trail')
     .option('-d, --detach', 'print the id and return').option('-y, --yes', `do not ask before more than ${limits.confirmTargetsOver} hosts (DROVER_CONFIRM_OVER sets another number)`).option('--live', 'show output as it comes, instead of folded at the end')
     .argument('[command...]', 'command and arguments, after --')

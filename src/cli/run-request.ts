@@ -1,14 +1,17 @@
 /** The flags of `drover run` to the request for a run. Everything that can be known here is checked here, and told at once. */
 import type { Schemas } from '@drover/sdk';
 import { limits } from '../base/limits.ts';
+import { PRIORITIES } from '../domain/placement/queue-pick.ts';
+import { VIAS } from '../domain/run/spec.ts';
 import { parseFailureLimit } from '../domain/run/failure-limit.ts';
 import { parseTarget, type TargetExpression } from '../domain/target/expression.ts';
-import { duration, Faults, Inputs, number, oneTarget, pairs } from './input.ts';
+import { choice, duration, Faults, Inputs, number, oneTarget, pairs } from './input.ts';
 
 export interface RunFlags {
   readonly target: readonly string[]; readonly script?: string; readonly lang?: string; readonly arg: readonly string[]; readonly env: readonly string[]; readonly param: readonly string[]; readonly secret: readonly string[];
   readonly as?: string; readonly cwd?: string; readonly timeout?: string; readonly killAfter?: string; readonly startDeadline?: string; readonly lostAfter?: string; readonly concurrency?: string; readonly maxFailed?: string;
   readonly retries?: string; readonly name?: string; readonly reason?: string; readonly stdin?: string; readonly detach?: boolean; readonly json?: boolean; readonly yes?: boolean; readonly live?: boolean;
+  readonly via?: string; readonly priority?: string;
 }
 
 export function runRequest(command: readonly string[], flags: RunFlags): Schemas['RunCreate'] {
@@ -20,7 +23,7 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
     targets, ...work, args: [...flags.arg], env: pairs(faults, '--env', flags.env), params: pairs(faults, '--param', flags.param), secrets: inputs.secrets(flags.secret),
     ...given('name', flags.name), ...given('reason', flags.reason), ...given('lang', flags.lang), ...given('user', flags.as), ...given('cwd', flags.cwd), ...given('stdin', flags.stdin === undefined ? undefined : inputs.text('--stdin', flags.stdin)),
     ...given('timeout', duration(faults, '--timeout', flags.timeout)), ...given('killAfter', duration(faults, '--kill-after', flags.killAfter)), ...given('startDeadline', duration(faults, '--start-deadline', flags.startDeadline)), ...given('lostAfter', duration(faults, '--lost-after', flags.lostAfter)),
-    ...given('concurrency', number(faults, '--concurrency', flags.concurrency)), ...given('retries', number(faults, '--retries', flags.retries)), ...given('maxFailed', flags.maxFailed),
+    ...given('concurrency', number(faults, '--concurrency', flags.concurrency)), ...given('retries', number(faults, '--retries', flags.retries)), ...given('maxFailed', flags.maxFailed), ...given('via', choice(faults, '--via', VIAS, flags.via)), ...given('priority', choice(faults, '--priority', PRIORITIES, flags.priority)),
   };
   if (flags.maxFailed !== undefined && !parseFailureLimit(flags.maxFailed)) faults.add(`--max-failed wants a number of hosts or a share such as 10%, not ${JSON.stringify(flags.maxFailed)}.`);
   if (flags.cwd !== undefined && !flags.cwd.startsWith('/')) faults.add(`--cwd wants an absolute path on the hosts, not ${JSON.stringify(flags.cwd)}.`);

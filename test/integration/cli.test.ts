@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTerminal, type Terminal } from '../support/terminal.ts';
@@ -140,7 +141,7 @@ describe('usage', () => {
 });
 
 describe('every command', () => {
-  it.each([['hosts', 'list'], ['hosts', 'show', 'local-1'], ['hosts', 'label', 'local-1', 'a=b'], ['agents', 'list'], ['agents', 'join-token', 'create'], ['agents', 'join-token', 'list'], ['workers', 'list'], ['tokens', 'create', '--name', 'n', '--role', 'viewer'], ['tokens', 'list'], ['whoami'], ['audit'], ['agents', 'show', 'local-1'], ['runs', 'list'], ['run', '-t', 'local-1', '--detach', '--', 'true']])('%s %s … answers with one document', async (...args) => {
+  it.each([['hosts', 'list'], ['hosts', 'show', 'local-1'], ['hosts', 'label', 'local-1', 'a=b'], ['agents', 'list'], ['agents', 'join-token', 'create'], ['agents', 'join-token', 'list'], ['workers', 'list'], ['workers', 'show', hostname()], ['workers', 'drain', hostname()], ['workers', 'resume', hostname()], ['tokens', 'create', '--name', 'n', '--role', 'viewer'], ['tokens', 'list'], ['whoami'], ['audit'], ['agents', 'show', 'local-1'], ['runs', 'list'], ['run', '-t', 'local-1', '--detach', '--', 'true']])('%s %s … answers with one document', async (...args) => {
     const flags = args.indexOf('--');
     const { code, stdout } = await cli(...(flags < 0 ? [...args, '--json'] : [...args.slice(0, flags), '--json', ...args.slice(flags)]));
     expect([code, typeof JSON.parse(stdout)]).toEqual([0, 'object']);
