@@ -3,7 +3,9 @@
  * the other is killed or stopped at random by a seed. At the end everybody is let up, everything must settle, and four things must
  * hold (checks.ts). A violation prints what it is, the seed, and where the logs are, and ends with 1.
  *
- *   npm run chaos -- [--minutes 5 | --seconds 60] [--seed N]
+ *   npm run chaos -- [--minutes 5 | --seconds 60] [--seed N] [--quiet]
+ *
+ * With --quiet, what was done is told only if something did not hold.
  */
 import { mkdirSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
@@ -24,23 +26,40 @@ const SETTLE_MS = 240_000;
 const LOOK_EVERY_MS = 2_000;
 const FAULTS_SHOWN_MAX = 50;
 
+/** Lines that a quiet run keeps back; undefined when nothing is kept back. */
+let held: string[] | undefined;
+
 function emit(line: Readonly<Record<string, unknown>>): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
+  const text = `${JSON.stringify(line)}\n`;
+  if (held) held.push(text);
+  else process.stdout.write(text);
+}
+
+function emitHeld(): void {
+  const lines = held ?? [];
+  held = undefined;
+  process.stdout.write(lines.join(''));
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { minutes: { type: 'string' }, seconds: { type: 'string' }, seed: { type: 'string' } } });
+  const { values } = parseArgs({ options: { minutes: { type: 'string' }, seconds: { type: 'string' }, seed: { type: 'string' }, quiet: { type: 'boolean' } } });
   const forMs = values.seconds !== undefined ? Number(values.seconds) * 1_000 : Number(values.minutes ?? '5') * 60_000;
   const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
   if (!(forMs > 0) || !Number.isInteger(seed)) {
     process.stderr.write('chaos: --minutes and --seconds want a positive number, --seed a whole one\n');
     return 2;
   }
+  if (values.quiet) held = [];
   emit({ chaos: 'begins', seed, seconds: forMs / 1_000 });
-  const cluster = await Cluster.start({ servers: 2, workers: 2, agents: 6 });
+  const cluster = await Cluster.start({ servers: 2, workers: 2, agents: 6 }).catch((error: unknown) => {
+    emitHeld();
+    throw error;
+  });
   const outcome = await tryPromise(cluster, seed, forMs).catch((error: Error) => ({ faults: [`chaos itself failed: ${error.stack}`], figures: {} }));
   const ok = outcome.faults.length === 0;
   await cluster.stop({ keepFolder: !ok });
+  if (ok) held = undefined;
+  else emitHeld();
   for (const fault of outcome.faults.slice(0, FAULTS_SHOWN_MAX)) emit({ chaos: 'violation', fault });
   emit({ chaos: ok ? 'held' : 'violated', seed, ...outcome.figures, violations: outcome.faults.length, ...(ok ? {} : { logs: join(cluster.folder, 'logs') }) });
   return ok ? 0 : 1;

@@ -154,9 +154,10 @@ export class Cluster {
     await until('every agent to be linked', async () => (await this.store.hostList({ linked: true }, { limit: 1_000 })).items.length === options.agents || this.#failEarly(), 60_000);
   }
 
+  /** Each server's connections bear its name, so that the database can tell who wrote. */
   async #addServer(index: number, env: Readonly<Record<string, string>>): Promise<void> {
     const port = await freePort();
-    const server = this.#process(`server-${index}`, 'drover-server', ['--listen', `127.0.0.1:${port}`], { DATABASE_URL: this.postgres.url, DROVER_MASTER_KEY: this.masterKey.toString('base64'), ...env });
+    const server = this.#process(`server-${index}`, 'drover-server', ['--listen', `127.0.0.1:${port}`], { DATABASE_URL: `${this.postgres.url}?application_name=server-${index}`, DROVER_MASTER_KEY: this.masterKey.toString('base64'), ...env });
     const url = `http://127.0.0.1:${port}`;
     server.start();
     this.servers.push(server);

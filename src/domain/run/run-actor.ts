@@ -108,14 +108,16 @@ export class RunActor<Stream = unknown> {
     this.seq = run.seq;
     this.dbCounts = emptyCounts();
     this.cancelRequestedBy = run.cancelRequestedAtMs === undefined ? undefined : (run.cancelRequestedBy ?? '');
+    // Stopping without a cancel was for the failures; that a late truth makes them fewer does not start what was not to start.
+    this.limitExceeded = run.state === 'stopping' && run.cancelRequestedAtMs === undefined;
     this.#startDeadlineAtMs = run.roundStartedAtMs + spec.startDeadlineMs;
     this.executions = seeds.map((seed) => {
       const out = seed.state === 'dispatched' || seed.state === 'running';
       const execution: Execution<Stream> = {
         task: seed.task, ordinal: seed.ordinal, hostId: seed.hostId, hostName: seed.hostName, attempt: seed.attempt, state: seed.state, dbState: seed.state, agentId: seed.agentId, workerId: seed.workerId,
         failures: seed.failuresInRound, dispatchedAtMs: seed.dispatchedAtMs, startedAtMs: seed.startedAtMs, result: undefined, settledLate: false, retry: false,
-        // What another owner sent is unknown here: it may have arrived.
-        sends: out ? 1 : 0, unlinkedAt: out ? nowAt : 0, notBeforeAt: 0, lastOrderAt: 0, cancelSentAt: 0, heardFrom: 'nobody',
+        // How often another owner sent it is unknown here: one may have arrived, whatever is told of others.
+        sends: out ? Number.POSITIVE_INFINITY : 0, unlinkedAt: out ? nowAt : 0, notBeforeAt: 0, lastOrderAt: 0, cancelSentAt: 0, heardFrom: 'nobody',
       };
       this.dbCounts[seed.state]++;
       if (isFailure(seed.state)) this.#failures++;
@@ -378,7 +380,8 @@ export class RunActor<Stream = unknown> {
     if (isSettled(counts) && !changes.some((e) => e.retry) && this.#dirty.size <= changes.length) return { counts, state: runVerdict(counts, this.cancelRequestedBy !== undefined) };
     if (isTerminalRun(this.state)) return { counts, state: this.state };
     if (this.cancelRequestedBy !== undefined || this.limitExceeded) return { counts, state: 'stopping' };
-    return { counts, state: counts.waiting === this.executions.length ? 'waiting' : 'running' };
+    // A run that was under way does not begin anew when all that was sent comes back.
+    return { counts, state: counts.waiting === this.executions.length && this.state !== 'running' ? 'waiting' : 'running' };
   }
 
   committed(execution: Execution<Stream>, written: ExecutionState): void {
