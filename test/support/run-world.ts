@@ -15,7 +15,7 @@ const SPEC: RunSpec = { work: { kind: 'command', argv: ['true'] }, args: [], env
 
 type Result = AttemptResult<unknown>;
 interface Row { readonly hostId: HostId; state: ExecutionState; attempt: number; failures: number; agentId: AgentId | undefined; result: Result | undefined; settledLate: boolean; dispatchedAtMs: number | undefined; startedAtMs: number | undefined }
-interface Told { readonly ordinal: number; readonly attempt: number; readonly kind: 'accepted' | 'started' | 'report' | 'unknown' | 'undelivered'; readonly result?: Result }
+interface Told { readonly ordinal: number; readonly attempt: number; readonly kind: 'queued' | 'accepted' | 'started' | 'report' | 'unknown' | 'undelivered'; readonly result?: Result }
 interface Order { readonly kind: 'start' | 'cancel' | 'query'; readonly attempt: number; readonly handedOn: boolean }
 type Entry = { state: 'running' } | { state: 'finished'; result: Result } | { state: 'settled' };
 
@@ -74,7 +74,7 @@ export class RunWorld {
     })), this.at);
   }
 
-  #locate = (hostId: HostId): Location | undefined => {
+  #locate = ({ hostId }: { readonly hostId: HostId }): Location | undefined => {
     const host = this.hosts.find((one) => one.hostId === hostId)!;
     return host.linked ? { workerId: 'worker' as WorkerId, agentId: host.agentId } : undefined;
   };
@@ -174,6 +174,7 @@ export class RunWorld {
   #onTold({ ordinal, attempt, kind, result }: Told): void {
     const execution = this.actor.at(0, ordinal)!;
     if (kind === 'accepted') this.actor.onAccepted(execution, attempt);
+    else if (kind === 'queued') this.actor.onQueued(execution, attempt);
     else if (kind === 'started') this.actor.onStarted(execution, attempt, this.at);
     else if (kind === 'unknown') this.actor.onUnknown(execution, attempt, this.at);
     else if (kind === 'undelivered') this.actor.onUndelivered(execution, attempt, this.at, 500);
@@ -219,6 +220,13 @@ export class RunWorld {
     const ordinal = n % this.hosts.length;
     const order = this.hosts[ordinal]!.orders.shift();
     if (order && !order.handedOn) this.told.push({ ordinal, attempt: order.attempt, kind: 'undelivered' });
+  }
+
+  /** The worker says that the order waits with it; it stays there. */
+  queue(n: number): void {
+    const ordinal = n % this.hosts.length;
+    const order = this.hosts[ordinal]!.orders[0];
+    if (order?.kind === 'start' && !order.handedOn) this.told.push({ ordinal, attempt: order.attempt, kind: 'queued' });
   }
 
   /** Everything that is not acknowledged is reported again. */

@@ -144,10 +144,19 @@ describe('a failure', () => {
 });
 
 describe('an order that waits in a worker\'s queue', () => {
+  it('is sent again only in case the worker has forgotten it', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onQueued(host.execution, 1);
+    host.passes(59_000);
+    expect(host.orders()).toEqual([]);
+    host.passes(1_000);
+    expect(host.orders()).toEqual(['start']);
+  });
+
   it('is not sent again, but is when the host links anew', () => {
     const host = new OneHost().dispatched();
     host.actor.onQueued(host.execution, 1);
-    host.passes(60_000);
+    host.passes(50_000);
     expect(host.orders()).toEqual([]);
     host.actor.onLinked('host' as HostId);
     expect(host.orders()).toEqual(['start']);

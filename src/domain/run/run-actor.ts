@@ -72,6 +72,8 @@ export interface RunView { readonly counts: ExecutionCounts; readonly state: Run
 
 /** A start that nobody confirmed is sent again after this; the journal makes that harmless. */
 const RESEND_MS = 5_000;
+/** One that waits at a worker is, in case the worker has forgotten it. */
+const RESEND_QUEUED_MS = 60_000;
 /**
  * Executions in flight for each millisecond between two looks at all of them. Events come in thousands of frames, and a look at
  * ten thousand hosts with each would be most of the owner's work; nothing that a look finds is in such a hurry.
@@ -340,7 +342,7 @@ export class RunActor<Stream = unknown> {
         if (execution.cancelSentAt > 0 && nowAt - execution.cancelSentAt < RESEND_MS) continue;
         execution.cancelSentAt = nowAt;
         orders.push({ kind: 'cancel', ...to });
-      } else if (execution.heardFrom === 'nobody' && (execution.lastOrderAt === 0 || nowAt - execution.lastOrderAt >= RESEND_MS)) {
+      } else if (execution.heardFrom !== 'executor' && (execution.lastOrderAt === 0 || nowAt - execution.lastOrderAt >= (execution.heardFrom === 'queue' ? RESEND_QUEUED_MS : RESEND_MS))) {
         execution.lastOrderAt = nowAt;
         if (execution.state === 'running') orders.push({ kind: 'query', ...to });
         else if (this.cancelRequestedBy !== undefined) {
