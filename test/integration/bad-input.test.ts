@@ -1,0 +1,75 @@
+/**
+ * What users and machines get wrong: each is told by a stable code and by words that say what is wrong and what to do. What of the list
+ * is tried elsewhere: full disks (full-disk), expired certificates (renewal), wrong tokens and clocks that are off (enrolment), foreign
+ * and locked data folders (up), unknown users and interpreters (conformance of drivers), newer schemas (store).
+ */
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLog } from '../../src/base/log.ts';
+import type { Driver } from '../../src/drivers/driver.ts';
+import { createProcessDriver } from '../../src/drivers/process/process-driver.ts';
+import { newAttempt, reportOf, specOf } from '../conformance/driver.ts';
+import { testApi, type TestApi } from '../support/api.ts';
+
+describe('a run that cannot be', () => {
+  let api: TestApi;
+  let token: string;
+  beforeAll(async () => {
+    api = await testApi();
+    token = await api.token('operator');
+  });
+  afterAll(() => api.close());
+
+  it.each<[what: string, body: object, code: string, words: RegExp]>([
+    ['a host that is not there', { targets: 'web-1', script: 'true' }, 'host-not-found', /web-1/],
+    ['targets that match nothing', { targets: 'web-*', script: 'true' }, 'no-target-matched', /web-\*/],
+    ['an empty script', { targets: 'all', script: ' \n\t' }, 'script-empty', /script/i],
+    ['a NUL in a variable', { targets: 'all', script: 'true', env: { A: 'a\0b' } }, 'bad-input', /The value of A contains a NUL/],
+    ['a duration without a unit', { targets: 'all', script: 'true', timeout: '5' }, 'bad-duration', /timeout.*(30s|5m|1h)/s],
+    ['a duration of another tongue', { targets: 'all', script: 'true', lostAfter: 'soon' }, 'bad-duration', /lostAfter.*(30s|5m|1h)/s],
+  ])('names %s', async (_what, body, code, words) => {
+    const response = await api.app.inject({ method: 'POST', url: '/api/v1/runs', headers: { authorization: `Bearer ${token}` }, payload: body });
+    expect(response.json()).toMatchObject({ code });
+    expect(response.body).toMatch(words);
+    expect((await api.store.runList({}, { limit: 10 })).items).toEqual([]);
+  });
+});
+
+describe('a folder that cannot be written on a host', () => {
+  let folder: string;
+  let driver: Driver;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'drover-unwritable-'));
+  });
+  afterAll(async () => {
+    await driver?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const make = (dataDir: string): Driver => createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, useCgroups: false });
+
+  it('keeps the agent from starting, and is named', () => {
+    writeFileSync(join(folder, 'file'), '');
+    expect(() => make(join(folder, 'file', 'below'))).toThrow(expect.objectContaining({ code: 'spool-unwritable', message: expect.stringContaining(join(folder, 'file', 'below')) as string }) as Error);
+  });
+
+  it('refuses what comes while its spool is gone, and nothing after', async () => {
+    const dataDir = join(folder, 'data');
+    driver = make(dataDir);
+    await driver.start();
+    // Also root cannot make a folder in a file.
+    renameSync(join(dataDir, 'spool'), join(dataDir, 'away'));
+    writeFileSync(join(dataDir, 'spool'), '');
+    const refused = newAttempt();
+    await driver.startAttempt(refused, specOf('echo ran'));
+    expect(await reportOf(driver, refused)).toMatchObject({ outcome: 'refused', reason: 'spool-unwritable', detail: expect.stringContaining('cannot be written') as string });
+    rmSync(join(dataDir, 'spool'));
+    renameSync(join(dataDir, 'away'), join(dataDir, 'spool'));
+    const good = newAttempt();
+    await driver.startAttempt(good, specOf('echo ran'));
+    expect(await reportOf(driver, good)).toMatchObject({ outcome: 'exited', exitCode: 0 });
+  });
+});
