@@ -3,11 +3,11 @@
  * that all of them are told at once.
  */
 import { readFileSync } from 'node:fs';
-import { parseDurationMs } from '../base/duration.ts';
+import { formatDurationMs, parseDurationMs } from '../base/duration.ts';
 import { UsageError } from './exit.ts';
 
 /** For options that may be repeated. */
-export function many(value: string, all: readonly string[] = []): string[] {
+export function many(value: string, all: readonly string[] = []): readonly string[] {
   return [...all, value];
 }
 
@@ -41,14 +41,27 @@ export function pairs(faults: Faults, flag: string, texts: readonly string[]): R
   return Object.fromEntries(found);
 }
 
-export function number(faults: Faults, flag: string, text: string | undefined): number | undefined {
+export interface Range { readonly least?: number; readonly most?: number }
+
+export function number(faults: Faults, flag: string, text: string | undefined, { least = 0, most = 999_999_999 }: Range = {}): number | undefined {
   if (text === undefined) return undefined;
-  return /^\d{1,9}$/.test(text) ? Number(text) : faults.add(`${flag} wants a whole number, not ${JSON.stringify(text)}.`);
+  if (!/^\d{1,15}$/.test(text)) return faults.add(`${flag} wants a whole number, not ${JSON.stringify(text)}.`);
+  const value = Number(text);
+  return value >= least && value <= most ? value : faults.add(`${flag} wants a number from ${least} to ${most}, not ${value}.`);
 }
 
-export function duration(faults: Faults, flag: string, text: string | undefined): string | undefined {
+export function duration(faults: Faults, flag: string, text: string | undefined, mostMs = Number.MAX_SAFE_INTEGER): string | undefined {
   if (text === undefined) return undefined;
-  return parseDurationMs(text) !== undefined ? text : faults.add(`${flag} wants a duration with its unit, such as 500ms, 30s, 5m, 2h or 1h30m, not ${JSON.stringify(text)}. (bad-duration)`);
+  const ms = parseDurationMs(text);
+  if (ms === undefined) return faults.add(`${flag} wants a duration with its unit, such as 500ms, 30s, 5m, 2h or 1h30m, not ${JSON.stringify(text)}. (bad-duration)`);
+  if (ms === 0) return faults.add(`${flag} wants a duration that is longer than nothing. (bad-duration)`);
+  return ms <= mostMs ? text : faults.add(`${flag} wants ${formatDurationMs(mostMs)} at most, not ${text}. (bad-duration)`);
+}
+
+/** An id as the server made it; `what` is what it names, and where to find it. */
+export function idOf(text: string, what: string, list: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new UsageError(`${JSON.stringify(text)} is not the id of a ${what}. See: drover ${list}`);
+  return text;
 }
 
 /** An instant: a date and time, or a duration back from now. */

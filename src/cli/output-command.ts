@@ -2,7 +2,7 @@
  * `drover runs output`: folded, of one host, live as it comes, the exact bytes of a stream, or the whole of it from the host. However much
  * it is, no more than a piece of it is in memory.
  */
-import { watchRun, type Execution, type Run } from '@drover/sdk';
+import { DroverApiError, watchRun, type Execution, type Run } from '@drover/sdk';
 import type { Command } from 'commander';
 import { command } from './command.ts';
 import { EXIT, UsageError } from './exit.ts';
@@ -72,7 +72,7 @@ async function oneExecution(session: Session, runId: string, host: string | unde
     if (found) throw new UsageError('--raw and --full show one host: name it with --host.');
     found = execution;
   }
-  if (!found) throw new UsageError(host === undefined ? `Run ${runId} has no hosts.` : `Run ${runId} has no host ${host}. Its hosts: drover runs show ${runId} --all`);
+  if (!found) throw new DroverApiError(404, { code: 'host-not-found', detail: `Run ${runId} has ${host === undefined ? 'no hosts.' : `no host ${host}. Its hosts: drover runs show ${runId} --all`}` });
   return found;
 }
 

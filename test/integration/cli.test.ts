@@ -163,7 +163,7 @@ describe('output of a run', () => {
     expect((await cli('runs', 'output', id, '--follow', '--raw')).stdout).toBe('\x1b[1mx\n\n');
     expect((await cli('runs', 'output', id, '--raw', '--stream', 'stderr')).stdout).toBe('e');
     expect((await cli('runs', 'output', id, '--host', 'local-1'))).toMatchObject({ stdout: '\x1b[1mx\n\n', stderr: expect.stringMatching(/^e\n?local-1: succeeded/) as string });
-    expect((await cli('runs', 'output', id, '--host', 'local-2')).code).toBe(2);
+    expect((await cli('runs', 'output', id, '--host', 'local-2'))).toMatchObject({ code: 3, stderr: expect.stringContaining('has no host local-2') as string });
   });
 
   it('stops when its reader has read enough', async () => {
