@@ -43,11 +43,20 @@ describe('output that is large', () => {
   const whole = sha256(Buffer.concat(Array.from({ length: 6 }, () => one)));
   let id = '';
 
-  it('comes live in exact bytes: what is skipped on the way is fetched from the host', async () => {
+  it('comes live in exact bytes: what is skipped on the way is fetched at the end', async () => {
     id = (await cli('run', '-t', 'local-1', '--detach', '--', 'sh', '-c', script)).stdout.trim();
     const follow = started('runs', 'output', id, '--host', 'local-1', '--follow', '--raw');
     expect([await follow.ended, follow.stderr()]).toEqual([0, '']);
     expect([follow.stdout().length, sha256(follow.stdout())]).toEqual([size, whole]);
+  });
+
+  it('comes live attempt by attempt', async () => {
+    const again = (await cli('run', '-t', 'local-1', '--detach', '--retries', '1', '--', 'sh', '-c', 'sleep 0.3; echo $DROVER_ATTEMPT_ID; [ ${DROVER_ATTEMPT_ID##*.} = 2 ]')).stdout.trim();
+    const follow = started('runs', 'output', again, '--follow', '--raw');
+    expect([await follow.ended, follow.stderr(), follow.stdout().toString()]).toEqual([0, 'drover: attempt 2\n', `${again}.0.0.1\n${again}.0.0.2\n`]);
+    const running = (await cli('run', '-t', 'local-1', '--detach', '--', 'sleep', '60')).stdout.trim();
+    expect(await cli('runs', 'output', running, '--full')).toMatchObject({ code: 3, stderr: expect.stringContaining('--follow --raw') as string });
+    expect((await cli('runs', 'cancel', running)).code).toBe(0);
   });
 
   it('is fetched whole from the host, and what is kept is not taken for the whole', async () => {
