@@ -34,7 +34,7 @@ const env = { ...process.env, PATH: [dirname(node), join(root, 'node_modules', '
 const child = spawn(node, ['--disable-warning=ExperimentalWarning', ...process.argv.slice(2)], { stdio: 'inherit', env });
 // Ctrl-C reaches the program by the terminal; a signal to us alone is handed on. We wait for it to end in its own way.
 process.on('SIGINT', () => undefined);
-process.on('SIGTERM', () => child.kill('SIGTERM'));
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.once('error', (error) => {
   process.stderr.write(`${node} did not start: ${error.message}\n`);
   process.exit(1);

@@ -39,7 +39,9 @@ describe('a command line', () => {
     ['a secret in clear', (faults: Faults) => new Inputs(faults).secrets(['A=hunter2']), 'history'],
     ['a secret from a variable that is not there', (faults: Faults) => new Inputs(faults).secrets(['A=env:DROVER_NO_SUCH']), 'no environment variable'],
     ['a secret from a file that is not there', (faults: Faults) => new Inputs(faults).secrets([`A=@${folder}/none`]), 'ENOENT'],
-    ['text that is not text', (faults: Faults) => new Inputs(faults).text('--stdin', file('binary', Buffer.from([0xff]))), 'not UTF-8'],
+    ['text that is not text', (faults: Faults) => new Inputs(faults).text('--stdin', file('binary', Buffer.from([0xff])), 10), 'not UTF-8'],
+    ['a file without an end', (faults: Faults) => new Inputs(faults).read('--script', '/dev/zero', 1_000_000), 'more than the 1000000 bytes'],
+    ['a file one byte too large', (faults: Faults) => new Inputs(faults).read('--script', file('large', 'x'.repeat(101)), 100), 'more than the 100 bytes'],
   ])('is refused for %s', (_what, read, why) => {
     const told = faultsOf(read);
     expect(told).toContain(why);
@@ -50,6 +52,7 @@ describe('a command line', () => {
     const faults = new Faults();
     expect(pairs(faults, '--env', ['A=b=c', '__proto__=x', 'E='])).toEqual(Object.fromEntries([['A', 'b=c'], ['__proto__', 'x'], ['E', '']]));
     expect(new Inputs(faults).secrets([`A=@${file('secret', 'open sesame\r\n')}`])).toEqual({ A: 'open sesame' });
+    expect(new Inputs(faults).read('--script', file('fits', 'x'.repeat(100)), 100)).toHaveLength(100);
     expect(instant(faults, '--since', '2h', Date.parse('2026-03-01T12:00:00Z'))).toBe('2026-03-01T10:00:00.000Z');
     faults.end();
   });

@@ -2,9 +2,13 @@
  * What a command line says, and what it says to read: pairs, numbers, durations, files, standard input, secrets. Faults are collected, so
  * that all of them are told at once.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { formatDurationMs, parseDurationMs } from '../base/duration.ts';
+import { limits } from '../base/limits.ts';
 import { UsageError } from './exit.ts';
+
+const PIECE_BYTES = 64 * 1024;
+const AGAIN_MS = 20;
 
 /** For options that may be repeated. */
 export function many(value: string, all: readonly string[] = []): readonly string[] {
@@ -81,18 +85,20 @@ export class Inputs {
     this.#faults = faults;
   }
 
-  read(path: string): Buffer | undefined {
+  /** Not more than `bytesMax` and a little: a device has no end. */
+  read(flag: string, path: string, bytesMax: number): Buffer | undefined {
     if (path === '-' && this.#stdinTaken) return this.#faults.add('Standard input (-) can be read for one thing only.');
     this.#stdinTaken ||= path === '-';
     try {
-      return readFileSync(path === '-' ? 0 : path);
+      const bytes = readUpTo(path, bytesMax + 1);
+      return bytes.length <= bytesMax ? bytes : this.#faults.add(`${flag} ${path} has more than the ${bytesMax} bytes that are allowed.`);
     } catch (error) {
       return this.#faults.add(`${path === '-' ? 'Standard input' : path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}.`);
     }
   }
 
-  text(flag: string, path: string): string | undefined {
-    const bytes = this.read(path);
+  text(flag: string, path: string, bytesMax: number): string | undefined {
+    const bytes = this.read(flag, path, bytesMax);
     if (bytes === undefined) return undefined;
     const text = bytes.toString();
     return Buffer.from(text).equals(bytes) ? text : this.#faults.add(`${flag} ${path} is not UTF-8 text.`);
@@ -102,12 +108,43 @@ export class Inputs {
   secrets(texts: readonly string[]): Record<string, string> {
     const found: Record<string, string> = {};
     for (const [name, source] of Object.entries(pairs(this.#faults, '--secret', texts))) {
-      const value = source.startsWith('@') ? this.text(`--secret ${name}`, source.slice(1))?.replace(/\r?\n$/, '') : source.startsWith('env:') ? process.env[source.slice(4)] : undefined;
+      const value = source.startsWith('@') ? this.text(`--secret ${name}`, source.slice(1), limits.secretBytesMax)?.replace(/\r?\n$/, '') : source.startsWith('env:') ? process.env[source.slice(4)] : undefined;
       if (value !== undefined) found[name] = value;
       else if (source.startsWith('env:')) this.#faults.add(`--secret ${name}: there is no environment variable ${source.slice(4)}.`);
       // The value is not repeated: it may be a real one.
       else if (!source.startsWith('@')) this.#faults.add(`--secret ${name} wants ${name}=@FILE, ${name}=@- (standard input) or ${name}=env:VARIABLE, so that the value never stands on a command line. If that was a real one, change it: it is in this shell's history.`);
     }
     return found;
+  }
+}
+
+function readUpTo(path: string, bytesMax: number): Buffer {
+  const file = path === '-' ? 0 : openSync(path, 'r');
+  const pieces: Buffer[] = [];
+  try {
+    for (let left = bytesMax; left > 0; ) {
+      const piece = Buffer.alloc(Math.min(left, PIECE_BYTES));
+      const count = readPiece(file, piece);
+      if (count === 0) break;
+      pieces.push(piece.subarray(0, count));
+      left -= count;
+    }
+  } finally {
+    if (file !== 0) closeSync(file);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** Some hand on a standard input that does not wait for its writer; then we do. */
+function readPiece(file: number, piece: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(file, piece);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EOF') return 0;
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_MS);
+    }
   }
 }

@@ -20,7 +20,7 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
   checkVariables(faults, { '--env': env, '--param': params, '--secret': secrets });
   const request = {
     targets, ...work, args: [...(flags.arg ?? [])], env, params, secrets,
-    ...given('name', flags.name), ...given('reason', flags.reason), ...given('lang', flags.lang), ...given('user', flags.as), ...given('cwd', flags.cwd), ...given('stdin', flags.stdin === undefined ? undefined : inputs.text('--stdin', flags.stdin)),
+    ...given('name', flags.name), ...given('reason', flags.reason), ...given('lang', flags.lang), ...given('user', flags.as), ...given('cwd', flags.cwd), ...given('stdin', flags.stdin === undefined ? undefined : inputs.text('--stdin', flags.stdin, limits.stdinBytesMax)),
     ...given('timeout', duration(faults, '--timeout', flags.timeout, limits.timeoutMsMax)), ...given('killAfter', duration(faults, '--kill-after', flags.killAfter, limits.killAfterMsMax)),
     ...given('startDeadline', duration(faults, '--start-deadline', flags.startDeadline, limits.startDeadlineMsMax)), ...given('lostAfter', duration(faults, '--lost-after', flags.lostAfter, limits.startDeadlineMsMax)),
     ...given('concurrency', number(faults, '--concurrency', flags.concurrency, { least: 1, most: limits.concurrencyMax })), ...given('retries', number(faults, '--retries', flags.retries, { most: limits.retriesMax })), ...given('maxFailed', flags.maxFailed),
@@ -61,9 +61,8 @@ function workOf(faults: Faults, inputs: Inputs, command: readonly string[], flag
     else if (command[0] === '') faults.add('The command is empty.');
     return { command: [...command] };
   }
-  const script = inputs.read(flags.script);
+  const script = inputs.read('--script', flags.script, limits.scriptBytesMax);
   if (script?.toString('latin1').trim() === '') faults.add(`The script ${flags.script === '-' ? 'on standard input' : flags.script} is empty.`);
-  if (script !== undefined && script.length > limits.scriptBytesMax) faults.add(`The script has ${script.length} bytes; ${limits.scriptBytesMax} are allowed.`);
   return { ...(script ? { scriptBase64: script.toString('base64') } : {}), name: flags.script === '-' ? 'script' : flags.script.split('/').at(-1)! };
 }
 

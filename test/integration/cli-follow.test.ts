@@ -1,6 +1,8 @@
 /** The CLI and runs that last: a server that restarts in the middle, output that is large, questions before a whole fleet, long lists. */
 import { createHash } from 'node:crypto';
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTerminal, type Terminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
@@ -51,8 +53,11 @@ describe('output that is large', () => {
   });
 
   it('comes live attempt by attempt', async () => {
-    const again = (await cli('run', '-t', 'local-1', '--detach', '--retries', '1', '--', 'sh', '-c', 'sleep 0.3; echo $DROVER_ATTEMPT_ID; [ ${DROVER_ATTEMPT_ID##*.} = 2 ]')).stdout.trim();
+    const go = join(dataDir, '..', 'go');
+    const again = (await cli('run', '-t', 'local-1', '--detach', '--retries', '1', '--', 'sh', '-c', `echo $DROVER_ATTEMPT_ID; while [ ! -e ${go} ]; do sleep 0.05; done; [ \${DROVER_ATTEMPT_ID##*.} = 2 ]`)).stdout.trim();
     const follow = started('runs', 'output', again, '--follow', '--raw');
+    await until('it shows the first attempt', () => follow.stdout().length > 0);
+    writeFileSync(go, '');
     expect([await follow.ended, follow.stderr(), follow.stdout().toString()]).toEqual([0, 'drover: attempt 2\n', `${again}.0.0.1\n${again}.0.0.2\n`]);
     const running = (await cli('run', '-t', 'local-1', '--detach', '--', 'sleep', '60')).stdout.trim();
     expect(await cli('runs', 'output', running, '--full')).toMatchObject({ code: 3, stderr: expect.stringContaining('--follow --raw') as string });

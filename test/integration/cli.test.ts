@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, write
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { getCACertificates } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTerminal, type Terminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
@@ -25,6 +26,11 @@ afterAll(async () => {
   await stopUp(up);
   removeDataDir(dataDir);
 });
+
+function file(name: string, content: string): string {
+  writeFileSync(join(home, name), content);
+  return join(home, name);
+}
 
 function terminal(...args: string[]): Terminal {
   return openTerminal([drover, ...args], { DROVER_URL: local.url, DROVER_TOKEN: up.token, HOME: home });
@@ -60,11 +66,17 @@ describe('logging in', () => {
   });
 
   it('takes the authority from a file, and refuses a file that is none', async () => {
-    const file = join(home, 'ca.pem');
-    writeFileSync(file, local.ca);
-    expect((await login(['--ca', file, '--json'])).stdout).toContain('"role":"admin"');
-    writeFileSync(file, 'nonsense');
-    expect(await login(['--ca', file])).toMatchObject({ code: 2, stderr: expect.stringContaining('cannot be read') as string });
+    expect((await login(['--ca', file('ca.pem', local.ca), '--json'])).stdout).toContain('"role":"admin"');
+    expect(await login(['--ca', file('nonsense.pem', 'nonsense')])).toMatchObject({ code: 2, stderr: expect.stringContaining('cannot be read') as string });
+  });
+
+  it('under another authority is a server that is not reached, and is told what to do', async () => {
+    expect(await login(['--ca', file('other.pem', getCACertificates('bundled')[0]!)])).toMatchObject({ code: 4, stderr: expect.stringMatching(/not one that this machine trusts/) as string });
+  });
+
+  it('tells the fingerprint where the server is known', async () => {
+    const told = await runCli(['whoami', '--json'], { DROVER_URL: up.url, DROVER_TOKEN: up.token, DROVER_CA: file('ca.pem', local.ca) });
+    expect((JSON.parse(told.stdout) as { fingerprint: string }).fingerprint).toBe(await fingerprint());
   });
 
   it('with a wrong token is refused', async () => expect((await login(['--fingerprint', await fingerprint()], { DROVER_TOKEN: 'drt_wrong' })).code).toBe(3));
@@ -105,8 +117,8 @@ describe('usage', () => {
   });
 
   it('tells every fault that only the server finds at once, by its flag', async () => {
-    const { code, stderr } = await cli('run', '-t', 'local-1', '--timeout', '300d', '--env', 'A=x', '--concurrency', '0', '--', 'true');
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/^drover: 2 things are wrong:\n {2}--\S+.*\n {2}--\S+/)]);
+    const { code, stderr } = await cli('run', '-t', 'local-1', '--name', 'x'.repeat(201), '--as', 'y'.repeat(257), '--', 'true');
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^drover: 2 things are wrong:\n {2}--as: .*\n {2}--name: .*\n$/)]);
   });
 
   it('refuses an empty script, and a target that nobody knows', async () => {
