@@ -36,7 +36,8 @@ export async function followToEnd(session: Session, run: Run, flags: FollowFlags
   const followed = await new Follower(session, run, flags).follow();
   if (followed.left) {
     if (flags.json) await out(`${JSON.stringify({ run: followed.run })}\n`);
-    return followed.left === 'detached' ? EXIT.succeeded : EXIT.failed;
+    // Nobody knows yet how it ends: what a shell would do after a success must not be done.
+    return EXIT.failed;
   }
   await printResult(session, followed.run, flags);
   return followed.run.state === 'succeeded' ? EXIT.succeeded : EXIT.failed;

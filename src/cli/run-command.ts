@@ -12,7 +12,7 @@ import { openSession, type Session } from './session.ts';
 
 export function addRunCommand(program: Command): void {
   command(program, 'run', {
-    summary: 'run a script or command on hosts', description: 'Run a script or command on hosts, follow it, and show the folded result.\nExit code: 0 all succeeded, 1 some did not, 2 bad usage, 3 refused, 4 server not reached.',
+    summary: 'run a script or command on hosts', description: 'Run a script or command on hosts, follow it, and show the folded result.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached.',
     examples: ["drover run -t 'web-*' -- uptime", "drover run -t 'zone=a and not db-*' --script fix.sh --max-failed 5% --reason 'ticket 4711'", 'drover run -t all --lang python --script check.py --secret TOKEN=@token.txt --json', 'generate-script | drover run -t web-1 --script -'],
   })
     .option('-t, --target <expression>', 'all, names, globs, label=value, joined by and, or, not, ( ) (repeatable: any of them; default: all)', many)

@@ -216,7 +216,8 @@ describe('at a terminal', () => {
     at.type('\x03');
     await at.shows('d detaches');
     at.type('d');
-    expect(await at.ended).toBe(0);
+    expect(await at.ended).toBe(1);
+    expect(at.shown()).toContain('detached, the run goes on; come back to it with: drover runs watch ');
     const id = await newestRun();
     await until('it has ended by itself', async () => (await stateOf(id)) === 'succeeded');
   });
