@@ -2,7 +2,7 @@
  * `node tools/bootstrap.mjs PROGRAM [ARGS…]`: installs what is missing, then runs a program of this project on its own Node 24. Plain
  * JavaScript for the machine's Node, which may be as old as 20.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync, mkdirSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { delimiter, dirname, join } from 'node:path';
@@ -31,8 +31,12 @@ if (!existsSync(own) && Number(process.versions.node.split('.')[0]) < 24) {
   process.exit(1);
 }
 const env = { ...process.env, PATH: [dirname(node), join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter) };
-// Ctrl-C reaches the program by the terminal; we wait for it to end in its own way.
+const child = spawn(node, ['--disable-warning=ExperimentalWarning', ...process.argv.slice(2)], { stdio: 'inherit', env });
+// Ctrl-C reaches the program by the terminal; a signal to us alone is handed on. We wait for it to end in its own way.
 process.on('SIGINT', () => undefined);
-process.on('SIGTERM', () => undefined);
-const { status, signal } = spawnSync(node, ['--disable-warning=ExperimentalWarning', ...process.argv.slice(2)], { stdio: 'inherit', env });
-process.exit(status ?? (signal === 'SIGINT' ? 130 : 1));
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+child.once('error', (error) => {
+  process.stderr.write(`${node} did not start: ${error.message}\n`);
+  process.exit(1);
+});
+child.once('exit', (status, signal) => process.exit(status ?? (signal === 'SIGINT' ? 130 : 1)));

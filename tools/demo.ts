@@ -20,6 +20,13 @@ esac
 sleep 0.$(( $(printf %s "$DROVER_HOST" | tail -c 1) ))
 `;
 
+let stopping = false;
+let up: ChildProcess | undefined;
+let run: ChildProcess | undefined;
+let isShown = false;
+// Whoever has seen the result and stops has not broken anything off. A terminal that is closed stops it too.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(isShown ? 0 : 130));
+
 const folder = mkdtempSync(join(tmpdir(), 'drover-demo-'));
 // The embedded PostgreSQL runs as a user of its own and must be able to pass.
 chmodSync(folder, 0o711);
@@ -27,19 +34,17 @@ const script = join(folder, 'check.sh');
 writeFileSync(script, SCRIPT);
 
 process.stderr.write('Starting server, worker, 8 agents and PostgreSQL …\n');
-const up = spawn(drover, ['up', '--data', join(folder, 'data'), '--listen', '127.0.0.1:0', '--agents', '8', '--json'], { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
-let stopping = false;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(130));
+up = spawn(drover, ['up', '--data', join(folder, 'data'), '--listen', '127.0.0.1:0', '--agents', '8', '--json'], { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
 up.once('exit', (code) => void (stopping || stop(code ?? 1)));
 
 const ready = await firstLine(up);
 const env = { ...process.env, DROVER_URL: ready.url, DROVER_TOKEN: ready.token };
 process.stderr.write('Running check.sh on all hosts …\n');
-const code = await new Promise<number>((resolve) => {
-  spawn(drover, ['run', '-t', 'all', '--script', script, '--env', `PATH=${process.env.PATH ?? ''}`, '--name', 'demo'], { stdio: 'inherit', env }).once('exit', (status) => resolve(status ?? 1));
-});
+run = spawn(drover, ['run', '-t', 'all', '--script', script, '--env', `PATH=${process.env.PATH ?? ''}`, '--name', 'demo'], { stdio: 'inherit', env });
+const code = await new Promise<number>((resolve) => run!.once('exit', (status) => resolve(status ?? 1)));
+isShown = true;
 if (once) await stop(code);
-process.stdout.write(`
+else if (!stopping) process.stdout.write(`
 Drover is running at ${ready.url}
 
   export DROVER_URL=${ready.url}
@@ -61,8 +66,10 @@ function firstLine(child: ChildProcess): Promise<{ url: string; token: string }>
 async function stop(exitCode: number): Promise<void> {
   if (stopping) return;
   stopping = true;
-  if (up.exitCode === null && up.signalCode === null) {
-    const exited = new Promise((resolve) => up.once('exit', resolve));
+  // It would wait for its server to come back.
+  run?.kill('SIGTERM');
+  if (up && up.exitCode === null && up.signalCode === null) {
+    const exited = new Promise((resolve) => up!.once('exit', resolve));
     up.kill('SIGTERM');
     await exited;
   }

@@ -3,7 +3,7 @@ import { dataOf, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { limits } from '../base/limits.ts';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
-import { duration, Faults, number } from './input.ts';
+import { duration, Faults, idOf, number } from './input.ts';
 import { outPaint } from './follow.ts';
 import { table, timeText } from './render.ts';
 import { openSession } from './session.ts';
@@ -34,15 +34,14 @@ function addTokens(program: Command): void {
     await answer(flags, page, () => table(['ID', 'NAME', 'ROLE', 'EXPIRES', 'REVOKED'], page.items.map((token) => [token.id, token.name, token.role, timeText(token.expiresAt, utc), timeText(token.revokedAt, utc)])));
   });
   command(tokens, 'revoke', { summary: 'revoke an API token', examples: ['drover tokens revoke ID'] }).argument('<id>').action(async (id: string, flags: AnswerFlags) => {
-    await openSession().client.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } });
+    await openSession().client.DELETE('/api/v1/tokens/{id}', { params: { path: { id: idOf(id, 'token', 'tokens list') } } });
     await answer(flags, { revoked: id }, () => `revoked ${id}`);
   });
 }
 
 async function audit(flags: AuditFlags): Promise<void> {
   const faults = new Faults();
-  const wanted = number(faults, '--limit', flags.limit) ?? 1;
-  if (wanted < 1) faults.add('--limit wants at least 1.');
+  const wanted = number(faults, '--limit', flags.limit, { least: 1 }) ?? 1;
   faults.end();
   const { client } = openSession();
   const items: AuditEntry[] = [];

@@ -1,16 +1,15 @@
 /** `drover agents list|show|revoke|join-token`: who may hold a link, in which state they are, and what they join with. */
-import { allPages, dataOf, type Schemas } from '@drover/sdk';
+import { allPages, dataOf, DroverApiError, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
-import { UsageError } from './exit.ts';
-import { duration, Faults, many, number, pairs } from './input.ts';
+import { duration, Faults, idOf, many, number, pairs } from './input.ts';
 import { table, timeText } from './render.ts';
 import { openSession, type Session } from './session.ts';
 import { plainText } from './text-width.ts';
 
 type Agent = Schemas['Agent'];
 interface ListFlags extends AnswerFlags { readonly state?: string }
-interface JoinTokenFlags extends AnswerFlags { readonly role: 'agent' | 'worker'; readonly uses: string; readonly lifetime: string; readonly zone: string; readonly label: readonly string[] }
+interface JoinTokenFlags extends AnswerFlags { readonly role: 'agent' | 'worker'; readonly uses: string; readonly lifetime: string; readonly zone: string; readonly label?: readonly string[] }
 
 const PAGE = 1_000;
 
@@ -34,13 +33,13 @@ export function addAgentsCommands(program: Command): void {
 function addJoinTokens(agents: Command): void {
   const tokens = group(agents, 'join-token', 'make, list and revoke tokens to join with');
   withUtc(command(tokens, 'create', { summary: 'make a join token and print it', examples: ['drover agents join-token create --label zone=a', 'drover agents join-token create --uses 50 --lifetime 2h', 'drover agents join-token create --role worker --zone eu'] }))
-    .addOption(new Option('--role <role>', 'what may join with it').choices(['agent', 'worker']).default('agent')).option('--uses <n>', 'how many may join with it', '1').option('--lifetime <duration>', 'how long it is good', '1h').option('--zone <zone>', 'zone of a worker', 'default').option('--label <k=v>', 'label of the hosts that join with it (repeatable)', many, []).action(createJoinToken);
+    .addOption(new Option('--role <role>', 'what may join with it').choices(['agent', 'worker']).default('agent')).option('--uses <n>', 'how many may join with it', '1').option('--lifetime <duration>', 'how long it is good', '1h').option('--zone <zone>', 'zone of a worker', 'default').option('--label <k=v>', 'label of the hosts that join with it (repeatable)', many).action(createJoinToken);
   withUtc(command(tokens, 'list', { summary: 'list join tokens', examples: ['drover agents join-token list'] })).action(async (flags: AnswerFlags) => {
     const page = dataOf(await openSession().client.GET('/api/v1/join-tokens'));
     await answer(flags, page, () => table(['ID', 'ROLE', 'ZONE', 'USES LEFT', 'EXPIRES', 'BY'], page.items.map((token) => [token.id, token.role, token.zone, String(token.usesLeft), timeText(token.expiresAt, flags.utc === true), token.createdBy])));
   });
   command(tokens, 'revoke', { summary: 'revoke a join token', description: 'Revoke a join token: nobody joins with it any more. Who has joined stays.', examples: ['drover agents join-token revoke ID'] }).argument('<id>').action(async (id: string, flags: AnswerFlags) => {
-    await openSession().client.DELETE('/api/v1/join-tokens/{id}', { params: { path: { id } } });
+    await openSession().client.DELETE('/api/v1/join-tokens/{id}', { params: { path: { id: idOf(id, 'join token', 'agents join-token list') } } });
     await answer(flags, { revoked: id }, () => `revoked ${id}`);
   });
 }
@@ -56,7 +55,7 @@ async function findAgent(session: Session, name: string): Promise<Agent> {
     // A host that joined anew has a revoked agent too; the one in force is meant.
     if (agent.host === name && (!found || found.state !== 'active')) found = agent;
   }
-  if (!found) throw new UsageError(`There is no agent ${name}, and no host of that name with one. See: drover agents list`);
+  if (!found) throw new DroverApiError(404, { code: 'host-not-found', detail: `There is no agent ${name}, and no host of that name with one. See: drover agents list` });
   return found;
 }
 
@@ -78,7 +77,7 @@ function rowsOf(agent: Agent, flags: AnswerFlags): string[][] {
 
 async function createJoinToken(flags: JoinTokenFlags): Promise<void> {
   const faults = new Faults();
-  const body = { role: flags.role, uses: number(faults, '--uses', flags.uses) ?? 1, lifetime: duration(faults, '--lifetime', flags.lifetime) ?? '1h', zone: flags.zone, labels: pairs(faults, '--label', flags.label) };
+  const body = { role: flags.role, uses: number(faults, '--uses', flags.uses, { least: 1 }) ?? 1, lifetime: duration(faults, '--lifetime', flags.lifetime) ?? '1h', zone: flags.zone, labels: pairs(faults, '--label', flags.label ?? []) };
   faults.end();
   const created = dataOf(await openSession().client.POST('/api/v1/join-tokens', { body }));
   await answer(flags, created, () => created.token);

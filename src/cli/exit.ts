@@ -26,7 +26,7 @@ function explainRefusal(error: DroverApiError): { message: string; code: number 
   const advice = status === 401 ? '\nCheck DROVER_TOKEN, or log in again: drover login URL.' : '';
   const faults = errors.length > 1 ? `${errors.length} things are wrong:${errors.map((fault) => `\n  ${flagOf(fault.pointer)}: ${fault.detail} (${fault.code})`).join('')}` : errors.length === 1 && status === 400 ? `${flagOf(errors[0]!.pointer)}: ${errors[0]!.detail}` : detail;
   const request = code === 'internal' && error.requestId !== undefined ? `\nThe server's log has more under request ${error.requestId}.` : '';
-  return { message: `${faults} (${code})${advice}${request}`, code: exitOf(status, code) };
+  return { message: `${faults}${errors.length > 1 ? '' : ` (${code})`}${advice}${request}`, code: exitOf(status, code) };
 }
 
 /** The server's own absence, or that of one behind a gateway; not what it says of a host. */

@@ -25,7 +25,7 @@ const PLAIN_LINE_MS = 10_000;
 export interface FollowFlags { readonly json?: boolean; readonly live?: boolean; readonly host?: string; /** Somebody looks at a run that others may have made: an interrupt leaves it alone. */ readonly watching?: boolean }
 
 /** What a watch came to: its end, or that somebody left. */
-type Followed = { readonly run: Run } | { readonly left: 'detached' | 'cancelling' };
+interface Followed { readonly run: Run; readonly left?: 'detached' | 'cancelling' }
 
 export function outPaint(): Paint {
   return createPaint(process.stdout.isTTY === true && !process.env.NO_COLOR);
@@ -34,7 +34,11 @@ export function outPaint(): Paint {
 /** Follows, prints the result, and says what to exit with. */
 export async function followToEnd(session: Session, run: Run, flags: FollowFlags): Promise<number> {
   const followed = await new Follower(session, run, flags).follow();
-  if (!('run' in followed)) return followed.left === 'detached' ? EXIT.succeeded : EXIT.failed;
+  if (followed.left) {
+    if (flags.json) await out(`${JSON.stringify({ run: followed.run })}\n`);
+    // Nobody knows yet how it ends: what a shell would do after a success must not be done.
+    return EXIT.failed;
+  }
   await printResult(session, followed.run, flags);
   return followed.run.state === 'succeeded' ? EXIT.succeeded : EXIT.failed;
 }
@@ -83,7 +87,7 @@ class Follower {
         this.#draw();
       }
       await this.#cancelSent();
-      return { left: this.#left };
+      return { run: this.#latest, left: this.#left };
     } catch (error) {
       if (error instanceof DroverUnreachableError) throw new DroverUnreachableError(`${error.message}\nThe run goes on without us; come back to it with: drover runs watch ${this.#latest.id}`);
       throw error;

@@ -2,12 +2,16 @@
  * What a command line says, and what it says to read: pairs, numbers, durations, files, standard input, secrets. Faults are collected, so
  * that all of them are told at once.
  */
-import { readFileSync } from 'node:fs';
-import { parseDurationMs } from '../base/duration.ts';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { formatDurationMs, parseDurationMs } from '../base/duration.ts';
+import { limits } from '../base/limits.ts';
 import { UsageError } from './exit.ts';
 
+const PIECE_BYTES = 64 * 1024;
+const AGAIN_MS = 20;
+
 /** For options that may be repeated. */
-export function many(value: string, all: readonly string[] = []): string[] {
+export function many(value: string, all: readonly string[] = []): readonly string[] {
   return [...all, value];
 }
 
@@ -41,9 +45,13 @@ export function pairs(faults: Faults, flag: string, texts: readonly string[]): R
   return Object.fromEntries(found);
 }
 
-export function number(faults: Faults, flag: string, text: string | undefined): number | undefined {
+export interface Range { readonly least?: number; readonly most?: number }
+
+export function number(faults: Faults, flag: string, text: string | undefined, { least = 0, most = 999_999_999 }: Range = {}): number | undefined {
   if (text === undefined) return undefined;
-  return /^\d{1,9}$/.test(text) ? Number(text) : faults.add(`${flag} wants a whole number, not ${JSON.stringify(text)}.`);
+  if (!/^\d{1,15}$/.test(text)) return faults.add(`${flag} wants a whole number, not ${JSON.stringify(text)}.`);
+  const value = Number(text);
+  return value >= least && value <= most ? value : faults.add(`${flag} wants a number from ${least} to ${most}, not ${value}.`);
 }
 
 export function choice<T extends string>(faults: Faults, flag: string, choices: readonly T[], text: string | undefined): T | undefined {
@@ -51,9 +59,18 @@ export function choice<T extends string>(faults: Faults, flag: string, choices: 
   return choices.find((one) => one === text) ?? faults.add(`${flag} wants ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}, not ${JSON.stringify(text)}.`);
 }
 
-export function duration(faults: Faults, flag: string, text: string | undefined): string | undefined {
+export function duration(faults: Faults, flag: string, text: string | undefined, mostMs = Number.MAX_SAFE_INTEGER): string | undefined {
   if (text === undefined) return undefined;
-  return parseDurationMs(text) !== undefined ? text : faults.add(`${flag} wants a duration with its unit, such as 500ms, 30s, 5m, 2h or 1h30m, not ${JSON.stringify(text)}. (bad-duration)`);
+  const ms = parseDurationMs(text);
+  if (ms === undefined) return faults.add(`${flag} wants a duration with its unit, such as 500ms, 30s, 5m, 2h or 1h30m, not ${JSON.stringify(text)}. (bad-duration)`);
+  if (ms === 0) return faults.add(`${flag} wants a duration that is longer than nothing. (bad-duration)`);
+  return ms <= mostMs ? text : faults.add(`${flag} wants ${formatDurationMs(mostMs)} at most, not ${text}. (bad-duration)`);
+}
+
+/** An id as the server made it; `what` is what it names, and where to find it. */
+export function idOf(text: string, what: string, list: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new UsageError(`${JSON.stringify(text)} is not the id of a ${what}. See: drover ${list}`);
+  return text;
 }
 
 /** An instant: a date and time, or a duration back from now. */
@@ -73,18 +90,20 @@ export class Inputs {
     this.#faults = faults;
   }
 
-  read(path: string): Buffer | undefined {
+  /** Not more than `bytesMax` and a little: a device has no end. */
+  read(flag: string, path: string, bytesMax: number): Buffer | undefined {
     if (path === '-' && this.#stdinTaken) return this.#faults.add('Standard input (-) can be read for one thing only.');
     this.#stdinTaken ||= path === '-';
     try {
-      return readFileSync(path === '-' ? 0 : path);
+      const bytes = readUpTo(path, bytesMax + 1);
+      return bytes.length <= bytesMax ? bytes : this.#faults.add(`${flag} ${path} has more than the ${bytesMax} bytes that are allowed.`);
     } catch (error) {
       return this.#faults.add(`${path === '-' ? 'Standard input' : path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}.`);
     }
   }
 
-  text(flag: string, path: string): string | undefined {
-    const bytes = this.read(path);
+  text(flag: string, path: string, bytesMax: number): string | undefined {
+    const bytes = this.read(flag, path, bytesMax);
     if (bytes === undefined) return undefined;
     const text = bytes.toString();
     return Buffer.from(text).equals(bytes) ? text : this.#faults.add(`${flag} ${path} is not UTF-8 text.`);
@@ -94,12 +113,43 @@ export class Inputs {
   secrets(texts: readonly string[]): Record<string, string> {
     const found: Record<string, string> = {};
     for (const [name, source] of Object.entries(pairs(this.#faults, '--secret', texts))) {
-      const value = source.startsWith('@') ? this.text(`--secret ${name}`, source.slice(1))?.replace(/\r?\n$/, '') : source.startsWith('env:') ? process.env[source.slice(4)] : undefined;
+      const value = source.startsWith('@') ? this.text(`--secret ${name}`, source.slice(1), limits.secretBytesMax)?.replace(/\r?\n$/, '') : source.startsWith('env:') ? process.env[source.slice(4)] : undefined;
       if (value !== undefined) found[name] = value;
       else if (source.startsWith('env:')) this.#faults.add(`--secret ${name}: there is no environment variable ${source.slice(4)}.`);
       // The value is not repeated: it may be a real one.
       else if (!source.startsWith('@')) this.#faults.add(`--secret ${name} wants ${name}=@FILE, ${name}=@- (standard input) or ${name}=env:VARIABLE, so that the value never stands on a command line. If that was a real one, change it: it is in this shell's history.`);
     }
     return found;
+  }
+}
+
+function readUpTo(path: string, bytesMax: number): Buffer {
+  const file = path === '-' ? 0 : openSync(path, 'r');
+  const pieces: Buffer[] = [];
+  try {
+    for (let left = bytesMax; left > 0; ) {
+      const piece = Buffer.alloc(Math.min(left, PIECE_BYTES));
+      const count = readPiece(file, piece);
+      if (count === 0) break;
+      pieces.push(piece.subarray(0, count));
+      left -= count;
+    }
+  } finally {
+    if (file !== 0) closeSync(file);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** Some hand on a standard input that does not wait for its writer; then we do. */
+function readPiece(file: number, piece: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(file, piece);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EOF') return 0;
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_MS);
+    }
   }
 }

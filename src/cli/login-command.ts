@@ -22,16 +22,17 @@ const CHAIN_MAX = 5;
 export function addLoginCommands(program: Command): void {
   command(program, 'login', {
     summary: 'remember a server and a token', description: 'Remember a server, its authority and a token, for this user alone. The token is asked for, or read from standard input, or from DROVER_TOKEN; never from the command line, where others could see it.',
-    examples: ['drover login https://drover.example:7400', 'drover login https://10.0.0.5:7400 --ca drover-ca.pem <token.txt'],
-  }).argument('<url>', 'such as https://drover.example:7400').option('--ca <file>', 'certificate of the server\'s authority').option('--fingerprint <sha256>', 'fingerprint of the server\'s authority').action(login);
+    examples: ['drover login https://drover.example:7400', 'drover login https://10.0.0.5:7400 --fingerprint SHA256 <token.txt'],
+  }).argument('<url>', 'such as https://drover.example:7400').option('--ca <file>', 'certificate of the server\'s authority').option('--fingerprint <sha256>', 'fingerprint of the server\'s authority, as `drover whoami` tells it on the server\'s own machine').action(login);
   command(program, 'logout', { summary: 'forget the stored server and token', examples: ['drover logout'] }).action(async (flags: AnswerFlags) => {
     const wasStored = forgetCredentials();
     await answer(flags, { loggedOut: wasStored }, () => (wasStored ? 'the stored token is forgotten; it stays valid until it expires or is revoked' : 'nothing was stored'));
   });
-  withUtc(command(program, 'whoami', { summary: 'who am I, and what may I do', examples: ['drover whoami'] })).action(async (flags: AnswerFlags) => {
-    const { client, options } = openSession();
+  withUtc(command(program, 'whoami', { summary: 'who am I, what may I do, and whose certificate counts', examples: ['drover whoami'] })).action(async (flags: AnswerFlags) => {
+    const { client, credentials: { url, ca } } = openSession();
     const self = dataOf(await client.GET('/api/v1/self'));
-    await answer(flags, { ...self, url: options.baseUrl }, () => `${plainText(self.name)} (${self.role}) at ${options.baseUrl}, until ${timeText(self.expiresAt, flags.utc === true)}\n${self.permissions.join('\n')}`);
+    const fingerprint = ca === undefined ? undefined : fingerprintOf(new X509Certificate(ca));
+    await answer(flags, { ...self, url, ...(fingerprint ? { fingerprint } : {}) }, () => `${plainText(self.name)} (${self.role}) at ${url}, until ${timeText(self.expiresAt, flags.utc === true)}\n${fingerprint ? `fingerprint of its authority: ${fingerprint}\n` : ''}${self.permissions.join('\n')}`);
   });
 }
 
@@ -51,14 +52,18 @@ async function authorityOf(url: string, flags: LoginFlags): Promise<string | und
   if (flags.ca) return readAuthority(flags.ca);
   const { isTrusted, authority } = await probe(url);
   if (isTrusted && !flags.fingerprint) return undefined;
-  const fingerprint = createHash('sha256').update(authority.raw).digest('hex');
+  const fingerprint = fingerprintOf(authority);
   if (flags.fingerprint) {
     if (flags.fingerprint.replace(/^sha256:/i, '').replaceAll(':', '').toLowerCase() !== fingerprint) throw new UsageError(`The authority of ${url} has another fingerprint: ${fingerprint}. Somebody may stand in between. Nothing was sent.`);
   } else {
     if (!canAsk()) throw new UsageError(`${url} has an authority of its own, with the fingerprint ${fingerprint}. If that is right, say --fingerprint ${fingerprint}, or give its certificate with --ca FILE.`);
-    if (!(await confirm(`${url} has an authority of its own, with the fingerprint\n  ${fingerprint}\nIs it the one that the server's operator sees?`))) throw new UsageError('Nothing was stored.');
+    if (!(await confirm(`${url} has an authority of its own, with the fingerprint\n  ${fingerprint}\nIs it the one that \`drover whoami\` tells on the server's own machine?`))) throw new UsageError('Nothing was stored.');
   }
   return new X509Certificate(authority.raw).toString();
+}
+
+function fingerprintOf({ raw }: { readonly raw: Uint8Array }): string {
+  return createHash('sha256').update(raw).digest('hex');
 }
 
 /** Shakes hands and says nothing. */

@@ -2,7 +2,7 @@
  * `drover runs output`: folded, of one host, live as it comes, the exact bytes of a stream, or the whole of it from the host. However much
  * it is, no more than a piece of it is in memory.
  */
-import { watchRun, type Execution, type Run } from '@drover/sdk';
+import { dataOf, DroverApiError, watchRun, type Execution, type Run } from '@drover/sdk';
 import type { Command } from 'commander';
 import { command } from './command.ts';
 import { EXIT, UsageError } from './exit.ts';
@@ -40,7 +40,7 @@ function checked(flags: OutputFlags): StreamName {
   const faults = new Faults();
   const isExact = flags.raw === true || flags.full === true;
   if (flags.json && (isExact || flags.follow)) faults.add('--json is a document at the end; it does not go with --raw, --full or --follow.');
-  if (flags.full && flags.follow) faults.add('Give --full or --follow, not both: --follow --raw goes on to the end, and leaves nothing out.');
+  if (flags.full && flags.follow) faults.add('Give --full or --follow, not both: --follow --raw goes on to the end and leaves nothing out.');
   if (flags.stream !== undefined && !isExact) faults.add('--stream goes with --raw or --full; otherwise both are shown.');
   if (flags.stream !== undefined && flags.stream !== 'stdout' && flags.stream !== 'stderr') faults.add(`--stream is stdout or stderr, not ${JSON.stringify(flags.stream)}.`);
   faults.end();
@@ -51,7 +51,7 @@ async function show(session: Session, run: Run, flags: OutputFlags, stream: Stre
   if (flags.raw || flags.full) {
     const execution = await oneExecution(session, run.id, flags.host);
     if (flags.full) return printWhole(session, execution, stream);
-    return flags.follow && OPEN.has(execution.state) ? followRaw(session, execution, stream) : printRaw(session, execution, stream);
+    return flags.follow && OPEN.has(execution.state) ? new RawFollower(session, execution, stream).follow() : printRaw(session, execution, stream);
   }
   if (flags.host !== undefined) {
     const execution = await oneExecution(session, run.id, flags.host);
@@ -72,7 +72,7 @@ async function oneExecution(session: Session, runId: string, host: string | unde
     if (found) throw new UsageError('--raw and --full show one host: name it with --host.');
     found = execution;
   }
-  if (!found) throw new UsageError(host === undefined ? `Run ${runId} has no hosts.` : `Run ${runId} has no host ${host}. Its hosts: drover runs show ${runId} --all`);
+  if (!found) throw new DroverApiError(404, { code: 'host-not-found', detail: `Run ${runId} has ${host === undefined ? 'no hosts.' : `no host ${host}. Its hosts: drover runs show ${runId} --all`}` });
   return found;
 }
 
@@ -96,8 +96,10 @@ async function printRaw(session: Session, execution: Execution, stream: StreamNa
 }
 
 async function printWhole(session: Session, execution: Execution, stream: StreamName): Promise<number> {
+  // Until it has ended, secrets may stand in it in clear; so the host gives out only what came live.
+  if (OPEN.has(execution.state)) throw new DroverApiError(409, { code: 'output-not-available', detail: `${execution.host} has not ended yet; the whole can be read then. What comes meanwhile: --follow --raw` });
   // What is kept whole needs no host, which may be away.
-  if (!OPEN.has(execution.state) && execution[stream].gap === 0) return printRaw(session, execution, stream);
+  if (execution[stream].gap === 0) return printRaw(session, execution, stream);
   await copyRanges(session, execution, stream, { source: 'host', from: 0, to: Number.POSITIVE_INFINITY });
   return EXIT.succeeded;
 }
@@ -117,43 +119,66 @@ async function copyRanges(session: Session, at: Pick<Execution, 'runId' | 'task'
   return offset;
 }
 
-/** Exact bytes while they come. What live output skips is read from the host, what is still missing at the end from the record. */
-async function followRaw(session: Session, first: Execution, stream: StreamName): Promise<number> {
-  let { attempt } = first;
-  let shown = 0;
-  const missing: string[] = [];
-  const upTo = async (at: Execution, to: number, source: 'kept' | 'host'): Promise<void> => {
-    try {
-      shown = await copyRanges(session, at, stream, { source, from: shown, to });
-    } catch (error) {
-      missing.push(`${to - shown} bytes from byte ${shown} on were not to be had: ${(error as Error).message}`);
+/** Exact bytes while they come. Live output may skip some; then nothing more is written until the rest can be read from the record. */
+class RawFollower {
+  readonly #session: Session;
+  readonly #first: Execution;
+  readonly #stream: StreamName;
+  #attempt: number;
+  #shown = 0;
+  #hasGap = false;
+  readonly #missing: string[] = [];
+
+  constructor(session: Session, first: Execution, stream: StreamName) {
+    this.#session = session;
+    this.#first = first;
+    this.#stream = stream;
+    this.#attempt = first.attempt;
+  }
+
+  async follow(): Promise<number> {
+    const { runId, task, ordinal } = this.#first;
+    const onAway = (error: Error): void => void process.stderr.write(`${error.message}; waiting for it, the run goes on\n`);
+    for await (const { event, data } of watchRun(this.#session.options, runId, { output: true, onAway })) {
+      if ((event !== 'output' && event !== 'execution') || data.task !== task || data.ordinal !== ordinal || data.attempt < this.#attempt) continue;
+      if (data.attempt > this.#attempt) await this.#begin(data.attempt);
+      if (event === 'execution') await this.#finish(data);
+      else if (data.stream === this.#stream) await this.#take({ offset: data.offset, bytes: Buffer.from(data.base64, 'base64') });
     }
-    shown = Math.max(shown, to);
-  };
-  for await (const event of watchRun(session.options, first.runId, { output: true, onAway: (error) => void process.stderr.write(`${error.message}; waiting for it, the run goes on\n`) })) {
-    if (event.event === 'output') {
-      const { data } = event;
-      if (data.ordinal !== first.ordinal || data.task !== first.task || data.stream !== stream || data.attempt < attempt) continue;
-      if (data.attempt > attempt) [attempt, shown] = [begin(data.attempt), 0];
-      const piece = { offset: data.offset, bytes: Buffer.from(data.base64, 'base64') };
-      if (piece.offset > shown) await upTo({ ...first, attempt }, piece.offset, 'host');
-      const fresh = unseen(piece, shown);
-      await out(fresh);
-      shown += fresh.length;
-    } else if (event.event === 'execution') {
-      const execution = event.data;
-      if (execution.ordinal !== first.ordinal || execution.task !== first.task || OPEN.has(execution.state) || execution.attempt < attempt) continue;
-      if (execution.attempt > attempt) [attempt, shown] = [begin(execution.attempt), 0];
-      const { size, gap } = execution[stream];
-      if (size > shown) await upTo(execution, size, gap === 0 ? 'kept' : 'host');
+    return this.#missing.length === 0 ? EXIT.succeeded : tellMissing(this.#missing.join('\n'));
+  }
+
+  async #take(piece: { readonly offset: number; readonly bytes: Buffer }): Promise<void> {
+    this.#hasGap ||= piece.offset > this.#shown;
+    if (this.#hasGap) return;
+    const fresh = unseen(piece, this.#shown);
+    await out(fresh);
+    this.#shown += fresh.length;
+  }
+
+  /** What has not come live, once the attempt has ended. */
+  async #finish(execution: Execution): Promise<void> {
+    if (OPEN.has(execution.state)) return;
+    const { size, gap } = execution[this.#stream];
+    if (size <= this.#shown) return;
+    try {
+      this.#shown = await copyRanges(this.#session, execution, this.#stream, { source: gap === 0 ? 'kept' : 'host', from: this.#shown, to: size });
+      if (this.#shown < size) throw new Error('There is no more of it.');
+    } catch (error) {
+      this.#missing.push(`The last ${size - this.#shown} of ${size} bytes of attempt ${execution.attempt} are missing: ${(error as Error).message}`);
+      this.#shown = size;
     }
   }
-  return missing.length === 0 ? EXIT.succeeded : tellMissing(missing.join('\n'));
-}
 
-function begin(attempt: number): number {
-  process.stderr.write(`drover: attempt ${attempt}\n`);
-  return attempt;
+  /** A new attempt: what is still missing of the one before is past live output, but in its record. */
+  async #begin(attempt: number): Promise<void> {
+    const { runId, task, ordinal } = this.#first;
+    const { history } = dataOf(await this.#session.patient.GET('/api/v1/runs/{runId}/executions/{task}/{ordinal}', { params: { path: { runId, task, ordinal } } }));
+    const before = history.find((past) => past.attempt === this.#attempt);
+    if (before) await this.#finish(before);
+    process.stderr.write(`drover: attempt ${attempt}\n`);
+    [this.#attempt, this.#shown, this.#hasGap] = [attempt, 0, false];
+  }
 }
 
 function tellMissing(text: string): number {

@@ -9,9 +9,10 @@ export function canAsk(): boolean {
 /** A line from standard input; empty when there is none. A hidden one is not shown while it is typed. */
 export async function ask(question: string, options: { readonly hidden?: boolean } = {}): Promise<string> {
   const isTerminal = process.stdin.isTTY === true;
-  if (isTerminal) process.stderr.write(question);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: options.hidden ? nowhere : process.stderr, terminal: isTerminal });
+  // Only now, when nothing that is typed is echoed any more.
+  if (isTerminal) process.stderr.write(question);
   const line = await new Promise<string>((resolve) => {
     lines.once('line', resolve);
     lines.once('close', () => resolve(''));

@@ -12,16 +12,16 @@ import { openSession, type Session } from './session.ts';
 
 export function addRunCommand(program: Command): void {
   command(program, 'run', {
-    summary: 'run a script or command on hosts', description: 'Run a script or command on hosts, follow it, and show the folded result.\nExit code: 0 all succeeded, 1 some did not, 2 bad usage, 3 refused, 4 server not reached.',
+    summary: 'run a script or command on hosts', description: 'Run a script or command on hosts, follow it, and show the folded result.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached.',
     examples: ["drover run -t 'web-*' -- uptime", "drover run -t 'zone=a and not db-*' --script fix.sh --max-failed 5% --reason 'ticket 4711'", 'drover run -t all --lang python --script check.py --secret TOKEN=@token.txt --json', 'generate-script | drover run -t web-1 --script -'],
   })
     .option('-t, --target <expression>', 'all, names, globs, label=value, joined by and, or, not, ( ) (repeatable: any of them; default: all)', many)
     .option('-s, --script <file>', 'script to run; - reads it from standard input')
     .option('-l, --lang <lang>', 'sh, bash, python, perl, node, powershell, or any program (default: #!, else sh)')
-    .option('-a, --arg <text>', 'argument to the script (repeatable)', many, [])
-    .option('-e, --env <k=v>', 'environment variable (repeatable)', many, [])
-    .option('-p, --param <k=v>', 'parameter, seen as DROVER_PARAM_K and kept with the run (repeatable)', many, [])
-    .option('--secret <k=@file>', 'secret from a file, k=@- from standard input, or k=env:NAME; an environment variable on the host, masked everywhere (repeatable)', many, [])
+    .option('-a, --arg <text>', 'argument to the script (repeatable)', many)
+    .option('-e, --env <k=v>', 'environment variable (repeatable)', many)
+    .option('-p, --param <k=v>', 'parameter, seen as DROVER_PARAM_K and kept with the run (repeatable)', many)
+    .option('--secret <k=@file>', 'secret from a file, k=@- from standard input, or k=env:NAME; an environment variable on the host, masked everywhere (repeatable)', many)
     .option('--as <user>', 'account on the hosts').option('--cwd <dir>', 'working directory on the hosts').option('--stdin <file>', 'file given to standard input; - gives ours')
     .option('--timeout <duration>', 'end the script after this, such as 30s or 5m (default: 1h)').option('--kill-after <duration>', 'from TERM to KILL (default: 10s)')
     .option('--start-deadline <duration>', 'a host that is off until then is not started (default: 2m)').option('--lost-after <duration>', 'out of reach longer than this is lost (default: 2m)')
@@ -30,8 +30,8 @@ export function addRunCommand(program: Command): void {
     .option('--name <text>', 'name of the run').option('--reason <text>', 'why; kept in the audit trail')
     .option('-d, --detach', 'print the id and return').option('-y, --yes', `do not ask before more than ${limits.confirmTargetsOver} hosts (DROVER_CONFIRM_OVER sets another number)`).option('--live', 'show output as it comes, instead of folded at the end')
     .argument('[command...]', 'command and arguments, after --')
-    .action(async (words: string[], flags: Omit<RunFlags, 'target'> & { target?: string[] }) => {
-      process.exitCode = await run(words, { ...flags, target: flags.target ?? ['all'] });
+    .action(async (words: string[], flags: RunFlags) => {
+      process.exitCode = await run(words, flags);
     });
 }
 

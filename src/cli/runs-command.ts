@@ -5,7 +5,7 @@ import { systemClock } from '../base/clock.ts';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
 import { EXIT, UsageError } from './exit.ts';
 import { followToEnd, outPaint } from './follow.ts';
-import { Faults, instant, number } from './input.ts';
+import { Faults, idOf, instant, number } from './input.ts';
 import { addOutputCommand } from './output-command.ts';
 import { countsLine, createPaint, endingText, table, timeText, verdictLine } from './render.ts';
 import { executionsOf } from './result.ts';
@@ -34,21 +34,24 @@ export function addRunsCommands(program: Command): void {
   });
   addOutputCommand(runs, fetchRun);
   command(runs, 'cancel', { summary: 'start nothing more and end what runs', examples: ['drover runs cancel ID'] }).argument('<id>').action(async (id: string, flags: AnswerFlags) => {
-    const run = dataOf(await openSession().client.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId: id } } }));
+    const run = dataOf(await openSession().client.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId: runIdOf(id) } } }));
     await answer(flags, { run }, () => `cancelling ${run.id}; see it end with: drover runs watch ${run.id}`);
   });
   command(runs, 'retry', { summary: 'new attempts on the same hosts', description: 'Open a new round of attempts on the chosen hosts of a finished run: same script, same hosts, by their ids.', examples: ['drover runs retry ID --failed', 'drover runs retry ID --lost --not-started --detach'] }).argument('<id>')
     .option('--failed', 'hosts where it failed').option('--lost', 'hosts that went out of reach').option('--timed-out', 'hosts where it took too long').option('--not-started', 'hosts that were off').option('--cancelled', 'hosts where it was cancelled').option('--skipped', 'hosts that had no turn').option('--all', 'every host of the run').option('-d, --detach', 'print the id and return').option('--live', 'show output as it comes').action(retry);
 }
 
-async function fetchRun(session: Session, runId: string): Promise<Run> {
-  return dataOf(await session.client.GET('/api/v1/runs/{runId}', { params: { path: { runId } } }));
+function runIdOf(text: string): string {
+  return idOf(text, 'run', 'runs list');
+}
+
+async function fetchRun(session: Session, id: string) {
+  return dataOf(await session.client.GET('/api/v1/runs/{runId}', { params: { path: { runId: runIdOf(id) } } }));
 }
 
 async function list(flags: ListFlags): Promise<void> {
   const faults = new Faults();
-  const wanted = number(faults, '--limit', flags.limit) ?? 1;
-  if (wanted < 1) faults.add('--limit wants at least 1.');
+  const wanted = number(faults, '--limit', flags.limit, { least: 1 }) ?? 1;
   const unknown = flags.state?.split(',').filter((state) => !STATES.includes(state)) ?? [];
   if (unknown.length > 0) faults.add(`--state knows ${STATES.join(', ')}; not ${unknown.map((state) => JSON.stringify(state)).join(', ')}.`);
   const now = systemClock.nowMs();
@@ -71,7 +74,7 @@ async function list(flags: ListFlags): Promise<void> {
 
 async function show(id: string, flags: ShowFlags): Promise<void> {
   const session = openSession();
-  const run = dataOf(await session.client.GET('/api/v1/runs/{runId}', { params: { path: { runId: id } } }));
+  const run = await fetchRun(session, id);
   const timeline = await timelineOf(session, id);
   const every = flags.json || flags.all || run.hostCount <= SHOWN_ALL;
   const executions: Execution[] = [];
@@ -116,7 +119,7 @@ async function retry(id: string, flags: RetryFlags): Promise<void> {
   const states = flags.all ? [...every] : every.filter((state) => chosen[state]);
   if (states.length === 0) throw new UsageError('Say which: --failed, --lost, --timed-out, --not-started, --cancelled, --skipped, or --all.');
   const session = openSession();
-  const run = dataOf(await session.client.POST('/api/v1/runs/{runId}/retry', { params: { path: { runId: id } }, body: { states } }));
+  const run = dataOf(await session.client.POST('/api/v1/runs/{runId}/retry', { params: { path: { runId: runIdOf(id) } }, body: { states } }));
   if (!flags.detach) return void (process.exitCode = await followToEnd(session, run, flags));
   await answer(flags, { run }, () => `${run.id} round ${run.round}`);
   process.exitCode = EXIT.succeeded;

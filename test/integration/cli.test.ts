@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { getCACertificates } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTerminal, type Terminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
@@ -26,6 +27,11 @@ afterAll(async () => {
   await stopUp(up);
   removeDataDir(dataDir);
 });
+
+function file(name: string, content: string): string {
+  writeFileSync(join(home, name), content);
+  return join(home, name);
+}
 
 function terminal(...args: string[]): Terminal {
   return openTerminal([drover, ...args], { DROVER_URL: local.url, DROVER_TOKEN: up.token, HOME: home });
@@ -61,11 +67,17 @@ describe('logging in', () => {
   });
 
   it('takes the authority from a file, and refuses a file that is none', async () => {
-    const file = join(home, 'ca.pem');
-    writeFileSync(file, local.ca);
-    expect((await login(['--ca', file, '--json'])).stdout).toContain('"role":"admin"');
-    writeFileSync(file, 'nonsense');
-    expect(await login(['--ca', file])).toMatchObject({ code: 2, stderr: expect.stringContaining('cannot be read') as string });
+    expect((await login(['--ca', file('ca.pem', local.ca), '--json'])).stdout).toContain('"role":"admin"');
+    expect(await login(['--ca', file('nonsense.pem', 'nonsense')])).toMatchObject({ code: 2, stderr: expect.stringContaining('cannot be read') as string });
+  });
+
+  it('under another authority is a server that is not reached, and is told what to do', async () => {
+    expect(await login(['--ca', file('other.pem', getCACertificates('bundled')[0]!)])).toMatchObject({ code: 4, stderr: expect.stringMatching(/not one that this machine trusts/) as string });
+  });
+
+  it('tells the fingerprint where the server is known', async () => {
+    const told = await runCli(['whoami', '--json'], { DROVER_URL: up.url, DROVER_TOKEN: up.token, DROVER_CA: file('ca.pem', local.ca) });
+    expect((JSON.parse(told.stdout) as { fingerprint: string }).fingerprint).toBe(await fingerprint());
   });
 
   it('with a wrong token is refused', async () => expect((await login(['--fingerprint', await fingerprint()], { DROVER_TOKEN: 'drt_wrong' })).code).toBe(3));
@@ -106,8 +118,8 @@ describe('usage', () => {
   });
 
   it('tells every fault that only the server finds at once, by its flag', async () => {
-    const { code, stderr } = await cli('run', '-t', 'local-1', '--timeout', '300d', '--env', 'A=x', '--concurrency', '0', '--', 'true');
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/^drover: 2 things are wrong:\n {2}--\S+.*\n {2}--\S+/)]);
+    const { code, stderr } = await cli('run', '-t', 'local-1', '--name', 'x'.repeat(201), '--as', 'y'.repeat(257), '--', 'true');
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^drover: 2 things are wrong:\n {2}--as: .*\n {2}--name: .*\n$/)]);
   });
 
   it('refuses an empty script, and a target that nobody knows', async () => {
@@ -118,7 +130,8 @@ describe('usage', () => {
   it('suggests what may have been meant, and shows examples', async () => {
     expect((await cli('run', '--sript', 'x')).stderr).toContain('--script');
     expect((await cli('host', 'list')).stderr).toContain('hosts');
-    for (const command of [['run'], ['runs', 'output'], ['hosts', 'label'], ['agents', 'join-token', 'create'], ['login'], ['up']]) expect((await cli(...command, '--help')).stdout).toMatch(/Examples:\n {2}\S/);
+    const helps = await Promise.all([['run'], ['runs', 'output'], ['agents', 'join-token', 'create'], ['login'], ['up']].map((command) => cli(...command, '--help')));
+    for (const { stdout } of helps) expect(stdout).toMatch(/Examples:\n {2}\S/);
   });
 
   it('a gateway without a server behind it is a server that is not reached', async () => {
@@ -143,9 +156,8 @@ describe('usage', () => {
 describe('every command', () => {
   it.each([['hosts', 'list'], ['hosts', 'show', 'local-1'], ['hosts', 'label', 'local-1', 'a=b'], ['agents', 'list'], ['agents', 'join-token', 'create'], ['agents', 'join-token', 'list'], ['workers', 'list'], ['workers', 'show', hostname()], ['workers', 'drain', hostname()], ['workers', 'resume', hostname()], ['tokens', 'create', '--name', 'n', '--role', 'viewer'], ['tokens', 'list'], ['whoami'], ['audit'], ['agents', 'show', 'local-1'], ['runs', 'list'], ['run', '-t', 'local-1', '--detach', '--', 'true']])('%s %s … answers with one document', async (...args) => {
     const flags = args.indexOf('--');
-    const { code, stdout } = await cli(...(flags < 0 ? [...args, '--json'] : [...args.slice(0, flags), '--json', ...args.slice(flags)]));
-    expect([code, typeof JSON.parse(stdout)]).toEqual([0, 'object']);
-    expect((await cli(...args)).code).toBe(0);
+    const [{ code, stdout }, text] = await Promise.all([cli(...(flags < 0 ? [...args, '--json'] : [...args.slice(0, flags), '--json', ...args.slice(flags)])), cli(...args)]);
+    expect([code, typeof JSON.parse(stdout), text.code]).toEqual([0, 'object', 0]);
   });
 });
 
@@ -164,7 +176,7 @@ describe('output of a run', () => {
     expect((await cli('runs', 'output', id, '--follow', '--raw')).stdout).toBe('\x1b[1mx\n\n');
     expect((await cli('runs', 'output', id, '--raw', '--stream', 'stderr')).stdout).toBe('e');
     expect((await cli('runs', 'output', id, '--host', 'local-1'))).toMatchObject({ stdout: '\x1b[1mx\n\n', stderr: expect.stringMatching(/^e\n?local-1: succeeded/) as string });
-    expect((await cli('runs', 'output', id, '--host', 'local-2')).code).toBe(2);
+    expect((await cli('runs', 'output', id, '--host', 'local-2'))).toMatchObject({ code: 3, stderr: expect.stringContaining('has no host local-2') as string });
   });
 
   it('stops when its reader has read enough', async () => {
@@ -205,7 +217,8 @@ describe('at a terminal', () => {
     at.type('\x03');
     await at.shows('d detaches');
     at.type('d');
-    expect(await at.ended).toBe(0);
+    expect(await at.ended).toBe(1);
+    expect(at.shown()).toContain('detached, the run goes on; come back to it with: drover runs watch ');
     const id = await newestRun();
     await until('it has ended by itself', async () => (await stateOf(id)) === 'succeeded');
   });
