@@ -23,5 +23,5 @@ export const layers: Readonly<Record<string, Layer>> = {
   enrol: { imports: ['base', 'pki'], packages: [] },
   agent: { imports: ['base', 'protocol', 'drivers', 'link', 'pki'], packages: [] },
   embedded: { imports: ['base'], packages: ['pg'] },
-  cli: { imports: ['base', 'domain'], packages: ['commander', '@drover/sdk'] },
+  cli: { imports: ['base', 'domain'], packages: ['commander', '@drover/sdk', 'yaml'] },
 };

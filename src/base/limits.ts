@@ -125,6 +125,22 @@ export const limits = {
   apiTokenMsDefault: 90 * DAY_MS,
   apiTokenMsMax: 366 * DAY_MS,
 
+  // — hosts without agents —
+  /** Hosts of one import: one request, one transaction, a body within `requestBodyBytesMax`. */
+  hostsPerImportMax: 10_000,
+  /** A file that is imported; the largest inventories seen are a few MiB. */
+  importFileBytesMax: 16 * MiB,
+  /** A DNS name has at most 253 characters. */
+  addressLengthMax: 255,
+  /** Hops of a way over SSH, the host itself included: each holds a connection on the worker. */
+  sshHopsMax: 8,
+  /** Names of one kind of algorithm in a host's override. */
+  algorithmsPerKindMax: 64,
+  /** Keys recorded for a host: one of each kind is usual. */
+  hostKeysPerHostMax: 32,
+  /** A public key of RSA with 16,384 bits has 2 KiB. */
+  hostKeyBytesMax: 8 * KiB,
+
   // — retention —
   runsKeptMsDefault: 90 * DAY_MS,
 } as const;
