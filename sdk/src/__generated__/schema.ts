@@ -796,7 +796,7 @@ export interface components {
             startedAt?: string;
             /** @description RFC 3339, UTC */
             finishedAt?: string;
-            history: components["schemas"]["Execution"][];
+            history: components["schemas"]["PastExecution"][];
         };
         /** @enum {string} */
         ExecutionState: "waiting" | "dispatched" | "running" | "succeeded" | "failed" | "timed_out" | "cancelled" | "skipped" | "not_started" | "lost";
@@ -887,6 +887,21 @@ export interface components {
             /** @description Values that open under none of the server's keys; left as they are */
             unreadable: number;
         };
+        LateReport: {
+            state: components["schemas"]["ExecutionState"];
+            /** @description RFC 3339, UTC */
+            receivedAt: string;
+            /** @description RFC 3339, UTC */
+            startedAt?: string;
+            /** @description RFC 3339, UTC */
+            finishedAt: string;
+            exitCode?: number;
+            signal?: string;
+            reason?: string;
+            detail?: string;
+            stdout: components["schemas"]["Stream"];
+            stderr: components["schemas"]["Stream"];
+        };
         OutputGroup: {
             state: components["schemas"]["ExecutionState"];
             exitCode?: number;
@@ -901,6 +916,36 @@ export interface components {
                 ordinal: number;
                 attempt: number;
             };
+        };
+        PastExecution: {
+            /** Format: uuid */
+            runId: string;
+            task: number;
+            ordinal: number;
+            attempt: number;
+            round: number;
+            host: string;
+            /** Format: uuid */
+            hostId: string;
+            state: components["schemas"]["ExecutionState"];
+            via?: string;
+            workerId?: string;
+            exitCode?: number;
+            signal?: string;
+            reason?: string;
+            detail?: string;
+            stdout: components["schemas"]["Stream"];
+            stderr: components["schemas"]["Stream"];
+            settledLate: boolean;
+            seq: number;
+            /** @description RFC 3339, UTC */
+            dispatchedAt?: string;
+            /** @description RFC 3339, UTC */
+            startedAt?: string;
+            /** @description RFC 3339, UTC */
+            finishedAt?: string;
+            /** @description Of a lost attempt: what its agent told after a newer attempt had been opened */
+            lateReport?: components["schemas"]["LateReport"];
         };
         Problem: {
             type: string;

@@ -89,6 +89,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     workerSeen: (worker) => fleet.workerSeen(pool, worker),
     workerList: () => fleet.workerList(pool),
     hostPresenceWrite: (changes) => fleet.hostPresenceWrite(pool, changes),
+    hostPresenceReconcile: (snapshot) => fleet.hostPresenceReconcile(pool, snapshot),
     hostFactsWrite: (changes) => fleet.hostFactsWrite(pool, changes),
     hostFetch: (idOrName) => fleet.hostFetch(pool, idOrName),
     hostList: (filter, page) => fleet.hostList(pool, filter, page),
