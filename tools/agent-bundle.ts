@@ -3,17 +3,22 @@
  * in it, the benchmark of idle agents runs it. `node tools/agent-bundle.ts OUTFILE` writes it.
  */
 import { build, type Metafile } from 'esbuild';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** Dependencies in CommonJS ask for built-ins by `require`, which an ES module does not have. */
-const BANNER = "import { createRequire as droverCreateRequire } from 'node:module'; const require = droverCreateRequire(import.meta.url);";
+export const BUILT_IN_REQUIRE = "import { createRequire as droverCreateRequire } from 'node:module'; const require = droverCreateRequire(import.meta.url);";
+const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { version: string };
+/** A bundle knows its version by itself. */
+export const DEFINED = { 'process.env.DROVER_VERSION': JSON.stringify(version) };
+/** Used where they happen to be installed, and done without elsewhere. */
+export const OPTIONAL_ACCELERATORS = ['bufferutil', 'utf-8-validate', 'msgpackr-extract', 'pg-native', 'cpu-features', '*.node'];
 
 export async function agentBundle(outfile: string, options: { write: boolean }): Promise<{ metafile: Metafile; bytes: number }> {
   const { metafile } = await build({
-    absWorkingDir: root, entryPoints: ['src/bin/drover-agent.ts'], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20', banner: { js: BANNER },
-    // Accelerators that are used where they happen to be installed.
-    external: ['bufferutil', 'utf-8-validate', 'msgpackr-extract'], write: options.write, metafile: true, logLevel: 'error', minifySyntax: true,
+    absWorkingDir: root, entryPoints: ['src/bin/drover-agent.ts'], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20', banner: { js: BUILT_IN_REQUIRE },
+    external: OPTIONAL_ACCELERATORS, define: DEFINED, write: options.write, metafile: true, logLevel: 'error', minifySyntax: true,
   });
   return { metafile, bytes: Object.values(metafile.outputs)[0]!.bytes };
 }

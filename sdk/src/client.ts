@@ -93,8 +93,10 @@ export type RunEvent =
   | { event: 'timeline'; data: Schemas['TimelineEntry'] }
   | { event: 'output'; data: LiveOutput };
 
+export interface WatchOptions { readonly output?: boolean; readonly after?: number; readonly signal?: AbortSignal; readonly reconnects?: number; /** The server went away, once per absence. */ readonly onAway?: (error: Error) => void }
+
 /** Events of a run until it has ended. A lost connection is taken up again where it was, `reconnects` times in a row. */
-export async function* watchRun(options: ClientOptions, runId: string, watch: { output?: boolean; after?: number; signal?: AbortSignal; reconnects?: number } = {}): AsyncGenerator<RunEvent> {
+export async function* watchRun(options: ClientOptions, runId: string, watch: WatchOptions = {}): AsyncGenerator<RunEvent> {
   let lastId = watch.after === undefined ? undefined : String(watch.after);
   let failures = 0;
   for (;;) {
@@ -109,13 +111,29 @@ export async function* watchRun(options: ClientOptions, runId: string, watch: { 
         yield { event, data: JSON.parse(data) as never } as RunEvent;
         if (event === 'end') return;
       }
+      throw new DroverUnreachableError(`${options.baseUrl} ended the events of run ${runId} early`);
     } catch (error) {
       if (watch.signal?.aborted) return;
-      if (error instanceof DroverApiError && error.status < 500) throw error;
-      if (++failures > (watch.reconnects ?? 30)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(5_000, 100 * 2 ** failures)));
+      if (error instanceof DroverApiError && error.status < 500 && error.status !== 429) throw error;
+      if (++failures > (watch.reconnects ?? 30)) throw error instanceof DroverApiError ? error : new DroverUnreachableError((error as Error).message);
+      // A stream that was only cut is taken up again in silence.
+      if (failures === 2) watch.onAway?.(error as Error);
+      await pauseUnlessAborted(Math.min(5_000, 100 * 2 ** failures), watch.signal);
+      if (watch.signal?.aborted) return;
     }
   }
+}
+
+function pauseUnlessAborted(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, delayMs);
+    signal?.addEventListener('abort', end);
+  });
 }
 
 async function* parseEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<{ id?: string; event: string; data: string }> {

@@ -39,6 +39,18 @@ export const errors = {
   'output-not-available': { status: 404, retryable: false, title: 'The output is no longer available' },
   'host-not-linked': { status: 503, retryable: true, title: 'The host is not connected' },
 
+  // — accounts —
+  'account-not-found': { status: 404, retryable: false, title: 'No such account' },
+  'account-name-taken': { status: 409, retryable: false, title: 'Another account has this name' },
+  'account-in-use': { status: 409, retryable: false, title: 'Hosts name this account' },
+  'account-changed': { status: 409, retryable: true, title: 'Somebody else changed the account meanwhile' },
+  'too-many-accounts': { status: 422, retryable: false, title: 'There are as many accounts as there may be' },
+  'account-out-of-scope': { status: 403, retryable: false, title: 'The account may not be used on this host' },
+  'account-ambiguous': { status: 409, retryable: false, title: 'Several default accounts fit the host alike' },
+  'account-missing': { status: 422, retryable: false, title: 'No account fits the host' },
+  'bad-credential': { status: 400, retryable: false, title: 'The credential cannot be used' },
+  'secret-unreadable': { status: 500, retryable: false, title: 'A stored secret does not open' },
+
   // — joining and links —
   'join-token-invalid': { status: 401, retryable: false, title: 'The join token is not valid' },
   'join-token-expired': { status: 401, retryable: false, title: 'The join token has expired or is used up' },

@@ -16,6 +16,7 @@ export type AgentId = Id<'agent'>;
 export type WorkerId = Id<'worker'>;
 export type ServerId = Id<'server'>;
 export type TokenId = Id<'token'>;
+export type AccountId = Id<'account'>;
 export type AttemptId = Id<'attempt'>;
 
 export interface ExecutionKey {

@@ -141,6 +141,22 @@ export const limits = {
   /** A public key of RSA with 16,384 bits has 2 KiB. */
   hostKeyBytesMax: 8 * KiB,
 
+  // — accounts —
+  /** Accounts of one installation (`too-many-accounts`): every choice of an account for a host looks at all of them. */
+  accountsMax: 1_000,
+  /** Credentials of one account, tried in order: sshd hangs up after six failures (MaxAuthTries) by default. */
+  credentialsPerAccountMax: 6,
+  /** A private key or certificate as text; RSA with 16,384 bits has 13 KiB. */
+  keyTextBytesMax: 32 * KiB,
+  /** A password or passphrase; PAM takes no more than 511 characters. */
+  passwordBytesMax: 1 * KiB,
+  /** Master keys of a server at once (`bad-input`): each sealed value is tried under all of them. */
+  masterKeysMax: 8,
+  /** Sealed values re-encrypted in one statement: short locks, and little to do again after a crash. */
+  rotationBatch: 200,
+  /** Key derivation rounds of an encrypted OpenSSH key (`bad-credential`): ssh-keygen takes 24, and each costs the server time. */
+  keyDerivationRoundsMax: 128,
+
   // — retention —
   runsKeptMsDefault: 90 * DAY_MS,
 } as const;

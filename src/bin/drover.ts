@@ -18,13 +18,10 @@ async function main(): Promise<void> {
     return;
   }
   const { Command, CommanderError } = await import('commander');
-  const [{ addRunCommand }, { addRunsCommands }, { addFleetCommands }, { explain, EXIT }, { addRoleHelp }] = await Promise.all([import('../cli/run-command.ts'), import('../cli/runs-command.ts'), import('../cli/fleet-commands.ts'), import('../cli/exit.ts'), import('../cli/role-help.ts')]);
+  const [{ addCommands }, { explain, EXIT }] = await Promise.all([import('../cli/commands.ts'), import('../cli/exit.ts')]);
   const { version } = await import('../base/node-process.ts');
   const program = new Command('drover').description('Operations work on fleets of servers.').version(version()).exitOverride().showHelpAfterError('(drover COMMAND --help tells more)');
-  addRunCommand(program);
-  addRunsCommands(program);
-  addFleetCommands(program);
-  addRoleHelp(program);
+  addCommands(program);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => error.code === 'EPIPE' && process.exit(0));
   try {
     await program.parseAsync();

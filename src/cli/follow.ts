@@ -1,140 +1,198 @@
-/** Follows a run to its end: a progress bar on a terminal, plain lines otherwise, failures as they come; then the folded result. */
-import { allPages, dataOf, watchRun, type Execution, type Run } from '@drover/sdk';
-import { systemClock } from '../base/clock.ts';
+/**
+ * Follows a run to its end: a progress bar on a terminal, plain lines otherwise, failures as they come, and live output when asked for.
+ * A server that goes away meanwhile is waited for; the run does not need us.
+ */
+import { DroverUnreachableError, watchRun, type Execution, type LiveOutput, type Run } from '@drover/sdk';
+import { pause, systemClock } from '../base/clock.ts';
 import { EXIT } from './exit.ts';
-import { endingText, foldedText, paintState, progressLine, verdictLine, type FoldedGroup, type Paint } from './render.ts';
+import { Interrupts, listenForInterrupts } from './interrupt.ts';
+import { LiveLines, type LivePiece } from './live-lines.ts';
+import { out } from './out.ts';
+import { canAsk } from './prompt.ts';
+import { countsLine, createPaint, endingText, paintState, progressLine, type Paint } from './render.ts';
+import { printFolded, printJson, readKept } from './result.ts';
 import type { Session } from './session.ts';
+import { plainText, terminalText } from './text-width.ts';
 
 const FAILURES_SHOWN = 20;
 const FAILED = new Set(['failed', 'timed_out', 'lost', 'not_started']);
+const SETTLED = new Set([...FAILED, 'succeeded', 'cancelled', 'skipped']);
 const REDRAW_MS = 100;
-const GROUPS_MAX = 100;
+const LEAVE_MS = 2_000;
+/** Without a terminal progress goes to a log: seldom, and only when it has changed. */
+const PLAIN_LINE_MS = 10_000;
 
-export interface FollowOptions { readonly session: Session; readonly paint: Paint; readonly json: boolean; readonly isTerminal: boolean; readonly live?: boolean; /** Resolves to what Ctrl-C decided. */ readonly after?: number }
+export interface FollowFlags { readonly json?: boolean; readonly live?: boolean; readonly host?: string; /** Somebody looks at a run that others may have made: an interrupt leaves it alone. */ readonly watching?: boolean }
 
-/** The run as it ended; or undefined when the watcher detached. */
-export async function followRun(run: Run, options: FollowOptions): Promise<Run | undefined> {
-  const { session, paint, json, isTerminal } = options;
-  const abort = new AbortController();
-  const interrupts = onInterrupt(session, run.id, isTerminal && !json, abort);
-  const bar = isTerminal && !json;
-  let latest = run;
-  let shown = 0;
-  let drawnAt = Number.NEGATIVE_INFINITY;
-  const say = (line: string): void => void (json || process.stderr.write(`${bar ? '\r\x1b[K' : ''}${line}\n`));
-  const draw = (force: boolean): void => {
-    if (!bar || (!force && systemClock.monotonicMs() - drawnAt < REDRAW_MS)) return;
-    drawnAt = systemClock.monotonicMs();
-    process.stderr.write(`\r\x1b[K${progressLine(latest.counts, latest.hostCount, process.stderr.columns || 80, paint)}`);
-  };
-  draw(true);
-  try {
-    for await (const event of watchRun(session.options, run.id, { signal: abort.signal, output: options.live === true, ...(options.after === undefined ? {} : { after: options.after }) })) {
-      if (event.event === 'execution') {
-        const { state, host } = event.data;
-        if (FAILED.has(state) && shown++ < FAILURES_SHOWN) say(`${paintState(state, paint, '✗')} ${host}: ${endingText(event.data)}${event.data.detail ? ` (${event.data.detail})` : ''}`);
-        if (shown === FAILURES_SHOWN + 1) say(paint.dim('… further failures are in the result'));
-      } else if (event.event === 'output' && options.live) {
-        process.stdout.write(prefixed(event.data.host, Buffer.from(event.data.base64, 'base64').toString(), paint));
-      } else if (event.event === 'run' || event.event === 'end') {
-        latest = event.data;
-        if (event.event === 'end') return latest;
+/** What a watch came to: its end, or that somebody left. */
+type Followed = { readonly run: Run } | { readonly left: 'detached' | 'cancelling' };
+
+export function outPaint(): Paint {
+  return createPaint(process.stdout.isTTY === true && !process.env.NO_COLOR);
+}
+
+/** Follows, prints the result, and says what to exit with. */
+export async function followToEnd(session: Session, run: Run, flags: FollowFlags): Promise<number> {
+  const followed = await new Follower(session, run, flags).follow();
+  if (!('run' in followed)) return followed.left === 'detached' ? EXIT.succeeded : EXIT.failed;
+  await printResult(session, followed.run, flags);
+  return followed.run.state === 'succeeded' ? EXIT.succeeded : EXIT.failed;
+}
+
+export async function printResult(session: Session, run: Run, flags: FollowFlags): Promise<void> {
+  if (flags.json) await printJson(session, run, flags.host);
+  else await printFolded(session, run, outPaint(), { outputs: flags.live !== true });
+}
+
+class Follower {
+  readonly #session: Session;
+  readonly #flags: FollowFlags;
+  readonly #paint = createPaint(process.stderr.isTTY === true && !process.env.NO_COLOR);
+  readonly #bar: boolean;
+  readonly #lines = new LiveLines();
+  readonly #abort = new AbortController();
+  readonly #gone = new AbortController();
+  #latest: Run;
+  #failures = 0;
+  #drawnAt = Number.NEGATIVE_INFINITY;
+  #drawn = '';
+  #stopDrawing: (() => void) | undefined;
+  #isOver = false;
+  #question: string | undefined;
+  #left: 'detached' | 'cancelling' = 'detached';
+  #cancelling: Promise<void> = Promise.resolve();
+
+  constructor(session: Session, run: Run, flags: FollowFlags) {
+    this.#session = session;
+    this.#latest = run;
+    this.#flags = flags;
+    this.#bar = process.stderr.isTTY === true;
+  }
+
+  async follow(): Promise<Followed> {
+    const asks = canAsk();
+    const interrupts = new Interrupts({ asks, cancels: this.#flags.watching !== true, cancel: () => this.#cancel(), detach: () => this.#leave('detached'), leave: () => this.#leave('cancelling'), say: (line) => this.#say(line), question: (text) => this.#ask(text) });
+    const stopListening = listenForInterrupts(interrupts, asks);
+    this.#draw();
+    try {
+      for await (const event of this.#events()) {
+        if (event.event === 'execution') await this.#execution(event.data);
+        else if (event.event === 'output') await this.#output(event.data);
+        else if (event.event !== 'timeline') this.#latest = event.data;
+        if (event.event === 'end') return { run: event.data };
+        this.#draw();
       }
-      draw(false);
+      await this.#cancelSent();
+      return { left: this.#left };
+    } catch (error) {
+      if (error instanceof DroverUnreachableError) throw new DroverUnreachableError(`${error.message}\nThe run goes on without us; come back to it with: drover runs watch ${this.#latest.id}`);
+      throw error;
+    } finally {
+      stopListening();
+      this.#isOver = true;
+      this.#stopDrawing?.();
+      this.#clear();
     }
-    return undefined;
-  } finally {
-    interrupts.stop();
-    if (bar) process.stderr.write('\r\x1b[K');
   }
-}
 
-function prefixed(host: string, text: string, paint: Paint): string {
-  return text.replace(/\n$/, '').split('\n').map((line) => `${paint.dim(`${host} │`)} ${line}\n`).join('');
-}
-
-/** First Ctrl-C asks on a terminal, the second cancels; without a terminal the first cancels. */
-function onInterrupt(session: Session, runId: string, asks: boolean, abort: AbortController): { stop(): void } {
-  let presses = 0;
-  const cancel = (): void => {
-    process.stderr.write('\ncancelling …\n');
-    session.client.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId } } }).catch((error: Error) => process.stderr.write(`${error.message}\n`));
-  };
-  const onKey = (key: Buffer): void => {
-    const answer = key.toString().toLowerCase();
-    if (answer.startsWith('d')) {
-      process.stderr.write(`\ndetached; follow it with: drover runs watch ${runId}\n`);
-      abort.abort();
-    } else if (answer.startsWith('c')) cancel();
-  };
-  const onSignal = (): void => {
-    if (++presses >= 2 || !asks) return cancel();
-    process.stderr.write('\n[d]etach and let it run, or [c]ancel? (Ctrl-C again cancels) ');
-    process.stdin.on('data', onKey);
-    process.stdin.resume();
-  };
-  process.on('SIGINT', onSignal);
-  return {
-    stop() {
-      process.off('SIGINT', onSignal);
-      process.stdin.off('data', onKey);
-      process.stdin.pause();
-    },
-  };
-}
-
-export function exitCodeOf(run: Run): number {
-  return run.state === 'succeeded' ? EXIT.succeeded : EXIT.failed;
-}
-
-/** Prints the folded output and the verdict. */
-export async function printFolded(session: Session, run: Run, paint: Paint): Promise<void> {
-  const groups = dataOf(await session.client.GET('/api/v1/runs/{runId}/output-groups', { params: { path: { runId: run.id }, query: { groups: GROUPS_MAX } } }));
-  const folded: FoldedGroup[] = [];
-  for (const group of groups.items) {
-    const [stdout, stderr] = [await readOutput(session, run.id, group.sample, 'stdout', group.stdout.size), await readOutput(session, run.id, group.sample, 'stderr', group.stderr.size)];
-    folded.push({ ending: group, hosts: group.hosts, count: group.count, stdout: stdout.toString(), stderr: stderr.toString(), stdoutGap: group.stdout.gap, stderrGap: group.stderr.gap });
+  #events(): ReturnType<typeof watchRun> {
+    const onAway = (error: Error): void => this.#say(this.#paint.yellow(`${error.message}; waiting for it, the run goes on`));
+    return watchRun(this.#session.options, this.#latest.id, { signal: this.#abort.signal, output: this.#flags.live === true, onAway });
   }
-  const text = foldedText(folded, paint);
-  if (text !== '') process.stdout.write(`${text}\n`);
-  if (groups.items.length === GROUPS_MAX) process.stdout.write(`${paint.dim('… more groups: drover runs output ID --host NAME')}\n`);
-  process.stderr.write(`${verdictLine(run, paint)}\n`);
-}
 
-export async function readOutput(session: Session, runId: string, at: { task: number; ordinal: number; attempt?: number }, stream: 'stdout' | 'stderr', size: number): Promise<Buffer> {
-  if (size === 0) return Buffer.alloc(0);
-  const answer = await session.client.GET('/api/v1/runs/{runId}/executions/{task}/{ordinal}/output', { params: { path: { runId, task: at.task, ordinal: at.ordinal }, query: { stream, ...(at.attempt === undefined ? {} : { attempt: at.attempt }) } }, parseAs: 'arrayBuffer' });
-  return Buffer.from(answer.data as unknown as ArrayBuffer);
-}
+  async #execution(execution: Execution): Promise<void> {
+    if (this.#flags.host !== undefined && execution.host !== this.#flags.host) return;
+    if (this.#flags.live && SETTLED.has(execution.state)) await this.#fillIn(execution);
+    if (this.#flags.json || !FAILED.has(execution.state)) return;
+    this.#failures++;
+    if (this.#failures <= FAILURES_SHOWN) this.#say(`${paintState(execution.state, this.#paint, '✗')} ${plainText(execution.host)}: ${endingText(execution)}${execution.detail ? ` (${plainText(execution.detail)})` : ''}`);
+    if (this.#failures === FAILURES_SHOWN + 1) this.#say(this.#paint.dim('… further failures are in the result'));
+  }
 
-/** The one document of `--json`: the run, and every execution with its output. */
-export async function jsonDocument(session: Session, run: Run): Promise<object> {
-  const executions: object[] = [];
-  const outputs = new Map<string, Promise<Buffer>>();
-  const list = allPages((cursor) => session.client.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId: run.id }, query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) } } }).then(dataOf));
-  for await (const execution of list) executions.push(await jsonExecution(session, execution, outputs));
-  return { run, executions };
-}
+  async #output({ host, ordinal, attempt, stream, offset, base64 }: LiveOutput): Promise<void> {
+    if (!this.#flags.live || (this.#flags.host !== undefined && host !== this.#flags.host)) return;
+    await this.#take({ host, ordinal, attempt, stream, offset, bytes: Buffer.from(base64, 'base64') });
+  }
 
-async function jsonExecution(session: Session, execution: Execution, outputs: Map<string, Promise<Buffer>>): Promise<object> {
-  const read = (stream: 'stdout' | 'stderr'): Promise<Buffer> => {
-    const { digest, size } = execution[stream];
-    // Equal outputs are read once.
-    const key = digest ?? `${execution.ordinal} ${stream}`;
-    let bytes = outputs.get(key);
-    if (!bytes) outputs.set(key, (bytes = readOutput(session, execution.runId, execution, stream, size)));
-    return bytes;
-  };
-  const [stdout, stderr] = [await read('stdout'), await read('stderr')];
-  const { host, state, exitCode, signal, reason, detail, attempt, round, via, startedAt, finishedAt, hostId, ordinal } = execution;
-  return {
-    host, hostId, ordinal, state, exitCode: exitCode ?? null, signal: signal ?? null, reason, detail, attempt, round, via,
-    ...encoded('stdout', stdout), stdoutSize: execution.stdout.size, stdoutGap: execution.stdout.gap, ...encoded('stderr', stderr), stderrSize: execution.stderr.size, stderrGap: execution.stderr.gap, startedAt: startedAt ?? null, finishedAt: finishedAt ?? null,
-  };
-}
+  /** What did not come live is in the record. */
+  async #fillIn(execution: Execution): Promise<void> {
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const at = { host: execution.host, ordinal: execution.ordinal, attempt: execution.attempt, stream };
+      const { size, head } = execution[stream];
+      if (size > this.#lines.shown(at)) {
+        const kept = await readKept(this.#session, execution, stream);
+        await this.#take({ ...at, offset: 0, bytes: kept.bytes.subarray(0, head) });
+        await this.#take({ ...at, offset: size - (kept.bytes.length - head), bytes: kept.bytes.subarray(head) });
+      }
+      await this.#write(at, this.#lines.flush(at));
+    }
+  }
 
-function encoded(stream: 'stdout' | 'stderr', bytes: Buffer): object {
-  const text = bytes.toString();
-  const exact = Buffer.from(text).equals(bytes);
-  return { [stream]: exact ? text : bytes.toString('base64'), [`${stream}Encoding`]: exact ? 'utf8' : 'base64' };
+  async #take(piece: LivePiece): Promise<void> {
+    await this.#write(piece, this.#lines.take(piece));
+  }
+
+  async #write({ host, stream }: Pick<LivePiece, 'host' | 'stream'>, lines: readonly string[]): Promise<void> {
+    if (lines.length === 0) return;
+    this.#clear();
+    const [mark, isTerminal] = stream === 'stdout' ? ['│', process.stdout.isTTY] : ['┆', process.stderr.isTTY];
+    const text = lines.map((line) => `${this.#paint.dim(`${plainText(host)} ${mark}`)} ${isTerminal ? terminalText(line) : line}\n`).join('');
+    if (stream === 'stdout') await out(text);
+    else process.stderr.write(text);
+    this.#draw();
+  }
+
+  #cancel(): void {
+    const answered = this.#session.patient.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId: this.#latest.id } }, signal: this.#gone.signal });
+    this.#cancelling = answered.then(() => undefined, (error: Error & { code?: string }) => void (this.#gone.signal.aborted || error.code === 'run-already-finished' || this.#say(error.message)));
+  }
+
+  /** Whoever leaves gives the cancel a moment to be sent, and does not wait for a server that is away. */
+  async #cancelSent(): Promise<void> {
+    await Promise.race([this.#cancelling, pause(systemClock, LEAVE_MS, this.#gone.signal)]);
+    this.#gone.abort();
+  }
+
+  #leave(how: 'detached' | 'cancelling'): void {
+    this.#left = how;
+    this.#abort.abort();
+    this.#say(`${how === 'detached' ? 'detached, the run goes on' : 'left; it is being cancelled'}; come back to it with: drover runs watch ${this.#latest.id}`);
+  }
+
+  /** A question stands where the bar was; whatever is told meanwhile goes above it. */
+  #ask(question: string | undefined): void {
+    this.#question = question;
+    this.#drawnAt = Number.NEGATIVE_INFINITY;
+    this.#draw();
+  }
+
+  #say(line: string): void {
+    this.#clear();
+    process.stderr.write(`${line}\n`);
+    this.#draw();
+  }
+
+  #clear(): void {
+    if (this.#bar && this.#drawn !== '') process.stderr.write('\r\x1b[K');
+    if (this.#bar) this.#drawn = '';
+  }
+
+  /** Not more often than it can be read, but the latest is always shown in the end. A question is always there. */
+  #draw(): void {
+    if (this.#isOver || (this.#flags.json && this.#question === undefined)) return;
+    const waitMs = this.#question !== undefined ? 0 : this.#drawnAt + (this.#bar ? REDRAW_MS : PLAIN_LINE_MS) - systemClock.monotonicMs();
+    if (waitMs > 0) {
+      this.#stopDrawing ??= systemClock.after(waitMs, () => {
+        this.#stopDrawing = undefined;
+        this.#draw();
+      });
+      return;
+    }
+    this.#drawnAt = systemClock.monotonicMs();
+    const { counts, hostCount, id } = this.#latest;
+    const line = this.#question ?? (this.#bar ? progressLine(counts, hostCount, process.stderr.columns || 80, this.#paint) : `${id}: ${countsLine(counts, this.#paint)} of ${hostCount}`);
+    if (line === this.#drawn) return;
+    this.#drawn = line;
+    process.stderr.write(this.#bar ? `\r\x1b[K${line}` : `${line}\n`);
+  }
 }

@@ -1,5 +1,6 @@
 /** How runs look on a terminal. Pure: text in, text out. */
 import { formatDurationMs } from '../base/duration.ts';
+import { cutText, padText, plainText, textWidth } from './text-width.ts';
 
 export interface Paint { readonly green: (text: string) => string; readonly red: (text: string) => string; readonly yellow: (text: string) => string; readonly dim: (text: string) => string; readonly bold: (text: string) => string }
 
@@ -58,13 +59,17 @@ export function countsLine(counts: Readonly<Record<string, number>>, paint: Pain
   return ORDER.filter((state) => (counts[state] ?? 0) > 0).map((state) => paintState(state, paint, `${counts[state]} ${stateWord(state)}`)).join(', ') || 'nothing to do';
 }
 
-/** One line: bar, share, counts. Fits the width. */
+/** One line: bar, share, counts. Fits the width, so that it can be drawn over. */
 export function progressLine(counts: Readonly<Record<string, number>>, total: number, width: number, paint: Paint): string {
   const open = (counts.waiting ?? 0) + (counts.dispatched ?? 0) + (counts.running ?? 0);
   const done = total - open;
-  const cells = Math.max(10, Math.min(30, width - 60));
+  const plain = countsLine(counts, createPaint(false));
+  const share = `${done}/${total}`;
+  // The last column stays free: some terminals go to the next line when it is filled.
+  const cells = Math.max(0, Math.min(30, Math.max(10, width - 60), width - 1 - share.length - 3 - plain.length));
+  const room = width - 1 - cells - share.length - 3;
   const filled = total === 0 ? cells : Math.floor((done / total) * cells);
-  return `${'█'.repeat(filled)}${paint.dim('░'.repeat(cells - filled))} ${done}/${total}  ${countsLine(counts, paint)}`;
+  return `${'█'.repeat(filled)}${paint.dim('░'.repeat(cells - filled))} ${share}  ${plain.length <= room ? countsLine(counts, paint) : cutText(plain, Math.max(1, room))}`;
 }
 
 export interface Ending { readonly state: string; readonly exitCode?: number | undefined; readonly signal?: string | undefined; readonly reason?: string | undefined }
@@ -74,21 +79,22 @@ export function endingText(ending: Ending): string {
   return [stateWord(ending.state), how, ending.reason].filter(Boolean).join(', ');
 }
 
-export interface FoldedGroup { readonly ending: Ending; readonly hosts: readonly string[]; readonly count: number; readonly stdout: string; readonly stderr: string; readonly stdoutGap: number; readonly stderrGap: number }
+/** What is kept of a stream: head and tail, and how much between them is not. */
+export interface Kept { readonly bytes: Buffer; readonly head: number; readonly gap: number }
+export interface FoldedGroup { readonly ending: Ending; readonly hosts: readonly string[]; readonly count: number; readonly stdout: Kept; readonly stderr: Kept }
 
-/** Equal outputs once, with their hosts. */
-export function foldedText(groups: readonly FoldedGroup[], paint: Paint): string {
-  return groups.map((group) => {
-    const more = group.count > group.hosts.length ? ` … and ${group.count - group.hosts.length} more` : '';
-    const head = `${paint.bold(`── ${compactHosts(group.hosts)}${more}`)} ${paint.dim(`(${group.count})`)} ${paintState(group.ending.state, paint, endingText(group.ending))}`;
-    const body = [block(group.stdout, group.stdoutGap, paint), group.stderr === '' ? '' : `${paint.dim('stderr:')}\n${block(group.stderr, group.stderrGap, paint)}`].filter(Boolean);
-    return [head, ...body].join('\n');
-  }).join('\n');
+/** Output that several hosts share, once, under their names. `decode` makes text of bytes. */
+export function foldedText(group: FoldedGroup, paint: Paint, decode: (bytes: Uint8Array) => string): string {
+  const more = group.count > group.hosts.length ? ` … and ${group.count - group.hosts.length} more` : '';
+  const head = `${paint.bold(`── ${plainText(compactHosts(group.hosts))}${more}`)} ${paint.dim(`(${group.count})`)} ${paintState(group.ending.state, paint, endingText(group.ending))}`;
+  const [stdout, stderr] = [block(group.stdout, paint, decode), block(group.stderr, paint, decode)];
+  return [head, stdout, stderr === '' ? '' : `${paint.dim('stderr:')}\n${stderr}`].filter(Boolean).join('\n');
 }
 
-function block(text: string, gap: number, paint: Paint): string {
-  const trimmed = text.replace(/\n$/, '');
-  return gap > 0 ? `${trimmed}\n${paint.yellow(`… ${gap} bytes between head and tail are on the host (drover runs output --full)`)}` : trimmed;
+function block({ bytes, head, gap }: Kept, paint: Paint, decode: (bytes: Uint8Array) => string): string {
+  if (gap === 0) return decode(bytes).replace(/\n$/, '');
+  const [before, after] = [decode(bytes.subarray(0, head)).replace(/\n$/, ''), decode(bytes.subarray(head)).replace(/\n$/, '')];
+  return [before, paint.yellow(`… ${gap} bytes are not kept here; they are on the host: drover runs output RUN --host HOST --full`), after].filter(Boolean).join('\n');
 }
 
 export function verdictLine(run: { id: string; state: string; counts: Readonly<Record<string, number>>; hostCount: number; startedAt?: string | undefined; createdAt: string; finishedAt?: string | undefined }, paint: Paint): string {
@@ -96,8 +102,20 @@ export function verdictLine(run: { id: string; state: string; counts: Readonly<R
   return `${paintState(run.state, paint, paint.bold(stateWord(run.state)))}: ${countsLine(run.counts, paint)} of ${run.hostCount}${took}  ${paint.dim(run.id)}`;
 }
 
-/** Columns as wide as their widest cell, two spaces apart. */
+/** Columns as wide as their widest cell, two spaces apart. Cells are names and texts of others: shown, never obeyed. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
-  return [header, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd()).join('\n');
+  const cells = [header, ...rows].map((row) => row.map((cell) => plainText(cell)));
+  const widths = header.map((_, column) => cells.reduce((widest, row) => Math.max(widest, textWidth(row[column]!)), 0));
+  return cells.map((row) => row.map((cell, column) => padText(cell, widths[column]!)).join('  ').trimEnd()).join('\n');
+}
+
+/** `2026-03-01 12:00:00 +01:00`: the time of this place with its zone, or UTC. */
+export function timeText(iso: string | undefined, utc: boolean): string {
+  if (iso === undefined) return '';
+  const at = new Date(iso);
+  const offset = utc ? 0 : -at.getTimezoneOffset();
+  const local = new Date(at.getTime() + offset * 60_000).toISOString();
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const zone = offset === 0 ? 'UTC' : `${offset < 0 ? '-' : '+'}${two(Math.floor(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
+  return `${local.slice(0, 10)} ${local.slice(11, 19)} ${zone}`;
 }

@@ -1,110 +1,123 @@
-/** `drover runs …`: what ran, what it did, again. */
-import { allPages, dataOf, type Execution, type Run } from '@drover/sdk';
+/** `drover runs list|show|watch|cancel|retry`: what ran, what it did, again. */
+import { dataOf, type Execution, type Run } from '@drover/sdk';
 import type { Command } from 'commander';
+import { systemClock } from '../base/clock.ts';
+import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
 import { EXIT, UsageError } from './exit.ts';
-import { readOutput } from './follow.ts';
-import { countsLine, createPaint, endingText, paintState, table, verdictLine } from './render.ts';
-import { followToEnd, number, printResult } from './run-command.ts';
+import { followToEnd, outPaint } from './follow.ts';
+import { Faults, instant, number } from './input.ts';
+import { addOutputCommand } from './output-command.ts';
+import { countsLine, createPaint, endingText, table, timeText, verdictLine } from './render.ts';
+import { executionsOf } from './result.ts';
 import { openSession, type Session } from './session.ts';
+import { cutText, plainText } from './text-width.ts';
 
-type ListFlags = { state?: string; name?: string; limit?: string; json?: boolean };
-type OutputFlags = { host?: string; follow?: boolean; raw?: boolean; stream: string; full?: boolean; json?: boolean };
-type RetryFlags = { failed?: boolean; lost?: boolean; timedOut?: boolean; notStarted?: boolean; cancelled?: boolean; skipped?: boolean; all?: boolean; json?: boolean; detach?: boolean };
-const FETCH_BYTES = 1024 * 1024;
+interface ListFlags extends AnswerFlags { readonly state?: string; readonly name?: string; readonly by?: string; readonly since?: string; readonly until?: string; readonly limit: string; readonly cursor?: string }
+interface ShowFlags extends AnswerFlags { readonly all?: boolean }
+interface RetryFlags extends AnswerFlags { readonly failed?: boolean; readonly lost?: boolean; readonly timedOut?: boolean; readonly notStarted?: boolean; readonly cancelled?: boolean; readonly skipped?: boolean; readonly all?: boolean; readonly detach?: boolean; readonly live?: boolean }
+
+const STATES = ['waiting', 'running', 'stopping', 'succeeded', 'failed', 'cancelled'];
+const PAGE = 1_000;
+const NAME_COLUMNS = 40;
+/** A larger run shows those that did not succeed only, and not more than so many. */
+const SHOWN_ALL = 50;
+const SHOWN_MAX = 200;
 
 export function addRunsCommands(program: Command): void {
-  const runs = program.command('runs').summary('list, show, watch, cancel and retry runs');
-  runs.command('list').summary('list runs, newest first').option('--state <states>', 'such as running or failed,timed_out').option('--name <text>').option('-n, --limit <n>', 'how many', '20').option('-j, --json').action(list);
-  runs.command('show').summary('show a run, its timeline and its executions').argument('<id>').option('-j, --json').action(show);
-  runs.command('watch').summary('follow a run').argument('<id>').option('-j, --json').option('--live', 'show output as it comes').action(async (id: string, flags: { json?: boolean; live?: boolean }) => {
+  const runs = group(program, 'runs', 'list, show, watch, cancel and retry runs');
+  withUtc(command(runs, 'list', { summary: 'list runs, newest first', examples: ['drover runs list', 'drover runs list --state failed,running --since 1d', 'drover runs list -n 500 --name deploy --json'] }))
+    .option('--state <states>', `one or several of ${STATES.join(', ')}`).option('--name <text>', 'whose name holds this').option('--by <name>', 'made by this token').option('--since <time>', 'made after this: 2h (ago), or a date and time').option('--until <time>', 'made before this').option('-n, --limit <n>', 'how many', '20').option('--cursor <cursor>', 'go on where an earlier list ended').action(list);
+  withUtc(command(runs, 'show', { summary: 'show a run, its timeline and its executions', examples: ['drover runs show 01936f2e-0000-7000-8000-000000000000', 'drover runs show ID --json'] })).argument('<id>').option('--all', 'every execution, also of a large run').action(show);
+  command(runs, 'watch', { summary: 'follow a run to its end', description: 'Follow a run to its end and show the folded result, with the exit codes of `drover run`.', examples: ['drover runs watch ID', 'drover runs watch ID --live'] }).argument('<id>').option('--live', 'show output as it comes').action(async (id: string, flags: { json?: boolean; live?: boolean }) => {
     const session = openSession();
-    process.exitCode = await followToEnd(session, await fetchRun(session, id), flags);
+    process.exitCode = await followToEnd(session, await fetchRun(session, id), { ...flags, watching: true });
   });
-  runs.command('output').summary('show output, folded, or of one host').argument('<id>').option('--host <name>', 'one host').option('-f, --follow', 'live').option('--raw', 'exact bytes of one host and stream').option('--stream <stream>', 'stdout or stderr', 'stdout').option('--full', 'the whole, from the host itself').option('-j, --json').action(output);
-  runs.command('cancel').summary('start nothing more and end what runs').argument('<id>').option('-j, --json').action(async (id: string, flags: { json?: boolean }) => {
+  addOutputCommand(runs, fetchRun);
+  command(runs, 'cancel', { summary: 'start nothing more and end what runs', examples: ['drover runs cancel ID'] }).argument('<id>').action(async (id: string, flags: AnswerFlags) => {
     const run = dataOf(await openSession().client.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId: id } } }));
-    process.stdout.write(flags.json ? `${JSON.stringify({ run })}\n` : `cancelling ${run.id}\n`);
+    await answer(flags, { run }, () => `cancelling ${run.id}; see it end with: drover runs watch ${run.id}`);
   });
-  runs.command('retry').summary('new attempts on the same hosts').argument('<id>').option('--failed').option('--lost').option('--timed-out').option('--not-started').option('--cancelled').option('--skipped').option('--all', 'every host of the run').option('-d, --detach').option('-j, --json').action(retry);
+  command(runs, 'retry', { summary: 'new attempts on the same hosts', description: 'Open a new round of attempts on the chosen hosts of a finished run: same script, same hosts, by their ids.', examples: ['drover runs retry ID --failed', 'drover runs retry ID --lost --not-started --detach'] }).argument('<id>')
+    .option('--failed', 'hosts where it failed').option('--lost', 'hosts that went out of reach').option('--timed-out', 'hosts where it took too long').option('--not-started', 'hosts that were off').option('--cancelled', 'hosts where it was cancelled').option('--skipped', 'hosts that had no turn').option('--all', 'every host of the run').option('-d, --detach', 'print the id and return').option('--live', 'show output as it comes').action(retry);
 }
 
 async function fetchRun(session: Session, runId: string): Promise<Run> {
   return dataOf(await session.client.GET('/api/v1/runs/{runId}', { params: { path: { runId } } }));
 }
 
-function executionsOf(session: Session, runId: string, host?: string): AsyncGenerator<Execution> {
-  return allPages((cursor) => session.client.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId }, query: { limit: 1_000, ...(host === undefined ? {} : { host }), ...(cursor === undefined ? {} : { cursor }) } } }).then(dataOf));
-}
-
 async function list(flags: ListFlags): Promise<void> {
+  const faults = new Faults();
+  const wanted = number(faults, '--limit', flags.limit) ?? 1;
+  if (wanted < 1) faults.add('--limit wants at least 1.');
+  const unknown = flags.state?.split(',').filter((state) => !STATES.includes(state)) ?? [];
+  if (unknown.length > 0) faults.add(`--state knows ${STATES.join(', ')}; not ${unknown.map((state) => JSON.stringify(state)).join(', ')}.`);
+  const now = systemClock.nowMs();
+  const [createdAfter, createdBefore] = [instant(faults, '--since', flags.since, now), instant(faults, '--until', flags.until, now)];
+  faults.end();
   const { client } = openSession();
-  const page = dataOf(await client.GET('/api/v1/runs', { params: { query: { limit: number('--limit', flags.limit) ?? 20, ...(flags.state ? { state: flags.state } : {}), ...(flags.name ? { name: flags.name } : {}) } } }));
-  if (flags.json) return void process.stdout.write(`${JSON.stringify(page)}\n`);
-  const paint = createPaint(process.stdout.isTTY === true);
-  process.stdout.write(`${table(['ID', 'STATE', 'CREATED', 'HOSTS', 'NAME', 'COUNTS'], page.items.map((run) => [run.id, run.state, run.createdAt.slice(0, 19), String(run.hostCount), run.name.slice(0, 40), countsLine(run.counts, createPaint(false))]))}\n`);
-  if (page.next) process.stdout.write(`${paint.dim('… more: --limit')}\n`);
+  const filters = { ...(flags.state ? { state: flags.state } : {}), ...(flags.name ? { name: flags.name } : {}), ...(flags.by ? { createdBy: flags.by } : {}), ...(createdAfter ? { createdAfter } : {}), ...(createdBefore ? { createdBefore } : {}) };
+  const items: Run[] = [];
+  let next = flags.cursor;
+  do {
+    const page = dataOf(await client.GET('/api/v1/runs', { params: { query: { limit: Math.min(PAGE, wanted - items.length), ...filters, ...(next === undefined ? {} : { cursor: next }) } } }));
+    items.push(...page.items);
+    next = page.next;
+  } while (next !== undefined && items.length < wanted);
+  await answer(flags, { items, ...(next === undefined ? {} : { next }) }, () => {
+    const rows = items.map((run) => [run.id, run.state, timeText(run.createdAt, flags.utc === true), String(run.hostCount), cutText(plainText(run.name), NAME_COLUMNS), countsLine(run.counts, createPaint(false))]);
+    return `${table(['ID', 'STATE', 'CREATED', 'HOSTS', 'NAME', 'COUNTS'], rows)}${next === undefined ? '' : `\n${outPaint().dim(`… older ones: --cursor ${next}`)}`}`;
+  });
 }
 
-async function show(id: string, flags: { json?: boolean }): Promise<void> {
+async function show(id: string, flags: ShowFlags): Promise<void> {
   const session = openSession();
   const run = dataOf(await session.client.GET('/api/v1/runs/{runId}', { params: { path: { runId: id } } }));
-  const timeline = dataOf(await session.client.GET('/api/v1/runs/{runId}/timeline', { params: { path: { runId: id }, query: { limit: 1_000 } } })).items;
-  const executions = await Array.fromAsync(executionsOf(session, id));
-  if (flags.json) return void process.stdout.write(`${JSON.stringify({ run, timeline, executions })}\n`);
-  const paint = createPaint(process.stdout.isTTY === true);
-  process.stdout.write(`${verdictLine(run, paint)}\nname     ${run.name}\nby       ${run.createdBy} at ${run.createdAt}${run.reason ? `\nreason   ${run.reason}` : ''}\ntargets  ${run.targets}\nround    ${run.round}\n\n`);
-  for (const entry of timeline) process.stdout.write(`${entry.at.slice(11, 23)}  ${entry.kind.padEnd(14)} ${paint.dim(JSON.stringify(entry.detail))}\n`);
-  process.stdout.write(`\n${table(['HOST', 'STATE', 'ATTEMPT', 'STDOUT', 'STDERR', 'DETAIL'], executions.map((e) => [e.host, endingText(e), String(e.attempt), String(e.stdout.size), String(e.stderr.size), e.detail ?? '']))}\n`);
-}
-
-async function output(id: string, flags: OutputFlags): Promise<void> {
-  if (flags.stream !== 'stdout' && flags.stream !== 'stderr') throw new UsageError('--stream is stdout or stderr.');
-  const session = openSession();
-  const run = await fetchRun(session, id);
-  const paint = createPaint(process.stdout.isTTY === true);
-  if (flags.follow) return void (process.exitCode = await followToEnd(session, run, { live: true }));
-  if (!flags.host) {
-    if (!flags.raw && !flags.full) return printResult(session, run, paint, flags.json === true);
-    const executions = await Array.fromAsync(executionsOf(session, id));
-    if (executions.length !== 1) throw new UsageError('--raw and --full show one host: name it with --host.');
-    return print(session, executions[0]!, flags, flags.stream);
+  const timeline = await timelineOf(session, id);
+  const every = flags.json || flags.all || run.hostCount <= SHOWN_ALL;
+  const executions: Execution[] = [];
+  for await (const execution of executionsOf(session, id)) {
+    if (every || execution.state !== 'succeeded') executions.push(execution);
+    if (!every && executions.length >= SHOWN_MAX) break;
   }
-  const [execution] = await Array.fromAsync(executionsOf(session, id, flags.host));
-  if (!execution) throw new UsageError(`Run ${id} has no host ${flags.host}.`);
-  await print(session, execution, flags, flags.stream);
+  await answer(flags, { run, timeline, executions }, () => {
+    const [paint, utc] = [outPaint(), flags.utc === true];
+    const facts: [string, string | undefined][] = [['name', run.name], ['by', `${run.createdBy} at ${timeText(run.createdAt, utc)}`], ['reason', run.reason || undefined], ['targets', run.targets], ['as', run.user], ['round', String(run.round)], ['cancelled', run.cancelRequestedBy && `by ${run.cancelRequestedBy} at ${timeText(run.cancelRequestedAt, utc)}`]];
+    const head = facts.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(9)} ${plainText(value)}`])).join('\n');
+    const events = timeline.map((entry) => `${timeText(entry.at, utc)}  ${entry.kind.padEnd(14)} ${paint.dim(detailText(entry.detail))}`).join('\n');
+    const rows = executions.map((e) => [e.host, endingText(e), String(e.attempt), String(e.stdout.size), String(e.stderr.size), `${e.detail ?? ''}${e.settledLate ? ' (settled late)' : ''}`]);
+    const hosts = rows.length === 0 ? 'every host succeeded (--all lists them)' : table(['HOST', 'STATE', 'ATTEMPT', 'STDOUT', 'STDERR', 'DETAIL'], rows);
+    return `${verdictLine(run, paint)}\n${head}\n\n${events}\n\n${hosts}${!every && rows.length >= SHOWN_MAX ? `\n${paint.dim('… and more: --all')}` : ''}`;
+  });
 }
 
-async function print(session: Session, execution: Execution, flags: OutputFlags, stream: 'stdout' | 'stderr'): Promise<void> {
-  if (flags.full) return printWhole(session, execution, stream);
-  const bytes = await readOutput(session, execution.runId, execution, stream, execution[stream].size);
-  if (flags.raw) return void process.stdout.write(bytes);
-  const paint = createPaint(process.stdout.isTTY === true);
-  const { head, gap } = execution[stream];
-  process.stdout.write(bytes.subarray(0, head));
-  if (gap > 0) process.stdout.write(`\n${paint.yellow(`… ${gap} bytes left out here; they are on the host: --full`)}\n`);
-  process.stdout.write(bytes.subarray(head));
-  process.stderr.write(`${paintState(execution.state, paint, `${execution.host}: ${endingText(execution)}`)}\n`);
+type Timeline = Awaited<ReturnType<typeof timelinePage>>;
+
+async function timelinePage(session: Session, runId: string, after: number) {
+  return dataOf(await session.client.GET('/api/v1/runs/{runId}/timeline', { params: { path: { runId }, query: { limit: PAGE, after } } })).items;
 }
 
-async function printWhole(session: Session, execution: Execution, stream: 'stdout' | 'stderr'): Promise<void> {
-  const { runId, task, ordinal, attempt } = execution;
-  for (let offset = 0; ; ) {
-    const { data, response } = await session.client.GET('/api/v1/runs/{runId}/executions/{task}/{ordinal}/output', { params: { path: { runId, task, ordinal }, query: { stream, attempt, source: 'host', offset, length: FETCH_BYTES } }, parseAs: 'arrayBuffer' });
-    const bytes = Buffer.from(data as unknown as ArrayBuffer);
-    if (!process.stdout.write(bytes)) await new Promise((resolve) => process.stdout.once('drain', resolve));
-    offset += bytes.length;
-    if (bytes.length === 0 || response.headers.get('drover-output-eof') === 'true') return;
+async function timelineOf(session: Session, runId: string): Promise<Timeline> {
+  const entries: Timeline = [];
+  for (;;) {
+    const page = await timelinePage(session, runId, entries.at(-1)?.seq ?? 0);
+    entries.push(...page);
+    if (page.length < PAGE) return entries;
   }
+}
+
+function detailText(detail: unknown): string {
+  if (typeof detail !== 'object' || detail === null) return '';
+  return plainText(Object.entries(detail).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' '));
 }
 
 async function retry(id: string, flags: RetryFlags): Promise<void> {
-  const chosen = { failed: flags.failed, lost: flags.lost, timed_out: flags.timedOut, not_started: flags.notStarted, cancelled: flags.cancelled, skipped: flags.skipped };
+  const chosen: Readonly<Record<string, boolean | undefined>> = { failed: flags.failed, lost: flags.lost, timed_out: flags.timedOut, not_started: flags.notStarted, cancelled: flags.cancelled, skipped: flags.skipped };
   const every = ['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped', 'not_started', 'lost'] as const;
-  const states = flags.all ? [...every] : every.filter((state) => (chosen as Record<string, boolean | undefined>)[state]);
+  const states = flags.all ? [...every] : every.filter((state) => chosen[state]);
   if (states.length === 0) throw new UsageError('Say which: --failed, --lost, --timed-out, --not-started, --cancelled, --skipped, or --all.');
   const session = openSession();
   const run = dataOf(await session.client.POST('/api/v1/runs/{runId}/retry', { params: { path: { runId: id } }, body: { states } }));
   if (!flags.detach) return void (process.exitCode = await followToEnd(session, run, flags));
-  process.stdout.write(flags.json ? `${JSON.stringify({ run })}\n` : `${run.id} round ${run.round}\n`);
+  await answer(flags, { run }, () => `${run.id} round ${run.round}`);
   process.exitCode = EXIT.succeeded;
 }

@@ -18,7 +18,7 @@ import type { Store } from '../store/store.ts';
 import type { AgentLocation, Assignment, Fleet, FleetListener, LiveOutput } from './fleet.ts';
 
 type WorkerLink = Link<WorkerToServerFrame, ServerToWorkerFrame>;
-interface WorkerState { readonly id: WorkerId; readonly hello: WorkerHello; readonly link: WorkerLink; agents: number; queued: number; rssBytes: number; lagMs: number }
+interface WorkerState { readonly id: WorkerId; readonly hello: WorkerHello; readonly link: WorkerLink; snapshot: Set<string>; agents: number; queued: number; rssBytes: number; lagMs: number }
 interface Watch { readonly attempts: ReadonlyMap<string, HostId>; readonly onOutput: (output: LiveOutput) => void }
 
 export interface LinkFleetOptions {
@@ -53,6 +53,8 @@ export class LinkFleet implements Fleet {
   #revoked: readonly AgentId[] = [];
   #presence: Parameters<Store['hostPresenceWrite']>[0][number][] = [];
   #facts: Parameters<Store['hostFactsWrite']>[0][number][] = [];
+  /** Workers whose rows are to be held against what they hold, and since when that is true. */
+  readonly #reconcile = new Map<WorkerId, number>();
   #flushScheduled = false;
   #flushing: Promise<void> = Promise.resolve();
   #stops: (() => void)[] = [];
@@ -207,7 +209,7 @@ export class LinkFleet implements Fleet {
     if (hello.protocol.min > WORKER_PROTOCOL.max || hello.protocol.max < WORKER_PROTOCOL.min) return void link.close('protocol-unsupported', `This server speaks worker protocol ${WORKER_PROTOCOL.min} to ${WORKER_PROTOCOL.max}.`);
     const id = link.peer.id as WorkerId;
     const former = this.#workers.get(id);
-    const state: WorkerState = { id, hello, link, agents: 0, queued: 0, rssBytes: 0, lagMs: 0 };
+    const state: WorkerState = { id, hello, link, snapshot: new Set(), agents: 0, queued: 0, rssBytes: 0, lagMs: 0 };
     this.#workers.set(id, state);
     former?.link.close('shutting-down', 'The worker linked again.');
     link.send({ t: 'welcome', protocol: 1, serverId, nowMs: clock.nowMs(), servers: this.#servers, workers: this.#addressesIn(hello.zone) });
@@ -222,8 +224,11 @@ export class LinkFleet implements Fleet {
   #onFrame(worker: WorkerState, frame: WorkerToServerFrame): void {
     switch (frame.t) {
       case 'agents':
-        for (const { hostId, agentId, sinceMs } of frame.agents) this.#linked(hostId as HostId, agentId as AgentId, worker.id, sinceMs);
-        return;
+        for (const { hostId, agentId, sinceMs } of frame.agents) {
+          this.#linked(hostId as HostId, agentId as AgentId, worker.id, sinceMs);
+          worker.snapshot.add(hostId);
+        }
+        return frame.last ? this.#snapshotEnded(worker) : undefined;
       case 'linked':
         this.#linked(frame.hostId as HostId, frame.agentId as AgentId, worker.id, frame.atMs);
         if (Math.abs(frame.skewMs) > limits.clockSkewMsMax) this.#options.log.warn({ hostId: frame.hostId, skewMs: frame.skewMs }, 'the clock of a host is off');
@@ -287,6 +292,14 @@ export class LinkFleet implements Fleet {
     }
   }
 
+  /** What a worker does not hold, it has lost: since its former link to us, or while no server was there at all. */
+  #snapshotEnded(worker: WorkerState): void {
+    for (const [hostId, { workerId, agentId }] of this.#agents) if (workerId === worker.id && !worker.snapshot.has(hostId)) this.#unlinked(hostId, agentId, workerId, worker.hello.nowMs);
+    worker.snapshot = new Set();
+    this.#reconcile.set(worker.id, worker.hello.nowMs);
+    this.#scheduleFlush();
+  }
+
   #unlinked(hostId: HostId, agentId: AgentId, workerId: WorkerId, atMs: number): void {
     this.#agents.delete(hostId);
     this.#presence.push({ hostId, agentId, workerId, linked: false, atMs });
@@ -306,12 +319,16 @@ export class LinkFleet implements Fleet {
   }
 
   async #flush(): Promise<void> {
-    while (this.#presence.length > 0 || this.#facts.length > 0) {
+    while (this.#presence.length > 0 || this.#facts.length > 0 || this.#reconcile.size > 0) {
       const presence = this.#presence.splice(0, PRESENCE_BATCH_MAX);
       const facts = this.#facts.splice(0, PRESENCE_BATCH_MAX);
       try {
         if (presence.length > 0) await this.#options.store.hostPresenceWrite(presence);
         if (facts.length > 0) await this.#options.store.hostFactsWrite(facts);
+        for (const [workerId, atMs] of this.#reconcile) {
+          await this.#options.store.hostPresenceReconcile({ workerId, atMs, linked: [...this.#agents].filter(([, at]) => at.workerId === workerId).map(([hostId]) => hostId) });
+          if (this.#reconcile.get(workerId) === atMs) this.#reconcile.delete(workerId);
+        }
       } catch (error) {
         this.#options.log.warn({ err: error }, 'presence of hosts could not be written; it will be again');
         this.#presence.unshift(...presence);

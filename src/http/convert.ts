@@ -44,6 +44,17 @@ export function executionResource(e: ExecutionRecord): z.infer<typeof resources.
   };
 }
 
+export function pastExecutionResource(e: ExecutionRecord): z.infer<typeof resources.PastExecution> {
+  const late = e.lateReport;
+  return {
+    ...executionResource(e),
+    ...given('lateReport', late && {
+      state: late.state, receivedAt: new Date(late.receivedAtMs).toISOString(), finishedAt: new Date(late.finishedAtMs).toISOString(), ...at('startedAt', late.startedAtMs), ...given('exitCode', late.exitCode), ...given('signal', late.signal),
+      ...given('reason', late.reason), ...given('detail', late.detail), stdout: streamResource(late.stdout), stderr: streamResource(late.stderr),
+    }),
+  };
+}
+
 export function outputGroupResource(group: OutputGroup): z.infer<typeof resources.OutputGroup> {
   const { task, ordinal, attempt } = group.sample;
   return { state: group.state, ...given('exitCode', group.exitCode), ...given('signal', group.signal), ...given('reason', group.reason), count: group.count, hosts: [...group.hosts], stdout: streamResource(group.stdout), stderr: streamResource(group.stderr), sample: { task, ordinal, attempt } };

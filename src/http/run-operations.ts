@@ -7,7 +7,7 @@ import { attemptId, type RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import * as r from '../protocol/rest/resources.ts';
 import type { ExecutionRecord, RunRecord, RunSeed, Store } from '../store/store.ts';
-import { executionResource, outputGroupResource, runDetailResource, runResource, runStartInput, timelineResource } from './convert.ts';
+import { executionResource, outputGroupResource, pastExecutionResource, runDetailResource, runResource, runStartInput, timelineResource } from './convert.ts';
 import { streamEvents } from './event-stream.ts';
 import { operation } from './operation.ts';
 
@@ -99,10 +99,10 @@ export const runOperations = [
   }),
   operation({
     id: 'getExecution', method: 'GET', path: '/runs/{runId}/executions/{task}/{ordinal}', summary: 'Show one execution and its earlier attempts', permission: 'job.run.view', params: executionParams, status: 200,
-    response: r.Execution.extend({ history: z.array(r.Execution) }).meta({ id: 'ExecutionDetail' }), errors: ['run-not-found'],
+    response: r.Execution.extend({ history: z.array(r.PastExecution) }).meta({ id: 'ExecutionDetail' }), errors: ['run-not-found'],
     async handle({ ctx, params }) {
       const execution = await fetchExecution(ctx.store, params);
-      return { ...executionResource(execution), history: (await ctx.store.executionHistory(execution)).map(executionResource) };
+      return { ...executionResource(execution), history: (await ctx.store.executionHistory(execution)).map(pastExecutionResource) };
     },
   }),
   operation({
@@ -114,7 +114,7 @@ export const runOperations = [
       const attempt = query.attempt ?? current.attempt;
       const execution = attempt === current.attempt ? current : (await ctx.store.executionHistory(current)).find((past) => past.attempt === attempt);
       if (!execution) throw new DroverError('output-not-available', { detail: `There is no attempt ${attempt} of this execution.` });
-      const stream = query.stream === 'stdout' ? execution.stdout : execution.stderr;
+      const stream = (execution.lateReport ?? execution)[query.stream];
       const number = query.stream === 'stdout' ? 1 : 2;
       void reply.header('content-type', 'application/octet-stream').header('drover-output-size', String(stream.size)).header('drover-output-head', String(stream.head)).header('drover-output-tail', String(stream.tail)).header('drover-output-gap', String(stream.size - stream.head - stream.tail));
       if (query.source === 'host') {

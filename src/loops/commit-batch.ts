@@ -3,24 +3,24 @@ import { limits } from '../base/limits.ts';
 import type { ExecutionState } from '../domain/run/execution-machine.ts';
 import type { Execution, RunActor } from '../domain/run/run-actor.ts';
 import { isTerminalRun } from '../domain/run/run-machine.ts';
-import type { ExecutionChange, RunChange, TimelineEntry } from '../store/store.ts';
+import type { ExecutionChange, LateReportChange, RunChange, TimelineEntry } from '../store/store.ts';
 import type { ReportedStream } from './attempt-report.ts';
 import { changeOf } from './execution-change.ts';
 import type { Ack, OwnedPartition, OwnedRun } from './owned-partition.ts';
 
 /** One run's share of a commit, and how the run stands once it has landed. */
 interface Part { readonly run: OwnedRun; readonly taken: readonly Execution<ReportedStream>[]; readonly states: readonly ExecutionState[]; readonly seq: number; readonly state: RunActor['state']; readonly acks: readonly Ack[] }
-export interface Batch { readonly parts: Part[]; readonly executions: ExecutionChange[]; readonly runs: RunChange[]; readonly timeline: TimelineEntry[] }
+export interface Batch { readonly parts: Part[]; readonly executions: ExecutionChange[]; readonly runs: RunChange[]; readonly timeline: TimelineEntry[]; readonly lateReports: LateReportChange[] }
 
 /** Takes up to `commitBatchMax` changes; runs that have none leave the list of the dirty. */
 export function collectBatch(owned: OwnedPartition, nowMs: number): Batch {
-  const batch: Batch = { parts: [], executions: [], runs: [], timeline: [] };
+  const batch: Batch = { parts: [], executions: [], runs: [], timeline: [], lateReports: [] };
   for (const runId of owned.dirty) {
     const room = limits.commitBatchMax - batch.executions.length;
     if (room <= 0) break;
     const run = owned.runs.get(runId);
     const taken = run?.actor.take(room) ?? [];
-    if (!run || taken.length === 0) {
+    if (!run || (taken.length === 0 && run.late.length === 0)) {
       owned.dirty.delete(runId);
       continue;
     }
@@ -48,6 +48,8 @@ function describe(batch: Batch, run: OwnedRun, taken: Execution<ReportedStream>[
   if (lost.length > 0) entry('lost', { hosts: lost.map((execution) => execution.hostName).slice(0, 20), count: lost.length, reason: lost[0]!.result?.reason });
   if (view.state === 'stopping' && actor.state !== 'stopping') entry('stopping', { by: actor.cancelRequestedBy ?? 'failure limit' });
   if (ends) entry('finished', { state: view.state, counts: view.counts });
+  for (const late of run.late) batch.lateReports.push({ ...late, seq });
+  run.late = [];
   const acks = run.acks;
   run.acks = [];
   return { run, taken, states, seq, state: view.state, acks };

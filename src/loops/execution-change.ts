@@ -1,8 +1,8 @@
 /** A decision about an execution, as the conditional write that carries it out. */
-import type { RunId } from '../base/ids.ts';
+import type { AgentId, AttemptKey, RunId } from '../base/ids.ts';
 import { isTerminalExecution } from '../domain/run/execution-machine.ts';
-import type { Execution } from '../domain/run/run-actor.ts';
-import type { ExecutionChange, StreamRecord } from '../store/store.ts';
+import type { AttemptResult, Execution } from '../domain/run/run-actor.ts';
+import type { ExecutionChange, LateReportChange, StreamRecord } from '../store/store.ts';
 import type { ReportedStream } from './attempt-report.ts';
 
 const NOTHING: StreamRecord = { size: 0, head: 0, tail: 0 };
@@ -16,12 +16,19 @@ export function changeOf(runId: RunId, execution: Execution<ReportedStream>, seq
     ...(execution.agentId ? { agentId: execution.agentId } : {}), ...(execution.workerId ? { workerId: execution.workerId } : {}),
     ...(execution.dispatchedAtMs === undefined ? {} : { dispatchedAtMs: execution.dispatchedAtMs }), ...(execution.startedAtMs === undefined ? {} : { startedAtMs: execution.startedAtMs }),
     ...(execution.retry ? { retry: true } : {}), ...(execution.settledLate ? { settledLate: true } : {}),
-    ...(finished && result
-      ? {
-          finishedAtMs: result.finishedAtMs, stdout: result.stdout ?? NOTHING, stderr: result.stderr ?? NOTHING,
-          ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }), ...(result.signal === undefined ? {} : { signal: result.signal }),
-          ...(result.reason === undefined ? {} : { reason: result.reason }), ...(result.detail === undefined ? {} : { detail: result.detail.slice(0, DETAIL_LENGTH_MAX) }),
-        }
-      : {}),
+    ...(finished && result ? endOf(result) : {}),
+  };
+}
+
+/** What is told of an attempt that a newer one has superseded, as told by whom and when; kept beside the attempt. */
+export function lateReportOf(key: AttemptKey, agentId: AgentId, result: AttemptResult<ReportedStream>, receivedAtMs: number): Omit<LateReportChange, 'seq'> {
+  return { ...key, agentId, receivedAtMs, from: ['lost'], to: result.to, ...(result.startedAtMs === undefined ? {} : { startedAtMs: result.startedAtMs }), ...endOf(result) };
+}
+
+function endOf(result: AttemptResult<ReportedStream>): Pick<ExecutionChange, 'finishedAtMs' | 'exitCode' | 'signal' | 'reason' | 'detail' | 'stdout' | 'stderr'> {
+  return {
+    finishedAtMs: result.finishedAtMs, stdout: result.stdout ?? NOTHING, stderr: result.stderr ?? NOTHING,
+    ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }), ...(result.signal === undefined ? {} : { signal: result.signal }),
+    ...(result.reason === undefined ? {} : { reason: result.reason }), ...(result.detail === undefined ? {} : { detail: result.detail.slice(0, DETAIL_LENGTH_MAX) }),
   };
 }

@@ -1,7 +1,7 @@
 /** What a server keeps in memory of a partition that it owns: its runs, and what waits to be written for them. */
 import type { AgentId, AttemptId, RunId, WorkerId } from '../base/ids.ts';
 import type { RunActor } from '../domain/run/run-actor.ts';
-import type { TimelineEntry } from '../store/store.ts';
+import type { LateReportChange, TimelineEntry } from '../store/store.ts';
 import type { ReportedStream } from './attempt-report.ts';
 import type { ChunkWriter } from './chunk-writer.ts';
 
@@ -12,6 +12,8 @@ export interface OwnedRun {
   readonly actor: RunActor<ReportedStream>;
   readonly specBytes: () => Uint8Array;
   acks: Ack[];
+  /** Reports of superseded attempts: recorded beside them with the next commit, and acknowledged after it. */
+  late: Omit<LateReportChange, 'seq'>[];
   timeline: Omit<TimelineEntry, 'seq' | 'runId'>[];
   idleSince: number;
   firstStart: boolean;

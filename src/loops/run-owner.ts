@@ -10,6 +10,7 @@ import type { Ownership, Sealer } from '../app/context.ts';
 import { attemptId, attemptKeyOf, parseAttemptId, partitionOf, type AgentId, type AttemptId, type HostId, type RunId, type ServerId, type WorkerId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorCodeOf } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
 import { isTerminalExecution, type ExecutionState } from '../domain/run/execution-machine.ts';
@@ -20,6 +21,7 @@ import type { RunSeed, Store } from '../store/store.ts';
 import { executionSpecOf, isInstant, resultOf, type ReportedStream } from './attempt-report.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { collectBatch, type Batch } from './commit-batch.ts';
+import { lateReportOf } from './execution-change.ts';
 import type { Ack, OwnedPartition, OwnedRun } from './owned-partition.ts';
 
 export interface RunOwnerOptions {
@@ -193,7 +195,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     if (this.#options.guardMs !== undefined) actor.guardMs = this.#options.guardMs;
     let bytes: Uint8Array | undefined;
     const run: OwnedRun = {
-      actor, acks: [], timeline: [], idleSince: clock.monotonicMs(), firstStart: seed.run.startedAtMs === undefined || seed.run.round > 1,
+      actor, acks: [], late: [], timeline: [], idleSince: clock.monotonicMs(), firstStart: seed.run.startedAtMs === undefined || seed.run.round > 1,
       specBytes: () => (bytes ??= executionSpecOf(seed.run, seed.spec, seed.sealedSecrets, this.#options.sealer)),
     };
     owned.runs.set(runId, run);
@@ -282,6 +284,11 @@ export class RunOwner implements Service, Ownership, FleetListener {
         const ack = { workerId, attempt: event.report.a as AttemptId, agentId: event.agentId as AgentId };
         if (answer === 'settled') this.#options.fleet.ack(workerId, [ack]);
         else if (answer === 'taken') run.acks.push(ack);
+        // More than a commit takes is left to come again.
+        else if (answer === 'superseded' && run.late.length < limits.commitBatchMax) {
+          run.late.push(lateReportOf({ runId: actor.id, ...key }, ack.agentId, result!, clock.nowMs()));
+          run.acks.push(ack);
+        }
       }
     }
   }
@@ -319,7 +326,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const wasExceeded = run.actor.limitExceeded;
     run.actor.advance({ at: clock.monotonicMs(), ms: clock.nowMs() }, (hostId) => fleet.locate(hostId));
     if (!wasExceeded && run.actor.limitExceeded) run.timeline.push({ kind: 'failure-limit', atMs: clock.nowMs(), detail: { maxFailed: run.actor.spec.maxFailed } });
-    if (run.actor.hasChanges) {
+    if (run.actor.hasChanges || run.late.length > 0) {
       owned.dirty.add(run.actor.id);
       if (owned.committing) return this.#sendOrders(owned, run);
       if (run.actor.hasUrgentChanges) void this.#commit(owned);
@@ -373,7 +380,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
       const began = this.#options.clock.monotonicMs();
       try {
         if (!this.#options.isLeaseTrusted()) break;
-        const result = await this.#options.store.ownerCommit({ fence: this.#fence(owned), executions: batch.executions, runs: batch.runs, timeline: batch.timeline });
+        const result = await this.#options.store.ownerCommit({ fence: this.#fence(owned), executions: batch.executions, runs: batch.runs, timeline: batch.timeline, lateReports: batch.lateReports });
         owned.failures = 0;
         if (result.kind === 'fenced') {
           this.#drop(owned);
@@ -411,7 +418,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
         if (execution.attempt > key.attempt || isTerminalExecution(execution.dbState)) acks.push(ack);
         else run.acks.push(ack);
       }
-      if (!actor.hasChanges) owned.dirty.delete(actor.id);
+      if (!actor.hasChanges && run.late.length === 0) owned.dirty.delete(actor.id);
       this.#options.store.notify('progress', actor.id);
       for (const callback of this.#progress.get(actor.id) ?? []) callback();
       this.#advance(owned, run);

@@ -107,6 +107,22 @@ export interface ExecutionRecord extends AttemptKey {
   readonly settledLate: boolean;
   /** The run's seq at the last change of this row. */
   readonly seq: number;
+  /** Of a past, lost attempt: what its agent told after all. */
+  readonly lateReport?: LateReport;
+}
+
+/** The truth of a lost attempt that came when a newer attempt had been opened: known, and without any effect on the run. */
+export interface LateReport {
+  readonly state: 'succeeded' | 'failed' | 'timed_out' | 'cancelled';
+  readonly receivedAtMs: number;
+  readonly startedAtMs?: number;
+  readonly finishedAtMs: number;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly reason?: string;
+  readonly detail?: string;
+  readonly stdout: StreamRecord;
+  readonly stderr: StreamRecord;
 }
 
 export interface ExecutionFilter { readonly states?: readonly ExecutionState[]; readonly hostName?: string }
@@ -165,6 +181,9 @@ export interface ExecutionChange extends AttemptKey {
   readonly seq: number;
 }
 
+/** A late report as told; written only when the history has the attempt as lost by this agent, and only once. */
+export interface LateReportChange extends ExecutionChange { readonly receivedAtMs: number }
+
 export interface RunChange {
   readonly runId: RunId;
   readonly to?: RunState;
@@ -181,6 +200,7 @@ export interface OwnerCommit {
   readonly executions: readonly ExecutionChange[];
   readonly runs: readonly RunChange[];
   readonly timeline: readonly TimelineEntry[];
+  readonly lateReports?: readonly LateReportChange[];
 }
 
 export type CommitResult =
@@ -309,6 +329,8 @@ export interface Store {
   workerList(): Promise<readonly WorkerRecord[]>;
   /** Set-based; `atMs` orders late writes of several servers. */
   hostPresenceWrite(changes: readonly { hostId: HostId; agentId: AgentId; workerId?: WorkerId; linked: boolean; atMs: number }[]): Promise<void>;
+  /** Hosts that are told as linked to a worker since before `atMs` and are not among these have left while nobody was there to note it. */
+  hostPresenceReconcile(snapshot: { workerId: WorkerId; linked: readonly HostId[]; atMs: number }): Promise<void>;
   hostFactsWrite(changes: readonly { hostId: HostId; agentId: AgentId; version: string; facts: Readonly<Record<string, unknown>> }[]): Promise<void>;
   hostFetch(idOrName: string): Promise<HostRecord | undefined>;
   hostList(filter: { linked?: boolean }, page: { limit: number; cursor?: string }): Promise<Page<HostRecord>>;

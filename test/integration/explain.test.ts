@@ -151,7 +151,7 @@ async function lifeOfARun(): Promise<void> {
   await ownerCommit(pool, { fence, executions: targets.map((_, i) => started(id, i)), runs: [{ runId: id, to: 'running', counts: emptyCounts(), startedAtMs: 1, seq: 2 }], timeline: [{ runId: id, seq: 2, atMs: 1, kind: 'started', detail: {} }] });
   await outputChunkWrite(pool, fence, [{ runId: id, task: 0, ordinal: 0, attempt: 1, stream: 1, seq: 0, bytes: Buffer.from('x') }]);
   await ownerCommit(pool, { fence, executions: targets.map((_, i) => finished(id, i)), runs: [], timeline: [] });
-  await ownerCommit(pool, { fence, executions: [], runs: [{ runId: id, to: 'failed', counts: emptyCounts(), finishedAtMs: 2, seq: 4 }], timeline: [] });
+  await ownerCommit(pool, { fence, executions: [], runs: [{ runId: id, to: 'failed', counts: emptyCounts(), finishedAtMs: 2, seq: 4 }], timeline: [], lateReports: [{ ...finished(id, 1), from: ['lost'], agentId: hosts[0]!.agentId, receivedAtMs: 3 }] });
   const key = { runId: id, task: 0, ordinal: 1 };
   await run.runFetch(pool, id);
   await run.runList(pool, {}, { limit: 10 });

@@ -33,10 +33,7 @@ describe('the fleet', () => {
     fleet = new LinkFleet({ serverId: newId<'server'>() as ServerId, listener, store: api.store, enrolment, masterKey, clock: systemClock, log: silentLog });
     await fleet.start();
     workerId = await joinedWorker();
-    const link: Link<WorkerToServerFrame, ServerToWorkerFrame> = { peer: { role: 'worker', id: workerId, address: '' }, openedAtMs: 0, bufferedBytes: 0, send: (frame) => sent.push(frame) > 0, sendEncoded: () => true, pause() {}, resume() {}, close() {}, onFrame: () => undefined, onClose: () => undefined };
-    listener.onLink(link);
-    say = (frame) => link.onFrame(frame);
-    say({ t: 'hello', protocol: { min: 1, max: 1 }, workerId, name: 'w', zone: 'default', version: '0', agentAddress: '127.0.0.1:1', nowMs: 0 });
+    say = link(workerId, 0);
   });
   afterAll(async () => {
     await fleet.stop();
@@ -57,6 +54,14 @@ describe('the fleet', () => {
     const joined = await api.store.agentJoin({ tokenHash: hashSecret(secret), name, machineId: name, labels: {}, facts: {}, publicKey: Buffer.alloc(1), certificateExpiresAtMs: 1 }, audit);
     if (joined.kind !== 'joined') throw new Error(joined.code);
     return joined;
+  }
+
+  /** A worker's link to the fleet, up to its hello. */
+  function link(id: WorkerId, nowMs: number): (frame: WorkerToServerFrame) => void {
+    const end: Link<WorkerToServerFrame, ServerToWorkerFrame> = { peer: { role: 'worker', id, address: '' }, openedAtMs: 0, bufferedBytes: 0, send: (frame) => sent.push(frame) > 0, sendEncoded: () => true, pause() {}, resume() {}, close() {}, onFrame: () => undefined, onClose: () => undefined };
+    listener.onLink(end);
+    end.onFrame({ t: 'hello', protocol: { min: 1, max: 1 }, workerId: id, name: 'w', zone: 'default', version: '0', agentAddress: '127.0.0.1:1', nowMs });
+    return (frame) => end.onFrame(frame);
   }
 
   function linked(host: { hostId: HostId; agentId: AgentId }, facts: Record<string, unknown>): void {
@@ -94,5 +99,36 @@ describe('the fleet', () => {
     linked(good, {});
     await until('the good host to be linked', async () => (await api.store.hostFetch(good.hostId))?.linked);
     expect(fleet.locate(good.hostId)?.agentId).toBe(good.agentId);
+  });
+
+  it('tells hosts as away that left their worker while no server was there to note it', async () => {
+    const [stayed, left, moved] = [await joinedAgent('stayed'), await joinedAgent('left'), await joinedAgent('moved')];
+    const [worker, other] = [await joinedWorker(), await joinedWorker()];
+    const isLinked = async (host: { hostId: HostId }): Promise<boolean> => (await api.store.hostFetch(host.hostId))?.linked === true;
+    // What a server wrote before it was gone.
+    await api.store.hostPresenceWrite([stayed, left, moved].map((host) => ({ ...host, workerId: worker, linked: true, atMs: 1_000 })));
+    await api.store.hostPresenceWrite([{ ...moved, workerId: other, linked: true, atMs: 1_500 }]);
+    const tell = link(worker, 2_000);
+    tell({ t: 'agents', agents: [{ ...stayed, sinceMs: 1_000 }], last: false });
+    tell({ t: 'agents', agents: [], last: true });
+    await until('the host that left to be away', async () => !(await isLinked(left)));
+    expect([await isLinked(stayed), await isLinked(moved)]).toEqual([true, true]);
+  });
+
+  it('leaves alone what another server has heard of a worker since', async () => {
+    const worker = await joinedWorker();
+    const [before, since] = [await joinedAgent('before'), await joinedAgent('since')];
+    await api.store.hostPresenceWrite([{ ...before, workerId: worker, linked: true, atMs: 1_000 }, { ...since, workerId: worker, linked: true, atMs: 3_000 }]);
+    await api.store.hostPresenceReconcile({ workerId: worker, linked: [], atMs: 2_000 });
+    expect([(await api.store.hostFetch(before.hostId))?.linked, (await api.store.hostFetch(since.hostId))?.linked]).toEqual([false, true]);
+  });
+
+  it('forgets what a worker held over a link that its next one has replaced', async () => {
+    const worker = await joinedWorker();
+    const host = await joinedAgent('between two links');
+    link(worker, 1_000)({ t: 'agents', agents: [{ ...host, sinceMs: 500 }], last: true });
+    expect(fleet.locate(host.hostId)).toBeDefined();
+    link(worker, 2_000)({ t: 'agents', agents: [], last: true });
+    expect(fleet.locate(host.hostId)).toBeUndefined();
   });
 });

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { newId, newRunId, partitionOf, type HostId, type RunId, type ServerId, type TokenId } from '../../src/base/ids.ts';
+import { newId, newRunId, partitionOf, type AgentId, type HostId, type RunId, type ServerId, type TokenId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
 import { auditHash } from '../../src/store/postgres/audit.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
-import type { AuditEntry, ExecutionChange, Fence, Store } from '../../src/store/store.ts';
+import type { AuditEntry, ExecutionChange, Fence, LateReportChange, Store } from '../../src/store/store.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 
 const actor = { kind: 'token', id: 't', name: 'tester' } as const;
@@ -143,6 +143,49 @@ describe('a retry', () => {
     const answers = await Promise.all([store.runRetry(run.id, ['failed'], audit), store.runRetry(run.id, ['failed'], audit)]);
     expect(answers.map((a) => a.kind).sort()).toEqual(['not-finished', 'opened']);
     expect(await store.runFetch(run.id)).toMatchObject({ state: 'running', round: 2, counts: { waiting: 1, succeeded: 1 } });
+  });
+});
+
+describe('a late report', () => {
+  const key = (runId: RunId) => ({ runId, task: 0, ordinal: 0 });
+  const agentId = newId<'agent'>() as AgentId;
+  const stdout = { size: 5, head: 5, tail: 0, digest: Buffer.alloc(32, 8), inline: Buffer.from('truth') };
+  const told = (runId: RunId, more: Partial<LateReportChange> = {}): LateReportChange => ({ ...done(runId, 0, { agentId, stdout, seq: 9, from: ['lost'] }), receivedAtMs: 7, ...more });
+
+  /** Attempt 1 ended in `to`; attempt 2 is open. */
+  async function superseded(to: 'lost' | 'failed'): Promise<{ id: RunId; fence: Fence }> {
+    const run = await newRun(1);
+    const fence = await run.fenceOf(await newServer());
+    const end = to === 'lost' ? { reason: 'link-lost' } : { exitCode: 3 };
+    const { exitCode: _, ...lost } = done(run.id, 0, { to, agentId });
+    await store.ownerCommit({ fence, executions: [{ ...lost, ...end }], runs: [{ runId: run.id, to: 'failed', counts: { ...emptyCounts(), [to]: 1 }, finishedAtMs: 3, seq: 6 }], timeline: [] });
+    expect((await store.runRetry(run.id, [to], audit)).kind).toBe('opened');
+    return { id: run.id, fence };
+  }
+
+  it('is kept beside the lost attempt, once, with its output, and shows on the timeline', async () => {
+    const { id, fence } = await superseded('lost');
+    const write = (): Promise<unknown> => store.ownerCommit({ fence, executions: [], runs: [], timeline: [], lateReports: [told(id)] });
+    expect(await write()).toEqual({ kind: 'committed', refused: [] });
+    expect(await write()).toEqual({ kind: 'committed', refused: [] });
+    expect(await store.executionHistory(key(id))).toMatchObject([{ attempt: 1, state: 'lost', lateReport: { state: 'succeeded', exitCode: 0, receivedAtMs: 7, stdout: { size: 5 } } }]);
+    expect(Buffer.from((await store.outputRead({ ...key(id), attempt: 1 }, 1, 0, 10))!).toString()).toBe('truth');
+    expect((await store.timelineList(id, { limit: 100 })).filter((entry) => entry.kind === 'late-report')).toMatchObject([{ seq: 9, detail: { hosts: ['h0'], count: 1 } }]);
+    expect(await store.executionFetch(key(id))).toMatchObject({ attempt: 2, state: 'waiting' });
+  });
+
+  it('says nothing against an attempt that is not lost, nor from an agent that had no order, nor under a former term', async () => {
+    const failed = await superseded('failed');
+    await store.ownerCommit({ fence: failed.fence, executions: [], runs: [], timeline: [], lateReports: [told(failed.id)] });
+    const lost = await superseded('lost');
+    await store.ownerCommit({ fence: lost.fence, executions: [], runs: [], timeline: [], lateReports: [told(lost.id, { agentId: newId<'agent'>() as AgentId })] });
+    expect(await store.ownerCommit({ fence: { ...lost.fence, term: lost.fence.term - 1 }, executions: [], runs: [], timeline: [], lateReports: [told(lost.id)] })).toEqual({ kind: 'fenced' });
+    for (const { id } of [failed, lost]) {
+      const history = await store.executionHistory(key(id));
+      expect(history).toHaveLength(1);
+      expect(history[0]).not.toHaveProperty('lateReport');
+      expect((await store.timelineList(id, { limit: 100 })).filter((entry) => entry.kind === 'late-report')).toEqual([]);
+    }
   });
 });
 

@@ -20,8 +20,8 @@ export function removeDataDir(dataDir: string): void {
   rmSync(join(dataDir, '..'), { recursive: true, force: true });
 }
 
-export async function startUp(dataDir: string, agents: number, more: { readonly listen?: string; readonly env?: Readonly<Record<string, string>> } = {}): Promise<RunningUp> {
-  const child = spawn(drover, ['up', '--data', dataDir, '--listen', more.listen ?? '127.0.0.1:0', '--agents', String(agents), '--json'], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnv(), ...more.env } });
+export async function startUp(dataDir: string, agents: number, more: { readonly listen?: string; readonly env?: Readonly<Record<string, string>>; readonly program?: string } = {}): Promise<RunningUp> {
+  const child = spawn(more.program ?? drover, ['up', '--data', dataDir, '--listen', more.listen ?? '127.0.0.1:0', '--agents', String(agents), '--json'], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnv(), ...more.env } });
   let errors = '';
   child.stderr!.on('data', (bytes: Buffer) => (errors += bytes.toString()));
   const line = await new Promise<string>((resolve, reject) => {
@@ -32,18 +32,18 @@ export async function startUp(dataDir: string, agents: number, more: { readonly 
   return { url, token, process: child, dataDir };
 }
 
-export async function stopUp(up: RunningUp, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-  if (up.process.exitCode !== null || up.process.signalCode !== null) return;
-  const exited = new Promise((resolve) => up.process.once('exit', resolve));
+export async function stopUp(up: RunningUp, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+  if (up.process.exitCode !== null || up.process.signalCode !== null) return up.process.exitCode;
+  const exited = new Promise<number | null>((resolve) => up.process.once('exit', resolve));
   up.process.kill(signal);
-  await exited;
+  return exited;
 }
 
 export interface CliResult { readonly code: number; readonly stdout: string; readonly stderr: string }
 
-export function runCli(args: readonly string[], env: Record<string, string> = {}): Promise<CliResult> {
+export function runCli(args: readonly string[], env: Record<string, string> = {}, program: string = drover): Promise<CliResult> {
   return new Promise((resolve) => {
-    const child = spawn(drover, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnv(), ...env } });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnv(), ...env } });
     const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
     child.stdout.on('data', (bytes: Buffer) => stdout.push(bytes));
     child.stderr.on('data', (bytes: Buffer) => stderr.push(bytes));

@@ -429,10 +429,163 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List accounts by name */
+        get: operations["listAccounts"];
+        put?: never;
+        /** Make an account; its secrets are checked, sealed, and never shown again */
+        post: operations["createAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an account */
+        get: operations["getAccount"];
+        put?: never;
+        post?: never;
+        /** Remove an account and its secrets; refused while hosts name it, unless forced */
+        delete: operations["removeAccount"];
+        options?: never;
+        head?: never;
+        /** Change an account; what is not given stays */
+        patch: operations["changeAccount"];
+        trace?: never;
+    };
+    "/api/v1/hosts/{host}/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which account a run would take on this host, and why */
+        get: operations["explainAccount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Re-encrypt all stored secrets under the newest master key; may be repeated */
+        post: operations["rotateKeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Account: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            scope: string;
+            loginUser: string;
+            become: {
+                kind: string;
+                user?: string;
+                hasPassword: boolean;
+            };
+            environment: string;
+            isDefault: boolean;
+            priority: number;
+            credentials: components["schemas"]["Credential"][];
+            version: number;
+            /** @description RFC 3339, UTC */
+            createdAt: string;
+            /** @description RFC 3339, UTC */
+            changedAt: string;
+            createdBy: string;
+        };
+        AccountChange: {
+            name?: string;
+            /** @description Target expression: hosts that it may be used on */
+            scope?: string;
+            /** @description Who logs in; over an agent: who the work runs as, unless somebody is become */
+            loginUser?: string;
+            become?: components["schemas"]["BecomeInput"];
+            /**
+             * @description clean: the same few variables everywhere; login: as a login shell of the user has them; agent: also what the agent itself has
+             * @enum {string}
+             */
+            environment?: "clean" | "login" | "agent";
+            /** @description Taken for hosts of its scope that have no account of their own */
+            isDefault?: boolean;
+            /** @description Of several defaults the highest is taken */
+            priority?: number;
+            /** @description Tried in this order */
+            credentials?: components["schemas"]["CredentialInput"][];
+        };
+        AccountChoice: {
+            host: string;
+            account?: string;
+            why: string;
+            /** @description Error code, where no account may be used */
+            code?: string;
+        };
+        AccountCreate: {
+            name: string;
+            /** @description Target expression: hosts that it may be used on */
+            scope: string;
+            /** @description Who logs in; over an agent: who the work runs as, unless somebody is become */
+            loginUser: string;
+            /**
+             * @default {
+             *       "kind": "direct"
+             *     }
+             */
+            become?: components["schemas"]["BecomeInput"];
+            /**
+             * @description clean: the same few variables everywhere; login: as a login shell of the user has them; agent: also what the agent itself has
+             * @default clean
+             * @enum {string}
+             */
+            environment?: "clean" | "login" | "agent";
+            /**
+             * @description Taken for hosts of its scope that have no account of their own
+             * @default false
+             */
+            isDefault?: boolean;
+            /**
+             * @description Of several defaults the highest is taken
+             * @default 0
+             */
+            priority?: number;
+            /**
+             * @description Tried in this order
+             * @default []
+             */
+            credentials?: components["schemas"]["CredentialInput"][];
+        };
         Agent: {
             /** Format: uuid */
             id: string;
@@ -531,6 +684,60 @@ export interface components {
             hash: string;
             previousHash: string;
         };
+        BecomeInput: {
+            /** @enum {string} */
+            kind: "direct" | "sudo" | "su";
+            /** @description Default: root */
+            user?: string;
+            /** @description For sudo the login user's (default: that of the login), for su the other user's. Absent: as it was; null: none */
+            password?: string | null;
+        };
+        Credential: {
+            /** Format: uuid */
+            id: string;
+            kind: string;
+            name: string;
+            type?: string;
+            fingerprint?: string;
+            /** @description Key id of the certificate */
+            certificate?: string;
+            principals?: string;
+            /** @description RFC 3339, UTC */
+            certificateUntil?: string;
+            socket?: string;
+        };
+        CredentialInput: {
+            /** @constant */
+            kind: "keep";
+            /**
+             * Format: uuid
+             * @description A credential that the account has already
+             */
+            id: string;
+        } | {
+            /** @constant */
+            kind: "key";
+            /** @description Tells credentials apart when a login fails; default: its kind */
+            name?: string;
+            /** @description OpenSSH or PEM text; Ed25519, RSA or ECDSA */
+            privateKey: string;
+            passphrase?: string;
+            /** @description OpenSSH user certificate of the key */
+            certificate?: string;
+        } | {
+            /** @enum {string} */
+            kind: "password" | "keyboard-interactive";
+            /** @description Tells credentials apart when a login fails; default: its kind */
+            name?: string;
+            password: string;
+        } | {
+            /** @constant */
+            kind: "agent";
+            /** @description Tells credentials apart when a login fails; default: its kind */
+            name?: string;
+            /** @description Socket of an ssh-agent on the worker's machine */
+            socket: string;
+        };
         Execution: {
             /** Format: uuid */
             runId: string;
@@ -589,7 +796,7 @@ export interface components {
             startedAt?: string;
             /** @description RFC 3339, UTC */
             finishedAt?: string;
-            history: components["schemas"]["Execution"][];
+            history: components["schemas"]["PastExecution"][];
         };
         /** @enum {string} */
         ExecutionState: "waiting" | "dispatched" | "running" | "succeeded" | "failed" | "timed_out" | "cancelled" | "skipped" | "not_started" | "lost";
@@ -671,6 +878,30 @@ export interface components {
             /** @description Shown once */
             token: string;
         };
+        KeyRotation: {
+            /** @description The master key that everything is sealed under now */
+            keyId: string;
+            accountSecrets: number;
+            runSecrets: number;
+            systemSecrets: number;
+            /** @description Values that open under none of the server's keys; left as they are */
+            unreadable: number;
+        };
+        LateReport: {
+            state: components["schemas"]["ExecutionState"];
+            /** @description RFC 3339, UTC */
+            receivedAt: string;
+            /** @description RFC 3339, UTC */
+            startedAt?: string;
+            /** @description RFC 3339, UTC */
+            finishedAt: string;
+            exitCode?: number;
+            signal?: string;
+            reason?: string;
+            detail?: string;
+            stdout: components["schemas"]["Stream"];
+            stderr: components["schemas"]["Stream"];
+        };
         OutputGroup: {
             state: components["schemas"]["ExecutionState"];
             exitCode?: number;
@@ -685,6 +916,36 @@ export interface components {
                 ordinal: number;
                 attempt: number;
             };
+        };
+        PastExecution: {
+            /** Format: uuid */
+            runId: string;
+            task: number;
+            ordinal: number;
+            attempt: number;
+            round: number;
+            host: string;
+            /** Format: uuid */
+            hostId: string;
+            state: components["schemas"]["ExecutionState"];
+            via?: string;
+            workerId?: string;
+            exitCode?: number;
+            signal?: string;
+            reason?: string;
+            detail?: string;
+            stdout: components["schemas"]["Stream"];
+            stderr: components["schemas"]["Stream"];
+            settledLate: boolean;
+            seq: number;
+            /** @description RFC 3339, UTC */
+            dispatchedAt?: string;
+            /** @description RFC 3339, UTC */
+            startedAt?: string;
+            /** @description RFC 3339, UTC */
+            finishedAt?: string;
+            /** @description Of a lost attempt: what its agent told after a newer attempt had been opened */
+            lateReport?: components["schemas"]["LateReport"];
         };
         Problem: {
             type: string;
@@ -2844,6 +3105,486 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List accounts by name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Account"][];
+                        /** @description Pass it as cursor for the next page; absent on the last */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createAccount: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountCreate"];
+            };
+        };
+        responses: {
+            /** @description Make an account; its secrets are checked, sealed, and never shown again */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description bad-credential, bad-input, bad-target */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-name-taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too-many-accounts */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show an account */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeAccount: {
+        parameters: {
+            query?: {
+                force?: "true" | "false";
+            };
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-in-use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeAccount: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountChange"];
+            };
+        };
+        responses: {
+            /** @description Change an account; what is not given stays */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description bad-credential, bad-input, bad-target */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-changed, account-name-taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explainAccount: {
+        parameters: {
+            query?: {
+                as?: string;
+            };
+            header?: never;
+            path: {
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Which account a run would take on this host, and why */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountChoice"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateKeys: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Re-encrypt all stored secrets under the newest master key; may be repeated */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyRotation"];
                 };
             };
             /** @description token-expired, unauthenticated */

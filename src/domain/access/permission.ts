@@ -7,13 +7,14 @@ const PERMISSIONS = [
   'fleet.host.view', 'fleet.host.edit', 'fleet.host.remove',
   'fleet.agent.view', 'fleet.agent.revoke', 'fleet.join-token.create', 'fleet.join-token.view', 'fleet.join-token.revoke',
   'fleet.worker.view',
+  'access.account.view', 'access.account.create', 'access.account.edit', 'access.account.remove', 'access.account.use', 'access.key.rotate',
   'access.token.create', 'access.token.view', 'access.token.revoke', 'access.self.view',
   'audit.event.view', 'system.metrics.view',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
-const VIEWER = ['job.run.view', 'job.output.view', 'fleet.host.view', 'fleet.agent.view', 'fleet.worker.view', 'access.self.view', 'system.metrics.view'] as const satisfies readonly Permission[];
-const OPERATOR = [...VIEWER, 'job.run.create', 'job.run.cancel', 'job.run.retry', 'fleet.host.edit'] as const satisfies readonly Permission[];
+const VIEWER = ['job.run.view', 'job.output.view', 'fleet.host.view', 'fleet.agent.view', 'fleet.worker.view', 'access.account.view', 'access.self.view', 'system.metrics.view'] as const satisfies readonly Permission[];
+const OPERATOR = [...VIEWER, 'job.run.create', 'job.run.cancel', 'job.run.retry', 'fleet.host.edit', 'access.account.use'] as const satisfies readonly Permission[];
 
 export const ROLES = { viewer: VIEWER, operator: OPERATOR, admin: PERMISSIONS } as const satisfies Record<string, readonly Permission[]>;
 export type Role = keyof typeof ROLES;

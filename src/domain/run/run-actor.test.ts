@@ -130,6 +130,15 @@ describe('a failure', () => {
     host.actor.onResult(host.execution, 2, failure, host.at);
     host.commit();
     expect(host.execution).toMatchObject({ state: 'failed', attempt: 2 });
-    expect(host.actor.onResult(host.execution, 1, failure, host.at)).toBe('settled');
+    // What it says of the first is of an attempt that is history by now: recorded there, if it is news.
+    expect(host.actor.onResult(host.execution, 1, failure, host.at)).toBe('superseded');
+    expect(host.execution).toMatchObject({ state: 'failed', attempt: 2 });
+  });
+
+  it('that is told twice is not acknowledged before it is committed', () => {
+    const host = new OneHost({ retries: 1 }).dispatched();
+    const failure = { to: 'failed', exitCode: 3, finishedAtMs: 1 } as const;
+    host.actor.onResult(host.execution, 1, failure, host.at);
+    expect(host.actor.onResult(host.execution, 1, failure, host.at)).toBe('taken');
   });
 });

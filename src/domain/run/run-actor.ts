@@ -161,10 +161,11 @@ export class RunActor<Stream = unknown> {
     if (attempt === execution.attempt) execution.heard = true;
   }
 
-  /** `settled`: already known (acknowledge), `taken`: will be committed, `ignored`: not ours to take. */
-  onResult(execution: Execution<Stream>, attempt: number, result: AttemptResult<Stream>, nowAt: number): 'settled' | 'taken' | 'ignored' {
+  /** `settled`: already known (acknowledge), `taken`: will be committed, `superseded`: of an attempt that is history, `ignored`: not ours to take. */
+  onResult(execution: Execution<Stream>, attempt: number, result: AttemptResult<Stream>, nowAt: number): 'settled' | 'taken' | 'superseded' | 'ignored' {
     if (attempt > execution.attempt) return 'ignored';
-    if (attempt < execution.attempt || execution.retry) return 'settled';
+    if (attempt < execution.attempt) return result.to === 'lost' ? 'settled' : 'superseded';
+    if (execution.retry) return 'taken';
     // A loss that is being written is not what its agent says: that comes again, and settles it late.
     if (execution.result) return execution.state === 'lost' && result.to !== 'lost' ? 'ignored' : 'taken';
     if (isTerminalExecution(execution.state) && execution.state !== 'lost') return 'settled';

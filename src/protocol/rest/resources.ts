@@ -57,6 +57,10 @@ export const Execution = z.object({
   exitCode: z.int().optional(), signal: z.string().optional(), reason: z.string().optional(), detail: z.string().optional(), stdout: Stream, stderr: Stream, settledLate: z.boolean(), seq: z.int(),
   dispatchedAt: instant.optional(), startedAt: instant.optional(), finishedAt: instant.optional(),
 }).meta({ id: 'Execution' });
+export const LateReport = z.object({
+  state: ExecutionState, receivedAt: instant, startedAt: instant.optional(), finishedAt: instant, exitCode: z.int().optional(), signal: z.string().optional(), reason: z.string().optional(), detail: z.string().optional(), stdout: Stream, stderr: Stream,
+}).meta({ id: 'LateReport' });
+export const PastExecution = Execution.extend({ lateReport: LateReport.optional().describe('Of a lost attempt: what its agent told after a newer attempt had been opened') }).meta({ id: 'PastExecution' });
 export const OutputGroup = z.object({ state: ExecutionState, exitCode: z.int().optional(), signal: z.string().optional(), reason: z.string().optional(), count: z.int(), hosts: z.array(z.string()), stdout: Stream, stderr: Stream, sample: z.object({ task: z.int(), ordinal: z.int(), attempt: z.int() }) }).meta({ id: 'OutputGroup' });
 export const TimelineEntry = z.object({ seq: z.int(), at: instant, kind: z.string(), detail: z.record(z.string(), z.unknown()) }).meta({ id: 'TimelineEntry' });
 export const RunRetry = z.strictObject({ states: z.array(z.enum(TERMINAL_EXECUTION_STATES)).min(1) }).meta({ id: 'RunRetry' });

@@ -3,7 +3,7 @@ import type { AttemptKey, ExecutionKey, RunId } from '../../base/ids.ts';
 import type { ExecutionState } from '../../domain/run/execution-machine.ts';
 import type { ExecutionFilter, ExecutionRecord, OutputGroup, Page } from '../store.ts';
 import type { Executor } from './pool.ts';
-import { decodeCursor, encodeCursor, executionRecord, type ExecutionRow, present, streamOf } from './rows.ts';
+import { decodeCursor, encodeCursor, executionRecord, type ExecutionRow, lateReport, type LateReportRow, present, streamOf } from './rows.ts';
 
 export async function executionFetch(db: Executor, key: ExecutionKey): Promise<ExecutionRecord | undefined> {
   const { rows } = await db.query<ExecutionRow>({ name: 'execution-fetch', text: 'SELECT * FROM execution WHERE run_id = $1 AND task = $2 AND ordinal = $3', values: [key.runId, key.task, key.ordinal] });
@@ -29,7 +29,10 @@ export async function executionChanges(db: Executor, runId: RunId, afterSeq: num
 
 export async function executionHistory(db: Executor, key: ExecutionKey): Promise<readonly ExecutionRecord[]> {
   const { rows } = await db.query<ExecutionRow>('SELECT * FROM execution_history WHERE run_id = $1 AND task = $2 AND ordinal = $3 ORDER BY attempt', [key.runId, key.task, key.ordinal]);
-  return rows.map(executionRecord);
+  if (!rows.some((row) => row.state === 'lost')) return rows.map(executionRecord);
+  const late = await db.query<LateReportRow>('SELECT * FROM late_report WHERE run_id = $1 AND task = $2 AND ordinal = $3', [key.runId, key.task, key.ordinal]);
+  const byAttempt = new Map(late.rows.map((row) => [row.attempt, lateReport(row)]));
+  return rows.map((row) => present<ExecutionRecord>({ ...executionRecord(row), lateReport: byAttempt.get(row.attempt) }));
 }
 
 export async function outputGroups(db: Executor, runId: RunId, options: { hostsMax: number; groupsMax: number }): Promise<readonly OutputGroup[]> {
@@ -52,8 +55,9 @@ export async function outputGroups(db: Executor, runId: RunId, options: { hostsM
 export async function outputRead(db: Executor, key: AttemptKey, stream: 1 | 2, offset: number, length: number): Promise<Uint8Array | undefined> {
   const digestColumn = stream === 1 ? 'out_digest' : 'err_digest';
   const from = (table: string): string => `SELECT ${digestColumn} AS digest FROM ${table} WHERE run_id = $1 AND task = $2 AND ordinal = $3 AND attempt = $4`;
-  const attempt = await db.query<{ digest: Buffer | null }>(`${from('execution')} UNION ALL ${from('execution_history')}`, [key.runId, key.task, key.ordinal, key.attempt]);
-  const row = attempt.rows[0];
+  const attempt = await db.query<{ digest: Buffer | null }>(`${from('execution')} UNION ALL ${from('execution_history')} UNION ALL ${from('late_report')}`, [key.runId, key.task, key.ordinal, key.attempt]);
+  // A lost attempt has left nothing, but perhaps its late report has.
+  const row = attempt.rows.find((told) => told.digest !== null) ?? attempt.rows[0];
   if (!row) return undefined;
   if (row.digest === null) return new Uint8Array(0);
   const blob = await db.query<{ bytes: Buffer }>('SELECT substr(bytes, $3, $4) AS bytes FROM output_blob WHERE run_id = $1 AND digest = $2', [key.runId, row.digest, offset + 1, length]);

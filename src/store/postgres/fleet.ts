@@ -130,6 +130,15 @@ export async function hostPresenceWrite(db: Executor, changes: In<'hostPresenceW
   });
 }
 
+/** Once per link of a worker, so it may read the whole table; an index by worker would cost every change of presence. Rows are locked in the order in which `hostPresenceWrite` takes them, so that two servers never wait for each other. */
+export async function hostPresenceReconcile(db: Executor, { workerId, linked, atMs }: In<'hostPresenceReconcile'>): Promise<void> {
+  await db.query(
+    `WITH gone AS (SELECT host_id FROM host_presence p WHERE worker_id = $1 AND linked AND changed_at_ms <= $3 AND NOT EXISTS (SELECT 1 FROM unnest($2::uuid[]) AS held(id) WHERE held.id = p.host_id)
+                   ORDER BY host_id FOR UPDATE)
+     UPDATE host_presence p SET linked = false, changed_at_ms = $3 FROM gone WHERE p.host_id = gone.host_id`,
+    [workerId, linked, atMs]);
+}
+
 export async function hostFactsWrite(db: Executor, changes: In<'hostFactsWrite'>): Promise<void> {
   const latest = [...new Map(changes.map((c) => [c.hostId, c])).values()].sort((a, b) => (a.hostId < b.hostId ? -1 : 1));
   await db.query(

@@ -31,7 +31,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   let onNeverRenewed: (error: Error) => void = () => undefined;
 
   function launch(): void {
-    const started = new Worker(new URL(import.meta.url.endsWith('.ts') ? './lease-keeper-thread.ts' : './lease-keeper-thread.js', import.meta.url), { workerData: data });
+    const started = new Worker(new URL(import.meta.url.endsWith('.ts') ? './lease-keeper-thread.ts' : './lease-keeper-thread.mjs', import.meta.url), { workerData: data });
     thread = started;
     started.on('message', (message: LeaseThreadMessage) => {
       if (message.kind === 'alive?') return started.postMessage('alive');

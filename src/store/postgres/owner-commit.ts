@@ -7,7 +7,9 @@
  */
 import type { RunId } from '../../base/ids.ts';
 import { RUN_STATES, RUN_TRANSITIONS, TERMINAL_RUN_STATES, type RunState } from '../../domain/run/run-machine.ts';
-import type { CommitResult, ExecutionChange, Fence, OutputChunk, OwnerCommit, RunChange, TimelineEntry } from '../store.ts';
+import type { CommitResult, ExecutionChange, Fence, LateReportChange, OutputChunk, OwnerCommit, RunChange, TimelineEntry } from '../store.ts';
+import { bytes, EXECUTION_COLUMNS, type Cell } from './execution-columns.ts';
+import { lateReportsWrite } from './late-report.ts';
 import type { Executor, Pool } from './pool.ts';
 import { FRESH_ATTEMPT } from './run.ts';
 
@@ -22,7 +24,8 @@ export async function ownerCommit(pool: Pool, commit: OwnerCommit): Promise<Comm
     const refusedRuns = new Set(refused.map((i) => commit.executions[i]!.runId));
     // A run of which the owner's view was stale is read again and written then; its counts would be wrong now.
     for (const change of [...commit.runs].sort((a, b) => (a.runId < b.runId ? -1 : 1))) if (!refusedRuns.has(change.runId)) await runWrite(tx, change);
-    await timelineWrite(tx, commit.timeline.filter((entry) => !refusedRuns.has(entry.runId)));
+    const late = await lateWrite(tx, (commit.lateReports ?? []).filter((report) => !refusedRuns.has(report.runId)));
+    await timelineWrite(tx, [...commit.timeline.filter((entry) => !refusedRuns.has(entry.runId)), ...late]);
     return { kind: 'committed', refused };
   });
 }
@@ -30,6 +33,20 @@ export async function ownerCommit(pool: Pool, commit: OwnerCommit): Promise<Comm
 async function isFenceHeld(tx: Executor, fence: Fence): Promise<boolean> {
   const { rowCount } = await tx.query({ name: 'fence', text: 'SELECT 1 FROM partition WHERE id = $1 AND owner = $2 AND term = $3 FOR SHARE', values: [fence.partition, fence.serverId, fence.term] });
   return rowCount === 1;
+}
+
+const HOSTS_NAMED_MAX = 20;
+
+/** What was told too late to change anything; what of it is news belongs on the timeline. */
+async function lateWrite(tx: Executor, reports: readonly LateReportChange[]): Promise<TimelineEntry[]> {
+  const entries: TimelineEntry[] = [];
+  for (const [runId, indexes] of groupByRun(reports)) {
+    const own = indexes.map((i) => reports[i]!);
+    await blobsWrite(tx, runId, own);
+    const hosts = await lateReportsWrite(tx, runId, own);
+    if (hosts.length > 0) entries.push({ runId, seq: own[0]!.seq, kind: 'late-report', atMs: own[0]!.receivedAtMs, detail: { hosts: hosts.slice(0, HOSTS_NAMED_MAX), count: hosts.length } });
+  }
+  return entries;
 }
 
 function groupByRun(changes: readonly ExecutionChange[]): Map<RunId, number[]> {
@@ -42,34 +59,6 @@ function groupByRun(changes: readonly ExecutionChange[]): Map<RunId, number[]> {
   return groups;
 }
 
-type Cell = string | number | boolean | Buffer | null;
-
-/** What a change says of its execution, besides the ordinal: name, type, value. */
-const COLUMNS: readonly (readonly [name: string, type: string, pick: (change: ExecutionChange) => Cell])[] = [
-  ['task', 'int', (c) => c.task],
-  ['attempt', 'int', (c) => c.attempt],
-  ['allowed', 'text', (c) => `,${c.from.join(',')},`],
-  ['state', 'text', (c) => c.to],
-  ['agent_id', 'uuid', (c) => c.agentId ?? null],
-  ['worker_id', 'uuid', (c) => c.workerId ?? null],
-  ['dispatched_at_ms', 'bigint', (c) => c.dispatchedAtMs ?? null],
-  ['started_at_ms', 'bigint', (c) => c.startedAtMs ?? null],
-  ['finished_at_ms', 'bigint', (c) => c.finishedAtMs ?? null],
-  ['exit_code', 'int', (c) => c.exitCode ?? null],
-  ['signal', 'text', (c) => c.signal ?? null],
-  ['reason', 'text', (c) => c.reason ?? null],
-  ['detail', 'text', (c) => c.detail ?? null],
-  ['settled_late', 'boolean', (c) => c.settledLate ?? false],
-  ['seq', 'bigint', (c) => c.seq],
-  ['out_size', 'bigint', (c) => c.stdout?.size ?? 0],
-  ['out_head', 'int', (c) => c.stdout?.head ?? 0],
-  ['out_tail', 'int', (c) => c.stdout?.tail ?? 0],
-  ['out_digest', 'bytea', (c) => bytes(c.stdout?.digest)],
-  ['err_size', 'bigint', (c) => c.stderr?.size ?? 0],
-  ['err_head', 'int', (c) => c.stderr?.head ?? 0],
-  ['err_tail', 'int', (c) => c.stderr?.tail ?? 0],
-  ['err_digest', 'bytea', (c) => bytes(c.stderr?.digest)],
-];
 /** What is once known stays known: a later change that does not say it again does not take it away. */
 const KEPT: readonly string[] = ['agent_id', 'worker_id', 'dispatched_at_ms', 'started_at_ms'];
 const KEYS: readonly string[] = ['task', 'attempt', 'allowed'];
@@ -80,13 +69,13 @@ const KEYS: readonly string[] = ['task', 'attempt', 'allowed'];
  */
 const EXECUTIONS_WRITE = ((): string => {
   const value = (name: string): string => {
-    const at = COLUMNS.findIndex(([column]) => column === name);
-    return `coalesce(c.${name}, $${2 * at + 4}::${COLUMNS[at]![1]})`;
+    const at = EXECUTION_COLUMNS.findIndex(([column]) => column === name);
+    return `coalesce(c.${name}, $${2 * at + 4}::${EXECUTION_COLUMNS[at]![1]})`;
   };
-  const sets = COLUMNS.filter(([name]) => !KEYS.includes(name)).map(([name]) => `${name} = ${KEPT.includes(name) ? `coalesce(${value(name)}, e.${name})` : value(name)}`);
-  const arrays = COLUMNS.map(([, type], at) => `$${2 * at + 3}::${type}[]`);
+  const sets = EXECUTION_COLUMNS.filter(([name]) => !KEYS.includes(name)).map(([name]) => `${name} = ${KEPT.includes(name) ? `coalesce(${value(name)}, e.${name})` : value(name)}`);
+  const arrays = EXECUTION_COLUMNS.map(([, type], at) => `$${2 * at + 3}::${type}[]`);
   return `UPDATE execution e SET ${sets.join(', ')}
-    FROM unnest($2::int[], ${arrays.join(', ')}) WITH ORDINALITY AS c(ordinal, ${COLUMNS.map(([name]) => name).join(', ')}, n)
+    FROM unnest($2::int[], ${arrays.join(', ')}) WITH ORDINALITY AS c(ordinal, ${EXECUTION_COLUMNS.map(([name]) => name).join(', ')}, n)
     WHERE e.run_id = $1 AND e.task = ${value('task')} AND e.ordinal = c.ordinal AND e.attempt = ${value('attempt')} AND position(',' || e.state || ',' IN ${value('allowed')}) > 0
     RETURNING c.n`;
 })();
@@ -110,7 +99,7 @@ function columnOf(changes: readonly ExecutionChange[], pick: (change: ExecutionC
  */
 async function executionsWrite(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<Set<number>> {
   await blobsWrite(tx, runId, changes);
-  const { rows } = await tx.query<{ n: number }>({ name: 'executions-write', text: EXECUTIONS_WRITE, values: [runId, changes.map((change) => change.ordinal), ...COLUMNS.flatMap(([, , pick]) => columnOf(changes, pick))] });
+  const { rows } = await tx.query<{ n: number }>({ name: 'executions-write', text: EXECUTIONS_WRITE, values: [runId, changes.map((change) => change.ordinal), ...EXECUTION_COLUMNS.flatMap(([, , pick]) => columnOf(changes, pick))] });
   const landed = new Set(rows.map((row) => row.n - 1));
   const retried = changes.filter((change, i) => change.retry && landed.has(i));
   if (retried.length > 0) await attemptsReopen(tx, runId, retried);
@@ -140,11 +129,6 @@ async function blobsWrite(tx: Executor, runId: RunId, changes: readonly Executio
     text: 'INSERT INTO output_blob (run_id, digest, bytes) SELECT $1, digest, bytes FROM unnest($2::bytea[], $3::bytea[]) AS blob(digest, bytes) ON CONFLICT DO NOTHING',
     values: [runId, sorted.map((blob) => bytes(blob.digest)), sorted.map((blob) => bytes(blob.bytes))],
   });
-}
-
-/** node-postgres takes Buffers, not plain Uint8Arrays, inside arrays. */
-function bytes(value: Uint8Array | undefined): Buffer | null {
-  return value === undefined ? null : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }
 
 /** States from which each state may be entered; a run never moves otherwise, whatever its owner thinks. */

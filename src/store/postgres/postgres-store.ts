@@ -2,7 +2,9 @@
 import type { Clock } from '../../base/clock.ts';
 import type { AgentId } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
+import type { AccountStore } from '../account-store.ts';
 import type { Store } from '../store.ts';
+import * as account from './account.ts';
 import * as audit from './audit.ts';
 import * as execution from './execution.ts';
 import * as fleet from './fleet.ts';
@@ -18,7 +20,7 @@ import * as token from './token.ts';
 export interface PostgresStoreOptions { readonly url: string; readonly clock: Clock; readonly log: Log; readonly poolMax?: number }
 
 /** Connects, migrates and makes the coming days' partitions before it answers. */
-export async function createPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+export async function createPostgresStore(options: PostgresStoreOptions): Promise<Store & AccountStore> {
   const { clock, log, url } = options;
   const pool = new Pool({ url, log, ...(options.poolMax === undefined ? {} : { max: options.poolMax }) });
   try {
@@ -87,6 +89,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     workerSeen: (worker) => fleet.workerSeen(pool, worker),
     workerList: () => fleet.workerList(pool),
     hostPresenceWrite: (changes) => fleet.hostPresenceWrite(pool, changes),
+    hostPresenceReconcile: (snapshot) => fleet.hostPresenceReconcile(pool, snapshot),
     hostFactsWrite: (changes) => fleet.hostFactsWrite(pool, changes),
     hostFetch: (idOrName) => fleet.hostFetch(pool, idOrName),
     hostList: (filter, page) => fleet.hostList(pool, filter, page),
@@ -119,6 +122,22 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       const { rows } = await pool.query<{ sealed: Buffer }>('SELECT sealed FROM secret WHERE name = $1', [name]);
       return rows[0]?.sealed;
     },
+
+    accountCreate: (id, settings, secrets, entry) => account.accountCreate(pool, id, settings, secrets, entry, now()),
+    accountFetch: (idOrName) => account.accountFetch(pool, idOrName),
+    accountList: () => account.accountList(pool),
+    accountIdsByName: (names) => account.accountIdsByName(pool, names),
+    accountReplace: (id, version, settings, secrets, keep, entry) => account.accountReplace(pool, id, version, settings, secrets, keep, entry, now()),
+    accountRemove: (id, isForced, entry) => account.accountRemove(pool, id, isForced, entry, now()),
+    accountSecrets: (id) => account.accountSecrets(pool, id),
+    accountOfHost: (id) => account.accountOfHost(pool, id),
+    accountUsed: (runId, uses) => account.accountUsed(pool, runId, uses, now()),
+    accountSecretsNotUnder: (keyId, after, limit) => account.accountSecretsNotUnder(pool, keyId, after, limit),
+    accountSecretsReseal: (changes) => account.accountSecretsReseal(pool, changes),
+    runSecretsList: (after, limit) => account.runSecretsList(pool, after, limit),
+    runSecretsReseal: (changes) => account.runSecretsReseal(pool, changes),
+    secretList: () => account.secretList(pool),
+    secretReseal: (name, from, to) => account.secretReseal(pool, name, from, to),
 
     notify: (topic, payload) => hints.notify(topic, payload),
     listen: (topic, onHint, onGap) => hints.listen(topic, onHint, onGap),

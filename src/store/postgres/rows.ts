@@ -5,7 +5,7 @@ import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
 import type { ExecutionCounts, ExecutionState } from '../../domain/run/execution-machine.ts';
 import type { RunState } from '../../domain/run/run-machine.ts';
 import type { RunSpec } from '../../domain/run/spec.ts';
-import type { Actor, ExecutionRecord, RunRecord, StreamRecord } from '../store.ts';
+import type { Actor, ExecutionRecord, LateReport, RunRecord, StreamRecord } from '../store.ts';
 
 const packr = new Packr({ useRecords: false });
 
@@ -51,6 +51,17 @@ export function executionRecord(row: ExecutionRow): ExecutionRecord {
     state: row.state, round: row.round, via: row.agent_id === null ? undefined : 'agent', workerId: row.worker_id as WorkerId | null, agentId: row.agent_id as AgentId | null,
     dispatchedAtMs: row.dispatched_at_ms, startedAtMs: row.started_at_ms, finishedAtMs: row.finished_at_ms, exitCode: row.exit_code, signal: row.signal,
     reason: row.reason, detail: row.detail, settledLate: row.settled_late, seq: row.seq, stdout: streamOf(row, 'out'), stderr: streamOf(row, 'err'),
+  });
+}
+
+export interface LateReportRow extends Pick<ExecutionRow, 'attempt' | 'started_at_ms' | 'exit_code' | 'signal' | 'reason' | 'detail' | 'out_size' | 'out_head' | 'out_tail' | 'out_digest' | 'err_size' | 'err_head' | 'err_tail' | 'err_digest'> {
+  state: LateReport['state']; received_at_ms: number; finished_at_ms: number;
+}
+
+export function lateReport(row: LateReportRow): LateReport {
+  return present<LateReport>({
+    state: row.state, receivedAtMs: row.received_at_ms, startedAtMs: row.started_at_ms, finishedAtMs: row.finished_at_ms, exitCode: row.exit_code, signal: row.signal, reason: row.reason, detail: row.detail,
+    stdout: streamOf(row, 'out'), stderr: streamOf(row, 'err'),
   });
 }
 

@@ -1,0 +1,61 @@
+/**
+ * Live output as whole lines with their host before them. Pieces of a stream come in order but cut anywhere; some may be skipped, and
+ * after a reconnection some come twice. What never came live is filled in from the record once the execution has ended.
+ */
+import { StringDecoder } from 'node:string_decoder';
+
+export interface LivePiece { readonly host: string; readonly ordinal: number; readonly attempt: number; readonly stream: 'stdout' | 'stderr'; readonly offset: number; readonly bytes: Uint8Array }
+
+interface StreamState { attempt: number; decoder: StringDecoder; rest: string; shown: number }
+
+/** A line is shown without its end when it grows beyond this. */
+const LINE_CHARACTERS_MAX = 64 * 1024;
+
+export class LiveLines {
+  readonly #streams = new Map<string, StreamState>();
+
+  /** Bytes of this stream that were shown or are known to be missing. */
+  shown(piece: Pick<LivePiece, 'ordinal' | 'attempt' | 'stream'>): number {
+    return this.#state(piece).shown;
+  }
+
+  /** The lines that this piece completes. */
+  take(piece: LivePiece): string[] {
+    const state = this.#state(piece);
+    if (state.attempt > piece.attempt) return [];
+    const fresh = unseen(piece, state.shown);
+    if (fresh.length === 0) return [];
+    const lines: string[] = [];
+    const from = piece.offset + piece.bytes.length - fresh.length;
+    if (from > state.shown) lines.push(...this.#end(state), `… ${from - state.shown} bytes were skipped; they are in the record`);
+    state.shown = from + fresh.length;
+    const parts = (state.rest + state.decoder.write(Buffer.from(fresh))).split('\n');
+    state.rest = parts.pop()!;
+    lines.push(...parts.map((line) => line.replace(/\r$/, '')));
+    if (state.rest.length > LINE_CHARACTERS_MAX) lines.push(...this.#end(state));
+    return lines;
+  }
+
+  /** What has no line end yet, when nothing more will come. */
+  flush(piece: Pick<LivePiece, 'ordinal' | 'attempt' | 'stream'>): string[] {
+    return this.#end(this.#state(piece));
+  }
+
+  #end(state: StreamState): string[] {
+    const rest = state.rest + state.decoder.end();
+    state.rest = '';
+    return rest === '' ? [] : [rest];
+  }
+
+  #state({ ordinal, attempt, stream }: Pick<LivePiece, 'ordinal' | 'attempt' | 'stream'>): StreamState {
+    const key = `${ordinal} ${stream}`;
+    let state = this.#streams.get(key);
+    if (!state || state.attempt < attempt) this.#streams.set(key, (state = { attempt, decoder: new StringDecoder('utf8'), rest: '', shown: 0 }));
+    return state;
+  }
+}
+
+/** The part of a piece that lies beyond what was shown. */
+export function unseen(piece: Pick<LivePiece, 'offset' | 'bytes'>, shown: number): Uint8Array {
+  return piece.bytes.subarray(Math.min(piece.bytes.length, Math.max(0, shown - piece.offset)));
+}

@@ -1,0 +1,162 @@
+/**
+ * `drover runs output`: folded, of one host, live as it comes, the exact bytes of a stream, or the whole of it from the host. However much
+ * it is, no more than a piece of it is in memory.
+ */
+import { watchRun, type Execution, type Run } from '@drover/sdk';
+import type { Command } from 'commander';
+import { command } from './command.ts';
+import { EXIT, UsageError } from './exit.ts';
+import { followToEnd, outPaint, printResult } from './follow.ts';
+import { Faults } from './input.ts';
+import { unseen } from './live-lines.ts';
+import { out } from './out.ts';
+import { endingText, paintState } from './render.ts';
+import { executionsOf, printJson, readKept, shownText } from './result.ts';
+import { openSession, type Session } from './session.ts';
+import { plainText } from './text-width.ts';
+
+interface OutputFlags { readonly host?: string; readonly follow?: boolean; readonly raw?: boolean; readonly stream?: string; readonly full?: boolean; readonly json?: boolean }
+type StreamName = 'stdout' | 'stderr';
+type FetchRun = (session: Session, runId: string) => Promise<Run>;
+
+const RANGE_BYTES = 1024 * 1024;
+const OPEN = new Set(['waiting', 'dispatched', 'running']);
+
+export function addOutputCommand(runs: Command, fetchRun: FetchRun): void {
+  command(runs, 'output', {
+    summary: 'show output: folded, of one host, or live', description: 'Show the output of a run: equal outputs once with their hosts, or that of one host, or live as it comes.',
+    examples: ['drover runs output ID', 'drover runs output ID --host web-7', 'drover runs output ID --follow', 'drover runs output ID --host web-7 --raw >exact-bytes', 'drover runs output ID --host web-7 --stream stderr --full >whole'],
+  })
+    .argument('<id>').option('--host <name>', 'one host').option('-f, --follow', 'live, until the run has ended').option('--raw', 'exact bytes of one host and stream, as they are kept').option('--full', 'exact bytes, the whole stream: what is not kept comes from the host itself').option('--stream <stream>', 'stdout or stderr, for --raw and --full (default: stdout)')
+    .action(async (id: string, flags: OutputFlags) => {
+      const stream = checked(flags);
+      const session = openSession();
+      const run = await fetchRun(session, id);
+      process.exitCode = await show(session, run, flags, stream);
+    });
+}
+
+function checked(flags: OutputFlags): StreamName {
+  const faults = new Faults();
+  const isExact = flags.raw === true || flags.full === true;
+  if (flags.json && (isExact || flags.follow)) faults.add('--json is a document at the end; it does not go with --raw, --full or --follow.');
+  if (flags.full && flags.follow) faults.add('Give --full or --follow, not both: --follow --raw goes on to the end, and leaves nothing out.');
+  if (flags.stream !== undefined && !isExact) faults.add('--stream goes with --raw or --full; otherwise both are shown.');
+  if (flags.stream !== undefined && flags.stream !== 'stdout' && flags.stream !== 'stderr') faults.add(`--stream is stdout or stderr, not ${JSON.stringify(flags.stream)}.`);
+  faults.end();
+  return flags.stream === 'stderr' ? 'stderr' : 'stdout';
+}
+
+async function show(session: Session, run: Run, flags: OutputFlags, stream: StreamName): Promise<number> {
+  if (flags.raw || flags.full) {
+    const execution = await oneExecution(session, run.id, flags.host);
+    if (flags.full) return printWhole(session, execution, stream);
+    return flags.follow && OPEN.has(execution.state) ? followRaw(session, execution, stream) : printRaw(session, execution, stream);
+  }
+  if (flags.host !== undefined) {
+    const execution = await oneExecution(session, run.id, flags.host);
+    if (flags.json) await printJson(session, run, flags.host);
+    else if (flags.follow && OPEN.has(execution.state)) return followToEnd(session, run, { live: true, host: execution.host, watching: true });
+    else await printHost(session, execution);
+    return EXIT.succeeded;
+  }
+  if (flags.follow) return followToEnd(session, run, { live: true, watching: true });
+  await printResult(session, run, flags);
+  return EXIT.succeeded;
+}
+
+/** By name; without one the only host of the run. */
+async function oneExecution(session: Session, runId: string, host: string | undefined): Promise<Execution> {
+  let found: Execution | undefined;
+  for await (const execution of executionsOf(session, runId, host)) {
+    if (found) throw new UsageError('--raw and --full show one host: name it with --host.');
+    found = execution;
+  }
+  if (!found) throw new UsageError(host === undefined ? `Run ${runId} has no hosts.` : `Run ${runId} has no host ${host}. Its hosts: drover runs show ${runId} --all`);
+  return found;
+}
+
+async function printHost(session: Session, execution: Execution): Promise<void> {
+  const paint = outPaint();
+  for (const stream of ['stdout', 'stderr'] as const) {
+    const { bytes, head, gap } = await readKept(session, execution, stream);
+    const left = gap === 0 ? '' : `\n${paint.yellow(`… ${gap} bytes are not kept here; they are on the host: --full --stream ${stream}`)}\n`;
+    const text = `${shownText(bytes.subarray(0, head))}${left}${shownText(bytes.subarray(head))}`;
+    if (stream === 'stdout') await out(text);
+    else process.stderr.write(text);
+  }
+  process.stderr.write(`${paintState(execution.state, paint, `${plainText(execution.host)}: ${endingText(execution)}`)}${OPEN.has(execution.state) ? '; its output comes when it has ended, or with --follow' : ''}\n`);
+}
+
+/** Nobody shall take head and tail for the whole: that something is missing is an exit code too. */
+async function printRaw(session: Session, execution: Execution, stream: StreamName): Promise<number> {
+  const { head, tail, gap } = execution[stream];
+  await copyRanges(session, execution, stream, { source: 'kept', from: 0, to: head + tail });
+  return gap === 0 ? EXIT.succeeded : tellMissing(`${gap} of ${execution[stream].size} bytes are not kept here and were left out after byte ${head}; they are on the host: --full`);
+}
+
+async function printWhole(session: Session, execution: Execution, stream: StreamName): Promise<number> {
+  // What is kept whole needs no host, which may be away.
+  if (!OPEN.has(execution.state) && execution[stream].gap === 0) return printRaw(session, execution, stream);
+  await copyRanges(session, execution, stream, { source: 'host', from: 0, to: Number.POSITIVE_INFINITY });
+  return EXIT.succeeded;
+}
+
+/** Range by range; the answer is where it ended. A server that restarts in between is waited for, and nothing is printed twice. */
+async function copyRanges(session: Session, at: Pick<Execution, 'runId' | 'task' | 'ordinal' | 'attempt'>, stream: StreamName, range: { readonly source: 'kept' | 'host'; readonly from: number; readonly to: number }): Promise<number> {
+  const { runId, task, ordinal, attempt } = at;
+  let offset = range.from;
+  while (offset < range.to) {
+    const length = Math.min(RANGE_BYTES, range.to - offset);
+    const { data, response } = await session.patient.GET('/api/v1/runs/{runId}/executions/{task}/{ordinal}/output', { params: { path: { runId, task, ordinal }, query: { stream, attempt, source: range.source, offset, length } }, parseAs: 'arrayBuffer' });
+    const bytes = Buffer.from((data ?? new ArrayBuffer(0)) as unknown as ArrayBuffer);
+    await out(bytes);
+    offset += bytes.length;
+    if (bytes.length === 0 || response.headers.get('drover-output-eof') === 'true') break;
+  }
+  return offset;
+}
+
+/** Exact bytes while they come. What live output skips is read from the host, what is still missing at the end from the record. */
+async function followRaw(session: Session, first: Execution, stream: StreamName): Promise<number> {
+  let { attempt } = first;
+  let shown = 0;
+  const missing: string[] = [];
+  const upTo = async (at: Execution, to: number, source: 'kept' | 'host'): Promise<void> => {
+    try {
+      shown = await copyRanges(session, at, stream, { source, from: shown, to });
+    } catch (error) {
+      missing.push(`${to - shown} bytes from byte ${shown} on were not to be had: ${(error as Error).message}`);
+    }
+    shown = Math.max(shown, to);
+  };
+  for await (const event of watchRun(session.options, first.runId, { output: true, onAway: (error) => void process.stderr.write(`${error.message}; waiting for it, the run goes on\n`) })) {
+    if (event.event === 'output') {
+      const { data } = event;
+      if (data.ordinal !== first.ordinal || data.task !== first.task || data.stream !== stream || data.attempt < attempt) continue;
+      if (data.attempt > attempt) [attempt, shown] = [begin(data.attempt), 0];
+      const piece = { offset: data.offset, bytes: Buffer.from(data.base64, 'base64') };
+      if (piece.offset > shown) await upTo({ ...first, attempt }, piece.offset, 'host');
+      const fresh = unseen(piece, shown);
+      await out(fresh);
+      shown += fresh.length;
+    } else if (event.event === 'execution') {
+      const execution = event.data;
+      if (execution.ordinal !== first.ordinal || execution.task !== first.task || OPEN.has(execution.state) || execution.attempt < attempt) continue;
+      if (execution.attempt > attempt) [attempt, shown] = [begin(execution.attempt), 0];
+      const { size, gap } = execution[stream];
+      if (size > shown) await upTo(execution, size, gap === 0 ? 'kept' : 'host');
+    }
+  }
+  return missing.length === 0 ? EXIT.succeeded : tellMissing(missing.join('\n'));
+}
+
+function begin(attempt: number): number {
+  process.stderr.write(`drover: attempt ${attempt}\n`);
+  return attempt;
+}
+
+function tellMissing(text: string): number {
+  process.stderr.write(`drover: ${text}\n`);
+  return EXIT.failed;
+}
