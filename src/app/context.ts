@@ -2,10 +2,11 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { AccountStore } from '../store/account-store.ts';
+import type { HostStore } from '../store/host-store.ts';
 import type { Actor, RunSeed, Store } from '../store/store.ts';
 
 export interface AppContext {
-  readonly store: Store & AccountStore;
+  readonly store: Store & AccountStore & HostStore;
   readonly clock: Clock;
   readonly log: Log;
   readonly sealer: KeyedSealer;

@@ -36,6 +36,10 @@ export const errors = {
   'nothing-to-retry': { status: 409, retryable: false, title: 'No execution of the run is in the chosen states' },
   'host-name-taken': { status: 409, retryable: false, title: 'Another host has this name' },
   'host-in-use': { status: 409, retryable: true, title: 'The host has executions in flight' },
+  'host-is-jump-host': { status: 409, retryable: false, title: 'Other hosts are reached through this one' },
+  'jump-path-invalid': { status: 422, retryable: false, title: 'The way over jump hosts does not lead to the host' },
+  'host-key-not-found': { status: 404, retryable: false, title: 'The host has no such key' },
+  'too-many-host-keys': { status: 422, retryable: false, title: 'A host would have too many keys' },
   'output-not-available': { status: 404, retryable: false, title: 'The output is no longer available' },
   'host-not-linked': { status: 503, retryable: true, title: 'The host is not connected' },
 

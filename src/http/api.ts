@@ -12,12 +12,13 @@ import { hashSecret } from '../pki/join-token.ts';
 import type { ApiToken, Actor } from '../store/store.ts';
 import { accountOperations } from './account-operations.ts';
 import { fleetOperations } from './fleet-operations.ts';
+import { hostOperations } from './host-operations.ts';
 import { apiMetrics, renderMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import type { ApiContext, Call, Operation } from './operation.ts';
 import { runOperations } from './run-operations.ts';
 
-export const operations: readonly Operation[] = [...runOperations, ...fleetOperations, ...accountOperations];
+export const operations: readonly Operation[] = [...runOperations, ...fleetOperations, ...hostOperations, ...accountOperations];
 
 /** A token's row is believed for this long: a revocation takes effect within it. */
 const TOKEN_CACHE_MS = 3_000;
