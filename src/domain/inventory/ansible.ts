@@ -65,7 +65,7 @@ function draftFields(name: string, source: SourceLine, variables: Variables, gro
     }
     return undefined;
   };
-  for (const variable of variables.keys()) if (PASSWORDS.test(variable)) collector.remark(variables.get(variable)!, `${variable} is not read: put the secret into an account (drover accounts add)`);
+  for (const variable of variables.keys()) if (PASSWORDS.test(variable)) collector.remark(variables.get(variable)!, `${variable} is not read: put the secret into an account (drover accounts create)`);
   const connection = read('ansible_connection');
   if (connection !== undefined && !['ssh', 'smart', 'paramiko', 'paramiko_ssh'].includes(connection)) collector.fault(variables.get('ansible_connection')!, `${name} is reached by ansible_connection=${connection}, which is not SSH; leave it out of this import`);
   const jumps = ['ansible_ssh_common_args', 'ansible_ssh_extra_args'].flatMap((variable) => {
