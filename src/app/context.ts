@@ -1,13 +1,15 @@
 /** What every verb of `app` is given. Built once in `bin`; a verb takes it first, then its input, and answers with a value. */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { AccountStore } from '../store/account-store.ts';
+import type { HostStore } from '../store/host-store.ts';
 import type { Actor, RunSeed, Store } from '../store/store.ts';
 
 export interface AppContext {
-  readonly store: Store;
+  readonly store: Store & AccountStore & HostStore;
   readonly clock: Clock;
   readonly log: Log;
-  readonly sealer: Sealer;
+  readonly sealer: KeyedSealer;
   /** Partitions this server owns now: runs created here go to one of them when there is any, and wake it without a detour. */
   readonly ownership: Ownership;
 }
@@ -17,6 +19,15 @@ export interface Sealer {
   seal(purpose: string, plain: Uint8Array): Uint8Array;
   /** Throws when the purpose or the key is another, or the bytes were touched. */
   open(purpose: string, sealed: Uint8Array): Uint8Array;
+}
+
+/** A sealer that knows which of several master keys it uses, so that values can be moved to the newest. */
+export interface KeyedSealer extends Sealer {
+  readonly currentKeyId: string;
+  /** Throws as `open` does. */
+  keyIdOf(purpose: string, sealed: Uint8Array): string;
+  /** A digest that nobody without the master key can check guesses against. */
+  digest(bytes: string | Uint8Array): Buffer;
 }
 
 export interface Ownership {

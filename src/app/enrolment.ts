@@ -98,7 +98,7 @@ function badCsr(): DroverError {
 function refusalDetail(code: string, name: string): string {
   switch (code) {
     case 'host-name-taken':
-      return `Another machine is enrolled as ${name}. Give this one another name (--name), or remove the old host first (drover hosts remove ${name}).`;
+      return `There is a host ${name} already that this machine is not known to be. Give this one another name (--name), or remove the old host first (drover hosts remove ${name}). If this machine is that host, and no agent holds it, join with a token made for it: drover hosts join-token ${name}.`;
     case 'link-busy':
       return 'No worker of the zone of this token is linked yet that an agent could link to. Start one (drover worker), then join again; the token is still good.';
     case 'join-token-expired':

@@ -36,8 +36,24 @@ export const errors = {
   'nothing-to-retry': { status: 409, retryable: false, title: 'No execution of the run is in the chosen states' },
   'host-name-taken': { status: 409, retryable: false, title: 'Another host has this name' },
   'host-in-use': { status: 409, retryable: true, title: 'The host has executions in flight' },
+  'host-is-jump-host': { status: 409, retryable: false, title: 'Other hosts are reached through this one' },
+  'jump-path-invalid': { status: 422, retryable: false, title: 'The way over jump hosts does not lead to the host' },
+  'host-key-not-found': { status: 404, retryable: false, title: 'The host has no such key' },
+  'too-many-host-keys': { status: 422, retryable: false, title: 'A host would have too many keys' },
   'output-not-available': { status: 404, retryable: false, title: 'The output is no longer available' },
   'host-not-linked': { status: 503, retryable: true, title: 'The host is not connected' },
+
+  // — accounts —
+  'account-not-found': { status: 404, retryable: false, title: 'No such account' },
+  'account-name-taken': { status: 409, retryable: false, title: 'Another account has this name' },
+  'account-in-use': { status: 409, retryable: false, title: 'Hosts name this account' },
+  'account-changed': { status: 409, retryable: true, title: 'Somebody else changed the account meanwhile' },
+  'too-many-accounts': { status: 422, retryable: false, title: 'There are as many accounts as there may be' },
+  'account-out-of-scope': { status: 403, retryable: false, title: 'The account may not be used on this host' },
+  'account-ambiguous': { status: 409, retryable: false, title: 'Several default accounts fit the host alike' },
+  'account-missing': { status: 422, retryable: false, title: 'No account fits the host' },
+  'bad-credential': { status: 400, retryable: false, title: 'The credential cannot be used' },
+  'secret-unreadable': { status: 500, retryable: false, title: 'A stored secret does not open' },
 
   // — joining and links —
   'join-token-invalid': { status: 401, retryable: false, title: 'The join token is not valid' },

@@ -129,6 +129,38 @@ export const limits = {
   apiTokenMsDefault: 90 * DAY_MS,
   apiTokenMsMax: 366 * DAY_MS,
 
+  // — hosts without agents —
+  /** Hosts of one import: one request, one transaction, a body within `requestBodyBytesMax`. */
+  hostsPerImportMax: 10_000,
+  /** A file that is imported; the largest inventories seen are a few MiB. */
+  importFileBytesMax: 16 * MiB,
+  /** A DNS name has at most 253 characters. */
+  addressLengthMax: 255,
+  /** Hops of a way over SSH, the host itself included: each holds a connection on the worker. */
+  sshHopsMax: 8,
+  /** Names of one kind of algorithm in a host's override. */
+  algorithmsPerKindMax: 64,
+  /** Keys recorded for a host: one of each kind is usual. */
+  hostKeysPerHostMax: 32,
+  /** A public key of RSA with 16,384 bits has 2 KiB. */
+  hostKeyBytesMax: 8 * KiB,
+
+  // — accounts —
+  /** Accounts of one installation (`too-many-accounts`): every choice of an account for a host looks at all of them. */
+  accountsMax: 1_000,
+  /** Credentials of one account, tried in order: sshd hangs up after six failures (MaxAuthTries) by default. */
+  credentialsPerAccountMax: 6,
+  /** A private key or certificate as text; RSA with 16,384 bits has 13 KiB. */
+  keyTextBytesMax: 32 * KiB,
+  /** A password or passphrase; PAM takes no more than 511 characters. */
+  passwordBytesMax: 1 * KiB,
+  /** Master keys of a server at once (`bad-input`): each sealed value is tried under all of them. */
+  masterKeysMax: 8,
+  /** Sealed values re-encrypted in one statement: short locks, and little to do again after a crash. */
+  rotationBatch: 200,
+  /** Key derivation rounds of an encrypted OpenSSH key (`bad-credential`): ssh-keygen takes 24, and each costs the server time. */
+  keyDerivationRoundsMax: 128,
+
   // — retention —
   runsKeptMsDefault: 90 * DAY_MS,
 } as const;

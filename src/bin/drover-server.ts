@@ -54,12 +54,13 @@ async function main(): Promise<void> {
 interface ServerConfig { readonly databaseUrl: string; readonly dataDir: string; readonly listen: string; readonly advertise: string | undefined; readonly masterKey: MasterKey; readonly log: Log; readonly clock: Clock; readonly certificateMs: number }
 
 async function createServer(config: ServerConfig): Promise<{ url: string; localUrl: string; ca: string; store: Store; stop: () => Promise<void> }> {
-  const { clock, log, masterKey } = config;
+  const { clock, log } = config;
   const serverId = newId<'server'>() as ServerId;
   const { host, port: wanted } = parseListen(config.listen);
   const answered = <T>(work: () => Promise<T>): Promise<T> => onceDatabaseAnswers(clock, log, work);
   const store = await answered(() => createPostgresStore({ url: config.databaseUrl, clock, log }));
-  const material = await answered(() => loadCa(store, masterKey, clock));
+  const material = await answered(() => loadCa(store, config.masterKey, clock));
+  const masterKey = await answered(() => withKeptDispatchRoot(store, config.masterKey));
   const ca = await CertificateAuthority.load(material);
   const key = newKey();
   const signed = await ca.sign({ csr: certificateRequest(key), id: serverId, role: 'server', lifetimeMs: SERVER_CERTIFICATE_MS, names: serverNames(host, config.advertise) }, clock.nowMs());
@@ -130,6 +131,21 @@ async function loadCa(store: Store, masterKey: MasterKey, clock: Clock): Promise
   } catch (error) {
     throw new DroverError('data-folder-foreign', { detail: 'The database was set up under another master key. All servers of one database need the same DROVER_MASTER_KEY (or the same master.key file).', cause: error });
   }
+}
+
+/**
+ * Dispatch keys are with the agents and outlive any master key, so what they derive from is kept on its own. It comes of the
+ * key that the authority was sealed under when this was first looked at: that key made the agents' keys.
+ */
+async function withKeptDispatchRoot(store: Store, masterKey: MasterKey): Promise<MasterKey> {
+  const NAME = 'dispatch-root';
+  let sealed = await store.secretFetch(NAME);
+  if (!sealed) {
+    const first = masterKey.keyIdOf('ca', (await store.secretFetch('ca'))!);
+    await store.secretPut(NAME, masterKey.seal(NAME, masterKey.dispatchRootOf(first)));
+    sealed = (await store.secretFetch(NAME))!;
+  }
+  return masterKey.withDispatchRoot(masterKey.open(NAME, sealed));
 }
 
 /** An admin token for whoever started us; the supervisor keeps it. */

@@ -1,7 +1,10 @@
-/** `drover hosts list|show|label|remove`. */
+/** `drover hosts list|show|label|remove`; what is about reaching hosts without an agent has files of its own. */
 import { allPages, dataOf, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
+import { addHostsEdit } from './hosts-edit-command.ts';
+import { addHostsImport } from './hosts-import-command.ts';
+import { addHostsKeys } from './hosts-keys-command.ts';
 import { Faults, pairs } from './input.ts';
 import { table, timeText } from './render.ts';
 import { openSession } from './session.ts';
@@ -13,7 +16,7 @@ interface ListFlags extends AnswerFlags { readonly linked?: boolean; readonly un
 const PAGE = 1_000;
 
 export function addHostsCommands(program: Command): void {
-  const hosts = group(program, 'hosts', 'list, show, label and remove hosts');
+  const hosts = group(program, 'hosts', 'list, show, add, import, change and remove hosts');
   withUtc(command(hosts, 'list', { summary: 'list hosts', examples: ['drover hosts list', 'drover hosts list --unlinked', 'drover hosts list --json'] })).option('--linked', 'only those on line').option('--unlinked', 'only those off line').action(list);
   withUtc(command(hosts, 'show', { summary: 'show a host and its facts', examples: ['drover hosts show web-7'] })).argument('<host>', 'name or id').action(show);
   command(hosts, 'label', { summary: 'set labels (NAME=VALUE) and take them off (NAME-)', examples: ['drover hosts label web-7 zone=a role=front', 'drover hosts label web-7 canary-'] }).argument('<host>', 'name or id').argument('<labels...>', 'NAME=VALUE sets, NAME- takes off').action(label);
@@ -21,6 +24,9 @@ export function addHostsCommands(program: Command): void {
     await openSession().client.DELETE('/api/v1/hosts/{host}', { params: { path: { host } } });
     await answer(flags, { removed: host }, () => `removed ${host}`);
   });
+  addHostsEdit(hosts);
+  addHostsImport(hosts);
+  addHostsKeys(hosts);
 }
 
 async function list(flags: ListFlags): Promise<void> {
@@ -30,13 +36,13 @@ async function list(flags: ListFlags): Promise<void> {
   const { client } = openSession();
   const linked = flags.linked ? { linked: 'true' as const } : flags.unlinked ? { linked: 'false' as const } : {};
   const items = await Array.fromAsync(allPages((cursor) => client.GET('/api/v1/hosts', { params: { query: { limit: PAGE, ...linked, ...(cursor === undefined ? {} : { cursor }) } } }).then(dataOf)));
-  await answer(flags, { items }, () => table(['NAME', 'LINKED', 'OS', 'ADDRESS', 'LABELS'], items.map((host) => [host.name, linkText(host, flags), String(host.facts.distribution ?? host.facts.os ?? ''), addressesOf(host)[0] ?? '', labelsText(host.labels)])));
+  await answer(flags, { items }, () => table(['NAME', 'REACHED BY', 'OS', 'ADDRESS', 'LABELS'], items.map((host) => [host.name, reachText(host, flags), String(host.facts.distribution ?? host.facts.os ?? ''), host.address ?? addressesOf(host)[0] ?? '', labelsText(host.labels)])));
 }
 
 async function show(name: string, flags: AnswerFlags): Promise<void> {
   const host = dataOf(await openSession().client.GET('/api/v1/hosts/{host}', { params: { path: { host: name } } }));
   await answer(flags, host, () => {
-    const rows = [['name', host.name], ['id', host.id], ['linked', linkText(host, flags)], ['worker', host.workerId ?? ''], ['agent', host.agentId ?? ''], ['known since', timeText(host.createdAt, flags.utc === true)], ['labels', labelsText(host.labels)], ...Object.entries(host.facts).map(([fact, value]) => [fact, factText(value)])] as [string, string][];
+    const rows = [['name', host.name], ['id', host.id], ['reached by', reachText(host, flags)], ['zone', host.zone], ['address', sshText(host)], ['jump host', host.jumpHost ?? ''], ['account', host.account ?? (host.accountId === undefined ? '' : `${host.accountId}, which has been removed`)], ['host keys', host.hostKeyPolicy ?? ''], ['algorithms', factText(host.algorithms)], ['worker', host.workerId ?? ''], ['agent', host.agentId ?? ''], ['known since', timeText(host.createdAt, flags.utc === true)], ['labels', labelsText(host.labels)], ...Object.entries(host.facts).map(([fact, value]) => [fact, factText(value)])] as [string, string][];
     const widest = Math.max(...rows.map(([title]) => title.length));
     return rows.filter(([, value]) => value !== '').map(([title, value]) => `${plainText(title).padEnd(widest)}  ${plainText(value)}`).join('\n');
   });
@@ -51,9 +57,14 @@ async function label(host: string, texts: readonly string[], flags: AnswerFlags)
   await answer(flags, changed, () => `${plainText(changed.name)}: ${plainText(labelsText(changed.labels)) || 'no labels'}`);
 }
 
-function linkText(host: Host, flags: AnswerFlags): string {
-  if (host.linked) return 'yes';
-  return host.linkChangedAt ? `no, since ${timeText(host.linkChangedAt, flags.utc === true)}` : 'no, never';
+/** By its agent while that is linked, over SSH when it has an address; else since when nothing reaches it. */
+function reachText(host: Host, flags: AnswerFlags): string {
+  const away = host.agentId === undefined || host.linked ? '' : `agent away${host.linkChangedAt ? ` since ${timeText(host.linkChangedAt, flags.utc === true)}` : ', never linked'}`;
+  return [...host.reachableBy, ...(away === '' ? [] : [away])].join(', ') || 'nothing';
+}
+
+function sshText(host: Host): string {
+  return host.address === undefined ? '' : `${host.address} port ${host.port}`;
 }
 
 function labelsText(labels: Readonly<Record<string, string>>): string {

@@ -2,7 +2,6 @@
  * The API as a Fastify instance: every operation of the table gets its route, and every request goes the same way: who is it,
  * may they, is the input right (all faults at once), was it done before (Idempotency-Key), do it.
  */
-import { createHash } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { DroverError, errorCodeOf, errors, isErrorCode, type ErrorCode, type InputFault } from '../base/errors.ts';
@@ -11,14 +10,16 @@ import { limits } from '../base/limits.ts';
 import { isRole, roleAllows } from '../domain/access/permission.ts';
 import { hashSecret } from '../pki/join-token.ts';
 import type { ApiToken, Actor } from '../store/store.ts';
+import { accountOperations } from './account-operations.ts';
 import { fleetOperations } from './fleet-operations.ts';
+import { hostOperations } from './host-operations.ts';
 import { apiMetrics, renderMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import type { ApiContext, Call, Operation } from './operation.ts';
 import { workerOperations } from './worker-operations.ts';
 import { runOperations } from './run-operations.ts';
 
-export const operations: readonly Operation[] = [...runOperations, ...fleetOperations, ...workerOperations];
+export const operations: readonly Operation[] = [...runOperations, ...fleetOperations, ...workerOperations, ...hostOperations, ...accountOperations];
 
 /** A token's row is believed for this long: a revocation takes effect within it. */
 const TOKEN_CACHE_MS = 3_000;
@@ -72,7 +73,9 @@ function parseJson(text: string, done: (error: Error | null, body?: unknown) => 
     if (depthOf(body, 0) > limits.jsonDepthMax) throw new SyntaxError(`nested deeper than ${limits.jsonDepthMax}`);
     done(null, body);
   } catch (error) {
-    done(new DroverError('bad-input', { detail: `The body is not JSON: ${(error as Error).message}`, faults: [{ pointer: '#', code: 'bad-input', detail: (error as Error).message }] }));
+    // The engine's message quotes the text, which may hold a secret.
+    const why = (error as Error).message.replace(/^Unexpected token .*$/s, 'an unexpected character');
+    done(new DroverError('bad-input', { detail: `The body is not JSON: ${why}`, faults: [{ pointer: '#', code: 'bad-input', detail: why }] }));
   }
 }
 
@@ -103,7 +106,8 @@ async function serveOnce(ctx: ApiContext, operation: Operation, call: Call<never
   if (key.length > limits.idempotencyKeyLengthMax || key === '') throw new DroverError('bad-input', { detail: `An Idempotency-Key has 1 to ${limits.idempotencyKeyLengthMax} characters.`, faults: [{ pointer: 'Idempotency-Key', code: 'bad-input', detail: 'too long or empty' }] });
   const { store } = ctx;
   const principal = call.caller.actor.id;
-  const hash = createHash('sha256').update(JSON.stringify([operation.id, call.params, call.body])).digest();
+  // Under a key: the body may hold a password, and a bare digest would let whoever has the table guess it.
+  const hash = ctx.sealer.digest(JSON.stringify([operation.id, call.params, call.body]));
   const claim = await store.idempotencyClaim(key, principal, hash);
   switch (claim.kind) {
     case 'busy':

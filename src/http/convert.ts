@@ -66,8 +66,13 @@ export function timelineResource(entry: TimelineEntry): z.infer<typeof resources
   return { seq: entry.seq, at: new Date(entry.atMs).toISOString(), kind: entry.kind, detail: entry.detail };
 }
 
-export function hostResource(host: HostRecord): z.infer<typeof resources.Host> {
-  return { id: host.id, name: host.name, labels: host.labels, facts: host.facts, ...given('agentId', host.agentId as string | undefined), linked: host.linked, ...given('workerId', host.workerId as string | undefined), ...at('linkChangedAt', host.linkChangedAtMs), createdAt: new Date(host.createdAtMs).toISOString() };
+export function hostResource(host: HostRecord, accounts: ReadonlyMap<string, string>): z.infer<typeof resources.Host> {
+  const reachableBy = [...(host.linked ? (['agent'] as const) : []), ...(host.address === undefined ? [] : (['ssh'] as const))];
+  return {
+    id: host.id, name: host.name, labels: host.labels, facts: host.facts, ...given('agentId', host.agentId as string | undefined), linked: host.linked, ...given('workerId', host.workerId as string | undefined), ...at('linkChangedAt', host.linkChangedAtMs), createdAt: new Date(host.createdAtMs).toISOString(),
+    reachableBy, zone: host.zone, ...(host.address === undefined ? {} : { address: host.address, port: host.port, hostKeyPolicy: host.hostKeyPolicy }), ...given('accountId', host.accountId), ...given('account', accounts.get(host.accountId ?? '')), ...given('jumpHost', host.jumpHost),
+    ...given('algorithms', host.algorithms && Object.fromEntries(Object.entries(host.algorithms).map(([kind, names]) => [kind, [...names]]))),
+  };
 }
 
 export function agentResource(agent: AgentRecord): z.infer<typeof resources.Agent> {
@@ -87,7 +92,7 @@ function laneResource({ underWay, capacity, queues }: LaneFigures): NonNullable<
 }
 
 export function joinTokenResource(token: JoinToken): z.infer<typeof resources.JoinToken> {
-  return { id: token.id, role: token.role, labels: token.labels, zone: token.zone, usesLeft: token.usesLeft, expiresAt: new Date(token.expiresAtMs).toISOString(), createdAt: new Date(token.createdAtMs).toISOString(), createdBy: token.createdBy.name };
+  return { id: token.id, role: token.role, labels: token.labels, zone: token.zone, ...given('hostId', token.hostId as string | undefined), usesLeft: token.usesLeft, expiresAt: new Date(token.expiresAtMs).toISOString(), createdAt: new Date(token.createdAtMs).toISOString(), createdBy: token.createdBy.name };
 }
 
 export function apiTokenResource(token: ApiToken): z.infer<typeof resources.ApiToken> {

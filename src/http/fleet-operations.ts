@@ -2,24 +2,23 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { agentJoin, workerJoin } from '../app/enrolment.ts';
+import { accountNamesOf, hostFetch } from '../app/host-access.ts';
 import { parseDurationMs } from '../base/duration.ts';
 import { DroverError } from '../base/errors.ts';
 import { newId, type AgentId, type TokenId } from '../base/ids.ts';
 import { ROLES } from '../domain/access/permission.ts';
 import { formatJoinToken, hashSecret, newSecret } from '../pki/join-token.ts';
 import * as r from '../protocol/rest/resources.ts';
-import type { HostRecord, Store } from '../store/store.ts';
+import type { HostRecord } from '../store/store.ts';
 import { agentResource, apiTokenResource, auditResource, hostResource, joinTokenResource } from './convert.ts';
-import { operation } from './operation.ts';
+import { operation, type ApiContext } from './operation.ts';
 import { compact, page } from './run-operations.ts';
 
 const hostParams = z.strictObject({ host: z.string().max(200).describe('Id or name') });
 const idParams = z.strictObject({ id: z.uuid() });
 
-async function fetchHost(store: Store, idOrName: string): Promise<HostRecord> {
-  const host = await store.hostFetch(idOrName);
-  if (!host) throw new DroverError('host-not-found', { detail: `There is no host ${idOrName}. See: drover hosts list.` });
-  return host;
+async function oneHost(ctx: ApiContext, host: HostRecord): Promise<z.infer<typeof r.Host>> {
+  return hostResource(host, await accountNamesOf(ctx, [host]));
 }
 
 export const fleetOperations = [
@@ -27,24 +26,26 @@ export const fleetOperations = [
     id: 'listHosts', method: 'GET', path: '/hosts', summary: 'List hosts by name', permission: 'fleet.host.view', query: z.strictObject({ ...page, linked: z.enum(['true', 'false']).optional() }), status: 200, response: r.pageOf(r.Host), errors: ['bad-input'],
     async handle({ ctx, query }) {
       const { items, next } = await ctx.store.hostList(compact({ linked: query.linked === undefined ? undefined : query.linked === 'true' }), compact({ limit: query.limit, cursor: query.cursor }));
-      return compact({ items: items.map(hostResource), next });
+      const accounts = await accountNamesOf(ctx, items);
+      return compact({ items: items.map((host) => hostResource(host, accounts)), next });
     },
   }),
-  operation({ id: 'getHost', method: 'GET', path: '/hosts/{host}', summary: 'Show a host and its facts', permission: 'fleet.host.view', params: hostParams, status: 200, response: r.Host, errors: ['host-not-found'], handle: async ({ ctx, params }) => hostResource(await fetchHost(ctx.store, params.host)) }),
+  operation({ id: 'getHost', method: 'GET', path: '/hosts/{host}', summary: 'Show a host and its facts', permission: 'fleet.host.view', params: hostParams, status: 200, response: r.Host, errors: ['host-not-found'], handle: async ({ ctx, params }) => oneHost(ctx, await hostFetch(ctx, params.host)) }),
   operation({
     id: 'labelHost', method: 'PATCH', path: '/hosts/{host}/labels', summary: 'Set and remove labels', permission: 'fleet.host.edit', params: hostParams, body: r.HostLabel, status: 200, response: r.Host, errors: ['host-not-found', 'bad-input'],
     async handle({ ctx, caller, params, body }) {
-      const host = await fetchHost(ctx.store, params.host);
+      const host = await hostFetch(ctx, params.host);
       const changed = await ctx.store.hostLabel(host.id, body, { actor: caller.actor, action: 'fleet.host.edit', target: `host/${host.name}`, detail: { ...body }, requestId: caller.requestId });
-      return hostResource(changed ?? (await fetchHost(ctx.store, params.host)));
+      return oneHost(ctx, changed ?? (await hostFetch(ctx, params.host)));
     },
   }),
   operation({
-    id: 'removeHost', method: 'DELETE', path: '/hosts/{host}', summary: 'Remove a host and revoke its agent', permission: 'fleet.host.remove', params: hostParams, status: 204, errors: ['host-not-found', 'host-in-use'],
+    id: 'removeHost', method: 'DELETE', path: '/hosts/{host}', summary: 'Remove a host and revoke its agent', permission: 'fleet.host.remove', params: hostParams, status: 204, errors: ['host-not-found', 'host-in-use', 'host-is-jump-host'],
     async handle({ ctx, caller, params }) {
-      const host = await fetchHost(ctx.store, params.host);
+      const host = await hostFetch(ctx, params.host);
       const answer = await ctx.store.hostRemove(host.id, { actor: caller.actor, action: 'fleet.host.remove', target: `host/${host.name}`, detail: {}, requestId: caller.requestId });
       if (answer === 'in-use') throw new DroverError('host-in-use', { detail: `${host.name} has executions in flight. Cancel their runs or wait.` });
+      if (answer === 'is-jump-host') throw new DroverError('host-is-jump-host', { detail: `Other hosts are reached through ${host.name}. Give them another jump host first: drover hosts edit HOST --jump-host OTHER.` });
       if (host.agentId) ctx.fleet.revoke([host.agentId]);
     },
   }),
@@ -74,12 +75,14 @@ export const fleetOperations = [
     handle: ({ ctx, caller, body }) => workerJoin(ctx.enrolment, body, caller.requestId),
   }),
   operation({
-    id: 'createJoinToken', method: 'POST', path: '/join-tokens', summary: 'Make a token for agents or workers to join with', permission: 'fleet.join-token.create', body: r.JoinTokenCreate, status: 201, response: r.JoinTokenCreated, errors: ['bad-input'],
+    id: 'createJoinToken', method: 'POST', path: '/join-tokens', summary: 'Make a token for agents or workers to join with', permission: 'fleet.join-token.create', body: r.JoinTokenCreate, status: 201, response: r.JoinTokenCreated, errors: ['bad-input', 'host-not-found'],
     async handle({ ctx, caller, body }) {
       const [id, secret] = [newId<'token'>() as TokenId, newSecret()];
+      const host = body.host === undefined ? undefined : await hostFetch(ctx, body.host);
+      const zone = host?.zone ?? body.zone;
       const record = await ctx.store.joinTokenCreate(
-        { id, hash: hashSecret(secret), role: body.role, labels: body.labels, zone: body.zone, uses: body.uses, lifetimeMs: parseDurationMs(body.lifetime)! },
-        { actor: caller.actor, action: 'fleet.join-token.create', target: `join-token/${id}`, detail: { role: body.role, uses: body.uses, zone: body.zone }, requestId: caller.requestId });
+        { id, hash: hashSecret(secret), role: body.role, labels: body.labels, zone, ...(host ? { hostId: host.id } : {}), uses: body.uses, lifetimeMs: parseDurationMs(body.lifetime)! },
+        { actor: caller.actor, action: 'fleet.join-token.create', target: `join-token/${id}`, detail: { role: body.role, uses: body.uses, zone, ...(host ? { host: host.name } : {}) }, requestId: caller.requestId });
       return { ...joinTokenResource(record), token: formatJoinToken({ url: ctx.publicUrl(), fingerprint: ctx.caFingerprint, secret }) };
     },
   }),

@@ -10,6 +10,7 @@
  */
 import type { AgentId, AttemptKey, ExecutionKey, HostId, RunId, ServerId, TokenId, WorkerId } from '../base/ids.ts';
 import type { Role } from '../domain/access/permission.ts';
+import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-draft.ts';
 import type { ExecutionCounts, ExecutionState } from '../domain/run/execution-machine.ts';
 import type { RunState } from '../domain/run/run-machine.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
@@ -226,6 +227,15 @@ export interface HostRecord {
   /** Last change of `linked`. */
   readonly linkChangedAtMs?: number;
   readonly createdAtMs: number;
+  readonly zone: string;
+  /** Absent: not reached over SSH. */
+  readonly address?: string;
+  readonly port: number;
+  readonly accountId?: string;
+  /** By name. */
+  readonly jumpHost?: string;
+  readonly hostKeyPolicy: HostKeyPolicy;
+  readonly algorithms?: HostAlgorithms;
 }
 
 export interface AgentRecord {
@@ -259,6 +269,8 @@ export interface JoinToken {
   readonly role: 'agent' | 'worker';
   readonly labels: Readonly<Record<string, string>>;
   readonly zone: string;
+  /** Made for this host: whoever joins with it becomes that host's agent. */
+  readonly hostId?: HostId;
   readonly usesLeft: number;
   readonly expiresAtMs: number;
   readonly createdAtMs: number;
@@ -320,7 +332,7 @@ export interface Store {
   partitionRelease(id: ServerId, partitions: readonly number[]): Promise<void>;
 
   // hosts, agents, workers
-  /** One transaction: uses up the token, creates host and agent (or a new agent for the same machine id), audits. */
+  /** One transaction: uses up the token, creates host and agent (or a new agent for the same machine id, or for the host that the token was made for), audits. */
   agentJoin(join: { tokenHash: Uint8Array; name: string; machineId: string; labels: Readonly<Record<string, string>>; facts: Readonly<Record<string, unknown>>; publicKey: Uint8Array; certificateExpiresAtMs: number; /** Zones that have a worker: a token of another is not used up; absent, any zone will do. */ zones?: readonly string[]; /** The caller has proved to be this agent: the host keeps it. */ keepAgentId?: AgentId }, audit: Omit<AuditEntry, 'target'>): Promise<JoinOutcome>;
   agentCertificateRenewed(id: AgentId, publicKey: Uint8Array, expiresAtMs: number): Promise<boolean>;
   agentFetch(id: AgentId): Promise<AgentRecord | undefined>;
@@ -343,10 +355,10 @@ export interface Store {
   /** Everything a target expression can ask for, of all hosts, in name order; cached by the caller. `version` changes with any edit. */
   hostDirectory(knownVersion?: number): Promise<{ version: number; hosts: readonly { id: HostId; name: string; labels: Readonly<Record<string, string>> }[] } | 'unchanged'>;
   hostLabel(id: HostId, change: { set: Readonly<Record<string, string>>; remove: readonly string[] }, audit: AuditEntry): Promise<HostRecord | undefined>;
-  hostRemove(id: HostId, audit: AuditEntry): Promise<'removed' | 'in-use' | 'not-found'>;
+  hostRemove(id: HostId, audit: AuditEntry): Promise<'removed' | 'in-use' | 'is-jump-host' | 'not-found'>;
 
   // tokens
-  joinTokenCreate(token: { id: TokenId; hash: Uint8Array; role: 'agent' | 'worker'; labels: Readonly<Record<string, string>>; zone: string; uses: number; lifetimeMs: number }, audit: AuditEntry): Promise<JoinToken>;
+  joinTokenCreate(token: { id: TokenId; hash: Uint8Array; role: 'agent' | 'worker'; labels: Readonly<Record<string, string>>; zone: string; hostId?: HostId; uses: number; lifetimeMs: number }, audit: AuditEntry): Promise<JoinToken>;
   joinTokenList(): Promise<readonly JoinToken[]>;
   joinTokenRevoke(id: TokenId, audit: AuditEntry): Promise<boolean>;
   apiTokenCreate(token: { id: TokenId; hash: Uint8Array; name: string; role: Role; lifetimeMs: number }, audit: AuditEntry): Promise<ApiToken>;
@@ -381,5 +393,5 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** `run`: payload is the run id (created, cancel asked, retried). `progress`: a run's seq grew. `fleet`: revoked or removed. */
-export type HintTopic = 'run' | 'progress' | 'fleet';
+/** `run`: payload is the run id (created, cancel asked, retried). `progress`: a run's seq grew. `fleet`: revoked or removed. `hosts`: ways to hosts changed. */
+export type HintTopic = 'run' | 'progress' | 'fleet' | 'hosts';

@@ -1,5 +1,6 @@
 /** The API over a real store, in this process; the fleet behind it is empty. */
 import type { FastifyInstance } from 'fastify';
+import type { AppContext } from '../../src/app/context.ts';
 import { RunEventHub } from '../../src/app/run-events.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, type TokenId } from '../../src/base/ids.ts';
@@ -12,7 +13,6 @@ import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
 import { hashSecret } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
-import type { Store } from '../../src/store/store.ts';
 import { testDatabase, type TestDatabase } from './database.ts';
 
 const NO_FLEET: Fleet = {
@@ -20,7 +20,7 @@ const NO_FLEET: Fleet = {
   assign: () => false, cancel: () => false, query: () => false, ack() {}, ackChunk() {}, watch: () => () => undefined, fetchOutput: () => Promise.reject(new Error('no host')), revoke() {},
 };
 
-export interface TestApi { readonly app: FastifyInstance; readonly store: Store; readonly database: TestDatabase; readonly ca: CertificateAuthority; token(role: Role, lifetimeMs?: number): Promise<string>; close(): Promise<void> }
+export interface TestApi { readonly app: FastifyInstance; readonly store: AppContext['store']; readonly database: TestDatabase; readonly ca: CertificateAuthority; token(role: Role, lifetimeMs?: number): Promise<string>; close(): Promise<void> }
 
 export async function testApi(): Promise<TestApi> {
   const database = await testDatabase();

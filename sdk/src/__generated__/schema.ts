@@ -198,7 +198,8 @@ export interface paths {
         /** List hosts by name */
         get: operations["listHosts"];
         put?: never;
-        post?: never;
+        /** Add a host that is reached over SSH */
+        post: operations["createHost"];
         delete?: never;
         options?: never;
         head?: never;
@@ -220,7 +221,8 @@ export interface paths {
         delete: operations["removeHost"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change how a host is reached, its account or its name; what is not given stays, null takes away */
+        patch: operations["editHost"];
         trace?: never;
     };
     "/api/v1/hosts/{host}/labels": {
@@ -480,10 +482,248 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hosts/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add and change many hosts, all or none; what is not given of a host that exists stays */
+        post: operations["importHosts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{host}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the keys that a host is known by, and those that it offered since */
+        get: operations["listHostKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/host-keys/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take keys of hosts from elsewhere, all or none; they are believed from then on */
+        post: operations["importHostKeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{host}/keys/{fingerprint}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Believe a key that a host offered; known keys of the same kind go */
+        post: operations["acceptHostKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{host}/keys/{fingerprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget a key of a host */
+        delete: operations["removeHostKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List accounts by name */
+        get: operations["listAccounts"];
+        put?: never;
+        /** Make an account; its secrets are checked, sealed, and never shown again */
+        post: operations["createAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an account */
+        get: operations["getAccount"];
+        put?: never;
+        post?: never;
+        /** Remove an account and its secrets; refused while hosts name it, unless forced */
+        delete: operations["removeAccount"];
+        options?: never;
+        head?: never;
+        /** Change an account; what is not given stays */
+        patch: operations["changeAccount"];
+        trace?: never;
+    };
+    "/api/v1/hosts/{host}/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which account a run would take on this host, and why */
+        get: operations["explainAccount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Re-encrypt all stored secrets under the newest master key; may be repeated */
+        post: operations["rotateKeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Account: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            scope: string;
+            loginUser: string;
+            become: {
+                kind: string;
+                user?: string;
+                hasPassword: boolean;
+            };
+            environment: string;
+            isDefault: boolean;
+            priority: number;
+            credentials: components["schemas"]["Credential"][];
+            version: number;
+            /** @description RFC 3339, UTC */
+            createdAt: string;
+            /** @description RFC 3339, UTC */
+            changedAt: string;
+            createdBy: string;
+        };
+        AccountChange: {
+            name?: string;
+            /** @description Target expression: hosts that it may be used on */
+            scope?: string;
+            /** @description Who logs in; over an agent: who the work runs as, unless somebody is become */
+            loginUser?: string;
+            become?: components["schemas"]["BecomeInput"];
+            /**
+             * @description clean: the same few variables everywhere; login: as a login shell of the user has them; agent: also what the agent itself has
+             * @enum {string}
+             */
+            environment?: "clean" | "login" | "agent";
+            /** @description Taken for hosts of its scope that have no account of their own */
+            isDefault?: boolean;
+            /** @description Of several defaults the highest is taken */
+            priority?: number;
+            /** @description Tried in this order */
+            credentials?: components["schemas"]["CredentialInput"][];
+        };
+        AccountChoice: {
+            host: string;
+            account?: string;
+            why: string;
+            /** @description Error code, where no account may be used */
+            code?: string;
+        };
+        AccountCreate: {
+            name: string;
+            /** @description Target expression: hosts that it may be used on */
+            scope: string;
+            /** @description Who logs in; over an agent: who the work runs as, unless somebody is become */
+            loginUser: string;
+            /**
+             * @default {
+             *       "kind": "direct"
+             *     }
+             */
+            become?: components["schemas"]["BecomeInput"];
+            /**
+             * @description clean: the same few variables everywhere; login: as a login shell of the user has them; agent: also what the agent itself has
+             * @default clean
+             * @enum {string}
+             */
+            environment?: "clean" | "login" | "agent";
+            /**
+             * @description Taken for hosts of its scope that have no account of their own
+             * @default false
+             */
+            isDefault?: boolean;
+            /**
+             * @description Of several defaults the highest is taken
+             * @default 0
+             */
+            priority?: number;
+            /**
+             * @description Tried in this order
+             * @default []
+             */
+            credentials?: components["schemas"]["CredentialInput"][];
+        };
         Agent: {
             /** Format: uuid */
             id: string;
@@ -582,6 +822,60 @@ export interface components {
             hash: string;
             previousHash: string;
         };
+        BecomeInput: {
+            /** @enum {string} */
+            kind: "direct" | "sudo" | "su";
+            /** @description Default: root */
+            user?: string;
+            /** @description For sudo the login user's (default: that of the login), for su the other user's. Absent: as it was; null: none */
+            password?: string | null;
+        };
+        Credential: {
+            /** Format: uuid */
+            id: string;
+            kind: string;
+            name: string;
+            type?: string;
+            fingerprint?: string;
+            /** @description Key id of the certificate */
+            certificate?: string;
+            principals?: string;
+            /** @description RFC 3339, UTC */
+            certificateUntil?: string;
+            socket?: string;
+        };
+        CredentialInput: {
+            /** @constant */
+            kind: "keep";
+            /**
+             * Format: uuid
+             * @description A credential that the account has already
+             */
+            id: string;
+        } | {
+            /** @constant */
+            kind: "key";
+            /** @description Tells credentials apart when a login fails; default: its kind */
+            name?: string;
+            /** @description OpenSSH or PEM text; Ed25519, RSA or ECDSA */
+            privateKey: string;
+            passphrase?: string;
+            /** @description OpenSSH user certificate of the key */
+            certificate?: string;
+        } | {
+            /** @enum {string} */
+            kind: "password" | "keyboard-interactive";
+            /** @description Tells credentials apart when a login fails; default: its kind */
+            name?: string;
+            password: string;
+        } | {
+            /** @constant */
+            kind: "agent";
+            /** @description Tells credentials apart when a login fails; default: its kind */
+            name?: string;
+            /** @description Socket of an ssh-agent on the worker's machine */
+            socket: string;
+        };
         Execution: {
             /** Format: uuid */
             runId: string;
@@ -661,6 +955,135 @@ export interface components {
             linkChangedAt?: string;
             /** @description RFC 3339, UTC */
             createdAt: string;
+            /** @description agent: its agent is linked now; ssh: it has an address */
+            reachableBy: ("agent" | "ssh")[];
+            zone: string;
+            address?: string;
+            port?: number;
+            accountId?: string;
+            /** @description Absent though accountId is there: the account has been removed */
+            account?: string;
+            jumpHost?: string;
+            /** @enum {string} */
+            hostKeyPolicy?: "strict" | "first-use";
+            algorithms?: {
+                [key: string]: string[];
+            };
+        };
+        /** @description What is offered to this host, each list whole; absent: modern defaults */
+        HostAlgorithms: {
+            kex?: string[];
+            cipher?: string[];
+            serverHostKey?: string[];
+            hmac?: string[];
+        };
+        HostChange: {
+            field: string;
+            from?: unknown;
+            to?: unknown;
+        };
+        HostCreate: {
+            name: string;
+            /** @description A name, an IPv4 or an IPv6 address; taken as it is by the worker that dials */
+            address: string;
+            port?: number;
+            zone?: string;
+            labels?: {
+                [key: string]: string;
+            };
+            account?: string;
+            /** @description Name of the host to jump through */
+            jumpHost?: string;
+            /**
+             * @description strict: only known keys; first-use: the first key seen is recorded, after that as strict
+             * @enum {string}
+             */
+            hostKeyPolicy?: "strict" | "first-use";
+            algorithms?: components["schemas"]["HostAlgorithms"];
+        };
+        HostEdit: {
+            name?: string;
+            port?: number;
+            zone?: string;
+            labels?: {
+                [key: string]: string;
+            };
+            account?: string | null;
+            jumpHost?: string | null;
+            /**
+             * @description strict: only known keys; first-use: the first key seen is recorded, after that as strict
+             * @enum {string}
+             */
+            hostKeyPolicy?: "strict" | "first-use";
+            algorithms?: components["schemas"]["HostAlgorithms"] | null;
+            /** @description null: not reached over SSH any more */
+            address?: string | null;
+        };
+        HostImport: {
+            hosts: components["schemas"]["HostImportEntry"][];
+            /**
+             * @description Tell what would happen, and change nothing
+             * @default false
+             */
+            dryRun?: boolean;
+        };
+        HostImportEntry: {
+            name: string;
+            /** @description A host that is new needs one */
+            address?: string;
+            port?: number;
+            zone?: string;
+            labels?: {
+                [key: string]: string;
+            };
+            account?: string;
+            /** @description Name of the host to jump through */
+            jumpHost?: string;
+            /**
+             * @description strict: only known keys; first-use: the first key seen is recorded, after that as strict
+             * @enum {string}
+             */
+            hostKeyPolicy?: "strict" | "first-use";
+            algorithms?: components["schemas"]["HostAlgorithms"];
+        };
+        HostImported: {
+            dryRun: boolean;
+            created: number;
+            updated: number;
+            unchanged: number;
+            hosts: components["schemas"]["ImportedHost"][];
+        };
+        HostKey: {
+            /** @description SHA-256 in Base64, as OpenSSH prints it */
+            fingerprint: string;
+            algorithm: string;
+            /** @description Base64, as known_hosts holds it */
+            key: string;
+            /**
+             * @description offered: shown by the host, which is known by another; not believed until somebody accepts it
+             * @enum {string}
+             */
+            state: "known" | "offered";
+            /** @enum {string} */
+            origin: "first-use" | "import" | "accepted" | "offered";
+            /** @description RFC 3339, UTC */
+            firstSeenAt: string;
+            /** @description RFC 3339, UTC */
+            changedAt: string;
+            changedBy: string;
+        };
+        HostKeyImport: {
+            hosts: {
+                /** @description Id or name */
+                host: string;
+                /** @description Base64, as known_hosts holds them */
+                keys: string[];
+            }[];
+        };
+        HostKeysImported: {
+            hosts: number;
+            /** @description Keys that were not known before */
+            added: number;
         };
         HostLabel: {
             /** @default {} */
@@ -670,6 +1093,12 @@ export interface components {
             /** @default [] */
             remove?: string[];
         };
+        ImportedHost: {
+            name: string;
+            /** @enum {string} */
+            action: "created" | "updated" | "unchanged";
+            changes: components["schemas"]["HostChange"][];
+        };
         JoinToken: {
             /** Format: uuid */
             id: string;
@@ -678,6 +1107,8 @@ export interface components {
                 [key: string]: string;
             };
             zone: string;
+            /** Format: uuid */
+            hostId?: string;
             usesLeft: number;
             /** @description RFC 3339, UTC */
             expiresAt: string;
@@ -704,6 +1135,8 @@ export interface components {
              * @default 1h
              */
             lifetime?: string;
+            /** @description Id or name of a host: whoever joins with the token becomes its agent, in its zone */
+            host?: string;
         };
         JoinTokenCreated: {
             /** Format: uuid */
@@ -713,6 +1146,8 @@ export interface components {
                 [key: string]: string;
             };
             zone: string;
+            /** Format: uuid */
+            hostId?: string;
             usesLeft: number;
             /** @description RFC 3339, UTC */
             expiresAt: string;
@@ -721,6 +1156,15 @@ export interface components {
             createdBy: string;
             /** @description Shown once */
             token: string;
+        };
+        KeyRotation: {
+            /** @description The master key that everything is sealed under now */
+            keyId: string;
+            accountSecrets: number;
+            runSecrets: number;
+            systemSecrets: number;
+            /** @description Values that open under none of the server's keys; left as they are */
+            unreadable: number;
         };
         LateReport: {
             state: components["schemas"]["ExecutionState"];
@@ -2019,6 +2463,96 @@ export interface operations {
             };
         };
     };
+    createHost: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostCreate"];
+            };
+        };
+        responses: {
+            /** @description Add a host that is reached over SSH */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-not-found, host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-name-taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description jump-path-invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getHost: {
         parameters: {
             query?: never;
@@ -2143,8 +2677,100 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description host-in-use */
+            /** @description host-in-use, host-is-jump-host */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    editHost: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostEdit"];
+            };
+        };
+        responses: {
+            /** @description Change how a host is reached, its account or its name; what is not given stays, null takes away */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-not-found, host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-is-jump-host, host-name-taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description jump-path-invalid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2577,6 +3203,15 @@ export interface operations {
             };
             /** @description permission-denied */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-not-found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3197,6 +3832,886 @@ export interface operations {
             };
             /** @description not-found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importHosts: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostImport"];
+            };
+        };
+        responses: {
+            /** @description Add and change many hosts, all or none; what is not given of a host that exists stays */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostImported"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-not-found, host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-name-taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description jump-path-invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHostKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List the keys that a host is known by, and those that it offered since */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["HostKey"][];
+                        /** @description Pass it as cursor for the next page; absent on the last */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importHostKeys: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostKeyImport"];
+            };
+        };
+        responses: {
+            /** @description Take keys of hosts from elsewhere, all or none; they are believed from then on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostKeysImported"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too-many-host-keys */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptHostKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                host: string;
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Believe a key that a host offered; known keys of the same kind go */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostKey"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-key-not-found, host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeHostKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                host: string;
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-key-not-found, host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List accounts by name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Account"][];
+                        /** @description Pass it as cursor for the next page; absent on the last */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createAccount: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountCreate"];
+            };
+        };
+        responses: {
+            /** @description Make an account; its secrets are checked, sealed, and never shown again */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description bad-credential, bad-input, bad-target */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-name-taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too-many-accounts */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show an account */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeAccount: {
+        parameters: {
+            query?: {
+                force?: "true" | "false";
+            };
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-in-use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeAccount: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountChange"];
+            };
+        };
+        responses: {
+            /** @description Change an account; what is not given stays */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description bad-credential, bad-input, bad-target */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-changed, account-name-taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explainAccount: {
+        parameters: {
+            query?: {
+                as?: string;
+            };
+            header?: never;
+            path: {
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Which account a run would take on this host, and why */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountChoice"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateKeys: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Re-encrypt all stored secrets under the newest master key; may be repeated */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyRotation"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -174,6 +174,11 @@ export function matchTarget<Host extends TargetHost>(expression: TargetExpressio
   return { hosts: matched, unknownNames: [...literals] };
 }
 
+/** For one host at a time, where an unknown name is no fault: it covers nothing. */
+export function targetTest(expression: TargetExpression): (host: TargetHost) => boolean {
+  return compile(expression, new Set());
+}
+
 type Test = (host: TargetHost) => boolean;
 
 function compile(expression: TargetExpression, literals: Set<string>): Test {

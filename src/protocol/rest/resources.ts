@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.ts';
 import { limits } from '../../base/limits.ts';
+import { HOST_KEY_POLICIES } from '../../domain/inventory/host-draft.ts';
 import { parseFailureLimit } from '../../domain/run/failure-limit.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { VIAS } from '../../domain/run/spec.ts';
@@ -69,7 +70,9 @@ export const OutputGroup = z.object({ state: ExecutionState, exitCode: z.int().o
 export const TimelineEntry = z.object({ seq: z.int(), at: instant, kind: z.string(), detail: z.record(z.string(), z.unknown()) }).meta({ id: 'TimelineEntry' });
 export const RunRetry = z.strictObject({ states: z.array(z.enum(TERMINAL_EXECUTION_STATES)).min(1) }).meta({ id: 'RunRetry' });
 
-export const Host = z.object({ id: z.uuid(), name: z.string(), labels: strings, facts: z.record(z.string(), z.unknown()), agentId: z.string().optional(), linked: z.boolean(), workerId: z.string().optional(), linkChangedAt: instant.optional(), createdAt: instant }).meta({ id: 'Host' });
+export const Host = z.object({ id: z.uuid(), name: z.string(), labels: strings, facts: z.record(z.string(), z.unknown()), agentId: z.string().optional(), linked: z.boolean(), workerId: z.string().optional(), linkChangedAt: instant.optional(), createdAt: instant,
+  reachableBy: z.array(z.enum(['agent', 'ssh'])).describe('agent: its agent is linked now; ssh: it has an address'), zone: z.string(), address: z.string().optional(), port: z.int().optional(), accountId: z.string().optional(), account: z.string().optional().describe('Absent though accountId is there: the account has been removed'), jumpHost: z.string().optional(),
+  hostKeyPolicy: z.enum(HOST_KEY_POLICIES).optional(), algorithms: z.record(z.string(), z.array(z.string())).optional() }).meta({ id: 'Host' });
 export const HostLabel = z.strictObject({ set: labels.default({}), remove: z.array(z.string()).default([]) }).meta({ id: 'HostLabel' });
 export const Agent = z.object({ id: z.uuid(), hostId: z.uuid(), host: z.string(), state: z.string(), version: z.string().optional(), linked: z.boolean(), joinedAt: instant, certificateExpiresAt: instant }).meta({ id: 'Agent' });
 const Queue = z.object({ length: z.int(), oldestMs: z.int().describe('How long the oldest has waited') }).meta({ id: 'WorkerQueue' });
@@ -78,8 +81,9 @@ export const Worker = z.object({
   id: z.uuid(), name: z.string(), zone: z.string(), agentAddress: z.string(), linked: z.boolean(), drained: z.boolean().describe('It takes no new work'), version: z.string().optional(), joinedAt: instant, agents: z.int().optional(), queued: z.int().optional(),
   rssBytes: z.int().optional(), lagMs: z.number().optional(), lanes: z.object({ agent: Lane, ssh: Lane }).optional().describe('What is under way and what waits, by the way it goes'),
 }).meta({ id: 'Worker' });
-export const JoinTokenCreate = z.strictObject({ role: z.enum(['agent', 'worker']).default('agent'), labels: labels.default({}), zone: name.default('default'), uses: z.int().min(1).max(100_000).default(1), lifetime: duration(limits.apiTokenMsMax).default('1h') }).meta({ id: 'JoinTokenCreate' });
-export const JoinToken = z.object({ id: z.uuid(), role: z.string(), labels: strings, zone: z.string(), usesLeft: z.int(), expiresAt: instant, createdAt: instant, createdBy: z.string() }).meta({ id: 'JoinToken' });
+export const JoinTokenCreate = z.strictObject({ role: z.enum(['agent', 'worker']).default('agent'), labels: labels.default({}), zone: name.default('default'), uses: z.int().min(1).max(100_000).default(1), lifetime: duration(limits.apiTokenMsMax).default('1h'),
+  host: name.optional().describe('Id or name of a host: whoever joins with the token becomes its agent, in its zone') }).refine((body) => body.host === undefined || (body.role === 'agent' && body.uses === 1), { message: 'a token made for a host is for one agent', path: ['host'] }).meta({ id: 'JoinTokenCreate' });
+export const JoinToken = z.object({ id: z.uuid(), role: z.string(), labels: strings, zone: z.string(), hostId: z.uuid().optional(), usesLeft: z.int(), expiresAt: instant, createdAt: instant, createdBy: z.string() }).meta({ id: 'JoinToken' });
 export const JoinTokenCreated = JoinToken.extend({ token: z.string().describe('Shown once') }).meta({ id: 'JoinTokenCreated' });
 export const ApiTokenCreate = z.strictObject({ name: name.min(1), role: z.enum(['viewer', 'operator', 'admin']), lifetime: duration(limits.apiTokenMsMax).default('90d') }).meta({ id: 'ApiTokenCreate' });
 export const ApiToken = z.object({ id: z.uuid(), name: z.string(), role: z.string(), createdAt: instant, expiresAt: instant, revokedAt: instant.optional() }).meta({ id: 'ApiToken' });

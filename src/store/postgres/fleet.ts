@@ -8,11 +8,20 @@ import { decodeCursor, encodeCursor, present } from './rows.ts';
 type In<K extends keyof Store> = Parameters<Store[K]>[0];
 
 /** Any edit that a target expression can see; directories cached by servers are compared by this number. */
-const DIRECTORY_CHANGED = "UPDATE setting SET value = value + 1 WHERE name = 'host-directory'";
+export const DIRECTORY_CHANGED = "UPDATE setting SET value = value + 1 WHERE name = 'host-directory'";
+
+/** Ways to hosts are changed by one transaction at a time: taken before any row of a host. */
+export async function hostAccessHold(tx: Executor): Promise<void> {
+  await tx.query("SELECT value FROM setting WHERE name = 'host-access' FOR UPDATE");
+}
+
+export async function hostAccessChanged(tx: Executor): Promise<void> {
+  await tx.query("UPDATE setting SET value = value + 1 WHERE name = 'host-access'");
+}
 
 /** Checks the token and locks it, so that it is used up together with what it is used for, or not at all. */
-async function joinTokenHold(tx: Executor, hash: Uint8Array, role: 'agent' | 'worker', nowMs: number): Promise<{ id: string; labels: Record<string, string>; zone: string } | 'join-token-invalid' | 'join-token-expired'> {
-  const { rows } = await tx.query<{ id: string; labels: Record<string, string>; zone: string; uses_left: number; expires_at_ms: number }>('SELECT * FROM join_token WHERE hash = $1 AND role = $2 FOR UPDATE', [hash, role]);
+async function joinTokenHold(tx: Executor, hash: Uint8Array, role: 'agent' | 'worker', nowMs: number): Promise<{ id: string; labels: Record<string, string>; zone: string; host_id: HostId | null } | 'join-token-invalid' | 'join-token-expired'> {
+  const { rows } = await tx.query<{ id: string; labels: Record<string, string>; zone: string; host_id: HostId | null; uses_left: number; expires_at_ms: number }>('SELECT * FROM join_token WHERE hash = $1 AND role = $2 FOR UPDATE', [hash, role]);
   const token = rows[0];
   if (!token) return 'join-token-invalid';
   if (token.uses_left < 1 || token.expires_at_ms <= nowMs) return 'join-token-expired';
@@ -39,25 +48,37 @@ async function agentJoinOnce(pool: Pool, join: In<'agentJoin'>, audit: Omit<Audi
     if (typeof token === 'string') return { kind: 'refused', code: token };
     if (join.zones?.includes(token.zone) === false) return { kind: 'refused', code: 'link-busy' };
     const labels = { ...token.labels, ...join.labels };
-    const found = await tx.query<{ id: HostId; machine_id: string; agent_id: AgentId | null }>('SELECT id, machine_id, agent_id FROM host WHERE name = $1 AND removed_at_ms IS NULL FOR UPDATE', [join.name]);
+    const found = await tx.query<{ id: HostId; name: string; machine_id: string; agent_id: AgentId | null }>(
+      `SELECT id, name, machine_id, agent_id FROM host WHERE ${token.host_id === null ? 'name' : 'id'} = $1 AND removed_at_ms IS NULL FOR UPDATE`, [token.host_id ?? join.name]);
     const known = found.rows[0];
+    if (token.host_id !== null && !known) return { kind: 'refused', code: 'join-token-invalid' };
     const keeps = join.keepAgentId !== undefined && known?.agent_id === join.keepAgentId
       && (await tx.query("UPDATE agent SET public_key = $2, certificate_expires_at_ms = $3 WHERE id = $1 AND state = 'active'", [join.keepAgentId, join.publicKey, join.certificateExpiresAtMs])).rowCount === 1;
-    if (known && known.machine_id !== join.machineId && !keeps) return { kind: 'refused', code: 'host-name-taken' };
+    if (known && known.machine_id !== join.machineId && !keeps && !(await isFreeFor(tx, known.id, token.host_id))) return { kind: 'refused', code: 'host-name-taken' };
     // Only now: a token that was refused for the name is good for another try under another name.
     await joinTokenUse(tx, token.id);
     const hostId = known?.id ?? newId<'host'>();
     const agentId = keeps ? join.keepAgentId! : newId<'agent'>();
     if (known && !keeps) await tx.query("UPDATE agent SET state = 'replaced' WHERE host_id = $1 AND state = 'active'", [hostId]);
     await tx.query(
-      `INSERT INTO host (id, name, machine_id, labels, facts, agent_id, created_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)
+      `INSERT INTO host (id, name, machine_id, labels, facts, agent_id, created_at_ms, zone) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
        ON CONFLICT (id) DO UPDATE SET agent_id = $6, machine_id = $3, facts = $5, labels = host.labels || $4`,
-      [hostId, join.name, join.machineId, JSON.stringify(labels), JSON.stringify(join.facts), agentId, nowMs]);
+      [hostId, known?.name ?? join.name, join.machineId, JSON.stringify(labels), JSON.stringify(join.facts), agentId, nowMs, token.zone]);
     if (!keeps) await tx.query("INSERT INTO agent (id, host_id, state, public_key, joined_at_ms, certificate_expires_at_ms) VALUES ($1, $2, 'active', $3, $4, $5)", [agentId, hostId, join.publicKey, nowMs, join.certificateExpiresAtMs]);
     await tx.query(DIRECTORY_CHANGED);
-    await auditAppend(tx, { ...audit, target: `host/${join.name}` }, nowMs);
+    await auditAppend(tx, { ...audit, target: `host/${known?.name ?? join.name}` }, nowMs);
     return present<JoinOutcome>({ kind: 'joined', hostId, agentId, zone: token.zone, replaced: keeps ? undefined : (known?.agent_id ?? undefined) });
   });
+}
+
+/**
+ * Another machine than before may be a host only if somebody said so: by a token made for this very host, while no agent holds it.
+ * A host that was added without an agent is no exception: its name alone, which any machine can give itself, is no claim to it.
+ */
+async function isFreeFor(tx: Executor, hostId: HostId, tokenHostId: HostId | null): Promise<boolean> {
+  if (tokenHostId !== hostId) return false;
+  const { rows } = await tx.query("SELECT 1 FROM agent WHERE host_id = $1 AND state = 'active' LIMIT 1", [hostId]);
+  return rows.length === 0;
 }
 
 export async function workerJoin(pool: Pool, join: In<'workerJoin'>, audit: Omit<AuditEntry, 'target'>, nowMs: number): ReturnType<Store['workerJoin']> {
@@ -164,25 +185,28 @@ export async function hostFactsWrite(db: Executor, changes: In<'hostFactsWrite'>
     [latest.map((c) => c.hostId), latest.map((c) => c.agentId), latest.map((c) => c.version), latest.map((c) => JSON.stringify(c.facts))]);
 }
 
-const HOST_SELECT = `SELECT host.*, coalesce(p.linked AND p.agent_id = host.agent_id, false) AS linked, p.worker_id, p.changed_at_ms FROM host LEFT JOIN host_presence p ON p.host_id = host.id`;
-interface HostRow { id: HostId; name: string; labels: Record<string, string>; facts: Record<string, unknown>; agent_id: AgentId | null; linked: boolean; worker_id: WorkerId | null; changed_at_ms: number | null; created_at_ms: number }
+const HOST_SELECT = `SELECT host.*, coalesce(p.linked AND p.agent_id = host.agent_id, false) AS linked, p.worker_id, p.changed_at_ms, jump.name AS jump_host
+  FROM host LEFT JOIN host_presence p ON p.host_id = host.id LEFT JOIN host jump ON jump.id = host.jump_host_id`;
+interface HostRow { id: HostId; name: string; labels: Record<string, string>; facts: Record<string, unknown>; agent_id: AgentId | null; linked: boolean; worker_id: WorkerId | null; changed_at_ms: number | null; created_at_ms: number;
+  zone: string; address: string | null; port: number; account_id: string | null; jump_host: string | null; host_key_policy: HostRecord['hostKeyPolicy']; algorithms: HostRecord['algorithms'] | null }
 
 function hostRecord(row: HostRow): HostRecord {
   return present<HostRecord>({
     id: row.id, name: row.name, labels: row.labels, facts: row.facts, agentId: row.agent_id, linked: row.linked, workerId: row.linked ? row.worker_id : undefined,
-    linkChangedAtMs: row.changed_at_ms, createdAtMs: row.created_at_ms,
+    linkChangedAtMs: row.changed_at_ms, createdAtMs: row.created_at_ms, zone: row.zone, address: row.address, port: row.port, accountId: row.account_id, jumpHost: row.jump_host,
+    hostKeyPolicy: row.host_key_policy, algorithms: row.algorithms,
   });
 }
 
 export async function hostFetch(db: Executor, idOrName: string): Promise<HostRecord | undefined> {
-  const { rows } = await db.query<HostRow>(`${HOST_SELECT} WHERE removed_at_ms IS NULL AND (host.name = $1 OR host.id = $2) ORDER BY host.name = $1 DESC LIMIT 1`, [idOrName, isUuid(idOrName) ? idOrName : null]);
+  const { rows } = await db.query<HostRow>(`${HOST_SELECT} WHERE host.removed_at_ms IS NULL AND (host.name = $1 OR host.id = $2) ORDER BY host.name = $1 DESC LIMIT 1`, [idOrName, isUuid(idOrName) ? idOrName : null]);
   return rows[0] && hostRecord(rows[0]);
 }
 
 export async function hostList(db: Executor, filter: { linked?: boolean }, page: { limit: number; cursor?: string }): Promise<Page<HostRecord>> {
   const after = decodeCursor(page.cursor, ['string']);
   const { rows } = await db.query<HostRow>(
-    `${HOST_SELECT} WHERE removed_at_ms IS NULL AND ($1::text IS NULL OR host.name > $1) AND ($2::boolean IS NULL OR coalesce(p.linked AND p.agent_id = host.agent_id, false) = $2) ORDER BY host.name LIMIT $3`,
+    `${HOST_SELECT} WHERE host.removed_at_ms IS NULL AND ($1::text IS NULL OR host.name > $1) AND ($2::boolean IS NULL OR coalesce(p.linked AND p.agent_id = host.agent_id, false) = $2) ORDER BY host.name LIMIT $3`,
     [after?.[0] ?? null, filter.linked ?? null, page.limit + 1]);
   const items = rows.slice(0, page.limit).map(hostRecord);
   return present<Page<HostRecord>>({ items, next: rows.length > page.limit ? encodeCursor([items.at(-1)!.name]) : undefined });
@@ -209,29 +233,34 @@ export async function hostLabel(pool: Pool, id: HostId, change: { set: Readonly<
 /** A host leaves with its agent; executions in flight keep it. */
 export async function hostRemove(pool: Pool, id: HostId, audit: AuditEntry, nowMs: number): ReturnType<Store['hostRemove']> {
   return pool.transaction(async (tx) => {
+    await hostAccessHold(tx);
     const { rows } = await tx.query('SELECT 1 FROM host WHERE id = $1 AND removed_at_ms IS NULL FOR UPDATE', [id]);
     if (!rows[0]) return 'not-found';
+    const dependent = await tx.query('SELECT 1 FROM host WHERE jump_host_id = $1 AND removed_at_ms IS NULL LIMIT 1', [id]);
+    if (dependent.rows[0]) return 'is-jump-host';
     const busy = await tx.query("SELECT 1 FROM run_active a JOIN execution e ON e.run_id = a.run_id WHERE e.host_id = $1 AND e.state IN ('waiting', 'dispatched', 'running') LIMIT 1", [id]);
     if (busy.rows[0]) return 'in-use';
     await tx.query('UPDATE host SET removed_at_ms = $2 WHERE id = $1', [id, nowMs]);
     await tx.query("UPDATE agent SET state = 'revoked' WHERE host_id = $1 AND state = 'active'", [id]);
+    await tx.query('DELETE FROM host_key WHERE host_id = $1', [id]);
+    await hostAccessChanged(tx);
     await tx.query(DIRECTORY_CHANGED);
     await auditAppend(tx, audit, nowMs);
     return 'removed';
   });
 }
 
-interface JoinTokenRow { id: TokenId; role: 'agent' | 'worker'; labels: Record<string, string>; zone: string; uses_left: number; created_at_ms: number; expires_at_ms: number; created_by: Actor }
+interface JoinTokenRow { id: TokenId; role: 'agent' | 'worker'; labels: Record<string, string>; zone: string; host_id: HostId | null; uses_left: number; created_at_ms: number; expires_at_ms: number; created_by: Actor }
 
 function joinTokenRecord(row: JoinTokenRow): JoinToken {
-  return { id: row.id, role: row.role, labels: row.labels, zone: row.zone, usesLeft: row.uses_left, createdAtMs: row.created_at_ms, expiresAtMs: row.expires_at_ms, createdBy: row.created_by };
+  return present<JoinToken>({ id: row.id, role: row.role, labels: row.labels, zone: row.zone, hostId: row.host_id, usesLeft: row.uses_left, createdAtMs: row.created_at_ms, expiresAtMs: row.expires_at_ms, createdBy: row.created_by });
 }
 
 export async function joinTokenCreate(pool: Pool, token: In<'joinTokenCreate'>, audit: AuditEntry, nowMs: number): Promise<JoinToken> {
   return pool.transaction(async (tx) => {
     const { rows } = await tx.query<JoinTokenRow>(
-      'INSERT INTO join_token (id, hash, role, labels, zone, uses_left, created_at_ms, expires_at_ms, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *',
-      [token.id, token.hash, token.role, JSON.stringify(token.labels), token.zone, token.uses, nowMs, nowMs + token.lifetimeMs, JSON.stringify(audit.actor)]);
+      'INSERT INTO join_token (id, hash, role, labels, zone, uses_left, created_at_ms, expires_at_ms, created_by, host_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING *',
+      [token.id, token.hash, token.role, JSON.stringify(token.labels), token.zone, token.uses, nowMs, nowMs + token.lifetimeMs, JSON.stringify(audit.actor), token.hostId ?? null]);
     await auditAppend(tx, audit, nowMs);
     return joinTokenRecord(rows[0]!);
   });

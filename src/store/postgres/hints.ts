@@ -78,7 +78,7 @@ export class Hints {
     });
     try {
       await client.connect();
-      await client.query('LISTEN drover_run; LISTEN drover_progress; LISTEN drover_fleet');
+      await client.query('LISTEN drover_run; LISTEN drover_progress; LISTEN drover_fleet; LISTEN drover_hosts');
       if (this.#attempt > 0) this.#log.info({}, 'listening for hints again');
       this.#attempt = 0;
       for (const listener of this.#listeners) listener.onGap();

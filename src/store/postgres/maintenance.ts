@@ -4,7 +4,7 @@ import { limits } from '../../base/limits.ts';
 import type { Pool } from './pool.ts';
 
 const DAY_MS = 86_400_000;
-const DAILY_TABLES = ['run', 'task', 'execution', 'execution_history', 'late_report', 'output_blob', 'output_chunk', 'run_event'] as const;
+const DAILY_TABLES = ['run', 'task', 'execution', 'execution_history', 'late_report', 'output_blob', 'output_chunk', 'run_event', 'account_use'] as const;
 const LOCK = 727_002;
 
 /** fillfactor: rows of these tables are updated in place a few times, then never again. */

@@ -2,11 +2,16 @@
 import type { Clock } from '../../base/clock.ts';
 import type { AgentId } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
+import type { AccountStore } from '../account-store.ts';
+import type { HostStore } from '../host-store.ts';
 import type { Store } from '../store.ts';
+import * as account from './account.ts';
 import * as audit from './audit.ts';
 import * as execution from './execution.ts';
 import * as fleet from './fleet.ts';
 import { Hints } from './hints.ts';
+import * as hostAccess from './host-access.ts';
+import * as hostKey from './host-key.ts';
 import * as lease from './lease.ts';
 import { maintain } from './maintenance.ts';
 import { migrate } from './migrate.ts';
@@ -18,7 +23,7 @@ import * as token from './token.ts';
 export interface PostgresStoreOptions { readonly url: string; readonly clock: Clock; readonly log: Log; readonly poolMax?: number }
 
 /** Connects, migrates and makes the coming days' partitions before it answers. */
-export async function createPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+export async function createPostgresStore(options: PostgresStoreOptions): Promise<Store & AccountStore & HostStore> {
   const { clock, log, url } = options;
   const pool = new Pool({ url, log, ...(options.poolMax === undefined ? {} : { max: options.poolMax }) });
   try {
@@ -100,9 +105,29 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     hostLabel: (id, change, entry) => fleet.hostLabel(pool, id, change, entry, now()),
     async hostRemove(id, entry) {
       const answer = await fleet.hostRemove(pool, id, entry, now());
-      if (answer === 'removed') hints.notify('fleet', id);
+      if (answer === 'removed') {
+        hints.notify('fleet', id);
+        hints.notify('hosts', '');
+      }
       return answer;
     },
+    async hostImport(entries, how, entry) {
+      const answer = await hostAccess.hostImport(pool, entries, how, entry, now());
+      if (answer.kind === 'done' && !how.dryRun) hints.notify('hosts', '');
+      return answer;
+    },
+    async hostEdit(id, change, entry) {
+      const answer = await hostAccess.hostEdit(pool, id, change, entry, now());
+      if (answer.kind === 'edited') hints.notify('hosts', '');
+      return answer;
+    },
+    hostAccess: (id) => hostAccess.hostAccess(pool, id),
+    hostAccessList: (knownVersion) => hostAccess.hostAccessList(pool, knownVersion),
+    hostKeyList: (id) => hostKey.hostKeyList(pool, id),
+    hostKeyRecord: (id, key, seenBy) => hostKey.hostKeyRecord(pool, id, key, seenBy, now()),
+    hostKeyImport: (keys, entry) => hostKey.hostKeyImport(pool, keys, entry, now()),
+    hostKeyAccept: (id, keyId, entry) => hostKey.hostKeyAccept(pool, id, keyId, entry, now()),
+    hostKeyRemove: (id, keyId, entry) => hostKey.hostKeyRemove(pool, id, keyId, entry, now()),
 
     joinTokenCreate: (join, entry) => fleet.joinTokenCreate(pool, join, entry, now()),
     joinTokenList: () => fleet.joinTokenList(pool, now()),
@@ -125,6 +150,22 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       const { rows } = await pool.query<{ sealed: Buffer }>('SELECT sealed FROM secret WHERE name = $1', [name]);
       return rows[0]?.sealed;
     },
+
+    accountCreate: (id, settings, secrets, entry) => account.accountCreate(pool, id, settings, secrets, entry, now()),
+    accountFetch: (idOrName) => account.accountFetch(pool, idOrName),
+    accountList: () => account.accountList(pool),
+    accountIdsByName: (names) => account.accountIdsByName(pool, names),
+    accountReplace: (id, version, settings, secrets, keep, entry) => account.accountReplace(pool, id, version, settings, secrets, keep, entry, now()),
+    accountRemove: (id, isForced, entry) => account.accountRemove(pool, id, isForced, entry, now()),
+    accountSecrets: (id) => account.accountSecrets(pool, id),
+    accountOfHost: (id) => account.accountOfHost(pool, id),
+    accountUsed: (runId, uses) => account.accountUsed(pool, runId, uses, now()),
+    accountSecretsNotUnder: (keyId, after, limit) => account.accountSecretsNotUnder(pool, keyId, after, limit),
+    accountSecretsReseal: (changes) => account.accountSecretsReseal(pool, changes),
+    runSecretsList: (after, limit) => account.runSecretsList(pool, after, limit),
+    runSecretsReseal: (changes) => account.runSecretsReseal(pool, changes),
+    secretList: () => account.secretList(pool),
+    secretReseal: (name, from, to) => account.secretReseal(pool, name, from, to),
 
     notify: (topic, payload) => hints.notify(topic, payload),
     listen: (topic, onHint, onGap) => hints.listen(topic, onHint, onGap),

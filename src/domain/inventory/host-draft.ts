@@ -1,0 +1,150 @@
+/**
+ * What a file says of a host, before anybody decided to keep it. Every reader of files (CSV, YAML, Ansible, ssh_config) answers
+ * with drafts, with *all* faults of the file by line, and with remarks: things understood and left out on purpose.
+ *
+ * Drafts name accounts and jump hosts by name; whether those exist is for the server to say. A login user and a key file are
+ * carried along as the file states them, never turned into an account here: an account holds secrets, and making one is an act of its own.
+ */
+import { limits } from '../../base/limits.ts';
+
+export interface SourceLine { readonly file: string; readonly line: number }
+export interface InventoryFault extends SourceLine { readonly detail: string }
+
+export const HOST_KEY_POLICIES = ['strict', 'first-use'] as const;
+export type HostKeyPolicy = (typeof HOST_KEY_POLICIES)[number];
+
+export const ALGORITHM_KINDS = ['kex', 'cipher', 'serverHostKey', 'hmac'] as const;
+/** Overrides of what is offered to a host over SSH, each list whole. */
+export type HostAlgorithms = { readonly [K in (typeof ALGORITHM_KINDS)[number]]?: readonly string[] };
+
+export interface HostDraft {
+  readonly name: string;
+  readonly address: string;
+  readonly port?: number;
+  readonly zone?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly account?: string;
+  readonly jumpHost?: string;
+  readonly hostKeyPolicy?: HostKeyPolicy;
+  readonly algorithms?: HostAlgorithms;
+  /** As the file states them; see above. */
+  readonly loginUser?: string;
+  readonly identityFile?: string;
+  readonly source: SourceLine;
+}
+
+export interface Inventory { readonly hosts: readonly HostDraft[]; readonly faults: readonly InventoryFault[]; readonly remarks: readonly InventoryFault[] }
+
+/** The fields of a draft as texts, as a file holds them; absent or blank fields are not said. */
+export interface DraftFields {
+  readonly name: string;
+  readonly address?: string | undefined;
+  readonly port?: string | undefined;
+  readonly zone?: string | undefined;
+  readonly account?: string | undefined;
+  readonly jumpHost?: string | undefined;
+  readonly hostKeyPolicy?: string | undefined;
+  readonly algorithms?: HostAlgorithms | undefined;
+  readonly loginUser?: string | undefined;
+  readonly identityFile?: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$/;
+const LABEL_NAME = /^[A-Za-z0-9_.:/-]+$/;
+/** A name or an IPv4 or IPv6 address; nothing that could be taken for an option or a user. */
+const ADDRESS = /^(?!-)[A-Za-z0-9_.:%-]+$/;
+
+/** Undefined when the text is a name that a host may have; else what is wrong with it. */
+export function hostNameFault(name: string): string | undefined {
+  if (name.length > limits.nameLengthMax) return `the name has ${name.length} characters; ${limits.nameLengthMax} are allowed`;
+  return HOST_NAME.test(name) ? undefined : `${JSON.stringify(name)} is not a name for a host: letters, digits and . _ - : @ only`;
+}
+
+export function addressFault(address: string): string | undefined {
+  return ADDRESS.test(address) && address.length <= limits.addressLengthMax ? undefined : `${JSON.stringify(address)} is not an address: a name, an IPv4 or an IPv6 address without brackets`;
+}
+
+export function labelFault(name: string, value: string): string | undefined {
+  if (!LABEL_NAME.test(name)) return `${JSON.stringify(name)} is not a name for a label: letters, digits and . _ - : / only`;
+  return name.length > limits.labelLengthMax || value.length > limits.labelLengthMax ? `the label ${name.slice(0, 40)} is longer than ${limits.labelLengthMax} characters` : undefined;
+}
+
+/** Collects what a reader finds in one or more files. */
+export class InventoryCollector {
+  readonly #hosts: HostDraft[] = [];
+  readonly #faults: InventoryFault[] = [];
+  readonly #remarks: InventoryFault[] = [];
+
+  fault(at: SourceLine, detail: string): void {
+    this.#faults.push({ file: at.file, line: at.line, detail });
+  }
+
+  /** Each remark once per file: a thousand hosts with the same odd variable say it once. */
+  remark(at: SourceLine, detail: string): void {
+    if (!this.#remarks.some((known) => known.file === at.file && known.detail === detail)) this.#remarks.push({ file: at.file, line: at.line, detail });
+  }
+
+  host(at: SourceLine, fields: DraftFields): void {
+    const said = (text: string | undefined): string | undefined => (text === undefined || text.trim() === '' ? undefined : text.trim());
+    const name = fields.name.trim();
+    const address = said(fields.address) ?? name;
+    for (const detail of [hostNameFault(name), said(fields.address) === undefined ? undefined : addressFault(address)]) if (detail !== undefined) this.fault(at, detail);
+    const port = this.#port(at, said(fields.port));
+    const hostKeyPolicy = this.#policy(at, said(fields.hostKeyPolicy));
+    const labels = Object.entries(fields.labels);
+    if (labels.length > limits.labelsPerHostMax) this.fault(at, `${name} has ${labels.length} labels; ${limits.labelsPerHostMax} are allowed`);
+    for (const [label, value] of labels) {
+      const detail = labelFault(label, value);
+      if (detail !== undefined) this.fault(at, detail);
+    }
+    for (const [what, text] of [['zone', fields.zone], ['account', fields.account], ['jump host', fields.jumpHost]] as const) if ((said(text)?.length ?? 0) > limits.nameLengthMax) this.fault(at, `the ${what} is longer than ${limits.nameLengthMax} characters`);
+    const [zone, account, jumpHost, loginUser, identityFile] = [fields.zone, fields.account, fields.jumpHost, fields.loginUser, fields.identityFile].map(said);
+    this.#hosts.push({
+      name, address, labels: Object.fromEntries(labels), source: { file: at.file, line: at.line }, ...(port === undefined ? {} : { port }), ...(zone === undefined ? {} : { zone }), ...(account === undefined ? {} : { account }),
+      ...(jumpHost === undefined ? {} : { jumpHost }), ...(hostKeyPolicy === undefined ? {} : { hostKeyPolicy }), ...(fields.algorithms === undefined ? {} : { algorithms: fields.algorithms }),
+      ...(loginUser === undefined ? {} : { loginUser }), ...(identityFile === undefined ? {} : { identityFile }),
+    });
+  }
+
+  #port(at: SourceLine, text: string | undefined): number | undefined {
+    if (text === undefined) return undefined;
+    const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+    if (port >= 1 && port <= 65_535) return port;
+    this.fault(at, `${JSON.stringify(text)} is not a port: a number from 1 to 65535`);
+    return undefined;
+  }
+
+  #policy(at: SourceLine, text: string | undefined): HostKeyPolicy | undefined {
+    const policy = HOST_KEY_POLICIES.find((known) => known === text);
+    if (text !== undefined && policy === undefined) this.fault(at, `${JSON.stringify(text)} is not a host key policy: ${HOST_KEY_POLICIES.join(' or ')}`);
+    return policy;
+  }
+
+  /** What was found, after the checks that need the whole: names that come twice, jump hosts that lead in a circle. */
+  finish(): Inventory {
+    const first = new Map<string, HostDraft>();
+    for (const host of this.#hosts) {
+      const other = first.get(host.name);
+      if (other) this.fault(host.source, `the host ${host.name} is in here twice; it is on line ${other.source.line}${other.source.file === host.source.file ? '' : ` of ${other.source.file}`} already`);
+      else first.set(host.name, host);
+    }
+    for (const host of first.values()) {
+      const path = jumpPath(host.name, (name) => first.get(name)?.jumpHost);
+      if (path.fault !== undefined) this.fault(host.source, path.fault);
+    }
+    const faults = this.#faults.toSorted((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
+    return { hosts: [...first.values()], faults, remarks: this.#remarks };
+  }
+}
+
+/** From the first jump host to the one dialled last before `name`; by names as `jumpHostOf` knows them. A circle or too long a path is a fault. */
+export function jumpPath(name: string, jumpHostOf: (name: string) => string | undefined): { readonly path: readonly string[]; readonly fault?: string } {
+  const path: string[] = [];
+  for (let at = jumpHostOf(name); at !== undefined; at = jumpHostOf(at)) {
+    if (at === name || path.includes(at)) return { path: [], fault: `the jump hosts lead in a circle: ${[name, ...path.toReversed(), at].join(' → ')}` };
+    path.unshift(at);
+    if (path.length >= limits.sshHopsMax) return { path: [], fault: `the way to ${name} has more than ${limits.sshHopsMax} hops, itself included` };
+  }
+  return { path };
+}

@@ -1,0 +1,119 @@
+/**
+ * Keys by which hosts are known. Whoever records one holds the host's row, so that of two first uses one is first, and a
+ * key that comes second is never believed by accident.
+ */
+import { createHash } from 'node:crypto';
+import type { HostId, WorkerId } from '../../base/ids.ts';
+import { limits } from '../../base/limits.ts';
+import type { HostKeyRecord, HostStore, NewHostKey } from '../host-store.ts';
+import type { Actor, AuditEntry } from '../store.ts';
+import { auditAppend } from './audit.ts';
+import type { Executor, Pool } from './pool.ts';
+
+interface KeyRow { id: Buffer; algorithm: string; key: Buffer; state: HostKeyRecord['state']; origin: HostKeyRecord['origin']; first_seen_at_ms: number; changed_at_ms: number; changed_by: string }
+
+function keyId(key: Uint8Array): Buffer {
+  return createHash('sha256').update(key).digest();
+}
+
+/** Keys that one entry of the audit tells of. */
+const AUDITED_AT_ONCE = 1_000;
+
+/** As OpenSSH prints it. */
+function fingerprintOf(id: Buffer): string {
+  return `SHA256:${id.toString('base64').replace(/=+$/, '')}`;
+}
+
+/** The host's row, held; undefined when there is none. */
+async function holdHost(tx: Executor, id: HostId): Promise<{ name: string; host_key_policy: string } | undefined> {
+  return (await tx.query<{ name: string; host_key_policy: string }>('SELECT name, host_key_policy FROM host WHERE id = $1 AND removed_at_ms IS NULL FOR NO KEY UPDATE', [id])).rows[0];
+}
+
+async function writeKey(tx: Executor, hostId: HostId, key: NewHostKey, state: HostKeyRecord['state'], origin: HostKeyRecord['origin'], by: string, nowMs: number): Promise<void> {
+  await tx.query(
+    `INSERT INTO host_key (host_id, id, algorithm, key, state, origin, first_seen_at_ms, changed_at_ms, changed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
+     ON CONFLICT (host_id, id) DO UPDATE SET state = excluded.state, origin = excluded.origin, changed_at_ms = excluded.changed_at_ms, changed_by = excluded.changed_by`,
+    [hostId, keyId(key.key), key.algorithm, key.key, state, origin, nowMs, by]);
+}
+
+export async function hostKeyList(db: Executor, id: HostId): Promise<readonly HostKeyRecord[]> {
+  const { rows } = await db.query<KeyRow>('SELECT * FROM host_key WHERE host_id = $1 ORDER BY state, algorithm, id', [id]);
+  return rows.map((row) => ({ id: row.id.toString('hex'), algorithm: row.algorithm, key: row.key, state: row.state, origin: row.origin, firstSeenAtMs: row.first_seen_at_ms, changedAtMs: row.changed_at_ms, changedBy: row.changed_by }));
+}
+
+export async function hostKeyRecord(pool: Pool, id: HostId, key: NewHostKey, seenBy: WorkerId, nowMs: number): ReturnType<HostStore['hostKeyRecord']> {
+  const actor: Actor = { kind: 'system', id: seenBy, name: `worker ${seenBy}` };
+  return pool.transaction(async (tx) => {
+    const host = await holdHost(tx, id);
+    if (!host || key.key.length > limits.hostKeyBytesMax) return 'changed';
+    const { rows } = await tx.query<KeyRow>('SELECT * FROM host_key WHERE host_id = $1 ORDER BY first_seen_at_ms, id', [id]);
+    const digest = keyId(key.key);
+    const same = rows.find((row) => row.id.equals(digest));
+    if (same?.state === 'known') return 'known';
+    const audit = (action: string): Promise<void> => auditAppend(tx, { actor, action, target: `host/${host.name}`, detail: { algorithm: key.algorithm, fingerprint: fingerprintOf(digest) } }, nowMs);
+    if (host.host_key_policy === 'first-use' && !rows.some((row) => row.state === 'known')) {
+      await writeKey(tx, id, key, 'known', 'first-use', actor.name, nowMs);
+      await audit('fleet.host-key.record');
+      return 'recorded';
+    }
+    // Told once: a job that tries every minute must not fill the audit.
+    if (same) return 'changed';
+    const offered = rows.filter((row) => row.state === 'offered');
+    const gone = offered.filter((row) => row.algorithm === key.algorithm);
+    if (rows.length - gone.length >= limits.hostKeysPerHostMax) gone.push(...offered.filter((row) => !gone.includes(row)).slice(0, 1));
+    await tx.query('DELETE FROM host_key WHERE host_id = $1 AND id = ANY($2)', [id, gone.map((row) => row.id)]);
+    if (rows.length - gone.length < limits.hostKeysPerHostMax) await writeKey(tx, id, key, 'offered', 'offered', actor.name, nowMs);
+    await audit('fleet.host-key.offer');
+    return 'changed';
+  });
+}
+
+export async function hostKeyImport(pool: Pool, hosts: Parameters<HostStore['hostKeyImport']>[0], audit: AuditEntry, nowMs: number): ReturnType<HostStore['hostKeyImport']> {
+  const flat = hosts.flatMap((host) => host.keys.map((key) => ({ host_id: host.hostId, algorithm: key.algorithm, key: Buffer.from(key.key).toString('hex'), id: keyId(key.key).toString('hex') })));
+  const given = `SELECT DISTINCT ON (host_id, id) host_id, decode(id, 'hex') AS id, algorithm, decode(key, 'hex') AS key FROM jsonb_to_recordset($1::jsonb) AS k(host_id uuid, id text, algorithm text, key text) ORDER BY host_id, id`;
+  return pool.transaction(async (tx) => {
+    const ids = hosts.map((host) => host.hostId);
+    const held = new Map((await tx.query<{ id: HostId; name: string }>('SELECT id, name FROM host WHERE id = ANY($1) AND removed_at_ms IS NULL ORDER BY id FOR NO KEY UPDATE', [ids])).rows.map((row) => [row.id, row.name]));
+    const missing = ids.find((id) => !held.has(id));
+    if (missing) return { kind: 'not-found', hostId: missing };
+    const full = await tx.query<{ host_id: HostId }>(
+      `WITH given AS (${given}), together AS (SELECT host_id, id FROM given UNION SELECT host_id, id FROM host_key WHERE host_id = ANY($2)) SELECT host_id FROM together GROUP BY host_id HAVING count(*) > $3 LIMIT 1`,
+      [JSON.stringify(flat), ids, limits.hostKeysPerHostMax]);
+    if (full.rows[0]) return { kind: 'too-many', hostId: full.rows[0].host_id };
+    const { rows } = await tx.query<{ host_id: HostId; id: Buffer }>(
+      `INSERT INTO host_key (host_id, id, algorithm, key, state, origin, first_seen_at_ms, changed_at_ms, changed_by)
+       SELECT g.host_id, g.id, g.algorithm, g.key, 'known', 'import', $2::bigint, $2::bigint, $3 FROM (${given}) AS g
+       ON CONFLICT (host_id, id) DO UPDATE SET state = 'known', origin = 'import', changed_at_ms = excluded.changed_at_ms, changed_by = excluded.changed_by WHERE host_key.state = 'offered'
+       RETURNING host_id, id`, [JSON.stringify(flat), nowMs, audit.actor.name]);
+    for (let at = 0; at < rows.length; at += AUDITED_AT_ONCE) {
+      await auditAppend(tx, { ...audit, detail: { ...audit.detail, keys: rows.slice(at, at + AUDITED_AT_ONCE).map((row) => `${held.get(row.host_id)} ${fingerprintOf(row.id)}`) } }, nowMs);
+    }
+    return { kind: 'imported', added: rows.length };
+  });
+}
+
+export async function hostKeyAccept(pool: Pool, id: HostId, hexId: string, audit: AuditEntry, nowMs: number): ReturnType<HostStore['hostKeyAccept']> {
+  return pool.transaction(async (tx) => {
+    if (!(await holdHost(tx, id))) return 'not-found';
+    const { rows } = await tx.query<KeyRow>('SELECT * FROM host_key WHERE host_id = $1', [id]);
+    const key = rows.find((row) => row.id.toString('hex') === hexId);
+    if (!key) return 'not-found';
+    if (key.state === 'known') return 'known';
+    const replaced = rows.filter((row) => row.state === 'known' && row.algorithm === key.algorithm);
+    await tx.query('DELETE FROM host_key WHERE host_id = $1 AND id = ANY($2)', [id, replaced.map((row) => row.id)]);
+    await writeKey(tx, id, key, 'known', 'accepted', audit.actor.name, nowMs);
+    await auditAppend(tx, { ...audit, detail: { ...audit.detail, algorithm: key.algorithm, fingerprint: fingerprintOf(key.id), replaced: replaced.map((row) => fingerprintOf(row.id)) } }, nowMs);
+    return 'accepted';
+  });
+}
+
+export async function hostKeyRemove(pool: Pool, id: HostId, hexId: string, audit: AuditEntry, nowMs: number): Promise<boolean> {
+  return pool.transaction(async (tx) => {
+    if (!(await holdHost(tx, id))) return false;
+    const { rows } = await tx.query<KeyRow>("DELETE FROM host_key WHERE host_id = $1 AND id = decode($2, 'hex') RETURNING *", [id, hexId]);
+    const key = rows[0];
+    if (!key) return false;
+    await auditAppend(tx, { ...audit, detail: { ...audit.detail, algorithm: key.algorithm, fingerprint: fingerprintOf(key.id), state: key.state } }, nowMs);
+    return true;
+  });
+}
