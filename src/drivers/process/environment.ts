@@ -6,7 +6,15 @@
  * Variables, parameters and secrets that were given win in all three, as do ours. Pure.
  */
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
-import type { PlanContext } from './plan.ts';
+
+export interface EnvironmentContext {
+  readonly attemptId: string;
+  readonly hostName: string;
+  readonly hostId: string;
+  /** Who it runs as. */
+  readonly account: { readonly name: string; readonly home: string; readonly shell: string };
+  readonly agentEnvironment: Readonly<Record<string, string | undefined>>;
+}
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Node's and a service manager's channels to the agent, and what it was told itself: no script may speak there. */
@@ -24,7 +32,7 @@ for n in $2; do eval "$n=\\$${HELD}$n; export $n; unset ${HELD}$n"; done
 shift 2
 exec "$@"`;
 
-export function environmentOf(spec: ExecutionSpec, context: PlanContext): Record<string, string> {
+export function environmentOf(spec: ExecutionSpec, context: EnvironmentContext): Record<string, string> {
   const { account } = context;
   const own = { HOME: account.home, USER: account.name, LOGNAME: account.name, SHELL: account.shell };
   const given = givenVariables(spec, context);
@@ -36,7 +44,7 @@ export function environmentOf(spec: ExecutionSpec, context: PlanContext): Record
   return { PATH, LANG: 'C.UTF-8', ...own, ...given, ...held };
 }
 
-function givenVariables(spec: ExecutionSpec, context: PlanContext): Record<string, string> {
+function givenVariables(spec: ExecutionSpec, context: EnvironmentContext): Record<string, string> {
   const params = Object.fromEntries(Object.entries(spec.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]));
   return {
     ...spec.env, ...params, ...spec.secrets,
@@ -46,7 +54,7 @@ function givenVariables(spec: ExecutionSpec, context: PlanContext): Record<strin
 }
 
 /** The command as the account's login shell begins it. Values are never in the arguments, only names. */
-export function underLogin(argv: readonly string[], cwd: string, spec: ExecutionSpec, context: PlanContext): string[] {
+export function underLogin(argv: readonly string[], cwd: string, spec: ExecutionSpec, context: EnvironmentContext): string[] {
   const { shell } = context.account;
   const names = Object.keys(givenVariables(spec, context)).filter((name) => NAME.test(name));
   return [SH_LIKE.includes(shell.split('/').at(-1)!) ? shell : '/bin/sh', '-l', '-c', AFTER_LOGIN, 'drover-login', cwd, names.join(' '), ...argv];

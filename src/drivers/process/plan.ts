@@ -4,22 +4,18 @@
  */
 import type { ErrorCode } from '../../base/errors.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
-import { environmentOf, underLogin } from './environment.ts';
+import { environmentOf, underLogin, type EnvironmentContext } from './environment.ts';
 
 export interface Refusal { readonly refused: ErrorCode; readonly detail: string }
 export interface ProcessPlan { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly cwd: string }
 
 export interface Account { readonly name: string; readonly uid: number; readonly gid: number; readonly home: string; readonly shell: string }
 
-export interface PlanContext {
-  readonly attemptId: string;
-  readonly hostName: string;
-  readonly hostId: string;
+export interface PlanContext extends EnvironmentContext {
   readonly scriptPath: string;
   /** Who it runs as, and who the agent is. */
   readonly account: Account;
   readonly agentUid: number;
-  readonly agentEnvironment: Readonly<Record<string, string | undefined>>;
   /** Absolute path of a program on the given PATH, or undefined. */
   findProgram(name: string, path: string): string | undefined;
 }
