@@ -67,7 +67,12 @@ function pids(): number[] {
   return readdirSync('/proc').filter((name) => name.charCodeAt(0) <= 57).map(Number).filter((pid) => pid > 0);
 }
 
-function hasMarker(pid: number, marker: string): boolean {
+/** What an attempt's processes carry in their environment, and pass on. */
+export function attemptMarker(attempt: string): string {
+  return `DROVER_ATTEMPT_ID=${attempt}`;
+}
+
+export function hasMarker(pid: number, marker: string): boolean {
   try {
     return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0${marker}\0`);
   } catch {

@@ -22,7 +22,7 @@ import { Journal, type JournalEntry, type ProcessIdentity } from './journal.ts';
 import { LiveTail } from './live-tail.ts';
 import { createMask } from './mask.ts';
 import { isRefusal, planProcess, type Account } from './plan.ts';
-import { bootId, cgroupAdopt, cgroupBase, cgroupCreate, cgroupRemove, processesWithMarker, processStat, TICKS_PER_SECOND, uptimeMs } from './platform-linux.ts';
+import { attemptMarker, bootId, cgroupAdopt, cgroupBase, cgroupCreate, cgroupRemove, hasMarker, processesWithMarker, processStat, TICKS_PER_SECOND, uptimeMs } from './platform-linux.ts';
 import { RunningAttempt } from './running.ts';
 import { SpecVault } from './spec-vault.ts';
 import { Spool } from './spool.ts';
@@ -438,13 +438,14 @@ class ProcessDriverService implements ProcessDriver {
 
   /** Between the launch and the journal's `started` there are only the files and the mark to go by. */
   async #findStarted(attempt: AttemptId): Promise<ProcessIdentity | undefined> {
+    const marker = attemptMarker(attempt);
     for (let look = 0; ; look++) {
       const text = existsSync(this.#spool.file(attempt, 'pid')) ? readFileSync(this.#spool.file(attempt, 'pid'), 'latin1') : '';
       if (text.endsWith('\n')) {
         const stat = processStat(Number(text));
-        return { pid: Number(text), startTicks: stat?.startTicks ?? -1, supervisorPid: stat?.parentPid ?? 0, bootId: this.#bootId, startedAtMs: this.#clock.nowMs() };
+        return { pid: Number(text), startTicks: stat?.startTicks ?? -1, supervisorPid: stat && hasMarker(stat.parentPid, marker) ? stat.parentPid : -1, bootId: this.#bootId, startedAtMs: this.#clock.nowMs() };
       }
-      const begun = processesWithMarker(`DROVER_ATTEMPT_ID=${attempt}`);
+      const begun = processesWithMarker(marker);
       if (begun.length === 0) return undefined;
       // A supervisor that has not written the pid yet is about to; one that never does is ended before it is tried again.
       if (look > 200) for (const pid of begun) process.kill(pid, 'SIGKILL');

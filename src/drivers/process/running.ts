@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { limits } from '../../base/limits.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import type { ProcessIdentity } from './journal.ts';
-import { cgroupKill, decodeWaitStatus, processStat, processTree } from './platform-linux.ts';
+import { attemptMarker, cgroupKill, decodeWaitStatus, hasMarker, processStat, processTree } from './platform-linux.ts';
 
 export type ProcessEnding = { readonly exitCode: number | null; readonly signal: string | null } | 'unknown';
 export type KillCause = 'timed_out' | 'cancelled' | 'output-limit';
@@ -20,6 +20,7 @@ export interface RunningOptions {
   readonly spec: ExecutionSpec;
   readonly folder: string;
   readonly cgroup: string | undefined;
+  /** -1 where it is gone and nobody knows what it was. */
   readonly supervisorPid: number;
   readonly child: ChildProcess | undefined;
   readonly deadlineAt: number;
@@ -128,12 +129,18 @@ export class RunningAttempt {
     return false;
   }
 
+  get #marker(): string {
+    return attemptMarker(this.attempt);
+  }
+
   tree(): number[] {
-    return processTree({ session: this.supervisorPid, marker: `DROVER_ATTEMPT_ID=${this.attempt}`, folder: this.#folder, cgroup: this.cgroup, except: new Set([this.supervisorPid]) });
+    return processTree({ session: this.supervisorPid, marker: this.#marker, folder: this.#folder, cgroup: this.cgroup, except: new Set([this.supervisorPid]) });
   }
 
   /** The status has been read (or never will be): the stopped shell has done its duty. */
   releaseSupervisor(): void {
+    // Gone before its time, its pid may be anybody's by now.
+    if (!hasMarker(this.supervisorPid, this.#marker)) return;
     try {
       process.kill(this.supervisorPid, 'SIGKILL');
     } catch {
