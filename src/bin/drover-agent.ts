@@ -99,4 +99,4 @@ function parseLabel(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-await runMain(main);
+void runMain(main);
