@@ -32,6 +32,7 @@ export interface AgentOptions {
   /** Workers of the zone, as last told; dialed in turn when this one is gone. */
   readonly onWorkers: (workers: readonly string[]) => void;
   readonly onCertificate: (certificate: string, ca: string) => void;
+  readonly onUpgrade: (frame: Extract<WorkerToAgentFrame, { t: 'upgrade' }>) => void;
 }
 
 const LOAD_EVERY_MS = 10_000;
@@ -45,7 +46,6 @@ export class AgentService implements Service {
   readonly #options: AgentOptions;
   readonly #reporting = new Map<string, Reporting>();
   #link: Link<WorkerToAgentFrame, AgentFrame> | undefined;
-  /** The worker's clock minus ours. */
   #skewMs = 0;
   #stops: (() => void)[] = [];
 
@@ -104,6 +104,15 @@ export class AgentService implements Service {
     this.#stops.push(() => cancel());
   }
 
+  /** The worker's clock minus ours. */
+  get skewMs(): number {
+    return this.#skewMs;
+  }
+
+  tellUpgrade(frame: Extract<AgentFrame, { t: 'upgrade-state' }>): void {
+    this.#send(frame);
+  }
+
   #send(frame: AgentFrame): boolean {
     return this.#link?.send(frame) ?? false;
   }
@@ -147,6 +156,8 @@ export class AgentService implements Service {
         return this.#onFetch(frame);
       case 'certificate':
         return this.#options.onCertificate(frame.certificate, frame.ca);
+      case 'upgrade':
+        return this.#options.onUpgrade(frame);
       case 'bye':
         log.info({ code: frame.code, detail: frame.detail }, 'the worker ended the link');
     }

@@ -125,6 +125,22 @@ export const limits = {
   apiTokenMsDefault: 90 * DAY_MS,
   apiTokenMsMax: 366 * DAY_MS,
 
+  // — packages and upgrades of agents —
+  /** Manifests that a server reads from its packages folder: more is a folder of something else. */
+  packageVersionsMax: 200,
+  /** Hosts that fetch a package from one server at once; the others are told to come back. 40 MiB each, so this also bounds what the network sees. */
+  packageDownloadsMax: 100,
+  /** Agents of one batch. */
+  upgradeBatchDefault: 50,
+  upgradeBatchMax: 1_000,
+  /** From its order to its end, fetching included. */
+  upgradeWaitMsDefault: 10 * MINUTE_MS,
+  upgradeWaitMsMin: 20_000,
+  upgradeWaitMsMax: 6 * 60 * MINUTE_MS,
+  /** How long a new version has to be linked and steady, or the former comes back. */
+  upgradeTrialMsMin: 10_000,
+  upgradeTrialMsMax: 5 * MINUTE_MS,
+
   // — retention —
   runsKeptMsDefault: 90 * DAY_MS,
 } as const;

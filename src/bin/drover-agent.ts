@@ -1,7 +1,10 @@
 /** `drover agent`: enrols if need be, then keeps its link and carries out what it is told. */
+import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { AgentService } from '../agent/agent.ts';
+import { InstallRoot } from '../agent/install-root.ts';
+import { AgentUpgrade } from '../agent/upgrade.ts';
 import { hostFacts, hostName, machineId } from '../agent/facts.ts';
 import type { AgentJoinResult } from '../app/enrolment.ts';
 import { systemClock } from '../base/clock.ts';
@@ -26,12 +29,15 @@ const IDENTITY = 'identity.json';
 const FIRST_LOOK_MS = 10_000;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, name: { type: 'string' }, label: { type: 'string', multiple: true }, 'machine-id': { type: 'string' }, worker: { type: 'string', multiple: true } }, strict: true });
+  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, name: { type: 'string' }, label: { type: 'string', multiple: true }, 'machine-id': { type: 'string' }, worker: { type: 'string', multiple: true }, version: { type: 'boolean' }, 'enrol-only': { type: 'boolean' } }, strict: true });
+  if (values.version) return void process.stdout.write(`${version()}\n`);
   const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-agent' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-agent`);
   const log = createJsonLog({ role: 'agent' });
   await acquireFolderLock(dataDir, 'agent');
   const known = readJsonFile<AgentIdentity>(dataDir, IDENTITY);
+  if (values['enrol-only'] && known) assertSameServer(known, values.join ?? process.env.DROVER_JOIN);
   const identity = await identityOf(known, values.join ?? process.env.DROVER_JOIN, log, () => enrol(dataDir, values, known));
+  if (values['enrol-only']) return void process.stdout.write(`${identity.agentId}\n`);
   // Every agent is told the same list; each begins at a place of its own, so that they spread over the workers.
   const place = systemRandom.next();
   const address = (worker: string): string => `wss://${worker}/link/v1/agent`;
@@ -41,12 +47,21 @@ async function main(): Promise<void> {
   });
   const driver = createProcessDriver({ dataDir, hostName: identity.name, hostId: identity.hostId, clock: systemClock, log });
   const renewal = new CertificateRenewal(identity, newAgentKey, () => writeJsonFile(dataDir, IDENTITY, identity));
-  const agent = new AgentService({
+  const installRoot = process.env.DROVER_AGENT_ROOT;
+  const upgrade = new AgentUpgrade({
+    agentId: identity.agentId, version: version(), dispatchKey: Buffer.from(identity.dispatchKey, 'base64'), root: installRoot === undefined ? undefined : new InstallRoot(installRoot), ca: () => identity.ca, clock: systemClock, random: systemRandom, log,
+    skewMs: () => agent.skewMs, isLinked: () => agent.isLinked, tell: (frame) => agent.tellUpgrade(frame),
+    // The orderly end; whoever started us starts the version that is current then.
+    restart: () => void process.kill(process.pid, 'SIGTERM'),
+  });
+  const agent: AgentService = new AgentService({
     agentId: identity.agentId, hostId: identity.hostId, version: version(), bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
     driver, dialer, clock: systemClock, random: systemRandom, log,
     facts: () => hostFacts(identity.name, identity.labels, version()),
     load: async () => ({ ...driver.load(), freeSpoolBytes: await driver.freeSpoolBytes() }),
+    onUpgrade: (frame) => upgrade.onOrder(frame),
     onWorkers(workers) {
+      upgrade.onWelcome();
       // A worker has welcomed us: our supervisor may say that it can take work.
       if (process.connected) process.send!({ linked: true });
       if (workers.length === 0 || workers.join() === identity.workers.join()) return;
@@ -58,7 +73,11 @@ async function main(): Promise<void> {
       else log.error({}, 'a certificate that is not for this agent was passed over');
     },
   });
-  onStopSignal(log, () => agent.stop());
+  onStopSignal(log, async () => {
+    upgrade.stop();
+    await agent.stop();
+  });
+  upgrade.start();
   await agent.start();
   const renew = (): void => {
     const request = renewal.request(systemClock.nowMs());
@@ -67,6 +86,12 @@ async function main(): Promise<void> {
   };
   systemClock.after(Math.min(FIRST_LOOK_MS, renewal.nextLookMs(systemClock.nowMs())), renew, { unref: true });
   process.send?.({ ready: true });
+}
+
+/** Who installs over an agent means that one, not to take it away from another server by mistake. */
+function assertSameServer(known: AgentIdentity, join: string | undefined): void {
+  const authority = createHash('sha256').update(new X509Certificate(known.ca).raw).digest('base64url');
+  if (join !== undefined && parseJoinToken(join).fingerprint !== authority) throw new DroverError('data-folder-foreign', { detail: 'This host has an agent of another Drover server. Uninstall that one first, or install under another root.' });
 }
 
 async function enrol(dataDir: string, flags: { join?: string | undefined; name?: string | undefined; label?: string[] | undefined; 'machine-id'?: string | undefined }, known: AgentIdentity | undefined): Promise<AgentIdentity> {

@@ -5,6 +5,7 @@ import { UsageError } from './exit.ts';
 import { table } from './render.ts';
 import { number, pairs } from './run-command.ts';
 import { forgetCredentials, openSession, storeCredentials } from './session.ts';
+import { addUpgradeCommands } from './upgrade-commands.ts';
 
 type Json = { json?: boolean };
 
@@ -57,6 +58,7 @@ function addAgents(program: Command): void {
     const agent = dataOf(await openSession().client.POST('/api/v1/agents/{id}/revoke', { params: { path: { id } } }));
     show(flags.json, agent, () => `revoked the agent of ${agent.host}`);
   });
+  addUpgradeCommands(agents);
   const tokens = agents.command('join-token').summary('tokens to join with');
   tokens.command('create').summary('make a join token').option('--role <role>', 'agent or worker', 'agent').option('--uses <n>', 'how many may join with it', '1').option('--lifetime <duration>', 'how long it is good', '1h').option('--zone <zone>', 'zone of a worker', 'default').option('--label <k=v>', 'label of the hosts (repeatable)', (value: string, all: string[]) => [...all, value], []).option('-j, --json')
     .action(async (flags: Json & { role: string; uses: string; lifetime: string; zone: string; label: string[] }) => {

@@ -4,6 +4,7 @@
  */
 import type { AgentId, AttemptId, HostId, RunId, WorkerId } from '../base/ids.ts';
 import type { Service } from '../base/service.ts';
+import type { AgentUpgradeState } from '../protocol/link/upgrade-order.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 
 export interface AgentLocation {
@@ -34,6 +35,8 @@ export interface FleetListener {
 
 export interface LiveOutput { readonly attempt: AttemptId; readonly stream: 1 | 2; readonly offset: number; readonly bytes: Uint8Array; readonly skipped: number }
 
+export interface AgentUpgradeHeard { readonly id: string; readonly hostId: HostId; readonly agentId: AgentId; readonly state: AgentUpgradeState['state']; readonly code?: string; readonly detail?: string }
+
 export interface Fleet extends Service {
   listener: FleetListener;
   locate(hostId: HostId): AgentLocation | undefined;
@@ -50,6 +53,9 @@ export interface Fleet extends Service {
   watch(attempts: readonly { attempt: AttemptId; hostId: HostId }[], onOutput: (output: LiveOutput) => void): () => void;
   /** A range of the whole output from the host itself. Rejects `host-not-linked`, `output-not-available`. */
   fetchOutput(hostId: HostId, attempt: AttemptId, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }>;
+  /** Signs the order for each of these agents and sends it, as far as they are linked. */
+  upgrade(id: string, order: Uint8Array, agents: readonly { readonly hostId: HostId; readonly agentId: AgentId }[]): void;
+  onUpgradeState: (heard: AgentUpgradeHeard) => void;
   /** Cuts these agents off everywhere; workers refuse them from now on. */
   revoke(agentIds: readonly AgentId[]): void;
 }

@@ -13,9 +13,10 @@ import type { Link, LinkListener } from '../link/link.ts';
 import { signDispatch } from '../pki/dispatch.ts';
 import type { MasterKey } from '../pki/sealer.ts';
 import { dispatchMessage } from '../protocol/link/agent-v1.ts';
+import { upgradeMessage, type WorkerUpgradeState } from '../protocol/link/upgrade-order.ts';
 import { WORKER_PROTOCOL, type ServerToWorkerFrame, type WorkerHello, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import type { Store } from '../store/store.ts';
-import type { AgentLocation, Assignment, Fleet, FleetListener, LiveOutput } from './fleet.ts';
+import type { AgentLocation, AgentUpgradeHeard, Assignment, Fleet, FleetListener, LiveOutput } from './fleet.ts';
 
 type WorkerLink = Link<WorkerToServerFrame, ServerToWorkerFrame>;
 interface WorkerState { readonly id: WorkerId; readonly hello: WorkerHello; readonly link: WorkerLink; agents: number; queued: number; rssBytes: number; lagMs: number }
@@ -40,6 +41,7 @@ const HOSTS_PER_FRAME_MAX = 10_000;
 
 export class LinkFleet implements Fleet {
   readonly name = 'fleet';
+  onUpgradeState: Fleet['onUpgradeState'] = () => undefined;
   listener: FleetListener = { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {} };
   readonly #options: LinkFleetOptions;
   readonly #workers = new Map<WorkerId, WorkerState>();
@@ -176,6 +178,14 @@ export class LinkFleet implements Fleet {
     for (const worker of this.#workers.values()) worker.link.send({ t: 'revoked', agentIds: [...agentIds] });
   }
 
+  upgrade(id: string, order: Uint8Array, agents: readonly { hostId: HostId; agentId: AgentId }[]): void {
+    const digest = createHash('sha256').update(order).digest();
+    for (const [workerId, group] of Map.groupBy(agents, ({ hostId }) => this.#agents.get(hostId)?.workerId)) {
+      const targets = group.map(({ hostId, agentId }) => ({ hostId, agentId, mac: signDispatch(this.#dispatchKey(agentId), upgradeMessage(id, agentId, digest)) }));
+      if (workerId) this.#workers.get(workerId)?.link.send({ t: 'upgrade', id, order, targets });
+    }
+  }
+
   #dispatchKey(agentId: string): KeyObject {
     let key = this.#dispatchKeys.get(agentId);
     if (!key) this.#dispatchKeys.set(agentId, (key = createSecretKey(this.#options.masterKey.dispatchKey(agentId))));
@@ -250,6 +260,8 @@ export class LinkFleet implements Fleet {
         else fetch?.resolve({ bytes: frame.bytes, size: frame.size, eof: frame.eof });
         return;
       }
+      case 'upgrade-state':
+        return this.#upgradeHeard(frame);
       case 'renew':
         return void this.#renew(worker, frame);
       case 'load':
@@ -261,6 +273,13 @@ export class LinkFleet implements Fleet {
     const who = frame.agentId === undefined ? ({ role: 'worker', id: worker.id } as const) : ({ role: 'agent', id: frame.agentId as AgentId } as const);
     const answer = await certificateRenew(this.#options.enrolment, who, frame.csr, frame.signature).catch(() => ({ error: 'internal' }));
     worker.link.send({ t: 'certificate', id: frame.id, ...answer });
+  }
+
+  #upgradeHeard({ id, hostId, agentId, state, code, detail }: WorkerUpgradeState): void {
+    if (![id, hostId, agentId].every(isUuid) || !UPGRADE_STATES.has(state)) return;
+    const clean = (text: string): string => text.replaceAll('\0', '').toWellFormed().slice(0, UPGRADE_DETAIL_MAX);
+    const heard: AgentUpgradeHeard = { id, hostId: hostId as HostId, agentId: agentId as AgentId, state, ...(code === undefined ? {} : { code: isErrorCode(code) ? code : 'internal' }), ...(detail === undefined ? {} : { detail: clean(detail) }) };
+    this.onUpgradeState(heard);
   }
 
   /** Facts are whatever a host says; they are written together with those of others, so what the database would refuse stays out. */
@@ -348,6 +367,9 @@ export class LinkFleet implements Fleet {
     void round();
   }
 }
+
+const UPGRADE_STATES: ReadonlySet<string> = new Set<WorkerUpgradeState['state']>(['fetching', 'switching', 'trying', 'succeeded', 'failed', 'rolled_back']);
+const UPGRADE_DETAIL_MAX = 1_000;
 
 /** A list in parts that fit into a frame. */
 function slices<T>(list: readonly T[]): T[][] {

@@ -15,9 +15,11 @@ import { fleetOperations } from './fleet-operations.ts';
 import { apiMetrics, renderMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import type { ApiContext, Call, Operation } from './operation.ts';
+import { addPackageRoute } from './package-route.ts';
 import { runOperations } from './run-operations.ts';
+import { upgradeOperations } from './upgrade-operations.ts';
 
-export const operations: readonly Operation[] = [...runOperations, ...fleetOperations];
+export const operations: readonly Operation[] = [...runOperations, ...fleetOperations, ...upgradeOperations];
 
 /** A token's row is believed for this long: a revocation takes effect within it. */
 const TOKEN_CACHE_MS = 3_000;
@@ -51,6 +53,7 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
   }
   const document = JSON.stringify(openApiDocument(operations));
   app.get('/api/openapi.json', async (_request, reply) => reply.type('application/json').send(document));
+  addPackageRoute(app, ctx.packages);
   app.get('/healthz', async () => ({ status: 'alive' }));
   app.get('/readyz', async (_request, reply) => {
     const checks = await options.readiness();

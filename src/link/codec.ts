@@ -53,6 +53,7 @@ function isKind(value: unknown, kind: string): boolean {
 }
 
 const STREAM = { a: 'string', stream: 'number' } as const;
+const UPGRADE_STATE = { id: 'string', state: 'string', version: 'string', code: 'string?', detail: 'string?' } as const;
 
 /** What an agent may say. */
 export const AGENT_FRAMES: FrameShapes = {
@@ -68,6 +69,7 @@ export const AGENT_FRAMES: FrameShapes = {
   renew: { csr: 'string', signature: 'bytes' },
   load: { running: 'number', unreported: 'number', rssBytes: 'number', loadAverage: 'number', lagMs: 'number', freeSpoolBytes: 'number' },
   facts: { facts: 'object' },
+  'upgrade-state': UPGRADE_STATE,
 };
 
 /** What a worker may say to an agent. */
@@ -81,6 +83,7 @@ export const WORKER_TO_AGENT_FRAMES: FrameShapes = {
   query: { a: 'string' },
   fetch: { id: 'number', ...STREAM, offset: 'number', length: 'number' },
   certificate: { certificate: 'string', ca: 'string' },
+  upgrade: { id: 'string', order: 'bytes', mac: 'bytes' },
   bye: { code: 'string', detail: 'string', retryAfterMs: 'number?' },
 };
 
@@ -97,6 +100,7 @@ export const WORKER_FRAMES: FrameShapes = {
   data: { id: 'number', bytes: 'bytes', size: 'number', eof: 'boolean', error: 'string?' },
   renew: { id: 'number', agentId: 'string?', csr: 'string', signature: 'bytes' },
   load: { agents: 'number', queued: 'number', rssBytes: 'number', lagMs: 'number', outputBytesHeld: 'number' },
+  'upgrade-state': { ...UPGRADE_STATE, hostId: 'string', agentId: 'string' },
 };
 
 /** What a server may say to a worker. */
@@ -113,5 +117,6 @@ export const SERVER_FRAMES: FrameShapes = {
   fetch: { id: 'number', hostId: 'string', ...STREAM, offset: 'number', length: 'number' },
   certificate: { id: 'number', certificate: 'string?', ca: 'string?', error: 'string?' },
   revoked: { agentIds: 'array' },
+  upgrade: { id: 'string', order: 'bytes', targets: 'array' },
   bye: { code: 'string', detail: 'string', retryAfterMs: 'number?' },
 };

@@ -182,6 +182,9 @@ export class WorkerService implements Service {
         return this.#relay.fetch(state.url, frame);
       case 'certificate':
         return this.#onCertificate(frame);
+      case 'upgrade':
+        for (const { hostId, agentId, mac } of frame.targets) if (this.#agents.get(hostId)?.agentId === agentId) this.#agents.get(hostId)!.link.send({ t: 'upgrade', id: frame.id, order: frame.order, mac });
+        return;
       case 'bye':
         this.#options.log.info({ server: state.url, code: frame.code }, 'the server ended the link');
     }
@@ -336,6 +339,9 @@ export class WorkerService implements Service {
         return this.#relay.data(agent.link, frame);
       case 'renew':
         return this.#renew(frame, agent);
+      case 'upgrade-state':
+        for (const server of this.#servers.values()) server.link?.send({ ...frame, hostId, agentId });
+        return;
       case 'facts':
         for (const server of this.#servers.values()) server.link?.send({ t: 'facts', hostId, agentId, facts: frame.facts });
     }

@@ -6,6 +6,8 @@
  * `a` is always an attempt id. Duplicates, reordering and late frames are harmless by construction: the agent's
  * journal decides, not the frame.
  */
+import type { AgentUpgradeState, WorkerUpgrade } from './upgrade-order.ts';
+
 export const AGENT_PROTOCOL = { min: 1, max: 1 } as const;
 
 // — agent → worker —
@@ -93,7 +95,7 @@ export interface AgentFacts { t: 'facts'; facts: HostFacts }
 
 export type AgentFrame =
   | AgentHello | AgentAccepted | AgentStarted | AgentOutput | AgentChunk | AgentReport | AgentUnknown | AgentBusy | AgentData
-  | AgentRenew | AgentLoad | AgentFacts;
+  | AgentRenew | AgentLoad | AgentFacts | AgentUpgradeState;
 
 // — worker → agent —
 
@@ -131,7 +133,7 @@ export interface WorkerBye { t: 'bye'; code: string; detail: string; retryAfterM
 
 export type WorkerToAgentFrame =
   | WorkerWelcome | WorkerStart | WorkerCancel | WorkerWatch | WorkerAck | WorkerChunkAck | WorkerQuery | WorkerFetch
-  | WorkerCertificate | WorkerBye;
+  | WorkerCertificate | WorkerUpgrade | WorkerBye;
 
 /** The work itself, encoded once per task with MessagePack and carried as bytes to every host. */
 export interface ExecutionSpec {

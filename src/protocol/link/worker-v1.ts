@@ -3,6 +3,7 @@
  * of an attempt travels to the server that owns the run's partition (`owners`), which any worker can compute.
  */
 import type { AgentReport, HostFacts } from './agent-v1.ts';
+import type { ServerUpgrade, WorkerUpgradeState } from './upgrade-order.ts';
 
 export const WORKER_PROTOCOL = { min: 1, max: 1 } as const;
 
@@ -46,7 +47,7 @@ export interface WorkerLoad { t: 'load'; agents: number; queued: number; rssByte
 
 export type WorkerToServerFrame =
   | WorkerHello | WorkerAgents | WorkerLinked | WorkerUnlinked | WorkerFactsChanged | WorkerEvents | WorkerOutput | WorkerChunk
-  | WorkerData | WorkerRenew | WorkerLoad;
+  | WorkerData | WorkerRenew | WorkerLoad | WorkerUpgradeState;
 
 // — server → worker —
 
@@ -94,4 +95,4 @@ export interface ServerBye { t: 'bye'; code: string; detail: string; retryAfterM
 
 export type ServerToWorkerFrame =
   | ServerWelcome | ServerTopology | ServerOwns | ServerAssign | ServerCancel | ServerQuery | ServerWatch | ServerAck | ServerChunkAck
-  | ServerFetch | ServerCertificate | ServerRevoked | ServerBye;
+  | ServerFetch | ServerCertificate | ServerRevoked | ServerUpgrade | ServerBye;

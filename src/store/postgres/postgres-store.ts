@@ -14,6 +14,7 @@ import * as owner from './owner-commit.ts';
 import { Pool } from './pool.ts';
 import * as run from './run.ts';
 import * as token from './token.ts';
+import * as upgrade from './upgrade.ts';
 
 export interface PostgresStoreOptions { readonly url: string; readonly clock: Clock; readonly log: Log; readonly poolMax?: number }
 
@@ -97,6 +98,15 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       if (answer === 'removed') hints.notify('fleet', id);
       return answer;
     },
+
+    upgradeCreate: (wanted, entry) => upgrade.upgradeCreate(pool, wanted, entry, now()),
+    upgradeFetch: (id) => upgrade.upgradeFetch(pool, id),
+    upgradeList: (page) => upgrade.upgradeList(pool, page),
+    agentUpgradeList: (id, page) => upgrade.agentUpgradeList(pool, id, page),
+    upgradeCancelRequest: (id, entry) => upgrade.upgradeCancelRequest(pool, id, entry, now()),
+    upgradeActiveList: () => upgrade.upgradeActiveList(pool),
+    upgradeAdvance: (id) => upgrade.upgradeAdvance(pool, id, now()),
+    agentUpgradeHeard: (id, heard) => upgrade.agentUpgradeHeard(pool, id, heard, now()),
 
     joinTokenCreate: (join, entry) => fleet.joinTokenCreate(pool, join, entry, now()),
     joinTokenList: () => fleet.joinTokenList(pool, now()),
