@@ -32,6 +32,7 @@ export interface AgentOptions {
   /** Workers of the zone, as last told; dialed in turn when this one is gone. */
   readonly onWorkers: (workers: readonly string[]) => void;
   readonly onCertificate: (certificate: string, ca: string) => void;
+  readonly onUnlinked: () => void;
   readonly onUpgrade: (frame: Extract<WorkerToAgentFrame, { t: 'upgrade' }>) => void;
 }
 
@@ -125,7 +126,9 @@ export class AgentService implements Service {
     // A full disk fails what a frame asks for, and that comes again; it must not take the agent and its other scripts with it.
     link.onFrame = (frame) => void this.#onFrame(frame).catch((error: unknown) => this.#options.log.error({ frame: frame.t, err: error }, 'a frame could not be carried out'));
     link.onClose = () => {
-      if (this.#link === link) this.#link = undefined;
+      if (this.#link !== link) return;
+      this.#link = undefined;
+      this.#options.onUnlinked();
     };
     link.send({ t: 'hello', protocol: AGENT_PROTOCOL, agentId, hostId, version, bootId, nowMs: clock.nowMs(), facts: this.#options.facts(), attempts: driver.list().map(({ attempt, state }) => ({ a: attempt, state })) });
     // What could not be told while the link was away is told now, from the first piece.

@@ -1,16 +1,19 @@
 /**
- * `GET /agent-packages/{file}`: the compressed executables, whole or from an offset, for agents that upgrade and for hosts that are installed. Without
+ * `GET /agent-install.sh`: the installer of the agent. `GET /agent-packages/{file}`: the compressed executables, whole or from an offset, for agents that upgrade and for hosts that are installed. Without
  * a token: what is fetched is no secret and is believed by its signature alone. So many at once; the others are told to come back.
  */
 import { createReadStream } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import type { AgentPackages } from '../app/agent-packages.ts';
+import { installProgram } from '../agent-install/install-program.ts';
 import { DroverError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 
 const RETRY_AFTER_S = 10;
 
 export function addPackageRoute(app: FastifyInstance, packages: AgentPackages): void {
+  const installer = installProgram();
+  app.get('/agent-install.sh', (_request, reply) => reply.type('text/x-shellscript').send(installer));
   let downloads = 0;
   app.get<{ Params: { file: string } }>('/agent-packages/:file', async (request, reply) => {
     const found = packages.file(request.params.file);
