@@ -125,6 +125,17 @@ export const limits = {
   apiTokenMsDefault: 90 * DAY_MS,
   apiTokenMsMax: 366 * DAY_MS,
 
+  // — how agents are —
+  /** Between two words of an agent about its load, give or take a fifth: 10,000 agents are 170 a second for a worker. */
+  agentLoadEveryMs: 60_000,
+  /** Linked so often within the window, an agent flaps: a restart or a worker that moved are one or two. */
+  agentFlapLinks: 5,
+  agentFlapWindowMs: 10 * MINUTE_MS,
+  /** Event loop of an agent later than this: its host is overloaded, and cancels come late. */
+  agentLagMsMax: 1_000,
+  /** Hosts with a problem that /metrics names; the rest is only counted, so that labels stay few. */
+  problemHostsInMetricsMax: 20,
+
   // — packages and upgrades of agents —
   /** Manifests that a server reads from its packages folder: more is a folder of something else. */
   packageVersionsMax: 200,

@@ -1,6 +1,7 @@
 /** `drover agent`: enrols if need be, then keeps its link and carries out what it is told. */
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { freemem, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AgentService } from '../agent/agent.ts';
@@ -61,7 +62,7 @@ async function main(): Promise<void> {
     agentId: identity.agentId, hostId: identity.hostId, version: version(), bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
     driver, dialer, clock: systemClock, random: systemRandom, log,
     facts: () => hostFacts(identity.name, identity.labels, version()),
-    load: async () => ({ ...driver.load(), freeSpoolBytes: await driver.freeSpoolBytes() }),
+    load: async () => ({ ...driver.load(), freeSpoolBytes: await driver.freeSpoolBytes(), rssBytes: process.memoryUsage.rss(), loadAverage: loadavg()[0]!, freeMemoryBytes: freemem() }),
     onUpgrade: (frame) => upgrade.onOrder(frame),
     onUnlinked: () => noteLink(dataDir, 'unlinked', log),
     onWorkers(workers) {

@@ -13,6 +13,12 @@ function show(json: boolean | undefined, document: unknown, text: () => string):
   process.stdout.write(`${json ? JSON.stringify(document) : text()}\n`);
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function mebibytes(bytes: number | undefined): string {
+  return bytes === undefined ? '' : `${Math.round(bytes / 1024 / 1024)} MiB`;
+}
+
 function labelsText(labels: Record<string, string>): string {
   return Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(' ');
 }
@@ -49,10 +55,17 @@ function addHosts(program: Command): void {
 
 function addAgents(program: Command): void {
   const agents = program.command('agents').summary('agents and the tokens they join with');
-  agents.command('list').summary('list agents').option('-j, --json').action(async (flags: Json) => {
+  agents.command('list').summary('list agents').option('--problems', 'only those that flap, lag, are skewed or low on space').option('-j, --json').action(async (flags: Json & { problems?: boolean }) => {
     const { client } = openSession();
-    const items = await Array.fromAsync(allPages((cursor) => client.GET('/api/v1/agents', { params: { query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) } } }).then(dataOf)));
-    show(flags.json, { items }, () => table(['ID', 'HOST', 'STATE', 'LINKED', 'VERSION', 'CERTIFICATE UNTIL'], items.map((agent) => [agent.id, agent.host, agent.state, agent.linked ? 'yes' : 'no', agent.version ?? '', agent.certificateExpiresAt.slice(0, 19)])));
+    const items = await Array.fromAsync(allPages((cursor) => client.GET('/api/v1/agents', { params: { query: { limit: 1_000, ...(flags.problems ? { problems: 'true' as const } : {}), ...(cursor === undefined ? {} : { cursor }) } } }).then(dataOf)));
+    show(flags.json, { items }, () => table(['ID', 'HOST', 'STATE', 'LINKED', 'VERSION', 'RUNNING', 'LOAD', 'FREE MEMORY', 'PROBLEMS'], items.map((agent) => [agent.id, agent.host, agent.state, agent.linked ? 'yes' : 'no', agent.version ?? '', String(agent.load?.running ?? ''), agent.load?.loadAverage.toFixed(2) ?? '', mebibytes(agent.load?.freeMemoryBytes), agent.problems.join(' ')])));
+  });
+  agents.command('show').summary('show an agent, its load and what is wrong with it').argument('<host or id>').option('-j, --json').action(async (which: string, flags: Json) => {
+    const { client } = openSession();
+    const id = UUID.test(which) ? which : dataOf(await client.GET('/api/v1/hosts/{host}', { params: { path: { host: which } } })).agentId;
+    if (id === undefined) throw new UsageError(`${which} has no agent.`);
+    const agent = dataOf(await client.GET('/api/v1/agents/{id}', { params: { path: { id } } }));
+    show(flags.json, agent, () => JSON.stringify(agent, null, 2));
   });
   agents.command('revoke').summary('cut an agent off for good').argument('<id>').option('-j, --json').action(async (id: string, flags: Json) => {
     const agent = dataOf(await openSession().client.POST('/api/v1/agents/{id}/revoke', { params: { path: { id } } }));

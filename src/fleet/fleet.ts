@@ -3,6 +3,7 @@
  * It carries orders out and events in; it decides nothing. `link-fleet.ts` implements it over links, tests may over memory.
  */
 import type { AgentId, AttemptId, HostId, RunId, WorkerId } from '../base/ids.ts';
+import type { AgentHealth } from './agent-health.ts';
 import type { Service } from '../base/service.ts';
 import type { AgentUpgradeState } from '../protocol/link/upgrade-order.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
@@ -41,6 +42,7 @@ export interface Fleet extends Service {
   listener: FleetListener;
   locate(hostId: HostId): AgentLocation | undefined;
   workers(): readonly { id: WorkerId; name: string; zone: string; agents: number; queued: number; rssBytes: number; lagMs: number }[];
+  readonly health: AgentHealth;
   /** Tells workers what this server owns; workers route events by it. */
   announceOwned(partitions: readonly { id: number; term: number }[]): void;
   /** Signs each target for its agent and sends. False when the worker's link cannot take it now. */

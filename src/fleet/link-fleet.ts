@@ -14,8 +14,9 @@ import { signDispatch } from '../pki/dispatch.ts';
 import type { MasterKey } from '../pki/sealer.ts';
 import { dispatchMessage } from '../protocol/link/agent-v1.ts';
 import { upgradeMessage, type WorkerUpgradeState } from '../protocol/link/upgrade-order.ts';
-import { WORKER_PROTOCOL, type ServerToWorkerFrame, type WorkerHello, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import { WORKER_PROTOCOL, type AgentLoadFigures, type ServerToWorkerFrame, type WorkerHello, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import type { Store } from '../store/store.ts';
+import { AgentHealth } from './agent-health.ts';
 import type { AgentLocation, AgentUpgradeHeard, Assignment, Fleet, FleetListener, LiveOutput } from './fleet.ts';
 
 type WorkerLink = Link<WorkerToServerFrame, ServerToWorkerFrame>;
@@ -43,6 +44,7 @@ export class LinkFleet implements Fleet {
   readonly name = 'fleet';
   onUpgradeState: Fleet['onUpgradeState'] = () => undefined;
   listener: FleetListener = { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {} };
+  readonly health: AgentHealth;
   readonly #options: LinkFleetOptions;
   readonly #workers = new Map<WorkerId, WorkerState>();
   readonly #agents = new Map<HostId, AgentLocation>();
@@ -62,6 +64,7 @@ export class LinkFleet implements Fleet {
 
   constructor(options: LinkFleetOptions) {
     this.#options = options;
+    this.health = new AgentHealth(options.clock);
   }
 
   async start(): Promise<void> {
@@ -236,6 +239,7 @@ export class LinkFleet implements Fleet {
         return;
       case 'linked':
         this.#linked(frame.hostId as HostId, frame.agentId as AgentId, worker.id, frame.atMs);
+        this.health.linked(frame.hostId as HostId, frame.skewMs);
         if (Math.abs(frame.skewMs) > limits.clockSkewMsMax) this.#options.log.warn({ hostId: frame.hostId, skewMs: frame.skewMs }, 'the clock of a host is off');
         return this.#factsHeard(frame.hostId, frame.agentId, frame.version, { ...frame.facts, bootId: frame.bootId, clockSkewMs: frame.skewMs });
       case 'facts':
@@ -260,6 +264,9 @@ export class LinkFleet implements Fleet {
         else fetch?.resolve({ bytes: frame.bytes, size: frame.size, eof: frame.eof });
         return;
       }
+      case 'agent-loads':
+        for (const load of frame.loads) if (isLoad(load) && this.#agents.get(load.h as HostId)?.workerId === worker.id) this.health.heard(load);
+        return;
       case 'upgrade-state':
         return this.#upgradeHeard(frame);
       case 'renew':
@@ -308,6 +315,7 @@ export class LinkFleet implements Fleet {
 
   #unlinked(hostId: HostId, agentId: AgentId, workerId: WorkerId, atMs: number): void {
     this.#agents.delete(hostId);
+    this.health.unlinked(hostId);
     this.#presence.push({ hostId, agentId, workerId, linked: false, atMs });
     this.#scheduleFlush();
     this.listener.onUnlinked(hostId, agentId, atMs);
@@ -370,6 +378,12 @@ export class LinkFleet implements Fleet {
 
 const UPGRADE_STATES: ReadonlySet<string> = new Set<WorkerUpgradeState['state']>(['fetching', 'switching', 'trying', 'succeeded', 'failed', 'rolled_back']);
 const UPGRADE_DETAIL_MAX = 1_000;
+
+/** Figures of a host are added up: one that is no number would spoil them all. */
+function isLoad(load: AgentLoadFigures): boolean {
+  const { h, running, unreported, rssBytes, loadAverage, lagMs, freeSpoolBytes, freeMemoryBytes = 0, skewMs = 0 } = load;
+  return typeof h === 'string' && [running, unreported, rssBytes, loadAverage, lagMs, freeSpoolBytes, freeMemoryBytes, skewMs].every(Number.isFinite);
+}
 
 /** A list in parts that fit into a frame. */
 function slices<T>(list: readonly T[]): T[][] {

@@ -67,7 +67,7 @@ export const AGENT_FRAMES: FrameShapes = {
   busy: { a: 'string' },
   data: { id: 'number', bytes: 'bytes', size: 'number', eof: 'boolean', error: 'string?' },
   renew: { csr: 'string', signature: 'bytes' },
-  load: { running: 'number', unreported: 'number', rssBytes: 'number', loadAverage: 'number', lagMs: 'number', freeSpoolBytes: 'number' },
+  load: { running: 'number', unreported: 'number', rssBytes: 'number', loadAverage: 'number', lagMs: 'number', freeSpoolBytes: 'number', freeMemoryBytes: 'number?', nowMs: 'number?' },
   facts: { facts: 'object' },
   'upgrade-state': UPGRADE_STATE,
 };
@@ -100,6 +100,7 @@ export const WORKER_FRAMES: FrameShapes = {
   data: { id: 'number', bytes: 'bytes', size: 'number', eof: 'boolean', error: 'string?' },
   renew: { id: 'number', agentId: 'string?', csr: 'string', signature: 'bytes' },
   load: { agents: 'number', queued: 'number', rssBytes: 'number', lagMs: 'number', outputBytesHeld: 'number' },
+  'agent-loads': { loads: 'array' },
   'upgrade-state': { ...UPGRADE_STATE, hostId: 'string', agentId: 'string' },
 };
 

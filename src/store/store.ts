@@ -308,7 +308,8 @@ export interface Store {
   agentJoin(join: { tokenHash: Uint8Array; name: string; machineId: string; labels: Readonly<Record<string, string>>; facts: Readonly<Record<string, unknown>>; publicKey: Uint8Array; certificateExpiresAtMs: number; /** Zones that have a worker: a token of another is not used up; absent, any zone will do. */ zones?: readonly string[]; /** The caller has proved to be this agent: the host keeps it. */ keepAgentId?: AgentId }, audit: Omit<AuditEntry, 'target'>): Promise<JoinOutcome>;
   agentCertificateRenewed(id: AgentId, publicKey: Uint8Array, expiresAtMs: number): Promise<boolean>;
   agentFetch(id: AgentId): Promise<AgentRecord | undefined>;
-  agentList(page: { limit: number; cursor?: string }): Promise<Page<AgentRecord>>;
+  /** Of these hosts only, when they are given. */
+  agentList(page: { limit: number; cursor?: string }, hostIds?: readonly HostId[]): Promise<Page<AgentRecord>>;
   agentRevoke(id: AgentId, audit: AuditEntry): Promise<'revoked' | 'already-revoked' | 'not-found'>;
   /** Ids of agents whose certificates have not expired yet but that may not link. */
   agentRevokedList(): Promise<readonly AgentId[]>;

@@ -13,6 +13,7 @@ import { encodeFrame } from '../link/codec.ts';
 import type { LinkDialer, LinkListener } from '../link/link.ts';
 import { AGENT_PROTOCOL, type AgentFrame, type AgentHello, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import { WORKER_PROTOCOL, type AttemptEvent, type ServerAssign, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import { AgentLoads } from './agent-loads.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { OutputRelay, type AgentLink, type ServerLink } from './output-relay.ts';
 import { StartFrames, StartQueue, StartRoom, type QueuedStart } from './start-queue.ts';
@@ -59,6 +60,7 @@ export class WorkerService implements Service {
   readonly #revoked = new Set<string>();
   readonly #queues: Record<Priority, StartQueue> = { high: new StartQueue(), normal: new StartQueue(), low: new StartQueue() };
   readonly #cancelledInQueue = new Set<string>();
+  readonly #loads = new AgentLoads();
   readonly #relay: OutputRelay;
   #zoneWorkers: readonly string[] = [];
   readonly #room = new StartRoom(limits.workerStartBytesMax);
@@ -293,6 +295,7 @@ export class WorkerService implements Service {
       if (agent && this.#byAgentId.get(agent.agentId) === agent) this.#byAgentId.delete(agent.agentId);
       if (!agent || this.#agents.get(agent.hostId) !== agent) return;
       this.#agents.delete(agent.hostId);
+      this.#loads.gone(agent.hostId);
       const atMs = this.#options.clock.nowMs();
       for (const server of this.#servers.values()) server.link?.send({ t: 'unlinked', hostId: agent.hostId, agentId: agent.agentId, atMs });
     };
@@ -339,6 +342,8 @@ export class WorkerService implements Service {
         return this.#relay.data(agent.link, frame);
       case 'renew':
         return this.#renew(frame, agent);
+      case 'load':
+        return this.#loads.heard(hostId, frame, this.#options.clock.nowMs());
       case 'upgrade-state':
         for (const server of this.#servers.values()) server.link?.send({ ...frame, hostId, agentId });
         return;
@@ -403,6 +408,7 @@ export class WorkerService implements Service {
       for (const server of this.#servers.values()) {
         server.link?.send({ t: 'load', agents: this.#agents.size, queued, rssBytes: process.memoryUsage.rss(), lagMs, outputBytesHeld: this.#relay.heldBytes });
       }
+      for (const loads of this.#loads.take()) for (const server of this.#servers.values()) server.link?.send(loads);
       this.#stopLoad = clock.after(LOAD_EVERY_MS, report, { unref: true });
     };
     this.#stopLoad = clock.after(LOAD_EVERY_MS, report, { unref: true });

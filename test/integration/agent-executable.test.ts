@@ -75,6 +75,32 @@ describe('the executable of the agent', () => {
     expect(readFileSync(mark, 'utf8')).toBe('once\n');
   });
 
+  it('tells its load, which the API and the metrics show', async () => {
+    const agent = await until('the load to be told', async () => {
+      const { items } = dataOf(await client().GET('/api/v1/agents'));
+      return items[0]?.load && items[0];
+    });
+    expect(agent.problems).toEqual([]);
+    expect(agent.links).toBeGreaterThan(0);
+    expect(agent.load).toMatchObject({ running: 0, unreported: 0, lagMs: expect.any(Number), rssBytes: expect.any(Number), freeMemoryBytes: expect.any(Number) });
+    expect(Math.abs(agent.load!.skewMs!)).toBeLessThan(5_000);
+    expect(dataOf(await client().GET('/api/v1/agents/{id}', { params: { path: { id: agent.id } } })).load).toEqual(agent.load);
+    expect(dataOf(await client().GET('/api/v1/agents', { params: { query: { problems: 'true' } } })).items).toEqual([]);
+    const metrics = await (await fetch(`${cluster.urls[0]!}/metrics`, { headers: { authorization: `Bearer ${cluster.token}` } })).text();
+    expect(metrics).toMatch(/^drover_agents_reporting 1$/m);
+    expect(metrics).toMatch(/^drover_agents_with_problem\{problem="flapping"\} 0$/m);
+    expect(metrics).not.toContain('host-1');
+    // Started again and again, it is told apart from one that is only new.
+    for (let i = 0; i < 5; i++) {
+      await cluster.agents[0]!.kill();
+      cluster.agents[0]!.start();
+      const before = i;
+      await until('it to be linked again', async () => dataOf(await client().GET('/api/v1/agents/{id}', { params: { path: { id: agent.id } } })).links >= Math.min(5, agent.links + before + 1));
+    }
+    expect(dataOf(await client().GET('/api/v1/agents', { params: { query: { problems: 'true' } } })).items.map((troubled) => [troubled.host, troubled.problems])).toEqual([['host-1', ['flapping']]]);
+    expect(await (await fetch(`${cluster.urls[0]!}/metrics`, { headers: { authorization: `Bearer ${cluster.token}` } })).text()).toMatch(/^drover_agent_problem\{host="host-1",problem="flapping"\} 1$/m);
+  }, 60_000);
+
   it('is small when idle', () => {
     const rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${cluster.agents[0]!.pid}/status`, 'utf8'))![1]) * 1024;
     // Most of it are pages of the executable, shared by all its processes.

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { newId, type TokenId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Role } from '../../src/domain/access/permission.ts';
+import { AgentHealth } from '../../src/fleet/agent-health.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { createApi } from '../../src/http/api.ts';
 import { newApiToken } from '../../src/http/fleet-operations.ts';
@@ -17,7 +18,7 @@ import type { Store } from '../../src/store/store.ts';
 import { testDatabase, type TestDatabase } from './database.ts';
 
 const NO_FLEET: Fleet = {
-  name: 'no-fleet', listener: { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {} }, start: async () => undefined, stop: async () => undefined, locate: () => undefined, workers: () => [], announceOwned() {},
+  name: 'no-fleet', health: new AgentHealth(systemClock), listener: { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {} }, start: async () => undefined, stop: async () => undefined, locate: () => undefined, workers: () => [], announceOwned() {},
   assign: () => false, cancel: () => false, query: () => false, ack() {}, ackChunk() {}, watch: () => () => undefined, fetchOutput: () => Promise.reject(new Error('no host')), revoke() {}, upgrade() {}, onUpgradeState() {},
 };
 

@@ -257,6 +257,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an agent, its load and what is wrong with it */
+        get: operations["getAgent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{id}/revoke": {
         parameters: {
             query?: never;
@@ -532,6 +549,27 @@ export interface components {
             joinedAt: string;
             /** @description RFC 3339, UTC */
             certificateExpiresAt: string;
+            /** @description What a linked agent last said, about once a minute */
+            load?: {
+                /** @description RFC 3339, UTC */
+                at: string;
+                /** @description Executions on the host now */
+                running: number;
+                /** @description Ended, and not yet taken over by a server */
+                unreported: number;
+                rssBytes: number;
+                /** @description Of the host, over a minute */
+                loadAverage: number;
+                lagMs: number;
+                freeMemoryBytes?: number;
+                freeSpoolBytes: number;
+                /** @description Its clock minus the worker's */
+                skewMs?: number;
+            };
+            /** @description How often it linked in the last ten minutes; counted up to five */
+            links: number;
+            /** @description flapping, lagging, skewed, spool-low */
+            problems: string[];
         };
         AgentJoin: {
             secret: string;
@@ -2268,6 +2306,7 @@ export interface operations {
             query?: {
                 limit?: number;
                 cursor?: string;
+                problems?: "true";
             };
             header?: never;
             path?: never;
@@ -2308,6 +2347,73 @@ export interface operations {
             };
             /** @description permission-denied */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAgent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show an agent, its load and what is wrong with it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not-found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -90,7 +90,8 @@ export interface AgentUnknown { t: 'unknown'; a: string }
 export interface AgentData { t: 'data'; id: number; bytes: Uint8Array; size: number; eof: boolean; error?: string }
 /** A new key's certificate request, signed with the present key, so that nobody between can ask for the agent. */
 export interface AgentRenew { t: 'renew'; csr: string; signature: Uint8Array }
-export interface AgentLoad { t: 'load'; running: number; unreported: number; rssBytes: number; loadAverage: number; lagMs: number; freeSpoolBytes: number }
+/** About once a minute. `nowMs` is the agent's clock; a worker tells skew from it. */
+export interface AgentLoad { t: 'load'; running: number; unreported: number; rssBytes: number; loadAverage: number; lagMs: number; freeSpoolBytes: number; freeMemoryBytes?: number; nowMs?: number }
 export interface AgentFacts { t: 'facts'; facts: HostFacts }
 
 export type AgentFrame =

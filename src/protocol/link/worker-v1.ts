@@ -45,9 +45,13 @@ export interface WorkerData { t: 'data'; id: number; bytes: Uint8Array; size: nu
 export interface WorkerRenew { t: 'renew'; id: number; agentId?: string; csr: string; signature: Uint8Array }
 export interface WorkerLoad { t: 'load'; agents: number; queued: number; rssBytes: number; lagMs: number; outputBytesHeld: number }
 
+/** What agents last said of their load, together. Extension: an older server passes it over. */
+export interface WorkerAgentLoads { t: 'agent-loads'; loads: AgentLoadFigures[] }
+export interface AgentLoadFigures { h: string; running: number; unreported: number; rssBytes: number; loadAverage: number; lagMs: number; freeSpoolBytes: number; freeMemoryBytes?: number; skewMs?: number }
+
 export type WorkerToServerFrame =
   | WorkerHello | WorkerAgents | WorkerLinked | WorkerUnlinked | WorkerFactsChanged | WorkerEvents | WorkerOutput | WorkerChunk
-  | WorkerData | WorkerRenew | WorkerLoad | WorkerUpgradeState;
+  | WorkerData | WorkerRenew | WorkerLoad | WorkerAgentLoads | WorkerUpgradeState;
 
 // — server → worker —
 

@@ -74,7 +74,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       return rowCount > 0;
     },
     agentFetch: (id) => fleet.agentFetch(pool, id),
-    agentList: (page) => fleet.agentList(pool, page),
+    agentList: (page, hostIds) => fleet.agentList(pool, page, hostIds),
     async agentRevoke(id, entry) {
       const answer = await fleet.agentRevoke(pool, id, entry, now());
       if (answer === 'revoked') hints.notify('fleet', id);
