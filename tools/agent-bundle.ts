@@ -1,6 +1,7 @@
 /**
  * Builds the agent as one file of its own: what goes to every host must be small and must carry nothing of a server. Tests look at what is
- * in it, the benchmark of idle agents runs it. `node tools/agent-bundle.ts OUTFILE` writes it.
+ * in it, the benchmark of idle agents runs it, the single executable has it inside (in CommonJS, which that wants).
+ * `node tools/agent-bundle.ts OUTFILE` writes it.
  */
 import { build, type Metafile } from 'esbuild';
 import { readFileSync } from 'node:fs';
@@ -15,10 +16,12 @@ export const DEFINED = { 'process.env.DROVER_VERSION': JSON.stringify(version) }
 /** Used where they happen to be installed, and done without elsewhere. */
 export const OPTIONAL_ACCELERATORS = ['bufferutil', 'utf-8-validate', 'msgpackr-extract', 'pg-native', 'cpu-features', '*.node'];
 
-export async function agentBundle(outfile: string, options: { write: boolean }): Promise<{ metafile: Metafile; bytes: number }> {
+export async function agentBundle(outfile: string, options: { write: boolean; format?: 'esm' | 'cjs'; version?: string }): Promise<{ metafile: Metafile; bytes: number }> {
+  const format = options.format ?? 'esm';
   const { metafile } = await build({
-    absWorkingDir: root, entryPoints: ['src/bin/drover-agent.ts'], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20', banner: { js: BUILT_IN_REQUIRE },
-    external: OPTIONAL_ACCELERATORS, define: DEFINED, write: options.write, metafile: true, logLevel: 'error', minifySyntax: true,
+    absWorkingDir: root, entryPoints: ['src/bin/drover-agent.ts'], outfile, bundle: true, platform: 'node', format, target: 'node20', ...(format === 'esm' ? { banner: { js: BUILT_IN_REQUIRE } } : {}),
+    define: options.version === undefined ? DEFINED : { 'process.env.DROVER_VERSION': JSON.stringify(options.version) },
+    external: OPTIONAL_ACCELERATORS, write: options.write, metafile: true, logLevel: 'error', minifySyntax: true,
   });
   return { metafile, bytes: Object.values(metafile.outputs)[0]!.bytes };
 }

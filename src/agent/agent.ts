@@ -26,16 +26,20 @@ export interface AgentOptions {
   readonly driver: Driver;
   readonly dialer: LinkDialer<WorkerToAgentFrame, AgentFrame>;
   readonly facts: () => HostFacts;
-  readonly load: () => Promise<{ running: number; unreported: number; freeSpoolBytes: number } | undefined>;
+  readonly load: () => Promise<{ running: number; unreported: number; freeSpoolBytes: number; rssBytes: number; loadAverage: number; freeMemoryBytes: number } | undefined>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   /** Workers of the zone, as last told; dialed in turn when this one is gone. */
   readonly onWorkers: (workers: readonly string[]) => void;
   readonly onCertificate: (certificate: string, ca: string) => void;
+  readonly onUnlinked: () => void;
+  readonly onUpgrade: (frame: Extract<WorkerToAgentFrame, { t: 'upgrade' }>) => void;
 }
 
-const LOAD_EVERY_MS = 10_000;
+/** Between two looks at how late the event loop is. */
+const LAG_LOOK_MS = 5_000;
+const FIRST_LOAD_MS = 5_000;
 const STARTED_WAITS_MS = 20;
 const FACTS_EVERY_MS = 10 * 60_000;
 
@@ -46,7 +50,6 @@ export class AgentService implements Service {
   readonly #options: AgentOptions;
   readonly #reporting = new Map<string, Reporting>();
   #link: Link<WorkerToAgentFrame, AgentFrame> | undefined;
-  /** The worker's clock minus ours. */
   #skewMs = 0;
   #stops: (() => void)[] = [];
 
@@ -78,12 +81,14 @@ export class AgentService implements Service {
     for (const { attempt, state } of driver.list()) if (state === 'finished') this.#beginReport(attempt);
     dialer.onLink = (link) => this.#onLink(link);
     await dialer.start();
-    this.#every(LOAD_EVERY_MS, () => void this.#sendLoad());
-    this.#every(FACTS_EVERY_MS, () => this.#send({ t: 'facts', facts: this.#options.facts() }));
+    this.#every(() => limits.agentLoadEveryMs * (0.8 + 0.4 * this.#options.random.next()), () => void this.#sendLoad());
+    this.#watchLag();
+    this.#every(() => FACTS_EVERY_MS, () => this.#send({ t: 'facts', facts: this.#options.facts() }));
   }
 
   async stop(): Promise<void> {
     for (const stop of this.#stops) stop();
+    this.#cancelFirstLoad();
     for (const reporting of this.#reporting.values()) reporting.cancel();
     for (const cancel of this.#startsToTell.values()) cancel();
     await this.#options.dialer.stop();
@@ -95,14 +100,23 @@ export class AgentService implements Service {
     this.#send({ t: 'renew', csr, signature });
   }
 
-  #every(intervalMs: number, action: () => void): void {
+  #every(intervalMs: () => number, action: () => void): void {
     let cancel = (): void => undefined;
     const tick = (): void => {
       action();
-      cancel = this.#options.clock.after(intervalMs, tick, { unref: true });
+      cancel = this.#options.clock.after(intervalMs(), tick, { unref: true });
     };
-    cancel = this.#options.clock.after(intervalMs, tick, { unref: true });
+    cancel = this.#options.clock.after(intervalMs(), tick, { unref: true });
     this.#stops.push(() => cancel());
+  }
+
+  /** The worker's clock minus ours. */
+  get skewMs(): number {
+    return this.#skewMs;
+  }
+
+  tellUpgrade(frame: Extract<AgentFrame, { t: 'upgrade-state' }>): void {
+    this.#send(frame);
   }
 
   #send(frame: AgentFrame): boolean {
@@ -117,9 +131,15 @@ export class AgentService implements Service {
     // A full disk fails what a frame asks for, and that comes again; it must not take the agent and its other scripts with it.
     link.onFrame = (frame) => void this.#onFrame(frame).catch((error: unknown) => this.#options.log.error({ frame: frame.t, err: error }, 'a frame could not be carried out'));
     link.onClose = () => {
-      if (this.#link === link) this.#link = undefined;
+      if (this.#link !== link) return;
+      this.#link = undefined;
+      this.#cancelFirstLoad();
+      this.#options.onUnlinked();
     };
     link.send({ t: 'hello', protocol: AGENT_PROTOCOL, agentId, hostId, version, bootId, nowMs: clock.nowMs(), facts: this.#options.facts(), attempts: driver.list().map(({ attempt, state }) => ({ a: attempt, state })) });
+    // Soon, but not all agents of a worker at the same instant.
+    this.#cancelFirstLoad();
+    this.#cancelFirstLoad = clock.after(this.#options.random.next() * FIRST_LOAD_MS, () => void this.#sendLoad(), { unref: true });
     // What could not be told while the link was away is told now, from the first piece.
     for (const reporting of this.#reporting.values()) this.#tryReport(reporting, true);
   }
@@ -148,6 +168,8 @@ export class AgentService implements Service {
         return this.#onFetch(frame);
       case 'certificate':
         return this.#options.onCertificate(frame.certificate, frame.ca);
+      case 'upgrade':
+        return this.#options.onUpgrade(frame);
       case 'bye':
         log.info({ code: frame.code, detail: frame.detail }, 'the worker ended the link');
     }
@@ -201,7 +223,22 @@ export class AgentService implements Service {
 
   async #sendLoad(): Promise<void> {
     const load = await this.#options.load().catch(() => undefined);
-    if (load) this.#send({ t: 'load', ...load, rssBytes: process.memoryUsage.rss(), loadAverage: 0, lagMs: 0 });
+    if (!load) return;
+    this.#send({ t: 'load', ...load, lagMs: Math.round(this.#lagMs), nowMs: this.#options.clock.nowMs() });
+    this.#lagMs = 0;
+  }
+
+  #cancelFirstLoad = (): void => undefined;
+  /** The worst since it was last told. */
+  #lagMs = 0;
+
+  #watchLag(): void {
+    const { clock } = this.#options;
+    let expected = clock.monotonicMs() + LAG_LOOK_MS;
+    this.#every(() => LAG_LOOK_MS, () => {
+      this.#lagMs = Math.max(this.#lagMs, clock.monotonicMs() - expected);
+      expected = clock.monotonicMs() + LAG_LOOK_MS;
+    });
   }
 
   // — reporting: pieces of large output first, each acknowledged; then the report, until it is —

@@ -28,7 +28,7 @@ export function createLocalExecutor({ workerId, driver, version, clock, random, 
   };
   const service = new AgentService({
     agentId: workerId, hostId: workerId, version, bootId: '', dispatchKey: undefined, driver, dialer, clock, random, log,
-    facts: () => ({ name: '', os: '' }), load: async () => undefined, onWorkers: () => undefined, onCertificate: () => undefined,
+    facts: () => ({ name: '', os: '' }), load: async () => undefined, onWorkers: () => undefined, onCertificate: () => undefined, onUnlinked: () => undefined, onUpgrade: () => undefined,
   });
   return { name: 'local-executor', link: far, start: () => service.start(), stop: () => service.stop() };
 }

@@ -45,7 +45,7 @@ type Directory = Exclude<Awaited<ReturnType<Store['hostDirectory']>>, 'unchanged
 const directories = new WeakMap<Store, Directory>();
 
 /** The frozen host list of a run; the directory is read again only when it changed. */
-async function expandTargets(store: Store, text: string): Promise<{ hosts: readonly { id: HostId; name: string }[]; fault?: InputFault }> {
+export async function expandTargets(store: Store, text: string): Promise<{ hosts: readonly { id: HostId; name: string }[]; fault?: InputFault }> {
   const pointer = '#/targets';
   const parsed = parseTarget(text);
   if (!parsed.ok) return { hosts: [], fault: { pointer, code: 'bad-target', detail: `The target is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.` } };

@@ -90,6 +90,18 @@ export const errors = {
   'cancelled-by-user': { status: 409, retryable: false, title: 'Cancelled' },
   'host-removed': { status: 409, retryable: false, title: 'The host was removed' },
 
+  // — installing and upgrading agents —
+  'package-not-found': { status: 404, retryable: false, title: 'There is no such package of the agent' },
+  'package-invalid': { status: 422, retryable: false, title: 'The package is damaged or not signed by the release key' },
+  'package-fetch-failed': { status: 503, retryable: true, title: 'The package could not be fetched' },
+  'package-unusable': { status: 422, retryable: false, title: 'The package does not start on this host' },
+  'install-space': { status: 507, retryable: true, title: 'No space to install a new version' },
+  'upgrade-unsupported': { status: 409, retryable: false, title: 'The agent cannot replace itself' },
+  'upgrade-rolled-back': { status: 500, retryable: false, title: 'The new version did not prove itself and was taken back' },
+  'upgrade-unanswered': { status: 504, retryable: true, title: 'The agent did not answer the order to upgrade in time' },
+  'upgrade-in-progress': { status: 409, retryable: true, title: 'Another upgrade is in progress' },
+  'upgrade-already-finished': { status: 409, retryable: false, title: 'The upgrade has already finished' },
+
   // — data folders and the database —
   'data-folder-in-use': { status: 409, retryable: false, title: 'Another process uses this data folder' },
   'data-folder-foreign': { status: 409, retryable: false, title: 'The folder is not a Drover data folder of this kind' },

@@ -161,6 +161,33 @@ export const limits = {
   /** Key derivation rounds of an encrypted OpenSSH key (`bad-credential`): ssh-keygen takes 24, and each costs the server time. */
   keyDerivationRoundsMax: 128,
 
+  // — how agents are —
+  /** Between two words of an agent about its load, give or take a fifth: 10,000 agents are 170 a second for a worker. */
+  agentLoadEveryMs: 60_000,
+  /** Linked so often within the window, an agent flaps: a restart or a worker that moved are one or two. */
+  agentFlapLinks: 5,
+  agentFlapWindowMs: 10 * MINUTE_MS,
+  /** Event loop of an agent later than this: its host is overloaded, and cancels come late. */
+  agentLagMsMax: 1_000,
+  /** Hosts with a problem that /metrics names; the rest is only counted, so that labels stay few. */
+  problemHostsInMetricsMax: 20,
+
+  // — packages and upgrades of agents —
+  /** Manifests that a server reads from its packages folder: more is a folder of something else. */
+  packageVersionsMax: 200,
+  /** Hosts that fetch a package from one server at once; the others are told to come back. 40 MiB each, so this also bounds what the network sees. */
+  packageDownloadsMax: 100,
+  /** Agents of one batch. */
+  upgradeBatchDefault: 50,
+  upgradeBatchMax: 1_000,
+  /** From its order to its end, fetching included. */
+  upgradeWaitMsDefault: 10 * MINUTE_MS,
+  upgradeWaitMsMin: 20_000,
+  upgradeWaitMsMax: 6 * 60 * MINUTE_MS,
+  /** How long a new version has to be linked and steady, or the former comes back. */
+  upgradeTrialMsMin: 10_000,
+  upgradeTrialMsMax: 5 * MINUTE_MS,
+
   // — retention —
   runsKeptMsDefault: 90 * DAY_MS,
 } as const;

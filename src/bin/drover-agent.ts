@@ -1,12 +1,18 @@
 /** `drover agent`: enrols if need be, then keeps its link and carries out what it is told. */
-import { readFileSync } from 'node:fs';
+import { createHash, X509Certificate } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { freemem, loadavg } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AgentService } from '../agent/agent.ts';
+import { InstallRoot } from '../agent/install-root.ts';
+import { AgentUpgrade } from '../agent/upgrade.ts';
 import { hostFacts, hostName, machineId } from '../agent/facts.ts';
 import type { AgentJoinResult } from '../app/enrolment.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
+import type { Log } from '../base/log.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { onStopSignal, runMain, version } from '../base/node-process.ts';
 import { systemRandom } from '../base/random.ts';
@@ -15,7 +21,7 @@ import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
 import { WORKER_TO_AGENT_FRAMES } from '../link/codec.ts';
 import { createLinkClient } from '../link/ws-client.ts';
-import { certificateRequest, newAgentKey, readJsonFile, signWith, writeJsonFile } from '../pki/identity.ts';
+import { certificateRequest, newAgentKey, readJsonFile, renewalTimes, signWith, writeJsonFile } from '../pki/identity.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
 import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
@@ -26,12 +32,16 @@ const IDENTITY = 'identity.json';
 const FIRST_LOOK_MS = 10_000;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, name: { type: 'string' }, label: { type: 'string', multiple: true }, 'machine-id': { type: 'string' }, worker: { type: 'string', multiple: true } }, strict: true });
+  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, name: { type: 'string' }, label: { type: 'string', multiple: true }, 'machine-id': { type: 'string' }, worker: { type: 'string', multiple: true }, version: { type: 'boolean' }, 'enrol-only': { type: 'boolean' } }, strict: true });
+  if (values.version) return void process.stdout.write(`${version()}\n`);
   const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-agent' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-agent`);
   const log = createJsonLog({ role: 'agent' });
+  const present = values['enrol-only'] ? enrolledAs(dataDir, values.join ?? process.env.DROVER_JOIN) : undefined;
+  if (present !== undefined) return void process.stdout.write(`${present}\n`);
   await acquireFolderLock(dataDir, 'agent');
   const known = readJsonFile<AgentIdentity>(dataDir, IDENTITY);
   const identity = await identityOf(known, values.join ?? process.env.DROVER_JOIN, log, () => enrol(dataDir, values, known));
+  if (values['enrol-only']) return void process.stdout.write(`${identity.agentId}\n`);
   // Every agent is told the same list; each begins at a place of its own, so that they spread over the workers.
   const place = systemRandom.next();
   const address = (worker: string): string => `wss://${worker}/link/v1/agent`;
@@ -41,12 +51,23 @@ async function main(): Promise<void> {
   });
   const driver = createProcessDriver({ dataDir, hostName: identity.name, hostId: identity.hostId, clock: systemClock, log });
   const renewal = new CertificateRenewal(identity, newAgentKey, () => writeJsonFile(dataDir, IDENTITY, identity));
-  const agent = new AgentService({
+  const installRoot = process.env.DROVER_AGENT_ROOT;
+  const upgrade = new AgentUpgrade({
+    agentId: identity.agentId, version: version(), dispatchKey: Buffer.from(identity.dispatchKey, 'base64'), root: installRoot === undefined ? undefined : new InstallRoot(installRoot), ca: () => identity.ca, clock: systemClock, random: systemRandom, log,
+    skewMs: () => agent.skewMs, isLinked: () => agent.isLinked, tell: (frame) => agent.tellUpgrade(frame),
+    // The orderly end; whoever started us starts the version that is current then.
+    restart: () => void process.kill(process.pid, 'SIGTERM'),
+  });
+  const agent: AgentService = new AgentService({
     agentId: identity.agentId, hostId: identity.hostId, version: version(), bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
     driver, dialer, clock: systemClock, random: systemRandom, log,
     facts: () => hostFacts(identity.name, identity.labels, version()),
-    load: async () => ({ ...driver.load(), freeSpoolBytes: await driver.freeSpoolBytes() }),
+    load: async () => ({ ...driver.load(), freeSpoolBytes: await driver.freeSpoolBytes(), rssBytes: process.memoryUsage.rss(), loadAverage: loadavg()[0]!, freeMemoryBytes: freemem() }),
+    onUpgrade: (frame) => upgrade.onOrder(frame),
+    onUnlinked: () => noteLink(dataDir, 'unlinked', log),
     onWorkers(workers) {
+      noteLink(dataDir, 'linked', log);
+      upgrade.onWelcome();
       // A worker has welcomed us: our supervisor may say that it can take work.
       if (process.connected) process.send!({ linked: true });
       if (workers.length === 0 || workers.join() === identity.workers.join()) return;
@@ -58,7 +79,11 @@ async function main(): Promise<void> {
       else log.error({}, 'a certificate that is not for this agent was passed over');
     },
   });
-  onStopSignal(log, () => agent.stop());
+  onStopSignal(log, async () => {
+    upgrade.stop();
+    await agent.stop();
+  });
+  upgrade.start();
   await agent.start();
   const renew = (): void => {
     const request = renewal.request(systemClock.nowMs());
@@ -69,10 +94,22 @@ async function main(): Promise<void> {
   process.send?.({ ready: true });
 }
 
+/**
+ * For an installer that comes again: the agent that is enrolled here, whose certificate is still good; its token stays unused. Who installs over an
+ * agent means that one, not to take it away from another server by mistake.
+ */
+function enrolledAs(dataDir: string, token: string | undefined): string | undefined {
+  const known = readJsonFile<AgentIdentity>(dataDir, IDENTITY);
+  if (!known) return undefined;
+  const authority = createHash('sha256').update(new X509Certificate(known.ca).raw).digest('base64url');
+  if (token !== undefined && parseJoinToken(token).fingerprint !== authority) throw new DroverError('data-folder-foreign', { detail: 'This host has an agent of another Drover server. Uninstall that one first (uninstall --purge).' });
+  return systemClock.nowMs() < renewalTimes(known.certificate).untilMs ? known.agentId : undefined;
+}
+
 async function enrol(dataDir: string, flags: { join?: string | undefined; name?: string | undefined; label?: string[] | undefined; 'machine-id'?: string | undefined }, known: AgentIdentity | undefined): Promise<AgentIdentity> {
-  const join = flags.join ?? process.env.DROVER_JOIN;
-  if (!join) throw new DroverError('join-token-invalid', { detail: 'This host is not enrolled yet. Make a token on the server (drover agents join-token create) and start with --join TOKEN.' });
-  const token = parseJoinToken(join);
+  const joinWith = flags.join ?? process.env.DROVER_JOIN;
+  if (!joinWith) throw new DroverError('join-token-invalid', { detail: 'This host is not enrolled yet. Make a token on the server (drover agents join-token create) and start with --join TOKEN.' });
+  const token = parseJoinToken(joinWith);
   const labels = flags.label ? Object.fromEntries(flags.label.map(parseLabel)) : (known?.labels ?? {});
   const name = flags.name ?? known?.name ?? hostName();
   const privateKey = newAgentKey();
@@ -83,9 +120,18 @@ async function enrol(dataDir: string, flags: { join?: string | undefined; name?:
   const answer = await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', {
     secret: token.secret, csr, nowMs: systemClock.nowMs(), ...(known ? { previous: { agentId: known.agentId, signatures: keys.map((key) => signWith(key, csr).toString('base64')) } } : {}), name, machineId: flags['machine-id'] ?? machineId(), labels, facts: hostFacts(name, labels, version()),
   });
-  const identity: AgentIdentity = { agentId: answer.agentId, hostId: answer.hostId, name, labels, privateKey, certificate: answer.certificate, ca: answer.ca, dispatchKey: answer.dispatchKey, workers: [...answer.workers], joinedWith: fingerprintOf(join) };
+  const identity: AgentIdentity = { agentId: answer.agentId, hostId: answer.hostId, name, labels, privateKey, certificate: answer.certificate, ca: answer.ca, dispatchKey: answer.dispatchKey, workers: [...answer.workers], joinedWith: fingerprintOf(joinWith) };
   writeJsonFile(dataDir, IDENTITY, identity);
   return identity;
+}
+
+/** One line for whoever looks at this host: the installer waits for it. */
+function noteLink(dataDir: string, state: 'linked' | 'unlinked', log: Log): void {
+  try {
+    writeFileSync(join(dataDir, 'link'), `${state} ${process.pid} ${version()}\n`, { mode: 0o644 });
+  } catch (error) {
+    log.warn({ err: error }, 'the state of the link could not be noted');
+  }
 }
 
 function rotated(workers: readonly string[], place: number): string[] {
@@ -99,4 +145,4 @@ function parseLabel(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-await runMain(main);
+void runMain(main);

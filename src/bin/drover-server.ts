@@ -1,6 +1,7 @@
 /** `drover server`: the control plane. Wires contracts to implementations; nothing is decided here. */
 import { hostname, networkInterfaces } from 'node:os';
 import { parseArgs } from 'node:util';
+import { AgentPackages } from '../app/agent-packages.ts';
 import { RunEventHub } from '../app/run-events.ts';
 import type { EnrolmentContext } from '../app/enrolment.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
@@ -22,6 +23,7 @@ import { WORKER_FRAMES } from '../link/codec.ts';
 import { createLinkServer } from '../link/ws-server.ts';
 import { startMaintenance } from '../loops/maintenance.ts';
 import { RunOwner } from '../loops/run-owner.ts';
+import { UpgradeOwner } from '../loops/upgrade-owner.ts';
 import { CertificateAuthority, fingerprint, type CaMaterial } from '../pki/ca.ts';
 import { certificateRequest, newKey } from '../pki/identity.ts';
 import { hashSecret } from '../pki/join-token.ts';
@@ -35,7 +37,7 @@ import { onceDatabaseAnswers } from './database-wait.ts';
 const SERVER_CERTIFICATE_MS = 365 * 86_400_000;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { data: { type: 'string' }, listen: { type: 'string', default: '127.0.0.1:7400' }, advertise: { type: 'string' }, 'bootstrap-token': { type: 'boolean' }, json: { type: 'boolean' } }, strict: true });
+  const { values } = parseArgs({ options: { data: { type: 'string' }, listen: { type: 'string', default: '127.0.0.1:7400' }, advertise: { type: 'string' }, 'bootstrap-token': { type: 'boolean' }, packages: { type: 'string' }, json: { type: 'boolean' } }, strict: true });
   const databaseUrl = process.env.DATABASE_URL;
   if (!databaseUrl) throw new DroverError('bad-input', { detail: 'Set DATABASE_URL to a PostgreSQL database (postgres://user:password@host/database), or use `drover up`, which brings its own.' });
   const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-server' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-server`);
@@ -43,7 +45,7 @@ async function main(): Promise<void> {
   refuseCoreFiles(log);
   await acquireFolderLock(dataDir, 'server');
   const masterKey = loadMasterKey(`${dataDir}/master.key`, process.env.DROVER_MASTER_KEY);
-  const server = await createServer({ databaseUrl, dataDir, listen: values.listen, advertise: values.advertise, masterKey, log, clock: systemClock, certificateMs: certificateLife(process.env.DROVER_CERTIFICATE_LIFE) });
+  const server = await createServer({ databaseUrl, dataDir, listen: values.listen, advertise: values.advertise, masterKey, log, clock: systemClock, certificateMs: certificateLife(process.env.DROVER_CERTIFICATE_LIFE), packages: new AgentPackages(values.packages ?? process.env.DROVER_PACKAGES ?? `${dataDir}/packages`, process.env.DROVER_RELEASE_KEY, log) });
   onStopSignal(log, server.stop);
   const token = values['bootstrap-token'] ? await onceDatabaseAnswers(systemClock, log, () => bootstrapToken(server.store)) : undefined;
   const ready = { ready: true, url: server.url, ...(token ? { token } : {}) };
@@ -53,7 +55,7 @@ async function main(): Promise<void> {
   if (values.json) process.stdout.write(`${JSON.stringify(ready)}\n`);
 }
 
-interface ServerConfig { readonly databaseUrl: string; readonly dataDir: string; readonly listen: string; readonly advertise: string | undefined; readonly masterKey: MasterKey; readonly log: Log; readonly clock: Clock; readonly certificateMs: number }
+interface ServerConfig { readonly databaseUrl: string; readonly dataDir: string; readonly listen: string; readonly advertise: string | undefined; readonly masterKey: MasterKey; readonly log: Log; readonly clock: Clock; readonly certificateMs: number; readonly packages: AgentPackages }
 
 async function createServer(config: ServerConfig): Promise<{ url: string; localUrl: string; ca: string; store: Store; stop: () => Promise<void> }> {
   const { clock, log } = config;
@@ -76,7 +78,7 @@ async function createServer(config: ServerConfig): Promise<{ url: string; localU
   owner.isWatched = (runId) => events.isWatched(runId);
   let publicUrl = '';
   const api = createApi(
-    { store, clock, log, sealer: masterKey, ownership: owner, fleet, enrolment, events, publicUrl: () => publicUrl, caFingerprint: fingerprint(ca.certificate) },
+    { store, clock, log, sealer: masterKey, ownership: owner, fleet, enrolment, events, packages: config.packages, publicUrl: () => publicUrl, caFingerprint: fingerprint(ca.certificate) },
     { readiness: async () => ({ database: await store.ping().then(() => true, () => false), lease: lease.isTrusted() }) },
   );
   await api.ready();
@@ -93,6 +95,8 @@ async function createServer(config: ServerConfig): Promise<{ url: string; localU
   await lease.start();
   await answered(() => fleet.start());
   await owner.start();
+  const upgrades = new UpgradeOwner({ store, fleet, packages: config.packages, url: () => publicUrl, clock, log });
+  await upgrades.start();
   const stopMaintenance = startMaintenance(store, clock, log);
   return {
     url: publicUrl,
@@ -101,6 +105,7 @@ async function createServer(config: ServerConfig): Promise<{ url: string; localU
     store,
     async stop() {
       stopMaintenance();
+      await upgrades.stop();
       await owner.stop();
       await fleet.stop();
       await lease.stop();

@@ -4,6 +4,7 @@
  */
 import type { Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
+import { limits } from '../base/limits.ts';
 import type { Faults, Inputs } from './input.ts';
 import { ask, canAsk } from './prompt.ts';
 
@@ -50,12 +51,12 @@ async function readWord(list: CredentialInput[], { flag, value }: Word, faults: 
   const last = list.at(-1);
   switch (flag) {
     case '--key':
-      list.push({ kind: 'key', privateKey: inputs.text(flag, value) ?? '' });
+      list.push({ kind: 'key', privateKey: inputs.text(flag, value, limits.keyTextBytesMax) ?? '' });
       return;
     case '--passphrase':
     case '--certificate':
       if (last?.kind !== 'key') faults.add(`${flag} follows the --key that it belongs to.`);
-      else if (flag === '--certificate') last.certificate = inputs.text(flag, value) ?? '';
+      else if (flag === '--certificate') last.certificate = inputs.text(flag, value, limits.keyTextBytesMax) ?? '';
       else last.passphrase = (await readSecret(flag, value, faults, inputs)) ?? '';
       return;
     case '--password':
@@ -79,7 +80,7 @@ async function readWord(list: CredentialInput[], { flag, value }: Word, faults: 
 
 /** What is refused is not repeated: it may be the secret itself. */
 export async function readSecret(flag: string, source: string, faults: Faults, inputs: Inputs): Promise<string | undefined> {
-  if (source.startsWith('@')) return inputs.text(flag, source.slice(1))?.replace(/\r?\n$/, '');
+  if (source.startsWith('@')) return inputs.text(flag, source.slice(1), limits.keyTextBytesMax)?.replace(/\r?\n$/, '');
   if (source.startsWith('env:')) return process.env[source.slice(4)] ?? faults.add(`${flag}: there is no environment variable ${source.slice(4)}.`);
   if (source !== 'ask') return faults.add(`${flag} wants @FILE, @- (standard input), env:VARIABLE or ask, so that the value never stands on a command line. If that was a real one, change it: it is in this shell's history.`);
   return canAsk() ? ask(`${flag.slice(2)}: `, { hidden: true }) : faults.add(`${flag} ask needs a terminal. Give it from @FILE or @-.`);

@@ -1,4 +1,4 @@
-/** `drover agents list|show|revoke|join-token`: who may hold a link, in which state they are, and what they join with. */
+/** `drover agents list|show|revoke|join-token|upgrade`: who may hold a link, in which state they are, what they join with, which version they have. */
 import { allPages, dataOf, DroverApiError, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
@@ -6,9 +6,10 @@ import { duration, Faults, idOf, many, number, pairs } from './input.ts';
 import { table, timeText } from './render.ts';
 import { openSession, type Session } from './session.ts';
 import { plainText } from './text-width.ts';
+import { addUpgradeCommands } from './upgrade-commands.ts';
 
 type Agent = Schemas['Agent'];
-interface ListFlags extends AnswerFlags { readonly state?: string }
+interface ListFlags extends AnswerFlags { readonly state?: string; readonly problems?: boolean }
 interface JoinTokenFlags extends AnswerFlags { readonly role: 'agent' | 'worker'; readonly uses: string; readonly lifetime: string; readonly zone: string; readonly label?: readonly string[] }
 
 const PAGE = 1_000;
@@ -16,7 +17,7 @@ const PAGE = 1_000;
 export function addAgentsCommands(program: Command): void {
   const agents = group(program, 'agents', 'agents: their state, revoking them, the tokens they join with');
   withUtc(command(agents, 'list', { summary: 'list agents and their state', examples: ['drover agents list', 'drover agents list --state unlinked', 'drover agents list --json'] }))
-    .addOption(new Option('--state <state>', 'only those').choices(['linked', 'unlinked', 'revoked'])).action(list);
+    .addOption(new Option('--state <state>', 'only those').choices(['linked', 'unlinked', 'revoked'])).option('--problems', 'only those that flap, lag, are skewed or low on space').action(list);
   withUtc(command(agents, 'show', { summary: 'show the state of one agent', examples: ['drover agents show web-7'] })).argument('<agent>', 'name of its host, or id').action(async (name: string, flags: AnswerFlags) => {
     const agent = await findAgent(openSession(), name);
     await answer(flags, agent, () => table(['', ''], rowsOf(agent, flags)).trimStart());
@@ -28,6 +29,7 @@ export function addAgentsCommands(program: Command): void {
     await answer(flags, agent, () => `revoked the agent of ${plainText(agent.host)}`);
   });
   addJoinTokens(agents);
+  addUpgradeCommands(agents);
 }
 
 function addJoinTokens(agents: Command): void {
@@ -61,8 +63,10 @@ async function findAgent(session: Session, name: string): Promise<Agent> {
 
 async function list(flags: ListFlags): Promise<void> {
   const items: Agent[] = [];
-  for await (const agent of agentsOf(openSession())) if (flags.state === undefined || stateOf(agent) === flags.state) items.push(agent);
-  await answer(flags, { items }, () => table(['HOST', 'STATE', 'VERSION', 'CERTIFICATE UNTIL', 'JOINED', 'ID'], items.map((agent) => [agent.host, stateOf(agent), agent.version ?? '', timeText(agent.certificateExpiresAt, flags.utc === true), timeText(agent.joinedAt, flags.utc === true), agent.id])));
+  for await (const agent of agentsOf(openSession())) if ((flags.state === undefined || stateOf(agent) === flags.state) && (!flags.problems || agent.problems.length > 0)) items.push(agent);
+  await answer(flags, { items }, () => table(['HOST', 'STATE', 'VERSION', 'RUNNING', 'LOAD', 'FREE MEMORY', 'PROBLEMS', 'CERTIFICATE UNTIL', 'ID'], items.map((agent) => [
+    agent.host, stateOf(agent), agent.version ?? '', String(agent.load?.running ?? ''), agent.load?.loadAverage.toFixed(2) ?? '', mebibytes(agent.load?.freeMemoryBytes), agent.problems.join(' '), timeText(agent.certificateExpiresAt, flags.utc === true), agent.id,
+  ])));
 }
 
 /** One word for what a person wants to know first. */
@@ -72,7 +76,18 @@ function stateOf(agent: Agent): 'linked' | 'unlinked' | 'revoked' {
 }
 
 function rowsOf(agent: Agent, flags: AnswerFlags): string[][] {
-  return [['host', agent.host], ['state', stateOf(agent)], ['version', agent.version ?? 'not known'], ['certificate', `until ${timeText(agent.certificateExpiresAt, flags.utc === true)}`], ['joined', timeText(agent.joinedAt, flags.utc === true)], ['id', agent.id], ['host id', agent.hostId]];
+  return [['host', agent.host], ['state', stateOf(agent)], ['version', agent.version ?? 'not known'], ['certificate', `until ${timeText(agent.certificateExpiresAt, flags.utc === true)}`], ['joined', timeText(agent.joinedAt, flags.utc === true)], ...loadRows(agent, flags), ['id', agent.id], ['host id', agent.hostId]];
+}
+
+function loadRows({ load, links, problems }: Agent, flags: AnswerFlags): string[][] {
+  const rows = [['links', `${links} in the last ten minutes`], ['problems', problems.join(', ') || 'none']];
+  if (!load) return rows;
+  const said = `${load.running} running, ${load.unreported} to be reported, load ${load.loadAverage.toFixed(2)}, ${mebibytes(load.rssBytes)} used by the agent, ${mebibytes(load.freeMemoryBytes) || 'unknown'} of memory and ${mebibytes(load.freeSpoolBytes)} for output free`;
+  return [...rows, ['load', said], ['told', timeText(load.at, flags.utc === true)]];
+}
+
+function mebibytes(bytes: number | undefined): string {
+  return bytes === undefined ? '' : `${Math.round(bytes / 1_048_576)} MiB`;
 }
 
 async function createJoinToken(flags: JoinTokenFlags): Promise<void> {

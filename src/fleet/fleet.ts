@@ -6,6 +6,8 @@ import type { AccountId, AgentId, AttemptId, HostId, RunId, WorkerId } from '../
 import type { Priority } from '../domain/placement/queue-pick.ts';
 import type { Service } from '../base/service.ts';
 import type { AttemptEvent, WorkerLoad } from '../protocol/link/worker-v1.ts';
+import type { AgentUpgradeState } from '../protocol/link/upgrade-order.ts';
+import type { AgentHealth } from './agent-health.ts';
 
 export interface AgentLocation {
   readonly workerId: WorkerId;
@@ -44,6 +46,8 @@ export type LiveWorker = Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'la
 
 export interface LiveOutput { readonly attempt: AttemptId; readonly stream: 1 | 2; readonly offset: number; readonly bytes: Uint8Array; readonly skipped: number }
 
+export interface AgentUpgradeHeard { readonly id: string; readonly hostId: HostId; readonly agentId: AgentId; readonly state: AgentUpgradeState['state']; readonly code?: string; readonly detail?: string }
+
 export interface Fleet extends Service {
   listener: FleetListener;
   locate(hostId: HostId): AgentLocation | undefined;
@@ -53,6 +57,7 @@ export interface Fleet extends Service {
   /** Linked, and not being drained. */
   takesWork(workerId: WorkerId): boolean;
   workers(): readonly LiveWorker[];
+  readonly health: AgentHealth;
   /** Tells workers what this server owns; workers route events by it. */
   announceOwned(partitions: readonly { id: number; term: number }[]): void;
   /** Signs each target for its agent and sends. False when the worker's link cannot take it now. */
@@ -65,6 +70,9 @@ export interface Fleet extends Service {
   watch(attempts: readonly AttemptPlace[], onOutput: (output: LiveOutput) => void): () => void;
   /** A range of the whole output from the host itself. Rejects `host-not-linked`, `output-not-available`. */
   fetchOutput(place: AttemptPlace, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }>;
+  /** Signs the order for each of these agents and sends it, as far as they are linked. */
+  upgrade(id: string, order: Uint8Array, agents: readonly { readonly hostId: HostId; readonly agentId: AgentId }[]): void;
+  onUpgradeState: (heard: AgentUpgradeHeard) => void;
   /** Cuts these agents off everywhere; workers refuse them from now on. */
   revoke(agentIds: readonly AgentId[]): void;
 }

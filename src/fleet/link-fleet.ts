@@ -13,10 +13,12 @@ import type { Link, LinkListener } from '../link/link.ts';
 import { signDispatch } from '../pki/dispatch.ts';
 import type { MasterKey } from '../pki/sealer.ts';
 import { dispatchMessage } from '../protocol/link/agent-v1.ts';
+import { upgradeMessage, type WorkerUpgradeState } from '../protocol/link/upgrade-order.ts';
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
-import { WORKER_PROTOCOL, type ServerToWorkerFrame, type OrderedAttempt, type WorkerHello, type WorkerLoad, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import { WORKER_PROTOCOL, type AgentLoadFigures, type ServerToWorkerFrame, type OrderedAttempt, type WorkerHello, type WorkerLoad, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import type { Store } from '../store/store.ts';
-import type { AgentLocation, Assignment, AttemptOrder, AttemptPlace, Fleet, FleetListener, LiveOutput, LiveWorker } from './fleet.ts';
+import { AgentHealth } from './agent-health.ts';
+import type { AgentLocation, AgentUpgradeHeard, Assignment, AttemptOrder, AttemptPlace, Fleet, FleetListener, LiveOutput, LiveWorker } from './fleet.ts';
 import { PresenceRecord } from './presence-record.ts';
 import { SshRoutes, type SshHosts } from './ssh-routes.ts';
 
@@ -52,6 +54,8 @@ const HOSTS_PER_FRAME_MAX = 10_000;
 export class LinkFleet implements Fleet {
   readonly name = 'fleet';
   listener: FleetListener = { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {}, onRoutesChanged() {} };
+  onUpgradeState: Fleet['onUpgradeState'] = () => undefined;
+  readonly health: AgentHealth;
   readonly #options: LinkFleetOptions;
   readonly #workers = new Map<WorkerId, WorkerState>();
   readonly #agents = new Map<HostId, AgentLocation>();
@@ -71,6 +75,7 @@ export class LinkFleet implements Fleet {
   constructor(options: LinkFleetOptions) {
     this.#options = options;
     this.#record = new PresenceRecord({ store: options.store, clock: options.clock, log: options.log, heldBy: (workerId) => [...this.#agents].filter(([, at]) => at.workerId === workerId).map(([hostId]) => hostId) });
+    this.health = new AgentHealth(options.clock);
   }
 
   async start(): Promise<void> {
@@ -203,6 +208,14 @@ export class LinkFleet implements Fleet {
     for (const worker of this.#workers.values()) worker.link.send({ t: 'revoked', agentIds: [...agentIds] });
   }
 
+  upgrade(id: string, order: Uint8Array, agents: readonly { hostId: HostId; agentId: AgentId }[]): void {
+    const digest = createHash('sha256').update(order).digest();
+    for (const [workerId, group] of Map.groupBy(agents, ({ hostId }) => this.#agents.get(hostId)?.workerId)) {
+      const targets = group.map(({ hostId, agentId }) => ({ hostId, agentId, mac: signDispatch(this.#dispatchKey(agentId), upgradeMessage(id, agentId, digest)) }));
+      if (workerId) this.#workers.get(workerId)?.link.send({ t: 'upgrade', id, order, targets });
+    }
+  }
+
   #dispatchKey(agentId: string): KeyObject {
     let key = this.#dispatchKeys.get(agentId);
     if (!key) this.#dispatchKeys.set(agentId, (key = createSecretKey(this.#options.masterKey.dispatchKey(agentId))));
@@ -258,6 +271,7 @@ export class LinkFleet implements Fleet {
         return frame.last ? this.#snapshotEnded(worker) : undefined;
       case 'linked':
         this.#linked(frame.hostId as HostId, frame.agentId as AgentId, worker.id, frame.atMs);
+        this.health.linked(frame.hostId as HostId, frame.skewMs);
         if (Math.abs(frame.skewMs) > limits.clockSkewMsMax) this.#options.log.warn({ hostId: frame.hostId, skewMs: frame.skewMs }, 'the clock of a host is off');
         return this.#record.facts(frame.hostId, frame.agentId, frame.version, { ...frame.facts, bootId: frame.bootId, clockSkewMs: frame.skewMs });
       case 'facts':
@@ -282,6 +296,11 @@ export class LinkFleet implements Fleet {
         else fetch?.resolve({ bytes: frame.bytes, size: frame.size, eof: frame.eof });
         return;
       }
+      case 'agent-loads':
+        for (const load of frame.loads) if (isLoad(load) && this.#agents.get(load.h as HostId)?.workerId === worker.id) this.health.heard(load);
+        return;
+      case 'upgrade-state':
+        return this.#upgradeHeard(frame);
       case 'renew':
         return void this.#renew(worker, frame);
       case 'load':
@@ -315,6 +334,13 @@ export class LinkFleet implements Fleet {
     worker.link.send({ t: 'certificate', id: frame.id, ...answer });
   }
 
+  #upgradeHeard({ id, hostId, agentId, state, code, detail }: WorkerUpgradeState): void {
+    if (![id, hostId, agentId].every(isUuid) || !UPGRADE_STATES.has(state)) return;
+    const clean = (text: string): string => text.replaceAll('\0', '').toWellFormed().slice(0, UPGRADE_DETAIL_MAX);
+    const heard: AgentUpgradeHeard = { id, hostId: hostId as HostId, agentId: agentId as AgentId, state, ...(code === undefined ? {} : { code: isErrorCode(code) ? code : 'internal' }), ...(detail === undefined ? {} : { detail: clean(detail) }) };
+    this.onUpgradeState(heard);
+  }
+
   #linked(hostId: HostId, agentId: AgentId, workerId: WorkerId, atMs: number): void {
     if (!isUuid(hostId) || !isUuid(agentId) || !Number.isSafeInteger(atMs)) return this.#options.log.warn({ hostId, agentId }, 'a link of nobody was passed over');
     const known = this.#agents.get(hostId);
@@ -339,6 +365,7 @@ export class LinkFleet implements Fleet {
 
   #unlinked(hostId: HostId, agentId: AgentId, workerId: WorkerId, atMs: number): void {
     this.#agents.delete(hostId);
+    this.health.unlinked(hostId);
     this.#record.presence({ hostId, agentId, workerId, linked: false, atMs });
     this.listener.onUnlinked(hostId, agentId, atMs);
   }
@@ -394,6 +421,15 @@ function ordered({ attempt, hostId, ssh }: AttemptPlace): OrderedAttempt {
 /** Over SSH the worker is the executor, and the order is for nobody beyond it. */
 function isWorker(workerId: WorkerId, agentId: AgentId): boolean {
   return (workerId as string) === agentId;
+}
+
+const UPGRADE_STATES: ReadonlySet<string> = new Set<WorkerUpgradeState['state']>(['fetching', 'switching', 'trying', 'succeeded', 'failed', 'rolled_back']);
+const UPGRADE_DETAIL_MAX = 1_000;
+
+/** Figures of a host are added up: one that is no number would spoil them all. */
+function isLoad(load: AgentLoadFigures): boolean {
+  const { h, running, unreported, rssBytes, loadAverage, lagMs, freeSpoolBytes, freeMemoryBytes = 0, skewMs = 0 } = load;
+  return typeof h === 'string' && [running, unreported, rssBytes, loadAverage, lagMs, freeSpoolBytes, freeMemoryBytes, skewMs].every(Number.isFinite);
 }
 
 /** A list in parts that fit into a frame. */

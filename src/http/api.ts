@@ -17,9 +17,11 @@ import { apiMetrics, renderMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import type { ApiContext, Call, Operation } from './operation.ts';
 import { workerOperations } from './worker-operations.ts';
+import { addPackageRoute } from './package-route.ts';
 import { runOperations } from './run-operations.ts';
+import { upgradeOperations } from './upgrade-operations.ts';
 
-export const operations: readonly Operation[] = [...runOperations, ...fleetOperations, ...workerOperations, ...hostOperations, ...accountOperations];
+export const operations: readonly Operation[] = [...runOperations, ...fleetOperations, ...workerOperations, ...hostOperations, ...accountOperations, ...upgradeOperations];
 
 /** A token's row is believed for this long: a revocation takes effect within it. */
 const TOKEN_CACHE_MS = 3_000;
@@ -53,6 +55,7 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
   }
   const document = JSON.stringify(openApiDocument(operations));
   app.get('/api/openapi.json', async (_request, reply) => reply.type('application/json').send(document));
+  addPackageRoute(app, ctx.packages);
   app.get('/healthz', async () => ({ status: 'alive' }));
   app.get('/readyz', async (_request, reply) => {
     const checks = await options.readiness();

@@ -1,6 +1,7 @@
 /** Records of the store to resources of the API, and the body of a new run to the domain's words. */
 import { parseDurationMs } from '../base/duration.ts';
 import type { z } from 'zod';
+import type { AgentHealth } from '../fleet/agent-health.ts';
 import type { RunStartInput } from '../app/run-start.ts';
 import type { LiveWorker } from '../fleet/fleet.ts';
 import { parseFailureLimit } from '../domain/run/failure-limit.ts';
@@ -75,8 +76,13 @@ export function hostResource(host: HostRecord, accounts: ReadonlyMap<string, str
   };
 }
 
-export function agentResource(agent: AgentRecord): z.infer<typeof resources.Agent> {
-  return { id: agent.id, hostId: agent.hostId, host: agent.hostName, state: agent.state, ...given('version', agent.version), linked: agent.linked, joinedAt: new Date(agent.joinedAtMs).toISOString(), certificateExpiresAt: new Date(agent.certificateExpiresAtMs).toISOString() };
+export function agentResource(agent: AgentRecord, health: AgentHealth): z.infer<typeof resources.Agent> {
+  const load = agent.linked ? health.loadOf(agent.hostId) : undefined;
+  return {
+    ...(load ? { load: { at: new Date(load.atMs).toISOString(), running: load.running, unreported: load.unreported, rssBytes: load.rssBytes, loadAverage: load.loadAverage, lagMs: load.lagMs, freeSpoolBytes: load.freeSpoolBytes, ...given('freeMemoryBytes', load.freeMemoryBytes), ...given('skewMs', load.skewMs) } } : {}),
+    links: health.linksOf(agent.hostId), problems: agent.state === 'active' ? health.problemsOf(agent.hostId) : [],
+    id: agent.id, hostId: agent.hostId, host: agent.hostName, state: agent.state, ...given('version', agent.version), linked: agent.linked, joinedAt: new Date(agent.joinedAtMs).toISOString(), certificateExpiresAt: new Date(agent.certificateExpiresAtMs).toISOString(),
+  };
 }
 
 export function workerResource(worker: WorkerRecord, live: LiveWorker | undefined): z.infer<typeof resources.Worker> {

@@ -50,10 +50,19 @@ export const fleetOperations = [
     },
   }),
   operation({
-    id: 'listAgents', method: 'GET', path: '/agents', summary: 'List agents', permission: 'fleet.agent.view', query: z.strictObject(page), status: 200, response: r.pageOf(r.Agent), errors: ['bad-input'],
+    id: 'listAgents', method: 'GET', path: '/agents', summary: 'List agents', permission: 'fleet.agent.view', query: z.strictObject({ ...page, problems: z.enum(['true']).optional().describe('Only agents that have one') }), status: 200, response: r.pageOf(r.Agent), errors: ['bad-input'],
     async handle({ ctx, query }) {
-      const { items, next } = await ctx.store.agentList(compact({ limit: query.limit, cursor: query.cursor }));
-      return compact({ items: items.map(agentResource), next });
+      const troubled = query.problems === undefined ? undefined : ctx.fleet.health.troubled().map(({ hostId }) => hostId);
+      const { items, next } = await ctx.store.agentList(compact({ limit: query.limit, cursor: query.cursor }), troubled);
+      return compact({ items: items.map((agent) => agentResource(agent, ctx.fleet.health)), next });
+    },
+  }),
+  operation({
+    id: 'getAgent', method: 'GET', path: '/agents/{id}', summary: 'Show an agent, its load and what is wrong with it', permission: 'fleet.agent.view', params: idParams, status: 200, response: r.Agent, errors: ['not-found'],
+    async handle({ ctx, params }) {
+      const agent = await ctx.store.agentFetch(params.id as AgentId);
+      if (!agent) throw new DroverError('not-found', { detail: `There is no agent ${params.id}.` });
+      return agentResource(agent, ctx.fleet.health);
     },
   }),
   operation({
@@ -63,7 +72,7 @@ export const fleetOperations = [
       const answer = await ctx.store.agentRevoke(id, { actor: caller.actor, action: 'fleet.agent.revoke', target: `agent/${id}`, detail: {}, requestId: caller.requestId });
       if (answer === 'not-found') throw new DroverError('not-found', { detail: `There is no agent ${id}.` });
       ctx.fleet.revoke([id]);
-      return agentResource((await ctx.store.agentFetch(id))!);
+      return agentResource((await ctx.store.agentFetch(id))!, ctx.fleet.health);
     },
   }),
   operation({

@@ -1,5 +1,6 @@
 /** Prometheus metrics of a server; other rooms hand in what they count through plain callbacks. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { limits } from '../base/limits.ts';
 import type { ExecutionState } from '../domain/run/execution-machine.ts';
 import type { ApiContext } from './operation.ts';
 
@@ -25,6 +26,15 @@ const starts = new Gauge({ name: 'drover_worker_queue_starts', help: 'Starts tha
 const waited = new Gauge({ name: 'drover_worker_queue_waited_seconds', help: 'Time that those starts have waited, summed up', labelNames: QUEUE_LABELS, registers });
 const drained = new Gauge({ name: 'drover_worker_drained', help: '1 for a worker that takes no new work', labelNames: ['worker'], registers });
 const lag = new Gauge({ name: 'drover_worker_lag_milliseconds', help: 'Event-loop lag a worker reports', labelNames: ['worker'], registers });
+const agentFigures = {
+  reporting: new Gauge({ name: 'drover_agents_reporting', help: 'Linked agents that have told their load', registers }),
+  running: new Gauge({ name: 'drover_agents_running', help: 'Executions running on hosts, as agents last said', registers }),
+  unreported: new Gauge({ name: 'drover_agents_unreported', help: 'Ended executions that agents still hold', registers }),
+  rssBytes: new Gauge({ name: 'drover_agents_memory_bytes', help: 'Memory of all agents together', registers }),
+  lagMsMax: new Gauge({ name: 'drover_agents_lag_milliseconds_max', help: 'Event-loop lag of the worst agent', registers }),
+};
+const agentProblems = new Gauge({ name: 'drover_agents_with_problem', help: 'Agents that flap, lag, are skewed or low on space', labelNames: ['problem'], registers });
+const troubledAgents = new Gauge({ name: 'drover_agent_problem', help: 'Some of the agents with a problem, by name; the others are only counted', labelNames: ['host', 'problem'], registers });
 const partitions = new Gauge({ name: 'drover_partitions_owned', help: 'Partitions this server owns', registers });
 
 export function observeCommit(figures: { executions: number; durationMs: number; outcomes: readonly ExecutionState[] }): void {
@@ -51,6 +61,21 @@ export async function renderMetrics(ctx: ApiContext): Promise<string> {
       }
     }
   }
+  await observeAgents(ctx);
   partitions.set(ctx.ownership.owned().length);
   return registry.metrics();
+}
+
+/** Names of few, counts of all: a label per host would be the end of whoever stores it. */
+async function observeAgents({ fleet, store }: ApiContext): Promise<void> {
+  const { problems, ...figures } = fleet.health.totals();
+  for (const [name, value] of Object.entries(figures)) agentFigures[name as keyof typeof figures].set(value);
+  for (const [problem, count] of Object.entries(problems)) agentProblems.set({ problem }, count);
+  troubledAgents.reset();
+  const named = fleet.health.troubled().slice(0, limits.problemHostsInMetricsMax);
+  if (named.length === 0) return;
+  // Without the database there are counts, but no names.
+  const agentsOf = await store.agentList({ limit: named.length }, named.map(({ hostId }) => hostId)).catch(() => ({ items: [] }));
+  const names = new Map(agentsOf.items.map((agent) => [agent.hostId, agent.hostName]));
+  for (const { hostId, problems: theirs } of named) for (const problem of theirs) if (names.has(hostId)) troubledAgents.set({ host: names.get(hostId)!, problem }, 1);
 }

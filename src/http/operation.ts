@@ -1,6 +1,7 @@
 /** What an operation of the API is. Routes, validation, permissions and the OpenAPI document all follow from it. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import type { AgentPackages } from '../app/agent-packages.ts';
 import type { AppContext, Caller } from '../app/context.ts';
 import type { EnrolmentContext } from '../app/enrolment.ts';
 import type { RunEventHub } from '../app/run-events.ts';
@@ -12,6 +13,7 @@ export interface ApiContext extends AppContext {
   readonly fleet: Fleet;
   readonly enrolment: EnrolmentContext;
   readonly events: RunEventHub;
+  readonly packages: AgentPackages;
   /** Where join tokens point, and by which CA the server is known. */
   readonly publicUrl: () => string;
   readonly caFingerprint: string;

@@ -53,6 +53,7 @@ function isKind(value: unknown, kind: string): boolean {
 }
 
 const STREAM = { a: 'string', stream: 'number' } as const;
+const UPGRADE_STATE = { id: 'string', state: 'string', version: 'string', code: 'string?', detail: 'string?' } as const;
 
 /** What an agent may say. */
 export const AGENT_FRAMES: FrameShapes = {
@@ -66,8 +67,9 @@ export const AGENT_FRAMES: FrameShapes = {
   busy: { a: 'string' },
   data: { id: 'number', bytes: 'bytes', size: 'number', eof: 'boolean', error: 'string?' },
   renew: { csr: 'string', signature: 'bytes' },
-  load: { running: 'number', unreported: 'number', rssBytes: 'number', loadAverage: 'number', lagMs: 'number', freeSpoolBytes: 'number' },
+  load: { running: 'number', unreported: 'number', rssBytes: 'number', loadAverage: 'number', lagMs: 'number', freeSpoolBytes: 'number', freeMemoryBytes: 'number?', nowMs: 'number?' },
   facts: { facts: 'object' },
+  'upgrade-state': UPGRADE_STATE,
 };
 
 /** What a worker may say to an agent. */
@@ -81,6 +83,7 @@ export const WORKER_TO_AGENT_FRAMES: FrameShapes = {
   query: { a: 'string' },
   fetch: { id: 'number', ...STREAM, offset: 'number', length: 'number' },
   certificate: { certificate: 'string', ca: 'string' },
+  upgrade: { id: 'string', order: 'bytes', mac: 'bytes' },
   bye: { code: 'string', detail: 'string', retryAfterMs: 'number?' },
 };
 
@@ -99,6 +102,8 @@ export const WORKER_FRAMES: FrameShapes = {
   load: { agents: 'number', queued: 'number', rssBytes: 'number', lagMs: 'number', outputBytesHeld: 'number', lanes: 'object?' },
   access: { id: 'number', hostId: 'string', accountId: 'string?' },
   'host-key': { id: 'number', hostId: 'string', algorithm: 'string', key: 'bytes' },
+  'agent-loads': { loads: 'array' },
+  'upgrade-state': { ...UPGRADE_STATE, hostId: 'string', agentId: 'string' },
 };
 
 /** What a server may say to a worker. */
@@ -118,5 +123,6 @@ export const SERVER_FRAMES: FrameShapes = {
   drain: { on: 'boolean' },
   access: { id: 'number', access: 'object?', error: 'object?' },
   'host-key': { id: 'number', answer: 'string', error: 'object?' },
+  upgrade: { id: 'string', order: 'bytes', targets: 'array' },
   bye: { code: 'string', detail: 'string', retryAfterMs: 'number?' },
 };

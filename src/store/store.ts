@@ -14,6 +14,7 @@ import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-dra
 import type { ExecutionCounts, ExecutionState } from '../domain/run/execution-machine.ts';
 import type { RunState } from '../domain/run/run-machine.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
+import type { AgentUpgradeCounts, AgentUpgradeState, UpgradeState } from '../domain/upgrade/upgrade-machine.ts';
 
 /** Ownership of a partition, as of a term. A stale fence makes the whole write a no-op. */
 export interface Fence { readonly partition: number; readonly term: number; readonly serverId: ServerId }
@@ -290,6 +291,13 @@ export type JoinOutcome =
   | { readonly kind: 'joined'; readonly hostId: HostId; readonly agentId: AgentId; readonly zone: string; readonly replaced?: AgentId }
   | { readonly kind: 'refused'; readonly code: 'join-token-invalid' | 'join-token-expired' | 'host-name-taken' | 'link-busy' };
 
+// — upgrades of agents —
+
+export interface NewUpgrade { readonly id: string; readonly version: string; readonly targets: string; readonly createdBy: Actor; readonly batch: number; readonly maxFailed: number; readonly waitMs: number; readonly hosts: readonly { readonly id: HostId; readonly name: string }[] }
+export interface UpgradeRecord extends Omit<NewUpgrade, 'hosts'> { readonly state: UpgradeState; readonly hostCount: number; readonly counts: AgentUpgradeCounts; readonly createdAtMs: number; readonly finishedAtMs?: number; readonly cancelRequestedAtMs?: number }
+export interface AgentUpgradeRecord { readonly ordinal: number; readonly hostId: HostId; readonly hostName: string; readonly state: AgentUpgradeState; readonly fromVersion?: string; /** What the agent last said while it was in hand. */ readonly progress?: string; readonly code?: string; readonly detail?: string; readonly orderedAtMs?: number; readonly finishedAtMs?: number }
+export interface OrderedAgent { readonly hostId: HostId; readonly agentId: AgentId; readonly orderedAtMs: number }
+
 export interface Store {
   // runs
   /** One transaction: run, task, executions, the timeline's first entries and the audit entry. Wakes the partition (hint). */
@@ -336,7 +344,8 @@ export interface Store {
   agentJoin(join: { tokenHash: Uint8Array; name: string; machineId: string; labels: Readonly<Record<string, string>>; facts: Readonly<Record<string, unknown>>; publicKey: Uint8Array; certificateExpiresAtMs: number; /** Zones that have a worker: a token of another is not used up; absent, any zone will do. */ zones?: readonly string[]; /** The caller has proved to be this agent: the host keeps it. */ keepAgentId?: AgentId }, audit: Omit<AuditEntry, 'target'>): Promise<JoinOutcome>;
   agentCertificateRenewed(id: AgentId, publicKey: Uint8Array, expiresAtMs: number): Promise<boolean>;
   agentFetch(id: AgentId): Promise<AgentRecord | undefined>;
-  agentList(page: { limit: number; cursor?: string }): Promise<Page<AgentRecord>>;
+  /** Of these hosts only, when they are given. */
+  agentList(page: { limit: number; cursor?: string }, hostIds?: readonly HostId[]): Promise<Page<AgentRecord>>;
   agentRevoke(id: AgentId, audit: AuditEntry): Promise<'revoked' | 'already-revoked' | 'not-found'>;
   /** Ids of agents whose certificates have not expired yet but that may not link. */
   agentRevokedList(): Promise<readonly AgentId[]>;
@@ -356,6 +365,19 @@ export interface Store {
   hostDirectory(knownVersion?: number): Promise<{ version: number; hosts: readonly { id: HostId; name: string; labels: Readonly<Record<string, string>> }[] } | 'unchanged'>;
   hostLabel(id: HostId, change: { set: Readonly<Record<string, string>>; remove: readonly string[] }, audit: AuditEntry): Promise<HostRecord | undefined>;
   hostRemove(id: HostId, audit: AuditEntry): Promise<'removed' | 'in-use' | 'is-jump-host' | 'not-found'>;
+
+  // upgrades
+  /** One transaction with its audit entry. A host is in one upgrade at a time. */
+  upgradeCreate(upgrade: NewUpgrade, audit: AuditEntry): Promise<{ kind: 'created'; upgrade: UpgradeRecord } | { kind: 'in-progress'; host: string }>;
+  upgradeFetch(id: string): Promise<UpgradeRecord | undefined>;
+  upgradeList(page: { limit: number; cursor?: string }): Promise<Page<UpgradeRecord>>;
+  agentUpgradeList(id: string, page: { limit: number; cursor?: string }): Promise<Page<AgentUpgradeRecord>>;
+  upgradeCancelRequest(id: string, audit: AuditEntry): Promise<'requested' | 'already-requested' | 'already-finished' | 'not-found'>;
+  upgradeActiveList(): Promise<readonly string[]>;
+  /** Plans and writes the next step in one transaction; undefined while another server does, or when it has ended. Answers who is in hand then. */
+  upgradeAdvance(id: string): Promise<{ state: UpgradeState; version: string; waitMs: number; ordered: readonly OrderedAgent[] } | undefined>;
+  /** False when it changed nothing: said before, or not in hand. */
+  agentUpgradeHeard(id: string, heard: { hostId: HostId; agentId: AgentId; state: 'fetching' | 'switching' | 'trying' | 'succeeded' | 'failed' | 'rolled_back'; code?: string; detail?: string }): Promise<boolean>;
 
   // tokens
   joinTokenCreate(token: { id: TokenId; hash: Uint8Array; role: 'agent' | 'worker'; labels: Readonly<Record<string, string>>; zone: string; hostId?: HostId; uses: number; lifetimeMs: number }, audit: AuditEntry): Promise<JoinToken>;

@@ -13,6 +13,7 @@ import type { LinkDialer, LinkListener } from '../link/link.ts';
 import { AGENT_PROTOCOL, type AgentFrame, type AgentHello, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
 import { WORKER_PROTOCOL, type AttemptEvent, type LaneName, type OrderedAttempt, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import { AgentLoads } from './agent-loads.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { OutputRelay, type AgentLink, type ServerLink } from './output-relay.ts';
 import { ServerRequests } from './server-requests.ts';
@@ -61,6 +62,7 @@ export class WorkerService implements Service {
   readonly #servers = new Map<string, ServerState>();
   readonly #owners = new Map<number, { serverId: string; term: number }>();
   readonly #revoked = new Set<string>();
+  readonly #loads = new AgentLoads();
   readonly #relay: OutputRelay;
   readonly #dispatch: StartDispatch;
   readonly #requests: ServerRequests;
@@ -224,6 +226,9 @@ export class WorkerService implements Service {
         return this.#requests.onAnswer(frame);
       case 'drain':
         return this.#drain(frame.on);
+      case 'upgrade':
+        for (const { hostId, agentId, mac } of frame.targets) if (this.#agents.get(hostId)?.agentId === agentId) this.#agents.get(hostId)!.link.send({ t: 'upgrade', id: frame.id, order: frame.order, mac });
+        return;
       case 'bye':
         this.#options.log.info({ server: state.url, code: frame.code }, 'the server ended the link');
     }
@@ -301,6 +306,7 @@ export class WorkerService implements Service {
       if (agent && this.#byAgentId.get(agent.agentId) === agent) this.#byAgentId.delete(agent.agentId);
       if (!agent || this.#agents.get(agent.hostId) !== agent) return;
       this.#agents.delete(agent.hostId);
+      this.#loads.gone(agent.hostId);
       const atMs = this.#options.clock.nowMs();
       for (const server of this.#servers.values()) server.link?.send({ t: 'unlinked', hostId: agent.hostId, agentId: agent.agentId, atMs });
     };
@@ -330,6 +336,11 @@ export class WorkerService implements Service {
     switch (frame.t) {
       case 'renew':
         return this.#renew(frame, agent);
+      case 'load':
+        return this.#loads.heard(hostId, frame, this.#options.clock.nowMs());
+      case 'upgrade-state':
+        for (const server of this.#servers.values()) server.link?.send({ ...frame, hostId, agentId });
+        return;
       case 'facts':
         for (const server of this.#servers.values()) server.link?.send({ t: 'facts', hostId, agentId, facts: frame.facts });
         return;
@@ -422,6 +433,7 @@ export class WorkerService implements Service {
       for (const server of this.#servers.values()) {
         server.link?.send({ t: 'load', agents: this.#agents.size, queued: this.#dispatch.queued, rssBytes: process.memoryUsage.rss(), lagMs, outputBytesHeld: this.#relay.heldBytes, lanes });
       }
+      for (const loads of this.#loads.take()) for (const server of this.#servers.values()) server.link?.send(loads);
       this.#stopLoad = clock.after(LOAD_EVERY_MS, report, { unref: true });
     };
     this.#stopLoad = clock.after(LOAD_EVERY_MS, report, { unref: true });

@@ -4,12 +4,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXECUTION_STATES, EXECUTION_TRANSITIONS, TERMINAL_EXECUTION_STATES } from '../../src/domain/run/execution-machine.ts';
 import { RUN_STATES, RUN_TRANSITIONS, TERMINAL_RUN_STATES } from '../../src/domain/run/run-machine.ts';
+import { AGENT_UPGRADE_STATES, AGENT_UPGRADE_TRANSITIONS, TERMINAL_AGENT_UPGRADE_STATES, TERMINAL_UPGRADE_STATES, UPGRADE_STATES, UPGRADE_TRANSITIONS } from '../../src/domain/upgrade/upgrade-machine.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { root } from '../support/source-tree.ts';
 
 const machines = [
   { name: 'Execution', table: 'execution', states: EXECUTION_STATES, transitions: EXECUTION_TRANSITIONS, terminal: TERMINAL_EXECUTION_STATES, first: 'waiting' },
   { name: 'Run', table: 'run', states: RUN_STATES, transitions: RUN_TRANSITIONS, terminal: TERMINAL_RUN_STATES, first: 'created' },
+  { name: 'Upgrade', table: 'upgrade', states: UPGRADE_STATES, transitions: UPGRADE_TRANSITIONS, terminal: TERMINAL_UPGRADE_STATES, first: 'running' },
+  { name: 'Agent upgrade', table: 'agent_upgrade', states: AGENT_UPGRADE_STATES, transitions: AGENT_UPGRADE_TRANSITIONS, terminal: TERMINAL_AGENT_UPGRADE_STATES, first: 'waiting' },
 ] as const;
 
 /** The arrows of the mermaid diagram under a heading. */

@@ -1,11 +1,13 @@
 /** The API over a real store, in this process; the fleet behind it is empty. */
 import type { FastifyInstance } from 'fastify';
 import type { AppContext } from '../../src/app/context.ts';
+import { AgentPackages } from '../../src/app/agent-packages.ts';
 import { RunEventHub } from '../../src/app/run-events.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, type TokenId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Role } from '../../src/domain/access/permission.ts';
+import { AgentHealth } from '../../src/fleet/agent-health.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { createApi } from '../../src/http/api.ts';
 import { newApiToken } from '../../src/http/fleet-operations.ts';
@@ -16,8 +18,8 @@ import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts'
 import { testDatabase, type TestDatabase } from './database.ts';
 
 const NO_FLEET: Fleet = {
-  name: 'no-fleet', listener: { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {}, onRoutesChanged() {} }, start: async () => undefined, stop: async () => undefined, locate: () => undefined, sshRoute: () => undefined, isLinked: () => false, takesWork: () => false, workers: () => [], announceOwned() {},
-  assign: () => false, cancel: () => false, query: () => false, ack() {}, ackChunk() {}, watch: () => () => undefined, fetchOutput: () => Promise.reject(new Error('no host')), revoke() {},
+  name: 'no-fleet', health: new AgentHealth(systemClock), listener: { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {}, onRoutesChanged() {} }, start: async () => undefined, stop: async () => undefined, locate: () => undefined, sshRoute: () => undefined, isLinked: () => false, takesWork: () => false, workers: () => [], announceOwned() {},
+  assign: () => false, cancel: () => false, query: () => false, ack() {}, ackChunk() {}, watch: () => () => undefined, fetchOutput: () => Promise.reject(new Error('no host')), revoke() {}, upgrade() {}, onUpgradeState() {},
 };
 
 export interface TestApi { readonly app: FastifyInstance; readonly store: AppContext['store']; readonly database: TestDatabase; readonly ca: CertificateAuthority; token(role: Role, lifetimeMs?: number): Promise<string>; close(): Promise<void> }
@@ -29,7 +31,7 @@ export async function testApi(): Promise<TestApi> {
   const ca = await CertificateAuthority.load(await CertificateAuthority.create(systemClock.nowMs()));
   const events = new RunEventHub({ store, clock: systemClock, onProgress: () => () => undefined, watchOutput: () => () => undefined });
   const app = createApi(
-    { store, clock: systemClock, log: silentLog, sealer: masterKey, ownership: { owned: () => [], wake() {} }, fleet: NO_FLEET, enrolment: { store, clock: systemClock, ca, masterKey, workers: () => [{ zone: 'default', address: '127.0.0.1:1' }] }, events, publicUrl: () => 'http://127.0.0.1:1', caFingerprint: fingerprint(ca.certificate) },
+    { store, clock: systemClock, log: silentLog, sealer: masterKey, ownership: { owned: () => [], wake() {} }, fleet: NO_FLEET, packages: new AgentPackages('/nonexistent', undefined, silentLog), enrolment: { store, clock: systemClock, ca, masterKey, workers: () => [{ zone: 'default', address: '127.0.0.1:1' }] }, events, publicUrl: () => 'http://127.0.0.1:1', caFingerprint: fingerprint(ca.certificate) },
     { readiness: async () => ({ database: true }) },
   );
   await app.ready();

@@ -54,7 +54,9 @@ export class ManagedProcess {
     const log = openSync(this.#logFile, 'a');
     this.#expectEnd = false;
     this.stopped = false;
-    const child = spawn(process.execPath, [...process.execArgv, this.#program, ...this.#args], { stdio: ['ignore', log, log], env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', ...(process.env.DROVER_LOG ? { DROVER_LOG: process.env.DROVER_LOG } : {}), ...this.#env } });
+    // An executable is a program by itself; sources and bundles are run by our Node.
+    const [command, ...args] = /\.(ts|mjs)$/.test(this.#program) ? [process.execPath, ...process.execArgv, this.#program, ...this.#args] : [this.#program, ...this.#args];
+    const child = spawn(command!, args, { stdio: ['ignore', log, log], env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', ...(process.env.DROVER_LOG ? { DROVER_LOG: process.env.DROVER_LOG } : {}), ...this.#env } });
     closeSync(log);
     child.once('exit', (code, signal) => {
       if (!this.#expectEnd) this.unexpectedEnds.push(`${this.name} ended by itself (${signal ?? `code ${code}`}); see ${this.#logFile}`);
@@ -94,7 +96,7 @@ export interface ClusterOptions {
   readonly servers: number;
   readonly workers: number;
   readonly agents: number;
-  /** Another program in the place of the agent's sources: its bundle, as it is shipped. */
+  /** Another program in the place of the agent's sources: its bundle, or the executable as it is shipped. */
   readonly agentProgram?: string;
   /** Of the servers. */
   readonly serverEnv?: Readonly<Record<string, string>>;

@@ -175,7 +175,7 @@ export class WorkerRig {
     const workersTold: string[][] = [];
     const service = new AgentService({
       agentId: identity.id, hostId, version: '0.1.0', bootId: 'boot', dispatchKey: options.dispatchKey ?? masterKey.dispatchKey(identity.id), driver, dialer, clock, random: systemRandom, log: silentLog,
-      facts: () => ({ name: hostId, os: 'linux' }), load: async () => ({ running: 0, unreported: 0, freeSpoolBytes: 0 }), onWorkers: (workers) => workersTold.push([...workers]), onCertificate: () => undefined,
+      facts: () => ({ name: hostId, os: 'linux' }), load: async () => ({ running: 0, unreported: 0, freeSpoolBytes: 0, rssBytes: 1, loadAverage: 0, freeMemoryBytes: 1 }), onWorkers: (workers) => workersTold.push([...workers]), onCertificate: () => undefined, onUpgrade: () => undefined, onUnlinked: () => undefined,
     });
     await this.links.started(service);
     await this.server.frame('linked', (frame) => frame.agentId === identity.id);

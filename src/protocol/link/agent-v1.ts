@@ -6,6 +6,8 @@
  * `a` is always an attempt id. Duplicates, reordering and late frames are harmless by construction: the agent's
  * journal decides, not the frame.
  */
+import type { AgentUpgradeState, WorkerUpgrade } from './upgrade-order.ts';
+
 export const AGENT_PROTOCOL = { min: 1, max: 1 } as const;
 
 // — agent → worker —
@@ -88,12 +90,13 @@ export interface AgentUnknown { t: 'unknown'; a: string }
 export interface AgentData { t: 'data'; id: number; bytes: Uint8Array; size: number; eof: boolean; error?: string }
 /** A new key's certificate request, signed with the present key, so that nobody between can ask for the agent. */
 export interface AgentRenew { t: 'renew'; csr: string; signature: Uint8Array }
-export interface AgentLoad { t: 'load'; running: number; unreported: number; rssBytes: number; loadAverage: number; lagMs: number; freeSpoolBytes: number }
+/** About once a minute. `nowMs` is the agent's clock; a worker tells skew from it. */
+export interface AgentLoad { t: 'load'; running: number; unreported: number; rssBytes: number; loadAverage: number; lagMs: number; freeSpoolBytes: number; freeMemoryBytes?: number; nowMs?: number }
 export interface AgentFacts { t: 'facts'; facts: HostFacts }
 
 export type AgentFrame =
   | AgentHello | AgentAccepted | AgentStarted | AgentOutput | AgentChunk | AgentReport | AgentUnknown | AgentBusy | AgentData
-  | AgentRenew | AgentLoad | AgentFacts;
+  | AgentRenew | AgentLoad | AgentFacts | AgentUpgradeState;
 
 // — worker → agent —
 
@@ -133,7 +136,7 @@ export interface WorkerBye { t: 'bye'; code: string; detail: string; retryAfterM
 
 export type WorkerToAgentFrame =
   | WorkerWelcome | WorkerStart | WorkerCancel | WorkerWatch | WorkerAck | WorkerChunkAck | WorkerQuery | WorkerFetch
-  | WorkerCertificate | WorkerBye;
+  | WorkerCertificate | WorkerUpgrade | WorkerBye;
 
 /** The work itself, encoded once per task with MessagePack and carried as bytes to every host. */
 export interface ExecutionSpec {

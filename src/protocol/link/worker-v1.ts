@@ -4,6 +4,7 @@
  */
 import type { AgentReport, HostFacts } from './agent-v1.ts';
 import type { SshAccess } from './ssh-access.ts';
+import type { ServerUpgrade, WorkerUpgradeState } from './upgrade-order.ts';
 
 export const WORKER_PROTOCOL = { min: 1, max: 1 } as const;
 
@@ -60,9 +61,13 @@ export interface WorkerAccess { t: 'access'; id: number; hostId: string; account
 /** The key that a host has shown for the first time, or instead of the one it had: before anything is sent to it. */
 export interface WorkerHostKey { t: 'host-key'; id: number; hostId: string; algorithm: string; key: Uint8Array }
 
+/** What agents last said of their load, together. Extension: an older server passes it over. */
+export interface WorkerAgentLoads { t: 'agent-loads'; loads: AgentLoadFigures[] }
+export interface AgentLoadFigures { h: string; running: number; unreported: number; rssBytes: number; loadAverage: number; lagMs: number; freeSpoolBytes: number; freeMemoryBytes?: number; skewMs?: number }
+
 export type WorkerToServerFrame =
   | WorkerHello | WorkerAgents | WorkerLinked | WorkerUnlinked | WorkerFactsChanged | WorkerEvents | WorkerOutput | WorkerChunk
-  | WorkerData | WorkerRenew | WorkerLoad | WorkerAccess | WorkerHostKey;
+  | WorkerData | WorkerRenew | WorkerLoad | WorkerAgentLoads | WorkerUpgradeState | WorkerAccess | WorkerHostKey;
 
 // — server → worker —
 
@@ -120,4 +125,4 @@ export interface ServerBye { t: 'bye'; code: string; detail: string; retryAfterM
 
 export type ServerToWorkerFrame =
   | ServerWelcome | ServerTopology | ServerOwns | ServerAssign | ServerCancel | ServerQuery | ServerWatch | ServerAck | ServerChunkAck
-  | ServerFetch | ServerCertificate | ServerRevoked | ServerDrain | ServerAccess | ServerHostKey | ServerBye;
+  | ServerFetch | ServerCertificate | ServerRevoked | ServerUpgrade | ServerDrain | ServerAccess | ServerHostKey | ServerBye;

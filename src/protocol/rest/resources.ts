@@ -74,7 +74,9 @@ export const Host = z.object({ id: z.uuid(), name: z.string(), labels: strings, 
   reachableBy: z.array(z.enum(['agent', 'ssh'])).describe('agent: its agent is linked now; ssh: it has an address'), zone: z.string(), address: z.string().optional(), port: z.int().optional(), accountId: z.string().optional(), account: z.string().optional().describe('Absent though accountId is there: the account has been removed'), jumpHost: z.string().optional(),
   hostKeyPolicy: z.enum(HOST_KEY_POLICIES).optional(), algorithms: z.record(z.string(), z.array(z.string())).optional() }).meta({ id: 'Host' });
 export const HostLabel = z.strictObject({ set: labels.default({}), remove: z.array(z.string()).default([]) }).meta({ id: 'HostLabel' });
-export const Agent = z.object({ id: z.uuid(), hostId: z.uuid(), host: z.string(), state: z.string(), version: z.string().optional(), linked: z.boolean(), joinedAt: instant, certificateExpiresAt: instant }).meta({ id: 'Agent' });
+export const Agent = z.object({ id: z.uuid(), hostId: z.uuid(), host: z.string(), state: z.string(), version: z.string().optional(), linked: z.boolean(), joinedAt: instant, certificateExpiresAt: instant,
+  load: z.object({ at: instant, running: z.int().describe('Executions on the host now'), unreported: z.int().describe('Ended, and not yet taken over by a server'), rssBytes: z.int(), loadAverage: z.number().describe('Of the host, over a minute'), lagMs: z.number(), freeMemoryBytes: z.int().optional(), freeSpoolBytes: z.int(), skewMs: z.int().optional().describe('Its clock minus the worker\'s') }).optional().describe('What a linked agent last said, about once a minute'),
+  links: z.int().describe('How often it linked in the last ten minutes; counted up to five'), problems: z.array(z.string()).describe('flapping, lagging, skewed, spool-low') }).meta({ id: 'Agent' });
 const Queue = z.object({ length: z.int(), oldestMs: z.int().describe('How long the oldest has waited') }).meta({ id: 'WorkerQueue' });
 const Lane = z.object({ underWay: z.int(), capacity: z.int(), high: Queue, normal: Queue, low: Queue }).meta({ id: 'WorkerLane' });
 export const Worker = z.object({

@@ -110,9 +110,9 @@ export async function agentFetch(db: Executor, id: AgentId): Promise<AgentRecord
   return rows[0] && agentRecord(rows[0]);
 }
 
-export async function agentList(db: Executor, page: { limit: number; cursor?: string }): Promise<Page<AgentRecord>> {
+export async function agentList(db: Executor, page: { limit: number; cursor?: string }, hostIds?: readonly HostId[]): Promise<Page<AgentRecord>> {
   const after = decodeCursor(page.cursor, ['uuid']);
-  const { rows } = await db.query<AgentRow>(`${AGENT_SELECT} WHERE ($1::uuid IS NULL OR agent.id > $1) ORDER BY agent.id LIMIT $2`, [after?.[0] ?? null, page.limit + 1]);
+  const { rows } = await db.query<AgentRow>(`${AGENT_SELECT} WHERE ($1::uuid IS NULL OR agent.id > $1) AND ($3::uuid[] IS NULL OR (agent.host_id = ANY ($3) AND agent.id = host.agent_id)) ORDER BY agent.id LIMIT $2`, [after?.[0] ?? null, page.limit + 1, hostIds ?? null]);
   const items = rows.slice(0, page.limit).map(agentRecord);
   return present<Page<AgentRecord>>({ items, next: rows.length > page.limit ? encodeCursor([items.at(-1)!.id]) : undefined });
 }

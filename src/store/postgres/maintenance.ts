@@ -21,6 +21,7 @@ export async function maintain(pool: Pool, options: { runsKeptMs: number; aheadD
     sum.created += created;
     sum.dropped += dropped;
   }
+  await pool.query('DELETE FROM upgrade WHERE finished_at_ms < $1', [Math.max(0, Math.floor(nowMs - options.runsKeptMs))]);
   await pool.query('DELETE FROM idempotency WHERE created_at_ms < $1', [nowMs - limits.idempotencyKeptMs]);
   return sum;
 }

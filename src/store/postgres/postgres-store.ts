@@ -19,6 +19,7 @@ import * as owner from './owner-commit.ts';
 import { Pool } from './pool.ts';
 import * as run from './run.ts';
 import * as token from './token.ts';
+import * as upgrade from './upgrade.ts';
 
 export interface PostgresStoreOptions { readonly url: string; readonly clock: Clock; readonly log: Log; readonly poolMax?: number }
 
@@ -78,7 +79,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       return rowCount > 0;
     },
     agentFetch: (id) => fleet.agentFetch(pool, id),
-    agentList: (page) => fleet.agentList(pool, page),
+    agentList: (page, hostIds) => fleet.agentList(pool, page, hostIds),
     async agentRevoke(id, entry) {
       const answer = await fleet.agentRevoke(pool, id, entry, now());
       if (answer === 'revoked') hints.notify('fleet', id);
@@ -128,6 +129,15 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     hostKeyImport: (keys, entry) => hostKey.hostKeyImport(pool, keys, entry, now()),
     hostKeyAccept: (id, keyId, entry) => hostKey.hostKeyAccept(pool, id, keyId, entry, now()),
     hostKeyRemove: (id, keyId, entry) => hostKey.hostKeyRemove(pool, id, keyId, entry, now()),
+
+    upgradeCreate: (wanted, entry) => upgrade.upgradeCreate(pool, wanted, entry, now()),
+    upgradeFetch: (id) => upgrade.upgradeFetch(pool, id),
+    upgradeList: (page) => upgrade.upgradeList(pool, page),
+    agentUpgradeList: (id, page) => upgrade.agentUpgradeList(pool, id, page),
+    upgradeCancelRequest: (id, entry) => upgrade.upgradeCancelRequest(pool, id, entry, now()),
+    upgradeActiveList: () => upgrade.upgradeActiveList(pool),
+    upgradeAdvance: (id) => upgrade.upgradeAdvance(pool, id, now()),
+    agentUpgradeHeard: (id, heard) => upgrade.agentUpgradeHeard(pool, id, heard, now()),
 
     joinTokenCreate: (join, entry) => fleet.joinTokenCreate(pool, join, entry, now()),
     joinTokenList: () => fleet.joinTokenList(pool, now()),

@@ -1,0 +1,347 @@
+#!/bin/sh
+# Installs, shows and removes the Drover agent on this host. POSIX sh; works with dash and busybox. Doing it again does no harm.
+#
+#   install.sh install [--executable FILE|-] [--url URL] [--sha256 HEX] [--name NAME] [--label K=V]... [--wait SECONDS]
+#   install.sh status
+#   install.sh uninstall [--force] [--purge]
+#
+# The executable comes from FILE, from standard input (-), or from URL; compressed by gzip or not. --sha256 is of the executable itself and has to
+# come from whom you trust: it is what makes the way it came by not matter. The join token comes in DROVER_JOIN, where `ps` does not show it.
+# All of it goes below PREFIX when that is set, and nothing outside of it is touched then. --service systemd|init|none overrules what is found.
+#
+# The last line of a refusal on standard error is `drover-install: CODE: what happened and what to do`; codes are those of docs/ERRORS.md.
+set -u
+umask 022
+
+prefix=${PREFIX-}
+root=$prefix/usr/local/lib/drover
+data=$prefix/var/lib/drover-agent
+unit=$prefix/etc/systemd/system/drover-agent.service
+init=$prefix/etc/init.d/drover-agent
+log=$prefix/var/log/drover-agent.log
+# The executable, what it is unpacked from, and room to breathe.
+need_kib=307200
+
+refuse() { # CODE DETAIL
+  [ -z "${staged-}" ] || rm -f "$staged" "$staged.gz"
+  printf 'drover-install: %s: %s\n' "$1" "$2" >&2
+  exit 1
+}
+
+usage() {
+  cat >&2 << 'USAGE'
+usage: install.sh install [--executable FILE|-] [--url URL] [--sha256 HEX] [--name NAME] [--label K=V]... [--wait SECONDS] [--service systemd|init|none]
+       install.sh status
+       install.sh uninstall [--force] [--purge]
+The join token comes in DROVER_JOIN (drover agents join-token create).
+USAGE
+  exit 2
+}
+
+say() {
+  printf '%s\n' "$*"
+}
+
+# — what this host is —
+
+check_host() {
+  [ -n "$prefix" ] || [ "$(id -u)" = 0 ] || refuse permission-denied 'The agent is installed by root; run this as root or by sudo.'
+  case $(uname -s) in Linux) ;; *) refuse package-not-found "There is no agent for $(uname -s)." ;; esac
+  case $(uname -m) in x86_64 | amd64 | aarch64 | arm64) ;; *) refuse package-not-found "There is no agent for the processor $(uname -m)." ;; esac
+  mkdir -p "$root" "$data" 2> /dev/null || refuse data-folder-unwritable "$root or $data cannot be created."
+  chmod 711 "$data"
+  free=$(df -Pk "$root" | awk 'END { print $4 }')
+  [ "${free:-0}" -ge "$need_kib" ] || refuse install-space "$root has $((${free:-0} / 1024)) MiB of free space; installing needs $((need_kib / 1024))."
+}
+
+choose_service() {
+  [ -n "$service" ] && return
+  if [ -d /run/systemd/system ] && [ -z "$prefix" ] && command -v systemctl > /dev/null; then service=systemd; else service=init; fi
+}
+
+# — the executable —
+
+fetch() { # URL FILE: from where an earlier try ended, if there was one
+  if command -v curl > /dev/null; then
+    # Any certificate will do: the checksum decides.
+    curl -fsSk --retry 5 --retry-delay 2 -C - -o "$2" "$1"
+  elif command -v wget > /dev/null; then
+    wget -q --no-check-certificate -O "$2" "$1"
+  else
+    refuse package-fetch-failed 'This host has neither curl nor wget. Give the executable with --executable instead.'
+  fi || refuse package-fetch-failed "$1 could not be fetched."
+}
+
+stage() {
+  mkdir -p "$root/.incoming" && chmod 700 "$root/.incoming"
+  staged=$root/.incoming/install.$$
+  case $executable in
+    '') [ -n "$url" ] || return 0
+      [ -n "$sha256" ] || refuse package-invalid '--url wants --sha256: a checksum that came by a way you trust.'
+      fetch "$url" "$staged" ;;
+    -) cat > "$staged" ;;
+    *) cp "$executable" "$staged" || refuse package-not-found "$executable cannot be read." ;;
+  esac
+  [ -s "$staged" ] || refuse package-fetch-failed 'Nothing came as the executable.'
+  if [ "$(head -c 2 "$staged" | od -An -tx1 | tr -d ' \n')" = 1f8b ]; then
+    mv "$staged" "$staged.gz" && gzip -dc < "$staged.gz" > "$staged" || refuse package-invalid 'The package cannot be unpacked: it is damaged, or the disk is full.'
+    rm -f "$staged.gz"
+  fi
+  if [ -n "$sha256" ]; then
+    found=$(sha256sum "$staged" | cut -d' ' -f1)
+    [ "$found" = "$sha256" ] || refuse package-invalid "The executable has the checksum $found, not $sha256."
+  fi
+  chmod 755 "$staged"
+  # Proves processor, C library, and that programs may run from here.
+  version=$("$staged" --version 2>&1) || refuse package-unusable "The executable does not run from $root on this host (noexec? C library too old? wrong processor?): $(printf %s "$version" | head -n 2 | tr '\n' ' ')"
+  case $version in '' | [!0-9]* | *[!0-9A-Za-z.+-]*) refuse package-invalid 'This is not an agent: it does not say its version.' ;; esac
+}
+
+place() {
+  if [ -z "${version-}" ]; then
+    # Nothing was given: what is there goes on, or is enrolled.
+    [ -x "$root/current/drover-agent" ] || refuse package-not-found 'No agent is installed yet: give --executable or --url.'
+    version=$(readlink "$root/current")
+    return
+  fi
+  if ! cmp -s "$staged" "$root/$version/drover-agent"; then
+    mkdir -p "$root/$version" && mv -f "$staged" "$root/$version/drover-agent" || refuse install-space "$root/$version cannot be written."
+    changed=1
+  fi
+  rm -f "$staged"
+  staged=''
+  [ "$(readlink "$root/current" 2> /dev/null)" = "$version" ] && return
+  # Who installs by hand decides: an upgrade that was on trial is over.
+  rm -f "$root/trial" "$root/trial.boots" "$root/current.new"
+  ln -s "$version" "$root/current.new"
+  mv -fT "$root/current.new" "$root/current" 2> /dev/null || { rm -f "$root/current" && mv -f "$root/current.new" "$root/current"; }
+  changed=1
+}
+
+put() { # FILE MODE: standard input, whole or not at all; notes whether that changed anything
+  mkdir -p "$(dirname "$1")"
+  cat > "$1.new" && chmod "$2" "$1.new" || refuse install-space "$1 cannot be written."
+  if cmp -s "$1.new" "$1"; then rm -f "$1.new"; else mv -f "$1.new" "$1"; changed=1; fi
+}
+
+put_launch() {
+  put "$root/launch" 755 << 'LAUNCH'
+@LAUNCH@
+LAUNCH
+}
+
+# — the service —
+
+put_unit() {
+  put "$unit" 644 << UNIT
+# Written by the Drover installer.
+[Unit]
+Description=Drover agent
+Documentation=https://drover.dev/docs/guides/agents
+Wants=network-online.target
+After=network-online.target
+# It comes back however often it ends.
+StartLimitIntervalSec=0
+
+[Service]
+Type=simple
+Environment=DROVER_AGENT_ROOT=$root
+Environment=DROVER_AGENT_DATA=$data
+ExecStart=$root/launch
+Restart=always
+RestartSec=1
+# Scripts outlive the agent: it finds them again.
+KillMode=process
+TimeoutStopSec=20
+# It keeps each execution in a control group of its own, below its own.
+Delegate=yes
+TasksMax=infinity
+LimitNOFILE=65536
+LimitCORE=0
+# What follows binds the scripts as well, so it is little: they are here to administer the host.
+ProtectClock=no
+RestrictRealtime=no
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+}
+
+put_init() {
+  put "$init" 755 << INIT
+#!/bin/sh
+### BEGIN INIT INFO
+# Provides:          drover-agent
+# Required-Start:    \$network \$local_fs
+# Required-Stop:     \$network \$local_fs
+# Default-Start:     2 3 4 5
+# Default-Stop:      0 1 6
+# Short-Description: Drover agent
+### END INIT INFO
+# Written by the Drover installer. Starts a loop that starts the agent again whenever it ends; scripts outlive both.
+export DROVER_AGENT_ROOT=$root
+export DROVER_AGENT_DATA=$data
+log=$log
+pidfile=$data/launch.pid
+pid=\$(cat "\$pidfile" 2> /dev/null)
+runs() {
+  [ -n "\$pid" ] && tr '\\0' ' ' < "/proc/\$pid/cmdline" 2> /dev/null | grep -qF "\$DROVER_AGENT_ROOT/launch --respawn"
+}
+case \$1 in
+  start)
+    runs && exit 0
+    mkdir -p "\${log%/*}"
+    # Begun anew when it has grown: the agent says little.
+    [ "\$(wc -c < "\$log" 2> /dev/null || echo 0)" -lt 10485760 ] || mv -f "\$log" "\$log.1"
+    ( trap '' HUP; exec "\$DROVER_AGENT_ROOT/launch" --respawn ) < /dev/null >> "\$log" 2>&1 &
+    echo \$! > "\$pidfile"
+    ;;
+  stop)
+    runs || exit 0
+    kill -TERM "\$pid"
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+      runs || { rm -f "\$pidfile"; exit 0; }
+      sleep 1
+    done
+    echo 'The agent does not end.' >&2
+    exit 1
+    ;;
+  restart) "\$0" stop && exec "\$0" start ;;
+  status) if runs; then echo "running (\$pid)"; else echo stopped; exit 3; fi ;;
+  *) echo "usage: \$0 start|stop|restart|status" >&2; exit 2 ;;
+esac
+INIT
+}
+
+stop_service() {
+  case $service in
+    systemd) systemctl stop drover-agent 2> /dev/null ;;
+    init) [ -x "$init" ] && "$init" stop ;;
+  esac
+  return 0
+}
+
+start_service() {
+  case $service in
+    systemd)
+      systemctl daemon-reload && systemctl enable -q drover-agent || refuse spawn-failed 'systemd did not take the unit: systemctl status drover-agent.'
+      if [ -n "$changed" ]; then systemctl restart drover-agent; else systemctl start drover-agent; fi || refuse spawn-failed 'systemd did not start the agent: journalctl -u drover-agent.'
+      ;;
+    init)
+      if [ -z "$prefix" ]; then
+        if command -v update-rc.d > /dev/null; then update-rc.d drover-agent defaults > /dev/null
+        elif command -v chkconfig > /dev/null; then chkconfig --add drover-agent
+        elif command -v rc-update > /dev/null; then rc-update -q add drover-agent default
+        fi
+      fi
+      [ -z "$changed" ] || "$init" stop
+      "$init" start || refuse spawn-failed "$init did not start the agent; see $log."
+      ;;
+  esac
+}
+
+# — joining —
+
+enrol() {
+  set -- --data "$data" --enrol-only
+  [ -z "$name" ] || set -- "$@" --name "$name"
+  for label in $labels; do set -- "$@" --label "$label"; done
+  "$root/current/drover-agent" "$@" 2>&1
+}
+
+enrol_host() {
+  said=$(enrol) && return
+  case $said in
+    *'(data-folder-in-use)'*) stop_service; said=$(enrol) && return ;;
+  esac
+  code=$(printf '%s\n' "$said" | sed -n 's/.*(\([a-z-]*\))$/\1/p' | tail -n 1)
+  refuse "${code:-internal}" "$(printf '%s\n' "$said" | sed -n 's/^drover: \(.*\) ([a-z-]*)$/\1/p' | tail -n 1)"
+}
+
+linked() { # the agent says so in its data folder, and is alive
+  [ -f "$data/link" ] && read -r state pid running < "$data/link" && [ "$state" = linked ] && [ "$running" = "$version" ] && [ -d "/proc/$pid" ]
+}
+
+wait_for_link() {
+  left=$wait_s
+  until linked; do
+    [ "$left" -gt 0 ] || refuse host-not-linked "The agent was started and was not linked within $wait_s s. See $([ "$service" = systemd ] && echo 'journalctl -u drover-agent' || echo "$log"): does it reach a worker?"
+    left=$((left - 1))
+    sleep 1
+  done
+}
+
+# — the three commands —
+
+install() {
+  check_host
+  choose_service
+  stage
+  place
+  rm -rf "$root/.incoming"
+  put_launch
+  enrol_host
+  case $service in systemd) put_unit ;; init) put_init ;; none) say "installed $version in $root; start $root/launch with DROVER_AGENT_ROOT and DROVER_AGENT_DATA"; return ;; esac
+  start_service
+  [ "$wait_s" = 0 ] || wait_for_link
+  say "drover-agent $version installed$([ "$wait_s" = 0 ] || echo ' and linked')"
+}
+
+status() {
+  [ -L "$root/current" ] || { say 'not installed'; exit 3; }
+  version=$(readlink "$root/current")
+  if linked; then say "drover-agent $version linked (pid $pid)"; else say "drover-agent $version not linked"; exit 3; fi
+}
+
+executing() { # does anything still write into the spool?
+  for fd in /proc/[0-9]*/fd/1 /proc/[0-9]*/fd/2; do
+    case $(readlink "$fd" 2> /dev/null) in "$data"/spool/*) return 0 ;; esac
+  done
+  return 1
+}
+
+uninstall() {
+  [ -n "$prefix" ] || [ "$(id -u)" = 0 ] || refuse permission-denied 'The agent is removed by root; run this as root or by sudo.'
+  if [ -z "$force" ] && executing; then refuse host-in-use 'Scripts run on this host; their results would be lost. Wait for them, or use --force: they then go on with nobody watching.'; fi
+  if [ -f "$unit" ]; then service=systemd; else service=init; fi
+  stop_service
+  if [ "$service" = systemd ] && [ -z "$prefix" ]; then systemctl disable -q drover-agent 2> /dev/null; fi
+  if [ "$service" = init ] && [ -z "$prefix" ]; then
+    if command -v update-rc.d > /dev/null; then rm -f "$init"; update-rc.d drover-agent remove > /dev/null
+    elif command -v chkconfig > /dev/null; then chkconfig --del drover-agent 2> /dev/null
+    elif command -v rc-update > /dev/null; then rc-update -q del drover-agent default 2> /dev/null
+    fi
+  fi
+  rm -f "$unit" "$init"
+  rm -rf "$root"
+  if [ "$service" = systemd ] && [ -z "$prefix" ]; then systemctl daemon-reload; fi
+  if [ -n "$purge" ]; then rm -rf "$data" "$log" "$log.1"; say 'removed, with its data'; else say "removed; $data is kept (identity, journal, whole output): --purge removes it too"; fi
+}
+
+command=${1-}
+[ $# -gt 0 ] && shift
+executable='' url='' sha256='' name='' labels='' wait_s=60 service='' force='' purge='' changed='' staged='' version=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --force) force=1; shift; continue ;;
+    --purge) purge=1; shift; continue ;;
+  esac
+  [ $# -ge 2 ] || usage
+  case $1 in
+    --executable) executable=$2 ;;
+    --url) url=$2 ;;
+    --sha256) sha256=$2 ;;
+    --name) name=$2 ;;
+    --label) case $2 in *[[:space:]]*) refuse bad-input "A label has no blanks: $2" ;; esac; labels="$labels $2" ;;
+    --wait) case $2 in '' | *[!0-9]*) usage ;; esac; wait_s=$2 ;;
+    --service) case $2 in systemd | init | none) service=$2 ;; *) usage ;; esac ;;
+    *) usage ;;
+  esac
+  shift 2
+done
+case $command in
+  install) install ;;
+  status) status ;;
+  uninstall) uninstall ;;
+  *) usage ;;
+esac

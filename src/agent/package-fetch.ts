@@ -1,0 +1,124 @@
+/**
+ * Brings a package to this host: fetched in pieces that survive a cut, unpacked while it is checked, believed only when size, digest and
+ * the release key's signature are right. Until then it has no name under which anything would start it.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream, rmSync, statSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { fullJitterMs } from '../base/backoff.ts';
+import { pause, type Clock } from '../base/clock.ts';
+import { DroverError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import { isPackageSigned } from '../pki/package-signature.ts';
+import type { AgentPackage } from '../protocol/rest/agent-package.ts';
+
+const TRIES = 8;
+const RETRY_BASE_MS = 1_000;
+const RETRY_CAP_MS = 20_000;
+/** Nothing came for so long: another try, from where this one ended. */
+const SILENT_MS = 20_000;
+
+export interface FetchOptions {
+  readonly entry: AgentPackage;
+  readonly publicKey: string;
+  /** Of servers, each as good as the other. */
+  readonly urls: readonly string[];
+  readonly ca: string;
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Path of the checked executable, on disk. Throws `package-fetch-failed` or `package-invalid`. */
+export async function fetchPackage(options: FetchOptions): Promise<string> {
+  const { entry, folder } = options;
+  if (!isPackageSigned(entry, entry.signature, options.publicKey)) throw new DroverError('package-invalid', { detail: `The package ${entry.file} is not signed by the release key of the order.` });
+  const partial = join(folder, `${entry.fileSha256}.part`);
+  await fetchAll(options, partial);
+  const staged = join(folder, `${entry.sha256}.staged`);
+  try {
+    await unpack(partial, staged, entry);
+  } catch (error) {
+    // Whatever is wrong with it will be wrong again.
+    rmSync(partial, { force: true });
+    rmSync(staged, { force: true });
+    if (error instanceof DroverError || (error as NodeJS.ErrnoException).code === 'ENOSPC') throw error;
+    throw new DroverError('package-invalid', { detail: `The package ${entry.file} cannot be unpacked: ${(error as Error).message}`, cause: error });
+  }
+  rmSync(partial, { force: true });
+  return staged;
+}
+
+async function fetchAll(options: FetchOptions, partial: string): Promise<void> {
+  const { entry, urls, clock, random } = options;
+  let why = 'no address was given';
+  for (let tries = 0; tries < TRIES && urls.length > 0; tries++) {
+    const have = statSync(partial, { throwIfNoEntry: false })?.size ?? 0;
+    if (have === entry.fileSize) return;
+    if (have > entry.fileSize) rmSync(partial);
+    if (tries > 0) await pause(clock, fullJitterMs(tries, RETRY_BASE_MS, RETRY_CAP_MS, random));
+    const url = new URL(`/agent-packages/${encodeURIComponent(entry.file)}`, urls[tries % urls.length]);
+    try {
+      await fetchRest(url, options, partial, have > entry.fileSize ? 0 : have);
+      if (statSync(partial).size === entry.fileSize) return;
+      why = `${url.host} ended early`;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw error;
+      why = `${url.host}: ${(error as Error).message}`;
+    }
+  }
+  throw new DroverError('package-fetch-failed', { detail: `The package ${entry.file} could not be fetched: ${why}.` });
+}
+
+function fetchRest(url: URL, { ca, entry }: FetchOptions, partial: string, from: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // The server is known by the authority that we joined; its name may be any, for what comes is believed by its signature alone.
+    const secure = url.protocol === 'https:';
+    const request = (secure ? httpsRequest : httpRequest)(url, { headers: { range: `bytes=${from}-` }, timeout: SILENT_MS, agent: false, ...(secure ? { ca, checkServerIdentity: () => undefined } : {}) });
+    request.on('error', reject);
+    request.on('timeout', () => request.destroy(new Error('nothing came for a while')));
+    request.on('response', (response) => {
+      const whole = response.statusCode === 200;
+      if (!whole && response.statusCode !== 206) {
+        response.resume();
+        return reject(new Error(`the server answered ${response.statusCode}`));
+      }
+      // Not a byte more than announced, whoever sends them.
+      let room = entry.fileSize - (whole ? 0 : from);
+      const bounded = new Transform({
+        transform(chunk: Buffer, _encoding, done) {
+          room -= chunk.length;
+          done(room < 0 ? new Error('more came than was announced') : null, chunk);
+        },
+      });
+      pipeline(response, bounded, createWriteStream(partial, { flags: whole ? 'w' : 'a', mode: 0o600 })).then(resolve, reject);
+    });
+    request.end();
+  });
+}
+
+async function unpack(partial: string, staged: string, entry: AgentPackage): Promise<void> {
+  const travelled = createHash('sha256');
+  const unpacked = createHash('sha256');
+  let size = 0;
+  const tap = (look: (chunk: Buffer) => void): Transform => new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      look(chunk);
+      done(size > entry.size ? new DroverError('package-invalid', { detail: `The package ${entry.file} unpacks to more than it says.` }) : null, chunk);
+    },
+  });
+  await pipeline(
+    createReadStream(partial), tap((chunk) => travelled.update(chunk)), createGunzip(),
+    tap((chunk) => {
+      size += chunk.length;
+      unpacked.update(chunk);
+    }), createWriteStream(staged, { mode: 0o755, flush: true }));
+  if (travelled.digest('hex') !== entry.fileSha256 || size !== entry.size || unpacked.digest('hex') !== entry.sha256) {
+    throw new DroverError('package-invalid', { detail: `The package ${entry.file} is not what its manifest says: size or checksum differ.` });
+  }
+}

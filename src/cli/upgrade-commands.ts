@@ -1,0 +1,107 @@
+/** `drover agents upgrade|upgrades|packages`: follows an upgrade to its end; Ctrl-C leaves it running and says how to come back. */
+import { allPages, dataOf, type DroverClient } from '@drover/sdk';
+import type { Command } from 'commander';
+import { pause, systemClock } from '../base/clock.ts';
+import { limits } from '../base/limits.ts';
+import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
+import { EXIT } from './exit.ts';
+import { duration, Faults, idOf, number } from './input.ts';
+import { out } from './out.ts';
+import { table, timeText } from './render.ts';
+import { openSession } from './session.ts';
+
+interface UpgradeFlags extends AnswerFlags { readonly target: string; readonly to?: string; readonly batch: string; readonly maxFailed: string; readonly wait: string; readonly detach?: boolean }
+type Upgrade = Awaited<ReturnType<typeof fetchUpgrade>>;
+
+const LOOK_MS = 1_000;
+const FAILED_SHOWN_MAX = 50;
+
+export function addUpgradeCommands(agents: Command): void {
+  command(agents, 'upgrade', { summary: 'bring agents to another version, batch by batch', description: 'Bring agents to another version, batch by batch: a batch begins when the one before it is well. An agent that does not come up under the new version goes back to the one it had, by itself. Scripts run on meanwhile.', examples: ["drover agents upgrade -t 'zone=a'", 'drover agents upgrade -t all --to 1.2.0 --batch 100 --max-failed 3'] })
+    .requiredOption('-t, --target <expression>', 'as of a run').option('--to <version>', 'the newest that the server has, unless given').option('--batch <n>', 'agents at once', '50').option('--max-failed <n>', 'more that fail end it', '0').option('--wait <duration>', 'longest for one agent', '10m').option('-d, --detach', 'do not follow it').action(upgrade);
+  const upgrades = group(agents, 'upgrades', 'upgrades of agents');
+  withUtc(command(upgrades, 'list', { summary: 'list upgrades', examples: ['drover agents upgrades list'] })).option('-n, --limit <n>', 'how many', '20').action(async (flags: AnswerFlags & { limit: string }) => {
+    const faults = new Faults();
+    const limit = number(faults, '--limit', flags.limit, { least: 1, most: 1_000 }) ?? 20;
+    faults.end();
+    const found = dataOf(await openSession().client.GET('/api/v1/upgrades', { params: { query: { limit } } }));
+    await answer(flags, found, () => table(['ID', 'TO', 'STATE', 'BEGUN', 'BY', 'AGENTS'], found.items.map((one) => [one.id, one.version, one.state, timeText(one.createdAt, flags.utc === true), one.createdBy, countsText(one)])));
+  });
+  command(upgrades, 'show', { summary: 'show how each agent of an upgrade stands', examples: ['drover agents upgrades show ID'] }).argument('<id>').action(async (id: string, flags: AnswerFlags) => {
+    const { client } = openSession();
+    const [one, items] = [await fetchUpgrade(client, upgradeId(id)), await agentsOf(client, id)];
+    await answer(flags, { upgrade: one, agents: items }, () => `${one.state}: ${countsText(one)}\n${table(['HOST', 'STATE', 'FROM', 'CODE', 'DETAIL'], items.map((agent) => [agent.host, agent.state, agent.fromVersion ?? '', agent.code ?? agent.progress ?? '', agent.detail ?? '']))}`);
+  });
+  command(upgrades, 'watch', { summary: 'follow an upgrade to its end', examples: ['drover agents upgrades watch ID'] }).argument('<id>').action(async (id: string, flags: AnswerFlags) => {
+    const { client } = openSession();
+    await finish(client, await follow(client, upgradeId(id), flags), flags);
+  });
+  command(upgrades, 'cancel', { summary: 'order no further batch', examples: ['drover agents upgrades cancel ID'] }).argument('<id>').action(async (id: string, flags: AnswerFlags) => {
+    const cancelled = dataOf(await openSession().client.POST('/api/v1/upgrades/{id}/cancel', { params: { path: { id: upgradeId(id) } } }));
+    await answer(flags, cancelled, () => `cancelled ${id}; what is ordered ends`);
+  });
+  command(agents, 'packages', { summary: 'list the versions of the agent that the server can hand out', examples: ['drover agents packages'] }).action(async (flags: AnswerFlags) => {
+    const found = dataOf(await openSession().client.GET('/api/v1/agent-packages'));
+    await answer(flags, found, () => table(['VERSION', 'FOR', 'MiB', 'SHA-256'], found.items.flatMap(({ version, packages }) => packages.map((entry) => [version, `${entry.os}-${entry.arch}`, (entry.fileSize / 1_048_576).toFixed(1), entry.sha256]))));
+  });
+}
+
+async function upgrade(flags: UpgradeFlags): Promise<void> {
+  const faults = new Faults();
+  const body = {
+    targets: flags.target, batch: number(faults, '--batch', flags.batch, { least: 1, most: limits.upgradeBatchMax }) ?? 50, maxFailed: number(faults, '--max-failed', flags.maxFailed) ?? 0,
+    wait: duration(faults, '--wait', flags.wait, limits.upgradeWaitMsMax) ?? '10m', ...(flags.to === undefined ? {} : { version: flags.to }),
+  };
+  faults.end();
+  const { client } = openSession();
+  const begun = dataOf(await client.POST('/api/v1/upgrades', { body }));
+  if (flags.detach) return answer(flags, begun, () => begun.id);
+  await finish(client, await follow(client, begun.id, flags), flags);
+}
+
+function upgradeId(id: string): string {
+  return idOf(id, 'upgrade', 'agents upgrades list');
+}
+
+async function fetchUpgrade(client: DroverClient, id: string) {
+  return dataOf(await client.GET('/api/v1/upgrades/{id}', { params: { path: { id } } }));
+}
+
+async function agentsOf(client: DroverClient, id: string) {
+  return Array.fromAsync(allPages((cursor) => client.GET('/api/v1/upgrades/{id}/agents', { params: { path: { id }, query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) } } }).then(dataOf)));
+}
+
+async function follow(client: DroverClient, id: string, { json }: AnswerFlags): Promise<Upgrade> {
+  const leave = (): void => {
+    process.stderr.write(`\nThe upgrade goes on: drover agents upgrades watch ${id} (or cancel ${id})\n`);
+    process.exit(EXIT.failed);
+  };
+  process.once('SIGINT', leave);
+  for (let last = ''; ; await pause(systemClock, LOOK_MS)) {
+    const upgrade = await fetchUpgrade(client, id);
+    const text = `${upgrade.version}: ${countsText(upgrade)}`;
+    if (!json && text !== last) process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
+    last = text;
+    if (upgrade.finishedAt === undefined) continue;
+    process.off('SIGINT', leave);
+    if (!json && process.stderr.isTTY) process.stderr.write('\n');
+    return upgrade;
+  }
+}
+
+/** Exit code 0 only when every agent has the version. */
+async function finish(client: DroverClient, ended: Upgrade, flags: AnswerFlags): Promise<void> {
+  const items = await agentsOf(client, ended.id);
+  const others = items.filter((agent) => agent.state !== 'succeeded');
+  if (flags.json) await out(`${JSON.stringify({ upgrade: ended, agents: items })}\n`);
+  else {
+    if (others.length > 0) await out(`${table(['HOST', 'STATE', 'CODE', 'DETAIL'], others.slice(0, FAILED_SHOWN_MAX).map((agent) => [agent.host, agent.state, agent.code ?? '', agent.detail ?? '']))}\n`);
+    if (others.length > FAILED_SHOWN_MAX) await out(`and ${others.length - FAILED_SHOWN_MAX} more: drover agents upgrades show ${ended.id}\n`);
+    await out(`upgrade ${ended.state}: ${countsText(ended)}\n`);
+  }
+  process.exitCode = others.length === 0 && ended.state === 'succeeded' ? EXIT.succeeded : EXIT.failed;
+}
+
+function countsText(upgrade: Upgrade): string {
+  return Object.entries(upgrade.counts).filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state.replace('_', ' ')}`).join(', ');
+}

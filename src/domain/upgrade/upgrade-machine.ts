@@ -1,0 +1,36 @@
+/** States of an upgrade, and of the share of one host in it. An upgrade follows from its agents; see docs/STATES.md. */
+export const UPGRADE_STATES = ['running', 'stopping', 'succeeded', 'failed', 'cancelled'] as const;
+export type UpgradeState = (typeof UPGRADE_STATES)[number];
+
+export const UPGRADE_TRANSITIONS = {
+  running: ['stopping', 'succeeded', 'failed', 'cancelled'],
+  stopping: ['failed', 'cancelled'],
+  succeeded: [],
+  failed: [],
+  cancelled: [],
+} as const satisfies Record<UpgradeState, readonly UpgradeState[]>;
+export const TERMINAL_UPGRADE_STATES = ['succeeded', 'failed', 'cancelled'] as const satisfies readonly UpgradeState[];
+
+export const AGENT_UPGRADE_STATES = ['waiting', 'ordered', 'succeeded', 'failed', 'rolled_back', 'unanswered', 'skipped'] as const;
+export type AgentUpgradeState = (typeof AGENT_UPGRADE_STATES)[number];
+
+export const AGENT_UPGRADE_TRANSITIONS = {
+  waiting: ['ordered', 'skipped'],
+  ordered: ['succeeded', 'failed', 'rolled_back', 'unanswered'],
+  succeeded: [],
+  failed: [],
+  rolled_back: [],
+  unanswered: [],
+  skipped: [],
+} as const satisfies Record<AgentUpgradeState, readonly AgentUpgradeState[]>;
+export const TERMINAL_AGENT_UPGRADE_STATES = ['succeeded', 'failed', 'rolled_back', 'unanswered', 'skipped'] as const satisfies readonly AgentUpgradeState[];
+
+export type AgentUpgradeCounts = Readonly<Record<AgentUpgradeState, number>>;
+
+export function emptyAgentUpgradeCounts(): AgentUpgradeCounts {
+  return { waiting: 0, ordered: 0, succeeded: 0, failed: 0, rolled_back: 0, unanswered: 0, skipped: 0 };
+}
+
+export function isTerminalUpgrade(state: UpgradeState): boolean {
+  return (TERMINAL_UPGRADE_STATES as readonly UpgradeState[]).includes(state);
+}

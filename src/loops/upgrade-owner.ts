@@ -1,0 +1,111 @@
+/**
+ * Carries upgrades of agents out. Every server looks; the store lets one at a time take a step, and keeps what was decided. Orders are sent after
+ * their commit and again until the agents have answered, so that a server that dies in between, a link that breaks, or an agent that starts anew
+ * costs a moment only. Nothing here is remembered that the store does not know, but when an order was last sent.
+ */
+import type { AgentPackages } from '../app/agent-packages.ts';
+import type { Clock } from '../base/clock.ts';
+import { limits } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { Service } from '../base/service.ts';
+import type { AgentUpgradeHeard, Fleet } from '../fleet/fleet.ts';
+import { encodeUpgradeOrder } from '../protocol/link/upgrade-order.ts';
+import type { OrderedAgent, Store } from '../store/store.ts';
+
+export interface UpgradeOwnerOptions {
+  readonly store: Store;
+  readonly fleet: Fleet;
+  readonly packages: AgentPackages;
+  /** Where this server serves packages. */
+  readonly url: () => string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const EVERY_MS = 1_000;
+/** While nothing is to do. */
+const IDLE_EVERY_MS = 3_000;
+/** An order is sent again after so long, or as soon as the agent has linked anew. */
+const REPEAT_MS = 15_000;
+
+export class UpgradeOwner implements Service {
+  readonly name = 'upgrade-owner';
+  readonly #options: UpgradeOwnerOptions;
+  /** By upgrade and host: when the order was sent. Forgotten with the upgrade. */
+  readonly #sent = new Map<string, Map<string, number>>();
+  #cancel = (): void => undefined;
+  #round: Promise<void> = Promise.resolve();
+  #stopped = true;
+
+  constructor(options: UpgradeOwnerOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    this.#stopped = false;
+    this.#options.fleet.onUpgradeState = (heard) => void this.#heard(heard);
+    this.#schedule(IDLE_EVERY_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel();
+    await this.#round;
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#cancel = this.#options.clock.after(delayMs, () => {
+      this.#round = this.#look().then((busy) => this.#schedule(busy ? EVERY_MS : IDLE_EVERY_MS));
+    }, { unref: true });
+  }
+
+  async #look(): Promise<boolean> {
+    const { store, log } = this.#options;
+    try {
+      const active = await store.upgradeActiveList();
+      for (const id of this.#sent.keys()) if (!active.includes(id)) this.#sent.delete(id);
+      for (const id of active) {
+        const step = await store.upgradeAdvance(id);
+        if (step) this.#order(id, step);
+      }
+      return active.length > 0;
+    } catch (error) {
+      log.warn({ err: error }, 'upgrades could not be looked after; they will be in a moment');
+      return true;
+    }
+  }
+
+  #order(id: string, { version, waitMs, ordered }: { version: string; waitMs: number; ordered: readonly OrderedAgent[] }): void {
+    const { clock, fleet, packages, url, log } = this.#options;
+    const nowMs = clock.nowMs();
+    let sent = this.#sent.get(id);
+    if (!sent) this.#sent.set(id, (sent = new Map()));
+    const due = ordered.filter(({ hostId }) => {
+      const location = fleet.locate(hostId);
+      const last = sent.get(hostId);
+      return location !== undefined && (last === undefined || nowMs - last >= REPEAT_MS || location.sinceMs > last);
+    });
+    if (due.length === 0) return;
+    const manifest = packages.of(version);
+    if (!manifest) return log.warn({ upgrade: id, version, code: 'package-not-found' }, 'an upgrade waits for its packages, which are not on this server');
+    const order = encodeUpgradeOrder({ version, packages: manifest.packages, publicKey: manifest.publicKey, urls: [url()], trialSeconds: trialSeconds(waitMs), validUntilMs: nowMs + limits.dispatchValidMs });
+    fleet.upgrade(id, order, due);
+    for (const { hostId } of due) sent.set(hostId, nowMs);
+  }
+
+  async #heard(heard: AgentUpgradeHeard): Promise<void> {
+    const { store, log } = this.#options;
+    try {
+      if (await store.agentUpgradeHeard(heard.id, heard)) log.info({ upgrade: heard.id, hostId: heard.hostId, state: heard.state, code: heard.code }, 'an agent told of its upgrade');
+    } catch (error) {
+      // The order is repeated, and so is the answer.
+      log.warn({ err: error, upgrade: heard.id }, 'what an agent told of its upgrade could not be written');
+    }
+  }
+}
+
+/** Half of the time that a host may take goes to the trial, so that its end is told within it. */
+function trialSeconds(waitMs: number): number {
+  return Math.max(limits.upgradeTrialMsMin, Math.min(limits.upgradeTrialMsMax, waitMs / 2)) / 1_000 | 0;
+}

@@ -1,0 +1,139 @@
+/**
+ * The installer on this machine under a prefix of its own, with dash and with busybox alone: installs, joins, comes again, refuses what it should,
+ * upgrades and removes. Where systemd is not to be touched it leaves an init script, which is what is run here.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient, dataOf } from '@drover/sdk';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { installProgram } from '../../src/agent-install/install-program.ts';
+import { buildVersion, executableOf } from '../support/agent-packages.ts';
+import { Cluster } from '../support/cluster.ts';
+import { until } from '../support/until.ts';
+
+/** All that the installer and the launcher may lean on. */
+const PROGRAMS = ['sh', 'awk', 'cat', 'chmod', 'cmp', 'cp', 'cut', 'df', 'dirname', 'grep', 'gzip', 'head', 'id', 'kill', 'ln', 'ls', 'mkdir', 'mv', 'od', 'readlink', 'rm', 'sed', 'sha256sum', 'sleep', 'tail', 'tr', 'uname', 'wc', 'wget'];
+
+interface Shell { readonly name: string; readonly program: string; readonly path: string }
+
+describe('the installer', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'drover-install-'));
+  const packages = join(folder, 'packages');
+  const script = join(folder, 'install.sh');
+  const busybox = join(folder, 'busybox-bin');
+  const shells: Shell[] = [{ name: 'dash', program: '/bin/dash', path: '/usr/sbin:/usr/bin:/sbin:/bin' }, { name: 'busybox', program: join(busybox, 'sh'), path: busybox }];
+  const prefixes = new Set<string>();
+  let cluster: Cluster;
+  let token: string;
+
+  beforeAll(async () => {
+    mkdirSync(packages);
+    mkdirSync(busybox);
+    for (const name of PROGRAMS) symlinkSync('/bin/busybox', join(busybox, name));
+    writeFileSync(script, installProgram());
+    await buildVersion(packages, '1.0.0');
+    await buildVersion(packages, '1.1.0');
+    cluster = await Cluster.start({ servers: 1, workers: 1, agents: 0, serverEnv: { DROVER_PACKAGES: packages } });
+  }, 180_000);
+  afterAll(async () => {
+    for (const prefix of prefixes) await install(shells[0]!, prefix, ['uninstall', '--force', '--purge']);
+    await cluster?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  interface Answer { readonly code: number | null; readonly out: string; readonly error: string }
+  function install(shell: Shell, prefix: string, args: readonly string[], env: Record<string, string> = {}, stdin?: Buffer): Promise<Answer> {
+    prefixes.add(prefix);
+    return new Promise((resolve) => {
+      const child = spawn(shell.program, [script, ...args], { env: { PATH: shell.path, PREFIX: prefix, ...env } });
+      const [out, error]: [Buffer[], Buffer[]] = [[], []];
+      child.stdout.on('data', (bytes: Buffer) => out.push(bytes));
+      child.stderr.on('data', (bytes: Buffer) => error.push(bytes));
+      child.stdin.on('error', () => undefined);
+      child.stdin.end(stdin);
+      // What it starts in the background keeps its own output; the end of the installer is what counts.
+      child.once('exit', (code) => setImmediate(() => resolve({ code, out: Buffer.concat(out).toString(), error: Buffer.concat(error).toString() })));
+    });
+  }
+  const prefixOf = (name: string): string => join(folder, name);
+  const currentOf = (prefix: string): string => readlinkSync(join(prefix, 'usr/local/lib/drover/current'));
+  const linked = async (host: string): Promise<boolean | undefined> => (await cluster.store.hostFetch(host))?.linked;
+  const sha256 = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
+  const joinToken = async (): Promise<string> => {
+    // As a user makes it: the fingerprint of the authority in it is what the installer compares.
+    return dataOf(await createClient({ baseUrl: cluster.urls[0]!, token: cluster.token }).POST('/api/v1/join-tokens', { body: {} })).token;
+  };
+
+  it.each(shells)('installs with $name, runs scripts, comes again without harm, and goes to another version', async (shell) => {
+    const prefix = prefixOf(shell.name);
+    token = await joinToken();
+    const gz = readFileSync(`${executableOf(packages, '1.0.0')}.gz`);
+    const first = await install(shell, prefix, ['install', '--executable', '-', '--sha256', sha256(executableOf(packages, '1.0.0')), '--name', `installed-${shell.name}`, '--label', 'role=test', '--label', `shell=${shell.name}`], { DROVER_JOIN: token }, gz);
+    expect(first).toMatchObject({ code: 0, out: 'drover-agent 1.0.0 installed and linked\n' });
+    expect((await cluster.store.hostFetch(`installed-${shell.name}`))!.labels).toEqual({ role: 'test', shell: shell.name });
+    expect((await install(shell, prefix, ['status'])).out).toMatch(/^drover-agent 1\.0\.0 linked/);
+    const pid = readFileSync(join(prefix, 'var/lib/drover-agent/link'), 'utf8');
+    // The same again: nothing is started anew, and the token (used up) is not asked for.
+    expect(await install(shell, prefix, ['install', '--executable', executableOf(packages, '1.0.0'), '--name', `installed-${shell.name}`], { DROVER_JOIN: token })).toMatchObject({ code: 0 });
+    expect(readFileSync(join(prefix, 'var/lib/drover-agent/link'), 'utf8')).toBe(pid);
+    // Another version from a URL, the service restarted, the same agent.
+    const agentId = (await cluster.store.hostFetch(`installed-${shell.name}`))!.agentId;
+    const url = `${cluster.urls[0]!}/agent-packages/drover-agent-1.1.0-linux-${process.arch}.gz`;
+    expect(await install(shell, prefix, ['install', '--url', url, '--sha256', sha256(executableOf(packages, '1.1.0'))])).toMatchObject({ code: 0, out: 'drover-agent 1.1.0 installed and linked\n' });
+    expect(currentOf(prefix)).toBe('1.1.0');
+    expect((await cluster.store.hostFetch(`installed-${shell.name}`))!.agentId).toBe(agentId);
+    // An upgrade by order finds all it needs, also back to a version that is there already.
+    const client = createClient({ baseUrl: cluster.urls[0]!, token: cluster.token });
+    const { id } = dataOf(await client.POST('/api/v1/upgrades', { body: { targets: `installed-${shell.name}`, version: '1.0.0', batch: 1, maxFailed: 0, wait: '40s' } }));
+    await until('the upgrade by order', async () => dataOf(await client.GET('/api/v1/upgrades/{id}', { params: { path: { id } } })).state === 'succeeded', 60_000);
+    expect(currentOf(prefix)).toBe('1.0.0');
+  }, 120_000);
+
+  it('is what the server hands out', async () => {
+    expect(await (await fetch(`${cluster.urls[0]!}/agent-install.sh`)).text()).toBe(installProgram());
+  });
+
+  it('refuses what is not right, with a code, and leaves what was there', async () => {
+    const [dash] = shells;
+    const prefix = prefixOf('refused');
+    const executable = executableOf(packages, '1.0.0');
+    const codeOf = ({ error }: Answer): string | undefined => /drover-install: ([a-z-]+): /.exec(error)?.[1];
+    expect((await install(dash!, prefix, ['install', '--no-such'])).code).toBe(2);
+    expect(codeOf(await install(dash!, prefix, ['install']))).toBe('package-not-found');
+    expect(codeOf(await install(dash!, prefix, ['install', '--executable', executable, '--sha256', 'f'.repeat(64)]))).toBe('package-invalid');
+    expect(codeOf(await install(dash!, prefix, ['install', '--executable', '-'], {}, readFileSync(`${executable}.gz`).subarray(0, 100_000)))).toBe('package-invalid');
+    expect(codeOf(await install(dash!, prefix, ['install', '--executable', '/bin/false']))).toBe('package-unusable');
+    expect(codeOf(await install(dash!, prefix, ['install', '--url', 'http://127.0.0.1:1/x']))).toBe('package-invalid');
+    expect(codeOf(await install(dash!, prefix, ['install', '--executable', executable]))).toBe('join-token-invalid');
+    expect(codeOf(await install(dash!, prefix, ['install', '--executable', executable], { DROVER_JOIN: token }))).toBe('join-token-expired');
+    expect(existsSync(join(prefix, 'etc/init.d/drover-agent'))).toBe(false);
+    // Of another server: its authority is another.
+    const foreign = `drj_${Buffer.from(JSON.stringify([cluster.urls[0]!, 'another-authority', 'secret'])).toString('base64url')}`;
+    expect(codeOf(await install(dash!, prefixOf('dash'), ['install', '--executable', executable], { DROVER_JOIN: foreign }))).toBe('data-folder-foreign');
+    expect(await linked('installed-dash')).toBe(true);
+  }, 60_000);
+
+  it('does not remove an agent under running scripts unless it must, and leaves nothing but data', async () => {
+    const [dash] = shells;
+    const prefix = prefixOf('dash');
+    const client = createClient({ baseUrl: cluster.urls[0]!, token: cluster.token });
+    const flag = join(folder, 'go-on');
+    const run = dataOf(await client.POST('/api/v1/runs', { body: { targets: 'installed-dash', script: `while [ ! -e ${flag} ]; do sleep 0.1; done` } }));
+    await until('it runs', async () => dataOf(await client.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId: run.id } } })).items[0]!.state === 'running');
+    expect((await install(dash!, prefix, ['uninstall'])).error).toContain('drover-install: host-in-use: ');
+    expect(await linked('installed-dash')).toBe(true);
+    writeFileSync(flag, '');
+    await until('it has ended', async () => dataOf(await client.GET('/api/v1/runs/{runId}', { params: { path: { runId: run.id } } })).state === 'succeeded');
+    expect(await install(dash!, prefix, ['uninstall'])).toMatchObject({ code: 0 });
+    expect(existsSync(join(prefix, 'usr/local/lib/drover'))).toBe(false);
+    expect(existsSync(join(prefix, 'var/lib/drover-agent/identity.json'))).toBe(true);
+    await until('it is gone', async () => (await linked('installed-dash')) === false);
+    // Back as who it was, without a token.
+    expect(await install(dash!, prefix, ['install', '--executable', executableOf(packages, '1.0.0')])).toMatchObject({ code: 0 });
+    expect(await install(dash!, prefix, ['uninstall', '--purge'])).toMatchObject({ code: 0 });
+    expect(existsSync(join(prefix, 'var/lib/drover-agent'))).toBe(false);
+  }, 60_000);
+});

@@ -1,0 +1,41 @@
+/** Packages of the agent for tests: real executables built here, and small scripts that play a version that is not what it should be. */
+import { createHash } from 'node:crypto';
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { releasePublicKey, signPackage } from '../../src/pki/package-signature.ts';
+import { PACKAGES_MANIFEST, type PackagesManifest } from '../../src/protocol/rest/agent-package.ts';
+import { buildAgent } from '../../tools/agent-build.ts';
+
+export function executableOf(folder: string, version: string): string {
+  return join(folder, `drover-agent-${version}-linux-${process.arch}`);
+}
+
+export async function buildVersion(folder: string, version: string): Promise<void> {
+  await buildAgent({ out: folder, archs: [process.arch], version, keyFile: join(folder, 'release.key'), compression: 1 });
+}
+
+/** A package that is signed well and holds `program`. */
+export function packProgram(folder: string, version: string, program: string, change: (compressed: Buffer) => Buffer = (bytes) => bytes): void {
+  const privateKey = readFileSync(join(folder, 'release.key'), 'utf8');
+  const bytes = Buffer.from(program);
+  const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
+  const identity = { version, os: 'linux', arch: process.arch, size: bytes.length, sha256: sha256(bytes) };
+  const compressed = gzipSync(bytes);
+  const file = `drover-agent-${version}-linux-${process.arch}.gz`;
+  const manifest: PackagesManifest = { v: 1, version, publicKey: releasePublicKey(privateKey), packages: [{ ...identity, file, fileSize: compressed.length, fileSha256: sha256(compressed), signature: signPackage(identity, privateKey) }] };
+  writeFileSync(join(folder, file), change(compressed));
+  writeFileSync(join(folder, PACKAGES_MANIFEST(version)), JSON.stringify(manifest));
+}
+
+/** Installed by hand, as `install.sh` would; answers the program that starts it. */
+export function placeAgent(root: string, executable: string, version: string): string {
+  mkdirSync(join(root, version), { recursive: true });
+  cpSync(executable, join(root, version, 'drover-agent'));
+  symlinkSync(version, join(root, 'current'));
+  const launch = join(root, 'launch');
+  copyFileSync(fileURLToPath(new URL('../../src/agent-install/launch.sh', import.meta.url)), launch);
+  chmodSync(launch, 0o755);
+  return launch;
+}
