@@ -62,8 +62,8 @@ export interface HostStore {
    * `changed`: not believed, and kept as `offered` for somebody to accept or remove; a host under `strict` without keys, too, and one that is gone.
    */
   hostKeyRecord(id: HostId, key: NewHostKey, seenBy: WorkerId): Promise<'recorded' | 'known' | 'changed'>;
-  /** Keys from elsewhere, believed from now on; all or nothing. Answers how many were not known before. */
-  hostKeyImport(keys: readonly { readonly hostId: HostId; readonly keys: readonly NewHostKey[] }[], audit: AuditEntry): Promise<{ kind: 'imported'; added: number } | { kind: 'too-many' | 'not-found'; hostId: HostId }>;
+  /** Keys from elsewhere, believed from now on; hosts by id or name, all or nothing. `added`: how many were not known before. */
+  hostKeyImport(hosts: readonly { readonly host: string; readonly keys: readonly NewHostKey[] }[], audit: AuditEntry): Promise<{ kind: 'imported'; hosts: number; added: number } | { kind: 'not-found'; indexes: readonly number[] } | { kind: 'too-many'; hostName: string }>;
   /** An offered key becomes the known one of its kind: those of the same kind that were known go. `known` when it was that already. */
   hostKeyAccept(id: HostId, keyId: string, audit: AuditEntry): Promise<'accepted' | 'known' | 'not-found'>;
   hostKeyRemove(id: HostId, keyId: string, audit: AuditEntry): Promise<boolean>;

@@ -227,7 +227,8 @@ describe('a host key', () => {
     expect((await call('POST', '/host-keys/import', body)).body).toEqual({ hosts: 1, added: 2 });
     expect((await call('POST', '/host-keys/import', body)).body).toEqual({ hosts: 1, added: 0 });
     expect([await record(host, 'offered'), await record(host, 'more')]).toEqual(['known', 'known']);
-    expect(pointers(await call('POST', '/host-keys/import', { hosts: [{ host: 'nobody', keys: [base64('x')] }, { host: 'k-import', keys: ['AAAA'] }] }))).toEqual(['#/hosts/0/host host-not-found', '#/hosts/1/keys/0 bad-input']);
+    expect(pointers(await call('POST', '/host-keys/import', { hosts: [{ host: 'k-import', keys: [base64('x'), 'AAAA'] }] }))).toEqual(['#/hosts/0/keys/1 bad-input']);
+    expect(pointers(await call('POST', '/host-keys/import', { hosts: [{ host: 'nobody', keys: [base64('x')] }, { host, keys: [base64('x')] }, { host: newId(), keys: [base64('x')] }] }))).toEqual(['#/hosts/0/host host-not-found', '#/hosts/2/host host-not-found']);
     expect(await call('POST', '/host-keys/import', { hosts: [{ host: 'k-import', keys: Array.from({ length: limits.hostKeysPerHostMax }, (_, i) => base64(`n-${i}`)) }] })).toMatchObject({ status: 422, body: { code: 'too-many-host-keys' } });
     expect(await keysOf('k-import')).toHaveLength(3);
   });

@@ -1,4 +1,5 @@
 /** How hosts are reached without an agent: set-based writes of whole imports, and the way to one host with all its stops. */
+import { assert } from '../../base/assert.ts';
 import { newId, type HostId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../../domain/inventory/host-draft.ts';
@@ -110,7 +111,8 @@ export async function hostAccess(db: Executor, id: HostId): Promise<HostAccess> 
     values: [id, limits.sshHopsMax],
   });
   const host = rows.at(-1);
-  if (!host || rows.length > limits.sshHopsMax) return { kind: 'not-found' };
+  if (!host) return { kind: 'not-found' };
+  assert(rows.length <= limits.sshHopsMax, `the way to ${host.name} has more than ${limits.sshHopsMax} hops`);
   const without = rows.findLast((row) => row.address === null);
   if (without) return { kind: 'no-address', hostName: without.name };
   return { kind: 'access', hostName: host.name, zone: host.zone, hops: rows.map(hostHop) };
