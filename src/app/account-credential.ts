@@ -23,25 +23,25 @@ export const BECOME_SECRET = 'become';
 export interface CheckedCredentials { readonly records: readonly CredentialRecord[]; readonly secrets: readonly { id: string; secret: CredentialSecret }[]; readonly faults: readonly InputFault[] }
 
 /** `present` are the account's credentials until now, for those that are kept. */
-export function checkCredentials(inputs: readonly CredentialInput[], present: readonly CredentialRecord[], nowMs: number): CheckedCredentials {
+export async function checkCredentials(inputs: readonly CredentialInput[], present: readonly CredentialRecord[], nowMs: number): Promise<CheckedCredentials> {
   const records: CredentialRecord[] = [];
   const secrets: { id: string; secret: CredentialSecret }[] = [];
   const faults: InputFault[] = [];
-  inputs.forEach((input, i) => {
+  for (const [i, input] of inputs.entries()) {
     const fault = (field: string, detail: string): void => void faults.push({ pointer: `#/credentials/${i}/${field}`, code: 'bad-credential', detail });
     if (input.kind === 'keep') {
       const kept = present.find(({ id }) => id === input.id);
       if (!kept) fault('id', `The account has no credential ${input.id} that could be kept.`);
       else if (records.includes(kept)) fault('id', `The credential ${kept.name} is kept twice.`);
       else records.push(kept);
-      return;
+      continue;
     }
     const id = newId();
-    const checked = checkCredential(input, nowMs, fault);
-    if (!checked) return;
+    const checked = await checkCredential(input, nowMs, fault);
+    if (!checked) continue;
     records.push({ id, kind: input.kind, name: input.name ?? '', facts: checked.facts });
     if (checked.secret) secrets.push({ id, secret: checked.secret });
-  });
+  }
   const named = withNames(records);
   const twice = named.find((record, i) => named.findIndex(({ name }) => name === record.name) !== i);
   if (twice) faults.push({ pointer: '#/credentials', code: 'bad-credential', detail: `Two credentials are called ${twice.name}. Give them names that tell them apart.` });
@@ -62,7 +62,7 @@ function withNames(records: readonly CredentialRecord[]): CredentialRecord[] {
 
 type Fault = (field: string, detail: string) => void;
 
-function checkCredential(input: Exclude<CredentialInput, { kind: 'keep' }>, nowMs: number, fault: Fault): { facts: Record<string, string>; secret?: CredentialSecret } | undefined {
+async function checkCredential(input: Exclude<CredentialInput, { kind: 'keep' }>, nowMs: number, fault: Fault): Promise<{ facts: Record<string, string>; secret?: CredentialSecret } | undefined> {
   switch (input.kind) {
     case 'key':
       return checkKey(input, nowMs, fault);
@@ -84,13 +84,13 @@ export function passwordFault(password: string): string | undefined {
   return /[\0\r\n]/.test(password) ? 'The password contains a line break or NUL, which no prompt can be given.' : undefined;
 }
 
-function checkKey(input: Extract<CredentialInput, { kind: 'key' }>, nowMs: number, fault: Fault): { facts: Record<string, string>; secret: CredentialSecret } | undefined {
+async function checkKey(input: Extract<CredentialInput, { kind: 'key' }>, nowMs: number, fault: Fault): Promise<{ facts: Record<string, string>; secret: CredentialSecret } | undefined> {
   let field = 'privateKey';
   try {
     for (const [name, max] of [['privateKey', limits.keyTextBytesMax], ['certificate', limits.keyTextBytesMax], ['passphrase', limits.passwordBytesMax]] as const) {
       if (Buffer.byteLength(input[name] ?? '') > max) return void fault(name, `It has more than ${max} bytes.`);
     }
-    const key = inspectPrivateKey(input.privateKey, input.passphrase);
+    const key = await inspectPrivateKey(input.privateKey, input.passphrase);
     field = 'certificate';
     const certificate = input.certificate === undefined ? undefined : inspectCertificate(input.certificate, key.publicKey, nowMs);
     const until = certificate?.validBeforeS === undefined ? {} : { certificateUntil: new Date(Math.min(certificate.validBeforeS * 1_000, 8.64e15)).toISOString() };

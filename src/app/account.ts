@@ -28,7 +28,7 @@ export interface AccountInput {
 
 export async function accountCreate(ctx: AppContext, caller: Caller, input: AccountInput): Promise<AccountRecord> {
   const id = newId<'account'>();
-  const { settings, secrets } = settle(ctx, id, input, undefined);
+  const { settings, secrets } = await settle(ctx, id, input, undefined);
   const answer = await ctx.store.accountCreate(id, settings, secrets, { actor: caller.actor, action: 'access.account.create', target: `account/${settings.name}`, detail: auditDetail(id, settings), requestId: caller.requestId });
   if (answer.kind === 'name-taken') throw nameTaken(settings.name);
   if (answer.kind !== 'created') throw new DroverError('too-many-accounts', { detail: `There are ${limits.accountsMax} accounts, as many as there may be. Remove those that nobody uses.` });
@@ -39,7 +39,7 @@ export async function accountCreate(ctx: AppContext, caller: Caller, input: Acco
 export async function accountChange(ctx: AppContext, caller: Caller, idOrName: string, change: { readonly [K in keyof AccountInput]?: AccountInput[K] | undefined }): Promise<AccountRecord> {
   const present = await accountFetch(ctx, idOrName);
   const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<AccountInput>;
-  const { settings, secrets, keep } = settle(ctx, present.id, { ...inputOf(present), ...given }, present);
+  const { settings, secrets, keep } = await settle(ctx, present.id, { ...inputOf(present), ...given }, present);
   const answer = await ctx.store.accountReplace(present.id, present.version, settings, secrets, keep, { actor: caller.actor, action: 'access.account.edit', target: `account/${present.name}`, detail: { ...auditDetail(present.id, settings), changed: Object.keys(given), newSecrets: secrets.length }, requestId: caller.requestId });
   switch (answer.kind) {
     case 'replaced':
@@ -127,8 +127,8 @@ function inputOf(account: AccountRecord): AccountInput {
 interface Settled { readonly settings: AccountSettings; readonly secrets: ReturnType<typeof sealSecret>[]; readonly keep: string[] }
 
 /** All faults at once; nothing is sealed while there is one. */
-function settle(ctx: AppContext, id: AccountId, input: AccountInput, present: AccountRecord | undefined): Settled {
-  const checked = checkCredentials(input.credentials, present?.credentials ?? [], ctx.clock.nowMs());
+async function settle(ctx: AppContext, id: AccountId, input: AccountInput, present: AccountRecord | undefined): Promise<Settled> {
+  const checked = await checkCredentials(input.credentials, present?.credentials ?? [], ctx.clock.nowMs());
   const faults = [...settingFaults(input), ...checked.faults];
   if (faults.length > 0) throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', { detail: faults.map(({ detail }) => detail).join(' '), faults });
   const { kind, user, password } = input.become;

@@ -9,6 +9,7 @@ import { DroverError } from '../base/errors.ts';
 import { newId, type ServerId, type TokenId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
+import { refuseCoreFiles } from '../base/node-core-files.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { onStopSignal, runMain, version } from '../base/node-process.ts';
@@ -39,6 +40,7 @@ async function main(): Promise<void> {
   if (!databaseUrl) throw new DroverError('bad-input', { detail: 'Set DATABASE_URL to a PostgreSQL database (postgres://user:password@host/database), or use `drover up`, which brings its own.' });
   const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-server' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-server`);
   const log = createJsonLog({ role: 'server' });
+  refuseCoreFiles(log);
   await acquireFolderLock(dataDir, 'server');
   const masterKey = loadMasterKey(`${dataDir}/master.key`, process.env.DROVER_MASTER_KEY);
   const server = await createServer({ databaseUrl, dataDir, listen: values.listen, advertise: values.advertise, masterKey, log, clock: systemClock, certificateMs: certificateLife(process.env.DROVER_CERTIFICATE_LIFE) });

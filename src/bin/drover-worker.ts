@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import type { WorkerJoinResult } from '../app/enrolment.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
+import { refuseCoreFiles } from '../base/node-core-files.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { settleForManyConnections } from '../base/node-memory.ts';
@@ -34,6 +35,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, listen: { type: 'string', default: '0.0.0.0:7401' }, advertise: { type: 'string' }, name: { type: 'string' }, server: { type: 'string' }, json: { type: 'boolean' } }, strict: true });
   const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-worker' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-worker`);
   const log = createJsonLog({ role: 'worker' });
+  refuseCoreFiles(log);
   await acquireFolderLock(dataDir, 'worker');
   const identity = await identityOf(readJsonFile<WorkerIdentity>(dataDir, IDENTITY), values.join ?? process.env.DROVER_JOIN, log, () => enrol(dataDir, values));
   const { host, port } = parseListen(values.listen);

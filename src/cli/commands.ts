@@ -1,6 +1,7 @@
 /** Every command that speaks to a server, in the order of the help. A new one is a file and a line here. */
 import type { Command } from 'commander';
 import { addAccessCommands } from './access-command.ts';
+import { addAccountsCommands } from './accounts-command.ts';
 import { addAgentsCommands } from './agents-command.ts';
 import { addHostsCommands } from './hosts-command.ts';
 import { addLoginCommands } from './login-command.ts';
@@ -9,7 +10,7 @@ import { addRunCommand } from './run-command.ts';
 import { addRunsCommands } from './runs-command.ts';
 import { addWorkersCommands } from './workers-command.ts';
 
-const COMMANDS: readonly ((program: Command) => void)[] = [addRunCommand, addRunsCommands, addHostsCommands, addAgentsCommands, addWorkersCommands, addAccessCommands, addLoginCommands, addRoleHelp];
+const COMMANDS: readonly ((program: Command) => void)[] = [addRunCommand, addRunsCommands, addHostsCommands, addAccountsCommands, addAgentsCommands, addWorkersCommands, addAccessCommands, addLoginCommands, addRoleHelp];
 
 export function addCommands(program: Command): void {
   for (const add of COMMANDS) add(program);

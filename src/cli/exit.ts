@@ -35,11 +35,14 @@ function exitOf(status: number, code: string): number {
   return status === 400 || status === 413 ? EXIT.usage : EXIT.refused;
 }
 
-const FLAGS: Readonly<Record<string, string>> = { targets: '--target', script: '--script', scriptBase64: '--script', command: 'the command', args: '--arg', env: '--env', params: '--param', secrets: '--secret', user: '--as', maxFailed: '--max-failed' };
+const FLAGS: Readonly<Record<string, string>> = { targets: '--target', script: '--script', scriptBase64: '--script', command: 'the command', args: '--arg', env: '--env', params: '--param', secrets: '--secret', user: '--as', maxFailed: '--max-failed', loginUser: '--user', isDefault: '--default', 'become/user': '--become-user', 'become/password': '--become-password' };
 
 /** `#/killAfter` is `--kill-after` to whoever typed it. */
 function flagOf(pointer: string): string {
-  const [field, ...rest] = pointer.replace(/^#?\//, '').split('/') as [string, ...string[]];
+  const path = pointer.replace(/^#?\//, '');
+  const [field, ...rest] = path.split('/') as [string, ...string[]];
+  if (field === 'credentials' && rest.length > 0) return [`credential ${Number(rest[0]) + 1}`, ...rest.slice(1)].join(', ');
+  if (Object.hasOwn(FLAGS, path)) return FLAGS[path]!;
   const flag = FLAGS[field] ?? (pointer.startsWith('#/') ? `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}` : field);
   return [flag, ...rest].join(' ');
 }

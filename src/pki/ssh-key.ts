@@ -23,7 +23,7 @@ const RSA_BITS_MIN = 1_024;
 const CURVES: Readonly<Record<string, string>> = { 'P-256': 'nistp256', 'P-384': 'nistp384', 'P-521': 'nistp521' };
 const SUPPORTED = 'Give an OpenSSH or PEM private key of type Ed25519, RSA or ECDSA (ssh-keygen -t ed25519 makes one).';
 
-export function inspectPrivateKey(given: string, passphrase: string | undefined): InspectedKey {
+export async function inspectPrivateKey(given: string, passphrase: string | undefined): Promise<InspectedKey> {
   const text = `${given.replaceAll('\r\n', '\n').trim()}\n`;
   const label = /^-----BEGIN ([A-Z0-9 ]+)-----\n[\s\S]*\n-----END \1-----\n$/.exec(text)?.[1];
   if (label === undefined) throw new KeyFault(strangerText(text));
@@ -46,9 +46,9 @@ function strangerText(text: string): string {
 
 // — OpenSSH's own format —
 
-function inspectOpenssh(text: string, passphrase: string | undefined): InspectedKey {
+async function inspectOpenssh(text: string, passphrase: string | undefined): Promise<InspectedKey> {
   try {
-    const { type, publicKey, isEncrypted } = openOpensshKey(text, passphrase);
+    const { type, publicKey, isEncrypted } = await openOpensshKey(text, passphrase);
     if (type === 'ssh-rsa') assertRsaBits(rsaBits(publicKey));
     return { type, publicKey, fingerprint: fingerprintOf(publicKey), text, isPassphraseNeeded: isEncrypted };
   } catch (error) {

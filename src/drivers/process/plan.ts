@@ -4,16 +4,14 @@
  */
 import type { ErrorCode } from '../../base/errors.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
+import { environmentOf, underLogin, type EnvironmentContext } from './environment.ts';
 
 export interface Refusal { readonly refused: ErrorCode; readonly detail: string }
 export interface ProcessPlan { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly cwd: string }
 
 export interface Account { readonly name: string; readonly uid: number; readonly gid: number; readonly home: string; readonly shell: string }
 
-export interface PlanContext {
-  readonly attemptId: string;
-  readonly hostName: string;
-  readonly hostId: string;
+export interface PlanContext extends EnvironmentContext {
   readonly scriptPath: string;
   /** Who it runs as, and who the agent is. */
   readonly account: Account;
@@ -21,8 +19,6 @@ export interface PlanContext {
   /** Absolute path of a program on the given PATH, or undefined. */
   findProgram(name: string, path: string): string | undefined;
 }
-
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Names that mean the same everywhere; the first program that exists is taken. Anything else is a program's name or path. */
 const INTERPRETERS: Readonly<Record<string, { readonly programs: readonly string[]; readonly args?: readonly string[] }>> = {
@@ -39,19 +35,20 @@ export function isRefusal(plan: object): plan is Refusal {
 }
 
 export function planProcess(spec: ExecutionSpec, context: PlanContext): ProcessPlan | Refusal {
-  const env = environment(spec, context);
+  const env = environmentOf(spec, context);
+  const cwd = spec.cwd ?? context.account.home;
   const nul = [...(spec.argv ?? []), ...spec.args, ...Object.entries(env).flat()].some((text) => text.includes('\0'));
   if (nul) return { refused: 'bad-input', detail: 'An argument or a variable contains a NUL character, which no process can be given.' };
   const command = commandLine(spec, context, env.PATH!);
   if (isRefusal(command)) return command;
-  const argv = becomeAccount(command.argv, context, env.PATH!);
-  return isRefusal(argv) ? argv : { argv: argv.argv, env, cwd: spec.cwd ?? context.account.home };
+  const argv = becomeAccount(spec.environment === 'login' ? underLogin(command.argv, cwd, spec, context) : command.argv, context, env.PATH!);
+  return isRefusal(argv) ? argv : { argv: argv.argv, env, cwd };
 }
 
 function commandLine(spec: ExecutionSpec, context: PlanContext, path: string): { argv: string[] } | Refusal {
   if (spec.argv) {
     const [program, ...rest] = spec.argv;
-    const found = program === undefined ? undefined : context.findProgram(program, path);
+    const found = program === undefined ? undefined : locate(program, spec, context, path);
     return found === undefined ? missing(program ?? '', path) : { argv: [found, ...rest, ...spec.args] };
   }
   if (spec.lang === undefined) {
@@ -59,11 +56,20 @@ function commandLine(spec: ExecutionSpec, context: PlanContext, path: string): {
     return { argv: ['/bin/sh', context.scriptPath, ...spec.args] };
   }
   const known = INTERPRETERS[spec.lang] ?? { programs: [spec.lang] };
-  for (const program of known.programs) {
-    const found = context.findProgram(program, path);
-    if (found !== undefined) return { argv: [found, ...(known.args ?? []), context.scriptPath, ...spec.args] };
-  }
-  return missing(known.programs.join(' or '), path);
+  const here = known.programs.find((program) => context.findProgram(program, path) !== undefined);
+  // Only the login shell knows its own path: what is nowhere else may well be there.
+  const program = here ?? (spec.environment === 'login' ? known.programs.find(isBare) : undefined);
+  const found = program === undefined ? undefined : locate(program, spec, context, path);
+  return found === undefined ? missing(known.programs.join(' or '), path) : { argv: [found, ...(known.args ?? []), context.scriptPath, ...spec.args] };
+}
+
+/** Under a login shell a bare name is left to that shell: its path may name another program, or the only one. */
+function locate(program: string, spec: ExecutionSpec, context: PlanContext, path: string): string | undefined {
+  return spec.environment === 'login' && isBare(program) ? program : context.findProgram(program, path);
+}
+
+function isBare(program: string): boolean {
+  return program !== '' && !program.includes('/');
 }
 
 function missing(program: string, path: string): Refusal {
@@ -84,16 +90,4 @@ function becomeAccount(argv: readonly string[], context: PlanContext, path: stri
   const runuser = context.findProgram('runuser', path);
   if (runuser) return { argv: [runuser, '-u', account.name, '--', ...argv] };
   return { refused: 'interpreter-missing', detail: 'Becoming another user needs setpriv or runuser (package util-linux) on the host.' };
-}
-
-/** A clean environment, not the agent's: the same script behaves alike whoever started the agent. */
-function environment(spec: ExecutionSpec, context: PlanContext): Record<string, string> {
-  const { account } = context;
-  const params = Object.fromEntries(Object.entries(spec.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]));
-  return {
-    PATH, HOME: account.home, USER: account.name, LOGNAME: account.name, SHELL: account.shell, LANG: 'C.UTF-8',
-    ...spec.env, ...params, ...spec.secrets,
-    DROVER_RUN_ID: spec.runId, DROVER_RUN_NAME: spec.runName, DROVER_ATTEMPT_ID: context.attemptId, DROVER_ATTEMPT: context.attemptId.split('.').at(-1)!,
-    DROVER_HOST: context.hostName, DROVER_HOST_ID: context.hostId,
-  };
 }

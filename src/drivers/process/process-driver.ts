@@ -246,7 +246,7 @@ class ProcessDriverService implements ProcessDriver {
     const account = spec.user === undefined ? ownAccount() : findAccount(spec.user);
     if (!account) return { refused: 'user-unknown', detail: `This host has no user ${JSON.stringify(spec.user)}.` };
     const scriptPath = this.#spool.file(attempt, 'script');
-    const plan = planProcess(spec, { attemptId: attempt, hostName: this.#options.hostName, hostId: this.#options.hostId, scriptPath, account, agentUid: process.getuid?.() ?? 0, findProgram });
+    const plan = planProcess(spec, { attemptId: attempt, hostName: this.#options.hostName, hostId: this.#options.hostId, scriptPath, account, agentUid: process.getuid?.() ?? 0, agentEnvironment: process.env, findProgram });
     if (isRefusal(plan)) return plan;
     if (!existsSync(plan.cwd)) {
       if (spec.cwd !== undefined) return { refused: 'directory-missing', detail: `There is no folder ${spec.cwd} on this host.` };

@@ -146,6 +146,8 @@ export interface ExecutionSpec {
   params: Record<string, string>;
   secrets: Record<string, string>;
   user?: string;
+  /** Variables that the script starts with: a few that are the same everywhere (`clean`, also when absent), a login shell's of the user, or the agent's own. */
+  environment?: 'clean' | 'login' | 'agent';
   cwd?: string;
   stdin?: Uint8Array;
   timeoutMs: number;

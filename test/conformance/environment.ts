@@ -1,0 +1,73 @@
+/** What every driver must do about environment policies. `make` gives a started driver whose own environment has AGENT_OWN=yes, and the means to end it. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Driver } from '../../src/drivers/driver.ts';
+import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
+import { newAttempt, reportOf, specOf } from './driver.ts';
+
+export function environmentConformance(make: () => Promise<{ driver: Driver; end: () => Promise<void> }>): void {
+  describe('environment policies of a driver', () => {
+    let world: Awaited<ReturnType<typeof make>>;
+    const home = mkdtempSync(join(tmpdir(), 'drover-home-'));
+    beforeAll(async () => {
+      world = await make();
+      mkdirSync(join(home, 'bin'));
+      writeFileSync(join(home, 'bin', 'only-here'), '#!/bin/sh\necho "found $*"\n', { mode: 0o755 });
+      // A profile that moves, sets what was given otherwise, and finds more programs.
+      writeFileSync(join(home, '.profile'), 'export FROM_PROFILE=yes GIVEN=profile TOKEN=profile DROVER_PARAM_P=profile PATH="$HOME/bin:$PATH"\ncd /\n');
+    });
+    afterAll(async () => {
+      await world.end();
+      rmSync(home, { recursive: true, force: true });
+    });
+
+    async function run(more: Partial<ExecutionSpec>): Promise<{ report: AgentReport; text: string; lines: string[] }> {
+      const attempt = newAttempt();
+      expect(await world.driver.startAttempt(attempt, specOf('env; pwd', more))).toBe('accepted');
+      const report = await reportOf(world.driver, attempt);
+      const text = Buffer.from(report.stdout.inline ?? []).toString();
+      return { report, text, lines: text.trimEnd().split('\n') };
+    }
+    const given = () => ({ env: { HOME: home, GIVEN: 'a  b "$(echo no)" \'*\'', LINES: 'one\ntwo' }, params: { P: 'para meter' }, secrets: { TOKEN: 'hunter2-hunter2' }, cwd: home });
+
+    it('are clean where nothing is said: no profile, nothing of whoever started the driver', async () => {
+      for (const policy of [{}, { environment: 'clean' as const }]) {
+        const { text, lines } = await run({ ...given(), ...policy });
+        expect(text).not.toMatch(/FROM_PROFILE|AGENT_OWN/);
+        expect(lines).toContain('GIVEN=a  b "$(echo no)" \'*\'');
+      }
+    });
+
+    it('read the profiles for login, and what was given still wins, exactly, folder and secrets too', async () => {
+      const { report, text, lines } = await run({ ...given(), environment: 'login' });
+      expect(report).toMatchObject({ outcome: 'exited', exitCode: 0 });
+      expect(lines).toEqual(expect.arrayContaining(['FROM_PROFILE=yes', 'GIVEN=a  b "$(echo no)" \'*\'', 'DROVER_PARAM_P=para meter', 'TOKEN=******']));
+      expect(text).toContain('LINES=one\ntwo\n');
+      expect(lines.at(-1)).toBe(home);
+      expect(text).not.toMatch(/__drover_|AGENT_OWN|hunter2/);
+    });
+
+    it('find programs where only the login shell does, keep arguments and exit codes, and show no secret in arguments', async () => {
+      const { script: _script, ...bare } = specOf('');
+      const attempt = newAttempt();
+      await world.driver.startAttempt(attempt, { ...bare, ...given(), environment: 'login', argv: ['only-here', '', 'a b', '$HOME'] });
+      expect(Buffer.from((await reportOf(world.driver, attempt)).stdout.inline!).toString()).toBe('found  a b $HOME\n');
+      const missing = newAttempt();
+      await world.driver.startAttempt(missing, { ...bare, ...given(), environment: 'login', argv: ['drover-nothing'] });
+      expect(await reportOf(world.driver, missing)).toMatchObject({ outcome: 'exited', exitCode: 127 });
+      const status = newAttempt();
+      await world.driver.startAttempt(status, specOf('tr "\\000" " " </proc/$$/cmdline; exit 137', { ...given(), environment: 'login' }));
+      const report = await reportOf(world.driver, status);
+      expect(report).toMatchObject({ outcome: 'exited', exitCode: 137 });
+      expect(Buffer.from(report.stdout.inline!).toString()).not.toMatch(/drover-login|hunter2/);
+    });
+
+    it('hand on what the driver itself has for agent, but not its own workings', async () => {
+      const { lines, text } = await run({ ...given(), environment: 'agent' });
+      expect(lines).toEqual(expect.arrayContaining(['AGENT_OWN=yes', 'GIVEN=a  b "$(echo no)" \'*\'']));
+      expect(text).not.toMatch(/FROM_PROFILE|^DROVER_JOIN=|^NODE_CHANNEL_FD=/m);
+    });
+  });
+}
