@@ -3,7 +3,7 @@
  * key that comes second is never believed by accident.
  */
 import { createHash } from 'node:crypto';
-import { isUuid, type HostId, type WorkerId } from '../../base/ids.ts';
+import { isUuid, type HostId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { HostKeyRecord, HostStore, NewHostKey } from '../host-store.ts';
 import type { Actor, AuditEntry } from '../store.ts';
@@ -41,11 +41,20 @@ export async function hostKeyList(db: Executor, id: HostId): Promise<readonly Ho
   return rows.map((row) => ({ id: row.id.toString('hex'), algorithm: row.algorithm, key: row.key, state: row.state, origin: row.origin, firstSeenAtMs: row.first_seen_at_ms, changedAtMs: row.changed_at_ms, changedBy: row.changed_by }));
 }
 
-export async function hostKeyRecord(pool: Pool, id: HostId, key: NewHostKey, seenBy: WorkerId, nowMs: number): ReturnType<HostStore['hostKeyRecord']> {
-  const actor: Actor = { kind: 'system', id: seenBy, name: `worker ${seenBy}` };
+/** A worker may see keys of the hosts of its zone, and of those on the way to them. */
+async function isOnWayInto(tx: Executor, zone: string, id: HostId): Promise<boolean> {
+  const { rows } = await tx.query(
+    `WITH RECURSIVE through AS (SELECT id, zone FROM host WHERE id = $1 UNION SELECT host.id, host.zone FROM through JOIN host ON host.jump_host_id = through.id WHERE host.removed_at_ms IS NULL)
+     SELECT 1 FROM through WHERE zone = $2 LIMIT 1`, [id, zone]);
+  return rows.length > 0;
+}
+
+export async function hostKeyRecord(pool: Pool, id: HostId, key: NewHostKey, seenBy: Parameters<HostStore['hostKeyRecord']>[2], nowMs: number): ReturnType<HostStore['hostKeyRecord']> {
+  const { zone, workerId } = seenBy;
+  const actor: Actor = { kind: 'system', id: workerId ?? `zone/${zone}`, name: workerId === undefined ? `a worker of ${zone}` : `worker ${workerId}` };
   return pool.transaction(async (tx) => {
     const host = await holdHost(tx, id);
-    if (!host || key.key.length > limits.hostKeyBytesMax) return 'changed';
+    if (!host || key.key.length > limits.hostKeyBytesMax || !(await isOnWayInto(tx, zone, id))) return 'changed';
     const { rows } = await tx.query<KeyRow>('SELECT * FROM host_key WHERE host_id = $1 ORDER BY first_seen_at_ms, id', [id]);
     const digest = keyId(key.key);
     const same = rows.find((row) => row.id.equals(digest));
