@@ -1,6 +1,6 @@
 /** Hosts that people add, import and change: how they are reached, as which account, over which jump host. Names come in, ids are kept. */
 import { DroverError, type InputFault } from '../base/errors.ts';
-import type { AccountId, HostId } from '../base/ids.ts';
+import type { AccountId } from '../base/ids.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-draft.ts';
 import type { FieldChange, HostEntry, PlanFault, PlannedHost } from '../domain/inventory/host-plan.ts';
 import type { HostRecord } from '../store/store.ts';
@@ -93,11 +93,8 @@ function inputFault(pointer: string, fault: PlanFault): InputFault {
   return { pointer: `${pointer}/${fault.field === 'accountId' ? 'account' : fault.field}`, code: fault.code, detail: fault.detail };
 }
 
-function refuse(faults: readonly InputFault[]): void {
+/** Throws when there are any. */
+export function refuse(faults: readonly InputFault[]): void {
   if (faults.length === 0) return;
   throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', { detail: faults.map((fault) => `${fault.pointer}: ${fault.detail}`).join('; '), faults });
-}
-
-export function hostGone(id: HostId): DroverError {
-  return new DroverError('host-not-found', { detail: `The host ${id} has been removed.` });
 }

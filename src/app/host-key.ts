@@ -6,7 +6,7 @@ import { publicKeyAlgorithm } from '../domain/inventory/known-hosts.ts';
 import type { HostKeyRecord, NewHostKey } from '../store/host-store.ts';
 import type { HostRecord } from '../store/store.ts';
 import type { AppContext, Caller } from './context.ts';
-import { hostFetch, hostGone } from './host-access.ts';
+import { hostFetch, refuse } from './host-access.ts';
 
 /** As OpenSSH prints it. */
 export function hostKeyFingerprint(key: Uint8Array): string {
@@ -20,23 +20,22 @@ export async function hostKeysList(ctx: Pick<AppContext, 'store'>, idOrName: str
 /** All or nothing; hosts by name or id, keys in Base64 as known_hosts holds them. */
 export async function hostKeysImport(ctx: AppContext, caller: Caller, hosts: readonly { readonly host: string; readonly keys: readonly string[] }[]): Promise<{ hosts: number; added: number }> {
   const faults: InputFault[] = [];
-  const found = await Promise.all(hosts.map(({ host }) => ctx.store.hostFetch(host)));
-  const wanted = hosts.map(({ host, keys }, index) => {
-    if (!found[index]) faults.push({ pointer: `#/hosts/${index}/host`, code: 'host-not-found', detail: `there is no host ${host}` });
-    return { host: found[index], keys: keys.flatMap((key, at): NewHostKey[] => {
+  const wanted = hosts.map(({ host, keys }, index) => ({
+    host,
+    keys: keys.flatMap((key, at): NewHostKey[] => {
       const algorithm = publicKeyAlgorithm(key);
       const bytes = Buffer.from(key, 'base64');
       if (algorithm !== undefined && bytes.length <= limits.hostKeyBytesMax) return [{ algorithm, key: bytes }];
       faults.push({ pointer: `#/hosts/${index}/keys/${at}`, code: 'bad-input', detail: 'not a public key in Base64, as known_hosts holds it' });
       return [];
-    }) };
-  });
-  if (faults.length > 0) throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', { detail: faults.map((fault) => `${fault.pointer}: ${fault.detail}`).join('; '), faults });
-  const names = new Map(wanted.map(({ host }) => [host!.id, host!.name]));
-  const answer = await ctx.store.hostKeyImport(wanted.map(({ host, keys }) => ({ hostId: host!.id, keys })), { actor: caller.actor, action: 'fleet.host-key.import', target: names.size === 1 ? `host/${[...names.values()][0]}` : 'hosts', detail: {}, requestId: caller.requestId });
-  if (answer.kind === 'not-found') throw hostGone(answer.hostId);
-  if (answer.kind !== 'imported') throw new DroverError('too-many-host-keys', { detail: `${names.get(answer.hostId)} would have more than ${limits.hostKeysPerHostMax} keys. Remove those that are out of use: drover hosts keys list ${names.get(answer.hostId)}.` });
-  return { hosts: names.size, added: answer.added };
+    }),
+  }));
+  refuse(faults);
+  const target = hosts.length === 1 ? `host/${hosts[0]!.host}` : 'hosts';
+  const answer = await ctx.store.hostKeyImport(wanted, { actor: caller.actor, action: 'fleet.host-key.import', target, detail: {}, requestId: caller.requestId });
+  if (answer.kind === 'not-found') refuse(answer.indexes.map((index) => ({ pointer: `#/hosts/${index}/host`, code: 'host-not-found', detail: `there is no host ${hosts[index]!.host}` })));
+  if (answer.kind === 'too-many') throw new DroverError('too-many-host-keys', { detail: `${answer.hostName} would have more than ${limits.hostKeysPerHostMax} keys. Remove those that are out of use: drover hosts keys list ${answer.hostName}.` });
+  return answer.kind === 'imported' ? { hosts: answer.hosts, added: answer.added } : { hosts: 0, added: 0 };
 }
 
 /** The host is believed under this key from now on; keys of the same kind that it was known by go. */

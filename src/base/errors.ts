@@ -38,6 +38,7 @@ export const errors = {
   'host-in-use': { status: 409, retryable: true, title: 'The host has executions in flight' },
   'host-is-jump-host': { status: 409, retryable: false, title: 'Other hosts are reached through this one' },
   'jump-path-invalid': { status: 422, retryable: false, title: 'The way over jump hosts does not lead to the host' },
+  'host-without-address': { status: 422, retryable: false, title: 'The host has no address to be reached at' },
   'host-key-not-found': { status: 404, retryable: false, title: 'The host has no such key' },
   'too-many-host-keys': { status: 422, retryable: false, title: 'A host would have too many keys' },
   'output-not-available': { status: 404, retryable: false, title: 'The output is no longer available' },

@@ -3,7 +3,6 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { allPages, dataOf, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
-import { limits } from '../base/limits.ts';
 import { knownHostNames, matchesKnownHost, parseKnownHosts, type KnownHostLine } from '../domain/inventory/known-hosts.ts';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
 import { UsageError } from './exit.ts';
@@ -15,6 +14,8 @@ import { plainText } from './text-width.ts';
 type Host = Schemas['Host'];
 
 const PAGE = 1_000;
+/** In one request: with several large keys each, they stay well within what a request may hold. */
+const HOSTS_AT_ONCE = 200;
 /** Each hashed line costs a digest for each host; more than this takes minutes. */
 const COMPARISONS_MAX = 20_000_000;
 
@@ -50,7 +51,7 @@ async function importKeys(file: string | undefined, flags: AnswerFlags & { reado
   if (hosts.length * lines.length > COMPARISONS_MAX) throw new UsageError(`${hosts.length} hosts and ${lines.length} lines are too many to compare at once. Part the file.`);
   const found = keysOfHosts(hosts, lines);
   const result = { dryRun: flags.dryRun === true, hosts: found.length, added: 0, keys: found.map(({ host, keys }) => ({ host, keys: keys.length })) };
-  for (let at = 0; at < found.length && !flags.dryRun; at += limits.pageSizeMax) result.added += dataOf(await client.POST('/api/v1/host-keys/import', { body: { hosts: found.slice(at, at + limits.pageSizeMax) } })).added;
+  for (let at = 0; at < found.length && !flags.dryRun; at += HOSTS_AT_ONCE) result.added += dataOf(await client.POST('/api/v1/host-keys/import', { body: { hosts: found.slice(at, at + HOSTS_AT_ONCE) } })).added;
   await answer(flags, result, () => (flags.dryRun ? [...found.map(({ host, keys }) => plainText(`${host}: ${keys.length === 1 ? '1 key' : `${keys.length} keys`}`)), `would be taken for ${found.length} hosts`].join('\n') : `${result.added} new keys for ${found.length} hosts`));
 }
 

@@ -26,6 +26,7 @@ export interface NewHostKey { readonly algorithm: string; readonly key: Uint8Arr
 export interface HostHop {
   readonly hostId: HostId;
   readonly hostName: string;
+  readonly labels: Readonly<Record<string, string>>;
   readonly address: string;
   readonly port: number;
   readonly accountId?: string;
@@ -59,11 +60,12 @@ export interface HostStore {
   hostKeyList(id: HostId): Promise<readonly HostKeyRecord[]>;
   /**
    * A key that a host has shown, before anybody logs in to it. The first one of a host under `first-use` is `recorded`, whoever comes first.
-   * `changed`: not believed, and kept as `offered` for somebody to accept or remove; a host under `strict` without keys, too, and one that is gone.
+   * `changed`: not believed, and kept as `offered` for somebody to accept or remove; a host under `strict` without keys, too.
+   * So is, without a trace, one that is gone, and one that no host of the zone of who saw it is, or is reached through.
    */
-  hostKeyRecord(id: HostId, key: NewHostKey, seenBy: WorkerId): Promise<'recorded' | 'known' | 'changed'>;
-  /** Keys from elsewhere, believed from now on; all or nothing. Answers how many were not known before. */
-  hostKeyImport(keys: readonly { readonly hostId: HostId; readonly keys: readonly NewHostKey[] }[], audit: AuditEntry): Promise<{ kind: 'imported'; added: number } | { kind: 'too-many' | 'not-found'; hostId: HostId }>;
+  hostKeyRecord(id: HostId, key: NewHostKey, seenBy: { readonly zone: string; readonly workerId?: WorkerId }): Promise<'recorded' | 'known' | 'changed'>;
+  /** Keys from elsewhere, believed from now on; hosts by id or name, all or nothing. `added`: how many were not known before. */
+  hostKeyImport(hosts: readonly { readonly host: string; readonly keys: readonly NewHostKey[] }[], audit: AuditEntry): Promise<{ kind: 'imported'; hosts: number; added: number } | { kind: 'not-found'; indexes: readonly number[] } | { kind: 'too-many'; hostName: string }>;
   /** An offered key becomes the known one of its kind: those of the same kind that were known go. `known` when it was that already. */
   hostKeyAccept(id: HostId, keyId: string, audit: AuditEntry): Promise<'accepted' | 'known' | 'not-found'>;
   hostKeyRemove(id: HostId, keyId: string, audit: AuditEntry): Promise<boolean>;

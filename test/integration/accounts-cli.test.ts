@@ -1,6 +1,6 @@
 /** Accounts as a user handles them: by the command line against a whole `drover up`, and what is left of secrets on its disk. */
 import { execFileSync } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,6 +87,26 @@ describe('drover accounts', () => {
       for (const secret of [PASSWORD, PASSPHRASE, line]) expect(bytes.includes(secret), `${entry.name} holds a secret`).toBe(false);
     }
     up = await startUp(dataDir, 2);
+  });
+
+  it('goes on under a new master key, agents too, and needs the old one no more', async () => {
+    const keyFile = join(dataDir, 'server', 'master.key');
+    const old = readFileSync(keyFile, 'utf8').trim();
+    const young = randomBytes(32).toString('base64');
+    const works = async (): Promise<void> => expect(await cliOf(up)('run', '-t', 'all', '--json', '--', 'true')).toMatchObject({ code: 0 });
+    const restart = async (keys: string): Promise<void> => {
+      await stopUp(up);
+      writeFileSync(keyFile, keys);
+      up = await startUp(dataDir, 2);
+    };
+    await restart(`${young}\n${old}\n`);
+    await works();
+    const moved = JSON.parse((await cliOf(up)('accounts', 'rotate-keys', '--json')).stdout) as { accountSecrets: number; systemSecrets: number; unreadable: number };
+    expect(moved).toMatchObject({ systemSecrets: 2, unreadable: 0 });
+    expect(moved.accountSecrets).toBeGreaterThan(0);
+    await restart(young);
+    await works();
+    expect(JSON.parse((await cliOf(up)('accounts', 'rotate-keys', '--json')).stdout)).toMatchObject({ accountSecrets: 0, systemSecrets: 0, unreadable: 0 });
   });
 
   it('keeps secrets out of core files: the server and the worker may write none', () => {

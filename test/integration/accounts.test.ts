@@ -105,6 +105,24 @@ describe('an account', () => {
     expect(await api.database.query('SELECT id FROM account_secret WHERE account_id = $1', [record.id])).toHaveLength(limits.credentialsPerAccountMax + 1);
   });
 
+  it('has keys and passwords of at most their limits', async () => {
+    const attempt = async (credential: object) => (await call('PATCH', '/accounts/other', { credentials: [credential] })).status;
+    expect(await attempt({ kind: 'password', password: 'x'.repeat(limits.passwordBytesMax) })).toBe(200);
+    expect(await attempt({ kind: 'password', password: 'x'.repeat(limits.passwordBytesMax + 1) })).toBe(400);
+    expect(await attempt({ kind: 'password', password: 'ä'.repeat(limits.passwordBytesMax / 2 + 1) })).toBe(400);
+    const padded = (bytes: number) => KEY.replace('\n\n', `\n${' '.repeat(bytes - KEY.length)}\n`);
+    expect((await call('PATCH', '/accounts/other', { credentials: [{ kind: 'key', privateKey: padded(limits.keyTextBytesMax + 1), passphrase: PASSPHRASE }] })).body.code).toBe('bad-input');
+  });
+
+  it('is refused as one too many beyond the limit', async () => {
+    const [{ count }] = (await api.database.query('SELECT count(*)::int AS count FROM account')) as [{ count: number }];
+    await api.database.query(`INSERT INTO account (id, name, scope, login_user, become_kind, environment, is_default, priority, credentials, created_at_ms, changed_at_ms, created_by)
+      SELECT gen_random_uuid(), 'filler-' || n, 'all', 'u', 'direct', 'clean', false, 0, '[]', 1, 1, '{"name":"t"}' FROM generate_series(1, $1) n`, [limits.accountsMax - 1 - count]);
+    expect((await call('POST', '/accounts', full('last'))).status).toBe(201);
+    expect((await call('POST', '/accounts', full('beyond'))).body.code).toBe('too-many-accounts');
+    await api.database.query("DELETE FROM account WHERE name LIKE 'filler-%' OR name = 'last'");
+  });
+
   it('stays while hosts name it, unless it is forced away; then work on them is refused', async () => {
     const { body } = await call('POST', '/accounts', full('leaving'));
     await host('db-leaving', { role: 'db' }, body.id);

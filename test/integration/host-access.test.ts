@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sshAccess, sshHostKeyRecord } from '../../src/app/ssh-access.ts';
 import { newId, type HostId, type WorkerId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { hostKeyFingerprint } from '../../src/app/host-key.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
+import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { HostAccess } from '../../src/store/host-store.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
@@ -77,7 +79,7 @@ describe('a host without an agent', () => {
     await add('inner', { jumpHost: 'gate' });
     expect(await call('DELETE', '/hosts/gate')).toMatchObject({ status: 409, body: { code: 'host-is-jump-host' } });
     expect(await call('PATCH', '/hosts/gate', { jumpHost: 'inner' })).toMatchObject({ status: 422, body: { code: 'jump-path-invalid' } });
-    await api.store.hostKeyRecord(gate, { algorithm: 'ssh-ed25519', key: publicKey('gate') }, newId<'worker'>());
+    await api.store.hostKeyRecord(gate, { algorithm: 'ssh-ed25519', key: publicKey('gate') }, { zone: 'default' });
     expect(await call('DELETE', '/hosts/inner')).toMatchObject({ status: 204 });
     expect(await call('DELETE', '/hosts/gate')).toMatchObject({ status: 204 });
     expect(await api.database.query('SELECT 1 FROM host_key WHERE host_id = $1', [gate])).toEqual([]);
@@ -136,15 +138,45 @@ describe('the way to a host', () => {
     const [outer, inner] = [await add('outer', { port: 2200, account: 'ops' }), await add('mid', { jumpHost: 'outer' })];
     const end = await add('end', { jumpHost: 'mid', zone: 'far', hostKeyPolicy: 'strict', algorithms: { kex: ['curve25519-sha256'] } });
     const key = { algorithm: 'ssh-ed25519', key: publicKey('outer') };
-    await api.store.hostKeyRecord(outer, key, newId<'worker'>());
-    await api.store.hostKeyRecord(outer, { algorithm: 'ssh-ed25519', key: publicKey('impostor') }, newId<'worker'>());
+    await api.store.hostKeyRecord(outer, key, { zone: 'far' });
+    await api.store.hostKeyRecord(outer, { algorithm: 'ssh-ed25519', key: publicKey('impostor') }, { zone: 'far' });
     const access = (await api.store.hostAccess(end)) as HostAccess & { kind: 'access' };
     expect(access).toMatchObject({ kind: 'access', hostName: 'end', zone: 'far' });
     expect(access.hops).toEqual([
-      { hostId: outer, hostName: 'outer', address: 'outer.example', port: 2200, accountId: expect.any(String) as string, hostKeyPolicy: 'first-use', knownHostKeys: [key] },
-      { hostId: inner, hostName: 'mid', address: 'mid.example', port: 22, hostKeyPolicy: 'first-use', knownHostKeys: [] },
-      { hostId: end, hostName: 'end', address: 'end.example', port: 22, hostKeyPolicy: 'strict', algorithms: { kex: ['curve25519-sha256'] }, knownHostKeys: [] },
+      { hostId: outer, hostName: 'outer', labels: {}, address: 'outer.example', port: 2200, accountId: expect.any(String) as string, hostKeyPolicy: 'first-use', knownHostKeys: [key] },
+      { hostId: inner, hostName: 'mid', labels: {}, address: 'mid.example', port: 22, hostKeyPolicy: 'first-use', knownHostKeys: [] },
+      { hostId: end, hostName: 'end', labels: {}, address: 'end.example', port: 22, hostKeyPolicy: 'strict', algorithms: { kex: ['curve25519-sha256'] }, knownHostKeys: [] },
     ]);
+  });
+
+  it('is told to a worker of its zone with the account of each stop, and to no other', async () => {
+    const ctx = { store: api.store, sealer: createMasterKey(Buffer.alloc(32, 1)) };
+    expect(await call('POST', '/accounts', { name: 'jumper', scope: 'hop', loginUser: 'hopper', credentials: [{ kind: 'password', name: 'p', password: 'over the gate' }], isDefault: true })).toMatchObject({ status: 201 });
+    expect(await call('POST', '/accounts', { name: 'boss', scope: 'goal', loginUser: 'ann', become: { kind: 'sudo', user: 'root' }, credentials: [{ kind: 'password', name: 'p', password: 'of the goal' }] })).toMatchObject({ status: 201 });
+    await add('hop', { algorithms: { cipher: ['aes128-ctr'] } });
+    const goal = await add('goal', { jumpHost: 'hop', zone: 'inner', account: 'boss', hostKeyPolicy: 'strict' });
+    expect(await sshAccess(ctx, 'inner', goal)).toMatchObject({
+      hostId: goal, hostName: 'goal', become: { kind: 'sudo', user: 'root', password: 'of the goal' },
+      hops: [{ address: 'hop.example', user: 'hopper', hostKeyPolicy: 'first-use', algorithms: { cipher: ['aes128-ctr'] }, credentials: [{ kind: 'password', password: 'over the gate' }] }, { hostId: goal, address: 'goal.example', user: 'ann', hostKeyPolicy: 'strict', knownHostKeys: [], credentials: [{ kind: 'password', password: 'of the goal' }] }],
+    });
+    await expect(sshAccess(ctx, 'default', goal)).rejects.toMatchObject({ code: 'host-not-found' });
+    const asked = (await api.store.accountIdsByName(['jumper'])).get('jumper')!;
+    await expect(sshAccess(ctx, 'inner', goal, asked)).rejects.toMatchObject({ code: 'account-out-of-scope' });
+    await call('PATCH', '/hosts/goal', { account: null });
+    await expect(sshAccess(ctx, 'inner', goal)).rejects.toMatchObject({ code: 'account-missing' });
+  });
+
+  it('is recorded keys of by workers of the zones that it leads into only', async () => {
+    const ctx = { store: api.store };
+    const gate = await add('zone-gate');
+    await add('zone-end', { zone: 'beyond', jumpHost: 'zone-gate' });
+    const key = { algorithm: 'ssh-ed25519', key: publicKey('zone') };
+    expect(await sshHostKeyRecord(ctx, 'elsewhere', gate, key)).toBe('refused');
+    expect(await api.store.hostKeyList(gate)).toEqual([]);
+    expect(await sshHostKeyRecord(ctx, 'beyond', gate, key)).toBe('recorded');
+    expect(await sshHostKeyRecord(ctx, 'default', gate, key)).toBe('recorded');
+    expect(await sshHostKeyRecord(ctx, 'default', gate, { algorithm: 'ssh-ed25519', key: publicKey('other') })).toBe('refused');
+    expect(await api.store.hostKeyList(gate)).toMatchObject([{ state: 'known', changedBy: 'a worker of beyond' }, { state: 'offered' }]);
   });
 
   it('is listed with a version that grows with each change, and hinted at', async () => {
@@ -167,7 +199,7 @@ describe('the way to a host', () => {
 
 describe('a host key', () => {
   const worker = newId<'worker'>() as WorkerId;
-  const record = (host: HostId, seed: string, algorithm?: string): Promise<string> => api.store.hostKeyRecord(host, { algorithm: algorithm ?? 'ssh-ed25519', key: publicKey(seed, algorithm) }, worker);
+  const record = (host: HostId, seed: string, algorithm?: string): Promise<string> => api.store.hostKeyRecord(host, { algorithm: algorithm ?? 'ssh-ed25519', key: publicKey(seed, algorithm) }, { zone: 'default', workerId: worker });
   const keysOf = async (host: string): Promise<Body[]> => (await call('GET', `/hosts/${host}/keys`)).body.items as Body[];
 
   it('is recorded at first use by whoever comes first, and known after that', async () => {
@@ -227,7 +259,8 @@ describe('a host key', () => {
     expect((await call('POST', '/host-keys/import', body)).body).toEqual({ hosts: 1, added: 2 });
     expect((await call('POST', '/host-keys/import', body)).body).toEqual({ hosts: 1, added: 0 });
     expect([await record(host, 'offered'), await record(host, 'more')]).toEqual(['known', 'known']);
-    expect(pointers(await call('POST', '/host-keys/import', { hosts: [{ host: 'nobody', keys: [base64('x')] }, { host: 'k-import', keys: ['AAAA'] }] }))).toEqual(['#/hosts/0/host host-not-found', '#/hosts/1/keys/0 bad-input']);
+    expect(pointers(await call('POST', '/host-keys/import', { hosts: [{ host: 'k-import', keys: [base64('x'), 'AAAA'] }] }))).toEqual(['#/hosts/0/keys/1 bad-input']);
+    expect(pointers(await call('POST', '/host-keys/import', { hosts: [{ host: 'nobody', keys: [base64('x')] }, { host, keys: [base64('x')] }, { host: newId(), keys: [base64('x')] }] }))).toEqual(['#/hosts/0/host host-not-found', '#/hosts/2/host host-not-found']);
     expect(await call('POST', '/host-keys/import', { hosts: [{ host: 'k-import', keys: Array.from({ length: limits.hostKeysPerHostMax }, (_, i) => base64(`n-${i}`)) }] })).toMatchObject({ status: 422, body: { code: 'too-many-host-keys' } });
     expect(await keysOf('k-import')).toHaveLength(3);
   });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostKeyFingerprint } from '../../src/app/host-key.ts';
-import { newId, type HostId } from '../../src/base/ids.ts';
+import type { HostId } from '../../src/base/ids.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 import { runCli, type CliResult } from '../support/up.ts';
 
@@ -131,7 +131,7 @@ describe('drover hosts keys', () => {
     expect((await hosts('keys', 'import')).stdout).toBe('0 new keys for 3 hosts\n');
     const fingerprint = hostKeyFingerprint(key('new'));
     const { id } = await show('c-1');
-    expect(await api.store.hostKeyRecord(id as HostId, { algorithm: 'ssh-ed25519', key: key('new') }, newId<'worker'>())).toBe('changed');
+    expect(await api.store.hostKeyRecord(id as HostId, { algorithm: 'ssh-ed25519', key: key('new') }, { zone: 'dc2' })).toBe('changed');
     expect((await hosts('keys', 'list', 'c-1')).stdout).toMatch(new RegExp(`known +ssh-ed25519 +\\S+ +import, admin.*\\noffered +ssh-ed25519 +${fingerprint.replaceAll('+', '\\+')}`));
     expect(await hosts('keys', 'accept', 'c-1', 'SHA256:nothing')).toMatchObject({ code: 3, stderr: expect.stringContaining('host-key-not-found') as string });
     expect(await hosts('keys', 'accept', 'c-1', fingerprint)).toMatchObject({ code: 0, stdout: `c-1 is known by ${fingerprint} (ssh-ed25519)\n` });

@@ -81,7 +81,10 @@ function draftFields(name: string, source: SourceLine, variables: Variables, gro
     if (value !== undefined) labels[variable] = value;
   }
   if (jumps.length > 1 && new Set(jumps).size > 1) collector.fault(source, `${name} is given two jump hosts: ${jumps.join(' and ')}`);
-  return { name, address: read('ansible_host', 'ansible_ssh_host'), port: read('ansible_port', 'ansible_ssh_port'), loginUser: read('ansible_user', 'ansible_ssh_user'), identityFile: read('ansible_ssh_private_key_file', 'ansible_private_key_file'), jumpHost: jumps[0], labels };
+  const address = read('ansible_host', 'ansible_ssh_host');
+  // Arguments given for a whole group hold for the jump host too, which is not meant to jump through itself.
+  const jumpHost = jumps.find((jump) => jump !== name && jump !== address);
+  return { name, address, port: read('ansible_port', 'ansible_ssh_port'), loginUser: read('ansible_user', 'ansible_ssh_user'), identityFile: read('ansible_ssh_private_key_file', 'ansible_private_key_file'), jumpHost, labels };
 }
 
 /** How far each group is from the top; deeper groups win. Groups that contain themselves are a fault, and are cut. */

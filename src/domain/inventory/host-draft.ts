@@ -124,11 +124,13 @@ export class InventoryCollector {
   /** What was found, after the checks that need the whole: names that come twice, jump hosts that lead in a circle. */
   finish(): Inventory {
     const first = new Map<string, HostDraft>();
+    const byAddress = Map.groupBy(this.#hosts, (host) => host.address);
     for (const host of this.#hosts) {
       const other = first.get(host.name);
       if (other) this.fault(host.source, `the host ${host.name} is in here twice; it is on line ${other.source.line}${other.source.file === host.source.file ? '' : ` of ${other.source.file}`} already`);
       else first.set(host.name, host);
     }
+    for (const [name, host] of first) first.set(name, withJumpHostByName(host, first, byAddress));
     for (const host of first.values()) {
       const path = jumpPath(host.name, (name) => first.get(name)?.jumpHost);
       if (path.fault !== undefined) this.fault(host.source, path.fault);
@@ -136,6 +138,13 @@ export class InventoryCollector {
     const faults = this.#faults.toSorted((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
     return { hosts: [...first.values()], faults, remarks: this.#remarks };
   }
+}
+
+/** Other tools name a jump host by its address, too: that is the host of this file that has it, if there is just one. */
+function withJumpHostByName(host: HostDraft, byName: ReadonlyMap<string, HostDraft>, byAddress: ReadonlyMap<string, readonly HostDraft[]>): HostDraft {
+  if (host.jumpHost === undefined || byName.has(host.jumpHost)) return host;
+  const fits = byAddress.get(host.jumpHost) ?? [];
+  return fits.length === 1 ? { ...host, jumpHost: fits[0]!.name } : host;
 }
 
 /** From the first jump host to the one dialled last before `name`; by names as `jumpHostOf` knows them. A circle or too long a path is a fault. */

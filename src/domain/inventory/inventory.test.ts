@@ -103,6 +103,12 @@ ansible_user=root
     ].map((host) => ({ ...host, labels: expect.objectContaining(host.labels) as Record<string, string> })));
   });
 
+  it('knows a jump host by its address, and lets none jump through itself', () => {
+    const { hosts, faults } = ansible('gate ansible_host=203.0.113.7\n[web]\nw1\n[all:vars]\nansible_ssh_common_args=-J ops@203.0.113.7:22\n');
+    expect(faults).toEqual([]);
+    expect(hosts.map(({ name, jumpHost }) => [name, jumpHost])).toEqual([['gate', undefined], ['w1', 'gate']]);
+  });
+
   it('tells what it cannot take', () => {
     const { faults, remarks } = ansible('[a:children]\nb\n[b:children]\na\n[b]\nh ansible_port="{{ port }}" ansible_password=hunter2\nw ansible_connection=winrm\nx[3:1]\n[odd:thing]\n"open\n');
     expect(faults.map((fault) => `${fault.line}: ${fault.detail}`).toSorted()).toEqual([

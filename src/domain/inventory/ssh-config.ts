@@ -91,8 +91,8 @@ function jumpOf(collector: InventoryCollector, name: string, options: ReadonlyMa
   const [jump, command] = [options.get('proxyjump'), options.get('proxycommand')];
   const [option, argument]: [Option | undefined, JumpArgument] = jump ? [jump, jumpFromProxyJump(jump.value)] : command ? [command, jumpFromProxyCommand(command.value)] : [undefined, {}];
   if (argument.fault !== undefined) collector.fault(option!, `${name}: ${argument.fault}`);
-  // `Host *` with a ProxyJump applies to the jump host too; ssh would loop, and everybody means "all the others".
-  return argument.jumpHost === name ? undefined : argument.jumpHost;
+  // `Host *` with a ProxyJump applies to the jump host too, which is not meant to jump through itself.
+  return argument.jumpHost === name || argument.jumpHost === options.get('hostname')?.value ? undefined : argument.jumpHost;
 }
 
 function policyOf(collector: InventoryCollector, options: ReadonlyMap<string, Option>): string | undefined {

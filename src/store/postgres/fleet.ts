@@ -62,7 +62,7 @@ async function agentJoinOnce(pool: Pool, join: In<'agentJoin'>, audit: Omit<Audi
     if (known && !keeps) await tx.query("UPDATE agent SET state = 'replaced' WHERE host_id = $1 AND state = 'active'", [hostId]);
     await tx.query(
       `INSERT INTO host (id, name, machine_id, labels, facts, agent_id, created_at_ms, zone) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-       ON CONFLICT (id) DO UPDATE SET agent_id = $6, machine_id = $3, facts = $5, labels = host.labels || $4`,
+       ON CONFLICT (id) DO UPDATE SET agent_id = $6, machine_id = $3, facts = $5, labels = host.labels || $4, zone = CASE WHEN host.address IS NULL THEN $8 ELSE host.zone END`,
       [hostId, known?.name ?? join.name, join.machineId, JSON.stringify(labels), JSON.stringify(join.facts), agentId, nowMs, token.zone]);
     if (!keeps) await tx.query("INSERT INTO agent (id, host_id, state, public_key, joined_at_ms, certificate_expires_at_ms) VALUES ($1, $2, 'active', $3, $4, $5)", [agentId, hostId, join.publicKey, nowMs, join.certificateExpiresAtMs]);
     await tx.query(DIRECTORY_CHANGED);

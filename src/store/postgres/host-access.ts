@@ -1,4 +1,5 @@
 /** How hosts are reached without an agent: set-based writes of whole imports, and the way to one host with all its stops. */
+import { assert } from '../../base/assert.ts';
 import { newId, type HostId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../../domain/inventory/host-draft.ts';
@@ -95,7 +96,7 @@ async function writePlan(tx: Executor, plan: HostPlan, world: PlanWorld, audit: 
   }
 }
 
-interface HopRow { depth: number; id: HostId; name: string; address: string | null; port: number; zone: string; account_id: string | null; host_key_policy: HostKeyPolicy; algorithms: HostAlgorithms | null; keys: { algorithm: string; key: string }[] }
+interface HopRow { depth: number; id: HostId; name: string; labels: Record<string, string>; address: string | null; port: number; zone: string; account_id: string | null; host_key_policy: HostKeyPolicy; algorithms: HostAlgorithms | null; keys: { algorithm: string; key: string }[] }
 
 export async function hostAccess(db: Executor, id: HostId): Promise<HostAccess> {
   const { rows } = await db.query<HopRow>({
@@ -104,13 +105,14 @@ export async function hostAccess(db: Executor, id: HostId): Promise<HostAccess> 
     text: `WITH RECURSIVE hop AS (
              SELECT host.*, 1 AS depth FROM host WHERE id = $1 AND removed_at_ms IS NULL
              UNION ALL SELECT host.*, hop.depth + 1 FROM hop JOIN host ON host.id = hop.jump_host_id WHERE hop.depth <= $2)
-           SELECT hop.depth, hop.id, hop.name, hop.address, hop.port, hop.zone, hop.account_id, hop.host_key_policy, hop.algorithms,
+           SELECT hop.depth, hop.id, hop.name, hop.labels, hop.address, hop.port, hop.zone, hop.account_id, hop.host_key_policy, hop.algorithms,
              coalesce((SELECT jsonb_agg(jsonb_build_object('algorithm', k.algorithm, 'key', encode(k.key, 'base64')) ORDER BY k.algorithm, k.id) FROM host_key k WHERE k.host_id = hop.id AND k.state = 'known'), '[]') AS keys
            FROM hop ORDER BY hop.depth DESC`,
     values: [id, limits.sshHopsMax],
   });
   const host = rows.at(-1);
-  if (!host || rows.length > limits.sshHopsMax) return { kind: 'not-found' };
+  if (!host) return { kind: 'not-found' };
+  assert(rows.length <= limits.sshHopsMax, `the way to ${host.name} has more than ${limits.sshHopsMax} hops`);
   const without = rows.findLast((row) => row.address === null);
   if (without) return { kind: 'no-address', hostName: without.name };
   return { kind: 'access', hostName: host.name, zone: host.zone, hops: rows.map(hostHop) };
@@ -118,7 +120,7 @@ export async function hostAccess(db: Executor, id: HostId): Promise<HostAccess> 
 
 function hostHop(row: HopRow): HostHop {
   return present<HostHop>({
-    hostId: row.id, hostName: row.name, address: row.address, port: row.port, accountId: row.account_id, hostKeyPolicy: row.host_key_policy, algorithms: row.algorithms,
+    hostId: row.id, hostName: row.name, labels: row.labels, address: row.address, port: row.port, accountId: row.account_id, hostKeyPolicy: row.host_key_policy, algorithms: row.algorithms,
     knownHostKeys: row.keys.map(({ algorithm, key }) => ({ algorithm, key: Buffer.from(key, 'base64') })),
   });
 }

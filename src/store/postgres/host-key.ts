@@ -3,7 +3,7 @@
  * key that comes second is never believed by accident.
  */
 import { createHash } from 'node:crypto';
-import type { HostId, WorkerId } from '../../base/ids.ts';
+import { isUuid, type HostId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { HostKeyRecord, HostStore, NewHostKey } from '../host-store.ts';
 import type { Actor, AuditEntry } from '../store.ts';
@@ -41,11 +41,20 @@ export async function hostKeyList(db: Executor, id: HostId): Promise<readonly Ho
   return rows.map((row) => ({ id: row.id.toString('hex'), algorithm: row.algorithm, key: row.key, state: row.state, origin: row.origin, firstSeenAtMs: row.first_seen_at_ms, changedAtMs: row.changed_at_ms, changedBy: row.changed_by }));
 }
 
-export async function hostKeyRecord(pool: Pool, id: HostId, key: NewHostKey, seenBy: WorkerId, nowMs: number): ReturnType<HostStore['hostKeyRecord']> {
-  const actor: Actor = { kind: 'system', id: seenBy, name: `worker ${seenBy}` };
+/** A worker may see keys of the hosts of its zone, and of those on the way to them. */
+async function isOnWayInto(tx: Executor, zone: string, id: HostId): Promise<boolean> {
+  const { rows } = await tx.query(
+    `WITH RECURSIVE through AS (SELECT id, zone FROM host WHERE id = $1 UNION SELECT host.id, host.zone FROM through JOIN host ON host.jump_host_id = through.id WHERE host.removed_at_ms IS NULL)
+     SELECT 1 FROM through WHERE zone = $2 LIMIT 1`, [id, zone]);
+  return rows.length > 0;
+}
+
+export async function hostKeyRecord(pool: Pool, id: HostId, key: NewHostKey, seenBy: Parameters<HostStore['hostKeyRecord']>[2], nowMs: number): ReturnType<HostStore['hostKeyRecord']> {
+  const { zone, workerId } = seenBy;
+  const actor: Actor = { kind: 'system', id: workerId ?? `zone/${zone}`, name: workerId === undefined ? `a worker of ${zone}` : `worker ${workerId}` };
   return pool.transaction(async (tx) => {
     const host = await holdHost(tx, id);
-    if (!host || key.key.length > limits.hostKeyBytesMax) return 'changed';
+    if (!host || key.key.length > limits.hostKeyBytesMax || !(await isOnWayInto(tx, zone, id))) return 'changed';
     const { rows } = await tx.query<KeyRow>('SELECT * FROM host_key WHERE host_id = $1 ORDER BY first_seen_at_ms, id', [id]);
     const digest = keyId(key.key);
     const same = rows.find((row) => row.id.equals(digest));
@@ -69,26 +78,30 @@ export async function hostKeyRecord(pool: Pool, id: HostId, key: NewHostKey, see
 }
 
 export async function hostKeyImport(pool: Pool, hosts: Parameters<HostStore['hostKeyImport']>[0], audit: AuditEntry, nowMs: number): ReturnType<HostStore['hostKeyImport']> {
-  const flat = hosts.flatMap((host) => host.keys.map((key) => ({ host_id: host.hostId, algorithm: key.algorithm, key: Buffer.from(key.key).toString('hex'), id: keyId(key.key).toString('hex') })));
   const given = `SELECT DISTINCT ON (host_id, id) host_id, decode(id, 'hex') AS id, algorithm, decode(key, 'hex') AS key FROM jsonb_to_recordset($1::jsonb) AS k(host_id uuid, id text, algorithm text, key text) ORDER BY host_id, id`;
   return pool.transaction(async (tx) => {
-    const ids = hosts.map((host) => host.hostId);
-    const held = new Map((await tx.query<{ id: HostId; name: string }>('SELECT id, name FROM host WHERE id = ANY($1) AND removed_at_ms IS NULL ORDER BY id FOR NO KEY UPDATE', [ids])).rows.map((row) => [row.id, row.name]));
-    const missing = ids.find((id) => !held.has(id));
-    if (missing) return { kind: 'not-found', hostId: missing };
+    const names = hosts.map((host) => host.host);
+    const { rows: held } = await tx.query<{ id: HostId; name: string }>('SELECT id, name FROM host WHERE (name = ANY($1) OR id = ANY($2::uuid[])) AND removed_at_ms IS NULL ORDER BY id FOR NO KEY UPDATE', [names, names.filter(isUuid)]);
+    // A name wins over an id, as everywhere.
+    const byName = new Map([...held.map((host) => [host.id as string, host] as const), ...held.map((host) => [host.name, host] as const)]);
+    const missing = names.flatMap((name, index) => (byName.has(name) ? [] : [index]));
+    if (missing.length > 0) return { kind: 'not-found', indexes: missing };
+    const flat = hosts.flatMap((host) => host.keys.map((key) => ({ host_id: byName.get(host.host)!.id, algorithm: key.algorithm, key: Buffer.from(key.key).toString('hex'), id: keyId(key.key).toString('hex') })));
+    const hostNames = new Map(held.map((host) => [host.id, host.name]));
+    const ids = [...new Set(flat.map((key) => key.host_id))];
     const full = await tx.query<{ host_id: HostId }>(
       `WITH given AS (${given}), together AS (SELECT host_id, id FROM given UNION SELECT host_id, id FROM host_key WHERE host_id = ANY($2)) SELECT host_id FROM together GROUP BY host_id HAVING count(*) > $3 LIMIT 1`,
       [JSON.stringify(flat), ids, limits.hostKeysPerHostMax]);
-    if (full.rows[0]) return { kind: 'too-many', hostId: full.rows[0].host_id };
+    if (full.rows[0]) return { kind: 'too-many', hostName: hostNames.get(full.rows[0].host_id)! };
     const { rows } = await tx.query<{ host_id: HostId; id: Buffer }>(
       `INSERT INTO host_key (host_id, id, algorithm, key, state, origin, first_seen_at_ms, changed_at_ms, changed_by)
        SELECT g.host_id, g.id, g.algorithm, g.key, 'known', 'import', $2::bigint, $2::bigint, $3 FROM (${given}) AS g
        ON CONFLICT (host_id, id) DO UPDATE SET state = 'known', origin = 'import', changed_at_ms = excluded.changed_at_ms, changed_by = excluded.changed_by WHERE host_key.state = 'offered'
        RETURNING host_id, id`, [JSON.stringify(flat), nowMs, audit.actor.name]);
     for (let at = 0; at < rows.length; at += AUDITED_AT_ONCE) {
-      await auditAppend(tx, { ...audit, detail: { ...audit.detail, keys: rows.slice(at, at + AUDITED_AT_ONCE).map((row) => `${held.get(row.host_id)} ${fingerprintOf(row.id)}`) } }, nowMs);
+      await auditAppend(tx, { ...audit, detail: { ...audit.detail, keys: rows.slice(at, at + AUDITED_AT_ONCE).map((row) => `${hostNames.get(row.host_id)} ${fingerprintOf(row.id)}`) } }, nowMs);
     }
-    return { kind: 'imported', added: rows.length };
+    return { kind: 'imported', hosts: ids.length, added: rows.length };
   });
 }
 
