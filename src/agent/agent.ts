@@ -15,6 +15,7 @@ import type { Link, LinkDialer } from '../link/link.ts';
 import { isDispatchSigned } from '../pki/dispatch.ts';
 import { AGENT_PROTOCOL, dispatchMessage, type AgentFrame, type AgentReport, type HostFacts, type WorkerStart, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import { decodeExecutionSpec } from '../protocol/link/execution-spec.ts';
+import { isSpoken } from '../protocol/link/protocol-range.ts';
 
 export interface AgentOptions {
   readonly agentId: string;
@@ -148,6 +149,10 @@ export class AgentService implements Service {
     const { driver, clock, log } = this.#options;
     switch (frame.t) {
       case 'welcome':
+        if (!isSpoken(AGENT_PROTOCOL, frame.protocol)) {
+          log.error({ protocol: frame.protocol, code: 'protocol-unsupported' }, 'the worker speaks a protocol that this agent does not know');
+          return this.#link?.close('protocol-unsupported', `This agent speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`);
+        }
         this.#skewMs = frame.nowMs - clock.nowMs();
         if (Math.abs(this.#skewMs) > limits.clockSkewMsMax) log.warn({ skewMs: this.#skewMs }, 'the clock of this host is off; validity is judged by the worker\'s clock');
         return this.#options.onWorkers(frame.workers);

@@ -13,6 +13,7 @@ import type { Link, LinkListener } from '../link/link.ts';
 import { signDispatch } from '../pki/dispatch.ts';
 import type { MasterKey } from '../pki/sealer.ts';
 import { dispatchMessage } from '../protocol/link/agent-v1.ts';
+import { commonProtocol } from '../protocol/link/protocol-range.ts';
 import { upgradeMessage, type WorkerUpgradeState } from '../protocol/link/upgrade-order.ts';
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
 import { WORKER_PROTOCOL, type AgentLoadFigures, type ServerToWorkerFrame, type OrderedAttempt, type WorkerHello, type WorkerLoad, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
@@ -244,13 +245,14 @@ export class LinkFleet implements Fleet {
   #onHello(link: WorkerLink, hello: WorkerHello): WorkerState | undefined {
     const { clock, log, serverId, store } = this.#options;
     if (hello.workerId !== link.peer.id) return void link.close('certificate-invalid', 'The certificate belongs to another worker.');
-    if (hello.protocol.min > WORKER_PROTOCOL.max || hello.protocol.max < WORKER_PROTOCOL.min) return void link.close('protocol-unsupported', `This server speaks worker protocol ${WORKER_PROTOCOL.min} to ${WORKER_PROTOCOL.max}.`);
+    const protocol = commonProtocol(WORKER_PROTOCOL, hello.protocol);
+    if (protocol === undefined) return void link.close('protocol-unsupported', `This server speaks worker protocol ${WORKER_PROTOCOL.min} to ${WORKER_PROTOCOL.max}.`);
     const id = link.peer.id as WorkerId;
     const former = this.#workers.get(id);
     const state: WorkerState = { id, hello, link, snapshot: new Set(), load: { agents: 0, queued: 0, rssBytes: 0, lagMs: 0 } };
     this.#workers.set(id, state);
     former?.link.close('shutting-down', 'The worker linked again.');
-    link.send({ t: 'welcome', protocol: 1, serverId, nowMs: clock.nowMs(), servers: this.#servers, workers: this.#addressesIn(hello.zone) });
+    link.send({ t: 'welcome', protocol, serverId, nowMs: clock.nowMs(), servers: this.#servers, workers: this.#addressesIn(hello.zone) });
     link.send({ t: 'revoked', agentIds: [...this.#revoked] });
     link.send({ t: 'owns', partitions: [...this.#owned] });
     log.info({ workerId: id, name: hello.name, zone: hello.zone }, 'a worker linked');

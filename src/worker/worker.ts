@@ -11,6 +11,7 @@ import { QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick
 import { encodeFrame } from '../link/codec.ts';
 import type { LinkDialer, LinkListener } from '../link/link.ts';
 import { AGENT_PROTOCOL, type AgentFrame, type AgentHello, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
+import { commonProtocol, isSpoken } from '../protocol/link/protocol-range.ts';
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
 import { WORKER_PROTOCOL, type AttemptEvent, type LaneName, type OrderedAttempt, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import { AgentLoads } from './agent-loads.ts';
@@ -43,7 +44,7 @@ export interface WorkerOptions {
   readonly onCertificate?: (certificate: string) => void;
 }
 
-interface HeldAgent extends Executor { readonly hostId: string; readonly linkedAtMs: number }
+interface HeldAgent extends Executor { readonly hostId: string; readonly linkedAtMs: number; readonly protocol: number }
 interface ServerState { readonly url: string; readonly dialer: ServerDialer; link: ServerLink | undefined; serverId: string; readonly events: EventOutbox; workers: readonly string[] }
 
 /** How long events may wait for company before they are sent on. */
@@ -178,18 +179,13 @@ export class WorkerService implements Service {
   #onServerFrame(state: ServerState, frame: ServerToWorkerFrame): void {
     switch (frame.t) {
       case 'welcome':
-      case 'topology':
-        state.workers = frame.workers;
-        this.#tellWorkers();
-        for (const { url } of frame.servers) this.#dial(url);
-        // A server that left for good is not dialed for ever; the one we joined by always is.
-        for (const [url, server] of this.#servers) {
-          if (url !== this.#options.serverUrl && !server.link && !frame.servers.some((known) => known.url === url)) {
-            this.#servers.delete(url);
-            void server.dialer.stop();
-          }
+        if (!isSpoken(WORKER_PROTOCOL, frame.protocol)) {
+          this.#options.log.error({ server: state.url, protocol: frame.protocol, code: 'protocol-unsupported' }, 'the server speaks a protocol that this worker does not know');
+          return state.link?.close('protocol-unsupported', `This worker speaks worker protocol ${WORKER_PROTOCOL.min} to ${WORKER_PROTOCOL.max}.`);
         }
-        return;
+        return this.#onTopology(state, frame);
+      case 'topology':
+        return this.#onTopology(state, frame);
       case 'owns':
         for (const { id, term } of frame.partitions) if (term >= (this.#owners.get(id)?.term ?? 0)) this.#owners.set(id, { serverId: state.serverId, term });
         return;
@@ -253,6 +249,19 @@ export class WorkerService implements Service {
     if (on) batch();
   }
 
+  #onTopology(state: ServerState, frame: Extract<ServerToWorkerFrame, { t: 'welcome' | 'topology' }>): void {
+    state.workers = frame.workers;
+    this.#tellWorkers();
+    for (const { url } of frame.servers) this.#dial(url);
+    // A server that left for good is not dialed for ever; the one we joined by always is.
+    for (const [url, server] of this.#servers) {
+      if (url !== this.#options.serverUrl && !server.link && !frame.servers.some((known) => known.url === url)) {
+        this.#servers.delete(url);
+        void server.dialer.stop();
+      }
+    }
+  }
+
   #isCurrent(order: { partition: number; term: number }): boolean {
     return order.term >= (this.#owners.get(order.partition)?.term ?? 0);
   }
@@ -262,12 +271,14 @@ export class WorkerService implements Service {
     const workers = [...new Set([...this.#servers.values()].flatMap((server) => server.workers))].sort();
     if (workers.join() === this.#zoneWorkers.join()) return;
     this.#zoneWorkers = workers;
-    const welcome = encodeFrame(this.#welcome());
-    for (const agent of this.#agents.values()) agent.link.sendEncoded(welcome);
+    for (const [protocol, agents] of Map.groupBy(this.#agents.values(), (agent) => agent.protocol)) {
+      const welcome = encodeFrame(this.#welcome(protocol));
+      for (const agent of agents) agent.link.sendEncoded(welcome);
+    }
   }
 
-  #welcome(): WorkerToAgentFrame {
-    return { t: 'welcome', protocol: 1, workerId: this.#options.id, nowMs: this.#options.clock.nowMs(), workers: [...this.#zoneWorkers] };
+  #welcome(protocol: number): WorkerToAgentFrame {
+    return { t: 'welcome', protocol, workerId: this.#options.id, nowMs: this.#options.clock.nowMs(), workers: [...this.#zoneWorkers] };
   }
 
   // — orders —
@@ -318,15 +329,16 @@ export class WorkerService implements Service {
     if (hello.agentId !== link.peer.id) return void link.close('certificate-invalid', 'The certificate belongs to another agent.');
     // Else an agent could take the place of any other host, and be sent that host's scripts and secrets.
     if (link.peer.hostId !== undefined && hello.hostId !== link.peer.hostId) return void link.close('certificate-invalid', 'The certificate belongs to another host.');
-    if (hello.protocol.min > AGENT_PROTOCOL.max || hello.protocol.max < AGENT_PROTOCOL.min) return void link.close('protocol-unsupported', `This worker speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`);
+    const protocol = commonProtocol(AGENT_PROTOCOL, hello.protocol);
+    if (protocol === undefined) return void link.close('protocol-unsupported', `This worker speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`);
     const nowMs = clock.nowMs();
-    const agent: HeldAgent = { hostId: hello.hostId, agentId: hello.agentId, link, linkedAtMs: nowMs, lane: 'agent', out: undefined };
+    const agent: HeldAgent = { hostId: hello.hostId, agentId: hello.agentId, link, linkedAtMs: nowMs, protocol, lane: 'agent', out: undefined };
     const former = this.#agents.get(hello.hostId);
     this.#agents.set(hello.hostId, agent);
     this.#byAgentId.set(hello.agentId, agent);
     former?.link.close('shutting-down', 'The agent linked again.');
     this.#dispatch.underWay(agent, hello.attempts.filter(({ state }) => state !== 'finished').map(({ a }) => a));
-    link.send(this.#welcome());
+    link.send(this.#welcome(protocol));
     for (const server of this.#servers.values()) server.link?.send({ t: 'linked', hostId: agent.hostId, agentId: agent.agentId, atMs: nowMs, bootId: hello.bootId, version: hello.version, skewMs: hello.nowMs - nowMs, facts: hello.facts });
     return agent;
   }

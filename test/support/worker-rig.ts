@@ -7,13 +7,13 @@ import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { attemptId, newId, newRunId, partitionOf, type AttemptId, type RunId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { AgentService } from '../../src/agent/agent.ts';
+import { AgentService, type AgentOptions } from '../../src/agent/agent.ts';
 import { createLocalExecutor } from '../../src/agent/local-executor.ts';
 import { AGENT_FRAMES, SERVER_FRAMES, WORKER_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/link/codec.ts';
 import type { Link } from '../../src/link/link.ts';
 import { signDispatch } from '../../src/pki/dispatch.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
-import { dispatchMessage, type AgentFrame, type ExecutionSpec, type WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
+import { AGENT_PROTOCOL, dispatchMessage, type AgentFrame, type ExecutionSpec, type WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
 import { encodeExecutionSpec } from '../../src/protocol/link/execution-spec.ts';
 import type { AttemptEvent, ServerAssign, ServerToWorkerFrame, WorkerToServerFrame } from '../../src/protocol/link/worker-v1.ts';
 import { WorkerService } from '../../src/worker/worker.ts';
@@ -173,13 +173,19 @@ export class WorkerRig {
     const clock = options.clock ?? systemClock;
     const dialer = this.links.dialer<WorkerToAgentFrame, AgentFrame>({ urls: [this.agentsListening.url], peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity, clock, ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }), ...(options.silentMs === undefined ? {} : { silentMs: options.silentMs }) });
     const workersTold: string[][] = [];
-    const service = new AgentService({
-      agentId: identity.id, hostId, version: '0.1.0', bootId: 'boot', dispatchKey: options.dispatchKey ?? masterKey.dispatchKey(identity.id), driver, dialer, clock, random: systemRandom, log: silentLog,
-      facts: () => ({ name: hostId, os: 'linux' }), load: async () => ({ running: 0, unreported: 0, freeSpoolBytes: 0, rssBytes: 1, loadAverage: 0, freeMemoryBytes: 1 }), onWorkers: (workers) => workersTold.push([...workers]), onCertificate: () => undefined, onUpgrade: () => undefined, onUnlinked: () => undefined,
-    });
+    const service = this.agentService({ agentId: identity.id, hostId, ...(options.dispatchKey ? { dispatchKey: options.dispatchKey } : {}), driver, dialer, clock, onWorkers: (workers) => workersTold.push([...workers]) });
     await this.links.started(service);
     await this.server.frame('linked', (frame) => frame.agentId === identity.id);
     return { agentId: identity.id, hostId, driver, service, workersTold, isLinked: () => service.isLinked };
+  }
+
+  /** The real agent, on whatever it is given; it is not started. */
+  agentService(options: Pick<AgentOptions, 'dialer' | 'hostId'> & Partial<AgentOptions>): AgentService {
+    const agentId = options.agentId ?? newId();
+    return new AgentService({
+      agentId, version: '0.1.0', bootId: 'boot', dispatchKey: masterKey.dispatchKey(agentId), driver: new MemoryDriver(), clock: systemClock, random: systemRandom, log: silentLog,
+      facts: () => ({ name: options.hostId, os: 'linux' }), load: async () => ({ running: 0, unreported: 0, freeSpoolBytes: 0, rssBytes: 1, loadAverage: 0, freeMemoryBytes: 1 }), onWorkers: () => undefined, onCertificate: () => undefined, onUpgrade: () => undefined, onUnlinked: () => undefined, ...options,
+    });
   }
 
   /** A bare agent link, for frames that no real agent would send. */
@@ -190,7 +196,7 @@ export class WorkerRig {
   }
 
   /** Links and says hello; whether the worker lets it stay is another question. */
-  async knock(hostId: string, identity?: RigIdentity): Promise<BareAgent> {
+  async knock(hostId: string, identity?: RigIdentity, protocol = AGENT_PROTOCOL as { min: number; max: number }): Promise<BareAgent> {
     const as = identity ?? (await this.links.identity('agent'));
     const frames: WorkerToAgentFrame[] = [];
     const refusals: string[] = [];
@@ -198,7 +204,7 @@ export class WorkerRig {
     const linked = new Promise<Link<WorkerToAgentFrame, AgentFrame>>((resolve) => {
       dialer.onLink = (link) => {
         link.onFrame = (frame) => frames.push(frame);
-        link.send(helloOf(as.id, hostId));
+        link.send({ ...helloOf(as.id, hostId), protocol });
         resolve(link);
       };
     });

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AgentReport } from '../../protocol/link/agent-v1.ts';
 import { decodeJournal, encodeRecord, Journal, type JournalRecord } from './journal.ts';
 
 const RUN = '01936f2e-0000-7000-8000-000000000000';
@@ -117,6 +118,33 @@ describe('the journal', () => {
     } finally {
       execFileSync('umount', [folder]);
     }
+  });
+
+  it('still reads every kind of record and of end that version 1 wrote', () => {
+    const fixture = new URL('../../../test/fixtures/journals/v1-every-kind.bin', import.meta.url);
+    const outcomes = ['exited', 'signaled', 'timed_out', 'cancelled', 'refused', 'unknown'] as const satisfies readonly AgentReport['outcome'][];
+    const every: JournalRecord[] = outcomes.flatMap((outcome, n): JournalRecord[] => {
+      const a = `${RUN}.0.${n}.2`;
+      const streams = { stdout: { size: 9, head: 2, tail: 3, digest: Buffer.from('digest'), inline: Buffer.from('abcde') }, stderr: { size: 2 ** 33, head: 0, tail: 0 } };
+      return [
+        { k: 'accepted', a, atMs: 1_700_000_000_000 + n, bootId: 'boot', sealed: n % 2 === 0, spec: Buffer.from([n]) },
+        { k: 'started', a, process: { pid: 10 + n, startTicks: 2 ** 34, supervisorPid: 20 + n, bootId: 'boot', startedAtMs: 1_700_000_000_001 } },
+        { k: 'ended', a, report: { t: 'report', a, outcome, exitCode: n, signal: 'SIGKILL', reason: 'output-limit', detail: 'why', startedAtMs: 1, finishedAtMs: 2, survivors: [7], ...streams } },
+        { k: 'settled', a: `${RUN}.0.${n}.1`, atMs: 3 },
+      ];
+    });
+    if (process.env.UPDATE && !existsSync(fixture)) writeFileSync(fixture, Buffer.concat([Buffer.from('DROVERJ1'), ...every.map(encodeRecord)]));
+    expect(decodeJournal(readFileSync(fixture), 'v1-every-kind.bin').records).toEqual(every);
+  });
+
+  it('passes over records that a later version wrote, so that the way back from an upgrade is open', async () => {
+    await fill();
+    writeFileSync(path, encodeRecord({ k: 'of-tomorrow', a: `${RUN}.0.0.1`, x: 1 } as never), { flag: 'a' });
+    const journal = await open();
+    expect([...journal.entries.keys()]).toEqual([`${RUN}.0.0.1`, `${RUN}.0.1.1`]);
+    await journal.append({ k: 'settled', a: `${RUN}.0.0.1`, atMs: 5 });
+    await journal.close();
+    expect([...(await open()).entries.keys()]).toEqual([`${RUN}.0.1.1`]);
   });
 
   it('still reads what version 1 wrote', () => {
