@@ -1,11 +1,13 @@
 /** Starts an ad-hoc run: everything is checked and every fault told at once; then one transaction, and the owner takes over. */
 import { DroverError, type ErrorCode, type InputFault } from '../base/errors.ts';
-import { newRunId, PARTITION_COUNT, partitionOf, type HostId, type RunId } from '../base/ids.ts';
+import { newRunId, PARTITION_COUNT, partitionOf, type RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { matchTarget, parseTarget } from '../domain/target/expression.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
 import type { RunRecord, RunSeed, Store } from '../store/store.ts';
+import { accountUse } from './account.ts';
 import type { AppContext, Caller } from './context.ts';
+import { runAccounts } from './run-account.ts';
 
 export interface RunStartInput {
   readonly targets: string;
@@ -13,6 +15,10 @@ export interface RunStartInput {
   readonly reason: string;
   readonly spec: Omit<RunSpec, 'secretNames'>;
   readonly secrets: Readonly<Record<string, string>>;
+  /** Name or id of the account to run as. */
+  readonly account?: string;
+  /** Whether the caller has the permission `access.account.use`. */
+  readonly mayUseAccounts: boolean;
 }
 
 /** `beforeStart` is told of the run when it is written, before anything of it starts. */
@@ -20,14 +26,19 @@ export async function runStart(ctx: AppContext, caller: Caller, input: RunStartI
   const faults = specFaults(input);
   const { hosts, fault } = await expandTargets(ctx.store, input.targets);
   if (fault?.code === 'bad-target') faults.unshift(fault);
+  const accounts = await runAccounts(ctx, fault ? [] : hosts, input.spec, input.account);
+  faults.push(...accounts.faults);
+  if (accounts.used.length > 0 && !input.mayUseAccounts) throw new DroverError('permission-denied', { detail: 'This run would use accounts, and the permission access.account.use is not given.' });
   if (faults.length > 0) throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', { detail: faults.map((f) => f.detail).join(' '), faults });
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   const id = newOwnedRunId(ctx);
-  const spec: RunSpec = { ...input.spec, secretNames: Object.keys(input.secrets) };
+  const spec: RunSpec = { ...input.spec, ...accounts.spec, secretNames: Object.keys(input.secrets) };
   const sealed = Object.keys(input.secrets).length > 0 ? { sealedSecrets: ctx.sealer.seal(`run/${id}`, Buffer.from(JSON.stringify(input.secrets))) } : {};
+  // First: a use that is on record and did not happen is better than one that happened and is not.
+  await accountUse(ctx, caller.actor, id, accounts.used);
   const run = await ctx.store.runCreate(
     { id, partition: partitionOf(id), name: input.name, reason: input.reason, createdBy: caller.actor, targetExpression: input.targets, spec, targets: hosts.map(({ id: hostId, name }) => ({ hostId, hostName: name })), ...sealed, ...(caller.claim ? { claim: caller.claim } : {}) },
-    { actor: caller.actor, action: 'job.run.create', target: `run/${id}`, detail: { name: input.name, reason: input.reason, targets: input.targets, hosts: hosts.length, user: spec.user ?? null, secrets: spec.secretNames }, requestId: caller.requestId },
+    { actor: caller.actor, action: 'job.run.create', target: `run/${id}`, detail: { name: input.name, reason: input.reason, targets: input.targets, hosts: hosts.length, user: spec.user ?? null, account: input.account ?? null, secrets: spec.secretNames }, requestId: caller.requestId },
   );
   const executions = hosts.map((host, ordinal) => ({ task: 0, ordinal, attempt: 1, hostId: host.id, hostName: host.name, state: 'waiting' as const, failuresInRound: 0 }));
   beforeStart?.(id, executions);
@@ -45,7 +56,7 @@ type Directory = Exclude<Awaited<ReturnType<Store['hostDirectory']>>, 'unchanged
 const directories = new WeakMap<Store, Directory>();
 
 /** The frozen host list of a run; the directory is read again only when it changed. */
-export async function expandTargets(store: Store, text: string): Promise<{ hosts: readonly { id: HostId; name: string }[]; fault?: InputFault }> {
+export async function expandTargets(store: Store, text: string): Promise<{ hosts: Directory['hosts']; fault?: InputFault }> {
   const pointer = '#/targets';
   const parsed = parseTarget(text);
   if (!parsed.ok) return { hosts: [], fault: { pointer, code: 'bad-target', detail: `The target is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.` } };

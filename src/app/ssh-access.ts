@@ -49,3 +49,15 @@ export async function sshHostKeyRecord(ctx: Pick<AppContext, 'store'>, zone: str
   const answer = await ctx.store.hostKeyRecord(hostId, key, { zone, ...(workerId === undefined ? {} : { workerId }) });
   return answer === 'changed' ? 'refused' : 'recorded';
 }
+
+/** What the fleet of a server asks in the name of its workers. */
+export function sshDesk(ctx: Needs): {
+  hosts: AppContext['store']['hostAccessList'];
+  resolve: (zone: string, hostId: HostId, accountId?: AccountId) => Promise<SshAccess>;
+  recordHostKey: (zone: string, hostId: HostId, key: SshHostKey, workerId: WorkerId) => Promise<'recorded' | 'refused'>;
+} {
+  return {
+    hosts: (knownVersion) => ctx.store.hostAccessList(knownVersion), resolve: (zone, hostId, accountId) => sshAccess(ctx, zone, hostId, accountId),
+    recordHostKey: (zone, hostId, key, workerId) => sshHostKeyRecord(ctx, zone, hostId, key, workerId),
+  };
+}

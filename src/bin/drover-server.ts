@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { AgentPackages } from '../app/agent-packages.ts';
 import { RunEventHub } from '../app/run-events.ts';
 import type { EnrolmentContext } from '../app/enrolment.ts';
+import { sshDesk } from '../app/ssh-access.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { parseDurationMs } from '../base/duration.ts';
 import { DroverError } from '../base/errors.ts';
@@ -71,7 +72,7 @@ async function createServer(config: ServerConfig): Promise<{ url: string; localU
 
   const listener = createLinkServer<WorkerToServerFrame, ServerToWorkerFrame>({ role: 'worker', shapes: WORKER_FRAMES, clock });
   const enrolment: EnrolmentContext = { store, clock, ca, masterKey, workers: () => fleet.agentWorkers(), certificateMs: config.certificateMs };
-  const fleet: LinkFleet = new LinkFleet({ serverId, listener, store, enrolment, masterKey, clock, log });
+  const fleet: LinkFleet = new LinkFleet({ serverId, listener, store, enrolment, masterKey, clock, log, ssh: sshDesk({ store, sealer: masterKey }) });
   const lease = createLeaseKeeper({ url: config.databaseUrl, serverId, log });
   const owner = new RunOwner({ serverId, store, fleet, sealer: masterKey, clock, log, isLeaseTrusted: () => lease.isTrusted(), onCommitted: observeCommit });
   const events = new RunEventHub({ store, clock, onProgress: (runId, callback) => owner.onProgress(runId, callback), watchOutput: (attempts, onOutput) => fleet.watch(attempts, onOutput) });

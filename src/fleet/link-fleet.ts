@@ -31,7 +31,7 @@ interface Watch { readonly attempts: ReadonlyMap<string, AttemptPlace>; readonly
 export interface SshDesk {
   hosts(knownVersion?: number): Promise<SshHosts | 'unchanged'>;
   resolve(zone: string, hostId: HostId, accountId?: AccountId): Promise<SshAccess>;
-  recordHostKey(zone: string, hostId: HostId, key: SshHostKey): Promise<'recorded' | 'refused'>;
+  recordHostKey(zone: string, hostId: HostId, key: SshHostKey, workerId: WorkerId): Promise<'recorded' | 'refused'>;
 }
 
 export interface LinkFleetOptions {
@@ -39,8 +39,7 @@ export interface LinkFleetOptions {
   readonly listener: LinkListener<WorkerToServerFrame, ServerToWorkerFrame>;
   readonly store: Store;
   readonly enrolment: EnrolmentContext;
-  /** Absent: no host is reached over SSH. */
-  readonly ssh?: SshDesk;
+  readonly ssh: SshDesk;
   readonly masterKey: MasterKey;
   readonly clock: Clock;
   readonly log: Log;
@@ -86,7 +85,7 @@ export class LinkFleet implements Fleet {
     listener.onLink = (link) => this.#onWorker(link);
     await listener.start();
     const reload = (): void => void this.#reload().catch(() => undefined);
-    this.#stops.push(store.listen('fleet', reload, reload));
+    this.#stops.push(store.listen('fleet', reload, reload), store.listen('hosts', reload, reload));
     this.#topology();
   }
 
@@ -315,13 +314,12 @@ export class LinkFleet implements Fleet {
   }
 
   /** A worker may reach what is in its zone, and nothing else. */
-  async #answer({ hello, link }: WorkerState, frame: Extract<WorkerToServerFrame, { t: 'access' | 'host-key' }>): Promise<void> {
+  async #answer({ id: workerId, hello, link }: WorkerState, frame: Extract<WorkerToServerFrame, { t: 'access' | 'host-key' }>): Promise<void> {
     const { ssh, log } = this.#options;
     const hostId = frame.hostId as HostId;
     try {
-      if (!ssh) throw new DroverError('host-not-found', { detail: 'This server knows no hosts over SSH.' });
       if (frame.t === 'access') link.send({ t: 'access', id: frame.id, access: await ssh.resolve(hello.zone, hostId, frame.accountId as AccountId | undefined) });
-      else link.send({ t: 'host-key', id: frame.id, answer: await ssh.recordHostKey(hello.zone, hostId, { algorithm: frame.algorithm, key: frame.key }) });
+      else link.send({ t: 'host-key', id: frame.id, answer: await ssh.recordHostKey(hello.zone, hostId, { algorithm: frame.algorithm, key: frame.key }, workerId) });
     } catch (error) {
       const known = error instanceof DroverError;
       if (!known) log.error({ hostId, err: error }, 'access to a host could not be resolved');
@@ -375,7 +373,7 @@ export class LinkFleet implements Fleet {
   /** What others may have changed: who is cut off, who is drained, which hosts are reached over SSH. */
   async #reload(): Promise<void> {
     const { store } = this.#options;
-    const [revoked, workers, hosts] = [await store.agentRevokedList(), await store.workerList(), (await this.#options.ssh?.hosts(this.#sshRoutes.version)) ?? 'unchanged'];
+    const [revoked, workers, hosts] = [await store.agentRevokedList(), await store.workerList(), await this.#options.ssh.hosts(this.#sshRoutes.version)];
     if (revoked.join() !== this.#revoked.join()) this.revoke(revoked);
     this.#revoked = revoked;
     this.#setDrained(new Set(workers.filter(({ drained }) => drained).map(({ id }) => id)));

@@ -110,10 +110,10 @@ export function auditResource(entry: AuditRecord): z.infer<typeof resources.Audi
 }
 
 /** Durations were checked by the schema. */
-export function runStartInput(body: z.infer<typeof resources.RunCreate>): RunStartInput {
+export function runStartInput(body: z.infer<typeof resources.RunCreate>): Omit<RunStartInput, 'mayUseAccounts'> {
   const script = body.script !== undefined ? Buffer.from(body.script) : body.scriptBase64 !== undefined ? Buffer.from(body.scriptBase64, 'base64') : undefined;
   return {
-    targets: body.targets, name: body.name || (body.command ? body.command.join(' ').slice(0, 80) : 'script'), reason: body.reason, secrets: body.secrets,
+    targets: body.targets, name: body.name || (body.command ? body.command.join(' ').slice(0, 80) : 'script'), reason: body.reason, secrets: body.secrets, ...given('account', body.account),
     spec: {
       work: script ? { kind: 'script', script } : { kind: 'command', argv: body.command ?? [] }, ...given('lang', body.lang), args: body.args, env: body.env, params: body.params, ...given('user', body.user), ...given('cwd', body.cwd),
       ...given('stdin', body.stdin === undefined ? undefined : Buffer.from(body.stdin)), timeoutMs: parseDurationMs(body.timeout)!, killAfterMs: parseDurationMs(body.killAfter)!, startDeadlineMs: parseDurationMs(body.startDeadline)!, lostAfterMs: parseDurationMs(body.lostAfter)!,

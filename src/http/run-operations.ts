@@ -4,6 +4,7 @@ import { runCancel, runRetry } from '../app/run-change.ts';
 import { runPreview, runStart } from '../app/run-start.ts';
 import { DroverError } from '../base/errors.ts';
 import { attemptId, type RunId } from '../base/ids.ts';
+import { roleAllows } from '../domain/access/permission.ts';
 import { limits } from '../base/limits.ts';
 import * as r from '../protocol/rest/resources.ts';
 import type { ExecutionRecord, RunRecord, RunSeed, Store } from '../store/store.ts';
@@ -38,10 +39,10 @@ async function fetchExecution(store: Store, at: { runId: string; task: number; o
 export const runOperations = [
   operation({
     id: 'createRun', method: 'POST', path: '/runs', summary: 'Run a script or command on hosts', permission: 'job.run.create', query: z.strictObject({ output: isTrue.describe('Whether the events are about to be watched with output: it is held for a few seconds until then.') }), body: r.RunCreate, status: 201, response: r.Run,
-    errors: ['bad-input', 'bad-target', 'host-not-found', 'no-target-matched', 'too-many-targets', 'script-empty', 'script-too-large', 'body-too-large'],
+    errors: ['bad-input', 'bad-target', 'host-not-found', 'account-not-found', 'account-out-of-scope', 'no-target-matched', 'too-many-targets', 'script-empty', 'script-too-large', 'body-too-large'],
     async handle({ ctx, caller, query, body }) {
       const expect = (id: RunId, seeds: RunSeed['executions']): void => ctx.events.expectWatcher(id, seeds.map((seed) => ({ attempt: attemptId({ runId: id, ...seed }), hostId: seed.hostId, hostName: seed.hostName })));
-      return runResource(await runStart(ctx, caller, runStartInput(body), query.output === 'true' ? expect : undefined));
+      return runResource(await runStart(ctx, caller, { ...runStartInput(body), mayUseAccounts: roleAllows(caller.role, 'access.account.use') }, query.output === 'true' ? expect : undefined));
     },
     replay: async (ctx, kept) => runResource(await fetchRun(ctx.store, (JSON.parse(kept) as { id: string }).id)),
   }),

@@ -57,7 +57,7 @@ export function executionSpecOf(run: { readonly id: string; readonly name: strin
   const work: ExecutionSpec = {
     v: 1, runId: run.id, runName: run.name, args: [...spec.args], env: { ...spec.env }, params: { ...spec.params }, secrets, timeoutMs: spec.timeoutMs, killAfterMs: spec.killAfterMs, outputKeptBytes: spec.outputKeptBytes,
     ...(spec.work.kind === 'script' ? { script: spec.work.script } : { argv: [...spec.work.argv] }),
-    ...(spec.lang === undefined ? {} : { lang: spec.lang }), ...(spec.user === undefined ? {} : { user: spec.user }), ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }), ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
+    ...(spec.lang === undefined ? {} : { lang: spec.lang }), ...(spec.user === undefined ? {} : { user: spec.user }), ...(spec.environment === undefined ? {} : { environment: spec.environment }), ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }), ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
   };
   return encodeExecutionSpec(work);
 }

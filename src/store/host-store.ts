@@ -2,7 +2,7 @@
  * The part of the contract of durable state that knows how hosts are reached without an agent, and by which keys; the rules of
  * `store.ts` hold here too. Changes of ways to hosts go one after the other, so that two together never close a circle of jump hosts.
  */
-import type { HostId, WorkerId } from '../base/ids.ts';
+import type { AccountId, HostId, WorkerId } from '../base/ids.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-draft.ts';
 import type { FieldChange, HostEntry, PlanFault, PlannedHost } from '../domain/inventory/host-plan.ts';
 import type { AuditEntry } from './store.ts';
@@ -55,7 +55,7 @@ export interface HostStore {
   hostEdit(id: HostId, entry: Omit<HostEntry, 'name'>, audit: AuditEntry): Promise<{ kind: 'edited'; changes: readonly FieldChange[] } | { kind: 'refused'; faults: readonly PlanFault[] } | { kind: 'not-found' }>;
   hostAccess(id: HostId): Promise<HostAccess>;
   /** All hosts that have an address, for the workers of their zones. `version` changes with every change of a way to a host; hint: topic `hosts`. */
-  hostAccessList(knownVersion?: number): Promise<{ version: number; hosts: readonly { id: HostId; name: string; zone: string }[] } | 'unchanged'>;
+  hostAccessList(knownVersion?: number): Promise<{ version: number; hosts: readonly { id: HostId; name: string; zone: string; accountId?: AccountId }[] } | 'unchanged'>;
 
   hostKeyList(id: HostId): Promise<readonly HostKeyRecord[]>;
   /**

@@ -1,5 +1,6 @@
 /** The fleet over a link that a test holds the other end of: what hosts say of themselves is kept, and nobody's nonsense keeps out others. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sshDesk } from '../../src/app/ssh-access.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, type AgentId, type HostId, type ServerId, type TokenId, type WorkerId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
@@ -30,7 +31,7 @@ describe('the fleet', () => {
     api = await testApi();
     listener = { name: 'in-memory', onLink: () => undefined, start: async () => undefined, stop: async () => undefined };
     const enrolment = { store: api.store, clock: systemClock, ca: api.ca, masterKey, workers: () => [] };
-    fleet = new LinkFleet({ serverId: newId<'server'>() as ServerId, listener, store: api.store, enrolment, masterKey, clock: systemClock, log: silentLog });
+    fleet = new LinkFleet({ serverId: newId<'server'>() as ServerId, listener, store: api.store, enrolment, masterKey, clock: systemClock, log: silentLog, ssh: sshDesk({ store: api.store, sealer: masterKey }) });
     await fleet.start();
     workerId = await joinedWorker();
     say = link(workerId, 0);

@@ -1450,6 +1450,9 @@ export interface components {
             secrets?: {
                 [key: string]: string;
             };
+            /** @description Name or id of the account to run as: it must cover every host */
+            account?: string;
+            /** @description A user of the hosts, where no account is given */
             user?: string;
             cwd?: string;
             stdin?: string;
@@ -1792,7 +1795,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description permission-denied */
+            /** @description account-out-of-scope, permission-denied */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1801,7 +1804,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description host-not-found */
+            /** @description account-not-found, host-not-found */
             404: {
                 headers: {
                     [name: string]: unknown;

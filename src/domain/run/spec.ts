@@ -22,6 +22,8 @@ export interface RunSpec {
   readonly secretNames: readonly string[];
   /** User on the host that an agent runs it as; undefined: the agent's own. */
   readonly user?: string;
+  /** What the environment begins as; undefined: clean. */
+  readonly environment?: 'clean' | 'login' | 'agent';
   /** The managed account to run it as, whichever way leads to the host; undefined: the host's own, or the default of its scope. */
   readonly account?: AccountId;
   /** The way to the hosts: the live agent, else SSH (`auto`, the default), or one of them only. */

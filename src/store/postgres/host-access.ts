@@ -1,6 +1,6 @@
 /** How hosts are reached without an agent: set-based writes of whole imports, and the way to one host with all its stops. */
 import { assert } from '../../base/assert.ts';
-import { newId, type HostId } from '../../base/ids.ts';
+import { newId, type AccountId, type HostId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../../domain/inventory/host-draft.ts';
 import { planHosts, type HostEntry, type HostPlan, type KnownHost, type PlannedHost, type PlanWorld } from '../../domain/inventory/host-plan.ts';
@@ -129,6 +129,6 @@ export async function hostAccessList(db: Executor, knownVersion?: number): Retur
   const { rows } = await db.query<{ value: number }>({ name: 'host-access-version', text: "SELECT value FROM setting WHERE name = 'host-access'" });
   const version = rows[0]!.value;
   if (version === knownVersion) return 'unchanged';
-  const hosts = await db.query<{ id: HostId; name: string; zone: string }>('SELECT id, name, zone FROM host WHERE removed_at_ms IS NULL AND address IS NOT NULL ORDER BY name');
-  return { version, hosts: hosts.rows };
+  const hosts = await db.query<{ id: HostId; name: string; zone: string; account_id: AccountId | null }>('SELECT id, name, zone, account_id FROM host WHERE removed_at_ms IS NULL AND address IS NOT NULL ORDER BY name');
+  return { version, hosts: hosts.rows.map(({ id, name, zone, account_id: accountId }) => ({ id, name, zone, ...(accountId === null ? {} : { accountId }) })) };
 }
