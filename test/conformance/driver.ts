@@ -152,7 +152,7 @@ export function driverConformance(make: () => Promise<{ driver: Driver; restart:
         const file = join(scratch, what.replaceAll(' ', '-'));
         const attempt = newAttempt();
         await driver.startAttempt(attempt, specOf(script, { env: { F: file } }));
-        const pid = await until('the child wrote its pid', () => existsSync(file) && Number(readFileSync(file, 'utf8')));
+        const pid = await until('the child wrote its pid', () => existsSync(file) && (Number(readFileSync(file, 'utf8')) || undefined));
         expect(isAlive(pid)).toBe(true);
         expect(driver.cancel(attempt)).toBe(true);
         expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'cancelled' });
