@@ -5,7 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cliOf, newDataDir, removeDataDir, runCli, startUp, stopUp, type CliResult, type RunningUp } from '../support/up.ts';
+import { openTerminal } from '../support/terminal.ts';
+import { cliOf, drover, newDataDir, removeDataDir, runCli, startUp, stopUp, type CliResult, type RunningUp } from '../support/up.ts';
 
 const PASSWORD = 'correct horse battery unmistakable';
 const PASSPHRASE = 'phrase-unmistakable';
@@ -64,6 +65,16 @@ describe('drover accounts', () => {
     expect([wrong.code, wrong.stderr]).toEqual([2, 'drover: credential 1, privateKey: The passphrase is wrong, or the key is damaged. (bad-credential)\n']);
     const bare = await cli('accounts', 'create', 'x', '--scope', 'all', '--user', 'u', '--key', file('key3', keyText));
     expect(bare.stderr).toContain('protected by a passphrase');
+  });
+
+  it('asks for a secret at a terminal without showing it, and only there', async () => {
+    const at = openTerminal([drover, 'accounts', 'create', 'asked', '--scope', 'all', '--user', 'u', '--password', 'ask'], { DROVER_URL: up.url, DROVER_TOKEN: up.token });
+    await at.shows('password: ');
+    at.type('typed-unmistakable\r');
+    expect(await at.ended).toBe(0);
+    expect(at.shown()).toMatch(/credentials +password/);
+    expect(at.shown()).not.toContain('unmistakable');
+    expect(await cli('accounts', 'create', 'piped', '--scope', 'all', '--user', 'u', '--password', 'ask')).toMatchObject({ code: 2, stderr: expect.stringContaining('needs a terminal') as string });
   });
 
   it('re-encrypts, and removes', async () => {
