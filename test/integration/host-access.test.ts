@@ -183,17 +183,17 @@ describe('the way to a host', () => {
     const first = await api.store.hostAccessList();
     if (first === 'unchanged') throw new Error('a list was asked for');
     expect(await api.store.hostAccessList(first.version)).toBe('unchanged');
-    const hinted = new Promise<void>((resolve) => {
-      const stop = api.store.listen('hosts', () => {
-        stop();
-        resolve();
-      }, () => undefined);
-    });
+    let listening: () => void;
+    let hinted: () => void;
+    const [isListening, isHinted] = [new Promise<void>((resolve) => (listening = resolve)), new Promise<void>((resolve) => (hinted = resolve))];
+    const stop = api.store.listen('hosts', () => hinted(), () => listening());
+    await isListening;
     const id = await add('listed', { zone: 'z9' });
     const next = await api.store.hostAccessList(first.version);
     expect(next).toMatchObject({ hosts: expect.arrayContaining([{ id, name: 'listed', zone: 'z9' }]) as unknown });
     await call('PATCH', '/hosts/listed', { zone: 'z10' });
-    await hinted;
+    await isHinted;
+    stop();
   });
 });
 
