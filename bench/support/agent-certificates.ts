@@ -5,7 +5,7 @@
 import { createPrivateKey, createSign, X509Certificate, type KeyObject } from 'node:crypto';
 import { limits } from '../../src/base/limits.ts';
 import { CertificateAuthority, type CaMaterial } from '../../src/pki/ca.ts';
-import { certificateRequest, newKey } from '../../src/pki/identity.ts';
+import { certificateRequest, newAgentKey } from '../../src/pki/identity.ts';
 
 export interface AgentCertificates {
   readonly privateKey: string;
@@ -19,7 +19,7 @@ const FORM_ID = '00000000-0000-4000-8000-000000000000';
 const ECDSA_WITH_SHA256 = Buffer.from('300a06082a8648ce3d040302', 'hex');
 
 export async function agentCertificates(ca: CaMaterial, nowMs: number): Promise<AgentCertificates> {
-  const privateKey = newKey();
+  const privateKey = newAgentKey();
   const authority = await CertificateAuthority.load(ca);
   const signed = await authority.sign({ csr: certificateRequest(privateKey), id: FORM_ID, role: 'agent', lifetimeMs: limits.agentCertificateMs }, nowMs);
   if (!signed) throw new Error('the form certificate was refused');

@@ -4,8 +4,9 @@ import type { Cluster } from '../../test/support/cluster.ts';
 
 export interface RunRequest { readonly targets: string; readonly command?: readonly string[]; readonly script?: string }
 
-export async function createRun(cluster: Cluster, run: RunRequest): Promise<string> {
-  const response = await fetch(`${cluster.urls[0]}/api/v1/runs`, {
+/** `output` announces that its output is about to be watched. */
+export async function createRun(cluster: Cluster, run: RunRequest, output = false): Promise<string> {
+  const response = await fetch(`${cluster.urls[0]}/api/v1/runs?output=${output}`, {
     method: 'POST', body: JSON.stringify(run), headers: { authorization: `Bearer ${cluster.token}`, 'content-type': 'application/json', 'idempotency-key': newId() },
   });
   const answer = (await response.json()) as { id?: string; detail?: string };

@@ -32,22 +32,49 @@ const CHANGES_MAX = 20_000;
 const OUTPUT_HELD_MAX = 4 * 1024 * 1024;
 /** Live output of more hosts than this at once is nobody's reading. */
 const WATCHED_HOSTS_MAX = 200;
+/** How long the output of a run is held for the watcher that its creator has announced. */
+const EXPECT_MS = 5_000;
+/** So many announced watchers at once; the output of further runs is live from when they are watched. */
+const EXPECTED_MAX = 100;
+const EXPECTED_BYTES_MAX = 256 * 1024;
+
+interface WatchedExecution { readonly attempt: AttemptId; readonly hostId: HostId; readonly hostName: string }
 
 export class RunEventHub {
   readonly #sources: EventSources;
   readonly #watched = new Map<RunId, number>();
+  readonly #expected = new Map<RunId, HeldOutput>();
 
   constructor(sources: EventSources) {
     this.#sources = sources;
   }
 
   isWatched(runId: RunId): boolean {
-    return this.#watched.has(runId);
+    return this.#watched.has(runId) || this.#expected.has(runId);
+  }
+
+  /**
+   * Somebody who has just created a run is about to watch it: its output is held from the first byte, because a short script is over
+   * before its watcher has asked. The first watcher with output takes it; after a few seconds nobody does.
+   */
+  expectWatcher(runId: RunId, executions: readonly WatchedExecution[]): void {
+    if (this.#expected.size >= EXPECTED_MAX || executions.length > WATCHED_HOSTS_MAX) return;
+    const held = new HeldOutput(executions, EXPECTED_BYTES_MAX);
+    const stopWatch = this.#sources.watchOutput(executions, (output) => held.push(output));
+    const cancel = this.#sources.clock.after(EXPECT_MS, () => held.end(), { unref: true });
+    this.#expected.set(runId, held);
+    held.end = () => {
+      cancel();
+      stopWatch();
+      if (this.#expected.get(runId) === held) this.#expected.delete(runId);
+    };
   }
 
   /** Ends when the run is terminal and everything of it has been told, or when the signal aborts. */
   async *subscribe(runId: RunId, afterSeq: number, options: { output: boolean; signal: AbortSignal }): AsyncGenerator<RunEvent> {
-    const subscription = new Subscription(this.#sources, runId, options);
+    const held = options.output ? this.#expected.get(runId) : undefined;
+    if (held) this.#expected.delete(runId);
+    const subscription = new Subscription(this.#sources, runId, options, held);
     if (options.output) this.#watched.set(runId, (this.#watched.get(runId) ?? 0) + 1);
     try {
       yield* subscription.events(afterSeq);
@@ -60,24 +87,62 @@ export class RunEventHub {
   }
 }
 
+/** Live output that waits for its watcher: so much of it, then the oldest goes and is counted. */
+class HeldOutput {
+  readonly #hostNames: ReadonlyMap<string, string>;
+  readonly #bytesMax: number;
+  #output: LiveOutput[] = [];
+  #bytes = 0;
+  onPush: () => void = () => undefined;
+  /** Stops the flow. */
+  end: () => void = () => undefined;
+
+  constructor(executions: readonly WatchedExecution[], bytesMax: number) {
+    this.#hostNames = new Map(executions.map(({ attempt, hostName }) => [attempt, hostName]));
+    this.#bytesMax = bytesMax;
+  }
+
+  get isEmpty(): boolean {
+    return this.#output.length === 0;
+  }
+
+  push(output: LiveOutput): void {
+    this.#output.push(output);
+    this.#bytes += output.bytes.length;
+    while (this.#bytes > this.#bytesMax) {
+      const dropped = this.#output.shift()!;
+      this.#bytes -= dropped.bytes.length;
+      const next = this.#output.findIndex((held) => held.attempt === dropped.attempt && held.stream === dropped.stream);
+      if (next >= 0) this.#output[next] = { ...this.#output[next]!, skipped: this.#output[next]!.skipped + dropped.skipped + dropped.bytes.length };
+    }
+    this.onPush();
+  }
+
+  *drain(): Generator<RunEvent> {
+    while (this.#output.length > 0) {
+      const output = this.#output.shift()!;
+      this.#bytes -= output.bytes.length;
+      yield { kind: 'output', output, hostName: this.#hostNames.get(output.attempt) ?? '' };
+    }
+  }
+}
+
 class Subscription {
   readonly #sources: EventSources;
   readonly #runId: RunId;
   readonly #wantsOutput: boolean;
   readonly #signal: AbortSignal;
   readonly #stops: (() => void)[] = [];
-  readonly #hostNames = new Map<string, string>();
-  #stopOutput: () => void = () => undefined;
-  #output: LiveOutput[] = [];
-  #outputBytes = 0;
+  #held: HeldOutput | undefined;
   #changed = true;
   #wake: () => void = () => undefined;
 
-  constructor(sources: EventSources, runId: RunId, options: { output: boolean; signal: AbortSignal }) {
+  constructor(sources: EventSources, runId: RunId, options: { output: boolean; signal: AbortSignal }, held: HeldOutput | undefined) {
     this.#sources = sources;
     this.#runId = runId;
     this.#wantsOutput = options.output;
     this.#signal = options.signal;
+    this.#held = held;
     const changed = (): void => {
       this.#changed = true;
       this.#wake();
@@ -88,7 +153,7 @@ class Subscription {
 
   close(): void {
     for (const stop of this.#stops) stop();
-    this.#stopOutput();
+    this.#held?.end();
   }
 
   async *events(afterSeq: number): AsyncGenerator<RunEvent> {
@@ -96,7 +161,7 @@ class Subscription {
     let seq = afterSeq;
     if (this.#wantsOutput) await this.#watchOutput();
     while (!this.#signal.aborted) {
-      yield* this.#drainOutput();
+      if (this.#held) yield* this.#held.drain();
       if (this.#changed) {
         this.#changed = false;
         const run = await store.runFetch(this.#runId);
@@ -108,7 +173,7 @@ class Subscription {
           yield { kind: 'run', seq, run };
         }
         if (isTerminalRun(run.state)) {
-          yield* this.#drainOutput();
+          if (this.#held) yield* this.#held.drain();
           return yield { kind: 'end', seq, run };
         }
       }
@@ -117,34 +182,17 @@ class Subscription {
   }
 
   async #watchOutput(): Promise<void> {
-    const { items } = await this.#sources.store.executionList(this.#runId, {}, { limit: WATCHED_HOSTS_MAX });
-    const live = items.filter((execution) => !isTerminalExecution(execution.state)).map((execution) => ({ attempt: attemptId(execution), hostId: execution.hostId, hostName: execution.hostName }));
-    for (const { attempt, hostName } of live) this.#hostNames.set(attempt, hostName);
-    this.#stopOutput = this.#sources.watchOutput(live, (output) => this.#hold(output));
-  }
-
-  #hold(output: LiveOutput): void {
-    this.#output.push(output);
-    this.#outputBytes += output.bytes.length;
-    while (this.#outputBytes > OUTPUT_HELD_MAX) {
-      const dropped = this.#output.shift()!;
-      this.#outputBytes -= dropped.bytes.length;
-      const next = this.#output.findIndex((held) => held.attempt === dropped.attempt && held.stream === dropped.stream);
-      if (next >= 0) this.#output[next] = { ...this.#output[next]!, skipped: this.#output[next]!.skipped + dropped.skipped + dropped.bytes.length };
+    if (!this.#held) {
+      const { items } = await this.#sources.store.executionList(this.#runId, {}, { limit: WATCHED_HOSTS_MAX });
+      const live = items.filter((execution) => !isTerminalExecution(execution.state)).map((execution) => ({ attempt: attemptId(execution), hostId: execution.hostId, hostName: execution.hostName }));
+      const held = (this.#held = new HeldOutput(live, OUTPUT_HELD_MAX));
+      held.end = this.#sources.watchOutput(live, (output) => held.push(output));
     }
-    this.#wake();
-  }
-
-  *#drainOutput(): Generator<RunEvent> {
-    while (this.#output.length > 0) {
-      const output = this.#output.shift()!;
-      this.#outputBytes -= output.bytes.length;
-      yield { kind: 'output', output, hostName: this.#hostNames.get(output.attempt) ?? '' };
-    }
+    this.#held.onPush = () => this.#wake();
   }
 
   #pause(): Promise<void> {
-    if (this.#changed || this.#output.length > 0 || this.#signal.aborted) return Promise.resolve();
+    if (this.#changed || this.#held?.isEmpty === false || this.#signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const cancel = this.#sources.clock.after(POLL_MS, () => {
         this.#changed = true;

@@ -4,7 +4,7 @@ import { newRunId, PARTITION_COUNT, partitionOf, type HostId, type RunId } from 
 import { limits } from '../base/limits.ts';
 import { matchTarget, parseTarget } from '../domain/target/expression.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
-import type { RunRecord, Store } from '../store/store.ts';
+import type { RunRecord, RunSeed, Store } from '../store/store.ts';
 import type { AppContext, Caller } from './context.ts';
 
 export interface RunStartInput {
@@ -15,7 +15,8 @@ export interface RunStartInput {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-export async function runStart(ctx: AppContext, caller: Caller, input: RunStartInput): Promise<RunRecord> {
+/** `beforeStart` is told of the run when it is written, before anything of it starts. */
+export async function runStart(ctx: AppContext, caller: Caller, input: RunStartInput, beforeStart?: (id: RunId, seeds: RunSeed['executions']) => void): Promise<RunRecord> {
   const faults = specFaults(input);
   const { hosts, fault } = await expandTargets(ctx.store, input.targets);
   if (fault?.code === 'bad-target') faults.unshift(fault);
@@ -28,9 +29,9 @@ export async function runStart(ctx: AppContext, caller: Caller, input: RunStartI
     { id, partition: partitionOf(id), name: input.name, reason: input.reason, createdBy: caller.actor, targetExpression: input.targets, spec, targets: hosts.map(({ id: hostId, name }) => ({ hostId, hostName: name })), ...sealed, ...(caller.claim ? { claim: caller.claim } : {}) },
     { actor: caller.actor, action: 'job.run.create', target: `run/${id}`, detail: { name: input.name, reason: input.reason, targets: input.targets, hosts: hosts.length, user: spec.user ?? null, secrets: spec.secretNames }, requestId: caller.requestId },
   );
-  ctx.ownership.wake(id, {
-    run, spec, ...sealed, executions: hosts.map((host, ordinal) => ({ task: 0, ordinal, attempt: 1, hostId: host.id, hostName: host.name, state: 'waiting', failuresInRound: 0 })),
-  });
+  const executions = hosts.map((host, ordinal) => ({ task: 0, ordinal, attempt: 1, hostId: host.id, hostName: host.name, state: 'waiting' as const, failuresInRound: 0 }));
+  beforeStart?.(id, executions);
+  ctx.ownership.wake(id, { run, spec, ...sealed, executions });
   return run;
 }
 

@@ -109,11 +109,18 @@ export const limits = {
   /** A main thread that has not answered its lease keeper for this long loses its lease: it is stuck, not busy. */
   mainThreadStuckMs: 60_000,
   clockSkewMsMax: 60_000,
+  /** A join beyond it is refused (`certificate-invalid`): certificates are dated back by as much, and no further. */
+  joinClockSkewMsMax: 5 * MINUTE_MS,
+  /** A server that starts while PostgreSQL is away waits for it for so long (`database-unavailable`); then its own supervisor may try. */
+  databaseWaitMsMax: 2 * MINUTE_MS,
   commitBatchMax: 5_000,
   commitQueueMax: 100_000,
 
   // — identity —
+  /** Certificates of agents and workers; DROVER_CERTIFICATE_LIFE of the server shortens it. */
   agentCertificateMs: 30 * DAY_MS,
+  /** Shorter, and a link that takes a while to come back finds its certificate expired. */
+  agentCertificateMsMin: 10_000,
   joinTokenMsDefault: 60 * MINUTE_MS,
   apiTokenMsDefault: 90 * DAY_MS,
   apiTokenMsMax: 366 * DAY_MS,

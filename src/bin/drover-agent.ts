@@ -11,24 +11,27 @@ import { createJsonLog } from '../base/node-log.ts';
 import { onStopSignal, runMain, version } from '../base/node-process.ts';
 import { systemRandom } from '../base/random.ts';
 import { createProcessDriver } from '../drivers/process/process-driver.ts';
-import { assertClockFits, postJoin } from '../enrol/join-client.ts';
+import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
+import { postJoin } from '../enrol/join-client.ts';
 import { WORKER_TO_AGENT_FRAMES } from '../link/codec.ts';
 import { createLinkClient } from '../link/ws-client.ts';
-import { certificateRequest, newKey, readJsonFile, writeJsonFile } from '../pki/identity.ts';
+import { certificateRequest, newAgentKey, readJsonFile, signWith, writeJsonFile } from '../pki/identity.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
 import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 
-interface AgentIdentity extends RenewableIdentity { agentId: string; hostId: string; name: string; labels: Record<string, string>; dispatchKey: string; workers: string[] }
+interface AgentIdentity extends RenewableIdentity { agentId: string; hostId: string; name: string; labels: Record<string, string>; dispatchKey: string; workers: string[]; joinedWith?: string }
 const IDENTITY = 'identity.json';
-const RENEWAL_LOOK_MS = 60 * 60_000;
+/** Until then the link is up, as a rule. */
+const FIRST_LOOK_MS = 10_000;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, name: { type: 'string' }, label: { type: 'string', multiple: true }, 'machine-id': { type: 'string' }, worker: { type: 'string', multiple: true } }, strict: true });
   const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-agent' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-agent`);
   const log = createJsonLog({ role: 'agent' });
   await acquireFolderLock(dataDir, 'agent');
-  const identity = readJsonFile<AgentIdentity>(dataDir, IDENTITY) ?? (await enrol(dataDir, values));
+  const known = readJsonFile<AgentIdentity>(dataDir, IDENTITY);
+  const identity = await identityOf(known, values.join ?? process.env.DROVER_JOIN, log, () => enrol(dataDir, values, known));
   // Every agent is told the same list; each begins at a place of its own, so that they spread over the workers.
   const place = systemRandom.next();
   const address = (worker: string): string => `wss://${worker}/link/v1/agent`;
@@ -37,7 +40,7 @@ async function main(): Promise<void> {
     onRefused: (code, detail) => log.error({ code, detail }, 'the worker refused this agent'),
   });
   const driver = createProcessDriver({ dataDir, hostName: identity.name, hostId: identity.hostId, clock: systemClock, log });
-  const renewal = new CertificateRenewal(identity, () => writeJsonFile(dataDir, IDENTITY, identity));
+  const renewal = new CertificateRenewal(identity, newAgentKey, () => writeJsonFile(dataDir, IDENTITY, identity));
   const agent = new AgentService({
     agentId: identity.agentId, hostId: identity.hostId, version: version(), bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
     driver, dialer, clock: systemClock, random: systemRandom, log,
@@ -60,24 +63,27 @@ async function main(): Promise<void> {
   const renew = (): void => {
     const request = renewal.request(systemClock.nowMs());
     if (request) agent.renew(request.csr, request.signature);
-    systemClock.after(RENEWAL_LOOK_MS, renew, { unref: true });
+    systemClock.after(renewal.nextLookMs(systemClock.nowMs()), renew, { unref: true });
   };
-  systemClock.after(10_000, renew, { unref: true });
+  systemClock.after(Math.min(FIRST_LOOK_MS, renewal.nextLookMs(systemClock.nowMs())), renew, { unref: true });
   process.send?.({ ready: true });
 }
 
-async function enrol(dataDir: string, flags: { join?: string | undefined; name?: string | undefined; label?: string[] | undefined; 'machine-id'?: string | undefined }): Promise<AgentIdentity> {
+async function enrol(dataDir: string, flags: { join?: string | undefined; name?: string | undefined; label?: string[] | undefined; 'machine-id'?: string | undefined }, known: AgentIdentity | undefined): Promise<AgentIdentity> {
   const join = flags.join ?? process.env.DROVER_JOIN;
   if (!join) throw new DroverError('join-token-invalid', { detail: 'This host is not enrolled yet. Make a token on the server (drover agents join-token create) and start with --join TOKEN.' });
   const token = parseJoinToken(join);
-  const labels = Object.fromEntries((flags.label ?? []).map(parseLabel));
-  const name = flags.name ?? hostName();
-  const privateKey = newKey();
+  const labels = flags.label ? Object.fromEntries(flags.label.map(parseLabel)) : (known?.labels ?? {});
+  const name = flags.name ?? known?.name ?? hostName();
+  const privateKey = newAgentKey();
+  const csr = certificateRequest(privateKey);
+  // Who can show a key of the agent that this host had goes on as that agent, with all that is under way. A renewal whose answer
+  // was lost may have made the next key the one on record.
+  const keys = known ? [known.privateKey, ...(known.nextKey === undefined ? [] : [known.nextKey])] : [];
   const answer = await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', {
-    secret: token.secret, csr: certificateRequest(privateKey), name, machineId: flags['machine-id'] ?? machineId(), labels, facts: hostFacts(name, labels, version()),
+    secret: token.secret, csr, nowMs: systemClock.nowMs(), ...(known ? { previous: { agentId: known.agentId, signatures: keys.map((key) => signWith(key, csr).toString('base64')) } } : {}), name, machineId: flags['machine-id'] ?? machineId(), labels, facts: hostFacts(name, labels, version()),
   });
-  assertClockFits(answer.nowMs, systemClock.nowMs());
-  const identity: AgentIdentity = { agentId: answer.agentId, hostId: answer.hostId, name, labels, privateKey, certificate: answer.certificate, ca: answer.ca, dispatchKey: answer.dispatchKey, workers: [...answer.workers] };
+  const identity: AgentIdentity = { agentId: answer.agentId, hostId: answer.hostId, name, labels, privateKey, certificate: answer.certificate, ca: answer.ca, dispatchKey: answer.dispatchKey, workers: [...answer.workers], joinedWith: fingerprintOf(join) };
   writeJsonFile(dataDir, IDENTITY, identity);
   return identity;
 }

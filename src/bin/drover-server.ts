@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { RunEventHub } from '../app/run-events.ts';
 import type { EnrolmentContext } from '../app/enrolment.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
+import { parseDurationMs } from '../base/duration.ts';
 import { DroverError } from '../base/errors.ts';
 import { newId, type ServerId, type TokenId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
@@ -28,6 +29,7 @@ import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/
 import { createLeaseKeeper } from '../store/postgres/lease-keeper.ts';
 import { createPostgresStore } from '../store/postgres/postgres-store.ts';
 import type { Store } from '../store/store.ts';
+import { onceDatabaseAnswers } from './database-wait.ts';
 
 const SERVER_CERTIFICATE_MS = 365 * 86_400_000;
 
@@ -39,9 +41,9 @@ async function main(): Promise<void> {
   const log = createJsonLog({ role: 'server' });
   await acquireFolderLock(dataDir, 'server');
   const masterKey = loadMasterKey(`${dataDir}/master.key`, process.env.DROVER_MASTER_KEY);
-  const server = await createServer({ databaseUrl, dataDir, listen: values.listen, advertise: values.advertise, masterKey, log, clock: systemClock });
+  const server = await createServer({ databaseUrl, dataDir, listen: values.listen, advertise: values.advertise, masterKey, log, clock: systemClock, certificateMs: certificateLife(process.env.DROVER_CERTIFICATE_LIFE) });
   onStopSignal(log, server.stop);
-  const token = values['bootstrap-token'] ? await bootstrapToken(server.store) : undefined;
+  const token = values['bootstrap-token'] ? await onceDatabaseAnswers(systemClock, log, () => bootstrapToken(server.store)) : undefined;
   const ready = { ready: true, url: server.url, ...(token ? { token } : {}) };
   log.info({ url: server.url }, 'ready');
   // Our supervisor reaches us from this machine, whatever name others use.
@@ -49,20 +51,21 @@ async function main(): Promise<void> {
   if (values.json) process.stdout.write(`${JSON.stringify(ready)}\n`);
 }
 
-interface ServerConfig { readonly databaseUrl: string; readonly dataDir: string; readonly listen: string; readonly advertise: string | undefined; readonly masterKey: MasterKey; readonly log: Log; readonly clock: Clock }
+interface ServerConfig { readonly databaseUrl: string; readonly dataDir: string; readonly listen: string; readonly advertise: string | undefined; readonly masterKey: MasterKey; readonly log: Log; readonly clock: Clock; readonly certificateMs: number }
 
 async function createServer(config: ServerConfig): Promise<{ url: string; localUrl: string; ca: string; store: Store; stop: () => Promise<void> }> {
   const { clock, log, masterKey } = config;
   const serverId = newId<'server'>() as ServerId;
   const { host, port: wanted } = parseListen(config.listen);
-  const store = await createPostgresStore({ url: config.databaseUrl, clock, log });
-  const material = await loadCa(store, masterKey, clock);
+  const answered = <T>(work: () => Promise<T>): Promise<T> => onceDatabaseAnswers(clock, log, work);
+  const store = await answered(() => createPostgresStore({ url: config.databaseUrl, clock, log }));
+  const material = await answered(() => loadCa(store, masterKey, clock));
   const ca = await CertificateAuthority.load(material);
   const key = newKey();
   const signed = await ca.sign({ csr: certificateRequest(key), id: serverId, role: 'server', lifetimeMs: SERVER_CERTIFICATE_MS, names: serverNames(host, config.advertise) }, clock.nowMs());
 
   const listener = createLinkServer<WorkerToServerFrame, ServerToWorkerFrame>({ role: 'worker', shapes: WORKER_FRAMES, clock });
-  const enrolment: EnrolmentContext = { store, clock, ca, masterKey, workerAddresses: () => fleet.agentAddresses() };
+  const enrolment: EnrolmentContext = { store, clock, ca, masterKey, workers: () => fleet.agentWorkers(), certificateMs: config.certificateMs };
   const fleet: LinkFleet = new LinkFleet({ serverId, listener, store, enrolment, masterKey, clock, log });
   const lease = createLeaseKeeper({ url: config.databaseUrl, serverId, log });
   const owner = new RunOwner({ serverId, store, fleet, sealer: masterKey, clock, log, isLeaseTrusted: () => lease.isTrusted(), onCommitted: observeCommit });
@@ -82,10 +85,10 @@ async function createServer(config: ServerConfig): Promise<{ url: string; localU
   await port.start();
   publicUrl = urlOf(host, port.address.port, config.advertise);
   const register = (): Promise<void> => store.serverRegister({ id: serverId, url: publicUrl, version: version(), leaseMs: limits.serverLeaseMs });
-  await register();
+  await answered(register);
   lease.onLost = () => void register().catch((error: unknown) => log.warn({ err: error }, 'the lease was lost and could not be taken again yet'));
   await lease.start();
-  await fleet.start();
+  await answered(() => fleet.start());
   await owner.start();
   const stopMaintenance = startMaintenance(store, clock, log);
   return {
@@ -104,6 +107,14 @@ async function createServer(config: ServerConfig): Promise<{ url: string; localU
       await store.close();
     },
   };
+}
+
+/** How long certificates of agents and workers are valid. Shorter than the default means that what is stolen is of use for less long. */
+function certificateLife(text: string | undefined): number {
+  if (text === undefined) return limits.agentCertificateMs;
+  const ms = parseDurationMs(text);
+  if (ms === undefined || ms < limits.agentCertificateMsMin || ms > limits.agentCertificateMs) throw new DroverError('bad-duration', { detail: `DROVER_CERTIFICATE_LIFE wants a duration from ${limits.agentCertificateMsMin / 1_000}s to ${limits.agentCertificateMs / 86_400_000}d, not ${JSON.stringify(text)}.` });
+  return ms;
 }
 
 /** The first server makes the authority; of two at once, one finds the other's. */

@@ -13,6 +13,7 @@ import { DroverError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
+import { MANY_CONNECTIONS } from '../base/node-memory.ts';
 import { onStopSignal, runMain } from '../base/node-process.ts';
 import { trustAuthority } from '../base/node-trust.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
@@ -168,7 +169,7 @@ class Up {
     const folder = join(this.#config.dataDir, 'worker');
     const env = await joinEnv(client, access, { folder, role: 'worker', joined: worker.joined });
     const host = this.#config.listen.slice(0, this.#config.listen.lastIndexOf(':'));
-    const child = this.#child('worker', 'worker', { env }, ['worker', '--data', folder, '--listen', `${host}:0`, '--server', worker.publicUrl]);
+    const child = this.#child('worker', 'worker', { env: { ...env, ...MANY_CONNECTIONS.env }, execArgv: [...NODE_FLAGS, ...MANY_CONNECTIONS.nodeFlags] }, ['worker', '--data', folder, '--listen', `${host}:0`, '--server', worker.publicUrl]);
     const { agentAddress } = await child.start<{ agentAddress: string }>();
     // Agents are sent away for as long as no worker is linked. Only a live link has a count of agents.
     await polled('No worker', async () => dataOf(await client.GET('/api/v1/workers')).items.some((item) => item.agentAddress === agentAddress && item.agents !== undefined));

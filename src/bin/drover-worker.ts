@@ -8,12 +8,14 @@ import { systemClock } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
+import { settleForManyConnections } from '../base/node-memory.ts';
 import { onStopSignal, runMain, version } from '../base/node-process.ts';
 import { systemRandom } from '../base/random.ts';
-import { assertClockFits, postJoin } from '../enrol/join-client.ts';
+import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
+import { postJoin } from '../enrol/join-client.ts';
 import { AGENT_FRAMES, SERVER_FRAMES } from '../link/codec.ts';
 import { createLinkClient } from '../link/ws-client.ts';
-import { createLinkServer } from '../link/ws-server.ts';
+import { createLinkServer, LINK_TLS } from '../link/ws-server.ts';
 import { certificateRequest, newKey, readJsonFile, writeJsonFile } from '../pki/identity.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
 import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
@@ -21,19 +23,22 @@ import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.t
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import { WorkerService } from '../worker/worker.ts';
 
-interface WorkerIdentity extends RenewableIdentity { workerId: string; name: string; zone: string; serverUrl: string; port?: number }
+interface WorkerIdentity extends RenewableIdentity { workerId: string; name: string; zone: string; serverUrl: string; joinedWith?: string; port?: number }
 const IDENTITY = 'identity.json';
-const RENEWAL_LOOK_MS = 60 * 60_000;
+/** Until then the link is up, as a rule. */
+const FIRST_LOOK_MS = 10_000;
 
 async function main(): Promise<void> {
+  // Beginning anew would cut the channel to a supervisor, which has set this by itself.
+  if (!process.send) settleForManyConnections();
   const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, listen: { type: 'string', default: '0.0.0.0:7401' }, advertise: { type: 'string' }, name: { type: 'string' }, server: { type: 'string' }, json: { type: 'boolean' } }, strict: true });
   const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-worker' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-worker`);
   const log = createJsonLog({ role: 'worker' });
   await acquireFolderLock(dataDir, 'worker');
-  const identity = readJsonFile<WorkerIdentity>(dataDir, IDENTITY) ?? (await enrol(dataDir, values));
+  const identity = await identityOf(readJsonFile<WorkerIdentity>(dataDir, IDENTITY), values.join ?? process.env.DROVER_JOIN, log, () => enrol(dataDir, values));
   const { host, port } = parseListen(values.listen);
 
-  const tls = createServer({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' }, (_request, response) => response.writeHead(404).end());
+  const tls = createServer({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca, requestCert: true, rejectUnauthorized: false, ...LINK_TLS }, (_request, response) => response.writeHead(404).end());
   const agents = createLinkServer<AgentFrame, WorkerToAgentFrame>({ role: 'agent', shapes: AGENT_FRAMES, clock: systemClock, refuse: (id) => (worker.isRevoked(id) ? 'agent-revoked' : undefined) });
   tls.on('upgrade', (request, socket, head) => (request.url === '/link/v1/agent' ? agents.handleUpgrade(request, socket, head) : socket.destroy()));
   // An embedded worker that was given any port keeps the one it got: its agents know it by that.
@@ -41,7 +46,7 @@ async function main(): Promise<void> {
   if (port === 0 && identity.port !== bound) writeJsonFile(dataDir, IDENTITY, Object.assign(identity, { port: bound }));
   const agentAddress = values.advertise ?? `${host === '0.0.0.0' || host === '::' ? ownAddress() : host}:${bound}`;
 
-  const renewal = new CertificateRenewal(identity, () => writeJsonFile(dataDir, IDENTITY, identity));
+  const renewal = new CertificateRenewal(identity, newKey, () => writeJsonFile(dataDir, IDENTITY, identity));
   const worker: WorkerService = new WorkerService({
     id: identity.workerId, name: identity.name, zone: identity.zone, version: version(), agentAddress, agents, serverUrl: values.server ?? identity.serverUrl, clock: systemClock, random: systemRandom, log,
     dial: (url) => createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({
@@ -50,7 +55,7 @@ async function main(): Promise<void> {
     }),
     onCertificate(certificate) {
       if (!renewal.accept(certificate)) return log.error({}, 'a certificate that is not for this worker was passed over');
-      tls.setSecureContext({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca, minVersion: 'TLSv1.3' });
+      tls.setSecureContext({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca, ...LINK_TLS });
       log.info({}, 'the certificate was renewed');
     },
   });
@@ -59,24 +64,22 @@ async function main(): Promise<void> {
   const renew = (): void => {
     const request = renewal.request(systemClock.nowMs());
     if (request) worker.renewOwn(request.csr, request.signature);
-    systemClock.after(RENEWAL_LOOK_MS, renew, { unref: true });
+    systemClock.after(renewal.nextLookMs(systemClock.nowMs()), renew, { unref: true });
   };
-  systemClock.after(10_000, renew, { unref: true });
+  systemClock.after(Math.min(FIRST_LOOK_MS, renewal.nextLookMs(systemClock.nowMs())), renew, { unref: true });
   log.info({ agentAddress }, 'listening for agents');
   process.send?.({ ready: true, agentAddress });
   if (values.json) process.stdout.write(`${JSON.stringify({ ready: true, agentAddress })}\n`);
 }
 
-async function enrol(dataDir: string, flags: { join?: string | undefined; name?: string | undefined; advertise?: string | undefined }): Promise<WorkerIdentity> {
+async function enrol(dataDir: string, flags: { join?: string | undefined; name?: string | undefined }): Promise<WorkerIdentity> {
   const join = flags.join ?? process.env.DROVER_JOIN;
   if (!join) throw new DroverError('join-token-invalid', { detail: 'This worker has not joined yet. Make a token (drover agents join-token create --role worker) and start with --join TOKEN.' });
   const token = parseJoinToken(join);
   const privateKey = newKey();
   const name = flags.name ?? hostname();
-  const names = [...new Set(['localhost', '127.0.0.1', hostname(), ownAddress(), ...(flags.advertise ? [flags.advertise.replace(/:\d+$/, '')] : [])])];
-  const answer = await postJoin<WorkerJoinResult>(token, '/api/v1/workers/join', { secret: token.secret, csr: certificateRequest(privateKey), name, version: version(), names });
-  assertClockFits(answer.nowMs, systemClock.nowMs());
-  const identity: WorkerIdentity = { workerId: answer.workerId, name, zone: answer.zone, privateKey, certificate: answer.certificate, ca: answer.ca, serverUrl: token.url };
+  const answer = await postJoin<WorkerJoinResult>(token, '/api/v1/workers/join', { secret: token.secret, csr: certificateRequest(privateKey), name, version: version(), nowMs: systemClock.nowMs() });
+  const identity: WorkerIdentity = { workerId: answer.workerId, name, zone: answer.zone, privateKey, certificate: answer.certificate, ca: answer.ca, serverUrl: token.url, joinedWith: fingerprintOf(join) };
   writeJsonFile(dataDir, IDENTITY, identity);
   return identity;
 }

@@ -41,7 +41,7 @@ async function runCommand(command: string[], flags: RunFlags): Promise<number> {
   const body = requestOf(command, flags);
   const session = openSession();
   await confirmTargets(session, flags);
-  const run = dataOf(await session.client.POST('/api/v1/runs', { body }));
+  const run = dataOf(await session.client.POST('/api/v1/runs', { params: { query: { output: flags.live === true ? 'true' : 'false' } }, body }));
   if (flags.detach) {
     process.stdout.write(flags.json ? `${JSON.stringify({ run })}\n` : `${run.id}\n`);
     return EXIT.succeeded;

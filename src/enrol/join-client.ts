@@ -7,7 +7,6 @@ import { request as httpsRequest } from 'node:https';
 import { createHash, X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import { DroverError, isErrorCode } from '../base/errors.ts';
-import { limits } from '../base/limits.ts';
 import type { JoinTokenText } from '../pki/join-token.ts';
 
 const TIMEOUT_MS = 20_000;
@@ -63,10 +62,4 @@ function parse(text: string): Record<string, unknown> {
   } catch {
     return { detail: text.slice(0, 200) };
   }
-}
-
-/** A certificate that is not valid yet is a clock that is wrong: say so, with both clocks. */
-export function assertClockFits(serverNowMs: number, ownNowMs: number): void {
-  if (Math.abs(serverNowMs - ownNowMs) <= limits.clockSkewMsMax * 5) return;
-  throw new DroverError('certificate-invalid', { detail: `The clock of this machine (${new Date(ownNowMs).toISOString()}) and the server's (${new Date(serverNowMs).toISOString()}) differ too much for certificates to hold. Set the clock (NTP) and join again.` });
 }

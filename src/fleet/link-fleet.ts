@@ -35,6 +35,8 @@ const PRESENCE_FLUSH_MS = 200;
 const TOPOLOGY_EVERY_MS = 2_000;
 const FETCH_MS = 15_000;
 const PRESENCE_BATCH_MAX = 2_000;
+/** Of some 160 bytes each: far from what a frame may have, and no long pause for the other end. */
+const HOSTS_PER_FRAME_MAX = 10_000;
 
 export class LinkFleet implements Fleet {
   readonly name = 'fleet';
@@ -62,9 +64,10 @@ export class LinkFleet implements Fleet {
 
   async start(): Promise<void> {
     const { listener, store } = this.#options;
+    // First, for it may fail: a start that failed here may be repeated.
+    this.#revoked = await store.agentRevokedList();
     listener.onLink = (link) => this.#onWorker(link);
     await listener.start();
-    this.#revoked = await store.agentRevokedList();
     this.#stops.push(store.listen('fleet', () => void this.#reloadRevoked(), () => void this.#reloadRevoked()));
     this.#topology();
   }
@@ -89,9 +92,14 @@ export class LinkFleet implements Fleet {
     return this.#agents.size;
   }
 
-  /** Where agents may link: every worker that this server sees. */
-  agentAddresses(): string[] {
-    return [...this.#workers.values()].map((worker) => worker.hello.agentAddress);
+  /** Where agents may link. */
+  agentWorkers(): { zone: string; address: string }[] {
+    return [...this.#workers.values()].map(({ hello }) => ({ zone: hello.zone, address: hello.agentAddress }));
+  }
+
+  /** A worker tells its agents of the workers of its own zone: others they may not reach. */
+  #addressesIn(zone: string): string[] {
+    return this.agentWorkers().filter((worker) => worker.zone === zone).map(({ address }) => address);
   }
 
   announceOwned(partitions: readonly { id: number; term: number }[]): void {
@@ -107,19 +115,22 @@ export class LinkFleet implements Fleet {
     const signed = targets.map(({ ordinal, attempt, hostId, agentId, watch }) => ({
       ordinal, attempt, hostId, agentId, mac: signDispatch(this.#dispatchKey(agentId), dispatchMessage(attemptId({ runId, task, ordinal, attempt }), agentId, validUntilMs, digest)), ...(watch ? { watch } : {}),
     }));
-    return worker.link.send({ t: 'assign', runId, task, partition, term, priority: 'normal', spec, validUntilMs, targets: signed });
+    // All slices or none count as sent: a start that comes twice is harmless.
+    return slices(signed).every((slice) => worker.link.send({ t: 'assign', runId, task, partition, term, priority: 'normal', spec, validUntilMs, targets: slice }));
   }
 
   cancel(workerId: WorkerId, { partition, term, attempts }: Parameters<Fleet['cancel']>[1]): boolean {
-    return this.#workers.get(workerId)?.link.send({ t: 'cancel', partition, term, attempts: attempts.map(({ attempt, hostId }) => ({ a: attempt, hostId })) }) ?? false;
+    const link = this.#workers.get(workerId)?.link;
+    return link !== undefined && slices(attempts).every((slice) => link.send({ t: 'cancel', partition, term, attempts: slice.map(({ attempt, hostId }) => ({ a: attempt, hostId })) }));
   }
 
   query(workerId: WorkerId, { partition, term, attempts }: Parameters<Fleet['query']>[1]): boolean {
-    return this.#workers.get(workerId)?.link.send({ t: 'query', partition, term, attempts: attempts.map(({ attempt, hostId }) => ({ a: attempt, hostId })) }) ?? false;
+    const link = this.#workers.get(workerId)?.link;
+    return link !== undefined && slices(attempts).every((slice) => link.send({ t: 'query', partition, term, attempts: slice.map(({ attempt, hostId }) => ({ a: attempt, hostId })) }));
   }
 
   ack(workerId: WorkerId, attempts: readonly { attempt: AttemptId; agentId: AgentId }[]): void {
-    this.#workers.get(workerId)?.link.send({ t: 'ack', attempts: attempts.map(({ attempt, agentId }) => ({ a: attempt, agentId })) });
+    for (const slice of slices(attempts)) this.#workers.get(workerId)?.link.send({ t: 'ack', attempts: slice.map(({ attempt, agentId }) => ({ a: attempt, agentId })) });
   }
 
   ackChunk(workerId: WorkerId, chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number }): void {
@@ -199,12 +210,12 @@ export class LinkFleet implements Fleet {
     const state: WorkerState = { id, hello, link, agents: 0, queued: 0, rssBytes: 0, lagMs: 0 };
     this.#workers.set(id, state);
     former?.link.close('shutting-down', 'The worker linked again.');
-    link.send({ t: 'welcome', protocol: 1, serverId, nowMs: clock.nowMs(), servers: this.#servers, workers: this.agentAddresses() });
+    link.send({ t: 'welcome', protocol: 1, serverId, nowMs: clock.nowMs(), servers: this.#servers, workers: this.#addressesIn(hello.zone) });
     link.send({ t: 'revoked', agentIds: [...this.#revoked] });
     link.send({ t: 'owns', partitions: [...this.#owned] });
     log.info({ workerId: id, name: hello.name, zone: hello.zone }, 'a worker linked');
     void store.workerSeen({ id, agentAddress: hello.agentAddress, version: hello.version, linked: true }).catch(() => undefined);
-    for (const other of this.#workers.values()) other.link.send({ t: 'topology', servers: this.#servers, workers: this.agentAddresses() });
+    for (const other of this.#workers.values()) other.link.send({ t: 'topology', servers: this.#servers, workers: this.#addressesIn(other.hello.zone) });
     return state;
   }
 
@@ -326,7 +337,7 @@ export class LinkFleet implements Fleet {
         const servers = (await this.#options.store.serverList()).map(({ id, url }) => ({ id: id as string, url }));
         if (JSON.stringify(servers) !== JSON.stringify(this.#servers)) {
           this.#servers = servers;
-          for (const worker of this.#workers.values()) worker.link.send({ t: 'topology', servers, workers: this.agentAddresses() });
+          for (const worker of this.#workers.values()) worker.link.send({ t: 'topology', servers, workers: this.#addressesIn(worker.hello.zone) });
         }
       } catch {
         // Asked again in a moment.
@@ -336,6 +347,11 @@ export class LinkFleet implements Fleet {
     };
     void round();
   }
+}
+
+/** A list in parts that fit into a frame. */
+function slices<T>(list: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(list.length / HOSTS_PER_FRAME_MAX) }, (_, i) => list.slice(i * HOSTS_PER_FRAME_MAX, (i + 1) * HOSTS_PER_FRAME_MAX));
 }
 
 const FACTS_BYTES_MAX = 64 * 1024;

@@ -6,7 +6,7 @@ import { DroverError } from '../base/errors.ts';
 import { attemptId, type RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import * as r from '../protocol/rest/resources.ts';
-import type { ExecutionRecord, RunRecord, Store } from '../store/store.ts';
+import type { ExecutionRecord, RunRecord, RunSeed, Store } from '../store/store.ts';
 import { executionResource, outputGroupResource, runDetailResource, runResource, runStartInput, timelineResource } from './convert.ts';
 import { streamEvents } from './event-stream.ts';
 import { operation } from './operation.ts';
@@ -15,6 +15,7 @@ const runParams = z.strictObject({ runId: r.RunId });
 const index = z.coerce.number().int().min(0).max(1_000_000_000);
 const executionParams = z.strictObject({ runId: r.RunId, task: index, ordinal: index });
 export const page = { limit: z.coerce.number().int().min(1).max(limits.pageSizeMax).default(limits.pageSizeDefault), cursor: z.string().max(500).optional() };
+const isTrue = z.enum(['true', 'false']).default('false');
 const list = <T extends string>(item: z.ZodType<T>) => z.string().transform((value) => value.split(',')).pipe(z.array(item as z.ZodType<T, string>)).optional();
 
 /** Undefined keys out, so that optional fields are absent. */
@@ -36,9 +37,12 @@ async function fetchExecution(store: Store, at: { runId: string; task: number; o
 
 export const runOperations = [
   operation({
-    id: 'createRun', method: 'POST', path: '/runs', summary: 'Run a script or command on hosts', permission: 'job.run.create', body: r.RunCreate, status: 201, response: r.Run,
+    id: 'createRun', method: 'POST', path: '/runs', summary: 'Run a script or command on hosts', permission: 'job.run.create', query: z.strictObject({ output: isTrue.describe('Whether the events are about to be watched with output: it is held for a few seconds until then.') }), body: r.RunCreate, status: 201, response: r.Run,
     errors: ['bad-input', 'bad-target', 'host-not-found', 'no-target-matched', 'too-many-targets', 'script-empty', 'script-too-large', 'body-too-large'],
-    handle: async ({ ctx, caller, body }) => runResource(await runStart(ctx, caller, runStartInput(body))),
+    async handle({ ctx, caller, query, body }) {
+      const expect = (id: RunId, seeds: RunSeed['executions']): void => ctx.events.expectWatcher(id, seeds.map((seed) => ({ attempt: attemptId({ runId: id, ...seed }), hostId: seed.hostId, hostName: seed.hostName })));
+      return runResource(await runStart(ctx, caller, runStartInput(body), query.output === 'true' ? expect : undefined));
+    },
     replay: async (ctx, kept) => runResource(await fetchRun(ctx.store, (JSON.parse(kept) as { id: string }).id)),
   }),
   operation({
@@ -78,7 +82,7 @@ export const runOperations = [
   }),
   operation({
     id: 'watchRun', method: 'GET', path: '/runs/{runId}/events', summary: 'Server-sent events of a run; resumable with Last-Event-ID', permission: 'job.run.view', params: runParams,
-    query: z.strictObject({ after: z.coerce.number().int().min(0).optional(), output: z.enum(['true', 'false']).default('false') }), status: 200, contentType: 'text/event-stream', errors: ['run-not-found', 'too-many-requests'],
+    query: z.strictObject({ after: z.coerce.number().int().min(0).optional(), output: isTrue }), status: 200, contentType: 'text/event-stream', errors: ['run-not-found', 'too-many-requests'],
     async handle({ ctx, params, query, request, reply }) {
       await fetchRun(ctx.store, params.runId);
       const last = Number(request.headers['last-event-id'] ?? query.after ?? 0);

@@ -8,6 +8,24 @@ import type { Link, Peer } from './link.ts';
 
 const SEND_BUFFER_MAX = 2 * limits.frameBytesMax;
 
+/** Handlers are shared by all links and find theirs here: five closures per link are half a megabyte for every thousand agents. */
+const links = new WeakMap<WebSocket, WsLink<never, never>>();
+
+function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
+  links.get(this)!.receive(data as Buffer, isBinary);
+}
+
+function onSignOfLife(this: WebSocket): void {
+  links.get(this)!.heard = true;
+}
+
+function onSocketClose(this: WebSocket, _code: number, reason: Buffer): void {
+  links.get(this)!.ended(reason.toString() || 'connection closed');
+}
+
+/** A close follows. */
+function onSocketError(): void {}
+
 export class WsLink<In extends { t: string }, Out extends { t: string }> implements Link<In, Out> {
   readonly peer: Peer;
   readonly openedAtMs: number;
@@ -17,29 +35,35 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   heard = true;
   silentSweeps = 0;
   readonly #socket: WebSocket;
+  readonly #shapes: FrameShapes;
   #closed = false;
 
   constructor(socket: WebSocket, peer: Peer, shapes: FrameShapes, nowMs: number) {
     this.#socket = socket;
     this.peer = peer;
     this.openedAtMs = nowMs;
-    socket.on('message', (data, isBinary) => {
-      this.heard = true;
-      // Between our farewell and its answer the peer may still talk; nobody listens any more.
-      if (this.#closed) return;
-      if (!isBinary) return this.close('frame-invalid', 'Only binary messages are frames.');
-      try {
-        const frame = decodeFrame(data as Buffer, shapes);
-        if (frame) this.onFrame(frame as In);
-      } catch (error) {
-        if (errorCodeOf(error) !== 'frame-invalid') throw error;
-        this.close('frame-invalid', (error as Error).message);
-      }
-    });
-    socket.on('ping', () => (this.heard = true));
-    socket.on('pong', () => (this.heard = true));
-    socket.on('error', () => undefined);
-    socket.on('close', (_code, reason) => this.#ended(reason.toString() || 'connection closed'));
+    this.#shapes = shapes;
+    links.set(socket, this as WsLink<never, never>);
+    socket.on('message', onMessage);
+    socket.on('ping', onSignOfLife);
+    socket.on('pong', onSignOfLife);
+    socket.on('error', onSocketError);
+    socket.on('close', onSocketClose);
+  }
+
+  /** What the socket brings; for the socket's handlers only. */
+  receive(data: Buffer, isBinary: boolean): void {
+    this.heard = true;
+    // Between our farewell and its answer the peer may still talk; nobody listens any more.
+    if (this.#closed) return;
+    if (!isBinary) return this.close('frame-invalid', 'Only binary messages are frames.');
+    try {
+      const frame = decodeFrame(data, this.#shapes);
+      if (frame) this.onFrame(frame as In);
+    } catch (error) {
+      if (errorCodeOf(error) !== 'frame-invalid') throw error;
+      this.close('frame-invalid', (error as Error).message);
+    }
   }
 
   get bufferedBytes(): number {
@@ -72,16 +96,16 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     if (this.#closed) return;
     this.#socket.send(encodeFrame({ t: 'bye', code, detail }), () => undefined);
     this.#socket.close(1000, code);
-    this.#ended(code);
+    this.ended(code);
   }
 
   /** The peer does not answer: no farewell. */
   abandon(reason: string): void {
     this.#socket.terminate();
-    this.#ended(reason);
+    this.ended(reason);
   }
 
-  #ended(reason: string): void {
+  ended(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
     this.onClose(reason);

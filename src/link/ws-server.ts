@@ -1,14 +1,21 @@
 /** Accepts links on upgrades of an HTTPS server: only with a certificate of our CA for the wanted role, and only so many a second. */
+import { constants } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
-import { WebSocketServer } from 'ws';
+import type { TlsOptions, TLSSocket } from 'node:tls';
+import { WebSocketServer, type WebSocket } from 'ws';
 import type { Clock } from '../base/clock.ts';
 import { errors, type ErrorCode } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { FrameShapes } from './codec.ts';
-import type { LinkListener, PeerRole } from './link.ts';
+import type { LinkListener, Peer, PeerRole } from './link.ts';
 import { watchLinks, WsLink } from './ws-link.ts';
+
+/**
+ * TLS of a socket that links come in on. Links live for days: no session tickets, which cost memory for the life of each. X25519
+ * alone, because the public part of a hybrid exchange stays with each connection too (5 KiB of OpenSSL 3.5's ML-KEM); see ADR 0010.
+ */
+export const LINK_TLS = { minVersion: 'TLSv1.3', secureOptions: constants.SSL_OP_NO_TICKET, ecdhCurve: 'X25519' } as const satisfies TlsOptions;
 
 export interface LinkServerOptions {
   readonly role: PeerRole;
@@ -40,6 +47,14 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
     return ++admitted <= limits.linkAdmissionsPerSecond && links.size < (options.linksMax ?? limits.agentsPerWorkerMax);
   };
 
+  // A function of its own: whatever lives as long as the link must not keep the request alive as well.
+  const open = (ws: WebSocket, peer: Peer): void => {
+    const link = new WsLink<In, Out>(ws, peer, options.shapes, clock.nowMs());
+    links.add(link);
+    ws.on('close', () => links.delete(link));
+    server.onLink(link);
+  };
+
   const server: LinkServer<In, Out> = {
     name: `link-server-${options.role}`,
     onLink: (link) => link.close('shutting-down'),
@@ -61,13 +76,8 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
       const refusal = options.refuse?.(subject.CN) ?? (admit() ? undefined : 'link-busy');
       if (refusal) return refuseUpgrade(socket, refusal);
       const { CN: id, O: hostId } = subject;
-      sockets.handleUpgrade(request, socket, head, (ws) => {
-        const link = new WsLink<In, Out>(ws, { role: options.role, id, address: request.socket.remoteAddress ?? '', ...(hostId === undefined ? {} : { hostId }) }, options.shapes, clock.nowMs());
-        links.add(link);
-        link.onClose = () => undefined;
-        ws.on('close', () => links.delete(link));
-        server.onLink(link);
-      });
+      const peer: Peer = { role: options.role, id, address: tls.remoteAddress ?? '', ...(hostId === undefined ? {} : { hostId }) };
+      sockets.handleUpgrade(request, socket, head, (ws) => open(ws, peer));
     },
   };
   return server;
@@ -80,7 +90,7 @@ function certificateFault(tls: TLSSocket, role: PeerRole, nowMs: number): [Error
   const why = String((fault as { code?: unknown }).code ?? fault);
   const { valid_from: from, valid_to: to } = tls.getPeerCertificate();
   const now = new Date(nowMs).toISOString();
-  if (why === 'CERT_HAS_EXPIRED') return ['certificate-expired', `The certificate ended at ${to}; the clock here says ${now}. Enrol again with a new join token, in an empty data folder.`];
+  if (why === 'CERT_HAS_EXPIRED') return ['certificate-expired', `The certificate ended at ${to}; the clock here says ${now}. Start the ${role} once with a new join token on the same data folder (drover ${role} --join TOKEN).${role === 'agent' ? ' The host keeps its identity.' : ''}`];
   if (why === 'CERT_NOT_YET_VALID') return ['certificate-invalid', `The certificate begins at ${from}; the clock here says ${now}. Set the clocks of both machines (NTP).`];
   return ['certificate-invalid', `The certificate is not one of this fleet (${why}).`];
 }

@@ -10,21 +10,17 @@ import type { Ownership, Sealer } from '../app/context.ts';
 import { attemptId, attemptKeyOf, parseAttemptId, partitionOf, type AgentId, type AttemptId, type HostId, type RunId, type ServerId, type WorkerId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorCodeOf } from '../base/errors.ts';
-import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
 import { isTerminalExecution, type ExecutionState } from '../domain/run/execution-machine.ts';
-import { isTerminalRun } from '../domain/run/run-machine.ts';
 import { RunActor, type Execution, type Order } from '../domain/run/run-actor.ts';
 import type { AgentLocation, Fleet, FleetListener } from '../fleet/fleet.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
-import type { ExecutionChange, OutputChunk, RunChange, RunSeed, Store, TimelineEntry } from '../store/store.ts';
+import type { RunSeed, Store } from '../store/store.ts';
 import { executionSpecOf, isInstant, resultOf, type ReportedStream } from './attempt-report.ts';
-import { changeOf } from './execution-change.ts';
-
-interface Ack { readonly workerId: WorkerId; readonly attempt: AttemptId; readonly agentId: AgentId }
-interface OwnedRun { readonly actor: RunActor<ReportedStream>; readonly specBytes: () => Uint8Array; acks: Ack[]; timeline: Omit<TimelineEntry, 'seq' | 'runId'>[]; idleSince: number; firstStart: boolean }
-interface Owned { readonly id: number; readonly term: number; readonly runs: Map<RunId, OwnedRun>; readonly loading: Map<RunId, Promise<void>>; readonly dirty: Set<RunId>; committing: boolean; commitScheduled: boolean; chunks: { workerId: WorkerId; agentId: AgentId; chunk: OutputChunk }[]; writingChunks: boolean; failures: number }
+import { ChunkWriter } from './chunk-writer.ts';
+import { collectBatch, type Batch } from './commit-batch.ts';
+import type { Ack, OwnedPartition, OwnedRun } from './owned-partition.ts';
 
 export interface RunOwnerOptions {
   readonly serverId: ServerId;
@@ -52,7 +48,7 @@ const RUNNING_WAITS_MS = 30;
 export class RunOwner implements Service, Ownership, FleetListener {
   readonly name = 'run-owner';
   readonly #options: RunOwnerOptions;
-  readonly #partitions = new Map<number, Owned>();
+  readonly #partitions = new Map<number, OwnedPartition>();
   readonly #hosts = new Map<HostId, Set<OwnedRun>>();
   readonly #progress = new Map<string, Set<() => void>>();
   #stops: (() => void)[] = [];
@@ -132,7 +128,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
       const terms = new Map(now.map(({ id, term }) => [id, term]));
       for (const [id, owned] of this.#partitions) if (terms.get(id) !== owned.term) this.#drop(owned);
       const gained = now.filter(({ id }) => !this.#partitions.has(id));
-      for (const { id, term } of gained) this.#partitions.set(id, { id, term, runs: new Map(), loading: new Map(), dirty: new Set(), committing: false, commitScheduled: false, chunks: [], writingChunks: false, failures: 0 });
+      for (const { id, term } of gained) this.#partitions.set(id, { id, term, runs: new Map(), loading: new Map(), dirty: new Set(), chunks: this.#chunkWriter(id, term), committing: false, commitScheduled: false, failures: 0 });
       if (gained.length > 0) log.info({ partitions: gained.map(({ id }) => id) }, 'partitions taken over');
       fleet.announceOwned(now);
       for (const { id } of gained) await this.#scan(this.#partitions.get(id)!);
@@ -141,7 +137,15 @@ export class RunOwner implements Service, Ownership, FleetListener {
     }
   }
 
-  #drop(owned: Owned): void {
+  #chunkWriter(partition: number, term: number): ChunkWriter {
+    const { store, fleet, log, serverId, isLeaseTrusted } = this.#options;
+    const fence = { partition, term, serverId };
+    return new ChunkWriter({
+      log, write: async (chunks) => isLeaseTrusted() && (await store.outputChunkWrite(fence, chunks)) !== 'fenced', written: (workerId, agentId, chunk) => fleet.ackChunk(workerId, { attempt: attemptId(chunk), agentId, stream: chunk.stream, seq: chunk.seq }),
+    });
+  }
+
+  #drop(owned: OwnedPartition): void {
     if (this.#partitions.get(owned.id) === owned) this.#partitions.delete(owned.id);
     for (const run of owned.runs.values()) this.#forgetHosts(run);
     owned.runs.clear();
@@ -152,12 +156,12 @@ export class RunOwner implements Service, Ownership, FleetListener {
     for (const owned of this.#partitions.values()) await this.#scan(owned).catch(() => undefined);
   }
 
-  async #scan(owned: Owned): Promise<void> {
+  async #scan(owned: OwnedPartition): Promise<void> {
     for (const runId of await this.#options.store.activeRunList(owned.id)) await this.#load(owned, runId, false);
   }
 
   /** Reads a run, or reads it again when somebody else changed it (cancel, retry); one read at a time. */
-  #load(owned: Owned, runId: RunId, again: boolean): Promise<void> {
+  #load(owned: OwnedPartition, runId: RunId, again: boolean): Promise<void> {
     const loading = owned.loading.get(runId);
     if (loading) return again ? loading.then(() => this.#load(owned, runId, false)) : loading;
     const known = owned.runs.get(runId);
@@ -169,7 +173,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     return work;
   }
 
-  async #read(owned: Owned, runId: RunId, known: OwnedRun | undefined): Promise<void> {
+  async #read(owned: OwnedPartition, runId: RunId, known: OwnedRun | undefined): Promise<void> {
     const { store } = this.#options;
     if (known && !known.actor.isFinished) {
       const run = await store.runFetch(runId);
@@ -182,7 +186,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     this.#admit(owned, seed);
   }
 
-  #admit(owned: Owned, seed: RunSeed): void {
+  #admit(owned: OwnedPartition, seed: RunSeed): void {
     const { clock } = this.#options;
     const runId = seed.run.id;
     const actor = new RunActor<ReportedStream>(seed.run, seed.spec, seed.executions, clock.monotonicMs());
@@ -239,7 +243,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
   }
 
   onEvents(workerId: WorkerId, events: readonly AttemptEvent[]): void {
-    const touched = new Map<OwnedRun, Owned>();
+    const touched = new Map<OwnedRun, OwnedPartition>();
     for (const event of events) {
       const key = parseAttemptId(event.k === 'report' ? event.report.a : event.a);
       const owned = key && this.#partitions.get(partitionOf(key.runId));
@@ -289,27 +293,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const execution = owned.runs.get(key.runId)?.actor.at(key.task, key.ordinal);
     // As with events: an agent writes no other agent's output.
     if (execution?.attempt === key.attempt && execution.agentId !== undefined && execution.agentId !== chunk.agentId) return;
-    owned.chunks.push({ workerId, agentId: chunk.agentId, chunk: { ...key, stream: chunk.stream, seq: chunk.seq, bytes: chunk.bytes } });
-    if (!owned.writingChunks) void this.#writeChunks(owned);
-  }
-
-  async #writeChunks(owned: Owned): Promise<void> {
-    owned.writingChunks = true;
-    while (owned.chunks.length > 0) {
-      const batch = owned.chunks.splice(0, 64);
-      try {
-        if (!this.#options.isLeaseTrusted()) break;
-        const written = await this.#options.store.outputChunkWrite(this.#fence(owned), batch.map((item) => item.chunk));
-        if (written === 'fenced') break;
-        for (const { workerId, agentId, chunk } of batch) this.#options.fleet.ackChunk(workerId, { attempt: attemptId(chunk), agentId, stream: chunk.stream, seq: chunk.seq });
-      } catch (error) {
-        // Not acknowledged, so it comes again.
-        this.#options.log.warn({ err: error }, 'output could not be written');
-        break;
-      }
-    }
-    owned.chunks = [];
-    owned.writingChunks = false;
+    owned.chunks.push(workerId, chunk.agentId, { ...key, stream: chunk.stream, seq: chunk.seq, bytes: chunk.bytes });
   }
 
   // — what follows —
@@ -329,7 +313,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     }
   }
 
-  #advance(owned: Owned, run: OwnedRun): void {
+  #advance(owned: OwnedPartition, run: OwnedRun): void {
     if (!this.#options.isLeaseTrusted() || this.#partitions.get(owned.id) !== owned) return;
     const { clock, fleet } = this.#options;
     const wasExceeded = run.actor.limitExceeded;
@@ -344,7 +328,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     this.#sendOrders(owned, run);
   }
 
-  #sendOrders(owned: Owned, run: OwnedRun): void {
+  #sendOrders(owned: OwnedPartition, run: OwnedRun): void {
     const { clock, fleet } = this.#options;
     const orders = run.actor.orders(clock.monotonicMs(), clock.nowMs(), (hostId) => fleet.locate(hostId));
     if (orders.length === 0) return;
@@ -366,12 +350,12 @@ export class RunOwner implements Service, Ownership, FleetListener {
   /** Set by the event hub: output of a watched run is live from its first byte. */
   isWatched: (runId: RunId) => boolean = () => false;
 
-  #fence(owned: Owned): { partition: number; term: number; serverId: ServerId } {
+  #fence(owned: OwnedPartition): { partition: number; term: number; serverId: ServerId } {
     return { partition: owned.id, term: owned.term, serverId: this.#options.serverId };
   }
 
   /** A short script's start and end become one write: its start alone waits a little for company. */
-  #commitSoon(owned: Owned): void {
+  #commitSoon(owned: OwnedPartition): void {
     if (owned.commitScheduled) return;
     owned.commitScheduled = true;
     this.#options.clock.after(RUNNING_WAITS_MS, () => {
@@ -381,10 +365,10 @@ export class RunOwner implements Service, Ownership, FleetListener {
   }
 
   /** One commit in flight per partition; what is decided meanwhile goes with the next. */
-  async #commit(owned: Owned): Promise<void> {
+  async #commit(owned: OwnedPartition): Promise<void> {
     owned.committing = true;
     while (owned.dirty.size > 0 && !this.#stopped && this.#partitions.get(owned.id) === owned) {
-      const batch = this.#collect(owned);
+      const batch = collectBatch(owned, this.#options.clock.nowMs());
       if (batch.parts.length === 0) break;
       const began = this.#options.clock.monotonicMs();
       try {
@@ -404,48 +388,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     owned.committing = false;
   }
 
-  #collect(owned: Owned): Batch {
-    const batch: Batch = { parts: [], executions: [], runs: [], timeline: [] };
-    for (const runId of owned.dirty) {
-      const room = limits.commitBatchMax - batch.executions.length;
-      if (room <= 0) break;
-      const run = owned.runs.get(runId);
-      const taken = run?.actor.take(room) ?? [];
-      if (!run || taken.length === 0) {
-        owned.dirty.delete(runId);
-        continue;
-      }
-      batch.parts.push(this.#describe(batch, run, taken));
-    }
-    return batch;
-  }
-
-  #describe(batch: Batch, run: OwnedRun, taken: Execution<ReportedStream>[]): Part {
-    const { actor } = run;
-    const nowMs = this.#options.clock.nowMs();
-    const seq = actor.seq + 1;
-    const states = taken.map((execution) => execution.state);
-    const view = actor.viewAfter(taken, taken.map((execution) => (execution.retry ? 'waiting' : execution.state)));
-    for (const execution of taken) batch.executions.push(changeOf(actor.id, execution, seq));
-    const starts = states.includes('dispatched') && run.firstStart;
-    const ends = isTerminalRun(view.state) && !isTerminalRun(actor.state);
-    const change: RunChange = { runId: actor.id, to: view.state, counts: view.counts, seq, ...(starts ? { startedAtMs: nowMs } : {}), ...(ends ? { finishedAtMs: nowMs } : {}) };
-    batch.runs.push(change);
-    const entry = (kind: string, detail: Record<string, unknown>): void => void batch.timeline.push({ runId: actor.id, seq, kind, atMs: nowMs, detail });
-    for (const noted of run.timeline) batch.timeline.push({ runId: actor.id, seq, ...noted });
-    run.timeline = [];
-    const dispatched = taken.filter((execution) => execution.state === 'dispatched');
-    if (dispatched.length > 0) entry('dispatched', { hosts: dispatched.length, workers: Object.fromEntries([...Map.groupBy(dispatched, (e) => e.workerId ?? '')].map(([worker, list]) => [worker, list.length])) });
-    const lost = taken.filter((execution) => execution.state === 'lost');
-    if (lost.length > 0) entry('lost', { hosts: lost.map((execution) => execution.hostName).slice(0, 20), count: lost.length, reason: lost[0]!.result?.reason });
-    if (view.state === 'stopping' && actor.state !== 'stopping') entry('stopping', { by: actor.cancelRequestedBy ?? 'failure limit' });
-    if (ends) entry('finished', { state: view.state, counts: view.counts });
-    const acks = run.acks;
-    run.acks = [];
-    return { run, taken, states, seq, state: view.state, acks };
-  }
-
-  #landed(owned: Owned, batch: Batch, stale: ReadonlySet<RunId>): void {
+  #landed(owned: OwnedPartition, batch: Batch, stale: ReadonlySet<RunId>): void {
     const acks: Ack[] = [];
     for (const { run, taken, states, seq, state, acks: own } of batch.parts) {
       const { actor } = run;
@@ -477,7 +420,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
   }
 
   /** Whether it landed is unknown: forget what we thought, read everything again once the database answers. */
-  async #failed(owned: Owned, error: unknown): Promise<void> {
+  async #failed(owned: OwnedPartition, error: unknown): Promise<void> {
     this.#options.log.warn({ partition: owned.id, err: error }, 'a commit failed; the partition is read again');
     for (const run of owned.runs.values()) this.#forgetHosts(run);
     owned.runs.clear();
@@ -494,6 +437,3 @@ export class RunOwner implements Service, Ownership, FleetListener {
     this.#options.clock.after(pauseMs, () => void retry(), { unref: true });
   }
 }
-
-interface Part { readonly run: OwnedRun; readonly taken: readonly Execution<ReportedStream>[]; readonly states: readonly ExecutionState[]; readonly seq: number; readonly state: RunActor['state']; readonly acks: readonly Ack[] }
-interface Batch { readonly parts: Part[]; readonly executions: ExecutionChange[]; readonly runs: RunChange[]; readonly timeline: TimelineEntry[] }

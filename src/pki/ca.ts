@@ -1,5 +1,5 @@
 /**
- * The fleet's own certificate authority: ECDSA P-256 throughout. A certificate says who its holder is (CN) and what (OU);
+ * The fleet's own certificate authority: it signs with ECDSA P-256; a holder's key may be Ed25519. A certificate says who its holder is (CN) and what (OU);
  * nothing else about a peer is believed.
  */
 import 'reflect-metadata';
@@ -9,7 +9,7 @@ import * as x509 from '@peculiar/x509';
 export type CertificateRole = 'server' | 'worker' | 'agent';
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const CA_LIFETIME_MS = 10 * 365 * 86_400_000;
-/** Clocks of hosts may lag a little behind ours. */
+/** Clocks of hosts may lag a little behind ours; never more than a life, or renewal would be due at birth. */
 const BACKDATE_MS = 5 * 60_000;
 
 x509.cryptoProvider.set(webcrypto as never);
@@ -66,7 +66,7 @@ export class CertificateAuthority {
     const expiresAtMs = nowMs + request.lifetimeMs;
     const names = (request.names ?? []).map((name) => ({ type: /^[\d.]+$|:/.test(name) ? ('ip' as const) : ('dns' as const), value: name }));
     const certificate = await x509.X509CertificateGenerator.create({
-      subject: `CN=${request.id},OU=${request.role}${request.hostId === undefined ? '' : `,O=${request.hostId}`}`, issuer: this.#issuer.subject, notBefore: new Date(nowMs - BACKDATE_MS), notAfter: new Date(expiresAtMs),
+      subject: `CN=${request.id},OU=${request.role}${request.hostId === undefined ? '' : `,O=${request.hostId}`}`, issuer: this.#issuer.subject, notBefore: new Date(nowMs - Math.min(BACKDATE_MS, request.lifetimeMs)), notAfter: new Date(expiresAtMs),
       signingAlgorithm: ALGORITHM, publicKey: csr.publicKey, signingKey: this.#key as never,
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),

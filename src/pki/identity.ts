@@ -1,11 +1,17 @@
 /** A process's own key and certificate. The key is made where it is used and never leaves; files are 0600 and replaced in one step. */
-import { createPrivateKey, createPublicKey, createSign, createVerify, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, X509Certificate, type KeyObject } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeCsr } from './csr.ts';
 
+/** For what others dial: P-256, which browsers take too. */
 export function newKey(): string {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+}
+
+/** For an agent: Ed25519, because a worker keeps every linked agent's public key in memory, and this one is 4 KiB smaller there. */
+export function newAgentKey(): string {
+  return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
 /** PKCS #10 request for a key; the subject does not matter, the authority decides it. */
@@ -14,27 +20,30 @@ export function certificateRequest(privateKeyPem: string): string {
 }
 
 export function signWith(privateKeyPem: string, message: string): Buffer {
-  return createSign('sha256').update(message).sign(privateKeyPem);
+  const key = createPrivateKey(privateKeyPem);
+  return sign(digestFor(key), Buffer.from(message), key);
 }
 
 /** `publicKey` is SPKI in DER. */
 export function isSignedBy(publicKey: Uint8Array, message: string, signature: Uint8Array): boolean {
   try {
-    return createVerify('sha256').update(message).verify(createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' }), signature);
+    const key = createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
+    return verify(digestFor(key), Buffer.from(message), key, signature);
   } catch {
     return false;
   }
 }
 
-function certificateLife(certificatePem: string): { fromMs: number; untilMs: number } {
-  const certificate = new X509Certificate(certificatePem);
-  return { fromMs: Date.parse(certificate.validFrom), untilMs: Date.parse(certificate.validTo) };
+/** Ed25519 hashes by itself. */
+function digestFor(key: KeyObject): 'sha256' | null {
+  return key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
 }
 
-/** Two thirds of its life are over: time for a new one, with time left to fail and try again. */
-export function isRenewalDue(certificatePem: string, nowMs: number): boolean {
-  const { fromMs, untilMs } = certificateLife(certificatePem);
-  return nowMs > fromMs + ((untilMs - fromMs) * 2) / 3;
+/** Renewal is due when two thirds of a certificate's life are over: with time left to fail and try again. */
+export function renewalTimes(certificatePem: string): { dueMs: number; untilMs: number } {
+  const certificate = new X509Certificate(certificatePem);
+  const [fromMs, untilMs] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+  return { dueMs: fromMs + ((untilMs - fromMs) * 2) / 3, untilMs };
 }
 
 export function readJsonFile<T>(folder: string, name: string): T | undefined {

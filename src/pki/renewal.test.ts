@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CertificateAuthority } from './ca.ts';
-import { certificateRequest, isSignedBy, newKey } from './identity.ts';
+import { certificateRequest, isSignedBy, newAgentKey, newKey } from './identity.ts';
 import { CertificateRenewal, type RenewableIdentity } from './renewal.ts';
 
 const DAY_MS = 86_400_000;
@@ -27,7 +27,7 @@ describe('renewal of a certificate', () => {
     publicKey = signed!.publicKey;
     identity = { privateKey, certificate: signed!.certificate, ca: ca.certificate };
     saved = [];
-    renewal = new CertificateRenewal(identity, () => saved.push({ ...identity }));
+    renewal = new CertificateRenewal(identity, newAgentKey, () => saved.push({ ...identity }));
   }
 
   it('is due when two thirds of its life are over, not before', async () => {
@@ -42,7 +42,7 @@ describe('renewal of a certificate', () => {
     renewal.request(START_MS + 21 * DAY_MS);
     expect(saved).toHaveLength(1);
     const restarted: RenewableIdentity = { ...saved[0]! };
-    const second = new CertificateRenewal(restarted, () => undefined);
+    const second = new CertificateRenewal(restarted, newAgentKey, () => undefined);
     const { csr } = second.request(START_MS + 22 * DAY_MS)!;
     expect(restarted.nextKey).toBe(identity.nextKey);
     expect(second.accept(await issue(csr))).toBe(true);

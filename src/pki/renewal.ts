@@ -3,30 +3,42 @@
  * certificate is there: an answer that is lost on the way, or a crash in between, only means that the same request is made again.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { certificateRequest, isRenewalDue, newKey, signWith } from './identity.ts';
+import { certificateRequest, renewalTimes, signWith } from './identity.ts';
+
+/** Nothing is won by looking more often, or lost by looking as often. */
+const LOOK_MS_MIN = 1_000;
+const LOOK_MS_MAX = 60 * 60_000;
 
 export interface RenewableIdentity { privateKey: string; certificate: string; readonly ca: string; nextKey?: string | undefined }
 
 export class CertificateRenewal {
   readonly #identity: RenewableIdentity;
+  readonly #newKey: () => string;
   readonly #save: () => void;
 
   /** `save` makes the identity durable as it is now. */
-  constructor(identity: RenewableIdentity, save: () => void) {
+  constructor(identity: RenewableIdentity, newKey: () => string, save: () => void) {
     this.#identity = identity;
+    this.#newKey = newKey;
     this.#save = save;
   }
 
   /** What to ask for now, signed with the present key; undefined while the certificate is young. */
   request(nowMs: number): { csr: string; signature: Buffer } | undefined {
     const identity = this.#identity;
-    if (!isRenewalDue(identity.certificate, nowMs)) return undefined;
+    if (nowMs < renewalTimes(identity.certificate).dueMs) return undefined;
     if (identity.nextKey === undefined) {
-      identity.nextKey = newKey();
+      identity.nextKey = this.#newKey();
       this.#save();
     }
     const csr = certificateRequest(identity.nextKey);
     return { csr, signature: signWith(identity.privateKey, csr) };
+  }
+
+  /** When to look again: as it is due; while it is overdue sooner and sooner, for an answer may be lost. */
+  nextLookMs(nowMs: number): number {
+    const { dueMs, untilMs } = renewalTimes(this.#identity.certificate);
+    return Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, nowMs < dueMs ? dueMs - nowMs : (untilMs - nowMs) / 10));
   }
 
   /** False for a certificate that is not for the key we asked with, not for us, or not of our authority: it came through others. */

@@ -251,8 +251,8 @@ export interface ApiToken {
 }
 
 export type JoinOutcome =
-  | { readonly kind: 'joined'; readonly hostId: HostId; readonly agentId: AgentId; readonly replaced?: AgentId }
-  | { readonly kind: 'refused'; readonly code: 'join-token-invalid' | 'join-token-expired' | 'host-name-taken' };
+  | { readonly kind: 'joined'; readonly hostId: HostId; readonly agentId: AgentId; readonly zone: string; readonly replaced?: AgentId }
+  | { readonly kind: 'refused'; readonly code: 'join-token-invalid' | 'join-token-expired' | 'host-name-taken' | 'link-busy' };
 
 export interface Store {
   // runs
@@ -297,7 +297,7 @@ export interface Store {
 
   // hosts, agents, workers
   /** One transaction: uses up the token, creates host and agent (or a new agent for the same machine id), audits. */
-  agentJoin(join: { tokenHash: Uint8Array; name: string; machineId: string; labels: Readonly<Record<string, string>>; facts: Readonly<Record<string, unknown>>; publicKey: Uint8Array; certificateExpiresAtMs: number }, audit: Omit<AuditEntry, 'target'>): Promise<JoinOutcome>;
+  agentJoin(join: { tokenHash: Uint8Array; name: string; machineId: string; labels: Readonly<Record<string, string>>; facts: Readonly<Record<string, unknown>>; publicKey: Uint8Array; certificateExpiresAtMs: number; /** Zones that have a worker: a token of another is not used up; absent, any zone will do. */ zones?: readonly string[]; /** The caller has proved to be this agent: the host keeps it. */ keepAgentId?: AgentId }, audit: Omit<AuditEntry, 'target'>): Promise<JoinOutcome>;
   agentCertificateRenewed(id: AgentId, publicKey: Uint8Array, expiresAtMs: number): Promise<boolean>;
   agentFetch(id: AgentId): Promise<AgentRecord | undefined>;
   agentList(page: { limit: number; cursor?: string }): Promise<Page<AgentRecord>>;

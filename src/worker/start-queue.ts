@@ -1,7 +1,29 @@
 /** Starts on their way from servers to agents: what waits at the worker, and how much agents may have unread. */
+import { FrameTemplate } from '../link/frame-template.ts';
 import type { ServerAssign } from '../protocol/link/worker-v1.ts';
 
-export interface QueuedStart { readonly assign: ServerAssign; readonly target: ServerAssign['targets'][number]; readonly server: string }
+export interface QueuedStart { readonly assign: ServerAssign; readonly target: ServerAssign['targets'][number]; readonly server: string; readonly frames: StartFrames }
+
+/** The starts of one assignment: own to each agent are only the attempt and the mark that makes it valid. */
+export class StartFrames {
+  readonly #assign: Pick<ServerAssign, 'validUntilMs' | 'spec'>;
+  #plain: FrameTemplate | undefined;
+  #watched: FrameTemplate | undefined;
+
+  constructor(assign: Pick<ServerAssign, 'validUntilMs' | 'spec'>) {
+    this.#assign = assign;
+  }
+
+  encode(a: string, mac: Uint8Array, isWatched: boolean): Buffer {
+    const template = isWatched ? (this.#watched ??= this.#template({ watch: true })) : (this.#plain ??= this.#template({}));
+    return template.encode(a, mac);
+  }
+
+  #template(more: object): FrameTemplate {
+    const { validUntilMs, spec } = this.#assign;
+    return new FrameTemplate({ t: 'start', validUntilMs, spec, ...more }, ['a', 'mac']);
+  }
+}
 
 /** First in, first out; taking is a step of an index, because shifting a long array moves all of it. */
 export class StartQueue {

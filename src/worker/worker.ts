@@ -10,14 +10,13 @@ import type { Random } from '../base/random.ts';
 import type { Service } from '../base/service.ts';
 import { pickQueue, PRIORITIES, type Priority } from '../domain/placement/queue-pick.ts';
 import { encodeFrame } from '../link/codec.ts';
-import type { Link, LinkDialer, LinkListener } from '../link/link.ts';
-import { AGENT_PROTOCOL, type AgentFrame, type AgentHello, type HostFacts, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
+import type { LinkDialer, LinkListener } from '../link/link.ts';
+import { AGENT_PROTOCOL, type AgentFrame, type AgentHello, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import { WORKER_PROTOCOL, type AttemptEvent, type ServerAssign, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import { EventOutbox } from './event-outbox.ts';
-import { StartQueue, StartRoom, type QueuedStart } from './start-queue.ts';
+import { OutputRelay, type AgentLink, type ServerLink } from './output-relay.ts';
+import { StartFrames, StartQueue, StartRoom, type QueuedStart } from './start-queue.ts';
 
-export type AgentLink = Link<AgentFrame, WorkerToAgentFrame>;
-export type ServerLink = Link<ServerToWorkerFrame, WorkerToServerFrame>;
 export type ServerDialer = LinkDialer<ServerToWorkerFrame, WorkerToServerFrame>;
 
 export interface WorkerOptions {
@@ -37,7 +36,7 @@ export interface WorkerOptions {
   readonly onCertificate?: (certificate: string) => void;
 }
 
-interface HeldAgent { readonly hostId: string; readonly agentId: string; readonly link: AgentLink; readonly linkedAtMs: number; hello: { bootId: string; version: string; skewMs: number; facts: HostFacts } }
+interface HeldAgent { readonly hostId: string; readonly agentId: string; readonly link: AgentLink; readonly linkedAtMs: number }
 interface ServerState { readonly url: string; readonly dialer: ServerDialer; link: ServerLink | undefined; serverId: string; readonly events: EventOutbox; workers: readonly string[] }
 
 /** How long events may wait for company before they are sent on. */
@@ -60,19 +59,22 @@ export class WorkerService implements Service {
   readonly #revoked = new Set<string>();
   readonly #queues: Record<Priority, StartQueue> = { high: new StartQueue(), normal: new StartQueue(), low: new StartQueue() };
   readonly #cancelledInQueue = new Set<string>();
-  readonly #watchers = new Map<string, Set<string>>();
-  readonly #fetches = new Map<number, { server: string; id: number; agent: AgentLink }>();
+  readonly #relay: OutputRelay;
   #zoneWorkers: readonly string[] = [];
   readonly #room = new StartRoom(limits.workerStartBytesMax);
-  #fetchSeq = 0;
   #flushing = false;
   #starting = false;
-  #outputHeld = 0;
-  readonly #heldByAgent = new Map<AgentLink, number>();
   #stopLoad = (): void => undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#relay = new OutputRelay({
+      clock: options.clock, agent: (hostId) => this.#agents.get(hostId)?.link, server: (url) => this.#servers.get(url)?.link, servers: () => this.#serverLinks(),
+    });
+  }
+
+  *#serverLinks(): Generator<ServerLink> {
+    for (const { link } of this.#servers.values()) if (link) yield link;
   }
 
   get agentCount(): number {
@@ -122,7 +124,7 @@ export class WorkerService implements Service {
     link.onClose = () => {
       state.link = undefined;
       state.events.clear();
-      for (const [attempt, servers] of this.#watchers) if (servers.delete(state.url) && servers.size === 0) this.#setWatch(attempt, false);
+      this.#relay.serverGone(state.url);
     };
     link.send({ t: 'hello', protocol: WORKER_PROTOCOL, workerId: id, name, zone, version, agentAddress, nowMs: clock.nowMs() });
     const held = [...this.#agents.values()].map(({ hostId, agentId, linkedAtMs }) => ({ hostId, agentId, sinceMs: linkedAtMs }));
@@ -169,7 +171,7 @@ export class WorkerService implements Service {
         for (const { a, hostId } of frame.attempts) if (!this.#agents.get(hostId)?.link.send({ t: 'query', a })) this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
         return;
       case 'watch':
-        for (const { a, hostId } of frame.attempts) this.#watch(state, a, hostId, frame.on);
+        for (const { a, hostId } of frame.attempts) this.#relay.watch(a, hostId, state.url, frame.on);
         return;
       case 'ack':
         return this.#onAck(frame.attempts);
@@ -177,7 +179,7 @@ export class WorkerService implements Service {
         this.#agentById(frame.agentId)?.link.send({ t: 'chunk-ack', a: frame.a, stream: frame.stream, seq: frame.seq });
         return;
       case 'fetch':
-        return this.#onFetch(state, frame);
+        return this.#relay.fetch(state.url, frame);
       case 'certificate':
         return this.#onCertificate(frame);
       case 'bye':
@@ -208,8 +210,9 @@ export class WorkerService implements Service {
     if (!this.#isCurrent(assign)) return;
     const priority = PRIORITIES.includes(assign.priority) ? assign.priority : 'normal';
     const queue = this.#queues[priority];
+    const frames = new StartFrames(assign);
     for (const target of assign.targets) {
-      if (queue.length < limits.workerQueueMax) queue.push({ assign, target, server: state.url });
+      if (queue.length < limits.workerQueueMax) queue.push({ assign, target, server: state.url, frames });
       else {
         const a = attemptId({ runId: assign.runId as RunId, task: assign.task, ordinal: target.ordinal, attempt: target.attempt });
         this.#event(a, { k: 'undelivered', a, code: 'agent-busy' });
@@ -239,7 +242,7 @@ export class WorkerService implements Service {
     turn();
   }
 
-  #startOne({ assign, target, server }: QueuedStart): void {
+  #startOne({ assign, target, server, frames }: QueuedStart): void {
     const a = attemptId({ runId: assign.runId as RunId, task: assign.task, ordinal: target.ordinal, attempt: target.attempt });
     if (this.#cancelledInQueue.has(a)) return this.#event(a, { k: 'unknown', a, agentId: target.agentId });
     // While it waited here the partition may have gone to another server.
@@ -247,11 +250,8 @@ export class WorkerService implements Service {
     const agent = this.#agents.get(target.hostId);
     if (agent?.agentId !== target.agentId) return this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     if (agent.link.bufferedBytes > UNREAD_BYTES_MAX) return this.#event(a, { k: 'undelivered', a, code: 'agent-busy' });
-    if (target.watch) {
-      this.#addWatcher(a, server);
-      this.#hostOfWatch.set(a, target.hostId);
-    }
-    const sent = agent.link.send({ t: 'start', a, validUntilMs: assign.validUntilMs, mac: target.mac, spec: assign.spec, ...(target.watch ? { watch: true } : {}) });
+    if (target.watch) this.#relay.watchFromStart(a, target.hostId, server);
+    const sent = agent.link.sendEncoded(frames.encode(a, target.mac, target.watch === true));
     if (!sent) return this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     this.#room.sent(agent.link, assign.spec.length);
   }
@@ -262,50 +262,9 @@ export class WorkerService implements Service {
       const list = byAgent.get(agentId);
       if (list) list.push(a);
       else byAgent.set(agentId, [a]);
-      this.#watchers.delete(a);
-      this.#hostOfWatch.delete(a);
+      this.#relay.settled(a);
     }
     for (const [agentId, a] of byAgent) this.#agentById(agentId)?.link.send({ t: 'ack', a });
-  }
-
-  #addWatcher(a: string, server: string): boolean {
-    const servers = this.#watchers.get(a);
-    if (servers) {
-      servers.add(server);
-      return false;
-    }
-    this.#watchers.set(a, new Set([server]));
-    return true;
-  }
-
-  readonly #hostOfWatch = new Map<string, string>();
-
-  #watch(state: ServerState, a: string, hostId: string, on: boolean): void {
-    this.#hostOfWatch.set(a, hostId);
-    if (on) {
-      this.#addWatcher(a, state.url);
-      this.#setWatch(a, true);
-      return;
-    }
-    const servers = this.#watchers.get(a);
-    servers?.delete(state.url);
-    if (!servers || servers.size === 0) this.#setWatch(a, false);
-  }
-
-  #setWatch(a: string, on: boolean): void {
-    const hostId = this.#hostOfWatch.get(a);
-    if (hostId !== undefined) this.#agents.get(hostId)?.link.send({ t: 'watch', a, on });
-    if (on) return;
-    this.#watchers.delete(a);
-    this.#hostOfWatch.delete(a);
-  }
-
-  #onFetch(state: ServerState, frame: Extract<ServerToWorkerFrame, { t: 'fetch' }>): void {
-    const agent = this.#agents.get(frame.hostId);
-    const id = ++this.#fetchSeq;
-    if (agent?.link.send({ t: 'fetch', id, a: frame.a, stream: frame.stream, offset: frame.offset, length: frame.length })) {
-      this.#fetches.set(id, { server: state.url, id: frame.id, agent: agent.link });
-    } else state.link?.send({ t: 'data', id: frame.id, bytes: new Uint8Array(0), size: 0, eof: true, error: 'host-not-linked' });
   }
 
   #onCertificate(frame: Extract<ServerToWorkerFrame, { t: 'certificate' }>): void {
@@ -326,9 +285,8 @@ export class WorkerService implements Service {
       else if (agent) this.#onAgentFrame(agent, frame);
     };
     link.onClose = () => {
-      this.#releaseOutput(link, Number.POSITIVE_INFINITY);
+      this.#relay.agentGone(link);
       this.#room.forget(link);
-      this.#failFetches(link);
       if (agent && this.#byAgentId.get(agent.agentId) === agent) this.#byAgentId.delete(agent.agentId);
       if (!agent || this.#agents.get(agent.hostId) !== agent) return;
       this.#agents.delete(agent.hostId);
@@ -345,14 +303,13 @@ export class WorkerService implements Service {
     if (link.peer.hostId !== undefined && hello.hostId !== link.peer.hostId) return void link.close('certificate-invalid', 'The certificate belongs to another host.');
     if (hello.protocol.min > AGENT_PROTOCOL.max || hello.protocol.max < AGENT_PROTOCOL.min) return void link.close('protocol-unsupported', `This worker speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`);
     const nowMs = clock.nowMs();
-    const skewMs = hello.nowMs - nowMs;
-    const agent: HeldAgent = { hostId: hello.hostId, agentId: hello.agentId, link, linkedAtMs: nowMs, hello: { bootId: hello.bootId, version: hello.version, skewMs, facts: hello.facts } };
+    const agent: HeldAgent = { hostId: hello.hostId, agentId: hello.agentId, link, linkedAtMs: nowMs };
     const former = this.#agents.get(hello.hostId);
     this.#agents.set(hello.hostId, agent);
     this.#byAgentId.set(hello.agentId, agent);
     former?.link.close('shutting-down', 'The agent linked again.');
     link.send(this.#welcome());
-    for (const server of this.#servers.values()) server.link?.send({ t: 'linked', hostId: agent.hostId, agentId: agent.agentId, atMs: nowMs, ...agent.hello });
+    for (const server of this.#servers.values()) server.link?.send({ t: 'linked', hostId: agent.hostId, agentId: agent.agentId, atMs: nowMs, bootId: hello.bootId, version: hello.version, skewMs: hello.nowMs - nowMs, facts: hello.facts });
     return agent;
   }
 
@@ -370,52 +327,17 @@ export class WorkerService implements Service {
       case 'busy':
         return this.#event(frame.a, { k: 'undelivered', a: frame.a, code: 'agent-busy' });
       case 'output':
-        for (const url of this.#watchers.get(frame.a) ?? []) {
-          const link = this.#servers.get(url)?.link;
-          // Best effort: a server that is behind misses live output, never the record.
-          if (link && link.bufferedBytes < limits.frameBytesMax) link.send({ t: 'output', a: frame.a, stream: frame.stream, offset: frame.offset, bytes: frame.bytes, ...(frame.skipped ? { skipped: frame.skipped } : {}) });
-        }
-        return;
-      case 'chunk':
-        return this.#onChunk(agent, frame);
-      case 'data': {
-        const fetch = this.#fetches.get(frame.id);
-        this.#fetches.delete(frame.id);
-        if (fetch?.agent === agent.link) this.#servers.get(fetch.server)?.link?.send({ ...frame, id: fetch.id });
-        return;
+        return this.#relay.output(frame);
+      case 'chunk': {
+        const owner = this.#ownerState(frame.a)?.link;
+        return owner && this.#relay.chunk(agent, frame, owner);
       }
+      case 'data':
+        return this.#relay.data(agent.link, frame);
       case 'renew':
         return this.#renew(frame, agent);
       case 'facts':
-        agent.hello.facts = frame.facts;
         for (const server of this.#servers.values()) server.link?.send({ t: 'facts', hostId, agentId, facts: frame.facts });
-    }
-  }
-
-  /** Output on its way up is bounded for all agents together: beyond it those that send are not read until there is room. */
-  #onChunk(agent: HeldAgent, frame: Extract<AgentFrame, { t: 'chunk' }>): void {
-    const link = this.#ownerLink(frame.a);
-    if (!link) return;
-    if (!link.send({ t: 'chunk', a: frame.a, agentId: agent.agentId, stream: frame.stream, seq: frame.seq, bytes: frame.bytes })) return;
-    this.#outputHeld = [...this.#servers.values()].reduce((sum, server) => sum + (server.link?.bufferedBytes ?? 0), 0);
-    if (this.#outputHeld > limits.workerOutputBytesMax && !this.#heldByAgent.has(agent.link)) {
-      agent.link.pause();
-      this.#heldByAgent.set(agent.link, frame.bytes.length);
-      this.#options.clock.after(50, () => this.#releaseOutput(agent.link, 0));
-    }
-  }
-
-  #releaseOutput(link: AgentLink, force: number): void {
-    if (!this.#heldByAgent.delete(link) || force > 0) return;
-    link.resume();
-  }
-
-  /** Nobody will answer for an agent that is gone. */
-  #failFetches(link: AgentLink): void {
-    for (const [id, fetch] of this.#fetches) {
-      if (fetch.agent !== link) continue;
-      this.#fetches.delete(id);
-      this.#servers.get(fetch.server)?.link?.send({ t: 'data', id: fetch.id, bytes: new Uint8Array(0), size: 0, eof: true, error: 'host-not-linked' });
     }
   }
 
@@ -438,10 +360,6 @@ export class WorkerService implements Service {
   }
 
   // — truth up —
-
-  #ownerLink(a: string): ServerLink | undefined {
-    return this.#ownerState(a)?.link;
-  }
 
   #ownerState(a: string): ServerState | undefined {
     const key = parseAttemptId(a);
@@ -477,7 +395,7 @@ export class WorkerService implements Service {
       expected = clock.monotonicMs() + LOAD_EVERY_MS;
       const queued = PRIORITIES.reduce((sum, priority) => sum + this.#queues[priority].length, 0);
       for (const server of this.#servers.values()) {
-        server.link?.send({ t: 'load', agents: this.#agents.size, queued, rssBytes: process.memoryUsage.rss(), lagMs, outputBytesHeld: this.#outputHeld });
+        server.link?.send({ t: 'load', agents: this.#agents.size, queued, rssBytes: process.memoryUsage.rss(), lagMs, outputBytesHeld: this.#relay.heldBytes });
       }
       this.#stopLoad = clock.after(LOAD_EVERY_MS, report, { unref: true });
     };

@@ -7,7 +7,7 @@ import { newId, type AgentId, type TokenId, type WorkerId } from '../../src/base
 import { postJoin } from '../../src/enrol/join-client.ts';
 import { createPort, type Port } from '../../src/http/port.ts';
 import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
-import { certificateRequest, newKey, signWith } from '../../src/pki/identity.ts';
+import { certificateRequest, newAgentKey, newKey, signWith } from '../../src/pki/identity.ts';
 import { formatJoinToken, hashSecret, newSecret, parseJoinToken } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { AuditEntry } from '../../src/store/store.ts';
@@ -20,14 +20,14 @@ const ports: Port[] = [];
 
 beforeAll(async () => {
   api = await testApi();
-  ctx = { store: api.store, clock: systemClock, ca: api.ca, masterKey: createMasterKey(Buffer.alloc(32, 1)), workerAddresses: () => ['127.0.0.1:1'] };
+  ctx = { store: api.store, clock: systemClock, ca: api.ca, masterKey: createMasterKey(Buffer.alloc(32, 1)), workers: () => [{ zone: 'default', address: '127.0.0.1:1' }] };
 });
 afterEach(() => Promise.all(ports.splice(0).map((port) => port.stop())));
 afterAll(() => api.close());
 
-async function secretFor(role: 'agent' | 'worker', lifetimeMs = 60_000): Promise<string> {
+async function secretFor(role: 'agent' | 'worker', lifetimeMs = 60_000, zone = 'default'): Promise<string> {
   const secret = newSecret();
-  await api.store.joinTokenCreate({ id: newId<'token'>() as TokenId, hash: hashSecret(secret), role, labels: {}, zone: 'default', uses: 1, lifetimeMs }, audit);
+  await api.store.joinTokenCreate({ id: newId<'token'>() as TokenId, hash: hashSecret(secret), role, labels: {}, zone, uses: 1, lifetimeMs }, audit);
   return secret;
 }
 
@@ -107,6 +107,57 @@ describe('joining', () => {
     expect(again).toMatchObject({ hostId: first.hostId, replaced: first.agentId });
     expect(await ctx.store.agentRevokedList()).toContain(first.agentId);
   });
+
+  it('under a clock that is off is refused with both clocks, and the token is still good', async () => {
+    for (const [role, join] of [['agent', (secret: string, nowMs: number) => agentJoin(ctx, { ...full(secret), nowMs }, 'r')], ['worker', (secret: string, nowMs: number) => workerJoin(ctx, { secret, csr: certificateRequest(newKey()), name: 'w', version: '0', nowMs }, 'r')]] as const) {
+      const secret = await secretFor(role);
+      for (const off of [-600_000, 600_000]) await expect(join(secret, systemClock.nowMs() + off)).rejects.toMatchObject({ code: 'certificate-invalid', detail: expect.stringMatching(/T.*Z.*T.*Z.*NTP.*still good/) });
+      await join(secret, systemClock.nowMs() + 200_000);
+    }
+  });
+
+  it('into a zone without a worker is refused, and uses nothing up; otherwise one is told the workers of that zone', async () => {
+    const secret = await secretFor('agent', 60_000, 'mars');
+    await expect(agentJoin(ctx, full(secret), 'r')).rejects.toMatchObject({ code: 'link-busy', detail: expect.stringContaining('still good') });
+    const workers = [{ zone: 'mars', address: 'mars:1' }, { zone: 'default', address: 'earth:1' }, { zone: 'mars', address: 'mars:2' }];
+    expect((await agentJoin({ ...ctx, workers: () => workers }, full(secret), 'r')).workers).toEqual(['mars:1', 'mars:2']);
+  });
+
+  it('as a worker gives a certificate without names: it cannot play the server to anybody', async () => {
+    const { certificate } = await workerJoin(ctx, { secret: await secretFor('worker'), csr: certificateRequest(newKey()), name: 'w', version: '0' }, 'r');
+    expect(new X509Certificate(certificate).subjectAltName).toBeUndefined();
+  });
+});
+
+describe('joining again', () => {
+  const again = async (name: string, machineId: string, previous: { agentId: string; keys: readonly string[] }) => {
+    const csr = certificateRequest(newKey());
+    return agentJoin(ctx, { ...full(await secretFor('agent'), name, machineId), csr, previous: { agentId: previous.agentId, signatures: previous.keys.map((key) => signWith(key, csr).toString('base64')) } }, 'r');
+  };
+
+  it('with a key of the agent keeps the agent and the host, even if the certificate has long expired or the machine got another id', async () => {
+    const [name, key] = [newId(), newKey()];
+    const first = await agentJoin(ctx, { ...full(await secretFor('agent'), name), csr: certificateRequest(key) }, 'r');
+    const second = await again(name, 'another-machine-id', { agentId: first.agentId, keys: [newKey(), key] });
+    expect(second).toMatchObject({ agentId: first.agentId, hostId: first.hostId, dispatchKey: first.dispatchKey });
+    expect(second.replaced).toBeUndefined();
+    expect(new X509Certificate(second.certificate).subject.split('\n')).toEqual([`CN=${first.agentId}`, 'OU=agent', `O=${first.hostId}`]);
+    // The key on record is the new one now: the old one proves nothing any more.
+    expect((await again(name, 'another-machine-id', { agentId: first.agentId, keys: [key] })).agentId).not.toBe(first.agentId);
+  });
+
+  it('without its key, or as an agent that was revoked, makes another agent of the same host', async () => {
+    const [name, key] = [newId(), newKey()];
+    const first = await agentJoin(ctx, { ...full(await secretFor('agent'), name), csr: certificateRequest(key) }, 'r');
+    const forged = await again(name, name, { agentId: first.agentId, keys: [newKey()] });
+    expect(forged).toMatchObject({ hostId: first.hostId, replaced: first.agentId });
+    const [other, otherKey] = [newId(), newKey()];
+    const revoked = await agentJoin(ctx, { ...full(await secretFor('agent'), other), csr: certificateRequest(otherKey) }, 'r');
+    await api.store.agentRevoke(revoked.agentId as AgentId, audit);
+    expect((await again(other, other, { agentId: revoked.agentId, keys: [otherKey] })).agentId).not.toBe(revoked.agentId);
+    // And nobody takes another host's name with a key of his own.
+    await expect(again(name, 'stranger', { agentId: revoked.agentId, keys: [otherKey] })).rejects.toMatchObject({ code: 'host-name-taken' });
+  });
 });
 
 function full(secret: string, name: string = newId(), machineId = name): Parameters<typeof agentJoin>[1] {
@@ -120,7 +171,7 @@ describe('renewing', () => {
     return { agentId: agentId as AgentId, hostId, key };
   }
 
-  function asked(presentKey: string, nextKey = newKey()): { nextKey: string; csr: string; signature: Buffer } {
+  function asked(presentKey: string, nextKey = newAgentKey()): { nextKey: string; csr: string; signature: Buffer } {
     const csr = certificateRequest(nextKey);
     return { nextKey, csr, signature: signWith(presentKey, csr) };
   }
@@ -160,7 +211,7 @@ describe('renewing', () => {
 
   it('a worker renews for as long as it lives: the second time as well as the first', async () => {
     let key = newKey();
-    const { workerId } = await workerJoin(ctx, { secret: await secretFor('worker'), csr: certificateRequest(key), name: 'w', version: '0', names: [] }, 'r');
+    const { workerId } = await workerJoin(ctx, { secret: await secretFor('worker'), csr: certificateRequest(key), name: 'w', version: '0' }, 'r');
     for (let time = 0; time < 3; time++) {
       const request = asked(key);
       expect(await certificateRenew(ctx, { role: 'worker', id: workerId as WorkerId }, request.csr, request.signature)).toHaveProperty('certificate');

@@ -1,9 +1,11 @@
 /** The fleet over a link that a test holds the other end of: what hosts say of themselves is kept, and nobody's nonsense keeps out others. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { newId, type AgentId, type HostId, type ServerId, type TokenId, type WorkerId } from '../../src/base/ids.ts';
+import { newId, newRunId, type AgentId, type HostId, type ServerId, type TokenId, type WorkerId } from '../../src/base/ids.ts';
+import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { LinkFleet } from '../../src/fleet/link-fleet.ts';
+import { encodeFrame } from '../../src/link/codec.ts';
 import type { Link, LinkListener } from '../../src/link/link.ts';
 import { hashSecret, newSecret } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
@@ -13,6 +15,7 @@ import { testApi, type TestApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
 
 const audit: AuditEntry = { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: 'test', detail: {} };
+const AGENT = newId<'agent'>() as AgentId;
 const masterKey = createMasterKey(Buffer.alloc(32, 1));
 
 describe('the fleet', () => {
@@ -20,15 +23,17 @@ describe('the fleet', () => {
   let fleet: LinkFleet;
   let listener: LinkListener<WorkerToServerFrame, ServerToWorkerFrame>;
   let say: (frame: WorkerToServerFrame) => void;
+  let workerId: WorkerId;
+  const sent: ServerToWorkerFrame[] = [];
 
   beforeAll(async () => {
     api = await testApi();
     listener = { name: 'in-memory', onLink: () => undefined, start: async () => undefined, stop: async () => undefined };
-    const enrolment = { store: api.store, clock: systemClock, ca: api.ca, masterKey, workerAddresses: () => [] };
+    const enrolment = { store: api.store, clock: systemClock, ca: api.ca, masterKey, workers: () => [] };
     fleet = new LinkFleet({ serverId: newId<'server'>() as ServerId, listener, store: api.store, enrolment, masterKey, clock: systemClock, log: silentLog });
     await fleet.start();
-    const workerId = await joinedWorker();
-    const link: Link<WorkerToServerFrame, ServerToWorkerFrame> = { peer: { role: 'worker', id: workerId, address: '' }, openedAtMs: 0, bufferedBytes: 0, send: () => true, sendEncoded: () => true, pause() {}, resume() {}, close() {}, onFrame: () => undefined, onClose: () => undefined };
+    workerId = await joinedWorker();
+    const link: Link<WorkerToServerFrame, ServerToWorkerFrame> = { peer: { role: 'worker', id: workerId, address: '' }, openedAtMs: 0, bufferedBytes: 0, send: (frame) => sent.push(frame) > 0, sendEncoded: () => true, pause() {}, resume() {}, close() {}, onFrame: () => undefined, onClose: () => undefined };
     listener.onLink(link);
     say = (frame) => link.onFrame(frame);
     say({ t: 'hello', protocol: { min: 1, max: 1 }, workerId, name: 'w', zone: 'default', version: '0', agentAddress: '127.0.0.1:1', nowMs: 0 });
@@ -70,6 +75,16 @@ describe('the fleet', () => {
     linked(good, { cpus: 8 });
     await until('the good facts to be kept', async () => (await api.store.hostFetch(good.hostId))?.facts.cpus === 8);
     expect(await until('both hosts to be linked', async () => (await api.store.hostFetch(odd.hostId))?.linked)).toBe(true);
+  });
+
+  it('sends the largest run there may be in frames that a link takes', () => {
+    sent.length = 0;
+    const runId = newRunId(systemClock.nowMs());
+    const targets = Array.from({ length: limits.targetsPerRunMax }, (_, ordinal) => ({ ordinal, attempt: 1, hostId: newId<'host'>() as HostId, agentId: AGENT, watch: false }));
+    expect(fleet.assign({ workerId, runId, task: 0, partition: 0, term: 1, spec: Buffer.alloc(limits.scriptBytesMax), targets })).toBe(true);
+    const frames = sent.filter((frame) => frame.t === 'assign');
+    expect(Math.max(...frames.map((frame) => encodeFrame(frame).length))).toBeLessThan(limits.frameBytesMax);
+    expect(frames.flatMap((frame) => frame.targets.map((target) => target.ordinal))).toEqual(targets.map((target) => target.ordinal));
   });
 
   it('passes over a link of nobody, and goes on', async () => {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createClient, dataOf, watchRun } from '@drover/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/until.ts';
 import { cliOf, newDataDir, pidsOf, removeDataDir, runCli, startUp, stopUp, type CliResult, type RunningUp } from '../support/up.ts';
@@ -45,6 +46,15 @@ describe('the whole of it, as a user starts it', () => {
     expect(stdout).toContain('local-[1,2] (2) succeeded\nsame');
     expect(stdout).toContain('local-3 (1) succeeded\nother');
     expect(stderr).toContain('3 succeeded of 3');
+  });
+
+  it('keeps the output of a run for the watcher that was announced, however short the run is', async () => {
+    const client = createClient({ baseUrl: up.url, token: up.token });
+    const begun = dataOf(await client.POST('/api/v1/runs', { params: { query: { output: 'true' } }, body: { targets: 'local-1', command: ['echo', 'short'] } }));
+    await until('the run to be over', async () => dataOf(await client.GET('/api/v1/runs/{runId}', { params: { path: { runId: begun.id } } })).state === 'succeeded');
+    const events = await Array.fromAsync(watchRun({ baseUrl: up.url, token: up.token }, begun.id, { output: true }));
+    expect(events.filter(({ event }) => event === 'output')).toEqual([expect.objectContaining({ data: expect.objectContaining({ host: 'local-1', stream: 'stdout', offset: 0, base64: Buffer.from('short\n').toString('base64') }) })]);
+    expect(events.at(-1)!.event).toBe('end');
   });
 
   it('tells bad usage, refusal and an unreached server apart', async () => {

@@ -29,7 +29,7 @@ export async function testApi(): Promise<TestApi> {
   const ca = await CertificateAuthority.load(await CertificateAuthority.create(systemClock.nowMs()));
   const events = new RunEventHub({ store, clock: systemClock, onProgress: () => () => undefined, watchOutput: () => () => undefined });
   const app = createApi(
-    { store, clock: systemClock, log: silentLog, sealer: masterKey, ownership: { owned: () => [], wake() {} }, fleet: NO_FLEET, enrolment: { store, clock: systemClock, ca, masterKey, workerAddresses: () => ['127.0.0.1:1'] }, events, publicUrl: () => 'http://127.0.0.1:1', caFingerprint: fingerprint(ca.certificate) },
+    { store, clock: systemClock, log: silentLog, sealer: masterKey, ownership: { owned: () => [], wake() {} }, fleet: NO_FLEET, enrolment: { store, clock: systemClock, ca, masterKey, workers: () => [{ zone: 'default', address: '127.0.0.1:1' }] }, events, publicUrl: () => 'http://127.0.0.1:1', caFingerprint: fingerprint(ca.certificate) },
     { readiness: async () => ({ database: true }) },
   );
   await app.ready();

@@ -96,6 +96,8 @@ export interface ClusterOptions {
   readonly agents: number;
   /** Another program in the place of the agent's sources: its bundle, as it is shipped. */
   readonly agentProgram?: string;
+  /** Of the servers. */
+  readonly serverEnv?: Readonly<Record<string, string>>;
   /** Settings of PostgreSQL besides the product's own. */
   readonly postgres?: Readonly<Record<string, string>>;
 }
@@ -145,16 +147,16 @@ export class Cluster {
     await this.postgres.start();
     this.store = await createPostgresStore({ url: this.postgres.url, clock: systemClock, log: silentLog, poolMax: 4 });
     await this.store.apiTokenCreate({ id: newId<'token'>(), hash: hashSecret(this.token), name: 'test', role: 'admin', lifetimeMs: 7 * 86_400_000 }, { actor: ACTOR, action: 'access.token.create', target: 'test', detail: {} });
-    for (let i = 1; i <= options.servers; i++) await this.#addServer(i);
+    for (let i = 1; i <= options.servers; i++) await this.#addServer(i, options.serverEnv ?? {});
     for (let i = 1; i <= options.workers; i++) await this.#addWorker(i);
     await until('every worker to be linked', async () => (await this.store.workerList()).filter((worker) => worker.linked).length === options.workers || this.#failEarly(), 60_000);
     for (let i = 1; i <= options.agents; i++) await this.#addAgent(i, options.agentProgram ?? 'drover-agent');
     await until('every agent to be linked', async () => (await this.store.hostList({ linked: true }, { limit: 1_000 })).items.length === options.agents || this.#failEarly(), 60_000);
   }
 
-  async #addServer(index: number): Promise<void> {
+  async #addServer(index: number, env: Readonly<Record<string, string>>): Promise<void> {
     const port = await freePort();
-    const server = this.#process(`server-${index}`, 'drover-server', ['--listen', `127.0.0.1:${port}`], { DATABASE_URL: this.postgres.url, DROVER_MASTER_KEY: this.masterKey.toString('base64') });
+    const server = this.#process(`server-${index}`, 'drover-server', ['--listen', `127.0.0.1:${port}`], { DATABASE_URL: this.postgres.url, DROVER_MASTER_KEY: this.masterKey.toString('base64'), ...env });
     const url = `http://127.0.0.1:${port}`;
     server.start();
     this.servers.push(server);
@@ -164,7 +166,7 @@ export class Cluster {
 
   async #addWorker(index: number): Promise<void> {
     const port = await freePort();
-    const join = await this.#joinToken('worker');
+    const join = await this.joinToken('worker');
     const worker = this.#process(`worker-${index}`, 'drover-worker', ['--listen', `127.0.0.1:${port}`, '--name', `worker-${index}`], { DROVER_JOIN: join });
     worker.start();
     this.workers.push(worker);
@@ -172,7 +174,7 @@ export class Cluster {
   }
 
   async #addAgent(index: number, program: string): Promise<void> {
-    const join = await this.#joinToken('agent');
+    const join = await this.joinToken('agent');
     const agent = this.#process(`host-${index}`, program, ['--name', `host-${index}`, '--machine-id', `machine-${index}`, '--label', `parity=${index % 2 === 0 ? 'even' : 'odd'}`], { DROVER_JOIN: join });
     agent.start();
     this.agents.push(agent);
@@ -189,7 +191,7 @@ export class Cluster {
     return new ManagedProcess({ name, program, args: ['--data', join(this.folder, name), ...args], env, logFolder: join(this.folder, 'logs') });
   }
 
-  async #joinToken(role: 'agent' | 'worker'): Promise<string> {
+  async joinToken(role: 'agent' | 'worker'): Promise<string> {
     const secret = newSecret();
     await this.store.joinTokenCreate({ id: newId<'token'>(), hash: hashSecret(secret), role, labels: {}, zone: 'default', uses: 1, lifetimeMs: JOIN_MS }, { actor: ACTOR, action: 'fleet.join-token.create', target: role, detail: {} });
     // Over loopback the server is asked in plain HTTP, so there is no chain to pin.

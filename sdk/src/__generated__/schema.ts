@@ -460,6 +460,14 @@ export interface components {
             facts?: {
                 [key: string]: unknown;
             };
+            /** @description The clock of the joining machine */
+            nowMs?: number;
+            /** @description The agent that it was until now; signatures of csr, base64, by its keys */
+            previous?: {
+                /** Format: uuid */
+                agentId: string;
+                signatures: string[];
+            };
         };
         AgentJoined: {
             /** Format: uuid */
@@ -877,8 +885,8 @@ export interface components {
             csr: string;
             name: string;
             version: string;
-            /** @default [] */
-            names?: string[];
+            /** @description The clock of the joining machine */
+            nowMs?: number;
         };
         WorkerJoined: {
             /** Format: uuid */
@@ -967,7 +975,9 @@ export interface operations {
     };
     createRun: {
         parameters: {
-            query?: never;
+            query?: {
+                output?: "true" | "false";
+            };
             header?: {
                 /** @description The same key with the same request gets the first answer again */
                 "Idempotency-Key"?: string;

@@ -67,7 +67,7 @@ const RESEND_MS = 5_000;
  * Executions in flight for each millisecond between two looks at all of them. Events come in thousands of frames, and a look at
  * ten thousand hosts with each would be most of the owner's work; nothing that a look finds is in such a hurry.
  */
-const LOOKS_PER_MS = 50;
+const LOOKS_PER_MS = 10;
 
 export class RunActor<Stream = unknown> {
   readonly id: RunId;

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,6 +88,35 @@ describe('the journal', () => {
     const again = await open();
     expect(again.tombstones.size).toBe(40);
     await again.close();
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('refuses what a full disk does not take, believes nothing of it, and goes on by itself when there is space', async () => {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder]);
+    try {
+      const journal = await open();
+      const accepted = (n: number, bytes: number): JournalRecord => ({ k: 'accepted', a: `${RUN}.0.${n}.1`, atMs: 1, bootId: 'b', sealed: false, spec: Buffer.alloc(bytes, n) });
+      await journal.append(accepted(1, 10));
+      // Fills the disk but for less than a record: its beginning fits, and a write that is cut short reports no error.
+      const filling = join(folder, 'filling');
+      expect(() => writeFileSync(filling, Buffer.alloc(252 * 1024 - 8_192))).not.toThrow();
+      await expect(journal.append(accepted(2, 20_000))).rejects.toMatchObject({ code: 'spool-full', message: expect.stringContaining(path) as string });
+      expect([...journal.entries.keys()]).toEqual([`${RUN}.0.1.1`]);
+      // A record that was refused does not come back with a restart, not even in part.
+      expect(decodeJournal(readFileSync(path), path).records).toHaveLength(1);
+      expect(readFileSync(path).length).toBe(decodeJournal(readFileSync(path), path).validBytes);
+      // Several at once: all of a batch that failed are refused.
+      const both = await Promise.allSettled([journal.append(accepted(3, 20_000)), journal.append(accepted(4, 10))]);
+      expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      rmSync(filling);
+      await journal.append(accepted(2, 20_000));
+      await journal.close();
+      const again = await open();
+      expect([...again.entries.keys()]).toEqual([`${RUN}.0.1.1`, `${RUN}.0.2.1`]);
+      expect(again.entries.get(`${RUN}.0.2.1`)!.accepted.spec).toHaveLength(20_000);
+      await again.close();
+    } finally {
+      execFileSync('umount', [folder]);
+    }
   });
 
   it('still reads what version 1 wrote', () => {

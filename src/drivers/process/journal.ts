@@ -7,7 +7,7 @@
  * [u32 BE length][u32 BE CRC-32 of payload][MessagePack payload]. A torn tail is a crash in mid-write and is cut off; its
  * record was never promised to anybody. A broken record before the last one is damage, and said so.
  */
-import { open, rename, readFile, type FileHandle } from 'node:fs/promises';
+import { open, rename, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { Packr } from 'msgpackr';
@@ -46,6 +46,8 @@ export interface JournalEntry {
   report?: AgentReport;
 }
 
+interface Append { readonly record: JournalRecord; readonly bytes: Buffer; readonly resolve: () => void; readonly reject: (error: unknown) => void }
+
 export class Journal {
   readonly entries = new Map<string, JournalEntry>();
   /** Settled attempts and when. */
@@ -53,12 +55,16 @@ export class Journal {
   readonly #path: string;
   readonly #tombstoneKeptMs: number;
   #file: FileHandle | undefined;
+  /** Where the promised records end. Beyond it there may be the rest of a write that failed. */
   #bytes = 0;
   #liveBytesEstimate = 0;
-  #queue: Buffer[] = [];
-  #waiters: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+  #queue: Append[] = [];
   #writing: Promise<void> | undefined;
-  #failed: unknown;
+  /** A write failed: what it left behind is cut off before anything else is written. */
+  #hasRest = false;
+  /** The file was replaced and the folder not synced yet: after a crash the old file could be back. */
+  #isFolderStale = false;
+  #compactOverBytes = COMPACT_OVER_BYTES;
 
   constructor(path: string, options: { tombstoneKeptMs: number }) {
     this.#path = path;
@@ -74,25 +80,29 @@ export class Journal {
     const { records, validBytes } = decodeJournal(bytes, this.#path);
     for (const record of records) this.#apply(record);
     for (const [attempt, atMs] of this.tombstones) if (atMs < nowMs - this.#tombstoneKeptMs) this.tombstones.delete(attempt);
-    this.#file = await open(this.#path, bytes.length === 0 ? 'w' : 'r+');
-    if (validBytes === 0) {
-      await this.#file.write(MAGIC, 0, MAGIC.length, 0);
-      this.#bytes = MAGIC.length;
-    } else {
-      await this.#file.truncate(validBytes);
-      this.#bytes = validBytes;
+    try {
+      this.#file = await open(this.#path, bytes.length === 0 ? 'w' : 'r+');
+      if (validBytes === 0) {
+        await writeWhole(this.#file, MAGIC, 0);
+        this.#bytes = MAGIC.length;
+      } else {
+        await this.#file.truncate(validBytes);
+        this.#bytes = validBytes;
+      }
+      await this.#file.datasync();
+      await syncFolder(dirname(this.#path));
+    } catch (error) {
+      throw this.#unwritable(error);
     }
-    await this.#file.datasync();
-    await syncFolder(dirname(this.#path));
   }
 
-  /** Resolves when the record is on disk. Many appends share one sync. */
+  /**
+   * Resolves when the record is on disk, and only then is it in memory. Many appends share one sync. Rejects with `spool-full`
+   * or `spool-unwritable` when it is not on disk; the next append tries anew, so that space given back is all it takes.
+   */
   append(record: JournalRecord): Promise<void> {
-    if (this.#failed) return Promise.reject(this.#failed);
-    this.#apply(record);
-    this.#queue.push(encodeRecord(record));
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject });
+      this.#queue.push({ record, bytes: encodeRecord(record), resolve, reject });
       this.#writing ??= this.#write();
     });
   }
@@ -122,26 +132,59 @@ export class Journal {
   }
 
   async #write(): Promise<void> {
+    // One turn later, so that appends of one turn share the sync, and `#writing` is set.
+    await Promise.resolve();
     while (this.#queue.length > 0) {
-      const [batch, waiters] = [this.#queue, this.#waiters];
+      const batch = this.#queue;
       this.#queue = [];
-      this.#waiters = [];
       try {
-        const bytes = batch.length === 1 ? batch[0]! : Buffer.concat(batch);
-        await this.#file!.write(bytes, 0, bytes.length, this.#bytes);
-        await this.#file!.datasync();
+        if (!this.#file) throw new Error('it is closed');
+        await this.#repair();
+        const bytes = batch.length === 1 ? batch[0]!.bytes : Buffer.concat(batch.map((append) => append.bytes));
+        this.#hasRest = true;
+        await writeWhole(this.#file, bytes, this.#bytes);
+        await this.#file.datasync();
+        this.#hasRest = false;
         this.#bytes += bytes.length;
-        if (this.#bytes > Math.max(COMPACT_OVER_BYTES, 2 * this.#liveBytesEstimate)) await this.#compact();
-        for (const waiter of waiters) waiter.resolve();
       } catch (error) {
-        // What is in memory is ahead of the disk now: nothing more may be promised.
-        this.#failed = new DroverError('spool-unwritable', { detail: `The journal ${this.#path} cannot be written: ${(error as Error).message}`, cause: error });
-        for (const waiter of [...waiters, ...this.#waiters]) waiter.reject(this.#failed);
-        this.#waiters = [];
-        this.#queue = [];
+        // At once where it can be: a record that was refused must not come back to life with a restart.
+        await this.#repair().catch(() => undefined);
+        for (const append of batch) append.reject(this.#unwritable(error));
+        continue;
       }
+      for (const append of batch) this.#apply(append.record);
+      await this.#compactIfWorth();
+      for (const append of batch) append.resolve();
     }
+    // In the same turn as the last look into the queue: who comes later begins anew.
     this.#writing = undefined;
+  }
+
+  /** Makes the file end where the promised records end. Cutting off needs no space. */
+  async #repair(): Promise<void> {
+    if (this.#isFolderStale) await syncFolder(dirname(this.#path));
+    this.#isFolderStale = false;
+    if (!this.#hasRest || !this.#file) return;
+    await this.#file.truncate(this.#bytes);
+    await this.#file.datasync();
+    this.#hasRest = false;
+  }
+
+  #unwritable(error: unknown): DroverError {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+    return new DroverError(isFull ? 'spool-full' : 'spool-unwritable', { detail: `The journal ${this.#path} cannot be written: ${message}`, cause: error });
+  }
+
+  /** The records are safe where they are: a compaction that fails only leaves the file long, and is tried again when it has grown. */
+  async #compactIfWorth(): Promise<void> {
+    if (this.#bytes <= Math.max(this.#compactOverBytes, 2 * this.#liveBytesEstimate)) return;
+    try {
+      await this.#compact();
+      this.#compactOverBytes = COMPACT_OVER_BYTES;
+    } catch {
+      this.#compactOverBytes = this.#bytes + COMPACT_OVER_BYTES;
+    }
   }
 
   /** What is alive, in a new file that replaces the old one in one step. */
@@ -157,18 +200,25 @@ export class Journal {
       if (atMs < newest - this.#tombstoneKeptMs) this.tombstones.delete(a);
       else records.push(encodeRecord({ k: 'settled', a, atMs }));
     }
-    // Records queued meanwhile are applied already and so are in here too; replay takes the second copy as nothing new.
     const bytes = Buffer.concat(records);
     const staging = `${this.#path}.new`;
     const file = await open(staging, 'w+');
-    await file.write(bytes, 0, bytes.length, 0);
-    await file.sync();
-    await rename(staging, this.#path);
-    await syncFolder(dirname(this.#path));
-    await this.#file!.close();
+    try {
+      await writeWhole(file, bytes, 0);
+      await file.sync();
+      await rename(staging, this.#path);
+    } catch (error) {
+      await file.close();
+      await rm(staging, { force: true });
+      throw error;
+    }
+    const former = this.#file!;
     this.#file = file;
     this.#bytes = bytes.length;
     this.#liveBytesEstimate = bytes.length;
+    this.#isFolderStale = true;
+    await former.close();
+    await this.#repair();
   }
 }
 
@@ -214,4 +264,12 @@ function hasRecordAt(bytes: Buffer, at: number): boolean {
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   await folder.sync().finally(() => folder.close());
+}
+
+/** A disk that fills up takes a part and reports no error: whoever does not look has promised half a record. */
+export async function writeWhole(file: FileHandle, bytes: Uint8Array, position: number | null): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position === null ? null : position + done);
+    done += bytesWritten;
+  }
 }

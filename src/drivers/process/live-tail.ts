@@ -25,7 +25,7 @@ export class LiveTail {
   readonly #streams: Record<1 | 2, StreamTail>;
   #begunAt = -1;
   #nextAt = 0;
-  #budget = 0;
+  #budget = BLOCK;
   #budgetAt = 0;
 
   constructor(options: LiveTailOptions) {

@@ -6,10 +6,8 @@
  * left, or knows that it never began. Background processes that a script leaves behind on purpose are left alone when
  * it ends by itself; on cancel and time-out nothing of its tree survives.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Packr } from 'msgpackr';
 import { assert } from '../../base/assert.ts';
 import { pause, type Clock } from '../../base/clock.ts';
 import { DroverError, type ErrorCode } from '../../base/errors.ts';
@@ -19,19 +17,20 @@ import type { Log } from '../../base/log.ts';
 import type { AgentReport, ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import type { Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../driver.ts';
 import { findAccount, findProgram, ownAccount, unreachableParent } from './account.ts';
+import { EndRecorder, type Outcome } from './end-record.ts';
 import { Journal, type JournalEntry, type ProcessIdentity } from './journal.ts';
 import { LiveTail } from './live-tail.ts';
 import { createMask } from './mask.ts';
 import { isRefusal, planProcess, type Account } from './plan.ts';
 import { bootId, cgroupAdopt, cgroupBase, cgroupCreate, cgroupRemove, processesWithMarker, processStat, TICKS_PER_SECOND, uptimeMs } from './platform-linux.ts';
 import { RunningAttempt } from './running.ts';
+import { SpecVault } from './spec-vault.ts';
 import { Spool } from './spool.ts';
 import { launchSupervised } from './supervisor.ts';
 
 /** Short scripts are over before a group is worth its price. */
 const ADOPT_AFTER_MS = 400;
 const PRUNE_EVERY_MS = 10 * 60_000;
-const packr = new Packr({ useRecords: false });
 
 export interface ProcessDriverOptions {
   readonly dataDir: string;
@@ -65,12 +64,14 @@ class ProcessDriverService implements ProcessDriver {
   readonly #spool: Spool;
   readonly #running = new Map<string, RunningAttempt>();
   readonly #waiting: string[] = [];
+  /** Starts that are being journaled: neither known for good nor unknown. */
+  readonly #accepting = new Map<string, Promise<StartAnswer>>();
   readonly #specs = new Map<string, ExecutionSpec>();
   readonly #cancelled = new Set<string>();
   readonly #watched = new Set<string>();
   readonly #tails = new Map<string, LiveTail>();
-  readonly #finishing = new Map<string, Promise<void>>();
-  #key: Buffer = Buffer.alloc(0);
+  readonly #ends: EndRecorder;
+  #vault: SpecVault | undefined;
   #bootId = '';
   #cgroupBase: string | undefined;
   #cancelSweep: (() => void) | undefined;
@@ -89,10 +90,11 @@ class ProcessDriverService implements ProcessDriver {
       throw new DroverError('spool-unwritable', { detail: `The data folder ${options.dataDir} cannot be written: ${(error as Error).message}`, cause: error });
     }
     this.#journal = new Journal(join(options.dataDir, 'journal'), { tombstoneKeptMs: limits.tombstoneKeptMs });
+    this.#ends = new EndRecorder({ journal: this.#journal, spool: this.#spool, clock: options.clock, log: options.log });
   }
 
   async start(): Promise<void> {
-    this.#key = loadKey(join(this.#options.dataDir, 'journal.key'));
+    this.#vault = new SpecVault(join(this.#options.dataDir, 'journal.key'));
     this.#bootId = bootId();
     this.#cgroupBase = this.#options.useCgroups === false ? undefined : cgroupBase();
     await this.#journal.open(this.#clock.nowMs());
@@ -107,31 +109,47 @@ class ProcessDriverService implements ProcessDriver {
     this.#stopped = true;
     this.#cancelSweep?.();
     this.#cancelPrune?.();
-    await Promise.allSettled(this.#finishing.values());
+    await Promise.allSettled(this.#accepting.values());
+    await this.#ends.stop();
     await this.#journal.close();
   }
 
+  /** Rejects with `spool-full` or `spool-unwritable` when the journal cannot take it: then nothing is known of it and nothing ran. */
   async startAttempt(attempt: AttemptId, spec: ExecutionSpec): Promise<StartAnswer> {
     if (this.#journal.tombstones.has(attempt)) return 'settled';
-    const known = this.#journal.entries.get(attempt);
-    if (known) {
-      // Known is durable once its own append is; an empty wait on the same queue makes the answer as good as the first.
-      return 'accepted';
+    if (this.#journal.entries.has(attempt)) return 'accepted';
+    // A duplicate is as good as the first: it is answered when, and as, that one is.
+    const same = this.#accepting.get(attempt);
+    if (same) return same;
+    if (this.#journal.entries.size + this.#accepting.size >= limits.executionsPerAgentMax) return 'busy';
+    const work = this.#accept(attempt, spec).finally(() => this.#accepting.delete(attempt));
+    this.#accepting.set(attempt, work);
+    return work;
+  }
+
+  async #accept(attempt: AttemptId, spec: ExecutionSpec): Promise<StartAnswer> {
+    try {
+      await this.#journal.append({ k: 'accepted', a: attempt, atMs: this.#clock.nowMs(), bootId: this.#bootId, ...this.#vault!.put(attempt, spec) });
+    } catch (error) {
+      this.#cancelled.delete(attempt);
+      throw error;
     }
-    if (this.#journal.entries.size >= limits.executionsPerAgentMax) return 'busy';
-    const secret = Object.keys(spec.secrets).length > 0;
-    const packed = packr.pack(spec);
     this.#specs.set(attempt, spec);
-    await this.#journal.append({ k: 'accepted', a: attempt, atMs: this.#clock.nowMs(), bootId: this.#bootId, sealed: secret, spec: secret ? this.#seal(attempt, packed) : packed });
     this.events.accepted(attempt);
-    this.#waiting.push(attempt);
-    this.#launchWaiting();
+    if (this.#cancelled.has(attempt)) this.#settleUnbegun(attempt);
+    else {
+      this.#waiting.push(attempt);
+      this.#launchWaiting();
+    }
     return 'accepted';
   }
 
+  #settleUnbegun(attempt: AttemptId): void {
+    this.#settle(attempt, { outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
+  }
+
   cancel(attempt: AttemptId): boolean {
-    const entry = this.#journal.entries.get(attempt);
-    if (!entry) return false;
+    if (!this.#journal.entries.has(attempt) && !this.#accepting.has(attempt)) return false;
     this.#cancelled.add(attempt);
     const running = this.#running.get(attempt);
     if (running) {
@@ -142,7 +160,7 @@ class ProcessDriverService implements ProcessDriver {
       const at = this.#waiting.indexOf(attempt);
       if (at >= 0) {
         this.#waiting.splice(at, 1);
-        this.#settle(attempt, { outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
+        this.#settleUnbegun(attempt);
       }
     }
     return true;
@@ -162,6 +180,7 @@ class ProcessDriverService implements ProcessDriver {
   stateOf(attempt: AttemptId): DriverAttemptState | 'settled' | undefined {
     const entry = this.#journal.entries.get(attempt);
     if (entry) return entry.report ? 'finished' : this.#running.has(attempt) ? 'running' : 'accepted';
+    if (this.#accepting.has(attempt)) return 'accepted';
     return this.#journal.tombstones.has(attempt) ? 'settled' : undefined;
   }
 
@@ -376,36 +395,27 @@ class ProcessDriverService implements ProcessDriver {
     this.#tails.get(running.attempt)?.finish();
     this.#tails.delete(running.attempt);
     const ending = running.ending;
-    running.releaseSupervisor();
     const { cgroup, adopting } = running;
     if (cgroup !== undefined) void (adopting ?? Promise.resolve()).then(() => cgroupRemove(cgroup));
     const process = ending === undefined || ending === 'unknown' ? {} : { ...(ending.exitCode === null ? {} : { exitCode: ending.exitCode }), ...(ending.signal === null ? {} : { signal: ending.signal }) };
     const started = running.identity ? { startedAtMs: running.identity.startedAtMs } : {};
     const survivors = running.survivors.length > 0 ? { survivors: running.survivors } : {};
-    this.#settle(running.attempt as AttemptId, { ...outcomeOf(running, ending), ...process, ...started, ...survivors });
+    // Until the end is on disk, the zombie keeps the status for whoever comes after us.
+    this.#settle(running.attempt as AttemptId, { ...outcomeOf(running, ending), ...process, ...started, ...survivors }, () => running.releaseSupervisor());
     this.#launchWaiting();
   }
 
-  /** Scrub, describe, journal, tell. In this order: nothing is told before it is durable, nothing is described before it is clean. */
-  #settle(attempt: AttemptId, outcome: Omit<AgentReport, 't' | 'a' | 'finishedAtMs' | 'stdout' | 'stderr'>): void {
-    const finishedAtMs = this.#clock.nowMs();
-    const work = (async () => {
-      const spec = this.#specs.get(attempt);
-      const secrets = Object.values(spec?.secrets ?? {});
-      if (secrets.length > 0) await this.#spool.scrub(attempt, createMask(secrets));
-      const kept = spec?.outputKeptBytes ?? limits.outputKeptBytesDefault;
-      const [stdout, stderr] = await Promise.all([this.#spool.describe(attempt, 1, kept), this.#spool.describe(attempt, 2, kept)]);
-      await this.#journal.append({ k: 'ended', a: attempt, report: { t: 'report', a: attempt, ...outcome, finishedAtMs, stdout, stderr } });
+  #settle(attempt: AttemptId, outcome: Outcome, onDurable: () => void = () => undefined): void {
+    this.#ends.begin(attempt, this.#specs.get(attempt), outcome, () => {
+      onDurable();
       this.events.finished(attempt);
-    })().catch((error: unknown) => this.#log.error({ attempt, err: error }, 'the end of an execution could not be recorded'));
-    this.#finishing.set(attempt, work);
-    void work.finally(() => this.#finishing.delete(attempt));
+    });
   }
 
   // — after a restart —
 
   async #recover(attempt: AttemptId, entry: JournalEntry): Promise<void> {
-    this.#specs.set(attempt, this.#openSpec(attempt, entry));
+    this.#specs.set(attempt, this.#vault!.take(attempt, entry.accepted));
     if (entry.accepted.bootId !== this.#bootId) {
       this.#settle(attempt, { outcome: 'unknown', reason: 'host-rebooted', detail: 'The host restarted before the end of the script was recorded.' });
       return;
@@ -450,21 +460,6 @@ class ProcessDriverService implements ProcessDriver {
     };
     prune();
   }
-
-  // — secrets in the journal —
-
-  #seal(attempt: string, plain: Buffer): Buffer {
-    const nonce = randomBytes(12);
-    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce).setAAD(Buffer.from(attempt));
-    return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
-  }
-
-  #openSpec(attempt: string, entry: JournalEntry): ExecutionSpec {
-    const bytes = Buffer.from(entry.accepted.spec);
-    if (!entry.accepted.sealed) return packr.unpack(bytes) as ExecutionSpec;
-    const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, 12)).setAAD(Buffer.from(attempt)).setAuthTag(bytes.subarray(-16));
-    return packr.unpack(Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()])) as ExecutionSpec;
-  }
 }
 
 function outcomeOf(running: RunningAttempt, ending: RunningAttempt['ending']): Pick<AgentReport, 'outcome' | 'reason' | 'detail'> {
@@ -480,10 +475,3 @@ function outcomeOf(running: RunningAttempt, ending: RunningAttempt['ending']): P
       return { outcome: ending.signal === null ? 'exited' : 'signaled' };
   }
 }
-
-/** Protects secrets at rest in the journal; it never leaves the host. */
-function loadKey(path: string): Buffer {
-  if (!existsSync(path)) writeFileSync(path, randomBytes(32), { mode: 0o600, flag: 'wx' });
-  return readFileSync(path);
-}
-

@@ -8,6 +8,7 @@ import { open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits } from '../../base/limits.ts';
 import type { ExecutionSpec, StreamReport } from '../../protocol/link/agent-v1.ts';
+import { writeWhole } from './journal.ts';
 import type { Mask } from './mask.ts';
 import type { Account } from './plan.ts';
 
@@ -90,7 +91,7 @@ export class Spool {
           const { bytesRead } = await source.read(block, 0, BLOCK);
           const input = Buffer.concat([held, block.subarray(0, bytesRead)]);
           const { masked, consumed } = mask.apply(input, bytesRead === 0);
-          await target.write(masked);
+          await writeWhole(target, masked, null);
           held = input.subarray(consumed);
           if (bytesRead === 0) break;
         }

@@ -72,9 +72,10 @@ export const ApiTokenCreate = z.strictObject({ name: name.min(1), role: z.enum([
 export const ApiToken = z.object({ id: z.uuid(), name: z.string(), role: z.string(), createdAt: instant, expiresAt: instant, revokedAt: instant.optional() }).meta({ id: 'ApiToken' });
 export const ApiTokenCreated = ApiToken.extend({ token: z.string().describe('Shown once') }).meta({ id: 'ApiTokenCreated' });
 export const AuditEntry = z.object({ seq: z.int(), at: instant, actor: z.string(), action: z.string(), target: z.string(), detail: z.record(z.string(), z.unknown()), requestId: z.string().optional(), hash: z.string(), previousHash: z.string() }).meta({ id: 'AuditEntry' });
-export const AgentJoin = z.strictObject({ secret: text(200), csr: text(8_192), name: name.regex(/^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$/, 'letters, digits and . _ - : @'), machineId: text(200), labels: labels.default({}), facts: z.record(z.string(), z.unknown()).default({}) }).meta({ id: 'AgentJoin' });
+export const AgentJoin = z.strictObject({ secret: text(200), csr: text(8_192), name: name.regex(/^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$/, 'letters, digits and . _ - : @'), machineId: text(200), labels: labels.default({}), facts: z.record(z.string(), z.unknown()).default({}),
+  nowMs: z.int().optional().describe('The clock of the joining machine'), previous: z.object({ agentId: z.uuid(), signatures: z.array(text(200)).max(2) }).optional().describe('The agent that it was until now; signatures of csr, base64, by its keys') }).meta({ id: 'AgentJoin' });
 export const AgentJoined = z.object({ agentId: z.uuid(), hostId: z.uuid(), certificate: z.string(), ca: z.string(), dispatchKey: z.string(), workers: z.array(z.string()), nowMs: z.number(), replaced: z.string().optional() }).meta({ id: 'AgentJoined' });
-export const WorkerJoin = z.strictObject({ secret: text(200), csr: text(8_192), name, version: text(50), names: z.array(text(255)).max(32).default([]) }).meta({ id: 'WorkerJoin' });
+export const WorkerJoin = z.strictObject({ secret: text(200), csr: text(8_192), name, version: text(50), nowMs: z.int().optional().describe('The clock of the joining machine') }).meta({ id: 'WorkerJoin' });
 export const WorkerJoined = z.object({ workerId: z.uuid(), zone: z.string(), certificate: z.string(), ca: z.string(), nowMs: z.number() }).meta({ id: 'WorkerJoined' });
 export const Self = z.object({ id: z.string(), name: z.string(), role: z.string(), permissions: z.array(z.string()), expiresAt: instant }).meta({ id: 'Self' });
 

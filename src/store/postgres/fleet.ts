@@ -37,23 +37,26 @@ async function agentJoinOnce(pool: Pool, join: In<'agentJoin'>, audit: Omit<Audi
   return pool.transaction(async (tx) => {
     const token = await joinTokenHold(tx, join.tokenHash, 'agent', nowMs);
     if (typeof token === 'string') return { kind: 'refused', code: token };
+    if (join.zones?.includes(token.zone) === false) return { kind: 'refused', code: 'link-busy' };
     const labels = { ...token.labels, ...join.labels };
     const found = await tx.query<{ id: HostId; machine_id: string; agent_id: AgentId | null }>('SELECT id, machine_id, agent_id FROM host WHERE name = $1 AND removed_at_ms IS NULL FOR UPDATE', [join.name]);
     const known = found.rows[0];
-    if (known && known.machine_id !== join.machineId) return { kind: 'refused', code: 'host-name-taken' };
+    const keeps = join.keepAgentId !== undefined && known?.agent_id === join.keepAgentId
+      && (await tx.query("UPDATE agent SET public_key = $2, certificate_expires_at_ms = $3 WHERE id = $1 AND state = 'active'", [join.keepAgentId, join.publicKey, join.certificateExpiresAtMs])).rowCount === 1;
+    if (known && known.machine_id !== join.machineId && !keeps) return { kind: 'refused', code: 'host-name-taken' };
     // Only now: a token that was refused for the name is good for another try under another name.
     await joinTokenUse(tx, token.id);
     const hostId = known?.id ?? newId<'host'>();
-    const agentId = newId<'agent'>();
-    if (known) await tx.query("UPDATE agent SET state = 'replaced' WHERE host_id = $1 AND state = 'active'", [hostId]);
+    const agentId = keeps ? join.keepAgentId! : newId<'agent'>();
+    if (known && !keeps) await tx.query("UPDATE agent SET state = 'replaced' WHERE host_id = $1 AND state = 'active'", [hostId]);
     await tx.query(
       `INSERT INTO host (id, name, machine_id, labels, facts, agent_id, created_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)
-       ON CONFLICT (id) DO UPDATE SET agent_id = $6, facts = $5, labels = host.labels || $4`,
+       ON CONFLICT (id) DO UPDATE SET agent_id = $6, machine_id = $3, facts = $5, labels = host.labels || $4`,
       [hostId, join.name, join.machineId, JSON.stringify(labels), JSON.stringify(join.facts), agentId, nowMs]);
-    await tx.query("INSERT INTO agent (id, host_id, state, public_key, joined_at_ms, certificate_expires_at_ms) VALUES ($1, $2, 'active', $3, $4, $5)", [agentId, hostId, join.publicKey, nowMs, join.certificateExpiresAtMs]);
+    if (!keeps) await tx.query("INSERT INTO agent (id, host_id, state, public_key, joined_at_ms, certificate_expires_at_ms) VALUES ($1, $2, 'active', $3, $4, $5)", [agentId, hostId, join.publicKey, nowMs, join.certificateExpiresAtMs]);
     await tx.query(DIRECTORY_CHANGED);
     await auditAppend(tx, { ...audit, target: `host/${join.name}` }, nowMs);
-    return present<JoinOutcome>({ kind: 'joined', hostId, agentId, replaced: known?.agent_id ?? undefined });
+    return present<JoinOutcome>({ kind: 'joined', hostId, agentId, zone: token.zone, replaced: keeps ? undefined : (known?.agent_id ?? undefined) });
   });
 }
 

@@ -42,6 +42,63 @@ function groupByRun(changes: readonly ExecutionChange[]): Map<RunId, number[]> {
   return groups;
 }
 
+type Cell = string | number | boolean | Buffer | null;
+
+/** What a change says of its execution, besides the ordinal: name, type, value. */
+const COLUMNS: readonly (readonly [name: string, type: string, pick: (change: ExecutionChange) => Cell])[] = [
+  ['task', 'int', (c) => c.task],
+  ['attempt', 'int', (c) => c.attempt],
+  ['allowed', 'text', (c) => `,${c.from.join(',')},`],
+  ['state', 'text', (c) => c.to],
+  ['agent_id', 'uuid', (c) => c.agentId ?? null],
+  ['worker_id', 'uuid', (c) => c.workerId ?? null],
+  ['dispatched_at_ms', 'bigint', (c) => c.dispatchedAtMs ?? null],
+  ['started_at_ms', 'bigint', (c) => c.startedAtMs ?? null],
+  ['finished_at_ms', 'bigint', (c) => c.finishedAtMs ?? null],
+  ['exit_code', 'int', (c) => c.exitCode ?? null],
+  ['signal', 'text', (c) => c.signal ?? null],
+  ['reason', 'text', (c) => c.reason ?? null],
+  ['detail', 'text', (c) => c.detail ?? null],
+  ['settled_late', 'boolean', (c) => c.settledLate ?? false],
+  ['seq', 'bigint', (c) => c.seq],
+  ['out_size', 'bigint', (c) => c.stdout?.size ?? 0],
+  ['out_head', 'int', (c) => c.stdout?.head ?? 0],
+  ['out_tail', 'int', (c) => c.stdout?.tail ?? 0],
+  ['out_digest', 'bytea', (c) => bytes(c.stdout?.digest)],
+  ['err_size', 'bigint', (c) => c.stderr?.size ?? 0],
+  ['err_head', 'int', (c) => c.stderr?.head ?? 0],
+  ['err_tail', 'int', (c) => c.stderr?.tail ?? 0],
+  ['err_digest', 'bytea', (c) => bytes(c.stderr?.digest)],
+];
+/** What is once known stays known: a later change that does not say it again does not take it away. */
+const KEPT: readonly string[] = ['agent_id', 'worker_id', 'dispatched_at_ms', 'started_at_ms'];
+const KEYS: readonly string[] = ['task', 'attempt', 'allowed'];
+
+/**
+ * Most columns of a batch say the same in every row: such a one travels once, beside an empty array, which unnest fills with NULLs.
+ * Each row then has the one value or its own.
+ */
+const EXECUTIONS_WRITE = ((): string => {
+  const value = (name: string): string => {
+    const at = COLUMNS.findIndex(([column]) => column === name);
+    return `coalesce(c.${name}, $${2 * at + 4}::${COLUMNS[at]![1]})`;
+  };
+  const sets = COLUMNS.filter(([name]) => !KEYS.includes(name)).map(([name]) => `${name} = ${KEPT.includes(name) ? `coalesce(${value(name)}, e.${name})` : value(name)}`);
+  const arrays = COLUMNS.map(([, type], at) => `$${2 * at + 3}::${type}[]`);
+  return `UPDATE execution e SET ${sets.join(', ')}
+    FROM unnest($2::int[], ${arrays.join(', ')}) WITH ORDINALITY AS c(ordinal, ${COLUMNS.map(([name]) => name).join(', ')}, n)
+    WHERE e.run_id = $1 AND e.task = ${value('task')} AND e.ordinal = c.ordinal AND e.attempt = ${value('attempt')} AND position(',' || e.state || ',' IN ${value('allowed')}) > 0
+    RETURNING c.n`;
+})();
+
+/** The values of a column, and the one value instead when they are all the same. */
+function columnOf(changes: readonly ExecutionChange[], pick: (change: ExecutionChange) => Cell): [Cell[], Cell] {
+  const first = pick(changes[0]!);
+  const isSame = first instanceof Buffer ? (cell: Cell): boolean => cell instanceof Buffer && first.equals(cell) : (cell: Cell): boolean => cell === first;
+  const cells = changes.map(pick);
+  return cells.every(isSame) ? [[], first] : [cells, null];
+}
+
 /**
  * Answers which of the changes landed. Two changes of one execution in a batch would race each other: the owner folds them.
  *
@@ -53,26 +110,7 @@ function groupByRun(changes: readonly ExecutionChange[]): Map<RunId, number[]> {
  */
 async function executionsWrite(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<Set<number>> {
   await blobsWrite(tx, runId, changes);
-  const column = <T>(pick: (change: ExecutionChange) => T): T[] => changes.map(pick);
-  const { rows } = await tx.query<{ n: number }>({
-    name: 'executions-write',
-    text: `UPDATE execution e SET state = c.state, agent_id = coalesce(c.agent_id, e.agent_id), worker_id = coalesce(c.worker_id, e.worker_id),
-             dispatched_at_ms = coalesce(c.dispatched_at_ms, e.dispatched_at_ms), started_at_ms = coalesce(c.started_at_ms, e.started_at_ms), finished_at_ms = c.finished_at_ms,
-             exit_code = c.exit_code, signal = c.signal, reason = c.reason, detail = c.detail, settled_late = c.settled_late, seq = c.seq,
-             out_size = c.out_size, out_head = c.out_head, out_tail = c.out_tail, out_digest = c.out_digest,
-             err_size = c.err_size, err_head = c.err_head, err_tail = c.err_tail, err_digest = c.err_digest
-           FROM unnest($2::int[], $3::int[], $4::int[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::bigint[], $10::bigint[], $11::bigint[], $12::int[], $13::text[], $14::text[], $15::text[],
-                $16::boolean[], $17::bigint[], $18::bigint[], $19::int[], $20::int[], $21::bytea[], $22::bigint[], $23::int[], $24::int[], $25::bytea[])
-             WITH ORDINALITY AS c(task, ordinal, attempt, allowed, state, agent_id, worker_id, dispatched_at_ms, started_at_ms, finished_at_ms, exit_code, signal, reason, detail,
-                settled_late, seq, out_size, out_head, out_tail, out_digest, err_size, err_head, err_tail, err_digest, n)
-           WHERE e.run_id = $1 AND e.task = c.task AND e.ordinal = c.ordinal AND e.attempt = c.attempt AND position(',' || e.state || ',' IN c.allowed) > 0
-           RETURNING c.n`,
-    values: [runId, column((c) => c.task), column((c) => c.ordinal), column((c) => c.attempt), column((c) => `,${c.from.join(',')},`), column((c) => c.to),
-      column((c) => c.agentId ?? null), column((c) => c.workerId ?? null), column((c) => c.dispatchedAtMs ?? null), column((c) => c.startedAtMs ?? null), column((c) => c.finishedAtMs ?? null),
-      column((c) => c.exitCode ?? null), column((c) => c.signal ?? null), column((c) => c.reason ?? null), column((c) => c.detail ?? null), column((c) => c.settledLate ?? false), column((c) => c.seq),
-      column((c) => c.stdout?.size ?? 0), column((c) => c.stdout?.head ?? 0), column((c) => c.stdout?.tail ?? 0), column((c) => bytes(c.stdout?.digest)),
-      column((c) => c.stderr?.size ?? 0), column((c) => c.stderr?.head ?? 0), column((c) => c.stderr?.tail ?? 0), column((c) => bytes(c.stderr?.digest))],
-  });
+  const { rows } = await tx.query<{ n: number }>({ name: 'executions-write', text: EXECUTIONS_WRITE, values: [runId, changes.map((change) => change.ordinal), ...COLUMNS.flatMap(([, , pick]) => columnOf(changes, pick))] });
   const landed = new Set(rows.map((row) => row.n - 1));
   const retried = changes.filter((change, i) => change.retry && landed.has(i));
   if (retried.length > 0) await attemptsReopen(tx, runId, retried);

@@ -1,0 +1,24 @@
+/**
+ * A server that starts while PostgreSQL restarts waits for it, as it would if it had been running: whoever starts both at once, after a
+ * power cut say, need not know an order. What is wrong for good (password, schema) is said at once.
+ */
+import { pause, type Clock } from '../base/clock.ts';
+import { errorCodeOf } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+
+const RETRY_MS = 500;
+
+/** `work` must be harmless to repeat. */
+export async function onceDatabaseAnswers<T>(clock: Clock, log: Log, work: () => Promise<T>): Promise<T> {
+  const giveUpAt = clock.monotonicMs() + limits.databaseWaitMsMax;
+  for (let tries = 0; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (errorCodeOf(error) !== 'database-unavailable' || clock.monotonicMs() > giveUpAt) throw error;
+      if (tries === 0) log.warn({ err: error }, 'PostgreSQL does not answer yet; waiting for it');
+      await pause(clock, RETRY_MS);
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/** What of a partition's decisions goes into the next commit, with the runs' own rows and the entries of their timelines. */
+import { limits } from '../base/limits.ts';
+import type { ExecutionState } from '../domain/run/execution-machine.ts';
+import type { Execution, RunActor } from '../domain/run/run-actor.ts';
+import { isTerminalRun } from '../domain/run/run-machine.ts';
+import type { ExecutionChange, RunChange, TimelineEntry } from '../store/store.ts';
+import type { ReportedStream } from './attempt-report.ts';
+import { changeOf } from './execution-change.ts';
+import type { Ack, OwnedPartition, OwnedRun } from './owned-partition.ts';
+
+/** One run's share of a commit, and how the run stands once it has landed. */
+interface Part { readonly run: OwnedRun; readonly taken: readonly Execution<ReportedStream>[]; readonly states: readonly ExecutionState[]; readonly seq: number; readonly state: RunActor['state']; readonly acks: readonly Ack[] }
+export interface Batch { readonly parts: Part[]; readonly executions: ExecutionChange[]; readonly runs: RunChange[]; readonly timeline: TimelineEntry[] }
+
+/** Takes up to `commitBatchMax` changes; runs that have none leave the list of the dirty. */
+export function collectBatch(owned: OwnedPartition, nowMs: number): Batch {
+  const batch: Batch = { parts: [], executions: [], runs: [], timeline: [] };
+  for (const runId of owned.dirty) {
+    const room = limits.commitBatchMax - batch.executions.length;
+    if (room <= 0) break;
+    const run = owned.runs.get(runId);
+    const taken = run?.actor.take(room) ?? [];
+    if (!run || taken.length === 0) {
+      owned.dirty.delete(runId);
+      continue;
+    }
+    batch.parts.push(describe(batch, run, taken, nowMs));
+  }
+  return batch;
+}
+
+function describe(batch: Batch, run: OwnedRun, taken: Execution<ReportedStream>[], nowMs: number): Part {
+  const { actor } = run;
+  const seq = actor.seq + 1;
+  const states = taken.map((execution) => execution.state);
+  const view = actor.viewAfter(taken, taken.map((execution) => (execution.retry ? 'waiting' : execution.state)));
+  for (const execution of taken) batch.executions.push(changeOf(actor.id, execution, seq));
+  const starts = states.includes('dispatched') && run.firstStart;
+  const ends = isTerminalRun(view.state) && !isTerminalRun(actor.state);
+  const change: RunChange = { runId: actor.id, to: view.state, counts: view.counts, seq, ...(starts ? { startedAtMs: nowMs } : {}), ...(ends ? { finishedAtMs: nowMs } : {}) };
+  batch.runs.push(change);
+  const entry = (kind: string, detail: Record<string, unknown>): void => void batch.timeline.push({ runId: actor.id, seq, kind, atMs: nowMs, detail });
+  for (const noted of run.timeline) batch.timeline.push({ runId: actor.id, seq, ...noted });
+  run.timeline = [];
+  const dispatched = taken.filter((execution) => execution.state === 'dispatched');
+  if (dispatched.length > 0) entry('dispatched', { hosts: dispatched.length, workers: Object.fromEntries([...Map.groupBy(dispatched, (e) => e.workerId ?? '')].map(([worker, list]) => [worker, list.length])) });
+  const lost = taken.filter((execution) => execution.state === 'lost');
+  if (lost.length > 0) entry('lost', { hosts: lost.map((execution) => execution.hostName).slice(0, 20), count: lost.length, reason: lost[0]!.result?.reason });
+  if (view.state === 'stopping' && actor.state !== 'stopping') entry('stopping', { by: actor.cancelRequestedBy ?? 'failure limit' });
+  if (ends) entry('finished', { state: view.state, counts: view.counts });
+  const acks = run.acks;
+  run.acks = [];
+  return { run, taken, states, seq, state: view.state, acks };
+}

@@ -1,0 +1,30 @@
+/** What a server keeps in memory of a partition that it owns: its runs, and what waits to be written for them. */
+import type { AgentId, AttemptId, RunId, WorkerId } from '../base/ids.ts';
+import type { RunActor } from '../domain/run/run-actor.ts';
+import type { TimelineEntry } from '../store/store.ts';
+import type { ReportedStream } from './attempt-report.ts';
+import type { ChunkWriter } from './chunk-writer.ts';
+
+/** An agent's report, to be acknowledged once what it says is committed. */
+export interface Ack { readonly workerId: WorkerId; readonly attempt: AttemptId; readonly agentId: AgentId }
+
+export interface OwnedRun {
+  readonly actor: RunActor<ReportedStream>;
+  readonly specBytes: () => Uint8Array;
+  acks: Ack[];
+  timeline: Omit<TimelineEntry, 'seq' | 'runId'>[];
+  idleSince: number;
+  firstStart: boolean;
+}
+
+export interface OwnedPartition {
+  readonly id: number;
+  readonly term: number;
+  readonly runs: Map<RunId, OwnedRun>;
+  readonly loading: Map<RunId, Promise<void>>;
+  readonly dirty: Set<RunId>;
+  readonly chunks: ChunkWriter;
+  committing: boolean;
+  commitScheduled: boolean;
+  failures: number;
+}

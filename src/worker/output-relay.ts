@@ -1,0 +1,141 @@
+/**
+ * Output on its way through a worker: live output to the servers that watch, chunks of large output to the owner, ranges of kept
+ * output to whoever fetches. What it holds is bounded; a server that is behind misses live output, never the record.
+ */
+import type { Clock } from '../base/clock.ts';
+import { limits } from '../base/limits.ts';
+import type { Link } from '../link/link.ts';
+import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
+import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+
+export type AgentLink = Link<AgentFrame, WorkerToAgentFrame>;
+export type ServerLink = Link<ServerToWorkerFrame, WorkerToServerFrame>;
+type Frame<F, T> = Extract<F, { t: T }>;
+
+interface Watch { readonly hostId: string; readonly servers: Set<string> }
+
+export interface OutputRelayOptions {
+  readonly clock: Clock;
+  readonly agent: (hostId: string) => AgentLink | undefined;
+  /** By the server's URL, which is how watchers and fetchers are kept here. */
+  readonly server: (url: string) => ServerLink | undefined;
+  readonly servers: () => Iterable<ServerLink>;
+}
+
+const HELD_LOOK_MS = 50;
+
+export class OutputRelay {
+  readonly #options: OutputRelayOptions;
+  readonly #watches = new Map<string, Watch>();
+  readonly #fetches = new Map<number, { readonly server: string; readonly id: number; readonly agent: AgentLink }>();
+  readonly #held = new Set<AgentLink>();
+  #fetchSeq = 0;
+  #heldBytes = 0;
+
+  constructor(options: OutputRelayOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes of output that servers have not taken yet, at the last look. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  // — live —
+
+  /** The start itself tells the agent that it is watched. */
+  watchFromStart(a: string, hostId: string, server: string): void {
+    const watch = this.#watches.get(a);
+    if (watch) watch.servers.add(server);
+    else this.#watches.set(a, { hostId, servers: new Set([server]) });
+  }
+
+  watch(a: string, hostId: string, server: string, on: boolean): void {
+    if (on) {
+      this.watchFromStart(a, hostId, server);
+      this.#options.agent(hostId)?.send({ t: 'watch', a, on: true });
+      return;
+    }
+    const watch = this.#watches.get(a) ?? { hostId, servers: new Set() };
+    watch.servers.delete(server);
+    if (watch.servers.size === 0) this.#unwatch(a, watch);
+  }
+
+  #unwatch(a: string, watch: Watch): void {
+    this.#watches.delete(a);
+    this.#options.agent(watch.hostId)?.send({ t: 'watch', a, on: false });
+  }
+
+  /** Nothing more comes of an attempt whose report is committed. */
+  settled(a: string): void {
+    this.#watches.delete(a);
+  }
+
+  output(frame: Frame<AgentFrame, 'output'>): void {
+    for (const url of this.#watches.get(frame.a)?.servers ?? []) {
+      const link = this.#options.server(url);
+      if (link && link.bufferedBytes < limits.frameBytesMax) link.send({ t: 'output', a: frame.a, stream: frame.stream, offset: frame.offset, bytes: frame.bytes, ...(frame.skipped ? { skipped: frame.skipped } : {}) });
+    }
+  }
+
+  // — the record —
+
+  /** Chunks on their way up are bounded for all agents together: beyond it those that send are not read until there is room. */
+  chunk(agent: { readonly agentId: string; readonly link: AgentLink }, frame: Frame<AgentFrame, 'chunk'>, owner: ServerLink): void {
+    if (!owner.send({ t: 'chunk', a: frame.a, agentId: agent.agentId, stream: frame.stream, seq: frame.seq, bytes: frame.bytes })) return;
+    if (this.#countHeld() <= limits.workerOutputBytesMax || this.#held.has(agent.link)) return;
+    agent.link.pause();
+    this.#held.add(agent.link);
+    this.#releaseLater(agent.link);
+  }
+
+  #countHeld(): number {
+    this.#heldBytes = 0;
+    for (const link of this.#options.servers()) this.#heldBytes += link.bufferedBytes;
+    return this.#heldBytes;
+  }
+
+  #releaseLater(link: AgentLink): void {
+    this.#options.clock.after(HELD_LOOK_MS, () => {
+      if (!this.#held.has(link)) return;
+      if (this.#countHeld() > limits.workerOutputBytesMax) return this.#releaseLater(link);
+      this.#held.delete(link);
+      link.resume();
+    });
+  }
+
+  // — what the host keeps —
+
+  fetch(server: string, frame: Frame<ServerToWorkerFrame, 'fetch'>): void {
+    const agent = this.#options.agent(frame.hostId);
+    const id = ++this.#fetchSeq;
+    if (agent?.send({ t: 'fetch', id, a: frame.a, stream: frame.stream, offset: frame.offset, length: frame.length })) this.#fetches.set(id, { server, id: frame.id, agent });
+    else this.#unreachable(server, frame.id);
+  }
+
+  data(agent: AgentLink, frame: Frame<AgentFrame, 'data'>): void {
+    const fetch = this.#fetches.get(frame.id);
+    if (fetch?.agent !== agent) return;
+    this.#fetches.delete(frame.id);
+    this.#options.server(fetch.server)?.send({ ...frame, id: fetch.id });
+  }
+
+  #unreachable(server: string, id: number): void {
+    this.#options.server(server)?.send({ t: 'data', id, bytes: new Uint8Array(0), size: 0, eof: true, error: 'host-not-linked' });
+  }
+
+  // — ends —
+
+  agentGone(link: AgentLink): void {
+    this.#held.delete(link);
+    for (const [id, fetch] of this.#fetches) {
+      if (fetch.agent !== link) continue;
+      this.#fetches.delete(id);
+      this.#unreachable(fetch.server, fetch.id);
+    }
+  }
+
+  serverGone(url: string): void {
+    for (const [a, watch] of this.#watches) if (watch.servers.delete(url) && watch.servers.size === 0) this.#unwatch(a, watch);
+  }
+}

@@ -1,0 +1,74 @@
+/** A host whose disk is full: what cannot be recorded does not run, what ran is told in full as soon as there is space. */
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { createProcessDriver, type ProcessDriver } from '../../src/drivers/process/process-driver.ts';
+import { newAttempt, reportOf, specOf } from '../conformance/driver.ts';
+import { until } from '../support/until.ts';
+
+describe.skipIf(process.getuid?.() !== 0)('an agent on a full disk', () => {
+  let dataDir: string;
+  let driver: ProcessDriver;
+  const filling = (): string => join(dataDir, 'filling');
+  const make = (): ProcessDriver => createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, useCgroups: false, spoolFreeBytesMin: 0 });
+
+  beforeEach(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 'drover-full-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=0711', 'tmpfs', dataDir]);
+    driver = make();
+    await driver.start();
+  });
+  afterEach(async () => {
+    await driver.stop();
+    execFileSync('umount', ['--lazy', dataDir]);
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+
+  function fill(): void {
+    for (const bytes of [65_536, 4_096, 1]) {
+      try {
+        for (;;) appendFileSync(filling(), Buffer.alloc(bytes));
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ENOSPC' });
+      }
+    }
+  }
+
+  it('refuses a start, says why, knows nothing of it, and takes the same start when there is space', async () => {
+    const attempt = newAttempt();
+    const spec = specOf(`exit 7 # ${'x'.repeat(100_000)}`);
+    fill();
+    // A duplicate while the first is being refused is refused alike, not believed.
+    const answers = await Promise.allSettled([driver.startAttempt(attempt, spec), driver.startAttempt(attempt, spec)]);
+    for (const answer of answers) expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'spool-full' } });
+    expect(driver.stateOf(attempt)).toBeUndefined();
+    expect(driver.list()).toEqual([]);
+    expect(driver.cancel(attempt)).toBe(false);
+    rmSync(filling());
+    expect(await driver.startAttempt(attempt, spec)).toBe('accepted');
+    expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'exited', exitCode: 7 });
+  });
+
+  it('keeps the exact end of a script until it can be recorded, also over a restart', async () => {
+    const attempts = [newAttempt(), newAttempt()] as const;
+    const elsewhere = mkdtempSync(join(tmpdir(), 'drover-go-'));
+    const go = join(elsewhere, 'go');
+    for (const attempt of attempts) await driver.startAttempt(attempt, specOf(`head -c 30000 /dev/zero | tr '\\0' x; until [ -e ${go} ]; do sleep 0.02; done; exit 137`));
+    // Their output goes into the record of their end: more than the journal's last page has room for.
+    await until('both have written', () => attempts.every((attempt) => driver.stateOf(attempt) === 'running' && statSync(join(dataDir, 'spool', attempt, 'stdout')).size === 30_000));
+    fill();
+    writeFileSync(go, '');
+    await until('both have ended', () => attempts.every((attempt) => driver.stateOf(attempt) === 'accepted'));
+    expect(await driver.report(attempts[0])).toBeUndefined();
+    await driver.stop();
+    rmSync(elsewhere, { recursive: true });
+    rmSync(filling());
+    driver = make();
+    await driver.start();
+    for (const attempt of attempts) expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'exited', exitCode: 137, stdout: { size: 30_000 } });
+  });
+});
