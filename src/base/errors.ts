@@ -72,6 +72,26 @@ export const errors = {
   'cancelled-by-user': { status: 409, retryable: false, title: 'Cancelled' },
   'host-removed': { status: 409, retryable: false, title: 'The host was removed' },
 
+  // — the way to a host over SSH —
+  'ssh-name-unknown': { status: 422, retryable: true, title: 'The name of the host does not resolve' },
+  'ssh-refused': { status: 503, retryable: true, title: 'The host refuses the connection' },
+  'ssh-timeout': { status: 504, retryable: true, title: 'The host does not answer in time' },
+  'ssh-silent': { status: 504, retryable: true, title: 'Something takes the connection and says nothing' },
+  'ssh-not-ssh': { status: 422, retryable: false, title: 'What answers is not SSH' },
+  'ssh-busy': { status: 503, retryable: true, title: 'The SSH server takes no more connections for now' },
+  'ssh-no-common-algorithm': { status: 422, retryable: false, title: 'No SSH algorithm in common' },
+  'ssh-host-key-unknown': { status: 403, retryable: false, title: 'The host key is not known' },
+  'ssh-host-key-changed': { status: 403, retryable: false, title: 'The host key has changed' },
+  'ssh-auth-failed': { status: 403, retryable: false, title: 'The host accepts none of the credentials' },
+  'ssh-key-passphrase': { status: 422, retryable: false, title: 'The passphrase of the key is missing or wrong' },
+  'ssh-key-unreadable': { status: 422, retryable: false, title: 'The private key cannot be used' },
+  'ssh-password-expired': { status: 403, retryable: false, title: 'The password has expired on the host' },
+  'ssh-path-invalid': { status: 422, retryable: false, title: 'The way over jump hosts leads nowhere' },
+  'ssh-forward-refused': { status: 403, retryable: false, title: 'The jump host forwards nothing' },
+  'ssh-session-refused': { status: 503, retryable: true, title: 'The host opens no session' },
+  'ssh-no-shell': { status: 422, retryable: false, title: 'The account has no usable shell' },
+  'ssh-lost': { status: 503, retryable: true, title: 'The SSH connection was lost' },
+
   // — data folders and the database —
   'data-folder-in-use': { status: 409, retryable: false, title: 'Another process uses this data folder' },
   'data-folder-foreign': { status: 409, retryable: false, title: 'The folder is not a Drover data folder of this kind' },

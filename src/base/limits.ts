@@ -97,6 +97,33 @@ export const limits = {
   eventsPerFrameMax: 512,
   liveWatchersPerServerMax: 1_000,
 
+  // — SSH —
+  /** Connections of one worker, 50 KiB each; beyond it idle ones are closed, oldest first, and dials wait. */
+  sshConnectionsMax: 2_000,
+  /** A warm connection costs its host a process; one that has been idle for this long is closed. */
+  sshIdleMs: 5 * MINUTE_MS,
+  /** Connections being opened at once: more only wait for the same CPU. */
+  sshDialsMax: 64,
+  /** To one address and port: several accounts of one host stay under the 10 of OpenSSH's MaxStartups. */
+  sshDialsPerHostMax: 6,
+  /** Through one jump host. */
+  sshDialsPerJumpHostMax: 32,
+  sshHopsMax: 8,
+  /** Sessions on one connection, before the server's own MaxSessions (10 by default) is met and remembered. */
+  sshSessionsPerConnectionMax: 64,
+  sshTcpMs: 10_000,
+  /** Key exchange and login; slow name services take several seconds of it. */
+  sshHandshakeMs: 30_000,
+  sshKeepaliveMs: 15_000,
+  /** Unanswered keepalives after which a connection is given up. */
+  sshKeepalivesMissedMax: 3,
+  /** A server over its MaxStartups is tried again so often (`ssh-busy`), with delays from base to cap. */
+  sshBusyTriesMax: 10,
+  sshBusyBaseMs: 250,
+  sshBusyCapMs: 5_000,
+  /** Decrypted keys that are remembered, so that a thousand dials with one key decrypt it once. */
+  sshKeysParsedMax: 256,
+
   // — time and ownership —
   /** Link gone longer than this: the execution is told as lost. */
   lostAfterMsDefault: 2 * MINUTE_MS,
