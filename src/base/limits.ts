@@ -121,6 +121,8 @@ export const limits = {
   sshBusyTriesMax: 10,
   sshBusyBaseMs: 250,
   sshBusyCapMs: 5_000,
+  /** A question to the shell of a host, asked when something failed there. */
+  sshProbeMs: 15_000,
   /** Decrypted keys that are remembered, so that a thousand dials with one key decrypt it once. */
   sshKeysParsedMax: 256,
 

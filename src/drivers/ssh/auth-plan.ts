@@ -17,6 +17,7 @@ const QUESTION_ROUNDS_MAX = 8;
 export class AuthPlan {
   readonly #hop: SshHop;
   #left: Offer[];
+  #last: Offer | undefined;
   readonly #tried: string[] = [];
   readonly #faults: KeyFault[] = [];
   readonly #notes: string[] = [];
@@ -35,14 +36,19 @@ export class AuthPlan {
     throw sshError('ssh-auth-failed', hop, 'the account has no credential. Give it a key or a password.');
   }
 
-  /** `allowed` is what the host said that it takes; null before it has said anything. */
-  next(allowed: readonly string[] | null): AnyAuthMethod | false {
+  /** `allowed` is what the host says that it takes now, null before it has said anything; `partial`: the last was right, and not enough. */
+  next(allowed: readonly string[] | null, partial: boolean): AnyAuthMethod | false {
     if (allowed) this.#taken = allowed;
+    // Offered before its turn (key first, then password): it keeps its chance.
+    if (this.#last && allowed && !partial && !allowed.includes(this.#last.wire)) this.#left.push(this.#last);
+    this.#last = undefined;
     if (this.#passwordExpired !== undefined) return false;
     const at = this.#left.findIndex((offer) => !allowed || allowed.includes(offer.wire));
     if (at < 0) return false;
     const [offer] = this.#left.splice(at, 1);
     this.#tried.push(offer!.label);
+    // Only the first is offered without knowing what is taken.
+    if (!allowed) this.#last = offer;
     return offer!.method;
   }
 
@@ -60,6 +66,7 @@ export class AuthPlan {
 
   /** Secrets are let go of once they are of no use any more. */
   forget(): void {
+    this.#last = undefined;
     this.#left = [];
   }
 

@@ -19,6 +19,8 @@ const RAISE_AFTER = 64;
 const EMPTY_REFUSALS_MAX = 4;
 const REASON_PROHIBITED = 1;
 
+type Request = (done: (error: Error | undefined, stream: ClientChannel) => void) => void;
+
 export interface SshConnectionOptions {
   readonly clock: Clock;
   readonly random: Random;
@@ -70,22 +72,19 @@ export class SshConnection {
 
   /** When this rejects, the command may have been begun, but has been given no input, and nothing of ours begins without. */
   async exec(command: string): Promise<RemoteChannel> {
-    const stream = await this.#open<ClientChannel>((done) => this.#client.exec(command, done));
-    return remoteChannel(stream, () => this.#lostBecause ?? 'the channel was closed', () => this.#leave());
+    return this.#open((done) => this.#client.exec(command, done), (stream) => remoteChannel(stream, () => this.#lostBecause ?? 'the channel was closed', () => this.#leave()));
   }
 
   /** A connection from the far side to `address`, for the next hop. */
   async forward(next: SshHop): Promise<Duplex> {
-    const stream = await this.#open<ClientChannel>((done) => this.#client.forwardOut('127.0.0.1', 0, next.address, next.port, done), next);
-    stream.once('close', () => this.#leave());
-    return stream;
+    return this.#open((done) => this.#client.forwardOut('127.0.0.1', 0, next.address, next.port, done), (stream) => stream.once('close', () => this.#leave()), next);
   }
 
-  async #open<T>(request: (done: (error: Error | undefined, stream: T) => void) => void, next?: SshHop): Promise<T> {
+  async #open<T>(request: Request, adopt: (stream: ClientChannel) => T, next?: SshHop): Promise<T> {
     for (let emptyRefusals = 0; ; ) {
       await this.#enter();
       try {
-        const stream = await this.#ask(request);
+        const stream = await this.#ask(request, adopt);
         if (this.#active >= this.#sessionsMax && ++this.#successes >= RAISE_AFTER && this.#sessionsMax < limits.sshSessionsPerConnectionMax) {
           this.#successes = 0;
           this.#sessionsMax++;
@@ -109,14 +108,15 @@ export class SshConnection {
     }
   }
 
-  #ask<T>(request: (done: (error: Error | undefined, stream: T) => void) => void): Promise<T> {
+  /** `adopt` listens in the very turn in which the channel opens: its end may be in the same packet. */
+  #ask<T>(request: Request, adopt: (stream: ClientChannel) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#onLost.add(reject);
       try {
         request((error, stream) => {
           this.#onLost.delete(reject);
           if (error) reject(this.isOpen ? error : this.#lostError());
-          else resolve(stream);
+          else resolve(adopt(stream));
         });
       } catch {
         this.#onLost.delete(reject);

@@ -124,8 +124,8 @@ class Opening {
       keepaliveInterval: this.#options.keepaliveMs, keepaliveCountMax: this.#options.keepalivesMissedMax,
       algorithms: offered as ConnectConfig['algorithms'] & object,
       hostVerifier: (key: Buffer, verify: (ok: boolean) => void) => void this.#verify(key).then(verify),
-      authHandler: (allowed, _partial, next) => {
-        const method = this.#plan.next(allowed);
+      authHandler: (allowed, partial, next) => {
+        const method = this.#plan.next(allowed, partial);
         next(method as Parameters<typeof next>[0]);
       },
     };

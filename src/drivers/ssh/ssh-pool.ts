@@ -108,10 +108,11 @@ export class SshPool {
     // A key that cannot be used is told before anybody is dialled.
     new AuthPlan(hop).forget();
     const before = hops.slice(0, -1);
-    const jump = before.length === 0 ? undefined : await this.#reachJump(before);
+    // Opened first, so that the room it takes is not waited for while room is held.
+    if (before.length > 0) await this.#reachJump(before);
     await this.#makeRoom();
     try {
-      return this.#keep(key, hop, await this.#dialPatiently(hop, jump), become);
+      return this.#keep(key, hop, await this.#dialPatiently(hop, before), become);
     } finally {
       this.#opening--;
       this.#room.shift()?.();
@@ -130,12 +131,14 @@ export class SshPool {
   }
 
   /** A server that is over its MaxStartups is asked again, later and later, spread by chance. */
-  async #dialPatiently(hop: SshHop, jump: SshConnection | undefined): Promise<SshConnection> {
+  async #dialPatiently(hop: SshHop, before: readonly SshHop[]): Promise<SshConnection> {
     for (let tries = 0; ; tries++) {
+      const jump = before.length === 0 ? undefined : await this.#reachJump(before);
       try {
         return await this.#dial(hop, jump);
       } catch (error) {
-        if ((error as DroverError).code !== 'ssh-busy' || tries >= limits.sshBusyTriesMax) throw error;
+        const passes = (error as DroverError).code === 'ssh-busy' || (jump && !jump.isOpen);
+        if (!passes || tries >= limits.sshBusyTriesMax) throw error;
         const waited = await pause(this.#options.clock, 50 + fullJitterMs(tries, limits.sshBusyBaseMs, limits.sshBusyCapMs, this.#options.random), this.#abort.signal);
         if (!waited) throw error;
       }

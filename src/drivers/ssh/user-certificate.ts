@@ -38,7 +38,10 @@ export function withCertificate(key: ParsedKey, certificate: string): ParsedKey 
     blob,
     algorithm: isRsa ? 'rsa-sha2-256-cert-v01@openssh.com' : name,
     signature: isRsa ? 'rsa-sha2-256' : plain,
-    sign: (data) => key.sign(data, isRsa ? 'sha256' : undefined) as Buffer | Error,
+    sign(data) {
+      const signature = key.sign(data, isRsa ? 'sha256' : undefined) as Buffer | Error;
+      return plain.startsWith('ecdsa-') && !(signature instanceof Error) ? sshEcdsa(signature) : signature;
+    },
   });
   // ssh2 chooses among RSA's algorithms by this name; the choice is made above.
   Object.defineProperty(signed, 'type', { value: name });
@@ -58,6 +61,18 @@ export function allowCertificates(client: Client): void {
     if (signature instanceof Error) throw signature;
     send(protocol, Buffer.concat([body, string(Buffer.concat([string(certified.signature), string(signature)]))]));
   };
+}
+
+/** From DER (SEQUENCE of two INTEGERs, 131 bytes of content at most and so one or two bytes of length) to two mpints. */
+function sshEcdsa(der: Buffer): Buffer {
+  let at = der[1]! > 0x80 ? 3 : 2;
+  const numbers: Buffer[] = [];
+  while (numbers.length < 2) {
+    const length = der[at + 1]!;
+    numbers.push(der.subarray(at + 2, at + 2 + length));
+    at += 2 + length;
+  }
+  return Buffer.concat(numbers.map(string));
 }
 
 function request(user: string, key: CertificateKey, signed: boolean): Buffer {
