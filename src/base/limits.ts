@@ -121,6 +121,16 @@ export const limits = {
   sshBusyTriesMax: 10,
   sshBusyBaseMs: 250,
   sshBusyCapMs: 5_000,
+  /** Attempts over SSH that a worker holds; each has its output up to `outputInlineBytesMax` in memory, the rest on disk. */
+  sshExecutionsMax: 4_096,
+  /** After a lost connection a running script is looked for again, from base to cap, until this long after its deadline. */
+  sshReattachBaseMs: 250,
+  sshReattachCapMs: 30_000,
+  sshReattachMs: 1 * DAY_MS,
+  /** How far a host's start may be misjudged; what is nearer counts as a restart in between. */
+  sshRebootMarginMs: 2_000,
+  /** Tries to remove what an attempt left on its host; after them the host's own sweep does it. */
+  sshForgetTriesMax: 5,
   /** A question to the shell of a host, asked when something failed there. */
   sshProbeMs: 15_000,
   /** Decrypted keys that are remembered, so that a thousand dials with one key decrypt it once. */

@@ -52,9 +52,9 @@ export function openSocket(hop: SshHop, options: DialOptions): Promise<Socket> {
   });
 }
 
-/** Takes the socket over: it is closed when this rejects. */
-export function openClient(hop: SshHop, plan: AuthPlan, socket: Duplex, options: DialOptions): Promise<Client> {
-  return new Promise((resolve, reject) => new Opening(hop, plan, socket, options, resolve, reject).begin());
+/** Takes the socket over: it is closed when this rejects. `adopt` listens in the very turn of the login: its end may be in the same packet. */
+export function openClient<T>(hop: SshHop, plan: AuthPlan, socket: Duplex, options: DialOptions, adopt: (client: Client) => T): Promise<T> {
+  return new Promise((resolve, reject) => new Opening(hop, plan, socket, options, (client) => resolve(adopt(client)), reject).begin());
 }
 
 class Opening {

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
+import type { Client } from 'ssh2';
 import { fullJitterMs } from '../../base/backoff.ts';
 import { pause, type Clock } from '../../base/clock.ts';
 import { DroverError } from '../../base/errors.ts';
@@ -22,6 +23,9 @@ import { hopName, sshError } from './ssh-faults.ts';
 /** A reference: what it stands for is asked of the server when a connection is opened. */
 export interface SshTarget { readonly hostId: string; readonly accountId?: string }
 
+/** Nothing is run on a jump host. */
+const NO_SHELL: RemoteShell = { exec: async () => Promise.reject(new DroverError('ssh-no-shell', { detail: 'A jump host only passes connections on.' })) };
+
 export interface SshPoolOptions {
   readonly clock: Clock;
   readonly random: Random;
@@ -34,7 +38,11 @@ export interface SshPoolOptions {
   readonly dial?: Partial<Pick<DialOptions, 'tcpMs' | 'handshakeMs' | 'keepaliveMs' | 'keepalivesMissedMax'>>;
 }
 
-interface Entry { readonly connection: SshConnection; readonly become: SshBecome; idleSince: number }
+/** What is known of a target while there is a connection to it; no credential of the login is in it. */
+export interface ReachedHost { readonly hostId: string; readonly hostName: string; readonly become: SshBecome; readonly hop: SshHop }
+
+/** `shell` is one object for the life of the connection: whoever learns something about the far side remembers it by the shell. */
+interface Entry { readonly connection: SshConnection; readonly host: ReachedHost; readonly shell: RemoteShell; idleSince: number }
 
 export class SshPool {
   readonly #options: SshPoolOptions;
@@ -47,6 +55,7 @@ export class SshPool {
   readonly #dialsPerJump = new Gates(limits.sshDialsPerJumpHostMax);
   readonly #room: (() => void)[] = [];
   #opening = 0;
+  #retired = 0;
   #cancelSweep: (() => void) | undefined;
   readonly #abort = new AbortController();
 
@@ -59,10 +68,22 @@ export class SshPool {
     return this.#entries.size;
   }
 
-  /** A shell on the target, over a connection that is opened when there is none; and how the work's user is become there. */
-  async shell(target: SshTarget): Promise<{ shell: RemoteShell; become: SshBecome }> {
-    const entry = await this.#reach(target);
-    return { become: entry.become, shell: { exec: (command) => this.#exec(target, command) } };
+  /** A shell on the target, over a connection that is opened when there is none. */
+  async shell(target: SshTarget): Promise<{ readonly shell: RemoteShell; readonly host: ReachedHost }> {
+    return this.#reach(target);
+  }
+
+  /** What is known of the target is out of date: the next use dials anew. What runs on the present connection goes on. */
+  retire(target: SshTarget): void {
+    const key = keyOf(target);
+    const entry = this.#entries.get(key);
+    if (!entry) return;
+    if (entry.connection.isIdle) return entry.connection.close();
+    // Under a name that nobody asks for it is closed when it is idle for long, like any other.
+    this.#entries.delete(key);
+    const retired = `retired ${key} ${this.#retired++}`;
+    this.#entries.set(retired, entry);
+    this.#keyOf.set(entry.connection, retired);
   }
 
   stop(): void {
@@ -84,10 +105,12 @@ export class SshPool {
   }
 
   #reach(target: SshTarget): Promise<Entry> {
-    return this.#once(`${target.hostId} ${target.accountId ?? ''}`, async (key) => {
+    return this.#once(keyOf(target), async (key) => {
+      const shell: RemoteShell = { exec: (command) => this.#exec(target, command) };
       const access = await this.#options.access(target);
       checkPath(access);
-      return this.#open(key, access.hops, access.become);
+      const hop = access.hops.at(-1)!;
+      return this.#open(key, access.hops, shell, { hostId: access.hostId, hostName: access.hostName ?? hop.address, become: access.become, hop: { ...hop, credentials: [] } });
     });
   }
 
@@ -103,7 +126,7 @@ export class SshPool {
     return dialing;
   }
 
-  async #open(key: string, hops: readonly SshHop[], become: SshBecome): Promise<Entry> {
+  async #open(key: string, hops: readonly SshHop[], shell: RemoteShell, host: ReachedHost): Promise<Entry> {
     const hop = hops.at(-1)!;
     // A key that cannot be used is told before anybody is dialled.
     new AuthPlan(hop).forget();
@@ -112,7 +135,7 @@ export class SshPool {
     if (before.length > 0) await this.#reachJump(before);
     await this.#makeRoom();
     try {
-      return this.#keep(key, hop, await this.#dialPatiently(hop, before), become);
+      return this.#keep(key, hop, await this.#dialPatiently(hop, before), shell, host);
     } finally {
       this.#opening--;
       this.#room.shift()?.();
@@ -120,10 +143,11 @@ export class SshPool {
   }
 
   async #reachJump(hops: readonly SshHop[]): Promise<SshConnection> {
+    const last = hops.at(-1)!;
     try {
       // Whoever comes with other credentials gets a connection of his own: a warm one must not open doors.
       const key = `jump ${createHash('sha256').update(JSON.stringify(hops, (_name, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value))).digest('base64')}`;
-      return (await this.#once(key, (own) => this.#open(own, hops, { kind: 'direct' }))).connection;
+      return (await this.#once(key, (own) => this.#open(own, hops, NO_SHELL, { hostId: last.hostId, hostName: last.address, become: { kind: 'direct' }, hop: { ...last, credentials: [] } }))).connection;
     } catch (error) {
       if (!(error instanceof DroverError)) throw error;
       throw new DroverError(error.code, { detail: `Jump host ${error.detail}`, context: error.context, cause: error });
@@ -154,14 +178,13 @@ export class SshPool {
       const options: DialOptions = { ...defaultDialOptions(), ...this.#options.dial, clock: this.#options.clock, recordHostKey: this.#options.recordHostKey };
       const plan = new AuthPlan(hop);
       const socket: Duplex = jump ? await jump.forward(hop) : await openSocket(hop, options);
-      const client = await openClient(hop, plan, socket, options);
-      return this.#connectionOf(hop, client);
+      return await openClient(hop, plan, socket, options, (client) => this.#connectionOf(hop, client));
     } finally {
       for (const leave of leaves) leave();
     }
   }
 
-  #connectionOf(hop: SshHop, client: Awaited<ReturnType<typeof openClient>>): SshConnection {
+  #connectionOf(hop: SshHop, client: Client): SshConnection {
     const { clock, random } = this.#options;
     const connection: SshConnection = new SshConnection(hop, client, {
       clock, random,
@@ -174,13 +197,13 @@ export class SshPool {
 
   readonly #keyOf = new Map<SshConnection, string>();
 
-  #keep(key: string, hop: SshHop, connection: SshConnection, become: SshBecome): Entry {
+  #keep(key: string, hop: SshHop, connection: SshConnection, shell: RemoteShell, host: ReachedHost): Entry {
     if (!connection.isOpen) throw sshError('ssh-lost', hop, 'the connection was lost right after the login.');
     if (this.#abort.signal.aborted) {
       connection.close();
       throw sshError('ssh-lost', hop, 'the worker is stopping.');
     }
-    const entry: Entry = { connection, become, idleSince: this.#options.clock.monotonicMs() };
+    const entry: Entry = { connection, host, shell, idleSince: this.#options.clock.monotonicMs() };
     this.#entries.set(key, entry);
     this.#keyOf.set(connection, key);
     this.#idle.add(key);
@@ -232,6 +255,10 @@ export class SshPool {
       if (this.#entries.size > 0) this.#scheduleSweep();
     }, { unref: true });
   }
+}
+
+function keyOf(target: SshTarget): string {
+  return `${target.hostId} ${target.accountId ?? ''}`;
 }
 
 /** A path that comes by the same place twice never arrives. */
