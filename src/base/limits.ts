@@ -69,6 +69,8 @@ export const limits = {
   spoolKeptMs: 7 * DAY_MS,
   /** Spool of one execution (`output-limit`): the tree is killed beyond it, before it fills the host's disk. */
   spoolBytesMax: 16 * 1024 * MiB,
+  /** The same for a script run over SSH, per stream; it lies in the host's folder for temporary files, not in one of ours (`output-limit`). */
+  sshSpoolBytesMax: 4 * 1024 * MiB,
   /** Shortest interval between two looks at a young process; what a short script waits for at most. */
   sweepMsMin: 2,
   /** Free space an agent wants before it starts anything (`spool-full`). */

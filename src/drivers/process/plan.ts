@@ -22,10 +22,10 @@ export interface PlanContext {
   findProgram(name: string, path: string): string | undefined;
 }
 
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Names that mean the same everywhere; the first program that exists is taken. Anything else is a program's name or path. */
-const INTERPRETERS: Readonly<Record<string, { readonly programs: readonly string[]; readonly args?: readonly string[] }>> = {
+export const INTERPRETERS: Readonly<Record<string, { readonly programs: readonly string[]; readonly args?: readonly string[] }>> = {
   sh: { programs: ['/bin/sh', 'sh'] },
   bash: { programs: ['bash'] },
   python: { programs: ['python3', 'python'] },
