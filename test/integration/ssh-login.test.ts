@@ -47,7 +47,7 @@ describe.skipIf(sshdMissing)('logging in', () => {
   it('takes Ed25519 keys as PKCS#8, as openssl makes them', async () => {
     const path = join(world.folder, 'openssl-key');
     execFileSync('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', path]);
-    const { utils } = await import('ssh2');
+    const { default: { utils } } = await import('ssh2');
     const { usableKey } = await import('../../src/drivers/ssh/private-key.ts');
     const { readFileSync } = await import('node:fs');
     const usable = usableKey({ name: 'k', privateKey: readFileSync(path, 'utf8') });

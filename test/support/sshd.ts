@@ -44,7 +44,7 @@ export class SshWorld {
     return { path, text: readFileSync(path, 'utf8'), publicLine, publicBlob: Buffer.from(publicLine.split(' ')[1]!, 'base64') };
   }
 
-  /** A server that lets the user key in; `lines` come first, and sshd takes the first of each. */
+  /** A server that lets the user key in; `lines` come first, and sshd takes the first of each; `:PORT` in them is its port. */
   async start(options: { address?: string; lines?: readonly string[]; keys?: readonly KeyPair[]; hostKey?: KeyPair } = {}): Promise<Sshd> {
     if (isRoot) mkdirSync('/run/sshd', { recursive: true });
     const address = options.address ?? '127.0.0.1';
@@ -53,7 +53,7 @@ export class SshWorld {
     const authorized = join(this.folder, `${name}.keys`);
     writeFileSync(authorized, [this.userKey, ...(options.keys ?? [])].map((key) => key.publicLine).join('\n') + '\n', { mode: 0o644 });
     const config = [
-      ...(options.lines ?? []), `ListenAddress ${address}:${port}`, `HostKey ${(options.hostKey ?? this.hostKey).path}`, `AuthorizedKeysFile ${authorized}`, 'PidFile none',
+      ...(options.lines ?? []).map((line) => line.replace(':PORT', `:${port}`)), `ListenAddress ${address}:${port}`, `HostKey ${(options.hostKey ?? this.hostKey).path}`, `AuthorizedKeysFile ${authorized}`, 'PidFile none',
       'UsePAM no', 'StrictModes no', 'PermitRootLogin yes', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'UseDNS no', 'LogLevel VERBOSE',
       'MaxStartups 1000', 'MaxSessions 1000', 'LoginGraceTime 60', 'X11Forwarding no', 'PrintMotd no',
     ];

@@ -3,7 +3,7 @@
  * a second by design, so what was parsed is remembered for as long as it is in use, in memory only.
  */
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
-import { utils, type ParsedKey } from 'ssh2';
+import ssh2, { type ParsedKey } from 'ssh2';
 import { limits } from '../../base/limits.ts';
 import { fingerprintOf } from './host-key.ts';
 import { withCertificate } from './user-certificate.ts';
@@ -36,7 +36,7 @@ export function usableKey(text: KeyText): UsableKey | KeyFault {
 function parse(text: KeyText): UsableKey | KeyFault {
   const pem = text.privateKey.trimEnd() + '\n';
   const pkcs8 = /^-----BEGIN (ENCRYPTED )?PRIVATE KEY-----/m.test(pem);
-  const key = pkcs8 ? parsePkcs8(pem, text) : utils.parseKey(pem, text.passphrase);
+  const key = pkcs8 ? parsePkcs8(pem, text) : ssh2.utils.parseKey(pem, text.passphrase);
   const single = Array.isArray(key) ? (key as ParsedKey[])[0] : key;
   if (single === undefined || single instanceof Error) return faultOf(text, single?.message ?? 'it holds no key');
   if (isFault(single)) return single;
@@ -61,11 +61,11 @@ function parsePkcs8(pem: string, text: KeyText): ParsedKey | Error | KeyFault {
   }
   switch (key.asymmetricKeyType) {
     case 'rsa':
-      return utils.parseKey(key.export({ type: 'pkcs1', format: 'pem' }) as string);
+      return ssh2.utils.parseKey(key.export({ type: 'pkcs1', format: 'pem' }) as string);
     case 'ec':
-      return utils.parseKey(key.export({ type: 'sec1', format: 'pem' }) as string);
+      return ssh2.utils.parseKey(key.export({ type: 'sec1', format: 'pem' }) as string);
     case 'ed25519':
-      return utils.parseKey(openSshEd25519(key));
+      return ssh2.utils.parseKey(openSshEd25519(key));
     default:
       return new Error(`keys of type ${key.asymmetricKeyType} are not used for SSH`);
   }

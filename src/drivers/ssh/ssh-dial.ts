@@ -4,7 +4,7 @@
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Client, type ConnectConfig } from 'ssh2';
+import ssh2, { type Client, type ConnectConfig } from 'ssh2';
 import type { Clock } from '../../base/clock.ts';
 import { DroverError } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
@@ -64,7 +64,7 @@ class Opening {
   readonly #options: DialOptions;
   readonly #resolve: (client: Client) => void;
   readonly #reject: (error: unknown) => void;
-  readonly #client = new Client();
+  readonly #client = new ssh2.Client();
   #heard = '';
   #stage: 'kex' | 'auth' | 'over' = 'kex';
   /** Decided here, while ssh2 is about to tell its own version of it. */
