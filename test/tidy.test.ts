@@ -18,8 +18,10 @@ function isTest(path: string): boolean {
   return /\.test\.ts$/.test(path) || path.startsWith('test/');
 }
 
+/** A folder of the table, the innermost; else the first folder. */
 function layerOf(path: string): string {
-  return path.split('/')[1]!;
+  const inner = path.split('/').slice(1, 3).join('/');
+  return Object.hasOwn(layers, inner) ? inner : path.split('/')[1]!;
 }
 
 describe('layers', () => {

@@ -18,6 +18,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   fleet: { imports: ['base', 'domain', 'protocol', 'store/store.ts', 'pki', 'link', 'app'], packages: [] },
   loops: { imports: ['base', 'domain', 'app', 'fleet', 'protocol', 'store/store.ts'], packages: [] },
   drivers: { imports: ['base', 'protocol'], packages: ['msgpackr'] },
+  'drivers/ssh': { imports: ['base', 'protocol', 'drivers'], packages: ['msgpackr', 'ssh2'] },
   http: { imports: ['base', 'domain', 'protocol', 'app', 'fleet', 'loops', 'pki', 'store/store.ts', 'store/account-store.ts', 'store/host-store.ts', 'agent-install'], packages: ['fastify', 'zod', 'prom-client'] },
   worker: { imports: ['base', 'domain', 'protocol', 'link', 'pki'], packages: [] },
   enrol: { imports: ['base', 'pki'], packages: [] },

@@ -69,6 +69,8 @@ export const limits = {
   spoolKeptMs: 7 * DAY_MS,
   /** Spool of one execution (`output-limit`): the tree is killed beyond it, before it fills the host's disk. */
   spoolBytesMax: 16 * 1024 * MiB,
+  /** The same for a script run over SSH, per stream; it lies in the host's folder for temporary files, not in one of ours (`output-limit`). */
+  sshSpoolBytesMax: 4 * 1024 * MiB,
   /** Shortest interval between two looks at a young process; what a short script waits for at most. */
   sweepMsMin: 2,
   /** Free space an agent wants before it starts anything (`spool-full`). */
@@ -100,6 +102,45 @@ export const limits = {
   workerSshExecutionsDefault: 1_000,
   eventsPerFrameMax: 512,
   liveWatchersPerServerMax: 1_000,
+
+  // — SSH —
+  /** Connections of one worker, 50 KiB each; beyond it idle ones are closed, oldest first, and dials wait. */
+  sshConnectionsMax: 2_000,
+  /** A warm connection costs its host a process; one that has been idle for this long is closed. */
+  sshIdleMs: 5 * MINUTE_MS,
+  /** Connections being opened at once: more only wait for the same CPU. */
+  sshDialsMax: 64,
+  /** To one address and port: several accounts of one host stay under the 10 of OpenSSH's MaxStartups. */
+  sshDialsPerHostMax: 6,
+  /** Through one jump host. */
+  sshDialsPerJumpHostMax: 32,
+  sshHopsMax: 8,
+  /** Sessions on one connection, before the server's own MaxSessions (10 by default) is met and remembered. */
+  sshSessionsPerConnectionMax: 64,
+  sshTcpMs: 10_000,
+  /** Key exchange and login; slow name services take several seconds of it. */
+  sshHandshakeMs: 30_000,
+  sshKeepaliveMs: 15_000,
+  /** Unanswered keepalives after which a connection is given up. */
+  sshKeepalivesMissedMax: 3,
+  /** A server over its MaxStartups is tried again so often (`ssh-busy`), with delays from base to cap. */
+  sshBusyTriesMax: 10,
+  sshBusyBaseMs: 250,
+  sshBusyCapMs: 5_000,
+  /** Attempts over SSH that a worker holds; each has its output up to `outputInlineBytesMax` in memory, the rest on disk. */
+  sshExecutionsMax: 4_096,
+  /** After a lost connection a running script is looked for again, from base to cap, until this long after its deadline. */
+  sshReattachBaseMs: 250,
+  sshReattachCapMs: 30_000,
+  sshReattachMs: 1 * DAY_MS,
+  /** How far a host's start may be misjudged; what is nearer counts as a restart in between. */
+  sshRebootMarginMs: 2_000,
+  /** Tries to remove what an attempt left on its host; after them the host's own sweep does it. */
+  sshForgetTriesMax: 5,
+  /** A question to the shell of a host, asked when something failed there. */
+  sshProbeMs: 15_000,
+  /** Decrypted keys that are remembered, so that a thousand dials with one key decrypt it once. */
+  sshKeysParsedMax: 256,
 
   // — time and ownership —
   /** Link gone longer than this: the execution is told as lost. */
@@ -136,8 +177,6 @@ export const limits = {
   importFileBytesMax: 16 * MiB,
   /** A DNS name has at most 253 characters. */
   addressLengthMax: 255,
-  /** Hops of a way over SSH, the host itself included: each holds a connection on the worker. */
-  sshHopsMax: 8,
   /** Names of one kind of algorithm in a host's override. */
   algorithmsPerKindMax: 64,
   /** Keys recorded for a host: one of each kind is usual. */

@@ -16,7 +16,8 @@ export interface EnvironmentContext {
   readonly agentEnvironment: Readonly<Record<string, string | undefined>>;
 }
 
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** What is looked through where nothing else is said. */
+export const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Node's and a service manager's channels to the agent, and what it was told itself: no script may speak there. */
 const AGENT_ONLY = /^(DROVER_|NODE_(CHANNEL_|UNIQUE_ID)|NOTIFY_SOCKET$|LISTEN_(FDS|PID|FDNAMES)$|WATCHDOG_(USEC|PID)$|MAINPID$|INVOCATION_ID$|JOURNAL_STREAM$)/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;

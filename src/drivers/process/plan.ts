@@ -21,7 +21,7 @@ export interface PlanContext extends EnvironmentContext {
 }
 
 /** Names that mean the same everywhere; the first program that exists is taken. Anything else is a program's name or path. */
-const INTERPRETERS: Readonly<Record<string, { readonly programs: readonly string[]; readonly args?: readonly string[] }>> = {
+export const INTERPRETERS: Readonly<Record<string, { readonly programs: readonly string[]; readonly args?: readonly string[] }>> = {
   sh: { programs: ['/bin/sh', 'sh'] },
   bash: { programs: ['bash'] },
   python: { programs: ['python3', 'python'] },

@@ -1,0 +1,128 @@
+/**
+ * In which order credentials are offered to one host, and what is told when none is taken. Methods that the host does not take
+ * are not tried at it; where it wants several (key, then password), the plan goes on with what is left.
+ */
+import type { AnyAuthMethod, AuthenticationType } from 'ssh2';
+import { DroverError } from '../../base/errors.ts';
+import type { SshCredential, SshHop } from '../../protocol/link/ssh-access.ts';
+import { isKeyFault, usableKey, type KeyFault } from './private-key.ts';
+import { hopName, quoted, sshError } from './ssh-faults.ts';
+
+type Wire = 'publickey' | 'password' | 'keyboard-interactive';
+interface Offer { readonly wire: Wire; readonly label: string; readonly method: AnyAuthMethod }
+
+/** Rounds of questions after which a host that goes on asking is given up. */
+const QUESTION_ROUNDS_MAX = 8;
+
+export class AuthPlan {
+  readonly #hop: SshHop;
+  #left: Offer[];
+  #last: Offer | undefined;
+  readonly #tried: string[] = [];
+  readonly #faults: KeyFault[] = [];
+  readonly #notes: string[] = [];
+  #taken: readonly string[] = [];
+  /** Said by the host, which makes all further tries pointless. */
+  #passwordExpired: string | undefined;
+  #banner = '';
+
+  /** Throws when there is no credential that could be tried: then nobody needs to be dialled. */
+  constructor(hop: SshHop) {
+    this.#hop = hop;
+    this.#left = hop.credentials.flatMap((credential) => this.#offers(credential));
+    if (this.#left.length > 0) return;
+    const fault = this.#faults[0];
+    if (fault) throw new DroverError(fault.code, { detail: `${hopName(hop)}: ${fault.detail}`, context: { hostId: hop.hostId } });
+    throw sshError('ssh-auth-failed', hop, 'the account has no credential. Give it a key or a password.');
+  }
+
+  /** `allowed` is what the host says that it takes now, null before it has said anything; `partial`: the last was right, and not enough. */
+  next(allowed: readonly string[] | null, partial: boolean): AnyAuthMethod | false {
+    if (allowed) this.#taken = allowed;
+    // Offered before its turn (key first, then password): it keeps its chance.
+    if (this.#last && allowed && !partial && !allowed.includes(this.#last.wire)) this.#left.push(this.#last);
+    this.#last = undefined;
+    if (this.#passwordExpired !== undefined) return false;
+    const at = this.#left.findIndex((offer) => !allowed || allowed.includes(offer.wire));
+    if (at < 0) return false;
+    const [offer] = this.#left.splice(at, 1);
+    this.#tried.push(offer!.label);
+    // Only the first is offered without knowing what is taken.
+    if (!allowed) this.#last = offer;
+    return offer!.method;
+  }
+
+  note(text: string): void {
+    this.#notes.push(quoted(text));
+  }
+
+  heardBanner(text: string): void {
+    this.#banner = quoted(`${this.#banner} ${text}`);
+  }
+
+  expirePassword(what: string): void {
+    this.#passwordExpired = what;
+  }
+
+  /** Secrets are let go of once they are of no use any more. */
+  forget(): void {
+    this.#last = undefined;
+    this.#left = [];
+  }
+
+  failure(why?: string): DroverError {
+    if (this.#passwordExpired !== undefined) {
+      return sshError('ssh-password-expired', this.#hop, `the password has expired, and the host wants a new one ("${quoted(this.#passwordExpired)}"). Change it there (passwd), then store the new one in the account.`);
+    }
+    const parts = [`none of the account's credentials was accepted. Tried: ${this.#tried.join(', ') || 'nothing'}.`];
+    if (this.#left.length > 0) parts.push(`Not tried, because the host does not take that kind: ${this.#left.map((offer) => offer.label).join(', ')}.`);
+    for (const fault of this.#faults) parts.push(fault.detail);
+    if (this.#notes.length > 0) parts.push(`${this.#notes.join('; ')}.`);
+    if (this.#taken.length > 0) parts.push(`The host takes ${this.#taken.join(', ')}.`);
+    if (why) parts.push(`It closed with "${quoted(why)}".`);
+    if (this.#banner) parts.push(`It said: "${this.#banner}".`);
+    parts.push(`Check user name and authorized_keys; a locked or expired account, AllowUsers and file modes look alike from outside and stand in sshd's log.`);
+    return sshError('ssh-auth-failed', this.#hop, parts.join(' '));
+  }
+
+  #offers(credential: SshCredential): Offer[] {
+    const username = this.#hop.user;
+    switch (credential.kind) {
+      case 'key': {
+        const usable = usableKey(credential);
+        if (isKeyFault(usable)) {
+          this.#faults.push(usable);
+          return [];
+        }
+        const { key, fingerprint } = usable;
+        const label = `${credential.certificate === undefined ? 'key' : 'certificate'} "${credential.name}" (${fingerprint})`;
+        return [{ wire: 'publickey', label, method: { type: 'publickey', username, key } }];
+      }
+      case 'password': {
+        const asked = this.#asked(credential.name, credential.password);
+        return [{ wire: 'password', label: `password "${credential.name}"`, method: { type: 'password', username, password: credential.password } }, { ...asked, label: `password "${credential.name}" by keyboard-interactive` }];
+      }
+      case 'keyboard-interactive':
+        return [this.#asked(credential.name, credential.password)];
+      case 'agent':
+        return [{ wire: 'publickey', label: `ssh-agent "${credential.name}"`, method: { type: 'agent', username, agent: credential.socket } }];
+    }
+  }
+
+  #asked(name: string, password: string): Offer {
+    let rounds = 0;
+    return {
+      wire: 'keyboard-interactive', label: `keyboard-interactive "${name}"`,
+      method: {
+        type: 'keyboard-interactive' as AuthenticationType, username: this.#hop.user,
+        prompt: (_name: string, instructions: string, _lang: string, prompts: { prompt: string; echo?: boolean }[], finish: (answers: string[]) => void) => {
+          const asksForNew = [instructions, ...prompts.map((one) => one.prompt)].find((text) => /new (unix )?password|password.*(expired|must be changed)|change your password/i.test(text));
+          if (asksForNew !== undefined) this.expirePassword(asksForNew);
+          rounds++;
+          const answers = asksForNew !== undefined || rounds > QUESTION_ROUNDS_MAX ? [] : prompts.map((one) => (one.echo ? '' : password));
+          finish(answers);
+        },
+      } as AnyAuthMethod,
+    };
+  }
+}

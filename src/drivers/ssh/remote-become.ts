@@ -1,0 +1,74 @@
+/**
+ * The command that has the far login shell run a program, as the user that it is to run as: nothing in front, sudo, su, or,
+ * for root who runs as somebody else, what the host has to step down. Passwords are told when they are asked for, on standard
+ * input; what goes wrong is told apart by what the tools say (they are asked to say it in English).
+ */
+import type { ErrorCode } from '../../base/errors.ts';
+import type { SshBecome } from '../../protocol/link/ssh-access.ts';
+
+export interface RemoteUser {
+  readonly become: SshBecome;
+  /** For `direct`: another account than the login user's; root only. */
+  readonly user?: string;
+}
+
+export interface BecomeCommand {
+  readonly command: string;
+  /** Present when the program must be waited for, because a password may be asked for first. */
+  readonly ask?: { readonly prompt: RegExp; readonly password: string };
+}
+
+/** Said by the program once it runs, where it has to be waited for. */
+export const READY = 'drover-is-ready';
+const PROMPT = 'drover-asks-for-a-password';
+
+/** Without characters that any of the shells on the way could take for its own. */
+export function isPlainUser(user: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?$/.test(user);
+}
+
+export function becomeCommand(program: string, { become, user }: RemoteUser): BecomeCommand {
+  if (become.kind === 'direct') {
+    if (user === undefined) return { command: `exec /bin/sh -c '${program}'` };
+    return { command: `exec /bin/sh -c '${STEP_DOWN}' drover '${program}' '${user}'` };
+  }
+  // A shell in between: sudo and su stop themselves when what they started stops.
+  const held = `/bin/sh -c '/bin/sh -c "$1"; exit' drover`;
+  const waited = `printf ${READY}; ${program}`;
+  const { password } = become;
+  if (become.kind === 'sudo') {
+    if (password === undefined) return { command: `exec env LC_ALL=C sudo -n -H -u '${become.user}' -- ${held} '${program}'` };
+    return { command: `exec env LC_ALL=C sudo -k -S -H -p ${PROMPT} -u '${become.user}' -- ${held} '${waited}'`, ask: { prompt: new RegExp(PROMPT), password } };
+  }
+  const command = `exec env LC_ALL=C DROVER_PROGRAM='${waited}' su -s /bin/sh -c '/bin/sh -c "$DROVER_PROGRAM"; exit' '${become.user}'`;
+  return { command, ask: { prompt: /assword: ?$/, password: password ?? '' } };
+}
+
+/** What the tools said, as an error code; undefined when it was none of them. */
+export function becomeFault(stderr: string, { become, user }: RemoteUser): { code: ErrorCode; detail: string } | undefined {
+  if (stderr.includes('drover-user-unknown')) return { code: 'user-unknown', detail: `This host has no user ${JSON.stringify(user)}.` };
+  if (stderr.includes('drover-user-not-permitted')) return { code: 'user-not-permitted', detail: `The login is not root, so it cannot become ${user}. Log in as root, or use an account with sudo or su.` };
+  if (become.kind === 'direct') return undefined;
+  const { kind } = become;
+  const fault = (code: ErrorCode, detail: string): { code: ErrorCode; detail: string } => ({ code, detail });
+  if (/password is required|no password was provided/i.test(stderr)) return fault('become-password-missing', `${kind} asks for a password to become ${become.user}: store it with the account, or allow it without (NOPASSWD).`);
+  if (/incorrect password|try again|authentication failure|authentication token/i.test(stderr)) return fault('become-password-wrong', `${kind} did not take the password to become ${become.user}.`);
+  if (/not (in the sudoers|allowed)|may not run|permission denied|must be run from a terminal|you must have a tty/i.test(stderr)) return fault('become-not-allowed', `The host does not let this account become ${become.user} with ${kind}: ${lastLine(stderr)}`);
+  if (/unknown user|does not exist|no passwd entry|user not found/i.test(stderr)) return fault('user-unknown', `The host has no user ${JSON.stringify(become.user)}.`);
+  if (/not found|No such file/i.test(stderr)) return fault('interpreter-missing', `There is no ${kind} on this host: ${lastLine(stderr)}`);
+  return undefined;
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)!.slice(0, 300);
+}
+
+/** Root steps down: $1 the program, $2 the user. As oneself there is nothing to do. setpriv becomes the shell; su stays in between. */
+const STEP_DOWN = [
+  'if [ "$(id -un)" = "$2" ]; then exec /bin/sh -c "$1"; fi;',
+  'l=$(getent passwd "$2" 2>/dev/null || grep "^$2:" /etc/passwd); if [ -z "$l" ]; then echo drover-user-unknown >&2; exit 1; fi;',
+  'if [ "$(id -u)" -gt 0 ]; then echo drover-user-not-permitted >&2; exit 1; fi;',
+  'export DROVER_PROGRAM="$1"; IFS=:; set -f; set -- $l; unset XDG_RUNTIME_DIR; export USER="$1" LOGNAME="$1" HOME="${6:-/}" SHELL="${7:-/bin/sh}";',
+  'if setpriv --help 2>&1 | grep -q init-groups; then exec setpriv --reuid="$3" --regid="$4" --init-groups -- /bin/sh -c "$DROVER_PROGRAM"; fi;',
+  'exec su -s /bin/sh -c "/bin/sh -c \\"\\$DROVER_PROGRAM\\"; exit" "$1"',
+].join(' ');

@@ -1,0 +1,107 @@
+/**
+ * One channel with a program at its far end: opened as the right user, its messages in order, its input safe to write to.
+ * Messages are pulled: the channel is read no faster than they are taken, so what is held here is one block.
+ */
+import { randomBytes } from 'node:crypto';
+import { DroverError } from '../../base/errors.ts';
+import { becomeCommand, becomeFault, READY, type RemoteUser } from './remote-become.ts';
+import { RemoteParser, type RemoteMessage } from './remote-parser.ts';
+import type { RemoteChannel, RemoteEnd, RemoteShell } from './remote-shell.ts';
+
+/** Enough for what sudo, a login shell or a full disk have to say. */
+const STDERR_KEPT = 4_096;
+
+export class RemoteConversation {
+  readonly nonce = randomBytes(8).toString('hex');
+  readonly #channel: RemoteChannel;
+  readonly #user: RemoteUser;
+  #stderr = '';
+
+  private constructor(channel: RemoteChannel, user: RemoteUser) {
+    this.#channel = channel;
+    this.#user = user;
+    // A far end that went away shows in `ended`, not here.
+    channel.stdin.on('error', () => undefined);
+    channel.stdout.on('error', () => undefined);
+    channel.stderr.on('error', () => undefined);
+    channel.stderr.on('data', (bytes: Buffer) => {
+      if (this.#stderr.length < STDERR_KEPT) this.#stderr += bytes.toString('latin1', 0, STDERR_KEPT);
+    });
+  }
+
+  /** Rejects when there is no channel or the user cannot be become: then nothing ran. */
+  static async open(shell: RemoteShell, program: string, user: RemoteUser): Promise<RemoteConversation> {
+    const { command, ask } = becomeCommand(program, user);
+    const conversation = new RemoteConversation(await shell.exec(command), user);
+    if (ask) await conversation.#answer(ask.prompt, ask.password);
+    return conversation;
+  }
+
+  get ended(): Promise<RemoteEnd> {
+    return this.#channel.ended;
+  }
+
+  /** Why a program that never spoke did not run. */
+  async fault(): Promise<DroverError> {
+    const end = await this.#channel.ended;
+    if (end.kind === 'lost') return new DroverError('link-lost', { detail: `The connection was lost: ${end.reason}` });
+    const known = becomeFault(this.#stderr, this.#user);
+    if (known) return new DroverError(known.code, { detail: known.detail });
+    const how = end.kind === 'exited' ? `code ${end.code}` : `signal ${end.signal}`;
+    const said = this.#stderr.trim().slice(0, 500);
+    return new DroverError('spawn-failed', { detail: `The login shell of the host ended with ${how} and ran nothing${said ? `; it said: ${said}` : ''}. Drover needs an account with a shell that can run /bin/sh.` });
+  }
+
+  send(text: string | Uint8Array): void {
+    if (this.#channel.stdin.writable) this.#channel.stdin.write(text);
+  }
+
+  close(): void {
+    this.#channel.close();
+  }
+
+  /** Ends with the channel. Throws a RangeError when the far end speaks nonsense without end. */
+  async *messages(): AsyncGenerator<RemoteMessage, void> {
+    const parser = new RemoteParser(this.nonce);
+    try {
+      for await (const bytes of this.#channel.stdout) yield* parser.push(bytes as Buffer);
+    } catch (error) {
+      if (error instanceof RangeError) throw error;
+      // A stream cut off: `ended` says so too.
+    }
+  }
+
+  /** Tells the password if it is asked for; whoever needs none goes straight on. */
+  #answer(prompt: RegExp, password: string): Promise<void> {
+    const { stdin, stdout, stderr, ended } = this.#channel;
+    return new Promise((resolve, reject) => {
+      let out = '';
+      let asked = 0;
+      const settle = (then: () => void): void => {
+        stdout.off('data', onOut);
+        stderr.off('data', onErr);
+        stdout.pause();
+        then();
+      };
+      const onOut = (bytes: Buffer): void => {
+        out = (out + bytes.toString('latin1')).slice(-STDERR_KEPT);
+        if (out.includes(READY)) settle(resolve);
+      };
+      let err = '';
+      const onErr = (bytes: Buffer): void => {
+        err = (err + bytes.toString('latin1')).slice(-STDERR_KEPT);
+        if (!prompt.test(err)) return;
+        err = '';
+        asked++;
+        if (asked === 1) stdin.write(`${password}\n`);
+        else stdin.end();
+      };
+      stdout.on('data', onOut);
+      stderr.on('data', onErr);
+      void ended.then(async () => {
+        const fault = await this.fault();
+        settle(() => reject(fault));
+      });
+    });
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * From what was asked to the line that the program evaluates: environment, interpreter, working directory, as shell text.
+ * The line travels on standard input, so nothing of it is ever in an argument vector; it is one line because the far shell
+ * reads it byte by byte. What is large or holds a NUL travels after it, as it is. Pure.
+ */
+import { limits } from '../../base/limits.ts';
+import { PATH } from '../process/environment.ts';
+import { INTERPRETERS, type Refusal } from '../process/plan.ts';
+import type { RemoteOrder } from './remote-run.ts';
+
+/** Longer texts are cheaper read by a helper than byte by byte. */
+const INLINE_BYTES_MAX = 4_096;
+/** Some shells hold these as their own and end at the attempt to set them. */
+const RESERVED = new Set(['PPID', 'UID', 'EUID', 'SHELLOPTS', 'BASHOPTS', 'BASH_VERSINFO', 'BASH_ENV', 'ENV']);
+/** Kept from the session, because they say who we are there. */
+const OWN = new Set(['HOME', 'USER', 'LOGNAME', 'SHELL']);
+
+export interface OrderText {
+  /** Ends in a line feed. */
+  readonly line: string;
+  /** Sent one by one, each when it is asked for. */
+  readonly blobs: readonly Uint8Array[];
+}
+
+export interface OrderContext {
+  readonly nonce: string;
+  readonly procRoot: string;
+  /** Names of the session's environment, to be unset: the same script behaves alike whoever logged in. */
+  readonly inherited: readonly string[];
+}
+
+export function orderText(order: RemoteOrder, context: OrderContext): OrderText | Refusal {
+  const { spec } = order;
+  const env = environmentOf(order);
+  const fault = faultOf(order, env);
+  if (fault) return { refused: 'bad-input', detail: fault };
+  const blobs: Uint8Array[] = [];
+  const stored = [store(spec.script, '$b.x', blobs), store(spec.stdin, '$b.n', blobs)].filter((text) => text !== '');
+  const command = commandOf(order);
+  const unset = context.inherited.filter((name) => !OWN.has(name) && !RESERVED.has(name));
+  const line = [
+    basics(order.attempt, context),
+    `T=${Math.ceil(spec.timeoutMs / 10)}; K=${Math.ceil(spec.killAfterMs / 10)}; C=${limits.sshSpoolBytesMax};`,
+    `store() { ${stored.length > 0 ? stored.join(' && ') : ':'}; };`,
+    `check() { unset LC_ALL ${unset.join(' ')}; PATH=${quote(env.PATH!)}; ${folder(spec.cwd)} ${command.check} };`,
+    `begin() { umask 022; unset OLDPWD; ${command.begin} export ${Object.entries(env).map(([name, value]) => `${name}=${OWN.has(name) && value === '' ? `"$${name}"` : quote(value)}`).join(' ')}; exec "$@"; };`,
+    'start',
+  ].join(' ');
+  return { line: `${line}\n`, blobs };
+}
+
+/** What every program needs before it does anything. */
+export function basics(attempt: string, context: Pick<OrderContext, 'nonce' | 'procRoot'>): string {
+  return `A=${quote(attempt)}; N=${context.nonce}; R=${quote(context.procRoot)};`;
+}
+
+/** Any text as one word of a POSIX shell, on one line; `n` holds the line feed. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'"'"'`).replaceAll('\n', `'"$n"'`)}'`;
+}
+
+function faultOf(order: RemoteOrder, env: Readonly<Record<string, string>>): string | undefined {
+  const { spec } = order;
+  if ([...(spec.argv ?? []), ...spec.args, spec.cwd ?? '', spec.lang ?? '', ...Object.entries(env).flat()].some((text) => text.includes('\0'))) return 'An argument or a variable contains a NUL character, which no process can be given.';
+  const odd = Object.keys(env).find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || RESERVED.has(name));
+  return odd === undefined ? undefined : `The variable ${JSON.stringify(odd)} cannot be set over SSH: the shell there does not take the name.`;
+}
+
+/** As agents do it (plan.ts); an empty value of an own name stands for what the session has. */
+function environmentOf(order: RemoteOrder): Record<string, string> {
+  const { spec, attempt, become } = order;
+  const user = become.kind === 'direct' ? '' : become.user;
+  const params = Object.fromEntries(Object.entries(spec.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]));
+  return {
+    PATH, HOME: '', USER: user, LOGNAME: user, SHELL: '', LANG: 'C.UTF-8',
+    ...spec.env, ...params, ...spec.secrets,
+    DROVER_RUN_ID: spec.runId, DROVER_RUN_NAME: spec.runName, DROVER_ATTEMPT_ID: attempt, DROVER_ATTEMPT: attempt.split('.').at(-1)!,
+    DROVER_HOST: order.hostName, DROVER_HOST_ID: order.hostId,
+  };
+}
+
+function store(bytes: Uint8Array | undefined, file: string, blobs: Uint8Array[]): string {
+  if (!bytes) return '';
+  if (bytes.length <= INLINE_BYTES_MAX && isInline(bytes)) return `printf %s ${quote(Buffer.from(bytes).toString('utf8'))} >"${file}"`;
+  blobs.push(bytes);
+  // `head` gets nothing but this to read; a connection that is cut in the middle leaves the file short.
+  return `say B && head -c ${bytes.length} >"${file}" && [ $(wc -c <"${file}") -eq ${bytes.length} ]`;
+}
+
+/** Round trip through UTF-8, and no NUL: what a shell variable can hold. */
+function isInline(bytes: Uint8Array): boolean {
+  return !bytes.includes(0) && Buffer.from(Buffer.from(bytes).toString('utf8')).equals(bytes);
+}
+
+function folder(cwd: string | undefined): string {
+  if (cwd === undefined) return 'cd "$HOME" 2>/dev/null || cd /;';
+  return `cd -- ${quote(cwd)} 2>/dev/null || no directory-missing ${quote(cwd)};`;
+}
+
+/** `check` refuses what is not there; `begin` sets the argument vector. */
+function commandOf(order: RemoteOrder): { check: string; begin: string } {
+  const { spec } = order;
+  if (spec.argv) {
+    const [program = '', ...rest] = spec.argv;
+    return found([program], `${words([...rest, ...spec.args])}`);
+  }
+  if (spec.lang === undefined) {
+    const [program, ...options] = shebang(spec.script) ?? ['/bin/sh'];
+    return found([program!], `${words(options)} "$b.x" ${words(spec.args)}`);
+  }
+  const known = INTERPRETERS[spec.lang] ?? { programs: [spec.lang] };
+  return found(known.programs, `${words(known.args ?? [])} "$b.x" ${words(spec.args)}`);
+}
+
+function words(list: readonly string[]): string {
+  return list.map(quote).join(' ');
+}
+
+/** The first of the programs that exists becomes `w`. A name with a slash is a path from the root, as agents take it. */
+function found(programs: readonly string[], rest: string): { check: string; begin: string } {
+  const candidates = programs.map((program) => (program.includes('/') && !program.startsWith('/') ? `/${program}` : program));
+  const test = 'case $x in */*) [ -f "$x" ] && [ -x "$x" ];; ?*) command -v -- "$x" >/dev/null 2>&1;; *) false;; esac';
+  const check = `w=; for x in ${words(candidates)}; do if ${test}; then w=$x; break; fi; done; [ -n "$w" ] || no interpreter-missing ${quote(programs.join(' or '))};`;
+  return { check, begin: `set -- "$w" ${rest};` };
+}
+
+/** As the kernel reads it: the interpreter, and all the rest of the line as one argument. Ours, so that a folder without exec rights will do. */
+function shebang(script: Uint8Array | undefined): string[] | undefined {
+  if (!script || script[0] !== 0x23 || script[1] !== 0x21) return undefined;
+  const line = Buffer.from(script.subarray(2, 258)).toString('utf8').split('\n')[0]!;
+  const match = /^[ \t]*([^ \t\r]+)[ \t]*(.*?)[ \t\r]*$/.exec(line);
+  return match ? [match[1]!, ...(match[2] ? [match[2]] : [])] : undefined;
+}

@@ -1,0 +1,343 @@
+/**
+ * The program that runs on the host: POSIX sh without `'` and line breaks (and no `!` that csh would expand), so that any login
+ * shell hands it on unharmed. It travels as a command; what is secret or large follows on standard input.
+ *
+ * Who is who: X, the shell itself, becomes the parent of the leader and is stopped by it, so that the ended leader stays a
+ * zombie whose raw wait status /proc tells (docs/adr/0008). The leader (`lead`, pid p) becomes the script. `tell`, the other end
+ * of its pipeline, reads until nobody holds the pipe any more, which is the end of a short script; it records and reports.
+ * `listen` evaluates lines from the channel. Only scripts that live longer get a `watch` (deadline, kills, spool limit) and a
+ * live `follow`. Nothing else is forked unless there is output to hand over. Where there is no /proc, `lead` stays as the
+ * parent and tells a signal from an exit code by the message that its shell writes.
+ *
+ * Files, all 0600 and named by the attempt, in the first folder that takes them: `.i` guard and identity (made atomically:
+ * the at-most-once), `.x` script, `.n` input, `.o` `.e` output, `.s` the end, `.k` why it is to be killed, `.c` the claim to
+ * report, `.w` the watches, `.m` `.r` message and status without /proc. A line is one write; the first in a file counts.
+ *
+ * Variables: A attempt, N nonce before every line of ours, R the root of /proc, T deadline and K grace in 1/100 s, C spool
+ * cap in bytes, u the start and t the time in 1/100 s since boot, d the folder and b the common path of the files, i the pid
+ * of the caller of `self`; s q f g state, wait status, parent and session as `stat` found them; h l the tree and its living.
+ */
+
+/**
+ * The files, the clock, the end. /tmp comes first: logind empties /dev/shm and the runtime folder of a user who leaves, and
+ * large output does not belong in memory.
+ */
+const BASE = `
+umask 077
+n=\${IFS#??}
+LC_ALL=C
+PATH=$PATH:/usr/bin:/bin:/usr/sbin:/sbin
+say() { printf "%s %s\\n" "$N" "$*"; }
+each() {
+  v=$1
+  set -- /tmp /var/tmp /dev/shm "$HOME" "$XDG_RUNTIME_DIR"
+  for d do b=$d/.drover-$A; $v && return 0; done
+  return 1
+}
+known() { [ -n "$d" ] && [ -e "$b.i" ]; }
+owned() { [ -O "$b.i" ] || { say R spool-unwritable "$b.i belongs to somebody else"; exit 0; }; }
+remove() { \${1:-rm} -f "$b.x" "$b.n" "$b.o" "$b.e" "$b.s" "$b.k" "$b.c" "$b.w" "$b.m" "$b.r" "$b.i"; }
+now() {
+  if read -r t x 2>/dev/null <"$R/uptime"; then t=\${t%.*}\${t#*.}; t=\${t#0}; t=\${t#0}; else t=$(date +%s)00; fi
+}
+self() {
+  if [ -e "$R/self/stat" ]; then cd -P "$R/self"; i=\${PWD##*/}; cd /; else i=$(exec sh -c "echo \\$PPID"); fi
+}
+stat() {
+  s=
+  IFS= read -r x 2>/dev/null <"$R/$1/stat" || return 1
+  q=\${x##* }; x=\${x##*) }; s=\${x%% *}
+  x=\${x#* }; f=\${x%% *}
+  x=\${x#* }; x=\${x#* }; g=\${x%% *}
+}
+held() { stat "$p" && [ "$s" = Z ] && [ "$f" = "$X" ]; }
+record() {
+  now
+  printf "%s %s %s %s %s\\n" "$1" "$u" "$t" "$2" "$3" >>"$b.s" || return 1
+  for x in "$b.x" "$b.n"; do [ -e "$x" ] && true >"$x"; done
+  return 0
+}
+claim() { set -C; true 2>/dev/null >"$b.c"; x=$?; set +C; return $x; }
+report() { read -r y <"$b.s"; now; say E "$t" "$y"; }
+load() { X=; p=; { read -r X T K C; read -r p u; } 2>/dev/null <"$b.i"; [ -n "$p" ]; }
+free() { load; [ -s "$b.s" ] && held && kill -s KILL "$X"; }
+bye() { free; remove "exec rm"; }
+farewell() { free; remove; say F; exit 0; }
+`;
+
+/**
+ * The watch looks every tenth of a second, or less often. Kills are decided here alone, and written down before they begin, so
+ * that whoever sees the end knows its cause. The tree: what descends from the leader, has the attempt in its environment, has
+ * the spool as output, or is in a session of one of these that is neither X's nor ours.
+ *
+ * A piece of live output ends with the nonce, not after a number of bytes: a script may cut its own output short meanwhile.
+ */
+const WATCH = `
+rest() { sleep "$1" 2>/dev/null || sleep 1; }
+running() {
+  if [ ! -e "$R/self/stat" ]; then kill -0 "$p" 2>/dev/null; return; fi
+  stat "$p" || return 1
+  case $s in [ZX]) return 1;; esac
+  [ "$f" = "$X" ] || marked "$p"
+}
+marked() {
+  y=
+  IFS= read -r y 2>/dev/null <"$R/$1/environ" || [ -n "$y" ] || return 1
+  case $y in *DROVER_ATTEMPT_ID=$A[0-9]*) return 1;; *DROVER_ATTEMPT_ID=$A*) return 0;; esac
+  return 1
+}
+lines() { z=$("$@" 2>/dev/null); }
+tree() { l=; if [ -e "$R/self/stat" ]; then walk; else list; fi; }
+list() {
+  lines ps -A -o pid= -o ppid= -o stat= || lines ps -o pid,ppid,stat
+  IFS=$n; set -f; set -- $z; set +f; IFS=" $n"
+  h=" $p $k"
+  while :; do
+    m=$h
+    for x do kin $x; done
+    [ "$m" = "$h" ] && break
+  done
+  for x do live $x; done
+  k="$l "
+}
+kin() { case $h in *" $1 "*) ;; *" $2 "*) h="$h$1 ";; esac; }
+live() {
+  case $3 in [ZX]*) return;; esac
+  case $h in *" $1 "*) l="$l $1";; esac
+}
+walk() {
+  lines eval "cat $R/[0-9]*/stat"
+  IFS=$n; set -f; set -- $z; set +f; IFS=" $n"
+  h=" $p "; e=" "; o=" 0 "
+  stat self && o="$o$g "
+  stat "$X" && o="$o$g "
+  for x in $(grep -l "DROVER_ATTEMPT_ID=$A" "$R"/[0-9]*/environ 2>/dev/null); do
+    x=\${x%/environ}; x=\${x##*/}
+    marked "$x" && h="$h$x "
+  done
+  for x in "$R"/[0-9]*; do
+    if [ "$x/fd/1" -ef "$b.o" ] || [ "$x/fd/2" -ef "$b.e" ]; then h="$h\${x##*/} "; fi
+  done
+  while :; do
+    m=$h
+    for x do near "\${x%% *}" \${x##*) }; done
+    [ "$m" = "$h" ] && break
+  done
+  for x do live "\${x%% *}" 0 \${x##*) }; done
+}
+near() {
+  case $h in
+    *" $1 "*) case $o$e in *" $5 "*) ;; *) e="$e$5 ";; esac;;
+    *" $3 "*) h="$h$1 ";;
+    *) case $e in *" $5 "*) h="$h$1 ";; esac;;
+  esac
+}
+chase() {
+  read -r w <"$b.k"
+  j=; k=
+  while tree; [ -n "$l" ]; do
+    now
+    if [ -z "$j" ]; then j=$((t + K)); kill -s TERM $l; kill -s CONT $l; rest 0.01; continue; fi
+    [ "$t" -ge $((j + 500)) ] && break
+    if [ "$t" -ge "$j" ]; then kill -s KILL $l; rest 0.03; continue; fi
+    kill -s TERM $l; kill -s CONT $l
+    y=$((j - t))
+    if [ $y -ge 10 ]; then rest 0.1; else rest 0.0$y; fi
+  done
+  settle "$w" "$l"
+}
+settle() {
+  c=0
+  while [ $c -lt 50 ] && running; do c=$((c + 1)); rest 0.02; done
+  if held; then record "$q" "$1" "$2"; return; fi
+  while [ $c -lt 50 ] && [ -e "$b.m" ] && [ ! -s "$b.r" ] && [ ! -s "$b.s" ]; do c=$((c + 1)); rest 0.02; done
+  q=
+  [ -s "$b.r" ] && read -r q <"$b.r"
+  [ -s "$b.s" ] || record "\${q:-?}" "$1" "$2"
+}
+over() { y=$(wc -c <"$1") && [ "$y" -gt "$C" ]; }
+watch() {
+  exec </dev/null >/dev/null 2>&1 8<&-
+  self; printf "%s\\n" "$i" >>"$b.w"
+  now; a=$((t + 100)); r=
+  while [ -e "$b.i" ] && [ ! -s "$b.s" ]; do
+    y=0.1
+    if [ -s "$b.k" ]; then chase
+    elif running; then
+      now
+      if [ "$t" -ge $((u + T)) ]; then printf "timed_out\\n" >>"$b.k" && continue; fi
+      if [ "$t" -ge "$a" ]; then
+        a=$((t + 100))
+        if over "$b.o" || over "$b.e"; then printf "output-limit\\n" >>"$b.k" && continue; fi
+        [ -z "$r" ] && r=1 && sweep &
+      fi
+      [ "$t" -gt $((u + 1000)) ] && y=0.25
+      [ "$t" -ge $((u + T - 30)) ] && y=0.02
+    elif [ ! -s "$b.k" ]; then settle - ""
+    fi
+    [ -s "$b.s" ] || rest $y
+  done
+}
+sweep() {
+  set -- "\${b%/*}"
+  for x in $(find "$1"/.drover-*.s -prune -type f -mtime +7 2>/dev/null | head -n 100) $(find "$1"/.drover-*.i -prune -type f -mtime +31 2>/dev/null | head -n 100); do
+    b=\${x%.?}
+    [ -O "$x" ] && remove
+  done
+}
+guard() {
+  load || return
+  [ -s "$b.s" ] && return
+  y=
+  [ -s "$b.w" ] && while read -r x; do y=$x; done <"$b.w"
+  [ -n "$y" ] && kill -0 "$y" 2>/dev/null && return
+  watch &
+}
+end() { printf "%s\\n" "$1" >>"$b.k"; guard; }
+piece() {
+  y=$(wc -c <"$2") && [ "$y" -gt "$3" ] || { y=$3; return 0; }
+  y=$((y))
+  say O "$1" "$3" && tail -c +$(($3 + 1)) "$2" | head -c $((y - $3)) && say
+}
+follow() {
+  exec </dev/null 2>/dev/null 8<&-
+  c=0
+  while [ -e "$b.i" ]; do
+    z=
+    [ -s "$b.s" ] && z=1
+    piece 1 "$b.o" "$1" || exit 0
+    set -- "$y" "$2"
+    piece 2 "$b.e" "$2" || exit 0
+    set -- "$1" "$y"
+    if [ -n "$z" ]; then report; exit 0; fi
+    c=$((c + 1))
+    if [ $c -gt 100 ]; then rest 0.25; else rest 0.05; fi
+  done
+}
+listen() {
+  while IFS= read -r y; do eval "$y"; done
+  guard; wait; free
+}
+`;
+
+/** `store`, `check` and `begin` come with the order; `start` never returns. */
+const START = `
+no() { printf "R %s\\n" "$*" >&9; exit 0; }
+take() {
+  [ -d "$d" ] && [ -w "$d" ] && { [ -k "$d" ] || [ -O "$d" ]; } || return 1
+  set -C; true 2>/dev/null >"$b.i"; x=$?; set +C
+  if [ $x -gt 0 ]; then
+    if known; then owned; say H; exit 0; fi
+    return 1
+  fi
+  printf "%s\\n" "$$ $T $K $C" 2>/dev/null >>"$b.i" && return 0
+  rm -f "$b.i"
+  return 1
+}
+start() {
+  trap "" PIPE HUP
+  if each known; then owned; say H; exit 0; fi
+  each take || { say R spool-unwritable "no writable folder with space among /tmp, /var/tmp, /dev/shm and the home folder"; exit 0; }
+  store 2>/dev/null || { remove; say R spool-full "$d"; exit 0; }
+  X=$$
+  exec 8<&0
+  listen <&8 &
+  lead | tell
+  wait
+  exit 0
+}
+lead() {
+  trap - PIPE HUP
+  exec 8<&- 9>&1 </dev/null >>"$b.o" 2>>"$b.e"
+  [ -e "$b.n" ] && exec <"$b.n"
+  [ -e "$R/self/stat" ] && self
+  check
+  if [ -e "$R/self/stat" ]; then
+    born
+    kill -s STOP "$i"
+    begin
+  fi
+  exec 7>&2 2>"$b.m"
+  ( exec 2>&7 7>&-; self; born; exec 9>&-; begin )
+  y=$?
+  if [ -s "$b.m" ]; then y=s$((y - 128)); else y=e$y; fi
+  printf "%s\\n" "X$N $y" >&9
+  exit 0
+}
+born() {
+  now
+  printf "%s\\n" "$i $t" >>"$b.i" || no spool-full "$d"
+  printf "%s\\n" "P $i $t" >&9
+}
+halted() { stat "$1" || exit 0; case $s in [Tt]) return 0;; esac; return 1; }
+tell() {
+  exec 8<&-
+  v=
+  read -r v p u
+  case $v in
+    P) ;;
+    R) remove; say R "$p" "$u"; exit 0;;
+    *) remove; say R spool-full "$d"; exit 0;;
+  esac
+  if [ -e "$R/self/stat" ]; then
+    until halted "$X"; do kill -s STOP "$X"; done
+    until halted "$p"; do :; done
+    kill -s CONT "$p"
+  fi
+  now; say S "$p" "$u" "$t"
+  q=
+  while read -r x y; do case $x in "X$N") q=$y; break;; esac; done
+  [ -e "$b.i" ] || exit 0
+  if [ -z "$q" ]; then
+    c=0
+    while [ $c -lt 100 ] && stat "$p" && [ "$s" != Z ]; do c=$((c + 1)); done
+    held || exit 0
+  fi
+  if [ -s "$b.k" ]; then [ -e "$b.m" ] && printf "%s\\n" "$q" >>"$b.r"; exit 0; fi
+  [ -s "$b.s" ] && exit 0
+  record "$q" - "" && claim || exit 0
+  if [ -s "$b.o" ]; then say O 1 0; cat "$b.o"; say; fi
+  if [ -s "$b.e" ]; then say O 2 0; cat "$b.e"; say; fi
+  report
+}
+live_on() { guard; claim && follow 0 0 & }
+`;
+
+/** Finds a run again. A guard without a leader is a start under way, or one that died before anything ran. */
+const ATTACH = `
+attach() {
+  trap "" PIPE HUP
+  if each known; then owned; else say A; exit 0; fi
+  c=0
+  while load; [ -z "$p" ]; do
+    [ -e "$b.i" ] || { say A; exit 0; }
+    if [ $c -ge 50 ]; then
+      if [ -n "$X" ] && kill -0 "$X" 2>/dev/null; then say L; else remove; say A; fi
+      exit 0
+    fi
+    c=$((c + 1)); rest 0.1
+  done
+  guard
+  now; say S "$p" "$u" "$t"
+  follow "$1" "$2" &
+  listen
+}
+whole() {
+  each known && [ -O "$b.i" ] || { say A; exit 0; }
+  case $1 in 1) x=$b.o;; *) x=$b.e;; esac
+  y=$(wc -c <"$x") || { say A; exit 0; }
+  say W $((y)); tail -c +$(($2 + 1)) "$x" | head -c "$3"; say
+}
+erase() { if each known && [ -O "$b.i" ]; then free; remove; fi; say F; }
+`;
+
+/** Evaluates what it is told; the first line holds the order. */
+const LOOP = 'while IFS= read -r y; do eval "$y"; done';
+
+export const startProgram = oneLine(BASE + WATCH + START + LOOP);
+export const attachProgram = oneLine(BASE + WATCH + ATTACH + LOOP);
+
+function oneLine(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  return lines.map((line) => (/(^|[\s;])(\{|\(|do|then|else|in)$|(&&|\|\||;|&)$/.test(line) ? `${line} ` : `${line}; `)).join('').replace(/; $/, '');
+}

@@ -1,0 +1,306 @@
+/**
+ * Starts a run on a host and finds it again. The first channel starts it, follows it, reports its end and takes it away; when it
+ * is lost, `attachRemote` goes on at the offsets reached. A start that was there already is attached to, never run again.
+ *
+ * Whatever is cut: before the guard is on the host nothing ran; after it, the host knows how it goes on and how it ended until
+ * `forget`. So whoever calls writes down what came, and then forgets.
+ */
+import type { Clock } from '../../base/clock.ts';
+import { DroverError, isErrorCode, type ErrorCode } from '../../base/errors.ts';
+import { isRefusal } from '../process/plan.ts';
+import { isPlainUser, type RemoteUser } from './remote-become.ts';
+import { RemoteConversation } from './remote-conversation.ts';
+import { basics, orderText, type OrderText } from './remote-order.ts';
+import { attachProgram, startProgram } from './remote-program.ts';
+import { outcomeOf } from './remote-outcome.ts';
+import type { RemoteMessage } from './remote-parser.ts';
+import type { RemoteFollower, RemoteOrder, RemoteOutcome, RemoteRun } from './remote-run.ts';
+import type { RemoteShell } from './remote-shell.ts';
+
+/** A script that lives longer gets a watch on its host, and tells its output as it comes. Measured on this side: no timer over there is that cheap. */
+const LIVE_AFTER_MS = 40;
+
+export interface RemoteOptions {
+  readonly clock: Clock;
+  /** Where the host has its process files; another place for tests of hosts without. */
+  readonly procRoot?: string;
+}
+
+export interface RemoteTarget extends RemoteUser {
+  readonly attempt: string;
+}
+
+/** Names that a session's environment holds: the same for all channels of a shell as the same user, so asked once. */
+const inheritedBy = new WeakMap<RemoteShell, Map<string, readonly string[]>>();
+
+/** Rejects when no channel could be had: then nothing ran. Everything else comes through the follower. */
+export async function startRemote(shell: RemoteShell, order: RemoteOrder, follower: RemoteFollower, options: RemoteOptions): Promise<RemoteRun> {
+  const { become, spec, attempt } = order;
+  const run = new Run(shell, { attempt, become, ...(spec.user === undefined || become.kind !== 'direct' ? {} : { user: spec.user }) }, follower, options);
+  const wanted = become.kind === 'direct' ? spec.user : become.user;
+  if (wanted !== undefined && !isPlainUser(wanted)) run.refuse('user-unknown', `No host has a user ${JSON.stringify(wanted)}.`);
+  else if (become.kind !== 'direct' && spec.user !== undefined && spec.user !== become.user) run.refuse('user-not-permitted', `The account becomes ${become.user} on the host, not ${spec.user}.`);
+  else await run.start(order);
+  return run;
+}
+
+/** `absent` when the host knows nothing of the attempt: it never began there, or was forgotten. Rejects when that could not be learned. */
+export async function attachRemote(shell: RemoteShell, target: RemoteTarget, from: { readonly stdout: number; readonly stderr: number }, follower: RemoteFollower, options: RemoteOptions): Promise<RemoteRun | 'absent'> {
+  const run = new Run(shell, target, follower, options);
+  return (await run.attach(from)) ? run : 'absent';
+}
+
+class Run implements RemoteRun {
+  readonly lost: Promise<string>;
+  readonly #shell: RemoteShell;
+  readonly #target: RemoteTarget;
+  readonly #follower: RemoteFollower;
+  readonly #clock: Clock;
+  readonly #procRoot: string;
+  #conversation: RemoteConversation | undefined;
+  #tellLost: (reason: string) => void = () => undefined;
+  #startedAtMs: number | undefined;
+  #hasEnded = false;
+  #isLive = false;
+  #stopping: 'cancelled' | 'timed_out' | undefined;
+  #forgetting: Promise<void> | undefined;
+  #cancelLive: () => void = () => undefined;
+  #tellForgotten: (word: 'forgotten') => void = () => undefined;
+  readonly #farewell: Promise<'forgotten'>;
+
+  constructor(shell: RemoteShell, target: RemoteTarget, follower: RemoteFollower, options: RemoteOptions) {
+    this.#shell = shell;
+    this.#target = target;
+    this.#follower = follower;
+    this.#clock = options.clock;
+    this.#procRoot = options.procRoot ?? '/proc';
+    this.#farewell = new Promise((resolve) => {
+      this.#tellForgotten = resolve;
+    });
+    this.lost = new Promise((resolve) => {
+      this.#tellLost = resolve;
+    });
+  }
+
+  // — beginning —
+
+  refuse(code: ErrorCode, detail: string): void {
+    this.#end({ outcome: 'refused', reason: code, detail, finishedAtMs: this.#clock.nowMs() });
+  }
+
+  async start(order: RemoteOrder): Promise<void> {
+    let conversation: RemoteConversation;
+    try {
+      conversation = await RemoteConversation.open(this.#shell, startProgram, this.#target);
+    } catch (error) {
+      // The program did not come to run, for a reason that another try would meet again.
+      if (error instanceof DroverError && isRefusalCode(error.code)) return this.refuse(error.code, error.detail);
+      throw error;
+    }
+    this.#conversation = conversation;
+    void this.#carryOut(order, conversation).catch((error: unknown) => this.#tellLost(String(error)));
+  }
+
+  async #carryOut(order: RemoteOrder, conversation: RemoteConversation): Promise<void> {
+    const messages = conversation.messages();
+    const inherited = await this.#inherited(conversation, messages);
+    const text = inherited && orderText(order, { nonce: conversation.nonce, procRoot: this.#procRoot, inherited });
+    if (text && isRefusal(text)) {
+      this.refuse(text.refused, text.detail);
+      return conversation.close();
+    }
+    if (text) conversation.send(text.line);
+    const heard = text !== undefined && (await this.#follow(conversation, messages, text));
+    if (this.#hasEnded || heard) return;
+    // It never spoke. Only the host can say whether something began.
+    await this.#afterSilence(conversation);
+  }
+
+  async #afterSilence(silent: RemoteConversation): Promise<void> {
+    const end = await silent.ended;
+    if (end.kind === 'lost') return this.#tellLost(end.reason);
+    try {
+      if (await this.attach({ stdout: 0, stderr: 0 })) return;
+      const fault = await silent.fault();
+      this.refuse(fault.code, fault.detail);
+    } catch (error) {
+      if (error instanceof DroverError && isRefusalCode(error.code)) this.refuse(error.code, error.detail);
+      else this.#tellLost(String(error));
+    }
+  }
+
+  /** Undefined when the program did not answer. */
+  async #inherited(conversation: RemoteConversation, messages: AsyncGenerator<RemoteMessage, void>): Promise<readonly string[] | undefined> {
+    const known = inheritedBy.get(this.#shell) ?? new Map<string, readonly string[]>();
+    inheritedBy.set(this.#shell, known);
+    const key = `${this.#target.become.kind} ${this.#target.become.kind === 'direct' ? (this.#target.user ?? '') : this.#target.become.user}`;
+    const asked = known.get(key);
+    if (asked) return asked;
+    conversation.send(`N=${conversation.nonce}; say W 0; export -p; say\n`);
+    const pieces: Buffer[] = [];
+    for (;;) {
+      const { value, done } = await messages.next();
+      if (done) return undefined;
+      if (value.kind === 'output') pieces.push(value.bytes);
+      if (value.kind === 'output-end') break;
+    }
+    const names = [...Buffer.concat(pieces).toString('latin1').matchAll(/^(?:export|declare -\w+) ([A-Za-z_]\w*)(?:=|$)/gm)].map((match) => match[1]!);
+    known.set(key, names);
+    return names;
+  }
+
+  /** True when the host knows it. */
+  async attach(from: { readonly stdout: number; readonly stderr: number }): Promise<boolean> {
+    const conversation = await RemoteConversation.open(this.#shell, attachProgram, this.#target);
+    this.#conversation = conversation;
+    conversation.send(`${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#procRoot })} attach ${from.stdout} ${from.stderr}\n`);
+    const messages = conversation.messages();
+    const first = await messages.next();
+    if (first.done || first.value.kind !== 'line') throw await conversation.fault();
+    const { words } = first.value;
+    if (words[0] === 'A') return false;
+    if (words[0] === 'R') throw remoteFault(words);
+    if (words[0] !== 'S') throw new DroverError('link-lost', { detail: 'The start of the attempt is still under way on the host.' });
+    this.#isLive = true;
+    this.#begun(words);
+    void this.#follow(conversation, messages).catch((error: unknown) => this.#tellLost(String(error)));
+    return true;
+  }
+
+  // — following —
+
+  /** Until the channel ends. True when anything was heard. */
+  async #follow(conversation: RemoteConversation, messages: AsyncGenerator<RemoteMessage, void>, text?: OrderText): Promise<boolean> {
+    const blobs = [...(text?.blobs ?? [])];
+    let heard = text === undefined;
+    for await (const message of messages) {
+      heard = true;
+      if (message.kind === 'output') await this.#follower.output(message.stream, message.offset, message.bytes);
+      if (message.kind !== 'line') continue;
+      const { words } = message;
+      if (words[0] === 'B') conversation.send(blobs.shift() ?? '');
+      else if (words[0] === 'S') this.#begun(words);
+      else if (words[0] === 'F') this.#tellForgotten('forgotten');
+      else if (words[0] === 'E') this.#end(outcomeOf(words, this.#startedAtMs, this.#clock.nowMs()));
+      else if (words[0] === 'R') {
+        const fault = remoteFault(words);
+        this.refuse(fault.code, fault.detail);
+        conversation.close();
+      } else if (words[0] === 'H') {
+        conversation.close();
+        if (!(await this.attach({ stdout: 0, stderr: 0 }))) this.#tellLost('The attempt was forgotten while it was started again.');
+        return true;
+      }
+    }
+    this.#cancelLive();
+    if (heard && !this.#hasEnded && conversation === this.#conversation) {
+      const end = await conversation.ended;
+      this.#tellLost(end.kind === 'lost' ? end.reason : 'The session on the host ended before the script did.');
+    }
+    return heard;
+  }
+
+  #begun(words: readonly string[]): void {
+    const [, pid, start, now] = words.map(Number);
+    this.#startedAtMs = this.#clock.nowMs() - Math.max(0, now! - start!) * 10;
+    this.#follower.started(pid!, this.#startedAtMs);
+    if (this.#stopping) this.#sendStop();
+    else if (!this.#isLive) this.#cancelLive = this.#clock.after(LIVE_AFTER_MS, () => this.#goLive(), { unref: true });
+  }
+
+  #goLive(): void {
+    if (this.#isLive || this.#hasEnded) return;
+    this.#isLive = true;
+    this.#conversation?.send('live_on\n');
+  }
+
+  #end(outcome: RemoteOutcome): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#cancelLive();
+    this.#follower.ended(outcome);
+  }
+
+  // — what a caller wants —
+
+  stop(why: 'cancelled' | 'timed_out'): void {
+    if (this.#stopping || this.#hasEnded) return;
+    this.#stopping = why;
+    if (this.#startedAtMs !== undefined) this.#sendStop();
+  }
+
+  #sendStop(): void {
+    this.#conversation?.send(`end ${this.#stopping!}\n`);
+    this.#goLive();
+  }
+
+  async readWhole(stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }> {
+    const pieces: Buffer[] = [];
+    let size: number | undefined;
+    for await (const message of this.#ask(`whole ${stream} ${offset} ${length}`)) {
+      if (message.kind === 'output') pieces.push(message.bytes);
+      if (message.kind === 'line' && message.words[0] === 'W') size = Number(message.words[1]);
+      if (message.kind === 'line' && message.words[0] === 'A') throw new DroverError('output-not-available', { detail: 'The host holds no output of this attempt any more.' });
+    }
+    if (size === undefined) throw new DroverError('link-lost', { detail: 'The host did not answer.' });
+    const bytes = Buffer.concat(pieces);
+    return { bytes, size, eof: offset + bytes.length >= size };
+  }
+
+  /** One question on a channel of its own. */
+  async *#ask(question: string): AsyncGenerator<RemoteMessage, void> {
+    const conversation = await RemoteConversation.open(this.#shell, attachProgram, this.#target);
+    conversation.send(`${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#procRoot })} ${question}; exit\n`);
+    let heard = false;
+    for await (const message of conversation.messages()) {
+      heard = true;
+      yield message;
+    }
+    const end = await conversation.ended;
+    if (!heard || end.kind === 'lost') throw await conversation.fault();
+  }
+
+  forget(): Promise<void> {
+    this.#forgetting ??= this.#forget().catch((error: unknown) => {
+      this.#forgetting = undefined;
+      throw error;
+    });
+    return this.#forgetting;
+  }
+
+  async #forget(): Promise<void> {
+    const conversation = this.#conversation;
+    if (conversation && this.#startedAtMs === undefined) return conversation.close();
+    if (conversation) {
+      // The answer is the end of the channel by the program: one process less. What a script left behind may hold a channel
+      // that was live, so there it is a word.
+      conversation.send(this.#isLive ? 'farewell\n' : 'bye\n');
+      const end = this.#isLive ? await Promise.race([this.#farewell, conversation.ended]) : await conversation.ended;
+      conversation.close();
+      if (end === 'forgotten' || (!this.#isLive && end.kind !== 'lost')) return;
+    }
+    let done = false;
+    for await (const message of this.#ask('erase')) done ||= message.kind === 'line' && message.words[0] === 'F';
+    if (!done) throw new DroverError('link-lost', { detail: 'The host did not say that the attempt is forgotten.' });
+  }
+}
+
+function remoteFault(words: readonly string[]): DroverError {
+  const code = words[1] ?? '';
+  const detail = words.slice(2).join(' ');
+  switch (code) {
+    case 'directory-missing':
+      return new DroverError(code, { detail: `There is no folder ${detail} on this host, or it cannot be entered.` });
+    case 'interpreter-missing':
+      return new DroverError(code, { detail: `There is no ${detail} on this host. Install it, or name another with --lang or a full path.` });
+    case 'spool-full':
+      return new DroverError(code, { detail: `The script or its output could not be written in ${detail} on the host: there is no space, or the connection was cut while it was sent.` });
+    default:
+      return new DroverError(isErrorCode(code) ? code : 'spawn-failed', { detail: `The host said: ${detail}` });
+  }
+}
+
+/** Faults that say what is wrong with the host or the account; the others are the connection's. */
+function isRefusalCode(code: string): boolean {
+  return code !== 'link-lost' && isErrorCode(code) && (code.startsWith('become-') || ['user-unknown', 'user-not-permitted', 'interpreter-missing', 'spawn-failed', 'spool-unwritable'].includes(code));
+}

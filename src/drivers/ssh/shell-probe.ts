@@ -1,0 +1,45 @@
+/**
+ * What is wrong with an account that logs in and does not run what it is told: asked only when something failed, so that
+ * ordinary work does not pay for it.
+ */
+import type { Clock } from '../../base/clock.ts';
+import type { DroverError } from '../../base/errors.ts';
+import { limits } from '../../base/limits.ts';
+import type { SshHop } from '../../protocol/link/ssh-access.ts';
+import type { RemoteEnd, RemoteShell } from './remote-shell.ts';
+import { quoted, sshError } from './ssh-faults.ts';
+
+const MARK = 'drover-shell-answers';
+const OUTPUT_BYTES_MAX = 4_096;
+
+export interface CommandAnswer { readonly stdout: string; readonly stderr: string; readonly end: RemoteEnd }
+
+/** Runs a command that writes little; what is more is cut off, and one that does not end is given up. */
+export async function runBriefly(shell: RemoteShell, command: string, input: string, clock: Clock): Promise<CommandAnswer> {
+  const channel = await shell.exec(command);
+  const texts = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    channel[name].on('data', (bytes: Buffer) => {
+      if (texts[name].length < OUTPUT_BYTES_MAX) texts[name] += bytes.toString('latin1').slice(0, OUTPUT_BYTES_MAX - texts[name].length);
+    });
+  }
+  channel.stdin.on('error', () => undefined);
+  channel.stdin.end(input);
+  const cancel = clock.after(limits.sshProbeMs, () => channel.close());
+  const end = await channel.ended;
+  cancel();
+  return { ...texts, end };
+}
+
+/** Undefined when the account runs commands. Rejects as `exec` does. */
+export async function shellFault(shell: RemoteShell, hop: SshHop, clock: Clock): Promise<DroverError | undefined> {
+  const answer = await runBriefly(shell, `echo ${MARK}`, '', clock);
+  if (answer.stdout.includes(MARK)) return undefined;
+  const said = quoted(`${answer.stderr} ${answer.stdout}`);
+  if (/password.*(has )?expired|password change required|required to change your password/i.test(said)) {
+    return sshError('ssh-password-expired', hop, `the password has expired, and the host wants a new one ("${said}"). Change it there (passwd), then store the new one in the account.`);
+  }
+  if (answer.end.kind === 'lost') return sshError('ssh-no-shell', hop, `it took the command and gave no answer${said ? ` but "${said}"` : ''} (${answer.end.reason}). Look at the account's shell and at ForceCommand.`);
+  const how = answer.end.kind === 'exited' ? `exit code ${answer.end.code}` : `signal ${answer.end.signal}`;
+  return sshError('ssh-no-shell', hop, `the account logs in and runs no commands: ${said ? `it said "${said}"` : 'it said nothing'} (${how}). Its shell is /bin/false or nologin, restricted, or replaced by ForceCommand; give it a shell (chsh), or use another account.`);
+}

@@ -1,0 +1,238 @@
+/**
+ * One attempt on a host: reach the host, start it or find it again, follow it, and go on after every loss of the connection until
+ * its end is known. Decides what is told where that cannot be known; records nothing itself.
+ *
+ * A start that was lost on the way is repeated: the host's guard makes it one. But a host that has restarted since has lost its
+ * guards, so there nothing is repeated, and nothing is said to have not run.
+ */
+import { fullJitterMs } from '../../base/backoff.ts';
+import { pause, type Clock } from '../../base/clock.ts';
+import { DroverError, errorCodeOf, type ErrorCode } from '../../base/errors.ts';
+import type { AttemptId } from '../../base/ids.ts';
+import { limits } from '../../base/limits.ts';
+import type { Log } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
+import type { AttemptOutput } from './attempt-output.ts';
+import type { RemoteFollower, RemoteOutcome, RemoteRun } from './remote-run.ts';
+import { attachRemote, startRemote } from './remote-supervisor.ts';
+import { runBriefly, shellFault } from './shell-probe.ts';
+import type { ReachedHost, SshPool, SshTarget } from './ssh-pool.ts';
+
+/** What survives a restart of the worker: enough to find the attempt and to report it, and no secret. */
+export interface SshNote {
+  readonly target: SshTarget;
+  readonly user?: string;
+  readonly keptBytes: number;
+  readonly timeoutMs: number;
+  readonly killAfterMs: number;
+  /** Output must not be read before the secrets to mask are known again. */
+  readonly hasSecrets: boolean;
+}
+
+export interface SshAttemptOptions {
+  readonly attempt: AttemptId;
+  readonly note: SshNote;
+  readonly acceptedAtMs: number;
+  /** Absent after a restart of the worker: then it is only looked for. */
+  readonly spec: ExecutionSpec | undefined;
+  readonly pool: SshPool;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly stopping: AbortSignal;
+  /** Made anew from the secrets after a restart. */
+  output(): Promise<AttemptOutput>;
+  onStarted(pid: number, atMs: number): void;
+  onEnded(outcome: RemoteOutcome, run: RemoteRun | undefined): void;
+}
+
+type Following = { readonly run: RemoteRun; readonly lost: Promise<string | undefined> };
+
+export class SshAttempt {
+  readonly #options: SshAttemptOptions;
+  #spec: ExecutionSpec | undefined;
+  #run: RemoteRun | undefined;
+  /** The order may have reached the host. */
+  #isOut: boolean;
+  #hasStarted = false;
+  #isCancelled = false;
+  #hasEnded = false;
+  #onOver: () => void = () => undefined;
+  readonly #over = new Promise<undefined>((resolve) => {
+    this.#onOver = () => resolve(undefined);
+  });
+
+  constructor(options: SshAttemptOptions, hasStarted: boolean) {
+    this.#options = options;
+    this.#spec = options.spec;
+    this.#isOut = options.spec === undefined;
+    this.#hasStarted = hasStarted;
+  }
+
+  get hasStarted(): boolean {
+    return this.#hasStarted;
+  }
+
+  /** Until its end is known, or the worker stops. */
+  async carry(): Promise<void> {
+    const { attempt, log, stopping } = this.#options;
+    for (let tries = 0; !this.#hasEnded && !stopping.aborted; tries++) {
+      try {
+        const following = await this.#reach();
+        if (!following) return;
+        tries = 0;
+        const reason = await Promise.race([following.lost, this.#over]);
+        if (this.#hasEnded || stopping.aborted) return;
+        log.info({ attempt, reason }, 'the connection to a running script was lost; it is looked for again');
+      } catch (error) {
+        if (this.#hasEnded || stopping.aborted) return;
+        log.debug({ attempt, err: error }, 'the host of a running script cannot be reached yet');
+        if (this.#isOverdue()) return this.#end({ outcome: 'unknown', reason: 'ssh-lost', detail: `The connection was lost, and the host was not reached again: ${detailOf(error)}` });
+      }
+      await pause(this.#options.clock, fullJitterMs(tries, limits.sshReattachBaseMs, limits.sshReattachCapMs, this.#options.random), stopping);
+    }
+  }
+
+  cancel(): void {
+    this.#isCancelled = true;
+    if (this.#run) this.#run.stop('cancelled');
+    else if (!this.#isOut) this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
+  }
+
+  /** Undefined when it has come to its end on the way. Rejects when it is to be tried again. */
+  async #reach(): Promise<Following | undefined> {
+    const { pool, note } = this.#options;
+    let reached: Awaited<ReturnType<SshPool['shell']>>;
+    try {
+      reached = await pool.shell(note.target);
+    } catch (error) {
+      if (this.#isOut || this.#options.stopping.aborted) throw error;
+      this.#refuse(error);
+      return undefined;
+    }
+    if (this.#hasEnded) return undefined;
+    return this.#isOut ? this.#find(reached) : this.#begin(reached);
+  }
+
+  async #begin(reached: Awaited<ReturnType<SshPool['shell']>>): Promise<Following | undefined> {
+    const { attempt, clock } = this.#options;
+    const { host, shell } = reached;
+    const follower = await this.#follower();
+    if (this.#hasEnded) return undefined;
+    this.#isOut = true;
+    try {
+      const order = { attempt, spec: this.#spec!, hostName: host.hostName, hostId: host.hostId, become: host.become };
+      return this.#follow(await startRemote(shell, order, follower, { clock }), follower);
+    } catch (error) {
+      // No channel: nothing of it left this side.
+      this.#isOut = false;
+      if (this.#options.stopping.aborted) throw error;
+      this.#refuse(await this.#explain(error, reached));
+      return undefined;
+    }
+  }
+
+  async #find(reached: Awaited<ReturnType<SshPool['shell']>>): Promise<Following | undefined> {
+    const { attempt, clock, note } = this.#options;
+    const { host, shell } = reached;
+    const output = await this.#options.output();
+    const follower = await this.#follower();
+    const target = { attempt, become: host.become, ...(note.user === undefined || host.become.kind !== 'direct' ? {} : { user: note.user }) };
+    const run = await attachRemote(shell, target, output.received, follower, { clock });
+    if (run !== 'absent') return this.#follow(run, follower);
+    await this.#missing(reached);
+    return undefined;
+  }
+
+  #follow(run: RemoteRun, follower: CurrentFollower): Following {
+    follower.run = run;
+    // It may have ended before the caller had it in his hands.
+    if (follower.outcome) this.#end(follower.outcome, run);
+    else {
+      this.#run = run;
+      if (this.#isCancelled) run.stop('cancelled');
+    }
+    return { run, lost: run.lost.then((reason) => {
+      this.#run = undefined;
+      follower.isCurrent = false;
+      return reason;
+    }) };
+  }
+
+  async #follower(): Promise<CurrentFollower> {
+    const output = await this.#options.output();
+    const follower: CurrentFollower = {
+      isCurrent: true, outcome: undefined, run: undefined,
+      started: (pid, atMs) => {
+        if (this.#hasStarted) return;
+        this.#hasStarted = true;
+        // What was needed to start it again is needed no more.
+        this.#spec = undefined;
+        this.#options.onStarted(pid, atMs);
+      },
+      output: (stream, offset, bytes) => (follower.isCurrent ? output.take(stream, offset, bytes) : undefined),
+      ended: (outcome) => {
+        if (!follower.isCurrent) return;
+        follower.outcome = outcome;
+        if (follower.run) this.#end(outcome, follower.run);
+      },
+    };
+    return follower;
+  }
+
+  /** The host knows nothing of it. Either it never began there, or the host has forgotten. */
+  async #missing({ shell, host }: Awaited<ReturnType<SshPool['shell']>>): Promise<void> {
+    const { acceptedAtMs, clock } = this.#options;
+    if (this.#hasStarted) {
+      return this.#end({ outcome: 'unknown', reason: 'host-rebooted', detail: 'It had begun, and the host knows nothing of it any more: it restarted, or its temporary files were removed.' });
+    }
+    const answer = await runBriefly(shell, 'cat /proc/uptime', '', clock);
+    const uptimeS = answer.end.kind === 'exited' && answer.end.code === 0 ? Number.parseFloat(answer.stdout) : Number.NaN;
+    if (Number.isNaN(uptimeS)) throw new DroverError('ssh-lost', { detail: `${host.hostName} did not tell since when it is up.` });
+    if (clock.nowMs() - uptimeS * 1_000 > acceptedAtMs - limits.sshRebootMarginMs) {
+      return this.#end({ outcome: 'unknown', reason: 'host-rebooted', detail: 'The host restarted while the order was on its way, so that nobody knows whether it began.' });
+    }
+    if (this.#isCancelled) return this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
+    if (!this.#spec) return this.#end({ outcome: 'refused', reason: 'ssh-lost', detail: 'The worker stopped, or lost the connection, before the host had taken the order. Nothing ran.' });
+    // As if it had never left: the guard over there is the judge, should the first order still come in.
+    this.#isOut = false;
+    throw new DroverError('ssh-lost', { detail: 'The order was lost on its way to the host.' });
+  }
+
+  /** A channel that failed may have a reason that a question to the shell brings out. */
+  async #explain(error: unknown, { shell, host }: { readonly shell: Parameters<typeof shellFault>[0]; readonly host: ReachedHost }): Promise<unknown> {
+    const code = errorCodeOf(error);
+    if (code !== 'internal' && code !== 'link-lost' && code !== 'spawn-failed') return error;
+    return (await shellFault(shell, host.hop, this.#options.clock).catch(() => undefined)) ?? error;
+  }
+
+  #refuse(error: unknown): void {
+    const code = errorCodeOf(error);
+    this.#end({ outcome: 'refused', reason: code, detail: detailOf(error) });
+  }
+
+  #isOverdue(): boolean {
+    const { note, acceptedAtMs, clock } = this.#options;
+    return clock.nowMs() > acceptedAtMs + note.timeoutMs + note.killAfterMs + limits.sshReattachMs;
+  }
+
+  #end(outcome: Omit<RemoteOutcome, 'finishedAtMs'> & { readonly finishedAtMs?: number; readonly reason?: ErrorCode }, run?: RemoteRun): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#spec = undefined;
+    this.#onOver();
+    this.#options.onEnded({ ...outcome, finishedAtMs: outcome.finishedAtMs ?? this.#options.clock.nowMs() }, run);
+  }
+}
+
+interface CurrentFollower extends RemoteFollower {
+  /** A channel that was given up says nothing any more. */
+  isCurrent: boolean;
+  outcome: RemoteOutcome | undefined;
+  run: RemoteRun | undefined;
+}
+
+function detailOf(error: unknown): string {
+  return error instanceof DroverError ? error.detail : `${(error as Error).message}.`;
+}

@@ -1,0 +1,177 @@
+/** Connections against real sshd: ways to log in, multiplexing, limits of servers, jump hosts, host keys, bad days. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { DroverError } from '../../src/base/errors.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import type { RemoteEnd } from '../../src/drivers/ssh/remote-shell.ts';
+import { SshPool, type SshPoolOptions } from '../../src/drivers/ssh/ssh-pool.ts';
+import type { SshAccess, SshHostKey, SshHop } from '../../src/protocol/link/ssh-access.ts';
+import { accessOf, sshdMissing, SshWorld, type Sshd } from '../support/sshd.ts';
+import { listenWith, proxyTo } from '../support/ssh-proxy.ts';
+import { until } from '../support/until.ts';
+
+interface Answer { readonly stdout: string; readonly stderr: string; readonly end: RemoteEnd }
+
+describe.skipIf(sshdMissing)('connections', () => {
+  let world: SshWorld;
+  let sshd: Sshd;
+  const pools: SshPool[] = [];
+  beforeAll(async () => {
+    world = new SshWorld();
+    sshd = await world.start();
+  });
+  afterAll(async () => {
+    for (const pool of pools) pool.stop();
+    await world.end();
+  });
+
+  function poolFor(access: SshAccess | (() => SshAccess), more: Partial<SshPoolOptions> = {}): SshPool {
+    const pool = new SshPool({
+      clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async () => 'recorded',
+      access: async () => (typeof access === 'function' ? access() : access), ...more,
+    });
+    pools.push(pool);
+    return pool;
+  }
+  const target = { hostId: 'h' };
+
+  async function run(pool: SshPool, command: string, input = ''): Promise<Answer> {
+    const { shell } = await pool.shell(target);
+    const channel = await shell.exec(command);
+    const [out, err] = [[] as Buffer[], [] as Buffer[]];
+    channel.stdout.on('data', (bytes: Buffer) => out.push(bytes));
+    channel.stderr.on('data', (bytes: Buffer) => err.push(bytes));
+    channel.stdin.end(input);
+    const end = await channel.ended;
+    return { stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString(), end };
+  }
+
+  async function fault(hop: SshHop, more: Partial<SshPoolOptions> = {}): Promise<DroverError> {
+    const error = await run(poolFor(accessOf(hop), more), 'true').then(() => undefined, (thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(DroverError);
+    return error as DroverError;
+  }
+
+  it('runs a command, gives it input, keeps its streams apart and tells its end', async () => {
+    const pool = poolFor(accessOf(world.hop(sshd)));
+    expect(await run(pool, 'cat; echo err >&2; exit 7', 'in\n')).toEqual({ stdout: 'in\n', stderr: 'err\n', end: { kind: 'exited', code: 7 } });
+    expect((await run(pool, 'kill -TERM $$')).end).toEqual({ kind: 'signalled', signal: 'TERM' });
+    expect(pool.size).toBe(1);
+  });
+
+  it('shares one connection among many sessions, opened once however many ask', async () => {
+    const proxy = await proxyTo(sshd);
+    const pool = poolFor(accessOf(world.hop(proxy)));
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => run(pool, `echo ${i}`)));
+    expect(answers.map((answer) => answer.stdout)).toEqual(Array.from({ length: 20 }, (_, i) => `${i}\n`));
+    expect(proxy.connections).toBe(1);
+    await proxy.stop();
+  });
+
+  it('tells a connection cut in the middle as lost, and opens a new one for the next', async () => {
+    const proxy = await proxyTo(sshd);
+    const pool = poolFor(accessOf(world.hop(proxy)));
+    const { shell } = await pool.shell(target);
+    const channel = await shell.exec('echo on; sleep 60');
+    channel.stderr.resume();
+    await new Promise((resolve) => channel.stdout.once('data', resolve));
+    channel.stdout.resume();
+    proxy.cutAll();
+    expect((await channel.ended).kind).toBe('lost');
+    expect((await run(pool, 'echo again')).stdout).toBe('again\n');
+    expect(proxy.connections).toBe(2);
+    await proxy.stop();
+  });
+
+  it('keeps to MaxSessions of the server', async () => {
+    const small = await world.start({ lines: ['MaxSessions 2'] });
+    const pool = poolFor(accessOf(world.hop(small)));
+    const answers = await Promise.all(Array.from({ length: 9 }, (_, i) => run(pool, `sleep 0.02; echo ${i}`)));
+    expect(answers.map((answer) => answer.stdout)).toEqual(Array.from({ length: 9 }, (_, i) => `${i}\n`));
+  });
+
+  it('comes back later when the server has too many that are logging in', async () => {
+    const small = await world.start({ lines: ['MaxStartups 1'] });
+    const hops = Array.from({ length: 6 }, (_, i) => world.hop(small, { hostId: `h${i}` }));
+    const answers = await Promise.all(hops.map((hop) => run(poolFor(accessOf(hop)), 'echo in')));
+    expect(answers.every((answer) => answer.stdout === 'in\n')).toBe(true);
+  });
+
+  it('goes through a chain of jump hosts, whose connections are shared', async () => {
+    const [first, second] = [await world.start({ address: '127.0.0.2' }), await world.start({ address: '127.0.0.3' })];
+    const proxy = await proxyTo(first);
+    const hops = [world.hop(proxy), world.hop(second), world.hop(sshd)];
+    const pool = poolFor(accessOf(...hops));
+    expect((await run(pool, 'echo $SSH_CONNECTION')).stdout).toMatch(new RegExp(` 127.0.0.1 ${sshd.port}\n$`));
+    expect(proxy.connections).toBe(1);
+    expect(pool.size).toBe(3);
+    await proxy.stop();
+  });
+
+  it('names the jump host that may not be used, or that cannot reach the next', async () => {
+    const closed = await world.start({ address: '127.0.0.2', lines: ['AllowTcpForwarding no'] });
+    const refused = await run(poolFor(accessOf(world.hop(closed), world.hop(sshd))), 'true').catch((error: unknown) => error as DroverError);
+    expect(refused).toMatchObject({ code: 'ssh-forward-refused', detail: expect.stringContaining('AllowTcpForwarding') });
+    const open = await world.start({ address: '127.0.0.2' });
+    const unreachable = await run(poolFor(accessOf(world.hop(open), world.hop({ address: '127.0.0.9', port: 1 }))), 'true').catch((error: unknown) => error as DroverError);
+    expect(unreachable).toMatchObject({ code: 'ssh-refused', detail: expect.stringContaining('jump host 127.0.0.2') });
+  });
+
+  it('refuses jump hosts that go in a circle, before it dials anybody', async () => {
+    const [a, b] = [world.hop(sshd, { hostId: 'a' }), world.hop({ address: '127.0.0.7', port: 7 }, { hostId: 'b' })];
+    expect(await run(poolFor(accessOf(a, b, a)), 'true').catch((error: unknown) => error)).toMatchObject({ code: 'ssh-path-invalid', detail: expect.stringContaining('circle') });
+  });
+
+  it('closes idle connections, and the longest idle when there are too many', async () => {
+    const pool = poolFor(accessOf(world.hop(sshd)), { idleMs: 60 });
+    await run(pool, 'true');
+    await until('the idle connection was closed', () => pool.size === 0);
+    const bounded = poolFor(accessOf(world.hop(sshd)), { connectionsMax: 2 });
+    for (let i = 0; i < 4; i++) await (await bounded.shell({ hostId: `h${i}` })).shell;
+    expect(bounded.size).toBe(2);
+  });
+
+  it('records a first host key before it logs in, and blocks a changed one with both fingerprints', async () => {
+    const recorded: SshHostKey[] = [];
+    const recordHostKey = async (_hostId: string, key: SshHostKey): Promise<'recorded'> => {
+      recorded.push(key);
+      return 'recorded';
+    };
+    await run(poolFor(accessOf(world.hop(sshd)), { recordHostKey }), 'true');
+    expect(Buffer.from(recorded[0]!.key).equals(world.hostKey.publicBlob)).toBe(true);
+    const known = { knownHostKeys: [{ algorithm: 'ssh-ed25519', key: world.hostKey.publicBlob }] };
+    expect((await run(poolFor(accessOf(world.hop(sshd, { ...known, hostKeyPolicy: 'strict' }))), 'echo ok')).stdout).toBe('ok\n');
+    const other = world.makeKey('ed25519');
+    const changed = await fault(world.hop(sshd, { knownHostKeys: [{ algorithm: 'ssh-ed25519', key: other.publicBlob }] }));
+    expect(changed.code).toBe('ssh-host-key-changed');
+    expect(changed.detail.match(/SHA256:[A-Za-z0-9+/]{43}/g)).toHaveLength(2);
+    expect(changed.detail).toContain('drover hosts keys accept');
+    expect((await fault(world.hop(sshd, { hostKeyPolicy: 'strict' }))).code).toBe('ssh-host-key-unknown');
+    expect((await fault(world.hop(sshd), { recordHostKey: async () => 'refused' })).code).toBe('ssh-host-key-changed');
+  });
+
+  it('tells what is wrong with an address, a port, or what listens there', async () => {
+    const dial = { tcpMs: 2_000, handshakeMs: 300 };
+    expect((await fault(world.hop({ address: 'no-such-host.invalid', port: 22 }))).code).toBe('ssh-name-unknown');
+    expect((await fault(world.hop({ address: '127.0.0.1', port: 1 }))).code).toBe('ssh-refused');
+    const silent = await listenWith(() => undefined);
+    expect((await fault(world.hop(silent), { dial })).code).toBe('ssh-silent');
+    const web = await listenWith((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    expect(await fault(world.hop(web), { dial })).toMatchObject({ code: 'ssh-not-ssh', detail: expect.stringContaining('HTTP/1.1 400') });
+    await Promise.all([silent.stop(), web.stop()]);
+  });
+
+  it('reads over a banner before the version', async () => {
+    const chatty = await listenWith((socket) => {
+      socket.write('Welcome to the bastion\r\nall is recorded\r\n');
+      void import('node:net').then(({ connect }) => {
+        const behind = connect(sshd.port, sshd.address);
+        behind.on('error', () => undefined);
+        socket.pipe(behind).pipe(socket);
+      });
+    });
+    expect((await run(poolFor(accessOf(world.hop(chatty))), 'echo in')).stdout).toBe('in\n');
+    await chatty.stop();
+  });
+});

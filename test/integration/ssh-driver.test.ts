@@ -1,0 +1,62 @@
+/** The SSH driver against real sshd: the conformance suite of all drivers. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import type { AttemptId } from '../../src/base/ids.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import type { Driver } from '../../src/drivers/driver.ts';
+import { createSshDriver, type SshDriver } from '../../src/drivers/ssh/ssh-driver.ts';
+import { driverConformance } from '../conformance/driver.ts';
+import { accessOf, sshdMissing, SshWorld } from '../support/sshd.ts';
+
+/** The driver with one host, as drivers without a choice of hosts look. */
+function withTarget(driver: SshDriver, secrets: Map<AttemptId, readonly string[]>): Driver {
+  return new Proxy(driver as unknown as Driver, {
+    get(_target, name) {
+      if (name === 'startAttempt') {
+        return (attempt: AttemptId, spec: Parameters<Driver['startAttempt']>[1]) => {
+          secrets.set(attempt, Object.values(spec.secrets));
+          return driver.startAttempt(attempt, spec, { hostId: 'h' });
+        };
+      }
+      const value = (driver as unknown as Record<string | symbol, unknown>)[name];
+      return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(driver) : value;
+    },
+    set(_target, name, value) {
+      (driver as unknown as Record<string | symbol, unknown>)[name] = value;
+      return true;
+    },
+  });
+}
+
+describe.skipIf(sshdMissing)('scripts over SSH', () => {
+  driverConformance(async () => {
+    const world = new SshWorld();
+    const sshd = await world.start();
+    const dir = mkdtempSync(join(tmpdir(), 'drover-ssh-'));
+    const secrets = new Map<AttemptId, readonly string[]>();
+    const make = (): SshDriver => createSshDriver({
+      dir, clock: systemClock, random: systemRandom, log: silentLog, access: async () => accessOf(world.hop(sshd)), recordHostKey: async () => 'recorded',
+      secretsOf: async (attempt) => secrets.get(attempt)!,
+    });
+    let driver = make();
+    await driver.start();
+    return {
+      driver: withTarget(driver, secrets),
+      async restart() {
+        await driver.stop();
+        driver = make();
+        await driver.start();
+        return withTarget(driver, secrets);
+      },
+      async end() {
+        await driver.stop();
+        await world.end();
+        rmSync(dir, { recursive: true, force: true });
+      },
+    };
+  });
+});

@@ -1,0 +1,175 @@
+/** Every way to log in, and every way in which it fails, against real sshd. */
+import { execFileSync, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { runBriefly, shellFault } from '../../src/drivers/ssh/shell-probe.ts';
+import { SshPool } from '../../src/drivers/ssh/ssh-pool.ts';
+import type { SshCredential, SshHop } from '../../src/protocol/link/ssh-access.ts';
+import { accessOf, isRoot, sshdMissing, SshWorld, type KeyPair, type Sshd } from '../support/sshd.ts';
+import { listenWith } from '../support/ssh-proxy.ts';
+
+describe.skipIf(sshdMissing)('logging in', () => {
+  let world: SshWorld;
+  let sshd: Sshd;
+  let keys: Record<'rsa' | 'ecdsa' | 'locked' | 'pemRsa' | 'pemEcdsa' | 'pkcs8', KeyPair>;
+  beforeAll(async () => {
+    world = new SshWorld();
+    keys = {
+      rsa: world.makeKey('rsa'), ecdsa: world.makeKey('ecdsa'), locked: world.makeKey('ed25519', { passphrase: 'right one' }),
+      pemRsa: world.makeKey('rsa', { format: 'PEM', passphrase: 'right one' }), pemEcdsa: world.makeKey('ecdsa', { format: 'PEM' }), pkcs8: world.makeKey('rsa', { format: 'PKCS8', passphrase: 'right one' }),
+    };
+    sshd = await world.start({ keys: Object.values(keys) });
+  });
+  afterAll(() => world.end());
+
+  async function withShell<T>(hop: SshHop, work: (pool: SshPool) => Promise<T>): Promise<T> {
+    const pool = new SshPool({ clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async () => 'recorded', access: async () => accessOf(hop) });
+    try {
+      return await work(pool);
+    } finally {
+      pool.stop();
+    }
+  }
+  const whoAmI = (hop: SshHop): Promise<string> => withShell(hop, async (pool) => (await runBriefly((await pool.shell({ hostId: 'h' })).shell, 'id -un', '', systemClock)).stdout.trim());
+  const fault = (hop: SshHop): Promise<unknown> => whoAmI(hop).then((who) => who, (error: unknown) => error);
+  const hopWith = (...credentials: SshCredential[]): SshHop => world.hop(sshd, { credentials });
+
+  it('takes Ed25519, RSA and ECDSA keys, OpenSSH, PEM and PKCS#8, with and without passphrase', async () => {
+    for (const [name, key] of Object.entries(keys)) {
+      const passphrase = ['locked', 'pemRsa', 'pkcs8'].includes(name) ? { passphrase: 'right one' } : {};
+      expect([name, await whoAmI(hopWith(world.credential(key, passphrase)))]).toEqual([name, world.user]);
+    }
+  });
+
+  it('takes Ed25519 keys as PKCS#8, as openssl makes them', async () => {
+    const path = join(world.folder, 'openssl-key');
+    execFileSync('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', path]);
+    const { default: { utils } } = await import('ssh2');
+    const { usableKey } = await import('../../src/drivers/ssh/private-key.ts');
+    const { readFileSync } = await import('node:fs');
+    const usable = usableKey({ name: 'k', privateKey: readFileSync(path, 'utf8') });
+    const key = 'key' in usable ? usable.key : expect.fail(usable.detail);
+    const pub = utils.parseKey(`ssh-ed25519 ${key.getPublicSSH().toString('base64')}`);
+    expect(pub instanceof Error ? pub : pub.verify('data', key.sign('data'))).toBe(true);
+  });
+
+  it('logs in with user certificates of every kind of key', async () => {
+    const ca = world.makeKey('ed25519');
+    const trusting = await world.start({ lines: [`TrustedUserCAKeys ${ca.path}.pub`] });
+    for (const type of ['ed25519', 'rsa', 'ecdsa'] as const) {
+      const key = world.makeKey(type);
+      execFileSync('ssh-keygen', ['-q', '-s', ca.path, '-I', 'test', '-n', world.user, `${key.path}.pub`]);
+      const certificate = execFileSync('cat', [`${key.path}-cert.pub`], { encoding: 'utf8' });
+      const got = await fault(world.hop(trusting, { credentials: [world.credential(key, { certificate })] }));
+      expect([type, got]).toEqual([type, world.user]);
+      expect(await fault(world.hop(trusting, { credentials: [world.credential(key)] }))).toMatchObject({ code: 'ssh-auth-failed' });
+      expect(await fault(world.hop(trusting, { credentials: [world.credential(world.makeKey(type), { certificate })] }))).toMatchObject({ code: 'ssh-key-unreadable', detail: expect.stringContaining('another key') });
+    }
+  });
+
+  it('logs in with an ssh-agent, and goes on without one that is not there', async () => {
+    const socket = join(world.folder, 'agent');
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] });
+    await new Promise((resolve) => agent.stdout.once('data', resolve));
+    execFileSync('ssh-add', ['-q', world.userKey.path], { env: { ...process.env, SSH_AUTH_SOCK: socket }, stdio: 'ignore' });
+    expect(await whoAmI(hopWith({ kind: 'agent', name: 'a', socket }))).toBe(world.user);
+    agent.kill();
+    expect(await whoAmI(hopWith({ kind: 'agent', name: 'a', socket: '/no/such/socket' }, world.credential()))).toBe(world.user);
+    expect(await fault(hopWith({ kind: 'agent', name: 'mine', socket: '/no/such/socket' }))).toMatchObject({ code: 'ssh-auth-failed', detail: expect.stringContaining('ssh-agent "mine"') });
+  });
+
+  it('tells a wrong passphrase, a missing one, and keys that it cannot read, before it dials', async () => {
+    const nobody = { address: '127.0.0.1', port: 1 };
+    const told = (credential: SshCredential): Promise<unknown> => fault(world.hop(nobody, { credentials: [credential] }));
+    for (const key of [keys.locked, keys.pemRsa, keys.pkcs8]) {
+      expect(await told(world.credential(key, { passphrase: 'wrong one' }))).toMatchObject({ code: 'ssh-key-passphrase', detail: expect.stringContaining('right passphrase') });
+      expect(await told(world.credential(key))).toMatchObject({ code: 'ssh-key-passphrase' });
+    }
+    for (const privateKey of ['not a key', keys.rsa.text.slice(0, 200), 'PuTTY-User-Key-File-3: ssh-ed25519\n', keys.rsa.publicLine]) {
+      expect(await told({ kind: 'key', name: 'deploy', privateKey })).toMatchObject({ code: 'ssh-key-unreadable', detail: expect.stringContaining('"deploy"') });
+    }
+    expect(await told(world.credential(keys.locked, { passphrase: 'wrong one' })).then((error) => JSON.stringify(error))).not.toContain('wrong one');
+  });
+
+  it('tries what it has in order, and names all of it when nothing is taken', async () => {
+    const [first, second] = [world.makeKey('ed25519'), world.makeKey('ecdsa')];
+    expect(await whoAmI(hopWith(world.credential(first), world.credential(second), world.credential()))).toBe(world.user);
+    const error = await fault(hopWith({ ...world.credential(first), name: 'one' } as SshCredential, { kind: 'password', name: 'pw', password: 'secret-thing' }, { ...world.credential(second), name: 'two' } as SshCredential));
+    expect(error).toMatchObject({ code: 'ssh-auth-failed', detail: expect.stringMatching(/Tried: key "one" \(SHA256:.*key "two" \(SHA256:.*Not tried.*password "pw".*takes publickey/) });
+    expect(String((error as Error).message)).not.toContain('secret-thing');
+  });
+
+  it('tells a server that hangs up during the login, with what it said', async () => {
+    const few = await world.start({ lines: ['MaxAuthTries 1'] });
+    const error = await fault(world.hop(few, { credentials: [world.credential(world.makeKey('ed25519')), world.credential(world.makeKey('ecdsa'))] }));
+    expect(error).toMatchObject({ code: 'ssh-auth-failed', detail: expect.stringContaining('Too many authentication failures') });
+  });
+
+  it('names the algorithms when there is none in common, and takes those of the host\'s own list', async () => {
+    const old = await world.start({ lines: ['KexAlgorithms diffie-hellman-group14-sha1'] });
+    expect(await fault(world.hop(old))).toMatchObject({ code: 'ssh-no-common-algorithm' });
+    expect(await whoAmI(world.hop(old, { algorithms: { kex: ['diffie-hellman-group14-sha1'] } }))).toBe(world.user);
+    expect(await fault(world.hop(old, { algorithms: { kex: ['rot13'] } }))).toMatchObject({ code: 'ssh-no-common-algorithm', detail: expect.stringContaining('rot13') });
+  });
+
+  it('says so when a login does not end', async () => {
+    const { connect } = await import('node:net');
+    let passed = 0;
+    const stalling = await listenWith((socket) => {
+      const behind = connect(sshd.port, sshd.address);
+      behind.on('error', () => undefined);
+      socket.pipe(behind);
+      behind.on('data', (bytes) => {
+        passed += bytes.length;
+        if (passed < 60) socket.write(bytes);
+      });
+    });
+    const pool = new SshPool({ clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async () => 'recorded', access: async () => accessOf(world.hop(stalling)), dial: { handshakeMs: 200 } });
+    await expect(pool.shell({ hostId: 'h' })).rejects.toMatchObject({ code: 'ssh-timeout', detail: expect.stringContaining('key exchange') });
+    pool.stop();
+    await stalling.stop();
+  });
+
+  describe.runIf(isRoot)('as users made for it', () => {
+    it('logs in with passwords, asked for either way', async () => {
+      const user = world.makeUser({ password: 'correct horse' });
+      const byPassword = await world.start({ lines: ['PasswordAuthentication yes'] });
+      expect(await whoAmI(world.hop(byPassword, { user, credentials: [{ kind: 'password', name: 'pw', password: 'correct horse' }] }))).toBe(user);
+      expect(await fault(world.hop(byPassword, { user, credentials: [{ kind: 'password', name: 'pw', password: 'wrong' }] }))).toMatchObject({ code: 'ssh-auth-failed' });
+      const both = await world.start({ lines: ['PasswordAuthentication yes', 'AuthenticationMethods publickey,password'] });
+      expect(await whoAmI(world.hop(both, { user, credentials: [{ kind: 'password', name: 'pw', password: 'correct horse' }, world.credential()] }))).toBe(user);
+      const asking = await world.start({ lines: ['UsePAM yes', 'KbdInteractiveAuthentication yes'] });
+      expect(await whoAmI(world.hop(asking, { user, credentials: [{ kind: 'keyboard-interactive', name: 'k', password: 'correct horse' }] }))).toBe(user);
+      expect(await whoAmI(world.hop(asking, { user, credentials: [{ kind: 'password', name: 'pw', password: 'correct horse' }] }))).toBe(user);
+      expect(await fault(world.hop(asking, { user, credentials: [{ kind: 'keyboard-interactive', name: 'k', password: 'wrong' }] }))).toMatchObject({ code: 'ssh-auth-failed' });
+    });
+
+    const shellFaultOf = (hop: SshHop): Promise<unknown> => withShell(hop, async (pool) => shellFault((await pool.shell({ hostId: 'h' })).shell, hop, systemClock)).catch((error: unknown) => error);
+
+    it('names an expired password, whether the host says so at the login or after it', async () => {
+      const user = world.makeUser({ password: 'correct horse' });
+      execFileSync('chage', ['-d', '0', user]);
+      const plain = await world.start({ lines: ['PasswordAuthentication yes'] });
+      expect(await shellFaultOf(world.hop(plain, { user, credentials: [{ kind: 'password', name: 'pw', password: 'correct horse' }] }))).toMatchObject({ code: 'ssh-password-expired' });
+      const asking = await world.start({ lines: ['UsePAM yes', 'KbdInteractiveAuthentication yes'] });
+      expect(await shellFaultOf(world.hop(asking, { user, credentials: [{ kind: 'keyboard-interactive', name: 'k', password: 'correct horse' }] }))).toMatchObject({ code: 'ssh-password-expired' });
+    });
+
+    it('says that a locked account looks like a wrong key from outside', async () => {
+      const user = world.makeUser();
+      execFileSync('usermod', ['-L', user]);
+      expect(await fault(world.hop(sshd, { user }))).toMatchObject({ code: 'ssh-auth-failed', detail: expect.stringContaining('locked') });
+    });
+
+    it('names shells that run nothing, and what a forced command said', async () => {
+      for (const shell of ['/bin/false', '/usr/sbin/nologin']) {
+        expect(await shellFaultOf(world.hop(sshd, { user: world.makeUser({ shell }) }))).toMatchObject({ code: 'ssh-no-shell', detail: expect.stringContaining('chsh') });
+      }
+      const forced = await world.start({ lines: ['ForceCommand echo only backups here'] });
+      expect(await shellFaultOf(world.hop(forced))).toMatchObject({ code: 'ssh-no-shell', detail: expect.stringContaining('only backups here') });
+    });
+  });
+});

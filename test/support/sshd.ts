@@ -1,0 +1,118 @@
+/**
+ * Real OpenSSH servers on loopback addresses, each with a configuration of its own, and the keys and users to log in with. Nothing
+ * is faked; where there is no sshd the tests say how to get it. `ssh-proxy.ts` puts bad networks before them.
+ */
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { SshAccess, SshCredential, SshHop } from '../../src/protocol/link/ssh-access.ts';
+import { until } from './until.ts';
+
+const SSHD = ['/usr/sbin/sshd', '/usr/local/sbin/sshd', '/sbin/sshd'].find((path) => existsSync(path));
+
+export const isRoot = process.getuid?.() === 0;
+/** Undefined when everything is there. */
+export const sshdMissing = SSHD ? undefined : 'these tests need an OpenSSH server: apt-get install openssh-server (it need not run), or dnf install openssh-server';
+if (sshdMissing) process.stderr.write(`${sshdMissing}\n`);
+
+export interface KeyPair { readonly path: string; readonly text: string; readonly publicLine: string; readonly publicBlob: Buffer }
+export interface Sshd { readonly address: string; readonly port: number; log(): string; stop(): Promise<void> }
+
+export class SshWorld {
+  readonly folder = mkdtempSync(join(tmpdir(), 'drover-sshd-'));
+  readonly userKey: KeyPair;
+  readonly hostKey: KeyPair;
+  readonly user = userInfo().username;
+  readonly #servers: Sshd[] = [];
+  readonly #users: string[] = [];
+  #count = 0;
+
+  constructor() {
+    // Other users' sshd children read authorized_keys in here.
+    execFileSync('chmod', ['755', this.folder]);
+    this.userKey = this.makeKey('ed25519');
+    this.hostKey = this.makeKey('ed25519');
+  }
+
+  makeKey(type: 'ed25519' | 'rsa' | 'ecdsa', options: { passphrase?: string; format?: 'PEM' | 'PKCS8' } = {}): KeyPair {
+    const path = join(this.folder, `key-${this.#count++}`);
+    const bits = type === 'rsa' ? ['-b', '2048'] : [];
+    execFileSync('ssh-keygen', ['-q', '-t', type, ...bits, '-C', 'test', '-N', options.passphrase ?? '', '-f', path, ...(options.format ? ['-m', options.format] : [])]);
+    const publicLine = readFileSync(`${path}.pub`, 'utf8').trim();
+    return { path, text: readFileSync(path, 'utf8'), publicLine, publicBlob: Buffer.from(publicLine.split(' ')[1]!, 'base64') };
+  }
+
+  /** A server that lets the user key in; `lines` come first, and sshd takes the first of each; `:PORT` in them is its port. */
+  async start(options: { address?: string; lines?: readonly string[]; keys?: readonly KeyPair[]; hostKey?: KeyPair } = {}): Promise<Sshd> {
+    if (isRoot) mkdirSync('/run/sshd', { recursive: true });
+    const address = options.address ?? '127.0.0.1';
+    const port = await freePort(address);
+    const name = `sshd-${this.#count++}`;
+    const authorized = join(this.folder, `${name}.keys`);
+    writeFileSync(authorized, [this.userKey, ...(options.keys ?? [])].map((key) => key.publicLine).join('\n') + '\n', { mode: 0o644 });
+    const config = [
+      ...(options.lines ?? []).map((line) => line.replace(':PORT', `:${port}`)), `ListenAddress ${address}:${port}`, `HostKey ${(options.hostKey ?? this.hostKey).path}`, `AuthorizedKeysFile ${authorized}`, 'PidFile none',
+      'UsePAM no', 'StrictModes no', 'PermitRootLogin yes', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'UseDNS no', 'LogLevel VERBOSE',
+      'MaxStartups 1000', 'MaxSessions 1000', 'LoginGraceTime 60', 'X11Forwarding no', 'PrintMotd no',
+    ];
+    const path = join(this.folder, name);
+    writeFileSync(path, config.join('\n') + '\n');
+    const child = spawn(SSHD!, ['-D', '-e', '-f', path], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let log = '';
+    child.stderr.on('data', (bytes: Buffer) => (log += bytes.toString('latin1')));
+    const server: Sshd = { address, port, log: () => log, stop: () => stopChild(child) };
+    this.#servers.push(server);
+    await until('sshd listens', () => {
+      if (child.exitCode !== null) throw new Error(`sshd did not start: ${log}`);
+      return log.includes(`listening on ${address} port ${port}`);
+    });
+    return server;
+  }
+
+  /** A user of this machine for as long as the world stands; root is needed for it. */
+  makeUser(options: { password?: string; shell?: string } = {}): string {
+    const name = `drvt${process.pid}x${this.#count++}`.slice(0, 30);
+    execFileSync('useradd', ['-M', '-d', '/tmp', '-s', options.shell ?? '/bin/sh', name], { stdio: 'ignore' });
+    this.#users.push(name);
+    execFileSync('chpasswd', [], { input: `${name}:${options.password ?? 'no-password-is-used'}\n` });
+    return name;
+  }
+
+  hop(server: { address: string; port: number }, more: Partial<SshHop> = {}): SshHop {
+    return { hostId: `${server.address}:${server.port}`, address: server.address, port: server.port, user: this.user, credentials: [this.credential()], hostKeyPolicy: 'first-use', knownHostKeys: [], ...more };
+  }
+
+  credential(key: KeyPair = this.userKey, more: { passphrase?: string; certificate?: string } = {}): SshCredential {
+    return { kind: 'key', name: 'test', privateKey: key.text, ...more };
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.stop()));
+    for (const user of this.#users) spawnSync('userdel', ['-f', user], { stdio: 'ignore' });
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export function accessOf(...hops: SshHop[]): SshAccess {
+  return { hostId: hops.at(-1)?.hostId ?? 'none', accountId: 'account', hops, become: { kind: 'direct' } };
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await gone;
+}
+
+export function freePort(address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, address, () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
