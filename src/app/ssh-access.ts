@@ -3,7 +3,7 @@
  * by which keys the stops are known. Secrets leave the server here, so a worker is told of hosts of its own zone only, and of the way to them.
  */
 import { DroverError } from '../base/errors.ts';
-import type { AccountId, HostId, WorkerId } from '../base/ids.ts';
+import { parseAttemptId, type AccountId, type HostId, type WorkerId } from '../base/ids.ts';
 import type { SshAccess, SshHop, SshHostKey } from '../protocol/link/ssh-access.ts';
 import type { AccountRecord } from '../store/account-store.ts';
 import type { HostHop } from '../store/host-store.ts';
@@ -50,14 +50,26 @@ export async function sshHostKeyRecord(ctx: Pick<AppContext, 'store'>, zone: str
   return answer === 'changed' ? 'refused' : 'recorded';
 }
 
+/** What a worker must mask in the output of an attempt that it began and lost the memory of. Only for the one that has the attempt. */
+async function attemptSecrets(ctx: Needs, workerId: WorkerId, attempt: string): Promise<readonly string[]> {
+  const key = parseAttemptId(attempt);
+  const current = key && (await ctx.store.executionFetch(key));
+  const execution = current && key.attempt !== current.attempt ? (await ctx.store.executionHistory(current)).find((past) => past.attempt === key.attempt) : current;
+  if (!key || execution?.via !== 'ssh' || execution.workerId !== workerId) throw new DroverError('not-found', { detail: 'No such attempt is with this worker.' });
+  const sealed = await ctx.store.runSealedSecrets(key.runId);
+  return sealed ? Object.values(JSON.parse(Buffer.from(ctx.sealer.open(`run/${key.runId}`, sealed)).toString()) as Record<string, string>) : [];
+}
+
 /** What the fleet of a server asks in the name of its workers. */
 export function sshDesk(ctx: Needs): {
   hosts: AppContext['store']['hostAccessList'];
   resolve: (zone: string, hostId: HostId, accountId?: AccountId) => Promise<SshAccess>;
+  secrets: (workerId: WorkerId, attempt: string) => Promise<readonly string[]>;
   recordHostKey: (zone: string, hostId: HostId, key: SshHostKey, workerId: WorkerId) => Promise<'recorded' | 'refused'>;
 } {
   return {
     hosts: (knownVersion) => ctx.store.hostAccessList(knownVersion), resolve: (zone, hostId, accountId) => sshAccess(ctx, zone, hostId, accountId),
+    secrets: (workerId, attempt) => attemptSecrets(ctx, workerId, attempt),
     recordHostKey: (zone, hostId, key, workerId) => sshHostKeyRecord(ctx, zone, hostId, key, workerId),
   };
 }

@@ -2,7 +2,9 @@
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { createLocalExecutor } from '../agent/local-executor.ts';
 import type { WorkerJoinResult } from '../app/enrolment.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
@@ -14,6 +16,7 @@ import { settleForManyConnections } from '../base/node-memory.ts';
 import { onStopSignal, runMain, version } from '../base/node-process.ts';
 import { systemRandom } from '../base/random.ts';
 import { parseQueueWeights, QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
+import { createSshDriver } from '../drivers/ssh/ssh-driver.ts';
 import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
 import { AGENT_FRAMES, SERVER_FRAMES } from '../link/codec.ts';
@@ -51,7 +54,12 @@ async function main(): Promise<void> {
   const agentAddress = values.advertise ?? `${host === '0.0.0.0' || host === '::' ? ownAddress() : host}:${bound}`;
 
   const renewal = new CertificateRenewal(identity, newKey, () => writeJsonFile(dataDir, IDENTITY, identity));
+  const driver = createSshDriver({
+    dir: join(dataDir, 'ssh'), clock: systemClock, random: systemRandom, log,
+    access: ({ hostId, accountId }) => worker.requestAccess(hostId, accountId), recordHostKey: (hostId, key) => worker.recordHostKey(hostId, key), secretsOf: (attempt) => worker.secretsOf(attempt),
+  });
   const worker: WorkerService = new WorkerService({
+    ssh: createLocalExecutor({ workerId: identity.workerId, driver, version: version(), clock: systemClock, random: systemRandom, log }),
     id: identity.workerId, name: identity.name, zone: identity.zone, version: version(), agentAddress, agents, serverUrl: values.server ?? identity.serverUrl, clock: systemClock, random: systemRandom, log,
     capacity: { agent: parseCapacity('--capacity', values.capacity, limits.workerExecutionsDefault), ssh: parseCapacity('--ssh-capacity', values['ssh-capacity'], limits.workerSshExecutionsDefault) }, weights: parseWeights(values['queue-weights']),
     dial: (url) => createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({

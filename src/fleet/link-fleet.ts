@@ -23,6 +23,7 @@ import type { AgentLocation, AgentUpgradeHeard, Assignment, AttemptOrder, Attemp
 import { PresenceRecord } from './presence-record.ts';
 import { SshRoutes, type SshHosts } from './ssh-routes.ts';
 
+type WorkerQuestion = Extract<WorkerToServerFrame, { t: 'access' | 'secrets' | 'host-key' }>;
 type WorkerLink = Link<WorkerToServerFrame, ServerToWorkerFrame>;
 interface WorkerState { readonly id: WorkerId; readonly hello: WorkerHello; readonly link: WorkerLink; snapshot: Set<string>; load: Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes'> }
 interface Watch { readonly attempts: ReadonlyMap<string, AttemptPlace>; readonly onOutput: (output: LiveOutput) => void }
@@ -31,6 +32,8 @@ interface Watch { readonly attempts: ReadonlyMap<string, AttemptPlace>; readonly
 export interface SshDesk {
   hosts(knownVersion?: number): Promise<SshHosts | 'unchanged'>;
   resolve(zone: string, hostId: HostId, accountId?: AccountId): Promise<SshAccess>;
+  /** Values to mask in the output of an attempt that this worker carries out over SSH; `not-found` for any other. */
+  secrets(workerId: WorkerId, attempt: string): Promise<readonly string[]>;
   recordHostKey(zone: string, hostId: HostId, key: SshHostKey, workerId: WorkerId): Promise<'recorded' | 'refused'>;
 }
 
@@ -308,24 +311,31 @@ export class LinkFleet implements Fleet {
         worker.load = { agents: frame.agents, queued: frame.queued, rssBytes: frame.rssBytes, lagMs: frame.lagMs, ...(frame.lanes ? { lanes: frame.lanes } : {}) };
         return;
       case 'access':
+      case 'secrets':
       case 'host-key':
         return void this.#answer(worker, frame);
     }
   }
 
-  /** A worker may reach what is in its zone, and nothing else. */
-  async #answer({ id: workerId, hello, link }: WorkerState, frame: Extract<WorkerToServerFrame, { t: 'access' | 'host-key' }>): Promise<void> {
-    const { ssh, log } = this.#options;
-    const hostId = frame.hostId as HostId;
+  /** A worker may reach what is in its zone, and mask what it carries out, and nothing else. */
+  async #answer(worker: WorkerState, frame: WorkerQuestion): Promise<void> {
+    const { link } = worker;
     try {
-      if (frame.t === 'access') link.send({ t: 'access', id: frame.id, access: await ssh.resolve(hello.zone, hostId, frame.accountId as AccountId | undefined) });
-      else link.send({ t: 'host-key', id: frame.id, answer: await ssh.recordHostKey(hello.zone, hostId, { algorithm: frame.algorithm, key: frame.key }, workerId) });
+      link.send(await this.#answerTo(worker, frame));
     } catch (error) {
-      const known = error instanceof DroverError;
-      if (!known) log.error({ hostId, err: error }, 'access to a host could not be resolved');
-      const told = { code: known ? error.code : 'internal', detail: known ? error.message : 'The server could not resolve access to the host.' };
-      link.send(frame.t === 'access' ? { t: 'access', id: frame.id, error: told } : { t: 'host-key', id: frame.id, answer: 'refused', error: told });
+      const isTold = error instanceof DroverError;
+      if (!isTold) this.#options.log.error({ workerId: worker.id, question: frame.t, err: error }, 'what a worker asked could not be answered');
+      const told = { code: isTold ? error.code : 'internal', detail: isTold ? error.message : 'The server could not answer the worker.' };
+      link.send(frame.t === 'host-key' ? { t: frame.t, id: frame.id, answer: 'refused', error: told } : { t: frame.t, id: frame.id, error: told });
     }
+  }
+
+  async #answerTo({ id: workerId, hello: { zone } }: WorkerState, frame: WorkerQuestion): Promise<ServerToWorkerFrame> {
+    const { ssh } = this.#options;
+    const { id } = frame;
+    if (frame.t === 'access') return { t: 'access', id, access: await ssh.resolve(zone, frame.hostId as HostId, frame.accountId as AccountId | undefined) };
+    if (frame.t === 'secrets') return { t: 'secrets', id, values: [...(await ssh.secrets(workerId, frame.a))] };
+    return { t: 'host-key', id, answer: await ssh.recordHostKey(zone, frame.hostId as HostId, { algorithm: frame.algorithm, key: frame.key }, workerId) };
   }
 
   async #renew(worker: WorkerState, frame: Extract<WorkerToServerFrame, { t: 'renew' }>): Promise<void> {

@@ -302,6 +302,8 @@ export interface Store {
   // runs
   /** One transaction: run, task, executions, the timeline's first entries and the audit entry. Wakes the partition (hint). */
   runCreate(run: NewRun, audit: AuditEntry): Promise<RunRecord>;
+  /** The run's secrets, sealed under `run/<id>`; undefined where it has none. */
+  runSealedSecrets(id: RunId): Promise<Uint8Array | undefined>;
   runFetch(id: RunId): Promise<RunRecord | undefined>;
   runList(filter: RunFilter, page: { limit: number; cursor?: string }): Promise<Page<RunRecord>>;
   /** Marks the wish; the owner acts. False when the run is terminal already. */

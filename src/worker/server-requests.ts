@@ -1,5 +1,5 @@
 /**
- * What a worker asks of the servers and waits for: access to a host, and what to make of a key that a host has shown. Any server
+ * What a worker asks of the servers and waits for: access to a host, what to make of a key that a host has shown, what to mask. Any server
  * can answer; when the one that was asked goes away, another is asked.
  */
 import type { Clock } from '../base/clock.ts';
@@ -7,7 +7,7 @@ import { DroverError, isErrorCode } from '../base/errors.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import type { ServerLink } from './output-relay.ts';
 
-type Question = Extract<WorkerToServerFrame, { t: 'access' | 'host-key' }>;
+type Question = Extract<WorkerToServerFrame, { t: 'access' | 'secrets' | 'host-key' }>;
 type Answer<T extends Question['t']> = Extract<ServerToWorkerFrame, { t: T }>;
 interface Pending { readonly frame: Question; link: ServerLink | undefined; readonly settle: (answer: ServerToWorkerFrame | DroverError) => void }
 
@@ -44,7 +44,7 @@ export class ServerRequests {
     });
   }
 
-  onAnswer(frame: Answer<'access'> | Answer<'host-key'>): void {
+  onAnswer(frame: Answer<Question['t']>): void {
     const pending = this.#pending.get(frame.id);
     if (pending?.frame.t !== frame.t) return;
     const { error } = frame;

@@ -101,6 +101,11 @@ export class WorkerService implements Service {
     return access!;
   }
 
+  /** Values to mask in the output of an attempt of this worker's. Rejects with the server's reason. */
+  async secretsOf(a: string): Promise<readonly string[]> {
+    return (await this.#requests.ask<'secrets'>({ t: 'secrets', a })).values ?? [];
+  }
+
   /** Rejects with the server's reason where the key may not be believed. */
   async recordHostKey(hostId: string, { algorithm, key }: SshHostKey): Promise<'recorded' | 'refused'> {
     return (await this.#requests.ask<'host-key'>({ t: 'host-key', hostId, algorithm, key })).answer;
@@ -218,6 +223,7 @@ export class WorkerService implements Service {
       case 'certificate':
         return this.#onCertificate(frame);
       case 'access':
+      case 'secrets':
       case 'host-key':
         return this.#requests.onAnswer(frame);
       case 'drain':

@@ -9,6 +9,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Packr } from 'msgpackr';
+import { assert } from '../../base/assert.ts';
 import { pause, type Clock } from '../../base/clock.ts';
 import { DroverError } from '../../base/errors.ts';
 import type { AttemptId } from '../../base/ids.ts';
@@ -41,8 +42,7 @@ export interface SshDriverOptions {
   readonly connections?: Pick<SshPoolOptions, 'connectionsMax' | 'idleMs' | 'dialsMax' | 'dial'>;
 }
 
-export interface SshDriver extends Omit<Driver, 'startAttempt'> {
-  startAttempt(attempt: AttemptId, spec: ExecutionSpec, target: SshTarget): Promise<StartAnswer>;
+export interface SshDriver extends Driver {
   /** Credentials or address of the target have changed: the next start dials anew. */
   retire(target: SshTarget): void;
   load(): { readonly running: number; readonly unreported: number; readonly connections: number };
@@ -109,7 +109,8 @@ class SshDriverService implements SshDriver {
   }
 
   /** Rejects with `spool-full` or `spool-unwritable` when the journal cannot take it: then nothing is known of it and nothing ran. */
-  async startAttempt(attempt: AttemptId, spec: ExecutionSpec, target: SshTarget): Promise<StartAnswer> {
+  async startAttempt(attempt: AttemptId, spec: ExecutionSpec, target?: SshTarget): Promise<StartAnswer> {
+    assert(target, 'a start over SSH names its host');
     if (this.#journal.tombstones.has(attempt)) return 'settled';
     if (this.#journal.entries.has(attempt)) return 'accepted';
     const same = this.#accepting.get(attempt);

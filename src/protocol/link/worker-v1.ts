@@ -58,6 +58,8 @@ export interface QueueFigures { length: number; oldestMs: number; starts: number
 
 /** What it needs to open a session on a host over SSH; the server checks that the host is in the worker's zone. */
 export interface WorkerAccess { t: 'access'; id: number; hostId: string; accountId?: string }
+/** To mask the output of an attempt that this worker began before it was started anew: the values are in no journal. */
+export interface WorkerSecrets { t: 'secrets'; id: number; a: string }
 /** The key that a host has shown for the first time, or instead of the one it had: before anything is sent to it. */
 export interface WorkerHostKey { t: 'host-key'; id: number; hostId: string; algorithm: string; key: Uint8Array }
 
@@ -67,7 +69,7 @@ export interface AgentLoadFigures { h: string; running: number; unreported: numb
 
 export type WorkerToServerFrame =
   | WorkerHello | WorkerAgents | WorkerLinked | WorkerUnlinked | WorkerFactsChanged | WorkerEvents | WorkerOutput | WorkerChunk
-  | WorkerData | WorkerRenew | WorkerLoad | WorkerAgentLoads | WorkerUpgradeState | WorkerAccess | WorkerHostKey;
+  | WorkerData | WorkerRenew | WorkerLoad | WorkerAgentLoads | WorkerUpgradeState | WorkerAccess | WorkerSecrets | WorkerHostKey;
 
 // — server → worker —
 
@@ -119,10 +121,11 @@ export interface ServerRevoked { t: 'revoked'; agentIds: string[] }
 /** No new work is meant for this worker: its agents are sent to the others of the zone, and what is under way ends. */
 export interface ServerDrain { t: 'drain'; on: boolean }
 export interface ServerAccess { t: 'access'; id: number; access?: SshAccess; error?: { code: string; detail: string } }
+export interface ServerSecrets { t: 'secrets'; id: number; values?: string[]; error?: { code: string; detail: string } }
 /** `refused`: the key may not be believed; `error` says why and what to do. */
 export interface ServerHostKey { t: 'host-key'; id: number; answer: 'recorded' | 'refused'; error?: { code: string; detail: string } }
 export interface ServerBye { t: 'bye'; code: string; detail: string; retryAfterMs?: number }
 
 export type ServerToWorkerFrame =
   | ServerWelcome | ServerTopology | ServerOwns | ServerAssign | ServerCancel | ServerQuery | ServerWatch | ServerAck | ServerChunkAck
-  | ServerFetch | ServerCertificate | ServerRevoked | ServerUpgrade | ServerDrain | ServerAccess | ServerHostKey | ServerBye;
+  | ServerFetch | ServerCertificate | ServerRevoked | ServerUpgrade | ServerDrain | ServerAccess | ServerSecrets | ServerHostKey | ServerBye;

@@ -42,6 +42,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       hints.notify('run', newRun.id);
       return record;
     },
+    runSealedSecrets: (id) => run.runSealedSecrets(pool, id),
     runFetch: (id) => run.runFetch(pool, id),
     runList: (filter, page) => run.runList(pool, filter, page),
     async runCancelRequest(id, actor, entry) {

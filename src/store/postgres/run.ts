@@ -41,6 +41,11 @@ export async function runFetch(db: Executor, id: RunId): Promise<RunRecord | und
   return rows[0] && { ...runRecord(rows[0]), spec: unpackSpec(rows[0].spec) };
 }
 
+export async function runSealedSecrets(db: Executor, id: RunId): Promise<Uint8Array | undefined> {
+  const { rows } = await db.query<{ sealed_secrets: Buffer | null }>('SELECT sealed_secrets FROM task WHERE run_id = $1 AND task = 0', [id]);
+  return rows[0]?.sealed_secrets ?? undefined;
+}
+
 export async function runList(db: Executor, filter: RunFilter, page: { limit: number; cursor?: string }): Promise<Page<RunRecord>> {
   const after = decodeCursor(page.cursor, ['uuid']);
   const { rows } = await db.query<RunRow>(
