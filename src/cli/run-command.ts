@@ -22,7 +22,7 @@ export function addRunCommand(program: Command): void {
     .option('-e, --env <k=v>', 'environment variable (repeatable)', many)
     .option('-p, --param <k=v>', 'parameter, seen as DROVER_PARAM_K and kept with the run (repeatable)', many)
     .option('--secret <k=@file>', 'secret from a file, k=@- from standard input, or k=env:NAME; an environment variable on the host, masked everywhere (repeatable)', many)
-    .option('--as <user>', 'account on the hosts').option('--cwd <dir>', 'working directory on the hosts').option('--stdin <file>', 'file given to standard input; - gives ours')
+    .option('--as <account>', 'account to run as; where there is none of that name, a user of the hosts').option('--cwd <dir>', 'working directory on the hosts').option('--stdin <file>', 'file given to standard input; - gives ours')
     .option('--timeout <duration>', 'end the script after this, such as 30s or 5m (default: 1h)').option('--kill-after <duration>', 'from TERM to KILL (default: 10s)')
     .option('--start-deadline <duration>', 'a host that is off until then is not started (default: 2m)').option('--lost-after <duration>', 'out of reach longer than this is lost (default: 2m)')
     .option('-c, --concurrency <n>', 'executions at once').option('--max-failed <n|n%>', 'start no more once more than this failed').option('--retries <n>', 'further attempts when the script fails')
@@ -39,10 +39,17 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
   const body = runRequest(words, flags);
   const session = openSession();
   await confirmTargets(session, body.targets, flags);
+  if (flags.as !== undefined) Object.assign(body, await identity(session, flags.as));
   const started = dataOf(await session.client.POST('/api/v1/runs', { params: { query: { output: flags.live ? 'true' : 'false' } }, body }));
   if (!flags.detach) return followToEnd(session, started, flags);
   await answer(flags, { run: started }, () => started.id);
   return EXIT.succeeded;
+}
+
+/** An account goes before a user of the hosts: it says more, and is what somebody has set up. */
+async function identity(session: Session, name: string): Promise<{ account: string } | { user: string }> {
+  const { response } = await session.client.GET('/api/v1/accounts/{account}', { params: { path: { account: name } } });
+  return response.status === 404 ? { user: name } : { account: name };
 }
 
 /** The whole of a large fleet is asked about first; where nobody can be asked it must be said. */

@@ -23,7 +23,7 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
   checkVariables(faults, { '--env': env, '--param': params, '--secret': secrets });
   const request = {
     targets, ...work, args: [...(flags.arg ?? [])], env, params, secrets,
-    ...given('name', flags.name), ...given('reason', flags.reason), ...given('lang', flags.lang), ...given('user', flags.as), ...given('cwd', flags.cwd), ...given('stdin', flags.stdin === undefined ? undefined : inputs.text('--stdin', flags.stdin, limits.stdinBytesMax)),
+    ...given('name', flags.name), ...given('reason', flags.reason), ...given('lang', flags.lang), ...given('cwd', flags.cwd), ...given('stdin', flags.stdin === undefined ? undefined : inputs.text('--stdin', flags.stdin, limits.stdinBytesMax)),
     ...given('timeout', duration(faults, '--timeout', flags.timeout, limits.timeoutMsMax)), ...given('killAfter', duration(faults, '--kill-after', flags.killAfter, limits.killAfterMsMax)),
     ...given('startDeadline', duration(faults, '--start-deadline', flags.startDeadline, limits.startDeadlineMsMax)), ...given('lostAfter', duration(faults, '--lost-after', flags.lostAfter, limits.startDeadlineMsMax)),
     ...given('concurrency', number(faults, '--concurrency', flags.concurrency, { least: 1, most: limits.concurrencyMax })), ...given('retries', number(faults, '--retries', flags.retries, { most: limits.retriesMax })), ...given('maxFailed', flags.maxFailed),

@@ -87,8 +87,8 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     const facts: [string, string | undefined][] = [['name', run.name], ['by', `${run.createdBy} at ${timeText(run.createdAt, utc)}`], ['reason', run.reason || undefined], ['targets', run.targets], ['as', run.user], ['round', String(run.round)], ['cancelled', run.cancelRequestedBy && `by ${run.cancelRequestedBy} at ${timeText(run.cancelRequestedAt, utc)}`]];
     const head = facts.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(9)} ${plainText(value)}`])).join('\n');
     const events = timeline.map((entry) => `${timeText(entry.at, utc)}  ${entry.kind.padEnd(14)} ${paint.dim(detailText(entry.detail))}`).join('\n');
-    const rows = executions.map((e) => [e.host, endingText(e), String(e.attempt), String(e.stdout.size), String(e.stderr.size), `${e.detail ?? ''}${e.settledLate ? ' (settled late)' : ''}`]);
-    const hosts = rows.length === 0 ? 'every host succeeded (--all lists them)' : table(['HOST', 'STATE', 'ATTEMPT', 'STDOUT', 'STDERR', 'DETAIL'], rows);
+    const rows = executions.map((e) => [e.host, endingText(e), e.via ?? '', String(e.attempt), String(e.stdout.size), String(e.stderr.size), `${e.detail ?? ''}${e.settledLate ? ' (settled late)' : ''}`]);
+    const hosts = rows.length === 0 ? 'every host succeeded (--all lists them)' : table(['HOST', 'STATE', 'VIA', 'ATTEMPT', 'STDOUT', 'STDERR', 'DETAIL'], rows);
     return `${verdictLine(run, paint)}\n${head}\n\n${events}\n\n${hosts}${!every && rows.length >= SHOWN_MAX ? `\n${paint.dim('… and more: --all')}` : ''}`;
   });
 }

@@ -31,7 +31,7 @@ export function runDetailResource(run: RunRecord): z.infer<typeof resources.RunD
   return {
     ...runResource(run), ...(spec.work.kind === 'script' ? { script: Buffer.from(spec.work.script).toString() } : { command: [...spec.work.argv] }), ...given('lang', spec.lang), args: [...spec.args], env: spec.env, params: spec.params,
     secretNames: [...spec.secretNames], ...given('user', spec.user), ...given('cwd', spec.cwd), timeoutMs: spec.timeoutMs, killAfterMs: spec.killAfterMs, startDeadlineMs: spec.startDeadlineMs, lostAfterMs: spec.lostAfterMs,
-    ...given('concurrency', spec.concurrency), ...given('maxFailed', limit), retries: spec.retries, via: spec.via ?? 'auto', priority: spec.priority ?? 'normal',
+    ...given('concurrency', spec.concurrency), ...given('maxFailed', limit), retries: spec.retries, via: spec.via ?? 'auto', priority: spec.priority ?? 'normal', ...given('accountId', spec.account as string | undefined),
   };
 }
 

@@ -1544,6 +1544,7 @@ export interface components {
             via: "auto" | "agent" | "ssh";
             /** @enum {string} */
             priority: "high" | "normal" | "low";
+            accountId?: string;
         };
         RunRetry: {
             states: ("succeeded" | "failed" | "timed_out" | "cancelled" | "skipped" | "not_started" | "lost")[];

@@ -70,6 +70,12 @@ export type Order =
 
 export interface RunView { readonly counts: ExecutionCounts; readonly state: RunState }
 
+/** Why a host had no turn, by the ways that were allowed. */
+const UNREACHED = {
+  auto: 'The host did not come on line before the start deadline: its agent was not linked, and no worker of its zone could reach it over SSH.',
+  agent: 'The agent of the host was not linked before the start deadline.',
+  ssh: 'The host could not be reached over SSH before the start deadline: it has no address, or no worker of its zone takes work.',
+} as const;
 /** A start that nobody confirmed is sent again after this; the journal makes that harmless. */
 const RESEND_MS = 5_000;
 /** One that waits at a worker is, in case the worker has forgotten it. */
@@ -294,7 +300,7 @@ export class RunActor<Stream = unknown> {
 
   #giveUp(execution: Execution<Stream>, nowMs: number): void {
     this.#parked.delete(execution);
-    this.#settle(execution, { to: 'not_started', reason: 'start-deadline', detail: 'The host did not come on line before the start deadline.', finishedAtMs: nowMs });
+    this.#settle(execution, { to: 'not_started', reason: 'start-deadline', detail: UNREACHED[this.spec.via ?? 'auto'], finishedAtMs: nowMs });
   }
 
   #guard(execution: Execution<Stream>, now: { at: number; ms: number }, locate: Locate<Stream>): void {

@@ -54,7 +54,7 @@ export const Run = z.object({
 }).meta({ id: 'Run' });
 export const RunDetail = Run.extend({
   script: z.string().optional(), command: z.array(z.string()).optional(), lang: z.string().optional(), args: z.array(z.string()), env: strings, params: strings, secretNames: z.array(z.string()),
-  user: z.string().optional(), cwd: z.string().optional(), timeoutMs: z.int(), killAfterMs: z.int(), startDeadlineMs: z.int(), lostAfterMs: z.int(), concurrency: z.int().optional(), maxFailed: z.string().optional(), retries: z.int(), via: z.enum(VIAS), priority: z.enum(PRIORITIES),
+  user: z.string().optional(), cwd: z.string().optional(), timeoutMs: z.int(), killAfterMs: z.int(), startDeadlineMs: z.int(), lostAfterMs: z.int(), concurrency: z.int().optional(), maxFailed: z.string().optional(), retries: z.int(), via: z.enum(VIAS), priority: z.enum(PRIORITIES), accountId: z.string().optional(),
 }).meta({ id: 'RunDetail' });
 
 const Stream = z.object({ size: z.int(), head: z.int(), tail: z.int(), gap: z.int().describe('Bytes between head and tail; they are on the host'), digest: z.string().optional() }).meta({ id: 'Stream' });

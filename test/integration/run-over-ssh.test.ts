@@ -1,0 +1,101 @@
+/** One run, either way in: hosts with an agent and hosts without one, real sshd, and the processes between killed. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isRoot, sshdMissing, SshWorld } from '../support/sshd.ts';
+import { until } from '../support/until.ts';
+import { cliOf, newDataDir, pidsOf, removeDataDir, startUp, stopUp, type CliResult, type RunningUp } from '../support/up.ts';
+
+interface Result { run: { id: string; state: string }; executions: { host: string; state: string; via?: string; reason?: string; detail?: string; exitCode?: number; stdout: string }[] }
+
+describe.skipIf(sshdMissing !== undefined || !isRoot)('a run over SSH', () => {
+  const dataDir = newDataDir();
+  const scratch = mkdtempSync(join(tmpdir(), 'drover-over-ssh-'));
+  const world = new SshWorld();
+  let up: RunningUp;
+  let cli: (...args: string[]) => Promise<CliResult>;
+
+  const file = (name: string): string => join(scratch, name);
+  const ok = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await cli(...args);
+    expect([code, stderr]).toEqual([0, expect.anything()]);
+    return stdout;
+  };
+  const run = async (...args: string[]): Promise<Result> => JSON.parse((await cli('run', '--json', ...args)).stdout) as Result;
+  const detached = async (...args: string[]): Promise<string> => (await ok('run', '--detach', ...args)).trim();
+  const ended = (id: string): Promise<Result['executions'][number]> => until('the run to end', async () => {
+    const shown = JSON.parse(await ok('runs', 'show', id, '--json')) as Result;
+    return ['succeeded', 'failed', 'cancelled', 'timed_out'].includes(shown.run.state) && shown.executions[0];
+  });
+
+  beforeAll(async () => {
+    up = await startUp(dataDir, 2);
+    cli = cliOf(up);
+    const [first, second] = [await world.start(), await world.start({ address: '127.0.0.2' })];
+    await ok('accounts', 'create', 'ops', '--scope', 'box-*', '--default', '--user', world.user, '--key', world.userKey.path);
+    await ok('hosts', 'add', 'box-1', '--address', '127.0.0.1', '--port', String(first.port));
+    await ok('hosts', 'add', 'box-2', '--address', '127.0.0.2', '--port', String(second.port));
+  });
+  afterAll(async () => {
+    await stopUp(up);
+    await world.end();
+    removeDataDir(dataDir);
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  it('goes to each host by the way there is, and says which', async () => {
+    const { run: { state }, executions } = await run('-t', 'all', '--', 'sh', '-c', 'printf %s "$DROVER_HOST"');
+    expect([state, executions.map(({ host, via, state: how, stdout }) => [host, via, how, stdout])]).toEqual(['succeeded', [
+      ['box-1', 'ssh', 'succeeded', 'box-1'], ['box-2', 'ssh', 'succeeded', 'box-2'], ['local-1', 'agent', 'succeeded', 'local-1'], ['local-2', 'agent', 'succeeded', 'local-2'],
+    ]]);
+    const used = JSON.parse(await ok('audit', '--json')) as { items: { action: string; target: string; detail: { run?: string } }[] };
+    expect(used.items.filter(({ action }) => action === 'access.account.use').map(({ target }) => target)).toEqual(['account/ops']);
+  });
+
+  it('takes the way that is asked for, or does not start and says why', async () => {
+    const { executions: [bySsh] } = await run('-t', 'local-1', '--via', 'ssh', '--start-deadline', '1s', '--', 'true');
+    expect(bySsh).toMatchObject({ state: 'not_started', reason: 'start-deadline', detail: expect.stringContaining('over SSH') });
+    const { executions: [byAgent] } = await run('-t', 'box-1', '--via', 'agent', '--start-deadline', '1s', '--', 'true');
+    expect(byAgent).toMatchObject({ state: 'not_started', reason: 'start-deadline', detail: expect.stringContaining('agent') });
+  });
+
+  it('keeps exit codes, large output in pieces, and what goes to the error stream apart', async () => {
+    const { executions: [done] } = await run('-t', 'box-1', '--', 'sh', '-c', 'head -c 3000000 /dev/zero | tr "\\000" x; echo bad >&2; exit 7');
+    expect([done!.exitCode, done!.stdout.length, done!.stdout.replaceAll('x', '')]).toEqual([7, 3_000_000, '']);
+  });
+
+  it('goes on when the worker is killed in the middle, runs once, and masks what it masked before', async () => {
+    writeFileSync(file('token'), 'p4ssw0rd-p4ssw0rd');
+    const id = await detached('-t', 'box-1', '--secret', `S=@${file('token')}`, '--', 'sh', '-c', `echo x >> ${file('once')}; echo one $S; while [ ! -e ${file('gate')} ]; do sleep 0.05; done; echo two $S; exit 3`);
+    await until('the script to begin', () => existsSync(file('once')));
+    for (const pid of pidsOf(dataDir, 'worker')) process.kill(pid, 'SIGKILL');
+    writeFileSync(file('gate'), '');
+    expect(await ended(id)).toMatchObject({ state: 'failed', exitCode: 3, via: 'ssh' });
+    expect(await ok('runs', 'output', id, '--host', 'box-1', '--raw')).toBe('one ******\ntwo ******\n');
+    expect(readFileSync(file('once'), 'utf8')).toBe('x\n');
+  });
+
+  it('is cancelled with everything that it started', async () => {
+    const id = await detached('-t', 'box-2', '--', 'sh', '-c', `sleep 600 & echo $! > ${file('pid')}; wait`);
+    const pid = await until('the script to begin', () => existsSync(file('pid')) && (Number(readFileSync(file('pid'), 'utf8')) || undefined));
+    await ok('runs', 'cancel', id);
+    expect(await ended(id)).toMatchObject({ state: 'cancelled' });
+    await until('its child to be gone', () => !existsSync(`/proc/${pid}`) || /\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1')));
+  });
+
+  it('works as the account that is asked for where its scope covers every host, and is refused whole where not', async () => {
+    await ok('accounts', 'create', 'nobodys', '--scope', 'all', '--user', world.user, '--key', world.userKey.path, '--become', 'sudo', '--become-user', 'nobody');
+    const { executions } = await run('-t', 'local-1', '--as', 'nobodys', '--', 'id', '-un');
+    expect(executions.map(({ stdout }) => stdout)).toEqual(['nobody\n']);
+    const refused = await cli('run', '-t', 'all', '--as', 'ops', '--', 'true');
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('may not be used on local-1, local-2')]);
+  });
+
+  it('tells why a host cannot be reached, host by host', async () => {
+    await ok('accounts', 'create', 'ops-gone', '--scope', 'gone-*', '--default', '--user', world.user, '--key', world.userKey.path);
+    await ok('hosts', 'add', 'gone-1', '--address', '127.0.0.1', '--port', '1');
+    const { executions } = await run('-t', 'gone-1 or box-1', '--', 'true');
+    expect(executions.map(({ host, state, reason }) => [host, state, reason])).toEqual([['box-1', 'succeeded', undefined], ['gone-1', 'failed', 'ssh-refused']]);
+  });
+});
