@@ -53,6 +53,7 @@ stat() {
 held() { stat "$p" && [ "$s" = Z ] && [ "$f" = "$X" ]; }
 record() {
   now
+  [ -e "$b.i" ] || return 1
   printf "%s %s %s %s %s\\n" "$1" "$u" "$t" "$2" "$3" >>"$b.s" || return 1
   for x in "$b.x" "$b.n"; do [ -e "$x" ] && true >"$x"; done
   return 0
