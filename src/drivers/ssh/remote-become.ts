@@ -27,9 +27,10 @@ export function isPlainUser(user: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?$/.test(user);
 }
 
-export function becomeCommand(program: string, { become, user }: RemoteUser): BecomeCommand {
+/** `plain`: the login shell is a POSIX shell and small; it takes the program itself, which saves an exec. */
+export function becomeCommand(program: string, { become, user }: RemoteUser, plain = false): BecomeCommand {
   if (become.kind === 'direct') {
-    if (user === undefined) return { command: `exec /bin/sh -c '${program}'` };
+    if (user === undefined) return { command: plain ? program : `exec /bin/sh -c '${program}'` };
     return { command: `exec /bin/sh -c '${STEP_DOWN}' drover '${program}' '${user}'` };
   }
   // A shell in between: sudo and su stop themselves when what they started stops.
@@ -51,8 +52,9 @@ export function becomeFault(stderr: string, { become, user }: RemoteUser): { cod
   if (become.kind === 'direct') return undefined;
   const { kind } = become;
   const fault = (code: ErrorCode, detail: string): { code: ErrorCode; detail: string } => ({ code, detail });
-  if (/password is required|no password was provided/i.test(stderr)) return fault('become-password-missing', `${kind} asks for a password to become ${become.user}: store it with the account, or allow it without (NOPASSWD).`);
+  // sudo that took no password asks again, and then says that it got none.
   if (/incorrect password|try again|authentication failure|authentication token/i.test(stderr)) return fault('become-password-wrong', `${kind} did not take the password to become ${become.user}.`);
+  if (/password is required|no password was provided/i.test(stderr)) return fault('become-password-missing', `${kind} asks for a password to become ${become.user}: store it with the account, or allow it without (NOPASSWD).`);
   if (/not (in the sudoers|allowed)|may not run|permission denied|must be run from a terminal|you must have a tty/i.test(stderr)) return fault('become-not-allowed', `The host does not let this account become ${become.user} with ${kind}: ${lastLine(stderr)}`);
   if (/unknown user|does not exist|no passwd entry|user not found/i.test(stderr)) return fault('user-unknown', `The host has no user ${JSON.stringify(become.user)}.`);
   if (/not found|No such file/i.test(stderr)) return fault('interpreter-missing', `There is no ${kind} on this host: ${lastLine(stderr)}`);
