@@ -6,6 +6,8 @@ export interface LocalShell extends RemoteShell {
   readonly commands: string[];
   /** Every byte that was sent to standard inputs. */
   readonly sent: Buffer[];
+  /** Cuts instead of sending more than this in one piece. */
+  cutAt: number;
   cut(): void;
 }
 
@@ -15,6 +17,7 @@ export function localShell(login: readonly string[], env: Readonly<Record<string
   const shell: LocalShell = {
     commands: [],
     sent: [],
+    cutAt: Number.POSITIVE_INFINITY,
     async exec(command): Promise<RemoteChannel> {
       shell.commands.push(command);
       const [program, ...args] = login;
@@ -22,7 +25,10 @@ export function localShell(login: readonly string[], env: Readonly<Record<string
       const write = child.stdin.write.bind(child.stdin) as (chunk: Buffer | string) => boolean;
       child.stdin.write = ((chunk: Buffer | string) => {
         shell.sent.push(Buffer.from(chunk));
-        return write(chunk);
+        if (chunk.length <= shell.cutAt) return write(chunk);
+        write(chunk.slice(0, shell.cutAt));
+        shell.cut();
+        return false;
       }) as typeof child.stdin.write;
       return channelOf(child, open);
     },

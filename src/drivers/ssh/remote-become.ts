@@ -51,8 +51,9 @@ export function becomeFault(stderr: string, { become, user }: RemoteUser): { cod
   if (become.kind === 'direct') return undefined;
   const { kind } = become;
   const fault = (code: ErrorCode, detail: string): { code: ErrorCode; detail: string } => ({ code, detail });
-  if (/password is required|no password was provided/i.test(stderr)) return fault('become-password-missing', `${kind} asks for a password to become ${become.user}: store it with the account, or allow it without (NOPASSWD).`);
+  // sudo that took no password asks again, and then says that it got none.
   if (/incorrect password|try again|authentication failure|authentication token/i.test(stderr)) return fault('become-password-wrong', `${kind} did not take the password to become ${become.user}.`);
+  if (/password is required|no password was provided/i.test(stderr)) return fault('become-password-missing', `${kind} asks for a password to become ${become.user}: store it with the account, or allow it without (NOPASSWD).`);
   if (/not (in the sudoers|allowed)|may not run|permission denied|must be run from a terminal|you must have a tty/i.test(stderr)) return fault('become-not-allowed', `The host does not let this account become ${become.user} with ${kind}: ${lastLine(stderr)}`);
   if (/unknown user|does not exist|no passwd entry|user not found/i.test(stderr)) return fault('user-unknown', `The host has no user ${JSON.stringify(become.user)}.`);
   if (/not found|No such file/i.test(stderr)) return fault('interpreter-missing', `There is no ${kind} on this host: ${lastLine(stderr)}`);

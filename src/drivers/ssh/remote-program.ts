@@ -27,6 +27,7 @@ umask 077
 n=\${IFS#??}
 LC_ALL=C
 PATH=$PATH:/usr/bin:/bin:/usr/sbin:/sbin
+W=
 say() { printf "%s %s\\n" "$N" "$*"; }
 each() {
   v=$1
@@ -53,14 +54,18 @@ stat() {
 held() { stat "$p" && [ "$s" = Z ] && [ "$f" = "$X" ]; }
 record() {
   now
+  [ -e "$b.i" ] || return 1
   printf "%s %s %s %s %s\\n" "$1" "$u" "$t" "$2" "$3" >>"$b.s" || return 1
   for x in "$b.x" "$b.n"; do [ -e "$x" ] && true >"$x"; done
   return 0
 }
 claim() { set -C; true 2>/dev/null >"$b.c"; x=$?; set +C; return $x; }
 report() { read -r y <"$b.s"; now; say E "$t" "$y"; }
-load() { X=; p=; { read -r X T K C; read -r p u; } 2>/dev/null <"$b.i"; [ -n "$p" ]; }
-free() { load; [ -s "$b.s" ] && held && kill -s KILL "$X"; }
+load() { X=; p=; Y=; { read -r X T K C; read -r p u; read -r Y; } 2>/dev/null <"$b.i"; [ -n "$p" ]; }
+free() {
+  [ -n "$W" ] && kill -s KILL "$W" 2>/dev/null && wait "$W" 2>/dev/null
+  load; [ -s "$b.s" ] && held && kill -s KILL $Y "$X"
+}
 bye() { free; remove "exec rm"; }
 farewell() { free; remove; say F; exit 0; }
 `;
@@ -158,7 +163,7 @@ settle() {
 over() { y=$(wc -c <"$1") && [ "$y" -gt "$C" ]; }
 watch() {
   exec </dev/null >/dev/null 2>&1 8<&-
-  self; printf "%s\\n" "$i" >>"$b.w"
+  self; [ -e "$b.i" ] && printf "%s\\n" "$i" >>"$b.w"
   now; a=$((t + 100)); r=
   while [ -e "$b.i" ] && [ ! -s "$b.s" ]; do
     y=0.1
@@ -180,7 +185,7 @@ watch() {
 }
 sweep() {
   set -- "\${b%/*}"
-  for x in $(find "$1"/.drover-*.s -prune -type f -mtime +7 2>/dev/null | head -n 100) $(find "$1"/.drover-*.i -prune -type f -mtime +31 2>/dev/null | head -n 100); do
+  for x in $(find "$1"/.drover-*.s -prune -type f -mtime +7 2>/dev/null | head -n 100) $(find "$1"/.drover-*.? -prune -type f -mtime +31 2>/dev/null | head -n 100); do
     b=\${x%.?}
     [ -O "$x" ] && remove
   done
@@ -192,6 +197,7 @@ guard() {
   [ -s "$b.w" ] && while read -r x; do y=$x; done <"$b.w"
   [ -n "$y" ] && kill -0 "$y" 2>/dev/null && return
   watch &
+  W=$! && true
 }
 end() { printf "%s\\n" "$1" >>"$b.k"; guard; }
 piece() {
@@ -216,7 +222,8 @@ follow() {
 }
 listen() {
   while IFS= read -r y; do eval "$y"; done
-  guard; wait; free
+  while [ -e "$b.i" ] && [ ! -s "$b.s" ]; do guard; wait; W=; rest 0.05; done
+  free
 }
 `;
 
@@ -280,6 +287,7 @@ tell() {
     *) remove; say R spool-full "$d"; exit 0;;
   esac
   if [ -e "$R/self/stat" ]; then
+    self; printf "%s\\n" "$i" >>"$b.i"
     until halted "$X"; do kill -s STOP "$X"; done
     until halted "$p"; do :; done
     kill -s CONT "$p"
@@ -300,7 +308,7 @@ tell() {
   if [ -s "$b.e" ]; then say O 2 0; cat "$b.e"; say; fi
   report
 }
-live_on() { guard; claim && follow 0 0 & }
+live_on() { guard; if [ -e "$b.i" ] && claim; then follow 0 0 & fi; }
 `;
 
 /** Finds a run again. A guard without a leader is a start under way, or one that died before anything ran. */

@@ -163,6 +163,30 @@ describe('a run', () => {
   });
 });
 
+describe.runIf(process.getuid?.() === 0)('a run as somebody else', () => {
+  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'dash'];
+  const who = 'id -un; echo $HOME $USER $LOGNAME; exit 130';
+
+  it('steps down from root, by itself or with su', async () => {
+    const [direct, su] = [orderOf(who, { user: 'nobody' }), { ...orderOf(who), become: { kind: 'su', user: 'nobody' } as const }];
+    for (const order of [direct, su]) {
+      const { text, outcome } = await run(localShell(['dash']), order);
+      expect(outcome.exitCode).toBe(130);
+      expect(text).toMatch(/^nobody\n\S+ nobody nobody\n$/);
+      expect(traces(order.attempt)).toEqual([]);
+    }
+  });
+
+  it('says what is in the way', async () => {
+    const reason = async (login: readonly string[], more: Partial<RemoteOrder>, user?: string): Promise<string | undefined> => (await run(localShell(login), { ...orderOf(who, user === undefined ? {} : { user }), ...more })).outcome.reason;
+    expect(await reason(['dash'], {}, 'no-such-user-here')).toBe('user-unknown');
+    expect(await reason(['dash'], {}, 'x; reboot')).toBe('user-unknown');
+    expect(await reason(['dash'], { become: { kind: 'su', user: 'no-such-user-here' } })).toBe('user-unknown');
+    expect(await reason(nobody, {}, 'root')).toBe('user-not-permitted');
+    expect(await reason(nobody, { become: { kind: 'su', user: 'root', password: 'wrong' } })).toBe('become-password-wrong');
+  });
+});
+
 describe('a lost channel', () => {
   async function attached(order: RemoteOrder, from: { stdout: number; stderr: number }): Promise<{ remote: RemoteRun; follower: Follower }> {
     const follower = new Follower(from);
@@ -213,9 +237,8 @@ describe('a lost channel', () => {
     const order = orderOf(`echo x > ${file}\n#${'x'.repeat(900_000)}`);
     const shell = localShell(['dash']);
     const follower = new Follower();
+    shell.cutAt = 100_000;
     const remote = await startRemote(shell, order, follower, { clock });
-    await until('the order is out', () => Buffer.concat(shell.sent).includes('head -c'));
-    shell.cut();
     await remote.lost;
     await until('it is cleaned up', () => traces(order.attempt).length === 0);
     expect(existsSync(file)).toBe(false);

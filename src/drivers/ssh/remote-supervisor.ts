@@ -85,7 +85,12 @@ class Run implements RemoteRun {
   // — beginning —
 
   refuse(code: ErrorCode, detail: string): void {
-    this.#end({ outcome: 'refused', reason: code, detail, finishedAtMs: this.#clock.nowMs() });
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#cancelLive();
+    const finishedAtMs = this.#clock.nowMs();
+    // Later, so that whoever started it holds the run by then.
+    this.#clock.after(0, () => this.#follower.ended({ outcome: 'refused', reason: code, detail, finishedAtMs }));
   }
 
   async start(order: RemoteOrder): Promise<void> {
@@ -270,7 +275,8 @@ class Run implements RemoteRun {
 
   async #forget(): Promise<void> {
     const conversation = this.#conversation;
-    if (conversation && this.#startedAtMs === undefined) return conversation.close();
+    // Refused: the host holds nothing.
+    if (this.#hasEnded && this.#startedAtMs === undefined) return conversation?.close();
     if (conversation) {
       // The answer is the end of the channel by the program: one process less. What a script left behind may hold a channel
       // that was live, so there it is a word.
