@@ -54,6 +54,8 @@ export class SshWorld {
     writeFileSync(authorized, [this.userKey, ...(options.keys ?? [])].map((key) => key.publicLine).join('\n') + '\n', { mode: 0o644 });
     const config = [
       ...(options.lines ?? []).map((line) => line.replace(':PORT', `:${port}`)), `ListenAddress ${address}:${port}`, `HostKey ${(options.hostKey ?? this.hostKey).path}`, `AuthorizedKeysFile ${authorized}`, 'PidFile none',
+      // A home of its own: what the user of this machine has in his shell's start-up files is not what is tested, nor measured.
+      `SetEnv HOME=${this.folder}`,
       'UsePAM no', 'StrictModes no', 'PermitRootLogin yes', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'UseDNS no', 'LogLevel VERBOSE',
       'MaxStartups 1000', 'MaxSessions 1000', 'LoginGraceTime 60', 'X11Forwarding no', 'PrintMotd no',
     ];
