@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { pause, systemClock } from '../base/clock.ts';
 import { EXIT } from './exit.ts';
 import { table } from './render.ts';
-import { number } from './run-command.ts';
+import { followToEnd, number } from './run-command.ts';
 import { openSession } from './session.ts';
 
 type Json = { json?: boolean };
@@ -14,6 +14,13 @@ const LOOK_MS = 1_000;
 const FAILED_SHOWN_MAX = 50;
 
 export function addUpgradeCommands(agents: Command): void {
+  agents.command('install').summary('install agents by a run of the installer').requiredOption('-t, --targets <expression>', 'as of a run').option('--to <version>', 'the newest that the server has, unless given').option('--as <user>', 'account on the hosts; root, or one that can become it').option('--zone <zone>', 'of the workers that the agents will link to', 'default').option('-c, --concurrency <n>', 'hosts at once', '50').option('-d, --detach', 'print the id of the run and return').option('-j, --json')
+    .action(async (flags: Json & { targets: string; to?: string; as?: string; zone: string; concurrency: string; detach?: boolean }) => {
+      const session = openSession();
+      const run = dataOf(await session.client.POST('/api/v1/agents/install', { body: { targets: flags.targets, zone: flags.zone, concurrency: number('--concurrency', flags.concurrency) ?? 50, ...(flags.to === undefined ? {} : { version: flags.to }), ...(flags.as === undefined ? {} : { user: flags.as }) } }));
+      if (flags.detach) return void process.stdout.write(`${flags.json ? JSON.stringify({ run }) : run.id}\n`);
+      process.exitCode = await followToEnd(session, run, flags);
+    });
   agents.command('upgrade').summary('bring agents to another version, batch by batch').requiredOption('-t, --targets <expression>', 'as of a run').option('--to <version>', 'the newest that the server has, unless given').option('--batch <n>', 'agents at once', '50').option('--max-failed <n>', 'more that fail end it', '0').option('--wait <duration>', 'longest for one agent', '10m').option('--detach', 'do not follow it').option('-j, --json')
     .action(async (flags: Json & { targets: string; to?: string; batch: string; maxFailed: string; wait: string; detach?: boolean }) => {
       const { client } = openSession();

@@ -5,7 +5,7 @@
 const PERMISSIONS = [
   'job.run.create', 'job.run.view', 'job.run.cancel', 'job.run.retry', 'job.output.view',
   'fleet.host.view', 'fleet.host.edit', 'fleet.host.remove',
-  'fleet.agent.view', 'fleet.agent.revoke', 'fleet.agent.upgrade', 'fleet.join-token.create', 'fleet.join-token.view', 'fleet.join-token.revoke',
+  'fleet.agent.view', 'fleet.agent.revoke', 'fleet.agent.install', 'fleet.agent.upgrade', 'fleet.join-token.create', 'fleet.join-token.view', 'fleet.join-token.revoke',
   'fleet.worker.view',
   'access.token.create', 'access.token.view', 'access.token.revoke', 'access.self.view',
   'audit.event.view', 'system.metrics.view',
