@@ -74,7 +74,7 @@ function blobOf(arch: string, work: string, bundle: string): Buffer {
   writeFileSync(config, JSON.stringify({
     main: bundle, output, disableExperimentalSEAWarning: true, useSnapshot: false, useCodeCache: arch === process.arch,
     // A program that is root on every host listens to no NODE_OPTIONS, and needs little of the heap's comfort.
-    execArgv: ['--max-semi-space-size=1', '--disable-warning=ExperimentalWarning'], execArgvExtension: 'none',
+    execArgv: ['--max-semi-space-size=1', '--v8-pool-size=1', '--disable-warning=ExperimentalWarning'], execArgvExtension: 'none',
   }));
   run(process.execPath, ['--experimental-sea-config', config], work);
   return readFileSync(output);

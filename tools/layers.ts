@@ -14,7 +14,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   store: { imports: ['base', 'domain'], packages: ['pg', 'msgpackr'] },
   pki: { imports: ['base'], packages: ['@peculiar/x509', 'reflect-metadata'] },
   link: { imports: ['base', 'protocol'], packages: ['ws', 'msgpackr'] },
-  app: { imports: ['base', 'domain', 'protocol', 'store/store.ts', 'store/account-store.ts', 'store/host-store.ts', 'pki', 'fleet/fleet.ts'], packages: [] },
+  app: { imports: ['agent-install', 'base', 'domain', 'protocol', 'store/store.ts', 'store/account-store.ts', 'store/host-store.ts', 'pki', 'fleet/fleet.ts'], packages: [] },
   fleet: { imports: ['base', 'domain', 'protocol', 'store/store.ts', 'pki', 'link', 'app'], packages: [] },
   loops: { imports: ['base', 'domain', 'app', 'fleet', 'protocol', 'store/store.ts'], packages: [] },
   drivers: { imports: ['base', 'protocol'], packages: ['msgpackr'] },

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Installs, shows and removes the Drover agent on this host. POSIX sh; works with dash and busybox. Doing it again does no harm.
 #
-#   install.sh install [--executable FILE|-] [--url URL] [--sha256 HEX] [--name NAME] [--label K=V]... [--wait SECONDS]
+#   install.sh install [--executable FILE|-] [--url URL] [--sha256 HEX] [--package ARCH=SHA256=URL]... [--name NAME] [--label K=V]... [--wait SECONDS]
 #   install.sh status
 #   install.sh uninstall [--force] [--purge]
 #
 # The executable comes from FILE, from standard input (-), or from URL; compressed by gzip or not. --sha256 is of the executable itself and has to
-# come from whom you trust: it is what makes the way it came by not matter. The join token comes in DROVER_JOIN, where `ps` does not show it.
+# come from whom you trust: it is what makes the way it came by not matter. --package says both for a processor (x64, arm64); this host takes its own. The join token comes in DROVER_JOIN, where `ps` does not show it.
 # All of it goes below PREFIX when that is set, and nothing outside of it is touched then. --service systemd|init|none overrules what is found.
 #
 # The last line of a refusal on standard error is `drover-install: CODE: what happened and what to do`; codes are those of docs/ERRORS.md.
@@ -30,7 +30,7 @@ refuse() { # CODE DETAIL
 
 usage() {
   cat >&2 << 'USAGE'
-usage: install.sh install [--executable FILE|-] [--url URL] [--sha256 HEX] [--name NAME] [--label K=V]... [--wait SECONDS] [--service systemd|init|none]
+usage: install.sh install [--executable FILE|-] [--url URL] [--sha256 HEX] [--package ARCH=SHA256=URL]... [--name NAME] [--label K=V]... [--wait SECONDS] [--service systemd|init|none]
        install.sh status
        install.sh uninstall [--force] [--purge]
 The join token comes in DROVER_JOIN (drover agents join-token create).
@@ -44,10 +44,14 @@ say() {
 
 # — what this host is —
 
+arch_of_host() { # as Node names it
+  case $(uname -m) in x86_64 | amd64) echo x64 ;; aarch64 | arm64) echo arm64 ;; *) echo none ;; esac
+}
+
 check_host() {
   [ -n "$prefix" ] || [ "$(id -u)" = 0 ] || refuse permission-denied 'The agent is installed by root; run this as root or by sudo.'
   case $(uname -s) in Linux) ;; *) refuse package-not-found "There is no agent for $(uname -s)." ;; esac
-  case $(uname -m) in x86_64 | amd64 | aarch64 | arm64) ;; *) refuse package-not-found "There is no agent for the processor $(uname -m)." ;; esac
+  [ "$(arch_of_host)" != none ] || refuse package-not-found "There is no agent for the processor $(uname -m)."
   mkdir -p "$root" "$data" 2> /dev/null || refuse data-folder-unwritable "$root or $data cannot be created."
   chmod 711 "$data"
   free=$(df -Pk "$root" | awk 'END { print $4 }')
@@ -76,7 +80,8 @@ stage() {
   mkdir -p "$root/.incoming" && chmod 700 "$root/.incoming"
   staged=$root/.incoming/install.$$
   case $executable in
-    '') [ -n "$url" ] || return 0
+    '') [ -n "$url" ] || [ -z "$offered" ] || refuse package-not-found "There is no package for the processor $(uname -m)."
+      [ -n "$url" ] || return 0
       [ -n "$sha256" ] || refuse package-invalid '--url wants --sha256: a checksum that came by a way you trust.'
       fetch "$url" "$staged" ;;
     -) cat > "$staged" ;;
@@ -320,7 +325,7 @@ uninstall() {
 
 command=${1-}
 [ $# -gt 0 ] && shift
-executable='' url='' sha256='' name='' labels='' wait_s=60 service='' force='' purge='' changed='' staged='' version=''
+executable='' url='' sha256='' offered='' name=${DROVER_HOST-} labels='' wait_s=60 service='' force='' purge='' changed='' staged='' version=''
 while [ $# -gt 0 ]; do
   case $1 in
     --force) force=1; shift; continue ;;
@@ -331,6 +336,7 @@ while [ $# -gt 0 ]; do
     --executable) executable=$2 ;;
     --url) url=$2 ;;
     --sha256) sha256=$2 ;;
+    --package) case $2 in "$(arch_of_host)"=*=*) rest=${2#*=}; sha256=${rest%%=*}; url=${rest#*=} ;; *=*=*) offered=1 ;; *) usage ;; esac ;;
     --name) name=$2 ;;
     --label) case $2 in *[[:space:]]*) refuse bad-input "A label has no blanks: $2" ;; esac; labels="$labels $2" ;;
     --wait) case $2 in '' | *[!0-9]*) usage ;; esac; wait_s=$2 ;;

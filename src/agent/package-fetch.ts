@@ -17,7 +17,10 @@ import type { Random } from '../base/random.ts';
 import { isPackageSigned } from '../pki/package-signature.ts';
 import type { AgentPackage } from '../protocol/rest/agent-package.ts';
 
+/** Tries in a row that brought nothing at all. */
 const TRIES = 8;
+/** A server that has its hands full is asked again after so long, as often as there is time. */
+const BUSY_MS = 10_000;
 const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 20_000;
 /** Nothing came for so long: another try, from where this one ended. */
@@ -30,6 +33,8 @@ export interface FetchOptions {
   readonly urls: readonly string[];
   readonly ca: string;
   readonly folder: string;
+  /** For all of it. */
+  readonly withinMs: number;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -54,15 +59,18 @@ export async function fetchPackage(options: FetchOptions): Promise<string> {
   return staged;
 }
 
+class ServerBusy extends Error {}
+
 async function fetchAll(options: FetchOptions, partial: string): Promise<void> {
   const { entry, urls, clock, random } = options;
   let why = 'no address was given';
-  for (let tries = 0; tries < TRIES && urls.length > 0; tries++) {
+  const endMs = clock.monotonicMs() + options.withinMs;
+  for (let [tries, turn] = [0, 0]; tries < TRIES && urls.length > 0 && clock.monotonicMs() < endMs; tries++, turn++) {
     const have = statSync(partial, { throwIfNoEntry: false })?.size ?? 0;
     if (have === entry.fileSize) return;
     if (have > entry.fileSize) rmSync(partial);
     if (tries > 0) await pause(clock, fullJitterMs(tries, RETRY_BASE_MS, RETRY_CAP_MS, random));
-    const url = new URL(`/agent-packages/${encodeURIComponent(entry.file)}`, urls[tries % urls.length]);
+    const url = new URL(`/agent-packages/${encodeURIComponent(entry.file)}`, urls[turn % urls.length]);
     try {
       await fetchRest(url, options, partial, have > entry.fileSize ? 0 : have);
       if (statSync(partial).size === entry.fileSize) return;
@@ -70,7 +78,12 @@ async function fetchAll(options: FetchOptions, partial: string): Promise<void> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw error;
       why = `${url.host}: ${(error as Error).message}`;
+      if (error instanceof ServerBusy) {
+        tries = -1;
+        await pause(clock, BUSY_MS * (0.5 + random.next()));
+      }
     }
+    if ((statSync(partial, { throwIfNoEntry: false })?.size ?? 0) > have) tries = -1;
   }
   throw new DroverError('package-fetch-failed', { detail: `The package ${entry.file} could not be fetched: ${why}.` });
 }
@@ -86,7 +99,8 @@ function fetchRest(url: URL, { ca, entry }: FetchOptions, partial: string, from:
       const whole = response.statusCode === 200;
       if (!whole && response.statusCode !== 206) {
         response.resume();
-        return reject(new Error(`the server answered ${response.statusCode}`));
+        const said = `the server answered ${response.statusCode}`;
+        return reject(response.statusCode === 429 || response.statusCode === 503 ? new ServerBusy(said) : new Error(said));
       }
       // Not a byte more than announced, whoever sends them.
       let room = entry.fileSize - (whole ? 0 : from);

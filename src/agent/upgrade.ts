@@ -41,6 +41,8 @@ export interface AgentUpgradeOptions {
 /** Linked for so long without a break, the new version has proved itself. */
 const STEADY_MS = 3_000;
 const CHECK_MS = 30_000;
+/** Fetching may take so many times the trial; whoever ordered has stopped waiting by then. */
+const FETCH_TRIALS = 4;
 
 export class AgentUpgrade {
   readonly #options: AgentUpgradeOptions;
@@ -130,7 +132,7 @@ export class AgentUpgrade {
     if (root.freeBytes() < need) throw new DroverError('install-space', { detail: `The new version needs ${Math.ceil(need / 1024 / 1024)} MiB of free space where the agent is installed.` });
     this.#stage = 'fetching';
     this.#tell(id, 'fetching');
-    const staged = await fetchPackage({ entry, publicKey: order.publicKey, urls: order.urls, ca: this.#options.ca(), folder: root.incoming, clock, random });
+    const staged = await fetchPackage({ entry, publicKey: order.publicKey, urls: order.urls, ca: this.#options.ca(), folder: root.incoming, withinMs: order.trialSeconds * FETCH_TRIALS * 1_000, clock, random });
     chmodSync(staged, 0o755);
     await assertStarts(staged, order.version);
     root.place(staged, order.version);

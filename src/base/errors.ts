@@ -95,6 +95,7 @@ export const errors = {
   'host-removed': { status: 409, retryable: false, title: 'The host was removed' },
 
   // — installing and upgrading agents —
+  'platform-unsupported': { status: 422, retryable: false, title: 'The agent does not run on this operating system' },
   'package-not-found': { status: 404, retryable: false, title: 'There is no such package of the agent' },
   'package-invalid': { status: 422, retryable: false, title: 'The package is damaged or not signed by the release key' },
   'package-fetch-failed': { status: 503, retryable: true, title: 'The package could not be fetched' },

@@ -200,6 +200,11 @@ export const limits = {
   /** Key derivation rounds of an encrypted OpenSSH key (`bad-credential`): ssh-keygen takes 24, and each costs the server time. */
   keyDerivationRoundsMax: 128,
 
+  /** Of one installation: 40 MiB over a slow line, and a minute to be linked. */
+  agentInstallMsMax: 30 * MINUTE_MS,
+  /** Hosts that are installed at once, unless asked otherwise. */
+  agentInstallsDefault: 50,
+
   // — how agents are —
   /** Between two words of an agent about its load, give or take a fifth: 10,000 agents are 170 a second for a worker. */
   agentLoadEveryMs: 60_000,

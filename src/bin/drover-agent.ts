@@ -1,6 +1,6 @@
 /** `drover agent`: enrols if need be, then keeps its link and carries out what it is told. */
 import { createHash, X509Certificate } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { freemem, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -16,6 +16,7 @@ import type { Log } from '../base/log.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { onStopSignal, runMain, version } from '../base/node-process.ts';
 import { systemRandom } from '../base/random.ts';
+import { platformOfHost } from '../drivers/process/platform-of-host.ts';
 import { createProcessDriver } from '../drivers/process/process-driver.ts';
 import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
@@ -34,6 +35,7 @@ const FIRST_LOOK_MS = 10_000;
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, name: { type: 'string' }, label: { type: 'string', multiple: true }, 'machine-id': { type: 'string' }, worker: { type: 'string', multiple: true }, version: { type: 'boolean' }, 'enrol-only': { type: 'boolean' } }, strict: true });
   if (values.version) return void process.stdout.write(`${version()}\n`);
+  const platform = platformOfHost();
   const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-agent' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-agent`);
   const log = createJsonLog({ role: 'agent' });
   const present = values['enrol-only'] ? enrolledAs(dataDir, values.join ?? process.env.DROVER_JOIN) : undefined;
@@ -49,7 +51,7 @@ async function main(): Promise<void> {
     urls: () => [...new Set([...(values.worker ?? []), ...rotated(identity.workers, place)])].map(address), peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log,
     onRefused: (code, detail) => log.error({ code, detail }, 'the worker refused this agent'),
   });
-  const driver = createProcessDriver({ dataDir, hostName: identity.name, hostId: identity.hostId, clock: systemClock, log });
+  const driver = createProcessDriver({ platform, dataDir, hostName: identity.name, hostId: identity.hostId, clock: systemClock, log });
   const renewal = new CertificateRenewal(identity, newAgentKey, () => writeJsonFile(dataDir, IDENTITY, identity));
   const installRoot = process.env.DROVER_AGENT_ROOT;
   const upgrade = new AgentUpgrade({
@@ -59,7 +61,7 @@ async function main(): Promise<void> {
     restart: () => void process.kill(process.pid, 'SIGTERM'),
   });
   const agent: AgentService = new AgentService({
-    agentId: identity.agentId, hostId: identity.hostId, version: version(), bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
+    agentId: identity.agentId, hostId: identity.hostId, version: version(), bootId: platform.bootId(), dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
     driver, dialer, clock: systemClock, random: systemRandom, log,
     facts: () => hostFacts(identity.name, identity.labels, version()),
     load: async () => ({ ...driver.load(), freeSpoolBytes: await driver.freeSpoolBytes(), rssBytes: process.memoryUsage.rss(), loadAverage: loadavg()[0]!, freeMemoryBytes: freemem() }),

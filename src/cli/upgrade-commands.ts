@@ -1,5 +1,5 @@
 /** `drover agents upgrade|upgrades|packages`: follows an upgrade to its end; Ctrl-C leaves it running and says how to come back. */
-import { allPages, dataOf, type DroverClient } from '@drover/sdk';
+import { allPages, dataOf, type DroverClient, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { pause, systemClock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
@@ -8,7 +8,8 @@ import { EXIT } from './exit.ts';
 import { duration, Faults, idOf, number } from './input.ts';
 import { out } from './out.ts';
 import { table, timeText } from './render.ts';
-import { openSession } from './session.ts';
+import { followToEnd } from './follow.ts';
+import { openSession, type Session } from './session.ts';
 
 interface UpgradeFlags extends AnswerFlags { readonly target: string; readonly to?: string; readonly batch: string; readonly maxFailed: string; readonly wait: string; readonly detach?: boolean }
 type Upgrade = Awaited<ReturnType<typeof fetchUpgrade>>;
@@ -17,6 +18,10 @@ const LOOK_MS = 1_000;
 const FAILED_SHOWN_MAX = 50;
 
 export function addUpgradeCommands(agents: Command): void {
+  command(agents, 'install', { summary: 'install agents on hosts, by a run of the installer', description: 'Install agents by a run of the installer, which goes the way that each host is reached, as a rule over SSH. The hosts fetch the package from the server, so they must reach it. Doing it again does no harm.', examples: ["drover agents install -t 'rack=7' --as root", 'drover agents install -t all --to 1.4.0 --concurrency 200'] })
+    .requiredOption('-t, --target <expression>', 'as of a run').option('--to <version>', 'the newest that the server has, unless given').option('--as <account>', 'account that is root, or becomes it; else the one that each host has').option('--zone <zone>', 'of the workers that the agents will link to', 'default').option('-c, --concurrency <n>', 'hosts at once', '50').option('-d, --detach', 'print the id of the run and return').action(install);
+  command(agents, 'uninstall', { summary: 'take agents off hosts, by a run of the installer', description: 'Take agents off hosts by a run of the installer, over SSH. Refused where scripts run, unless forced: then they run on with nobody watching. Journal and output stay on the host until --purge.', examples: ["drover agents uninstall -t 'rack=7' --as root"] })
+    .requiredOption('-t, --target <expression>', 'as of a run').option('--as <account>', 'account that is root, or becomes it; else the one that each host has').option('--force', 'also where scripts run').option('--purge', 'with identity, journal and output').option('-c, --concurrency <n>', 'hosts at once', '50').option('-d, --detach', 'print the id of the run and return').action(uninstall);
   command(agents, 'upgrade', { summary: 'bring agents to another version, batch by batch', description: 'Bring agents to another version, batch by batch: a batch begins when the one before it is well. An agent that does not come up under the new version goes back to the one it had, by itself. Scripts run on meanwhile.', examples: ["drover agents upgrade -t 'zone=a'", 'drover agents upgrade -t all --to 1.2.0 --batch 100 --max-failed 3'] })
     .requiredOption('-t, --target <expression>', 'as of a run').option('--to <version>', 'the newest that the server has, unless given').option('--batch <n>', 'agents at once', '50').option('--max-failed <n>', 'more that fail end it', '0').option('--wait <duration>', 'longest for one agent', '10m').option('-d, --detach', 'do not follow it').action(upgrade);
   const upgrades = group(agents, 'upgrades', 'upgrades of agents');
@@ -44,6 +49,32 @@ export function addUpgradeCommands(agents: Command): void {
     const found = dataOf(await openSession().client.GET('/api/v1/agent-packages'));
     await answer(flags, found, () => table(['VERSION', 'FOR', 'MiB', 'SHA-256'], found.items.flatMap(({ version, packages }) => packages.map((entry) => [version, `${entry.os}-${entry.arch}`, (entry.fileSize / 1_048_576).toFixed(1), entry.sha256]))));
   });
+}
+
+interface InstallerFlags extends AnswerFlags { readonly target: string; readonly as?: string; readonly concurrency: string; readonly detach?: boolean }
+
+async function install(flags: InstallerFlags & { readonly to?: string; readonly zone: string }): Promise<void> {
+  const session = openSession();
+  const body = { ...installerBody(flags), zone: flags.zone, ...(flags.to === undefined ? {} : { version: flags.to }) };
+  await followInstaller(session, dataOf(await session.client.POST('/api/v1/agents/install', { body })), flags);
+}
+
+async function uninstall(flags: InstallerFlags & { readonly force?: boolean; readonly purge?: boolean }): Promise<void> {
+  const session = openSession();
+  const body = { ...installerBody(flags), force: flags.force === true, purge: flags.purge === true };
+  await followInstaller(session, dataOf(await session.client.POST('/api/v1/agents/uninstall', { body })), flags);
+}
+
+function installerBody(flags: InstallerFlags): { targets: string; concurrency: number; account?: string } {
+  const faults = new Faults();
+  const concurrency = number(faults, '--concurrency', flags.concurrency, { least: 1, most: limits.upgradeBatchMax }) ?? limits.agentInstallsDefault;
+  faults.end();
+  return { targets: flags.target, concurrency, ...(flags.as === undefined ? {} : { account: flags.as }) };
+}
+
+async function followInstaller(session: Session, run: Schemas['Run'], flags: InstallerFlags): Promise<void> {
+  if (flags.detach) return answer(flags, { run }, () => run.id);
+  process.exitCode = await followToEnd(session, run, flags);
 }
 
 async function upgrade(flags: UpgradeFlags): Promise<void> {

@@ -1,12 +1,15 @@
 /** Packages of the agent, and upgrades to them. */
 import { z } from 'zod';
+import { agentInstall, agentUninstall } from '../app/agent-install.ts';
 import { upgradeStart } from '../app/upgrade-start.ts';
 import { parseDurationMs } from '../base/duration.ts';
 import { DroverError } from '../base/errors.ts';
+import { roleAllows } from '../domain/access/permission.ts';
 import { limits } from '../base/limits.ts';
 import * as r from '../protocol/rest/upgrade.ts';
-import { pageOf } from '../protocol/rest/resources.ts';
+import { pageOf, Run } from '../protocol/rest/resources.ts';
 import type { AgentUpgradeRecord, UpgradeRecord } from '../store/store.ts';
+import { runResource } from './convert.ts';
 import { operation } from './operation.ts';
 import { compact, page } from './run-operations.ts';
 
@@ -16,6 +19,14 @@ export const upgradeOperations = [
   operation({
     id: 'listAgentPackages', method: 'GET', path: '/agent-packages', summary: 'Versions of the agent that this server can hand out, newest first', permission: 'fleet.agent.view', status: 200, response: pageOf(r.AgentPackages), errors: [],
     handle: async ({ ctx }) => ({ items: ctx.packages.list().map(({ version, packages }) => ({ version, packages: packages.map(({ os, arch, size, sha256, file, fileSize, fileSha256, signature }) => ({ os, arch, size, sha256, file, fileSize, fileSha256, signature })) })) }),
+  }),
+  operation({
+    id: 'installAgents', method: 'POST', path: '/agents/install', summary: 'Install agents by a run of the installer', permission: 'fleet.agent.install', body: r.AgentInstall, status: 201, response: Run, errors: ['bad-input', 'bad-target', 'no-target-matched', 'host-not-found', 'package-not-found'],
+    handle: async ({ ctx, caller, body }) => runResource(await agentInstall(ctx, caller, { ...body, mayUseAccounts: roleAllows(caller.role, 'access.account.use') })),
+  }),
+  operation({
+    id: 'uninstallAgents', method: 'POST', path: '/agents/uninstall', summary: 'Take agents off hosts by a run of the installer, over SSH', permission: 'fleet.agent.install', body: r.AgentUninstall, status: 201, response: Run, errors: ['bad-input', 'bad-target', 'no-target-matched', 'host-not-found'],
+    handle: async ({ ctx, caller, body }) => runResource(await agentUninstall(ctx, caller, { ...body, mayUseAccounts: roleAllows(caller.role, 'access.account.use') })),
   }),
   operation({
     id: 'createUpgrade', method: 'POST', path: '/upgrades', summary: 'Upgrade agents, batch by batch', permission: 'fleet.agent.upgrade', body: r.UpgradeCreate, status: 201, response: r.Upgrade, errors: ['bad-input', 'bad-target', 'no-target-matched', 'host-not-found', 'package-not-found', 'upgrade-in-progress'],

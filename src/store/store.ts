@@ -382,7 +382,7 @@ export interface Store {
   agentUpgradeHeard(id: string, heard: { hostId: HostId; agentId: AgentId; state: 'fetching' | 'switching' | 'trying' | 'succeeded' | 'failed' | 'rolled_back'; code?: string; detail?: string }): Promise<boolean>;
 
   // tokens
-  joinTokenCreate(token: { id: TokenId; hash: Uint8Array; role: 'agent' | 'worker'; labels: Readonly<Record<string, string>>; zone: string; hostId?: HostId; uses: number; lifetimeMs: number }, audit: AuditEntry): Promise<JoinToken>;
+  joinTokenCreate(token: { id: TokenId; hash: Uint8Array; role: 'agent' | 'worker'; labels: Readonly<Record<string, string>>; zone: string; hostId?: HostId; uses: number; lifetimeMs: number; /** Only hosts of these names, once each; they may be known already without an agent. */ hostNames?: readonly string[] }, audit: AuditEntry): Promise<JoinToken>;
   joinTokenList(): Promise<readonly JoinToken[]>;
   joinTokenRevoke(id: TokenId, audit: AuditEntry): Promise<boolean>;
   apiTokenCreate(token: { id: TokenId; hash: Uint8Array; name: string; role: Role; lifetimeMs: number }, audit: AuditEntry): Promise<ApiToken>;

@@ -8,7 +8,10 @@ import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, dataOf } from '@drover/sdk';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../../src/base/ids.ts';
+import { formatJoinToken, hashSecret, newSecret } from '../../src/pki/join-token.ts';
 import { installProgram } from '../../src/agent-install/install-program.ts';
 import { buildVersion, executableOf } from '../support/agent-packages.ts';
 import { Cluster } from '../support/cluster.ts';
@@ -95,6 +98,36 @@ describe('the installer', () => {
   it('is what the server hands out', async () => {
     expect(await (await fetch(`${cluster.urls[0]!}/agent-install.sh`)).text()).toBe(installProgram());
   });
+
+  it('installs by a run, on hosts that were known without an agent, with a token that is good for them alone', async () => {
+    const hostId = newId();
+    const database = new pg.Client({ connectionString: cluster.postgres.url });
+    await database.connect();
+    await database.query("INSERT INTO host (id, name, created_at_ms) VALUES ($1, 'bare', 0)", [hostId]);
+    await database.query("UPDATE setting SET value = value + 1 WHERE name = 'host-directory'").finally(() => database.end());
+    const client = createClient({ baseUrl: cluster.urls[0]!, token: cluster.token });
+    const started = dataOf(await client.POST('/api/v1/agents/install', { body: { targets: 'bare', zone: 'default', concurrency: 5, version: '1.0.0' } }));
+    const run = dataOf(await client.GET('/api/v1/runs/{runId}', { params: { path: { runId: started.id } } }));
+    expect(run).toMatchObject({ name: 'install agent 1.0.0', script: installProgram(), lang: 'sh', concurrency: 5, secretNames: ['DROVER_JOIN'] });
+    await client.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId: started.id } } });
+    // What the run would do there, by hand.
+    const tokenFor = async (hostNames: string[]): Promise<string> => {
+      const secret = newSecret();
+      await cluster.store.joinTokenCreate({ id: newId(), hash: hashSecret(secret), role: 'agent', labels: {}, zone: 'default', uses: 9, lifetimeMs: 60_000, hostNames }, { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: 'test', detail: {} });
+      return formatJoinToken({ url: cluster.urls[0]!, fingerprint: 'loopback', secret });
+    };
+    const [dash] = shells;
+    const refusedWith = async (prefix: string, env: Record<string, string>): Promise<string | undefined> => /drover-install: ([a-z-]+): /.exec((await install(dash!, prefix, run.args, env)).error)?.[1];
+    // A token of the common kind does not take a host over that is known, nor does one for another host.
+    expect(await refusedWith(prefixOf('thief'), { DROVER_HOST: 'bare', DROVER_JOIN: await joinToken() })).toBe('host-name-taken');
+    expect(await refusedWith(prefixOf('thief'), { DROVER_HOST: 'bare', DROVER_JOIN: await tokenFor(['other']) })).toBe('join-token-invalid');
+    const named = await tokenFor(['bare', 'another']);
+    expect(await install(dash!, prefixOf('bare'), run.args, { DROVER_HOST: 'bare', DROVER_JOIN: named })).toMatchObject({ code: 0, out: 'drover-agent 1.0.0 installed and linked\n' });
+    expect(await cluster.store.hostFetch('bare')).toMatchObject({ id: hostId, linked: true });
+    // Once for each host.
+    expect(await refusedWith(prefixOf('thief'), { DROVER_HOST: 'bare', DROVER_JOIN: named })).toBe('join-token-invalid');
+    expect((await install(dash!, prefixOf('thief'), ['install', '--package', `none=${'0'.repeat(64)}=http://127.0.0.1:1/x`])).error).toContain('drover-install: package-not-found: ');
+  }, 60_000);
 
   it('refuses what is not right, with a code, and leaves what was there', async () => {
     const [dash] = shells;

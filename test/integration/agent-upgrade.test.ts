@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildVersion, executableOf, packProgram, placeAgent } from '../support/agent-packages.ts';
 import { Cluster, ManagedProcess } from '../support/cluster.ts';
 import { until } from '../support/until.ts';
+import { runCli, type CliResult } from '../support/up.ts';
 
 const HOSTS = ['host-1', 'host-2'];
 const TERMINAL = ['succeeded', 'failed', 'cancelled'];
@@ -118,4 +119,22 @@ describe('an upgrade of agents', () => {
     const late = await client().POST('/api/v1/upgrades/{id}/cancel', { params: { path: { id } } }).then(() => 'cancelled', (error: { code: string }) => error.code);
     expect(late).toBe('upgrade-already-finished');
   }, 120_000);
+
+  it('is asked for, followed and told by the command line', async () => {
+    const cli = (...args: string[]): Promise<CliResult> => runCli(['agents', ...args], { DROVER_URL: cluster.urls[0]!, DROVER_TOKEN: cluster.token });
+    expect((await cli('packages')).stdout).toMatch(/^1\.6\.0 .*\n[^]*^1\.0\.0 +linux-/m);
+    const done = await cli('upgrade', '-t', 'host-1', '--to', '1.1.0', '--wait', '40s');
+    expect(done).toMatchObject({ code: 0, stdout: 'upgrade succeeded: 1 succeeded\n' });
+    expect(done.stderr).toContain('1.1.0: 1 ordered');
+    const failed = await cli('upgrade', '-t', 'all', '--to', '1.6.0', '--wait', '40s', '--json');
+    expect(failed.code).toBe(1);
+    const { upgrade: record, agents: told } = JSON.parse(failed.stdout) as { upgrade: { id: string; state: string }; agents: { host: string; code: string }[] };
+    expect([record.state, told.map((agent) => agent.code)]).toEqual(['failed', ['package-unusable', 'package-unusable']]);
+    expect((await cli('upgrades', 'list')).stdout).toContain(record.id);
+    expect((await cli('upgrades', 'show', record.id)).stdout).toMatch(/host-1 +failed +1\.1\.0 +package-unusable/);
+    expect((await cli('upgrades', 'cancel', record.id)).stderr).toContain('upgrade-already-finished');
+    expect((await cli('upgrade', '-t', 'all', '--wait', '5')).stderr).toContain('bad-duration');
+    expect((await cli('list')).stdout).toMatch(/host-1 +active +yes +1\.1\.0/);
+    expect((await cli('show', 'host-1')).stdout).toContain('"version": "1.1.0"');
+  }, 90_000);
 });

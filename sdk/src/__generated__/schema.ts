@@ -672,6 +672,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/install": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Install agents by a run of the installer */
+        post: operations["installAgents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/uninstall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take agents off hosts by a run of the installer, over SSH */
+        post: operations["uninstallAgents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/upgrades": {
         parameters: {
             query?: never;
@@ -862,6 +896,24 @@ export interface components {
             /** @description flapping, lagging, skewed, spool-low */
             problems: string[];
         };
+        AgentInstall: {
+            /** @description As of a run */
+            targets: string;
+            /** @description The newest that the server has, unless given */
+            version?: string;
+            /** @description Name or id of an account that is root, or becomes it; else the one that each host has */
+            account?: string;
+            /**
+             * @description Of the workers that the agents will link to
+             * @default default
+             */
+            zone?: string;
+            /**
+             * @description Hosts at once
+             * @default 50
+             */
+            concurrency?: number;
+        };
         AgentJoin: {
             secret: string;
             csr: string;
@@ -910,6 +962,27 @@ export interface components {
                 /** @description Ed25519, by the release key */
                 signature: string;
             }[];
+        };
+        AgentUninstall: {
+            /** @description As of a run */
+            targets: string;
+            /** @description Name or id of an account that is root, or becomes it; else the one that each host has */
+            account?: string;
+            /**
+             * @description Hosts at once
+             * @default 50
+             */
+            concurrency?: number;
+            /**
+             * @description Also where scripts run: they run on with nobody watching
+             * @default false
+             */
+            force?: boolean;
+            /**
+             * @description With identity, journal and output
+             * @default false
+             */
+            purge?: boolean;
         };
         AgentUpgrade: {
             host: string;
@@ -5032,6 +5105,168 @@ export interface operations {
             };
             /** @description permission-denied */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    installAgents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentInstall"];
+            };
+        };
+        responses: {
+            /** @description Install agents by a run of the installer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description bad-input, bad-target */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-not-found, package-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no-target-matched */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uninstallAgents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentUninstall"];
+            };
+        };
+        responses: {
+            /** @description Take agents off hosts by a run of the installer, over SSH */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description bad-input, bad-target */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no-target-matched */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -6,7 +6,7 @@ const PERMISSIONS = [
   'job.run.create', 'job.run.view', 'job.run.cancel', 'job.run.retry', 'job.output.view',
   'fleet.host.view', 'fleet.host.edit', 'fleet.host.remove', 'fleet.host.create', 'fleet.host.import', 'fleet.host-access.edit',
   'fleet.host-key.view', 'fleet.host-key.import', 'fleet.host-key.accept', 'fleet.host-key.remove',
-  'fleet.agent.view', 'fleet.agent.revoke', 'fleet.agent.upgrade', 'fleet.join-token.create', 'fleet.join-token.view', 'fleet.join-token.revoke',
+  'fleet.agent.view', 'fleet.agent.revoke', 'fleet.agent.install', 'fleet.agent.upgrade', 'fleet.join-token.create', 'fleet.join-token.view', 'fleet.join-token.revoke',
   'fleet.worker.view', 'fleet.worker.drain',
   'access.account.view', 'access.account.create', 'access.account.edit', 'access.account.remove', 'access.account.use', 'access.key.rotate',
   'access.token.create', 'access.token.view', 'access.token.revoke', 'access.self.view',

@@ -2,11 +2,13 @@
  * From what was asked to what is executed: argument vector and environment. Pure, but for the look-up of programs that it is
  * given. Refusals are values: the attempt ends as refused, with a code and a sentence that helps.
  */
+import { isWindowsFault, powershellEncoded, powershellInvocation, powershellScript, windowsCommand, windowsLanguage } from './windows-command.ts';
 import type { ErrorCode } from '../../base/errors.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import { environmentOf, underLogin, type EnvironmentContext } from './environment.ts';
 
 export interface Refusal { readonly refused: ErrorCode; readonly detail: string }
+/** `argv` for Windows: the program, and its whole line as CreateProcess takes it (windows-command.ts). */
 export interface ProcessPlan { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly cwd: string }
 
 export interface Account { readonly name: string; readonly uid: number; readonly gid: number; readonly home: string; readonly shell: string }
@@ -18,6 +20,8 @@ export interface PlanContext extends EnvironmentContext {
   readonly agentUid: number;
   /** Absolute path of a program on the given PATH, or undefined. */
   findProgram(name: string, path: string): string | undefined;
+  /** How commands are written there; posix unless said. */
+  readonly family?: 'posix' | 'windows';
 }
 
 /** Names that mean the same everywhere; the first program that exists is taken. Anything else is a program's name or path. */
@@ -39,6 +43,7 @@ export function planProcess(spec: ExecutionSpec, context: PlanContext): ProcessP
   const cwd = spec.cwd ?? context.account.home;
   const nul = [...(spec.argv ?? []), ...spec.args, ...Object.entries(env).flat()].some((text) => text.includes('\0'));
   if (nul) return { refused: 'bad-input', detail: 'An argument or a variable contains a NUL character, which no process can be given.' };
+  if (context.family === 'windows') return planWindows(spec, context, env);
   const command = commandLine(spec, context, env.PATH!);
   if (isRefusal(command)) return command;
   const argv = becomeAccount(spec.environment === 'login' ? underLogin(command.argv, cwd, spec, context) : command.argv, context, env.PATH!);
@@ -70,6 +75,21 @@ function locate(program: string, spec: ExecutionSpec, context: PlanContext, path
 
 function isBare(program: string): boolean {
   return program !== '' && !program.includes('/');
+}
+
+/** Which program takes what, on Windows. Another account wants a token of its own there, which a command line cannot give. */
+function planWindows(spec: ExecutionSpec, context: PlanContext, env: Record<string, string>): ProcessPlan | Refusal {
+  if (spec.user !== undefined && spec.user !== context.account.name) return { refused: 'user-not-permitted', detail: 'On Windows scripts run as the account of the agent.' };
+  const find = (...names: string[]): string | undefined => names.map((name) => context.findProgram(name, env.PATH!)).find((path) => path !== undefined);
+  const language = windowsLanguage(spec.lang);
+  const wanted = spec.argv && !(spec.lang && language === 'powershell') ? [spec.argv[0] ?? ''] : language === 'powershell' ? ['pwsh.exe', 'powershell.exe'] : language === 'cmd' ? ['cmd.exe'] : [spec.lang!];
+  const program = find(...wanted);
+  const cmd = find('cmd.exe') ?? 'cmd.exe';
+  if (program === undefined) return missing(wanted.join(' or '), env.PATH!);
+  const command = spec.argv
+    ? language === 'powershell' && spec.lang ? powershellEncoded(program, powershellInvocation([...spec.argv, ...spec.args])) : windowsCommand(program, [...spec.argv.slice(1), ...spec.args], cmd)
+    : language === 'powershell' ? powershellScript(program, context.scriptPath, spec.args) : language === 'cmd' ? windowsCommand(context.scriptPath, spec.args, program) : windowsCommand(program, [context.scriptPath, ...spec.args], cmd);
+  return isWindowsFault(command) ? { refused: 'bad-input', detail: command.fault } : { argv: [command.program, command.line], env, cwd: spec.cwd ?? context.account.home };
 }
 
 function missing(program: string, path: string): Refusal {

@@ -1,28 +1,19 @@
 /**
- * Everything that the driver knows of Linux: /proc and control groups. All reads are synchronous and small; a process that
+ * Everything that the driver knows of Linux: /proc and control groups, and the supervisor that leans on /proc. All reads are synchronous and small; a process that
  * vanishes while it is looked at is simply not there.
  */
 import { mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, closeSync, rmdirSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
-
-export interface ProcessStat {
-  readonly pid: number;
-  /** R, S, D, T, Z … */
-  readonly state: string;
-  readonly parentPid: number;
-  readonly session: number;
-  readonly startTicks: number;
-  /** Raw wait status; means something for a zombie only. */
-  readonly waitStatus: number;
-}
+import type { Platform, ProcessStat, TreeQuery } from './platform.ts';
+import { launchSupervised } from './supervisor.ts';
 
 /** USER_HZ is 100 on every Linux that Node runs on. */
-export const TICKS_PER_SECOND = 100;
+const TICKS_PER_SECOND = 100;
 
 const buffer = Buffer.allocUnsafe(4_096);
 
-export function processStat(pid: number): ProcessStat | undefined {
+function processStat(pid: number): ProcessStat | undefined {
   let fd: number;
   try {
     fd = openSync(`/proc/${pid}/stat`, 'r');
@@ -41,11 +32,11 @@ export function processStat(pid: number): ProcessStat | undefined {
   }
 }
 
-export function bootId(): string {
+function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 }
 
-export function uptimeMs(): number {
+function uptimeMs(): number {
   return Number(readFileSync('/proc/uptime', 'latin1').split(' ')[0]) * 1_000;
 }
 
@@ -67,12 +58,7 @@ function pids(): number[] {
   return readdirSync('/proc').filter((name) => name.charCodeAt(0) <= 57).map(Number).filter((pid) => pid > 0);
 }
 
-/** What an attempt's processes carry in their environment, and pass on. */
-export function attemptMarker(attempt: string): string {
-  return `DROVER_ATTEMPT_ID=${attempt}`;
-}
-
-export function hasMarker(pid: number, marker: string): boolean {
+function hasMarker(pid: number, marker: string): boolean {
   try {
     return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0${marker}\0`);
   } catch {
@@ -91,24 +77,13 @@ function holdsSpool(pid: number, folder: string): boolean {
   return false;
 }
 
-export interface TreeQuery {
-  /** Session of the supervisor. */
-  readonly session: number;
-  /** `DROVER_ATTEMPT_ID=…` in the environment. */
-  readonly marker: string;
-  readonly folder: string;
-  readonly cgroup: string | undefined;
-  /** Never part of the answer. */
-  readonly except: ReadonlySet<number>;
-}
-
 /**
  * Live processes of an attempt: of its control group, its session, with its mark in their environment, with its spool as
  * output, and all children of those. A process would have to leave the session, drop the environment, redirect its
  * output and lose its parent to escape the last four; the control group it cannot leave at all.
  */
-export function processTree(query: TreeQuery): number[] {
-  const found = new Set<number>(query.cgroup === undefined ? [] : cgroupPids(query.cgroup));
+function processTree(query: TreeQuery): number[] {
+  const found = new Set<number>(query.group === undefined ? [] : cgroupPids(query.group));
   const children = new Map<number, number[]>();
   for (const pid of pids()) {
     const stat = processStat(pid);
@@ -124,7 +99,7 @@ export function processTree(query: TreeQuery): number[] {
 }
 
 /** Processes with the mark, whoever they are; used once after a crash. */
-export function processesWithMarker(marker: string): number[] {
+function processesWithMarker(marker: string): number[] {
   return pids().filter((pid) => pid !== process.pid && hasMarker(pid, marker) && processStat(pid)?.state !== 'Z');
 }
 
@@ -132,7 +107,7 @@ export function processesWithMarker(marker: string): number[] {
  * The folder below which this process may make control groups (version 2, alone or beside version 1), or undefined. Made
  * as a child of our own group, so that a service manager's limits on the agent hold for what it runs too.
  */
-export function cgroupBase(): string | undefined {
+function cgroupBase(): string | undefined {
   try {
     const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'latin1'))?.[1] ?? '/';
     for (const mount of ['/sys/fs/cgroup', '/sys/fs/cgroup/unified']) {
@@ -153,7 +128,7 @@ export function cgroupBase(): string | undefined {
   return undefined;
 }
 
-export function cgroupCreate(path: string): boolean {
+function cgroupCreate(path: string): boolean {
   try {
     mkdirSync(path);
     return true;
@@ -174,7 +149,7 @@ function cgroupPids(path: string): number[] {
  * Moves processes into the group. Each move makes the kernel wait for all processors (5–20 ms on an idle machine), so it is
  * done beside everything else, never on the way of a start.
  */
-export async function cgroupAdopt(path: string, tree: () => readonly number[]): Promise<void> {
+async function cgroupAdopt(path: string, tree: () => readonly number[]): Promise<void> {
   const moved = new Set<number>();
   for (;;) {
     const strangers = tree().filter((pid) => !moved.has(pid));
@@ -187,7 +162,7 @@ export async function cgroupAdopt(path: string, tree: () => readonly number[]): 
 }
 
 /** Kills everything in the group at once, forks in flight included (Linux 5.14). */
-export function cgroupKill(path: string): void {
+function cgroupKill(path: string): void {
   try {
     writeFileSync(`${path}/cgroup.kill`, '1');
   } catch {
@@ -196,7 +171,7 @@ export function cgroupKill(path: string): void {
 }
 
 /** False while somebody lives in it: then it is left for the next prune. */
-export function cgroupRemove(path: string): boolean {
+function cgroupRemove(path: string): boolean {
   try {
     rmdirSync(path);
     return true;
@@ -204,3 +179,8 @@ export function cgroupRemove(path: string): boolean {
     return (error as NodeJS.ErrnoException).code === 'ENOENT';
   }
 }
+
+export const linuxPlatform: Platform = {
+  family: 'posix', ticksPerSecond: TICKS_PER_SECOND, bootId, uptimeMs, launch: launchSupervised, processStat, decodeWaitStatus, processTree, hasMarker, processesWithMarker,
+  groupBase: cgroupBase, groupCreate: cgroupCreate, groupAdopt: cgroupAdopt, groupKill: cgroupKill, groupRemove: cgroupRemove,
+};

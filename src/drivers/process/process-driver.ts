@@ -22,17 +22,19 @@ import { Journal, type JournalEntry, type ProcessIdentity } from './journal.ts';
 import { LiveTail } from './live-tail.ts';
 import { createMask } from './mask.ts';
 import { isRefusal, planProcess, type Account } from './plan.ts';
-import { attemptMarker, bootId, cgroupAdopt, cgroupBase, cgroupCreate, cgroupRemove, hasMarker, processesWithMarker, processStat, TICKS_PER_SECOND, uptimeMs } from './platform-linux.ts';
+import { platformOfHost } from './platform-of-host.ts';
+import { attemptMarker, type Platform } from './platform.ts';
 import { RunningAttempt } from './running.ts';
 import { SpecVault } from './spec-vault.ts';
 import { Spool } from './spool.ts';
-import { launchSupervised } from './supervisor.ts';
 
 /** Short scripts are over before a group is worth its price. */
 const ADOPT_AFTER_MS = 400;
 const PRUNE_EVERY_MS = 10 * 60_000;
 
 export interface ProcessDriverOptions {
+  /** That of this host, unless given. */
+  readonly platform?: Platform;
   readonly dataDir: string;
   readonly hostName: string;
   readonly hostId: string;
@@ -58,6 +60,7 @@ class ProcessDriverService implements ProcessDriver {
   readonly name = 'process-driver';
   events: DriverEvents = { accepted() {}, started() {}, output() {}, finished() {} };
   readonly #options: ProcessDriverOptions;
+  readonly #platform: Platform;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #journal: Journal;
@@ -81,6 +84,7 @@ class ProcessDriverService implements ProcessDriver {
 
   constructor(options: ProcessDriverOptions) {
     this.#options = options;
+    this.#platform = options.platform ?? platformOfHost();
     this.#clock = options.clock;
     this.#log = options.log;
     try {
@@ -95,8 +99,8 @@ class ProcessDriverService implements ProcessDriver {
 
   async start(): Promise<void> {
     this.#vault = new SpecVault(join(this.#options.dataDir, 'journal.key'));
-    this.#bootId = bootId();
-    this.#cgroupBase = this.#options.useCgroups === false ? undefined : cgroupBase();
+    this.#bootId = this.#platform.bootId();
+    this.#cgroupBase = this.#options.useCgroups === false ? undefined : this.#platform.groupBase();
     await this.#journal.open(this.#clock.nowMs());
     this.#stopped = false;
     for (const [attempt, entry] of this.#journal.entries) if (!entry.report) await this.#recover(attempt as AttemptId, entry);
@@ -246,7 +250,7 @@ class ProcessDriverService implements ProcessDriver {
     const account = spec.user === undefined ? ownAccount() : findAccount(spec.user);
     if (!account) return { refused: 'user-unknown', detail: `This host has no user ${JSON.stringify(spec.user)}.` };
     const scriptPath = this.#spool.file(attempt, 'script');
-    const plan = planProcess(spec, { attemptId: attempt, hostName: this.#options.hostName, hostId: this.#options.hostId, scriptPath, account, agentUid: process.getuid?.() ?? 0, agentEnvironment: process.env, findProgram });
+    const plan = planProcess(spec, { attemptId: attempt, hostName: this.#options.hostName, hostId: this.#options.hostId, scriptPath, account, agentUid: process.getuid?.() ?? 0, agentEnvironment: process.env, findProgram, family: this.#platform.family });
     if (isRefusal(plan)) return plan;
     if (!existsSync(plan.cwd)) {
       if (spec.cwd !== undefined) return { refused: 'directory-missing', detail: `There is no folder ${spec.cwd} on this host.` };
@@ -286,13 +290,13 @@ class ProcessDriverService implements ProcessDriver {
   #freeLookAt = 0;
 
   #spawn(attempt: AttemptId, spec: ExecutionSpec, plan: { argv: readonly string[]; env: Readonly<Record<string, string>>; cwd: string }, streams: ReturnType<Spool['prepare']>): void {
-    const child = launchSupervised({ folder: this.#spool.folder(attempt), argv: plan.argv, env: plan.env, cwd: plan.cwd, stdio: streams });
+    const child = this.#platform.launch({ folder: this.#spool.folder(attempt), argv: plan.argv, env: plan.env, cwd: plan.cwd, stdio: streams });
     const now = this.#clock.monotonicMs();
     if (child.pid === undefined) {
       child.once('error', (error) => this.#settle(attempt, { outcome: 'refused', reason: 'spawn-failed', detail: error.message }));
       return;
     }
-    const running = new RunningAttempt({ attempt, spec, folder: this.#spool.folder(attempt), cgroup: undefined, supervisorPid: child.pid, child, deadlineAt: now + spec.timeoutMs });
+    const running = new RunningAttempt({ platform: this.#platform, attempt, spec, folder: this.#spool.folder(attempt), cgroup: undefined, supervisorPid: child.pid, child, deadlineAt: now + spec.timeoutMs });
     this.#follow(running, now);
   }
 
@@ -354,9 +358,9 @@ class ProcessDriverService implements ProcessDriver {
   /** Once the leader's pid is known, it goes to the journal: a successor finds the process by it. */
   #identify(running: RunningAttempt): void {
     const pid = running.leaderPid();
-    const stat = pid === undefined ? undefined : processStat(pid);
+    const stat = pid === undefined ? undefined : this.#platform.processStat(pid);
     if (pid === undefined || !stat) return;
-    const startedAtMs = this.#clock.nowMs() - Math.max(0, Math.round(uptimeMs() - (stat.startTicks * 1_000) / TICKS_PER_SECOND));
+    const startedAtMs = this.#clock.nowMs() - Math.max(0, Math.round(this.#platform.uptimeMs() - (stat.startTicks * 1_000) / this.#platform.ticksPerSecond));
     running.identity = { pid, startTicks: stat.startTicks, supervisorPid: running.supervisorPid, bootId: this.#bootId, startedAtMs };
     void this.#journal.append({ k: 'started', a: running.attempt, process: running.identity }).catch(() => undefined);
     this.events.started(running.attempt as AttemptId, pid, startedAtMs);
@@ -365,9 +369,9 @@ class ProcessDriverService implements ProcessDriver {
   /** What lives longer gets a control group of its own, from which nothing of it can escape. */
   async #adopt(running: RunningAttempt): Promise<void> {
     const path = this.#cgroupOf(running.attempt);
-    if (path === undefined || !cgroupCreate(path)) return;
+    if (path === undefined || !this.#platform.groupCreate(path)) return;
     running.cgroup = path;
-    await cgroupAdopt(path, () => (this.#running.has(running.attempt) ? running.tree().filter((pid) => pid !== running.supervisorPid) : []));
+    await this.#platform.groupAdopt(path, () => (this.#running.has(running.attempt) ? running.tree().filter((pid) => pid !== running.supervisorPid) : []));
   }
 
   #lookAtSize(running: RunningAttempt, now: number): void {
@@ -396,7 +400,7 @@ class ProcessDriverService implements ProcessDriver {
     this.#tails.delete(running.attempt);
     const ending = running.ending;
     const { cgroup, adopting } = running;
-    if (cgroup !== undefined) void (adopting ?? Promise.resolve()).then(() => cgroupRemove(cgroup));
+    if (cgroup !== undefined) void (adopting ?? Promise.resolve()).then(() => this.#platform.groupRemove(cgroup));
     const process = ending === undefined || ending === 'unknown' ? {} : { ...(ending.exitCode === null ? {} : { exitCode: ending.exitCode }), ...(ending.signal === null ? {} : { signal: ending.signal }) };
     const started = running.identity ? { startedAtMs: running.identity.startedAtMs } : {};
     const survivors = running.survivors.length > 0 ? { survivors: running.survivors } : {};
@@ -430,8 +434,8 @@ class ProcessDriverService implements ProcessDriver {
     }
     const spec = this.#specs.get(attempt)!;
     const now = this.#clock.monotonicMs();
-    const ageMs = Math.max(0, uptimeMs() - (identity.startTicks * 1_000) / TICKS_PER_SECOND);
-    const running = new RunningAttempt({ attempt, spec, folder: this.#spool.folder(attempt), cgroup: this.#cgroupOf(attempt), supervisorPid: identity.supervisorPid, child: undefined, deadlineAt: now + spec.timeoutMs - ageMs });
+    const ageMs = Math.max(0, this.#platform.uptimeMs() - (identity.startTicks * 1_000) / this.#platform.ticksPerSecond);
+    const running = new RunningAttempt({ platform: this.#platform, attempt, spec, folder: this.#spool.folder(attempt), cgroup: this.#cgroupOf(attempt), supervisorPid: identity.supervisorPid, child: undefined, deadlineAt: now + spec.timeoutMs - ageMs });
     running.identity = identity;
     this.#follow(running, now);
   }
@@ -442,10 +446,10 @@ class ProcessDriverService implements ProcessDriver {
     for (let look = 0; ; look++) {
       const text = existsSync(this.#spool.file(attempt, 'pid')) ? readFileSync(this.#spool.file(attempt, 'pid'), 'latin1') : '';
       if (text.endsWith('\n')) {
-        const stat = processStat(Number(text));
-        return { pid: Number(text), startTicks: stat?.startTicks ?? -1, supervisorPid: stat && hasMarker(stat.parentPid, marker) ? stat.parentPid : -1, bootId: this.#bootId, startedAtMs: this.#clock.nowMs() };
+        const stat = this.#platform.processStat(Number(text));
+        return { pid: Number(text), startTicks: stat?.startTicks ?? -1, supervisorPid: stat && this.#platform.hasMarker(stat.parentPid, marker) ? stat.parentPid : -1, bootId: this.#bootId, startedAtMs: this.#clock.nowMs() };
       }
-      const begun = processesWithMarker(marker);
+      const begun = this.#platform.processesWithMarker(marker);
       if (begun.length === 0) return undefined;
       // A supervisor that has not written the pid yet is about to; one that never does is ended before it is tried again.
       if (look > 200) for (const pid of begun) process.kill(pid, 'SIGKILL');

@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
+import { platformOfHost } from './platform-of-host.ts';
 import { RunningAttempt } from './running.ts';
 
 const ATTEMPT = 'run.0.0.1';
@@ -14,7 +15,7 @@ async function sleeper(env: Record<string, string>): Promise<ChildProcess> {
 }
 
 function attemptOf(supervisorPid: number): RunningAttempt {
-  return new RunningAttempt({ attempt: ATTEMPT, spec: {} as ExecutionSpec, folder: '/nowhere', cgroup: undefined, supervisorPid, child: undefined, deadlineAt: 0 });
+  return new RunningAttempt({ attempt: ATTEMPT, spec: {} as ExecutionSpec, folder: '/nowhere', cgroup: undefined, supervisorPid, child: undefined, deadlineAt: 0, platform: platformOfHost() });
 }
 
 it('ends its supervisor', async () => {

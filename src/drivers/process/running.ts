@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { limits } from '../../base/limits.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import type { ProcessIdentity } from './journal.ts';
-import { attemptMarker, cgroupKill, decodeWaitStatus, hasMarker, processStat, processTree } from './platform-linux.ts';
+import { attemptMarker, type Platform } from './platform.ts';
 
 export type ProcessEnding = { readonly exitCode: number | null; readonly signal: string | null } | 'unknown';
 export type KillCause = 'timed_out' | 'cancelled' | 'output-limit';
@@ -16,6 +16,7 @@ export type KillCause = 'timed_out' | 'cancelled' | 'output-limit';
 const KILL_PERSISTS_MS = 5_000;
 
 export interface RunningOptions {
+  readonly platform: Platform;
   readonly attempt: string;
   readonly spec: ExecutionSpec;
   readonly folder: string;
@@ -41,6 +42,7 @@ export class RunningAttempt {
   ending: ProcessEnding | undefined;
   killCause: KillCause | undefined;
   survivors: number[] = [];
+  readonly #platform: Platform;
   readonly #folder: string;
   readonly #deadlineAt: number;
   #termAt = 0;
@@ -48,6 +50,7 @@ export class RunningAttempt {
   #nextSignalAt = 0;
 
   constructor(options: RunningOptions) {
+    this.#platform = options.platform;
     this.attempt = options.attempt;
     this.spec = options.spec;
     this.cgroup = options.cgroup;
@@ -80,11 +83,11 @@ export class RunningAttempt {
   look(): ProcessEnding | undefined {
     if (this.ending) return this.ending;
     const pid = this.leaderPid();
-    if (pid === undefined) return processStat(this.supervisorPid) === undefined ? (this.ending = this.#fromStatusFile()) : undefined;
-    const stat = processStat(pid);
+    if (pid === undefined) return this.#platform.processStat(this.supervisorPid) === undefined ? (this.ending = this.#fromStatusFile()) : undefined;
+    const stat = this.#platform.processStat(pid);
     const isSame = stat && (this.identity === undefined || stat.startTicks === this.identity.startTicks);
     if (!isSame) return (this.ending = this.#fromStatusFile());
-    return stat.state === 'Z' ? (this.ending = decodeWaitStatus(stat.waitStatus)) : undefined;
+    return stat.state === 'Z' ? (this.ending = this.#platform.decodeWaitStatus(stat.waitStatus)) : undefined;
   }
 
   /** Only when somebody continued the supervisor, which then reaped the leader: `$?` is exact up to 128. */
@@ -117,7 +120,7 @@ export class RunningAttempt {
       return true;
     }
     if (now >= this.#killAt) {
-      if (this.cgroup !== undefined) cgroupKill(this.cgroup);
+      if (this.cgroup !== undefined) this.#platform.groupKill(this.cgroup);
       signalAll(tree, 'SIGKILL');
       this.#nextSignalAt = now + 20;
     } else {
@@ -134,13 +137,13 @@ export class RunningAttempt {
   }
 
   tree(): number[] {
-    return processTree({ session: this.supervisorPid, marker: this.#marker, folder: this.#folder, cgroup: this.cgroup, except: new Set([this.supervisorPid]) });
+    return this.#platform.processTree({ session: this.supervisorPid, marker: this.#marker, folder: this.#folder, group: this.cgroup, except: new Set([this.supervisorPid]) });
   }
 
   /** The status has been read (or never will be): the stopped shell has done its duty. */
   releaseSupervisor(): void {
     // Gone before its time, its pid may be anybody's by now.
-    if (!hasMarker(this.supervisorPid, this.#marker)) return;
+    if (!this.#platform.hasMarker(this.supervisorPid, this.#marker)) return;
     try {
       process.kill(this.supervisorPid, 'SIGKILL');
     } catch {

@@ -17,6 +17,19 @@ export const AgentPackages = z.object({
   packages: z.array(z.object({ os: z.string(), arch: z.string(), size: z.int(), sha256: z.string(), file: z.string().describe('At /agent-packages/{file} of the server'), fileSize: z.int(), fileSha256: z.string(), signature: z.string().describe('Ed25519, by the release key') })),
 }).meta({ id: 'AgentPackages' });
 
+export const AgentInstall = z.strictObject({
+  targets: z.string().max(limits.targetExpressionLengthMax).describe('As of a run'),
+  version: z.string().max(64).optional().describe('The newest that the server has, unless given'),
+  account: z.string().max(limits.nameLengthMax).optional().describe('Name or id of an account that is root, or becomes it; else the one that each host has'),
+  zone: z.string().max(limits.nameLengthMax).default('default').describe('Of the workers that the agents will link to'),
+  concurrency: z.int().min(1).max(limits.upgradeBatchMax).default(limits.agentInstallsDefault).describe('Hosts at once'),
+}).meta({ id: 'AgentInstall' });
+
+export const AgentUninstall = AgentInstall.omit({ version: true, zone: true }).extend({
+  force: z.boolean().default(false).describe('Also where scripts run: they run on with nobody watching'),
+  purge: z.boolean().default(false).describe('With identity, journal and output'),
+}).meta({ id: 'AgentUninstall' });
+
 export const UpgradeCreate = z.strictObject({
   targets: z.string().max(limits.targetExpressionLengthMax).describe('As of a run'),
   version: z.string().max(64).optional().describe('The newest that the server has, unless given'),

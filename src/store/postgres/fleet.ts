@@ -20,16 +20,16 @@ export async function hostAccessChanged(tx: Executor): Promise<void> {
 }
 
 /** Checks the token and locks it, so that it is used up together with what it is used for, or not at all. */
-async function joinTokenHold(tx: Executor, hash: Uint8Array, role: 'agent' | 'worker', nowMs: number): Promise<{ id: string; labels: Record<string, string>; zone: string; host_id: HostId | null } | 'join-token-invalid' | 'join-token-expired'> {
-  const { rows } = await tx.query<{ id: string; labels: Record<string, string>; zone: string; host_id: HostId | null; uses_left: number; expires_at_ms: number }>('SELECT * FROM join_token WHERE hash = $1 AND role = $2 FOR UPDATE', [hash, role]);
+async function joinTokenHold(tx: Executor, hash: Uint8Array, role: 'agent' | 'worker', nowMs: number): Promise<{ id: string; labels: Record<string, string>; zone: string; host_id: HostId | null; host_names: string[] | null } | 'join-token-invalid' | 'join-token-expired'> {
+  const { rows } = await tx.query<{ id: string; labels: Record<string, string>; zone: string; host_id: HostId | null; host_names: string[] | null; uses_left: number; expires_at_ms: number }>('SELECT * FROM join_token WHERE hash = $1 AND role = $2 FOR UPDATE', [hash, role]);
   const token = rows[0];
   if (!token) return 'join-token-invalid';
   if (token.uses_left < 1 || token.expires_at_ms <= nowMs) return 'join-token-expired';
   return token;
 }
 
-async function joinTokenUse(tx: Executor, id: string): Promise<void> {
-  await tx.query('UPDATE join_token SET uses_left = uses_left - 1 WHERE id = $1', [id]);
+async function joinTokenUse(tx: Executor, id: string, hostName?: string): Promise<void> {
+  await tx.query('UPDATE join_token SET uses_left = uses_left - 1, host_names = array_remove(host_names, $2) WHERE id = $1', [id, hostName ?? null]);
 }
 
 export async function agentJoin(pool: Pool, join: In<'agentJoin'>, audit: Omit<AuditEntry, 'target'>, nowMs: number): Promise<JoinOutcome> {
@@ -47,6 +47,8 @@ async function agentJoinOnce(pool: Pool, join: In<'agentJoin'>, audit: Omit<Audi
     const token = await joinTokenHold(tx, join.tokenHash, 'agent', nowMs);
     if (typeof token === 'string') return { kind: 'refused', code: token };
     if (join.zones?.includes(token.zone) === false) return { kind: 'refused', code: 'link-busy' };
+    // For other hosts, or used by this one already.
+    if (token.host_names?.includes(join.name) === false) return { kind: 'refused', code: 'join-token-invalid' };
     const labels = { ...token.labels, ...join.labels };
     const found = await tx.query<{ id: HostId; name: string; machine_id: string; agent_id: AgentId | null }>(
       `SELECT id, name, machine_id, agent_id FROM host WHERE ${token.host_id === null ? 'name' : 'id'} = $1 AND removed_at_ms IS NULL FOR UPDATE`, [token.host_id ?? join.name]);
@@ -54,9 +56,11 @@ async function agentJoinOnce(pool: Pool, join: In<'agentJoin'>, audit: Omit<Audi
     if (token.host_id !== null && !known) return { kind: 'refused', code: 'join-token-invalid' };
     const keeps = join.keepAgentId !== undefined && known?.agent_id === join.keepAgentId
       && (await tx.query("UPDATE agent SET public_key = $2, certificate_expires_at_ms = $3 WHERE id = $1 AND state = 'active'", [join.keepAgentId, join.publicKey, join.certificateExpiresAtMs])).rowCount === 1;
-    if (known && known.machine_id !== join.machineId && !keeps && !(await isFreeFor(tx, known.id, token.host_id))) return { kind: 'refused', code: 'host-name-taken' };
+    // A host that was known without an agent gets one only by a token that was made for it.
+    const madeFor = token.host_id ?? (token.host_names === null ? null : (known?.id ?? null));
+    if (known && known.machine_id !== join.machineId && !keeps && !(await isFreeFor(tx, known.id, madeFor))) return { kind: 'refused', code: 'host-name-taken' };
     // Only now: a token that was refused for the name is good for another try under another name.
-    await joinTokenUse(tx, token.id);
+    await joinTokenUse(tx, token.id, join.name);
     const hostId = known?.id ?? newId<'host'>();
     const agentId = keeps ? join.keepAgentId! : newId<'agent'>();
     if (known && !keeps) await tx.query("UPDATE agent SET state = 'replaced' WHERE host_id = $1 AND state = 'active'", [hostId]);
@@ -259,8 +263,8 @@ function joinTokenRecord(row: JoinTokenRow): JoinToken {
 export async function joinTokenCreate(pool: Pool, token: In<'joinTokenCreate'>, audit: AuditEntry, nowMs: number): Promise<JoinToken> {
   return pool.transaction(async (tx) => {
     const { rows } = await tx.query<JoinTokenRow>(
-      'INSERT INTO join_token (id, hash, role, labels, zone, uses_left, created_at_ms, expires_at_ms, created_by, host_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING *',
-      [token.id, token.hash, token.role, JSON.stringify(token.labels), token.zone, token.uses, nowMs, nowMs + token.lifetimeMs, JSON.stringify(audit.actor), token.hostId ?? null]);
+      'INSERT INTO join_token (id, hash, role, labels, zone, uses_left, created_at_ms, expires_at_ms, created_by, host_id, host_names) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING *',
+      [token.id, token.hash, token.role, JSON.stringify(token.labels), token.zone, token.uses, nowMs, nowMs + token.lifetimeMs, JSON.stringify(audit.actor), token.hostId ?? null, token.hostNames ?? null]);
     await auditAppend(tx, audit, nowMs);
     return joinTokenRecord(rows[0]!);
   });

@@ -1,3 +1,6 @@
+-- A token that installs agents names the hosts that may join with it, once each; null for any host that is not known yet.
+ALTER TABLE join_token ADD COLUMN host_names text[];
+
 -- Upgrades of agents. Few and short-lived against runs: no partitions; maintenance deletes those that are past retention.
 CREATE TABLE upgrade (
   id uuid PRIMARY KEY, version text NOT NULL, target_expression text NOT NULL, created_by jsonb NOT NULL,

@@ -1,0 +1,55 @@
+/**
+ * Installs agents by a run: the installer is a script as any other, so it goes whatever way a host is reached, is followed, cancelled and retried like a run, and
+ * leaves its output. The join token in it is good for these hosts by name, once each, and for an hour; only such a token lets a host that was known without
+ * an agent get one.
+ */
+import { installProgram } from '../agent-install/install-program.ts';
+import { DroverError } from '../base/errors.ts';
+import { newId, type TokenId } from '../base/ids.ts';
+import { limits } from '../base/limits.ts';
+import type { Via } from '../domain/run/spec.ts';
+import { formatJoinToken, hashSecret, newSecret } from '../pki/join-token.ts';
+import type { PackagesManifest } from '../protocol/rest/agent-package.ts';
+import type { RunRecord } from '../store/store.ts';
+import type { AgentPackages } from './agent-packages.ts';
+import type { AppContext, Caller } from './context.ts';
+import { expandTargets, runStart } from './run-start.ts';
+
+/** `account`: one that is root on the hosts, or becomes it; absent, the one that each host has. */
+interface InstallerRun { readonly targets: string; readonly account?: string | undefined; readonly concurrency: number; readonly mayUseAccounts: boolean }
+export interface AgentInstallInput extends InstallerRun { readonly version?: string | undefined; readonly zone: string }
+export interface AgentUninstallInput extends InstallerRun { readonly force: boolean; readonly purge: boolean }
+export interface AgentInstallContext extends AppContext { readonly packages: AgentPackages; readonly publicUrl: () => string; readonly caFingerprint: string }
+
+export async function agentInstall(ctx: AgentInstallContext, caller: Caller, input: AgentInstallInput): Promise<RunRecord> {
+  const manifest = input.version === undefined ? ctx.packages.list()[0] : ctx.packages.of(input.version);
+  if (!manifest) throw new DroverError('package-not-found', { detail: `The server has no package ${input.version === undefined ? 'of the agent' : `of version ${input.version}`} in ${ctx.packages.folder}. See: drover agents packages.` });
+  const { hosts, fault } = await expandTargets(ctx.store, input.targets);
+  if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
+  const [id, secret] = [newId<'token'>() as TokenId, newSecret()];
+  await ctx.store.joinTokenCreate(
+    { id, hash: hashSecret(secret), role: 'agent', labels: {}, zone: input.zone, uses: hosts.length, lifetimeMs: limits.joinTokenMsDefault, hostNames: hosts.map((host) => host.name) },
+    { actor: caller.actor, action: 'fleet.join-token.create', target: `join-token/${id}`, detail: { role: 'agent', uses: hosts.length, zone: input.zone, install: manifest.version }, requestId: caller.requestId });
+  return installerRun(ctx, caller, input, { name: `install agent ${manifest.version}`, via: 'auto', args: installArgs(manifest, ctx.publicUrl()), secrets: { DROVER_JOIN: formatJoinToken({ url: ctx.publicUrl(), fingerprint: ctx.caFingerprint, secret }) } });
+}
+
+/** Over SSH, for an agent cannot see its own end. Refused on hosts where scripts run, unless forced: they run on with nobody watching. */
+export async function agentUninstall(ctx: AppContext, caller: Caller, input: AgentUninstallInput): Promise<RunRecord> {
+  return installerRun(ctx, caller, input, { name: 'uninstall agent', via: 'ssh', args: ['uninstall', ...(input.force ? ['--force'] : []), ...(input.purge ? ['--purge'] : [])], secrets: {} });
+}
+
+function installerRun(ctx: AppContext, caller: Caller, input: InstallerRun, work: { readonly name: string; readonly via: Via; readonly args: readonly string[]; readonly secrets: Readonly<Record<string, string>> }): Promise<RunRecord> {
+  const { targets, account, concurrency, mayUseAccounts } = input;
+  return runStart(ctx, caller, {
+    targets, name: work.name, reason: '', secrets: work.secrets, mayUseAccounts, ...(account === undefined ? {} : { account }),
+    spec: {
+      work: { kind: 'script', script: Buffer.from(installProgram()) }, lang: 'sh', args: work.args, env: {}, params: {}, via: work.via,
+      timeoutMs: limits.agentInstallMsMax, killAfterMs: limits.killAfterMsDefault, startDeadlineMs: limits.startDeadlineMsDefault, lostAfterMs: limits.lostAfterMsDefault, concurrency, retries: 0, outputKeptBytes: limits.outputKeptBytesDefault,
+    },
+  });
+}
+
+/** Every processor's package: the host takes its own. */
+function installArgs(manifest: PackagesManifest, serverUrl: string): string[] {
+  return ['install', ...manifest.packages.flatMap((entry) => ['--package', `${entry.arch}=${entry.sha256}=${new URL(`/agent-packages/${entry.file}`, serverUrl).href}`])];
+}
