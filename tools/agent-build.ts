@@ -52,7 +52,7 @@ async function buildOne(options: BuildOptions, arch: string, work: string, bundl
   copyFileSync(await nodeOf(arch, work), staged);
   chmodSync(staged, 0o755);
   strip(staged, arch);
-  await inject(staged, 'NODE_SEA_BLOB', blobOf(arch, work, bundle), { sentinelFuse: FUSE });
+  await quietly(() => inject(staged, 'NODE_SEA_BLOB', blobOf(arch, work, bundle), { sentinelFuse: FUSE }));
   const head = readFileSync(staged);
   if (head.readUInt32BE(0) !== 0x7f454c46 || head.readUInt16LE(18) !== ELF_MACHINES[arch]) throw new Error(`${name} is not a program for ${arch}.`);
   const identity = { version: options.version, os: 'linux', arch, size: head.length, sha256: createHash('sha256').update(head).digest('hex') };
@@ -65,6 +65,13 @@ async function buildOne(options: BuildOptions, arch: string, work: string, bundl
     renameSync(`${to}.new`, to);
   }
   return { ...identity, file, fileSize: compressed.length, fileSha256: createHash('sha256').update(compressed).digest('hex'), signature: signPackage(identity, privateKey) };
+}
+
+/** The injector complains of notes that stripping has left without names; they are of no use to anybody. */
+async function quietly(work: () => Promise<void>): Promise<void> {
+  const { warn } = console;
+  console.warn = (...words: unknown[]) => (/^warning: Can't find string offset/.test(String(words[0])) ? undefined : warn(...words));
+  await work().finally(() => (console.warn = warn));
 }
 
 /** Code compiled ahead starts faster, but only on the processor and the Node that compiled it. */
