@@ -100,6 +100,7 @@ class SshDriverService implements SshDriver {
   /** Scripts go on on their hosts; the next start finds them. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    for (const running of this.#running.values()) running.abandon();
     await Promise.allSettled(this.#accepting.values());
     this.#pool.stop();
     await Promise.allSettled(this.#work);
