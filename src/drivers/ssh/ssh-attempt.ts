@@ -43,9 +43,12 @@ export interface SshAttemptOptions {
   readonly stopping: AbortSignal;
   /** Made anew from the secrets after a restart. */
   output(): Promise<AttemptOutput>;
+  isWatched(): boolean;
   onStarted(pid: number, atMs: number): void;
   onEnded(outcome: RemoteOutcome, run: RemoteRun | undefined): void;
 }
+
+const UNWATCHED_LIVE_AFTER_MS = 1_000;
 
 type Following = { readonly run: RemoteRun; readonly lost: Promise<string | undefined> };
 
@@ -129,7 +132,7 @@ export class SshAttempt {
     this.#isOut = true;
     try {
       const order = { attempt, spec: this.#spec!, hostName: host.hostName, hostId: host.hostId, become: host.become };
-      return await this.#follow(await startRemote(shell, order, follower, { clock }), follower);
+      return await this.#follow(await startRemote(shell, order, follower, { clock, ...this.#pace() }), follower);
     } catch (error) {
       // No channel: nothing of it left this side.
       this.#isOut = false;
@@ -197,6 +200,14 @@ export class SshAttempt {
       },
     };
     return follower;
+  }
+
+  /**
+   * A watch and live output cost a host some processes, which under load is what makes short scripts long. Where nobody looks on,
+   * and the deadline is far, they can wait; the host sees to a lost connection in any case.
+   */
+  #pace(): { liveAfterMs?: number } {
+    return this.#options.isWatched() ? {} : { liveAfterMs: Math.max(40, Math.min(UNWATCHED_LIVE_AFTER_MS, this.#options.note.timeoutMs / 8)) };
   }
 
   /** The host knows nothing of it. Either it never began there, or the host has forgotten. */

@@ -214,6 +214,7 @@ class SshDriverService implements SshDriver {
     const running = new SshAttempt({
       attempt, note, acceptedAtMs, spec, pool: this.#pool, clock, random, log, stopping: this.#stopping.signal,
       output: () => this.#outputOf(attempt, note, spec),
+      isWatched: () => this.#watched.has(attempt),
       onStarted: (pid, atMs) => {
         void this.#journal.append({ k: 'started', a: attempt, process: { pid, startTicks: 0, supervisorPid: 0, bootId: '', startedAtMs: atMs } }).catch(() => undefined);
         this.events.started(attempt, pid, atMs);
