@@ -27,9 +27,10 @@ export function isPlainUser(user: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?$/.test(user);
 }
 
-export function becomeCommand(program: string, { become, user }: RemoteUser): BecomeCommand {
+/** `plain`: the login shell is a POSIX shell and small; it takes the program itself, which saves an exec. */
+export function becomeCommand(program: string, { become, user }: RemoteUser, plain = false): BecomeCommand {
   if (become.kind === 'direct') {
-    if (user === undefined) return { command: `exec /bin/sh -c '${program}'` };
+    if (user === undefined) return { command: plain ? program : `exec /bin/sh -c '${program}'` };
     return { command: `exec /bin/sh -c '${STEP_DOWN}' drover '${program}' '${user}'` };
   }
   // A shell in between: sudo and su stop themselves when what they started stops.

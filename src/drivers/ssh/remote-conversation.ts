@@ -30,8 +30,8 @@ export class RemoteConversation {
   }
 
   /** Rejects when there is no channel or the user cannot be become: then nothing ran. */
-  static async open(shell: RemoteShell, program: string, user: RemoteUser): Promise<RemoteConversation> {
-    const { command, ask } = becomeCommand(program, user);
+  static async open(shell: RemoteShell, program: string, user: RemoteUser, plain = false): Promise<RemoteConversation> {
+    const { command, ask } = becomeCommand(program, user, plain);
     const conversation = new RemoteConversation(await shell.exec(command), user);
     if (ask) await conversation.#answer(ask.prompt, ask.password);
     return conversation;

@@ -276,7 +276,12 @@ born() {
   printf "%s\\n" "$i $t" >>"$b.i" || no spool-full "$d"
   printf "%s\\n" "P $i $t" >&9
 }
-halted() { stat "$1" || exit 0; case $s in [Tt]) return 0;; esac; return 1; }
+halted() {
+  s=
+  while read -r x s y; do case $x in State:) break;; esac; done 2>/dev/null <"$R/$1/status"
+  case $s in [Tt]) return 0;; "") exit 0;; esac
+  return 1
+}
 tell() {
   exec 8<&-
   v=
@@ -289,7 +294,7 @@ tell() {
   if [ -e "$R/self/stat" ]; then
     self; printf "%s\\n" "$i" >>"$b.i"
     until halted "$X"; do kill -s STOP "$X"; done
-    until halted "$p"; do :; done
+    until halted "$p"; do ( : ); done
     kill -s CONT "$p"
   fi
   now; say S "$p" "$u" "$t"
@@ -298,7 +303,7 @@ tell() {
   [ -e "$b.i" ] || exit 0
   if [ -z "$q" ]; then
     c=0
-    while [ $c -lt 100 ] && stat "$p" && [ "$s" != Z ]; do c=$((c + 1)); done
+    while [ $c -lt 100 ] && stat "$p" && [ "$s" != Z ]; do c=$((c + 1)); ( : ); done
     held || exit 0
   fi
   if [ -s "$b.k" ]; then [ -e "$b.m" ] && printf "%s\\n" "$q" >>"$b.r"; exit 0; fi

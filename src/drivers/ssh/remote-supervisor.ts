@@ -32,8 +32,15 @@ export interface RemoteTarget extends RemoteUser {
   readonly attempt: string;
 }
 
-/** Names that a session's environment holds: the same for all channels of a shell as the same user, so asked once. */
-const inheritedBy = new WeakMap<RemoteShell, Map<string, readonly string[]>>();
+/** What a session is like: the same for all channels of a shell as the same user, so asked once. */
+interface Session {
+  /** Names of its environment. */
+  readonly inherited: readonly string[];
+  /** Its login shell is a small POSIX shell. */
+  readonly isPlain: boolean;
+}
+
+const sessionsBy = new WeakMap<RemoteShell, Map<string, Session>>();
 
 /** Rejects when no channel could be had: then nothing ran. Everything else comes through the follower. */
 export async function startRemote(shell: RemoteShell, order: RemoteOrder, follower: RemoteFollower, options: RemoteOptions): Promise<RemoteRun> {
@@ -100,7 +107,7 @@ class Run implements RemoteRun {
   async start(order: RemoteOrder): Promise<void> {
     let conversation: RemoteConversation;
     try {
-      conversation = await RemoteConversation.open(this.#shell, startProgram, this.#target);
+      conversation = await RemoteConversation.open(this.#shell, startProgram, this.#target, this.#knownSession()?.isPlain);
     } catch (error) {
       // The program did not come to run, for a reason that another try would meet again.
       if (error instanceof DroverError && isRefusalCode(error.code)) return this.refuse(error.code, error.detail);
@@ -112,8 +119,8 @@ class Run implements RemoteRun {
 
   async #carryOut(order: RemoteOrder, conversation: RemoteConversation): Promise<void> {
     const messages = conversation.messages();
-    const inherited = await this.#inherited(conversation, messages);
-    const text = inherited && orderText(order, { nonce: conversation.nonce, procRoot: this.#procRoot, inherited });
+    const session = await this.#session(conversation, messages);
+    const text = session && orderText(order, { nonce: conversation.nonce, procRoot: this.#procRoot, inherited: session.inherited });
     if (text && isRefusal(text)) {
       this.refuse(text.refused, text.detail);
       return conversation.close();
@@ -138,13 +145,19 @@ class Run implements RemoteRun {
     }
   }
 
+  #knownSession(): Session | undefined {
+    return sessionsBy.get(this.#shell)?.get(this.#sessionKey());
+  }
+
+  #sessionKey(): string {
+    const { become, user } = this.#target;
+    return `${become.kind} ${become.kind === 'direct' ? (user ?? '') : become.user}`;
+  }
+
   /** Undefined when the program did not answer. */
-  async #inherited(conversation: RemoteConversation, messages: AsyncGenerator<RemoteMessage, void>): Promise<readonly string[] | undefined> {
-    const known = inheritedBy.get(this.#shell) ?? new Map<string, readonly string[]>();
-    inheritedBy.set(this.#shell, known);
-    const key = `${this.#target.become.kind} ${this.#target.become.kind === 'direct' ? (this.#target.user ?? '') : this.#target.become.user}`;
-    const asked = known.get(key);
-    if (asked) return asked;
+  async #session(conversation: RemoteConversation, messages: AsyncGenerator<RemoteMessage, void>): Promise<Session | undefined> {
+    const known = this.#knownSession();
+    if (known) return known;
     conversation.send(`N=${conversation.nonce}; say W 0; export -p; say\n`);
     const pieces: Buffer[] = [];
     for (;;) {
@@ -153,9 +166,12 @@ class Run implements RemoteRun {
       if (value.kind === 'output') pieces.push(value.bytes);
       if (value.kind === 'output-end') break;
     }
-    const names = [...Buffer.concat(pieces).toString('latin1').matchAll(/^(?:export|declare -\w+) ([A-Za-z_]\w*)(?:=|$)/gm)].map((match) => match[1]!);
-    known.set(key, names);
-    return names;
+    const text = Buffer.concat(pieces).toString('latin1');
+    const inherited = [...text.matchAll(/^(?:export|declare -\w+) ([A-Za-z_]\w*)(?:=|$)/gm)].map((match) => match[1]!);
+    const session = { inherited, isPlain: /^(?:export|declare -\w+) SHELL=['"]?[\w/.-]*\/(?:sh|dash|ash)['"]?$/m.test(text) };
+    const sessions = sessionsBy.get(this.#shell) ?? new Map<string, Session>();
+    sessionsBy.set(this.#shell, sessions.set(this.#sessionKey(), session));
+    return session;
   }
 
   /** True when the host knows it. */
