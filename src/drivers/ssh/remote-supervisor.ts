@@ -24,6 +24,8 @@ export interface RemoteOptions {
   readonly clock: Clock;
   /** Where the host has its process files; another place for tests of hosts without. */
   readonly procRoot?: string;
+  /** How old a script must be before its host is asked for a watch and live output; longer where nobody looks on. */
+  readonly liveAfterMs?: number;
 }
 
 export interface RemoteTarget extends RemoteUser {
@@ -64,6 +66,7 @@ class Run implements RemoteRun {
   readonly #follower: RemoteFollower;
   readonly #clock: Clock;
   readonly #procRoot: string;
+  readonly #liveAfterMs: number;
   #conversation: RemoteConversation | undefined;
   #tellLost: (reason: string) => void = () => undefined;
   #startedAtMs: number | undefined;
@@ -81,6 +84,7 @@ class Run implements RemoteRun {
     this.#follower = follower;
     this.#clock = options.clock;
     this.#procRoot = options.procRoot ?? '/proc';
+    this.#liveAfterMs = options.liveAfterMs ?? LIVE_AFTER_MS;
     this.#farewell = new Promise((resolve) => {
       this.#tellForgotten = resolve;
     });
@@ -226,7 +230,7 @@ class Run implements RemoteRun {
     this.#startedAtMs = this.#clock.nowMs() - Math.max(0, now! - start!) * 10;
     this.#follower.started(pid!, this.#startedAtMs);
     if (this.#stopping) this.#sendStop();
-    else if (!this.#isLive) this.#cancelLive = this.#clock.after(LIVE_AFTER_MS, () => this.#goLive(), { unref: true });
+    else if (!this.#isLive) this.#cancelLive = this.#clock.after(this.#liveAfterMs, () => this.#goLive(), { unref: true });
   }
 
   #goLive(): void {

@@ -43,9 +43,12 @@ export interface SshAttemptOptions {
   readonly stopping: AbortSignal;
   /** Made anew from the secrets after a restart. */
   output(): Promise<AttemptOutput>;
+  isWatched(): boolean;
   onStarted(pid: number, atMs: number): void;
   onEnded(outcome: RemoteOutcome, run: RemoteRun | undefined): void;
 }
+
+const UNWATCHED_LIVE_AFTER_MS = 1_000;
 
 type Following = { readonly run: RemoteRun; readonly lost: Promise<string | undefined> };
 
@@ -79,7 +82,8 @@ export class SshAttempt {
     const { attempt, log, stopping } = this.#options;
     for (let tries = 0; !this.#hasEnded && !stopping.aborted; tries++) {
       try {
-        const following = await this.#reach();
+        // Whoever cancels, or stops the worker, does not wait for a host that does not answer.
+        const following = await Promise.race([this.#reach(), this.#over]);
         if (!following) return;
         tries = 0;
         const reason = await Promise.race([following.lost, this.#over]);
@@ -100,6 +104,11 @@ export class SshAttempt {
     else if (!this.#isOut) this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
   }
 
+  /** The worker stops: it goes on on its host, and our successor finds it. */
+  abandon(): void {
+    this.#onOver();
+  }
+
   /** Undefined when it has come to its end on the way. Rejects when it is to be tried again. */
   async #reach(): Promise<Following | undefined> {
     const { pool, note } = this.#options;
@@ -111,19 +120,19 @@ export class SshAttempt {
       this.#refuse(error);
       return undefined;
     }
-    if (this.#hasEnded) return undefined;
+    if (this.#hasEnded || this.#options.stopping.aborted) return undefined;
     return this.#isOut ? this.#find(reached) : this.#begin(reached);
   }
 
   async #begin(reached: Awaited<ReturnType<SshPool['shell']>>): Promise<Following | undefined> {
     const { attempt, clock } = this.#options;
     const { host, shell } = reached;
-    const follower = await this.#follower();
+    const follower = await this.#follower(reached);
     if (this.#hasEnded) return undefined;
     this.#isOut = true;
     try {
       const order = { attempt, spec: this.#spec!, hostName: host.hostName, hostId: host.hostId, become: host.become };
-      return this.#follow(await startRemote(shell, order, follower, { clock }), follower);
+      return await this.#follow(await startRemote(shell, order, follower, { clock, ...this.#pace() }), follower);
     } catch (error) {
       // No channel: nothing of it left this side.
       this.#isOut = false;
@@ -137,18 +146,24 @@ export class SshAttempt {
     const { attempt, clock, note } = this.#options;
     const { host, shell } = reached;
     const output = await this.#options.output();
-    const follower = await this.#follower();
+    const follower = await this.#follower(reached);
     const target = { attempt, become: host.become, ...(note.user === undefined || host.become.kind !== 'direct' ? {} : { user: note.user }) };
-    const run = await attachRemote(shell, target, output.received, follower, { clock });
+    const run = await attachRemote(shell, target, output.received, follower, { clock }).catch(async (error: unknown) => {
+      // A shell that runs nothing has not run the order either.
+      const fault = this.#hasStarted ? undefined : await shellFault(shell, host.hop, clock).catch(() => undefined);
+      if (!fault) throw error;
+      this.#refuse(fault);
+    });
+    if (!run) return undefined;
     if (run !== 'absent') return this.#follow(run, follower);
     await this.#missing(reached);
     return undefined;
   }
 
-  #follow(run: RemoteRun, follower: CurrentFollower): Following {
+  async #follow(run: RemoteRun, follower: CurrentFollower): Promise<Following> {
     follower.run = run;
     // It may have ended before the caller had it in his hands.
-    if (follower.outcome) this.#end(follower.outcome, run);
+    if (follower.outcome) await follower.conclude(follower.outcome, run);
     else {
       this.#run = run;
       if (this.#isCancelled) run.stop('cancelled');
@@ -160,7 +175,7 @@ export class SshAttempt {
     }) };
   }
 
-  async #follower(): Promise<CurrentFollower> {
+  async #follower({ shell, host }: Awaited<ReturnType<SshPool['shell']>>): Promise<CurrentFollower> {
     const output = await this.#options.output();
     const follower: CurrentFollower = {
       isCurrent: true, outcome: undefined, run: undefined,
@@ -175,10 +190,24 @@ export class SshAttempt {
       ended: (outcome) => {
         if (!follower.isCurrent) return;
         follower.outcome = outcome;
-        if (follower.run) this.#end(outcome, follower.run);
+        if (follower.run) void follower.conclude(outcome, follower.run);
+      },
+      conclude: async (outcome, run) => {
+        // Nothing ran: a question to the shell brings out why.
+        const isUnclear = outcome.outcome === 'refused' && outcome.reason === 'spawn-failed';
+        const fault = isUnclear ? await shellFault(shell, host.hop, this.#options.clock).catch(() => undefined) : undefined;
+        this.#end(fault ? { ...outcome, reason: fault.code, detail: fault.detail } : outcome, run);
       },
     };
     return follower;
+  }
+
+  /**
+   * A watch and live output cost a host some processes, which under load is what makes short scripts long. Where nobody looks on,
+   * and the deadline is far, they can wait; the host sees to a lost connection in any case.
+   */
+  #pace(): { liveAfterMs?: number } {
+    return this.#options.isWatched() ? {} : { liveAfterMs: Math.max(40, Math.min(UNWATCHED_LIVE_AFTER_MS, this.#options.note.timeoutMs / 8)) };
   }
 
   /** The host knows nothing of it. Either it never began there, or the host has forgotten. */
@@ -231,6 +260,7 @@ interface CurrentFollower extends RemoteFollower {
   isCurrent: boolean;
   outcome: RemoteOutcome | undefined;
   run: RemoteRun | undefined;
+  conclude(outcome: RemoteOutcome, run: RemoteRun): Promise<void>;
 }
 
 function detailOf(error: unknown): string {

@@ -100,6 +100,7 @@ class SshDriverService implements SshDriver {
   /** Scripts go on on their hosts; the next start finds them. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    for (const running of this.#running.values()) running.abandon();
     await Promise.allSettled(this.#accepting.values());
     this.#pool.stop();
     await Promise.allSettled(this.#work);
@@ -214,6 +215,7 @@ class SshDriverService implements SshDriver {
     const running = new SshAttempt({
       attempt, note, acceptedAtMs, spec, pool: this.#pool, clock, random, log, stopping: this.#stopping.signal,
       output: () => this.#outputOf(attempt, note, spec),
+      isWatched: () => this.#watched.has(attempt),
       onStarted: (pid, atMs) => {
         void this.#journal.append({ k: 'started', a: attempt, process: { pid, startTicks: 0, supervisorPid: 0, bootId: '', startedAtMs: atMs } }).catch(() => undefined);
         this.events.started(attempt, pid, atMs);

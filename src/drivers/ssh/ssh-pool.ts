@@ -17,7 +17,7 @@ import { Gate, Gates } from './gate.ts';
 import type { RecordHostKey } from './host-key.ts';
 import type { RemoteChannel, RemoteShell } from './remote-shell.ts';
 import { SshConnection } from './ssh-connection.ts';
-import { defaultDialOptions, openClient, openSocket, type DialOptions } from './ssh-dial.ts';
+import { defaultDialOptions, openClient, openSocket, type DialOptions, type DialStep } from './ssh-dial.ts';
 import { hopName, sshError } from './ssh-faults.ts';
 
 /** A reference: what it stands for is asked of the server when a connection is opened. */
@@ -32,6 +32,8 @@ export interface SshPoolOptions {
   readonly log: Log;
   access(target: SshTarget): Promise<SshAccess>;
   readonly recordHostKey: RecordHostKey;
+  /** Steps of dials that are done, by the host of the hop. */
+  onStep?(hostId: string, step: DialStep): void;
   readonly connectionsMax?: number;
   readonly idleMs?: number;
   readonly dialsMax?: number;
@@ -175,7 +177,7 @@ export class SshPool {
       if (jump) leaves.push(await this.#dialsPerJump.enter(hopName(jump.hop)));
       leaves.push(await this.#dials.enter());
       if (this.#abort.signal.aborted) throw sshError('ssh-lost', hop, 'the worker is stopping.');
-      const options: DialOptions = { ...defaultDialOptions(), ...this.#options.dial, clock: this.#options.clock, recordHostKey: this.#options.recordHostKey };
+      const options: DialOptions = { ...defaultDialOptions(), ...this.#options.dial, clock: this.#options.clock, recordHostKey: this.#options.recordHostKey, onStep: (step) => this.#options.onStep?.(hop.hostId, step) };
       const plan = new AuthPlan(hop);
       const socket: Duplex = jump ? await jump.forward(hop) : await openSocket(hop, options);
       return await openClient(hop, plan, socket, options, (client) => this.#connectionOf(hop, client));
