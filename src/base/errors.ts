@@ -65,6 +65,7 @@ export const errors = {
   'protocol-unsupported': { status: 426, retryable: false, title: 'No common protocol version' },
   'frame-invalid': { status: 400, retryable: false, title: 'A frame could not be understood' },
   'worker-draining': { status: 503, retryable: true, title: 'The worker is being emptied' },
+  'zone-without-worker': { status: 503, retryable: true, title: 'No worker of the zone is there' },
   'server-unreachable': { status: 503, retryable: true, title: 'No server answers' },
   'link-busy': { status: 503, retryable: true, title: 'Too many connections at once; come back later' },
 

@@ -59,7 +59,10 @@ async function main(): Promise<void> {
     access: ({ hostId, accountId }) => worker.requestAccess(hostId, accountId), recordHostKey: (hostId, key) => worker.recordHostKey(hostId, key), secretsOf: (attempt) => worker.secretsOf(attempt),
   });
   const worker: WorkerService = new WorkerService({
-    ssh: createLocalExecutor({ workerId: identity.workerId, driver, version: version(), clock: systemClock, random: systemRandom, log }),
+    ssh: {
+      ...createLocalExecutor({ workerId: identity.workerId, driver, version: version(), clock: systemClock, random: systemRandom, log }),
+      accessChanged: () => driver.accessChanged(), test: (hostId, accountId) => driver.test({ hostId, ...(accountId === undefined ? {} : { accountId }) }),
+    },
     id: identity.workerId, name: identity.name, zone: identity.zone, version: version(), agentAddress, agents, serverUrl: values.server ?? identity.serverUrl, clock: systemClock, random: systemRandom, log,
     capacity: { agent: parseCapacity('--capacity', values.capacity, limits.workerExecutionsDefault), ssh: parseCapacity('--ssh-capacity', values['ssh-capacity'], limits.workerSshExecutionsDefault) }, weights: parseWeights(values['queue-weights']),
     dial: (url) => createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({

@@ -3,7 +3,9 @@ import { dataOf, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { HOST_KEY_POLICIES, type HostKeyPolicy } from '../domain/inventory/host-draft.ts';
 import { answer, command, type AnswerFlags } from './command.ts';
+import { EXIT } from './exit.ts';
 import { duration, Faults, many, number, pairs } from './input.ts';
+import { table } from './render.ts';
 import { openSession } from './session.ts';
 import { plainText } from './text-width.ts';
 
@@ -24,6 +26,10 @@ export function addHostsEdit(hosts: Command): void {
     summary: 'change how a host is reached, its account or its name', description: 'Change how a host is reached, its account or its name. What is not given stays. The host stays the same one: runs and keys of before belong to it.',
     examples: ['drover hosts edit web-1 --address 10.0.0.12', 'drover hosts edit web-1 --name web-01', 'drover hosts edit web-1 --clear jump-host --clear account'],
   })).argument('<host>', 'name or id').option('--name <name>', 'another name').option('--clear <setting>', `take it away: ${Object.keys(CLEARABLE).join(', ')} (repeatable)`, many, []).action(edit);
+  command(hosts, 'test', {
+    summary: 'try the way to a host over SSH, step by step', description: 'Try the way to a host over SSH, step by step, from the worker that a run would take. Exit code 0 when every step passes.',
+    examples: ['drover hosts test web-1', 'drover hosts test web-1 --as root'],
+  }).argument('<host>', 'name or id').option('--as <account>', 'account to log in as; else the one that a run would take').action(test);
   command(hosts, 'join-token', {
     summary: 'make a token for an agent that is to become this host', description: 'Make a join token for one agent, which becomes this host whatever its machine is called. Refused at the join while another machine\'s agent holds the host.',
     examples: ['drover hosts join-token web-1', 'ssh web-1 sudo drover agent --join "$(drover hosts join-token web-1)"'],
@@ -67,6 +73,12 @@ async function edit(name: string, flags: SettingFlags & { readonly name?: string
   faults.end();
   const host = dataOf(await openSession().client.PATCH('/api/v1/hosts/{host}', { params: { path: { host: name } }, body }));
   await answer(flags, host, () => `changed ${reachText(host)}`);
+}
+
+async function test(host: string, flags: AnswerFlags & { readonly as?: string }): Promise<void> {
+  const tested = dataOf(await openSession().client.POST('/api/v1/hosts/{host}/test', { params: { path: { host } }, body: flags.as === undefined ? {} : { account: flags.as } }));
+  await answer(flags, tested, () => table(['STEP', 'RESULT', 'CODE', 'DETAIL'], tested.steps.map(({ step, result, code, detail }) => [step, result, code ?? '', plainText(detail ?? '')])));
+  if (!tested.reachable) process.exitCode = EXIT.failed;
 }
 
 async function joinToken(host: string, flags: AnswerFlags & { readonly lifetime: string }): Promise<void> {

@@ -69,7 +69,7 @@ describe('the targets of a command line', () => {
 
 describe('the request for a run', () => {
   it('holds what was said and nothing else', () => {
-    expect(runRequest(['uptime', '-p'], { target: ['web-*'], timeout: '5m', as: 'deploy' })).toEqual({ targets: 'web-*', command: ['uptime', '-p'], args: [], env: {}, params: {}, secrets: {}, timeout: '5m', user: 'deploy' });
+    expect(runRequest(['uptime', '-p'], { target: ['web-*'], timeout: '5m', as: 'deploy' })).toEqual({ targets: 'web-*', command: ['uptime', '-p'], args: [], env: {}, params: {}, secrets: {}, timeout: '5m' });
     const script = file('fix.sh', Buffer.from([0x23, 0xff]));
     expect(runRequest([], { script, arg: ['x'] })).toEqual({ targets: 'all', scriptBase64: 'I/8=', name: 'fix.sh', args: ['x'], env: {}, params: {}, secrets: {} });
     expect(runRequest([], { script, name: 'mine' }).name).toBe('mine');

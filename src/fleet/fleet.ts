@@ -5,7 +5,7 @@
 import type { AccountId, AgentId, AttemptId, HostId, RunId, WorkerId } from '../base/ids.ts';
 import type { Priority } from '../domain/placement/queue-pick.ts';
 import type { Service } from '../base/service.ts';
-import type { AttemptEvent, WorkerLoad } from '../protocol/link/worker-v1.ts';
+import type { AttemptEvent, ConnectionStep, WorkerLoad } from '../protocol/link/worker-v1.ts';
 import type { AgentUpgradeState } from '../protocol/link/upgrade-order.ts';
 import type { AgentHealth } from './agent-health.ts';
 
@@ -73,6 +73,8 @@ export interface Fleet extends Service {
   /** Signs the order for each of these agents and sends it, as far as they are linked. */
   upgrade(id: string, order: Uint8Array, agents: readonly { readonly hostId: HostId; readonly agentId: AgentId }[]): void;
   onUpgradeState: (heard: AgentUpgradeHeard) => void;
+  /** Tries the way to a host from the worker that would take it. Rejects `zone-without-worker`, and with the reason why there is nothing to be tried. */
+  testConnection(hostId: HostId, accountId?: AccountId): Promise<readonly ConnectionStep[]>;
   /** Cuts these agents off everywhere; workers refuse them from now on. */
   revoke(agentIds: readonly AgentId[]): void;
 }

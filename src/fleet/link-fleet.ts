@@ -16,12 +16,13 @@ import { dispatchMessage } from '../protocol/link/agent-v1.ts';
 import { commonProtocol } from '../protocol/link/protocol-range.ts';
 import { upgradeMessage, type WorkerUpgradeState } from '../protocol/link/upgrade-order.ts';
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
-import { WORKER_PROTOCOL, type AgentLoadFigures, type ServerToWorkerFrame, type OrderedAttempt, type WorkerHello, type WorkerLoad, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import { WORKER_PROTOCOL, type AgentLoadFigures, type ConnectionStep, type ServerToWorkerFrame, type OrderedAttempt, type WorkerHello, type WorkerLoad, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import type { Store } from '../store/store.ts';
 import { AgentHealth } from './agent-health.ts';
 import type { AgentLocation, AgentUpgradeHeard, Assignment, AttemptOrder, AttemptPlace, Fleet, FleetListener, LiveOutput, LiveWorker } from './fleet.ts';
 import { PresenceRecord } from './presence-record.ts';
 import { SshRoutes, type SshHosts } from './ssh-routes.ts';
+import { WorkerRequests } from './worker-requests.ts';
 
 type WorkerQuestion = Extract<WorkerToServerFrame, { t: 'access' | 'secrets' | 'host-key' }>;
 type WorkerLink = Link<WorkerToServerFrame, ServerToWorkerFrame>;
@@ -50,6 +51,8 @@ export interface LinkFleetOptions {
 
 const TOPOLOGY_EVERY_MS = 2_000;
 const FETCH_MS = 15_000;
+/** A host that says nothing is given up after half a minute; a jump host before it may be as slow. */
+const CONNECTION_TEST_MS = 90_000;
 const NO_MAC = new Uint8Array(0);
 /** Of some 160 bytes each: far from what a frame may have, and no long pause for the other end. */
 const HOSTS_PER_FRAME_MAX = 10_000;
@@ -64,8 +67,8 @@ export class LinkFleet implements Fleet {
   readonly #agents = new Map<HostId, AgentLocation>();
   readonly #dispatchKeys = new Map<string, KeyObject>();
   readonly #watches = new Set<Watch>();
-  readonly #fetches = new Map<number, { resolve: (data: { bytes: Uint8Array; size: number; eof: boolean }) => void; reject: (error: unknown) => void; cancel: () => void }>();
-  #fetchSeq = 0;
+  readonly #fetches: WorkerRequests<{ bytes: Uint8Array; size: number; eof: boolean }>;
+  readonly #tests: WorkerRequests<readonly ConnectionStep[]>;
   #owned: readonly { id: number; term: number }[] = [];
   #servers: { id: string; url: string }[] = [];
   #revoked: readonly AgentId[] = [];
@@ -77,6 +80,8 @@ export class LinkFleet implements Fleet {
 
   constructor(options: LinkFleetOptions) {
     this.#options = options;
+    this.#fetches = new WorkerRequests(options.clock, FETCH_MS, new DroverError('host-not-linked', { detail: 'The host is not connected now; its whole output can be fetched when it is back.' }));
+    this.#tests = new WorkerRequests(options.clock, CONNECTION_TEST_MS, new DroverError('zone-without-worker', { detail: 'The worker of the host has not answered in time, or has gone away.' }));
     this.#record = new PresenceRecord({ store: options.store, clock: options.clock, log: options.log, heldBy: (workerId) => [...this.#agents].filter(([, at]) => at.workerId === workerId).map(([hostId]) => hostId) });
     this.health = new AgentHealth(options.clock);
   }
@@ -95,7 +100,8 @@ export class LinkFleet implements Fleet {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const stop of this.#stops) stop();
-    for (const fetch of this.#fetches.values()) fetch.reject(new DroverError('shutting-down'));
+    this.#fetches.stop();
+    this.#tests.stop();
     await this.#options.listener.stop();
     await this.#record.stop();
   }
@@ -191,20 +197,15 @@ export class LinkFleet implements Fleet {
 
   async fetchOutput({ attempt, hostId, ssh }: AttemptPlace, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }> {
     const workerId = ssh ?? this.#agents.get(hostId)?.workerId;
+    const link = workerId && this.#workers.get(workerId)?.link;
+    return this.#fetches.ask(link, (id) => ({ t: 'fetch', id, hostId, ...(ssh ? { ssh: true } : {}), a: attempt, stream, offset, length }));
+  }
+
+  async testConnection(hostId: HostId, accountId?: AccountId): Promise<readonly ConnectionStep[]> {
+    const workerId = this.sshRoute(hostId);
     const worker = workerId && this.#workers.get(workerId);
-    const id = ++this.#fetchSeq;
-    return new Promise((resolve, reject) => {
-      const unlinked = new DroverError('host-not-linked', { detail: 'The host is not connected now; its whole output can be fetched when it is back.' });
-      const cancel = this.#options.clock.after(FETCH_MS, () => {
-        this.#fetches.delete(id);
-        reject(unlinked);
-      });
-      this.#fetches.set(id, { resolve, reject, cancel });
-      if (worker && worker.link.send({ t: 'fetch', id, hostId, ...(ssh ? { ssh: true } : {}), a: attempt, stream, offset, length })) return;
-      this.#fetches.delete(id);
-      cancel();
-      reject(unlinked);
-    });
+    if (!worker) throw new DroverError('zone-without-worker', { detail: 'The host has no address, or no worker of its zone is linked and takes work. See: drover workers list.' });
+    return this.#tests.ask(worker.link, (id) => ({ t: 'connection-test', id, hostId, ...(accountId === undefined ? {} : { accountId }) }));
   }
 
   revoke(agentIds: readonly AgentId[]): void {
@@ -292,19 +293,15 @@ export class LinkFleet implements Fleet {
         for (const watch of this.#watches) if (watch.attempts.has(frame.a)) watch.onOutput(output);
         return;
       }
-      case 'data': {
-        const fetch = this.#fetches.get(frame.id);
-        this.#fetches.delete(frame.id);
-        fetch?.cancel();
-        if (frame.error) fetch?.reject(new DroverError(isErrorCode(frame.error) ? frame.error : 'internal'));
-        else fetch?.resolve({ bytes: frame.bytes, size: frame.size, eof: frame.eof });
-        return;
-      }
+      case 'data':
+        return this.#fetches.answer(frame.id, frame.error === undefined ? undefined : { code: frame.error }, { bytes: frame.bytes, size: frame.size, eof: frame.eof });
       case 'agent-loads':
         for (const load of frame.loads) if (isLoad(load) && this.#agents.get(load.h as HostId)?.workerId === worker.id) this.health.heard(load);
         return;
       case 'upgrade-state':
         return this.#upgradeHeard(frame);
+      case 'connection-tested':
+        return this.#tests.answer(frame.id, frame.error, frame.steps ?? []);
       case 'renew':
         return void this.#renew(worker, frame);
       case 'load':
@@ -389,6 +386,7 @@ export class LinkFleet implements Fleet {
     this.#setDrained(new Set(workers.filter(({ drained }) => drained).map(({ id }) => id)));
     if (hosts === 'unchanged') return;
     this.#sshRoutes.replace(hosts);
+    for (const { link } of this.#workers.values()) link.send({ t: 'access-changed' });
     this.listener.onRoutesChanged();
   }
 

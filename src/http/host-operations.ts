@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { accountNamesOf, hostAdd, hostEdit, hostsImport } from '../app/host-access.ts';
 import { hostKeyAccept, hostKeyFingerprint, hostKeyRemove, hostKeysImport, hostKeysList } from '../app/host-key.ts';
+import { hostTest } from '../app/host-test.ts';
 import * as r from '../protocol/rest/host-resources.ts';
 import { Host, pageOf } from '../protocol/rest/resources.ts';
 import type { HostKeyRecord } from '../store/host-store.ts';
@@ -25,6 +26,13 @@ function hostKeyResource(key: HostKeyRecord): z.infer<typeof r.HostKey> {
 }
 
 export const hostOperations = [
+  operation({
+    id: 'testHost', method: 'POST', path: '/hosts/{host}/test', summary: 'Try the way to a host over SSH, step by step', permission: 'fleet.host.test', params: hostParams, body: r.HostTest, status: 200, response: r.HostTested, errors: ['host-not-found', 'host-without-address', 'account-not-found', 'account-out-of-scope', 'account-missing', 'account-ambiguous', 'zone-without-worker'],
+    async handle({ ctx, caller, params: { host }, body }) {
+      const steps = await hostTest(ctx, caller, host, body.account);
+      return { reachable: !steps.some(({ result }) => result === 'failed'), steps: steps.map((step) => ({ ...step })) };
+    },
+  }),
   operation({
     id: 'createHost', method: 'POST', path: '/hosts', summary: 'Add a host that is reached over SSH', permission: 'fleet.host.create', body: r.HostCreate, status: 201, response: Host, errors: [...settingErrors],
     handle: async ({ ctx, caller, body }) => oneHost(ctx, await hostAdd(ctx, caller, body)),

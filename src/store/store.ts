@@ -393,6 +393,8 @@ export interface Store {
 
   // audit and idempotency
   auditAppend(entry: AuditEntry): Promise<void>;
+  /** For what changes nothing else in the store, such as a login on a host that somebody asked for. */
+  auditWrite(entry: AuditEntry): Promise<void>;
   auditList(filter: { action?: string; actor?: string }, page: { limit: number; cursor?: string }): Promise<Page<AuditRecord>>;
   /** Claims a key for a request. `replay` holds the first answer; `busy` while the first is still running (younger than a minute). */
   idempotencyClaim(key: string, principal: string, requestHash: Uint8Array): Promise<{ kind: 'claimed' } | { kind: 'replay'; status: number; body: string } | { kind: 'reused' } | { kind: 'busy' }>;

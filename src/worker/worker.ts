@@ -4,6 +4,7 @@
  */
 import { parseAttemptId, partitionOf } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
+import { DroverError, errorCodeOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Service } from '../base/service.ts';
@@ -13,7 +14,7 @@ import type { LinkDialer, LinkListener } from '../link/link.ts';
 import { AGENT_PROTOCOL, type AgentFrame, type AgentHello, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import { commonProtocol, isSpoken } from '../protocol/link/protocol-range.ts';
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
-import { WORKER_PROTOCOL, type AttemptEvent, type LaneName, type OrderedAttempt, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import { WORKER_PROTOCOL, type AttemptEvent, type ConnectionStep, type LaneName, type OrderedAttempt, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import { AgentLoads } from './agent-loads.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { OutputRelay, type AgentLink, type ServerLink } from './output-relay.ts';
@@ -21,6 +22,15 @@ import { ServerRequests } from './server-requests.ts';
 import { StartDispatch, type Executor } from './start-dispatch.ts';
 
 export type ServerDialer = LinkDialer<ServerToWorkerFrame, WorkerToServerFrame>;
+
+/** What carries out what goes over SSH; its link is the worker's own end of the conversation. */
+export interface SshSide extends Service {
+  readonly link: AgentLink;
+  /** Hosts or accounts have changed. */
+  accessChanged(): void;
+  /** Step by step; rejects where there is nothing to be tried. */
+  test(hostId: string, accountId?: string): Promise<ConnectionStep[]>;
+}
 
 export interface WorkerOptions {
   readonly id: string;
@@ -38,8 +48,8 @@ export interface WorkerOptions {
   /** Executions under way at once, by the way they go. */
   readonly capacity: Readonly<Record<LaneName, number>>;
   readonly weights?: QueueWeights;
-  /** Carries out what goes over SSH; its link is the worker's own end of the conversation. Absent: this worker does no SSH. */
-  readonly ssh?: Service & { readonly link: AgentLink };
+  /** Absent: this worker does no SSH. */
+  readonly ssh?: SshSide;
   /** The worker's own certificate is renewed through the server. */
   readonly onCertificate?: (certificate: string) => void;
 }
@@ -179,6 +189,8 @@ export class WorkerService implements Service {
       link.send({ t: 'agents', agents: held.slice(from, from + SNAPSHOT_AGENTS), last: from + SNAPSHOT_AGENTS >= held.length });
     }
     this.#requests.onLinked();
+    // What has changed while no server could tell is not known here.
+    this.#options.ssh?.accessChanged();
   }
 
   #onServerFrame(state: ServerState, frame: ServerToWorkerFrame): void {
@@ -226,6 +238,10 @@ export class WorkerService implements Service {
       case 'secrets':
       case 'host-key':
         return this.#requests.onAnswer(frame);
+      case 'access-changed':
+        return this.#options.ssh?.accessChanged();
+      case 'connection-test':
+        return void this.#testConnection(state, frame);
       case 'drain':
         return this.#drain(frame.on);
       case 'upgrade':
@@ -233,6 +249,16 @@ export class WorkerService implements Service {
         return;
       case 'bye':
         this.#options.log.info({ server: state.url, code: frame.code }, 'the server ended the link');
+    }
+  }
+
+  async #testConnection(state: ServerState, { id, hostId, accountId }: Extract<ServerToWorkerFrame, { t: 'connection-test' }>): Promise<void> {
+    const { ssh } = this.#options;
+    try {
+      if (!ssh) throw new DroverError('zone-without-worker', { detail: 'This worker reaches no hosts over SSH.' });
+      state.link?.send({ t: 'connection-tested', id, steps: await ssh.test(hostId, accountId) });
+    } catch (error) {
+      state.link?.send({ t: 'connection-tested', id, error: { code: errorCodeOf(error), detail: error instanceof DroverError ? error.message : 'The worker met a fault of its own.' } });
     }
   }
 

@@ -49,6 +49,7 @@ const worker: Partial<Samples<WorkerToServerFrame>> = {
   renew: { t: 'renew', id: 1, agentId: AGENT, csr: 'pem', signature: bytes('signature') }, load: { t: 'load', agents: 1, queued: 2, rssBytes: 3, lagMs: 4, outputBytesHeld: 5 },
   'agent-loads': { t: 'agent-loads', loads: [{ h: HOST, running: 1, unreported: 2, rssBytes: 3, loadAverage: 0.5, lagMs: 4, freeSpoolBytes: 5, freeMemoryBytes: 6, skewMs: 7 }] },
   access: { t: 'access', id: 6, hostId: HOST, accountId: RUN }, secrets: { t: 'secrets', id: 7, a: A }, 'host-key': { t: 'host-key', id: 8, hostId: HOST, algorithm: 'ssh-ed25519', key: bytes('key') },
+  'connection-tested': { t: 'connection-tested', id: 9, steps: [{ step: 'auth', result: 'failed', code: 'ssh-auth-failed', detail: 'why' }], error: { code: 'host-not-found', detail: 'why' } },
   'upgrade-state': { t: 'upgrade-state', hostId: HOST, agentId: AGENT, id: RUN, state: 'failed', version: '0.1.0', code: 'package-invalid', detail: 'why' },
 };
 const server: Partial<Samples<ServerToWorkerFrame>> = {
@@ -57,7 +58,7 @@ const server: Partial<Samples<ServerToWorkerFrame>> = {
   cancel: { t: 'cancel', partition: 3, term: 9, attempts: [{ a: A, hostId: HOST }] }, query: { t: 'query', partition: 3, term: 9, attempts: [{ a: A, hostId: HOST }] }, watch: { t: 'watch', on: true, attempts: [{ a: A, hostId: HOST }] },
   ack: { t: 'ack', attempts: [{ a: A, agentId: AGENT }] }, 'chunk-ack': { t: 'chunk-ack', a: A, agentId: AGENT, stream: 1, seq: 0 }, fetch: { t: 'fetch', id: 5, hostId: HOST, a: A, stream: 1, offset: 0, length: 9 },
   certificate: { t: 'certificate', id: 1, certificate: 'pem', ca: 'pem', error: 'internal' }, revoked: { t: 'revoked', agentIds: [AGENT] }, upgrade: { t: 'upgrade', id: RUN, order: bytes('{}'), targets: [{ hostId: HOST, agentId: AGENT, mac: bytes('mac') }] },
-  drain: { t: 'drain', on: true }, secrets: { t: 'secrets', id: 7, values: ['s3cret'], error: { code: 'not-found', detail: 'why' } }, 'host-key': { t: 'host-key', id: 8, answer: 'refused', error: { code: 'host-not-found', detail: 'why' } },
+  drain: { t: 'drain', on: true }, 'access-changed': { t: 'access-changed' }, 'connection-test': { t: 'connection-test', id: 9, hostId: HOST, accountId: RUN }, secrets: { t: 'secrets', id: 7, values: ['s3cret'], error: { code: 'not-found', detail: 'why' } }, 'host-key': { t: 'host-key', id: 8, answer: 'refused', error: { code: 'host-not-found', detail: 'why' } },
   access: {
     t: 'access', id: 6, error: { code: 'host-not-found', detail: 'why' },
     access: {

@@ -98,4 +98,20 @@ describe.skipIf(sshdMissing !== undefined || !isRoot)('a run over SSH', () => {
     const { executions } = await run('-t', 'gone-1 or box-1', '--', 'true');
     expect(executions.map(({ host, state, reason }) => [host, state, reason])).toEqual([['box-1', 'succeeded', undefined], ['gone-1', 'failed', 'ssh-refused']]);
   });
+
+  it('uses no warm connection of an account that has changed', async () => {
+    expect((await run('-t', 'box-1', '--', 'true')).executions[0]!.state).toBe('succeeded');
+    await ok('accounts', 'edit', 'ops', '--user', 'no-such-user-here');
+    await until('the change to count', async () => (await run('-t', 'box-1', '--', 'true')).executions[0]!.reason === 'ssh-auth-failed');
+    await ok('accounts', 'edit', 'ops', '--user', world.user);
+    await until('the change to count', async () => (await run('-t', 'box-1', '--', 'true')).executions[0]!.state === 'succeeded');
+  });
+
+  it('is preceded by a test of the way, step by step, for whoever wants to know', async () => {
+    const good = JSON.parse(await ok('hosts', 'test', 'box-1', '--json')) as { reachable: boolean; steps: { step: string; result: string; code?: string }[] };
+    expect([good.reachable, good.steps.filter(({ result }) => result !== 'ok')]).toEqual([true, []]);
+    const { code, stdout } = await cli('hosts', 'test', 'gone-1');
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/tcp +failed +ssh-refused/)]);
+    expect((await cli('hosts', 'test', 'local-1')).stderr).toContain('has no address');
+  });
 });

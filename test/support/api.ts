@@ -19,7 +19,7 @@ import { testDatabase, type TestDatabase } from './database.ts';
 
 const NO_FLEET: Fleet = {
   name: 'no-fleet', health: new AgentHealth(systemClock), listener: { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {}, onRoutesChanged() {} }, start: async () => undefined, stop: async () => undefined, locate: () => undefined, sshRoute: () => undefined, isLinked: () => false, takesWork: () => false, workers: () => [], announceOwned() {},
-  assign: () => false, cancel: () => false, query: () => false, ack() {}, ackChunk() {}, watch: () => () => undefined, fetchOutput: () => Promise.reject(new Error('no host')), revoke() {}, upgrade() {}, onUpgradeState() {},
+  assign: () => false, cancel: () => false, query: () => false, ack() {}, ackChunk() {}, watch: () => () => undefined, fetchOutput: () => Promise.reject(new Error('no host')), revoke() {}, upgrade() {}, onUpgradeState() {}, testConnection: () => Promise.reject(new Error('no host')),
 };
 
 export interface TestApi { readonly app: FastifyInstance; readonly store: AppContext['store']; readonly database: TestDatabase; readonly ca: CertificateAuthority; token(role: Role, lifetimeMs?: number): Promise<string>; close(): Promise<void> }

@@ -124,6 +124,8 @@ export class WorkerRig {
   readonly workerIdentity: RigIdentity;
   /** What the worker carries out itself. */
   readonly ssh = new MemoryDriver();
+  /** How often it was told that hosts or accounts have changed. */
+  accessChanges = 0;
 
   private constructor(links: LinkRig, workerIdentity: RigIdentity, agentsListening: Listening<AgentFrame, WorkerToAgentFrame>, first: PlayedServer, capacity: { agent: number; ssh: number }) {
     this.links = links;
@@ -133,7 +135,10 @@ export class WorkerRig {
     this.worker = new WorkerService({
       id: workerIdentity.id, name: 'worker', zone: 'default', version: '0.1.0', agentAddress: `127.0.0.1:${agentsListening.port}`, agents: agentsListening.links, serverUrl: first.url,
       clock: systemClock, random: systemRandom, log: silentLog, capacity,
-      ssh: createLocalExecutor({ workerId: workerIdentity.id, driver: this.ssh, version: '0.1.0', clock: systemClock, random: systemRandom, log: silentLog }),
+      ssh: {
+        ...createLocalExecutor({ workerId: workerIdentity.id, driver: this.ssh, version: '0.1.0', clock: systemClock, random: systemRandom, log: silentLog }),
+        accessChanged: () => void this.accessChanges++, test: async () => [{ step: 'dns', result: 'ok' }],
+      },
       dial: (url) => links.dialer<ServerToWorkerFrame, WorkerToServerFrame>({ urls: [url.replace(/^https?/, 'wss')], peerRole: 'server', shapes: SERVER_FRAMES, identity: workerIdentity }),
     });
   }

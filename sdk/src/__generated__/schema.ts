@@ -499,6 +499,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hosts/{host}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try the way to a host over SSH, step by step */
+        post: operations["testHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hosts/import": {
         parameters: {
             query?: never;
@@ -1321,6 +1338,23 @@ export interface components {
             };
             /** @default [] */
             remove?: string[];
+        };
+        HostTest: {
+            /** @description Name or id; else the one that a run would take */
+            account?: string;
+        };
+        HostTested: {
+            /** @description No step failed */
+            reachable: boolean;
+            steps: {
+                /** @description jump, dns, tcp, ssh, host-key, auth, shell, become, state-folder, noexec */
+                step: string;
+                /** @enum {string} */
+                result: "ok" | "failed" | "warning" | "not-tried";
+                code?: string;
+                /** @description What it is, and what to do */
+                detail?: string;
+            }[];
         };
         ImportedHost: {
             name: string;
@@ -4182,6 +4216,98 @@ export interface operations {
                 };
             };
             /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testHost: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostTest"];
+            };
+        };
+        responses: {
+            /** @description Try the way to a host over SSH, step by step */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostTested"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-out-of-scope, permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-not-found, host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-ambiguous */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-missing, host-without-address */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, zone-without-worker */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -21,6 +21,7 @@ import type { SshAccess } from '../../protocol/link/ssh-access.ts';
 import type { Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../driver.ts';
 import { Journal, type JournalEntry } from '../process/journal.ts';
 import { AttemptOutput } from './attempt-output.ts';
+import { testConnection, type ConnectionTestResult } from './connection-test.ts';
 import type { RecordHostKey } from './host-key.ts';
 import { KeptStream } from './kept-stream.ts';
 import type { RemoteFollower, RemoteOutcome, RemoteRun } from './remote-run.ts';
@@ -43,8 +44,10 @@ export interface SshDriverOptions {
 }
 
 export interface SshDriver extends Driver {
-  /** Credentials or address of the target have changed: the next start dials anew. */
-  retire(target: SshTarget): void;
+  /** Hosts or accounts have changed: connections are checked as they are used next. */
+  accessChanged(): void;
+  /** Step by step, over a connection of its own. Rejects with the server's reason when there is no way to be tried. */
+  test(target: SshTarget): Promise<ConnectionTestResult[]>;
   load(): { readonly running: number; readonly unreported: number; readonly connections: number };
 }
 
@@ -200,8 +203,13 @@ class SshDriverService implements SshDriver {
     }
   }
 
-  retire(target: SshTarget): void {
-    this.#pool.retire(target);
+  accessChanged(): void {
+    this.#pool.accessChanged();
+  }
+
+  async test(target: SshTarget): Promise<ConnectionTestResult[]> {
+    const { access, clock, random, log, recordHostKey } = this.#options;
+    return testConnection(await access(target), { clock, random, log, recordHostKey });
   }
 
   load(): { readonly running: number; readonly unreported: number; readonly connections: number } {

@@ -44,7 +44,7 @@ export interface SshPoolOptions {
 export interface ReachedHost { readonly hostId: string; readonly hostName: string; readonly become: SshBecome; readonly hop: SshHop }
 
 /** `shell` is one object for the life of the connection: whoever learns something about the far side remembers it by the shell. */
-interface Entry { readonly connection: SshConnection; readonly host: ReachedHost; readonly shell: RemoteShell; idleSince: number }
+interface Entry { readonly connection: SshConnection; readonly host: ReachedHost; readonly shell: RemoteShell; readonly digest: string; generation: number; idleSince: number }
 
 export class SshPool {
   readonly #options: SshPoolOptions;
@@ -58,6 +58,8 @@ export class SshPool {
   readonly #room: (() => void)[] = [];
   #opening = 0;
   #retired = 0;
+  /** Counts what the servers have told of changes; entries of an older one are held against what is true now before they are used. */
+  #generation = 0;
   #cancelSweep: (() => void) | undefined;
   readonly #abort = new AbortController();
 
@@ -72,7 +74,27 @@ export class SshPool {
 
   /** A shell on the target, over a connection that is opened when there is none. */
   async shell(target: SshTarget): Promise<{ readonly shell: RemoteShell; readonly host: ReachedHost }> {
+    await this.#revalidate(target);
     return this.#reach(target);
+  }
+
+  /** Hosts or accounts have changed, nobody says which: connections are checked as they are used next. */
+  accessChanged(): void {
+    this.#generation++;
+  }
+
+  /** Rejects with the server's reason when the target may not be reached (so) any more. */
+  async #revalidate(target: SshTarget): Promise<void> {
+    const entry = this.#entries.get(keyOf(target));
+    const generation = this.#generation;
+    if (!entry || entry.generation === generation) return;
+    try {
+      if (digestOf(await this.#options.access(target)) === entry.digest) entry.generation = generation;
+      else this.retire(target);
+    } catch (error) {
+      this.retire(target);
+      throw error;
+    }
   }
 
   /** What is known of the target is out of date: the next use dials anew. What runs on the present connection goes on. */
@@ -109,10 +131,11 @@ export class SshPool {
   #reach(target: SshTarget): Promise<Entry> {
     return this.#once(keyOf(target), async (key) => {
       const shell: RemoteShell = { exec: (command) => this.#exec(target, command) };
+      const generation = this.#generation;
       const access = await this.#options.access(target);
       checkPath(access);
       const hop = access.hops.at(-1)!;
-      return this.#open(key, access.hops, shell, { hostId: access.hostId, hostName: access.hostName ?? hop.address, become: access.become, hop: { ...hop, credentials: [] } });
+      return this.#open(key, access.hops, shell, { hostId: access.hostId, hostName: access.hostName ?? hop.address, become: access.become, hop: { ...hop, credentials: [] } }, { digest: digestOf(access), generation });
     });
   }
 
@@ -128,7 +151,7 @@ export class SshPool {
     return dialing;
   }
 
-  async #open(key: string, hops: readonly SshHop[], shell: RemoteShell, host: ReachedHost): Promise<Entry> {
+  async #open(key: string, hops: readonly SshHop[], shell: RemoteShell, host: ReachedHost, seen: { readonly digest: string; readonly generation: number }): Promise<Entry> {
     const hop = hops.at(-1)!;
     // A key that cannot be used is told before anybody is dialled.
     new AuthPlan(hop).forget();
@@ -137,7 +160,7 @@ export class SshPool {
     if (before.length > 0) await this.#reachJump(before);
     await this.#makeRoom();
     try {
-      return this.#keep(key, hop, await this.#dialPatiently(hop, before), shell, host);
+      return this.#keep(key, hop, await this.#dialPatiently(hop, before), shell, host, seen);
     } finally {
       this.#opening--;
       this.#room.shift()?.();
@@ -148,8 +171,8 @@ export class SshPool {
     const last = hops.at(-1)!;
     try {
       // Whoever comes with other credentials gets a connection of his own: a warm one must not open doors.
-      const key = `jump ${createHash('sha256').update(JSON.stringify(hops, (_name, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value))).digest('base64')}`;
-      return (await this.#once(key, (own) => this.#open(own, hops, NO_SHELL, { hostId: last.hostId, hostName: last.address, become: { kind: 'direct' }, hop: { ...last, credentials: [] } }))).connection;
+      const key = `jump ${digestOfWay(hops)}`;
+      return (await this.#once(key, (own) => this.#open(own, hops, NO_SHELL, { hostId: last.hostId, hostName: last.address, become: { kind: 'direct' }, hop: { ...last, credentials: [] } }, { digest: '', generation: this.#generation }))).connection;
     } catch (error) {
       if (!(error instanceof DroverError)) throw error;
       throw new DroverError(error.code, { detail: `Jump host ${error.detail}`, context: error.context, cause: error });
@@ -199,13 +222,13 @@ export class SshPool {
 
   readonly #keyOf = new Map<SshConnection, string>();
 
-  #keep(key: string, hop: SshHop, connection: SshConnection, shell: RemoteShell, host: ReachedHost): Entry {
+  #keep(key: string, hop: SshHop, connection: SshConnection, shell: RemoteShell, host: ReachedHost, seen: { readonly digest: string; readonly generation: number }): Entry {
     if (!connection.isOpen) throw sshError('ssh-lost', hop, 'the connection was lost right after the login.');
     if (this.#abort.signal.aborted) {
       connection.close();
       throw sshError('ssh-lost', hop, 'the worker is stopping.');
     }
-    const entry: Entry = { connection, host, shell, idleSince: this.#options.clock.monotonicMs() };
+    const entry: Entry = { connection, host, shell, ...seen, idleSince: this.#options.clock.monotonicMs() };
     this.#entries.set(key, entry);
     this.#keyOf.set(connection, key);
     this.#idle.add(key);
@@ -275,4 +298,13 @@ function checkPath({ hops }: SshAccess): void {
       seen.set(place, i);
     }
   }
+}
+
+function digestOfWay(way: unknown): string {
+  return createHash('sha256').update(JSON.stringify(way, (_name, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value))).digest('base64');
+}
+
+/** Of everything that a connection stands on but the keys of hosts, which count when one is opened. */
+function digestOf({ hops, become, accountId }: SshAccess): string {
+  return digestOfWay([accountId, become, hops.map((hop) => ({ ...hop, knownHostKeys: [] }))]);
 }

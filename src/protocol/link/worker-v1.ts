@@ -58,6 +58,10 @@ export interface QueueFigures { length: number; oldestMs: number; starts: number
 
 /** What it needs to open a session on a host over SSH; the server checks that the host is in the worker's zone. */
 export interface WorkerAccess { t: 'access'; id: number; hostId: string; accountId?: string }
+/** The answer to `connection-test`: `error` where there was nothing to be tried. */
+export interface WorkerConnectionTested { t: 'connection-tested'; id: number; steps?: ConnectionStep[]; error?: { code: string; detail: string } }
+/** `code` is an error code; the steps of one way to a host, in the order in which they are tried. */
+export interface ConnectionStep { step: string; result: 'ok' | 'failed' | 'warning' | 'not-tried'; code?: string; detail?: string }
 /** To mask the output of an attempt that this worker began before it was started anew: the values are in no journal. */
 export interface WorkerSecrets { t: 'secrets'; id: number; a: string }
 /** The key that a host has shown for the first time, or instead of the one it had: before anything is sent to it. */
@@ -69,7 +73,7 @@ export interface AgentLoadFigures { h: string; running: number; unreported: numb
 
 export type WorkerToServerFrame =
   | WorkerHello | WorkerAgents | WorkerLinked | WorkerUnlinked | WorkerFactsChanged | WorkerEvents | WorkerOutput | WorkerChunk
-  | WorkerData | WorkerRenew | WorkerLoad | WorkerAgentLoads | WorkerUpgradeState | WorkerAccess | WorkerSecrets | WorkerHostKey;
+  | WorkerData | WorkerRenew | WorkerLoad | WorkerAgentLoads | WorkerUpgradeState | WorkerAccess | WorkerSecrets | WorkerHostKey | WorkerConnectionTested;
 
 // — server → worker —
 
@@ -121,6 +125,9 @@ export interface ServerRevoked { t: 'revoked'; agentIds: string[] }
 /** No new work is meant for this worker: its agents are sent to the others of the zone, and what is under way ends. */
 export interface ServerDrain { t: 'drain'; on: boolean }
 export interface ServerAccess { t: 'access'; id: number; access?: SshAccess; error?: { code: string; detail: string } }
+/** Hosts or accounts have changed: what stands on access that was given is checked before it is used again. */
+export interface ServerAccessChanged { t: 'access-changed' }
+export interface ServerConnectionTest { t: 'connection-test'; id: number; hostId: string; accountId?: string }
 export interface ServerSecrets { t: 'secrets'; id: number; values?: string[]; error?: { code: string; detail: string } }
 /** `refused`: the key may not be believed; `error` says why and what to do. */
 export interface ServerHostKey { t: 'host-key'; id: number; answer: 'recorded' | 'refused'; error?: { code: string; detail: string } }
@@ -128,4 +135,4 @@ export interface ServerBye { t: 'bye'; code: string; detail: string; retryAfterM
 
 export type ServerToWorkerFrame =
   | ServerWelcome | ServerTopology | ServerOwns | ServerAssign | ServerCancel | ServerQuery | ServerWatch | ServerAck | ServerChunkAck
-  | ServerFetch | ServerCertificate | ServerRevoked | ServerUpgrade | ServerDrain | ServerAccess | ServerSecrets | ServerHostKey | ServerBye;
+  | ServerFetch | ServerCertificate | ServerRevoked | ServerUpgrade | ServerDrain | ServerAccess | ServerAccessChanged | ServerConnectionTest | ServerSecrets | ServerHostKey | ServerBye;

@@ -42,6 +42,10 @@ export const HostImported = z.object({
 }).meta({ id: 'HostImported' });
 
 const instant = z.string().describe('RFC 3339, UTC');
+export const HostTest = z.strictObject({ account: z.string().max(200).optional().describe('Name or id; else the one that a run would take') }).meta({ id: 'HostTest' });
+export const HostTested = z.object({
+  reachable: z.boolean().describe('No step failed'), steps: z.array(z.object({ step: z.string().describe('jump, dns, tcp, ssh, host-key, auth, shell, become, state-folder, noexec'), result: z.enum(['ok', 'failed', 'warning', 'not-tried']), code: z.string().optional(), detail: z.string().optional().describe('What it is, and what to do') })),
+}).meta({ id: 'HostTested' });
 export const HostKey = z.object({
   fingerprint: z.string().describe('SHA-256 in Base64, as OpenSSH prints it'), algorithm: z.string(), key: z.string().describe('Base64, as known_hosts holds it'),
   state: z.enum(['known', 'offered']).describe('offered: shown by the host, which is known by another; not believed until somebody accepts it'), origin: z.enum(['first-use', 'import', 'accepted', 'offered']), firstSeenAt: instant, changedAt: instant, changedBy: z.string(),

@@ -4,6 +4,7 @@ import { limits } from '../../base/limits.ts';
 import type { AccountRecord, AccountSettings, AccountStore, CredentialRecord, EnvironmentPolicy, SealedRunSecrets, SealedSecret } from '../account-store.ts';
 import type { Actor, AuditEntry } from '../store.ts';
 import { auditAppend } from './audit.ts';
+import { hostAccessChanged } from './fleet.ts';
 import type { Executor, Pool } from './pool.ts';
 
 interface AccountRow {
@@ -36,6 +37,7 @@ export async function accountCreate(pool: Pool, id: AccountId, settings: Account
       [id, nowMs, JSON.stringify(audit.actor), ...settingValues(settings)]);
     if (!rows[0]) return { kind: 'name-taken' };
     await secretsWrite(tx, id, secrets);
+    await hostAccessChanged(tx);
     await auditAppend(tx, audit, nowMs);
     return { kind: 'created', account: accountRecord(rows[0]) };
   });
@@ -76,6 +78,7 @@ export async function accountReplace(pool: Pool, id: AccountId, version: number,
        WHERE id = $1 RETURNING *`, [id, nowMs, ...settingValues(settings)]);
     await tx.query('DELETE FROM account_secret WHERE account_id = $1 AND NOT id = ANY ($2::text[])', [id, keep]);
     await secretsWrite(tx, id, secrets);
+    await hostAccessChanged(tx);
     await auditAppend(tx, audit, nowMs);
     return { kind: 'replaced', account: accountRecord(rows[0]!) };
   }).catch((error: unknown) => {
@@ -92,6 +95,7 @@ export async function accountRemove(pool: Pool, id: AccountId, isForced: boolean
     const hostCount = users[0]?.total ?? 0;
     if (hostCount > 0 && !isForced) return { kind: 'in-use', hostCount, hosts: users.map(({ name }) => name) };
     await tx.query('DELETE FROM account WHERE id = $1', [id]);
+    await hostAccessChanged(tx);
     await auditAppend(tx, { ...audit, detail: { ...audit.detail, hosts: hostCount } }, nowMs);
     return { kind: 'removed' };
   });

@@ -36,6 +36,12 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
   }
   const hints = new Hints({ pool, url, clock, log });
   const now = (): number => clock.nowMs();
+  /** Connections stand on accounts as on hosts: both are told by one hint. */
+  const waysChange = async <Answer extends { readonly kind: string }>(kind: Answer['kind'], work: Promise<Answer>): Promise<Answer> => {
+    const answer = await work;
+    if (answer.kind === kind) hints.notify('hosts', '');
+    return answer;
+  };
   return {
     async runCreate(newRun, entry) {
       const record = await run.runCreate(pool, newRun, entry, now());
@@ -149,6 +155,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     apiTokenRevoke: (id, entry) => token.apiTokenRevoke(pool, id, entry, now()),
 
     auditAppend: (entry) => pool.transaction((tx) => audit.auditAppend(tx, entry, now())),
+    auditWrite: (entry) => pool.transaction((tx) => audit.auditAppend(tx, entry, now())),
     auditList: (filter, page) => audit.auditList(pool, filter, page),
     idempotencyClaim: (key, principal, hash) => token.idempotencyClaim(pool, key, principal, hash, now()),
     idempotencyStore: (key, principal, status, body) => token.idempotencyStore(pool, key, principal, status, body),
@@ -162,12 +169,12 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       return rows[0]?.sealed;
     },
 
-    accountCreate: (id, settings, secrets, entry) => account.accountCreate(pool, id, settings, secrets, entry, now()),
+    accountCreate: (id, settings, secrets, entry) => waysChange('created', account.accountCreate(pool, id, settings, secrets, entry, now())),
     accountFetch: (idOrName) => account.accountFetch(pool, idOrName),
     accountList: () => account.accountList(pool),
     accountIdsByName: (names) => account.accountIdsByName(pool, names),
-    accountReplace: (id, version, settings, secrets, keep, entry) => account.accountReplace(pool, id, version, settings, secrets, keep, entry, now()),
-    accountRemove: (id, isForced, entry) => account.accountRemove(pool, id, isForced, entry, now()),
+    accountReplace: (id, version, settings, secrets, keep, entry) => waysChange('replaced', account.accountReplace(pool, id, version, settings, secrets, keep, entry, now())),
+    accountRemove: (id, isForced, entry) => waysChange('removed', account.accountRemove(pool, id, isForced, entry, now())),
     accountSecrets: (id) => account.accountSecrets(pool, id),
     accountOfHost: (id) => account.accountOfHost(pool, id),
     accountUsed: (runId, uses) => account.accountUsed(pool, runId, uses, now()),
