@@ -1,5 +1,5 @@
 /** `drover run`: makes a run, follows it, and shows the folded result. */
-import { dataOf } from '@drover/sdk';
+import { dataOf, DroverApiError } from '@drover/sdk';
 import type { Command } from 'commander';
 import { limits } from '../base/limits.ts';
 import { answer, command } from './command.ts';
@@ -48,8 +48,13 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
 
 /** An account goes before a user of the hosts: it says more, and is what somebody has set up. */
 async function identity(session: Session, name: string): Promise<{ account: string } | { user: string }> {
-  const { response } = await session.client.GET('/api/v1/accounts/{account}', { params: { path: { account: name } } });
-  return response.status === 404 ? { user: name } : { account: name };
+  try {
+    return { account: dataOf(await session.client.GET('/api/v1/accounts/{account}', { params: { path: { account: name } } })).name };
+  } catch (error) {
+    // No account can have a name that is refused. Any other failure is one: nobody becomes somebody else because a look failed.
+    if (error instanceof DroverApiError && [400, 404].includes(error.status)) return { user: name };
+    throw error;
+  }
 }
 
 /** The whole of a large fleet is asked about first; where nobody can be asked it must be said. */

@@ -212,7 +212,8 @@ describe('at a terminal', () => {
   });
 
   it('Ctrl-C asks; detaching lets the run go on', async () => {
-    const at = terminal('run', '-t', 'local-1', '--', 'sleep', '2');
+    const gate = join(home, 'gate');
+    const at = terminal('run', '-t', 'local-1', '--', 'sh', '-c', `until [ -e ${gate} ]; do sleep 0.05; done`);
     await at.shows('1 running');
     at.type('\x03');
     await at.shows('d detaches');
@@ -220,6 +221,7 @@ describe('at a terminal', () => {
     expect(await at.ended).toBe(1);
     expect(at.shown()).toContain('detached, the run goes on; come back to it with: drover runs watch ');
     const id = await newestRun();
+    writeFileSync(gate, '');
     await until('it has ended by itself', async () => (await stateOf(id)) === 'succeeded');
   });
 

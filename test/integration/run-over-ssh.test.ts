@@ -88,6 +88,7 @@ describe.skipIf(sshdMissing !== undefined || !isRoot)('a run over SSH', () => {
     await ok('accounts', 'create', 'nobodys', '--scope', 'all', '--user', world.user, '--key', world.userKey.path, '--become', 'sudo', '--become-user', 'nobody');
     const { executions } = await run('-t', 'local-1', '--as', 'nobodys', '--', 'id', '-un');
     expect(executions.map(({ stdout }) => stdout)).toEqual(['nobody\n']);
+    expect((await run('-t', 'local-1', '--as', 'daemon', '--', 'id', '-un')).executions[0]!.stdout).toBe('daemon\n');
     const refused = await cli('run', '-t', 'all', '--as', 'ops', '--', 'true');
     expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('may not be used on local-1, local-2')]);
   });
