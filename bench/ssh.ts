@@ -105,7 +105,8 @@ async function driverRound(): Promise<{ cold: number; warm: number; cpuMs: numbe
 }
 
 async function warmMemory(count: number): Promise<number> {
-  const child = fork(new URL('./support/ssh-holder.ts', import.meta.url), { serialization: 'advanced' });
+  // As workers run.
+  const child = fork(new URL('./support/ssh-holder.ts', import.meta.url), { serialization: 'advanced', execArgv: [...process.execArgv, '--max-semi-space-size=4'] });
   const setup: HolderSetup = { hops: Array.from({ length: count }, (_, i) => hop(i)) };
   child.send(setup);
   const figures = await new Promise<HolderFigures>((resolve, reject) => {

@@ -127,7 +127,7 @@ describe.skipIf(sshdMissing)('logging in', () => {
         if (passed < 60) socket.write(bytes);
       });
     });
-    const pool = new SshPool({ clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async () => 'recorded', access: async () => accessOf(world.hop(stalling)), dial: { handshakeMs: 200 } });
+    const pool = new SshPool({ clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async () => 'recorded', access: async () => accessOf(world.hop(stalling)), dial: { handshakeMs: 3_000 } });
     await expect(pool.shell({ hostId: 'h' })).rejects.toMatchObject({ code: 'ssh-timeout', detail: expect.stringContaining('key exchange') });
     pool.stop();
     await stalling.stop();

@@ -43,13 +43,31 @@ export function openSocket(hop: SshHop, options: DialOptions): Promise<Socket> {
       socket.removeAllListeners('error');
       options.onStep?.('dns');
       options.onStep?.('tcp');
-      resolve(socket);
+      resolve(joinWrites(socket));
     });
     socket.once('error', (error) => {
       cancel();
       reject(socketFault(hop, error));
     });
   });
+}
+
+/** ssh2 writes a packet in three pieces. Joined, the pieces of one turn cost one system call here and one awakening over there. */
+function joinWrites(socket: Socket): Socket {
+  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+  let isHeld = false;
+  socket.write = ((...args: unknown[]) => {
+    if (!isHeld) {
+      isHeld = true;
+      socket.cork();
+      process.nextTick(() => {
+        isHeld = false;
+        socket.uncork();
+      });
+    }
+    return write(...args);
+  }) as Socket['write'];
+  return socket;
 }
 
 /** Takes the socket over: it is closed when this rejects. `adopt` listens in the very turn of the login: its end may be in the same packet. */
