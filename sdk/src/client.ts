@@ -52,9 +52,10 @@ export function createClient(options: ClientOptions): DroverClient {
   return client;
 }
 
-async function reach(options: ClientOptions, request: Request): Promise<Response> {
+/** The signal goes beside the request: the one inside a request only follows it until the garbage collector comes by. */
+async function reach(options: ClientOptions, request: Request, signal?: AbortSignal): Promise<Response> {
   try {
-    return await (options.fetch ?? fetch)(request);
+    return await (signal ? (options.fetch ?? fetch)(request, { signal }) : (options.fetch ?? fetch)(request));
   } catch (error) {
     const cause = (error as { cause?: { code?: string; message?: string } }).cause;
     throw new DroverUnreachableError(`${options.baseUrl} was not reached: ${cause?.message || cause?.code || (error as Error).message}`);
@@ -103,7 +104,7 @@ export async function* watchRun(options: ClientOptions, runId: string, watch: Wa
     try {
       const url = new URL(`/api/v1/runs/${runId}/events?output=${watch.output === true}`, options.baseUrl);
       const headers: Record<string, string> = { accept: 'text/event-stream', ...(options.token ? { authorization: `Bearer ${options.token}` } : {}), ...(lastId === undefined ? {} : { 'last-event-id': lastId }) };
-      const response = await reach(options, new Request(url, { headers, ...(watch.signal ? { signal: watch.signal } : {}) }));
+      const response = await reach(options, new Request(url, { headers }), watch.signal);
       if (!response.ok) throw await problemOf(response);
       for await (const { id, event, data } of parseEvents(response.body!)) {
         failures = 0;
