@@ -17,8 +17,8 @@ export interface Executor {
   readonly agentId: string;
   readonly link: AgentLink;
   readonly lane: LaneName;
-  /** Attempts that went out and have not ended, as far as is known here; undefined while there are none. */
-  out: Set<string> | undefined;
+  /** Attempts that went out and have not ended, as far as is known here. As a rule it is one, and ten thousand agents need no set for it. */
+  out: string | Set<string> | undefined;
 }
 
 export interface StartDispatchOptions {
@@ -90,8 +90,9 @@ export class StartDispatch {
 
   /** The attempt has ended, or never began: its room is free. */
   ended(executor: Executor, a: string): void {
-    if (!executor.out?.delete(a)) return;
-    if (executor.out.size === 0) executor.out = undefined;
+    const { out } = executor;
+    if (out === a) executor.out = undefined;
+    else if (!(out instanceof Set) || !out.delete(a)) return;
     this.#lanes[executor.lane].ended(1);
     if (this.#lanes[executor.lane].length > 0) this.#startQueued();
   }
@@ -103,15 +104,17 @@ export class StartDispatch {
 
   gone(executor: Executor): void {
     this.#room.forget(executor.link);
-    this.#lanes[executor.lane].ended(executor.out?.size ?? 0);
+    this.#lanes[executor.lane].ended(executor.out instanceof Set ? executor.out.size : executor.out === undefined ? 0 : 1);
     executor.out = undefined;
     if (this.#lanes[executor.lane].length > 0) this.#startQueued();
   }
 
   #begun(executor: Executor, a: string): void {
-    executor.out ??= new Set();
-    if (executor.out.has(a)) return;
-    executor.out.add(a);
+    const { out } = executor;
+    if (out === undefined) executor.out = a;
+    else if (out === a || (out instanceof Set && out.has(a))) return;
+    else if (out instanceof Set) out.add(a);
+    else executor.out = new Set([out, a]);
     this.#lanes[executor.lane].begun();
   }
 

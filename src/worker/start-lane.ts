@@ -57,8 +57,9 @@ export class StartLane {
 
   /** The next to start; undefined when nothing waits. Room is for the caller to look at, and to count with `begun`. */
   take(): QueuedStart | undefined {
-    const lengths = { high: this.#queues.high.length, normal: this.#queues.normal.length, low: this.#queues.low.length };
-    const priority = pickQueue(lengths, this.#options.random, this.#options.weights);
+    const { high, normal, low } = this.#queues;
+    // As a rule all that waits is of one class, and there is nothing to draw.
+    const priority = high.length + low.length === 0 ? 'normal' : pickQueue({ high: high.length, normal: normal.length, low: low.length }, this.#options.random, this.#options.weights);
     const start = priority && this.#queues[priority].take();
     if (!start) return undefined;
     this.#waiting.delete(start.a);
