@@ -197,7 +197,7 @@ case \$1 in
     runs && exit 0
     mkdir -p "\${log%/*}"
     # Begun anew when it has grown: the agent says little.
-    [ "\$(wc -c < "\$log" 2> /dev/null || echo 0)" -lt 10485760 ] || mv -f "\$log" "\$log.1"
+    [ -e "\$log" ] && [ "\$(wc -c < "\$log")" -ge 10485760 ] && mv -f "\$log" "\$log.1"
     ( trap '' HUP; exec "\$DROVER_AGENT_ROOT/launch" --respawn ) < /dev/null >> "\$log" 2>&1 &
     echo \$! > "\$pidfile"
     ;;

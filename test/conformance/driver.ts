@@ -132,6 +132,13 @@ export function driverConformance(make: () => Promise<{ driver: Driver; restart:
       expect(text(await run('id -un; id -u; echo $HOME', { user: 'nobody' }))).toMatch(/^nobody\n65534\n/);
     });
 
+    it('tells the end of a script that has run and said something for a while as soon as it comes', async () => {
+      const begun = systemClock.monotonicMs();
+      const report = await run('(sleep 20 & exec sleep 20) </dev/null >/dev/null 2>&1 & i=0; while [ $i -lt 12 ]; do echo some ten bytes; echo and as many >&2; sleep 0.2; i=$((i + 1)); done; exit 4');
+      expect([report.exitCode, report.stdout.size]).toEqual([4, 12 * 15]);
+      expect(systemClock.monotonicMs() - begun).toBeLessThan(12_000);
+    });
+
     it('ends an attempt at its deadline, counted from the start of the process', async () => {
       const report = await run('echo begun; sleep 60', { timeoutMs: 300 });
       expect(report).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });

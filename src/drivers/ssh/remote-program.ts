@@ -160,7 +160,7 @@ settle() {
   [ -s "$b.r" ] && read -r q <"$b.r"
   [ -s "$b.s" ] || record "\${q:-?}" "$1" "$2"
 }
-over() { y=$(wc -c <"$1") && [ "$y" -gt "$C" ]; }
+over() { z=$(wc -c <"$1") && [ "$z" -gt "$C" ]; }
 watch() {
   exec </dev/null >/dev/null 2>&1 8<&-
   self; [ -e "$b.i" ] && printf "%s\\n" "$i" >>"$b.w"
