@@ -7,8 +7,9 @@ export default defineConfig({
     pool: 'forks',
     // Two cores; more would only make the real processes of the integration tests wait for each other.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // For machines that are far slower than ours; what hangs is told as well a minute later.
+    testTimeout: 90_000,
+    hookTimeout: 180_000,
     reporters: ['dot'],
     passWithNoTests: false,
   },
