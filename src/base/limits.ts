@@ -137,6 +137,10 @@ export const limits = {
   sshRebootMarginMs: 2_000,
   /** Tries to remove what an attempt left on its host; after them the host's own sweep does it. */
   sshForgetTriesMax: 5,
+  /** Shells that a connection keeps for the next order: what a host is asked at once is rarely more, and each is a process there. */
+  sshShellsKeptMax: 2,
+  /** A kept shell without a next order removes the files of the last ones. */
+  sshTidyMs: 1_000,
   /** A question to the shell of a host, asked when something failed there. */
   sshProbeMs: 15_000,
   /** Decrypted keys that are remembered, so that a thousand dials with one key decrypt it once. */

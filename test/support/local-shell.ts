@@ -11,8 +11,8 @@ export interface LocalShell extends RemoteShell {
   cut(): void;
 }
 
-/** `login` gets `-c COMMAND`, as a login shell does; `first` goes before it. */
-export function localShell(login: readonly string[], env: Readonly<Record<string, string>> = {}): LocalShell {
+/** `login` gets `-c COMMAND`, as a login shell does; `keeps`: channels may be used again. */
+export function localShell(login: readonly string[], env: Readonly<Record<string, string>> = {}, keeps = false): LocalShell {
   const open = new Set<(reason: string) => void>();
   const shell: LocalShell = {
     commands: [],
@@ -30,7 +30,7 @@ export function localShell(login: readonly string[], env: Readonly<Record<string
         shell.cut();
         return false;
       }) as typeof child.stdin.write;
-      return channelOf(child, open);
+      return channelOf(child, open, keeps);
     },
     cut() {
       for (const lose of open) lose('cut');
@@ -39,7 +39,7 @@ export function localShell(login: readonly string[], env: Readonly<Record<string
   return shell;
 }
 
-function channelOf(child: ChildProcess & { stdin: NonNullable<ChildProcess['stdin']>; stdout: NonNullable<ChildProcess['stdout']>; stderr: NonNullable<ChildProcess['stderr']> }, open: Set<(reason: string) => void>): RemoteChannel {
+function channelOf(child: ChildProcess & { stdin: NonNullable<ChildProcess['stdin']>; stdout: NonNullable<ChildProcess['stdout']>; stderr: NonNullable<ChildProcess['stderr']> }, open: Set<(reason: string) => void>, keeps: boolean): RemoteChannel {
   const destroy = (): void => {
     child.stdin.destroy();
     child.stdout.destroy();
@@ -56,5 +56,5 @@ function channelOf(child: ChildProcess & { stdin: NonNullable<ChildProcess['stdi
     child.once('close', (code, signal) => resolve(signal ? { kind: 'signalled', signal: signal.slice(3) } : { kind: 'exited', code: code ?? 0 }));
   });
   void ended.then(() => open.delete(lose));
-  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, close: () => lose('closed') };
+  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, close: () => lose('closed'), rest: () => keeps, wake: () => child.exitCode === null && child.signalCode === null && open.has(lose) };
 }

@@ -3,7 +3,9 @@
  * Messages are pulled: the channel is read no faster than they are taken, so what is held here is one block.
  */
 import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
 import { DroverError } from '../../base/errors.ts';
+import { limits } from '../../base/limits.ts';
 import { becomeCommand, becomeFault, READY, type RemoteUser } from './remote-become.ts';
 import { RemoteParser, type RemoteMessage } from './remote-parser.ts';
 import type { RemoteChannel, RemoteEnd, RemoteShell } from './remote-shell.ts';
@@ -16,6 +18,9 @@ export class RemoteConversation {
   readonly #channel: RemoteChannel;
   readonly #user: RemoteUser;
   #stderr = '';
+  #told: readonly string[] = [];
+  #messages: AsyncGenerator<RemoteMessage, void> | undefined;
+  #cancelTidy: () => void = () => undefined;
 
   private constructor(channel: RemoteChannel, user: RemoteUser) {
     this.#channel = channel;
@@ -52,6 +57,13 @@ export class RemoteConversation {
     return new DroverError('spawn-failed', { detail: `The login shell of the host ended with ${how} and ran nothing${said ? `; it said: ${said}` : ''}. Drover needs an account with a shell that can run /bin/sh.` });
   }
 
+  /** One line: what is not known over there, then the call. */
+  order(parts: readonly string[], call: string): void {
+    const told = this.#told;
+    this.#told = parts;
+    this.send(`${[...parts.filter((part, i) => part !== told[i]), call].join(' ')}\n`);
+  }
+
   send(text: string | Uint8Array): void {
     if (this.#channel.stdin.writable) this.#channel.stdin.write(text);
   }
@@ -60,8 +72,35 @@ export class RemoteConversation {
     this.#channel.close();
   }
 
-  /** Ends with the channel. Throws a RangeError when the far end speaks nonsense without end. */
-  async *messages(): AsyncGenerator<RemoteMessage, void> {
+  /** Its shell takes another order: false when it must not be kept. What it still has to remove, it removes unless the next order comes at once. */
+  rest(clock: Clock): boolean {
+    if (!this.#channel.stdin.writable || !this.#channel.rest(() => void this.finish().catch(() => this.close()))) return false;
+    this.#stderr = '';
+    this.#cancelTidy = clock.after(limits.sshTidyMs, () => this.send('tidy\n'), { unref: true });
+    return true;
+  }
+
+  /** False when it is gone meanwhile. */
+  wake(): boolean {
+    this.#cancelTidy();
+    return this.#channel.wake();
+  }
+
+  /** No more orders: the shell removes what it has to, and ends. */
+  async finish(): Promise<void> {
+    this.#cancelTidy();
+    this.#channel.stdin.end();
+    // To the end, or it is never told as closed.
+    while (!(await this.messages().next()).done);
+    await this.#channel.ended;
+  }
+
+  /** One and the same for all who ask. Ends with the channel. Throws a RangeError when the far end speaks nonsense without end. */
+  messages(): AsyncGenerator<RemoteMessage, void> {
+    return (this.#messages ??= this.#read());
+  }
+
+  async *#read(): AsyncGenerator<RemoteMessage, void> {
     const parser = new RemoteParser(this.nonce);
     try {
       for await (const bytes of this.#channel.stdout) yield* parser.push(bytes as Buffer);

@@ -16,8 +16,10 @@ const RESERVED = new Set(['PPID', 'UID', 'EUID', 'SHELLOPTS', 'BASHOPTS', 'BASH_
 const OWN = new Set(['HOME', 'USER', 'LOGNAME', 'SHELL']);
 
 export interface OrderText {
-  /** Ends in a line feed. */
-  readonly line: string;
+  /** Definitions that hold until they are made anew: a shell that has had the same in the same place need not be told again. */
+  readonly parts: readonly string[];
+  /** What follows them on the line. */
+  readonly call: string;
   /** Sent one by one, each when it is asked for. */
   readonly blobs: readonly Uint8Array[];
 }
@@ -38,15 +40,20 @@ export function orderText(order: RemoteOrder, context: OrderContext): OrderText 
   const stored = [store(spec.script, '$b.x', blobs), store(spec.stdin, '$b.n', blobs)].filter((text) => text !== '');
   const command = commandOf(order);
   const unset = context.inherited.filter((name) => !OWN.has(name) && !RESERVED.has(name));
-  const line = [
+  const own = ownEnvironment(order);
+  const parts = [
     basics(order.attempt, context),
     `T=${Math.ceil(spec.timeoutMs / 10)}; K=${Math.ceil(spec.killAfterMs / 10)}; C=${limits.sshSpoolBytesMax};`,
     `store() { ${stored.length > 0 ? stored.join(' && ') : ':'}; };`,
     `check() { unset LC_ALL ${unset.join(' ')}; PATH=${quote(env.PATH!)}; ${folder(spec.cwd)} ${command.check} };`,
-    `begin() { umask 022; unset OLDPWD; ${command.begin} export ${Object.entries(env).map(([name, value]) => `${name}=${OWN.has(name) && value === '' ? `"$${name}"` : quote(value)}`).join(' ')}; exec "$@"; };`,
-    'start',
-  ].join(' ');
-  return { line: `${line}\n`, blobs };
+    `begin() { umask 022; unset OLDPWD; ${command.begin} ${exported(Object.entries(env).filter(([name]) => !(name in own)))}; own; exec "$@"; };`,
+    `own() { ${exported(Object.entries(own))}; };`,
+  ];
+  return { parts, call: 'start', blobs };
+}
+
+function exported(variables: readonly (readonly [name: string, value: string])[]): string {
+  return `export ${variables.map(([name, value]) => `${name}=${OWN.has(name) && value === '' ? `"$${name}"` : quote(value)}`).join(' ')}`;
 }
 
 /** What every program needs before it does anything. */
@@ -68,15 +75,19 @@ function faultOf(order: RemoteOrder, env: Readonly<Record<string, string>>): str
 
 /** As agents do it (plan.ts); an empty value of an own name stands for what the session has. */
 function environmentOf(order: RemoteOrder): Record<string, string> {
-  const { spec, attempt, become } = order;
+  const { spec, become } = order;
   const user = become.kind === 'direct' ? '' : become.user;
   const params = Object.fromEntries(Object.entries(spec.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]));
   return {
     PATH, HOME: '', USER: user, LOGNAME: user, SHELL: '', LANG: 'C.UTF-8',
     ...spec.env, ...params, ...spec.secrets,
-    DROVER_RUN_ID: spec.runId, DROVER_RUN_NAME: spec.runName, DROVER_ATTEMPT_ID: attempt, DROVER_ATTEMPT: attempt.split('.').at(-1)!,
-    DROVER_HOST: order.hostName, DROVER_HOST_ID: order.hostId,
+    DROVER_HOST: order.hostName, DROVER_HOST_ID: order.hostId, ...ownEnvironment(order),
   };
+}
+
+/** What the next order on the same host has otherwise. */
+function ownEnvironment({ spec, attempt }: RemoteOrder): Record<string, string> {
+  return { DROVER_RUN_ID: spec.runId, DROVER_RUN_NAME: spec.runName, DROVER_ATTEMPT_ID: attempt, DROVER_ATTEMPT: attempt.split('.').at(-1)! };
 }
 
 function store(bytes: Uint8Array | undefined, file: string, blobs: Uint8Array[]): string {

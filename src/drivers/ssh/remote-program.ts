@@ -5,17 +5,18 @@
  * Who is who: X, the shell itself, becomes the parent of the leader and is stopped by it, so that the ended leader stays a
  * zombie whose raw wait status /proc tells (docs/adr/0008). The leader (`lead`, pid p) becomes the script. `tell`, the other end
  * of its pipeline, reads until nobody holds the pipe any more, which is the end of a short script; it records and reports.
- * `listen` evaluates lines from the channel. Only scripts that live longer get a `watch` (deadline, kills, spool limit) and a
- * live `follow`. Nothing else is forked unless there is output to hand over. Where there is no /proc, `lead` stays as the
- * parent and tells a signal from an exit code by the message that its shell writes.
+ * `listen` evaluates lines from the channel; told `next`, it has X go on to another order. Only scripts that live longer get a
+ * `watch` (deadline, kills, spool limit) and a live `follow`. Nothing else is forked unless there is output to hand over. Where
+ * there is no /proc, `lead` stays as the parent and tells a signal from an exit code by the message that its shell writes.
  *
  * Files, all 0600 and named by the attempt, in the first folder that takes them: `.i` guard and identity (made atomically:
  * the at-most-once), `.x` script, `.n` input, `.o` `.e` output, `.s` the end, `.k` why it is to be killed, `.c` the claim to
  * report, `.w` the watches, `.m` `.r` message and status without /proc. A line is one write; the first in a file counts.
  *
  * Variables: A attempt, N nonce before every line of ours, R the root of /proc, T deadline and K grace in 1/100 s, C spool
- * cap in bytes, u the start and t the time in 1/100 s since boot, d the folder and b the common path of the files, i the pid
- * of the caller of `self`; s q f g state, wait status, parent and session as `stat` found them; h l the tree and its living.
+ * cap in bytes, u the start and t the time in 1/100 s since boot, d the folder and b the common path of the files, D those of
+ * orders that are over, L the listener, i the pid of the caller of `self`; s q f g state, wait status, parent and session as
+ * `stat` found them; h l the tree and its living.
  */
 
 /**
@@ -25,6 +26,7 @@
 const BASE = `
 umask 077
 n=\${IFS#??}
+D=
 LC_ALL=C
 PATH=$PATH:/usr/bin:/bin:/usr/sbin:/sbin
 W=
@@ -38,6 +40,17 @@ each() {
 known() { [ -n "$d" ] && [ -e "$b.i" ]; }
 owned() { [ -O "$b.i" ] || { say R spool-unwritable "$b.i belongs to somebody else"; exit 0; }; }
 remove() { \${1:-rm} -f "$b.x" "$b.n" "$b.o" "$b.e" "$b.s" "$b.k" "$b.c" "$b.w" "$b.m" "$b.r" "$b.i"; }
+tidy() {
+  [ -n "$D" ] || return 0
+  v=$1
+  set --
+  y=$IFS
+  IFS=$n; set -f
+  for x in $D; do set -- "$@" "$x.x" "$x.n" "$x.o" "$x.e" "$x.s" "$x.k" "$x.c" "$x.w" "$x.m" "$x.r" "$x.i"; done
+  IFS=$y; set +f
+  D=
+  $v rm -f "$@"
+}
 now() {
   if read -r t x 2>/dev/null <"$R/uptime"; then t=\${t%.*}\${t#*.}; t=\${t#0}; t=\${t#0}; else t=$(date +%s)00; fi
 }
@@ -64,7 +77,7 @@ report() { read -r y <"$b.s"; now; say E "$t" "$y"; }
 load() { X=; p=; Y=; { read -r X T K C; read -r p u; read -r Y; } 2>/dev/null <"$b.i"; [ -n "$p" ]; }
 free() {
   [ -n "$W" ] && kill -s KILL "$W" 2>/dev/null && wait "$W" 2>/dev/null
-  load; [ -s "$b.s" ] && held && kill -s KILL $Y "$X"
+  load; [ -s "$b.s" ] && held && kill -s KILL $Y "$X" && tidy
 }
 bye() { free; remove "exec rm"; }
 farewell() { free; remove; say F; exit 0; }
@@ -227,7 +240,10 @@ listen() {
 }
 `;
 
-/** `store`, `check` and `begin` come with the order; `start` never returns. */
+/**
+ * `store`, `check` and `begin` come with the order. `start` returns when it is told `next`: the shell then takes another order, which
+ * saves a session, a shell and the reading of this program; the files of what is over go together, a little later.
+ */
 const START = `
 no() { printf "R %s\\n" "$*" >&9; exit 0; }
 take() {
@@ -249,10 +265,15 @@ start() {
   X=$$
   exec 8<&0
   listen <&8 &
+  L=$! && true
   lead | tell
-  wait
-  exit 0
+  wait "$L"
+  [ $? = 7 ] || { tidy; exit 0; }
+  case $b in *"$n"*) remove;; *) D=$D$b$n;; esac
+  say F
+  [ \${#D} -gt 1000 ] && tidy
 }
+next() { kill -s CONT "$X"; exit 7; }
 lead() {
   trap - PIPE HUP
   exec 8<&- 9>&1 </dev/null >>"$b.o" 2>>"$b.e"
@@ -345,7 +366,7 @@ erase() { if each known && [ -O "$b.i" ]; then free; remove; fi; say F; }
 `;
 
 /** Evaluates what it is told; the first line holds the order. */
-const LOOP = 'while IFS= read -r y; do eval "$y"; done';
+const LOOP = 'while IFS= read -r y; do eval "$y"; done; tidy exec';
 
 export const startProgram = oneLine(BASE + WATCH + START + LOOP);
 export const attachProgram = oneLine(BASE + WATCH + ATTACH + LOOP);

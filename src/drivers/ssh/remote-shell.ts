@@ -14,6 +14,10 @@ export interface RemoteChannel {
   readonly stderr: Readable;
   /** Settles, never rejects, after both outputs have ended. */
   readonly ended: Promise<RemoteEnd>;
+  /** Nothing runs on it for now: it counts for nothing, and is had back by `wake`. `finish` is called where its place is needed. False when it must not be kept. */
+  rest(finish: () => void): boolean;
+  /** False when it is gone. */
+  wake(): boolean;
   /** Gives the channel up. Nothing is waited for, and nothing over there is ended by it. */
   close(): void;
 }

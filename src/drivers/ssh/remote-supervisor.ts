@@ -38,6 +38,8 @@ interface Session {
   readonly inherited: readonly string[];
   /** Its login shell is a small POSIX shell. */
   readonly isPlain: boolean;
+  /** Shells there that wait for an order. */
+  readonly kept: RemoteConversation[];
 }
 
 const sessionsBy = new WeakMap<RemoteShell, Map<string, Session>>();
@@ -72,6 +74,9 @@ class Run implements RemoteRun {
   #startedAtMs: number | undefined;
   #hasEnded = false;
   #isLive = false;
+  /** The shell of the first channel can take another order when this one is over. */
+  #isKeepable = false;
+  #isReused = false;
   #stopping: 'cancelled' | 'timed_out' | undefined;
   #forgetting: Promise<void> | undefined;
   #cancelLive: () => void = () => undefined;
@@ -105,9 +110,12 @@ class Run implements RemoteRun {
   }
 
   async start(order: RemoteOrder): Promise<void> {
-    let conversation: RemoteConversation;
+    // Who becomes somebody else is asked every time, and a shell that held a secret is not handed on.
+    this.#isKeepable = order.become.kind === 'direct' && order.spec.user === undefined && Object.keys(order.spec.secrets).length === 0;
+    let conversation: RemoteConversation | undefined = this.#takeKept();
+    this.#isReused = conversation !== undefined;
     try {
-      conversation = await RemoteConversation.open(this.#shell, startProgram, this.#target, this.#knownSession()?.isPlain);
+      conversation ??= await RemoteConversation.open(this.#shell, startProgram, this.#target, this.#knownSession()?.isPlain);
     } catch (error) {
       // The program did not come to run, for a reason that another try would meet again.
       if (error instanceof DroverError && isRefusalCode(error.code)) return this.refuse(error.code, error.detail);
@@ -125,18 +133,27 @@ class Run implements RemoteRun {
       this.refuse(text.refused, text.detail);
       return conversation.close();
     }
-    if (text) conversation.send(text.line);
+    if (text) conversation.order(text.parts, text.call);
     const heard = text !== undefined && (await this.#follow(conversation, messages, text));
     if (this.#hasEnded || heard) return;
     // It never spoke. Only the host can say whether something began.
-    await this.#afterSilence(conversation);
+    await this.#afterSilence(conversation, order);
   }
 
-  async #afterSilence(silent: RemoteConversation): Promise<void> {
+  #takeKept(): RemoteConversation | undefined {
+    if (!this.#isKeepable) return undefined;
+    const kept = this.#knownSession()?.kept ?? [];
+    for (let last = kept.pop(); last; last = kept.pop()) if (last.wake()) return last;
+    return undefined;
+  }
+
+  async #afterSilence(silent: RemoteConversation, order: RemoteOrder): Promise<void> {
     const end = await silent.ended;
     if (end.kind === 'lost') return this.#tellLost(end.reason);
     try {
       if (await this.attach({ stdout: 0, stderr: 0 })) return;
+      // Somebody ended the kept shell before it took the order.
+      if (this.#isReused) return await this.start(order);
       const fault = await silent.fault();
       this.refuse(fault.code, fault.detail);
     } catch (error) {
@@ -168,7 +185,9 @@ class Run implements RemoteRun {
     }
     const text = Buffer.concat(pieces).toString('latin1');
     const inherited = [...text.matchAll(/^(?:export|declare -\w+) ([A-Za-z_]\w*)(?:=|$)/gm)].map((match) => match[1]!);
-    const session = { inherited, isPlain: /^(?:export|declare -\w+) SHELL=['"]?[\w/.-]*\/(?:sh|dash|ash)['"]?$/m.test(text) };
+    const session: Session = { kept: [], inherited, isPlain: /^(?:export|declare -\w+) SHELL=['"]?[\w/.-]*\/(?:sh|dash|ash)['"]?$/m.test(text) };
+    const meanwhile = this.#knownSession();
+    if (meanwhile) return meanwhile;
     const sessions = sessionsBy.get(this.#shell) ?? new Map<string, Session>();
     sessionsBy.set(this.#shell, sessions.set(this.#sessionKey(), session));
     return session;
@@ -198,7 +217,9 @@ class Run implements RemoteRun {
   async #follow(conversation: RemoteConversation, messages: AsyncGenerator<RemoteMessage, void>, text?: OrderText): Promise<boolean> {
     const blobs = [...(text?.blobs ?? [])];
     let heard = text === undefined;
-    for await (const message of messages) {
+    // By hand: leaving a loop over them would end them, and a kept shell has more to say.
+    for (let next = await messages.next(); !next.done; next = await messages.next()) {
+      const message = next.value;
       heard = true;
       if (message.kind === 'output') await this.#follower.output(message.stream, message.offset, message.bytes);
       if (message.kind !== 'line') continue;
@@ -206,7 +227,10 @@ class Run implements RemoteRun {
       if (words[0] === 'B') conversation.send(blobs.shift() ?? '');
       else if (words[0] === 'S') this.#begun(words);
       else if (words[0] === 'F') this.#tellForgotten('forgotten');
-      else if (words[0] === 'E') this.#end(outcomeOf(words, this.#startedAtMs, this.#clock.nowMs()));
+      else if (words[0] === 'E') {
+        this.#end(outcomeOf(words, this.#startedAtMs, this.#clock.nowMs()));
+        if (this.#isKeepable && !this.#isLive) return true;
+      }
       else if (words[0] === 'R') {
         const fault = remoteFault(words);
         this.refuse(fault.code, fault.detail);
@@ -293,11 +317,26 @@ class Run implements RemoteRun {
     return this.#forgetting;
   }
 
+  /** From its answer on the shell takes the files away by itself, whatever becomes of the connection, and can take another order. */
+  async #handOn(conversation: RemoteConversation): Promise<boolean> {
+    conversation.send('next\n');
+    const { value, done } = await conversation.messages().next();
+    if (done || value.kind !== 'line' || value.words[0] !== 'F') return false;
+    const session = this.#knownSession();
+    if (session && conversation.rest(this.#clock)) session.kept.push(conversation);
+    else await conversation.finish();
+    return true;
+  }
+
   async #forget(): Promise<void> {
     const conversation = this.#conversation;
     // Refused: the host holds nothing.
     if (this.#hasEnded && this.#startedAtMs === undefined) return conversation?.close();
-    if (conversation) {
+    const isFree = this.#isKeepable && !this.#isLive;
+    if (conversation && isFree) {
+      if (await this.#handOn(conversation)) return;
+      conversation.close();
+    } else if (conversation) {
       // The answer is the end of the channel by the program: one process less. What a script left behind may hold a channel
       // that was live, so there it is a word.
       conversation.send(this.#isLive ? 'farewell\n' : 'bye\n');

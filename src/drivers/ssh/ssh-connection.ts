@@ -36,6 +36,8 @@ export class SshConnection {
   readonly #waiting: (() => void)[] = [];
   readonly #onLost = new Set<(error: DroverError) => void>();
   #active = 0;
+  /** Channels that nobody uses and somebody may use again; not among the active. */
+  readonly #resting = new Map<ClientChannel, () => void>();
   #sessionsMax: number = limits.sshSessionsPerConnectionMax;
   #successes = 0;
   #lostBecause: string | undefined;
@@ -72,7 +74,25 @@ export class SshConnection {
 
   /** When this rejects, the command may have been begun, but has been given no input, and nothing of ours begins without. */
   async exec(command: string): Promise<RemoteChannel> {
-    return this.#open((done) => this.#client.exec(command, done), (stream) => remoteChannel(stream, () => this.#lostBecause ?? 'the channel was closed', () => this.#leave()));
+    return this.#open((done) => this.#client.exec(command, done), (stream) => this.#adopt(stream));
+  }
+
+  #adopt(stream: ClientChannel): RemoteChannel {
+    return remoteChannel(stream, {
+      whyLost: () => this.#lostBecause ?? 'the channel was closed',
+      onClosed: () => this.#resting.delete(stream) || this.#leave(),
+      rest: (finish) => {
+        if (!this.isOpen || this.#waiting.length > 0 || this.#resting.size >= limits.sshShellsKeptMax) return false;
+        this.#resting.set(stream, finish);
+        this.#leave();
+        return true;
+      },
+      wake: () => {
+        if (!this.isOpen || !this.#resting.delete(stream)) return false;
+        if (this.#active++ === 0) this.#options.onBusy();
+        return true;
+      },
+    });
   }
 
   /** A connection from the far side to `address`, for the next hop. */
@@ -96,7 +116,7 @@ export class SshConnection {
         if ((error as { name?: string }).name === 'DroverError') throw error;
         if (!message.startsWith('(SSH) Channel open failure')) throw this.#refusedCommand(message, error);
         if (next) throw this.#refusedForward(next, message, reason, error);
-        const others = this.#active;
+        const others = this.#active + this.#resting.size;
         if (others > 0) {
           this.#sessionsMax = Math.min(this.#sessionsMax, others);
           this.#successes = 0;
@@ -140,9 +160,22 @@ export class SshConnection {
   }
 
   async #enter(): Promise<void> {
-    while (this.isOpen && this.#active >= this.#sessionsMax) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    while (this.isOpen && this.#active + this.#resting.size >= this.#sessionsMax) {
+      this.#dismiss();
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
     if (!this.isOpen) throw this.#lostError();
     if (this.#active++ === 0) this.#options.onBusy();
+  }
+
+  /** Its place is free when it is closed, not before. */
+  #dismiss(): void {
+    const [oldest] = this.#resting;
+    if (!oldest) return;
+    const [stream, finish] = oldest;
+    this.#resting.delete(stream);
+    this.#active++;
+    finish();
   }
 
   #leave(): void {
@@ -162,7 +195,12 @@ export class SshConnection {
   }
 }
 
-function remoteChannel(stream: ClientChannel, whyLost: () => string, onClosed: () => void): RemoteChannel {
+interface ChannelPlace extends Pick<RemoteChannel, 'rest' | 'wake'> {
+  whyLost(): string;
+  onClosed(): void;
+}
+
+function remoteChannel(stream: ClientChannel, { whyLost, onClosed, rest, wake }: ChannelPlace): RemoteChannel {
   let end: RemoteEnd | undefined;
   stream.once('exit', (code: number | null, signal?: string) => {
     end = code === null ? { kind: 'signalled', signal: (signal ?? '').replace(/^SIG/, '') } : { kind: 'exited', code };
@@ -176,7 +214,7 @@ function remoteChannel(stream: ClientChannel, whyLost: () => string, onClosed: (
     });
   });
   return {
-    stdin: stream, stdout: stream, stderr: stream.stderr, ended,
+    stdin: stream, stdout: stream, stderr: stream.stderr, ended, rest, wake,
     close() {
       stream.resume();
       stream.stderr.resume();
