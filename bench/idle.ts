@@ -1,5 +1,5 @@
 /**
- * An agent that has nothing to do, as it is shipped (one bundled file): its resident memory and CPU while idle, then again after many
+ * An agent that has nothing to do, as it is shipped (one executable): its resident memory and CPU while idle, then again after many
  * executions, because what grows a little each time fills a host in a year.
  *
  *   npm run bench:idle -- [--minutes 10] [--executions 10000]
@@ -12,6 +12,7 @@ import pg from 'pg';
 import { pause, systemClock } from '../src/base/clock.ts';
 import { Cluster } from '../test/support/cluster.ts';
 import { until } from '../test/support/until.ts';
+import { buildAgent } from '../tools/agent-build.ts';
 import { agentBundle } from '../tools/agent-bundle.ts';
 import { emit, rounded, say } from './support/figures.ts';
 import { cpuMicroseconds, residentKiB } from './support/process-cost.ts';
@@ -25,10 +26,10 @@ const REST_MS = 30_000;
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' }, executions: { type: 'string', default: '10000' } } });
   const folder = mkdtempSync(join(tmpdir(), 'drover-bundle-'));
-  const bundle = join(folder, 'drover-agent.mjs');
-  const { metafile, bytes } = await agentBundle(bundle, { write: true });
+  const { metafile, bytes } = await agentBundle(join(folder, 'drover-agent.mjs'), { write: false });
+  await buildAgent({ out: folder, archs: [process.arch], version: '0.0.0', keyFile: join(folder, 'release.key'), compression: 1 });
   const serverCode = Object.keys(metafile.inputs).filter((path) => /^src\/(store|http|loops|app|fleet|embedded|cli)\/|node_modules\/(pg|fastify|zod)\//.test(path));
-  const cluster = await Cluster.start({ servers: 1, workers: 1, agents: 1, agentProgram: bundle });
+  const cluster = await Cluster.start({ servers: 1, workers: 1, agents: 1, agentProgram: join(folder, `drover-agent-0.0.0-linux-${process.arch}`) });
   const agent = cluster.agents[0]!;
   try {
     const idleMs = Number(values.minutes) * 60_000;

@@ -429,7 +429,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
       for (const ack of own) {
         const key = attemptKeyOf(ack.attempt);
         const execution = actor.at(key.task, key.ordinal)!;
-        if (execution.attempt > key.attempt || isTerminalExecution(execution.dbState)) acks.push(ack);
+        // A late report settles a loss that is written already: that is not yet the report.
+        if (execution.attempt > key.attempt || (isTerminalExecution(execution.dbState) && execution.dbState === execution.state)) acks.push(ack);
         else run.acks.push(ack);
       }
       if (!actor.hasChanges && run.late.length === 0) owned.dirty.delete(actor.id);

@@ -127,7 +127,7 @@ export class RunWorld {
     commit.taken.forEach((execution, i) => this.actor.committed(execution, commit.states[i]!));
     for (const ack of commit.acks) {
       const execution = this.actor.at(0, ack.ordinal)!;
-      if (execution.attempt > ack.attempt || isTerminalExecution(execution.dbState)) this.#ack(ack);
+      if (execution.attempt > ack.attempt || (isTerminalExecution(execution.dbState) && execution.dbState === execution.state)) this.#ack(ack);
       else this.#acks.push(ack);
     }
   }

@@ -42,4 +42,15 @@ describe('a run under any interleaving', () => {
       world.checkEnd();
     }), { numRuns: 2_000 });
   });
+
+  it('acknowledges the late truth of a lost attempt only when that is written, not with the loss', () => {
+    const world = new RunWorld({ hosts: 2, retries: 0, outcomes: [0] });
+    const happened: readonly (readonly [string, number])[] = [
+      ['advance', 0], ['commit', 0], ['advance', 0], ['receive', 1], ['receive', 0], ['unlink', 0], ['time', 4], ['advance', 0], ['hear', 0], ['hear', 1], ['commit', 0], ['link', 0],
+      ['hear', 0], ['hear', 0], ['end', 0], ['hear twice', 0], ['commit begins', 0], ['commit ends', 0],
+    ];
+    for (const [name, n] of happened) deedOf.get(name)!(world, n);
+    world.settle(new Set());
+    world.checkEnd();
+  });
 });
