@@ -10,7 +10,7 @@ import * as r from '../protocol/rest/resources.ts';
 import type { ExecutionRecord, RunRecord, RunSeed, Store } from '../store/store.ts';
 import { executionResource, outputGroupResource, pastExecutionResource, runDetailResource, runResource, runStartInput, timelineResource } from './convert.ts';
 import { streamEvents } from './event-stream.ts';
-import { operation } from './operation.ts';
+import { operation, type ApiContext } from './operation.ts';
 
 const runParams = z.strictObject({ runId: r.RunId });
 const index = z.coerce.number().int().min(0).max(1_000_000_000);
@@ -36,6 +36,9 @@ async function fetchExecution(store: Store, at: { runId: string; task: number; o
   return execution;
 }
 
+/** For operations that make a run: the record holds the run's id from the moment that the run is written, whoever died after that. */
+export const replayRun = async (ctx: ApiContext, kept: string): Promise<z.infer<typeof r.Run>> => runResource(await fetchRun(ctx.store, (JSON.parse(kept) as { id: string }).id));
+
 export const runOperations = [
   operation({
     id: 'createRun', method: 'POST', path: '/runs', summary: 'Run a script or command on hosts', permission: 'job.run.create', query: z.strictObject({ output: isTrue.describe('Whether the events are about to be watched with output: it is held for a few seconds until then.') }), body: r.RunCreate, status: 201, response: r.Run,
@@ -44,7 +47,7 @@ export const runOperations = [
       const expect = (id: RunId, seeds: RunSeed['executions']): void => ctx.events.expectWatcher(id, seeds.map((seed) => ({ attempt: attemptId({ runId: id, ...seed }), hostId: seed.hostId, hostName: seed.hostName })));
       return runResource(await runStart(ctx, caller, { ...runStartInput(body), mayUseAccounts: roleAllows(caller.role, 'access.account.use') }, query.output === 'true' ? expect : undefined));
     },
-    replay: async (ctx, kept) => runResource(await fetchRun(ctx.store, (JSON.parse(kept) as { id: string }).id)),
+    replay: replayRun,
   }),
   operation({
     id: 'previewTargets', method: 'POST', path: '/runs/preview', summary: 'Tell which hosts a target expression matches', permission: 'fleet.host.view', body: z.strictObject({ targets: z.string().max(limits.targetExpressionLengthMax) }).meta({ id: 'TargetPreviewRequest' }), status: 200,

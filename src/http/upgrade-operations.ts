@@ -11,7 +11,7 @@ import { pageOf, Run } from '../protocol/rest/resources.ts';
 import type { AgentUpgradeRecord, UpgradeRecord } from '../store/store.ts';
 import { runResource } from './convert.ts';
 import { operation } from './operation.ts';
-import { compact, page } from './run-operations.ts';
+import { compact, page, replayRun } from './run-operations.ts';
 
 const idParams = z.strictObject({ id: z.uuid() });
 
@@ -21,12 +21,14 @@ export const upgradeOperations = [
     handle: async ({ ctx }) => ({ items: ctx.packages.list().map(({ version, packages }) => ({ version, packages: packages.map(({ os, arch, size, sha256, file, fileSize, fileSha256, signature }) => ({ os, arch, size, sha256, file, fileSize, fileSha256, signature })) })) }),
   }),
   operation({
-    id: 'installAgents', method: 'POST', path: '/agents/install', summary: 'Install agents by a run of the installer', permission: 'fleet.agent.install', body: r.AgentInstall, status: 201, response: Run, errors: ['bad-input', 'bad-target', 'no-target-matched', 'host-not-found', 'package-not-found'],
+    id: 'installAgents', method: 'POST', path: '/agents/install', summary: 'Install agents by a run of the installer', permission: 'fleet.agent.install', body: r.AgentInstall, status: 201, response: Run, errors: ['bad-input', 'bad-target', 'no-target-matched', 'host-not-found', 'package-not-found', 'account-not-found', 'account-out-of-scope'],
     handle: async ({ ctx, caller, body }) => runResource(await agentInstall(ctx, caller, { ...body, mayUseAccounts: roleAllows(caller.role, 'access.account.use') })),
+    replay: replayRun,
   }),
   operation({
-    id: 'uninstallAgents', method: 'POST', path: '/agents/uninstall', summary: 'Take agents off hosts by a run of the installer, over SSH', permission: 'fleet.agent.install', body: r.AgentUninstall, status: 201, response: Run, errors: ['bad-input', 'bad-target', 'no-target-matched', 'host-not-found'],
+    id: 'uninstallAgents', method: 'POST', path: '/agents/uninstall', summary: 'Take agents off hosts by a run of the installer, over SSH', permission: 'fleet.agent.install', body: r.AgentUninstall, status: 201, response: Run, errors: ['bad-input', 'bad-target', 'no-target-matched', 'host-not-found', 'account-not-found', 'account-out-of-scope'],
     handle: async ({ ctx, caller, body }) => runResource(await agentUninstall(ctx, caller, { ...body, mayUseAccounts: roleAllows(caller.role, 'access.account.use') })),
+    replay: replayRun,
   }),
   operation({
     id: 'createUpgrade', method: 'POST', path: '/upgrades', summary: 'Upgrade agents, batch by batch', permission: 'fleet.agent.upgrade', body: r.UpgradeCreate, status: 201, response: r.Upgrade, errors: ['bad-input', 'bad-target', 'no-target-matched', 'host-not-found', 'package-not-found', 'upgrade-in-progress'],

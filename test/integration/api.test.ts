@@ -61,12 +61,12 @@ describe('an idempotency key', () => {
     expect((await call('POST', '/tokens', { ...body, name: 'm' }, { 'idempotency-key': 'k1' })).body).toMatchObject({ code: 'idempotency-key-reused' });
   });
 
-  it('never makes a second run, even when the first answer was never kept', async () => {
-    const body = { targets: 'all', script: 'x' };
-    const first = await call('POST', '/runs', body, { 'idempotency-key': 'k3' });
+  it.each([['/runs', { targets: 'all', script: 'x' }], ['/agents/uninstall', { targets: 'all' }]])('of %s never makes a second run, even when the first answer was never kept', async (path, body) => {
+    const key = `once ${path}`;
+    const first = await call('POST', path, body, { 'idempotency-key': key });
     // As if the server had died between the run and its answer, long ago.
-    await api.database.query("UPDATE idempotency SET body = $1, created_at_ms = created_at_ms - 120000 WHERE key = 'k3'", [JSON.stringify({ id: first.body.id })]);
-    expect(await call('POST', '/runs', body, { 'idempotency-key': 'k3' })).toMatchObject({ status: 201, body: { id: first.body.id, state: 'waiting' } });
+    await api.database.query("UPDATE idempotency SET body = $1, created_at_ms = created_at_ms - 120000 WHERE key = $2", [JSON.stringify({ id: first.body.id }), key]);
+    expect(await call('POST', path, body, { 'idempotency-key': key })).toMatchObject({ status: 201, body: { id: first.body.id, state: 'waiting' } });
   });
 
   it('is free again after a refusal', async () => {
