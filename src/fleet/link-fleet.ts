@@ -73,6 +73,9 @@ export class LinkFleet implements Fleet {
   #servers: { id: string; url: string }[] = [];
   #revoked: readonly AgentId[] = [];
   #drained: ReadonlySet<WorkerId> = new Set();
+  /** Something of what `#reload` reads has changed since it was read. */
+  #isStale = false;
+  #isRefreshing = false;
   readonly #sshRoutes = new SshRoutes();
   readonly #record: PresenceRecord;
   #stops: (() => void)[] = [];
@@ -92,8 +95,11 @@ export class LinkFleet implements Fleet {
     await this.#reload();
     listener.onLink = (link) => this.#onWorker(link);
     await listener.start();
-    const reload = (): void => void this.#reload().catch(() => undefined);
-    this.#stops.push(store.listen('fleet', reload, reload), store.listen('hosts', reload, reload));
+    const stale = (): void => {
+      this.#isStale = true;
+      void this.#refresh();
+    };
+    this.#stops.push(store.listen('fleet', stale, stale), store.listen('hosts', stale, stale));
     this.#topology();
   }
 
@@ -377,6 +383,22 @@ export class LinkFleet implements Fleet {
     this.listener.onUnlinked(hostId, agentId, atMs);
   }
 
+  /** One reading at a time, or an older answer could come after a newer one; what fails is read again in the next round of the topology. */
+  async #refresh(): Promise<void> {
+    if (this.#isRefreshing) return;
+    this.#isRefreshing = true;
+    try {
+      while (this.#isStale && !this.#stopped) {
+        this.#isStale = false;
+        await this.#reload();
+      }
+    } catch {
+      this.#isStale = true;
+    } finally {
+      this.#isRefreshing = false;
+    }
+  }
+
   /** What others may have changed: who is cut off, who is drained, which hosts are reached over SSH. */
   async #reload(): Promise<void> {
     const { store } = this.#options;
@@ -406,6 +428,7 @@ export class LinkFleet implements Fleet {
 
   #topology(): void {
     const round = async (): Promise<void> => {
+      if (this.#isStale) void this.#refresh();
       try {
         const servers = (await this.#options.store.serverList()).map(({ id, url }) => ({ id: id as string, url }));
         if (JSON.stringify(servers) !== JSON.stringify(this.#servers)) {

@@ -149,4 +149,27 @@ describe('the fleet', () => {
     link(worker, 2_000)({ t: 'agents', agents: [], last: true });
     expect(fleet.locate(host.hostId)).toBeUndefined();
   });
+
+  it('hears of a change though the database was away when it was told, and believes the last of several', async () => {
+    const worker = await joinedWorker();
+    let failures = 0;
+    const store: typeof api.store = { ...api.store, workerList: () => (failures-- > 0 ? Promise.reject(new Error('away')) : api.store.workerList()) };
+    const quiet: LinkListener<WorkerToServerFrame, ServerToWorkerFrame> = { name: 'in-memory', onLink: () => undefined, start: async () => undefined, stop: async () => undefined };
+    const other = new LinkFleet({ serverId: newId<'server'>() as ServerId, listener: quiet, store, enrolment: { store, clock: systemClock, ca: api.ca, masterKey, workers: () => [] }, masterKey, clock: systemClock, log: silentLog, ssh: sshDesk({ store, sealer: masterKey }) });
+    await other.start();
+    try {
+      const orders: boolean[] = [];
+      const held: Link<WorkerToServerFrame, ServerToWorkerFrame> = { peer: { role: 'worker', id: worker, address: '' }, openedAtMs: 0, bufferedBytes: 0, send: (frame) => (frame.t === 'drain' ? orders.push(frame.on) > 0 : true), sendEncoded: () => true, pause() {}, resume() {}, close() {}, onFrame: () => undefined, onClose: () => undefined };
+      quiet.onLink(held);
+      held.onFrame({ t: 'hello', protocol: { min: 1, max: 1 }, workerId: worker, name: 'w', zone: 'default', version: '0', agentAddress: '127.0.0.1:1', nowMs: 0 });
+      failures = 2;
+      await api.store.workerDrain(worker, true, audit);
+      await until('the worker to hear of it', () => orders.at(-1) === true);
+      expect(failures).toBeLessThan(0);
+      for (const drained of [false, true, false]) await api.store.workerDrain(worker, drained, audit);
+      await until('the worker to hear of it', () => orders.at(-1) === false && other.takesWork(worker));
+    } finally {
+      await other.stop();
+    }
+  });
 });
