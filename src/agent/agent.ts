@@ -216,7 +216,10 @@ export class AgentService implements Service {
   #tell(attempt: AttemptId): void {
     const state = this.#options.driver.stateOf(attempt);
     const reporting = this.#reporting.get(attempt);
+    const start = this.#options.driver.startOf(attempt);
     if (reporting) this.#tryReport(reporting, true);
+    // Also where it was told before: that may have been to a server that could not write it any more.
+    else if (start) this.#send({ t: 'started', a: attempt, ...start });
     else if (state === 'accepted' || state === 'running') this.#send({ t: 'accepted', a: attempt });
     else if (state === undefined) this.#send({ t: 'unknown', a: attempt });
   }

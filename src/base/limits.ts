@@ -83,6 +83,8 @@ export const limits = {
   reportRetryCapMs: 5 * MINUTE_MS,
   reconnectBaseMs: 500,
   reconnectCapMs: 15_000,
+  /** Workers are few, and each that is away from a server is a part of the fleet that this server cannot tell of. */
+  workerReconnectCapMs: 5_000,
   linkHeartbeatMs: 10_000,
   /** A link that has said nothing for this long is closed by either end. */
   linkSilentMsMax: 35_000,

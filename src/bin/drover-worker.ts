@@ -66,7 +66,7 @@ async function main(): Promise<void> {
     id: identity.workerId, name: identity.name, zone: identity.zone, version: version(), agentAddress, agents, serverUrl: values.server ?? identity.serverUrl, clock: systemClock, random: systemRandom, log,
     capacity: { agent: parseCapacity('--capacity', values.capacity, limits.workerExecutionsDefault), ssh: parseCapacity('--ssh-capacity', values['ssh-capacity'], limits.workerSshExecutionsDefault) }, weights: parseWeights(values['queue-weights']),
     dial: (url) => createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({
-      urls: () => [linkUrl(url)], peerRole: 'server', shapes: SERVER_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log,
+      urls: () => [linkUrl(url)], peerRole: 'server', shapes: SERVER_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log, reconnectCapMs: limits.workerReconnectCapMs,
       onRefused: (code, detail) => log.error({ code, detail, url }, 'the server refused this worker'),
     }),
     onCertificate(certificate) {

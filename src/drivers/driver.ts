@@ -29,6 +29,9 @@ export type StartAnswer =
   /** Not taken, nothing journaled; the caller may try again later or elsewhere. */
   | 'busy';
 
+/** The script's process, and when it began by the host's clock. */
+export interface AttemptStart { readonly pid: number; readonly atMs: number }
+
 /** Where to, for a driver that reaches many hosts. */
 export interface AttemptTarget { readonly hostId: string; readonly accountId?: string }
 
@@ -40,6 +43,8 @@ export interface Driver extends Service {
   cancel(attempt: AttemptId): boolean;
   watch(attempt: AttemptId, on: boolean): void;
   stateOf(attempt: AttemptId): DriverAttemptState | 'settled' | undefined;
+  /** What `started` told, for as long as the attempt runs. */
+  startOf(attempt: AttemptId): AttemptStart | undefined;
   /** Attempts not yet forgotten. */
   list(): readonly { attempt: AttemptId; state: DriverAttemptState }[];
   /** The report of a finished attempt; `inline` is set where it fits in `outputInlineBytesMax`. */

@@ -21,6 +21,8 @@ export interface LinkClientOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Longest pause between two tries. */
+  readonly reconnectCapMs?: number;
   readonly heartbeatMs?: number;
   readonly silentMs?: number;
   /** The peer refused for good: longer pauses, and somebody should know. */
@@ -113,7 +115,7 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
         options.onRefused?.(farewell, errors[farewell].title);
         again(refusedFor);
       }
-      if (refusedFor === undefined) again(fullJitterMs(attempt++, limits.reconnectBaseMs, limits.reconnectCapMs, random));
+      if (refusedFor === undefined) again(fullJitterMs(attempt++, limits.reconnectBaseMs, options.reconnectCapMs ?? limits.reconnectCapMs, random));
     });
   }
 

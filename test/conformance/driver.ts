@@ -199,8 +199,12 @@ export function driverConformance(make: () => Promise<{ driver: Driver; restart:
       await driver.startAttempt(secret, specOf('echo $S; while [ ! -e "$G" ]; do sleep 0.05; done; echo $S', { env: { G: gate }, secrets: { S: 'p4ssw0rd' } }));
       await reportOf(driver, ended);
       await until('it began', () => existsSync(file));
+      const begun = await until('its start to be known', () => driver.startOf(running));
+      expect(begun.pid).toBeGreaterThan(1);
       driver = await world.restart();
       expect(driver.stateOf(running)).toBe('running');
+      expect(driver.startOf(running)).toEqual(begun);
+      expect(driver.startOf(ended)).toBeUndefined();
       expect((await driver.report(ended))?.exitCode).toBe(3);
       await run(`touch ${gate}`);
       expect(await reportOf(driver, running)).toMatchObject({ outcome: 'exited', exitCode: 137 });

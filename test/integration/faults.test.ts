@@ -2,7 +2,7 @@
  * What users are promised when something dies, one fault at a time: two servers, two workers and agents as real processes on one
  * PostgreSQL. `npm run chaos` does the same things at random; here each has its own claim, and its own proof.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import pg from 'pg';
@@ -18,6 +18,8 @@ import { until } from '../support/until.ts';
 
 const HOSTS = ['host-1', 'host-2', 'host-3', 'host-4'];
 const TRACE = 'printf "%s\\n" "$DROVER_ATTEMPT_ID" >> "$DROVER_PARAM_TRACES/$DROVER_HOST"';
+/** Scripts run for as long as the test needs them to: however slow the machine, they all run when the fault strikes. */
+const HOLD = 'until [ -e "$DROVER_PARAM_TRACES/../let-go-${DROVER_ATTEMPT_ID%%.*}" ]; do sleep 0.05; done';
 const TAKE_OVER_MS = 10_000;
 /** A report is some 350 bytes on the wire, and is told again and again until it is acknowledged. */
 const REPORTED_BYTES = 2_000;
@@ -49,6 +51,8 @@ describe('one fault at a time', () => {
       if (!process.isAlive) process.start();
     }
     await until('all servers to be ready', async () => (await Promise.all(cluster.urls.map(isReady))).every(Boolean), 60_000);
+    // What is about to change hands would do so in the middle of the next test.
+    await until('each server to own its half', async () => (await query('SELECT owner FROM partition GROUP BY owner HAVING owner IS NOT NULL AND count(*) = (SELECT count(*) / 2 FROM partition)')).length === cluster.servers.length, 60_000);
     await until('all hosts to be linked', async () => (await cluster.store.hostList({ linked: true }, { limit: 10 })).items.length === HOSTS.length, 60_000);
     expect(cluster.unexpectedEnds).toEqual([]);
   }, 120_000);
@@ -67,14 +71,16 @@ describe('one fault at a time', () => {
     }
   }
 
-  /** Started on the hosts, each leaving its trace first; resolves when it runs on all of them. */
+  /** Started on the hosts, each leaving its trace first and held until `letGo`; resolves when it runs on all of them. */
   async function running(body: string, targets = 'all', more: Record<string, unknown> = {}): Promise<RunId> {
-    const created = await api.post('/api/v1/runs', { targets, script: `${TRACE}\n${body}\n`, params: { TRACES: traces }, timeout: '60s', lostAfter: '60s', ...more });
+    const created = await api.post('/api/v1/runs', { targets, script: `${TRACE}\n${HOLD}\n${body}\n`, params: { TRACES: traces }, timeout: '60s', lostAfter: '60s', ...more });
     expect(created.status).toBe(201);
     const id = created.body.id as RunId;
     await until('the script to run everywhere', async () => (await executions(id)).every(({ state }) => state === 'running'));
     return id;
   }
+
+  const letGo = (id: RunId): void => writeFileSync(join(cluster.folder, `let-go-${id}`), '');
 
   const executions = async (id: RunId): Promise<readonly ExecutionRecord[]> => (await cluster.store.executionList(id, {}, { limit: 100 })).items;
 
@@ -94,9 +100,10 @@ describe('one fault at a time', () => {
   const agent = (name: string): ManagedProcess => cluster.agents[HOSTS.indexOf(name)]!;
 
   it('the owner of a run is killed: another takes over within ten seconds, and the run ends right', async () => {
-    const id = await running('sleep 4; echo done');
+    const id = await running('echo done');
     const { server, term } = await ownership(id);
     await server!.kill();
+    letGo(id);
     const killedAt = systemClock.monotonicMs();
     await until('another to own the run', async () => { const now = await ownership(id); return now.term > term && now.server !== undefined && now.server !== server; });
     expect(systemClock.monotonicMs() - killedAt).toBeLessThan(TAKE_OVER_MS);
@@ -110,11 +117,12 @@ describe('one fault at a time', () => {
         INSERT INTO witness SELECT current_setting('application_name'), s.url, NEW.run_id, NEW.state FROM run r JOIN partition p ON p.id = r.partition LEFT JOIN server s ON s.id = p.owner WHERE r.id = NEW.run_id;
         RETURN NULL; END $$;
       CREATE TRIGGER witness AFTER UPDATE ON execution FOR EACH ROW EXECUTE FUNCTION witness();`);
-    const id = await running('sleep 1; echo done');
+    const id = await running('echo done');
     const { server, term } = await ownership(id);
     // The scripts end while it stands still: their reports lie in its sockets, and it believes that they are its to write. The workers
     // stand still from then on, so that the new owner hears nothing, and nothing but the fence is in the way of what the old one believes.
     server!.signal('SIGSTOP');
+    letGo(id);
     const { port } = new URL(cluster.urls[cluster.servers.indexOf(server!)]!);
     await until('the reports to lie there', () => unreadBytes(Number(port)) > REPORTED_BYTES);
     for (const worker of cluster.workers) worker.signal('SIGSTOP');
@@ -134,16 +142,17 @@ describe('one fault at a time', () => {
 
   it('PostgreSQL is killed in the middle of a run: it ends right, and every link stays', async () => {
     const since = async (): Promise<unknown> => (await cluster.store.hostList({ linked: true }, { limit: 10 })).items.map((host) => [host.name, host.workerId, host.linkChangedAtMs]);
-    const id = await running('sleep 3; echo done');
+    const id = await running('echo done');
     const links = await since();
     process.kill(cluster.postgres.pid!, 'SIGKILL');
+    letGo(id);
     expect(await ended(id)).toMatchObject({ state: 'succeeded', counts: { succeeded: HOSTS.length } });
     expect(await since()).toEqual(links);
     expect(tracesOf(id)).toEqual(onceEach);
   }, 120_000);
 
   it('a worker is killed: its agents move to the other one, and what runs goes on', async () => {
-    const id = await running('sleep 6; echo done');
+    const id = await running('echo done');
     const held = (await cluster.store.hostList({ linked: true }, { limit: 10 })).items.map((host) => host.workerId);
     const victim = (await cluster.store.workerList()).find((worker) => held.includes(worker.id))!;
     await cluster.workers[Number(victim.name.slice('worker-'.length)) - 1]!.kill();
@@ -151,15 +160,17 @@ describe('one fault at a time', () => {
       const { items } = await cluster.store.hostList({ linked: true }, { limit: 10 });
       return items.length === HOSTS.length && items.every((host) => host.workerId !== victim.id);
     }, 30_000);
+    letGo(id);
     expect(await ended(id)).toMatchObject({ state: 'succeeded', counts: { succeeded: HOSTS.length } });
     expect((await executions(id)).map(({ attempt, settledLate }) => [attempt, settledLate])).toEqual(HOSTS.map(() => [1, false]));
     expect(tracesOf(id)).toEqual(onceEach);
   }, 120_000);
 
   it('an agent is killed and started again: it finds its process again, as if nothing had happened', async () => {
-    const id = await running('sleep 4; echo done; exit 3', 'host-1');
+    const id = await running('echo done; exit 3', 'host-1');
     const [before] = await executions(id);
     await agent('host-1').kill();
+    letGo(id);
     agent('host-1').start();
     await ended(id);
     expect(await executions(id)).toMatchObject([{ state: 'failed', attempt: 1, exitCode: 3, settledLate: false, startedAtMs: before!.startedAtMs, stdout: { size: 5 } }]);
@@ -167,8 +178,9 @@ describe('one fault at a time', () => {
   }, 120_000);
 
   it('an agent is gone for longer than lost-after: the run is told as lost, and then as what it was', async () => {
-    const id = await running('sleep 1; echo done', 'host-2', { lostAfter: '1s' });
+    const id = await running('echo done', 'host-2', { lostAfter: '1s' });
     await agent('host-2').kill();
+    letGo(id);
     expect(await ended(id)).toMatchObject({ state: 'failed', counts: { lost: 1 } });
     expect(await executions(id)).toMatchObject([{ state: 'lost', reason: 'link-lost' }]);
     agent('host-2').start();
@@ -179,8 +191,9 @@ describe('one fault at a time', () => {
   }, 120_000);
 
   it('the truth of a lost attempt comes after a newer one was opened: it is kept beside it, and moves nothing', async () => {
-    const id = await running('sleep 1; echo "attempt $DROVER_ATTEMPT_ID"', 'host-3', { lostAfter: '1s' });
+    const id = await running('echo "attempt $DROVER_ATTEMPT_ID"', 'host-3', { lostAfter: '1s' });
     await agent('host-3').kill();
+    letGo(id);
     await ended(id);
     expect((await api.post(`/api/v1/runs/${id}/retry`, { states: ['lost'] })).status).toBe(201);
     agent('host-3').start();

@@ -49,7 +49,7 @@ describe('an order', () => {
     const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
     rig.server.assign(runId, [agent], { mac: Buffer.alloc(32) });
-    await rig.server.told(a, 'accepted');
+    await until('the start to be told again', () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2);
     agent.driver.finish(a, { exitCode: 5 });
     expect((await rig.server.told(a, 'report')).report).toMatchObject({ outcome: 'exited', exitCode: 5 });
   });
@@ -61,7 +61,23 @@ describe('an order', () => {
     const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
     rig.server.assign(runId, [agent]);
-    await rig.server.told(a, 'accepted');
+    await until('the start to be told again', () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2);
+    expect(rig.server.eventsOf(a).at(-1)).toMatchObject({ k: 'started', agentId: agent.agentId, pid: 4242, atMs: 1 });
+    expect(agent.driver.effects).toEqual([a]);
+  });
+
+  it('that comes again from a new owner tells it of a start that only the former one has heard', async () => {
+    const agent = await rig.agent();
+    agent.driver.onStart = () => undefined;
+    const runId = runIn(9);
+    const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
+    await rig.server.told(a, 'started');
+    const second = await rig.addServer();
+    second.owns(9, 2);
+    await second.echoed(agent);
+    second.assign(runId, [agent], { term: 2 });
+    await second.told(a, 'started');
+    expect(agent.driver.effects).toEqual([a]);
   });
 
   it('that comes after its time is not taken, and can be sent again', async () => {

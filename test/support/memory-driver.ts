@@ -1,10 +1,12 @@
 /** A driver that runs nothing: it keeps the promises of the contract in memory and lets a test decide how each attempt ends. */
 import type { AttemptId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
-import type { AttemptTarget, Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../../src/drivers/driver.ts';
+import type { AttemptStart, AttemptTarget, Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../../src/drivers/driver.ts';
 import type { AgentReport, ExecutionSpec, StreamReport } from '../../src/protocol/link/agent-v1.ts';
 
 interface Held { readonly spec: ExecutionSpec; state: DriverAttemptState; report?: AgentReport; output: { 1: Buffer; 2: Buffer } }
+
+const START: AttemptStart = { pid: 4242, atMs: 1 };
 
 export class MemoryDriver implements Driver {
   readonly name = 'memory-driver';
@@ -31,7 +33,7 @@ export class MemoryDriver implements Driver {
     this.effects.push(attempt);
     if (target) this.targets.set(attempt, target);
     this.events.accepted(attempt);
-    this.events.started(attempt, 4242, 1);
+    this.events.started(attempt, START.pid, START.atMs);
     const ending = this.onStart(attempt, spec);
     // Not in the same breath: no process ends before its start was told.
     if (ending) setImmediate(() => this.finish(attempt, ending));
@@ -59,6 +61,10 @@ export class MemoryDriver implements Driver {
 
   stateOf(attempt: AttemptId): DriverAttemptState | 'settled' | undefined {
     return this.#held.get(attempt)?.state ?? (this.settled.has(attempt) ? 'settled' : undefined);
+  }
+
+  startOf(attempt: AttemptId): AttemptStart | undefined {
+    return this.#held.get(attempt)?.state === 'running' ? START : undefined;
   }
 
   list(): { attempt: AttemptId; state: DriverAttemptState }[] {

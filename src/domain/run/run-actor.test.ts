@@ -143,6 +143,28 @@ describe('a failure', () => {
   });
 });
 
+describe('an order that its executor has taken', () => {
+  it('is asked after, not sent again, while nobody has said that it began', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onAccepted(host.execution, 1);
+    host.passes(59_000);
+    expect(host.orders()).toEqual([]);
+    host.passes(1_000);
+    expect(host.orders()).toEqual(['query']);
+    host.actor.onStarted(host.execution, 1, host.at);
+    host.commit();
+    host.passes(60_000);
+    expect(host.orders()).toEqual([]);
+  });
+
+  it('is sent again when its executor knows nothing of it any more', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onAccepted(host.execution, 1);
+    host.actor.onUnknown(host.execution, 1, host.at);
+    expect(host.orders()).toEqual(['start']);
+  });
+});
+
 describe('an order that waits in a worker\'s queue', () => {
   it('is sent again only in case the worker has forgotten it', () => {
     const host = new OneHost().dispatched();

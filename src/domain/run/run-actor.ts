@@ -80,6 +80,8 @@ const UNREACHED = {
 const RESEND_MS = 5_000;
 /** One that waits at a worker is, in case the worker has forgotten it. */
 const RESEND_QUEUED_MS = 60_000;
+/** The word that a script has begun is told once: where it does not come, its executor is asked. */
+const ASK_STARTED_MS = 60_000;
 /**
  * Executions in flight for each millisecond between two looks at all of them. Events come in thousands of frames, and a look at
  * ten thousand hosts with each would be most of the owner's work; nothing that a look finds is in such a hurry.
@@ -348,9 +350,9 @@ export class RunActor<Stream = unknown> {
         if (execution.cancelSentAt > 0 && nowAt - execution.cancelSentAt < RESEND_MS) continue;
         execution.cancelSentAt = nowAt;
         orders.push({ kind: 'cancel', ...to });
-      } else if (execution.heardFrom !== 'executor' && (execution.lastOrderAt === 0 || nowAt - execution.lastOrderAt >= (execution.heardFrom === 'queue' ? RESEND_QUEUED_MS : RESEND_MS))) {
+      } else if (execution.lastOrderAt === 0 || nowAt - execution.lastOrderAt >= askAgainAfter(execution)) {
         execution.lastOrderAt = nowAt;
-        if (execution.state === 'running') orders.push({ kind: 'query', ...to });
+        if (execution.state === 'running' || execution.heardFrom === 'executor') orders.push({ kind: 'query', ...to });
         else if (this.cancelRequestedBy !== undefined) {
           // Committed as dispatched, never sent by us: perhaps by the owner before us. Asking settles it.
           execution.sends++;
@@ -425,4 +427,10 @@ export class RunActor<Stream = unknown> {
     this.#parked.delete(execution);
     if (isFailure(to)) this.#failures++;
   }
+}
+
+function askAgainAfter({ heardFrom, state }: Execution<unknown>): number {
+  if (heardFrom === 'nobody') return RESEND_MS;
+  if (heardFrom === 'queue') return RESEND_QUEUED_MS;
+  return state === 'dispatched' ? ASK_STARTED_MS : Number.POSITIVE_INFINITY;
 }

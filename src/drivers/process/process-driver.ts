@@ -15,7 +15,7 @@ import type { AttemptId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { AgentReport, ExecutionSpec } from '../../protocol/link/agent-v1.ts';
-import type { Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../driver.ts';
+import type { AttemptStart, Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../driver.ts';
 import { findAccount, findProgram, ownAccount, unreachableParent } from './account.ts';
 import { EndRecorder, type Outcome } from './end-record.ts';
 import { Journal, type JournalEntry, type ProcessIdentity } from './journal.ts';
@@ -186,6 +186,11 @@ class ProcessDriverService implements ProcessDriver {
     if (entry) return entry.report ? 'finished' : this.#running.has(attempt) ? 'running' : 'accepted';
     if (this.#accepting.has(attempt)) return 'accepted';
     return this.#journal.tombstones.has(attempt) ? 'settled' : undefined;
+  }
+
+  startOf(attempt: AttemptId): AttemptStart | undefined {
+    const process = this.#running.get(attempt)?.identity;
+    return process && { pid: process.pid, atMs: process.startedAtMs };
   }
 
   list(): readonly { attempt: AttemptId; state: DriverAttemptState }[] {

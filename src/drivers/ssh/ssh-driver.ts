@@ -18,7 +18,7 @@ import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { AgentReport, ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import type { SshAccess } from '../../protocol/link/ssh-access.ts';
-import type { Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../driver.ts';
+import type { AttemptStart, Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../driver.ts';
 import { Journal, type JournalEntry } from '../process/journal.ts';
 import { AttemptOutput } from './attempt-output.ts';
 import { testConnection, type ConnectionTestResult } from './connection-test.ts';
@@ -161,6 +161,11 @@ class SshDriverService implements SshDriver {
     if (entry) return entry.report ? 'finished' : this.#running.get(attempt)?.hasStarted ? 'running' : 'accepted';
     if (this.#accepting.has(attempt)) return 'accepted';
     return this.#journal.tombstones.has(attempt) ? 'settled' : undefined;
+  }
+
+  startOf(attempt: AttemptId): AttemptStart | undefined {
+    const process = this.#running.has(attempt) ? this.#journal.entries.get(attempt)?.started : undefined;
+    return process && { pid: process.pid, atMs: process.startedAtMs };
   }
 
   list(): readonly { attempt: AttemptId; state: DriverAttemptState }[] {
