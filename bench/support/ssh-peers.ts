@@ -21,6 +21,8 @@ export function installedPeers(setup: PeerSetup): Peer[] {
     ...peer('pdsh', 'pdsh', `PDSH_SSH_ARGS_APPEND='-F ${cold}' pdsh -R ssh -f ${concurrent} -w ^${hosts} true`),
     ...peer('clush', 'clush', `clush -q -f ${concurrent} --hostfile ${hosts} -o '-F ${cold}' true`),
     ...peer('parallel-ssh', 'parallel-ssh', `parallel-ssh -h ${hosts} -p ${concurrent} -t 0 -x '-F ${cold}' true`),
+    ...peer('fabric', 'fab', `python3 ${writeFabric(setup)}`),
+    ...peer('ansible', 'ansible', writeAnsible(setup, cold)),
     ...(isInstalled('ssh') ? [{ name: 'ControlMaster', warm: true, run: () => timed(onHosts(warm)), end: async () => void (await timed(`xargs -a ${hosts} -P${concurrent} -I{} ssh -F ${warm} -O exit {}`)) }] : []),
   ];
 }
@@ -30,6 +32,29 @@ function writeConfig({ folder, names, addressOf, port, user, keyPath }: PeerSetu
   const common = ['StrictHostKeyChecking no', `UserKnownHostsFile ${folder}/known`, 'LogLevel ERROR', `User ${user}`, `Port ${port}`, `IdentityFile ${keyPath}`, 'IdentitiesOnly yes', 'BatchMode yes', 'KexAlgorithms curve25519-sha256', ...more];
   writeFileSync(path, [...names.map((host, i) => `Host ${host}\nHostName ${addressOf(i)}`), 'Host *', ...common].join('\n') + '\n');
   return path;
+}
+
+/** The threads of `ThreadingGroup`, without its results by address, of which many hosts share one here. */
+function writeFabric({ folder, names, addressOf, port, user, keyPath, concurrent }: PeerSetup): string {
+  const path = join(folder, 'fabric-run.py');
+  writeFileSync(path, `from concurrent.futures import ThreadPoolExecutor
+from fabric import Connection
+def run(address):
+    with Connection(address, user=${JSON.stringify(user)}, port=${port}, connect_kwargs={'key_filename': ${JSON.stringify(keyPath)}, 'look_for_keys': False, 'allow_agent': False}) as connection:
+        connection.run('true', hide=True)
+with ThreadPoolExecutor(${concurrent}) as pool:
+    list(pool.map(run, ${JSON.stringify(names.map((_, i) => addressOf(i)))}))
+`);
+  return path;
+}
+
+/** The module `command`, over pipelines, without connections that persist. */
+function writeAnsible({ folder, names, addressOf, port, user, keyPath, concurrent }: PeerSetup, config: string): string {
+  const inventory = join(folder, 'inventory');
+  const common = `ansible_port=${port} ansible_user=${user} ansible_ssh_private_key_file=${keyPath} ansible_python_interpreter=/usr/bin/python3`;
+  writeFileSync(inventory, `${names.map((name, i) => `${name} ansible_host=${addressOf(i)} ${common}`).join('\n')}\n`);
+  const settings = `ANSIBLE_CONFIG=/dev/null ANSIBLE_LOCAL_TEMP=${folder}/ansible ANSIBLE_PIPELINING=1 ANSIBLE_HOST_KEY_CHECKING=0 ANSIBLE_SSH_ARGS='-F ${config} -o ControlMaster=no'`;
+  return `${settings} ansible all -i ${inventory} -f ${concurrent} -m command -a true`;
 }
 
 function isInstalled(program: string): boolean {

@@ -33,7 +33,7 @@ describe('an order over SSH', () => {
     rig.ssh.events.output(a, 1, 0, Buffer.from('live'), 0);
     expect(Buffer.from((await rig.server.frame('output')).bytes).toString()).toBe('live');
     rig.server.send({ t: 'query', partition: 1, term: 1, attempts: [{ a, hostId: agent.hostId, ssh: true }] });
-    await rig.server.told(a, 'accepted');
+    await until('the answer', () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2);
     rig.server.send({ t: 'cancel', partition: 1, term: 1, attempts: [{ a, hostId: agent.hostId, ssh: true }] });
     expect((await rig.server.told(a, 'report')).report.outcome).toBe('cancelled');
     rig.server.send({ t: 'fetch', id: 5, hostId: agent.hostId, ssh: true, a, stream: 1, offset: 0, length: 1 });

@@ -157,6 +157,18 @@ describe('an order that its executor has taken', () => {
     expect(host.orders()).toEqual([]);
   });
 
+  it('stays its executor\'s, whatever is told of the question', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onAccepted(host.execution, 1);
+    host.passes(60_000);
+    expect(host.orders()).toEqual(['query']);
+    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    host.actor.onLinked('host' as HostId);
+    expect(host.orders()).toEqual(['start']);
+    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    expect(host.execution.state).toBe('dispatched');
+  });
+
   it('is sent again when its executor knows nothing of it any more', () => {
     const host = new OneHost().dispatched();
     host.actor.onAccepted(host.execution, 1);

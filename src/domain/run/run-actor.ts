@@ -352,8 +352,12 @@ export class RunActor<Stream = unknown> {
         orders.push({ kind: 'cancel', ...to });
       } else if (execution.lastOrderAt === 0 || nowAt - execution.lastOrderAt >= askAgainAfter(execution)) {
         execution.lastOrderAt = nowAt;
-        if (execution.state === 'running' || execution.heardFrom === 'executor') orders.push({ kind: 'query', ...to });
-        else if (this.cancelRequestedBy !== undefined) {
+        if (execution.state === 'running') orders.push({ kind: 'query', ...to });
+        else if (execution.heardFrom === 'executor') {
+          // Counted, because that it was not delivered would be counted too.
+          execution.sends++;
+          orders.push({ kind: 'query', ...to });
+        } else if (this.cancelRequestedBy !== undefined) {
           // Committed as dispatched, never sent by us: perhaps by the owner before us. Asking settles it.
           execution.sends++;
           orders.push({ kind: 'cancel', ...to });
