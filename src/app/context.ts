@@ -1,9 +1,10 @@
 /** What every verb of `app` is given. Built once in `bin`; a verb takes it first, then its input, and answers with a value. */
 import type { Clock } from '../base/clock.ts';
+import type { RunId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { AccountStore } from '../store/account-store.ts';
 import type { HostStore } from '../store/host-store.ts';
-import type { Actor, RunSeed, Store } from '../store/store.ts';
+import type { Actor, FirstDispatch, RunSeed, Store } from '../store/store.ts';
 
 export interface AppContext {
   readonly store: Store & AccountStore & HostStore;
@@ -30,8 +31,16 @@ export interface KeyedSealer extends Sealer {
   digest(bytes: string | Uint8Array): Buffer;
 }
 
+/** A run that is about to be written. */
+export interface NewRunSeed extends Omit<RunSeed, 'run'> { readonly run: { readonly id: RunId; readonly name: string } }
+
 export interface Ownership {
   owned(): readonly { id: number; term: number }[];
+  /**
+   * What the owner would do first with a run that is not written yet: written with it, it spares a commit and the wait for it.
+   * Nothing has happened until `written` is called. Undefined when the run is another server's, or none of its hosts has a way now.
+   */
+  plan(seed: NewRunSeed): { readonly dispatch: FirstDispatch; written(): void } | undefined;
   /**
    * Wakes the owner loop of this run at once when it is here; otherwise nothing (the store's hint wakes the other server).
    * Whoever has just written the run hands it over, which spares the owner reading it.

@@ -36,13 +36,15 @@ export async function runStart(ctx: AppContext, caller: Caller, input: RunStartI
   const sealed = Object.keys(input.secrets).length > 0 ? { sealedSecrets: ctx.sealer.seal(`run/${id}`, Buffer.from(JSON.stringify(input.secrets))) } : {};
   // First: a use that is on record and did not happen is better than one that happened and is not.
   await accountUse(ctx, caller.actor, id, accounts.used);
+  const executions = hosts.map((host, ordinal) => ({ task: 0, ordinal, attempt: 1, hostId: host.id, hostName: host.name, state: 'waiting' as const, failuresInRound: 0 }));
+  const plan = ctx.ownership.plan({ run: { id, name: input.name }, spec, ...sealed, executions });
   const run = await ctx.store.runCreate(
-    { id, partition: partitionOf(id), name: input.name, reason: input.reason, createdBy: caller.actor, targetExpression: input.targets, spec, targets: hosts.map(({ id: hostId, name }) => ({ hostId, hostName: name })), ...sealed, ...(caller.claim ? { claim: caller.claim } : {}) },
+    { id, partition: partitionOf(id), name: input.name, reason: input.reason, createdBy: caller.actor, targetExpression: input.targets, spec, targets: hosts.map(({ id: hostId, name }) => ({ hostId, hostName: name })), ...sealed, ...(caller.claim ? { claim: caller.claim } : {}), ...(plan ? { dispatch: plan.dispatch } : {}) },
     { actor: caller.actor, action: 'job.run.create', target: `run/${id}`, detail: { name: input.name, reason: input.reason, targets: input.targets, hosts: hosts.length, user: spec.user ?? null, account: input.account ?? null, secrets: spec.secretNames }, requestId: caller.requestId },
   );
-  const executions = hosts.map((host, ordinal) => ({ task: 0, ordinal, attempt: 1, hostId: host.id, hostName: host.name, state: 'waiting' as const, failuresInRound: 0 }));
   beforeStart?.(id, executions);
-  ctx.ownership.wake(id, { run, spec, ...sealed, executions });
+  if (plan && run.seq === plan.dispatch.run.seq) plan.written();
+  else ctx.ownership.wake(id, { run, spec, ...sealed, executions });
   return run;
 }
 

@@ -29,6 +29,13 @@ export function collectBatch(owned: OwnedPartition, nowMs: number): Batch {
   return batch;
 }
 
+/** All that a new run does first, however many hosts it has: it is written with the run's own rows. */
+export function collectFirst(run: OwnedRun, nowMs: number): Batch {
+  const batch: Batch = { parts: [], executions: [], runs: [], timeline: [], lateReports: [] };
+  batch.parts.push(describe(batch, run, run.actor.take(Number.POSITIVE_INFINITY), nowMs));
+  return batch;
+}
+
 function describe(batch: Batch, run: OwnedRun, taken: Execution<ReportedStream>[], nowMs: number): Part {
   const { actor } = run;
   const seq = actor.seq + 1;

@@ -6,24 +6,25 @@
  * When a commit fails and nobody knows whether it landed, the partition is read again: what was heard meanwhile is heard again,
  * because nothing was acknowledged.
  */
-import type { Ownership, Sealer } from '../app/context.ts';
+import type { NewRunSeed, Ownership, Sealer } from '../app/context.ts';
 import { attemptId, attemptKeyOf, parseAttemptId, partitionOf, type AgentId, type AttemptId, type HostId, type RunId, type ServerId, type WorkerId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
-import { isTerminalExecution, type ExecutionState } from '../domain/run/execution-machine.ts';
-import { isOverSsh, RunActor, type Execution, type Order } from '../domain/run/run-actor.ts';
-import type { AgentLocation, AttemptPlace, Fleet, FleetListener } from '../fleet/fleet.ts';
+import { emptyCounts, isTerminalExecution, type ExecutionState } from '../domain/run/execution-machine.ts';
+import { RunActor, type SeedRun } from '../domain/run/run-actor.ts';
+import type { AgentLocation, Fleet, FleetListener } from '../fleet/fleet.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 import type { RunSeed, Store } from '../store/store.ts';
 import { executionSpecOf, isInstant, resultOf, type ReportedStream } from './attempt-report.ts';
 import { ChunkWriter } from './chunk-writer.ts';
-import { collectBatch, type Batch } from './commit-batch.ts';
+import { collectBatch, collectFirst, type Batch } from './commit-batch.ts';
 import { lateReportOf } from './execution-change.ts';
 import type { Ack, OwnedPartition, OwnedRun } from './owned-partition.ts';
 import { routeOf } from './route.ts';
+import { BUSY_RETRY_MS, sendOrders } from './run-orders.ts';
 
 export interface RunOwnerOptions {
   readonly serverId: ServerId;
@@ -45,7 +46,6 @@ const BALANCE_MS = 1_000;
 const TICK_MS = 250;
 /** A finished run stays in memory this long, so that late duplicates are answered without a look into the database. */
 const IDLE_MS = 15_000;
-const BUSY_RETRY_MS = 500;
 const RUNNING_WAITS_MS = 30;
 
 export class RunOwner implements Service, Ownership, FleetListener {
@@ -98,6 +98,29 @@ export class RunOwner implements Service, Ownership, FleetListener {
     if (!owned) return;
     if (seed && !owned.runs.has(seed.run.id) && !owned.loading.has(seed.run.id)) this.#admit(owned, seed);
     else void this.#load(owned, runId as RunId, true);
+  }
+
+  plan({ run: { id, name }, spec, sealedSecrets, executions }: NewRunSeed): ReturnType<Ownership['plan']> {
+    const owned = this.#partitions.get(partitionOf(id));
+    if (!owned || !this.#options.isLeaseTrusted()) return undefined;
+    const nowMs = this.#options.clock.nowMs();
+    const run = this.#actorOf({ id, name, state: 'waiting', round: 1, counts: { ...emptyCounts(), waiting: executions.length }, seq: 1, roundStartedAtMs: nowMs }, { spec, executions, ...(sealedSecrets ? { sealedSecrets } : {}) });
+    this.#decide(run);
+    const batch = collectFirst(run, nowMs);
+    const change = batch.runs[0]!;
+    if (batch.executions.length === 0 || change.to === undefined) return undefined;
+    return {
+      dispatch: {
+        fence: this.#fence(owned), run: { ...change, to: change.to }, timeline: batch.timeline, dispatchedAtMs: nowMs,
+        executions: batch.executions.map(({ ordinal, agentId, workerId }) => ({ ordinal, agentId: agentId!, workerId: workerId! })),
+      },
+      written: () => {
+        // Ours no more, or read meanwhile by the hint: whoever holds it goes on from what is written.
+        if (this.#partitions.get(owned.id) !== owned || owned.runs.has(id) || owned.loading.has(id)) return this.wake(id);
+        this.#hold(owned, run);
+        this.#landed(owned, batch, new Set());
+      },
+    };
   }
 
   /** Calls back after every commit that touched the run, here and now; the answer ends it. */
@@ -190,23 +213,30 @@ export class RunOwner implements Service, Ownership, FleetListener {
   }
 
   #admit(owned: OwnedPartition, seed: RunSeed): void {
-    const { clock } = this.#options;
-    const runId = seed.run.id;
-    const actor = new RunActor<ReportedStream>(seed.run, seed.spec, seed.executions, clock.monotonicMs());
-    if (this.#options.guardMs !== undefined) actor.guardMs = this.#options.guardMs;
+    const run = this.#actorOf(seed.run, seed);
+    this.#hold(owned, run);
+    this.#advance(owned, run);
+  }
+
+  #actorOf(from: SeedRun & { readonly name: string; readonly startedAtMs?: number }, { spec, sealedSecrets, executions }: Omit<RunSeed, 'run'>): OwnedRun {
+    const { clock, sealer, guardMs } = this.#options;
+    const actor = new RunActor<ReportedStream>(from, spec, executions, clock.monotonicMs());
+    if (guardMs !== undefined) actor.guardMs = guardMs;
     let bytes: Uint8Array | undefined;
-    const run: OwnedRun = {
-      actor, acks: [], late: [], timeline: [], idleSince: clock.monotonicMs(), firstStart: seed.run.startedAtMs === undefined || seed.run.round > 1,
-      specBytes: () => (bytes ??= executionSpecOf(seed.run, seed.spec, seed.sealedSecrets, this.#options.sealer)),
+    return {
+      actor, acks: [], late: [], timeline: [], idleSince: clock.monotonicMs(), firstStart: from.startedAtMs === undefined || from.round > 1,
+      specBytes: () => (bytes ??= executionSpecOf(from, spec, sealedSecrets, sealer)),
     };
-    owned.runs.set(runId, run);
-    for (const execution of actor.executions) {
+  }
+
+  #hold(owned: OwnedPartition, run: OwnedRun): void {
+    owned.runs.set(run.actor.id, run);
+    for (const execution of run.actor.executions) {
       if (isTerminalExecution(execution.state)) continue;
       const runs = this.#hosts.get(execution.hostId);
       if (runs) runs.add(run);
       else this.#hosts.set(execution.hostId, new Set([run]));
     }
-    this.#advance(owned, run);
   }
 
   #forgetHosts(run: OwnedRun): void {
@@ -335,9 +365,9 @@ export class RunOwner implements Service, Ownership, FleetListener {
 
   #advance(owned: OwnedPartition, run: OwnedRun): void {
     if (!this.#options.isLeaseTrusted() || this.#partitions.get(owned.id) !== owned) return;
-    const { clock, fleet } = this.#options;
+    const { clock } = this.#options;
     const wasExceeded = run.actor.limitExceeded;
-    run.actor.advance({ at: clock.monotonicMs(), ms: clock.nowMs() }, (execution) => routeOf(execution, run.actor.spec, fleet));
+    this.#decide(run);
     if (!wasExceeded && run.actor.limitExceeded) run.timeline.push({ kind: 'failure-limit', atMs: clock.nowMs(), detail: { maxFailed: run.actor.spec.maxFailed } });
     if (run.actor.hasChanges || run.late.length > 0) {
       owned.dirty.add(run.actor.id);
@@ -348,24 +378,13 @@ export class RunOwner implements Service, Ownership, FleetListener {
     this.#sendOrders(owned, run);
   }
 
-  #sendOrders(owned: OwnedPartition, run: OwnedRun): void {
+  #decide({ actor }: OwnedRun): void {
     const { clock, fleet } = this.#options;
-    const orders = run.actor.orders(clock.monotonicMs(), clock.nowMs(), (execution) => routeOf(execution, run.actor.spec, fleet));
-    if (orders.length === 0) return;
-    const at = { partition: owned.id, term: owned.term };
-    const { spec } = run.actor;
-    const placeOf = ({ execution, workerId }: Order): AttemptPlace => ({ attempt: attemptId({ runId: run.actor.id, task: execution.task, ordinal: execution.ordinal, attempt: execution.attempt }), hostId: execution.hostId, ...(isOverSsh(execution) ? { ssh: workerId } : {}) });
-    for (const [key, list] of Map.groupBy(orders, (order) => `${order.kind} ${order.execution.task} ${order.workerId}`)) {
-      const [{ kind, workerId, execution: first }] = list as [Order];
-      if (kind === 'cancel') fleet.cancel(workerId, { ...at, attempts: list.map(placeOf) });
-      else if (kind === 'query') fleet.query(workerId, { ...at, attempts: list.map(placeOf) });
-      else {
-        const targets = list.map(({ execution, agentId }) => ({ ordinal: execution.ordinal, attempt: execution.attempt, hostId: execution.hostId, agentId, watch: this.isWatched(run.actor.id) }));
-        const sent = fleet.assign({ workerId, runId: run.actor.id, task: first.task, ...at, priority: spec.priority ?? 'normal', ...(spec.account === undefined ? {} : { accountId: spec.account }), spec: run.specBytes(), targets });
-        if (!sent) for (const { execution } of list) run.actor.onUndelivered(execution as Execution<ReportedStream>, execution.attempt, clock.monotonicMs(), BUSY_RETRY_MS);
-        else this.#options.log.debug({ runId: run.actor.id, workerId, hosts: list.length, key }, 'dispatched');
-      }
-    }
+    actor.advance({ at: clock.monotonicMs(), ms: clock.nowMs() }, (execution) => routeOf(execution, actor.spec, fleet));
+  }
+
+  #sendOrders(owned: OwnedPartition, run: OwnedRun): void {
+    sendOrders(owned, run, this.#options, this.isWatched(run.actor.id));
   }
 
   /** Set by the event hub: output of a watched run is live from its first byte. */

@@ -44,6 +44,17 @@ export interface NewRun {
   readonly targets: readonly RunTarget[];
   /** Marked as done in the same transaction: a crash right after it cannot make a second run of the same request. */
   readonly claim?: { readonly principal: string; readonly key: string };
+  /** What its owner does first, written with it; left out, and the run waits, when the fence is stale. */
+  readonly dispatch?: FirstDispatch;
+}
+
+/** The executions of a new run that have a way to their hosts, as dispatched; `run.seq` is theirs too. */
+export interface FirstDispatch {
+  readonly fence: Fence;
+  readonly executions: readonly { readonly ordinal: number; readonly agentId: AgentId; readonly workerId: WorkerId }[];
+  readonly dispatchedAtMs: number;
+  readonly run: RunChange & { readonly to: RunState };
+  readonly timeline: readonly TimelineEntry[];
 }
 
 export interface RunRecord {
@@ -300,7 +311,7 @@ export interface OrderedAgent { readonly hostId: HostId; readonly agentId: Agent
 
 export interface Store {
   // runs
-  /** One transaction: run, task, executions, the timeline's first entries and the audit entry. Wakes the partition (hint). */
+  /** One transaction: run, task, executions, the timeline's first entries and the audit entry. Wakes the partition (hint). The answer's `seq` tells whether `dispatch` is in it. */
   runCreate(run: NewRun, audit: AuditEntry): Promise<RunRecord>;
   /** The run's secrets, sealed under `run/<id>`; undefined where it has none. */
   runSealedSecrets(id: RunId): Promise<Uint8Array | undefined>;

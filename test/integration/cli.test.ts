@@ -211,9 +211,15 @@ describe('at a terminal', () => {
     expect(at.shown()).toMatch(/── local-\[1,3\]/);
   });
 
+  /** A script that goes on until it is let go, however slow the machine. */
+  function held(name: string): { script: string; letGo: () => void } {
+    const gate = join(home, name);
+    return { script: `until [ -e ${gate} ]; do sleep 0.05; done`, letGo: () => writeFileSync(gate, '') };
+  }
+
   it('Ctrl-C asks; detaching lets the run go on', async () => {
-    const gate = join(home, 'gate');
-    const at = terminal('run', '-t', 'local-1', '--', 'sh', '-c', `until [ -e ${gate} ]; do sleep 0.05; done`);
+    const { script, letGo } = held('detached');
+    const at = terminal('run', '-t', 'local-1', '--', 'sh', '-c', script);
     await at.shows('1 running');
     at.type('\x03');
     await at.shows('d detaches');
@@ -221,16 +227,18 @@ describe('at a terminal', () => {
     expect(await at.ended).toBe(1);
     expect(at.shown()).toContain('detached, the run goes on; come back to it with: drover runs watch ');
     const id = await newestRun();
-    writeFileSync(gate, '');
+    letGo();
     await until('it has ended by itself', async () => (await stateOf(id)) === 'succeeded');
   });
 
   it('any other key goes on watching', async () => {
-    const at = terminal('run', '-t', 'local-1', '--', 'sleep', '1');
+    const { script, letGo } = held('watched');
+    const at = terminal('run', '-t', 'local-1', '--', 'sh', '-c', script);
     await at.shows('1 running');
     at.type('\x03');
     await at.shows('d detaches');
     at.type('x');
+    letGo();
     expect(await at.ended).toBe(0);
     expect(at.shown()).toContain('1 succeeded');
   });
@@ -247,7 +255,8 @@ describe('at a terminal', () => {
   });
 
   it('a further Ctrl-C leaves a cancel that takes long', async () => {
-    const at = terminal('run', '-t', 'local-1', '--kill-after', '3s', '--', 'sh', '-c', 'trap "" TERM; while :; do sleep 1; done');
+    const { script, letGo } = held('left');
+    const at = terminal('run', '-t', 'local-1', '--kill-after', '60s', '--', 'sh', '-c', `trap "" TERM; ${script}`);
     await at.shows('1 running');
     at.type('\x03');
     await at.shows('d detaches');
@@ -257,6 +266,7 @@ describe('at a terminal', () => {
     expect(await at.ended).toBe(1);
     expect(at.shown()).toContain('drover runs watch');
     const id = await newestRun();
+    letGo();
     await until('it is cancelled', async () => (await stateOf(id)) === 'cancelled');
   });
 });

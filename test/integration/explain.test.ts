@@ -18,6 +18,7 @@ import { outputChunkWrite, ownerCommit } from '../../src/store/postgres/owner-co
 import { Pool, type Executor, type Query, type Row } from '../../src/store/postgres/pool.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import * as run from '../../src/store/postgres/run.ts';
+import { runCreate } from '../../src/store/postgres/run-create.ts';
 import * as token from '../../src/store/postgres/token.ts';
 import type { AuditEntry, ExecutionChange, Fence } from '../../src/store/store.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
@@ -144,7 +145,7 @@ afterAll(async () => {
 async function lifeOfARun(): Promise<void> {
   const id = newRunId(nowMs());
   const targets = hosts.slice(0, HOSTS_PER_RUN).map((host) => ({ hostId: host.id, hostName: host.name }));
-  await run.runCreate(pool, { id, partition: partitionOf(id), name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets }, audit, nowMs());
+  await runCreate(pool, { id, partition: partitionOf(id), name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets }, audit, nowMs());
   await run.activeRunList(pool, partitionOf(id));
   await run.runSeed(pool, id);
   const fence = await fenceOf(id);

@@ -19,7 +19,7 @@ const caller: Caller = { actor: { kind: 'token', id: 'x', name: 'mia' }, request
 
 let database: TestDatabase;
 let store: AppContext['store'];
-const context = (sealer: MasterKey, over: Partial<AppContext['store']> = {}): AppContext => ({ store: { ...store, ...over }, clock: systemClock, log: silentLog, sealer, ownership: { owned: () => [], wake() {} } });
+const context = (sealer: MasterKey, over: Partial<AppContext['store']> = {}): AppContext => ({ store: { ...store, ...over }, clock: systemClock, log: silentLog, sealer, ownership: { owned: () => [], plan: () => undefined, wake() {} } });
 
 beforeAll(async () => {
   database = await testDatabase();

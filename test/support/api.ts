@@ -17,7 +17,7 @@ import { createMasterKey } from '../../src/pki/sealer.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testDatabase, type TestDatabase } from './database.ts';
 
-const NO_FLEET: Fleet = {
+export const NO_FLEET: Fleet = {
   name: 'no-fleet', health: new AgentHealth(systemClock), listener: { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {}, onRoutesChanged() {} }, start: async () => undefined, stop: async () => undefined, locate: () => undefined, sshRoute: () => undefined, isLinked: () => false, takesWork: () => false, workers: () => [], announceOwned() {},
   assign: () => false, cancel: () => false, query: () => false, ack() {}, ackChunk() {}, watch: () => () => undefined, fetchOutput: () => Promise.reject(new Error('no host')), revoke() {}, upgrade() {}, onUpgradeState() {}, testConnection: () => Promise.reject(new Error('no host')),
 };
@@ -31,7 +31,7 @@ export async function testApi(): Promise<TestApi> {
   const ca = await CertificateAuthority.load(await CertificateAuthority.create(systemClock.nowMs()));
   const events = new RunEventHub({ store, clock: systemClock, onProgress: () => () => undefined, watchOutput: () => () => undefined });
   const app = createApi(
-    { store, clock: systemClock, log: silentLog, sealer: masterKey, ownership: { owned: () => [], wake() {} }, fleet: NO_FLEET, packages: new AgentPackages('/nonexistent', undefined, silentLog), enrolment: { store, clock: systemClock, ca, masterKey, workers: () => [{ zone: 'default', address: '127.0.0.1:1' }] }, events, publicUrl: () => 'http://127.0.0.1:1', caFingerprint: fingerprint(ca.certificate) },
+    { store, clock: systemClock, log: silentLog, sealer: masterKey, ownership: { owned: () => [], plan: () => undefined, wake() {} }, fleet: NO_FLEET, packages: new AgentPackages('/nonexistent', undefined, silentLog), enrolment: { store, clock: systemClock, ca, masterKey, workers: () => [{ zone: 'default', address: '127.0.0.1:1' }] }, events, publicUrl: () => 'http://127.0.0.1:1', caFingerprint: fingerprint(ca.certificate) },
     { readiness: async () => ({ database: true }) },
   );
   await app.ready();

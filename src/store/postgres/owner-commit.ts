@@ -30,7 +30,7 @@ export async function ownerCommit(pool: Pool, commit: OwnerCommit): Promise<Comm
   });
 }
 
-async function isFenceHeld(tx: Executor, fence: Fence): Promise<boolean> {
+export async function isFenceHeld(tx: Executor, fence: Fence): Promise<boolean> {
   const { rowCount } = await tx.query({ name: 'fence', text: 'SELECT 1 FROM partition WHERE id = $1 AND owner = $2 AND term = $3 FOR SHARE', values: [fence.partition, fence.serverId, fence.term] });
   return rowCount === 1;
 }
@@ -145,7 +145,7 @@ async function runWrite(tx: Executor, change: RunChange): Promise<void> {
   if (terminal) await tx.query({ name: 'run-inactive', text: 'DELETE FROM run_active WHERE run_id = $1', values: [change.runId] });
 }
 
-async function timelineWrite(tx: Executor, entries: readonly TimelineEntry[]): Promise<void> {
+export async function timelineWrite(tx: Executor, entries: readonly TimelineEntry[]): Promise<void> {
   if (entries.length === 0) return;
   await tx.query({
     name: 'timeline-write',

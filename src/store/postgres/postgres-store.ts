@@ -18,6 +18,7 @@ import { migrate } from './migrate.ts';
 import * as owner from './owner-commit.ts';
 import { Pool } from './pool.ts';
 import * as run from './run.ts';
+import { runCreate } from './run-create.ts';
 import * as token from './token.ts';
 import * as upgrade from './upgrade.ts';
 
@@ -44,7 +45,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
   };
   return {
     async runCreate(newRun, entry) {
-      const record = await run.runCreate(pool, newRun, entry, now());
+      const record = await runCreate(pool, newRun, entry, now());
       hints.notify('run', newRun.id);
       return record;
     },
