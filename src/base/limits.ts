@@ -129,6 +129,8 @@ export const limits = {
   sshBusyTriesMax: 10,
   sshBusyBaseMs: 250,
   sshBusyCapMs: 5_000,
+  /** A connection that ends before the login is through is tried again so often, with the same delays: a bad line or a restarting sshd, not a server that refuses so. */
+  sshCutLoginTriesMax: 3,
   /** Attempts over SSH that a worker holds; each has its output up to `outputInlineBytesMax` in memory, the rest on disk. */
   sshExecutionsMax: 4_096,
   /** After a lost connection a running script is looked for again, from base to cap, until this long after its deadline. */

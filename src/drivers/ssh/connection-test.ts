@@ -90,6 +90,8 @@ function stepOf(error: unknown, access: SshAccess): ConnectionTestStep {
       return 'tcp';
     case 'ssh-timeout':
       return /login/.test((error as DroverError).detail) ? 'auth' : /key exchange/.test((error as DroverError).detail) ? 'ssh' : 'tcp';
+    case 'ssh-lost':
+      return /login/.test((error as DroverError).detail) ? 'auth' : 'ssh';
     case 'ssh-host-key-unknown':
     case 'ssh-host-key-changed':
       return 'host-key';
