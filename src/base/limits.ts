@@ -122,6 +122,8 @@ export const limits = {
   sshTcpMs: 10_000,
   /** Key exchange and login; slow name services take several seconds of it. */
   sshHandshakeMs: 30_000,
+  /** For sudo and su to run the program or to ask for a password: a name service or PAM takes some seconds of it, a question without an answer all of it. */
+  sshBecomeMs: 30_000,
   sshKeepaliveMs: 15_000,
   /** Unanswered keepalives after which a connection is given up. */
   sshKeepalivesMissedMax: 3,
