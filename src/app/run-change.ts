@@ -2,8 +2,12 @@
 import { DroverError } from '../base/errors.ts';
 import type { RunId } from '../base/ids.ts';
 import type { ExecutionState } from '../domain/run/execution-machine.ts';
+import { isTerminalRun } from '../domain/run/run-machine.ts';
 import type { RunRecord } from '../store/store.ts';
+import { accountUse } from './account.ts';
 import type { AppContext, Caller } from './context.ts';
+import { runAccounts } from './run-account.ts';
+import { hostDirectory } from './run-start.ts';
 
 export async function runCancel(ctx: AppContext, caller: Caller, id: RunId): Promise<RunRecord> {
   const answer = await ctx.store.runCancelRequest(id, caller.actor, { actor: caller.actor, action: 'job.run.cancel', target: `run/${id}`, detail: {}, requestId: caller.requestId });
@@ -13,7 +17,9 @@ export async function runCancel(ctx: AppContext, caller: Caller, id: RunId): Pro
   return (await ctx.store.runFetch(id))!;
 }
 
-export async function runRetry(ctx: AppContext, caller: Caller, id: RunId, states: readonly ExecutionState[]): Promise<RunRecord> {
+/** `mayUseAccounts`: whether the caller has the permission `access.account.use`. */
+export async function runRetry(ctx: AppContext, caller: Caller, id: RunId, states: readonly ExecutionState[], mayUseAccounts: boolean): Promise<RunRecord> {
+  await checkAccounts(ctx, caller, id, states, mayUseAccounts);
   const answer = await ctx.store.runRetry(id, states, { actor: caller.actor, action: 'job.run.retry', target: `run/${id}`, detail: { states }, requestId: caller.requestId });
   switch (answer.kind) {
     case 'not-found':
@@ -26,4 +32,22 @@ export async function runRetry(ctx: AppContext, caller: Caller, id: RunId, state
       ctx.ownership.wake(id);
       return answer.run;
   }
+}
+
+/**
+ * A new round uses accounts as a new run does, and may be asked for by somebody else, long after: rights, scopes and labels count as
+ * they are now. What is not there or cannot be retried is left for the retry itself to say; a host that was removed is not reached at all.
+ */
+async function checkAccounts(ctx: AppContext, caller: Caller, id: RunId, states: readonly ExecutionState[], mayUseAccounts: boolean): Promise<void> {
+  const seed = await ctx.store.runSeed(id);
+  if (!seed || !isTerminalRun(seed.run.state)) return;
+  const wanted = new Set(seed.executions.filter(({ state }) => states.includes(state)).map(({ hostId }) => hostId));
+  if (wanted.size === 0) return;
+  const hosts = (await hostDirectory(ctx.store)).hosts.filter((host) => wanted.has(host.id));
+  const { via, account } = seed.spec;
+  const { used, faults } = await runAccounts(ctx, hosts, via === undefined ? {} : { via }, account);
+  if (used.length > 0 && !mayUseAccounts) throw new DroverError('permission-denied', { detail: 'This run would use accounts again, and the permission access.account.use is not given.' });
+  const [fault] = faults;
+  if (fault) throw new DroverError(fault.code, { detail: fault.detail });
+  await accountUse(ctx, caller.actor, id, used);
 }

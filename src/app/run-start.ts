@@ -57,16 +57,21 @@ export async function runPreview(ctx: AppContext, targets: string, namesMax: num
 type Directory = Exclude<Awaited<ReturnType<Store['hostDirectory']>>, 'unchanged'>;
 const directories = new WeakMap<Store, Directory>();
 
-/** The frozen host list of a run; the directory is read again only when it changed. */
-export async function expandTargets(store: Store, text: string): Promise<{ hosts: Directory['hosts']; fault?: InputFault }> {
-  const pointer = '#/targets';
-  const parsed = parseTarget(text);
-  if (!parsed.ok) return { hosts: [], fault: { pointer, code: 'bad-target', detail: `The target is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.` } };
+/** All hosts as they are now; read again only when one changed. */
+export async function hostDirectory(store: Store): Promise<Directory> {
   const known = directories.get(store);
   const answer = await store.hostDirectory(known?.version);
   const directory = answer === 'unchanged' ? known! : answer;
   directories.set(store, directory);
-  const { hosts, unknownNames } = matchTarget(parsed.expression, directory.hosts);
+  return directory;
+}
+
+/** The frozen host list of a run. */
+export async function expandTargets(store: Store, text: string): Promise<{ hosts: Directory['hosts']; fault?: InputFault }> {
+  const pointer = '#/targets';
+  const parsed = parseTarget(text);
+  if (!parsed.ok) return { hosts: [], fault: { pointer, code: 'bad-target', detail: `The target is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.` } };
+  const { hosts, unknownNames } = matchTarget(parsed.expression, (await hostDirectory(store)).hosts);
   if (unknownNames.length > 0) return { hosts, fault: { pointer, code: 'host-not-found', detail: `No host is named ${unknownNames.slice(0, 20).join(', ')}${unknownNames.length > 20 ? ` (and ${unknownNames.length - 20} more)` : ''}. See: drover hosts list.` } };
   if (hosts.length === 0) return { hosts, fault: { pointer, code: 'no-target-matched', detail: `No host matches ${text}. See: drover hosts list.` } };
   if (hosts.length > limits.targetsPerRunMax) return { hosts, fault: { pointer, code: 'too-many-targets', detail: `${hosts.length} hosts match; a run may have ${limits.targetsPerRunMax}.` } };

@@ -122,6 +122,8 @@ export const limits = {
   sshTcpMs: 10_000,
   /** Key exchange and login; slow name services take several seconds of it. */
   sshHandshakeMs: 30_000,
+  /** For sudo and su to run the program or to ask for a password: a name service or PAM takes some seconds of it, a question without an answer all of it. */
+  sshBecomeMs: 30_000,
   sshKeepaliveMs: 15_000,
   /** Unanswered keepalives after which a connection is given up. */
   sshKeepalivesMissedMax: 3,
@@ -129,6 +131,8 @@ export const limits = {
   sshBusyTriesMax: 10,
   sshBusyBaseMs: 250,
   sshBusyCapMs: 5_000,
+  /** A connection that ends before the login is through is tried again so often, with the same delays: a bad line or a restarting sshd, not a server that refuses so. */
+  sshCutLoginTriesMax: 3,
   /** Attempts over SSH that a worker holds; each has its output up to `outputInlineBytesMax` in memory, the rest on disk. */
   sshExecutionsMax: 4_096,
   /** After a lost connection a running script is looked for again, from base to cap, until this long after its deadline. */

@@ -74,8 +74,8 @@ export const runOperations = [
   }),
   operation({
     id: 'retryRun', method: 'POST', path: '/runs/{runId}/retry', summary: 'Open a new round over executions in the given states', permission: 'job.run.retry', params: runParams, body: r.RunRetry, status: 201, response: r.Run,
-    errors: ['run-not-found', 'run-not-finished', 'nothing-to-retry', 'bad-input'],
-    handle: async ({ ctx, caller, params, body }) => runResource(await runRetry(ctx, caller, params.runId as RunId, body.states)),
+    errors: ['run-not-found', 'run-not-finished', 'nothing-to-retry', 'bad-input', 'account-not-found', 'account-out-of-scope'],
+    handle: async ({ ctx, caller, params, body }) => runResource(await runRetry(ctx, caller, params.runId as RunId, body.states, roleAllows(caller.role, 'access.account.use'))),
   }),
   operation({
     id: 'listTimeline', method: 'GET', path: '/runs/{runId}/timeline', summary: 'What happened to the run, and why', permission: 'job.run.view', params: runParams, query: z.strictObject({ after: z.coerce.number().int().min(0).default(0), limit: page.limit }), status: 200, response: r.pageOf(r.TimelineEntry), errors: ['run-not-found'],

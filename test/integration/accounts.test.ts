@@ -2,9 +2,11 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accountChoices, accountOpen, accountUse } from '../../src/app/account.ts';
+import { runRetry } from '../../src/app/run-change.ts';
 import { systemClock } from '../../src/base/clock.ts';
-import { newRunId, type AccountId } from '../../src/base/ids.ts';
+import { newRunId, type AccountId, type RunId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
+import { silentLog } from '../../src/base/log.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
@@ -146,6 +148,44 @@ describe('the use of an account', () => {
     const entries = (await audits('access.account.use')).filter(({ target }) => target === 'account/used');
     expect(entries).toHaveLength(1);
     expect(entries[0]).toMatchObject({ actor: 'mia', detail: { run: runId } });
+  });
+
+  describe('by a run that is retried', () => {
+    /** All hosts failed, on a server without owners; `db-ok` alone is within the scope later. */
+    async function failedRun(body: object): Promise<string> {
+      const run = await call('POST', '/runs', { targets: 'db-ok,db-moved', script: 'true', name: 'n', ...body });
+      expect([run.status, run.text]).toEqual([201, expect.any(String)]);
+      await api.database.query("UPDATE execution SET state = 'failed', exit_code = 1, finished_at_ms = 1 WHERE run_id = $1", [run.body.id]);
+      await api.database.query("UPDATE run SET state = 'failed', finished_at_ms = 1 WHERE id = $1", [run.body.id]);
+      return run.body.id;
+    }
+    const retry = (id: string) => call('POST', `/runs/${id}/retry`, { states: ['failed'] });
+    beforeAll(async () => {
+      for (const name of ['db-ok', 'db-moved']) expect((await call('POST', '/hosts', { name, address: `${name}.invalid`, labels: { role: 'db' } })).status).toBe(201);
+    });
+
+    it('counts by the scope and the labels of now, for the hosts that are retried', async () => {
+      await call('POST', '/accounts', { ...full('again'), scope: 'role=db', isDefault: false });
+      const id = await failedRun({ account: 'again' });
+      await call('PATCH', '/accounts/again', { scope: 'db-ok' });
+      const refused = await retry(id);
+      expect([refused.status, refused.body.code, refused.body.detail]).toEqual([403, 'account-out-of-scope', expect.stringMatching(/not be used on db-moved: its scope is db-ok/)]);
+      expect((await call('GET', `/runs/${id}`)).body).toMatchObject({ state: 'failed', round: 1 });
+      await api.database.query("UPDATE execution SET state = 'succeeded', exit_code = 0 WHERE run_id = $1 AND host_name = 'db-moved'", [id]);
+      expect((await retry(id)).status).toBe(201);
+      expect((await retry(id)).body.code).toBe('run-not-finished');
+    });
+
+    it('is refused without the permission, and when the account is gone', async () => {
+      await call('POST', '/accounts', { ...full('brief'), scope: 'role=db', isDefault: true });
+      const [asked, byDefault] = [await failedRun({ account: 'brief' }), await failedRun({})];
+      const ctx = { store: api.store, sealer, clock: systemClock, log: silentLog, ownership: { owned: () => [], wake: () => undefined } };
+      const caller = { actor: { kind: 'token', id: 'x', name: 'mia' }, requestId: 'r' } as const;
+      for (const id of [asked, byDefault]) await expect(runRetry(ctx, caller, id as RunId, ['failed'], false)).rejects.toMatchObject({ code: 'permission-denied', detail: expect.stringContaining('access.account.use') });
+      await call('DELETE', '/accounts/brief?force=true');
+      expect((await retry(asked)).body.code).toBe('account-not-found');
+      expect((await retry(newRunId(systemClock.nowMs()))).body.code).toBe('run-not-found');
+    });
   });
 
   it('is explained for a host', async () => {

@@ -1,4 +1,4 @@
-/** The SSH driver against real sshd: the conformance suite of all drivers. */
+/** The SSH driver against real sshd: the conformance suites of all drivers. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { systemRandom } from '../../src/base/random.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import { createSshDriver, type SshDriver } from '../../src/drivers/ssh/ssh-driver.ts';
 import { driverConformance } from '../conformance/driver.ts';
+import { environmentConformance } from '../conformance/environment.ts';
 import { accessOf, sshdMissing, SshWorld } from '../support/sshd.ts';
 
 /** The driver with one host, as drivers without a choice of hosts look. */
@@ -32,31 +33,35 @@ function withTarget(driver: SshDriver, secrets: Map<AttemptId, readonly string[]
   });
 }
 
-describe.skipIf(sshdMissing)('scripts over SSH', () => {
-  driverConformance(async () => {
-    const world = new SshWorld();
-    const sshd = await world.start();
-    const dir = mkdtempSync(join(tmpdir(), 'drover-ssh-'));
-    const secrets = new Map<AttemptId, readonly string[]>();
-    const make = (): SshDriver => createSshDriver({
-      dir, clock: systemClock, random: systemRandom, log: silentLog, access: async () => accessOf(world.hop(sshd)), recordHostKey: async () => 'recorded',
-      secretsOf: async (attempt) => secrets.get(attempt)!,
-    });
-    let driver = make();
-    await driver.start();
-    return {
-      driver: withTarget(driver, secrets),
-      async restart() {
-        await driver.stop();
-        driver = make();
-        await driver.start();
-        return withTarget(driver, secrets);
-      },
-      async end() {
-        await driver.stop();
-        await world.end();
-        rmSync(dir, { recursive: true, force: true });
-      },
-    };
+async function sshRig(lines: (world: SshWorld) => string[]): Promise<{ driver: Driver; restart(): Promise<Driver>; end(): Promise<void> }> {
+  const world = new SshWorld();
+  const sshd = await world.start({ lines: lines(world) });
+  const dir = mkdtempSync(join(tmpdir(), 'drover-ssh-'));
+  const secrets = new Map<AttemptId, readonly string[]>();
+  const make = (): SshDriver => createSshDriver({
+    dir, clock: systemClock, random: systemRandom, log: silentLog, access: async () => accessOf(world.hop(sshd)), recordHostKey: async () => 'recorded',
+    secretsOf: async (attempt) => secrets.get(attempt)!,
   });
+  let driver = make();
+  await driver.start();
+  return {
+    driver: withTarget(driver, secrets),
+    async restart() {
+      await driver.stop();
+      driver = make();
+      await driver.start();
+      return withTarget(driver, secrets);
+    },
+    async end() {
+      await driver.stop();
+      await world.end();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+describe.skipIf(sshdMissing)('scripts over SSH', () => {
+  driverConformance(() => sshRig(() => []));
+  // What a session has of its own: here from sshd, elsewhere from pam_env or the shell's start-up files.
+  environmentConformance(() => sshRig((world) => [`SetEnv HOME=${world.folder} AGENT_OWN=yes DROVER_JOIN=no NODE_CHANNEL_FD=3`]));
 });

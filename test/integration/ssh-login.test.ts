@@ -1,15 +1,17 @@
 /** Every way to log in, and every way in which it fails, against real sshd. */
 import { execFileSync, spawn } from 'node:child_process';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { runBriefly, shellFault } from '../../src/drivers/ssh/shell-probe.ts';
 import { SshPool } from '../../src/drivers/ssh/ssh-pool.ts';
 import type { SshCredential, SshHop } from '../../src/protocol/link/ssh-access.ts';
 import { accessOf, isRoot, sshdMissing, SshWorld, type KeyPair, type Sshd } from '../support/sshd.ts';
-import { listenWith } from '../support/ssh-proxy.ts';
+import { listenWith, type Proxy } from '../support/ssh-proxy.ts';
 
 describe.skipIf(sshdMissing)('logging in', () => {
   let world: SshWorld;
@@ -108,6 +110,51 @@ describe.skipIf(sshdMissing)('logging in', () => {
     expect(error).toMatchObject({ code: 'ssh-auth-failed', detail: expect.stringContaining('Too many authentication failures') });
   });
 
+  /** In front of a server: cuts a connection once the login is under way and the client says what `isIt`, with how often it has spoken. Says how often. */
+  async function cuttingProxy(behind: Sshd, isIt: (spoken: number, bytes: Buffer) => boolean, cutsMax = Number.POSITIVE_INFINITY): Promise<Proxy & { cuts(): number }> {
+    let cuts = 0;
+    const proxy = await listenWith((socket) => {
+      const server = connect(behind.port, behind.address);
+      let [isEncrypted, spoken, held] = [false, 0, ''];
+      server.on('error', () => undefined).on('close', () => socket.destroy()).pipe(socket);
+      socket.on('close', () => server.destroy());
+      socket.on('data', (bytes) => {
+        held += bytes.toString('latin1');
+        // NEWKEYS: a packet of that one byte, the last that is not encrypted. What follows is the request to log in, and its credentials.
+        if (isEncrypted) spoken++;
+        isEncrypted ||= /\x00\x00\x00\x0c\x0a\x15/.test(held);
+        if (!isEncrypted || !isIt(spoken, bytes) || cuts >= cutsMax) return server.write(bytes);
+        cuts++;
+        socket.destroy();
+      });
+    });
+    return Object.assign(proxy, { cuts: () => cuts });
+  }
+
+  it('tells a line that is cut during the login as that, and tries it again', async () => {
+    const dead = await cuttingProxy(sshd, (spoken) => spoken === 2);
+    expect(await fault(world.hop(dead))).toMatchObject({ code: 'ssh-lost', detail: expect.stringMatching(/during the login.*not answered yet to key "test"/) });
+    expect(dead.cuts()).toBe(1 + limits.sshCutLoginTriesMax);
+    const bad = await cuttingProxy(sshd, (spoken) => spoken === 2, 2);
+    expect(await whoAmI(world.hop(bad))).toBe(world.user);
+    expect(bad.cuts()).toBe(2);
+    await Promise.all([dead.stop(), bad.stop()]);
+  });
+
+  it('does not go on by itself where a credential was refused before the line went, or a password is under way', async () => {
+    const proxy = await cuttingProxy(sshd, (spoken) => spoken === 3);
+    const credentials = [{ ...world.credential(world.makeKey('ed25519')), name: 'old' } as SshCredential, world.credential()];
+    expect(await fault(world.hop(proxy, { credentials }))).toMatchObject({ code: 'ssh-lost', detail: expect.stringMatching(/had refused key "old"/) });
+    expect(proxy.cuts()).toBe(1);
+    const asking = await world.start({ lines: ['PasswordAuthentication yes'] });
+    // Long, so that it is known by its length.
+    const password = 'secret-thing'.repeat(200);
+    const other = await cuttingProxy(asking, (_, bytes) => bytes.length > password.length);
+    expect(await fault(world.hop(other, { credentials: [{ kind: 'password', name: 'pw', password }] }))).toMatchObject({ code: 'ssh-lost', detail: expect.stringMatching(/not answered yet to password "pw"/) });
+    expect(other.cuts()).toBe(1);
+    await Promise.all([proxy.stop(), other.stop()]);
+  });
+
   it('names the algorithms when there is none in common, and takes those of the host\'s own list', async () => {
     const old = await world.start({ lines: ['KexAlgorithms diffie-hellman-group14-sha1'] });
     expect(await fault(world.hop(old))).toMatchObject({ code: 'ssh-no-common-algorithm' });
@@ -116,7 +163,6 @@ describe.skipIf(sshdMissing)('logging in', () => {
   });
 
   it('says so when a login does not end', async () => {
-    const { connect } = await import('node:net');
     let passed = 0;
     const stalling = await listenWith((socket) => {
       const behind = connect(sshd.port, sshd.address);
@@ -156,6 +202,14 @@ describe.skipIf(sshdMissing)('logging in', () => {
       expect(await shellFaultOf(world.hop(plain, { user, credentials: [{ kind: 'password', name: 'pw', password: 'correct horse' }] }))).toMatchObject({ code: 'ssh-password-expired' });
       const asking = await world.start({ lines: ['UsePAM yes', 'KbdInteractiveAuthentication yes'] });
       expect(await shellFaultOf(world.hop(asking, { user, credentials: [{ kind: 'keyboard-interactive', name: 'k', password: 'correct horse' }] }))).toMatchObject({ code: 'ssh-password-expired' });
+    });
+
+    it('says what PAM said of an account that has expired, though sshd hangs up without a word', async () => {
+      const user = world.makeUser({ password: 'correct horse' });
+      execFileSync('chage', ['-E', '1', user]);
+      const asking = await world.start({ lines: ['UsePAM yes', 'PasswordAuthentication yes'] });
+      expect(await fault(world.hop(asking, { user }))).toMatchObject({ code: 'ssh-auth-failed', detail: expect.stringMatching(/expired/) });
+      expect(await fault(world.hop(asking, { user, credentials: [{ kind: 'password', name: 'pw', password: 'correct horse' }] }))).toMatchObject({ code: 'ssh-auth-failed' });
     });
 
     it('says that a locked account looks like a wrong key from outside', async () => {

@@ -17,6 +17,9 @@ export const isRoot = process.getuid?.() === 0;
 export const sshdMissing = SSHD ? undefined : 'these tests need an OpenSSH server: apt-get install openssh-server (it need not run), or dnf install openssh-server';
 if (sshdMissing) process.stderr.write(`${sshdMissing}\n`);
 
+/** Undefined when users can be made and may become each other. */
+export const sudoMissing = isRoot && existsSync('/usr/bin/sudo') && existsSync('/etc/sudoers.d') ? undefined : 'the tests of sudo need root and sudo (apt-get install sudo)';
+
 export interface KeyPair { readonly path: string; readonly text: string; readonly publicLine: string; readonly publicBlob: Buffer }
 export interface Sshd { readonly address: string; readonly port: number; log(): string; stop(): Promise<void> }
 
@@ -27,6 +30,7 @@ export class SshWorld {
   readonly user = userInfo().username;
   readonly #servers: Sshd[] = [];
   readonly #users: string[] = [];
+  readonly #rules: string[] = [];
   #count = 0;
 
   constructor() {
@@ -82,6 +86,16 @@ export class SshWorld {
     return name;
   }
 
+  /** Lines of sudoers for as long as the world stands; sudo itself says whether they are right. */
+  allow(...lines: readonly string[]): void {
+    const path = join(this.folder, `rules-${this.#count++}`);
+    writeFileSync(path, lines.join('\n') + '\n', { mode: 0o440 });
+    execFileSync('visudo', ['-q', '-c', '-f', path], { stdio: 'ignore' });
+    const rule = `/etc/sudoers.d/drover-test-${process.pid}-${this.#count++}`;
+    this.#rules.push(rule);
+    execFileSync('install', ['-m', '440', path, rule]);
+  }
+
   hop(server: { address: string; port: number }, more: Partial<SshHop> = {}): SshHop {
     return { hostId: `${server.address}:${server.port}`, address: server.address, port: server.port, user: this.user, credentials: [this.credential()], hostKeyPolicy: 'first-use', knownHostKeys: [], ...more };
   }
@@ -92,6 +106,7 @@ export class SshWorld {
 
   async end(): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.stop()));
+    for (const rule of this.#rules) rmSync(rule, { force: true });
     for (const user of this.#users) spawnSync('userdel', ['-f', user], { stdio: 'ignore' });
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -2222,7 +2222,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description permission-denied */
+            /** @description account-out-of-scope, permission-denied */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2231,7 +2231,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description run-not-found */
+            /** @description account-not-found, run-not-found */
             404: {
                 headers: {
                     [name: string]: unknown;

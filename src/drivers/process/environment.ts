@@ -19,15 +19,15 @@ export interface EnvironmentContext {
 /** What is looked through where nothing else is said. */
 export const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Node's and a service manager's channels to the agent, and what it was told itself: no script may speak there. */
-const AGENT_ONLY = /^(DROVER_|NODE_(CHANNEL_|UNIQUE_ID)|NOTIFY_SOCKET$|LISTEN_(FDS|PID|FDNAMES)$|WATCHDOG_(USEC|PID)$|MAINPID$|INVOCATION_ID$|JOURNAL_STREAM$)/;
+export const AGENT_ONLY = /^(DROVER_|NODE_(CHANNEL_|UNIQUE_ID)|NOTIFY_SOCKET$|LISTEN_(FDS|PID|FDNAMES)$|WATCHDOG_(USEC|PID)$|MAINPID$|INVOCATION_ID$|JOURNAL_STREAM$)/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Under these names values wait until the profiles have been read. */
-const HELD = '__drover_';
+export const HELD = '__drover_';
 /** Shells that read `-l -c` as sh does; for others, and for those that let nobody in, it is sh itself. */
-const SH_LIKE = ['sh', 'bash', 'dash', 'ash', 'ksh', 'mksh', 'zsh'];
+export const SH_LIKE = ['sh', 'bash', 'dash', 'ash', 'ksh', 'mksh', 'zsh'];
 
-/** Goes back to its folder, gives the variables that were given their values again, whatever the profiles made of them, and becomes the command. */
-const AFTER_LOGIN = `[ -z "\${ZSH_VERSION-}" ] || emulate sh
+/** Its arguments: the folder, the names, the command. Goes back to its folder, gives the variables that were given their values again, whatever the profiles made of them, and becomes the command. */
+export const AFTER_LOGIN = `[ -z "\${ZSH_VERSION-}" ] || emulate sh
 cd "$1" 2>/dev/null
 for n in $2; do eval "$n=\\$${HELD}$n; export $n; unset ${HELD}$n"; done
 shift 2

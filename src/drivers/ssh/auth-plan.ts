@@ -14,11 +14,16 @@ interface Offer { readonly wire: Wire; readonly label: string; readonly method: 
 /** Rounds of questions after which a host that goes on asking is given up. */
 const QUESTION_ROUNDS_MAX = 8;
 
+/** sshd hands on what PAM says of an account that is right and may not log in, and hangs up without a word of its own. */
+const ACCOUNT_REFUSED = /account (has |is )?(been )?(expired|locked|disabled)|access denied|permission denied/i;
+
 export class AuthPlan {
   readonly #hop: SshHop;
   #left: Offer[];
   #last: Offer | undefined;
+  #saysPassword = false;
   readonly #tried: string[] = [];
+  readonly #refused: string[] = [];
   readonly #faults: KeyFault[] = [];
   readonly #notes: string[] = [];
   #taken: readonly string[] = [];
@@ -41,12 +46,14 @@ export class AuthPlan {
     if (allowed) this.#taken = allowed;
     // Offered before its turn (key first, then password): it keeps its chance.
     if (this.#last && allowed && !partial && !allowed.includes(this.#last.wire)) this.#left.push(this.#last);
+    else if (allowed && !partial) this.#refused.push(...this.#tried.slice(-1));
     this.#last = undefined;
     if (this.#passwordExpired !== undefined) return false;
     const at = this.#left.findIndex((offer) => !allowed || allowed.includes(offer.wire));
     if (at < 0) return false;
     const [offer] = this.#left.splice(at, 1);
     this.#tried.push(offer!.label);
+    this.#saysPassword = offer!.wire !== 'publickey';
     // Only the first is offered without knowing what is taken.
     if (!allowed) this.#last = offer;
     return offer!.method;
@@ -68,6 +75,19 @@ export class AuthPlan {
   forget(): void {
     this.#last = undefined;
     this.#left = [];
+  }
+
+  /** The line went while the login was under way, and the host did not say that this is its answer. */
+  cut(why: string): DroverError {
+    if (this.#passwordExpired !== undefined || ACCOUNT_REFUSED.test(this.#banner)) return this.failure(why);
+    const parts = [`the connection ended during the login: ${quoted(why)}.`];
+    if (this.#refused.length > 0) parts.push(`The host had refused ${this.#refused.join(', ')} before.`);
+    else if (this.#tried.length > 0) parts.push(`The host had not answered yet to ${this.#tried.at(-1)}.`);
+    if (this.#banner) parts.push(`It said: "${this.#banner}".`);
+    parts.push('Where this happens each time, sshd\'s log tells why: some servers hang up so after a few refused credentials, or when PAM refuses the account.');
+    const detail = `${hopName(this.#hop)}: ${parts.join(' ')}`;
+    // Hosts count what they refuse, and some lock the account: another try is for people to decide.
+    return new DroverError('ssh-lost', { detail, context: { hostId: this.#hop.hostId, mayBeCounted: this.#refused.length > 0 || this.#saysPassword } });
   }
 
   failure(why?: string): DroverError {

@@ -90,6 +90,8 @@ function stepOf(error: unknown, access: SshAccess): ConnectionTestStep {
       return 'tcp';
     case 'ssh-timeout':
       return /login/.test((error as DroverError).detail) ? 'auth' : /key exchange/.test((error as DroverError).detail) ? 'ssh' : 'tcp';
+    case 'ssh-lost':
+      return /login/.test((error as DroverError).detail) ? 'auth' : 'ssh';
     case 'ssh-host-key-unknown':
     case 'ssh-host-key-changed':
       return 'host-key';
@@ -109,12 +111,12 @@ function stepOf(error: unknown, access: SshAccess): ConnectionTestStep {
 async function testBecome(shell: RemoteShell, { become }: SshAccess, clock: Clock): Promise<void> {
   if (become.kind === 'direct') return;
   const user = { become };
-  const { command, ask } = becomeCommand('true', user);
+  const { command, first = '', ask } = becomeCommand('true', user);
   if (ask) {
-    const conversation = await RemoteConversation.open(shell, 'true', user);
+    const conversation = await RemoteConversation.open(shell, 'true', user, clock);
     return conversation.close();
   }
-  const answer = await runBriefly(shell, command, '', clock);
+  const answer = await runBriefly(shell, command, first, clock);
   if (answer.end.kind === 'exited' && answer.end.code === 0) return;
   const fault = becomeFault(answer.stderr, user) ?? { code: 'become-not-allowed' as const, detail: `${become.kind} ended without becoming ${become.user}: ${answer.stderr.trim().slice(0, 300)}` };
   throw new DroverError(fault.code, { detail: fault.detail });

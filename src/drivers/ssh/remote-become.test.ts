@@ -1,5 +1,12 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { systemClock, type Clock } from '../../base/clock.ts';
+import { localShell } from '../../../test/support/local-shell.ts';
+import { until } from '../../../test/support/until.ts';
 import { becomeCommand, becomeFault } from './remote-become.ts';
+import { RemoteConversation } from './remote-conversation.ts';
 import { attachProgram, startProgram } from './remote-program.ts';
 
 describe('the command of a channel', () => {
@@ -23,6 +30,28 @@ describe('the command of a channel', () => {
     expect(sudo('Sorry, user joe is not allowed to execute \'/bin/sh\' as app on web1.\n')).toBe('become-not-allowed');
     expect(sudo('sudo: unknown user app\n')).toBe('user-unknown');
     expect(sudo('sh: 1: exec: sudo: not found\n')).toBe('interpreter-missing');
+    expect(sudo('sudo: Account or password is expired, reset your password and try again\n')).toBe('become-not-allowed');
     expect(sudo('something else\n')).toBeUndefined();
+  });
+
+  it('gives up at a question that has no answer, and says which', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'drover-become-'));
+    writeFileSync(join(folder, 'sudo'), '#!/bin/sh\nprintf "Verification code: " >&2\nexec sleep 60\n', { mode: 0o755 });
+    // All time limits are over as soon as it has asked.
+    const asked = (): boolean => shell.heard.includes('code: ');
+    const clock: Clock = { ...systemClock, after: (_delayMs, callback) => {
+      void until('the question', asked).then(callback);
+      return () => undefined;
+    } };
+    const shell = Object.assign(localShell(['dash'], { PATH: `${folder}:/usr/bin:/bin` }), { heard: '' });
+    const exec = shell.exec.bind(shell);
+    shell.exec = async (command) => {
+      const channel = await exec(command);
+      channel.stderr.on('data', (bytes: Buffer) => (shell.heard += bytes.toString()));
+      return channel;
+    };
+    const opening = RemoteConversation.open(shell, 'true', { become: { kind: 'sudo', user: 'app', password: 'hunter2' } }, clock);
+    await expect(opening).rejects.toMatchObject({ code: 'become-not-allowed', detail: expect.stringMatching(/within 30 s.*Verification code/) });
+    rmSync(folder, { recursive: true });
   });
 });

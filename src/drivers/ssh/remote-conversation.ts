@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { DroverError } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
-import { becomeCommand, becomeFault, READY, type RemoteUser } from './remote-become.ts';
+import { becomeCommand, becomeFault, becomeStuck, passwordMissing, READY, type BecomeFault, type RemoteUser } from './remote-become.ts';
 import { RemoteParser, type RemoteMessage } from './remote-parser.ts';
 import type { RemoteChannel, RemoteEnd, RemoteShell } from './remote-shell.ts';
 
@@ -35,10 +35,11 @@ export class RemoteConversation {
   }
 
   /** Rejects when there is no channel or the user cannot be become: then nothing ran. */
-  static async open(shell: RemoteShell, program: string, user: RemoteUser, plain = false): Promise<RemoteConversation> {
-    const { command, ask } = becomeCommand(program, user, plain);
+  static async open(shell: RemoteShell, program: string, user: RemoteUser, clock: Clock, plain = false): Promise<RemoteConversation> {
+    const { command, first, ask } = becomeCommand(program, user, plain);
     const conversation = new RemoteConversation(await shell.exec(command), user);
-    if (ask) await conversation.#answer(ask.prompt, ask.password);
+    if (ask) await conversation.#answer(ask.prompt, ask.password, clock);
+    if (first !== undefined) conversation.send(first);
     return conversation;
   }
 
@@ -110,13 +111,19 @@ export class RemoteConversation {
     }
   }
 
-  /** Tells the password if it is asked for; whoever needs none goes straight on. */
-  #answer(prompt: RegExp, password: string): Promise<void> {
+  /** Tells the password if it is asked for; whoever needs none goes straight on. A question that has no answer is not waited at. */
+  #answer(prompt: RegExp, password: string | undefined, clock: Clock): Promise<void> {
     const { stdin, stdout, stderr, ended } = this.#channel;
     return new Promise((resolve, reject) => {
       let out = '';
       let asked = 0;
+      const giveUp = ({ code, detail }: BecomeFault): void => {
+        settle(() => reject(new DroverError(code, { detail })));
+        this.close();
+      };
+      const cancelTimer = clock.after(limits.sshBecomeMs, () => giveUp(becomeStuck(this.#stderr, this.#user)));
       const settle = (then: () => void): void => {
+        cancelTimer();
         stdout.off('data', onOut);
         stderr.off('data', onErr);
         stdout.pause();
@@ -132,7 +139,9 @@ export class RemoteConversation {
         if (!prompt.test(err)) return;
         err = '';
         asked++;
-        if (asked === 1) stdin.write(`${password}\n`);
+        // An empty answer would count as a wrong one over there.
+        if (password === undefined) giveUp(passwordMissing(this.#user));
+        else if (asked === 1) stdin.write(`${password}\n`);
         else stdin.end();
       };
       stdout.on('data', onOut);

@@ -2,9 +2,12 @@
  * From what was asked to the line that the program evaluates: environment, interpreter, working directory, as shell text.
  * The line travels on standard input, so nothing of it is ever in an argument vector; it is one line because the far shell
  * reads it byte by byte. What is large or holds a NUL travels after it, as it is. Pure.
+ *
+ * What `check` and `begin` make of the environment they make in the leader, a fork of the shell that takes orders: nothing of it
+ * is there for the next one.
  */
 import { limits } from '../../base/limits.ts';
-import { PATH } from '../process/environment.ts';
+import { AFTER_LOGIN, AGENT_ONLY, HELD, PATH, SH_LIKE } from '../process/environment.ts';
 import { INTERPRETERS, type Refusal } from '../process/plan.ts';
 import type { RemoteOrder } from './remote-run.ts';
 
@@ -12,6 +15,8 @@ import type { RemoteOrder } from './remote-run.ts';
 const INLINE_BYTES_MAX = 4_096;
 /** Some shells hold these as their own and end at the attempt to set them. */
 const RESERVED = new Set(['PPID', 'UID', 'EUID', 'SHELLOPTS', 'BASHOPTS', 'BASH_VERSINFO', 'BASH_ENV', 'ENV']);
+/** How the program came there is no matter of the script. */
+const OURS = new Set(['SUDO_COMMAND', 'LC_ALL']);
 /** Kept from the session, because they say who we are there. */
 const OWN = new Set(['HOME', 'USER', 'LOGNAME', 'SHELL']);
 
@@ -27,29 +32,47 @@ export interface OrderText {
 export interface OrderContext {
   readonly nonce: string;
   readonly procRoot: string;
-  /** Names of the session's environment, to be unset: the same script behaves alike whoever logged in. */
+  /** Names of the session's environment. */
   readonly inherited: readonly string[];
 }
 
 export function orderText(order: RemoteOrder, context: OrderContext): OrderText | Refusal {
   const { spec } = order;
-  const env = environmentOf(order);
+  const env = environmentOf(order, context.inherited);
   const fault = faultOf(order, env);
   if (fault) return { refused: 'bad-input', detail: fault };
   const blobs: Uint8Array[] = [];
   const stored = [store(spec.script, '$b.x', blobs), store(spec.stdin, '$b.n', blobs)].filter((text) => text !== '');
   const command = commandOf(order);
-  const unset = context.inherited.filter((name) => !OWN.has(name) && !RESERVED.has(name));
   const own = ownEnvironment(order);
+  const login = spec.environment === 'login' ? underLogin(order) : undefined;
   const parts = [
     basics(order.attempt, context),
     `T=${Math.ceil(spec.timeoutMs / 10)}; K=${Math.ceil(spec.killAfterMs / 10)}; C=${limits.sshSpoolBytesMax};`,
     `store() { ${stored.length > 0 ? stored.join(' && ') : ':'}; };`,
-    `check() { unset LC_ALL ${unset.join(' ')}; PATH=${quote(env.PATH!)}; ${folder(spec.cwd)} ${command.check} };`,
-    `begin() { umask 022; unset OLDPWD; ${command.begin} ${exported(Object.entries(env).filter(([name]) => !(name in own)))}; own; exec "$@"; };`,
+    `check() { ${swept(order, context.inherited)} PATH=${env.PATH === undefined ? `"\${O:-${PATH}}"` : quote(env.PATH)}; ${login?.check ?? ''} ${folder(spec.cwd)} ${command.check} };`,
+    `begin() { umask 022; unset OLDPWD; ${command.begin} ${login?.begin ?? ''} export PATH; ${exported(Object.entries(env).filter(([name]) => !(name in own)))}; own; ${login?.hold ?? ''} exec "$@"; };`,
     `own() { ${exported(Object.entries(own))}; };`,
   ];
   return { parts, call: 'start', blobs };
+}
+
+/** What the session has and the script does not get: all of it, so that the same script behaves alike whoever logged in; for `agent` our own workings alone. */
+function swept({ spec, become }: RemoteOrder, inherited: readonly string[]): string {
+  const isKept = (name: string): boolean => OWN.has(name) || (RESERVED.has(name) && !name.endsWith('ENV')) || (spec.environment === 'agent' && !AGENT_ONLY.test(name) && !OURS.has(name));
+  const unset = `unset LC_ALL ${inherited.filter((name) => !isKept(name)).join(' ')};`;
+  // Under sudo and su the locale is ours: they are asked to speak English.
+  return spec.environment === 'agent' && become.kind === 'direct' ? `${unset} [ -z "$Q" ] || export LC_ALL="$Q";` : unset;
+}
+
+/** As agents do it (environment.ts): the user's shell reads its profiles, gives what was given its values again, and becomes the command. */
+function underLogin(order: RemoteOrder): { check: string; begin: string; hold: string } {
+  const names = Object.keys(givenVariables(order));
+  return {
+    check: `e=/bin/sh; case $SHELL in ${SH_LIKE.map((name) => `/*/${name}`).join('|')}) [ -x "$SHELL" ] && e=$SHELL;; esac;`,
+    begin: `set -- "$e" -l -c ${quote(AFTER_LOGIN)} drover-login "$PWD" ${quote(names.join(' '))} "$@";`,
+    hold: `export ${names.map((name) => `${HELD}${name}="$${name}"`).join(' ')};`,
+  };
 }
 
 function exported(variables: readonly (readonly [name: string, value: string])[]): string {
@@ -73,16 +96,22 @@ function faultOf(order: RemoteOrder, env: Readonly<Record<string, string>>): str
   return odd === undefined ? undefined : `The variable ${JSON.stringify(odd)} cannot be set over SSH: the shell there does not take the name.`;
 }
 
-/** As agents do it (plan.ts); an empty value of an own name stands for what the session has. */
-function environmentOf(order: RemoteOrder): Record<string, string> {
+/** As agents do it (environment.ts); an empty value of an own name stands for what the session has, and so does a missing PATH. */
+function environmentOf(order: RemoteOrder, inherited: readonly string[]): Record<string, string> {
   const { spec, become } = order;
   const user = become.kind === 'direct' ? '' : become.user;
-  const params = Object.fromEntries(Object.entries(spec.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]));
+  const isAgent = spec.environment === 'agent';
   return {
-    PATH, HOME: '', USER: user, LOGNAME: user, SHELL: '', LANG: 'C.UTF-8',
-    ...spec.env, ...params, ...spec.secrets,
-    DROVER_HOST: order.hostName, DROVER_HOST_ID: order.hostId, ...ownEnvironment(order),
+    ...(isAgent ? {} : { PATH }), HOME: '', USER: user, LOGNAME: user, SHELL: '', ...(isAgent && inherited.includes('LANG') ? {} : { LANG: 'C.UTF-8' }),
+    ...givenVariables(order),
   };
+}
+
+/** What wins in all policies, whatever a session or a profile has. */
+function givenVariables(order: RemoteOrder): Record<string, string> {
+  const { spec } = order;
+  const params = Object.fromEntries(Object.entries(spec.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]));
+  return { ...spec.env, ...params, ...spec.secrets, DROVER_HOST: order.hostName, DROVER_HOST_ID: order.hostId, ...ownEnvironment(order) };
 }
 
 /** What the next order on the same host has otherwise. */
@@ -111,27 +140,32 @@ function folder(cwd: string | undefined): string {
 /** `check` refuses what is not there; `begin` sets the argument vector. */
 function commandOf(order: RemoteOrder): { check: string; begin: string } {
   const { spec } = order;
+  const isLogin = spec.environment === 'login';
   if (spec.argv) {
     const [program = '', ...rest] = spec.argv;
-    return found([program], `${words([...rest, ...spec.args])}`);
+    return found([program], `${words([...rest, ...spec.args])}`, isLogin);
   }
   if (spec.lang === undefined) {
     const [program, ...options] = shebang(spec.script) ?? ['/bin/sh'];
     return found([program!], `${words(options)} "$b.x" ${words(spec.args)}`);
   }
   const known = INTERPRETERS[spec.lang] ?? { programs: [spec.lang] };
-  return found(known.programs, `${words(known.args ?? [])} "$b.x" ${words(spec.args)}`);
+  return found(known.programs, `${words(known.args ?? [])} "$b.x" ${words(spec.args)}`, isLogin);
 }
 
 function words(list: readonly string[]): string {
   return list.map(quote).join(' ');
 }
 
-/** The first of the programs that exists becomes `w`. A name with a slash is a path from the root, as agents take it. */
-function found(programs: readonly string[], rest: string): { check: string; begin: string } {
+/**
+ * The first of the programs that exists becomes `w`. A name with a slash is a path from the root, as agents take it. A login shell
+ * alone knows its own path: what is nowhere else may well be there.
+ */
+function found(programs: readonly string[], rest: string, isLogin = false): { check: string; begin: string } {
   const candidates = programs.map((program) => (program.includes('/') && !program.startsWith('/') ? `/${program}` : program));
   const test = 'case $x in */*) [ -f "$x" ] && [ -x "$x" ];; ?*) command -v -- "$x" >/dev/null 2>&1;; *) false;; esac';
-  const check = `w=; for x in ${words(candidates)}; do if ${test}; then w=$x; break; fi; done; [ -n "$w" ] || no interpreter-missing ${quote(programs.join(' or '))};`;
+  const last = isLogin ? candidates.find((program) => program !== '' && !program.includes('/')) : undefined;
+  const check = `w=${last === undefined ? '' : quote(last)}; for x in ${words(candidates)}; do if ${test}; then w=$x; break; fi; done; [ -n "$w" ] || no interpreter-missing ${quote(programs.join(' or '))};`;
   return { check, begin: `set -- "$w" ${rest};` };
 }
 

@@ -13,10 +13,11 @@
  * the at-most-once), `.x` script, `.n` input, `.o` `.e` output, `.s` the end, `.k` why it is to be killed, `.c` the claim to
  * report, `.w` the watches, `.m` `.r` message and status without /proc. A line is one write; the first in a file counts.
  *
- * Variables: A attempt, N nonce before every line of ours, R the root of /proc, T deadline and K grace in 1/100 s, C spool
+ * Variables, unset first because a session may hand some on: A attempt, N nonce before every line of ours, R the root of /proc, T deadline and K grace in 1/100 s, C spool
  * cap in bytes, u the start and t the time in 1/100 s since boot, d the folder and b the common path of the files, D those of
  * orders that are over, L the listener, i the pid of the caller of `self`; s q f g state, wait status, parent and session as
- * `stat` found them; h l the tree and its living.
+ * `stat` found them; h l the tree and its living; O Q the search
+ * path and locale of the session, as they were.
  */
 
 /**
@@ -25,6 +26,9 @@
  */
 const BASE = `
 umask 077
+unset A C D K L N O Q R T W X Y a b c d e f g h i j k l m n o p q r s t u v w x y z
+O=$PATH
+Q=$LC_ALL
 n=\${IFS#??}
 D=
 LC_ALL=C

@@ -115,7 +115,7 @@ class Run implements RemoteRun {
     let conversation: RemoteConversation | undefined = this.#takeKept();
     this.#isReused = conversation !== undefined;
     try {
-      conversation ??= await RemoteConversation.open(this.#shell, startProgram, this.#target, this.#knownSession()?.isPlain);
+      conversation ??= await RemoteConversation.open(this.#shell, startProgram, this.#target, this.#clock, this.#knownSession()?.isPlain);
     } catch (error) {
       // The program did not come to run, for a reason that another try would meet again.
       if (error instanceof DroverError && isRefusalCode(error.code)) return this.refuse(error.code, error.detail);
@@ -195,7 +195,7 @@ class Run implements RemoteRun {
 
   /** True when the host knows it. */
   async attach(from: { readonly stdout: number; readonly stderr: number }): Promise<boolean> {
-    const conversation = await RemoteConversation.open(this.#shell, attachProgram, this.#target);
+    const conversation = await RemoteConversation.open(this.#shell, attachProgram, this.#target, this.#clock);
     this.#conversation = conversation;
     conversation.send(`${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#procRoot })} attach ${from.stdout} ${from.stderr}\n`);
     const messages = conversation.messages();
@@ -298,7 +298,7 @@ class Run implements RemoteRun {
 
   /** One question on a channel of its own. */
   async *#ask(question: string): AsyncGenerator<RemoteMessage, void> {
-    const conversation = await RemoteConversation.open(this.#shell, attachProgram, this.#target);
+    const conversation = await RemoteConversation.open(this.#shell, attachProgram, this.#target, this.#clock);
     conversation.send(`${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#procRoot })} ${question}; exit\n`);
     let heard = false;
     for await (const message of conversation.messages()) {

@@ -11,7 +11,7 @@ import { limits } from '../../base/limits.ts';
 import type { SshHop } from '../../protocol/link/ssh-access.ts';
 import { AuthPlan } from './auth-plan.ts';
 import { hostKeyAlgorithms, hostKeyFault, type RecordHostKey } from './host-key.ts';
-import { handshakeFault, quoted, socketFault, sshError } from './ssh-faults.ts';
+import { handshakeFault, isVerdict, quoted, socketFault, sshError } from './ssh-faults.ts';
 import { allowCertificates } from './user-certificate.ts';
 
 export interface DialOptions {
@@ -169,7 +169,7 @@ class Opening {
 
   #closed(message: string, error: Error = new Error(message)): DroverError {
     if (this.#fault) return this.#fault;
-    if (this.#stage === 'auth') return this.#plan.failure(message);
+    if (this.#stage === 'auth') return isVerdict(error) ? this.#plan.failure(message) : this.#plan.cut(message);
     return handshakeFault(this.#hop, error, this.#heard);
   }
 

@@ -59,3 +59,11 @@ export function handshakeFault(hop: SshHop, error: Error, heard: string): Drover
   }
   return sshError('ssh-lost', hop, `the connection ended during the key exchange: ${quoted(message)}.`, error);
 }
+
+/** RFC 4253, 11.1: of a damaged line, a lost one, and too many. What else a server says before it hangs up is about who wants in. */
+const NOT_ABOUT_THE_LOGIN = new Set([4, 5, 6, 10, 12]);
+
+/** The server took its leave during the login, and said that it is over; not a line that was cut. `code` is the reason, as ssh2 tells it. */
+export function isVerdict(error: Error & { readonly code?: unknown }): boolean {
+  return typeof error.code === 'number' && !NOT_ABOUT_THE_LOGIN.has(error.code) && !/timed?[- ]?out/i.test(error.message);
+}

@@ -179,15 +179,17 @@ export class SshPool {
     }
   }
 
-  /** A server that is over its MaxStartups is asked again, later and later, spread by chance. */
+  /** A server that is over its MaxStartups, or a line that is cut during the login, is tried again, later and later, spread by chance. */
   async #dialPatiently(hop: SshHop, before: readonly SshHop[]): Promise<SshConnection> {
     for (let tries = 0; ; tries++) {
       const jump = before.length === 0 ? undefined : await this.#reachJump(before);
       try {
         return await this.#dial(hop, jump);
       } catch (error) {
-        const passes = (error as DroverError).code === 'ssh-busy' || (jump && !jump.isOpen);
-        if (!passes || tries >= limits.sshBusyTriesMax) throw error;
+        const { code, context } = error as DroverError;
+        const wasCut = code === 'ssh-lost' && context?.mayBeCounted !== true;
+        const passes = code === 'ssh-busy' || wasCut || (jump && !jump.isOpen);
+        if (!passes || tries >= (wasCut ? limits.sshCutLoginTriesMax : limits.sshBusyTriesMax)) throw error;
         const waited = await pause(this.#options.clock, 50 + fullJitterMs(tries, limits.sshBusyBaseMs, limits.sshBusyCapMs, this.#options.random), this.#abort.signal);
         if (!waited) throw error;
       }

@@ -1,0 +1,213 @@
+/** Becoming another user on a host for real: sudo and su of this machine behind its sshd, users and rules made for it. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import type { AttemptId } from '../../src/base/ids.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { testConnection } from '../../src/drivers/ssh/connection-test.ts';
+import { createSshDriver, type SshDriver } from '../../src/drivers/ssh/ssh-driver.ts';
+import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
+import type { SshAccess, SshBecome } from '../../src/protocol/link/ssh-access.ts';
+import { newAttempt, specOf } from '../conformance/driver.ts';
+import { accessOf, sshdMissing, sudoMissing, SshWorld, type Sshd } from '../support/sshd.ts';
+import { proxyTo } from '../support/ssh-proxy.ts';
+import { until } from '../support/until.ts';
+
+if (sudoMissing) process.stderr.write(`${sudoMissing}\n`);
+const PASSWORD = 'correct horse';
+const SECRET = 'hunter2-hunter2';
+
+describe.skipIf(sshdMissing ?? sudoMissing)('becoming another user', () => {
+  let world: SshWorld;
+  let sshd: Sshd;
+  let scratch: string;
+  let sudoLog: string;
+  /** Who logs in: may all without a password, with his own, nothing, all but only from a terminal; and who is become. */
+  let who: { free: string; asked: string; nobody: string; terminal: string; target: string };
+  const drivers: SshDriver[] = [];
+
+  beforeAll(async () => {
+    world = new SshWorld();
+    sshd = await world.start();
+    // Where other users write and read too.
+    scratch = mkdtempSync(join(tmpdir(), 'drover-become-'));
+    sudoLog = join(scratch, 'sudo.log');
+    const user = (): string => world.makeUser({ password: PASSWORD });
+    who = { free: user(), asked: user(), nobody: user(), terminal: user(), target: user() };
+    world.allow(
+      ...[who.free, who.asked, who.terminal].map((name) => `Defaults:${name} logfile=${sudoLog}, !syslog, passwd_tries=3`), `Defaults:${who.nobody} !syslog, !mail_no_user`,
+      `Defaults:${who.terminal} requiretty`,
+      `${who.free} ALL=(ALL:ALL) NOPASSWD: ALL`, `${who.terminal} ALL=(ALL:ALL) NOPASSWD: ALL`, `${who.asked} ALL=(ALL:ALL) ALL`,
+    );
+  });
+  afterAll(async () => {
+    await Promise.all(drivers.map((driver) => driver.stop()));
+    await world.end();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  const accessAs = (user: string, become: SshBecome): SshAccess => ({ ...accessOf(world.hop(sshd, { user })), become });
+  async function driverFor(access: SshAccess): Promise<SshDriver> {
+    const driver = createSshDriver({ dir: mkdtempSync(join(world.folder, 'worker-')), clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async () => 'recorded', secretsOf: async () => [], access: async () => access });
+    drivers.push(driver);
+    await driver.start();
+    return driver;
+  }
+  const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> => until(`the report of ${attempt}`, () => driver.report(attempt));
+  async function run(access: SshAccess, script: string, more: Parameters<typeof specOf>[1] = {}): Promise<AgentReport> {
+    const driver = await driverFor(access);
+    const attempt = newAttempt();
+    await driver.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
+    return reportOf(driver, attempt);
+  }
+  const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();
+  const testOf = async (access: SshAccess): Promise<unknown[]> => (await testConnection(access, { clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async () => 'recorded' })).filter((one) => one.result === 'failed').map((one) => [one.step, one.code]);
+  /** What a run says, and that the connection test says the same. */
+  async function refusal(access: SshAccess): Promise<AgentReport> {
+    const report = await run(access, 'echo ran');
+    expect(text(report)).toBe('');
+    expect(report.outcome).toBe('refused');
+    expect(await testOf(access)).toEqual([['become', report.reason]]);
+    return report;
+  }
+  const identity = 'id -un; echo $HOME $USER $LOGNAME; pwd; cat; printf err >&2; exit 137';
+
+  for (const [how, login, password] of [['without a password', 'free', undefined], ['with the right password', 'asked', PASSWORD], ['without a password, though one is stored', 'free', PASSWORD]] as const) {
+    it(`by sudo ${how}: root, and another user`, async () => {
+      for (const user of ['root', who.target]) {
+        const access = accessAs(who[login], { kind: 'sudo', user, ...(password === undefined ? {} : { password }) });
+        const report = await run(access, identity, { stdin: Buffer.from('in\n') });
+        const home = user === 'root' ? '/root' : '/tmp';
+        expect(report).toMatchObject({ outcome: 'exited', exitCode: 137 });
+        expect(text(report)).toBe(`${user}\n${home} ${user} ${user}\n${home}\nin\n`);
+        expect(Buffer.from(report.stderr.inline!).toString()).toBe('err');
+        expect(await testOf(access)).toEqual([]);
+      }
+    });
+  }
+
+  it('by sudo with a wrong password, or none where one is wanted', async () => {
+    expect(await refusal(accessAs(who.asked, { kind: 'sudo', user: 'root', password: 'wrong' }))).toMatchObject({ reason: 'become-password-wrong' });
+    expect(await refusal(accessAs(who.asked, { kind: 'sudo', user: 'root' }))).toMatchObject({ reason: 'become-password-missing' });
+  });
+
+  it('by sudo where the rules do not let', async () => {
+    expect(await refusal(accessAs(who.nobody, { kind: 'sudo', user: 'root', password: PASSWORD }))).toMatchObject({ reason: 'become-not-allowed', detail: expect.stringContaining('sudoers') });
+    expect(await refusal(accessAs(who.terminal, { kind: 'sudo', user: 'root' }))).toMatchObject({ reason: 'become-not-allowed', detail: expect.stringContaining('tty') });
+    expect(await refusal(accessAs(who.terminal, { kind: 'sudo', user: 'root', password: PASSWORD }))).toMatchObject({ reason: 'become-not-allowed' });
+    expect(await refusal(accessAs(who.free, { kind: 'sudo', user: 'no-such-user' }))).toMatchObject({ reason: 'user-unknown' });
+    expect(await refusal(accessAs(who.nobody, { kind: 'sudo', user: 'root' }))).toMatchObject({ reason: expect.stringMatching(/become-(password-missing|not-allowed)/) });
+  });
+
+  it('by su with the right password, a wrong one, and none', async () => {
+    const right = accessAs(who.free, { kind: 'su', user: who.target, password: PASSWORD });
+    const report = await run(right, identity, { stdin: Buffer.from('in\n') });
+    expect(report).toMatchObject({ outcome: 'exited', exitCode: 137 });
+    expect(text(report)).toBe(`${who.target}\n/tmp ${who.target} ${who.target}\n/tmp\nin\n`);
+    expect(await testOf(right)).toEqual([]);
+    expect(await refusal(accessAs(who.free, { kind: 'su', user: who.target, password: 'wrong' }))).toMatchObject({ reason: 'become-password-wrong' });
+    expect(await refusal(accessAs(who.free, { kind: 'su', user: who.target }))).toMatchObject({ reason: 'become-password-missing' });
+    for (const expiry of [['-d', '0'], ['-E', '1']]) {
+      const user = world.makeUser({ password: PASSWORD });
+      execFileSync('chage', [...expiry, user]);
+      expect(await refusal(accessAs(who.free, { kind: 'su', user, password: PASSWORD }))).toMatchObject({ reason: 'become-not-allowed', detail: expect.stringContaining('expired') });
+    }
+    expect(await refusal(accessAs(who.free, { kind: 'su', user: 'no-such-user', password: PASSWORD }))).toMatchObject({ reason: 'user-unknown' });
+  });
+
+  const ways = (): Record<string, SshAccess> => ({
+    'sudo to root': accessAs(who.free, { kind: 'sudo', user: 'root' }), 'sudo with a password': accessAs(who.asked, { kind: 'sudo', user: who.target, password: PASSWORD }), su: accessAs(who.free, { kind: 'su', user: who.target, password: PASSWORD }),
+  });
+
+  it('is a tree that a cancel and a deadline end whole', async () => {
+    for (const [name, access] of Object.entries(ways())) {
+      for (const why of ['cancelled', 'timed_out'] as const) {
+        const file = join('/tmp', `.${scratch.split('/').at(-1)}-${name.replaceAll(' ', '-')}-${why}`);
+        const script = `trap '' TERM; setsid sh -c 'echo $$ >${file}; exec sleep 60' & sh -c 'trap "" TERM; while :; do sleep 1; done' & while :; do sleep 1; done`;
+        const driver = await driverFor(access);
+        const attempt = newAttempt();
+        await driver.startAttempt(attempt, specOf(script, { timeoutMs: why === 'timed_out' ? 1_500 : 30_000 }), { hostId: 'h' });
+        const pid = await until('the child wrote its pid', () => existsSync(file) && Number(readFileSync(file, 'utf8')));
+        if (why === 'cancelled') driver.cancel(attempt);
+        expect([name, await reportOf(driver, attempt)]).toMatchObject([name, { outcome: why }]);
+        expect([name, isAlive(pid)]).toEqual([name, false]);
+        rmSync(file, { force: true });
+      }
+    }
+  });
+
+  it('is found again when the line is cut, by sudo with its password', async () => {
+    const proxy = await proxyTo(sshd);
+    const driver = await driverFor({ ...accessOf(world.hop(proxy, { user: who.asked })), become: { kind: 'sudo', user: who.target, password: PASSWORD } });
+    const gate = join('/tmp', `.${scratch.split('/').at(-1)}-cut`);
+    const attempt = newAttempt();
+    await driver.startAttempt(attempt, specOf('echo one; while [ ! -e "$G" ]; do sleep 0.05; done; echo two; exit 9', { env: { G: gate } }), { hostId: 'h' });
+    await until('it runs', () => driver.stateOf(attempt) === 'running');
+    proxy.cutAll();
+    await until('it is reached again', () => proxy.connections > 1);
+    writeFileSync(gate, '');
+    const report = await reportOf(driver, attempt);
+    rmSync(gate);
+    expect(report).toMatchObject({ outcome: 'exited', exitCode: 9 });
+    expect(text(report)).toBe('one\ntwo\n');
+    await proxy.stop();
+  });
+
+  it('shows secrets and passwords to nobody: not in the arguments of a process, not in what sudo logs', async () => {
+    for (const access of Object.values(ways())) {
+      const gate = join('/tmp', `.${scratch.split('/').at(-1)}-gate`);
+      const driver = await driverFor(access);
+      const attempt = newAttempt();
+      await driver.startAttempt(attempt, specOf('echo "$TOKEN"; while [ ! -e "$G" ]; do sleep 0.05; done', { env: { G: gate }, secrets: { TOKEN: SECRET } }), { hostId: 'h' });
+      await until('it runs', () => driver.stateOf(attempt) === 'running');
+      const seen = commandLines();
+      expect(seen).toContain(attempt);
+      expect(seen).not.toContain(SECRET);
+      expect(seen).not.toContain(PASSWORD);
+      writeFileSync(gate, '');
+      const report = await reportOf(driver, attempt);
+      rmSync(gate);
+      expect(report).toMatchObject({ outcome: 'exited', exitCode: 0 });
+      expect(text(report)).toBe('******\n');
+    }
+    const log = readFileSync(sudoLog, 'latin1');
+    expect(log).toContain('COMMAND=');
+    // One entry is a line or two of what people read, not a program.
+    for (const entry of log.split(/\n(?=\S)/)) expect(entry.length).toBeLessThan(400);
+    expect(log).not.toContain(SECRET);
+    expect(log).not.toContain(PASSWORD);
+  });
+
+  it('reads the profiles of whom it has become', async () => {
+    const access = accessAs(who.free, { kind: 'sudo', user: 'root' });
+    const home = mkdtempSync(join(world.folder, 'home-'));
+    writeFileSync(join(home, '.profile'), 'export FROM_PROFILE="$(id -un)"\n');
+    expect(text(await run(access, 'echo $FROM_PROFILE', { environment: 'login', env: { HOME: home } }))).toBe('root\n');
+    const agents = text(await run(access, 'env', { environment: 'agent' }));
+    expect(agents).toContain(`SUDO_USER=${who.free}`);
+    expect(agents).not.toMatch(/SUDO_COMMAND|LC_ALL|DROVER_PROGRAM/);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+/** Of all processes of this machine, as `ps` shows them to everybody. */
+function commandLines(): string {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+    } catch {
+      return '';
+    }
+  }).join('\n');
+}
