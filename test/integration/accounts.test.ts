@@ -179,7 +179,7 @@ describe('the use of an account', () => {
     it('is refused without the permission, and when the account is gone', async () => {
       await call('POST', '/accounts', { ...full('brief'), scope: 'role=db', isDefault: true });
       const [asked, byDefault] = [await failedRun({ account: 'brief' }), await failedRun({})];
-      const ctx = { store: api.store, sealer, clock: systemClock, log: silentLog, ownership: { owned: () => [], wake: () => undefined } };
+      const ctx = { store: api.store, sealer, clock: systemClock, log: silentLog, ownership: { owned: () => [], plan: () => undefined, wake: () => undefined } };
       const caller = { actor: { kind: 'token', id: 'x', name: 'mia' }, requestId: 'r' } as const;
       for (const id of [asked, byDefault]) await expect(runRetry(ctx, caller, id as RunId, ['failed'], false)).rejects.toMatchObject({ code: 'permission-denied', detail: expect.stringContaining('access.account.use') });
       await call('DELETE', '/accounts/brief?force=true');
