@@ -124,6 +124,8 @@ export const limits = {
   sshHandshakeMs: 30_000,
   /** For sudo and su to run the program or to ask for a password: a name service or PAM takes some seconds of it, a question without an answer all of it. */
   sshBecomeMs: 30_000,
+  /** For a shell that was given a channel to say its first word: slow start-up files take some of it, a file server that hangs all of it. */
+  sshBeginMs: 60_000,
   sshKeepaliveMs: 15_000,
   /** Unanswered keepalives after which a connection is given up. */
   sshKeepalivesMissedMax: 3,

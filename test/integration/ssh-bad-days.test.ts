@@ -112,6 +112,23 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
     expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled-by-user' });
   });
 
+  it('cancels at once where the login shell hangs, or no session is free', async () => {
+    const hanging = await world.start({ lines: ['ForceCommand sleep 60', 'MaxSessions 1'] });
+    const driver = await start(accessOf(world.hop(hanging)));
+    const attempts = [newAttempt(), newAttempt()];
+    for (const attempt of attempts) await driver.startAttempt(attempt, specOf('true'), { hostId: 'h' });
+    await until('a session began', () => hanging.log().includes('Starting session'));
+    for (const attempt of attempts) {
+      expect(driver.cancel(attempt)).toBe(true);
+      expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled-by-user' });
+    }
+  });
+
+  it.runIf(isRoot)('gives up a host that drops every connection before the order is given, and says that nothing ran', async () => {
+    const dropping = await world.start({ lines: ['ForceCommand kill -9 $PPID'] });
+    expect(await run(await start(accessOf(world.hop(dropping))), 'true')).toMatchObject({ outcome: 'refused', reason: 'ssh-lost', detail: expect.stringContaining('Nothing ran') });
+  });
+
   it('after a restart finds what never came to be, and says that nothing ran', async () => {
     const dir = mkdtempSync(join(folder, 'worker-'));
     let answer: (access: SshAccess) => void = () => undefined;

@@ -85,9 +85,8 @@ export class AuthPlan {
     else if (this.#tried.length > 0) parts.push(`The host had not answered yet to ${this.#tried.at(-1)}.`);
     if (this.#banner) parts.push(`It said: "${this.#banner}".`);
     parts.push('Where this happens each time, sshd\'s log tells why: some servers hang up so after a few refused credentials, or when PAM refuses the account.');
-    const detail = `${hopName(this.#hop)}: ${parts.join(' ')}`;
     // Hosts count what they refuse, and some lock the account: another try is for people to decide.
-    return new DroverError('ssh-lost', { detail, context: { hostId: this.#hop.hostId, mayBeCounted: this.#refused.length > 0 || this.#saysPassword } });
+    return sshError('ssh-lost', this.#hop, parts.join(' '), undefined, { mayBeCounted: this.#refused.length > 0 || this.#saysPassword });
   }
 
   failure(why?: string): DroverError {

@@ -1,5 +1,5 @@
 /** The program and what speaks with it, over shells of this machine: real processes, real files, and channels that are cut. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -242,6 +242,31 @@ describe('a lost channel', () => {
     await remote.lost;
     await until('it is cleaned up', () => traces(order.attempt).length === 0);
     expect(existsSync(file)).toBe(false);
+  });
+
+  it('of a shell that hangs is given up before the order leaves, and looked for again after', async () => {
+    const [gate, login, file] = [join(scratch, 'awake'), join(scratch, 'hanging'), join(scratch, 'late')];
+    writeFileSync(login, `#!/bin/sh\nwhile [ ! -e ${gate} ]; do sleep 0.05; done\nexec dash "$@"\n`, { mode: 0o755 });
+    const [shell, first, second] = [localShell([login]), new Follower(), new Follower()];
+    await startRemote(shell, orderOf(`echo x >> ${file}`), first, { clock, beginMs: 200 });
+    await until('the refusal', () => first.outcome);
+    expect(first.outcome).toMatchObject({ outcome: 'refused', reason: 'ssh-timeout', detail: expect.stringContaining('Nothing ran') });
+    expect(Buffer.concat(shell.sent).toString()).not.toContain(file);
+    // Its session is known: the order goes with the first word, and nobody knows what becomes of it until the host wakes up.
+    writeFileSync(gate, '');
+    await run(shell, orderOf('true'));
+    rmSync(gate);
+    const order = orderOf(`echo x >> ${file}; exit 7`);
+    const started = await startRemote(shell, order, second, { clock, beginMs: 200 });
+    expect(await started.lost).toContain('says nothing');
+    await expect(attachRemote(shell, order, { stdout: 0, stderr: 0 }, new Follower(), { clock, beginMs: 200 })).rejects.toMatchObject({ code: 'ssh-timeout' });
+    writeFileSync(gate, '');
+    await until('the order came through', () => existsSync(file));
+    const { remote, follower } = await attached(order, { stdout: 0, stderr: 0 });
+    await until('the end', () => follower.outcome);
+    expect(follower.outcome).toMatchObject({ outcome: 'exited', exitCode: 7 });
+    await remote.forget();
+    expect(readFileSync(file, 'latin1')).toBe('x\n');
   });
 
   it('is followed by a stop through another', async () => {

@@ -6,12 +6,14 @@
  * `forget`. So whoever calls writes down what came, and then forgets.
  */
 import type { Clock } from '../../base/clock.ts';
-import { DroverError, isErrorCode, type ErrorCode } from '../../base/errors.ts';
+import { DroverError, type ErrorCode } from '../../base/errors.ts';
+import { limits } from '../../base/limits.ts';
 import { isRefusal } from '../process/plan.ts';
 import { isPlainUser, type RemoteUser } from './remote-become.ts';
 import { RemoteConversation } from './remote-conversation.ts';
 import { basics, orderText, type OrderText } from './remote-order.ts';
 import { attachProgram, startProgram } from './remote-program.ts';
+import { isRefusalCode, remoteFault, silence } from './remote-faults.ts';
 import { outcomeOf } from './remote-outcome.ts';
 import type { RemoteMessage } from './remote-parser.ts';
 import type { RemoteFollower, RemoteOrder, RemoteOutcome, RemoteRun } from './remote-run.ts';
@@ -26,6 +28,10 @@ export interface RemoteOptions {
   readonly procRoot?: string;
   /** How old a script must be before its host is asked for a watch and live output; longer where nobody looks on. */
   readonly liveAfterMs?: number;
+  /** How long a host may say nothing at all; shorter for tests. */
+  readonly beginMs?: number;
+  /** Asked right before the order leaves; false when it must not any more: then nothing ran, and nothing is told. */
+  onLeaving?(): boolean;
 }
 
 export interface RemoteTarget extends RemoteUser {
@@ -69,6 +75,8 @@ class Run implements RemoteRun {
   readonly #clock: Clock;
   readonly #procRoot: string;
   readonly #liveAfterMs: number;
+  readonly #beginMs: number;
+  readonly #mayLeave: () => boolean;
   #conversation: RemoteConversation | undefined;
   #tellLost: (reason: string) => void = () => undefined;
   #startedAtMs: number | undefined;
@@ -90,6 +98,8 @@ class Run implements RemoteRun {
     this.#clock = options.clock;
     this.#procRoot = options.procRoot ?? '/proc';
     this.#liveAfterMs = options.liveAfterMs ?? LIVE_AFTER_MS;
+    this.#beginMs = options.beginMs ?? limits.sshBeginMs;
+    this.#mayLeave = () => options.onLeaving?.() ?? true;
     this.#farewell = new Promise((resolve) => {
       this.#tellForgotten = resolve;
     });
@@ -133,6 +143,7 @@ class Run implements RemoteRun {
       this.refuse(text.refused, text.detail);
       return conversation.close();
     }
+    if (text && !this.#mayLeave()) return conversation.close();
     if (text) conversation.order(text.parts, text.call);
     const heard = text !== undefined && (await this.#follow(conversation, messages, text));
     if (this.#hasEnded || heard) return;
@@ -178,7 +189,13 @@ class Run implements RemoteRun {
     conversation.send(`N=${conversation.nonce}; say W 0; export -p; say\n`);
     const pieces: Buffer[] = [];
     for (;;) {
-      const { value, done } = await messages.next();
+      const next = await this.#soon(messages.next());
+      if (next === 'silent') {
+        this.refuse('ssh-timeout', `${silence(this.#beginMs).detail} Nothing ran.`);
+        conversation.close();
+        return undefined;
+      }
+      const { value, done } = next;
       if (done) return undefined;
       if (value.kind === 'output') pieces.push(value.bytes);
       if (value.kind === 'output-end') break;
@@ -199,7 +216,11 @@ class Run implements RemoteRun {
     this.#conversation = conversation;
     conversation.send(`${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#procRoot })} attach ${from.stdout} ${from.stderr}\n`);
     const messages = conversation.messages();
-    const first = await messages.next();
+    const first = await this.#soon(messages.next());
+    if (first === 'silent') {
+      conversation.close();
+      throw silence(this.#beginMs);
+    }
     if (first.done || first.value.kind !== 'line') throw await conversation.fault();
     const { words } = first.value;
     if (words[0] === 'A') return false;
@@ -211,14 +232,30 @@ class Run implements RemoteRun {
     return true;
   }
 
+  /** `silent` when the host takes a channel and says nothing on it; what it says later is not waited for. */
+  async #soon<T>(next: Promise<T>): Promise<T | 'silent'> {
+    let cancel: () => void = () => undefined;
+    const silent = new Promise<'silent'>((resolve) => {
+      cancel = this.#clock.after(this.#beginMs, () => resolve('silent'), { unref: true });
+    });
+    return Promise.race([next, silent]).finally(() => cancel());
+  }
+
   // — following —
 
   /** Until the channel ends. True when anything was heard. */
   async #follow(conversation: RemoteConversation, messages: AsyncGenerator<RemoteMessage, void>, text?: OrderText): Promise<boolean> {
     const blobs = [...(text?.blobs ?? [])];
     let heard = text === undefined;
+    const first = await (heard ? messages.next() : this.#soon(messages.next()));
+    if (first === 'silent') {
+      // It may begin yet: only the host can say, when it speaks again.
+      conversation.close();
+      this.#tellLost(silence(this.#beginMs).detail);
+      return true;
+    }
     // By hand: leaving a loop over them would end them, and a kept shell has more to say.
-    for (let next = await messages.next(); !next.done; next = await messages.next()) {
+    for (let next = first; !next.done; next = await messages.next()) {
       const message = next.value;
       heard = true;
       if (message.kind === 'output') await this.#follower.output(message.stream, message.offset, message.bytes);
@@ -301,9 +338,15 @@ class Run implements RemoteRun {
     const conversation = await RemoteConversation.open(this.#shell, attachProgram, this.#target, this.#clock);
     conversation.send(`${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#procRoot })} ${question}; exit\n`);
     let heard = false;
-    for await (const message of conversation.messages()) {
+    const messages = conversation.messages();
+    const first = await this.#soon(messages.next());
+    if (first === 'silent') {
+      conversation.close();
+      throw silence(this.#beginMs);
+    }
+    for (let next = first; !next.done; next = await messages.next()) {
       heard = true;
-      yield message;
+      yield next.value;
     }
     const end = await conversation.ended;
     if (!heard || end.kind === 'lost') throw await conversation.fault();
@@ -348,24 +391,4 @@ class Run implements RemoteRun {
     for await (const message of this.#ask('erase')) done ||= message.kind === 'line' && message.words[0] === 'F';
     if (!done) throw new DroverError('link-lost', { detail: 'The host did not say that the attempt is forgotten.' });
   }
-}
-
-function remoteFault(words: readonly string[]): DroverError {
-  const code = words[1] ?? '';
-  const detail = words.slice(2).join(' ');
-  switch (code) {
-    case 'directory-missing':
-      return new DroverError(code, { detail: `There is no folder ${detail} on this host, or it cannot be entered.` });
-    case 'interpreter-missing':
-      return new DroverError(code, { detail: `There is no ${detail} on this host. Install it, or name another with --lang or a full path.` });
-    case 'spool-full':
-      return new DroverError(code, { detail: `The script or its output could not be written in ${detail} on the host: there is no space, or the connection was cut while it was sent.` });
-    default:
-      return new DroverError(isErrorCode(code) ? code : 'spawn-failed', { detail: `The host said: ${detail}` });
-  }
-}
-
-/** Faults that say what is wrong with the host or the account; the others are the connection's. */
-function isRefusalCode(code: string): boolean {
-  return code !== 'link-lost' && isErrorCode(code) && (code.startsWith('become-') || ['user-unknown', 'user-not-permitted', 'interpreter-missing', 'spawn-failed', 'spool-unwritable'].includes(code));
 }

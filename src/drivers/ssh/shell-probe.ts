@@ -25,13 +25,20 @@ export async function runBriefly(shell: RemoteShell, command: string, input: str
   }
   channel.stdin.on('error', () => undefined);
   channel.stdin.end(input);
-  const cancel = clock.after(limits.sshProbeMs, () => channel.close());
-  const end = await channel.ended;
+  // A server tells the end of a channel when its command ends: one that hangs is not waited for.
+  let cancel: () => void = () => undefined;
+  const silence = new Promise<RemoteEnd>((resolve) => {
+    cancel = clock.after(limits.sshProbeMs, () => {
+      channel.close();
+      resolve({ kind: 'lost', reason: `no answer within ${limits.sshProbeMs / 1_000} s` });
+    });
+  });
+  const end = await Promise.race([channel.ended, silence]);
   cancel();
   return { ...texts, end };
 }
 
-/** Undefined when the account runs commands. Rejects as `exec` does. */
+/** Undefined when the account runs commands. Rejects as `exec` does. `isSilent` in the context: it gave no answer, and may run later what it was told. */
 export async function shellFault(shell: RemoteShell, hop: SshHop, clock: Clock): Promise<DroverError | undefined> {
   const answer = await runBriefly(shell, `echo ${MARK}`, '', clock);
   if (answer.stdout.includes(MARK)) return undefined;
@@ -39,7 +46,7 @@ export async function shellFault(shell: RemoteShell, hop: SshHop, clock: Clock):
   if (/password.*(has )?expired|password change required|required to change your password/i.test(said)) {
     return sshError('ssh-password-expired', hop, `the password has expired, and the host wants a new one ("${said}"). Change it there (passwd), then store the new one in the account.`);
   }
-  if (answer.end.kind === 'lost') return sshError('ssh-no-shell', hop, `it took the command and gave no answer${said ? ` but "${said}"` : ''} (${answer.end.reason}). Look at the account's shell and at ForceCommand.`);
+  if (answer.end.kind === 'lost') return sshError('ssh-no-shell', hop, `it took the command and gave no answer${said ? ` but "${said}"` : ''} (${answer.end.reason}). Look at the account's shell and at ForceCommand.`, undefined, { isSilent: true });
   const how = answer.end.kind === 'exited' ? `exit code ${answer.end.code}` : `signal ${answer.end.signal}`;
   return sshError('ssh-no-shell', hop, `the account logs in and runs no commands: ${said ? `it said "${said}"` : 'it said nothing'} (${how}). Its shell is /bin/false or nologin, restricted, or replaced by ForceCommand; give it a shell (chsh), or use another account.`);
 }

@@ -85,9 +85,10 @@ export class SshAttempt {
         // Whoever cancels, or stops the worker, does not wait for a host that does not answer.
         const following = await Promise.race([this.#reach(), this.#over]);
         if (!following) return;
-        tries = 0;
         const reason = await Promise.race([following.lost, this.#over]);
         if (this.#hasEnded || stopping.aborted) return;
+        if (this.#isOut) tries = 0;
+        else if (tries >= limits.sshCutLoginTriesMax) return this.#refuse(new DroverError('ssh-lost', { detail: `The connection is lost each time before the order is given: ${reason}. Nothing ran.` }));
         log.info({ attempt, reason }, 'the connection to a running script was lost; it is looked for again');
       } catch (error) {
         if (this.#hasEnded || stopping.aborted) return;
@@ -100,8 +101,8 @@ export class SshAttempt {
 
   cancel(): void {
     this.#isCancelled = true;
-    if (this.#run) this.#run.stop('cancelled');
-    else if (!this.#isOut) this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
+    if (!this.#isOut) this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
+    else this.#run?.stop('cancelled');
   }
 
   /** The worker stops: it goes on on its host, and our successor finds it. */
@@ -129,13 +130,15 @@ export class SshAttempt {
     const { host, shell } = reached;
     const follower = await this.#follower(reached);
     if (this.#hasEnded) return undefined;
-    this.#isOut = true;
+    const onLeaving = (): boolean => {
+      if (this.#hasEnded || this.#options.stopping.aborted) return false;
+      return (this.#isOut = true);
+    };
     try {
       const order = { attempt, spec: this.#spec!, hostName: host.hostName, hostId: host.hostId, become: host.become };
-      return await this.#follow(await startRemote(shell, order, follower, { clock, ...this.#pace() }), follower);
+      return await this.#follow(await startRemote(shell, order, follower, { clock, onLeaving, ...this.#pace() }), follower);
     } catch (error) {
       // No channel: nothing of it left this side.
-      this.#isOut = false;
       if (this.#options.stopping.aborted) throw error;
       this.#refuse(await this.#explain(error, reached));
       return undefined;
@@ -149,9 +152,9 @@ export class SshAttempt {
     const follower = await this.#follower(reached);
     const target = { attempt, become: host.become, ...(note.user === undefined || host.become.kind !== 'direct' ? {} : { user: note.user }) };
     const run = await attachRemote(shell, target, output.received, follower, { clock }).catch(async (error: unknown) => {
-      // A shell that runs nothing has not run the order either.
-      const fault = this.#hasStarted ? undefined : await shellFault(shell, host.hop, clock).catch(() => undefined);
-      if (!fault) throw error;
+      // A shell that runs nothing has not run the order either; one that says nothing may run it when it wakes up.
+      const fault = this.#hasStarted || errorCodeOf(error) === 'ssh-timeout' ? undefined : await shellFault(shell, host.hop, clock).catch(() => undefined);
+      if (!fault || fault.context.isSilent) throw error;
       this.#refuse(fault);
     });
     if (!run) return undefined;

@@ -17,8 +17,8 @@ export function quoted(text: string): string {
   return line.length > QUOTED_MAX ? `${line.slice(0, QUOTED_MAX)}…` : line;
 }
 
-export function sshError(code: ErrorCode, hop: SshHop, what: string, cause?: unknown): DroverError {
-  return new DroverError(code, { detail: `${hopName(hop)}: ${what}`, context: { hostId: hop.hostId }, ...(cause === undefined ? {} : { cause }) });
+export function sshError(code: ErrorCode, hop: SshHop, what: string, cause?: unknown, context: Readonly<Record<string, unknown>> = {}): DroverError {
+  return new DroverError(code, { detail: `${hopName(hop)}: ${what}`, context: { hostId: hop.hostId, ...context }, ...(cause === undefined ? {} : { cause }) });
 }
 
 /** A fault of the socket, before anything of SSH was said. */
