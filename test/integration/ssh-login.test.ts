@@ -169,8 +169,9 @@ describe.skipIf(sshdMissing)('logging in', () => {
       behind.on('error', () => undefined);
       socket.pipe(behind);
       behind.on('data', (bytes) => {
+        // The greeting and no more, in however many pieces it comes.
+        if (passed < 60) socket.write(bytes.subarray(0, 60 - passed));
         passed += bytes.length;
-        if (passed < 60) socket.write(bytes);
       });
     });
     const pool = new SshPool({ clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async () => 'recorded', access: async () => accessOf(world.hop(stalling)), dial: { handshakeMs: 3_000 } });

@@ -15,7 +15,7 @@ interface Offer { readonly wire: Wire; readonly label: string; readonly method: 
 const QUESTION_ROUNDS_MAX = 8;
 
 /** sshd hands on what PAM says of an account that is right and may not log in, and hangs up without a word of its own. */
-const ACCOUNT_REFUSED = /account (has |is )?(been )?(expired|locked|disabled)|access denied|permission denied/i;
+const ACCOUNT_REFUSED = /\baccount\b.{0,20}\b(expired|locked|disabled)\b/i;
 
 export class AuthPlan {
   readonly #hop: SshHop;
