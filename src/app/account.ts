@@ -73,7 +73,9 @@ export async function accountExplain(ctx: AppContext, hostIdOrName: string, aske
   const host = await ctx.store.hostFetch(hostIdOrName);
   if (!host) throw new DroverError('host-not-found', { detail: `There is no host ${hostIdOrName}. See: drover hosts list.` });
   const accountId = await ctx.store.accountOfHost(host.id);
-  return accountChooser(await ctx.store.accountList())({ name: host.name, labels: host.labels, ...(accountId === undefined ? {} : { accountId }) }, asked);
+  const choice = accountChooser(await ctx.store.accountList())({ name: host.name, labels: host.labels, ...(accountId === undefined ? {} : { accountId }) }, asked);
+  // Only an account that the run asks for counts on both ways.
+  return choice.kind === 'refused' || asked !== undefined || host.agentId === undefined ? choice : { ...choice, why: `${choice.why} So it is over SSH; its agent, while it is linked, runs scripts as the agent's own user unless the run names an account.` };
 }
 
 /** For the hosts of a run: the accounts are read once. */

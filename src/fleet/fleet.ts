@@ -42,7 +42,7 @@ export interface FleetListener {
 /** `ssh`: the worker that carries it out itself; absent for agents. */
 export interface AttemptPlace { readonly attempt: AttemptId; readonly hostId: HostId; readonly ssh?: WorkerId }
 export interface AttemptOrder { readonly partition: number; readonly term: number; readonly attempts: readonly AttemptPlace[] }
-export type LiveWorker = Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes'> & { readonly id: WorkerId; readonly name: string; readonly zone: string }
+export type LiveWorker = Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes'> & { readonly id: WorkerId; readonly name: string; readonly zone: string; /** When it said so, by the server's clock; absent until it has. */ readonly heardAtMs?: number }
 
 export interface LiveOutput { readonly attempt: AttemptId; readonly stream: 1 | 2; readonly offset: number; readonly bytes: Uint8Array; readonly skipped: number }
 

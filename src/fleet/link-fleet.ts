@@ -16,7 +16,7 @@ import { dispatchMessage } from '../protocol/link/agent-v1.ts';
 import { commonProtocol } from '../protocol/link/protocol-range.ts';
 import { upgradeMessage, type WorkerUpgradeState } from '../protocol/link/upgrade-order.ts';
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
-import { WORKER_PROTOCOL, type AgentLoadFigures, type ConnectionStep, type ServerToWorkerFrame, type OrderedAttempt, type WorkerHello, type WorkerLoad, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import { WORKER_PROTOCOL, type AgentLoadFigures, type ConnectionStep, type ServerToWorkerFrame, type OrderedAttempt, type WorkerHello, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import type { Store } from '../store/store.ts';
 import { AgentHealth } from './agent-health.ts';
 import type { AgentLocation, AgentUpgradeHeard, Assignment, AttemptOrder, AttemptPlace, Fleet, FleetListener, LiveOutput, LiveWorker } from './fleet.ts';
@@ -26,7 +26,7 @@ import { WorkerRequests } from './worker-requests.ts';
 
 type WorkerQuestion = Extract<WorkerToServerFrame, { t: 'access' | 'secrets' | 'host-key' }>;
 type WorkerLink = Link<WorkerToServerFrame, ServerToWorkerFrame>;
-interface WorkerState { readonly id: WorkerId; readonly hello: WorkerHello; readonly link: WorkerLink; snapshot: Set<string>; load: Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes'> }
+interface WorkerState { readonly id: WorkerId; readonly hello: WorkerHello; readonly link: WorkerLink; snapshot: Set<string>; load: Omit<LiveWorker, 'id' | 'name' | 'zone'> }
 interface Watch { readonly attempts: ReadonlyMap<string, AttemptPlace>; readonly onOutput: (output: LiveOutput) => void }
 
 /** What the fleet must know of hosts that are reached over SSH. `zone` is the asking worker's: it is told of its own zone only. */
@@ -311,7 +311,7 @@ export class LinkFleet implements Fleet {
       case 'renew':
         return void this.#renew(worker, frame);
       case 'load':
-        worker.load = { agents: frame.agents, queued: frame.queued, rssBytes: frame.rssBytes, lagMs: frame.lagMs, ...(frame.lanes ? { lanes: frame.lanes } : {}) };
+        worker.load = { agents: frame.agents, queued: frame.queued, rssBytes: frame.rssBytes, lagMs: frame.lagMs, heardAtMs: this.#options.clock.nowMs(), ...(frame.lanes ? { lanes: frame.lanes } : {}) };
         return;
       case 'access':
       case 'secrets':

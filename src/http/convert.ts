@@ -88,7 +88,7 @@ export function agentResource(agent: AgentRecord, health: AgentHealth): z.infer<
 export function workerResource(worker: WorkerRecord, live: LiveWorker | undefined): z.infer<typeof resources.Worker> {
   return {
     id: worker.id, name: worker.name, zone: worker.zone, agentAddress: worker.agentAddress, linked: live !== undefined || worker.linked, drained: worker.drained, ...given('version', worker.version), joinedAt: new Date(worker.joinedAtMs).toISOString(),
-    ...(live ? { agents: live.agents, queued: live.queued, rssBytes: live.rssBytes, lagMs: live.lagMs } : {}), ...given('lanes', live?.lanes && { agent: laneResource(live.lanes.agent), ssh: laneResource(live.lanes.ssh) }),
+    ...(live ? { agents: live.agents, queued: live.queued, rssBytes: live.rssBytes, lagMs: live.lagMs } : {}), ...given('figuresAt', live?.heardAtMs === undefined ? undefined : new Date(live.heardAtMs).toISOString()), ...given('lanes', live?.lanes && { agent: laneResource(live.lanes.agent), ssh: laneResource(live.lanes.ssh) }),
   };
 }
 

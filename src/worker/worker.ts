@@ -17,6 +17,7 @@ import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
 import { WORKER_PROTOCOL, type AttemptEvent, type ConnectionStep, type LaneName, type OrderedAttempt, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import { AgentLoads } from './agent-loads.ts';
 import { EventOutbox } from './event-outbox.ts';
+import { LoadReport } from './load-report.ts';
 import { OutputRelay, type AgentLink, type ServerLink } from './output-relay.ts';
 import { ServerRequests } from './server-requests.ts';
 import { StartDispatch, type Executor } from './start-dispatch.ts';
@@ -59,7 +60,6 @@ interface ServerState { readonly url: string; readonly dialer: ServerDialer; lin
 
 /** How long events may wait for company before they are sent on. */
 const EVENT_FLUSH_MS = 2;
-const LOAD_EVERY_MS = 5_000;
 const SNAPSHOT_AGENTS = 2_000;
 /** A drained worker sends so many agents to others at once: they come to a worker that has others to serve. */
 const DRAIN_BATCH = 200;
@@ -77,13 +77,13 @@ export class WorkerService implements Service {
   readonly #relay: OutputRelay;
   readonly #dispatch: StartDispatch;
   readonly #requests: ServerRequests;
+  readonly #report: LoadReport;
   /** This worker itself, as the executor of what goes over SSH. */
   readonly #self: Executor | undefined;
   #zoneWorkers: readonly string[] = [];
   #flushing = false;
   #draining = false;
   #stopDrain = (): void => undefined;
-  #stopLoad = (): void => undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -97,6 +97,10 @@ export class WorkerService implements Service {
       executor: (hostId, agentId) => (agentId === options.id ? this.#self : this.#agentAt(hostId, agentId)),
       isCurrent: (order) => this.#isCurrent(order), event: (a, event) => this.#event(a, event),
       watch: ({ a, target, server }) => this.#relay.watchFromStart(a, target.agentId === options.id ? options.id : target.hostId, server),
+    });
+    this.#report = new LoadReport({
+      clock: options.clock, agentLoads: () => this.#loads.take(), figures: () => ({ agents: this.#agents.size, queued: this.#dispatch.queued, outputBytesHeld: this.#relay.heldBytes, lanes: this.#dispatch.figures() }),
+      send: (frame) => { for (const link of this.#serverLinks()) link.send(frame); },
     });
   }
 
@@ -147,11 +151,11 @@ export class WorkerService implements Service {
     agents.onLink = (link) => this.#onAgent(link);
     await agents.start();
     this.#dial(this.#options.serverUrl);
-    this.#scheduleLoad();
+    this.#report.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopLoad();
+    this.#report.stop();
     this.#stopDrain();
     await this.#options.agents.stop();
     await this.#options.ssh?.stop();
@@ -243,6 +247,7 @@ export class WorkerService implements Service {
       case 'connection-test':
         return void this.#testConnection(state, frame);
       case 'drain':
+        this.#report.tell();
         return this.#drain(frame.on);
       case 'upgrade':
         for (const { hostId, agentId, mac } of frame.targets) if (this.#agents.get(hostId)?.agentId === agentId) this.#agents.get(hostId)!.link.send({ t: 'upgrade', id: frame.id, order: frame.order, mac });
@@ -465,21 +470,5 @@ export class WorkerService implements Service {
       for (const { events, link } of this.#servers.values()) if (link) events.flush(link);
       this.#flushSoon();
     });
-  }
-
-  #scheduleLoad(): void {
-    const { clock } = this.#options;
-    let expected = clock.monotonicMs() + LOAD_EVERY_MS;
-    const report = (): void => {
-      const lagMs = Math.max(0, clock.monotonicMs() - expected);
-      expected = clock.monotonicMs() + LOAD_EVERY_MS;
-      const lanes = this.#dispatch.figures();
-      for (const server of this.#servers.values()) {
-        server.link?.send({ t: 'load', agents: this.#agents.size, queued: this.#dispatch.queued, rssBytes: process.memoryUsage.rss(), lagMs, outputBytesHeld: this.#relay.heldBytes, lanes });
-      }
-      for (const loads of this.#loads.take()) for (const server of this.#servers.values()) server.link?.send(loads);
-      this.#stopLoad = clock.after(LOAD_EVERY_MS, report, { unref: true });
-    };
-    this.#stopLoad = clock.after(LOAD_EVERY_MS, report, { unref: true });
   }
 }

@@ -41,7 +41,7 @@ describe('drover accounts', () => {
     const [shown, listed, explained] = [await cli('accounts', 'show', 'dba'), await cli('accounts', 'list'), await cli('accounts', 'explain', 'local-1')];
     expect(shown.stdout).toContain('first (password)');
     expect(listed.stdout).toMatch(/dba +ops +postgres by sudo +yes \(0\) +first key agent +local-\*/);
-    expect(explained).toMatchObject({ code: 0, stdout: 'dba: It is the only default account whose scope covers the host.\n' });
+    expect(explained).toMatchObject({ code: 0, stdout: expect.stringMatching(/^dba: It is the only default account whose scope covers the host\. So it is over SSH; its agent, while it is linked, runs scripts as the agent's own user/) as string });
     expect(created.stdout + shown.stdout + listed.stdout).not.toMatch(/unmistakable|PRIVATE/);
   });
 

@@ -40,6 +40,22 @@ describe('an order over SSH', () => {
     expect(await rig.server.frame('data', (frame) => frame.id === 5)).toMatchObject({ size: 0, eof: true });
   });
 
+  it('is told of soon after it began and ended, and at once to whoever drains the worker', async () => {
+    rig = await WorkerRig.create();
+    let from = 0;
+    const underWay = (count: number): Promise<unknown> => until(`${count} to be told`, () => rig.server.frames.slice(from).some((frame) => frame.t === 'load' && frame.lanes?.ssh.underWay === count));
+    rig.ssh.onStart = () => undefined;
+    const [a] = rig.server.assign(runIn(1), [overSsh()]) as [AttemptId];
+    await underWay(1);
+    from = rig.server.frames.length;
+    rig.ssh.finish(a);
+    await underWay(0);
+    const told = rig.server.frames.filter(({ t }) => t === 'load').length;
+    rig.server.send({ t: 'drain', on: true });
+    rig.server.send({ t: 'drain', on: true });
+    await until('the figures', () => rig.server.frames.filter(({ t }) => t === 'load').length >= told + 2);
+  });
+
   it('needs access that a server gives, from another server when the first goes away', async () => {
     rig = await WorkerRig.create();
     const second = await rig.addServer();

@@ -1745,6 +1745,8 @@ export interface components {
             joinedAt: string;
             agents?: number;
             queued?: number;
+            /** @description When the worker gave these figures: soon after a change, and when it is told to drain */
+            figuresAt?: string;
             rssBytes?: number;
             lagMs?: number;
             /** @description What is under way and what waits, by the way it goes */

@@ -82,7 +82,7 @@ const Queue = z.object({ length: z.int(), oldestMs: z.int().describe('How long t
 const Lane = z.object({ underWay: z.int(), capacity: z.int(), high: Queue, normal: Queue, low: Queue }).meta({ id: 'WorkerLane' });
 export const Worker = z.object({
   id: z.uuid(), name: z.string(), zone: z.string(), agentAddress: z.string(), linked: z.boolean(), drained: z.boolean().describe('It takes no new work'), version: z.string().optional(), joinedAt: instant, agents: z.int().optional(), queued: z.int().optional(),
-  rssBytes: z.int().optional(), lagMs: z.number().optional(), lanes: z.object({ agent: Lane, ssh: Lane }).optional().describe('What is under way and what waits, by the way it goes'),
+  figuresAt: instant.optional().describe('When the worker gave these figures: soon after a change, and when it is told to drain'), rssBytes: z.int().optional(), lagMs: z.number().optional(), lanes: z.object({ agent: Lane, ssh: Lane }).optional().describe('What is under way and what waits, by the way it goes'),
 }).meta({ id: 'Worker' });
 export const JoinTokenCreate = z.strictObject({ role: z.enum(['agent', 'worker']).default('agent'), labels: labels.default({}), zone: name.default('default'), uses: z.int().min(1).max(100_000).default(1), lifetime: duration(limits.apiTokenMsMax).default('1h'),
   host: name.optional().describe('Id or name of a host: whoever joins with the token becomes its agent, in its zone') }).refine((body) => body.host === undefined || (body.role === 'agent' && body.uses === 1), { message: 'a token made for a host is for one agent', path: ['host'] }).meta({ id: 'JoinTokenCreate' });
