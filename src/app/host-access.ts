@@ -96,5 +96,5 @@ function inputFault(pointer: string, fault: PlanFault): InputFault {
 /** Throws when there are any. */
 export function refuse(faults: readonly InputFault[]): void {
   if (faults.length === 0) return;
-  throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', { detail: faults.map((fault) => `${fault.pointer}: ${fault.detail}`).join('; '), faults });
+  throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', { detail: faults.length === 1 ? faults[0]!.detail : faults.map((fault) => `${fault.pointer}: ${fault.detail}`).join('; '), faults });
 }

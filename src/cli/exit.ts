@@ -24,7 +24,7 @@ function unreachableAdvice(message: string): string {
 function explainRefusal(error: DroverApiError): { message: string; code: number } {
   const { status, code, detail, errors } = error;
   const advice = status === 401 ? '\nCheck DROVER_TOKEN, or log in again: drover login URL.' : '';
-  const faults = errors.length > 1 ? `${errors.length} things are wrong:${errors.map((fault) => `\n  ${flagOf(fault.pointer)}: ${fault.detail} (${fault.code})`).join('')}` : errors.length === 1 && status === 400 ? `${flagOf(errors[0]!.pointer)}: ${errors[0]!.detail}` : detail;
+  const faults = errors.length > 1 ? `${errors.length} things are wrong:${errors.map((fault) => `\n  ${flagOf(fault.pointer)}: ${fault.detail} (${fault.code})`).join('')}` : errors.length === 1 ? `${flagOf(errors[0]!.pointer)}: ${errors[0]!.detail}` : detail;
   const request = code === 'internal' && error.requestId !== undefined ? `\nThe server's log has more under request ${error.requestId}.` : '';
   return { message: `${faults}${errors.length > 1 ? '' : ` (${code})`}${advice}${request}`, code: exitOf(status, code) };
 }
@@ -35,11 +35,12 @@ function exitOf(status: number, code: string): number {
   return status === 400 || status === 413 ? EXIT.usage : EXIT.refused;
 }
 
-const FLAGS: Readonly<Record<string, string>> = { targets: '--target', script: '--script', scriptBase64: '--script', command: 'the command', args: '--arg', env: '--env', params: '--param', secrets: '--secret', user: '--as', maxFailed: '--max-failed', loginUser: '--user', isDefault: '--default', 'become/user': '--become-user', 'become/password': '--become-password' };
+const FLAGS: Readonly<Record<string, string>> = { labels: '--label', targets: '--target', script: '--script', scriptBase64: '--script', command: 'the command', args: '--arg', env: '--env', params: '--param', secrets: '--secret', user: '--as', maxFailed: '--max-failed', loginUser: '--user', isDefault: '--default', 'become/user': '--become-user', 'become/password': '--become-password' };
 
 /** `#/killAfter` is `--kill-after` to whoever typed it. */
 function flagOf(pointer: string): string {
   const path = pointer.replace(/^#?\//, '');
+  if (path === 'name') return 'the name';
   const [field, ...rest] = path.split('/') as [string, ...string[]];
   if (field === 'credentials' && rest.length > 0) return [`credential ${Number(rest[0]) + 1}`, ...rest.slice(1)].join(', ');
   if (Object.hasOwn(FLAGS, path)) return FLAGS[path]!;

@@ -35,7 +35,11 @@ async function importHosts(path: string, flags: ImportFlags): Promise<void> {
   faults.end();
   const inventory = readInventory(path, flags.format, { labelVariables: flags.labelVariable });
   for (const remark of inventory.remarks.slice(0, FAULTS_SHOWN)) process.stderr.write(`drover: note: ${lineText(remark)}\n`);
-  if (inventory.faults.length > 0) throw new UsageError(`Nothing was imported. ${countOf(inventory.faults.length, 'thing is', 'things are')} wrong:${faultLines(inventory.faults)}`);
+  if (inventory.faults.length > 0) {
+    const entries = inventory.hosts.map((draft) => entryOf(draft, { labels, accounts, account: flags.account, zone: flags.zone }));
+    const all = [...inventory.faults, ...(await accountFaults(inventory.hosts, entries))].sort((a, b) => (a.file === b.file ? a.line - b.line : 0));
+    throw new UsageError(`Nothing was imported. ${countOf(all.length, 'thing is', 'things are')} wrong:${faultLines(all)}`);
+  }
   if (inventory.hosts.length === 0) throw new UsageError(`${path} names no hosts.`);
   if (inventory.hosts.length > limits.hostsPerImportMax) throw new UsageError(`${path} names ${inventory.hosts.length} hosts; ${limits.hostsPerImportMax} can be imported at once. Part the file.`);
   tellUsers(inventory.hosts, accounts, flags.account);
@@ -64,16 +68,30 @@ function entryOf(draft: HostDraft, given: { labels: Record<string, string>; acco
   };
 }
 
+/**
+ * What only the server knows of the rows that are right, to be told with the others: its accounts. What it says of jump hosts may be
+ * for want of a row that is wrong itself. A server that is not there is no fault of the file.
+ */
+async function accountFaults(drafts: readonly HostDraft[], hosts: Entry[]): Promise<InventoryFault[]> {
+  if (hosts.length === 0 || hosts.length > limits.hostsPerImportMax) return [];
+  const error = await openSession().client.POST('/api/v1/hosts/import', { body: { hosts, dryRun: true } }).then(() => undefined, (thrown: unknown) => thrown);
+  return error instanceof DroverApiError ? refusedLines(drafts, error).filter(({ pointer }) => pointer.endsWith('/account')) : [];
+}
+
+function refusedLines(drafts: readonly HostDraft[], error: DroverApiError): (InventoryFault & { readonly pointer: string })[] {
+  return error.errors.map(({ pointer, detail }) => {
+    const draft = drafts[Number(/^#\/hosts\/(\d+)/.exec(pointer)?.[1] ?? Number.NaN)];
+    return { ...(draft?.source ?? { file: pointer, line: 0 }), detail: draft ? `${draft.name}: ${detail}` : detail, pointer };
+  });
+}
+
 /** What the server refuses is told by the lines of the file, which is where it is put right. */
 async function send(drafts: readonly HostDraft[], hosts: Entry[], dryRun: boolean): Promise<Imported> {
   try {
     return dataOf(await openSession().client.POST('/api/v1/hosts/import', { body: { hosts, dryRun } }));
   } catch (error) {
     if (!(error instanceof DroverApiError) || error.errors.length === 0) throw error;
-    const lines = error.errors.map(({ pointer, detail }): InventoryFault => {
-      const draft = drafts[Number(/^#\/hosts\/(\d+)/.exec(pointer)?.[1] ?? Number.NaN)];
-      return { ...(draft?.source ?? { file: pointer, line: 0 }), detail: draft ? `${draft.name}: ${detail}` : detail };
-    });
+    const lines = refusedLines(drafts, error);
     throw new DroverApiError(error.status, { code: error.code, detail: `Nothing was imported. ${countOf(lines.length, 'thing is', 'things are')} wrong:${faultLines(lines)}`, ...(error.requestId === undefined ? {} : { requestId: error.requestId }) });
   }
 }

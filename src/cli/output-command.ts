@@ -80,7 +80,7 @@ async function printHost(session: Session, execution: Execution): Promise<void> 
   const paint = outPaint();
   for (const stream of ['stdout', 'stderr'] as const) {
     const { bytes, head, gap } = await readKept(session, execution, stream);
-    const left = gap === 0 ? '' : `\n${paint.yellow(`… ${gap} bytes are not kept here; they are on the host: --full --stream ${stream}`)}\n`;
+    const left = gap === 0 ? '' : `\n${paint.yellow(`… ${gap} bytes are not kept here${whereTheRestIs(execution, `--full --stream ${stream}`)}`)}\n`;
     const text = `${shownText(bytes.subarray(0, head))}${left}${shownText(bytes.subarray(head))}`;
     if (stream === 'stdout') await out(text);
     else process.stderr.write(text);
@@ -92,7 +92,7 @@ async function printHost(session: Session, execution: Execution): Promise<void> 
 async function printRaw(session: Session, execution: Execution, stream: StreamName): Promise<number> {
   const { head, tail, gap } = execution[stream];
   await copyRanges(session, execution, stream, { source: 'kept', from: 0, to: head + tail });
-  return gap === 0 ? EXIT.succeeded : tellMissing(`${gap} of ${execution[stream].size} bytes are not kept here and were left out after byte ${head}; they are on the host: --full`);
+  return gap === 0 ? EXIT.succeeded : tellMissing(`${gap} of ${execution[stream].size} bytes are not kept here and were left out after byte ${head}${whereTheRestIs(execution, '--full')}`);
 }
 
 async function printWhole(session: Session, execution: Execution, stream: StreamName): Promise<number> {
@@ -100,8 +100,14 @@ async function printWhole(session: Session, execution: Execution, stream: Stream
   if (OPEN.has(execution.state)) throw new DroverApiError(409, { code: 'output-not-available', detail: `${execution.host} has not ended yet; the whole can be read then. What comes meanwhile: --follow --raw` });
   // What is kept whole needs no host, which may be away.
   if (execution[stream].gap === 0) return printRaw(session, execution, stream);
+  if (execution.via === 'ssh') throw new DroverApiError(409, { code: 'output-not-available', detail: `Over SSH nothing stays on the host once the result is safe: of this output head and tail are kept (--raw). For large output that is to be read later, have the script write a file, or install the agent: drover agents install -t ${execution.host}` });
   await copyRanges(session, execution, stream, { source: 'host', from: 0, to: Number.POSITIVE_INFINITY });
   return EXIT.succeeded;
+}
+
+/** Over SSH nothing stays on the host once the result is safe; an agent keeps the whole for days. */
+function whereTheRestIs(execution: Execution, flags: string): string {
+  return execution.via === 'ssh' ? ', nor on the host any more: over SSH nothing stays there' : `; they are on the host: ${flags}`;
 }
 
 /** Range by range; the answer is where it ended. A server that restarts in between is waited for, and nothing is printed twice. */

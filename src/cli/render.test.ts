@@ -38,7 +38,7 @@ describe('a run on the terminal', () => {
   it('shows equal output once and says what is left out, where it is', () => {
     const decode = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
     const text = foldedText({ ending: { state: 'failed', exitCode: 3 }, hosts: ['a1', 'a2'], count: 5, stdout: { bytes: Buffer.from('x\ny\n'), head: 2, gap: 7 }, stderr: { bytes: Buffer.from('oops\n'), head: 5, gap: 0 } }, plain, decode);
-    expect(text).toBe('── a[1,2] … and 3 more (5) failed, exit 3\nx\n… 7 bytes are not kept here; they are on the host: drover runs output RUN --host HOST --full\ny\nstderr:\noops');
+    expect(text).toBe('── a[1,2] … and 3 more (5) failed, exit 3\nx\n… 7 bytes are not kept here; a host with an agent still has them: drover runs output RUN --host HOST --full\ny\nstderr:\noops');
   });
   it('lines up columns, wide characters too, and obeys no cell', () => {
     expect(table(['A', 'LONG'], [['aaa', 'b']])).toBe('A    LONG\naaa  b');

@@ -94,7 +94,7 @@ export function foldedText(group: FoldedGroup, paint: Paint, decode: (bytes: Uin
 function block({ bytes, head, gap }: Kept, paint: Paint, decode: (bytes: Uint8Array) => string): string {
   if (gap === 0) return decode(bytes).replace(/\n$/, '');
   const [before, after] = [decode(bytes.subarray(0, head)).replace(/\n$/, ''), decode(bytes.subarray(head)).replace(/\n$/, '')];
-  return [before, paint.yellow(`… ${gap} bytes are not kept here; they are on the host: drover runs output RUN --host HOST --full`), after].filter(Boolean).join('\n');
+  return [before, paint.yellow(`… ${gap} bytes are not kept here; a host with an agent still has them: drover runs output RUN --host HOST --full`), after].filter(Boolean).join('\n');
 }
 
 export function verdictLine(run: { id: string; state: string; counts: Readonly<Record<string, number>>; hostCount: number; startedAt?: string | undefined; createdAt: string; finishedAt?: string | undefined }, paint: Paint): string {

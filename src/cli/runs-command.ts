@@ -76,6 +76,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
   const session = openSession();
   const run = await fetchRun(session, id);
   const timeline = await timelineOf(session, id);
+  const workers = flags.json ? new Map<string, string>() : await workerNames(session);
   const every = flags.json || flags.all || run.hostCount <= SHOWN_ALL;
   const executions: Execution[] = [];
   for await (const execution of executionsOf(session, id)) {
@@ -86,7 +87,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     const [paint, utc] = [outPaint(), flags.utc === true];
     const facts: [string, string | undefined][] = [['name', run.name], ['by', `${run.createdBy} at ${timeText(run.createdAt, utc)}`], ['reason', run.reason || undefined], ['targets', run.targets], ['as', run.user], ['round', String(run.round)], ['cancelled', run.cancelRequestedBy && `by ${run.cancelRequestedBy} at ${timeText(run.cancelRequestedAt, utc)}`]];
     const head = facts.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(9)} ${plainText(value)}`])).join('\n');
-    const events = timeline.map((entry) => `${timeText(entry.at, utc)}  ${entry.kind.padEnd(14)} ${paint.dim(detailText(entry.detail))}`).join('\n');
+    const events = timeline.map((entry) => `${timeText(entry.at, utc)}  ${entry.kind.padEnd(14)} ${paint.dim(detailText(entry.detail, workers))}`).join('\n');
     const rows = executions.map((e) => [e.host, endingText(e), e.via ?? '', String(e.attempt), String(e.stdout.size), String(e.stderr.size), `${e.detail ?? ''}${e.settledLate ? ' (settled late)' : ''}`]);
     const hosts = rows.length === 0 ? 'every host succeeded (--all lists them)' : table(['HOST', 'STATE', 'VIA', 'ATTEMPT', 'STDOUT', 'STDERR', 'DETAIL'], rows);
     return `${verdictLine(run, paint)}\n${head}\n\n${events}\n\n${hosts}${!every && rows.length >= SHOWN_MAX ? `\n${paint.dim('… and more: --all')}` : ''}`;
@@ -108,9 +109,16 @@ async function timelineOf(session: Session, runId: string): Promise<Timeline> {
   }
 }
 
-function detailText(detail: unknown): string {
+/** By id. Whoever may not see workers, or asks for one that is gone, is shown the ids. */
+async function workerNames(session: Session): Promise<ReadonlyMap<string, string>> {
+  const page = await session.client.GET('/api/v1/workers').then(dataOf, () => ({ items: [] }));
+  return new Map(page.items.map(({ id, name }) => [id, name]));
+}
+
+function detailText(detail: unknown, workers: ReadonlyMap<string, string>): string {
   if (typeof detail !== 'object' || detail === null) return '';
-  return plainText(Object.entries(detail).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' '));
+  const text = Object.entries(detail).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' ');
+  return plainText(text.replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => workers.get(id) ?? id));
 }
 
 async function retry(id: string, flags: RetryFlags): Promise<void> {

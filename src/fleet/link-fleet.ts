@@ -210,7 +210,7 @@ export class LinkFleet implements Fleet {
   async testConnection(hostId: HostId, accountId?: AccountId): Promise<readonly ConnectionStep[]> {
     const workerId = this.sshRoute(hostId);
     const worker = workerId && this.#workers.get(workerId);
-    if (!worker) throw new DroverError('zone-without-worker', { detail: 'The host has no address, or no worker of its zone is linked and takes work. See: drover workers list.' });
+    if (!worker) throw new DroverError('zone-without-worker', { detail: 'No worker of the host\'s zone is linked and takes work. See: drover workers list.' });
     return this.#tests.ask(worker.link, (id) => ({ t: 'connection-test', id, hostId, ...(accountId === undefined ? {} : { accountId }) }));
   }
 

@@ -200,7 +200,9 @@ function sendProblem(ctx: ApiContext, request: FastifyRequest, reply: FastifyRep
   const error = toDroverError(thrown);
   const { code } = error;
   const { status, title, retryable } = errors[code];
-  if (status >= 500) ctx.log.error({ requestId: request.id, code, err: thrown, ...error.context }, 'a request failed');
+  // What is away for now is told to whoever asked; a stack is for what should not be.
+  if (status === 503) ctx.log.warn({ requestId: request.id, code, err: error.message, ...error.context }, 'a request could not be served now');
+  else if (status >= 500) ctx.log.error({ requestId: request.id, code, err: thrown, ...error.context }, 'a request failed');
   const retryAfterS = error.retryAfterS ?? (status === 503 ? 1 : undefined);
   if (retryAfterS !== undefined) void reply.header('retry-after', String(retryAfterS));
   const problem = {

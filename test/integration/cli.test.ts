@@ -202,6 +202,12 @@ describe('secrets', () => {
   });
 });
 
+it('a run is shown with the workers of its timeline by name', async () => {
+  await cli('run', '-t', 'local-1', '--', 'true');
+  const { stdout } = await cli('runs', 'show', await newestRun());
+  expect(stdout).toContain(`dispatched     hosts=1 workers={"${hostname()}":1}`);
+});
+
 describe('at a terminal', () => {
   it('draws a bar, tells failures as they come, and folds', async () => {
     const at = terminal('run', '-t', 'all', '--', 'sh', '-c', 'sleep 0.3; [ $DROVER_HOST != local-2 ]');

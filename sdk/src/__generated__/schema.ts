@@ -1670,7 +1670,7 @@ export interface components {
             size: number;
             head: number;
             tail: number;
-            /** @description Bytes between head and tail; they are on the host */
+            /** @description Bytes between head and tail; a host with an agent has them for days */
             gap: number;
             digest?: string;
         };

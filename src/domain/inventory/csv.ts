@@ -20,6 +20,7 @@ export function inventoryFromCsv(file: string, text: string): Inventory {
     return collector.finish();
   }
   const columns = readHeader(collector, file, header);
+  if (!columns) return collector.finish();
   for (const row of rows.slice(1)) {
     const at = { file, line: row.line };
     if (row.cells.length !== header.cells.length) {
@@ -41,9 +42,12 @@ export function inventoryFromCsv(file: string, text: string): Inventory {
   return collector.finish();
 }
 
-/** For each column the field it fills, `label:NAME`, or undefined when it was refused. */
-function readHeader(collector: InventoryCollector, file: string, header: CsvRow): (string | undefined)[] {
+/** For each column the field it fills, `label:NAME`, or undefined when it was refused; undefined for what is no such file at all. */
+function readHeader(collector: InventoryCollector, file: string, header: CsvRow): (string | undefined)[] | undefined {
   const at = { file, line: header.line };
+  const [only = ''] = header.cells;
+  const separator = header.cells.length === 1 ? /[;\t|]/.exec(only)?.[0] : undefined;
+  if (separator !== undefined) return void collector.fault(at, `the cells are parted by ${separator === '\t' ? 'tabs' : JSON.stringify(separator)}; they must be parted by commas`);
   const columns = header.cells.map((cell) => {
     const title = cell.trim();
     const key = title.toLowerCase().replaceAll(/[ -]/g, '_');

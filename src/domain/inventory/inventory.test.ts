@@ -29,6 +29,11 @@ describe('CSV', () => {
     ]);
   });
 
+  it('says so once when cells are parted by something else', () => {
+    expect(told(inventoryFromCsv('f', 'name;address\na;b\nc;d\n'))).toEqual(['1: the cells are parted by ";"; they must be parted by commas']);
+    expect(told(inventoryFromCsv('f', 'name\taddress\na\tb\n'))).toEqual([expect.stringContaining('tabs')]);
+  });
+
   it('counts lines within quotes, and refuses what RFC 4180 does not know', () => {
     expect(parseCsv('"a\nb",c\nd,e').rows.map((row) => row.line)).toEqual([1, 3]);
     expect(parseCsv('a\n"b').fault).toEqual({ line: 2, detail: 'a quote is not closed' });

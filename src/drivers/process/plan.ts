@@ -93,7 +93,7 @@ function planWindows(spec: ExecutionSpec, context: PlanContext, env: Record<stri
 }
 
 function missing(program: string, path: string): Refusal {
-  return { refused: 'interpreter-missing', detail: `There is no ${program} on this host (looked in ${path}). Install it, or name another with --lang or a full path.` };
+  return { refused: 'interpreter-missing', detail: `There is no ${program} on this host (looked in ${path}). Install it, or name another by its full path (an interpreter: with --lang).` };
 }
 
 function startsWithShebang(script: Uint8Array | undefined): boolean {

@@ -57,7 +57,7 @@ export const RunDetail = Run.extend({
   user: z.string().optional(), cwd: z.string().optional(), timeoutMs: z.int(), killAfterMs: z.int(), startDeadlineMs: z.int(), lostAfterMs: z.int(), concurrency: z.int().optional(), maxFailed: z.string().optional(), retries: z.int(), via: z.enum(VIAS), priority: z.enum(PRIORITIES), accountId: z.string().optional(),
 }).meta({ id: 'RunDetail' });
 
-const Stream = z.object({ size: z.int(), head: z.int(), tail: z.int(), gap: z.int().describe('Bytes between head and tail; they are on the host'), digest: z.string().optional() }).meta({ id: 'Stream' });
+const Stream = z.object({ size: z.int(), head: z.int(), tail: z.int(), gap: z.int().describe('Bytes between head and tail; a host with an agent has them for days'), digest: z.string().optional() }).meta({ id: 'Stream' });
 export const Execution = z.object({
   runId: RunId, task: z.int(), ordinal: z.int(), attempt: z.int(), round: z.int(), host: z.string(), hostId: z.uuid(), state: ExecutionState, via: z.string().optional(), workerId: z.string().optional(),
   exitCode: z.int().optional(), signal: z.string().optional(), reason: z.string().optional(), detail: z.string().optional(), stdout: Stream, stderr: Stream, settledLate: z.boolean(), seq: z.int(),
