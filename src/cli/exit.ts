@@ -40,7 +40,6 @@ const FLAGS: Readonly<Record<string, string>> = { labels: '--label', targets: '-
 /** `#/killAfter` is `--kill-after` to whoever typed it. */
 function flagOf(pointer: string): string {
   const path = pointer.replace(/^#?\//, '');
-  if (path === 'name') return 'the name';
   const [field, ...rest] = path.split('/') as [string, ...string[]];
   if (field === 'credentials' && rest.length > 0) return [`credential ${Number(rest[0]) + 1}`, ...rest.slice(1)].join(', ');
   if (Object.hasOwn(FLAGS, path)) return FLAGS[path]!;
