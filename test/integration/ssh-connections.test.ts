@@ -151,6 +151,22 @@ describe.skipIf(sshdMissing)('connections', () => {
     expect((await fault(world.hop(sshd), { recordHostKey: async () => 'refused' })).code).toBe('ssh-host-key-changed');
   });
 
+  it('tells the server of a key that it does not believe, and believes it for no answer of the server', async () => {
+    const other = { knownHostKeys: [{ algorithm: 'ssh-ed25519', key: world.makeKey('ed25519').publicBlob }] };
+    for (const [code, more] of [['ssh-host-key-changed', other], ['ssh-host-key-unknown', { hostKeyPolicy: 'strict' }]] as const) {
+      const told: SshHostKey[] = [];
+      const recordHostKey = async (_hostId: string, key: SshHostKey): Promise<'recorded'> => {
+        told.push(key);
+        return 'recorded';
+      };
+      expect((await fault(world.hop(sshd, more), { recordHostKey })).code).toBe(code);
+      expect(told.map(({ key }) => Buffer.from(key).equals(world.hostKey.publicBlob))).toEqual([true]);
+      const unheard = await fault(world.hop(sshd, more), { recordHostKey: async () => Promise.reject(new DroverError('server-unreachable')) });
+      expect([unheard.code, unheard.detail]).toEqual([code, expect.stringContaining('could not be told of the key')]);
+      expect((await fault(world.hop(sshd, more), { recordHostKey: () => new Promise(() => undefined), dial: { handshakeMs: 2_000 } })).code).toBe(code);
+    }
+  });
+
   it('tells what is wrong with an address, a port, or what listens there', async () => {
     const dial = { tcpMs: 2_000, handshakeMs: 2_000 };
     expect((await fault(world.hop({ address: 'no-such-host.invalid', port: 22 }))).code).toBe('ssh-name-unknown');

@@ -10,7 +10,7 @@ import { DroverError } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
 import type { SshHop } from '../../protocol/link/ssh-access.ts';
 import { AuthPlan } from './auth-plan.ts';
-import { hostKeyAlgorithms, hostKeyFault, type RecordHostKey } from './host-key.ts';
+import { hostKeyAlgorithms, settleHostKey, type RecordHostKey } from './host-key.ts';
 import { handshakeFault, isVerdict, quoted, socketFault, sshError } from './ssh-faults.ts';
 import { allowCertificates } from './user-certificate.ts';
 
@@ -150,12 +150,7 @@ class Opening {
   }
 
   async #verify(key: Buffer): Promise<boolean> {
-    try {
-      this.#fault = await hostKeyFault(this.#hop, key, this.#options.recordHostKey);
-    } catch (error) {
-      this.#fault = sshError('ssh-host-key-unknown', this.#hop, `its host key could not be recorded: ${quoted((error as Error).message)}. Nothing was sent; it is tried again with the next connection.`, error);
-    }
-    return this.#fault === undefined;
+    return settleHostKey(this.#hop, key, this.#options.recordHostKey, (fault) => (this.#fault = fault));
   }
 
   #onError(error: Error & { level?: string; code?: unknown }): void {
@@ -174,6 +169,7 @@ class Opening {
   }
 
   #timeout(): DroverError {
+    if (this.#fault) return this.#fault;
     const seconds = this.#options.handshakeMs / 1_000;
     if (this.#stage === 'auth') return sshError('ssh-timeout', this.#hop, `it did not finish the login within ${seconds} s. Its name service or PAM may hang; look at sshd's log.`);
     if (this.#heard === '') return sshError('ssh-silent', this.#hop, `it takes the connection on port ${this.#hop.port} and says nothing for ${seconds} s. Something else may listen there, sshd may be stuck, or a firewall drops what it says.`);
