@@ -138,6 +138,16 @@ describe.skipIf(sshdMissing !== undefined || !isRoot)('a run over SSH', () => {
       expect([await outcome('box-moved'), await keysOf('box-moved'), await offers('box-moved')]).toEqual(['succeeded', [`known ${fingerprintOf(after.publicBlob)}`], 1]);
     });
 
+    it('of another kind than before is told as changed, not as an old server, and is accepted likewise', async () => {
+      const [before, after] = [world.makeKey('ed25519'), world.makeKey('ecdsa')];
+      await ok('hosts', 'add', 'box-kind', '--address', '127.0.0.1', '--port', String((await world.start({ hostKey: before })).port));
+      expect(await outcome('box-kind')).toBe('succeeded');
+      await ok('hosts', 'edit', 'box-kind', '--port', String((await world.start({ hostKey: after })).port));
+      await until('the new key is noticed', async () => (await outcome('box-kind')) === 'ssh-host-key-changed');
+      await ok('hosts', 'keys', 'accept', 'box-kind', fingerprintOf(after.publicBlob));
+      expect([await outcome('box-kind'), (await keysOf('box-kind')).toSorted()]).toEqual(['succeeded', [`known ${fingerprintOf(after.publicBlob)}`, `known ${fingerprintOf(before.publicBlob)}`].toSorted()]);
+    });
+
     it('that a strict host shows first is offered by a test of the way too, and believed once it is accepted', async () => {
       const key = world.makeKey('ed25519');
       await ok('hosts', 'add', 'box-strict', '--address', '127.0.0.1', '--port', String((await world.start({ hostKey: key })).port), '--host-key-policy', 'strict');

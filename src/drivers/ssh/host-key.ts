@@ -21,15 +21,19 @@ function keyAlgorithm(key: Uint8Array): string {
   return bytes.length > 4 ? bytes.toString('latin1', 4, 4 + Math.min(64, bytes.readUInt32BE(0))) : 'unknown';
 }
 
+/** Kinds of keys that are looked at, in the order in which they are liked. A DSA key is only if it is known already. */
+const ALGORITHMS = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa'];
+const KNOWN_ONLY = ['ssh-dss'];
+
 /**
- * What to offer: only the types of the keys that are known, so that a server with several keys shows the one that can be
- * compared. Undefined: anything.
+ * What to ask the host for. Kinds of keys that are known come first, so that a server with several shows one that can be compared;
+ * the others follow, so that one that has none of them is told as changed. A list of the host's own is kept to, in that order.
  */
-export function hostKeyAlgorithms(hop: SshHop): string[] | undefined {
-  if (hop.algorithms?.serverHostKey) return [...hop.algorithms.serverHostKey];
-  if (hop.knownHostKeys.length === 0) return undefined;
-  const types = new Set(hop.knownHostKeys.map((known) => keyAlgorithm(known.key)));
-  return [...types].flatMap((type) => (type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa'] : [type]));
+export function hostKeyAlgorithms(hop: SshHop): string[] {
+  const known = new Set(hop.knownHostKeys.map((one) => keyAlgorithm(one.key)));
+  const isKnown = (algorithm: string): boolean => known.has(algorithm.startsWith('rsa-sha2-') ? 'ssh-rsa' : algorithm);
+  const all = hop.algorithms?.serverHostKey ?? [...ALGORITHMS, ...KNOWN_ONLY.filter(isKnown)];
+  return [...all.filter(isKnown), ...all.filter((algorithm) => !isKnown(algorithm))];
 }
 
 /**

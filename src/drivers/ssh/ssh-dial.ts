@@ -132,10 +132,9 @@ class Opening {
 
   #config(): ConnectConfig {
     const { algorithms } = this.#hop;
-    const hostKeys = hostKeyAlgorithms(this.#hop);
     const offered = {
       ...(algorithms?.kex ? { kex: algorithms.kex } : {}), ...(algorithms?.cipher ? { cipher: algorithms.cipher } : {}),
-      ...(algorithms?.hmac ? { hmac: algorithms.hmac } : {}), ...(hostKeys ? { serverHostKey: hostKeys } : {}),
+      ...(algorithms?.hmac ? { hmac: algorithms.hmac } : {}), serverHostKey: hostKeyAlgorithms(this.#hop),
     };
     return {
       sock: this.#socket, username: this.#hop.user, ident: 'Drover', readyTimeout: 0,
