@@ -155,7 +155,7 @@ class Opening {
   #onError(error: Error & { level?: string; code?: unknown }): void {
     if (this.#stage === 'over') return;
     // ssh2 goes on with the next credential after these.
-    if (error.level === 'agent' || /^Error (while )?signing/.test(error.message)) return this.#plan.note(error.message);
+    if (error.level === 'agent' || /^Error (while )?signing/.test(error.message)) return this.#plan.failHere(error.message);
     if (this.#fault) return this.#fail(this.#fault);
     if (error.level === 'client-authentication') return this.#fail(this.#plan.failure());
     this.#fail(this.#closed(error.message, error));
