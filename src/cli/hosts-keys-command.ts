@@ -32,7 +32,7 @@ export function addHostsKeys(hosts: Command): void {
       await openSession().client.DELETE('/api/v1/hosts/{host}/keys/{fingerprint}', { params: { path: { host, fingerprint } } });
       await answer(flags, { removed: fingerprint, host }, () => plainText(`removed ${fingerprint} of ${host}`));
     });
-  command(keys, 'import', { summary: 'take keys from a known_hosts file', description: 'Take the keys of all hosts that a known_hosts file tells of, by name or address with their ports; hashed names are understood. They are believed from then on. Lines of other hosts are left out.', examples: ['drover hosts keys import', 'drover hosts keys import /etc/ssh/ssh_known_hosts --dry-run'] })
+  command(keys, 'import', { summary: 'take keys from a known_hosts file', description: 'Take the keys of all hosts that a known_hosts file tells of, by name or address with their ports; hashed names are understood. They are believed from then on, beside the keys that were known before. Lines of other hosts are left out.', examples: ['drover hosts keys import', 'drover hosts keys import /etc/ssh/ssh_known_hosts --dry-run'] })
     .argument('[file]', 'default: ~/.ssh/known_hosts').option('--dry-run', 'show what would be taken, and take nothing').action(importKeys);
 }
 

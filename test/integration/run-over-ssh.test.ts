@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fingerprintOf } from '../../src/drivers/ssh/host-key.ts';
 import { isRoot, sshdMissing, SshWorld } from '../support/sshd.ts';
 import { until } from '../support/until.ts';
 import { cliOf, newDataDir, pidsOf, removeDataDir, startUp, stopUp, type CliResult, type RunningUp } from '../support/up.ts';
@@ -114,5 +115,47 @@ describe.skipIf(sshdMissing !== undefined || !isRoot)('a run over SSH', () => {
     const { code, stdout } = await cli('hosts', 'test', 'gone-1');
     expect([code, stdout]).toEqual([1, expect.stringMatching(/tcp +failed +ssh-refused/)]);
     expect((await cli('hosts', 'test', 'local-1')).stderr).toContain('has no address');
+  });
+
+  describe('the key of a host', () => {
+    type Keys = { items: { state: string; algorithm: string; fingerprint: string }[] };
+    const keysOf = async (host: string): Promise<string[]> => (JSON.parse(await ok('hosts', 'keys', 'list', host, '--json')) as Keys).items.map(({ state, fingerprint }) => `${state} ${fingerprint}`);
+    const outcome = async (host: string): Promise<string | undefined> => {
+      const [execution] = (await run('-t', host, '--', 'true')).executions;
+      return execution!.reason ?? execution!.state;
+    };
+    const offers = async (host: string): Promise<number> => (JSON.parse(await ok('audit', '--json')) as { items: { action: string; target: string }[] }).items.filter(({ action, target }) => action === 'fleet.host-key.offer' && target === `host/${host}`).length;
+
+    it('that has changed is offered, told in the audit once, and believed once it is accepted', async () => {
+      const [before, after] = [world.makeKey('ed25519'), world.makeKey('ed25519')];
+      await ok('hosts', 'add', 'box-moved', '--address', '127.0.0.1', '--port', String((await world.start({ hostKey: before })).port));
+      expect([await outcome('box-moved'), await keysOf('box-moved')]).toEqual(['succeeded', [`known ${fingerprintOf(before.publicBlob)}`]]);
+      await ok('hosts', 'edit', 'box-moved', '--port', String((await world.start({ hostKey: after })).port));
+      await until('the new key is noticed', async () => (await outcome('box-moved')) === 'ssh-host-key-changed');
+      expect([await outcome('box-moved'), (await cli('hosts', 'test', 'box-moved')).stdout]).toEqual(['ssh-host-key-changed', expect.stringMatching(/host-key +failed +ssh-host-key-changed/)]);
+      expect([await keysOf('box-moved'), await offers('box-moved')]).toEqual([[`known ${fingerprintOf(before.publicBlob)}`, `offered ${fingerprintOf(after.publicBlob)}`], 1]);
+      await ok('hosts', 'keys', 'accept', 'box-moved', fingerprintOf(after.publicBlob));
+      expect([await outcome('box-moved'), await keysOf('box-moved'), await offers('box-moved')]).toEqual(['succeeded', [`known ${fingerprintOf(after.publicBlob)}`], 1]);
+    });
+
+    it('of another kind than before is told as changed, not as an old server, and is accepted likewise', async () => {
+      const [before, after] = [world.makeKey('ed25519'), world.makeKey('ecdsa')];
+      await ok('hosts', 'add', 'box-kind', '--address', '127.0.0.1', '--port', String((await world.start({ hostKey: before })).port));
+      expect(await outcome('box-kind')).toBe('succeeded');
+      await ok('hosts', 'edit', 'box-kind', '--port', String((await world.start({ hostKey: after })).port));
+      await until('the new key is noticed', async () => (await outcome('box-kind')) === 'ssh-host-key-changed');
+      await ok('hosts', 'keys', 'accept', 'box-kind', fingerprintOf(after.publicBlob));
+      expect([await outcome('box-kind'), (await keysOf('box-kind')).toSorted()]).toEqual(['succeeded', [`known ${fingerprintOf(after.publicBlob)}`, `known ${fingerprintOf(before.publicBlob)}`].toSorted()]);
+    });
+
+    it('that a strict host shows first is offered by a test of the way too, and believed once it is accepted', async () => {
+      const key = world.makeKey('ed25519');
+      await ok('hosts', 'add', 'box-strict', '--address', '127.0.0.1', '--port', String((await world.start({ hostKey: key })).port), '--host-key-policy', 'strict');
+      expect((await cli('hosts', 'test', 'box-strict')).stdout).toMatch(/host-key +failed +ssh-host-key-unknown/);
+      expect(await keysOf('box-strict')).toEqual([`offered ${fingerprintOf(key.publicBlob)}`]);
+      expect([await outcome('box-strict'), await offers('box-strict')]).toEqual(['ssh-host-key-unknown', 1]);
+      await ok('hosts', 'keys', 'accept', 'box-strict', fingerprintOf(key.publicBlob));
+      expect(await outcome('box-strict')).toBe('succeeded');
+    });
   });
 });

@@ -7,7 +7,7 @@ import { systemRandom } from '../../src/base/random.ts';
 import type { RemoteEnd } from '../../src/drivers/ssh/remote-shell.ts';
 import { SshPool, type SshPoolOptions } from '../../src/drivers/ssh/ssh-pool.ts';
 import type { SshAccess, SshHostKey, SshHop } from '../../src/protocol/link/ssh-access.ts';
-import { accessOf, sshdMissing, SshWorld, type Sshd } from '../support/sshd.ts';
+import { accessOf, sshdMissing, SshWorld, type KeyPair, type Sshd } from '../support/sshd.ts';
 import { listenWith, proxyTo } from '../support/ssh-proxy.ts';
 import { until } from '../support/until.ts';
 
@@ -149,6 +149,41 @@ describe.skipIf(sshdMissing)('connections', () => {
     expect(changed.detail).toContain('drover hosts keys accept');
     expect((await fault(world.hop(sshd, { hostKeyPolicy: 'strict' }))).code).toBe('ssh-host-key-unknown');
     expect((await fault(world.hop(sshd), { recordHostKey: async () => 'refused' })).code).toBe('ssh-host-key-changed');
+  });
+
+  it('tells the server of a key that it does not believe, and believes it for no answer of the server', async () => {
+    const other = { knownHostKeys: [{ algorithm: 'ssh-ed25519', key: world.makeKey('ed25519').publicBlob }] };
+    for (const [code, more] of [['ssh-host-key-changed', other], ['ssh-host-key-unknown', { hostKeyPolicy: 'strict' }]] as const) {
+      const told: SshHostKey[] = [];
+      const recordHostKey = async (_hostId: string, key: SshHostKey): Promise<'recorded'> => {
+        told.push(key);
+        return 'recorded';
+      };
+      expect((await fault(world.hop(sshd, more), { recordHostKey })).code).toBe(code);
+      expect(told.map(({ key }) => Buffer.from(key).equals(world.hostKey.publicBlob))).toEqual([true]);
+      const unheard = await fault(world.hop(sshd, more), { recordHostKey: async () => Promise.reject(new DroverError('server-unreachable')) });
+      expect([unheard.code, unheard.detail]).toEqual([code, expect.stringContaining('could not be told of the key')]);
+      expect((await fault(world.hop(sshd, more), { recordHostKey: () => new Promise(() => undefined), dial: { handshakeMs: 2_000 } })).code).toBe(code);
+    }
+  });
+
+  it('asks for the kind of key that is known, and tells another kind as changed', async () => {
+    const [ed25519, ecdsa, rsa] = [world.hostKey, world.makeKey('ecdsa'), world.makeKey('rsa')];
+    const known = (...keys: readonly KeyPair[]): Partial<SshHop> => ({ knownHostKeys: keys.map((key) => ({ algorithm: key.publicLine.split(' ')[0]!, key: key.publicBlob })) });
+    const both = await world.start({ hostKey: ecdsa, lines: [`HostKey ${rsa.path}`] });
+    for (const key of [ecdsa, rsa]) expect((await run(poolFor(accessOf(world.hop(both, known(key)))), 'echo ok')).stdout).toBe('ok\n');
+    const kinds = { algorithms: { serverHostKey: ['ecdsa-sha2-nistp256', 'rsa-sha2-512'] } };
+    expect((await run(poolFor(accessOf(world.hop(both, { ...known(rsa), ...kinds }))), 'echo ok')).stdout).toBe('ok\n');
+    const told: string[] = [];
+    const recordHostKey = async (_hostId: string, key: SshHostKey): Promise<'refused'> => {
+      told.push(key.algorithm);
+      return 'refused';
+    };
+    const changed = await fault(world.hop(both, known(ed25519)), { recordHostKey });
+    expect(changed).toMatchObject({ code: 'ssh-host-key-changed', detail: expect.stringMatching(/Known: ssh-ed25519 SHA256:.*Now shown: ecdsa-sha2-nistp256 SHA256:/) });
+    expect(told).toEqual(['ecdsa-sha2-nistp256']);
+    const unheardOf = { knownHostKeys: [{ algorithm: 'ssh-new', key: Buffer.from('\0\0\0\x07ssh-new and more') }] };
+    expect((await fault(world.hop(sshd, unheardOf))).code).toBe('ssh-host-key-changed');
   });
 
   it('tells what is wrong with an address, a port, or what listens there', async () => {

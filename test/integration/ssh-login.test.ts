@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import type { DroverError } from '../../src/base/errors.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
@@ -80,7 +81,12 @@ describe.skipIf(sshdMissing)('logging in', () => {
     expect(await whoAmI(hopWith({ kind: 'agent', name: 'a', socket }))).toBe(world.user);
     agent.kill();
     expect(await whoAmI(hopWith({ kind: 'agent', name: 'a', socket: '/no/such/socket' }, world.credential()))).toBe(world.user);
-    expect(await fault(hopWith({ kind: 'agent', name: 'mine', socket: '/no/such/socket' }))).toMatchObject({ code: 'ssh-auth-failed', detail: expect.stringContaining('ssh-agent "mine"') });
+    const error = (await fault(hopWith({ kind: 'agent', name: 'mine', socket: '/no/such/socket' }))) as DroverError;
+    expect([error.code, error.detail]).toEqual(['ssh-auth-failed', expect.stringMatching(/Tried: nothing\. ssh-agent "mine" could not be tried: the socket "\/no\/such\/socket" on the worker's machine/)]);
+    expect(error.detail).not.toContain('authorized_keys');
+    // Of two, the host has looked at one.
+    const wrong = { ...world.credential(world.makeKey('ed25519')), name: 'wrong' } as SshCredential;
+    expect(await fault(hopWith(wrong, { kind: 'agent', name: 'mine', socket: '/no/such/socket' }))).toMatchObject({ detail: expect.stringMatching(/Tried: key "wrong" \([^)]*\)\. ssh-agent "mine" could not be tried.*authorized_keys/) });
   });
 
   it('tells a wrong passphrase, a missing one, and keys that it cannot read, before it dials', async () => {
@@ -102,6 +108,22 @@ describe.skipIf(sshdMissing)('logging in', () => {
     const error = await fault(hopWith({ ...world.credential(first), name: 'one' } as SshCredential, { kind: 'password', name: 'pw', password: 'secret-thing' }, { ...world.credential(second), name: 'two' } as SshCredential));
     expect(error).toMatchObject({ code: 'ssh-auth-failed', detail: expect.stringMatching(/Tried: key "one" \(SHA256:.*key "two" \(SHA256:.*Not tried.*password "pw".*takes publickey/) });
     expect(String((error as Error).message)).not.toContain('secret-thing');
+  });
+
+  it('says of a kind that the host does not take only that', async () => {
+    const error = (await fault(hopWith({ kind: 'keyboard-interactive', name: 'pin', password: 'secret-thing' }))) as DroverError;
+    expect(error.detail).toMatch(/Tried: nothing\. Not tried, because the host does not take that kind: keyboard-interactive "pin"\. The host takes publickey\. Give the account a credential of a kind that the host takes\.$/);
+    const wrong = { ...world.credential(world.makeKey('ed25519')), name: 'wrong' } as SshCredential;
+    const both = (await fault(hopWith({ kind: 'keyboard-interactive', name: 'pin', password: 'secret-thing' }, wrong))) as DroverError;
+    expect(both.detail).toMatch(/Tried: key "wrong" \([^)]*\)\. Not tried.*: keyboard-interactive "pin"\..*authorized_keys/);
+  });
+
+  it('says of an ssh-agent without keys that it had none', async () => {
+    const socket = join(world.folder, 'empty-agent');
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] });
+    await new Promise((resolve) => agent.stdout.once('data', resolve));
+    const error = await fault(hopWith({ kind: 'agent', name: 'empty', socket })).finally(() => agent.kill());
+    expect(error).toMatchObject({ detail: expect.stringMatching(/Tried: nothing\. ssh-agent "empty" had nothing to offer/) });
   });
 
   it('tells a server that hangs up during the login, with what it said', async () => {

@@ -3,7 +3,7 @@
  * is faked; where there is no sshd the tests say how to get it. `ssh-proxy.ts` puts bad networks before them.
  */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,14 @@ if (sshdMissing) process.stderr.write(`${sshdMissing}\n`);
 export const sudoMissing = isRoot && existsSync('/usr/bin/sudo') && existsSync('/etc/sudoers.d') ? undefined : 'the tests of sudo need root and sudo (apt-get install sudo)';
 
 export interface KeyPair { readonly path: string; readonly text: string; readonly publicLine: string; readonly publicBlob: Buffer }
-export interface Sshd { readonly address: string; readonly port: number; log(): string; stop(): Promise<void> }
+export interface Sshd {
+  readonly address: string;
+  readonly port: number;
+  log(): string;
+  /** Kills the server's processes of the logins there are; what they started lives on, and the server takes new ones. */
+  killSessions(): void;
+  stop(): Promise<void>;
+}
 
 export class SshWorld {
   readonly folder = mkdtempSync(join(tmpdir(), 'drover-sshd-'));
@@ -68,7 +75,7 @@ export class SshWorld {
     const child = spawn(SSHD!, ['-D', '-e', '-f', path], { stdio: ['ignore', 'ignore', 'pipe'] });
     let log = '';
     child.stderr.on('data', (bytes: Buffer) => (log += bytes.toString('latin1')));
-    const server: Sshd = { address, port, log: () => log, stop: () => stopChild(child) };
+    const server: Sshd = { address, port, log: () => log, killSessions: () => killSessionsOf(child.pid!), stop: () => stopChild(child) };
     this.#servers.push(server);
     await until('sshd listens', () => {
       if (child.exitCode !== null) throw new Error(`sshd did not start: ${log}`);
@@ -114,6 +121,19 @@ export class SshWorld {
 
 export function accessOf(...hops: SshHop[]): SshAccess {
   return { hostId: hops.at(-1)?.hostId ?? 'none', accountId: 'account', hops, become: { kind: 'direct' } };
+}
+
+function killSessionsOf(pid: number): void {
+  for (const child of readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number)) {
+    try {
+      const [, name, parent] = /\((.*)\) . (\d+) /.exec(readFileSync(`/proc/${child}/stat`, 'latin1'))!;
+      if (Number(parent) !== pid || !name!.startsWith('sshd')) continue;
+      killSessionsOf(child);
+      process.kill(child, 'SIGKILL');
+    } catch {
+      // Gone meanwhile.
+    }
+  }
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

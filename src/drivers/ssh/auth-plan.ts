@@ -10,6 +10,8 @@ import { hopName, quoted, sshError } from './ssh-faults.ts';
 
 type Wire = 'publickey' | 'password' | 'keyboard-interactive';
 interface Offer { readonly wire: Wire; readonly label: string; readonly method: AnyAuthMethod }
+/** `isBlind`: before the host had said what it takes. */
+interface Offered { readonly offer: Offer; readonly isBlind: boolean }
 
 /** Rounds of questions after which a host that goes on asking is given up. */
 const QUESTION_ROUNDS_MAX = 8;
@@ -20,7 +22,8 @@ const ACCOUNT_REFUSED = /\baccount\b.{0,20}\b(expired|locked|disabled)\b/i;
 export class AuthPlan {
   readonly #hop: SshHop;
   #left: Offer[];
-  #last: Offer | undefined;
+  /** On its way to the host, which has not answered to it. */
+  #last: Offered | undefined;
   #saysPassword = false;
   readonly #tried: string[] = [];
   readonly #refused: string[] = [];
@@ -44,23 +47,42 @@ export class AuthPlan {
   /** `allowed` is what the host says that it takes now, null before it has said anything; `partial`: the last was right, and not enough. */
   next(allowed: readonly string[] | null, partial: boolean): AnyAuthMethod | false {
     if (allowed) this.#taken = allowed;
-    // Offered before its turn (key first, then password): it keeps its chance.
-    if (this.#last && allowed && !partial && !allowed.includes(this.#last.wire)) this.#left.push(this.#last);
-    else if (allowed && !partial) this.#refused.push(...this.#tried.slice(-1));
-    this.#last = undefined;
+    this.#settleLast(allowed, partial);
     if (this.#passwordExpired !== undefined) return false;
     const at = this.#left.findIndex((offer) => !allowed || allowed.includes(offer.wire));
     if (at < 0) return false;
     const [offer] = this.#left.splice(at, 1);
     this.#tried.push(offer!.label);
     this.#saysPassword = offer!.wire !== 'publickey';
-    // Only the first is offered without knowing what is taken.
-    if (!allowed) this.#last = offer;
+    this.#last = { offer: offer!, isBlind: !allowed };
     return offer!.method;
   }
 
-  note(text: string): void {
-    this.#notes.push(quoted(text));
+  #settleLast(allowed: readonly string[] | null, partial: boolean): void {
+    const last = this.#last;
+    this.#last = undefined;
+    if (!last || partial) return;
+    const { offer: { wire, label }, isBlind } = last;
+    if (!allowed) {
+      this.#tried.pop();
+      this.#notes.push(`${label} had nothing to offer that fits the host`);
+    } else if (isBlind && !allowed.includes(wire)) {
+      // Offered before its turn (key first, then password): it was not looked at, and keeps its chance.
+      this.#tried.pop();
+      this.#left.push(last.offer);
+    } else this.#refused.push(label);
+  }
+
+  /** The last was never shown to the host, or not proved to it, because of something on this side. */
+  failHere(why: string): void {
+    const last = this.#last;
+    this.#last = undefined;
+    // The host had asked for the signature, so it was tried there.
+    if (!last || /sign/i.test(why)) return void this.#notes.push(quoted(why));
+    this.#tried.pop();
+    const { label, method } = last.offer;
+    const where = method.type === 'agent' ? `: the socket ${JSON.stringify(method.agent)} on the worker's machine is not that of an ssh-agent that the worker may use` : '';
+    this.#notes.push(`${label} could not be tried${where} (${quoted(why)})`);
   }
 
   heardBanner(text: string): void {
@@ -100,7 +122,8 @@ export class AuthPlan {
     if (this.#taken.length > 0) parts.push(`The host takes ${this.#taken.join(', ')}.`);
     if (why) parts.push(`It closed with "${quoted(why)}".`);
     if (this.#banner) parts.push(`It said: "${this.#banner}".`);
-    parts.push(`Check user name and authorized_keys; a locked or expired account, AllowUsers and file modes look alike from outside and stand in sshd's log.`);
+    if (this.#tried.length > 0) parts.push(`Check user name and authorized_keys; a locked or expired account, AllowUsers and file modes look alike from outside and stand in sshd's log.`);
+    else if (this.#left.length > 0) parts.push('Give the account a credential of a kind that the host takes.');
     return sshError('ssh-auth-failed', this.#hop, parts.join(' '));
   }
 

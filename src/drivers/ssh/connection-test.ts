@@ -35,8 +35,15 @@ export interface ConnectionTestOptions {
   readonly dial?: SshPoolOptions['dial'] & object;
 }
 
-/** Folders that take files, one a line; those where nothing may be executed with a mark. */
-const FOLDERS = 'for d in /tmp /var/tmp /dev/shm "$HOME" "$XDG_RUNTIME_DIR"; do [ -d "$d" ] && [ -w "$d" ] || continue; f="$d/.drover-test-$$"; if (set -C; echo "exit 0" >"$f") 2>/dev/null && [ -s "$f" ]; then chmod 700 "$f"; if "$f" 2>/dev/null; then echo "takes $d"; else echo "noexec $d"; fi; rm -f "$f"; fi; done; echo over';
+/**
+ * Folders that take files, one a line; those where nothing may be executed with a mark. What is made is removed whether or not it
+ * takes a byte (a full disk takes the name), before anything is said (the line may be gone), and nobody else's file ever is.
+ */
+const FOLDERS = [
+  'for d in /tmp /var/tmp /dev/shm "$HOME" "$XDG_RUNTIME_DIR"; do [ -d "$d" ] && [ -w "$d" ] || continue; f="$d/.drover-test-$$"; (set -C; : >"$f") 2>/dev/null || continue; is="";',
+  'if echo "exit 0" 2>/dev/null >"$f" && [ -s "$f" ]; then chmod 700 "$f"; if "$f" 2>/dev/null; then is=takes; else is=noexec; fi; fi;',
+  'rm -f "$f"; [ -z "$is" ] || echo "$is $d"; done; echo over',
+].join(' ');
 
 export async function testConnection(access: SshAccess, options: ConnectionTestOptions): Promise<ConnectionTestResult[]> {
   const results = new Map<ConnectionTestStep, ConnectionTestResult>();

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../base/clock.ts';
 import { localShell } from '../../../test/support/local-shell.ts';
 import { until } from '../../../test/support/until.ts';
-import { becomeCommand, becomeFault } from './remote-become.ts';
+import { becomeCommand, becomeFault, becomeStuck } from './remote-become.ts';
 import { RemoteConversation } from './remote-conversation.ts';
 import { attachProgram, startProgram } from './remote-program.ts';
 
@@ -32,6 +32,14 @@ describe('the command of a channel', () => {
     expect(sudo('sh: 1: exec: sudo: not found\n')).toBe('interpreter-missing');
     expect(sudo('sudo: Account or password is expired, reset your password and try again\n')).toBe('become-not-allowed');
     expect(sudo('something else\n')).toBeUndefined();
+  });
+
+  it('quotes them without its own question, and says that they said nothing where only that was heard', () => {
+    const user = { become: { kind: 'sudo', user: 'root', password: 'x' } } as const;
+    const question = /-p (\S+)/.exec(becomeCommand('true', user).command)![1]!;
+    expect(becomeFault(`${question}joe is not in the sudoers file.\n`, user)?.detail).toBe('The host does not let this account become root with sudo: joe is not in the sudoers file.');
+    expect(becomeFault(`joe is not in the sudoers file.\n${question}`, user)?.detail).toMatch(/: joe is not in the sudoers file\.$/);
+    expect(becomeStuck(question, user).detail).toContain('it said nothing');
   });
 
   it('gives up at a question that has no answer, and says which', async () => {

@@ -59,7 +59,7 @@ export function passwordMissing({ become }: RemoteUser): BecomeFault {
 
 /** Neither the program nor a question that could be answered came. */
 export function becomeStuck(said: string, { become }: RemoteUser): BecomeFault {
-  const text = lastLine(said.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]+/g, ' '));
+  const text = lastLine(toolsSaid(said).replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]+/g, ' '));
   return { code: 'become-not-allowed', detail: `${become.kind} did not become ${userOf(become)} within ${limits.sshBecomeMs / 1_000} s: ${text === '' ? 'it said nothing; its name service or PAM may hang' : `it said "${text}", which an account has no answer to (a second factor?)`}.` };
 }
 
@@ -67,8 +67,14 @@ function userOf(become: SshBecome): string {
   return become.kind === 'direct' ? 'the user' : become.user;
 }
 
+/** Without our own question: the answer to it is not shown, so that what the tools say next stands in the same line. */
+export function toolsSaid(stderr: string): string {
+  return stderr.replaceAll(PROMPT, '\n');
+}
+
 /** What the tools said, as an error code; undefined when it was none of them. */
-export function becomeFault(stderr: string, { become, user }: RemoteUser): BecomeFault | undefined {
+export function becomeFault(heard: string, { become, user }: RemoteUser): BecomeFault | undefined {
+  const stderr = toolsSaid(heard);
   if (stderr.includes('drover-user-unknown')) return { code: 'user-unknown', detail: `This host has no user ${JSON.stringify(user)}.` };
   if (stderr.includes('drover-user-not-permitted')) return { code: 'user-not-permitted', detail: `The login is not root, so it cannot become ${user}. Log in as root, or use an account with sudo or su.` };
   if (become.kind === 'direct') return undefined;

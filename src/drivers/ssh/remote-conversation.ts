@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { DroverError } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
-import { becomeCommand, becomeFault, becomeStuck, passwordMissing, READY, type BecomeFault, type RemoteUser } from './remote-become.ts';
+import { becomeCommand, becomeFault, becomeStuck, passwordMissing, READY, toolsSaid, type BecomeFault, type RemoteUser } from './remote-become.ts';
 import { RemoteParser, type RemoteMessage } from './remote-parser.ts';
 import type { RemoteChannel, RemoteEnd, RemoteShell } from './remote-shell.ts';
 
@@ -54,7 +54,7 @@ export class RemoteConversation {
     const known = becomeFault(this.#stderr, this.#user);
     if (known) return new DroverError(known.code, { detail: known.detail });
     const how = end.kind === 'exited' ? `code ${end.code}` : `signal ${end.signal}`;
-    const said = this.#stderr.trim().slice(0, 500);
+    const said = toolsSaid(this.#stderr).trim().slice(0, 500);
     return new DroverError('spawn-failed', { detail: `The login shell of the host ended with ${how} and ran nothing${said ? `; it said: ${said}` : ''}. Drover needs an account with a shell that can run /bin/sh.` });
   }
 

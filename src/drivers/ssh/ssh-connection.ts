@@ -10,6 +10,7 @@ import type { DroverError } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
 import type { Random } from '../../base/random.ts';
 import type { SshHop } from '../../protocol/link/ssh-access.ts';
+import { ForwardedLine } from './forwarded-line.ts';
 import type { RemoteChannel, RemoteEnd } from './remote-shell.ts';
 import { quoted, sshError } from './ssh-faults.ts';
 
@@ -32,6 +33,7 @@ export interface SshConnectionOptions {
 export class SshConnection {
   readonly hop: SshHop;
   readonly #client: Client;
+  readonly #line: Duplex;
   readonly #options: SshConnectionOptions;
   readonly #waiting: (() => void)[] = [];
   readonly #onLost = new Set<(error: DroverError) => void>();
@@ -42,14 +44,18 @@ export class SshConnection {
   #successes = 0;
   #lostBecause: string | undefined;
 
-  constructor(hop: SshHop, client: Client, options: SshConnectionOptions) {
+  /** `line` is what the client speaks over: only when it is closed do all channels end. */
+  constructor(hop: SshHop, client: Client, line: Duplex, options: SshConnectionOptions) {
     // What it needs for its errors; the credentials are let go.
     this.hop = { ...hop, credentials: [] };
     this.#client = client;
+    this.#line = line;
     this.#options = options;
     let reason = 'the host closed the connection';
     client.on('error', (error) => {
       reason = error.message === 'Keepalive timeout' ? 'the host did not answer any more' : quoted(error.message);
+      // None of them can be gone on after, and a far side that is silent would never close it.
+      line.destroy();
     });
     client.on('close', () => this.#lose(reason));
   }
@@ -97,7 +103,14 @@ export class SshConnection {
 
   /** A connection from the far side to `address`, for the next hop. */
   async forward(next: SshHop): Promise<Duplex> {
-    return this.#open((done) => this.#client.forwardOut('127.0.0.1', 0, next.address, next.port, done), (stream) => stream.once('close', () => this.#leave()), next);
+    return this.#open((done) => this.#client.forwardOut('127.0.0.1', 0, next.address, next.port, done), (stream) => {
+      const line = new ForwardedLine(stream);
+      const onLost = (): void => void line.destroy();
+      this.#onLost.add(onLost);
+      line.once('close', () => this.#onLost.delete(onLost));
+      stream.once('close', () => this.#leave());
+      return line;
+    }, next);
   }
 
   async #open<T>(request: Request, adopt: (stream: ClientChannel) => T, next?: SshHop): Promise<T> {
@@ -146,7 +159,12 @@ export class SshConnection {
   }
 
   #refusedCommand(message: string, error: unknown): DroverError {
-    if (!this.isOpen || /No response from server|Not connected/.test(message)) return this.#lostError();
+    if (/No response from server|Not connected/.test(message)) {
+      // Nobody may be handed it again, whether or not its end will ever be told.
+      this.#lose('it was gone when a command was to be run');
+      this.#line.destroy();
+    }
+    if (!this.isOpen) return this.#lostError();
     return sshError('ssh-no-shell', this.hop, `it refused to run a command (${quoted(message)}). The account may be for file transfer or forwarding only; look for ForceCommand and restrict in sshd_config and authorized_keys.`, error);
   }
 
@@ -188,7 +206,7 @@ export class SshConnection {
   #lose(reason: string): void {
     if (this.#lostBecause !== undefined) return;
     this.#lostBecause = reason;
-    for (const tell of this.#onLost) tell(this.#lostError());
+    for (const tell of [...this.#onLost]) tell(this.#lostError());
     this.#onLost.clear();
     for (const wake of this.#waiting.splice(0)) wake();
     this.#options.onClosed();

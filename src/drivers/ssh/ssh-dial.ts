@@ -10,7 +10,7 @@ import { DroverError } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
 import type { SshHop } from '../../protocol/link/ssh-access.ts';
 import { AuthPlan } from './auth-plan.ts';
-import { hostKeyAlgorithms, hostKeyFault, type RecordHostKey } from './host-key.ts';
+import { hostKeyAlgorithms, settleHostKey, type RecordHostKey } from './host-key.ts';
 import { handshakeFault, isVerdict, quoted, socketFault, sshError } from './ssh-faults.ts';
 import { allowCertificates } from './user-certificate.ts';
 
@@ -132,10 +132,9 @@ class Opening {
 
   #config(): ConnectConfig {
     const { algorithms } = this.#hop;
-    const hostKeys = hostKeyAlgorithms(this.#hop);
     const offered = {
       ...(algorithms?.kex ? { kex: algorithms.kex } : {}), ...(algorithms?.cipher ? { cipher: algorithms.cipher } : {}),
-      ...(algorithms?.hmac ? { hmac: algorithms.hmac } : {}), ...(hostKeys ? { serverHostKey: hostKeys } : {}),
+      ...(algorithms?.hmac ? { hmac: algorithms.hmac } : {}), serverHostKey: hostKeyAlgorithms(this.#hop),
     };
     return {
       sock: this.#socket, username: this.#hop.user, ident: 'Drover', readyTimeout: 0,
@@ -150,18 +149,13 @@ class Opening {
   }
 
   async #verify(key: Buffer): Promise<boolean> {
-    try {
-      this.#fault = await hostKeyFault(this.#hop, key, this.#options.recordHostKey);
-    } catch (error) {
-      this.#fault = sshError('ssh-host-key-unknown', this.#hop, `its host key could not be recorded: ${quoted((error as Error).message)}. Nothing was sent; it is tried again with the next connection.`, error);
-    }
-    return this.#fault === undefined;
+    return settleHostKey(this.#hop, key, this.#options.recordHostKey, (fault) => (this.#fault = fault));
   }
 
   #onError(error: Error & { level?: string; code?: unknown }): void {
     if (this.#stage === 'over') return;
     // ssh2 goes on with the next credential after these.
-    if (error.level === 'agent' || /^Error (while )?signing/.test(error.message)) return this.#plan.note(error.message);
+    if (error.level === 'agent' || /^Error (while )?signing/.test(error.message)) return this.#plan.failHere(error.message);
     if (this.#fault) return this.#fail(this.#fault);
     if (error.level === 'client-authentication') return this.#fail(this.#plan.failure());
     this.#fail(this.#closed(error.message, error));
@@ -174,6 +168,7 @@ class Opening {
   }
 
   #timeout(): DroverError {
+    if (this.#fault) return this.#fault;
     const seconds = this.#options.handshakeMs / 1_000;
     if (this.#stage === 'auth') return sshError('ssh-timeout', this.#hop, `it did not finish the login within ${seconds} s. Its name service or PAM may hang; look at sshd's log.`);
     if (this.#heard === '') return sshError('ssh-silent', this.#hop, `it takes the connection on port ${this.#hop.port} and says nothing for ${seconds} s. Something else may listen there, sshd may be stuck, or a firewall drops what it says.`);

@@ -205,15 +205,15 @@ export class SshPool {
       const options: DialOptions = { ...defaultDialOptions(), ...this.#options.dial, clock: this.#options.clock, recordHostKey: this.#options.recordHostKey, onStep: (step) => this.#options.onStep?.(hop.hostId, step) };
       const plan = new AuthPlan(hop);
       const socket: Duplex = jump ? await jump.forward(hop) : await openSocket(hop, options);
-      return await openClient(hop, plan, socket, options, (client) => this.#connectionOf(hop, client));
+      return await openClient(hop, plan, socket, options, (client) => this.#connectionOf(hop, client, socket));
     } finally {
       for (const leave of leaves) leave();
     }
   }
 
-  #connectionOf(hop: SshHop, client: Client): SshConnection {
+  #connectionOf(hop: SshHop, client: Client, line: Duplex): SshConnection {
     const { clock, random } = this.#options;
-    const connection: SshConnection = new SshConnection(hop, client, {
+    const connection: SshConnection = new SshConnection(hop, client, line, {
       clock, random,
       onIdle: () => this.#rest(connection),
       onBusy: () => this.#idle.delete(this.#keyOf.get(connection) ?? ''),

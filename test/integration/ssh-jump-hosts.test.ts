@@ -1,0 +1,72 @@
+/** Hosts behind a jump host whose sessions are killed, here, there and at both: lost in time, and healed by the next use; against real sshd. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import type { AttemptId } from '../../src/base/ids.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { runBriefly } from '../../src/drivers/ssh/shell-probe.ts';
+import { createSshDriver, type SshDriver } from '../../src/drivers/ssh/ssh-driver.ts';
+import { SshPool } from '../../src/drivers/ssh/ssh-pool.ts';
+import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
+import { newAttempt, specOf } from '../conformance/driver.ts';
+import { accessOf, sshdMissing, SshWorld, type Sshd } from '../support/sshd.ts';
+import { until } from '../support/until.ts';
+
+type Cut = 'jump' | 'target';
+const CUTS = [{ killed: 'target' }, { killed: 'jump' }, { killed: 'target, jump' }, { killed: 'jump, target' }];
+
+describe.skipIf(sshdMissing)('a host behind a jump host', () => {
+  let world: SshWorld;
+  let servers: Record<Cut, Sshd>;
+  let folder: string;
+  beforeAll(async () => {
+    world = new SshWorld();
+    servers = { jump: await world.start({ address: '127.0.0.2' }), target: await world.start() };
+    folder = mkdtempSync(join(tmpdir(), 'drover-jump-'));
+  });
+  afterAll(async () => {
+    await world.end();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const access = async (): Promise<ReturnType<typeof accessOf>> => accessOf(world.hop(servers.jump), world.hop(servers.target));
+  const options = { clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async (): Promise<'recorded'> => 'recorded', access };
+  const cut = (killed: string): void => killed.split(', ').forEach((side) => servers[side as Cut].killSessions());
+
+  it.each(CUTS)('is reached again at once by the next command, whatever was killed while nothing ran: $killed', async ({ killed }) => {
+    const pool = new SshPool(options);
+    const answer = async (): Promise<string> => (await runBriefly((await pool.shell({ hostId: 'h' })).shell, 'echo in', '', systemClock)).stdout;
+    try {
+      expect(await answer()).toBe('in\n');
+      cut(killed);
+      // Right into the end, and after it.
+      expect([await answer(), await answer(), pool.size]).toEqual(['in\n', 'in\n', 2]);
+      cut(killed);
+      await until('the loss is noticed', () => pool.size < 2);
+      expect([await answer(), pool.size]).toEqual(['in\n', 2]);
+    } finally {
+      pool.stop();
+    }
+  });
+
+  it.each(CUTS)('goes on with a script that was under way, once, with all of its output: $killed', async ({ killed }) => {
+    const driver: SshDriver = createSshDriver({ ...options, dir: mkdtempSync(join(folder, 'worker-')), secretsOf: async () => [] });
+    await driver.start();
+    try {
+      const [mark, gate, attempt] = [join(folder, `mark ${killed}`), join(folder, `gate ${killed}`), newAttempt()];
+      await driver.startAttempt(attempt, specOf('echo x >> "$F"; echo one; while [ ! -e "$G" ]; do sleep 0.05; done; echo two; exit 9', { env: { F: mark, G: gate } }), { hostId: 'h' });
+      await until('the script began', () => driver.stateOf(attempt) === 'running' && existsSync(mark));
+      cut(killed);
+      writeFileSync(gate, '');
+      const report = await reportOf(driver, attempt);
+      expect([report.outcome, report.exitCode, Buffer.from(report.stdout.inline ?? []).toString(), readFileSync(mark, 'utf8')]).toEqual(['exited', 9, 'one\ntwo\n', 'x\n']);
+    } finally {
+      await driver.stop();
+    }
+  });
+});
+
+const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> => until(`the report of ${attempt}`, () => driver.report(attempt));
