@@ -258,6 +258,7 @@ follow() {
 }
 listen() {
   while IFS= read -r y; do eval "$y"; done
+  tidy
   while load; [ -e "$b.i" ] && [ -z "$E" ]; do guard; wait; W=; rest 0.05; done
   free
 }
@@ -265,7 +266,8 @@ listen() {
 
 /**
  * `store`, `check` and `begin` come with the order. `start` returns when it is told `next`: the shell then takes another order, which
- * saves a session, a shell and the reading of this program; the files of what is over go together, a little later.
+ * saves a session, a shell and the reading of this program; the files of what is over go together, a little later, and at the
+ * latest when an order lives long or the channel ends: X, which keeps their names, may then be stopped for days, or killed.
  */
 const START = `
 no() { printf "R %s\\n" "$*" >&9; exit 0; }
@@ -357,7 +359,7 @@ tell() {
   if [ -s "$b.e" ]; then say O 2 0; cat "$b.e"; say; fi
   report
 }
-live_on() { guard; if note C && load && [ "$M" = C ]; then follow 0 0 & fi; }
+live_on() { guard; if note C && load && [ "$M" = C ]; then follow 0 0 & fi; tidy; }
 `;
 
 /** Finds a run again. A guard without a leader is a start under way, or one that died before anything ran. */
