@@ -102,6 +102,8 @@ export const limits = {
   workerExecutionsDefault: 50_000,
   /** The same over SSH, where the worker holds a connection and a channel for each. `drover worker --ssh-capacity` */
   workerSshExecutionsDefault: 1_000,
+  /** What was cancelled, by a user or because its deadline is long over, takes room no longer than this, though its host has not told its end: kills take seconds, and a host that says nothing would hold a place for good. */
+  workerCancelledRoomMs: 120_000,
   eventsPerFrameMax: 512,
   liveWatchersPerServerMax: 1_000,
 

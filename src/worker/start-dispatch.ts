@@ -46,6 +46,8 @@ export class StartDispatch {
   readonly #options: StartDispatchOptions;
   readonly #lanes: Record<LaneName, StartLane>;
   readonly #room = new StartRoom(limits.workerStartBytesMax);
+  /** Cancelled, and given back at the latest when their time is over. */
+  readonly #cancelled = new Set<string>();
   #starting = false;
   #telling = false;
 
@@ -97,6 +99,19 @@ export class StartDispatch {
     if (this.#lanes[executor.lane].length > 0) this.#startQueued();
   }
 
+  /**
+   * Its executor has been told to end it. Most do at once; one whose host says nothing goes on looking, but not in our room:
+   * the server settles such an attempt without a word to us.
+   */
+  cancelling(executor: Executor, a: string): void {
+    if (this.#cancelled.has(a) || !isOut(executor, a)) return;
+    this.#cancelled.add(a);
+    this.#options.clock.after(limits.workerCancelledRoomMs, () => {
+      this.#cancelled.delete(a);
+      this.ended(executor, a);
+    }, { unref: true });
+  }
+
   /** What a newly linked agent has under way takes room here. */
   underWay(executor: Executor, attempts: Iterable<string>): void {
     for (const a of attempts) this.#begun(executor, a);
@@ -112,7 +127,7 @@ export class StartDispatch {
   #begun(executor: Executor, a: string): void {
     const { out } = executor;
     if (out === undefined) executor.out = a;
-    else if (out === a || (out instanceof Set && out.has(a))) return;
+    else if (isOut(executor, a)) return;
     else if (out instanceof Set) out.add(a);
     else executor.out = new Set([out, a]);
     this.#lanes[executor.lane].begun();
@@ -168,6 +183,10 @@ export class StartDispatch {
       if (!this.#starting) this.#tellLater();
     }, { unref: true });
   }
+}
+
+function isOut({ out }: Executor, a: string): boolean {
+  return out === a || (out instanceof Set && out.has(a));
 }
 
 function sshStart({ a, assign, target }: QueuedStart): Parameters<AgentLink['send']>[0] {

@@ -269,7 +269,8 @@ export class WorkerService implements Service {
 
   #pass(t: 'cancel' | 'query', { a, hostId, ssh }: OrderedAttempt): void {
     const executor = ssh ? this.#self : this.#agents.get(hostId);
-    if (!executor?.link.send({ t, a })) this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+    if (!executor?.link.send({ t, a })) return this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+    if (t === 'cancel') this.#dispatch.cancelling(executor, a);
   }
 
   /** While other workers of the zone can serve them, agents are sent there, a batch at a time. */

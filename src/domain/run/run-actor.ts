@@ -317,7 +317,7 @@ export class RunActor<Stream = unknown> {
       return this.#settle(execution, { to: 'lost', reason: 'link-lost', detail: 'The host was out of reach for too long; what it did is told as soon as it is back.', finishedAtMs: now.ms });
     }
     const overdueMs = execution.startedAtMs === undefined ? -1 : now.ms - execution.startedAtMs - this.spec.timeoutMs - this.spec.killAfterMs;
-    if (location && overdueMs > 2 * this.guardMs) this.#settle(execution, { to: 'timed_out', reason: 'deadline-guard', detail: 'The host did not end the script at its deadline, nor when the server asked.', finishedAtMs: now.ms });
+    if (location && overdueMs > 2 * this.guardMs) this.#settle(execution, { to: 'timed_out', reason: 'deadline-guard', detail: 'The host did not tell an end of the script at its deadline, nor when the server asked. It may still run there.', finishedAtMs: now.ms });
   }
 
   /** How much later than the host's own deadline the server steps in. */

@@ -9,15 +9,20 @@
  * `watch` (deadline, kills, spool limit) and a live `follow`. Nothing else is forked unless there is output to hand over. Where
  * there is no /proc, `lead` stays as the parent and tells a signal from an exit code by the message that its shell writes.
  *
- * Files, all 0600 and named by the attempt, in the first folder that takes them: `.i` guard and identity (made atomically:
- * the at-most-once), `.x` script, `.n` input, `.o` `.e` output, `.s` the end, `.k` why it is to be killed, `.c` the claim to
- * report, `.w` the watches, `.m` `.r` message and status without /proc. A line is one write; the first in a file counts.
+ * Files, all 0600 and named by the attempt, in the first folder that takes them: `.i` guard, identity and all that becomes of it
+ * (made atomically: the at-most-once), `.x` script, `.n` input, `.o` `.e` output. What is told of a run is appended to `.i`
+ * alone: its block is there since the beginning, so a full disk, and one that can take no more files, still takes the cause of
+ * a kill and the end. So it stays below one block of 4 KiB.
+ *
+ * A line is one write; its order among the others decides. After the two of the identity: `Y` the teller, `W` a watch, `K` why
+ * it is to be killed (the first counts), `C` the live `follow` will report, `T` the end as the teller saw it, who then reports,
+ * and `S` as the watch did. A `T` after a `K` or an end only tells the status: the kill goes on until the whole tree is gone.
  *
  * Variables, unset first because a session may hand some on: A attempt, N nonce before every line of ours, R the root of /proc, T deadline and K grace in 1/100 s, C spool
  * cap in bytes, u the start and t the time in 1/100 s since boot, d the folder and b the common path of the files, D those of
  * orders that are over, L the listener, i the pid of the caller of `self`; s q f g state, wait status, parent and session as
- * `stat` found them; h l the tree and its living; O Q the search
- * path and locale of the session, as they were.
+ * `stat` found them; h l the tree and its living; O Q the search path and locale of the session, as they were. From `.i`: Y teller, J
+ * last watch, G cause, M who reports, E end, S status; w is the cause as the watch knows it, also where nothing can be written.
  */
 
 /**
@@ -26,7 +31,7 @@
  */
 const BASE = `
 umask 077
-unset A C D K L N O Q R T W X Y a b c d e f g h i j k l m n o p q r s t u v w x y z
+unset A C D E G J K L M N O Q R S T U W X Y a b c d e f g h i j k l m n o p q r s t u v w x y z
 O=$PATH
 Q=$LC_ALL
 n=\${IFS#??}
@@ -43,14 +48,14 @@ each() {
 }
 known() { [ -n "$d" ] && [ -e "$b.i" ]; }
 owned() { [ -O "$b.i" ] || { say R spool-unwritable "$b.i belongs to somebody else"; exit 0; }; }
-remove() { \${1:-rm} -f "$b.x" "$b.n" "$b.o" "$b.e" "$b.s" "$b.k" "$b.c" "$b.w" "$b.m" "$b.r" "$b.i"; }
+remove() { \${1:-rm} -f "$b.x" "$b.n" "$b.o" "$b.e" "$b.i"; }
 tidy() {
   [ -n "$D" ] || return 0
   v=$1
   set --
   y=$IFS
   IFS=$n; set -f
-  for x in $D; do set -- "$@" "$x.x" "$x.n" "$x.o" "$x.e" "$x.s" "$x.k" "$x.c" "$x.w" "$x.m" "$x.r" "$x.i"; done
+  for x in $D; do set -- "$@" "$x.x" "$x.n" "$x.o" "$x.e" "$x.i"; done
   IFS=$y; set +f
   D=
   $v rm -f "$@"
@@ -69,19 +74,36 @@ stat() {
   x=\${x#* }; x=\${x#* }; g=\${x%% *}
 }
 held() { stat "$p" && [ "$s" = Z ] && [ "$f" = "$X" ]; }
+note() { [ -e "$b.i" ] && printf "%s\\n" "$*" 2>/dev/null >>"$b.i"; }
 record() {
   now
-  [ -e "$b.i" ] || return 1
-  printf "%s %s %s %s %s\\n" "$1" "$u" "$t" "$2" "$3" >>"$b.s" || return 1
+  note "$1" "$2" "$u" "$t" "$3" $4 || return 1
+  E=$2
   for x in "$b.x" "$b.n"; do [ -e "$x" ] && true >"$x"; done
   return 0
 }
-claim() { set -C; true 2>/dev/null >"$b.c"; x=$?; set +C; return $x; }
-report() { read -r y <"$b.s"; now; say E "$t" "$y"; }
-load() { X=; p=; Y=; { read -r X T K C; read -r p u; read -r Y; } 2>/dev/null <"$b.i"; [ -n "$p" ]; }
+load() {
+  X=; p=; Y=; E=; G=; J=; M=; S=
+  {
+    read -r X T K C
+    read -r p u
+    while read -r x y; do
+      case $x in
+        Y) Y=$y;;
+        W) J=$y;;
+        K) G=\${G:-$y};;
+        C) M=\${M:-C};;
+        S) E=\${E:-$y};;
+        T) if [ -n "$G$E" ]; then S=\${y%% *}; else M=\${M:-T}; E=$y; fi;;
+      esac
+    done
+  } 2>/dev/null <"$b.i"
+  [ -n "$p" ]
+}
+report() { now; say E "$t" "$E"; }
 free() {
   [ -n "$W" ] && kill -s KILL "$W" 2>/dev/null && wait "$W" 2>/dev/null
-  load; [ -s "$b.s" ] && held && kill -s KILL $Y "$X" && tidy
+  load && held && kill -s KILL $Y "$X"
 }
 bye() { free; remove "exec rm"; }
 farewell() { free; remove; say F; exit 0; }
@@ -89,7 +111,7 @@ farewell() { free; remove; say F; exit 0; }
 
 /**
  * The watch looks every tenth of a second, or less often. Kills are decided here alone, and written down before they begin, so
- * that whoever sees the end knows its cause. The tree: what descends from the leader, has the attempt in its environment, has
+ * that whoever sees the end knows its cause; where that cannot be written they come all the same. The tree: what descends from the leader, has the attempt in its environment, has
  * the spool as output, or is in a session of one of these that is neither X's nor ours.
  *
  * A piece of live output ends with the nonce, not after a number of bytes: a script may cut its own output short meanwhile.
@@ -155,7 +177,6 @@ near() {
   esac
 }
 chase() {
-  read -r w <"$b.k"
   j=; k=
   while tree; [ -n "$l" ]; do
     now
@@ -166,57 +187,56 @@ chase() {
     y=$((j - t))
     if [ $y -ge 10 ]; then rest 0.1; else rest 0.0$y; fi
   done
-  settle "$w" "$l"
+  z=
+  for x in $l; do [ \${#z} -lt 900 ] && z="$z $x"; done
+  settle "$w" "$z"
 }
 settle() {
   c=0
   while [ $c -lt 50 ] && running; do c=$((c + 1)); rest 0.02; done
-  if held; then record "$q" "$1" "$2"; return; fi
-  while [ $c -lt 50 ] && [ -e "$b.m" ] && [ ! -s "$b.r" ] && [ ! -s "$b.s" ]; do c=$((c + 1)); rest 0.02; done
-  q=
-  [ -s "$b.r" ] && read -r q <"$b.r"
-  [ -s "$b.s" ] || record "\${q:-?}" "$1" "$2"
+  if held; then record S "$q" "$1" "$2"; return; fi
+  while load && [ -z "$S$E" ] && [ $c -lt 50 ] && [ ! -e "$R/self/stat" ]; do c=$((c + 1)); rest 0.02; done
+  [ -n "$E" ] || record S "\${S:-?}" "$1" "$2"
 }
+doom() { w=$1; note K "$1"; }
 over() { z=$(wc -c <"$1") && [ "$z" -gt "$C" ]; }
 watch() {
   exec </dev/null >/dev/null 2>&1 8<&-
-  self; [ -e "$b.i" ] && printf "%s\\n" "$i" >>"$b.w"
+  self; note W "$i"
   now; a=$((t + 100)); r=
-  while [ -e "$b.i" ] && [ ! -s "$b.s" ]; do
-    y=0.1
-    if [ -s "$b.k" ]; then chase
+  while load && [ -z "$E" ]; do
+    U=0.1
+    w=\${G:-$w}
+    if [ -n "$w" ]; then chase
     elif running; then
       now
-      if [ "$t" -ge $((u + T)) ]; then printf "timed_out\\n" >>"$b.k" && continue; fi
+      if [ "$t" -ge $((u + T)) ]; then doom timed_out; continue; fi
       if [ "$t" -ge "$a" ]; then
         a=$((t + 100))
-        if over "$b.o" || over "$b.e"; then printf "output-limit\\n" >>"$b.k" && continue; fi
+        if over "$b.o" || over "$b.e"; then doom output-limit; continue; fi
         [ -z "$r" ] && r=1 && sweep &
       fi
-      [ "$t" -gt $((u + 1000)) ] && y=0.25
-      [ "$t" -ge $((u + T - 30)) ] && y=0.02
-    elif [ ! -s "$b.k" ]; then settle - ""
+      [ "$t" -gt $((u + 1000)) ] && U=0.25
+      [ "$t" -ge $((u + T - 30)) ] && U=0.02
+    else settle - ""
     fi
-    [ -s "$b.s" ] || rest $y
+    [ -n "$E" ] || rest $U
   done
 }
 sweep() {
   set -- "\${b%/*}"
-  for x in $(find "$1"/.drover-*.s -prune -type f -mtime +7 2>/dev/null | head -n 100) $(find "$1"/.drover-*.? -prune -type f -mtime +31 2>/dev/null | head -n 100); do
+  for x in $(find "$1"/.drover-*.i -prune -type f -mtime +7 -exec grep -l "^[ST] " {} + 2>/dev/null | head -n 100) $(find "$1"/.drover-*.? -prune -type f -mtime +31 2>/dev/null | head -n 100); do
     b=\${x%.?}
     [ -O "$x" ] && remove
   done
 }
 guard() {
-  load || return
-  [ -s "$b.s" ] && return
-  y=
-  [ -s "$b.w" ] && while read -r x; do y=$x; done <"$b.w"
-  [ -n "$y" ] && kill -0 "$y" 2>/dev/null && return
+  load && [ -z "$E" ] || return
+  for y in $J $W; do kill -0 "$y" 2>/dev/null && return; done
   watch &
   W=$! && true
 }
-end() { printf "%s\\n" "$1" >>"$b.k"; guard; }
+end() { note K "$1" || { w=$1; watch & }; guard; }
 piece() {
   y=$(wc -c <"$2") && [ "$y" -gt "$3" ] || { y=$3; return 0; }
   y=$((y))
@@ -225,9 +245,8 @@ piece() {
 follow() {
   exec </dev/null 2>/dev/null 8<&-
   c=0
-  while [ -e "$b.i" ]; do
-    z=
-    [ -s "$b.s" ] && z=1
+  while load; do
+    z=$E
     piece 1 "$b.o" "$1" || exit 0
     set -- "$y" "$2"
     piece 2 "$b.e" "$2" || exit 0
@@ -239,14 +258,16 @@ follow() {
 }
 listen() {
   while IFS= read -r y; do eval "$y"; done
-  while [ -e "$b.i" ] && [ ! -s "$b.s" ]; do guard; wait; W=; rest 0.05; done
+  tidy
+  while load; [ -e "$b.i" ] && [ -z "$E" ]; do guard; wait; W=; rest 0.05; done
   free
 }
 `;
 
 /**
  * `store`, `check` and `begin` come with the order. `start` returns when it is told `next`: the shell then takes another order, which
- * saves a session, a shell and the reading of this program; the files of what is over go together, a little later.
+ * saves a session, a shell and the reading of this program; the files of what is over go together, a little later, and at the
+ * latest when an order lives long or the channel ends: X, which keeps their names, may then be stopped for days, or killed.
  */
 const START = `
 no() { printf "R %s\\n" "$*" >&9; exit 0; }
@@ -289,11 +310,9 @@ lead() {
     kill -s STOP "$i"
     begin
   fi
-  exec 7>&2 2>"$b.m"
+  exec 7>&2 2>&9
   ( exec 2>&7 7>&-; self; born; exec 9>&-; begin )
-  y=$?
-  if [ -s "$b.m" ]; then y=s$((y - 128)); else y=e$y; fi
-  printf "%s\\n" "X$N $y" >&9
+  printf "%s\\n" "X$N $?" >&9
   exit 0
 }
 born() {
@@ -317,28 +336,30 @@ tell() {
     *) remove; say R spool-full "$d"; exit 0;;
   esac
   if [ -e "$R/self/stat" ]; then
-    self; printf "%s\\n" "$i" >>"$b.i"
+    self; note Y "$i"
     until halted "$X"; do kill -s STOP "$X"; done
     until halted "$p"; do ( : ); done
     kill -s CONT "$p"
   fi
   now; say S "$p" "$u" "$t"
-  q=
-  while read -r x y; do case $x in "X$N") q=$y; break;; esac; done
+  q=; v=
+  while read -r x y; do case $x in "X$N") q=$y; break;; *) v=1;; esac; done
   [ -e "$b.i" ] || exit 0
   if [ -z "$q" ]; then
     c=0
     while [ $c -lt 100 ] && stat "$p" && [ "$s" != Z ]; do c=$((c + 1)); ( : ); done
     held || exit 0
-  fi
-  if [ -s "$b.k" ]; then [ -e "$b.m" ] && printf "%s\\n" "$q" >>"$b.r"; exit 0; fi
-  [ -s "$b.s" ] && exit 0
-  record "$q" - "" && claim || exit 0
+  elif [ -n "$v" ]; then q=s$((q - 128)); else q=e$q; fi
+  v=
+  record T "$q" - "" || v="$q $u $t -"
+  load
+  if [ -n "$v" ] && [ -z "$G$E$M" ] && [ -e "$b.i" ]; then E=$v; M=T; fi
+  [ "$M" = T ] || exit 0
   if [ -s "$b.o" ]; then say O 1 0; cat "$b.o"; say; fi
   if [ -s "$b.e" ]; then say O 2 0; cat "$b.e"; say; fi
   report
 }
-live_on() { guard; if [ -e "$b.i" ] && claim; then follow 0 0 & fi; }
+live_on() { guard; if note C && load && [ "$M" = C ]; then follow 0 0 & fi; tidy; }
 `;
 
 /** Finds a run again. A guard without a leader is a start under way, or one that died before anything ran. */

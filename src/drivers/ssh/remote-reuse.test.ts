@@ -1,5 +1,5 @@
 /** Shells that are handed on from one order to the next: real processes, in each of the shells that a host may have. */
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -8,8 +8,8 @@ import { newId } from '../../base/ids.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import { localShell, type LocalShell } from '../../../test/support/local-shell.ts';
 import { until } from '../../../test/support/until.ts';
-import type { RemoteOrder, RemoteOutcome } from './remote-run.ts';
-import { startRemote } from './remote-supervisor.ts';
+import type { RemoteOrder, RemoteOutcome, RemoteRun } from './remote-run.ts';
+import { attachRemote, startRemote } from './remote-supervisor.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-reuse-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -18,9 +18,13 @@ const PATIENT_MS = 10_000;
 
 interface Ran { readonly attempt: string; readonly text: string; readonly outcome: RemoteOutcome }
 
-async function run(shell: LocalShell, script: string, more: Partial<ExecutionSpec> = {}, liveAfterMs = PATIENT_MS): Promise<Ran> {
+function orderOf(script: string, more: Partial<ExecutionSpec> = {}): RemoteOrder {
   const spec: ExecutionSpec = { v: 1, runId: 'r', runName: 'n', script: Buffer.from(script), args: [], env: {}, params: {}, secrets: {}, timeoutMs: 60_000, killAfterMs: 300, outputKeptBytes: 4_194_304, ...more };
-  const order: RemoteOrder = { attempt: `${newId()}.0.0.1`, spec, hostName: 'web1', hostId: 'h1', become: { kind: 'direct' } };
+  return { attempt: `${newId()}.0.0.1`, spec, hostName: 'web1', hostId: 'h1', become: { kind: 'direct' } };
+}
+
+async function run(shell: LocalShell, script: string, more: Partial<ExecutionSpec> = {}, liveAfterMs = PATIENT_MS): Promise<Ran> {
+  const order = orderOf(script, more);
   const pieces: Uint8Array[] = [];
   let outcome: RemoteOutcome | undefined;
   const remote = await startRemote(shell, order, { started() {}, output: (_stream, _offset, bytes) => void pieces.push(bytes), ended: (how) => (outcome = how) }, { clock, liveAfterMs });
@@ -55,6 +59,28 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
       expect((await run(shell, 'exit 143')).outcome).toMatchObject({ outcome: 'exited', exitCode: 143 });
       expect(shell.commands).toHaveLength(1);
       await until('nothing is left', () => isGone(first.attempt, second.attempt));
+    });
+
+    it('leaves nothing of an earlier order while a long one runs, with the connection and without it', async () => {
+      for (const isCut of [false, true]) {
+        const shell = await knownShell(login);
+        const { attempt: earlier } = await run(shell, 'echo first');
+        const gate = join(scratch, `${login[0]}-${isCut}`);
+        const order = orderOf('until [ -e "$G" ]; do sleep 0.05; done; exit 5', { env: { G: gate } });
+        let [hasStarted, outcome]: [boolean, RemoteOutcome | undefined] = [false, undefined];
+        const follower = { started: () => void (hasStarted = true), output() {}, ended: (how: RemoteOutcome) => void (outcome = how) };
+        let remote: RemoteRun | 'absent' = await startRemote(shell, order, follower, { clock, liveAfterMs: isCut ? PATIENT_MS : 1 });
+        await until('it runs', () => hasStarted);
+        expect(shell.commands).toHaveLength(1);
+        if (isCut) shell.cut();
+        await until('nothing is left of the earlier one', () => isGone(earlier));
+        expect(isGone(order.attempt)).toBe(false);
+        if (isCut) remote = await attachRemote(shell, order, { stdout: 0, stderr: 0 }, follower, { clock });
+        writeFileSync(gate, '');
+        expect(await until('the end', () => outcome)).toMatchObject({ outcome: 'exited', exitCode: 5 });
+        await (remote as RemoteRun).forget();
+        await until('nothing is left', () => isGone(order.attempt));
+      }
     });
 
     it('leaves nothing when the connection goes', async () => {
