@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, rmSync, statSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
@@ -25,6 +25,7 @@ const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 20_000;
 /** Nothing came for so long: another try, from where this one ended. */
 const SILENT_MS = 20_000;
+const REFUSAL_BYTES_MAX = 4_096;
 
 export interface FetchOptions {
   readonly entry: AgentPackage;
@@ -100,9 +101,10 @@ function fetchRest(url: URL, { ca, entry, clock }: FetchOptions, partial: string
     request.on('response', (response) => {
       const whole = response.statusCode === 200;
       if (!whole && response.statusCode !== 206) {
-        response.resume();
-        const said = `the server answered ${response.statusCode}`;
-        return reject(response.statusCode === 429 || response.statusCode === 503 ? new ServerBusy(said) : new Error(said));
+        return void whyOf(response).then((why) => {
+          const said = `the server answered ${response.statusCode}${why}`;
+          reject(response.statusCode === 429 || response.statusCode === 503 ? new ServerBusy(said) : new Error(said));
+        });
       }
       // Not a byte more than announced, whoever sends them.
       let room = entry.fileSize - (whole ? 0 : from);
@@ -118,6 +120,18 @@ function fetchRest(url: URL, { ca, entry, clock }: FetchOptions, partial: string
     });
     request.end();
   });
+}
+
+/** What a refusal says of itself, as far as it is short and readable. */
+async function whyOf(response: IncomingMessage): Promise<string> {
+  try {
+    let text = '';
+    for await (const chunk of response) if ((text += String(chunk)).length > REFUSAL_BYTES_MAX) return '';
+    const { detail } = JSON.parse(text) as { detail?: unknown };
+    return typeof detail === 'string' ? ` (${detail.slice(0, 200)})` : '';
+  } catch {
+    return '';
+  }
 }
 
 async function unpack(partial: string, staged: string, entry: AgentPackage): Promise<void> {
