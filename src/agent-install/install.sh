@@ -190,7 +190,7 @@ log=$log
 pidfile=$data/launch.pid
 pid=\$(cat "\$pidfile" 2> /dev/null)
 runs() {
-  [ -n "\$pid" ] && tr '\\0' ' ' < "/proc/\$pid/cmdline" 2> /dev/null | grep -qF "\$DROVER_AGENT_ROOT/launch --respawn"
+  [ -n "\$pid" ] && { tr '\\0' ' ' < "/proc/\$pid/cmdline"; } 2> /dev/null | grep -qF "\$DROVER_AGENT_ROOT/launch --respawn"
 }
 case \$1 in
   start)
@@ -298,18 +298,66 @@ status() {
   if linked; then say "drover-agent $version linked (pid $pid)"; else say "drover-agent $version not linked"; exit 3; fi
 }
 
-executing() { # does anything still write into the spool?
+# A script has a supervisor: a stopped shell that keeps its end for an agent to read. Both write into the spool, also when that is deleted.
+writers() { # pids
   for fd in /proc/[0-9]*/fd/1 /proc/[0-9]*/fd/2; do
-    case $(readlink "$fd" 2> /dev/null) in "$data"/spool/*) return 0 ;; esac
+    case $(readlink "$fd" 2> /dev/null) in "$data"/spool/*) fd=${fd#/proc/}; echo "${fd%%/*}" ;; esac
+  done | awk '!seen[$0]++'
+}
+
+words_of() { # PID: its arguments, one a line; nothing when it is gone
+  { tr '\0' '\n' < "/proc/$1/cmdline"; } 2> /dev/null
+}
+
+supervisors() { # pids, of those that write
+  for pid in $(writers); do
+    if words_of "$pid" | grep -qx drover-run; then echo "$pid"; fi
   done
-  return 1
+}
+
+executing() { # pids that run: what writes, and what a supervisor waits for wherever that writes; not those that only keep an end
+  keepers=$(supervisors)
+  {
+    for pid in $(writers); do
+      case " $(echo $keepers) " in *" $pid "*) ;; *) echo "$pid" ;; esac
+    done
+    for stat in /proc/[0-9]*/stat; do
+      # PID (NAME) STATE PARENT …, and the name may hold anything.
+      line=$(cat "$stat" 2> /dev/null) || continue
+      set -- ${line##*) }
+      [ "${1:-Z}" != Z ] || continue
+      case " $(echo $keepers) " in *" $2 "*) stat=${stat#/proc/}; echo "${stat%/stat}" ;; esac
+    done
+  } | awk '!seen[$0]++'
+}
+
+told() { # PID...: what they are, as far as it fits in a line
+  n=0
+  for pid in "$@"; do
+    words=$(words_of "$pid" | tr '\n' ' ' | tr -cd '[:print:]' | cut -c1-160)
+    [ -n "$words" ] || continue
+    n=$((n + 1))
+    [ "$n" -le 5 ] || { printf ' and more,'; break; }
+    printf ' pid %s (%s),' "$pid" "${words% }"
+  done
+}
+
+refuse_in_use() {
+  pids=$(executing)
+  [ -n "$pids" ] || return 0
+  list=$(told $pids)
+  # Ended while we looked.
+  [ -n "$list" ] || return 0
+  refuse host-in-use "Scripts run on this host:${list%,}. Their results would be lost. Wait for them, or use --force: they then go on with nobody watching."
 }
 
 uninstall() {
   [ -n "$prefix" ] || [ "$(id -u)" = 0 ] || refuse permission-denied 'The agent is removed by root; run this as root or by sudo.'
-  if [ -z "$force" ] && executing; then refuse host-in-use 'Scripts run on this host; their results would be lost. Wait for them, or use --force: they then go on with nobody watching.'; fi
+  [ -n "$force" ] || refuse_in_use
   if [ -f "$unit" ]; then service=systemd; else service=init; fi
   stop_service
+  # Nobody will read from them how their scripts end.
+  idle=$(supervisors)
   if [ "$service" = systemd ] && [ -z "$prefix" ]; then systemctl disable -q drover-agent 2> /dev/null; fi
   if [ "$service" = init ] && [ -z "$prefix" ]; then
     if command -v update-rc.d > /dev/null; then rm -f "$init"; update-rc.d drover-agent remove > /dev/null
@@ -320,7 +368,10 @@ uninstall() {
   rm -f "$unit" "$init"
   rm -rf "$root"
   if [ "$service" = systemd ] && [ -z "$prefix" ]; then systemctl daemon-reload; fi
-  if [ -n "$purge" ]; then rm -rf "$data" "$log" "$log.1"; say 'removed, with its data'; else say "removed; $data is kept (identity, journal, whole output): --purge removes it too"; fi
+  [ -z "$purge" ] || rm -rf "$data" "$log" "$log.1"
+  # Going on, they wait for their scripts, write the end down if the folder is still there, and end too.
+  [ -z "$idle" ] || kill -CONT $idle 2> /dev/null
+  if [ -n "$purge" ]; then say 'removed, with its data'; else say "removed; $data is kept (identity, journal, whole output): --purge removes it too"; fi
 }
 
 command=${1-}
