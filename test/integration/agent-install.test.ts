@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, dataOf } from '@drover/sdk';
@@ -152,10 +153,34 @@ describe('the installer', () => {
     expect(codeOf(await install(dash!, prefix, ['install', '--executable', executable]))).toBe('join-token-invalid');
     expect(codeOf(await install(dash!, prefix, ['install', '--executable', executable], { DROVER_JOIN: token }))).toBe('join-token-expired');
     expect(existsSync(join(prefix, 'etc/init.d/drover-agent'))).toBe(false);
+    // Nothing that was not there before.
+    for (const path of ['usr/local/lib/drover', 'var/lib/drover-agent']) expect(existsSync(join(prefix, path)), path).toBe(false);
     // Of another server: its authority is another.
     const foreign = `drj_${Buffer.from(JSON.stringify([cluster.urls[0]!, 'another-authority', 'secret'])).toString('base64url')}`;
     expect(codeOf(await install(dash!, prefixOf('dash'), ['install', '--executable', executable], { DROVER_JOIN: foreign }))).toBe('data-folder-foreign');
     expect(await linked('installed-dash')).toBe(true);
+  }, 60_000);
+
+  it('leaves no file where the data folder is in use, and keeps what was there', async () => {
+    const [dash] = shells;
+    const prefix = prefixOf('in-use');
+    const data = join(prefix, 'var/lib/drover-agent');
+    // An agent of the same path in another container with the same network.
+    const holder = createServer((socket) => socket.end('1\n'));
+    await new Promise<void>((resolve) => holder.listen({ path: `\0drover-${createHash('sha256').update(data).digest('hex').slice(0, 32)}` }, resolve));
+    try {
+      const args = ['install', '--executable', executableOf(packages, '1.0.0'), '--name', 'in-use'];
+      const env = { DROVER_JOIN: await joinToken() };
+      expect((await install(dash!, prefix, args, env)).error).toContain('drover-install: data-folder-in-use: ');
+      for (const path of ['usr/local/lib/drover', 'var/lib/drover-agent', 'etc/init.d/drover-agent']) expect(existsSync(join(prefix, path)), path).toBe(false);
+      mkdirSync(join(prefix, 'usr/local/lib/drover/0.9.0'), { recursive: true });
+      mkdirSync(data, { recursive: true });
+      expect((await install(dash!, prefix, args, env)).error).toContain('drover-install: data-folder-in-use: ');
+      expect(readdirSync(join(prefix, 'usr/local/lib/drover'))).toEqual(['0.9.0']);
+      expect(existsSync(data)).toBe(true);
+    } finally {
+      holder.close();
+    }
   }, 60_000);
 
   it('does not remove an agent under running scripts unless it must, and leaves nothing but data', async () => {
