@@ -23,9 +23,18 @@ log=$prefix/var/log/drover-agent.log
 need_kib=307200
 
 refuse() { # CODE DETAIL
-  [ -z "${staged-}" ] || rm -f "$staged" "$staged.gz"
+  undo
   printf 'drover-install: %s: %s\n' "$1" "$2" >&2
   exit 1
+}
+
+# Until the host is enrolled nothing is to stay that was not there before: not a file, not a stopped service.
+undo() {
+  [ -z "$staged" ] || rm -f "$staged" "$staged.gz"
+  rmdir "$root/.incoming" 2> /dev/null
+  [ -z "$fresh_root" ] || rm -rf "$root"
+  [ -z "$fresh_data" ] || [ -e "$data/identity.json" ] || rm -rf "$data"
+  [ -z "$stopped" ] || start_again
 }
 
 usage() {
@@ -52,6 +61,8 @@ check_host() {
   [ -n "$prefix" ] || [ "$(id -u)" = 0 ] || refuse permission-denied 'The agent is installed by root; run this as root or by sudo.'
   case $(uname -s) in Linux) ;; *) refuse package-not-found "There is no agent for $(uname -s)." ;; esac
   [ "$(arch_of_host)" != none ] || refuse package-not-found "There is no agent for the processor $(uname -m)."
+  [ -e "$root" ] || fresh_root=1
+  [ -e "$data" ] || fresh_data=1
   mkdir -p "$root" "$data" 2> /dev/null || refuse data-folder-unwritable "$root or $data cannot be created."
   chmod 711 "$data"
   free=$(df -Pk "$root" | awk 'END { print $4 }')
@@ -102,13 +113,17 @@ stage() {
   case $version in '' | [!0-9]* | *[!0-9A-Za-z.+-]*) refuse package-invalid 'This is not an agent: it does not say its version.' ;; esac
 }
 
+choose_agent() {
+  agent=$staged
+  [ -z "$version" ] || return 0
+  # Nothing was given: what is there goes on, or is enrolled.
+  agent=$root/current/drover-agent staged=''
+  [ -x "$agent" ] || refuse package-not-found 'No agent is installed yet: give --executable or --url.'
+  version=$(readlink "$root/current")
+}
+
 place() {
-  if [ -z "${version-}" ]; then
-    # Nothing was given: what is there goes on, or is enrolled.
-    [ -x "$root/current/drover-agent" ] || refuse package-not-found 'No agent is installed yet: give --executable or --url.'
-    version=$(readlink "$root/current")
-    return
-  fi
+  [ -n "$staged" ] || return 0
   if ! cmp -s "$staged" "$root/$version/drover-agent"; then
     mkdir -p "$root/$version" && mv -f "$staged" "$root/$version/drover-agent" || refuse install-space "$root/$version cannot be written."
     changed=1
@@ -190,7 +205,7 @@ log=$log
 pidfile=$data/launch.pid
 pid=\$(cat "\$pidfile" 2> /dev/null)
 runs() {
-  [ -n "\$pid" ] && tr '\\0' ' ' < "/proc/\$pid/cmdline" 2> /dev/null | grep -qF "\$DROVER_AGENT_ROOT/launch --respawn"
+  [ -n "\$pid" ] && { tr '\\0' ' ' < "/proc/\$pid/cmdline"; } 2> /dev/null | grep -qF "\$DROVER_AGENT_ROOT/launch --respawn"
 }
 case \$1 in
   start)
@@ -245,19 +260,26 @@ start_service() {
   esac
 }
 
+start_again() { # after a refusal: what ran before
+  case $service in
+    systemd) systemctl start drover-agent 2> /dev/null ;;
+    init) [ -x "$init" ] && "$init" start ;;
+  esac
+}
+
 # — joining —
 
 enrol() {
   set -- --data "$data" --enrol-only
   [ -z "$name" ] || set -- "$@" --name "$name"
   for label in $labels; do set -- "$@" --label "$label"; done
-  "$root/current/drover-agent" "$@" 2>&1
+  "$agent" "$@" 2>&1
 }
 
 enrol_host() {
   said=$(enrol) && return
   case $said in
-    *'(data-folder-in-use)'*) stop_service; said=$(enrol) && return ;;
+    *'(data-folder-in-use)'*) stopped=1; stop_service; said=$(enrol) && return ;;
   esac
   code=$(printf '%s\n' "$said" | sed -n 's/.*(\([a-z-]*\))$/\1/p' | tail -n 1)
   refuse "${code:-internal}" "$(printf '%s\n' "$said" | sed -n 's/^drover: \(.*\) ([a-z-]*)$/\1/p' | tail -n 1)"
@@ -282,10 +304,13 @@ install() {
   check_host
   choose_service
   stage
+  choose_agent
+  # Before anything is put where it will stay: whoever is refused here has what it had.
+  enrol_host
+  fresh_root='' stopped=''
   place
   rm -rf "$root/.incoming"
   put_launch
-  enrol_host
   case $service in systemd) put_unit ;; init) put_init ;; none) say "installed $version in $root; start $root/launch with DROVER_AGENT_ROOT and DROVER_AGENT_DATA"; return ;; esac
   start_service
   [ "$wait_s" = 0 ] || wait_for_link
@@ -298,18 +323,66 @@ status() {
   if linked; then say "drover-agent $version linked (pid $pid)"; else say "drover-agent $version not linked"; exit 3; fi
 }
 
-executing() { # does anything still write into the spool?
+# A script has a supervisor: a stopped shell that keeps its end for an agent to read. Both write into the spool, also when that is deleted.
+writers() { # pids
   for fd in /proc/[0-9]*/fd/1 /proc/[0-9]*/fd/2; do
-    case $(readlink "$fd" 2> /dev/null) in "$data"/spool/*) return 0 ;; esac
+    case $(readlink "$fd" 2> /dev/null) in "$data"/spool/*) fd=${fd#/proc/}; echo "${fd%%/*}" ;; esac
+  done | awk '!seen[$0]++'
+}
+
+words_of() { # PID: its arguments, one a line; nothing when it is gone
+  { tr '\0' '\n' < "/proc/$1/cmdline"; } 2> /dev/null
+}
+
+supervisors() { # pids, of those that write
+  for pid in $(writers); do
+    if words_of "$pid" | grep -qx drover-run; then echo "$pid"; fi
   done
-  return 1
+}
+
+executing() { # pids that run: what writes, and what a supervisor waits for wherever that writes; not those that only keep an end
+  keepers=$(supervisors)
+  {
+    for pid in $(writers); do
+      case " $(echo $keepers) " in *" $pid "*) ;; *) echo "$pid" ;; esac
+    done
+    for stat in /proc/[0-9]*/stat; do
+      # PID (NAME) STATE PARENT …, and the name may hold anything.
+      line=$(cat "$stat" 2> /dev/null) || continue
+      set -- ${line##*) }
+      [ "${1:-Z}" != Z ] || continue
+      case " $(echo $keepers) " in *" $2 "*) stat=${stat#/proc/}; echo "${stat%/stat}" ;; esac
+    done
+  } | awk '!seen[$0]++'
+}
+
+told() { # PID...: what they are, as far as it fits in a line
+  n=0
+  for pid in "$@"; do
+    words=$(words_of "$pid" | tr '\n' ' ' | tr -cd '[:print:]' | cut -c1-160)
+    [ -n "$words" ] || continue
+    n=$((n + 1))
+    [ "$n" -le 5 ] || { printf ' and more,'; break; }
+    printf ' pid %s (%s),' "$pid" "${words% }"
+  done
+}
+
+refuse_in_use() {
+  pids=$(executing)
+  [ -n "$pids" ] || return 0
+  list=$(told $pids)
+  # Ended while we looked.
+  [ -n "$list" ] || return 0
+  refuse host-in-use "Scripts run on this host:${list%,}. Their results would be lost. Wait for them, or use --force: they then go on with nobody watching."
 }
 
 uninstall() {
   [ -n "$prefix" ] || [ "$(id -u)" = 0 ] || refuse permission-denied 'The agent is removed by root; run this as root or by sudo.'
-  if [ -z "$force" ] && executing; then refuse host-in-use 'Scripts run on this host; their results would be lost. Wait for them, or use --force: they then go on with nobody watching.'; fi
+  [ -n "$force" ] || refuse_in_use
   if [ -f "$unit" ]; then service=systemd; else service=init; fi
   stop_service
+  # Nobody will read from them how their scripts end.
+  idle=$(supervisors)
   if [ "$service" = systemd ] && [ -z "$prefix" ]; then systemctl disable -q drover-agent 2> /dev/null; fi
   if [ "$service" = init ] && [ -z "$prefix" ]; then
     if command -v update-rc.d > /dev/null; then rm -f "$init"; update-rc.d drover-agent remove > /dev/null
@@ -320,12 +393,15 @@ uninstall() {
   rm -f "$unit" "$init"
   rm -rf "$root"
   if [ "$service" = systemd ] && [ -z "$prefix" ]; then systemctl daemon-reload; fi
-  if [ -n "$purge" ]; then rm -rf "$data" "$log" "$log.1"; say 'removed, with its data'; else say "removed; $data is kept (identity, journal, whole output): --purge removes it too"; fi
+  [ -z "$purge" ] || rm -rf "$data" "$log" "$log.1"
+  # Going on, they wait for their scripts, write the end down if the folder is still there, and end too.
+  [ -z "$idle" ] || kill -CONT $idle 2> /dev/null
+  if [ -n "$purge" ]; then say 'removed, with its data'; else say "removed; $data is kept (identity, journal, whole output): --purge removes it too"; fi
 }
 
 command=${1-}
 [ $# -gt 0 ] && shift
-executable='' url='' sha256='' offered='' name=${DROVER_HOST-} labels='' wait_s=60 service='' force='' purge='' changed='' staged='' version=''
+executable='' url='' sha256='' offered='' name=${DROVER_HOST-} labels='' wait_s=60 service='' force='' purge='' changed='' staged='' version='' fresh_root='' fresh_data='' stopped=''
 while [ $# -gt 0 ]; do
   case $1 in
     --force) force=1; shift; continue ;;

@@ -3,7 +3,7 @@
 # small as it can be: POSIX sh, works with dash and busybox.
 #
 #   ROOT/VERSION/drover-agent   an installed version            ROOT/current    link to the version that starts
-#   ROOT/trial                  an upgrade on trial: order, to, from, seconds; taken away by the agent once it has proved itself
+#   ROOT/trial                  an upgrade on trial: order, to, from, seconds, and its end, which is the agent's affair; taken away by the agent once it has proved itself
 #   ROOT/trial.boots            how often the version on trial was started
 #   ROOT/outcome                how the last order ended: order, from, to, state, code, detail; told to the server by the agent
 #

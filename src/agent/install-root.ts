@@ -5,7 +5,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export interface Trial { readonly id: string; readonly to: string; readonly from: string; readonly seconds: number }
+export interface Trial { readonly id: string; readonly to: string; readonly from: string; readonly seconds: number; /** Over by then, by this host's clock, or taken back. */ readonly endsAtMs?: number }
 export interface Outcome { readonly id: string; readonly from: string; readonly to: string; readonly state: 'succeeded' | 'failed' | 'rolled_back'; readonly code: string; readonly detail: string }
 
 /** A version names a folder: nothing else may come in by it. */
@@ -47,8 +47,8 @@ export class InstallRoot {
   }
 
   trial(): Trial | undefined {
-    const [id, to, from, seconds] = this.#lines('trial');
-    return id && to && from ? { id, to, from, seconds: Number(seconds) } : undefined;
+    const [id, to, from, seconds, endsAtMs] = this.#lines('trial');
+    return id && to && from ? { id, to, from, seconds: Number(seconds), ...(endsAtMs ? { endsAtMs: Number(endsAtMs) } : {}) } : undefined;
   }
 
   outcome(): Outcome | undefined {
@@ -73,7 +73,7 @@ export class InstallRoot {
   /** From here on the next start is the new version's; dying before the switch means that nothing has changed. */
   switchOnTrial(trial: Trial): void {
     rmSync(join(this.#folder, 'trial.boots'), { force: true });
-    this.#write('trial', [trial.id, trial.to, trial.from, String(trial.seconds)]);
+    this.#write('trial', [trial.id, trial.to, trial.from, String(trial.seconds), ...(trial.endsAtMs === undefined ? [] : [String(trial.endsAtMs)])]);
     const link = join(this.#folder, 'current.new');
     rmSync(link, { force: true });
     symlinkSync(trial.to, link);

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, rmSync, statSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
@@ -25,6 +25,7 @@ const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 20_000;
 /** Nothing came for so long: another try, from where this one ended. */
 const SILENT_MS = 20_000;
+const REFUSAL_BYTES_MAX = 4_096;
 
 export interface FetchOptions {
   readonly entry: AgentPackage;
@@ -63,16 +64,18 @@ class ServerBusy extends Error {}
 
 async function fetchAll(options: FetchOptions, partial: string): Promise<void> {
   const { entry, urls, clock, random } = options;
-  let why = 'no address was given';
+  let why = urls.length > 0 ? 'there was no time left' : 'no address was given';
   const endMs = clock.monotonicMs() + options.withinMs;
+  const leftOf = (ms: number): number => Math.max(0, Math.min(ms, endMs - clock.monotonicMs()));
   for (let [tries, turn] = [0, 0]; tries < TRIES && urls.length > 0 && clock.monotonicMs() < endMs; tries++, turn++) {
     const have = statSync(partial, { throwIfNoEntry: false })?.size ?? 0;
     if (have === entry.fileSize) return;
     if (have > entry.fileSize) rmSync(partial);
-    if (tries > 0) await pause(clock, fullJitterMs(tries, RETRY_BASE_MS, RETRY_CAP_MS, random));
+    if (tries > 0) await pause(clock, leftOf(fullJitterMs(tries, RETRY_BASE_MS, RETRY_CAP_MS, random)));
+    if (clock.monotonicMs() >= endMs) break;
     const url = new URL(`/agent-packages/${encodeURIComponent(entry.file)}`, urls[turn % urls.length]);
     try {
-      await fetchRest(url, options, partial, have > entry.fileSize ? 0 : have);
+      await fetchRest(url, options, partial, have > entry.fileSize ? 0 : have, endMs);
       if (statSync(partial).size === entry.fileSize) return;
       why = `${url.host} ended early`;
     } catch (error) {
@@ -80,7 +83,7 @@ async function fetchAll(options: FetchOptions, partial: string): Promise<void> {
       why = `${url.host}: ${(error as Error).message}`;
       if (error instanceof ServerBusy) {
         tries = -1;
-        await pause(clock, BUSY_MS * (0.5 + random.next()));
+        await pause(clock, leftOf(BUSY_MS * (0.5 + random.next())));
       }
     }
     if ((statSync(partial, { throwIfNoEntry: false })?.size ?? 0) > have) tries = -1;
@@ -88,32 +91,47 @@ async function fetchAll(options: FetchOptions, partial: string): Promise<void> {
   throw new DroverError('package-fetch-failed', { detail: `The package ${entry.file} could not be fetched: ${why}.` });
 }
 
-function fetchRest(url: URL, { ca, entry }: FetchOptions, partial: string, from: number): Promise<void> {
+function fetchRest(url: URL, { ca, entry, clock }: FetchOptions, partial: string, from: number, endMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     // The server is known by the authority that we joined; its name may be any, for what comes is believed by its signature alone.
     const secure = url.protocol === 'https:';
-    const request = (secure ? httpsRequest : httpRequest)(url, { headers: { range: `bytes=${from}-` }, timeout: SILENT_MS, agent: false, ...(secure ? { ca, checkServerIdentity: () => undefined } : {}) });
+    const request = (secure ? httpsRequest : httpRequest)(url, { headers: { range: `bytes=${from}-` }, timeout: Math.max(1, Math.min(SILENT_MS, endMs - clock.monotonicMs())), agent: false, ...(secure ? { ca, checkServerIdentity: () => undefined } : {}) });
     request.on('error', reject);
     request.on('timeout', () => request.destroy(new Error('nothing came for a while')));
     request.on('response', (response) => {
       const whole = response.statusCode === 200;
       if (!whole && response.statusCode !== 206) {
-        response.resume();
-        const said = `the server answered ${response.statusCode}`;
-        return reject(response.statusCode === 429 || response.statusCode === 503 ? new ServerBusy(said) : new Error(said));
+        return void whyOf(response).then((why) => {
+          const said = `the server answered ${response.statusCode}${why}`;
+          reject(response.statusCode === 429 || response.statusCode === 503 ? new ServerBusy(said) : new Error(said));
+        });
       }
       // Not a byte more than announced, whoever sends them.
       let room = entry.fileSize - (whole ? 0 : from);
       const bounded = new Transform({
         transform(chunk: Buffer, _encoding, done) {
           room -= chunk.length;
-          done(room < 0 ? new Error('more came than was announced') : null, chunk);
+          // However slowly it comes: what is not here in time is not taken.
+          if (clock.monotonicMs() >= endMs) done(new Error('it did not come in time'));
+          else done(room < 0 ? new Error('more came than was announced') : null, chunk);
         },
       });
       pipeline(response, bounded, createWriteStream(partial, { flags: whole ? 'w' : 'a', mode: 0o600 })).then(resolve, reject);
     });
     request.end();
   });
+}
+
+/** What a refusal says of itself, as far as it is short and readable. */
+async function whyOf(response: IncomingMessage): Promise<string> {
+  try {
+    let text = '';
+    for await (const chunk of response) if ((text += String(chunk)).length > REFUSAL_BYTES_MAX) return '';
+    const { detail } = JSON.parse(text) as { detail?: unknown };
+    return typeof detail === 'string' ? ` (${detail.slice(0, 200)})` : '';
+  } catch {
+    return '';
+  }
 }
 
 async function unpack(partial: string, staged: string, entry: AgentPackage): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * The agent's part in an upgrade: believe the order (it is signed for this very agent), fetch and check the package, see that it starts at
- * all, switch, and end in order; whoever started us starts the new version, which finds the executions again by the journal. On trial the new
+ * all, switch while there is time for the trial, and end in order; whoever started us starts the new version, which finds the executions again by the journal. On trial the new
  * version has so many seconds to be linked, and steady; else `launch` takes it back. Scripts run through all of it.
  *
  * Orders come again until they are answered. What dies where: before the switch nothing has changed and the next order begins again (what was
@@ -41,7 +41,9 @@ export interface AgentUpgradeOptions {
 /** Linked for so long without a break, the new version has proved itself. */
 const STEADY_MS = 3_000;
 const CHECK_MS = 30_000;
-/** Fetching may take so many times the trial; whoever ordered has stopped waiting by then. */
+/** From the switch to the new version's first instruction, and from its proof to the server: what the trial itself does not count. */
+const SWITCH_MS = 3_000;
+/** For an order that does not say when it ends: fetching may take so many times the trial. */
 const FETCH_TRIALS = 4;
 
 export class AgentUpgrade {
@@ -65,7 +67,9 @@ export class AgentUpgrade {
     if (trial.to !== version) return root.forgetTrial();
     this.#trial = trial;
     log.info({ from: trial.from, to: trial.to, seconds: trial.seconds }, 'on trial after an upgrade');
-    this.#cancelTrial = clock.after(trial.seconds * 1_000, () => {
+    // A host that was down in between: what was told as failed by then must not come true.
+    const leftMs = trial.endsAtMs === undefined ? Number.POSITIVE_INFINITY : Math.max(0, trial.endsAtMs - clock.nowMs());
+    this.#cancelTrial = clock.after(Math.min(trial.seconds * 1_000, leftMs), () => {
       log.error({ from: trial.from, to: trial.to }, 'not linked in time; the former version comes back');
       root.giveUp();
       this.#options.restart();
@@ -123,7 +127,9 @@ export class AgentUpgrade {
   }
 
   async #carryOut(root: InstallRoot, id: string, order: UpgradeOrder): Promise<void> {
-    const { version, clock, random, log } = this.#options;
+    const { version, clock, random, log, skewMs } = this.#options;
+    const withinMs = this.#fetchMs(order);
+    if (withinMs <= 0) throw outOfTime(order);
     const entry = order.packages.find((candidate) => candidate.os === platform() && candidate.arch === arch());
     if (!entry) throw new DroverError('package-not-found', { detail: `There is no package of ${order.version} for ${platform()} ${arch()}.` });
     if (!isVersion(order.version) || entry.version !== order.version) throw new DroverError('package-invalid', { detail: 'The package is of another version than the order.' });
@@ -132,15 +138,23 @@ export class AgentUpgrade {
     if (root.freeBytes() < need) throw new DroverError('install-space', { detail: `The new version needs ${Math.ceil(need / 1024 / 1024)} MiB of free space where the agent is installed.` });
     this.#stage = 'fetching';
     this.#tell(id, 'fetching');
-    const staged = await fetchPackage({ entry, publicKey: order.publicKey, urls: order.urls, ca: this.#options.ca(), folder: root.incoming, withinMs: order.trialSeconds * FETCH_TRIALS * 1_000, clock, random });
+    const staged = await fetchPackage({ entry, publicKey: order.publicKey, urls: order.urls, ca: this.#options.ca(), folder: root.incoming, withinMs, clock, random });
     chmodSync(staged, 0o755);
     await assertStarts(staged, order.version);
+    if (this.#fetchMs(order) <= 0) throw outOfTime(order);
     root.place(staged, order.version);
     this.#stage = 'switching';
     this.#tell(id, 'switching');
-    root.switchOnTrial({ id, to: order.version, from: version, seconds: order.trialSeconds });
+    root.switchOnTrial({ id, to: order.version, from: version, seconds: order.trialSeconds, ...(order.endsAtMs === undefined ? {} : { endsAtMs: Math.round(order.endsAtMs - skewMs()) }) });
     log.info({ from: version, to: order.version }, 'switching to another version');
     this.#options.restart();
+  }
+
+  /** So long until the switch would come too late for the trial to end while somebody waits for it. */
+  #fetchMs({ endsAtMs, trialSeconds }: UpgradeOrder): number {
+    const trialMs = trialSeconds * 1_000;
+    if (endsAtMs === undefined) return trialMs * FETCH_TRIALS;
+    return endsAtMs - (this.#options.clock.nowMs() + this.#options.skewMs()) - trialMs - SWITCH_MS;
   }
 
   #fail(root: InstallRoot, id: string, order: UpgradeOrder, error: unknown): void {
@@ -165,6 +179,10 @@ export class AgentUpgrade {
   #tell(id: string, state: AgentUpgradeState['state'], more: { code?: string; detail?: string } = {}): void {
     this.#options.tell({ t: 'upgrade-state', id, state, version: this.#options.version, ...more });
   }
+}
+
+function outOfTime({ trialSeconds }: UpgradeOrder): DroverError {
+  return new DroverError('upgrade-out-of-time', { detail: `Too little of the time for this upgrade was left to switch and try the new version for ${trialSeconds} s. Nothing was changed; give it more (--wait).` });
 }
 
 /** A program of the wrong processor, for a newer C library, or on a folder mounted noexec must not be switched to. */

@@ -22,8 +22,7 @@ export interface AgentUninstallInput extends InstallerRun { readonly force: bool
 export interface AgentInstallContext extends AppContext { readonly packages: AgentPackages; readonly publicUrl: () => string; readonly caFingerprint: string }
 
 export async function agentInstall(ctx: AgentInstallContext, caller: Caller, input: AgentInstallInput): Promise<RunRecord> {
-  const manifest = input.version === undefined ? ctx.packages.list()[0] : ctx.packages.of(input.version);
-  if (!manifest) throw new DroverError('package-not-found', { detail: `The server has no package ${input.version === undefined ? 'of the agent' : `of version ${input.version}`} in ${ctx.packages.folder}. See: drover agents packages.` });
+  const manifest = await ctx.packages.choose(input.version);
   const { hosts, fault } = await expandTargets(ctx.store, input.targets);
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   const [id, secret] = [newId<'token'>() as TokenId, newSecret()];

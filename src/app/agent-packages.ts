@@ -1,10 +1,13 @@
 /**
  * The packages of the agent that this server can hand out: a folder with a manifest per version, as `npm run build:agent` writes it. It is read
- * again whenever somebody asks, so that a new version is there as soon as its files are; a manifest that is damaged, or not signed by the
- * configured release key, is as good as none, and the log says so once.
+ * again whenever somebody asks, so that a new version is there as soon as its files are. A manifest that is damaged, or not signed by the
+ * configured release key, is passed over; the log says so once, and `check` tells of it and of files that are not what their manifest says.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { DroverError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { isPackageSigned } from '../pki/package-signature.ts';
@@ -13,11 +16,18 @@ import type { AgentPackage, PackagesManifest } from '../protocol/rest/agent-pack
 const MANIFEST = /^drover-agent-([0-9][0-9A-Za-z.+-]{0,63})\.json$/;
 const FILE = /^drover-agent-[0-9A-Za-z.+-]{1,100}\.gz$/;
 
+export interface CheckedPackage extends AgentPackage { readonly problem?: string }
+/** With a problem of its own, the manifest was passed over: then there are no packages. */
+export interface CheckedPackages { readonly version: string; readonly packages: readonly CheckedPackage[]; readonly problem?: string }
+type ReadManifest = { readonly version: string; readonly manifest: PackagesManifest; readonly problem?: undefined } | { readonly version: string; readonly manifest?: undefined; readonly problem: string };
+
 export class AgentPackages {
   readonly #folder: string;
   readonly #releaseKey: string | undefined;
   readonly #log: Log;
   readonly #told = new Set<string>();
+  /** By file: what was found when it was read last, and of which file that holds. */
+  readonly #verdicts = new Map<string, { readonly of: string; readonly problem: Promise<string | undefined> }>();
 
   /** Without a configured key the manifest's own is believed: then whoever can write to the folder decides what hosts run. */
   constructor(folder: string, releaseKey: string | undefined, log: Log) {
@@ -26,53 +36,115 @@ export class AgentPackages {
     this.#log = log;
   }
 
-  get folder(): string {
-    return this.#folder;
-  }
-
   /** Newest first, as versions are compared. */
   list(): readonly PackagesManifest[] {
-    let names: string[];
-    try {
-      names = readdirSync(this.#folder);
-    } catch {
-      return [];
-    }
-    const manifests = names.filter((name) => MANIFEST.test(name)).slice(0, limits.packageVersionsMax).flatMap((name) => this.#read(name) ?? []);
-    return manifests.sort((a, b) => compareVersions(b.version, a.version));
+    return this.#look().flatMap(({ manifest }) => manifest ?? []);
   }
 
   of(version: string): PackagesManifest | undefined {
     return this.list().find((manifest) => manifest.version === version);
   }
 
-  /** The file's path and what the manifest says of it; undefined for anything that is not a package of a good manifest. */
+  /** All that is there, newest first, with what is wrong with it. Reads every file that it has not read before. */
+  async check(): Promise<readonly CheckedPackages[]> {
+    const checked: CheckedPackages[] = [];
+    for (const { version, manifest, problem } of this.#look()) {
+      const packages: CheckedPackage[] = [];
+      for (const entry of manifest?.packages ?? []) {
+        const wrong = await this.#fileProblem(entry);
+        packages.push({ ...entry, ...(wrong === undefined ? {} : { problem: wrong }) });
+      }
+      checked.push({ version, packages, ...(problem === undefined ? {} : { problem }) });
+    }
+    const files = new Set(checked.flatMap(({ packages }) => packages.map(({ file }) => file)));
+    for (const file of this.#verdicts.keys()) if (!files.has(file)) this.#verdicts.delete(file);
+    return checked;
+  }
+
+  /** The version that is asked for, or the newest. Refused where no host could be given it; what only some lack, those tell. */
+  async choose(version: string | undefined): Promise<PackagesManifest> {
+    const all = this.#look();
+    const found = all.find((one) => (version === undefined ? one.manifest !== undefined : one.version === version));
+    const refuse = (code: 'package-not-found' | 'package-invalid', detail: string): never => {
+      throw new DroverError(code, { detail: `${detail} See: drover agents packages.`, faults: [{ pointer: '#/version', code, detail }] });
+    };
+    if (!found) return refuse('package-not-found', `The server has no package ${version === undefined ? 'of the agent' : `of version ${version}`} in ${this.#folder}.`);
+    if (!found.manifest) return refuse('package-invalid', `The manifest of ${found.version} was passed over: ${found.problem}.`);
+    const problems: (string | undefined)[] = [];
+    for (const entry of found.manifest.packages) problems.push(await this.#fileProblem(entry));
+    if (problems.every((problem) => problem !== undefined)) return refuse('package-invalid', `No package of ${found.version} is whole: ${problems[0]}.`);
+    return found.manifest;
+  }
+
+  /** The file's path and what the manifest says of it; undefined for anything that is not of a good manifest. Throws `package-invalid` for one of the wrong size. */
   file(name: string): { path: string; entry: AgentPackage } | undefined {
     if (!FILE.test(name)) return undefined;
     const entry = this.list().flatMap((manifest) => manifest.packages).find((candidate) => candidate.file === name);
+    if (!entry) return undefined;
     const path = join(this.#folder, name);
-    return entry && statSync(path, { throwIfNoEntry: false })?.size === entry.fileSize ? { path, entry } : undefined;
+    const problem = sizeProblem(entry, statSync(path, { throwIfNoEntry: false })?.size);
+    if (problem !== undefined) throw new DroverError('package-invalid', { detail: `${problem}, on this server.` });
+    return { path, entry };
   }
 
-  #read(name: string): PackagesManifest | undefined {
+  #look(): readonly ReadManifest[] {
+    let names: string[];
+    try {
+      names = readdirSync(this.#folder);
+    } catch {
+      return [];
+    }
+    return names.filter((name) => MANIFEST.test(name)).slice(0, limits.packageVersionsMax).map((name) => this.#read(name)).sort((a, b) => compareVersions(b.version, a.version));
+  }
+
+  #read(name: string): ReadManifest {
+    const version = MANIFEST.exec(name)![1]!;
     try {
       const manifest = JSON.parse(readFileSync(join(this.#folder, name), 'utf8')) as PackagesManifest;
       const publicKey = this.#releaseKey ?? manifest.publicKey;
-      const isGood = manifest.v === 1 && manifest.version === MANIFEST.exec(name)![1] && Array.isArray(manifest.packages) && manifest.packages.length > 0
-        && manifest.packages.every((entry) => entry.version === manifest.version && FILE.test(entry.file) && isPackageSigned(entry, entry.signature, publicKey));
-      if (isGood) return { ...manifest, publicKey };
-      this.#tell(name, 'it is damaged, or not signed by the release key');
+      const isWhole = manifest.v === 1 && manifest.version === version && Array.isArray(manifest.packages) && manifest.packages.length > 0 && manifest.packages.every((entry) => entry.version === version && FILE.test(entry.file) && Number.isSafeInteger(entry.fileSize));
+      if (!isWhole) return this.#passOver(name, version, 'it is damaged, or of another version than its name says');
+      if (!manifest.packages.every((entry) => isPackageSigned(entry, entry.signature, publicKey))) return this.#passOver(name, version, 'it is not signed by the release key');
+      return { version, manifest: { ...manifest, publicKey } };
     } catch (error) {
-      this.#tell(name, (error as Error).message);
+      return this.#passOver(name, version, error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message);
     }
-    return undefined;
   }
 
-  #tell(name: string, why: string): void {
-    if (this.#told.has(name)) return;
-    this.#told.add(name);
-    this.#log.error({ code: 'package-invalid', manifest: join(this.#folder, name), why }, 'packages of the agent were passed over');
+  #passOver(name: string, version: string, problem: string): ReadManifest {
+    if (!this.#told.has(name)) {
+      this.#told.add(name);
+      this.#log.error({ code: 'package-invalid', manifest: join(this.#folder, name), why: problem }, 'packages of the agent were passed over');
+    }
+    return { version, problem };
   }
+
+  /** A file is read once for as long as it stays the same. */
+  async #fileProblem(entry: AgentPackage): Promise<string | undefined> {
+    const path = join(this.#folder, entry.file);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    const problem = sizeProblem(entry, stat?.size);
+    if (problem !== undefined || !stat) return problem;
+    const of = [stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs, entry.fileSha256].join();
+    const known = this.#verdicts.get(entry.file);
+    if (known?.of === of) return known.problem;
+    const verdict = digestOf(path).then(
+      (digest) => (digest === entry.fileSha256 ? undefined : `${entry.file} has another checksum than its manifest says`),
+      (error: Error) => `${entry.file} cannot be read: ${error.message}`);
+    this.#verdicts.set(entry.file, { of, problem: verdict });
+    return verdict;
+  }
+}
+
+function sizeProblem({ file, fileSize }: AgentPackage, size: number | undefined): string | undefined {
+  if (size === undefined) return `${file} is missing`;
+  return size === fileSize ? undefined : `${file} has ${size} bytes, not the ${fileSize} that its manifest says`;
+}
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
 }
 
 /** By numbers where both have them: 1.10 is newer than 1.9; a pre-release comes before its release. */

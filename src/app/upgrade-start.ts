@@ -1,4 +1,4 @@
-/** Starts an upgrade of agents: the package must be there, the hosts are frozen; a loop carries it out batch by batch. */
+/** Starts an upgrade of agents: the package must be there and whole, the hosts are frozen; a loop carries it out batch by batch. */
 import { DroverError } from '../base/errors.ts';
 import { newRunId } from '../base/ids.ts';
 import type { UpgradeRecord } from '../store/store.ts';
@@ -9,13 +9,11 @@ import { expandTargets } from './run-start.ts';
 export interface UpgradeStartInput { readonly targets: string; readonly version?: string | undefined; readonly batch: number; readonly maxFailed: number; readonly waitMs: number }
 
 export async function upgradeStart(ctx: AppContext, packages: AgentPackages, caller: Caller, input: UpgradeStartInput): Promise<UpgradeRecord> {
-  const manifest = input.version === undefined ? packages.list()[0] : packages.of(input.version);
-  if (!manifest) throw new DroverError('package-not-found', { detail: `The server has no package ${input.version === undefined ? 'of the agent' : `of version ${input.version}`} in ${packages.folder}. See: drover agents packages.`, faults: [{ pointer: '#/version', code: 'package-not-found', detail: 'no such package' }] });
+  const { version } = await packages.choose(input.version);
   const { hosts, fault } = await expandTargets(ctx.store, input.targets);
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   // A UUID v7 like a run's: upgrades list by age.
   const id: string = newRunId(ctx.clock.nowMs());
-  const { version } = manifest;
   const answer = await ctx.store.upgradeCreate(
     { id, version, targets: input.targets, createdBy: caller.actor, batch: input.batch, maxFailed: input.maxFailed, waitMs: input.waitMs, hosts },
     { actor: caller.actor, action: 'fleet.agent.upgrade', target: `upgrade/${id}`, detail: { version, targets: input.targets, hosts: hosts.length, batch: input.batch, maxFailed: input.maxFailed }, requestId: caller.requestId });

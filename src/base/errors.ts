@@ -105,6 +105,7 @@ export const errors = {
   'upgrade-unsupported': { status: 409, retryable: false, title: 'The agent cannot replace itself' },
   'upgrade-rolled-back': { status: 500, retryable: false, title: 'The new version did not prove itself and was taken back' },
   'upgrade-unanswered': { status: 504, retryable: true, title: 'The agent did not answer the order to upgrade in time' },
+  'upgrade-out-of-time': { status: 504, retryable: true, title: 'Too little time was left for the upgrade' },
   'upgrade-in-progress': { status: 409, retryable: true, title: 'Another upgrade is in progress' },
   'upgrade-already-finished': { status: 409, retryable: false, title: 'The upgrade has already finished' },
 

@@ -11,6 +11,7 @@ import { hostFacts, hostName, machineId } from '../agent/facts.ts';
 import type { AgentJoinResult } from '../app/enrolment.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
+import { refuseOwnCoreFiles } from '../base/node-core-files.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import type { Log } from '../base/log.ts';
 import { createJsonLog } from '../base/node-log.ts';
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
   const present = values['enrol-only'] ? enrolledAs(dataDir, values.join ?? process.env.DROVER_JOIN) : undefined;
   if (present !== undefined) return void process.stdout.write(`${present}\n`);
   await acquireFolderLock(dataDir, 'agent');
+  const coreLimit = refuseOwnCoreFiles(log);
   const known = readJsonFile<AgentIdentity>(dataDir, IDENTITY);
   const identity = await identityOf(known, values.join ?? process.env.DROVER_JOIN, log, () => enrol(dataDir, values, known));
   if (values['enrol-only']) return void process.stdout.write(`${identity.agentId}\n`);
@@ -51,7 +53,7 @@ async function main(): Promise<void> {
     urls: () => [...new Set([...(values.worker ?? []), ...rotated(identity.workers, place)])].map(address), peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log,
     onRefused: (code, detail) => log.error({ code, detail }, 'the worker refused this agent'),
   });
-  const driver = createProcessDriver({ platform, dataDir, hostName: identity.name, hostId: identity.hostId, clock: systemClock, log });
+  const driver = createProcessDriver({ platform, dataDir, hostName: identity.name, hostId: identity.hostId, clock: systemClock, log, coreLimit });
   const renewal = new CertificateRenewal(identity, newAgentKey, () => writeJsonFile(dataDir, IDENTITY, identity));
   const installRoot = process.env.DROVER_AGENT_ROOT;
   const upgrade = new AgentUpgrade({

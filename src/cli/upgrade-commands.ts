@@ -45,9 +45,12 @@ export function addUpgradeCommands(agents: Command): void {
     const cancelled = dataOf(await openSession().client.POST('/api/v1/upgrades/{id}/cancel', { params: { path: { id: upgradeId(id) } } }));
     await answer(flags, cancelled, () => `cancelled ${id}; what is ordered ends`);
   });
-  command(agents, 'packages', { summary: 'list the versions of the agent that the server can hand out', examples: ['drover agents packages'] }).action(async (flags: AnswerFlags) => {
+  command(agents, 'packages', { summary: 'list the versions of the agent that the server has', description: 'List the versions of the agent that the server has, and what is wrong with those that it cannot hand out: a manifest that was passed over, a file that is missing or damaged.', examples: ['drover agents packages'] }).action(async (flags: AnswerFlags) => {
     const found = dataOf(await openSession().client.GET('/api/v1/agent-packages'));
-    await answer(flags, found, () => table(['VERSION', 'FOR', 'MiB', 'SHA-256'], found.items.flatMap(({ version, packages }) => packages.map((entry) => [version, `${entry.os}-${entry.arch}`, (entry.fileSize / 1_048_576).toFixed(1), entry.sha256]))));
+    await answer(flags, found, () => table(['VERSION', 'FOR', 'MiB', 'SHA-256', 'PROBLEM'], found.items.flatMap(({ version, packages, problem }) => [
+      ...(problem === undefined ? [] : [[version, '', '', '', `the manifest was passed over: ${problem}`]]),
+      ...packages.map((entry) => [version, `${entry.os}-${entry.arch}`, (entry.fileSize / 1_048_576).toFixed(1), entry.sha256, entry.problem ?? '']),
+    ])));
   });
 }
 

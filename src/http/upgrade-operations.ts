@@ -1,6 +1,7 @@
 /** Packages of the agent, and upgrades to them. */
 import { z } from 'zod';
 import { agentInstall, agentUninstall } from '../app/agent-install.ts';
+import type { CheckedPackages } from '../app/agent-packages.ts';
 import { upgradeStart } from '../app/upgrade-start.ts';
 import { parseDurationMs } from '../base/duration.ts';
 import { DroverError } from '../base/errors.ts';
@@ -17,11 +18,11 @@ const idParams = z.strictObject({ id: z.uuid() });
 
 export const upgradeOperations = [
   operation({
-    id: 'listAgentPackages', method: 'GET', path: '/agent-packages', summary: 'Versions of the agent that this server can hand out, newest first', permission: 'fleet.agent.view', status: 200, response: pageOf(r.AgentPackages), errors: [],
-    handle: async ({ ctx }) => ({ items: ctx.packages.list().map(({ version, packages }) => ({ version, packages: packages.map(({ os, arch, size, sha256, file, fileSize, fileSha256, signature }) => ({ os, arch, size, sha256, file, fileSize, fileSha256, signature })) })) }),
+    id: 'listAgentPackages', method: 'GET', path: '/agent-packages', summary: 'Versions of the agent that this server has, newest first, with what is wrong with them', permission: 'fleet.agent.view', status: 200, response: pageOf(r.AgentPackages), errors: [],
+    handle: async ({ ctx }) => ({ items: (await ctx.packages.check()).map(packagesResource) }),
   }),
   operation({
-    id: 'installAgents', method: 'POST', path: '/agents/install', summary: 'Install agents by a run of the installer', permission: 'fleet.agent.install', body: r.AgentInstall, status: 201, response: Run, errors: ['bad-input', 'bad-target', 'no-target-matched', 'host-not-found', 'package-not-found', 'account-not-found', 'account-out-of-scope'],
+    id: 'installAgents', method: 'POST', path: '/agents/install', summary: 'Install agents by a run of the installer', permission: 'fleet.agent.install', body: r.AgentInstall, status: 201, response: Run, errors: ['bad-input', 'bad-target', 'no-target-matched', 'host-not-found', 'package-not-found', 'package-invalid', 'account-not-found', 'account-out-of-scope'],
     handle: async ({ ctx, caller, body }) => runResource(await agentInstall(ctx, caller, { ...body, mayUseAccounts: roleAllows(caller.role, 'access.account.use') })),
     replay: replayRun,
   }),
@@ -31,7 +32,7 @@ export const upgradeOperations = [
     replay: replayRun,
   }),
   operation({
-    id: 'createUpgrade', method: 'POST', path: '/upgrades', summary: 'Upgrade agents, batch by batch', permission: 'fleet.agent.upgrade', body: r.UpgradeCreate, status: 201, response: r.Upgrade, errors: ['bad-input', 'bad-target', 'no-target-matched', 'host-not-found', 'package-not-found', 'upgrade-in-progress'],
+    id: 'createUpgrade', method: 'POST', path: '/upgrades', summary: 'Upgrade agents, batch by batch', permission: 'fleet.agent.upgrade', body: r.UpgradeCreate, status: 201, response: r.Upgrade, errors: ['bad-input', 'bad-target', 'no-target-matched', 'host-not-found', 'package-not-found', 'package-invalid', 'upgrade-in-progress'],
     handle: async ({ ctx, caller, body }) => upgradeResource(await upgradeStart(ctx, ctx.packages, caller, { ...body, waitMs: body.wait === undefined ? limits.upgradeWaitMsDefault : parseDurationMs(body.wait)! })),
   }),
   operation({
@@ -60,6 +61,10 @@ export const upgradeOperations = [
     },
   }),
 ];
+
+function packagesResource({ version, packages, problem }: CheckedPackages): z.infer<typeof r.AgentPackages> {
+  return compact({ version, problem, packages: packages.map(({ os, arch, size, sha256, file, fileSize, fileSha256, signature, problem: wrong }) => compact({ os, arch, size, sha256, file, fileSize, fileSha256, signature, problem: wrong })) });
+}
 
 function notFound(id: string): never {
   throw new DroverError('not-found', { detail: `There is no upgrade ${id}.` });

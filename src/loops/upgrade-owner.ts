@@ -89,8 +89,10 @@ export class UpgradeOwner implements Service {
     if (due.length === 0) return;
     const manifest = packages.of(version);
     if (!manifest) return log.warn({ upgrade: id, version, code: 'package-not-found' }, 'an upgrade waits for its packages, which are not on this server');
-    const order = encodeUpgradeOrder({ version, packages: manifest.packages, publicKey: manifest.publicKey, urls: [url()], trialSeconds: trialSeconds(waitMs), validUntilMs: nowMs + limits.dispatchValidMs });
-    fleet.upgrade(id, order, due);
+    // What is told as unanswered must not be carried out afterwards: the order says when that will be.
+    for (const [orderedAtMs, agents] of Map.groupBy(due, (agent) => agent.orderedAtMs)) {
+      fleet.upgrade(id, encodeUpgradeOrder({ version, packages: manifest.packages, publicKey: manifest.publicKey, urls: [url()], trialSeconds: trialSeconds(waitMs), validUntilMs: nowMs + limits.dispatchValidMs, endsAtMs: orderedAtMs + waitMs }), agents);
+    }
     for (const { hostId } of due) sent.set(hostId, nowMs);
   }
 

@@ -3,8 +3,9 @@
  * upgrades and removes. Where systemd is not to be touched it leaves an init script, which is what is run here.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, dataOf } from '@drover/sdk';
@@ -19,6 +20,15 @@ import { until } from '../support/until.ts';
 
 /** All that the installer and the launcher may lean on. */
 const PROGRAMS = ['sh', 'awk', 'cat', 'chmod', 'cmp', 'cp', 'cut', 'df', 'dirname', 'grep', 'gzip', 'head', 'id', 'kill', 'ln', 'ls', 'mkdir', 'mv', 'od', 'readlink', 'rm', 'sed', 'sha256sum', 'sleep', 'tail', 'tr', 'uname', 'wc', 'wget'];
+
+/** Of a process that may be gone by now. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
 
 interface Shell { readonly name: string; readonly program: string; readonly path: string }
 
@@ -143,10 +153,34 @@ describe('the installer', () => {
     expect(codeOf(await install(dash!, prefix, ['install', '--executable', executable]))).toBe('join-token-invalid');
     expect(codeOf(await install(dash!, prefix, ['install', '--executable', executable], { DROVER_JOIN: token }))).toBe('join-token-expired');
     expect(existsSync(join(prefix, 'etc/init.d/drover-agent'))).toBe(false);
+    // Nothing that was not there before.
+    for (const path of ['usr/local/lib/drover', 'var/lib/drover-agent']) expect(existsSync(join(prefix, path)), path).toBe(false);
     // Of another server: its authority is another.
     const foreign = `drj_${Buffer.from(JSON.stringify([cluster.urls[0]!, 'another-authority', 'secret'])).toString('base64url')}`;
     expect(codeOf(await install(dash!, prefixOf('dash'), ['install', '--executable', executable], { DROVER_JOIN: foreign }))).toBe('data-folder-foreign');
     expect(await linked('installed-dash')).toBe(true);
+  }, 60_000);
+
+  it('leaves no file where the data folder is in use, and keeps what was there', async () => {
+    const [dash] = shells;
+    const prefix = prefixOf('in-use');
+    const data = join(prefix, 'var/lib/drover-agent');
+    // An agent of the same path in another container with the same network.
+    const holder = createServer((socket) => socket.end('1\n'));
+    await new Promise<void>((resolve) => holder.listen({ path: `\0drover-${createHash('sha256').update(data).digest('hex').slice(0, 32)}` }, resolve));
+    try {
+      const args = ['install', '--executable', executableOf(packages, '1.0.0'), '--name', 'in-use'];
+      const env = { DROVER_JOIN: await joinToken() };
+      expect((await install(dash!, prefix, args, env)).error).toContain('drover-install: data-folder-in-use: ');
+      for (const path of ['usr/local/lib/drover', 'var/lib/drover-agent', 'etc/init.d/drover-agent']) expect(existsSync(join(prefix, path)), path).toBe(false);
+      mkdirSync(join(prefix, 'usr/local/lib/drover/0.9.0'), { recursive: true });
+      mkdirSync(data, { recursive: true });
+      expect((await install(dash!, prefix, args, env)).error).toContain('drover-install: data-folder-in-use: ');
+      expect(readdirSync(join(prefix, 'usr/local/lib/drover'))).toEqual(['0.9.0']);
+      expect(existsSync(data)).toBe(true);
+    } finally {
+      holder.close();
+    }
   }, 60_000);
 
   it('does not remove an agent under running scripts unless it must, and leaves nothing but data', async () => {
@@ -156,7 +190,8 @@ describe('the installer', () => {
     const flag = join(folder, 'go-on');
     const run = dataOf(await client.POST('/api/v1/runs', { body: { targets: 'installed-dash', script: `while [ ! -e ${flag} ]; do sleep 0.1; done` } }));
     await until('it runs', async () => dataOf(await client.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId: run.id } } })).items[0]!.state === 'running');
-    expect((await install(dash!, prefix, ['uninstall'])).error).toContain('drover-install: host-in-use: ');
+    // Who must be waited for is named.
+    expect((await install(dash!, prefix, ['uninstall'])).error).toMatch(/^drover-install: host-in-use: Scripts run on this host: .*pid \d+ \(.*\/spool\/.*\/script\)/m);
     expect(await linked('installed-dash')).toBe(true);
     writeFileSync(flag, '');
     await until('it has ended', async () => dataOf(await client.GET('/api/v1/runs/{runId}', { params: { path: { runId: run.id } } })).state === 'succeeded');
@@ -168,5 +203,26 @@ describe('the installer', () => {
     expect(await install(dash!, prefix, ['install', '--executable', executableOf(packages, '1.0.0')])).toMatchObject({ code: 0 });
     expect(await install(dash!, prefix, ['uninstall', '--purge'])).toMatchObject({ code: 0 });
     expect(existsSync(join(prefix, 'var/lib/drover-agent'))).toBe(false);
+  }, 60_000);
+
+  it.each(shells)('removed by force with $name, leaves the scripts alone, and nothing of itself once they have ended', async (shell) => {
+    const prefix = prefixOf(`forced-${shell.name}`);
+    const host = `forced-${shell.name}`;
+    const flag = join(folder, `${host}-ended`);
+    const client = createClient({ baseUrl: cluster.urls[0]!, token: cluster.token });
+    expect(await install(shell, prefix, ['install', '--executable', executableOf(packages, '1.0.0'), '--name', host], { DROVER_JOIN: await joinToken() })).toMatchObject({ code: 0 });
+    const run = dataOf(await client.POST('/api/v1/runs', { body: { targets: host, script: `exec > /dev/null 2>&1\nwhile [ ! -e ${flag} ]; do sleep 0.1; done\n: > ${flag}.too` } }));
+    await until('it runs', async () => dataOf(await client.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId: run.id } } })).items[0]!.state === 'running');
+    const ofAgent = (): string[] => readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && textOf(`/proc/${pid}/cmdline`).includes(`${prefix}/`));
+    // It writes elsewhere, and runs all the same.
+    expect((await install(shell, prefix, ['uninstall'])).error).toContain('drover-install: host-in-use: ');
+    const removed = await install(shell, prefix, ['uninstall', '--force', '--purge']);
+    expect(removed).toEqual({ code: 0, out: 'removed, with its data\n', error: '' });
+    expect(existsSync(join(prefix, 'var/lib/drover-agent'))).toBe(false);
+    expect(ofAgent().length).toBeGreaterThanOrEqual(2);
+    writeFileSync(flag, '');
+    await until('the script to have ended', () => existsSync(`${flag}.too`));
+    await until('its supervisor to be gone', () => ofAgent().length === 0);
+    expect(await install(shell, prefix, ['uninstall'])).toMatchObject({ code: 0 });
   }, 60_000);
 });

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, dataOf } from '@drover/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildVersion, executableOf, packProgram, placeAgent } from '../support/agent-packages.ts';
+import { addPackage, buildVersion, executableOf, packProgram, placeAgent } from '../support/agent-packages.ts';
 import { Cluster, ManagedProcess } from '../support/cluster.ts';
 import { until } from '../support/until.ts';
 import { runCli, type CliResult } from '../support/up.ts';
@@ -119,6 +119,28 @@ describe('an upgrade of agents', () => {
     const late = await client().POST('/api/v1/upgrades/{id}/cancel', { params: { path: { id } } }).then(() => 'cancelled', (error: { code: string }) => error.code);
     expect(late).toBe('upgrade-already-finished');
   }, 120_000);
+
+  it('is over when it is told as over: a package that is put right afterwards is not switched to; damaged ones are told of', async () => {
+    const cli = (...args: string[]): Promise<CliResult> => runCli(['agents', ...args], { DROVER_URL: cluster.urls[0]!, DROVER_TOKEN: cluster.token });
+    const file = `drover-agent-1.1.0-linux-${process.arch}.gz`;
+    const good = readFileSync(join(packages, file));
+    writeFileSync(join(packages, file), good.subarray(1));
+    // Of no use to anybody: refused at once. For another processor it may be whole.
+    const refused = await cli('upgrade', '-t', 'host-1', '--to', '1.1.0', '--wait', '20s');
+    expect(refused.stderr).toContain('package-invalid');
+    expect((await cli('packages')).stdout).toMatch(new RegExp(`^1\\.1\\.0 .*${file} has \\d+ bytes, not the`, 'm'));
+    addPackage(packages, '1.1.0', 'other');
+    writeFileSync(join(packages, 'drover-agent-8.0.0.json'), '{}');
+    expect((await cli('packages')).stdout).toMatch(/^8\.0\.0 +the manifest was passed over: it is damaged/m);
+    const ended = await cli('upgrade', '-t', 'host-1', '--to', '1.1.0', '--wait', '20s');
+    expect(ended.code).toBe(1);
+    expect(ended.stdout).toMatch(/host-1 +failed +package-fetch-failed +.*answered 422 .*bytes, not the/);
+    writeFileSync(join(packages, file), good);
+    // The agent has settled it: it is not in the middle of anything, and will do nothing more of it.
+    expect(readFileSync(join(rootOf('host-1'), 'outcome'), 'utf8')).toMatch(/\n1\.0\.0\n1\.1\.0\nfailed\npackage-fetch-failed\n/);
+    expect([readlinkSync(join(rootOf('host-1'), 'current')), existsSync(join(rootOf('host-1'), 'trial'))]).toEqual(['1.0.0', false]);
+    rmSync(join(packages, 'drover-agent-8.0.0.json'));
+  }, 60_000);
 
   it('is asked for, followed and told by the command line', async () => {
     const cli = (...args: string[]): Promise<CliResult> => runCli(['agents', ...args], { DROVER_URL: cluster.urls[0]!, DROVER_TOKEN: cluster.token });

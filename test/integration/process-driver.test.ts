@@ -1,11 +1,11 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createProcessDriver } from '../../src/drivers/process/process-driver.ts';
-import { driverConformance } from '../conformance/driver.ts';
+import { driverConformance, newAttempt, reportOf, specOf } from '../conformance/driver.ts';
 import { environmentConformance } from '../conformance/environment.ts';
 
 for (const useCgroups of [true, false]) {
@@ -34,6 +34,26 @@ for (const useCgroups of [true, false]) {
 }
 
 describe('processes', () => {
+  it.each(['unlimited', '0', '7'])('have the limit of core files that is theirs (%s), not that of who starts them', async (coreLimit) => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
+    chmodSync(dataDir, 0o711);
+    const driver = createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, coreLimit });
+    await driver.start();
+    try {
+      const attempt = newAttempt();
+      await driver.startAttempt(attempt, specOf('ulimit -S -c; ulimit -H -c; echo supervisor; grep "^Max core" /proc/$PPID/limits'));
+      const report = await reportOf(driver, attempt);
+      const [soft, hard, , supervisor] = Buffer.from(report.stdout.inline ?? []).toString().split('\n');
+      const own = /^Max core file size +(\S+) +(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))!;
+      expect([soft, hard]).toEqual([coreLimit, own[2] === 'unlimited' ? 'unlimited' : String(Number(own[2]) / 512)]);
+      expect(supervisor).toMatch(new RegExp(`^Max core file size +${own[1]} `));
+      expect(report.stderr.size).toBe(0);
+    } finally {
+      await driver.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  });
+
   const own = { AGENT_OWN: 'yes', DROVER_JOIN: 'a-token', NODE_CHANNEL_FD: '3' };
   environmentConformance(async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));

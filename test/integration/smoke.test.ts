@@ -33,6 +33,15 @@ describe('the whole of it, as a user starts it', () => {
     expect(executions.map((e) => [e.host, e.stdout, e.exitCode])).toEqual([['local-1', 'local-1\n', 0], ['local-2', 'local-2\n', 0]]);
   });
 
+  it('keeps secrets out of core files of agents, and leaves scripts the limit that they would have without', async () => {
+    const coreOf = (pid: number | 'self'): string => /^Max core file size +(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1'))![1]!;
+    const agents = pidsOf(dataDir, 'agents');
+    expect(agents.length).toBeGreaterThanOrEqual(3);
+    for (const pid of agents) expect(coreOf(pid)).toBe('1');
+    const { executions } = await run('-t', 'local-1', '--', 'grep', '^Max core', '/proc/self/limits');
+    expect(executions[0]!.stdout).toMatch(new RegExp(`^Max core file size +${coreOf('self')} `));
+  });
+
   it('exits 1 when some did not succeed, keeps raw codes and signals, and bytes as they are', async () => {
     const { code, executions } = await run('-t', 'all', '--', 'sh', '-c', 'case $DROVER_HOST in local-1) exit 137;; local-2) kill -9 $$;; *) printf "\\377\\000";; esac');
     expect(code).toBe(1);

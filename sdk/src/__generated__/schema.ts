@@ -679,7 +679,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Versions of the agent that this server can hand out, newest first */
+        /** Versions of the agent that this server has, newest first, with what is wrong with them */
         get: operations["listAgentPackages"];
         put?: never;
         post?: never;
@@ -978,7 +978,11 @@ export interface components {
                 fileSha256: string;
                 /** @description Ed25519, by the release key */
                 signature: string;
+                /** @description What is wrong with the file on this server: missing, or of another size or checksum than the manifest says */
+                problem?: string;
             }[];
+            /** @description Why the manifest was passed over; then there are no packages */
+            problem?: string;
         };
         AgentUninstall: {
             /** @description As of a run */
@@ -5209,7 +5213,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Versions of the agent that this server can hand out, newest first */
+            /** @description Versions of the agent that this server has, newest first, with what is wrong with them */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5312,7 +5316,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description no-target-matched */
+            /** @description no-target-matched, package-invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5546,7 +5550,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description no-target-matched */
+            /** @description no-target-matched, package-invalid */
             422: {
                 headers: {
                     [name: string]: unknown;

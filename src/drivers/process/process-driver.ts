@@ -45,6 +45,8 @@ export interface ProcessDriverOptions {
   readonly useCgroups?: boolean;
   readonly spoolBytesMax?: number;
   readonly spoolFreeBytesMin?: number;
+  /** Soft limit of core files for what is started, as `ulimit -S -c` takes it; ours, unless given. */
+  readonly coreLimit?: string | undefined;
 }
 
 export interface ProcessDriver extends Driver {
@@ -295,7 +297,7 @@ class ProcessDriverService implements ProcessDriver {
   #freeLookAt = 0;
 
   #spawn(attempt: AttemptId, spec: ExecutionSpec, plan: { argv: readonly string[]; env: Readonly<Record<string, string>>; cwd: string }, streams: ReturnType<Spool['prepare']>): void {
-    const child = this.#platform.launch({ folder: this.#spool.folder(attempt), argv: plan.argv, env: plan.env, cwd: plan.cwd, stdio: streams });
+    const child = this.#platform.launch({ folder: this.#spool.folder(attempt), argv: plan.argv, env: plan.env, cwd: plan.cwd, stdio: streams, coreLimit: this.#options.coreLimit });
     const now = this.#clock.monotonicMs();
     if (child.pid === undefined) {
       child.once('error', (error) => this.#settle(attempt, { outcome: 'refused', reason: 'spawn-failed', detail: error.message }));

@@ -9,14 +9,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 
 /**
- * $1 folder, then the argument vector. The leader is a foreground subshell: a
+ * $1 folder, $2 soft limit of core files (as it is when empty), then the argument vector. The leader is a foreground subshell: a
  * background one would get /dev/null as input and ignore INT and QUIT for good.
  */
 const SUPERVISOR = `(
 read -r p _ </proc/self/stat
 echo "$p" >"$1/pid"
 until read -r _ _ s _ <"/proc/$$/stat" && [ "$s" = T ]; do kill -STOP $$; done
-shift
+[ -z "$2" ] || ulimit -S -c "$2" 2>/dev/null
+shift 2
 umask 022
 exec "$@"
 )
@@ -27,12 +28,14 @@ export interface Launch {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** As `ulimit -S -c` takes it; absent, ours. The supervisor keeps ours in any case: secrets are in its environment. */
+  readonly coreLimit?: string | undefined;
   readonly stdio: { readonly stdin: number | 'ignore'; readonly stdout: number; readonly stderr: number };
 }
 
 /** The supervisor's process; throws what spawn throws. Its exit is of no interest: it is killed once the status is read. */
 export function launchSupervised(launch: Launch): ChildProcess {
-  const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'drover-run', launch.folder, ...launch.argv], {
+  const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'drover-run', launch.folder, launch.coreLimit ?? '', ...launch.argv], {
     cwd: launch.cwd,
     env: launch.env,
     detached: true,

@@ -26,6 +26,8 @@ export interface UpgradeOrder {
   /** The new version must be linked and steady within so many seconds, or the former comes back. */
   readonly trialSeconds: number;
   readonly validUntilMs: number;
+  /** From then on, by the worker's clock, nobody waits for the agent any more: it must be over by then. Older servers do not say it. */
+  readonly endsAtMs?: number;
 }
 
 export function encodeUpgradeOrder(order: UpgradeOrder): Uint8Array {
@@ -37,6 +39,7 @@ export function decodeUpgradeOrder(bytes: Uint8Array): UpgradeOrder | undefined 
   try {
     const order = JSON.parse(Buffer.from(bytes).toString()) as UpgradeOrder;
     const isWhole = typeof order.version === 'string' && typeof order.publicKey === 'string' && typeof order.validUntilMs === 'number' && Number.isSafeInteger(order.trialSeconds) && order.trialSeconds > 0
+      && (order.endsAtMs === undefined || Number.isSafeInteger(order.endsAtMs))
       && Array.isArray(order.urls) && order.urls.every((url) => URL.canParse(url)) && Array.isArray(order.packages) && order.packages.every((entry) => typeof entry.file === 'string' && /^[0-9a-f]{64}$/.test(entry.sha256) && /^[0-9a-f]{64}$/.test(entry.fileSha256));
     return isWhole ? order : undefined;
   } catch {

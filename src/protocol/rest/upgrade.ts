@@ -14,7 +14,8 @@ function isWait(text: string): boolean {
 
 export const AgentPackages = z.object({
   version: z.string(),
-  packages: z.array(z.object({ os: z.string(), arch: z.string(), size: z.int(), sha256: z.string(), file: z.string().describe('At /agent-packages/{file} of the server'), fileSize: z.int(), fileSha256: z.string(), signature: z.string().describe('Ed25519, by the release key') })),
+  packages: z.array(z.object({ os: z.string(), arch: z.string(), size: z.int(), sha256: z.string(), file: z.string().describe('At /agent-packages/{file} of the server'), fileSize: z.int(), fileSha256: z.string(), signature: z.string().describe('Ed25519, by the release key'), problem: z.string().optional().describe('What is wrong with the file on this server: missing, or of another size or checksum than the manifest says') })),
+  problem: z.string().optional().describe('Why the manifest was passed over; then there are no packages'),
 }).meta({ id: 'AgentPackages' });
 
 export const AgentInstall = z.strictObject({

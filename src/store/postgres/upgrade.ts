@@ -84,7 +84,7 @@ export async function upgradeAdvance(pool: Pool, id: string, nowMs: number): Ret
       state: row.state, cancelRequested: row.cancel_requested_at_ms !== null, batch: row.batch, maxFailed: row.max_failed, waitMs: row.wait_ms, counts: await counts(tx, id),
       ordered: inHand.rows.map(({ ordinal, ordered_at_ms: orderedAtMs }) => ({ ordinal, orderedAtMs })),
     }, nowMs);
-    if (step.unanswered.length > 0) await tx.query("UPDATE agent_upgrade SET state = 'unanswered', code = 'upgrade-unanswered', finished_at_ms = $3 WHERE upgrade_id = $1 AND ordinal = ANY ($2) AND state = 'ordered'", [id, step.unanswered, nowMs]);
+    if (step.unanswered.length > 0) await tx.query("UPDATE agent_upgrade SET state = 'unanswered', code = 'upgrade-unanswered', detail = CASE WHEN progress IS NULL THEN $4 ELSE $5 || progress END, finished_at_ms = $3 WHERE upgrade_id = $1 AND ordinal = ANY ($2) AND state = 'ordered'", [id, step.unanswered, nowMs, 'It told nothing in time: it was not linked, or is too old to know the order; or no server had the package.', 'It told no end in time. The last that it told: ']);
     if (step.skipWaiting) await tx.query("UPDATE agent_upgrade SET state = 'skipped', finished_at_ms = $2 WHERE upgrade_id = $1 AND state = 'waiting'", [id, nowMs]);
     if (step.order > 0) await tx.query("UPDATE agent_upgrade SET state = 'ordered', ordered_at_ms = $3 WHERE upgrade_id = $1 AND state = 'waiting' AND ordinal IN (SELECT ordinal FROM agent_upgrade WHERE upgrade_id = $1 AND state = 'waiting' ORDER BY ordinal LIMIT $2)", [id, step.order, nowMs]);
     const isOver = step.state === 'succeeded' || step.state === 'failed' || step.state === 'cancelled';
