@@ -1,5 +1,6 @@
 /** Hosts behind a jump host whose sessions are killed, here, there and at both: lost in time, and healed by the next use; against real sshd. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,6 +14,7 @@ import { SshPool } from '../../src/drivers/ssh/ssh-pool.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import { newAttempt, specOf } from '../conformance/driver.ts';
 import { accessOf, sshdMissing, SshWorld, type Sshd } from '../support/sshd.ts';
+import { listenWith } from '../support/ssh-proxy.ts';
 import { until } from '../support/until.ts';
 
 type Cut = 'jump' | 'target';
@@ -49,6 +51,29 @@ describe.skipIf(sshdMissing)('a host behind a jump host', () => {
       expect([await answer(), pool.size]).toEqual(['in\n', 2]);
     } finally {
       pool.stop();
+    }
+  });
+
+  it.each(['jump', 'target'] as const)('that answers nothing any more and closes nothing is lost in time, and reached again once it answers: %s', async (side) => {
+    let isSilent = false;
+    const silencer = await listenWith((socket) => {
+      const behind = connect(servers[side].port, servers[side].address);
+      behind.on('error', () => undefined).on('data', (bytes) => isSilent || socket.write(bytes));
+      socket.on('data', (bytes) => isSilent || behind.write(bytes)).on('close', () => behind.destroy());
+    });
+    const hops = (['jump', 'target'] as const).map((hop) => world.hop(hop === side ? silencer : servers[hop]));
+    const pool = new SshPool({ ...options, access: async () => accessOf(...hops), dial: { keepaliveMs: 300, keepalivesMissedMax: 3 } });
+    try {
+      const channel = await (await pool.shell({ hostId: 'h' })).shell.exec('exec cat');
+      channel.stdout.resume();
+      channel.stderr.resume();
+      isSilent = true;
+      expect(await channel.ended).toMatchObject({ kind: 'lost' });
+      isSilent = false;
+      expect((await runBriefly((await pool.shell({ hostId: 'h' })).shell, 'echo in', '', systemClock)).stdout).toBe('in\n');
+    } finally {
+      pool.stop();
+      await silencer.stop();
     }
   });
 
