@@ -129,6 +129,8 @@ export const limits = {
   /** For a shell that was given a channel to say its first word: slow start-up files take some of it, a file server that hangs all of it. */
   sshBeginMs: 60_000,
   sshKeepaliveMs: 15_000,
+  /** How long after a script must be over, by its deadline or a cancel, its host may say nothing of the end before it is asked anew: kills and output of an ordinary size take seconds. */
+  sshSilentMs: 90_000,
   /** Unanswered keepalives after which a connection is given up. */
   sshKeepalivesMissedMax: 3,
   /** A server over its MaxStartups is tried again so often (`ssh-busy`), with delays from base to cap. */

@@ -4,9 +4,10 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
+import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { DroverError } from '../../src/base/errors.ts';
 import type { AttemptId } from '../../src/base/ids.ts';
+import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { testConnection } from '../../src/drivers/ssh/connection-test.ts';
@@ -102,6 +103,28 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
     expect(driver.cancel(attempt)).toBe(true);
     expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'cancelled' });
     await proxy.stop();
+  });
+
+  it('asks a host anew that never tells the end of what must be over', async () => {
+    const looks: (() => void)[] = [];
+    const clock: Clock = { ...systemClock, after: (delayMs, callback, options) => {
+      if (delayMs === limits.sshSilentMs + killAfterMs) looks.push(callback);
+      return systemClock.after(delayMs, callback, options);
+    } };
+    const [killAfterMs, driver] = [777, await start(accessOf(world.hop(sshd)), { clock })];
+    const attempt = newAttempt();
+    await driver.startAttempt(attempt, specOf('sleep 60', { killAfterMs }), { hostId: 'h' });
+    const pid = (await until('it runs', () => driver.startOf(attempt))).pid;
+    const parent = Number(/^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
+    // Somebody clears the temporary files: nothing is left there that could tell, or kill.
+    for (const name of leftOnHost(attempt)) rmSync(join('/tmp', name), { force: true });
+    driver.cancel(attempt);
+    driver.cancel(attempt);
+    expect(looks).toHaveLength(1);
+    looks[0]!();
+    expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'unknown', reason: 'host-rebooted', detail: expect.stringContaining('may still run') });
+    expect(driver.load().running).toBe(0);
+    for (const each of [pid, parent]) process.kill(each, 'SIGKILL');
   });
 
   it('cancels at once what has not left yet, however long the host takes to answer', async () => {

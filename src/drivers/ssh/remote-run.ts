@@ -40,6 +40,8 @@ export interface RemoteRun {
   readWhole(stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }>;
   /** Nothing of the attempt is left on the host; only after `ended` is on disk here. Safe to repeat. */
   forget(): Promise<void>;
+  /** Gives up the channel: `lost` settles, and the host goes on. Only before `ended`. */
+  leave(): void;
   /** Settles, with the reason, when the channel went before `ended`; the host goes on: `attachRemote` finds it. Never settles otherwise. */
   readonly lost: Promise<string>;
 }

@@ -1,5 +1,5 @@
 /** The program and what speaks with it, over shells of this machine: real processes, real files, and channels that are cut. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -135,6 +135,30 @@ describe('a run', () => {
     expect((await run(shell, orderOf('true', { env: { A: 'x\0y' } }))).outcome).toMatchObject({ outcome: 'refused', reason: 'bad-input' });
     expect((await run(shell, orderOf('true', { env: { 'a-b': '1' } }))).outcome).toMatchObject({ outcome: 'refused', reason: 'bad-input' });
     expect((await run(localShell(['/bin/false']), orderOf('true'))).outcome).toMatchObject({ outcome: 'refused', reason: 'spawn-failed' });
+  });
+
+  it('removes what nobody forgot for a week, once it had ended', async () => {
+    const old = new Date(clock.nowMs() - 8 * 86_400_000);
+    const left = (end: string): string => {
+      const name = `/tmp/.drover-${newId()}.0.0.1`;
+      for (const [suffix, text] of [['o', 'output'], ['i', `1 100 100 100\n2 100\nY 3\n${end}`]]) {
+        writeFileSync(`${name}.${suffix}`, text!);
+        utimesSync(`${name}.${suffix}`, old, old);
+      }
+      return name;
+    };
+    const [told, watched, open] = [left('T 0 100 200 - \n'), left('K cancelled\nS 15 100 200 cancelled \n'), left('K cancelled\n')];
+    const gate = join(scratch, 'swept');
+    const follower = new Follower();
+    const remote = await startRemote(shell, orderOf(`until [ -e ${gate} ]; do sleep 0.1; done`), follower, { clock });
+    await until('both are gone', () => [told, watched].every((name) => !existsSync(`${name}.i`) && !existsSync(`${name}.o`)));
+    writeFileSync(gate, '');
+    await until('the end', () => follower.outcome);
+    await remote.forget();
+    for (const suffix of ['i', 'o']) {
+      expect(existsSync(`${open}.${suffix}`)).toBe(true);
+      rmSync(`${open}.${suffix}`);
+    }
   });
 
   it('honours #! itself', async () => {

@@ -315,6 +315,12 @@ class Run implements RemoteRun {
     if (this.#startedAtMs !== undefined) this.#sendStop();
   }
 
+  leave(): void {
+    // The far side may be stopped, and confirm no close.
+    this.#tellLost('The host did not tell the end.');
+    this.#conversation?.close();
+  }
+
   #sendStop(): void {
     this.#conversation?.send(`end ${this.#stopping!}\n`);
     this.#goLive();

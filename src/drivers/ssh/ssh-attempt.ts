@@ -49,6 +49,8 @@ export interface SshAttemptOptions {
 }
 
 const UNWATCHED_LIVE_AFTER_MS = 1_000;
+/** Timers take no more than 24 days; a look too early does no harm. */
+const LOOK_AFTER_MS_MAX = 24 * 60 * 60_000;
 
 type Following = { readonly run: RemoteRun; readonly lost: Promise<string | undefined> };
 
@@ -61,6 +63,7 @@ export class SshAttempt {
   #hasStarted = false;
   #isCancelled = false;
   #hasEnded = false;
+  #cancelLook: () => void = () => undefined;
   #onOver: () => void = () => undefined;
   readonly #over = new Promise<undefined>((resolve) => {
     this.#onOver = () => resolve(undefined);
@@ -100,9 +103,24 @@ export class SshAttempt {
   }
 
   cancel(): void {
+    // Asked again and again, as long as no end is told.
+    if (this.#isCancelled) return this.#run?.stop('cancelled');
     this.#isCancelled = true;
     if (!this.#isOut) this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
-    else this.#run?.stop('cancelled');
+    else if (this.#run) this.#stop(this.#run);
+  }
+
+  #stop(run: RemoteRun): void {
+    run.stop('cancelled');
+    this.#lookLater(run);
+  }
+
+  /** A host that follows and never tells the end, though it must be over, is asked anew: what was to tell it may be gone, with its files. */
+  #lookLater(run: RemoteRun): void {
+    const { clock, note, acceptedAtMs } = this.#options;
+    const leftMs = this.#isCancelled ? 0 : Math.max(0, acceptedAtMs + note.timeoutMs - clock.nowMs());
+    this.#cancelLook();
+    this.#cancelLook = clock.after(Math.min(leftMs + note.killAfterMs + limits.sshSilentMs, LOOK_AFTER_MS_MAX), () => run.leave(), { unref: true });
   }
 
   /** The worker stops: it goes on on its host, and our successor finds it. */
@@ -169,10 +187,12 @@ export class SshAttempt {
     if (follower.outcome) await follower.conclude(follower.outcome, run);
     else {
       this.#run = run;
-      if (this.#isCancelled) run.stop('cancelled');
+      if (this.#isCancelled) this.#stop(run);
+      else this.#lookLater(run);
     }
     return { run, lost: run.lost.then((reason) => {
       this.#run = undefined;
+      this.#cancelLook();
       follower.isCurrent = false;
       return reason;
     }) };
@@ -217,7 +237,7 @@ export class SshAttempt {
   async #missing({ shell, host }: Awaited<ReturnType<SshPool['shell']>>): Promise<void> {
     const { acceptedAtMs, clock } = this.#options;
     if (this.#hasStarted) {
-      return this.#end({ outcome: 'unknown', reason: 'host-rebooted', detail: 'It had begun, and the host knows nothing of it any more: it restarted, or its temporary files were removed.' });
+      return this.#end({ outcome: 'unknown', reason: 'host-rebooted', detail: 'It had begun, and the host knows nothing of it any more: it restarted, or its temporary files were removed; then the script may still run.' });
     }
     const answer = await runBriefly(shell, 'cat /proc/uptime', '', clock);
     const uptimeS = answer.end.kind === 'exited' && answer.end.code === 0 ? Number.parseFloat(answer.stdout) : Number.NaN;
@@ -253,6 +273,7 @@ export class SshAttempt {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#spec = undefined;
+    this.#cancelLook();
     this.#onOver();
     this.#options.onEnded({ ...outcome, finishedAtMs: outcome.finishedAtMs ?? this.#options.clock.nowMs() }, run);
   }
