@@ -1,9 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { Journal } from '../../src/drivers/process/journal.ts';
+import { platformOfHost } from '../../src/drivers/process/platform-of-host.ts';
 import { createProcessDriver } from '../../src/drivers/process/process-driver.ts';
 import { driverConformance, newAttempt, reportOf, specOf } from '../conformance/driver.ts';
 import { environmentConformance } from '../conformance/environment.ts';
@@ -34,6 +38,30 @@ for (const useCgroups of [true, false]) {
 }
 
 describe('processes', () => {
+  it('end the supervisor of an attempt whose end was recorded right before the agent was killed', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
+    const [attempt, bootId] = [newAttempt(), platformOfHost().bootId()];
+    const supervisor = spawn('sleep', ['60'], { env: { DROVER_ATTEMPT_ID: attempt } });
+    await once(supervisor, 'spawn');
+    const journal = new Journal(join(dataDir, 'journal'), { tombstoneKeptMs: 60_000 });
+    await journal.open(0);
+    const none = { size: 0, head: 0, tail: 0 };
+    await journal.append({ k: 'accepted', a: attempt, atMs: 0, bootId, sealed: false, spec: Buffer.alloc(0) });
+    await journal.append({ k: 'started', a: attempt, process: { pid: 1, startTicks: 1, supervisorPid: supervisor.pid!, bootId, startedAtMs: 0 } });
+    await journal.append({ k: 'ended', a: attempt, report: { t: 'report', a: attempt, outcome: 'exited', exitCode: 0, finishedAtMs: 0, stdout: none, stderr: none } });
+    await journal.close();
+    const ended = once(supervisor, 'exit');
+    const driver = createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog });
+    await driver.start();
+    try {
+      expect(await ended).toEqual([null, 'SIGKILL']);
+      expect(driver.stateOf(attempt)).toBe('finished');
+    } finally {
+      await driver.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  });
+
   it.each(['unlimited', '0', '7'])('have the limit of core files that is theirs (%s), not that of who starts them', async (coreLimit) => {
     const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
     chmodSync(dataDir, 0o711);

@@ -24,7 +24,7 @@ import { createMask } from './mask.ts';
 import { isRefusal, planProcess, type Account } from './plan.ts';
 import { platformOfHost } from './platform-of-host.ts';
 import { attemptMarker, type Platform } from './platform.ts';
-import { RunningAttempt } from './running.ts';
+import { releaseSupervisor, RunningAttempt } from './running.ts';
 import { SpecVault } from './spec-vault.ts';
 import { Spool } from './spool.ts';
 
@@ -105,7 +105,11 @@ class ProcessDriverService implements ProcessDriver {
     this.#cgroupBase = this.#options.useCgroups === false ? undefined : this.#platform.groupBase();
     await this.#journal.open(this.#clock.nowMs());
     this.#stopped = false;
-    for (const [attempt, entry] of this.#journal.entries) if (!entry.report) await this.#recover(attempt as AttemptId, entry);
+    for (const [attempt, entry] of this.#journal.entries) {
+      if (!entry.report) await this.#recover(attempt as AttemptId, entry);
+      // Our predecessor may have been killed right after it had recorded the end.
+      else if (entry.started?.bootId === this.#bootId) releaseSupervisor(this.#platform, attempt, entry.started.supervisorPid);
+    }
     this.#schedulePrune();
     this.#scheduleSweep(0);
   }

@@ -142,13 +142,7 @@ export class RunningAttempt {
 
   /** The status has been read (or never will be): the stopped shell has done its duty. */
   releaseSupervisor(): void {
-    // Gone before its time, its pid may be anybody's by now.
-    if (!this.#platform.hasMarker(this.supervisorPid, this.#marker)) return;
-    try {
-      process.kill(this.supervisorPid, 'SIGKILL');
-    } catch {
-      // Gone already.
-    }
+    releaseSupervisor(this.#platform, this.attempt, this.supervisorPid);
   }
 
   /** Young processes are looked at often, old ones seldom: a tenth of a second late after ten seconds is not noticed. */
@@ -156,6 +150,11 @@ export class RunningAttempt {
     if (this.isKilling) return 15;
     return Math.min(100, Math.max(limits.sweepMsMin, (now - this.firstLookAt) / 50));
   }
+}
+
+/** Gone before its time, its pid may be anybody's by now: it is known by its mark. */
+export function releaseSupervisor(platform: Platform, attempt: string, supervisorPid: number): void {
+  if (platform.hasMarker(supervisorPid, attemptMarker(attempt))) signalAll([supervisorPid], 'SIGKILL');
 }
 
 function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
