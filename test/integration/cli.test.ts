@@ -220,7 +220,7 @@ describe('at a terminal', () => {
   /** A script that goes on until it is let go, however slow the machine. */
   function held(name: string): { script: string; letGo: () => void } {
     const gate = join(home, name);
-    return { script: `until [ -e ${gate} ]; do sleep 0.05; done`, letGo: () => writeFileSync(gate, '') };
+    return { script: `until [ -e ${gate} ] || [ ! -d ${home} ]; do sleep 0.05; done`, letGo: () => writeFileSync(gate, '') };
   }
 
   it('Ctrl-C asks; detaching lets the run go on', async () => {

@@ -18,8 +18,8 @@ import { until } from '../support/until.ts';
 
 const HOSTS = ['host-1', 'host-2', 'host-3', 'host-4'];
 const TRACE = 'printf "%s\\n" "$DROVER_ATTEMPT_ID" >> "$DROVER_PARAM_TRACES/$DROVER_HOST"';
-/** Scripts run for as long as the test needs them to: however slow the machine, they all run when the fault strikes. */
-const HOLD = 'until [ -e "$DROVER_PARAM_TRACES/../let-go-${DROVER_ATTEMPT_ID%%.*}" ]; do sleep 0.05; done';
+/** Scripts run for as long as the test needs them to: however slow the machine, they all run when the fault strikes. Not for ever: a test that failed leaves none. */
+const HOLD = 'until [ -e "$DROVER_PARAM_TRACES/../let-go-${DROVER_ATTEMPT_ID%%.*}" ] || [ ! -d "$DROVER_PARAM_TRACES" ]; do sleep 0.05; done';
 const TAKE_OVER_MS = 10_000;
 /** A report is some 350 bytes on the wire, and is told again and again until it is acknowledged. */
 const REPORTED_BYTES = 2_000;
