@@ -21,7 +21,8 @@ export function installedPeers(setup: PeerSetup): Peer[] {
     ...peer('pdsh', 'pdsh', `PDSH_SSH_ARGS_APPEND='-F ${cold}' pdsh -R ssh -f ${concurrent} -w ^${hosts} true`),
     ...peer('clush', 'clush', `clush -q -f ${concurrent} --hostfile ${hosts} -o '-F ${cold}' true`),
     ...peer('parallel-ssh', 'parallel-ssh', `parallel-ssh -h ${hosts} -p ${concurrent} -t 0 -x '-F ${cold}' true`),
-    ...peer('fabric', 'fab', `python3 ${writeFabric(setup)}`),
+    // By the Python that has it, which need not be the first one.
+    ...peer('fabric', 'fab', `$(sed -n '1s/^#!//p' "$(command -v fab)") ${writeFabric(setup)}`),
     ...peer('ansible', 'ansible', writeAnsible(setup, cold)),
     ...(isInstalled('ssh') ? [{ name: 'ControlMaster', warm: true, run: () => timed(onHosts(warm)), end: async () => void (await timed(`xargs -a ${hosts} -P${concurrent} -I{} ssh -F ${warm} -O exit {}`)) }] : []),
   ];
@@ -53,8 +54,8 @@ function writeAnsible({ folder, names, addressOf, port, user, keyPath, concurren
   const inventory = join(folder, 'inventory');
   const common = `ansible_port=${port} ansible_user=${user} ansible_ssh_private_key_file=${keyPath} ansible_python_interpreter=/usr/bin/python3`;
   writeFileSync(inventory, `${names.map((name, i) => `${name} ansible_host=${addressOf(i)} ${common}`).join('\n')}\n`);
-  const settings = `ANSIBLE_CONFIG=/dev/null ANSIBLE_LOCAL_TEMP=${folder}/ansible ANSIBLE_PIPELINING=1 ANSIBLE_HOST_KEY_CHECKING=0 ANSIBLE_SSH_ARGS='-F ${config} -o ControlMaster=no'`;
-  return `${settings} ansible all -i ${inventory} -f ${concurrent} -m command -a true`;
+  writeFileSync(join(folder, 'ansible.cfg'), `[defaults]\nlocal_tmp = ${folder}/ansible\nhost_key_checking = False\n[ssh_connection]\npipelining = True\nssh_args = -F ${config} -o ControlMaster=no\n`);
+  return `ANSIBLE_CONFIG=${folder}/ansible.cfg ansible all -i ${inventory} -f ${concurrent} -m command -a true`;
 }
 
 function isInstalled(program: string): boolean {
