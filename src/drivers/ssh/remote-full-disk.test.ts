@@ -13,8 +13,9 @@ import { attachRemote, startRemote } from './remote-supervisor.ts';
 
 /** More than the disk takes; `head` ends with a fault, and the script goes on. */
 const FILL = 'echo first; head -c 10000000 /dev/zero 2>/dev/null';
-/** No file can be made any more either. */
-const FILL_ALL = `${FILL}; i=0; while true 2>/dev/null >/tmp/filling$i; do i=$((i + 1)); done`;
+const INODES = 60;
+/** No file can be made any more either: more of them than there can be. */
+const FILL_ALL = `${FILL}; i=0; while [ $i -lt ${2 * INODES} ] && true 2>/dev/null >/tmp/filling$i; do i=$((i + 1)); done`;
 const PATIENT_MS = 60_000;
 
 interface Following { readonly remote: RemoteRun; readonly pid: () => number | undefined; readonly bytes: () => Buffer; readonly outcome: () => RemoteOutcome | undefined }
@@ -33,8 +34,12 @@ describe.skipIf(process.getuid?.() !== 0)('a host whose disk is full', () => {
   const within = (login: readonly string[]): LocalShell => localShell(['nsenter', '-t', String(host.pid), '-m', ...login]);
 
   beforeEach(async () => {
-    host = spawn('unshare', ['-m', '--propagation', 'private', 'sh', '-c', 'for d in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o mode=1777,size=1m,nr_inodes=60 tmpfs "$d"; done; echo ready; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await new Promise((resolve) => host.stdout!.once('data', resolve));
+    host = spawn('unshare', ['-m', '--propagation', 'private', 'sh', '-c', `set -e; for d in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o mode=1777,size=1m,nr_inodes=${INODES} tmpfs "$d"; done; echo ready; exec sleep 600`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    // Never without its own folders: what fills the disk must not fill ours.
+    await new Promise((resolve, reject) => {
+      host.stdout!.once('data', resolve);
+      host.once('exit', (code) => reject(new Error(`no folders could be mounted for the host: exit ${code}`)));
+    });
   });
   afterEach(() => {
     host.kill('SIGKILL');
