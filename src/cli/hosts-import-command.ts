@@ -74,8 +74,12 @@ function entryOf(draft: HostDraft, given: { labels: Record<string, string>; acco
  */
 async function accountFaults(drafts: readonly HostDraft[], hosts: Entry[]): Promise<InventoryFault[]> {
   if (hosts.length === 0 || hosts.length > limits.hostsPerImportMax) return [];
-  const error = await openSession().client.POST('/api/v1/hosts/import', { body: { hosts, dryRun: true } }).then(() => undefined, (thrown: unknown) => thrown);
-  return error instanceof DroverApiError ? refusedLines(drafts, error).filter(({ pointer }) => pointer.endsWith('/account')) : [];
+  try {
+    await openSession().client.POST('/api/v1/hosts/import', { body: { hosts, dryRun: true } });
+    return [];
+  } catch (error) {
+    return error instanceof DroverApiError ? refusedLines(drafts, error).filter(({ pointer }) => pointer.endsWith('/account')) : [];
+  }
 }
 
 function refusedLines(drafts: readonly HostDraft[], error: DroverApiError): (InventoryFault & { readonly pointer: string })[] {

@@ -69,6 +69,8 @@ describe('drover hosts import', () => {
   it('tells every fault of a file by its line, also those that only the server knows, and takes nothing', async () => {
     expect(await hosts('import', file('bad.csv', 'name,port,colour\na,99999,red\na,22,blue\n,22,x\n'))).toMatchObject({ code: 2, stderr: expect.stringMatching(/4 things are wrong:\n  \S*bad.csv:1: "colour"[^\n]*\n  \S*bad.csv:2: "99999"[^\n]*\n  \S*bad.csv:3: the host a is in here twice[^\n]*\n  \S*bad.csv:4: the row names no host/) as string });
     expect(await hosts('import', file('both.csv', 'name,port,account,jump_host\nb-1,99999,,\nb-2,22,nobody,b-1\n'))).toMatchObject({ code: 2, stderr: expect.stringMatching(/2 things are wrong:\n  \S*both.csv:2: "99999"[^\n]*\n  \S*both.csv:3: b-2: there is no account nobody/) as string });
+    // A file that is wrong by itself is told so with no server at hand, too.
+    expect(await runCli(['hosts', 'import', file('alone.csv', 'name,port\na-1,99999\na-2,22\n')], { HOME: home, XDG_CONFIG_HOME: home })).toMatchObject({ code: 2, stderr: expect.stringMatching(/1 thing is wrong:\n  \S*alone.csv:2: "99999"/) as string });
     const unknown = file('unknown.csv', 'name,account,jump_host\nfine,,\nu-1,nobody,\nu-2,,nothing\n');
     expect(await hosts('import', unknown)).toMatchObject({ code: 2, stderr: expect.stringMatching(/2 things are wrong:\n  \S*unknown.csv:3: u-1: there is no account nobody[^\n]*\n  \S*unknown.csv:4: u-2: there is no host nothing/) as string });
     expect((await hosts('show', 'fine')).code).toBe(3);
