@@ -26,6 +26,10 @@ export async function hostFetch(ctx: Pick<AppContext, 'store'>, idOrName: string
   return host;
 }
 
+export function hostWithoutAddress(name: string): DroverError {
+  return new DroverError('host-without-address', { detail: `${name} has no address to be reached at over SSH. Give it one: drover hosts edit ${name} --address ADDRESS.` });
+}
+
 export async function hostAdd(ctx: AppContext, caller: Caller, input: NewHostInput): Promise<HostRecord> {
   const { entries, faults } = await settleAccounts(ctx, [input], () => '#');
   const answer = await ctx.store.hostImport(entries, { dryRun: faults.length > 0, onlyNew: true }, { actor: caller.actor, action: 'fleet.host.create', target: `host/${input.name}`, detail: {}, requestId: caller.requestId });

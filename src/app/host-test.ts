@@ -1,15 +1,14 @@
 /** Tries the way to a host over SSH from the worker that a run would take. It logs in, so it is audited like any use of an account. */
-import { DroverError } from '../base/errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { ConnectionStep } from '../protocol/link/worker-v1.ts';
 import { accountFetch } from './account.ts';
 import type { AppContext, Caller } from './context.ts';
-import { hostFetch } from './host-access.ts';
+import { hostFetch, hostWithoutAddress } from './host-access.ts';
 
 /** `asked` is an account's name or id. Throws what stands in the way before anything could be tried: no such host, no account for it, no worker of its zone. */
 export async function hostTest(ctx: AppContext & { readonly fleet: Pick<Fleet, 'testConnection'> }, caller: Caller, idOrName: string, asked: string | undefined): Promise<readonly ConnectionStep[]> {
   const host = await hostFetch(ctx, idOrName);
-  if (host.address === undefined) throw new DroverError('host-without-address', { detail: `${host.name} has no address to be reached at over SSH. Give it one: drover hosts edit ${host.name} --address ADDRESS.` });
+  if (host.address === undefined) throw hostWithoutAddress(host.name);
   const account = asked === undefined ? undefined : await accountFetch(ctx, asked);
   await ctx.store.auditWrite({ actor: caller.actor, action: 'fleet.host.test', target: `host/${host.name}`, detail: account ? { account: account.name } : {}, requestId: caller.requestId });
   return ctx.fleet.testConnection(host.id, account?.id);

@@ -9,6 +9,7 @@ import type { AccountRecord } from '../store/account-store.ts';
 import type { HostHop } from '../store/host-store.ts';
 import { accountChoices, accountOpen, type OpenedAccount } from './account.ts';
 import type { AppContext } from './context.ts';
+import { hostWithoutAddress } from './host-access.ts';
 
 type Needs = Pick<AppContext, 'store' | 'sealer'>;
 
@@ -19,7 +20,7 @@ type Needs = Pick<AppContext, 'store' | 'sealer'>;
 export async function sshAccess(ctx: Needs, zone: string, hostId: HostId, accountId?: AccountId): Promise<SshAccess> {
   const way = await ctx.store.hostAccess(hostId);
   if (way.kind === 'not-found' || (way.kind === 'access' && way.zone !== zone)) throw new DroverError('host-not-found', { detail: `The host ${hostId} is not there any more, or not in the zone ${zone}.` });
-  if (way.kind === 'no-address') throw new DroverError('host-without-address', { detail: `${way.hostName} has no address to be reached at over SSH. Give it one: drover hosts edit ${way.hostName} --address ADDRESS.` });
+  if (way.kind === 'no-address') throw hostWithoutAddress(way.hostName);
   const choose = await accountChoices(ctx);
   const opened = new Map<AccountId, Promise<OpenedAccount>>();
   const accounts = await Promise.all(way.hops.map((hop, index) => {
