@@ -13,7 +13,7 @@ export function remoteFault(words: readonly string[]): DroverError {
     case 'directory-missing':
       return new DroverError(code, { detail: `There is no folder ${detail} on this host, or it cannot be entered.` });
     case 'interpreter-missing':
-      return new DroverError(code, { detail: `There is no ${detail} on this host. Install it, or name another with --lang or a full path.` });
+      return new DroverError(code, { detail: `There is no ${detail} on this host. Install it, or name another by its full path (an interpreter: with --lang).` });
     case 'spool-full':
       return new DroverError(code, { detail: `The script or its output could not be written in ${detail} on the host: there is no space, or the connection was cut while it was sent.` });
     default:
