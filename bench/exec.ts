@@ -14,18 +14,38 @@ import { createProcessDriver, type ProcessDriver } from '../src/drivers/process/
 import type { ExecutionSpec } from '../src/protocol/link/agent-v1.ts';
 
 const CONCURRENCY = 64;
-const { values } = parseArgs({ options: { count: { type: 'string', default: '1500' }, rounds: { type: 'string', default: '5' }, soak: { type: 'string' } } });
+const { values } = parseArgs({
+  options: {
+    count: { type: 'string', default: '1500' },
+    rounds: { type: 'string', default: '5' },
+    soak: { type: 'string' },
+  },
+});
 const count = Number(values.count);
 const runId = newRunId(systemClock.nowMs());
-const spec: ExecutionSpec = { v: 1, runId, runName: 'bench', argv: ['/bin/true'], args: [], env: {}, params: {}, secrets: {}, timeoutMs: 60_000, killAfterMs: 1_000, outputKeptBytes: 4_194_304 };
+const spec: ExecutionSpec = {
+  v: 1,
+  runId,
+  runName: 'bench',
+  argv: ['/bin/true'],
+  args: [],
+  env: {},
+  params: {},
+  secrets: {},
+  timeoutMs: 60_000,
+  killAfterMs: 1_000,
+  outputKeptBytes: 4_194_304,
+};
 let ordinal = 0;
 
 async function inParallel(total: number, one: () => Promise<void>): Promise<number> {
   const began = systemClock.monotonicMs();
   let left = total;
-  await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
-    while (left-- > 0) await one();
-  }));
+  await Promise.all(
+    Array.from({ length: CONCURRENCY }, async () => {
+      while (left-- > 0) await one();
+    }),
+  );
   return total / ((systemClock.monotonicMs() - began) / 1_000);
 }
 
@@ -61,17 +81,27 @@ await inParallel(200, one);
 for (let round = 0; round < Number(values.rounds); round++) {
   const figure = { bare: await inParallel(count, bare), drover: await inParallel(count, one) };
   figures.push(figure);
-  process.stdout.write(`${JSON.stringify({ bench: 'exec-round', bare_per_s: Math.round(figure.bare), drover_per_s: Math.round(figure.drover), ratio: Number((figure.drover / figure.bare).toFixed(3)) })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ bench: 'exec-round', bare_per_s: Math.round(figure.bare), drover_per_s: Math.round(figure.drover), ratio: Number((figure.drover / figure.bare).toFixed(3)) })}\n`,
+  );
 }
 if (values.soak) {
   const rss = (): number => Math.round(process.memoryUsage.rss() / 1024 / 1024);
   const before = rss();
   await inParallel(Number(values.soak), one);
-  process.stdout.write(`${JSON.stringify({ bench: 'exec-soak', executions: Number(values.soak), rss_mib_before: before, rss_mib_after: rss() })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ bench: 'exec-soak', executions: Number(values.soak), rss_mib_before: before, rss_mib_after: rss() })}\n`,
+  );
 }
 await driver.stop();
 rmSync(dataDir, { recursive: true, force: true });
-process.stdout.write(`${JSON.stringify({
-  bench: 'exec', concurrency: CONCURRENCY, ratio: Number(median(figures.map((f) => f.drover / f.bare)).toFixed(3)), drover_per_s: Math.round(median(figures.map((f) => f.drover))), bare_per_s: Math.round(median(figures.map((f) => f.bare))),
-  rest: 'a shell that supervises (one more fork and exec), a control group and a folder per execution, two synced journal records, the look at /proc',
-})}\n`);
+process.stdout.write(
+  `${JSON.stringify({
+    bench: 'exec',
+    concurrency: CONCURRENCY,
+    ratio: Number(median(figures.map((f) => f.drover / f.bare)).toFixed(3)),
+    drover_per_s: Math.round(median(figures.map((f) => f.drover))),
+    bare_per_s: Math.round(median(figures.map((f) => f.bare))),
+    rest: 'a shell that supervises (one more fork and exec), a control group and a folder per execution, two synced journal records, the look at /proc',
+  })}\n`,
+);

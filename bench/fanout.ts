@@ -23,13 +23,29 @@ const POLL_MS = 5;
 /** Descriptors that a process wants besides its agents'. */
 const SPARE_FILES = 1_000;
 
-interface CpuByRole { readonly server: number; readonly worker: number; readonly postgres: number }
-interface Measured { readonly totalS: number; readonly hostMs: readonly number[] }
+interface CpuByRole {
+  readonly server: number;
+  readonly worker: number;
+  readonly postgres: number;
+}
+interface Measured {
+  readonly totalS: number;
+  readonly hostMs: readonly number[];
+}
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { agents: { type: 'string', default: '10000' }, runs: { type: 'string', default: '7' }, curve: { type: 'boolean', default: false }, 'no-storm': { type: 'boolean', default: false } } });
+  const { values } = parseArgs({
+    options: {
+      agents: { type: 'string', default: '10000' },
+      runs: { type: 'string', default: '7' },
+      curve: { type: 'boolean', default: false },
+      'no-storm': { type: 'boolean', default: false },
+    },
+  });
   const runs = Number(values.runs);
-  if (values.curve) for (const agents of CURVE.filter((size) => size !== Number(values.agents))) await measure(agents, { runs, storm: false });
+  if (values.curve)
+    for (const agents of CURVE.filter((size) => size !== Number(values.agents)))
+      await measure(agents, { runs, storm: false });
   await measure(Number(values.agents), { runs, storm: !values['no-storm'] });
 }
 
@@ -51,7 +67,16 @@ async function measure(agents: number, options: { runs: number; storm: boolean }
     const workerKiB = rounded((workersKiB(cluster) - emptyKiB) / agents, 1);
     const figures = await measureRuns(cluster, fleet, options.runs);
     const stormS = options.storm ? await measureStorm(cluster, fleet) : undefined;
-    emit({ bench: 'fanout', agents, workers, ...figures, bare_s: rounded(bareS), ratio: rounded(figures.median_s / bareS, 2), worker_kib_per_agent: workerKiB, ...(stormS === undefined ? {} : { storm_s: stormS }) });
+    emit({
+      bench: 'fanout',
+      agents,
+      workers,
+      ...figures,
+      bare_s: rounded(bareS),
+      ratio: rounded(figures.median_s / bareS, 2),
+      worker_kib_per_agent: workerKiB,
+      ...(stormS === undefined ? {} : { storm_s: stormS }),
+    });
   } finally {
     await fleet?.stop();
     await cluster.stop();
@@ -62,7 +87,19 @@ function workersKiB(cluster: Cluster): number {
   return cluster.workers.reduce((sum, worker) => sum + residentKiB(worker.pid), 0);
 }
 
-async function measureRuns(cluster: Cluster, fleet: SimulatedFleet, runs: number): Promise<{ median_s: number; min_s: number; max_s: number; host_p50_ms: number; host_p99_ms: number; cpu_us_per_host: number; cpu_us: CpuByRole }> {
+async function measureRuns(
+  cluster: Cluster,
+  fleet: SimulatedFleet,
+  runs: number,
+): Promise<{
+  median_s: number;
+  min_s: number;
+  max_s: number;
+  host_p50_ms: number;
+  host_p99_ms: number;
+  cpu_us_per_host: number;
+  cpu_us: CpuByRole;
+}> {
   const database = new pg.Client({ connectionString: cluster.postgres.url });
   await database.connect();
   try {
@@ -73,16 +110,27 @@ async function measureRuns(cluster: Cluster, fleet: SimulatedFleet, runs: number
     for (let i = 0; i < runs; i++) {
       const one = await measureRun(cluster, fleet, database);
       measured.push(one);
-      emit({ bench: 'fanout-run', agents: fleet.size, seconds: rounded(one.totalS), host_p50_ms: rounded(percentile(one.hostMs, 0.5), 0), host_p99_ms: rounded(percentile(one.hostMs, 0.99), 0) });
+      emit({
+        bench: 'fanout-run',
+        agents: fleet.size,
+        seconds: rounded(one.totalS),
+        host_p50_ms: rounded(percentile(one.hostMs, 0.5), 0),
+        host_p99_ms: rounded(percentile(one.hostMs, 0.99), 0),
+      });
     }
     const cpuAfter = cpuByRole(cluster);
-    const perHost = (role: keyof CpuByRole): number => rounded((cpuAfter[role] - cpuBefore[role]) / runs / fleet.size, 1);
+    const perHost = (role: keyof CpuByRole): number =>
+      rounded((cpuAfter[role] - cpuBefore[role]) / runs / fleet.size, 1);
     const [server, worker, postgres] = [perHost('server'), perHost('worker'), perHost('postgres')];
     const totals = measured.map((one) => one.totalS);
     return {
-      median_s: rounded(median(totals)), min_s: rounded(Math.min(...totals)), max_s: rounded(Math.max(...totals)),
-      host_p50_ms: rounded(median(measured.map((one) => percentile(one.hostMs, 0.5))), 0), host_p99_ms: rounded(median(measured.map((one) => percentile(one.hostMs, 0.99))), 0),
-      cpu_us_per_host: rounded(server + worker + postgres, 1), cpu_us: { server, worker, postgres },
+      median_s: rounded(median(totals)),
+      min_s: rounded(Math.min(...totals)),
+      max_s: rounded(Math.max(...totals)),
+      host_p50_ms: rounded(median(measured.map((one) => percentile(one.hostMs, 0.5))), 0),
+      host_p99_ms: rounded(median(measured.map((one) => percentile(one.hostMs, 0.99))), 0),
+      cpu_us_per_host: rounded(server + worker + postgres, 1),
+      cpu_us: { server, worker, postgres },
     };
   } finally {
     await database.end();
@@ -90,7 +138,11 @@ async function measureRuns(cluster: Cluster, fleet: SimulatedFleet, runs: number
 }
 
 function cpuByRole(cluster: Cluster): CpuByRole {
-  return { server: cpuMicroseconds(cluster.servers.map((one) => one.pid)), worker: cpuMicroseconds(cluster.workers.map((one) => one.pid)), postgres: cpuMicroseconds([cluster.postgres.pid!]) };
+  return {
+    server: cpuMicroseconds(cluster.servers.map((one) => one.pid)),
+    worker: cpuMicroseconds(cluster.workers.map((one) => one.pid)),
+    postgres: cpuMicroseconds([cluster.postgres.pid!]),
+  };
 }
 
 /** From the request leaving to the run's row being terminal for another connection, i.e. everything committed. */
@@ -101,7 +153,8 @@ async function measureRun(cluster: Cluster, fleet: SimulatedFleet, database: pg.
   const runId = await createRun(cluster, { targets: 'all', command: ['true'] });
   const row = await runEnd(database, runId);
   const totalS = (systemClock.monotonicMs() - beganMs) / 1_000;
-  if (row.state !== 'succeeded' || row.counts.succeeded !== fleet.size) throw new Error(`the run ended as ${row.state}: ${JSON.stringify(row.counts)}`);
+  if (row.state !== 'succeeded' || row.counts.succeeded !== fleet.size)
+    throw new Error(`the run ended as ${row.state}: ${JSON.stringify(row.counts)}`);
   await until('every agent to know', async () => (await fleet.progress()).unacknowledged === 0, RUN_TIMEOUT_MS);
   return { totalS, hostMs: (await fleet.acknowledgedAtMs()).map((atMs) => atMs - beganAtMs) };
 }
@@ -109,7 +162,11 @@ async function measureRun(cluster: Cluster, fleet: SimulatedFleet, database: pg.
 async function runEnd(database: pg.Client, runId: string): Promise<{ state: string; counts: Record<string, number> }> {
   const deadlineMs = systemClock.monotonicMs() + RUN_TIMEOUT_MS;
   while (systemClock.monotonicMs() < deadlineMs) {
-    const { rows } = await database.query<{ state: string; counts: Record<string, number> }>({ name: 'run', text: 'SELECT state, counts FROM run WHERE id = $1 AND finished_at_ms IS NOT NULL', values: [runId] });
+    const { rows } = await database.query<{ state: string; counts: Record<string, number> }>({
+      name: 'run',
+      text: 'SELECT state, counts FROM run WHERE id = $1 AND finished_at_ms IS NOT NULL',
+      values: [runId],
+    });
     if (rows[0]) return rows[0];
     await pause(systemClock, POLL_MS);
   }
@@ -128,7 +185,16 @@ async function measureStorm(cluster: Cluster, fleet: SimulatedFleet): Promise<nu
   const seconds = rounded((systemClock.monotonicMs() - beganMs) / 1_000, 1);
   asking.abort();
   const { latenciesMs, failures } = await asked;
-  emit({ bench: 'fanout-storm', agents: fleet.size, seconds, api_requests: latenciesMs.length, api_failures: failures, api_p50_ms: rounded(percentile(latenciesMs, 0.5), 1), api_p99_ms: rounded(percentile(latenciesMs, 0.99), 1), api_max_ms: rounded(Math.max(...latenciesMs), 1) });
+  emit({
+    bench: 'fanout-storm',
+    agents: fleet.size,
+    seconds,
+    api_requests: latenciesMs.length,
+    api_failures: failures,
+    api_p50_ms: rounded(percentile(latenciesMs, 0.5), 1),
+    api_p99_ms: rounded(percentile(latenciesMs, 0.99), 1),
+    api_max_ms: rounded(Math.max(...latenciesMs), 1),
+  });
   return seconds;
 }
 
@@ -137,7 +203,12 @@ async function askApi(cluster: Cluster, signal: AbortSignal): Promise<{ latencie
   let failures = 0;
   while (!signal.aborted) {
     const beganMs = systemClock.monotonicMs();
-    const ok = await fetch(`${cluster.urls[0]}/api/v1/runs?limit=10`, { headers: { authorization: `Bearer ${cluster.token}` } }).then(async (response) => response.ok && (await response.text()) !== '', () => false);
+    const ok = await fetch(`${cluster.urls[0]}/api/v1/runs?limit=10`, {
+      headers: { authorization: `Bearer ${cluster.token}` },
+    }).then(
+      async (response) => response.ok && (await response.text()) !== '',
+      () => false,
+    );
     latenciesMs.push(systemClock.monotonicMs() - beganMs);
     if (!ok) failures++;
     await pause(systemClock, 50);

@@ -24,12 +24,27 @@ const ROUNDS = 5;
 const REST_MS = 30_000;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' }, executions: { type: 'string', default: '10000' } } });
+  const { values } = parseArgs({
+    options: { minutes: { type: 'string', default: '10' }, executions: { type: 'string', default: '10000' } },
+  });
   const folder = mkdtempSync(join(tmpdir(), 'drover-bundle-'));
   const { metafile, bytes } = await agentBundle(join(folder, 'drover-agent.mjs'), { write: false });
-  await buildAgent({ out: folder, archs: [process.arch], version: '0.0.0', keyFile: join(folder, 'release.key'), compression: 1 });
-  const serverCode = Object.keys(metafile.inputs).filter((path) => /^src\/(store|http|loops|app|fleet|embedded|cli)\/|node_modules\/(pg|fastify|zod)\//.test(path));
-  const cluster = await Cluster.start({ servers: 1, workers: 1, agents: 1, agentProgram: join(folder, `drover-agent-0.0.0-linux-${process.arch}`) });
+  await buildAgent({
+    out: folder,
+    archs: [process.arch],
+    version: '0.0.0',
+    keyFile: join(folder, 'release.key'),
+    compression: 1,
+  });
+  const serverCode = Object.keys(metafile.inputs).filter((path) =>
+    /^src\/(store|http|loops|app|fleet|embedded|cli)\/|node_modules\/(pg|fastify|zod)\//.test(path),
+  );
+  const cluster = await Cluster.start({
+    servers: 1,
+    workers: 1,
+    agents: 1,
+    agentProgram: join(folder, `drover-agent-0.0.0-linux-${process.arch}`),
+  });
   const agent = cluster.agents[0]!;
   try {
     const idleMs = Number(values.minutes) * 60_000;
@@ -37,7 +52,12 @@ async function main(): Promise<void> {
     const cpuBefore = cpuMicroseconds([agent.pid]);
     const idleKiB = await highestKiB(agent.pid, idleMs);
     const cpuPercent = rounded((cpuMicroseconds([agent.pid]) - cpuBefore) / (idleMs * 10), 3);
-    emit({ bench: 'idle-before', rss_mib: rounded(idleKiB / 1_024, 1), cpu_percent: cpuPercent, minutes: Number(values.minutes) });
+    emit({
+      bench: 'idle-before',
+      rss_mib: rounded(idleKiB / 1_024, 1),
+      cpu_percent: cpuPercent,
+      minutes: Number(values.minutes),
+    });
     const perRound = Math.ceil(Number(values.executions) / ROUNDS);
     const afterKiB: number[] = [];
     for (let round = 1; round <= ROUNDS; round++) {
@@ -46,7 +66,16 @@ async function main(): Promise<void> {
       afterKiB.push(residentKiB(agent.pid));
       emit({ bench: 'idle-round', executions: round * perRound, rss_mib: rounded(afterKiB.at(-1)! / 1_024, 1) });
     }
-    emit({ bench: 'idle', rss_mib: rounded(idleKiB / 1_024, 1), cpu_percent: cpuPercent, executions: ROUNDS * perRound, rss_after_mib: rounded(afterKiB.at(-1)! / 1_024, 1), growth_after_first_round_mib: rounded((afterKiB.at(-1)! - afterKiB[0]!) / 1_024, 1), bundle_kib: rounded(bytes / 1_024, 0), server_modules: serverCode.length });
+    emit({
+      bench: 'idle',
+      rss_mib: rounded(idleKiB / 1_024, 1),
+      cpu_percent: cpuPercent,
+      executions: ROUNDS * perRound,
+      rss_after_mib: rounded(afterKiB.at(-1)! / 1_024, 1),
+      growth_after_first_round_mib: rounded((afterKiB.at(-1)! - afterKiB[0]!) / 1_024, 1),
+      bundle_kib: rounded(bytes / 1_024, 0),
+      server_modules: serverCode.length,
+    });
   } finally {
     await cluster.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -55,7 +84,12 @@ async function main(): Promise<void> {
 
 async function highestKiB(pid: number, forMs: number): Promise<number> {
   let highest = 0;
-  for (const endMs = systemClock.monotonicMs() + forMs; systemClock.monotonicMs() < endMs; await pause(systemClock, 1_000)) highest = Math.max(highest, residentKiB(pid));
+  for (
+    const endMs = systemClock.monotonicMs() + forMs;
+    systemClock.monotonicMs() < endMs;
+    await pause(systemClock, 1_000)
+  )
+    highest = Math.max(highest, residentKiB(pid));
   return highest;
 }
 
@@ -66,7 +100,13 @@ async function executions(cluster: Cluster, count: number): Promise<void> {
     const users = Array.from({ length: IN_FLIGHT }, async () => {
       while (left-- > 0) {
         const runId = await createRun(cluster, { targets: 'host-1', command: ['true'] });
-        await until('the run to be over', async () => (await database.query('SELECT 1 FROM run WHERE id = $1 AND finished_at_ms IS NOT NULL', [runId])).rowCount === 1, 120_000);
+        await until(
+          'the run to be over',
+          async () =>
+            (await database.query('SELECT 1 FROM run WHERE id = $1 AND finished_at_ms IS NOT NULL', [runId]))
+              .rowCount === 1,
+          120_000,
+        );
       }
     });
     await Promise.all(users);

@@ -16,7 +16,12 @@ const WARM_UP = 20;
 /** Idle between samples: the figure is that of a person who starts something, not of a loop. */
 const IDLE_MS = 60;
 
-interface Sample { readonly totalMs: number; readonly answeredMs: number; readonly dispatchedMs: number; readonly startedMs: number }
+interface Sample {
+  readonly totalMs: number;
+  readonly answeredMs: number;
+  readonly dispatchedMs: number;
+  readonly startedMs: number;
+}
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { samples: { type: 'string', default: '200' } } });
@@ -32,10 +37,22 @@ async function main(): Promise<void> {
     const totals = samples.map((sample) => sample.totalMs);
     const part = (pick: (sample: Sample) => number): number => rounded(percentile(samples.map(pick), 0.5), 1);
     emit({
-      bench: 'latency-parts', answered_ms: part((s) => s.answeredMs), dispatched_ms: part((s) => s.dispatchedMs), process_started_ms: part((s) => s.startedMs), first_byte_ms: part((s) => s.totalMs),
-      meaning: 'medians since the request: the API has answered (the run is committed); the order is decided; the process has begun on the host; its first byte is with the client',
+      bench: 'latency-parts',
+      answered_ms: part((s) => s.answeredMs),
+      dispatched_ms: part((s) => s.dispatchedMs),
+      process_started_ms: part((s) => s.startedMs),
+      first_byte_ms: part((s) => s.totalMs),
+      meaning:
+        'medians since the request: the API has answered (the run is committed); the order is decided; the process has begun on the host; its first byte is with the client',
     });
-    emit({ bench: 'latency', samples: samples.length, p50_ms: rounded(percentile(totals, 0.5), 1), p90_ms: rounded(percentile(totals, 0.9), 1), p99_ms: rounded(percentile(totals, 0.99), 1), max_ms: rounded(Math.max(...totals), 1) });
+    emit({
+      bench: 'latency',
+      samples: samples.length,
+      p50_ms: rounded(percentile(totals, 0.5), 1),
+      p90_ms: rounded(percentile(totals, 0.9), 1),
+      p99_ms: rounded(percentile(totals, 0.99), 1),
+      max_ms: rounded(Math.max(...totals), 1),
+    });
   } finally {
     await database.end().catch(() => undefined);
     await cluster.stop();
@@ -49,11 +66,19 @@ async function measure(cluster: Cluster, database: pg.Client): Promise<Sample> {
   await firstEvent(cluster, runId, 'output=true', (event) => event === 'output');
   const totalMs = systemClock.monotonicMs() - beganMs;
   const row = await until('the run to be over', async () => {
-    const { rows } = await database.query<{ dispatched: string; started: string }>('SELECT dispatched_at_ms AS dispatched, started_at_ms AS started FROM execution WHERE run_id = $1 AND finished_at_ms IS NOT NULL', [runId]);
+    const { rows } = await database.query<{ dispatched: string; started: string }>(
+      'SELECT dispatched_at_ms AS dispatched, started_at_ms AS started FROM execution WHERE run_id = $1 AND finished_at_ms IS NOT NULL',
+      [runId],
+    );
     return rows[0];
   });
   await pause(systemClock, IDLE_MS);
-  return { totalMs, answeredMs, dispatchedMs: Number(row.dispatched) - beganAtMs, startedMs: Number(row.started) - beganAtMs };
+  return {
+    totalMs,
+    answeredMs,
+    dispatchedMs: Number(row.dispatched) - beganAtMs,
+    startedMs: Number(row.started) - beganAtMs,
+  };
 }
 
 await main();

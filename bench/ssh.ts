@@ -25,24 +25,46 @@ const CONCURRENCY = 64;
 /** As many as one sshd listens on. */
 const ADDRESSES = 16;
 if (sshdMissing) throw new Error(sshdMissing);
-const { values } = parseArgs({ options: { hosts: { type: 'string', default: '200' }, rounds: { type: 'string', default: '3' }, memory: { type: 'string', default: '1000' } } });
+const { values } = parseArgs({
+  options: {
+    hosts: { type: 'string', default: '200' },
+    rounds: { type: 'string', default: '3' },
+    memory: { type: 'string', default: '1000' },
+  },
+});
 const hosts = Number(values.hosts);
 const runId = newRunId(systemClock.nowMs());
-const spec: ExecutionSpec = { v: 1, runId, runName: 'bench', script: Buffer.from('true'), args: [], env: {}, params: {}, secrets: {}, timeoutMs: 60_000, killAfterMs: 1_000, outputKeptBytes: 4_194_304 };
+const spec: ExecutionSpec = {
+  v: 1,
+  runId,
+  runName: 'bench',
+  script: Buffer.from('true'),
+  args: [],
+  env: {},
+  params: {},
+  secrets: {},
+  timeoutMs: 60_000,
+  killAfterMs: 1_000,
+  outputKeptBytes: 4_194_304,
+};
 let ordinal = 0;
 
 async function perSecond(count: number, one: (index: number) => Promise<void>): Promise<number> {
   const began = systemClock.monotonicMs();
   let next = 0;
-  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, count) }, async () => {
-    while (next < count) await one(next++);
-  }));
+  await Promise.all(
+    Array.from({ length: Math.min(CONCURRENCY, count) }, async () => {
+      while (next < count) await one(next++);
+    }),
+  );
   return count / ((systemClock.monotonicMs() - began) / 1_000);
 }
 
 const world = new SshWorld();
 const addressOf = (index: number): string => `127.0.0.${(index % ADDRESSES) + 1}`;
-const { port } = await world.start({ lines: Array.from({ length: ADDRESSES - 1 }, (_, i) => `ListenAddress ${addressOf(i + 1)}:PORT`) });
+const { port } = await world.start({
+  lines: Array.from({ length: ADDRESSES - 1 }, (_, i) => `ListenAddress ${addressOf(i + 1)}:PORT`),
+});
 const hop = (index: number): SshHop => world.hop({ address: addressOf(index), port }, { hostId: String(index) });
 
 // — raw ssh2 —
@@ -50,7 +72,10 @@ const hop = (index: number): SshHop => world.hop({ address: addressOf(index), po
 function rawConnect(index: number): Promise<Client> {
   return new Promise((resolve, reject) => {
     const client = new ssh2.Client();
-    client.once('ready', () => resolve(client)).once('error', reject).connect({ host: addressOf(index), port, username: world.user, privateKey: world.userKey.text });
+    client
+      .once('ready', () => resolve(client))
+      .once('error', reject)
+      .connect({ host: addressOf(index), port, username: world.user, privateKey: world.userKey.text });
   });
 }
 
@@ -68,7 +93,9 @@ async function rawRound(): Promise<{ cold: number; warm: number }> {
   const clients: Client[] = [];
   const cold = await perSecond(hosts, async (i) => rawExec((clients[i] = await rawConnect(i))));
   const warm = await perSecond(hosts, (i) => rawExec(clients[i]!));
-  await Promise.all(clients.map((client) => new Promise<void>((resolve) => void client.once('close', () => resolve()).end())));
+  await Promise.all(
+    clients.map((client) => new Promise<void>((resolve) => void client.once('close', () => resolve()).end())),
+  );
   return { cold, warm };
 }
 
@@ -92,7 +119,15 @@ function runner(driver: SshDriver): (index: number) => Promise<void> {
 
 async function driverRound(): Promise<{ cold: number; warm: number; cpuMs: number }> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-bench-'));
-  const driver = createSshDriver({ dir, clock: systemClock, random: systemRandom, log: silentLog, access: async ({ hostId }) => accessOf(hop(Number(hostId))), recordHostKey: async () => 'recorded', secretsOf: async () => [] });
+  const driver = createSshDriver({
+    dir,
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    access: async ({ hostId }) => accessOf(hop(Number(hostId))),
+    recordHostKey: async () => 'recorded',
+    secretsOf: async () => [],
+  });
   await driver.start();
   const one = runner(driver);
   const before = process.cpuUsage();
@@ -106,7 +141,10 @@ async function driverRound(): Promise<{ cold: number; warm: number; cpuMs: numbe
 
 async function warmMemory(count: number): Promise<number> {
   // As workers run.
-  const child = fork(new URL('./support/ssh-holder.ts', import.meta.url), { serialization: 'advanced', execArgv: [...process.execArgv, '--max-semi-space-size=4'] });
+  const child = fork(new URL('./support/ssh-holder.ts', import.meta.url), {
+    serialization: 'advanced',
+    execArgv: [...process.execArgv, '--max-semi-space-size=4'],
+  });
   const setup: HolderSetup = { hops: Array.from({ length: count }, (_, i) => hop(i)) };
   child.send(setup);
   const figures = await new Promise<HolderFigures>((resolve, reject) => {
@@ -118,7 +156,15 @@ async function warmMemory(count: number): Promise<number> {
 }
 
 const names = Array.from({ length: hosts }, (_, i) => `n${String(i).padStart(4, '0')}`);
-const peers = installedPeers({ folder: world.folder, names, addressOf, port, user: world.user, keyPath: world.userKey.path, concurrent: CONCURRENCY });
+const peers = installedPeers({
+  folder: world.folder,
+  names,
+  addressOf,
+  port,
+  user: world.user,
+  keyPath: world.userKey.path,
+  concurrent: CONCURRENCY,
+});
 const figures = new Map<string, number[]>();
 const note = (name: string, value: number): void => void figures.set(name, [...(figures.get(name) ?? []), value]);
 try {
@@ -141,8 +187,17 @@ try {
   const best = Math.max(...peers.filter((peer) => !peer.warm).map((peer) => median(figures.get(peer.name)!)));
   const of = (name: string): number => rounded(median(figures.get(name)!));
   emit({
-    bench: 'ssh', hosts, concurrency: CONCURRENCY, cold_ratio: of('cold ratio'), warm_ratio: of('warm ratio'), best_peer_ratio: rounded(of('drover cold') / best), cpu_ms_per_host: of('cpu'),
-    [`mib_${values.memory}_warm`]: Math.round(memory), per_s: Object.fromEntries([...figures.keys()].filter((name) => !/cpu|ratio/.test(name)).map((name) => [name, Math.round(of(name))])),
+    bench: 'ssh',
+    hosts,
+    concurrency: CONCURRENCY,
+    cold_ratio: of('cold ratio'),
+    warm_ratio: of('warm ratio'),
+    best_peer_ratio: rounded(of('drover cold') / best),
+    cpu_ms_per_host: of('cpu'),
+    [`mib_${values.memory}_warm`]: Math.round(memory),
+    per_s: Object.fromEntries(
+      [...figures.keys()].filter((name) => !/cpu|ratio/.test(name)).map((name) => [name, Math.round(of(name))]),
+    ),
   });
 } finally {
   for (const peer of peers) await peer.end().catch(() => undefined);

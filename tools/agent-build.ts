@@ -8,7 +8,20 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, createReadStream, createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -21,12 +34,20 @@ import { PACKAGES_MANIFEST, type AgentPackage, type PackagesManifest } from '../
 import { agentBundle } from './agent-bundle.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const { inject } = createRequire(import.meta.url)('postject') as { inject: (file: string, resource: string, data: Buffer, options: { sentinelFuse: string }) => Promise<void> };
+const { inject } = createRequire(import.meta.url)('postject') as {
+  inject: (file: string, resource: string, data: Buffer, options: { sentinelFuse: string }) => Promise<void>;
+};
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 /** e_machine of an ELF header, by processor as Node names it. */
 const ELF_MACHINES: Readonly<Record<string, number>> = { x64: 62, arm64: 183 };
 
-export interface BuildOptions { readonly out: string; readonly archs: readonly string[]; readonly version: string; readonly keyFile: string; /** Of gzip; tests have no time for the best. */ readonly compression?: number }
+export interface BuildOptions {
+  readonly out: string;
+  readonly archs: readonly string[];
+  readonly version: string;
+  readonly keyFile: string /** Of gzip; tests have no time for the best. */;
+  readonly compression?: number;
+}
 
 export async function buildAgent(options: BuildOptions): Promise<PackagesManifest> {
   mkdirSync(options.out, { recursive: true });
@@ -45,7 +66,13 @@ export async function buildAgent(options: BuildOptions): Promise<PackagesManifes
   }
 }
 
-async function buildOne(options: BuildOptions, arch: string, work: string, bundle: string, privateKey: string): Promise<AgentPackage> {
+async function buildOne(
+  options: BuildOptions,
+  arch: string,
+  work: string,
+  bundle: string,
+  privateKey: string,
+): Promise<AgentPackage> {
   const name = `drover-agent-${options.version}-linux-${arch}`;
   const executable = join(options.out, name);
   const staged = join(work, name);
@@ -54,23 +81,44 @@ async function buildOne(options: BuildOptions, arch: string, work: string, bundl
   strip(staged, arch);
   await quietly(() => inject(staged, 'NODE_SEA_BLOB', blobOf(arch, work, bundle), { sentinelFuse: FUSE }));
   const head = readFileSync(staged);
-  if (head.readUInt32BE(0) !== 0x7f454c46 || head.readUInt16LE(18) !== ELF_MACHINES[arch]) throw new Error(`${name} is not a program for ${arch}.`);
-  const identity = { version: options.version, os: 'linux', arch, size: head.length, sha256: createHash('sha256').update(head).digest('hex') };
+  if (head.readUInt32BE(0) !== 0x7f454c46 || head.readUInt16LE(18) !== ELF_MACHINES[arch])
+    throw new Error(`${name} is not a program for ${arch}.`);
+  const identity = {
+    version: options.version,
+    os: 'linux',
+    arch,
+    size: head.length,
+    sha256: createHash('sha256').update(head).digest('hex'),
+  };
   const file = `${name}.gz`;
-  await pipeline(createReadStream(staged), createGzip({ level: options.compression ?? 9 }), createWriteStream(join(work, file)));
+  await pipeline(
+    createReadStream(staged),
+    createGzip({ level: options.compression ?? 9 }),
+    createWriteStream(join(work, file)),
+  );
   const compressed = readFileSync(join(work, file));
   // The same file system as the target may be another than that of the work: move by copy, then rename.
-  for (const [from, to] of [[staged, executable], [join(work, file), join(options.out, file)]] as const) {
+  for (const [from, to] of [
+    [staged, executable],
+    [join(work, file), join(options.out, file)],
+  ] as const) {
     copyFileSync(from, `${to}.new`);
     renameSync(`${to}.new`, to);
   }
-  return { ...identity, file, fileSize: compressed.length, fileSha256: createHash('sha256').update(compressed).digest('hex'), signature: signPackage(identity, privateKey) };
+  return {
+    ...identity,
+    file,
+    fileSize: compressed.length,
+    fileSha256: createHash('sha256').update(compressed).digest('hex'),
+    signature: signPackage(identity, privateKey),
+  };
 }
 
 /** The injector complains of notes that stripping has left without names; they are of no use to anybody. */
 async function quietly(work: () => Promise<void>): Promise<void> {
   const { warn } = console;
-  console.warn = (...words: unknown[]) => (/^warning: Can't find string offset/.test(String(words[0])) ? undefined : warn(...words));
+  console.warn = (...words: unknown[]) =>
+    /^warning: Can't find string offset/.test(String(words[0])) ? undefined : warn(...words);
   await work().finally(() => (console.warn = warn));
 }
 
@@ -78,11 +126,19 @@ async function quietly(work: () => Promise<void>): Promise<void> {
 function blobOf(arch: string, work: string, bundle: string): Buffer {
   const output = join(work, `agent-${arch}.blob`);
   const config = join(work, `sea-${arch}.json`);
-  writeFileSync(config, JSON.stringify({
-    main: bundle, output, disableExperimentalSEAWarning: true, useSnapshot: false, useCodeCache: arch === process.arch,
-    // A program that is root on every host listens to no NODE_OPTIONS, and needs little of the heap's comfort.
-    execArgv: ['--max-semi-space-size=1', '--v8-pool-size=1', '--disable-warning=ExperimentalWarning'], execArgvExtension: 'none',
-  }));
+  writeFileSync(
+    config,
+    JSON.stringify({
+      main: bundle,
+      output,
+      disableExperimentalSEAWarning: true,
+      useSnapshot: false,
+      useCodeCache: arch === process.arch,
+      // A program that is root on every host listens to no NODE_OPTIONS, and needs little of the heap's comfort.
+      execArgv: ['--max-semi-space-size=1', '--v8-pool-size=1', '--disable-warning=ExperimentalWarning'],
+      execArgvExtension: 'none',
+    }),
+  );
   run(process.execPath, ['--experimental-sea-config', config], work);
   return readFileSync(output);
 }
@@ -91,12 +147,19 @@ function blobOf(arch: string, work: string, bundle: string): Buffer {
 async function nodeOf(arch: string, work: string): Promise<string> {
   const own = join(root, 'node_modules', `node-linux-${arch}`);
   const version = process.versions.node;
-  if (existsSync(join(own, 'bin/node')) && (JSON.parse(readFileSync(join(own, 'package.json'), 'utf8')) as { version: string }).version === version) return join(own, 'bin/node');
+  if (
+    existsSync(join(own, 'bin/node')) &&
+    (JSON.parse(readFileSync(join(own, 'package.json'), 'utf8')) as { version: string }).version === version
+  )
+    return join(own, 'bin/node');
   const folder = join(root, 'node_modules/.cache/drover-node', `${version}-${arch}`);
   const node = join(folder, 'bin/node');
   if (existsSync(node)) return node;
   mkdirSync(dirname(folder), { recursive: true });
-  const packed = run('npm', ['pack', '--silent', `node-linux-${arch}@${version}`], work).trim().split('\n').at(-1)!;
+  const packed = run('npm', ['pack', '--silent', `node-linux-${arch}@${version}`], work)
+    .trim()
+    .split('\n')
+    .at(-1)!;
   const unpacked = mkdtempSync(join(dirname(folder), 'unpack-'));
   run('tar', ['-xzf', join(work, packed), '-C', unpacked, '--strip-components=1', 'package/bin/node'], work);
   renameSync(unpacked, folder);
@@ -105,12 +168,17 @@ async function nodeOf(arch: string, work: string): Promise<string> {
 
 /** Symbols are a seventh of the program and of no use on a host. Left in where no strip knows the processor. */
 function strip(file: string, arch: string): void {
-  const programs = arch === process.arch ? ['strip'] : [`${arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu-strip`, 'llvm-strip'];
+  const programs =
+    arch === process.arch ? ['strip'] : [`${arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu-strip`, 'llvm-strip'];
   for (const program of programs) if (spawnSync(program, [file], { stdio: 'ignore' }).status === 0) return;
 }
 
 function run(program: string, args: readonly string[], cwd: string): string {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, encoding: 'utf8', maxBuffer: 16 * 1024 * 1024 });
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd,
+    encoding: 'utf8',
+    maxBuffer: 16 * 1024 * 1024,
+  });
   if (status !== 0) throw new Error(`${program} ${args[0]} failed: ${error?.message ?? stderr}`);
   return stdout;
 }
@@ -126,13 +194,28 @@ function releaseKey(file: string): { privateKey: string; publicKey: string } {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-  const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist/agent') }, arch: { type: 'string', default: 'x64,arm64' }, version: { type: 'string', default: version }, key: { type: 'string' } } });
+  const { values } = parseArgs({
+    options: {
+      out: { type: 'string', default: join(root, 'dist/agent') },
+      arch: { type: 'string', default: 'x64,arm64' },
+      version: { type: 'string', default: version },
+      key: { type: 'string' },
+    },
+  });
   const archs = values.arch.split(',');
-  if (archs.some((arch) => !Object.hasOwn(ELF_MACHINES, arch))) throw new Error(`--arch knows ${Object.keys(ELF_MACHINES).join(' and ')}.`);
-  const manifest = await buildAgent({ out: values.out, archs, version: values.version, keyFile: values.key ?? join(values.out, 'release.key') });
-  for (const { file, size, fileSize } of manifest.packages) process.stdout.write(`${join(values.out, file)}: ${mebibytes(size)}, ${mebibytes(fileSize)} on the way\n`);
+  if (archs.some((arch) => !Object.hasOwn(ELF_MACHINES, arch)))
+    throw new Error(`--arch knows ${Object.keys(ELF_MACHINES).join(' and ')}.`);
+  const manifest = await buildAgent({
+    out: values.out,
+    archs,
+    version: values.version,
+    keyFile: values.key ?? join(values.out, 'release.key'),
+  });
+  for (const { file, size, fileSize } of manifest.packages)
+    process.stdout.write(`${join(values.out, file)}: ${mebibytes(size)}, ${mebibytes(fileSize)} on the way\n`);
   process.stdout.write(`release key (public): ${manifest.publicKey}\n`);
-  if (statSync(values.out).mode & 0o022) process.stderr.write(`Others may write to ${values.out}; what is in it will be root on hosts.\n`);
+  if (statSync(values.out).mode & 0o022)
+    process.stderr.write(`Others may write to ${values.out}; what is in it will be root on hosts.\n`);
 }
 
 function mebibytes(bytes: number): string {

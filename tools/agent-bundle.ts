@@ -9,21 +9,44 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** Dependencies in CommonJS ask for built-ins by `require`, which an ES module does not have. */
-export const BUILT_IN_REQUIRE = "import { createRequire as droverCreateRequire } from 'node:module'; const require = droverCreateRequire(import.meta.url);";
+export const BUILT_IN_REQUIRE =
+  "import { createRequire as droverCreateRequire } from 'node:module'; const require = droverCreateRequire(import.meta.url);";
 const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { version: string };
 /** A bundle knows its version by itself. */
 export const DEFINED = { 'process.env.DROVER_VERSION': JSON.stringify(version) };
 /** Used where they happen to be installed, and done without elsewhere. */
-export const OPTIONAL_ACCELERATORS = ['bufferutil', 'utf-8-validate', 'msgpackr-extract', 'pg-native', 'cpu-features', '*.node'];
+export const OPTIONAL_ACCELERATORS = [
+  'bufferutil',
+  'utf-8-validate',
+  'msgpackr-extract',
+  'pg-native',
+  'cpu-features',
+  '*.node',
+];
 
-export async function agentBundle(outfile: string, options: { write: boolean; format?: 'esm' | 'cjs'; version?: string }): Promise<{ metafile: Metafile; bytes: number }> {
+export async function agentBundle(
+  outfile: string,
+  options: { write: boolean; format?: 'esm' | 'cjs'; version?: string },
+): Promise<{ metafile: Metafile; bytes: number }> {
   const format = options.format ?? 'esm';
   const { metafile } = await build({
-    absWorkingDir: root, entryPoints: ['src/bin/drover-agent.ts'], outfile, bundle: true, platform: 'node', format, target: 'node20', ...(format === 'esm' ? { banner: { js: BUILT_IN_REQUIRE } } : {}),
+    absWorkingDir: root,
+    entryPoints: ['src/bin/drover-agent.ts'],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format,
+    target: 'node20',
+    ...(format === 'esm' ? { banner: { js: BUILT_IN_REQUIRE } } : {}),
     define: options.version === undefined ? DEFINED : { 'process.env.DROVER_VERSION': JSON.stringify(options.version) },
-    external: OPTIONAL_ACCELERATORS, write: options.write, metafile: true, logLevel: 'error', minifySyntax: true,
+    external: OPTIONAL_ACCELERATORS,
+    write: options.write,
+    metafile: true,
+    logLevel: 'error',
+    minifySyntax: true,
   });
   return { metafile, bytes: Object.values(metafile.outputs)[0]!.bytes };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await agentBundle(process.argv[2] ?? 'dist/drover-agent.mjs', { write: true });
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  await agentBundle(process.argv[2] ?? 'dist/drover-agent.mjs', { write: true });

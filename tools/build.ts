@@ -15,12 +15,28 @@ const dist = join(root, 'dist');
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
 await build({
-  absWorkingDir: root, outdir: dist, bundle: true, splitting: true, platform: 'node', format: 'esm', target: 'node24', outExtension: { '.js': '.mjs' }, banner: { js: BUILT_IN_REQUIRE }, logLevel: 'error', minifySyntax: true,
+  absWorkingDir: root,
+  outdir: dist,
+  bundle: true,
+  splitting: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node24',
+  outExtension: { '.js': '.mjs' },
+  banner: { js: BUILT_IN_REQUIRE },
+  logLevel: 'error',
+  minifySyntax: true,
   // Flat: what finds its neighbours by its own address (thread, migrations, programs) finds them from any chunk.
-  entryPoints: [{ in: 'src/bin/drover.ts', out: 'drover' }, { in: 'src/store/postgres/lease-keeper-thread.ts', out: 'lease-keeper-thread' }], chunkNames: '[name]-[hash]',
+  entryPoints: [
+    { in: 'src/bin/drover.ts', out: 'drover' },
+    { in: 'src/store/postgres/lease-keeper-thread.ts', out: 'lease-keeper-thread' },
+  ],
+  chunkNames: '[name]-[hash]',
   // The maker of the agent's bundle is for clones; a package brings the bundle along.
-  external: [...OPTIONAL_ACCELERATORS, './tools/agent-bundle.ts'], define: { ...DEFINED, __dirname: 'import.meta.dirname' },
+  external: [...OPTIONAL_ACCELERATORS, './tools/agent-bundle.ts'],
+  define: { ...DEFINED, __dirname: 'import.meta.dirname' },
 });
 await agentBundle(join(dist, 'drover-agent.mjs'), { write: true });
 cpSync(join(root, 'src/store/postgres/migrations'), join(dist, 'migrations'), { recursive: true });
-for (const program of ['install.sh', 'launch.sh']) cpSync(join(root, 'src/agent-install', program), join(dist, program));
+for (const program of ['install.sh', 'launch.sh'])
+  cpSync(join(root, 'src/agent-install', program), join(dist, program));

@@ -34,17 +34,25 @@ const script = join(folder, 'check.sh');
 writeFileSync(script, SCRIPT);
 
 process.stderr.write('Starting server, worker, 8 agents and PostgreSQL …\n');
-up = spawn(drover, ['up', '--data', join(folder, 'data'), '--listen', '127.0.0.1:0', '--agents', '8', '--json'], { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+up = spawn(drover, ['up', '--data', join(folder, 'data'), '--listen', '127.0.0.1:0', '--agents', '8', '--json'], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+  detached: true,
+});
 up.once('exit', (code) => void (stopping || stop(code ?? 1)));
 
 const ready = await firstLine(up);
 const env = { ...process.env, DROVER_URL: ready.url, DROVER_TOKEN: ready.token };
 process.stderr.write('Running check.sh on all hosts …\n');
-run = spawn(drover, ['run', '-t', 'all', '--script', script, '--env', `PATH=${process.env.PATH ?? ''}`, '--name', 'demo'], { stdio: 'inherit', env });
+run = spawn(
+  drover,
+  ['run', '-t', 'all', '--script', script, '--env', `PATH=${process.env.PATH ?? ''}`, '--name', 'demo'],
+  { stdio: 'inherit', env },
+);
 const code = await new Promise<number>((resolve) => run!.once('exit', (status) => resolve(status ?? 1)));
 isShown = true;
 if (once) await stop(code);
-else if (!stopping) process.stdout.write(`
+else if (!stopping)
+  process.stdout.write(`
 Drover is running at ${ready.url}
 
   export DROVER_URL=${ready.url}
@@ -60,7 +68,11 @@ Ctrl-C stops it and removes everything.
 `);
 
 function firstLine(child: ChildProcess): Promise<{ url: string; token: string }> {
-  return new Promise((resolve) => createInterface({ input: child.stdout! }).once('line', (line) => resolve(JSON.parse(line) as { url: string; token: string })));
+  return new Promise((resolve) =>
+    createInterface({ input: child.stdout! }).once('line', (line) =>
+      resolve(JSON.parse(line) as { url: string; token: string }),
+    ),
+  );
 }
 
 async function stop(exitCode: number): Promise<void> {

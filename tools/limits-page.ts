@@ -24,7 +24,12 @@ export function limitsPage(): string {
     const section = /^ {2}\/\/ — (.*) —/.exec(line);
     const comment = /^ {2}\/\*\* (.*) \*\//.exec(line);
     const name = /^ {2}(\w+):/.exec(line)?.[1];
-    if (section) out.push(`\n## ${section[1]![0]!.toUpperCase()}${section[1]!.slice(1)}`, '| limit | value | why |', '|---|---|---|');
+    if (section)
+      out.push(
+        `\n## ${section[1]![0]!.toUpperCase()}${section[1]!.slice(1)}`,
+        '| limit | value | why |',
+        '|---|---|---|',
+      );
     if (comment) why = comment[1]!;
     if (name !== undefined && Object.hasOwn(limits, name)) {
       out.push(`| \`${name}\` | ${valueText(name, limits[name as keyof typeof limits])} | ${why} |`);
@@ -41,7 +46,12 @@ function valueText(name: string, value: number): string {
 }
 
 function bytesText(bytes: number): string {
-  for (const [unit, size] of [['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10]] as const) if (bytes >= size && bytes % size === 0) return `${bytes / size} ${unit}`;
+  for (const [unit, size] of [
+    ['GiB', 2 ** 30],
+    ['MiB', 2 ** 20],
+    ['KiB', 2 ** 10],
+  ] as const)
+    if (bytes >= size && bytes % size === 0) return `${bytes / size} ${unit}`;
   return `${bytes} B`;
 }
 

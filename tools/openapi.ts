@@ -8,7 +8,10 @@ const check = process.argv.includes('--check');
 const document = openApiDocument(operations);
 const outputs: [string, string][] = [
   ['../api/openapi.json', `${JSON.stringify(document, null, 2)}\n`],
-  ['../sdk/src/__generated__/schema.ts', `/** Generated from api/openapi.json by tools/openapi.ts; not edited. */\n${astToString(await openapiTypescript(document as never, { defaultNonNullable: false }))}`],
+  [
+    '../sdk/src/__generated__/schema.ts',
+    `/** Generated from api/openapi.json by tools/openapi.ts; not edited. */\n${astToString(await openapiTypescript(document as never, { defaultNonNullable: false }))}`,
+  ],
 ];
 for (const [path, text] of outputs) {
   const url = new URL(path, import.meta.url);

@@ -21,19 +21,29 @@ const ECDSA_WITH_SHA256 = Buffer.from('300a06082a8648ce3d040302', 'hex');
 export async function agentCertificates(ca: CaMaterial, nowMs: number): Promise<AgentCertificates> {
   const privateKey = newAgentKey();
   const authority = await CertificateAuthority.load(ca);
-  const signed = await authority.sign({ csr: certificateRequest(privateKey), id: FORM_ID, role: 'agent', lifetimeMs: limits.agentCertificateMs }, nowMs);
+  const signed = await authority.sign(
+    { csr: certificateRequest(privateKey), id: FORM_ID, role: 'agent', lifetimeMs: limits.agentCertificateMs },
+    nowMs,
+  );
   if (!signed) throw new Error('the form certificate was refused');
   const body = toBeSigned(new X509Certificate(signed.certificate).raw);
   const at = body.indexOf(FORM_ID);
   const issuer = createPrivateKey({ key: Buffer.from(ca.privateKey, 'base64'), format: 'der', type: 'pkcs8' });
-  return { privateKey, publicKey: signed.publicKey, ca: ca.certificate, certificateFor: (agentId) => fillForm(body, at, agentId, issuer) };
+  return {
+    privateKey,
+    publicKey: signed.publicKey,
+    ca: ca.certificate,
+    certificateFor: (agentId) => fillForm(body, at, agentId, issuer),
+  };
 }
 
 function fillForm(form: Buffer, at: number, agentId: string, issuer: KeyObject): string {
   const body = Buffer.from(form);
   body.write(agentId, at, 'latin1');
   const signature = createSign('sha256').update(body).sign(issuer);
-  const certificate = sequence(Buffer.concat([body, ECDSA_WITH_SHA256, tagged(0x03, Buffer.concat([Buffer.from([0]), signature]))]));
+  const certificate = sequence(
+    Buffer.concat([body, ECDSA_WITH_SHA256, tagged(0x03, Buffer.concat([Buffer.from([0]), signature]))]),
+  );
   return `-----BEGIN CERTIFICATE-----\n${certificate.toString('base64').replace(/.{64}/g, '$&\n').trim()}\n-----END CERTIFICATE-----\n`;
 }
 
@@ -52,7 +62,12 @@ function contentLength(der: Buffer, at: number): number {
 }
 
 function tagged(tag: number, content: Buffer): Buffer {
-  const length = content.length < 0x80 ? [content.length] : content.length < 0x100 ? [0x81, content.length] : [0x82, content.length >> 8, content.length & 0xff];
+  const length =
+    content.length < 0x80
+      ? [content.length]
+      : content.length < 0x100
+        ? [0x81, content.length]
+        : [0x82, content.length >> 8, content.length & 0xff];
   return Buffer.concat([Buffer.from([tag, ...length]), content]);
 }
 

@@ -1,7 +1,13 @@
 /** Child program: many connections to the bare `ws` server, each of which answers every message with 200 bytes. */
 import { WebSocket } from 'ws';
 
-export interface BareClientSetup { readonly port: number; readonly connections: number; readonly privateKey: string; readonly certificate: string; readonly ca: string }
+export interface BareClientSetup {
+  readonly port: number;
+  readonly connections: number;
+  readonly privateKey: string;
+  readonly certificate: string;
+  readonly ca: string;
+}
 
 const IN_FLIGHT_MAX = 128;
 const ANSWER = Buffer.alloc(200, 2);
@@ -11,7 +17,15 @@ process.once('message', (setup: BareClientSetup) => {
   const next = (): void => {
     if (begun === setup.connections) return;
     begun++;
-    const socket = new WebSocket(`wss://127.0.0.1:${setup.port}`, { key: setup.privateKey, cert: setup.certificate, ca: setup.ca, minVersion: 'TLSv1.3', perMessageDeflate: false, skipUTF8Validation: true, checkServerIdentity: (() => undefined) as never });
+    const socket = new WebSocket(`wss://127.0.0.1:${setup.port}`, {
+      key: setup.privateKey,
+      cert: setup.certificate,
+      ca: setup.ca,
+      minVersion: 'TLSv1.3',
+      perMessageDeflate: false,
+      skipUTF8Validation: true,
+      checkServerIdentity: (() => undefined) as never,
+    });
     socket.on('message', () => socket.send(ANSWER));
     socket.on('open', next);
     socket.on('error', (error) => {

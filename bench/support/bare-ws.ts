@@ -19,20 +19,38 @@ export async function bareRoundTripS(connections: number, perProcess: number): P
   const authority = await CertificateAuthority.load(material);
   const identity = async (role: 'server' | 'agent'): Promise<BareServerSetup> => {
     const privateKey = newKey();
-    const signed = await authority.sign({ csr: certificateRequest(privateKey), id: role, role, lifetimeMs: 86_400_000, names: ['127.0.0.1'] }, systemClock.nowMs());
+    const signed = await authority.sign(
+      { csr: certificateRequest(privateKey), id: role, role, lifetimeMs: 86_400_000, names: ['127.0.0.1'] },
+      systemClock.nowMs(),
+    );
     return { privateKey, certificate: signed!.certificate, ca: material.certificate };
   };
   const shares = splitEvenly(connections, perProcess);
   const children: ChildProgram<never, never>[] = [];
   try {
-    const servers = await Promise.all(shares.map(async (share) => {
-      const server = new ChildProgram<BareServerSetup, BareServerMessage>(new URL('./bare-ws-server.ts', import.meta.url), await identity('server'));
-      children.push(server as never);
-      const { port } = await server.next('listening');
-      children.push(new ChildProgram<BareClientSetup, never>(new URL('./bare-ws-client.ts', import.meta.url), { port, connections: share, ...(await identity('agent')) }) as never);
-      await until(`${share} bare connections`, async () => (await server.ask('count', 'connections')).count === share, 180_000);
-      return server;
-    }));
+    const servers = await Promise.all(
+      shares.map(async (share) => {
+        const server = new ChildProgram<BareServerSetup, BareServerMessage>(
+          new URL('./bare-ws-server.ts', import.meta.url),
+          await identity('server'),
+        );
+        children.push(server as never);
+        const { port } = await server.next('listening');
+        children.push(
+          new ChildProgram<BareClientSetup, never>(new URL('./bare-ws-client.ts', import.meta.url), {
+            port,
+            connections: share,
+            ...(await identity('agent')),
+          }) as never,
+        );
+        await until(
+          `${share} bare connections`,
+          async () => (await server.ask('count', 'connections')).count === share,
+          180_000,
+        );
+        return server;
+      }),
+    );
     const rounds: number[] = [];
     for (let round = 0; round <= ROUNDS; round++) {
       const times = await Promise.all(servers.map((server) => server.ask('round', 'round')));

@@ -4,16 +4,24 @@ import { fileURLToPath } from 'node:url';
 
 export class ChildProgram<In, Out extends { kind: string }> {
   readonly process: ChildProcess;
-  readonly #waiting: { accepts: (message: Out) => boolean; resolve: (message: Out) => void; reject: (error: Error) => void }[] = [];
+  readonly #waiting: {
+    accepts: (message: Out) => boolean;
+    resolve: (message: Out) => void;
+    reject: (error: Error) => void;
+  }[] = [];
 
   constructor(program: URL, setup: In, nodeFlags: readonly string[] = []) {
-    this.process = fork(fileURLToPath(program), { serialization: 'advanced', execArgv: [...process.execArgv, ...nodeFlags] });
+    this.process = fork(fileURLToPath(program), {
+      serialization: 'advanced',
+      execArgv: [...process.execArgv, ...nodeFlags],
+    });
     this.process.on('message', (message) => {
       const index = this.#waiting.findIndex((one) => one.accepts(message as Out));
       if (index >= 0) this.#waiting.splice(index, 1)[0]!.resolve(message as Out);
     });
     this.process.on('exit', (code, signal) => {
-      for (const one of this.#waiting.splice(0)) one.reject(new Error(`${program.pathname.split('/').at(-1)} ended (${signal ?? code})`));
+      for (const one of this.#waiting.splice(0))
+        one.reject(new Error(`${program.pathname.split('/').at(-1)} ended (${signal ?? code})`));
     });
     this.tell(setup);
   }
@@ -23,7 +31,13 @@ export class ChildProgram<In, Out extends { kind: string }> {
   }
 
   next<Kind extends Out['kind']>(kind: Kind): Promise<Extract<Out, { kind: Kind }>> {
-    return new Promise((resolve, reject) => this.#waiting.push({ accepts: (message) => message.kind === kind, resolve: resolve as (message: Out) => void, reject }));
+    return new Promise((resolve, reject) =>
+      this.#waiting.push({
+        accepts: (message) => message.kind === kind,
+        resolve: resolve as (message: Out) => void,
+        reject,
+      }),
+    );
   }
 
   ask<Kind extends Out['kind']>(order: unknown, answer: Kind): Promise<Extract<Out, { kind: Kind }>> {

@@ -4,12 +4,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 const TICK_US = 1_000_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
-interface Stat { readonly parent: number; readonly ownTicks: number; readonly reapedTicks: number }
+interface Stat {
+  readonly parent: number;
+  readonly ownTicks: number;
+  readonly reapedTicks: number;
+}
 
 function readStat(pid: number): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
+    const fields = text
+      .slice(text.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
     return { parent: fields[1]!, ownTicks: fields[11]! + fields[12]!, reapedTicks: fields[13]! + fields[14]! };
   } catch {
     return undefined;

@@ -12,9 +12,22 @@ import { limits } from '../../src/base/limits.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { decodeFrame, encodeFrame, WORKER_TO_AGENT_FRAMES } from '../../src/link/codec.ts';
 import { isDispatchSigned } from '../../src/pki/dispatch.ts';
-import { AGENT_PROTOCOL, dispatchMessage, type AgentFrame, type AgentReport, type WorkerStart, type WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
+import {
+  AGENT_PROTOCOL,
+  dispatchMessage,
+  type AgentFrame,
+  type AgentReport,
+  type WorkerStart,
+  type WorkerToAgentFrame,
+} from '../../src/protocol/link/agent-v1.ts';
 
-export interface SimulatedAgent { readonly agentId: string; readonly hostId: string; readonly name: string; readonly certificate: string; readonly dispatchKey: Uint8Array }
+export interface SimulatedAgent {
+  readonly agentId: string;
+  readonly hostId: string;
+  readonly name: string;
+  readonly certificate: string;
+  readonly dispatchKey: Uint8Array;
+}
 
 export interface SimulatedSetup {
   readonly url: string;
@@ -43,7 +56,8 @@ let dialing = 0;
 const queue: (() => void)[] = [];
 
 function digestOf(spec: Uint8Array): Buffer {
-  if (!digested || !digested.spec.equals(spec)) digested = { spec: Buffer.from(spec), digest: createHash('sha256').update(spec).digest() };
+  if (!digested || !digested.spec.equals(spec))
+    digested = { spec: Buffer.from(spec), digest: createHash('sha256').update(spec).digest() };
   return digested.digest;
 }
 
@@ -68,8 +82,15 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
   function dial(): void {
     totals.dialed++;
     const dialed = new WebSocket(setup.url, {
-      key: setup.privateKey, cert: agent.certificate, ca: setup.ca, minVersion: 'TLSv1.3', perMessageDeflate: false, skipUTF8Validation: true, handshakeTimeout: 60_000,
-      checkServerIdentity: (() => undefined) as never, ...(localAddress === undefined ? {} : { localAddress }),
+      key: setup.privateKey,
+      cert: agent.certificate,
+      ca: setup.ca,
+      minVersion: 'TLSv1.3',
+      perMessageDeflate: false,
+      skipUTF8Validation: true,
+      handshakeTimeout: 60_000,
+      checkServerIdentity: (() => undefined) as never,
+      ...(localAddress === undefined ? {} : { localAddress }),
     });
     let settled = false;
     let pauseMs: number | undefined;
@@ -89,16 +110,31 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
       socket = dialed;
       attempt = 0;
       totals.linked++;
-      send({ t: 'hello', protocol: AGENT_PROTOCOL, agentId: agent.agentId, hostId: agent.hostId, version: '0.1.0', bootId: 'simulated', nowMs: systemClock.nowMs(), facts: { name: agent.name, os: 'linux', agentVersion: '0.1.0' }, attempts: held().map((a) => ({ a, state: 'finished' as const })) });
+      send({
+        t: 'hello',
+        protocol: AGENT_PROTOCOL,
+        agentId: agent.agentId,
+        hostId: agent.hostId,
+        version: '0.1.0',
+        bootId: 'simulated',
+        nowMs: systemClock.nowMs(),
+        facts: { name: agent.name, os: 'linux', agentVersion: '0.1.0' },
+        attempts: held().map((a) => ({ a, state: 'finished' as const })),
+      });
       for (const a of held()) send(unacknowledged.get(a)!);
     });
-    dialed.on('message', (bytes) => onFrame(decodeFrame(bytes as Buffer, WORKER_TO_AGENT_FRAMES) as WorkerToAgentFrame | undefined));
+    dialed.on('message', (bytes) =>
+      onFrame(decodeFrame(bytes as Buffer, WORKER_TO_AGENT_FRAMES) as WorkerToAgentFrame | undefined),
+    );
     dialed.on('error', () => undefined);
     dialed.on('close', () => {
       settle();
       if (socket === dialed) totals.linked--;
       socket = undefined;
-      systemClock.after(pauseMs ?? fullJitterMs(attempt++, limits.reconnectBaseMs, limits.reconnectCapMs, systemRandom), () => enqueue(dial));
+      systemClock.after(
+        pauseMs ?? fullJitterMs(attempt++, limits.reconnectBaseMs, limits.reconnectCapMs, systemRandom),
+        () => enqueue(dial),
+      );
     });
   }
 
@@ -111,18 +147,36 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
 
   function onFrame(frame: WorkerToAgentFrame | undefined): void {
     if (frame?.t === 'start') start(frame);
-    else if (frame?.t === 'query' || frame?.t === 'cancel') send(unacknowledged.get(frame.a) ?? { t: 'unknown', a: frame.a });
-    else if (frame?.t === 'ack') for (const a of frame.a) if (unacknowledged.delete(a) && mine.delete(a)) acknowledgedAtMs.push(systemClock.nowMs());
+    else if (frame?.t === 'query' || frame?.t === 'cancel')
+      send(unacknowledged.get(frame.a) ?? { t: 'unknown', a: frame.a });
+    else if (frame?.t === 'ack')
+      for (const a of frame.a)
+        if (unacknowledged.delete(a) && mine.delete(a)) acknowledgedAtMs.push(systemClock.nowMs());
   }
 
   function start(frame: WorkerStart): void {
-    if (!isDispatchSigned(dispatchKey, dispatchMessage(frame.a, agent.agentId, frame.validUntilMs, digestOf(frame.spec)), frame.mac)) {
+    if (
+      !isDispatchSigned(
+        dispatchKey,
+        dispatchMessage(frame.a, agent.agentId, frame.validUntilMs, digestOf(frame.spec)),
+        frame.mac,
+      )
+    ) {
       totals.refusedMac++;
       return;
     }
     if (mine.has(frame.a)) return;
     const nowMs = systemClock.nowMs();
-    const report: AgentReport = { t: 'report', a: frame.a, outcome: 'exited', exitCode: 0, startedAtMs: nowMs, finishedAtMs: nowMs, stdout: EMPTY_STREAM, stderr: EMPTY_STREAM };
+    const report: AgentReport = {
+      t: 'report',
+      a: frame.a,
+      outcome: 'exited',
+      exitCode: 0,
+      startedAtMs: nowMs,
+      finishedAtMs: nowMs,
+      stdout: EMPTY_STREAM,
+      stderr: EMPTY_STREAM,
+    };
     mine.add(frame.a);
     unacknowledged.set(frame.a, report);
     totals.executed++;
@@ -139,7 +193,10 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
 process.once('message', (setup: SimulatedSetup) => {
   setup.agents.forEach((agent, i) => simulate(agent, setup, setup.localAddresses[i % setup.localAddresses.length]));
   process.on('message', (order: 'progress' | 'acknowledged') => {
-    const answer: SimulatedMessage = order === 'progress' ? { kind: 'progress', ...totals, unacknowledged: unacknowledged.size } : { kind: 'acknowledged', atMs: Float64Array.from(acknowledgedAtMs) };
+    const answer: SimulatedMessage =
+      order === 'progress'
+        ? { kind: 'progress', ...totals, unacknowledged: unacknowledged.size }
+        : { kind: 'acknowledged', atMs: Float64Array.from(acknowledgedAtMs) };
     if (order === 'acknowledged') acknowledgedAtMs = [];
     process.send!(answer);
   });

@@ -34,7 +34,11 @@ export class DroverUnreachableError extends Error {
   override readonly name = 'DroverUnreachableError';
 }
 
-export interface ClientOptions { readonly baseUrl: string; readonly token?: string; readonly fetch?: typeof fetch }
+export interface ClientOptions {
+  readonly baseUrl: string;
+  readonly token?: string;
+  readonly fetch?: typeof fetch;
+}
 
 /** A client whose calls reject with DroverApiError or DroverUnreachableError instead of answering `{ error }`. */
 export function createClient(options: ClientOptions): DroverClient {
@@ -42,7 +46,8 @@ export function createClient(options: ClientOptions): DroverClient {
   client.use({
     onRequest({ request }) {
       if (options.token) request.headers.set('authorization', `Bearer ${options.token}`);
-      if (request.method !== 'GET' && !request.headers.has('idempotency-key')) request.headers.set('idempotency-key', crypto.randomUUID());
+      if (request.method !== 'GET' && !request.headers.has('idempotency-key'))
+        request.headers.set('idempotency-key', crypto.randomUUID());
       return request;
     },
     async onResponse({ response }) {
@@ -58,7 +63,9 @@ async function reach(options: ClientOptions, request: Request, signal?: AbortSig
     return await (signal ? (options.fetch ?? fetch)(request, { signal }) : (options.fetch ?? fetch)(request));
   } catch (error) {
     const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-    throw new DroverUnreachableError(`${options.baseUrl} was not reached: ${cause?.message || cause?.code || (error as Error).message}`);
+    throw new DroverUnreachableError(
+      `${options.baseUrl} was not reached: ${cause?.message || cause?.code || (error as Error).message}`,
+    );
   }
 }
 
@@ -67,7 +74,9 @@ async function problemOf(response: Response): Promise<DroverApiError> {
   try {
     return new DroverApiError(response.status, JSON.parse(text) as Partial<Schemas['Problem']>);
   } catch {
-    return new DroverApiError(response.status, { detail: text.slice(0, 300) || `The server answered ${response.status}.` });
+    return new DroverApiError(response.status, {
+      detail: text.slice(0, 300) || `The server answered ${response.status}.`,
+    });
   }
 }
 
@@ -78,7 +87,9 @@ export function dataOf<T>(answer: { data?: T }): T {
 }
 
 /** All items of a list, page by page. */
-export async function* allPages<T>(fetchPage: (cursor: string | undefined) => Promise<{ items: T[]; next?: string | undefined }>): AsyncGenerator<T> {
+export async function* allPages<T>(
+  fetchPage: (cursor: string | undefined) => Promise<{ items: T[]; next?: string | undefined }>,
+): AsyncGenerator<T> {
   let cursor: string | undefined;
   do {
     const page = await fetchPage(cursor);
@@ -87,23 +98,46 @@ export async function* allPages<T>(fetchPage: (cursor: string | undefined) => Pr
   } while (cursor !== undefined);
 }
 
-export interface LiveOutput { host: string; task: number; ordinal: number; attempt: number; stream: 'stdout' | 'stderr'; offset: number; skipped: number; base64: string }
+export interface LiveOutput {
+  host: string;
+  task: number;
+  ordinal: number;
+  attempt: number;
+  stream: 'stdout' | 'stderr';
+  offset: number;
+  skipped: number;
+  base64: string;
+}
 export type RunEvent =
   | { event: 'run' | 'end'; data: Run }
   | { event: 'execution'; data: Execution }
   | { event: 'timeline'; data: Schemas['TimelineEntry'] }
   | { event: 'output'; data: LiveOutput };
 
-export interface WatchOptions { readonly output?: boolean; readonly after?: number; readonly signal?: AbortSignal; readonly reconnects?: number; /** The server went away, once per absence. */ readonly onAway?: (error: Error) => void }
+export interface WatchOptions {
+  readonly output?: boolean;
+  readonly after?: number;
+  readonly signal?: AbortSignal;
+  readonly reconnects?: number /** The server went away, once per absence. */;
+  readonly onAway?: (error: Error) => void;
+}
 
 /** Events of a run until it has ended. A lost connection is taken up again where it was, `reconnects` times in a row. */
-export async function* watchRun(options: ClientOptions, runId: string, watch: WatchOptions = {}): AsyncGenerator<RunEvent> {
+export async function* watchRun(
+  options: ClientOptions,
+  runId: string,
+  watch: WatchOptions = {},
+): AsyncGenerator<RunEvent> {
   let lastId = watch.after === undefined ? undefined : String(watch.after);
   let failures = 0;
   for (;;) {
     try {
       const url = new URL(`/api/v1/runs/${runId}/events?output=${watch.output === true}`, options.baseUrl);
-      const headers: Record<string, string> = { accept: 'text/event-stream', ...(options.token ? { authorization: `Bearer ${options.token}` } : {}), ...(lastId === undefined ? {} : { 'last-event-id': lastId }) };
+      const headers: Record<string, string> = {
+        accept: 'text/event-stream',
+        ...(options.token ? { authorization: `Bearer ${options.token}` } : {}),
+        ...(lastId === undefined ? {} : { 'last-event-id': lastId }),
+      };
       const response = await reach(options, new Request(url, { headers }), watch.signal);
       if (!response.ok) throw await problemOf(response);
       for await (const { id, event, data } of parseEvents(response.body!)) {
@@ -116,7 +150,8 @@ export async function* watchRun(options: ClientOptions, runId: string, watch: Wa
     } catch (error) {
       if (watch.signal?.aborted) return;
       if (error instanceof DroverApiError && error.status < 500 && error.status !== 429) throw error;
-      if (++failures > (watch.reconnects ?? 30)) throw error instanceof DroverApiError ? error : new DroverUnreachableError((error as Error).message);
+      if (++failures > (watch.reconnects ?? 30))
+        throw error instanceof DroverApiError ? error : new DroverUnreachableError((error as Error).message);
       // A stream that was only cut is taken up again in silence.
       if (failures === 2) watch.onAway?.(error as Error);
       await pauseUnlessAborted(Math.min(5_000, 100 * 2 ** failures), watch.signal);
@@ -137,7 +172,9 @@ function pauseUnlessAborted(delayMs: number, signal: AbortSignal | undefined): P
   });
 }
 
-async function* parseEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<{ id?: string; event: string; data: string }> {
+async function* parseEvents(
+  body: ReadableStream<Uint8Array>,
+): AsyncGenerator<{ id?: string; event: string; data: string }> {
   const decoder = new TextDecoder();
   let rest = '';
   for await (const bytes of body as unknown as AsyncIterable<Uint8Array>) {
@@ -145,7 +182,12 @@ async function* parseEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<{ 
     const blocks = rest.split('\n\n');
     rest = blocks.pop()!;
     for (const block of blocks) {
-      const fields = new Map(block.split('\n').filter((line) => !line.startsWith(':')).map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
+      const fields = new Map(
+        block
+          .split('\n')
+          .filter((line) => !line.startsWith(':'))
+          .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+      );
       const [id, event, data] = [fields.get('id'), fields.get('event'), fields.get('data')];
       if (event !== undefined && data !== undefined) yield { event, data, ...(id === undefined ? {} : { id }) };
     }

@@ -13,7 +13,15 @@ import type { Service } from '../base/service.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Link, LinkDialer } from '../link/link.ts';
 import { isDispatchSigned } from '../pki/dispatch.ts';
-import { AGENT_PROTOCOL, dispatchMessage, type AgentFrame, type AgentReport, type HostFacts, type WorkerStart, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
+import {
+  AGENT_PROTOCOL,
+  dispatchMessage,
+  type AgentFrame,
+  type AgentReport,
+  type HostFacts,
+  type WorkerStart,
+  type WorkerToAgentFrame,
+} from '../protocol/link/agent-v1.ts';
 import { decodeExecutionSpec } from '../protocol/link/execution-spec.ts';
 import { isSpoken } from '../protocol/link/protocol-range.ts';
 
@@ -27,7 +35,17 @@ export interface AgentOptions {
   readonly driver: Driver;
   readonly dialer: LinkDialer<WorkerToAgentFrame, AgentFrame>;
   readonly facts: () => HostFacts;
-  readonly load: () => Promise<{ running: number; unreported: number; freeSpoolBytes: number; rssBytes: number; loadAverage: number; freeMemoryBytes: number } | undefined>;
+  readonly load: () => Promise<
+    | {
+        running: number;
+        unreported: number;
+        freeSpoolBytes: number;
+        rssBytes: number;
+        loadAverage: number;
+        freeMemoryBytes: number;
+      }
+    | undefined
+  >;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -44,7 +62,14 @@ const FIRST_LOAD_MS = 5_000;
 const STARTED_WAITS_MS = 20;
 const FACTS_EVERY_MS = 10 * 60_000;
 
-interface Reporting { attempt: AttemptId; tries: number; cancel: () => void; /** Next piece to send and pieces acknowledged, per stream. */ sent: Record<1 | 2, number>; acked: Record<1 | 2, number>; begun: boolean }
+interface Reporting {
+  attempt: AttemptId;
+  tries: number;
+  cancel: () => void /** Next piece to send and pieces acknowledged, per stream. */;
+  sent: Record<1 | 2, number>;
+  acked: Record<1 | 2, number>;
+  begun: boolean;
+}
 
 export class AgentService implements Service {
   readonly name = 'agent';
@@ -70,7 +95,8 @@ export class AgentService implements Service {
       started: (a, pid, atMs) => this.#tellStarted(a, pid, atMs),
       output: (a, stream, offset, bytes, skipped) => {
         // Best effort: what the network does not take now is not kept for it.
-        if ((this.#link?.bufferedBytes ?? 0) < limits.liveOutputBytesPerSecondMax) this.#send({ t: 'output', a, stream, offset, bytes, ...(skipped > 0 ? { skipped } : {}) });
+        if ((this.#link?.bufferedBytes ?? 0) < limits.liveOutputBytesPerSecondMax)
+          this.#send({ t: 'output', a, stream, offset, bytes, ...(skipped > 0 ? { skipped } : {}) });
       },
       finished: (a) => {
         this.#startsToTell.get(a)?.();
@@ -82,9 +108,15 @@ export class AgentService implements Service {
     for (const { attempt, state } of driver.list()) if (state === 'finished') this.#beginReport(attempt);
     dialer.onLink = (link) => this.#onLink(link);
     await dialer.start();
-    this.#every(() => limits.agentLoadEveryMs * (0.8 + 0.4 * this.#options.random.next()), () => void this.#sendLoad());
+    this.#every(
+      () => limits.agentLoadEveryMs * (0.8 + 0.4 * this.#options.random.next()),
+      () => void this.#sendLoad(),
+    );
     this.#watchLag();
-    this.#every(() => FACTS_EVERY_MS, () => this.#send({ t: 'facts', facts: this.#options.facts() }));
+    this.#every(
+      () => FACTS_EVERY_MS,
+      () => this.#send({ t: 'facts', facts: this.#options.facts() }),
+    );
   }
 
   async stop(): Promise<void> {
@@ -130,17 +162,32 @@ export class AgentService implements Service {
     const { agentId, hostId, version, bootId, clock, driver } = this.#options;
     this.#link = link;
     // A full disk fails what a frame asks for, and that comes again; it must not take the agent and its other scripts with it.
-    link.onFrame = (frame) => void this.#onFrame(frame).catch((error: unknown) => this.#options.log.error({ frame: frame.t, err: error }, 'a frame could not be carried out'));
+    link.onFrame = (frame) =>
+      void this.#onFrame(frame).catch((error: unknown) =>
+        this.#options.log.error({ frame: frame.t, err: error }, 'a frame could not be carried out'),
+      );
     link.onClose = () => {
       if (this.#link !== link) return;
       this.#link = undefined;
       this.#cancelFirstLoad();
       this.#options.onUnlinked();
     };
-    link.send({ t: 'hello', protocol: AGENT_PROTOCOL, agentId, hostId, version, bootId, nowMs: clock.nowMs(), facts: this.#options.facts(), attempts: driver.list().map(({ attempt, state }) => ({ a: attempt, state })) });
+    link.send({
+      t: 'hello',
+      protocol: AGENT_PROTOCOL,
+      agentId,
+      hostId,
+      version,
+      bootId,
+      nowMs: clock.nowMs(),
+      facts: this.#options.facts(),
+      attempts: driver.list().map(({ attempt, state }) => ({ a: attempt, state })),
+    });
     // Soon, but not all agents of a worker at the same instant.
     this.#cancelFirstLoad();
-    this.#cancelFirstLoad = clock.after(this.#options.random.next() * FIRST_LOAD_MS, () => void this.#sendLoad(), { unref: true });
+    this.#cancelFirstLoad = clock.after(this.#options.random.next() * FIRST_LOAD_MS, () => void this.#sendLoad(), {
+      unref: true,
+    });
     // What could not be told while the link was away is told now, from the first piece.
     for (const reporting of this.#reporting.values()) this.#tryReport(reporting, true);
   }
@@ -150,11 +197,18 @@ export class AgentService implements Service {
     switch (frame.t) {
       case 'welcome':
         if (!isSpoken(AGENT_PROTOCOL, frame.protocol)) {
-          log.error({ protocol: frame.protocol, code: 'protocol-unsupported' }, 'the worker speaks a protocol that this agent does not know');
-          return this.#link?.close('protocol-unsupported', `This agent speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`);
+          log.error(
+            { protocol: frame.protocol, code: 'protocol-unsupported' },
+            'the worker speaks a protocol that this agent does not know',
+          );
+          return this.#link?.close(
+            'protocol-unsupported',
+            `This agent speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`,
+          );
         }
         this.#skewMs = frame.nowMs - clock.nowMs();
-        if (Math.abs(this.#skewMs) > limits.clockSkewMsMax) log.warn({ skewMs: this.#skewMs }, 'the clock of this host is off; validity is judged by the worker\'s clock');
+        if (Math.abs(this.#skewMs) > limits.clockSkewMsMax)
+          log.warn({ skewMs: this.#skewMs }, "the clock of this host is off; validity is judged by the worker's clock");
         return this.#options.onWorkers(frame.workers);
       case 'start':
         return this.#onStart(frame);
@@ -185,18 +239,30 @@ export class AgentService implements Service {
     const attempt = frame.a as AttemptId;
     if (!parseAttemptId(frame.a)) return;
     const isKnown = driver.stateOf(attempt) !== undefined;
-    if (dispatchKey && !isDispatchSigned(dispatchKey, dispatchMessage(frame.a, agentId, frame.validUntilMs, createHash('sha256').update(frame.spec).digest()), frame.mac)) {
+    if (
+      dispatchKey &&
+      !isDispatchSigned(
+        dispatchKey,
+        dispatchMessage(frame.a, agentId, frame.validUntilMs, createHash('sha256').update(frame.spec).digest()),
+        frame.mac,
+      )
+    ) {
       log.error({ attempt, code: 'signature-invalid' }, 'an order without a valid signature was refused');
       // An attempt that was begun on a good order is not told as refused because of a bad copy.
       if (isKnown) return this.#tell(attempt);
-      return void this.#send(refusal(attempt, 'signature-invalid', 'The order is not signed by the server for this agent.', clock.nowMs()));
+      return void this.#send(
+        refusal(attempt, 'signature-invalid', 'The order is not signed by the server for this agent.', clock.nowMs()),
+      );
     }
-    if (dispatchKey && clock.nowMs() + this.#skewMs > frame.validUntilMs) return void this.#send({ t: 'busy', a: attempt });
+    if (dispatchKey && clock.nowMs() + this.#skewMs > frame.validUntilMs)
+      return void this.#send({ t: 'busy', a: attempt });
     if (frame.watch) driver.watch(attempt, true);
-    const answer = await driver.startAttempt(attempt, decodeExecutionSpec(frame.spec), frame.target).catch((error: Error) => {
-      log.error({ attempt, err: error.message }, 'an order could not be recorded');
-      return 'busy' as const;
-    });
+    const answer = await driver
+      .startAttempt(attempt, decodeExecutionSpec(frame.spec), frame.target)
+      .catch((error: Error) => {
+        log.error({ attempt, err: error.message }, 'an order could not be recorded');
+        return 'busy' as const;
+      });
     if (answer === 'busy') this.#send({ t: 'busy', a: attempt });
     // A duplicate of a known attempt: whoever sent it wants to know where it stands.
     else if (answer === 'accepted' && isKnown) this.#tell(attempt);
@@ -206,10 +272,13 @@ export class AgentService implements Service {
 
   /** A script that is over before its start is told has told it with its end: one frame instead of two. */
   #tellStarted(attempt: AttemptId, pid: number, atMs: number): void {
-    this.#startsToTell.set(attempt, this.#options.clock.after(STARTED_WAITS_MS, () => {
-      this.#startsToTell.delete(attempt);
-      this.#send({ t: 'started', a: attempt, pid, atMs });
-    }));
+    this.#startsToTell.set(
+      attempt,
+      this.#options.clock.after(STARTED_WAITS_MS, () => {
+        this.#startsToTell.delete(attempt);
+        this.#send({ t: 'started', a: attempt, pid, atMs });
+      }),
+    );
   }
 
   /** Answers what is known of an attempt. */
@@ -225,8 +294,14 @@ export class AgentService implements Service {
   }
 
   async #onFetch(frame: Extract<WorkerToAgentFrame, { t: 'fetch' }>): Promise<void> {
-    const range = await this.#options.driver.readWhole(frame.a as AttemptId, frame.stream, frame.offset, Math.min(frame.length, limits.outputFetchBytesMax)).catch(() => undefined);
-    this.#send(range ? { t: 'data', id: frame.id, bytes: range.bytes, size: range.size, eof: range.eof } : { t: 'data', id: frame.id, bytes: new Uint8Array(0), size: 0, eof: true, error: 'output-not-available' });
+    const range = await this.#options.driver
+      .readWhole(frame.a as AttemptId, frame.stream, frame.offset, Math.min(frame.length, limits.outputFetchBytesMax))
+      .catch(() => undefined);
+    this.#send(
+      range
+        ? { t: 'data', id: frame.id, bytes: range.bytes, size: range.size, eof: range.eof }
+        : { t: 'data', id: frame.id, bytes: new Uint8Array(0), size: 0, eof: true, error: 'output-not-available' },
+    );
   }
 
   async #sendLoad(): Promise<void> {
@@ -243,17 +318,27 @@ export class AgentService implements Service {
   #watchLag(): void {
     const { clock } = this.#options;
     let expected = clock.monotonicMs() + LAG_LOOK_MS;
-    this.#every(() => LAG_LOOK_MS, () => {
-      this.#lagMs = Math.max(this.#lagMs, clock.monotonicMs() - expected);
-      expected = clock.monotonicMs() + LAG_LOOK_MS;
-    });
+    this.#every(
+      () => LAG_LOOK_MS,
+      () => {
+        this.#lagMs = Math.max(this.#lagMs, clock.monotonicMs() - expected);
+        expected = clock.monotonicMs() + LAG_LOOK_MS;
+      },
+    );
   }
 
   // — reporting: pieces of large output first, each acknowledged; then the report, until it is —
 
   #beginReport(attempt: AttemptId): void {
     if (this.#reporting.has(attempt)) return;
-    const reporting: Reporting = { attempt, tries: 0, cancel: () => undefined, sent: { 1: 0, 2: 0 }, acked: { 1: 0, 2: 0 }, begun: false };
+    const reporting: Reporting = {
+      attempt,
+      tries: 0,
+      cancel: () => undefined,
+      sent: { 1: 0, 2: 0 },
+      acked: { 1: 0, 2: 0 },
+      begun: false,
+    };
     this.#reporting.set(attempt, reporting);
     this.#tryReport(reporting, false);
   }
@@ -261,9 +346,17 @@ export class AgentService implements Service {
   #tryReport(reporting: Reporting, afresh: boolean): void {
     reporting.cancel();
     if (afresh) reporting.sent = { ...reporting.acked };
-    const delay = fibonacciMs(reporting.tries++, limits.reportRetryBaseMs, limits.reportRetryCapMs, this.#options.random);
+    const delay = fibonacciMs(
+      reporting.tries++,
+      limits.reportRetryBaseMs,
+      limits.reportRetryCapMs,
+      this.#options.random,
+    );
     reporting.cancel = this.#options.clock.after(delay, () => this.#tryReport(reporting, true));
-    if (this.#link) void this.#push(reporting).catch((error: Error) => this.#options.log.warn({ attempt: reporting.attempt, err: error.message }, 'a report could not be sent'));
+    if (this.#link)
+      void this.#push(reporting).catch((error: Error) =>
+        this.#options.log.warn({ attempt: reporting.attempt, err: error.message }, 'a report could not be sent'),
+      );
   }
 
   /** Sends as many pieces as may be out, and the report when all are acknowledged. */
@@ -274,10 +367,27 @@ export class AgentService implements Service {
     for (const stream of [1, 2] as const) {
       const kept = pieceBytes(report, stream);
       const pieces = Math.ceil(kept / limits.outputChunkBytes);
-      while (reporting.sent[stream] < pieces && reporting.sent[stream] - reporting.acked[stream] < limits.outputChunksInFlightMax) {
+      while (
+        reporting.sent[stream] < pieces &&
+        reporting.sent[stream] - reporting.acked[stream] < limits.outputChunksInFlightMax
+      ) {
         const seq = reporting.sent[stream]++;
-        const bytes = await driver.readKept(reporting.attempt, stream, seq * limits.outputChunkBytes, limits.outputChunkBytes);
-        if (!this.#send({ t: 'chunk', a: reporting.attempt, stream, seq, bytes: await fill(driver, reporting.attempt, stream, seq, kept, bytes) })) return;
+        const bytes = await driver.readKept(
+          reporting.attempt,
+          stream,
+          seq * limits.outputChunkBytes,
+          limits.outputChunkBytes,
+        );
+        if (
+          !this.#send({
+            t: 'chunk',
+            a: reporting.attempt,
+            stream,
+            seq,
+            bytes: await fill(driver, reporting.attempt, stream, seq, kept, bytes),
+          })
+        )
+          return;
       }
       if (reporting.acked[stream] < pieces) return;
     }
@@ -308,7 +418,14 @@ function pieceBytes(report: AgentReport, stream: 1 | 2): number {
 }
 
 /** A read ends where head and tail meet; a piece does not. */
-async function fill(driver: Driver, attempt: AttemptId, stream: 1 | 2, seq: number, kept: number, first: Uint8Array): Promise<Uint8Array> {
+async function fill(
+  driver: Driver,
+  attempt: AttemptId,
+  stream: 1 | 2,
+  seq: number,
+  kept: number,
+  first: Uint8Array,
+): Promise<Uint8Array> {
   const parts = [first];
   const wanted = Math.min(limits.outputChunkBytes, kept - seq * limits.outputChunkBytes);
   let got = first.length;
@@ -323,6 +440,14 @@ async function fill(driver: Driver, attempt: AttemptId, stream: 1 | 2, seq: numb
 
 function refusal(attempt: string, reason: string, detail: string, nowMs: number): AgentReport {
   const nothing = { size: 0, head: 0, tail: 0 };
-  return { t: 'report', a: attempt, outcome: 'refused', reason, detail, finishedAtMs: nowMs, stdout: nothing, stderr: nothing };
+  return {
+    t: 'report',
+    a: attempt,
+    outcome: 'refused',
+    reason,
+    detail,
+    finishedAtMs: nowMs,
+    stdout: nothing,
+    stderr: nothing,
+  };
 }
-

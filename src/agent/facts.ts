@@ -6,8 +6,19 @@ import type { HostFacts } from '../protocol/link/agent-v1.ts';
 export function hostFacts(name: string, labels: Record<string, string>, version: string): HostFacts {
   const processors = cpus();
   return {
-    name, labels, agentVersion: version, os: platform(), arch: arch(), kernel: release(), distribution: distribution(), cpus: processors.length,
-    cpuModel: processors[0]?.model.trim() ?? '', memoryBytes: totalmem(), disks: disks(), addresses: addresses(), agentUser: userInfo().username,
+    name,
+    labels,
+    agentVersion: version,
+    os: platform(),
+    arch: arch(),
+    kernel: release(),
+    distribution: distribution(),
+    cpus: processors.length,
+    cpuModel: processors[0]?.model.trim() ?? '',
+    memoryBytes: totalmem(),
+    disks: disks(),
+    addresses: addresses(),
+    agentUser: userInfo().username,
   };
 }
 
@@ -24,13 +35,19 @@ function distribution(): string {
 }
 
 function addresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((list) => list ?? []).filter((address) => !address.internal && !address.address.startsWith('fe80:')).map((address) => address.address);
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter((address) => !address.internal && !address.address.startsWith('fe80:'))
+    .map((address) => address.address);
 }
 
 function disks(): NonNullable<HostFacts['disks']> {
   let mounts: string[];
   try {
-    mounts = readFileSync('/proc/mounts', 'utf8').split('\n').filter((line) => line.startsWith('/dev/')).map((line) => line.split(' ')[1]!.replaceAll('\\040', ' '));
+    mounts = readFileSync('/proc/mounts', 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('/dev/'))
+      .map((line) => line.split(' ')[1]!.replaceAll('\\040', ' '));
   } catch {
     mounts = ['/'];
   }

@@ -2,11 +2,38 @@
  * The folder that the agent is installed in, shared with `src/agent-install/launch.sh`, which says what is in it. All files are lines of
  * text, because a shell reads them; each is replaced whole, and is on disk before the next step leans on it.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
-export interface Trial { readonly id: string; readonly to: string; readonly from: string; readonly seconds: number; /** Over by then, by this host's clock, or taken back. */ readonly endsAtMs?: number }
-export interface Outcome { readonly id: string; readonly from: string; readonly to: string; readonly state: 'succeeded' | 'failed' | 'rolled_back'; readonly code: string; readonly detail: string }
+export interface Trial {
+  readonly id: string;
+  readonly to: string;
+  readonly from: string;
+  readonly seconds: number /** Over by then, by this host's clock, or taken back. */;
+  readonly endsAtMs?: number;
+}
+export interface Outcome {
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+  readonly state: 'succeeded' | 'failed' | 'rolled_back';
+  readonly code: string;
+  readonly detail: string;
+}
 
 /** A version names a folder: nothing else may come in by it. */
 const VERSION = /^[0-9][0-9A-Za-z.+-]{0,63}$/;
@@ -48,12 +75,15 @@ export class InstallRoot {
 
   trial(): Trial | undefined {
     const [id, to, from, seconds, endsAtMs] = this.#lines('trial');
-    return id && to && from ? { id, to, from, seconds: Number(seconds), ...(endsAtMs ? { endsAtMs: Number(endsAtMs) } : {}) } : undefined;
+    return id && to && from
+      ? { id, to, from, seconds: Number(seconds), ...(endsAtMs ? { endsAtMs: Number(endsAtMs) } : {}) }
+      : undefined;
   }
 
   outcome(): Outcome | undefined {
     const [id, from, to, state, code, detail] = this.#lines('outcome');
-    if (!id || !from || !to || (state !== 'succeeded' && state !== 'failed' && state !== 'rolled_back')) return undefined;
+    if (!id || !from || !to || (state !== 'succeeded' && state !== 'failed' && state !== 'rolled_back'))
+      return undefined;
     return { id, from, to, state, code: code ?? '', detail: detail ?? '' };
   }
 
@@ -73,7 +103,13 @@ export class InstallRoot {
   /** From here on the next start is the new version's; dying before the switch means that nothing has changed. */
   switchOnTrial(trial: Trial): void {
     rmSync(join(this.#folder, 'trial.boots'), { force: true });
-    this.#write('trial', [trial.id, trial.to, trial.from, String(trial.seconds), ...(trial.endsAtMs === undefined ? [] : [String(trial.endsAtMs)])]);
+    this.#write('trial', [
+      trial.id,
+      trial.to,
+      trial.from,
+      String(trial.seconds),
+      ...(trial.endsAtMs === undefined ? [] : [String(trial.endsAtMs)]),
+    ]);
     const link = join(this.#folder, 'current.new');
     rmSync(link, { force: true });
     symlinkSync(trial.to, link);
@@ -83,7 +119,14 @@ export class InstallRoot {
 
   /** The outcome first: a trial without it would be begun again by a repeated order. */
   settle(outcome: Outcome): void {
-    this.#write('outcome', [outcome.id, outcome.from, outcome.to, outcome.state, outcome.code, oneLine(outcome.detail)]);
+    this.#write('outcome', [
+      outcome.id,
+      outcome.from,
+      outcome.to,
+      outcome.state,
+      outcome.code,
+      oneLine(outcome.detail),
+    ]);
     this.forgetTrial();
   }
 
@@ -99,7 +142,13 @@ export class InstallRoot {
   keepOnly(versions: readonly string[]): void {
     rmSync(this.incoming, { recursive: true, force: true });
     for (const entry of readdirSync(this.#folder, { withFileTypes: true })) {
-      if (entry.isDirectory() && isVersion(entry.name) && !versions.includes(entry.name) && existsSync(this.executable(entry.name))) rmSync(join(this.#folder, entry.name), { recursive: true, force: true });
+      if (
+        entry.isDirectory() &&
+        isVersion(entry.name) &&
+        !versions.includes(entry.name) &&
+        existsSync(this.executable(entry.name))
+      )
+        rmSync(join(this.#folder, entry.name), { recursive: true, force: true });
     }
   }
 

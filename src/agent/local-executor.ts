@@ -12,13 +12,34 @@ import { createMemoryLinks } from '../link/memory-link.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import { AgentService } from './agent.ts';
 
-export interface LocalExecutorOptions { readonly workerId: string; readonly driver: Driver; readonly version: string; readonly clock: Clock; readonly random: Random; readonly log: Log }
-export interface LocalExecutor extends Service { readonly link: Link<AgentFrame, WorkerToAgentFrame> }
+export interface LocalExecutorOptions {
+  readonly workerId: string;
+  readonly driver: Driver;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+export interface LocalExecutor extends Service {
+  readonly link: Link<AgentFrame, WorkerToAgentFrame>;
+}
 
-export function createLocalExecutor({ workerId, driver, version, clock, random, log }: LocalExecutorOptions): LocalExecutor {
-  const { near, far } = createMemoryLinks<AgentFrame, WorkerToAgentFrame>(clock, { ofNear: { role: 'worker', id: workerId, address: 'here' }, ofFar: { role: 'agent', id: workerId, address: 'here' } });
+export function createLocalExecutor({
+  workerId,
+  driver,
+  version,
+  clock,
+  random,
+  log,
+}: LocalExecutorOptions): LocalExecutor {
+  const { near, far } = createMemoryLinks<AgentFrame, WorkerToAgentFrame>(clock, {
+    ofNear: { role: 'worker', id: workerId, address: 'here' },
+    ofFar: { role: 'agent', id: workerId, address: 'here' },
+  });
   const dialer: LinkDialer<WorkerToAgentFrame, AgentFrame> = {
-    name: 'local-link', current: near, onLink: () => undefined,
+    name: 'local-link',
+    current: near,
+    onLink: () => undefined,
     async start() {
       dialer.onLink(near);
     },
@@ -27,8 +48,22 @@ export function createLocalExecutor({ workerId, driver, version, clock, random, 
     },
   };
   const service = new AgentService({
-    agentId: workerId, hostId: workerId, version, bootId: '', dispatchKey: undefined, driver, dialer, clock, random, log,
-    facts: () => ({ name: '', os: '' }), load: async () => undefined, onWorkers: () => undefined, onCertificate: () => undefined, onUnlinked: () => undefined, onUpgrade: () => undefined,
+    agentId: workerId,
+    hostId: workerId,
+    version,
+    bootId: '',
+    dispatchKey: undefined,
+    driver,
+    dialer,
+    clock,
+    random,
+    log,
+    facts: () => ({ name: '', os: '' }),
+    load: async () => undefined,
+    onWorkers: () => undefined,
+    onCertificate: () => undefined,
+    onUnlinked: () => undefined,
+    onUpgrade: () => undefined,
   });
   return { name: 'local-executor', link: far, start: () => service.start(), stop: () => service.stop() };
 }

@@ -17,7 +17,8 @@ const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 const hurried = (): Clock => {
   let skippedMs = 0;
   return {
-    nowMs: () => systemClock.nowMs() + skippedMs, monotonicMs: () => systemClock.monotonicMs() + skippedMs,
+    nowMs: () => systemClock.nowMs() + skippedMs,
+    monotonicMs: () => systemClock.monotonicMs() + skippedMs,
     after(delayMs, callback) {
       skippedMs += delayMs;
       return systemClock.after(0, callback);
@@ -54,9 +55,26 @@ describe('fetching a package', () => {
 
   function entryOf(change: Partial<AgentPackage> = {}): AgentPackage {
     const identity = { version: '1.0.0', os: 'linux', arch: 'x64', size: program.length, sha256: sha256(program) };
-    return { ...identity, file: 'drover-agent-1.0.0-linux-x64.gz', fileSize: compressed.length, fileSha256: sha256(compressed), signature: signPackage({ ...identity, ...change }, key.privateKey), ...change };
+    return {
+      ...identity,
+      file: 'drover-agent-1.0.0-linux-x64.gz',
+      fileSize: compressed.length,
+      fileSha256: sha256(compressed),
+      signature: signPackage({ ...identity, ...change }, key.privateKey),
+      ...change,
+    };
   }
-  const fetchOf = (entry: AgentPackage, withinMs = 3_600_000): Promise<string> => fetchPackage({ entry, publicKey: key.publicKey, urls: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`], ca: '', folder, withinMs, clock: hurried(), random: { next: () => 0.5 } });
+  const fetchOf = (entry: AgentPackage, withinMs = 3_600_000): Promise<string> =>
+    fetchPackage({
+      entry,
+      publicKey: key.publicKey,
+      urls: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`],
+      ca: '',
+      folder,
+      withinMs,
+      clock: hurried(),
+      random: { next: () => 0.5 },
+    });
 
   it('goes on where it was cut, and gives the executable byte for byte', async () => {
     answer = (n, from) => ({ status: 206, body: compressed.subarray(from), ...(n < 40 ? { cutAfter: 500 } : {}) });
@@ -74,23 +92,40 @@ describe('fetching a package', () => {
     await expect(fetchOf(entryOf())).resolves.toContain(folder);
     requests = [];
     answer = () => ({ status: 429 });
-    await expect(fetchOf(entryOf({ fileSha256: 'a'.repeat(64) }), 60_000)).rejects.toMatchObject({ code: 'package-fetch-failed' });
+    await expect(fetchOf(entryOf({ fileSha256: 'a'.repeat(64) }), 60_000)).rejects.toMatchObject({
+      code: 'package-fetch-failed',
+    });
     expect(requests.length).toBeLessThan(12);
     requests = [];
     answer = () => ({ status: 500 });
-    await expect(fetchOf(entryOf({ fileSha256: 'b'.repeat(64) }))).rejects.toMatchObject({ code: 'package-fetch-failed', detail: expect.stringContaining('500') });
+    await expect(fetchOf(entryOf({ fileSha256: 'b'.repeat(64) }))).rejects.toMatchObject({
+      code: 'package-fetch-failed',
+      detail: expect.stringContaining('500'),
+    });
     expect(requests).toHaveLength(8);
   });
 
   it('believes nothing that is not signed, is another, is cut in itself, or is more than it says; and asks for nothing when the signature is bad', async () => {
-    await expect(fetchOf({ ...entryOf(), signature: signPackage({ ...entryOf(), size: 1 }, key.privateKey) })).rejects.toMatchObject({ code: 'package-invalid' });
+    await expect(
+      fetchOf({ ...entryOf(), signature: signPackage({ ...entryOf(), size: 1 }, key.privateKey) }),
+    ).rejects.toMatchObject({ code: 'package-invalid' });
     expect(requests).toEqual([]);
-    for (const change of [{ sha256: 'c'.repeat(64) }, { fileSha256: 'd'.repeat(64) }, { size: program.length - 1 }, { size: program.length + 1 }]) await expect(fetchOf(entryOf(change))).rejects.toMatchObject({ code: 'package-invalid' });
+    for (const change of [
+      { sha256: 'c'.repeat(64) },
+      { fileSha256: 'd'.repeat(64) },
+      { size: program.length - 1 },
+      { size: program.length + 1 },
+    ])
+      await expect(fetchOf(entryOf(change))).rejects.toMatchObject({ code: 'package-invalid' });
     const cut = compressed.subarray(0, -9);
     answer = (_n, from) => ({ status: 206, body: cut.subarray(from) });
-    await expect(fetchOf(entryOf({ fileSize: cut.length, fileSha256: sha256(cut) }))).rejects.toMatchObject({ code: 'package-invalid' });
+    await expect(fetchOf(entryOf({ fileSize: cut.length, fileSha256: sha256(cut) }))).rejects.toMatchObject({
+      code: 'package-invalid',
+    });
     answer = () => ({ status: 206, body: Buffer.concat([compressed, Buffer.alloc(10)]) });
-    await expect(fetchOf(entryOf({ fileSha256: 'e'.repeat(64) }))).rejects.toMatchObject({ code: expect.stringMatching(/^package-/) });
+    await expect(fetchOf(entryOf({ fileSha256: 'e'.repeat(64) }))).rejects.toMatchObject({
+      code: expect.stringMatching(/^package-/),
+    });
     // Nothing that could be started, or taken for a good beginning, is left.
     expect(readdirSync(folder).filter((name) => name.endsWith('.staged'))).toEqual([]);
   });

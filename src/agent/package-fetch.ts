@@ -43,7 +43,10 @@ export interface FetchOptions {
 /** Path of the checked executable, on disk. Throws `package-fetch-failed` or `package-invalid`. */
 export async function fetchPackage(options: FetchOptions): Promise<string> {
   const { entry, folder } = options;
-  if (!isPackageSigned(entry, entry.signature, options.publicKey)) throw new DroverError('package-invalid', { detail: `The package ${entry.file} is not signed by the release key of the order.` });
+  if (!isPackageSigned(entry, entry.signature, options.publicKey))
+    throw new DroverError('package-invalid', {
+      detail: `The package ${entry.file} is not signed by the release key of the order.`,
+    });
   const partial = join(folder, `${entry.fileSha256}.part`);
   await fetchAll(options, partial);
   const staged = join(folder, `${entry.sha256}.staged`);
@@ -54,7 +57,10 @@ export async function fetchPackage(options: FetchOptions): Promise<string> {
     rmSync(partial, { force: true });
     rmSync(staged, { force: true });
     if (error instanceof DroverError || (error as NodeJS.ErrnoException).code === 'ENOSPC') throw error;
-    throw new DroverError('package-invalid', { detail: `The package ${entry.file} cannot be unpacked: ${(error as Error).message}`, cause: error });
+    throw new DroverError('package-invalid', {
+      detail: `The package ${entry.file} cannot be unpacked: ${(error as Error).message}`,
+      cause: error,
+    });
   }
   rmSync(partial, { force: true });
   return staged;
@@ -91,11 +97,22 @@ async function fetchAll(options: FetchOptions, partial: string): Promise<void> {
   throw new DroverError('package-fetch-failed', { detail: `The package ${entry.file} could not be fetched: ${why}.` });
 }
 
-function fetchRest(url: URL, { ca, entry, clock }: FetchOptions, partial: string, from: number, endMs: number): Promise<void> {
+function fetchRest(
+  url: URL,
+  { ca, entry, clock }: FetchOptions,
+  partial: string,
+  from: number,
+  endMs: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     // The server is known by the authority that we joined; its name may be any, for what comes is believed by its signature alone.
     const secure = url.protocol === 'https:';
-    const request = (secure ? httpsRequest : httpRequest)(url, { headers: { range: `bytes=${from}-` }, timeout: Math.max(1, Math.min(SILENT_MS, endMs - clock.monotonicMs())), agent: false, ...(secure ? { ca, checkServerIdentity: () => undefined } : {}) });
+    const request = (secure ? httpsRequest : httpRequest)(url, {
+      headers: { range: `bytes=${from}-` },
+      timeout: Math.max(1, Math.min(SILENT_MS, endMs - clock.monotonicMs())),
+      agent: false,
+      ...(secure ? { ca, checkServerIdentity: () => undefined } : {}),
+    });
     request.on('error', reject);
     request.on('timeout', () => request.destroy(new Error('nothing came for a while')));
     request.on('response', (response) => {
@@ -116,7 +133,10 @@ function fetchRest(url: URL, { ca, entry, clock }: FetchOptions, partial: string
           else done(room < 0 ? new Error('more came than was announced') : null, chunk);
         },
       });
-      pipeline(response, bounded, createWriteStream(partial, { flags: whole ? 'w' : 'a', mode: 0o600 })).then(resolve, reject);
+      pipeline(response, bounded, createWriteStream(partial, { flags: whole ? 'w' : 'a', mode: 0o600 })).then(
+        resolve,
+        reject,
+      );
     });
     request.end();
   });
@@ -138,19 +158,31 @@ async function unpack(partial: string, staged: string, entry: AgentPackage): Pro
   const travelled = createHash('sha256');
   const unpacked = createHash('sha256');
   let size = 0;
-  const tap = (look: (chunk: Buffer) => void): Transform => new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      look(chunk);
-      done(size > entry.size ? new DroverError('package-invalid', { detail: `The package ${entry.file} unpacks to more than it says.` }) : null, chunk);
-    },
-  });
+  const tap = (look: (chunk: Buffer) => void): Transform =>
+    new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        look(chunk);
+        done(
+          size > entry.size
+            ? new DroverError('package-invalid', { detail: `The package ${entry.file} unpacks to more than it says.` })
+            : null,
+          chunk,
+        );
+      },
+    });
   await pipeline(
-    createReadStream(partial), tap((chunk) => travelled.update(chunk)), createGunzip(),
+    createReadStream(partial),
+    tap((chunk) => travelled.update(chunk)),
+    createGunzip(),
     tap((chunk) => {
       size += chunk.length;
       unpacked.update(chunk);
-    }), createWriteStream(staged, { mode: 0o755, flush: true }));
+    }),
+    createWriteStream(staged, { mode: 0o755, flush: true }),
+  );
   if (travelled.digest('hex') !== entry.fileSha256 || size !== entry.size || unpacked.digest('hex') !== entry.sha256) {
-    throw new DroverError('package-invalid', { detail: `The package ${entry.file} is not what its manifest says: size or checksum differ.` });
+    throw new DroverError('package-invalid', {
+      detail: `The package ${entry.file} is not what its manifest says: size or checksum differ.`,
+    });
   }
 }

@@ -11,7 +11,12 @@ import { newId } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import { signDispatch } from '../pki/dispatch.ts';
 import { newReleaseKey, signPackage } from '../pki/package-signature.ts';
-import { encodeUpgradeOrder, upgradeMessage, type AgentUpgradeState, type WorkerUpgrade } from '../protocol/link/upgrade-order.ts';
+import {
+  encodeUpgradeOrder,
+  upgradeMessage,
+  type AgentUpgradeState,
+  type WorkerUpgrade,
+} from '../protocol/link/upgrade-order.ts';
 import { until } from '../../test/support/until.ts';
 import { InstallRoot } from './install-root.ts';
 import { AgentUpgrade } from './upgrade.ts';
@@ -40,7 +45,8 @@ describe('an order to upgrade and its end', () => {
 
   /** Pauses are over at once, and count; timers go off when the test says so. */
   const clock: Clock = {
-    nowMs: () => nowMs, monotonicMs: () => nowMs,
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
     after(delayMs, callback, options) {
       if (options?.unref) timers.push({ atMs: nowMs + delayMs, callback });
       else {
@@ -70,15 +76,54 @@ describe('an order to upgrade and its end', () => {
   });
 
   function agent(version = '1.0.0'): AgentUpgrade {
-    return new AgentUpgrade({ agentId: AGENT, version, dispatchKey: DISPATCH_KEY, root: new InstallRoot(folder), ca: () => '', clock, random: { next: () => 0.5 }, log: silentLog, skewMs: () => SKEW_MS, isLinked: () => true, tell: (frame) => void told.push(frame), restart: () => void restarts++ });
+    return new AgentUpgrade({
+      agentId: AGENT,
+      version,
+      dispatchKey: DISPATCH_KEY,
+      root: new InstallRoot(folder),
+      ca: () => '',
+      clock,
+      random: { next: () => 0.5 },
+      log: silentLog,
+      skewMs: () => SKEW_MS,
+      isLinked: () => true,
+      tell: (frame) => void told.push(frame),
+      restart: () => void restarts++,
+    });
   }
   function frameOf(endsAtMs: number | undefined): WorkerUpgrade {
-    const identity = { version: '1.1.0', os: 'linux', arch: process.arch, size: program.length, sha256: sha256(program) };
-    const entry = { ...identity, file: 'drover-agent-1.1.0.gz', fileSize: compressed.length, fileSha256: sha256(compressed), signature: signPackage(identity, key.privateKey) };
-    const order = encodeUpgradeOrder({ version: '1.1.0', packages: [entry], publicKey: key.publicKey, urls: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`], trialSeconds: TRIAL_S, validUntilMs: nowMs + SKEW_MS + 600_000, ...(endsAtMs === undefined ? {} : { endsAtMs: endsAtMs + SKEW_MS }) });
-    return { t: 'upgrade', id: ORDER, order, mac: signDispatch(DISPATCH_KEY, upgradeMessage(ORDER, AGENT, createHash('sha256').update(order).digest())) };
+    const identity = {
+      version: '1.1.0',
+      os: 'linux',
+      arch: process.arch,
+      size: program.length,
+      sha256: sha256(program),
+    };
+    const entry = {
+      ...identity,
+      file: 'drover-agent-1.1.0.gz',
+      fileSize: compressed.length,
+      fileSha256: sha256(compressed),
+      signature: signPackage(identity, key.privateKey),
+    };
+    const order = encodeUpgradeOrder({
+      version: '1.1.0',
+      packages: [entry],
+      publicKey: key.publicKey,
+      urls: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`],
+      trialSeconds: TRIAL_S,
+      validUntilMs: nowMs + SKEW_MS + 600_000,
+      ...(endsAtMs === undefined ? {} : { endsAtMs: endsAtMs + SKEW_MS }),
+    });
+    return {
+      t: 'upgrade',
+      id: ORDER,
+      order,
+      mac: signDispatch(DISPATCH_KEY, upgradeMessage(ORDER, AGENT, createHash('sha256').update(order).digest())),
+    };
   }
-  const ended = (): Promise<unknown> => until('the order to be answered', () => restarts > 0 || told.some(({ state }) => state === 'failed'));
+  const ended = (): Promise<unknown> =>
+    until('the order to be answered', () => restarts > 0 || told.some(({ state }) => state === 'failed'));
 
   it('is carried out in time, with a trial that ends with it; one without an end, as older servers send it, too', async () => {
     const endsAtMs = nowMs + WAIT_MS;
@@ -100,7 +145,11 @@ describe('an order to upgrade and its end', () => {
     upgrade.onOrder(frameOf(endsAtMs));
     await ended();
     expect(nowMs).toBeLessThan(endsAtMs - TRIAL_S * 1_000);
-    expect(told.at(-1)).toMatchObject({ state: 'failed', code: 'package-fetch-failed', detail: expect.stringContaining('404') });
+    expect(told.at(-1)).toMatchObject({
+      state: 'failed',
+      code: 'package-fetch-failed',
+      detail: expect.stringContaining('404'),
+    });
     isThere = true;
     const before = requests;
     upgrade.onOrder(frameOf(endsAtMs));
@@ -115,7 +164,12 @@ describe('an order to upgrade and its end', () => {
     agent().onOrder(frameOf(endsAtMs));
     await ended();
     expect(told.at(-1)).toMatchObject({ state: 'failed' });
-    expect([restarts, readlinkSync(join(folder, 'current')), existsSync(join(folder, 'trial')), existsSync(join(folder, '1.1.0'))]).toEqual([0, '1.0.0', false, false]);
+    expect([
+      restarts,
+      readlinkSync(join(folder, 'current')),
+      existsSync(join(folder, 'trial')),
+      existsSync(join(folder, '1.1.0')),
+    ]).toEqual([0, '1.0.0', false, false]);
   });
 
   it('is not even begun after its end', async () => {

@@ -16,7 +16,13 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { isDispatchSigned } from '../pki/dispatch.ts';
-import { decodeUpgradeOrder, upgradeMessage, type AgentUpgradeState, type UpgradeOrder, type WorkerUpgrade } from '../protocol/link/upgrade-order.ts';
+import {
+  decodeUpgradeOrder,
+  upgradeMessage,
+  type AgentUpgradeState,
+  type UpgradeOrder,
+  type WorkerUpgrade,
+} from '../protocol/link/upgrade-order.ts';
 import { isVersion, type InstallRoot, type Outcome, type Trial } from './install-root.ts';
 import { fetchPackage } from './package-fetch.ts';
 
@@ -68,12 +74,17 @@ export class AgentUpgrade {
     this.#trial = trial;
     log.info({ from: trial.from, to: trial.to, seconds: trial.seconds }, 'on trial after an upgrade');
     // A host that was down in between: what was told as failed by then must not come true.
-    const leftMs = trial.endsAtMs === undefined ? Number.POSITIVE_INFINITY : Math.max(0, trial.endsAtMs - clock.nowMs());
-    this.#cancelTrial = clock.after(Math.min(trial.seconds * 1_000, leftMs), () => {
-      log.error({ from: trial.from, to: trial.to }, 'not linked in time; the former version comes back');
-      root.giveUp();
-      this.#options.restart();
-    }, { unref: true });
+    const leftMs =
+      trial.endsAtMs === undefined ? Number.POSITIVE_INFINITY : Math.max(0, trial.endsAtMs - clock.nowMs());
+    this.#cancelTrial = clock.after(
+      Math.min(trial.seconds * 1_000, leftMs),
+      () => {
+        log.error({ from: trial.from, to: trial.to }, 'not linked in time; the former version comes back');
+        root.giveUp();
+        this.#options.restart();
+      },
+      { unref: true },
+    );
   }
 
   stop(): void {
@@ -86,9 +97,13 @@ export class AgentUpgrade {
     if (!this.#trial) return;
     // Every link begins anew, so that one that breaks again and again proves nothing.
     this.#cancelSteady();
-    this.#cancelSteady = this.#options.clock.after(STEADY_MS, () => {
-      if (this.#options.isLinked()) this.#prove();
-    }, { unref: true });
+    this.#cancelSteady = this.#options.clock.after(
+      STEADY_MS,
+      () => {
+        if (this.#options.isLinked()) this.#prove();
+      },
+      { unref: true },
+    );
   }
 
   #prove(): void {
@@ -112,18 +127,28 @@ export class AgentUpgrade {
     const { agentId, dispatchKey, root, version, log, clock, skewMs } = this.#options;
     const digest = createHash('sha256').update(frame.order).digest();
     if (!isDispatchSigned(dispatchKey, upgradeMessage(frame.id, agentId, digest), frame.mac)) {
-      return log.error({ upgrade: frame.id, code: 'signature-invalid' }, 'an order to upgrade without a valid signature was passed over');
+      return log.error(
+        { upgrade: frame.id, code: 'signature-invalid' },
+        'an order to upgrade without a valid signature was passed over',
+      );
     }
     const order = decodeUpgradeOrder(frame.order);
-    if (!order || clock.nowMs() + skewMs() > order.validUntilMs) return log.warn({ upgrade: frame.id }, 'an order to upgrade that is unreadable or too old was passed over');
-    if (!root) return this.#tell(frame.id, 'failed', { code: 'upgrade-unsupported', detail: 'This agent was not installed as a package; whoever installed it upgrades it.' });
+    if (!order || clock.nowMs() + skewMs() > order.validUntilMs)
+      return log.warn({ upgrade: frame.id }, 'an order to upgrade that is unreadable or too old was passed over');
+    if (!root)
+      return this.#tell(frame.id, 'failed', {
+        code: 'upgrade-unsupported',
+        detail: 'This agent was not installed as a package; whoever installed it upgrades it.',
+      });
     const outcome = root.outcome();
     if (outcome?.id === frame.id) return this.#tellOutcome(outcome);
     if (this.#trial) return this.#trial.id === frame.id ? this.#tell(frame.id, 'trying') : undefined;
     if (this.#busy !== undefined) return this.#busy === frame.id ? this.#tell(frame.id, this.#stage) : undefined;
     if (order.version === version) return this.#tell(frame.id, 'succeeded');
     this.#busy = frame.id;
-    void this.#carryOut(root, frame.id, order).catch((error: unknown) => this.#fail(root, frame.id, order, error)).finally(() => (this.#busy = undefined));
+    void this.#carryOut(root, frame.id, order)
+      .catch((error: unknown) => this.#fail(root, frame.id, order, error))
+      .finally(() => (this.#busy = undefined));
   }
 
   async #carryOut(root: InstallRoot, id: string, order: UpgradeOrder): Promise<void> {
@@ -131,21 +156,43 @@ export class AgentUpgrade {
     const withinMs = this.#fetchMs(order);
     if (withinMs <= 0) throw outOfTime(order);
     const entry = order.packages.find((candidate) => candidate.os === platform() && candidate.arch === arch());
-    if (!entry) throw new DroverError('package-not-found', { detail: `There is no package of ${order.version} for ${platform()} ${arch()}.` });
-    if (!isVersion(order.version) || entry.version !== order.version) throw new DroverError('package-invalid', { detail: 'The package is of another version than the order.' });
+    if (!entry)
+      throw new DroverError('package-not-found', {
+        detail: `There is no package of ${order.version} for ${platform()} ${arch()}.`,
+      });
+    if (!isVersion(order.version) || entry.version !== order.version)
+      throw new DroverError('package-invalid', { detail: 'The package is of another version than the order.' });
     root.prepare();
     const need = entry.size + entry.fileSize + limits.spoolFreeBytesMin;
-    if (root.freeBytes() < need) throw new DroverError('install-space', { detail: `The new version needs ${Math.ceil(need / 1024 / 1024)} MiB of free space where the agent is installed.` });
+    if (root.freeBytes() < need)
+      throw new DroverError('install-space', {
+        detail: `The new version needs ${Math.ceil(need / 1024 / 1024)} MiB of free space where the agent is installed.`,
+      });
     this.#stage = 'fetching';
     this.#tell(id, 'fetching');
-    const staged = await fetchPackage({ entry, publicKey: order.publicKey, urls: order.urls, ca: this.#options.ca(), folder: root.incoming, withinMs, clock, random });
+    const staged = await fetchPackage({
+      entry,
+      publicKey: order.publicKey,
+      urls: order.urls,
+      ca: this.#options.ca(),
+      folder: root.incoming,
+      withinMs,
+      clock,
+      random,
+    });
     chmodSync(staged, 0o755);
     await assertStarts(staged, order.version);
     if (this.#fetchMs(order) <= 0) throw outOfTime(order);
     root.place(staged, order.version);
     this.#stage = 'switching';
     this.#tell(id, 'switching');
-    root.switchOnTrial({ id, to: order.version, from: version, seconds: order.trialSeconds, ...(order.endsAtMs === undefined ? {} : { endsAtMs: Math.round(order.endsAtMs - skewMs()) }) });
+    root.switchOnTrial({
+      id,
+      to: order.version,
+      from: version,
+      seconds: order.trialSeconds,
+      ...(order.endsAtMs === undefined ? {} : { endsAtMs: Math.round(order.endsAtMs - skewMs()) }),
+    });
     log.info({ from: version, to: order.version }, 'switching to another version');
     this.#options.restart();
   }
@@ -182,16 +229,27 @@ export class AgentUpgrade {
 }
 
 function outOfTime({ trialSeconds }: UpgradeOrder): DroverError {
-  return new DroverError('upgrade-out-of-time', { detail: `Too little of the time for this upgrade was left to switch and try the new version for ${trialSeconds} s. Nothing was changed; give it more (--wait).` });
+  return new DroverError('upgrade-out-of-time', {
+    detail: `Too little of the time for this upgrade was left to switch and try the new version for ${trialSeconds} s. Nothing was changed; give it more (--wait).`,
+  });
 }
 
 /** A program of the wrong processor, for a newer C library, or on a folder mounted noexec must not be switched to. */
 function assertStarts(executable: string, version: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    execFile(executable, ['--version'], { timeout: CHECK_MS, killSignal: 'SIGKILL', env: {}, maxBuffer: 64 * 1024 }, (error, stdout, stderr) => {
-      if (!error && stdout.trim() === version) return resolve();
-      const said = error ? (stderr.trim() || error.message) : `it says it is ${stdout.trim().slice(0, 100)}`;
-      reject(new DroverError('package-unusable', { detail: `The new version does not start on this host: ${said.slice(0, 300)}` }));
-    });
+    execFile(
+      executable,
+      ['--version'],
+      { timeout: CHECK_MS, killSignal: 'SIGKILL', env: {}, maxBuffer: 64 * 1024 },
+      (error, stdout, stderr) => {
+        if (!error && stdout.trim() === version) return resolve();
+        const said = error ? stderr.trim() || error.message : `it says it is ${stdout.trim().slice(0, 100)}`;
+        reject(
+          new DroverError('package-unusable', {
+            detail: `The new version does not start on this host: ${said.slice(0, 300)}`,
+          }),
+        );
+      },
+    );
   });
 }

@@ -11,7 +11,15 @@ import { openEnvelope } from '../pki/envelope.ts';
 import type { SshBecome, SshCredential } from '../protocol/link/ssh-access.ts';
 import type { AccountRecord, AccountSettings, EnvironmentPolicy } from '../store/account-store.ts';
 import type { Actor } from '../store/store.ts';
-import { BECOME_SECRET, checkCredentials, passwordFault, sealSecret, secretPurpose, type CredentialInput, type CredentialSecret } from './account-credential.ts';
+import {
+  BECOME_SECRET,
+  checkCredentials,
+  passwordFault,
+  sealSecret,
+  secretPurpose,
+  type CredentialInput,
+  type CredentialSecret,
+} from './account-credential.ts';
 import type { AppContext, Caller } from './context.ts';
 
 export interface AccountInput {
@@ -19,7 +27,11 @@ export interface AccountInput {
   readonly scope: string;
   readonly loginUser: string;
   /** Password absent: kept while kind and user stay as they are; null: taken away. */
-  readonly become: { readonly kind: 'direct' | 'sudo' | 'su'; readonly user?: string | undefined; readonly password?: string | null | undefined };
+  readonly become: {
+    readonly kind: 'direct' | 'sudo' | 'su';
+    readonly user?: string | undefined;
+    readonly password?: string | null | undefined;
+  };
   readonly environment: EnvironmentPolicy;
   readonly isDefault: boolean;
   readonly priority: number;
@@ -29,37 +41,74 @@ export interface AccountInput {
 export async function accountCreate(ctx: AppContext, caller: Caller, input: AccountInput): Promise<AccountRecord> {
   const id = newId<'account'>();
   const { settings, secrets } = await settle(ctx, id, input, undefined);
-  const answer = await ctx.store.accountCreate(id, settings, secrets, { actor: caller.actor, action: 'access.account.create', target: `account/${settings.name}`, detail: auditDetail(id, settings), requestId: caller.requestId });
+  const answer = await ctx.store.accountCreate(id, settings, secrets, {
+    actor: caller.actor,
+    action: 'access.account.create',
+    target: `account/${settings.name}`,
+    detail: auditDetail(id, settings),
+    requestId: caller.requestId,
+  });
   if (answer.kind === 'name-taken') throw nameTaken(settings.name);
-  if (answer.kind !== 'created') throw new DroverError('too-many-accounts', { detail: `There are ${limits.accountsMax} accounts, as many as there may be. Remove those that nobody uses.` });
+  if (answer.kind !== 'created')
+    throw new DroverError('too-many-accounts', {
+      detail: `There are ${limits.accountsMax} accounts, as many as there may be. Remove those that nobody uses.`,
+    });
   return answer.account;
 }
 
 /** What is not given stays. */
-export async function accountChange(ctx: AppContext, caller: Caller, idOrName: string, change: { readonly [K in keyof AccountInput]?: AccountInput[K] | undefined }): Promise<AccountRecord> {
+export async function accountChange(
+  ctx: AppContext,
+  caller: Caller,
+  idOrName: string,
+  change: { readonly [K in keyof AccountInput]?: AccountInput[K] | undefined },
+): Promise<AccountRecord> {
   const present = await accountFetch(ctx, idOrName);
-  const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<AccountInput>;
+  const given = Object.fromEntries(
+    Object.entries(change).filter(([, value]) => value !== undefined),
+  ) as Partial<AccountInput>;
   const { settings, secrets, keep } = await settle(ctx, present.id, { ...inputOf(present), ...given }, present);
-  const answer = await ctx.store.accountReplace(present.id, present.version, settings, secrets, keep, { actor: caller.actor, action: 'access.account.edit', target: `account/${present.name}`, detail: { ...auditDetail(present.id, settings), changed: Object.keys(given), newSecrets: secrets.length }, requestId: caller.requestId });
+  const answer = await ctx.store.accountReplace(present.id, present.version, settings, secrets, keep, {
+    actor: caller.actor,
+    action: 'access.account.edit',
+    target: `account/${present.name}`,
+    detail: { ...auditDetail(present.id, settings), changed: Object.keys(given), newSecrets: secrets.length },
+    requestId: caller.requestId,
+  });
   switch (answer.kind) {
     case 'replaced':
       return answer.account;
     case 'name-taken':
       throw nameTaken(settings.name);
     case 'changed':
-      throw new DroverError('account-changed', { detail: `Somebody else changed ${present.name} meanwhile. Look at it again, then repeat.` });
+      throw new DroverError('account-changed', {
+        detail: `Somebody else changed ${present.name} meanwhile. Look at it again, then repeat.`,
+      });
     case 'not-found':
       throw notFound(idOrName);
   }
 }
 
-export async function accountRemove(ctx: AppContext, caller: Caller, idOrName: string, isForced: boolean): Promise<void> {
+export async function accountRemove(
+  ctx: AppContext,
+  caller: Caller,
+  idOrName: string,
+  isForced: boolean,
+): Promise<void> {
   const account = await accountFetch(ctx, idOrName);
-  const answer = await ctx.store.accountRemove(account.id, isForced, { actor: caller.actor, action: 'access.account.remove', target: `account/${account.name}`, detail: { id: account.id, forced: isForced }, requestId: caller.requestId });
+  const answer = await ctx.store.accountRemove(account.id, isForced, {
+    actor: caller.actor,
+    action: 'access.account.remove',
+    target: `account/${account.name}`,
+    detail: { id: account.id, forced: isForced },
+    requestId: caller.requestId,
+  });
   if (answer.kind === 'not-found') throw notFound(idOrName);
   if (answer.kind !== 'in-use') return;
   const more = answer.hostCount > answer.hosts.length ? ` and ${answer.hostCount - answer.hosts.length} more` : '';
-  throw new DroverError('account-in-use', { detail: `${account.name} is the account of ${answer.hosts.join(', ')}${more}. Give them another first, or remove it by force: then work on them is refused until they have another.` });
+  throw new DroverError('account-in-use', {
+    detail: `${account.name} is the account of ${answer.hosts.join(', ')}${more}. Give them another first, or remove it by force: then work on them is refused until they have another.`,
+  });
 }
 
 export async function accountFetch(ctx: Pick<AppContext, 'store'>, idOrName: string): Promise<AccountRecord> {
@@ -69,27 +118,58 @@ export async function accountFetch(ctx: Pick<AppContext, 'store'>, idOrName: str
 }
 
 /** Why this account: the choice for a host by name or id, as a run would make it. */
-export async function accountExplain(ctx: AppContext, hostIdOrName: string, asked: string | undefined): Promise<AccountChoice<AccountRecord>> {
+export async function accountExplain(
+  ctx: AppContext,
+  hostIdOrName: string,
+  asked: string | undefined,
+): Promise<AccountChoice<AccountRecord>> {
   const host = await ctx.store.hostFetch(hostIdOrName);
-  if (!host) throw new DroverError('host-not-found', { detail: `There is no host ${hostIdOrName}. See: drover hosts list.` });
+  if (!host)
+    throw new DroverError('host-not-found', { detail: `There is no host ${hostIdOrName}. See: drover hosts list.` });
   const accountId = await ctx.store.accountOfHost(host.id);
-  const choice = accountChooser(await ctx.store.accountList())({ name: host.name, labels: host.labels, ...(accountId === undefined ? {} : { accountId }) }, asked);
+  const choice = accountChooser(await ctx.store.accountList())(
+    { name: host.name, labels: host.labels, ...(accountId === undefined ? {} : { accountId }) },
+    asked,
+  );
   // Only an account that the run asks for counts on both ways.
-  return choice.kind === 'refused' || asked !== undefined || host.agentId === undefined ? choice : { ...choice, why: `${choice.why} So it is over SSH; its agent, while it is linked, runs scripts as the agent's own user unless the run names an account.` };
+  return choice.kind === 'refused' || asked !== undefined || host.agentId === undefined
+    ? choice
+    : {
+        ...choice,
+        why: `${choice.why} So it is over SSH; its agent, while it is linked, runs scripts as the agent's own user unless the run names an account.`,
+      };
 }
 
 /** For the hosts of a run: the accounts are read once. */
-export async function accountChoices(ctx: Pick<AppContext, 'store'>): Promise<(host: AccountHost, asked?: string) => AccountChoice<AccountRecord>> {
+export async function accountChoices(
+  ctx: Pick<AppContext, 'store'>,
+): Promise<(host: AccountHost, asked?: string) => AccountChoice<AccountRecord>> {
   return accountChooser(await ctx.store.accountList());
 }
 
 /** A run uses these accounts: one audit entry for each, however many hosts it has and however often this is called. */
-export async function accountUse(ctx: Pick<AppContext, 'store'>, actor: Actor, runId: RunId, accounts: readonly { readonly id: AccountId; readonly name: string }[]): Promise<void> {
+export async function accountUse(
+  ctx: Pick<AppContext, 'store'>,
+  actor: Actor,
+  runId: RunId,
+  accounts: readonly { readonly id: AccountId; readonly name: string }[],
+): Promise<void> {
   if (accounts.length === 0) return;
-  await ctx.store.accountUsed(runId, accounts.map(({ id, name }) => ({ accountId: id, audit: { actor, action: 'access.account.use', target: `account/${name}`, detail: { id, run: runId } } })));
+  await ctx.store.accountUsed(
+    runId,
+    accounts.map(({ id, name }) => ({
+      accountId: id,
+      audit: { actor, action: 'access.account.use', target: `account/${name}`, detail: { id, run: runId } },
+    })),
+  );
 }
 
-export interface OpenedAccount { readonly account: AccountRecord; readonly user: string; readonly become: SshBecome; readonly credentials: SshCredential[] }
+export interface OpenedAccount {
+  readonly account: AccountRecord;
+  readonly user: string;
+  readonly become: SshBecome;
+  readonly credentials: SshCredential[];
+}
 
 /** In clear, for a connection that is opened now: to be held in memory only, and not longer than the connection. */
 export async function accountOpen(ctx: Pick<AppContext, 'store' | 'sealer'>, id: AccountId): Promise<OpenedAccount> {
@@ -97,25 +177,53 @@ export async function accountOpen(ctx: Pick<AppContext, 'store' | 'sealer'>, id:
   const secrets = new Map<string, CredentialSecret>();
   for (const sealed of await ctx.store.accountSecrets(id)) {
     try {
-      secrets.set(sealed.id, JSON.parse(openEnvelope(ctx.sealer, secretPurpose(id, sealed.id), sealed).toString()) as CredentialSecret);
+      secrets.set(
+        sealed.id,
+        JSON.parse(openEnvelope(ctx.sealer, secretPurpose(id, sealed.id), sealed).toString()) as CredentialSecret,
+      );
     } catch (error) {
-      throw new DroverError('secret-unreadable', { detail: `A secret of the account ${account.name} does not open under the master keys of this server. Give it the key that sealed it, or store the secret again.`, context: { accountId: id, keyId: sealed.keyId }, cause: error });
+      throw new DroverError('secret-unreadable', {
+        detail: `A secret of the account ${account.name} does not open under the master keys of this server. Give it the key that sealed it, or store the secret again.`,
+        context: { accountId: id, keyId: sealed.keyId },
+        cause: error,
+      });
     }
   }
   const credentials = account.credentials.map(({ id: credentialId, kind, name, facts }): SshCredential => {
     const secret = secrets.get(credentialId);
     if (kind === 'agent') return { kind, name, socket: facts.socket! };
     // Account and secrets are read one after the other: what was replaced in between is read again by the caller's next try.
-    if (!secret) throw new DroverError('account-changed', { detail: `The account ${account.name} was changed at this moment. Try again.` });
-    return kind === 'key' ? { kind, name, privateKey: secret.privateKey!, ...(secret.passphrase === undefined ? {} : { passphrase: secret.passphrase }), ...(secret.certificate === undefined ? {} : { certificate: secret.certificate }) } : { kind, name, password: secret.password! };
+    if (!secret)
+      throw new DroverError('account-changed', {
+        detail: `The account ${account.name} was changed at this moment. Try again.`,
+      });
+    return kind === 'key'
+      ? {
+          kind,
+          name,
+          privateKey: secret.privateKey!,
+          ...(secret.passphrase === undefined ? {} : { passphrase: secret.passphrase }),
+          ...(secret.certificate === undefined ? {} : { certificate: secret.certificate }),
+        }
+      : { kind, name, password: secret.password! };
   });
-  return { account, user: account.loginUser, become: becomeOf(account, secrets.get(BECOME_SECRET)?.password, credentials), credentials };
+  return {
+    account,
+    user: account.loginUser,
+    become: becomeOf(account, secrets.get(BECOME_SECRET)?.password, credentials),
+    credentials,
+  };
 }
 
 /** sudo asks for the login user's own password, so that of the login will do where no other is given; su asks for the other user's. */
-function becomeOf({ become }: AccountRecord, given: string | undefined, credentials: readonly SshCredential[]): SshBecome {
+function becomeOf(
+  { become }: AccountRecord,
+  given: string | undefined,
+  credentials: readonly SshCredential[],
+): SshBecome {
   if (become.kind === 'direct') return { kind: 'direct' };
-  const login = become.kind === 'sudo' ? credentials.find((credential) => credential.kind === 'password')?.password : undefined;
+  const login =
+    become.kind === 'sudo' ? credentials.find((credential) => credential.kind === 'password')?.password : undefined;
   const password = given ?? login;
   return { kind: become.kind, user: become.user, ...(password === undefined ? {} : { password }) };
 }
@@ -123,25 +231,62 @@ function becomeOf({ become }: AccountRecord, given: string | undefined, credenti
 // — input to settings —
 
 function inputOf(account: AccountRecord): AccountInput {
-  return { ...account, become: account.become, credentials: account.credentials.map(({ id }) => ({ kind: 'keep', id })) };
+  return {
+    ...account,
+    become: account.become,
+    credentials: account.credentials.map(({ id }) => ({ kind: 'keep', id })),
+  };
 }
 
-interface Settled { readonly settings: AccountSettings; readonly secrets: ReturnType<typeof sealSecret>[]; readonly keep: string[] }
+interface Settled {
+  readonly settings: AccountSettings;
+  readonly secrets: ReturnType<typeof sealSecret>[];
+  readonly keep: string[];
+}
 
 /** All faults at once; nothing is sealed while there is one. */
-async function settle(ctx: AppContext, id: AccountId, input: AccountInput, present: AccountRecord | undefined): Promise<Settled> {
+async function settle(
+  ctx: AppContext,
+  id: AccountId,
+  input: AccountInput,
+  present: AccountRecord | undefined,
+): Promise<Settled> {
   const checked = await checkCredentials(input.credentials, present?.credentials ?? [], ctx.clock.nowMs());
   const faults = [...settingFaults(input), ...checked.faults];
-  if (faults.length > 0) throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', { detail: faults.map(({ detail }) => detail).join(' '), faults });
+  if (faults.length > 0)
+    throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', {
+      detail: faults.map(({ detail }) => detail).join(' '),
+      faults,
+    });
   const { kind, user, password } = input.become;
   const become: AccountSettings['become'] = kind === 'direct' ? { kind } : { kind, user: user ?? 'root' };
-  const isSame = present?.become.kind === kind && present.become.kind !== 'direct' && become.kind !== 'direct' && present.become.user === become.user;
+  const isSame =
+    present?.become.kind === kind &&
+    present.become.kind !== 'direct' &&
+    become.kind !== 'direct' &&
+    present.become.user === become.user;
   const keepsPassword = password === undefined && isSame && present.hasBecomePassword;
-  const secrets = [...checked.secrets, ...(typeof password === 'string' ? [{ id: BECOME_SECRET, secret: { password } }] : [])];
+  const secrets = [
+    ...checked.secrets,
+    ...(typeof password === 'string' ? [{ id: BECOME_SECRET, secret: { password } }] : []),
+  ];
   return {
-    settings: { name: input.name, scope: input.scope, loginUser: input.loginUser, become, hasBecomePassword: typeof password === 'string' || keepsPassword, environment: input.environment, isDefault: input.isDefault, priority: input.priority, credentials: checked.records },
+    settings: {
+      name: input.name,
+      scope: input.scope,
+      loginUser: input.loginUser,
+      become,
+      hasBecomePassword: typeof password === 'string' || keepsPassword,
+      environment: input.environment,
+      isDefault: input.isDefault,
+      priority: input.priority,
+      credentials: checked.records,
+    },
     secrets: secrets.map(({ id: secretId, secret }) => sealSecret(ctx.sealer, id, secretId, secret)),
-    keep: [...checked.records.map((record) => record.id), ...(keepsPassword || typeof password === 'string' ? [BECOME_SECRET] : [])],
+    keep: [
+      ...checked.records.map((record) => record.id),
+      ...(keepsPassword || typeof password === 'string' ? [BECOME_SECRET] : []),
+    ],
   };
 }
 
@@ -150,30 +295,56 @@ const USER = /^[^-:/\s\0][^:/\s\0]{0,255}$/;
 
 function settingFaults(input: AccountInput): InputFault[] {
   const faults: InputFault[] = [];
-  const fault = (pointer: string, code: InputFault['code'], detail: string): void => void faults.push({ pointer, code, detail });
+  const fault = (pointer: string, code: InputFault['code'], detail: string): void =>
+    void faults.push({ pointer, code, detail });
   const scope = parseTarget(input.scope);
-  if (!scope.ok) fault('#/scope', 'bad-target', `The scope is not valid at column ${scope.fault.column}: ${scope.fault.detail}.`);
+  if (!scope.ok)
+    fault('#/scope', 'bad-target', `The scope is not valid at column ${scope.fault.column}: ${scope.fault.detail}.`);
   if (!USER.test(input.loginUser)) fault('#/loginUser', 'bad-input', 'The login user is not a user name.');
   const { kind, user, password } = input.become;
   if (kind === 'direct') {
-    if (user !== undefined && user !== input.loginUser) fault('#/become/user', 'bad-input', 'Nobody is become by direct login. Leave the user out, or become it by sudo or su.');
-    if (typeof password === 'string') fault('#/become/password', 'bad-input', 'A direct login has no password for becoming somebody.');
+    if (user !== undefined && user !== input.loginUser)
+      fault(
+        '#/become/user',
+        'bad-input',
+        'Nobody is become by direct login. Leave the user out, or become it by sudo or su.',
+      );
+    if (typeof password === 'string')
+      fault('#/become/password', 'bad-input', 'A direct login has no password for becoming somebody.');
   } else {
-    if (user !== undefined && !USER.test(user)) fault('#/become/user', 'bad-input', 'The user to become is not a user name.');
+    if (user !== undefined && !USER.test(user))
+      fault('#/become/user', 'bad-input', 'The user to become is not a user name.');
     const why = typeof password === 'string' ? passwordFault(password) : undefined;
     if (why !== undefined) fault('#/become/password', 'bad-credential', why);
   }
   return faults;
 }
 
-function auditDetail(id: AccountId, { scope, loginUser, become, environment, isDefault, priority, credentials }: AccountSettings): Record<string, unknown> {
-  return { id, scope, loginUser, become, environment, isDefault, priority, credentials: credentials.map(({ kind, name, facts }) => ({ kind, name, ...facts })) };
+function auditDetail(
+  id: AccountId,
+  { scope, loginUser, become, environment, isDefault, priority, credentials }: AccountSettings,
+): Record<string, unknown> {
+  return {
+    id,
+    scope,
+    loginUser,
+    become,
+    environment,
+    isDefault,
+    priority,
+    credentials: credentials.map(({ kind, name, facts }) => ({ kind, name, ...facts })),
+  };
 }
 
 function nameTaken(name: string): DroverError {
-  return new DroverError('account-name-taken', { detail: `There is an account ${name} already.`, faults: [{ pointer: '#/name', code: 'account-name-taken', detail: `There is an account ${name} already.` }] });
+  return new DroverError('account-name-taken', {
+    detail: `There is an account ${name} already.`,
+    faults: [{ pointer: '#/name', code: 'account-name-taken', detail: `There is an account ${name} already.` }],
+  });
 }
 
 function notFound(idOrName: string): DroverError {
-  return new DroverError('account-not-found', { detail: `There is no account ${idOrName}. See: drover accounts list.` });
+  return new DroverError('account-not-found', {
+    detail: `There is no account ${idOrName}. See: drover accounts list.`,
+  });
 }

@@ -16,39 +16,116 @@ import type { AppContext, Caller } from './context.ts';
 import { expandTargets, runStart } from './run-start.ts';
 
 /** `account`: one that is root on the hosts, or becomes it; absent, the one that each host has. */
-interface InstallerRun { readonly targets: string; readonly account?: string | undefined; readonly concurrency: number; readonly mayUseAccounts: boolean }
-export interface AgentInstallInput extends InstallerRun { readonly version?: string | undefined; readonly zone: string }
-export interface AgentUninstallInput extends InstallerRun { readonly force: boolean; readonly purge: boolean }
-export interface AgentInstallContext extends AppContext { readonly packages: AgentPackages; readonly publicUrl: () => string; readonly caFingerprint: string }
+interface InstallerRun {
+  readonly targets: string;
+  readonly account?: string | undefined;
+  readonly concurrency: number;
+  readonly mayUseAccounts: boolean;
+}
+export interface AgentInstallInput extends InstallerRun {
+  readonly version?: string | undefined;
+  readonly zone: string;
+}
+export interface AgentUninstallInput extends InstallerRun {
+  readonly force: boolean;
+  readonly purge: boolean;
+}
+export interface AgentInstallContext extends AppContext {
+  readonly packages: AgentPackages;
+  readonly publicUrl: () => string;
+  readonly caFingerprint: string;
+}
 
-export async function agentInstall(ctx: AgentInstallContext, caller: Caller, input: AgentInstallInput): Promise<RunRecord> {
+export async function agentInstall(
+  ctx: AgentInstallContext,
+  caller: Caller,
+  input: AgentInstallInput,
+): Promise<RunRecord> {
   const manifest = await ctx.packages.choose(input.version);
   const { hosts, fault } = await expandTargets(ctx.store, input.targets);
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   const [id, secret] = [newId<'token'>() as TokenId, newSecret()];
   await ctx.store.joinTokenCreate(
-    { id, hash: hashSecret(secret), role: 'agent', labels: {}, zone: input.zone, uses: hosts.length, lifetimeMs: limits.joinTokenMsDefault, hostNames: hosts.map((host) => host.name) },
-    { actor: caller.actor, action: 'fleet.join-token.create', target: `join-token/${id}`, detail: { role: 'agent', uses: hosts.length, zone: input.zone, install: manifest.version }, requestId: caller.requestId });
-  return installerRun(ctx, caller, input, { name: `install agent ${manifest.version}`, via: 'auto', args: installArgs(manifest, ctx.publicUrl()), secrets: { DROVER_JOIN: formatJoinToken({ url: ctx.publicUrl(), fingerprint: ctx.caFingerprint, secret }) } });
+    {
+      id,
+      hash: hashSecret(secret),
+      role: 'agent',
+      labels: {},
+      zone: input.zone,
+      uses: hosts.length,
+      lifetimeMs: limits.joinTokenMsDefault,
+      hostNames: hosts.map((host) => host.name),
+    },
+    {
+      actor: caller.actor,
+      action: 'fleet.join-token.create',
+      target: `join-token/${id}`,
+      detail: { role: 'agent', uses: hosts.length, zone: input.zone, install: manifest.version },
+      requestId: caller.requestId,
+    },
+  );
+  return installerRun(ctx, caller, input, {
+    name: `install agent ${manifest.version}`,
+    via: 'auto',
+    args: installArgs(manifest, ctx.publicUrl()),
+    secrets: { DROVER_JOIN: formatJoinToken({ url: ctx.publicUrl(), fingerprint: ctx.caFingerprint, secret }) },
+  });
 }
 
 /** Over SSH, for an agent cannot see its own end. Refused on hosts where scripts run, unless forced: they run on with nobody watching. */
 export async function agentUninstall(ctx: AppContext, caller: Caller, input: AgentUninstallInput): Promise<RunRecord> {
-  return installerRun(ctx, caller, input, { name: 'uninstall agent', via: 'ssh', args: ['uninstall', ...(input.force ? ['--force'] : []), ...(input.purge ? ['--purge'] : [])], secrets: {} });
+  return installerRun(ctx, caller, input, {
+    name: 'uninstall agent',
+    via: 'ssh',
+    args: ['uninstall', ...(input.force ? ['--force'] : []), ...(input.purge ? ['--purge'] : [])],
+    secrets: {},
+  });
 }
 
-function installerRun(ctx: AppContext, caller: Caller, input: InstallerRun, work: { readonly name: string; readonly via: Via; readonly args: readonly string[]; readonly secrets: Readonly<Record<string, string>> }): Promise<RunRecord> {
+function installerRun(
+  ctx: AppContext,
+  caller: Caller,
+  input: InstallerRun,
+  work: {
+    readonly name: string;
+    readonly via: Via;
+    readonly args: readonly string[];
+    readonly secrets: Readonly<Record<string, string>>;
+  },
+): Promise<RunRecord> {
   const { targets, account, concurrency, mayUseAccounts } = input;
   return runStart(ctx, caller, {
-    targets, name: work.name, reason: '', secrets: work.secrets, mayUseAccounts, ...(account === undefined ? {} : { account }),
+    targets,
+    name: work.name,
+    reason: '',
+    secrets: work.secrets,
+    mayUseAccounts,
+    ...(account === undefined ? {} : { account }),
     spec: {
-      work: { kind: 'script', script: Buffer.from(installProgram()) }, lang: 'sh', args: work.args, env: {}, params: {}, via: work.via,
-      timeoutMs: limits.agentInstallMsMax, killAfterMs: limits.killAfterMsDefault, startDeadlineMs: limits.startDeadlineMsDefault, lostAfterMs: limits.lostAfterMsDefault, concurrency, retries: 0, outputKeptBytes: limits.outputKeptBytesDefault,
+      work: { kind: 'script', script: Buffer.from(installProgram()) },
+      lang: 'sh',
+      args: work.args,
+      env: {},
+      params: {},
+      via: work.via,
+      timeoutMs: limits.agentInstallMsMax,
+      killAfterMs: limits.killAfterMsDefault,
+      startDeadlineMs: limits.startDeadlineMsDefault,
+      lostAfterMs: limits.lostAfterMsDefault,
+      concurrency,
+      retries: 0,
+      outputKeptBytes: limits.outputKeptBytesDefault,
     },
   });
 }
 
 /** Every processor's package: the host takes its own. */
 function installArgs(manifest: PackagesManifest, serverUrl: string): string[] {
-  return ['install', ...manifest.packages.flatMap((entry) => ['--package', `${entry.arch}=${entry.sha256}=${new URL(`/agent-packages/${entry.file}`, serverUrl).href}`])];
+  return [
+    'install',
+    ...manifest.packages.flatMap((entry) => [
+      '--package',
+      `${entry.arch}=${entry.sha256}=${new URL(`/agent-packages/${entry.file}`, serverUrl).href}`,
+    ]),
+  ];
 }

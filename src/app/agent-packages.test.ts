@@ -17,7 +17,24 @@ describe('the packages of a folder', () => {
     const identity = { version, os: 'linux', arch: 'x64', size: 4, sha256: 'a'.repeat(64) };
     const file = `drover-agent-${version}-linux-x64.gz`;
     writeFileSync(join(folder, file), 'gzip');
-    writeFileSync(join(folder, `drover-agent-${version}.json`), JSON.stringify({ v: 1, version, publicKey: key.publicKey, packages: [{ ...identity, file, fileSize: 4, fileSha256: createHash('sha256').update('gzip').digest('hex'), signature: signPackage(identity, key.privateKey), ...change }] }));
+    writeFileSync(
+      join(folder, `drover-agent-${version}.json`),
+      JSON.stringify({
+        v: 1,
+        version,
+        publicKey: key.publicKey,
+        packages: [
+          {
+            ...identity,
+            file,
+            fileSize: 4,
+            fileSha256: createHash('sha256').update('gzip').digest('hex'),
+            signature: signPackage(identity, key.privateKey),
+            ...change,
+          },
+        ],
+      }),
+    );
   }
 
   beforeAll(() => {
@@ -30,28 +47,48 @@ describe('the packages of a folder', () => {
   });
 
   it('are those that the release key has signed, newest first', () => {
-    expect(new AgentPackages(folder, ours.publicKey, silentLog).list().map((manifest) => manifest.version)).toEqual(['1.10.0', '1.9.0']);
+    expect(new AgentPackages(folder, ours.publicKey, silentLog).list().map((manifest) => manifest.version)).toEqual([
+      '1.10.0',
+      '1.9.0',
+    ]);
     // Without a configured key, each manifest's own.
-    expect(new AgentPackages(folder, undefined, silentLog).list().map((manifest) => manifest.version)).toEqual(['2.0.0', '1.10.0', '1.9.0']);
+    expect(new AgentPackages(folder, undefined, silentLog).list().map((manifest) => manifest.version)).toEqual([
+      '2.0.0',
+      '1.10.0',
+      '1.9.0',
+    ]);
     expect(new AgentPackages(join(folder, 'none'), undefined, silentLog).list()).toEqual([]);
   });
 
   it('hands out nothing but whole packages of good manifests', () => {
     const packages = new AgentPackages(folder, ours.publicKey, silentLog);
     expect(packages.file('drover-agent-1.9.0-linux-x64.gz')?.entry.version).toBe('1.9.0');
-    for (const name of ['drover-agent-2.0.0-linux-x64.gz', 'drover-agent-1.9.0.json', '../escape.gz', 'drover-agent-9.9.9-linux-x64.gz']) expect(packages.file(name)).toBeUndefined();
+    for (const name of [
+      'drover-agent-2.0.0-linux-x64.gz',
+      'drover-agent-1.9.0.json',
+      '../escape.gz',
+      'drover-agent-9.9.9-linux-x64.gz',
+    ])
+      expect(packages.file(name)).toBeUndefined();
     writeFileSync(join(folder, 'drover-agent-1.9.0-linux-x64.gz'), 'cut');
-    expect(() => packages.file('drover-agent-1.9.0-linux-x64.gz')).toThrow('has 3 bytes, not the 4 that its manifest says');
+    expect(() => packages.file('drover-agent-1.9.0-linux-x64.gz')).toThrow(
+      'has 3 bytes, not the 4 that its manifest says',
+    );
   });
 
   it('tells of manifests that were passed over and of files that are not what they should be, as they are now', async () => {
     const packages = new AgentPackages(folder, ours.publicKey, silentLog);
     const path = join(folder, 'drover-agent-1.9.0-linux-x64.gz');
-    const problemsOf = async (): Promise<unknown[]> => (await packages.check()).map(({ version, problem, packages: [first] }) => [version, problem ?? first?.problem]);
+    const problemsOf = async (): Promise<unknown[]> =>
+      (await packages.check()).map(({ version, problem, packages: [first] }) => [version, problem ?? first?.problem]);
     writeFileSync(path, 'GZIP');
     expect(await problemsOf()).toEqual([
-      ['5.0.0', 'it is not JSON'], ['4.0.0', 'it is damaged, or of another version than its name says'], ['3.0.0', 'it is not signed by the release key'], ['2.0.0', 'it is not signed by the release key'],
-      ['1.10.0', undefined], ['1.9.0', 'drover-agent-1.9.0-linux-x64.gz has another checksum than its manifest says'],
+      ['5.0.0', 'it is not JSON'],
+      ['4.0.0', 'it is damaged, or of another version than its name says'],
+      ['3.0.0', 'it is not signed by the release key'],
+      ['2.0.0', 'it is not signed by the release key'],
+      ['1.10.0', undefined],
+      ['1.9.0', 'drover-agent-1.9.0-linux-x64.gz has another checksum than its manifest says'],
     ]);
     writeFileSync(path, 'gzip');
     expect((await problemsOf()).at(-1)).toEqual(['1.9.0', undefined]);
@@ -61,14 +98,27 @@ describe('the packages of a folder', () => {
 
   it('are chosen by version, the newest unless given; what no host could be given is refused with the reason', async () => {
     const packages = new AgentPackages(folder, ours.publicKey, silentLog);
-    const codeOf = (version: string | undefined): Promise<string> => packages.choose(version).then(({ version: chosen }) => chosen, ({ code, detail }: DroverError) => `${code}: ${detail}`);
+    const codeOf = (version: string | undefined): Promise<string> =>
+      packages.choose(version).then(
+        ({ version: chosen }) => chosen,
+        ({ code, detail }: DroverError) => `${code}: ${detail}`,
+      );
     expect(await codeOf(undefined)).toBe('1.10.0');
     expect(await codeOf('1.9.0')).toMatch(/^package-invalid: No package of 1\.9\.0 is whole: .* is missing\./);
-    expect(await codeOf('3.0.0')).toMatch(/^package-invalid: The manifest of 3\.0\.0 was passed over: it is not signed/);
+    expect(await codeOf('3.0.0')).toMatch(
+      /^package-invalid: The manifest of 3\.0\.0 was passed over: it is not signed/,
+    );
     expect(await codeOf('9.9.9')).toMatch(/^package-not-found: /);
   });
 
   it('compares versions by their numbers', () => {
-    expect(['1.10.0', '1.9.0', '1.9.0-rc.1', '1.9', '0.1.0', '1.9.0-rc.2'].toSorted(compareVersions)).toEqual(['0.1.0', '1.9.0-rc.1', '1.9.0-rc.2', '1.9.0', '1.9', '1.10.0']);
+    expect(['1.10.0', '1.9.0', '1.9.0-rc.1', '1.9', '0.1.0', '1.9.0-rc.2'].toSorted(compareVersions)).toEqual([
+      '0.1.0',
+      '1.9.0-rc.1',
+      '1.9.0-rc.2',
+      '1.9.0',
+      '1.9',
+      '1.10.0',
+    ]);
   });
 });

@@ -16,10 +16,18 @@ import type { AgentPackage, PackagesManifest } from '../protocol/rest/agent-pack
 const MANIFEST = /^drover-agent-([0-9][0-9A-Za-z.+-]{0,63})\.json$/;
 const FILE = /^drover-agent-[0-9A-Za-z.+-]{1,100}\.gz$/;
 
-export interface CheckedPackage extends AgentPackage { readonly problem?: string }
+export interface CheckedPackage extends AgentPackage {
+  readonly problem?: string;
+}
 /** With a problem of its own, the manifest was passed over: then there are no packages. */
-export interface CheckedPackages { readonly version: string; readonly packages: readonly CheckedPackage[]; readonly problem?: string }
-type ReadManifest = { readonly version: string; readonly manifest: PackagesManifest; readonly problem?: undefined } | { readonly version: string; readonly manifest?: undefined; readonly problem: string };
+export interface CheckedPackages {
+  readonly version: string;
+  readonly packages: readonly CheckedPackage[];
+  readonly problem?: string;
+}
+type ReadManifest =
+  | { readonly version: string; readonly manifest: PackagesManifest; readonly problem?: undefined }
+  | { readonly version: string; readonly manifest?: undefined; readonly problem: string };
 
 export class AgentPackages {
   readonly #folder: string;
@@ -66,20 +74,31 @@ export class AgentPackages {
     const all = this.#look();
     const found = all.find((one) => (version === undefined ? one.manifest !== undefined : one.version === version));
     const refuse = (code: 'package-not-found' | 'package-invalid', detail: string): never => {
-      throw new DroverError(code, { detail: `${detail} See: drover agents packages.`, faults: [{ pointer: '#/version', code, detail }] });
+      throw new DroverError(code, {
+        detail: `${detail} See: drover agents packages.`,
+        faults: [{ pointer: '#/version', code, detail }],
+      });
     };
-    if (!found) return refuse('package-not-found', `The server has no package ${version === undefined ? 'of the agent' : `of version ${version}`} in ${this.#folder}.`);
-    if (!found.manifest) return refuse('package-invalid', `The manifest of ${found.version} was passed over: ${found.problem}.`);
+    if (!found)
+      return refuse(
+        'package-not-found',
+        `The server has no package ${version === undefined ? 'of the agent' : `of version ${version}`} in ${this.#folder}.`,
+      );
+    if (!found.manifest)
+      return refuse('package-invalid', `The manifest of ${found.version} was passed over: ${found.problem}.`);
     const problems: (string | undefined)[] = [];
     for (const entry of found.manifest.packages) problems.push(await this.#fileProblem(entry));
-    if (problems.every((problem) => problem !== undefined)) return refuse('package-invalid', `No package of ${found.version} is whole: ${problems[0]}.`);
+    if (problems.every((problem) => problem !== undefined))
+      return refuse('package-invalid', `No package of ${found.version} is whole: ${problems[0]}.`);
     return found.manifest;
   }
 
   /** The file's path and what the manifest says of it; undefined for anything that is not of a good manifest. Throws `package-invalid` for one of the wrong size. */
   file(name: string): { path: string; entry: AgentPackage } | undefined {
     if (!FILE.test(name)) return undefined;
-    const entry = this.list().flatMap((manifest) => manifest.packages).find((candidate) => candidate.file === name);
+    const entry = this.list()
+      .flatMap((manifest) => manifest.packages)
+      .find((candidate) => candidate.file === name);
     if (!entry) return undefined;
     const path = join(this.#folder, name);
     const problem = sizeProblem(entry, statSync(path, { throwIfNoEntry: false })?.size);
@@ -94,7 +113,11 @@ export class AgentPackages {
     } catch {
       return [];
     }
-    return names.filter((name) => MANIFEST.test(name)).slice(0, limits.packageVersionsMax).map((name) => this.#read(name)).sort((a, b) => compareVersions(b.version, a.version));
+    return names
+      .filter((name) => MANIFEST.test(name))
+      .slice(0, limits.packageVersionsMax)
+      .map((name) => this.#read(name))
+      .sort((a, b) => compareVersions(b.version, a.version));
   }
 
   #read(name: string): ReadManifest {
@@ -102,9 +125,17 @@ export class AgentPackages {
     try {
       const manifest = JSON.parse(readFileSync(join(this.#folder, name), 'utf8')) as PackagesManifest;
       const publicKey = this.#releaseKey ?? manifest.publicKey;
-      const isWhole = manifest.v === 1 && manifest.version === version && Array.isArray(manifest.packages) && manifest.packages.length > 0 && manifest.packages.every((entry) => entry.version === version && FILE.test(entry.file) && Number.isSafeInteger(entry.fileSize));
+      const isWhole =
+        manifest.v === 1 &&
+        manifest.version === version &&
+        Array.isArray(manifest.packages) &&
+        manifest.packages.length > 0 &&
+        manifest.packages.every(
+          (entry) => entry.version === version && FILE.test(entry.file) && Number.isSafeInteger(entry.fileSize),
+        );
       if (!isWhole) return this.#passOver(name, version, 'it is damaged, or of another version than its name says');
-      if (!manifest.packages.every((entry) => isPackageSigned(entry, entry.signature, publicKey))) return this.#passOver(name, version, 'it is not signed by the release key');
+      if (!manifest.packages.every((entry) => isPackageSigned(entry, entry.signature, publicKey)))
+        return this.#passOver(name, version, 'it is not signed by the release key');
       return { version, manifest: { ...manifest, publicKey } };
     } catch (error) {
       return this.#passOver(name, version, error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message);
@@ -114,7 +145,10 @@ export class AgentPackages {
   #passOver(name: string, version: string, problem: string): ReadManifest {
     if (!this.#told.has(name)) {
       this.#told.add(name);
-      this.#log.error({ code: 'package-invalid', manifest: join(this.#folder, name), why: problem }, 'packages of the agent were passed over');
+      this.#log.error(
+        { code: 'package-invalid', manifest: join(this.#folder, name), why: problem },
+        'packages of the agent were passed over',
+      );
     }
     return { version, problem };
   }
@@ -129,8 +163,10 @@ export class AgentPackages {
     const known = this.#verdicts.get(entry.file);
     if (known?.of === of) return known.problem;
     const verdict = digestOf(path).then(
-      (digest) => (digest === entry.fileSha256 ? undefined : `${entry.file} has another checksum than its manifest says`),
-      (error: Error) => `${entry.file} cannot be read: ${error.message}`);
+      (digest) =>
+        digest === entry.fileSha256 ? undefined : `${entry.file} has another checksum than its manifest says`,
+      (error: Error) => `${entry.file} cannot be read: ${error.message}`,
+    );
     this.#verdicts.set(entry.file, { of, problem: verdict });
     return verdict;
   }
@@ -151,7 +187,8 @@ async function digestOf(path: string): Promise<string> {
 export function compareVersions(a: string, b: string): number {
   const [x, y] = [a, b].map((version) => /^([0-9.]*)(.*)$/.exec(version)!);
   const [left, right] = [x![1]!.split('.').map(Number), y![1]!.split('.').map(Number)];
-  for (let i = 0; i < Math.max(left.length, right.length); i++) if ((left[i] ?? 0) !== (right[i] ?? 0)) return (left[i] ?? 0) - (right[i] ?? 0);
+  for (let i = 0; i < Math.max(left.length, right.length); i++)
+    if ((left[i] ?? 0) !== (right[i] ?? 0)) return (left[i] ?? 0) - (right[i] ?? 0);
   if (x![2] === y![2]) return 0;
   if (x![2] === '' || y![2] === '') return x![2] === '' ? 1 : -1;
   return x![2]! < y![2]! ? -1 : 1;

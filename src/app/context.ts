@@ -32,7 +32,9 @@ export interface KeyedSealer extends Sealer {
 }
 
 /** A run that is about to be written. */
-export interface NewRunSeed extends Omit<RunSeed, 'run'> { readonly run: { readonly id: RunId; readonly name: string } }
+export interface NewRunSeed extends Omit<RunSeed, 'run'> {
+  readonly run: { readonly id: RunId; readonly name: string };
+}
 
 export interface Ownership {
   owned(): readonly { id: number; term: number }[];

@@ -9,20 +9,49 @@ import { hashSecret } from '../pki/join-token.ts';
 import type { MasterKey } from '../pki/sealer.ts';
 import type { Actor, Store } from '../store/store.ts';
 
-export interface EnrolmentContext { readonly store: Store; readonly clock: Clock; readonly ca: CertificateAuthority; readonly masterKey: MasterKey; /** host:port where agents of a zone link. */ readonly workers: () => readonly { readonly zone: string; readonly address: string }[]; /** How long certificates of agents and workers are valid; the default is in the limits. */ readonly certificateMs?: number }
+export interface EnrolmentContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ca: CertificateAuthority;
+  readonly masterKey: MasterKey /** host:port where agents of a zone link. */;
+  readonly workers: () => readonly {
+    readonly zone: string;
+    readonly address: string;
+  }[] /** How long certificates of agents and workers are valid; the default is in the limits. */;
+  readonly certificateMs?: number;
+}
 
 const SYSTEM: Actor = { kind: 'system', id: 'enrolment', name: 'enrolment' };
 
-export interface AgentJoinInput { readonly secret: string; readonly csr: string; readonly name: string; readonly machineId: string; readonly labels: Readonly<Record<string, string>>; readonly facts: Readonly<Record<string, unknown>>;
+export interface AgentJoinInput {
+  readonly secret: string;
+  readonly csr: string;
+  readonly name: string;
+  readonly machineId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly facts: Readonly<Record<string, unknown>>;
   /** The joining machine's clock. */
   readonly nowMs?: number | undefined;
   /** The agent that this one was until now, proved by the request being signed with a key of its. It goes on as the same agent. */
   readonly previous?: { readonly agentId: string; readonly signatures: readonly string[] } | undefined;
 }
-export interface AgentJoinResult { readonly agentId: string; readonly hostId: string; readonly certificate: string; readonly ca: string; readonly dispatchKey: string; readonly workers: readonly string[]; readonly nowMs: number; readonly replaced?: string }
+export interface AgentJoinResult {
+  readonly agentId: string;
+  readonly hostId: string;
+  readonly certificate: string;
+  readonly ca: string;
+  readonly dispatchKey: string;
+  readonly workers: readonly string[];
+  readonly nowMs: number;
+  readonly replaced?: string;
+}
 
 /** The id is decided with the row, so the certificate is signed after it; a crash in between costs one use of the token. */
-export async function agentJoin(ctx: EnrolmentContext, input: AgentJoinInput, requestId: string): Promise<AgentJoinResult> {
+export async function agentJoin(
+  ctx: EnrolmentContext,
+  input: AgentJoinInput,
+  requestId: string,
+): Promise<AgentJoinResult> {
   const nowMs = ctx.clock.nowMs();
   assertClockFits(nowMs, input.nowMs);
   const workers = ctx.workers();
@@ -31,31 +60,88 @@ export async function agentJoin(ctx: EnrolmentContext, input: AgentJoinInput, re
   const probe = await ctx.ca.sign({ csr: input.csr, id: 'probe', role: 'agent', lifetimeMs: 1 }, nowMs);
   if (!probe) throw badCsr();
   const outcome = await ctx.store.agentJoin(
-    { tokenHash: hashSecret(input.secret), name: input.name, machineId: input.machineId, labels: input.labels, facts: input.facts, publicKey: probe.publicKey, certificateExpiresAtMs: nowMs + lifetimeMs, zones: workers.map(({ zone }) => zone), ...(await provedAgent(ctx, input)) },
+    {
+      tokenHash: hashSecret(input.secret),
+      name: input.name,
+      machineId: input.machineId,
+      labels: input.labels,
+      facts: input.facts,
+      publicKey: probe.publicKey,
+      certificateExpiresAtMs: nowMs + lifetimeMs,
+      zones: workers.map(({ zone }) => zone),
+      ...(await provedAgent(ctx, input)),
+    },
     { actor: SYSTEM, action: 'fleet.agent.join', detail: { name: input.name, machineId: input.machineId }, requestId },
   );
-  if (outcome.kind === 'refused') throw new DroverError(outcome.code, { detail: refusalDetail(outcome.code, input.name), ...(outcome.code === 'link-busy' ? { retryAfterS: 5 } : {}) });
+  if (outcome.kind === 'refused')
+    throw new DroverError(outcome.code, {
+      detail: refusalDetail(outcome.code, input.name),
+      ...(outcome.code === 'link-busy' ? { retryAfterS: 5 } : {}),
+    });
   if (outcome.replaced) ctx.store.notify('fleet', outcome.replaced);
-  const signed = await ctx.ca.sign({ csr: input.csr, id: outcome.agentId, role: 'agent', hostId: outcome.hostId, lifetimeMs }, nowMs);
+  const signed = await ctx.ca.sign(
+    { csr: input.csr, id: outcome.agentId, role: 'agent', hostId: outcome.hostId, lifetimeMs },
+    nowMs,
+  );
   return {
-    agentId: outcome.agentId, hostId: outcome.hostId, certificate: signed!.certificate, ca: ctx.ca.certificate, dispatchKey: ctx.masterKey.dispatchKey(outcome.agentId).toString('base64'),
-    workers: workers.filter(({ zone }) => zone === outcome.zone).map(({ address }) => address), nowMs, ...(outcome.replaced ? { replaced: outcome.replaced } : {}),
+    agentId: outcome.agentId,
+    hostId: outcome.hostId,
+    certificate: signed!.certificate,
+    ca: ctx.ca.certificate,
+    dispatchKey: ctx.masterKey.dispatchKey(outcome.agentId).toString('base64'),
+    workers: workers.filter(({ zone }) => zone === outcome.zone).map(({ address }) => address),
+    nowMs,
+    ...(outcome.replaced ? { replaced: outcome.replaced } : {}),
   };
 }
 
-export interface WorkerJoinInput { readonly secret: string; readonly csr: string; readonly name: string; readonly version: string; readonly nowMs?: number | undefined }
-export interface WorkerJoinResult { readonly workerId: string; readonly zone: string; readonly certificate: string; readonly ca: string; readonly nowMs: number }
+export interface WorkerJoinInput {
+  readonly secret: string;
+  readonly csr: string;
+  readonly name: string;
+  readonly version: string;
+  readonly nowMs?: number | undefined;
+}
+export interface WorkerJoinResult {
+  readonly workerId: string;
+  readonly zone: string;
+  readonly certificate: string;
+  readonly ca: string;
+  readonly nowMs: number;
+}
 
-export async function workerJoin(ctx: EnrolmentContext, input: WorkerJoinInput, requestId: string): Promise<WorkerJoinResult> {
+export async function workerJoin(
+  ctx: EnrolmentContext,
+  input: WorkerJoinInput,
+  requestId: string,
+): Promise<WorkerJoinResult> {
   const nowMs = ctx.clock.nowMs();
   assertClockFits(nowMs, input.nowMs);
   const probe = await ctx.ca.sign({ csr: input.csr, id: 'probe', role: 'worker', lifetimeMs: 1 }, nowMs);
   if (!probe) throw badCsr();
-  const outcome = await ctx.store.workerJoin({ tokenHash: hashSecret(input.secret), name: input.name, version: input.version, publicKey: probe.publicKey }, { actor: SYSTEM, action: 'fleet.worker.join', detail: { name: input.name }, requestId });
-  if (outcome.kind === 'refused') throw new DroverError(outcome.code, { detail: refusalDetail(outcome.code, input.name) });
+  const outcome = await ctx.store.workerJoin(
+    { tokenHash: hashSecret(input.secret), name: input.name, version: input.version, publicKey: probe.publicKey },
+    { actor: SYSTEM, action: 'fleet.worker.join', detail: { name: input.name }, requestId },
+  );
+  if (outcome.kind === 'refused')
+    throw new DroverError(outcome.code, { detail: refusalDetail(outcome.code, input.name) });
   // Without any name: links go by the role, and under a name of ours a worker could play the server to people's clients.
-  const signed = await ctx.ca.sign({ csr: input.csr, id: outcome.workerId, role: 'worker', lifetimeMs: ctx.certificateMs ?? limits.agentCertificateMs }, nowMs);
-  return { workerId: outcome.workerId, zone: outcome.zone, certificate: signed!.certificate, ca: ctx.ca.certificate, nowMs };
+  const signed = await ctx.ca.sign(
+    {
+      csr: input.csr,
+      id: outcome.workerId,
+      role: 'worker',
+      lifetimeMs: ctx.certificateMs ?? limits.agentCertificateMs,
+    },
+    nowMs,
+  );
+  return {
+    workerId: outcome.workerId,
+    zone: outcome.zone,
+    certificate: signed!.certificate,
+    ca: ctx.ca.certificate,
+    nowMs,
+  };
 }
 
 /**
@@ -63,21 +149,39 @@ export async function workerJoin(ctx: EnrolmentContext, input: WorkerJoinInput, 
  * on record already is one whose answer was lost: its own signature proves the key. A worker asks over its own link, which its
  * present certificate has opened; nothing else need be proved.
  */
-export async function certificateRenew(ctx: EnrolmentContext, who: { role: 'agent'; id: AgentId } | { role: 'worker'; id: WorkerId }, csr: string, signature: Uint8Array): Promise<{ certificate: string; ca: string } | { error: string }> {
+export async function certificateRenew(
+  ctx: EnrolmentContext,
+  who: { role: 'agent'; id: AgentId } | { role: 'worker'; id: WorkerId },
+  csr: string,
+  signature: Uint8Array,
+): Promise<{ certificate: string; ca: string } | { error: string }> {
   const nowMs = ctx.clock.nowMs();
   const agent = who.role === 'agent' ? await ctx.store.agentFetch(who.id) : undefined;
   if (who.role === 'agent' && agent?.state !== 'active') return { error: 'agent-revoked' };
-  const signed = await ctx.ca.sign({ csr, id: who.id, role: who.role, lifetimeMs: ctx.certificateMs ?? limits.agentCertificateMs, ...(agent ? { hostId: agent.hostId } : {}) }, nowMs);
+  const signed = await ctx.ca.sign(
+    {
+      csr,
+      id: who.id,
+      role: who.role,
+      lifetimeMs: ctx.certificateMs ?? limits.agentCertificateMs,
+      ...(agent ? { hostId: agent.hostId } : {}),
+    },
+    nowMs,
+  );
   if (!signed) return { error: 'certificate-invalid' };
-  if (agent && !isSignedBy(agent.publicKey, csr, signature) && !signed.publicKey.equals(agent.publicKey)) return { error: 'signature-invalid' };
-  if (agent && !(await ctx.store.agentCertificateRenewed(agent.id, signed.publicKey, signed.expiresAtMs))) return { error: 'agent-revoked' };
+  if (agent && !isSignedBy(agent.publicKey, csr, signature) && !signed.publicKey.equals(agent.publicKey))
+    return { error: 'signature-invalid' };
+  if (agent && !(await ctx.store.agentCertificateRenewed(agent.id, signed.publicKey, signed.expiresAtMs)))
+    return { error: 'agent-revoked' };
   return { certificate: signed.certificate, ca: ctx.ca.certificate };
 }
 
 /** Before anything is used up: under clocks so far apart a certificate would not be valid yet, or not any more. */
 function assertClockFits(nowMs: number, theirNowMs: number | undefined): void {
   if (theirNowMs === undefined || Math.abs(nowMs - theirNowMs) <= limits.joinClockSkewMsMax) return;
-  throw new DroverError('certificate-invalid', { detail: `The clock of the joining machine (${instant(theirNowMs)}) and the server's (${instant(nowMs)}) differ too much for certificates to hold. Set the clock (NTP) and join again; the token is still good.` });
+  throw new DroverError('certificate-invalid', {
+    detail: `The clock of the joining machine (${instant(theirNowMs)}) and the server's (${instant(nowMs)}) differ too much for certificates to hold. Set the clock (NTP) and join again; the token is still good.`,
+  });
 }
 
 function instant(ms: number): string {
@@ -85,14 +189,22 @@ function instant(ms: number): string {
 }
 
 /** A key of an agent that nobody revoked, whether its certificate has expired or not, is still that agent's. */
-async function provedAgent(ctx: EnrolmentContext, { previous, csr }: AgentJoinInput): Promise<{ keepAgentId?: AgentId }> {
+async function provedAgent(
+  ctx: EnrolmentContext,
+  { previous, csr }: AgentJoinInput,
+): Promise<{ keepAgentId?: AgentId }> {
   const agent = previous && (await ctx.store.agentFetch(previous.agentId as AgentId));
   if (agent?.state !== 'active') return {};
-  return previous!.signatures.some((signature) => isSignedBy(agent.publicKey, csr, Buffer.from(signature, 'base64'))) ? { keepAgentId: agent.id } : {};
+  return previous!.signatures.some((signature) => isSignedBy(agent.publicKey, csr, Buffer.from(signature, 'base64')))
+    ? { keepAgentId: agent.id }
+    : {};
 }
 
 function badCsr(): DroverError {
-  return new DroverError('bad-input', { detail: 'The certificate request is malformed or not signed by its own key.', faults: [{ pointer: '#/csr', code: 'bad-input', detail: 'not a valid PKCS #10 request' }] });
+  return new DroverError('bad-input', {
+    detail: 'The certificate request is malformed or not signed by its own key.',
+    faults: [{ pointer: '#/csr', code: 'bad-input', detail: 'not a valid PKCS #10 request' }],
+  });
 }
 
 function refusalDetail(code: string, name: string): string {

@@ -22,45 +22,102 @@ export type NewHostInput = HostInput & { readonly name: string };
 
 export async function hostFetch(ctx: Pick<AppContext, 'store'>, idOrName: string): Promise<HostRecord> {
   const host = await ctx.store.hostFetch(idOrName);
-  if (!host) throw new DroverError('host-not-found', { detail: `There is no host ${idOrName}. See: drover hosts list.` });
+  if (!host)
+    throw new DroverError('host-not-found', { detail: `There is no host ${idOrName}. See: drover hosts list.` });
   return host;
 }
 
 export function hostWithoutAddress(name: string): DroverError {
-  return new DroverError('host-without-address', { detail: `${name} has no address to be reached at over SSH. Give it one: drover hosts edit ${name} --address ADDRESS.` });
+  return new DroverError('host-without-address', {
+    detail: `${name} has no address to be reached at over SSH. Give it one: drover hosts edit ${name} --address ADDRESS.`,
+  });
 }
 
 export async function hostAdd(ctx: AppContext, caller: Caller, input: NewHostInput): Promise<HostRecord> {
   const { entries, faults } = await settleAccounts(ctx, [input], () => '#');
-  const answer = await ctx.store.hostImport(entries, { dryRun: faults.length > 0, onlyNew: true }, { actor: caller.actor, action: 'fleet.host.create', target: `host/${input.name}`, detail: {}, requestId: caller.requestId });
+  const answer = await ctx.store.hostImport(
+    entries,
+    { dryRun: faults.length > 0, onlyNew: true },
+    {
+      actor: caller.actor,
+      action: 'fleet.host.create',
+      target: `host/${input.name}`,
+      detail: {},
+      requestId: caller.requestId,
+    },
+  );
   refuse([...faults, ...(answer.kind === 'refused' ? answer.faults.map((fault) => inputFault('#', fault)) : [])]);
   return hostFetch(ctx, input.name);
 }
 
-export interface ImportedHost { readonly name: string; readonly action: PlannedHost['action']; readonly changes: readonly FieldChange[] }
-
-export async function hostsImport(ctx: AppContext, caller: Caller, inputs: readonly NewHostInput[], dryRun: boolean): Promise<readonly ImportedHost[]> {
-  const { entries, faults } = await settleAccounts(ctx, inputs, (index) => `#/hosts/${index}`);
-  const answer = await ctx.store.hostImport(entries, { dryRun: dryRun || faults.length > 0, onlyNew: false }, { actor: caller.actor, action: 'fleet.host.import', target: 'hosts', detail: {}, requestId: caller.requestId });
-  refuse([...faults, ...(answer.kind === 'refused' ? answer.faults.map((fault) => inputFault(`#/hosts/${fault.index}`, fault)) : [])]);
-  const hosts = answer.kind === 'done' ? answer.hosts : [];
-  const names = await accountNames(ctx, hosts.some((host) => host.changes.some((change) => change.field === 'accountId')));
-  return hosts.map(({ name, action, changes }) => ({ name, action, changes: changes.map((change) => (change.field === 'accountId' ? accountChange(change, names) : change)) }));
+export interface ImportedHost {
+  readonly name: string;
+  readonly action: PlannedHost['action'];
+  readonly changes: readonly FieldChange[];
 }
 
-export async function hostEdit(ctx: AppContext, caller: Caller, idOrName: string, input: HostInput & { readonly name?: string | undefined }): Promise<HostRecord> {
+export async function hostsImport(
+  ctx: AppContext,
+  caller: Caller,
+  inputs: readonly NewHostInput[],
+  dryRun: boolean,
+): Promise<readonly ImportedHost[]> {
+  const { entries, faults } = await settleAccounts(ctx, inputs, (index) => `#/hosts/${index}`);
+  const answer = await ctx.store.hostImport(
+    entries,
+    { dryRun: dryRun || faults.length > 0, onlyNew: false },
+    { actor: caller.actor, action: 'fleet.host.import', target: 'hosts', detail: {}, requestId: caller.requestId },
+  );
+  refuse([
+    ...faults,
+    ...(answer.kind === 'refused' ? answer.faults.map((fault) => inputFault(`#/hosts/${fault.index}`, fault)) : []),
+  ]);
+  const hosts = answer.kind === 'done' ? answer.hosts : [];
+  const names = await accountNames(
+    ctx,
+    hosts.some((host) => host.changes.some((change) => change.field === 'accountId')),
+  );
+  return hosts.map(({ name, action, changes }) => ({
+    name,
+    action,
+    changes: changes.map((change) => (change.field === 'accountId' ? accountChange(change, names) : change)),
+  }));
+}
+
+export async function hostEdit(
+  ctx: AppContext,
+  caller: Caller,
+  idOrName: string,
+  input: HostInput & { readonly name?: string | undefined },
+): Promise<HostRecord> {
   const host = await hostFetch(ctx, idOrName);
   const { entries, faults } = await settleAccounts(ctx, [{ ...input, name: host.name }], () => '#');
   refuse(faults);
   const { name: _name, ...change } = entries[0]!;
-  const answer = await ctx.store.hostEdit(host.id, { ...change, rename: input.name }, { actor: caller.actor, action: 'fleet.host-access.edit', target: `host/${host.name}`, detail: {}, requestId: caller.requestId });
+  const answer = await ctx.store.hostEdit(
+    host.id,
+    { ...change, rename: input.name },
+    {
+      actor: caller.actor,
+      action: 'fleet.host-access.edit',
+      target: `host/${host.name}`,
+      detail: {},
+      requestId: caller.requestId,
+    },
+  );
   if (answer.kind === 'refused') refuse(answer.faults.map((fault) => inputFault('#', fault)));
   return hostFetch(ctx, host.id);
 }
 
 /** Names of the accounts that these hosts have; those that are no more are left out. */
-export async function accountNamesOf(ctx: Pick<AppContext, 'store'>, hosts: readonly HostRecord[]): Promise<ReadonlyMap<string, string>> {
-  return accountNames(ctx, hosts.some((host) => host.accountId !== undefined));
+export async function accountNamesOf(
+  ctx: Pick<AppContext, 'store'>,
+  hosts: readonly HostRecord[],
+): Promise<ReadonlyMap<string, string>> {
+  return accountNames(
+    ctx,
+    hosts.some((host) => host.accountId !== undefined),
+  );
 }
 
 async function accountNames(ctx: Pick<AppContext, 'store'>, isAny: boolean): Promise<ReadonlyMap<string, string>> {
@@ -69,11 +126,19 @@ async function accountNames(ctx: Pick<AppContext, 'store'>, isAny: boolean): Pro
 
 function accountChange({ from, to }: FieldChange, names: ReadonlyMap<string, string>): FieldChange {
   const name = (id: unknown): string => names.get(id as AccountId) ?? String(id);
-  return { field: 'account', ...(from === undefined ? {} : { from: name(from) }), ...(to === undefined ? {} : { to: name(to) }) };
+  return {
+    field: 'account',
+    ...(from === undefined ? {} : { from: name(from) }),
+    ...(to === undefined ? {} : { to: name(to) }),
+  };
 }
 
 /** Accounts by name to accounts by id; one that is not there is a fault of every host that names it. */
-async function settleAccounts(ctx: AppContext, inputs: readonly NewHostInput[], pointer: (index: number) => string): Promise<{ entries: HostEntry[]; faults: InputFault[] }> {
+async function settleAccounts(
+  ctx: AppContext,
+  inputs: readonly NewHostInput[],
+  pointer: (index: number) => string,
+): Promise<{ entries: HostEntry[]; faults: InputFault[] }> {
   const named = [...new Set(inputs.flatMap(({ account }) => (typeof account === 'string' ? [account] : [])))];
   const ids = named.length > 0 ? await ctx.store.accountIdsByName(named) : new Map<string, AccountId>();
   const faults: InputFault[] = [];
@@ -81,7 +146,12 @@ async function settleAccounts(ctx: AppContext, inputs: readonly NewHostInput[], 
     const rest = { ...others, ...(algorithms === undefined ? {} : { algorithms: givenAlgorithms(algorithms) }) };
     if (typeof account !== 'string') return account === null ? { ...rest, accountId: null } : rest;
     const accountId = ids.get(account);
-    if (accountId === undefined) faults.push({ pointer: `${pointer(index)}/account`, code: 'account-not-found', detail: `there is no account ${account}; see: drover accounts list` });
+    if (accountId === undefined)
+      faults.push({
+        pointer: `${pointer(index)}/account`,
+        code: 'account-not-found',
+        detail: `there is no account ${account}; see: drover accounts list`,
+      });
     return { ...rest, ...(accountId === undefined ? {} : { accountId }) };
   });
   return { entries, faults };
@@ -94,11 +164,19 @@ function givenAlgorithms(algorithms: HostInput['algorithms']): HostAlgorithms | 
 }
 
 function inputFault(pointer: string, fault: PlanFault): InputFault {
-  return { pointer: `${pointer}/${fault.field === 'accountId' ? 'account' : fault.field}`, code: fault.code, detail: fault.detail };
+  return {
+    pointer: `${pointer}/${fault.field === 'accountId' ? 'account' : fault.field}`,
+    code: fault.code,
+    detail: fault.detail,
+  };
 }
 
 /** Throws when there are any. */
 export function refuse(faults: readonly InputFault[]): void {
   if (faults.length === 0) return;
-  throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', { detail: faults.length === 1 ? faults[0]!.detail : faults.map((fault) => `${fault.pointer}: ${fault.detail}`).join('; '), faults });
+  throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', {
+    detail:
+      faults.length === 1 ? faults[0]!.detail : faults.map((fault) => `${fault.pointer}: ${fault.detail}`).join('; '),
+    faults,
+  });
 }

@@ -6,10 +6,21 @@ import type { AppContext, Caller } from './context.ts';
 import { hostFetch, hostWithoutAddress } from './host-access.ts';
 
 /** `asked` is an account's name or id. Throws what stands in the way before anything could be tried: no such host, no account for it, no worker of its zone. */
-export async function hostTest(ctx: AppContext & { readonly fleet: Pick<Fleet, 'testConnection'> }, caller: Caller, idOrName: string, asked: string | undefined): Promise<readonly ConnectionStep[]> {
+export async function hostTest(
+  ctx: AppContext & { readonly fleet: Pick<Fleet, 'testConnection'> },
+  caller: Caller,
+  idOrName: string,
+  asked: string | undefined,
+): Promise<readonly ConnectionStep[]> {
   const host = await hostFetch(ctx, idOrName);
   if (host.address === undefined) throw hostWithoutAddress(host.name);
   const account = asked === undefined ? undefined : await accountFetch(ctx, asked);
-  await ctx.store.auditWrite({ actor: caller.actor, action: 'fleet.host.test', target: `host/${host.name}`, detail: account ? { account: account.name } : {}, requestId: caller.requestId });
+  await ctx.store.auditWrite({
+    actor: caller.actor,
+    action: 'fleet.host.test',
+    target: `host/${host.name}`,
+    detail: account ? { account: account.name } : {},
+    requestId: caller.requestId,
+  });
   return ctx.fleet.testConnection(host.id, account?.id);
 }

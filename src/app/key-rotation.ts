@@ -21,17 +21,32 @@ export interface RotationResult {
 
 export async function rotateKeys(ctx: AppContext, caller: Caller): Promise<RotationResult> {
   const keyId = ctx.sealer.currentKeyId;
-  const audit = (detail: Record<string, unknown>): Promise<void> => ctx.store.auditAppend({ actor: caller.actor, action: 'access.key.rotate', target: `key/${keyId}`, detail, requestId: caller.requestId });
+  const audit = (detail: Record<string, unknown>): Promise<void> =>
+    ctx.store.auditAppend({
+      actor: caller.actor,
+      action: 'access.key.rotate',
+      target: `key/${keyId}`,
+      detail,
+      requestId: caller.requestId,
+    });
   await audit({ phase: 'begun' });
   const accounts = await rotateAccountSecrets(ctx);
   const runs = await rotateRunSecrets(ctx);
   const system = await rotateSystemSecrets(ctx);
-  const result = { accountSecrets: accounts.moved, runSecrets: runs.moved, systemSecrets: system.moved, unreadable: accounts.unreadable + runs.unreadable + system.unreadable };
+  const result = {
+    accountSecrets: accounts.moved,
+    runSecrets: runs.moved,
+    systemSecrets: system.moved,
+    unreadable: accounts.unreadable + runs.unreadable + system.unreadable,
+  };
   await audit({ phase: 'finished', ...result });
   return { keyId, ...result };
 }
 
-interface Moved { moved: number; unreadable: number }
+interface Moved {
+  moved: number;
+  unreadable: number;
+}
 
 /** What does not open is counted, not fatal: the rest must still come under the new key. */
 function attempt<T>(ctx: AppContext, sum: Moved, what: string, work: () => T): T[] {
@@ -39,23 +54,28 @@ function attempt<T>(ctx: AppContext, sum: Moved, what: string, work: () => T): T
     return [work()];
   } catch (error) {
     sum.unreadable++;
-    ctx.log.error({ what, err: (error as Error).message }, 'a sealed value does not open under any master key of this server');
+    ctx.log.error(
+      { what, err: (error as Error).message },
+      'a sealed value does not open under any master key of this server',
+    );
     return [];
   }
 }
 
 async function rotateAccountSecrets(ctx: AppContext): Promise<Moved> {
   const sum = { moved: 0, unreadable: 0 };
-  for (let after: { accountId: AccountId; id: string } | undefined; ;) {
+  for (let after: { accountId: AccountId; id: string } | undefined; ; ) {
     const batch = await ctx.store.accountSecretsNotUnder(ctx.sealer.currentKeyId, after, limits.rotationBatch);
     if (batch.length === 0) return sum;
-    const changes = batch.flatMap((secret) => attempt(ctx, sum, `account/${secret.accountId}`, () => {
-      const purpose = secretPurpose(secret.accountId, secret.id);
-      const plain = openEnvelope(ctx.sealer, purpose, secret);
-      const to = sealEnvelope(ctx.sealer, purpose, plain);
-      plain.fill(0);
-      return { accountId: secret.accountId, id: secret.id, from: secret.dataKey, to };
-    }));
+    const changes = batch.flatMap((secret) =>
+      attempt(ctx, sum, `account/${secret.accountId}`, () => {
+        const purpose = secretPurpose(secret.accountId, secret.id);
+        const plain = openEnvelope(ctx.sealer, purpose, secret);
+        const to = sealEnvelope(ctx.sealer, purpose, plain);
+        plain.fill(0);
+        return { accountId: secret.accountId, id: secret.id, from: secret.dataKey, to };
+      }),
+    );
     sum.moved += await ctx.store.accountSecretsReseal(changes);
     after = batch.at(-1)!;
   }
@@ -63,10 +83,19 @@ async function rotateAccountSecrets(ctx: AppContext): Promise<Moved> {
 
 async function rotateRunSecrets(ctx: AppContext): Promise<Moved> {
   const sum = { moved: 0, unreadable: 0 };
-  for (let after: { runId: RunId; task: number } | undefined; ;) {
+  for (let after: { runId: RunId; task: number } | undefined; ; ) {
     const batch = await ctx.store.runSecretsList(after, limits.rotationBatch);
     if (batch.length === 0) return sum;
-    const changes = batch.flatMap((run) => attempt(ctx, sum, `run/${run.runId}`, () => ({ runId: run.runId, task: run.task, from: run.sealed, to: resealed(ctx, `run/${run.runId}`, run.sealed) }))).flatMap(({ to, ...change }) => (to ? [{ ...change, to }] : []));
+    const changes = batch
+      .flatMap((run) =>
+        attempt(ctx, sum, `run/${run.runId}`, () => ({
+          runId: run.runId,
+          task: run.task,
+          from: run.sealed,
+          to: resealed(ctx, `run/${run.runId}`, run.sealed),
+        })),
+      )
+      .flatMap(({ to, ...change }) => (to ? [{ ...change, to }] : []));
     if (changes.length > 0) sum.moved += await ctx.store.runSecretsReseal(changes);
     after = batch.at(-1)!;
   }
@@ -75,12 +104,15 @@ async function rotateRunSecrets(ctx: AppContext): Promise<Moved> {
 async function rotateSystemSecrets(ctx: AppContext): Promise<Moved> {
   const sum = { moved: 0, unreadable: 0 };
   for (const { name, sealed } of await ctx.store.secretList()) {
-    for (const to of attempt(ctx, sum, name, () => resealed(ctx, name, sealed))) if (to && (await ctx.store.secretReseal(name, sealed, to))) sum.moved++;
+    for (const to of attempt(ctx, sum, name, () => resealed(ctx, name, sealed)))
+      if (to && (await ctx.store.secretReseal(name, sealed, to))) sum.moved++;
   }
   return sum;
 }
 
 /** Undefined where it is under the newest key already. */
 function resealed({ sealer }: AppContext, purpose: string, sealed: Uint8Array): Uint8Array | undefined {
-  return sealer.keyIdOf(purpose, sealed) === sealer.currentKeyId ? undefined : sealer.seal(purpose, sealer.open(purpose, sealed));
+  return sealer.keyIdOf(purpose, sealed) === sealer.currentKeyId
+    ? undefined
+    : sealer.seal(purpose, sealer.open(purpose, sealed));
 }

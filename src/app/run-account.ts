@@ -9,14 +9,27 @@ import type { HostStore } from '../store/host-store.ts';
 import { accountChoices, accountFetch } from './account.ts';
 import type { AppContext } from './context.ts';
 
-interface RunHost { readonly id: HostId; readonly name: string; readonly labels: Readonly<Record<string, string>> }
+interface RunHost {
+  readonly id: HostId;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
 type UsedAccount = { readonly id: AccountId; readonly name: string };
-export interface RunAccounts { readonly spec: Partial<Pick<RunSpec, 'account' | 'user' | 'environment'>>; readonly used: readonly UsedAccount[]; readonly faults: readonly InputFault[] }
+export interface RunAccounts {
+  readonly spec: Partial<Pick<RunSpec, 'account' | 'user' | 'environment'>>;
+  readonly used: readonly UsedAccount[];
+  readonly faults: readonly InputFault[];
+}
 
 const NAMES_MAX = 20;
 
 /** Throws `account-not-found`; other faults are given back, to be told together. `asked` is an account's name or id. */
-export async function runAccounts(ctx: Pick<AppContext, 'store'>, hosts: readonly RunHost[], spec: Pick<RunSpec, 'via' | 'user'>, asked: string | undefined): Promise<RunAccounts> {
+export async function runAccounts(
+  ctx: Pick<AppContext, 'store'>,
+  hosts: readonly RunHost[],
+  spec: Pick<RunSpec, 'via' | 'user'>,
+  asked: string | undefined,
+): Promise<RunAccounts> {
   const ways = spec.via === 'agent' ? NO_WAYS : await waysOverSsh(ctx.store);
   const overSsh = hosts.filter(({ id }) => ways.has(id));
   if (asked === undefined && overSsh.length === 0) return { spec: {}, used: [], faults: [] };
@@ -25,9 +38,27 @@ export async function runAccounts(ctx: Pick<AppContext, 'store'>, hosts: readonl
     const account = await accountFetch(ctx, asked);
     const faults: InputFault[] = [];
     const outside = hosts.filter((host) => choose(host, account.id).kind === 'refused').map(({ name }) => name);
-    if (outside.length > 0) faults.push(fault('#/account', 'account-out-of-scope', `The account ${account.name} may not be used on ${outside.slice(0, NAMES_MAX).join(', ')}${outside.length > NAMES_MAX ? ` (and ${outside.length - NAMES_MAX} more)` : ''}: its scope is ${account.scope}.`));
-    if (spec.user !== undefined) faults.push(fault('#/user', 'bad-input', 'Give either an account or a user, not both: the account says who works.'));
-    return { spec: { account: account.id, user: account.become.kind === 'direct' ? account.loginUser : account.become.user, environment: account.environment }, used: [account], faults };
+    if (outside.length > 0)
+      faults.push(
+        fault(
+          '#/account',
+          'account-out-of-scope',
+          `The account ${account.name} may not be used on ${outside.slice(0, NAMES_MAX).join(', ')}${outside.length > NAMES_MAX ? ` (and ${outside.length - NAMES_MAX} more)` : ''}: its scope is ${account.scope}.`,
+        ),
+      );
+    if (spec.user !== undefined)
+      faults.push(
+        fault('#/user', 'bad-input', 'Give either an account or a user, not both: the account says who works.'),
+      );
+    return {
+      spec: {
+        account: account.id,
+        user: account.become.kind === 'direct' ? account.loginUser : account.become.user,
+        environment: account.environment,
+      },
+      used: [account],
+      faults,
+    };
   }
   const used = new Map<AccountId, UsedAccount>();
   for (const host of overSsh) {
@@ -48,7 +79,9 @@ async function waysOverSsh(store: HostStore): Promise<Ways> {
   const held = known.get(store);
   const answer = await store.hostAccessList(held?.version);
   if (answer === 'unchanged') return held!.ways;
-  const ways: Ways = new Map(answer.hosts.map(({ id, accountId }) => [id, accountId === undefined ? {} : { accountId }]));
+  const ways: Ways = new Map(
+    answer.hosts.map(({ id, accountId }) => [id, accountId === undefined ? {} : { accountId }]),
+  );
   known.set(store, { version: answer.version, ways });
   return ways;
 }

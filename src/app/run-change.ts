@@ -10,17 +10,36 @@ import { runAccounts } from './run-account.ts';
 import { hostDirectory } from './run-start.ts';
 
 export async function runCancel(ctx: AppContext, caller: Caller, id: RunId): Promise<RunRecord> {
-  const answer = await ctx.store.runCancelRequest(id, caller.actor, { actor: caller.actor, action: 'job.run.cancel', target: `run/${id}`, detail: {}, requestId: caller.requestId });
+  const answer = await ctx.store.runCancelRequest(id, caller.actor, {
+    actor: caller.actor,
+    action: 'job.run.cancel',
+    target: `run/${id}`,
+    detail: {},
+    requestId: caller.requestId,
+  });
   if (answer === 'not-found') throw new DroverError('run-not-found', { detail: `There is no run ${id}.` });
-  if (answer === 'already-finished') throw new DroverError('run-already-finished', { detail: `Run ${id} has finished; there is nothing to cancel.` });
+  if (answer === 'already-finished')
+    throw new DroverError('run-already-finished', { detail: `Run ${id} has finished; there is nothing to cancel.` });
   ctx.ownership.wake(id);
   return (await ctx.store.runFetch(id))!;
 }
 
 /** `mayUseAccounts`: whether the caller has the permission `access.account.use`. */
-export async function runRetry(ctx: AppContext, caller: Caller, id: RunId, states: readonly ExecutionState[], mayUseAccounts: boolean): Promise<RunRecord> {
+export async function runRetry(
+  ctx: AppContext,
+  caller: Caller,
+  id: RunId,
+  states: readonly ExecutionState[],
+  mayUseAccounts: boolean,
+): Promise<RunRecord> {
   await checkAccounts(ctx, caller, id, states, mayUseAccounts);
-  const answer = await ctx.store.runRetry(id, states, { actor: caller.actor, action: 'job.run.retry', target: `run/${id}`, detail: { states }, requestId: caller.requestId });
+  const answer = await ctx.store.runRetry(id, states, {
+    actor: caller.actor,
+    action: 'job.run.retry',
+    target: `run/${id}`,
+    detail: { states },
+    requestId: caller.requestId,
+  });
   switch (answer.kind) {
     case 'not-found':
       throw new DroverError('run-not-found', { detail: `There is no run ${id}.` });
@@ -38,7 +57,13 @@ export async function runRetry(ctx: AppContext, caller: Caller, id: RunId, state
  * A new round uses accounts as a new run does, and may be asked for by somebody else, long after: rights, scopes and labels count as
  * they are now. What is not there or cannot be retried is left for the retry itself to say; a host that was removed is not reached at all.
  */
-async function checkAccounts(ctx: AppContext, caller: Caller, id: RunId, states: readonly ExecutionState[], mayUseAccounts: boolean): Promise<void> {
+async function checkAccounts(
+  ctx: AppContext,
+  caller: Caller,
+  id: RunId,
+  states: readonly ExecutionState[],
+  mayUseAccounts: boolean,
+): Promise<void> {
   const seed = await ctx.store.runSeed(id);
   if (!seed || !isTerminalRun(seed.run.state)) return;
   const wanted = new Set(seed.executions.filter(({ state }) => states.includes(state)).map(({ hostId }) => hostId));
@@ -46,7 +71,10 @@ async function checkAccounts(ctx: AppContext, caller: Caller, id: RunId, states:
   const hosts = (await hostDirectory(ctx.store)).hosts.filter((host) => wanted.has(host.id));
   const { via, account } = seed.spec;
   const { used, faults } = await runAccounts(ctx, hosts, via === undefined ? {} : { via }, account);
-  if (used.length > 0 && !mayUseAccounts) throw new DroverError('permission-denied', { detail: 'This run would use accounts again, and the permission access.account.use is not given.' });
+  if (used.length > 0 && !mayUseAccounts)
+    throw new DroverError('permission-denied', {
+      detail: 'This run would use accounts again, and the permission access.account.use is not given.',
+    });
   const [fault] = faults;
   if (fault) throw new DroverError(fault.code, { detail: fault.detail });
   await accountUse(ctx, caller.actor, id, used);

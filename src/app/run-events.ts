@@ -71,7 +71,11 @@ export class RunEventHub {
   }
 
   /** Ends when the run is terminal and everything of it has been told, or when the signal aborts. */
-  async *subscribe(runId: RunId, afterSeq: number, options: { output: boolean; signal: AbortSignal }): AsyncGenerator<RunEvent> {
+  async *subscribe(
+    runId: RunId,
+    afterSeq: number,
+    options: { output: boolean; signal: AbortSignal },
+  ): AsyncGenerator<RunEvent> {
     const held = options.output ? this.#expected.get(runId) : undefined;
     if (held) this.#expected.delete(runId);
     const subscription = new Subscription(this.#sources, runId, options, held);
@@ -113,7 +117,11 @@ class HeldOutput {
       const dropped = this.#output.shift()!;
       this.#bytes -= dropped.bytes.length;
       const next = this.#output.findIndex((held) => held.attempt === dropped.attempt && held.stream === dropped.stream);
-      if (next >= 0) this.#output[next] = { ...this.#output[next]!, skipped: this.#output[next]!.skipped + dropped.skipped + dropped.bytes.length };
+      if (next >= 0)
+        this.#output[next] = {
+          ...this.#output[next]!,
+          skipped: this.#output[next]!.skipped + dropped.skipped + dropped.bytes.length,
+        };
     }
     this.onPush();
   }
@@ -137,7 +145,12 @@ class Subscription {
   #changed = true;
   #wake: () => void = () => undefined;
 
-  constructor(sources: EventSources, runId: RunId, options: { output: boolean; signal: AbortSignal }, held: HeldOutput | undefined) {
+  constructor(
+    sources: EventSources,
+    runId: RunId,
+    options: { output: boolean; signal: AbortSignal },
+    held: HeldOutput | undefined,
+  ) {
     this.#sources = sources;
     this.#runId = runId;
     this.#wantsOutput = options.output;
@@ -147,7 +160,10 @@ class Subscription {
       this.#changed = true;
       this.#wake();
     };
-    this.#stops.push(sources.onProgress(runId, changed), sources.store.listen('progress', (payload) => payload === runId && changed(), changed));
+    this.#stops.push(
+      sources.onProgress(runId, changed),
+      sources.store.listen('progress', (payload) => payload === runId && changed(), changed),
+    );
     options.signal.addEventListener('abort', () => this.#wake(), { once: true });
   }
 
@@ -167,8 +183,10 @@ class Subscription {
         const run = await store.runFetch(this.#runId);
         if (!run) return;
         if (run.seq > seq) {
-          for (const entry of await store.timelineList(this.#runId, { afterSeq: seq, limit: 1_000 })) if (entry.seq <= run.seq) yield { kind: 'timeline', seq: entry.seq, entry };
-          for (const execution of await store.executionChanges(this.#runId, seq, CHANGES_MAX)) if (execution.seq <= run.seq) yield { kind: 'execution', seq: execution.seq, execution };
+          for (const entry of await store.timelineList(this.#runId, { afterSeq: seq, limit: 1_000 }))
+            if (entry.seq <= run.seq) yield { kind: 'timeline', seq: entry.seq, entry };
+          for (const execution of await store.executionChanges(this.#runId, seq, CHANGES_MAX))
+            if (execution.seq <= run.seq) yield { kind: 'execution', seq: execution.seq, execution };
           seq = run.seq;
           yield { kind: 'run', seq, run };
         }
@@ -184,7 +202,14 @@ class Subscription {
   async #watchOutput(): Promise<void> {
     if (!this.#held) {
       const { items } = await this.#sources.store.executionList(this.#runId, {}, { limit: WATCHED_HOSTS_MAX });
-      const live = items.filter((execution) => !isTerminalExecution(execution.state)).map((execution) => ({ attempt: attemptId(execution), hostId: execution.hostId, hostName: execution.hostName, ...(execution.via === 'ssh' && execution.workerId ? { ssh: execution.workerId } : {}) }));
+      const live = items
+        .filter((execution) => !isTerminalExecution(execution.state))
+        .map((execution) => ({
+          attempt: attemptId(execution),
+          hostId: execution.hostId,
+          hostName: execution.hostName,
+          ...(execution.via === 'ssh' && execution.workerId ? { ssh: execution.workerId } : {}),
+        }));
       const held = (this.#held = new HeldOutput(live, OUTPUT_HELD_MAX));
       held.end = this.#sources.watchOutput(live, (output) => held.push(output));
     }

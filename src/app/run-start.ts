@@ -22,25 +22,74 @@ export interface RunStartInput {
 }
 
 /** `beforeStart` is told of the run when it is written, before anything of it starts. */
-export async function runStart(ctx: AppContext, caller: Caller, input: RunStartInput, beforeStart?: (id: RunId, seeds: RunSeed['executions']) => void): Promise<RunRecord> {
+export async function runStart(
+  ctx: AppContext,
+  caller: Caller,
+  input: RunStartInput,
+  beforeStart?: (id: RunId, seeds: RunSeed['executions']) => void,
+): Promise<RunRecord> {
   const faults = specFaults(input);
   const { hosts, fault } = await expandTargets(ctx.store, input.targets);
   if (fault?.code === 'bad-target') faults.unshift(fault);
   const accounts = await runAccounts(ctx, fault ? [] : hosts, input.spec, input.account);
   faults.push(...accounts.faults);
-  if (accounts.used.length > 0 && !input.mayUseAccounts) throw new DroverError('permission-denied', { detail: 'This run would use accounts, and the permission access.account.use is not given.' });
-  if (faults.length > 0) throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', { detail: faults.map((f) => f.detail).join(' '), faults });
+  if (accounts.used.length > 0 && !input.mayUseAccounts)
+    throw new DroverError('permission-denied', {
+      detail: 'This run would use accounts, and the permission access.account.use is not given.',
+    });
+  if (faults.length > 0)
+    throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', {
+      detail: faults.map((f) => f.detail).join(' '),
+      faults,
+    });
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   const id = newOwnedRunId(ctx);
   const spec: RunSpec = { ...input.spec, ...accounts.spec, secretNames: Object.keys(input.secrets) };
-  const sealed = Object.keys(input.secrets).length > 0 ? { sealedSecrets: ctx.sealer.seal(`run/${id}`, Buffer.from(JSON.stringify(input.secrets))) } : {};
+  const sealed =
+    Object.keys(input.secrets).length > 0
+      ? { sealedSecrets: ctx.sealer.seal(`run/${id}`, Buffer.from(JSON.stringify(input.secrets))) }
+      : {};
   // First: a use that is on record and did not happen is better than one that happened and is not.
   await accountUse(ctx, caller.actor, id, accounts.used);
-  const executions = hosts.map((host, ordinal) => ({ task: 0, ordinal, attempt: 1, hostId: host.id, hostName: host.name, state: 'waiting' as const, failuresInRound: 0 }));
+  const executions = hosts.map((host, ordinal) => ({
+    task: 0,
+    ordinal,
+    attempt: 1,
+    hostId: host.id,
+    hostName: host.name,
+    state: 'waiting' as const,
+    failuresInRound: 0,
+  }));
   const plan = ctx.ownership.plan({ run: { id, name: input.name }, spec, ...sealed, executions });
   const run = await ctx.store.runCreate(
-    { id, partition: partitionOf(id), name: input.name, reason: input.reason, createdBy: caller.actor, targetExpression: input.targets, spec, targets: hosts.map(({ id: hostId, name }) => ({ hostId, hostName: name })), ...sealed, ...(caller.claim ? { claim: caller.claim } : {}), ...(plan ? { dispatch: plan.dispatch } : {}) },
-    { actor: caller.actor, action: 'job.run.create', target: `run/${id}`, detail: { name: input.name, reason: input.reason, targets: input.targets, hosts: hosts.length, user: spec.user ?? null, account: input.account ?? null, secrets: spec.secretNames }, requestId: caller.requestId },
+    {
+      id,
+      partition: partitionOf(id),
+      name: input.name,
+      reason: input.reason,
+      createdBy: caller.actor,
+      targetExpression: input.targets,
+      spec,
+      targets: hosts.map(({ id: hostId, name }) => ({ hostId, hostName: name })),
+      ...sealed,
+      ...(caller.claim ? { claim: caller.claim } : {}),
+      ...(plan ? { dispatch: plan.dispatch } : {}),
+    },
+    {
+      actor: caller.actor,
+      action: 'job.run.create',
+      target: `run/${id}`,
+      detail: {
+        name: input.name,
+        reason: input.reason,
+        targets: input.targets,
+        hosts: hosts.length,
+        user: spec.user ?? null,
+        account: input.account ?? null,
+        secrets: spec.secretNames,
+      },
+      requestId: caller.requestId,
+    },
   );
   beforeStart?.(id, executions);
   if (plan && run.seq === plan.dispatch.run.seq) plan.written();
@@ -48,7 +97,11 @@ export async function runStart(ctx: AppContext, caller: Caller, input: RunStartI
   return run;
 }
 
-export async function runPreview(ctx: AppContext, targets: string, namesMax: number): Promise<{ hostCount: number; hosts: readonly string[] }> {
+export async function runPreview(
+  ctx: AppContext,
+  targets: string,
+  namesMax: number,
+): Promise<{ hostCount: number; hosts: readonly string[] }> {
   const { hosts, fault } = await expandTargets(ctx.store, targets);
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   return { hostCount: hosts.length, hosts: hosts.slice(0, namesMax).map((host) => host.name) };
@@ -67,14 +120,45 @@ export async function hostDirectory(store: Store): Promise<Directory> {
 }
 
 /** The frozen host list of a run. */
-export async function expandTargets(store: Store, text: string): Promise<{ hosts: Directory['hosts']; fault?: InputFault }> {
+export async function expandTargets(
+  store: Store,
+  text: string,
+): Promise<{ hosts: Directory['hosts']; fault?: InputFault }> {
   const pointer = '#/targets';
   const parsed = parseTarget(text);
-  if (!parsed.ok) return { hosts: [], fault: { pointer, code: 'bad-target', detail: `The target is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.` } };
+  if (!parsed.ok)
+    return {
+      hosts: [],
+      fault: {
+        pointer,
+        code: 'bad-target',
+        detail: `The target is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.`,
+      },
+    };
   const { hosts, unknownNames } = matchTarget(parsed.expression, (await hostDirectory(store)).hosts);
-  if (unknownNames.length > 0) return { hosts, fault: { pointer, code: 'host-not-found', detail: `No host is named ${unknownNames.slice(0, 20).join(', ')}${unknownNames.length > 20 ? ` (and ${unknownNames.length - 20} more)` : ''}. See: drover hosts list.` } };
-  if (hosts.length === 0) return { hosts, fault: { pointer, code: 'no-target-matched', detail: `No host matches ${text}. See: drover hosts list.` } };
-  if (hosts.length > limits.targetsPerRunMax) return { hosts, fault: { pointer, code: 'too-many-targets', detail: `${hosts.length} hosts match; a run may have ${limits.targetsPerRunMax}.` } };
+  if (unknownNames.length > 0)
+    return {
+      hosts,
+      fault: {
+        pointer,
+        code: 'host-not-found',
+        detail: `No host is named ${unknownNames.slice(0, 20).join(', ')}${unknownNames.length > 20 ? ` (and ${unknownNames.length - 20} more)` : ''}. See: drover hosts list.`,
+      },
+    };
+  if (hosts.length === 0)
+    return {
+      hosts,
+      fault: { pointer, code: 'no-target-matched', detail: `No host matches ${text}. See: drover hosts list.` },
+    };
+  if (hosts.length > limits.targetsPerRunMax)
+    return {
+      hosts,
+      fault: {
+        pointer,
+        code: 'too-many-targets',
+        detail: `${hosts.length} hosts match; a run may have ${limits.targetsPerRunMax}.`,
+      },
+    };
   return { hosts };
 }
 
@@ -94,24 +178,58 @@ function specFaults({ spec, secrets }: RunStartInput): InputFault[] {
   const faults: InputFault[] = [];
   const fault = (pointer: string, code: ErrorCode, detail: string): void => void faults.push({ pointer, code, detail });
   if (spec.work.kind === 'script') {
-    if (Buffer.from(spec.work.script).toString('latin1').trim() === '') fault('#/script', 'script-empty', 'The script is empty.');
-    if (spec.work.script.length > limits.scriptBytesMax) fault('#/script', 'script-too-large', `The script has ${spec.work.script.length} bytes; ${limits.scriptBytesMax} are allowed. Larger payloads are files.`);
-  } else if (spec.work.argv.length === 0 || spec.work.argv[0] === '') fault('#/command', 'script-empty', 'The command is empty.');
+    if (Buffer.from(spec.work.script).toString('latin1').trim() === '')
+      fault('#/script', 'script-empty', 'The script is empty.');
+    if (spec.work.script.length > limits.scriptBytesMax)
+      fault(
+        '#/script',
+        'script-too-large',
+        `The script has ${spec.work.script.length} bytes; ${limits.scriptBytesMax} are allowed. Larger payloads are files.`,
+      );
+  } else if (spec.work.argv.length === 0 || spec.work.argv[0] === '')
+    fault('#/command', 'script-empty', 'The command is empty.');
   const texts = [...(spec.work.kind === 'command' ? spec.work.argv : []), ...spec.args];
-  for (const [field, record] of [['env', spec.env], ['params', spec.params], ['secrets', secrets]] as const) {
+  for (const [field, record] of [
+    ['env', spec.env],
+    ['params', spec.params],
+    ['secrets', secrets],
+  ] as const) {
     for (const [name, value] of Object.entries(record)) {
-      if (!VARIABLE.test(name)) fault(`#/${field}/${name}`, 'bad-input', `${JSON.stringify(name)} is not a variable name (letters, digits and _, not beginning with a digit).`);
-      if (value.includes('\0')) fault(`#/${field}/${name}`, 'bad-input', `The value of ${name} contains a NUL character, which no process can be given.`);
+      if (!VARIABLE.test(name))
+        fault(
+          `#/${field}/${name}`,
+          'bad-input',
+          `${JSON.stringify(name)} is not a variable name (letters, digits and _, not beginning with a digit).`,
+        );
+      if (value.includes('\0'))
+        fault(
+          `#/${field}/${name}`,
+          'bad-input',
+          `The value of ${name} contains a NUL character, which no process can be given.`,
+        );
       texts.push(name, value);
     }
   }
   for (const [name, value] of Object.entries(secrets)) {
     const bytes = Buffer.byteLength(value);
-    if (bytes < limits.secretBytesMin || bytes > limits.secretBytesMax) fault(`#/secrets/${name}`, 'bad-input', `The secret ${name} has ${bytes} bytes; it must have ${limits.secretBytesMin} to ${limits.secretBytesMax} to be masked well.`);
-    if (Object.hasOwn(spec.env, name)) fault(`#/secrets/${name}`, 'bad-input', `${name} is given as a variable and as a secret.`);
+    if (bytes < limits.secretBytesMin || bytes > limits.secretBytesMax)
+      fault(
+        `#/secrets/${name}`,
+        'bad-input',
+        `The secret ${name} has ${bytes} bytes; it must have ${limits.secretBytesMin} to ${limits.secretBytesMax} to be masked well.`,
+      );
+    if (Object.hasOwn(spec.env, name))
+      fault(`#/secrets/${name}`, 'bad-input', `${name} is given as a variable and as a secret.`);
   }
-  if (texts.some((text) => text.includes('\0')) && faults.length === 0) fault('#/args', 'bad-input', 'An argument contains a NUL character, which no process can be given.');
-  if (texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0) > limits.argumentsBytesMax) fault('#/args', 'bad-input', `Arguments, variables, parameters and secrets together have more than ${limits.argumentsBytesMax} bytes.`);
-  if (spec.cwd !== undefined && !spec.cwd.startsWith('/')) fault('#/cwd', 'bad-input', 'The working directory must be an absolute path.');
+  if (texts.some((text) => text.includes('\0')) && faults.length === 0)
+    fault('#/args', 'bad-input', 'An argument contains a NUL character, which no process can be given.');
+  if (texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0) > limits.argumentsBytesMax)
+    fault(
+      '#/args',
+      'bad-input',
+      `Arguments, variables, parameters and secrets together have more than ${limits.argumentsBytesMax} bytes.`,
+    );
+  if (spec.cwd !== undefined && !spec.cwd.startsWith('/'))
+    fault('#/cwd', 'bad-input', 'The working directory must be an absolute path.');
   return faults;
 }

@@ -19,34 +19,66 @@ type Needs = Pick<AppContext, 'store' | 'sealer'>;
  */
 export async function sshAccess(ctx: Needs, zone: string, hostId: HostId, accountId?: AccountId): Promise<SshAccess> {
   const way = await ctx.store.hostAccess(hostId);
-  if (way.kind === 'not-found' || (way.kind === 'access' && way.zone !== zone)) throw new DroverError('host-not-found', { detail: `The host ${hostId} is not there any more, or not in the zone ${zone}.` });
+  if (way.kind === 'not-found' || (way.kind === 'access' && way.zone !== zone))
+    throw new DroverError('host-not-found', {
+      detail: `The host ${hostId} is not there any more, or not in the zone ${zone}.`,
+    });
   if (way.kind === 'no-address') throw hostWithoutAddress(way.hostName);
   const choose = await accountChoices(ctx);
   const opened = new Map<AccountId, Promise<OpenedAccount>>();
-  const accounts = await Promise.all(way.hops.map((hop, index) => {
-    const account = accountFor(choose, hop, index === way.hops.length - 1 ? accountId : undefined);
-    if (!opened.has(account.id)) opened.set(account.id, accountOpen(ctx, account.id));
-    return opened.get(account.id)!;
-  }));
+  const accounts = await Promise.all(
+    way.hops.map((hop, index) => {
+      const account = accountFor(choose, hop, index === way.hops.length - 1 ? accountId : undefined);
+      if (!opened.has(account.id)) opened.set(account.id, accountOpen(ctx, account.id));
+      return opened.get(account.id)!;
+    }),
+  );
   const last = accounts.at(-1)!;
-  return { hostId, hostName: way.hostName, accountId: last.account.id, hops: way.hops.map((hop, index) => hopAccess(hop, accounts[index]!)), become: last.become };
+  return {
+    hostId,
+    hostName: way.hostName,
+    accountId: last.account.id,
+    hops: way.hops.map((hop, index) => hopAccess(hop, accounts[index]!)),
+    become: last.become,
+  };
 }
 
-function accountFor(choose: Awaited<ReturnType<typeof accountChoices>>, hop: HostHop, asked: AccountId | undefined): AccountRecord {
-  const choice = choose({ name: hop.hostName, labels: hop.labels, ...(hop.accountId === undefined ? {} : { accountId: hop.accountId }) }, asked);
+function accountFor(
+  choose: Awaited<ReturnType<typeof accountChoices>>,
+  hop: HostHop,
+  asked: AccountId | undefined,
+): AccountRecord {
+  const choice = choose(
+    { name: hop.hostName, labels: hop.labels, ...(hop.accountId === undefined ? {} : { accountId: hop.accountId }) },
+    asked,
+  );
   if (choice.kind === 'chosen') return choice.account;
   throw new DroverError(choice.code, { detail: choice.detail });
 }
 
 function hopAccess(hop: HostHop, { user, credentials }: OpenedAccount): SshHop {
   return {
-    hostId: hop.hostId, address: hop.address, port: hop.port, user, credentials, hostKeyPolicy: hop.hostKeyPolicy, knownHostKeys: hop.knownHostKeys.map(({ algorithm, key }) => ({ algorithm, key })),
-    ...(hop.algorithms === undefined ? {} : { algorithms: Object.fromEntries(Object.entries(hop.algorithms).map(([kind, names]) => [kind, [...names]])) }),
+    hostId: hop.hostId,
+    address: hop.address,
+    port: hop.port,
+    user,
+    credentials,
+    hostKeyPolicy: hop.hostKeyPolicy,
+    knownHostKeys: hop.knownHostKeys.map(({ algorithm, key }) => ({ algorithm, key })),
+    ...(hop.algorithms === undefined
+      ? {}
+      : { algorithms: Object.fromEntries(Object.entries(hop.algorithms).map(([kind, names]) => [kind, [...names]])) }),
   };
 }
 
 /** `refused`: the host is known by other keys, or may not be known at first use; the key is kept as offered. */
-export async function sshHostKeyRecord(ctx: Pick<AppContext, 'store'>, zone: string, hostId: HostId, key: SshHostKey, workerId?: WorkerId): Promise<'recorded' | 'refused'> {
+export async function sshHostKeyRecord(
+  ctx: Pick<AppContext, 'store'>,
+  zone: string,
+  hostId: HostId,
+  key: SshHostKey,
+  workerId?: WorkerId,
+): Promise<'recorded' | 'refused'> {
   const answer = await ctx.store.hostKeyRecord(hostId, key, { zone, ...(workerId === undefined ? {} : { workerId }) });
   return answer === 'changed' ? 'refused' : 'recorded';
 }
@@ -55,10 +87,18 @@ export async function sshHostKeyRecord(ctx: Pick<AppContext, 'store'>, zone: str
 async function attemptSecrets(ctx: Needs, workerId: WorkerId, attempt: string): Promise<readonly string[]> {
   const key = parseAttemptId(attempt);
   const current = key && (await ctx.store.executionFetch(key));
-  const execution = current && key.attempt !== current.attempt ? (await ctx.store.executionHistory(current)).find((past) => past.attempt === key.attempt) : current;
-  if (!key || execution?.via !== 'ssh' || execution.workerId !== workerId) throw new DroverError('not-found', { detail: 'No such attempt is with this worker.' });
+  const execution =
+    current && key.attempt !== current.attempt
+      ? (await ctx.store.executionHistory(current)).find((past) => past.attempt === key.attempt)
+      : current;
+  if (!key || execution?.via !== 'ssh' || execution.workerId !== workerId)
+    throw new DroverError('not-found', { detail: 'No such attempt is with this worker.' });
   const sealed = await ctx.store.runSealedSecrets(key.runId);
-  return sealed ? Object.values(JSON.parse(Buffer.from(ctx.sealer.open(`run/${key.runId}`, sealed)).toString()) as Record<string, string>) : [];
+  return sealed
+    ? Object.values(
+        JSON.parse(Buffer.from(ctx.sealer.open(`run/${key.runId}`, sealed)).toString()) as Record<string, string>,
+      )
+    : [];
 }
 
 /** What the fleet of a server asks in the name of its workers. */
@@ -69,7 +109,8 @@ export function sshDesk(ctx: Needs): {
   recordHostKey: (zone: string, hostId: HostId, key: SshHostKey, workerId: WorkerId) => Promise<'recorded' | 'refused'>;
 } {
   return {
-    hosts: (knownVersion) => ctx.store.hostAccessList(knownVersion), resolve: (zone, hostId, accountId) => sshAccess(ctx, zone, hostId, accountId),
+    hosts: (knownVersion) => ctx.store.hostAccessList(knownVersion),
+    resolve: (zone, hostId, accountId) => sshAccess(ctx, zone, hostId, accountId),
     secrets: (workerId, attempt) => attemptSecrets(ctx, workerId, attempt),
     recordHostKey: (zone, hostId, key, workerId) => sshHostKeyRecord(ctx, zone, hostId, key, workerId),
   };

@@ -6,17 +6,47 @@ import type { AgentPackages } from './agent-packages.ts';
 import type { AppContext, Caller } from './context.ts';
 import { expandTargets } from './run-start.ts';
 
-export interface UpgradeStartInput { readonly targets: string; readonly version?: string | undefined; readonly batch: number; readonly maxFailed: number; readonly waitMs: number }
+export interface UpgradeStartInput {
+  readonly targets: string;
+  readonly version?: string | undefined;
+  readonly batch: number;
+  readonly maxFailed: number;
+  readonly waitMs: number;
+}
 
-export async function upgradeStart(ctx: AppContext, packages: AgentPackages, caller: Caller, input: UpgradeStartInput): Promise<UpgradeRecord> {
+export async function upgradeStart(
+  ctx: AppContext,
+  packages: AgentPackages,
+  caller: Caller,
+  input: UpgradeStartInput,
+): Promise<UpgradeRecord> {
   const { version } = await packages.choose(input.version);
   const { hosts, fault } = await expandTargets(ctx.store, input.targets);
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   // A UUID v7 like a run's: upgrades list by age.
   const id: string = newRunId(ctx.clock.nowMs());
   const answer = await ctx.store.upgradeCreate(
-    { id, version, targets: input.targets, createdBy: caller.actor, batch: input.batch, maxFailed: input.maxFailed, waitMs: input.waitMs, hosts },
-    { actor: caller.actor, action: 'fleet.agent.upgrade', target: `upgrade/${id}`, detail: { version, targets: input.targets, hosts: hosts.length, batch: input.batch, maxFailed: input.maxFailed }, requestId: caller.requestId });
-  if (answer.kind === 'in-progress') throw new DroverError('upgrade-in-progress', { detail: `The agent of ${answer.host} is in an upgrade that has not ended. See: drover agents upgrades.` });
+    {
+      id,
+      version,
+      targets: input.targets,
+      createdBy: caller.actor,
+      batch: input.batch,
+      maxFailed: input.maxFailed,
+      waitMs: input.waitMs,
+      hosts,
+    },
+    {
+      actor: caller.actor,
+      action: 'fleet.agent.upgrade',
+      target: `upgrade/${id}`,
+      detail: { version, targets: input.targets, hosts: hosts.length, batch: input.batch, maxFailed: input.maxFailed },
+      requestId: caller.requestId,
+    },
+  );
+  if (answer.kind === 'in-progress')
+    throw new DroverError('upgrade-in-progress', {
+      detail: `The agent of ${answer.host} is in an upgrade that has not ended. See: drover agents upgrades.`,
+    });
   return answer.upgrade;
 }

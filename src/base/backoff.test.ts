@@ -7,27 +7,32 @@ const middle = { next: () => 0.5 };
 
 describe('fibonacci schedule', () => {
   it('grows as the sequence does, then stays at the cap', () => {
-    expect([0, 1, 2, 3, 4, 5, 6, 50, 10_000].map((n) => fibonacciMs(n, 1_000, 10_000, middle)))
-      .toEqual([1_000, 1_000, 2_000, 3_000, 5_000, 8_000, 10_000, 10_000, 10_000]);
+    expect([0, 1, 2, 3, 4, 5, 6, 50, 10_000].map((n) => fibonacciMs(n, 1_000, 10_000, middle))).toEqual([
+      1_000, 1_000, 2_000, 3_000, 5_000, 8_000, 10_000, 10_000, 10_000,
+    ]);
   });
 
   it('jitters by a quarter each way', () => {
-    fc.assert(fc.property(fc.nat(100), fc.nat(), (attempt, seed) => {
-      const delay = fibonacciMs(attempt, 1_000, 300_000, seededRandom(seed));
-      const plain = fibonacciMs(attempt, 1_000, 300_000, middle);
-      expect(delay).toBeGreaterThanOrEqual(Math.floor(plain * 0.75));
-      expect(delay).toBeLessThanOrEqual(plain * 1.25);
-    }));
+    fc.assert(
+      fc.property(fc.nat(100), fc.nat(), (attempt, seed) => {
+        const delay = fibonacciMs(attempt, 1_000, 300_000, seededRandom(seed));
+        const plain = fibonacciMs(attempt, 1_000, 300_000, middle);
+        expect(delay).toBeGreaterThanOrEqual(Math.floor(plain * 0.75));
+        expect(delay).toBeLessThanOrEqual(plain * 1.25);
+      }),
+    );
   });
 });
 
 describe('full jitter', () => {
   it('lies anywhere below the exponential, and never beyond the cap', () => {
-    fc.assert(fc.property(fc.nat(2_000), fc.nat(), (attempt, seed) => {
-      const delay = fullJitterMs(attempt, 500, 15_000, seededRandom(seed));
-      expect(delay).toBeGreaterThanOrEqual(0);
-      expect(delay).toBeLessThan(Math.min(15_000, 500 * 2 ** Math.min(attempt, 30)));
-    }));
+    fc.assert(
+      fc.property(fc.nat(2_000), fc.nat(), (attempt, seed) => {
+        const delay = fullJitterMs(attempt, 500, 15_000, seededRandom(seed));
+        expect(delay).toBeGreaterThanOrEqual(0);
+        expect(delay).toBeLessThan(Math.min(15_000, 500 * 2 ** Math.min(attempt, 30)));
+      }),
+    );
   });
 
   it('spreads a herd evenly', () => {

@@ -21,8 +21,16 @@ export const errors = {
   'script-too-large': { status: 413, retryable: false, title: 'The script is too large' },
   'body-too-large': { status: 413, retryable: false, title: 'The request body is too large' },
   'unsupported-media-type': { status: 415, retryable: false, title: 'The content type is not supported' },
-  'idempotency-key-reused': { status: 422, retryable: false, title: 'The idempotency key was used for another request' },
-  'idempotency-in-progress': { status: 409, retryable: true, title: 'The first request with this key is still running' },
+  'idempotency-key-reused': {
+    status: 422,
+    retryable: false,
+    title: 'The idempotency key was used for another request',
+  },
+  'idempotency-in-progress': {
+    status: 409,
+    retryable: true,
+    title: 'The first request with this key is still running',
+  },
 
   // — who and what —
   unauthenticated: { status: 401, retryable: false, title: 'No valid credentials' },
@@ -98,13 +106,25 @@ export const errors = {
   // — installing and upgrading agents —
   'platform-unsupported': { status: 422, retryable: false, title: 'The agent does not run on this operating system' },
   'package-not-found': { status: 404, retryable: false, title: 'There is no such package of the agent' },
-  'package-invalid': { status: 422, retryable: false, title: 'The package is damaged or not signed by the release key' },
+  'package-invalid': {
+    status: 422,
+    retryable: false,
+    title: 'The package is damaged or not signed by the release key',
+  },
   'package-fetch-failed': { status: 503, retryable: true, title: 'The package could not be fetched' },
   'package-unusable': { status: 422, retryable: false, title: 'The package does not start on this host' },
   'install-space': { status: 507, retryable: true, title: 'No space to install a new version' },
   'upgrade-unsupported': { status: 409, retryable: false, title: 'The agent cannot replace itself' },
-  'upgrade-rolled-back': { status: 500, retryable: false, title: 'The new version did not prove itself and was taken back' },
-  'upgrade-unanswered': { status: 504, retryable: true, title: 'The agent did not answer the order to upgrade in time' },
+  'upgrade-rolled-back': {
+    status: 500,
+    retryable: false,
+    title: 'The new version did not prove itself and was taken back',
+  },
+  'upgrade-unanswered': {
+    status: 504,
+    retryable: true,
+    title: 'The agent did not answer the order to upgrade in time',
+  },
   'upgrade-out-of-time': { status: 504, retryable: true, title: 'Too little time was left for the upgrade' },
   'upgrade-in-progress': { status: 409, retryable: true, title: 'Another upgrade is in progress' },
   'upgrade-already-finished': { status: 409, retryable: false, title: 'The upgrade has already finished' },
@@ -131,7 +151,11 @@ export const errors = {
 
   // — data folders and the database —
   'data-folder-in-use': { status: 409, retryable: false, title: 'Another process uses this data folder' },
-  'data-folder-foreign': { status: 409, retryable: false, title: 'The folder is not a Drover data folder of this kind' },
+  'data-folder-foreign': {
+    status: 409,
+    retryable: false,
+    title: 'The folder is not a Drover data folder of this kind',
+  },
   'data-folder-unwritable': { status: 500, retryable: false, title: 'The data folder cannot be written' },
   'schema-newer': { status: 500, retryable: false, title: 'The database is newer than this program' },
   'database-unavailable': { status: 503, retryable: true, title: 'The database does not answer' },

@@ -1,21 +1,34 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { attemptId, newRunId, parseAttemptId, PARTITION_COUNT, partitionOf, runIdFloor, runIdTimeMs, type RunId } from './ids.ts';
+import {
+  attemptId,
+  newRunId,
+  parseAttemptId,
+  PARTITION_COUNT,
+  partitionOf,
+  runIdFloor,
+  runIdTimeMs,
+  type RunId,
+} from './ids.ts';
 
 const instants = fc.integer({ min: 0, max: 2 ** 45 });
 
 describe('run ids', () => {
   it('carry their instant and sort by it', () => {
-    fc.assert(fc.property(instants, (ms) => {
-      const id = newRunId(ms);
-      expect(runIdTimeMs(id)).toBe(ms);
-      expect(id >= runIdFloor(ms)).toBe(true);
-      expect(id < runIdFloor(ms + 1)).toBe(true);
-    }));
+    fc.assert(
+      fc.property(instants, (ms) => {
+        const id = newRunId(ms);
+        expect(runIdTimeMs(id)).toBe(ms);
+        expect(id >= runIdFloor(ms)).toBe(true);
+        expect(id < runIdFloor(ms + 1)).toBe(true);
+      }),
+    );
   });
 
   it('are version 7, variant 10', () => {
-    expect(newRunId(1_800_000_000_000)).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(newRunId(1_800_000_000_000)).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
   });
 
   it('fall into every partition and into none beyond', () => {
@@ -34,14 +47,25 @@ describe('attempt ids', () => {
   });
 
   it('come back as they went', () => {
-    fc.assert(fc.property(keys, (key) => {
-      expect(parseAttemptId(attemptId(key))).toEqual(key);
-    }));
+    fc.assert(
+      fc.property(keys, (key) => {
+        expect(parseAttemptId(attemptId(key))).toEqual(key);
+      }),
+    );
   });
 
   const id = '01936f2e-0000-7000-8000-000000000000' as RunId;
-  it.each(['', 'x', id, `${id}.0.0`, `${id}.0.0.0`, `${id}.0.0.01`, `${id}.-1.0.1`, `${id}.0.0.1.1`, `${id}.0.0.1/..`, `../${id}.0.0.1`, `${id}.0.9999999999.1`])(
-    'refuse %j',
-    (text) => expect(parseAttemptId(text)).toBeUndefined(),
-  );
+  it.each([
+    '',
+    'x',
+    id,
+    `${id}.0.0`,
+    `${id}.0.0.0`,
+    `${id}.0.0.01`,
+    `${id}.-1.0.1`,
+    `${id}.0.0.1.1`,
+    `${id}.0.0.1/..`,
+    `../${id}.0.0.1`,
+    `${id}.0.9999999999.1`,
+  ])('refuse %j', (text) => expect(parseAttemptId(text)).toBeUndefined());
 });

@@ -27,9 +27,15 @@ export function refuseOwnCoreFiles(log: Log): string | undefined {
 }
 
 function setCoreLimit(limit: string, log: Log): void {
-  const answer = spawnSync('prlimit', ['--pid', String(process.pid), `--core=${limit}`], { stdio: 'ignore', timeout: 5_000 });
+  const answer = spawnSync('prlimit', ['--pid', String(process.pid), `--core=${limit}`], {
+    stdio: 'ignore',
+    timeout: 5_000,
+  });
   if (answer.status === 0 || coreLimits().soft === '0') return;
-  log.warn({}, 'core files could not be turned off (no prlimit here): a crash might write secrets to the disk. Start this process under `ulimit -c 0`');
+  log.warn(
+    {},
+    'core files could not be turned off (no prlimit here): a crash might write secrets to the disk. Start this process under `ulimit -c 0`',
+  );
 }
 
 /** Undefined where the system does not tell. */

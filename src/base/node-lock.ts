@@ -12,12 +12,18 @@ const MARKER = 'drover.json';
 const HOLDER_ANSWER_MS = 500;
 
 /** Makes the folder if need be, checks that it is one of ours of this kind, and holds it until the process ends or `release`. */
-export async function acquireFolderLock(folder: string, kind: 'up' | 'server' | 'worker' | 'agent'): Promise<{ release(): void }> {
+export async function acquireFolderLock(
+  folder: string,
+  kind: 'up' | 'server' | 'worker' | 'agent',
+): Promise<{ release(): void }> {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o711 });
     accessSync(folder, constants.W_OK);
   } catch (error) {
-    throw new DroverError('data-folder-unwritable', { detail: `The data folder ${folder} cannot be written: ${(error as Error).message}. Choose another with --data.`, cause: error });
+    throw new DroverError('data-folder-unwritable', {
+      detail: `The data folder ${folder} cannot be written: ${(error as Error).message}. Choose another with --data.`,
+      cause: error,
+    });
   }
   checkMarker(folder, kind);
   const path = realpathSync(folder);
@@ -25,12 +31,16 @@ export async function acquireFolderLock(folder: string, kind: 'up' | 'server' | 
   const server = createServer((socket) => socket.end(`${process.pid}\n`));
   const address = process.platform === 'linux' ? `\0${name}` : join(path, '.lock');
   const taken = await new Promise<boolean>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(true) : reject(error)));
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(true) : reject(error),
+    );
     server.listen({ path: address }, () => resolve(false));
   });
   if (taken) {
     const holder = await askHolder(address);
-    throw new DroverError('data-folder-in-use', { detail: `Another Drover process${holder ? ` (pid ${holder})` : ''} uses ${folder}. Stop it first, or choose another folder with --data.` });
+    throw new DroverError('data-folder-in-use', {
+      detail: `Another Drover process${holder ? ` (pid ${holder})` : ''} uses ${folder}. Stop it first, or choose another folder with --data.`,
+    });
   }
   server.unref();
   return { release: () => server.close() };
@@ -57,7 +67,10 @@ function checkMarker(folder: string, kind: string): void {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   if (text === undefined) {
-    if (readdirSync(folder).length > 0) throw new DroverError('data-folder-foreign', { detail: `${folder} is not empty and not a Drover data folder. Choose an empty folder with --data.` });
+    if (readdirSync(folder).length > 0)
+      throw new DroverError('data-folder-foreign', {
+        detail: `${folder} is not empty and not a Drover data folder. Choose an empty folder with --data.`,
+      });
     writeFileSync(path, `${JSON.stringify({ kind, version: 1 })}\n`, { mode: 0o644 });
     return;
   }
@@ -67,5 +80,8 @@ function checkMarker(folder: string, kind: string): void {
   } catch {
     // Refused below.
   }
-  if (marker.kind !== kind || marker.version !== 1) throw new DroverError('data-folder-foreign', { detail: `${folder} is a data folder of ${String(marker.kind ?? 'something else')}, not of ${kind}. Choose another with --data.` });
+  if (marker.kind !== kind || marker.version !== 1)
+    throw new DroverError('data-folder-foreign', {
+      detail: `${folder} is a data folder of ${String(marker.kind ?? 'something else')}, not of ${kind}. Choose another with --data.`,
+    });
 }

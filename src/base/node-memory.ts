@@ -18,5 +18,8 @@ export function settleForManyConnections(): void {
   if (process.platform !== 'linux' || process.env[TUNABLES] !== undefined || !process.execve) return;
   // As it was really called: the program may have taken words off its own list since.
   const [, ...words] = readFileSync('/proc/self/cmdline', 'utf8').split('\0').slice(0, -1);
-  process.execve(process.execPath, [process.execPath, ...MANY_CONNECTIONS.nodeFlags, ...words], { ...process.env, ...MANY_CONNECTIONS.env });
+  process.execve(process.execPath, [process.execPath, ...MANY_CONNECTIONS.nodeFlags, ...words], {
+    ...process.env,
+    ...MANY_CONNECTIONS.env,
+  });
 }

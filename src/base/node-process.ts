@@ -12,10 +12,13 @@ export function onStopSignal(log: Log, stop: () => Promise<void>): void {
     stopping = true;
     log.info({ why }, 'stopping');
     setTimeout(() => process.exit(1), STOP_MS).unref();
-    stop().then(() => process.exit(0), (error: unknown) => {
-      log.error({ err: error }, 'could not stop in order');
-      process.exit(1);
-    });
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ err: error }, 'could not stop in order');
+        process.exit(1);
+      },
+    );
   };
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
@@ -28,7 +31,12 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
   try {
     await main();
   } catch (thrown) {
-    const error = isFlagFault(thrown) ? new DroverError('bad-input', { detail: `${thrown.message.split('\n')[0]!.replace(/\.? To specify.*$/, '')}. (--help tells which there are)`, cause: thrown }) : thrown;
+    const error = isFlagFault(thrown)
+      ? new DroverError('bad-input', {
+          detail: `${thrown.message.split('\n')[0]!.replace(/\.? To specify.*$/, '')}. (--help tells which there are)`,
+          cause: thrown,
+        })
+      : thrown;
     if (error instanceof DroverError) process.stderr.write(`drover: ${error.detail} (${error.code})\n`);
     else process.stderr.write(`drover: ${(error as Error).stack ?? String(error)} (${errorCodeOf(error)})\n`);
     process.exit(errorCodeOf(error) === 'bad-input' ? 2 : 1);

@@ -23,50 +23,118 @@ import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
 import { WORKER_TO_AGENT_FRAMES } from '../link/codec.ts';
 import { createLinkClient } from '../link/ws-client.ts';
-import { certificateRequest, newAgentKey, readJsonFile, renewalTimes, signWith, writeJsonFile } from '../pki/identity.ts';
+import {
+  certificateRequest,
+  newAgentKey,
+  readJsonFile,
+  renewalTimes,
+  signWith,
+  writeJsonFile,
+} from '../pki/identity.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
 import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 
-interface AgentIdentity extends RenewableIdentity { agentId: string; hostId: string; name: string; labels: Record<string, string>; dispatchKey: string; workers: string[]; joinedWith?: string }
+interface AgentIdentity extends RenewableIdentity {
+  agentId: string;
+  hostId: string;
+  name: string;
+  labels: Record<string, string>;
+  dispatchKey: string;
+  workers: string[];
+  joinedWith?: string;
+}
 const IDENTITY = 'identity.json';
 /** Until then the link is up, as a rule. */
 const FIRST_LOOK_MS = 10_000;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, name: { type: 'string' }, label: { type: 'string', multiple: true }, 'machine-id': { type: 'string' }, worker: { type: 'string', multiple: true }, version: { type: 'boolean' }, 'enrol-only': { type: 'boolean' } }, strict: true });
+  const { values } = parseArgs({
+    options: {
+      data: { type: 'string' },
+      join: { type: 'string' },
+      name: { type: 'string' },
+      label: { type: 'string', multiple: true },
+      'machine-id': { type: 'string' },
+      worker: { type: 'string', multiple: true },
+      version: { type: 'boolean' },
+      'enrol-only': { type: 'boolean' },
+    },
+    strict: true,
+  });
   if (values.version) return void process.stdout.write(`${version()}\n`);
   const platform = platformOfHost();
-  const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-agent' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-agent`);
+  const dataDir =
+    values.data ??
+    (process.getuid?.() === 0 ? '/var/lib/drover-agent' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-agent`);
   const log = createJsonLog({ role: 'agent' });
   const present = values['enrol-only'] ? enrolledAs(dataDir, values.join ?? process.env.DROVER_JOIN) : undefined;
   if (present !== undefined) return void process.stdout.write(`${present}\n`);
   await acquireFolderLock(dataDir, 'agent');
   const coreLimit = refuseOwnCoreFiles(log);
   const known = readJsonFile<AgentIdentity>(dataDir, IDENTITY);
-  const identity = await identityOf(known, values.join ?? process.env.DROVER_JOIN, log, () => enrol(dataDir, values, known));
+  const identity = await identityOf(known, values.join ?? process.env.DROVER_JOIN, log, () =>
+    enrol(dataDir, values, known),
+  );
   if (values['enrol-only']) return void process.stdout.write(`${identity.agentId}\n`);
   // Every agent is told the same list; each begins at a place of its own, so that they spread over the workers.
   const place = systemRandom.next();
   const address = (worker: string): string => `wss://${worker}/link/v1/agent`;
   const dialer = createLinkClient<WorkerToAgentFrame, AgentFrame>({
-    urls: () => [...new Set([...(values.worker ?? []), ...rotated(identity.workers, place)])].map(address), peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log,
+    urls: () => [...new Set([...(values.worker ?? []), ...rotated(identity.workers, place)])].map(address),
+    peerRole: 'worker',
+    shapes: WORKER_TO_AGENT_FRAMES,
+    identity: () => identity,
+    clock: systemClock,
+    random: systemRandom,
+    log,
     onRefused: (code, detail) => log.error({ code, detail }, 'the worker refused this agent'),
   });
-  const driver = createProcessDriver({ platform, dataDir, hostName: identity.name, hostId: identity.hostId, clock: systemClock, log, coreLimit });
+  const driver = createProcessDriver({
+    platform,
+    dataDir,
+    hostName: identity.name,
+    hostId: identity.hostId,
+    clock: systemClock,
+    log,
+    coreLimit,
+  });
   const renewal = new CertificateRenewal(identity, newAgentKey, () => writeJsonFile(dataDir, IDENTITY, identity));
   const installRoot = process.env.DROVER_AGENT_ROOT;
   const upgrade = new AgentUpgrade({
-    agentId: identity.agentId, version: version(), dispatchKey: Buffer.from(identity.dispatchKey, 'base64'), root: installRoot === undefined ? undefined : new InstallRoot(installRoot), ca: () => identity.ca, clock: systemClock, random: systemRandom, log,
-    skewMs: () => agent.skewMs, isLinked: () => agent.isLinked, tell: (frame) => agent.tellUpgrade(frame),
+    agentId: identity.agentId,
+    version: version(),
+    dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
+    root: installRoot === undefined ? undefined : new InstallRoot(installRoot),
+    ca: () => identity.ca,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    skewMs: () => agent.skewMs,
+    isLinked: () => agent.isLinked,
+    tell: (frame) => agent.tellUpgrade(frame),
     // The orderly end; whoever started us starts the version that is current then.
     restart: () => void process.kill(process.pid, 'SIGTERM'),
   });
   const agent: AgentService = new AgentService({
-    agentId: identity.agentId, hostId: identity.hostId, version: version(), bootId: platform.bootId(), dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
-    driver, dialer, clock: systemClock, random: systemRandom, log,
+    agentId: identity.agentId,
+    hostId: identity.hostId,
+    version: version(),
+    bootId: platform.bootId(),
+    dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
+    driver,
+    dialer,
+    clock: systemClock,
+    random: systemRandom,
+    log,
     facts: () => hostFacts(identity.name, identity.labels, version()),
-    load: async () => ({ ...driver.load(), freeSpoolBytes: await driver.freeSpoolBytes(), rssBytes: process.memoryUsage.rss(), loadAverage: loadavg()[0]!, freeMemoryBytes: freemem() }),
+    load: async () => ({
+      ...driver.load(),
+      freeSpoolBytes: await driver.freeSpoolBytes(),
+      rssBytes: process.memoryUsage.rss(),
+      loadAverage: loadavg()[0]!,
+      freeMemoryBytes: freemem(),
+    }),
     onUpgrade: (frame) => upgrade.onOrder(frame),
     onUnlinked: () => noteLink(dataDir, 'unlinked', log),
     onWorkers(workers) {
@@ -106,13 +174,29 @@ function enrolledAs(dataDir: string, token: string | undefined): string | undefi
   const known = readJsonFile<AgentIdentity>(dataDir, IDENTITY);
   if (!known) return undefined;
   const authority = createHash('sha256').update(new X509Certificate(known.ca).raw).digest('base64url');
-  if (token !== undefined && parseJoinToken(token).fingerprint !== authority) throw new DroverError('data-folder-foreign', { detail: 'This host has an agent of another Drover server. Uninstall that one first (uninstall --purge).' });
+  if (token !== undefined && parseJoinToken(token).fingerprint !== authority)
+    throw new DroverError('data-folder-foreign', {
+      detail: 'This host has an agent of another Drover server. Uninstall that one first (uninstall --purge).',
+    });
   return systemClock.nowMs() < renewalTimes(known.certificate).untilMs ? known.agentId : undefined;
 }
 
-async function enrol(dataDir: string, flags: { join?: string | undefined; name?: string | undefined; label?: string[] | undefined; 'machine-id'?: string | undefined }, known: AgentIdentity | undefined): Promise<AgentIdentity> {
+async function enrol(
+  dataDir: string,
+  flags: {
+    join?: string | undefined;
+    name?: string | undefined;
+    label?: string[] | undefined;
+    'machine-id'?: string | undefined;
+  },
+  known: AgentIdentity | undefined,
+): Promise<AgentIdentity> {
   const joinWith = flags.join ?? process.env.DROVER_JOIN;
-  if (!joinWith) throw new DroverError('join-token-invalid', { detail: 'This host is not enrolled yet. Make a token on the server (drover agents join-token create) and start with --join TOKEN.' });
+  if (!joinWith)
+    throw new DroverError('join-token-invalid', {
+      detail:
+        'This host is not enrolled yet. Make a token on the server (drover agents join-token create) and start with --join TOKEN.',
+    });
   const token = parseJoinToken(joinWith);
   const labels = flags.label ? Object.fromEntries(flags.label.map(parseLabel)) : (known?.labels ?? {});
   const name = flags.name ?? known?.name ?? hostName();
@@ -122,9 +206,29 @@ async function enrol(dataDir: string, flags: { join?: string | undefined; name?:
   // was lost may have made the next key the one on record.
   const keys = known ? [known.privateKey, ...(known.nextKey === undefined ? [] : [known.nextKey])] : [];
   const answer = await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', {
-    secret: token.secret, csr, nowMs: systemClock.nowMs(), ...(known ? { previous: { agentId: known.agentId, signatures: keys.map((key) => signWith(key, csr).toString('base64')) } } : {}), name, machineId: flags['machine-id'] ?? machineId(), labels, facts: hostFacts(name, labels, version()),
+    secret: token.secret,
+    csr,
+    nowMs: systemClock.nowMs(),
+    ...(known
+      ? { previous: { agentId: known.agentId, signatures: keys.map((key) => signWith(key, csr).toString('base64')) } }
+      : {}),
+    name,
+    machineId: flags['machine-id'] ?? machineId(),
+    labels,
+    facts: hostFacts(name, labels, version()),
   });
-  const identity: AgentIdentity = { agentId: answer.agentId, hostId: answer.hostId, name, labels, privateKey, certificate: answer.certificate, ca: answer.ca, dispatchKey: answer.dispatchKey, workers: [...answer.workers], joinedWith: fingerprintOf(joinWith) };
+  const identity: AgentIdentity = {
+    agentId: answer.agentId,
+    hostId: answer.hostId,
+    name,
+    labels,
+    privateKey,
+    certificate: answer.certificate,
+    ca: answer.ca,
+    dispatchKey: answer.dispatchKey,
+    workers: [...answer.workers],
+    joinedWith: fingerprintOf(joinWith),
+  };
   writeJsonFile(dataDir, IDENTITY, identity);
   return identity;
 }

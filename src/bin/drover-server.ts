@@ -38,17 +38,49 @@ import { onceDatabaseAnswers } from './database-wait.ts';
 const SERVER_CERTIFICATE_MS = 365 * 86_400_000;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { data: { type: 'string' }, listen: { type: 'string', default: '127.0.0.1:7400' }, advertise: { type: 'string' }, 'bootstrap-token': { type: 'boolean' }, packages: { type: 'string' }, json: { type: 'boolean' } }, strict: true });
+  const { values } = parseArgs({
+    options: {
+      data: { type: 'string' },
+      listen: { type: 'string', default: '127.0.0.1:7400' },
+      advertise: { type: 'string' },
+      'bootstrap-token': { type: 'boolean' },
+      packages: { type: 'string' },
+      json: { type: 'boolean' },
+    },
+    strict: true,
+  });
   const databaseUrl = process.env.DATABASE_URL;
-  if (!databaseUrl) throw new DroverError('bad-input', { detail: 'Set DATABASE_URL to a PostgreSQL database (postgres://user:password@host/database), or use `drover up`, which brings its own.' });
-  const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-server' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-server`);
+  if (!databaseUrl)
+    throw new DroverError('bad-input', {
+      detail:
+        'Set DATABASE_URL to a PostgreSQL database (postgres://user:password@host/database), or use `drover up`, which brings its own.',
+    });
+  const dataDir =
+    values.data ??
+    (process.getuid?.() === 0 ? '/var/lib/drover-server' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-server`);
   const log = createJsonLog({ role: 'server' });
   refuseCoreFiles(log);
   await acquireFolderLock(dataDir, 'server');
   const masterKey = loadMasterKey(`${dataDir}/master.key`, process.env.DROVER_MASTER_KEY);
-  const server = await createServer({ databaseUrl, dataDir, listen: values.listen, advertise: values.advertise, masterKey, log, clock: systemClock, certificateMs: certificateLife(process.env.DROVER_CERTIFICATE_LIFE), packages: new AgentPackages(values.packages ?? process.env.DROVER_PACKAGES ?? `${dataDir}/packages`, process.env.DROVER_RELEASE_KEY, log) });
+  const server = await createServer({
+    databaseUrl,
+    dataDir,
+    listen: values.listen,
+    advertise: values.advertise,
+    masterKey,
+    log,
+    clock: systemClock,
+    certificateMs: certificateLife(process.env.DROVER_CERTIFICATE_LIFE),
+    packages: new AgentPackages(
+      values.packages ?? process.env.DROVER_PACKAGES ?? `${dataDir}/packages`,
+      process.env.DROVER_RELEASE_KEY,
+      log,
+    ),
+  });
   onStopSignal(log, server.stop);
-  const token = values['bootstrap-token'] ? await onceDatabaseAnswers(systemClock, log, () => bootstrapToken(server.store)) : undefined;
+  const token = values['bootstrap-token']
+    ? await onceDatabaseAnswers(systemClock, log, () => bootstrapToken(server.store))
+    : undefined;
   const ready = { ready: true, url: server.url, ...(token ? { token } : {}) };
   log.info({ url: server.url }, 'ready');
   // Our supervisor reaches us from this machine, whatever name others use.
@@ -56,9 +88,21 @@ async function main(): Promise<void> {
   if (values.json) process.stdout.write(`${JSON.stringify(ready)}\n`);
 }
 
-interface ServerConfig { readonly databaseUrl: string; readonly dataDir: string; readonly listen: string; readonly advertise: string | undefined; readonly masterKey: MasterKey; readonly log: Log; readonly clock: Clock; readonly certificateMs: number; readonly packages: AgentPackages }
+interface ServerConfig {
+  readonly databaseUrl: string;
+  readonly dataDir: string;
+  readonly listen: string;
+  readonly advertise: string | undefined;
+  readonly masterKey: MasterKey;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly certificateMs: number;
+  readonly packages: AgentPackages;
+}
 
-async function createServer(config: ServerConfig): Promise<{ url: string; localUrl: string; ca: string; store: Store; stop: () => Promise<void> }> {
+async function createServer(
+  config: ServerConfig,
+): Promise<{ url: string; localUrl: string; ca: string; store: Store; stop: () => Promise<void> }> {
   const { clock, log } = config;
   const serverId = newId<'server'>() as ServerId;
   const { host, port: wanted } = parseListen(config.listen);
@@ -68,31 +112,102 @@ async function createServer(config: ServerConfig): Promise<{ url: string; localU
   const masterKey = await answered(() => withKeptDispatchRoot(store, config.masterKey));
   const ca = await CertificateAuthority.load(material);
   const key = newKey();
-  const signed = await ca.sign({ csr: certificateRequest(key), id: serverId, role: 'server', lifetimeMs: SERVER_CERTIFICATE_MS, names: serverNames(host, config.advertise) }, clock.nowMs());
+  const signed = await ca.sign(
+    {
+      csr: certificateRequest(key),
+      id: serverId,
+      role: 'server',
+      lifetimeMs: SERVER_CERTIFICATE_MS,
+      names: serverNames(host, config.advertise),
+    },
+    clock.nowMs(),
+  );
 
-  const listener = createLinkServer<WorkerToServerFrame, ServerToWorkerFrame>({ role: 'worker', shapes: WORKER_FRAMES, clock });
-  const enrolment: EnrolmentContext = { store, clock, ca, masterKey, workers: () => fleet.agentWorkers(), certificateMs: config.certificateMs };
-  const fleet: LinkFleet = new LinkFleet({ serverId, listener, store, enrolment, masterKey, clock, log, ssh: sshDesk({ store, sealer: masterKey }) });
+  const listener = createLinkServer<WorkerToServerFrame, ServerToWorkerFrame>({
+    role: 'worker',
+    shapes: WORKER_FRAMES,
+    clock,
+  });
+  const enrolment: EnrolmentContext = {
+    store,
+    clock,
+    ca,
+    masterKey,
+    workers: () => fleet.agentWorkers(),
+    certificateMs: config.certificateMs,
+  };
+  const fleet: LinkFleet = new LinkFleet({
+    serverId,
+    listener,
+    store,
+    enrolment,
+    masterKey,
+    clock,
+    log,
+    ssh: sshDesk({ store, sealer: masterKey }),
+  });
   const lease = createLeaseKeeper({ url: config.databaseUrl, serverId, log });
-  const owner = new RunOwner({ serverId, store, fleet, sealer: masterKey, clock, log, isLeaseTrusted: () => lease.isTrusted(), onCommitted: observeCommit });
-  const events = new RunEventHub({ store, clock, onProgress: (runId, callback) => owner.onProgress(runId, callback), watchOutput: (attempts, onOutput) => fleet.watch(attempts, onOutput) });
+  const owner = new RunOwner({
+    serverId,
+    store,
+    fleet,
+    sealer: masterKey,
+    clock,
+    log,
+    isLeaseTrusted: () => lease.isTrusted(),
+    onCommitted: observeCommit,
+  });
+  const events = new RunEventHub({
+    store,
+    clock,
+    onProgress: (runId, callback) => owner.onProgress(runId, callback),
+    watchOutput: (attempts, onOutput) => fleet.watch(attempts, onOutput),
+  });
   owner.isWatched = (runId) => events.isWatched(runId);
   let publicUrl = '';
   const api = createApi(
-    { store, clock, log, sealer: masterKey, ownership: owner, fleet, enrolment, events, packages: config.packages, publicUrl: () => publicUrl, caFingerprint: fingerprint(ca.certificate) },
-    { readiness: async () => ({ database: await store.ping().then(() => true, () => false), lease: lease.isTrusted() }) },
+    {
+      store,
+      clock,
+      log,
+      sealer: masterKey,
+      ownership: owner,
+      fleet,
+      enrolment,
+      events,
+      packages: config.packages,
+      publicUrl: () => publicUrl,
+      caFingerprint: fingerprint(ca.certificate),
+    },
+    {
+      readiness: async () => ({
+        database: await store.ping().then(
+          () => true,
+          () => false,
+        ),
+        lease: lease.isTrusted(),
+      }),
+    },
   );
   await api.ready();
   const port = createPort({
-    host, port: wanted, clock, tls: { key, cert: `${signed!.certificate}\n${ca.certificate}`, ca: ca.certificate },
+    host,
+    port: wanted,
+    clock,
+    tls: { key, cert: `${signed!.certificate}\n${ca.certificate}`, ca: ca.certificate },
     onRequest: (request, response) => api.routing(request, response),
-    onUpgrade: (request, socket, head) => (request.url === '/link/v1/worker' ? listener.handleUpgrade(request, socket, head) : socket.destroy()),
+    onUpgrade: (request, socket, head) =>
+      request.url === '/link/v1/worker' ? listener.handleUpgrade(request, socket, head) : socket.destroy(),
   });
   await port.start();
   publicUrl = urlOf(host, port.address.port, config.advertise);
-  const register = (): Promise<void> => store.serverRegister({ id: serverId, url: publicUrl, version: version(), leaseMs: limits.serverLeaseMs });
+  const register = (): Promise<void> =>
+    store.serverRegister({ id: serverId, url: publicUrl, version: version(), leaseMs: limits.serverLeaseMs });
   await answered(register);
-  lease.onLost = () => void register().catch((error: unknown) => log.warn({ err: error }, 'the lease was lost and could not be taken again yet'));
+  lease.onLost = () =>
+    void register().catch((error: unknown) =>
+      log.warn({ err: error }, 'the lease was lost and could not be taken again yet'),
+    );
   await lease.start();
   await answered(() => fleet.start());
   await owner.start();
@@ -101,7 +216,9 @@ async function createServer(config: ServerConfig): Promise<{ url: string; localU
   const stopMaintenance = startMaintenance(store, clock, log);
   return {
     url: publicUrl,
-    localUrl: isWildcard(host) ? urlOf('127.0.0.1', port.address.port, undefined) : urlOf(host, port.address.port, undefined),
+    localUrl: isWildcard(host)
+      ? urlOf('127.0.0.1', port.address.port, undefined)
+      : urlOf(host, port.address.port, undefined),
     ca: ca.certificate,
     store,
     async stop() {
@@ -122,7 +239,10 @@ async function createServer(config: ServerConfig): Promise<{ url: string; localU
 function certificateLife(text: string | undefined): number {
   if (text === undefined) return limits.agentCertificateMs;
   const ms = parseDurationMs(text);
-  if (ms === undefined || ms < limits.agentCertificateMsMin || ms > limits.agentCertificateMs) throw new DroverError('bad-duration', { detail: `DROVER_CERTIFICATE_LIFE wants a duration from ${limits.agentCertificateMsMin / 1_000}s to ${limits.agentCertificateMs / 86_400_000}d, not ${JSON.stringify(text)}.` });
+  if (ms === undefined || ms < limits.agentCertificateMsMin || ms > limits.agentCertificateMs)
+    throw new DroverError('bad-duration', {
+      detail: `DROVER_CERTIFICATE_LIFE wants a duration from ${limits.agentCertificateMsMin / 1_000}s to ${limits.agentCertificateMs / 86_400_000}d, not ${JSON.stringify(text)}.`,
+    });
   return ms;
 }
 
@@ -131,13 +251,20 @@ async function loadCa(store: Store, masterKey: MasterKey, clock: Clock): Promise
   const NAME = 'ca';
   let sealed = await store.secretFetch(NAME);
   if (!sealed) {
-    await store.secretPut(NAME, masterKey.seal(NAME, Buffer.from(JSON.stringify(await CertificateAuthority.create(clock.nowMs())))));
+    await store.secretPut(
+      NAME,
+      masterKey.seal(NAME, Buffer.from(JSON.stringify(await CertificateAuthority.create(clock.nowMs())))),
+    );
     sealed = (await store.secretFetch(NAME))!;
   }
   try {
     return JSON.parse(Buffer.from(masterKey.open(NAME, sealed)).toString()) as CaMaterial;
   } catch (error) {
-    throw new DroverError('data-folder-foreign', { detail: 'The database was set up under another master key. All servers of one database need the same DROVER_MASTER_KEY (or the same master.key file).', cause: error });
+    throw new DroverError('data-folder-foreign', {
+      detail:
+        'The database was set up under another master key. All servers of one database need the same DROVER_MASTER_KEY (or the same master.key file).',
+      cause: error,
+    });
   }
 }
 
@@ -160,22 +287,42 @@ async function withKeptDispatchRoot(store: Store, masterKey: MasterKey): Promise
 async function bootstrapToken(store: Store): Promise<string> {
   const token = newApiToken();
   const id = newId<'token'>() as TokenId;
-  await store.apiTokenCreate({ id, hash: hashSecret(token), name: 'local-admin', role: 'admin', lifetimeMs: limits.apiTokenMsDefault }, { actor: { kind: 'system', id: 'up', name: 'drover up' }, action: 'access.token.create', target: `token/${id}`, detail: { name: 'local-admin', role: 'admin' } });
+  await store.apiTokenCreate(
+    { id, hash: hashSecret(token), name: 'local-admin', role: 'admin', lifetimeMs: limits.apiTokenMsDefault },
+    {
+      actor: { kind: 'system', id: 'up', name: 'drover up' },
+      action: 'access.token.create',
+      target: `token/${id}`,
+      detail: { name: 'local-admin', role: 'admin' },
+    },
+  );
   return token;
 }
 
 function parseListen(text: string): { host: string; port: number } {
   const match = /^(.*):(\d{1,5})$/.exec(text);
-  if (!match || Number(match[2]) > 65_535) throw new DroverError('bad-input', { detail: `--listen wants HOST:PORT, not ${JSON.stringify(text)}.` });
+  if (!match || Number(match[2]) > 65_535)
+    throw new DroverError('bad-input', { detail: `--listen wants HOST:PORT, not ${JSON.stringify(text)}.` });
   return { host: match[1]!.replace(/^\[|\]$/g, '') || '0.0.0.0', port: Number(match[2]) };
 }
 
 function ownAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((list) => list ?? []).map((address) => address.address.replace(/%.*$/, ''));
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .map((address) => address.address.replace(/%.*$/, ''));
 }
 
 function serverNames(host: string, advertise: string | undefined): string[] {
-  return [...new Set(['localhost', '127.0.0.1', hostname(), ...ownAddresses(), ...(isWildcard(host) ? [] : [host]), ...(advertise ? [advertise.replace(/:\d+$/, '')] : [])])];
+  return [
+    ...new Set([
+      'localhost',
+      '127.0.0.1',
+      hostname(),
+      ...ownAddresses(),
+      ...(isWildcard(host) ? [] : [host]),
+      ...(advertise ? [advertise.replace(/:\d+$/, '')] : []),
+    ]),
+  ];
 }
 
 function urlOf(host: string, port: number, advertise: string | undefined): string {

@@ -22,9 +22,24 @@ import { formatJoinToken, parseJoinToken } from '../pki/join-token.ts';
 import { SupervisedChild, type ChildOptions } from './supervised-child.ts';
 
 /** How this machine's own client finds us; readable by our user alone. */
-interface Access { readonly url: string; readonly token: string; readonly ca: string; readonly expiresAtMs: number }
-interface ServerReady { readonly url: string; readonly localUrl: string; readonly ca: string; readonly token?: string }
-interface Config { readonly dataDir: string; readonly listen: string; readonly agents: number; readonly json: boolean }
+interface Access {
+  readonly url: string;
+  readonly token: string;
+  readonly ca: string;
+  readonly expiresAtMs: number;
+}
+interface ServerReady {
+  readonly url: string;
+  readonly localUrl: string;
+  readonly ca: string;
+  readonly token?: string;
+}
+interface Config {
+  readonly dataDir: string;
+  readonly listen: string;
+  readonly agents: number;
+  readonly json: boolean;
+}
 
 const ACCESS = 'access.json';
 const IDENTITY = 'identity.json';
@@ -60,16 +75,30 @@ function welcome(config: Config, url: string, token: string): string {
 }
 
 function parseConfig(): Config {
-  const { values } = parseArgs({ options: { data: { type: 'string' }, listen: { type: 'string', default: '127.0.0.1:7400' }, agents: { type: 'string', default: '1' }, json: { type: 'boolean', default: false } }, strict: true });
+  const { values } = parseArgs({
+    options: {
+      data: { type: 'string' },
+      listen: { type: 'string', default: '127.0.0.1:7400' },
+      agents: { type: 'string', default: '1' },
+      json: { type: 'boolean', default: false },
+    },
+    strict: true,
+  });
   const agents = Number(values.agents);
-  if (!/^\d{1,3}$/.test(values.agents) || agents > 200) throw new DroverError('bad-input', { detail: `--agents wants a number from 0 to 200, not ${JSON.stringify(values.agents)}.` });
-  if (!/^.*:\d{1,5}$/.test(values.listen)) throw new DroverError('bad-input', { detail: `--listen wants HOST:PORT, not ${JSON.stringify(values.listen)}.` });
+  if (!/^\d{1,3}$/.test(values.agents) || agents > 200)
+    throw new DroverError('bad-input', {
+      detail: `--agents wants a number from 0 to 200, not ${JSON.stringify(values.agents)}.`,
+    });
+  if (!/^.*:\d{1,5}$/.test(values.listen))
+    throw new DroverError('bad-input', { detail: `--listen wants HOST:PORT, not ${JSON.stringify(values.listen)}.` });
   // PostgreSQL and the children have working folders of their own.
   return { dataDir: resolve(values.data ?? defaultDataDir()), listen: values.listen, agents, json: values.json };
 }
 
 function defaultDataDir(): string {
-  return process.getuid?.() === 0 ? '/var/lib/drover' : join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'drover');
+  return process.getuid?.() === 0
+    ? '/var/lib/drover'
+    : join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'drover');
 }
 
 class Up {
@@ -94,11 +123,18 @@ class Up {
     const client = createClient({ baseUrl: access.url, token: access.token });
     const joined = await joinedIds(client);
     const workerAddress = await this.#worker(client, access, { joined, publicUrl });
-    const wanted = agents === 1 ? [hostname().toLowerCase()] : Array.from({ length: agents }, (_, i) => `local-${i + 1}`);
-    await Promise.all(wanted.map((name) => this.#agent(client, access, { joined, name, program: agentProgram, workerAddress })));
+    const wanted =
+      agents === 1 ? [hostname().toLowerCase()] : Array.from({ length: agents }, (_, i) => `local-${i + 1}`);
+    await Promise.all(
+      wanted.map((name) => this.#agent(client, access, { joined, name, program: agentProgram, workerAddress })),
+    );
     // They have said that they are linked; the server's list says so a moment later.
     await polled('Not every agent', async () => {
-      const linked = new Set(dataOf(await client.GET('/api/v1/hosts', { params: { query: { linked: 'true', limit: 1_000 } } })).items.map((host) => host.name));
+      const linked = new Set(
+        dataOf(await client.GET('/api/v1/hosts', { params: { query: { linked: 'true', limit: 1_000 } } })).items.map(
+          (host) => host.name,
+        ),
+      );
       return wanted.every((name) => linked.has(name));
     });
     this.#lookAfter(access);
@@ -115,7 +151,8 @@ class Up {
 
   async #stop(): Promise<void> {
     // Agents first: what they run goes on without them. The database last, and never one that is still coming up.
-    for (const group of ['agent', 'worker', 'server']) await Promise.all(this.#children.filter((child) => child.role === group).map((child) => child.stop()));
+    for (const group of ['agent', 'worker', 'server'])
+      await Promise.all(this.#children.filter((child) => child.role === group).map((child) => child.stop()));
     await this.#databaseStart.catch(() => undefined);
     await this.#postgres?.stop();
   }
@@ -131,7 +168,11 @@ class Up {
 
   async #database(): Promise<string> {
     if (process.env.DATABASE_URL) return process.env.DATABASE_URL;
-    this.#postgres = createEmbeddedPostgres({ dir: join(this.#config.dataDir, 'postgres'), clock: systemClock, log: this.#log });
+    this.#postgres = createEmbeddedPostgres({
+      dir: join(this.#config.dataDir, 'postgres'),
+      clock: systemClock,
+      log: this.#log,
+    });
     await (this.#databaseStart = this.#postgres.start());
     return this.#postgres.url;
   }
@@ -142,7 +183,14 @@ class Up {
     // Any port: the one it had before, if it can be had again.
     const any = listen.endsWith(':0');
     const on = (port: string): string => (any ? `${listen.slice(0, -1)}${port}` : listen);
-    const args = (address: string, fresh: boolean): string[] => ['server', '--data', join(dataDir, 'server'), '--listen', address, ...(fresh ? ['--bootstrap-token'] : [])];
+    const args = (address: string, fresh: boolean): string[] => [
+      'server',
+      '--data',
+      join(dataDir, 'server'),
+      '--listen',
+      address,
+      ...(fresh ? ['--bootstrap-token'] : []),
+    ];
     const before = on(any && known ? new URL(known.url).port : '0');
     const wantsToken = !known || known.expiresAtMs < systemClock.nowMs() + TOKEN_RENEW_BEFORE_MS;
     const child = this.#child('server', 'server', { env: { DATABASE_URL: databaseUrl } }, args(before, wantsToken));
@@ -160,55 +208,110 @@ class Up {
       ready = await child.start<ServerReady>();
     }
     child.args = args(address, false);
-    const access: Access = { url: ready.localUrl, ca: ready.ca, ...(ready.token ? { token: ready.token, expiresAtMs: systemClock.nowMs() + limits.apiTokenMsDefault } : { token: known!.token, expiresAtMs: known!.expiresAtMs }) };
+    const access: Access = {
+      url: ready.localUrl,
+      ca: ready.ca,
+      ...(ready.token
+        ? { token: ready.token, expiresAtMs: systemClock.nowMs() + limits.apiTokenMsDefault }
+        : { token: known!.token, expiresAtMs: known!.expiresAtMs }),
+    };
     writeJsonFile(dataDir, ACCESS, access);
     return { access, publicUrl: ready.url };
   }
 
-  async #worker(client: DroverClient, access: Access, worker: { joined: ReadonlySet<string>; publicUrl: string }): Promise<string> {
+  async #worker(
+    client: DroverClient,
+    access: Access,
+    worker: { joined: ReadonlySet<string>; publicUrl: string },
+  ): Promise<string> {
     const folder = join(this.#config.dataDir, 'worker');
     const env = await joinEnv(client, access, { folder, role: 'worker', joined: worker.joined });
     const host = this.#config.listen.slice(0, this.#config.listen.lastIndexOf(':'));
-    const child = this.#child('worker', 'worker', { env: { ...env, ...MANY_CONNECTIONS.env }, execArgv: [...NODE_FLAGS, ...MANY_CONNECTIONS.nodeFlags] }, ['worker', '--data', folder, '--listen', `${host}:0`, '--server', worker.publicUrl]);
+    const child = this.#child(
+      'worker',
+      'worker',
+      { env: { ...env, ...MANY_CONNECTIONS.env }, execArgv: [...NODE_FLAGS, ...MANY_CONNECTIONS.nodeFlags] },
+      ['worker', '--data', folder, '--listen', `${host}:0`, '--server', worker.publicUrl],
+    );
     const { agentAddress } = await child.start<{ agentAddress: string }>();
     // Agents are sent away for as long as no worker is linked. Only a live link has a count of agents.
-    await polled('No worker', async () => dataOf(await client.GET('/api/v1/workers')).items.some((item) => item.agentAddress === agentAddress && item.agents !== undefined));
+    await polled('No worker', async () =>
+      dataOf(await client.GET('/api/v1/workers')).items.some(
+        (item) => item.agentAddress === agentAddress && item.agents !== undefined,
+      ),
+    );
     return agentAddress;
   }
 
-  async #agent(client: DroverClient, access: Access, agent: { joined: ReadonlySet<string>; name: string; program: string; workerAddress: string }): Promise<void> {
+  async #agent(
+    client: DroverClient,
+    access: Access,
+    agent: { joined: ReadonlySet<string>; name: string; program: string; workerAddress: string },
+  ): Promise<void> {
     const folder = join(this.#config.dataDir, 'agents', agent.name);
     const env = await joinEnv(client, access, { folder, role: 'agent', joined: agent.joined });
-    const child = this.#child('agent', `agent-${agent.name}`, { env, program: agent.program, execArgv: AGENT_NODE_FLAGS, isReady: (message) => 'linked' in message }, ['--data', folder, '--name', agent.name, '--worker', agent.workerAddress]);
+    const child = this.#child(
+      'agent',
+      `agent-${agent.name}`,
+      { env, program: agent.program, execArgv: AGENT_NODE_FLAGS, isReady: (message) => 'linked' in message },
+      ['--data', folder, '--name', agent.name, '--worker', agent.workerAddress],
+    );
     await child.start();
   }
 
-  #child(role: ChildOptions['role'], name: string, options: Pick<ChildOptions, 'env'> & Partial<ChildOptions>, args: readonly string[]): SupervisedChild {
+  #child(
+    role: ChildOptions['role'],
+    name: string,
+    options: Pick<ChildOptions, 'env'> & Partial<ChildOptions>,
+    args: readonly string[],
+  ): SupervisedChild {
     const onRestart = (why: string): void => {
       this.#log.warn({ child: name, why }, 'a process ended by itself; starting it again');
-      if (!this.#config.json) process.stderr.write(`drover: ${name} ended by itself (${why}); starting it again. Its log: ${logFile}\n`);
+      if (!this.#config.json)
+        process.stderr.write(`drover: ${name} ended by itself (${why}); starting it again. Its log: ${logFile}\n`);
     };
     const logFile = join(this.#config.dataDir, 'logs', `${name}.log`);
-    const child = new SupervisedChild({ role, name, program: entryPoint(), execArgv: NODE_FLAGS, logFile, isReady: (message) => 'ready' in message, onRestart, ...options }, args);
+    const child = new SupervisedChild(
+      {
+        role,
+        name,
+        program: entryPoint(),
+        execArgv: NODE_FLAGS,
+        logFile,
+        isReady: (message) => 'ready' in message,
+        onRestart,
+        ...options,
+      },
+      args,
+    );
     this.#children.push(child);
     return child;
   }
 
   /** Logs stay bounded, and the token outlives a long life of ours. */
   #lookAfter(access: Access): void {
-    systemClock.after(LOOK_AFTER_MS, () => {
-      for (const child of this.#children) child.trimLog();
-      this.#renewToken(access).then((renewed) => this.#lookAfter(renewed), (error: unknown) => {
-        this.#log.warn({ err: error }, 'the local token could not be renewed yet');
-        this.#lookAfter(access);
-      });
-    }, { unref: true });
+    systemClock.after(
+      LOOK_AFTER_MS,
+      () => {
+        for (const child of this.#children) child.trimLog();
+        this.#renewToken(access).then(
+          (renewed) => this.#lookAfter(renewed),
+          (error: unknown) => {
+            this.#log.warn({ err: error }, 'the local token could not be renewed yet');
+            this.#lookAfter(access);
+          },
+        );
+      },
+      { unref: true },
+    );
   }
 
   async #renewToken(access: Access): Promise<Access> {
     if (access.expiresAtMs > systemClock.nowMs() + TOKEN_RENEW_BEFORE_MS) return access;
     const client = createClient({ baseUrl: access.url, token: access.token });
-    const created = dataOf(await client.POST('/api/v1/tokens', { body: { name: 'local-admin', role: 'admin', lifetime: '90d' } }));
+    const created = dataOf(
+      await client.POST('/api/v1/tokens', { body: { name: 'local-admin', role: 'admin', lifetime: '90d' } }),
+    );
     const renewed = { ...access, token: created.token, expiresAtMs: Date.parse(created.expiresAt) };
     writeJsonFile(this.#config.dataDir, ACCESS, renewed);
     return renewed;
@@ -217,13 +320,26 @@ class Up {
 
 /** Who may link. One that was removed or revoked, or joined another database, has to join anew: it could never link. */
 async function joinedIds(client: DroverClient): Promise<ReadonlySet<string>> {
-  const agents = await Array.fromAsync(allPages((cursor) => client.GET('/api/v1/agents', { params: { query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) } } }).then(dataOf)));
+  const agents = await Array.fromAsync(
+    allPages((cursor) =>
+      client
+        .GET('/api/v1/agents', { params: { query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) } } })
+        .then(dataOf),
+    ),
+  );
   const workers = dataOf(await client.GET('/api/v1/workers'));
-  return new Set([...agents.filter((agent) => agent.state === 'active').map((agent) => agent.id), ...workers.items.map((worker) => worker.id)]);
+  return new Set([
+    ...agents.filter((agent) => agent.state === 'active').map((agent) => agent.id),
+    ...workers.items.map((worker) => worker.id),
+  ]);
 }
 
 /** Nothing when it has joined before; a token that leads to us by the address of this machine otherwise. */
-async function joinEnv(client: DroverClient, access: Access, { folder, role, joined }: { folder: string; role: 'agent' | 'worker'; joined: ReadonlySet<string> }): Promise<Record<string, string>> {
+async function joinEnv(
+  client: DroverClient,
+  access: Access,
+  { folder, role, joined }: { folder: string; role: 'agent' | 'worker'; joined: ReadonlySet<string> },
+): Promise<Record<string, string>> {
   const identity = readJsonFile<{ agentId?: string; workerId?: string }>(folder, IDENTITY);
   if (identity && joined.has(identity.agentId ?? identity.workerId ?? '')) return {};
   rmSync(join(folder, IDENTITY), { force: true });
@@ -232,10 +348,15 @@ async function joinEnv(client: DroverClient, access: Access, { folder, role, joi
 }
 
 async function isValid(baseUrl: string, token: string): Promise<boolean> {
-  return createClient({ baseUrl, token }).GET('/api/v1/self').then(() => true, (error: unknown) => {
-    if (error instanceof DroverApiError && error.status === 401) return false;
-    throw error;
-  });
+  return createClient({ baseUrl, token })
+    .GET('/api/v1/self')
+    .then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof DroverApiError && error.status === 401) return false;
+        throw error;
+      },
+    );
 }
 
 function entryPoint(): string {
@@ -245,7 +366,9 @@ function entryPoint(): string {
 /** In a clone the agent's bundle is made afresh; a package brings it along. */
 async function agentBundle(dataDir: string): Promise<string> {
   if (!import.meta.url.endsWith('.ts')) return fileURLToPath(new URL('./drover-agent.mjs', import.meta.url));
-  const { agentBundle: build } = (await import('../../tools/agent-bundle.ts')) as { agentBundle: (outfile: string, options: { write: boolean }) => Promise<unknown> };
+  const { agentBundle: build } = (await import('../../tools/agent-bundle.ts')) as {
+    agentBundle: (outfile: string, options: { write: boolean }) => Promise<unknown>;
+  };
   const program = join(dataDir, 'drover-agent.mjs');
   await build(program, { write: true });
   return program;
@@ -263,7 +386,10 @@ function readAccess(dataDir: string): Access | undefined {
 async function polled(who: string, condition: () => Promise<boolean>): Promise<void> {
   const until = systemClock.monotonicMs() + READY_MS;
   while (!(await condition())) {
-    if (systemClock.monotonicMs() > until) throw new DroverError('host-not-linked', { detail: `${who} was linked within ${READY_MS / 1_000} s; see the logs in the data folder.` });
+    if (systemClock.monotonicMs() > until)
+      throw new DroverError('host-not-linked', {
+        detail: `${who} was linked within ${READY_MS / 1_000} s; see the logs in the data folder.`,
+      });
     await pause(systemClock, 10);
   }
 }

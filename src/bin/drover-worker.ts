@@ -29,7 +29,14 @@ import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.t
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import { WorkerService } from '../worker/worker.ts';
 
-interface WorkerIdentity extends RenewableIdentity { workerId: string; name: string; zone: string; serverUrl: string; joinedWith?: string; port?: number }
+interface WorkerIdentity extends RenewableIdentity {
+  workerId: string;
+  name: string;
+  zone: string;
+  serverUrl: string;
+  joinedWith?: string;
+  port?: number;
+}
 const IDENTITY = 'identity.json';
 /** Until then the link is up, as a rule. */
 const FIRST_LOOK_MS = 10_000;
@@ -37,41 +44,124 @@ const FIRST_LOOK_MS = 10_000;
 async function main(): Promise<void> {
   // Beginning anew would cut the channel to a supervisor, which has set this by itself.
   if (!process.send) settleForManyConnections();
-  const { values } = parseArgs({ options: { data: { type: 'string' }, join: { type: 'string' }, listen: { type: 'string', default: '0.0.0.0:7401' }, advertise: { type: 'string' }, name: { type: 'string' }, server: { type: 'string' }, capacity: { type: 'string' }, 'ssh-capacity': { type: 'string' }, 'queue-weights': { type: 'string' }, json: { type: 'boolean' } }, strict: true });
-  const dataDir = values.data ?? (process.getuid?.() === 0 ? '/var/lib/drover-worker' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-worker`);
+  const { values } = parseArgs({
+    options: {
+      data: { type: 'string' },
+      join: { type: 'string' },
+      listen: { type: 'string', default: '0.0.0.0:7401' },
+      advertise: { type: 'string' },
+      name: { type: 'string' },
+      server: { type: 'string' },
+      capacity: { type: 'string' },
+      'ssh-capacity': { type: 'string' },
+      'queue-weights': { type: 'string' },
+      json: { type: 'boolean' },
+    },
+    strict: true,
+  });
+  const dataDir =
+    values.data ??
+    (process.getuid?.() === 0 ? '/var/lib/drover-worker' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-worker`);
   const log = createJsonLog({ role: 'worker' });
   refuseCoreFiles(log);
   await acquireFolderLock(dataDir, 'worker');
-  const identity = await identityOf(readJsonFile<WorkerIdentity>(dataDir, IDENTITY), values.join ?? process.env.DROVER_JOIN, log, () => enrol(dataDir, values));
+  const identity = await identityOf(
+    readJsonFile<WorkerIdentity>(dataDir, IDENTITY),
+    values.join ?? process.env.DROVER_JOIN,
+    log,
+    () => enrol(dataDir, values),
+  );
   const { host, port } = parseListen(values.listen);
 
-  const tls = createServer({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca, requestCert: true, rejectUnauthorized: false, ...LINK_TLS }, (_request, response) => response.writeHead(404).end());
-  const agents = createLinkServer<AgentFrame, WorkerToAgentFrame>({ role: 'agent', shapes: AGENT_FRAMES, clock: systemClock, refuse: (id) => (worker.isRevoked(id) ? 'agent-revoked' : undefined) });
-  tls.on('upgrade', (request, socket, head) => (request.url === '/link/v1/agent' ? agents.handleUpgrade(request, socket, head) : socket.destroy()));
+  const tls = createServer(
+    {
+      key: identity.privateKey,
+      cert: `${identity.certificate}\n${identity.ca}`,
+      ca: identity.ca,
+      requestCert: true,
+      rejectUnauthorized: false,
+      ...LINK_TLS,
+    },
+    (_request, response) => response.writeHead(404).end(),
+  );
+  const agents = createLinkServer<AgentFrame, WorkerToAgentFrame>({
+    role: 'agent',
+    shapes: AGENT_FRAMES,
+    clock: systemClock,
+    refuse: (id) => (worker.isRevoked(id) ? 'agent-revoked' : undefined),
+  });
+  tls.on('upgrade', (request, socket, head) =>
+    request.url === '/link/v1/agent' ? agents.handleUpgrade(request, socket, head) : socket.destroy(),
+  );
   // An embedded worker that was given any port keeps the one it got: its agents know it by that.
-  const bound = port !== 0 ? await listen(tls, host, port) : await listen(tls, host, identity.port ?? 0).catch((error: unknown) => (errorCodeOf(error) === 'address-in-use' ? listen(tls, host, 0) : Promise.reject(error)));
+  const bound =
+    port !== 0
+      ? await listen(tls, host, port)
+      : await listen(tls, host, identity.port ?? 0).catch((error: unknown) =>
+          errorCodeOf(error) === 'address-in-use' ? listen(tls, host, 0) : Promise.reject(error),
+        );
   if (port === 0 && identity.port !== bound) writeJsonFile(dataDir, IDENTITY, Object.assign(identity, { port: bound }));
   const agentAddress = values.advertise ?? `${host === '0.0.0.0' || host === '::' ? ownAddress() : host}:${bound}`;
 
   const renewal = new CertificateRenewal(identity, newKey, () => writeJsonFile(dataDir, IDENTITY, identity));
   const driver = createSshDriver({
-    dir: join(dataDir, 'ssh'), clock: systemClock, random: systemRandom, log,
-    access: ({ hostId, accountId }) => worker.requestAccess(hostId, accountId), recordHostKey: (hostId, key) => worker.recordHostKey(hostId, key), secretsOf: (attempt) => worker.secretsOf(attempt),
+    dir: join(dataDir, 'ssh'),
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    access: ({ hostId, accountId }) => worker.requestAccess(hostId, accountId),
+    recordHostKey: (hostId, key) => worker.recordHostKey(hostId, key),
+    secretsOf: (attempt) => worker.secretsOf(attempt),
   });
   const worker: WorkerService = new WorkerService({
     ssh: {
-      ...createLocalExecutor({ workerId: identity.workerId, driver, version: version(), clock: systemClock, random: systemRandom, log }),
-      accessChanged: () => driver.accessChanged(), test: (hostId, accountId) => driver.test({ hostId, ...(accountId === undefined ? {} : { accountId }) }),
+      ...createLocalExecutor({
+        workerId: identity.workerId,
+        driver,
+        version: version(),
+        clock: systemClock,
+        random: systemRandom,
+        log,
+      }),
+      accessChanged: () => driver.accessChanged(),
+      test: (hostId, accountId) => driver.test({ hostId, ...(accountId === undefined ? {} : { accountId }) }),
     },
-    id: identity.workerId, name: identity.name, zone: identity.zone, version: version(), agentAddress, agents, serverUrl: values.server ?? identity.serverUrl, clock: systemClock, random: systemRandom, log,
-    capacity: { agent: parseCapacity('--capacity', values.capacity, limits.workerExecutionsDefault), ssh: parseCapacity('--ssh-capacity', values['ssh-capacity'], limits.workerSshExecutionsDefault) }, weights: parseWeights(values['queue-weights']),
-    dial: (url) => createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({
-      urls: () => [linkUrl(url)], peerRole: 'server', shapes: SERVER_FRAMES, identity: () => identity, clock: systemClock, random: systemRandom, log, reconnectCapMs: limits.workerReconnectCapMs,
-      onRefused: (code, detail) => log.error({ code, detail, url }, 'the server refused this worker'),
-    }),
+    id: identity.workerId,
+    name: identity.name,
+    zone: identity.zone,
+    version: version(),
+    agentAddress,
+    agents,
+    serverUrl: values.server ?? identity.serverUrl,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    capacity: {
+      agent: parseCapacity('--capacity', values.capacity, limits.workerExecutionsDefault),
+      ssh: parseCapacity('--ssh-capacity', values['ssh-capacity'], limits.workerSshExecutionsDefault),
+    },
+    weights: parseWeights(values['queue-weights']),
+    dial: (url) =>
+      createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({
+        urls: () => [linkUrl(url)],
+        peerRole: 'server',
+        shapes: SERVER_FRAMES,
+        identity: () => identity,
+        clock: systemClock,
+        random: systemRandom,
+        log,
+        reconnectCapMs: limits.workerReconnectCapMs,
+        onRefused: (code, detail) => log.error({ code, detail, url }, 'the server refused this worker'),
+      }),
     onCertificate(certificate) {
-      if (!renewal.accept(certificate)) return log.error({}, 'a certificate that is not for this worker was passed over');
-      tls.setSecureContext({ key: identity.privateKey, cert: `${identity.certificate}\n${identity.ca}`, ca: identity.ca, ...LINK_TLS });
+      if (!renewal.accept(certificate))
+        return log.error({}, 'a certificate that is not for this worker was passed over');
+      tls.setSecureContext({
+        key: identity.privateKey,
+        cert: `${identity.certificate}\n${identity.ca}`,
+        ca: identity.ca,
+        ...LINK_TLS,
+      });
       log.info({}, 'the certificate was renewed');
     },
   });
@@ -88,27 +178,55 @@ async function main(): Promise<void> {
   if (values.json) process.stdout.write(`${JSON.stringify({ ready: true, agentAddress })}\n`);
 }
 
-async function enrol(dataDir: string, flags: { join?: string | undefined; name?: string | undefined }): Promise<WorkerIdentity> {
+async function enrol(
+  dataDir: string,
+  flags: { join?: string | undefined; name?: string | undefined },
+): Promise<WorkerIdentity> {
   const join = flags.join ?? process.env.DROVER_JOIN;
-  if (!join) throw new DroverError('join-token-invalid', { detail: 'This worker has not joined yet. Make a token (drover agents join-token create --role worker) and start with --join TOKEN.' });
+  if (!join)
+    throw new DroverError('join-token-invalid', {
+      detail:
+        'This worker has not joined yet. Make a token (drover agents join-token create --role worker) and start with --join TOKEN.',
+    });
   const token = parseJoinToken(join);
   const privateKey = newKey();
   const name = flags.name ?? hostname();
-  const answer = await postJoin<WorkerJoinResult>(token, '/api/v1/workers/join', { secret: token.secret, csr: certificateRequest(privateKey), name, version: version(), nowMs: systemClock.nowMs() });
-  const identity: WorkerIdentity = { workerId: answer.workerId, name, zone: answer.zone, privateKey, certificate: answer.certificate, ca: answer.ca, serverUrl: token.url, joinedWith: fingerprintOf(join) };
+  const answer = await postJoin<WorkerJoinResult>(token, '/api/v1/workers/join', {
+    secret: token.secret,
+    csr: certificateRequest(privateKey),
+    name,
+    version: version(),
+    nowMs: systemClock.nowMs(),
+  });
+  const identity: WorkerIdentity = {
+    workerId: answer.workerId,
+    name,
+    zone: answer.zone,
+    privateKey,
+    certificate: answer.certificate,
+    ca: answer.ca,
+    serverUrl: token.url,
+    joinedWith: fingerprintOf(join),
+  };
   writeJsonFile(dataDir, IDENTITY, identity);
   return identity;
 }
 
 function parseCapacity(option: string, text: string | undefined, fallback: number): number {
   if (text === undefined) return fallback;
-  if (!/^[1-9]\d{0,6}$/.test(text)) throw new DroverError('bad-input', { detail: `${option} wants a number of executions from 1 to 9999999, not ${JSON.stringify(text)}.` });
+  if (!/^[1-9]\d{0,6}$/.test(text))
+    throw new DroverError('bad-input', {
+      detail: `${option} wants a number of executions from 1 to 9999999, not ${JSON.stringify(text)}.`,
+    });
   return Number(text);
 }
 
 function parseWeights(text: string | undefined): QueueWeights {
   const weights = text === undefined ? QUEUE_WEIGHTS : parseQueueWeights(text);
-  if (!weights) throw new DroverError('bad-input', { detail: `--queue-weights wants three numbers for high, normal and low, such as 6:3:1, not ${JSON.stringify(text)}.` });
+  if (!weights)
+    throw new DroverError('bad-input', {
+      detail: `--queue-weights wants three numbers for high, normal and low, such as 6:3:1, not ${JSON.stringify(text)}.`,
+    });
   return weights;
 }
 
@@ -124,12 +242,22 @@ function parseListen(text: string): { host: string; port: number } {
 }
 
 function ownAddress(): string {
-  return Object.values(networkInterfaces()).flat().find((address) => address && !address.internal && address.family === 'IPv4')?.address ?? '127.0.0.1';
+  return (
+    Object.values(networkInterfaces())
+      .flat()
+      .find((address) => address && !address.internal && address.family === 'IPv4')?.address ?? '127.0.0.1'
+  );
 }
 
 async function listen(server: ReturnType<typeof createServer>, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(error.code === 'EADDRINUSE' ? new DroverError('address-in-use', { detail: `${host}:${port} is in use. Choose another with --listen.` }) : error));
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new DroverError('address-in-use', { detail: `${host}:${port} is in use. Choose another with --listen.` })
+          : error,
+      ),
+    );
     server.listen(port, host, 4_096, () => resolve((server.address() as AddressInfo).port));
   });
 }

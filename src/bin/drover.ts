@@ -18,9 +18,16 @@ async function main(): Promise<void> {
     return;
   }
   const { Command, CommanderError } = await import('commander');
-  const [{ addCommands }, { explain, EXIT }] = await Promise.all([import('../cli/commands.ts'), import('../cli/exit.ts')]);
+  const [{ addCommands }, { explain, EXIT }] = await Promise.all([
+    import('../cli/commands.ts'),
+    import('../cli/exit.ts'),
+  ]);
   const { version } = await import('../base/node-process.ts');
-  const program = new Command('drover').description('Operations work on fleets of servers.').version(version()).exitOverride().showHelpAfterError('(drover COMMAND --help tells more)');
+  const program = new Command('drover')
+    .description('Operations work on fleets of servers.')
+    .version(version())
+    .exitOverride()
+    .showHelpAfterError('(drover COMMAND --help tells more)');
   addCommands(program);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => error.code === 'EPIPE' && process.exit(0));
   try {

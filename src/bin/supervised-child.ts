@@ -56,18 +56,25 @@ export class SupervisedChild {
       const cancel = systemClock.after(READY_MS, () => {
         if (ready) return;
         this.kill();
-        reject(new DroverError('host-not-linked', { detail: `${name} was not ready within ${READY_MS / 1_000} s. Its log: ${logFile}` }));
+        reject(
+          new DroverError('host-not-linked', {
+            detail: `${name} was not ready within ${READY_MS / 1_000} s. Its log: ${logFile}`,
+          }),
+        );
       });
-      this.#launch((message) => {
-        if (ready || !this.#options.isReady(message)) return;
-        ready = true;
-        cancel();
-        resolve(message as T);
-      }, (why) => {
-        cancel();
-        if (ready) this.#restart(why);
-        else reject(refusalIn(readFileSync(logFile).subarray(logStart).toString(), name, why, logFile));
-      });
+      this.#launch(
+        (message) => {
+          if (ready || !this.#options.isReady(message)) return;
+          ready = true;
+          cancel();
+          resolve(message as T);
+        },
+        (why) => {
+          cancel();
+          if (ready) this.#restart(why);
+          else reject(refusalIn(readFileSync(logFile).subarray(logStart).toString(), name, why, logFile));
+        },
+      );
     });
   }
 
@@ -100,7 +107,12 @@ export class SupervisedChild {
     const output = openSync(logFile, 'a', 0o600);
     const startedAt = systemClock.monotonicMs();
     // A process group of its own: Ctrl-C on the terminal is ours to hand on, in order.
-    const child = fork(program, [...this.args], { execArgv: [...execArgv], env: this.#environment(), stdio: ['ignore', output, output, 'ipc'], detached: true });
+    const child = fork(program, [...this.args], {
+      execArgv: [...execArgv],
+      env: this.#environment(),
+      stdio: ['ignore', output, output, 'ipc'],
+      detached: true,
+    });
     closeSync(output);
     this.#process = child;
     let ended = false;
@@ -117,13 +129,24 @@ export class SupervisedChild {
 
   #environment(): NodeJS.ProcessEnv {
     const hidden: readonly string[] = this.role === 'server' ? OWN_ONLY : [...OWN_ONLY, ...SERVER_ONLY];
-    return { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !hidden.includes(name))), ...this.#options.env };
+    return {
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !hidden.includes(name))),
+      ...this.#options.env,
+    };
   }
 
   #restart(why: string): void {
     this.#options.onRestart(why);
     const delayMs = Math.min(RESTART_CAP_MS, RESTART_BASE_MS * 2 ** this.#failures++);
-    systemClock.after(delayMs, () => this.#stopping || this.#launch(() => undefined, (again) => this.#restart(again)));
+    systemClock.after(
+      delayMs,
+      () =>
+        this.#stopping ||
+        this.#launch(
+          () => undefined,
+          (again) => this.#restart(again),
+        ),
+    );
   }
 }
 
@@ -133,7 +156,12 @@ function sizeOf(path: string): number {
 
 /** A program's last words are its refusal, as `runMain` prints it: `drover: DETAIL (CODE)`. */
 function refusalIn(log: string, name: string, why: string, logFile: string): DroverError {
-  const words = log.trim().split('\n').map((line) => /^drover: (.*) \(([a-z-]+)\)$/.exec(line)).findLast((match) => match !== null);
-  if (words && isErrorCode(words[2]!)) return new DroverError(words[2], { detail: `${name} did not start: ${words[1]}` });
+  const words = log
+    .trim()
+    .split('\n')
+    .map((line) => /^drover: (.*) \(([a-z-]+)\)$/.exec(line))
+    .findLast((match) => match !== null);
+  if (words && isErrorCode(words[2]!))
+    return new DroverError(words[2], { detail: `${name} did not start: ${words[1]}` });
   return new DroverError('internal', { detail: `${name} did not start (${why}). Its log: ${logFile}` });
 }

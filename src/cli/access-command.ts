@@ -8,35 +8,84 @@ import { outPaint } from './follow.ts';
 import { table, timeText } from './render.ts';
 import { openSession } from './session.ts';
 
-interface TokenFlags extends AnswerFlags { readonly name: string; readonly role: Schemas['ApiTokenCreate']['role']; readonly lifetime: string }
-interface AuditFlags extends AnswerFlags { readonly limit: string; readonly action?: string; readonly by?: string; readonly cursor?: string }
+interface TokenFlags extends AnswerFlags {
+  readonly name: string;
+  readonly role: Schemas['ApiTokenCreate']['role'];
+  readonly lifetime: string;
+}
+interface AuditFlags extends AnswerFlags {
+  readonly limit: string;
+  readonly action?: string;
+  readonly by?: string;
+  readonly cursor?: string;
+}
 type AuditEntry = Schemas['AuditEntry'];
 
 export function addAccessCommands(program: Command): void {
   addTokens(program);
-  withUtc(command(program, 'audit', { summary: 'read the audit trail, newest first', examples: ['drover audit', 'drover audit --action job.run.create -n 200', 'drover audit --by ci --json'] }))
-    .option('-n, --limit <n>', 'how many', '50').option('--action <action>', 'only this action, such as job.run.create').option('--by <name>', 'only what this token did').option('--cursor <cursor>', 'go on where an earlier list ended').action(audit);
+  withUtc(
+    command(program, 'audit', {
+      summary: 'read the audit trail, newest first',
+      examples: ['drover audit', 'drover audit --action job.run.create -n 200', 'drover audit --by ci --json'],
+    }),
+  )
+    .option('-n, --limit <n>', 'how many', '50')
+    .option('--action <action>', 'only this action, such as job.run.create')
+    .option('--by <name>', 'only what this token did')
+    .option('--cursor <cursor>', 'go on where an earlier list ended')
+    .action(audit);
 }
 
 function addTokens(program: Command): void {
   const tokens = group(program, 'tokens', 'make, list and revoke API tokens');
-  command(tokens, 'create', { summary: 'make an API token and print it', description: 'Make an API token and print it. It is shown this once: the server keeps its hash only.', examples: ['drover tokens create --name ci --role operator', 'drover tokens create --name dashboard --role viewer --lifetime 30d'] })
-    .requiredOption('--name <text>', 'who or what it is for').addOption(new Option('--role <role>', 'what it may do').choices(['viewer', 'operator', 'admin']).makeOptionMandatory()).option('--lifetime <duration>', 'how long it is good', '90d').action(async (flags: TokenFlags) => {
+  command(tokens, 'create', {
+    summary: 'make an API token and print it',
+    description: 'Make an API token and print it. It is shown this once: the server keeps its hash only.',
+    examples: [
+      'drover tokens create --name ci --role operator',
+      'drover tokens create --name dashboard --role viewer --lifetime 30d',
+    ],
+  })
+    .requiredOption('--name <text>', 'who or what it is for')
+    .addOption(
+      new Option('--role <role>', 'what it may do').choices(['viewer', 'operator', 'admin']).makeOptionMandatory(),
+    )
+    .option('--lifetime <duration>', 'how long it is good', '90d')
+    .action(async (flags: TokenFlags) => {
       const faults = new Faults();
       const lifetime = duration(faults, '--lifetime', flags.lifetime) ?? '90d';
       faults.end();
-      const created = dataOf(await openSession().client.POST('/api/v1/tokens', { body: { name: flags.name, role: flags.role, lifetime } }));
+      const created = dataOf(
+        await openSession().client.POST('/api/v1/tokens', { body: { name: flags.name, role: flags.role, lifetime } }),
+      );
       await answer(flags, created, () => created.token);
     });
-  withUtc(command(tokens, 'list', { summary: 'list API tokens', examples: ['drover tokens list'] })).action(async (flags: AnswerFlags) => {
-    const page = dataOf(await openSession().client.GET('/api/v1/tokens'));
-    const utc = flags.utc === true;
-    await answer(flags, page, () => table(['ID', 'NAME', 'ROLE', 'EXPIRES', 'REVOKED'], page.items.map((token) => [token.id, token.name, token.role, timeText(token.expiresAt, utc), timeText(token.revokedAt, utc)])));
-  });
-  command(tokens, 'revoke', { summary: 'revoke an API token', examples: ['drover tokens revoke ID'] }).argument('<id>').action(async (id: string, flags: AnswerFlags) => {
-    await openSession().client.DELETE('/api/v1/tokens/{id}', { params: { path: { id: idOf(id, 'token', 'tokens list') } } });
-    await answer(flags, { revoked: id }, () => `revoked ${id}`);
-  });
+  withUtc(command(tokens, 'list', { summary: 'list API tokens', examples: ['drover tokens list'] })).action(
+    async (flags: AnswerFlags) => {
+      const page = dataOf(await openSession().client.GET('/api/v1/tokens'));
+      const utc = flags.utc === true;
+      await answer(flags, page, () =>
+        table(
+          ['ID', 'NAME', 'ROLE', 'EXPIRES', 'REVOKED'],
+          page.items.map((token) => [
+            token.id,
+            token.name,
+            token.role,
+            timeText(token.expiresAt, utc),
+            timeText(token.revokedAt, utc),
+          ]),
+        ),
+      );
+    },
+  );
+  command(tokens, 'revoke', { summary: 'revoke an API token', examples: ['drover tokens revoke ID'] })
+    .argument('<id>')
+    .action(async (id: string, flags: AnswerFlags) => {
+      await openSession().client.DELETE('/api/v1/tokens/{id}', {
+        params: { path: { id: idOf(id, 'token', 'tokens list') } },
+      });
+      await answer(flags, { revoked: id }, () => `revoked ${id}`);
+    });
 }
 
 async function audit(flags: AuditFlags): Promise<void> {
@@ -47,10 +96,29 @@ async function audit(flags: AuditFlags): Promise<void> {
   const items: AuditEntry[] = [];
   let next = flags.cursor;
   do {
-    const query = { limit: Math.min(limits.pageSizeMax, wanted - items.length), ...(flags.action ? { action: flags.action } : {}), ...(flags.by ? { actor: flags.by } : {}), ...(next === undefined ? {} : { cursor: next }) };
+    const query = {
+      limit: Math.min(limits.pageSizeMax, wanted - items.length),
+      ...(flags.action ? { action: flags.action } : {}),
+      ...(flags.by ? { actor: flags.by } : {}),
+      ...(next === undefined ? {} : { cursor: next }),
+    };
     const page = dataOf(await client.GET('/api/v1/audit', { params: { query } }));
     items.push(...page.items);
     next = page.next;
   } while (next !== undefined && items.length < wanted);
-  await answer(flags, { items, ...(next === undefined ? {} : { next }) }, () => `${table(['SEQ', 'AT', 'BY', 'ACTION', 'TARGET'], items.map((entry) => [String(entry.seq), timeText(entry.at, flags.utc === true), entry.actor, entry.action, entry.target]))}${next === undefined ? '' : `\n${outPaint().dim(`… older ones: --cursor ${next}`)}`}`);
+  await answer(
+    flags,
+    { items, ...(next === undefined ? {} : { next }) },
+    () =>
+      `${table(
+        ['SEQ', 'AT', 'BY', 'ACTION', 'TARGET'],
+        items.map((entry) => [
+          String(entry.seq),
+          timeText(entry.at, flags.utc === true),
+          entry.actor,
+          entry.action,
+          entry.target,
+        ]),
+      )}${next === undefined ? '' : `\n${outPaint().dim(`… older ones: --cursor ${next}`)}`}`,
+  );
 }

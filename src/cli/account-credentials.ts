@@ -10,7 +10,10 @@ import { ask, canAsk } from './prompt.ts';
 
 type CredentialInput = Schemas['CredentialInput'];
 type Credential = Schemas['Credential'];
-interface Word { readonly flag: string; readonly value: string }
+interface Word {
+  readonly flag: string;
+  readonly value: string;
+}
 
 const SOURCE = 'from @FILE, @- (standard input), env:VARIABLE or ask';
 const OPTIONS: readonly (readonly [flags: string, text: string])[] = [
@@ -19,7 +22,7 @@ const OPTIONS: readonly (readonly [flags: string, text: string])[] = [
   ['--certificate <file>', 'OpenSSH certificate of the key before it'],
   ['--password <source>', `password of the login user, ${SOURCE}`],
   ['--keyboard-interactive <source>', `answer to prompts that do not echo, ${SOURCE}`],
-  ['--ssh-agent <socket>', 'socket of an ssh-agent on the worker\'s machine'],
+  ['--ssh-agent <socket>', "socket of an ssh-agent on the worker's machine"],
   ['--credential-name <name>', 'name of the credential before it, seen when a login fails'],
 ];
 
@@ -47,7 +50,13 @@ export class CredentialWords {
   }
 }
 
-async function readWord(list: CredentialInput[], { flag, value }: Word, faults: Faults, inputs: Inputs, present: readonly Credential[]): Promise<void> {
+async function readWord(
+  list: CredentialInput[],
+  { flag, value }: Word,
+  faults: Faults,
+  inputs: Inputs,
+  present: readonly Credential[],
+): Promise<void> {
   const last = list.at(-1);
   switch (flag) {
     case '--key':
@@ -61,7 +70,10 @@ async function readWord(list: CredentialInput[], { flag, value }: Word, faults: 
       return;
     case '--password':
     case '--keyboard-interactive':
-      list.push({ kind: flag === '--password' ? 'password' : 'keyboard-interactive', password: (await readSecret(flag, value, faults, inputs)) ?? '' });
+      list.push({
+        kind: flag === '--password' ? 'password' : 'keyboard-interactive',
+        password: (await readSecret(flag, value, faults, inputs)) ?? '',
+      });
       return;
     case '--ssh-agent':
       list.push({ kind: 'agent', socket: value });
@@ -73,15 +85,29 @@ async function readWord(list: CredentialInput[], { flag, value }: Word, faults: 
     default: {
       const kept = present.find(({ name, id }) => name === value || id === value);
       if (kept) list.push({ kind: 'keep', id: kept.id });
-      else faults.add(`--keep ${value}: the account has no such credential; it has ${present.map(({ name }) => name).join(', ') || 'none'}.`);
+      else
+        faults.add(
+          `--keep ${value}: the account has no such credential; it has ${present.map(({ name }) => name).join(', ') || 'none'}.`,
+        );
     }
   }
 }
 
 /** What is refused is not repeated: it may be the secret itself. */
-export async function readSecret(flag: string, source: string, faults: Faults, inputs: Inputs): Promise<string | undefined> {
+export async function readSecret(
+  flag: string,
+  source: string,
+  faults: Faults,
+  inputs: Inputs,
+): Promise<string | undefined> {
   if (source.startsWith('@')) return inputs.text(flag, source.slice(1), limits.keyTextBytesMax)?.replace(/\r?\n$/, '');
-  if (source.startsWith('env:')) return process.env[source.slice(4)] ?? faults.add(`${flag}: there is no environment variable ${source.slice(4)}.`);
-  if (source !== 'ask') return faults.add(`${flag} wants @FILE, @- (standard input), env:VARIABLE or ask, so that the value never stands on a command line. If that was a real one, change it: it is in this shell's history.`);
-  return canAsk() ? ask(`${flag.slice(2)}: `, { hidden: true }) : faults.add(`${flag} ask needs a terminal. Give it from @FILE or @-.`);
+  if (source.startsWith('env:'))
+    return process.env[source.slice(4)] ?? faults.add(`${flag}: there is no environment variable ${source.slice(4)}.`);
+  if (source !== 'ask')
+    return faults.add(
+      `${flag} wants @FILE, @- (standard input), env:VARIABLE or ask, so that the value never stands on a command line. If that was a real one, change it: it is in this shell's history.`,
+    );
+  return canAsk()
+    ? ask(`${flag.slice(2)}: `, { hidden: true })
+    : faults.add(`${flag} ask needs a terminal. Give it from @FILE or @-.`);
 }

@@ -2,18 +2,33 @@
 import type { Command } from 'commander';
 import { out } from './out.ts';
 
-export interface AnswerFlags { readonly json?: boolean; readonly utc?: boolean }
+export interface AnswerFlags {
+  readonly json?: boolean;
+  readonly utc?: boolean;
+}
 
-export interface CommandWords { readonly summary: string; readonly description?: string; /** Lines of the shell, without the prompt. */ readonly examples: readonly string[] }
+export interface CommandWords {
+  readonly summary: string;
+  readonly description?: string /** Lines of the shell, without the prompt. */;
+  readonly examples: readonly string[];
+}
 
 /** A group of commands, such as `drover hosts`. */
 export function group(parent: Command, name: string, summary: string): Command {
-  return parent.command(name).summary(summary).description(`${capital(summary)}.`);
+  return parent
+    .command(name)
+    .summary(summary)
+    .description(`${capital(summary)}.`);
 }
 
 /** A command that answers: with text, or with one document on `--json`. */
 export function command(parent: Command, name: string, { summary, description, examples }: CommandWords): Command {
-  return parent.command(name).summary(summary).description(description ?? `${capital(summary)}.`).option('-j, --json', 'answer with one JSON document').addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`);
+  return parent
+    .command(name)
+    .summary(summary)
+    .description(description ?? `${capital(summary)}.`)
+    .option('-j, --json', 'answer with one JSON document')
+    .addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`);
 }
 
 /** For commands that show times. */

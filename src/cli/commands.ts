@@ -10,7 +10,17 @@ import { addRunCommand } from './run-command.ts';
 import { addRunsCommands } from './runs-command.ts';
 import { addWorkersCommands } from './workers-command.ts';
 
-const COMMANDS: readonly ((program: Command) => void)[] = [addRunCommand, addRunsCommands, addHostsCommands, addAccountsCommands, addAgentsCommands, addWorkersCommands, addAccessCommands, addLoginCommands, addRoleHelp];
+const COMMANDS: readonly ((program: Command) => void)[] = [
+  addRunCommand,
+  addRunsCommands,
+  addHostsCommands,
+  addAccountsCommands,
+  addAgentsCommands,
+  addWorkersCommands,
+  addAccessCommands,
+  addLoginCommands,
+  addRoleHelp,
+];
 
 export function addCommands(program: Command): void {
   for (const add of COMMANDS) add(program);

@@ -11,38 +11,71 @@ export class UsageError extends Error {
 /** One calm message for whatever went wrong, and the code to exit with. */
 export function explain(error: unknown): { message: string; code: number } {
   if (error instanceof UsageError) return { message: error.message, code: EXIT.usage };
-  if (error instanceof DroverUnreachableError) return { message: `${error.message}\n${unreachableAdvice(error.message)}`, code: EXIT.unreachable };
+  if (error instanceof DroverUnreachableError)
+    return { message: `${error.message}\n${unreachableAdvice(error.message)}`, code: EXIT.unreachable };
   if (error instanceof DroverApiError) return explainRefusal(error);
   return { message: (error as Error).stack ?? String(error), code: EXIT.failed };
 }
 
 function unreachableAdvice(message: string): string {
-  if (/certificate|altname|self.signed/i.test(message)) return 'Its certificate is not one that this machine trusts. `drover login URL` asks whom to trust and keeps it; DROVER_CA names a file with the certificate of its authority.';
+  if (/certificate|altname|self.signed/i.test(message))
+    return 'Its certificate is not one that this machine trusts. `drover login URL` asks whom to trust and keeps it; DROVER_CA names a file with the certificate of its authority.';
   return 'Is the server running? Check DROVER_URL, or log in again.';
 }
 
 function explainRefusal(error: DroverApiError): { message: string; code: number } {
   const { status, code, detail, errors } = error;
   const advice = status === 401 ? '\nCheck DROVER_TOKEN, or log in again: drover login URL.' : '';
-  const faults = errors.length > 1 ? `${errors.length} things are wrong:${errors.map((fault) => `\n  ${flagOf(fault.pointer)}: ${fault.detail} (${fault.code})`).join('')}` : errors.length === 1 ? `${flagOf(errors[0]!.pointer)}: ${errors[0]!.detail}` : detail;
-  const request = code === 'internal' && error.requestId !== undefined ? `\nThe server's log has more under request ${error.requestId}.` : '';
-  return { message: `${faults}${errors.length > 1 ? '' : ` (${code})`}${advice}${request}`, code: exitOf(status, code) };
+  const faults =
+    errors.length > 1
+      ? `${errors.length} things are wrong:${errors.map((fault) => `\n  ${flagOf(fault.pointer)}: ${fault.detail} (${fault.code})`).join('')}`
+      : errors.length === 1
+        ? `${flagOf(errors[0]!.pointer)}: ${errors[0]!.detail}`
+        : detail;
+  const request =
+    code === 'internal' && error.requestId !== undefined
+      ? `\nThe server's log has more under request ${error.requestId}.`
+      : '';
+  return {
+    message: `${faults}${errors.length > 1 ? '' : ` (${code})`}${advice}${request}`,
+    code: exitOf(status, code),
+  };
 }
 
 /** The server's own absence, or that of one behind a gateway; not what it says of a host. */
 function exitOf(status: number, code: string): number {
-  if ([502, 503, 504].includes(status) && ['internal', 'shutting-down', 'database-unavailable'].includes(code)) return EXIT.unreachable;
+  if ([502, 503, 504].includes(status) && ['internal', 'shutting-down', 'database-unavailable'].includes(code))
+    return EXIT.unreachable;
   return status === 400 || status === 413 ? EXIT.usage : EXIT.refused;
 }
 
-const FLAGS: Readonly<Record<string, string>> = { labels: '--label', targets: '--target', script: '--script', scriptBase64: '--script', command: 'the command', args: '--arg', env: '--env', params: '--param', secrets: '--secret', user: '--as', maxFailed: '--max-failed', loginUser: '--user', isDefault: '--default', 'become/user': '--become-user', 'become/password': '--become-password' };
+const FLAGS: Readonly<Record<string, string>> = {
+  labels: '--label',
+  targets: '--target',
+  script: '--script',
+  scriptBase64: '--script',
+  command: 'the command',
+  args: '--arg',
+  env: '--env',
+  params: '--param',
+  secrets: '--secret',
+  user: '--as',
+  maxFailed: '--max-failed',
+  loginUser: '--user',
+  isDefault: '--default',
+  'become/user': '--become-user',
+  'become/password': '--become-password',
+};
 
 /** `#/killAfter` is `--kill-after` to whoever typed it. */
 function flagOf(pointer: string): string {
   const path = pointer.replace(/^#?\//, '');
   const [field, ...rest] = path.split('/') as [string, ...string[]];
-  if (field === 'credentials' && rest.length > 0) return [`credential ${Number(rest[0]) + 1}`, ...rest.slice(1)].join(', ');
+  if (field === 'credentials' && rest.length > 0)
+    return [`credential ${Number(rest[0]) + 1}`, ...rest.slice(1)].join(', ');
   if (Object.hasOwn(FLAGS, path)) return FLAGS[path]!;
-  const flag = FLAGS[field] ?? (pointer.startsWith('#/') ? `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}` : field);
+  const flag =
+    FLAGS[field] ??
+    (pointer.startsWith('#/') ? `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}` : field);
   return [flag, ...rest].join(' ');
 }

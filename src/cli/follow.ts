@@ -22,10 +22,18 @@ const LEAVE_MS = 2_000;
 /** Without a terminal progress goes to a log: seldom, and only when it has changed. */
 const PLAIN_LINE_MS = 10_000;
 
-export interface FollowFlags { readonly json?: boolean; readonly live?: boolean; readonly host?: string; /** Somebody looks at a run that others may have made: an interrupt leaves it alone. */ readonly watching?: boolean }
+export interface FollowFlags {
+  readonly json?: boolean;
+  readonly live?: boolean;
+  readonly host?: string /** Somebody looks at a run that others may have made: an interrupt leaves it alone. */;
+  readonly watching?: boolean;
+}
 
 /** What a watch came to: its end, or that somebody left. */
-interface Followed { readonly run: Run; readonly left?: 'detached' | 'cancelling' }
+interface Followed {
+  readonly run: Run;
+  readonly left?: 'detached' | 'cancelling';
+}
 
 export function outPaint(): Paint {
   return createPaint(process.stdout.isTTY === true && !process.env.NO_COLOR);
@@ -75,7 +83,15 @@ class Follower {
 
   async follow(): Promise<Followed> {
     const asks = canAsk();
-    const interrupts = new Interrupts({ asks, cancels: this.#flags.watching !== true, cancel: () => this.#cancel(), detach: () => this.#leave('detached'), leave: () => this.#leave('cancelling'), say: (line) => this.#say(line), question: (text) => this.#ask(text) });
+    const interrupts = new Interrupts({
+      asks,
+      cancels: this.#flags.watching !== true,
+      cancel: () => this.#cancel(),
+      detach: () => this.#leave('detached'),
+      leave: () => this.#leave('cancelling'),
+      say: (line) => this.#say(line),
+      question: (text) => this.#ask(text),
+    });
     const stopListening = listenForInterrupts(interrupts, asks);
     this.#draw();
     try {
@@ -89,7 +105,10 @@ class Follower {
       await this.#cancelSent();
       return { run: this.#latest, left: this.#left };
     } catch (error) {
-      if (error instanceof DroverUnreachableError) throw new DroverUnreachableError(`${error.message}\nThe run goes on without us; come back to it with: drover runs watch ${this.#latest.id}`);
+      if (error instanceof DroverUnreachableError)
+        throw new DroverUnreachableError(
+          `${error.message}\nThe run goes on without us; come back to it with: drover runs watch ${this.#latest.id}`,
+        );
       throw error;
     } finally {
       stopListening();
@@ -100,8 +119,13 @@ class Follower {
   }
 
   #events(): ReturnType<typeof watchRun> {
-    const onAway = (error: Error): void => this.#say(this.#paint.yellow(`${error.message}; waiting for it, the run goes on`));
-    return watchRun(this.#session.options, this.#latest.id, { signal: this.#abort.signal, output: this.#flags.live === true, onAway });
+    const onAway = (error: Error): void =>
+      this.#say(this.#paint.yellow(`${error.message}; waiting for it, the run goes on`));
+    return watchRun(this.#session.options, this.#latest.id, {
+      signal: this.#abort.signal,
+      output: this.#flags.live === true,
+      onAway,
+    });
   }
 
   async #execution(execution: Execution): Promise<void> {
@@ -109,7 +133,10 @@ class Follower {
     if (this.#flags.live && SETTLED.has(execution.state)) await this.#fillIn(execution);
     if (this.#flags.json || !FAILED.has(execution.state)) return;
     this.#failures++;
-    if (this.#failures <= FAILURES_SHOWN) this.#say(`${paintState(execution.state, this.#paint, '✗')} ${plainText(execution.host)}: ${endingText(execution)}${execution.detail ? ` (${plainText(execution.detail)})` : ''}`);
+    if (this.#failures <= FAILURES_SHOWN)
+      this.#say(
+        `${paintState(execution.state, this.#paint, '✗')} ${plainText(execution.host)}: ${endingText(execution)}${execution.detail ? ` (${plainText(execution.detail)})` : ''}`,
+      );
     if (this.#failures === FAILURES_SHOWN + 1) this.#say(this.#paint.dim('… further failures are in the result'));
   }
 
@@ -140,15 +167,24 @@ class Follower {
     if (lines.length === 0) return;
     this.#clear();
     const [mark, isTerminal] = stream === 'stdout' ? ['│', process.stdout.isTTY] : ['┆', process.stderr.isTTY];
-    const text = lines.map((line) => `${this.#paint.dim(`${plainText(host)} ${mark}`)} ${isTerminal ? terminalText(line) : line}\n`).join('');
+    const text = lines
+      .map((line) => `${this.#paint.dim(`${plainText(host)} ${mark}`)} ${isTerminal ? terminalText(line) : line}\n`)
+      .join('');
     if (stream === 'stdout') await out(text);
     else process.stderr.write(text);
     this.#draw();
   }
 
   #cancel(): void {
-    const answered = this.#session.patient.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId: this.#latest.id } }, signal: this.#gone.signal });
-    this.#cancelling = answered.then(() => undefined, (error: Error & { code?: string }) => void (this.#gone.signal.aborted || error.code === 'run-already-finished' || this.#say(error.message)));
+    const answered = this.#session.patient.POST('/api/v1/runs/{runId}/cancel', {
+      params: { path: { runId: this.#latest.id } },
+      signal: this.#gone.signal,
+    });
+    this.#cancelling = answered.then(
+      () => undefined,
+      (error: Error & { code?: string }) =>
+        void (this.#gone.signal.aborted || error.code === 'run-already-finished' || this.#say(error.message)),
+    );
   }
 
   /** Whoever leaves gives the cancel a moment to be sent, and does not wait for a server that is away. */
@@ -160,7 +196,9 @@ class Follower {
   #leave(how: 'detached' | 'cancelling'): void {
     this.#left = how;
     this.#abort.abort();
-    this.#say(`${how === 'detached' ? 'detached, the run goes on' : 'left; it is being cancelled'}; come back to it with: drover runs watch ${this.#latest.id}`);
+    this.#say(
+      `${how === 'detached' ? 'detached, the run goes on' : 'left; it is being cancelled'}; come back to it with: drover runs watch ${this.#latest.id}`,
+    );
   }
 
   /** A question stands where the bar was; whatever is told meanwhile goes above it. */
@@ -184,7 +222,10 @@ class Follower {
   /** Not more often than it can be read, but the latest is always shown in the end. A question is always there. */
   #draw(): void {
     if (this.#isOver || (this.#flags.json && this.#question === undefined)) return;
-    const waitMs = this.#question !== undefined ? 0 : this.#drawnAt + (this.#bar ? REDRAW_MS : PLAIN_LINE_MS) - systemClock.monotonicMs();
+    const waitMs =
+      this.#question !== undefined
+        ? 0
+        : this.#drawnAt + (this.#bar ? REDRAW_MS : PLAIN_LINE_MS) - systemClock.monotonicMs();
     if (waitMs > 0) {
       this.#stopDrawing ??= systemClock.after(waitMs, () => {
         this.#stopDrawing = undefined;
@@ -194,7 +235,11 @@ class Follower {
     }
     this.#drawnAt = systemClock.monotonicMs();
     const { counts, hostCount, id } = this.#latest;
-    const line = this.#question ?? (this.#bar ? progressLine(counts, hostCount, process.stderr.columns || 80, this.#paint) : `${id}: ${countsLine(counts, this.#paint)} of ${hostCount}`);
+    const line =
+      this.#question ??
+      (this.#bar
+        ? progressLine(counts, hostCount, process.stderr.columns || 80, this.#paint)
+        : `${id}: ${countsLine(counts, this.#paint)} of ${hostCount}`);
     if (line === this.#drawn) return;
     this.#drawn = line;
     process.stderr.write(this.#bar ? `\r\x1b[K${line}` : `${line}\n`);

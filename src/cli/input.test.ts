@@ -31,17 +31,45 @@ describe('a command line', () => {
     ['pairs without a name', (faults: Faults) => pairs(faults, '--env', ['=x']), 'NAME=VALUE'],
     ['a name twice', (faults: Faults) => pairs(faults, '--env', ['A=1', 'A=2']), 'given twice'],
     ['a number that is none', (faults: Faults) => number(faults, '--retries', '1e3'), 'whole number'],
-    ['a number out of its range', (faults: Faults) => number(faults, '--retries', '101', { most: 100 }), 'from 0 to 100'],
+    [
+      'a number out of its range',
+      (faults: Faults) => number(faults, '--retries', '101', { most: 100 }),
+      'from 0 to 100',
+    ],
     ['a duration without a unit', (faults: Faults) => duration(faults, '--timeout', '5'), 'bad-duration'],
     ['no duration at all', (faults: Faults) => duration(faults, '--timeout', '0s'), 'longer than nothing'],
-    ['a duration beyond its limit', (faults: Faults) => duration(faults, '--kill-after', '2h', 3_600_000), '1h at most'],
+    [
+      'a duration beyond its limit',
+      (faults: Faults) => duration(faults, '--kill-after', '2h', 3_600_000),
+      '1h at most',
+    ],
     ['a time that is none', (faults: Faults) => instant(faults, '--since', '31.12.', 0), '2h (ago)'],
     ['a secret in clear', (faults: Faults) => new Inputs(faults).secrets(['A=hunter2']), 'history'],
-    ['a secret from a variable that is not there', (faults: Faults) => new Inputs(faults).secrets(['A=env:DROVER_NO_SUCH']), 'no environment variable'],
-    ['a secret from a file that is not there', (faults: Faults) => new Inputs(faults).secrets([`A=@${folder}/none`]), 'ENOENT'],
-    ['text that is not text', (faults: Faults) => new Inputs(faults).text('--stdin', file('binary', Buffer.from([0xff])), 10), 'not UTF-8'],
-    ['a file without an end', (faults: Faults) => new Inputs(faults).read('--script', '/dev/zero', 1_000_000), 'more than the 1000000 bytes'],
-    ['a file one byte too large', (faults: Faults) => new Inputs(faults).read('--script', file('large', 'x'.repeat(101)), 100), 'more than the 100 bytes'],
+    [
+      'a secret from a variable that is not there',
+      (faults: Faults) => new Inputs(faults).secrets(['A=env:DROVER_NO_SUCH']),
+      'no environment variable',
+    ],
+    [
+      'a secret from a file that is not there',
+      (faults: Faults) => new Inputs(faults).secrets([`A=@${folder}/none`]),
+      'ENOENT',
+    ],
+    [
+      'text that is not text',
+      (faults: Faults) => new Inputs(faults).text('--stdin', file('binary', Buffer.from([0xff])), 10),
+      'not UTF-8',
+    ],
+    [
+      'a file without an end',
+      (faults: Faults) => new Inputs(faults).read('--script', '/dev/zero', 1_000_000),
+      'more than the 1000000 bytes',
+    ],
+    [
+      'a file one byte too large',
+      (faults: Faults) => new Inputs(faults).read('--script', file('large', 'x'.repeat(101)), 100),
+      'more than the 100 bytes',
+    ],
   ])('is refused for %s', (_what, read, why) => {
     const told = faultsOf(read);
     expect(told).toContain(why);
@@ -50,7 +78,13 @@ describe('a command line', () => {
 
   it('takes values as they are', () => {
     const faults = new Faults();
-    expect(pairs(faults, '--env', ['A=b=c', '__proto__=x', 'E='])).toEqual(Object.fromEntries([['A', 'b=c'], ['__proto__', 'x'], ['E', '']]));
+    expect(pairs(faults, '--env', ['A=b=c', '__proto__=x', 'E='])).toEqual(
+      Object.fromEntries([
+        ['A', 'b=c'],
+        ['__proto__', 'x'],
+        ['E', ''],
+      ]),
+    );
     expect(new Inputs(faults).secrets([`A=@${file('secret', 'open sesame\r\n')}`])).toEqual({ A: 'open sesame' });
     expect(new Inputs(faults).read('--script', file('fits', 'x'.repeat(100)), 100)).toHaveLength(100);
     expect(instant(faults, '--since', '2h', Date.parse('2026-03-01T12:00:00Z'))).toBe('2026-03-01T10:00:00.000Z');
@@ -64,20 +98,54 @@ describe('the targets of a command line', () => {
     expect(parseTarget(oneTarget(['a or b', 'not c'])).ok).toBe(true);
   });
 
-  it.each([['all', true], ['*', true], ['not db-*', true], ['web-1 or all', true], ['zone!=a', true], ['zone=*', true], ['all and web-*', false], ['web-*', false], ['zone=a and not db-*', false], ['local-[1-9]', false]])('%s means the whole fleet: %s', (text, sweeps) => expect(isSweeping(text)).toBe(sweeps));
+  it.each([
+    ['all', true],
+    ['*', true],
+    ['not db-*', true],
+    ['web-1 or all', true],
+    ['zone!=a', true],
+    ['zone=*', true],
+    ['all and web-*', false],
+    ['web-*', false],
+    ['zone=a and not db-*', false],
+    ['local-[1-9]', false],
+  ])('%s means the whole fleet: %s', (text, sweeps) => expect(isSweeping(text)).toBe(sweeps));
 });
 
 describe('the request for a run', () => {
   it('holds what was said and nothing else', () => {
-    expect(runRequest(['uptime', '-p'], { target: ['web-*'], timeout: '5m', as: 'deploy' })).toEqual({ targets: 'web-*', command: ['uptime', '-p'], args: [], env: {}, params: {}, secrets: {}, timeout: '5m' });
+    expect(runRequest(['uptime', '-p'], { target: ['web-*'], timeout: '5m', as: 'deploy' })).toEqual({
+      targets: 'web-*',
+      command: ['uptime', '-p'],
+      args: [],
+      env: {},
+      params: {},
+      secrets: {},
+      timeout: '5m',
+    });
     const script = file('fix.sh', Buffer.from([0x23, 0xff]));
-    expect(runRequest([], { script, arg: ['x'] })).toEqual({ targets: 'all', scriptBase64: 'I/8=', name: 'fix.sh', args: ['x'], env: {}, params: {}, secrets: {} });
+    expect(runRequest([], { script, arg: ['x'] })).toEqual({
+      targets: 'all',
+      scriptBase64: 'I/8=',
+      name: 'fix.sh',
+      args: ['x'],
+      env: {},
+      params: {},
+      secrets: {},
+    });
     expect(runRequest([], { script, name: 'mine' }).name).toBe('mine');
   });
 
   it('is refused with all its faults', () => {
     const empty = file('empty.sh', ' \n');
     const [short, nul] = [file('short', 'abc'), file('nul', 'abc\0def')];
-    expect(() => runRequest(['x'], { script: empty, env: ['A B=1', 'S=1'], secret: [`S=@${short}`, `N=@${nul}`], concurrency: '0' })).toThrow(/^7 things are wrong:/);
+    expect(() =>
+      runRequest(['x'], {
+        script: empty,
+        env: ['A B=1', 'S=1'],
+        secret: [`S=@${short}`, `N=@${nul}`],
+        concurrency: '0',
+      }),
+    ).toThrow(/^7 things are wrong:/);
   });
 });

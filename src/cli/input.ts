@@ -29,7 +29,12 @@ export class Faults {
   }
 
   end(): void {
-    if (this.#texts.length > 0) throw new UsageError(this.#texts.length === 1 ? this.#texts[0]! : `${this.#texts.length} things are wrong:${this.#texts.map((text) => `\n  ${text}`).join('')}`);
+    if (this.#texts.length > 0)
+      throw new UsageError(
+        this.#texts.length === 1
+          ? this.#texts[0]!
+          : `${this.#texts.length} things are wrong:${this.#texts.map((text) => `\n  ${text}`).join('')}`,
+      );
   }
 }
 
@@ -45,31 +50,60 @@ export function pairs(faults: Faults, flag: string, texts: readonly string[]): R
   return Object.fromEntries(found);
 }
 
-export interface Range { readonly least?: number; readonly most?: number }
+export interface Range {
+  readonly least?: number;
+  readonly most?: number;
+}
 
-export function number(faults: Faults, flag: string, text: string | undefined, { least = 0, most = 999_999_999 }: Range = {}): number | undefined {
+export function number(
+  faults: Faults,
+  flag: string,
+  text: string | undefined,
+  { least = 0, most = 999_999_999 }: Range = {},
+): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d{1,15}$/.test(text)) return faults.add(`${flag} wants a whole number, not ${JSON.stringify(text)}.`);
   const value = Number(text);
-  return value >= least && value <= most ? value : faults.add(`${flag} wants a number from ${least} to ${most}, not ${value}.`);
+  return value >= least && value <= most
+    ? value
+    : faults.add(`${flag} wants a number from ${least} to ${most}, not ${value}.`);
 }
 
-export function choice<T extends string>(faults: Faults, flag: string, choices: readonly T[], text: string | undefined): T | undefined {
+export function choice<T extends string>(
+  faults: Faults,
+  flag: string,
+  choices: readonly T[],
+  text: string | undefined,
+): T | undefined {
   if (text === undefined) return undefined;
-  return choices.find((one) => one === text) ?? faults.add(`${flag} wants ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}, not ${JSON.stringify(text)}.`);
+  return (
+    choices.find((one) => one === text) ??
+    faults.add(`${flag} wants ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}, not ${JSON.stringify(text)}.`)
+  );
 }
 
-export function duration(faults: Faults, flag: string, text: string | undefined, mostMs = Number.MAX_SAFE_INTEGER): string | undefined {
+export function duration(
+  faults: Faults,
+  flag: string,
+  text: string | undefined,
+  mostMs = Number.MAX_SAFE_INTEGER,
+): string | undefined {
   if (text === undefined) return undefined;
   const ms = parseDurationMs(text);
-  if (ms === undefined) return faults.add(`${flag} wants a duration with its unit, such as 500ms, 30s, 5m, 2h or 1h30m, not ${JSON.stringify(text)}. (bad-duration)`);
+  if (ms === undefined)
+    return faults.add(
+      `${flag} wants a duration with its unit, such as 500ms, 30s, 5m, 2h or 1h30m, not ${JSON.stringify(text)}. (bad-duration)`,
+    );
   if (ms === 0) return faults.add(`${flag} wants a duration that is longer than nothing. (bad-duration)`);
-  return ms <= mostMs ? text : faults.add(`${flag} wants ${formatDurationMs(mostMs)} at most, not ${text}. (bad-duration)`);
+  return ms <= mostMs
+    ? text
+    : faults.add(`${flag} wants ${formatDurationMs(mostMs)} at most, not ${text}. (bad-duration)`);
 }
 
 /** An id as the server made it; `what` is what it names, and where to find it. */
 export function idOf(text: string, what: string, list: string): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new UsageError(`${JSON.stringify(text)} is not the id of a ${what}. See: drover ${list}`);
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text))
+    throw new UsageError(`${JSON.stringify(text)} is not the id of a ${what}. See: drover ${list}`);
   return text;
 }
 
@@ -78,7 +112,11 @@ export function instant(faults: Faults, flag: string, text: string | undefined, 
   if (text === undefined) return undefined;
   const backMs = parseDurationMs(text);
   const atMs = backMs !== undefined ? nowMs - backMs : /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(atMs) ? faults.add(`${flag} wants a time, such as 2h (ago), 2026-03-01 or 2026-03-01T12:00:00Z, not ${JSON.stringify(text)}.`) : new Date(atMs).toISOString();
+  return Number.isNaN(atMs)
+    ? faults.add(
+        `${flag} wants a time, such as 2h (ago), 2026-03-01 or 2026-03-01T12:00:00Z, not ${JSON.stringify(text)}.`,
+      )
+    : new Date(atMs).toISOString();
 }
 
 /** Files of one command line. Standard input can be read once only, so only one of them may be `-`. */
@@ -96,9 +134,13 @@ export class Inputs {
     this.#stdinTaken ||= path === '-';
     try {
       const bytes = readUpTo(path, bytesMax + 1);
-      return bytes.length <= bytesMax ? bytes : this.#faults.add(`${flag} ${path} has more than the ${bytesMax} bytes that are allowed.`);
+      return bytes.length <= bytesMax
+        ? bytes
+        : this.#faults.add(`${flag} ${path} has more than the ${bytesMax} bytes that are allowed.`);
     } catch (error) {
-      return this.#faults.add(`${path === '-' ? 'Standard input' : path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}.`);
+      return this.#faults.add(
+        `${path === '-' ? 'Standard input' : path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}.`,
+      );
     }
   }
 
@@ -113,11 +155,19 @@ export class Inputs {
   secrets(texts: readonly string[]): Record<string, string> {
     const found: Record<string, string> = {};
     for (const [name, source] of Object.entries(pairs(this.#faults, '--secret', texts))) {
-      const value = source.startsWith('@') ? this.text(`--secret ${name}`, source.slice(1), limits.secretBytesMax)?.replace(/\r?\n$/, '') : source.startsWith('env:') ? process.env[source.slice(4)] : undefined;
+      const value = source.startsWith('@')
+        ? this.text(`--secret ${name}`, source.slice(1), limits.secretBytesMax)?.replace(/\r?\n$/, '')
+        : source.startsWith('env:')
+          ? process.env[source.slice(4)]
+          : undefined;
       if (value !== undefined) found[name] = value;
-      else if (source.startsWith('env:')) this.#faults.add(`--secret ${name}: there is no environment variable ${source.slice(4)}.`);
+      else if (source.startsWith('env:'))
+        this.#faults.add(`--secret ${name}: there is no environment variable ${source.slice(4)}.`);
       // The value is not repeated: it may be a real one.
-      else if (!source.startsWith('@')) this.#faults.add(`--secret ${name} wants ${name}=@FILE, ${name}=@- (standard input) or ${name}=env:VARIABLE, so that the value never stands on a command line. If that was a real one, change it: it is in this shell's history.`);
+      else if (!source.startsWith('@'))
+        this.#faults.add(
+          `--secret ${name} wants ${name}=@FILE, ${name}=@- (standard input) or ${name}=env:VARIABLE, so that the value never stands on a command line. If that was a real one, change it: it is in this shell's history.`,
+        );
     }
     return found;
   }

@@ -8,18 +8,27 @@ function piece(offset: number, text: string, more: Partial<LivePiece> = {}): Liv
 
 describe('live output', () => {
   it('comes as whole lines, wherever it was cut, also within a character, and each once', () => {
-    fc.assert(fc.property(fc.array(fc.string({ unit: 'grapheme', maxLength: 8 }).map((text) => text.replace(/[\r\n]/g, ''))), fc.array(fc.nat(60)), fc.array(fc.nat(60)), (texts, cuts, repeats) => {
-      const whole = Buffer.from(texts.map((text) => `${text}\n`).join(''));
-      const bounds = [...new Set([0, ...cuts.filter((cut) => cut < whole.length), whole.length])].sort((a, b) => a - b);
-      const lines = new LiveLines();
-      const shown: string[] = [];
-      bounds.slice(1).forEach((end, i) => {
-        // After a reconnection a piece may begin earlier than where the last one ended.
-        const from = Math.max(0, bounds[i]! - (repeats[i] ?? 0));
-        shown.push(...lines.take({ ...piece(from, ''), bytes: whole.subarray(from, end) }));
-      });
-      expect(shown).toEqual(texts);
-    }));
+    fc.assert(
+      fc.property(
+        fc.array(fc.string({ unit: 'grapheme', maxLength: 8 }).map((text) => text.replace(/[\r\n]/g, ''))),
+        fc.array(fc.nat(60)),
+        fc.array(fc.nat(60)),
+        (texts, cuts, repeats) => {
+          const whole = Buffer.from(texts.map((text) => `${text}\n`).join(''));
+          const bounds = [...new Set([0, ...cuts.filter((cut) => cut < whole.length), whole.length])].sort(
+            (a, b) => a - b,
+          );
+          const lines = new LiveLines();
+          const shown: string[] = [];
+          bounds.slice(1).forEach((end, i) => {
+            // After a reconnection a piece may begin earlier than where the last one ended.
+            const from = Math.max(0, bounds[i]! - (repeats[i] ?? 0));
+            shown.push(...lines.take({ ...piece(from, ''), bytes: whole.subarray(from, end) }));
+          });
+          expect(shown).toEqual(texts);
+        },
+      ),
+    );
   });
 
   it('says what was skipped, and ends the line before it', () => {

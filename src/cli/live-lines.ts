@@ -4,9 +4,21 @@
  */
 import { StringDecoder } from 'node:string_decoder';
 
-export interface LivePiece { readonly host: string; readonly ordinal: number; readonly attempt: number; readonly stream: 'stdout' | 'stderr'; readonly offset: number; readonly bytes: Uint8Array }
+export interface LivePiece {
+  readonly host: string;
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly stream: 'stdout' | 'stderr';
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
 
-interface StreamState { attempt: number; decoder: StringDecoder; rest: string; shown: number }
+interface StreamState {
+  attempt: number;
+  decoder: StringDecoder;
+  rest: string;
+  shown: number;
+}
 
 /** A line is shown without its end when it grows beyond this. */
 const LINE_CHARACTERS_MAX = 64 * 1024;
@@ -27,7 +39,8 @@ export class LiveLines {
     if (fresh.length === 0) return [];
     const lines: string[] = [];
     const from = piece.offset + piece.bytes.length - fresh.length;
-    if (from > state.shown) lines.push(...this.#end(state), `… ${from - state.shown} bytes were skipped; they are in the record`);
+    if (from > state.shown)
+      lines.push(...this.#end(state), `… ${from - state.shown} bytes were skipped; they are in the record`);
     state.shown = from + fresh.length;
     const parts = (state.rest + state.decoder.write(Buffer.from(fresh))).split('\n');
     state.rest = parts.pop()!;
@@ -50,7 +63,8 @@ export class LiveLines {
   #state({ ordinal, attempt, stream }: Pick<LivePiece, 'ordinal' | 'attempt' | 'stream'>): StreamState {
     const key = `${ordinal} ${stream}`;
     let state = this.#streams.get(key);
-    if (!state || state.attempt < attempt) this.#streams.set(key, (state = { attempt, decoder: new StringDecoder('utf8'), rest: '', shown: 0 }));
+    if (!state || state.attempt < attempt)
+      this.#streams.set(key, (state = { attempt, decoder: new StringDecoder('utf8'), rest: '', shown: 0 }));
     return state;
   }
 }

@@ -15,7 +15,14 @@ import { executionsOf, printJson, readKept, shownText } from './result.ts';
 import { openSession, type Session } from './session.ts';
 import { plainText } from './text-width.ts';
 
-interface OutputFlags { readonly host?: string; readonly follow?: boolean; readonly raw?: boolean; readonly stream?: string; readonly full?: boolean; readonly json?: boolean }
+interface OutputFlags {
+  readonly host?: string;
+  readonly follow?: boolean;
+  readonly raw?: boolean;
+  readonly stream?: string;
+  readonly full?: boolean;
+  readonly json?: boolean;
+}
 type StreamName = 'stdout' | 'stderr';
 type FetchRun = (session: Session, runId: string) => Promise<Run>;
 
@@ -24,10 +31,23 @@ const OPEN = new Set(['waiting', 'dispatched', 'running']);
 
 export function addOutputCommand(runs: Command, fetchRun: FetchRun): void {
   command(runs, 'output', {
-    summary: 'show output: folded, of one host, or live', description: 'Show the output of a run: equal outputs once with their hosts, or that of one host, or live as it comes.',
-    examples: ['drover runs output ID', 'drover runs output ID --host web-7', 'drover runs output ID --follow', 'drover runs output ID --host web-7 --raw >exact-bytes', 'drover runs output ID --host web-7 --stream stderr --full >whole'],
+    summary: 'show output: folded, of one host, or live',
+    description:
+      'Show the output of a run: equal outputs once with their hosts, or that of one host, or live as it comes.',
+    examples: [
+      'drover runs output ID',
+      'drover runs output ID --host web-7',
+      'drover runs output ID --follow',
+      'drover runs output ID --host web-7 --raw >exact-bytes',
+      'drover runs output ID --host web-7 --stream stderr --full >whole',
+    ],
   })
-    .argument('<id>').option('--host <name>', 'one host').option('-f, --follow', 'live, until the run has ended').option('--raw', 'exact bytes of one host and stream, as they are kept').option('--full', 'exact bytes, the whole stream: what is not kept comes from the host itself').option('--stream <stream>', 'stdout or stderr, for --raw and --full (default: stdout)')
+    .argument('<id>')
+    .option('--host <name>', 'one host')
+    .option('-f, --follow', 'live, until the run has ended')
+    .option('--raw', 'exact bytes of one host and stream, as they are kept')
+    .option('--full', 'exact bytes, the whole stream: what is not kept comes from the host itself')
+    .option('--stream <stream>', 'stdout or stderr, for --raw and --full (default: stdout)')
     .action(async (id: string, flags: OutputFlags) => {
       const stream = checked(flags);
       const session = openSession();
@@ -39,10 +59,14 @@ export function addOutputCommand(runs: Command, fetchRun: FetchRun): void {
 function checked(flags: OutputFlags): StreamName {
   const faults = new Faults();
   const isExact = flags.raw === true || flags.full === true;
-  if (flags.json && (isExact || flags.follow)) faults.add('--json is a document at the end; it does not go with --raw, --full or --follow.');
-  if (flags.full && flags.follow) faults.add('Give --full or --follow, not both: --follow --raw goes on to the end and leaves nothing out.');
-  if (flags.stream !== undefined && !isExact) faults.add('--stream goes with --raw or --full; otherwise both are shown.');
-  if (flags.stream !== undefined && flags.stream !== 'stdout' && flags.stream !== 'stderr') faults.add(`--stream is stdout or stderr, not ${JSON.stringify(flags.stream)}.`);
+  if (flags.json && (isExact || flags.follow))
+    faults.add('--json is a document at the end; it does not go with --raw, --full or --follow.');
+  if (flags.full && flags.follow)
+    faults.add('Give --full or --follow, not both: --follow --raw goes on to the end and leaves nothing out.');
+  if (flags.stream !== undefined && !isExact)
+    faults.add('--stream goes with --raw or --full; otherwise both are shown.');
+  if (flags.stream !== undefined && flags.stream !== 'stdout' && flags.stream !== 'stderr')
+    faults.add(`--stream is stdout or stderr, not ${JSON.stringify(flags.stream)}.`);
   faults.end();
   return flags.stream === 'stderr' ? 'stderr' : 'stdout';
 }
@@ -51,12 +75,15 @@ async function show(session: Session, run: Run, flags: OutputFlags, stream: Stre
   if (flags.raw || flags.full) {
     const execution = await oneExecution(session, run.id, flags.host);
     if (flags.full) return printWhole(session, execution, stream);
-    return flags.follow && OPEN.has(execution.state) ? new RawFollower(session, execution, stream).follow() : printRaw(session, execution, stream);
+    return flags.follow && OPEN.has(execution.state)
+      ? new RawFollower(session, execution, stream).follow()
+      : printRaw(session, execution, stream);
   }
   if (flags.host !== undefined) {
     const execution = await oneExecution(session, run.id, flags.host);
     if (flags.json) await printJson(session, run, flags.host);
-    else if (flags.follow && OPEN.has(execution.state)) return followToEnd(session, run, { live: true, host: execution.host, watching: true });
+    else if (flags.follow && OPEN.has(execution.state))
+      return followToEnd(session, run, { live: true, host: execution.host, watching: true });
     else await printHost(session, execution);
     return EXIT.succeeded;
   }
@@ -72,7 +99,11 @@ async function oneExecution(session: Session, runId: string, host: string | unde
     if (found) throw new UsageError('--raw and --full show one host: name it with --host.');
     found = execution;
   }
-  if (!found) throw new DroverApiError(404, { code: 'host-not-found', detail: `Run ${runId} has ${host === undefined ? 'no hosts.' : `no host ${host}. Its hosts: drover runs show ${runId} --all`}` });
+  if (!found)
+    throw new DroverApiError(404, {
+      code: 'host-not-found',
+      detail: `Run ${runId} has ${host === undefined ? 'no hosts.' : `no host ${host}. Its hosts: drover runs show ${runId} --all`}`,
+    });
   return found;
 }
 
@@ -80,43 +111,70 @@ async function printHost(session: Session, execution: Execution): Promise<void> 
   const paint = outPaint();
   for (const stream of ['stdout', 'stderr'] as const) {
     const { bytes, head, gap } = await readKept(session, execution, stream);
-    const left = gap === 0 ? '' : `\n${paint.yellow(`… ${gap} bytes are not kept here${whereTheRestIs(execution, `--full --stream ${stream}`)}`)}\n`;
+    const left =
+      gap === 0
+        ? ''
+        : `\n${paint.yellow(`… ${gap} bytes are not kept here${whereTheRestIs(execution, `--full --stream ${stream}`)}`)}\n`;
     const text = `${shownText(bytes.subarray(0, head))}${left}${shownText(bytes.subarray(head))}`;
     if (stream === 'stdout') await out(text);
     else process.stderr.write(text);
   }
-  process.stderr.write(`${paintState(execution.state, paint, `${plainText(execution.host)}: ${endingText(execution)}`)}${OPEN.has(execution.state) ? '; its output comes when it has ended, or with --follow' : ''}\n`);
+  process.stderr.write(
+    `${paintState(execution.state, paint, `${plainText(execution.host)}: ${endingText(execution)}`)}${OPEN.has(execution.state) ? '; its output comes when it has ended, or with --follow' : ''}\n`,
+  );
 }
 
 /** Nobody shall take head and tail for the whole: that something is missing is an exit code too. */
 async function printRaw(session: Session, execution: Execution, stream: StreamName): Promise<number> {
   const { head, tail, gap } = execution[stream];
   await copyRanges(session, execution, stream, { source: 'kept', from: 0, to: head + tail });
-  return gap === 0 ? EXIT.succeeded : tellMissing(`${gap} of ${execution[stream].size} bytes are not kept here and were left out after byte ${head}${whereTheRestIs(execution, '--full')}`);
+  return gap === 0
+    ? EXIT.succeeded
+    : tellMissing(
+        `${gap} of ${execution[stream].size} bytes are not kept here and were left out after byte ${head}${whereTheRestIs(execution, '--full')}`,
+      );
 }
 
 async function printWhole(session: Session, execution: Execution, stream: StreamName): Promise<number> {
   // Until it has ended, secrets may stand in it in clear; so the host gives out only what came live.
-  if (OPEN.has(execution.state)) throw new DroverApiError(409, { code: 'output-not-available', detail: `${execution.host} has not ended yet; the whole can be read then. What comes meanwhile: --follow --raw` });
+  if (OPEN.has(execution.state))
+    throw new DroverApiError(409, {
+      code: 'output-not-available',
+      detail: `${execution.host} has not ended yet; the whole can be read then. What comes meanwhile: --follow --raw`,
+    });
   // What is kept whole needs no host, which may be away.
   if (execution[stream].gap === 0) return printRaw(session, execution, stream);
-  if (execution.via === 'ssh') throw new DroverApiError(409, { code: 'output-not-available', detail: `Over SSH nothing stays on the host once the result is safe: of this output head and tail are kept (--raw). For large output that is to be read later, have the script write a file, or install the agent: drover agents install -t ${execution.host}` });
+  if (execution.via === 'ssh')
+    throw new DroverApiError(409, {
+      code: 'output-not-available',
+      detail: `Over SSH nothing stays on the host once the result is safe: of this output head and tail are kept (--raw). For large output that is to be read later, have the script write a file, or install the agent: drover agents install -t ${execution.host}`,
+    });
   await copyRanges(session, execution, stream, { source: 'host', from: 0, to: Number.POSITIVE_INFINITY });
   return EXIT.succeeded;
 }
 
 /** Over SSH nothing stays on the host once the result is safe; an agent keeps the whole for days. */
 function whereTheRestIs(execution: Execution, flags: string): string {
-  return execution.via === 'ssh' ? ', nor on the host any more: over SSH nothing stays there' : `; they are on the host: ${flags}`;
+  return execution.via === 'ssh'
+    ? ', nor on the host any more: over SSH nothing stays there'
+    : `; they are on the host: ${flags}`;
 }
 
 /** Range by range; the answer is where it ended. A server that restarts in between is waited for, and nothing is printed twice. */
-async function copyRanges(session: Session, at: Pick<Execution, 'runId' | 'task' | 'ordinal' | 'attempt'>, stream: StreamName, range: { readonly source: 'kept' | 'host'; readonly from: number; readonly to: number }): Promise<number> {
+async function copyRanges(
+  session: Session,
+  at: Pick<Execution, 'runId' | 'task' | 'ordinal' | 'attempt'>,
+  stream: StreamName,
+  range: { readonly source: 'kept' | 'host'; readonly from: number; readonly to: number },
+): Promise<number> {
   const { runId, task, ordinal, attempt } = at;
   let offset = range.from;
   while (offset < range.to) {
     const length = Math.min(RANGE_BYTES, range.to - offset);
-    const { data, response } = await session.patient.GET('/api/v1/runs/{runId}/executions/{task}/{ordinal}/output', { params: { path: { runId, task, ordinal }, query: { stream, attempt, source: range.source, offset, length } }, parseAs: 'arrayBuffer' });
+    const { data, response } = await session.patient.GET('/api/v1/runs/{runId}/executions/{task}/{ordinal}/output', {
+      params: { path: { runId, task, ordinal }, query: { stream, attempt, source: range.source, offset, length } },
+      parseAs: 'arrayBuffer',
+    });
     const bytes = Buffer.from((data ?? new ArrayBuffer(0)) as unknown as ArrayBuffer);
     await out(bytes);
     offset += bytes.length;
@@ -144,12 +202,20 @@ class RawFollower {
 
   async follow(): Promise<number> {
     const { runId, task, ordinal } = this.#first;
-    const onAway = (error: Error): void => void process.stderr.write(`${error.message}; waiting for it, the run goes on\n`);
+    const onAway = (error: Error): void =>
+      void process.stderr.write(`${error.message}; waiting for it, the run goes on\n`);
     for await (const { event, data } of watchRun(this.#session.options, runId, { output: true, onAway })) {
-      if ((event !== 'output' && event !== 'execution') || data.task !== task || data.ordinal !== ordinal || data.attempt < this.#attempt) continue;
+      if (
+        (event !== 'output' && event !== 'execution') ||
+        data.task !== task ||
+        data.ordinal !== ordinal ||
+        data.attempt < this.#attempt
+      )
+        continue;
       if (data.attempt > this.#attempt) await this.#begin(data.attempt);
       if (event === 'execution') await this.#finish(data);
-      else if (data.stream === this.#stream) await this.#take({ offset: data.offset, bytes: Buffer.from(data.base64, 'base64') });
+      else if (data.stream === this.#stream)
+        await this.#take({ offset: data.offset, bytes: Buffer.from(data.base64, 'base64') });
     }
     return this.#missing.length === 0 ? EXIT.succeeded : tellMissing(this.#missing.join('\n'));
   }
@@ -168,10 +234,16 @@ class RawFollower {
     const { size, gap } = execution[this.#stream];
     if (size <= this.#shown) return;
     try {
-      this.#shown = await copyRanges(this.#session, execution, this.#stream, { source: gap === 0 ? 'kept' : 'host', from: this.#shown, to: size });
+      this.#shown = await copyRanges(this.#session, execution, this.#stream, {
+        source: gap === 0 ? 'kept' : 'host',
+        from: this.#shown,
+        to: size,
+      });
       if (this.#shown < size) throw new Error('There is no more of it.');
     } catch (error) {
-      this.#missing.push(`The last ${size - this.#shown} of ${size} bytes of attempt ${execution.attempt} are missing: ${(error as Error).message}`);
+      this.#missing.push(
+        `The last ${size - this.#shown} of ${size} bytes of attempt ${execution.attempt} are missing: ${(error as Error).message}`,
+      );
       this.#shown = size;
     }
   }
@@ -179,7 +251,11 @@ class RawFollower {
   /** A new attempt: what is still missing of the one before is past live output, but in its record. */
   async #begin(attempt: number): Promise<void> {
     const { runId, task, ordinal } = this.#first;
-    const { history } = dataOf(await this.#session.patient.GET('/api/v1/runs/{runId}/executions/{task}/{ordinal}', { params: { path: { runId, task, ordinal } } }));
+    const { history } = dataOf(
+      await this.#session.patient.GET('/api/v1/runs/{runId}/executions/{task}/{ordinal}', {
+        params: { path: { runId, task, ordinal } },
+      }),
+    );
     const before = history.find((past) => past.attempt === this.#attempt);
     if (before) await this.#finish(before);
     process.stderr.write(`drover: attempt ${attempt}\n`);

@@ -7,7 +7,9 @@ function waitingClock(): Clock & { readonly waits: number[] } {
   const waits: number[] = [];
   let now = 0;
   return {
-    waits, nowMs: () => now, monotonicMs: () => now,
+    waits,
+    nowMs: () => now,
+    monotonicMs: () => now,
     after(delayMs, callback) {
       waits.push(delayMs);
       now += delayMs;
@@ -28,7 +30,9 @@ function server(...answers: Answer[]): { calls: string[]; fetch: (request: Reque
       calls.push(`${request.method} ${await request.text()}`);
       const answer = answers[Math.min(calls.length, answers.length) - 1]!;
       if (typeof answer === 'string') throw new TypeError('fetch failed', { cause: { code: answer } });
-      return typeof answer === 'number' ? new Response(null, { status: answer }) : new Response(answer.body, { status: answer.status });
+      return typeof answer === 'number'
+        ? new Response(null, { status: answer })
+        : new Response(answer.body, { status: answer.status });
     },
   };
 }
@@ -45,15 +49,21 @@ describe('a call', () => {
 
   it('about a run gives up after its patience', async () => {
     const [clock, { fetch }] = [waitingClock(), server('ECONNREFUSED')];
-    await expect(patientFetch({ kind: 'patient', clock, fetch, patienceMs: 10_000 })('http://s/')).rejects.toThrow('fetch failed');
+    await expect(patientFetch({ kind: 'patient', clock, fetch, patienceMs: 10_000 })('http://s/')).rejects.toThrow(
+      'fetch failed',
+    );
     expect(clock.monotonicMs()).toBeLessThanOrEqual(10_000);
   });
 
   it('to a server that is not reached says so at once, unless it may have arrived', async () => {
     const refused = server('ECONNREFUSED', 200);
-    await expect(patientFetch({ kind: 'resuming', clock: waitingClock(), fetch: refused.fetch })('http://s/', post)).rejects.toThrow('fetch failed');
+    await expect(
+      patientFetch({ kind: 'resuming', clock: waitingClock(), fetch: refused.fetch })('http://s/', post),
+    ).rejects.toThrow('fetch failed');
     const cut = server('ECONNRESET', 'ECONNREFUSED', 200);
-    expect((await patientFetch({ kind: 'resuming', clock: waitingClock(), fetch: cut.fetch })('http://s/', post)).status).toBe(200);
+    expect(
+      (await patientFetch({ kind: 'resuming', clock: waitingClock(), fetch: cut.fetch })('http://s/', post)).status,
+    ).toBe(200);
     expect(cut.calls).toHaveLength(3);
   });
 
@@ -68,6 +78,10 @@ describe('a call', () => {
   it('that was given up waits no longer', async () => {
     const abort = new AbortController();
     abort.abort();
-    await expect(patientFetch({ kind: 'patient', clock: waitingClock(), fetch: server('ECONNREFUSED').fetch })('http://s/', { signal: abort.signal })).rejects.toThrow();
+    await expect(
+      patientFetch({ kind: 'patient', clock: waitingClock(), fetch: server('ECONNREFUSED').fetch })('http://s/', {
+        signal: abort.signal,
+      }),
+    ).rejects.toThrow();
   });
 });

@@ -13,7 +13,12 @@ const AWAY = new Set([502, 503, 504]);
 /** The connection was there and ended before the answer did. */
 const CUT = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
-export interface PatientOptions { readonly kind: 'resuming' | 'patient'; readonly clock?: Clock; readonly patienceMs?: number; readonly fetch?: (request: Request) => Promise<Response> }
+export interface PatientOptions {
+  readonly kind: 'resuming' | 'patient';
+  readonly clock?: Clock;
+  readonly patienceMs?: number;
+  readonly fetch?: (request: Request) => Promise<Response>;
+}
 
 export function patientFetch(options: PatientOptions): typeof fetch {
   const { clock = systemClock, patienceMs = PATIENCE_MS } = options;
@@ -39,7 +44,10 @@ export function patientFetch(options: PatientOptions): typeof fetch {
 /** A gateway without its server, or a server that stops or starts; but not its word that a host is away. */
 async function isAway(response: Response): Promise<boolean> {
   if (!AWAY.has(response.status)) return false;
-  const text = await response.clone().text().catch(() => '');
+  const text = await response
+    .clone()
+    .text()
+    .catch(() => '');
   if (/"code":\s*"host-not-linked"/.test(text)) return false;
   await response.body?.cancel();
   return true;

@@ -10,7 +10,11 @@ export function canAsk(): boolean {
 export async function ask(question: string, options: { readonly hidden?: boolean } = {}): Promise<string> {
   const isTerminal = process.stdin.isTTY === true;
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: process.stdin, output: options.hidden ? nowhere : process.stderr, terminal: isTerminal });
+  const lines = createInterface({
+    input: process.stdin,
+    output: options.hidden ? nowhere : process.stderr,
+    terminal: isTerminal,
+  });
   // Only now, when nothing that is typed is echoed any more.
   if (isTerminal) process.stderr.write(question);
   const line = await new Promise<string>((resolve) => {

@@ -16,33 +16,70 @@ describe('hosts in short', () => {
   ])('%j', (hosts, text) => expect(compactHosts(hosts)).toBe(text));
 
   it('names every host once', () => {
-    fc.assert(fc.property(fc.uniqueArray(fc.nat(30), { maxLength: 20 }), (numbers) => {
-      const text = compactHosts(numbers.map((n) => `h${n}x`));
-      const inside = /\[(.*)\]/.exec(text)?.[1] ?? text.replace(/[hx]/g, '').replaceAll(' ', ',');
-      const named = inside.split(',').filter(Boolean).flatMap((part) => {
-        const [from, to] = part.split('-').map(Number) as [number, number | undefined];
-        return Array.from({ length: (to ?? from) - from + 1 }, (_, i) => from + i);
-      });
-      expect(named.sort((a, b) => a - b)).toEqual([...numbers].sort((a, b) => a - b));
-    }));
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat(30), { maxLength: 20 }), (numbers) => {
+        const text = compactHosts(numbers.map((n) => `h${n}x`));
+        const inside = /\[(.*)\]/.exec(text)?.[1] ?? text.replace(/[hx]/g, '').replaceAll(' ', ',');
+        const named = inside
+          .split(',')
+          .filter(Boolean)
+          .flatMap((part) => {
+            const [from, to] = part.split('-').map(Number) as [number, number | undefined];
+            return Array.from({ length: (to ?? from) - from + 1 }, (_, i) => from + i);
+          });
+        expect(named.sort((a, b) => a - b)).toEqual([...numbers].sort((a, b) => a - b));
+      }),
+    );
   });
 });
 
 describe('a run on the terminal', () => {
-  it('counts in a fixed order, only what there is', () => expect(countsLine({ waiting: 1, failed: 2, succeeded: 3, lost: 0 }, plain)).toBe('3 succeeded, 2 failed, 1 waiting'));
-  it('draws its progress', () => expect(progressLine({ succeeded: 5, running: 5 }, 10, 80, plain)).toMatch(/^█{10}░{10} 5\/10 {2}5 succeeded, 5 running$/));
+  it('counts in a fixed order, only what there is', () =>
+    expect(countsLine({ waiting: 1, failed: 2, succeeded: 3, lost: 0 }, plain)).toBe(
+      '3 succeeded, 2 failed, 1 waiting',
+    ));
+  it('draws its progress', () =>
+    expect(progressLine({ succeeded: 5, running: 5 }, 10, 80, plain)).toMatch(
+      /^█{10}░{10} 5\/10 {2}5 succeeded, 5 running$/,
+    ));
   it.each([10, 20, 30, 40, 60, 80, 200])('keeps the progress within %i columns', (width) => {
-    const line = progressLine({ succeeded: 12_345, failed: 67, timed_out: 8, lost: 9, running: 1_000, waiting: 86_571 }, 100_000, width, plain);
+    const line = progressLine(
+      { succeeded: 12_345, failed: 67, timed_out: 8, lost: 9, running: 1_000, waiting: 86_571 },
+      100_000,
+      width,
+      plain,
+    );
     expect(textWidth(line)).toBeLessThan(Math.max(width, 18));
   });
   it('shows equal output once and says what is left out, where it is', () => {
     const decode = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
-    const text = foldedText({ ending: { state: 'failed', exitCode: 3 }, hosts: ['a1', 'a2'], count: 5, stdout: { bytes: Buffer.from('x\ny\n'), head: 2, gap: 7 }, stderr: { bytes: Buffer.from('oops\n'), head: 5, gap: 0 } }, plain, decode);
-    expect(text).toBe('── a[1,2] … and 3 more (5) failed, exit 3\nx\n… 7 bytes are not kept here; a host with an agent still has them: drover runs output RUN --host HOST --full\ny\nstderr:\noops');
+    const text = foldedText(
+      {
+        ending: { state: 'failed', exitCode: 3 },
+        hosts: ['a1', 'a2'],
+        count: 5,
+        stdout: { bytes: Buffer.from('x\ny\n'), head: 2, gap: 7 },
+        stderr: { bytes: Buffer.from('oops\n'), head: 5, gap: 0 },
+      },
+      plain,
+      decode,
+    );
+    expect(text).toBe(
+      '── a[1,2] … and 3 more (5) failed, exit 3\nx\n… 7 bytes are not kept here; a host with an agent still has them: drover runs output RUN --host HOST --full\ny\nstderr:\noops',
+    );
   });
   it('lines up columns, wide characters too, and obeys no cell', () => {
     expect(table(['A', 'LONG'], [['aaa', 'b']])).toBe('A    LONG\naaa  b');
-    expect(table(['A', 'B'], [['主机一', 'x'], ['é\u0301a', 'y'], ['\x1b[2Jz', 'w']])).toBe('A       B\n主机一  x\né\u0301a      y\n�[2Jz   w');
+    expect(
+      table(
+        ['A', 'B'],
+        [
+          ['主机一', 'x'],
+          ['é\u0301a', 'y'],
+          ['\x1b[2Jz', 'w'],
+        ],
+      ),
+    ).toBe('A       B\n主机一  x\né\u0301a      y\n�[2Jz   w');
   });
   it('says times with their zone', () => {
     expect(timeText('2026-03-01T12:00:00.000Z', true)).toBe('2026-03-01 12:00:00 UTC');
@@ -51,6 +88,8 @@ describe('a run on the terminal', () => {
 });
 
 describe('text for a terminal', () => {
-  it('is cut by columns', () => expect([cutText('主机一', 6), cutText('主机一', 5), cutText('abc', 2)]).toEqual(['主机一', '主机…', 'a…']));
-  it('keeps colours and ends them, and obeys nothing else', () => expect(terminalText('\x1b[31mred\x1b[2J\x07\tx\r\n')).toBe('\x1b[31mred�[2J�\tx\n\x1b[0m'));
+  it('is cut by columns', () =>
+    expect([cutText('主机一', 6), cutText('主机一', 5), cutText('abc', 2)]).toEqual(['主机一', '主机…', 'a…']));
+  it('keeps colours and ends them, and obeys nothing else', () =>
+    expect(terminalText('\x1b[31mred\x1b[2J\x07\tx\r\n')).toBe('\x1b[31mred�[2J�\tx\n\x1b[0m'));
 });

@@ -2,16 +2,28 @@
 import { formatDurationMs } from '../base/duration.ts';
 import { cutText, padText, plainText, textWidth } from './text-width.ts';
 
-export interface Paint { readonly green: (text: string) => string; readonly red: (text: string) => string; readonly yellow: (text: string) => string; readonly dim: (text: string) => string; readonly bold: (text: string) => string }
+export interface Paint {
+  readonly green: (text: string) => string;
+  readonly red: (text: string) => string;
+  readonly yellow: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly bold: (text: string) => string;
+}
 
 export function createPaint(colour: boolean): Paint {
-  const code = (on: number, off: number) => (text: string): string => (colour ? `\x1b[${on}m${text}\x1b[${off}m` : text);
+  const code =
+    (on: number, off: number) =>
+    (text: string): string =>
+      colour ? `\x1b[${on}m${text}\x1b[${off}m` : text;
   return { green: code(32, 39), red: code(31, 39), yellow: code(33, 39), dim: code(2, 22), bold: code(1, 22) };
 }
 
 /** `web-1 web-2 web-3 db-1` → `web-[1-3] db-1`. Names that differ in one number only are drawn together, in order. */
 export function compactHosts(hosts: readonly string[]): string {
-  const groups = new Map<string, { prefix: string; suffix: string; numbers: { value: number; text: string }[] } | string>();
+  const groups = new Map<
+    string,
+    { prefix: string; suffix: string; numbers: { value: number; text: string }[] } | string
+  >();
   for (const host of hosts) {
     const match = /^(.*?)(\d+)([^\d]*)$/.exec(host);
     if (!match) {
@@ -29,20 +41,45 @@ export function compactHosts(hosts: readonly string[]): string {
   return [...groups.values()].map((group) => (typeof group === 'string' ? group : compactNumbers(group))).join(' ');
 }
 
-function compactNumbers({ prefix, suffix, numbers }: { prefix: string; suffix: string; numbers: { value: number; text: string }[] }): string {
+function compactNumbers({
+  prefix,
+  suffix,
+  numbers,
+}: {
+  prefix: string;
+  suffix: string;
+  numbers: { value: number; text: string }[];
+}): string {
   if (numbers.length === 1) return `${prefix}${numbers[0]!.text}${suffix}`;
   const sorted = [...numbers].sort((a, b) => a.value - b.value);
   const ranges: string[] = [];
   for (let i = 0; i < sorted.length; ) {
     let end = i;
     while (sorted[end + 1]?.value === sorted[end]!.value + 1) end++;
-    ranges.push(end === i ? sorted[i]!.text : end === i + 1 ? `${sorted[i]!.text},${sorted[end]!.text}` : `${sorted[i]!.text}-${sorted[end]!.text}`);
+    ranges.push(
+      end === i
+        ? sorted[i]!.text
+        : end === i + 1
+          ? `${sorted[i]!.text},${sorted[end]!.text}`
+          : `${sorted[i]!.text}-${sorted[end]!.text}`,
+    );
     i = end + 1;
   }
   return `${prefix}[${ranges.join(',')}]${suffix}`;
 }
 
-const ORDER = ['succeeded', 'failed', 'timed_out', 'lost', 'not_started', 'cancelled', 'skipped', 'running', 'dispatched', 'waiting'] as const;
+const ORDER = [
+  'succeeded',
+  'failed',
+  'timed_out',
+  'lost',
+  'not_started',
+  'cancelled',
+  'skipped',
+  'running',
+  'dispatched',
+  'waiting',
+] as const;
 const WORDS: Readonly<Record<string, string>> = { timed_out: 'timed out', not_started: 'not started' };
 
 function stateWord(state: string): string {
@@ -56,11 +93,20 @@ export function paintState(state: string, paint: Paint, text = stateWord(state))
 }
 
 export function countsLine(counts: Readonly<Record<string, number>>, paint: Paint): string {
-  return ORDER.filter((state) => (counts[state] ?? 0) > 0).map((state) => paintState(state, paint, `${counts[state]} ${stateWord(state)}`)).join(', ') || 'nothing to do';
+  return (
+    ORDER.filter((state) => (counts[state] ?? 0) > 0)
+      .map((state) => paintState(state, paint, `${counts[state]} ${stateWord(state)}`))
+      .join(', ') || 'nothing to do'
+  );
 }
 
 /** One line: bar, share, counts. Fits the width, so that it can be drawn over. */
-export function progressLine(counts: Readonly<Record<string, number>>, total: number, width: number, paint: Paint): string {
+export function progressLine(
+  counts: Readonly<Record<string, number>>,
+  total: number,
+  width: number,
+  paint: Paint,
+): string {
   const open = (counts.waiting ?? 0) + (counts.dispatched ?? 0) + (counts.running ?? 0);
   const done = total - open;
   const plain = countsLine(counts, createPaint(false));
@@ -72,16 +118,32 @@ export function progressLine(counts: Readonly<Record<string, number>>, total: nu
   return `${'█'.repeat(filled)}${paint.dim('░'.repeat(cells - filled))} ${share}  ${plain.length <= room ? countsLine(counts, paint) : cutText(plain, Math.max(1, room))}`;
 }
 
-export interface Ending { readonly state: string; readonly exitCode?: number | undefined; readonly signal?: string | undefined; readonly reason?: string | undefined }
+export interface Ending {
+  readonly state: string;
+  readonly exitCode?: number | undefined;
+  readonly signal?: string | undefined;
+  readonly reason?: string | undefined;
+}
 
 export function endingText(ending: Ending): string {
-  const how = ending.signal ?? (ending.exitCode !== undefined && ending.exitCode !== 0 ? `exit ${ending.exitCode}` : undefined);
+  const how =
+    ending.signal ?? (ending.exitCode !== undefined && ending.exitCode !== 0 ? `exit ${ending.exitCode}` : undefined);
   return [stateWord(ending.state), how, ending.reason].filter(Boolean).join(', ');
 }
 
 /** What is kept of a stream: head and tail, and how much between them is not. */
-export interface Kept { readonly bytes: Buffer; readonly head: number; readonly gap: number }
-export interface FoldedGroup { readonly ending: Ending; readonly hosts: readonly string[]; readonly count: number; readonly stdout: Kept; readonly stderr: Kept }
+export interface Kept {
+  readonly bytes: Buffer;
+  readonly head: number;
+  readonly gap: number;
+}
+export interface FoldedGroup {
+  readonly ending: Ending;
+  readonly hosts: readonly string[];
+  readonly count: number;
+  readonly stdout: Kept;
+  readonly stderr: Kept;
+}
 
 /** Output that several hosts share, once, under their names. `decode` makes text of bytes. */
 export function foldedText(group: FoldedGroup, paint: Paint, decode: (bytes: Uint8Array) => string): string {
@@ -93,12 +155,37 @@ export function foldedText(group: FoldedGroup, paint: Paint, decode: (bytes: Uin
 
 function block({ bytes, head, gap }: Kept, paint: Paint, decode: (bytes: Uint8Array) => string): string {
   if (gap === 0) return decode(bytes).replace(/\n$/, '');
-  const [before, after] = [decode(bytes.subarray(0, head)).replace(/\n$/, ''), decode(bytes.subarray(head)).replace(/\n$/, '')];
-  return [before, paint.yellow(`… ${gap} bytes are not kept here; a host with an agent still has them: drover runs output RUN --host HOST --full`), after].filter(Boolean).join('\n');
+  const [before, after] = [
+    decode(bytes.subarray(0, head)).replace(/\n$/, ''),
+    decode(bytes.subarray(head)).replace(/\n$/, ''),
+  ];
+  return [
+    before,
+    paint.yellow(
+      `… ${gap} bytes are not kept here; a host with an agent still has them: drover runs output RUN --host HOST --full`,
+    ),
+    after,
+  ]
+    .filter(Boolean)
+    .join('\n');
 }
 
-export function verdictLine(run: { id: string; state: string; counts: Readonly<Record<string, number>>; hostCount: number; startedAt?: string | undefined; createdAt: string; finishedAt?: string | undefined }, paint: Paint): string {
-  const took = run.finishedAt === undefined ? '' : ` in ${formatDurationMs(Date.parse(run.finishedAt) - Date.parse(run.startedAt ?? run.createdAt))}`;
+export function verdictLine(
+  run: {
+    id: string;
+    state: string;
+    counts: Readonly<Record<string, number>>;
+    hostCount: number;
+    startedAt?: string | undefined;
+    createdAt: string;
+    finishedAt?: string | undefined;
+  },
+  paint: Paint,
+): string {
+  const took =
+    run.finishedAt === undefined
+      ? ''
+      : ` in ${formatDurationMs(Date.parse(run.finishedAt) - Date.parse(run.startedAt ?? run.createdAt))}`;
   return `${paintState(run.state, paint, paint.bold(stateWord(run.state)))}: ${countsLine(run.counts, paint)} of ${run.hostCount}${took}  ${paint.dim(run.id)}`;
 }
 
@@ -106,7 +193,14 @@ export function verdictLine(run: { id: string; state: string; counts: Readonly<R
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [header, ...rows].map((row) => row.map((cell) => plainText(cell)));
   const widths = header.map((_, column) => cells.reduce((widest, row) => Math.max(widest, textWidth(row[column]!)), 0));
-  return cells.map((row) => row.map((cell, column) => padText(cell, widths[column]!)).join('  ').trimEnd()).join('\n');
+  return cells
+    .map((row) =>
+      row
+        .map((cell, column) => padText(cell, widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** `2026-03-01 12:00:00 +01:00`: the time of this place with its zone, or UTC. */
@@ -116,6 +210,9 @@ export function timeText(iso: string | undefined, utc: boolean): string {
   const offset = utc ? 0 : -at.getTimezoneOffset();
   const local = new Date(at.getTime() + offset * 60_000).toISOString();
   const two = (value: number): string => String(value).padStart(2, '0');
-  const zone = offset === 0 ? 'UTC' : `${offset < 0 ? '-' : '+'}${two(Math.floor(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
+  const zone =
+    offset === 0
+      ? 'UTC'
+      : `${offset < 0 ? '-' : '+'}${two(Math.floor(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
   return `${local.slice(0, 10)} ${local.slice(11, 19)} ${zone}`;
 }

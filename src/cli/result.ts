@@ -12,18 +12,32 @@ const READ_AHEAD = 16;
 const HELD_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Prints the folded output, unless it was shown live, and the verdict. */
-export async function printFolded(session: Session, run: Run, paint: Paint, shown: { readonly outputs: boolean }): Promise<void> {
+export async function printFolded(
+  session: Session,
+  run: Run,
+  paint: Paint,
+  shown: { readonly outputs: boolean },
+): Promise<void> {
   if (shown.outputs) await printGroups(session, run, paint);
   process.stderr.write(`${verdictLine(run, paint)}\n`);
 }
 
 async function printGroups(session: Session, run: Run, paint: Paint): Promise<void> {
-  const { items } = dataOf(await session.patient.GET('/api/v1/runs/{runId}/output-groups', { params: { path: { runId: run.id }, query: { groups: GROUPS_MAX } } }));
+  const { items } = dataOf(
+    await session.patient.GET('/api/v1/runs/{runId}/output-groups', {
+      params: { path: { runId: run.id }, query: { groups: GROUPS_MAX } },
+    }),
+  );
   for (const group of items) {
     const sample = { ...group.sample, runId: run.id, stdout: group.stdout, stderr: group.stderr };
-    await out(`${foldedText({ ending: group, hosts: group.hosts, count: group.count, stdout: await readKept(session, sample, 'stdout'), stderr: await readKept(session, sample, 'stderr') }, paint, shownText)}\n`);
+    await out(
+      `${foldedText({ ending: group, hosts: group.hosts, count: group.count, stdout: await readKept(session, sample, 'stdout'), stderr: await readKept(session, sample, 'stderr') }, paint, shownText)}\n`,
+    );
   }
-  if (items.length === GROUPS_MAX) await out(`${paint.dim(`… these are ${GROUPS_MAX} of more groups; one host at a time: drover runs output ${run.id} --host NAME`)}\n`);
+  if (items.length === GROUPS_MAX)
+    await out(
+      `${paint.dim(`… these are ${GROUPS_MAX} of more groups; one host at a time: drover runs output ${run.id} --host NAME`)}\n`,
+    );
 }
 
 /** Bytes of a script as text: as they are for a program that reads us, without commands to the terminal for a person. */
@@ -40,7 +54,8 @@ export async function readKept(session: Session, at: OutputPlace, stream: 'stdou
   try {
     return { bytes: await readOutput(session, at, stream), head, gap };
   } catch (error) {
-    if (error instanceof DroverApiError && error.code === 'output-not-available') return { bytes: Buffer.alloc(0), head: 0, gap: size };
+    if (error instanceof DroverApiError && error.code === 'output-not-available')
+      return { bytes: Buffer.alloc(0), head: 0, gap: size };
     throw error;
   }
 }
@@ -48,12 +63,24 @@ export async function readKept(session: Session, at: OutputPlace, stream: 'stdou
 async function readOutput(session: Session, at: OutputPlace, stream: 'stdout' | 'stderr'): Promise<Buffer> {
   const { runId, task, ordinal, attempt } = at;
   if (at[stream].size === 0) return Buffer.alloc(0);
-  const answer = await session.patient.GET('/api/v1/runs/{runId}/executions/{task}/{ordinal}/output', { params: { path: { runId, task, ordinal }, query: { stream, attempt } }, parseAs: 'arrayBuffer' });
+  const answer = await session.patient.GET('/api/v1/runs/{runId}/executions/{task}/{ordinal}/output', {
+    params: { path: { runId, task, ordinal }, query: { stream, attempt } },
+    parseAs: 'arrayBuffer',
+  });
   return Buffer.from(answer.data as unknown as ArrayBuffer);
 }
 
 export function executionsOf(session: Session, runId: string, host?: string): AsyncGenerator<Execution> {
-  return allPages((cursor) => session.patient.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId }, query: { limit: 1_000, ...(host === undefined ? {} : { host }), ...(cursor === undefined ? {} : { cursor }) } } }).then(dataOf));
+  return allPages((cursor) =>
+    session.patient
+      .GET('/api/v1/runs/{runId}/executions', {
+        params: {
+          path: { runId },
+          query: { limit: 1_000, ...(host === undefined ? {} : { host }), ...(cursor === undefined ? {} : { cursor }) },
+        },
+      })
+      .then(dataOf),
+  );
 }
 
 /** The one document of `--json`: the run, and every execution (or that of one host) with its output. */
@@ -80,10 +107,43 @@ export async function printJson(session: Session, run: Run, host?: string): Prom
 
 async function jsonExecution(execution: Execution, outputs: SharedOutputs): Promise<object> {
   const [stdout, stderr] = await Promise.all([outputs.read(execution, 'stdout'), outputs.read(execution, 'stderr')]);
-  const { host, state, exitCode, signal, reason, detail, attempt, round, via, startedAt, finishedAt, hostId, ordinal, settledLate } = execution;
+  const {
+    host,
+    state,
+    exitCode,
+    signal,
+    reason,
+    detail,
+    attempt,
+    round,
+    via,
+    startedAt,
+    finishedAt,
+    hostId,
+    ordinal,
+    settledLate,
+  } = execution;
   return {
-    host, hostId, ordinal, state, exitCode: exitCode ?? null, signal: signal ?? null, reason, detail, attempt, round, via, settledLate,
-    ...encoded('stdout', stdout.bytes), stdoutSize: execution.stdout.size, stdoutGap: stdout.gap, ...encoded('stderr', stderr.bytes), stderrSize: execution.stderr.size, stderrGap: stderr.gap, startedAt: startedAt ?? null, finishedAt: finishedAt ?? null,
+    host,
+    hostId,
+    ordinal,
+    state,
+    exitCode: exitCode ?? null,
+    signal: signal ?? null,
+    reason,
+    detail,
+    attempt,
+    round,
+    via,
+    settledLate,
+    ...encoded('stdout', stdout.bytes),
+    stdoutSize: execution.stdout.size,
+    stdoutGap: stdout.gap,
+    ...encoded('stderr', stderr.bytes),
+    stderrSize: execution.stderr.size,
+    stderrGap: stderr.gap,
+    startedAt: startedAt ?? null,
+    finishedAt: finishedAt ?? null,
   };
 }
 

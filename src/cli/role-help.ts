@@ -1,32 +1,82 @@
 /** What `drover --help` says of the roles, which are programs of their own; their programs read their flags themselves. */
 import type { Command } from 'commander';
 
-const ROLES: readonly { readonly name: string; readonly summary: string; readonly description: string; readonly options: readonly (readonly [flags: string, text: string])[]; readonly examples: readonly string[] }[] = [
+const ROLES: readonly {
+  readonly name: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly options: readonly (readonly [flags: string, text: string])[];
+  readonly examples: readonly string[];
+}[] = [
   {
-    name: 'up', summary: 'start everything on this machine', description: 'Start server, worker and agents on this machine, on embedded PostgreSQL or on DATABASE_URL. Commands on this machine find it by themselves.',
-    options: [['--data <dir>', 'data folder (default: /var/lib/drover for root, else ~/.local/share/drover)'], ['--listen <host:port>', 'where to listen; port 0 takes any (default: 127.0.0.1:7400)'], ['--agents <n>', 'agents, as hosts local-1 … local-n (default: one, as this machine)'], ['--json', 'print {"ready":true,"url":…,"token":…} when it can take work']],
+    name: 'up',
+    summary: 'start everything on this machine',
+    description:
+      'Start server, worker and agents on this machine, on embedded PostgreSQL or on DATABASE_URL. Commands on this machine find it by themselves.',
+    options: [
+      ['--data <dir>', 'data folder (default: /var/lib/drover for root, else ~/.local/share/drover)'],
+      ['--listen <host:port>', 'where to listen; port 0 takes any (default: 127.0.0.1:7400)'],
+      ['--agents <n>', 'agents, as hosts local-1 … local-n (default: one, as this machine)'],
+      ['--json', 'print {"ready":true,"url":…,"token":…} when it can take work'],
+    ],
     examples: ['drover up', 'drover up --data ./data --listen 127.0.0.1:0 --agents 3 --json'],
   },
   {
-    name: 'server', summary: 'start a server on DATABASE_URL', description: 'Start a server on the PostgreSQL database of DATABASE_URL. Any number of them share the work.',
-    options: [['--data <dir>', 'data folder: holds the master key unless DROVER_MASTER_KEY is set'], ['--listen <host:port>', 'API and links of workers (default: 127.0.0.1:7400)'], ['--advertise <host:port>', 'how others reach it'], ['--bootstrap-token', 'make an admin token and print it'], ['--json', 'one line when ready']],
-    examples: ['DATABASE_URL=postgres://drover@db/drover drover server --listen 0.0.0.0:7400 --advertise drover-1:7400 --bootstrap-token'],
+    name: 'server',
+    summary: 'start a server on DATABASE_URL',
+    description: 'Start a server on the PostgreSQL database of DATABASE_URL. Any number of them share the work.',
+    options: [
+      ['--data <dir>', 'data folder: holds the master key unless DROVER_MASTER_KEY is set'],
+      ['--listen <host:port>', 'API and links of workers (default: 127.0.0.1:7400)'],
+      ['--advertise <host:port>', 'how others reach it'],
+      ['--bootstrap-token', 'make an admin token and print it'],
+      ['--json', 'one line when ready'],
+    ],
+    examples: [
+      'DATABASE_URL=postgres://drover@db/drover drover server --listen 0.0.0.0:7400 --advertise drover-1:7400 --bootstrap-token',
+    ],
   },
   {
-    name: 'worker', summary: 'start a worker', description: 'Start a worker, which holds the links of the agents of its zone.',
-    options: [['--data <dir>', 'data folder'], ['--join <token>', 'join token of role worker, or DROVER_JOIN; needed once'], ['--listen <host:port>', 'links of agents (default: 0.0.0.0:7401)'], ['--advertise <host:port>', 'how agents reach it'], ['--name <name>', 'its name (default: that of the machine)'], ['--server <url>', 'server to dial first, when it has moved'], ['--capacity <n>', 'executions under way at once over its agents (default: 50000)'], ['--ssh-capacity <n>', 'the same over SSH (default: 1000)'], ['--queue-weights <high:normal:low>', 'how often each queue is picked (default: 6:3:1)'], ['--json', 'one line when ready']],
+    name: 'worker',
+    summary: 'start a worker',
+    description: 'Start a worker, which holds the links of the agents of its zone.',
+    options: [
+      ['--data <dir>', 'data folder'],
+      ['--join <token>', 'join token of role worker, or DROVER_JOIN; needed once'],
+      ['--listen <host:port>', 'links of agents (default: 0.0.0.0:7401)'],
+      ['--advertise <host:port>', 'how agents reach it'],
+      ['--name <name>', 'its name (default: that of the machine)'],
+      ['--server <url>', 'server to dial first, when it has moved'],
+      ['--capacity <n>', 'executions under way at once over its agents (default: 50000)'],
+      ['--ssh-capacity <n>', 'the same over SSH (default: 1000)'],
+      ['--queue-weights <high:normal:low>', 'how often each queue is picked (default: 6:3:1)'],
+      ['--json', 'one line when ready'],
+    ],
     examples: ['drover worker --join TOKEN --advertise worker-1:7401'],
   },
   {
-    name: 'agent', summary: 'start the agent of this host', description: 'Start the agent of this host. As root it can run scripts as any user of the host.',
-    options: [['--data <dir>', 'data folder'], ['--join <token>', 'join token, or DROVER_JOIN; needed once'], ['--name <name>', 'name of the host (default: that of the machine)'], ['--label <k=v>', 'label of the host (repeatable)'], ['--worker <host:port>', 'worker to dial, when those it knows have moved (repeatable)'], ['--machine-id <id>', 'identity of the host, when the machine\'s own is not unique']],
+    name: 'agent',
+    summary: 'start the agent of this host',
+    description: 'Start the agent of this host. As root it can run scripts as any user of the host.',
+    options: [
+      ['--data <dir>', 'data folder'],
+      ['--join <token>', 'join token, or DROVER_JOIN; needed once'],
+      ['--name <name>', 'name of the host (default: that of the machine)'],
+      ['--label <k=v>', 'label of the host (repeatable)'],
+      ['--worker <host:port>', 'worker to dial, when those it knows have moved (repeatable)'],
+      ['--machine-id <id>', "identity of the host, when the machine's own is not unique"],
+    ],
     examples: ['drover agent --join TOKEN', 'drover agent --join TOKEN --name web-7 --label zone=a --label role=front'],
   },
 ];
 
 export function addRoleHelp(program: Command): void {
   for (const { name, summary, description, options, examples } of ROLES) {
-    const role = program.command(name).summary(summary).description(description).addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`);
+    const role = program
+      .command(name)
+      .summary(summary)
+      .description(description)
+      .addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`);
     for (const [flags, text] of options) role.option(flags, text);
   }
 }

@@ -12,23 +12,51 @@ import { openSession, type Session } from './session.ts';
 
 export function addRunCommand(program: Command): void {
   command(program, 'run', {
-    summary: 'run a script or command on hosts', description: 'Run a script or command on hosts, follow it, and show the folded result.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached.',
-    examples: ["drover run -t 'web-*' -- uptime", "drover run -t 'zone=a and not db-*' --script fix.sh --max-failed 5% --reason 'ticket 4711'", 'drover run -t all --lang python --script check.py --secret TOKEN=@token.txt --json', 'generate-script | drover run -t web-1 --script -'],
+    summary: 'run a script or command on hosts',
+    description:
+      'Run a script or command on hosts, follow it, and show the folded result.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached.',
+    examples: [
+      "drover run -t 'web-*' -- uptime",
+      "drover run -t 'zone=a and not db-*' --script fix.sh --max-failed 5% --reason 'ticket 4711'",
+      'drover run -t all --lang python --script check.py --secret TOKEN=@token.txt --json',
+      'generate-script | drover run -t web-1 --script -',
+    ],
   })
-    .option('-t, --target <expression>', 'all, names, globs, label=value, joined by and, or, not, ( ) (repeatable: any of them; default: all)', many)
+    .option(
+      '-t, --target <expression>',
+      'all, names, globs, label=value, joined by and, or, not, ( ) (repeatable: any of them; default: all)',
+      many,
+    )
     .option('-s, --script <file>', 'script to run; - reads it from standard input')
     .option('-l, --lang <lang>', 'sh, bash, python, perl, node, powershell, or any program (default: #!, else sh)')
     .option('-a, --arg <text>', 'argument to the script (repeatable)', many)
     .option('-e, --env <k=v>', 'environment variable (repeatable)', many)
     .option('-p, --param <k=v>', 'parameter, seen as DROVER_PARAM_K and kept with the run (repeatable)', many)
-    .option('--secret <k=@file>', 'secret from a file, k=@- from standard input, or k=env:NAME; an environment variable on the host, masked everywhere (repeatable)', many)
-    .option('--as <account>', 'account to run as; where there is none of that name, a user of the hosts').option('--cwd <dir>', 'working directory on the hosts').option('--stdin <file>', 'file given to standard input; - gives ours')
-    .option('--timeout <duration>', 'end the script after this, such as 30s or 5m (default: 1h)').option('--kill-after <duration>', 'from TERM to KILL (default: 10s)')
-    .option('--start-deadline <duration>', 'a host that is off until then is not started (default: 2m)').option('--lost-after <duration>', 'out of reach longer than this is lost (default: 2m)')
-    .option('-c, --concurrency <n>', 'executions at once').option('--max-failed <n|n%>', 'start no more once more than this failed').option('--retries <n>', 'further attempts when the script fails')
-    .option('--via <way>', 'auto (the live agent, else SSH), agent or ssh').option('--priority <class>', 'high, normal or low: which queue it waits in when workers are busy')
-    .option('--name <text>', 'name of the run').option('--reason <text>', 'why; kept in the audit trail')
-    .option('-d, --detach', 'print the id and return').option('-y, --yes', `do not ask before more than ${limits.confirmTargetsOver} hosts (DROVER_CONFIRM_OVER sets another number)`).option('--live', 'show output as it comes, instead of folded at the end')
+    .option(
+      '--secret <k=@file>',
+      'secret from a file, k=@- from standard input, or k=env:NAME; an environment variable on the host, masked everywhere (repeatable)',
+      many,
+    )
+    .option('--as <account>', 'account to run as; where there is none of that name, a user of the hosts')
+    .option('--cwd <dir>', 'working directory on the hosts')
+    .option('--stdin <file>', 'file given to standard input; - gives ours')
+    .option('--timeout <duration>', 'end the script after this, such as 30s or 5m (default: 1h)')
+    .option('--kill-after <duration>', 'from TERM to KILL (default: 10s)')
+    .option('--start-deadline <duration>', 'a host that is off until then is not started (default: 2m)')
+    .option('--lost-after <duration>', 'out of reach longer than this is lost (default: 2m)')
+    .option('-c, --concurrency <n>', 'executions at once')
+    .option('--max-failed <n|n%>', 'start no more once more than this failed')
+    .option('--retries <n>', 'further attempts when the script fails')
+    .option('--via <way>', 'auto (the live agent, else SSH), agent or ssh')
+    .option('--priority <class>', 'high, normal or low: which queue it waits in when workers are busy')
+    .option('--name <text>', 'name of the run')
+    .option('--reason <text>', 'why; kept in the audit trail')
+    .option('-d, --detach', 'print the id and return')
+    .option(
+      '-y, --yes',
+      `do not ask before more than ${limits.confirmTargetsOver} hosts (DROVER_CONFIRM_OVER sets another number)`,
+    )
+    .option('--live', 'show output as it comes, instead of folded at the end')
     .argument('[command...]', 'command and arguments, after --')
     .action(async (words: string[], flags: RunFlags) => {
       process.exitCode = await run(words, flags);
@@ -40,7 +68,9 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
   const session = openSession();
   await confirmTargets(session, body.targets, flags);
   if (flags.as !== undefined) Object.assign(body, await identity(session, flags.as));
-  const started = dataOf(await session.client.POST('/api/v1/runs', { params: { query: { output: flags.live ? 'true' : 'false' } }, body }));
+  const started = dataOf(
+    await session.client.POST('/api/v1/runs', { params: { query: { output: flags.live ? 'true' : 'false' } }, body }),
+  );
   if (!flags.detach) return followToEnd(session, started, flags);
   await answer(flags, { run: started }, () => started.id);
   return EXIT.succeeded;
@@ -49,7 +79,10 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
 /** An account goes before a user of the hosts: it says more, and is what somebody has set up. */
 async function identity(session: Session, name: string): Promise<{ account: string } | { user: string }> {
   try {
-    return { account: dataOf(await session.client.GET('/api/v1/accounts/{account}', { params: { path: { account: name } } })).name };
+    return {
+      account: dataOf(await session.client.GET('/api/v1/accounts/{account}', { params: { path: { account: name } } }))
+        .name,
+    };
   } catch (error) {
     // No account can have a name that is refused. Any other failure is one: nobody becomes somebody else because a look failed.
     if (error instanceof DroverApiError && [400, 404].includes(error.status)) return { user: name };
@@ -63,12 +96,14 @@ async function confirmTargets(session: Session, targets: string, flags: RunFlags
   const { hostCount } = dataOf(await session.client.POST('/api/v1/runs/preview', { body: { targets } }));
   if (hostCount <= confirmOver()) return;
   if (!canAsk()) throw new UsageError(`${targets} matches ${hostCount} hosts. Say --yes if that is meant.`);
-  if (!(await confirm(`${targets} matches ${hostCount} hosts. Run on all of them?`))) throw new UsageError('Nothing was run.');
+  if (!(await confirm(`${targets} matches ${hostCount} hosts. Run on all of them?`)))
+    throw new UsageError('Nothing was run.');
 }
 
 function confirmOver(): number {
   const text = process.env.DROVER_CONFIRM_OVER;
   if (text === undefined || text === '') return limits.confirmTargetsOver;
-  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`DROVER_CONFIRM_OVER wants a whole number, not ${JSON.stringify(text)}.`);
+  if (!/^\d{1,9}$/.test(text))
+    throw new UsageError(`DROVER_CONFIRM_OVER wants a whole number, not ${JSON.stringify(text)}.`);
   return Number(text);
 }

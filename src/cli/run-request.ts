@@ -8,10 +8,31 @@ import { parseTarget, type TargetExpression } from '../domain/target/expression.
 import { choice, duration, Faults, Inputs, number, oneTarget, pairs } from './input.ts';
 
 export interface RunFlags {
-  readonly target?: readonly string[]; readonly script?: string; readonly lang?: string; readonly arg?: readonly string[]; readonly env?: readonly string[]; readonly param?: readonly string[]; readonly secret?: readonly string[];
-  readonly as?: string; readonly cwd?: string; readonly timeout?: string; readonly killAfter?: string; readonly startDeadline?: string; readonly lostAfter?: string; readonly concurrency?: string; readonly maxFailed?: string;
-  readonly retries?: string; readonly name?: string; readonly reason?: string; readonly stdin?: string; readonly detach?: boolean; readonly json?: boolean; readonly yes?: boolean; readonly live?: boolean;
-  readonly via?: string; readonly priority?: string;
+  readonly target?: readonly string[];
+  readonly script?: string;
+  readonly lang?: string;
+  readonly arg?: readonly string[];
+  readonly env?: readonly string[];
+  readonly param?: readonly string[];
+  readonly secret?: readonly string[];
+  readonly as?: string;
+  readonly cwd?: string;
+  readonly timeout?: string;
+  readonly killAfter?: string;
+  readonly startDeadline?: string;
+  readonly lostAfter?: string;
+  readonly concurrency?: string;
+  readonly maxFailed?: string;
+  readonly retries?: string;
+  readonly name?: string;
+  readonly reason?: string;
+  readonly stdin?: string;
+  readonly detach?: boolean;
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly live?: boolean;
+  readonly via?: string;
+  readonly priority?: string;
 }
 
 export function runRequest(command: readonly string[], flags: RunFlags): Schemas['RunCreate'] {
@@ -19,33 +40,68 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
   const inputs = new Inputs(faults);
   const targets = targetsOf(faults, flags.target ?? ['all']);
   const work = workOf(faults, inputs, command, flags);
-  const [env, params, secrets] = [pairs(faults, '--env', flags.env ?? []), pairs(faults, '--param', flags.param ?? []), inputs.secrets(flags.secret ?? [])];
+  const [env, params, secrets] = [
+    pairs(faults, '--env', flags.env ?? []),
+    pairs(faults, '--param', flags.param ?? []),
+    inputs.secrets(flags.secret ?? []),
+  ];
   checkVariables(faults, { '--env': env, '--param': params, '--secret': secrets });
   const request = {
-    targets, ...work, args: [...(flags.arg ?? [])], env, params, secrets,
-    ...given('name', flags.name), ...given('reason', flags.reason), ...given('lang', flags.lang), ...given('cwd', flags.cwd), ...given('stdin', flags.stdin === undefined ? undefined : inputs.text('--stdin', flags.stdin, limits.stdinBytesMax)),
-    ...given('timeout', duration(faults, '--timeout', flags.timeout, limits.timeoutMsMax)), ...given('killAfter', duration(faults, '--kill-after', flags.killAfter, limits.killAfterMsMax)),
-    ...given('startDeadline', duration(faults, '--start-deadline', flags.startDeadline, limits.startDeadlineMsMax)), ...given('lostAfter', duration(faults, '--lost-after', flags.lostAfter, limits.startDeadlineMsMax)),
-    ...given('concurrency', number(faults, '--concurrency', flags.concurrency, { least: 1, most: limits.concurrencyMax })), ...given('retries', number(faults, '--retries', flags.retries, { most: limits.retriesMax })), ...given('maxFailed', flags.maxFailed),
-    ...given('via', choice(faults, '--via', VIAS, flags.via)), ...given('priority', choice(faults, '--priority', PRIORITIES, flags.priority)),
+    targets,
+    ...work,
+    args: [...(flags.arg ?? [])],
+    env,
+    params,
+    secrets,
+    ...given('name', flags.name),
+    ...given('reason', flags.reason),
+    ...given('lang', flags.lang),
+    ...given('cwd', flags.cwd),
+    ...given(
+      'stdin',
+      flags.stdin === undefined ? undefined : inputs.text('--stdin', flags.stdin, limits.stdinBytesMax),
+    ),
+    ...given('timeout', duration(faults, '--timeout', flags.timeout, limits.timeoutMsMax)),
+    ...given('killAfter', duration(faults, '--kill-after', flags.killAfter, limits.killAfterMsMax)),
+    ...given('startDeadline', duration(faults, '--start-deadline', flags.startDeadline, limits.startDeadlineMsMax)),
+    ...given('lostAfter', duration(faults, '--lost-after', flags.lostAfter, limits.startDeadlineMsMax)),
+    ...given(
+      'concurrency',
+      number(faults, '--concurrency', flags.concurrency, { least: 1, most: limits.concurrencyMax }),
+    ),
+    ...given('retries', number(faults, '--retries', flags.retries, { most: limits.retriesMax })),
+    ...given('maxFailed', flags.maxFailed),
+    ...given('via', choice(faults, '--via', VIAS, flags.via)),
+    ...given('priority', choice(faults, '--priority', PRIORITIES, flags.priority)),
   };
-  if (flags.maxFailed !== undefined && !parseFailureLimit(flags.maxFailed)) faults.add(`--max-failed wants a number of hosts or a share such as 10%, not ${JSON.stringify(flags.maxFailed)}.`);
-  if (flags.cwd !== undefined && !flags.cwd.startsWith('/')) faults.add(`--cwd wants an absolute path on the hosts, not ${JSON.stringify(flags.cwd)}.`);
+  if (flags.maxFailed !== undefined && !parseFailureLimit(flags.maxFailed))
+    faults.add(`--max-failed wants a number of hosts or a share such as 10%, not ${JSON.stringify(flags.maxFailed)}.`);
+  if (flags.cwd !== undefined && !flags.cwd.startsWith('/'))
+    faults.add(`--cwd wants an absolute path on the hosts, not ${JSON.stringify(flags.cwd)}.`);
   faults.end();
   return request as Schemas['RunCreate'];
 }
 
 /** As the server has it too; told here so that it comes with all other faults, and before a secret leaves this machine. */
-function checkVariables(faults: Faults, byFlag: Readonly<Record<'--env' | '--param' | '--secret', Readonly<Record<string, string>>>>): void {
+function checkVariables(
+  faults: Faults,
+  byFlag: Readonly<Record<'--env' | '--param' | '--secret', Readonly<Record<string, string>>>>,
+): void {
   for (const [flag, values] of Object.entries(byFlag)) {
     for (const [name, value] of Object.entries(values)) {
-      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) faults.add(`${flag} ${JSON.stringify(name)} is not a variable name (letters, digits and _, not beginning with a digit).`);
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+        faults.add(
+          `${flag} ${JSON.stringify(name)} is not a variable name (letters, digits and _, not beginning with a digit).`,
+        );
       if (value.includes('\0')) faults.add(`${flag} ${name} contains a NUL character, which no process can be given.`);
     }
   }
   for (const [name, value] of Object.entries(byFlag['--secret'])) {
     const size = Buffer.byteLength(value);
-    if (size < limits.secretBytesMin || size > limits.secretBytesMax) faults.add(`--secret ${name} has ${size} bytes; it must have ${limits.secretBytesMin} to ${limits.secretBytesMax}, to be masked well.`);
+    if (size < limits.secretBytesMin || size > limits.secretBytesMax)
+      faults.add(
+        `--secret ${name} has ${size} bytes; it must have ${limits.secretBytesMin} to ${limits.secretBytesMax}, to be masked well.`,
+      );
     if (Object.hasOwn(byFlag['--env'], name)) faults.add(`${name} is given as --env and as --secret.`);
   }
 }
@@ -53,21 +109,34 @@ function checkVariables(faults: Faults, byFlag: Readonly<Record<'--env' | '--par
 function targetsOf(faults: Faults, expressions: readonly string[]): string {
   for (const expression of expressions) {
     const parsed = parseTarget(expression);
-    if (!parsed.ok) faults.add(`--target ${JSON.stringify(expression)} is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.`);
+    if (!parsed.ok)
+      faults.add(
+        `--target ${JSON.stringify(expression)} is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.`,
+      );
   }
   return oneTarget(expressions);
 }
 
-function workOf(faults: Faults, inputs: Inputs, command: readonly string[], flags: RunFlags): Partial<Schemas['RunCreate']> {
-  if (flags.script !== undefined && command.length > 0) faults.add('Give either --script FILE or -- COMMAND, not both. Arguments to a script are given with --arg.');
+function workOf(
+  faults: Faults,
+  inputs: Inputs,
+  command: readonly string[],
+  flags: RunFlags,
+): Partial<Schemas['RunCreate']> {
+  if (flags.script !== undefined && command.length > 0)
+    faults.add('Give either --script FILE or -- COMMAND, not both. Arguments to a script are given with --arg.');
   if (flags.script === undefined) {
     if (command.length === 0) faults.add('Say what to run: --script FILE, or -- COMMAND …');
     else if (command[0] === '') faults.add('The command is empty.');
     return { command: [...command] };
   }
   const script = inputs.read('--script', flags.script, limits.scriptBytesMax);
-  if (script?.toString('latin1').trim() === '') faults.add(`The script ${flags.script === '-' ? 'on standard input' : flags.script} is empty.`);
-  return { ...(script ? { scriptBase64: script.toString('base64') } : {}), name: flags.script === '-' ? 'script' : flags.script.split('/').at(-1)! };
+  if (script?.toString('latin1').trim() === '')
+    faults.add(`The script ${flags.script === '-' ? 'on standard input' : flags.script} is empty.`);
+  return {
+    ...(script ? { scriptBase64: script.toString('base64') } : {}),
+    name: flags.script === '-' ? 'script' : flags.script.split('/').at(-1)!,
+  };
 }
 
 /** Whether an expression may mean the whole fleet without naming a host: then somebody is asked, should the fleet be large. */

@@ -2,7 +2,8 @@
 
 const MARKS = /\p{Mark}|[\u200b-\u200f\u2060\ufeff\ufe00-\ufe0f]/u;
 /** East Asian wide and full-width characters, and emoji: two columns each. */
-const WIDE = /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 
 function widthOf(character: string): number {
   return MARKS.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
@@ -34,11 +35,15 @@ export function cutText(text: string, width: number): string {
 
 /** One line of text from elsewhere (names, labels, reasons): control characters are shown, not obeyed. */
 export function plainText(text: string): string {
-  return text.replace(/[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, (character) => (character === '\n' ? '⏎' : character === '\t' ? ' ' : '�'));
+  return text.replace(/[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, (character) =>
+    character === '\n' ? '⏎' : character === '\t' ? ' ' : '�',
+  );
 }
 
 /** Output of a script for a terminal: lines, tabs and colours are kept; what moves the cursor, sets titles or rings is not obeyed. */
 export function terminalText(text: string): string {
-  const inert = text.replaceAll('\r\n', '\n').replace(/\x1b\[[\d;:]*m|[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (match) => (match.length > 1 ? match : '�'));
+  const inert = text
+    .replaceAll('\r\n', '\n')
+    .replace(/\x1b\[[\d;:]*m|[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (match) => (match.length > 1 ? match : '�'));
   return inert.includes('\x1b[') ? `${inert}\x1b[0m` : inert;
 }

@@ -11,50 +11,156 @@ import { table, timeText } from './render.ts';
 import { followToEnd } from './follow.ts';
 import { openSession, type Session } from './session.ts';
 
-interface UpgradeFlags extends AnswerFlags { readonly target: string; readonly to?: string; readonly batch: string; readonly maxFailed: string; readonly wait: string; readonly detach?: boolean }
+interface UpgradeFlags extends AnswerFlags {
+  readonly target: string;
+  readonly to?: string;
+  readonly batch: string;
+  readonly maxFailed: string;
+  readonly wait: string;
+  readonly detach?: boolean;
+}
 type Upgrade = Awaited<ReturnType<typeof fetchUpgrade>>;
 
 const LOOK_MS = 1_000;
 const FAILED_SHOWN_MAX = 50;
 
 export function addUpgradeCommands(agents: Command): void {
-  command(agents, 'install', { summary: 'install agents on hosts, by a run of the installer', description: 'Install agents by a run of the installer, which goes the way that each host is reached, as a rule over SSH. The hosts fetch the package from the server, so they must reach it. Doing it again does no harm.', examples: ["drover agents install -t 'rack=7' --as root", 'drover agents install -t all --to 1.4.0 --concurrency 200'] })
-    .requiredOption('-t, --target <expression>', 'as of a run').option('--to <version>', 'the newest that the server has, unless given').option('--as <account>', 'account that is root, or becomes it; else the one that each host has').option('--zone <zone>', 'of the workers that the agents will link to', 'default').option('-c, --concurrency <n>', 'hosts at once', '50').option('-d, --detach', 'print the id of the run and return').action(install);
-  command(agents, 'uninstall', { summary: 'take agents off hosts, by a run of the installer', description: 'Take agents off hosts by a run of the installer, over SSH. Refused where scripts run, unless forced: then they run on with nobody watching. Journal and output stay on the host until --purge.', examples: ["drover agents uninstall -t 'rack=7' --as root"] })
-    .requiredOption('-t, --target <expression>', 'as of a run').option('--as <account>', 'account that is root, or becomes it; else the one that each host has').option('--force', 'also where scripts run').option('--purge', 'with identity, journal and output').option('-c, --concurrency <n>', 'hosts at once', '50').option('-d, --detach', 'print the id of the run and return').action(uninstall);
-  command(agents, 'upgrade', { summary: 'bring agents to another version, batch by batch', description: 'Bring agents to another version, batch by batch: a batch begins when the one before it is well. An agent that does not come up under the new version goes back to the one it had, by itself. Scripts run on meanwhile.', examples: ["drover agents upgrade -t 'zone=a'", 'drover agents upgrade -t all --to 1.2.0 --batch 100 --max-failed 3'] })
-    .requiredOption('-t, --target <expression>', 'as of a run').option('--to <version>', 'the newest that the server has, unless given').option('--batch <n>', 'agents at once', '50').option('--max-failed <n>', 'more that fail end it', '0').option('--wait <duration>', 'longest for one agent', '10m').option('-d, --detach', 'do not follow it').action(upgrade);
+  command(agents, 'install', {
+    summary: 'install agents on hosts, by a run of the installer',
+    description:
+      'Install agents by a run of the installer, which goes the way that each host is reached, as a rule over SSH. The hosts fetch the package from the server, so they must reach it. Doing it again does no harm.',
+    examples: [
+      "drover agents install -t 'rack=7' --as root",
+      'drover agents install -t all --to 1.4.0 --concurrency 200',
+    ],
+  })
+    .requiredOption('-t, --target <expression>', 'as of a run')
+    .option('--to <version>', 'the newest that the server has, unless given')
+    .option('--as <account>', 'account that is root, or becomes it; else the one that each host has')
+    .option('--zone <zone>', 'of the workers that the agents will link to', 'default')
+    .option('-c, --concurrency <n>', 'hosts at once', '50')
+    .option('-d, --detach', 'print the id of the run and return')
+    .action(install);
+  command(agents, 'uninstall', {
+    summary: 'take agents off hosts, by a run of the installer',
+    description:
+      'Take agents off hosts by a run of the installer, over SSH. Refused where scripts run, unless forced: then they run on with nobody watching. Journal and output stay on the host until --purge.',
+    examples: ["drover agents uninstall -t 'rack=7' --as root"],
+  })
+    .requiredOption('-t, --target <expression>', 'as of a run')
+    .option('--as <account>', 'account that is root, or becomes it; else the one that each host has')
+    .option('--force', 'also where scripts run')
+    .option('--purge', 'with identity, journal and output')
+    .option('-c, --concurrency <n>', 'hosts at once', '50')
+    .option('-d, --detach', 'print the id of the run and return')
+    .action(uninstall);
+  command(agents, 'upgrade', {
+    summary: 'bring agents to another version, batch by batch',
+    description:
+      'Bring agents to another version, batch by batch: a batch begins when the one before it is well. An agent that does not come up under the new version goes back to the one it had, by itself. Scripts run on meanwhile.',
+    examples: [
+      "drover agents upgrade -t 'zone=a'",
+      'drover agents upgrade -t all --to 1.2.0 --batch 100 --max-failed 3',
+    ],
+  })
+    .requiredOption('-t, --target <expression>', 'as of a run')
+    .option('--to <version>', 'the newest that the server has, unless given')
+    .option('--batch <n>', 'agents at once', '50')
+    .option('--max-failed <n>', 'more that fail end it', '0')
+    .option('--wait <duration>', 'longest for one agent', '10m')
+    .option('-d, --detach', 'do not follow it')
+    .action(upgrade);
   const upgrades = group(agents, 'upgrades', 'upgrades of agents');
-  withUtc(command(upgrades, 'list', { summary: 'list upgrades', examples: ['drover agents upgrades list'] })).option('-n, --limit <n>', 'how many', '20').action(async (flags: AnswerFlags & { limit: string }) => {
-    const faults = new Faults();
-    const limit = number(faults, '--limit', flags.limit, { least: 1, most: 1_000 }) ?? 20;
-    faults.end();
-    const found = dataOf(await openSession().client.GET('/api/v1/upgrades', { params: { query: { limit } } }));
-    await answer(flags, found, () => table(['ID', 'TO', 'STATE', 'BEGUN', 'BY', 'AGENTS'], found.items.map((one) => [one.id, one.version, one.state, timeText(one.createdAt, flags.utc === true), one.createdBy, countsText(one)])));
-  });
-  command(upgrades, 'show', { summary: 'show how each agent of an upgrade stands', examples: ['drover agents upgrades show ID'] }).argument('<id>').action(async (id: string, flags: AnswerFlags) => {
-    const { client } = openSession();
-    const [one, items] = [await fetchUpgrade(client, upgradeId(id)), await agentsOf(client, id)];
-    await answer(flags, { upgrade: one, agents: items }, () => `${one.state}: ${countsText(one)}\n${table(['HOST', 'STATE', 'FROM', 'CODE', 'DETAIL'], items.map((agent) => [agent.host, agent.state, agent.fromVersion ?? '', agent.code ?? agent.progress ?? '', agent.detail ?? '']))}`);
-  });
-  command(upgrades, 'watch', { summary: 'follow an upgrade to its end', examples: ['drover agents upgrades watch ID'] }).argument('<id>').action(async (id: string, flags: AnswerFlags) => {
-    const { client } = openSession();
-    await finish(client, await follow(client, upgradeId(id), flags), flags);
-  });
-  command(upgrades, 'cancel', { summary: 'order no further batch', examples: ['drover agents upgrades cancel ID'] }).argument('<id>').action(async (id: string, flags: AnswerFlags) => {
-    const cancelled = dataOf(await openSession().client.POST('/api/v1/upgrades/{id}/cancel', { params: { path: { id: upgradeId(id) } } }));
-    await answer(flags, cancelled, () => `cancelled ${id}; what is ordered ends`);
-  });
-  command(agents, 'packages', { summary: 'list the versions of the agent that the server has', description: 'List the versions of the agent that the server has, and what is wrong with those that it cannot hand out: a manifest that was passed over, a file that is missing or damaged.', examples: ['drover agents packages'] }).action(async (flags: AnswerFlags) => {
+  withUtc(command(upgrades, 'list', { summary: 'list upgrades', examples: ['drover agents upgrades list'] }))
+    .option('-n, --limit <n>', 'how many', '20')
+    .action(async (flags: AnswerFlags & { limit: string }) => {
+      const faults = new Faults();
+      const limit = number(faults, '--limit', flags.limit, { least: 1, most: 1_000 }) ?? 20;
+      faults.end();
+      const found = dataOf(await openSession().client.GET('/api/v1/upgrades', { params: { query: { limit } } }));
+      await answer(flags, found, () =>
+        table(
+          ['ID', 'TO', 'STATE', 'BEGUN', 'BY', 'AGENTS'],
+          found.items.map((one) => [
+            one.id,
+            one.version,
+            one.state,
+            timeText(one.createdAt, flags.utc === true),
+            one.createdBy,
+            countsText(one),
+          ]),
+        ),
+      );
+    });
+  command(upgrades, 'show', {
+    summary: 'show how each agent of an upgrade stands',
+    examples: ['drover agents upgrades show ID'],
+  })
+    .argument('<id>')
+    .action(async (id: string, flags: AnswerFlags) => {
+      const { client } = openSession();
+      const [one, items] = [await fetchUpgrade(client, upgradeId(id)), await agentsOf(client, id)];
+      await answer(
+        flags,
+        { upgrade: one, agents: items },
+        () =>
+          `${one.state}: ${countsText(one)}\n${table(
+            ['HOST', 'STATE', 'FROM', 'CODE', 'DETAIL'],
+            items.map((agent) => [
+              agent.host,
+              agent.state,
+              agent.fromVersion ?? '',
+              agent.code ?? agent.progress ?? '',
+              agent.detail ?? '',
+            ]),
+          )}`,
+      );
+    });
+  command(upgrades, 'watch', { summary: 'follow an upgrade to its end', examples: ['drover agents upgrades watch ID'] })
+    .argument('<id>')
+    .action(async (id: string, flags: AnswerFlags) => {
+      const { client } = openSession();
+      await finish(client, await follow(client, upgradeId(id), flags), flags);
+    });
+  command(upgrades, 'cancel', { summary: 'order no further batch', examples: ['drover agents upgrades cancel ID'] })
+    .argument('<id>')
+    .action(async (id: string, flags: AnswerFlags) => {
+      const cancelled = dataOf(
+        await openSession().client.POST('/api/v1/upgrades/{id}/cancel', { params: { path: { id: upgradeId(id) } } }),
+      );
+      await answer(flags, cancelled, () => `cancelled ${id}; what is ordered ends`);
+    });
+  command(agents, 'packages', {
+    summary: 'list the versions of the agent that the server has',
+    description:
+      'List the versions of the agent that the server has, and what is wrong with those that it cannot hand out: a manifest that was passed over, a file that is missing or damaged.',
+    examples: ['drover agents packages'],
+  }).action(async (flags: AnswerFlags) => {
     const found = dataOf(await openSession().client.GET('/api/v1/agent-packages'));
-    await answer(flags, found, () => table(['VERSION', 'FOR', 'MiB', 'SHA-256', 'PROBLEM'], found.items.flatMap(({ version, packages, problem }) => [
-      ...(problem === undefined ? [] : [[version, '', '', '', `the manifest was passed over: ${problem}`]]),
-      ...packages.map((entry) => [version, `${entry.os}-${entry.arch}`, (entry.fileSize / 1_048_576).toFixed(1), entry.sha256, entry.problem ?? '']),
-    ])));
+    await answer(flags, found, () =>
+      table(
+        ['VERSION', 'FOR', 'MiB', 'SHA-256', 'PROBLEM'],
+        found.items.flatMap(({ version, packages, problem }) => [
+          ...(problem === undefined ? [] : [[version, '', '', '', `the manifest was passed over: ${problem}`]]),
+          ...packages.map((entry) => [
+            version,
+            `${entry.os}-${entry.arch}`,
+            (entry.fileSize / 1_048_576).toFixed(1),
+            entry.sha256,
+            entry.problem ?? '',
+          ]),
+        ]),
+      ),
+    );
   });
 }
 
-interface InstallerFlags extends AnswerFlags { readonly target: string; readonly as?: string; readonly concurrency: string; readonly detach?: boolean }
+interface InstallerFlags extends AnswerFlags {
+  readonly target: string;
+  readonly as?: string;
+  readonly concurrency: string;
+  readonly detach?: boolean;
+}
 
 async function install(flags: InstallerFlags & { readonly to?: string; readonly zone: string }): Promise<void> {
   const session = openSession();
@@ -62,7 +168,9 @@ async function install(flags: InstallerFlags & { readonly to?: string; readonly 
   await followInstaller(session, dataOf(await session.client.POST('/api/v1/agents/install', { body })), flags);
 }
 
-async function uninstall(flags: InstallerFlags & { readonly force?: boolean; readonly purge?: boolean }): Promise<void> {
+async function uninstall(
+  flags: InstallerFlags & { readonly force?: boolean; readonly purge?: boolean },
+): Promise<void> {
   const session = openSession();
   const body = { ...installerBody(flags), force: flags.force === true, purge: flags.purge === true };
   await followInstaller(session, dataOf(await session.client.POST('/api/v1/agents/uninstall', { body })), flags);
@@ -70,7 +178,9 @@ async function uninstall(flags: InstallerFlags & { readonly force?: boolean; rea
 
 function installerBody(flags: InstallerFlags): { targets: string; concurrency: number; account?: string } {
   const faults = new Faults();
-  const concurrency = number(faults, '--concurrency', flags.concurrency, { least: 1, most: limits.upgradeBatchMax }) ?? limits.agentInstallsDefault;
+  const concurrency =
+    number(faults, '--concurrency', flags.concurrency, { least: 1, most: limits.upgradeBatchMax }) ??
+    limits.agentInstallsDefault;
   faults.end();
   return { targets: flags.target, concurrency, ...(flags.as === undefined ? {} : { account: flags.as }) };
 }
@@ -83,8 +193,11 @@ async function followInstaller(session: Session, run: Schemas['Run'], flags: Ins
 async function upgrade(flags: UpgradeFlags): Promise<void> {
   const faults = new Faults();
   const body = {
-    targets: flags.target, batch: number(faults, '--batch', flags.batch, { least: 1, most: limits.upgradeBatchMax }) ?? 50, maxFailed: number(faults, '--max-failed', flags.maxFailed) ?? 0,
-    wait: duration(faults, '--wait', flags.wait, limits.upgradeWaitMsMax) ?? '10m', ...(flags.to === undefined ? {} : { version: flags.to }),
+    targets: flags.target,
+    batch: number(faults, '--batch', flags.batch, { least: 1, most: limits.upgradeBatchMax }) ?? 50,
+    maxFailed: number(faults, '--max-failed', flags.maxFailed) ?? 0,
+    wait: duration(faults, '--wait', flags.wait, limits.upgradeWaitMsMax) ?? '10m',
+    ...(flags.to === undefined ? {} : { version: flags.to }),
   };
   faults.end();
   const { client } = openSession();
@@ -102,7 +215,15 @@ async function fetchUpgrade(client: DroverClient, id: string) {
 }
 
 async function agentsOf(client: DroverClient, id: string) {
-  return Array.fromAsync(allPages((cursor) => client.GET('/api/v1/upgrades/{id}/agents', { params: { path: { id }, query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) } } }).then(dataOf)));
+  return Array.fromAsync(
+    allPages((cursor) =>
+      client
+        .GET('/api/v1/upgrades/{id}/agents', {
+          params: { path: { id }, query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) } },
+        })
+        .then(dataOf),
+    ),
+  );
 }
 
 async function follow(client: DroverClient, id: string, { json }: AnswerFlags): Promise<Upgrade> {
@@ -129,13 +250,25 @@ async function finish(client: DroverClient, ended: Upgrade, flags: AnswerFlags):
   const others = items.filter((agent) => agent.state !== 'succeeded');
   if (flags.json) await out(`${JSON.stringify({ upgrade: ended, agents: items })}\n`);
   else {
-    if (others.length > 0) await out(`${table(['HOST', 'STATE', 'CODE', 'DETAIL'], others.slice(0, FAILED_SHOWN_MAX).map((agent) => [agent.host, agent.state, agent.code ?? '', agent.detail ?? '']))}\n`);
-    if (others.length > FAILED_SHOWN_MAX) await out(`and ${others.length - FAILED_SHOWN_MAX} more: drover agents upgrades show ${ended.id}\n`);
+    if (others.length > 0)
+      await out(
+        `${table(
+          ['HOST', 'STATE', 'CODE', 'DETAIL'],
+          others
+            .slice(0, FAILED_SHOWN_MAX)
+            .map((agent) => [agent.host, agent.state, agent.code ?? '', agent.detail ?? '']),
+        )}\n`,
+      );
+    if (others.length > FAILED_SHOWN_MAX)
+      await out(`and ${others.length - FAILED_SHOWN_MAX} more: drover agents upgrades show ${ended.id}\n`);
     await out(`upgrade ${ended.state}: ${countsText(ended)}\n`);
   }
   process.exitCode = others.length === 0 && ended.state === 'succeeded' ? EXIT.succeeded : EXIT.failed;
 }
 
 function countsText(upgrade: Upgrade): string {
-  return Object.entries(upgrade.counts).filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state.replace('_', ' ')}`).join(', ');
+  return Object.entries(upgrade.counts)
+    .filter(([, count]) => count > 0)
+    .map(([state, count]) => `${count} ${state.replace('_', ' ')}`)
+    .join(', ');
 }

@@ -30,10 +30,16 @@ export type StartAnswer =
   | 'busy';
 
 /** The script's process, and when it began by the host's clock. */
-export interface AttemptStart { readonly pid: number; readonly atMs: number }
+export interface AttemptStart {
+  readonly pid: number;
+  readonly atMs: number;
+}
 
 /** Where to, for a driver that reaches many hosts. */
-export interface AttemptTarget { readonly hostId: string; readonly accountId?: string }
+export interface AttemptTarget {
+  readonly hostId: string;
+  readonly accountId?: string;
+}
 
 export interface Driver extends Service {
   events: DriverEvents;
@@ -52,7 +58,12 @@ export interface Driver extends Service {
   /** A range of the kept bytes (head and tail joined), masked. */
   readKept(attempt: AttemptId, stream: 1 | 2, offset: number, length: number): Promise<Uint8Array>;
   /** A range of the whole spool, masked; undefined when it is not (any more) on this host. Also for forgotten attempts. */
-  readWhole(attempt: AttemptId, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean } | undefined>;
+  readWhole(
+    attempt: AttemptId,
+    stream: 1 | 2,
+    offset: number,
+    length: number,
+  ): Promise<{ bytes: Uint8Array; size: number; eof: boolean } | undefined>;
   /** The server has committed the report: only a tombstone and the spool (for `spoolKeptMs`) remain. Durable when it resolves. */
   forget(attempts: readonly AttemptId[]): Promise<void>;
 }

@@ -8,7 +8,21 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, cp, mkdir, readdir, readFile, readlink, realpath, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { dirname, join, resolve as absolute } from 'node:path';
@@ -24,7 +38,11 @@ const RESTART_PAUSE_MS = 200;
 const START_FAILURES_MAX = 3;
 const PASSES = /shared memory block|lock file|could not bind|Address already in use/;
 /** Fast shutdown (sessions end, a checkpoint is written), then immediate (recovery at the next start), then none at all. */
-const SHUTDOWN: readonly (readonly [NodeJS.Signals, number])[] = [['SIGINT', 6_000], ['SIGQUIT', 2_000], ['SIGKILL', 2_000]];
+const SHUTDOWN: readonly (readonly [NodeJS.Signals, number])[] = [
+  ['SIGINT', 6_000],
+  ['SIGQUIT', 2_000],
+  ['SIGKILL', 2_000],
+];
 
 export interface EmbeddedPostgresOptions {
   readonly dir: string;
@@ -40,7 +58,10 @@ export interface EmbeddedPostgres extends Service {
   readonly pid: number | undefined;
 }
 
-interface Owner { readonly uid?: number; readonly gid?: number }
+interface Owner {
+  readonly uid?: number;
+  readonly gid?: number;
+}
 
 export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): EmbeddedPostgres {
   const { clock, log } = options;
@@ -61,7 +82,13 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
     const settings = { ...SETTINGS, ...options.settings, port: String(port), unix_socket_directories: '' };
     const args = ['-D', data, ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])];
     // In a session of its own: Ctrl-C on a terminal must reach us, not PostgreSQL, which stops last.
-    const started = spawn(join(bin, 'postgres'), args, { ...owner, stdio: ['ignore', 'ignore', 'pipe'], detached: true, cwd: dir, env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' } });
+    const started = spawn(join(bin, 'postgres'), args, {
+      ...owner,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true,
+      cwd: dir,
+      env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
+    });
     child = started;
     let tail = '';
     started.stderr!.on('data', (bytes: Buffer) => {
@@ -95,7 +122,8 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
     if (owner.uid !== undefined) await assertReachable(dir, owner);
     await stopStale(data, clock);
     const passwordFile = join(dir, 'password');
-    if (!(await exists(join(data, 'PG_VERSION')))) await initialise({ dir, data, bin, passwordFile, owner, isDurable: options.settings?.fsync !== 'off' });
+    if (!(await exists(join(data, 'PG_VERSION'))))
+      await initialise({ dir, data, bin, passwordFile, owner, isDurable: options.settings?.fsync !== 'off' });
     password = (await readFile(passwordFile, 'utf8')).trim();
     port = await freePort();
     if (!stopping) launch();
@@ -144,17 +172,38 @@ async function end(child: ChildProcess | undefined, exited: Promise<void>, clock
 
 /** Fit for one machine shared with everything else; durability stays on. */
 const SETTINGS: Readonly<Record<string, string>> = {
-  listen_addresses: '127.0.0.1', max_connections: '100', shared_buffers: '256MB', max_wal_size: '4GB', min_wal_size: '256MB', wal_compression: 'on',
-  checkpoint_timeout: '15min', jit: 'off', password_encryption: 'scram-sha-256', log_min_messages: 'fatal', autovacuum_naptime: '20s', max_parallel_workers_per_gather: '0',
+  listen_addresses: '127.0.0.1',
+  max_connections: '100',
+  shared_buffers: '256MB',
+  max_wal_size: '4GB',
+  min_wal_size: '256MB',
+  wal_compression: 'on',
+  checkpoint_timeout: '15min',
+  jit: 'off',
+  password_encryption: 'scram-sha-256',
+  log_min_messages: 'fatal',
+  autovacuum_naptime: '20s',
+  max_parallel_workers_per_gather: '0',
 };
 
 function run(command: string, args: string[], owner: Owner, env: Record<string, string> = {}): void {
-  const result = spawnSync(command, args, { ...owner, encoding: 'utf8', env: { PATH: process.env.PATH ?? '', LC_ALL: 'C', ...env }, cwd: '/' });
-  if (result.status !== 0) throw new DroverError('embedded-database-failed', { detail: `${command.split('/').at(-1)} failed: ${(result.error?.message ?? result.stderr).trim().slice(-500)}` });
+  const result = spawnSync(command, args, {
+    ...owner,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C', ...env },
+    cwd: '/',
+  });
+  if (result.status !== 0)
+    throw new DroverError('embedded-database-failed', {
+      detail: `${command.split('/').at(-1)} failed: ${(result.error?.message ?? result.stderr).trim().slice(-500)}`,
+    });
 }
 
 async function exists(path: string): Promise<boolean> {
-  return stat(path).then(() => true, () => false);
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** PostgreSQL refuses to run as root: the system's `postgres` user, or one of our own. */
@@ -162,9 +211,21 @@ function databaseOwner(): Owner {
   if (process.getuid?.() !== 0) return {};
   const known = lookUp('drover-postgres') ?? lookUp('postgres');
   if (known) return known;
-  spawnSync('useradd', ['--system', '--no-create-home', '--home-dir', '/nonexistent', '--shell', '/usr/sbin/nologin', 'drover-postgres']);
+  spawnSync('useradd', [
+    '--system',
+    '--no-create-home',
+    '--home-dir',
+    '/nonexistent',
+    '--shell',
+    '/usr/sbin/nologin',
+    'drover-postgres',
+  ]);
   const made = lookUp('drover-postgres');
-  if (!made) throw new DroverError('embedded-database-failed', { detail: 'PostgreSQL does not run as root, and the user drover-postgres could not be created. Create it (useradd --system drover-postgres), run Drover as another user, or set DATABASE_URL.' });
+  if (!made)
+    throw new DroverError('embedded-database-failed', {
+      detail:
+        'PostgreSQL does not run as root, and the user drover-postgres could not be created. Create it (useradd --system drover-postgres), run Drover as another user, or set DATABASE_URL.',
+    });
   return made;
 }
 
@@ -176,7 +237,10 @@ function lookUp(user: string): Owner | undefined {
 
 async function assertReachable(dir: string, owner: Owner): Promise<void> {
   const { status } = spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', dir], { ...owner, cwd: '/' });
-  if (status !== 0) throw new DroverError('embedded-database-failed', { detail: `PostgreSQL does not run as root, and its user cannot enter ${dir}. Choose a data folder whose parents everybody may pass (chmod o+x), for example below /var/lib.` });
+  if (status !== 0)
+    throw new DroverError('embedded-database-failed', {
+      detail: `PostgreSQL does not run as root, and its user cannot enter ${dir}. Choose a data folder whose parents everybody may pass (chmod o+x), for example below /var/lib.`,
+    });
 }
 
 /** Copies the package's binaries and makes the links that its install script would have made. Atomic by rename. */
@@ -187,15 +251,22 @@ async function installBinaries(dir: string): Promise<string> {
     // The package exports its entry point alone; its root is the folder above `dist`.
     source = dirname(dirname(createRequire(import.meta.url).resolve(packageName)));
   } catch (error) {
-    throw new DroverError('embedded-database-failed', { detail: `The package ${packageName} is not installed; install it, or set DATABASE_URL.`, cause: error });
+    throw new DroverError('embedded-database-failed', {
+      detail: `The package ${packageName} is not installed; install it, or set DATABASE_URL.`,
+      cause: error,
+    });
   }
   const { version } = JSON.parse(await readFile(join(source, 'package.json'), 'utf8')) as { version: string };
   const target = join(dir, `postgres-${version}`);
   if (await exists(target)) return target;
   const staging = `${target}.${process.pid}`;
   await cp(join(source, 'native'), staging, { recursive: true });
-  for (const program of ['postgres', 'initdb', 'pg_ctl']) await chmod(join(staging, 'bin', program), 0o755).catch(() => undefined);
-  const links = JSON.parse(await readFile(join(source, 'native', 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[];
+  for (const program of ['postgres', 'initdb', 'pg_ctl'])
+    await chmod(join(staging, 'bin', program), 0o755).catch(() => undefined);
+  const links = JSON.parse(await readFile(join(source, 'native', 'pg-symlinks.json'), 'utf8')) as {
+    source: string;
+    target: string;
+  }[];
   for (const link of links) {
     const path = join(staging, link.target.replace(/^native\//, ''));
     await rm(path, { force: true });
@@ -212,14 +283,42 @@ async function installBinaries(dir: string): Promise<string> {
  * Built aside and put in its place when it is whole: initdb writes PG_VERSION first, so a folder that it was killed in the middle of would
  * look like a database for ever. Under a name of its own, because an initdb outlives the process that started it.
  */
-async function initialise(at: { dir: string; data: string; bin: string; passwordFile: string; owner: Owner; isDurable: boolean }): Promise<void> {
-  for (const name of await readdir(at.dir)) if (name.startsWith('initialising-')) await rm(join(at.dir, name), { recursive: true, force: true }).catch(() => undefined);
+async function initialise(at: {
+  dir: string;
+  data: string;
+  bin: string;
+  passwordFile: string;
+  owner: Owner;
+  isDurable: boolean;
+}): Promise<void> {
+  for (const name of await readdir(at.dir))
+    if (name.startsWith('initialising-'))
+      await rm(join(at.dir, name), { recursive: true, force: true }).catch(() => undefined);
   const staging = join(at.dir, `initialising-${randomBytes(6).toString('hex')}`);
   await rm(at.data, { recursive: true, force: true });
   await writeFile(at.passwordFile, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
   await mkdir(staging, { mode: 0o700 });
-  if (at.owner.uid !== undefined) for (const path of [staging, at.passwordFile]) await chown(path, at.owner.uid, at.owner.gid!);
-  run(join(at.bin, 'initdb'), ['-D', staging, '-U', 'drover', '--pwfile', at.passwordFile, '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-instructions', ...(at.isDurable ? [] : ['--no-sync'])], at.owner);
+  if (at.owner.uid !== undefined)
+    for (const path of [staging, at.passwordFile]) await chown(path, at.owner.uid, at.owner.gid!);
+  run(
+    join(at.bin, 'initdb'),
+    [
+      '-D',
+      staging,
+      '-U',
+      'drover',
+      '--pwfile',
+      at.passwordFile,
+      '-A',
+      'scram-sha-256',
+      '-E',
+      'UTF8',
+      '--locale=C',
+      '--no-instructions',
+      ...(at.isDurable ? [] : ['--no-sync']),
+    ],
+    at.owner,
+  );
   await rename(staging, at.data);
 }
 
@@ -256,13 +355,18 @@ function signalQuietly(pid: number, signal: NodeJS.Signals): void {
 
 /** The PostgreSQL processes whose working directory is this data folder: all of theirs, and of no other folder's. */
 async function processesOn(data: string, postmaster: number): Promise<number[]> {
-  if (process.platform !== 'linux') return spawnSync('ps', ['-p', String(postmaster), '-o', 'args='], { encoding: 'utf8' }).stdout.includes(data) ? [postmaster] : [];
+  if (process.platform !== 'linux')
+    return spawnSync('ps', ['-p', String(postmaster), '-o', 'args='], { encoding: 'utf8' }).stdout.includes(data)
+      ? [postmaster]
+      : [];
   const folder = await realpath(data);
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const isOurs = await Promise.all(pids.map(async (pid) => {
-    if ((await readlink(`/proc/${pid}/cwd`).catch(() => '')) !== folder) return false;
-    return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')) === 'postgres\n';
-  }));
+  const isOurs = await Promise.all(
+    pids.map(async (pid) => {
+      if ((await readlink(`/proc/${pid}/cwd`).catch(() => '')) !== folder) return false;
+      return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')) === 'postgres\n';
+    }),
+  );
   return pids.filter((_, i) => isOurs[i]);
 }
 
@@ -283,7 +387,10 @@ async function freePort(): Promise<number> {
 async function ensureDatabase(url: string, clock: Clock, givenUp: () => string | undefined): Promise<void> {
   const until = clock.monotonicMs() + START_MS;
   for (;;) {
-    const client = new pg.Client({ connectionString: url.replace(/\/drover$/, '/postgres'), connectionTimeoutMillis: 2_000 });
+    const client = new pg.Client({
+      connectionString: url.replace(/\/drover$/, '/postgres'),
+      connectionTimeoutMillis: 2_000,
+    });
     client.on('error', () => undefined);
     try {
       await client.connect();
@@ -292,8 +399,16 @@ async function ensureDatabase(url: string, clock: Clock, givenUp: () => string |
       return;
     } catch (error) {
       const reason = givenUp();
-      if (reason !== undefined) throw new DroverError('embedded-database-failed', { detail: `PostgreSQL did not start: ${reason}`, cause: error });
-      if (clock.monotonicMs() > until) throw new DroverError('embedded-database-failed', { detail: `PostgreSQL did not answer within ${START_MS / 1_000} s: ${(error as Error).message}`, cause: error });
+      if (reason !== undefined)
+        throw new DroverError('embedded-database-failed', {
+          detail: `PostgreSQL did not start: ${reason}`,
+          cause: error,
+        });
+      if (clock.monotonicMs() > until)
+        throw new DroverError('embedded-database-failed', {
+          detail: `PostgreSQL did not answer within ${START_MS / 1_000} s: ${(error as Error).message}`,
+          cause: error,
+        });
       await pause(clock, 30);
     } finally {
       await client.end().catch(() => undefined);

@@ -8,7 +8,12 @@ import { DroverError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { renewalTimes } from '../pki/identity.ts';
 
-export async function identityOf<T extends { readonly certificate: string; readonly joinedWith?: string }>(known: T | undefined, token: string | undefined, log: Log, enrol: () => Promise<T>): Promise<T> {
+export async function identityOf<T extends { readonly certificate: string; readonly joinedWith?: string }>(
+  known: T | undefined,
+  token: string | undefined,
+  log: Log,
+  enrol: () => Promise<T>,
+): Promise<T> {
   if (!known) return enrol();
   const hasExpired = systemClock.nowMs() > renewalTimes(known.certificate).untilMs;
   const isNew = token !== undefined && known.joinedWith !== fingerprintOf(token);
@@ -22,7 +27,11 @@ export async function identityOf<T extends { readonly certificate: string; reado
     }
   }
   // Scripts of before may still run and must be watched; and perhaps it is only the clock.
-  if (hasExpired) log.error({ code: 'certificate-expired' }, 'the certificate has expired; start once with --join TOKEN, a new one, on this data folder (drover agents join-token create). Check the clock first.');
+  if (hasExpired)
+    log.error(
+      { code: 'certificate-expired' },
+      'the certificate has expired; start once with --join TOKEN, a new one, on this data folder (drover agents join-token create). Check the clock first.',
+    );
   return known;
 }
 

@@ -17,8 +17,14 @@ export async function postJoin<T>(token: JoinTokenText, path: string, body: obje
   return new Promise((resolve, reject) => {
     const secure = url.protocol === 'https:';
     // The chain is judged by the pinned fingerprint, in the handler below, before a byte of the secret is sent.
-    const request = (secure ? httpsRequest : httpRequest)(url, { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }, timeout: TIMEOUT_MS, ...(secure ? { rejectUnauthorized: false, agent: false as const } : {}) });
-    const unreachable = (why: string): void => reject(new DroverError('host-not-linked', { detail: `The server ${token.url} was not reached: ${why}` }));
+    const request = (secure ? httpsRequest : httpRequest)(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) },
+      timeout: TIMEOUT_MS,
+      ...(secure ? { rejectUnauthorized: false, agent: false as const } : {}),
+    });
+    const unreachable = (why: string): void =>
+      reject(new DroverError('host-not-linked', { detail: `The server ${token.url} was not reached: ${why}` }));
     request.on('error', (error) => (error instanceof DroverError ? reject(error) : unreachable(error.message)));
     request.on('timeout', () => request.destroy(new Error('no answer in time')));
     request.on('response', (response) => {
@@ -27,14 +33,24 @@ export async function postJoin<T>(token: JoinTokenText, path: string, body: obje
       response.on('end', () => {
         const answer = parse(Buffer.concat(chunks).toString());
         if ((response.statusCode ?? 500) < 300) resolve(answer as T);
-        else reject(new DroverError(typeof answer.code === 'string' && isErrorCode(answer.code) ? answer.code : 'internal', { detail: String(answer.detail ?? `the server answered ${response.statusCode}`) }));
+        else
+          reject(
+            new DroverError(typeof answer.code === 'string' && isErrorCode(answer.code) ? answer.code : 'internal', {
+              detail: String(answer.detail ?? `the server answered ${response.statusCode}`),
+            }),
+          );
       });
     });
     if (!secure) return request.end(text);
     request.on('socket', (socket) => {
       (socket as TLSSocket).once('secureConnect', () => {
         if (isPinnedServer(socket as TLSSocket, token.fingerprint)) request.end(text);
-        else request.destroy(new DroverError('certificate-invalid', { detail: `${token.url} is not the server that made this join token: its certificate is not one of that server's authority.` }));
+        else
+          request.destroy(
+            new DroverError('certificate-invalid', {
+              detail: `${token.url} is not the server that made this join token: its certificate is not one of that server's authority.`,
+            }),
+          );
       });
     });
   });
@@ -49,7 +65,8 @@ function isPinnedServer(socket: TLSSocket, fingerprint: string): boolean {
   if (!certificate.raw || String(certificate.subject.OU) !== 'server') return false;
   const own = new X509Certificate(certificate.raw);
   for (let depth = 0; certificate?.raw && depth < 5; depth++) {
-    if (createHash('sha256').update(certificate.raw).digest('base64url') === fingerprint) return own.verify(new X509Certificate(certificate.raw).publicKey);
+    if (createHash('sha256').update(certificate.raw).digest('base64url') === fingerprint)
+      return own.verify(new X509Certificate(certificate.raw).publicKey);
     if (certificate.issuerCertificate === certificate) return false;
     certificate = certificate.issuerCertificate;
   }

@@ -11,8 +11,17 @@ import type { AgentLoadFigures } from '../protocol/link/worker-v1.ts';
 const AGENT_PROBLEMS = ['flapping', 'lagging', 'skewed', 'spool-low'] as const;
 export type AgentProblem = (typeof AGENT_PROBLEMS)[number];
 
-export interface AgentHealthRecord extends Omit<AgentLoadFigures, 'h'> { readonly atMs: number }
-export interface AgentHealthTotals { readonly reporting: number; readonly running: number; readonly unreported: number; readonly rssBytes: number; readonly lagMsMax: number; readonly problems: Readonly<Record<AgentProblem, number>> }
+export interface AgentHealthRecord extends Omit<AgentLoadFigures, 'h'> {
+  readonly atMs: number;
+}
+export interface AgentHealthTotals {
+  readonly reporting: number;
+  readonly running: number;
+  readonly unreported: number;
+  readonly rssBytes: number;
+  readonly lagMsMax: number;
+  readonly problems: Readonly<Record<AgentProblem, number>>;
+}
 
 const FORGET_EVERY_MS = 60_000;
 
@@ -72,7 +81,9 @@ export class AgentHealth {
   /** Every host with a problem, in no order. */
   troubled(): { hostId: HostId; problems: AgentProblem[] }[] {
     const found = new Set<HostId>([...this.#links.keys(), ...this.#loads.keys(), ...this.#skews.keys()]);
-    return [...found].map((hostId) => ({ hostId, problems: this.problemsOf(hostId) })).filter(({ problems }) => problems.length > 0);
+    return [...found]
+      .map((hostId) => ({ hostId, problems: this.problemsOf(hostId) }))
+      .filter(({ problems }) => problems.length > 0);
   }
 
   totals(): AgentHealthTotals {
@@ -95,6 +106,7 @@ export class AgentHealth {
 
   #forget(nowMs: number): void {
     this.#forgetAtMs = nowMs + FORGET_EVERY_MS;
-    for (const [hostId, links] of this.#links) if (links.at(-1)! < nowMs - limits.agentFlapWindowMs) this.#links.delete(hostId);
+    for (const [hostId, links] of this.#links)
+      if (links.at(-1)! < nowMs - limits.agentFlapWindowMs) this.#links.delete(hostId);
   }
 }

@@ -24,14 +24,23 @@ export interface Assignment {
   readonly priority: Priority;
   readonly accountId?: AccountId;
   readonly spec: Uint8Array;
-  readonly targets: readonly { readonly ordinal: number; readonly attempt: number; readonly hostId: HostId; readonly agentId: AgentId; readonly watch: boolean }[];
+  readonly targets: readonly {
+    readonly ordinal: number;
+    readonly attempt: number;
+    readonly hostId: HostId;
+    readonly agentId: AgentId;
+    readonly watch: boolean;
+  }[];
 }
 
 export interface FleetListener {
   /** What agents said of attempts of partitions that this server owns; others are dropped and come again. */
   onEvents(workerId: WorkerId, events: readonly AttemptEvent[]): void;
   /** Pieces of output; the listener answers each with `ackChunk` once written. */
-  onChunk(workerId: WorkerId, chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number; bytes: Uint8Array }): void;
+  onChunk(
+    workerId: WorkerId,
+    chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number; bytes: Uint8Array },
+  ): void;
   onLinked(hostId: HostId, location: AgentLocation): void;
   /** The agent's link is gone, or its worker's. */
   onUnlinked(hostId: HostId, agentId: AgentId, atMs: number): void;
@@ -40,13 +49,39 @@ export interface FleetListener {
 }
 
 /** `ssh`: the worker that carries it out itself; absent for agents. */
-export interface AttemptPlace { readonly attempt: AttemptId; readonly hostId: HostId; readonly ssh?: WorkerId }
-export interface AttemptOrder { readonly partition: number; readonly term: number; readonly attempts: readonly AttemptPlace[] }
-export type LiveWorker = Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes'> & { readonly id: WorkerId; readonly name: string; readonly zone: string; /** When it said so, by the server's clock; absent until it has. */ readonly heardAtMs?: number }
+export interface AttemptPlace {
+  readonly attempt: AttemptId;
+  readonly hostId: HostId;
+  readonly ssh?: WorkerId;
+}
+export interface AttemptOrder {
+  readonly partition: number;
+  readonly term: number;
+  readonly attempts: readonly AttemptPlace[];
+}
+export type LiveWorker = Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes'> & {
+  readonly id: WorkerId;
+  readonly name: string;
+  readonly zone: string /** When it said so, by the server's clock; absent until it has. */;
+  readonly heardAtMs?: number;
+};
 
-export interface LiveOutput { readonly attempt: AttemptId; readonly stream: 1 | 2; readonly offset: number; readonly bytes: Uint8Array; readonly skipped: number }
+export interface LiveOutput {
+  readonly attempt: AttemptId;
+  readonly stream: 1 | 2;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly skipped: number;
+}
 
-export interface AgentUpgradeHeard { readonly id: string; readonly hostId: HostId; readonly agentId: AgentId; readonly state: AgentUpgradeState['state']; readonly code?: string; readonly detail?: string }
+export interface AgentUpgradeHeard {
+  readonly id: string;
+  readonly hostId: HostId;
+  readonly agentId: AgentId;
+  readonly state: AgentUpgradeState['state'];
+  readonly code?: string;
+  readonly detail?: string;
+}
 
 export interface Fleet extends Service {
   listener: FleetListener;
@@ -69,9 +104,18 @@ export interface Fleet extends Service {
   /** Live output of attempts, wherever their agents are linked, until the answer is called. Not bound to ownership. */
   watch(attempts: readonly AttemptPlace[], onOutput: (output: LiveOutput) => void): () => void;
   /** A range of the whole output from the host itself. Rejects `host-not-linked`, `output-not-available`. */
-  fetchOutput(place: AttemptPlace, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }>;
+  fetchOutput(
+    place: AttemptPlace,
+    stream: 1 | 2,
+    offset: number,
+    length: number,
+  ): Promise<{ bytes: Uint8Array; size: number; eof: boolean }>;
   /** Signs the order for each of these agents and sends it, as far as they are linked. */
-  upgrade(id: string, order: Uint8Array, agents: readonly { readonly hostId: HostId; readonly agentId: AgentId }[]): void;
+  upgrade(
+    id: string,
+    order: Uint8Array,
+    agents: readonly { readonly hostId: HostId; readonly agentId: AgentId }[],
+  ): void;
   onUpgradeState: (heard: AgentUpgradeHeard) => void;
   /** Tries the way to a host from the worker that would take it. Rejects `zone-without-worker`, and with the reason why there is nothing to be tried. */
   testConnection(hostId: HostId, accountId?: AccountId): Promise<readonly ConnectionStep[]>;

@@ -4,7 +4,16 @@
  */
 import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 import { certificateRenew, type EnrolmentContext } from '../app/enrolment.ts';
-import { attemptId, isUuid, type AccountId, type AgentId, type AttemptId, type HostId, type ServerId, type WorkerId } from '../base/ids.ts';
+import {
+  attemptId,
+  isUuid,
+  type AccountId,
+  type AgentId,
+  type AttemptId,
+  type HostId,
+  type ServerId,
+  type WorkerId,
+} from '../base/ids.ts';
 import { DroverError, isErrorCode } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
@@ -16,18 +25,45 @@ import { dispatchMessage } from '../protocol/link/agent-v1.ts';
 import { commonProtocol } from '../protocol/link/protocol-range.ts';
 import { upgradeMessage, type WorkerUpgradeState } from '../protocol/link/upgrade-order.ts';
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
-import { WORKER_PROTOCOL, type AgentLoadFigures, type ConnectionStep, type ServerToWorkerFrame, type OrderedAttempt, type WorkerHello, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import {
+  WORKER_PROTOCOL,
+  type AgentLoadFigures,
+  type ConnectionStep,
+  type ServerToWorkerFrame,
+  type OrderedAttempt,
+  type WorkerHello,
+  type WorkerToServerFrame,
+} from '../protocol/link/worker-v1.ts';
 import type { Store } from '../store/store.ts';
 import { AgentHealth } from './agent-health.ts';
-import type { AgentLocation, AgentUpgradeHeard, Assignment, AttemptOrder, AttemptPlace, Fleet, FleetListener, LiveOutput, LiveWorker } from './fleet.ts';
+import type {
+  AgentLocation,
+  AgentUpgradeHeard,
+  Assignment,
+  AttemptOrder,
+  AttemptPlace,
+  Fleet,
+  FleetListener,
+  LiveOutput,
+  LiveWorker,
+} from './fleet.ts';
 import { PresenceRecord } from './presence-record.ts';
 import { SshRoutes, type SshHosts } from './ssh-routes.ts';
 import { WorkerRequests } from './worker-requests.ts';
 
 type WorkerQuestion = Extract<WorkerToServerFrame, { t: 'access' | 'secrets' | 'host-key' }>;
 type WorkerLink = Link<WorkerToServerFrame, ServerToWorkerFrame>;
-interface WorkerState { readonly id: WorkerId; readonly hello: WorkerHello; readonly link: WorkerLink; snapshot: Set<string>; load: Omit<LiveWorker, 'id' | 'name' | 'zone'> }
-interface Watch { readonly attempts: ReadonlyMap<string, AttemptPlace>; readonly onOutput: (output: LiveOutput) => void }
+interface WorkerState {
+  readonly id: WorkerId;
+  readonly hello: WorkerHello;
+  readonly link: WorkerLink;
+  snapshot: Set<string>;
+  load: Omit<LiveWorker, 'id' | 'name' | 'zone'>;
+}
+interface Watch {
+  readonly attempts: ReadonlyMap<string, AttemptPlace>;
+  readonly onOutput: (output: LiveOutput) => void;
+}
 
 /** What the fleet must know of hosts that are reached over SSH. `zone` is the asking worker's: it is told of its own zone only. */
 export interface SshDesk {
@@ -83,9 +119,26 @@ export class LinkFleet implements Fleet {
 
   constructor(options: LinkFleetOptions) {
     this.#options = options;
-    this.#fetches = new WorkerRequests(options.clock, FETCH_MS, new DroverError('host-not-linked', { detail: 'The host is not connected now; its whole output can be fetched when it is back.' }));
-    this.#tests = new WorkerRequests(options.clock, CONNECTION_TEST_MS, new DroverError('zone-without-worker', { detail: 'The worker of the host has not answered in time, or has gone away.' }));
-    this.#record = new PresenceRecord({ store: options.store, clock: options.clock, log: options.log, heldBy: (workerId) => [...this.#agents].filter(([, at]) => at.workerId === workerId).map(([hostId]) => hostId) });
+    this.#fetches = new WorkerRequests(
+      options.clock,
+      FETCH_MS,
+      new DroverError('host-not-linked', {
+        detail: 'The host is not connected now; its whole output can be fetched when it is back.',
+      }),
+    );
+    this.#tests = new WorkerRequests(
+      options.clock,
+      CONNECTION_TEST_MS,
+      new DroverError('zone-without-worker', {
+        detail: 'The worker of the host has not answered in time, or has gone away.',
+      }),
+    );
+    this.#record = new PresenceRecord({
+      store: options.store,
+      clock: options.clock,
+      log: options.log,
+      heldBy: (workerId) => [...this.#agents].filter(([, at]) => at.workerId === workerId).map(([hostId]) => hostId),
+    });
     this.health = new AgentHealth(options.clock);
   }
 
@@ -121,7 +174,8 @@ export class LinkFleet implements Fleet {
   }
 
   *#sshWorkers(): Generator<{ id: WorkerId; zone: string }> {
-    for (const { id, hello } of this.#workers.values()) if (hello.features?.includes('ssh') && !this.#drained.has(id)) yield { id, zone: hello.zone };
+    for (const { id, hello } of this.#workers.values())
+      if (hello.features?.includes('ssh') && !this.#drained.has(id)) yield { id, zone: hello.zone };
   }
 
   isLinked(workerId: WorkerId): boolean {
@@ -133,7 +187,12 @@ export class LinkFleet implements Fleet {
   }
 
   workers(): readonly LiveWorker[] {
-    return [...this.#workers.values()].map(({ id, hello, load }) => ({ id, name: hello.name, zone: hello.zone, ...load }));
+    return [...this.#workers.values()].map(({ id, hello, load }) => ({
+      id,
+      name: hello.name,
+      zone: hello.zone,
+      ...load,
+    }));
   }
 
   get agentCount(): number {
@@ -142,12 +201,16 @@ export class LinkFleet implements Fleet {
 
   /** Where agents may link. */
   agentWorkers(): { zone: string; address: string }[] {
-    return [...this.#workers.values()].filter(({ id }) => !this.#drained.has(id)).map(({ hello }) => ({ zone: hello.zone, address: hello.agentAddress }));
+    return [...this.#workers.values()]
+      .filter(({ id }) => !this.#drained.has(id))
+      .map(({ hello }) => ({ zone: hello.zone, address: hello.agentAddress }));
   }
 
   /** A worker tells its agents of the workers of its own zone: others they may not reach. */
   #addressesIn(zone: string): string[] {
-    return this.agentWorkers().filter((worker) => worker.zone === zone).map(({ address }) => address);
+    return this.agentWorkers()
+      .filter((worker) => worker.zone === zone)
+      .map(({ address }) => address);
   }
 
   announceOwned(partitions: readonly { id: number; term: number }[]): void {
@@ -161,29 +224,62 @@ export class LinkFleet implements Fleet {
     const validUntilMs = this.#options.clock.nowMs() + limits.dispatchValidMs;
     const digest = createHash('sha256').update(spec).digest();
     const signed = targets.map(({ ordinal, attempt, hostId, agentId, watch }) => ({
-      ordinal, attempt, hostId, agentId, ...(watch ? { watch } : {}),
-      mac: isWorker(workerId, agentId) ? NO_MAC : signDispatch(this.#dispatchKey(agentId), dispatchMessage(attemptId({ runId, task, ordinal, attempt }), agentId, validUntilMs, digest)),
+      ordinal,
+      attempt,
+      hostId,
+      agentId,
+      ...(watch ? { watch } : {}),
+      mac: isWorker(workerId, agentId)
+        ? NO_MAC
+        : signDispatch(
+            this.#dispatchKey(agentId),
+            dispatchMessage(attemptId({ runId, task, ordinal, attempt }), agentId, validUntilMs, digest),
+          ),
     }));
     // All slices or none count as sent: a start that comes twice is harmless.
-    return slices(signed).every((slice) => worker.link.send({ t: 'assign', runId, task, partition, term, priority, spec, validUntilMs, targets: slice, ...(accountId === undefined ? {} : { accountId }) }));
+    return slices(signed).every((slice) =>
+      worker.link.send({
+        t: 'assign',
+        runId,
+        task,
+        partition,
+        term,
+        priority,
+        spec,
+        validUntilMs,
+        targets: slice,
+        ...(accountId === undefined ? {} : { accountId }),
+      }),
+    );
   }
 
   cancel(workerId: WorkerId, { partition, term, attempts }: AttemptOrder): boolean {
     const link = this.#workers.get(workerId)?.link;
-    return link !== undefined && slices(attempts).every((slice) => link.send({ t: 'cancel', partition, term, attempts: slice.map(ordered) }));
+    return (
+      link !== undefined &&
+      slices(attempts).every((slice) => link.send({ t: 'cancel', partition, term, attempts: slice.map(ordered) }))
+    );
   }
 
   query(workerId: WorkerId, { partition, term, attempts }: AttemptOrder): boolean {
     const link = this.#workers.get(workerId)?.link;
-    return link !== undefined && slices(attempts).every((slice) => link.send({ t: 'query', partition, term, attempts: slice.map(ordered) }));
+    return (
+      link !== undefined &&
+      slices(attempts).every((slice) => link.send({ t: 'query', partition, term, attempts: slice.map(ordered) }))
+    );
   }
 
   ack(workerId: WorkerId, attempts: readonly { attempt: AttemptId; agentId: AgentId }[]): void {
-    for (const slice of slices(attempts)) this.#workers.get(workerId)?.link.send({ t: 'ack', attempts: slice.map(({ attempt, agentId }) => ({ a: attempt, agentId })) });
+    for (const slice of slices(attempts))
+      this.#workers
+        .get(workerId)
+        ?.link.send({ t: 'ack', attempts: slice.map(({ attempt, agentId }) => ({ a: attempt, agentId })) });
   }
 
   ackChunk(workerId: WorkerId, chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number }): void {
-    this.#workers.get(workerId)?.link.send({ t: 'chunk-ack', a: chunk.attempt, agentId: chunk.agentId, stream: chunk.stream, seq: chunk.seq });
+    this.#workers
+      .get(workerId)
+      ?.link.send({ t: 'chunk-ack', a: chunk.attempt, agentId: chunk.agentId, stream: chunk.stream, seq: chunk.seq });
   }
 
   watch(attempts: readonly AttemptPlace[], onOutput: (output: LiveOutput) => void): () => void {
@@ -192,26 +288,52 @@ export class LinkFleet implements Fleet {
     this.#sendWatch(attempts, true);
     return () => {
       this.#watches.delete(watch);
-      this.#sendWatch(attempts.filter(({ attempt }) => ![...this.#watches].some((other) => other.attempts.has(attempt))), false);
+      this.#sendWatch(
+        attempts.filter(({ attempt }) => ![...this.#watches].some((other) => other.attempts.has(attempt))),
+        false,
+      );
     };
   }
 
   #sendWatch(attempts: readonly AttemptPlace[], on: boolean): void {
     const byWorker = Map.groupBy(attempts, ({ hostId, ssh }) => ssh ?? this.#agents.get(hostId)?.workerId);
-    for (const [workerId, list] of byWorker) if (workerId) this.#workers.get(workerId)?.link.send({ t: 'watch', on, attempts: list.map(ordered) });
+    for (const [workerId, list] of byWorker)
+      if (workerId) this.#workers.get(workerId)?.link.send({ t: 'watch', on, attempts: list.map(ordered) });
   }
 
-  async fetchOutput({ attempt, hostId, ssh }: AttemptPlace, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }> {
+  async fetchOutput(
+    { attempt, hostId, ssh }: AttemptPlace,
+    stream: 1 | 2,
+    offset: number,
+    length: number,
+  ): Promise<{ bytes: Uint8Array; size: number; eof: boolean }> {
     const workerId = ssh ?? this.#agents.get(hostId)?.workerId;
     const link = workerId && this.#workers.get(workerId)?.link;
-    return this.#fetches.ask(link, (id) => ({ t: 'fetch', id, hostId, ...(ssh ? { ssh: true } : {}), a: attempt, stream, offset, length }));
+    return this.#fetches.ask(link, (id) => ({
+      t: 'fetch',
+      id,
+      hostId,
+      ...(ssh ? { ssh: true } : {}),
+      a: attempt,
+      stream,
+      offset,
+      length,
+    }));
   }
 
   async testConnection(hostId: HostId, accountId?: AccountId): Promise<readonly ConnectionStep[]> {
     const workerId = this.sshRoute(hostId);
     const worker = workerId && this.#workers.get(workerId);
-    if (!worker) throw new DroverError('zone-without-worker', { detail: 'No worker of the host\'s zone is linked and takes work. See: drover workers list.' });
-    return this.#tests.ask(worker.link, (id) => ({ t: 'connection-test', id, hostId, ...(accountId === undefined ? {} : { accountId }) }));
+    if (!worker)
+      throw new DroverError('zone-without-worker', {
+        detail: "No worker of the host's zone is linked and takes work. See: drover workers list.",
+      });
+    return this.#tests.ask(worker.link, (id) => ({
+      t: 'connection-test',
+      id,
+      hostId,
+      ...(accountId === undefined ? {} : { accountId }),
+    }));
   }
 
   revoke(agentIds: readonly AgentId[]): void {
@@ -221,7 +343,11 @@ export class LinkFleet implements Fleet {
   upgrade(id: string, order: Uint8Array, agents: readonly { hostId: HostId; agentId: AgentId }[]): void {
     const digest = createHash('sha256').update(order).digest();
     for (const [workerId, group] of Map.groupBy(agents, ({ hostId }) => this.#agents.get(hostId)?.workerId)) {
-      const targets = group.map(({ hostId, agentId }) => ({ hostId, agentId, mac: signDispatch(this.#dispatchKey(agentId), upgradeMessage(id, agentId, digest)) }));
+      const targets = group.map(({ hostId, agentId }) => ({
+        hostId,
+        agentId,
+        mac: signDispatch(this.#dispatchKey(agentId), upgradeMessage(id, agentId, digest)),
+      }));
       if (workerId) this.#workers.get(workerId)?.link.send({ t: 'upgrade', id, order, targets });
     }
   }
@@ -246,26 +372,49 @@ export class LinkFleet implements Fleet {
       this.#workers.delete(id);
       this.#options.log.info({ workerId: id, reason }, 'a worker is gone');
       const atMs = this.#options.clock.nowMs();
-      for (const [hostId, location] of this.#agents) if (location.workerId === id) this.#unlinked(hostId, location.agentId, id, atMs);
-      void this.#options.store.workerSeen({ id, agentAddress: state.hello.agentAddress, version: state.hello.version, linked: false }).catch(() => undefined);
+      for (const [hostId, location] of this.#agents)
+        if (location.workerId === id) this.#unlinked(hostId, location.agentId, id, atMs);
+      void this.#options.store
+        .workerSeen({ id, agentAddress: state.hello.agentAddress, version: state.hello.version, linked: false })
+        .catch(() => undefined);
     };
   }
 
   #onHello(link: WorkerLink, hello: WorkerHello): WorkerState | undefined {
     const { clock, log, serverId, store } = this.#options;
-    if (hello.workerId !== link.peer.id) return void link.close('certificate-invalid', 'The certificate belongs to another worker.');
+    if (hello.workerId !== link.peer.id)
+      return void link.close('certificate-invalid', 'The certificate belongs to another worker.');
     const protocol = commonProtocol(WORKER_PROTOCOL, hello.protocol);
-    if (protocol === undefined) return void link.close('protocol-unsupported', `This server speaks worker protocol ${WORKER_PROTOCOL.min} to ${WORKER_PROTOCOL.max}.`);
+    if (protocol === undefined)
+      return void link.close(
+        'protocol-unsupported',
+        `This server speaks worker protocol ${WORKER_PROTOCOL.min} to ${WORKER_PROTOCOL.max}.`,
+      );
     const id = link.peer.id as WorkerId;
     const former = this.#workers.get(id);
-    const state: WorkerState = { id, hello, link, snapshot: new Set(), load: { agents: 0, queued: 0, rssBytes: 0, lagMs: 0 } };
+    const state: WorkerState = {
+      id,
+      hello,
+      link,
+      snapshot: new Set(),
+      load: { agents: 0, queued: 0, rssBytes: 0, lagMs: 0 },
+    };
     this.#workers.set(id, state);
     former?.link.close('shutting-down', 'The worker linked again.');
-    link.send({ t: 'welcome', protocol, serverId, nowMs: clock.nowMs(), servers: this.#servers, workers: this.#addressesIn(hello.zone) });
+    link.send({
+      t: 'welcome',
+      protocol,
+      serverId,
+      nowMs: clock.nowMs(),
+      servers: this.#servers,
+      workers: this.#addressesIn(hello.zone),
+    });
     link.send({ t: 'revoked', agentIds: [...this.#revoked] });
     link.send({ t: 'owns', partitions: [...this.#owned] });
     log.info({ workerId: id, name: hello.name, zone: hello.zone }, 'a worker linked');
-    void store.workerSeen({ id, agentAddress: hello.agentAddress, version: hello.version, linked: true }).catch(() => undefined);
+    void store
+      .workerSeen({ id, agentAddress: hello.agentAddress, version: hello.version, linked: true })
+      .catch(() => undefined);
     this.#tellTopology();
     if (this.#drained.has(id)) link.send({ t: 'drain', on: true });
     this.listener.onRoutesChanged(id);
@@ -283,26 +432,51 @@ export class LinkFleet implements Fleet {
       case 'linked':
         this.#linked(frame.hostId as HostId, frame.agentId as AgentId, worker.id, frame.atMs);
         this.health.linked(frame.hostId as HostId, frame.skewMs);
-        if (Math.abs(frame.skewMs) > limits.clockSkewMsMax) this.#options.log.warn({ hostId: frame.hostId, skewMs: frame.skewMs }, 'the clock of a host is off');
-        return this.#record.facts(frame.hostId, frame.agentId, frame.version, { ...frame.facts, bootId: frame.bootId, clockSkewMs: frame.skewMs });
+        if (Math.abs(frame.skewMs) > limits.clockSkewMsMax)
+          this.#options.log.warn({ hostId: frame.hostId, skewMs: frame.skewMs }, 'the clock of a host is off');
+        return this.#record.facts(frame.hostId, frame.agentId, frame.version, {
+          ...frame.facts,
+          bootId: frame.bootId,
+          clockSkewMs: frame.skewMs,
+        });
       case 'facts':
-        return this.#record.facts(frame.hostId, frame.agentId, String(frame.facts.agentVersion ?? ''), { ...frame.facts });
+        return this.#record.facts(frame.hostId, frame.agentId, String(frame.facts.agentVersion ?? ''), {
+          ...frame.facts,
+        });
       case 'unlinked':
-        if (this.#agents.get(frame.hostId as HostId)?.workerId === worker.id) this.#unlinked(frame.hostId as HostId, frame.agentId as AgentId, worker.id, frame.atMs);
+        if (this.#agents.get(frame.hostId as HostId)?.workerId === worker.id)
+          this.#unlinked(frame.hostId as HostId, frame.agentId as AgentId, worker.id, frame.atMs);
         return;
       case 'events':
         return this.listener.onEvents(worker.id, frame.events);
       case 'chunk':
-        return this.listener.onChunk(worker.id, { attempt: frame.a as AttemptId, agentId: frame.agentId as AgentId, stream: frame.stream, seq: frame.seq, bytes: frame.bytes });
+        return this.listener.onChunk(worker.id, {
+          attempt: frame.a as AttemptId,
+          agentId: frame.agentId as AgentId,
+          stream: frame.stream,
+          seq: frame.seq,
+          bytes: frame.bytes,
+        });
       case 'output': {
-        const output: LiveOutput = { attempt: frame.a as AttemptId, stream: frame.stream, offset: frame.offset, bytes: frame.bytes, skipped: frame.skipped ?? 0 };
+        const output: LiveOutput = {
+          attempt: frame.a as AttemptId,
+          stream: frame.stream,
+          offset: frame.offset,
+          bytes: frame.bytes,
+          skipped: frame.skipped ?? 0,
+        };
         for (const watch of this.#watches) if (watch.attempts.has(frame.a)) watch.onOutput(output);
         return;
       }
       case 'data':
-        return this.#fetches.answer(frame.id, frame.error === undefined ? undefined : { code: frame.error }, { bytes: frame.bytes, size: frame.size, eof: frame.eof });
+        return this.#fetches.answer(frame.id, frame.error === undefined ? undefined : { code: frame.error }, {
+          bytes: frame.bytes,
+          size: frame.size,
+          eof: frame.eof,
+        });
       case 'agent-loads':
-        for (const load of frame.loads) if (isLoad(load) && this.#agents.get(load.h as HostId)?.workerId === worker.id) this.health.heard(load);
+        for (const load of frame.loads)
+          if (isLoad(load) && this.#agents.get(load.h as HostId)?.workerId === worker.id) this.health.heard(load);
         return;
       case 'upgrade-state':
         return this.#upgradeHeard(frame);
@@ -311,7 +485,14 @@ export class LinkFleet implements Fleet {
       case 'renew':
         return void this.#renew(worker, frame);
       case 'load':
-        worker.load = { agents: frame.agents, queued: frame.queued, rssBytes: frame.rssBytes, lagMs: frame.lagMs, heardAtMs: this.#options.clock.nowMs(), ...(frame.lanes ? { lanes: frame.lanes } : {}) };
+        worker.load = {
+          agents: frame.agents,
+          queued: frame.queued,
+          rssBytes: frame.rssBytes,
+          lagMs: frame.lagMs,
+          heardAtMs: this.#options.clock.nowMs(),
+          ...(frame.lanes ? { lanes: frame.lanes } : {}),
+        };
         return;
       case 'access':
       case 'secrets':
@@ -327,35 +508,73 @@ export class LinkFleet implements Fleet {
       link.send(await this.#answerTo(worker, frame));
     } catch (error) {
       const isTold = error instanceof DroverError;
-      if (!isTold) this.#options.log.error({ workerId: worker.id, question: frame.t, err: error }, 'what a worker asked could not be answered');
-      const told = { code: isTold ? error.code : 'internal', detail: isTold ? error.message : 'The server could not answer the worker.' };
-      link.send(frame.t === 'host-key' ? { t: frame.t, id: frame.id, answer: 'refused', error: told } : { t: frame.t, id: frame.id, error: told });
+      if (!isTold)
+        this.#options.log.error(
+          { workerId: worker.id, question: frame.t, err: error },
+          'what a worker asked could not be answered',
+        );
+      const told = {
+        code: isTold ? error.code : 'internal',
+        detail: isTold ? error.message : 'The server could not answer the worker.',
+      };
+      link.send(
+        frame.t === 'host-key'
+          ? { t: frame.t, id: frame.id, answer: 'refused', error: told }
+          : { t: frame.t, id: frame.id, error: told },
+      );
     }
   }
 
   async #answerTo({ id: workerId, hello: { zone } }: WorkerState, frame: WorkerQuestion): Promise<ServerToWorkerFrame> {
     const { ssh } = this.#options;
     const { id } = frame;
-    if (frame.t === 'access') return { t: 'access', id, access: await ssh.resolve(zone, frame.hostId as HostId, frame.accountId as AccountId | undefined) };
+    if (frame.t === 'access')
+      return {
+        t: 'access',
+        id,
+        access: await ssh.resolve(zone, frame.hostId as HostId, frame.accountId as AccountId | undefined),
+      };
     if (frame.t === 'secrets') return { t: 'secrets', id, values: [...(await ssh.secrets(workerId, frame.a))] };
-    return { t: 'host-key', id, answer: await ssh.recordHostKey(zone, frame.hostId as HostId, { algorithm: frame.algorithm, key: frame.key }, workerId) };
+    return {
+      t: 'host-key',
+      id,
+      answer: await ssh.recordHostKey(
+        zone,
+        frame.hostId as HostId,
+        { algorithm: frame.algorithm, key: frame.key },
+        workerId,
+      ),
+    };
   }
 
   async #renew(worker: WorkerState, frame: Extract<WorkerToServerFrame, { t: 'renew' }>): Promise<void> {
-    const who = frame.agentId === undefined ? ({ role: 'worker', id: worker.id } as const) : ({ role: 'agent', id: frame.agentId as AgentId } as const);
-    const answer = await certificateRenew(this.#options.enrolment, who, frame.csr, frame.signature).catch(() => ({ error: 'internal' }));
+    const who =
+      frame.agentId === undefined
+        ? ({ role: 'worker', id: worker.id } as const)
+        : ({ role: 'agent', id: frame.agentId as AgentId } as const);
+    const answer = await certificateRenew(this.#options.enrolment, who, frame.csr, frame.signature).catch(() => ({
+      error: 'internal',
+    }));
     worker.link.send({ t: 'certificate', id: frame.id, ...answer });
   }
 
   #upgradeHeard({ id, hostId, agentId, state, code, detail }: WorkerUpgradeState): void {
     if (![id, hostId, agentId].every(isUuid) || !UPGRADE_STATES.has(state)) return;
     const clean = (text: string): string => text.replaceAll('\0', '').toWellFormed().slice(0, UPGRADE_DETAIL_MAX);
-    const heard: AgentUpgradeHeard = { id, hostId: hostId as HostId, agentId: agentId as AgentId, state, ...(code === undefined ? {} : { code: isErrorCode(code) ? code : 'internal' }), ...(detail === undefined ? {} : { detail: clean(detail) }) };
+    const heard: AgentUpgradeHeard = {
+      id,
+      hostId: hostId as HostId,
+      agentId: agentId as AgentId,
+      state,
+      ...(code === undefined ? {} : { code: isErrorCode(code) ? code : 'internal' }),
+      ...(detail === undefined ? {} : { detail: clean(detail) }),
+    };
     this.onUpgradeState(heard);
   }
 
   #linked(hostId: HostId, agentId: AgentId, workerId: WorkerId, atMs: number): void {
-    if (!isUuid(hostId) || !isUuid(agentId) || !Number.isSafeInteger(atMs)) return this.#options.log.warn({ hostId, agentId }, 'a link of nobody was passed over');
+    if (!isUuid(hostId) || !isUuid(agentId) || !Number.isSafeInteger(atMs))
+      return this.#options.log.warn({ hostId, agentId }, 'a link of nobody was passed over');
     const known = this.#agents.get(hostId);
     // An agent that moved: the later link is the living one.
     if (known && known.workerId !== workerId && known.sinceMs > atMs) return;
@@ -371,7 +590,9 @@ export class LinkFleet implements Fleet {
 
   /** What a worker does not hold, it has lost: since its former link to us, or while no server was there at all. */
   #snapshotEnded(worker: WorkerState): void {
-    for (const [hostId, { workerId, agentId }] of this.#agents) if (workerId === worker.id && !worker.snapshot.has(hostId)) this.#unlinked(hostId, agentId, workerId, worker.hello.nowMs);
+    for (const [hostId, { workerId, agentId }] of this.#agents)
+      if (workerId === worker.id && !worker.snapshot.has(hostId))
+        this.#unlinked(hostId, agentId, workerId, worker.hello.nowMs);
     worker.snapshot = new Set();
     this.#record.reconcile(worker.id, worker.hello.nowMs);
   }
@@ -402,7 +623,11 @@ export class LinkFleet implements Fleet {
   /** What others may have changed: who is cut off, who is drained, which hosts are reached over SSH. */
   async #reload(): Promise<void> {
     const { store } = this.#options;
-    const [revoked, workers, hosts] = [await store.agentRevokedList(), await store.workerList(), await this.#options.ssh.hosts(this.#sshRoutes.version)];
+    const [revoked, workers, hosts] = [
+      await store.agentRevokedList(),
+      await store.workerList(),
+      await this.#options.ssh.hosts(this.#sshRoutes.version),
+    ];
     if (revoked.join() !== this.#revoked.join()) this.revoke(revoked);
     this.#revoked = revoked;
     this.#setDrained(new Set(workers.filter(({ drained }) => drained).map(({ id }) => id)));
@@ -423,7 +648,8 @@ export class LinkFleet implements Fleet {
   }
 
   #tellTopology(): void {
-    for (const { link, hello } of this.#workers.values()) link.send({ t: 'topology', servers: this.#servers, workers: this.#addressesIn(hello.zone) });
+    for (const { link, hello } of this.#workers.values())
+      link.send({ t: 'topology', servers: this.#servers, workers: this.#addressesIn(hello.zone) });
   }
 
   #topology(): void {
@@ -438,7 +664,8 @@ export class LinkFleet implements Fleet {
       } catch {
         // Asked again in a moment.
       }
-      if (!this.#stopped) this.#stops.push(this.#options.clock.after(TOPOLOGY_EVERY_MS, () => void round(), { unref: true }));
+      if (!this.#stopped)
+        this.#stops.push(this.#options.clock.after(TOPOLOGY_EVERY_MS, () => void round(), { unref: true }));
       if (this.#stops.length > 16) this.#stops.splice(1, this.#stops.length - 3);
     };
     void round();
@@ -454,16 +681,38 @@ function isWorker(workerId: WorkerId, agentId: AgentId): boolean {
   return (workerId as string) === agentId;
 }
 
-const UPGRADE_STATES: ReadonlySet<string> = new Set<WorkerUpgradeState['state']>(['fetching', 'switching', 'trying', 'succeeded', 'failed', 'rolled_back']);
+const UPGRADE_STATES: ReadonlySet<string> = new Set<WorkerUpgradeState['state']>([
+  'fetching',
+  'switching',
+  'trying',
+  'succeeded',
+  'failed',
+  'rolled_back',
+]);
 const UPGRADE_DETAIL_MAX = 1_000;
 
 /** Figures of a host are added up: one that is no number would spoil them all. */
 function isLoad(load: AgentLoadFigures): boolean {
-  const { h, running, unreported, rssBytes, loadAverage, lagMs, freeSpoolBytes, freeMemoryBytes = 0, skewMs = 0 } = load;
-  return typeof h === 'string' && [running, unreported, rssBytes, loadAverage, lagMs, freeSpoolBytes, freeMemoryBytes, skewMs].every(Number.isFinite);
+  const {
+    h,
+    running,
+    unreported,
+    rssBytes,
+    loadAverage,
+    lagMs,
+    freeSpoolBytes,
+    freeMemoryBytes = 0,
+    skewMs = 0,
+  } = load;
+  return (
+    typeof h === 'string' &&
+    [running, unreported, rssBytes, loadAverage, lagMs, freeSpoolBytes, freeMemoryBytes, skewMs].every(Number.isFinite)
+  );
 }
 
 /** A list in parts that fit into a frame. */
 function slices<T>(list: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(list.length / HOSTS_PER_FRAME_MAX) }, (_, i) => list.slice(i * HOSTS_PER_FRAME_MAX, (i + 1) * HOSTS_PER_FRAME_MAX));
+  return Array.from({ length: Math.ceil(list.length / HOSTS_PER_FRAME_MAX) }, (_, i) =>
+    list.slice(i * HOSTS_PER_FRAME_MAX, (i + 1) * HOSTS_PER_FRAME_MAX),
+  );
 }

@@ -47,8 +47,14 @@ export class PresenceRecord {
   /** Facts are whatever a host says; they are written together with those of others, so what the database would refuse stays out. */
   facts(hostId: string, agentId: string, version: string, facts: Record<string, unknown>): void {
     const storable = storableFacts(facts);
-    if (!storable || !isUuid(hostId) || !isUuid(agentId)) return this.#options.log.warn({ hostId, agentId }, 'facts that cannot be kept were passed over');
-    this.#facts.push({ hostId: hostId as HostId, agentId: agentId as AgentId, version: version.slice(0, 100).replaceAll('\0', ''), facts: storable });
+    if (!storable || !isUuid(hostId) || !isUuid(agentId))
+      return this.#options.log.warn({ hostId, agentId }, 'facts that cannot be kept were passed over');
+    this.#facts.push({
+      hostId: hostId as HostId,
+      agentId: agentId as AgentId,
+      version: version.slice(0, 100).replaceAll('\0', ''),
+      facts: storable,
+    });
     this.#schedule();
   }
 
@@ -61,10 +67,14 @@ export class PresenceRecord {
   #schedule(): void {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
-    this.#options.clock.after(FLUSH_MS, () => {
-      this.#scheduled = false;
-      this.#flushing = this.#flushing.then(() => this.#flush());
-    }, { unref: true });
+    this.#options.clock.after(
+      FLUSH_MS,
+      () => {
+        this.#scheduled = false;
+        this.#flushing = this.#flushing.then(() => this.#flush());
+      },
+      { unref: true },
+    );
   }
 
   async #flush(): Promise<void> {
@@ -95,8 +105,16 @@ const FACTS_BYTES_MAX = 64 * 1024;
 /** As JSON that PostgreSQL takes: no NUL, no half of a surrogate pair, no number that JSON has not, and of a bounded size. */
 function storableFacts(facts: Record<string, unknown>): Record<string, unknown> | undefined {
   try {
-    const text = JSON.stringify(facts, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed() : value));
-    return text.length > FACTS_BYTES_MAX || text.includes('\\u0000') ? undefined : (JSON.parse(text) as Record<string, unknown>);
+    const text = JSON.stringify(facts, (_key, value: unknown) =>
+      typeof value === 'bigint'
+        ? Number(value)
+        : typeof value === 'string'
+          ? value.replaceAll('\0', '').toWellFormed()
+          : value,
+    );
+    return text.length > FACTS_BYTES_MAX || text.includes('\\u0000')
+      ? undefined
+      : (JSON.parse(text) as Record<string, unknown>);
   } catch {
     return undefined;
   }

@@ -2,7 +2,10 @@ import { expect, it } from 'vitest';
 import type { HostId, WorkerId } from '../base/ids.ts';
 import { SshRoutes } from './ssh-routes.ts';
 
-const hosts = Array.from({ length: 3_000 }, (_, i) => ({ id: `host-${i}` as HostId, zone: i % 10 === 0 ? 'far' : 'near' }));
+const hosts = Array.from({ length: 3_000 }, (_, i) => ({
+  id: `host-${i}` as HostId,
+  zone: i % 10 === 0 ? 'far' : 'near',
+}));
 const near = (n: number): { id: WorkerId; zone: string } => ({ id: `worker-${n}` as WorkerId, zone: 'near' });
 
 function routes(): SshRoutes {
@@ -11,7 +14,7 @@ function routes(): SshRoutes {
   return all;
 }
 
-it('goes by a worker of the host\'s zone, and by none where there is none or the host is not known', () => {
+it("goes by a worker of the host's zone, and by none where there is none or the host is not known", () => {
   const far = { id: 'other' as WorkerId, zone: 'far' };
   expect(routes().pick('host-0' as HostId, [near(1), far])).toBe('other');
   expect(routes().pick('host-0' as HostId, [near(1)])).toBeUndefined();

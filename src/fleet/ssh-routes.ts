@@ -4,8 +4,14 @@
  */
 import type { HostId, WorkerId } from '../base/ids.ts';
 
-export interface SshHosts { readonly version: number; readonly hosts: readonly { readonly id: HostId; readonly zone: string }[] }
-interface SshWorker { readonly id: WorkerId; readonly zone: string }
+export interface SshHosts {
+  readonly version: number;
+  readonly hosts: readonly { readonly id: HostId; readonly zone: string }[];
+}
+interface SshWorker {
+  readonly id: WorkerId;
+  readonly zone: string;
+}
 
 export class SshRoutes {
   #version: number | undefined;
@@ -42,7 +48,8 @@ export class SshRoutes {
 /** FNV-1a over both ids, then mixed, because neighbours differ in a few bits only (MurmurHash3's finalizer). */
 function weightOf(hostId: string, workerId: string): number {
   let hash = 0x811c9dc5;
-  for (const text of [hostId, workerId]) for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  for (const text of [hostId, workerId])
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;

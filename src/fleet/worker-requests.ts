@@ -3,7 +3,11 @@ import type { Clock } from '../base/clock.ts';
 import { DroverError, isErrorCode } from '../base/errors.ts';
 import type { ServerToWorkerFrame } from '../protocol/link/worker-v1.ts';
 
-interface Pending<Answer> { readonly resolve: (answer: Answer) => void; readonly reject: (error: DroverError) => void; readonly cancel: () => void }
+interface Pending<Answer> {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: DroverError) => void;
+  readonly cancel: () => void;
+}
 
 export class WorkerRequests<Answer> {
   readonly #clock: Clock;
@@ -19,7 +23,10 @@ export class WorkerRequests<Answer> {
     this.#unanswered = unanswered;
   }
 
-  ask(link: { send(frame: ServerToWorkerFrame): boolean } | undefined, question: (id: number) => ServerToWorkerFrame): Promise<Answer> {
+  ask(
+    link: { send(frame: ServerToWorkerFrame): boolean } | undefined,
+    question: (id: number) => ServerToWorkerFrame,
+  ): Promise<Answer> {
     const id = ++this.#seq;
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(this.#timeoutMs, () => this.#take(id)?.reject(this.#unanswered));
@@ -30,7 +37,13 @@ export class WorkerRequests<Answer> {
 
   answer(id: number, error: { readonly code: string; readonly detail?: string } | undefined, answer: Answer): void {
     const pending = this.#take(id);
-    if (error) pending?.reject(new DroverError(isErrorCode(error.code) ? error.code : 'internal', error.detail === undefined ? {} : { detail: error.detail }));
+    if (error)
+      pending?.reject(
+        new DroverError(
+          isErrorCode(error.code) ? error.code : 'internal',
+          error.detail === undefined ? {} : { detail: error.detail },
+        ),
+      );
     else pending?.resolve(answer);
   }
 

@@ -12,14 +12,30 @@ import { executionResource, runResource, timelineResource } from './convert.ts';
 const HEARTBEAT = ': alive\n\n';
 let watchers = 0;
 
-export async function streamEvents(hub: RunEventHub, runId: RunId, afterSeq: number, output: boolean, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  if (watchers >= limits.liveWatchersPerServerMax) throw new DroverError('too-many-requests', { detail: 'Too many watchers on this server; poll the run instead, or come back.', retryAfterS: 5 });
+export async function streamEvents(
+  hub: RunEventHub,
+  runId: RunId,
+  afterSeq: number,
+  output: boolean,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  if (watchers >= limits.liveWatchersPerServerMax)
+    throw new DroverError('too-many-requests', {
+      detail: 'Too many watchers on this server; poll the run instead, or come back.',
+      retryAfterS: 5,
+    });
   watchers++;
   reply.hijack();
   const { raw } = reply;
   const abort = new AbortController();
   raw.on('close', () => abort.abort());
-  raw.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no', 'drover-request-id': request.id });
+  raw.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+    'drover-request-id': request.id,
+  });
   raw.write(': drover\n\n');
   let stopHeartbeat = (): void => undefined;
   const beat = (): void => {
@@ -31,7 +47,10 @@ export async function streamEvents(hub: RunEventHub, runId: RunId, afterSeq: num
   beat();
   try {
     for await (const event of hub.subscribe(runId, afterSeq, { output, signal: abort.signal })) {
-      if (!raw.write(encode(event))) await Promise.race([once(raw, 'drain', { signal: abort.signal }), once(abort.signal, 'abort')]).catch(() => undefined);
+      if (!raw.write(encode(event)))
+        await Promise.race([once(raw, 'drain', { signal: abort.signal }), once(abort.signal, 'abort')]).catch(
+          () => undefined,
+        );
     }
     raw.end();
   } catch (error) {
@@ -56,7 +75,16 @@ function encode(event: RunEvent): string {
     case 'output': {
       const { attempt, stream, offset, bytes, skipped } = event.output;
       const { task, ordinal, attempt: number } = attemptKeyOf(attempt);
-      return frame('output', { host: event.hostName, task, ordinal, attempt: number, stream: stream === 1 ? 'stdout' : 'stderr', offset, skipped, base64: Buffer.from(bytes).toString('base64') });
+      return frame('output', {
+        host: event.hostName,
+        task,
+        ordinal,
+        attempt: number,
+        stream: stream === 1 ? 'stdout' : 'stderr',
+        offset,
+        skipped,
+        base64: Buffer.from(bytes).toString('base64'),
+      });
     }
   }
 }

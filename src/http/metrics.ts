@@ -9,38 +9,134 @@ collectDefaultMetrics({ register: registry, prefix: 'drover_' });
 const registers = [registry];
 
 export const apiMetrics = {
-  requests: new Counter({ name: 'drover_http_requests_total', help: 'Requests by operation and status', labelNames: ['operation', 'status'], registers }),
-  duration: new Histogram({ name: 'drover_http_request_seconds', help: 'Time to answer', buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10], registers }),
+  requests: new Counter({
+    name: 'drover_http_requests_total',
+    help: 'Requests by operation and status',
+    labelNames: ['operation', 'status'],
+    registers,
+  }),
+  duration: new Histogram({
+    name: 'drover_http_request_seconds',
+    help: 'Time to answer',
+    buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+    registers,
+  }),
 };
-const executions = new Counter({ name: 'drover_executions_total', help: 'Executions that ended, by state', labelNames: ['state'], registers });
-const commits = new Histogram({ name: 'drover_commit_seconds', help: 'Time of an owner commit', buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3], registers });
-const commitRows = new Counter({ name: 'drover_commit_executions_total', help: 'Execution changes committed', registers });
-const agents = new Gauge({ name: 'drover_agents_linked', help: 'Agents linked, by worker', labelNames: ['worker'], registers });
+const executions = new Counter({
+  name: 'drover_executions_total',
+  help: 'Executions that ended, by state',
+  labelNames: ['state'],
+  registers,
+});
+const commits = new Histogram({
+  name: 'drover_commit_seconds',
+  help: 'Time of an owner commit',
+  buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
+  registers,
+});
+const commitRows = new Counter({
+  name: 'drover_commit_executions_total',
+  help: 'Execution changes committed',
+  registers,
+});
+const agents = new Gauge({
+  name: 'drover_agents_linked',
+  help: 'Agents linked, by worker',
+  labelNames: ['worker'],
+  registers,
+});
 const LANE_LABELS = ['worker', 'lane'] as const;
 const QUEUE_LABELS = [...LANE_LABELS, 'priority'] as const;
-const underWay = new Gauge({ name: 'drover_worker_executions', help: 'Executions under way through a worker', labelNames: LANE_LABELS, registers });
-const capacity = new Gauge({ name: 'drover_worker_capacity', help: 'Executions that a worker may have under way', labelNames: LANE_LABELS, registers });
-const queued = new Gauge({ name: 'drover_worker_queued', help: 'Starts queued at a worker', labelNames: QUEUE_LABELS, registers });
-const oldest = new Gauge({ name: 'drover_worker_queue_oldest_seconds', help: 'How long the oldest start in a queue has waited', labelNames: QUEUE_LABELS, registers });
-const starts = new Gauge({ name: 'drover_worker_queue_starts', help: 'Starts that have left a queue since the worker started', labelNames: QUEUE_LABELS, registers });
-const waited = new Gauge({ name: 'drover_worker_queue_waited_seconds', help: 'Time that those starts have waited, summed up', labelNames: QUEUE_LABELS, registers });
-const drained = new Gauge({ name: 'drover_worker_drained', help: '1 for a worker that takes no new work', labelNames: ['worker'], registers });
-const lag = new Gauge({ name: 'drover_worker_lag_milliseconds', help: 'Event-loop lag a worker reports', labelNames: ['worker'], registers });
+const underWay = new Gauge({
+  name: 'drover_worker_executions',
+  help: 'Executions under way through a worker',
+  labelNames: LANE_LABELS,
+  registers,
+});
+const capacity = new Gauge({
+  name: 'drover_worker_capacity',
+  help: 'Executions that a worker may have under way',
+  labelNames: LANE_LABELS,
+  registers,
+});
+const queued = new Gauge({
+  name: 'drover_worker_queued',
+  help: 'Starts queued at a worker',
+  labelNames: QUEUE_LABELS,
+  registers,
+});
+const oldest = new Gauge({
+  name: 'drover_worker_queue_oldest_seconds',
+  help: 'How long the oldest start in a queue has waited',
+  labelNames: QUEUE_LABELS,
+  registers,
+});
+const starts = new Gauge({
+  name: 'drover_worker_queue_starts',
+  help: 'Starts that have left a queue since the worker started',
+  labelNames: QUEUE_LABELS,
+  registers,
+});
+const waited = new Gauge({
+  name: 'drover_worker_queue_waited_seconds',
+  help: 'Time that those starts have waited, summed up',
+  labelNames: QUEUE_LABELS,
+  registers,
+});
+const drained = new Gauge({
+  name: 'drover_worker_drained',
+  help: '1 for a worker that takes no new work',
+  labelNames: ['worker'],
+  registers,
+});
+const lag = new Gauge({
+  name: 'drover_worker_lag_milliseconds',
+  help: 'Event-loop lag a worker reports',
+  labelNames: ['worker'],
+  registers,
+});
 const agentFigures = {
   reporting: new Gauge({ name: 'drover_agents_reporting', help: 'Linked agents that have told their load', registers }),
-  running: new Gauge({ name: 'drover_agents_running', help: 'Executions running on hosts, as agents last said', registers }),
-  unreported: new Gauge({ name: 'drover_agents_unreported', help: 'Ended executions that agents still hold', registers }),
+  running: new Gauge({
+    name: 'drover_agents_running',
+    help: 'Executions running on hosts, as agents last said',
+    registers,
+  }),
+  unreported: new Gauge({
+    name: 'drover_agents_unreported',
+    help: 'Ended executions that agents still hold',
+    registers,
+  }),
   rssBytes: new Gauge({ name: 'drover_agents_memory_bytes', help: 'Memory of all agents together', registers }),
-  lagMsMax: new Gauge({ name: 'drover_agents_lag_milliseconds_max', help: 'Event-loop lag of the worst agent', registers }),
+  lagMsMax: new Gauge({
+    name: 'drover_agents_lag_milliseconds_max',
+    help: 'Event-loop lag of the worst agent',
+    registers,
+  }),
 };
-const agentProblems = new Gauge({ name: 'drover_agents_with_problem', help: 'Agents that flap, lag, are skewed or low on space', labelNames: ['problem'], registers });
-const troubledAgents = new Gauge({ name: 'drover_agent_problem', help: 'Some of the agents with a problem, by name; the others are only counted', labelNames: ['host', 'problem'], registers });
+const agentProblems = new Gauge({
+  name: 'drover_agents_with_problem',
+  help: 'Agents that flap, lag, are skewed or low on space',
+  labelNames: ['problem'],
+  registers,
+});
+const troubledAgents = new Gauge({
+  name: 'drover_agent_problem',
+  help: 'Some of the agents with a problem, by name; the others are only counted',
+  labelNames: ['host', 'problem'],
+  registers,
+});
 const partitions = new Gauge({ name: 'drover_partitions_owned', help: 'Partitions this server owns', registers });
 
-export function observeCommit(figures: { executions: number; durationMs: number; outcomes: readonly ExecutionState[] }): void {
+export function observeCommit(figures: {
+  executions: number;
+  durationMs: number;
+  outcomes: readonly ExecutionState[];
+}): void {
   commits.observe(figures.durationMs / 1_000);
   commitRows.inc(figures.executions);
-  for (const state of figures.outcomes) if (!['waiting', 'dispatched', 'running'].includes(state)) executions.inc({ state });
+  for (const state of figures.outcomes)
+    if (!['waiting', 'dispatched', 'running'].includes(state)) executions.inc({ state });
 }
 
 export async function renderMetrics(ctx: ApiContext): Promise<string> {
@@ -75,7 +171,13 @@ async function observeAgents({ fleet, store }: ApiContext): Promise<void> {
   const named = fleet.health.troubled().slice(0, limits.problemHostsInMetricsMax);
   if (named.length === 0) return;
   // Without the database there are counts, but no names.
-  const agentsOf = await store.agentList({ limit: named.length }, named.map(({ hostId }) => hostId)).catch(() => ({ items: [] }));
+  const agentsOf = await store
+    .agentList(
+      { limit: named.length },
+      named.map(({ hostId }) => hostId),
+    )
+    .catch(() => ({ items: [] }));
   const names = new Map(agentsOf.items.map((agent) => [agent.hostId, agent.hostName]));
-  for (const { hostId, problems: theirs } of named) for (const problem of theirs) if (names.has(hostId)) troubledAgents.set({ host: names.get(hostId)!, problem }, 1);
+  for (const { hostId, problems: theirs } of named)
+    for (const problem of theirs) if (names.has(hostId)) troubledAgents.set({ host: names.get(hostId)!, problem }, 1);
 }

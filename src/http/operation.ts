@@ -53,8 +53,17 @@ export interface Operation {
 type Shape<T extends z.ZodType | undefined> = T extends z.ZodType ? z.infer<T> : undefined;
 
 /** Ties the handler's types to the schemas. */
-export function operation<P extends z.ZodObject | undefined = undefined, Q extends z.ZodObject | undefined = undefined, B extends z.ZodType | undefined = undefined>(
-  definition: Omit<Operation, 'handle' | 'params' | 'query' | 'body'> & { readonly params?: P; readonly query?: Q; readonly body?: B; readonly handle: (call: Call<Shape<P>, Shape<Q>, Shape<B>>) => Promise<unknown> },
+export function operation<
+  P extends z.ZodObject | undefined = undefined,
+  Q extends z.ZodObject | undefined = undefined,
+  B extends z.ZodType | undefined = undefined,
+>(
+  definition: Omit<Operation, 'handle' | 'params' | 'query' | 'body'> & {
+    readonly params?: P;
+    readonly query?: Q;
+    readonly body?: B;
+    readonly handle: (call: Call<Shape<P>, Shape<Q>, Shape<B>>) => Promise<unknown>;
+  },
 ): Operation {
   return definition as unknown as Operation;
 }

@@ -17,8 +17,15 @@ export function addPackageRoute(app: FastifyInstance, packages: AgentPackages): 
   let downloads = 0;
   app.get<{ Params: { file: string } }>('/agent-packages/:file', async (request, reply) => {
     const found = packages.file(request.params.file);
-    if (!found) throw new DroverError('package-not-found', { detail: `The server has no package ${request.params.file.slice(0, 100)}.` });
-    if (downloads >= limits.packageDownloadsMax) throw new DroverError('too-many-requests', { detail: 'Many hosts fetch packages at once; come back in a moment.', retryAfterS: RETRY_AFTER_S });
+    if (!found)
+      throw new DroverError('package-not-found', {
+        detail: `The server has no package ${request.params.file.slice(0, 100)}.`,
+      });
+    if (downloads >= limits.packageDownloadsMax)
+      throw new DroverError('too-many-requests', {
+        detail: 'Many hosts fetch packages at once; come back in a moment.',
+        retryAfterS: RETRY_AFTER_S,
+      });
     const { path, entry } = found;
     const from = offsetOf(request.headers.range, entry.fileSize);
     if (from === undefined) return reply.status(416).header('content-range', `bytes */${entry.fileSize}`).send();
@@ -27,7 +34,12 @@ export function addPackageRoute(app: FastifyInstance, packages: AgentPackages): 
     stream.once('close', () => downloads--);
     // A reader that is gone leaves the stream open otherwise.
     reply.raw.once('close', () => stream.destroy());
-    void reply.status(from > 0 ? 206 : 200).type('application/gzip').header('accept-ranges', 'bytes').header('etag', `"${entry.fileSha256}"`).header('content-length', String(entry.fileSize - from));
+    void reply
+      .status(from > 0 ? 206 : 200)
+      .type('application/gzip')
+      .header('accept-ranges', 'bytes')
+      .header('etag', `"${entry.fileSha256}"`)
+      .header('content-length', String(entry.fileSize - from));
     if (from > 0) void reply.header('content-range', `bytes ${from}-${entry.fileSize - 1}/${entry.fileSize}`);
     return reply.send(stream);
   });

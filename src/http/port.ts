@@ -25,11 +25,16 @@ export interface PortOptions {
   readonly clock: Clock;
 }
 
-export interface Port extends Service { readonly address: { readonly host: string; readonly port: number } }
+export interface Port extends Service {
+  readonly address: { readonly host: string; readonly port: number };
+}
 
 export function createPort(options: PortOptions): Port {
   const plain = createHttp({ requestTimeout: 60_000, keepAliveTimeout: 75_000 }, options.onRequest);
-  const secure = createHttps({ ...options.tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2', keepAliveTimeout: 75_000 }, options.onRequest);
+  const secure = createHttps(
+    { ...options.tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2', keepAliveTimeout: 75_000 },
+    options.onRequest,
+  );
   secure.on('upgrade', options.onUpgrade);
   plain.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\n\r\n'));
   const sockets = new Set<Socket>();
@@ -49,7 +54,9 @@ export function createPort(options: PortOptions): Port {
 
   function hand(socket: Socket, target: HttpServer): void {
     if (target === plain && !isLoopback(socket.remoteAddress)) {
-      socket.end('HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nPlain HTTP is for this machine only; use https.\n');
+      socket.end(
+        'HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nPlain HTTP is for this machine only; use https.\n',
+      );
       return;
     }
     target.emit('connection', socket);
@@ -63,16 +70,26 @@ export function createPort(options: PortOptions): Port {
       const { address, port } = server.address() as AddressInfo;
       return { host: address, port };
     },
-    start: () => new Promise((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => reject(error.code === 'EADDRINUSE' ? new DroverError('address-in-use', { detail: `${options.host}:${options.port} is in use. Stop what uses it, or choose another with --listen.` }) : error));
-      server.listen({ host: options.host, port: options.port, backlog: BACKLOG }, resolve);
-    }),
-    stop: () => new Promise((resolve) => {
-      server.close(() => resolve());
-      plain.closeAllConnections();
-      secure.closeAllConnections();
-      for (const socket of sockets) socket.destroy();
-    }),
+    start: () =>
+      new Promise((resolve, reject) => {
+        server.once('error', (error: NodeJS.ErrnoException) =>
+          reject(
+            error.code === 'EADDRINUSE'
+              ? new DroverError('address-in-use', {
+                  detail: `${options.host}:${options.port} is in use. Stop what uses it, or choose another with --listen.`,
+                })
+              : error,
+          ),
+        );
+        server.listen({ host: options.host, port: options.port, backlog: BACKLOG }, resolve);
+      }),
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        plain.closeAllConnections();
+        secure.closeAllConnections();
+        for (const socket of sockets) socket.destroy();
+      }),
   };
 }
 

@@ -12,22 +12,43 @@ const params = z.strictObject({ worker: z.string().max(200).describe('Id or name
 async function fetchWorker(ctx: ApiContext, idOrName: string): Promise<WorkerRecord> {
   const workers = await ctx.store.workerList();
   const found = workers.filter(({ id, name }) => id === idOrName || name === idOrName);
-  if (found.length > 1) throw new DroverError('bad-input', { detail: `${found.length} workers are named ${idOrName}. Give the id: ${found.map(({ id }) => id).join(', ')}.` });
-  if (!found[0]) throw new DroverError('not-found', { detail: `There is no worker ${idOrName}. See: drover workers list.` });
+  if (found.length > 1)
+    throw new DroverError('bad-input', {
+      detail: `${found.length} workers are named ${idOrName}. Give the id: ${found.map(({ id }) => id).join(', ')}.`,
+    });
+  if (!found[0])
+    throw new DroverError('not-found', { detail: `There is no worker ${idOrName}. See: drover workers list.` });
   return found[0];
 }
 
 function resource(ctx: ApiContext, worker: WorkerRecord): z.infer<typeof r.Worker> {
-  return workerResource(worker, ctx.fleet.workers().find(({ id }) => id === worker.id));
+  return workerResource(
+    worker,
+    ctx.fleet.workers().find(({ id }) => id === worker.id),
+  );
 }
 
 function drainOperation<Id extends string>(id: Id, verb: 'drain' | 'resume', summary: string) {
   const permission: Permission = 'fleet.worker.drain';
   return operation({
-    id, method: 'POST', path: `/workers/{worker}/${verb}`, summary, permission, params, status: 200, response: r.Worker, errors: ['not-found', 'bad-input'],
+    id,
+    method: 'POST',
+    path: `/workers/{worker}/${verb}`,
+    summary,
+    permission,
+    params,
+    status: 200,
+    response: r.Worker,
+    errors: ['not-found', 'bad-input'],
     async handle({ ctx, caller, params: { worker } }) {
       const { id: workerId, name } = await fetchWorker(ctx, worker);
-      const changed = await ctx.store.workerDrain(workerId, verb === 'drain', { actor: caller.actor, action: permission, target: `worker/${name}`, detail: { verb }, requestId: caller.requestId });
+      const changed = await ctx.store.workerDrain(workerId, verb === 'drain', {
+        actor: caller.actor,
+        action: permission,
+        target: `worker/${name}`,
+        detail: { verb },
+        requestId: caller.requestId,
+      });
       if (!changed) throw new DroverError('not-found', { detail: `There is no worker ${worker}.` });
       return resource(ctx, changed);
     },
@@ -36,16 +57,35 @@ function drainOperation<Id extends string>(id: Id, verb: 'drain' | 'resume', sum
 
 export const workerOperations = [
   operation({
-    id: 'listWorkers', method: 'GET', path: '/workers', summary: 'List workers', permission: 'fleet.worker.view', status: 200, response: r.pageOf(r.Worker), errors: [],
+    id: 'listWorkers',
+    method: 'GET',
+    path: '/workers',
+    summary: 'List workers',
+    permission: 'fleet.worker.view',
+    status: 200,
+    response: r.pageOf(r.Worker),
+    errors: [],
     async handle({ ctx }) {
       const live = new Map(ctx.fleet.workers().map((worker) => [worker.id, worker]));
       return { items: (await ctx.store.workerList()).map((worker) => workerResource(worker, live.get(worker.id))) };
     },
   }),
   operation({
-    id: 'getWorker', method: 'GET', path: '/workers/{worker}', summary: 'Show a worker, its queues and what it has under way', permission: 'fleet.worker.view', params, status: 200, response: r.Worker, errors: ['not-found', 'bad-input'],
+    id: 'getWorker',
+    method: 'GET',
+    path: '/workers/{worker}',
+    summary: 'Show a worker, its queues and what it has under way',
+    permission: 'fleet.worker.view',
+    params,
+    status: 200,
+    response: r.Worker,
+    errors: ['not-found', 'bad-input'],
     handle: async ({ ctx, params: { worker } }) => resource(ctx, await fetchWorker(ctx, worker)),
   }),
-  drainOperation('drainWorker', 'drain', 'Give a worker no new work; what is under way ends, and its agents go to the others of the zone'),
+  drainOperation(
+    'drainWorker',
+    'drain',
+    'Give a worker no new work; what is under way ends, and its agents go to the others of the zone',
+  ),
   drainOperation('resumeWorker', 'resume', 'Give a drained worker work again'),
 ];

@@ -20,14 +20,16 @@ export function decodeFrame(bytes: Uint8Array, shapes: FrameShapes): { t: string
   } catch (error) {
     throw new DroverError('frame-invalid', { detail: 'A frame is not MessagePack.', cause: error });
   }
-  if (!isObject(frame) || typeof frame.t !== 'string') throw new DroverError('frame-invalid', { detail: 'A frame has no type.' });
+  if (!isObject(frame) || typeof frame.t !== 'string')
+    throw new DroverError('frame-invalid', { detail: 'A frame has no type.' });
   const shape = Object.hasOwn(shapes, frame.t) ? shapes[frame.t] : undefined;
   if (!shape) return undefined;
   for (const field in shape) {
     const kind = shape[field]!;
     const value = frame[field];
     const fits = value === undefined || value === null ? kind.endsWith('?') : isKind(value, kind);
-    if (!fits) throw new DroverError('frame-invalid', { detail: `The field ${field} of a ${frame.t} frame is not ${kind}.` });
+    if (!fits)
+      throw new DroverError('frame-invalid', { detail: `The field ${field} of a ${frame.t} frame is not ${kind}.` });
     if (value === null) delete frame[field];
   }
   return frame as { t: string };
@@ -57,17 +59,47 @@ const UPGRADE_STATE = { id: 'string', state: 'string', version: 'string', code: 
 
 /** What an agent may say. */
 export const AGENT_FRAMES: FrameShapes = {
-  hello: { protocol: 'object', agentId: 'string', hostId: 'string', version: 'string', bootId: 'string', nowMs: 'number', facts: 'object', attempts: 'array' },
+  hello: {
+    protocol: 'object',
+    agentId: 'string',
+    hostId: 'string',
+    version: 'string',
+    bootId: 'string',
+    nowMs: 'number',
+    facts: 'object',
+    attempts: 'array',
+  },
   accepted: { a: 'string' },
   started: { a: 'string', pid: 'number', atMs: 'number' },
   output: { ...STREAM, offset: 'number', bytes: 'bytes', skipped: 'number?' },
   chunk: { ...STREAM, seq: 'number', bytes: 'bytes' },
-  report: { a: 'string', outcome: 'string', exitCode: 'number?', signal: 'string?', reason: 'string?', detail: 'string?', startedAtMs: 'number?', finishedAtMs: 'number', stdout: 'object', stderr: 'object', survivors: 'array?' },
+  report: {
+    a: 'string',
+    outcome: 'string',
+    exitCode: 'number?',
+    signal: 'string?',
+    reason: 'string?',
+    detail: 'string?',
+    startedAtMs: 'number?',
+    finishedAtMs: 'number',
+    stdout: 'object',
+    stderr: 'object',
+    survivors: 'array?',
+  },
   unknown: { a: 'string' },
   busy: { a: 'string' },
   data: { id: 'number', bytes: 'bytes', size: 'number', eof: 'boolean', error: 'string?' },
   renew: { csr: 'string', signature: 'bytes' },
-  load: { running: 'number', unreported: 'number', rssBytes: 'number', loadAverage: 'number', lagMs: 'number', freeSpoolBytes: 'number', freeMemoryBytes: 'number?', nowMs: 'number?' },
+  load: {
+    running: 'number',
+    unreported: 'number',
+    rssBytes: 'number',
+    loadAverage: 'number',
+    lagMs: 'number',
+    freeSpoolBytes: 'number',
+    freeMemoryBytes: 'number?',
+    nowMs: 'number?',
+  },
   facts: { facts: 'object' },
   'upgrade-state': UPGRADE_STATE,
 };
@@ -89,9 +121,26 @@ export const WORKER_TO_AGENT_FRAMES: FrameShapes = {
 
 /** What a worker may say to a server. */
 export const WORKER_FRAMES: FrameShapes = {
-  hello: { protocol: 'object', workerId: 'string', name: 'string', zone: 'string', version: 'string', agentAddress: 'string', nowMs: 'number', features: 'array?' },
+  hello: {
+    protocol: 'object',
+    workerId: 'string',
+    name: 'string',
+    zone: 'string',
+    version: 'string',
+    agentAddress: 'string',
+    nowMs: 'number',
+    features: 'array?',
+  },
   agents: { agents: 'array', last: 'boolean' },
-  linked: { hostId: 'string', agentId: 'string', atMs: 'number', bootId: 'string', version: 'string', skewMs: 'number', facts: 'object' },
+  linked: {
+    hostId: 'string',
+    agentId: 'string',
+    atMs: 'number',
+    bootId: 'string',
+    version: 'string',
+    skewMs: 'number',
+    facts: 'object',
+  },
   unlinked: { hostId: 'string', agentId: 'string', atMs: 'number' },
   facts: { hostId: 'string', agentId: 'string', facts: 'object' },
   events: { events: 'array' },
@@ -99,7 +148,14 @@ export const WORKER_FRAMES: FrameShapes = {
   chunk: { ...STREAM, agentId: 'string', seq: 'number', bytes: 'bytes' },
   data: { id: 'number', bytes: 'bytes', size: 'number', eof: 'boolean', error: 'string?' },
   renew: { id: 'number', agentId: 'string?', csr: 'string', signature: 'bytes' },
-  load: { agents: 'number', queued: 'number', rssBytes: 'number', lagMs: 'number', outputBytesHeld: 'number', lanes: 'object?' },
+  load: {
+    agents: 'number',
+    queued: 'number',
+    rssBytes: 'number',
+    lagMs: 'number',
+    outputBytesHeld: 'number',
+    lanes: 'object?',
+  },
   access: { id: 'number', hostId: 'string', accountId: 'string?' },
   secrets: { id: 'number', a: 'string' },
   'connection-tested': { id: 'number', steps: 'array?', error: 'object?' },
@@ -113,7 +169,17 @@ export const SERVER_FRAMES: FrameShapes = {
   welcome: { protocol: 'number', serverId: 'string', nowMs: 'number', servers: 'array', workers: 'array' },
   topology: { servers: 'array', workers: 'array' },
   owns: { partitions: 'array' },
-  assign: { runId: 'string', task: 'number', partition: 'number', term: 'number', priority: 'string', spec: 'bytes', validUntilMs: 'number', targets: 'array', accountId: 'string?' },
+  assign: {
+    runId: 'string',
+    task: 'number',
+    partition: 'number',
+    term: 'number',
+    priority: 'string',
+    spec: 'bytes',
+    validUntilMs: 'number',
+    targets: 'array',
+    accountId: 'string?',
+  },
   cancel: { partition: 'number', term: 'number', attempts: 'array' },
   query: { partition: 'number', term: 'number', attempts: 'array' },
   watch: { on: 'boolean', attempts: 'array' },

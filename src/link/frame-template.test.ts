@@ -6,13 +6,34 @@ import { FrameTemplate } from './frame-template.ts';
 describe('FrameTemplate', () => {
   it('makes the frame that encoding the whole would make', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 70_000 }), fc.nat(2 ** 41), fc.string({ minLength: 1, maxLength: 200, unit: fc.constantFrom(...'0123456789abcdef-.') }), fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.boolean(), (spec, validUntilMs, a, mac, watch) => {
-        const template = new FrameTemplate({ t: 'start', validUntilMs, spec: Buffer.from(spec), ...(watch ? { watch: true } : {}) }, ['a', 'mac']);
-        for (const attempt of [a, `${a}.1`]) {
-          const frame = decodeFrame(template.encode(attempt, mac), WORKER_TO_AGENT_FRAMES) as Record<string, unknown>;
-          expect({ ...frame, spec: Buffer.from(frame.spec as Uint8Array), mac: Uint8Array.from(frame.mac as Uint8Array) }).toEqual({ t: 'start', validUntilMs, spec: Buffer.from(spec), a: attempt, mac, ...(watch ? { watch: true } : {}) });
-        }
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 70_000 }),
+        fc.nat(2 ** 41),
+        fc.string({ minLength: 1, maxLength: 200, unit: fc.constantFrom(...'0123456789abcdef-.') }),
+        fc.uint8Array({ minLength: 32, maxLength: 32 }),
+        fc.boolean(),
+        (spec, validUntilMs, a, mac, watch) => {
+          const template = new FrameTemplate(
+            { t: 'start', validUntilMs, spec: Buffer.from(spec), ...(watch ? { watch: true } : {}) },
+            ['a', 'mac'],
+          );
+          for (const attempt of [a, `${a}.1`]) {
+            const frame = decodeFrame(template.encode(attempt, mac), WORKER_TO_AGENT_FRAMES) as Record<string, unknown>;
+            expect({
+              ...frame,
+              spec: Buffer.from(frame.spec as Uint8Array),
+              mac: Uint8Array.from(frame.mac as Uint8Array),
+            }).toEqual({
+              t: 'start',
+              validUntilMs,
+              spec: Buffer.from(spec),
+              a: attempt,
+              mac,
+              ...(watch ? { watch: true } : {}),
+            });
+          }
+        },
+      ),
     );
   });
 });

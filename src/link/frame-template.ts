@@ -13,7 +13,10 @@ export class FrameTemplate {
   /** `own` are the names of the fields that each peer has for itself. At most 15 fields in all. */
   constructor(common: Readonly<Record<string, unknown>>, own: readonly string[]) {
     const fields = Object.entries(common);
-    this.#head = Buffer.concat([Buffer.from([FIXMAP | (fields.length + own.length)]), ...fields.flat().map(encodeValue)]);
+    this.#head = Buffer.concat([
+      Buffer.from([FIXMAP | (fields.length + own.length)]),
+      ...fields.flat().map(encodeValue),
+    ]);
     this.#keys = own.map(encodeValue);
   }
 

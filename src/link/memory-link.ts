@@ -75,7 +75,10 @@ class MemoryLink<In extends { t: string }, Out extends { t: string }> implements
 }
 
 /** Both ends; `near` sends what `far` hears. Peers are what each end is told of the other. */
-export function createMemoryLinks<Near extends { t: string }, Far extends { t: string }>(clock: Clock, peers: { readonly ofNear: Peer; readonly ofFar: Peer }): { near: Link<Far, Near>; far: Link<Near, Far> } {
+export function createMemoryLinks<Near extends { t: string }, Far extends { t: string }>(
+  clock: Clock,
+  peers: { readonly ofNear: Peer; readonly ofFar: Peer },
+): { near: Link<Far, Near>; far: Link<Near, Far> } {
   const near = new MemoryLink<Far, Near>(peers.ofNear, clock.nowMs());
   const far = new MemoryLink<Near, Far>(peers.ofFar, clock.nowMs());
   near.other = far;

@@ -32,7 +32,9 @@ export interface LinkClientOptions {
 /** After a refusal that will not change by itself. */
 const REFUSED_PAUSE_MS = 60_000;
 
-export function createLinkClient<In extends { t: string }, Out extends { t: string }>(options: LinkClientOptions): LinkDialer<In, Out> {
+export function createLinkClient<In extends { t: string }, Out extends { t: string }>(
+  options: LinkClientOptions,
+): LinkDialer<In, Out> {
   const { clock, log, random } = options;
   let attempt = 0;
   let turn = 0;
@@ -47,7 +49,12 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
     onLink: (_link: WsLink<In, Out>): void => undefined,
     async start() {
       stopped = false;
-      stopWatch = watchLinks(links as Set<WsLink<never, never>>, clock, options.heartbeatMs ?? limits.linkHeartbeatMs, options.silentMs ?? limits.linkSilentMsMax);
+      stopWatch = watchLinks(
+        links as Set<WsLink<never, never>>,
+        clock,
+        options.heartbeatMs ?? limits.linkHeartbeatMs,
+        options.silentMs ?? limits.linkSilentMsMax,
+      );
       dial();
     },
     async stop() {
@@ -71,9 +78,19 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
     const url = urls[turn++ % urls.length]!;
     const identity = options.identity();
     const socket = new WebSocket(url, {
-      key: identity.privateKey, cert: identity.certificate, ca: identity.ca, minVersion: 'TLSv1.3', perMessageDeflate: false, maxPayload: limits.frameBytesMax, handshakeTimeout: 10_000, skipUTF8Validation: true,
+      key: identity.privateKey,
+      cert: identity.certificate,
+      ca: identity.ca,
+      minVersion: 'TLSv1.3',
+      perMessageDeflate: false,
+      maxPayload: limits.frameBytesMax,
+      handshakeTimeout: 10_000,
+      skipUTF8Validation: true,
       // The chain is verified against our CA; a name means nothing between machines that move, the role does.
-      checkServerIdentity: ((_host: string, certificate: { subject?: { OU?: unknown } }) => (certificate.subject?.OU === options.peerRole ? undefined : new Error(`the peer is not a ${options.peerRole}`))) as never,
+      checkServerIdentity: ((_host: string, certificate: { subject?: { OU?: unknown } }) =>
+        certificate.subject?.OU === options.peerRole
+          ? undefined
+          : new Error(`the peer is not a ${options.peerRole}`)) as never,
     });
     dialing = socket;
     let refusedFor: number | undefined;
@@ -92,12 +109,18 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
     });
     socket.on('error', (error) => {
       // Said once per series of tries: a certificate that is not believed is nothing that time heals.
-      if (refusedFor === undefined && client.current === undefined) log[attempt === 0 ? 'warn' : 'debug']({ url, err: error.message }, 'could not link; it is tried again');
+      if (refusedFor === undefined && client.current === undefined)
+        log[attempt === 0 ? 'warn' : 'debug']({ url, err: error.message }, 'could not link; it is tried again');
     });
     socket.on('open', () => {
       dialing = undefined;
       const tls = (socket as unknown as { _socket: TLSSocket })._socket;
-      const link = new WsLink<In, Out>(socket, { role: options.peerRole, id: String(tls.getPeerCertificate().subject.CN), address: url }, options.shapes, clock.nowMs());
+      const link = new WsLink<In, Out>(
+        socket,
+        { role: options.peerRole, id: String(tls.getPeerCertificate().subject.CN), address: url },
+        options.shapes,
+        clock.nowMs(),
+      );
       links.add(link);
       client.current = link;
       // Not before the peer has spoken: one that lets us in only to send us away is no reason to hurry.
@@ -115,7 +138,8 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
         options.onRefused?.(farewell, errors[farewell].title);
         again(refusedFor);
       }
-      if (refusedFor === undefined) again(fullJitterMs(attempt++, limits.reconnectBaseMs, options.reconnectCapMs ?? limits.reconnectCapMs, random));
+      if (refusedFor === undefined)
+        again(fullJitterMs(attempt++, limits.reconnectBaseMs, options.reconnectCapMs ?? limits.reconnectCapMs, random));
     });
   }
 

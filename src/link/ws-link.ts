@@ -75,7 +75,8 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   }
 
   sendEncoded(bytes: Uint8Array): boolean {
-    if (this.#closed || this.#socket.readyState !== this.#socket.OPEN || this.#socket.bufferedAmount > SEND_BUFFER_MAX) return false;
+    if (this.#closed || this.#socket.readyState !== this.#socket.OPEN || this.#socket.bufferedAmount > SEND_BUFFER_MAX)
+      return false;
     this.#socket.send(bytes, { binary: true, compress: false });
     return true;
   }
@@ -113,7 +114,12 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
 }
 
 /** Pings every link each heartbeat and abandons those that stay silent for `silentMs`. Anything heard counts, not only pongs. */
-export function watchLinks(links: Iterable<WsLink<never, never>>, clock: Clock, heartbeatMs: number, silentMs: number): () => void {
+export function watchLinks(
+  links: Iterable<WsLink<never, never>>,
+  clock: Clock,
+  heartbeatMs: number,
+  silentMs: number,
+): () => void {
   let cancel = (): void => undefined;
   // The peer may have spoken just after a sweep, so one more sweep than this is what passes at most. Two at least: a single
   // late sweep of our own must not end a link.

@@ -15,7 +15,11 @@ import { watchLinks, WsLink } from './ws-link.ts';
  * TLS of a socket that links come in on. Links live for days: no session tickets, which cost memory for the life of each. X25519
  * alone, because the public part of a hybrid exchange stays with each connection too (5 KiB of OpenSSL 3.5's ML-KEM); see ADR 0010.
  */
-export const LINK_TLS = { minVersion: 'TLSv1.3', secureOptions: constants.SSL_OP_NO_TICKET, ecdhCurve: 'X25519' } as const satisfies TlsOptions;
+export const LINK_TLS = {
+  minVersion: 'TLSv1.3',
+  secureOptions: constants.SSL_OP_NO_TICKET,
+  ecdhCurve: 'X25519',
+} as const satisfies TlsOptions;
 
 export interface LinkServerOptions {
   readonly role: PeerRole;
@@ -33,9 +37,17 @@ export interface LinkServer<In extends { t: string }, Out extends { t: string }>
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
-export function createLinkServer<In extends { t: string }, Out extends { t: string }>(options: LinkServerOptions): LinkServer<In, Out> {
+export function createLinkServer<In extends { t: string }, Out extends { t: string }>(
+  options: LinkServerOptions,
+): LinkServer<In, Out> {
   const { clock } = options;
-  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: limits.frameBytesMax, skipUTF8Validation: true, clientTracking: false });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: limits.frameBytesMax,
+    skipUTF8Validation: true,
+    clientTracking: false,
+  });
   const links = new Set<WsLink<In, Out>>();
   let stopWatch: (() => void) | undefined;
   let admitted = 0;
@@ -62,7 +74,12 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
       return links.size;
     },
     async start() {
-      stopWatch = watchLinks(links as Set<WsLink<never, never>>, clock, options.heartbeatMs ?? limits.linkHeartbeatMs, options.silentMs ?? limits.linkSilentMsMax);
+      stopWatch = watchLinks(
+        links as Set<WsLink<never, never>>,
+        clock,
+        options.heartbeatMs ?? limits.linkHeartbeatMs,
+        options.silentMs ?? limits.linkSilentMsMax,
+      );
     },
     async stop() {
       stopWatch?.();
@@ -71,12 +88,20 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
     },
     handleUpgrade(request, socket, head) {
       const tls = socket as TLSSocket;
-      const subject = tls.authorized ? (tls.getPeerCertificate().subject as unknown as { CN?: string; OU?: string; O?: string }) : undefined;
-      if (!subject?.CN || subject.OU !== options.role) return refuseUpgrade(socket, ...certificateFault(tls, options.role, clock.nowMs()));
+      const subject = tls.authorized
+        ? (tls.getPeerCertificate().subject as unknown as { CN?: string; OU?: string; O?: string })
+        : undefined;
+      if (!subject?.CN || subject.OU !== options.role)
+        return refuseUpgrade(socket, ...certificateFault(tls, options.role, clock.nowMs()));
       const refusal = options.refuse?.(subject.CN) ?? (admit() ? undefined : 'link-busy');
       if (refusal) return refuseUpgrade(socket, refusal);
       const { CN: id, O: hostId } = subject;
-      const peer: Peer = { role: options.role, id, address: tls.remoteAddress ?? '', ...(hostId === undefined ? {} : { hostId }) };
+      const peer: Peer = {
+        role: options.role,
+        id,
+        address: tls.remoteAddress ?? '',
+        ...(hostId === undefined ? {} : { hostId }),
+      };
       sockets.handleUpgrade(request, socket, head, (ws) => open(ws, peer));
     },
   };
@@ -90,13 +115,23 @@ function certificateFault(tls: TLSSocket, role: PeerRole, nowMs: number): [Error
   const why = String((fault as { code?: unknown }).code ?? fault);
   const { valid_from: from, valid_to: to } = tls.getPeerCertificate();
   const now = new Date(nowMs).toISOString();
-  if (why === 'CERT_HAS_EXPIRED') return ['certificate-expired', `The certificate ended at ${to}; the clock here says ${now}. Start the ${role} once with a new join token on the same data folder (drover ${role} --join TOKEN).${role === 'agent' ? ' The host keeps its identity.' : ''}`];
-  if (why === 'CERT_NOT_YET_VALID') return ['certificate-invalid', `The certificate begins at ${from}; the clock here says ${now}. Set the clocks of both machines (NTP).`];
+  if (why === 'CERT_HAS_EXPIRED')
+    return [
+      'certificate-expired',
+      `The certificate ended at ${to}; the clock here says ${now}. Start the ${role} once with a new join token on the same data folder (drover ${role} --join TOKEN).${role === 'agent' ? ' The host keeps its identity.' : ''}`,
+    ];
+  if (why === 'CERT_NOT_YET_VALID')
+    return [
+      'certificate-invalid',
+      `The certificate begins at ${from}; the clock here says ${now}. Set the clocks of both machines (NTP).`,
+    ];
   return ['certificate-invalid', `The certificate is not one of this fleet (${why}).`];
 }
 
 function refuseUpgrade(socket: Duplex, code: ErrorCode, detail = ''): void {
   const { status, title } = errors[code];
   const body = JSON.stringify({ code, title, detail });
-  socket.end(`HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
 }

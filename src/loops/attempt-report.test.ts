@@ -4,17 +4,35 @@ import type { AgentReport } from '../protocol/link/agent-v1.ts';
 import { resultOf } from './attempt-report.ts';
 
 const STREAM = { size: 3, head: 3, tail: 0, digest: new Uint8Array(32), inline: new Uint8Array(3) };
-const REPORT: AgentReport = { t: 'report', a: 'x', outcome: 'exited', exitCode: 0, startedAtMs: 1, finishedAtMs: 2, stdout: STREAM, stderr: { size: 0, head: 0, tail: 0 } };
+const REPORT: AgentReport = {
+  t: 'report',
+  a: 'x',
+  outcome: 'exited',
+  exitCode: 0,
+  startedAtMs: 1,
+  finishedAtMs: 2,
+  stdout: STREAM,
+  stderr: { size: 0, head: 0, tail: 0 },
+};
 
 describe('a report', () => {
   it('becomes a result', () => {
-    expect(resultOf(REPORT)).toMatchObject({ to: 'succeeded', exitCode: 0, startedAtMs: 1, finishedAtMs: 2, stdout: STREAM });
+    expect(resultOf(REPORT)).toMatchObject({
+      to: 'succeeded',
+      exitCode: 0,
+      startedAtMs: 1,
+      finishedAtMs: 2,
+      stdout: STREAM,
+    });
     expect(resultOf({ ...REPORT, exitCode: 7 })).toMatchObject({ to: 'failed', exitCode: 7 });
   });
 
   it.each<[string, Partial<Record<keyof AgentReport, unknown>>]>([
     ['an outcome that nobody knows', { outcome: 'exploded' }],
-    ['success without an exit code', { exitCode: undefined, outcome: 'exited', stdout: { size: -1, head: 0, tail: 0 } }],
+    [
+      'success without an exit code',
+      { exitCode: undefined, outcome: 'exited', stdout: { size: -1, head: 0, tail: 0 } },
+    ],
     ['an exit code that is no whole number', { exitCode: 1.5 }],
     ['an exit code that no column holds', { exitCode: 2 ** 40 }],
     ['an instant that is no whole number', { finishedAtMs: 0.5 }],
@@ -29,13 +47,21 @@ describe('a report', () => {
   });
 
   it('never carries text that the database would refuse, nor more than it keeps', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 5_000 }), (text) => {
-      const result = resultOf({ ...REPORT, outcome: 'refused', reason: text, detail: `\0${text}\ud800`, signal: text })!;
-      for (const kept of [result.reason, result.detail, result.signal]) {
-        expect(kept!.includes('\0')).toBe(false);
-        expect(kept!.isWellFormed()).toBe(true);
-        expect(kept!.length).toBeLessThanOrEqual(2_000);
-      }
-    }));
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 5_000 }), (text) => {
+        const result = resultOf({
+          ...REPORT,
+          outcome: 'refused',
+          reason: text,
+          detail: `\0${text}\ud800`,
+          signal: text,
+        })!;
+        for (const kept of [result.reason, result.detail, result.signal]) {
+          expect(kept!.includes('\0')).toBe(false);
+          expect(kept!.isWellFormed()).toBe(true);
+          expect(kept!.length).toBeLessThanOrEqual(2_000);
+        }
+      }),
+    );
   });
 });

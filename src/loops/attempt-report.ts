@@ -8,7 +8,14 @@ import type { StreamRecord } from '../store/store.ts';
 
 export type ReportedStream = StreamRecord & { readonly inline?: Uint8Array };
 
-const STATES = { exited: 'failed', signaled: 'failed', timed_out: 'timed_out', cancelled: 'cancelled', refused: 'failed', unknown: 'lost' } as const;
+const STATES = {
+  exited: 'failed',
+  signaled: 'failed',
+  timed_out: 'timed_out',
+  cancelled: 'cancelled',
+  refused: 'failed',
+  unknown: 'lost',
+} as const;
 
 const TEXT_MAX = 2_000;
 
@@ -19,16 +26,28 @@ const TEXT_MAX = 2_000;
 export function resultOf(report: AgentReport): AttemptResult<ReportedStream> | undefined {
   if (!Object.hasOwn(STATES, report.outcome)) return undefined;
   const { exitCode, startedAtMs, finishedAtMs } = report;
-  if (!isInstant(finishedAtMs) || (startedAtMs !== undefined && !isInstant(startedAtMs)) || (exitCode !== undefined && !(Number.isInteger(exitCode) && Math.abs(exitCode) < 2 ** 31))) return undefined;
+  if (
+    !isInstant(finishedAtMs) ||
+    (startedAtMs !== undefined && !isInstant(startedAtMs)) ||
+    (exitCode !== undefined && !(Number.isInteger(exitCode) && Math.abs(exitCode) < 2 ** 31))
+  )
+    return undefined;
   const to = report.outcome === 'exited' && report.exitCode === 0 ? 'succeeded' : STATES[report.outcome];
   const [stdout, stderr] = [streamOf(report.stdout), streamOf(report.stderr)];
   if (!stdout || !stderr || (to === 'succeeded' && report.exitCode === undefined)) return undefined;
-  const survivors = report.survivors?.length ? `Processes that would not die: ${report.survivors.slice(0, 50).join(', ')}.` : undefined;
+  const survivors = report.survivors?.length
+    ? `Processes that would not die: ${report.survivors.slice(0, 50).join(', ')}.`
+    : undefined;
   const detail = storableText([report.detail, survivors].filter(Boolean).join(' '));
   return {
-    to, finishedAtMs, stdout, stderr,
-    ...(exitCode === undefined ? {} : { exitCode }), ...(report.signal === undefined ? {} : { signal: storableText(report.signal) }),
-    ...(report.reason === undefined ? {} : { reason: storableText(report.reason) }), ...(detail === '' ? {} : { detail }),
+    to,
+    finishedAtMs,
+    stdout,
+    stderr,
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(report.signal === undefined ? {} : { signal: storableText(report.signal) }),
+    ...(report.reason === undefined ? {} : { reason: storableText(report.reason) }),
+    ...(detail === '' ? {} : { detail }),
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
   };
 }
@@ -52,12 +71,32 @@ function streamOf(stream: StreamReport): ReportedStream | undefined {
 }
 
 /** The same bytes for every host of the task; secrets are in clear in here and nowhere else on the server. */
-export function executionSpecOf(run: { readonly id: string; readonly name: string }, spec: RunSpec, sealedSecrets: Uint8Array | undefined, sealer: Sealer): Uint8Array {
-  const secrets = sealedSecrets ? (JSON.parse(Buffer.from(sealer.open(`run/${run.id}`, sealedSecrets)).toString()) as Record<string, string>) : {};
+export function executionSpecOf(
+  run: { readonly id: string; readonly name: string },
+  spec: RunSpec,
+  sealedSecrets: Uint8Array | undefined,
+  sealer: Sealer,
+): Uint8Array {
+  const secrets = sealedSecrets
+    ? (JSON.parse(Buffer.from(sealer.open(`run/${run.id}`, sealedSecrets)).toString()) as Record<string, string>)
+    : {};
   const work: ExecutionSpec = {
-    v: 1, runId: run.id, runName: run.name, args: [...spec.args], env: { ...spec.env }, params: { ...spec.params }, secrets, timeoutMs: spec.timeoutMs, killAfterMs: spec.killAfterMs, outputKeptBytes: spec.outputKeptBytes,
+    v: 1,
+    runId: run.id,
+    runName: run.name,
+    args: [...spec.args],
+    env: { ...spec.env },
+    params: { ...spec.params },
+    secrets,
+    timeoutMs: spec.timeoutMs,
+    killAfterMs: spec.killAfterMs,
+    outputKeptBytes: spec.outputKeptBytes,
     ...(spec.work.kind === 'script' ? { script: spec.work.script } : { argv: [...spec.work.argv] }),
-    ...(spec.lang === undefined ? {} : { lang: spec.lang }), ...(spec.user === undefined ? {} : { user: spec.user }), ...(spec.environment === undefined ? {} : { environment: spec.environment }), ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }), ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
+    ...(spec.lang === undefined ? {} : { lang: spec.lang }),
+    ...(spec.user === undefined ? {} : { user: spec.user }),
+    ...(spec.environment === undefined ? {} : { environment: spec.environment }),
+    ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+    ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
   };
   return encodeExecutionSpec(work);
 }

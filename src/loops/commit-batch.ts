@@ -9,8 +9,21 @@ import { changeOf } from './execution-change.ts';
 import type { Ack, OwnedPartition, OwnedRun } from './owned-partition.ts';
 
 /** One run's share of a commit, and how the run stands once it has landed. */
-interface Part { readonly run: OwnedRun; readonly taken: readonly Execution<ReportedStream>[]; readonly states: readonly ExecutionState[]; readonly seq: number; readonly state: RunActor['state']; readonly acks: readonly Ack[] }
-export interface Batch { readonly parts: Part[]; readonly executions: ExecutionChange[]; readonly runs: RunChange[]; readonly timeline: TimelineEntry[]; readonly lateReports: LateReportChange[] }
+interface Part {
+  readonly run: OwnedRun;
+  readonly taken: readonly Execution<ReportedStream>[];
+  readonly states: readonly ExecutionState[];
+  readonly seq: number;
+  readonly state: RunActor['state'];
+  readonly acks: readonly Ack[];
+}
+export interface Batch {
+  readonly parts: Part[];
+  readonly executions: ExecutionChange[];
+  readonly runs: RunChange[];
+  readonly timeline: TimelineEntry[];
+  readonly lateReports: LateReportChange[];
+}
 
 /** Takes up to `commitBatchMax` changes; runs that have none leave the list of the dirty. */
 export function collectBatch(owned: OwnedPartition, nowMs: number): Batch {
@@ -40,20 +53,43 @@ function describe(batch: Batch, run: OwnedRun, taken: Execution<ReportedStream>[
   const { actor } = run;
   const seq = actor.seq + 1;
   const states = taken.map((execution) => execution.state);
-  const view = actor.viewAfter(taken, taken.map((execution) => (execution.retry ? 'waiting' : execution.state)));
+  const view = actor.viewAfter(
+    taken,
+    taken.map((execution) => (execution.retry ? 'waiting' : execution.state)),
+  );
   for (const execution of taken) batch.executions.push(changeOf(actor.id, execution, seq));
   const starts = states.includes('dispatched') && run.firstStart;
   const ends = isTerminalRun(view.state) && !isTerminalRun(actor.state);
-  const change: RunChange = { runId: actor.id, to: view.state, counts: view.counts, seq, ...(starts ? { startedAtMs: nowMs } : {}), ...(ends ? { finishedAtMs: nowMs } : {}) };
+  const change: RunChange = {
+    runId: actor.id,
+    to: view.state,
+    counts: view.counts,
+    seq,
+    ...(starts ? { startedAtMs: nowMs } : {}),
+    ...(ends ? { finishedAtMs: nowMs } : {}),
+  };
   batch.runs.push(change);
-  const entry = (kind: string, detail: Record<string, unknown>): void => void batch.timeline.push({ runId: actor.id, seq, kind, atMs: nowMs, detail });
+  const entry = (kind: string, detail: Record<string, unknown>): void =>
+    void batch.timeline.push({ runId: actor.id, seq, kind, atMs: nowMs, detail });
   for (const noted of run.timeline) batch.timeline.push({ runId: actor.id, seq, ...noted });
   run.timeline = [];
   const dispatched = taken.filter((execution) => execution.state === 'dispatched');
-  if (dispatched.length > 0) entry('dispatched', { hosts: dispatched.length, workers: Object.fromEntries([...Map.groupBy(dispatched, (e) => e.workerId ?? '')].map(([worker, list]) => [worker, list.length])) });
+  if (dispatched.length > 0)
+    entry('dispatched', {
+      hosts: dispatched.length,
+      workers: Object.fromEntries(
+        [...Map.groupBy(dispatched, (e) => e.workerId ?? '')].map(([worker, list]) => [worker, list.length]),
+      ),
+    });
   const lost = taken.filter((execution) => execution.state === 'lost');
-  if (lost.length > 0) entry('lost', { hosts: lost.map((execution) => execution.hostName).slice(0, 20), count: lost.length, reason: lost[0]!.result?.reason });
-  if (view.state === 'stopping' && actor.state !== 'stopping') entry('stopping', { by: actor.cancelRequestedBy ?? 'failure limit' });
+  if (lost.length > 0)
+    entry('lost', {
+      hosts: lost.map((execution) => execution.hostName).slice(0, 20),
+      count: lost.length,
+      reason: lost[0]!.result?.reason,
+    });
+  if (view.state === 'stopping' && actor.state !== 'stopping')
+    entry('stopping', { by: actor.cancelRequestedBy ?? 'failure limit' });
   if (ends) entry('finished', { state: view.state, counts: view.counts });
   for (const late of run.late) batch.lateReports.push({ ...late, seq });
   run.late = [];

@@ -12,23 +12,51 @@ export function changeOf(runId: RunId, execution: Execution<ReportedStream>, seq
   const { result } = execution;
   const finished = isTerminalExecution(execution.state);
   return {
-    runId, task: execution.task, ordinal: execution.ordinal, attempt: execution.attempt, from: [execution.dbState], to: execution.state, seq,
-    ...(execution.agentId ? { agentId: execution.agentId } : {}), ...(execution.workerId ? { workerId: execution.workerId } : {}),
-    ...(execution.dispatchedAtMs === undefined ? {} : { dispatchedAtMs: execution.dispatchedAtMs }), ...(execution.startedAtMs === undefined ? {} : { startedAtMs: execution.startedAtMs }),
-    ...(execution.retry ? { retry: true } : {}), ...(execution.settledLate ? { settledLate: true } : {}),
+    runId,
+    task: execution.task,
+    ordinal: execution.ordinal,
+    attempt: execution.attempt,
+    from: [execution.dbState],
+    to: execution.state,
+    seq,
+    ...(execution.agentId ? { agentId: execution.agentId } : {}),
+    ...(execution.workerId ? { workerId: execution.workerId } : {}),
+    ...(execution.dispatchedAtMs === undefined ? {} : { dispatchedAtMs: execution.dispatchedAtMs }),
+    ...(execution.startedAtMs === undefined ? {} : { startedAtMs: execution.startedAtMs }),
+    ...(execution.retry ? { retry: true } : {}),
+    ...(execution.settledLate ? { settledLate: true } : {}),
     ...(finished && result ? endOf(result) : {}),
   };
 }
 
 /** What is told of an attempt that a newer one has superseded, as told by whom and when; kept beside the attempt. */
-export function lateReportOf(key: AttemptKey, agentId: AgentId, result: AttemptResult<ReportedStream>, receivedAtMs: number): Omit<LateReportChange, 'seq'> {
-  return { ...key, agentId, receivedAtMs, from: ['lost'], to: result.to, ...(result.startedAtMs === undefined ? {} : { startedAtMs: result.startedAtMs }), ...endOf(result) };
+export function lateReportOf(
+  key: AttemptKey,
+  agentId: AgentId,
+  result: AttemptResult<ReportedStream>,
+  receivedAtMs: number,
+): Omit<LateReportChange, 'seq'> {
+  return {
+    ...key,
+    agentId,
+    receivedAtMs,
+    from: ['lost'],
+    to: result.to,
+    ...(result.startedAtMs === undefined ? {} : { startedAtMs: result.startedAtMs }),
+    ...endOf(result),
+  };
 }
 
-function endOf(result: AttemptResult<ReportedStream>): Pick<ExecutionChange, 'finishedAtMs' | 'exitCode' | 'signal' | 'reason' | 'detail' | 'stdout' | 'stderr'> {
+function endOf(
+  result: AttemptResult<ReportedStream>,
+): Pick<ExecutionChange, 'finishedAtMs' | 'exitCode' | 'signal' | 'reason' | 'detail' | 'stdout' | 'stderr'> {
   return {
-    finishedAtMs: result.finishedAtMs, stdout: result.stdout ?? NOTHING, stderr: result.stderr ?? NOTHING,
-    ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }), ...(result.signal === undefined ? {} : { signal: result.signal }),
-    ...(result.reason === undefined ? {} : { reason: result.reason }), ...(result.detail === undefined ? {} : { detail: result.detail.slice(0, DETAIL_LENGTH_MAX) }),
+    finishedAtMs: result.finishedAtMs,
+    stdout: result.stdout ?? NOTHING,
+    stderr: result.stderr ?? NOTHING,
+    ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
+    ...(result.signal === undefined ? {} : { signal: result.signal }),
+    ...(result.reason === undefined ? {} : { reason: result.reason }),
+    ...(result.detail === undefined ? {} : { detail: result.detail.slice(0, DETAIL_LENGTH_MAX) }),
   };
 }

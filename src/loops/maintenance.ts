@@ -11,7 +11,10 @@ export function startMaintenance(store: Store, clock: Clock, log: Log): () => vo
   let cancel = (): void => undefined;
   const round = async (): Promise<void> => {
     try {
-      const { created, dropped } = await store.maintain({ runsKeptMs: limits.runsKeptMsDefault, aheadDays: AHEAD_DAYS });
+      const { created, dropped } = await store.maintain({
+        runsKeptMs: limits.runsKeptMsDefault,
+        aheadDays: AHEAD_DAYS,
+      });
       if (created + dropped > 0) log.info({ created, dropped }, 'partitions of days made and dropped');
     } catch (error) {
       log.warn({ err: error }, 'maintenance failed; it runs again in an hour');

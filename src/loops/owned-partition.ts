@@ -6,7 +6,11 @@ import type { ReportedStream } from './attempt-report.ts';
 import type { ChunkWriter } from './chunk-writer.ts';
 
 /** An agent's report, to be acknowledged once what it says is committed. */
-export interface Ack { readonly workerId: WorkerId; readonly attempt: AttemptId; readonly agentId: AgentId }
+export interface Ack {
+  readonly workerId: WorkerId;
+  readonly attempt: AttemptId;
+  readonly agentId: AgentId;
+}
 
 export interface OwnedRun {
   readonly actor: RunActor<ReportedStream>;

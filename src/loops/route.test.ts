@@ -8,7 +8,12 @@ const BY_SSH = { workerId: far, agentId: far as string as AgentId };
 
 function ways(more: { linked?: boolean; ssh?: boolean; takesWork?: boolean; workerThere?: boolean } = {}): Ways {
   const { linked = true, ssh = true, takesWork = true, workerThere = true } = more;
-  return { locate: () => (linked ? { ...BY_AGENT, sinceMs: 0 } : undefined), sshRoute: () => (ssh ? far : undefined), takesWork: () => takesWork, isLinked: () => workerThere };
+  return {
+    locate: () => (linked ? { ...BY_AGENT, sinceMs: 0 } : undefined),
+    sshRoute: () => (ssh ? far : undefined),
+    takesWork: () => takesWork,
+    isLinked: () => workerThere,
+  };
 }
 
 const waiting = { state: 'waiting', hostId: host, agentId: undefined, workerId: undefined } as const;
@@ -33,12 +38,28 @@ describe('an execution that waits', () => {
 
 describe('an execution that is out', () => {
   it('stays with its executor, whatever other way there is by now', () => {
-    expect(routeOf({ state: 'running', hostId: host, agentId: far as string as AgentId, workerId: far }, {}, ways())).toEqual(BY_SSH);
-    expect(routeOf({ state: 'running', hostId: host, agentId: agent, workerId: near }, { via: 'ssh' }, ways({ takesWork: false }))).toMatchObject(BY_AGENT);
+    expect(
+      routeOf({ state: 'running', hostId: host, agentId: far as string as AgentId, workerId: far }, {}, ways()),
+    ).toEqual(BY_SSH);
+    expect(
+      routeOf(
+        { state: 'running', hostId: host, agentId: agent, workerId: near },
+        { via: 'ssh' },
+        ways({ takesWork: false }),
+      ),
+    ).toMatchObject(BY_AGENT);
   });
 
   it('is out of reach while its executor is', () => {
-    expect(routeOf({ state: 'dispatched', hostId: host, agentId: far as string as AgentId, workerId: far }, {}, ways({ workerThere: false }))).toBeUndefined();
-    expect(routeOf({ state: 'running', hostId: host, agentId: agent, workerId: near }, {}, ways({ linked: false }))).toBeUndefined();
+    expect(
+      routeOf(
+        { state: 'dispatched', hostId: host, agentId: far as string as AgentId, workerId: far },
+        {},
+        ways({ workerThere: false }),
+      ),
+    ).toBeUndefined();
+    expect(
+      routeOf({ state: 'running', hostId: host, agentId: agent, workerId: near }, {}, ways({ linked: false })),
+    ).toBeUndefined();
   });
 });

@@ -6,13 +6,20 @@ import type { Fleet } from '../fleet/fleet.ts';
 
 export type Ways = Pick<Fleet, 'locate' | 'sshRoute' | 'isLinked' | 'takesWork'>;
 
-export function routeOf(execution: Pick<Execution<unknown>, 'state' | 'hostId' | 'agentId' | 'workerId'>, spec: Pick<RunSpec, 'via'>, fleet: Ways): Location | undefined {
+export function routeOf(
+  execution: Pick<Execution<unknown>, 'state' | 'hostId' | 'agentId' | 'workerId'>,
+  spec: Pick<RunSpec, 'via'>,
+  fleet: Ways,
+): Location | undefined {
   if (execution.state !== 'waiting') {
     if (!isOverSsh(execution)) return fleet.locate(execution.hostId);
     return fleet.isLinked(execution.workerId!) ? overSsh(execution.workerId!) : undefined;
   }
   const via = spec.via ?? 'auto';
-  return (via === 'ssh' ? undefined : byAgent(execution.hostId, fleet)) ?? (via === 'agent' ? undefined : bySsh(execution.hostId, fleet));
+  return (
+    (via === 'ssh' ? undefined : byAgent(execution.hostId, fleet)) ??
+    (via === 'agent' ? undefined : bySsh(execution.hostId, fleet))
+  );
 }
 
 function byAgent(hostId: HostId, fleet: Ways): Location | undefined {

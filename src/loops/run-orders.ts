@@ -11,20 +11,51 @@ import { routeOf } from './route.ts';
 /** An execution that no worker would take waits this long. */
 export const BUSY_RETRY_MS = 500;
 
-export function sendOrders({ id: partition, term }: OwnedPartition, run: OwnedRun, { clock, fleet, log }: { readonly clock: Clock; readonly fleet: Fleet; readonly log: Log }, isWatched: boolean): void {
+export function sendOrders(
+  { id: partition, term }: OwnedPartition,
+  run: OwnedRun,
+  { clock, fleet, log }: { readonly clock: Clock; readonly fleet: Fleet; readonly log: Log },
+  isWatched: boolean,
+): void {
   const { id: runId, spec } = run.actor;
   const orders = run.actor.orders(clock.monotonicMs(), clock.nowMs(), (execution) => routeOf(execution, spec, fleet));
   if (orders.length === 0) return;
   const at = { partition, term };
-  const placeOf = ({ execution, workerId }: Order): AttemptPlace => ({ attempt: attemptId({ runId, task: execution.task, ordinal: execution.ordinal, attempt: execution.attempt }), hostId: execution.hostId, ...(isOverSsh(execution) ? { ssh: workerId } : {}) });
+  const placeOf = ({ execution, workerId }: Order): AttemptPlace => ({
+    attempt: attemptId({ runId, task: execution.task, ordinal: execution.ordinal, attempt: execution.attempt }),
+    hostId: execution.hostId,
+    ...(isOverSsh(execution) ? { ssh: workerId } : {}),
+  });
   for (const [key, list] of Map.groupBy(orders, (order) => `${order.kind} ${order.execution.task} ${order.workerId}`)) {
     const [{ kind, workerId, execution: first }] = list as [Order];
     if (kind === 'cancel') fleet.cancel(workerId, { ...at, attempts: list.map(placeOf) });
     else if (kind === 'query') fleet.query(workerId, { ...at, attempts: list.map(placeOf) });
     else {
-      const targets = list.map(({ execution, agentId }) => ({ ordinal: execution.ordinal, attempt: execution.attempt, hostId: execution.hostId, agentId, watch: isWatched }));
-      const sent = fleet.assign({ workerId, runId, task: first.task, ...at, priority: spec.priority ?? 'normal', ...(spec.account === undefined ? {} : { accountId: spec.account }), spec: run.specBytes(), targets });
-      if (!sent) for (const { execution } of list) run.actor.onUndelivered(execution as Execution<ReportedStream>, execution.attempt, clock.monotonicMs(), BUSY_RETRY_MS);
+      const targets = list.map(({ execution, agentId }) => ({
+        ordinal: execution.ordinal,
+        attempt: execution.attempt,
+        hostId: execution.hostId,
+        agentId,
+        watch: isWatched,
+      }));
+      const sent = fleet.assign({
+        workerId,
+        runId,
+        task: first.task,
+        ...at,
+        priority: spec.priority ?? 'normal',
+        ...(spec.account === undefined ? {} : { accountId: spec.account }),
+        spec: run.specBytes(),
+        targets,
+      });
+      if (!sent)
+        for (const { execution } of list)
+          run.actor.onUndelivered(
+            execution as Execution<ReportedStream>,
+            execution.attempt,
+            clock.monotonicMs(),
+            BUSY_RETRY_MS,
+          );
       else log.debug({ runId, workerId, hosts: list.length, key }, 'dispatched');
     }
   }

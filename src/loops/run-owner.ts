@@ -7,7 +7,18 @@
  * because nothing was acknowledged.
  */
 import type { NewRunSeed, Ownership, Sealer } from '../app/context.ts';
-import { attemptId, attemptKeyOf, parseAttemptId, partitionOf, type AgentId, type AttemptId, type HostId, type RunId, type ServerId, type WorkerId } from '../base/ids.ts';
+import {
+  attemptId,
+  attemptKeyOf,
+  parseAttemptId,
+  partitionOf,
+  type AgentId,
+  type AttemptId,
+  type HostId,
+  type RunId,
+  type ServerId,
+  type WorkerId,
+} from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
@@ -39,7 +50,11 @@ export interface RunOwnerOptions {
   readonly tickMs?: number;
   /** For tests: how late after its deadline a host is asked. */
   readonly guardMs?: number;
-  readonly onCommitted?: (figures: { executions: number; durationMs: number; outcomes: readonly ExecutionState[] }) => void;
+  readonly onCommitted?: (figures: {
+    executions: number;
+    durationMs: number;
+    outcomes: readonly ExecutionState[];
+  }) => void;
 }
 
 const BALANCE_MS = 1_000;
@@ -66,7 +81,13 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const { store, fleet } = this.#options;
     this.#stopped = false;
     fleet.listener = this;
-    this.#stops.push(store.listen('run', (runId) => this.wake(runId), () => void this.#rescan()));
+    this.#stops.push(
+      store.listen(
+        'run',
+        (runId) => this.wake(runId),
+        () => void this.#rescan(),
+      ),
+    );
     await this.#balance();
     this.#every(this.#options.balanceMs ?? BALANCE_MS, () => {
       this.#balancing = this.#balancing.then(() => this.#balance());
@@ -104,19 +125,38 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const owned = this.#partitions.get(partitionOf(id));
     if (!owned || !this.#options.isLeaseTrusted()) return undefined;
     const nowMs = this.#options.clock.nowMs();
-    const run = this.#actorOf({ id, name, state: 'waiting', round: 1, counts: { ...emptyCounts(), waiting: executions.length }, seq: 1, roundStartedAtMs: nowMs }, { spec, executions, ...(sealedSecrets ? { sealedSecrets } : {}) });
+    const run = this.#actorOf(
+      {
+        id,
+        name,
+        state: 'waiting',
+        round: 1,
+        counts: { ...emptyCounts(), waiting: executions.length },
+        seq: 1,
+        roundStartedAtMs: nowMs,
+      },
+      { spec, executions, ...(sealedSecrets ? { sealedSecrets } : {}) },
+    );
     this.#decide(run);
     const batch = collectFirst(run, nowMs);
     const change = batch.runs[0]!;
     if (batch.executions.length === 0 || change.to === undefined) return undefined;
     return {
       dispatch: {
-        fence: this.#fence(owned), run: { ...change, to: change.to }, timeline: batch.timeline, dispatchedAtMs: nowMs,
-        executions: batch.executions.map(({ ordinal, agentId, workerId }) => ({ ordinal, agentId: agentId!, workerId: workerId! })),
+        fence: this.#fence(owned),
+        run: { ...change, to: change.to },
+        timeline: batch.timeline,
+        dispatchedAtMs: nowMs,
+        executions: batch.executions.map(({ ordinal, agentId, workerId }) => ({
+          ordinal,
+          agentId: agentId!,
+          workerId: workerId!,
+        })),
       },
       written: () => {
         // Ours no more, or read meanwhile by the hint: whoever holds it goes on from what is written.
-        if (this.#partitions.get(owned.id) !== owned || owned.runs.has(id) || owned.loading.has(id)) return this.wake(id);
+        if (this.#partitions.get(owned.id) !== owned || owned.runs.has(id) || owned.loading.has(id))
+          return this.wake(id);
         this.#hold(owned, run);
         this.#landed(owned, batch, new Set());
       },
@@ -154,7 +194,18 @@ export class RunOwner implements Service, Ownership, FleetListener {
       const terms = new Map(now.map(({ id, term }) => [id, term]));
       for (const [id, owned] of this.#partitions) if (terms.get(id) !== owned.term) this.#drop(owned);
       const gained = now.filter(({ id }) => !this.#partitions.has(id));
-      for (const { id, term } of gained) this.#partitions.set(id, { id, term, runs: new Map(), loading: new Map(), dirty: new Set(), chunks: this.#chunkWriter(id, term), committing: false, commitScheduled: false, failures: 0 });
+      for (const { id, term } of gained)
+        this.#partitions.set(id, {
+          id,
+          term,
+          runs: new Map(),
+          loading: new Map(),
+          dirty: new Set(),
+          chunks: this.#chunkWriter(id, term),
+          committing: false,
+          commitScheduled: false,
+          failures: 0,
+        });
       if (gained.length > 0) log.info({ partitions: gained.map(({ id }) => id) }, 'partitions taken over');
       fleet.announceOwned(now);
       for (const { id } of gained) await this.#scan(this.#partitions.get(id)!);
@@ -167,7 +218,10 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const { store, fleet, log, serverId, isLeaseTrusted } = this.#options;
     const fence = { partition, term, serverId };
     return new ChunkWriter({
-      log, write: async (chunks) => isLeaseTrusted() && (await store.outputChunkWrite(fence, chunks)) !== 'fenced', written: (workerId, agentId, chunk) => fleet.ackChunk(workerId, { attempt: attemptId(chunk), agentId, stream: chunk.stream, seq: chunk.seq }),
+      log,
+      write: async (chunks) => isLeaseTrusted() && (await store.outputChunkWrite(fence, chunks)) !== 'fenced',
+      written: (workerId, agentId, chunk) =>
+        fleet.ackChunk(workerId, { attempt: attemptId(chunk), agentId, stream: chunk.stream, seq: chunk.seq }),
     });
   }
 
@@ -193,7 +247,9 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const known = owned.runs.get(runId);
     if (known && !again) return Promise.resolve();
     const work = this.#read(owned, runId, known)
-      .catch((error: unknown) => this.#options.log.warn({ runId, err: error }, 'a run could not be read; it will be again'))
+      .catch((error: unknown) =>
+        this.#options.log.warn({ runId, err: error }, 'a run could not be read; it will be again'),
+      )
       .finally(() => owned.loading.delete(runId));
     owned.loading.set(runId, work);
     return work;
@@ -218,13 +274,21 @@ export class RunOwner implements Service, Ownership, FleetListener {
     this.#advance(owned, run);
   }
 
-  #actorOf(from: SeedRun & { readonly name: string; readonly startedAtMs?: number }, { spec, sealedSecrets, executions }: Omit<RunSeed, 'run'>): OwnedRun {
+  #actorOf(
+    from: SeedRun & { readonly name: string; readonly startedAtMs?: number },
+    { spec, sealedSecrets, executions }: Omit<RunSeed, 'run'>,
+  ): OwnedRun {
     const { clock, sealer, guardMs } = this.#options;
     const actor = new RunActor<ReportedStream>(from, spec, executions, clock.monotonicMs());
     if (guardMs !== undefined) actor.guardMs = guardMs;
     let bytes: Uint8Array | undefined;
     return {
-      actor, acks: [], late: [], timeline: [], idleSince: clock.monotonicMs(), firstStart: from.startedAtMs === undefined || from.round > 1,
+      actor,
+      acks: [],
+      late: [],
+      timeline: [],
+      idleSince: clock.monotonicMs(),
+      firstStart: from.startedAtMs === undefined || from.round > 1,
       specBytes: () => (bytes ??= executionSpecOf(from, spec, sealedSecrets, sealer)),
     };
   }
@@ -297,19 +361,33 @@ export class RunOwner implements Service, Ownership, FleetListener {
         touched.set(run, owned);
       } else if (event.k === 'report') {
         // A run that left memory: read it, and let the report come again.
-        void this.#load(owned, key.runId, false).then(() => owned.runs.has(key.runId) && this.onEvents(workerId, [event]));
+        void this.#load(owned, key.runId, false).then(
+          () => owned.runs.has(key.runId) && this.onEvents(workerId, [event]),
+        );
       }
     }
     for (const [run, owned] of touched) this.#advance(owned, run);
   }
 
-  #onEvent(run: OwnedRun, workerId: WorkerId, key: { task: number; ordinal: number; attempt: number }, event: AttemptEvent): void {
+  #onEvent(
+    run: OwnedRun,
+    workerId: WorkerId,
+    key: { task: number; ordinal: number; attempt: number },
+    event: AttemptEvent,
+  ): void {
     const { clock } = this.#options;
     const { actor } = run;
     const execution = actor.at(key.task, key.ordinal);
     if (!execution) return;
     // Nobody but the agent that was told may say how the present attempt goes.
-    if (event.k !== 'undelivered' && event.k !== 'queued' && key.attempt === execution.attempt && execution.agentId !== undefined && event.agentId !== execution.agentId) return;
+    if (
+      event.k !== 'undelivered' &&
+      event.k !== 'queued' &&
+      key.attempt === execution.attempt &&
+      execution.agentId !== undefined &&
+      event.agentId !== execution.agentId
+    )
+      return;
     switch (event.k) {
       case 'accepted':
         return actor.onAccepted(execution, key.attempt);
@@ -336,13 +414,18 @@ export class RunOwner implements Service, Ownership, FleetListener {
     }
   }
 
-  onChunk(workerId: WorkerId, chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number; bytes: Uint8Array }): void {
+  onChunk(
+    workerId: WorkerId,
+    chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number; bytes: Uint8Array },
+  ): void {
     const key = attemptKeyOf(chunk.attempt);
     const owned = this.#partitions.get(partitionOf(key.runId));
-    if (!owned || !Number.isSafeInteger(chunk.seq) || chunk.seq < 0 || (chunk.stream !== 1 && chunk.stream !== 2)) return;
+    if (!owned || !Number.isSafeInteger(chunk.seq) || chunk.seq < 0 || (chunk.stream !== 1 && chunk.stream !== 2))
+      return;
     const execution = owned.runs.get(key.runId)?.actor.at(key.task, key.ordinal);
     // As with events: an agent writes no other agent's output.
-    if (execution?.attempt === key.attempt && execution.agentId !== undefined && execution.agentId !== chunk.agentId) return;
+    if (execution?.attempt === key.attempt && execution.agentId !== undefined && execution.agentId !== chunk.agentId)
+      return;
     owned.chunks.push(workerId, chunk.agentId, { ...key, stream: chunk.stream, seq: chunk.seq, bytes: chunk.bytes });
   }
 
@@ -368,7 +451,12 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const { clock } = this.#options;
     const wasExceeded = run.actor.limitExceeded;
     this.#decide(run);
-    if (!wasExceeded && run.actor.limitExceeded) run.timeline.push({ kind: 'failure-limit', atMs: clock.nowMs(), detail: { maxFailed: run.actor.spec.maxFailed } });
+    if (!wasExceeded && run.actor.limitExceeded)
+      run.timeline.push({
+        kind: 'failure-limit',
+        atMs: clock.nowMs(),
+        detail: { maxFailed: run.actor.spec.maxFailed },
+      });
     if (run.actor.hasChanges || run.late.length > 0) {
       owned.dirty.add(run.actor.id);
       if (owned.committing) return this.#sendOrders(owned, run);
@@ -413,13 +501,23 @@ export class RunOwner implements Service, Ownership, FleetListener {
       const began = this.#options.clock.monotonicMs();
       try {
         if (!this.#options.isLeaseTrusted()) break;
-        const result = await this.#options.store.ownerCommit({ fence: this.#fence(owned), executions: batch.executions, runs: batch.runs, timeline: batch.timeline, lateReports: batch.lateReports });
+        const result = await this.#options.store.ownerCommit({
+          fence: this.#fence(owned),
+          executions: batch.executions,
+          runs: batch.runs,
+          timeline: batch.timeline,
+          lateReports: batch.lateReports,
+        });
         owned.failures = 0;
         if (result.kind === 'fenced') {
           this.#drop(owned);
           break;
         }
-        this.#options.onCommitted?.({ executions: batch.executions.length, durationMs: this.#options.clock.monotonicMs() - began, outcomes: batch.executions.map((change) => change.to) });
+        this.#options.onCommitted?.({
+          executions: batch.executions.length,
+          durationMs: this.#options.clock.monotonicMs() - began,
+          outcomes: batch.executions.map((change) => change.to),
+        });
         this.#landed(owned, batch, new Set(result.refused.map((i) => batch.executions[i]!.runId)));
       } catch (error) {
         await this.#failed(owned, error);
@@ -449,7 +547,11 @@ export class RunOwner implements Service, Ownership, FleetListener {
         const key = attemptKeyOf(ack.attempt);
         const execution = actor.at(key.task, key.ordinal)!;
         // A late report settles a loss that is written already: that is not yet the report.
-        if (execution.attempt > key.attempt || (isTerminalExecution(execution.dbState) && execution.dbState === execution.state)) acks.push(ack);
+        if (
+          execution.attempt > key.attempt ||
+          (isTerminalExecution(execution.dbState) && execution.dbState === execution.state)
+        )
+          acks.push(ack);
         else run.acks.push(ack);
       }
       if (!actor.hasChanges && run.late.length === 0) owned.dirty.delete(actor.id);
@@ -466,7 +568,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
     for (const run of owned.runs.values()) this.#forgetHosts(run);
     owned.runs.clear();
     owned.dirty.clear();
-    const pauseMs = errorCodeOf(error) === 'database-unavailable' ? Math.min(2_000, 100 * 2 ** owned.failures++) : 1_000;
+    const pauseMs =
+      errorCodeOf(error) === 'database-unavailable' ? Math.min(2_000, 100 * 2 ** owned.failures++) : 1_000;
     const retry = async (): Promise<void> => {
       if (this.#stopped || this.#partitions.get(owned.id) !== owned) return;
       try {

@@ -55,9 +55,13 @@ export class UpgradeOwner implements Service {
 
   #schedule(delayMs: number): void {
     if (this.#stopped) return;
-    this.#cancel = this.#options.clock.after(delayMs, () => {
-      this.#round = this.#look().then((busy) => this.#schedule(busy ? EVERY_MS : IDLE_EVERY_MS));
-    }, { unref: true });
+    this.#cancel = this.#options.clock.after(
+      delayMs,
+      () => {
+        this.#round = this.#look().then((busy) => this.#schedule(busy ? EVERY_MS : IDLE_EVERY_MS));
+      },
+      { unref: true },
+    );
   }
 
   async #look(): Promise<boolean> {
@@ -76,7 +80,10 @@ export class UpgradeOwner implements Service {
     }
   }
 
-  #order(id: string, { version, waitMs, ordered }: { version: string; waitMs: number; ordered: readonly OrderedAgent[] }): void {
+  #order(
+    id: string,
+    { version, waitMs, ordered }: { version: string; waitMs: number; ordered: readonly OrderedAgent[] },
+  ): void {
     const { clock, fleet, packages, url, log } = this.#options;
     const nowMs = clock.nowMs();
     let sent = this.#sent.get(id);
@@ -88,10 +95,26 @@ export class UpgradeOwner implements Service {
     });
     if (due.length === 0) return;
     const manifest = packages.of(version);
-    if (!manifest) return log.warn({ upgrade: id, version, code: 'package-not-found' }, 'an upgrade waits for its packages, which are not on this server');
+    if (!manifest)
+      return log.warn(
+        { upgrade: id, version, code: 'package-not-found' },
+        'an upgrade waits for its packages, which are not on this server',
+      );
     // What is told as unanswered must not be carried out afterwards: the order says when that will be.
     for (const [orderedAtMs, agents] of Map.groupBy(due, (agent) => agent.orderedAtMs)) {
-      fleet.upgrade(id, encodeUpgradeOrder({ version, packages: manifest.packages, publicKey: manifest.publicKey, urls: [url()], trialSeconds: trialSeconds(waitMs), validUntilMs: nowMs + limits.dispatchValidMs, endsAtMs: orderedAtMs + waitMs }), agents);
+      fleet.upgrade(
+        id,
+        encodeUpgradeOrder({
+          version,
+          packages: manifest.packages,
+          publicKey: manifest.publicKey,
+          urls: [url()],
+          trialSeconds: trialSeconds(waitMs),
+          validUntilMs: nowMs + limits.dispatchValidMs,
+          endsAtMs: orderedAtMs + waitMs,
+        }),
+        agents,
+      );
     }
     for (const { hostId } of due) sent.set(hostId, nowMs);
   }
@@ -99,7 +122,11 @@ export class UpgradeOwner implements Service {
   async #heard(heard: AgentUpgradeHeard): Promise<void> {
     const { store, log } = this.#options;
     try {
-      if (await store.agentUpgradeHeard(heard.id, heard)) log.info({ upgrade: heard.id, hostId: heard.hostId, state: heard.state, code: heard.code }, 'an agent told of its upgrade');
+      if (await store.agentUpgradeHeard(heard.id, heard))
+        log.info(
+          { upgrade: heard.id, hostId: heard.hostId, state: heard.state, code: heard.code },
+          'an agent told of its upgrade',
+        );
     } catch (error) {
       // The order is repeated, and so is the answer.
       log.warn({ err: error, upgrade: heard.id }, 'what an agent told of its upgrade could not be written');
@@ -109,5 +136,5 @@ export class UpgradeOwner implements Service {
 
 /** Half of the time that a host may take goes to the trial, so that its end is told within it. */
 function trialSeconds(waitMs: number): number {
-  return Math.max(limits.upgradeTrialMsMin, Math.min(limits.upgradeTrialMsMax, waitMs / 2)) / 1_000 | 0;
+  return (Math.max(limits.upgradeTrialMsMin, Math.min(limits.upgradeTrialMsMax, waitMs / 2)) / 1_000) | 0;
 }

@@ -10,7 +10,12 @@ const WORDS = SUBKEYS + BOXES;
 const BLOCK_BYTES = 32;
 const MAGIC = Buffer.from('OxychromaticBlowfishSwatDynamite');
 
-export async function bcryptKey(passphrase: Uint8Array, salt: Uint8Array, rounds: number, length: number): Promise<Buffer> {
+export async function bcryptKey(
+  passphrase: Uint8Array,
+  salt: Uint8Array,
+  rounds: number,
+  length: number,
+): Promise<Buffer> {
   const pass = wordsOf(sha512(passphrase));
   const key = Buffer.alloc(length);
   const blocks = Math.ceil(length / BLOCK_BYTES);
@@ -72,8 +77,16 @@ function encipher(state: Uint32Array, data: Uint32Array, at: number): void {
   let left = data[at]! ^ state[0]!;
   let right = data[at + 1]!;
   for (let i = 1; i < 17; i += 2) {
-    right ^= (((state[SUBKEYS + (left >>> 24)]! + state[SUBKEYS + 256 + ((left >>> 16) & 255)]!) ^ state[SUBKEYS + 512 + ((left >>> 8) & 255)]!) + state[SUBKEYS + 768 + (left & 255)]!) ^ state[i]!;
-    left ^= (((state[SUBKEYS + (right >>> 24)]! + state[SUBKEYS + 256 + ((right >>> 16) & 255)]!) ^ state[SUBKEYS + 512 + ((right >>> 8) & 255)]!) + state[SUBKEYS + 768 + (right & 255)]!) ^ state[i + 1]!;
+    right ^=
+      (((state[SUBKEYS + (left >>> 24)]! + state[SUBKEYS + 256 + ((left >>> 16) & 255)]!) ^
+        state[SUBKEYS + 512 + ((left >>> 8) & 255)]!) +
+        state[SUBKEYS + 768 + (left & 255)]!) ^
+      state[i]!;
+    left ^=
+      (((state[SUBKEYS + (right >>> 24)]! + state[SUBKEYS + 256 + ((right >>> 16) & 255)]!) ^
+        state[SUBKEYS + 512 + ((right >>> 8) & 255)]!) +
+        state[SUBKEYS + 768 + (right & 255)]!) ^
+      state[i + 1]!;
   }
   data[at] = right ^ state[17]!;
   data[at + 1] = left;

@@ -14,7 +14,10 @@ const BACKDATE_MS = 5 * 60_000;
 
 x509.cryptoProvider.set(webcrypto as never);
 
-export interface CaMaterial { readonly certificate: string; readonly privateKey: string }
+export interface CaMaterial {
+  readonly certificate: string;
+  readonly privateKey: string;
+}
 
 export interface SignRequest {
   readonly csr: string;
@@ -42,20 +45,35 @@ export class CertificateAuthority {
     const keys = (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
       name: 'CN=Drover CA',
-      notBefore: new Date(nowMs - BACKDATE_MS), notAfter: new Date(nowMs + CA_LIFETIME_MS), signingAlgorithm: ALGORITHM, keys: keys as never,
-      extensions: [new x509.BasicConstraintsExtension(true, 0, true), new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true)],
+      notBefore: new Date(nowMs - BACKDATE_MS),
+      notAfter: new Date(nowMs + CA_LIFETIME_MS),
+      signingAlgorithm: ALGORITHM,
+      keys: keys as never,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      ],
     });
     const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
     return { certificate: certificate.toString('pem'), privateKey: pkcs8.toString('base64') };
   }
 
   static async load(material: CaMaterial): Promise<CertificateAuthority> {
-    const key = await webcrypto.subtle.importKey('pkcs8', Buffer.from(material.privateKey, 'base64'), ALGORITHM, false, ['sign']);
+    const key = await webcrypto.subtle.importKey(
+      'pkcs8',
+      Buffer.from(material.privateKey, 'base64'),
+      ALGORITHM,
+      false,
+      ['sign'],
+    );
     return new CertificateAuthority(material.certificate, new x509.X509Certificate(material.certificate), key);
   }
 
   /** Undefined when the request is malformed or not signed by its own key. */
-  async sign(request: SignRequest, nowMs: number): Promise<{ certificate: string; publicKey: Buffer; expiresAtMs: number } | undefined> {
+  async sign(
+    request: SignRequest,
+    nowMs: number,
+  ): Promise<{ certificate: string; publicKey: Buffer; expiresAtMs: number } | undefined> {
     let csr: x509.Pkcs10CertificateRequest;
     try {
       csr = new x509.Pkcs10CertificateRequest(request.csr);
@@ -64,10 +82,18 @@ export class CertificateAuthority {
       return undefined;
     }
     const expiresAtMs = nowMs + request.lifetimeMs;
-    const names = (request.names ?? []).map((name) => ({ type: /^[\d.]+$|:/.test(name) ? ('ip' as const) : ('dns' as const), value: name }));
+    const names = (request.names ?? []).map((name) => ({
+      type: /^[\d.]+$|:/.test(name) ? ('ip' as const) : ('dns' as const),
+      value: name,
+    }));
     const certificate = await x509.X509CertificateGenerator.create({
-      subject: `CN=${request.id},OU=${request.role}${request.hostId === undefined ? '' : `,O=${request.hostId}`}`, issuer: this.#issuer.subject, notBefore: new Date(nowMs - Math.min(BACKDATE_MS, request.lifetimeMs)), notAfter: new Date(expiresAtMs),
-      signingAlgorithm: ALGORITHM, publicKey: csr.publicKey, signingKey: this.#key as never,
+      subject: `CN=${request.id},OU=${request.role}${request.hostId === undefined ? '' : `,O=${request.hostId}`}`,
+      issuer: this.#issuer.subject,
+      notBefore: new Date(nowMs - Math.min(BACKDATE_MS, request.lifetimeMs)),
+      notAfter: new Date(expiresAtMs),
+      signingAlgorithm: ALGORITHM,
+      publicKey: csr.publicKey,
+      signingKey: this.#key as never,
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
         new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth, x509.ExtendedKeyUsage.serverAuth]),

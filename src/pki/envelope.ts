@@ -17,7 +17,11 @@ export type EnvelopeKey = Pick<MasterKey, 'seal' | 'open' | 'currentKeyId'>;
 export function sealEnvelope(key: EnvelopeKey, purpose: string, plain: Uint8Array): Envelope {
   const dataKey = randomBytes(32);
   try {
-    return { keyId: key.currentKeyId, dataKey: key.seal(dataKeyPurpose(purpose), dataKey), sealed: sealWith(dataKey, purpose, plain) };
+    return {
+      keyId: key.currentKeyId,
+      dataKey: key.seal(dataKeyPurpose(purpose), dataKey),
+      sealed: sealWith(dataKey, purpose, plain),
+    };
   } finally {
     dataKey.fill(0);
   }

@@ -5,7 +5,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { DroverError } from '../base/errors.ts';
 
-export interface JoinTokenText { readonly url: string; readonly fingerprint: string; readonly secret: string }
+export interface JoinTokenText {
+  readonly url: string;
+  readonly fingerprint: string;
+  readonly secret: string;
+}
 const PREFIX = 'drj_';
 
 export function newSecret(): string {
@@ -23,7 +27,9 @@ export function formatJoinToken(token: JoinTokenText): string {
 /** Throws `join-token-invalid`. */
 export function parseJoinToken(text: string): JoinTokenText {
   try {
-    const parts: unknown = text.startsWith(PREFIX) ? JSON.parse(Buffer.from(text.slice(PREFIX.length).trim(), 'base64url').toString()) : undefined;
+    const parts: unknown = text.startsWith(PREFIX)
+      ? JSON.parse(Buffer.from(text.slice(PREFIX.length).trim(), 'base64url').toString())
+      : undefined;
     if (Array.isArray(parts) && parts.length === 3 && parts.every((part) => typeof part === 'string')) {
       const [url, fingerprint, secret] = parts as [string, string, string];
       if (/^https?:$/.test(new URL(url).protocol)) return { url, fingerprint, secret };
@@ -31,5 +37,8 @@ export function parseJoinToken(text: string): JoinTokenText {
   } catch {
     // Said below.
   }
-  throw new DroverError('join-token-invalid', { detail: 'This is not a join token. Make one with `drover agents join-token create`, and copy it whole: it begins with drj_.' });
+  throw new DroverError('join-token-invalid', {
+    detail:
+      'This is not a join token. Make one with `drover agents join-token create`, and copy it whole: it begins with drj_.',
+  });
 }

@@ -39,7 +39,12 @@ export function signPackage(identity: PackageIdentity, privateKey: string): stri
 /** False for anything that is not a good signature, a broken key included. */
 export function isPackageSigned(identity: PackageIdentity, signature: string, publicKey: string): boolean {
   try {
-    return verify(null, signedText(identity), createPublicKey({ key: Buffer.from(publicKey, 'base64'), format: 'der', type: 'spki' }), Buffer.from(signature, 'base64'));
+    return verify(
+      null,
+      signedText(identity),
+      createPublicKey({ key: Buffer.from(publicKey, 'base64'), format: 'der', type: 'spki' }),
+      Buffer.from(signature, 'base64'),
+    );
   } catch {
     return false;
   }

@@ -14,7 +14,10 @@ describe('renewal of a certificate', () => {
   let renewal: CertificateRenewal;
 
   async function issue(csr: string, options: { id?: string; authority?: CertificateAuthority } = {}): Promise<string> {
-    return (await (options.authority ?? ca).sign({ csr, id: options.id ?? 'agent-1', role: 'agent', hostId: 'host-1', lifetimeMs: 30 * DAY_MS }, START_MS + 21 * DAY_MS))!.certificate;
+    return (await (options.authority ?? ca).sign(
+      { csr, id: options.id ?? 'agent-1', role: 'agent', hostId: 'host-1', lifetimeMs: 30 * DAY_MS },
+      START_MS + 21 * DAY_MS,
+    ))!.certificate;
   }
 
   beforeAll(async () => {
@@ -23,7 +26,10 @@ describe('renewal of a certificate', () => {
 
   async function begin(): Promise<void> {
     const privateKey = newKey();
-    const signed = await ca.sign({ csr: certificateRequest(privateKey), id: 'agent-1', role: 'agent', hostId: 'host-1', lifetimeMs: 30 * DAY_MS }, START_MS);
+    const signed = await ca.sign(
+      { csr: certificateRequest(privateKey), id: 'agent-1', role: 'agent', hostId: 'host-1', lifetimeMs: 30 * DAY_MS },
+      START_MS,
+    );
     publicKey = signed!.publicKey;
     identity = { privateKey, certificate: signed!.certificate, ca: ca.certificate };
     saved = [];

@@ -9,7 +9,12 @@ import { certificateRequest, renewalTimes, signWith } from './identity.ts';
 const LOOK_MS_MIN = 1_000;
 const LOOK_MS_MAX = 60 * 60_000;
 
-export interface RenewableIdentity { privateKey: string; certificate: string; readonly ca: string; nextKey?: string | undefined }
+export interface RenewableIdentity {
+  privateKey: string;
+  certificate: string;
+  readonly ca: string;
+  nextKey?: string | undefined;
+}
 
 export class CertificateRenewal {
   readonly #identity: RenewableIdentity;
@@ -53,7 +58,11 @@ export class CertificateRenewal {
   #fits(certificatePem: string, privateKeyPem: string): boolean {
     try {
       const certificate = new X509Certificate(certificatePem);
-      return certificate.checkPrivateKey(createPrivateKey(privateKeyPem)) && certificate.verify(new X509Certificate(this.#identity.ca).publicKey) && certificate.subject === new X509Certificate(this.#identity.certificate).subject;
+      return (
+        certificate.checkPrivateKey(createPrivateKey(privateKeyPem)) &&
+        certificate.verify(new X509Certificate(this.#identity.ca).publicKey) &&
+        certificate.subject === new X509Certificate(this.#identity.certificate).subject
+      );
     } catch {
       return false;
     }

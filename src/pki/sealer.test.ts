@@ -36,7 +36,9 @@ describe('a master key', () => {
 
   it('makes dispatch keys and digests of a root that stays when the key is replaced', () => {
     const old = createMasterKey(key(1));
-    const kept = createMasterKey(key(2)).withDispatchRoot(createMasterKey(key(2), key(1)).dispatchRootOf(old.currentKeyId));
+    const kept = createMasterKey(key(2)).withDispatchRoot(
+      createMasterKey(key(2), key(1)).dispatchRootOf(old.currentKeyId),
+    );
     expect(kept.dispatchKey('agent')).toEqual(old.dispatchKey('agent'));
     expect(kept.digest('x')).toEqual(old.digest('x'));
     expect(createMasterKey(key(2)).dispatchKey('agent')).not.toEqual(old.dispatchKey('agent'));
@@ -57,7 +59,9 @@ describe('keys from a file or the environment', () => {
 
   it('are several by commas, and refused without being shown when one is not a key', () => {
     const texts = Array.from({ length: limits.masterKeysMax + 1 }, (_, i) => key(i).toString('base64'));
-    expect(loadMasterKey('', texts.slice(0, limits.masterKeysMax).join(',')).currentKeyId).toBe(createMasterKey(key(0)).currentKeyId);
+    expect(loadMasterKey('', texts.slice(0, limits.masterKeysMax).join(',')).currentKeyId).toBe(
+      createMasterKey(key(0)).currentKeyId,
+    );
     expect(() => loadMasterKey('', texts.join(','))).toThrow(/8 are allowed/);
     for (const bad of ['', 'c2hvcnQ=', `${texts[0]},c2hvcnQ=`]) {
       expect(() => loadMasterKey('', bad)).toThrow(/32 bytes in Base64/);
@@ -69,7 +73,10 @@ describe('keys from a file or the environment', () => {
 describe('an envelope', () => {
   it('has a data key of its own each time, and opens for its purpose only', () => {
     const master = createMasterKey(key(1));
-    const [one, two] = [sealEnvelope(master, 'p', Buffer.from('secret')), sealEnvelope(master, 'p', Buffer.from('secret'))];
+    const [one, two] = [
+      sealEnvelope(master, 'p', Buffer.from('secret')),
+      sealEnvelope(master, 'p', Buffer.from('secret')),
+    ];
     expect(openEnvelope(master, 'p', one).toString()).toBe('secret');
     expect(() => openEnvelope(master, 'q', one)).toThrow();
     expect(() => openEnvelope(master, 'p', { ...one, dataKey: two.dataKey })).toThrow();

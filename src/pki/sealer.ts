@@ -28,7 +28,11 @@ export interface MasterKey {
   withDispatchRoot(root: Uint8Array): MasterKey;
 }
 
-interface RingKey { readonly id: string; readonly sealing: Buffer; readonly dispatchRoot: Buffer }
+interface RingKey {
+  readonly id: string;
+  readonly sealing: Buffer;
+  readonly dispatchRoot: Buffer;
+}
 
 export function createMasterKey(newest: Uint8Array, ...older: readonly Uint8Array[]): MasterKey {
   const ring = [newest, ...older].map(ringKey);
@@ -36,8 +40,13 @@ export function createMasterKey(newest: Uint8Array, ...older: readonly Uint8Arra
 }
 
 function ringKey(key: Uint8Array): RingKey {
-  const derived = (use: string, length: number): Buffer => Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), use, length));
-  return { id: derived('drover/key-id/1', 8).toString('hex'), sealing: derived('drover/seal/1', 32), dispatchRoot: derived('drover/dispatch/1', 32) };
+  const derived = (use: string, length: number): Buffer =>
+    Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), use, length));
+  return {
+    id: derived('drover/key-id/1', 8).toString('hex'),
+    sealing: derived('drover/seal/1', 32),
+    dispatchRoot: derived('drover/dispatch/1', 32),
+  };
 }
 
 function keyRing(ring: readonly RingKey[], dispatchRoot: Buffer): MasterKey {
@@ -74,7 +83,9 @@ export function sealWith(key: Uint8Array, purpose: string, plain: Uint8Array): B
 export function openWith(key: Uint8Array, purpose: string, sealed: Uint8Array): Buffer {
   const bytes = Buffer.from(sealed);
   // A shorter tag would be easier to forge; Node takes any length unless told.
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12), { authTagLength: 16 }).setAAD(Buffer.from(purpose)).setAuthTag(bytes.subarray(-16));
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12), { authTagLength: 16 })
+    .setAAD(Buffer.from(purpose))
+    .setAuthTag(bytes.subarray(-16));
   return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]);
 }
 
@@ -85,16 +96,29 @@ export function loadMasterKey(file: string, environment: string | undefined): Ma
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, randomBytes(32).toString('base64'), { mode: 0o600, flag: 'wx', flush: true });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new DroverError('data-folder-unwritable', { detail: `The master key ${file} cannot be written: ${(error as Error).message}`, cause: error });
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw new DroverError('data-folder-unwritable', {
+        detail: `The master key ${file} cannot be written: ${(error as Error).message}`,
+        cause: error,
+      });
   }
   return parseMasterKeys(readFileSync(file, 'utf8'), file);
 }
 
 /** Never shows what it was given: a broken key is still most of a key. */
 function parseMasterKeys(text: string, where: string): MasterKey {
-  const keys = text.split(/[\s,]+/).filter(Boolean).map((part) => Buffer.from(part, 'base64'));
+  const keys = text
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .map((part) => Buffer.from(part, 'base64'));
   const [newest, ...older] = keys;
-  if (newest === undefined || keys.some((key) => key.length !== 32)) throw new DroverError('bad-input', { detail: `${where} must hold 32 bytes in Base64 (openssl rand -base64 32), or several such keys, the newest first.` });
-  if (keys.length > limits.masterKeysMax) throw new DroverError('bad-input', { detail: `${where} holds ${keys.length} keys; ${limits.masterKeysMax} are allowed. Re-encrypt with drover accounts rotate-keys, then take old ones away.` });
+  if (newest === undefined || keys.some((key) => key.length !== 32))
+    throw new DroverError('bad-input', {
+      detail: `${where} must hold 32 bytes in Base64 (openssl rand -base64 32), or several such keys, the newest first.`,
+    });
+  if (keys.length > limits.masterKeysMax)
+    throw new DroverError('bad-input', {
+      detail: `${where} holds ${keys.length} keys; ${limits.masterKeysMax} are allowed. Re-encrypt with drover accounts rotate-keys, then take old ones away.`,
+    });
   return createMasterKey(newest, ...older);
 }

@@ -29,7 +29,8 @@ export async function inspectPrivateKey(given: string, passphrase: string | unde
   if (label === undefined) throw new KeyFault(strangerText(text));
   if (label === 'OPENSSH PRIVATE KEY') return inspectOpenssh(text, passphrase);
   if (label === 'DSA PRIVATE KEY') throw new KeyFault(`DSA keys are refused by every current SSH server. ${SUPPORTED}`);
-  if (!/^((RSA|EC|ENCRYPTED) )?PRIVATE KEY$/.test(label)) throw new KeyFault(`This is a ${label.toLowerCase()}, not a private key. ${SUPPORTED}`);
+  if (!/^((RSA|EC|ENCRYPTED) )?PRIVATE KEY$/.test(label))
+    throw new KeyFault(`This is a ${label.toLowerCase()}, not a private key. ${SUPPORTED}`);
   return inspectPem(text, label, passphrase);
 }
 
@@ -38,8 +39,10 @@ function fingerprintOf(publicKey: Uint8Array): string {
 }
 
 function strangerText(text: string): string {
-  if (text.startsWith('PuTTY-User-Key-File')) return 'This is a PuTTY key. Convert it first: puttygen KEY.ppk -O private-openssh -o KEY.';
-  if (/^(ssh-|ecdsa-|sk-)[\w@.-]+ AAAA/.test(text)) return 'This is a public key. Give the private key: the file of the same name without .pub.';
+  if (text.startsWith('PuTTY-User-Key-File'))
+    return 'This is a PuTTY key. Convert it first: puttygen KEY.ppk -O private-openssh -o KEY.';
+  if (/^(ssh-|ecdsa-|sk-)[\w@.-]+ AAAA/.test(text))
+    return 'This is a public key. Give the private key: the file of the same name without .pub.';
   if (text.includes('-----BEGIN ')) return `The key is cut off, or has something before or after it. ${SUPPORTED}`;
   return `The format of the key is not known. ${SUPPORTED}`;
 }
@@ -67,7 +70,10 @@ function rsaBits(publicKey: Uint8Array): number {
 }
 
 function assertRsaBits(bits: number): void {
-  if (bits < RSA_BITS_MIN) throw new KeyFault(`The RSA key has ${bits} bits; SSH takes no less than ${RSA_BITS_MIN}. Make a new one: ssh-keygen -t ed25519.`);
+  if (bits < RSA_BITS_MIN)
+    throw new KeyFault(
+      `The RSA key has ${bits} bits; SSH takes no less than ${RSA_BITS_MIN}. Make a new one: ssh-keygen -t ed25519.`,
+    );
 }
 
 // — PEM —
@@ -75,11 +81,20 @@ function assertRsaBits(bits: number): void {
 function inspectPem(text: string, label: string, passphrase: string | undefined): InspectedKey {
   const isEncrypted = label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: 4,ENCRYPTED$/m.test(text);
   if (isEncrypted && passphrase === undefined) throw new KeyFault('The key is protected by a passphrase. Give it too.');
-  if (!isEncrypted && passphrase !== undefined) throw new KeyFault('A passphrase was given, but the key has none. Is it the right file? Leave the passphrase out if it is.');
+  if (!isEncrypted && passphrase !== undefined)
+    throw new KeyFault(
+      'A passphrase was given, but the key has none. Is it the right file? Leave the passphrase out if it is.',
+    );
   const key = openPem(text, isEncrypted, passphrase);
   const { type, publicKey } = publicKeyOf(key);
   const isPkcs8 = label === 'PRIVATE KEY' || label === 'ENCRYPTED PRIVATE KEY';
-  return { type, publicKey, fingerprint: fingerprintOf(publicKey), text: isPkcs8 ? portableText(key, publicKey) : text, isPassphraseNeeded: isEncrypted && !isPkcs8 };
+  return {
+    type,
+    publicKey,
+    fingerprint: fingerprintOf(publicKey),
+    text: isPkcs8 ? portableText(key, publicKey) : text,
+    isPassphraseNeeded: isEncrypted && !isPkcs8,
+  };
 }
 
 function openPem(text: string, isEncrypted: boolean, passphrase: string | undefined): KeyObject {
@@ -88,23 +103,37 @@ function openPem(text: string, isEncrypted: boolean, passphrase: string | undefi
   } catch (error) {
     // The library's own words may quote what it was given; its code says enough.
     const { code = '' } = error as { code?: string };
-    if (code.startsWith('ERR_OSSL') && /UNSUPPORTED|UNKNOWN/.test(code) && !isEncrypted) throw new KeyFault(`The key is damaged or of a type that is not supported. ${SUPPORTED}`);
-    throw new KeyFault(isEncrypted ? 'The passphrase is wrong, or the key is damaged.' : `The key is damaged. ${SUPPORTED}`);
+    if (code.startsWith('ERR_OSSL') && /UNSUPPORTED|UNKNOWN/.test(code) && !isEncrypted)
+      throw new KeyFault(`The key is damaged or of a type that is not supported. ${SUPPORTED}`);
+    throw new KeyFault(
+      isEncrypted ? 'The passphrase is wrong, or the key is damaged.' : `The key is damaged. ${SUPPORTED}`,
+    );
   }
 }
 
 function publicKeyOf(key: KeyObject): { type: string; publicKey: Buffer } {
   const jwk = createPublicKey(key).export({ format: 'jwk' });
   const part = (name: 'x' | 'y' | 'n' | 'e'): Buffer => Buffer.from(String(jwk[name]), 'base64url');
-  if (jwk.kty === 'OKP' && jwk.crv === 'Ed25519') return { type: 'ssh-ed25519', publicKey: Buffer.concat([wireString('ssh-ed25519'), wireString(part('x'))]) };
+  if (jwk.kty === 'OKP' && jwk.crv === 'Ed25519')
+    return { type: 'ssh-ed25519', publicKey: Buffer.concat([wireString('ssh-ed25519'), wireString(part('x'))]) };
   if (jwk.kty === 'RSA') {
     assertRsaBits(part('n').length * 8);
-    return { type: 'ssh-rsa', publicKey: Buffer.concat([wireString('ssh-rsa'), wireNumber(part('e')), wireNumber(part('n'))]) };
+    return {
+      type: 'ssh-rsa',
+      publicKey: Buffer.concat([wireString('ssh-rsa'), wireNumber(part('e')), wireNumber(part('n'))]),
+    };
   }
   const curve = CURVES[String(jwk.crv)];
   if (jwk.kty === 'EC' && curve !== undefined) {
     const type = `ecdsa-sha2-${curve}`;
-    return { type, publicKey: Buffer.concat([wireString(type), wireString(curve), wireString(Buffer.concat([Buffer.from([4]), part('x'), part('y')]))]) };
+    return {
+      type,
+      publicKey: Buffer.concat([
+        wireString(type),
+        wireString(curve),
+        wireString(Buffer.concat([Buffer.from([4]), part('x'), part('y')])),
+      ]),
+    };
   }
   throw new KeyFault(`SSH has no keys of the type ${String(jwk.crv ?? jwk.kty)}. ${SUPPORTED}`);
 }
@@ -116,10 +145,25 @@ function portableText(key: KeyObject, publicKey: Buffer): string {
   const jwk = key.export({ format: 'jwk' });
   const [seed, point] = [Buffer.from(String(jwk.d), 'base64url'), Buffer.from(String(jwk.x), 'base64url')];
   const check = randomBytes(4);
-  const secret = Buffer.concat([check, check, wireString('ssh-ed25519'), wireString(point), wireString(Buffer.concat([seed, point])), wireString('')]);
+  const secret = Buffer.concat([
+    check,
+    check,
+    wireString('ssh-ed25519'),
+    wireString(point),
+    wireString(Buffer.concat([seed, point])),
+    wireString(''),
+  ]);
   const padding = Buffer.from(Array.from({ length: (8 - (secret.length % 8)) % 8 }, (_, i) => i + 1));
   const one = Buffer.from([0, 0, 0, 1]);
-  const body = Buffer.concat([Buffer.from('openssh-key-v1\0'), wireString('none'), wireString('none'), wireString(''), one, wireString(publicKey), wireString(Buffer.concat([secret, padding]))]);
+  const body = Buffer.concat([
+    Buffer.from('openssh-key-v1\0'),
+    wireString('none'),
+    wireString('none'),
+    wireString(''),
+    one,
+    wireString(publicKey),
+    wireString(Buffer.concat([secret, padding])),
+  ]);
   return `-----BEGIN OPENSSH PRIVATE KEY-----\n${body.toString('base64').replace(/.{1,70}/g, '$&\n')}-----END OPENSSH PRIVATE KEY-----\n`;
 }
 
@@ -140,7 +184,10 @@ const USER_CERTIFICATE = 1;
 export function inspectCertificate(given: string, publicKey: Buffer, nowMs: number): InspectedCertificate {
   const [type = '', base64 = ''] = given.trim().split(/\s+/);
   const base = /^((?:ssh-(?:ed25519|rsa))|ecdsa-sha2-nistp(?:256|384|521))-cert-v01@openssh\.com$/.exec(type)?.[1];
-  if (base === undefined) throw new KeyFault('This is not an OpenSSH user certificate of a supported type. Give the file that ssh-keygen -s has made: …-cert.pub.');
+  if (base === undefined)
+    throw new KeyFault(
+      'This is not an OpenSSH user certificate of a supported type. Give the file that ssh-keygen -s has made: …-cert.pub.',
+    );
   try {
     const reader = new WireReader(Buffer.from(base64, 'base64'));
     if (reader.text() !== type) throw new WireFault('its name and its content differ');
@@ -152,9 +199,16 @@ export function inspectCertificate(given: string, publicKey: Buffer, nowMs: numb
     const principals = principalsOf(reader.string());
     const [, validBefore] = [reader.uint64(), reader.uint64()];
     if (kind !== USER_CERTIFICATE) throw new KeyFault('This certificate is for a host, not for a user.');
-    if (!Buffer.concat([wireString(base), ...fields]).equals(publicKey)) throw new KeyFault('The certificate belongs to another key.');
-    if (validBefore !== FOREVER && validBefore * 1_000n <= BigInt(nowMs)) throw new KeyFault(`The certificate has expired (${instant(validBefore)}). Have the key signed again.`);
-    return { text: `${type} ${base64}`, keyId, principals, validBeforeS: validBefore === FOREVER ? undefined : Number(validBefore) };
+    if (!Buffer.concat([wireString(base), ...fields]).equals(publicKey))
+      throw new KeyFault('The certificate belongs to another key.');
+    if (validBefore !== FOREVER && validBefore * 1_000n <= BigInt(nowMs))
+      throw new KeyFault(`The certificate has expired (${instant(validBefore)}). Have the key signed again.`);
+    return {
+      text: `${type} ${base64}`,
+      keyId,
+      principals,
+      validBeforeS: validBefore === FOREVER ? undefined : Number(validBefore),
+    };
   } catch (error) {
     if (error instanceof WireFault) throw new KeyFault(`The certificate is damaged: ${error.message}.`);
     throw error;

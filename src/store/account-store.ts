@@ -42,32 +42,73 @@ export interface AccountRecord extends AccountSettings {
 }
 
 /** `id` is that of its credential, or `become`. */
-export interface SealedSecret { readonly id: string; readonly keyId: string; readonly dataKey: Uint8Array; readonly sealed: Uint8Array }
+export interface SealedSecret {
+  readonly id: string;
+  readonly keyId: string;
+  readonly dataKey: Uint8Array;
+  readonly sealed: Uint8Array;
+}
 
-export interface SealedRunSecrets { readonly runId: RunId; readonly task: number; readonly sealed: Uint8Array }
+export interface SealedRunSecrets {
+  readonly runId: RunId;
+  readonly task: number;
+  readonly sealed: Uint8Array;
+}
 
 export interface AccountStore {
   /** One transaction: account, secrets, audit. */
-  accountCreate(id: AccountId, settings: AccountSettings, secrets: readonly SealedSecret[], audit: AuditEntry): Promise<{ kind: 'created'; account: AccountRecord } | { kind: 'name-taken' | 'too-many' }>;
+  accountCreate(
+    id: AccountId,
+    settings: AccountSettings,
+    secrets: readonly SealedSecret[],
+    audit: AuditEntry,
+  ): Promise<{ kind: 'created'; account: AccountRecord } | { kind: 'name-taken' | 'too-many' }>;
   accountFetch(idOrName: string): Promise<AccountRecord | undefined>;
   /** All of them, by name. */
   accountList(): Promise<readonly AccountRecord[]>;
   accountIdsByName(names: readonly string[]): Promise<ReadonlyMap<string, AccountId>>;
   /** Lands only on the version that the caller has read. Secrets given are written; others whose id is not in `keep` are deleted. */
-  accountReplace(id: AccountId, version: number, settings: AccountSettings, secrets: readonly SealedSecret[], keep: readonly string[], audit: AuditEntry): Promise<{ kind: 'replaced'; account: AccountRecord } | { kind: 'name-taken' | 'changed' | 'not-found' }>;
+  accountReplace(
+    id: AccountId,
+    version: number,
+    settings: AccountSettings,
+    secrets: readonly SealedSecret[],
+    keep: readonly string[],
+    audit: AuditEntry,
+  ): Promise<{ kind: 'replaced'; account: AccountRecord } | { kind: 'name-taken' | 'changed' | 'not-found' }>;
   /** Hosts that name it keep it from going unless forced; then they are left with an account that is no more. */
-  accountRemove(id: AccountId, isForced: boolean, audit: AuditEntry): Promise<{ kind: 'removed' } | { kind: 'not-found' } | { kind: 'in-use'; hostCount: number; hosts: readonly string[] }>;
+  accountRemove(
+    id: AccountId,
+    isForced: boolean,
+    audit: AuditEntry,
+  ): Promise<
+    { kind: 'removed' } | { kind: 'not-found' } | { kind: 'in-use'; hostCount: number; hosts: readonly string[] }
+  >;
   accountSecrets(id: AccountId): Promise<readonly SealedSecret[]>;
   /** The host's own account; undefined when it has none. */
   accountOfHost(id: HostId): Promise<AccountId | undefined>;
   /** One audit entry for each account that this run had not used before, however often it is called; answers those. */
-  accountUsed(runId: RunId, uses: readonly { accountId: AccountId; audit: AuditEntry }[]): Promise<readonly AccountId[]>;
+  accountUsed(
+    runId: RunId,
+    uses: readonly { accountId: AccountId; audit: AuditEntry }[],
+  ): Promise<readonly AccountId[]>;
 
   // re-encryption: what is not under the given key, in key order; writes land only on what was read
-  accountSecretsNotUnder(keyId: string, after: { accountId: AccountId; id: string } | undefined, limit: number): Promise<readonly (SealedSecret & { readonly accountId: AccountId })[]>;
-  accountSecretsReseal(changes: readonly { accountId: AccountId; id: string; from: Uint8Array; to: Omit<SealedSecret, 'id'> }[]): Promise<number>;
-  runSecretsList(after: { runId: RunId; task: number } | undefined, limit: number): Promise<readonly SealedRunSecrets[]>;
-  runSecretsReseal(changes: readonly { runId: RunId; task: number; from: Uint8Array; to: Uint8Array }[]): Promise<number>;
+  accountSecretsNotUnder(
+    keyId: string,
+    after: { accountId: AccountId; id: string } | undefined,
+    limit: number,
+  ): Promise<readonly (SealedSecret & { readonly accountId: AccountId })[]>;
+  accountSecretsReseal(
+    changes: readonly { accountId: AccountId; id: string; from: Uint8Array; to: Omit<SealedSecret, 'id'> }[],
+  ): Promise<number>;
+  runSecretsList(
+    after: { runId: RunId; task: number } | undefined,
+    limit: number,
+  ): Promise<readonly SealedRunSecrets[]>;
+  runSecretsReseal(
+    changes: readonly { runId: RunId; task: number; from: Uint8Array; to: Uint8Array }[],
+  ): Promise<number>;
   secretList(): Promise<readonly { readonly name: string; readonly sealed: Uint8Array }[]>;
   secretReseal(name: string, from: Uint8Array, to: Uint8Array): Promise<boolean>;
 }

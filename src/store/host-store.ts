@@ -20,7 +20,10 @@ export interface HostKeyRecord {
   readonly changedBy: string;
 }
 
-export interface NewHostKey { readonly algorithm: string; readonly key: Uint8Array }
+export interface NewHostKey {
+  readonly algorithm: string;
+  readonly key: Uint8Array;
+}
 
 /** One stop on the way to a host: what a worker must know to dial it, except for secrets. */
 export interface HostHop {
@@ -50,12 +53,29 @@ export type HostWriteOutcome =
 
 export interface HostStore {
   /** All or nothing. `onlyNew` refuses names that exist; `dryRun` decides and writes nothing. Changes are audited in parts. */
-  hostImport(entries: readonly HostEntry[], options: { readonly dryRun: boolean; readonly onlyNew: boolean }, audit: AuditEntry): Promise<HostWriteOutcome>;
+  hostImport(
+    entries: readonly HostEntry[],
+    options: { readonly dryRun: boolean; readonly onlyNew: boolean },
+    audit: AuditEntry,
+  ): Promise<HostWriteOutcome>;
   /** The entry's name is replaced by the one that the host has at that moment. */
-  hostEdit(id: HostId, entry: Omit<HostEntry, 'name'>, audit: AuditEntry): Promise<{ kind: 'edited'; changes: readonly FieldChange[] } | { kind: 'refused'; faults: readonly PlanFault[] } | { kind: 'not-found' }>;
+  hostEdit(
+    id: HostId,
+    entry: Omit<HostEntry, 'name'>,
+    audit: AuditEntry,
+  ): Promise<
+    | { kind: 'edited'; changes: readonly FieldChange[] }
+    | { kind: 'refused'; faults: readonly PlanFault[] }
+    | { kind: 'not-found' }
+  >;
   hostAccess(id: HostId): Promise<HostAccess>;
   /** All hosts that have an address, for the workers of their zones. `version` changes with every change of a way to a host; hint: topic `hosts`. */
-  hostAccessList(knownVersion?: number): Promise<{ version: number; hosts: readonly { id: HostId; name: string; zone: string; accountId?: AccountId }[] } | 'unchanged'>;
+  hostAccessList(
+    knownVersion?: number,
+  ): Promise<
+    | { version: number; hosts: readonly { id: HostId; name: string; zone: string; accountId?: AccountId }[] }
+    | 'unchanged'
+  >;
 
   hostKeyList(id: HostId): Promise<readonly HostKeyRecord[]>;
   /**
@@ -63,9 +83,20 @@ export interface HostStore {
    * `changed`: not believed, and kept as `offered` for somebody to accept or remove; a host under `strict` without keys, too.
    * So is, without a trace, one that is gone, and one that no host of the zone of who saw it is, or is reached through.
    */
-  hostKeyRecord(id: HostId, key: NewHostKey, seenBy: { readonly zone: string; readonly workerId?: WorkerId }): Promise<'recorded' | 'known' | 'changed'>;
+  hostKeyRecord(
+    id: HostId,
+    key: NewHostKey,
+    seenBy: { readonly zone: string; readonly workerId?: WorkerId },
+  ): Promise<'recorded' | 'known' | 'changed'>;
   /** Keys from elsewhere, believed from now on; hosts by id or name, all or nothing. `added`: how many were not known before. */
-  hostKeyImport(hosts: readonly { readonly host: string; readonly keys: readonly NewHostKey[] }[], audit: AuditEntry): Promise<{ kind: 'imported'; hosts: number; added: number } | { kind: 'not-found'; indexes: readonly number[] } | { kind: 'too-many'; hostName: string }>;
+  hostKeyImport(
+    hosts: readonly { readonly host: string; readonly keys: readonly NewHostKey[] }[],
+    audit: AuditEntry,
+  ): Promise<
+    | { kind: 'imported'; hosts: number; added: number }
+    | { kind: 'not-found'; indexes: readonly number[] }
+    | { kind: 'too-many'; hostName: string }
+  >;
   /** An offered key becomes the known one of its kind: those of the same kind that were known go. `known` when it was that already. */
   hostKeyAccept(id: HostId, keyId: string, audit: AuditEntry): Promise<'accepted' | 'known' | 'not-found'>;
   hostKeyRemove(id: HostId, keyId: string, audit: AuditEntry): Promise<boolean>;

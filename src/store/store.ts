@@ -17,19 +17,44 @@ import type { RunSpec } from '../domain/run/spec.ts';
 import type { AgentUpgradeCounts, AgentUpgradeState, UpgradeState } from '../domain/upgrade/upgrade-machine.ts';
 
 /** Ownership of a partition, as of a term. A stale fence makes the whole write a no-op. */
-export interface Fence { readonly partition: number; readonly term: number; readonly serverId: ServerId }
+export interface Fence {
+  readonly partition: number;
+  readonly term: number;
+  readonly serverId: ServerId;
+}
 
 /** Who acts: a token, or the system itself. */
-export interface Actor { readonly kind: 'token' | 'system'; readonly id: string; readonly name: string }
+export interface Actor {
+  readonly kind: 'token' | 'system';
+  readonly id: string;
+  readonly name: string;
+}
 
-export interface Page<T> { readonly items: readonly T[]; /** Opaque; absent on the last page. */ readonly next?: string }
+export interface Page<T> {
+  readonly items: readonly T[] /** Opaque; absent on the last page. */;
+  readonly next?: string;
+}
 
-export interface AuditEntry { readonly actor: Actor; readonly action: string; readonly target: string; readonly detail: Readonly<Record<string, unknown>>; readonly requestId?: string }
-export interface AuditRecord extends AuditEntry { readonly seq: number; readonly atMs: number; readonly hash: string; readonly previousHash: string }
+export interface AuditEntry {
+  readonly actor: Actor;
+  readonly action: string;
+  readonly target: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+  readonly requestId?: string;
+}
+export interface AuditRecord extends AuditEntry {
+  readonly seq: number;
+  readonly atMs: number;
+  readonly hash: string;
+  readonly previousHash: string;
+}
 
 // — runs —
 
-export interface RunTarget { readonly hostId: HostId; readonly hostName: string }
+export interface RunTarget {
+  readonly hostId: HostId;
+  readonly hostName: string;
+}
 
 export interface NewRun {
   readonly id: RunId;
@@ -139,7 +164,10 @@ export interface LateReport {
   readonly stderr: StreamRecord;
 }
 
-export interface ExecutionFilter { readonly states?: readonly ExecutionState[]; readonly hostName?: string }
+export interface ExecutionFilter {
+  readonly states?: readonly ExecutionState[];
+  readonly hostName?: string;
+}
 
 /** One group of `runs output`: executions that ended alike with the same output. */
 export interface OutputGroup {
@@ -172,7 +200,12 @@ export interface ExecutionSeed {
   readonly failuresInRound: number;
 }
 
-export interface RunSeed { readonly run: RunRecord; readonly spec: RunSpec; readonly sealedSecrets?: Uint8Array; readonly executions: readonly ExecutionSeed[] }
+export interface RunSeed {
+  readonly run: RunRecord;
+  readonly spec: RunSpec;
+  readonly sealedSecrets?: Uint8Array;
+  readonly executions: readonly ExecutionSeed[];
+}
 
 /** One conditional change of an execution. Lands only if attempt matches and the state is one of `from`. */
 export interface ExecutionChange extends AttemptKey {
@@ -197,7 +230,9 @@ export interface ExecutionChange extends AttemptKey {
 }
 
 /** A late report as told; written only when the history has the attempt as lost by this agent, and only once. */
-export interface LateReportChange extends ExecutionChange { readonly receivedAtMs: number }
+export interface LateReportChange extends ExecutionChange {
+  readonly receivedAtMs: number;
+}
 
 export interface RunChange {
   readonly runId: RunId;
@@ -208,7 +243,13 @@ export interface RunChange {
   readonly seq: number;
 }
 
-export interface TimelineEntry { readonly runId: RunId; readonly seq: number; readonly atMs: number; readonly kind: string; readonly detail: Readonly<Record<string, unknown>> }
+export interface TimelineEntry {
+  readonly runId: RunId;
+  readonly seq: number;
+  readonly atMs: number;
+  readonly kind: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
 
 export interface OwnerCommit {
   readonly fence: Fence;
@@ -224,7 +265,11 @@ export type CommitResult =
   /** The fence is stale: nothing landed, the caller no longer owns the partition. */
   | { readonly kind: 'fenced' };
 
-export interface OutputChunk extends AttemptKey { readonly stream: 1 | 2; readonly seq: number; readonly bytes: Uint8Array }
+export interface OutputChunk extends AttemptKey {
+  readonly stream: 1 | 2;
+  readonly seq: number;
+  readonly bytes: Uint8Array;
+}
 
 // — fleet —
 
@@ -299,15 +344,55 @@ export interface ApiToken {
 }
 
 export type JoinOutcome =
-  | { readonly kind: 'joined'; readonly hostId: HostId; readonly agentId: AgentId; readonly zone: string; readonly replaced?: AgentId }
-  | { readonly kind: 'refused'; readonly code: 'join-token-invalid' | 'join-token-expired' | 'host-name-taken' | 'link-busy' };
+  | {
+      readonly kind: 'joined';
+      readonly hostId: HostId;
+      readonly agentId: AgentId;
+      readonly zone: string;
+      readonly replaced?: AgentId;
+    }
+  | {
+      readonly kind: 'refused';
+      readonly code: 'join-token-invalid' | 'join-token-expired' | 'host-name-taken' | 'link-busy';
+    };
 
 // — upgrades of agents —
 
-export interface NewUpgrade { readonly id: string; readonly version: string; readonly targets: string; readonly createdBy: Actor; readonly batch: number; readonly maxFailed: number; readonly waitMs: number; readonly hosts: readonly { readonly id: HostId; readonly name: string }[] }
-export interface UpgradeRecord extends Omit<NewUpgrade, 'hosts'> { readonly state: UpgradeState; readonly hostCount: number; readonly counts: AgentUpgradeCounts; readonly createdAtMs: number; readonly finishedAtMs?: number; readonly cancelRequestedAtMs?: number }
-export interface AgentUpgradeRecord { readonly ordinal: number; readonly hostId: HostId; readonly hostName: string; readonly state: AgentUpgradeState; readonly fromVersion?: string; /** What the agent last said while it was in hand. */ readonly progress?: string; readonly code?: string; readonly detail?: string; readonly orderedAtMs?: number; readonly finishedAtMs?: number }
-export interface OrderedAgent { readonly hostId: HostId; readonly agentId: AgentId; readonly orderedAtMs: number }
+export interface NewUpgrade {
+  readonly id: string;
+  readonly version: string;
+  readonly targets: string;
+  readonly createdBy: Actor;
+  readonly batch: number;
+  readonly maxFailed: number;
+  readonly waitMs: number;
+  readonly hosts: readonly { readonly id: HostId; readonly name: string }[];
+}
+export interface UpgradeRecord extends Omit<NewUpgrade, 'hosts'> {
+  readonly state: UpgradeState;
+  readonly hostCount: number;
+  readonly counts: AgentUpgradeCounts;
+  readonly createdAtMs: number;
+  readonly finishedAtMs?: number;
+  readonly cancelRequestedAtMs?: number;
+}
+export interface AgentUpgradeRecord {
+  readonly ordinal: number;
+  readonly hostId: HostId;
+  readonly hostName: string;
+  readonly state: AgentUpgradeState;
+  readonly fromVersion?: string /** What the agent last said while it was in hand. */;
+  readonly progress?: string;
+  readonly code?: string;
+  readonly detail?: string;
+  readonly orderedAtMs?: number;
+  readonly finishedAtMs?: number;
+}
+export interface OrderedAgent {
+  readonly hostId: HostId;
+  readonly agentId: AgentId;
+  readonly orderedAtMs: number;
+}
 
 export interface Store {
   // runs
@@ -318,13 +403,27 @@ export interface Store {
   runFetch(id: RunId): Promise<RunRecord | undefined>;
   runList(filter: RunFilter, page: { limit: number; cursor?: string }): Promise<Page<RunRecord>>;
   /** Marks the wish; the owner acts. False when the run is terminal already. */
-  runCancelRequest(id: RunId, actor: Actor, audit: AuditEntry): Promise<'requested' | 'already-requested' | 'already-finished' | 'not-found'>;
+  runCancelRequest(
+    id: RunId,
+    actor: Actor,
+    audit: AuditEntry,
+  ): Promise<'requested' | 'already-requested' | 'already-finished' | 'not-found'>;
   /** Opens round + 1 over the executions in `states`: their settled attempts move to the history, attempt + 1 waits. Only on a terminal run. */
-  runRetry(id: RunId, states: readonly ExecutionState[], audit: AuditEntry): Promise<{ kind: 'opened'; run: RunRecord; executions: number } | { kind: 'not-finished' | 'nothing-to-retry' | 'not-found' }>;
+  runRetry(
+    id: RunId,
+    states: readonly ExecutionState[],
+    audit: AuditEntry,
+  ): Promise<
+    { kind: 'opened'; run: RunRecord; executions: number } | { kind: 'not-finished' | 'nothing-to-retry' | 'not-found' }
+  >;
   timelineList(id: RunId, page: { limit: number; afterSeq?: number }): Promise<readonly TimelineEntry[]>;
 
   executionFetch(key: ExecutionKey): Promise<ExecutionRecord | undefined>;
-  executionList(runId: RunId, filter: ExecutionFilter, page: { limit: number; cursor?: string }): Promise<Page<ExecutionRecord>>;
+  executionList(
+    runId: RunId,
+    filter: ExecutionFilter,
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<ExecutionRecord>>;
   /** Changes after `seq` in seq order: what an event stream still has to tell. */
   executionChanges(runId: RunId, afterSeq: number, limit: number): Promise<readonly ExecutionRecord[]>;
   /** Settled earlier attempts, oldest first. */
@@ -354,7 +453,20 @@ export interface Store {
 
   // hosts, agents, workers
   /** One transaction: uses up the token, creates host and agent (or a new agent for the same machine id, or for the host that the token was made for), audits. */
-  agentJoin(join: { tokenHash: Uint8Array; name: string; machineId: string; labels: Readonly<Record<string, string>>; facts: Readonly<Record<string, unknown>>; publicKey: Uint8Array; certificateExpiresAtMs: number; /** Zones that have a worker: a token of another is not used up; absent, any zone will do. */ zones?: readonly string[]; /** The caller has proved to be this agent: the host keeps it. */ keepAgentId?: AgentId }, audit: Omit<AuditEntry, 'target'>): Promise<JoinOutcome>;
+  agentJoin(
+    join: {
+      tokenHash: Uint8Array;
+      name: string;
+      machineId: string;
+      labels: Readonly<Record<string, string>>;
+      facts: Readonly<Record<string, unknown>>;
+      publicKey: Uint8Array;
+      certificateExpiresAtMs: number /** Zones that have a worker: a token of another is not used up; absent, any zone will do. */;
+      zones?: readonly string[] /** The caller has proved to be this agent: the host keeps it. */;
+      keepAgentId?: AgentId;
+    },
+    audit: Omit<AuditEntry, 'target'>,
+  ): Promise<JoinOutcome>;
   agentCertificateRenewed(id: AgentId, publicKey: Uint8Array, expiresAtMs: number): Promise<boolean>;
   agentFetch(id: AgentId): Promise<AgentRecord | undefined>;
   /** Of these hosts only, when they are given. */
@@ -362,41 +474,93 @@ export interface Store {
   agentRevoke(id: AgentId, audit: AuditEntry): Promise<'revoked' | 'already-revoked' | 'not-found'>;
   /** Ids of agents whose certificates have not expired yet but that may not link. */
   agentRevokedList(): Promise<readonly AgentId[]>;
-  workerJoin(join: { tokenHash: Uint8Array; name: string; version: string; publicKey: Uint8Array }, audit: Omit<AuditEntry, 'target'>): Promise<{ kind: 'joined'; workerId: WorkerId; zone: string } | { kind: 'refused'; code: 'join-token-invalid' | 'join-token-expired' }>;
+  workerJoin(
+    join: { tokenHash: Uint8Array; name: string; version: string; publicKey: Uint8Array },
+    audit: Omit<AuditEntry, 'target'>,
+  ): Promise<
+    | { kind: 'joined'; workerId: WorkerId; zone: string }
+    | { kind: 'refused'; code: 'join-token-invalid' | 'join-token-expired' }
+  >;
   workerSeen(worker: { id: WorkerId; agentAddress: string; version: string; linked: boolean }): Promise<void>;
   workerList(): Promise<readonly WorkerRecord[]>;
   /** Drained workers take no new work until they are resumed. Audited where it changes something; undefined: there is no such worker. */
   workerDrain(id: WorkerId, drained: boolean, audit: AuditEntry): Promise<WorkerRecord | undefined>;
   /** Set-based; `atMs` orders late writes of several servers. */
-  hostPresenceWrite(changes: readonly { hostId: HostId; agentId: AgentId; workerId?: WorkerId; linked: boolean; atMs: number }[]): Promise<void>;
+  hostPresenceWrite(
+    changes: readonly { hostId: HostId; agentId: AgentId; workerId?: WorkerId; linked: boolean; atMs: number }[],
+  ): Promise<void>;
   /** Hosts that are told as linked to a worker since before `atMs` and are not among these have left while nobody was there to note it. */
   hostPresenceReconcile(snapshot: { workerId: WorkerId; linked: readonly HostId[]; atMs: number }): Promise<void>;
-  hostFactsWrite(changes: readonly { hostId: HostId; agentId: AgentId; version: string; facts: Readonly<Record<string, unknown>> }[]): Promise<void>;
+  hostFactsWrite(
+    changes: readonly { hostId: HostId; agentId: AgentId; version: string; facts: Readonly<Record<string, unknown>> }[],
+  ): Promise<void>;
   hostFetch(idOrName: string): Promise<HostRecord | undefined>;
   hostList(filter: { linked?: boolean }, page: { limit: number; cursor?: string }): Promise<Page<HostRecord>>;
   /** Everything a target expression can ask for, of all hosts, in name order; cached by the caller. `version` changes with any edit. */
-  hostDirectory(knownVersion?: number): Promise<{ version: number; hosts: readonly { id: HostId; name: string; labels: Readonly<Record<string, string>> }[] } | 'unchanged'>;
-  hostLabel(id: HostId, change: { set: Readonly<Record<string, string>>; remove: readonly string[] }, audit: AuditEntry): Promise<HostRecord | undefined>;
+  hostDirectory(
+    knownVersion?: number,
+  ): Promise<
+    | { version: number; hosts: readonly { id: HostId; name: string; labels: Readonly<Record<string, string>> }[] }
+    | 'unchanged'
+  >;
+  hostLabel(
+    id: HostId,
+    change: { set: Readonly<Record<string, string>>; remove: readonly string[] },
+    audit: AuditEntry,
+  ): Promise<HostRecord | undefined>;
   hostRemove(id: HostId, audit: AuditEntry): Promise<'removed' | 'in-use' | 'is-jump-host' | 'not-found'>;
 
   // upgrades
   /** One transaction with its audit entry. A host is in one upgrade at a time. */
-  upgradeCreate(upgrade: NewUpgrade, audit: AuditEntry): Promise<{ kind: 'created'; upgrade: UpgradeRecord } | { kind: 'in-progress'; host: string }>;
+  upgradeCreate(
+    upgrade: NewUpgrade,
+    audit: AuditEntry,
+  ): Promise<{ kind: 'created'; upgrade: UpgradeRecord } | { kind: 'in-progress'; host: string }>;
   upgradeFetch(id: string): Promise<UpgradeRecord | undefined>;
   upgradeList(page: { limit: number; cursor?: string }): Promise<Page<UpgradeRecord>>;
   agentUpgradeList(id: string, page: { limit: number; cursor?: string }): Promise<Page<AgentUpgradeRecord>>;
-  upgradeCancelRequest(id: string, audit: AuditEntry): Promise<'requested' | 'already-requested' | 'already-finished' | 'not-found'>;
+  upgradeCancelRequest(
+    id: string,
+    audit: AuditEntry,
+  ): Promise<'requested' | 'already-requested' | 'already-finished' | 'not-found'>;
   upgradeActiveList(): Promise<readonly string[]>;
   /** Plans and writes the next step in one transaction; undefined while another server does, or when it has ended. Answers who is in hand then. */
-  upgradeAdvance(id: string): Promise<{ state: UpgradeState; version: string; waitMs: number; ordered: readonly OrderedAgent[] } | undefined>;
+  upgradeAdvance(
+    id: string,
+  ): Promise<{ state: UpgradeState; version: string; waitMs: number; ordered: readonly OrderedAgent[] } | undefined>;
   /** False when it changed nothing: said before, or not in hand. */
-  agentUpgradeHeard(id: string, heard: { hostId: HostId; agentId: AgentId; state: 'fetching' | 'switching' | 'trying' | 'succeeded' | 'failed' | 'rolled_back'; code?: string; detail?: string }): Promise<boolean>;
+  agentUpgradeHeard(
+    id: string,
+    heard: {
+      hostId: HostId;
+      agentId: AgentId;
+      state: 'fetching' | 'switching' | 'trying' | 'succeeded' | 'failed' | 'rolled_back';
+      code?: string;
+      detail?: string;
+    },
+  ): Promise<boolean>;
 
   // tokens
-  joinTokenCreate(token: { id: TokenId; hash: Uint8Array; role: 'agent' | 'worker'; labels: Readonly<Record<string, string>>; zone: string; hostId?: HostId; uses: number; lifetimeMs: number; /** Only hosts of these names, once each; they may be known already without an agent. */ hostNames?: readonly string[] }, audit: AuditEntry): Promise<JoinToken>;
+  joinTokenCreate(
+    token: {
+      id: TokenId;
+      hash: Uint8Array;
+      role: 'agent' | 'worker';
+      labels: Readonly<Record<string, string>>;
+      zone: string;
+      hostId?: HostId;
+      uses: number;
+      lifetimeMs: number /** Only hosts of these names, once each; they may be known already without an agent. */;
+      hostNames?: readonly string[];
+    },
+    audit: AuditEntry,
+  ): Promise<JoinToken>;
   joinTokenList(): Promise<readonly JoinToken[]>;
   joinTokenRevoke(id: TokenId, audit: AuditEntry): Promise<boolean>;
-  apiTokenCreate(token: { id: TokenId; hash: Uint8Array; name: string; role: Role; lifetimeMs: number }, audit: AuditEntry): Promise<ApiToken>;
+  apiTokenCreate(
+    token: { id: TokenId; hash: Uint8Array; name: string; role: Role; lifetimeMs: number },
+    audit: AuditEntry,
+  ): Promise<ApiToken>;
   /** By hash; also tells expired and revoked tokens, so that the refusal can say why. */
   apiTokenFetch(hash: Uint8Array): Promise<ApiToken | undefined>;
   apiTokenList(): Promise<readonly ApiToken[]>;
@@ -406,9 +570,18 @@ export interface Store {
   auditAppend(entry: AuditEntry): Promise<void>;
   /** For what changes nothing else in the store, such as a login on a host that somebody asked for. */
   auditWrite(entry: AuditEntry): Promise<void>;
-  auditList(filter: { action?: string; actor?: string }, page: { limit: number; cursor?: string }): Promise<Page<AuditRecord>>;
+  auditList(
+    filter: { action?: string; actor?: string },
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<AuditRecord>>;
   /** Claims a key for a request. `replay` holds the first answer; `busy` while the first is still running (younger than a minute). */
-  idempotencyClaim(key: string, principal: string, requestHash: Uint8Array): Promise<{ kind: 'claimed' } | { kind: 'replay'; status: number; body: string } | { kind: 'reused' } | { kind: 'busy' }>;
+  idempotencyClaim(
+    key: string,
+    principal: string,
+    requestHash: Uint8Array,
+  ): Promise<
+    { kind: 'claimed' } | { kind: 'replay'; status: number; body: string } | { kind: 'reused' } | { kind: 'busy' }
+  >;
   idempotencyStore(key: string, principal: string, status: number, body: string): Promise<void>;
   /** After a failure that had no effect, so that the caller may try again. */
   idempotencyRelease(key: string, principal: string): Promise<void>;

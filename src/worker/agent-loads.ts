@@ -13,8 +13,27 @@ export class AgentLoads {
 
   /** `nowMs` is the worker's clock: an agent that sends its own is told how far it is off. */
   heard(hostId: string, load: AgentLoad, nowMs: number): void {
-    const { running, unreported, rssBytes, loadAverage, lagMs, freeSpoolBytes, freeMemoryBytes, nowMs: theirNowMs } = load;
-    this.#waiting.set(hostId, { h: hostId, running, unreported, rssBytes, loadAverage, lagMs, freeSpoolBytes, ...(freeMemoryBytes === undefined ? {} : { freeMemoryBytes }), ...(theirNowMs === undefined ? {} : { skewMs: theirNowMs - nowMs }) });
+    const {
+      running,
+      unreported,
+      rssBytes,
+      loadAverage,
+      lagMs,
+      freeSpoolBytes,
+      freeMemoryBytes,
+      nowMs: theirNowMs,
+    } = load;
+    this.#waiting.set(hostId, {
+      h: hostId,
+      running,
+      unreported,
+      rssBytes,
+      loadAverage,
+      lagMs,
+      freeSpoolBytes,
+      ...(freeMemoryBytes === undefined ? {} : { freeMemoryBytes }),
+      ...(theirNowMs === undefined ? {} : { skewMs: theirNowMs - nowMs }),
+    });
   }
 
   gone(hostId: string): void {
@@ -25,6 +44,9 @@ export class AgentLoads {
   take(): WorkerAgentLoads[] {
     const loads = [...this.#waiting.values()];
     this.#waiting = new Map();
-    return Array.from({ length: Math.ceil(loads.length / LOADS_PER_FRAME_MAX) }, (_, i) => ({ t: 'agent-loads', loads: loads.slice(i * LOADS_PER_FRAME_MAX, (i + 1) * LOADS_PER_FRAME_MAX) }));
+    return Array.from({ length: Math.ceil(loads.length / LOADS_PER_FRAME_MAX) }, (_, i) => ({
+      t: 'agent-loads',
+      loads: loads.slice(i * LOADS_PER_FRAME_MAX, (i + 1) * LOADS_PER_FRAME_MAX),
+    }));
   }
 }

@@ -32,9 +32,18 @@ export class EventOutbox {
   flush(link: { readonly bufferedBytes: number; sendEncoded(bytes: Uint8Array): boolean }): void {
     while (this.#events.length > 0 && link.bufferedBytes < limits.frameBytesMax) {
       let [count, bytes] = [0, 0];
-      while (count < Math.min(this.#events.length, limits.eventsPerFrameMax) && bytes < FRAME_BYTES) bytes += weight(this.#events[count++]!);
+      while (count < Math.min(this.#events.length, limits.eventsPerFrameMax) && bytes < FRAME_BYTES)
+        bytes += weight(this.#events[count++]!);
       const all = count === this.#events.length;
-      if (!link.sendEncoded(encodeFrame({ t: 'events', events: all ? this.#events : this.#events.slice(0, count) } satisfies WorkerToServerFrame))) return;
+      if (
+        !link.sendEncoded(
+          encodeFrame({
+            t: 'events',
+            events: all ? this.#events : this.#events.slice(0, count),
+          } satisfies WorkerToServerFrame),
+        )
+      )
+        return;
       this.#events = all ? [] : this.#events.slice(count);
       this.#bytes -= bytes;
     }
@@ -47,7 +56,10 @@ export class EventOutbox {
 }
 
 function weight(event: AttemptEvent): number {
-  return EVENT_BYTES + (event.k === 'report' ? inlineBytes(event.report.stdout.inline) + inlineBytes(event.report.stderr.inline) : 0);
+  return (
+    EVENT_BYTES +
+    (event.k === 'report' ? inlineBytes(event.report.stdout.inline) + inlineBytes(event.report.stderr.inline) : 0)
+  );
 }
 
 /** An agent may have put anything there. */

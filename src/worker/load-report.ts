@@ -7,7 +7,8 @@ import type { WorkerAgentLoads, WorkerLoad } from '../protocol/link/worker-v1.ts
 
 export interface LoadReportOptions {
   readonly clock: Clock;
-  readonly figures: () => Pick<WorkerLoad, 'agents' | 'queued' | 'outputBytesHeld'> & Required<Pick<WorkerLoad, 'lanes'>>;
+  readonly figures: () => Pick<WorkerLoad, 'agents' | 'queued' | 'outputBytesHeld'> &
+    Required<Pick<WorkerLoad, 'lanes'>>;
   readonly agentLoads: () => readonly WorkerAgentLoads[];
   /** To every server. */
   readonly send: (frame: WorkerLoad | WorkerAgentLoads) => void;

@@ -12,7 +12,10 @@ export type AgentLink = Link<AgentFrame, WorkerToAgentFrame>;
 export type ServerLink = Link<ServerToWorkerFrame, WorkerToServerFrame>;
 type Frame<F, T> = Extract<F, { t: T }>;
 
-interface Watch { readonly executor: string; readonly servers: Set<string> }
+interface Watch {
+  readonly executor: string;
+  readonly servers: Set<string>;
+}
 
 export interface OutputRelayOptions {
   readonly clock: Clock;
@@ -75,15 +78,37 @@ export class OutputRelay {
   output(frame: Frame<AgentFrame, 'output'>): void {
     for (const url of this.#watches.get(frame.a)?.servers ?? []) {
       const link = this.#options.server(url);
-      if (link && link.bufferedBytes < limits.frameBytesMax) link.send({ t: 'output', a: frame.a, stream: frame.stream, offset: frame.offset, bytes: frame.bytes, ...(frame.skipped ? { skipped: frame.skipped } : {}) });
+      if (link && link.bufferedBytes < limits.frameBytesMax)
+        link.send({
+          t: 'output',
+          a: frame.a,
+          stream: frame.stream,
+          offset: frame.offset,
+          bytes: frame.bytes,
+          ...(frame.skipped ? { skipped: frame.skipped } : {}),
+        });
     }
   }
 
   // — the record —
 
   /** Chunks on their way up are bounded for all agents together: beyond it those that send are not read until there is room. */
-  chunk(agent: { readonly agentId: string; readonly link: AgentLink }, frame: Frame<AgentFrame, 'chunk'>, owner: ServerLink): void {
-    if (!owner.send({ t: 'chunk', a: frame.a, agentId: agent.agentId, stream: frame.stream, seq: frame.seq, bytes: frame.bytes })) return;
+  chunk(
+    agent: { readonly agentId: string; readonly link: AgentLink },
+    frame: Frame<AgentFrame, 'chunk'>,
+    owner: ServerLink,
+  ): void {
+    if (
+      !owner.send({
+        t: 'chunk',
+        a: frame.a,
+        agentId: agent.agentId,
+        stream: frame.stream,
+        seq: frame.seq,
+        bytes: frame.bytes,
+      })
+    )
+      return;
     if (this.#countHeld() <= limits.workerOutputBytesMax || this.#held.has(agent.link)) return;
     agent.link.pause();
     this.#held.add(agent.link);
@@ -110,7 +135,8 @@ export class OutputRelay {
   fetch(server: string, executor: string, frame: Frame<ServerToWorkerFrame, 'fetch'>): void {
     const agent = this.#options.executor(executor);
     const id = ++this.#fetchSeq;
-    if (agent?.send({ t: 'fetch', id, a: frame.a, stream: frame.stream, offset: frame.offset, length: frame.length })) this.#fetches.set(id, { server, id: frame.id, agent });
+    if (agent?.send({ t: 'fetch', id, a: frame.a, stream: frame.stream, offset: frame.offset, length: frame.length }))
+      this.#fetches.set(id, { server, id: frame.id, agent });
     else this.#unreachable(server, frame.id);
   }
 
@@ -122,7 +148,9 @@ export class OutputRelay {
   }
 
   #unreachable(server: string, id: number): void {
-    this.#options.server(server)?.send({ t: 'data', id, bytes: new Uint8Array(0), size: 0, eof: true, error: 'host-not-linked' });
+    this.#options
+      .server(server)
+      ?.send({ t: 'data', id, bytes: new Uint8Array(0), size: 0, eof: true, error: 'host-not-linked' });
   }
 
   // — ends —
@@ -137,6 +165,7 @@ export class OutputRelay {
   }
 
   serverGone(url: string): void {
-    for (const [a, watch] of this.#watches) if (watch.servers.delete(url) && watch.servers.size === 0) this.#unwatch(a, watch);
+    for (const [a, watch] of this.#watches)
+      if (watch.servers.delete(url) && watch.servers.size === 0) this.#unwatch(a, watch);
   }
 }

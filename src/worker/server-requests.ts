@@ -9,7 +9,11 @@ import type { ServerLink } from './output-relay.ts';
 
 type Question = Extract<WorkerToServerFrame, { t: 'access' | 'secrets' | 'host-key' }>;
 type Answer<T extends Question['t']> = Extract<ServerToWorkerFrame, { t: T }>;
-interface Pending { readonly frame: Question; link: ServerLink | undefined; readonly settle: (answer: ServerToWorkerFrame | DroverError) => void }
+interface Pending {
+  readonly frame: Question;
+  link: ServerLink | undefined;
+  readonly settle: (answer: ServerToWorkerFrame | DroverError) => void;
+}
 
 /** Long enough for a server that takes over from another. */
 const ANSWER_MS = 20_000;
@@ -29,9 +33,12 @@ export class ServerRequests {
   async ask<T extends Question['t']>(question: Omit<Extract<Question, { t: T }>, 'id'>): Promise<Answer<T>> {
     const id = ++this.#seq;
     return new Promise((resolve, reject) => {
-      const cancel = this.#clock.after(ANSWER_MS, () => pending.settle(new DroverError('server-unreachable', { detail: 'No server has answered the worker in time.' })));
+      const cancel = this.#clock.after(ANSWER_MS, () =>
+        pending.settle(new DroverError('server-unreachable', { detail: 'No server has answered the worker in time.' })),
+      );
       const pending: Pending = {
-        frame: { ...question, id } as unknown as Question, link: undefined,
+        frame: { ...question, id } as unknown as Question,
+        link: undefined,
         settle: (answer) => {
           this.#pending.delete(id);
           cancel();
@@ -48,7 +55,11 @@ export class ServerRequests {
     const pending = this.#pending.get(frame.id);
     if (pending?.frame.t !== frame.t) return;
     const { error } = frame;
-    pending.settle(error ? new DroverError(isErrorCode(error.code) ? error.code : 'internal', { detail: String(error.detail) }) : frame);
+    pending.settle(
+      error
+        ? new DroverError(isErrorCode(error.code) ? error.code : 'internal', { detail: String(error.detail) })
+        : frame,
+    );
   }
 
   /** A server is there (again): what could not be asked before is asked now. */

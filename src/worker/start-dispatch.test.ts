@@ -8,11 +8,23 @@ import { StartDispatch, type Executor } from './start-dispatch.ts';
 
 it('gives back the room of what was cancelled and never told its end, once, and in its own time where the end is told', () => {
   const timers: { delayMs: number; callback: () => void }[] = [];
-  const clock: Clock = { ...systemClock, after: (delayMs, callback) => {
-    timers.push({ delayMs, callback });
-    return () => undefined;
-  } };
-  const dispatch = new StartDispatch({ capacity: { agent: 9, ssh: 9 }, weights: QUEUE_WEIGHTS, clock, random: seededRandom(1), executor: () => undefined, isCurrent: () => true, event: () => undefined, watch: () => undefined });
+  const clock: Clock = {
+    ...systemClock,
+    after: (delayMs, callback) => {
+      timers.push({ delayMs, callback });
+      return () => undefined;
+    },
+  };
+  const dispatch = new StartDispatch({
+    capacity: { agent: 9, ssh: 9 },
+    weights: QUEUE_WEIGHTS,
+    clock,
+    random: seededRandom(1),
+    executor: () => undefined,
+    isCurrent: () => true,
+    event: () => undefined,
+    watch: () => undefined,
+  });
   const self: Executor = { agentId: 'w', link: {} as Executor['link'], lane: 'ssh', out: undefined };
   const underWay = (): number => dispatch.figures().ssh.underWay;
   dispatch.underWay(self, ['silent', 'prompt', 'running']);

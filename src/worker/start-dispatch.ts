@@ -54,7 +54,8 @@ export class StartDispatch {
   constructor(options: StartDispatchOptions) {
     const { capacity, clock, random, weights } = options;
     this.#options = options;
-    const lane = (name: LaneName): StartLane => new StartLane({ capacity: capacity[name], queueMax: limits.workerQueueMax, weights, clock, random });
+    const lane = (name: LaneName): StartLane =>
+      new StartLane({ capacity: capacity[name], queueMax: limits.workerQueueMax, weights, clock, random });
     this.#lanes = { agent: lane('agent'), ssh: lane('ssh') };
   }
 
@@ -63,7 +64,11 @@ export class StartDispatch {
   }
 
   figures(): Record<LaneName, LaneFigures> {
-    const of = (lane: StartLane): LaneFigures => ({ underWay: lane.underWay, capacity: lane.capacity, queues: lane.figures() });
+    const of = (lane: StartLane): LaneFigures => ({
+      underWay: lane.underWay,
+      capacity: lane.capacity,
+      queues: lane.figures(),
+    });
     return { agent: of(this.#lanes.agent), ssh: of(this.#lanes.ssh) };
   }
 
@@ -74,9 +79,24 @@ export class StartDispatch {
     const frames = new StartFrames(assign);
     const queuedAtMs = this.#options.clock.monotonicMs();
     for (const target of assign.targets) {
-      const a = attemptId({ runId: assign.runId as RunId, task: assign.task, ordinal: target.ordinal, attempt: target.attempt });
+      const a = attemptId({
+        runId: assign.runId as RunId,
+        task: assign.task,
+        ordinal: target.ordinal,
+        attempt: target.attempt,
+      });
       const lane = this.#lanes[target.agentId === workerId ? 'ssh' : 'agent'];
-      const answer = lane.offer({ a, priority, assign, target, server, frames, queuedAtMs, isTold: false, isWithdrawn: false });
+      const answer = lane.offer({
+        a,
+        priority,
+        assign,
+        target,
+        server,
+        frames,
+        queuedAtMs,
+        isTold: false,
+        isWithdrawn: false,
+      });
       if (answer === 'full') this.#options.event(a, { k: 'undelivered', a, code: 'agent-busy' });
       else if (answer === 'known') this.#options.event(a, { k: 'queued', a });
     }
@@ -106,10 +126,14 @@ export class StartDispatch {
   cancelling(executor: Executor, a: string): void {
     if (this.#cancelled.has(a) || !isOut(executor, a)) return;
     this.#cancelled.add(a);
-    this.#options.clock.after(limits.workerCancelledRoomMs, () => {
-      this.#cancelled.delete(a);
-      this.ended(executor, a);
-    }, { unref: true });
+    this.#options.clock.after(
+      limits.workerCancelledRoomMs,
+      () => {
+        this.#cancelled.delete(a);
+        this.ended(executor, a);
+      },
+      { unref: true },
+    );
   }
 
   /** What a newly linked agent has under way takes room here. */
@@ -119,7 +143,9 @@ export class StartDispatch {
 
   gone(executor: Executor): void {
     this.#room.forget(executor.link);
-    this.#lanes[executor.lane].ended(executor.out instanceof Set ? executor.out.size : executor.out === undefined ? 0 : 1);
+    this.#lanes[executor.lane].ended(
+      executor.out instanceof Set ? executor.out.size : executor.out === undefined ? 0 : 1,
+    );
     executor.out = undefined;
     if (this.#lanes[executor.lane].length > 0) this.#startQueued();
   }
@@ -164,10 +190,14 @@ export class StartDispatch {
     const executor = find(target.hostId, target.agentId);
     if (!executor) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     // It was signed for a time that is over: the owner signs it anew.
-    if (executor.lane === 'agent' && clock.nowMs() > assign.validUntilMs) return event(a, { k: 'undelivered', a, code: 'agent-busy' });
+    if (executor.lane === 'agent' && clock.nowMs() > assign.validUntilMs)
+      return event(a, { k: 'undelivered', a, code: 'agent-busy' });
     if (executor.link.bufferedBytes > UNREAD_BYTES_MAX) return event(a, { k: 'undelivered', a, code: 'agent-busy' });
     if (target.watch) this.#options.watch(start);
-    const sent = executor.lane === 'agent' ? executor.link.sendEncoded(frames.encode(a, target.mac, target.watch === true)) : executor.link.send(sshStart(start));
+    const sent =
+      executor.lane === 'agent'
+        ? executor.link.sendEncoded(frames.encode(a, target.mac, target.watch === true))
+        : executor.link.send(sshStart(start));
     if (!sent) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     this.#begun(executor, a);
     if (executor.lane === 'agent') this.#room.sent(executor.link, assign.spec.length);
@@ -177,11 +207,16 @@ export class StartDispatch {
   #tellLater(): void {
     if (this.#telling || this.queued === 0) return;
     this.#telling = true;
-    this.#options.clock.after(TELL_AFTER_MS, () => {
-      this.#telling = false;
-      for (const lane of Object.values(this.#lanes)) for (const a of lane.untold()) this.#options.event(a, { k: 'queued', a });
-      if (!this.#starting) this.#tellLater();
-    }, { unref: true });
+    this.#options.clock.after(
+      TELL_AFTER_MS,
+      () => {
+        this.#telling = false;
+        for (const lane of Object.values(this.#lanes))
+          for (const a of lane.untold()) this.#options.event(a, { k: 'queued', a });
+        if (!this.#starting) this.#tellLater();
+      },
+      { unref: true },
+    );
   }
 }
 
@@ -191,7 +226,12 @@ function isOut({ out }: Executor, a: string): boolean {
 
 function sshStart({ a, assign, target }: QueuedStart): Parameters<AgentLink['send']>[0] {
   return {
-    t: 'start', a, validUntilMs: assign.validUntilMs, mac: NO_MAC, spec: assign.spec, ...(target.watch ? { watch: true } : {}),
+    t: 'start',
+    a,
+    validUntilMs: assign.validUntilMs,
+    mac: NO_MAC,
+    spec: assign.spec,
+    ...(target.watch ? { watch: true } : {}),
     target: { hostId: target.hostId, ...(assign.accountId === undefined ? {} : { accountId: assign.accountId }) },
   };
 }

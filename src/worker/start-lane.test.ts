@@ -11,7 +11,14 @@ const clock = { monotonicMs: () => now } as Clock;
 
 function lane(options: { capacity?: number; queueMax?: number } = {}): StartLane {
   now = 0;
-  return new StartLane({ capacity: 10, queueMax: 10_000, weights: { high: 6, normal: 3, low: 1 }, clock, random: seededRandom(1), ...options });
+  return new StartLane({
+    capacity: 10,
+    queueMax: 10_000,
+    weights: { high: 6, normal: 3, low: 1 },
+    clock,
+    random: seededRandom(1),
+    ...options,
+  });
 }
 
 function start(a: string, priority: Priority = 'normal'): QueuedStart {
@@ -25,7 +32,8 @@ it('gives out the oldest of a class first, and the classes by their weights, so 
   const of = (priority: Priority): QueuedStart[] => taken.filter((one) => one.priority === priority);
   expect(of('high').length).toBeGreaterThan(550);
   expect(of('low').length).toBeGreaterThan(60);
-  for (const priority of PRIORITIES) expect(of(priority).map(({ a }) => a)).toEqual(of(priority).map((_, i) => `${priority}-${i}`));
+  for (const priority of PRIORITIES)
+    expect(of(priority).map(({ a }) => a)).toEqual(of(priority).map((_, i) => `${priority}-${i}`));
 });
 
 it('gives out what was withdrawn to nobody, wherever it stood', () => {
@@ -41,7 +49,12 @@ it('gives out what was withdrawn to nobody, wherever it stood', () => {
 
 it('takes the same attempt once, and no more than it may hold', () => {
   const queues = lane({ queueMax: 2 });
-  expect([queues.offer(start('a')), queues.offer(start('a')), queues.offer(start('b')), queues.offer(start('c'))]).toEqual(['taken', 'known', 'taken', 'full']);
+  expect([
+    queues.offer(start('a')),
+    queues.offer(start('a')),
+    queues.offer(start('b')),
+    queues.offer(start('c')),
+  ]).toEqual(['taken', 'known', 'taken', 'full']);
 });
 
 it('has room as long as fewer are under way than it may carry', () => {

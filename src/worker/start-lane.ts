@@ -20,9 +20,17 @@ export interface StartLaneOptions {
 
 export class StartLane {
   readonly #options: StartLaneOptions;
-  readonly #queues: Record<Priority, StartQueue> = { high: new StartQueue(), normal: new StartQueue(), low: new StartQueue() };
+  readonly #queues: Record<Priority, StartQueue> = {
+    high: new StartQueue(),
+    normal: new StartQueue(),
+    low: new StartQueue(),
+  };
   readonly #waiting = new Map<string, QueuedStart>();
-  readonly #started: Record<Priority, { starts: number; waitedMs: number }> = { high: { starts: 0, waitedMs: 0 }, normal: { starts: 0, waitedMs: 0 }, low: { starts: 0, waitedMs: 0 } };
+  readonly #started: Record<Priority, { starts: number; waitedMs: number }> = {
+    high: { starts: 0, waitedMs: 0 },
+    normal: { starts: 0, waitedMs: 0 },
+    low: { starts: 0, waitedMs: 0 },
+  };
   #underWay = 0;
 
   constructor(options: StartLaneOptions) {
@@ -59,7 +67,14 @@ export class StartLane {
   take(): QueuedStart | undefined {
     const { high, normal, low } = this.#queues;
     // As a rule all that waits is of one class, and there is nothing to draw.
-    const priority = high.length + low.length === 0 ? 'normal' : pickQueue({ high: high.length, normal: normal.length, low: low.length }, this.#options.random, this.#options.weights);
+    const priority =
+      high.length + low.length === 0
+        ? 'normal'
+        : pickQueue(
+            { high: high.length, normal: normal.length, low: low.length },
+            this.#options.random,
+            this.#options.weights,
+          );
     const start = priority && this.#queues[priority].take();
     if (!start) return undefined;
     this.#waiting.delete(start.a);
@@ -96,10 +111,20 @@ export class StartLane {
 
   figures(): Record<Priority, QueueFigures> {
     const nowMs = this.#options.clock.monotonicMs();
-    return Object.fromEntries(PRIORITIES.map((priority) => {
-      const queue = this.#queues[priority];
-      const oldest = queue.peek();
-      return [priority, { length: queue.length, oldestMs: oldest ? Math.round(nowMs - oldest.queuedAtMs) : 0, starts: this.#started[priority].starts, waitedMs: Math.round(this.#started[priority].waitedMs) }];
-    })) as Record<Priority, QueueFigures>;
+    return Object.fromEntries(
+      PRIORITIES.map((priority) => {
+        const queue = this.#queues[priority];
+        const oldest = queue.peek();
+        return [
+          priority,
+          {
+            length: queue.length,
+            oldestMs: oldest ? Math.round(nowMs - oldest.queuedAtMs) : 0,
+            starts: this.#started[priority].starts,
+            waitedMs: Math.round(this.#started[priority].waitedMs),
+          },
+        ];
+      }),
+    ) as Record<Priority, QueueFigures>;
   }
 }

@@ -27,7 +27,9 @@ export class StartFrames {
   }
 
   encode(a: string, mac: Uint8Array, isWatched: boolean): Buffer {
-    const template = isWatched ? (this.#watched ??= this.#template({ watch: true })) : (this.#plain ??= this.#template({}));
+    const template = isWatched
+      ? (this.#watched ??= this.#template({ watch: true }))
+      : (this.#plain ??= this.#template({}));
     return template.encode(a, mac);
   }
 

@@ -11,10 +11,23 @@ import type { Service } from '../base/service.ts';
 import { QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
 import { encodeFrame } from '../link/codec.ts';
 import type { LinkDialer, LinkListener } from '../link/link.ts';
-import { AGENT_PROTOCOL, type AgentFrame, type AgentHello, type WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
+import {
+  AGENT_PROTOCOL,
+  type AgentFrame,
+  type AgentHello,
+  type WorkerToAgentFrame,
+} from '../protocol/link/agent-v1.ts';
 import { commonProtocol, isSpoken } from '../protocol/link/protocol-range.ts';
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
-import { WORKER_PROTOCOL, type AttemptEvent, type ConnectionStep, type LaneName, type OrderedAttempt, type ServerToWorkerFrame, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import {
+  WORKER_PROTOCOL,
+  type AttemptEvent,
+  type ConnectionStep,
+  type LaneName,
+  type OrderedAttempt,
+  type ServerToWorkerFrame,
+  type WorkerToServerFrame,
+} from '../protocol/link/worker-v1.ts';
 import { AgentLoads } from './agent-loads.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { LoadReport } from './load-report.ts';
@@ -55,8 +68,19 @@ export interface WorkerOptions {
   readonly onCertificate?: (certificate: string) => void;
 }
 
-interface HeldAgent extends Executor { readonly hostId: string; readonly linkedAtMs: number; readonly protocol: number }
-interface ServerState { readonly url: string; readonly dialer: ServerDialer; link: ServerLink | undefined; serverId: string; readonly events: EventOutbox; workers: readonly string[] }
+interface HeldAgent extends Executor {
+  readonly hostId: string;
+  readonly linkedAtMs: number;
+  readonly protocol: number;
+}
+interface ServerState {
+  readonly url: string;
+  readonly dialer: ServerDialer;
+  link: ServerLink | undefined;
+  serverId: string;
+  readonly events: EventOutbox;
+  workers: readonly string[];
+}
 
 /** How long events may wait for company before they are sent on. */
 const EVENT_FLUSH_MS = 2;
@@ -88,19 +112,36 @@ export class WorkerService implements Service {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#relay = new OutputRelay({
-      clock: options.clock, executor: (id) => (id === options.id ? this.#self : this.#agents.get(id))?.link, server: (url) => this.#servers.get(url)?.link, servers: () => this.#serverLinks(),
+      clock: options.clock,
+      executor: (id) => (id === options.id ? this.#self : this.#agents.get(id))?.link,
+      server: (url) => this.#servers.get(url)?.link,
+      servers: () => this.#serverLinks(),
     });
     this.#requests = new ServerRequests(options.clock, () => this.#serverLinks());
     this.#self = options.ssh && { agentId: options.id, link: options.ssh.link, lane: 'ssh', out: undefined };
     this.#dispatch = new StartDispatch({
-      capacity: options.capacity, weights: options.weights ?? QUEUE_WEIGHTS, clock: options.clock, random: options.random,
+      capacity: options.capacity,
+      weights: options.weights ?? QUEUE_WEIGHTS,
+      clock: options.clock,
+      random: options.random,
       executor: (hostId, agentId) => (agentId === options.id ? this.#self : this.#agentAt(hostId, agentId)),
-      isCurrent: (order) => this.#isCurrent(order), event: (a, event) => this.#event(a, event),
-      watch: ({ a, target, server }) => this.#relay.watchFromStart(a, target.agentId === options.id ? options.id : target.hostId, server),
+      isCurrent: (order) => this.#isCurrent(order),
+      event: (a, event) => this.#event(a, event),
+      watch: ({ a, target, server }) =>
+        this.#relay.watchFromStart(a, target.agentId === options.id ? options.id : target.hostId, server),
     });
     this.#report = new LoadReport({
-      clock: options.clock, agentLoads: () => this.#loads.take(), figures: () => ({ agents: this.#agents.size, queued: this.#dispatch.queued, outputBytesHeld: this.#relay.heldBytes, lanes: this.#dispatch.figures() }),
-      send: (frame) => { for (const link of this.#serverLinks()) link.send(frame); },
+      clock: options.clock,
+      agentLoads: () => this.#loads.take(),
+      figures: () => ({
+        agents: this.#agents.size,
+        queued: this.#dispatch.queued,
+        outputBytesHeld: this.#relay.heldBytes,
+        lanes: this.#dispatch.figures(),
+      }),
+      send: (frame) => {
+        for (const link of this.#serverLinks()) link.send(frame);
+      },
     });
   }
 
@@ -111,7 +152,11 @@ export class WorkerService implements Service {
 
   /** What a session on the host needs, as the server sees it now. Rejects with the server's reason. */
   async requestAccess(hostId: string, accountId?: string): Promise<SshAccess> {
-    const { access } = await this.#requests.ask<'access'>({ t: 'access', hostId, ...(accountId === undefined ? {} : { accountId }) });
+    const { access } = await this.#requests.ask<'access'>({
+      t: 'access',
+      hostId,
+      ...(accountId === undefined ? {} : { accountId }),
+    });
     return access!;
   }
 
@@ -177,7 +222,8 @@ export class WorkerService implements Service {
     const { id, name, zone, version, agentAddress, clock } = this.#options;
     // One server may be known by two addresses (the one we joined by, and its own). Two links would displace each other for ever;
     // the second says nothing and ends, and is tried again ever more slowly, in case the first address stops being good.
-    if ([...this.#servers.values()].some((other) => other !== state && other.link && other.serverId === link.peer.id)) return link.close('shutting-down', 'This server is linked by another address.');
+    if ([...this.#servers.values()].some((other) => other !== state && other.link && other.serverId === link.peer.id))
+      return link.close('shutting-down', 'This server is linked by another address.');
     state.link = link;
     state.serverId = link.peer.id;
     link.onFrame = (frame) => this.#onServerFrame(state, frame);
@@ -187,10 +233,28 @@ export class WorkerService implements Service {
       this.#relay.serverGone(state.url);
       this.#requests.onUnlinked(link);
     };
-    link.send({ t: 'hello', protocol: WORKER_PROTOCOL, workerId: id, name, zone, version, agentAddress, nowMs: clock.nowMs(), features: this.#self ? ['ssh'] : [] });
-    const held = [...this.#agents.values()].map(({ hostId, agentId, linkedAtMs }) => ({ hostId, agentId, sinceMs: linkedAtMs }));
+    link.send({
+      t: 'hello',
+      protocol: WORKER_PROTOCOL,
+      workerId: id,
+      name,
+      zone,
+      version,
+      agentAddress,
+      nowMs: clock.nowMs(),
+      features: this.#self ? ['ssh'] : [],
+    });
+    const held = [...this.#agents.values()].map(({ hostId, agentId, linkedAtMs }) => ({
+      hostId,
+      agentId,
+      sinceMs: linkedAtMs,
+    }));
     for (let from = 0; from === 0 || from < held.length; from += SNAPSHOT_AGENTS) {
-      link.send({ t: 'agents', agents: held.slice(from, from + SNAPSHOT_AGENTS), last: from + SNAPSHOT_AGENTS >= held.length });
+      link.send({
+        t: 'agents',
+        agents: held.slice(from, from + SNAPSHOT_AGENTS),
+        last: from + SNAPSHOT_AGENTS >= held.length,
+      });
     }
     this.#requests.onLinked();
     // What has changed while no server could tell is not known here.
@@ -201,14 +265,21 @@ export class WorkerService implements Service {
     switch (frame.t) {
       case 'welcome':
         if (!isSpoken(WORKER_PROTOCOL, frame.protocol)) {
-          this.#options.log.error({ server: state.url, protocol: frame.protocol, code: 'protocol-unsupported' }, 'the server speaks a protocol that this worker does not know');
-          return state.link?.close('protocol-unsupported', `This worker speaks worker protocol ${WORKER_PROTOCOL.min} to ${WORKER_PROTOCOL.max}.`);
+          this.#options.log.error(
+            { server: state.url, protocol: frame.protocol, code: 'protocol-unsupported' },
+            'the server speaks a protocol that this worker does not know',
+          );
+          return state.link?.close(
+            'protocol-unsupported',
+            `This worker speaks worker protocol ${WORKER_PROTOCOL.min} to ${WORKER_PROTOCOL.max}.`,
+          );
         }
         return this.#onTopology(state, frame);
       case 'topology':
         return this.#onTopology(state, frame);
       case 'owns':
-        for (const { id, term } of frame.partitions) if (term >= (this.#owners.get(id)?.term ?? 0)) this.#owners.set(id, { serverId: state.serverId, term });
+        for (const { id, term } of frame.partitions)
+          if (term >= (this.#owners.get(id)?.term ?? 0)) this.#owners.set(id, { serverId: state.serverId, term });
         return;
       case 'revoked':
         for (const agentId of frame.agentIds) {
@@ -227,12 +298,18 @@ export class WorkerService implements Service {
         for (const attempt of frame.attempts) this.#pass('query', attempt);
         return;
       case 'watch':
-        for (const { a, hostId, ssh } of frame.attempts) this.#relay.watch(a, ssh ? this.#options.id : hostId, state.url, frame.on);
+        for (const { a, hostId, ssh } of frame.attempts)
+          this.#relay.watch(a, ssh ? this.#options.id : hostId, state.url, frame.on);
         return;
       case 'ack':
         return this.#onAck(frame.attempts);
       case 'chunk-ack':
-        this.#executorById(frame.agentId)?.link.send({ t: 'chunk-ack', a: frame.a, stream: frame.stream, seq: frame.seq });
+        this.#executorById(frame.agentId)?.link.send({
+          t: 'chunk-ack',
+          a: frame.a,
+          stream: frame.stream,
+          seq: frame.seq,
+        });
         return;
       case 'fetch':
         return this.#relay.fetch(state.url, frame.ssh ? this.#options.id : frame.hostId, frame);
@@ -250,20 +327,32 @@ export class WorkerService implements Service {
         this.#report.tell();
         return this.#drain(frame.on);
       case 'upgrade':
-        for (const { hostId, agentId, mac } of frame.targets) if (this.#agents.get(hostId)?.agentId === agentId) this.#agents.get(hostId)!.link.send({ t: 'upgrade', id: frame.id, order: frame.order, mac });
+        for (const { hostId, agentId, mac } of frame.targets)
+          if (this.#agents.get(hostId)?.agentId === agentId)
+            this.#agents.get(hostId)!.link.send({ t: 'upgrade', id: frame.id, order: frame.order, mac });
         return;
       case 'bye':
         this.#options.log.info({ server: state.url, code: frame.code }, 'the server ended the link');
     }
   }
 
-  async #testConnection(state: ServerState, { id, hostId, accountId }: Extract<ServerToWorkerFrame, { t: 'connection-test' }>): Promise<void> {
+  async #testConnection(
+    state: ServerState,
+    { id, hostId, accountId }: Extract<ServerToWorkerFrame, { t: 'connection-test' }>,
+  ): Promise<void> {
     const { ssh } = this.#options;
     try {
       if (!ssh) throw new DroverError('zone-without-worker', { detail: 'This worker reaches no hosts over SSH.' });
       state.link?.send({ t: 'connection-tested', id, steps: await ssh.test(hostId, accountId) });
     } catch (error) {
-      state.link?.send({ t: 'connection-tested', id, error: { code: errorCodeOf(error), detail: error instanceof DroverError ? error.message : 'The worker met a fault of its own.' } });
+      state.link?.send({
+        t: 'connection-tested',
+        id,
+        error: {
+          code: errorCodeOf(error),
+          detail: error instanceof DroverError ? error.message : 'The worker met a fault of its own.',
+        },
+      });
     }
   }
 
@@ -281,7 +370,9 @@ export class WorkerService implements Service {
     this.#options.log.info({ on }, on ? 'draining: no new work is taken' : 'work is taken again');
     const batch = (): void => {
       const others = this.#zoneWorkers.filter((address) => address !== this.#options.agentAddress);
-      if (others.length > 0) for (const agent of [...this.#agents.values()].slice(0, DRAIN_BATCH)) agent.link.close('worker-draining', 'This worker is being emptied; another takes over.');
+      if (others.length > 0)
+        for (const agent of [...this.#agents.values()].slice(0, DRAIN_BATCH))
+          agent.link.close('worker-draining', 'This worker is being emptied; another takes over.');
       this.#stopDrain = this.#options.clock.after(DRAIN_EVERY_MS, batch, { unref: true });
     };
     if (on) batch();
@@ -316,7 +407,13 @@ export class WorkerService implements Service {
   }
 
   #welcome(protocol: number): WorkerToAgentFrame {
-    return { t: 'welcome', protocol, workerId: this.#options.id, nowMs: this.#options.clock.nowMs(), workers: [...this.#zoneWorkers] };
+    return {
+      t: 'welcome',
+      protocol,
+      workerId: this.#options.id,
+      nowMs: this.#options.clock.nowMs(),
+      workers: [...this.#zoneWorkers],
+    };
   }
 
   // — orders —
@@ -335,7 +432,8 @@ export class WorkerService implements Service {
   #onCertificate(frame: Extract<ServerToWorkerFrame, { t: 'certificate' }>): void {
     const asked = this.#renewals.get(frame.id);
     this.#renewals.delete(frame.id);
-    if (!frame.certificate || !frame.ca) return this.#options.log.warn({ error: frame.error }, 'a certificate was not renewed');
+    if (!frame.certificate || !frame.ca)
+      return this.#options.log.warn({ error: frame.error }, 'a certificate was not renewed');
     if (asked === 'self') this.#options.onCertificate?.(frame.certificate);
     else asked?.send({ t: 'certificate', certificate: frame.certificate, ca: frame.ca });
   }
@@ -357,27 +455,55 @@ export class WorkerService implements Service {
       this.#agents.delete(agent.hostId);
       this.#loads.gone(agent.hostId);
       const atMs = this.#options.clock.nowMs();
-      for (const server of this.#servers.values()) server.link?.send({ t: 'unlinked', hostId: agent.hostId, agentId: agent.agentId, atMs });
+      for (const server of this.#servers.values())
+        server.link?.send({ t: 'unlinked', hostId: agent.hostId, agentId: agent.agentId, atMs });
     };
   }
 
   #onHello(link: AgentLink, hello: AgentHello): HeldAgent | undefined {
     const { clock } = this.#options;
     if (this.#revoked.has(link.peer.id)) return void link.close('agent-revoked', 'The agent has been revoked.');
-    if (hello.agentId !== link.peer.id) return void link.close('certificate-invalid', 'The certificate belongs to another agent.');
+    if (hello.agentId !== link.peer.id)
+      return void link.close('certificate-invalid', 'The certificate belongs to another agent.');
     // Else an agent could take the place of any other host, and be sent that host's scripts and secrets.
-    if (link.peer.hostId !== undefined && hello.hostId !== link.peer.hostId) return void link.close('certificate-invalid', 'The certificate belongs to another host.');
+    if (link.peer.hostId !== undefined && hello.hostId !== link.peer.hostId)
+      return void link.close('certificate-invalid', 'The certificate belongs to another host.');
     const protocol = commonProtocol(AGENT_PROTOCOL, hello.protocol);
-    if (protocol === undefined) return void link.close('protocol-unsupported', `This worker speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`);
+    if (protocol === undefined)
+      return void link.close(
+        'protocol-unsupported',
+        `This worker speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`,
+      );
     const nowMs = clock.nowMs();
-    const agent: HeldAgent = { hostId: hello.hostId, agentId: hello.agentId, link, linkedAtMs: nowMs, protocol, lane: 'agent', out: undefined };
+    const agent: HeldAgent = {
+      hostId: hello.hostId,
+      agentId: hello.agentId,
+      link,
+      linkedAtMs: nowMs,
+      protocol,
+      lane: 'agent',
+      out: undefined,
+    };
     const former = this.#agents.get(hello.hostId);
     this.#agents.set(hello.hostId, agent);
     this.#byAgentId.set(hello.agentId, agent);
     former?.link.close('shutting-down', 'The agent linked again.');
-    this.#dispatch.underWay(agent, hello.attempts.filter(({ state }) => state !== 'finished').map(({ a }) => a));
+    this.#dispatch.underWay(
+      agent,
+      hello.attempts.filter(({ state }) => state !== 'finished').map(({ a }) => a),
+    );
     link.send(this.#welcome(protocol));
-    for (const server of this.#servers.values()) server.link?.send({ t: 'linked', hostId: agent.hostId, agentId: agent.agentId, atMs: nowMs, bootId: hello.bootId, version: hello.version, skewMs: hello.nowMs - nowMs, facts: hello.facts });
+    for (const server of this.#servers.values())
+      server.link?.send({
+        t: 'linked',
+        hostId: agent.hostId,
+        agentId: agent.agentId,
+        atMs: nowMs,
+        bootId: hello.bootId,
+        version: hello.version,
+        skewMs: hello.nowMs - nowMs,
+        facts: hello.facts,
+      });
     return agent;
   }
 
@@ -392,7 +518,8 @@ export class WorkerService implements Service {
         for (const server of this.#servers.values()) server.link?.send({ ...frame, hostId, agentId });
         return;
       case 'facts':
-        for (const server of this.#servers.values()) server.link?.send({ t: 'facts', hostId, agentId, facts: frame.facts });
+        for (const server of this.#servers.values())
+          server.link?.send({ t: 'facts', hostId, agentId, facts: frame.facts });
         return;
       default:
         this.#onExecutorFrame(agent, frame);
@@ -433,7 +560,16 @@ export class WorkerService implements Service {
   #renew(frame: { csr: string; signature: Uint8Array }, agent?: HeldAgent): void {
     const server = [...this.#servers.values()].find((candidate) => candidate.link);
     const id = ++this.#renewalSeq;
-    if (server?.link?.send({ t: 'renew', id, ...(agent ? { agentId: agent.agentId } : {}), csr: frame.csr, signature: frame.signature })) this.#renewals.set(id, agent?.link ?? 'self');
+    if (
+      server?.link?.send({
+        t: 'renew',
+        id,
+        ...(agent ? { agentId: agent.agentId } : {}),
+        csr: frame.csr,
+        signature: frame.signature,
+      })
+    )
+      this.#renewals.set(id, agent?.link ?? 'self');
   }
 
   /** Asks for a new certificate for the worker itself. */

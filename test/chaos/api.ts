@@ -5,7 +5,10 @@
 import { pause, systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 
-export interface ApiAnswer { readonly status: number; readonly body: Record<string, unknown> }
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+}
 
 const REQUEST_MS = 10_000;
 const PAUSE_MS = 300;
@@ -30,15 +33,27 @@ export class ChaosApi {
     return this.#request('POST', path, body, newId(), timeoutMs);
   }
 
-  async #request(method: string, path: string, body: object | undefined, key: string | undefined, timeoutMs: number): Promise<ApiAnswer> {
+  async #request(
+    method: string,
+    path: string,
+    body: object | undefined,
+    key: string | undefined,
+    timeoutMs: number,
+  ): Promise<ApiAnswer> {
     const deadlineMs = systemClock.monotonicMs() + timeoutMs;
     let last = '';
     while (systemClock.monotonicMs() < deadlineMs) {
       const url = this.#urls[this.#turn++ % this.#urls.length]!;
       try {
         const response = await fetch(`${url}${path}`, {
-          method, signal: AbortSignal.timeout(REQUEST_MS), ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          headers: { authorization: `Bearer ${this.#token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...(key === undefined ? {} : { 'idempotency-key': key }) },
+          method,
+          signal: AbortSignal.timeout(REQUEST_MS),
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          headers: {
+            authorization: `Bearer ${this.#token}`,
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(key === undefined ? {} : { 'idempotency-key': key }),
+          },
         });
         const answer = (await response.json()) as Record<string, unknown>;
         if (!isOfTheWay(response.status, answer)) return { status: response.status, body: answer };
@@ -54,5 +69,11 @@ export class ChaosApi {
 }
 
 function isOfTheWay(status: number, answer: Record<string, unknown>): boolean {
-  return status === 503 || status === 429 || status === 502 || answer.code === 'idempotency-in-progress' || answer.code === 'not-owner';
+  return (
+    status === 503 ||
+    status === 429 ||
+    status === 502 ||
+    answer.code === 'idempotency-in-progress' ||
+    answer.code === 'not-owner'
+  );
 }

@@ -42,7 +42,14 @@ function emitHeld(): void {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { minutes: { type: 'string' }, seconds: { type: 'string' }, seed: { type: 'string' }, quiet: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string' },
+      seconds: { type: 'string' },
+      seed: { type: 'string' },
+      quiet: { type: 'boolean' },
+    },
+  });
   const forMs = values.seconds !== undefined ? Number(values.seconds) * 1_000 : Number(values.minutes ?? '5') * 60_000;
   const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
   if (!(forMs > 0) || !Number.isInteger(seed)) {
@@ -55,17 +62,30 @@ async function main(): Promise<number> {
     emitHeld();
     throw error;
   });
-  const outcome = await tryPromise(cluster, seed, forMs).catch((error: Error) => ({ faults: [`chaos itself failed: ${error.stack}`], figures: {} }));
+  const outcome = await tryPromise(cluster, seed, forMs).catch((error: Error) => ({
+    faults: [`chaos itself failed: ${error.stack}`],
+    figures: {},
+  }));
   const ok = outcome.faults.length === 0;
   await cluster.stop({ keepFolder: !ok });
   if (ok) held = undefined;
   else emitHeld();
   for (const fault of outcome.faults.slice(0, FAULTS_SHOWN_MAX)) emit({ chaos: 'violation', fault });
-  emit({ chaos: ok ? 'held' : 'violated', seed, ...outcome.figures, violations: outcome.faults.length, ...(ok ? {} : { logs: join(cluster.folder, 'logs') }) });
+  emit({
+    chaos: ok ? 'held' : 'violated',
+    seed,
+    ...outcome.figures,
+    violations: outcome.faults.length,
+    ...(ok ? {} : { logs: join(cluster.folder, 'logs') }),
+  });
   return ok ? 0 : 1;
 }
 
-async function tryPromise(cluster: Cluster, seed: number, forMs: number): Promise<{ faults: string[]; figures: Record<string, unknown> }> {
+async function tryPromise(
+  cluster: Cluster,
+  seed: number,
+  forMs: number,
+): Promise<{ faults: string[]; figures: Record<string, unknown> }> {
   const traces = join(cluster.folder, 'traces');
   mkdirSync(traces);
   const api = new ChaosApi(cluster.urls, cluster.token);
@@ -86,12 +106,33 @@ async function tryPromise(cluster: Cluster, seed: number, forMs: number): Promis
   const world = await settled(cluster, faults);
   watching.abort();
   await watch;
-  faults.push(...load.faults, ...finality.look(world), ...checkWorld(world, { runIds: load.runIds, traces: readTraces(traces) }), ...cluster.unexpectedEnds);
-  return { faults, figures: { runs: load.counts, deeds: monkey.counts, attempts: world.attempts.length, states: countBy(world.attempts.map((row) => row.state)), settled_late: world.attempts.filter((row) => row.settled_late).length, watched_final: finality.size, api_repeats: api.repeats } };
+  faults.push(
+    ...load.faults,
+    ...finality.look(world),
+    ...checkWorld(world, { runIds: load.runIds, traces: readTraces(traces) }),
+    ...cluster.unexpectedEnds,
+  );
+  return {
+    faults,
+    figures: {
+      runs: load.counts,
+      deeds: monkey.counts,
+      attempts: world.attempts.length,
+      states: countBy(world.attempts.map((row) => row.state)),
+      settled_late: world.attempts.filter((row) => row.settled_late).length,
+      watched_final: finality.size,
+      api_repeats: api.repeats,
+    },
+  };
 }
 
 /** Looks at the record every few seconds; a database that is away is looked at again. */
-async function watchFinality(cluster: Cluster, finality: FinalityWatch, faults: string[], signal: AbortSignal): Promise<void> {
+async function watchFinality(
+  cluster: Cluster,
+  finality: FinalityWatch,
+  faults: string[],
+  signal: AbortSignal,
+): Promise<void> {
   while (await pause(systemClock, LOOK_EVERY_MS, signal)) {
     const world = await readWorld(cluster.postgres.url).catch(() => undefined);
     if (world) faults.push(...finality.look(world));
@@ -110,7 +151,11 @@ async function settled(cluster: Cluster, faults: string[]): Promise<World> {
     return systemClock.monotonicMs() - since > 5_000 ? world : undefined;
   };
   try {
-    return await until('everything to settle', async () => (await quiet()) ?? void (await pause(systemClock, 500)), SETTLE_MS);
+    return await until(
+      'everything to settle',
+      async () => (await quiet()) ?? void (await pause(systemClock, 500)),
+      SETTLE_MS,
+    );
   } catch (error) {
     faults.push((error as Error).message);
     return readWorld(cluster.postgres.url);

@@ -3,7 +3,12 @@
  * no effect twice, and terminal states unchanged. Reads the tables themselves: the record, not what somebody says of it.
  */
 import pg from 'pg';
-import { emptyCounts, isTerminalExecution, type ExecutionCounts, type ExecutionState } from '../../src/domain/run/execution-machine.ts';
+import {
+  emptyCounts,
+  isTerminalExecution,
+  type ExecutionCounts,
+  type ExecutionState,
+} from '../../src/domain/run/execution-machine.ts';
 import { isTerminalRun, runVerdict, type RunState } from '../../src/domain/run/run-machine.ts';
 
 export interface AttemptRow {
@@ -22,21 +27,37 @@ export interface AttemptRow {
   readonly settled_late: boolean;
 }
 
-export interface RunRow { readonly id: string; readonly state: RunState; readonly host_count: number; readonly counts: Partial<ExecutionCounts>; readonly cancel_requested_at_ms: string | null }
+export interface RunRow {
+  readonly id: string;
+  readonly state: RunState;
+  readonly host_count: number;
+  readonly counts: Partial<ExecutionCounts>;
+  readonly cancel_requested_at_ms: string | null;
+}
 
-export interface World { readonly runs: readonly RunRow[]; readonly attempts: readonly AttemptRow[] }
+export interface World {
+  readonly runs: readonly RunRow[];
+  readonly attempts: readonly AttemptRow[];
+}
 
-const COLUMNS = "run_id || '.' || task || '.' || ordinal || '.' || attempt AS attempt_id, run_id, host_name, state, attempt, exit_code, signal, reason, started_at_ms, finished_at_ms, out_size, settled_late";
+const COLUMNS =
+  "run_id || '.' || task || '.' || ordinal || '.' || attempt AS attempt_id, run_id, host_name, state, attempt, exit_code, signal, reason, started_at_ms, finished_at_ms, out_size, settled_late";
 
 /** One consistent view of everything recorded. Throws when the database is away. */
 export async function readWorld(databaseUrl: string): Promise<World> {
-  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 2_000, query_timeout: 20_000 });
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    connectionTimeoutMillis: 2_000,
+    query_timeout: 20_000,
+  });
   client.on('error', () => undefined);
   await client.connect();
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const runs = await client.query<RunRow>('SELECT id, state, host_count, counts, cancel_requested_at_ms FROM run');
-    const attempts = await client.query<AttemptRow>(`SELECT ${COLUMNS}, true AS current FROM execution UNION ALL SELECT ${COLUMNS}, false AS current FROM execution_history`);
+    const attempts = await client.query<AttemptRow>(
+      `SELECT ${COLUMNS}, true AS current FROM execution UNION ALL SELECT ${COLUMNS}, false AS current FROM execution_history`,
+    );
     return { runs: runs.rows, attempts: attempts.rows };
   } finally {
     await client.end().catch(() => undefined);
@@ -44,15 +65,22 @@ export async function readWorld(databaseUrl: string): Promise<World> {
 }
 
 /** Faults of the record, as sentences; none is what we want. */
-export function checkWorld(world: World, expected: { runIds: ReadonlySet<string>; traces: readonly { attempt: string; host: string }[] }): string[] {
+export function checkWorld(
+  world: World,
+  expected: { runIds: ReadonlySet<string>; traces: readonly { attempt: string; host: string }[] },
+): string[] {
   return [...checkRuns(world, expected.runIds), ...checkExecutions(world), ...checkEffects(world, expected.traces)];
 }
 
 function checkRuns(world: World, runIds: ReadonlySet<string>): string[] {
   const byId = new Map(world.runs.map((run) => [run.id, run]));
   const lost = [...runIds].filter((id) => !byId.has(id)).map((id) => `run ${id} was created and is gone`);
-  const extra = world.runs.filter((run) => !runIds.has(run.id)).map((run) => `run ${run.id} exists, though no request was answered with it: a request took effect twice`);
-  const open = world.runs.filter((run) => !isTerminalRun(run.state)).map((run) => `run ${run.id} is still ${run.state}`);
+  const extra = world.runs
+    .filter((run) => !runIds.has(run.id))
+    .map((run) => `run ${run.id} exists, though no request was answered with it: a request took effect twice`);
+  const open = world.runs
+    .filter((run) => !isTerminalRun(run.state))
+    .map((run) => `run ${run.id} is still ${run.state}`);
   return [...lost, ...extra, ...open];
 }
 
@@ -71,9 +99,11 @@ function checkExecutions(world: World): string[] {
     const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
     if (total !== run.host_count) faults.push(`run ${run.id} has ${run.host_count} hosts and ${total} executions`);
     const recorded = { ...emptyCounts(), ...run.counts };
-    if (JSON.stringify(recorded) !== JSON.stringify(counts)) faults.push(`run ${run.id} counts ${shown(recorded)}, its executions are ${shown(counts)}`);
+    if (JSON.stringify(recorded) !== JSON.stringify(counts))
+      faults.push(`run ${run.id} counts ${shown(recorded)}, its executions are ${shown(counts)}`);
     const verdict = runVerdict(counts, run.cancel_requested_at_ms !== null);
-    if (isTerminalRun(run.state) && run.state !== verdict) faults.push(`run ${run.id} is ${run.state}, its executions say ${verdict}`);
+    if (isTerminalRun(run.state) && run.state !== verdict)
+      faults.push(`run ${run.id} is ${run.state}, its executions say ${verdict}`);
   }
   const keys = new Set<string>();
   for (const { attempt_id: attempt } of world.attempts) {
@@ -84,7 +114,12 @@ function checkExecutions(world: World): string[] {
 }
 
 function shown(counts: ExecutionCounts): string {
-  return Object.entries(counts).filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`).join(', ') || 'none';
+  return (
+    Object.entries(counts)
+      .filter(([, count]) => count > 0)
+      .map(([state, count]) => `${count} ${state}`)
+      .join(', ') || 'none'
+  );
 }
 
 /** The script ran to an end of its own: its trace must be there. */
@@ -108,7 +143,9 @@ function checkEffects(world: World, traces: readonly { attempt: string; host: st
     else if (neverRan(row)) faults.push(`attempt ${attempt} is ${row.state} and ran`);
   }
   for (const [attempt, times] of seen) if (times > 1) faults.push(`attempt ${attempt} ran ${times} times`);
-  for (const row of world.attempts) if (didRun(row) && !seen.has(row.attempt_id)) faults.push(`attempt ${row.attempt_id} is ${row.state} with ${row.exit_code ?? row.signal} and left no trace`);
+  for (const row of world.attempts)
+    if (didRun(row) && !seen.has(row.attempt_id))
+      faults.push(`attempt ${row.attempt_id} is ${row.state} with ${row.exit_code ?? row.signal} and left no trace`);
   return faults;
 }
 
@@ -126,14 +163,21 @@ export class FinalityWatch {
     for (const row of world.attempts) {
       present.add(row.attempt_id);
       if (!isTerminalExecution(row.state)) {
-        if (this.#seen.has(row.attempt_id)) faults.push(`attempt ${row.attempt_id} was ${this.#seen.get(row.attempt_id)!.state} and is ${row.state} again`);
+        if (this.#seen.has(row.attempt_id))
+          faults.push(
+            `attempt ${row.attempt_id} was ${this.#seen.get(row.attempt_id)!.state} and is ${row.state} again`,
+          );
         continue;
       }
       const before = this.#seen.get(row.attempt_id);
-      if (before && fingerprint(before) !== fingerprint(row) && !isLateTruth(before, row)) faults.push(`attempt ${row.attempt_id} changed after it was final: ${fingerprint(before)} → ${fingerprint(row)}`);
+      if (before && fingerprint(before) !== fingerprint(row) && !isLateTruth(before, row))
+        faults.push(
+          `attempt ${row.attempt_id} changed after it was final: ${fingerprint(before)} → ${fingerprint(row)}`,
+        );
       this.#seen.set(row.attempt_id, row);
     }
-    for (const attempt of this.#seen.keys()) if (!present.has(attempt)) faults.push(`attempt ${attempt} was recorded and is gone`);
+    for (const attempt of this.#seen.keys())
+      if (!present.has(attempt)) faults.push(`attempt ${attempt} was recorded and is gone`);
     return faults;
   }
 }
@@ -144,5 +188,7 @@ function isLateTruth(before: AttemptRow, after: AttemptRow): boolean {
 }
 
 function fingerprint(row: AttemptRow): string {
-  return [row.state, row.exit_code, row.signal, row.reason, row.started_at_ms, row.finished_at_ms, row.out_size].join(' ');
+  return [row.state, row.exit_code, row.signal, row.reason, row.started_at_ms, row.finished_at_ms, row.out_size].join(
+    ' ',
+  );
 }

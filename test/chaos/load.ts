@@ -38,16 +38,45 @@ export class Load {
 
   #spawn(signal: AbortSignal): void {
     // All draws of one user before the first answer, so that the order of answers cannot change them.
-    const plan = { script: chaosScript(this.#random), targets: this.#pick(TARGETS), retries: this.#random.next() < 0.2 ? 1 : 0, concurrency: this.#random.next() < 0.2 ? 2 : undefined, timeout: this.#random.next() < 0.1 ? '1500ms' : '30s', lostAfter: this.#random.next() < 0.4 ? '3s' : '20s', cancelAfterMs: this.#random.next() < 0.15 ? this.#random.next() * 3_000 : undefined, retry: this.#random.next() < 0.3 };
+    const plan = {
+      script: chaosScript(this.#random),
+      targets: this.#pick(TARGETS),
+      retries: this.#random.next() < 0.2 ? 1 : 0,
+      concurrency: this.#random.next() < 0.2 ? 2 : undefined,
+      timeout: this.#random.next() < 0.1 ? '1500ms' : '30s',
+      lostAfter: this.#random.next() < 0.4 ? '3s' : '20s',
+      cancelAfterMs: this.#random.next() < 0.15 ? this.#random.next() * 3_000 : undefined,
+      retry: this.#random.next() < 0.3,
+    };
     const user = this.#user(plan, signal)
       .catch((error: Error) => void this.faults.push(error.message))
       .finally(() => this.#open.delete(user));
     this.#open.add(user);
   }
 
-  async #user(plan: { script: { kind: string; text: string }; targets: string; retries: number; concurrency: number | undefined; timeout: string; lostAfter: string; cancelAfterMs: number | undefined; retry: boolean }, signal: AbortSignal): Promise<void> {
+  async #user(
+    plan: {
+      script: { kind: string; text: string };
+      targets: string;
+      retries: number;
+      concurrency: number | undefined;
+      timeout: string;
+      lostAfter: string;
+      cancelAfterMs: number | undefined;
+      retry: boolean;
+    },
+    signal: AbortSignal,
+  ): Promise<void> {
     const created = await this.#api.post('/api/v1/runs', {
-      targets: plan.targets, script: plan.script.text, name: plan.script.kind, params: { TRACES: this.#traces }, timeout: plan.timeout, killAfter: '2s', startDeadline: '60s', lostAfter: plan.lostAfter, retries: plan.retries,
+      targets: plan.targets,
+      script: plan.script.text,
+      name: plan.script.kind,
+      params: { TRACES: this.#traces },
+      timeout: plan.timeout,
+      killAfter: '2s',
+      startDeadline: '60s',
+      lostAfter: plan.lostAfter,
+      retries: plan.retries,
       ...(plan.concurrency === undefined ? {} : { concurrency: plan.concurrency }),
     });
     if (created.status !== 201) throw new Error(`a run was refused: ${created.status} ${JSON.stringify(created.body)}`);
@@ -58,13 +87,15 @@ export class Load {
       await pause(systemClock, plan.cancelAfterMs);
       const cancelled = await this.#api.post(`/api/v1/runs/${id}/cancel`, {});
       if (cancelled.status === 202) this.counts.cancelled++;
-      else if (cancelled.body.code !== 'run-already-finished') throw new Error(`run ${id} could not be cancelled: ${JSON.stringify(cancelled.body)}`);
+      else if (cancelled.body.code !== 'run-already-finished')
+        throw new Error(`run ${id} could not be cancelled: ${JSON.stringify(cancelled.body)}`);
     }
     await this.#ended(id);
     if (!plan.retry || signal.aborted) return;
     const retried = await this.#api.post(`/api/v1/runs/${id}/retry`, { states: RETRY_STATES });
     if (retried.status === 201) this.counts.retried++;
-    else if (retried.body.code !== 'nothing-to-retry' && retried.body.code !== 'run-not-finished') throw new Error(`run ${id} could not be retried: ${JSON.stringify(retried.body)}`);
+    else if (retried.body.code !== 'nothing-to-retry' && retried.body.code !== 'run-not-finished')
+      throw new Error(`run ${id} could not be retried: ${JSON.stringify(retried.body)}`);
     await this.#ended(id);
   }
 

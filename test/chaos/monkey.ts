@@ -7,7 +7,12 @@ import { limits } from '../../src/base/limits.ts';
 import type { Random } from '../../src/base/random.ts';
 import type { Cluster, ManagedProcess } from '../support/cluster.ts';
 
-export interface Deed { readonly atMs: number; readonly what: 'kill' | 'stop'; readonly whom: string; readonly forMs: number }
+export interface Deed {
+  readonly atMs: number;
+  readonly what: 'kill' | 'stop';
+  readonly whom: string;
+  readonly forMs: number;
+}
 
 const AFFLICTED_MAX = 3;
 
@@ -29,7 +34,9 @@ export class Monkey {
   async run(signal: AbortSignal): Promise<void> {
     const beganMs = systemClock.monotonicMs();
     while (await pause(systemClock, this.#between(300, 2_000), signal)) {
-      const victims = [...this.#cluster.servers, ...this.#cluster.workers, ...this.#cluster.agents].filter((process) => !this.#afflicted.has(process.name));
+      const victims = [...this.#cluster.servers, ...this.#cluster.workers, ...this.#cluster.agents].filter(
+        (process) => !this.#afflicted.has(process.name),
+      );
       // Drawn before it is known whether there is room, so that the same seed makes the same choices.
       const draw = this.#random.next();
       const kill = this.#random.next() < 0.6;
@@ -49,7 +56,9 @@ export class Monkey {
     this.counts[kind] = (this.counts[kind] ?? 0) + 1;
     this.#tell({ atMs: Math.round(atMs), what, whom: name, forMs });
     this.#afflicted.add(name);
-    const deed = (whom === 'postgres' ? this.#killPostgres() : kill ? killAndRestart(whom, forMs) : stopAndContinue(whom, forMs)).finally(() => {
+    const deed = (
+      whom === 'postgres' ? this.#killPostgres() : kill ? killAndRestart(whom, forMs) : stopAndContinue(whom, forMs)
+    ).finally(() => {
       this.#afflicted.delete(name);
       this.#underWay.delete(deed);
     });

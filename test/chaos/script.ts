@@ -6,7 +6,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../../src/base/random.ts';
 
-export interface ChaosScript { readonly kind: string; readonly text: string }
+export interface ChaosScript {
+  readonly kind: string;
+  readonly text: string;
+}
 
 const TRACE = 'printf "%s\\n" "$DROVER_ATTEMPT_ID" >> "$DROVER_PARAM_TRACES/$DROVER_HOST"';
 
@@ -30,5 +33,10 @@ export function chaosScript(random: Random): ChaosScript {
 
 /** Every trace left, with the host that left it. */
 export function readTraces(folder: string): { attempt: string; host: string }[] {
-  return readdirSync(folder).flatMap((host) => readFileSync(join(folder, host), 'utf8').split('\n').filter((line) => line !== '').map((attempt) => ({ attempt, host })));
+  return readdirSync(folder).flatMap((host) =>
+    readFileSync(join(folder, host), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((attempt) => ({ attempt, host })),
+  );
 }

@@ -14,7 +14,20 @@ export function newAttempt(): AttemptId {
 }
 
 export function specOf(script: string, more: Partial<ExecutionSpec> = {}): ExecutionSpec {
-  return { v: 1, runId: 'r', runName: 'n', script: Buffer.from(script), args: [], env: {}, params: {}, secrets: {}, timeoutMs: 20_000, killAfterMs: 300, outputKeptBytes: 4_194_304, ...more };
+  return {
+    v: 1,
+    runId: 'r',
+    runName: 'n',
+    script: Buffer.from(script),
+    args: [],
+    env: {},
+    params: {},
+    secrets: {},
+    timeoutMs: 20_000,
+    killAfterMs: 300,
+    outputKeptBytes: 4_194_304,
+    ...more,
+  };
 }
 
 export async function reportOf(driver: Driver, attempt: AttemptId): Promise<AgentReport> {
@@ -29,7 +42,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
-export function driverConformance(make: () => Promise<{ driver: Driver; restart: () => Promise<Driver>; end: () => Promise<void> }>): void {
+export function driverConformance(
+  make: () => Promise<{ driver: Driver; restart: () => Promise<Driver>; end: () => Promise<void> }>,
+): void {
   describe('a driver', () => {
     let world: Awaited<ReturnType<typeof make>>;
     let driver: Driver;
@@ -48,7 +63,8 @@ export function driverConformance(make: () => Promise<{ driver: Driver; restart:
       expect(await driver.startAttempt(attempt, specOf(script, more))).toBe('accepted');
       return reportOf(driver, attempt);
     }
-    const text = (report: AgentReport, stream: 'stdout' | 'stderr' = 'stdout'): string => Buffer.from(report[stream].inline ?? []).toString();
+    const text = (report: AgentReport, stream: 'stdout' | 'stderr' = 'stdout'): string =>
+      Buffer.from(report[stream].inline ?? []).toString();
 
     it('keeps all 256 exit codes exactly', async () => {
       const attempts = Array.from({ length: 256 }, () => newAttempt());
@@ -69,7 +85,19 @@ export function driverConformance(make: () => Promise<{ driver: Driver; restart:
     });
 
     it('tells every deadly signal from every exit code', async () => {
-      const harmless = ['SIGCHLD', 'SIGCONT', 'SIGURG', 'SIGWINCH', 'SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGIOT', 'SIGPOLL', 'SIGUNUSED'];
+      const harmless = [
+        'SIGCHLD',
+        'SIGCONT',
+        'SIGURG',
+        'SIGWINCH',
+        'SIGSTOP',
+        'SIGTSTP',
+        'SIGTTIN',
+        'SIGTTOU',
+        'SIGIOT',
+        'SIGPOLL',
+        'SIGUNUSED',
+      ];
       for (const [name, number] of Object.entries(constants.signals).filter(([signal]) => !harmless.includes(signal))) {
         const report = await run(`kill -${number} $$; sleep 5`, { lang: 'sh' });
         expect([report.outcome, report.signal, report.exitCode]).toEqual(['signaled', name, undefined]);
@@ -85,7 +113,10 @@ export function driverConformance(make: () => Promise<{ driver: Driver; restart:
 
     it('keeps head and tail of a line larger than the cap, counts the gap, and gives the whole on demand', async () => {
       const attempt = newAttempt();
-      await driver.startAttempt(attempt, specOf(`head -c 1000000 /dev/zero | tr '\\000' x; printf end`, { outputKeptBytes: 1_000 }));
+      await driver.startAttempt(
+        attempt,
+        specOf(`head -c 1000000 /dev/zero | tr '\\000' x; printf end`, { outputKeptBytes: 1_000 }),
+      );
       const report = await reportOf(driver, attempt);
       expect(report.stdout).toMatchObject({ size: 1_000_003, head: 500, tail: 500 });
       expect(text(report).endsWith('xend')).toBe(true);
@@ -96,16 +127,26 @@ export function driverConformance(make: () => Promise<{ driver: Driver; restart:
     });
 
     it('runs any interpreter, and honours #!', async () => {
-      expect(text(await run('import sys; print(sys.argv[1:])', { lang: 'python', args: ['a b', '$c'] }))).toBe("['a b', '$c']\n");
+      expect(text(await run('import sys; print(sys.argv[1:])', { lang: 'python', args: ['a b', '$c'] }))).toBe(
+        "['a b', '$c']\n",
+      );
       expect(text(await run('print "perl\\n"', { lang: 'perl' }))).toBe('perl\n');
       expect(text(await run('#!/usr/bin/env python3\nprint("shebang")'))).toBe('shebang\n');
       expect(text(await run('', { argv: ['/bin/echo', 'a  b', '*'] }))).toBe('a  b *\n');
-      expect(await run('x', { lang: 'no-such-interpreter' })).toMatchObject({ outcome: 'refused', reason: 'interpreter-missing' });
+      expect(await run('x', { lang: 'no-such-interpreter' })).toMatchObject({
+        outcome: 'refused',
+        reason: 'interpreter-missing',
+      });
     });
 
     it('gives a clean environment, parameters, secrets by environment only, and /dev/null or the given standard input', async () => {
       const secrets = { TOKEN: 'hunter2-hunter2' };
-      const report = await run('env | sort; cat; tr "\\000" " " </proc/$$/cmdline', { env: { E: '1' }, params: { P: '2' }, secrets, stdin: Buffer.from('input\n') });
+      const report = await run('env | sort; cat; tr "\\000" " " </proc/$$/cmdline', {
+        env: { E: '1' },
+        params: { P: '2' },
+        secrets,
+        stdin: Buffer.from('input\n'),
+      });
       expect(text(report)).toMatch(/^DROVER_PARAM_P=2$/m);
       expect(text(report)).toMatch(/^E=1$/m);
       expect(text(report)).toMatch(/^TOKEN=\*{6}$/m);
@@ -123,8 +164,14 @@ export function driverConformance(make: () => Promise<{ driver: Driver; restart:
     });
 
     it('refuses what cannot be, with a reason', async () => {
-      expect(await run('true', { user: 'no-such-user-here' })).toMatchObject({ outcome: 'refused', reason: 'user-unknown' });
-      expect(await run('true', { cwd: '/no/such/folder' })).toMatchObject({ outcome: 'refused', reason: 'directory-missing' });
+      expect(await run('true', { user: 'no-such-user-here' })).toMatchObject({
+        outcome: 'refused',
+        reason: 'user-unknown',
+      });
+      expect(await run('true', { cwd: '/no/such/folder' })).toMatchObject({
+        outcome: 'refused',
+        reason: 'directory-missing',
+      });
       expect(await run('true', { env: { A: 'x\0y' } })).toMatchObject({ outcome: 'refused', reason: 'bad-input' });
     });
 
@@ -134,7 +181,9 @@ export function driverConformance(make: () => Promise<{ driver: Driver; restart:
 
     it('tells the end of a script that has run and said something for a while as soon as it comes', async () => {
       const begun = systemClock.monotonicMs();
-      const report = await run('(sleep 20 & exec sleep 20) </dev/null >/dev/null 2>&1 & i=0; while [ $i -lt 12 ]; do echo some ten bytes; echo and as many >&2; sleep 0.2; i=$((i + 1)); done; exit 4');
+      const report = await run(
+        '(sleep 20 & exec sleep 20) </dev/null >/dev/null 2>&1 & i=0; while [ $i -lt 12 ]; do echo some ten bytes; echo and as many >&2; sleep 0.2; i=$((i + 1)); done; exit 4',
+      );
       expect([report.exitCode, report.stdout.size]).toEqual([4, 12 * 15]);
       expect(systemClock.monotonicMs() - begun).toBeLessThan(12_000);
     });
@@ -159,7 +208,10 @@ export function driverConformance(make: () => Promise<{ driver: Driver; restart:
         const file = join(scratch, what.replaceAll(' ', '-'));
         const attempt = newAttempt();
         await driver.startAttempt(attempt, specOf(script, { env: { F: file } }));
-        const pid = await until('the child wrote its pid', () => existsSync(file) && (Number(readFileSync(file, 'utf8')) || undefined));
+        const pid = await until(
+          'the child wrote its pid',
+          () => existsSync(file) && (Number(readFileSync(file, 'utf8')) || undefined),
+        );
         expect(isAlive(pid)).toBe(true);
         expect(driver.cancel(attempt)).toBe(true);
         expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'cancelled' });
@@ -182,10 +234,19 @@ export function driverConformance(make: () => Promise<{ driver: Driver; restart:
     it('tells live output of a watched attempt, masked', async () => {
       const attempt = newAttempt();
       const seen: Buffer[] = [];
-      driver.events = { ...driver.events, output: (a, _stream, _offset, bytes) => void (a === attempt && seen.push(Buffer.from(bytes))) };
-      await driver.startAttempt(attempt, specOf('echo one; sleep 0.2; echo my secret-value; sleep 5', { secrets: { S: 'secret-value' } }));
+      driver.events = {
+        ...driver.events,
+        output: (a, _stream, _offset, bytes) => void (a === attempt && seen.push(Buffer.from(bytes))),
+      };
+      await driver.startAttempt(
+        attempt,
+        specOf('echo one; sleep 0.2; echo my secret-value; sleep 5', { secrets: { S: 'secret-value' } }),
+      );
       driver.watch(attempt, true);
-      await until('live output', () => Buffer.concat(seen).toString().startsWith('one\nmy ') && Buffer.concat(seen).toString());
+      await until(
+        'live output',
+        () => Buffer.concat(seen).toString().startsWith('one\nmy ') && Buffer.concat(seen).toString(),
+      );
       driver.cancel(attempt);
       await reportOf(driver, attempt);
       expect(Buffer.concat(seen).toString()).toBe('one\nmy ******\n');
@@ -194,9 +255,20 @@ export function driverConformance(make: () => Promise<{ driver: Driver; restart:
     it('finds its attempts again after a restart and goes on as if nothing had happened', async () => {
       const [file, gate] = [join(scratch, 'restart'), join(scratch, 'gate')];
       const [running, ended, secret] = [newAttempt(), newAttempt(), newAttempt()];
-      await driver.startAttempt(running, specOf('echo x >> "$F"; while [ ! -e "$G" ]; do sleep 0.05; done; echo late; exit 137', { env: { F: file, G: gate } }));
+      await driver.startAttempt(
+        running,
+        specOf('echo x >> "$F"; while [ ! -e "$G" ]; do sleep 0.05; done; echo late; exit 137', {
+          env: { F: file, G: gate },
+        }),
+      );
       await driver.startAttempt(ended, specOf('exit 3'));
-      await driver.startAttempt(secret, specOf('echo $S; while [ ! -e "$G" ]; do sleep 0.05; done; echo $S', { env: { G: gate }, secrets: { S: 'p4ssw0rd' } }));
+      await driver.startAttempt(
+        secret,
+        specOf('echo $S; while [ ! -e "$G" ]; do sleep 0.05; done; echo $S', {
+          env: { G: gate },
+          secrets: { S: 'p4ssw0rd' },
+        }),
+      );
       await reportOf(driver, ended);
       await until('it began', () => existsSync(file));
       const begun = await until('its start to be known', () => driver.startOf(running));

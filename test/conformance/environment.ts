@@ -16,7 +16,10 @@ export function environmentConformance(make: () => Promise<{ driver: Driver; end
       mkdirSync(join(home, 'bin'));
       writeFileSync(join(home, 'bin', 'only-here'), '#!/bin/sh\necho "found $*"\n', { mode: 0o755 });
       // A profile that moves, sets what was given otherwise, and finds more programs.
-      writeFileSync(join(home, '.profile'), 'export FROM_PROFILE=yes GIVEN=profile TOKEN=profile DROVER_PARAM_P=profile PATH="$HOME/bin:$PATH"\ncd /\n');
+      writeFileSync(
+        join(home, '.profile'),
+        'export FROM_PROFILE=yes GIVEN=profile TOKEN=profile DROVER_PARAM_P=profile PATH="$HOME/bin:$PATH"\ncd /\n',
+      );
     });
     afterAll(async () => {
       await world.end();
@@ -30,7 +33,12 @@ export function environmentConformance(make: () => Promise<{ driver: Driver; end
       const text = Buffer.from(report.stdout.inline ?? []).toString();
       return { report, text, lines: text.trimEnd().split('\n') };
     }
-    const given = () => ({ env: { HOME: home, GIVEN: 'a  b "$(echo no)" \'*\'', LINES: 'one\ntwo' }, params: { P: 'para meter' }, secrets: { TOKEN: 'hunter2-hunter2' }, cwd: home });
+    const given = () => ({
+      env: { HOME: home, GIVEN: 'a  b "$(echo no)" \'*\'', LINES: 'one\ntwo' },
+      params: { P: 'para meter' },
+      secrets: { TOKEN: 'hunter2-hunter2' },
+      cwd: home,
+    });
 
     it('are clean where nothing is said: no profile, nothing of whoever started the driver', async () => {
       for (const policy of [{}, { environment: 'clean' as const }]) {
@@ -43,7 +51,14 @@ export function environmentConformance(make: () => Promise<{ driver: Driver; end
     it('read the profiles for login, and what was given still wins, exactly, folder and secrets too', async () => {
       const { report, text, lines } = await run({ ...given(), environment: 'login' });
       expect(report).toMatchObject({ outcome: 'exited', exitCode: 0 });
-      expect(lines).toEqual(expect.arrayContaining(['FROM_PROFILE=yes', 'GIVEN=a  b "$(echo no)" \'*\'', 'DROVER_PARAM_P=para meter', 'TOKEN=******']));
+      expect(lines).toEqual(
+        expect.arrayContaining([
+          'FROM_PROFILE=yes',
+          'GIVEN=a  b "$(echo no)" \'*\'',
+          'DROVER_PARAM_P=para meter',
+          'TOKEN=******',
+        ]),
+      );
       expect(text).toContain('LINES=one\ntwo\n');
       expect(lines.at(-1)).toBe(home);
       expect(text).not.toMatch(/__drover_|AGENT_OWN|hunter2/);
@@ -52,13 +67,21 @@ export function environmentConformance(make: () => Promise<{ driver: Driver; end
     it('find programs where only the login shell does, keep arguments and exit codes, and show no secret in arguments', async () => {
       const { script: _script, ...bare } = specOf('');
       const attempt = newAttempt();
-      await world.driver.startAttempt(attempt, { ...bare, ...given(), environment: 'login', argv: ['only-here', '', 'a b', '$HOME'] });
+      await world.driver.startAttempt(attempt, {
+        ...bare,
+        ...given(),
+        environment: 'login',
+        argv: ['only-here', '', 'a b', '$HOME'],
+      });
       expect(Buffer.from((await reportOf(world.driver, attempt)).stdout.inline!).toString()).toBe('found  a b $HOME\n');
       const missing = newAttempt();
       await world.driver.startAttempt(missing, { ...bare, ...given(), environment: 'login', argv: ['drover-nothing'] });
       expect(await reportOf(world.driver, missing)).toMatchObject({ outcome: 'exited', exitCode: 127 });
       const status = newAttempt();
-      await world.driver.startAttempt(status, specOf('tr "\\000" " " </proc/$$/cmdline; exit 137', { ...given(), environment: 'login' }));
+      await world.driver.startAttempt(
+        status,
+        specOf('tr "\\000" " " </proc/$$/cmdline; exit 137', { ...given(), environment: 'login' }),
+      );
       const report = await reportOf(world.driver, status);
       expect(report).toMatchObject({ outcome: 'exited', exitCode: 137 });
       expect(Buffer.from(report.stdout.inline!).toString()).not.toMatch(/drover-login|hunter2/);

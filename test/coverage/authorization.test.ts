@@ -13,17 +13,37 @@ afterAll(() => api.close());
 
 const ID = '01936f2e-0000-7000-8000-000000000000';
 
-async function call(operation: (typeof operations)[number], token: string | undefined): Promise<{ status: number; code: string | undefined }> {
+async function call(
+  operation: (typeof operations)[number],
+  token: string | undefined,
+): Promise<{ status: number; code: string | undefined }> {
   const url = `/api/v1${operation.path.replace(/\{(\w+)\}/g, (_, name: string) => (name === 'task' || name === 'ordinal' ? '0' : ID))}`;
-  const response = await api.app.inject({ method: operation.method, url, headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), ...(operation.body ? { 'content-type': 'application/json' } : {}) }, ...(operation.body ? { payload: '{}' } : {}) });
+  const response = await api.app.inject({
+    method: operation.method,
+    url,
+    headers: {
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+      ...(operation.body ? { 'content-type': 'application/json' } : {}),
+    },
+    ...(operation.body ? { payload: '{}' } : {}),
+  });
   const type = String(response.headers['content-type'] ?? '');
-  return { status: response.statusCode, code: type.includes('problem') ? (response.json() as { code: string }).code : undefined };
+  return {
+    status: response.statusCode,
+    code: type.includes('problem') ? (response.json() as { code: string }).code : undefined,
+  };
 }
 
 describe('every operation', () => {
   it('has a permission that some role has, and only joining needs none', () => {
-    expect(operations.filter((operation) => operation.permission === 'public').map((operation) => operation.id).sort()).toEqual(['joinAgent', 'joinWorker']);
-    for (const operation of operations) if (operation.permission !== 'public') expect(roleAllows('admin', operation.permission)).toBe(true);
+    expect(
+      operations
+        .filter((operation) => operation.permission === 'public')
+        .map((operation) => operation.id)
+        .sort(),
+    ).toEqual(['joinAgent', 'joinWorker']);
+    for (const operation of operations)
+      if (operation.permission !== 'public') expect(roleAllows('admin', operation.permission)).toBe(true);
     expect(new Set(operations.map((operation) => operation.id)).size).toBe(operations.length);
   });
 
@@ -45,7 +65,10 @@ describe('every operation', () => {
     const [operation] = operations;
     expect(await call(operation!, await api.token('admin', 1))).toEqual({ status: 401, code: 'token-expired' });
     const revoked = await api.token('admin');
-    await api.database.query('UPDATE api_token SET revoked_at_ms = 1 WHERE name = $1 AND id = (SELECT id FROM api_token ORDER BY created_at_ms DESC LIMIT 1)', ['admin']);
+    await api.database.query(
+      'UPDATE api_token SET revoked_at_ms = 1 WHERE name = $1 AND id = (SELECT id FROM api_token ORDER BY created_at_ms DESC LIMIT 1)',
+      ['admin'],
+    );
     expect(await call(operation!, revoked)).toEqual({ status: 401, code: 'unauthenticated' });
   });
 });

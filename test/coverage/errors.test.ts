@@ -5,11 +5,16 @@ import { describe, expect, it } from 'vitest';
 import { errors, type ErrorCode } from '../../src/base/errors.ts';
 import { root } from '../support/source-tree.ts';
 
-const rows = readFileSync(join(root, 'docs/ERRORS.md'), 'utf8').split('\n').flatMap((line) => {
-  const cells = line.split('|').slice(1, -1).map((cell) => cell.trim());
-  const code = /^`([a-z0-9-]+)`$/.exec(cells[0] ?? '')?.[1];
-  return code === undefined ? [] : [{ code, cells }];
-});
+const rows = readFileSync(join(root, 'docs/ERRORS.md'), 'utf8')
+  .split('\n')
+  .flatMap((line) => {
+    const cells = line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim());
+    const code = /^`([a-z0-9-]+)`$/.exec(cells[0] ?? '')?.[1];
+    return code === undefined ? [] : [{ code, cells }];
+  });
 
 describe('docs/ERRORS.md', () => {
   it('has exactly one row for each code, in the order of the table', () => {

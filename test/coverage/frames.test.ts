@@ -6,72 +6,268 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { AGENT_FRAMES, decodeFrame, encodeFrame, SERVER_FRAMES, WORKER_FRAMES, WORKER_TO_AGENT_FRAMES, type FrameShapes } from '../../src/link/codec.ts';
+import {
+  AGENT_FRAMES,
+  decodeFrame,
+  encodeFrame,
+  SERVER_FRAMES,
+  WORKER_FRAMES,
+  WORKER_TO_AGENT_FRAMES,
+  type FrameShapes,
+} from '../../src/link/codec.ts';
 import { decodeExecutionSpec, encodeExecutionSpec } from '../../src/protocol/link/execution-spec.ts';
-import { AGENT_PROTOCOL, dispatchMessage, type AgentFrame, type AgentReport, type ExecutionSpec, type HostFacts, type WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
+import {
+  AGENT_PROTOCOL,
+  dispatchMessage,
+  type AgentFrame,
+  type AgentReport,
+  type ExecutionSpec,
+  type HostFacts,
+  type WorkerToAgentFrame,
+} from '../../src/protocol/link/agent-v1.ts';
 import { commonProtocol, isSpoken } from '../../src/protocol/link/protocol-range.ts';
 import { upgradeMessage } from '../../src/protocol/link/upgrade-order.ts';
-import { WORKER_PROTOCOL, type ServerToWorkerFrame, type WorkerToServerFrame } from '../../src/protocol/link/worker-v1.ts';
+import {
+  WORKER_PROTOCOL,
+  type ServerToWorkerFrame,
+  type WorkerToServerFrame,
+} from '../../src/protocol/link/worker-v1.ts';
 import { root } from '../support/source-tree.ts';
 
 type Samples<F extends { t: string }> = { [T in F['t']]: Extract<F, { t: T }> };
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const RUN = '01936f2e-0000-7000-8000-000000000000';
-const [HOST, AGENT, WORKER, SERVER] = [1, 2, 3, 4].map((n) => `01936f2e-0000-7000-8000-00000000000${n}`) as [string, string, string, string];
+const [HOST, AGENT, WORKER, SERVER] = [1, 2, 3, 4].map((n) => `01936f2e-0000-7000-8000-00000000000${n}`) as [
+  string,
+  string,
+  string,
+  string,
+];
 const A = `${RUN}.0.7.1`;
 const range = { min: 1, max: 1 };
-const facts: HostFacts = { name: 'web-1', os: 'linux', arch: 'x64', kernel: '6.1', distribution: 'Debian 12', cpus: 2, cpuModel: 'any', memoryBytes: 2 ** 33, disks: [{ mount: '/', totalBytes: 10, freeBytes: 5 }], addresses: ['10.0.0.1'], labels: { role: 'web' }, agentVersion: '0.1.0', agentUser: 'root' };
+const facts: HostFacts = {
+  name: 'web-1',
+  os: 'linux',
+  arch: 'x64',
+  kernel: '6.1',
+  distribution: 'Debian 12',
+  cpus: 2,
+  cpuModel: 'any',
+  memoryBytes: 2 ** 33,
+  disks: [{ mount: '/', totalBytes: 10, freeBytes: 5 }],
+  addresses: ['10.0.0.1'],
+  labels: { role: 'web' },
+  agentVersion: '0.1.0',
+  agentUser: 'root',
+};
 const report: AgentReport = {
-  t: 'report', a: A, outcome: 'exited', exitCode: 3, signal: 'SIGTERM', reason: 'output-limit', detail: 'why', startedAtMs: 1_700_000_000_000, finishedAtMs: 1_700_000_000_500,
-  stdout: { size: 10, head: 2, tail: 3, digest: bytes('digest'), inline: bytes('abcde') }, stderr: { size: 0, head: 0, tail: 0 }, survivors: [77],
+  t: 'report',
+  a: A,
+  outcome: 'exited',
+  exitCode: 3,
+  signal: 'SIGTERM',
+  reason: 'output-limit',
+  detail: 'why',
+  startedAtMs: 1_700_000_000_000,
+  finishedAtMs: 1_700_000_000_500,
+  stdout: { size: 10, head: 2, tail: 3, digest: bytes('digest'), inline: bytes('abcde') },
+  stderr: { size: 0, head: 0, tail: 0 },
+  survivors: [77],
 };
 
 const agent: Samples<AgentFrame> = {
-  hello: { t: 'hello', protocol: range, agentId: AGENT, hostId: HOST, version: '0.1.0', bootId: 'boot', nowMs: 1_700_000_000_000, facts, attempts: [{ a: A, state: 'running' }] },
-  accepted: { t: 'accepted', a: A }, started: { t: 'started', a: A, pid: 42, atMs: 1_700_000_000_000 },
-  output: { t: 'output', a: A, stream: 1, offset: 2 ** 40, bytes: bytes('\xff\0'), skipped: 3 }, chunk: { t: 'chunk', a: A, stream: 2, seq: 1, bytes: bytes('piece') }, report,
-  unknown: { t: 'unknown', a: A }, busy: { t: 'busy', a: A }, data: { t: 'data', id: 5, bytes: bytes('range'), size: 9, eof: true, error: 'output-not-available' },
-  renew: { t: 'renew', csr: 'pem', signature: bytes('signature') }, load: { t: 'load', running: 1, unreported: 2, rssBytes: 3, loadAverage: 0.5, lagMs: 4, freeSpoolBytes: 5, freeMemoryBytes: 6, nowMs: 7 }, facts: { t: 'facts', facts },
-  'upgrade-state': { t: 'upgrade-state', id: RUN, state: 'rolled_back', version: '0.1.0', code: 'upgrade-rolled-back', detail: 'why' },
+  hello: {
+    t: 'hello',
+    protocol: range,
+    agentId: AGENT,
+    hostId: HOST,
+    version: '0.1.0',
+    bootId: 'boot',
+    nowMs: 1_700_000_000_000,
+    facts,
+    attempts: [{ a: A, state: 'running' }],
+  },
+  accepted: { t: 'accepted', a: A },
+  started: { t: 'started', a: A, pid: 42, atMs: 1_700_000_000_000 },
+  output: { t: 'output', a: A, stream: 1, offset: 2 ** 40, bytes: bytes('\xff\0'), skipped: 3 },
+  chunk: { t: 'chunk', a: A, stream: 2, seq: 1, bytes: bytes('piece') },
+  report,
+  unknown: { t: 'unknown', a: A },
+  busy: { t: 'busy', a: A },
+  data: { t: 'data', id: 5, bytes: bytes('range'), size: 9, eof: true, error: 'output-not-available' },
+  renew: { t: 'renew', csr: 'pem', signature: bytes('signature') },
+  load: {
+    t: 'load',
+    running: 1,
+    unreported: 2,
+    rssBytes: 3,
+    loadAverage: 0.5,
+    lagMs: 4,
+    freeSpoolBytes: 5,
+    freeMemoryBytes: 6,
+    nowMs: 7,
+  },
+  facts: { t: 'facts', facts },
+  'upgrade-state': {
+    t: 'upgrade-state',
+    id: RUN,
+    state: 'rolled_back',
+    version: '0.1.0',
+    code: 'upgrade-rolled-back',
+    detail: 'why',
+  },
 };
 const workerToAgent: Samples<WorkerToAgentFrame> = {
-  welcome: { t: 'welcome', protocol: 1, workerId: WORKER, nowMs: 1_700_000_000_000, workers: ['10.0.0.2:7401'] }, start: { t: 'start', a: A, validUntilMs: 1_700_000_600_000, mac: bytes('mac'), spec: bytes('spec'), watch: true },
-  cancel: { t: 'cancel', a: A }, watch: { t: 'watch', a: A, on: true }, ack: { t: 'ack', a: [A] }, 'chunk-ack': { t: 'chunk-ack', a: A, stream: 1, seq: 2 }, query: { t: 'query', a: A },
-  fetch: { t: 'fetch', id: 5, a: A, stream: 1, offset: 0, length: 9 }, certificate: { t: 'certificate', certificate: 'pem', ca: 'pem' }, upgrade: { t: 'upgrade', id: RUN, order: bytes('{}'), mac: bytes('mac') },
+  welcome: { t: 'welcome', protocol: 1, workerId: WORKER, nowMs: 1_700_000_000_000, workers: ['10.0.0.2:7401'] },
+  start: { t: 'start', a: A, validUntilMs: 1_700_000_600_000, mac: bytes('mac'), spec: bytes('spec'), watch: true },
+  cancel: { t: 'cancel', a: A },
+  watch: { t: 'watch', a: A, on: true },
+  ack: { t: 'ack', a: [A] },
+  'chunk-ack': { t: 'chunk-ack', a: A, stream: 1, seq: 2 },
+  query: { t: 'query', a: A },
+  fetch: { t: 'fetch', id: 5, a: A, stream: 1, offset: 0, length: 9 },
+  certificate: { t: 'certificate', certificate: 'pem', ca: 'pem' },
+  upgrade: { t: 'upgrade', id: RUN, order: bytes('{}'), mac: bytes('mac') },
   bye: { t: 'bye', code: 'link-busy', detail: 'later', retryAfterMs: 100 },
 };
 const worker: Partial<Samples<WorkerToServerFrame>> = {
-  hello: { t: 'hello', protocol: range, workerId: WORKER, name: 'worker-1', zone: 'default', version: '0.1.0', agentAddress: '10.0.0.2:7401', nowMs: 1_700_000_000_000 },
-  agents: { t: 'agents', agents: [{ hostId: HOST, agentId: AGENT, sinceMs: 1 }], last: true }, linked: { t: 'linked', hostId: HOST, agentId: AGENT, atMs: 1, bootId: 'boot', version: '0.1.0', skewMs: -3, facts },
-  unlinked: { t: 'unlinked', hostId: HOST, agentId: AGENT, atMs: 2 }, facts: { t: 'facts', hostId: HOST, agentId: AGENT, facts },
-  events: { t: 'events', events: [{ k: 'accepted', a: A, agentId: AGENT }, { k: 'started', a: A, agentId: AGENT, atMs: 1, pid: 42 }, { k: 'report', agentId: AGENT, report }, { k: 'unknown', a: A, agentId: AGENT }, { k: 'undelivered', a: A, code: 'host-not-linked' }] },
-  output: { t: 'output', a: A, stream: 1, offset: 0, bytes: bytes('x'), skipped: 1 }, chunk: { t: 'chunk', a: A, agentId: AGENT, stream: 1, seq: 0, bytes: bytes('x') }, data: { t: 'data', id: 5, bytes: bytes('x'), size: 1, eof: true, error: 'internal' },
-  renew: { t: 'renew', id: 1, agentId: AGENT, csr: 'pem', signature: bytes('signature') }, load: { t: 'load', agents: 1, queued: 2, rssBytes: 3, lagMs: 4, outputBytesHeld: 5 },
-  'agent-loads': { t: 'agent-loads', loads: [{ h: HOST, running: 1, unreported: 2, rssBytes: 3, loadAverage: 0.5, lagMs: 4, freeSpoolBytes: 5, freeMemoryBytes: 6, skewMs: 7 }] },
-  access: { t: 'access', id: 6, hostId: HOST, accountId: RUN }, secrets: { t: 'secrets', id: 7, a: A }, 'host-key': { t: 'host-key', id: 8, hostId: HOST, algorithm: 'ssh-ed25519', key: bytes('key') },
-  'connection-tested': { t: 'connection-tested', id: 9, steps: [{ step: 'auth', result: 'failed', code: 'ssh-auth-failed', detail: 'why' }], error: { code: 'host-not-found', detail: 'why' } },
-  'upgrade-state': { t: 'upgrade-state', hostId: HOST, agentId: AGENT, id: RUN, state: 'failed', version: '0.1.0', code: 'package-invalid', detail: 'why' },
+  hello: {
+    t: 'hello',
+    protocol: range,
+    workerId: WORKER,
+    name: 'worker-1',
+    zone: 'default',
+    version: '0.1.0',
+    agentAddress: '10.0.0.2:7401',
+    nowMs: 1_700_000_000_000,
+  },
+  agents: { t: 'agents', agents: [{ hostId: HOST, agentId: AGENT, sinceMs: 1 }], last: true },
+  linked: { t: 'linked', hostId: HOST, agentId: AGENT, atMs: 1, bootId: 'boot', version: '0.1.0', skewMs: -3, facts },
+  unlinked: { t: 'unlinked', hostId: HOST, agentId: AGENT, atMs: 2 },
+  facts: { t: 'facts', hostId: HOST, agentId: AGENT, facts },
+  events: {
+    t: 'events',
+    events: [
+      { k: 'accepted', a: A, agentId: AGENT },
+      { k: 'started', a: A, agentId: AGENT, atMs: 1, pid: 42 },
+      { k: 'report', agentId: AGENT, report },
+      { k: 'unknown', a: A, agentId: AGENT },
+      { k: 'undelivered', a: A, code: 'host-not-linked' },
+    ],
+  },
+  output: { t: 'output', a: A, stream: 1, offset: 0, bytes: bytes('x'), skipped: 1 },
+  chunk: { t: 'chunk', a: A, agentId: AGENT, stream: 1, seq: 0, bytes: bytes('x') },
+  data: { t: 'data', id: 5, bytes: bytes('x'), size: 1, eof: true, error: 'internal' },
+  renew: { t: 'renew', id: 1, agentId: AGENT, csr: 'pem', signature: bytes('signature') },
+  load: { t: 'load', agents: 1, queued: 2, rssBytes: 3, lagMs: 4, outputBytesHeld: 5 },
+  'agent-loads': {
+    t: 'agent-loads',
+    loads: [
+      {
+        h: HOST,
+        running: 1,
+        unreported: 2,
+        rssBytes: 3,
+        loadAverage: 0.5,
+        lagMs: 4,
+        freeSpoolBytes: 5,
+        freeMemoryBytes: 6,
+        skewMs: 7,
+      },
+    ],
+  },
+  access: { t: 'access', id: 6, hostId: HOST, accountId: RUN },
+  secrets: { t: 'secrets', id: 7, a: A },
+  'host-key': { t: 'host-key', id: 8, hostId: HOST, algorithm: 'ssh-ed25519', key: bytes('key') },
+  'connection-tested': {
+    t: 'connection-tested',
+    id: 9,
+    steps: [{ step: 'auth', result: 'failed', code: 'ssh-auth-failed', detail: 'why' }],
+    error: { code: 'host-not-found', detail: 'why' },
+  },
+  'upgrade-state': {
+    t: 'upgrade-state',
+    hostId: HOST,
+    agentId: AGENT,
+    id: RUN,
+    state: 'failed',
+    version: '0.1.0',
+    code: 'package-invalid',
+    detail: 'why',
+  },
 };
 const server: Partial<Samples<ServerToWorkerFrame>> = {
-  welcome: { t: 'welcome', protocol: 1, serverId: SERVER, nowMs: 1, servers: [{ id: SERVER, url: 'https://10.0.0.3:7400' }], workers: ['10.0.0.2:7401'] }, topology: { t: 'topology', servers: [{ id: SERVER, url: 'https://10.0.0.3:7400' }], workers: [] },
-  owns: { t: 'owns', partitions: [{ id: 3, term: 9 }] }, assign: { t: 'assign', runId: RUN, task: 0, partition: 3, term: 9, priority: 'normal', spec: bytes('spec'), validUntilMs: 1_700_000_600_000, targets: [{ ordinal: 7, attempt: 1, hostId: HOST, agentId: AGENT, mac: bytes('mac'), watch: true }] },
-  cancel: { t: 'cancel', partition: 3, term: 9, attempts: [{ a: A, hostId: HOST }] }, query: { t: 'query', partition: 3, term: 9, attempts: [{ a: A, hostId: HOST }] }, watch: { t: 'watch', on: true, attempts: [{ a: A, hostId: HOST }] },
-  ack: { t: 'ack', attempts: [{ a: A, agentId: AGENT }] }, 'chunk-ack': { t: 'chunk-ack', a: A, agentId: AGENT, stream: 1, seq: 0 }, fetch: { t: 'fetch', id: 5, hostId: HOST, a: A, stream: 1, offset: 0, length: 9 },
-  certificate: { t: 'certificate', id: 1, certificate: 'pem', ca: 'pem', error: 'internal' }, revoked: { t: 'revoked', agentIds: [AGENT] }, upgrade: { t: 'upgrade', id: RUN, order: bytes('{}'), targets: [{ hostId: HOST, agentId: AGENT, mac: bytes('mac') }] },
-  drain: { t: 'drain', on: true }, 'access-changed': { t: 'access-changed' }, 'connection-test': { t: 'connection-test', id: 9, hostId: HOST, accountId: RUN }, secrets: { t: 'secrets', id: 7, values: ['s3cret'], error: { code: 'not-found', detail: 'why' } }, 'host-key': { t: 'host-key', id: 8, answer: 'refused', error: { code: 'host-not-found', detail: 'why' } },
+  welcome: {
+    t: 'welcome',
+    protocol: 1,
+    serverId: SERVER,
+    nowMs: 1,
+    servers: [{ id: SERVER, url: 'https://10.0.0.3:7400' }],
+    workers: ['10.0.0.2:7401'],
+  },
+  topology: { t: 'topology', servers: [{ id: SERVER, url: 'https://10.0.0.3:7400' }], workers: [] },
+  owns: { t: 'owns', partitions: [{ id: 3, term: 9 }] },
+  assign: {
+    t: 'assign',
+    runId: RUN,
+    task: 0,
+    partition: 3,
+    term: 9,
+    priority: 'normal',
+    spec: bytes('spec'),
+    validUntilMs: 1_700_000_600_000,
+    targets: [{ ordinal: 7, attempt: 1, hostId: HOST, agentId: AGENT, mac: bytes('mac'), watch: true }],
+  },
+  cancel: { t: 'cancel', partition: 3, term: 9, attempts: [{ a: A, hostId: HOST }] },
+  query: { t: 'query', partition: 3, term: 9, attempts: [{ a: A, hostId: HOST }] },
+  watch: { t: 'watch', on: true, attempts: [{ a: A, hostId: HOST }] },
+  ack: { t: 'ack', attempts: [{ a: A, agentId: AGENT }] },
+  'chunk-ack': { t: 'chunk-ack', a: A, agentId: AGENT, stream: 1, seq: 0 },
+  fetch: { t: 'fetch', id: 5, hostId: HOST, a: A, stream: 1, offset: 0, length: 9 },
+  certificate: { t: 'certificate', id: 1, certificate: 'pem', ca: 'pem', error: 'internal' },
+  revoked: { t: 'revoked', agentIds: [AGENT] },
+  upgrade: {
+    t: 'upgrade',
+    id: RUN,
+    order: bytes('{}'),
+    targets: [{ hostId: HOST, agentId: AGENT, mac: bytes('mac') }],
+  },
+  drain: { t: 'drain', on: true },
+  'access-changed': { t: 'access-changed' },
+  'connection-test': { t: 'connection-test', id: 9, hostId: HOST, accountId: RUN },
+  secrets: { t: 'secrets', id: 7, values: ['s3cret'], error: { code: 'not-found', detail: 'why' } },
+  'host-key': { t: 'host-key', id: 8, answer: 'refused', error: { code: 'host-not-found', detail: 'why' } },
   access: {
-    t: 'access', id: 6, error: { code: 'host-not-found', detail: 'why' },
+    t: 'access',
+    id: 6,
+    error: { code: 'host-not-found', detail: 'why' },
     access: {
-      hostId: HOST, hostName: 'web-1', accountId: RUN, become: { kind: 'sudo', user: 'root', password: 'p' },
-      hops: [{ hostId: HOST, address: '10.0.0.9', port: 22, user: 'ops', credentials: [{ kind: 'key', name: 'k', privateKey: 'pem', passphrase: 'p', certificate: 'c' }], hostKeyPolicy: 'strict', knownHostKeys: [{ algorithm: 'ssh-ed25519', key: bytes('key') }], algorithms: { kex: ['curve25519-sha256'] } }],
+      hostId: HOST,
+      hostName: 'web-1',
+      accountId: RUN,
+      become: { kind: 'sudo', user: 'root', password: 'p' },
+      hops: [
+        {
+          hostId: HOST,
+          address: '10.0.0.9',
+          port: 22,
+          user: 'ops',
+          credentials: [{ kind: 'key', name: 'k', privateKey: 'pem', passphrase: 'p', certificate: 'c' }],
+          hostKeyPolicy: 'strict',
+          knownHostKeys: [{ algorithm: 'ssh-ed25519', key: bytes('key') }],
+          algorithms: { kex: ['curve25519-sha256'] },
+        },
+      ],
     },
   },
   bye: { t: 'bye', code: 'shutting-down', detail: 'why', retryAfterMs: 100 },
 };
 
 const ways: readonly { way: string; samples: object; shapes: FrameShapes }[] = [
-  { way: 'agent-to-worker', samples: agent, shapes: AGENT_FRAMES }, { way: 'worker-to-agent', samples: workerToAgent, shapes: WORKER_TO_AGENT_FRAMES },
-  { way: 'worker-to-server', samples: worker, shapes: WORKER_FRAMES }, { way: 'server-to-worker', samples: server, shapes: SERVER_FRAMES },
+  { way: 'agent-to-worker', samples: agent, shapes: AGENT_FRAMES },
+  { way: 'worker-to-agent', samples: workerToAgent, shapes: WORKER_TO_AGENT_FRAMES },
+  { way: 'worker-to-server', samples: worker, shapes: WORKER_FRAMES },
+  { way: 'server-to-worker', samples: server, shapes: SERVER_FRAMES },
 ];
 
 /** Hex of the recorded bytes, by frame type. */
@@ -90,7 +286,9 @@ describe.each(ways)('frames $way', ({ way, samples, shapes }) => {
   it('are all recorded', () => expect(Object.keys(shapes).filter((type) => fixtures[type] === undefined)).toEqual([]));
 
   it.each(Object.entries(fixtures))('%s still means what it meant', (type, hex) => {
-    expect(plain(decodeFrame(Buffer.from(hex, 'hex'), shapes))).toEqual(plain((samples as Record<string, object>)[type]!));
+    expect(plain(decodeFrame(Buffer.from(hex, 'hex'), shapes))).toEqual(
+      plain((samples as Record<string, object>)[type]!),
+    );
   });
 
   it('may lack every optional field, and may have fields that nobody knows yet', () => {
@@ -107,21 +305,44 @@ describe.each(ways)('frames $way', ({ way, samples, shapes }) => {
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return `bytes:${Buffer.from(value).toString('hex')}`;
   if (Array.isArray(value)) return value.map(plain);
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plain(part)]));
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plain(part)]));
   return value;
 }
 
 describe('what travels inside frames', () => {
   it('is a spec that an agent of version 1 reads', () => {
-    const spec: ExecutionSpec = { v: 1, runId: RUN, runName: 'n', script: bytes('true'), argv: ['x'], lang: 'sh', args: ['a'], env: { E: '1' }, params: { P: '2' }, secrets: { S: '3' }, user: 'u', cwd: '/', stdin: bytes('in'), timeoutMs: 1, killAfterMs: 2, outputKeptBytes: 3 };
+    const spec: ExecutionSpec = {
+      v: 1,
+      runId: RUN,
+      runName: 'n',
+      script: bytes('true'),
+      argv: ['x'],
+      lang: 'sh',
+      args: ['a'],
+      env: { E: '1' },
+      params: { P: '2' },
+      secrets: { S: '3' },
+      user: 'u',
+      cwd: '/',
+      stdin: bytes('in'),
+      timeoutMs: 1,
+      killAfterMs: 2,
+      outputKeptBytes: 3,
+    };
     const path = join(root, 'test/fixtures/links/v1/execution-spec.hex');
-    if (process.env.UPDATE && !existsSync(path)) writeFileSync(path, Buffer.from(encodeExecutionSpec(spec)).toString('hex'));
+    if (process.env.UPDATE && !existsSync(path))
+      writeFileSync(path, Buffer.from(encodeExecutionSpec(spec)).toString('hex'));
     expect(plain(decodeExecutionSpec(Buffer.from(readFileSync(path, 'utf8'), 'hex')))).toEqual(plain(spec));
   });
 
   it('is signed over the same bytes as ever', () => {
-    expect(Buffer.from(dispatchMessage(A, AGENT, 5, bytes('digest'))).toString()).toBe(`drover-dispatch-1\n${A}\n${AGENT}\n5\ndigest`);
-    expect(Buffer.from(upgradeMessage(RUN, AGENT, bytes('digest'))).toString()).toBe(`drover-upgrade-1\n${RUN}\n${AGENT}\ndigest`);
+    expect(Buffer.from(dispatchMessage(A, AGENT, 5, bytes('digest'))).toString()).toBe(
+      `drover-dispatch-1\n${A}\n${AGENT}\n5\ndigest`,
+    );
+    expect(Buffer.from(upgradeMessage(RUN, AGENT, bytes('digest'))).toString()).toBe(
+      `drover-upgrade-1\n${RUN}\n${AGENT}\ndigest`,
+    );
   });
 });
 
@@ -130,7 +351,15 @@ describe('the version of a link', () => {
     expect([AGENT_PROTOCOL, WORKER_PROTOCOL]).toEqual([range, range]);
     expect(commonProtocol({ min: 1, max: 2 }, { min: 1, max: 1 })).toBe(1);
     expect(commonProtocol({ min: 1, max: 2 }, { min: 2, max: 5 })).toBe(2);
-    for (const theirs of [{ min: 3, max: 4 }, { min: 0, max: 0 }, { min: 2, max: 1 }, { min: NaN, max: 1 }, { min: '1', max: '1' } as never, {} as never]) expect(commonProtocol({ min: 1, max: 2 }, theirs)).toBeUndefined();
+    for (const theirs of [
+      { min: 3, max: 4 },
+      { min: 0, max: 0 },
+      { min: 2, max: 1 },
+      { min: NaN, max: 1 },
+      { min: '1', max: '1' } as never,
+      {} as never,
+    ])
+      expect(commonProtocol({ min: 1, max: 2 }, theirs)).toBeUndefined();
     expect([0, 1, 2, 1.5, NaN].map((chosen) => isSpoken(range, chosen))).toEqual([false, true, false, false, false]);
   });
 });

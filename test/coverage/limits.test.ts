@@ -14,7 +14,8 @@ describe('limits', () => {
   });
 
   it('are positive and exact', () => {
-    for (const [name, value] of Object.entries(limits)) expect(Number.isSafeInteger(value) && value > 0, name).toBe(true);
+    for (const [name, value] of Object.entries(limits))
+      expect(Number.isSafeInteger(value) && value > 0, name).toBe(true);
   });
 
   it('lean on each other safely', () => {
@@ -29,6 +30,6 @@ describe('limits', () => {
     expect(limits.outputInlineBytesMax + limits.scriptBytesMax).toBeLessThan(limits.frameBytesMax);
     expect(limits.outputChunkBytes).toBeLessThan(limits.frameBytesMax);
     expect(limits.outputFetchBytesMax).toBeLessThan(limits.frameBytesMax);
-    expect(limits.scriptBytesMax * 4 / 3 + limits.stdinBytesMax * 4 / 3).toBeLessThan(limits.requestBodyBytesMax);
+    expect((limits.scriptBytesMax * 4) / 3 + (limits.stdinBytesMax * 4) / 3).toBeLessThan(limits.requestBodyBytesMax);
   });
 });

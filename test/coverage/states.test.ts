@@ -2,22 +2,64 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EXECUTION_STATES, EXECUTION_TRANSITIONS, TERMINAL_EXECUTION_STATES } from '../../src/domain/run/execution-machine.ts';
+import {
+  EXECUTION_STATES,
+  EXECUTION_TRANSITIONS,
+  TERMINAL_EXECUTION_STATES,
+} from '../../src/domain/run/execution-machine.ts';
 import { RUN_STATES, RUN_TRANSITIONS, TERMINAL_RUN_STATES } from '../../src/domain/run/run-machine.ts';
-import { AGENT_UPGRADE_STATES, AGENT_UPGRADE_TRANSITIONS, TERMINAL_AGENT_UPGRADE_STATES, TERMINAL_UPGRADE_STATES, UPGRADE_STATES, UPGRADE_TRANSITIONS } from '../../src/domain/upgrade/upgrade-machine.ts';
+import {
+  AGENT_UPGRADE_STATES,
+  AGENT_UPGRADE_TRANSITIONS,
+  TERMINAL_AGENT_UPGRADE_STATES,
+  TERMINAL_UPGRADE_STATES,
+  UPGRADE_STATES,
+  UPGRADE_TRANSITIONS,
+} from '../../src/domain/upgrade/upgrade-machine.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { root } from '../support/source-tree.ts';
 
 const machines = [
-  { name: 'Execution', table: 'execution', states: EXECUTION_STATES, transitions: EXECUTION_TRANSITIONS, terminal: TERMINAL_EXECUTION_STATES, first: 'waiting' },
-  { name: 'Run', table: 'run', states: RUN_STATES, transitions: RUN_TRANSITIONS, terminal: TERMINAL_RUN_STATES, first: 'created' },
-  { name: 'Upgrade', table: 'upgrade', states: UPGRADE_STATES, transitions: UPGRADE_TRANSITIONS, terminal: TERMINAL_UPGRADE_STATES, first: 'running' },
-  { name: 'Agent upgrade', table: 'agent_upgrade', states: AGENT_UPGRADE_STATES, transitions: AGENT_UPGRADE_TRANSITIONS, terminal: TERMINAL_AGENT_UPGRADE_STATES, first: 'waiting' },
+  {
+    name: 'Execution',
+    table: 'execution',
+    states: EXECUTION_STATES,
+    transitions: EXECUTION_TRANSITIONS,
+    terminal: TERMINAL_EXECUTION_STATES,
+    first: 'waiting',
+  },
+  {
+    name: 'Run',
+    table: 'run',
+    states: RUN_STATES,
+    transitions: RUN_TRANSITIONS,
+    terminal: TERMINAL_RUN_STATES,
+    first: 'created',
+  },
+  {
+    name: 'Upgrade',
+    table: 'upgrade',
+    states: UPGRADE_STATES,
+    transitions: UPGRADE_TRANSITIONS,
+    terminal: TERMINAL_UPGRADE_STATES,
+    first: 'running',
+  },
+  {
+    name: 'Agent upgrade',
+    table: 'agent_upgrade',
+    states: AGENT_UPGRADE_STATES,
+    transitions: AGENT_UPGRADE_TRANSITIONS,
+    terminal: TERMINAL_AGENT_UPGRADE_STATES,
+    first: 'waiting',
+  },
 ] as const;
 
 /** The arrows of the mermaid diagram under a heading. */
 function diagram(heading: string): [from: string, to: string][] {
-  const section = readFileSync(join(root, 'docs/STATES.md'), 'utf8').split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? '';
+  const section =
+    readFileSync(join(root, 'docs/STATES.md'), 'utf8')
+      .split(/^## /m)
+      .find((text) => text.startsWith(`${heading}\n`)) ?? '';
   const block = /```mermaid\n([\s\S]*?)```/.exec(section)?.[1] ?? '';
   return [...block.matchAll(/^\s*(\S+) --> (\w+|\[\*\])/gm)].map((match) => [match[1]!, match[2]!]);
 }
@@ -27,13 +69,20 @@ describe.each(machines)('the diagram of $name', ({ name, transitions, terminal, 
 
   it('shows every transition and no other', () => {
     const drawn = arrows.filter(([from, to]) => from !== '[*]' && to !== '[*]').map(([from, to]) => `${from} → ${to}`);
-    const inCode = Object.entries(transitions).flatMap(([from, to]) => (to as readonly string[]).map((state) => `${from} → ${state}`));
+    const inCode = Object.entries(transitions).flatMap(([from, to]) =>
+      (to as readonly string[]).map((state) => `${from} → ${state}`),
+    );
     expect(drawn.toSorted()).toEqual(inCode.toSorted());
   });
 
   it('shows where it begins and what is terminal', () => {
     expect(arrows.filter(([from]) => from === '[*]').map(([, to]) => to)).toEqual([first]);
-    expect(arrows.filter(([, to]) => to === '[*]').map(([from]) => from).toSorted()).toEqual([...terminal].toSorted());
+    expect(
+      arrows
+        .filter(([, to]) => to === '[*]')
+        .map(([from]) => from)
+        .toSorted(),
+    ).toEqual([...terminal].toSorted());
   });
 });
 
@@ -43,12 +92,16 @@ describe('the database', () => {
 
   beforeAll(async () => {
     database = await testDatabase();
-    checks = (await database.query("SELECT conrelid::regclass::text AS table, pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE contype = 'c' AND conparentid = 0")) as typeof checks;
+    checks = (await database.query(
+      "SELECT conrelid::regclass::text AS table, pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE contype = 'c' AND conparentid = 0",
+    )) as typeof checks;
   });
   afterAll(() => database.drop());
 
-  const quoted = (definition: string): string[] => [...definition.matchAll(/'([a-z_]+)'/g)].map((match) => match[1]!).toSorted();
-  const checksOf = (table: string): string[] => checks.filter((check) => check.table === table).map((check) => check.definition);
+  const quoted = (definition: string): string[] =>
+    [...definition.matchAll(/'([a-z_]+)'/g)].map((match) => match[1]!).toSorted();
+  const checksOf = (table: string): string[] =>
+    checks.filter((check) => check.table === table).map((check) => check.definition);
 
   it.each(machines)('knows exactly the states of $name', ({ table, states }) => {
     const [check, ...others] = checksOf(table).filter((definition) => /^CHECK \(\(state = ANY/.test(definition));

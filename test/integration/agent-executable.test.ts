@@ -23,7 +23,13 @@ describe('the executable of the agent', () => {
   let cluster: Cluster;
 
   beforeAll(async () => {
-    manifest = await buildAgent({ out: folder, archs: [process.arch], version: VERSION, keyFile: join(folder, 'release.key'), compression: 1 });
+    manifest = await buildAgent({
+      out: folder,
+      archs: [process.arch],
+      version: VERSION,
+      keyFile: join(folder, 'release.key'),
+      compression: 1,
+    });
     cluster = await Cluster.start({ servers: 1, workers: 1, agents: 1, agentProgram: executable });
   }, 180_000);
   afterAll(async () => {
@@ -36,7 +42,11 @@ describe('the executable of the agent', () => {
     return dataOf(await client().POST('/api/v1/runs', { body: { targets: 'host-1', command } })).id;
   }
   async function ended(runId: string): Promise<{ state: string; exitCode?: number | null }> {
-    await until('the run to be over', async () => ['succeeded', 'failed'].includes(dataOf(await client().GET('/api/v1/runs/{runId}', { params: { path: { runId } } })).state));
+    await until('the run to be over', async () =>
+      ['succeeded', 'failed'].includes(
+        dataOf(await client().GET('/api/v1/runs/{runId}', { params: { path: { runId } } })).state,
+      ),
+    );
     return dataOf(await client().GET('/api/v1/runs/{runId}/executions', { params: { path: { runId } } })).items[0]!;
   }
 
@@ -48,7 +58,14 @@ describe('the executable of the agent', () => {
     expect(sha256(gunzipSync(travelling))).toBe(entry!.sha256);
     expect(sha256(readFileSync(executable))).toBe(entry!.sha256);
     expect(isPackageSigned(entry!, entry!.signature, manifest.publicKey)).toBe(true);
-    for (const forged of [{ version: '7.6.6' }, { arch: 'arm64' }, { os: 'linux\nx64' }, { size: 1 }, { sha256: 'f'.repeat(64) }]) expect(isPackageSigned({ ...entry!, ...forged }, entry!.signature, manifest.publicKey)).toBe(false);
+    for (const forged of [
+      { version: '7.6.6' },
+      { arch: 'arm64' },
+      { os: 'linux\nx64' },
+      { size: 1 },
+      { sha256: 'f'.repeat(64) },
+    ])
+      expect(isPackageSigned({ ...entry!, ...forged }, entry!.signature, manifest.publicKey)).toBe(false);
     expect(isPackageSigned(entry!, 'nonsense', manifest.publicKey)).toBe(false);
     expect(isPackageSigned(entry!, entry!.signature, 'nonsense')).toBe(false);
     expect(statSync(join(folder, 'release.key')).mode & 0o077).toBe(0);
@@ -58,7 +75,9 @@ describe('the executable of the agent', () => {
     expect((await cluster.store.hostFetch('host-1'))!.facts.agentVersion).toBe(VERSION);
     const evil = join(folder, 'evil.cjs');
     writeFileSync(evil, 'console.log("evil")');
-    const printed = execFileSync('sh', ['-c', `${executable} --data ${join(folder, 'none')} 2>&1 || true`], { env: { PATH: process.env.PATH, NODE_OPTIONS: `--require ${evil}` } }).toString();
+    const printed = execFileSync('sh', ['-c', `${executable} --data ${join(folder, 'none')} 2>&1 || true`], {
+      env: { PATH: process.env.PATH, NODE_OPTIONS: `--require ${evil}` },
+    }).toString();
     expect(printed).toContain('join-token-invalid');
     expect(printed).not.toContain('evil');
   });
@@ -82,11 +101,21 @@ describe('the executable of the agent', () => {
     });
     expect(agent.problems).toEqual([]);
     expect(agent.links).toBeGreaterThan(0);
-    expect(agent.load).toMatchObject({ running: expect.any(Number), unreported: expect.any(Number), lagMs: expect.any(Number), rssBytes: expect.any(Number), freeMemoryBytes: expect.any(Number) });
+    expect(agent.load).toMatchObject({
+      running: expect.any(Number),
+      unreported: expect.any(Number),
+      lagMs: expect.any(Number),
+      rssBytes: expect.any(Number),
+      freeMemoryBytes: expect.any(Number),
+    });
     expect(Math.abs(agent.load!.skewMs!)).toBeLessThan(5_000);
-    expect(dataOf(await client().GET('/api/v1/agents/{id}', { params: { path: { id: agent.id } } })).load).toBeDefined();
+    expect(
+      dataOf(await client().GET('/api/v1/agents/{id}', { params: { path: { id: agent.id } } })).load,
+    ).toBeDefined();
     expect(dataOf(await client().GET('/api/v1/agents', { params: { query: { problems: 'true' } } })).items).toEqual([]);
-    const metrics = await (await fetch(`${cluster.urls[0]!}/metrics`, { headers: { authorization: `Bearer ${cluster.token}` } })).text();
+    const metrics = await (
+      await fetch(`${cluster.urls[0]!}/metrics`, { headers: { authorization: `Bearer ${cluster.token}` } })
+    ).text();
     expect(metrics).toMatch(/^drover_agents_reporting 1$/m);
     expect(metrics).toMatch(/^drover_agents_with_problem\{problem="flapping"\} 0$/m);
     expect(metrics).not.toContain('host-1');
@@ -95,14 +124,28 @@ describe('the executable of the agent', () => {
       await cluster.agents[0]!.kill();
       cluster.agents[0]!.start();
       const before = i;
-      await until('it to be linked again', async () => dataOf(await client().GET('/api/v1/agents/{id}', { params: { path: { id: agent.id } } })).links >= Math.min(5, agent.links + before + 1));
+      await until(
+        'it to be linked again',
+        async () =>
+          dataOf(await client().GET('/api/v1/agents/{id}', { params: { path: { id: agent.id } } })).links >=
+          Math.min(5, agent.links + before + 1),
+      );
     }
-    expect(dataOf(await client().GET('/api/v1/agents', { params: { query: { problems: 'true' } } })).items.map((troubled) => [troubled.host, troubled.problems])).toEqual([['host-1', ['flapping']]]);
-    expect(await (await fetch(`${cluster.urls[0]!}/metrics`, { headers: { authorization: `Bearer ${cluster.token}` } })).text()).toMatch(/^drover_agent_problem\{host="host-1",problem="flapping"\} 1$/m);
+    expect(
+      dataOf(await client().GET('/api/v1/agents', { params: { query: { problems: 'true' } } })).items.map(
+        (troubled) => [troubled.host, troubled.problems],
+      ),
+    ).toEqual([['host-1', ['flapping']]]);
+    expect(
+      await (
+        await fetch(`${cluster.urls[0]!}/metrics`, { headers: { authorization: `Bearer ${cluster.token}` } })
+      ).text(),
+    ).toMatch(/^drover_agent_problem\{host="host-1",problem="flapping"\} 1$/m);
   }, 60_000);
 
   it('is small when idle', () => {
-    const rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${cluster.agents[0]!.pid}/status`, 'utf8'))![1]) * 1024;
+    const rss =
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${cluster.agents[0]!.pid}/status`, 'utf8'))![1]) * 1024;
     // Most of it are pages of the executable, shared by all its processes.
     expect(rss).toBeLessThan(60 * MiB);
   });

@@ -3,7 +3,17 @@
  * upgrades and removes. Where systemd is not to be touched it leaves an init script, which is what is run here.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,7 +29,37 @@ import { Cluster } from '../support/cluster.ts';
 import { until } from '../support/until.ts';
 
 /** All that the installer and the launcher may lean on. */
-const PROGRAMS = ['sh', 'awk', 'cat', 'chmod', 'cmp', 'cp', 'cut', 'df', 'dirname', 'grep', 'gzip', 'head', 'id', 'kill', 'ln', 'ls', 'mkdir', 'mv', 'od', 'readlink', 'rm', 'sed', 'sha256sum', 'sleep', 'tail', 'tr', 'uname', 'wc', 'wget'];
+const PROGRAMS = [
+  'sh',
+  'awk',
+  'cat',
+  'chmod',
+  'cmp',
+  'cp',
+  'cut',
+  'df',
+  'dirname',
+  'grep',
+  'gzip',
+  'head',
+  'id',
+  'kill',
+  'ln',
+  'ls',
+  'mkdir',
+  'mv',
+  'od',
+  'readlink',
+  'rm',
+  'sed',
+  'sha256sum',
+  'sleep',
+  'tail',
+  'tr',
+  'uname',
+  'wc',
+  'wget',
+];
 
 /** Of a process that may be gone by now. */
 function textOf(path: string): string {
@@ -30,14 +70,21 @@ function textOf(path: string): string {
   }
 }
 
-interface Shell { readonly name: string; readonly program: string; readonly path: string }
+interface Shell {
+  readonly name: string;
+  readonly program: string;
+  readonly path: string;
+}
 
 describe('the installer', () => {
   const folder = mkdtempSync(join(tmpdir(), 'drover-install-'));
   const packages = join(folder, 'packages');
   const script = join(folder, 'install.sh');
   const busybox = join(folder, 'busybox-bin');
-  const shells: Shell[] = [{ name: 'dash', program: '/bin/dash', path: '/usr/sbin:/usr/bin:/sbin:/bin' }, { name: 'busybox', program: join(busybox, 'sh'), path: busybox }];
+  const shells: Shell[] = [
+    { name: 'dash', program: '/bin/dash', path: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    { name: 'busybox', program: join(busybox, 'sh'), path: busybox },
+  ];
   const prefixes = new Set<string>();
   let cluster: Cluster;
   let token: string;
@@ -57,8 +104,18 @@ describe('the installer', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  interface Answer { readonly code: number | null; readonly out: string; readonly error: string }
-  function install(shell: Shell, prefix: string, args: readonly string[], env: Record<string, string> = {}, stdin?: Buffer): Promise<Answer> {
+  interface Answer {
+    readonly code: number | null;
+    readonly out: string;
+    readonly error: string;
+  }
+  function install(
+    shell: Shell,
+    prefix: string,
+    args: readonly string[],
+    env: Record<string, string> = {},
+    stdin?: Buffer,
+  ): Promise<Answer> {
     prefixes.add(prefix);
     return new Promise((resolve) => {
       const child = spawn(shell.program, [script, ...args], { env: { PATH: shell.path, PREFIX: prefix, ...env } });
@@ -68,7 +125,11 @@ describe('the installer', () => {
       child.stdin.on('error', () => undefined);
       child.stdin.end(stdin);
       // What it starts in the background keeps its own output; the end of the installer is what counts.
-      child.once('exit', (code) => setImmediate(() => resolve({ code, out: Buffer.concat(out).toString(), error: Buffer.concat(error).toString() })));
+      child.once('exit', (code) =>
+        setImmediate(() =>
+          resolve({ code, out: Buffer.concat(out).toString(), error: Buffer.concat(error).toString() }),
+        ),
+      );
     });
   }
   const prefixOf = (name: string): string => join(folder, name);
@@ -77,33 +138,78 @@ describe('the installer', () => {
   const sha256 = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
   const joinToken = async (): Promise<string> => {
     // As a user makes it: the fingerprint of the authority in it is what the installer compares.
-    return dataOf(await createClient({ baseUrl: cluster.urls[0]!, token: cluster.token }).POST('/api/v1/join-tokens', { body: {} })).token;
+    return dataOf(
+      await createClient({ baseUrl: cluster.urls[0]!, token: cluster.token }).POST('/api/v1/join-tokens', { body: {} }),
+    ).token;
   };
 
-  it.each(shells)('installs with $name, runs scripts, comes again without harm, and goes to another version', async (shell) => {
-    const prefix = prefixOf(shell.name);
-    token = await joinToken();
-    const gz = readFileSync(`${executableOf(packages, '1.0.0')}.gz`);
-    const first = await install(shell, prefix, ['install', '--executable', '-', '--sha256', sha256(executableOf(packages, '1.0.0')), '--name', `installed-${shell.name}`, '--label', 'role=test', '--label', `shell=${shell.name}`], { DROVER_JOIN: token }, gz);
-    expect(first).toMatchObject({ code: 0, out: 'drover-agent 1.0.0 installed and linked\n' });
-    expect((await cluster.store.hostFetch(`installed-${shell.name}`))!.labels).toEqual({ role: 'test', shell: shell.name });
-    expect((await install(shell, prefix, ['status'])).out).toMatch(/^drover-agent 1\.0\.0 linked/);
-    const pid = readFileSync(join(prefix, 'var/lib/drover-agent/link'), 'utf8');
-    // The same again: nothing is started anew, and the token (used up) is not asked for.
-    expect(await install(shell, prefix, ['install', '--executable', executableOf(packages, '1.0.0'), '--name', `installed-${shell.name}`], { DROVER_JOIN: token })).toMatchObject({ code: 0 });
-    expect(readFileSync(join(prefix, 'var/lib/drover-agent/link'), 'utf8')).toBe(pid);
-    // Another version from a URL, the service restarted, the same agent.
-    const agentId = (await cluster.store.hostFetch(`installed-${shell.name}`))!.agentId;
-    const url = `${cluster.urls[0]!}/agent-packages/drover-agent-1.1.0-linux-${process.arch}.gz`;
-    expect(await install(shell, prefix, ['install', '--url', url, '--sha256', sha256(executableOf(packages, '1.1.0'))])).toMatchObject({ code: 0, out: 'drover-agent 1.1.0 installed and linked\n' });
-    expect(currentOf(prefix)).toBe('1.1.0');
-    expect((await cluster.store.hostFetch(`installed-${shell.name}`))!.agentId).toBe(agentId);
-    // An upgrade by order finds all it needs, also back to a version that is there already.
-    const client = createClient({ baseUrl: cluster.urls[0]!, token: cluster.token });
-    const { id } = dataOf(await client.POST('/api/v1/upgrades', { body: { targets: `installed-${shell.name}`, version: '1.0.0', batch: 1, maxFailed: 0, wait: '40s' } }));
-    await until('the upgrade by order', async () => dataOf(await client.GET('/api/v1/upgrades/{id}', { params: { path: { id } } })).state === 'succeeded', 60_000);
-    expect(currentOf(prefix)).toBe('1.0.0');
-  }, 120_000);
+  it.each(shells)(
+    'installs with $name, runs scripts, comes again without harm, and goes to another version',
+    async (shell) => {
+      const prefix = prefixOf(shell.name);
+      token = await joinToken();
+      const gz = readFileSync(`${executableOf(packages, '1.0.0')}.gz`);
+      const first = await install(
+        shell,
+        prefix,
+        [
+          'install',
+          '--executable',
+          '-',
+          '--sha256',
+          sha256(executableOf(packages, '1.0.0')),
+          '--name',
+          `installed-${shell.name}`,
+          '--label',
+          'role=test',
+          '--label',
+          `shell=${shell.name}`,
+        ],
+        { DROVER_JOIN: token },
+        gz,
+      );
+      expect(first).toMatchObject({ code: 0, out: 'drover-agent 1.0.0 installed and linked\n' });
+      expect((await cluster.store.hostFetch(`installed-${shell.name}`))!.labels).toEqual({
+        role: 'test',
+        shell: shell.name,
+      });
+      expect((await install(shell, prefix, ['status'])).out).toMatch(/^drover-agent 1\.0\.0 linked/);
+      const pid = readFileSync(join(prefix, 'var/lib/drover-agent/link'), 'utf8');
+      // The same again: nothing is started anew, and the token (used up) is not asked for.
+      expect(
+        await install(
+          shell,
+          prefix,
+          ['install', '--executable', executableOf(packages, '1.0.0'), '--name', `installed-${shell.name}`],
+          { DROVER_JOIN: token },
+        ),
+      ).toMatchObject({ code: 0 });
+      expect(readFileSync(join(prefix, 'var/lib/drover-agent/link'), 'utf8')).toBe(pid);
+      // Another version from a URL, the service restarted, the same agent.
+      const agentId = (await cluster.store.hostFetch(`installed-${shell.name}`))!.agentId;
+      const url = `${cluster.urls[0]!}/agent-packages/drover-agent-1.1.0-linux-${process.arch}.gz`;
+      expect(
+        await install(shell, prefix, ['install', '--url', url, '--sha256', sha256(executableOf(packages, '1.1.0'))]),
+      ).toMatchObject({ code: 0, out: 'drover-agent 1.1.0 installed and linked\n' });
+      expect(currentOf(prefix)).toBe('1.1.0');
+      expect((await cluster.store.hostFetch(`installed-${shell.name}`))!.agentId).toBe(agentId);
+      // An upgrade by order finds all it needs, also back to a version that is there already.
+      const client = createClient({ baseUrl: cluster.urls[0]!, token: cluster.token });
+      const { id } = dataOf(
+        await client.POST('/api/v1/upgrades', {
+          body: { targets: `installed-${shell.name}`, version: '1.0.0', batch: 1, maxFailed: 0, wait: '40s' },
+        }),
+      );
+      await until(
+        'the upgrade by order',
+        async () =>
+          dataOf(await client.GET('/api/v1/upgrades/{id}', { params: { path: { id } } })).state === 'succeeded',
+        60_000,
+      );
+      expect(currentOf(prefix)).toBe('1.0.0');
+    },
+    120_000,
+  );
 
   it('is what the server hands out', async () => {
     expect(await (await fetch(`${cluster.urls[0]!}/agent-install.sh`)).text()).toBe(installProgram());
@@ -114,29 +220,65 @@ describe('the installer', () => {
     const database = new pg.Client({ connectionString: cluster.postgres.url });
     await database.connect();
     await database.query("INSERT INTO host (id, name, created_at_ms) VALUES ($1, 'bare', 0)", [hostId]);
-    await database.query("UPDATE setting SET value = value + 1 WHERE name = 'host-directory'").finally(() => database.end());
+    await database
+      .query("UPDATE setting SET value = value + 1 WHERE name = 'host-directory'")
+      .finally(() => database.end());
     const client = createClient({ baseUrl: cluster.urls[0]!, token: cluster.token });
-    const started = dataOf(await client.POST('/api/v1/agents/install', { body: { targets: 'bare', zone: 'default', concurrency: 5, version: '1.0.0' } }));
+    const started = dataOf(
+      await client.POST('/api/v1/agents/install', {
+        body: { targets: 'bare', zone: 'default', concurrency: 5, version: '1.0.0' },
+      }),
+    );
     const run = dataOf(await client.GET('/api/v1/runs/{runId}', { params: { path: { runId: started.id } } }));
-    expect(run).toMatchObject({ name: 'install agent 1.0.0', script: installProgram(), lang: 'sh', concurrency: 5, secretNames: ['DROVER_JOIN'] });
+    expect(run).toMatchObject({
+      name: 'install agent 1.0.0',
+      script: installProgram(),
+      lang: 'sh',
+      concurrency: 5,
+      secretNames: ['DROVER_JOIN'],
+    });
     await client.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId: started.id } } });
     // What the run would do there, by hand.
     const tokenFor = async (hostNames: string[]): Promise<string> => {
       const secret = newSecret();
-      await cluster.store.joinTokenCreate({ id: newId(), hash: hashSecret(secret), role: 'agent', labels: {}, zone: 'default', uses: 9, lifetimeMs: 60_000, hostNames }, { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: 'test', detail: {} });
+      await cluster.store.joinTokenCreate(
+        {
+          id: newId(),
+          hash: hashSecret(secret),
+          role: 'agent',
+          labels: {},
+          zone: 'default',
+          uses: 9,
+          lifetimeMs: 60_000,
+          hostNames,
+        },
+        { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: 'test', detail: {} },
+      );
       return formatJoinToken({ url: cluster.urls[0]!, fingerprint: 'loopback', secret });
     };
     const [dash] = shells;
-    const refusedWith = async (prefix: string, env: Record<string, string>): Promise<string | undefined> => /drover-install: ([a-z-]+): /.exec((await install(dash!, prefix, run.args, env)).error)?.[1];
+    const refusedWith = async (prefix: string, env: Record<string, string>): Promise<string | undefined> =>
+      /drover-install: ([a-z-]+): /.exec((await install(dash!, prefix, run.args, env)).error)?.[1];
     // A token of the common kind does not take a host over that is known, nor does one for another host.
-    expect(await refusedWith(prefixOf('thief'), { DROVER_HOST: 'bare', DROVER_JOIN: await joinToken() })).toBe('host-name-taken');
-    expect(await refusedWith(prefixOf('thief'), { DROVER_HOST: 'bare', DROVER_JOIN: await tokenFor(['other']) })).toBe('join-token-invalid');
+    expect(await refusedWith(prefixOf('thief'), { DROVER_HOST: 'bare', DROVER_JOIN: await joinToken() })).toBe(
+      'host-name-taken',
+    );
+    expect(await refusedWith(prefixOf('thief'), { DROVER_HOST: 'bare', DROVER_JOIN: await tokenFor(['other']) })).toBe(
+      'join-token-invalid',
+    );
     const named = await tokenFor(['bare', 'another']);
-    expect(await install(dash!, prefixOf('bare'), run.args, { DROVER_HOST: 'bare', DROVER_JOIN: named })).toMatchObject({ code: 0, out: 'drover-agent 1.0.0 installed and linked\n' });
+    expect(await install(dash!, prefixOf('bare'), run.args, { DROVER_HOST: 'bare', DROVER_JOIN: named })).toMatchObject(
+      { code: 0, out: 'drover-agent 1.0.0 installed and linked\n' },
+    );
     expect(await cluster.store.hostFetch('bare')).toMatchObject({ id: hostId, linked: true });
     // Once for each host.
-    expect(await refusedWith(prefixOf('thief'), { DROVER_HOST: 'bare', DROVER_JOIN: named })).toBe('join-token-invalid');
-    expect((await install(dash!, prefixOf('thief'), ['install', '--package', `none=${'0'.repeat(64)}=http://127.0.0.1:1/x`])).error).toContain('drover-install: package-not-found: ');
+    expect(await refusedWith(prefixOf('thief'), { DROVER_HOST: 'bare', DROVER_JOIN: named })).toBe(
+      'join-token-invalid',
+    );
+    expect(
+      (await install(dash!, prefixOf('thief'), ['install', '--package', `none=${'0'.repeat(64)}=http://127.0.0.1:1/x`]))
+        .error,
+    ).toContain('drover-install: package-not-found: ');
   }, 60_000);
 
   it('refuses what is not right, with a code, and leaves what was there', async () => {
@@ -146,18 +288,35 @@ describe('the installer', () => {
     const codeOf = ({ error }: Answer): string | undefined => /drover-install: ([a-z-]+): /.exec(error)?.[1];
     expect((await install(dash!, prefix, ['install', '--no-such'])).code).toBe(2);
     expect(codeOf(await install(dash!, prefix, ['install']))).toBe('package-not-found');
-    expect(codeOf(await install(dash!, prefix, ['install', '--executable', executable, '--sha256', 'f'.repeat(64)]))).toBe('package-invalid');
-    expect(codeOf(await install(dash!, prefix, ['install', '--executable', '-'], {}, readFileSync(`${executable}.gz`).subarray(0, 100_000)))).toBe('package-invalid');
+    expect(
+      codeOf(await install(dash!, prefix, ['install', '--executable', executable, '--sha256', 'f'.repeat(64)])),
+    ).toBe('package-invalid');
+    expect(
+      codeOf(
+        await install(
+          dash!,
+          prefix,
+          ['install', '--executable', '-'],
+          {},
+          readFileSync(`${executable}.gz`).subarray(0, 100_000),
+        ),
+      ),
+    ).toBe('package-invalid');
     expect(codeOf(await install(dash!, prefix, ['install', '--executable', '/bin/false']))).toBe('package-unusable');
     expect(codeOf(await install(dash!, prefix, ['install', '--url', 'http://127.0.0.1:1/x']))).toBe('package-invalid');
     expect(codeOf(await install(dash!, prefix, ['install', '--executable', executable]))).toBe('join-token-invalid');
-    expect(codeOf(await install(dash!, prefix, ['install', '--executable', executable], { DROVER_JOIN: token }))).toBe('join-token-expired');
+    expect(codeOf(await install(dash!, prefix, ['install', '--executable', executable], { DROVER_JOIN: token }))).toBe(
+      'join-token-expired',
+    );
     expect(existsSync(join(prefix, 'etc/init.d/drover-agent'))).toBe(false);
     // Nothing that was not there before.
-    for (const path of ['usr/local/lib/drover', 'var/lib/drover-agent']) expect(existsSync(join(prefix, path)), path).toBe(false);
+    for (const path of ['usr/local/lib/drover', 'var/lib/drover-agent'])
+      expect(existsSync(join(prefix, path)), path).toBe(false);
     // Of another server: its authority is another.
     const foreign = `drj_${Buffer.from(JSON.stringify([cluster.urls[0]!, 'another-authority', 'secret'])).toString('base64url')}`;
-    expect(codeOf(await install(dash!, prefixOf('dash'), ['install', '--executable', executable], { DROVER_JOIN: foreign }))).toBe('data-folder-foreign');
+    expect(
+      codeOf(await install(dash!, prefixOf('dash'), ['install', '--executable', executable], { DROVER_JOIN: foreign })),
+    ).toBe('data-folder-foreign');
     expect(await linked('installed-dash')).toBe(true);
   }, 60_000);
 
@@ -167,12 +326,15 @@ describe('the installer', () => {
     const data = join(prefix, 'var/lib/drover-agent');
     // An agent of the same path in another container with the same network.
     const holder = createServer((socket) => socket.end('1\n'));
-    await new Promise<void>((resolve) => holder.listen({ path: `\0drover-${createHash('sha256').update(data).digest('hex').slice(0, 32)}` }, resolve));
+    await new Promise<void>((resolve) =>
+      holder.listen({ path: `\0drover-${createHash('sha256').update(data).digest('hex').slice(0, 32)}` }, resolve),
+    );
     try {
       const args = ['install', '--executable', executableOf(packages, '1.0.0'), '--name', 'in-use'];
       const env = { DROVER_JOIN: await joinToken() };
       expect((await install(dash!, prefix, args, env)).error).toContain('drover-install: data-folder-in-use: ');
-      for (const path of ['usr/local/lib/drover', 'var/lib/drover-agent', 'etc/init.d/drover-agent']) expect(existsSync(join(prefix, path)), path).toBe(false);
+      for (const path of ['usr/local/lib/drover', 'var/lib/drover-agent', 'etc/init.d/drover-agent'])
+        expect(existsSync(join(prefix, path)), path).toBe(false);
       mkdirSync(join(prefix, 'usr/local/lib/drover/0.9.0'), { recursive: true });
       mkdirSync(data, { recursive: true });
       expect((await install(dash!, prefix, args, env)).error).toContain('drover-install: data-folder-in-use: ');
@@ -188,41 +350,81 @@ describe('the installer', () => {
     const prefix = prefixOf('dash');
     const client = createClient({ baseUrl: cluster.urls[0]!, token: cluster.token });
     const flag = join(folder, 'go-on');
-    const run = dataOf(await client.POST('/api/v1/runs', { body: { targets: 'installed-dash', script: `while [ ! -e ${flag} ]; do sleep 0.1; done` } }));
-    await until('it runs', async () => dataOf(await client.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId: run.id } } })).items[0]!.state === 'running');
+    const run = dataOf(
+      await client.POST('/api/v1/runs', {
+        body: { targets: 'installed-dash', script: `while [ ! -e ${flag} ]; do sleep 0.1; done` },
+      }),
+    );
+    await until(
+      'it runs',
+      async () =>
+        dataOf(await client.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId: run.id } } })).items[0]!
+          .state === 'running',
+    );
     // Who must be waited for is named.
-    expect((await install(dash!, prefix, ['uninstall'])).error).toMatch(/^drover-install: host-in-use: Scripts run on this host: .*pid \d+ \(.*\/spool\/.*\/script\)/m);
+    expect((await install(dash!, prefix, ['uninstall'])).error).toMatch(
+      /^drover-install: host-in-use: Scripts run on this host: .*pid \d+ \(.*\/spool\/.*\/script\)/m,
+    );
     expect(await linked('installed-dash')).toBe(true);
     writeFileSync(flag, '');
-    await until('it has ended', async () => dataOf(await client.GET('/api/v1/runs/{runId}', { params: { path: { runId: run.id } } })).state === 'succeeded');
+    await until(
+      'it has ended',
+      async () =>
+        dataOf(await client.GET('/api/v1/runs/{runId}', { params: { path: { runId: run.id } } })).state === 'succeeded',
+    );
     expect(await install(dash!, prefix, ['uninstall'])).toMatchObject({ code: 0 });
     expect(existsSync(join(prefix, 'usr/local/lib/drover'))).toBe(false);
     expect(existsSync(join(prefix, 'var/lib/drover-agent/identity.json'))).toBe(true);
     await until('it is gone', async () => (await linked('installed-dash')) === false);
     // Back as who it was, without a token.
-    expect(await install(dash!, prefix, ['install', '--executable', executableOf(packages, '1.0.0')])).toMatchObject({ code: 0 });
+    expect(await install(dash!, prefix, ['install', '--executable', executableOf(packages, '1.0.0')])).toMatchObject({
+      code: 0,
+    });
     expect(await install(dash!, prefix, ['uninstall', '--purge'])).toMatchObject({ code: 0 });
     expect(existsSync(join(prefix, 'var/lib/drover-agent'))).toBe(false);
   }, 60_000);
 
-  it.each(shells)('removed by force with $name, leaves the scripts alone, and nothing of itself once they have ended', async (shell) => {
-    const prefix = prefixOf(`forced-${shell.name}`);
-    const host = `forced-${shell.name}`;
-    const flag = join(folder, `${host}-ended`);
-    const client = createClient({ baseUrl: cluster.urls[0]!, token: cluster.token });
-    expect(await install(shell, prefix, ['install', '--executable', executableOf(packages, '1.0.0'), '--name', host], { DROVER_JOIN: await joinToken() })).toMatchObject({ code: 0 });
-    const run = dataOf(await client.POST('/api/v1/runs', { body: { targets: host, script: `exec > /dev/null 2>&1\nwhile [ ! -e ${flag} ]; do sleep 0.1; done\n: > ${flag}.too` } }));
-    await until('it runs', async () => dataOf(await client.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId: run.id } } })).items[0]!.state === 'running');
-    const ofAgent = (): string[] => readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && textOf(`/proc/${pid}/cmdline`).includes(`${prefix}/`));
-    // It writes elsewhere, and runs all the same.
-    expect((await install(shell, prefix, ['uninstall'])).error).toContain('drover-install: host-in-use: ');
-    const removed = await install(shell, prefix, ['uninstall', '--force', '--purge']);
-    expect(removed).toEqual({ code: 0, out: 'removed, with its data\n', error: '' });
-    expect(existsSync(join(prefix, 'var/lib/drover-agent'))).toBe(false);
-    expect(ofAgent().length).toBeGreaterThanOrEqual(2);
-    writeFileSync(flag, '');
-    await until('the script to have ended', () => existsSync(`${flag}.too`));
-    await until('its supervisor to be gone', () => ofAgent().length === 0);
-    expect(await install(shell, prefix, ['uninstall'])).toMatchObject({ code: 0 });
-  }, 60_000);
+  it.each(shells)(
+    'removed by force with $name, leaves the scripts alone, and nothing of itself once they have ended',
+    async (shell) => {
+      const prefix = prefixOf(`forced-${shell.name}`);
+      const host = `forced-${shell.name}`;
+      const flag = join(folder, `${host}-ended`);
+      const client = createClient({ baseUrl: cluster.urls[0]!, token: cluster.token });
+      expect(
+        await install(shell, prefix, ['install', '--executable', executableOf(packages, '1.0.0'), '--name', host], {
+          DROVER_JOIN: await joinToken(),
+        }),
+      ).toMatchObject({ code: 0 });
+      const run = dataOf(
+        await client.POST('/api/v1/runs', {
+          body: {
+            targets: host,
+            script: `exec > /dev/null 2>&1\nwhile [ ! -e ${flag} ]; do sleep 0.1; done\n: > ${flag}.too`,
+          },
+        }),
+      );
+      await until(
+        'it runs',
+        async () =>
+          dataOf(await client.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId: run.id } } })).items[0]!
+            .state === 'running',
+      );
+      const ofAgent = (): string[] =>
+        readdirSync('/proc').filter(
+          (pid) => /^\d+$/.test(pid) && textOf(`/proc/${pid}/cmdline`).includes(`${prefix}/`),
+        );
+      // It writes elsewhere, and runs all the same.
+      expect((await install(shell, prefix, ['uninstall'])).error).toContain('drover-install: host-in-use: ');
+      const removed = await install(shell, prefix, ['uninstall', '--force', '--purge']);
+      expect(removed).toEqual({ code: 0, out: 'removed, with its data\n', error: '' });
+      expect(existsSync(join(prefix, 'var/lib/drover-agent'))).toBe(false);
+      expect(ofAgent().length).toBeGreaterThanOrEqual(2);
+      writeFileSync(flag, '');
+      await until('the script to have ended', () => existsSync(`${flag}.too`));
+      await until('its supervisor to be gone', () => ofAgent().length === 0);
+      expect(await install(shell, prefix, ['uninstall'])).toMatchObject({ code: 0 });
+    },
+    60_000,
+  );
 });

@@ -13,43 +13,101 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-async function call(method: 'GET' | 'POST' | 'DELETE' | 'PATCH', path: string, body?: unknown, headers: Record<string, string> = {}): Promise<{ status: number; body: Record<string, unknown>; headers: Record<string, unknown> }> {
-  const response = await api.app.inject({ method, url: `/api/v1${path}`, headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }, ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }) });
-  return { status: response.statusCode, body: (response.body === '' ? {} : response.json()) as Record<string, unknown>, headers: response.headers };
+async function call(
+  method: 'GET' | 'POST' | 'DELETE' | 'PATCH',
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: Record<string, unknown>; headers: Record<string, unknown> }> {
+  const response = await api.app.inject({
+    method,
+    url: `/api/v1${path}`,
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  return {
+    status: response.statusCode,
+    body: (response.body === '' ? {} : response.json()) as Record<string, unknown>,
+    headers: response.headers,
+  };
 }
 
 async function enrol(name: string): Promise<string> {
   const joinToken = await call('POST', '/join-tokens', {});
-  const [, , secret] = JSON.parse(Buffer.from((joinToken.body.token as string).slice(4), 'base64url').toString()) as string[];
-  const joined = await call('POST', '/agents/join', { secret, csr: certificateRequest(newKey()), name, machineId: name });
+  const [, , secret] = JSON.parse(
+    Buffer.from((joinToken.body.token as string).slice(4), 'base64url').toString(),
+  ) as string[];
+  const joined = await call('POST', '/agents/join', {
+    secret,
+    csr: certificateRequest(newKey()),
+    name,
+    machineId: name,
+  });
   expect(joined.status).toBe(201);
   return secret!;
 }
 
 describe('input', () => {
   it('is refused with all its faults at once', async () => {
-    const { status, body } = await call('POST', '/runs', { targets: 'all', script: 'x', command: ['y'], timeout: '5', retries: -1, nonsense: true, maxFailed: 'lots' });
+    const { status, body } = await call('POST', '/runs', {
+      targets: 'all',
+      script: 'x',
+      command: ['y'],
+      timeout: '5',
+      retries: -1,
+      nonsense: true,
+      maxFailed: 'lots',
+    });
     expect(status).toBe(400);
-    expect((body.errors as { pointer: string }[]).map((fault) => fault.pointer)).toEqual(expect.arrayContaining(['#/timeout', '#/retries', '#/maxFailed', '#']));
-    expect(body).toMatchObject({ code: 'bad-input', status: 400, retryable: false, type: 'https://drover.dev/errors/bad-input' });
+    expect((body.errors as { pointer: string }[]).map((fault) => fault.pointer)).toEqual(
+      expect.arrayContaining(['#/timeout', '#/retries', '#/maxFailed', '#']),
+    );
+    expect(body).toMatchObject({
+      code: 'bad-input',
+      status: 400,
+      retryable: false,
+      type: 'https://drover.dev/errors/bad-input',
+    });
   });
 
   it.each([
-    ['{', 400, 'bad-input'], [`${'['.repeat(100)}${']'.repeat(100)}`, 400, 'bad-input'], [`{"x":"${'y'.repeat(limits.requestBodyBytesMax)}"}`, 413, 'body-too-large'],
-  ])('%.20s… is refused', async (text, status, code) => expect(await call('POST', '/runs', text)).toMatchObject({ status, body: { code } }));
+    ['{', 400, 'bad-input'],
+    [`${'['.repeat(100)}${']'.repeat(100)}`, 400, 'bad-input'],
+    [`{"x":"${'y'.repeat(limits.requestBodyBytesMax)}"}`, 413, 'body-too-large'],
+  ])('%.20s… is refused', async (text, status, code) =>
+    expect(await call('POST', '/runs', text)).toMatchObject({ status, body: { code } }),
+  );
 
-  it('of another content type is refused', async () => expect(await call('POST', '/runs', 'x', { 'content-type': 'text/plain' })).toMatchObject({ status: 415, body: { code: 'unsupported-media-type' } }));
+  it('of another content type is refused', async () =>
+    expect(await call('POST', '/runs', 'x', { 'content-type': 'text/plain' })).toMatchObject({
+      status: 415,
+      body: { code: 'unsupported-media-type' },
+    }));
 
   it.each([
-    [{ script: ' \n' }, 'script-empty'], [{ command: [''] }, 'script-empty'], [{ script: 'x', env: { 'A-B': '1' } }, 'bad-input'], [{ script: 'x', env: { A: 'a\0b' } }, 'bad-input'], [{ script: 'x', secrets: { S: 'abc' } }, 'bad-input'],
-    [{ script: 'x', cwd: 'relative' }, 'bad-input'], [{ script: 'x', targets: 'a and' }, 'bad-target'], [{ script: 'x', targets: 'nosuch' }, 'host-not-found'], [{ script: 'x', targets: 'no*' }, 'no-target-matched'],
+    [{ script: ' \n' }, 'script-empty'],
+    [{ command: [''] }, 'script-empty'],
+    [{ script: 'x', env: { 'A-B': '1' } }, 'bad-input'],
+    [{ script: 'x', env: { A: 'a\0b' } }, 'bad-input'],
+    [{ script: 'x', secrets: { S: 'abc' } }, 'bad-input'],
+    [{ script: 'x', cwd: 'relative' }, 'bad-input'],
+    [{ script: 'x', targets: 'a and' }, 'bad-target'],
+    [{ script: 'x', targets: 'nosuch' }, 'host-not-found'],
+    [{ script: 'x', targets: 'no*' }, 'no-target-matched'],
     [{ script: 'y'.repeat(limits.scriptBytesMax + 1) }, 'script-too-large'],
   ])('a run with %.60j is refused as %s', async (more, code) => {
     await enrol(`h-${code}-${JSON.stringify(more).length % 97}`);
     expect((await call('POST', '/runs', { targets: 'all', ...more })).body).toMatchObject({ code });
   });
 
-  it('at a limit is taken', async () => expect((await call('POST', '/runs', { targets: 'all', script: 'y'.repeat(limits.scriptBytesMax) })).status).toBe(201));
+  it('at a limit is taken', async () =>
+    expect((await call('POST', '/runs', { targets: 'all', script: 'y'.repeat(limits.scriptBytesMax) })).status).toBe(
+      201,
+    ));
 });
 
 describe('an idempotency key', () => {
@@ -58,29 +116,56 @@ describe('an idempotency key', () => {
     const first = await call('POST', '/tokens', body, { 'idempotency-key': 'k1' });
     const again = await call('POST', '/tokens', body, { 'idempotency-key': 'k1' });
     expect(again).toMatchObject({ status: 201, body: first.body, headers: { 'idempotency-replayed': 'true' } });
-    expect((await call('POST', '/tokens', { ...body, name: 'm' }, { 'idempotency-key': 'k1' })).body).toMatchObject({ code: 'idempotency-key-reused' });
+    expect((await call('POST', '/tokens', { ...body, name: 'm' }, { 'idempotency-key': 'k1' })).body).toMatchObject({
+      code: 'idempotency-key-reused',
+    });
   });
 
-  it.each([['/runs', { targets: 'all', script: 'x' }], ['/agents/uninstall', { targets: 'all' }]])('of %s never makes a second run, even when the first answer was never kept', async (path, body) => {
+  it.each([
+    ['/runs', { targets: 'all', script: 'x' }],
+    ['/agents/uninstall', { targets: 'all' }],
+  ])('of %s never makes a second run, even when the first answer was never kept', async (path, body) => {
     const key = `once ${path}`;
     const first = await call('POST', path, body, { 'idempotency-key': key });
     // As if the server had died between the run and its answer, long ago.
-    await api.database.query("UPDATE idempotency SET body = $1, created_at_ms = created_at_ms - 120000 WHERE key = $2", [JSON.stringify({ id: first.body.id }), key]);
-    expect(await call('POST', path, body, { 'idempotency-key': key })).toMatchObject({ status: 201, body: { id: first.body.id, state: 'waiting' } });
+    await api.database.query(
+      'UPDATE idempotency SET body = $1, created_at_ms = created_at_ms - 120000 WHERE key = $2',
+      [JSON.stringify({ id: first.body.id }), key],
+    );
+    expect(await call('POST', path, body, { 'idempotency-key': key })).toMatchObject({
+      status: 201,
+      body: { id: first.body.id, state: 'waiting' },
+    });
   });
 
   it('is free again after a refusal', async () => {
-    expect((await call('POST', '/runs', { targets: 'nosuch', script: 'x' }, { 'idempotency-key': 'k2' })).status).toBe(404);
-    expect((await call('POST', '/runs', { targets: 'all', script: 'x' }, { 'idempotency-key': 'k2' })).status).toBe(201);
+    expect((await call('POST', '/runs', { targets: 'nosuch', script: 'x' }, { 'idempotency-key': 'k2' })).status).toBe(
+      404,
+    );
+    expect((await call('POST', '/runs', { targets: 'all', script: 'x' }, { 'idempotency-key': 'k2' })).status).toBe(
+      201,
+    );
   });
 });
 
 describe('runs', () => {
   it('are told with what they do, but never with their secrets', async () => {
-    const { body } = await call('POST', '/runs', { targets: 'all', script: 'echo', secrets: { PASS: 'hunter2hunter2' }, maxFailed: '10%' });
+    const { body } = await call('POST', '/runs', {
+      targets: 'all',
+      script: 'echo',
+      secrets: { PASS: 'hunter2hunter2' },
+      maxFailed: '10%',
+    });
     const shown = await call('GET', `/runs/${String(body.id)}`);
     expect(shown.body).toMatchObject({ script: 'echo', secretNames: ['PASS'], maxFailed: '10%', state: 'waiting' });
-    const dump = JSON.stringify([shown, ...(await Promise.all(['run', 'task', 'audit', 'run_event', 'idempotency', 'execution'].map((table) => api.database.query(`SELECT t::text FROM ${table} t`))))]);
+    const dump = JSON.stringify([
+      shown,
+      ...(await Promise.all(
+        ['run', 'task', 'audit', 'run_event', 'idempotency', 'execution'].map((table) =>
+          api.database.query(`SELECT t::text FROM ${table} t`),
+        ),
+      )),
+    ]);
     expect(dump).not.toContain('hunter2');
     expect(dump).not.toContain(Buffer.from('hunter2').toString('hex'));
   });
@@ -97,7 +182,14 @@ describe('runs', () => {
 
   it('that do not exist are not found', async () => {
     const id = '01936f2e-0000-7000-8000-000000000000';
-    for (const path of [`/runs/${id}`, `/runs/${id}/executions`, `/runs/${id}/timeline`, `/runs/${id}/events`, `/runs/${id}/output-groups`]) expect((await call('GET', path)).body).toMatchObject({ code: 'run-not-found' });
+    for (const path of [
+      `/runs/${id}`,
+      `/runs/${id}/executions`,
+      `/runs/${id}/timeline`,
+      `/runs/${id}/events`,
+      `/runs/${id}/output-groups`,
+    ])
+      expect((await call('GET', path)).body).toMatchObject({ code: 'run-not-found' });
     expect((await call('GET', '/runs/not-an-id')).body).toMatchObject({ code: 'bad-input' });
   });
 });
@@ -106,9 +198,15 @@ describe('joining', () => {
   it('needs a token that is known and not used up, and a real request', async () => {
     const secret = await enrol('once');
     const body = { csr: certificateRequest(newKey()), name: 'twice', machineId: 'm' };
-    expect((await call('POST', '/agents/join', { ...body, secret })).body).toMatchObject({ code: 'join-token-expired' });
-    expect((await call('POST', '/agents/join', { ...body, secret: 'wrong' })).body).toMatchObject({ code: 'join-token-invalid' });
-    expect((await call('POST', '/agents/join', { ...body, secret, csr: 'nonsense' })).body).toMatchObject({ code: 'bad-input' });
+    expect((await call('POST', '/agents/join', { ...body, secret })).body).toMatchObject({
+      code: 'join-token-expired',
+    });
+    expect((await call('POST', '/agents/join', { ...body, secret: 'wrong' })).body).toMatchObject({
+      code: 'join-token-invalid',
+    });
+    expect((await call('POST', '/agents/join', { ...body, secret, csr: 'nonsense' })).body).toMatchObject({
+      code: 'bad-input',
+    });
   });
 });
 
@@ -117,25 +215,47 @@ describe('workers', () => {
     const join = async (): Promise<string> => {
       const { body } = await call('POST', '/join-tokens', { role: 'worker' });
       const [, , secret] = JSON.parse(Buffer.from((body.token as string).slice(4), 'base64url').toString()) as string[];
-      const joined = await call('POST', '/workers/join', { secret, csr: certificateRequest(newKey()), name: 'drainable', version: '1' });
+      const joined = await call('POST', '/workers/join', {
+        secret,
+        csr: certificateRequest(newKey()),
+        name: 'drainable',
+        version: '1',
+      });
       expect(joined.status).toBe(201);
       return joined.body.workerId as string;
     };
     const first = await join();
-    expect(await call('POST', '/workers/drainable/drain')).toMatchObject({ status: 200, body: { id: first, drained: true } });
+    expect(await call('POST', '/workers/drainable/drain')).toMatchObject({
+      status: 200,
+      body: { id: first, drained: true },
+    });
     expect(await call('POST', `/workers/${first}/drain`)).toMatchObject({ status: 200, body: { drained: true } });
-    expect(await call('GET', '/workers/drainable')).toMatchObject({ status: 200, body: { drained: true, linked: false } });
+    expect(await call('GET', '/workers/drainable')).toMatchObject({
+      status: 200,
+      body: { drained: true, linked: false },
+    });
     expect((await call('GET', '/audit?action=fleet.worker.drain')).body.items).toHaveLength(1);
     expect(await call('POST', '/workers/drainable/resume')).toMatchObject({ status: 200, body: { drained: false } });
     await join();
-    expect(await call('POST', '/workers/drainable/drain')).toMatchObject({ status: 400, body: { code: 'bad-input', detail: expect.stringContaining(first) } });
+    expect(await call('POST', '/workers/drainable/drain')).toMatchObject({
+      status: 400,
+      body: { code: 'bad-input', detail: expect.stringContaining(first) },
+    });
     expect(await call('POST', '/workers/nobody/drain')).toMatchObject({ status: 404, body: { code: 'not-found' } });
   });
 });
 
 describe('the document', () => {
   it('is what the operations say, and so is the client', () => {
-    const { status, stderr } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('../../tools/openapi.ts', import.meta.url)), '--check'], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [
+        '--disable-warning=ExperimentalWarning',
+        fileURLToPath(new URL('../../tools/openapi.ts', import.meta.url)),
+        '--check',
+      ],
+      { encoding: 'utf8' },
+    );
     expect([status, stderr]).toEqual([0, '']);
   });
 
@@ -144,6 +264,8 @@ describe('the document', () => {
     expect((await api.app.inject('/healthz')).statusCode).toBe(200);
     expect((await api.app.inject('/readyz')).json()).toMatchObject({ status: 'ready' });
     expect((await api.app.inject('/metrics')).statusCode).toBe(401);
-    expect((await api.app.inject({ url: '/metrics', headers: { authorization: `Bearer ${token}` } })).body).toContain('drover_http_requests_total');
+    expect((await api.app.inject({ url: '/metrics', headers: { authorization: `Bearer ${token}` } })).body).toContain(
+      'drover_http_requests_total',
+    );
   });
 });

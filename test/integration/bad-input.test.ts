@@ -27,11 +27,31 @@ describe('a run that cannot be', () => {
     ['a host that is not there', { targets: 'web-1', script: 'true' }, 'host-not-found', /web-1/],
     ['targets that match nothing', { targets: 'web-*', script: 'true' }, 'no-target-matched', /web-\*/],
     ['an empty script', { targets: 'all', script: ' \n\t' }, 'script-empty', /script/i],
-    ['a NUL in a variable', { targets: 'all', script: 'true', env: { A: 'a\0b' } }, 'bad-input', /The value of A contains a NUL/],
-    ['a duration without a unit', { targets: 'all', script: 'true', timeout: '5' }, 'bad-duration', /timeout.*(30s|5m|1h)/s],
-    ['a duration of another tongue', { targets: 'all', script: 'true', lostAfter: 'soon' }, 'bad-duration', /lostAfter.*(30s|5m|1h)/s],
+    [
+      'a NUL in a variable',
+      { targets: 'all', script: 'true', env: { A: 'a\0b' } },
+      'bad-input',
+      /The value of A contains a NUL/,
+    ],
+    [
+      'a duration without a unit',
+      { targets: 'all', script: 'true', timeout: '5' },
+      'bad-duration',
+      /timeout.*(30s|5m|1h)/s,
+    ],
+    [
+      'a duration of another tongue',
+      { targets: 'all', script: 'true', lostAfter: 'soon' },
+      'bad-duration',
+      /lostAfter.*(30s|5m|1h)/s,
+    ],
   ])('names %s', async (_what, body, code, words) => {
-    const response = await api.app.inject({ method: 'POST', url: '/api/v1/runs', headers: { authorization: `Bearer ${token}` }, payload: body });
+    const response = await api.app.inject({
+      method: 'POST',
+      url: '/api/v1/runs',
+      headers: { authorization: `Bearer ${token}` },
+      payload: body,
+    });
     expect(response.json()).toMatchObject({ code });
     expect(response.body).toMatch(words);
     expect((await api.store.runList({}, { limit: 10 })).items).toEqual([]);
@@ -49,11 +69,24 @@ describe('a folder that cannot be written on a host', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const make = (dataDir: string): Driver => createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, useCgroups: false });
+  const make = (dataDir: string): Driver =>
+    createProcessDriver({
+      dataDir,
+      hostName: 'h',
+      hostId: 'id',
+      clock: systemClock,
+      log: silentLog,
+      useCgroups: false,
+    });
 
   it('keeps the agent from starting, and is named', () => {
     writeFileSync(join(folder, 'file'), '');
-    expect(() => make(join(folder, 'file', 'below'))).toThrow(expect.objectContaining({ code: 'spool-unwritable', message: expect.stringContaining(join(folder, 'file', 'below')) as string }) as Error);
+    expect(() => make(join(folder, 'file', 'below'))).toThrow(
+      expect.objectContaining({
+        code: 'spool-unwritable',
+        message: expect.stringContaining(join(folder, 'file', 'below')) as string,
+      }) as Error,
+    );
   });
 
   it('refuses what comes while its spool is gone, and nothing after', async () => {
@@ -65,7 +98,11 @@ describe('a folder that cannot be written on a host', () => {
     writeFileSync(join(dataDir, 'spool'), '');
     const refused = newAttempt();
     await driver.startAttempt(refused, specOf('echo ran'));
-    expect(await reportOf(driver, refused)).toMatchObject({ outcome: 'refused', reason: 'spool-unwritable', detail: expect.stringContaining('cannot be written') as string });
+    expect(await reportOf(driver, refused)).toMatchObject({
+      outcome: 'refused',
+      reason: 'spool-unwritable',
+      detail: expect.stringContaining('cannot be written') as string,
+    });
     rmSync(join(dataDir, 'spool'));
     renameSync(join(dataDir, 'away'), join(dataDir, 'spool'));
     const good = newAttempt();

@@ -6,7 +6,19 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTerminal, type Terminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
-import { cleanEnv, cliOf, drover, newDataDir, pidsOf, removeDataDir, runCli, startUp, stopUp, type CliResult, type RunningUp } from '../support/up.ts';
+import {
+  cleanEnv,
+  cliOf,
+  drover,
+  newDataDir,
+  pidsOf,
+  removeDataDir,
+  runCli,
+  startUp,
+  stopUp,
+  type CliResult,
+  type RunningUp,
+} from '../support/up.ts';
 
 const dataDir = newDataDir();
 let up: RunningUp;
@@ -32,7 +44,11 @@ function started(...args: string[]): { stdout: () => Buffer; stderr: () => strin
   let errors = '';
   child.stdout.on('data', (bytes: Buffer) => pieces.push(bytes));
   child.stderr.on('data', (bytes: Buffer) => (errors += bytes.toString()));
-  return { stdout: () => Buffer.concat(pieces), stderr: () => errors, ended: new Promise((resolve) => child.once('close', (code) => resolve(code ?? -1))) };
+  return {
+    stdout: () => Buffer.concat(pieces),
+    stderr: () => errors,
+    ended: new Promise((resolve) => child.once('close', (code) => resolve(code ?? -1))),
+  };
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -54,13 +70,33 @@ describe('output that is large', () => {
 
   it('comes live attempt by attempt', async () => {
     const go = join(dataDir, '..', 'go');
-    const again = (await cli('run', '-t', 'local-1', '--detach', '--retries', '1', '--', 'sh', '-c', `echo $DROVER_ATTEMPT_ID; while [ ! -e ${go} ]; do sleep 0.05; done; [ \${DROVER_ATTEMPT_ID##*.} = 2 ]`)).stdout.trim();
+    const again = (
+      await cli(
+        'run',
+        '-t',
+        'local-1',
+        '--detach',
+        '--retries',
+        '1',
+        '--',
+        'sh',
+        '-c',
+        `echo $DROVER_ATTEMPT_ID; while [ ! -e ${go} ]; do sleep 0.05; done; [ \${DROVER_ATTEMPT_ID##*.} = 2 ]`,
+      )
+    ).stdout.trim();
     const follow = started('runs', 'output', again, '--follow', '--raw');
     await until('it shows the first attempt', () => follow.stdout().length > 0);
     writeFileSync(go, '');
-    expect([await follow.ended, follow.stderr(), follow.stdout().toString()]).toEqual([0, 'drover: attempt 2\n', `${again}.0.0.1\n${again}.0.0.2\n`]);
+    expect([await follow.ended, follow.stderr(), follow.stdout().toString()]).toEqual([
+      0,
+      'drover: attempt 2\n',
+      `${again}.0.0.1\n${again}.0.0.2\n`,
+    ]);
     const running = (await cli('run', '-t', 'local-1', '--detach', '--', 'sleep', '60')).stdout.trim();
-    expect(await cli('runs', 'output', running, '--full')).toMatchObject({ code: 3, stderr: expect.stringContaining('--follow --raw') as string });
+    expect(await cli('runs', 'output', running, '--full')).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('--follow --raw') as string,
+    });
     expect((await cli('runs', 'cancel', running)).code).toBe(0);
   });
 
@@ -69,14 +105,18 @@ describe('output that is large', () => {
     expect(await full.ended).toBe(0);
     expect(sha256(full.stdout())).toBe(whole);
     const raw = started('runs', 'output', id, '--raw');
-    expect([await raw.ended, raw.stderr()]).toEqual([1, expect.stringMatching(/\d+ of 6000000 bytes are not kept here.*--full/)]);
+    expect([await raw.ended, raw.stderr()]).toEqual([
+      1,
+      expect.stringMatching(/\d+ of 6000000 bytes are not kept here.*--full/),
+    ]);
     expect(raw.stdout()).toHaveLength(4_194_304);
     expect((await cli('runs', 'output', id)).stdout).toMatch(/… \d+ bytes are not kept here/);
   });
 });
 
 describe('before the whole fleet', () => {
-  const asking = (...args: string[]): Terminal => openTerminal([drover, 'run', ...args], access({ DROVER_CONFIRM_OVER: '1' }));
+  const asking = (...args: string[]): Terminal =>
+    openTerminal([drover, 'run', ...args], access({ DROVER_CONFIRM_OVER: '1' }));
 
   it('one is asked', async () => {
     const no = asking('-t', 'all', '--', 'true');
@@ -92,7 +132,10 @@ describe('before the whole fleet', () => {
 
   it('it must be said where nobody can be asked', async () => {
     const env = access({ DROVER_CONFIRM_OVER: '1' });
-    expect(await runCli(['run', '-t', 'all', '--', 'true'], env)).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') as string });
+    expect(await runCli(['run', '-t', 'all', '--', 'true'], env)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--yes') as string,
+    });
     expect((await runCli(['run', '-t', 'all', '--yes', '--', 'true'], env)).code).toBe(0);
     expect((await runCli(['run', '-t', 'local-*', '--', 'true'], env)).code).toBe(0);
     expect((await runCli(['run', '-t', 'all', '--', 'true'], access({ DROVER_CONFIRM_OVER: 'many' }))).code).toBe(2);
@@ -100,14 +143,26 @@ describe('before the whole fleet', () => {
 });
 
 describe('runs', () => {
-  interface Page { items: { id: string; name: string; state: string }[]; next?: string }
-  const list = async (...flags: string[]): Promise<Page> => JSON.parse((await cli('runs', 'list', '--json', ...flags)).stdout) as Page;
+  interface Page {
+    items: { id: string; name: string; state: string }[];
+    next?: string;
+  }
+  const list = async (...flags: string[]): Promise<Page> =>
+    JSON.parse((await cli('runs', 'list', '--json', ...flags)).stdout) as Page;
 
   it('are listed page by page, and by name, state, author and time', async () => {
-    for (const [name, command] of [['listed a', 'true'], ['listed b', 'false'], ['listed c', 'true']] as const) await cli('run', '-t', 'local-1', '--name', name, '--', command);
+    for (const [name, command] of [
+      ['listed a', 'true'],
+      ['listed b', 'false'],
+      ['listed c', 'true'],
+    ] as const)
+      await cli('run', '-t', 'local-1', '--name', name, '--', command);
     const [first, all] = [await list('--name', 'listed', '-n', '2'), await list('--name', 'listed')];
     expect(all.items.map((run) => run.name)).toEqual(['listed c', 'listed b', 'listed a']);
-    expect([first.items, (await list('--name', 'listed', '--cursor', first.next!)).items]).toEqual([all.items.slice(0, 2), all.items.slice(2)]);
+    expect([first.items, (await list('--name', 'listed', '--cursor', first.next!)).items]).toEqual([
+      all.items.slice(0, 2),
+      all.items.slice(2),
+    ]);
     expect((await list('--name', 'listed', '--state', 'failed')).items.map((run) => run.name)).toEqual(['listed b']);
     expect((await list('--name', 'listed', '--by', 'local-admin', '--since', '1h')).items).toHaveLength(3);
     expect((await list('--until', '1h')).items).toHaveLength(0);
@@ -115,8 +170,30 @@ describe('runs', () => {
   });
 
   it('are tried again on the hosts that are meant', async () => {
-    const { run } = JSON.parse((await cli('run', '-t', 'all', '--json', '--timeout', '300ms', '--kill-after', '1s', '--', 'sh', '-c', '[ $DROVER_HOST = local-1 ] || sleep 60')).stdout) as { run: { id: string } };
-    const counts = async (...flags: string[]): Promise<number[]> => (JSON.parse((await cli('runs', 'retry', run.id, '--json', ...flags)).stdout) as { executions: { attempt: number }[] }).executions.map((execution) => execution.attempt);
+    const { run } = JSON.parse(
+      (
+        await cli(
+          'run',
+          '-t',
+          'all',
+          '--json',
+          '--timeout',
+          '300ms',
+          '--kill-after',
+          '1s',
+          '--',
+          'sh',
+          '-c',
+          '[ $DROVER_HOST = local-1 ] || sleep 60',
+        )
+      ).stdout,
+    ) as { run: { id: string } };
+    const counts = async (...flags: string[]): Promise<number[]> =>
+      (
+        JSON.parse((await cli('runs', 'retry', run.id, '--json', ...flags)).stdout) as {
+          executions: { attempt: number }[];
+        }
+      ).executions.map((execution) => execution.attempt);
     expect(await cli('runs', 'retry', run.id, '--failed')).toMatchObject({ code: 3 });
     expect(await counts('--timed-out')).toEqual([1, 2]);
     expect(await counts('--all')).toEqual([2, 3]);
@@ -144,7 +221,16 @@ describe('colours', () => {
 
 describe('a server that restarts in the middle', () => {
   it('is waited for: live output goes on where it was, every line once', async () => {
-    const follow = started('run', '--live', '-t', 'local-1', '--', 'sh', '-c', 'i=1; while [ $i -le 40 ]; do echo line $i; sleep 0.1; i=$((i+1)); done');
+    const follow = started(
+      'run',
+      '--live',
+      '-t',
+      'local-1',
+      '--',
+      'sh',
+      '-c',
+      'i=1; while [ $i -le 40 ]; do echo line $i; sleep 0.1; i=$((i+1)); done',
+    );
     await until('it runs', () => follow.stdout().includes('line 5\n'));
     for (const pid of pidsOf(dataDir, 'server')) process.kill(pid, 'SIGKILL');
     expect([await follow.ended, follow.stderr()]).toEqual([0, expect.stringContaining('succeeded: 1 succeeded of 1')]);

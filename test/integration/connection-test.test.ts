@@ -9,7 +9,12 @@ import { systemRandom } from '../../src/base/random.ts';
 import { testConnection, type ConnectionTestResult } from '../../src/drivers/ssh/connection-test.ts';
 import { accessOf, isRoot, sshdMissing, SshWorld } from '../support/sshd.ts';
 
-const options = { clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async (): Promise<'recorded'> => 'recorded' };
+const options = {
+  clock: systemClock,
+  random: systemRandom,
+  log: silentLog,
+  recordHostKey: async (): Promise<'recorded'> => 'recorded',
+};
 const leftIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.startsWith('.drover-test-'));
 
 describe.skipIf(sshdMissing)('the connection test', () => {
@@ -22,7 +27,8 @@ describe.skipIf(sshdMissing)('the connection test', () => {
   });
   afterAll(() => world.end());
 
-  const test = async (): Promise<ConnectionTestResult[]> => testConnection(accessOf(world.hop(await world.start({ lines: [`SetEnv HOME=${home}`] }))), options);
+  const test = async (): Promise<ConnectionTestResult[]> =>
+    testConnection(accessOf(world.hop(await world.start({ lines: [`SetEnv HOME=${home}`] }))), options);
 
   it('removes the files by which it learns what folders take', async () => {
     const before = leftIn('/tmp');
@@ -30,16 +36,22 @@ describe.skipIf(sshdMissing)('the connection test', () => {
     expect([leftIn('/tmp'), leftIn(home)]).toEqual([before, []]);
   });
 
-  it.runIf(isRoot)('removes them from a full disk too, which takes a name and no byte, and does not count it as a folder for files', async () => {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'tmpfs', home]);
-    try {
-      expect(() => writeFileSync(join(home, 'filling'), Buffer.alloc(1024 * 1024))).toThrow('ENOSPC');
-      const results = await test();
-      expect(results.find(({ step }) => step === 'state-folder')).toMatchObject({ result: 'ok', detail: expect.not.stringContaining(home) });
-      expect(JSON.stringify(results)).not.toContain(home);
-      expect(leftIn(home)).toEqual([]);
-    } finally {
-      execFileSync('umount', ['--lazy', home]);
-    }
-  });
+  it.runIf(isRoot)(
+    'removes them from a full disk too, which takes a name and no byte, and does not count it as a folder for files',
+    async () => {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'tmpfs', home]);
+      try {
+        expect(() => writeFileSync(join(home, 'filling'), Buffer.alloc(1024 * 1024))).toThrow('ENOSPC');
+        const results = await test();
+        expect(results.find(({ step }) => step === 'state-folder')).toMatchObject({
+          result: 'ok',
+          detail: expect.not.stringContaining(home),
+        });
+        expect(JSON.stringify(results)).not.toContain(home);
+        expect(leftIn(home)).toEqual([]);
+      } finally {
+        execFileSync('umount', ['--lazy', home]);
+      }
+    },
+  );
 });

@@ -26,7 +26,12 @@ function newFolder(): string {
 }
 
 function embedded(dir: string): EmbeddedPostgres {
-  const postgres = createEmbeddedPostgres({ dir, clock: systemClock, log: silentLog, settings: { shared_buffers: '16MB' } });
+  const postgres = createEmbeddedPostgres({
+    dir,
+    clock: systemClock,
+    log: silentLog,
+    settings: { shared_buffers: '16MB' },
+  });
   ends.push(() => postgres.stop());
   return postgres;
 }
@@ -47,8 +52,16 @@ function isAlive(pid: number): boolean {
 }
 
 /** A process of its own, and its group, with PostgreSQL on the folder. */
-function startHolder(dir: string): { child: ChildProcess; ready: Promise<{ pid: number; url: string }>; killGroup: () => void } {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../support/database-holder.ts', import.meta.url)), dir], { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
+function startHolder(dir: string): {
+  child: ChildProcess;
+  ready: Promise<{ pid: number; url: string }>;
+  killGroup: () => void;
+} {
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('../support/database-holder.ts', import.meta.url)), dir],
+    { stdio: ['pipe', 'pipe', 'inherit'], detached: true },
+  );
   const killGroup = (): void => {
     try {
       process.kill(-child.pid!, 'SIGKILL');
@@ -57,7 +70,15 @@ function startHolder(dir: string): { child: ChildProcess; ready: Promise<{ pid: 
     }
   };
   ends.push(killGroup);
-  return { child, killGroup, ready: new Promise((resolve) => child.stdout!.once('data', (bytes: Buffer) => resolve(JSON.parse(bytes.toString()) as { pid: number; url: string }))) };
+  return {
+    child,
+    killGroup,
+    ready: new Promise((resolve) =>
+      child.stdout!.once('data', (bytes: Buffer) =>
+        resolve(JSON.parse(bytes.toString()) as { pid: number; url: string }),
+      ),
+    ),
+  };
 }
 
 async function killed(child: ChildProcess): Promise<void> {
@@ -70,7 +91,10 @@ describe('the embedded database', () => {
   it('runs as a user of its own, on loopback, behind a password, and keeps what it said it kept', async () => {
     const postgres = embedded(newFolder());
     await postgres.start();
-    const [row] = await ask(postgres.url, "SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS sync, current_setting('listen_addresses') AS listen, current_setting('server_encoding') AS encoding");
+    const [row] = await ask(
+      postgres.url,
+      "SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS sync, current_setting('listen_addresses') AS listen, current_setting('server_encoding') AS encoding",
+    );
     expect(row).toEqual({ fsync: 'on', sync: 'on', listen: '127.0.0.1', encoding: 'UTF8' });
     expect(Number(/^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${postgres.pid}/status`, 'utf8'))![1])).not.toBe(0);
     await expect(ask(postgres.url.replace(/:[^:@]*@/, ':wrong@'), 'SELECT 1')).rejects.toThrow(/password/);
@@ -98,16 +122,27 @@ describe('the embedded database', () => {
     for (let round = 1; round <= 3; round++) {
       await store.secretPut(`round-${round}`, Buffer.from([round]));
       const pid = postgres.pid!;
-      const calls = Array.from({ length: 20 }, () => store.ping().then(() => 'answered', (error: unknown) => errorCodeOf(error)));
+      const calls = Array.from({ length: 20 }, () =>
+        store.ping().then(
+          () => 'answered',
+          (error: unknown) => errorCodeOf(error),
+        ),
+      );
       process.kill(pid, 'SIGKILL');
       for (const answer of await Promise.all(calls)) expect(['answered', 'database-unavailable']).toContain(answer);
       // A session that has not noticed yet may answer once more.
       await until('another PostgreSQL', () => postgres.pid !== pid);
-      await until('the database to be back', () => store.ping().then(() => true, (error: unknown) => {
-        expect(errorCodeOf(error)).toBe('database-unavailable');
-        return false;
-      }));
-      for (let written = 1; written <= round; written++) expect(await store.secretFetch(`round-${written}`)).toEqual(Buffer.from([written]));
+      await until('the database to be back', () =>
+        store.ping().then(
+          () => true,
+          (error: unknown) => {
+            expect(errorCodeOf(error)).toBe('database-unavailable');
+            return false;
+          },
+        ),
+      );
+      for (let written = 1; written <= round; written++)
+        expect(await store.secretFetch(`round-${written}`)).toEqual(Buffer.from([written]));
     }
   });
 
@@ -130,7 +165,16 @@ describe('the embedded database', () => {
     const left = await holder.ready;
     await ask(left.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
     const session = ask(left.url, 'SELECT pg_sleep(600)').catch(() => 'ended');
-    await until('the session', async () => (await ask(left.url, "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()")).length > 0);
+    await until(
+      'the session',
+      async () =>
+        (
+          await ask(
+            left.url,
+            "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()",
+          )
+        ).length > 0,
+    );
     process.kill(left.pid, 'SIGKILL');
     await killed(holder.child);
     const postgres = embedded(dir);
@@ -144,7 +188,10 @@ describe('the embedded database', () => {
     const parent = mkdtempSync(join(tmpdir(), 'drover-pg-'));
     ends.push(() => rmSync(parent, { recursive: true, force: true }));
     chmodSync(parent, 0o700);
-    await expect(embedded(join(parent, 'postgres')).start()).rejects.toMatchObject({ code: 'embedded-database-failed', detail: expect.stringContaining(parent) as string });
+    await expect(embedded(join(parent, 'postgres')).start()).rejects.toMatchObject({
+      code: 'embedded-database-failed',
+      detail: expect.stringContaining(parent) as string,
+    });
   });
 });
 
@@ -167,7 +214,11 @@ describe('the embedded database, begun on a bad footing,', () => {
     await first.start();
     await first.stop();
     await other.start();
-    writeFileSync(join(mine, 'data', 'postmaster.pid'), `${other.pid}\n${join(mine, 'data')}\n1\n1\n\n127.0.0.1\n1 1\nready   \n`, { mode: 0o600 });
+    writeFileSync(
+      join(mine, 'data', 'postmaster.pid'),
+      `${other.pid}\n${join(mine, 'data')}\n1\n1\n\n127.0.0.1\n1 1\nready   \n`,
+      { mode: 0o600 },
+    );
     const pid = other.pid!;
     await first.start();
     expect(other.pid).toBe(pid);
@@ -178,7 +229,10 @@ describe('the embedded database, begun on a bad footing,', () => {
   it('starts over when it was killed while it made its folder', async () => {
     const dir = newFolder();
     const holder = startHolder(dir);
-    await until('initdb to be at work', () => existsSync(dir) && readdirSync(dir).some((name) => existsSync(join(dir, name, 'PG_VERSION'))));
+    await until(
+      'initdb to be at work',
+      () => existsSync(dir) && readdirSync(dir).some((name) => existsSync(join(dir, name, 'PG_VERSION'))),
+    );
     holder.killGroup();
     const postgres = embedded(dir);
     await postgres.start();
@@ -191,7 +245,10 @@ describe('the embedded database, begun on a bad footing,', () => {
     await first.start();
     await first.stop();
     writeFileSync(join(dir, 'data', 'PG_VERSION'), '99\n');
-    await expect(first.start()).rejects.toMatchObject({ code: 'embedded-database-failed', detail: expect.stringContaining('incompatible') as string });
+    await expect(first.start()).rejects.toMatchObject({
+      code: 'embedded-database-failed',
+      detail: expect.stringContaining('incompatible') as string,
+    });
     expect(first.pid === undefined || !isAlive(first.pid)).toBe(true);
   });
 
@@ -204,7 +261,10 @@ describe('the embedded database, begun on a bad footing,', () => {
   it('is stopped in the middle of its start, and nothing of it is left', async () => {
     const dir = newFolder();
     const postgres = embedded(dir);
-    const started = postgres.start().then(() => 'started', (error: unknown) => errorCodeOf(error));
+    const started = postgres.start().then(
+      () => 'started',
+      (error: unknown) => errorCodeOf(error),
+    );
     await until('its folder to be made', () => existsSync(dir));
     await postgres.stop();
     expect(await started).toBe('embedded-database-failed');

@@ -6,7 +6,17 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { newId, newRunId, partitionOf, type AgentId, type HostId, type RunId, type ServerId, type TokenId, type WorkerId } from '../../src/base/ids.ts';
+import {
+  newId,
+  newRunId,
+  partitionOf,
+  type AgentId,
+  type HostId,
+  type RunId,
+  type ServerId,
+  type TokenId,
+  type WorkerId,
+} from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
@@ -35,11 +45,24 @@ const LARGE_ROWS = 2_000;
 const actor = { kind: 'token', id: 't', name: 'tester' } as const;
 const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: {} };
 const spec: RunSpec = {
-  work: { kind: 'script', script: Buffer.from('true') }, args: [], env: {}, params: {}, secretNames: [], timeoutMs: 1_000, killAfterMs: 1_000,
-  startDeadlineMs: 1_000, lostAfterMs: 1_000, retries: 0, outputKeptBytes: 1_024,
+  work: { kind: 'script', script: Buffer.from('true') },
+  args: [],
+  env: {},
+  params: {},
+  secretNames: [],
+  timeoutMs: 1_000,
+  killAfterMs: 1_000,
+  startDeadlineMs: 1_000,
+  lostAfterMs: 1_000,
+  retries: 0,
+  outputKeptBytes: 1_024,
 };
 
-interface PlanNode { 'Node Type': string; 'Relation Name'?: string; Plans?: PlanNode[] }
+interface PlanNode {
+  'Node Type': string;
+  'Relation Name'?: string;
+  Plans?: PlanNode[];
+}
 
 /** Explains every statement before it carries it out, in the same transaction. */
 class ExplainingPool extends Pool {
@@ -67,10 +90,14 @@ class ExplainingPool extends Pool {
   async #explain(tx: Executor, { text, name, values }: Query): Promise<void> {
     // Only what has a name is prepared once and for all; the rest is planned for its values each time.
     const generic = this.generic && name !== undefined;
-    const { rows } = await tx.query<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(`EXPLAIN (FORMAT JSON${generic ? ', GENERIC_PLAN' : ''}) ${text}`, generic ? [] : values);
+    const { rows } = await tx.query<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(
+      `EXPLAIN (FORMAT JSON${generic ? ', GENERIC_PLAN' : ''}) ${text}`,
+      generic ? [] : values,
+    );
     this.explained++;
     const visit = (node: PlanNode): void => {
-      if (node['Node Type'] === 'Seq Scan') this.wholeReads.push(`${node['Relation Name']!} by ${text.replace(/\s+/g, ' ').slice(0, 90)}`);
+      if (node['Node Type'] === 'Seq Scan')
+        this.wholeReads.push(`${node['Relation Name']!} by ${text.replace(/\s+/g, ' ').slice(0, 90)}`);
       node.Plans?.forEach(visit);
     };
     visit(rows[0]!['QUERY PLAN'][0]!.Plan);
@@ -88,41 +115,92 @@ let hosts: { id: HostId; agentId: AgentId; workerId: WorkerId; name: string }[];
 
 /** Tables keep no statistics until `ANALYZE` is said: a day's partitions begin like this. */
 async function withoutStatistics(): Promise<void> {
-  for (const { name } of await tables()) await database.query(`ALTER TABLE ${name as string} SET (autovacuum_enabled = false)`);
+  for (const { name } of await tables())
+    await database.query(`ALTER TABLE ${name as string} SET (autovacuum_enabled = false)`);
 }
 
 async function tables(): Promise<Record<string, unknown>[]> {
-  return database.query("SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace");
+  return database.query(
+    "SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace",
+  );
 }
 
 /** Yesterday's, today's and tomorrow's partitions, each with settled runs, their output and their timelines. */
 async function fillRuns(): Promise<void> {
-  const ids = [-DAY_MS, 0, DAY_MS].flatMap((day) => Array.from({ length: RUNS_PER_DAY }, (_, i) => newRunId(today + day + i)));
-  await database.query(`INSERT INTO run (id, partition, name, reason, created_by, state, target_expression, host_count, counts, created_at_ms, round_started_at_ms, finished_at_ms)
-    SELECT id, 0, 'n', '', '{}', 'succeeded', 'all', $2, '{}', 1, 1, 2 FROM unnest($1::uuid[]) AS r(id)`, [ids, HOSTS_PER_RUN]);
+  const ids = [-DAY_MS, 0, DAY_MS].flatMap((day) =>
+    Array.from({ length: RUNS_PER_DAY }, (_, i) => newRunId(today + day + i)),
+  );
+  await database.query(
+    `INSERT INTO run (id, partition, name, reason, created_by, state, target_expression, host_count, counts, created_at_ms, round_started_at_ms, finished_at_ms)
+    SELECT id, 0, 'n', '', '{}', 'succeeded', 'all', $2, '{}', 1, 1, 2 FROM unnest($1::uuid[]) AS r(id)`,
+    [ids, HOSTS_PER_RUN],
+  );
   const full = ids.filter((_, i) => i % RUNS_PER_DAY < FULL_RUNS_PER_DAY);
-  await database.query("INSERT INTO task (run_id, task, spec) SELECT id, 0, '\\x80' FROM unnest($1::uuid[]) AS r(id)", [ids]);
+  await database.query("INSERT INTO task (run_id, task, spec) SELECT id, 0, '\\x80' FROM unnest($1::uuid[]) AS r(id)", [
+    ids,
+  ]);
   const each = 'FROM unnest($1::uuid[]) AS r(id), generate_series(0, $2::int - 1) AS n';
   for (const table of ['execution', 'execution_history']) {
-    await database.query(`INSERT INTO ${table} (run_id, task, ordinal, host_id, host_name, state, exit_code, finished_at_ms, seq, out_digest)
-      SELECT r.id, 0, n, gen_random_uuid(), 'h' || n, 'succeeded', 0, 2, n, sha256(int4send(n)) ${each}`, [full, HOSTS_PER_RUN]);
+    await database.query(
+      `INSERT INTO ${table} (run_id, task, ordinal, host_id, host_name, state, exit_code, finished_at_ms, seq, out_digest)
+      SELECT r.id, 0, n, gen_random_uuid(), 'h' || n, 'succeeded', 0, 2, n, sha256(int4send(n)) ${each}`,
+      [full, HOSTS_PER_RUN],
+    );
   }
-  await database.query(`INSERT INTO output_blob (run_id, digest, bytes) SELECT r.id, sha256(int4send(n)), 'x' ${each}`, [full, HOSTS_PER_RUN]);
-  await database.query(`INSERT INTO output_chunk (run_id, task, ordinal, attempt, stream, seq, bytes) SELECT r.id, 0, n, 1, 1, 0, 'x' ${each}`, [full, HOSTS_PER_RUN]);
-  await database.query(`INSERT INTO run_event (run_id, seq, kind, at_ms, detail) SELECT r.id, n, 'k', 1, '{}' ${each}`, [full, HOSTS_PER_RUN]);
+  await database.query(
+    `INSERT INTO output_blob (run_id, digest, bytes) SELECT r.id, sha256(int4send(n)), 'x' ${each}`,
+    [full, HOSTS_PER_RUN],
+  );
+  await database.query(
+    `INSERT INTO output_chunk (run_id, task, ordinal, attempt, stream, seq, bytes) SELECT r.id, 0, n, 1, 1, 0, 'x' ${each}`,
+    [full, HOSTS_PER_RUN],
+  );
+  await database.query(
+    `INSERT INTO run_event (run_id, seq, kind, at_ms, detail) SELECT r.id, n, 'k', 1, '{}' ${each}`,
+    [full, HOSTS_PER_RUN],
+  );
 }
 
 async function fillFleet(): Promise<void> {
-  hosts = Array.from({ length: HOSTS }, (_, i) => ({ id: newId<'host'>(), agentId: newId<'agent'>(), workerId: newId<'worker'>(), name: `host-${i}` }));
+  hosts = Array.from({ length: HOSTS }, (_, i) => ({
+    id: newId<'host'>(),
+    agentId: newId<'agent'>(),
+    workerId: newId<'worker'>(),
+    name: `host-${i}`,
+  }));
   const columns = [hosts.map((h) => h.id), hosts.map((h) => h.agentId), hosts.map((h) => h.name)];
-  await database.query("INSERT INTO host (id, name, machine_id, agent_id, created_at_ms) SELECT id, name, name, agent, 1 FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS h(id, agent, name)", columns);
-  await database.query("INSERT INTO agent (id, host_id, state, public_key, joined_at_ms, certificate_expires_at_ms) SELECT agent, id, 'active', '', 1, 1 FROM unnest($1::uuid[], $2::uuid[]) AS h(id, agent)", columns.slice(0, 2));
-  await database.query('INSERT INTO host_presence (host_id, agent_id, linked, changed_at_ms) SELECT id, agent, true, 1 FROM unnest($1::uuid[], $2::uuid[]) AS h(id, agent)', columns.slice(0, 2));
-  await database.query("INSERT INTO api_token (id, hash, name, role, created_at_ms, expires_at_ms) SELECT gen_random_uuid(), sha256(int4send(n)), 'n', 'viewer', 1, 1 FROM generate_series(1, $1::int) AS n", [HOSTS]);
-  await database.query("INSERT INTO join_token (id, hash, role, labels, zone, uses_left, created_at_ms, expires_at_ms, created_by) SELECT gen_random_uuid(), sha256(int4send(n)), 'agent', '{}', '', 0, 1, 1, '{}' FROM generate_series(1, $1::int) AS n", [HOSTS]);
-  await database.query("INSERT INTO audit SELECT n, 1, '{}', 'a', 't', '{}', NULL, '', '' FROM generate_series(-$1::int, -1) AS n", [HOSTS]);
-  await database.query("INSERT INTO idempotency SELECT 'p', 'k' || n, '', $2 FROM generate_series(1, $1::int) AS n", [HOSTS, nowMs()]);
-  await database.query('INSERT INTO run_active SELECT gen_random_uuid(), n % 32 FROM generate_series(1, $1::int) AS n', [HOSTS]);
+  await database.query(
+    'INSERT INTO host (id, name, machine_id, agent_id, created_at_ms) SELECT id, name, name, agent, 1 FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS h(id, agent, name)',
+    columns,
+  );
+  await database.query(
+    "INSERT INTO agent (id, host_id, state, public_key, joined_at_ms, certificate_expires_at_ms) SELECT agent, id, 'active', '', 1, 1 FROM unnest($1::uuid[], $2::uuid[]) AS h(id, agent)",
+    columns.slice(0, 2),
+  );
+  await database.query(
+    'INSERT INTO host_presence (host_id, agent_id, linked, changed_at_ms) SELECT id, agent, true, 1 FROM unnest($1::uuid[], $2::uuid[]) AS h(id, agent)',
+    columns.slice(0, 2),
+  );
+  await database.query(
+    "INSERT INTO api_token (id, hash, name, role, created_at_ms, expires_at_ms) SELECT gen_random_uuid(), sha256(int4send(n)), 'n', 'viewer', 1, 1 FROM generate_series(1, $1::int) AS n",
+    [HOSTS],
+  );
+  await database.query(
+    "INSERT INTO join_token (id, hash, role, labels, zone, uses_left, created_at_ms, expires_at_ms, created_by) SELECT gen_random_uuid(), sha256(int4send(n)), 'agent', '{}', '', 0, 1, 1, '{}' FROM generate_series(1, $1::int) AS n",
+    [HOSTS],
+  );
+  await database.query(
+    "INSERT INTO audit SELECT n, 1, '{}', 'a', 't', '{}', NULL, '', '' FROM generate_series(-$1::int, -1) AS n",
+    [HOSTS],
+  );
+  await database.query("INSERT INTO idempotency SELECT 'p', 'k' || n, '', $2 FROM generate_series(1, $1::int) AS n", [
+    HOSTS,
+    nowMs(),
+  ]);
+  await database.query(
+    'INSERT INTO run_active SELECT gen_random_uuid(), n % 32 FROM generate_series(1, $1::int) AS n',
+    [HOSTS],
+  );
 }
 
 beforeAll(async () => {
@@ -132,7 +210,12 @@ beforeAll(async () => {
   await withoutStatistics();
   await fillRuns();
   await fillFleet();
-  const sizes = await Promise.all((await tables()).map(async ({ name }) => ({ name: name as string, rows: Number((await database.query(`SELECT count(*) AS rows FROM ${name as string}`))[0]!.rows) })));
+  const sizes = await Promise.all(
+    (await tables()).map(async ({ name }) => ({
+      name: name as string,
+      rows: Number((await database.query(`SELECT count(*) AS rows FROM ${name as string}`))[0]!.rows),
+    })),
+  );
   large = new Set(sizes.filter(({ rows }) => rows >= LARGE_ROWS).map(({ name }) => name));
   pool = new ExplainingPool({ url: database.url, log: silentLog, max: 2 });
 });
@@ -145,14 +228,32 @@ afterAll(async () => {
 async function lifeOfARun(): Promise<void> {
   const id = newRunId(nowMs());
   const targets = hosts.slice(0, HOSTS_PER_RUN).map((host) => ({ hostId: host.id, hostName: host.name }));
-  await runCreate(pool, { id, partition: partitionOf(id), name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets }, audit, nowMs());
+  await runCreate(
+    pool,
+    { id, partition: partitionOf(id), name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets },
+    audit,
+    nowMs(),
+  );
   await run.activeRunList(pool, partitionOf(id));
   await run.runSeed(pool, id);
   const fence = await fenceOf(id);
-  await ownerCommit(pool, { fence, executions: targets.map((_, i) => started(id, i)), runs: [{ runId: id, to: 'running', counts: emptyCounts(), startedAtMs: 1, seq: 2 }], timeline: [{ runId: id, seq: 2, atMs: 1, kind: 'started', detail: {} }] });
-  await outputChunkWrite(pool, fence, [{ runId: id, task: 0, ordinal: 0, attempt: 1, stream: 1, seq: 0, bytes: Buffer.from('x') }]);
+  await ownerCommit(pool, {
+    fence,
+    executions: targets.map((_, i) => started(id, i)),
+    runs: [{ runId: id, to: 'running', counts: emptyCounts(), startedAtMs: 1, seq: 2 }],
+    timeline: [{ runId: id, seq: 2, atMs: 1, kind: 'started', detail: {} }],
+  });
+  await outputChunkWrite(pool, fence, [
+    { runId: id, task: 0, ordinal: 0, attempt: 1, stream: 1, seq: 0, bytes: Buffer.from('x') },
+  ]);
   await ownerCommit(pool, { fence, executions: targets.map((_, i) => finished(id, i)), runs: [], timeline: [] });
-  await ownerCommit(pool, { fence, executions: [], runs: [{ runId: id, to: 'failed', counts: emptyCounts(), finishedAtMs: 2, seq: 4 }], timeline: [], lateReports: [{ ...finished(id, 1), from: ['lost'], agentId: hosts[0]!.agentId, receivedAtMs: 3 }] });
+  await ownerCommit(pool, {
+    fence,
+    executions: [],
+    runs: [{ runId: id, to: 'failed', counts: emptyCounts(), finishedAtMs: 2, seq: 4 }],
+    timeline: [],
+    lateReports: [{ ...finished(id, 1), from: ['lost'], agentId: hosts[0]!.agentId, receivedAtMs: 3 }],
+  });
   const key = { runId: id, task: 0, ordinal: 1 };
   await run.runFetch(pool, id);
   await run.runList(pool, {}, { limit: 10 });
@@ -176,13 +277,27 @@ async function fenceOf(runId: RunId): Promise<Fence> {
 }
 
 function started(runId: RunId, ordinal: number): ExecutionChange {
-  return { runId, task: 0, ordinal, attempt: 1, from: ['waiting'], to: 'running', agentId: hosts[0]!.agentId, dispatchedAtMs: 1, startedAtMs: 1, seq: 2 };
+  return {
+    runId,
+    task: 0,
+    ordinal,
+    attempt: 1,
+    from: ['waiting'],
+    to: 'running',
+    agentId: hosts[0]!.agentId,
+    dispatchedAtMs: 1,
+    startedAtMs: 1,
+    seq: 2,
+  };
 }
 
 /** One of four succeeds, one tries again, two fail for good. */
 function finished(runId: RunId, ordinal: number): ExecutionChange {
   const output = { size: 1, head: 1, tail: 0, digest: Buffer.alloc(32, ordinal % 5), inline: Buffer.from('x') };
-  const end = ordinal % 4 === 0 ? { to: 'succeeded', exitCode: 0 } as const : { to: 'failed', exitCode: 1, retry: ordinal % 4 === 1 } as const;
+  const end =
+    ordinal % 4 === 0
+      ? ({ to: 'succeeded', exitCode: 0 } as const)
+      : ({ to: 'failed', exitCode: 1, retry: ordinal % 4 === 1 } as const);
   return { runId, task: 0, ordinal, attempt: 1, from: ['running'], finishedAtMs: 2, seq: 3, stdout: output, ...end };
 }
 
@@ -193,14 +308,33 @@ async function idleDay(): Promise<void> {
   await lease.serverRegister(pool, { id: serverId, url: 'https://127.0.0.1:1', version: 'test', leaseMs: 60_000 });
   await pool.query(lease.LEASE_RENEW, [serverId, 60_000]);
   await lease.partitionBalance(pool, serverId);
-  await fleet.hostPresenceWrite(pool, some.map((h) => ({ hostId: h.id, agentId: h.agentId, workerId: h.workerId, linked: true, atMs: nowMs() })));
-  await fleet.hostFactsWrite(pool, some.map((h) => ({ hostId: h.id, agentId: h.agentId, version: '1', facts: { at: nowMs() } })));
+  await fleet.hostPresenceWrite(
+    pool,
+    some.map((h) => ({ hostId: h.id, agentId: h.agentId, workerId: h.workerId, linked: true, atMs: nowMs() })),
+  );
+  await fleet.hostFactsWrite(
+    pool,
+    some.map((h) => ({ hostId: h.id, agentId: h.agentId, version: '1', facts: { at: nowMs() } })),
+  );
   await fleet.hostFetch(pool, host.name);
   await fleet.hostFetch(pool, host.id);
   await fleet.hostList(pool, {}, { limit: 10 });
   await fleet.agentFetch(pool, host.agentId);
   await fleet.agentList(pool, { limit: 10 });
-  await fleet.agentJoin(pool, { tokenHash, name: host.name, machineId: host.name, labels: {}, facts: {}, publicKey: Buffer.from('k'), certificateExpiresAtMs: 1 }, { actor, action: 'join', detail: {} }, nowMs());
+  await fleet.agentJoin(
+    pool,
+    {
+      tokenHash,
+      name: host.name,
+      machineId: host.name,
+      labels: {},
+      facts: {},
+      publicKey: Buffer.from('k'),
+      certificateExpiresAtMs: 1,
+    },
+    { actor, action: 'join', detail: {} },
+    nowMs(),
+  );
   await fleet.agentRevoke(pool, host.agentId, audit, nowMs());
   await fleet.hostLabel(pool, host.id, { set: { a: 'b' }, remove: [] }, audit, nowMs());
   await token.apiTokenFetch(pool, Buffer.alloc(32, 2));
@@ -218,10 +352,15 @@ describe('no hot verb reads a large table from end to end', () => {
   ];
   for (const { kind, generic, analyze } of kinds) {
     it(`when a statement is ${kind}`, async () => {
-      expect([...large].filter((name) => /^(run|execution|output|host|agent|audit)/.test(name)).length).toBeGreaterThan(20);
+      expect([...large].filter((name) => /^(run|execution|output|host|agent|audit)/.test(name)).length).toBeGreaterThan(
+        20,
+      );
       if (analyze) await database.query('ANALYZE');
       const joinTokenId = newId<'token'>() as TokenId;
-      await database.query("INSERT INTO join_token SELECT $1, $2, 'agent', '{}', '', 1000, 1, 99999999999999, '{}'", [joinTokenId, tokenHash]);
+      await database.query("INSERT INTO join_token SELECT $1, $2, 'agent', '{}', '', 1000, 1, 99999999999999, '{}'", [
+        joinTokenId,
+        tokenHash,
+      ]);
       pool.generic = generic;
       pool.wholeReads = [];
       pool.explained = 0;

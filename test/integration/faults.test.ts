@@ -19,7 +19,8 @@ import { until } from '../support/until.ts';
 const HOSTS = ['host-1', 'host-2', 'host-3', 'host-4'];
 const TRACE = 'printf "%s\\n" "$DROVER_ATTEMPT_ID" >> "$DROVER_PARAM_TRACES/$DROVER_HOST"';
 /** Scripts run for as long as the test needs them to: however slow the machine, they all run when the fault strikes. Not for ever: a test that failed leaves none. */
-const HOLD = 'until [ -e "$DROVER_PARAM_TRACES/../let-go-${DROVER_ATTEMPT_ID%%.*}" ] || [ ! -d "$DROVER_PARAM_TRACES" ]; do sleep 0.05; done';
+const HOLD =
+  'until [ -e "$DROVER_PARAM_TRACES/../let-go-${DROVER_ATTEMPT_ID%%.*}" ] || [ ! -d "$DROVER_PARAM_TRACES" ]; do sleep 0.05; done';
 const TAKE_OVER_MS = 10_000;
 /** A report is some 350 bytes on the wire, and is told again and again until it is acknowledged. */
 const REPORTED_BYTES = 2_000;
@@ -27,7 +28,11 @@ const REPORTED_BYTES = 2_000;
 /** What peers have sent to a local port and its process has not read yet. */
 function unreadBytes(port: number): number {
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  const queues = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1).map((line) => line.trim().split(/\s+/)).filter((columns) => columns[1]?.endsWith(local));
+  const queues = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter((columns) => columns[1]?.endsWith(local));
   return queues.reduce((sum, columns) => sum + Number.parseInt(columns[4]!.split(':')[1]!, 16), 0);
 }
 
@@ -50,15 +55,35 @@ describe('one fault at a time', () => {
       if (process.stopped) process.signal('SIGCONT');
       if (!process.isAlive) process.start();
     }
-    await until('all servers to be ready', async () => (await Promise.all(cluster.urls.map(isReady))).every(Boolean), 60_000);
+    await until(
+      'all servers to be ready',
+      async () => (await Promise.all(cluster.urls.map(isReady))).every(Boolean),
+      60_000,
+    );
     // What is about to change hands would do so in the middle of the next test.
-    await until('each server to own its half', async () => (await query('SELECT owner FROM partition GROUP BY owner HAVING owner IS NOT NULL AND count(*) = (SELECT count(*) / 2 FROM partition)')).length === cluster.servers.length, 60_000);
-    await until('all hosts to be linked', async () => (await cluster.store.hostList({ linked: true }, { limit: 10 })).items.length === HOSTS.length, 60_000);
+    await until(
+      'each server to own its half',
+      async () =>
+        (
+          await query(
+            'SELECT owner FROM partition GROUP BY owner HAVING owner IS NOT NULL AND count(*) = (SELECT count(*) / 2 FROM partition)',
+          )
+        ).length === cluster.servers.length,
+      60_000,
+    );
+    await until(
+      'all hosts to be linked',
+      async () => (await cluster.store.hostList({ linked: true }, { limit: 10 })).items.length === HOSTS.length,
+      60_000,
+    );
     expect(cluster.unexpectedEnds).toEqual([]);
   }, 120_000);
 
   async function isReady(url: string): Promise<boolean> {
-    return fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then((response) => response.ok, () => false);
+    return fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
+      (response) => response.ok,
+      () => false,
+    );
   }
 
   async function query<T>(text: string, values: unknown[] = []): Promise<T[]> {
@@ -73,27 +98,51 @@ describe('one fault at a time', () => {
 
   /** Started on the hosts, each leaving its trace first and held until `letGo`; resolves when it runs on all of them. */
   async function running(body: string, targets = 'all', more: Record<string, unknown> = {}): Promise<RunId> {
-    const created = await api.post('/api/v1/runs', { targets, script: `${TRACE}\n${HOLD}\n${body}\n`, params: { TRACES: traces }, timeout: '60s', lostAfter: '60s', ...more });
+    const created = await api.post('/api/v1/runs', {
+      targets,
+      script: `${TRACE}\n${HOLD}\n${body}\n`,
+      params: { TRACES: traces },
+      timeout: '60s',
+      lostAfter: '60s',
+      ...more,
+    });
     expect(created.status).toBe(201);
     const id = created.body.id as RunId;
-    await until('the script to run everywhere', async () => (await executions(id)).every(({ state }) => state === 'running'));
+    await until('the script to run everywhere', async () =>
+      (await executions(id)).every(({ state }) => state === 'running'),
+    );
     return id;
   }
 
   const letGo = (id: RunId): void => writeFileSync(join(cluster.folder, `let-go-${id}`), '');
 
-  const executions = async (id: RunId): Promise<readonly ExecutionRecord[]> => (await cluster.store.executionList(id, {}, { limit: 100 })).items;
+  const executions = async (id: RunId): Promise<readonly ExecutionRecord[]> =>
+    (await cluster.store.executionList(id, {}, { limit: 100 })).items;
 
   async function ended(id: RunId, timeoutMs = 60_000): Promise<RunRecord> {
-    return until('the run to end', async () => { const run = await cluster.store.runFetch(id).catch(() => undefined); return run && isTerminalRun(run.state) ? run : undefined; }, timeoutMs);
+    return until(
+      'the run to end',
+      async () => {
+        const run = await cluster.store.runFetch(id).catch(() => undefined);
+        return run && isTerminalRun(run.state) ? run : undefined;
+      },
+      timeoutMs,
+    );
   }
 
-  const tracesOf = (id: RunId): string[] => readTraces(traces).filter(({ attempt }) => attempt.startsWith(id)).map(({ attempt, host }) => `${host} ${attempt.split('.').at(-1)}`).toSorted();
+  const tracesOf = (id: RunId): string[] =>
+    readTraces(traces)
+      .filter(({ attempt }) => attempt.startsWith(id))
+      .map(({ attempt, host }) => `${host} ${attempt.split('.').at(-1)}`)
+      .toSorted();
   const onceEach = HOSTS.map((host) => `${host} 1`);
 
   /** The server that owns a run's partition, and its term. */
   async function ownership(id: RunId): Promise<{ server: ManagedProcess | undefined; term: number }> {
-    const [row] = await query<{ url: string | null; term: string }>('SELECT s.url, p.term FROM partition p LEFT JOIN server s ON s.id = p.owner WHERE p.id = $1', [partitionOf(id)]);
+    const [row] = await query<{ url: string | null; term: string }>(
+      'SELECT s.url, p.term FROM partition p LEFT JOIN server s ON s.id = p.owner WHERE p.id = $1',
+      [partitionOf(id)],
+    );
     return { server: cluster.servers[cluster.urls.indexOf(row!.url ?? '')], term: Number(row!.term) };
   }
 
@@ -105,7 +154,10 @@ describe('one fault at a time', () => {
     await server!.kill();
     letGo(id);
     const killedAt = systemClock.monotonicMs();
-    await until('another to own the run', async () => { const now = await ownership(id); return now.term > term && now.server !== undefined && now.server !== server; });
+    await until('another to own the run', async () => {
+      const now = await ownership(id);
+      return now.term > term && now.server !== undefined && now.server !== server;
+    });
     expect(systemClock.monotonicMs() - killedAt).toBeLessThan(TAKE_OVER_MS);
     expect(await ended(id)).toMatchObject({ state: 'succeeded', counts: { succeeded: HOSTS.length } });
     expect(tracesOf(id)).toEqual(onceEach);
@@ -126,22 +178,36 @@ describe('one fault at a time', () => {
     const { port } = new URL(cluster.urls[cluster.servers.indexOf(server!)]!);
     await until('the reports to lie there', () => unreadBytes(Number(port)) > REPORTED_BYTES);
     for (const worker of cluster.workers) worker.signal('SIGSTOP');
-    await until('the lease to be taken over', async () => (await ownership(id)).term > term, 2 * limits.serverLeaseMs + 10_000);
+    await until(
+      'the lease to be taken over',
+      async () => (await ownership(id)).term > term,
+      2 * limits.serverLeaseMs + 10_000,
+    );
     server!.signal('SIGCONT');
     await until('it to have read the reports', () => unreadBytes(Number(port)) === 0);
     await until('it to answer again', () => isReady(cluster.urls[cluster.servers.indexOf(server!)]!));
     for (const worker of cluster.workers) worker.signal('SIGCONT');
     expect(await ended(id)).toMatchObject({ state: 'succeeded', counts: { succeeded: HOSTS.length } });
-    const writes = await query<{ writer: string; owner_url: string | null }>('SELECT writer, owner_url FROM witness WHERE run_id = $1', [id]);
+    const writes = await query<{ writer: string; owner_url: string | null }>(
+      'SELECT writer, owner_url FROM witness WHERE run_id = $1',
+      [id],
+    );
     // Each by whoever was the owner at that very instant.
-    expect(writes.filter((write) => write.owner_url !== cluster.urls[Number(write.writer.slice('server-'.length)) - 1])).toEqual([]);
+    expect(
+      writes.filter((write) => write.owner_url !== cluster.urls[Number(write.writer.slice('server-'.length)) - 1]),
+    ).toEqual([]);
     expect(writes.length).toBeGreaterThan(0);
     expect(tracesOf(id)).toEqual(onceEach);
     await query('DROP TRIGGER witness ON execution; DROP FUNCTION witness(); DROP TABLE witness');
   }, 120_000);
 
   it('PostgreSQL is killed in the middle of a run: it ends right, and every link stays', async () => {
-    const since = async (): Promise<unknown> => (await cluster.store.hostList({ linked: true }, { limit: 10 })).items.map((host) => [host.name, host.workerId, host.linkChangedAtMs]);
+    const since = async (): Promise<unknown> =>
+      (await cluster.store.hostList({ linked: true }, { limit: 10 })).items.map((host) => [
+        host.name,
+        host.workerId,
+        host.linkChangedAtMs,
+      ]);
     const id = await running('echo done');
     const links = await since();
     process.kill(cluster.postgres.pid!, 'SIGKILL');
@@ -156,13 +222,19 @@ describe('one fault at a time', () => {
     const held = (await cluster.store.hostList({ linked: true }, { limit: 10 })).items.map((host) => host.workerId);
     const victim = (await cluster.store.workerList()).find((worker) => held.includes(worker.id))!;
     await cluster.workers[Number(victim.name.slice('worker-'.length)) - 1]!.kill();
-    await until('its agents to be linked elsewhere', async () => {
-      const { items } = await cluster.store.hostList({ linked: true }, { limit: 10 });
-      return items.length === HOSTS.length && items.every((host) => host.workerId !== victim.id);
-    }, 30_000);
+    await until(
+      'its agents to be linked elsewhere',
+      async () => {
+        const { items } = await cluster.store.hostList({ linked: true }, { limit: 10 });
+        return items.length === HOSTS.length && items.every((host) => host.workerId !== victim.id);
+      },
+      30_000,
+    );
     letGo(id);
     expect(await ended(id)).toMatchObject({ state: 'succeeded', counts: { succeeded: HOSTS.length } });
-    expect((await executions(id)).map(({ attempt, settledLate }) => [attempt, settledLate])).toEqual(HOSTS.map(() => [1, false]));
+    expect((await executions(id)).map(({ attempt, settledLate }) => [attempt, settledLate])).toEqual(
+      HOSTS.map(() => [1, false]),
+    );
     expect(tracesOf(id)).toEqual(onceEach);
   }, 120_000);
 
@@ -173,7 +245,16 @@ describe('one fault at a time', () => {
     letGo(id);
     agent('host-1').start();
     await ended(id);
-    expect(await executions(id)).toMatchObject([{ state: 'failed', attempt: 1, exitCode: 3, settledLate: false, startedAtMs: before!.startedAtMs, stdout: { size: 5 } }]);
+    expect(await executions(id)).toMatchObject([
+      {
+        state: 'failed',
+        attempt: 1,
+        exitCode: 3,
+        settledLate: false,
+        startedAtMs: before!.startedAtMs,
+        stdout: { size: 5 },
+      },
+    ]);
     expect(tracesOf(id)).toEqual(['host-1 1']);
   }, 120_000);
 
@@ -198,11 +279,19 @@ describe('one fault at a time', () => {
     expect((await api.post(`/api/v1/runs/${id}/retry`, { states: ['lost'] })).status).toBe(201);
     agent('host-3').start();
     expect(await ended(id)).toMatchObject({ state: 'succeeded', round: 2 });
-    const shown = async (): Promise<{ history: object[] }> => (await api.get(`/api/v1/runs/${id}/executions/0/0`)).body as unknown as { history: object[] };
+    const shown = async (): Promise<{ history: object[] }> =>
+      (await api.get(`/api/v1/runs/${id}/executions/0/0`)).body as unknown as { history: object[] };
     await until('the late report', async () => 'lateReport' in (await shown()).history[0]!);
-    expect(await shown()).toMatchObject({ state: 'succeeded', attempt: 2, settledLate: false, history: [{ attempt: 1, state: 'lost', lateReport: { state: 'succeeded', exitCode: 0 } }] });
+    expect(await shown()).toMatchObject({
+      state: 'succeeded',
+      attempt: 2,
+      settledLate: false,
+      history: [{ attempt: 1, state: 'lost', lateReport: { state: 'succeeded', exitCode: 0 } }],
+    });
     const { body: timeline } = await api.get(`/api/v1/runs/${id}/timeline`);
-    expect((timeline.items as { kind: string; detail: unknown }[]).filter(({ kind }) => kind === 'late-report')).toMatchObject([{ detail: { hosts: ['host-3'], count: 1 } }]);
+    expect(
+      (timeline.items as { kind: string; detail: unknown }[]).filter(({ kind }) => kind === 'late-report'),
+    ).toMatchObject([{ detail: { hosts: ['host-3'], count: 1 } }]);
     const kept = await cluster.store.outputRead({ runId: id, task: 0, ordinal: 0, attempt: 1 }, 1, 0, 200);
     expect(Buffer.from(kept!).toString()).toBe(`attempt ${id}.0.0.1\n`);
     expect(tracesOf(id)).toEqual(['host-3 1', 'host-3 2']);
@@ -213,6 +302,10 @@ describe('one fault at a time', () => {
     await agent('host-4').kill();
     for (const server of cluster.servers) server.start();
     await until('the host to be away', async () => (await cluster.store.hostFetch('host-4'))?.linked === false, 60_000);
-    expect((await cluster.store.hostList({ linked: true }, { limit: 10 })).items.map((host) => host.name)).toEqual(['host-1', 'host-2', 'host-3']);
+    expect((await cluster.store.hostList({ linked: true }, { limit: 10 })).items.map((host) => host.name)).toEqual([
+      'host-1',
+      'host-2',
+      'host-3',
+    ]);
   }, 120_000);
 });

@@ -2,7 +2,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sshDesk } from '../../src/app/ssh-access.ts';
 import { systemClock } from '../../src/base/clock.ts';
-import { newId, newRunId, type AgentId, type HostId, type ServerId, type TokenId, type WorkerId } from '../../src/base/ids.ts';
+import {
+  newId,
+  newRunId,
+  type AgentId,
+  type HostId,
+  type ServerId,
+  type TokenId,
+  type WorkerId,
+} from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { LinkFleet } from '../../src/fleet/link-fleet.ts';
@@ -15,7 +23,12 @@ import type { AuditEntry } from '../../src/store/store.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
 
-const audit: AuditEntry = { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: 'test', detail: {} };
+const audit: AuditEntry = {
+  actor: { kind: 'system', id: 'test', name: 'test' },
+  action: 'test',
+  target: 'test',
+  detail: {},
+};
 const AGENT = newId<'agent'>() as AgentId;
 const masterKey = createMasterKey(Buffer.alloc(32, 1));
 
@@ -29,9 +42,23 @@ describe('the fleet', () => {
 
   beforeAll(async () => {
     api = await testApi();
-    listener = { name: 'in-memory', onLink: () => undefined, start: async () => undefined, stop: async () => undefined };
+    listener = {
+      name: 'in-memory',
+      onLink: () => undefined,
+      start: async () => undefined,
+      stop: async () => undefined,
+    };
     const enrolment = { store: api.store, clock: systemClock, ca: api.ca, masterKey, workers: () => [] };
-    fleet = new LinkFleet({ serverId: newId<'server'>() as ServerId, listener, store: api.store, enrolment, masterKey, clock: systemClock, log: silentLog, ssh: sshDesk({ store: api.store, sealer: masterKey }) });
+    fleet = new LinkFleet({
+      serverId: newId<'server'>() as ServerId,
+      listener,
+      store: api.store,
+      enrolment,
+      masterKey,
+      clock: systemClock,
+      log: silentLog,
+      ssh: sshDesk({ store: api.store, sealer: masterKey }),
+    });
     await fleet.start();
     workerId = await joinedWorker();
     say = link(workerId, 0);
@@ -43,30 +70,94 @@ describe('the fleet', () => {
 
   async function joinedWorker(): Promise<WorkerId> {
     const secret = newSecret();
-    await api.store.joinTokenCreate({ id: newId<'token'>() as TokenId, hash: hashSecret(secret), role: 'worker', labels: {}, zone: 'default', uses: 1, lifetimeMs: 60_000 }, audit);
-    const joined = await api.store.workerJoin({ tokenHash: hashSecret(secret), name: 'w', version: '0', publicKey: Buffer.alloc(1) }, audit);
+    await api.store.joinTokenCreate(
+      {
+        id: newId<'token'>() as TokenId,
+        hash: hashSecret(secret),
+        role: 'worker',
+        labels: {},
+        zone: 'default',
+        uses: 1,
+        lifetimeMs: 60_000,
+      },
+      audit,
+    );
+    const joined = await api.store.workerJoin(
+      { tokenHash: hashSecret(secret), name: 'w', version: '0', publicKey: Buffer.alloc(1) },
+      audit,
+    );
     if (joined.kind !== 'joined') throw new Error(joined.code);
     return joined.workerId;
   }
 
   async function joinedAgent(name: string): Promise<{ hostId: HostId; agentId: AgentId }> {
     const secret = newSecret();
-    await api.store.joinTokenCreate({ id: newId<'token'>() as TokenId, hash: hashSecret(secret), role: 'agent', labels: {}, zone: 'default', uses: 1, lifetimeMs: 60_000 }, audit);
-    const joined = await api.store.agentJoin({ tokenHash: hashSecret(secret), name, machineId: name, labels: {}, facts: {}, publicKey: Buffer.alloc(1), certificateExpiresAtMs: 1 }, audit);
+    await api.store.joinTokenCreate(
+      {
+        id: newId<'token'>() as TokenId,
+        hash: hashSecret(secret),
+        role: 'agent',
+        labels: {},
+        zone: 'default',
+        uses: 1,
+        lifetimeMs: 60_000,
+      },
+      audit,
+    );
+    const joined = await api.store.agentJoin(
+      {
+        tokenHash: hashSecret(secret),
+        name,
+        machineId: name,
+        labels: {},
+        facts: {},
+        publicKey: Buffer.alloc(1),
+        certificateExpiresAtMs: 1,
+      },
+      audit,
+    );
     if (joined.kind !== 'joined') throw new Error(joined.code);
     return joined;
   }
 
   /** A worker's link to the fleet, up to its hello. */
   function link(id: WorkerId, nowMs: number): (frame: WorkerToServerFrame) => void {
-    const end: Link<WorkerToServerFrame, ServerToWorkerFrame> = { peer: { role: 'worker', id, address: '' }, openedAtMs: 0, bufferedBytes: 0, send: (frame) => sent.push(frame) > 0, sendEncoded: () => true, pause() {}, resume() {}, close() {}, onFrame: () => undefined, onClose: () => undefined };
+    const end: Link<WorkerToServerFrame, ServerToWorkerFrame> = {
+      peer: { role: 'worker', id, address: '' },
+      openedAtMs: 0,
+      bufferedBytes: 0,
+      send: (frame) => sent.push(frame) > 0,
+      sendEncoded: () => true,
+      pause() {},
+      resume() {},
+      close() {},
+      onFrame: () => undefined,
+      onClose: () => undefined,
+    };
     listener.onLink(end);
-    end.onFrame({ t: 'hello', protocol: { min: 1, max: 1 }, workerId: id, name: 'w', zone: 'default', version: '0', agentAddress: '127.0.0.1:1', nowMs });
+    end.onFrame({
+      t: 'hello',
+      protocol: { min: 1, max: 1 },
+      workerId: id,
+      name: 'w',
+      zone: 'default',
+      version: '0',
+      agentAddress: '127.0.0.1:1',
+      nowMs,
+    });
     return (frame) => end.onFrame(frame);
   }
 
   function linked(host: { hostId: HostId; agentId: AgentId }, facts: Record<string, unknown>): void {
-    say({ t: 'linked', ...host, atMs: systemClock.nowMs(), bootId: 'b', version: '1', skewMs: 0, facts: { name: 'x', os: 'linux', ...facts } });
+    say({
+      t: 'linked',
+      ...host,
+      atMs: systemClock.nowMs(),
+      bootId: 'b',
+      version: '1',
+      skewMs: 0,
+      facts: { name: 'x', os: 'linux', ...facts },
+    });
   }
 
   it.each<[string, Record<string, unknown>]>([
@@ -80,22 +171,52 @@ describe('the fleet', () => {
     linked(odd, facts);
     linked(good, { cpus: 8 });
     await until('the good facts to be kept', async () => (await api.store.hostFetch(good.hostId))?.facts.cpus === 8);
-    expect(await until('both hosts to be linked', async () => (await api.store.hostFetch(odd.hostId))?.linked)).toBe(true);
+    expect(await until('both hosts to be linked', async () => (await api.store.hostFetch(odd.hostId))?.linked)).toBe(
+      true,
+    );
   });
 
   it('sends the largest run there may be in frames that a link takes', () => {
     sent.length = 0;
     const runId = newRunId(systemClock.nowMs());
-    const targets = Array.from({ length: limits.targetsPerRunMax }, (_, ordinal) => ({ ordinal, attempt: 1, hostId: newId<'host'>() as HostId, agentId: AGENT, watch: false }));
-    expect(fleet.assign({ workerId, runId, task: 0, partition: 0, term: 1, priority: 'normal', spec: Buffer.alloc(limits.scriptBytesMax), targets })).toBe(true);
+    const targets = Array.from({ length: limits.targetsPerRunMax }, (_, ordinal) => ({
+      ordinal,
+      attempt: 1,
+      hostId: newId<'host'>() as HostId,
+      agentId: AGENT,
+      watch: false,
+    }));
+    expect(
+      fleet.assign({
+        workerId,
+        runId,
+        task: 0,
+        partition: 0,
+        term: 1,
+        priority: 'normal',
+        spec: Buffer.alloc(limits.scriptBytesMax),
+        targets,
+      }),
+    ).toBe(true);
     const frames = sent.filter((frame) => frame.t === 'assign');
     expect(Math.max(...frames.map((frame) => encodeFrame(frame).length))).toBeLessThan(limits.frameBytesMax);
-    expect(frames.flatMap((frame) => frame.targets.map((target) => target.ordinal))).toEqual(targets.map((target) => target.ordinal));
+    expect(frames.flatMap((frame) => frame.targets.map((target) => target.ordinal))).toEqual(
+      targets.map((target) => target.ordinal),
+    );
   });
 
   it('passes over a link of nobody, and goes on', async () => {
     const good = await joinedAgent('after nobody');
-    say({ t: 'linked', hostId: "'; --", agentId: 'x', atMs: 1.5, bootId: 'b', version: '1', skewMs: 0, facts: { name: 'x', os: 'linux' } });
+    say({
+      t: 'linked',
+      hostId: "'; --",
+      agentId: 'x',
+      atMs: 1.5,
+      bootId: 'b',
+      version: '1',
+      skewMs: 0,
+      facts: { name: 'x', os: 'linux' },
+    });
     say({ t: 'agents', agents: [{ hostId: 'nobody', agentId: good.agentId, sinceMs: 1 }], last: true });
     linked(good, {});
     await until('the good host to be linked', async () => (await api.store.hostFetch(good.hostId))?.linked);
@@ -122,9 +243,12 @@ describe('the fleet', () => {
   it('tells hosts as away that left their worker while no server was there to note it', async () => {
     const [stayed, left, moved] = [await joinedAgent('stayed'), await joinedAgent('left'), await joinedAgent('moved')];
     const [worker, other] = [await joinedWorker(), await joinedWorker()];
-    const isLinked = async (host: { hostId: HostId }): Promise<boolean> => (await api.store.hostFetch(host.hostId))?.linked === true;
+    const isLinked = async (host: { hostId: HostId }): Promise<boolean> =>
+      (await api.store.hostFetch(host.hostId))?.linked === true;
     // What a server wrote before it was gone.
-    await api.store.hostPresenceWrite([stayed, left, moved].map((host) => ({ ...host, workerId: worker, linked: true, atMs: 1_000 })));
+    await api.store.hostPresenceWrite(
+      [stayed, left, moved].map((host) => ({ ...host, workerId: worker, linked: true, atMs: 1_000 })),
+    );
     await api.store.hostPresenceWrite([{ ...moved, workerId: other, linked: true, atMs: 1_500 }]);
     const tell = link(worker, 2_000);
     tell({ t: 'agents', agents: [{ ...stayed, sinceMs: 1_000 }], last: false });
@@ -136,9 +260,15 @@ describe('the fleet', () => {
   it('leaves alone what another server has heard of a worker since', async () => {
     const worker = await joinedWorker();
     const [before, since] = [await joinedAgent('before'), await joinedAgent('since')];
-    await api.store.hostPresenceWrite([{ ...before, workerId: worker, linked: true, atMs: 1_000 }, { ...since, workerId: worker, linked: true, atMs: 3_000 }]);
+    await api.store.hostPresenceWrite([
+      { ...before, workerId: worker, linked: true, atMs: 1_000 },
+      { ...since, workerId: worker, linked: true, atMs: 3_000 },
+    ]);
     await api.store.hostPresenceReconcile({ workerId: worker, linked: [], atMs: 2_000 });
-    expect([(await api.store.hostFetch(before.hostId))?.linked, (await api.store.hostFetch(since.hostId))?.linked]).toEqual([false, true]);
+    expect([
+      (await api.store.hostFetch(before.hostId))?.linked,
+      (await api.store.hostFetch(since.hostId))?.linked,
+    ]).toEqual([false, true]);
   });
 
   it('forgets what a worker held over a link that its next one has replaced', async () => {
@@ -153,15 +283,52 @@ describe('the fleet', () => {
   it('hears of a change though the database was away when it was told, and believes the last of several', async () => {
     const worker = await joinedWorker();
     let failures = 0;
-    const store: typeof api.store = { ...api.store, workerList: () => (failures-- > 0 ? Promise.reject(new Error('away')) : api.store.workerList()) };
-    const quiet: LinkListener<WorkerToServerFrame, ServerToWorkerFrame> = { name: 'in-memory', onLink: () => undefined, start: async () => undefined, stop: async () => undefined };
-    const other = new LinkFleet({ serverId: newId<'server'>() as ServerId, listener: quiet, store, enrolment: { store, clock: systemClock, ca: api.ca, masterKey, workers: () => [] }, masterKey, clock: systemClock, log: silentLog, ssh: sshDesk({ store, sealer: masterKey }) });
+    const store: typeof api.store = {
+      ...api.store,
+      workerList: () => (failures-- > 0 ? Promise.reject(new Error('away')) : api.store.workerList()),
+    };
+    const quiet: LinkListener<WorkerToServerFrame, ServerToWorkerFrame> = {
+      name: 'in-memory',
+      onLink: () => undefined,
+      start: async () => undefined,
+      stop: async () => undefined,
+    };
+    const other = new LinkFleet({
+      serverId: newId<'server'>() as ServerId,
+      listener: quiet,
+      store,
+      enrolment: { store, clock: systemClock, ca: api.ca, masterKey, workers: () => [] },
+      masterKey,
+      clock: systemClock,
+      log: silentLog,
+      ssh: sshDesk({ store, sealer: masterKey }),
+    });
     await other.start();
     try {
       const orders: boolean[] = [];
-      const held: Link<WorkerToServerFrame, ServerToWorkerFrame> = { peer: { role: 'worker', id: worker, address: '' }, openedAtMs: 0, bufferedBytes: 0, send: (frame) => (frame.t === 'drain' ? orders.push(frame.on) > 0 : true), sendEncoded: () => true, pause() {}, resume() {}, close() {}, onFrame: () => undefined, onClose: () => undefined };
+      const held: Link<WorkerToServerFrame, ServerToWorkerFrame> = {
+        peer: { role: 'worker', id: worker, address: '' },
+        openedAtMs: 0,
+        bufferedBytes: 0,
+        send: (frame) => (frame.t === 'drain' ? orders.push(frame.on) > 0 : true),
+        sendEncoded: () => true,
+        pause() {},
+        resume() {},
+        close() {},
+        onFrame: () => undefined,
+        onClose: () => undefined,
+      };
       quiet.onLink(held);
-      held.onFrame({ t: 'hello', protocol: { min: 1, max: 1 }, workerId: worker, name: 'w', zone: 'default', version: '0', agentAddress: '127.0.0.1:1', nowMs: 0 });
+      held.onFrame({
+        t: 'hello',
+        protocol: { min: 1, max: 1 },
+        workerId: worker,
+        name: 'w',
+        zone: 'default',
+        version: '0',
+        agentAddress: '127.0.0.1:1',
+        nowMs: 0,
+      });
       failures = 2;
       await api.store.workerDrain(worker, true, audit);
       await until('the worker to hear of it', () => orders.at(-1) === true);

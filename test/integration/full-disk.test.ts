@@ -14,7 +14,16 @@ describe.skipIf(process.getuid?.() !== 0)('an agent on a full disk', () => {
   let dataDir: string;
   let driver: ProcessDriver;
   const filling = (): string => join(dataDir, 'filling');
-  const make = (): ProcessDriver => createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, useCgroups: false, spoolFreeBytesMin: 0 });
+  const make = (): ProcessDriver =>
+    createProcessDriver({
+      dataDir,
+      hostName: 'h',
+      hostId: 'id',
+      clock: systemClock,
+      log: silentLog,
+      useCgroups: false,
+      spoolFreeBytesMin: 0,
+    });
 
   beforeEach(async () => {
     dataDir = mkdtempSync(join(tmpdir(), 'drover-full-'));
@@ -57,9 +66,18 @@ describe.skipIf(process.getuid?.() !== 0)('an agent on a full disk', () => {
     const attempts = [newAttempt(), newAttempt()] as const;
     const elsewhere = mkdtempSync(join(tmpdir(), 'drover-go-'));
     const go = join(elsewhere, 'go');
-    for (const attempt of attempts) await driver.startAttempt(attempt, specOf(`head -c 30000 /dev/zero | tr '\\0' x; until [ -e ${go} ]; do sleep 0.02; done; exit 137`));
+    for (const attempt of attempts)
+      await driver.startAttempt(
+        attempt,
+        specOf(`head -c 30000 /dev/zero | tr '\\0' x; until [ -e ${go} ]; do sleep 0.02; done; exit 137`),
+      );
     // Their output goes into the record of their end: more than the journal's last page has room for.
-    await until('both have written', () => attempts.every((attempt) => driver.stateOf(attempt) === 'running' && statSync(join(dataDir, 'spool', attempt, 'stdout')).size === 30_000));
+    await until('both have written', () =>
+      attempts.every(
+        (attempt) =>
+          driver.stateOf(attempt) === 'running' && statSync(join(dataDir, 'spool', attempt, 'stdout')).size === 30_000,
+      ),
+    );
     fill();
     writeFileSync(go, '');
     await until('both have ended', () => attempts.every((attempt) => driver.stateOf(attempt) === 'accepted'));
@@ -69,6 +87,11 @@ describe.skipIf(process.getuid?.() !== 0)('an agent on a full disk', () => {
     rmSync(filling());
     driver = make();
     await driver.start();
-    for (const attempt of attempts) expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'exited', exitCode: 137, stdout: { size: 30_000 } });
+    for (const attempt of attempts)
+      expect(await reportOf(driver, attempt)).toMatchObject({
+        outcome: 'exited',
+        exitCode: 137,
+        stdout: { size: 30_000 },
+      });
   });
 });

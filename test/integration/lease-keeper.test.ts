@@ -24,7 +24,10 @@ const ends: (() => Promise<unknown> | undefined)[] = [];
 beforeEach(async () => {
   database = await testDatabase();
   store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog });
-  ends.push(() => database.drop(), () => store.close());
+  ends.push(
+    () => database.drop(),
+    () => store.close(),
+  );
 });
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -35,10 +38,20 @@ async function register(id: ServerId = newId<'server'>(), leaseMs = LEASE_MS): P
   return id;
 }
 
-async function holdLease(more: { stuckMs?: number } = {}): Promise<{ serverId: ServerId; keeper: LeaseKeeper; losses: () => number }> {
+async function holdLease(
+  more: { stuckMs?: number } = {},
+): Promise<{ serverId: ServerId; keeper: LeaseKeeper; losses: () => number }> {
   const serverId = await register();
   let losses = 0;
-  const keeper = createLeaseKeeper({ url: database.url, serverId, log: silentLog, leaseMs: LEASE_MS, renewMs: 100, marginMs: 400, ...more });
+  const keeper = createLeaseKeeper({
+    url: database.url,
+    serverId,
+    log: silentLog,
+    leaseMs: LEASE_MS,
+    renewMs: 100,
+    marginMs: 400,
+    ...more,
+  });
   keeper.onLost = () => {
     losses++;
     void register(serverId);
@@ -55,7 +68,10 @@ function blockMainThread(ms: number): void {
 
 /** What is left of a lease, by the database's clock. */
 async function leaseLeftMs(id: ServerId): Promise<number> {
-  const [row] = await database.query('SELECT expires_at_ms - (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS left FROM server_lease WHERE server_id = $1', [id]);
+  const [row] = await database.query(
+    'SELECT expires_at_ms - (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS left FROM server_lease WHERE server_id = $1',
+    [id],
+  );
   return Number(row!.left);
 }
 
@@ -120,23 +136,44 @@ describe('a lease', () => {
     await keeper.stop();
     expect(keeper.isTrusted()).toBe(false);
     await keeper.stop();
-    const [row] = await database.query("SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'drover-lease' AND datname = current_database()");
+    const [row] = await database.query(
+      "SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'drover-lease' AND datname = current_database()",
+    );
     expect(row!.n).toBe(0);
   });
 
   it('need not have begun for its keeper to be stopped', async () => {
-    const keeper = createLeaseKeeper({ url: 'postgres://nobody@127.0.0.1:1/nothing', serverId: newId<'server'>(), log: silentLog });
+    const keeper = createLeaseKeeper({
+      url: 'postgres://nobody@127.0.0.1:1/nothing',
+      serverId: newId<'server'>(),
+      log: silentLog,
+    });
     await keeper.stop();
-    const started = keeper.start().then(() => 'started', () => 'not started');
+    const started = keeper.start().then(
+      () => 'started',
+      () => 'not started',
+    );
     await keeper.stop();
     expect(await started).toBe('not started');
   });
 });
 
-type Line = { ready?: true; runId: string; partition: number; term: number; committed?: number; fenced?: number; lost?: true };
+type Line = {
+  ready?: true;
+  runId: string;
+  partition: number;
+  term: number;
+  committed?: number;
+  fenced?: number;
+  lost?: true;
+};
 
 function startHolder(): { child: ChildProcess; lines: Line[] } {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../support/lease-holder.ts', import.meta.url)), database.url, String(LEASE_MS)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('../support/lease-holder.ts', import.meta.url)), database.url, String(LEASE_MS)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   const lines: Line[] = [];
   createInterface({ input: child.stdout! }).on('line', (line) => lines.push(JSON.parse(line) as Line));
   ends.push(async () => {
@@ -154,15 +191,24 @@ describe('a server that was stopped for longer than its lease', () => {
     ends.push(() => pool.close());
     const { promise: continued, resolve: goOn } = Promise.withResolvers<void>();
     let holds = false;
-    const transaction = pool.transaction(async (tx) => {
-      await tx.query('SELECT 1 FROM partition WHERE id = 7 AND owner = $1 FOR SHARE', [stopped]);
-      holds = true;
-      await continued;
-      await tx.query('SELECT 1');
-    }).then(() => 'committed', (error: unknown) => errorCodeOf(error));
+    const transaction = pool
+      .transaction(async (tx) => {
+        await tx.query('SELECT 1 FROM partition WHERE id = 7 AND owner = $1 FOR SHARE', [stopped]);
+        holds = true;
+        await continued;
+        await tx.query('SELECT 1');
+      })
+      .then(
+        () => 'committed',
+        (error: unknown) => errorCodeOf(error),
+      );
     await until('the fence to be locked', () => holds);
     await database.query('UPDATE server_lease SET expires_at_ms = 1 WHERE server_id = $1', [stopped]);
-    await until('all partitions to be taken over', async () => (await store.partitionBalance(rival)).length === PARTITIONS, 10_000);
+    await until(
+      'all partitions to be taken over',
+      async () => (await store.partitionBalance(rival)).length === PARTITIONS,
+      10_000,
+    );
     goOn();
     expect(await transaction).toBe('database-unavailable');
   });
@@ -173,12 +219,22 @@ describe('a server that was stopped for longer than its lease', () => {
     await until('some commits', () => lines.some((line) => (line.committed ?? 0) > 20));
     child.kill('SIGSTOP');
     const rival = await register(undefined, 60_000);
-    const taken = await until('all partitions to be taken over', async () => {
-      const owned = await store.partitionBalance(rival);
-      return owned.length === PARTITIONS && owned;
-    }, 10_000);
+    const taken = await until(
+      'all partitions to be taken over',
+      async () => {
+        const owned = await store.partitionBalance(rival);
+        return owned.length === PARTITIONS && owned;
+      },
+      10_000,
+    );
     expect(taken.find(({ id }) => id === ready.partition)!.term).toBe(ready.term + 1);
-    const written = async (): Promise<unknown> => (await database.query("SELECT count(*)::int AS n, max(seq)::int AS seq FROM execution WHERE run_id = $1 AND state = 'running'", [ready.runId]))[0];
+    const written = async (): Promise<unknown> =>
+      (
+        await database.query(
+          "SELECT count(*)::int AS n, max(seq)::int AS seq FROM execution WHERE run_id = $1 AND state = 'running'",
+          [ready.runId],
+        )
+      )[0];
     const before = await written();
 
     child.kill('SIGCONT');

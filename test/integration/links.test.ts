@@ -23,28 +23,56 @@ beforeEach(async () => {
 });
 afterEach(() => rig.end());
 
-interface Pair { up: Up; down: Down; heard: AgentFrame[]; closedUp: string[]; closedDown: string[] }
+interface Pair {
+  up: Up;
+  down: Down;
+  heard: AgentFrame[];
+  closedUp: string[];
+  closedDown: string[];
+}
 
-async function listen(options: Partial<Parameters<LinkRig['listen']>[0]> = {}): Promise<Listening<AgentFrame, WorkerToAgentFrame>> {
-  const listening = await rig.listen<AgentFrame, WorkerToAgentFrame>({ as: worker, role: 'agent', shapes: AGENT_FRAMES, ...options });
+async function listen(
+  options: Partial<Parameters<LinkRig['listen']>[0]> = {},
+): Promise<Listening<AgentFrame, WorkerToAgentFrame>> {
+  const listening = await rig.listen<AgentFrame, WorkerToAgentFrame>({
+    as: worker,
+    role: 'agent',
+    shapes: AGENT_FRAMES,
+    ...options,
+  });
   listening.links.onLink = () => undefined;
   return listening;
 }
 
 /** Every refusal and every link of a dialer, as they come. */
-async function dial(urls: readonly string[], identity: RigIdentity, options: { clock?: Clock; random?: ReturnType<typeof seededRandom>; heartbeatMs?: number; silentMs?: number } = {}): Promise<{ links: Up[]; refusals: { code: string; detail: string }[]; logged: string[]; stop: () => Promise<void> }> {
+async function dial(
+  urls: readonly string[],
+  identity: RigIdentity,
+  options: { clock?: Clock; random?: ReturnType<typeof seededRandom>; heartbeatMs?: number; silentMs?: number } = {},
+): Promise<{ links: Up[]; refusals: { code: string; detail: string }[]; logged: string[]; stop: () => Promise<void> }> {
   const links: Up[] = [];
   const refusals: { code: string; detail: string }[] = [];
   const logged: string[] = [];
   const write = (fields: object): void => void logged.push(JSON.stringify(fields));
   const log = { debug: write, info: write, warn: write, error: write, child: () => log };
-  const dialer = rig.dialer<WorkerToAgentFrame, AgentFrame>({ urls, peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity, log, onRefused: (code, detail) => refusals.push({ code, detail }), ...options });
+  const dialer = rig.dialer<WorkerToAgentFrame, AgentFrame>({
+    urls,
+    peerRole: 'worker',
+    shapes: WORKER_TO_AGENT_FRAMES,
+    identity,
+    log,
+    onRefused: (code, detail) => refusals.push({ code, detail }),
+    ...options,
+  });
   dialer.onLink = (link) => links.push(link);
   await rig.started(dialer);
   return { links, refusals, logged, stop: () => dialer.stop() };
 }
 
-async function pair(server: Partial<Parameters<LinkRig['listen']>[0]> = {}, client: { heartbeatMs?: number; silentMs?: number } = {}): Promise<Pair> {
+async function pair(
+  server: Partial<Parameters<LinkRig['listen']>[0]> = {},
+  client: { heartbeatMs?: number; silentMs?: number } = {},
+): Promise<Pair> {
   const heard: AgentFrame[] = [];
   const closedUp: string[] = [];
   const closedDown: string[] = [];
@@ -74,14 +102,20 @@ describe('who may link', () => {
     const stranger = await LinkRig.create();
     const listening = await listen();
     // The stranger pins the right authority, so that it is its own certificate that fails.
-    const { links, refusals } = await dial([listening.url], { ...(await stranger.identity('agent')), ca: rig.ca.certificate });
+    const { links, refusals } = await dial([listening.url], {
+      ...(await stranger.identity('agent')),
+      ca: rig.ca.certificate,
+    });
     expect(await until('a refusal', () => refusals[0])).toMatchObject({ code: 'certificate-invalid' });
     expect(links).toEqual([]);
   });
 
   it('is nobody whose certificate has expired', async () => {
     const listening = await listen();
-    const { links, refusals } = await dial([listening.url], await rig.identity('agent', undefined, { endsInMs: -60_000 }));
+    const { links, refusals } = await dial(
+      [listening.url],
+      await rig.identity('agent', undefined, { endsInMs: -60_000 }),
+    );
     const refusal = await until('a refusal', () => refusals[0]);
     expect(refusal.code).toBe('certificate-expired');
     expect(refusal.detail).toMatch(/ended at .* clock here says .* new join token/);
@@ -90,8 +124,14 @@ describe('who may link', () => {
 
   it('is nobody whose certificate has not begun, and both clocks are named', async () => {
     const listening = await listen();
-    const { refusals } = await dial([listening.url], await rig.identity('agent', undefined, { endsInMs: 2 * 3_600_000 }));
-    expect(await until('a refusal', () => refusals[0])).toMatchObject({ code: 'certificate-invalid', detail: expect.stringMatching(/begins at .* clock here says .*T.*Z/) });
+    const { refusals } = await dial(
+      [listening.url],
+      await rig.identity('agent', undefined, { endsInMs: 2 * 3_600_000 }),
+    );
+    expect(await until('a refusal', () => refusals[0])).toMatchObject({
+      code: 'certificate-invalid',
+      detail: expect.stringMatching(/begins at .* clock here says .*T.*Z/),
+    });
   });
 
   it('is nobody in a role that is not wanted there', async () => {
@@ -104,7 +144,10 @@ describe('who may link', () => {
   it('is nobody without a certificate', async () => {
     const listening = await listen();
     const answer = await new Promise<string>((resolve, reject) => {
-      const socket = connect({ host: '127.0.0.1', port: listening.port, ca: rig.ca.certificate, checkServerIdentity: () => undefined }, () => socket.write(UPGRADE));
+      const socket = connect(
+        { host: '127.0.0.1', port: listening.port, ca: rig.ca.certificate, checkServerIdentity: () => undefined },
+        () => socket.write(UPGRADE),
+      );
       socket.on('error', reject).once('data', (bytes: Buffer) => resolve(bytes.toString()));
     });
     expect(answer).toMatch(/^HTTP\/1\.1 401 /);
@@ -127,11 +170,17 @@ describe('who may link', () => {
 describe('whom we link to', () => {
   it('is never a server of another authority: not a byte of a frame is sent', async () => {
     const stranger = await LinkRig.create();
-    const listening = await stranger.listen<AgentFrame, WorkerToAgentFrame>({ as: await stranger.identity('worker'), role: 'agent', shapes: AGENT_FRAMES });
+    const listening = await stranger.listen<AgentFrame, WorkerToAgentFrame>({
+      as: await stranger.identity('worker'),
+      role: 'agent',
+      shapes: AGENT_FRAMES,
+    });
     const seen: Down[] = [];
     listening.links.onLink = (link) => seen.push(link);
     const { links, logged } = await dial([listening.url], await rig.identity('agent'));
-    await until('the dialer to say why', () => logged.find((line) => /self-signed|unable to (get|verify)|certificate/i.test(line)));
+    await until('the dialer to say why', () =>
+      logged.find((line) => /self-signed|unable to (get|verify)|certificate/i.test(line)),
+    );
     expect([links, seen]).toEqual([[], []]);
     await stranger.end();
   });
@@ -152,7 +201,9 @@ describe('whom we link to', () => {
 
   it('is the next address when one does not answer', async () => {
     const listening = await listen();
-    const { links } = await dial(['wss://127.0.0.1:1/link', listening.url], await rig.identity('agent'), { random: { next: () => 0 } });
+    const { links } = await dial(['wss://127.0.0.1:1/link', listening.url], await rig.identity('agent'), {
+      random: { next: () => 0 },
+    });
     await until('a link by the second address', () => links[0]);
   });
 });
@@ -163,7 +214,10 @@ describe('frames', () => {
     ['what is not MessagePack', (tls: TLSSocket) => tls.write(webSocketFrame(2, Buffer.from([0xc1])))],
     ['a frame without a type', (tls: TLSSocket) => tls.write(webSocketFrame(2, encodeFrame({ a: 'x' })))],
     ['a field of another kind', (tls: TLSSocket) => tls.write(webSocketFrame(2, encodeFrame({ t: 'accepted', a: 7 })))],
-    ['a field that is missing', (tls: TLSSocket) => tls.write(webSocketFrame(2, encodeFrame({ t: 'started', a: 'x', pid: 1 })))],
+    [
+      'a field that is missing',
+      (tls: TLSSocket) => tls.write(webSocketFrame(2, encodeFrame({ t: 'started', a: 'x', pid: 1 }))),
+    ],
   ])('end the link that sends %s, and no other', async (_what, send) => {
     const listening = await listen();
     const closed: string[] = [];
@@ -193,7 +247,8 @@ describe('frames', () => {
 
   it('larger than the limit end the link; as large as the limit they pass', async () => {
     const { up, heard, closedDown } = await pair();
-    const overhead = encodeFrame({ t: 'data', id: 1, bytes: Buffer.alloc(1 << 20), size: 1, eof: true }).length - (1 << 20);
+    const overhead =
+      encodeFrame({ t: 'data', id: 1, bytes: Buffer.alloc(1 << 20), size: 1, eof: true }).length - (1 << 20);
     up.send({ t: 'data', id: 1, bytes: Buffer.alloc(limits.frameBytesMax - overhead), size: 1, eof: true });
     await until('the frame at the limit', () => heard[0]);
     up.send({ t: 'data', id: 2, bytes: Buffer.alloc(limits.frameBytesMax - overhead + 1), size: 1, eof: true });
@@ -236,7 +291,10 @@ describe('a link', () => {
     const delays: number[] = [];
     const listening = await listen();
     listening.links.onLink = (link) => listening.connections.at(-1)!.destroy() && void link;
-    await dial([listening.url], await rig.identity('agent'), { clock: impatient(delays), random: { next: () => 0.999 } });
+    await dial([listening.url], await rig.identity('agent'), {
+      clock: impatient(delays),
+      random: { next: () => 0.999 },
+    });
     await until('several tries', () => delays.length >= 5);
     expect(delays.slice(0, 5)).toEqual([499, 999, 1_998, 3_996, 7_992]);
   });
@@ -292,7 +350,9 @@ describe('a link', () => {
     await dial(['wss://127.0.0.1:1/link'], await rig.identity('agent'), { clock: impatient(delays), random });
     await until('a dozen tries', () => delays.length >= 12);
     const replay = seededRandom(11);
-    const expected = delays.map((_, attempt) => Math.floor(replay.next() * Math.min(limits.reconnectCapMs, limits.reconnectBaseMs * 2 ** Math.min(attempt, 30))));
+    const expected = delays.map((_, attempt) =>
+      Math.floor(replay.next() * Math.min(limits.reconnectCapMs, limits.reconnectBaseMs * 2 ** Math.min(attempt, 30))),
+    );
     expect(delays).toEqual(expected);
     expect(new Set(delays).size).toBeGreaterThan(10);
   });
@@ -302,7 +362,9 @@ describe('admission', () => {
   it('lets in as many as there is room for and tells the others to come back; they do, when there is', async () => {
     const listening = await listen({ linksMax: 3 });
     const delays: number[] = [];
-    const first = await Promise.all(Array.from({ length: 3 }, async () => dial([listening.url], await rig.identity('agent'))));
+    const first = await Promise.all(
+      Array.from({ length: 3 }, async () => dial([listening.url], await rig.identity('agent'))),
+    );
     await until('three to be in', () => first.every((one) => one.links.length === 1));
     const last = await dial([listening.url], await rig.identity('agent'), { clock: impatient(delays, 20) });
     await until('the fourth to be sent away', () => delays.length > 0);
@@ -317,7 +379,23 @@ describe('admission', () => {
     let nowMs = 0;
     const listening = await listen({ clock: { ...systemClock, monotonicMs: () => nowMs } });
     const answers: string[] = [];
-    const knock = (): number => listening.https.emit('upgrade', { headers: {} }, { authorized: true, getPeerCertificate: () => ({ subject: { CN: 'x', OU: 'agent' } }), end: (text: string) => answers.push(text), destroy() {}, on() {}, once() {}, removeListener() {} }, Buffer.alloc(0)) ? answers.length : 0;
+    const knock = (): number =>
+      listening.https.emit(
+        'upgrade',
+        { headers: {} },
+        {
+          authorized: true,
+          getPeerCertificate: () => ({ subject: { CN: 'x', OU: 'agent' } }),
+          end: (text: string) => answers.push(text),
+          destroy() {},
+          on() {},
+          once() {},
+          removeListener() {},
+        },
+        Buffer.alloc(0),
+      )
+        ? answers.length
+        : 0;
     for (let i = 0; i < limits.linkAdmissionsPerSecond; i++) knock();
     expect(answers.filter((answer) => answer.includes('link-busy'))).toEqual([]);
     knock();
@@ -332,7 +410,9 @@ describe('admission', () => {
     for (let i = 0; i < 20; i++) {
       await new Promise<void>((resolve) => {
         const tcp = connectTcp(listening.port, '127.0.0.1');
-        const tls = connect({ socket: tcp, ca: rig.ca.certificate, checkServerIdentity: () => undefined }, () => tls.write(UPGRADE, () => tcp.resetAndDestroy()));
+        const tls = connect({ socket: tcp, ca: rig.ca.certificate, checkServerIdentity: () => undefined }, () =>
+          tls.write(UPGRADE, () => tcp.resetAndDestroy()),
+        );
         tls.on('error', () => undefined);
         tcp.on('error', () => undefined).on('close', () => resolve());
       });
@@ -355,13 +435,28 @@ describe('admission', () => {
   });
 });
 
-const UPGRADE = 'GET /link HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
+const UPGRADE =
+  'GET /link HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
 
 /** A link without our client, for bytes that it would never send. */
 async function rawLink(listening: { port: number }, identity: RigIdentity): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port: listening.port, key: identity.privateKey, cert: identity.certificate, ca: identity.ca, checkServerIdentity: () => undefined }, () => socket.write(UPGRADE));
-    socket.on('error', reject).once('data', (bytes: Buffer) => (bytes.toString().startsWith('HTTP/1.1 101') ? resolve(socket) : reject(new Error(bytes.toString()))));
+    const socket = connect(
+      {
+        host: '127.0.0.1',
+        port: listening.port,
+        key: identity.privateKey,
+        cert: identity.certificate,
+        ca: identity.ca,
+        checkServerIdentity: () => undefined,
+      },
+      () => socket.write(UPGRADE),
+    );
+    socket
+      .on('error', reject)
+      .once('data', (bytes: Buffer) =>
+        bytes.toString().startsWith('HTTP/1.1 101') ? resolve(socket) : reject(new Error(bytes.toString())),
+      );
   });
 }
 
@@ -371,12 +466,23 @@ function webSocketFrame(opcode: number, payload: Buffer): Buffer {
 }
 
 function recording(delays: number[]): Clock {
-  return { ...systemClock, after: (delayMs, callback, options) => (options?.unref || delays.push(delayMs), systemClock.after(delayMs, callback, options)) };
+  return {
+    ...systemClock,
+    after: (delayMs, callback, options) => (
+      options?.unref || delays.push(delayMs), systemClock.after(delayMs, callback, options)
+    ),
+  };
 }
 
 /** Notes how long it was asked to wait, of waits of `least` and more, and waits not at all. */
 function impatient(delays: number[], least = 0): Clock {
-  return { ...systemClock, after: (delayMs, callback, options) => (options?.unref || delayMs < least || delays.push(delayMs), systemClock.after(options?.unref ? delayMs : 1, callback, options)) };
+  return {
+    ...systemClock,
+    after: (delayMs, callback, options) => (
+      options?.unref || delayMs < least || delays.push(delayMs),
+      systemClock.after(options?.unref ? delayMs : 1, callback, options)
+    ),
+  };
 }
 
 function block(ms: number): void {

@@ -14,8 +14,19 @@ describe('the port', () => {
   beforeAll(async () => {
     ca = await CertificateAuthority.load(await CertificateAuthority.create(systemClock.nowMs()));
     const key = newKey();
-    const signed = await ca.sign({ csr: certificateRequest(key), id: 'server', role: 'server', lifetimeMs: 3_600_000, names: ['127.0.0.1'] }, systemClock.nowMs());
-    port = createPort({ host: '127.0.0.1', port: 0, clock: systemClock, tls: { key, cert: `${signed!.certificate}\n${ca.certificate}`, ca: ca.certificate }, onRequest: (request, response) => response.end(`${'encrypted' in request.socket ? 'TLS' : 'plain'} ${request.url}`), onUpgrade: (_request, socket) => socket.destroy() });
+    const signed = await ca.sign(
+      { csr: certificateRequest(key), id: 'server', role: 'server', lifetimeMs: 3_600_000, names: ['127.0.0.1'] },
+      systemClock.nowMs(),
+    );
+    port = createPort({
+      host: '127.0.0.1',
+      port: 0,
+      clock: systemClock,
+      tls: { key, cert: `${signed!.certificate}\n${ca.certificate}`, ca: ca.certificate },
+      onRequest: (request, response) =>
+        response.end(`${'encrypted' in request.socket ? 'TLS' : 'plain'} ${request.url}`),
+      onUpgrade: (_request, socket) => socket.destroy(),
+    });
     await port.start();
   });
   afterAll(() => port.stop());
@@ -27,9 +38,14 @@ describe('the port', () => {
 
   it('answers TLS on the same number', async () => {
     const text = await new Promise<string>((resolve, reject) => {
-      httpsRequest({ host: '127.0.0.1', port: port.address.port, path: '/b', ca: ca.certificate, agent: false }, (response) => {
-        response.setEncoding('utf8').on('data', resolve);
-      }).on('error', reject).end();
+      httpsRequest(
+        { host: '127.0.0.1', port: port.address.port, path: '/b', ca: ca.certificate, agent: false },
+        (response) => {
+          response.setEncoding('utf8').on('data', resolve);
+        },
+      )
+        .on('error', reject)
+        .end();
     });
     expect(text).toBe('TLS /b');
   });

@@ -13,28 +13,32 @@ import { driverConformance, newAttempt, reportOf, specOf } from '../conformance/
 import { environmentConformance } from '../conformance/environment.ts';
 
 for (const useCgroups of [true, false]) {
-  describe(useCgroups ? 'processes, with control groups where the host has them' : 'processes, without control groups', () => {
-    driverConformance(async () => {
-      const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
-      chmodSync(dataDir, 0o711);
-      const make = () => createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, useCgroups });
-      let driver = make();
-      await driver.start();
-      return {
-        driver,
-        async restart() {
-          await driver.stop();
-          driver = make();
-          await driver.start();
-          return driver;
-        },
-        async end() {
-          await driver.stop();
-          rmSync(dataDir, { recursive: true, force: true });
-        },
-      };
-    });
-  });
+  describe(
+    useCgroups ? 'processes, with control groups where the host has them' : 'processes, without control groups',
+    () => {
+      driverConformance(async () => {
+        const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
+        chmodSync(dataDir, 0o711);
+        const make = () =>
+          createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, useCgroups });
+        let driver = make();
+        await driver.start();
+        return {
+          driver,
+          async restart() {
+            await driver.stop();
+            driver = make();
+            await driver.start();
+            return driver;
+          },
+          async end() {
+            await driver.stop();
+            rmSync(dataDir, { recursive: true, force: true });
+          },
+        };
+      });
+    },
+  );
 }
 
 describe('processes', () => {
@@ -47,8 +51,16 @@ describe('processes', () => {
     await journal.open(0);
     const none = { size: 0, head: 0, tail: 0 };
     await journal.append({ k: 'accepted', a: attempt, atMs: 0, bootId, sealed: false, spec: Buffer.alloc(0) });
-    await journal.append({ k: 'started', a: attempt, process: { pid: 1, startTicks: 1, supervisorPid: supervisor.pid!, bootId, startedAtMs: 0 } });
-    await journal.append({ k: 'ended', a: attempt, report: { t: 'report', a: attempt, outcome: 'exited', exitCode: 0, finishedAtMs: 0, stdout: none, stderr: none } });
+    await journal.append({
+      k: 'started',
+      a: attempt,
+      process: { pid: 1, startTicks: 1, supervisorPid: supervisor.pid!, bootId, startedAtMs: 0 },
+    });
+    await journal.append({
+      k: 'ended',
+      a: attempt,
+      report: { t: 'report', a: attempt, outcome: 'exited', exitCode: 0, finishedAtMs: 0, stdout: none, stderr: none },
+    });
     await journal.close();
     const ended = once(supervisor, 'exit');
     const driver = createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog });
@@ -62,25 +74,40 @@ describe('processes', () => {
     }
   });
 
-  it.each(['unlimited', '0', '7'])('have the limit of core files that is theirs (%s), not that of who starts them', async (coreLimit) => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
-    chmodSync(dataDir, 0o711);
-    const driver = createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, coreLimit });
-    await driver.start();
-    try {
-      const attempt = newAttempt();
-      await driver.startAttempt(attempt, specOf('ulimit -S -c; ulimit -H -c; echo supervisor; grep "^Max core" /proc/$PPID/limits'));
-      const report = await reportOf(driver, attempt);
-      const [soft, hard, , supervisor] = Buffer.from(report.stdout.inline ?? []).toString().split('\n');
-      const own = /^Max core file size +(\S+) +(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))!;
-      expect([soft, hard]).toEqual([coreLimit, own[2] === 'unlimited' ? 'unlimited' : String(Number(own[2]) / 512)]);
-      expect(supervisor).toMatch(new RegExp(`^Max core file size +${own[1]} `));
-      expect(report.stderr.size).toBe(0);
-    } finally {
-      await driver.stop();
-      rmSync(dataDir, { recursive: true, force: true });
-    }
-  });
+  it.each(['unlimited', '0', '7'])(
+    'have the limit of core files that is theirs (%s), not that of who starts them',
+    async (coreLimit) => {
+      const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
+      chmodSync(dataDir, 0o711);
+      const driver = createProcessDriver({
+        dataDir,
+        hostName: 'h',
+        hostId: 'id',
+        clock: systemClock,
+        log: silentLog,
+        coreLimit,
+      });
+      await driver.start();
+      try {
+        const attempt = newAttempt();
+        await driver.startAttempt(
+          attempt,
+          specOf('ulimit -S -c; ulimit -H -c; echo supervisor; grep "^Max core" /proc/$PPID/limits'),
+        );
+        const report = await reportOf(driver, attempt);
+        const [soft, hard, , supervisor] = Buffer.from(report.stdout.inline ?? [])
+          .toString()
+          .split('\n');
+        const own = /^Max core file size +(\S+) +(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))!;
+        expect([soft, hard]).toEqual([coreLimit, own[2] === 'unlimited' ? 'unlimited' : String(Number(own[2]) / 512)]);
+        expect(supervisor).toMatch(new RegExp(`^Max core file size +${own[1]} `));
+        expect(report.stderr.size).toBe(0);
+      } finally {
+        await driver.stop();
+        rmSync(dataDir, { recursive: true, force: true });
+      }
+    },
+  );
 
   const own = { AGENT_OWN: 'yes', DROVER_JOIN: 'a-token', NODE_CHANNEL_FD: '3' };
   environmentConformance(async () => {

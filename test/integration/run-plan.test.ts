@@ -1,7 +1,16 @@
 /** What a run's owner does first is written with the run: what lands when the ownership is lost on the way, and what is sent when. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { newId, newRunId, partitionOf, type AgentId, type HostId, type RunId, type ServerId, type WorkerId } from '../../src/base/ids.ts';
+import {
+  newId,
+  newRunId,
+  partitionOf,
+  type AgentId,
+  type HostId,
+  type RunId,
+  type ServerId,
+  type WorkerId,
+} from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
 import type { Assignment, Fleet } from '../../src/fleet/fleet.ts';
@@ -16,7 +25,19 @@ import { until } from '../support/until.ts';
 const WORKER = newId() as string as WorkerId;
 const actor = { kind: 'token', id: 't', name: 'tester' } as const;
 const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: {} };
-const spec: RunSpec = { work: { kind: 'command', argv: ['true'] }, args: [], env: {}, params: {}, secretNames: [], timeoutMs: 60_000, killAfterMs: 1_000, startDeadlineMs: 60_000, lostAfterMs: 60_000, retries: 0, outputKeptBytes: 1_024 };
+const spec: RunSpec = {
+  work: { kind: 'command', argv: ['true'] },
+  args: [],
+  env: {},
+  params: {},
+  secretNames: [],
+  timeoutMs: 60_000,
+  killAfterMs: 1_000,
+  startDeadlineMs: 60_000,
+  lostAfterMs: 60_000,
+  retries: 0,
+  outputKeptBytes: 1_024,
+};
 
 describe('a run that is written with its first step', () => {
   let database: TestDatabase;
@@ -38,7 +59,9 @@ describe('a run that is written with its first step', () => {
   beforeEach(async () => {
     [linked, sent, isTrusted, serverId] = [new Map(), [], true, newId<'server'>() as ServerId];
     const fleet: Fleet = {
-      ...NO_FLEET, isLinked: () => true, takesWork: () => true,
+      ...NO_FLEET,
+      isLinked: () => true,
+      takesWork: () => true,
       locate(hostId) {
         const agentId = linked.get(hostId);
         return agentId && { workerId: WORKER, agentId, sinceMs: 0 };
@@ -46,7 +69,16 @@ describe('a run that is written with its first step', () => {
       assign: (assignment) => sent.push(assignment) > 0,
     };
     await store.serverRegister({ id: serverId, url: 'https://127.0.0.1:1', version: 'test', leaseMs: 60_000 });
-    owner = new RunOwner({ serverId, store, fleet, sealer: createMasterKey(Buffer.alloc(32, 1)), clock: systemClock, log: silentLog, isLeaseTrusted: () => isTrusted, balanceMs: 50 });
+    owner = new RunOwner({
+      serverId,
+      store,
+      fleet,
+      sealer: createMasterKey(Buffer.alloc(32, 1)),
+      clock: systemClock,
+      log: silentLog,
+      isLeaseTrusted: () => isTrusted,
+      balanceMs: 50,
+    });
     await owner.start();
     await until('the partitions', () => owner.owned().length > 0);
   });
@@ -56,17 +88,46 @@ describe('a run that is written with its first step', () => {
   });
 
   /** A run on so many hosts, of which the first are linked; `meanwhile` happens between the plan and the writing. */
-  async function create(hosts: number, linkedHosts: number, meanwhile: (id: RunId) => unknown = () => undefined): Promise<{ id: RunId; run: RunRecord; hostIds: HostId[]; written: (() => void) | undefined }> {
+  async function create(
+    hosts: number,
+    linkedHosts: number,
+    meanwhile: (id: RunId) => unknown = () => undefined,
+  ): Promise<{ id: RunId; run: RunRecord; hostIds: HostId[]; written: (() => void) | undefined }> {
     const id = newRunId(systemClock.nowMs());
     const hostIds = Array.from({ length: hosts }, () => newId<'host'>() as HostId);
     for (const hostId of hostIds.slice(0, linkedHosts)) linked.set(hostId, newId<'agent'>() as AgentId);
     const targets = hostIds.map((hostId, i) => ({ hostId, hostName: `h${i}` }));
-    const plan = owner.plan({ run: { id, name: 'n' }, spec, executions: targets.map((target, ordinal) => ({ ...target, task: 0, ordinal, attempt: 1, state: 'waiting', failuresInRound: 0 })) });
+    const plan = owner.plan({
+      run: { id, name: 'n' },
+      spec,
+      executions: targets.map((target, ordinal) => ({
+        ...target,
+        task: 0,
+        ordinal,
+        attempt: 1,
+        state: 'waiting',
+        failuresInRound: 0,
+      })),
+    });
     await meanwhile(id);
-    const run = await store.runCreate({ id, partition: partitionOf(id), name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets, ...(plan ? { dispatch: plan.dispatch } : {}) }, audit);
+    const run = await store.runCreate(
+      {
+        id,
+        partition: partitionOf(id),
+        name: 'n',
+        reason: '',
+        createdBy: actor,
+        targetExpression: 'all',
+        spec,
+        targets,
+        ...(plan ? { dispatch: plan.dispatch } : {}),
+      },
+      audit,
+    );
     return { id, run, hostIds, written: plan?.written };
   }
-  const placesOf = async (id: RunId): Promise<unknown[]> => (await store.executionList(id, {}, { limit: 10 })).items.map(({ state, agentId }) => [state, agentId]);
+  const placesOf = async (id: RunId): Promise<unknown[]> =>
+    (await store.executionList(id, {}, { limit: 10 })).items.map(({ state, agentId }) => [state, agentId]);
 
   it('has those hosts dispatched that have a way, tells so, and sends nothing before it is written', async () => {
     const { id, run, hostIds, written } = await create(3, 2);
@@ -75,22 +136,33 @@ describe('a run that is written with its first step', () => {
     expect(sent.map(({ runId, targets }) => [runId, targets.map(({ ordinal }) => ordinal)])).toEqual([[id, [0, 1]]]);
     expect(run).toMatchObject({ state: 'running', seq: 2, counts: { dispatched: 2, waiting: 1 } });
     expect(run.startedAtMs).toBeGreaterThan(0);
-    expect(await placesOf(id)).toEqual([['dispatched', linked.get(hostIds[0]!)], ['dispatched', linked.get(hostIds[1]!)], ['waiting', undefined]]);
-    expect((await store.timelineList(id, { limit: 10 })).map(({ seq, kind, detail }) => [seq, kind, detail.hosts])).toEqual([[1, 'created', 3], [2, 'dispatched', 2]]);
+    expect(await placesOf(id)).toEqual([
+      ['dispatched', linked.get(hostIds[0]!)],
+      ['dispatched', linked.get(hostIds[1]!)],
+      ['waiting', undefined],
+    ]);
+    expect(
+      (await store.timelineList(id, { limit: 10 })).map(({ seq, kind, detail }) => [seq, kind, detail.hosts]),
+    ).toEqual([
+      [1, 'created', 3],
+      [2, 'dispatched', 2],
+    ]);
     linked.set(hostIds[2]!, newId<'agent'>() as AgentId);
     owner.onLinked(hostIds[2]!, { workerId: WORKER, agentId: linked.get(hostIds[2]!)!, sinceMs: 0 });
     await until('the third', () => sent.length === 2);
     expect(await placesOf(id)).toEqual(hostIds.map((hostId) => ['dispatched', linked.get(hostId)]));
   });
 
-  it('has no first step where no host has a way, or where it is another server\'s', async () => {
+  it("has no first step where no host has a way, or where it is another server's", async () => {
     expect(await create(2, 0)).toMatchObject({ run: { state: 'waiting', seq: 1 }, written: undefined });
     isTrusted = false;
     expect(await create(1, 1)).toMatchObject({ run: { state: 'waiting', seq: 1 }, written: undefined });
   });
 
   it('waits, with nothing sent, when its partition was lost before it was written', async () => {
-    const { id, run, hostIds } = await create(1, 1, (runId) => database.query('UPDATE partition SET owner = NULL, term = term + 1 WHERE id = $1', [partitionOf(runId)]));
+    const { id, run, hostIds } = await create(1, 1, (runId) =>
+      database.query('UPDATE partition SET owner = NULL, term = term + 1 WHERE id = $1', [partitionOf(runId)]),
+    );
     expect(run).toMatchObject({ state: 'waiting', seq: 1, counts: { waiting: 1 } });
     // Whoever has the partition then (here: the same server, in a new term) begins as if nothing had been planned.
     await until('it to be sent', () => sent.length > 0);

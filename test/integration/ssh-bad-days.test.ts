@@ -35,16 +35,26 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function start(access: SshAccess | (() => Promise<SshAccess>), more: Partial<SshDriverOptions> = {}): Promise<SshDriver> {
+  async function start(
+    access: SshAccess | (() => Promise<SshAccess>),
+    more: Partial<SshDriverOptions> = {},
+  ): Promise<SshDriver> {
     const driver = createSshDriver({
-      dir: mkdtempSync(join(folder, 'worker-')), clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async () => 'recorded', secretsOf: async () => [],
-      access: typeof access === 'function' ? access : async () => access, ...more,
+      dir: mkdtempSync(join(folder, 'worker-')),
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      recordHostKey: async () => 'recorded',
+      secretsOf: async () => [],
+      access: typeof access === 'function' ? access : async () => access,
+      ...more,
     });
     drivers.push(driver);
     await driver.start();
     return driver;
   }
-  const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> => until(`the report of ${attempt}`, () => driver.report(attempt));
+  const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> =>
+    until(`the report of ${attempt}`, () => driver.report(attempt));
   async function run(driver: SshDriver, script: string, more: Parameters<typeof specOf>[1] = {}): Promise<AgentReport> {
     const attempt = newAttempt();
     await driver.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
@@ -52,17 +62,24 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
   }
   const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();
   /** What attempts of ours have on the host. */
-  const leftOnHost = (attempt: string): string[] => ['/tmp', '/var/tmp', '/dev/shm', world.folder].flatMap((at) => (existsSync(at) ? readdirSync(at).filter((name) => name.includes(attempt)) : []));
+  const leftOnHost = (attempt: string): string[] =>
+    ['/tmp', '/var/tmp', '/dev/shm', world.folder].flatMap((at) =>
+      existsSync(at) ? readdirSync(at).filter((name) => name.includes(attempt)) : [],
+    );
 
   it('goes on with a script whose connection is cut, loses no output, and runs it once', async () => {
     const proxy = await proxyTo(sshd);
     const driver = await start(accessOf(world.hop(proxy)));
     const [once, gate] = [join(folder, 'once'), join(folder, 'gate')];
     const attempt = newAttempt();
-    const script = 'echo x >> "$F"; i=0; while [ ! -e "$G" ]; do i=$((i+1)); echo line $i; sleep 0.05; done; echo last; exit 9';
+    const script =
+      'echo x >> "$F"; i=0; while [ ! -e "$G" ]; do i=$((i+1)); echo line $i; sleep 0.05; done; echo last; exit 9';
     await driver.startAttempt(attempt, specOf(script, { env: { F: once, G: gate } }), { hostId: 'h' });
     for (let cut = 0; cut < 3; cut++) {
-      await until('it runs on a new connection', () => driver.stateOf(attempt) === 'running' && proxy.connections > cut && existsSync(once));
+      await until(
+        'it runs on a new connection',
+        () => driver.stateOf(attempt) === 'running' && proxy.connections > cut && existsSync(once),
+      );
       proxy.cutAll();
     }
     writeFileSync(gate, '');
@@ -107,10 +124,13 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
 
   it('asks a host anew that never tells the end of what must be over', async () => {
     const looks: (() => void)[] = [];
-    const clock: Clock = { ...systemClock, after: (delayMs, callback, options) => {
-      if (delayMs === limits.sshSilentMs + killAfterMs) looks.push(callback);
-      return systemClock.after(delayMs, callback, options);
-    } };
+    const clock: Clock = {
+      ...systemClock,
+      after: (delayMs, callback, options) => {
+        if (delayMs === limits.sshSilentMs + killAfterMs) looks.push(callback);
+        return systemClock.after(delayMs, callback, options);
+      },
+    };
     const [killAfterMs, driver] = [777, await start(accessOf(world.hop(sshd)), { clock })];
     const attempt = newAttempt();
     await driver.startAttempt(attempt, specOf('sleep 60', { killAfterMs }), { hostId: 'h' });
@@ -122,7 +142,11 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
     driver.cancel(attempt);
     expect(looks).toHaveLength(1);
     looks[0]!();
-    expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'unknown', reason: 'host-rebooted', detail: expect.stringContaining('may still run') });
+    expect(await reportOf(driver, attempt)).toMatchObject({
+      outcome: 'unknown',
+      reason: 'host-rebooted',
+      detail: expect.stringContaining('may still run'),
+    });
     expect(driver.load().running).toBe(0);
     for (const each of [pid, parent]) process.kill(each, 'SIGKILL');
   });
@@ -147,15 +171,30 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
     }
   });
 
-  it.runIf(isRoot)('gives up a host that drops every connection before the order is given, and says that nothing ran', async () => {
-    const dropping = await world.start({ lines: ['ForceCommand kill -9 $PPID'] });
-    expect(await run(await start(accessOf(world.hop(dropping))), 'true')).toMatchObject({ outcome: 'refused', reason: 'ssh-lost', detail: expect.stringContaining('Nothing ran') });
-  });
+  it.runIf(isRoot)(
+    'gives up a host that drops every connection before the order is given, and says that nothing ran',
+    async () => {
+      const dropping = await world.start({ lines: ['ForceCommand kill -9 $PPID'] });
+      expect(await run(await start(accessOf(world.hop(dropping))), 'true')).toMatchObject({
+        outcome: 'refused',
+        reason: 'ssh-lost',
+        detail: expect.stringContaining('Nothing ran'),
+      });
+    },
+  );
 
   it('after a restart finds what never came to be, and says that nothing ran', async () => {
     const dir = mkdtempSync(join(folder, 'worker-'));
     let answer: (access: SshAccess) => void = () => undefined;
-    const first = createSshDriver({ dir, clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async () => 'recorded', secretsOf: async () => [], access: () => new Promise((resolve) => (answer = resolve)) });
+    const first = createSshDriver({
+      dir,
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      recordHostKey: async () => 'recorded',
+      secretsOf: async () => [],
+      access: () => new Promise((resolve) => (answer = resolve)),
+    });
     await first.start();
     const attempt = newAttempt();
     await first.startAttempt(attempt, specOf('true'), { hostId: 'h' });
@@ -164,7 +203,11 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
     await stopped;
     const second = await start(accessOf(world.hop(sshd)), { dir });
     // This machine has been up for longer than the test; a host that restarted meanwhile would be told as unknown.
-    expect(await reportOf(second, attempt)).toMatchObject({ outcome: 'refused', reason: 'ssh-lost', detail: expect.stringContaining('Nothing ran') });
+    expect(await reportOf(second, attempt)).toMatchObject({
+      outcome: 'refused',
+      reason: 'ssh-lost',
+      detail: expect.stringContaining('Nothing ran'),
+    });
   });
 
   it('waits for the secrets to mask before it reads on after a restart', async () => {
@@ -172,43 +215,78 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
     const access = accessOf(world.hop(sshd));
     const first = await start(access, { dir });
     const [gate, attempt] = [join(folder, 'secret-gate'), newAttempt()];
-    await first.startAttempt(attempt, specOf('echo "$S"; while [ ! -e "$G" ]; do sleep 0.05; done; echo "$S"', { env: { G: gate }, secrets: { S: 'hunter2-hunter2' } }), { hostId: 'h' });
+    await first.startAttempt(
+      attempt,
+      specOf('echo "$S"; while [ ! -e "$G" ]; do sleep 0.05; done; echo "$S"', {
+        env: { G: gate },
+        secrets: { S: 'hunter2-hunter2' },
+      }),
+      { hostId: 'h' },
+    );
     await until('it runs', () => first.stateOf(attempt) === 'running');
     await first.stop();
     writeFileSync(gate, '');
     let asked = 0;
-    const second = await start(access, { dir, secretsOf: async () => {
-      if (++asked < 3) throw new DroverError('shutting-down');
-      return ['hunter2-hunter2'];
-    } });
+    const second = await start(access, {
+      dir,
+      secretsOf: async () => {
+        if (++asked < 3) throw new DroverError('shutting-down');
+        return ['hunter2-hunter2'];
+      },
+    });
     expect(text(await reportOf(second, attempt))).toBe('******\n******\n');
     expect(asked).toBe(3);
-    const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((file) => file.isFile()).map((file) => readFileSync(join(file.parentPath, file.name), 'latin1'));
+    const files = readdirSync(dir, { recursive: true, withFileTypes: true })
+      .filter((file) => file.isFile())
+      .map((file) => readFileSync(join(file.parentPath, file.name), 'latin1'));
     expect(files.join()).not.toContain('hunter2');
     expect(files.join()).not.toContain('PRIVATE KEY');
   });
 
   it('refuses with the reason when the host cannot be reached or lets nobody in', async () => {
     const refused = async (access: SshAccess): Promise<AgentReport> => run(await start(access), 'true');
-    expect(await refused(accessOf(world.hop({ address: '127.0.0.1', port: 1 })))).toMatchObject({ outcome: 'refused', reason: 'ssh-refused' });
-    expect(await refused(accessOf(world.hop(sshd, { credentials: [world.credential(world.makeKey('ed25519'))] })))).toMatchObject({ outcome: 'refused', reason: 'ssh-auth-failed' });
-    expect(await refused(accessOf(world.hop(sshd, { hostKeyPolicy: 'strict' })))).toMatchObject({ outcome: 'refused', reason: 'ssh-host-key-unknown' });
-    const denied = await start(async () => Promise.reject(new DroverError('permission-denied', { detail: 'Not for you.' })));
-    expect(await run(denied, 'true')).toMatchObject({ outcome: 'refused', reason: 'permission-denied', detail: 'Not for you.' });
+    expect(await refused(accessOf(world.hop({ address: '127.0.0.1', port: 1 })))).toMatchObject({
+      outcome: 'refused',
+      reason: 'ssh-refused',
+    });
+    expect(
+      await refused(accessOf(world.hop(sshd, { credentials: [world.credential(world.makeKey('ed25519'))] }))),
+    ).toMatchObject({ outcome: 'refused', reason: 'ssh-auth-failed' });
+    expect(await refused(accessOf(world.hop(sshd, { hostKeyPolicy: 'strict' })))).toMatchObject({
+      outcome: 'refused',
+      reason: 'ssh-host-key-unknown',
+    });
+    const denied = await start(async () =>
+      Promise.reject(new DroverError('permission-denied', { detail: 'Not for you.' })),
+    );
+    expect(await run(denied, 'true')).toMatchObject({
+      outcome: 'refused',
+      reason: 'permission-denied',
+      detail: 'Not for you.',
+    });
   });
 
   it('names a shell that runs nothing', async () => {
     const forced = await world.start({ lines: ['ForceCommand echo only backups here; exit 3'] });
-    expect(await run(await start(accessOf(world.hop(forced))), 'true')).toMatchObject({ outcome: 'refused', reason: 'ssh-no-shell', detail: expect.stringContaining('only backups') });
+    expect(await run(await start(accessOf(world.hop(forced))), 'true')).toMatchObject({
+      outcome: 'refused',
+      reason: 'ssh-no-shell',
+      detail: expect.stringContaining('only backups'),
+    });
   });
 
   it.runIf(isRoot)('names /bin/false and an expired password', async () => {
-    expect(await run(await start(accessOf(world.hop(sshd, { user: world.makeUser({ shell: '/bin/false' }) }))), 'true')).toMatchObject({ outcome: 'refused', reason: 'ssh-no-shell' });
+    expect(
+      await run(await start(accessOf(world.hop(sshd, { user: world.makeUser({ shell: '/bin/false' }) }))), 'true'),
+    ).toMatchObject({ outcome: 'refused', reason: 'ssh-no-shell' });
     const user = world.makeUser({ password: 'correct horse' });
     execFileSync('chage', ['-d', '0', user]);
     const plain = await world.start({ lines: ['PasswordAuthentication yes'] });
     const hop = world.hop(plain, { user, credentials: [{ kind: 'password', name: 'pw', password: 'correct horse' }] });
-    expect(await run(await start(accessOf(hop)), 'true')).toMatchObject({ outcome: 'refused', reason: 'ssh-password-expired' });
+    expect(await run(await start(accessOf(hop)), 'true')).toMatchObject({
+      outcome: 'refused',
+      reason: 'ssh-password-expired',
+    });
   });
 
   it('keeps to a server that opens few sessions', async () => {
@@ -219,20 +297,51 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
   });
 
   describe('the connection test', () => {
-    const options = { clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async (): Promise<'recorded'> => 'recorded', dial: { handshakeMs: 5_000 } };
-    const failedAt = async (access: SshAccess): Promise<unknown[]> => (await testConnection(access, options)).filter((one) => one.result === 'failed').map((one) => [one.step, one.code]);
+    const options = {
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      recordHostKey: async (): Promise<'recorded'> => 'recorded',
+      dial: { handshakeMs: 5_000 },
+    };
+    const failedAt = async (access: SshAccess): Promise<unknown[]> =>
+      (await testConnection(access, options))
+        .filter((one) => one.result === 'failed')
+        .map((one) => [one.step, one.code]);
 
     it('says that all is well', async () => {
       const results = await testConnection(accessOf(world.hop(sshd)), options);
-      expect(results.map((one) => [one.step, one.result])).toEqual(['dns', 'tcp', 'ssh', 'host-key', 'auth', 'shell', 'become', 'state-folder', 'noexec'].map((step) => [step, step === 'noexec' ? expect.stringMatching(/ok|warning/) : 'ok']));
+      expect(results.map((one) => [one.step, one.result])).toEqual(
+        ['dns', 'tcp', 'ssh', 'host-key', 'auth', 'shell', 'become', 'state-folder', 'noexec'].map((step) => [
+          step,
+          step === 'noexec' ? expect.stringMatching(/ok|warning/) : 'ok',
+        ]),
+      );
     });
 
     it('says at which step it fails, and what was not tried', async () => {
-      expect(await failedAt(accessOf(world.hop({ address: 'no-such-host.invalid', port: 22 })))).toEqual([['dns', 'ssh-name-unknown']]);
+      expect(await failedAt(accessOf(world.hop({ address: 'no-such-host.invalid', port: 22 })))).toEqual([
+        ['dns', 'ssh-name-unknown'],
+      ]);
       expect(await failedAt(accessOf(world.hop({ address: '127.0.0.1', port: 1 })))).toEqual([['tcp', 'ssh-refused']]);
-      expect(await failedAt(accessOf(world.hop(sshd, { hostKeyPolicy: 'strict' })))).toEqual([['host-key', 'ssh-host-key-unknown']]);
-      const results = await testConnection(accessOf(world.hop(sshd, { credentials: [world.credential(world.makeKey('ed25519'))] })), options);
-      expect(results.map((one) => one.result)).toEqual(['ok', 'ok', 'ok', 'ok', 'failed', 'not-tried', 'not-tried', 'not-tried', 'not-tried']);
+      expect(await failedAt(accessOf(world.hop(sshd, { hostKeyPolicy: 'strict' })))).toEqual([
+        ['host-key', 'ssh-host-key-unknown'],
+      ]);
+      const results = await testConnection(
+        accessOf(world.hop(sshd, { credentials: [world.credential(world.makeKey('ed25519'))] })),
+        options,
+      );
+      expect(results.map((one) => one.result)).toEqual([
+        'ok',
+        'ok',
+        'ok',
+        'ok',
+        'failed',
+        'not-tried',
+        'not-tried',
+        'not-tried',
+        'not-tried',
+      ]);
       const closed = await world.start({ address: '127.0.0.2', lines: ['AllowTcpForwarding no'] });
       expect(await failedAt(accessOf(world.hop(closed), world.hop(sshd)))).toEqual([['jump', 'ssh-forward-refused']]);
     });
@@ -240,8 +349,15 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
     it.runIf(isRoot)('tests how the user is become', async () => {
       const user = world.makeUser();
       expect(await failedAt({ ...accessOf(world.hop(sshd)), become: { kind: 'su', user } })).toEqual([]);
-      expect(await failedAt({ ...accessOf(world.hop(sshd)), become: { kind: 'su', user: 'no-such-user' } })).toEqual([['become', 'user-unknown']]);
-      expect(await failedAt({ ...accessOf(world.hop(sshd, { user })), become: { kind: 'su', user: 'root', password: 'wrong' } })).toEqual([['become', 'become-password-wrong']]);
+      expect(await failedAt({ ...accessOf(world.hop(sshd)), become: { kind: 'su', user: 'no-such-user' } })).toEqual([
+        ['become', 'user-unknown'],
+      ]);
+      expect(
+        await failedAt({
+          ...accessOf(world.hop(sshd, { user })),
+          become: { kind: 'su', user: 'root', password: 'wrong' },
+        }),
+      ).toEqual([['become', 'become-password-wrong']]);
     });
   });
 });

@@ -39,9 +39,14 @@ describe.skipIf(sshdMissing ?? sudoMissing)('becoming another user', () => {
     const user = (): string => world.makeUser({ password: PASSWORD });
     who = { free: user(), asked: user(), nobody: user(), terminal: user(), target: user() };
     world.allow(
-      ...[who.free, who.asked, who.terminal].map((name) => `Defaults:${name} logfile=${sudoLog}, !syslog, passwd_tries=3`), `Defaults:${who.nobody} !syslog, !mail_no_user`,
+      ...[who.free, who.asked, who.terminal].map(
+        (name) => `Defaults:${name} logfile=${sudoLog}, !syslog, passwd_tries=3`,
+      ),
+      `Defaults:${who.nobody} !syslog, !mail_no_user`,
       `Defaults:${who.terminal} requiretty`,
-      `${who.free} ALL=(ALL:ALL) NOPASSWD: ALL`, `${who.terminal} ALL=(ALL:ALL) NOPASSWD: ALL`, `${who.asked} ALL=(ALL:ALL) ALL`,
+      `${who.free} ALL=(ALL:ALL) NOPASSWD: ALL`,
+      `${who.terminal} ALL=(ALL:ALL) NOPASSWD: ALL`,
+      `${who.asked} ALL=(ALL:ALL) ALL`,
     );
   });
   afterAll(async () => {
@@ -52,12 +57,21 @@ describe.skipIf(sshdMissing ?? sudoMissing)('becoming another user', () => {
 
   const accessAs = (user: string, become: SshBecome): SshAccess => ({ ...accessOf(world.hop(sshd, { user })), become });
   async function driverFor(access: SshAccess): Promise<SshDriver> {
-    const driver = createSshDriver({ dir: mkdtempSync(join(world.folder, 'worker-')), clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async () => 'recorded', secretsOf: async () => [], access: async () => access });
+    const driver = createSshDriver({
+      dir: mkdtempSync(join(world.folder, 'worker-')),
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      recordHostKey: async () => 'recorded',
+      secretsOf: async () => [],
+      access: async () => access,
+    });
     drivers.push(driver);
     await driver.start();
     return driver;
   }
-  const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> => until(`the report of ${attempt}`, () => driver.report(attempt));
+  const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> =>
+    until(`the report of ${attempt}`, () => driver.report(attempt));
   async function run(access: SshAccess, script: string, more: Parameters<typeof specOf>[1] = {}): Promise<AgentReport> {
     const driver = await driverFor(access);
     const attempt = newAttempt();
@@ -65,7 +79,17 @@ describe.skipIf(sshdMissing ?? sudoMissing)('becoming another user', () => {
     return reportOf(driver, attempt);
   }
   const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();
-  const testOf = async (access: SshAccess): Promise<unknown[]> => (await testConnection(access, { clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async () => 'recorded' })).filter((one) => one.result === 'failed').map((one) => [one.step, one.code]);
+  const testOf = async (access: SshAccess): Promise<unknown[]> =>
+    (
+      await testConnection(access, {
+        clock: systemClock,
+        random: systemRandom,
+        log: silentLog,
+        recordHostKey: async () => 'recorded',
+      })
+    )
+      .filter((one) => one.result === 'failed')
+      .map((one) => [one.step, one.code]);
   /** What a run says, and that the connection test says the same. */
   async function refusal(access: SshAccess): Promise<AgentReport> {
     const report = await run(access, 'echo ran');
@@ -76,7 +100,11 @@ describe.skipIf(sshdMissing ?? sudoMissing)('becoming another user', () => {
   }
   const identity = 'id -un; echo $HOME $USER $LOGNAME; pwd; cat; printf err >&2; exit 137';
 
-  for (const [how, login, password] of [['without a password', 'free', undefined], ['with the right password', 'asked', PASSWORD], ['without a password, though one is stored', 'free', PASSWORD]] as const) {
+  for (const [how, login, password] of [
+    ['without a password', 'free', undefined],
+    ['with the right password', 'asked', PASSWORD],
+    ['without a password, though one is stored', 'free', PASSWORD],
+  ] as const) {
     it(`by sudo ${how}: root, and another user`, async () => {
       for (const user of ['root', who.target]) {
         const access = accessAs(who[login], { kind: 'sudo', user, ...(password === undefined ? {} : { password }) });
@@ -91,16 +119,32 @@ describe.skipIf(sshdMissing ?? sudoMissing)('becoming another user', () => {
   }
 
   it('by sudo with a wrong password, or none where one is wanted', async () => {
-    expect(await refusal(accessAs(who.asked, { kind: 'sudo', user: 'root', password: 'wrong' }))).toMatchObject({ reason: 'become-password-wrong' });
-    expect(await refusal(accessAs(who.asked, { kind: 'sudo', user: 'root' }))).toMatchObject({ reason: 'become-password-missing' });
+    expect(await refusal(accessAs(who.asked, { kind: 'sudo', user: 'root', password: 'wrong' }))).toMatchObject({
+      reason: 'become-password-wrong',
+    });
+    expect(await refusal(accessAs(who.asked, { kind: 'sudo', user: 'root' }))).toMatchObject({
+      reason: 'become-password-missing',
+    });
   });
 
   it('by sudo where the rules do not let', async () => {
-    expect(await refusal(accessAs(who.nobody, { kind: 'sudo', user: 'root', password: PASSWORD }))).toMatchObject({ reason: 'become-not-allowed', detail: expect.stringMatching(/ with sudo: \w+ is not in the sudoers/) });
-    expect(await refusal(accessAs(who.terminal, { kind: 'sudo', user: 'root' }))).toMatchObject({ reason: 'become-not-allowed', detail: expect.stringContaining('tty') });
-    expect(await refusal(accessAs(who.terminal, { kind: 'sudo', user: 'root', password: PASSWORD }))).toMatchObject({ reason: 'become-not-allowed' });
-    expect(await refusal(accessAs(who.free, { kind: 'sudo', user: 'no-such-user' }))).toMatchObject({ reason: 'user-unknown' });
-    expect(await refusal(accessAs(who.nobody, { kind: 'sudo', user: 'root' }))).toMatchObject({ reason: expect.stringMatching(/become-(password-missing|not-allowed)/) });
+    expect(await refusal(accessAs(who.nobody, { kind: 'sudo', user: 'root', password: PASSWORD }))).toMatchObject({
+      reason: 'become-not-allowed',
+      detail: expect.stringMatching(/ with sudo: \w+ is not in the sudoers/),
+    });
+    expect(await refusal(accessAs(who.terminal, { kind: 'sudo', user: 'root' }))).toMatchObject({
+      reason: 'become-not-allowed',
+      detail: expect.stringContaining('tty'),
+    });
+    expect(await refusal(accessAs(who.terminal, { kind: 'sudo', user: 'root', password: PASSWORD }))).toMatchObject({
+      reason: 'become-not-allowed',
+    });
+    expect(await refusal(accessAs(who.free, { kind: 'sudo', user: 'no-such-user' }))).toMatchObject({
+      reason: 'user-unknown',
+    });
+    expect(await refusal(accessAs(who.nobody, { kind: 'sudo', user: 'root' }))).toMatchObject({
+      reason: expect.stringMatching(/become-(password-missing|not-allowed)/),
+    });
   });
 
   it('by su with the right password, a wrong one, and none', async () => {
@@ -109,18 +153,32 @@ describe.skipIf(sshdMissing ?? sudoMissing)('becoming another user', () => {
     expect(report).toMatchObject({ outcome: 'exited', exitCode: 137 });
     expect(text(report)).toBe(`${who.target}\n/tmp ${who.target} ${who.target}\n/tmp\nin\n`);
     expect(await testOf(right)).toEqual([]);
-    expect(await refusal(accessAs(who.free, { kind: 'su', user: who.target, password: 'wrong' }))).toMatchObject({ reason: 'become-password-wrong' });
-    expect(await refusal(accessAs(who.free, { kind: 'su', user: who.target }))).toMatchObject({ reason: 'become-password-missing' });
-    for (const expiry of [['-d', '0'], ['-E', '1']]) {
+    expect(await refusal(accessAs(who.free, { kind: 'su', user: who.target, password: 'wrong' }))).toMatchObject({
+      reason: 'become-password-wrong',
+    });
+    expect(await refusal(accessAs(who.free, { kind: 'su', user: who.target }))).toMatchObject({
+      reason: 'become-password-missing',
+    });
+    for (const expiry of [
+      ['-d', '0'],
+      ['-E', '1'],
+    ]) {
       const user = world.makeUser({ password: PASSWORD });
       execFileSync('chage', [...expiry, user]);
-      expect(await refusal(accessAs(who.free, { kind: 'su', user, password: PASSWORD }))).toMatchObject({ reason: 'become-not-allowed', detail: expect.stringContaining('expired') });
+      expect(await refusal(accessAs(who.free, { kind: 'su', user, password: PASSWORD }))).toMatchObject({
+        reason: 'become-not-allowed',
+        detail: expect.stringContaining('expired'),
+      });
     }
-    expect(await refusal(accessAs(who.free, { kind: 'su', user: 'no-such-user', password: PASSWORD }))).toMatchObject({ reason: 'user-unknown' });
+    expect(await refusal(accessAs(who.free, { kind: 'su', user: 'no-such-user', password: PASSWORD }))).toMatchObject({
+      reason: 'user-unknown',
+    });
   });
 
   const ways = (): Record<string, SshAccess> => ({
-    'sudo to root': accessAs(who.free, { kind: 'sudo', user: 'root' }), 'sudo with a password': accessAs(who.asked, { kind: 'sudo', user: who.target, password: PASSWORD }), su: accessAs(who.free, { kind: 'su', user: who.target, password: PASSWORD }),
+    'sudo to root': accessAs(who.free, { kind: 'sudo', user: 'root' }),
+    'sudo with a password': accessAs(who.asked, { kind: 'sudo', user: who.target, password: PASSWORD }),
+    su: accessAs(who.free, { kind: 'su', user: who.target, password: PASSWORD }),
   });
 
   it('is a tree that a cancel and a deadline end whole', async () => {
@@ -130,8 +188,13 @@ describe.skipIf(sshdMissing ?? sudoMissing)('becoming another user', () => {
         const script = `trap '' TERM; setsid sh -c 'echo $$ >${file}; exec sleep 60' & sh -c 'trap "" TERM; while :; do sleep 1; done' & while :; do sleep 1; done`;
         const driver = await driverFor(access);
         const attempt = newAttempt();
-        await driver.startAttempt(attempt, specOf(script, { timeoutMs: why === 'timed_out' ? 1_500 : 30_000 }), { hostId: 'h' });
-        const pid = await until('the child wrote its pid', () => existsSync(file) && Number(readFileSync(file, 'utf8')));
+        await driver.startAttempt(attempt, specOf(script, { timeoutMs: why === 'timed_out' ? 1_500 : 30_000 }), {
+          hostId: 'h',
+        });
+        const pid = await until(
+          'the child wrote its pid',
+          () => existsSync(file) && Number(readFileSync(file, 'utf8')),
+        );
         if (why === 'cancelled') driver.cancel(attempt);
         expect([name, await reportOf(driver, attempt)]).toMatchObject([name, { outcome: why }]);
         expect([name, isAlive(pid)]).toEqual([name, false]);
@@ -142,10 +205,17 @@ describe.skipIf(sshdMissing ?? sudoMissing)('becoming another user', () => {
 
   it('is found again when the line is cut, by sudo with its password', async () => {
     const proxy = await proxyTo(sshd);
-    const driver = await driverFor({ ...accessOf(world.hop(proxy, { user: who.asked })), become: { kind: 'sudo', user: who.target, password: PASSWORD } });
+    const driver = await driverFor({
+      ...accessOf(world.hop(proxy, { user: who.asked })),
+      become: { kind: 'sudo', user: who.target, password: PASSWORD },
+    });
     const gate = join('/tmp', `.${scratch.split('/').at(-1)}-cut`);
     const attempt = newAttempt();
-    await driver.startAttempt(attempt, specOf('echo one; while [ ! -e "$G" ]; do sleep 0.05; done; echo two; exit 9', { env: { G: gate } }), { hostId: 'h' });
+    await driver.startAttempt(
+      attempt,
+      specOf('echo one; while [ ! -e "$G" ]; do sleep 0.05; done; echo two; exit 9', { env: { G: gate } }),
+      { hostId: 'h' },
+    );
     await until('it runs', () => driver.stateOf(attempt) === 'running');
     proxy.cutAll();
     await until('it is reached again', () => proxy.connections > 1);
@@ -162,7 +232,14 @@ describe.skipIf(sshdMissing ?? sudoMissing)('becoming another user', () => {
       const gate = join('/tmp', `.${scratch.split('/').at(-1)}-gate`);
       const driver = await driverFor(access);
       const attempt = newAttempt();
-      await driver.startAttempt(attempt, specOf('echo "$TOKEN"; while [ ! -e "$G" ]; do sleep 0.05; done', { env: { G: gate }, secrets: { TOKEN: SECRET } }), { hostId: 'h' });
+      await driver.startAttempt(
+        attempt,
+        specOf('echo "$TOKEN"; while [ ! -e "$G" ]; do sleep 0.05; done', {
+          env: { G: gate },
+          secrets: { TOKEN: SECRET },
+        }),
+        { hostId: 'h' },
+      );
       await until('it runs', () => driver.stateOf(attempt) === 'running');
       const seen = commandLines();
       expect(seen).toContain(attempt);
@@ -203,11 +280,14 @@ function isAlive(pid: number): boolean {
 
 /** Of all processes of this machine, as `ps` shows them to everybody. */
 function commandLines(): string {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
-    } catch {
-      return '';
-    }
-  }).join('\n');
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+      } catch {
+        return '';
+      }
+    })
+    .join('\n');
 }

@@ -11,7 +11,11 @@ import { accessOf, sshdMissing, SshWorld, type KeyPair, type Sshd } from '../sup
 import { listenWith, proxyTo } from '../support/ssh-proxy.ts';
 import { until } from '../support/until.ts';
 
-interface Answer { readonly stdout: string; readonly stderr: string; readonly end: RemoteEnd }
+interface Answer {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly end: RemoteEnd;
+}
 
 describe.skipIf(sshdMissing)('connections', () => {
   let world: SshWorld;
@@ -28,8 +32,12 @@ describe.skipIf(sshdMissing)('connections', () => {
 
   function poolFor(access: SshAccess | (() => SshAccess), more: Partial<SshPoolOptions> = {}): SshPool {
     const pool = new SshPool({
-      clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async () => 'recorded',
-      access: async () => (typeof access === 'function' ? access() : access), ...more,
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      recordHostKey: async () => 'recorded',
+      access: async () => (typeof access === 'function' ? access() : access),
+      ...more,
     });
     pools.push(pool);
     return pool;
@@ -48,14 +56,21 @@ describe.skipIf(sshdMissing)('connections', () => {
   }
 
   async function fault(hop: SshHop, more: Partial<SshPoolOptions> = {}): Promise<DroverError> {
-    const error = await run(poolFor(accessOf(hop), more), 'true').then(() => undefined, (thrown: unknown) => thrown);
+    const error = await run(poolFor(accessOf(hop), more), 'true').then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
     expect(error).toBeInstanceOf(DroverError);
     return error as DroverError;
   }
 
   it('runs a command, gives it input, keeps its streams apart and tells its end', async () => {
     const pool = poolFor(accessOf(world.hop(sshd)));
-    expect(await run(pool, 'cat; echo err >&2; exit 7', 'in\n')).toEqual({ stdout: 'in\n', stderr: 'err\n', end: { kind: 'exited', code: 7 } });
+    expect(await run(pool, 'cat; echo err >&2; exit 7', 'in\n')).toEqual({
+      stdout: 'in\n',
+      stderr: 'err\n',
+      end: { kind: 'exited', code: 7 },
+    });
     expect((await run(pool, 'kill -TERM $$')).end).toEqual({ kind: 'signalled', signal: 'TERM' });
     expect(pool.size).toBe(1);
   });
@@ -111,16 +126,27 @@ describe.skipIf(sshdMissing)('connections', () => {
 
   it('names the jump host that may not be used, or that cannot reach the next', async () => {
     const closed = await world.start({ address: '127.0.0.2', lines: ['AllowTcpForwarding no'] });
-    const refused = await run(poolFor(accessOf(world.hop(closed), world.hop(sshd))), 'true').catch((error: unknown) => error as DroverError);
-    expect(refused).toMatchObject({ code: 'ssh-forward-refused', detail: expect.stringContaining('AllowTcpForwarding') });
+    const refused = await run(poolFor(accessOf(world.hop(closed), world.hop(sshd))), 'true').catch(
+      (error: unknown) => error as DroverError,
+    );
+    expect(refused).toMatchObject({
+      code: 'ssh-forward-refused',
+      detail: expect.stringContaining('AllowTcpForwarding'),
+    });
     const open = await world.start({ address: '127.0.0.2' });
-    const unreachable = await run(poolFor(accessOf(world.hop(open), world.hop({ address: '127.0.0.9', port: 1 }))), 'true').catch((error: unknown) => error as DroverError);
+    const unreachable = await run(
+      poolFor(accessOf(world.hop(open), world.hop({ address: '127.0.0.9', port: 1 }))),
+      'true',
+    ).catch((error: unknown) => error as DroverError);
     expect(unreachable).toMatchObject({ code: 'ssh-refused', detail: expect.stringContaining('jump host 127.0.0.2') });
   });
 
   it('refuses jump hosts that go in a circle, before it dials anybody', async () => {
     const [a, b] = [world.hop(sshd, { hostId: 'a' }), world.hop({ address: '127.0.0.7', port: 7 }, { hostId: 'b' })];
-    expect(await run(poolFor(accessOf(a, b, a)), 'true').catch((error: unknown) => error)).toMatchObject({ code: 'ssh-path-invalid', detail: expect.stringContaining('circle') });
+    expect(await run(poolFor(accessOf(a, b, a)), 'true').catch((error: unknown) => error)).toMatchObject({
+      code: 'ssh-path-invalid',
+      detail: expect.stringContaining('circle'),
+    });
   });
 
   it('closes idle connections, and the longest idle when there are too many', async () => {
@@ -141,9 +167,13 @@ describe.skipIf(sshdMissing)('connections', () => {
     await run(poolFor(accessOf(world.hop(sshd)), { recordHostKey }), 'true');
     expect(Buffer.from(recorded[0]!.key).equals(world.hostKey.publicBlob)).toBe(true);
     const known = { knownHostKeys: [{ algorithm: 'ssh-ed25519', key: world.hostKey.publicBlob }] };
-    expect((await run(poolFor(accessOf(world.hop(sshd, { ...known, hostKeyPolicy: 'strict' }))), 'echo ok')).stdout).toBe('ok\n');
+    expect(
+      (await run(poolFor(accessOf(world.hop(sshd, { ...known, hostKeyPolicy: 'strict' }))), 'echo ok')).stdout,
+    ).toBe('ok\n');
     const other = world.makeKey('ed25519');
-    const changed = await fault(world.hop(sshd, { knownHostKeys: [{ algorithm: 'ssh-ed25519', key: other.publicBlob }] }));
+    const changed = await fault(
+      world.hop(sshd, { knownHostKeys: [{ algorithm: 'ssh-ed25519', key: other.publicBlob }] }),
+    );
     expect(changed.code).toBe('ssh-host-key-changed');
     expect(changed.detail.match(/SHA256:[A-Za-z0-9+/]{43}/g)).toHaveLength(2);
     expect(changed.detail).toContain('drover hosts keys accept');
@@ -153,7 +183,10 @@ describe.skipIf(sshdMissing)('connections', () => {
 
   it('tells the server of a key that it does not believe, and believes it for no answer of the server', async () => {
     const other = { knownHostKeys: [{ algorithm: 'ssh-ed25519', key: world.makeKey('ed25519').publicBlob }] };
-    for (const [code, more] of [['ssh-host-key-changed', other], ['ssh-host-key-unknown', { hostKeyPolicy: 'strict' }]] as const) {
+    for (const [code, more] of [
+      ['ssh-host-key-changed', other],
+      ['ssh-host-key-unknown', { hostKeyPolicy: 'strict' }],
+    ] as const) {
       const told: SshHostKey[] = [];
       const recordHostKey = async (_hostId: string, key: SshHostKey): Promise<'recorded'> => {
         told.push(key);
@@ -161,17 +194,29 @@ describe.skipIf(sshdMissing)('connections', () => {
       };
       expect((await fault(world.hop(sshd, more), { recordHostKey })).code).toBe(code);
       expect(told.map(({ key }) => Buffer.from(key).equals(world.hostKey.publicBlob))).toEqual([true]);
-      const unheard = await fault(world.hop(sshd, more), { recordHostKey: async () => Promise.reject(new DroverError('server-unreachable')) });
+      const unheard = await fault(world.hop(sshd, more), {
+        recordHostKey: async () => Promise.reject(new DroverError('server-unreachable')),
+      });
       expect([unheard.code, unheard.detail]).toEqual([code, expect.stringContaining('could not be told of the key')]);
-      expect((await fault(world.hop(sshd, more), { recordHostKey: () => new Promise(() => undefined), dial: { handshakeMs: 2_000 } })).code).toBe(code);
+      expect(
+        (
+          await fault(world.hop(sshd, more), {
+            recordHostKey: () => new Promise(() => undefined),
+            dial: { handshakeMs: 2_000 },
+          })
+        ).code,
+      ).toBe(code);
     }
   });
 
   it('asks for the kind of key that is known, and tells another kind as changed', async () => {
     const [ed25519, ecdsa, rsa] = [world.hostKey, world.makeKey('ecdsa'), world.makeKey('rsa')];
-    const known = (...keys: readonly KeyPair[]): Partial<SshHop> => ({ knownHostKeys: keys.map((key) => ({ algorithm: key.publicLine.split(' ')[0]!, key: key.publicBlob })) });
+    const known = (...keys: readonly KeyPair[]): Partial<SshHop> => ({
+      knownHostKeys: keys.map((key) => ({ algorithm: key.publicLine.split(' ')[0]!, key: key.publicBlob })),
+    });
     const both = await world.start({ hostKey: ecdsa, lines: [`HostKey ${rsa.path}`] });
-    for (const key of [ecdsa, rsa]) expect((await run(poolFor(accessOf(world.hop(both, known(key)))), 'echo ok')).stdout).toBe('ok\n');
+    for (const key of [ecdsa, rsa])
+      expect((await run(poolFor(accessOf(world.hop(both, known(key)))), 'echo ok')).stdout).toBe('ok\n');
     const kinds = { algorithms: { serverHostKey: ['ecdsa-sha2-nistp256', 'rsa-sha2-512'] } };
     expect((await run(poolFor(accessOf(world.hop(both, { ...known(rsa), ...kinds }))), 'echo ok')).stdout).toBe('ok\n');
     const told: string[] = [];
@@ -180,7 +225,10 @@ describe.skipIf(sshdMissing)('connections', () => {
       return 'refused';
     };
     const changed = await fault(world.hop(both, known(ed25519)), { recordHostKey });
-    expect(changed).toMatchObject({ code: 'ssh-host-key-changed', detail: expect.stringMatching(/Known: ssh-ed25519 SHA256:.*Now shown: ecdsa-sha2-nistp256 SHA256:/) });
+    expect(changed).toMatchObject({
+      code: 'ssh-host-key-changed',
+      detail: expect.stringMatching(/Known: ssh-ed25519 SHA256:.*Now shown: ecdsa-sha2-nistp256 SHA256:/),
+    });
     expect(told).toEqual(['ecdsa-sha2-nistp256']);
     const unheardOf = { knownHostKeys: [{ algorithm: 'ssh-new', key: Buffer.from('\0\0\0\x07ssh-new and more') }] };
     expect((await fault(world.hop(sshd, unheardOf))).code).toBe('ssh-host-key-changed');
@@ -193,7 +241,10 @@ describe.skipIf(sshdMissing)('connections', () => {
     const silent = await listenWith(() => undefined);
     expect((await fault(world.hop(silent), { dial })).code).toBe('ssh-silent');
     const web = await listenWith((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
-    expect(await fault(world.hop(web), { dial })).toMatchObject({ code: 'ssh-not-ssh', detail: expect.stringContaining('HTTP/1.1 400') });
+    expect(await fault(world.hop(web), { dial })).toMatchObject({
+      code: 'ssh-not-ssh',
+      detail: expect.stringContaining('HTTP/1.1 400'),
+    });
     await Promise.all([silent.stop(), web.stop()]);
   });
 

@@ -33,15 +33,23 @@ function withTarget(driver: SshDriver, secrets: Map<AttemptId, readonly string[]
   });
 }
 
-async function sshRig(lines: (world: SshWorld) => string[]): Promise<{ driver: Driver; restart(): Promise<Driver>; end(): Promise<void> }> {
+async function sshRig(
+  lines: (world: SshWorld) => string[],
+): Promise<{ driver: Driver; restart(): Promise<Driver>; end(): Promise<void> }> {
   const world = new SshWorld();
   const sshd = await world.start({ lines: lines(world) });
   const dir = mkdtempSync(join(tmpdir(), 'drover-ssh-'));
   const secrets = new Map<AttemptId, readonly string[]>();
-  const make = (): SshDriver => createSshDriver({
-    dir, clock: systemClock, random: systemRandom, log: silentLog, access: async () => accessOf(world.hop(sshd)), recordHostKey: async () => 'recorded',
-    secretsOf: async (attempt) => secrets.get(attempt)!,
-  });
+  const make = (): SshDriver =>
+    createSshDriver({
+      dir,
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      access: async () => accessOf(world.hop(sshd)),
+      recordHostKey: async () => 'recorded',
+      secretsOf: async (attempt) => secrets.get(attempt)!,
+    });
   let driver = make();
   await driver.start();
   return {
@@ -63,5 +71,7 @@ async function sshRig(lines: (world: SshWorld) => string[]): Promise<{ driver: D
 describe.skipIf(sshdMissing)('scripts over SSH', () => {
   driverConformance(() => sshRig(() => []));
   // What a session has of its own: here from sshd, elsewhere from pam_env or the shell's start-up files.
-  environmentConformance(() => sshRig((world) => [`SetEnv HOME=${world.folder} AGENT_OWN=yes DROVER_JOIN=no NODE_CHANNEL_FD=3`]));
+  environmentConformance(() =>
+    sshRig((world) => [`SetEnv HOME=${world.folder} AGENT_OWN=yes DROVER_JOIN=no NODE_CHANNEL_FD=3`]),
+  );
 });

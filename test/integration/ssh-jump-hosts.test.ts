@@ -34,64 +34,103 @@ describe.skipIf(sshdMissing)('a host behind a jump host', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const access = async (): Promise<ReturnType<typeof accessOf>> => accessOf(world.hop(servers.jump), world.hop(servers.target));
-  const options = { clock: systemClock, random: systemRandom, log: silentLog, recordHostKey: async (): Promise<'recorded'> => 'recorded', access };
+  const access = async (): Promise<ReturnType<typeof accessOf>> =>
+    accessOf(world.hop(servers.jump), world.hop(servers.target));
+  const options = {
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    recordHostKey: async (): Promise<'recorded'> => 'recorded',
+    access,
+  };
   const cut = (killed: string): void => killed.split(', ').forEach((side) => servers[side as Cut].killSessions());
 
-  it.each(CUTS)('is reached again at once by the next command, whatever was killed while nothing ran: $killed', async ({ killed }) => {
-    const pool = new SshPool(options);
-    const answer = async (): Promise<string> => (await runBriefly((await pool.shell({ hostId: 'h' })).shell, 'echo in', '', systemClock)).stdout;
-    try {
-      expect(await answer()).toBe('in\n');
-      cut(killed);
-      // Right into the end, and after it.
-      expect([await answer(), await answer(), pool.size]).toEqual(['in\n', 'in\n', 2]);
-      cut(killed);
-      await until('the loss is noticed', () => pool.size < 2);
-      expect([await answer(), pool.size]).toEqual(['in\n', 2]);
-    } finally {
-      pool.stop();
-    }
-  });
+  it.each(CUTS)(
+    'is reached again at once by the next command, whatever was killed while nothing ran: $killed',
+    async ({ killed }) => {
+      const pool = new SshPool(options);
+      const answer = async (): Promise<string> =>
+        (await runBriefly((await pool.shell({ hostId: 'h' })).shell, 'echo in', '', systemClock)).stdout;
+      try {
+        expect(await answer()).toBe('in\n');
+        cut(killed);
+        // Right into the end, and after it.
+        expect([await answer(), await answer(), pool.size]).toEqual(['in\n', 'in\n', 2]);
+        cut(killed);
+        await until('the loss is noticed', () => pool.size < 2);
+        expect([await answer(), pool.size]).toEqual(['in\n', 2]);
+      } finally {
+        pool.stop();
+      }
+    },
+  );
 
-  it.each(['jump', 'target'] as const)('that answers nothing any more and closes nothing is lost in time, and reached again once it answers: %s', async (side) => {
-    let isSilent = false;
-    const silencer = await listenWith((socket) => {
-      const behind = connect(servers[side].port, servers[side].address);
-      behind.on('error', () => undefined).on('data', (bytes) => isSilent || socket.write(bytes));
-      socket.on('data', (bytes) => isSilent || behind.write(bytes)).on('close', () => behind.destroy());
-    });
-    const hops = (['jump', 'target'] as const).map((hop) => world.hop(hop === side ? silencer : servers[hop]));
-    const pool = new SshPool({ ...options, access: async () => accessOf(...hops), dial: { keepaliveMs: 300, keepalivesMissedMax: 3 } });
-    try {
-      const channel = await (await pool.shell({ hostId: 'h' })).shell.exec('exec cat');
-      channel.stdout.resume();
-      channel.stderr.resume();
-      isSilent = true;
-      expect(await channel.ended).toMatchObject({ kind: 'lost' });
-      isSilent = false;
-      expect((await runBriefly((await pool.shell({ hostId: 'h' })).shell, 'echo in', '', systemClock)).stdout).toBe('in\n');
-    } finally {
-      pool.stop();
-      await silencer.stop();
-    }
-  });
+  it.each(['jump', 'target'] as const)(
+    'that answers nothing any more and closes nothing is lost in time, and reached again once it answers: %s',
+    async (side) => {
+      let isSilent = false;
+      const silencer = await listenWith((socket) => {
+        const behind = connect(servers[side].port, servers[side].address);
+        behind.on('error', () => undefined).on('data', (bytes) => isSilent || socket.write(bytes));
+        socket.on('data', (bytes) => isSilent || behind.write(bytes)).on('close', () => behind.destroy());
+      });
+      const hops = (['jump', 'target'] as const).map((hop) => world.hop(hop === side ? silencer : servers[hop]));
+      const pool = new SshPool({
+        ...options,
+        access: async () => accessOf(...hops),
+        dial: { keepaliveMs: 300, keepalivesMissedMax: 3 },
+      });
+      try {
+        const channel = await (await pool.shell({ hostId: 'h' })).shell.exec('exec cat');
+        channel.stdout.resume();
+        channel.stderr.resume();
+        isSilent = true;
+        expect(await channel.ended).toMatchObject({ kind: 'lost' });
+        isSilent = false;
+        expect((await runBriefly((await pool.shell({ hostId: 'h' })).shell, 'echo in', '', systemClock)).stdout).toBe(
+          'in\n',
+        );
+      } finally {
+        pool.stop();
+        await silencer.stop();
+      }
+    },
+  );
 
-  it.each(CUTS)('goes on with a script that was under way, once, with all of its output: $killed', async ({ killed }) => {
-    const driver: SshDriver = createSshDriver({ ...options, dir: mkdtempSync(join(folder, 'worker-')), secretsOf: async () => [] });
-    await driver.start();
-    try {
-      const [mark, gate, attempt] = [join(folder, `mark ${killed}`), join(folder, `gate ${killed}`), newAttempt()];
-      await driver.startAttempt(attempt, specOf('echo x >> "$F"; echo one; while [ ! -e "$G" ]; do sleep 0.05; done; echo two; exit 9', { env: { F: mark, G: gate } }), { hostId: 'h' });
-      await until('the script began', () => driver.stateOf(attempt) === 'running' && existsSync(mark));
-      cut(killed);
-      writeFileSync(gate, '');
-      const report = await reportOf(driver, attempt);
-      expect([report.outcome, report.exitCode, Buffer.from(report.stdout.inline ?? []).toString(), readFileSync(mark, 'utf8')]).toEqual(['exited', 9, 'one\ntwo\n', 'x\n']);
-    } finally {
-      await driver.stop();
-    }
-  });
+  it.each(CUTS)(
+    'goes on with a script that was under way, once, with all of its output: $killed',
+    async ({ killed }) => {
+      const driver: SshDriver = createSshDriver({
+        ...options,
+        dir: mkdtempSync(join(folder, 'worker-')),
+        secretsOf: async () => [],
+      });
+      await driver.start();
+      try {
+        const [mark, gate, attempt] = [join(folder, `mark ${killed}`), join(folder, `gate ${killed}`), newAttempt()];
+        await driver.startAttempt(
+          attempt,
+          specOf('echo x >> "$F"; echo one; while [ ! -e "$G" ]; do sleep 0.05; done; echo two; exit 9', {
+            env: { F: mark, G: gate },
+          }),
+          { hostId: 'h' },
+        );
+        await until('the script began', () => driver.stateOf(attempt) === 'running' && existsSync(mark));
+        cut(killed);
+        writeFileSync(gate, '');
+        const report = await reportOf(driver, attempt);
+        expect([
+          report.outcome,
+          report.exitCode,
+          Buffer.from(report.stdout.inline ?? []).toString(),
+          readFileSync(mark, 'utf8'),
+        ]).toEqual(['exited', 9, 'one\ntwo\n', 'x\n']);
+      } finally {
+        await driver.stop();
+      }
+    },
+  );
 });
 
-const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> => until(`the report of ${attempt}`, () => driver.report(attempt));
+const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> =>
+  until(`the report of ${attempt}`, () => driver.report(attempt));

@@ -1,7 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { newId, newRunId, partitionOf, type AgentId, type HostId, type RunId, type ServerId, type TokenId } from '../../src/base/ids.ts';
+import {
+  newId,
+  newRunId,
+  partitionOf,
+  type AgentId,
+  type HostId,
+  type RunId,
+  type ServerId,
+  type TokenId,
+} from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
@@ -13,8 +22,17 @@ import { testDatabase, type TestDatabase } from '../support/database.ts';
 const actor = { kind: 'token', id: 't', name: 'tester' } as const;
 const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: { b: 1, a: [2, { z: 1, y: 2 }] } };
 const spec: RunSpec = {
-  work: { kind: 'script', script: Buffer.from('true') }, args: [], env: {}, params: {}, secretNames: [], timeoutMs: 1_000, killAfterMs: 1_000,
-  startDeadlineMs: 1_000, lostAfterMs: 1_000, retries: 0, outputKeptBytes: 1_024,
+  work: { kind: 'script', script: Buffer.from('true') },
+  args: [],
+  env: {},
+  params: {},
+  secretNames: [],
+  timeoutMs: 1_000,
+  killAfterMs: 1_000,
+  startDeadlineMs: 1_000,
+  lostAfterMs: 1_000,
+  retries: 0,
+  outputKeptBytes: 1_024,
 };
 
 let database: TestDatabase;
@@ -37,7 +55,19 @@ async function newServer(): Promise<ServerId> {
 async function newRun(hosts: number): Promise<{ id: RunId; fenceOf: (serverId: ServerId) => Promise<Fence> }> {
   const id = newRunId(systemClock.nowMs());
   const targets = Array.from({ length: hosts }, (_, i) => ({ hostId: newId<'host'>() as HostId, hostName: `h${i}` }));
-  await store.runCreate({ id, partition: partitionOf(id), name: 'n', reason: 'r', createdBy: actor, targetExpression: 'all', spec, targets }, audit);
+  await store.runCreate(
+    {
+      id,
+      partition: partitionOf(id),
+      name: 'n',
+      reason: 'r',
+      createdBy: actor,
+      targetExpression: 'all',
+      spec,
+      targets,
+    },
+    audit,
+  );
   return {
     id,
     async fenceOf(serverId) {
@@ -50,7 +80,19 @@ async function newRun(hosts: number): Promise<{ id: RunId; fenceOf: (serverId: S
 }
 
 function done(runId: RunId, ordinal: number, more: Partial<ExecutionChange> = {}): ExecutionChange {
-  return { runId, task: 0, ordinal, attempt: 1, from: ['waiting', 'dispatched', 'running'], to: 'succeeded', exitCode: 0, startedAtMs: 1, finishedAtMs: 2, seq: 5, ...more };
+  return {
+    runId,
+    task: 0,
+    ordinal,
+    attempt: 1,
+    from: ['waiting', 'dispatched', 'running'],
+    to: 'succeeded',
+    exitCode: 0,
+    startedAtMs: 1,
+    finishedAtMs: 2,
+    seq: 5,
+    ...more,
+  };
 }
 
 describe('a run', () => {
@@ -59,7 +101,7 @@ describe('a run', () => {
     const run = await store.runFetch(id);
     expect(run).toMatchObject({ id, state: 'waiting', hostCount: 3, round: 1, seq: 1, spec: { timeoutMs: 1_000 } });
     expect((await store.executionList(id, {}, { limit: 2 })).items.map((e) => e.hostName)).toEqual(['h0', 'h1']);
-    expect((await store.activeRunList(partitionOf(id)))).toContain(id);
+    expect(await store.activeRunList(partitionOf(id))).toContain(id);
   });
 
   it('pages by a cursor that cannot be made up', async () => {
@@ -68,7 +110,9 @@ describe('a run', () => {
     const second = await store.executionList(id, {}, { limit: 3, cursor: first.next! });
     expect([...first.items, ...second.items].map((e) => e.ordinal)).toEqual([0, 1, 2, 3, 4]);
     expect(second.next).toBeUndefined();
-    await expect(store.executionList(id, {}, { limit: 3, cursor: 'nonsense' })).rejects.toMatchObject({ code: 'bad-input' });
+    await expect(store.executionList(id, {}, { limit: 3, cursor: 'nonsense' })).rejects.toMatchObject({
+      code: 'bad-input',
+    });
   });
 });
 
@@ -76,10 +120,20 @@ describe('an owner', () => {
   it('changes what still is as it thinks, and learns what is not', async () => {
     const run = await newRun(3);
     const fence = await run.fenceOf(await newServer());
-    const result = await store.ownerCommit({ fence, executions: [done(run.id, 0), done(run.id, 1, { attempt: 2 }), done(run.id, 2, { from: ['running'] })], runs: [], timeline: [] });
+    const result = await store.ownerCommit({
+      fence,
+      executions: [done(run.id, 0), done(run.id, 1, { attempt: 2 }), done(run.id, 2, { from: ['running'] })],
+      runs: [],
+      timeline: [],
+    });
     expect(result).toEqual({ kind: 'committed', refused: [1, 2] });
     expect((await store.executionFetch({ runId: run.id, task: 0, ordinal: 0 }))?.state).toBe('succeeded');
-    const again = await store.ownerCommit({ fence, executions: [done(run.id, 0, { to: 'failed', exitCode: 1 })], runs: [], timeline: [] });
+    const again = await store.ownerCommit({
+      fence,
+      executions: [done(run.id, 0, { to: 'failed', exitCode: 1 })],
+      runs: [],
+      timeline: [],
+    });
     expect(again).toEqual({ kind: 'committed', refused: [0] });
   });
 
@@ -87,8 +141,14 @@ describe('an owner', () => {
     const run = await newRun(1);
     const stale = await run.fenceOf(await newServer());
     await run.fenceOf(await newServer());
-    expect(await store.ownerCommit({ fence: stale, executions: [done(run.id, 0)], runs: [], timeline: [] })).toEqual({ kind: 'fenced' });
-    expect(await store.outputChunkWrite(stale, [{ runId: run.id, task: 0, ordinal: 0, attempt: 1, stream: 1, seq: 0, bytes: Buffer.from('x') }])).toBe('fenced');
+    expect(await store.ownerCommit({ fence: stale, executions: [done(run.id, 0)], runs: [], timeline: [] })).toEqual({
+      kind: 'fenced',
+    });
+    expect(
+      await store.outputChunkWrite(stale, [
+        { runId: run.id, task: 0, ordinal: 0, attempt: 1, stream: 1, seq: 0, bytes: Buffer.from('x') },
+      ]),
+    ).toBe('fenced');
     expect((await store.executionFetch({ runId: run.id, task: 0, ordinal: 0 }))?.state).toBe('waiting');
   });
 
@@ -96,10 +156,24 @@ describe('an owner', () => {
     const run = await newRun(3);
     const fence = await run.fenceOf(await newServer());
     const stdout = { size: 5, head: 5, tail: 0, digest: Buffer.alloc(32, 7), inline: Buffer.from('hello') };
-    await store.ownerCommit({ fence, executions: [done(run.id, 0, { stdout }), done(run.id, 1, { stdout }), done(run.id, 2, { to: 'failed', exitCode: 3 })], runs: [], timeline: [] });
+    await store.ownerCommit({
+      fence,
+      executions: [
+        done(run.id, 0, { stdout }),
+        done(run.id, 1, { stdout }),
+        done(run.id, 2, { to: 'failed', exitCode: 3 }),
+      ],
+      runs: [],
+      timeline: [],
+    });
     const groups = await store.outputGroups(run.id, { hostsMax: 10, groupsMax: 10 });
-    expect(groups.map((g) => [g.state, g.count, g.hosts])).toEqual([['succeeded', 2, ['h0', 'h1']], ['failed', 1, ['h2']]]);
-    expect(Buffer.from((await store.outputRead({ runId: run.id, task: 0, ordinal: 1, attempt: 1 }, 1, 1, 3))!).toString()).toBe('ell');
+    expect(groups.map((g) => [g.state, g.count, g.hosts])).toEqual([
+      ['succeeded', 2, ['h0', 'h1']],
+      ['failed', 1, ['h2']],
+    ]);
+    expect(
+      Buffer.from((await store.outputRead({ runId: run.id, task: 0, ordinal: 1, attempt: 1 }, 1, 1, 3))!).toString(),
+    ).toBe('ell');
     expect(await database.query('SELECT 1 FROM output_blob WHERE run_id = $1', [run.id])).toHaveLength(1);
   });
 
@@ -108,14 +182,31 @@ describe('an owner', () => {
     const fence = await run.fenceOf(await newServer());
     const pieces = ['abcd', 'efgh', 'ij'];
     for (const [seq, text] of pieces.entries()) {
-      const chunk = { runId: run.id, task: 0, ordinal: 0, attempt: 1, stream: 1 as const, seq, bytes: Buffer.from(text) };
+      const chunk = {
+        runId: run.id,
+        task: 0,
+        ordinal: 0,
+        attempt: 1,
+        stream: 1 as const,
+        seq,
+        bytes: Buffer.from(text),
+      };
       expect(await store.outputChunkWrite(fence, [chunk])).toBe('written');
       expect(await store.outputChunkWrite(fence, [chunk])).toBe('written');
     }
-    await store.ownerCommit({ fence, executions: [done(run.id, 0, { stdout: { size: 10, head: 10, tail: 0, digest: Buffer.alloc(32, 9) } })], runs: [], timeline: [] });
+    await store.ownerCommit({
+      fence,
+      executions: [done(run.id, 0, { stdout: { size: 10, head: 10, tail: 0, digest: Buffer.alloc(32, 9) } })],
+      runs: [],
+      timeline: [],
+    });
     for (let from = 0; from < 10; from++) {
       for (let to = from; to <= 11; to++) {
-        expect(Buffer.from((await store.outputRead({ runId: run.id, task: 0, ordinal: 0, attempt: 1 }, 1, from, to - from))!).toString()).toBe('abcdefghij'.slice(from, to));
+        expect(
+          Buffer.from(
+            (await store.outputRead({ runId: run.id, task: 0, ordinal: 0, attempt: 1 }, 1, from, to - from))!,
+          ).toString(),
+        ).toBe('abcdefghij'.slice(from, to));
       }
     }
   });
@@ -123,7 +214,12 @@ describe('an owner', () => {
   it('opens the next attempt together with the failure of this one', async () => {
     const run = await newRun(1);
     const fence = await run.fenceOf(await newServer());
-    await store.ownerCommit({ fence, executions: [done(run.id, 0, { to: 'failed', exitCode: 4, retry: true })], runs: [], timeline: [] });
+    await store.ownerCommit({
+      fence,
+      executions: [done(run.id, 0, { to: 'failed', exitCode: 4, retry: true })],
+      runs: [],
+      timeline: [],
+    });
     const key = { runId: run.id, task: 0, ordinal: 0 };
     expect(await store.executionFetch(key)).toMatchObject({ state: 'waiting', attempt: 2 });
     expect(await store.executionHistory(key)).toMatchObject([{ state: 'failed', attempt: 1, exitCode: 4 }]);
@@ -137,12 +233,24 @@ describe('a retry', () => {
     const fence = await run.fenceOf(await newServer());
     expect(await store.runRetry(run.id, ['failed'], audit)).toEqual({ kind: 'not-finished' });
     const counts = { ...emptyCounts(), succeeded: 1, failed: 1 };
-    await store.ownerCommit({ fence, executions: [done(run.id, 0), done(run.id, 1, { to: 'failed', exitCode: 1 })], runs: [{ runId: run.id, to: 'failed', counts, finishedAtMs: 3, seq: 6 }], timeline: [] });
+    await store.ownerCommit({
+      fence,
+      executions: [done(run.id, 0), done(run.id, 1, { to: 'failed', exitCode: 1 })],
+      runs: [{ runId: run.id, to: 'failed', counts, finishedAtMs: 3, seq: 6 }],
+      timeline: [],
+    });
     expect(await store.activeRunList(fence.partition)).not.toContain(run.id);
     expect(await store.runRetry(run.id, ['lost'], audit)).toEqual({ kind: 'nothing-to-retry' });
-    const answers = await Promise.all([store.runRetry(run.id, ['failed'], audit), store.runRetry(run.id, ['failed'], audit)]);
+    const answers = await Promise.all([
+      store.runRetry(run.id, ['failed'], audit),
+      store.runRetry(run.id, ['failed'], audit),
+    ]);
     expect(answers.map((a) => a.kind).sort()).toEqual(['not-finished', 'opened']);
-    expect(await store.runFetch(run.id)).toMatchObject({ state: 'running', round: 2, counts: { waiting: 1, succeeded: 1 } });
+    expect(await store.runFetch(run.id)).toMatchObject({
+      state: 'running',
+      round: 2,
+      counts: { waiting: 1, succeeded: 1 },
+    });
   });
 });
 
@@ -150,7 +258,11 @@ describe('a late report', () => {
   const key = (runId: RunId) => ({ runId, task: 0, ordinal: 0 });
   const agentId = newId<'agent'>() as AgentId;
   const stdout = { size: 5, head: 5, tail: 0, digest: Buffer.alloc(32, 8), inline: Buffer.from('truth') };
-  const told = (runId: RunId, more: Partial<LateReportChange> = {}): LateReportChange => ({ ...done(runId, 0, { agentId, stdout, seq: 9, from: ['lost'] }), receivedAtMs: 7, ...more });
+  const told = (runId: RunId, more: Partial<LateReportChange> = {}): LateReportChange => ({
+    ...done(runId, 0, { agentId, stdout, seq: 9, from: ['lost'] }),
+    receivedAtMs: 7,
+    ...more,
+  });
 
   /** Attempt 1 ended in `to`; attempt 2 is open. */
   async function superseded(to: 'lost' | 'failed'): Promise<{ id: RunId; fence: Fence }> {
@@ -158,33 +270,69 @@ describe('a late report', () => {
     const fence = await run.fenceOf(await newServer());
     const end = to === 'lost' ? { reason: 'link-lost' } : { exitCode: 3 };
     const { exitCode: _, ...lost } = done(run.id, 0, { to, agentId });
-    await store.ownerCommit({ fence, executions: [{ ...lost, ...end }], runs: [{ runId: run.id, to: 'failed', counts: { ...emptyCounts(), [to]: 1 }, finishedAtMs: 3, seq: 6 }], timeline: [] });
+    await store.ownerCommit({
+      fence,
+      executions: [{ ...lost, ...end }],
+      runs: [{ runId: run.id, to: 'failed', counts: { ...emptyCounts(), [to]: 1 }, finishedAtMs: 3, seq: 6 }],
+      timeline: [],
+    });
     expect((await store.runRetry(run.id, [to], audit)).kind).toBe('opened');
     return { id: run.id, fence };
   }
 
   it('is kept beside the lost attempt, once, with its output, and shows on the timeline', async () => {
     const { id, fence } = await superseded('lost');
-    const write = (): Promise<unknown> => store.ownerCommit({ fence, executions: [], runs: [], timeline: [], lateReports: [told(id)] });
+    const write = (): Promise<unknown> =>
+      store.ownerCommit({ fence, executions: [], runs: [], timeline: [], lateReports: [told(id)] });
     expect(await write()).toEqual({ kind: 'committed', refused: [] });
     expect(await write()).toEqual({ kind: 'committed', refused: [] });
-    expect(await store.executionHistory(key(id))).toMatchObject([{ attempt: 1, state: 'lost', lateReport: { state: 'succeeded', exitCode: 0, receivedAtMs: 7, stdout: { size: 5 } } }]);
+    expect(await store.executionHistory(key(id))).toMatchObject([
+      {
+        attempt: 1,
+        state: 'lost',
+        lateReport: { state: 'succeeded', exitCode: 0, receivedAtMs: 7, stdout: { size: 5 } },
+      },
+    ]);
     expect(Buffer.from((await store.outputRead({ ...key(id), attempt: 1 }, 1, 0, 10))!).toString()).toBe('truth');
-    expect((await store.timelineList(id, { limit: 100 })).filter((entry) => entry.kind === 'late-report')).toMatchObject([{ seq: 9, detail: { hosts: ['h0'], count: 1 } }]);
+    expect(
+      (await store.timelineList(id, { limit: 100 })).filter((entry) => entry.kind === 'late-report'),
+    ).toMatchObject([{ seq: 9, detail: { hosts: ['h0'], count: 1 } }]);
     expect(await store.executionFetch(key(id))).toMatchObject({ attempt: 2, state: 'waiting' });
   });
 
   it('says nothing against an attempt that is not lost, nor from an agent that had no order, nor under a former term', async () => {
     const failed = await superseded('failed');
-    await store.ownerCommit({ fence: failed.fence, executions: [], runs: [], timeline: [], lateReports: [told(failed.id)] });
+    await store.ownerCommit({
+      fence: failed.fence,
+      executions: [],
+      runs: [],
+      timeline: [],
+      lateReports: [told(failed.id)],
+    });
     const lost = await superseded('lost');
-    await store.ownerCommit({ fence: lost.fence, executions: [], runs: [], timeline: [], lateReports: [told(lost.id, { agentId: newId<'agent'>() as AgentId })] });
-    expect(await store.ownerCommit({ fence: { ...lost.fence, term: lost.fence.term - 1 }, executions: [], runs: [], timeline: [], lateReports: [told(lost.id)] })).toEqual({ kind: 'fenced' });
+    await store.ownerCommit({
+      fence: lost.fence,
+      executions: [],
+      runs: [],
+      timeline: [],
+      lateReports: [told(lost.id, { agentId: newId<'agent'>() as AgentId })],
+    });
+    expect(
+      await store.ownerCommit({
+        fence: { ...lost.fence, term: lost.fence.term - 1 },
+        executions: [],
+        runs: [],
+        timeline: [],
+        lateReports: [told(lost.id)],
+      }),
+    ).toEqual({ kind: 'fenced' });
     for (const { id } of [failed, lost]) {
       const history = await store.executionHistory(key(id));
       expect(history).toHaveLength(1);
       expect(history[0]).not.toHaveProperty('lateReport');
-      expect((await store.timelineList(id, { limit: 100 })).filter((entry) => entry.kind === 'late-report')).toEqual([]);
+      expect((await store.timelineList(id, { limit: 100 })).filter((entry) => entry.kind === 'late-report')).toEqual(
+        [],
+      );
     }
   });
 });
@@ -219,17 +367,35 @@ describe('idempotency', () => {
 
 describe('joining', () => {
   const join = (tokenHash: Buffer, name: string, machineId: string) =>
-    store.agentJoin({ tokenHash, name, machineId, labels: {}, facts: {}, publicKey: Buffer.from('k'), certificateExpiresAtMs: 1e15 }, { actor, action: 'join', detail: {} });
+    store.agentJoin(
+      { tokenHash, name, machineId, labels: {}, facts: {}, publicKey: Buffer.from('k'), certificateExpiresAtMs: 1e15 },
+      { actor, action: 'join', detail: {} },
+    );
 
   it('uses a token up, keeps the host over a new agent, and never lets another machine take the name', async () => {
     const hash = Buffer.alloc(32, 3);
-    await store.joinTokenCreate({ id: newId<'token'>() as TokenId, hash, role: 'agent', labels: { zone: 'a' }, zone: 'default', uses: 3, lifetimeMs: 60_000 }, audit);
+    await store.joinTokenCreate(
+      {
+        id: newId<'token'>() as TokenId,
+        hash,
+        role: 'agent',
+        labels: { zone: 'a' },
+        zone: 'default',
+        uses: 3,
+        lifetimeMs: 60_000,
+      },
+      audit,
+    );
     // A refusal for the name uses nothing up.
     const first = await join(hash, 'web-1', 'm1');
     expect(first.kind).toBe('joined');
     expect(await join(hash, 'web-1', 'm2')).toEqual({ kind: 'refused', code: 'host-name-taken' });
     const second = await join(hash, 'web-1', 'm1');
-    expect(second).toMatchObject({ kind: 'joined', hostId: (first as { hostId: string }).hostId, replaced: (first as { agentId: string }).agentId });
+    expect(second).toMatchObject({
+      kind: 'joined',
+      hostId: (first as { hostId: string }).hostId,
+      replaced: (first as { agentId: string }).agentId,
+    });
     expect(await join(Buffer.alloc(32, 4), 'web-2', 'm3')).toEqual({ kind: 'refused', code: 'join-token-invalid' });
     expect((await store.hostFetch('web-1'))!.labels).toEqual({ zone: 'a' });
     expect((await join(hash, 'web-3', 'm3')).kind).toBe('joined');
@@ -241,10 +407,39 @@ describe('two machines that join by one name at once', () => {
   it('are one host that joined and one that is told so, whatever tokens they hold', async () => {
     for (let round = 0; round < 5; round++) {
       const hashes = [randomBytes(32), randomBytes(32)];
-      for (const hash of hashes) await store.joinTokenCreate({ id: newId<'token'>() as TokenId, hash, role: 'agent', labels: {}, zone: 'default', uses: 1, lifetimeMs: 60_000 }, audit);
-      const answers = await Promise.all(hashes.map((tokenHash, machine) =>
-        store.agentJoin({ tokenHash, name: `twin-${round}`, machineId: `machine-${machine}`, labels: {}, facts: {}, publicKey: Buffer.from('k'), certificateExpiresAtMs: 1e15 }, { actor, action: 'join', detail: {} })));
-      expect(answers.map((answer) => (answer.kind === 'refused' ? answer.code : answer.kind)).sort()).toEqual(['host-name-taken', 'joined']);
+      for (const hash of hashes)
+        await store.joinTokenCreate(
+          {
+            id: newId<'token'>() as TokenId,
+            hash,
+            role: 'agent',
+            labels: {},
+            zone: 'default',
+            uses: 1,
+            lifetimeMs: 60_000,
+          },
+          audit,
+        );
+      const answers = await Promise.all(
+        hashes.map((tokenHash, machine) =>
+          store.agentJoin(
+            {
+              tokenHash,
+              name: `twin-${round}`,
+              machineId: `machine-${machine}`,
+              labels: {},
+              facts: {},
+              publicKey: Buffer.from('k'),
+              certificateExpiresAtMs: 1e15,
+            },
+            { actor, action: 'join', detail: {} },
+          ),
+        ),
+      );
+      expect(answers.map((answer) => (answer.kind === 'refused' ? answer.code : answer.kind)).sort()).toEqual([
+        'host-name-taken',
+        'joined',
+      ]);
     }
   });
 });
@@ -270,21 +465,39 @@ describe('the schema', () => {
     const again = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog });
     await again.close();
     await database.query('INSERT INTO schema_migration (version) VALUES (9999)');
-    await expect(createPostgresStore({ url: database.url, clock: systemClock, log: silentLog })).rejects.toMatchObject({ code: 'schema-newer' });
+    await expect(createPostgresStore({ url: database.url, clock: systemClock, log: silentLog })).rejects.toMatchObject({
+      code: 'schema-newer',
+    });
     await database.query('DELETE FROM schema_migration WHERE version = 9999');
   });
 
   it('is there for each of several servers that start at once on an empty database', async () => {
-    const [{ current }] = await database.query('SELECT current_database() AS current') as [{ current: string }];
+    const [{ current }] = (await database.query('SELECT current_database() AS current')) as [{ current: string }];
     const name = `${current}_empty`;
     await database.query(`CREATE DATABASE ${name}`);
     const url = database.url.replace(/[^/]*$/, name);
     try {
-      await Promise.all([1, 2, 3].map(async () => {
-        const started = await createPostgresStore({ url, clock: systemClock, log: silentLog });
-        const id = newRunId(systemClock.nowMs());
-        await started.runCreate({ id, partition: partitionOf(id), name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets: [] }, audit).finally(() => started.close());
-      }));
+      await Promise.all(
+        [1, 2, 3].map(async () => {
+          const started = await createPostgresStore({ url, clock: systemClock, log: silentLog });
+          const id = newRunId(systemClock.nowMs());
+          await started
+            .runCreate(
+              {
+                id,
+                partition: partitionOf(id),
+                name: 'n',
+                reason: '',
+                createdBy: actor,
+                targetExpression: 'all',
+                spec,
+                targets: [],
+              },
+              audit,
+            )
+            .finally(() => started.close());
+        }),
+      );
     } finally {
       await database.query(`DROP DATABASE ${name} WITH (FORCE)`);
     }
@@ -294,7 +507,19 @@ describe('the schema', () => {
     const old = { ...systemClock, nowMs: () => systemClock.nowMs() - 200 * 86_400_000 };
     const past = await createPostgresStore({ url: database.url, clock: old, log: silentLog });
     const id = newRunId(old.nowMs());
-    await past.runCreate({ id, partition: partitionOf(id), name: 'old', reason: '', createdBy: actor, targetExpression: 'all', spec, targets: [] }, audit);
+    await past.runCreate(
+      {
+        id,
+        partition: partitionOf(id),
+        name: 'old',
+        reason: '',
+        createdBy: actor,
+        targetExpression: 'all',
+        spec,
+        targets: [],
+      },
+      audit,
+    );
     await past.close();
     await store.maintain({ runsKeptMs: 90 * 86_400_000, aheadDays: 1 });
     expect(await store.runFetch(id)).toBeDefined();
@@ -306,7 +531,19 @@ describe('the schema', () => {
 
   it('drops runs beyond retention also where a wrong clock had put them outside of any day', async () => {
     const id = newRunId(systemClock.nowMs() - 200 * 86_400_000);
-    await store.runCreate({ id, partition: partitionOf(id), name: 'astray', reason: '', createdBy: actor, targetExpression: 'all', spec, targets: [{ hostId: newId<'host'>(), hostName: 'h' }] }, audit);
+    await store.runCreate(
+      {
+        id,
+        partition: partitionOf(id),
+        name: 'astray',
+        reason: '',
+        createdBy: actor,
+        targetExpression: 'all',
+        spec,
+        targets: [{ hostId: newId<'host'>(), hostName: 'h' }],
+      },
+      audit,
+    );
     await store.maintain({ runsKeptMs: 90 * 86_400_000, aheadDays: 1 });
     expect(await store.runFetch(id)).toBeDefined();
     await database.query('DELETE FROM run_active WHERE run_id = $1', [id]);

@@ -5,7 +5,18 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { until } from '../support/until.ts';
-import { cleanEnv, cliOf, drover, newDataDir, pidsOf, removeDataDir, runCli, startUp, stopUp, type RunningUp } from '../support/up.ts';
+import {
+  cleanEnv,
+  cliOf,
+  drover,
+  newDataDir,
+  pidsOf,
+  removeDataDir,
+  runCli,
+  startUp,
+  stopUp,
+  type RunningUp,
+} from '../support/up.ts';
 
 const folders: string[] = [];
 const running: RunningUp[] = [];
@@ -24,14 +35,16 @@ async function begin(dataDir: string, agents: number, more: Parameters<typeof st
 
 /** Everything that has the folder in its command line: children of `up`, and PostgreSQL. */
 function processesOf(dataDir: string): string[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-    try {
-      const line = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ');
-      return line.includes(dataDir) ? [`${pid} ${line}`] : [];
-    } catch {
-      return [];
-    }
-  });
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const line = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ');
+        return line.includes(dataDir) ? [`${pid} ${line}`] : [];
+      } catch {
+        return [];
+      }
+    });
 }
 
 afterEach(async () => {
@@ -52,7 +65,9 @@ describe('a folder', () => {
     const folder = dataFolder();
     mkdirSync(join(folder, '..'), { recursive: true });
     writeFileSync(folder, 'a file, not a folder');
-    await expect(begin(join(folder, 'below'), 1)).rejects.toThrow(/Choose another with --data.*\(data-folder-unwritable\)/);
+    await expect(begin(join(folder, 'below'), 1)).rejects.toThrow(
+      /Choose another with --data.*\(data-folder-unwritable\)/,
+    );
   });
 
   it('in use is refused, naming who uses it', async () => {
@@ -68,14 +83,23 @@ describe('a start that fails', () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await until('the port is taken', () => taken.listening);
     const { port } = taken.address() as AddressInfo;
-    await expect(begin(folder, 1, { listen: `127.0.0.1:${port}` })).rejects.toThrow(/^up ended with 1: drover: server did not start: .* is in use.* \(address-in-use\)\n$/);
+    await expect(begin(folder, 1, { listen: `127.0.0.1:${port}` })).rejects.toThrow(
+      /^up ended with 1: drover: server did not start: .* is in use.* \(address-in-use\)\n$/,
+    );
     taken.close();
     expect(processesOf(folder)).toEqual([]);
   });
 
-  it.each([[['--nosuch'], 'nosuch'], [['--agents', 'many'], 'many'], [['--listen', 'here'], 'here']])('for %j exits 2 with one line', async (args, word) => {
+  it.each([
+    [['--nosuch'], 'nosuch'],
+    [['--agents', 'many'], 'many'],
+    [['--listen', 'here'], 'here'],
+  ])('for %j exits 2 with one line', async (args, word) => {
     const { code, stderr } = await runCli(['up', '--data', dataFolder(), ...args]);
-    expect([code, stderr.trim().split('\n')]).toEqual([2, [expect.stringMatching(new RegExp(`^drover: .*${word}.*\\(bad-input\\)$`))]]);
+    expect([code, stderr.trim().split('\n')]).toEqual([
+      2,
+      [expect.stringMatching(new RegExp(`^drover: .*${word}.*\\(bad-input\\)$`))],
+    ]);
   });
 });
 
@@ -101,7 +125,9 @@ describe('access', () => {
     expect(up.url).toMatch(/^https:\/\//);
     const { url } = JSON.parse(readFileSync(join(folder, 'access.json'), 'utf8')) as { url: string };
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:/);
-    expect((await runCli(['run', '-t', 'all', '--', 'true'], { DROVER_URL: url, DROVER_TOKEN: up.token })).code).toBe(0);
+    expect((await runCli(['run', '-t', 'all', '--', 'true'], { DROVER_URL: url, DROVER_TOKEN: up.token })).code).toBe(
+      0,
+    );
   });
 });
 
@@ -128,7 +154,10 @@ describe('an end', () => {
 
   it('while it is starting leaves nothing running', async () => {
     const folder = dataFolder();
-    const child = spawn(drover, ['up', '--data', folder, '--listen', '127.0.0.1:0', '--json'], { stdio: ['ignore', 'ignore', 'pipe'], env: cleanEnv() });
+    const child = spawn(drover, ['up', '--data', folder, '--listen', '127.0.0.1:0', '--json'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: cleanEnv(),
+    });
     let errors = '';
     child.stderr.on('data', (bytes: Buffer) => (errors += bytes.toString()));
     const ended = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
@@ -145,7 +174,13 @@ describe('an end', () => {
     await cliOf(up)('run', '-t', 'all', '--detach', '--', 'sh', '-c', `sleep 2; touch ${mark}`);
     await until('it runs', () => processesOf(mark).length > 0);
     await stopUp(up, 'SIGKILL');
-    await until('server, worker and agents have ended', () => (['server', 'worker', 'agents'] as const).every((role) => pidsOf(folder, role).filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'node').length === 0));
+    await until('server, worker and agents have ended', () =>
+      (['server', 'worker', 'agents'] as const).every(
+        (role) =>
+          pidsOf(folder, role).filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'node').length ===
+          0,
+      ),
+    );
     await until('the script has ended by itself', () => statSync(mark, { throwIfNoEntry: false }) !== undefined);
     const again = await begin(folder, 1);
     expect((await cliOf(again)('runs', 'list')).stdout).toContain('succeeded');

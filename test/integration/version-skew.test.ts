@@ -11,7 +11,10 @@ import { until } from '../support/until.ts';
 import { runIn, WorkerRig } from '../support/worker-rig.ts';
 
 const RECORDED_ATTEMPT = '01936f2e-0000-7000-8000-000000000000.0.7.1';
-const recorded = JSON.parse(readFileSync(join(root, 'test/fixtures/links/v1/agent-to-worker.json'), 'utf8')) as Record<string, string>;
+const recorded = JSON.parse(readFileSync(join(root, 'test/fixtures/links/v1/agent-to-worker.json'), 'utf8')) as Record<
+  string,
+  string
+>;
 const frame = (type: string): Buffer => Buffer.from(recorded[type]!, 'hex');
 
 describe('versions that differ', () => {
@@ -25,20 +28,40 @@ describe('versions that differ', () => {
     const old = await rig.bareAgent();
     expect(old.frames[0]).toMatchObject({ t: 'welcome', protocol: 1 });
     for (const type of ['accepted', 'started', 'report', 'load', 'facts']) old.link.sendEncoded(frame(type));
-    expect(await rig.server.told(RECORDED_ATTEMPT, 'accepted')).toEqual({ k: 'accepted', a: RECORDED_ATTEMPT, agentId: old.agentId });
+    expect(await rig.server.told(RECORDED_ATTEMPT, 'accepted')).toEqual({
+      k: 'accepted',
+      a: RECORDED_ATTEMPT,
+      agentId: old.agentId,
+    });
     expect(await rig.server.told(RECORDED_ATTEMPT, 'started')).toMatchObject({ pid: 42, atMs: 1_700_000_000_000 });
-    expect((await rig.server.told(RECORDED_ATTEMPT, 'report')).report).toMatchObject({ outcome: 'exited', exitCode: 3, stdout: { size: 10, head: 2, tail: 3 }, survivors: [77] });
+    expect((await rig.server.told(RECORDED_ATTEMPT, 'report')).report).toMatchObject({
+      outcome: 'exited',
+      exitCode: 3,
+      stdout: { size: 10, head: 2, tail: 3 },
+      survivors: [77],
+    });
     expect((await rig.server.frame('facts')).facts).toMatchObject({ name: 'web-1', cpus: 2 });
     // Of a load only what every version has is asked for.
-    old.link.sendEncoded(encodeFrame({ t: 'load', running: 9, unreported: 0, rssBytes: 1, loadAverage: 0, lagMs: 0, freeSpoolBytes: 1 }));
+    old.link.sendEncoded(
+      encodeFrame({ t: 'load', running: 9, unreported: 0, rssBytes: 1, loadAverage: 0, lagMs: 0, freeSpoolBytes: 1 }),
+    );
     const [attempt] = rig.server.assign(runIn(3), [old]);
-    const start = await until('the old agent to be given a start', () => old.frames.find((known): known is Extract<WorkerToAgentFrame, { t: 'start' }> => known.t === 'start'));
-    expect(start).toMatchObject({ a: attempt, mac: expect.any(Uint8Array), spec: expect.any(Uint8Array), validUntilMs: expect.any(Number) });
+    const start = await until('the old agent to be given a start', () =>
+      old.frames.find((known): known is Extract<WorkerToAgentFrame, { t: 'start' }> => known.t === 'start'),
+    );
+    expect(start).toMatchObject({
+      a: attempt,
+      mac: expect.any(Uint8Array),
+      spec: expect.any(Uint8Array),
+      validUntilMs: expect.any(Number),
+    });
   });
 
   it('a newer agent is spoken with in the version that both know, and may say what nobody here knows', async () => {
     const newer = await rig.knock(newId(), undefined, { min: 1, max: 9 });
-    expect(await until('the welcome', () => newer.frames.find((known) => known.t === 'welcome'))).toMatchObject({ protocol: 1 });
+    expect(await until('the welcome', () => newer.frames.find((known) => known.t === 'welcome'))).toMatchObject({
+      protocol: 1,
+    });
     newer.link.sendEncoded(encodeFrame({ t: 'frame-of-tomorrow', x: 1 }));
     newer.link.sendEncoded(encodeFrame({ t: 'accepted', a: RECORDED_ATTEMPT, colour: 'blue' }));
     await rig.server.told(RECORDED_ATTEMPT, 'accepted');
@@ -46,23 +69,38 @@ describe('versions that differ', () => {
 
   it('an agent with no version in common is refused with a reason', async () => {
     const stranger = await rig.knock(newId(), undefined, { min: 2, max: 9 });
-    expect(await until('the refusal', () => stranger.frames.find((known) => known.t === 'bye') ?? stranger.refusals.map((code) => ({ code }))[0])).toMatchObject({ code: 'protocol-unsupported' });
+    expect(
+      await until(
+        'the refusal',
+        () => stranger.frames.find((known) => known.t === 'bye') ?? stranger.refusals.map((code) => ({ code }))[0],
+      ),
+    ).toMatchObject({ code: 'protocol-unsupported' });
     expect(rig.worker.agentCount).toBe(0);
   });
 
   it('an agent leaves a worker that speaks what it does not know, and says why', async () => {
     const heard: AgentFrame[] = [];
     const closed: string[] = [];
-    const listening = await rig.links.listen<AgentFrame, WorkerToAgentFrame>({ as: await rig.links.identity('worker'), role: 'agent', shapes: AGENT_FRAMES });
+    const listening = await rig.links.listen<AgentFrame, WorkerToAgentFrame>({
+      as: await rig.links.identity('worker'),
+      role: 'agent',
+      shapes: AGENT_FRAMES,
+    });
     listening.links.onLink = (link) => {
       link.onFrame = (known) => {
         heard.push(known);
-        if (known.t === 'hello') link.send({ t: 'welcome', protocol: 2, workerId: newId(), nowMs: systemClock.nowMs(), workers: [] });
+        if (known.t === 'hello')
+          link.send({ t: 'welcome', protocol: 2, workerId: newId(), nowMs: systemClock.nowMs(), workers: [] });
       };
       link.onClose = (reason) => closed.push(reason);
     };
     const agent = await rig.agent();
-    const dialer = rig.links.dialer<WorkerToAgentFrame, AgentFrame>({ urls: [listening.url], peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity: await rig.links.identity('agent') });
+    const dialer = rig.links.dialer<WorkerToAgentFrame, AgentFrame>({
+      urls: [listening.url],
+      peerRole: 'worker',
+      shapes: WORKER_TO_AGENT_FRAMES,
+      identity: await rig.links.identity('agent'),
+    });
     const elsewhere = rig.agentService({ dialer, hostId: newId() });
     await rig.links.started(elsewhere);
     await until('it to have left', () => closed.length > 0);

@@ -17,7 +17,9 @@ afterEach(() => rig.end());
 describe('large output', () => {
   it('travels in acknowledged pieces before the report, in order, never more at once than the window', async () => {
     const agent = await rig.agent();
-    const stdout = Buffer.from(Array.from({ length: 5 * limits.outputChunkBytes + 77 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
+    const stdout = Buffer.from(
+      Array.from({ length: 5 * limits.outputChunkBytes + 77 }, (_, i) => (i * 31 + (i >> 8)) & 0xff),
+    );
     agent.driver.onStart = () => ({ stdout });
     const pieces = new Map<number, Buffer>();
     let most = 0;
@@ -38,7 +40,11 @@ describe('large output', () => {
     expect(report.stdout.inline).toBeUndefined();
     expect(most).toBeLessThanOrEqual(limits.outputChunksInFlightMax);
     const lastChunk = rig.server.frames.findLastIndex((frame) => frame.t === 'chunk');
-    expect(rig.server.frames.findIndex((frame) => frame.t === 'events' && frame.events.some((event) => event.k === 'report'))).toBeGreaterThan(lastChunk);
+    expect(
+      rig.server.frames.findIndex(
+        (frame) => frame.t === 'events' && frame.events.some((event) => event.k === 'report'),
+      ),
+    ).toBeGreaterThan(lastChunk);
   });
 
   it('goes on where it was after the link was lost, and the report still comes last', async () => {
@@ -52,7 +58,8 @@ describe('large output', () => {
       if (frame.seq === 2 && !cut) {
         cut = true;
         rig.agentsListening.connections.at(-1)!.destroy();
-      } else rig.server.send({ t: 'chunk-ack', a: frame.a, agentId: frame.agentId, stream: frame.stream, seq: frame.seq });
+      } else
+        rig.server.send({ t: 'chunk-ack', a: frame.a, agentId: frame.agentId, stream: frame.stream, seq: frame.seq });
     };
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
     await rig.server.told(a, 'report');
@@ -69,7 +76,15 @@ describe('large output', () => {
     expect(await rig.server.frame('data', (frame) => frame.id === 70)).toMatchObject({ size: 10, eof: false });
     rig.server.send({ t: 'fetch', id: 71, hostId: newId(), a, stream: 1, offset: 0, length: 3 });
     expect(await rig.server.frame('data', (frame) => frame.id === 71)).toMatchObject({ error: 'host-not-linked' });
-    rig.server.send({ t: 'fetch', id: 72, hostId: agent.hostId, a: attemptId({ runId: runIn(1), task: 0, ordinal: 0, attempt: 1 }), stream: 1, offset: 0, length: 3 });
+    rig.server.send({
+      t: 'fetch',
+      id: 72,
+      hostId: agent.hostId,
+      a: attemptId({ runId: runIn(1), task: 0, ordinal: 0, attempt: 1 }),
+      stream: 1,
+      offset: 0,
+      length: 3,
+    });
     expect(await rig.server.frame('data', (frame) => frame.id === 72)).toMatchObject({ error: 'output-not-available' });
   });
 
@@ -108,7 +123,9 @@ describe('an agent', () => {
     const a = attemptId({ runId: runIn(1), task: 0, ordinal: 0, attempt: 1 });
     const second = await rig.agent();
     rig.server.send({ t: 'revoked', agentIds: [agent.agentId] });
-    await until('the farewell', () => agent.frames.find((frame) => frame.t === 'bye' && frame.code === 'agent-revoked'));
+    await until('the farewell', () =>
+      agent.frames.find((frame) => frame.t === 'bye' && frame.code === 'agent-revoked'),
+    );
     await until('the refusal of its return', () => agent.refusals.includes('agent-revoked'));
     agent.link.send({ t: 'accepted', a });
     await rig.server.echoed(second);
@@ -147,8 +164,12 @@ describe('an agent', () => {
     const agent = await rig.agent();
     const odd = await rig.bareAgent();
     const nonsense: object[] = [
-      { t: 'accepted', a: 'not-an-attempt' }, { t: 'report', a: 'x', outcome: 'exited', finishedAtMs: 1, stdout: {}, stderr: {} }, { t: 'chunk', a: '..', stream: 9, seq: -1, bytes: Buffer.alloc(3) },
-      { t: 'data', id: 12_345, bytes: Buffer.alloc(0), size: 0, eof: true }, { t: 'busy', a: '' }, { t: 'facts', facts: { nested: { deep: [1, 2, { x: null }] } } },
+      { t: 'accepted', a: 'not-an-attempt' },
+      { t: 'report', a: 'x', outcome: 'exited', finishedAtMs: 1, stdout: {}, stderr: {} },
+      { t: 'chunk', a: '..', stream: 9, seq: -1, bytes: Buffer.alloc(3) },
+      { t: 'data', id: 12_345, bytes: Buffer.alloc(0), size: 0, eof: true },
+      { t: 'busy', a: '' },
+      { t: 'facts', facts: { nested: { deep: [1, 2, { x: null }] } } },
     ];
     for (const frame of nonsense) odd.link.sendEncoded(encodeFrame(frame));
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
@@ -165,7 +186,10 @@ describe('an agent', () => {
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
     await rig.server.told(a, 'report');
     rig.server.send({ t: 'ack', attempts: [{ a, agentId: agent.agentId }] });
-    await until('the report to come again', () => rig.server.eventsOf(a).filter((event) => event.k === 'report').length >= 2);
+    await until(
+      'the report to come again',
+      () => rig.server.eventsOf(a).filter((event) => event.k === 'report').length >= 2,
+    );
     rig.server.send({ t: 'ack', attempts: [{ a, agentId: agent.agentId }] });
     await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
   });
@@ -180,7 +204,15 @@ describe('an agent', () => {
 
   it('that is gone answers no fetch, and that is said at once', async () => {
     const agent = await rig.bareAgent();
-    rig.server.send({ t: 'fetch', id: 80, hostId: agent.hostId, a: attemptId({ runId: runIn(1), task: 0, ordinal: 0, attempt: 1 }), stream: 1, offset: 0, length: 3 });
+    rig.server.send({
+      t: 'fetch',
+      id: 80,
+      hostId: agent.hostId,
+      a: attemptId({ runId: runIn(1), task: 0, ordinal: 0, attempt: 1 }),
+      stream: 1,
+      offset: 0,
+      length: 3,
+    });
     await until('the fetch to reach the agent', () => agent.frames.some((frame) => frame.t === 'fetch'));
     rig.agentsListening.connections.at(-1)!.destroy();
     expect(await rig.server.frame('data', (frame) => frame.id === 80)).toMatchObject({ error: 'host-not-linked' });
@@ -197,7 +229,10 @@ describe('an agent', () => {
   it('reports again, on its own, until it is acknowledged', async () => {
     const agent = await rig.agent();
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
-    await until('the report to come twice', () => rig.server.eventsOf(a).filter((event) => event.k === 'report').length >= 2);
+    await until(
+      'the report to come twice',
+      () => rig.server.eventsOf(a).filter((event) => event.k === 'report').length >= 2,
+    );
     rig.server.send({ t: 'ack', attempts: [{ a, agentId: agent.agentId }] });
     await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
   });
@@ -221,8 +256,10 @@ describe('bounds', () => {
     const runId = runIn(1);
     const script = 'x'.repeat(limits.scriptBytesMax);
     const rounds = 15;
-    for (let attempt = 1; attempt <= rounds; attempt++) rig.server.assign(runId, agents, { spec: specOf(runId, script), attempt });
-    const buffered = (): number => rig.agentsListening.connections.reduce((sum, connection) => sum + connection.writableLength, 0);
+    for (let attempt = 1; attempt <= rounds; attempt++)
+      rig.server.assign(runId, agents, { spec: specOf(runId, script), attempt });
+    const buffered = (): number =>
+      rig.agentsListening.connections.reduce((sum, connection) => sum + connection.writableLength, 0);
     let most = 0;
     const watch = systemClock.monotonicMs() + 1_500;
     await until('the worker to have had time to send all', () => {
@@ -231,9 +268,14 @@ describe('bounds', () => {
     });
     expect(most).toBeLessThan(96 << 20);
     for (const agent of agents) agent.link.resume();
-    const arrived = (): number => agents.reduce((sum, agent) => sum + agent.frames.filter((frame) => frame.t === 'start').length, 0);
-    const undelivered = (): number => rig.server.events.filter((event) => event.k === 'undelivered' && event.code === 'agent-busy').length;
-    await until('every start to have arrived or to be told as undelivered', () => arrived() + undelivered() === rounds * agents.length);
+    const arrived = (): number =>
+      agents.reduce((sum, agent) => sum + agent.frames.filter((frame) => frame.t === 'start').length, 0);
+    const undelivered = (): number =>
+      rig.server.events.filter((event) => event.k === 'undelivered' && event.code === 'agent-busy').length;
+    await until(
+      'every start to have arrived or to be told as undelivered',
+      () => arrived() + undelivered() === rounds * agents.length,
+    );
     expect(arrived()).toBeGreaterThan(agents.length);
   });
 
@@ -244,11 +286,21 @@ describe('bounds', () => {
     const runId = runIn(1);
     const count = 400;
     for (let ordinal = 0; ordinal < count; ordinal++) {
-      const frame = { t: 'report' as const, a: attemptId({ runId, task: 0, ordinal, attempt: 1 }), outcome: 'exited' as const, exitCode: 0, finishedAtMs: 1, stdout: stream, stderr: stream };
+      const frame = {
+        t: 'report' as const,
+        a: attemptId({ runId, task: 0, ordinal, attempt: 1 }),
+        outcome: 'exited' as const,
+        exitCode: 0,
+        finishedAtMs: 1,
+        stdout: stream,
+        stderr: stream,
+      };
       await until('room in the link', () => agents[ordinal % agents.length]!.link.send(frame));
     }
     await until('all reports', () => rig.server.events.filter((event) => event.k === 'report').length === count);
-    const largest = Math.max(...rig.server.frames.map((frame) => (frame.t === 'events' ? encodeFrame(frame).length : 0)));
+    const largest = Math.max(
+      ...rig.server.frames.map((frame) => (frame.t === 'events' ? encodeFrame(frame).length : 0)),
+    );
     expect(largest).toBeLessThan(limits.frameBytesMax / 2);
     expect(rig.server.linkCount).toBe(1);
   });

@@ -17,7 +17,10 @@ describe('an order over SSH', () => {
     rig.ssh.onStart = () => ({ stdout: Buffer.from('over ssh'), exitCode: 3 });
     const host = overSsh();
     const [a] = rig.server.assign(runIn(1), [host], { accountId: 'the-account' }) as [AttemptId];
-    expect(await rig.server.told(a, 'report')).toMatchObject({ agentId: rig.workerIdentity.id, report: { exitCode: 3, stdout: { inline: Buffer.from('over ssh') } } });
+    expect(await rig.server.told(a, 'report')).toMatchObject({
+      agentId: rig.workerIdentity.id,
+      report: { exitCode: 3, stdout: { inline: Buffer.from('over ssh') } },
+    });
     expect(rig.ssh.targets.get(a)).toEqual({ hostId: host.hostId, accountId: 'the-account' });
     rig.server.send({ t: 'ack', attempts: [{ a, agentId: rig.workerIdentity.id }] });
     await until('the worker to forget', () => rig.ssh.stateOf(a) === 'settled');
@@ -27,7 +30,9 @@ describe('an order over SSH', () => {
     rig = await WorkerRig.create();
     const agent = await rig.agent();
     rig.ssh.onStart = () => undefined;
-    const [a] = rig.server.assign(runIn(1), [{ agentId: rig.workerIdentity.id, hostId: agent.hostId }], { watch: true }) as [AttemptId];
+    const [a] = rig.server.assign(runIn(1), [{ agentId: rig.workerIdentity.id, hostId: agent.hostId }], {
+      watch: true,
+    }) as [AttemptId];
     await rig.server.told(a, 'started');
     expect(agent.driver.effects).toEqual([]);
     rig.ssh.events.output(a, 1, 0, Buffer.from('live'), 0);
@@ -43,7 +48,10 @@ describe('an order over SSH', () => {
   it('is told of soon after it began and ended, and at once to whoever drains the worker', async () => {
     rig = await WorkerRig.create();
     let from = 0;
-    const underWay = (count: number): Promise<unknown> => until(`${count} to be told`, () => rig.server.frames.slice(from).some((frame) => frame.t === 'load' && frame.lanes?.ssh.underWay === count));
+    const underWay = (count: number): Promise<unknown> =>
+      until(`${count} to be told`, () =>
+        rig.server.frames.slice(from).some((frame) => frame.t === 'load' && frame.lanes?.ssh.underWay === count),
+      );
     rig.ssh.onStart = () => undefined;
     const [a] = rig.server.assign(runIn(1), [overSsh()]) as [AttemptId];
     await underWay(1);
@@ -60,7 +68,11 @@ describe('an order over SSH', () => {
     rig = await WorkerRig.create();
     const second = await rig.addServer();
     const asking = rig.worker.requestAccess('some-host', 'some-account');
-    const question = await until('a server to be asked', () => rig.servers.flatMap((server) => server.frames.map((frame) => ({ server, frame }))).find(({ frame }) => frame.t === 'access'));
+    const question = await until('a server to be asked', () =>
+      rig.servers
+        .flatMap((server) => server.frames.map((frame) => ({ server, frame })))
+        .find(({ frame }) => frame.t === 'access'),
+    );
     expect(question.frame).toMatchObject({ hostId: 'some-host', accountId: 'some-account' });
     question.server.listening.connections.at(-1)!.destroy();
     const other = question.server === second ? rig.server : second;
@@ -133,6 +145,9 @@ describe('a worker that is drained', () => {
     rig.server.send({ t: 'topology', servers: [], workers: ['another:1', own] });
     await rig.server.frame('unlinked', (frame) => frame.agentId === agent.agentId);
     rig.server.send({ t: 'drain', on: false });
-    await until('the agent to be back for good', () => rig.server.frames.filter((frame) => frame.t === 'linked').length >= 2 && agent.isLinked());
+    await until(
+      'the agent to be back for good',
+      () => rig.server.frames.filter((frame) => frame.t === 'linked').length >= 2 && agent.isLinked(),
+    );
   });
 });

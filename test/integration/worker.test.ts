@@ -26,7 +26,10 @@ describe('an order', () => {
   it('that the server did not sign is refused, and nothing runs', async () => {
     const agent = await rig.agent();
     const [a] = rig.server.assign(runIn(1), [agent], { mac: Buffer.alloc(32) }) as [AttemptId];
-    expect((await rig.server.told(a, 'report')).report).toMatchObject({ outcome: 'refused', reason: 'signature-invalid' });
+    expect((await rig.server.told(a, 'report')).report).toMatchObject({
+      outcome: 'refused',
+      reason: 'signature-invalid',
+    });
     expect(agent.driver.effects).toEqual([]);
   });
 
@@ -38,7 +41,14 @@ describe('an order', () => {
     // The same signature, sent to the first agent by a worker that lies about whom it is for.
     const stolen = other.agentId;
     rig.server.assign(runId, [{ agentId: agent.agentId, hostId: agent.hostId }], { mac: signatureFor(stolen) });
-    await until('the refusal', () => rig.server.eventsOf(a).some((event) => event.k === 'report' && event.agentId === agent.agentId && event.report.reason === 'signature-invalid'));
+    await until('the refusal', () =>
+      rig.server
+        .eventsOf(a)
+        .some(
+          (event) =>
+            event.k === 'report' && event.agentId === agent.agentId && event.report.reason === 'signature-invalid',
+        ),
+    );
     expect(agent.driver.effects).toEqual([]);
   });
 
@@ -49,7 +59,10 @@ describe('an order', () => {
     const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
     rig.server.assign(runId, [agent], { mac: Buffer.alloc(32) });
-    await until('the start to be told again', () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2);
+    await until(
+      'the start to be told again',
+      () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2,
+    );
     agent.driver.finish(a, { exitCode: 5 });
     expect((await rig.server.told(a, 'report')).report).toMatchObject({ outcome: 'exited', exitCode: 5 });
   });
@@ -61,7 +74,10 @@ describe('an order', () => {
     const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
     rig.server.assign(runId, [agent]);
-    await until('the start to be told again', () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2);
+    await until(
+      'the start to be told again',
+      () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2,
+    );
     expect(rig.server.eventsOf(a).at(-1)).toMatchObject({ k: 'started', agentId: agent.agentId, pid: 4242, atMs: 1 });
     expect(agent.driver.effects).toEqual([a]);
   });
@@ -91,7 +107,7 @@ describe('an order', () => {
     expect(agent.driver.effects).toEqual([a]);
   });
 
-  it('is judged by the worker\'s clock, so that a host whose clock is a day ahead still works', async () => {
+  it("is judged by the worker's clock, so that a host whose clock is a day ahead still works", async () => {
     const agent = await rig.agent({ clock: shifted(86_400_000) });
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
     expect((await rig.server.told(a, 'report')).report).toMatchObject({ outcome: 'exited' });
@@ -108,7 +124,10 @@ describe('an order', () => {
     agent.driver.finish(a);
     await rig.server.told(a, 'report');
     rig.server.assign(runId, [agent]);
-    await until('the report to come again', () => rig.server.eventsOf(a).filter((event) => event.k === 'report').length >= 2);
+    await until(
+      'the report to come again',
+      () => rig.server.eventsOf(a).filter((event) => event.k === 'report').length >= 2,
+    );
     rig.server.send({ t: 'ack', attempts: [{ a, agentId: agent.agentId }] });
     await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
     rig.server.assign(runId, [agent]);
@@ -163,7 +182,15 @@ describe('a question', () => {
     const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
     const never = attemptId({ runId, task: 0, ordinal: 9, attempt: 1 });
-    rig.server.send({ t: 'query', partition: 6, term: 1, attempts: [{ a: never, hostId: agent.hostId }, { a, hostId: agent.hostId }] });
+    rig.server.send({
+      t: 'query',
+      partition: 6,
+      term: 1,
+      attempts: [
+        { a: never, hostId: agent.hostId },
+        { a, hostId: agent.hostId },
+      ],
+    });
     await rig.server.told(never, 'unknown');
     await until('the answer', () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2);
     agent.driver.finish(a, { exitCode: 3 });
@@ -185,7 +212,15 @@ describe('a cancellation', () => {
     const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
     const never = attemptId({ runId, task: 0, ordinal: 9, attempt: 1 });
-    rig.server.send({ t: 'cancel', partition: 6, term: 1, attempts: [{ a, hostId: agent.hostId }, { a: never, hostId: agent.hostId }] });
+    rig.server.send({
+      t: 'cancel',
+      partition: 6,
+      term: 1,
+      attempts: [
+        { a, hostId: agent.hostId },
+        { a: never, hostId: agent.hostId },
+      ],
+    });
     expect((await rig.server.told(a, 'report')).report.outcome).toBe('cancelled');
     await rig.server.told(never, 'unknown');
   });
@@ -264,17 +299,25 @@ describe('two servers', () => {
   it('both learn which agents are linked, also the one that came later', async () => {
     const agent = await rig.agent();
     const second = await rig.addServer();
-    expect((await second.frame('agents', (frame) => frame.last)).agents).toMatchObject([{ hostId: agent.hostId, agentId: agent.agentId }]);
+    expect((await second.frame('agents', (frame) => frame.last)).agents).toMatchObject([
+      { hostId: agent.hostId, agentId: agent.agentId },
+    ]);
     const other = await rig.agent();
     await second.frame('linked', (frame) => frame.hostId === other.hostId);
     await other.service.stop();
-    await Promise.all([rig.server, second].map((server) => server.frame('unlinked', (frame) => frame.hostId === other.hostId)));
+    await Promise.all(
+      [rig.server, second].map((server) => server.frame('unlinked', (frame) => frame.hostId === other.hostId)),
+    );
   });
 
   it('that are one under two addresses get one link, which stays', async () => {
     const { port } = rig.server.listening;
     // The worker joined by one URL, and the server registers itself under another.
-    rig.server.send({ t: 'topology', servers: [{ id: rig.server.id, url: `https://127.0.0.1:${port}/` }], workers: [] });
+    rig.server.send({
+      t: 'topology',
+      servers: [{ id: rig.server.id, url: `https://127.0.0.1:${port}/` }],
+      workers: [],
+    });
     const agent = await rig.agent();
     for (let i = 0; i < 5; i++) await rig.server.echoed(agent);
     await until('no second link to be held', () => rig.server.listening.links.size === 1);

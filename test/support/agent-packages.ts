@@ -13,18 +13,42 @@ export function executableOf(folder: string, version: string): string {
 }
 
 export async function buildVersion(folder: string, version: string): Promise<void> {
-  await buildAgent({ out: folder, archs: [process.arch], version, keyFile: join(folder, 'release.key'), compression: 1 });
+  await buildAgent({
+    out: folder,
+    archs: [process.arch],
+    version,
+    keyFile: join(folder, 'release.key'),
+    compression: 1,
+  });
 }
 
 /** A package that is signed well and holds `program`; `change` is what went wrong when it was packed. */
-export function packProgram(folder: string, version: string, program: string, change: (compressed: Buffer) => Buffer = (bytes) => bytes): void {
+export function packProgram(
+  folder: string,
+  version: string,
+  program: string,
+  change: (compressed: Buffer) => Buffer = (bytes) => bytes,
+): void {
   const privateKey = readFileSync(join(folder, 'release.key'), 'utf8');
   const bytes = Buffer.from(program);
   const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
   const identity = { version, os: 'linux', arch: process.arch, size: bytes.length, sha256: sha256(bytes) };
   const compressed = change(gzipSync(bytes));
   const file = `drover-agent-${version}-linux-${process.arch}.gz`;
-  const manifest: PackagesManifest = { v: 1, version, publicKey: releasePublicKey(privateKey), packages: [{ ...identity, file, fileSize: compressed.length, fileSha256: sha256(compressed), signature: signPackage(identity, privateKey) }] };
+  const manifest: PackagesManifest = {
+    v: 1,
+    version,
+    publicKey: releasePublicKey(privateKey),
+    packages: [
+      {
+        ...identity,
+        file,
+        fileSize: compressed.length,
+        fileSha256: sha256(compressed),
+        signature: signPackage(identity, privateKey),
+      },
+    ],
+  };
   writeFileSync(join(folder, file), compressed);
   writeFileSync(join(folder, PACKAGES_MANIFEST(version)), JSON.stringify(manifest));
 }
@@ -35,9 +59,21 @@ export function addPackage(folder: string, version: string, arch: string): void 
   const path = join(folder, PACKAGES_MANIFEST(version));
   const manifest = JSON.parse(readFileSync(path, 'utf8')) as PackagesManifest;
   const compressed = gzipSync('#!/bin/sh\n');
-  const entry = { ...manifest.packages[0]!, arch, file: `drover-agent-${version}-linux-${arch}.gz`, fileSize: compressed.length, fileSha256: createHash('sha256').update(compressed).digest('hex') };
+  const entry = {
+    ...manifest.packages[0]!,
+    arch,
+    file: `drover-agent-${version}-linux-${arch}.gz`,
+    fileSize: compressed.length,
+    fileSha256: createHash('sha256').update(compressed).digest('hex'),
+  };
   writeFileSync(join(folder, entry.file), compressed);
-  writeFileSync(path, JSON.stringify({ ...manifest, packages: [...manifest.packages, { ...entry, signature: signPackage(entry, privateKey) }] }));
+  writeFileSync(
+    path,
+    JSON.stringify({
+      ...manifest,
+      packages: [...manifest.packages, { ...entry, signature: signPackage(entry, privateKey) }],
+    }),
+  );
 }
 
 /** Installed by hand, as `install.sh` would; answers the program that starts it. */

@@ -18,29 +18,85 @@ import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts'
 import { testDatabase, type TestDatabase } from './database.ts';
 
 export const NO_FLEET: Fleet = {
-  name: 'no-fleet', health: new AgentHealth(systemClock), listener: { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {}, onRoutesChanged() {} }, start: async () => undefined, stop: async () => undefined, locate: () => undefined, sshRoute: () => undefined, isLinked: () => false, takesWork: () => false, workers: () => [], announceOwned() {},
-  assign: () => false, cancel: () => false, query: () => false, ack() {}, ackChunk() {}, watch: () => () => undefined, fetchOutput: () => Promise.reject(new Error('no host')), revoke() {}, upgrade() {}, onUpgradeState() {}, testConnection: () => Promise.reject(new Error('no host')),
+  name: 'no-fleet',
+  health: new AgentHealth(systemClock),
+  listener: { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {}, onRoutesChanged() {} },
+  start: async () => undefined,
+  stop: async () => undefined,
+  locate: () => undefined,
+  sshRoute: () => undefined,
+  isLinked: () => false,
+  takesWork: () => false,
+  workers: () => [],
+  announceOwned() {},
+  assign: () => false,
+  cancel: () => false,
+  query: () => false,
+  ack() {},
+  ackChunk() {},
+  watch: () => () => undefined,
+  fetchOutput: () => Promise.reject(new Error('no host')),
+  revoke() {},
+  upgrade() {},
+  onUpgradeState() {},
+  testConnection: () => Promise.reject(new Error('no host')),
 };
 
-export interface TestApi { readonly app: FastifyInstance; readonly store: AppContext['store']; readonly database: TestDatabase; readonly ca: CertificateAuthority; token(role: Role, lifetimeMs?: number): Promise<string>; close(): Promise<void> }
+export interface TestApi {
+  readonly app: FastifyInstance;
+  readonly store: AppContext['store'];
+  readonly database: TestDatabase;
+  readonly ca: CertificateAuthority;
+  token(role: Role, lifetimeMs?: number): Promise<string>;
+  close(): Promise<void>;
+}
 
 export async function testApi(): Promise<TestApi> {
   const database = await testDatabase();
   const store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog });
   const masterKey = createMasterKey(Buffer.alloc(32, 1));
   const ca = await CertificateAuthority.load(await CertificateAuthority.create(systemClock.nowMs()));
-  const events = new RunEventHub({ store, clock: systemClock, onProgress: () => () => undefined, watchOutput: () => () => undefined });
+  const events = new RunEventHub({
+    store,
+    clock: systemClock,
+    onProgress: () => () => undefined,
+    watchOutput: () => () => undefined,
+  });
   const app = createApi(
-    { store, clock: systemClock, log: silentLog, sealer: masterKey, ownership: { owned: () => [], plan: () => undefined, wake() {} }, fleet: NO_FLEET, packages: new AgentPackages('/nonexistent', undefined, silentLog), enrolment: { store, clock: systemClock, ca, masterKey, workers: () => [{ zone: 'default', address: '127.0.0.1:1' }] }, events, publicUrl: () => 'http://127.0.0.1:1', caFingerprint: fingerprint(ca.certificate) },
+    {
+      store,
+      clock: systemClock,
+      log: silentLog,
+      sealer: masterKey,
+      ownership: { owned: () => [], plan: () => undefined, wake() {} },
+      fleet: NO_FLEET,
+      packages: new AgentPackages('/nonexistent', undefined, silentLog),
+      enrolment: {
+        store,
+        clock: systemClock,
+        ca,
+        masterKey,
+        workers: () => [{ zone: 'default', address: '127.0.0.1:1' }],
+      },
+      events,
+      publicUrl: () => 'http://127.0.0.1:1',
+      caFingerprint: fingerprint(ca.certificate),
+    },
     { readiness: async () => ({ database: true }) },
   );
   await app.ready();
   return {
-    app, store, database, ca,
+    app,
+    store,
+    database,
+    ca,
     async token(role, lifetimeMs = 60_000) {
       const text = newApiToken();
       const id = newId<'token'>() as TokenId;
-      await store.apiTokenCreate({ id, hash: hashSecret(text), name: role, role, lifetimeMs }, { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: id, detail: {} });
+      await store.apiTokenCreate(
+        { id, hash: hashSecret(text), name: role, role, lifetimeMs },
+        { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: id, detail: {} },
+      );
       return text;
     },
     async close() {

@@ -34,9 +34,17 @@ export class ManagedProcess {
   readonly unexpectedEnds: string[] = [];
   #expectEnd = false;
 
-  constructor(options: { name: string; program: string; args: readonly string[]; env: Readonly<Record<string, string>>; logFolder: string }) {
+  constructor(options: {
+    name: string;
+    program: string;
+    args: readonly string[];
+    env: Readonly<Record<string, string>>;
+    logFolder: string;
+  }) {
     this.name = options.name;
-    this.#program = options.program.includes('/') ? options.program : fileURLToPath(new URL(`../../src/bin/${options.program}.ts`, import.meta.url));
+    this.#program = options.program.includes('/')
+      ? options.program
+      : fileURLToPath(new URL(`../../src/bin/${options.program}.ts`, import.meta.url));
     this.#args = options.args;
     this.#env = options.env;
     this.#logFile = join(options.logFolder, `${options.name}.log`);
@@ -55,11 +63,22 @@ export class ManagedProcess {
     this.#expectEnd = false;
     this.stopped = false;
     // An executable is a program by itself; sources and bundles are run by our Node.
-    const [command, ...args] = /\.(ts|mjs)$/.test(this.#program) ? [process.execPath, ...process.execArgv, this.#program, ...this.#args] : [this.#program, ...this.#args];
-    const child = spawn(command!, args, { stdio: ['ignore', log, log], env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', ...(process.env.DROVER_LOG ? { DROVER_LOG: process.env.DROVER_LOG } : {}), ...this.#env } });
+    const [command, ...args] = /\.(ts|mjs)$/.test(this.#program)
+      ? [process.execPath, ...process.execArgv, this.#program, ...this.#args]
+      : [this.#program, ...this.#args];
+    const child = spawn(command!, args, {
+      stdio: ['ignore', log, log],
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: process.env.HOME ?? '/',
+        ...(process.env.DROVER_LOG ? { DROVER_LOG: process.env.DROVER_LOG } : {}),
+        ...this.#env,
+      },
+    });
     closeSync(log);
     child.once('exit', (code, signal) => {
-      if (!this.#expectEnd) this.unexpectedEnds.push(`${this.name} ended by itself (${signal ?? `code ${code}`}); see ${this.#logFile}`);
+      if (!this.#expectEnd)
+        this.unexpectedEnds.push(`${this.name} ended by itself (${signal ?? `code ${code}`}); see ${this.#logFile}`);
     });
     this.#child = child;
   }
@@ -121,7 +140,12 @@ export class Cluster {
     this.folder = mkdtempSync(join(tmpdir(), 'drover-cluster-'));
     chmodSync(this.folder, 0o755);
     mkdirSync(join(this.folder, 'logs'));
-    this.postgres = createEmbeddedPostgres({ dir: join(this.folder, 'postgres'), clock: systemClock, log: silentLog, ...(options.postgres ? { settings: options.postgres } : {}) });
+    this.postgres = createEmbeddedPostgres({
+      dir: join(this.folder, 'postgres'),
+      clock: systemClock,
+      log: silentLog,
+      ...(options.postgres ? { settings: options.postgres } : {}),
+    });
     this.token = newSecret();
   }
 
@@ -148,18 +172,37 @@ export class Cluster {
   async #start(options: ClusterOptions): Promise<void> {
     await this.postgres.start();
     this.store = await createPostgresStore({ url: this.postgres.url, clock: systemClock, log: silentLog, poolMax: 4 });
-    await this.store.apiTokenCreate({ id: newId<'token'>(), hash: hashSecret(this.token), name: 'test', role: 'admin', lifetimeMs: 7 * 86_400_000 }, { actor: ACTOR, action: 'access.token.create', target: 'test', detail: {} });
+    await this.store.apiTokenCreate(
+      { id: newId<'token'>(), hash: hashSecret(this.token), name: 'test', role: 'admin', lifetimeMs: 7 * 86_400_000 },
+      { actor: ACTOR, action: 'access.token.create', target: 'test', detail: {} },
+    );
     for (let i = 1; i <= options.servers; i++) await this.#addServer(i, options.serverEnv ?? {});
     for (let i = 1; i <= options.workers; i++) await this.#addWorker(i);
-    await until('every worker to be linked', async () => (await this.store.workerList()).filter((worker) => worker.linked).length === options.workers || this.#failEarly(), 60_000);
+    await until(
+      'every worker to be linked',
+      async () =>
+        (await this.store.workerList()).filter((worker) => worker.linked).length === options.workers ||
+        this.#failEarly(),
+      60_000,
+    );
     for (let i = 1; i <= options.agents; i++) await this.#addAgent(i, options.agentProgram ?? 'drover-agent');
-    await until('every agent to be linked', async () => (await this.store.hostList({ linked: true }, { limit: 1_000 })).items.length === options.agents || this.#failEarly(), 60_000);
+    await until(
+      'every agent to be linked',
+      async () =>
+        (await this.store.hostList({ linked: true }, { limit: 1_000 })).items.length === options.agents ||
+        this.#failEarly(),
+      60_000,
+    );
   }
 
   /** Each server's connections bear its name, so that the database can tell who wrote. */
   async #addServer(index: number, env: Readonly<Record<string, string>>): Promise<void> {
     const port = await freePort();
-    const server = this.#process(`server-${index}`, 'drover-server', ['--listen', `127.0.0.1:${port}`], { DATABASE_URL: `${this.postgres.url}?application_name=server-${index}`, DROVER_MASTER_KEY: this.masterKey.toString('base64'), ...env });
+    const server = this.#process(`server-${index}`, 'drover-server', ['--listen', `127.0.0.1:${port}`], {
+      DATABASE_URL: `${this.postgres.url}?application_name=server-${index}`,
+      DROVER_MASTER_KEY: this.masterKey.toString('base64'),
+      ...env,
+    });
     const url = `http://127.0.0.1:${port}`;
     server.start();
     this.servers.push(server);
@@ -170,7 +213,12 @@ export class Cluster {
   async #addWorker(index: number): Promise<void> {
     const port = await freePort();
     const join = await this.joinToken('worker');
-    const worker = this.#process(`worker-${index}`, 'drover-worker', ['--listen', `127.0.0.1:${port}`, '--name', `worker-${index}`], { DROVER_JOIN: join });
+    const worker = this.#process(
+      `worker-${index}`,
+      'drover-worker',
+      ['--listen', `127.0.0.1:${port}`, '--name', `worker-${index}`],
+      { DROVER_JOIN: join },
+    );
     worker.start();
     this.workers.push(worker);
     this.workerPorts.push(port);
@@ -178,7 +226,19 @@ export class Cluster {
 
   async #addAgent(index: number, program: string): Promise<void> {
     const join = await this.joinToken('agent');
-    const agent = this.#process(`host-${index}`, program, ['--name', `host-${index}`, '--machine-id', `machine-${index}`, '--label', `parity=${index % 2 === 0 ? 'even' : 'odd'}`], { DROVER_JOIN: join });
+    const agent = this.#process(
+      `host-${index}`,
+      program,
+      [
+        '--name',
+        `host-${index}`,
+        '--machine-id',
+        `machine-${index}`,
+        '--label',
+        `parity=${index % 2 === 0 ? 'even' : 'odd'}`,
+      ],
+      { DROVER_JOIN: join },
+    );
     agent.start();
     this.agents.push(agent);
   }
@@ -190,20 +250,43 @@ export class Cluster {
     return false;
   }
 
-  #process(name: string, program: string, args: readonly string[], env: Readonly<Record<string, string>>): ManagedProcess {
-    return new ManagedProcess({ name, program, args: ['--data', join(this.folder, name), ...args], env, logFolder: join(this.folder, 'logs') });
+  #process(
+    name: string,
+    program: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): ManagedProcess {
+    return new ManagedProcess({
+      name,
+      program,
+      args: ['--data', join(this.folder, name), ...args],
+      env,
+      logFolder: join(this.folder, 'logs'),
+    });
   }
 
   async joinToken(role: 'agent' | 'worker'): Promise<string> {
     const secret = newSecret();
-    await this.store.joinTokenCreate({ id: newId<'token'>(), hash: hashSecret(secret), role, labels: {}, zone: 'default', uses: 1, lifetimeMs: JOIN_MS }, { actor: ACTOR, action: 'fleet.join-token.create', target: role, detail: {} });
+    await this.store.joinTokenCreate(
+      {
+        id: newId<'token'>(),
+        hash: hashSecret(secret),
+        role,
+        labels: {},
+        zone: 'default',
+        uses: 1,
+        lifetimeMs: JOIN_MS,
+      },
+      { actor: ACTOR, action: 'fleet.join-token.create', target: role, detail: {} },
+    );
     // Over loopback the server is asked in plain HTTP, so there is no chain to pin.
     return formatJoinToken({ url: this.urls[0]!, fingerprint: 'loopback', secret });
   }
 
   /** Ends everything, agents first, so that nothing of theirs outlives the folder. */
   async stop(options: { keepFolder?: boolean } = {}): Promise<void> {
-    for (const group of [this.agents, this.workers, this.servers]) await Promise.all(group.map((process) => process.terminate()));
+    for (const group of [this.agents, this.workers, this.servers])
+      await Promise.all(group.map((process) => process.terminate()));
     await this.store?.close().catch(() => undefined);
     await this.postgres.stop();
     if (!options.keepFolder) rmSync(this.folder, { recursive: true, force: true });
@@ -211,7 +294,10 @@ export class Cluster {
 }
 
 async function isReady(url: string): Promise<boolean> {
-  return fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then((response) => response.ok, () => false);
+  return fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
+    (response) => response.ok,
+    () => false,
+  );
 }
 
 async function freePort(): Promise<number> {

@@ -3,7 +3,11 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
 
-export interface TestDatabase { readonly url: string; drop(): Promise<void>; query(text: string, values?: unknown[]): Promise<Record<string, unknown>[]> }
+export interface TestDatabase {
+  readonly url: string;
+  drop(): Promise<void>;
+  query(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
+}
 
 export async function testDatabase(): Promise<TestDatabase> {
   const base = inject('databaseUrl');

@@ -10,13 +10,20 @@ import { createEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts'
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 
 declare module 'vitest' {
-  export interface ProvidedContext { databaseUrl: string }
+  export interface ProvidedContext {
+    databaseUrl: string;
+  }
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-test-'));
   chmodSync(dir, 0o711);
-  const postgres = createEmbeddedPostgres({ dir, clock: systemClock, log: silentLog, settings: { fsync: 'off', synchronous_commit: 'off', shared_buffers: '128MB' } });
+  const postgres = createEmbeddedPostgres({
+    dir,
+    clock: systemClock,
+    log: silentLog,
+    settings: { fsync: 'off', synchronous_commit: 'off', shared_buffers: '128MB' },
+  });
   await postgres.start();
   const store = await createPostgresStore({ url: postgres.url, clock: systemClock, log: silentLog });
   await store.close();

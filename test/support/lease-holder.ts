@@ -17,9 +17,17 @@ const say = (line: object): boolean => process.stdout.write(`${JSON.stringify(li
 
 const store = await createPostgresStore({ url, clock: systemClock, log: silentLog, poolMax: 2 });
 const serverId = newId<'server'>() as ServerId;
-const register = (): Promise<void> => store.serverRegister({ id: serverId, url: 'https://127.0.0.1:1', version: 'test', leaseMs });
+const register = (): Promise<void> =>
+  store.serverRegister({ id: serverId, url: 'https://127.0.0.1:1', version: 'test', leaseMs });
 await register();
-const keeper = createLeaseKeeper({ url, serverId, log: silentLog, leaseMs, renewMs: leaseMs / 10, marginMs: leaseMs / 4 });
+const keeper = createLeaseKeeper({
+  url,
+  serverId,
+  log: silentLog,
+  leaseMs,
+  renewMs: leaseMs / 10,
+  marginMs: leaseMs / 4,
+});
 keeper.onLost = () => {
   say({ lost: true });
   void register();
@@ -30,17 +38,53 @@ const partitions = await store.partitionBalance(serverId);
 const runId = newRunId(systemClock.nowMs());
 const actor = { kind: 'system', id: 'test', name: 'test' } as const;
 const spec: RunSpec = {
-  work: { kind: 'script', script: Buffer.from('true') }, args: [], env: {}, params: {}, secretNames: [], timeoutMs: 1_000, killAfterMs: 1_000,
-  startDeadlineMs: 1_000, lostAfterMs: 1_000, retries: 0, outputKeptBytes: 1_024,
+  work: { kind: 'script', script: Buffer.from('true') },
+  args: [],
+  env: {},
+  params: {},
+  secretNames: [],
+  timeoutMs: 1_000,
+  killAfterMs: 1_000,
+  startDeadlineMs: 1_000,
+  lostAfterMs: 1_000,
+  retries: 0,
+  outputKeptBytes: 1_024,
 };
 const targets = Array.from({ length: HOSTS }, (_, i) => ({ hostId: newId<'host'>() as HostId, hostName: `h${i}` }));
-await store.runCreate({ id: runId, partition: partitionOf(runId), name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets }, { actor, action: 'test', target: 'test', detail: {} });
-const fence = { partition: partitionOf(runId), serverId, term: partitions.find(({ id }) => id === partitionOf(runId))!.term };
+await store.runCreate(
+  {
+    id: runId,
+    partition: partitionOf(runId),
+    name: 'n',
+    reason: '',
+    createdBy: actor,
+    targetExpression: 'all',
+    spec,
+    targets,
+  },
+  { actor, action: 'test', target: 'test', detail: {} },
+);
+const fence = {
+  partition: partitionOf(runId),
+  serverId,
+  term: partitions.find(({ id }) => id === partitionOf(runId))!.term,
+};
 say({ ready: true, runId, partition: fence.partition, term: fence.term });
 
 for (let ordinal = 0; ordinal < HOSTS; ordinal++) {
-  const change = { runId, task: 0, ordinal, attempt: 1, from: ['waiting'], to: 'running', startedAtMs: 1, seq: ordinal + 2 } as const;
+  const change = {
+    runId,
+    task: 0,
+    ordinal,
+    attempt: 1,
+    from: ['waiting'],
+    to: 'running',
+    startedAtMs: 1,
+    seq: ordinal + 2,
+  } as const;
   // A connection that was taken away while the process was stopped is no reason to leave off.
-  const result = await store.ownerCommit({ fence, executions: [change], runs: [], timeline: [] }).catch(() => undefined);
+  const result = await store
+    .ownerCommit({ fence, executions: [change], runs: [], timeline: [] })
+    .catch(() => undefined);
   if (result) say(result.kind === 'fenced' ? { fenced: ordinal } : { committed: ordinal });
 }

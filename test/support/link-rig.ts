@@ -18,8 +18,15 @@ import { createLinkServer, type LinkServer } from '../../src/link/ws-server.ts';
 import { CertificateAuthority } from '../../src/pki/ca.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
 
-export interface Frame { t: string }
-export interface RigIdentity { readonly id: string; readonly privateKey: string; readonly certificate: string; readonly ca: string }
+export interface Frame {
+  t: string;
+}
+export interface RigIdentity {
+  readonly id: string;
+  readonly privateKey: string;
+  readonly certificate: string;
+  readonly ca: string;
+}
 
 export interface Listening<In extends Frame, Out extends Frame> {
   readonly url: string;
@@ -56,17 +63,48 @@ export class LinkRig {
   }
 
   /** A certificate of our authority; `endsInMs` may be in the past. */
-  async identity(role: PeerRole, id: string = newId(), { endsInMs = 3_600_000, hostId }: { endsInMs?: number; hostId?: string } = {}): Promise<RigIdentity> {
+  async identity(
+    role: PeerRole,
+    id: string = newId(),
+    { endsInMs = 3_600_000, hostId }: { endsInMs?: number; hostId?: string } = {},
+  ): Promise<RigIdentity> {
     const privateKey = newKey();
     const lifetimeMs = 3_600_000;
-    const signed = await this.ca.sign({ csr: certificateRequest(privateKey), id, role, lifetimeMs, names: ['127.0.0.1'], ...(hostId === undefined ? {} : { hostId }) }, systemClock.nowMs() + endsInMs - lifetimeMs);
+    const signed = await this.ca.sign(
+      {
+        csr: certificateRequest(privateKey),
+        id,
+        role,
+        lifetimeMs,
+        names: ['127.0.0.1'],
+        ...(hostId === undefined ? {} : { hostId }),
+      },
+      systemClock.nowMs() + endsInMs - lifetimeMs,
+    );
     return { id, privateKey, certificate: signed!.certificate, ca: this.ca.certificate };
   }
 
-  async listen<In extends Frame, Out extends Frame>(options: { as: RigIdentity; role: PeerRole; shapes: FrameShapes; port?: number; clock?: Clock; refuse?: (id: string) => ErrorCode | undefined; linksMax?: number; heartbeatMs?: number; silentMs?: number }): Promise<Listening<In, Out>> {
+  async listen<In extends Frame, Out extends Frame>(options: {
+    as: RigIdentity;
+    role: PeerRole;
+    shapes: FrameShapes;
+    port?: number;
+    clock?: Clock;
+    refuse?: (id: string) => ErrorCode | undefined;
+    linksMax?: number;
+    heartbeatMs?: number;
+    silentMs?: number;
+  }): Promise<Listening<In, Out>> {
     const { as, port, ...rest } = options;
     const links = createLinkServer<In, Out>({ clock: systemClock, ...rest });
-    const https = createServer({ key: as.privateKey, cert: `${as.certificate}\n${as.ca}`, ca: this.ca.certificate, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' });
+    const https = createServer({
+      key: as.privateKey,
+      cert: `${as.certificate}\n${as.ca}`,
+      ca: this.ca.certificate,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.3',
+    });
     const connections: TLSSocket[] = [];
     https.on('secureConnection', (socket) => connections.push(socket));
     https.on('upgrade', (request, socket, head) => links.handleUpgrade(request, socket, head));
@@ -83,7 +121,14 @@ export class LinkRig {
   /** Not started yet. */
   dialer<In extends Frame, Out extends Frame>({ urls, ...options }: DialOptions): LinkDialer<In, Out> {
     const { identity, ...rest } = options;
-    const dialer = createLinkClient<In, Out>({ clock: systemClock, random: systemRandom, log: silentLog, ...rest, urls: () => urls, identity: () => identity });
+    const dialer = createLinkClient<In, Out>({
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      ...rest,
+      urls: () => urls,
+      identity: () => identity,
+    });
     this.onEnd(() => dialer.stop());
     return dialer;
   }

@@ -12,7 +12,11 @@ export interface LocalShell extends RemoteShell {
 }
 
 /** `login` gets `-c COMMAND`, as a login shell does; `keeps`: channels may be used again. */
-export function localShell(login: readonly string[], env: Readonly<Record<string, string>> = {}, keeps = false): LocalShell {
+export function localShell(
+  login: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  keeps = false,
+): LocalShell {
   const open = new Set<(reason: string) => void>();
   const shell: LocalShell = {
     commands: [],
@@ -21,7 +25,18 @@ export function localShell(login: readonly string[], env: Readonly<Record<string
     async exec(command): Promise<RemoteChannel> {
       shell.commands.push(command);
       const [program, ...args] = login;
-      const child = spawn(program!, [...args, '-c', command], { detached: true, cwd: '/', env: { PATH: '/usr/bin:/bin', HOME: process.env.HOME ?? '/', USER: process.env.USER ?? 'root', SHELL: '/bin/sh', LEAKED: 'yes', ...env } });
+      const child = spawn(program!, [...args, '-c', command], {
+        detached: true,
+        cwd: '/',
+        env: {
+          PATH: '/usr/bin:/bin',
+          HOME: process.env.HOME ?? '/',
+          USER: process.env.USER ?? 'root',
+          SHELL: '/bin/sh',
+          LEAKED: 'yes',
+          ...env,
+        },
+      });
       const write = child.stdin.write.bind(child.stdin) as (chunk: Buffer | string) => boolean;
       child.stdin.write = ((chunk: Buffer | string) => {
         shell.sent.push(Buffer.from(chunk));
@@ -39,7 +54,15 @@ export function localShell(login: readonly string[], env: Readonly<Record<string
   return shell;
 }
 
-function channelOf(child: ChildProcess & { stdin: NonNullable<ChildProcess['stdin']>; stdout: NonNullable<ChildProcess['stdout']>; stderr: NonNullable<ChildProcess['stderr']> }, open: Set<(reason: string) => void>, keeps: boolean): RemoteChannel {
+function channelOf(
+  child: ChildProcess & {
+    stdin: NonNullable<ChildProcess['stdin']>;
+    stdout: NonNullable<ChildProcess['stdout']>;
+    stderr: NonNullable<ChildProcess['stderr']>;
+  },
+  open: Set<(reason: string) => void>,
+  keeps: boolean,
+): RemoteChannel {
   const destroy = (): void => {
     child.stdin.destroy();
     child.stdout.destroy();
@@ -53,8 +76,18 @@ function channelOf(child: ChildProcess & { stdin: NonNullable<ChildProcess['stdi
     };
     open.add(lose);
     child.once('error', (error) => resolve({ kind: 'lost', reason: error.message }));
-    child.once('close', (code, signal) => resolve(signal ? { kind: 'signalled', signal: signal.slice(3) } : { kind: 'exited', code: code ?? 0 }));
+    child.once('close', (code, signal) =>
+      resolve(signal ? { kind: 'signalled', signal: signal.slice(3) } : { kind: 'exited', code: code ?? 0 }),
+    );
   });
   void ended.then(() => open.delete(lose));
-  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, close: () => lose('closed'), rest: () => keeps, wake: () => child.exitCode === null && child.signalCode === null && open.has(lose) };
+  return {
+    stdin: child.stdin,
+    stdout: child.stdout,
+    stderr: child.stderr,
+    ended,
+    close: () => lose('closed'),
+    rest: () => keeps,
+    wake: () => child.exitCode === null && child.signalCode === null && open.has(lose),
+  };
 }

@@ -1,10 +1,22 @@
 /** A driver that runs nothing: it keeps the promises of the contract in memory and lets a test decide how each attempt ends. */
 import type { AttemptId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
-import type { AttemptStart, AttemptTarget, Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../../src/drivers/driver.ts';
+import type {
+  AttemptStart,
+  AttemptTarget,
+  Driver,
+  DriverAttemptState,
+  DriverEvents,
+  StartAnswer,
+} from '../../src/drivers/driver.ts';
 import type { AgentReport, ExecutionSpec, StreamReport } from '../../src/protocol/link/agent-v1.ts';
 
-interface Held { readonly spec: ExecutionSpec; state: DriverAttemptState; report?: AgentReport; output: { 1: Buffer; 2: Buffer } }
+interface Held {
+  readonly spec: ExecutionSpec;
+  state: DriverAttemptState;
+  report?: AgentReport;
+  output: { 1: Buffer; 2: Buffer };
+}
 
 const START: AttemptStart = { pid: 4242, atMs: 1 };
 
@@ -19,7 +31,8 @@ export class MemoryDriver implements Driver {
   readonly settled = new Set<string>();
   readonly #held = new Map<string, Held>();
   /** Ends each attempt at once; undefined leaves it running. */
-  onStart: ((attempt: AttemptId, spec: ExecutionSpec) => { stdout?: Uint8Array; exitCode?: number } | undefined) = () => ({});
+  onStart: (attempt: AttemptId, spec: ExecutionSpec) => { stdout?: Uint8Array; exitCode?: number } | undefined =
+    () => ({});
   capacity = Number.POSITIVE_INFINITY;
 
   async start(): Promise<void> {}
@@ -40,11 +53,23 @@ export class MemoryDriver implements Driver {
     return 'accepted';
   }
 
-  finish(attempt: AttemptId, { stdout = new Uint8Array(0), exitCode = 0 }: { stdout?: Uint8Array; exitCode?: number } = {}, outcome: AgentReport['outcome'] = 'exited'): void {
+  finish(
+    attempt: AttemptId,
+    { stdout = new Uint8Array(0), exitCode = 0 }: { stdout?: Uint8Array; exitCode?: number } = {},
+    outcome: AgentReport['outcome'] = 'exited',
+  ): void {
     const held = this.#held.get(attempt)!;
     held.state = 'finished';
     held.output[1] = Buffer.from(stdout);
-    held.report = { t: 'report', a: attempt, outcome, exitCode, finishedAtMs: 2, stdout: streamOf(held.output[1]), stderr: streamOf(held.output[2]) };
+    held.report = {
+      t: 'report',
+      a: attempt,
+      outcome,
+      exitCode,
+      finishedAtMs: 2,
+      stdout: streamOf(held.output[1]),
+      stderr: streamOf(held.output[2]),
+    };
     this.events.finished(attempt);
   }
 
@@ -79,16 +104,33 @@ export class MemoryDriver implements Driver {
     return this.#held.get(attempt)?.output[stream].subarray(offset, offset + length) ?? new Uint8Array(0);
   }
 
-  async readWhole(attempt: AttemptId, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean } | undefined> {
+  async readWhole(
+    attempt: AttemptId,
+    stream: 1 | 2,
+    offset: number,
+    length: number,
+  ): Promise<{ bytes: Uint8Array; size: number; eof: boolean } | undefined> {
     const whole = this.#held.get(attempt)?.output[stream];
-    return whole && { bytes: whole.subarray(offset, offset + length), size: whole.length, eof: offset + length >= whole.length };
+    return (
+      whole && {
+        bytes: whole.subarray(offset, offset + length),
+        size: whole.length,
+        eof: offset + length >= whole.length,
+      }
+    );
   }
 
   async forget(attempts: readonly AttemptId[]): Promise<void> {
-    for (const attempt of attempts) if (this.#held.get(attempt)?.report && this.#held.delete(attempt)) this.settled.add(attempt);
+    for (const attempt of attempts)
+      if (this.#held.get(attempt)?.report && this.#held.delete(attempt)) this.settled.add(attempt);
   }
 }
 
 function streamOf(bytes: Buffer): StreamReport {
-  return { size: bytes.length, head: bytes.length, tail: 0, ...(bytes.length > 0 && bytes.length <= limits.outputInlineBytesMax ? { inline: bytes } : {}) };
+  return {
+    size: bytes.length,
+    head: bytes.length,
+    tail: 0,
+    ...(bytes.length > 0 && bytes.length <= limits.outputInlineBytesMax ? { inline: bytes } : {}),
+  };
 }

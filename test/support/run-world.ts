@@ -4,19 +4,57 @@
  * at any moment; whatever the order, the promises that `check` holds must hold.
  */
 import type { AgentId, HostId, RunId, WorkerId } from '../../src/base/ids.ts';
-import { canExecutionMove, emptyCounts, isFailure, isTerminalExecution, type ExecutionCounts, type ExecutionState } from '../../src/domain/run/execution-machine.ts';
+import {
+  canExecutionMove,
+  emptyCounts,
+  isFailure,
+  isTerminalExecution,
+  type ExecutionCounts,
+  type ExecutionState,
+} from '../../src/domain/run/execution-machine.ts';
 import { failuresTolerated } from '../../src/domain/run/failure-limit.ts';
 import { RunActor, type AttemptResult, type Execution, type Location } from '../../src/domain/run/run-actor.ts';
 import { canRunMove, isTerminalRun, runVerdict, type RunState } from '../../src/domain/run/run-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
 
 export const RUN = '01930000-0000-7000-8000-000000000000' as RunId;
-const SPEC: RunSpec = { work: { kind: 'command', argv: ['true'] }, args: [], env: {}, params: {}, secretNames: [], timeoutMs: 60_000, killAfterMs: 1_000, startDeadlineMs: 30_000, lostAfterMs: 20_000, retries: 0, outputKeptBytes: 1_024 };
+const SPEC: RunSpec = {
+  work: { kind: 'command', argv: ['true'] },
+  args: [],
+  env: {},
+  params: {},
+  secretNames: [],
+  timeoutMs: 60_000,
+  killAfterMs: 1_000,
+  startDeadlineMs: 30_000,
+  lostAfterMs: 20_000,
+  retries: 0,
+  outputKeptBytes: 1_024,
+};
 
 type Result = AttemptResult<unknown>;
-interface Row { readonly hostId: HostId; state: ExecutionState; attempt: number; failures: number; agentId: AgentId | undefined; result: Result | undefined; settledLate: boolean; dispatchedAtMs: number | undefined; startedAtMs: number | undefined }
-interface Told { readonly ordinal: number; readonly attempt: number; readonly kind: 'queued' | 'accepted' | 'started' | 'report' | 'unknown' | 'undelivered'; readonly result?: Result }
-interface Order { readonly kind: 'start' | 'cancel' | 'query'; readonly attempt: number; readonly handedOn: boolean }
+interface Row {
+  readonly hostId: HostId;
+  state: ExecutionState;
+  attempt: number;
+  failures: number;
+  agentId: AgentId | undefined;
+  result: Result | undefined;
+  settledLate: boolean;
+  dispatchedAtMs: number | undefined;
+  startedAtMs: number | undefined;
+}
+interface Told {
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly kind: 'queued' | 'accepted' | 'started' | 'report' | 'unknown' | 'undelivered';
+  readonly result?: Result;
+}
+interface Order {
+  readonly kind: 'start' | 'cancel' | 'query';
+  readonly attempt: number;
+  readonly handedOn: boolean;
+}
 type Entry = { state: 'running' } | { state: 'finished'; result: Result } | { state: 'settled' };
 
 /** A host: what its journal knows decides what runs, and its word is the truth. */
@@ -38,7 +76,13 @@ class Host {
   }
 }
 
-export interface WorldOptions { readonly hosts: number; readonly retries: number; readonly concurrency?: number; readonly maxFailed?: number; readonly outcomes: readonly number[] }
+export interface WorldOptions {
+  readonly hosts: number;
+  readonly retries: number;
+  readonly concurrency?: number;
+  readonly maxFailed?: number;
+  readonly outcomes: readonly number[];
+}
 
 export class RunWorld {
   readonly spec: RunSpec;
@@ -51,16 +95,43 @@ export class RunWorld {
   told: Told[] = [];
   #heardOnce: Told[] = [];
   actor: RunActor;
-  #commit: { taken: Execution<unknown>[]; states: ExecutionState[]; acks: { ordinal: number; attempt: number }[]; state: RunState } | undefined;
+  #commit:
+    | {
+        taken: Execution<unknown>[];
+        states: ExecutionState[];
+        acks: { ordinal: number; attempt: number }[];
+        state: RunState;
+      }
+    | undefined;
   #acks: { ordinal: number; attempt: number }[] = [];
   at = 1_000;
 
   constructor(options: WorldOptions) {
     this.#outcomes = options.outcomes;
-    this.spec = { ...SPEC, retries: options.retries, ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }), ...(options.maxFailed === undefined ? {} : { maxFailed: { kind: 'count', count: options.maxFailed } }) };
+    this.spec = {
+      ...SPEC,
+      retries: options.retries,
+      ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
+      ...(options.maxFailed === undefined ? {} : { maxFailed: { kind: 'count', count: options.maxFailed } }),
+    };
     this.hosts = Array.from({ length: options.hosts }, (_, ordinal) => new Host(ordinal));
-    this.rows = this.hosts.map(({ hostId }) => ({ hostId, state: 'waiting', attempt: 1, failures: 0, agentId: undefined, result: undefined, settledLate: false, dispatchedAtMs: undefined, startedAtMs: undefined }));
-    this.run = { state: 'waiting', counts: { ...emptyCounts(), waiting: options.hosts }, seq: 1, cancelRequested: false };
+    this.rows = this.hosts.map(({ hostId }) => ({
+      hostId,
+      state: 'waiting',
+      attempt: 1,
+      failures: 0,
+      agentId: undefined,
+      result: undefined,
+      settledLate: false,
+      dispatchedAtMs: undefined,
+      startedAtMs: undefined,
+    }));
+    this.run = {
+      state: 'waiting',
+      counts: { ...emptyCounts(), waiting: options.hosts },
+      seq: 1,
+      cancelRequested: false,
+    };
     this.actor = this.#seeded();
   }
 
@@ -68,10 +139,31 @@ export class RunWorld {
 
   #seeded(): RunActor {
     const { state, counts, seq, cancelRequested } = this.run;
-    return new RunActor({ id: RUN, state, round: 1, counts, seq, roundStartedAtMs: 1_000, ...(cancelRequested ? { cancelRequestedAtMs: 1, cancelRequestedBy: 'somebody' } : {}) }, this.spec, this.rows.map((row, ordinal) => ({
-      task: 0, ordinal, attempt: row.attempt, hostId: row.hostId, hostName: row.hostId, state: row.state, failuresInRound: row.failures,
-      ...(row.agentId === undefined ? {} : { agentId: row.agentId }), ...(row.startedAtMs === undefined ? {} : { startedAtMs: row.startedAtMs }), ...(row.dispatchedAtMs === undefined ? {} : { dispatchedAtMs: row.dispatchedAtMs }),
-    })), this.at);
+    return new RunActor(
+      {
+        id: RUN,
+        state,
+        round: 1,
+        counts,
+        seq,
+        roundStartedAtMs: 1_000,
+        ...(cancelRequested ? { cancelRequestedAtMs: 1, cancelRequestedBy: 'somebody' } : {}),
+      },
+      this.spec,
+      this.rows.map((row, ordinal) => ({
+        task: 0,
+        ordinal,
+        attempt: row.attempt,
+        hostId: row.hostId,
+        hostName: row.hostId,
+        state: row.state,
+        failuresInRound: row.failures,
+        ...(row.agentId === undefined ? {} : { agentId: row.agentId }),
+        ...(row.startedAtMs === undefined ? {} : { startedAtMs: row.startedAtMs }),
+        ...(row.dispatchedAtMs === undefined ? {} : { dispatchedAtMs: row.dispatchedAtMs }),
+      })),
+      this.at,
+    );
   }
 
   #locate = ({ hostId }: { readonly hostId: HostId }): Location | undefined => {
@@ -88,18 +180,23 @@ export class RunWorld {
 
   advance(): void {
     // A late truth that is heard and not written yet has made one failure less of it.
-    const failures = this.rows.filter((row, ordinal) => isFailure(row.state) && isFailure(this.actor.executions[ordinal]!.state)).length;
-    const limitWasExceeded = this.spec.maxFailed !== undefined && failures > failuresTolerated(this.spec.maxFailed, this.rows.length);
+    const failures = this.rows.filter(
+      (row, ordinal) => isFailure(row.state) && isFailure(this.actor.executions[ordinal]!.state),
+    ).length;
+    const limitWasExceeded =
+      this.spec.maxFailed !== undefined && failures > failuresTolerated(this.spec.maxFailed, this.rows.length);
     const wasOut = new Set(this.actor.inFlight());
     this.actor.advance({ at: this.at, ms: this.at }, this.#locate);
     for (const execution of this.actor.inFlight()) {
       if (wasOut.has(execution)) continue;
       if (limitWasExceeded) throw new Error(`${execution.ordinal} is sent after too many had failed`);
-      if (this.run.cancelRequested && this.actor.cancelRequestedBy !== undefined) throw new Error(`${execution.ordinal} is sent after a cancel`);
+      if (this.run.cancelRequested && this.actor.cancelRequestedBy !== undefined)
+        throw new Error(`${execution.ordinal} is sent after a cancel`);
     }
     for (const { kind, execution } of this.actor.orders(this.at, this.at, this.#locate)) {
       const row = this.rows[execution.ordinal]!;
-      if (row.attempt !== execution.attempt || isTerminalExecution(row.state) || row.state === 'waiting') throw new Error(`an order to ${kind} ${execution.ordinal} is out before it is written`);
+      if (row.attempt !== execution.attempt || isTerminalExecution(row.state) || row.state === 'waiting')
+        throw new Error(`an order to ${kind} ${execution.ordinal} is out before it is written`);
       this.hosts[execution.ordinal]!.orders.push({ kind, attempt: execution.attempt, handedOn: false });
     }
   }
@@ -110,7 +207,10 @@ export class RunWorld {
     const taken = this.actor.take(max);
     if (taken.length === 0) return;
     const states = taken.map((execution) => execution.state);
-    const view = this.actor.viewAfter(taken, taken.map((execution) => (execution.retry ? 'waiting' : execution.state)));
+    const view = this.actor.viewAfter(
+      taken,
+      taken.map((execution) => (execution.retry ? 'waiting' : execution.state)),
+    );
     for (const execution of taken) this.#write(execution);
     this.#moveRun(view.state);
     this.run.counts = view.counts;
@@ -129,20 +229,44 @@ export class RunWorld {
     commit.taken.forEach((execution, i) => this.actor.committed(execution, commit.states[i]!));
     for (const ack of commit.acks) {
       const execution = this.actor.at(0, ack.ordinal)!;
-      if (execution.attempt > ack.attempt || (isTerminalExecution(execution.dbState) && execution.dbState === execution.state)) this.#ack(ack);
+      if (
+        execution.attempt > ack.attempt ||
+        (isTerminalExecution(execution.dbState) && execution.dbState === execution.state)
+      )
+        this.#ack(ack);
       else this.#acks.push(ack);
     }
   }
 
   #write(execution: Execution<unknown>): void {
     const row = this.rows[execution.ordinal]!;
-    if (row.attempt !== execution.attempt || row.state !== execution.dbState) throw new Error(`the owner believes ${execution.ordinal} to be ${execution.dbState} in attempt ${execution.attempt}, it is ${row.state} in ${row.attempt}`);
-    if (row.state !== execution.state && !canExecutionMove(row.state, execution.state)) throw new Error(`${row.state} → ${execution.state}`);
+    if (row.attempt !== execution.attempt || row.state !== execution.dbState)
+      throw new Error(
+        `the owner believes ${execution.ordinal} to be ${execution.dbState} in attempt ${execution.attempt}, it is ${row.state} in ${row.attempt}`,
+      );
+    if (row.state !== execution.state && !canExecutionMove(row.state, execution.state))
+      throw new Error(`${row.state} → ${execution.state}`);
     if (isTerminalExecution(row.state) && !execution.settledLate) throw new Error(`${row.state} was final`);
-    Object.assign(row, { state: execution.state, agentId: execution.agentId ?? row.agentId, result: execution.result, settledLate: execution.settledLate, dispatchedAtMs: execution.dispatchedAtMs ?? row.dispatchedAtMs, startedAtMs: execution.startedAtMs ?? row.startedAtMs });
+    Object.assign(row, {
+      state: execution.state,
+      agentId: execution.agentId ?? row.agentId,
+      result: execution.result,
+      settledLate: execution.settledLate,
+      dispatchedAtMs: execution.dispatchedAtMs ?? row.dispatchedAtMs,
+      startedAtMs: execution.startedAtMs ?? row.startedAtMs,
+    });
     if (!execution.retry) return;
     this.history.push({ ...row });
-    Object.assign(row, { state: 'waiting', attempt: row.attempt + 1, failures: row.failures + 1, agentId: undefined, result: undefined, settledLate: false, dispatchedAtMs: undefined, startedAtMs: undefined });
+    Object.assign(row, {
+      state: 'waiting',
+      attempt: row.attempt + 1,
+      failures: row.failures + 1,
+      agentId: undefined,
+      result: undefined,
+      settledLate: false,
+      dispatchedAtMs: undefined,
+      startedAtMs: undefined,
+    });
   }
 
   #moveRun(to: RunState): void {
@@ -190,8 +314,10 @@ export class RunWorld {
   /** The agent forgets: what it said must be written by now. */
   #ack({ ordinal, attempt }: { ordinal: number; attempt: number }): void {
     const row = this.rows[ordinal]!;
-    if (row.attempt === attempt && !isTerminalExecution(row.state)) throw new Error(`attempt ${attempt} of ${ordinal} is acknowledged and only ${row.state}`);
-    if (row.attempt === attempt && row.state === 'lost') throw new Error(`attempt ${attempt} of ${ordinal} is acknowledged and written as lost`);
+    if (row.attempt === attempt && !isTerminalExecution(row.state))
+      throw new Error(`attempt ${attempt} of ${ordinal} is acknowledged and only ${row.state}`);
+    if (row.attempt === attempt && row.state === 'lost')
+      throw new Error(`attempt ${attempt} of ${ordinal} is acknowledged and written as lost`);
     this.hosts[ordinal]!.journal.set(attempt, { state: 'settled' });
   }
 
@@ -212,7 +338,9 @@ export class RunWorld {
     const host = this.hosts[ordinal]!;
     if (!host.linked) return;
     host.linked = false;
-    if (bounced) for (const { attempt } of host.orders.filter((order) => !order.handedOn)) this.told.push({ ordinal, attempt, kind: 'undelivered' });
+    if (bounced)
+      for (const { attempt } of host.orders.filter((order) => !order.handedOn))
+        this.told.push({ ordinal, attempt, kind: 'undelivered' });
     host.orders = [];
     this.actor.onUnlinked(host.hostId, this.at);
   }
@@ -235,7 +363,8 @@ export class RunWorld {
   retell(n: number): void {
     const ordinal = n % this.hosts.length;
     if (!this.hosts[ordinal]!.linked) return;
-    for (const [attempt, entry] of this.hosts[ordinal]!.journal) if (entry.state === 'finished') this.told.push({ ordinal, attempt, kind: 'report', result: entry.result });
+    for (const [attempt, entry] of this.hosts[ordinal]!.journal)
+      if (entry.state === 'finished') this.told.push({ ordinal, attempt, kind: 'report', result: entry.result });
   }
 
   receive(n: number, again: boolean): void {
@@ -245,16 +374,24 @@ export class RunWorld {
     if (!order) return;
     if (again) host.orders.unshift({ ...order, handedOn: true });
     const entry = host.journal.get(order.attempt);
-    const tell = (kind: Told['kind'], result?: Result): void => void this.told.push({ ordinal, attempt: order.attempt, kind, ...(result ? { result } : {}) });
+    const tell = (kind: Told['kind'], result?: Result): void =>
+      void this.told.push({ ordinal, attempt: order.attempt, kind, ...(result ? { result } : {}) });
     if (entry?.state === 'finished') return tell('report', entry.result);
     if (entry?.state === 'settled') return;
     if (order.kind === 'start' && !entry) {
       if (host.starts.includes(order.attempt)) throw new Error(`attempt ${order.attempt} of ${ordinal} runs twice`);
-      if ([...host.journal.values()].some((other) => other.state === 'running')) throw new Error(`attempt ${order.attempt} of ${ordinal} starts while another runs`);
+      if ([...host.journal.values()].some((other) => other.state === 'running'))
+        throw new Error(`attempt ${order.attempt} of ${ordinal} starts while another runs`);
       host.starts.push(order.attempt);
       host.journal.set(order.attempt, { state: 'running' });
     } else if (!entry) return tell('unknown');
-    else if (order.kind === 'cancel') return this.#finish(ordinal, order.attempt, { to: 'cancelled', signal: 'SIGTERM', reason: 'cancelled-by-user', finishedAtMs: this.at });
+    else if (order.kind === 'cancel')
+      return this.#finish(ordinal, order.attempt, {
+        to: 'cancelled',
+        signal: 'SIGTERM',
+        reason: 'cancelled-by-user',
+        finishedAtMs: this.at,
+      });
     tell('accepted');
     tell('started');
   }
@@ -262,12 +399,15 @@ export class RunWorld {
   /** The process on a host ends by itself. */
   end(n: number): void {
     const ordinal = n % this.hosts.length;
-    for (const [attempt, entry] of this.hosts[ordinal]!.journal) if (entry.state === 'running') this.#finish(ordinal, attempt, this.#outcome(ordinal, attempt));
+    for (const [attempt, entry] of this.hosts[ordinal]!.journal)
+      if (entry.state === 'running') this.#finish(ordinal, attempt, this.#outcome(ordinal, attempt));
   }
 
   #outcome(ordinal: number, attempt: number): Result {
     const exitCode = this.#outcomes[(ordinal * 7 + attempt) % this.#outcomes.length] ?? 0;
-    return exitCode === 0 ? { to: 'succeeded', exitCode, finishedAtMs: this.at } : { to: 'failed', exitCode, finishedAtMs: this.at };
+    return exitCode === 0
+      ? { to: 'succeeded', exitCode, finishedAtMs: this.at }
+      : { to: 'failed', exitCode, finishedAtMs: this.at };
   }
 
   #finish(ordinal: number, attempt: number, result: Result): void {
@@ -283,39 +423,55 @@ export class RunWorld {
   check(): void {
     const counted = emptyCounts();
     for (const row of this.rows) counted[row.state]++;
-    if (JSON.stringify(counted) !== JSON.stringify(this.run.counts)) throw new Error(`counted ${JSON.stringify(counted)}, told ${JSON.stringify(this.run.counts)}`);
+    if (JSON.stringify(counted) !== JSON.stringify(this.run.counts))
+      throw new Error(`counted ${JSON.stringify(counted)}, told ${JSON.stringify(this.run.counts)}`);
     const out = counted.dispatched + counted.running;
     if (out > (this.spec.concurrency ?? Number.POSITIVE_INFINITY)) throw new Error(`${out} are out at once`);
-    for (const row of this.rows) if (row.attempt > 1 + this.spec.retries) throw new Error(`attempt ${row.attempt} with ${this.spec.retries} retries`);
+    for (const row of this.rows)
+      if (row.attempt > 1 + this.spec.retries)
+        throw new Error(`attempt ${row.attempt} with ${this.spec.retries} retries`);
   }
 
   /** When all is over: one final state for each, told as it was. */
   checkEnd(): void {
     this.check();
-    if (!isTerminalRun(this.run.state) || this.run.state !== runVerdict(this.run.counts, this.run.cancelRequested)) throw new Error(`the run is ${this.run.state} with ${JSON.stringify(this.run.counts)}`);
+    if (!isTerminalRun(this.run.state) || this.run.state !== runVerdict(this.run.counts, this.run.cancelRequested))
+      throw new Error(`the run is ${this.run.state} with ${JSON.stringify(this.run.counts)}`);
     for (const [ordinal, row] of this.rows.entries()) {
       if (!isTerminalExecution(row.state)) throw new Error(`${ordinal} is ${row.state} for ever`);
       this.#checkTruth(ordinal, row);
     }
     for (const row of this.history) {
       if (row.state !== 'failed' && row.state !== 'timed_out') throw new Error(`${row.state} was retried by itself`);
-      this.#checkTruth(this.rows.findIndex(({ hostId }) => hostId === row.hostId), row);
+      this.#checkTruth(
+        this.rows.findIndex(({ hostId }) => hostId === row.hostId),
+        row,
+      );
     }
   }
 
   #checkTruth(ordinal: number, row: Row): void {
     const host = this.hosts[ordinal]!;
     const [ran, end] = [host.starts.includes(row.attempt), host.ends.get(row.attempt)];
-    const neverSent = row.state === 'not_started' || row.state === 'skipped' || (row.state === 'cancelled' && row.result?.signal === undefined);
-    if (neverSent && ran) throw new Error(`attempt ${row.attempt} of ${ordinal} is ${row.state} (${row.result?.reason}) and ran`);
-    if ((row.state === 'succeeded' || row.state === 'failed') && end?.exitCode !== row.result?.exitCode) throw new Error(`attempt ${row.attempt} of ${ordinal} is told as ${row.result?.exitCode}, it was ${end?.exitCode}`);
+    const neverSent =
+      row.state === 'not_started' ||
+      row.state === 'skipped' ||
+      (row.state === 'cancelled' && row.result?.signal === undefined);
+    if (neverSent && ran)
+      throw new Error(`attempt ${row.attempt} of ${ordinal} is ${row.state} (${row.result?.reason}) and ran`);
+    if ((row.state === 'succeeded' || row.state === 'failed') && end?.exitCode !== row.result?.exitCode)
+      throw new Error(
+        `attempt ${row.attempt} of ${ordinal} is told as ${row.result?.exitCode}, it was ${end?.exitCode}`,
+      );
     // An order that never arrived leaves nobody who could tell.
-    if (row.state === 'lost' && host.linked && end) throw new Error(`${ordinal} is lost, its agent is here and knows that attempt ${row.attempt} is ${end.to}`);
+    if (row.state === 'lost' && host.linked && end)
+      throw new Error(`${ordinal} is lost, its agent is here and knows that attempt ${row.attempt} is ${end.to}`);
   }
 
   /** Faults are over, but for hosts that stay away: everything arrives, time passes, what runs ends. */
   settle(away: ReadonlySet<number>): void {
-    for (const [ordinal] of this.hosts.entries()) if (away.has(ordinal)) this.unlink(ordinal, false);
+    for (const [ordinal] of this.hosts.entries())
+      if (away.has(ordinal)) this.unlink(ordinal, false);
       else this.link(ordinal);
     for (let round = 0; round < 200; round++) {
       this.at += 1_000;

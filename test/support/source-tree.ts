@@ -36,14 +36,25 @@ export interface SourceFile {
 
 /** Files that git knows or would add, so that a build's leftovers do not count; without those deleted but not committed. */
 export function repositoryFiles(): string[] {
-  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8', maxBuffer: 16 << 20 });
+  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 16 << 20,
+  });
   return listed.split('\n').filter((path) => path !== '' && existsSync(join(root, path)));
 }
 
 export function readSource(path: string): SourceFile {
   const text = readFileSync(join(root, path), 'utf8');
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
-  const found = { imports: [] as SourceImport[], exports: [] as SourceFile['exports'][number][], words: new Map<string, number>(), worldReads: [] as string[], anyTypes: [] as string[], focusedTests: [] as string[] };
+  const found = {
+    imports: [] as SourceImport[],
+    exports: [] as SourceFile['exports'][number][],
+    words: new Map<string, number>(),
+    worldReads: [] as string[],
+    anyTypes: [] as string[],
+    focusedTests: [] as string[],
+  };
   const at = (node: ts.Node): string => `${path}:${file.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
   const visit = (node: ts.Node): void => {
     if (ts.isIdentifier(node)) found.words.set(node.text, (found.words.get(node.text) ?? 0) + 1);
@@ -52,12 +63,18 @@ export function readSource(path: string): SourceFile {
     if (imported) found.imports.push(imported);
     const read = worldReadOf(node);
     if (read !== undefined) found.worldReads.push(`${at(node)} ${read}`);
-    if (ts.isPropertyAccessExpression(node) && /^(only|skip|todo|fails)$/.test(node.name.text) && /^(describe|it|test)\b/.test(node.expression.getText())) found.focusedTests.push(`${at(node)} .${node.name.text}`);
+    if (
+      ts.isPropertyAccessExpression(node) &&
+      /^(only|skip|todo|fails)$/.test(node.name.text) &&
+      /^(describe|it|test)\b/.test(node.expression.getText())
+    )
+      found.focusedTests.push(`${at(node)} .${node.name.text}`);
     ts.forEachChild(node, visit);
   };
   visit(file);
   for (const statement of file.statements) {
-    for (const [name, isType] of exportsOf(statement)) found.exports.push({ name, isType, line: file.getLineAndCharacterOfPosition(statement.getStart()).line + 1 });
+    for (const [name, isType] of exportsOf(statement))
+      found.exports.push({ name, isType, line: file.getLineAndCharacterOfPosition(statement.getStart()).line + 1 });
   }
   return { path, text, lineCount: text.split('\n').length - 1, ...found };
 }
@@ -67,45 +84,88 @@ function importOf(node: ts.Node, path: string): SourceImport | undefined {
     const { importClause: clause } = node;
     const bindings = clause?.namedBindings;
     const elements = bindings && ts.isNamedImports(bindings) ? bindings.elements : undefined;
-    const typeOnly = clause !== undefined && (clause.isTypeOnly || (clause.name === undefined && elements !== undefined && elements.length > 0 && elements.every((e) => e.isTypeOnly)));
-    return { ...located(node.moduleSpecifier.text, path), typeOnly, names: elements?.map((e) => (e.propertyName ?? e.name).text) ?? [], whole: bindings !== undefined && ts.isNamespaceImport(bindings) };
+    const typeOnly =
+      clause !== undefined &&
+      (clause.isTypeOnly ||
+        (clause.name === undefined &&
+          elements !== undefined &&
+          elements.length > 0 &&
+          elements.every((e) => e.isTypeOnly)));
+    return {
+      ...located(node.moduleSpecifier.text, path),
+      typeOnly,
+      names: elements?.map((e) => (e.propertyName ?? e.name).text) ?? [],
+      whole: bindings !== undefined && ts.isNamespaceImport(bindings),
+    };
   }
   if (ts.isExportDeclaration(node) && node.moduleSpecifier && ts.isStringLiteral(node.moduleSpecifier)) {
     const elements = node.exportClause && ts.isNamedExports(node.exportClause) ? node.exportClause.elements : undefined;
-    return { ...located(node.moduleSpecifier.text, path), typeOnly: node.isTypeOnly, names: elements?.map((e) => (e.propertyName ?? e.name).text) ?? [], whole: elements === undefined };
+    return {
+      ...located(node.moduleSpecifier.text, path),
+      typeOnly: node.isTypeOnly,
+      names: elements?.map((e) => (e.propertyName ?? e.name).text) ?? [],
+      whole: elements === undefined,
+    };
   }
   if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal)) {
-    return { ...located(node.argument.literal.text, path), typeOnly: true, names: node.qualifier ? [node.qualifier.getText()] : [], whole: false };
+    return {
+      ...located(node.argument.literal.text, path),
+      typeOnly: true,
+      names: node.qualifier ? [node.qualifier.getText()] : [],
+      whole: false,
+    };
   }
-  const [first] = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword ? node.arguments : isThreadUrl(node) ? node.arguments! : [];
-  return first && ts.isStringLiteral(first) ? { ...located(first.text, path), typeOnly: false, names: [], whole: true } : undefined;
+  const [first] =
+    ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword
+      ? node.arguments
+      : isThreadUrl(node)
+        ? node.arguments!
+        : [];
+  return first && ts.isStringLiteral(first)
+    ? { ...located(first.text, path), typeOnly: false, names: [], whole: true }
+    : undefined;
 }
 
 /** `new URL('./thread.ts', import.meta.url)`: how threads and child programs are named. */
 function isThreadUrl(node: ts.Node): node is ts.NewExpression {
-  return ts.isNewExpression(node) && node.expression.getText() === 'URL' && node.arguments?.[1]?.getText() === 'import.meta.url' && /\.ts['"]$/.test(node.arguments[0]!.getText());
+  return (
+    ts.isNewExpression(node) &&
+    node.expression.getText() === 'URL' &&
+    node.arguments?.[1]?.getText() === 'import.meta.url' &&
+    /\.ts['"]$/.test(node.arguments[0]!.getText())
+  );
 }
 
 function located(specifier: string, from: string): { specifier: string; path: string | undefined } {
   return { specifier, path: specifier.startsWith('.') ? normalize(join(dirname(from), specifier)) : undefined };
 }
 
-const WORLD_CALLS = /^(Date\.now|Math\.random|performance\.now|(globalThis\.)?set(Timeout|Interval)|(crypto\.)?randomUUID)$/;
+const WORLD_CALLS =
+  /^(Date\.now|Math\.random|performance\.now|(globalThis\.)?set(Timeout|Interval)|(crypto\.)?randomUUID)$/;
 
 /** Time and chance are arguments; these calls are where they would sneak in. */
 function worldReadOf(node: ts.Node): string | undefined {
   if (ts.isCallExpression(node) && WORLD_CALLS.test(node.expression.getText())) return node.expression.getText();
-  if (ts.isNewExpression(node) && node.expression.getText() === 'Date' && (node.arguments?.length ?? 0) === 0) return 'new Date()';
-  if (ts.isImportDeclaration(node) && /^['"]node:timers/.test(node.moduleSpecifier.getText())) return node.moduleSpecifier.getText();
+  if (ts.isNewExpression(node) && node.expression.getText() === 'Date' && (node.arguments?.length ?? 0) === 0)
+    return 'new Date()';
+  if (ts.isImportDeclaration(node) && /^['"]node:timers/.test(node.moduleSpecifier.getText()))
+    return node.moduleSpecifier.getText();
   return undefined;
 }
 
 function exportsOf(statement: ts.Statement): [name: string, isType: boolean][] {
-  const exported = ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some((m) => m.kind === ts.SyntaxKind.ExportKeyword);
-  const isDefault = ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some((m) => m.kind === ts.SyntaxKind.DefaultKeyword);
+  const exported =
+    ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some((m) => m.kind === ts.SyntaxKind.ExportKeyword);
+  const isDefault =
+    ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some((m) => m.kind === ts.SyntaxKind.DefaultKeyword);
   if (!exported || isDefault) return [];
-  if (ts.isVariableStatement(statement)) return statement.declarationList.declarations.flatMap((d) => (ts.isIdentifier(d.name) ? [[d.name.text, false] as [string, boolean]] : []));
-  if (ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement)) return [[statement.name.text, true]];
-  if ((ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) && statement.name) return [[statement.name.text, false]];
+  if (ts.isVariableStatement(statement))
+    return statement.declarationList.declarations.flatMap((d) =>
+      ts.isIdentifier(d.name) ? [[d.name.text, false] as [string, boolean]] : [],
+    );
+  if (ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement))
+    return [[statement.name.text, true]];
+  if ((ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) && statement.name)
+    return [[statement.name.text, false]];
   return [];
 }

@@ -2,7 +2,13 @@
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { systemClock } from '../../src/base/clock.ts';
 
-export interface Proxy { readonly address: string; readonly port: number; readonly connections: number; cutAll(): void; stop(): Promise<void> }
+export interface Proxy {
+  readonly address: string;
+  readonly port: number;
+  readonly connections: number;
+  cutAll(): void;
+  stop(): Promise<void>;
+}
 
 /** Anything that listens on loopback. */
 export async function listenWith(onConnection: (socket: Socket) => void): Promise<Proxy> {
@@ -18,17 +24,19 @@ export async function listenWith(onConnection: (socket: Socket) => void): Promis
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
   return {
-    address: '127.0.0.1', port,
+    address: '127.0.0.1',
+    port,
     get connections() {
       return connections;
     },
     cutAll() {
       for (const socket of sockets) socket.destroy();
     },
-    stop: () => new Promise((resolve) => {
-      for (const socket of sockets) socket.destroy();
-      server.close(() => resolve());
-    }),
+    stop: () =>
+      new Promise((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => resolve());
+      }),
   };
 }
 

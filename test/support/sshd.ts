@@ -14,13 +14,23 @@ const SSHD = ['/usr/sbin/sshd', '/usr/local/sbin/sshd', '/sbin/sshd'].find((path
 
 export const isRoot = process.getuid?.() === 0;
 /** Undefined when everything is there. */
-export const sshdMissing = SSHD ? undefined : 'these tests need an OpenSSH server: apt-get install openssh-server (it need not run), or dnf install openssh-server';
+export const sshdMissing = SSHD
+  ? undefined
+  : 'these tests need an OpenSSH server: apt-get install openssh-server (it need not run), or dnf install openssh-server';
 if (sshdMissing) process.stderr.write(`${sshdMissing}\n`);
 
 /** Undefined when users can be made and may become each other. */
-export const sudoMissing = isRoot && existsSync('/usr/bin/sudo') && existsSync('/etc/sudoers.d') ? undefined : 'the tests of sudo need root and sudo (apt-get install sudo)';
+export const sudoMissing =
+  isRoot && existsSync('/usr/bin/sudo') && existsSync('/etc/sudoers.d')
+    ? undefined
+    : 'the tests of sudo need root and sudo (apt-get install sudo)';
 
-export interface KeyPair { readonly path: string; readonly text: string; readonly publicLine: string; readonly publicBlob: Buffer }
+export interface KeyPair {
+  readonly path: string;
+  readonly text: string;
+  readonly publicLine: string;
+  readonly publicBlob: Buffer;
+}
 export interface Sshd {
   readonly address: string;
   readonly port: number;
@@ -50,32 +60,73 @@ export class SshWorld {
   makeKey(type: 'ed25519' | 'rsa' | 'ecdsa', options: { passphrase?: string; format?: 'PEM' | 'PKCS8' } = {}): KeyPair {
     const path = join(this.folder, `key-${this.#count++}`);
     const bits = type === 'rsa' ? ['-b', '2048'] : [];
-    execFileSync('ssh-keygen', ['-q', '-t', type, ...bits, '-C', 'test', '-N', options.passphrase ?? '', '-f', path, ...(options.format ? ['-m', options.format] : [])]);
+    execFileSync('ssh-keygen', [
+      '-q',
+      '-t',
+      type,
+      ...bits,
+      '-C',
+      'test',
+      '-N',
+      options.passphrase ?? '',
+      '-f',
+      path,
+      ...(options.format ? ['-m', options.format] : []),
+    ]);
     const publicLine = readFileSync(`${path}.pub`, 'utf8').trim();
-    return { path, text: readFileSync(path, 'utf8'), publicLine, publicBlob: Buffer.from(publicLine.split(' ')[1]!, 'base64') };
+    return {
+      path,
+      text: readFileSync(path, 'utf8'),
+      publicLine,
+      publicBlob: Buffer.from(publicLine.split(' ')[1]!, 'base64'),
+    };
   }
 
   /** A server that lets the user key in; `lines` come first, and sshd takes the first of each; `:PORT` in them is its port. */
-  async start(options: { address?: string; lines?: readonly string[]; keys?: readonly KeyPair[]; hostKey?: KeyPair } = {}): Promise<Sshd> {
+  async start(
+    options: { address?: string; lines?: readonly string[]; keys?: readonly KeyPair[]; hostKey?: KeyPair } = {},
+  ): Promise<Sshd> {
     if (isRoot) mkdirSync('/run/sshd', { recursive: true });
     const address = options.address ?? '127.0.0.1';
     const port = await freePort(address);
     const name = `sshd-${this.#count++}`;
     const authorized = join(this.folder, `${name}.keys`);
-    writeFileSync(authorized, [this.userKey, ...(options.keys ?? [])].map((key) => key.publicLine).join('\n') + '\n', { mode: 0o644 });
+    writeFileSync(authorized, [this.userKey, ...(options.keys ?? [])].map((key) => key.publicLine).join('\n') + '\n', {
+      mode: 0o644,
+    });
     const config = [
-      ...(options.lines ?? []).map((line) => line.replace(':PORT', `:${port}`)), `ListenAddress ${address}:${port}`, `HostKey ${(options.hostKey ?? this.hostKey).path}`, `AuthorizedKeysFile ${authorized}`, 'PidFile none',
+      ...(options.lines ?? []).map((line) => line.replace(':PORT', `:${port}`)),
+      `ListenAddress ${address}:${port}`,
+      `HostKey ${(options.hostKey ?? this.hostKey).path}`,
+      `AuthorizedKeysFile ${authorized}`,
+      'PidFile none',
       // A home of its own: what the user of this machine has in his shell's start-up files is not what is tested, nor measured.
       `SetEnv HOME=${this.folder}`,
-      'UsePAM no', 'StrictModes no', 'PermitRootLogin yes', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'UseDNS no', 'LogLevel VERBOSE',
-      'MaxStartups 1000', 'MaxSessions 1000', 'LoginGraceTime 60', 'X11Forwarding no', 'PrintMotd no',
+      'UsePAM no',
+      'StrictModes no',
+      'PermitRootLogin yes',
+      'PasswordAuthentication no',
+      'KbdInteractiveAuthentication no',
+      'UseDNS no',
+      'LogLevel VERBOSE',
+      'MaxStartups 1000',
+      'MaxSessions 1000',
+      'LoginGraceTime 60',
+      'X11Forwarding no',
+      'PrintMotd no',
     ];
     const path = join(this.folder, name);
     writeFileSync(path, config.join('\n') + '\n');
     const child = spawn(SSHD!, ['-D', '-e', '-f', path], { stdio: ['ignore', 'ignore', 'pipe'] });
     let log = '';
     child.stderr.on('data', (bytes: Buffer) => (log += bytes.toString('latin1')));
-    const server: Sshd = { address, port, log: () => log, killSessions: () => killSessionsOf(child.pid!), stop: () => stopChild(child) };
+    const server: Sshd = {
+      address,
+      port,
+      log: () => log,
+      killSessions: () => killSessionsOf(child.pid!),
+      stop: () => stopChild(child),
+    };
     this.#servers.push(server);
     await until('sshd listens', () => {
       if (child.exitCode !== null) throw new Error(`sshd did not start: ${log}`);
@@ -104,7 +155,16 @@ export class SshWorld {
   }
 
   hop(server: { address: string; port: number }, more: Partial<SshHop> = {}): SshHop {
-    return { hostId: `${server.address}:${server.port}`, address: server.address, port: server.port, user: this.user, credentials: [this.credential()], hostKeyPolicy: 'first-use', knownHostKeys: [], ...more };
+    return {
+      hostId: `${server.address}:${server.port}`,
+      address: server.address,
+      port: server.port,
+      user: this.user,
+      credentials: [this.credential()],
+      hostKeyPolicy: 'first-use',
+      knownHostKeys: [],
+      ...more,
+    };
   }
 
   credential(key: KeyPair = this.userKey, more: { passphrase?: string; certificate?: string } = {}): SshCredential {
@@ -124,7 +184,9 @@ export function accessOf(...hops: SshHop[]): SshAccess {
 }
 
 function killSessionsOf(pid: number): void {
-  for (const child of readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number)) {
+  for (const child of readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)) {
     try {
       const [, name, parent] = /\((.*)\) . (\d+) /.exec(readFileSync(`/proc/${child}/stat`, 'latin1'))!;
       if (Number(parent) !== pid || !name!.startsWith('sshd')) continue;

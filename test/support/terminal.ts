@@ -15,13 +15,18 @@ export interface Terminal {
 }
 
 export function openTerminal(command: readonly string[], env: Readonly<Record<string, string>>): Terminal {
-  const child = spawn('python3', [program, ...command], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...cleanEnv(), TERM: 'xterm', ...env } });
+  const child = spawn('python3', [program, ...command], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...cleanEnv(), TERM: 'xterm', ...env },
+  });
   let text = '';
   child.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()));
   return {
     shown: () => text,
     shows: async (wanted) => {
-      await until(`the terminal shows ${String(wanted)}`, () => (typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text))).catch((error: Error) => {
+      await until(`the terminal shows ${String(wanted)}`, () =>
+        typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text),
+      ).catch((error: Error) => {
         throw new Error(`${error.message}; it showed: ${JSON.stringify(text)}`);
       });
     },

@@ -8,7 +8,12 @@ import { fileURLToPath } from 'node:url';
 
 export const drover = fileURLToPath(new URL('../../drover', import.meta.url));
 
-export interface RunningUp { readonly url: string; readonly token: string; readonly process: ChildProcess; readonly dataDir: string }
+export interface RunningUp {
+  readonly url: string;
+  readonly token: string;
+  readonly process: ChildProcess;
+  readonly dataDir: string;
+}
 
 export function newDataDir(): string {
   const folder = mkdtempSync(join(tmpdir(), 'drover-up-'));
@@ -20,8 +25,16 @@ export function removeDataDir(dataDir: string): void {
   rmSync(join(dataDir, '..'), { recursive: true, force: true });
 }
 
-export async function startUp(dataDir: string, agents: number, more: { readonly listen?: string; readonly env?: Readonly<Record<string, string>>; readonly program?: string } = {}): Promise<RunningUp> {
-  const child = spawn(more.program ?? drover, ['up', '--data', dataDir, '--listen', more.listen ?? '127.0.0.1:0', '--agents', String(agents), '--json'], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnv(), ...more.env } });
+export async function startUp(
+  dataDir: string,
+  agents: number,
+  more: { readonly listen?: string; readonly env?: Readonly<Record<string, string>>; readonly program?: string } = {},
+): Promise<RunningUp> {
+  const child = spawn(
+    more.program ?? drover,
+    ['up', '--data', dataDir, '--listen', more.listen ?? '127.0.0.1:0', '--agents', String(agents), '--json'],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnv(), ...more.env } },
+  );
   let errors = '';
   child.stderr!.on('data', (bytes: Buffer) => (errors += bytes.toString()));
   const line = await new Promise<string>((resolve, reject) => {
@@ -39,15 +52,25 @@ export async function stopUp(up: RunningUp, signal: NodeJS.Signals = 'SIGTERM'):
   return exited;
 }
 
-export interface CliResult { readonly code: number; readonly stdout: string; readonly stderr: string }
+export interface CliResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
-export function runCli(args: readonly string[], env: Record<string, string> = {}, program: string = drover): Promise<CliResult> {
+export function runCli(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  program: string = drover,
+): Promise<CliResult> {
   return new Promise((resolve) => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnv(), ...env } });
     const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
     child.stdout.on('data', (bytes: Buffer) => stdout.push(bytes));
     child.stderr.on('data', (bytes: Buffer) => stderr.push(bytes));
-    child.once('close', (code) => resolve({ code: code ?? -1, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }));
+    child.once('close', (code) =>
+      resolve({ code: code ?? -1, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }),
+    );
   });
 }
 
@@ -62,12 +85,16 @@ export function cleanEnv(): NodeJS.ProcessEnv {
 
 /** Pids of the processes of one role that use a data folder. */
 export function pidsOf(dataDir: string, role: 'server' | 'worker' | 'agents'): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').some((part) => part.startsWith(join(dataDir, role)));
-    } catch {
-      return false;
-    }
-  });
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+          .split('\0')
+          .some((part) => part.startsWith(join(dataDir, role)));
+      } catch {
+        return false;
+      }
+    });
 }
-

@@ -13,9 +13,20 @@ import { AGENT_FRAMES, SERVER_FRAMES, WORKER_FRAMES, WORKER_TO_AGENT_FRAMES } fr
 import type { Link } from '../../src/link/link.ts';
 import { signDispatch } from '../../src/pki/dispatch.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
-import { AGENT_PROTOCOL, dispatchMessage, type AgentFrame, type ExecutionSpec, type WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
+import {
+  AGENT_PROTOCOL,
+  dispatchMessage,
+  type AgentFrame,
+  type ExecutionSpec,
+  type WorkerToAgentFrame,
+} from '../../src/protocol/link/agent-v1.ts';
 import { encodeExecutionSpec } from '../../src/protocol/link/execution-spec.ts';
-import type { AttemptEvent, ServerAssign, ServerToWorkerFrame, WorkerToServerFrame } from '../../src/protocol/link/worker-v1.ts';
+import type {
+  AttemptEvent,
+  ServerAssign,
+  ServerToWorkerFrame,
+  WorkerToServerFrame,
+} from '../../src/protocol/link/worker-v1.ts';
 import { WorkerService } from '../../src/worker/worker.ts';
 import { LinkRig, type Listening, type RigIdentity } from './link-rig.ts';
 import { MemoryDriver } from './memory-driver.ts';
@@ -33,12 +44,37 @@ export function runIn(partition: number): RunId {
 }
 
 export function specOf(runId: string, script = 'true'): ExecutionSpec {
-  return { v: 1, runId, runName: 'test', script: Buffer.from(script), args: [], env: {}, params: {}, secrets: {}, timeoutMs: 60_000, killAfterMs: 1_000, outputKeptBytes: 4 << 20 };
+  return {
+    v: 1,
+    runId,
+    runName: 'test',
+    script: Buffer.from(script),
+    args: [],
+    env: {},
+    params: {},
+    secrets: {},
+    timeoutMs: 60_000,
+    killAfterMs: 1_000,
+    outputKeptBytes: 4 << 20,
+  };
 }
 
-export interface RigAgent { readonly agentId: string; readonly hostId: string; readonly driver: MemoryDriver; readonly service: AgentService; readonly workersTold: string[][]; isLinked(): boolean }
+export interface RigAgent {
+  readonly agentId: string;
+  readonly hostId: string;
+  readonly driver: MemoryDriver;
+  readonly service: AgentService;
+  readonly workersTold: string[][];
+  isLinked(): boolean;
+}
 
-export interface BareAgent { readonly agentId: string; readonly hostId: string; readonly link: Link<WorkerToAgentFrame, AgentFrame>; readonly frames: WorkerToAgentFrame[]; readonly refusals: string[] }
+export interface BareAgent {
+  readonly agentId: string;
+  readonly hostId: string;
+  readonly link: Link<WorkerToAgentFrame, AgentFrame>;
+  readonly frames: WorkerToAgentFrame[];
+  readonly refusals: string[];
+}
 
 /** One server of the control plane, played by the test. */
 export class PlayedServer {
@@ -87,30 +123,75 @@ export class PlayedServer {
   }
 
   told<K extends AttemptEvent['k']>(a: string, k: K): Promise<Extract<AttemptEvent, { k: K }>> {
-    return until(`${this.id} to hear ${k} of ${a}`, () => this.eventsOf(a).find((event) => event.k === k) as Extract<AttemptEvent, { k: K }> | undefined);
+    return until(
+      `${this.id} to hear ${k} of ${a}`,
+      () => this.eventsOf(a).find((event) => event.k === k) as Extract<AttemptEvent, { k: K }> | undefined,
+    );
   }
 
-  frame<T extends WorkerToServerFrame['t']>(t: T, match: (frame: Extract<WorkerToServerFrame, { t: T }>) => boolean = () => true): Promise<Extract<WorkerToServerFrame, { t: T }>> {
-    return until(`${this.id} to hear ${t}`, () => this.frames.find((frame): frame is Extract<WorkerToServerFrame, { t: T }> => frame.t === t && match(frame as Extract<WorkerToServerFrame, { t: T }>)));
+  frame<T extends WorkerToServerFrame['t']>(
+    t: T,
+    match: (frame: Extract<WorkerToServerFrame, { t: T }>) => boolean = () => true,
+  ): Promise<Extract<WorkerToServerFrame, { t: T }>> {
+    return until(`${this.id} to hear ${t}`, () =>
+      this.frames.find(
+        (frame): frame is Extract<WorkerToServerFrame, { t: T }> =>
+          frame.t === t && match(frame as Extract<WorkerToServerFrame, { t: T }>),
+      ),
+    );
   }
 
   /** When this comes back, everything that was sent before has been carried out by the worker and has reached the agent. */
   async echoed(agent: { readonly hostId: string }): Promise<void> {
     const id = 1_000_000 + this.frames.length;
-    this.send({ t: 'fetch', id, hostId: agent.hostId, a: attemptId({ runId: runIn(0), task: 0, ordinal: 0, attempt: 1 }), stream: 1, offset: 0, length: 1 });
+    this.send({
+      t: 'fetch',
+      id,
+      hostId: agent.hostId,
+      a: attemptId({ runId: runIn(0), task: 0, ordinal: 0, attempt: 1 }),
+      stream: 1,
+      offset: 0,
+      length: 1,
+    });
     await this.frame('data', (frame) => frame.id === id);
   }
 
   /** Signs and sends; the answer is the attempt ids in the order of the agents. */
-  assign(runId: RunId, agents: readonly { agentId: string; hostId: string }[], options: Partial<Pick<ServerAssign, 'term' | 'priority' | 'validUntilMs' | 'accountId'>> & { spec?: ExecutionSpec; attempt?: number; mac?: Uint8Array; watch?: boolean } = {}): AttemptId[] {
+  assign(
+    runId: RunId,
+    agents: readonly { agentId: string; hostId: string }[],
+    options: Partial<Pick<ServerAssign, 'term' | 'priority' | 'validUntilMs' | 'accountId'>> & {
+      spec?: ExecutionSpec;
+      attempt?: number;
+      mac?: Uint8Array;
+      watch?: boolean;
+    } = {},
+  ): AttemptId[] {
     const spec = encodeExecutionSpec(options.spec ?? specOf(runId));
     const digest = createHash('sha256').update(spec).digest();
     const validUntilMs = options.validUntilMs ?? systemClock.nowMs() + VALID_MS;
     const attempt = options.attempt ?? 1;
     const ids = agents.map((_, ordinal) => attemptId({ runId, task: 0, ordinal, attempt }));
     this.send({
-      t: 'assign', runId, task: 0, partition: partitionOf(runId), term: options.term ?? 1, priority: options.priority ?? 'normal', spec, validUntilMs, ...(options.accountId ? { accountId: options.accountId } : {}),
-      targets: agents.map(({ agentId, hostId }, ordinal) => ({ ordinal, attempt, hostId, agentId, mac: options.mac ?? signDispatch(masterKey.dispatchKey(agentId), dispatchMessage(ids[ordinal]!, agentId, validUntilMs, digest)), ...(options.watch ? { watch: true } : {}) })),
+      t: 'assign',
+      runId,
+      task: 0,
+      partition: partitionOf(runId),
+      term: options.term ?? 1,
+      priority: options.priority ?? 'normal',
+      spec,
+      validUntilMs,
+      ...(options.accountId ? { accountId: options.accountId } : {}),
+      targets: agents.map(({ agentId, hostId }, ordinal) => ({
+        ordinal,
+        attempt,
+        hostId,
+        agentId,
+        mac:
+          options.mac ??
+          signDispatch(masterKey.dispatchKey(agentId), dispatchMessage(ids[ordinal]!, agentId, validUntilMs, digest)),
+        ...(options.watch ? { watch: true } : {}),
+      })),
     });
     return ids;
   }
@@ -127,19 +208,48 @@ export class WorkerRig {
   /** How often it was told that hosts or accounts have changed. */
   accessChanges = 0;
 
-  private constructor(links: LinkRig, workerIdentity: RigIdentity, agentsListening: Listening<AgentFrame, WorkerToAgentFrame>, first: PlayedServer, capacity: { agent: number; ssh: number }) {
+  private constructor(
+    links: LinkRig,
+    workerIdentity: RigIdentity,
+    agentsListening: Listening<AgentFrame, WorkerToAgentFrame>,
+    first: PlayedServer,
+    capacity: { agent: number; ssh: number },
+  ) {
     this.links = links;
     this.servers.push(first);
     this.workerIdentity = workerIdentity;
     this.agentsListening = agentsListening;
     this.worker = new WorkerService({
-      id: workerIdentity.id, name: 'worker', zone: 'default', version: '0.1.0', agentAddress: `127.0.0.1:${agentsListening.port}`, agents: agentsListening.links, serverUrl: first.url,
-      clock: systemClock, random: systemRandom, log: silentLog, capacity,
+      id: workerIdentity.id,
+      name: 'worker',
+      zone: 'default',
+      version: '0.1.0',
+      agentAddress: `127.0.0.1:${agentsListening.port}`,
+      agents: agentsListening.links,
+      serverUrl: first.url,
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      capacity,
       ssh: {
-        ...createLocalExecutor({ workerId: workerIdentity.id, driver: this.ssh, version: '0.1.0', clock: systemClock, random: systemRandom, log: silentLog }),
-        accessChanged: () => void this.accessChanges++, test: async () => [{ step: 'dns', result: 'ok' }],
+        ...createLocalExecutor({
+          workerId: workerIdentity.id,
+          driver: this.ssh,
+          version: '0.1.0',
+          clock: systemClock,
+          random: systemRandom,
+          log: silentLog,
+        }),
+        accessChanged: () => void this.accessChanges++,
+        test: async () => [{ step: 'dns', result: 'ok' }],
       },
-      dial: (url) => links.dialer<ServerToWorkerFrame, WorkerToServerFrame>({ urls: [url.replace(/^https?/, 'wss')], peerRole: 'server', shapes: SERVER_FRAMES, identity: workerIdentity }),
+      dial: (url) =>
+        links.dialer<ServerToWorkerFrame, WorkerToServerFrame>({
+          urls: [url.replace(/^https?/, 'wss')],
+          peerRole: 'server',
+          shapes: SERVER_FRAMES,
+          identity: workerIdentity,
+        }),
     });
   }
 
@@ -149,7 +259,12 @@ export class WorkerRig {
     const first = await playServer(links);
     const as = await links.identity('worker');
     let refuse: (id: string) => 'agent-revoked' | undefined = () => undefined;
-    const listening = await links.listen<AgentFrame, WorkerToAgentFrame>({ as, role: 'agent', shapes: AGENT_FRAMES, refuse: (id) => refuse(id) });
+    const listening = await links.listen<AgentFrame, WorkerToAgentFrame>({
+      as,
+      role: 'agent',
+      shapes: AGENT_FRAMES,
+      refuse: (id) => refuse(id),
+    });
     const rig = new WorkerRig(links, as, listening, first, { agent: 1_000, ssh: 1_000, ...capacity });
     refuse = (id) => (rig.worker.isRevoked(id) ? 'agent-revoked' : undefined);
     await links.started(rig.worker);
@@ -171,14 +286,32 @@ export class WorkerRig {
     return server;
   }
 
-  async agent(options: { clock?: Clock; dispatchKey?: Uint8Array; hostId?: string; heartbeatMs?: number; silentMs?: number } = {}): Promise<RigAgent> {
+  async agent(
+    options: { clock?: Clock; dispatchKey?: Uint8Array; hostId?: string; heartbeatMs?: number; silentMs?: number } = {},
+  ): Promise<RigAgent> {
     const identity = await this.links.identity('agent');
     const hostId = options.hostId ?? newId();
     const driver = new MemoryDriver();
     const clock = options.clock ?? systemClock;
-    const dialer = this.links.dialer<WorkerToAgentFrame, AgentFrame>({ urls: [this.agentsListening.url], peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity, clock, ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }), ...(options.silentMs === undefined ? {} : { silentMs: options.silentMs }) });
+    const dialer = this.links.dialer<WorkerToAgentFrame, AgentFrame>({
+      urls: [this.agentsListening.url],
+      peerRole: 'worker',
+      shapes: WORKER_TO_AGENT_FRAMES,
+      identity,
+      clock,
+      ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
+      ...(options.silentMs === undefined ? {} : { silentMs: options.silentMs }),
+    });
     const workersTold: string[][] = [];
-    const service = this.agentService({ agentId: identity.id, hostId, ...(options.dispatchKey ? { dispatchKey: options.dispatchKey } : {}), driver, dialer, clock, onWorkers: (workers) => workersTold.push([...workers]) });
+    const service = this.agentService({
+      agentId: identity.id,
+      hostId,
+      ...(options.dispatchKey ? { dispatchKey: options.dispatchKey } : {}),
+      driver,
+      dialer,
+      clock,
+      onWorkers: (workers) => workersTold.push([...workers]),
+    });
     await this.links.started(service);
     await this.server.frame('linked', (frame) => frame.agentId === identity.id);
     return { agentId: identity.id, hostId, driver, service, workersTold, isLinked: () => service.isLinked };
@@ -188,8 +321,28 @@ export class WorkerRig {
   agentService(options: Pick<AgentOptions, 'dialer' | 'hostId'> & Partial<AgentOptions>): AgentService {
     const agentId = options.agentId ?? newId();
     return new AgentService({
-      agentId, version: '0.1.0', bootId: 'boot', dispatchKey: masterKey.dispatchKey(agentId), driver: new MemoryDriver(), clock: systemClock, random: systemRandom, log: silentLog,
-      facts: () => ({ name: options.hostId, os: 'linux' }), load: async () => ({ running: 0, unreported: 0, freeSpoolBytes: 0, rssBytes: 1, loadAverage: 0, freeMemoryBytes: 1 }), onWorkers: () => undefined, onCertificate: () => undefined, onUpgrade: () => undefined, onUnlinked: () => undefined, ...options,
+      agentId,
+      version: '0.1.0',
+      bootId: 'boot',
+      dispatchKey: masterKey.dispatchKey(agentId),
+      driver: new MemoryDriver(),
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      facts: () => ({ name: options.hostId, os: 'linux' }),
+      load: async () => ({
+        running: 0,
+        unreported: 0,
+        freeSpoolBytes: 0,
+        rssBytes: 1,
+        loadAverage: 0,
+        freeMemoryBytes: 1,
+      }),
+      onWorkers: () => undefined,
+      onCertificate: () => undefined,
+      onUpgrade: () => undefined,
+      onUnlinked: () => undefined,
+      ...options,
     });
   }
 
@@ -201,11 +354,21 @@ export class WorkerRig {
   }
 
   /** Links and says hello; whether the worker lets it stay is another question. */
-  async knock(hostId: string, identity?: RigIdentity, protocol = AGENT_PROTOCOL as { min: number; max: number }): Promise<BareAgent> {
+  async knock(
+    hostId: string,
+    identity?: RigIdentity,
+    protocol = AGENT_PROTOCOL as { min: number; max: number },
+  ): Promise<BareAgent> {
     const as = identity ?? (await this.links.identity('agent'));
     const frames: WorkerToAgentFrame[] = [];
     const refusals: string[] = [];
-    const dialer = this.links.dialer<WorkerToAgentFrame, AgentFrame>({ urls: [this.agentsListening.url], peerRole: 'worker', shapes: WORKER_TO_AGENT_FRAMES, identity: as, onRefused: (code) => refusals.push(code) });
+    const dialer = this.links.dialer<WorkerToAgentFrame, AgentFrame>({
+      urls: [this.agentsListening.url],
+      peerRole: 'worker',
+      shapes: WORKER_TO_AGENT_FRAMES,
+      identity: as,
+      onRefused: (code) => refusals.push(code),
+    });
     const linked = new Promise<Link<WorkerToAgentFrame, AgentFrame>>((resolve) => {
       dialer.onLink = (link) => {
         link.onFrame = (frame) => frames.push(frame);
@@ -223,10 +386,23 @@ export class WorkerRig {
 }
 
 export function helloOf(agentId: string, hostId: string): Extract<AgentFrame, { t: 'hello' }> {
-  return { t: 'hello', protocol: { min: 1, max: 1 }, agentId, hostId, version: '0.1.0', bootId: 'boot', nowMs: systemClock.nowMs(), facts: { name: hostId, os: 'linux' }, attempts: [] };
+  return {
+    t: 'hello',
+    protocol: { min: 1, max: 1 },
+    agentId,
+    hostId,
+    version: '0.1.0',
+    bootId: 'boot',
+    nowMs: systemClock.nowMs(),
+    facts: { name: hostId, os: 'linux' },
+    attempts: [],
+  };
 }
 
 async function playServer(links: LinkRig): Promise<PlayedServer> {
   const as = await links.identity('server');
-  return new PlayedServer(as.id, await links.listen<WorkerToServerFrame, ServerToWorkerFrame>({ as, role: 'worker', shapes: WORKER_FRAMES }));
+  return new PlayedServer(
+    as.id,
+    await links.listen<WorkerToServerFrame, ServerToWorkerFrame>({ as, role: 'worker', shapes: WORKER_FRAMES }),
+  );
 }

@@ -6,7 +6,15 @@ import { existsSync, globSync, readdirSync, readFileSync, statSync } from 'node:
 import { homedir } from 'node:os';
 import { basename, dirname, extname, isAbsolute, join } from 'node:path';
 import { limits } from '../../base/limits.ts';
-import { groupOf, hostOf, inventoryFromAnsible, newAnsibleModel, type AnsibleModel, type AnsibleOptions, type Variables } from '../../domain/inventory/ansible.ts';
+import {
+  groupOf,
+  hostOf,
+  inventoryFromAnsible,
+  newAnsibleModel,
+  type AnsibleModel,
+  type AnsibleOptions,
+  type Variables,
+} from '../../domain/inventory/ansible.ts';
 import { readAnsibleIni } from '../../domain/inventory/ansible-ini.ts';
 import { readAnsibleVariables, readAnsibleYaml } from '../../domain/inventory/ansible-yaml.ts';
 import { inventoryFromCsv } from '../../domain/inventory/csv.ts';
@@ -46,19 +54,25 @@ function formatOf(path: string): InventoryFormat {
   if (extension === '.yml' || extension === '.yaml') return 'yaml';
   if (extension === '.ini' || extension === '.cfg' || /^(hosts|inventory)$/i.test(basename(path))) return 'ansible';
   if (/^(ssh_)?config$/i.test(basename(path))) return 'ssh-config';
-  throw new UsageError(`The name ${path} does not tell what kind of file it is. Say it: --format ${INVENTORY_FORMATS.join('|')}.`);
+  throw new UsageError(
+    `The name ${path} does not tell what kind of file it is. Say it: --format ${INVENTORY_FORMATS.join('|')}.`,
+  );
 }
 
 /** Standard input for `-`. */
 export function readText(path: string): string {
   try {
-    if (path !== '-' && statSync(path).size > limits.importFileBytesMax) throw new UsageError(`${path} is larger than ${limits.importFileBytesMax} bytes, the most that is imported.`);
+    if (path !== '-' && statSync(path).size > limits.importFileBytesMax)
+      throw new UsageError(`${path} is larger than ${limits.importFileBytesMax} bytes, the most that is imported.`);
     const text = readFileSync(path === '-' ? 0 : path, 'utf8');
-    if (text.length > limits.importFileBytesMax) throw new UsageError(`The input is larger than ${limits.importFileBytesMax} bytes, the most that is imported.`);
+    if (text.length > limits.importFileBytesMax)
+      throw new UsageError(`The input is larger than ${limits.importFileBytesMax} bytes, the most that is imported.`);
     return text;
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`${path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
+    throw new UsageError(
+      `${path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`,
+    );
   }
 }
 
@@ -66,7 +80,10 @@ export function readText(path: string): string {
 function includedFiles(pattern: string): { file: string; text: string }[] {
   const home = pattern.replace(/^~(?=\/|$)/, homedir());
   const path = isAbsolute(home) ? home : join(homedir(), '.ssh', home);
-  return globSync(path).toSorted().filter((file) => statSync(file).isFile()).map((file) => ({ file, text: readText(file) }));
+  return globSync(path)
+    .toSorted()
+    .filter((file) => statSync(file).isFile())
+    .map((file) => ({ file, text: readText(file) }));
 }
 
 // — Ansible: the inventory, and the variables beside it —
@@ -74,7 +91,13 @@ function includedFiles(pattern: string): { file: string; text: string }[] {
 function readAnsible(path: string, options: AnsibleOptions): Inventory {
   const [model, collector] = [newAnsibleModel(), new InventoryCollector()];
   const isFolder = path !== '-' && existsSync(path) && statSync(path).isDirectory();
-  const files = isFolder ? readdirSync(path).filter((name) => !name.startsWith('.') && /^[^.]*$|\.(ini|ya?ml)$/.test(name)).map((name) => join(path, name)).filter((file) => statSync(file).isFile()).toSorted() : [path];
+  const files = isFolder
+    ? readdirSync(path)
+        .filter((name) => !name.startsWith('.') && /^[^.]*$|\.(ini|ya?ml)$/.test(name))
+        .map((name) => join(path, name))
+        .filter((file) => statSync(file).isFile())
+        .toSorted()
+    : [path];
   if (files.length === 0) throw new UsageError(`There is no inventory file in ${path}.`);
   for (const file of files) readAnsibleFile(model, collector, file);
   if (path !== '-') readVariableFolders(model, collector, isFolder ? path : dirname(path));
@@ -83,7 +106,11 @@ function readAnsible(path: string, options: AnsibleOptions): Inventory {
 
 function readAnsibleFile(model: AnsibleModel, collector: InventoryCollector, file: string): void {
   const text = readText(file);
-  if (statOf(file)?.mode !== undefined && (statOf(file)!.mode & 0o111) !== 0 && text.startsWith('#!')) return collector.fault({ file, line: 1 }, 'the inventory is a program; Drover runs none. Write what it prints to a file: ansible-inventory --list -y');
+  if (statOf(file)?.mode !== undefined && (statOf(file)!.mode & 0o111) !== 0 && text.startsWith('#!'))
+    return collector.fault(
+      { file, line: 1 },
+      'the inventory is a program; Drover runs none. Write what it prints to a file: ansible-inventory --list -y',
+    );
   const isYaml = /\.ya?ml$/i.test(file) || /^---\s*$/m.test(text.slice(0, 200));
   if (!isYaml) return readAnsibleIni(model, collector, file, text);
   const parsed = parseYaml(file, text);
@@ -96,19 +123,33 @@ function statOf(file: string): { mode: number } | undefined {
 }
 
 function readVariableFolders(model: AnsibleModel, collector: InventoryCollector, folder: string): void {
-  for (const name of [...model.groups.keys()]) for (const file of variableFiles(folder, 'group_vars', name)) readVariableFile(collector, file, groupOf(model, name).variables);
-  for (const [name, host] of model.hosts) for (const file of variableFiles(folder, 'host_vars', name)) readVariableFile(collector, file, hostOf(model, name, host.source).variables);
+  for (const name of [...model.groups.keys()])
+    for (const file of variableFiles(folder, 'group_vars', name))
+      readVariableFile(collector, file, groupOf(model, name).variables);
+  for (const [name, host] of model.hosts)
+    for (const file of variableFiles(folder, 'host_vars', name))
+      readVariableFile(collector, file, hostOf(model, name, host.source).variables);
 }
 
 /** `group_vars/web`, `group_vars/web.yml`, or all files of the folder `group_vars/web/`. */
 function variableFiles(folder: string, kind: string, name: string): string[] {
   if (name.includes('/')) return [];
-  return ['', '.yml', '.yaml'].map((extension) => join(folder, kind, name + extension)).filter((path) => existsSync(path)).flatMap((path) => (statSync(path).isDirectory() ? globSync(join(path, '**/*')).toSorted().filter((file) => statSync(file).isFile()) : [path]));
+  return ['', '.yml', '.yaml']
+    .map((extension) => join(folder, kind, name + extension))
+    .filter((path) => existsSync(path))
+    .flatMap((path) =>
+      statSync(path).isDirectory()
+        ? globSync(join(path, '**/*'))
+            .toSorted()
+            .filter((file) => statSync(file).isFile())
+        : [path],
+    );
 }
 
 function readVariableFile(collector: InventoryCollector, file: string, into: Variables): void {
   const text = readText(file);
-  if (text.startsWith('$ANSIBLE_VAULT')) return collector.remark({ file, line: 1 }, 'the file is encrypted with ansible-vault and was not read');
+  if (text.startsWith('$ANSIBLE_VAULT'))
+    return collector.remark({ file, line: 1 }, 'the file is encrypted with ansible-vault and was not read');
   const parsed = parseYaml(file, text);
   if ('faults' in parsed) tell(collector, parsed.faults);
   else readAnsibleVariables(into, file, parsed.document);

@@ -8,14 +8,30 @@ export function parseYaml(file: string, text: string): { document: DocumentNode 
   const counter = new LineCounter();
   // Ansible's own tags (!vault, !unsafe) are read as plain values; what they hold is of no use to us.
   const parsed = parseDocument(text, { lineCounter: counter, logLevel: 'silent', uniqueKeys: true });
-  if (parsed.errors.length > 0) return { faults: parsed.errors.map((error) => ({ file, line: counter.linePos(error.pos[0]).line, detail: error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '') })) };
+  if (parsed.errors.length > 0)
+    return {
+      faults: parsed.errors.map((error) => ({
+        file,
+        line: counter.linePos(error.pos[0]).line,
+        detail: error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''),
+      })),
+    };
   const faults: InventoryFault[] = [];
   let nodes = 0;
-  const lineOf = (node: Node | null | undefined, fallback: number): number => (node?.range ? counter.linePos(node.range[0]).line : fallback);
+  const lineOf = (node: Node | null | undefined, fallback: number): number =>
+    node?.range ? counter.linePos(node.range[0]).line : fallback;
   const convert = (node: unknown, fallback: number, depth: number): DocumentNode => {
     const line = lineOf(node as Node | null, fallback);
     if (++nodes > NODES_MAX || depth > limits.jsonDepthMax * 4) {
-      if (faults.length === 0) faults.push({ file, line, detail: nodes > NODES_MAX ? `the document has more than ${NODES_MAX} parts, aliases counted each time` : 'the document is nested too deep' });
+      if (faults.length === 0)
+        faults.push({
+          file,
+          line,
+          detail:
+            nodes > NODES_MAX
+              ? `the document has more than ${NODES_MAX} parts, aliases counted each time`
+              : 'the document is nested too deep',
+        });
       return { line, value: null };
     }
     if (isAlias(node)) return convert(node.resolve(parsed), line, depth + 1);
@@ -24,13 +40,29 @@ export function parseYaml(file: string, text: string): { document: DocumentNode 
       const map = new Map<string, DocumentNode>();
       for (const { key, value } of node.items) {
         const keyLine = lineOf(key as Node, line);
-        if (isScalar(key) && key.value === '<<') for (const [name, merged] of mergedEntries(convert(value, keyLine, depth + 1))) map.has(name) || map.set(name, merged);
-        else map.set(isScalar(key) ? String(key.value) : String(key), { ...convert(value, keyLine, depth + 1), line: keyLine });
+        if (isScalar(key) && key.value === '<<')
+          for (const [name, merged] of mergedEntries(convert(value, keyLine, depth + 1)))
+            map.has(name) || map.set(name, merged);
+        else
+          map.set(isScalar(key) ? String(key.value) : String(key), {
+            ...convert(value, keyLine, depth + 1),
+            line: keyLine,
+          });
       }
       return { line, value: map };
     }
     const value = isScalar(node) ? node.value : null;
-    return { line, value: typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? (typeof value === 'number' && isScalar(node) && node.source !== undefined ? node.source : value) : value === null || value === undefined ? null : String(value) };
+    return {
+      line,
+      value:
+        typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+          ? typeof value === 'number' && isScalar(node) && node.source !== undefined
+            ? node.source
+            : value
+          : value === null || value === undefined
+            ? null
+            : String(value),
+    };
   };
   const document = convert(parsed.contents, 1, 0);
   return faults.length > 0 ? { faults } : { document };

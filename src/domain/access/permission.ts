@@ -3,21 +3,72 @@
  * bindings exist, a token carries one of three roles.
  */
 const PERMISSIONS = [
-  'job.run.create', 'job.run.view', 'job.run.cancel', 'job.run.retry', 'job.output.view',
-  'fleet.host.view', 'fleet.host.edit', 'fleet.host.remove', 'fleet.host.create', 'fleet.host.import', 'fleet.host-access.edit', 'fleet.host.test',
-  'fleet.host-key.view', 'fleet.host-key.import', 'fleet.host-key.accept', 'fleet.host-key.remove',
-  'fleet.agent.view', 'fleet.agent.revoke', 'fleet.agent.install', 'fleet.agent.upgrade', 'fleet.join-token.create', 'fleet.join-token.view', 'fleet.join-token.revoke',
-  'fleet.worker.view', 'fleet.worker.drain',
-  'access.account.view', 'access.account.create', 'access.account.edit', 'access.account.remove', 'access.account.use', 'access.key.rotate',
-  'access.token.create', 'access.token.view', 'access.token.revoke', 'access.self.view',
-  'audit.event.view', 'system.metrics.view',
+  'job.run.create',
+  'job.run.view',
+  'job.run.cancel',
+  'job.run.retry',
+  'job.output.view',
+  'fleet.host.view',
+  'fleet.host.edit',
+  'fleet.host.remove',
+  'fleet.host.create',
+  'fleet.host.import',
+  'fleet.host-access.edit',
+  'fleet.host.test',
+  'fleet.host-key.view',
+  'fleet.host-key.import',
+  'fleet.host-key.accept',
+  'fleet.host-key.remove',
+  'fleet.agent.view',
+  'fleet.agent.revoke',
+  'fleet.agent.install',
+  'fleet.agent.upgrade',
+  'fleet.join-token.create',
+  'fleet.join-token.view',
+  'fleet.join-token.revoke',
+  'fleet.worker.view',
+  'fleet.worker.drain',
+  'access.account.view',
+  'access.account.create',
+  'access.account.edit',
+  'access.account.remove',
+  'access.account.use',
+  'access.key.rotate',
+  'access.token.create',
+  'access.token.view',
+  'access.token.revoke',
+  'access.self.view',
+  'audit.event.view',
+  'system.metrics.view',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
-const VIEWER = ['job.run.view', 'job.output.view', 'fleet.host.view', 'fleet.host-key.view', 'fleet.agent.view', 'fleet.worker.view', 'access.account.view', 'access.self.view', 'system.metrics.view'] as const satisfies readonly Permission[];
-const OPERATOR = [...VIEWER, 'job.run.create', 'job.run.cancel', 'job.run.retry', 'fleet.host.edit', 'fleet.host.test', 'fleet.worker.drain', 'access.account.use'] as const satisfies readonly Permission[];
+const VIEWER = [
+  'job.run.view',
+  'job.output.view',
+  'fleet.host.view',
+  'fleet.host-key.view',
+  'fleet.agent.view',
+  'fleet.worker.view',
+  'access.account.view',
+  'access.self.view',
+  'system.metrics.view',
+] as const satisfies readonly Permission[];
+const OPERATOR = [
+  ...VIEWER,
+  'job.run.create',
+  'job.run.cancel',
+  'job.run.retry',
+  'fleet.host.edit',
+  'fleet.host.test',
+  'fleet.worker.drain',
+  'access.account.use',
+] as const satisfies readonly Permission[];
 
-export const ROLES = { viewer: VIEWER, operator: OPERATOR, admin: PERMISSIONS } as const satisfies Record<string, readonly Permission[]>;
+export const ROLES = { viewer: VIEWER, operator: OPERATOR, admin: PERMISSIONS } as const satisfies Record<
+  string,
+  readonly Permission[]
+>;
 export type Role = keyof typeof ROLES;
 
 export function isRole(text: string): text is Role {

@@ -5,8 +5,14 @@ import type { InventoryCollector } from './host-draft.ts';
 import { shellWords } from './jump-argument.ts';
 
 export function readAnsibleIni(model: AnsibleModel, collector: InventoryCollector, file: string, text: string): void {
-  let section: { group: string; kind: 'hosts' | 'vars' | 'children' | 'refused' } = { group: 'ungrouped', kind: 'hosts' };
-  for (const [index, raw] of text.replace(/^\ufeff/, '').split(/\r?\n/).entries()) {
+  let section: { group: string; kind: 'hosts' | 'vars' | 'children' | 'refused' } = {
+    group: 'ungrouped',
+    kind: 'hosts',
+  };
+  for (const [index, raw] of text
+    .replace(/^\ufeff/, '')
+    .split(/\r?\n/)
+    .entries()) {
     const at = { file, line: index + 1 };
     const line = raw.trim();
     if (line === '' || line.startsWith('#') || line.startsWith(';')) continue;
@@ -31,7 +37,13 @@ export function readAnsibleIni(model: AnsibleModel, collector: InventoryCollecto
   }
 }
 
-function readHostLine(model: AnsibleModel, collector: InventoryCollector, at: { file: string; line: number }, group: string, line: string): void {
+function readHostLine(
+  model: AnsibleModel,
+  collector: InventoryCollector,
+  at: { file: string; line: number },
+  group: string,
+  line: string,
+): void {
   const words = shellWords(line.replace(/\s[#;].*$/, ''));
   if (!words) return collector.fault(at, 'a quote is not closed');
   const [pattern, ...variables] = words as [string, ...string[]];
@@ -47,7 +59,9 @@ function readHostLine(model: AnsibleModel, collector: InventoryCollector, at: { 
       if (equals > 0) host.variables.set(variable.slice(0, equals), { ...at, text: variable.slice(equals + 1) });
     }
   }
-  for (const variable of variables) if (variable.indexOf('=') <= 0) collector.fault(at, `${JSON.stringify(variable)} is not a variable; write name=value`);
+  for (const variable of variables)
+    if (variable.indexOf('=') <= 0)
+      collector.fault(at, `${JSON.stringify(variable)} is not a variable; write name=value`);
 }
 
 function unquote(text: string): string {

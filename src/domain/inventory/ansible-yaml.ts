@@ -7,7 +7,12 @@ import type { InventoryCollector } from './host-draft.ts';
 /** Groups within groups; far more than anybody nests. */
 const DEPTH_MAX = 50;
 
-export function readAnsibleYaml(model: AnsibleModel, collector: InventoryCollector, file: string, document: DocumentNode): void {
+export function readAnsibleYaml(
+  model: AnsibleModel,
+  collector: InventoryCollector,
+  file: string,
+  document: DocumentNode,
+): void {
   const fault = (node: DocumentNode, detail: string): void => collector.fault({ file, line: node.line }, detail);
   const readGroup = (name: string, node: DocumentNode, depth: number): void => {
     const group = groupOf(model, name);
@@ -30,7 +35,8 @@ export function readAnsibleYaml(model: AnsibleModel, collector: InventoryCollect
             fault(variables, names);
             continue;
           }
-          if (variables.value !== null && !isMap(variables)) fault(variables, `the variables of ${pattern} must be a map`);
+          if (variables.value !== null && !isMap(variables))
+            fault(variables, `the variables of ${pattern} must be a map`);
           for (const host of names) {
             group.hosts.add(host);
             readAnsibleVariables(hostOf(model, host, { file, line: variables.line }).variables, file, variables);

@@ -8,14 +8,26 @@
 import { InventoryCollector, type DraftFields, type Inventory, type SourceLine } from './host-draft.ts';
 import { jumpFromSshArguments } from './jump-argument.ts';
 
-export interface VariableValue extends SourceLine { readonly text: string }
+export interface VariableValue extends SourceLine {
+  readonly text: string;
+}
 export type Variables = Map<string, VariableValue>;
 
-export interface AnsibleGroup { readonly variables: Variables; readonly children: Set<string>; readonly hosts: Set<string> }
-export interface AnsibleHost { readonly source: SourceLine; readonly variables: Variables }
+export interface AnsibleGroup {
+  readonly variables: Variables;
+  readonly children: Set<string>;
+  readonly hosts: Set<string>;
+}
+export interface AnsibleHost {
+  readonly source: SourceLine;
+  readonly variables: Variables;
+}
 
 /** What both forms of an inventory, and group_vars and host_vars beside them, are read into. */
-export interface AnsibleModel { readonly groups: Map<string, AnsibleGroup>; readonly hosts: Map<string, AnsibleHost> }
+export interface AnsibleModel {
+  readonly groups: Map<string, AnsibleGroup>;
+  readonly hosts: Map<string, AnsibleHost>;
+}
 
 export function newAnsibleModel(): AnsibleModel {
   const model: AnsibleModel = { groups: new Map(), hosts: new Map() };
@@ -40,21 +52,39 @@ export interface AnsibleOptions {
   readonly labelVariables?: readonly string[];
 }
 
-export function inventoryFromAnsible(model: AnsibleModel, collector: InventoryCollector, options: AnsibleOptions = {}): Inventory {
+export function inventoryFromAnsible(
+  model: AnsibleModel,
+  collector: InventoryCollector,
+  options: AnsibleOptions = {},
+): Inventory {
   const depth = groupDepths(model, collector);
   const memberships = groupsOfHosts(model, depth);
   for (const [name, host] of model.hosts) {
-    const groups = [...(memberships.get(name) ?? [])].toSorted((a, b) => depth.get(a)! - depth.get(b)! || (a < b ? -1 : 1));
-    const variables: Variables = new Map([...groupOf(model, 'all').variables, ...groups.flatMap((group) => [...model.groups.get(group)!.variables]), ...host.variables]);
+    const groups = [...(memberships.get(name) ?? [])].toSorted(
+      (a, b) => depth.get(a)! - depth.get(b)! || (a < b ? -1 : 1),
+    );
+    const variables: Variables = new Map([
+      ...groupOf(model, 'all').variables,
+      ...groups.flatMap((group) => [...model.groups.get(group)!.variables]),
+      ...host.variables,
+    ]);
     collector.host(host.source, draftFields(name, host.source, variables, groups, collector, options));
   }
   return collector.finish();
 }
 
 const NOT_A_LABEL = new Set(['all', 'ungrouped']);
-const PASSWORDS = /^ansible_(ssh_pass|password|become_pass|become_password|sudo_pass|su_pass|ssh_private_key_passphrase)$/;
+const PASSWORDS =
+  /^ansible_(ssh_pass|password|become_pass|become_password|sudo_pass|su_pass|ssh_private_key_passphrase)$/;
 
-function draftFields(name: string, source: SourceLine, variables: Variables, groups: readonly string[], collector: InventoryCollector, options: AnsibleOptions): DraftFields {
+function draftFields(
+  name: string,
+  source: SourceLine,
+  variables: Variables,
+  groups: readonly string[],
+  collector: InventoryCollector,
+  options: AnsibleOptions,
+): DraftFields {
   const read = (...names: string[]): string | undefined => {
     for (const variable of names) {
       const value = variables.get(variable);
@@ -65,9 +95,18 @@ function draftFields(name: string, source: SourceLine, variables: Variables, gro
     }
     return undefined;
   };
-  for (const variable of variables.keys()) if (PASSWORDS.test(variable)) collector.remark(variables.get(variable)!, `${variable} is not read: put the secret into an account (drover accounts create)`);
+  for (const variable of variables.keys())
+    if (PASSWORDS.test(variable))
+      collector.remark(
+        variables.get(variable)!,
+        `${variable} is not read: put the secret into an account (drover accounts create)`,
+      );
   const connection = read('ansible_connection');
-  if (connection !== undefined && !['ssh', 'smart', 'paramiko', 'paramiko_ssh'].includes(connection)) collector.fault(variables.get('ansible_connection')!, `${name} is reached by ansible_connection=${connection}, which is not SSH; leave it out of this import`);
+  if (connection !== undefined && !['ssh', 'smart', 'paramiko', 'paramiko_ssh'].includes(connection))
+    collector.fault(
+      variables.get('ansible_connection')!,
+      `${name} is reached by ansible_connection=${connection}, which is not SSH; leave it out of this import`,
+    );
   const jumps = ['ansible_ssh_common_args', 'ansible_ssh_extra_args'].flatMap((variable) => {
     const text = read(variable);
     if (text === undefined) return [];
@@ -75,16 +114,27 @@ function draftFields(name: string, source: SourceLine, variables: Variables, gro
     if (found.fault !== undefined) collector.fault(variables.get(variable)!, `${variable} of ${name}: ${found.fault}`);
     return found.jumpHost === undefined ? [] : [found.jumpHost];
   });
-  const labels: Record<string, string> = Object.fromEntries(groups.filter((group) => !NOT_A_LABEL.has(group)).map((group) => [`group/${group}`, 'true']));
+  const labels: Record<string, string> = Object.fromEntries(
+    groups.filter((group) => !NOT_A_LABEL.has(group)).map((group) => [`group/${group}`, 'true']),
+  );
   for (const variable of options.labelVariables ?? []) {
     const value = read(variable);
     if (value !== undefined) labels[variable] = value;
   }
-  if (jumps.length > 1 && new Set(jumps).size > 1) collector.fault(source, `${name} is given two jump hosts: ${jumps.join(' and ')}`);
+  if (jumps.length > 1 && new Set(jumps).size > 1)
+    collector.fault(source, `${name} is given two jump hosts: ${jumps.join(' and ')}`);
   const address = read('ansible_host', 'ansible_ssh_host');
   // Arguments given for a whole group hold for the jump host too, which is not meant to jump through itself.
   const jumpHost = jumps.find((jump) => jump !== name && jump !== address);
-  return { name, address, port: read('ansible_port', 'ansible_ssh_port'), loginUser: read('ansible_user', 'ansible_ssh_user'), identityFile: read('ansible_ssh_private_key_file', 'ansible_private_key_file'), jumpHost, labels };
+  return {
+    name,
+    address,
+    port: read('ansible_port', 'ansible_ssh_port'),
+    loginUser: read('ansible_user', 'ansible_ssh_user'),
+    identityFile: read('ansible_ssh_private_key_file', 'ansible_private_key_file'),
+    jumpHost,
+    labels,
+  };
 }
 
 /** How far each group is from the top; deeper groups win. Groups that contain themselves are a fault, and are cut. */
@@ -96,7 +146,11 @@ function groupDepths(model: AnsibleModel, collector: InventoryCollector): Map<st
     for (const child of group.children) {
       if (trail.includes(child) || child === name) {
         const circle = [...trail.slice(Math.max(0, trail.indexOf(child))), name].toSorted().join();
-        if (!told.has(circle)) collector.fault(sourceOfGroup(model, name), `the group ${child} contains itself: ${[...trail, name, child].join(' → ')}`);
+        if (!told.has(circle))
+          collector.fault(
+            sourceOfGroup(model, name),
+            `the group ${child} contains itself: ${[...trail, name, child].join(' → ')}`,
+          );
         told.add(circle);
         group.children.delete(child);
         continue;
@@ -114,15 +168,24 @@ function groupDepths(model: AnsibleModel, collector: InventoryCollector): Map<st
 
 function sourceOfGroup(model: AnsibleModel, name: string): SourceLine {
   const [host] = model.groups.get(name)!.hosts;
-  return [...model.groups.get(name)!.variables.values()][0] ?? (host === undefined ? undefined : model.hosts.get(host)?.source) ?? [...model.hosts.values()][0]?.source ?? { file: 'inventory', line: 1 };
+  return (
+    [...model.groups.get(name)!.variables.values()][0] ??
+    (host === undefined ? undefined : model.hosts.get(host)?.source) ??
+    [...model.hosts.values()][0]?.source ?? { file: 'inventory', line: 1 }
+  );
 }
 
 /** Each host's groups, with all the groups above them. */
 function groupsOfHosts(model: AnsibleModel, depth: ReadonlyMap<string, number>): Map<string, Set<string>> {
   const parents = new Map<string, string[]>();
-  for (const [name, group] of model.groups) for (const child of group.children) parents.set(child, [...(parents.get(child) ?? []), name]);
+  for (const [name, group] of model.groups)
+    for (const child of group.children) parents.set(child, [...(parents.get(child) ?? []), name]);
   const above = new Map<string, Set<string>>();
-  for (const name of [...model.groups.keys()].toSorted((a, b) => depth.get(a)! - depth.get(b)!)) above.set(name, new Set([name, ...(parents.get(name) ?? []).flatMap((parent) => [...(above.get(parent) ?? [parent])])]));
+  for (const name of [...model.groups.keys()].toSorted((a, b) => depth.get(a)! - depth.get(b)!))
+    above.set(
+      name,
+      new Set([name, ...(parents.get(name) ?? []).flatMap((parent) => [...(above.get(parent) ?? [parent])])]),
+    );
   const groups = new Map<string, Set<string>>();
   for (const [name, group] of model.groups) {
     for (const host of group.hosts) {
@@ -137,13 +200,24 @@ function groupsOfHosts(model: AnsibleModel, depth: ReadonlyMap<string, number>):
 /** `web[01:50]`, `db-[a:f]`, `n[0:10:2]`, several in one name. A fault is answered as a text. */
 export function expandRange(pattern: string, hostsMax: number): readonly string[] | string {
   const match = /^(.*?)\[([^\]:]*):([^\]:]*)(?::(\d+))?\](.*)$/.exec(pattern);
-  if (!match) return /[[\]]/.test(pattern) ? `${JSON.stringify(pattern)} holds a bracket that is not a range such as [01:50]` : [pattern];
-  const [, before, from, to, step, after] = match as unknown as [string, string, string, string, string | undefined, string];
+  if (!match)
+    return /[[\]]/.test(pattern)
+      ? `${JSON.stringify(pattern)} holds a bracket that is not a range such as [01:50]`
+      : [pattern];
+  const [, before, from, to, step, after] = match as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string | undefined,
+    string,
+  ];
   const values = rangeValues(from === '' ? '0' : from, to, Number(step ?? 1), hostsMax);
   if (typeof values === 'string') return values;
   const rest = expandRange(after, hostsMax);
   if (typeof rest === 'string') return rest;
-  if (values.length * rest.length > hostsMax) return `${JSON.stringify(pattern)} stands for more than ${hostsMax} hosts`;
+  if (values.length * rest.length > hostsMax)
+    return `${JSON.stringify(pattern)} stands for more than ${hostsMax} hosts`;
   return values.flatMap((value) => rest.map((end) => before + value + end));
 }
 
@@ -155,11 +229,15 @@ function rangeValues(from: string, to: string, step: number, hostsMax: number): 
     if ((Number(to) - Number(from)) / step >= hostsMax) return `${text} stands for more than ${hostsMax} hosts`;
     // Leading zeros fix the width.
     const width = from.length > 1 && from.startsWith('0') ? from.length : 0;
-    return Array.from({ length: Math.floor((Number(to) - Number(from)) / step) + 1 }, (_, i) => String(Number(from) + i * step).padStart(width, '0'));
+    return Array.from({ length: Math.floor((Number(to) - Number(from)) / step) + 1 }, (_, i) =>
+      String(Number(from) + i * step).padStart(width, '0'),
+    );
   }
-  if (/^[A-Za-z]$/.test(from) && /^[A-Za-z]$/.test(to) && (from < 'a') === (to < 'a')) {
+  if (/^[A-Za-z]$/.test(from) && /^[A-Za-z]$/.test(to) && from < 'a' === to < 'a') {
     if (to < from) return `${text} ends before it begins`;
-    return Array.from({ length: Math.floor((to.charCodeAt(0) - from.charCodeAt(0)) / step) + 1 }, (_, i) => String.fromCharCode(from.charCodeAt(0) + i * step));
+    return Array.from({ length: Math.floor((to.charCodeAt(0) - from.charCodeAt(0)) / step) + 1 }, (_, i) =>
+      String.fromCharCode(from.charCodeAt(0) + i * step),
+    );
   }
   return `${text} is not a range of numbers or of letters`;
 }

@@ -4,10 +4,22 @@
  */
 import { InventoryCollector, type DraftFields, type Inventory } from './host-draft.ts';
 
-interface CsvRow { readonly line: number; readonly cells: readonly string[] }
+interface CsvRow {
+  readonly line: number;
+  readonly cells: readonly string[];
+}
 
 const COLUMNS: Readonly<Record<string, keyof DraftFields>> = {
-  name: 'name', host: 'name', address: 'address', port: 'port', zone: 'zone', account: 'account', jump_host: 'jumpHost', host_key_policy: 'hostKeyPolicy', user: 'loginUser', labels: 'labels',
+  name: 'name',
+  host: 'name',
+  address: 'address',
+  port: 'port',
+  zone: 'zone',
+  account: 'account',
+  jump_host: 'jumpHost',
+  host_key_policy: 'hostKeyPolicy',
+  user: 'loginUser',
+  labels: 'labels',
 };
 
 export function inventoryFromCsv(file: string, text: string): Inventory {
@@ -16,7 +28,10 @@ export function inventoryFromCsv(file: string, text: string): Inventory {
   if (fault) collector.fault({ file, line: fault.line }, fault.detail);
   const header = rows[0];
   if (!header) {
-    collector.fault({ file, line: 1 }, 'the file is empty; the first row must name the columns, for example: name,address,port,labels');
+    collector.fault(
+      { file, line: 1 },
+      'the file is empty; the first row must name the columns, for example: name,address,port,labels',
+    );
     return collector.finish();
   }
   const columns = readHeader(collector, file, header);
@@ -33,7 +48,8 @@ export function inventoryFromCsv(file: string, text: string): Inventory {
       const cell = row.cells[i]!.trim();
       if (column === undefined || cell === '') return;
       if (column.startsWith('label:')) labels[column.slice(6)] = cell;
-      else if (column === 'labels') for (const [name, value] of labelPairs(cell, (detail) => collector.fault(at, detail))) labels[name] = value;
+      else if (column === 'labels')
+        for (const [name, value] of labelPairs(cell, (detail) => collector.fault(at, detail))) labels[name] = value;
       else fields[column] = cell;
     });
     if (fields.name === undefined) collector.fault(at, 'the row names no host');
@@ -47,27 +63,39 @@ function readHeader(collector: InventoryCollector, file: string, header: CsvRow)
   const at = { file, line: header.line };
   const [only = ''] = header.cells;
   const separator = header.cells.length === 1 ? /[;\t|]/.exec(only)?.[0] : undefined;
-  if (separator !== undefined) return void collector.fault(at, `the cells are parted by ${separator === '\t' ? 'tabs' : JSON.stringify(separator)}; they must be parted by commas`);
+  if (separator !== undefined)
+    return void collector.fault(
+      at,
+      `the cells are parted by ${separator === '\t' ? 'tabs' : JSON.stringify(separator)}; they must be parted by commas`,
+    );
   const columns = header.cells.map((cell) => {
     const title = cell.trim();
     const key = title.toLowerCase().replaceAll(/[ -]/g, '_');
     if (/^label:/i.test(title)) return `label:${title.slice(6).trim()}`;
     if (Object.hasOwn(COLUMNS, key)) return COLUMNS[key]!;
-    collector.fault(at, `${JSON.stringify(title)} is not a column; known are ${Object.keys(COLUMNS).join(', ')} and label:NAME`);
+    collector.fault(
+      at,
+      `${JSON.stringify(title)} is not a column; known are ${Object.keys(COLUMNS).join(', ')} and label:NAME`,
+    );
     return undefined;
   });
-  for (const [i, column] of columns.entries()) if (column !== undefined && columns.indexOf(column) < i) collector.fault(at, `the column ${JSON.stringify(header.cells[i]!.trim())} is in here twice`);
+  for (const [i, column] of columns.entries())
+    if (column !== undefined && columns.indexOf(column) < i)
+      collector.fault(at, `the column ${JSON.stringify(header.cells[i]!.trim())} is in here twice`);
   if (!columns.includes('name')) collector.fault(at, 'there is no column name');
   return columns;
 }
 
 function labelPairs(text: string, fault: (detail: string) => void): [string, string][] {
-  return text.split(/[;\s]+/).filter(Boolean).flatMap((pair): [string, string][] => {
-    const at = pair.indexOf('=');
-    if (at > 0) return [[pair.slice(0, at), pair.slice(at + 1)]];
-    fault(`${JSON.stringify(pair)} is not a label; write name=value`);
-    return [];
-  });
+  return text
+    .split(/[;\s]+/)
+    .filter(Boolean)
+    .flatMap((pair): [string, string][] => {
+      const at = pair.indexOf('=');
+      if (at > 0) return [[pair.slice(0, at), pair.slice(at + 1)]];
+      fault(`${JSON.stringify(pair)} is not a label; write name=value`);
+      return [];
+    });
 }
 
 /** Rows with the line that each begins on; blank lines are passed over. */
@@ -86,11 +114,16 @@ export function parseCsv(input: string): { rows: CsvRow[]; fault?: { line: numbe
         cell = text.slice(at + 1, end).replaceAll('""', '"');
         line += cell.split('\n').length - 1;
         at = end + 1;
-        if (at < text.length && !',\r\n'.includes(text[at]!)) return { rows, fault: { line, detail: 'after a closing quote a comma or the end of the line is expected' } };
+        if (at < text.length && !',\r\n'.includes(text[at]!))
+          return { rows, fault: { line, detail: 'after a closing quote a comma or the end of the line is expected' } };
       } else {
         const end = nextOf(text, at);
         cell = text.slice(at, end);
-        if (cell.includes('"')) return { rows, fault: { line, detail: 'a quote within a cell: put the whole cell in quotes and double the quote' } };
+        if (cell.includes('"'))
+          return {
+            rows,
+            fault: { line, detail: 'a quote within a cell: put the whole cell in quotes and double the quote' },
+          };
         at = end;
       }
       cells.push(cell);

@@ -14,14 +14,18 @@ export interface DocumentNode {
   readonly value: string | number | boolean | null | readonly DocumentNode[] | ReadonlyMap<string, DocumentNode>;
 }
 
-export function isMap(node: DocumentNode | undefined): node is DocumentNode & { value: ReadonlyMap<string, DocumentNode> } {
+export function isMap(
+  node: DocumentNode | undefined,
+): node is DocumentNode & { value: ReadonlyMap<string, DocumentNode> } {
   return node?.value instanceof Map;
 }
 
 /** The text of a scalar; undefined for null, lists and maps. */
 export function scalarText(node: DocumentNode | undefined): string | undefined {
   const value = node?.value;
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : undefined;
 }
 
 const FIELDS = ['name', 'address', 'port', 'zone', 'account', 'jumpHost', 'hostKeyPolicy'] as const;
@@ -33,7 +37,9 @@ export function inventoryFromDocument(file: string, document: DocumentNode): Inv
     fault(document, 'expected a map with the key hosts (and, if wanted, defaults)');
     return collector.finish();
   }
-  for (const [key, node] of document.value) if (key !== 'hosts' && key !== 'defaults') fault(node, `${JSON.stringify(key)} is not known here; known are defaults and hosts`);
+  for (const [key, node] of document.value)
+    if (key !== 'hosts' && key !== 'defaults')
+      fault(node, `${JSON.stringify(key)} is not known here; known are defaults and hosts`);
   const defaults = document.value.get('defaults');
   const common = defaults ? readFields(defaults, fault, false) : { labels: {} };
   const hosts = document.value.get('hosts');
@@ -44,7 +50,11 @@ export function inventoryFromDocument(file: string, document: DocumentNode): Inv
   for (const node of hosts.value as readonly DocumentNode[]) {
     const fields = readFields(node, fault, true);
     if (fields.name === undefined) fault(node, 'the host has no name');
-    else collector.host({ file, line: node.line }, { ...common, ...fields, name: fields.name, labels: { ...common.labels, ...fields.labels } });
+    else
+      collector.host(
+        { file, line: node.line },
+        { ...common, ...fields, name: fields.name, labels: { ...common.labels, ...fields.labels } },
+      );
   }
   return collector.finish();
 }
@@ -61,12 +71,17 @@ function readFields(node: DocumentNode, fault: (node: DocumentNode, detail: stri
     const field = FIELDS.find((known) => known === key && (named || known !== 'name'));
     if (key === 'labels') {
       if (!isMap(value)) fault(value, 'labels are a map of name: value');
-      else for (const [label, text] of value.value) {
-        const read = scalarText(text);
-        if (read === undefined) fault(text, `the label ${label} needs a text`);
-        else fields.labels[label] = read;
-      }
-    } else if (field === undefined) fault(value, `${JSON.stringify(key)} is not a field; known are ${FIELDS.filter((known) => named || known !== 'name').join(', ')} and labels`);
+      else
+        for (const [label, text] of value.value) {
+          const read = scalarText(text);
+          if (read === undefined) fault(text, `the label ${label} needs a text`);
+          else fields.labels[label] = read;
+        }
+    } else if (field === undefined)
+      fault(
+        value,
+        `${JSON.stringify(key)} is not a field; known are ${FIELDS.filter((known) => named || known !== 'name').join(', ')} and labels`,
+      );
     else {
       const read = scalarText(value);
       if (read !== undefined) fields[field] = read;

@@ -7,8 +7,13 @@
  */
 import { limits } from '../../base/limits.ts';
 
-export interface SourceLine { readonly file: string; readonly line: number }
-export interface InventoryFault extends SourceLine { readonly detail: string }
+export interface SourceLine {
+  readonly file: string;
+  readonly line: number;
+}
+export interface InventoryFault extends SourceLine {
+  readonly detail: string;
+}
 
 export const HOST_KEY_POLICIES = ['strict', 'first-use'] as const;
 export type HostKeyPolicy = (typeof HOST_KEY_POLICIES)[number];
@@ -33,7 +38,11 @@ export interface HostDraft {
   readonly source: SourceLine;
 }
 
-export interface Inventory { readonly hosts: readonly HostDraft[]; readonly faults: readonly InventoryFault[]; readonly remarks: readonly InventoryFault[] }
+export interface Inventory {
+  readonly hosts: readonly HostDraft[];
+  readonly faults: readonly InventoryFault[];
+  readonly remarks: readonly InventoryFault[];
+}
 
 /** The fields of a draft as texts, as a file holds them; absent or blank fields are not said. */
 export interface DraftFields {
@@ -57,17 +66,25 @@ const ADDRESS = /^(?!-)[A-Za-z0-9_.:%-]+$/;
 
 /** Undefined when the text is a name that a host may have; else what is wrong with it. */
 export function hostNameFault(name: string): string | undefined {
-  if (name.length > limits.nameLengthMax) return `the name has ${name.length} characters; ${limits.nameLengthMax} are allowed`;
-  return HOST_NAME.test(name) ? undefined : `${JSON.stringify(name)} is not a name for a host: letters, digits and . _ - : @ only`;
+  if (name.length > limits.nameLengthMax)
+    return `the name has ${name.length} characters; ${limits.nameLengthMax} are allowed`;
+  return HOST_NAME.test(name)
+    ? undefined
+    : `${JSON.stringify(name)} is not a name for a host: letters, digits and . _ - : @ only`;
 }
 
 export function addressFault(address: string): string | undefined {
-  return ADDRESS.test(address) && address.length <= limits.addressLengthMax ? undefined : `${JSON.stringify(address)} is not an address: a name, an IPv4 or an IPv6 address without brackets`;
+  return ADDRESS.test(address) && address.length <= limits.addressLengthMax
+    ? undefined
+    : `${JSON.stringify(address)} is not an address: a name, an IPv4 or an IPv6 address without brackets`;
 }
 
 export function labelFault(name: string, value: string): string | undefined {
-  if (!LABEL_NAME.test(name)) return `${JSON.stringify(name)} is not a name for a label: letters, digits and . _ - : / only`;
-  return name.length > limits.labelLengthMax || value.length > limits.labelLengthMax ? `the label ${name.slice(0, 40)} is longer than ${limits.labelLengthMax} characters` : undefined;
+  if (!LABEL_NAME.test(name))
+    return `${JSON.stringify(name)} is not a name for a label: letters, digits and . _ - : / only`;
+  return name.length > limits.labelLengthMax || value.length > limits.labelLengthMax
+    ? `the label ${name.slice(0, 40)} is longer than ${limits.labelLengthMax} characters`
+    : undefined;
 }
 
 /** Collects what a reader finds in one or more files. */
@@ -82,28 +99,53 @@ export class InventoryCollector {
 
   /** Each remark once per file: a thousand hosts with the same odd variable say it once. */
   remark(at: SourceLine, detail: string): void {
-    if (!this.#remarks.some((known) => known.file === at.file && known.detail === detail)) this.#remarks.push({ file: at.file, line: at.line, detail });
+    if (!this.#remarks.some((known) => known.file === at.file && known.detail === detail))
+      this.#remarks.push({ file: at.file, line: at.line, detail });
   }
 
   host(at: SourceLine, fields: DraftFields): void {
-    const said = (text: string | undefined): string | undefined => (text === undefined || text.trim() === '' ? undefined : text.trim());
+    const said = (text: string | undefined): string | undefined =>
+      text === undefined || text.trim() === '' ? undefined : text.trim();
     const name = fields.name.trim();
     const address = said(fields.address) ?? name;
-    for (const detail of [hostNameFault(name), said(fields.address) === undefined ? undefined : addressFault(address)]) if (detail !== undefined) this.fault(at, detail);
+    for (const detail of [hostNameFault(name), said(fields.address) === undefined ? undefined : addressFault(address)])
+      if (detail !== undefined) this.fault(at, detail);
     const port = this.#port(at, said(fields.port));
     const hostKeyPolicy = this.#policy(at, said(fields.hostKeyPolicy));
     const labels = Object.entries(fields.labels);
-    if (labels.length > limits.labelsPerHostMax) this.fault(at, `${name} has ${labels.length} labels; ${limits.labelsPerHostMax} are allowed`);
+    if (labels.length > limits.labelsPerHostMax)
+      this.fault(at, `${name} has ${labels.length} labels; ${limits.labelsPerHostMax} are allowed`);
     for (const [label, value] of labels) {
       const detail = labelFault(label, value);
       if (detail !== undefined) this.fault(at, detail);
     }
-    for (const [what, text] of [['zone', fields.zone], ['account', fields.account], ['jump host', fields.jumpHost]] as const) if ((said(text)?.length ?? 0) > limits.nameLengthMax) this.fault(at, `the ${what} is longer than ${limits.nameLengthMax} characters`);
-    const [zone, account, jumpHost, loginUser, identityFile] = [fields.zone, fields.account, fields.jumpHost, fields.loginUser, fields.identityFile].map(said);
+    for (const [what, text] of [
+      ['zone', fields.zone],
+      ['account', fields.account],
+      ['jump host', fields.jumpHost],
+    ] as const)
+      if ((said(text)?.length ?? 0) > limits.nameLengthMax)
+        this.fault(at, `the ${what} is longer than ${limits.nameLengthMax} characters`);
+    const [zone, account, jumpHost, loginUser, identityFile] = [
+      fields.zone,
+      fields.account,
+      fields.jumpHost,
+      fields.loginUser,
+      fields.identityFile,
+    ].map(said);
     this.#hosts.push({
-      name, address, labels: Object.fromEntries(labels), source: { file: at.file, line: at.line }, ...(port === undefined ? {} : { port }), ...(zone === undefined ? {} : { zone }), ...(account === undefined ? {} : { account }),
-      ...(jumpHost === undefined ? {} : { jumpHost }), ...(hostKeyPolicy === undefined ? {} : { hostKeyPolicy }), ...(fields.algorithms === undefined ? {} : { algorithms: fields.algorithms }),
-      ...(loginUser === undefined ? {} : { loginUser }), ...(identityFile === undefined ? {} : { identityFile }),
+      name,
+      address,
+      labels: Object.fromEntries(labels),
+      source: { file: at.file, line: at.line },
+      ...(port === undefined ? {} : { port }),
+      ...(zone === undefined ? {} : { zone }),
+      ...(account === undefined ? {} : { account }),
+      ...(jumpHost === undefined ? {} : { jumpHost }),
+      ...(hostKeyPolicy === undefined ? {} : { hostKeyPolicy }),
+      ...(fields.algorithms === undefined ? {} : { algorithms: fields.algorithms }),
+      ...(loginUser === undefined ? {} : { loginUser }),
+      ...(identityFile === undefined ? {} : { identityFile }),
     });
   }
 
@@ -117,7 +159,8 @@ export class InventoryCollector {
 
   #policy(at: SourceLine, text: string | undefined): HostKeyPolicy | undefined {
     const policy = HOST_KEY_POLICIES.find((known) => known === text);
-    if (text !== undefined && policy === undefined) this.fault(at, `${JSON.stringify(text)} is not a host key policy: ${HOST_KEY_POLICIES.join(' or ')}`);
+    if (text !== undefined && policy === undefined)
+      this.fault(at, `${JSON.stringify(text)} is not a host key policy: ${HOST_KEY_POLICIES.join(' or ')}`);
     return policy;
   }
 
@@ -127,7 +170,11 @@ export class InventoryCollector {
     const byAddress = Map.groupBy(this.#hosts, (host) => host.address);
     for (const host of this.#hosts) {
       const other = first.get(host.name);
-      if (other) this.fault(host.source, `the host ${host.name} is in here twice; it is on line ${other.source.line}${other.source.file === host.source.file ? '' : ` of ${other.source.file}`} already`);
+      if (other)
+        this.fault(
+          host.source,
+          `the host ${host.name} is in here twice; it is on line ${other.source.line}${other.source.file === host.source.file ? '' : ` of ${other.source.file}`} already`,
+        );
       else first.set(host.name, host);
     }
     for (const [name, host] of first) first.set(name, withJumpHostByName(host, first, byAddress));
@@ -141,19 +188,28 @@ export class InventoryCollector {
 }
 
 /** Other tools name a jump host by its address, too: that is the host of this file that has it, if there is just one. */
-function withJumpHostByName(host: HostDraft, byName: ReadonlyMap<string, HostDraft>, byAddress: ReadonlyMap<string, readonly HostDraft[]>): HostDraft {
+function withJumpHostByName(
+  host: HostDraft,
+  byName: ReadonlyMap<string, HostDraft>,
+  byAddress: ReadonlyMap<string, readonly HostDraft[]>,
+): HostDraft {
   if (host.jumpHost === undefined || byName.has(host.jumpHost)) return host;
   const fits = byAddress.get(host.jumpHost) ?? [];
   return fits.length === 1 ? { ...host, jumpHost: fits[0]!.name } : host;
 }
 
 /** From the first jump host to the one dialled last before `name`; by names as `jumpHostOf` knows them. A circle or too long a path is a fault. */
-export function jumpPath(name: string, jumpHostOf: (name: string) => string | undefined): { readonly path: readonly string[]; readonly fault?: string } {
+export function jumpPath(
+  name: string,
+  jumpHostOf: (name: string) => string | undefined,
+): { readonly path: readonly string[]; readonly fault?: string } {
   const path: string[] = [];
   for (let at = jumpHostOf(name); at !== undefined; at = jumpHostOf(at)) {
-    if (at === name || path.includes(at)) return { path: [], fault: `the jump hosts lead in a circle: ${[name, ...path.toReversed(), at].join(' → ')}` };
+    if (at === name || path.includes(at))
+      return { path: [], fault: `the jump hosts lead in a circle: ${[name, ...path.toReversed(), at].join(' → ')}` };
     path.unshift(at);
-    if (path.length >= limits.sshHopsMax) return { path: [], fault: `the way to ${name} has more than ${limits.sshHopsMax} hops, itself included` };
+    if (path.length >= limits.sshHopsMax)
+      return { path: [], fault: `the way to ${name} has more than ${limits.sshHopsMax} hops, itself included` };
   }
   return { path };
 }

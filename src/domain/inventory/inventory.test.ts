@@ -13,10 +13,20 @@ const told = (inventory: Inventory): string[] => inventory.faults.map((fault) =>
 
 describe('CSV', () => {
   it('gives hosts with labels, whatever the order of columns and the quoting', () => {
-    const { hosts, faults } = inventoryFromCsv('f.csv', '\ufefflabels,Name,address,PORT,label:site,"jump host"\r\n"a=1; b=2",web-1,10.0.0.1,2222,"Z""rich, CH",bastion\r\n\r\n,bastion,,,,\r\n');
+    const { hosts, faults } = inventoryFromCsv(
+      'f.csv',
+      '\ufefflabels,Name,address,PORT,label:site,"jump host"\r\n"a=1; b=2",web-1,10.0.0.1,2222,"Z""rich, CH",bastion\r\n\r\n,bastion,,,,\r\n',
+    );
     expect(faults).toEqual([]);
     expect(hosts).toEqual([
-      { name: 'web-1', address: '10.0.0.1', port: 2222, jumpHost: 'bastion', labels: { a: '1', b: '2', site: 'Z"rich, CH' }, source: { file: 'f.csv', line: 2 } },
+      {
+        name: 'web-1',
+        address: '10.0.0.1',
+        port: 2222,
+        jumpHost: 'bastion',
+        labels: { a: '1', b: '2', site: 'Z"rich, CH' },
+        source: { file: 'f.csv', line: 2 },
+      },
       { name: 'bastion', address: 'bastion', labels: {}, source: { file: 'f.csv', line: 4 } },
     ]);
   });
@@ -24,13 +34,19 @@ describe('CSV', () => {
   it('tells every fault with its line', () => {
     const text = 'name,port,colour\nweb-1,70000,red\nweb-1,22,red\n-x,22,red\na,b\nb,0,red\n';
     expect(told(inventoryFromCsv('f', text))).toEqual([
-      expect.stringMatching(/^1: "colour" is not a column/), expect.stringMatching(/^2: "70000" is not a port/), expect.stringMatching(/^3: the host web-1 is in here twice; it is on line 2/),
-      expect.stringMatching(/^4: "-x" is not a name/), expect.stringMatching(/^5: the row has 2 cells, the header 3/), expect.stringMatching(/^6: "0" is not a port/),
+      expect.stringMatching(/^1: "colour" is not a column/),
+      expect.stringMatching(/^2: "70000" is not a port/),
+      expect.stringMatching(/^3: the host web-1 is in here twice; it is on line 2/),
+      expect.stringMatching(/^4: "-x" is not a name/),
+      expect.stringMatching(/^5: the row has 2 cells, the header 3/),
+      expect.stringMatching(/^6: "0" is not a port/),
     ]);
   });
 
   it('says so once when cells are parted by something else', () => {
-    expect(told(inventoryFromCsv('f', 'name;address\na;b\nc;d\n'))).toEqual(['1: the cells are parted by ";"; they must be parted by commas']);
+    expect(told(inventoryFromCsv('f', 'name;address\na;b\nc;d\n'))).toEqual([
+      '1: the cells are parted by ";"; they must be parted by commas',
+    ]);
     expect(told(inventoryFromCsv('f', 'name\taddress\na\tb\n'))).toEqual([expect.stringContaining('tabs')]);
   });
 
@@ -44,32 +60,60 @@ describe('CSV', () => {
 
   it('reads back any cells that were written', () => {
     const cell = fc.string().map((text) => text.replaceAll('\r', ''));
-    fc.assert(fc.property(fc.array(fc.tuple(cell, cell.map((text) => `x${text}`)), { minLength: 1 }), (rows) => {
-      const text = rows.map((row) => row.map((part) => `"${part.replaceAll('"', '""')}"`).join(',')).join('\r\n');
-      expect(parseCsv(text.startsWith('\ufeff') ? text : `\ufeff${text}`).rows.map((row) => row.cells)).toEqual(rows);
-    }));
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.tuple(
+            cell,
+            cell.map((text) => `x${text}`),
+          ),
+          { minLength: 1 },
+        ),
+        (rows) => {
+          const text = rows.map((row) => row.map((part) => `"${part.replaceAll('"', '""')}"`).join(',')).join('\r\n');
+          expect(parseCsv(text.startsWith('\ufeff') ? text : `\ufeff${text}`).rows.map((row) => row.cells)).toEqual(
+            rows,
+          );
+        },
+      ),
+    );
   });
 
   it('tells jump hosts that lead in a circle, once for each host in it', () => {
-    expect(told(inventoryFromCsv('f', 'name,jump_host\na,b\nb,a\nc,c\n'))).toEqual([expect.stringContaining('circle: a → b → a'), expect.stringContaining('circle: b → a → b'), expect.stringContaining('circle: c → c')]);
+    expect(told(inventoryFromCsv('f', 'name,jump_host\na,b\nb,a\nc,c\n'))).toEqual([
+      expect.stringContaining('circle: a → b → a'),
+      expect.stringContaining('circle: b → a → b'),
+      expect.stringContaining('circle: c → c'),
+    ]);
   });
 });
 
 describe('the way through jump hosts', () => {
-  const chain = (count: number) => (name: string): string | undefined => (Number(name) < count ? String(Number(name) + 1) : undefined);
+  const chain =
+    (count: number) =>
+    (name: string): string | undefined =>
+      Number(name) < count ? String(Number(name) + 1) : undefined;
   it('begins at the outermost, and is not longer than it may be', () => {
     expect(jumpPath('0', chain(3))).toEqual({ path: ['3', '2', '1'] });
     expect(jumpPath('0', chain(7)).path).toHaveLength(7);
     expect(jumpPath('0', chain(8)).fault).toContain('more than 8 hops');
   });
-  it('that enters a circle further on is refused as well', () => expect(jumpPath('x', (name) => ({ x: 'a', a: 'b', b: 'a' })[name]).fault).toContain('circle'));
+  it('that enters a circle further on is refused as well', () =>
+    expect(jumpPath('x', (name) => ({ x: 'a', a: 'b', b: 'a' })[name]).fault).toContain('circle'));
 });
 
 describe('ranges', () => {
   it.each([
-    ['web[01:03]', ['web01', 'web02', 'web03']], ['n[8:10]', ['n8', 'n9', 'n10']], ['db-[a:c].x', ['db-a.x', 'db-b.x', 'db-c.x']], ['n[0:4:2]', ['n0', 'n2', 'n4']], ['[a:b][1:2]', ['a1', 'a2', 'b1', 'b2']], ['plain', ['plain']],
+    ['web[01:03]', ['web01', 'web02', 'web03']],
+    ['n[8:10]', ['n8', 'n9', 'n10']],
+    ['db-[a:c].x', ['db-a.x', 'db-b.x', 'db-c.x']],
+    ['n[0:4:2]', ['n0', 'n2', 'n4']],
+    ['[a:b][1:2]', ['a1', 'a2', 'b1', 'b2']],
+    ['plain', ['plain']],
   ])('%s', (pattern, names) => expect(expandRange(pattern, 100)).toEqual(names));
-  it.each(['n[3:1]', 'n[1:2', 'n[a:3]', 'n[1:1000]', 'n[0:9:0]', '[0:99][0:99]'])('%s is refused', (pattern) => expect(typeof expandRange(pattern, 100)).toBe('string'));
+  it.each(['n[3:1]', 'n[1:2', 'n[a:3]', 'n[1:1000]', 'n[0:9:0]', '[0:99][0:99]'])('%s is refused', (pattern) =>
+    expect(typeof expandRange(pattern, 100)).toBe('string'),
+  );
 });
 
 function ansible(text: string, options = {}): Inventory {
@@ -80,7 +124,8 @@ function ansible(text: string, options = {}): Inventory {
 
 describe('an Ansible inventory', () => {
   it('gives hosts with their groups as labels, and variables as Ansible merges them', () => {
-    const { hosts, faults } = ansible(`
+    const { hosts, faults } = ansible(
+      `
 lonely ansible_host=10.0.0.9
 [web]
 web[01:02].example.org ansible_port=2200 ; remark
@@ -98,26 +143,66 @@ ansible_user = www
 site = x
 [all:vars]
 ansible_user=root
-`, { labelVariables: ['site'] });
+`,
+      { labelVariables: ['site'] },
+    );
     expect(faults).toEqual([]);
-    expect(hosts).toEqual([
-      { name: 'lonely', address: '10.0.0.9', loginUser: 'root', labels: {}, source: { file: 'hosts', line: 2 } },
-      { name: 'web01.example.org', address: 'web01.example.org', port: 2200, loginUser: 'www', jumpHost: 'bastion', labels: { 'group/prod': 'true', 'group/web': 'true', site: 'x' }, source: { file: 'hosts', line: 4 } },
-      { name: 'web02.example.org', address: 'web02.example.org', port: 2200, loginUser: 'alice', jumpHost: 'bastion', labels: { 'group/prod': 'true', 'group/web': 'true', site: 'x' }, source: { file: 'hosts', line: 4 } },
-      { name: 'db-1', address: 'db-1', port: 2022, loginUser: 'deploy', jumpHost: 'bastion', identityFile: '~/keys/my db', labels: { 'group/prod': 'true', 'group/db': 'true' }, source: { file: 'hosts', line: 7 } },
-    ].map((host) => ({ ...host, labels: expect.objectContaining(host.labels) as Record<string, string> })));
+    expect(hosts).toEqual(
+      [
+        { name: 'lonely', address: '10.0.0.9', loginUser: 'root', labels: {}, source: { file: 'hosts', line: 2 } },
+        {
+          name: 'web01.example.org',
+          address: 'web01.example.org',
+          port: 2200,
+          loginUser: 'www',
+          jumpHost: 'bastion',
+          labels: { 'group/prod': 'true', 'group/web': 'true', site: 'x' },
+          source: { file: 'hosts', line: 4 },
+        },
+        {
+          name: 'web02.example.org',
+          address: 'web02.example.org',
+          port: 2200,
+          loginUser: 'alice',
+          jumpHost: 'bastion',
+          labels: { 'group/prod': 'true', 'group/web': 'true', site: 'x' },
+          source: { file: 'hosts', line: 4 },
+        },
+        {
+          name: 'db-1',
+          address: 'db-1',
+          port: 2022,
+          loginUser: 'deploy',
+          jumpHost: 'bastion',
+          identityFile: '~/keys/my db',
+          labels: { 'group/prod': 'true', 'group/db': 'true' },
+          source: { file: 'hosts', line: 7 },
+        },
+      ].map((host) => ({ ...host, labels: expect.objectContaining(host.labels) as Record<string, string> })),
+    );
   });
 
   it('knows a jump host by its address, and lets none jump through itself', () => {
-    const { hosts, faults } = ansible('gate ansible_host=203.0.113.7\n[web]\nw1\n[all:vars]\nansible_ssh_common_args=-J ops@203.0.113.7:22\n');
+    const { hosts, faults } = ansible(
+      'gate ansible_host=203.0.113.7\n[web]\nw1\n[all:vars]\nansible_ssh_common_args=-J ops@203.0.113.7:22\n',
+    );
     expect(faults).toEqual([]);
-    expect(hosts.map(({ name, jumpHost }) => [name, jumpHost])).toEqual([['gate', undefined], ['w1', 'gate']]);
+    expect(hosts.map(({ name, jumpHost }) => [name, jumpHost])).toEqual([
+      ['gate', undefined],
+      ['w1', 'gate'],
+    ]);
   });
 
   it('tells what it cannot take', () => {
-    const { faults, remarks } = ansible('[a:children]\nb\n[b:children]\na\n[b]\nh ansible_port="{{ port }}" ansible_password=hunter2\nw ansible_connection=winrm\nx[3:1]\n[odd:thing]\n"open\n');
+    const { faults, remarks } = ansible(
+      '[a:children]\nb\n[b:children]\na\n[b]\nh ansible_port="{{ port }}" ansible_password=hunter2\nw ansible_connection=winrm\nx[3:1]\n[odd:thing]\n"open\n',
+    );
     expect(faults.map((fault) => `${fault.line}: ${fault.detail}`).toSorted()).toEqual([
-      expect.stringContaining('6: ansible_port of h is a template'), expect.stringContaining('6: the group a contains itself: a → b → a'), expect.stringContaining('7: w is reached by ansible_connection=winrm'), expect.stringContaining('8: [3:1] ends before'), expect.stringContaining('9: [odd:thing] is not a section'),
+      expect.stringContaining('6: ansible_port of h is a template'),
+      expect.stringContaining('6: the group a contains itself: a → b → a'),
+      expect.stringContaining('7: w is reached by ansible_connection=winrm'),
+      expect.stringContaining('8: [3:1] ends before'),
+      expect.stringContaining('9: [odd:thing] is not a section'),
     ]);
     expect(remarks.map((remark) => remark.detail).join()).toContain('ansible_password is not read');
     expect(JSON.stringify([faults, remarks])).not.toContain('hunter2');
@@ -125,17 +210,35 @@ ansible_user=root
 });
 
 describe('jump hosts of other tools', () => {
-  it.each([['bastion', 'bastion'], ['ops@bastion:2222', 'bastion'], ['ssh://u@[fe80::1]:22', 'fe80::1'], ['none', undefined]])('ProxyJump %s', (text, name) => expect(jumpFromProxyJump(text)).toEqual(name === undefined ? {} : { jumpHost: name }));
-  it.each([['-J b', 'b'], ['-o StrictHostKeyChecking=no -oProxyJump=u@b', 'b'], ["-o ProxyCommand='ssh -i key -W %h:%p -q u@b'", 'b'], ['-C', undefined]])('%s', (text, name) => expect(jumpFromSshArguments(text)).toEqual(name === undefined ? {} : { jumpHost: name }));
-  it.each(['nc %h %p', 'ssh -W %h:%p', 'ssh b nc %h %p', 'sh -c "ssh -W %h:%p b"'])('the command %s is refused', (text) => expect(jumpFromProxyCommand(text).fault).toBeDefined());
+  it.each([
+    ['bastion', 'bastion'],
+    ['ops@bastion:2222', 'bastion'],
+    ['ssh://u@[fe80::1]:22', 'fe80::1'],
+    ['none', undefined],
+  ])('ProxyJump %s', (text, name) =>
+    expect(jumpFromProxyJump(text)).toEqual(name === undefined ? {} : { jumpHost: name }),
+  );
+  it.each([
+    ['-J b', 'b'],
+    ['-o StrictHostKeyChecking=no -oProxyJump=u@b', 'b'],
+    ["-o ProxyCommand='ssh -i key -W %h:%p -q u@b'", 'b'],
+    ['-C', undefined],
+  ])('%s', (text, name) => expect(jumpFromSshArguments(text)).toEqual(name === undefined ? {} : { jumpHost: name }));
+  it.each(['nc %h %p', 'ssh -W %h:%p', 'ssh b nc %h %p', 'sh -c "ssh -W %h:%p b"'])(
+    'the command %s is refused',
+    (text) => expect(jumpFromProxyCommand(text).fault).toBeDefined(),
+  );
   it('a chain is refused with what to do', () => expect(jumpFromProxyJump('a,b').fault).toContain('each jump host'));
 });
 
 describe('ssh_config', () => {
-  const include = (pattern: string): { file: string; text: string }[] => (pattern === 'more' ? [{ file: 'more', text: 'Port 2200\nHost inner\n  HostName 10.0.0.7\n' }] : []);
+  const include = (pattern: string): { file: string; text: string }[] =>
+    pattern === 'more' ? [{ file: 'more', text: 'Port 2200\nHost inner\n  HostName 10.0.0.7\n' }] : [];
 
   it('gives the named hosts, each with the first value of every option', () => {
-    const { hosts, faults, remarks } = inventoryFromSshConfig('config', `
+    const { hosts, faults, remarks } = inventoryFromSshConfig(
+      'config',
+      `
 Host bastion
   HostName=bastion.example.org
 Host web-1 "web-2" !web-9 web-*
@@ -150,30 +253,60 @@ Host *
   ProxyJump bastion
   IdentityFile ~/.ssh/id
   StrictHostKeyChecking no
-`, include);
+`,
+      include,
+    );
     expect(faults).toEqual([]);
-    expect(hosts.map(({ name, address, port, loginUser, jumpHost }) => [name, address, port, loginUser, jumpHost])).toEqual([
-      ['bastion', 'bastion.example.org', 22, 'root', undefined], ['web-1', 'web-1.example.org', 2200, 'deploy', 'bastion'], ['web-2', 'web-2.example.org', 2200, 'deploy', 'bastion'], ['inner', '10.0.0.7', 22, 'root', 'bastion'],
+    expect(
+      hosts.map(({ name, address, port, loginUser, jumpHost }) => [name, address, port, loginUser, jumpHost]),
+    ).toEqual([
+      ['bastion', 'bastion.example.org', 22, 'root', undefined],
+      ['web-1', 'web-1.example.org', 2200, 'deploy', 'bastion'],
+      ['web-2', 'web-2.example.org', 2200, 'deploy', 'bastion'],
+      ['inner', '10.0.0.7', 22, 'root', 'bastion'],
     ]);
-    expect(hosts[1]).toMatchObject({ identityFile: '~/.ssh/id', algorithms: { cipher: ['aes256-gcm@openssh.com', 'aes128-ctr'] }, source: { file: 'config', line: 4 } });
+    expect(hosts[1]).toMatchObject({
+      identityFile: '~/.ssh/id',
+      algorithms: { cipher: ['aes256-gcm@openssh.com', 'aes128-ctr'] },
+      source: { file: 'config', line: 4 },
+    });
     expect(remarks.map((remark) => remark.line)).toEqual([15]);
   });
 
   it('refuses Match by name, with the line, and does not mix its options into the host before', () => {
-    const { hosts, faults } = inventoryFromSshConfig('c', 'Host a\nPort 1\nMatch user x\nUser evil\nHost b\nPort nine\n', include);
-    expect(faults.map((fault) => [fault.line, fault.detail.slice(0, 8)])).toEqual([[3, 'Match is'], [5, '"nine" i']]);
+    const { hosts, faults } = inventoryFromSshConfig(
+      'c',
+      'Host a\nPort 1\nMatch user x\nUser evil\nHost b\nPort nine\n',
+      include,
+    );
+    expect(faults.map((fault) => [fault.line, fault.detail.slice(0, 8)])).toEqual([
+      [3, 'Match is'],
+      [5, '"nine" i'],
+    ]);
     expect(hosts[0]!.loginUser).toBeUndefined();
   });
 });
 
 describe('known_hosts', () => {
   const key = 'AAAAC3NzaC1lZDI1NTE5AAAAIGsRgr9DJ0XzGzgOIY1yj8lJmYq0Q0kYQW0W0e0d6m9V';
-  const hashed = (name: string): string => `|1|${Buffer.from('salt').toString('base64')}|${createHmac('sha1', 'salt').update(name).digest('base64')}`;
+  const hashed = (name: string): string =>
+    `|1|${Buffer.from('salt').toString('base64')}|${createHmac('sha1', 'salt').update(name).digest('base64')}`;
 
   it('is matched by name, address, port and hash', () => {
-    const { lines, faults, remarks } = parseKnownHosts('k', `# mine\nweb-1,10.0.0.1 ssh-ed25519 ${key}\n[web-2]:2222 ssh-ed25519 ${key} me@x\n${hashed('web-3')} ssh-ed25519 ${key}\n*.lan,!x.lan ssh-ed25519 ${key}\n@revoked web-1 ssh-ed25519 ${key}\nweb-1 ssh-rsa ${key}\njunk\n`);
-    const linesOf = (host: { name: string; address?: string; port?: number }): number[] => lines.filter((line) => matchesKnownHost(line, knownHostNames(host))).map((line) => line.line);
-    expect([linesOf({ name: 'n', address: '10.0.0.1' }), linesOf({ name: 'WEB-2', port: 2222 }), linesOf({ name: 'web-2' }), linesOf({ name: 'web-3' }), linesOf({ name: 'a.lan' }), linesOf({ name: 'x.lan' })]).toEqual([[2], [3], [], [4], [5], []]);
+    const { lines, faults, remarks } = parseKnownHosts(
+      'k',
+      `# mine\nweb-1,10.0.0.1 ssh-ed25519 ${key}\n[web-2]:2222 ssh-ed25519 ${key} me@x\n${hashed('web-3')} ssh-ed25519 ${key}\n*.lan,!x.lan ssh-ed25519 ${key}\n@revoked web-1 ssh-ed25519 ${key}\nweb-1 ssh-rsa ${key}\njunk\n`,
+    );
+    const linesOf = (host: { name: string; address?: string; port?: number }): number[] =>
+      lines.filter((line) => matchesKnownHost(line, knownHostNames(host))).map((line) => line.line);
+    expect([
+      linesOf({ name: 'n', address: '10.0.0.1' }),
+      linesOf({ name: 'WEB-2', port: 2222 }),
+      linesOf({ name: 'web-2' }),
+      linesOf({ name: 'web-3' }),
+      linesOf({ name: 'a.lan' }),
+      linesOf({ name: 'x.lan' }),
+    ]).toEqual([[2], [3], [], [4], [5], []]);
     expect([faults.map((fault) => fault.line), remarks.map((remark) => remark.line)]).toEqual([[7, 8], [6]]);
   });
 });

@@ -4,7 +4,10 @@
  * Any other proxy command is refused: Drover runs no commands of a file on the worker.
  */
 
-export interface JumpArgument { readonly jumpHost?: string; readonly fault?: string }
+export interface JumpArgument {
+  readonly jumpHost?: string;
+  readonly fault?: string;
+}
 
 export function jumpFromSshArguments(text: string): JumpArgument {
   const words = shellWords(text);
@@ -12,7 +15,8 @@ export function jumpFromSshArguments(text: string): JumpArgument {
   const found: JumpArgument[] = [];
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!;
-    if (word === '-J' || word.startsWith('-J')) found.push(jumpFromProxyJump(word === '-J' ? (words[++i] ?? '') : word.slice(2)));
+    if (word === '-J' || word.startsWith('-J'))
+      found.push(jumpFromProxyJump(word === '-J' ? (words[++i] ?? '') : word.slice(2)));
     if (word === '-o' || word.startsWith('-o')) {
       const option = word === '-o' ? (words[++i] ?? '') : word.slice(2);
       const [, key, value] = /^\s*(\w+)\s*[= ]\s*(.*)$/s.exec(option) ?? [];
@@ -27,17 +31,27 @@ export function jumpFromSshArguments(text: string): JumpArgument {
 export function jumpFromProxyJump(text: string): JumpArgument {
   const value = text.trim();
   if (value === '' || value.toLowerCase() === 'none') return {};
-  if (value.includes(',')) return { fault: `a chain (${value}) is written by giving each jump host its own: name the last one here, and the one before it at that host` };
+  if (value.includes(','))
+    return {
+      fault: `a chain (${value}) is written by giving each jump host its own: name the last one here, and the one before it at that host`,
+    };
   const name = /^(?:ssh:\/\/)?(?:[^@]*@)?(\[[0-9A-Fa-f:.%]+\]|[^:@/\s]+)(?::\d+)?\/?$/.exec(value)?.[1];
-  return name === undefined ? { fault: `${JSON.stringify(value)} is not a jump host` } : { jumpHost: name.replace(/^\[|\]$/g, '') };
+  return name === undefined
+    ? { fault: `${JSON.stringify(value)} is not a jump host` }
+    : { jumpHost: name.replace(/^\[|\]$/g, '') };
 }
 
 export function jumpFromProxyCommand(text: string): JumpArgument {
   if (text.trim().toLowerCase() === 'none') return {};
   const words = shellWords(text) ?? [];
-  const forwards = words.some((word, i) => word === '-W%h:%p' || (word === '-W' && /^\[?%h\]?:%p$/.test(words[i + 1] ?? '')));
+  const forwards = words.some(
+    (word, i) => word === '-W%h:%p' || (word === '-W' && /^\[?%h\]?:%p$/.test(words[i + 1] ?? '')),
+  );
   const plain = words.filter((word, i) => i > 0 && !word.startsWith('-') && !TAKES_VALUE.test(words[i - 1]!));
-  if (!/(^|\/)ssh$/.test(words[0] ?? '') || !forwards || plain.length !== 1) return { fault: `only a ProxyCommand of the form "ssh -W %h:%p HOST" is understood; Drover runs no other command to reach a host` };
+  if (!/(^|\/)ssh$/.test(words[0] ?? '') || !forwards || plain.length !== 1)
+    return {
+      fault: `only a ProxyCommand of the form "ssh -W %h:%p HOST" is understood; Drover runs no other command to reach a host`,
+    };
   return jumpFromProxyJump(plain[0]!);
 }
 

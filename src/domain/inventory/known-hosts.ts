@@ -6,9 +6,17 @@ import { createHmac } from 'node:crypto';
 import { globMatcher } from '../target/expression.ts';
 import type { InventoryFault } from './host-draft.ts';
 
-export interface KnownHostLine { readonly line: number; readonly patterns: readonly string[]; readonly algorithm: string; readonly key: string }
+export interface KnownHostLine {
+  readonly line: number;
+  readonly patterns: readonly string[];
+  readonly algorithm: string;
+  readonly key: string;
+}
 
-export function parseKnownHosts(file: string, text: string): { lines: KnownHostLine[]; faults: InventoryFault[]; remarks: InventoryFault[] } {
+export function parseKnownHosts(
+  file: string,
+  text: string,
+): { lines: KnownHostLine[]; faults: InventoryFault[]; remarks: InventoryFault[] } {
   const [lines, faults, remarks]: [KnownHostLine[], InventoryFault[], InventoryFault[]] = [[], [], []];
   for (const [index, raw] of text.split(/\r?\n/).entries()) {
     const line = index + 1;
@@ -16,9 +24,16 @@ export function parseKnownHosts(file: string, text: string): { lines: KnownHostL
     const words = raw.trim().split(/\s+/);
     const marker = words[0]!.startsWith('@') ? words.shift()! : undefined;
     const [patterns, algorithm, key] = words;
-    if (marker !== undefined) remarks.push({ file, line, detail: `${marker} is not taken over: ${marker === '@revoked' ? 'remove a revoked key with drover hosts keys remove' : 'host certificates are not supported'}` });
-    else if (patterns === undefined || algorithm === undefined || key === undefined) faults.push({ file, line, detail: 'expected host names, the kind of the key, and the key' });
-    else if (publicKeyAlgorithm(key) !== algorithm) faults.push({ file, line, detail: `the key is not one of kind ${algorithm}` });
+    if (marker !== undefined)
+      remarks.push({
+        file,
+        line,
+        detail: `${marker} is not taken over: ${marker === '@revoked' ? 'remove a revoked key with drover hosts keys remove' : 'host certificates are not supported'}`,
+      });
+    else if (patterns === undefined || algorithm === undefined || key === undefined)
+      faults.push({ file, line, detail: 'expected host names, the kind of the key, and the key' });
+    else if (publicKeyAlgorithm(key) !== algorithm)
+      faults.push({ file, line, detail: `the key is not one of kind ${algorithm}` });
     else lines.push({ line, patterns: patterns.split(','), algorithm, key });
   }
   return { lines, faults, remarks };
@@ -34,8 +49,14 @@ export function publicKeyAlgorithm(key: string): string | undefined {
 }
 
 /** The names under which OpenSSH files a host: bare on port 22, `[name]:port` otherwise. */
-export function knownHostNames(host: { readonly name: string; readonly address?: string | undefined; readonly port?: number | undefined }): string[] {
-  const names = [...new Set([host.address, host.name].filter((name) => name !== undefined).map((name) => name.toLowerCase()))];
+export function knownHostNames(host: {
+  readonly name: string;
+  readonly address?: string | undefined;
+  readonly port?: number | undefined;
+}): string[] {
+  const names = [
+    ...new Set([host.address, host.name].filter((name) => name !== undefined).map((name) => name.toLowerCase())),
+  ];
   return host.port === undefined || host.port === 22 ? names : names.map((name) => `[${name}]:${host.port}`);
 }
 
@@ -44,7 +65,12 @@ export function matchesKnownHost(line: KnownHostLine, names: readonly string[]):
   for (const pattern of line.patterns) {
     if (pattern.startsWith('|1|')) {
       const [, , salt, hash] = pattern.split('|');
-      matched ||= names.some((name) => createHmac('sha1', Buffer.from(salt ?? '', 'base64')).update(name).digest('base64') === hash);
+      matched ||= names.some(
+        (name) =>
+          createHmac('sha1', Buffer.from(salt ?? '', 'base64'))
+            .update(name)
+            .digest('base64') === hash,
+      );
     } else if (pattern.startsWith('!')) {
       if (names.some((name) => knownHostMatcher(pattern.slice(1))(name))) return false;
     } else matched ||= names.some((name) => knownHostMatcher(pattern)(name));

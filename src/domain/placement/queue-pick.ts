@@ -15,7 +15,11 @@ export function parseQueueWeights(text: string): QueueWeights | undefined {
   return match ? { high: Number(match[1]), normal: Number(match[2]), low: Number(match[3]) } : undefined;
 }
 
-export function pickQueue(lengths: Readonly<Record<Priority, number>>, random: Random, weights = QUEUE_WEIGHTS): Priority | undefined {
+export function pickQueue(
+  lengths: Readonly<Record<Priority, number>>,
+  random: Random,
+  weights = QUEUE_WEIGHTS,
+): Priority | undefined {
   const waiting = PRIORITIES.filter((priority) => lengths[priority] > 0);
   if (waiting.length <= 1) return waiting[0];
   let draw = random.next() * waiting.reduce((sum, priority) => sum + weights[priority], 0);

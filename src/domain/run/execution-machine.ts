@@ -6,8 +6,16 @@
  * docs/STATES.md and the CHECK constraint of the table are tested against this table.
  */
 export const EXECUTION_STATES = [
-  'waiting', 'dispatched', 'running',
-  'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped', 'not_started', 'lost',
+  'waiting',
+  'dispatched',
+  'running',
+  'succeeded',
+  'failed',
+  'timed_out',
+  'cancelled',
+  'skipped',
+  'not_started',
+  'lost',
 ] as const;
 export type ExecutionState = (typeof EXECUTION_STATES)[number];
 
@@ -26,7 +34,13 @@ export const EXECUTION_TRANSITIONS = {
 } as const satisfies Record<ExecutionState, readonly ExecutionState[]>;
 
 export const TERMINAL_EXECUTION_STATES = [
-  'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped', 'not_started', 'lost',
+  'succeeded',
+  'failed',
+  'timed_out',
+  'cancelled',
+  'skipped',
+  'not_started',
+  'lost',
 ] as const satisfies readonly ExecutionState[];
 export type TerminalExecutionState = (typeof TERMINAL_EXECUTION_STATES)[number];
 

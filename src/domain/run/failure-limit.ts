@@ -3,7 +3,9 @@
  * MORE hosts than that have failed. A share is of all hosts of the run, rounded down (10 % of 15 tolerates 1). What
  * counts: failed, timed out, lost and not started. It is checked before each start; what is in flight is drained, not killed.
  */
-export type FailureLimit = { readonly kind: 'count'; readonly count: number } | { readonly kind: 'share'; readonly percent: number };
+export type FailureLimit =
+  | { readonly kind: 'count'; readonly count: number }
+  | { readonly kind: 'share'; readonly percent: number };
 
 /** `3`, `25%`, `0`. Undefined when it is neither a whole number nor a share of 0–100 %. */
 export function parseFailureLimit(text: string): FailureLimit | undefined {

@@ -6,7 +6,14 @@ import { RunWorld } from '../../../test/support/run-world.ts';
 /** Everything that can happen; the number chooses among hosts, messages and amounts. */
 const DEEDS: readonly (readonly [weight: number, name: string, deed: (world: RunWorld, n: number) => void])[] = [
   [6, 'advance', (world) => world.advance()],
-  [6, 'commit', (world) => { world.commitBegin(100); world.commitEnd(); }],
+  [
+    6,
+    'commit',
+    (world) => {
+      world.commitBegin(100);
+      world.commitEnd();
+    },
+  ],
   [3, 'commit begins', (world, n) => world.commitBegin(1 + (n % 3))],
   [3, 'commit ends', (world) => world.commitEnd()],
   [6, 'receive', (world, n) => world.receive(n, false)],
@@ -26,28 +33,62 @@ const DEEDS: readonly (readonly [weight: number, name: string, deed: (world: Run
   [1, 'cancel', (world, n) => void (n % 4 === 0 && world.cancel())],
 ];
 
-const deeds = fc.array(fc.tuple(fc.oneof(...DEEDS.map(([weight, name]) => ({ weight, arbitrary: fc.constant(name) }))), fc.nat(1_000)), { maxLength: 150, size: 'max' });
+const deeds = fc.array(
+  fc.tuple(fc.oneof(...DEEDS.map(([weight, name]) => ({ weight, arbitrary: fc.constant(name) }))), fc.nat(1_000)),
+  { maxLength: 150, size: 'max' },
+);
 const options = fc.record({
-  hosts: fc.integer({ min: 1, max: 5 }), retries: fc.integer({ min: 0, max: 2 }), outcomes: fc.array(fc.constantFrom(0, 0, 0, 1, 7), { minLength: 1, maxLength: 9 }),
-  concurrency: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }), maxFailed: fc.option(fc.integer({ min: 0, max: 2 }), { nil: undefined }),
+  hosts: fc.integer({ min: 1, max: 5 }),
+  retries: fc.integer({ min: 0, max: 2 }),
+  outcomes: fc.array(fc.constantFrom(0, 0, 0, 1, 7), { minLength: 1, maxLength: 9 }),
+  concurrency: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
+  maxFailed: fc.option(fc.integer({ min: 0, max: 2 }), { nil: undefined }),
 });
 const deedOf = new Map(DEEDS.map(([, name, deed]) => [name, deed]));
 
 describe('a run under any interleaving', () => {
   it('ends every execution in exactly one final state that is true, starts nothing twice, and counts what is', () => {
-    fc.assert(fc.property(options, deeds, fc.array(fc.nat(4), { maxLength: 2 }), ({ concurrency, maxFailed, ...given }, happened, away) => {
-      const world = new RunWorld({ ...given, ...(concurrency === undefined ? {} : { concurrency }), ...(maxFailed === undefined ? {} : { maxFailed }) });
-      for (const [name, n] of happened) deedOf.get(name)!(world, n);
-      world.settle(new Set(away));
-      world.checkEnd();
-    }), { numRuns: 2_000 });
+    fc.assert(
+      fc.property(
+        options,
+        deeds,
+        fc.array(fc.nat(4), { maxLength: 2 }),
+        ({ concurrency, maxFailed, ...given }, happened, away) => {
+          const world = new RunWorld({
+            ...given,
+            ...(concurrency === undefined ? {} : { concurrency }),
+            ...(maxFailed === undefined ? {} : { maxFailed }),
+          });
+          for (const [name, n] of happened) deedOf.get(name)!(world, n);
+          world.settle(new Set(away));
+          world.checkEnd();
+        },
+      ),
+      { numRuns: 2_000 },
+    );
   });
 
   it('acknowledges the late truth of a lost attempt only when that is written, not with the loss', () => {
     const world = new RunWorld({ hosts: 2, retries: 0, outcomes: [0] });
     const happened: readonly (readonly [string, number])[] = [
-      ['advance', 0], ['commit', 0], ['advance', 0], ['receive', 1], ['receive', 0], ['unlink', 0], ['time', 4], ['advance', 0], ['hear', 0], ['hear', 1], ['commit', 0], ['link', 0],
-      ['hear', 0], ['hear', 0], ['end', 0], ['hear twice', 0], ['commit begins', 0], ['commit ends', 0],
+      ['advance', 0],
+      ['commit', 0],
+      ['advance', 0],
+      ['receive', 1],
+      ['receive', 0],
+      ['unlink', 0],
+      ['time', 4],
+      ['advance', 0],
+      ['hear', 0],
+      ['hear', 1],
+      ['commit', 0],
+      ['link', 0],
+      ['hear', 0],
+      ['hear', 0],
+      ['end', 0],
+      ['hear twice', 0],
+      ['commit begins', 0],
+      ['commit ends', 0],
     ];
     for (const [name, n] of happened) deedOf.get(name)!(world, n);
     world.settle(new Set());

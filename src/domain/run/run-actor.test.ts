@@ -6,7 +6,19 @@ import { RunActor, type Execution, type Order } from './run-actor.ts';
 import type { RunSpec } from './spec.ts';
 
 const RUN = '01930000-0000-7000-8000-000000000000' as RunId;
-const SPEC: RunSpec = { work: { kind: 'command', argv: ['true'] }, args: [], env: {}, params: {}, secretNames: [], timeoutMs: 60_000, killAfterMs: 1_000, startDeadlineMs: 120_000, lostAfterMs: 120_000, retries: 0, outputKeptBytes: 1_024 };
+const SPEC: RunSpec = {
+  work: { kind: 'command', argv: ['true'] },
+  args: [],
+  env: {},
+  params: {},
+  secretNames: [],
+  timeoutMs: 60_000,
+  killAfterMs: 1_000,
+  startDeadlineMs: 120_000,
+  lostAfterMs: 120_000,
+  retries: 0,
+  outputKeptBytes: 1_024,
+};
 const HERE = { workerId: 'worker' as WorkerId, agentId: 'agent' as AgentId };
 
 /** One host, and an owner that commits at once whatever is decided. */
@@ -16,7 +28,22 @@ class OneHost {
   at = 1_000;
 
   constructor(spec: Partial<RunSpec> = {}) {
-    this.actor = new RunActor({ id: RUN, state: 'waiting', round: 1, counts: { ...emptyCounts(), waiting: 1 }, seq: 1, roundStartedAtMs: 0 }, { ...SPEC, ...spec }, [{ task: 0, ordinal: 0, attempt: 1, hostId: 'host' as HostId, hostName: 'h1', state: 'waiting', failuresInRound: 0 }], this.at);
+    this.actor = new RunActor(
+      { id: RUN, state: 'waiting', round: 1, counts: { ...emptyCounts(), waiting: 1 }, seq: 1, roundStartedAtMs: 0 },
+      { ...SPEC, ...spec },
+      [
+        {
+          task: 0,
+          ordinal: 0,
+          attempt: 1,
+          hostId: 'host' as HostId,
+          hostName: 'h1',
+          state: 'waiting',
+          failuresInRound: 0,
+        },
+      ],
+      this.at,
+    );
   }
 
   get execution(): Execution<unknown> {
@@ -89,7 +116,7 @@ describe('a loss', () => {
     return host;
   }
 
-  it('that is being written leaves the agent\'s word unacknowledged, so that it comes again', () => {
+  it("that is being written leaves the agent's word unacknowledged, so that it comes again", () => {
     const host = losing();
     expect(host.actor.onResult(host.execution, 1, SUCCESS, host.at)).toBe('ignored');
     host.commit();
@@ -102,7 +129,9 @@ describe('a loss', () => {
     host.commit();
     expect(host.actor.onResult(host.execution, 1, SUCCESS, host.at)).toBe('taken');
     host.commit();
-    expect(host.actor.onResult(host.execution, 1, { to: 'failed', exitCode: 1, finishedAtMs: 2 }, host.at)).toBe('settled');
+    expect(host.actor.onResult(host.execution, 1, { to: 'failed', exitCode: 1, finishedAtMs: 2 }, host.at)).toBe(
+      'settled',
+    );
     expect(host.execution.state).toBe('succeeded');
   });
 
@@ -157,7 +186,7 @@ describe('an order that its executor has taken', () => {
     expect(host.orders()).toEqual([]);
   });
 
-  it('stays its executor\'s, whatever is told of the question', () => {
+  it("stays its executor's, whatever is told of the question", () => {
     const host = new OneHost().dispatched();
     host.actor.onAccepted(host.execution, 1);
     host.passes(60_000);
@@ -177,7 +206,7 @@ describe('an order that its executor has taken', () => {
   });
 });
 
-describe('an order that waits in a worker\'s queue', () => {
+describe("an order that waits in a worker's queue", () => {
   it('is sent again only in case the worker has forgotten it', () => {
     const host = new OneHost().dispatched();
     host.actor.onQueued(host.execution, 1);

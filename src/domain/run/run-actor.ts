@@ -8,35 +8,68 @@
  */
 import { assert } from '../../base/assert.ts';
 import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
-import { emptyCounts, isFailure, isTerminalExecution, type ExecutionCounts, type ExecutionState } from './execution-machine.ts';
+import {
+  emptyCounts,
+  isFailure,
+  isTerminalExecution,
+  type ExecutionCounts,
+  type ExecutionState,
+} from './execution-machine.ts';
 import { failuresTolerated } from './failure-limit.ts';
 import { isSettled, isTerminalRun, runVerdict, type RunState } from './run-machine.ts';
 import type { RunSpec } from './spec.ts';
 
 /** Who carries an attempt out. Over SSH that is the worker itself: `agentId` is then the worker's own id. */
-export interface Location { readonly workerId: WorkerId; readonly agentId: AgentId }
+export interface Location {
+  readonly workerId: WorkerId;
+  readonly agentId: AgentId;
+}
 /** Where to: for an execution that waits, the way that would be taken now; for one that is out, where its executor is. */
 export type Locate<Stream> = (execution: Execution<Stream>) => Location | undefined;
 
 export interface SeedExecution {
-  readonly task: number; readonly ordinal: number; readonly attempt: number; readonly hostId: HostId; readonly hostName: string; readonly state: ExecutionState;
-  readonly agentId?: AgentId; readonly workerId?: WorkerId; readonly startedAtMs?: number; readonly dispatchedAtMs?: number; readonly failuresInRound: number;
+  readonly task: number;
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly hostId: HostId;
+  readonly hostName: string;
+  readonly state: ExecutionState;
+  readonly agentId?: AgentId;
+  readonly workerId?: WorkerId;
+  readonly startedAtMs?: number;
+  readonly dispatchedAtMs?: number;
+  readonly failuresInRound: number;
 }
 
 export interface SeedRun {
-  readonly id: RunId; readonly state: RunState; readonly round: number; readonly counts: ExecutionCounts; readonly seq: number; readonly roundStartedAtMs: number;
-  readonly cancelRequestedAtMs?: number; readonly cancelRequestedBy?: string;
+  readonly id: RunId;
+  readonly state: RunState;
+  readonly round: number;
+  readonly counts: ExecutionCounts;
+  readonly seq: number;
+  readonly roundStartedAtMs: number;
+  readonly cancelRequestedAtMs?: number;
+  readonly cancelRequestedBy?: string;
 }
 
 /** How an attempt ended, as its executor told. */
 export interface AttemptResult<Stream> {
   readonly to: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'lost';
-  readonly exitCode?: number; readonly signal?: string; readonly reason?: string; readonly detail?: string;
-  readonly startedAtMs?: number; readonly finishedAtMs: number; readonly stdout?: Stream; readonly stderr?: Stream;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly reason?: string;
+  readonly detail?: string;
+  readonly startedAtMs?: number;
+  readonly finishedAtMs: number;
+  readonly stdout?: Stream;
+  readonly stderr?: Stream;
 }
 
 export interface Execution<Stream> {
-  readonly task: number; readonly ordinal: number; readonly hostId: HostId; readonly hostName: string;
+  readonly task: number;
+  readonly ordinal: number;
+  readonly hostId: HostId;
+  readonly hostName: string;
   attempt: number;
   state: ExecutionState;
   dbState: ExecutionState;
@@ -61,14 +94,24 @@ export interface Execution<Stream> {
 }
 
 /** Whether the present attempt is, or was, carried out by a worker over SSH. */
-export function isOverSsh(execution: { readonly agentId: string | undefined; readonly workerId: string | undefined }): boolean {
+export function isOverSsh(execution: {
+  readonly agentId: string | undefined;
+  readonly workerId: string | undefined;
+}): boolean {
   return execution.agentId !== undefined && execution.agentId === (execution.workerId as string | undefined);
 }
 
-export type Order =
-  | { readonly kind: 'start' | 'cancel' | 'query'; readonly execution: Execution<unknown>; readonly workerId: WorkerId; readonly agentId: AgentId };
+export type Order = {
+  readonly kind: 'start' | 'cancel' | 'query';
+  readonly execution: Execution<unknown>;
+  readonly workerId: WorkerId;
+  readonly agentId: AgentId;
+};
 
-export interface RunView { readonly counts: ExecutionCounts; readonly state: RunState }
+export interface RunView {
+  readonly counts: ExecutionCounts;
+  readonly state: RunState;
+}
 
 /** Why a host had no turn, by the ways that were allowed. */
 const UNREACHED = {
@@ -124,10 +167,28 @@ export class RunActor<Stream = unknown> {
     this.executions = seeds.map((seed) => {
       const out = seed.state === 'dispatched' || seed.state === 'running';
       const execution: Execution<Stream> = {
-        task: seed.task, ordinal: seed.ordinal, hostId: seed.hostId, hostName: seed.hostName, attempt: seed.attempt, state: seed.state, dbState: seed.state, agentId: seed.agentId, workerId: seed.workerId,
-        failures: seed.failuresInRound, dispatchedAtMs: seed.dispatchedAtMs, startedAtMs: seed.startedAtMs, result: undefined, settledLate: false, retry: false,
+        task: seed.task,
+        ordinal: seed.ordinal,
+        hostId: seed.hostId,
+        hostName: seed.hostName,
+        attempt: seed.attempt,
+        state: seed.state,
+        dbState: seed.state,
+        agentId: seed.agentId,
+        workerId: seed.workerId,
+        failures: seed.failuresInRound,
+        dispatchedAtMs: seed.dispatchedAtMs,
+        startedAtMs: seed.startedAtMs,
+        result: undefined,
+        settledLate: false,
+        retry: false,
         // How often another owner sent it is unknown here: one may have arrived, whatever is told of others.
-        sends: out ? Number.POSITIVE_INFINITY : 0, unlinkedAt: out ? nowAt : 0, notBeforeAt: 0, lastOrderAt: 0, cancelSentAt: 0, heardFrom: 'nobody',
+        sends: out ? Number.POSITIVE_INFINITY : 0,
+        unlinkedAt: out ? nowAt : 0,
+        notBeforeAt: 0,
+        lastOrderAt: 0,
+        cancelSentAt: 0,
+        heardFrom: 'nobody',
       };
       this.dbCounts[seed.state]++;
       if (isFailure(seed.state)) this.#failures++;
@@ -156,7 +217,9 @@ export class RunActor<Stream = unknown> {
 
   at(task: number, ordinal: number): Execution<Stream> | undefined {
     const guess = this.executions[ordinal];
-    return guess?.task === task && guess.ordinal === ordinal ? guess : this.executions.find((e) => e.task === task && e.ordinal === ordinal);
+    return guess?.task === task && guess.ordinal === ordinal
+      ? guess
+      : this.executions.find((e) => e.task === task && e.ordinal === ordinal);
   }
 
   inFlight(): Iterable<Execution<Stream>> {
@@ -188,7 +251,12 @@ export class RunActor<Stream = unknown> {
   }
 
   /** `settled`: already known (acknowledge), `taken`: will be committed, `superseded`: of an attempt that is history, `ignored`: not ours to take. */
-  onResult(execution: Execution<Stream>, attempt: number, result: AttemptResult<Stream>, nowAt: number): 'settled' | 'taken' | 'superseded' | 'ignored' {
+  onResult(
+    execution: Execution<Stream>,
+    attempt: number,
+    result: AttemptResult<Stream>,
+    nowAt: number,
+  ): 'settled' | 'taken' | 'superseded' | 'ignored' {
     if (attempt > execution.attempt) return 'ignored';
     if (attempt < execution.attempt) return result.to === 'lost' ? 'settled' : 'superseded';
     if (execution.retry) return 'taken';
@@ -203,7 +271,13 @@ export class RunActor<Stream = unknown> {
     }
     execution.result = result;
     execution.startedAtMs = result.startedAtMs ?? execution.startedAtMs;
-    const again = (result.to === 'failed' || result.to === 'timed_out') && result.reason === undefined && !late && execution.failures < this.spec.retries && this.cancelRequestedBy === undefined && !this.limitExceeded;
+    const again =
+      (result.to === 'failed' || result.to === 'timed_out') &&
+      result.reason === undefined &&
+      !late &&
+      execution.failures < this.spec.retries &&
+      this.cancelRequestedBy === undefined &&
+      !this.limitExceeded;
     if (again) {
       execution.retry = true;
       execution.failures++;
@@ -216,8 +290,15 @@ export class RunActor<Stream = unknown> {
   /** The executor never heard of it. */
   onUnknown(execution: Execution<Stream>, attempt: number, nowMs: number): void {
     if (attempt !== execution.attempt || execution.retry || execution.dbState !== execution.state) return;
-    if (execution.state === 'running') this.#settle(execution, { to: 'lost', reason: 'status-unknown', detail: 'The agent no longer knows of the attempt.', finishedAtMs: nowMs });
-    else if (execution.state === 'dispatched' && this.cancelRequestedBy !== undefined) this.#settle(execution, { to: 'cancelled', reason: 'cancelled-by-user', finishedAtMs: nowMs });
+    if (execution.state === 'running')
+      this.#settle(execution, {
+        to: 'lost',
+        reason: 'status-unknown',
+        detail: 'The agent no longer knows of the attempt.',
+        finishedAtMs: nowMs,
+      });
+    else if (execution.state === 'dispatched' && this.cancelRequestedBy !== undefined)
+      this.#settle(execution, { to: 'cancelled', reason: 'cancelled-by-user', finishedAtMs: nowMs });
     else if (execution.state === 'dispatched') {
       execution.heardFrom = 'nobody';
       execution.lastOrderAt = 0;
@@ -228,7 +309,13 @@ export class RunActor<Stream = unknown> {
   /** It was not handed to the agent. Back to waiting only if no other order can have reached it. */
   onUndelivered(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfter: number): void {
     // Once a cancel is out, this may be about the cancel: it says nothing of the starts before it.
-    if (attempt !== execution.attempt || execution.state !== 'dispatched' || execution.retry || execution.cancelSentAt > 0) return;
+    if (
+      attempt !== execution.attempt ||
+      execution.state !== 'dispatched' ||
+      execution.retry ||
+      execution.cancelSentAt > 0
+    )
+      return;
     execution.sends = Math.max(0, execution.sends - 1);
     execution.lastOrderAt = nowAt;
     if (execution.heardFrom === 'queue') execution.heardFrom = 'nobody';
@@ -247,14 +334,16 @@ export class RunActor<Stream = unknown> {
   }
 
   onUnlinked(hostId: HostId, nowAt: number): void {
-    for (const execution of this.#byHost.get(hostId) ?? []) if (this.#inFlight.has(execution) && !isOverSsh(execution)) execution.unlinkedAt ||= nowAt;
+    for (const execution of this.#byHost.get(hostId) ?? [])
+      if (this.#inFlight.has(execution) && !isOverSsh(execution)) execution.unlinkedAt ||= nowAt;
   }
 
   /** A worker is there (again), or hosts can be reached in ways that were not there before. */
   onRoutesChanged(workerId?: WorkerId): void {
     for (const execution of this.#parked) this.#ready.add(execution);
     this.#parked.clear();
-    for (const execution of this.#inFlight) if (isOverSsh(execution) && execution.workerId === workerId) this.#askAnew(execution);
+    for (const execution of this.#inFlight)
+      if (isOverSsh(execution) && execution.workerId === workerId) this.#askAnew(execution);
   }
 
   #askAnew(execution: Execution<Stream>): void {
@@ -266,7 +355,8 @@ export class RunActor<Stream = unknown> {
 
   /** Decides everything that time and the known state allow: starts, ends, losses. */
   advance(now: { readonly at: number; readonly ms: number }, locate: Locate<Stream>): void {
-    if (isTerminalRun(this.state) && this.#inFlight.size === 0 && this.#ready.size === 0 && this.#parked.size === 0) return;
+    if (isTerminalRun(this.state) && this.#inFlight.size === 0 && this.#ready.size === 0 && this.#parked.size === 0)
+      return;
     if (now.at >= this.#lookDueAt) {
       this.#lookDueAt = now.at + this.#inFlight.size / LOOKS_PER_MS;
       this.#ordersForAll = true;
@@ -295,29 +385,60 @@ export class RunActor<Stream = unknown> {
       this.#ready.delete(execution);
       this.#inFlight.add(execution);
       [execution.agentId, execution.workerId, execution.dispatchedAtMs] = [location.agentId, location.workerId, now.ms];
-      [execution.sends, execution.heardFrom, execution.lastOrderAt, execution.unlinkedAt, execution.cancelSentAt] = [0, 'nobody', 0, 0, 0];
+      [execution.sends, execution.heardFrom, execution.lastOrderAt, execution.unlinkedAt, execution.cancelSentAt] = [
+        0,
+        'nobody',
+        0,
+        0,
+        0,
+      ];
       this.#move(execution, 'dispatched');
     }
   }
 
   #giveUp(execution: Execution<Stream>, nowMs: number): void {
     this.#parked.delete(execution);
-    this.#settle(execution, { to: 'not_started', reason: 'start-deadline', detail: UNREACHED[this.spec.via ?? 'auto'], finishedAtMs: nowMs });
+    this.#settle(execution, {
+      to: 'not_started',
+      reason: 'start-deadline',
+      detail: UNREACHED[this.spec.via ?? 'auto'],
+      finishedAtMs: nowMs,
+    });
   }
 
   #guard(execution: Execution<Stream>, now: { at: number; ms: number }, locate: Locate<Stream>): void {
     if (execution.dbState !== execution.state || execution.retry) return;
     const location = locate(execution);
     if (location && execution.agentId !== undefined && location.agentId !== execution.agentId) {
-      return this.#settle(execution, { to: 'lost', reason: 'agent-replaced', detail: 'The host was enrolled anew while this attempt was out.', finishedAtMs: now.ms });
+      return this.#settle(execution, {
+        to: 'lost',
+        reason: 'agent-replaced',
+        detail: 'The host was enrolled anew while this attempt was out.',
+        finishedAtMs: now.ms,
+      });
     }
     if (location) execution.unlinkedAt = 0;
     else execution.unlinkedAt ||= now.at;
     if (execution.unlinkedAt > 0 && now.at - execution.unlinkedAt > this.spec.lostAfterMs) {
-      return this.#settle(execution, { to: 'lost', reason: 'link-lost', detail: 'The host was out of reach for too long; what it did is told as soon as it is back.', finishedAtMs: now.ms });
+      return this.#settle(execution, {
+        to: 'lost',
+        reason: 'link-lost',
+        detail: 'The host was out of reach for too long; what it did is told as soon as it is back.',
+        finishedAtMs: now.ms,
+      });
     }
-    const overdueMs = execution.startedAtMs === undefined ? -1 : now.ms - execution.startedAtMs - this.spec.timeoutMs - this.spec.killAfterMs;
-    if (location && overdueMs > 2 * this.guardMs) this.#settle(execution, { to: 'timed_out', reason: 'deadline-guard', detail: 'The host did not tell an end of the script at its deadline, nor when the server asked. It may still run there.', finishedAtMs: now.ms });
+    const overdueMs =
+      execution.startedAtMs === undefined
+        ? -1
+        : now.ms - execution.startedAtMs - this.spec.timeoutMs - this.spec.killAfterMs;
+    if (location && overdueMs > 2 * this.guardMs)
+      this.#settle(execution, {
+        to: 'timed_out',
+        reason: 'deadline-guard',
+        detail:
+          'The host did not tell an end of the script at its deadline, nor when the server asked. It may still run there.',
+        finishedAtMs: now.ms,
+      });
   }
 
   /** How much later than the host's own deadline the server steps in. */
@@ -325,7 +446,8 @@ export class RunActor<Stream = unknown> {
 
   #checkFailureLimit(): void {
     const { maxFailed } = this.spec;
-    if (maxFailed && !this.limitExceeded && this.#failures > failuresTolerated(maxFailed, this.executions.length)) this.limitExceeded = true;
+    if (maxFailed && !this.limitExceeded && this.#failures > failuresTolerated(maxFailed, this.executions.length))
+      this.limitExceeded = true;
   }
 
   #dropWaiting(to: 'cancelled' | 'skipped', reason: string, nowMs: number): void {
@@ -341,10 +463,17 @@ export class RunActor<Stream = unknown> {
   orders(nowAt: number, nowMs: number, locate: Locate<Stream>): Order[] {
     const orders: Order[] = [];
     for (const execution of this.#ordersForAll ? this.#inFlight : this.#fresh) {
-      if (execution.dbState !== execution.state || execution.retry || (execution.state !== 'dispatched' && execution.state !== 'running')) continue;
+      if (
+        execution.dbState !== execution.state ||
+        execution.retry ||
+        (execution.state !== 'dispatched' && execution.state !== 'running')
+      )
+        continue;
       const location = locate(execution);
       if (!location || location.agentId !== execution.agentId) continue;
-      const overdue = execution.startedAtMs !== undefined && nowMs - execution.startedAtMs > this.spec.timeoutMs + this.spec.killAfterMs + this.guardMs;
+      const overdue =
+        execution.startedAtMs !== undefined &&
+        nowMs - execution.startedAtMs > this.spec.timeoutMs + this.spec.killAfterMs + this.guardMs;
       const to = { execution, workerId: location.workerId, agentId: location.agentId };
       if ((this.cancelRequestedBy !== undefined || overdue) && execution.sends > 0) {
         if (execution.cancelSentAt > 0 && nowAt - execution.cancelSentAt < RESEND_MS) continue;
@@ -391,11 +520,15 @@ export class RunActor<Stream = unknown> {
       counts[execution.dbState]--;
       counts[states[i]!]++;
     });
-    if (isSettled(counts) && !changes.some((e) => e.retry) && this.#dirty.size <= changes.length) return { counts, state: runVerdict(counts, this.cancelRequestedBy !== undefined) };
+    if (isSettled(counts) && !changes.some((e) => e.retry) && this.#dirty.size <= changes.length)
+      return { counts, state: runVerdict(counts, this.cancelRequestedBy !== undefined) };
     if (isTerminalRun(this.state)) return { counts, state: this.state };
     if (this.cancelRequestedBy !== undefined || this.limitExceeded) return { counts, state: 'stopping' };
     // A run that was under way does not begin anew when all that was sent comes back.
-    return { counts, state: counts.waiting === this.executions.length && this.state !== 'running' ? 'waiting' : 'running' };
+    return {
+      counts,
+      state: counts.waiting === this.executions.length && this.state !== 'running' ? 'waiting' : 'running',
+    };
   }
 
   committed(execution: Execution<Stream>, written: ExecutionState): void {
@@ -406,8 +539,19 @@ export class RunActor<Stream = unknown> {
       // The write closed the attempt and opened the next.
       this.#failures -= isFailure(written) ? 1 : 0;
       execution.attempt++;
-      [execution.state, execution.dbState, execution.retry, execution.result] = ['waiting', 'waiting', false, undefined];
-      [execution.startedAtMs, execution.dispatchedAtMs, execution.agentId, execution.workerId, execution.sends] = [undefined, undefined, undefined, undefined, 0];
+      [execution.state, execution.dbState, execution.retry, execution.result] = [
+        'waiting',
+        'waiting',
+        false,
+        undefined,
+      ];
+      [execution.startedAtMs, execution.dispatchedAtMs, execution.agentId, execution.workerId, execution.sends] = [
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        0,
+      ];
       this.#dirty.delete(execution);
       this.#ready.add(execution);
     }
@@ -416,7 +560,10 @@ export class RunActor<Stream = unknown> {
     this.dbCounts[execution.dbState]++;
   }
 
-  #settle(execution: Execution<Stream>, result: Omit<AttemptResult<Stream>, 'to'> & { readonly to: ExecutionState }): void {
+  #settle(
+    execution: Execution<Stream>,
+    result: Omit<AttemptResult<Stream>, 'to'> & { readonly to: ExecutionState },
+  ): void {
     execution.result = result as AttemptResult<Stream>;
     this.#move(execution, result.to);
   }

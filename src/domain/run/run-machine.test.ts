@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canExecutionMove, emptyCounts, EXECUTION_STATES, EXECUTION_TRANSITIONS, isTerminalExecution, TERMINAL_EXECUTION_STATES, type ExecutionCounts, type ExecutionState } from './execution-machine.ts';
+import {
+  canExecutionMove,
+  emptyCounts,
+  EXECUTION_STATES,
+  EXECUTION_TRANSITIONS,
+  isTerminalExecution,
+  TERMINAL_EXECUTION_STATES,
+  type ExecutionCounts,
+  type ExecutionState,
+} from './execution-machine.ts';
 import { canRunMove, isSettled, isTerminalRun, RUN_STATES, runVerdict } from './run-machine.ts';
 
 function counts(some: Partial<ExecutionCounts>): ExecutionCounts {
@@ -17,7 +26,8 @@ describe('executions', () => {
 
   it('can always still end', () => {
     for (const from of EXECUTION_STATES) {
-      if (!isTerminalExecution(from)) expect(TERMINAL_EXECUTION_STATES.some((to) => canExecutionMove(from, to))).toBe(true);
+      if (!isTerminalExecution(from))
+        expect(TERMINAL_EXECUTION_STATES.some((to) => canExecutionMove(from, to))).toBe(true);
     }
   });
 });
@@ -34,28 +44,45 @@ describe('the verdict of a run', () => {
     ['cancelled with some done', { succeeded: 2, cancelled: 1 }, true, 'cancelled'],
     ['cancel came too late', { succeeded: 3 }, true, 'succeeded'],
     ['no host', {}, false, 'skipped'],
-  ] as const)('%s', (_, some, cancelRequested, verdict) => expect(runVerdict(counts(some), cancelRequested)).toBe(verdict));
+  ] as const)('%s', (_, some, cancelRequested, verdict) =>
+    expect(runVerdict(counts(some), cancelRequested)).toBe(verdict),
+  );
 
   it('is always one that a running run may move to', () => {
-    const any = fc.record(Object.fromEntries(TERMINAL_EXECUTION_STATES.map((s) => [s, fc.nat(3)])) as Record<ExecutionState, fc.Arbitrary<number>>);
-    fc.assert(fc.property(any, fc.boolean(), (some, cancelRequested) => {
-      const verdict = runVerdict(counts(some), cancelRequested);
-      expect(isTerminalRun(verdict)).toBe(true);
-      for (const from of ['waiting', 'running', 'stopping'] as const) expect(canRunMove(from, verdict)).toBe(true);
-    }));
+    const any = fc.record(
+      Object.fromEntries(TERMINAL_EXECUTION_STATES.map((s) => [s, fc.nat(3)])) as Record<
+        ExecutionState,
+        fc.Arbitrary<number>
+      >,
+    );
+    fc.assert(
+      fc.property(any, fc.boolean(), (some, cancelRequested) => {
+        const verdict = runVerdict(counts(some), cancelRequested);
+        expect(isTerminalRun(verdict)).toBe(true);
+        for (const from of ['waiting', 'running', 'stopping'] as const) expect(canRunMove(from, verdict)).toBe(true);
+      }),
+    );
   });
 
   it('says succeeded only when every execution did', () => {
-    const any = fc.record(Object.fromEntries(TERMINAL_EXECUTION_STATES.map((s) => [s, fc.nat(2)])) as Record<ExecutionState, fc.Arbitrary<number>>);
-    fc.assert(fc.property(any, fc.boolean(), (some, cancelRequested) => {
-      const total = EXECUTION_STATES.reduce((sum, s) => sum + (some[s] ?? 0), 0);
-      expect(runVerdict(counts(some), cancelRequested) === 'succeeded').toBe(total > 0 && some.succeeded === total);
-    }));
+    const any = fc.record(
+      Object.fromEntries(TERMINAL_EXECUTION_STATES.map((s) => [s, fc.nat(2)])) as Record<
+        ExecutionState,
+        fc.Arbitrary<number>
+      >,
+    );
+    fc.assert(
+      fc.property(any, fc.boolean(), (some, cancelRequested) => {
+        const total = EXECUTION_STATES.reduce((sum, s) => sum + (some[s] ?? 0), 0);
+        expect(runVerdict(counts(some), cancelRequested) === 'succeeded').toBe(total > 0 && some.succeeded === total);
+      }),
+    );
   });
 
   it('waits until the counts add up', () => {
     expect(isSettled(counts({ succeeded: 5 }))).toBe(true);
-    for (const state of ['waiting', 'dispatched', 'running'] as const) expect(isSettled(counts({ succeeded: 5, [state]: 1 }))).toBe(false);
+    for (const state of ['waiting', 'dispatched', 'running'] as const)
+      expect(isSettled(counts({ succeeded: 5, [state]: 1 }))).toBe(false);
   });
 
   it('leaves a terminal run only by a retry, or from failed by late truth', () => {
@@ -65,12 +92,19 @@ describe('the verdict of a run', () => {
   });
 
   it('may always follow the late truth of a lost execution', () => {
-    const any = fc.record(Object.fromEntries(TERMINAL_EXECUTION_STATES.map((s) => [s, fc.nat(2)])) as Record<ExecutionState, fc.Arbitrary<number>>);
-    fc.assert(fc.property(any, fc.boolean(), fc.constantFrom(...EXECUTION_TRANSITIONS.lost), (some, cancelRequested, truth) => {
-      const before = counts({ ...some, lost: (some.lost ?? 0) + 1 });
-      const after = { ...before, lost: before.lost - 1, [truth]: before[truth] + 1 };
-      const [from, to] = [runVerdict(before, cancelRequested), runVerdict(after, cancelRequested)];
-      expect(from === to || canRunMove(from, to)).toBe(true);
-    }));
+    const any = fc.record(
+      Object.fromEntries(TERMINAL_EXECUTION_STATES.map((s) => [s, fc.nat(2)])) as Record<
+        ExecutionState,
+        fc.Arbitrary<number>
+      >,
+    );
+    fc.assert(
+      fc.property(any, fc.boolean(), fc.constantFrom(...EXECUTION_TRANSITIONS.lost), (some, cancelRequested, truth) => {
+        const before = counts({ ...some, lost: (some.lost ?? 0) + 1 });
+        const after = { ...before, lost: before.lost - 1, [truth]: before[truth] + 1 };
+        const [from, to] = [runVerdict(before, cancelRequested), runVerdict(after, cancelRequested)];
+        expect(from === to || canRunMove(from, to)).toBe(true);
+      }),
+    );
   });
 });

@@ -5,8 +5,15 @@
 import { EXECUTION_STATES, isTerminalExecution, type ExecutionCounts } from './execution-machine.ts';
 
 export const RUN_STATES = [
-  'created', 'waiting', 'running', 'stopping',
-  'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped',
+  'created',
+  'waiting',
+  'running',
+  'stopping',
+  'succeeded',
+  'failed',
+  'timed_out',
+  'cancelled',
+  'skipped',
 ] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
@@ -24,7 +31,13 @@ export const RUN_TRANSITIONS = {
   skipped: ['running'],
 } as const satisfies Record<RunState, readonly RunState[]>;
 
-export const TERMINAL_RUN_STATES = ['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped'] as const satisfies readonly RunState[];
+export const TERMINAL_RUN_STATES = [
+  'succeeded',
+  'failed',
+  'timed_out',
+  'cancelled',
+  'skipped',
+] as const satisfies readonly RunState[];
 
 export function isTerminalRun(state: RunState): boolean {
   return (TERMINAL_RUN_STATES as readonly RunState[]).includes(state);

@@ -11,7 +11,9 @@ export type Via = (typeof VIAS)[number];
 
 export interface RunSpec {
   /** Either a script text (any bytes) or an argument vector run as it is, without a shell. */
-  readonly work: { readonly kind: 'script'; readonly script: Uint8Array } | { readonly kind: 'command'; readonly argv: readonly string[] };
+  readonly work:
+    | { readonly kind: 'script'; readonly script: Uint8Array }
+    | { readonly kind: 'command'; readonly argv: readonly string[] };
   /** Name or path of the interpreter (`sh`, `bash`, `python`, `perl`, `node`, `powershell`, any other program); undefined: `#!`, else `sh`. */
   readonly lang?: string;
   readonly args: readonly string[];

@@ -37,8 +37,16 @@ describe('a target', () => {
   ])('%s', (text, matched) => expect(names(text)).toEqual(matched));
 
   it.each([
-    ['', 1, /empty/], ['web-1 web-2', 7, /expected and, or/], ['(web-1', 7, /expected \)/], ['web-1 and', 10, /ends where/],
-    ['and web-1', 1, /expected a host/], ['web-1)', 6, /expected and, or/], ['a;b', 2, /not part of a target/], ['web-[12', 5, /not closed/], ['=x', 1, /name=value/], ['()', 2, /expected a host/],
+    ['', 1, /empty/],
+    ['web-1 web-2', 7, /expected and, or/],
+    ['(web-1', 7, /expected \)/],
+    ['web-1 and', 10, /ends where/],
+    ['and web-1', 1, /expected a host/],
+    ['web-1)', 6, /expected and, or/],
+    ['a;b', 2, /not part of a target/],
+    ['web-[12', 5, /not closed/],
+    ['=x', 1, /name=value/],
+    ['()', 2, /expected a host/],
   ])('%j is refused at column %i', (text, column, detail) => {
     const parsed = parseTarget(text);
     expect(parsed.ok ? undefined : parsed.fault).toMatchObject({ column, detail: expect.stringMatching(detail) });
@@ -49,23 +57,40 @@ describe('a target', () => {
     expect(parsed.ok && matchTarget(parsed.expression, hosts).unknownNames).toEqual(['nosuch']);
   });
 
-  const leaf = fc.oneof(fc.constant<TargetExpression>({ kind: 'all' }), fc.constantFrom('web-*', 'db-1', '?b*').map((pattern): TargetExpression => ({ kind: 'name', pattern })),
-    fc.record({ label: fc.constantFrom('zone', 'role'), pattern: fc.constantFrom('a', 'w*'), equal: fc.boolean() }).map((l): TargetExpression => ({ kind: 'label', ...l })));
+  const leaf = fc.oneof(
+    fc.constant<TargetExpression>({ kind: 'all' }),
+    fc.constantFrom('web-*', 'db-1', '?b*').map((pattern): TargetExpression => ({ kind: 'name', pattern })),
+    fc
+      .record({ label: fc.constantFrom('zone', 'role'), pattern: fc.constantFrom('a', 'w*'), equal: fc.boolean() })
+      .map((l): TargetExpression => ({ kind: 'label', ...l })),
+  );
   const { any } = fc.letrec<{ any: TargetExpression }>((tie) => ({
-    any: fc.oneof({ maxDepth: 4 }, leaf, fc.record({ kind: fc.constantFrom('and' as const, 'or' as const), left: tie('any'), right: tie('any') }), tie('any').map((operand): TargetExpression => ({ kind: 'not', operand }))),
+    any: fc.oneof(
+      { maxDepth: 4 },
+      leaf,
+      fc.record({ kind: fc.constantFrom('and' as const, 'or' as const), left: tie('any'), right: tie('any') }),
+      tie('any').map((operand): TargetExpression => ({ kind: 'not', operand })),
+    ),
   }));
 
   it('reads back what it prints', () => {
-    fc.assert(fc.property(any, (expression) => {
-      expect(parseTarget(formatTarget(expression))).toEqual({ ok: true, expression });
-    }));
+    fc.assert(
+      fc.property(any, (expression) => {
+        expect(parseTarget(formatTarget(expression))).toEqual({ ok: true, expression });
+      }),
+    );
   });
 
   it('obeys De Morgan', () => {
-    fc.assert(fc.property(any, any, (left, right) => {
-      const of = (expression: TargetExpression): string[] => matchTarget(expression, hosts).hosts.map((host) => host.name);
-      expect(of({ kind: 'not', operand: { kind: 'or', left, right } })).toEqual(of({ kind: 'and', left: { kind: 'not', operand: left }, right: { kind: 'not', operand: right } }));
-    }));
+    fc.assert(
+      fc.property(any, any, (left, right) => {
+        const of = (expression: TargetExpression): string[] =>
+          matchTarget(expression, hosts).hosts.map((host) => host.name);
+        expect(of({ kind: 'not', operand: { kind: 'or', left, right } })).toEqual(
+          of({ kind: 'and', left: { kind: 'not', operand: left }, right: { kind: 'not', operand: right } }),
+        );
+      }),
+    );
   });
 
   it('is not slowed down by a hostile pattern', () => {

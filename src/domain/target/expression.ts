@@ -13,12 +13,23 @@ export type TargetExpression =
   | { readonly kind: 'and' | 'or'; readonly left: TargetExpression; readonly right: TargetExpression }
   | { readonly kind: 'not'; readonly operand: TargetExpression };
 
-export interface TargetFault { readonly column: number; readonly detail: string }
-export type ParsedTarget = { readonly ok: true; readonly expression: TargetExpression } | { readonly ok: false; readonly fault: TargetFault };
+export interface TargetFault {
+  readonly column: number;
+  readonly detail: string;
+}
+export type ParsedTarget =
+  | { readonly ok: true; readonly expression: TargetExpression }
+  | { readonly ok: false; readonly fault: TargetFault };
 
-export interface TargetHost { readonly name: string; readonly labels: Readonly<Record<string, string>> }
+export interface TargetHost {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
 
-interface Token { readonly text: string; readonly column: number }
+interface Token {
+  readonly text: string;
+  readonly column: number;
+}
 class ParseFault extends Error {
   readonly fault: TargetFault;
   constructor(fault: TargetFault) {
@@ -31,7 +42,8 @@ const WORD = /[A-Za-z0-9_.:*?[\]/@+!=%~^-]+/y;
 
 export function parseTarget(text: string): ParsedTarget {
   try {
-    if (text.length > limits.targetExpressionLengthMax) throw new ParseFault({ column: 1, detail: `longer than ${limits.targetExpressionLengthMax} characters` });
+    if (text.length > limits.targetExpressionLengthMax)
+      throw new ParseFault({ column: 1, detail: `longer than ${limits.targetExpressionLengthMax} characters` });
     const tokens = tokenize(text);
     const parser = new Parser(tokens, text.length + 1);
     return { ok: true, expression: parser.whole() };
@@ -53,7 +65,11 @@ function tokenize(text: string): Token[] {
     } else {
       WORD.lastIndex = at;
       const word = WORD.exec(text)?.[0];
-      if (word === undefined) throw new ParseFault({ column: at + 1, detail: `${JSON.stringify(char)} is not part of a target; names may hold letters, digits and . _ - : / @` });
+      if (word === undefined)
+        throw new ParseFault({
+          column: at + 1,
+          detail: `${JSON.stringify(char)} is not part of a target; names may hold letters, digits and . _ - : / @`,
+        });
       tokens.push({ text: word, column: at + 1 });
       at += word.length;
     }
@@ -73,10 +89,15 @@ class Parser {
   }
 
   whole(): TargetExpression {
-    if (this.#tokens.length === 0) throw new ParseFault({ column: 1, detail: 'empty; say which hosts, for example web-* or all' });
+    if (this.#tokens.length === 0)
+      throw new ParseFault({ column: 1, detail: 'empty; say which hosts, for example web-* or all' });
     const expression = this.#or();
     const rest = this.#tokens[this.#at];
-    if (rest) throw new ParseFault({ column: rest.column, detail: `expected and, or, a comma or the end, not ${JSON.stringify(rest.text)}` });
+    if (rest)
+      throw new ParseFault({
+        column: rest.column,
+        detail: `expected and, or, a comma or the end, not ${JSON.stringify(rest.text)}`,
+      });
     return expression;
   }
 
@@ -94,13 +115,19 @@ class Parser {
 
   #unary(): TargetExpression {
     const token = this.#tokens[this.#at];
-    if (!token) throw new ParseFault({ column: this.#end, detail: 'ends where a host, a label or a bracket is expected' });
-    if (++this.#depth > limits.targetExpressionDepthMax) throw new ParseFault({ column: token.column, detail: `nested deeper than ${limits.targetExpressionDepthMax}` });
+    if (!token)
+      throw new ParseFault({ column: this.#end, detail: 'ends where a host, a label or a bracket is expected' });
+    if (++this.#depth > limits.targetExpressionDepthMax)
+      throw new ParseFault({ column: token.column, detail: `nested deeper than ${limits.targetExpressionDepthMax}` });
     try {
       if (this.#take('not')) return { kind: 'not', operand: this.#unary() };
       if (this.#take('(')) {
         const inner = this.#or();
-        if (!this.#take(')')) throw new ParseFault({ column: this.#tokens[this.#at]?.column ?? this.#end, detail: `expected ) for the bracket at column ${token.column}` });
+        if (!this.#take(')'))
+          throw new ParseFault({
+            column: this.#tokens[this.#at]?.column ?? this.#end,
+            detail: `expected ) for the bracket at column ${token.column}`,
+          });
         return inner;
       }
       this.#at++;
@@ -119,7 +146,8 @@ class Parser {
 
 function atom(token: Token): TargetExpression {
   const { text, column } = token;
-  if (['and', 'or', ')', ','].includes(text.toLowerCase())) throw new ParseFault({ column, detail: `expected a host, a label or a bracket, not ${JSON.stringify(text)}` });
+  if (['and', 'or', ')', ','].includes(text.toLowerCase()))
+    throw new ParseFault({ column, detail: `expected a host, a label or a bracket, not ${JSON.stringify(text)}` });
   if (text.toLowerCase() === 'all') return { kind: 'all' };
   const at = text.indexOf('=');
   if (at < 0) {
@@ -136,7 +164,8 @@ function atom(token: Token): TargetExpression {
 
 function checkGlob(pattern: string, column: number): void {
   const open = pattern.indexOf('[');
-  if (open >= 0 && !/^(?:[^[\]]|\[[^[\]]+\])*$/.test(pattern)) throw new ParseFault({ column: column + open, detail: 'a [ ] set is not closed or is empty' });
+  if (open >= 0 && !/^(?:[^[\]]|\[[^[\]]+\])*$/.test(pattern))
+    throw new ParseFault({ column: column + open, detail: 'a [ ] set is not closed or is empty' });
 }
 
 export function formatTarget(expression: TargetExpression): string {
@@ -166,7 +195,10 @@ export interface TargetMatch<Host> {
 }
 
 /** Hosts that match, in their given order. Linear in hosts; globs are matched without backtracking. */
-export function matchTarget<Host extends TargetHost>(expression: TargetExpression, hosts: readonly Host[]): TargetMatch<Host> {
+export function matchTarget<Host extends TargetHost>(
+  expression: TargetExpression,
+  hosts: readonly Host[],
+): TargetMatch<Host> {
   const literals = new Set<string>();
   const test = compile(expression, literals);
   const matched = hosts.filter((host) => test(host));

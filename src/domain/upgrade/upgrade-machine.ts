@@ -11,7 +11,15 @@ export const UPGRADE_TRANSITIONS = {
 } as const satisfies Record<UpgradeState, readonly UpgradeState[]>;
 export const TERMINAL_UPGRADE_STATES = ['succeeded', 'failed', 'cancelled'] as const satisfies readonly UpgradeState[];
 
-export const AGENT_UPGRADE_STATES = ['waiting', 'ordered', 'succeeded', 'failed', 'rolled_back', 'unanswered', 'skipped'] as const;
+export const AGENT_UPGRADE_STATES = [
+  'waiting',
+  'ordered',
+  'succeeded',
+  'failed',
+  'rolled_back',
+  'unanswered',
+  'skipped',
+] as const;
 export type AgentUpgradeState = (typeof AGENT_UPGRADE_STATES)[number];
 
 export const AGENT_UPGRADE_TRANSITIONS = {
@@ -23,7 +31,13 @@ export const AGENT_UPGRADE_TRANSITIONS = {
   unanswered: [],
   skipped: [],
 } as const satisfies Record<AgentUpgradeState, readonly AgentUpgradeState[]>;
-export const TERMINAL_AGENT_UPGRADE_STATES = ['succeeded', 'failed', 'rolled_back', 'unanswered', 'skipped'] as const satisfies readonly AgentUpgradeState[];
+export const TERMINAL_AGENT_UPGRADE_STATES = [
+  'succeeded',
+  'failed',
+  'rolled_back',
+  'unanswered',
+  'skipped',
+] as const satisfies readonly AgentUpgradeState[];
 
 export type AgentUpgradeCounts = Readonly<Record<AgentUpgradeState, number>>;
 

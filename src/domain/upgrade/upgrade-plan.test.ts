@@ -1,43 +1,117 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { emptyAgentUpgradeCounts, isTerminalUpgrade, UPGRADE_TRANSITIONS, type AgentUpgradeCounts, type UpgradeState } from './upgrade-machine.ts';
+import {
+  emptyAgentUpgradeCounts,
+  isTerminalUpgrade,
+  UPGRADE_TRANSITIONS,
+  type AgentUpgradeCounts,
+  type UpgradeState,
+} from './upgrade-machine.ts';
 import { planUpgrade, type UpgradeStanding } from './upgrade-plan.ts';
 
-function standing(more: Omit<Partial<UpgradeStanding>, 'counts'> & { counts?: Partial<AgentUpgradeCounts> }): UpgradeStanding {
-  return { state: 'running', cancelRequested: false, batch: 10, maxFailed: 0, waitMs: 60_000, ordered: [], ...more, counts: { ...emptyAgentUpgradeCounts(), ...more.counts } };
+function standing(
+  more: Omit<Partial<UpgradeStanding>, 'counts'> & { counts?: Partial<AgentUpgradeCounts> },
+): UpgradeStanding {
+  return {
+    state: 'running',
+    cancelRequested: false,
+    batch: 10,
+    maxFailed: 0,
+    waitMs: 60_000,
+    ordered: [],
+    ...more,
+    counts: { ...emptyAgentUpgradeCounts(), ...more.counts },
+  };
 }
 
 describe('the plan of an upgrade', () => {
   it('orders a batch, waits for it to end, and orders the next', () => {
-    expect(planUpgrade(standing({ counts: { waiting: 25 } }), 0)).toEqual({ order: 10, unanswered: [], skipWaiting: false, state: 'running' });
-    expect(planUpgrade(standing({ counts: { waiting: 15, ordered: 1, succeeded: 9 }, ordered: [{ ordinal: 3, orderedAtMs: 0 }] }), 59_999)).toMatchObject({ order: 0, unanswered: [], state: 'running' });
-    expect(planUpgrade(standing({ counts: { waiting: 5, succeeded: 20 } }), 0)).toMatchObject({ order: 5, state: 'running' });
+    expect(planUpgrade(standing({ counts: { waiting: 25 } }), 0)).toEqual({
+      order: 10,
+      unanswered: [],
+      skipWaiting: false,
+      state: 'running',
+    });
+    expect(
+      planUpgrade(
+        standing({ counts: { waiting: 15, ordered: 1, succeeded: 9 }, ordered: [{ ordinal: 3, orderedAtMs: 0 }] }),
+        59_999,
+      ),
+    ).toMatchObject({ order: 0, unanswered: [], state: 'running' });
+    expect(planUpgrade(standing({ counts: { waiting: 5, succeeded: 20 } }), 0)).toMatchObject({
+      order: 5,
+      state: 'running',
+    });
     expect(planUpgrade(standing({ counts: { succeeded: 25 } }), 0)).toMatchObject({ order: 0, state: 'succeeded' });
   });
 
   it('stops after too many failures of any kind, and lets what is in hand end', () => {
-    const late = standing({ counts: { waiting: 15, ordered: 2, rolled_back: 1 }, maxFailed: 1, ordered: [{ ordinal: 1, orderedAtMs: 0 }, { ordinal: 2, orderedAtMs: 30_000 }] });
+    const late = standing({
+      counts: { waiting: 15, ordered: 2, rolled_back: 1 },
+      maxFailed: 1,
+      ordered: [
+        { ordinal: 1, orderedAtMs: 0 },
+        { ordinal: 2, orderedAtMs: 30_000 },
+      ],
+    });
     expect(planUpgrade(late, 60_000)).toEqual({ order: 0, unanswered: [1], skipWaiting: true, state: 'stopping' });
-    expect(planUpgrade(standing({ state: 'stopping', counts: { skipped: 15, failed: 2, succeeded: 8 }, maxFailed: 1 }), 0)).toMatchObject({ state: 'failed' });
+    expect(
+      planUpgrade(standing({ state: 'stopping', counts: { skipped: 15, failed: 2, succeeded: 8 }, maxFailed: 1 }), 0),
+    ).toMatchObject({ state: 'failed' });
     expect(planUpgrade(standing({ counts: { waiting: 15, failed: 1 }, maxFailed: 1 }), 0)).toMatchObject({ order: 10 });
   });
 
   it('skips the rest when it is cancelled', () => {
-    expect(planUpgrade(standing({ cancelRequested: true, counts: { waiting: 5 } }), 0)).toEqual({ order: 0, unanswered: [], skipWaiting: true, state: 'cancelled' });
-    expect(planUpgrade(standing({ cancelRequested: true, counts: { waiting: 5, ordered: 1 }, ordered: [{ ordinal: 0, orderedAtMs: 0 }] }), 0)).toMatchObject({ skipWaiting: true, state: 'stopping' });
+    expect(planUpgrade(standing({ cancelRequested: true, counts: { waiting: 5 } }), 0)).toEqual({
+      order: 0,
+      unanswered: [],
+      skipWaiting: true,
+      state: 'cancelled',
+    });
+    expect(
+      planUpgrade(
+        standing({
+          cancelRequested: true,
+          counts: { waiting: 5, ordered: 1 },
+          ordered: [{ ordinal: 0, orderedAtMs: 0 }],
+        }),
+        0,
+      ),
+    ).toMatchObject({ skipWaiting: true, state: 'stopping' });
   });
 
   it('does nothing to one that has ended, and moves only along the table, never with more in hand than a batch', () => {
     const count = fc.nat(30);
-    fc.assert(fc.property(fc.constantFrom<UpgradeState>('running', 'stopping', 'succeeded', 'failed', 'cancelled'), fc.boolean(), fc.integer({ min: 1, max: 20 }), fc.nat(5), fc.array(fc.nat(120_000), { maxLength: 20 }), count, count, (state, cancelRequested, batch, maxFailed, ages, waiting, failed) => {
-      const from = standing({ state, cancelRequested, batch, maxFailed, counts: { waiting, failed, ordered: ages.length }, ordered: ages.map((orderedAtMs, ordinal) => ({ ordinal, orderedAtMs })) });
-      const step = planUpgrade(from, 120_000);
-      if (isTerminalUpgrade(state)) return void expect(step).toEqual({ order: 0, unanswered: [], skipWaiting: false, state });
-      expect(step.state === state || (UPGRADE_TRANSITIONS[state] as readonly UpgradeState[]).includes(step.state)).toBe(true);
-      const inHand = ages.length - step.unanswered.length;
-      if (step.order > 0) expect(inHand).toBe(0);
-      expect(step.order).toBeLessThanOrEqual(batch);
-      if (isTerminalUpgrade(step.state)) expect(inHand + (step.skipWaiting ? 0 : waiting)).toBe(0);
-    }));
+    fc.assert(
+      fc.property(
+        fc.constantFrom<UpgradeState>('running', 'stopping', 'succeeded', 'failed', 'cancelled'),
+        fc.boolean(),
+        fc.integer({ min: 1, max: 20 }),
+        fc.nat(5),
+        fc.array(fc.nat(120_000), { maxLength: 20 }),
+        count,
+        count,
+        (state, cancelRequested, batch, maxFailed, ages, waiting, failed) => {
+          const from = standing({
+            state,
+            cancelRequested,
+            batch,
+            maxFailed,
+            counts: { waiting, failed, ordered: ages.length },
+            ordered: ages.map((orderedAtMs, ordinal) => ({ ordinal, orderedAtMs })),
+          });
+          const step = planUpgrade(from, 120_000);
+          if (isTerminalUpgrade(state))
+            return void expect(step).toEqual({ order: 0, unanswered: [], skipWaiting: false, state });
+          expect(
+            step.state === state || (UPGRADE_TRANSITIONS[state] as readonly UpgradeState[]).includes(step.state),
+          ).toBe(true);
+          const inHand = ages.length - step.unanswered.length;
+          if (step.order > 0) expect(inHand).toBe(0);
+          expect(step.order).toBeLessThanOrEqual(batch);
+          if (isTerminalUpgrade(step.state)) expect(inHand + (step.skipWaiting ? 0 : waiting)).toBe(0);
+        },
+      ),
+    );
   });
 });

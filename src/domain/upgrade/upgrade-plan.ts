@@ -27,7 +27,9 @@ export interface UpgradeStep {
 export function planUpgrade(standing: UpgradeStanding, nowMs: number): UpgradeStep {
   const { counts, state } = standing;
   if (isTerminalUpgrade(state)) return { order: 0, unanswered: [], skipWaiting: false, state };
-  const unanswered = standing.ordered.filter(({ orderedAtMs }) => nowMs - orderedAtMs >= standing.waitMs).map(({ ordinal }) => ordinal);
+  const unanswered = standing.ordered
+    .filter(({ orderedAtMs }) => nowMs - orderedAtMs >= standing.waitMs)
+    .map(({ ordinal }) => ordinal);
   const inHand = counts.ordered - unanswered.length;
   const failed = counts.failed + counts.rolled_back + counts.unanswered + unanswered.length;
   const tooMany = failed > standing.maxFailed;
@@ -37,6 +39,7 @@ export function planUpgrade(standing: UpgradeStanding, nowMs: number): UpgradeSt
   }
   // The gate: a batch begins when the former has ended, and has not failed too often.
   if (inHand > 0) return { order: 0, unanswered, skipWaiting: false, state };
-  if (counts.waiting > 0) return { order: Math.min(standing.batch, counts.waiting), unanswered, skipWaiting: false, state };
+  if (counts.waiting > 0)
+    return { order: Math.min(standing.batch, counts.waiting), unanswered, skipWaiting: false, state };
   return { order: 0, unanswered, skipWaiting: false, state: 'succeeded' };
 }

@@ -21,11 +21,18 @@ export function findAccount(user: string): Account | undefined {
 }
 
 function passwdLine(user: string): string | undefined {
-  return readFileSync('/etc/passwd', 'utf8').split('\n').find((line) => line.startsWith(`${user}:`));
+  return readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((line) => line.startsWith(`${user}:`));
 }
 
 export function findProgram(name: string, path: string): string | undefined {
-  const candidates = name.includes('/') ? [isAbsolute(name) ? name : join('/', name)] : path.split(':').filter(Boolean).map((folder) => join(folder, name));
+  const candidates = name.includes('/')
+    ? [isAbsolute(name) ? name : join('/', name)]
+    : path
+        .split(':')
+        .filter(Boolean)
+        .map((folder) => join(folder, name));
   return candidates.find((candidate) => {
     try {
       accessSync(candidate, constants.X_OK);

@@ -38,7 +38,12 @@ export class EndRecorder {
     this.#working.set(attempt, work);
   }
 
-  async #persist(attempt: string, spec: ExecutionSpec | undefined, outcome: Outcome, onDurable: () => void): Promise<void> {
+  async #persist(
+    attempt: string,
+    spec: ExecutionSpec | undefined,
+    outcome: Outcome,
+    onDurable: () => void,
+  ): Promise<void> {
     const { clock, log } = this.#options;
     const finishedAtMs = clock.nowMs();
     for (let tries = 0; ; tries++) {
@@ -46,7 +51,11 @@ export class EndRecorder {
         await this.#record(attempt, spec, outcome, finishedAtMs);
         break;
       } catch (error) {
-        if (tries === 0) log.error({ attempt, err: error }, 'the end of an execution could not be recorded; it is tried again until it can be');
+        if (tries === 0)
+          log.error(
+            { attempt, err: error },
+            'the end of an execution could not be recorded; it is tried again until it can be',
+          );
         if (!this.#stopped) await this.#pause(Math.min(RETRY_MS_MAX, 100 * 2 ** tries));
         if (this.#stopped) return;
       }
@@ -54,13 +63,22 @@ export class EndRecorder {
     onDurable();
   }
 
-  async #record(attempt: string, spec: ExecutionSpec | undefined, outcome: Outcome, finishedAtMs: number): Promise<void> {
+  async #record(
+    attempt: string,
+    spec: ExecutionSpec | undefined,
+    outcome: Outcome,
+    finishedAtMs: number,
+  ): Promise<void> {
     const { journal, spool } = this.#options;
     const secrets = Object.values(spec?.secrets ?? {});
     if (secrets.length > 0) await spool.scrub(attempt, createMask(secrets));
     const kept = spec?.outputKeptBytes ?? limits.outputKeptBytesDefault;
     const [stdout, stderr] = await Promise.all([spool.describe(attempt, 1, kept), spool.describe(attempt, 2, kept)]);
-    await journal.append({ k: 'ended', a: attempt, report: { t: 'report', a: attempt, ...outcome, finishedAtMs, stdout, stderr } });
+    await journal.append({
+      k: 'ended',
+      a: attempt,
+      report: { t: 'report', a: attempt, ...outcome, finishedAtMs, stdout, stderr },
+    });
   }
 
   #pause(ms: number): Promise<void> {

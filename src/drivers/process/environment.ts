@@ -19,7 +19,8 @@ export interface EnvironmentContext {
 /** What is looked through where nothing else is said. */
 export const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Node's and a service manager's channels to the agent, and what it was told itself: no script may speak there. */
-export const AGENT_ONLY = /^(DROVER_|NODE_(CHANNEL_|UNIQUE_ID)|NOTIFY_SOCKET$|LISTEN_(FDS|PID|FDNAMES)$|WATCHDOG_(USEC|PID)$|MAINPID$|INVOCATION_ID$|JOURNAL_STREAM$)/;
+export const AGENT_ONLY =
+  /^(DROVER_|NODE_(CHANNEL_|UNIQUE_ID)|NOTIFY_SOCKET$|LISTEN_(FDS|PID|FDNAMES)$|WATCHDOG_(USEC|PID)$|MAINPID$|INVOCATION_ID$|JOURNAL_STREAM$)/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Under these names values wait until the profiles have been read. */
 export const HELD = '__drover_';
@@ -38,25 +39,56 @@ export function environmentOf(spec: ExecutionSpec, context: EnvironmentContext):
   const own = { HOME: account.home, USER: account.name, LOGNAME: account.name, SHELL: account.shell };
   const given = givenVariables(spec, context);
   if (spec.environment === 'agent') {
-    const agents = Object.entries(context.agentEnvironment).filter((entry): entry is [string, string] => entry[1] !== undefined && !AGENT_ONLY.test(entry[0]));
+    const agents = Object.entries(context.agentEnvironment).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && !AGENT_ONLY.test(entry[0]),
+    );
     return { PATH, LANG: 'C.UTF-8', ...Object.fromEntries(agents), ...own, ...given };
   }
-  const held = spec.environment === 'login' ? Object.fromEntries(Object.entries(given).filter(([name]) => NAME.test(name)).map(([name, value]) => [`${HELD}${name}`, value])) : {};
+  const held =
+    spec.environment === 'login'
+      ? Object.fromEntries(
+          Object.entries(given)
+            .filter(([name]) => NAME.test(name))
+            .map(([name, value]) => [`${HELD}${name}`, value]),
+        )
+      : {};
   return { PATH, LANG: 'C.UTF-8', ...own, ...given, ...held };
 }
 
 function givenVariables(spec: ExecutionSpec, context: EnvironmentContext): Record<string, string> {
-  const params = Object.fromEntries(Object.entries(spec.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]));
+  const params = Object.fromEntries(
+    Object.entries(spec.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]),
+  );
   return {
-    ...spec.env, ...params, ...spec.secrets,
-    DROVER_RUN_ID: spec.runId, DROVER_RUN_NAME: spec.runName, DROVER_ATTEMPT_ID: context.attemptId, DROVER_ATTEMPT: context.attemptId.split('.').at(-1)!,
-    DROVER_HOST: context.hostName, DROVER_HOST_ID: context.hostId,
+    ...spec.env,
+    ...params,
+    ...spec.secrets,
+    DROVER_RUN_ID: spec.runId,
+    DROVER_RUN_NAME: spec.runName,
+    DROVER_ATTEMPT_ID: context.attemptId,
+    DROVER_ATTEMPT: context.attemptId.split('.').at(-1)!,
+    DROVER_HOST: context.hostName,
+    DROVER_HOST_ID: context.hostId,
   };
 }
 
 /** The command as the account's login shell begins it. Values are never in the arguments, only names. */
-export function underLogin(argv: readonly string[], cwd: string, spec: ExecutionSpec, context: EnvironmentContext): string[] {
+export function underLogin(
+  argv: readonly string[],
+  cwd: string,
+  spec: ExecutionSpec,
+  context: EnvironmentContext,
+): string[] {
   const { shell } = context.account;
   const names = Object.keys(givenVariables(spec, context)).filter((name) => NAME.test(name));
-  return [SH_LIKE.includes(shell.split('/').at(-1)!) ? shell : '/bin/sh', '-l', '-c', AFTER_LOGIN, 'drover-login', cwd, names.join(' '), ...argv];
+  return [
+    SH_LIKE.includes(shell.split('/').at(-1)!) ? shell : '/bin/sh',
+    '-l',
+    '-c',
+    AFTER_LOGIN,
+    'drover-login',
+    cwd,
+    names.join(' '),
+    ...argv,
+  ];
 }

@@ -7,10 +7,22 @@ import type { AgentReport } from '../../protocol/link/agent-v1.ts';
 import { decodeJournal, encodeRecord, Journal, type JournalRecord } from './journal.ts';
 
 const RUN = '01936f2e-0000-7000-8000-000000000000';
-const report = { t: 'report' as const, a: `${RUN}.0.0.1`, outcome: 'exited' as const, exitCode: 3, finishedAtMs: 2, stdout: { size: 0, head: 0, tail: 0 }, stderr: { size: 0, head: 0, tail: 0 } };
+const report = {
+  t: 'report' as const,
+  a: `${RUN}.0.0.1`,
+  outcome: 'exited' as const,
+  exitCode: 3,
+  finishedAtMs: 2,
+  stdout: { size: 0, head: 0, tail: 0 },
+  stderr: { size: 0, head: 0, tail: 0 },
+};
 const records: JournalRecord[] = [
   { k: 'accepted', a: `${RUN}.0.0.1`, atMs: 1, bootId: 'b', sealed: false, spec: Buffer.from([1, 2]) },
-  { k: 'started', a: `${RUN}.0.0.1`, process: { pid: 5, startTicks: 6, supervisorPid: 4, bootId: 'b', startedAtMs: 7 } },
+  {
+    k: 'started',
+    a: `${RUN}.0.0.1`,
+    process: { pid: 5, startTicks: 6, supervisorPid: 4, bootId: 'b', startedAtMs: 7 },
+  },
   { k: 'ended', a: `${RUN}.0.0.1`, report },
   { k: 'accepted', a: `${RUN}.0.1.1`, atMs: 1, bootId: 'b', sealed: true, spec: Buffer.from([3]) },
   { k: 'accepted', a: `${RUN}.0.2.1`, atMs: 1, bootId: 'b', sealed: false, spec: Buffer.from([4]) },
@@ -53,7 +65,14 @@ describe('the journal', () => {
     for (let cut = 0; cut < whole.length; cut++) {
       writeFileSync(path, whole.subarray(0, cut));
       const journal = await open();
-      await journal.append({ k: 'accepted', a: `${RUN}.0.7.1`, atMs: 1, bootId: 'b', sealed: false, spec: Buffer.from([7]) });
+      await journal.append({
+        k: 'accepted',
+        a: `${RUN}.0.7.1`,
+        atMs: 1,
+        bootId: 'b',
+        sealed: false,
+        spec: Buffer.from([7]),
+      });
       await journal.close();
       const again = await open();
       expect(again.entries.has(`${RUN}.0.7.1`)).toBe(true);
@@ -91,49 +110,99 @@ describe('the journal', () => {
     await again.close();
   });
 
-  it.skipIf(process.getuid?.() !== 0)('refuses what a full disk does not take, believes nothing of it, and goes on by itself when there is space', async () => {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder]);
-    try {
-      const journal = await open();
-      const accepted = (n: number, bytes: number): JournalRecord => ({ k: 'accepted', a: `${RUN}.0.${n}.1`, atMs: 1, bootId: 'b', sealed: false, spec: Buffer.alloc(bytes, n) });
-      await journal.append(accepted(1, 10));
-      // Fills the disk but for less than a record: its beginning fits, and a write that is cut short reports no error.
-      const filling = join(folder, 'filling');
-      expect(() => writeFileSync(filling, Buffer.alloc(252 * 1024 - 8_192))).not.toThrow();
-      await expect(journal.append(accepted(2, 20_000))).rejects.toMatchObject({ code: 'spool-full', message: expect.stringContaining(path) as string });
-      expect([...journal.entries.keys()]).toEqual([`${RUN}.0.1.1`]);
-      // A record that was refused does not come back with a restart, not even in part.
-      expect(decodeJournal(readFileSync(path), path).records).toHaveLength(1);
-      expect(readFileSync(path).length).toBe(decodeJournal(readFileSync(path), path).validBytes);
-      // Several at once: all of a batch that failed are refused.
-      const both = await Promise.allSettled([journal.append(accepted(3, 20_000)), journal.append(accepted(4, 10))]);
-      expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-      rmSync(filling);
-      await journal.append(accepted(2, 20_000));
-      await journal.close();
-      const again = await open();
-      expect([...again.entries.keys()]).toEqual([`${RUN}.0.1.1`, `${RUN}.0.2.1`]);
-      expect(again.entries.get(`${RUN}.0.2.1`)!.accepted.spec).toHaveLength(20_000);
-      await again.close();
-    } finally {
-      execFileSync('umount', [folder]);
-    }
-  });
+  it.skipIf(process.getuid?.() !== 0)(
+    'refuses what a full disk does not take, believes nothing of it, and goes on by itself when there is space',
+    async () => {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder]);
+      try {
+        const journal = await open();
+        const accepted = (n: number, bytes: number): JournalRecord => ({
+          k: 'accepted',
+          a: `${RUN}.0.${n}.1`,
+          atMs: 1,
+          bootId: 'b',
+          sealed: false,
+          spec: Buffer.alloc(bytes, n),
+        });
+        await journal.append(accepted(1, 10));
+        // Fills the disk but for less than a record: its beginning fits, and a write that is cut short reports no error.
+        const filling = join(folder, 'filling');
+        expect(() => writeFileSync(filling, Buffer.alloc(252 * 1024 - 8_192))).not.toThrow();
+        await expect(journal.append(accepted(2, 20_000))).rejects.toMatchObject({
+          code: 'spool-full',
+          message: expect.stringContaining(path) as string,
+        });
+        expect([...journal.entries.keys()]).toEqual([`${RUN}.0.1.1`]);
+        // A record that was refused does not come back with a restart, not even in part.
+        expect(decodeJournal(readFileSync(path), path).records).toHaveLength(1);
+        expect(readFileSync(path).length).toBe(decodeJournal(readFileSync(path), path).validBytes);
+        // Several at once: all of a batch that failed are refused.
+        const both = await Promise.allSettled([journal.append(accepted(3, 20_000)), journal.append(accepted(4, 10))]);
+        expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+        rmSync(filling);
+        await journal.append(accepted(2, 20_000));
+        await journal.close();
+        const again = await open();
+        expect([...again.entries.keys()]).toEqual([`${RUN}.0.1.1`, `${RUN}.0.2.1`]);
+        expect(again.entries.get(`${RUN}.0.2.1`)!.accepted.spec).toHaveLength(20_000);
+        await again.close();
+      } finally {
+        execFileSync('umount', [folder]);
+      }
+    },
+  );
 
   it('still reads every kind of record and of end that version 1 wrote', () => {
     const fixture = new URL('../../../test/fixtures/journals/v1-every-kind.bin', import.meta.url);
-    const outcomes = ['exited', 'signaled', 'timed_out', 'cancelled', 'refused', 'unknown'] as const satisfies readonly AgentReport['outcome'][];
+    const outcomes = [
+      'exited',
+      'signaled',
+      'timed_out',
+      'cancelled',
+      'refused',
+      'unknown',
+    ] as const satisfies readonly AgentReport['outcome'][];
     const every: JournalRecord[] = outcomes.flatMap((outcome, n): JournalRecord[] => {
       const a = `${RUN}.0.${n}.2`;
-      const streams = { stdout: { size: 9, head: 2, tail: 3, digest: Buffer.from('digest'), inline: Buffer.from('abcde') }, stderr: { size: 2 ** 33, head: 0, tail: 0 } };
+      const streams = {
+        stdout: { size: 9, head: 2, tail: 3, digest: Buffer.from('digest'), inline: Buffer.from('abcde') },
+        stderr: { size: 2 ** 33, head: 0, tail: 0 },
+      };
       return [
         { k: 'accepted', a, atMs: 1_700_000_000_000 + n, bootId: 'boot', sealed: n % 2 === 0, spec: Buffer.from([n]) },
-        { k: 'started', a, process: { pid: 10 + n, startTicks: 2 ** 34, supervisorPid: 20 + n, bootId: 'boot', startedAtMs: 1_700_000_000_001 } },
-        { k: 'ended', a, report: { t: 'report', a, outcome, exitCode: n, signal: 'SIGKILL', reason: 'output-limit', detail: 'why', startedAtMs: 1, finishedAtMs: 2, survivors: [7], ...streams } },
+        {
+          k: 'started',
+          a,
+          process: {
+            pid: 10 + n,
+            startTicks: 2 ** 34,
+            supervisorPid: 20 + n,
+            bootId: 'boot',
+            startedAtMs: 1_700_000_000_001,
+          },
+        },
+        {
+          k: 'ended',
+          a,
+          report: {
+            t: 'report',
+            a,
+            outcome,
+            exitCode: n,
+            signal: 'SIGKILL',
+            reason: 'output-limit',
+            detail: 'why',
+            startedAtMs: 1,
+            finishedAtMs: 2,
+            survivors: [7],
+            ...streams,
+          },
+        },
         { k: 'settled', a: `${RUN}.0.${n}.1`, atMs: 3 },
       ];
     });
-    if (process.env.UPDATE && !existsSync(fixture)) writeFileSync(fixture, Buffer.concat([Buffer.from('DROVERJ1'), ...every.map(encodeRecord)]));
+    if (process.env.UPDATE && !existsSync(fixture))
+      writeFileSync(fixture, Buffer.concat([Buffer.from('DROVERJ1'), ...every.map(encodeRecord)]));
     expect(decodeJournal(readFileSync(fixture), 'v1-every-kind.bin').records).toEqual(every);
   });
 
@@ -149,7 +218,8 @@ describe('the journal', () => {
 
   it('still reads what version 1 wrote', () => {
     const fixture = new URL('../../../test/fixtures/journals/v1.bin', import.meta.url);
-    if (process.env.UPDATE && !existsSync(fixture)) writeFileSync(fixture, Buffer.concat([Buffer.from('DROVERJ1'), ...records.map(encodeRecord)]));
+    if (process.env.UPDATE && !existsSync(fixture))
+      writeFileSync(fixture, Buffer.concat([Buffer.from('DROVERJ1'), ...records.map(encodeRecord)]));
     const { records: read } = decodeJournal(readFileSync(fixture), 'v1.bin');
     expect(read).toEqual(records);
   });

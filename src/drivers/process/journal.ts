@@ -46,7 +46,12 @@ export interface JournalEntry {
   report?: AgentReport;
 }
 
-interface Append { readonly record: JournalRecord; readonly bytes: Buffer; readonly resolve: () => void; readonly reject: (error: unknown) => void }
+interface Append {
+  readonly record: JournalRecord;
+  readonly bytes: Buffer;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
 
 export class Journal {
   readonly entries = new Map<string, JournalEntry>();
@@ -79,7 +84,8 @@ export class Journal {
     });
     const { records, validBytes } = decodeJournal(bytes, this.#path);
     for (const record of records) this.#apply(record);
-    for (const [attempt, atMs] of this.tombstones) if (atMs < nowMs - this.#tombstoneKeptMs) this.tombstones.delete(attempt);
+    for (const [attempt, atMs] of this.tombstones)
+      if (atMs < nowMs - this.#tombstoneKeptMs) this.tombstones.delete(attempt);
     try {
       this.#file = await open(this.#path, bytes.length === 0 ? 'w' : 'r+');
       if (validBytes === 0) {
@@ -173,7 +179,10 @@ export class Journal {
   #unwritable(error: unknown): DroverError {
     const { code, message } = error as NodeJS.ErrnoException;
     const isFull = code === 'ENOSPC' || code === 'EDQUOT';
-    return new DroverError(isFull ? 'spool-full' : 'spool-unwritable', { detail: `The journal ${this.#path} cannot be written: ${message}`, cause: error });
+    return new DroverError(isFull ? 'spool-full' : 'spool-unwritable', {
+      detail: `The journal ${this.#path} cannot be written: ${message}`,
+      cause: error,
+    });
   }
 
   /** The records are safe where they are: a compaction that fails only leaves the file long, and is tried again when it has grown. */
@@ -235,7 +244,8 @@ export function encodeRecord(record: JournalRecord): Buffer {
 export function decodeJournal(bytes: Buffer, path: string): { records: JournalRecord[]; validBytes: number } {
   if (bytes.length === 0) return { records: [], validBytes: 0 };
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) {
-    if (bytes.length < MAGIC.length && MAGIC.subarray(0, bytes.length).equals(bytes)) return { records: [], validBytes: 0 };
+    if (bytes.length < MAGIC.length && MAGIC.subarray(0, bytes.length).equals(bytes))
+      return { records: [], validBytes: 0 };
     throw new DroverError('data-folder-foreign', { detail: `${path} is not a journal that this program can read.` });
   }
   const records: JournalRecord[] = [];
@@ -246,7 +256,10 @@ export function decodeJournal(bytes: Buffer, path: string): { records: JournalRe
     if (length > RECORD_BYTES_MAX || end > bytes.length) break;
     const payload = bytes.subarray(at + HEADER_BYTES, end);
     if (crc32(payload) !== bytes.readUInt32BE(at + 4)) {
-      if (end < bytes.length && hasRecordAt(bytes, end)) throw new DroverError('data-folder-foreign', { detail: `${path} is damaged at byte ${at}. Restore it, or enrol the host anew on an empty folder.` });
+      if (end < bytes.length && hasRecordAt(bytes, end))
+        throw new DroverError('data-folder-foreign', {
+          detail: `${path} is damaged at byte ${at}. Restore it, or enrol the host anew on an empty folder.`,
+        });
       break;
     }
     records.push(packr.unpack(payload) as JournalRecord);
@@ -269,7 +282,12 @@ async function syncFolder(path: string): Promise<void> {
 /** A disk that fills up takes a part and reports no error: whoever does not look has promised half a record. */
 export async function writeWhole(file: FileHandle, bytes: Uint8Array, position: number | null): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position === null ? null : position + done);
+    const { bytesWritten } = await file.write(
+      bytes,
+      done,
+      bytes.length - done,
+      position === null ? null : position + done,
+    );
     done += bytesWritten;
   }
 }

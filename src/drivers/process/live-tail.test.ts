@@ -13,7 +13,11 @@ describe('LiveTail', () => {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'drover-tail-'));
     seen = '';
-    tail = new LiveTail({ files: { 1: join(folder, 'stdout'), 2: join(folder, 'stderr') }, mask: createMask([]), onOutput: (_stream, _offset, bytes) => (seen += bytes.toString()) });
+    tail = new LiveTail({
+      files: { 1: join(folder, 'stdout'), 2: join(folder, 'stderr') },
+      mask: createMask([]),
+      onOutput: (_stream, _offset, bytes) => (seen += bytes.toString()),
+    });
   });
 
   afterEach(() => rmSync(folder, { recursive: true }));

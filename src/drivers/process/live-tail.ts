@@ -11,7 +11,14 @@ const POLL_MS = { young: 2, old: 40 };
 /** The first seconds are when somebody stares at the screen. */
 const YOUNG_MS = 2_000;
 
-interface StreamTail { readonly path: string; fd: number; readAt: number; sentAt: number; held: Buffer; skipped: number }
+interface StreamTail {
+  readonly path: string;
+  fd: number;
+  readAt: number;
+  sentAt: number;
+  held: Buffer;
+  skipped: number;
+}
 
 export interface LiveTailOptions {
   readonly files: Readonly<Record<1 | 2, string>>;
@@ -30,7 +37,14 @@ export class LiveTail {
 
   constructor(options: LiveTailOptions) {
     this.#options = options;
-    const stream = (path: string): StreamTail => ({ path, fd: -1, readAt: 0, sentAt: 0, held: Buffer.alloc(0), skipped: 0 });
+    const stream = (path: string): StreamTail => ({
+      path,
+      fd: -1,
+      readAt: 0,
+      sentAt: 0,
+      held: Buffer.alloc(0),
+      skipped: 0,
+    });
     this.#streams = { 1: stream(options.files[1]), 2: stream(options.files[2]) };
   }
 
@@ -38,7 +52,10 @@ export class LiveTail {
   pump(now: number): number {
     if (this.#begunAt < 0) this.#begunAt = this.#budgetAt = now;
     if (now < this.#nextAt) return this.#nextAt;
-    this.#budget = Math.min(limits.liveOutputBytesPerSecondMax, this.#budget + ((now - this.#budgetAt) / 1_000) * limits.liveOutputBytesPerSecondMax + BLOCK);
+    this.#budget = Math.min(
+      limits.liveOutputBytesPerSecondMax,
+      this.#budget + ((now - this.#budgetAt) / 1_000) * limits.liveOutputBytesPerSecondMax + BLOCK,
+    );
     this.#budgetAt = now;
     for (const stream of [1, 2] as const) this.#read(stream, false);
     this.#nextAt = now + (now - this.#begunAt < YOUNG_MS ? POLL_MS.young : POLL_MS.old);

@@ -21,27 +21,39 @@ describe('masking', () => {
   const filler = fc.string({ maxLength: 6, unit: fc.constantFrom('a', 'b', 'c', '\n') });
 
   it('is the same however the stream was cut, and lets no secret through', () => {
-    fc.assert(fc.property(fc.array(secret, { minLength: 1, maxLength: 3 }), fc.array(fc.tuple(filler, fc.nat(2))), fc.array(fc.nat(20)), (secrets, parts, cuts) => {
-      const whole = Buffer.from(parts.map(([text, n]) => text + (secrets[n] ?? '')).join(''));
-      const pieces: Buffer[] = [];
-      let at = 0;
-      for (const cut of cuts) pieces.push(whole.subarray(at, (at = Math.min(whole.length, at + cut))));
-      pieces.push(whole.subarray(at));
-      const masked = maskInPieces(secrets, pieces);
-      expect(masked.toString()).toBe(createMask(secrets).apply(whole, true).masked.toString());
-      for (const value of secrets) expect(masked.includes(Buffer.from(value))).toBe(false);
-    }));
+    fc.assert(
+      fc.property(
+        fc.array(secret, { minLength: 1, maxLength: 3 }),
+        fc.array(fc.tuple(filler, fc.nat(2))),
+        fc.array(fc.nat(20)),
+        (secrets, parts, cuts) => {
+          const whole = Buffer.from(parts.map(([text, n]) => text + (secrets[n] ?? '')).join(''));
+          const pieces: Buffer[] = [];
+          let at = 0;
+          for (const cut of cuts) pieces.push(whole.subarray(at, (at = Math.min(whole.length, at + cut))));
+          pieces.push(whole.subarray(at));
+          const masked = maskInPieces(secrets, pieces);
+          expect(masked.toString()).toBe(createMask(secrets).apply(whole, true).masked.toString());
+          for (const value of secrets) expect(masked.includes(Buffer.from(value))).toBe(false);
+        },
+      ),
+    );
   });
 
   it('masks each line of a secret of several lines, and its Base64', () => {
     const key = '-----BEGIN-----\nabcdefgh\n-----END-----';
-    const text = maskInPieces([key], [Buffer.from(`x abcdefgh y ${Buffer.from(key).toString('base64')} z\n${key}`)]).toString();
+    const text = maskInPieces(
+      [key],
+      [Buffer.from(`x abcdefgh y ${Buffer.from(key).toString('base64')} z\n${key}`)],
+    ).toString();
     expect(text).toBe('x ****** y ****** z\n******');
   });
 
   it('leaves everything else as it is, byte for byte', () => {
-    fc.assert(fc.property(fc.uint8Array(), (bytes) => {
-      expect(createMask(['zzzzzzzz']).apply(Buffer.from(bytes), true).masked).toEqual(Buffer.from(bytes));
-    }));
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        expect(createMask(['zzzzzzzz']).apply(Buffer.from(bytes), true).masked).toEqual(Buffer.from(bytes));
+      }),
+    );
   });
 });

@@ -16,7 +16,8 @@ export interface Mask {
 
 export function createMask(secrets: Iterable<string>): Mask {
   const patterns = patternsOf(secrets);
-  if (patterns.length === 0) return { isEmpty: true, longest: 0, apply: (bytes) => ({ masked: bytes, consumed: bytes.length }) };
+  if (patterns.length === 0)
+    return { isEmpty: true, longest: 0, apply: (bytes) => ({ masked: bytes, consumed: bytes.length }) };
   const longest = patterns[0]!.length;
   return {
     isEmpty: false,
@@ -52,5 +53,8 @@ function patternsOf(secrets: Iterable<string>): Buffer[] {
     for (const line of secret.split(/\r?\n/)) texts.add(line);
     texts.add(Buffer.from(secret).toString('base64'));
   }
-  return [...texts].map((text) => Buffer.from(text)).filter((bytes) => bytes.length >= PATTERN_BYTES_MIN).sort((a, b) => b.length - a.length);
+  return [...texts]
+    .map((text) => Buffer.from(text))
+    .filter((bytes) => bytes.length >= PATTERN_BYTES_MIN)
+    .sort((a, b) => b.length - a.length);
 }

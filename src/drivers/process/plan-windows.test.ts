@@ -4,26 +4,68 @@ import { DroverError } from '../../base/errors.ts';
 import { planProcess, type PlanContext, type ProcessPlan } from './plan.ts';
 import { platformOfHost } from './platform-of-host.ts';
 
-const SPEC: ExecutionSpec = { v: 1, runId: 'r', runName: 'n', args: [], env: {}, params: {}, secrets: {}, timeoutMs: 1, killAfterMs: 1, outputKeptBytes: 1 };
+const SPEC: ExecutionSpec = {
+  v: 1,
+  runId: 'r',
+  runName: 'n',
+  args: [],
+  env: {},
+  params: {},
+  secrets: {},
+  timeoutMs: 1,
+  killAfterMs: 1,
+  outputKeptBytes: 1,
+};
 const script = Buffer.from('x');
-const there = (programs: Record<string, string>) => (name: string): string | undefined => programs[name];
+const there =
+  (programs: Record<string, string>) =>
+  (name: string): string | undefined =>
+    programs[name];
 const WINDOWS: PlanContext = {
-  attemptId: 'r.0.0.1', hostName: 'h', hostId: 'i', scriptPath: 'C:\\s\\script.ps1', account: { name: 'system', uid: 0, gid: 0, home: 'C:\\', shell: '' }, agentUid: 0, family: 'windows', agentEnvironment: {},
-  findProgram: there({ 'powershell.exe': 'C:\\W\\powershell.exe', 'cmd.exe': 'C:\\W\\cmd.exe', 'tool.exe': 'C:\\t\\tool.exe', 'build.cmd': 'C:\\t\\build.cmd', python: 'C:\\py\\python.exe' }),
+  attemptId: 'r.0.0.1',
+  hostName: 'h',
+  hostId: 'i',
+  scriptPath: 'C:\\s\\script.ps1',
+  account: { name: 'system', uid: 0, gid: 0, home: 'C:\\', shell: '' },
+  agentUid: 0,
+  family: 'windows',
+  agentEnvironment: {},
+  findProgram: there({
+    'powershell.exe': 'C:\\W\\powershell.exe',
+    'cmd.exe': 'C:\\W\\cmd.exe',
+    'tool.exe': 'C:\\t\\tool.exe',
+    'build.cmd': 'C:\\t\\build.cmd',
+    python: 'C:\\py\\python.exe',
+  }),
 };
 
 describe('the plan of a process on Windows', () => {
   it.each([
-    ['a script without a language', { script, args: ['a b'] }, ['C:\\W\\powershell.exe', 'C:\\W\\powershell.exe -NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass -File C:\\s\\script.ps1 "a b"']],
+    [
+      'a script without a language',
+      { script, args: ['a b'] },
+      [
+        'C:\\W\\powershell.exe',
+        'C:\\W\\powershell.exe -NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass -File C:\\s\\script.ps1 "a b"',
+      ],
+    ],
     ['another interpreter', { script, lang: 'python' }, ['C:\\py\\python.exe', 'C:\\py\\python.exe C:\\s\\script.ps1']],
     ['a program', { argv: ['tool.exe', '%X%'], args: ['y'] }, ['C:\\t\\tool.exe', 'C:\\t\\tool.exe %X% y']],
-    ['a batch file', { argv: ['build.cmd', '&'] }, ['C:\\W\\cmd.exe', 'C:\\W\\cmd.exe /d /s /v:off /c "C:\\t\\build.cmd ^^^"^^^&^^^""']],
+    [
+      'a batch file',
+      { argv: ['build.cmd', '&'] },
+      ['C:\\W\\cmd.exe', 'C:\\W\\cmd.exe /d /s /v:off /c "C:\\t\\build.cmd ^^^"^^^&^^^""'],
+    ],
   ])('takes %s', (_, more, argv) => expect(planProcess({ ...SPEC, ...more }, WINDOWS)).toMatchObject({ argv }));
 
   it('takes a script of cmd.exe, and a command of PowerShell past every quoting', () => {
-    expect(planProcess({ ...SPEC, script, lang: 'cmd' }, { ...WINDOWS, scriptPath: 'C:\\s\\script.cmd' })).toMatchObject({ argv: ['C:\\W\\cmd.exe', 'C:\\W\\cmd.exe /d /s /v:off /c "C:\\s\\script.cmd"'] });
+    expect(
+      planProcess({ ...SPEC, script, lang: 'cmd' }, { ...WINDOWS, scriptPath: 'C:\\s\\script.cmd' }),
+    ).toMatchObject({ argv: ['C:\\W\\cmd.exe', 'C:\\W\\cmd.exe /d /s /v:off /c "C:\\s\\script.cmd"'] });
     const plan = planProcess({ ...SPEC, argv: ['Get-Item', "it's"], lang: 'powershell' }, WINDOWS) as ProcessPlan;
-    expect(Buffer.from(plan.argv[1]!.split(' ').at(-1)!, 'base64').toString('utf16le')).toContain("& 'Get-Item' 'it''s'");
+    expect(Buffer.from(plan.argv[1]!.split(' ').at(-1)!, 'base64').toString('utf16le')).toContain(
+      "& 'Get-Item' 'it''s'",
+    );
   });
 
   it('refuses what cannot be done there', () => {
@@ -36,6 +78,9 @@ describe('the plan of a process on Windows', () => {
 describe('the platform', () => {
   it('is there for Linux, and another system is told so', () => {
     expect(platformOfHost('linux').family).toBe('posix');
-    for (const name of ['darwin', 'win32'] as const) expect(() => platformOfHost(name)).toThrow(expect.objectContaining({ code: 'platform-unsupported' }) as DroverError);
+    for (const name of ['darwin', 'win32'] as const)
+      expect(() => platformOfHost(name)).toThrow(
+        expect.objectContaining({ code: 'platform-unsupported' }) as DroverError,
+      );
   });
 });

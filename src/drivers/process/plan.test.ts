@@ -3,11 +3,38 @@ import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import { isRefusal, planProcess, type PlanContext, type ProcessPlan } from './plan.ts';
 
 const context: PlanContext = {
-  attemptId: 'r.0.0.2', hostName: 'h', hostId: 'i', scriptPath: '/spool/script', agentUid: 0, account: { name: 'app', uid: 1_000, gid: 1_000, home: '/home/app', shell: '/usr/bin/zsh' },
-  agentEnvironment: { PATH: '/opt/bin', HOME: '/root', http_proxy: 'http://p', DROVER_JOIN: 't', NODE_CHANNEL_FD: '3', NOTIFY_SOCKET: '/run/n', EMPTY: undefined },
-  findProgram: (name) => ({ setpriv: '/usr/bin/setpriv', bash: '/usr/bin/bash', uptime: '/usr/bin/uptime', '/bin/sh': '/bin/sh' })[name],
+  attemptId: 'r.0.0.2',
+  hostName: 'h',
+  hostId: 'i',
+  scriptPath: '/spool/script',
+  agentUid: 0,
+  account: { name: 'app', uid: 1_000, gid: 1_000, home: '/home/app', shell: '/usr/bin/zsh' },
+  agentEnvironment: {
+    PATH: '/opt/bin',
+    HOME: '/root',
+    http_proxy: 'http://p',
+    DROVER_JOIN: 't',
+    NODE_CHANNEL_FD: '3',
+    NOTIFY_SOCKET: '/run/n',
+    EMPTY: undefined,
+  },
+  findProgram: (name) =>
+    ({ setpriv: '/usr/bin/setpriv', bash: '/usr/bin/bash', uptime: '/usr/bin/uptime', '/bin/sh': '/bin/sh' })[name],
 };
-const spec = (more: Partial<ExecutionSpec> = {}): ExecutionSpec => ({ v: 1, runId: 'r', runName: 'n', script: Buffer.from('true'), args: ['a'], env: { K: 'v' }, params: {}, secrets: { S: 'secret' }, timeoutMs: 1, killAfterMs: 1, outputKeptBytes: 1, ...more });
+const spec = (more: Partial<ExecutionSpec> = {}): ExecutionSpec => ({
+  v: 1,
+  runId: 'r',
+  runName: 'n',
+  script: Buffer.from('true'),
+  args: ['a'],
+  env: { K: 'v' },
+  params: {},
+  secrets: { S: 'secret' },
+  timeoutMs: 1,
+  killAfterMs: 1,
+  outputKeptBytes: 1,
+  ...more,
+});
 
 function plan(more: Partial<ExecutionSpec>, over: Partial<PlanContext> = {}): ProcessPlan {
   const planned = planProcess(spec(more), { ...context, ...over });
@@ -17,7 +44,20 @@ function plan(more: Partial<ExecutionSpec>, over: Partial<PlanContext> = {}): Pr
 
 describe('a plan', () => {
   it('becomes the account with its supplementary groups, and begins in its home', () => {
-    expect(plan({})).toMatchObject({ argv: ['/usr/bin/setpriv', '--reuid=1000', '--regid=1000', '--init-groups', '--', '/bin/sh', '/spool/script', 'a'], cwd: '/home/app', env: { HOME: '/home/app', USER: 'app', K: 'v', S: 'secret', DROVER_ATTEMPT: '2' } });
+    expect(plan({})).toMatchObject({
+      argv: [
+        '/usr/bin/setpriv',
+        '--reuid=1000',
+        '--regid=1000',
+        '--init-groups',
+        '--',
+        '/bin/sh',
+        '/spool/script',
+        'a',
+      ],
+      cwd: '/home/app',
+      env: { HOME: '/home/app', USER: 'app', K: 'v', S: 'secret', DROVER_ATTEMPT: '2' },
+    });
   });
 
   it('is clean unless said otherwise', () => {
@@ -25,18 +65,37 @@ describe('a plan', () => {
     expect(plan({}).env).not.toHaveProperty('http_proxy');
   });
 
-  it('for login begins the account\'s shell as the account, with names but no values in its arguments', () => {
+  it("for login begins the account's shell as the account, with names but no values in its arguments", () => {
     const { argv, env } = plan({ environment: 'login' });
-    expect(argv.slice(0, 8)).toEqual(['/usr/bin/setpriv', '--reuid=1000', '--regid=1000', '--init-groups', '--', '/usr/bin/zsh', '-l', '-c']);
-    expect(argv.slice(9)).toEqual(['drover-login', '/home/app', expect.stringMatching(/^K S DROVER_RUN_ID /), '/bin/sh', '/spool/script', 'a']);
+    expect(argv.slice(0, 8)).toEqual([
+      '/usr/bin/setpriv',
+      '--reuid=1000',
+      '--regid=1000',
+      '--init-groups',
+      '--',
+      '/usr/bin/zsh',
+      '-l',
+      '-c',
+    ]);
+    expect(argv.slice(9)).toEqual([
+      'drover-login',
+      '/home/app',
+      expect.stringMatching(/^K S DROVER_RUN_ID /),
+      '/bin/sh',
+      '/spool/script',
+      'a',
+    ]);
     expect(argv.join(' ')).not.toContain('secret');
     expect(env).toMatchObject({ S: 'secret', __drover_S: 'secret', __drover_DROVER_ATTEMPT_ID: 'r.0.0.2' });
   });
 
-  it.each(['/usr/sbin/nologin', '/bin/false', '/usr/bin/fish', '/bin/tcsh'])('takes sh for login where %s would not do', (shell) => {
-    expect(plan({ environment: 'login' }, { account: { ...context.account, shell } }).argv).toContain('-l');
-    expect(plan({ environment: 'login' }, { account: { ...context.account, shell } }).argv).not.toContain(shell);
-  });
+  it.each(['/usr/sbin/nologin', '/bin/false', '/usr/bin/fish', '/bin/tcsh'])(
+    'takes sh for login where %s would not do',
+    (shell) => {
+      expect(plan({ environment: 'login' }, { account: { ...context.account, shell } }).argv).toContain('-l');
+      expect(plan({ environment: 'login' }, { account: { ...context.account, shell } }).argv).not.toContain(shell);
+    },
+  );
 
   it('leaves bare names to the login shell, and looks others up', () => {
     expect(plan({ environment: 'login', argv: ['uptime'], script: undefined as never }).argv).toContain('uptime');
@@ -44,7 +103,12 @@ describe('a plan', () => {
     expect(plan({ environment: 'login', lang: 'bash' }).argv).toContain('bash');
     expect(plan({ environment: 'login', lang: 'perl' }).argv).toContain('perl');
     expect(plan({ lang: 'bash' }).argv).toContain('/usr/bin/bash');
-    for (const more of [{ lang: 'perl' }, { environment: 'login' as const, lang: '/opt/none' }, { environment: 'login' as const, argv: ['/opt/none'] }]) expect(planProcess(spec(more), context)).toMatchObject({ refused: 'interpreter-missing' });
+    for (const more of [
+      { lang: 'perl' },
+      { environment: 'login' as const, lang: '/opt/none' },
+      { environment: 'login' as const, argv: ['/opt/none'] },
+    ])
+      expect(planProcess(spec(more), context)).toMatchObject({ refused: 'interpreter-missing' });
   });
 
   it('passes over names that no shell can assign, so that nothing is evaluated', () => {
@@ -54,14 +118,17 @@ describe('a plan', () => {
     expect(env).not.toHaveProperty('__drover_a;reboot');
   });
 
-  it('hands the agent\'s own variables on for agent, but not its channels nor its home', () => {
+  it("hands the agent's own variables on for agent, but not its channels nor its home", () => {
     const { env } = plan({ environment: 'agent' });
     expect(env).toMatchObject({ PATH: '/opt/bin', http_proxy: 'http://p', HOME: '/home/app', K: 'v', LANG: 'C.UTF-8' });
-    for (const name of ['DROVER_JOIN', 'NODE_CHANNEL_FD', 'NOTIFY_SOCKET', 'EMPTY']) expect(env).not.toHaveProperty(name);
+    for (const name of ['DROVER_JOIN', 'NODE_CHANNEL_FD', 'NOTIFY_SOCKET', 'EMPTY'])
+      expect(env).not.toHaveProperty(name);
   });
 
   it('says why it cannot become somebody', () => {
     expect(planProcess(spec(), { ...context, agentUid: 5 })).toMatchObject({ refused: 'user-not-permitted' });
-    expect(planProcess(spec(), { ...context, findProgram: (name) => (name === '/bin/sh' ? name : undefined) })).toMatchObject({ refused: 'interpreter-missing' });
+    expect(
+      planProcess(spec(), { ...context, findProgram: (name) => (name === '/bin/sh' ? name : undefined) }),
+    ).toMatchObject({ refused: 'interpreter-missing' });
   });
 });

@@ -2,16 +2,36 @@
  * From what was asked to what is executed: argument vector and environment. Pure, but for the look-up of programs that it is
  * given. Refusals are values: the attempt ends as refused, with a code and a sentence that helps.
  */
-import { isWindowsFault, powershellEncoded, powershellInvocation, powershellScript, windowsCommand, windowsLanguage } from './windows-command.ts';
+import {
+  isWindowsFault,
+  powershellEncoded,
+  powershellInvocation,
+  powershellScript,
+  windowsCommand,
+  windowsLanguage,
+} from './windows-command.ts';
 import type { ErrorCode } from '../../base/errors.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import { environmentOf, underLogin, type EnvironmentContext } from './environment.ts';
 
-export interface Refusal { readonly refused: ErrorCode; readonly detail: string }
+export interface Refusal {
+  readonly refused: ErrorCode;
+  readonly detail: string;
+}
 /** `argv` for Windows: the program, and its whole line as CreateProcess takes it (windows-command.ts). */
-export interface ProcessPlan { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly cwd: string }
+export interface ProcessPlan {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
 
-export interface Account { readonly name: string; readonly uid: number; readonly gid: number; readonly home: string; readonly shell: string }
+export interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  readonly shell: string;
+}
 
 export interface PlanContext extends EnvironmentContext {
   readonly scriptPath: string;
@@ -25,7 +45,9 @@ export interface PlanContext extends EnvironmentContext {
 }
 
 /** Names that mean the same everywhere; the first program that exists is taken. Anything else is a program's name or path. */
-export const INTERPRETERS: Readonly<Record<string, { readonly programs: readonly string[]; readonly args?: readonly string[] }>> = {
+export const INTERPRETERS: Readonly<
+  Record<string, { readonly programs: readonly string[]; readonly args?: readonly string[] }>
+> = {
   sh: { programs: ['/bin/sh', 'sh'] },
   bash: { programs: ['bash'] },
   python: { programs: ['python3', 'python'] },
@@ -42,11 +64,19 @@ export function planProcess(spec: ExecutionSpec, context: PlanContext): ProcessP
   const env = environmentOf(spec, context);
   const cwd = spec.cwd ?? context.account.home;
   const nul = [...(spec.argv ?? []), ...spec.args, ...Object.entries(env).flat()].some((text) => text.includes('\0'));
-  if (nul) return { refused: 'bad-input', detail: 'An argument or a variable contains a NUL character, which no process can be given.' };
+  if (nul)
+    return {
+      refused: 'bad-input',
+      detail: 'An argument or a variable contains a NUL character, which no process can be given.',
+    };
   if (context.family === 'windows') return planWindows(spec, context, env);
   const command = commandLine(spec, context, env.PATH!);
   if (isRefusal(command)) return command;
-  const argv = becomeAccount(spec.environment === 'login' ? underLogin(command.argv, cwd, spec, context) : command.argv, context, env.PATH!);
+  const argv = becomeAccount(
+    spec.environment === 'login' ? underLogin(command.argv, cwd, spec, context) : command.argv,
+    context,
+    env.PATH!,
+  );
   return isRefusal(argv) ? argv : { argv: argv.argv, env, cwd };
 }
 
@@ -65,7 +95,9 @@ function commandLine(spec: ExecutionSpec, context: PlanContext, path: string): {
   // Only the login shell knows its own path: what is nowhere else may well be there.
   const program = here ?? (spec.environment === 'login' ? known.programs.find(isBare) : undefined);
   const found = program === undefined ? undefined : locate(program, spec, context, path);
-  return found === undefined ? missing(known.programs.join(' or '), path) : { argv: [found, ...(known.args ?? []), context.scriptPath, ...spec.args] };
+  return found === undefined
+    ? missing(known.programs.join(' or '), path)
+    : { argv: [found, ...(known.args ?? []), context.scriptPath, ...spec.args] };
 }
 
 /** Under a login shell a bare name is left to that shell: its path may name another program, or the only one. */
@@ -79,21 +111,41 @@ function isBare(program: string): boolean {
 
 /** Which program takes what, on Windows. Another account wants a token of its own there, which a command line cannot give. */
 function planWindows(spec: ExecutionSpec, context: PlanContext, env: Record<string, string>): ProcessPlan | Refusal {
-  if (spec.user !== undefined && spec.user !== context.account.name) return { refused: 'user-not-permitted', detail: 'On Windows scripts run as the account of the agent.' };
-  const find = (...names: string[]): string | undefined => names.map((name) => context.findProgram(name, env.PATH!)).find((path) => path !== undefined);
+  if (spec.user !== undefined && spec.user !== context.account.name)
+    return { refused: 'user-not-permitted', detail: 'On Windows scripts run as the account of the agent.' };
+  const find = (...names: string[]): string | undefined =>
+    names.map((name) => context.findProgram(name, env.PATH!)).find((path) => path !== undefined);
   const language = windowsLanguage(spec.lang);
-  const wanted = spec.argv && !(spec.lang && language === 'powershell') ? [spec.argv[0] ?? ''] : language === 'powershell' ? ['pwsh.exe', 'powershell.exe'] : language === 'cmd' ? ['cmd.exe'] : [spec.lang!];
+  const wanted =
+    spec.argv && !(spec.lang && language === 'powershell')
+      ? [spec.argv[0] ?? '']
+      : language === 'powershell'
+        ? ['pwsh.exe', 'powershell.exe']
+        : language === 'cmd'
+          ? ['cmd.exe']
+          : [spec.lang!];
   const program = find(...wanted);
   const cmd = find('cmd.exe') ?? 'cmd.exe';
   if (program === undefined) return missing(wanted.join(' or '), env.PATH!);
   const command = spec.argv
-    ? language === 'powershell' && spec.lang ? powershellEncoded(program, powershellInvocation([...spec.argv, ...spec.args])) : windowsCommand(program, [...spec.argv.slice(1), ...spec.args], cmd)
-    : language === 'powershell' ? powershellScript(program, context.scriptPath, spec.args) : language === 'cmd' ? windowsCommand(context.scriptPath, spec.args, program) : windowsCommand(program, [context.scriptPath, ...spec.args], cmd);
-  return isWindowsFault(command) ? { refused: 'bad-input', detail: command.fault } : { argv: [command.program, command.line], env, cwd: spec.cwd ?? context.account.home };
+    ? language === 'powershell' && spec.lang
+      ? powershellEncoded(program, powershellInvocation([...spec.argv, ...spec.args]))
+      : windowsCommand(program, [...spec.argv.slice(1), ...spec.args], cmd)
+    : language === 'powershell'
+      ? powershellScript(program, context.scriptPath, spec.args)
+      : language === 'cmd'
+        ? windowsCommand(context.scriptPath, spec.args, program)
+        : windowsCommand(program, [context.scriptPath, ...spec.args], cmd);
+  return isWindowsFault(command)
+    ? { refused: 'bad-input', detail: command.fault }
+    : { argv: [command.program, command.line], env, cwd: spec.cwd ?? context.account.home };
 }
 
 function missing(program: string, path: string): Refusal {
-  return { refused: 'interpreter-missing', detail: `There is no ${program} on this host (looked in ${path}). Install it, or name another by its full path (an interpreter: with --lang).` };
+  return {
+    refused: 'interpreter-missing',
+    detail: `There is no ${program} on this host (looked in ${path}). Install it, or name another by its full path (an interpreter: with --lang).`,
+  };
 }
 
 function startsWithShebang(script: Uint8Array | undefined): boolean {
@@ -104,10 +156,18 @@ function startsWithShebang(script: Uint8Array | undefined): boolean {
 function becomeAccount(argv: readonly string[], context: PlanContext, path: string): { argv: string[] } | Refusal {
   const { account, agentUid } = context;
   if (account.uid === agentUid) return { argv: [...argv] };
-  if (agentUid !== 0) return { refused: 'user-not-permitted', detail: `The agent runs as user ${agentUid}, so it cannot become ${account.name}. Run the agent as root, or run as its own user.` };
+  if (agentUid !== 0)
+    return {
+      refused: 'user-not-permitted',
+      detail: `The agent runs as user ${agentUid}, so it cannot become ${account.name}. Run the agent as root, or run as its own user.`,
+    };
   const setpriv = context.findProgram('setpriv', path);
-  if (setpriv) return { argv: [setpriv, `--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups', '--', ...argv] };
+  if (setpriv)
+    return { argv: [setpriv, `--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups', '--', ...argv] };
   const runuser = context.findProgram('runuser', path);
   if (runuser) return { argv: [runuser, '-u', account.name, '--', ...argv] };
-  return { refused: 'interpreter-missing', detail: 'Becoming another user needs setpriv or runuser (package util-linux) on the host.' };
+  return {
+    refused: 'interpreter-missing',
+    detail: 'Becoming another user needs setpriv or runuser (package util-linux) on the host.',
+  };
 }

@@ -2,7 +2,17 @@
  * Everything that the driver knows of Linux: /proc and control groups, and the supervisor that leans on /proc. All reads are synchronous and small; a process that
  * vanishes while it is looked at is simply not there.
  */
-import { mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, closeSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  closeSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import type { Platform, ProcessStat, TreeQuery } from './platform.ts';
@@ -24,7 +34,14 @@ function processStat(pid: number): ProcessStat | undefined {
     const text = buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
     // The name in parentheses may hold anything, parentheses too; the fields follow the last one.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { pid, state: fields[0]!, parentPid: Number(fields[1]), session: Number(fields[3]), startTicks: Number(fields[19]), waitStatus: Number(fields[49]) };
+    return {
+      pid,
+      state: fields[0]!,
+      parentPid: Number(fields[1]),
+      session: Number(fields[3]),
+      startTicks: Number(fields[19]),
+      waitStatus: Number(fields[49]),
+    };
   } catch {
     return undefined;
   } finally {
@@ -47,7 +64,11 @@ export function decodeWaitStatus(status: number): { exitCode: number | null; sig
   return { exitCode: null, signal: signalName(signal) };
 }
 
-const NAMES = new Map(Object.entries(constants.signals).filter(([name]) => !['SIGPOLL', 'SIGIOT', 'SIGUNUSED'].includes(name)).map(([name, number]) => [number, name]));
+const NAMES = new Map(
+  Object.entries(constants.signals)
+    .filter(([name]) => !['SIGPOLL', 'SIGIOT', 'SIGUNUSED'].includes(name))
+    .map(([name, number]) => [number, name]),
+);
 
 /** Names for the standard signals, `SIGRTMIN+n` for the real-time ones (34–64 with glibc). */
 function signalName(number: number): string {
@@ -55,7 +76,10 @@ function signalName(number: number): string {
 }
 
 function pids(): number[] {
-  return readdirSync('/proc').filter((name) => name.charCodeAt(0) <= 57).map(Number).filter((pid) => pid > 0);
+  return readdirSync('/proc')
+    .filter((name) => name.charCodeAt(0) <= 57)
+    .map(Number)
+    .filter((pid) => pid > 0);
 }
 
 function hasMarker(pid: number, marker: string): boolean {
@@ -95,7 +119,9 @@ function processTree(query: TreeQuery): number[] {
     if (stat.session === query.session || hasMarker(pid, query.marker) || holdsSpool(pid, query.folder)) found.add(pid);
   }
   for (const pid of found) for (const child of children.get(pid) ?? []) found.add(child);
-  return [...found].filter((pid) => !query.except.has(pid) && pid !== process.pid && !['Z', 'X', undefined].includes(processStat(pid)?.state));
+  return [...found].filter(
+    (pid) => !query.except.has(pid) && pid !== process.pid && !['Z', 'X', undefined].includes(processStat(pid)?.state),
+  );
 }
 
 /** Processes with the mark, whoever they are; used once after a crash. */
@@ -181,6 +207,19 @@ function cgroupRemove(path: string): boolean {
 }
 
 export const linuxPlatform: Platform = {
-  family: 'posix', ticksPerSecond: TICKS_PER_SECOND, bootId, uptimeMs, launch: launchSupervised, processStat, decodeWaitStatus, processTree, hasMarker, processesWithMarker,
-  groupBase: cgroupBase, groupCreate: cgroupCreate, groupAdopt: cgroupAdopt, groupKill: cgroupKill, groupRemove: cgroupRemove,
+  family: 'posix',
+  ticksPerSecond: TICKS_PER_SECOND,
+  bootId,
+  uptimeMs,
+  launch: launchSupervised,
+  processStat,
+  decodeWaitStatus,
+  processTree,
+  hasMarker,
+  processesWithMarker,
+  groupBase: cgroupBase,
+  groupCreate: cgroupCreate,
+  groupAdopt: cgroupAdopt,
+  groupKill: cgroupKill,
+  groupRemove: cgroupRemove,
 };

@@ -93,10 +93,18 @@ class ProcessDriverService implements ProcessDriver {
       mkdirSync(options.dataDir, { recursive: true, mode: 0o711 });
       this.#spool = new Spool(join(options.dataDir, 'spool'));
     } catch (error) {
-      throw new DroverError('spool-unwritable', { detail: `The data folder ${options.dataDir} cannot be written: ${(error as Error).message}`, cause: error });
+      throw new DroverError('spool-unwritable', {
+        detail: `The data folder ${options.dataDir} cannot be written: ${(error as Error).message}`,
+        cause: error,
+      });
     }
     this.#journal = new Journal(join(options.dataDir, 'journal'), { tombstoneKeptMs: limits.tombstoneKeptMs });
-    this.#ends = new EndRecorder({ journal: this.#journal, spool: this.#spool, clock: options.clock, log: options.log });
+    this.#ends = new EndRecorder({
+      journal: this.#journal,
+      spool: this.#spool,
+      clock: options.clock,
+      log: options.log,
+    });
   }
 
   async start(): Promise<void> {
@@ -108,7 +116,8 @@ class ProcessDriverService implements ProcessDriver {
     for (const [attempt, entry] of this.#journal.entries) {
       if (!entry.report) await this.#recover(attempt as AttemptId, entry);
       // Our predecessor may have been killed right after it had recorded the end.
-      else if (entry.started?.bootId === this.#bootId) releaseSupervisor(this.#platform, attempt, entry.started.supervisorPid);
+      else if (entry.started?.bootId === this.#bootId)
+        releaseSupervisor(this.#platform, attempt, entry.started.supervisorPid);
     }
     this.#schedulePrune();
     this.#scheduleSweep(0);
@@ -139,7 +148,13 @@ class ProcessDriverService implements ProcessDriver {
 
   async #accept(attempt: AttemptId, spec: ExecutionSpec): Promise<StartAnswer> {
     try {
-      await this.#journal.append({ k: 'accepted', a: attempt, atMs: this.#clock.nowMs(), bootId: this.#bootId, ...this.#vault!.put(attempt, spec) });
+      await this.#journal.append({
+        k: 'accepted',
+        a: attempt,
+        atMs: this.#clock.nowMs(),
+        bootId: this.#bootId,
+        ...this.#vault!.put(attempt, spec),
+      });
     } catch (error) {
       this.#cancelled.delete(attempt);
       throw error;
@@ -200,7 +215,10 @@ class ProcessDriverService implements ProcessDriver {
   }
 
   list(): readonly { attempt: AttemptId; state: DriverAttemptState }[] {
-    return [...this.#journal.entries.keys()].map((attempt) => ({ attempt: attempt as AttemptId, state: this.stateOf(attempt as AttemptId) as DriverAttemptState }));
+    return [...this.#journal.entries.keys()].map((attempt) => ({
+      attempt: attempt as AttemptId,
+      state: this.stateOf(attempt as AttemptId) as DriverAttemptState,
+    }));
   }
 
   async report(attempt: AttemptId): Promise<AgentReport | undefined> {
@@ -213,7 +231,12 @@ class ProcessDriverService implements ProcessDriver {
     return this.#spool.readKept(attempt, stream, stream === 1 ? report.stdout : report.stderr, offset, length);
   }
 
-  async readWhole(attempt: AttemptId, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean } | undefined> {
+  async readWhole(
+    attempt: AttemptId,
+    stream: 1 | 2,
+    offset: number,
+    length: number,
+  ): Promise<{ bytes: Uint8Array; size: number; eof: boolean } | undefined> {
     const entry = this.#journal.entries.get(attempt);
     // Until it is scrubbed, a running attempt's spool may hold secrets in clear; live output is the way to see it.
     if (entry && !entry.report) return undefined;
@@ -261,38 +284,67 @@ class ProcessDriverService implements ProcessDriver {
     const account = spec.user === undefined ? ownAccount() : findAccount(spec.user);
     if (!account) return { refused: 'user-unknown', detail: `This host has no user ${JSON.stringify(spec.user)}.` };
     const scriptPath = this.#spool.file(attempt, 'script');
-    const plan = planProcess(spec, { attemptId: attempt, hostName: this.#options.hostName, hostId: this.#options.hostId, scriptPath, account, agentUid: process.getuid?.() ?? 0, agentEnvironment: process.env, findProgram, family: this.#platform.family });
+    const plan = planProcess(spec, {
+      attemptId: attempt,
+      hostName: this.#options.hostName,
+      hostId: this.#options.hostId,
+      scriptPath,
+      account,
+      agentUid: process.getuid?.() ?? 0,
+      agentEnvironment: process.env,
+      findProgram,
+      family: this.#platform.family,
+    });
     if (isRefusal(plan)) return plan;
     if (!existsSync(plan.cwd)) {
-      if (spec.cwd !== undefined) return { refused: 'directory-missing', detail: `There is no folder ${spec.cwd} on this host.` };
+      if (spec.cwd !== undefined)
+        return { refused: 'directory-missing', detail: `There is no folder ${spec.cwd} on this host.` };
     }
     const streams = this.#prepareSpool(attempt, spec, account);
     if (isRefusal(streams)) return streams;
     try {
-      const blocked = spec.script && account.uid !== process.getuid?.() ? unreachableParent(scriptPath, account) : undefined;
-      if (blocked) return { refused: 'script-unreachable', detail: `${account.name} may not pass ${blocked}; move the agent's data folder (--data) to a place that everybody may pass.` };
+      const blocked =
+        spec.script && account.uid !== process.getuid?.() ? unreachableParent(scriptPath, account) : undefined;
+      if (blocked)
+        return {
+          refused: 'script-unreachable',
+          detail: `${account.name} may not pass ${blocked}; move the agent's data folder (--data) to a place that everybody may pass.`,
+        };
       this.#spawn(attempt, spec, { ...plan, cwd: existsSync(plan.cwd) ? plan.cwd : '/' }, streams);
       return undefined;
     } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOTDIR' || (error as NodeJS.ErrnoException).code === 'EACCES';
-      return missing ? { refused: 'directory-missing', detail: `The folder ${plan.cwd} cannot be entered.` } : { refused: 'spawn-failed', detail: (error as Error).message };
+      const missing =
+        (error as NodeJS.ErrnoException).code === 'ENOTDIR' || (error as NodeJS.ErrnoException).code === 'EACCES';
+      return missing
+        ? { refused: 'directory-missing', detail: `The folder ${plan.cwd} cannot be entered.` }
+        : { refused: 'spawn-failed', detail: (error as Error).message };
     } finally {
       Spool.closeAll(streams);
     }
   }
 
-  #prepareSpool(attempt: AttemptId, spec: ExecutionSpec, account: Account): ReturnType<Spool['prepare']> | { refused: ErrorCode; detail: string } {
+  #prepareSpool(
+    attempt: AttemptId,
+    spec: ExecutionSpec,
+    account: Account,
+  ): ReturnType<Spool['prepare']> | { refused: ErrorCode; detail: string } {
     try {
       const streams = this.#spool.prepare(attempt, spec, account);
       const least = this.#options.spoolFreeBytesMin ?? limits.spoolFreeBytesMin;
       if (this.#freeBytes < least) {
         Spool.closeAll(streams);
-        return { refused: 'spool-full', detail: `Only ${this.#freeBytes} bytes are free in ${this.#options.dataDir}; the agent wants ${least}.` };
+        return {
+          refused: 'spool-full',
+          detail: `Only ${this.#freeBytes} bytes are free in ${this.#options.dataDir}; the agent wants ${least}.`,
+        };
       }
       return streams;
     } catch (error) {
       const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
-      return { refused: full ? 'spool-full' : 'spool-unwritable', detail: `The spool of ${attempt} cannot be written: ${(error as Error).message}` };
+      return {
+        refused: full ? 'spool-full' : 'spool-unwritable',
+        detail: `The spool of ${attempt} cannot be written: ${(error as Error).message}`,
+      };
     }
   }
 
@@ -300,14 +352,37 @@ class ProcessDriverService implements ProcessDriver {
   #freeBytes = Number.MAX_SAFE_INTEGER;
   #freeLookAt = 0;
 
-  #spawn(attempt: AttemptId, spec: ExecutionSpec, plan: { argv: readonly string[]; env: Readonly<Record<string, string>>; cwd: string }, streams: ReturnType<Spool['prepare']>): void {
-    const child = this.#platform.launch({ folder: this.#spool.folder(attempt), argv: plan.argv, env: plan.env, cwd: plan.cwd, stdio: streams, coreLimit: this.#options.coreLimit });
+  #spawn(
+    attempt: AttemptId,
+    spec: ExecutionSpec,
+    plan: { argv: readonly string[]; env: Readonly<Record<string, string>>; cwd: string },
+    streams: ReturnType<Spool['prepare']>,
+  ): void {
+    const child = this.#platform.launch({
+      folder: this.#spool.folder(attempt),
+      argv: plan.argv,
+      env: plan.env,
+      cwd: plan.cwd,
+      stdio: streams,
+      coreLimit: this.#options.coreLimit,
+    });
     const now = this.#clock.monotonicMs();
     if (child.pid === undefined) {
-      child.once('error', (error) => this.#settle(attempt, { outcome: 'refused', reason: 'spawn-failed', detail: error.message }));
+      child.once('error', (error) =>
+        this.#settle(attempt, { outcome: 'refused', reason: 'spawn-failed', detail: error.message }),
+      );
       return;
     }
-    const running = new RunningAttempt({ platform: this.#platform, attempt, spec, folder: this.#spool.folder(attempt), cgroup: undefined, supervisorPid: child.pid, child, deadlineAt: now + spec.timeoutMs });
+    const running = new RunningAttempt({
+      platform: this.#platform,
+      attempt,
+      spec,
+      folder: this.#spool.folder(attempt),
+      cgroup: undefined,
+      supervisorPid: child.pid,
+      child,
+      deadlineAt: now + spec.timeoutMs,
+    });
     this.#follow(running, now);
   }
 
@@ -348,9 +423,12 @@ class ProcessDriverService implements ProcessDriver {
     for (const tail of this.#tails.values()) next = Math.min(next, tail.pump(now));
     if (now >= this.#freeLookAt) {
       this.#freeLookAt = now + 1_000;
-      void this.#spool.freeBytes().then((free) => {
-        this.#freeBytes = free;
-      }, () => undefined);
+      void this.#spool.freeBytes().then(
+        (free) => {
+          this.#freeBytes = free;
+        },
+        () => undefined,
+      );
     }
     if (next !== Number.POSITIVE_INFINITY) this.#scheduleSweep(Math.max(limits.sweepMsMin, next - now));
   }
@@ -360,8 +438,11 @@ class ProcessDriverService implements ProcessDriver {
     const ending = running.look();
     if (!running.isKilling && ending === undefined && running.isDue(now)) running.beginKill('timed_out', now);
     if (now >= running.nextSizeLookAt) this.#lookAtSize(running, now);
-    if (now - running.firstLookAt > ADOPT_AFTER_MS && !running.adopting && ending === undefined) running.adopting = this.#adopt(running);
-    const over = running.isKilling ? running.pursueKill(now) && (running.look() !== undefined || running.survivors.length > 0) : ending !== undefined;
+    if (now - running.firstLookAt > ADOPT_AFTER_MS && !running.adopting && ending === undefined)
+      running.adopting = this.#adopt(running);
+    const over = running.isKilling
+      ? running.pursueKill(now) && (running.look() !== undefined || running.survivors.length > 0)
+      : ending !== undefined;
     if (over) this.#end(running);
     else running.nextLookAt = now + running.lookInterval(now);
   }
@@ -371,8 +452,16 @@ class ProcessDriverService implements ProcessDriver {
     const pid = running.leaderPid();
     const stat = pid === undefined ? undefined : this.#platform.processStat(pid);
     if (pid === undefined || !stat) return;
-    const startedAtMs = this.#clock.nowMs() - Math.max(0, Math.round(this.#platform.uptimeMs() - (stat.startTicks * 1_000) / this.#platform.ticksPerSecond));
-    running.identity = { pid, startTicks: stat.startTicks, supervisorPid: running.supervisorPid, bootId: this.#bootId, startedAtMs };
+    const startedAtMs =
+      this.#clock.nowMs() -
+      Math.max(0, Math.round(this.#platform.uptimeMs() - (stat.startTicks * 1_000) / this.#platform.ticksPerSecond));
+    running.identity = {
+      pid,
+      startTicks: stat.startTicks,
+      supervisorPid: running.supervisorPid,
+      bootId: this.#bootId,
+      startedAtMs,
+    };
     void this.#journal.append({ k: 'started', a: running.attempt, process: running.identity }).catch(() => undefined);
     this.events.started(running.attempt as AttemptId, pid, startedAtMs);
   }
@@ -382,24 +471,32 @@ class ProcessDriverService implements ProcessDriver {
     const path = this.#cgroupOf(running.attempt);
     if (path === undefined || !this.#platform.groupCreate(path)) return;
     running.cgroup = path;
-    await this.#platform.groupAdopt(path, () => (this.#running.has(running.attempt) ? running.tree().filter((pid) => pid !== running.supervisorPid) : []));
+    await this.#platform.groupAdopt(path, () =>
+      this.#running.has(running.attempt) ? running.tree().filter((pid) => pid !== running.supervisorPid) : [],
+    );
   }
 
   #lookAtSize(running: RunningAttempt, now: number): void {
     running.nextSizeLookAt = now + 1_000;
     const most = this.#options.spoolBytesMax ?? limits.spoolBytesMax;
-    void Promise.all([this.#spool.size(running.attempt, 1), this.#spool.size(running.attempt, 2)]).then(([out, err]) => {
-      if (out + err > most) running.beginKill('output-limit', this.#clock.monotonicMs());
-    });
+    void Promise.all([this.#spool.size(running.attempt, 1), this.#spool.size(running.attempt, 2)]).then(
+      ([out, err]) => {
+        if (out + err > most) running.beginKill('output-limit', this.#clock.monotonicMs());
+      },
+    );
   }
 
   #tail(running: RunningAttempt): void {
     if (this.#tails.has(running.attempt)) return;
-    this.#tails.set(running.attempt, new LiveTail({
-      files: { 1: this.#spool.file(running.attempt, 'stdout'), 2: this.#spool.file(running.attempt, 'stderr') },
-      mask: createMask(Object.values(running.spec.secrets)),
-      onOutput: (stream, offset, bytes, skipped) => this.events.output(running.attempt as AttemptId, stream, offset, bytes, skipped),
-    }));
+    this.#tails.set(
+      running.attempt,
+      new LiveTail({
+        files: { 1: this.#spool.file(running.attempt, 'stdout'), 2: this.#spool.file(running.attempt, 'stderr') },
+        mask: createMask(Object.values(running.spec.secrets)),
+        onOutput: (stream, offset, bytes, skipped) =>
+          this.events.output(running.attempt as AttemptId, stream, offset, bytes, skipped),
+      }),
+    );
     this.#scheduleSweep(0);
   }
 
@@ -412,11 +509,21 @@ class ProcessDriverService implements ProcessDriver {
     const ending = running.ending;
     const { cgroup, adopting } = running;
     if (cgroup !== undefined) void (adopting ?? Promise.resolve()).then(() => this.#platform.groupRemove(cgroup));
-    const process = ending === undefined || ending === 'unknown' ? {} : { ...(ending.exitCode === null ? {} : { exitCode: ending.exitCode }), ...(ending.signal === null ? {} : { signal: ending.signal }) };
+    const process =
+      ending === undefined || ending === 'unknown'
+        ? {}
+        : {
+            ...(ending.exitCode === null ? {} : { exitCode: ending.exitCode }),
+            ...(ending.signal === null ? {} : { signal: ending.signal }),
+          };
     const started = running.identity ? { startedAtMs: running.identity.startedAtMs } : {};
     const survivors = running.survivors.length > 0 ? { survivors: running.survivors } : {};
     // Until the end is on disk, the zombie keeps the status for whoever comes after us.
-    this.#settle(running.attempt as AttemptId, { ...outcomeOf(running, ending), ...process, ...started, ...survivors }, () => running.releaseSupervisor());
+    this.#settle(
+      running.attempt as AttemptId,
+      { ...outcomeOf(running, ending), ...process, ...started, ...survivors },
+      () => running.releaseSupervisor(),
+    );
     this.#launchWaiting();
   }
 
@@ -432,7 +539,11 @@ class ProcessDriverService implements ProcessDriver {
   async #recover(attempt: AttemptId, entry: JournalEntry): Promise<void> {
     this.#specs.set(attempt, this.#vault!.take(attempt, entry.accepted));
     if (entry.accepted.bootId !== this.#bootId) {
-      this.#settle(attempt, { outcome: 'unknown', reason: 'host-rebooted', detail: 'The host restarted before the end of the script was recorded.' });
+      this.#settle(attempt, {
+        outcome: 'unknown',
+        reason: 'host-rebooted',
+        detail: 'The host restarted before the end of the script was recorded.',
+      });
       return;
     }
     const identity = entry.started ?? (await this.#findStarted(attempt));
@@ -445,8 +556,20 @@ class ProcessDriverService implements ProcessDriver {
     }
     const spec = this.#specs.get(attempt)!;
     const now = this.#clock.monotonicMs();
-    const ageMs = Math.max(0, this.#platform.uptimeMs() - (identity.startTicks * 1_000) / this.#platform.ticksPerSecond);
-    const running = new RunningAttempt({ platform: this.#platform, attempt, spec, folder: this.#spool.folder(attempt), cgroup: this.#cgroupOf(attempt), supervisorPid: identity.supervisorPid, child: undefined, deadlineAt: now + spec.timeoutMs - ageMs });
+    const ageMs = Math.max(
+      0,
+      this.#platform.uptimeMs() - (identity.startTicks * 1_000) / this.#platform.ticksPerSecond,
+    );
+    const running = new RunningAttempt({
+      platform: this.#platform,
+      attempt,
+      spec,
+      folder: this.#spool.folder(attempt),
+      cgroup: this.#cgroupOf(attempt),
+      supervisorPid: identity.supervisorPid,
+      child: undefined,
+      deadlineAt: now + spec.timeoutMs - ageMs,
+    });
     running.identity = identity;
     this.#follow(running, now);
   }
@@ -455,10 +578,18 @@ class ProcessDriverService implements ProcessDriver {
   async #findStarted(attempt: AttemptId): Promise<ProcessIdentity | undefined> {
     const marker = attemptMarker(attempt);
     for (let look = 0; ; look++) {
-      const text = existsSync(this.#spool.file(attempt, 'pid')) ? readFileSync(this.#spool.file(attempt, 'pid'), 'latin1') : '';
+      const text = existsSync(this.#spool.file(attempt, 'pid'))
+        ? readFileSync(this.#spool.file(attempt, 'pid'), 'latin1')
+        : '';
       if (text.endsWith('\n')) {
         const stat = this.#platform.processStat(Number(text));
-        return { pid: Number(text), startTicks: stat?.startTicks ?? -1, supervisorPid: stat && this.#platform.hasMarker(stat.parentPid, marker) ? stat.parentPid : -1, bootId: this.#bootId, startedAtMs: this.#clock.nowMs() };
+        return {
+          pid: Number(text),
+          startTicks: stat?.startTicks ?? -1,
+          supervisorPid: stat && this.#platform.hasMarker(stat.parentPid, marker) ? stat.parentPid : -1,
+          bootId: this.#bootId,
+          startedAtMs: this.#clock.nowMs(),
+        };
       }
       const begun = this.#platform.processesWithMarker(marker);
       if (begun.length === 0) return undefined;
@@ -471,23 +602,37 @@ class ProcessDriverService implements ProcessDriver {
   #schedulePrune(): void {
     const prune = (): void => {
       const before = this.#clock.nowMs() - limits.spoolKeptMs;
-      this.#spool.prune(before, (attempt) => this.#journal.entries.has(attempt)).catch((error: unknown) => this.#log.warn({ err: error }, 'old output could not be removed'));
+      this.#spool
+        .prune(before, (attempt) => this.#journal.entries.has(attempt))
+        .catch((error: unknown) => this.#log.warn({ err: error }, 'old output could not be removed'));
       this.#cancelPrune = this.#clock.after(PRUNE_EVERY_MS, prune, { unref: true });
     };
     prune();
   }
 }
 
-function outcomeOf(running: RunningAttempt, ending: RunningAttempt['ending']): Pick<AgentReport, 'outcome' | 'reason' | 'detail'> {
+function outcomeOf(
+  running: RunningAttempt,
+  ending: RunningAttempt['ending'],
+): Pick<AgentReport, 'outcome' | 'reason' | 'detail'> {
   switch (running.killCause) {
     case 'timed_out':
       return { outcome: 'timed_out' };
     case 'cancelled':
       return { outcome: 'cancelled', reason: 'cancelled-by-user' };
     case 'output-limit':
-      return { outcome: 'signaled', reason: 'output-limit', detail: 'It wrote more than an execution may, and was ended before it filled the disk.' };
+      return {
+        outcome: 'signaled',
+        reason: 'output-limit',
+        detail: 'It wrote more than an execution may, and was ended before it filled the disk.',
+      };
     case undefined:
-      if (ending === undefined || ending === 'unknown') return { outcome: 'unknown', reason: 'status-unknown', detail: 'The process is gone, and nobody saw how it ended.' };
+      if (ending === undefined || ending === 'unknown')
+        return {
+          outcome: 'unknown',
+          reason: 'status-unknown',
+          detail: 'The process is gone, and nobody saw how it ended.',
+        };
       return { outcome: ending.signal === null ? 'exited' : 'signaled' };
   }
 }

@@ -15,7 +15,16 @@ async function sleeper(env: Record<string, string>): Promise<ChildProcess> {
 }
 
 function attemptOf(supervisorPid: number): RunningAttempt {
-  return new RunningAttempt({ attempt: ATTEMPT, spec: {} as ExecutionSpec, folder: '/nowhere', cgroup: undefined, supervisorPid, child: undefined, deadlineAt: 0, platform: platformOfHost() });
+  return new RunningAttempt({
+    attempt: ATTEMPT,
+    spec: {} as ExecutionSpec,
+    folder: '/nowhere',
+    cgroup: undefined,
+    supervisorPid,
+    child: undefined,
+    deadlineAt: 0,
+    platform: platformOfHost(),
+  });
 }
 
 it('ends its supervisor', async () => {

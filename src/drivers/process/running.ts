@@ -83,7 +83,10 @@ export class RunningAttempt {
   look(): ProcessEnding | undefined {
     if (this.ending) return this.ending;
     const pid = this.leaderPid();
-    if (pid === undefined) return this.#platform.processStat(this.supervisorPid) === undefined ? (this.ending = this.#fromStatusFile()) : undefined;
+    if (pid === undefined)
+      return this.#platform.processStat(this.supervisorPid) === undefined
+        ? (this.ending = this.#fromStatusFile())
+        : undefined;
     const stat = this.#platform.processStat(pid);
     const isSame = stat && (this.identity === undefined || stat.startTicks === this.identity.startTicks);
     if (!isSame) return (this.ending = this.#fromStatusFile());
@@ -137,7 +140,13 @@ export class RunningAttempt {
   }
 
   tree(): number[] {
-    return this.#platform.processTree({ session: this.supervisorPid, marker: this.#marker, folder: this.#folder, group: this.cgroup, except: new Set([this.supervisorPid]) });
+    return this.#platform.processTree({
+      session: this.supervisorPid,
+      marker: this.#marker,
+      folder: this.#folder,
+      group: this.cgroup,
+      except: new Set([this.supervisorPid]),
+    });
   }
 
   /** The status has been read (or never will be): the stopped shell has done its duty. */

@@ -25,7 +25,9 @@ export class SpecVault {
   take(attempt: string, kept: { readonly sealed: boolean; readonly spec: Uint8Array }): ExecutionSpec {
     const bytes = Buffer.from(kept.spec);
     if (!kept.sealed) return packr.unpack(bytes) as ExecutionSpec;
-    const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, 12)).setAAD(Buffer.from(attempt)).setAuthTag(bytes.subarray(-16));
+    const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, 12))
+      .setAAD(Buffer.from(attempt))
+      .setAuthTag(bytes.subarray(-16));
     return packr.unpack(Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()])) as ExecutionSpec;
   }
 }

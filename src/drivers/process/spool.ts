@@ -37,7 +37,11 @@ export class Spool {
   }
 
   /** Makes the folder and opens its streams. The script belongs to who runs it and to nobody else. */
-  prepare(attempt: string, spec: ExecutionSpec, account: Account): { stdin: number | 'ignore'; stdout: number; stderr: number } {
+  prepare(
+    attempt: string,
+    spec: ExecutionSpec,
+    account: Account,
+  ): { stdin: number | 'ignore'; stdout: number; stderr: number } {
     const folder = this.folder(attempt);
     mkdirSync(folder, { recursive: true, mode: 0o711 });
     if (spec.script) {
@@ -61,10 +65,18 @@ export class Spool {
   }
 
   async size(attempt: string, stream: 1 | 2): Promise<number> {
-    return stat(this.file(attempt, STREAM_FILES[stream])).then((s) => s.size, () => 0);
+    return stat(this.file(attempt, STREAM_FILES[stream])).then(
+      (s) => s.size,
+      () => 0,
+    );
   }
 
-  async read(attempt: string, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Buffer; size: number } | undefined> {
+  async read(
+    attempt: string,
+    stream: 1 | 2,
+    offset: number,
+    length: number,
+  ): Promise<{ bytes: Buffer; size: number } | undefined> {
     const file = await open(this.file(attempt, STREAM_FILES[stream]), 'r').catch(() => undefined);
     if (!file) return undefined;
     try {
@@ -121,14 +133,30 @@ export class Spool {
     }
     const gap = Buffer.alloc(8);
     gap.writeBigUInt64BE(BigInt(size - head - tail));
-    return { size, head, tail, digest: hash.update(gap).digest(), ...(head + tail <= limits.outputInlineBytesMax ? { inline: Buffer.concat(inline) } : {}) };
+    return {
+      size,
+      head,
+      tail,
+      digest: hash.update(gap).digest(),
+      ...(head + tail <= limits.outputInlineBytesMax ? { inline: Buffer.concat(inline) } : {}),
+    };
   }
 
   /** Offsets count in the kept bytes: the head, then the tail. */
-  async readKept(attempt: string, stream: 1 | 2, kept: { size: number; head: number; tail: number }, offset: number, length: number): Promise<Buffer> {
-    if (offset < kept.head) return (await this.read(attempt, stream, offset, Math.min(length, kept.head - offset)))?.bytes ?? Buffer.alloc(0);
+  async readKept(
+    attempt: string,
+    stream: 1 | 2,
+    kept: { size: number; head: number; tail: number },
+    offset: number,
+    length: number,
+  ): Promise<Buffer> {
+    if (offset < kept.head)
+      return (await this.read(attempt, stream, offset, Math.min(length, kept.head - offset)))?.bytes ?? Buffer.alloc(0);
     const inTail = offset - kept.head;
-    return (await this.read(attempt, stream, kept.size - kept.tail + inTail, Math.min(length, kept.tail - inTail)))?.bytes ?? Buffer.alloc(0);
+    return (
+      (await this.read(attempt, stream, kept.size - kept.tail + inTail, Math.min(length, kept.tail - inTail)))?.bytes ??
+      Buffer.alloc(0)
+    );
   }
 
   async remove(attempt: string): Promise<void> {

@@ -35,12 +35,16 @@ export interface Launch {
 
 /** The supervisor's process; throws what spawn throws. Its exit is of no interest: it is killed once the status is read. */
 export function launchSupervised(launch: Launch): ChildProcess {
-  const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'drover-run', launch.folder, launch.coreLimit ?? '', ...launch.argv], {
-    cwd: launch.cwd,
-    env: launch.env,
-    detached: true,
-    stdio: [launch.stdio.stdin, launch.stdio.stdout, launch.stdio.stderr],
-  });
+  const child = spawn(
+    '/bin/sh',
+    ['-c', SUPERVISOR, 'drover-run', launch.folder, launch.coreLimit ?? '', ...launch.argv],
+    {
+      cwd: launch.cwd,
+      env: launch.env,
+      detached: true,
+      stdio: [launch.stdio.stdin, launch.stdio.stdout, launch.stdio.stderr],
+    },
+  );
   child.unref();
   return child;
 }

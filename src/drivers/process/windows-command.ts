@@ -13,7 +13,9 @@ export interface WindowsCommand {
   readonly program: string;
   readonly line: string;
 }
-export interface WindowsFault { readonly fault: string }
+export interface WindowsFault {
+  readonly fault: string;
+}
 
 export function isWindowsFault(command: object): command is WindowsFault {
   return 'fault' in command;
@@ -21,7 +23,9 @@ export function isWindowsFault(command: object): command is WindowsFault {
 
 /** A program with its arguments. Batch files cannot be executed as such: cmd.exe has to read them. */
 export function windowsCommand(program: string, args: readonly string[], cmd: string): WindowsCommand | WindowsFault {
-  return /\.(cmd|bat)$/i.test(program) ? cmdCommand(cmd, program, args) : bounded({ program, line: [program, ...args].map(quoteArgument).join(' ') }, LINE_MAX);
+  return /\.(cmd|bat)$/i.test(program)
+    ? cmdCommand(cmd, program, args)
+    : bounded({ program, line: [program, ...args].map(quoteArgument).join(' ') }, LINE_MAX);
 }
 
 /**
@@ -44,20 +48,34 @@ export function quoteForCmd(text: string): string {
 
 /** /d no AutoRun of the registry, /s the outer quotes alone are taken off, /v:off `!` is an exclamation mark. */
 function cmdCommand(cmd: string, program: string, args: readonly string[]): WindowsCommand | WindowsFault {
-  if ([program, ...args].some((text) => /[\r\n]/.test(text))) return { fault: 'cmd.exe ends a command at the first line break; none of its arguments can hold one.' };
+  if ([program, ...args].some((text) => /[\r\n]/.test(text)))
+    return { fault: 'cmd.exe ends a command at the first line break; none of its arguments can hold one.' };
   // The name is read once: it is not an argument of the batch file.
   const name = quoteArgument(program).replaceAll(/[()\][%!^"`<>&|;, *?]/g, '^$&');
-  return bounded({ program: cmd, line: `${quoteArgument(cmd)} /d /s /v:off /c "${[name, ...args.map(quoteForCmd)].join(' ')}"` }, CMD_LINE_MAX);
+  return bounded(
+    { program: cmd, line: `${quoteArgument(cmd)} /d /s /v:off /c "${[name, ...args.map(quoteForCmd)].join(' ')}"` },
+    CMD_LINE_MAX,
+  );
 }
 
 /** A script in a file. The exit code of -File is the script's own. */
-export function powershellScript(powershell: string, scriptPath: string, args: readonly string[]): WindowsCommand | WindowsFault {
-  return windowsCommand(powershell, ['-NoLogo', '-NoProfile', '-NonInteractive', '-ExecutionPolicy', 'Bypass', '-File', scriptPath, ...args], '');
+export function powershellScript(
+  powershell: string,
+  scriptPath: string,
+  args: readonly string[],
+): WindowsCommand | WindowsFault {
+  return windowsCommand(
+    powershell,
+    ['-NoLogo', '-NoProfile', '-NonInteractive', '-ExecutionPolicy', 'Bypass', '-File', scriptPath, ...args],
+    '',
+  );
 }
 
 /** A line of PowerShell, past every quoting: Base64 of UTF-16LE. By itself it would end with 0 or 1; the last line tells the code of the program. */
 export function powershellEncoded(powershell: string, text: string): WindowsCommand | WindowsFault {
-  const encoded = Buffer.from(`${text}\r\nif ($null -ne $LASTEXITCODE) { exit $LASTEXITCODE }`, 'utf16le').toString('base64');
+  const encoded = Buffer.from(`${text}\r\nif ($null -ne $LASTEXITCODE) { exit $LASTEXITCODE }`, 'utf16le').toString(
+    'base64',
+  );
   return windowsCommand(powershell, ['-NoLogo', '-NoProfile', '-NonInteractive', '-EncodedCommand', encoded], '');
 }
 
@@ -85,7 +103,8 @@ export function scriptName(language: WindowsLanguage): string {
  */
 export function scriptBytes(language: WindowsLanguage, script: Uint8Array): Uint8Array {
   const bytes = Buffer.from(script);
-  if (language === 'other' || (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) return bytes;
+  if (language === 'other' || (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff))
+    return bytes;
   let text: string;
   try {
     // The decoder takes a mark off by itself.
@@ -99,5 +118,9 @@ export function scriptBytes(language: WindowsLanguage, script: Uint8Array): Uint
 
 function bounded(command: WindowsCommand, max: number): WindowsCommand | WindowsFault {
   if (command.line.includes('\0')) return { fault: 'A command line cannot hold a NUL character.' };
-  return command.line.length <= max ? command : { fault: `The command line has ${command.line.length} characters; Windows takes ${max}. Put the arguments into a file.` };
+  return command.line.length <= max
+    ? command
+    : {
+        fault: `The command line has ${command.line.length} characters; Windows takes ${max}. Put the arguments into a file.`,
+      };
 }

@@ -14,7 +14,12 @@ const LIVE_PAUSE_MS = 50;
 /** How soon a full disk is noticed to have space again, at the latest. */
 const RETRY_MS_MAX = 5_000;
 
-interface Stream { readonly kept: KeptStream; received: number; held: Buffer; sentAt: number }
+interface Stream {
+  readonly kept: KeptStream;
+  received: number;
+  held: Buffer;
+  sentAt: number;
+}
 
 export interface AttemptOutputOptions {
   /** Of the files; `.1` and `.2` are added. */
@@ -41,7 +46,12 @@ export class AttemptOutput {
   constructor(options: AttemptOutputOptions) {
     this.#options = options;
     this.#mask = createMask(options.secrets);
-    const stream = (number: 1 | 2): Stream => ({ kept: new KeptStream(`${options.path}.${number}`, options.keptBytes), received: 0, held: Buffer.alloc(0), sentAt: 0 });
+    const stream = (number: 1 | 2): Stream => ({
+      kept: new KeptStream(`${options.path}.${number}`, options.keptBytes),
+      received: 0,
+      held: Buffer.alloc(0),
+      sentAt: 0,
+    });
     this.#streams = { 1: stream(1), 2: stream(2) };
     this.#budgetAt = options.clock.monotonicMs();
   }
@@ -58,7 +68,9 @@ export class AttemptOutput {
   /** `offset` counts the host's bytes; what was here before is passed over. */
   take(number: 1 | 2, offset: number, bytes: Uint8Array): Promise<void> {
     const stream = this.#streams[number];
-    const fresh = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).subarray(Math.max(0, stream.received - offset));
+    const fresh = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).subarray(
+      Math.max(0, stream.received - offset),
+    );
     stream.received += fresh.length;
     return this.#pass(stream, fresh, false);
   }
@@ -107,7 +119,8 @@ export class AttemptOutput {
       try {
         return await stream.kept.append(masked);
       } catch (error) {
-        if (tries === 0) log.error({ path, err: error }, 'output cannot be kept; the host is held back until it can be');
+        if (tries === 0)
+          log.error({ path, err: error }, 'output cannot be kept; the host is held back until it can be');
         await pause(clock, Math.min(RETRY_MS_MAX, 100 * 2 ** tries), stopping);
       }
     }
@@ -117,7 +130,8 @@ export class AttemptOutput {
   #pump(): void {
     this.#pumping ??= this.#send().finally(() => {
       this.#pumping = undefined;
-      if (this.#isWatched && !this.#isOver && this.#isBehind()) this.#options.clock.after(LIVE_PAUSE_MS, () => this.#pump(), { unref: true });
+      if (this.#isWatched && !this.#isOver && this.#isBehind())
+        this.#options.clock.after(LIVE_PAUSE_MS, () => this.#pump(), { unref: true });
     });
   }
 
@@ -127,7 +141,10 @@ export class AttemptOutput {
 
   async #send(): Promise<void> {
     const now = this.#options.clock.monotonicMs();
-    this.#budget = Math.min(limits.liveOutputBytesPerSecondMax, this.#budget + ((now - this.#budgetAt) / 1_000) * limits.liveOutputBytesPerSecondMax);
+    this.#budget = Math.min(
+      limits.liveOutputBytesPerSecondMax,
+      this.#budget + ((now - this.#budgetAt) / 1_000) * limits.liveOutputBytesPerSecondMax,
+    );
     this.#budgetAt = now;
     for (const number of [1, 2] as const) await this.#sendStream(number);
   }
@@ -138,7 +155,8 @@ export class AttemptOutput {
       let at = stream.kept.nextAvailable(stream.sentAt);
       // Far behind what may be sent: jump ahead. The final record does not depend on it.
       const behind = stream.kept.size - at;
-      if (behind > this.#budget + limits.liveOutputBytesPerSecondMax) at = stream.kept.nextAvailable(stream.kept.size - Math.floor(this.#budget));
+      if (behind > this.#budget + limits.liveOutputBytesPerSecondMax)
+        at = stream.kept.nextAvailable(stream.kept.size - Math.floor(this.#budget));
       const bytes = await stream.kept.read(at, Math.min(LIVE_BLOCK, Math.floor(this.#budget)));
       if (bytes.length === 0) return;
       this.#options.onLive(number, at, bytes, at - stream.sentAt);

@@ -9,9 +9,16 @@ import { isKeyFault, usableKey, type KeyFault } from './private-key.ts';
 import { hopName, quoted, sshError } from './ssh-faults.ts';
 
 type Wire = 'publickey' | 'password' | 'keyboard-interactive';
-interface Offer { readonly wire: Wire; readonly label: string; readonly method: AnyAuthMethod }
+interface Offer {
+  readonly wire: Wire;
+  readonly label: string;
+  readonly method: AnyAuthMethod;
+}
 /** `isBlind`: before the host had said what it takes. */
-interface Offered { readonly offer: Offer; readonly isBlind: boolean }
+interface Offered {
+  readonly offer: Offer;
+  readonly isBlind: boolean;
+}
 
 /** Rounds of questions after which a host that goes on asking is given up. */
 const QUESTION_ROUNDS_MAX = 8;
@@ -40,7 +47,11 @@ export class AuthPlan {
     this.#left = hop.credentials.flatMap((credential) => this.#offers(credential));
     if (this.#left.length > 0) return;
     const fault = this.#faults[0];
-    if (fault) throw new DroverError(fault.code, { detail: `${hopName(hop)}: ${fault.detail}`, context: { hostId: hop.hostId } });
+    if (fault)
+      throw new DroverError(fault.code, {
+        detail: `${hopName(hop)}: ${fault.detail}`,
+        context: { hostId: hop.hostId },
+      });
     throw sshError('ssh-auth-failed', hop, 'the account has no credential. Give it a key or a password.');
   }
 
@@ -62,7 +73,10 @@ export class AuthPlan {
     const last = this.#last;
     this.#last = undefined;
     if (!last || partial) return;
-    const { offer: { wire, label }, isBlind } = last;
+    const {
+      offer: { wire, label },
+      isBlind,
+    } = last;
     if (!allowed) {
       this.#tried.pop();
       this.#notes.push(`${label} had nothing to offer that fits the host`);
@@ -81,7 +95,10 @@ export class AuthPlan {
     if (!last || /sign/i.test(why)) return void this.#notes.push(quoted(why));
     this.#tried.pop();
     const { label, method } = last.offer;
-    const where = method.type === 'agent' ? `: the socket ${JSON.stringify(method.agent)} on the worker's machine is not that of an ssh-agent that the worker may use` : '';
+    const where =
+      method.type === 'agent'
+        ? `: the socket ${JSON.stringify(method.agent)} on the worker's machine is not that of an ssh-agent that the worker may use`
+        : '';
     this.#notes.push(`${label} could not be tried${where} (${quoted(why)})`);
   }
 
@@ -106,23 +123,37 @@ export class AuthPlan {
     if (this.#refused.length > 0) parts.push(`The host had refused ${this.#refused.join(', ')} before.`);
     else if (this.#tried.length > 0) parts.push(`The host had not answered yet to ${this.#tried.at(-1)}.`);
     if (this.#banner) parts.push(`It said: "${this.#banner}".`);
-    parts.push('Where this happens each time, sshd\'s log tells why: some servers hang up so after a few refused credentials, or when PAM refuses the account.');
+    parts.push(
+      "Where this happens each time, sshd's log tells why: some servers hang up so after a few refused credentials, or when PAM refuses the account.",
+    );
     // Hosts count what they refuse, and some lock the account: another try is for people to decide.
-    return sshError('ssh-lost', this.#hop, parts.join(' '), undefined, { mayBeCounted: this.#refused.length > 0 || this.#saysPassword });
+    return sshError('ssh-lost', this.#hop, parts.join(' '), undefined, {
+      mayBeCounted: this.#refused.length > 0 || this.#saysPassword,
+    });
   }
 
   failure(why?: string): DroverError {
     if (this.#passwordExpired !== undefined) {
-      return sshError('ssh-password-expired', this.#hop, `the password has expired, and the host wants a new one ("${quoted(this.#passwordExpired)}"). Change it there (passwd), then store the new one in the account.`);
+      return sshError(
+        'ssh-password-expired',
+        this.#hop,
+        `the password has expired, and the host wants a new one ("${quoted(this.#passwordExpired)}"). Change it there (passwd), then store the new one in the account.`,
+      );
     }
     const parts = [`none of the account's credentials was accepted. Tried: ${this.#tried.join(', ') || 'nothing'}.`];
-    if (this.#left.length > 0) parts.push(`Not tried, because the host does not take that kind: ${this.#left.map((offer) => offer.label).join(', ')}.`);
+    if (this.#left.length > 0)
+      parts.push(
+        `Not tried, because the host does not take that kind: ${this.#left.map((offer) => offer.label).join(', ')}.`,
+      );
     for (const fault of this.#faults) parts.push(fault.detail);
     if (this.#notes.length > 0) parts.push(`${this.#notes.join('; ')}.`);
     if (this.#taken.length > 0) parts.push(`The host takes ${this.#taken.join(', ')}.`);
     if (why) parts.push(`It closed with "${quoted(why)}".`);
     if (this.#banner) parts.push(`It said: "${this.#banner}".`);
-    if (this.#tried.length > 0) parts.push(`Check user name and authorized_keys; a locked or expired account, AllowUsers and file modes look alike from outside and stand in sshd's log.`);
+    if (this.#tried.length > 0)
+      parts.push(
+        `Check user name and authorized_keys; a locked or expired account, AllowUsers and file modes look alike from outside and stand in sshd's log.`,
+      );
     else if (this.#left.length > 0) parts.push('Give the account a credential of a kind that the host takes.');
     return sshError('ssh-auth-failed', this.#hop, parts.join(' '));
   }
@@ -142,26 +173,52 @@ export class AuthPlan {
       }
       case 'password': {
         const asked = this.#asked(credential.name, credential.password);
-        return [{ wire: 'password', label: `password "${credential.name}"`, method: { type: 'password', username, password: credential.password } }, { ...asked, label: `password "${credential.name}" by keyboard-interactive` }];
+        return [
+          {
+            wire: 'password',
+            label: `password "${credential.name}"`,
+            method: { type: 'password', username, password: credential.password },
+          },
+          { ...asked, label: `password "${credential.name}" by keyboard-interactive` },
+        ];
       }
       case 'keyboard-interactive':
         return [this.#asked(credential.name, credential.password)];
       case 'agent':
-        return [{ wire: 'publickey', label: `ssh-agent "${credential.name}"`, method: { type: 'agent', username, agent: credential.socket } }];
+        return [
+          {
+            wire: 'publickey',
+            label: `ssh-agent "${credential.name}"`,
+            method: { type: 'agent', username, agent: credential.socket },
+          },
+        ];
     }
   }
 
   #asked(name: string, password: string): Offer {
     let rounds = 0;
     return {
-      wire: 'keyboard-interactive', label: `keyboard-interactive "${name}"`,
+      wire: 'keyboard-interactive',
+      label: `keyboard-interactive "${name}"`,
       method: {
-        type: 'keyboard-interactive' as AuthenticationType, username: this.#hop.user,
-        prompt: (_name: string, instructions: string, _lang: string, prompts: { prompt: string; echo?: boolean }[], finish: (answers: string[]) => void) => {
-          const asksForNew = [instructions, ...prompts.map((one) => one.prompt)].find((text) => /new (unix )?password|password.*(expired|must be changed)|change your password/i.test(text));
+        type: 'keyboard-interactive' as AuthenticationType,
+        username: this.#hop.user,
+        prompt: (
+          _name: string,
+          instructions: string,
+          _lang: string,
+          prompts: { prompt: string; echo?: boolean }[],
+          finish: (answers: string[]) => void,
+        ) => {
+          const asksForNew = [instructions, ...prompts.map((one) => one.prompt)].find((text) =>
+            /new (unix )?password|password.*(expired|must be changed)|change your password/i.test(text),
+          );
           if (asksForNew !== undefined) this.expirePassword(asksForNew);
           rounds++;
-          const answers = asksForNew !== undefined || rounds > QUESTION_ROUNDS_MAX ? [] : prompts.map((one) => (one.echo ? '' : password));
+          const answers =
+            asksForNew !== undefined || rounds > QUESTION_ROUNDS_MAX
+              ? []
+              : prompts.map((one) => (one.echo ? '' : password));
           finish(answers);
         },
       } as AnyAuthMethod,

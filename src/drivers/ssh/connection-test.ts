@@ -45,12 +45,16 @@ const FOLDERS = [
   'rm -f "$f"; [ -z "$is" ] || echo "$is $d"; done; echo over',
 ].join(' ');
 
-export async function testConnection(access: SshAccess, options: ConnectionTestOptions): Promise<ConnectionTestResult[]> {
+export async function testConnection(
+  access: SshAccess,
+  options: ConnectionTestOptions,
+): Promise<ConnectionTestResult[]> {
   const results = new Map<ConnectionTestStep, ConnectionTestResult>();
   const ok = (step: ConnectionTestStep): void => void results.set(step, { step, result: 'ok' });
   const hop = access.hops.at(-1);
   const pool = new SshPool({
-    ...options, access: async () => access,
+    ...options,
+    access: async () => access,
     onStep: (hostId: string, step: DialStep) => {
       if (hostId === hop?.hostId) ok(step);
     },
@@ -70,7 +74,12 @@ export async function testConnection(access: SshAccess, options: ConnectionTestO
   } catch (error) {
     const step = current ?? stepOf(error, access);
     if (!(error instanceof DroverError)) options.log.error({ err: error }, 'a connection test met a fault of ours');
-    results.set(step, { step, result: 'failed', code: errorCodeOf(error), detail: error instanceof DroverError ? error.detail : (error as Error).message });
+    results.set(step, {
+      step,
+      result: 'failed',
+      code: errorCodeOf(error),
+      detail: error instanceof DroverError ? error.detail : (error as Error).message,
+    });
   } finally {
     pool.stop();
   }
@@ -78,7 +87,10 @@ export async function testConnection(access: SshAccess, options: ConnectionTestO
 }
 
 /** Steps before the one that failed were passed, those behind it not tried. */
-function fillIn(results: ReadonlyMap<ConnectionTestStep, ConnectionTestResult>, access: SshAccess): ConnectionTestResult[] {
+function fillIn(
+  results: ReadonlyMap<ConnectionTestStep, ConnectionTestResult>,
+  access: SshAccess,
+): ConnectionTestResult[] {
   const steps = STEPS.filter((step) => step !== 'jump' || access.hops.length > 1);
   const failed = steps.findIndex((step) => results.get(step)?.result === 'failed');
   return steps.map((step, i) => results.get(step) ?? { step, result: failed >= 0 && i > failed ? 'not-tried' : 'ok' });
@@ -86,7 +98,8 @@ function fillIn(results: ReadonlyMap<ConnectionTestStep, ConnectionTestResult>, 
 
 function stepOf(error: unknown, access: SshAccess): ConnectionTestStep {
   const { context } = error as Partial<DroverError>;
-  const isOnTheWay = access.hops.length > 1 && context?.hostId !== undefined && context.hostId !== access.hops.at(-1)!.hostId;
+  const isOnTheWay =
+    access.hops.length > 1 && context?.hostId !== undefined && context.hostId !== access.hops.at(-1)!.hostId;
   switch (isOnTheWay ? 'ssh-path-invalid' : errorCodeOf(error)) {
     case 'ssh-path-invalid':
     case 'ssh-forward-refused':
@@ -96,7 +109,11 @@ function stepOf(error: unknown, access: SshAccess): ConnectionTestStep {
     case 'ssh-refused':
       return 'tcp';
     case 'ssh-timeout':
-      return /login/.test((error as DroverError).detail) ? 'auth' : /key exchange/.test((error as DroverError).detail) ? 'ssh' : 'tcp';
+      return /login/.test((error as DroverError).detail)
+        ? 'auth'
+        : /key exchange/.test((error as DroverError).detail)
+          ? 'ssh'
+          : 'tcp';
     case 'ssh-lost':
       return /login/.test((error as DroverError).detail) ? 'auth' : 'ssh';
     case 'ssh-host-key-unknown':
@@ -125,19 +142,34 @@ async function testBecome(shell: RemoteShell, { become }: SshAccess, clock: Cloc
   }
   const answer = await runBriefly(shell, command, first, clock);
   if (answer.end.kind === 'exited' && answer.end.code === 0) return;
-  const fault = becomeFault(answer.stderr, user) ?? { code: 'become-not-allowed' as const, detail: `${become.kind} ended without becoming ${become.user}: ${answer.stderr.trim().slice(0, 300)}` };
+  const fault = becomeFault(answer.stderr, user) ?? {
+    code: 'become-not-allowed' as const,
+    detail: `${become.kind} ended without becoming ${become.user}: ${answer.stderr.trim().slice(0, 300)}`,
+  };
   throw new DroverError(fault.code, { detail: fault.detail });
 }
 
 async function testFolders(shell: RemoteShell, access: SshAccess, clock: Clock): Promise<ConnectionTestResult[]> {
   const { stdout } = await runBriefly(shell, `exec /bin/sh -c '${FOLDERS}'`, '', clock);
-  const folders = stdout.split('\n').flatMap((line) => (/^(takes|noexec) /.test(line) ? [{ path: line.replace(/^\w+ /, ''), runs: line.startsWith('takes ') }] : []));
+  const folders = stdout
+    .split('\n')
+    .flatMap((line) =>
+      /^(takes|noexec) /.test(line) ? [{ path: line.replace(/^\w+ /, ''), runs: line.startsWith('takes ') }] : [],
+    );
   if (folders.length === 0) {
-    throw new DroverError('spool-unwritable', { detail: `${access.hops.at(-1)!.address}: none of /tmp, /var/tmp, /dev/shm, the home and the runtime folder takes a file. Free space there, or make one of them writable for the account.` });
+    throw new DroverError('spool-unwritable', {
+      detail: `${access.hops.at(-1)!.address}: none of /tmp, /var/tmp, /dev/shm, the home and the runtime folder takes a file. Free space there, or make one of them writable for the account.`,
+    });
   }
   const noexec = folders.filter((folder) => !folder.runs).map((folder) => folder.path);
   return [
     { step: 'state-folder', result: 'ok', detail: `Files of a running script lie in ${folders[0]!.path}.` },
-    noexec.length === 0 ? { step: 'noexec', result: 'ok' } : { step: 'noexec', result: 'warning', detail: `Nothing may be executed in ${noexec.join(', ')}. Scripts run all the same, through their interpreter; programs that they unpack there will not.` },
+    noexec.length === 0
+      ? { step: 'noexec', result: 'ok' }
+      : {
+          step: 'noexec',
+          result: 'warning',
+          detail: `Nothing may be executed in ${noexec.join(', ')}. Scripts run all the same, through their interpreter; programs that they unpack there will not.`,
+        },
   ];
 }

@@ -22,7 +22,15 @@ function keyAlgorithm(key: Uint8Array): string {
 }
 
 /** Kinds of keys that are looked at, in the order in which they are liked. A DSA key is only if it is known already. */
-const ALGORITHMS = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa'];
+const ALGORITHMS = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+  'ssh-rsa',
+];
 const KNOWN_ONLY = ['ssh-dss'];
 
 /**
@@ -40,7 +48,12 @@ export function hostKeyAlgorithms(hop: SshHop): string[] {
  * True when the key may be believed. `refuse` is told why not as soon as that is decided, before the server has been told of the
  * key: there it is kept as offered, for people to accept.
  */
-export async function settleHostKey(hop: SshHop, key: Uint8Array, record: RecordHostKey, refuse: (fault: DroverError) => void): Promise<boolean> {
+export async function settleHostKey(
+  hop: SshHop,
+  key: Uint8Array,
+  record: RecordHostKey,
+  refuse: (fault: DroverError) => void,
+): Promise<boolean> {
   if (hop.knownHostKeys.some((known) => Buffer.from(known.key).equals(key))) return true;
   const [algorithm, fingerprint] = [keyAlgorithm(key), fingerprintOf(key)];
   const distrust = distrustOf(hop, `${algorithm} ${fingerprint}`);
@@ -50,21 +63,52 @@ export async function settleHostKey(hop: SshHop, key: Uint8Array, record: Record
     const answer = await record(hop.hostId, { algorithm, key });
     if (distrust) return false;
     if (answer === 'recorded') return true;
-    refuse(sshError('ssh-host-key-changed', hop, `the host key ${algorithm} ${fingerprint} was not recorded, because another one was, or recording was refused. Look at the host's keys and accept the right one (drover hosts keys accept).`));
+    refuse(
+      sshError(
+        'ssh-host-key-changed',
+        hop,
+        `the host key ${algorithm} ${fingerprint} was not recorded, because another one was, or recording was refused. Look at the host's keys and accept the right one (drover hosts keys accept).`,
+      ),
+    );
   } catch (error) {
     const why = quoted((error as Error).message);
-    if (distrust) refuse(sshError(distrust.code, hop, `${distrust.what} The server could not be told of the key (${why}), so it is not in its list yet; the next connection tells of it.`, error));
-    else refuse(sshError('ssh-host-key-unknown', hop, `its host key could not be recorded: ${why}. Nothing was sent; it is tried again with the next connection.`, error));
+    if (distrust)
+      refuse(
+        sshError(
+          distrust.code,
+          hop,
+          `${distrust.what} The server could not be told of the key (${why}), so it is not in its list yet; the next connection tells of it.`,
+          error,
+        ),
+      );
+    else
+      refuse(
+        sshError(
+          'ssh-host-key-unknown',
+          hop,
+          `its host key could not be recorded: ${why}. Nothing was sent; it is tried again with the next connection.`,
+          error,
+        ),
+      );
   }
   return false;
 }
 
 /** Of a key that is not known; undefined when it may be a first one. */
-function distrustOf(hop: SshHop, shown: string): { readonly code: 'ssh-host-key-changed' | 'ssh-host-key-unknown'; readonly what: string } | undefined {
+function distrustOf(
+  hop: SshHop,
+  shown: string,
+): { readonly code: 'ssh-host-key-changed' | 'ssh-host-key-unknown'; readonly what: string } | undefined {
   if (hop.knownHostKeys.length > 0) {
     const known = hop.knownHostKeys.map((one) => `${keyAlgorithm(one.key)} ${fingerprintOf(one.key)}`).join(', ');
-    return { code: 'ssh-host-key-changed', what: `the host key has changed. Known: ${known}. Now shown: ${shown}. If the host was reinstalled, compare with ssh-keygen -lf on its console and accept the key (drover hosts keys accept); if not, somebody may stand in between.` };
+    return {
+      code: 'ssh-host-key-changed',
+      what: `the host key has changed. Known: ${known}. Now shown: ${shown}. If the host was reinstalled, compare with ssh-keygen -lf on its console and accept the key (drover hosts keys accept); if not, somebody may stand in between.`,
+    };
   }
   if (hop.hostKeyPolicy !== 'strict') return undefined;
-  return { code: 'ssh-host-key-unknown', what: `the host key ${shown} is not known, and this host's policy is strict. Compare it with ssh-keygen -lf on its console and accept it (drover hosts keys accept), or let the first use record it.` };
+  return {
+    code: 'ssh-host-key-unknown',
+    what: `the host key ${shown} is not known, and this host's policy is strict. Compare it with ssh-keygen -lf on its console and accept it (drover hosts keys accept), or let the first use record it.`,
+  };
 }

@@ -84,7 +84,13 @@ export class KeptStream {
     }
     const gap = Buffer.alloc(8);
     gap.writeBigUInt64BE(BigInt(size - head - tail));
-    return { size, head, tail, digest: hash.update(gap).digest(), ...(isInline ? { inline: Buffer.concat(parts) } : {}) };
+    return {
+      size,
+      head,
+      tail,
+      digest: hash.update(gap).digest(),
+      ...(isInline ? { inline: Buffer.concat(parts) } : {}),
+    };
   }
 
   /** Offsets count in the kept bytes: the head, then the tail. */
@@ -101,7 +107,8 @@ export class KeptStream {
     if (end <= offset || !this.#has(offset)) return Buffer.alloc(0);
     if (!this.#file) return Buffer.concat(this.#memory).subarray(offset, end);
     // Neither over the end of the head nor over the end of the ring.
-    const stop = offset < this.#headMax ? this.#headMax : offset + this.#tailMax - ((offset - this.#headMax) % this.#tailMax);
+    const stop =
+      offset < this.#headMax ? this.#headMax : offset + this.#tailMax - ((offset - this.#headMax) % this.#tailMax);
     const bytes = Buffer.allocUnsafe(Math.min(end, stop) - offset);
     const { bytesRead } = await this.#file.read(bytes, 0, bytes.length, this.#position(offset));
     return bytes.subarray(0, bytesRead);

@@ -9,9 +9,17 @@ import { fingerprintOf } from './host-key.ts';
 import { withCertificate } from './user-certificate.ts';
 
 export type KeyFault = { readonly code: 'ssh-key-passphrase' | 'ssh-key-unreadable'; readonly detail: string };
-export interface UsableKey { readonly key: ParsedKey; readonly fingerprint: string }
+export interface UsableKey {
+  readonly key: ParsedKey;
+  readonly fingerprint: string;
+}
 
-export interface KeyText { readonly name: string; readonly privateKey: string; readonly passphrase?: string; readonly certificate?: string }
+export interface KeyText {
+  readonly name: string;
+  readonly privateKey: string;
+  readonly passphrase?: string;
+  readonly certificate?: string;
+}
 
 const parsed = new Map<string, UsableKey | KeyFault>();
 
@@ -20,7 +28,9 @@ export function isKeyFault(key: UsableKey | KeyFault): key is KeyFault {
 }
 
 export function usableKey(text: KeyText): UsableKey | KeyFault {
-  const digest = createHash('sha256').update(JSON.stringify([text.privateKey, text.passphrase ?? null, text.certificate ?? null, text.name])).digest('base64');
+  const digest = createHash('sha256')
+    .update(JSON.stringify([text.privateKey, text.passphrase ?? null, text.certificate ?? null, text.name]))
+    .digest('base64');
   const known = parsed.get(digest);
   if (known) {
     parsed.delete(digest);
@@ -86,21 +96,44 @@ function openSshEd25519(key: KeyObject): string {
   const inner = Buffer.concat([check, pair, string(Buffer.concat([secret, open])), string('')]);
   const padding = Buffer.from(Array.from({ length: (8 - (inner.length % 8)) % 8 }, (_, i) => i + 1));
   const one = Buffer.from([0, 0, 0, 1]);
-  const blob = Buffer.concat([Buffer.from('openssh-key-v1\0'), string('none'), string('none'), string(''), one, string(pair), string(Buffer.concat([inner, padding]))]);
+  const blob = Buffer.concat([
+    Buffer.from('openssh-key-v1\0'),
+    string('none'),
+    string('none'),
+    string(''),
+    one,
+    string(pair),
+    string(Buffer.concat([inner, padding])),
+  ]);
   return `-----BEGIN OPENSSH PRIVATE KEY-----\n${blob.toString('base64').replace(/(.{70})/g, '$1\n')}\n-----END OPENSSH PRIVATE KEY-----\n`;
 }
 
 function faultOf(text: KeyText, message: string): KeyFault {
-  if (/no passphrase given/i.test(message)) return { code: 'ssh-key-passphrase', detail: `The key "${text.name}" is encrypted and no passphrase is given. Store it with its passphrase.` };
+  if (/no passphrase given/i.test(message))
+    return {
+      code: 'ssh-key-passphrase',
+      detail: `The key "${text.name}" is encrypted and no passphrase is given. Store it with its passphrase.`,
+    };
   if (/bad passphrase|integrity check/i.test(message)) return passphraseFault(text);
-  if (/^-----BEGIN .*(DSA|DSS)/m.test(text.privateKey)) return unreadable(text, 'DSA keys are no longer accepted anywhere; make an Ed25519 key');
-  if (/^PuTTY-User-Key-File-3/m.test(text.privateKey)) return unreadable(text, 'it is a PuTTY key of version 3; export it with puttygen -O private-openssh');
-  return unreadable(text, `${message.toLowerCase().replace(/\.$/, '')}. OpenSSH and PEM keys are taken (Ed25519, RSA, ECDSA); convert it with ssh-keygen -p -f FILE`);
+  if (/^-----BEGIN .*(DSA|DSS)/m.test(text.privateKey))
+    return unreadable(text, 'DSA keys are no longer accepted anywhere; make an Ed25519 key');
+  if (/^PuTTY-User-Key-File-3/m.test(text.privateKey))
+    return unreadable(text, 'it is a PuTTY key of version 3; export it with puttygen -O private-openssh');
+  return unreadable(
+    text,
+    `${message.toLowerCase().replace(/\.$/, '')}. OpenSSH and PEM keys are taken (Ed25519, RSA, ECDSA); convert it with ssh-keygen -p -f FILE`,
+  );
 }
 
 function passphraseFault(text: KeyText): KeyFault {
-  const what = text.passphrase === undefined ? 'is encrypted and no passphrase is given' : 'cannot be decrypted with its passphrase';
-  return { code: 'ssh-key-passphrase', detail: `The key "${text.name}" ${what}. Store it again with the right passphrase.` };
+  const what =
+    text.passphrase === undefined
+      ? 'is encrypted and no passphrase is given'
+      : 'cannot be decrypted with its passphrase';
+  return {
+    code: 'ssh-key-passphrase',
+    detail: `The key "${text.name}" ${what}. Store it again with the right passphrase.`,
+  };
 }
 
 function unreadable(text: KeyText, why: string): KeyFault {

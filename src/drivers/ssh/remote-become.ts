@@ -21,7 +21,10 @@ export interface BecomeCommand {
   readonly ask?: { readonly prompt: RegExp; readonly password: string | undefined };
 }
 
-export interface BecomeFault { readonly code: ErrorCode; readonly detail: string }
+export interface BecomeFault {
+  readonly code: ErrorCode;
+  readonly detail: string;
+}
 
 /** Said by the program once it runs, where it has to be waited for. */
 export const READY = 'drover-is-ready';
@@ -45,8 +48,13 @@ export function becomeCommand(program: string, { become, user }: RemoteUser, pla
   const { password } = become;
   if (become.kind === 'sudo') {
     const first = `${program}\n`;
-    if (password === undefined) return { command: `exec env LC_ALL=C sudo -n -H -u '${become.user}' -- ${held} '${TOLD}'`, first };
-    return { command: `exec env LC_ALL=C sudo -k -S -H -p ${PROMPT} -u '${become.user}' -- ${held} 'printf ${READY}; ${TOLD}'`, first, ask: { prompt: new RegExp(PROMPT), password } };
+    if (password === undefined)
+      return { command: `exec env LC_ALL=C sudo -n -H -u '${become.user}' -- ${held} '${TOLD}'`, first };
+    return {
+      command: `exec env LC_ALL=C sudo -k -S -H -p ${PROMPT} -u '${become.user}' -- ${held} 'printf ${READY}; ${TOLD}'`,
+      first,
+      ask: { prompt: new RegExp(PROMPT), password },
+    };
   }
   const command = `exec env LC_ALL=C DROVER_PROGRAM='printf ${READY}; ${program}' su -s /bin/sh -c '/bin/sh -c "$DROVER_PROGRAM"; exit' '${become.user}'`;
   return { command, ask: { prompt: /assword: ?$/, password } };
@@ -54,13 +62,19 @@ export function becomeCommand(program: string, { become, user }: RemoteUser, pla
 
 export function passwordMissing({ become }: RemoteUser): BecomeFault {
   const way = become.kind === 'sudo' ? ', or allow it without (NOPASSWD)' : '';
-  return { code: 'become-password-missing', detail: `${become.kind} asks for a password to become ${userOf(become)}: store it with the account${way}.` };
+  return {
+    code: 'become-password-missing',
+    detail: `${become.kind} asks for a password to become ${userOf(become)}: store it with the account${way}.`,
+  };
 }
 
 /** Neither the program nor a question that could be answered came. */
 export function becomeStuck(said: string, { become }: RemoteUser): BecomeFault {
   const text = lastLine(toolsSaid(said).replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]+/g, ' '));
-  return { code: 'become-not-allowed', detail: `${become.kind} did not become ${userOf(become)} within ${limits.sshBecomeMs / 1_000} s: ${text === '' ? 'it said nothing; its name service or PAM may hang' : `it said "${text}", which an account has no answer to (a second factor?)`}.` };
+  return {
+    code: 'become-not-allowed',
+    detail: `${become.kind} did not become ${userOf(become)} within ${limits.sshBecomeMs / 1_000} s: ${text === '' ? 'it said nothing; its name service or PAM may hang' : `it said "${text}", which an account has no answer to (a second factor?)`}.`,
+  };
 }
 
 function userOf(become: SshBecome): string {
@@ -75,18 +89,38 @@ export function toolsSaid(stderr: string): string {
 /** What the tools said, as an error code; undefined when it was none of them. */
 export function becomeFault(heard: string, { become, user }: RemoteUser): BecomeFault | undefined {
   const stderr = toolsSaid(heard);
-  if (stderr.includes('drover-user-unknown')) return { code: 'user-unknown', detail: `This host has no user ${JSON.stringify(user)}.` };
-  if (stderr.includes('drover-user-not-permitted')) return { code: 'user-not-permitted', detail: `The login is not root, so it cannot become ${user}. Log in as root, or use an account with sudo or su.` };
+  if (stderr.includes('drover-user-unknown'))
+    return { code: 'user-unknown', detail: `This host has no user ${JSON.stringify(user)}.` };
+  if (stderr.includes('drover-user-not-permitted'))
+    return {
+      code: 'user-not-permitted',
+      detail: `The login is not root, so it cannot become ${user}. Log in as root, or use an account with sudo or su.`,
+    };
   if (become.kind === 'direct') return undefined;
   const { kind } = become;
   const fault = (code: ErrorCode, detail: string): BecomeFault => ({ code, detail });
-  if (/expired|no longer valid|token manipulation|account validation failure|change your password/i.test(stderr)) return fault('become-not-allowed', `${kind} does not become ${become.user}, because the account or its password has expired or is locked on the host: ${lastLine(stderr)}`);
+  if (/expired|no longer valid|token manipulation|account validation failure|change your password/i.test(stderr))
+    return fault(
+      'become-not-allowed',
+      `${kind} does not become ${become.user}, because the account or its password has expired or is locked on the host: ${lastLine(stderr)}`,
+    );
   // sudo that took no password asks again, and then says that it got none.
-  if (/incorrect password|try again|authentication failure|authentication token/i.test(stderr)) return fault('become-password-wrong', `${kind} did not take the password to become ${become.user}.`);
+  if (/incorrect password|try again|authentication failure|authentication token/i.test(stderr))
+    return fault('become-password-wrong', `${kind} did not take the password to become ${become.user}.`);
   if (/password is required|no password was provided/i.test(stderr)) return passwordMissing({ become });
-  if (/not (in the sudoers|allowed)|may not run|permission denied|must be run from a terminal|you must have a tty/i.test(stderr)) return fault('become-not-allowed', `The host does not let this account become ${become.user} with ${kind}: ${lastLine(stderr)}`);
-  if (/unknown user|does not exist|no passwd entry|user not found/i.test(stderr)) return fault('user-unknown', `The host has no user ${JSON.stringify(become.user)}.`);
-  if (/not found|No such file/i.test(stderr)) return fault('interpreter-missing', `There is no ${kind} on this host: ${lastLine(stderr)}`);
+  if (
+    /not (in the sudoers|allowed)|may not run|permission denied|must be run from a terminal|you must have a tty/i.test(
+      stderr,
+    )
+  )
+    return fault(
+      'become-not-allowed',
+      `The host does not let this account become ${become.user} with ${kind}: ${lastLine(stderr)}`,
+    );
+  if (/unknown user|does not exist|no passwd entry|user not found/i.test(stderr))
+    return fault('user-unknown', `The host has no user ${JSON.stringify(become.user)}.`);
+  if (/not found|No such file/i.test(stderr))
+    return fault('interpreter-missing', `There is no ${kind} on this host: ${lastLine(stderr)}`);
   return undefined;
 }
 

@@ -6,7 +6,16 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { DroverError } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
-import { becomeCommand, becomeFault, becomeStuck, passwordMissing, READY, toolsSaid, type BecomeFault, type RemoteUser } from './remote-become.ts';
+import {
+  becomeCommand,
+  becomeFault,
+  becomeStuck,
+  passwordMissing,
+  READY,
+  toolsSaid,
+  type BecomeFault,
+  type RemoteUser,
+} from './remote-become.ts';
 import { RemoteParser, type RemoteMessage } from './remote-parser.ts';
 import type { RemoteChannel, RemoteEnd, RemoteShell } from './remote-shell.ts';
 
@@ -35,7 +44,13 @@ export class RemoteConversation {
   }
 
   /** Rejects when there is no channel or the user cannot be become: then nothing ran. */
-  static async open(shell: RemoteShell, program: string, user: RemoteUser, clock: Clock, plain = false): Promise<RemoteConversation> {
+  static async open(
+    shell: RemoteShell,
+    program: string,
+    user: RemoteUser,
+    clock: Clock,
+    plain = false,
+  ): Promise<RemoteConversation> {
     const { command, first, ask } = becomeCommand(program, user, plain);
     const conversation = new RemoteConversation(await shell.exec(command), user);
     if (ask) await conversation.#answer(ask.prompt, ask.password, clock);
@@ -55,7 +70,9 @@ export class RemoteConversation {
     if (known) return new DroverError(known.code, { detail: known.detail });
     const how = end.kind === 'exited' ? `code ${end.code}` : `signal ${end.signal}`;
     const said = toolsSaid(this.#stderr).trim().slice(0, 500);
-    return new DroverError('spawn-failed', { detail: `The login shell of the host ended with ${how} and ran nothing${said ? `; it said: ${said}` : ''}. Drover needs an account with a shell that can run /bin/sh.` });
+    return new DroverError('spawn-failed', {
+      detail: `The login shell of the host ended with ${how} and ran nothing${said ? `; it said: ${said}` : ''}. Drover needs an account with a shell that can run /bin/sh.`,
+    });
   }
 
   /** One line: what is not known over there, then the call. */
@@ -75,7 +92,8 @@ export class RemoteConversation {
 
   /** Its shell takes another order: false when it must not be kept. What it still has to remove, it removes unless the next order comes at once. */
   rest(clock: Clock): boolean {
-    if (!this.#channel.stdin.writable || !this.#channel.rest(() => void this.finish().catch(() => this.close()))) return false;
+    if (!this.#channel.stdin.writable || !this.#channel.rest(() => void this.finish().catch(() => this.close())))
+      return false;
     this.#stderr = '';
     this.#cancelTidy = clock.after(limits.sshTidyMs, () => this.send('tidy\n'), { unref: true });
     return true;

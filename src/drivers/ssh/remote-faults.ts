@@ -3,7 +3,9 @@ import { DroverError, isErrorCode } from '../../base/errors.ts';
 
 /** It took a channel, and may yet do what it was told. */
 export function silence(waitedMs: number): DroverError {
-  return new DroverError('ssh-timeout', { detail: `The login works, and the shell of the host says nothing for ${waitedMs / 1_000} s: its start-up files, or the file server of its home, may hang.` });
+  return new DroverError('ssh-timeout', {
+    detail: `The login works, and the shell of the host says nothing for ${waitedMs / 1_000} s: its start-up files, or the file server of its home, may hang.`,
+  });
 }
 
 export function remoteFault(words: readonly string[]): DroverError {
@@ -13,9 +15,13 @@ export function remoteFault(words: readonly string[]): DroverError {
     case 'directory-missing':
       return new DroverError(code, { detail: `There is no folder ${detail} on this host, or it cannot be entered.` });
     case 'interpreter-missing':
-      return new DroverError(code, { detail: `There is no ${detail} on this host. Install it, or name another by its full path (an interpreter: with --lang).` });
+      return new DroverError(code, {
+        detail: `There is no ${detail} on this host. Install it, or name another by its full path (an interpreter: with --lang).`,
+      });
     case 'spool-full':
-      return new DroverError(code, { detail: `The script or its output could not be written in ${detail} on the host: there is no space, or the connection was cut while it was sent.` });
+      return new DroverError(code, {
+        detail: `The script or its output could not be written in ${detail} on the host: there is no space, or the connection was cut while it was sent.`,
+      });
     default:
       return new DroverError(isErrorCode(code) ? code : 'spawn-failed', { detail: `The host said: ${detail}` });
   }
@@ -23,5 +29,10 @@ export function remoteFault(words: readonly string[]): DroverError {
 
 /** Faults that say what is wrong with the host or the account; the others are the connection's. */
 export function isRefusalCode(code: string): boolean {
-  return code !== 'link-lost' && isErrorCode(code) && (code.startsWith('become-') || ['user-unknown', 'user-not-permitted', 'interpreter-missing', 'spawn-failed', 'spool-unwritable'].includes(code));
+  return (
+    code !== 'link-lost' &&
+    isErrorCode(code) &&
+    (code.startsWith('become-') ||
+      ['user-unknown', 'user-not-permitted', 'interpreter-missing', 'spawn-failed', 'spool-unwritable'].includes(code))
+  );
 }

@@ -18,7 +18,12 @@ const INODES = 60;
 const FILL_ALL = `${FILL}; i=0; while [ $i -lt ${2 * INODES} ] && true 2>/dev/null >/tmp/filling$i; do i=$((i + 1)); done`;
 const PATIENT_MS = 60_000;
 
-interface Following { readonly remote: RemoteRun; readonly pid: () => number | undefined; readonly bytes: () => Buffer; readonly outcome: () => RemoteOutcome | undefined }
+interface Following {
+  readonly remote: RemoteRun;
+  readonly pid: () => number | undefined;
+  readonly bytes: () => Buffer;
+  readonly outcome: () => RemoteOutcome | undefined;
+}
 
 function isAlive(pid: number): boolean {
   try {
@@ -31,10 +36,22 @@ function isAlive(pid: number): boolean {
 describe.skipIf(process.getuid?.() !== 0)('a host whose disk is full', () => {
   let host: ChildProcess;
   const folder = (): string => join(`/proc/${host.pid}/root`, 'tmp');
-  const within = (login: readonly string[]): LocalShell => localShell(['nsenter', '-t', String(host.pid), '-m', ...login]);
+  const within = (login: readonly string[]): LocalShell =>
+    localShell(['nsenter', '-t', String(host.pid), '-m', ...login]);
 
   beforeEach(async () => {
-    host = spawn('unshare', ['-m', '--propagation', 'private', 'sh', '-c', `set -e; for d in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o mode=1777,size=1m,nr_inodes=${INODES} tmpfs "$d"; done; echo ready; exec sleep 600`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    host = spawn(
+      'unshare',
+      [
+        '-m',
+        '--propagation',
+        'private',
+        'sh',
+        '-c',
+        `set -e; for d in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o mode=1777,size=1m,nr_inodes=${INODES} tmpfs "$d"; done; echo ready; exec sleep 600`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     // Never without its own folders: what fills the disk must not fill ours.
     await new Promise((resolve, reject) => {
       host.stdout!.once('data', resolve);
@@ -46,11 +63,26 @@ describe.skipIf(process.getuid?.() !== 0)('a host whose disk is full', () => {
   });
 
   function orderOf(script: string, more: Partial<ExecutionSpec> = {}): RemoteOrder {
-    const spec: ExecutionSpec = { v: 1, runId: 'r', runName: 'n', script: Buffer.from(script), args: [], env: {}, params: {}, secrets: {}, timeoutMs: 60_000, killAfterMs: 300, outputKeptBytes: 4_194_304, ...more };
+    const spec: ExecutionSpec = {
+      v: 1,
+      runId: 'r',
+      runName: 'n',
+      script: Buffer.from(script),
+      args: [],
+      env: {},
+      params: {},
+      secrets: {},
+      timeoutMs: 60_000,
+      killAfterMs: 300,
+      outputKeptBytes: 4_194_304,
+      ...more,
+    };
     return { attempt: `${newId()}.0.0.1`, spec, hostName: 'web1', hostId: 'h1', become: { kind: 'direct' } };
   }
 
-  async function follow(start: (follower: Parameters<typeof startRemote>[2]) => Promise<RemoteRun | 'absent'>): Promise<Following> {
+  async function follow(
+    start: (follower: Parameters<typeof startRemote>[2]) => Promise<RemoteRun | 'absent'>,
+  ): Promise<Following> {
     const pieces: Buffer[] = [];
     let [pid, outcome]: [number | undefined, RemoteOutcome | undefined] = [undefined, undefined];
     const remote = await start({
@@ -77,23 +109,41 @@ describe.skipIf(process.getuid?.() !== 0)('a host whose disk is full', () => {
 
   for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
     for (const procRoot of ['/proc', '/nonexistent']) {
-      const begin = (order: RemoteOrder, liveAfterMs?: number): Promise<Following> => follow((follower) => startRemote(within(login), order, follower, { clock, procRoot, ...(liveAfterMs === undefined ? {} : { liveAfterMs }) }));
+      const begin = (order: RemoteOrder, liveAfterMs?: number): Promise<Following> =>
+        follow((follower) =>
+          startRemote(within(login), order, follower, {
+            clock,
+            procRoot,
+            ...(liveAfterMs === undefined ? {} : { liveAfterMs }),
+          }),
+        );
 
       describe(`under ${login[0]}, ${procRoot === '/proc' ? 'with' : 'without'} /proc`, () => {
         it('keeps deadlines, and says that it was one', async () => {
-          expect(await settled(await begin(orderOf(`${FILL_ALL}; exec sleep 600`, { timeoutMs: 1_500 })))).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
+          expect(
+            await settled(await begin(orderOf(`${FILL_ALL}; exec sleep 600`, { timeoutMs: 1_500 }))),
+          ).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
         });
 
         it('takes a cancel', async () => {
           const run = await begin(orderOf(`${FILL_ALL}; exec sleep 600`));
-          await until('the disk is full', () => isFull() && run.pid() && /^sleep/.test(readFileSync(`/proc/${run.pid()}/comm`, 'latin1')));
+          await until(
+            'the disk is full',
+            () => isFull() && run.pid() && /^sleep/.test(readFileSync(`/proc/${run.pid()}/comm`, 'latin1')),
+          );
           run.remote.stop('cancelled');
           expect(await settled(run)).toMatchObject({ outcome: 'cancelled', signal: 'SIGTERM' });
         });
 
         it('tells exact ends, of short scripts and of long ones', async () => {
-          expect(await settled(await begin(orderOf(`${FILL}; exit 137`), PATIENT_MS))).toMatchObject({ outcome: 'exited', exitCode: 137 });
-          expect(await settled(await begin(orderOf(`${FILL}; sleep 0.5; kill -9 $$`)))).toMatchObject({ outcome: 'signaled', signal: 'SIGKILL' });
+          expect(await settled(await begin(orderOf(`${FILL}; exit 137`), PATIENT_MS))).toMatchObject({
+            outcome: 'exited',
+            exitCode: 137,
+          });
+          expect(await settled(await begin(orderOf(`${FILL}; sleep 0.5; kill -9 $$`)))).toMatchObject({
+            outcome: 'signaled',
+            signal: 'SIGKILL',
+          });
         });
       });
     }
@@ -105,12 +155,28 @@ describe.skipIf(process.getuid?.() !== 0)('a host whose disk is full', () => {
     await until('the disk is full', isFull);
     shell.cut();
     await first.remote.lost;
-    expect(await settled(await follow((follower) => attachRemote(within(['dash']), order, { stdout: 0, stderr: 0 }, follower, { clock })))).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
+    expect(
+      await settled(
+        await follow((follower) =>
+          attachRemote(within(['dash']), order, { stdout: 0, stderr: 0 }, follower, { clock }),
+        ),
+      ),
+    ).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
   });
 
   it('begins nothing that it cannot keep, and says so', async () => {
-    execFileSync('nsenter', ['-t', String(host.pid), '-m', 'sh', '-c', 'for d in /tmp /var/tmp /dev/shm; do head -c 10000000 /dev/zero >$d/filling 2>/dev/null; done; true']);
-    const shell = localShell(['nsenter', '-t', String(host.pid), '-m', 'dash'], { HOME: '/tmp', XDG_RUNTIME_DIR: '/tmp' });
+    execFileSync('nsenter', [
+      '-t',
+      String(host.pid),
+      '-m',
+      'sh',
+      '-c',
+      'for d in /tmp /var/tmp /dev/shm; do head -c 10000000 /dev/zero >$d/filling 2>/dev/null; done; true',
+    ]);
+    const shell = localShell(['nsenter', '-t', String(host.pid), '-m', 'dash'], {
+      HOME: '/tmp',
+      XDG_RUNTIME_DIR: '/tmp',
+    });
     const run = await follow((follower) => startRemote(shell, orderOf('true'), follower, { clock }));
     expect(await until('the refusal', run.outcome)).toMatchObject({ outcome: 'refused', reason: 'spool-unwritable' });
     expect(readdirSync(folder())).toEqual(['filling']);

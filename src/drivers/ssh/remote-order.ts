@@ -59,10 +59,15 @@ export function orderText(order: RemoteOrder, context: OrderContext): OrderText 
 
 /** What the session has and the script does not get: all of it, so that the same script behaves alike whoever logged in; for `agent` our own workings alone. */
 function swept({ spec, become }: RemoteOrder, inherited: readonly string[]): string {
-  const isKept = (name: string): boolean => OWN.has(name) || (RESERVED.has(name) && !name.endsWith('ENV')) || (spec.environment === 'agent' && !AGENT_ONLY.test(name) && !OURS.has(name));
+  const isKept = (name: string): boolean =>
+    OWN.has(name) ||
+    (RESERVED.has(name) && !name.endsWith('ENV')) ||
+    (spec.environment === 'agent' && !AGENT_ONLY.test(name) && !OURS.has(name));
   const unset = `unset LC_ALL ${inherited.filter((name) => !isKept(name)).join(' ')};`;
   // Under sudo and su the locale is ours: they are asked to speak English.
-  return spec.environment === 'agent' && become.kind === 'direct' ? `${unset} [ -z "$Q" ] || export LC_ALL="$Q";` : unset;
+  return spec.environment === 'agent' && become.kind === 'direct'
+    ? `${unset} [ -z "$Q" ] || export LC_ALL="$Q";`
+    : unset;
 }
 
 /** As agents do it (environment.ts): the user's shell reads its profiles, gives what was given its values again, and becomes the command. */
@@ -91,9 +96,16 @@ function quote(text: string): string {
 
 function faultOf(order: RemoteOrder, env: Readonly<Record<string, string>>): string | undefined {
   const { spec } = order;
-  if ([...(spec.argv ?? []), ...spec.args, spec.cwd ?? '', spec.lang ?? '', ...Object.entries(env).flat()].some((text) => text.includes('\0'))) return 'An argument or a variable contains a NUL character, which no process can be given.';
+  if (
+    [...(spec.argv ?? []), ...spec.args, spec.cwd ?? '', spec.lang ?? '', ...Object.entries(env).flat()].some((text) =>
+      text.includes('\0'),
+    )
+  )
+    return 'An argument or a variable contains a NUL character, which no process can be given.';
   const odd = Object.keys(env).find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || RESERVED.has(name));
-  return odd === undefined ? undefined : `The variable ${JSON.stringify(odd)} cannot be set over SSH: the shell there does not take the name.`;
+  return odd === undefined
+    ? undefined
+    : `The variable ${JSON.stringify(odd)} cannot be set over SSH: the shell there does not take the name.`;
 }
 
 /** As agents do it (environment.ts); an empty value of an own name stands for what the session has, and so does a missing PATH. */
@@ -102,7 +114,12 @@ function environmentOf(order: RemoteOrder, inherited: readonly string[]): Record
   const user = become.kind === 'direct' ? '' : become.user;
   const isAgent = spec.environment === 'agent';
   return {
-    ...(isAgent ? {} : { PATH }), HOME: '', USER: user, LOGNAME: user, SHELL: '', ...(isAgent && inherited.includes('LANG') ? {} : { LANG: 'C.UTF-8' }),
+    ...(isAgent ? {} : { PATH }),
+    HOME: '',
+    USER: user,
+    LOGNAME: user,
+    SHELL: '',
+    ...(isAgent && inherited.includes('LANG') ? {} : { LANG: 'C.UTF-8' }),
     ...givenVariables(order),
   };
 }
@@ -110,18 +127,33 @@ function environmentOf(order: RemoteOrder, inherited: readonly string[]): Record
 /** What wins in all policies, whatever a session or a profile has. */
 function givenVariables(order: RemoteOrder): Record<string, string> {
   const { spec } = order;
-  const params = Object.fromEntries(Object.entries(spec.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]));
-  return { ...spec.env, ...params, ...spec.secrets, DROVER_HOST: order.hostName, DROVER_HOST_ID: order.hostId, ...ownEnvironment(order) };
+  const params = Object.fromEntries(
+    Object.entries(spec.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]),
+  );
+  return {
+    ...spec.env,
+    ...params,
+    ...spec.secrets,
+    DROVER_HOST: order.hostName,
+    DROVER_HOST_ID: order.hostId,
+    ...ownEnvironment(order),
+  };
 }
 
 /** What the next order on the same host has otherwise. */
 function ownEnvironment({ spec, attempt }: RemoteOrder): Record<string, string> {
-  return { DROVER_RUN_ID: spec.runId, DROVER_RUN_NAME: spec.runName, DROVER_ATTEMPT_ID: attempt, DROVER_ATTEMPT: attempt.split('.').at(-1)! };
+  return {
+    DROVER_RUN_ID: spec.runId,
+    DROVER_RUN_NAME: spec.runName,
+    DROVER_ATTEMPT_ID: attempt,
+    DROVER_ATTEMPT: attempt.split('.').at(-1)!,
+  };
 }
 
 function store(bytes: Uint8Array | undefined, file: string, blobs: Uint8Array[]): string {
   if (!bytes) return '';
-  if (bytes.length <= INLINE_BYTES_MAX && isInline(bytes)) return `printf %s ${quote(Buffer.from(bytes).toString('utf8'))} >"${file}"`;
+  if (bytes.length <= INLINE_BYTES_MAX && isInline(bytes))
+    return `printf %s ${quote(Buffer.from(bytes).toString('utf8'))} >"${file}"`;
   blobs.push(bytes);
   // `head` gets nothing but this to read; a connection that is cut in the middle leaves the file short.
   return `say B && head -c ${bytes.length} >"${file}" && [ $(wc -c <"${file}") -eq ${bytes.length} ]`;
@@ -162,7 +194,9 @@ function words(list: readonly string[]): string {
  * alone knows its own path: what is nowhere else may well be there.
  */
 function found(programs: readonly string[], rest: string, isLogin = false): { check: string; begin: string } {
-  const candidates = programs.map((program) => (program.includes('/') && !program.startsWith('/') ? `/${program}` : program));
+  const candidates = programs.map((program) =>
+    program.includes('/') && !program.startsWith('/') ? `/${program}` : program,
+  );
   const test = 'case $x in */*) [ -f "$x" ] && [ -x "$x" ];; ?*) command -v -- "$x" >/dev/null 2>&1;; *) false;; esac';
   const last = isLogin ? candidates.find((program) => program !== '' && !program.includes('/')) : undefined;
   const check = `w=${last === undefined ? '' : quote(last)}; for x in ${words(candidates)}; do if ${test}; then w=$x; break; fi; done; [ -n "$w" ] || no interpreter-missing ${quote(programs.join(' or '))};`;

@@ -9,7 +9,10 @@ import type { RemoteOutcome } from './remote-run.ts';
 export function outcomeOf(words: readonly string[], startedAtMs: number | undefined, nowMs: number): RemoteOutcome {
   const [, now = '0', status = '?', , end = now, cause = '-', ...survivors] = words;
   const ending = endingOf(status);
-  const times = { finishedAtMs: Math.max(startedAtMs ?? 0, nowMs - Math.max(0, Number(now) - Number(end)) * 10), ...(startedAtMs === undefined ? {} : { startedAtMs }) };
+  const times = {
+    finishedAtMs: Math.max(startedAtMs ?? 0, nowMs - Math.max(0, Number(now) - Number(end)) * 10),
+    ...(startedAtMs === undefined ? {} : { startedAtMs }),
+  };
   const left = survivors.filter((pid) => pid !== '').map(Number);
   const rest = { ...ending, ...times, ...(left.length > 0 ? { survivors: left } : {}) };
   switch (cause) {
@@ -18,9 +21,20 @@ export function outcomeOf(words: readonly string[], startedAtMs: number | undefi
     case 'cancelled':
       return { outcome: 'cancelled', reason: 'cancelled-by-user', ...rest };
     case 'output-limit':
-      return { outcome: 'signaled', reason: 'output-limit', detail: 'It wrote more than an execution may, and was ended before it filled the disk.', ...rest };
+      return {
+        outcome: 'signaled',
+        reason: 'output-limit',
+        detail: 'It wrote more than an execution may, and was ended before it filled the disk.',
+        ...rest,
+      };
     default:
-      if (ending.exitCode === undefined && ending.signal === undefined) return { outcome: 'unknown', reason: 'status-unknown', detail: 'The process is gone, and nobody saw how it ended.', ...rest };
+      if (ending.exitCode === undefined && ending.signal === undefined)
+        return {
+          outcome: 'unknown',
+          reason: 'status-unknown',
+          detail: 'The process is gone, and nobody saw how it ended.',
+          ...rest,
+        };
       return { outcome: ending.signal === undefined ? 'exited' : 'signaled', ...rest };
   }
 }

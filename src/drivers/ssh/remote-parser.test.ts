@@ -25,12 +25,28 @@ describe('the parser of the remote program', () => {
     const bytes = fc.uint8Array({ maxLength: 60 }).map((array) => Buffer.from(array));
     const noise = fc.string({ maxLength: 20 }).filter((text) => !text.includes(NONCE));
     fc.assert(
-      fc.property(fc.array(fc.tuple(bytes, fc.constantFrom(1, 2), noise), { maxLength: 5 }), fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1 }), (pieces, cuts) => {
-        const whole = Buffer.concat(pieces.flatMap(([piece, stream, text]) => [Buffer.from(`${text}${NONCE} O ${stream} 7\n`), piece, Buffer.from(`${NONCE} \n`)]).concat(Buffer.from(`${NONCE} E 1 0\n`)));
-        const blocks: Buffer[] = [];
-        for (let at = 0, i = 0; at < whole.length; i++) blocks.push(whole.subarray(at, (at += cuts[i % cuts.length]!)));
-        expect(heard(blocks)).toEqual([...pieces.flatMap(([piece, stream]) => [`O ${stream} 7`, piece.toString('hex')]), 'E 1 0']);
-      }),
+      fc.property(
+        fc.array(fc.tuple(bytes, fc.constantFrom(1, 2), noise), { maxLength: 5 }),
+        fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1 }),
+        (pieces, cuts) => {
+          const whole = Buffer.concat(
+            pieces
+              .flatMap(([piece, stream, text]) => [
+                Buffer.from(`${text}${NONCE} O ${stream} 7\n`),
+                piece,
+                Buffer.from(`${NONCE} \n`),
+              ])
+              .concat(Buffer.from(`${NONCE} E 1 0\n`)),
+          );
+          const blocks: Buffer[] = [];
+          for (let at = 0, i = 0; at < whole.length; i++)
+            blocks.push(whole.subarray(at, (at += cuts[i % cuts.length]!)));
+          expect(heard(blocks)).toEqual([
+            ...pieces.flatMap(([piece, stream]) => [`O ${stream} 7`, piece.toString('hex')]),
+            'E 1 0',
+          ]);
+        },
+      ),
     );
   });
 

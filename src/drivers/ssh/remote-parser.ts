@@ -53,7 +53,8 @@ export class RemoteParser {
     // The line feed is waited for with the nonce, so that what follows starts clean.
     const at = input.indexOf(this.#nonce);
     const safe = at >= 0 ? at : Math.max(0, input.length - this.#nonce.length + 1);
-    if (safe > 0) messages.push({ kind: 'output', stream: piece.stream, offset: piece.offset, bytes: input.subarray(0, safe) });
+    if (safe > 0)
+      messages.push({ kind: 'output', stream: piece.stream, offset: piece.offset, bytes: input.subarray(0, safe) });
     piece.offset += safe;
     if (at < 0 || input.length < at + this.#nonce.length + 1) return this.#hold(input.subarray(safe));
     messages.push({ kind: 'output-end' });

@@ -397,6 +397,12 @@ export const startProgram = oneLine(BASE + WATCH + START + LOOP);
 export const attachProgram = oneLine(BASE + WATCH + ATTACH + LOOP);
 
 function oneLine(text: string): string {
-  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
-  return lines.map((line) => (/(^|[\s;])(\{|\(|do|then|else|in)$|(&&|\|\||;|&)$/.test(line) ? `${line} ` : `${line}; `)).join('').replace(/; $/, '');
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  return lines
+    .map((line) => (/(^|[\s;])(\{|\(|do|then|else|in)$|(&&|\|\||;|&)$/.test(line) ? `${line} ` : `${line}; `))
+    .join('')
+    .replace(/; $/, '');
 }

@@ -16,25 +16,54 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 /** So patient that no machine is so slow as to make a short script a long one. */
 const PATIENT_MS = 10_000;
 
-interface Ran { readonly attempt: string; readonly text: string; readonly outcome: RemoteOutcome }
+interface Ran {
+  readonly attempt: string;
+  readonly text: string;
+  readonly outcome: RemoteOutcome;
+}
 
 function orderOf(script: string, more: Partial<ExecutionSpec> = {}): RemoteOrder {
-  const spec: ExecutionSpec = { v: 1, runId: 'r', runName: 'n', script: Buffer.from(script), args: [], env: {}, params: {}, secrets: {}, timeoutMs: 60_000, killAfterMs: 300, outputKeptBytes: 4_194_304, ...more };
+  const spec: ExecutionSpec = {
+    v: 1,
+    runId: 'r',
+    runName: 'n',
+    script: Buffer.from(script),
+    args: [],
+    env: {},
+    params: {},
+    secrets: {},
+    timeoutMs: 60_000,
+    killAfterMs: 300,
+    outputKeptBytes: 4_194_304,
+    ...more,
+  };
   return { attempt: `${newId()}.0.0.1`, spec, hostName: 'web1', hostId: 'h1', become: { kind: 'direct' } };
 }
 
-async function run(shell: LocalShell, script: string, more: Partial<ExecutionSpec> = {}, liveAfterMs = PATIENT_MS): Promise<Ran> {
+async function run(
+  shell: LocalShell,
+  script: string,
+  more: Partial<ExecutionSpec> = {},
+  liveAfterMs = PATIENT_MS,
+): Promise<Ran> {
   const order = orderOf(script, more);
   const pieces: Uint8Array[] = [];
   let outcome: RemoteOutcome | undefined;
-  const remote = await startRemote(shell, order, { started() {}, output: (_stream, _offset, bytes) => void pieces.push(bytes), ended: (how) => (outcome = how) }, { clock, liveAfterMs });
+  const remote = await startRemote(
+    shell,
+    order,
+    { started() {}, output: (_stream, _offset, bytes) => void pieces.push(bytes), ended: (how) => (outcome = how) },
+    { clock, liveAfterMs },
+  );
   const ended = await until('the end', () => outcome);
   await remote.forget();
   return { attempt: order.attempt, text: Buffer.concat(pieces).toString(), outcome: ended };
 }
 
 function isGone(...attempts: readonly string[]): boolean {
-  return !['/tmp', '/var/tmp', '/dev/shm'].some((folder) => readdirSync(folder).some((name) => attempts.some((attempt) => name.includes(attempt))));
+  return !['/tmp', '/var/tmp', '/dev/shm'].some((folder) =>
+    readdirSync(folder).some((name) => attempts.some((attempt) => name.includes(attempt))),
+  );
 }
 
 /** Its session is known, so that the login shell itself takes the program. */
@@ -49,13 +78,24 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
   describe(`a kept ${login[0]}`, () => {
     it('runs one order after the other, each as if it were the first, and removes all of them', async () => {
       const shell = await knownShell(login);
-      const first = await run(shell, 'printf "%s " "$LEFT" "$1"; pwd; cat; cd /; umask 0; exit 137', { env: { LEFT: "o'ver", PATH: '/bin:/usr/bin:/nowhere' }, args: ['one'], cwd: '/usr', stdin: Buffer.from('in') });
+      const first = await run(shell, 'printf "%s " "$LEFT" "$1"; pwd; cat; cd /; umask 0; exit 137', {
+        env: { LEFT: "o'ver", PATH: '/bin:/usr/bin:/nowhere' },
+        args: ['one'],
+        cwd: '/usr',
+        stdin: Buffer.from('in'),
+      });
       expect(first).toMatchObject({ text: "o'ver one /usr\nin", outcome: { outcome: 'exited', exitCode: 137 } });
-      const second = await run(shell, 'printf "[%s]" "$LEFT" "$1" "$DROVER_ATTEMPT_ID" "$LEAKED"; cat; umask; case $PATH in *nowhere*) exit 1;; esac; exit 130');
+      const second = await run(
+        shell,
+        'printf "[%s]" "$LEFT" "$1" "$DROVER_ATTEMPT_ID" "$LEAKED"; cat; umask; case $PATH in *nowhere*) exit 1;; esac; exit 130',
+      );
       expect(second.text).toMatch(/^\[\]\[\]\[[^\]]+\]\[\]0022\n$/);
       expect(second.text).toContain(second.attempt);
       expect(second.outcome).toMatchObject({ outcome: 'exited', exitCode: 130 });
-      expect((await run(shell, 'kill -INT $$; sleep 5')).outcome).toMatchObject({ outcome: 'signaled', signal: 'SIGINT' });
+      expect((await run(shell, 'kill -INT $$; sleep 5')).outcome).toMatchObject({
+        outcome: 'signaled',
+        signal: 'SIGINT',
+      });
       expect((await run(shell, 'exit 143')).outcome).toMatchObject({ outcome: 'exited', exitCode: 143 });
       expect(shell.commands).toHaveLength(1);
       await until('nothing is left', () => isGone(first.attempt, second.attempt));
@@ -68,8 +108,15 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
         const gate = join(scratch, `${login[0]}-${isCut}`);
         const order = orderOf('until [ -e "$G" ]; do sleep 0.05; done; exit 5', { env: { G: gate } });
         let [hasStarted, outcome]: [boolean, RemoteOutcome | undefined] = [false, undefined];
-        const follower = { started: () => void (hasStarted = true), output() {}, ended: (how: RemoteOutcome) => void (outcome = how) };
-        let remote: RemoteRun | 'absent' = await startRemote(shell, order, follower, { clock, liveAfterMs: isCut ? PATIENT_MS : 1 });
+        const follower = {
+          started: () => void (hasStarted = true),
+          output() {},
+          ended: (how: RemoteOutcome) => void (outcome = how),
+        };
+        let remote: RemoteRun | 'absent' = await startRemote(shell, order, follower, {
+          clock,
+          liveAfterMs: isCut ? PATIENT_MS : 1,
+        });
         await until('it runs', () => hasStarted);
         expect(shell.commands).toHaveLength(1);
         if (isCut) shell.cut();

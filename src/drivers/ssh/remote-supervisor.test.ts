@@ -17,7 +17,20 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 const clock = systemClock;
 
 function orderOf(script: string | Buffer, more: Partial<ExecutionSpec> = {}): RemoteOrder {
-  const spec: ExecutionSpec = { v: 1, runId: 'r', runName: 'n', script: Buffer.from(script), args: [], env: {}, params: {}, secrets: {}, timeoutMs: 20_000, killAfterMs: 300, outputKeptBytes: 4_194_304, ...more };
+  const spec: ExecutionSpec = {
+    v: 1,
+    runId: 'r',
+    runName: 'n',
+    script: Buffer.from(script),
+    args: [],
+    env: {},
+    params: {},
+    secrets: {},
+    timeoutMs: 20_000,
+    killAfterMs: 300,
+    outputKeptBytes: 4_194_304,
+    ...more,
+  };
   return { attempt: `${newId()}.0.0.1`, spec, hostName: 'web1', hostId: 'h1', become: { kind: 'direct' } };
 }
 
@@ -44,7 +57,11 @@ class Follower {
   }
 }
 
-async function run(shell: LocalShell, order: RemoteOrder, procRoot?: string): Promise<Follower & { outcome: RemoteOutcome }> {
+async function run(
+  shell: LocalShell,
+  order: RemoteOrder,
+  procRoot?: string,
+): Promise<Follower & { outcome: RemoteOutcome }> {
   const follower = new Follower();
   const remote = await startRemote(shell, order, follower, { clock, ...(procRoot === undefined ? {} : { procRoot }) });
   await until('the end', () => follower.outcome);
@@ -54,7 +71,9 @@ async function run(shell: LocalShell, order: RemoteOrder, procRoot?: string): Pr
 
 /** What is left of an attempt on this machine. */
 function traces(attempt: string): string[] {
-  return ['/tmp', '/var/tmp', '/dev/shm'].flatMap((folder) => readdirSync(folder).filter((name) => name.includes(attempt)));
+  return ['/tmp', '/var/tmp', '/dev/shm'].flatMap((folder) =>
+    readdirSync(folder).filter((name) => name.includes(attempt)),
+  );
 }
 
 function isAlive(pid: number): boolean {
@@ -82,21 +101,39 @@ for (const [name, login] of Object.entries(shells)) {
     });
 
     it('tells signals from codes', async () => {
-      for (const [signal, number] of Object.entries(constants.signals).filter(([signal]) => ['SIGINT', 'SIGPIPE', 'SIGTERM', 'SIGKILL', 'SIGHUP'].includes(signal))) {
-        expect((await run(shell, orderOf(`kill -${number} $$; sleep 5`))).outcome).toMatchObject({ outcome: 'signaled', signal });
-        expect((await run(shell, orderOf(`exit ${128 + number}`))).outcome).toMatchObject({ outcome: 'exited', exitCode: 128 + number });
+      for (const [signal, number] of Object.entries(constants.signals).filter(([signal]) =>
+        ['SIGINT', 'SIGPIPE', 'SIGTERM', 'SIGKILL', 'SIGHUP'].includes(signal),
+      )) {
+        expect((await run(shell, orderOf(`kill -${number} $$; sleep 5`))).outcome).toMatchObject({
+          outcome: 'signaled',
+          signal,
+        });
+        expect((await run(shell, orderOf(`exit ${128 + number}`))).outcome).toMatchObject({
+          outcome: 'exited',
+          exitCode: 128 + number,
+        });
       }
     });
 
     it('gives a clean environment and the given one, whatever is in it', async () => {
       const odd = `a'b"c$d\`e\\f\ng h!%*~\u00e9\u{1f600}\t`;
-      const { text } = await run(shell, orderOf('printf %s "$ODD"; printf "[%s]" "$LEAKED" "$LC_ALL" "$DROVER_HOST" "$1" "$(cat)"; pwd', { env: { ODD: odd }, args: [odd], stdin: Buffer.from('in'), cwd: '/usr' }));
+      const { text } = await run(
+        shell,
+        orderOf('printf %s "$ODD"; printf "[%s]" "$LEAKED" "$LC_ALL" "$DROVER_HOST" "$1" "$(cat)"; pwd', {
+          env: { ODD: odd },
+          args: [odd],
+          stdin: Buffer.from('in'),
+          cwd: '/usr',
+        }),
+      );
       expect(text).toBe(`${odd}[][][web1][${odd}][in]/usr\n`);
     });
 
     it('ends the whole tree at the deadline', async () => {
       const file = join(scratch, `${name}-tree`);
-      const order = orderOf(`trap '' TERM; setsid sh -c 'echo $$ > ${file}; exec sleep 60' & sleep 60`, { timeoutMs: 400 });
+      const order = orderOf(`trap '' TERM; setsid sh -c 'echo $$ > ${file}; exec sleep 60' & sleep 60`, {
+        timeoutMs: 400,
+      });
       const { outcome } = await run(shell, order);
       expect(outcome).toMatchObject({ outcome: 'timed_out' });
       expect(isAlive(Number(readFileSync(file, 'latin1')))).toBe(false);
@@ -110,7 +147,12 @@ describe('a run', () => {
 
   it('keeps all 256 codes', async () => {
     const codes: (number | undefined)[] = [];
-    for (let from = 0; from < 256; from += 8) codes.push(...(await Promise.all(Array.from({ length: 8 }, (_, i) => run(shell, orderOf(`exit ${from + i}`))))).map(({ outcome }) => outcome.exitCode));
+    for (let from = 0; from < 256; from += 8)
+      codes.push(
+        ...(await Promise.all(Array.from({ length: 8 }, (_, i) => run(shell, orderOf(`exit ${from + i}`))))).map(
+          ({ outcome }) => outcome.exitCode,
+        ),
+      );
     expect(codes).toEqual(Array.from({ length: 256 }, (_, code) => code));
   });
 
@@ -130,28 +172,52 @@ describe('a run', () => {
   });
 
   it('refuses before anything ran', async () => {
-    expect((await run(shell, orderOf('true', { cwd: '/no/such/folder' }))).outcome).toMatchObject({ outcome: 'refused', reason: 'directory-missing' });
-    expect((await run(shell, orderOf('true', { lang: 'no-such-interpreter' }))).outcome).toMatchObject({ outcome: 'refused', reason: 'interpreter-missing' });
-    expect((await run(shell, orderOf('true', { env: { A: 'x\0y' } }))).outcome).toMatchObject({ outcome: 'refused', reason: 'bad-input' });
-    expect((await run(shell, orderOf('true', { env: { 'a-b': '1' } }))).outcome).toMatchObject({ outcome: 'refused', reason: 'bad-input' });
-    expect((await run(localShell(['/bin/false']), orderOf('true'))).outcome).toMatchObject({ outcome: 'refused', reason: 'spawn-failed' });
+    expect((await run(shell, orderOf('true', { cwd: '/no/such/folder' }))).outcome).toMatchObject({
+      outcome: 'refused',
+      reason: 'directory-missing',
+    });
+    expect((await run(shell, orderOf('true', { lang: 'no-such-interpreter' }))).outcome).toMatchObject({
+      outcome: 'refused',
+      reason: 'interpreter-missing',
+    });
+    expect((await run(shell, orderOf('true', { env: { A: 'x\0y' } }))).outcome).toMatchObject({
+      outcome: 'refused',
+      reason: 'bad-input',
+    });
+    expect((await run(shell, orderOf('true', { env: { 'a-b': '1' } }))).outcome).toMatchObject({
+      outcome: 'refused',
+      reason: 'bad-input',
+    });
+    expect((await run(localShell(['/bin/false']), orderOf('true'))).outcome).toMatchObject({
+      outcome: 'refused',
+      reason: 'spawn-failed',
+    });
   });
 
   it('removes what nobody forgot for a week, once it had ended', async () => {
     const old = new Date(clock.nowMs() - 8 * 86_400_000);
     const left = (end: string): string => {
       const name = `/tmp/.drover-${newId()}.0.0.1`;
-      for (const [suffix, text] of [['o', 'output'], ['i', `1 100 100 100\n2 100\nY 3\n${end}`]]) {
+      for (const [suffix, text] of [
+        ['o', 'output'],
+        ['i', `1 100 100 100\n2 100\nY 3\n${end}`],
+      ]) {
         writeFileSync(`${name}.${suffix}`, text!);
         utimesSync(`${name}.${suffix}`, old, old);
       }
       return name;
     };
-    const [told, watched, open] = [left('T 0 100 200 - \n'), left('K cancelled\nS 15 100 200 cancelled \n'), left('K cancelled\n')];
+    const [told, watched, open] = [
+      left('T 0 100 200 - \n'),
+      left('K cancelled\nS 15 100 200 cancelled \n'),
+      left('K cancelled\n'),
+    ];
     const gate = join(scratch, 'swept');
     const follower = new Follower();
     const remote = await startRemote(shell, orderOf(`until [ -e ${gate} ]; do sleep 0.1; done`), follower, { clock });
-    await until('both are gone', () => [told, watched].every((name) => !existsSync(`${name}.i`) && !existsSync(`${name}.o`)));
+    await until('both are gone', () =>
+      [told, watched].every((name) => !existsSync(`${name}.i`) && !existsSync(`${name}.o`)),
+    );
     writeFileSync(gate, '');
     await until('the end', () => follower.outcome);
     await remote.forget();
@@ -162,14 +228,19 @@ describe('a run', () => {
   });
 
   it('honours #! itself', async () => {
-    expect((await run(shell, orderOf('#!/usr/bin/env perl\nprint "shebang @ARGV\\n"', { args: ['x'] }))).text).toBe('shebang x\n');
+    expect((await run(shell, orderOf('#!/usr/bin/env perl\nprint "shebang @ARGV\\n"', { args: ['x'] }))).text).toBe(
+      'shebang x\n',
+    );
   });
 
   it('is started once, however often it is asked for', async () => {
     const file = join(scratch, 'once');
     const order = orderOf(`echo x >> ${file}; sleep 0.2; exit 7`);
     const [first, second] = [new Follower(), new Follower()];
-    const runs = await Promise.all([startRemote(shell, order, first, { clock }), startRemote(localShell(['dash']), order, second, { clock })]);
+    const runs = await Promise.all([
+      startRemote(shell, order, first, { clock }),
+      startRemote(localShell(['dash']), order, second, { clock }),
+    ]);
     await until('both ends', () => first.outcome && second.outcome);
     expect([first.outcome!.exitCode, second.outcome!.exitCode]).toEqual([7, 7]);
     await Promise.all(runs.map((each) => each.forget()));
@@ -179,10 +250,26 @@ describe('a run', () => {
 
   it('works where there is no /proc', async () => {
     const none = '/nonexistent';
-    expect((await run(shell, orderOf('echo x; exit 137'), none)).outcome).toMatchObject({ outcome: 'exited', exitCode: 137 });
-    expect((await run(shell, orderOf('kill -9 $$'), none)).outcome).toMatchObject({ outcome: 'signaled', signal: 'SIGKILL' });
+    expect((await run(shell, orderOf('echo x; exit 137'), none)).outcome).toMatchObject({
+      outcome: 'exited',
+      exitCode: 137,
+    });
+    expect((await run(shell, orderOf('kill -9 $$'), none)).outcome).toMatchObject({
+      outcome: 'signaled',
+      signal: 'SIGKILL',
+    });
     const file = join(scratch, 'no-proc');
-    expect((await run(shell, orderOf(`sh -c 'trap "" TERM; echo $$ > ${file}; while :; do sleep 1; done' & sleep 60`, { timeoutMs: 1_000 }), none)).outcome).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
+    expect(
+      (
+        await run(
+          shell,
+          orderOf(`sh -c 'trap "" TERM; echo $$ > ${file}; while :; do sleep 1; done' & sleep 60`, {
+            timeoutMs: 1_000,
+          }),
+          none,
+        )
+      ).outcome,
+    ).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
     expect(isAlive(Number(readFileSync(file, 'latin1')))).toBe(false);
   });
 });
@@ -192,7 +279,10 @@ describe.runIf(process.getuid?.() === 0)('a run as somebody else', () => {
   const who = 'id -un; echo $HOME $USER $LOGNAME; exit 130';
 
   it('steps down from root, by itself or with su', async () => {
-    const [direct, su] = [orderOf(who, { user: 'nobody' }), { ...orderOf(who), become: { kind: 'su', user: 'nobody' } as const }];
+    const [direct, su] = [
+      orderOf(who, { user: 'nobody' }),
+      { ...orderOf(who), become: { kind: 'su', user: 'nobody' } as const },
+    ];
     for (const order of [direct, su]) {
       const { text, outcome } = await run(localShell(['dash']), order);
       expect(outcome.exitCode).toBe(130);
@@ -202,17 +292,27 @@ describe.runIf(process.getuid?.() === 0)('a run as somebody else', () => {
   });
 
   it('says what is in the way', async () => {
-    const reason = async (login: readonly string[], more: Partial<RemoteOrder>, user?: string): Promise<string | undefined> => (await run(localShell(login), { ...orderOf(who, user === undefined ? {} : { user }), ...more })).outcome.reason;
+    const reason = async (
+      login: readonly string[],
+      more: Partial<RemoteOrder>,
+      user?: string,
+    ): Promise<string | undefined> =>
+      (await run(localShell(login), { ...orderOf(who, user === undefined ? {} : { user }), ...more })).outcome.reason;
     expect(await reason(['dash'], {}, 'no-such-user-here')).toBe('user-unknown');
     expect(await reason(['dash'], {}, 'x; reboot')).toBe('user-unknown');
     expect(await reason(['dash'], { become: { kind: 'su', user: 'no-such-user-here' } })).toBe('user-unknown');
     expect(await reason(nobody, {}, 'root')).toBe('user-not-permitted');
-    expect(await reason(nobody, { become: { kind: 'su', user: 'root', password: 'wrong' } })).toBe('become-password-wrong');
+    expect(await reason(nobody, { become: { kind: 'su', user: 'root', password: 'wrong' } })).toBe(
+      'become-password-wrong',
+    );
   });
 });
 
 describe('a lost channel', () => {
-  async function attached(order: RemoteOrder, from: { stdout: number; stderr: number }): Promise<{ remote: RemoteRun; follower: Follower }> {
+  async function attached(
+    order: RemoteOrder,
+    from: { stdout: number; stderr: number },
+  ): Promise<{ remote: RemoteRun; follower: Follower }> {
     const follower = new Follower(from);
     const remote = await attachRemote(localShell(['dash']), order, from, follower, { clock });
     if (remote === 'absent') throw new Error('absent');
@@ -274,7 +374,11 @@ describe('a lost channel', () => {
     const [shell, first, second] = [localShell([login]), new Follower(), new Follower()];
     await startRemote(shell, orderOf(`echo x >> ${file}`), first, { clock, beginMs: 200 });
     await until('the refusal', () => first.outcome);
-    expect(first.outcome).toMatchObject({ outcome: 'refused', reason: 'ssh-timeout', detail: expect.stringContaining('Nothing ran') });
+    expect(first.outcome).toMatchObject({
+      outcome: 'refused',
+      reason: 'ssh-timeout',
+      detail: expect.stringContaining('Nothing ran'),
+    });
     expect(Buffer.concat(shell.sent).toString()).not.toContain(file);
     // Its session is known: the order goes with the first word, and nobody knows what becomes of it until the host wakes up.
     writeFileSync(gate, '');
@@ -283,7 +387,9 @@ describe('a lost channel', () => {
     const order = orderOf(`echo x >> ${file}; exit 7`);
     const started = await startRemote(shell, order, second, { clock, beginMs: 200 });
     expect(await started.lost).toContain('says nothing');
-    await expect(attachRemote(shell, order, { stdout: 0, stderr: 0 }, new Follower(), { clock, beginMs: 200 })).rejects.toMatchObject({ code: 'ssh-timeout' });
+    await expect(
+      attachRemote(shell, order, { stdout: 0, stderr: 0 }, new Follower(), { clock, beginMs: 200 }),
+    ).rejects.toMatchObject({ code: 'ssh-timeout' });
     writeFileSync(gate, '');
     await until('the order came through', () => existsSync(file));
     const { remote, follower } = await attached(order, { stdout: 0, stderr: 0 });
@@ -323,7 +429,9 @@ describe('a cancelled tree', () => {
     it(`is gone: ${what}`, async () => {
       const file = join(scratch, what.replaceAll(' ', '-'));
       const follower = new Follower();
-      const remote = await startRemote(localShell(['dash']), orderOf(script, { env: { F: file } }), follower, { clock });
+      const remote = await startRemote(localShell(['dash']), orderOf(script, { env: { F: file } }), follower, {
+        clock,
+      });
       const pid = await until('the child wrote its pid', () => existsSync(file) && Number(readFileSync(file, 'utf8')));
       remote.stop('cancelled');
       await until('the end', () => follower.outcome);

@@ -51,18 +51,36 @@ interface Session {
 const sessionsBy = new WeakMap<RemoteShell, Map<string, Session>>();
 
 /** Rejects when no channel could be had: then nothing ran. Everything else comes through the follower. */
-export async function startRemote(shell: RemoteShell, order: RemoteOrder, follower: RemoteFollower, options: RemoteOptions): Promise<RemoteRun> {
+export async function startRemote(
+  shell: RemoteShell,
+  order: RemoteOrder,
+  follower: RemoteFollower,
+  options: RemoteOptions,
+): Promise<RemoteRun> {
   const { become, spec, attempt } = order;
-  const run = new Run(shell, { attempt, become, ...(spec.user === undefined || become.kind !== 'direct' ? {} : { user: spec.user }) }, follower, options);
+  const run = new Run(
+    shell,
+    { attempt, become, ...(spec.user === undefined || become.kind !== 'direct' ? {} : { user: spec.user }) },
+    follower,
+    options,
+  );
   const wanted = become.kind === 'direct' ? spec.user : become.user;
-  if (wanted !== undefined && !isPlainUser(wanted)) run.refuse('user-unknown', `No host has a user ${JSON.stringify(wanted)}.`);
-  else if (become.kind !== 'direct' && spec.user !== undefined && spec.user !== become.user) run.refuse('user-not-permitted', `The account becomes ${become.user} on the host, not ${spec.user}.`);
+  if (wanted !== undefined && !isPlainUser(wanted))
+    run.refuse('user-unknown', `No host has a user ${JSON.stringify(wanted)}.`);
+  else if (become.kind !== 'direct' && spec.user !== undefined && spec.user !== become.user)
+    run.refuse('user-not-permitted', `The account becomes ${become.user} on the host, not ${spec.user}.`);
   else await run.start(order);
   return run;
 }
 
 /** `absent` when the host knows nothing of the attempt: it never began there, or was forgotten. Rejects when that could not be learned. */
-export async function attachRemote(shell: RemoteShell, target: RemoteTarget, from: { readonly stdout: number; readonly stderr: number }, follower: RemoteFollower, options: RemoteOptions): Promise<RemoteRun | 'absent'> {
+export async function attachRemote(
+  shell: RemoteShell,
+  target: RemoteTarget,
+  from: { readonly stdout: number; readonly stderr: number },
+  follower: RemoteFollower,
+  options: RemoteOptions,
+): Promise<RemoteRun | 'absent'> {
   const run = new Run(shell, target, follower, options);
   return (await run.attach(from)) ? run : 'absent';
 }
@@ -121,11 +139,18 @@ class Run implements RemoteRun {
 
   async start(order: RemoteOrder): Promise<void> {
     // Who becomes somebody else is asked every time, and a shell that held a secret is not handed on.
-    this.#isKeepable = order.become.kind === 'direct' && order.spec.user === undefined && Object.keys(order.spec.secrets).length === 0;
+    this.#isKeepable =
+      order.become.kind === 'direct' && order.spec.user === undefined && Object.keys(order.spec.secrets).length === 0;
     let conversation: RemoteConversation | undefined = this.#takeKept();
     this.#isReused = conversation !== undefined;
     try {
-      conversation ??= await RemoteConversation.open(this.#shell, startProgram, this.#target, this.#clock, this.#knownSession()?.isPlain);
+      conversation ??= await RemoteConversation.open(
+        this.#shell,
+        startProgram,
+        this.#target,
+        this.#clock,
+        this.#knownSession()?.isPlain,
+      );
     } catch (error) {
       // The program did not come to run, for a reason that another try would meet again.
       if (error instanceof DroverError && isRefusalCode(error.code)) return this.refuse(error.code, error.detail);
@@ -138,7 +163,9 @@ class Run implements RemoteRun {
   async #carryOut(order: RemoteOrder, conversation: RemoteConversation): Promise<void> {
     const messages = conversation.messages();
     const session = await this.#session(conversation, messages);
-    const text = session && orderText(order, { nonce: conversation.nonce, procRoot: this.#procRoot, inherited: session.inherited });
+    const text =
+      session &&
+      orderText(order, { nonce: conversation.nonce, procRoot: this.#procRoot, inherited: session.inherited });
     if (text && isRefusal(text)) {
       this.refuse(text.refused, text.detail);
       return conversation.close();
@@ -183,7 +210,10 @@ class Run implements RemoteRun {
   }
 
   /** Undefined when the program did not answer. */
-  async #session(conversation: RemoteConversation, messages: AsyncGenerator<RemoteMessage, void>): Promise<Session | undefined> {
+  async #session(
+    conversation: RemoteConversation,
+    messages: AsyncGenerator<RemoteMessage, void>,
+  ): Promise<Session | undefined> {
     const known = this.#knownSession();
     if (known) return known;
     conversation.send(`N=${conversation.nonce}; say W 0; export -p; say\n`);
@@ -202,7 +232,11 @@ class Run implements RemoteRun {
     }
     const text = Buffer.concat(pieces).toString('latin1');
     const inherited = [...text.matchAll(/^(?:export|declare -\w+) ([A-Za-z_]\w*)(?:=|$)/gm)].map((match) => match[1]!);
-    const session: Session = { kept: [], inherited, isPlain: /^(?:export|declare -\w+) SHELL=['"]?[\w/.-]*\/(?:sh|dash|ash)['"]?$/m.test(text) };
+    const session: Session = {
+      kept: [],
+      inherited,
+      isPlain: /^(?:export|declare -\w+) SHELL=['"]?[\w/.-]*\/(?:sh|dash|ash)['"]?$/m.test(text),
+    };
     const meanwhile = this.#knownSession();
     if (meanwhile) return meanwhile;
     const sessions = sessionsBy.get(this.#shell) ?? new Map<string, Session>();
@@ -214,7 +248,9 @@ class Run implements RemoteRun {
   async attach(from: { readonly stdout: number; readonly stderr: number }): Promise<boolean> {
     const conversation = await RemoteConversation.open(this.#shell, attachProgram, this.#target, this.#clock);
     this.#conversation = conversation;
-    conversation.send(`${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#procRoot })} attach ${from.stdout} ${from.stderr}\n`);
+    conversation.send(
+      `${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#procRoot })} attach ${from.stdout} ${from.stderr}\n`,
+    );
     const messages = conversation.messages();
     const first = await this.#soon(messages.next());
     if (first === 'silent') {
@@ -225,7 +261,8 @@ class Run implements RemoteRun {
     const { words } = first.value;
     if (words[0] === 'A') return false;
     if (words[0] === 'R') throw remoteFault(words);
-    if (words[0] !== 'S') throw new DroverError('link-lost', { detail: 'The start of the attempt is still under way on the host.' });
+    if (words[0] !== 'S')
+      throw new DroverError('link-lost', { detail: 'The start of the attempt is still under way on the host.' });
     this.#isLive = true;
     this.#begun(words);
     void this.#follow(conversation, messages).catch((error: unknown) => this.#tellLost(String(error)));
@@ -244,7 +281,11 @@ class Run implements RemoteRun {
   // — following —
 
   /** Until the channel ends. True when anything was heard. */
-  async #follow(conversation: RemoteConversation, messages: AsyncGenerator<RemoteMessage, void>, text?: OrderText): Promise<boolean> {
+  async #follow(
+    conversation: RemoteConversation,
+    messages: AsyncGenerator<RemoteMessage, void>,
+    text?: OrderText,
+  ): Promise<boolean> {
     const blobs = [...(text?.blobs ?? [])];
     let heard = text === undefined;
     const first = await (heard ? messages.next() : this.#soon(messages.next()));
@@ -267,14 +308,14 @@ class Run implements RemoteRun {
       else if (words[0] === 'E') {
         this.#end(outcomeOf(words, this.#startedAtMs, this.#clock.nowMs()));
         if (this.#isKeepable && !this.#isLive) return true;
-      }
-      else if (words[0] === 'R') {
+      } else if (words[0] === 'R') {
         const fault = remoteFault(words);
         this.refuse(fault.code, fault.detail);
         conversation.close();
       } else if (words[0] === 'H') {
         conversation.close();
-        if (!(await this.attach({ stdout: 0, stderr: 0 }))) this.#tellLost('The attempt was forgotten while it was started again.');
+        if (!(await this.attach({ stdout: 0, stderr: 0 })))
+          this.#tellLost('The attempt was forgotten while it was started again.');
         return true;
       }
     }
@@ -291,7 +332,8 @@ class Run implements RemoteRun {
     this.#startedAtMs = this.#clock.nowMs() - Math.max(0, now! - start!) * 10;
     this.#follower.started(pid!, this.#startedAtMs);
     if (this.#stopping) this.#sendStop();
-    else if (!this.#isLive) this.#cancelLive = this.#clock.after(this.#liveAfterMs, () => this.#goLive(), { unref: true });
+    else if (!this.#isLive)
+      this.#cancelLive = this.#clock.after(this.#liveAfterMs, () => this.#goLive(), { unref: true });
   }
 
   #goLive(): void {
@@ -326,13 +368,18 @@ class Run implements RemoteRun {
     this.#goLive();
   }
 
-  async readWhole(stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }> {
+  async readWhole(
+    stream: 1 | 2,
+    offset: number,
+    length: number,
+  ): Promise<{ bytes: Uint8Array; size: number; eof: boolean }> {
     const pieces: Buffer[] = [];
     let size: number | undefined;
     for await (const message of this.#ask(`whole ${stream} ${offset} ${length}`)) {
       if (message.kind === 'output') pieces.push(message.bytes);
       if (message.kind === 'line' && message.words[0] === 'W') size = Number(message.words[1]);
-      if (message.kind === 'line' && message.words[0] === 'A') throw new DroverError('output-not-available', { detail: 'The host holds no output of this attempt any more.' });
+      if (message.kind === 'line' && message.words[0] === 'A')
+        throw new DroverError('output-not-available', { detail: 'The host holds no output of this attempt any more.' });
     }
     if (size === undefined) throw new DroverError('link-lost', { detail: 'The host did not answer.' });
     const bytes = Buffer.concat(pieces);
@@ -342,7 +389,9 @@ class Run implements RemoteRun {
   /** One question on a channel of its own. */
   async *#ask(question: string): AsyncGenerator<RemoteMessage, void> {
     const conversation = await RemoteConversation.open(this.#shell, attachProgram, this.#target, this.#clock);
-    conversation.send(`${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#procRoot })} ${question}; exit\n`);
+    conversation.send(
+      `${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#procRoot })} ${question}; exit\n`,
+    );
     let heard = false;
     const messages = conversation.messages();
     const first = await this.#soon(messages.next());

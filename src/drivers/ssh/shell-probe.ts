@@ -12,15 +12,25 @@ import { quoted, sshError } from './ssh-faults.ts';
 const MARK = 'drover-shell-answers';
 const OUTPUT_BYTES_MAX = 4_096;
 
-export interface CommandAnswer { readonly stdout: string; readonly stderr: string; readonly end: RemoteEnd }
+export interface CommandAnswer {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly end: RemoteEnd;
+}
 
 /** Runs a command that writes little; what is more is cut off, and one that does not end is given up. */
-export async function runBriefly(shell: RemoteShell, command: string, input: string, clock: Clock): Promise<CommandAnswer> {
+export async function runBriefly(
+  shell: RemoteShell,
+  command: string,
+  input: string,
+  clock: Clock,
+): Promise<CommandAnswer> {
   const channel = await shell.exec(command);
   const texts = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     channel[name].on('data', (bytes: Buffer) => {
-      if (texts[name].length < OUTPUT_BYTES_MAX) texts[name] += bytes.toString('latin1').slice(0, OUTPUT_BYTES_MAX - texts[name].length);
+      if (texts[name].length < OUTPUT_BYTES_MAX)
+        texts[name] += bytes.toString('latin1').slice(0, OUTPUT_BYTES_MAX - texts[name].length);
     });
   }
   channel.stdin.on('error', () => undefined);
@@ -44,9 +54,24 @@ export async function shellFault(shell: RemoteShell, hop: SshHop, clock: Clock):
   if (answer.stdout.includes(MARK)) return undefined;
   const said = quoted(`${answer.stderr} ${answer.stdout}`);
   if (/password.*(has )?expired|password change required|required to change your password/i.test(said)) {
-    return sshError('ssh-password-expired', hop, `the password has expired, and the host wants a new one ("${said}"). Change it there (passwd), then store the new one in the account.`);
+    return sshError(
+      'ssh-password-expired',
+      hop,
+      `the password has expired, and the host wants a new one ("${said}"). Change it there (passwd), then store the new one in the account.`,
+    );
   }
-  if (answer.end.kind === 'lost') return sshError('ssh-no-shell', hop, `it took the command and gave no answer${said ? ` but "${said}"` : ''} (${answer.end.reason}). Look at the account's shell and at ForceCommand.`, undefined, { isSilent: true });
+  if (answer.end.kind === 'lost')
+    return sshError(
+      'ssh-no-shell',
+      hop,
+      `it took the command and gave no answer${said ? ` but "${said}"` : ''} (${answer.end.reason}). Look at the account's shell and at ForceCommand.`,
+      undefined,
+      { isSilent: true },
+    );
   const how = answer.end.kind === 'exited' ? `exit code ${answer.end.code}` : `signal ${answer.end.signal}`;
-  return sshError('ssh-no-shell', hop, `the account logs in and runs no commands: ${said ? `it said "${said}"` : 'it said nothing'} (${how}). Its shell is /bin/false or nologin, restricted, or replaced by ForceCommand; give it a shell (chsh), or use another account.`);
+  return sshError(
+    'ssh-no-shell',
+    hop,
+    `the account logs in and runs no commands: ${said ? `it said "${said}"` : 'it said nothing'} (${how}). Its shell is /bin/false or nologin, restricted, or replaced by ForceCommand; give it a shell (chsh), or use another account.`,
+  );
 }

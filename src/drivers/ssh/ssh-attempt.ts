@@ -91,14 +91,28 @@ export class SshAttempt {
         const reason = await Promise.race([following.lost, this.#over]);
         if (this.#hasEnded || stopping.aborted) return;
         if (this.#isOut) tries = 0;
-        else if (tries >= limits.sshCutLoginTriesMax) return this.#refuse(new DroverError('ssh-lost', { detail: `The connection is lost each time before the order is given: ${reason}. Nothing ran.` }));
+        else if (tries >= limits.sshCutLoginTriesMax)
+          return this.#refuse(
+            new DroverError('ssh-lost', {
+              detail: `The connection is lost each time before the order is given: ${reason}. Nothing ran.`,
+            }),
+          );
         log.info({ attempt, reason }, 'the connection to a running script was lost; it is looked for again');
       } catch (error) {
         if (this.#hasEnded || stopping.aborted) return;
         log.debug({ attempt, err: error }, 'the host of a running script cannot be reached yet');
-        if (this.#isOverdue()) return this.#end({ outcome: 'unknown', reason: 'ssh-lost', detail: `The connection was lost, and the host was not reached again: ${detailOf(error)}` });
+        if (this.#isOverdue())
+          return this.#end({
+            outcome: 'unknown',
+            reason: 'ssh-lost',
+            detail: `The connection was lost, and the host was not reached again: ${detailOf(error)}`,
+          });
       }
-      await pause(this.#options.clock, fullJitterMs(tries, limits.sshReattachBaseMs, limits.sshReattachCapMs, this.#options.random), stopping);
+      await pause(
+        this.#options.clock,
+        fullJitterMs(tries, limits.sshReattachBaseMs, limits.sshReattachCapMs, this.#options.random),
+        stopping,
+      );
     }
   }
 
@@ -106,7 +120,8 @@ export class SshAttempt {
     // Asked again and again, as long as no end is told.
     if (this.#isCancelled) return this.#run?.stop('cancelled');
     this.#isCancelled = true;
-    if (!this.#isOut) this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
+    if (!this.#isOut)
+      this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
     else if (this.#run) this.#stop(this.#run);
   }
 
@@ -120,7 +135,11 @@ export class SshAttempt {
     const { clock, note, acceptedAtMs } = this.#options;
     const leftMs = this.#isCancelled ? 0 : Math.max(0, acceptedAtMs + note.timeoutMs - clock.nowMs());
     this.#cancelLook();
-    this.#cancelLook = clock.after(Math.min(leftMs + note.killAfterMs + limits.sshSilentMs, LOOK_AFTER_MS_MAX), () => run.leave(), { unref: true });
+    this.#cancelLook = clock.after(
+      Math.min(leftMs + note.killAfterMs + limits.sshSilentMs, LOOK_AFTER_MS_MAX),
+      () => run.leave(),
+      { unref: true },
+    );
   }
 
   /** The worker stops: it goes on on its host, and our successor finds it. */
@@ -154,7 +173,10 @@ export class SshAttempt {
     };
     try {
       const order = { attempt, spec: this.#spec!, hostName: host.hostName, hostId: host.hostId, become: host.become };
-      return await this.#follow(await startRemote(shell, order, follower, { clock, onLeaving, ...this.#pace() }), follower);
+      return await this.#follow(
+        await startRemote(shell, order, follower, { clock, onLeaving, ...this.#pace() }),
+        follower,
+      );
     } catch (error) {
       // No channel: nothing of it left this side.
       if (this.#options.stopping.aborted) throw error;
@@ -168,13 +190,22 @@ export class SshAttempt {
     const { host, shell } = reached;
     const output = await this.#options.output();
     const follower = await this.#follower(reached);
-    const target = { attempt, become: host.become, ...(note.user === undefined || host.become.kind !== 'direct' ? {} : { user: note.user }) };
-    const run = await attachRemote(shell, target, output.received, follower, { clock }).catch(async (error: unknown) => {
-      // A shell that runs nothing has not run the order either; one that says nothing may run it when it wakes up.
-      const fault = this.#hasStarted || errorCodeOf(error) === 'ssh-timeout' ? undefined : await shellFault(shell, host.hop, clock).catch(() => undefined);
-      if (!fault || fault.context.isSilent) throw error;
-      this.#refuse(fault);
-    });
+    const target = {
+      attempt,
+      become: host.become,
+      ...(note.user === undefined || host.become.kind !== 'direct' ? {} : { user: note.user }),
+    };
+    const run = await attachRemote(shell, target, output.received, follower, { clock }).catch(
+      async (error: unknown) => {
+        // A shell that runs nothing has not run the order either; one that says nothing may run it when it wakes up.
+        const fault =
+          this.#hasStarted || errorCodeOf(error) === 'ssh-timeout'
+            ? undefined
+            : await shellFault(shell, host.hop, clock).catch(() => undefined);
+        if (!fault || fault.context.isSilent) throw error;
+        this.#refuse(fault);
+      },
+    );
     if (!run) return undefined;
     if (run !== 'absent') return this.#follow(run, follower);
     await this.#missing(reached);
@@ -190,18 +221,23 @@ export class SshAttempt {
       if (this.#isCancelled) this.#stop(run);
       else this.#lookLater(run);
     }
-    return { run, lost: run.lost.then((reason) => {
-      this.#run = undefined;
-      this.#cancelLook();
-      follower.isCurrent = false;
-      return reason;
-    }) };
+    return {
+      run,
+      lost: run.lost.then((reason) => {
+        this.#run = undefined;
+        this.#cancelLook();
+        follower.isCurrent = false;
+        return reason;
+      }),
+    };
   }
 
   async #follower({ shell, host }: Awaited<ReturnType<SshPool['shell']>>): Promise<CurrentFollower> {
     const output = await this.#options.output();
     const follower: CurrentFollower = {
-      isCurrent: true, outcome: undefined, run: undefined,
+      isCurrent: true,
+      outcome: undefined,
+      run: undefined,
       started: (pid, atMs) => {
         if (this.#hasStarted) return;
         this.#hasStarted = true;
@@ -218,7 +254,9 @@ export class SshAttempt {
       conclude: async (outcome, run) => {
         // Nothing ran: a question to the shell brings out why.
         const isUnclear = outcome.outcome === 'refused' && outcome.reason === 'spawn-failed';
-        const fault = isUnclear ? await shellFault(shell, host.hop, this.#options.clock).catch(() => undefined) : undefined;
+        const fault = isUnclear
+          ? await shellFault(shell, host.hop, this.#options.clock).catch(() => undefined)
+          : undefined;
         this.#end(fault ? { ...outcome, reason: fault.code, detail: fault.detail } : outcome, run);
       },
     };
@@ -230,30 +268,52 @@ export class SshAttempt {
    * and the deadline is far, they can wait; the host sees to a lost connection in any case.
    */
   #pace(): { liveAfterMs?: number } {
-    return this.#options.isWatched() ? {} : { liveAfterMs: Math.max(40, Math.min(UNWATCHED_LIVE_AFTER_MS, this.#options.note.timeoutMs / 8)) };
+    return this.#options.isWatched()
+      ? {}
+      : { liveAfterMs: Math.max(40, Math.min(UNWATCHED_LIVE_AFTER_MS, this.#options.note.timeoutMs / 8)) };
   }
 
   /** The host knows nothing of it. Either it never began there, or the host has forgotten. */
   async #missing({ shell, host }: Awaited<ReturnType<SshPool['shell']>>): Promise<void> {
     const { acceptedAtMs, clock } = this.#options;
     if (this.#hasStarted) {
-      return this.#end({ outcome: 'unknown', reason: 'host-rebooted', detail: 'It had begun, and the host knows nothing of it any more: it restarted, or its temporary files were removed; then the script may still run.' });
+      return this.#end({
+        outcome: 'unknown',
+        reason: 'host-rebooted',
+        detail:
+          'It had begun, and the host knows nothing of it any more: it restarted, or its temporary files were removed; then the script may still run.',
+      });
     }
     const answer = await runBriefly(shell, 'cat /proc/uptime', '', clock);
-    const uptimeS = answer.end.kind === 'exited' && answer.end.code === 0 ? Number.parseFloat(answer.stdout) : Number.NaN;
-    if (Number.isNaN(uptimeS)) throw new DroverError('ssh-lost', { detail: `${host.hostName} did not tell since when it is up.` });
+    const uptimeS =
+      answer.end.kind === 'exited' && answer.end.code === 0 ? Number.parseFloat(answer.stdout) : Number.NaN;
+    if (Number.isNaN(uptimeS))
+      throw new DroverError('ssh-lost', { detail: `${host.hostName} did not tell since when it is up.` });
     if (clock.nowMs() - uptimeS * 1_000 > acceptedAtMs - limits.sshRebootMarginMs) {
-      return this.#end({ outcome: 'unknown', reason: 'host-rebooted', detail: 'The host restarted while the order was on its way, so that nobody knows whether it began.' });
+      return this.#end({
+        outcome: 'unknown',
+        reason: 'host-rebooted',
+        detail: 'The host restarted while the order was on its way, so that nobody knows whether it began.',
+      });
     }
-    if (this.#isCancelled) return this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
-    if (!this.#spec) return this.#end({ outcome: 'refused', reason: 'ssh-lost', detail: 'The worker stopped, or lost the connection, before the host had taken the order. Nothing ran.' });
+    if (this.#isCancelled)
+      return this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
+    if (!this.#spec)
+      return this.#end({
+        outcome: 'refused',
+        reason: 'ssh-lost',
+        detail: 'The worker stopped, or lost the connection, before the host had taken the order. Nothing ran.',
+      });
     // As if it had never left: the guard over there is the judge, should the first order still come in.
     this.#isOut = false;
     throw new DroverError('ssh-lost', { detail: 'The order was lost on its way to the host.' });
   }
 
   /** A channel that failed may have a reason that a question to the shell brings out. */
-  async #explain(error: unknown, { shell, host }: { readonly shell: Parameters<typeof shellFault>[0]; readonly host: ReachedHost }): Promise<unknown> {
+  async #explain(
+    error: unknown,
+    { shell, host }: { readonly shell: Parameters<typeof shellFault>[0]; readonly host: ReachedHost },
+  ): Promise<unknown> {
     const code = errorCodeOf(error);
     if (code !== 'internal' && code !== 'link-lost' && code !== 'spawn-failed') return error;
     return (await shellFault(shell, host.hop, this.#options.clock).catch(() => undefined)) ?? error;
@@ -269,7 +329,10 @@ export class SshAttempt {
     return clock.nowMs() > acceptedAtMs + note.timeoutMs + note.killAfterMs + limits.sshReattachMs;
   }
 
-  #end(outcome: Omit<RemoteOutcome, 'finishedAtMs'> & { readonly finishedAtMs?: number; readonly reason?: ErrorCode }, run?: RemoteRun): void {
+  #end(
+    outcome: Omit<RemoteOutcome, 'finishedAtMs'> & { readonly finishedAtMs?: number; readonly reason?: ErrorCode },
+    run?: RemoteRun,
+  ): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#spec = undefined;

@@ -80,7 +80,10 @@ export class SshConnection {
 
   /** When this rejects, the command may have been begun, but has been given no input, and nothing of ours begins without. */
   async exec(command: string): Promise<RemoteChannel> {
-    return this.#open((done) => this.#client.exec(command, done), (stream) => this.#adopt(stream));
+    return this.#open(
+      (done) => this.#client.exec(command, done),
+      (stream) => this.#adopt(stream),
+    );
   }
 
   #adopt(stream: ClientChannel): RemoteChannel {
@@ -103,14 +106,18 @@ export class SshConnection {
 
   /** A connection from the far side to `address`, for the next hop. */
   async forward(next: SshHop): Promise<Duplex> {
-    return this.#open((done) => this.#client.forwardOut('127.0.0.1', 0, next.address, next.port, done), (stream) => {
-      const line = new ForwardedLine(stream);
-      const onLost = (): void => void line.destroy();
-      this.#onLost.add(onLost);
-      line.once('close', () => this.#onLost.delete(onLost));
-      stream.once('close', () => this.#leave());
-      return line;
-    }, next);
+    return this.#open(
+      (done) => this.#client.forwardOut('127.0.0.1', 0, next.address, next.port, done),
+      (stream) => {
+        const line = new ForwardedLine(stream);
+        const onLost = (): void => void line.destroy();
+        this.#onLost.add(onLost);
+        line.once('close', () => this.#onLost.delete(onLost));
+        stream.once('close', () => this.#leave());
+        return line;
+      },
+      next,
+    );
   }
 
   async #open<T>(request: Request, adopt: (stream: ClientChannel) => T, next?: SshHop): Promise<T> {
@@ -118,7 +125,11 @@ export class SshConnection {
       await this.#enter();
       try {
         const stream = await this.#ask(request, adopt);
-        if (this.#active >= this.#sessionsMax && ++this.#successes >= RAISE_AFTER && this.#sessionsMax < limits.sshSessionsPerConnectionMax) {
+        if (
+          this.#active >= this.#sessionsMax &&
+          ++this.#successes >= RAISE_AFTER &&
+          this.#sessionsMax < limits.sshSessionsPerConnectionMax
+        ) {
           this.#successes = 0;
           this.#sessionsMax++;
         }
@@ -135,7 +146,13 @@ export class SshConnection {
           this.#successes = 0;
           continue;
         }
-        if (++emptyRefusals > EMPTY_REFUSALS_MAX) throw sshError('ssh-session-refused', this.hop, `it lets the account log in and open no session (${quoted(message)}). Check MaxSessions in its sshd_config, and its limits of processes.`, error);
+        if (++emptyRefusals > EMPTY_REFUSALS_MAX)
+          throw sshError(
+            'ssh-session-refused',
+            this.hop,
+            `it lets the account log in and open no session (${quoted(message)}). Check MaxSessions in its sshd_config, and its limits of processes.`,
+            error,
+          );
         await pause(this.#options.clock, fullJitterMs(emptyRefusals, 50, 1_000, this.#options.random));
       }
     }
@@ -165,12 +182,28 @@ export class SshConnection {
       this.#line.destroy();
     }
     if (!this.isOpen) return this.#lostError();
-    return sshError('ssh-no-shell', this.hop, `it refused to run a command (${quoted(message)}). The account may be for file transfer or forwarding only; look for ForceCommand and restrict in sshd_config and authorized_keys.`, error);
+    return sshError(
+      'ssh-no-shell',
+      this.hop,
+      `it refused to run a command (${quoted(message)}). The account may be for file transfer or forwarding only; look for ForceCommand and restrict in sshd_config and authorized_keys.`,
+      error,
+    );
   }
 
   #refusedForward(next: SshHop, message: string, reason: number | undefined, error: unknown): DroverError {
-    if (reason === REASON_PROHIBITED) return sshError('ssh-forward-refused', this.hop, `it may not be used as a jump host (${quoted(message)}). Set AllowTcpForwarding in its sshd_config.`, error);
-    return sshError('ssh-refused', next, `the jump host ${this.hop.address} cannot reach it (${quoted(message.replace('(SSH) Channel open failure: ', ''))}). Check address and port as seen from there.`, error);
+    if (reason === REASON_PROHIBITED)
+      return sshError(
+        'ssh-forward-refused',
+        this.hop,
+        `it may not be used as a jump host (${quoted(message)}). Set AllowTcpForwarding in its sshd_config.`,
+        error,
+      );
+    return sshError(
+      'ssh-refused',
+      next,
+      `the jump host ${this.hop.address} cannot reach it (${quoted(message.replace('(SSH) Channel open failure: ', ''))}). Check address and port as seen from there.`,
+      error,
+    );
   }
 
   #lostError(): DroverError {
@@ -232,7 +265,12 @@ function remoteChannel(stream: ClientChannel, { whyLost, onClosed, rest, wake }:
     });
   });
   return {
-    stdin: stream, stdout: stream, stderr: stream.stderr, ended, rest, wake,
+    stdin: stream,
+    stdout: stream,
+    stderr: stream.stderr,
+    ended,
+    rest,
+    wake,
     close() {
       stream.resume();
       stream.stderr.resume();

@@ -35,7 +35,13 @@ export function openSocket(hop: SshHop, options: DialOptions): Promise<Socket> {
     const socket = connectTcp({ host: hop.address, port: hop.port, noDelay: true });
     const cancel = options.clock.after(options.tcpMs, () => {
       socket.destroy();
-      reject(sshError('ssh-timeout', hop, `no answer to the connection within ${options.tcpMs / 1_000} s. Check address, routes and firewalls between the worker and the host.`));
+      reject(
+        sshError(
+          'ssh-timeout',
+          hop,
+          `no answer to the connection within ${options.tcpMs / 1_000} s. Check address, routes and firewalls between the worker and the host.`,
+        ),
+      );
     });
     socket.once('lookup', (error) => error ?? options.onStep?.('dns'));
     socket.once('connect', () => {
@@ -71,8 +77,16 @@ function joinWrites(socket: Socket): Socket {
 }
 
 /** Takes the socket over: it is closed when this rejects. `adopt` listens in the very turn of the login: its end may be in the same packet. */
-export function openClient<T>(hop: SshHop, plan: AuthPlan, socket: Duplex, options: DialOptions, adopt: (client: Client) => T): Promise<T> {
-  return new Promise((resolve, reject) => new Opening(hop, plan, socket, options, (client) => resolve(adopt(client)), reject).begin());
+export function openClient<T>(
+  hop: SshHop,
+  plan: AuthPlan,
+  socket: Duplex,
+  options: DialOptions,
+  adopt: (client: Client) => T,
+): Promise<T> {
+  return new Promise((resolve, reject) =>
+    new Opening(hop, plan, socket, options, (client) => resolve(adopt(client)), reject).begin(),
+  );
 }
 
 class Opening {
@@ -89,7 +103,14 @@ class Opening {
   #fault: DroverError | undefined;
   #cancelTimer = (): void => undefined;
 
-  constructor(hop: SshHop, plan: AuthPlan, socket: Duplex, options: DialOptions, resolve: (client: Client) => void, reject: (error: unknown) => void) {
+  constructor(
+    hop: SshHop,
+    plan: AuthPlan,
+    socket: Duplex,
+    options: DialOptions,
+    resolve: (client: Client) => void,
+    reject: (error: unknown) => void,
+  ) {
     this.#hop = hop;
     this.#plan = plan;
     this.#socket = socket;
@@ -126,19 +147,32 @@ class Opening {
       this.#client.connect(this.#config());
       allowCertificates(this.#client);
     } catch (error) {
-      this.#fail(sshError('ssh-no-common-algorithm', this.#hop, `the SSH algorithms of this host cannot be used: ${quoted((error as Error).message)}.`, error));
+      this.#fail(
+        sshError(
+          'ssh-no-common-algorithm',
+          this.#hop,
+          `the SSH algorithms of this host cannot be used: ${quoted((error as Error).message)}.`,
+          error,
+        ),
+      );
     }
   }
 
   #config(): ConnectConfig {
     const { algorithms } = this.#hop;
     const offered = {
-      ...(algorithms?.kex ? { kex: algorithms.kex } : {}), ...(algorithms?.cipher ? { cipher: algorithms.cipher } : {}),
-      ...(algorithms?.hmac ? { hmac: algorithms.hmac } : {}), serverHostKey: hostKeyAlgorithms(this.#hop),
+      ...(algorithms?.kex ? { kex: algorithms.kex } : {}),
+      ...(algorithms?.cipher ? { cipher: algorithms.cipher } : {}),
+      ...(algorithms?.hmac ? { hmac: algorithms.hmac } : {}),
+      serverHostKey: hostKeyAlgorithms(this.#hop),
     };
     return {
-      sock: this.#socket, username: this.#hop.user, ident: 'Drover', readyTimeout: 0,
-      keepaliveInterval: this.#options.keepaliveMs, keepaliveCountMax: this.#options.keepalivesMissedMax,
+      sock: this.#socket,
+      username: this.#hop.user,
+      ident: 'Drover',
+      readyTimeout: 0,
+      keepaliveInterval: this.#options.keepaliveMs,
+      keepaliveCountMax: this.#options.keepalivesMissedMax,
       algorithms: offered as ConnectConfig['algorithms'] & object,
       hostVerifier: (key: Buffer, verify: (ok: boolean) => void) => void this.#verify(key).then(verify),
       authHandler: (allowed, partial, next) => {
@@ -155,7 +189,8 @@ class Opening {
   #onError(error: Error & { level?: string; code?: unknown }): void {
     if (this.#stage === 'over') return;
     // ssh2 goes on with the next credential after these.
-    if (error.level === 'agent' || /^Error (while )?signing/.test(error.message)) return this.#plan.failHere(error.message);
+    if (error.level === 'agent' || /^Error (while )?signing/.test(error.message))
+      return this.#plan.failHere(error.message);
     if (this.#fault) return this.#fail(this.#fault);
     if (error.level === 'client-authentication') return this.#fail(this.#plan.failure());
     this.#fail(this.#closed(error.message, error));
@@ -170,9 +205,23 @@ class Opening {
   #timeout(): DroverError {
     if (this.#fault) return this.#fault;
     const seconds = this.#options.handshakeMs / 1_000;
-    if (this.#stage === 'auth') return sshError('ssh-timeout', this.#hop, `it did not finish the login within ${seconds} s. Its name service or PAM may hang; look at sshd's log.`);
-    if (this.#heard === '') return sshError('ssh-silent', this.#hop, `it takes the connection on port ${this.#hop.port} and says nothing for ${seconds} s. Something else may listen there, sshd may be stuck, or a firewall drops what it says.`);
-    return sshError('ssh-timeout', this.#hop, `it answered, and did not finish the key exchange within ${seconds} s. It is overloaded, or the network drops large packets (MTU).`);
+    if (this.#stage === 'auth')
+      return sshError(
+        'ssh-timeout',
+        this.#hop,
+        `it did not finish the login within ${seconds} s. Its name service or PAM may hang; look at sshd's log.`,
+      );
+    if (this.#heard === '')
+      return sshError(
+        'ssh-silent',
+        this.#hop,
+        `it takes the connection on port ${this.#hop.port} and says nothing for ${seconds} s. Something else may listen there, sshd may be stuck, or a firewall drops what it says.`,
+      );
+    return sshError(
+      'ssh-timeout',
+      this.#hop,
+      `it answered, and did not finish the key exchange within ${seconds} s. It is overloaded, or the network drops large packets (MTU).`,
+    );
   }
 
   #succeed(): void {
@@ -199,5 +248,10 @@ class Opening {
 }
 
 export function defaultDialOptions(): Omit<DialOptions, 'clock' | 'recordHostKey'> {
-  return { tcpMs: limits.sshTcpMs, handshakeMs: limits.sshHandshakeMs, keepaliveMs: limits.sshKeepaliveMs, keepalivesMissedMax: limits.sshKeepalivesMissedMax };
+  return {
+    tcpMs: limits.sshTcpMs,
+    handshakeMs: limits.sshHandshakeMs,
+    keepaliveMs: limits.sshKeepaliveMs,
+    keepalivesMissedMax: limits.sshKeepalivesMissedMax,
+  };
 }

@@ -56,7 +56,12 @@ export function createSshDriver(options: SshDriverOptions): SshDriver {
 }
 
 /** An end that is on disk, or about to be. */
-interface Finished { readonly kept: Record<1 | 2, KeptStream>; readonly note: SshNote; run: RemoteRun | undefined; isOnHost: boolean }
+interface Finished {
+  readonly kept: Record<1 | 2, KeptStream>;
+  readonly note: SshNote;
+  run: RemoteRun | undefined;
+  isOnHost: boolean;
+}
 
 const RECORD_RETRY_MS_MAX = 5_000;
 const packr = new Packr({ useRecords: false });
@@ -81,7 +86,10 @@ class SshDriverService implements SshDriver {
     try {
       mkdirSync(join(options.dir, 'output'), { recursive: true, mode: 0o700 });
     } catch (error) {
-      throw new DroverError('spool-unwritable', { detail: `The folder ${options.dir} cannot be written: ${(error as Error).message}`, cause: error });
+      throw new DroverError('spool-unwritable', {
+        detail: `The folder ${options.dir} cannot be written: ${(error as Error).message}`,
+        cause: error,
+      });
     }
     this.#journal = new Journal(join(options.dir, 'journal'), { tombstoneKeptMs: limits.tombstoneKeptMs });
     const { clock, random, log, access, recordHostKey, connections } = options;
@@ -96,7 +104,8 @@ class SshDriverService implements SshDriver {
     }
     for (const [attempt, entry] of this.#journal.entries) {
       if (entry.report) await this.#reopen(attempt, entry, entry.report);
-      else this.#carry(attempt as AttemptId, noteOf(entry), entry.accepted.atMs, undefined, entry.started !== undefined);
+      else
+        this.#carry(attempt as AttemptId, noteOf(entry), entry.accepted.atMs, undefined, entry.started !== undefined);
     }
   }
 
@@ -127,12 +136,23 @@ class SshDriverService implements SshDriver {
 
   async #accept(attempt: AttemptId, spec: ExecutionSpec, target: SshTarget): Promise<StartAnswer> {
     const note: SshNote = {
-      target, ...(spec.user === undefined ? {} : { user: spec.user }), keptBytes: spec.outputKeptBytes, timeoutMs: spec.timeoutMs, killAfterMs: spec.killAfterMs,
+      target,
+      ...(spec.user === undefined ? {} : { user: spec.user }),
+      keptBytes: spec.outputKeptBytes,
+      timeoutMs: spec.timeoutMs,
+      killAfterMs: spec.killAfterMs,
       hasSecrets: Object.keys(spec.secrets).length > 0,
     };
     const atMs = this.#options.clock.nowMs();
     try {
-      await this.#journal.append({ k: 'accepted', a: attempt, atMs, bootId: '', sealed: false, spec: packr.pack(note) });
+      await this.#journal.append({
+        k: 'accepted',
+        a: attempt,
+        atMs,
+        bootId: '',
+        sealed: false,
+        spec: packr.pack(note),
+      });
     } catch (error) {
       this.#cancelled.delete(attempt);
       throw error;
@@ -169,7 +189,10 @@ class SshDriverService implements SshDriver {
   }
 
   list(): readonly { attempt: AttemptId; state: DriverAttemptState }[] {
-    return [...this.#journal.entries.keys()].map((attempt) => ({ attempt: attempt as AttemptId, state: this.stateOf(attempt as AttemptId) as DriverAttemptState }));
+    return [...this.#journal.entries.keys()].map((attempt) => ({
+      attempt: attempt as AttemptId,
+      state: this.stateOf(attempt as AttemptId) as DriverAttemptState,
+    }));
   }
 
   async report(attempt: AttemptId): Promise<AgentReport | undefined> {
@@ -182,7 +205,12 @@ class SshDriverService implements SshDriver {
   }
 
   /** What was left out between head and tail is on the host until `forget`; where it may hold secrets it is not fetched. */
-  async readWhole(attempt: AttemptId, stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean } | undefined> {
+  async readWhole(
+    attempt: AttemptId,
+    stream: 1 | 2,
+    offset: number,
+    length: number,
+  ): Promise<{ bytes: Uint8Array; size: number; eof: boolean } | undefined> {
     const finished = this.#finished.get(attempt);
     if (!finished || !this.#journal.entries.get(attempt)?.report) return undefined;
     const kept = finished.kept[stream];
@@ -223,18 +251,41 @@ class SshDriverService implements SshDriver {
 
   // — carrying an attempt —
 
-  #carry(attempt: AttemptId, note: SshNote, acceptedAtMs: number, spec: ExecutionSpec | undefined, hasStarted: boolean): void {
+  #carry(
+    attempt: AttemptId,
+    note: SshNote,
+    acceptedAtMs: number,
+    spec: ExecutionSpec | undefined,
+    hasStarted: boolean,
+  ): void {
     const { clock, random, log } = this.#options;
-    const running = new SshAttempt({
-      attempt, note, acceptedAtMs, spec, pool: this.#pool, clock, random, log, stopping: this.#stopping.signal,
-      output: () => this.#outputOf(attempt, note, spec),
-      isWatched: () => this.#watched.has(attempt),
-      onStarted: (pid, atMs) => {
-        void this.#journal.append({ k: 'started', a: attempt, process: { pid, startTicks: 0, supervisorPid: 0, bootId: '', startedAtMs: atMs } }).catch(() => undefined);
-        this.events.started(attempt, pid, atMs);
+    const running = new SshAttempt(
+      {
+        attempt,
+        note,
+        acceptedAtMs,
+        spec,
+        pool: this.#pool,
+        clock,
+        random,
+        log,
+        stopping: this.#stopping.signal,
+        output: () => this.#outputOf(attempt, note, spec),
+        isWatched: () => this.#watched.has(attempt),
+        onStarted: (pid, atMs) => {
+          void this.#journal
+            .append({
+              k: 'started',
+              a: attempt,
+              process: { pid, startTicks: 0, supervisorPid: 0, bootId: '', startedAtMs: atMs },
+            })
+            .catch(() => undefined);
+          this.events.started(attempt, pid, atMs);
+        },
+        onEnded: (outcome, run) => this.#track(this.#finish(attempt, note, spec, outcome, run)),
       },
-      onEnded: (outcome, run) => this.#track(this.#finish(attempt, note, spec, outcome, run)),
-    }, hasStarted);
+      hasStarted,
+    );
     this.#running.set(attempt, running);
     if (this.#cancelled.delete(attempt)) running.cancel();
     this.#track(running.carry());
@@ -248,7 +299,12 @@ class SshDriverService implements SshDriver {
     if (made) return made;
     const { clock, log, dir } = this.#options;
     const output = new AttemptOutput({
-      path: join(dir, 'output', attempt), keptBytes: note.keptBytes, secrets, clock, log, stopping: this.#stopping.signal,
+      path: join(dir, 'output', attempt),
+      keptBytes: note.keptBytes,
+      secrets,
+      clock,
+      log,
+      stopping: this.#stopping.signal,
       onLive: (stream, offset, bytes, skipped) => this.events.output(attempt, stream, offset, bytes, skipped),
     });
     this.#outputs.set(attempt, output);
@@ -257,17 +313,31 @@ class SshDriverService implements SshDriver {
   }
 
   /** Output first, then the record: nothing is told before it is durable. A disk without space delays it. */
-  async #finish(attempt: AttemptId, note: SshNote, spec: ExecutionSpec | undefined, outcome: RemoteOutcome, run: RemoteRun | undefined): Promise<void> {
+  async #finish(
+    attempt: AttemptId,
+    note: SshNote,
+    spec: ExecutionSpec | undefined,
+    outcome: RemoteOutcome,
+    run: RemoteRun | undefined,
+  ): Promise<void> {
     const { clock, log } = this.#options;
     const output = this.#outputs.get(attempt) ?? (await this.#outputOf(attempt, { ...note, hasSecrets: false }, spec));
     for (let tries = 0; ; tries++) {
       if (this.#stopping.signal.aborted) return;
       try {
         const streams = await output.finish();
-        await this.#journal.append({ k: 'ended', a: attempt, report: { t: 'report', a: attempt, ...outcome, ...streams } });
+        await this.#journal.append({
+          k: 'ended',
+          a: attempt,
+          report: { t: 'report', a: attempt, ...outcome, ...streams },
+        });
         break;
       } catch (error) {
-        if (tries === 0) log.error({ attempt, err: error }, 'the end of an execution could not be recorded; it is tried again until it can be');
+        if (tries === 0)
+          log.error(
+            { attempt, err: error },
+            'the end of an execution could not be recorded; it is tried again until it can be',
+          );
         await pause(clock, Math.min(RECORD_RETRY_MS_MAX, 100 * 2 ** tries), this.#stopping.signal);
       }
     }
@@ -304,7 +374,13 @@ class SshDriverService implements SshDriver {
     const { shell, host } = await this.#pool.shell(target);
     const nobody: RemoteFollower = { started() {}, output() {}, ended() {} };
     const from = { stdout: Number.MAX_SAFE_INTEGER, stderr: Number.MAX_SAFE_INTEGER };
-    const run = await attachRemote(shell, { attempt, become: host.become, ...(user === undefined || host.become.kind !== 'direct' ? {} : { user }) }, from, nobody, { clock: this.#options.clock });
+    const run = await attachRemote(
+      shell,
+      { attempt, become: host.become, ...(user === undefined || host.become.kind !== 'direct' ? {} : { user }) },
+      from,
+      nobody,
+      { clock: this.#options.clock },
+    );
     if (run === 'absent') return undefined;
     finished.run = run;
     return run;
@@ -312,12 +388,24 @@ class SshDriverService implements SshDriver {
 
   async #reopen(attempt: string, entry: JournalEntry, report: AgentReport): Promise<void> {
     const note = noteOf(entry);
-    const open = (stream: 1 | 2): Promise<KeptStream> => KeptStream.reopen(join(this.#options.dir, 'output', `${attempt}.${stream}`), note.keptBytes, stream === 1 ? report.stdout : report.stderr);
-    this.#finished.set(attempt, { note, kept: { 1: await open(1), 2: await open(2) }, run: undefined, isOnHost: report.outcome !== 'refused' });
+    const open = (stream: 1 | 2): Promise<KeptStream> =>
+      KeptStream.reopen(
+        join(this.#options.dir, 'output', `${attempt}.${stream}`),
+        note.keptBytes,
+        stream === 1 ? report.stdout : report.stderr,
+      );
+    this.#finished.set(attempt, {
+      note,
+      kept: { 1: await open(1), 2: await open(2) },
+      run: undefined,
+      isOnHost: report.outcome !== 'refused',
+    });
   }
 
   #track(work: Promise<void>): void {
-    const tracked = work.catch((error: unknown) => this.#options.log.error({ err: error }, 'an attempt over SSH met a fault of ours')).finally(() => this.#work.delete(tracked));
+    const tracked = work
+      .catch((error: unknown) => this.#options.log.error({ err: error }, 'an attempt over SSH met a fault of ours'))
+      .finally(() => this.#work.delete(tracked));
     this.#work.add(tracked);
   }
 }

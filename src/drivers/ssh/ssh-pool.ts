@@ -21,10 +21,16 @@ import { defaultDialOptions, openClient, openSocket, type DialOptions, type Dial
 import { hopName, sshError } from './ssh-faults.ts';
 
 /** A reference: what it stands for is asked of the server when a connection is opened. */
-export interface SshTarget { readonly hostId: string; readonly accountId?: string }
+export interface SshTarget {
+  readonly hostId: string;
+  readonly accountId?: string;
+}
 
 /** Nothing is run on a jump host. */
-const NO_SHELL: RemoteShell = { exec: async () => Promise.reject(new DroverError('ssh-no-shell', { detail: 'A jump host only passes connections on.' })) };
+const NO_SHELL: RemoteShell = {
+  exec: async () =>
+    Promise.reject(new DroverError('ssh-no-shell', { detail: 'A jump host only passes connections on.' })),
+};
 
 export interface SshPoolOptions {
   readonly clock: Clock;
@@ -41,10 +47,22 @@ export interface SshPoolOptions {
 }
 
 /** What is known of a target while there is a connection to it; no credential of the login is in it. */
-export interface ReachedHost { readonly hostId: string; readonly hostName: string; readonly become: SshBecome; readonly hop: SshHop }
+export interface ReachedHost {
+  readonly hostId: string;
+  readonly hostName: string;
+  readonly become: SshBecome;
+  readonly hop: SshHop;
+}
 
 /** `shell` is one object for the life of the connection: whoever learns something about the far side remembers it by the shell. */
-interface Entry { readonly connection: SshConnection; readonly host: ReachedHost; readonly shell: RemoteShell; readonly digest: string; generation: number; idleSince: number }
+interface Entry {
+  readonly connection: SshConnection;
+  readonly host: ReachedHost;
+  readonly shell: RemoteShell;
+  readonly digest: string;
+  generation: number;
+  idleSince: number;
+}
 
 export class SshPool {
   readonly #options: SshPoolOptions;
@@ -135,7 +153,18 @@ export class SshPool {
       const access = await this.#options.access(target);
       checkPath(access);
       const hop = access.hops.at(-1)!;
-      return this.#open(key, access.hops, shell, { hostId: access.hostId, hostName: access.hostName ?? hop.address, become: access.become, hop: { ...hop, credentials: [] } }, { digest: digestOf(access), generation });
+      return this.#open(
+        key,
+        access.hops,
+        shell,
+        {
+          hostId: access.hostId,
+          hostName: access.hostName ?? hop.address,
+          become: access.become,
+          hop: { ...hop, credentials: [] },
+        },
+        { digest: digestOf(access), generation },
+      );
     });
   }
 
@@ -151,7 +180,13 @@ export class SshPool {
     return dialing;
   }
 
-  async #open(key: string, hops: readonly SshHop[], shell: RemoteShell, host: ReachedHost, seen: { readonly digest: string; readonly generation: number }): Promise<Entry> {
+  async #open(
+    key: string,
+    hops: readonly SshHop[],
+    shell: RemoteShell,
+    host: ReachedHost,
+    seen: { readonly digest: string; readonly generation: number },
+  ): Promise<Entry> {
     const hop = hops.at(-1)!;
     // A key that cannot be used is told before anybody is dialled.
     new AuthPlan(hop).forget();
@@ -172,7 +207,22 @@ export class SshPool {
     try {
       // Whoever comes with other credentials gets a connection of his own: a warm one must not open doors.
       const key = `jump ${digestOfWay(hops)}`;
-      return (await this.#once(key, (own) => this.#open(own, hops, NO_SHELL, { hostId: last.hostId, hostName: last.address, become: { kind: 'direct' }, hop: { ...last, credentials: [] } }, { digest: '', generation: this.#generation }))).connection;
+      return (
+        await this.#once(key, (own) =>
+          this.#open(
+            own,
+            hops,
+            NO_SHELL,
+            {
+              hostId: last.hostId,
+              hostName: last.address,
+              become: { kind: 'direct' },
+              hop: { ...last, credentials: [] },
+            },
+            { digest: '', generation: this.#generation },
+          ),
+        )
+      ).connection;
     } catch (error) {
       if (!(error instanceof DroverError)) throw error;
       throw new DroverError(error.code, { detail: `Jump host ${error.detail}`, context: error.context, cause: error });
@@ -190,7 +240,11 @@ export class SshPool {
         const wasCut = code === 'ssh-lost' && context?.mayBeCounted !== true;
         const passes = code === 'ssh-busy' || wasCut || (jump && !jump.isOpen);
         if (!passes || tries >= (wasCut ? limits.sshCutLoginTriesMax : limits.sshBusyTriesMax)) throw error;
-        const waited = await pause(this.#options.clock, 50 + fullJitterMs(tries, limits.sshBusyBaseMs, limits.sshBusyCapMs, this.#options.random), this.#abort.signal);
+        const waited = await pause(
+          this.#options.clock,
+          50 + fullJitterMs(tries, limits.sshBusyBaseMs, limits.sshBusyCapMs, this.#options.random),
+          this.#abort.signal,
+        );
         if (!waited) throw error;
       }
     }
@@ -202,7 +256,13 @@ export class SshPool {
       if (jump) leaves.push(await this.#dialsPerJump.enter(hopName(jump.hop)));
       leaves.push(await this.#dials.enter());
       if (this.#abort.signal.aborted) throw sshError('ssh-lost', hop, 'the worker is stopping.');
-      const options: DialOptions = { ...defaultDialOptions(), ...this.#options.dial, clock: this.#options.clock, recordHostKey: this.#options.recordHostKey, onStep: (step) => this.#options.onStep?.(hop.hostId, step) };
+      const options: DialOptions = {
+        ...defaultDialOptions(),
+        ...this.#options.dial,
+        clock: this.#options.clock,
+        recordHostKey: this.#options.recordHostKey,
+        onStep: (step) => this.#options.onStep?.(hop.hostId, step),
+      };
       const plan = new AuthPlan(hop);
       const socket: Duplex = jump ? await jump.forward(hop) : await openSocket(hop, options);
       return await openClient(hop, plan, socket, options, (client) => this.#connectionOf(hop, client, socket));
@@ -214,7 +274,8 @@ export class SshPool {
   #connectionOf(hop: SshHop, client: Client, line: Duplex): SshConnection {
     const { clock, random } = this.#options;
     const connection: SshConnection = new SshConnection(hop, client, line, {
-      clock, random,
+      clock,
+      random,
       onIdle: () => this.#rest(connection),
       onBusy: () => this.#idle.delete(this.#keyOf.get(connection) ?? ''),
       onClosed: () => this.#drop(connection),
@@ -224,7 +285,14 @@ export class SshPool {
 
   readonly #keyOf = new Map<SshConnection, string>();
 
-  #keep(key: string, hop: SshHop, connection: SshConnection, shell: RemoteShell, host: ReachedHost, seen: { readonly digest: string; readonly generation: number }): Entry {
+  #keep(
+    key: string,
+    hop: SshHop,
+    connection: SshConnection,
+    shell: RemoteShell,
+    host: ReachedHost,
+    seen: { readonly digest: string; readonly generation: number },
+  ): Entry {
     if (!connection.isOpen) throw sshError('ssh-lost', hop, 'the connection was lost right after the login.');
     if (this.#abort.signal.aborted) {
       connection.close();
@@ -271,16 +339,20 @@ export class SshPool {
   #scheduleSweep(): void {
     if (this.#cancelSweep || this.#abort.signal.aborted) return;
     const idleMs = this.#options.idleMs ?? limits.sshIdleMs;
-    this.#cancelSweep = this.#options.clock.after(Math.max(10, idleMs / 4), () => {
-      this.#cancelSweep = undefined;
-      const before = this.#options.clock.monotonicMs() - idleMs;
-      for (const key of [...this.#idle]) {
-        const entry = this.#entries.get(key);
-        if (entry && entry.idleSince > before) break;
-        entry?.connection.close();
-      }
-      if (this.#entries.size > 0) this.#scheduleSweep();
-    }, { unref: true });
+    this.#cancelSweep = this.#options.clock.after(
+      Math.max(10, idleMs / 4),
+      () => {
+        this.#cancelSweep = undefined;
+        const before = this.#options.clock.monotonicMs() - idleMs;
+        for (const key of [...this.#idle]) {
+          const entry = this.#entries.get(key);
+          if (entry && entry.idleSince > before) break;
+          entry?.connection.close();
+        }
+        if (this.#entries.size > 0) this.#scheduleSweep();
+      },
+      { unref: true },
+    );
   }
 }
 
@@ -292,18 +364,34 @@ function keyOf(target: SshTarget): string {
 function checkPath({ hops }: SshAccess): void {
   const last = hops.at(-1);
   if (!last) throw new DroverError('ssh-path-invalid', { detail: 'The way to the host is empty: it has no address.' });
-  if (hops.length > limits.sshHopsMax) throw sshError('ssh-path-invalid', last, `the way to it has ${hops.length} hops; at most ${limits.sshHopsMax} are followed.`);
+  if (hops.length > limits.sshHopsMax)
+    throw sshError(
+      'ssh-path-invalid',
+      last,
+      `the way to it has ${hops.length} hops; at most ${limits.sshHopsMax} are followed.`,
+    );
   const seen = new Map<string, number>();
   for (const [i, hop] of hops.entries()) {
     for (const place of [`host ${hop.hostId}`, `address ${hop.address.toLowerCase()} ${hop.port}`]) {
-      if (seen.has(place)) throw sshError('ssh-path-invalid', last, `its jump hosts go in a circle: ${hops.map(hopName).join(' → ')}. Correct the jump host of one of them.`);
+      if (seen.has(place))
+        throw sshError(
+          'ssh-path-invalid',
+          last,
+          `its jump hosts go in a circle: ${hops.map(hopName).join(' → ')}. Correct the jump host of one of them.`,
+        );
       seen.set(place, i);
     }
   }
 }
 
 function digestOfWay(way: unknown): string {
-  return createHash('sha256').update(JSON.stringify(way, (_name, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value))).digest('base64');
+  return createHash('sha256')
+    .update(
+      JSON.stringify(way, (_name, value: unknown) =>
+        value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
+      ),
+    )
+    .digest('base64');
 }
 
 /** Of everything that a connection stands on but the keys of hosts, which count when one is opened. */

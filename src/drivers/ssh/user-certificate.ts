@@ -5,17 +5,30 @@
  */
 import type { Client, ParsedKey } from 'ssh2';
 
-const CERTIFICATE = /^((?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp(?:256|384|521))-cert-v01@openssh\.com)\s+([A-Za-z0-9+/=]+)/;
+const CERTIFICATE =
+  /^((?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp(?:256|384|521))-cert-v01@openssh\.com)\s+([A-Za-z0-9+/=]+)/;
 const USERAUTH_REQUEST = 50;
 
 /** What the plain key signs with, and how the server is told. */
-interface CertificateKey { readonly blob: Buffer; readonly algorithm: string; readonly signature: string; sign(data: Buffer): Buffer | Error }
+interface CertificateKey {
+  readonly blob: Buffer;
+  readonly algorithm: string;
+  readonly signature: string;
+  sign(data: Buffer): Buffer | Error;
+}
 
 interface Protocol {
-  authPK(user: string, key: unknown, algorithm: string | undefined, sign?: (data: Buffer, done: (signature: Buffer) => void) => void): void;
+  authPK(
+    user: string,
+    key: unknown,
+    algorithm: string | undefined,
+    sign?: (data: Buffer, done: (signature: Buffer) => void) => void,
+  ): void;
   readonly _kex: { readonly sessionID: Buffer };
   readonly _authsQueue: string[];
-  readonly _packetRW: { readonly write: { readonly allocStart: number; alloc(bytes: number): Buffer; finalize(packet: Buffer): Buffer } };
+  readonly _packetRW: {
+    readonly write: { readonly allocStart: number; alloc(bytes: number): Buffer; finalize(packet: Buffer): Buffer };
+  };
   readonly _cipher: { encrypt(packet: Buffer): void };
 }
 
@@ -24,14 +37,16 @@ const certificates = new WeakMap<object, CertificateKey>();
 /** The key with the certificate as its public half, or what is wrong with the certificate. */
 export function withCertificate(key: ParsedKey, certificate: string): ParsedKey | string {
   const [, name, base64] = CERTIFICATE.exec(certificate.trim()) ?? [];
-  if (name === undefined || base64 === undefined) return 'the certificate is not an OpenSSH user certificate (the text of a -cert.pub file)';
+  if (name === undefined || base64 === undefined)
+    return 'the certificate is not an OpenSSH user certificate (the text of a -cert.pub file)';
   const plain = name.replace('-cert-v01@openssh.com', '');
   if (plain !== key.type) return `the certificate is for a key of type ${plain}, the key is ${key.type}`;
   const blob = Buffer.from(base64, 'base64');
   const fields = readFields(key.getPublicSSH());
   // Behind the name and the nonce the certificate repeats the fields of the public key.
   const certified = readFields(blob);
-  if (!fields.slice(1).every((field, i) => certified[i + 2]?.equals(field))) return 'the certificate is for another key';
+  if (!fields.slice(1).every((field, i) => certified[i + 2]?.equals(field)))
+    return 'the certificate is for another key';
   const isRsa = key.type === 'ssh-rsa';
   const signed = Object.create(key) as ParsedKey;
   certificates.set(signed, {
@@ -76,7 +91,15 @@ function sshEcdsa(der: Buffer): Buffer {
 }
 
 function request(user: string, key: CertificateKey, signed: boolean): Buffer {
-  return Buffer.concat([Buffer.of(USERAUTH_REQUEST), string(user), string('ssh-connection'), string('publickey'), Buffer.of(signed ? 1 : 0), string(key.algorithm), string(key.blob)]);
+  return Buffer.concat([
+    Buffer.of(USERAUTH_REQUEST),
+    string(user),
+    string('ssh-connection'),
+    string('publickey'),
+    Buffer.of(signed ? 1 : 0),
+    string(key.algorithm),
+    string(key.blob),
+  ]);
 }
 
 function send(protocol: Protocol, payload: Buffer): void {

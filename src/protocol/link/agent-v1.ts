@@ -45,12 +45,33 @@ export interface HostFacts {
 }
 
 /** The start is in the journal: it will run at most once, and its report will come. */
-export interface AgentAccepted { t: 'accepted'; a: string }
-export interface AgentStarted { t: 'started'; a: string; pid: number; atMs: number }
+export interface AgentAccepted {
+  t: 'accepted';
+  a: string;
+}
+export interface AgentStarted {
+  t: 'started';
+  a: string;
+  pid: number;
+  atMs: number;
+}
 /** Live output, best effort. `skipped` counts bytes left out just before `bytes`. */
-export interface AgentOutput { t: 'output'; a: string; stream: 1 | 2; offset: number; bytes: Uint8Array; skipped?: number }
+export interface AgentOutput {
+  t: 'output';
+  a: string;
+  stream: 1 | 2;
+  offset: number;
+  bytes: Uint8Array;
+  skipped?: number;
+}
 /** A piece of the kept output of a finished attempt, in order per stream; the report follows when all are acknowledged. */
-export interface AgentChunk { t: 'chunk'; a: string; stream: 1 | 2; seq: number; bytes: Uint8Array }
+export interface AgentChunk {
+  t: 'chunk';
+  a: string;
+  stream: 1 | 2;
+  seq: number;
+  bytes: Uint8Array;
+}
 
 /** The final record of an attempt. Sent again on a Fibonacci schedule until acknowledged. */
 export interface AgentReport {
@@ -84,19 +105,60 @@ export interface StreamReport {
 
 /** The answer to `query` or `cancel` for an attempt that the journal does not hold and never accepted. */
 /** Not taken for now: the agent holds as many executions as it may. Nothing was journaled. */
-export interface AgentBusy { t: 'busy'; a: string }
-export interface AgentUnknown { t: 'unknown'; a: string }
+export interface AgentBusy {
+  t: 'busy';
+  a: string;
+}
+export interface AgentUnknown {
+  t: 'unknown';
+  a: string;
+}
 /** The answer to `fetch`: a range of the whole output kept on the host. */
-export interface AgentData { t: 'data'; id: number; bytes: Uint8Array; size: number; eof: boolean; error?: string }
+export interface AgentData {
+  t: 'data';
+  id: number;
+  bytes: Uint8Array;
+  size: number;
+  eof: boolean;
+  error?: string;
+}
 /** A new key's certificate request, signed with the present key, so that nobody between can ask for the agent. */
-export interface AgentRenew { t: 'renew'; csr: string; signature: Uint8Array }
+export interface AgentRenew {
+  t: 'renew';
+  csr: string;
+  signature: Uint8Array;
+}
 /** About once a minute. `nowMs` is the agent's clock; a worker tells skew from it. */
-export interface AgentLoad { t: 'load'; running: number; unreported: number; rssBytes: number; loadAverage: number; lagMs: number; freeSpoolBytes: number; freeMemoryBytes?: number; nowMs?: number }
-export interface AgentFacts { t: 'facts'; facts: HostFacts }
+export interface AgentLoad {
+  t: 'load';
+  running: number;
+  unreported: number;
+  rssBytes: number;
+  loadAverage: number;
+  lagMs: number;
+  freeSpoolBytes: number;
+  freeMemoryBytes?: number;
+  nowMs?: number;
+}
+export interface AgentFacts {
+  t: 'facts';
+  facts: HostFacts;
+}
 
 export type AgentFrame =
-  | AgentHello | AgentAccepted | AgentStarted | AgentOutput | AgentChunk | AgentReport | AgentUnknown | AgentBusy | AgentData
-  | AgentRenew | AgentLoad | AgentFacts | AgentUpgradeState;
+  | AgentHello
+  | AgentAccepted
+  | AgentStarted
+  | AgentOutput
+  | AgentChunk
+  | AgentReport
+  | AgentUnknown
+  | AgentBusy
+  | AgentData
+  | AgentRenew
+  | AgentLoad
+  | AgentFacts
+  | AgentUpgradeState;
 
 // — worker → agent —
 
@@ -122,21 +184,64 @@ export interface WorkerStart {
   target?: { hostId: string; accountId?: string };
 }
 
-export interface WorkerCancel { t: 'cancel'; a: string }
-export interface WorkerWatch { t: 'watch'; a: string; on: boolean }
+export interface WorkerCancel {
+  t: 'cancel';
+  a: string;
+}
+export interface WorkerWatch {
+  t: 'watch';
+  a: string;
+  on: boolean;
+}
 /** The server has committed these reports; the agent may forget them. */
-export interface WorkerAck { t: 'ack'; a: string[] }
-export interface WorkerChunkAck { t: 'chunk-ack'; a: string; stream: 1 | 2; seq: number }
+export interface WorkerAck {
+  t: 'ack';
+  a: string[];
+}
+export interface WorkerChunkAck {
+  t: 'chunk-ack';
+  a: string;
+  stream: 1 | 2;
+  seq: number;
+}
 /** What do you know of this attempt? Answered by accepted, started, report or unknown. */
-export interface WorkerQuery { t: 'query'; a: string }
-export interface WorkerFetch { t: 'fetch'; id: number; a: string; stream: 1 | 2; offset: number; length: number }
-export interface WorkerCertificate { t: 'certificate'; certificate: string; ca: string }
+export interface WorkerQuery {
+  t: 'query';
+  a: string;
+}
+export interface WorkerFetch {
+  t: 'fetch';
+  id: number;
+  a: string;
+  stream: 1 | 2;
+  offset: number;
+  length: number;
+}
+export interface WorkerCertificate {
+  t: 'certificate';
+  certificate: string;
+  ca: string;
+}
 /** The link ends for a reason; `retryAfterMs` for `link-busy`, no return for `agent-revoked`. */
-export interface WorkerBye { t: 'bye'; code: string; detail: string; retryAfterMs?: number }
+export interface WorkerBye {
+  t: 'bye';
+  code: string;
+  detail: string;
+  retryAfterMs?: number;
+}
 
 export type WorkerToAgentFrame =
-  | WorkerWelcome | WorkerStart | WorkerCancel | WorkerWatch | WorkerAck | WorkerChunkAck | WorkerQuery | WorkerFetch
-  | WorkerCertificate | WorkerUpgrade | WorkerBye;
+  | WorkerWelcome
+  | WorkerStart
+  | WorkerCancel
+  | WorkerWatch
+  | WorkerAck
+  | WorkerChunkAck
+  | WorkerQuery
+  | WorkerFetch
+  | WorkerCertificate
+  | WorkerUpgrade
+  | WorkerBye;
 
 /** The work itself, encoded once per task with MessagePack and carried as bytes to every host. */
 export interface ExecutionSpec {
@@ -161,7 +266,12 @@ export interface ExecutionSpec {
 }
 
 /** What `mac` covers. `specDigest` is SHA-256 of the spec bytes. */
-export function dispatchMessage(attemptId: string, agentId: string, validUntilMs: number, specDigest: Uint8Array): Uint8Array {
+export function dispatchMessage(
+  attemptId: string,
+  agentId: string,
+  validUntilMs: number,
+  specDigest: Uint8Array,
+): Uint8Array {
   const head = Buffer.from(`drover-dispatch-1\n${attemptId}\n${agentId}\n${validUntilMs}\n`);
   return Buffer.concat([head, specDigest]);
 }

@@ -36,7 +36,10 @@ export interface SshHop {
 }
 
 /** `key` is the public key blob of RFC 4253 §6.6; its fingerprint is SHA-256 in base64, as OpenSSH prints it. */
-export interface SshHostKey { algorithm: string; key: Uint8Array }
+export interface SshHostKey {
+  algorithm: string;
+  key: Uint8Array;
+}
 
 export type SshCredential =
   /** OpenSSH or PEM text, ed25519, RSA or ECDSA; `certificate` is the text of an OpenSSH user certificate for the key. */

@@ -6,14 +6,35 @@ import type { AgentPackage } from '../rest/agent-package.ts';
 
 // — worker → agent, server → worker —
 
-export interface WorkerUpgrade { t: 'upgrade'; id: string; order: Uint8Array; mac: Uint8Array }
+export interface WorkerUpgrade {
+  t: 'upgrade';
+  id: string;
+  order: Uint8Array;
+  mac: Uint8Array;
+}
 /** Sent again until the agents have answered with an end. */
-export interface ServerUpgrade { t: 'upgrade'; id: string; order: Uint8Array; targets: { hostId: string; agentId: string; mac: Uint8Array }[] }
+export interface ServerUpgrade {
+  t: 'upgrade';
+  id: string;
+  order: Uint8Array;
+  targets: { hostId: string; agentId: string; mac: Uint8Array }[];
+}
 
 // — agent → worker → server —
 
-export interface AgentUpgradeState { t: 'upgrade-state'; id: string; state: 'fetching' | 'switching' | 'trying' | 'succeeded' | 'failed' | 'rolled_back'; version: string; code?: string; detail?: string }
-export interface WorkerUpgradeState extends Omit<AgentUpgradeState, 't'> { t: 'upgrade-state'; hostId: string; agentId: string }
+export interface AgentUpgradeState {
+  t: 'upgrade-state';
+  id: string;
+  state: 'fetching' | 'switching' | 'trying' | 'succeeded' | 'failed' | 'rolled_back';
+  version: string;
+  code?: string;
+  detail?: string;
+}
+export interface WorkerUpgradeState extends Omit<AgentUpgradeState, 't'> {
+  t: 'upgrade-state';
+  hostId: string;
+  agentId: string;
+}
 
 export interface UpgradeOrder {
   readonly version: string;
@@ -38,9 +59,22 @@ export function encodeUpgradeOrder(order: UpgradeOrder): Uint8Array {
 export function decodeUpgradeOrder(bytes: Uint8Array): UpgradeOrder | undefined {
   try {
     const order = JSON.parse(Buffer.from(bytes).toString()) as UpgradeOrder;
-    const isWhole = typeof order.version === 'string' && typeof order.publicKey === 'string' && typeof order.validUntilMs === 'number' && Number.isSafeInteger(order.trialSeconds) && order.trialSeconds > 0
-      && (order.endsAtMs === undefined || Number.isSafeInteger(order.endsAtMs))
-      && Array.isArray(order.urls) && order.urls.every((url) => URL.canParse(url)) && Array.isArray(order.packages) && order.packages.every((entry) => typeof entry.file === 'string' && /^[0-9a-f]{64}$/.test(entry.sha256) && /^[0-9a-f]{64}$/.test(entry.fileSha256));
+    const isWhole =
+      typeof order.version === 'string' &&
+      typeof order.publicKey === 'string' &&
+      typeof order.validUntilMs === 'number' &&
+      Number.isSafeInteger(order.trialSeconds) &&
+      order.trialSeconds > 0 &&
+      (order.endsAtMs === undefined || Number.isSafeInteger(order.endsAtMs)) &&
+      Array.isArray(order.urls) &&
+      order.urls.every((url) => URL.canParse(url)) &&
+      Array.isArray(order.packages) &&
+      order.packages.every(
+        (entry) =>
+          typeof entry.file === 'string' &&
+          /^[0-9a-f]{64}$/.test(entry.sha256) &&
+          /^[0-9a-f]{64}$/.test(entry.fileSha256),
+      );
     return isWhole ? order : undefined;
   } catch {
     return undefined;

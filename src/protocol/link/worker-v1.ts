@@ -25,14 +25,44 @@ export interface WorkerHello {
 }
 
 /** All agents linked now, in several frames; `last` ends the snapshot, after which only changes follow. */
-export interface WorkerAgents { t: 'agents'; agents: LinkedAgent[]; last: boolean }
-export interface LinkedAgent { hostId: string; agentId: string; sinceMs: number }
-export interface WorkerLinked { t: 'linked'; hostId: string; agentId: string; atMs: number; bootId: string; version: string; skewMs: number; facts: HostFacts }
-export interface WorkerUnlinked { t: 'unlinked'; hostId: string; agentId: string; atMs: number }
-export interface WorkerFactsChanged { t: 'facts'; hostId: string; agentId: string; facts: HostFacts }
+export interface WorkerAgents {
+  t: 'agents';
+  agents: LinkedAgent[];
+  last: boolean;
+}
+export interface LinkedAgent {
+  hostId: string;
+  agentId: string;
+  sinceMs: number;
+}
+export interface WorkerLinked {
+  t: 'linked';
+  hostId: string;
+  agentId: string;
+  atMs: number;
+  bootId: string;
+  version: string;
+  skewMs: number;
+  facts: HostFacts;
+}
+export interface WorkerUnlinked {
+  t: 'unlinked';
+  hostId: string;
+  agentId: string;
+  atMs: number;
+}
+export interface WorkerFactsChanged {
+  t: 'facts';
+  hostId: string;
+  agentId: string;
+  facts: HostFacts;
+}
 
 /** What agents said of attempts, batched. Order within one attempt is kept; nothing else is promised. */
-export interface WorkerEvents { t: 'events'; events: AttemptEvent[] }
+export interface WorkerEvents {
+  t: 'events';
+  events: AttemptEvent[];
+}
 export type AttemptEvent =
   | { k: 'accepted'; a: string; agentId: string }
   | { k: 'started'; a: string; agentId: string; atMs: number; pid: number }
@@ -43,37 +73,134 @@ export type AttemptEvent =
   /** The worker could not hand it on: the agent is not linked here (any more), or its queue is full. Nothing was sent. */
   | { k: 'undelivered'; a: string; code: 'host-not-linked' | 'agent-busy' };
 
-export interface WorkerOutput { t: 'output'; a: string; stream: 1 | 2; offset: number; bytes: Uint8Array; skipped?: number }
-export interface WorkerChunk { t: 'chunk'; a: string; agentId: string; stream: 1 | 2; seq: number; bytes: Uint8Array }
-export interface WorkerData { t: 'data'; id: number; bytes: Uint8Array; size: number; eof: boolean; error?: string }
+export interface WorkerOutput {
+  t: 'output';
+  a: string;
+  stream: 1 | 2;
+  offset: number;
+  bytes: Uint8Array;
+  skipped?: number;
+}
+export interface WorkerChunk {
+  t: 'chunk';
+  a: string;
+  agentId: string;
+  stream: 1 | 2;
+  seq: number;
+  bytes: Uint8Array;
+}
+export interface WorkerData {
+  t: 'data';
+  id: number;
+  bytes: Uint8Array;
+  size: number;
+  eof: boolean;
+  error?: string;
+}
 /** An agent's renewal (its own signature inside), or the worker's own when hostId is absent. */
-export interface WorkerRenew { t: 'renew'; id: number; agentId?: string; csr: string; signature: Uint8Array }
-export interface WorkerLoad { t: 'load'; agents: number; queued: number; rssBytes: number; lagMs: number; outputBytesHeld: number; lanes?: Record<LaneName, LaneFigures> }
+export interface WorkerRenew {
+  t: 'renew';
+  id: number;
+  agentId?: string;
+  csr: string;
+  signature: Uint8Array;
+}
+export interface WorkerLoad {
+  t: 'load';
+  agents: number;
+  queued: number;
+  rssBytes: number;
+  lagMs: number;
+  outputBytesHeld: number;
+  lanes?: Record<LaneName, LaneFigures>;
+}
 
 /** The ways out of a worker: over its agents, and over SSH by itself. */
 export type LaneName = 'agent' | 'ssh';
-export interface LaneFigures { underWay: number; capacity: number; queues: Record<'high' | 'normal' | 'low', QueueFigures> }
+export interface LaneFigures {
+  underWay: number;
+  capacity: number;
+  queues: Record<'high' | 'normal' | 'low', QueueFigures>;
+}
 /** `starts` and `waitedMs` count from the worker's own start. */
-export interface QueueFigures { length: number; oldestMs: number; starts: number; waitedMs: number }
+export interface QueueFigures {
+  length: number;
+  oldestMs: number;
+  starts: number;
+  waitedMs: number;
+}
 
 /** What it needs to open a session on a host over SSH; the server checks that the host is in the worker's zone. */
-export interface WorkerAccess { t: 'access'; id: number; hostId: string; accountId?: string }
+export interface WorkerAccess {
+  t: 'access';
+  id: number;
+  hostId: string;
+  accountId?: string;
+}
 /** The answer to `connection-test`: `error` where there was nothing to be tried. */
-export interface WorkerConnectionTested { t: 'connection-tested'; id: number; steps?: ConnectionStep[]; error?: { code: string; detail: string } }
+export interface WorkerConnectionTested {
+  t: 'connection-tested';
+  id: number;
+  steps?: ConnectionStep[];
+  error?: { code: string; detail: string };
+}
 /** `code` is an error code; the steps of one way to a host, in the order in which they are tried. */
-export interface ConnectionStep { step: string; result: 'ok' | 'failed' | 'warning' | 'not-tried'; code?: string; detail?: string }
+export interface ConnectionStep {
+  step: string;
+  result: 'ok' | 'failed' | 'warning' | 'not-tried';
+  code?: string;
+  detail?: string;
+}
 /** To mask the output of an attempt that this worker began before it was started anew: the values are in no journal. */
-export interface WorkerSecrets { t: 'secrets'; id: number; a: string }
+export interface WorkerSecrets {
+  t: 'secrets';
+  id: number;
+  a: string;
+}
 /** The key that a host has shown for the first time, or instead of the one it had: before anything is sent to it. */
-export interface WorkerHostKey { t: 'host-key'; id: number; hostId: string; algorithm: string; key: Uint8Array }
+export interface WorkerHostKey {
+  t: 'host-key';
+  id: number;
+  hostId: string;
+  algorithm: string;
+  key: Uint8Array;
+}
 
 /** What agents last said of their load, together. Extension: an older server passes it over. */
-export interface WorkerAgentLoads { t: 'agent-loads'; loads: AgentLoadFigures[] }
-export interface AgentLoadFigures { h: string; running: number; unreported: number; rssBytes: number; loadAverage: number; lagMs: number; freeSpoolBytes: number; freeMemoryBytes?: number; skewMs?: number }
+export interface WorkerAgentLoads {
+  t: 'agent-loads';
+  loads: AgentLoadFigures[];
+}
+export interface AgentLoadFigures {
+  h: string;
+  running: number;
+  unreported: number;
+  rssBytes: number;
+  loadAverage: number;
+  lagMs: number;
+  freeSpoolBytes: number;
+  freeMemoryBytes?: number;
+  skewMs?: number;
+}
 
 export type WorkerToServerFrame =
-  | WorkerHello | WorkerAgents | WorkerLinked | WorkerUnlinked | WorkerFactsChanged | WorkerEvents | WorkerOutput | WorkerChunk
-  | WorkerData | WorkerRenew | WorkerLoad | WorkerAgentLoads | WorkerUpgradeState | WorkerAccess | WorkerSecrets | WorkerHostKey | WorkerConnectionTested;
+  | WorkerHello
+  | WorkerAgents
+  | WorkerLinked
+  | WorkerUnlinked
+  | WorkerFactsChanged
+  | WorkerEvents
+  | WorkerOutput
+  | WorkerChunk
+  | WorkerData
+  | WorkerRenew
+  | WorkerLoad
+  | WorkerAgentLoads
+  | WorkerUpgradeState
+  | WorkerAccess
+  | WorkerSecrets
+  | WorkerHostKey
+  | WorkerConnectionTested;
 
 // — server → worker —
 
@@ -88,9 +215,16 @@ export interface ServerWelcome {
   workers: string[];
 }
 /** Sent again whenever it changes. */
-export interface ServerTopology { t: 'topology'; servers: { id: string; url: string }[]; workers: string[] }
+export interface ServerTopology {
+  t: 'topology';
+  servers: { id: string; url: string }[];
+  workers: string[];
+}
 /** The partitions that this server owns, with their terms. A worker believes the higher term. */
-export interface ServerOwns { t: 'owns'; partitions: { id: number; term: number }[] }
+export interface ServerOwns {
+  t: 'owns';
+  partitions: { id: number; term: number }[];
+}
 
 /** Part of a task for this worker: the work once, and the hosts. A worker drops it when it knows a higher term of the partition. */
 export interface ServerAssign {
@@ -107,32 +241,132 @@ export interface ServerAssign {
   accountId?: string;
 }
 /** Over SSH `agentId` is the worker's own id and `mac` is empty: the order comes over the link of the server itself. */
-export interface AssignTarget { ordinal: number; attempt: number; hostId: string; agentId: string; mac: Uint8Array; watch?: boolean }
+export interface AssignTarget {
+  ordinal: number;
+  attempt: number;
+  hostId: string;
+  agentId: string;
+  mac: Uint8Array;
+  watch?: boolean;
+}
 
 /** Attempts to end; ones still queued at the worker are answered `unknown` without reaching the agent. */
-export interface ServerCancel { t: 'cancel'; partition: number; term: number; attempts: OrderedAttempt[] }
-export interface ServerQuery { t: 'query'; partition: number; term: number; attempts: OrderedAttempt[] }
+export interface ServerCancel {
+  t: 'cancel';
+  partition: number;
+  term: number;
+  attempts: OrderedAttempt[];
+}
+export interface ServerQuery {
+  t: 'query';
+  partition: number;
+  term: number;
+  attempts: OrderedAttempt[];
+}
 /** `ssh`: the worker itself carries it out. */
-export interface OrderedAttempt { a: string; hostId: string; ssh?: boolean }
-export interface ServerWatch { t: 'watch'; on: boolean; attempts: OrderedAttempt[] }
+export interface OrderedAttempt {
+  a: string;
+  hostId: string;
+  ssh?: boolean;
+}
+export interface ServerWatch {
+  t: 'watch';
+  on: boolean;
+  attempts: OrderedAttempt[];
+}
 /** Committed: the agents may forget these. */
-export interface ServerAck { t: 'ack'; attempts: { a: string; agentId: string }[] }
-export interface ServerChunkAck { t: 'chunk-ack'; a: string; agentId: string; stream: 1 | 2; seq: number }
-export interface ServerFetch { t: 'fetch'; id: number; hostId: string; ssh?: boolean; a: string; stream: 1 | 2; offset: number; length: number }
-export interface ServerCertificate { t: 'certificate'; id: number; certificate?: string; ca?: string; error?: string }
+export interface ServerAck {
+  t: 'ack';
+  attempts: { a: string; agentId: string }[];
+}
+export interface ServerChunkAck {
+  t: 'chunk-ack';
+  a: string;
+  agentId: string;
+  stream: 1 | 2;
+  seq: number;
+}
+export interface ServerFetch {
+  t: 'fetch';
+  id: number;
+  hostId: string;
+  ssh?: boolean;
+  a: string;
+  stream: 1 | 2;
+  offset: number;
+  length: number;
+}
+export interface ServerCertificate {
+  t: 'certificate';
+  id: number;
+  certificate?: string;
+  ca?: string;
+  error?: string;
+}
 /** Agents that may not link any more; sent whole at welcome and when it grows. */
-export interface ServerRevoked { t: 'revoked'; agentIds: string[] }
+export interface ServerRevoked {
+  t: 'revoked';
+  agentIds: string[];
+}
 /** No new work is meant for this worker: its agents are sent to the others of the zone, and what is under way ends. */
-export interface ServerDrain { t: 'drain'; on: boolean }
-export interface ServerAccess { t: 'access'; id: number; access?: SshAccess; error?: { code: string; detail: string } }
+export interface ServerDrain {
+  t: 'drain';
+  on: boolean;
+}
+export interface ServerAccess {
+  t: 'access';
+  id: number;
+  access?: SshAccess;
+  error?: { code: string; detail: string };
+}
 /** Hosts or accounts have changed: what stands on access that was given is checked before it is used again. */
-export interface ServerAccessChanged { t: 'access-changed' }
-export interface ServerConnectionTest { t: 'connection-test'; id: number; hostId: string; accountId?: string }
-export interface ServerSecrets { t: 'secrets'; id: number; values?: string[]; error?: { code: string; detail: string } }
+export interface ServerAccessChanged {
+  t: 'access-changed';
+}
+export interface ServerConnectionTest {
+  t: 'connection-test';
+  id: number;
+  hostId: string;
+  accountId?: string;
+}
+export interface ServerSecrets {
+  t: 'secrets';
+  id: number;
+  values?: string[];
+  error?: { code: string; detail: string };
+}
 /** `refused`: the key may not be believed; `error` says why and what to do. */
-export interface ServerHostKey { t: 'host-key'; id: number; answer: 'recorded' | 'refused'; error?: { code: string; detail: string } }
-export interface ServerBye { t: 'bye'; code: string; detail: string; retryAfterMs?: number }
+export interface ServerHostKey {
+  t: 'host-key';
+  id: number;
+  answer: 'recorded' | 'refused';
+  error?: { code: string; detail: string };
+}
+export interface ServerBye {
+  t: 'bye';
+  code: string;
+  detail: string;
+  retryAfterMs?: number;
+}
 
 export type ServerToWorkerFrame =
-  | ServerWelcome | ServerTopology | ServerOwns | ServerAssign | ServerCancel | ServerQuery | ServerWatch | ServerAck | ServerChunkAck
-  | ServerFetch | ServerCertificate | ServerRevoked | ServerUpgrade | ServerDrain | ServerAccess | ServerAccessChanged | ServerConnectionTest | ServerSecrets | ServerHostKey | ServerBye;
+  | ServerWelcome
+  | ServerTopology
+  | ServerOwns
+  | ServerAssign
+  | ServerCancel
+  | ServerQuery
+  | ServerWatch
+  | ServerAck
+  | ServerChunkAck
+  | ServerFetch
+  | ServerCertificate
+  | ServerRevoked
+  | ServerUpgrade
+  | ServerDrain
+  | ServerAccess
+  | ServerAccessChanged
+  | ServerConnectionTest
+  | ServerSecrets
+  | ServerHostKey
+  | ServerBye;

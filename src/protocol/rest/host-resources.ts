@@ -1,56 +1,157 @@
 /** Hosts as people add, import and change them, and the keys that they are known by. */
 import { z } from 'zod';
 import { limits } from '../../base/limits.ts';
-import { addressFault, ALGORITHM_KINDS, HOST_KEY_POLICIES, hostNameFault, labelFault } from '../../domain/inventory/host-draft.ts';
+import {
+  addressFault,
+  ALGORITHM_KINDS,
+  HOST_KEY_POLICIES,
+  hostNameFault,
+  labelFault,
+} from '../../domain/inventory/host-draft.ts';
 
-const checked = (max: number, faultOf: (text: string) => string | undefined): z.ZodString => z.string().min(1).max(max).superRefine((text, context) => {
-  const message = faultOf(text);
-  if (message !== undefined) context.addIssue({ code: 'custom', message });
-}) as unknown as z.ZodString;
+const checked = (max: number, faultOf: (text: string) => string | undefined): z.ZodString =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .superRefine((text, context) => {
+      const message = faultOf(text);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    }) as unknown as z.ZodString;
 
 const hostName = checked(limits.nameLengthMax, hostNameFault);
-const address = checked(limits.addressLengthMax, addressFault).describe('A name, an IPv4 or an IPv6 address; taken as it is by the worker that dials');
+const address = checked(limits.addressLengthMax, addressFault).describe(
+  'A name, an IPv4 or an IPv6 address; taken as it is by the worker that dials',
+);
 const otherName = z.string().min(1).max(limits.nameLengthMax);
 const port = z.int().min(1).max(65_535);
-const policy = z.enum(HOST_KEY_POLICIES).describe('strict: only known keys; first-use: the first key seen is recorded, after that as strict');
-const labels = z.record(z.string().max(limits.labelLengthMax), z.string().max(limits.labelLengthMax)).superRefine((value, context) => {
-  if (Object.keys(value).length > limits.labelsPerHostMax) context.addIssue({ code: 'custom', message: `at most ${limits.labelsPerHostMax} labels` });
-  for (const [name, text] of Object.entries(value)) {
-    const message = labelFault(name, text);
-    if (message !== undefined) context.addIssue({ code: 'custom', message, path: [name] });
-  }
-});
+const policy = z
+  .enum(HOST_KEY_POLICIES)
+  .describe('strict: only known keys; first-use: the first key seen is recorded, after that as strict');
+const labels = z
+  .record(z.string().max(limits.labelLengthMax), z.string().max(limits.labelLengthMax))
+  .superRefine((value, context) => {
+    if (Object.keys(value).length > limits.labelsPerHostMax)
+      context.addIssue({ code: 'custom', message: `at most ${limits.labelsPerHostMax} labels` });
+    for (const [name, text] of Object.entries(value)) {
+      const message = labelFault(name, text);
+      if (message !== undefined) context.addIssue({ code: 'custom', message, path: [name] });
+    }
+  });
 const algorithm = z.string().regex(/^[A-Za-z0-9@.+-]{1,100}$/, 'not the name of an algorithm');
-const algorithms = z.strictObject(Object.fromEntries(ALGORITHM_KINDS.map((kind) => [kind, z.array(algorithm).min(1).max(limits.algorithmsPerKindMax).optional()])) as Record<(typeof ALGORITHM_KINDS)[number], z.ZodOptional<z.ZodArray<z.ZodString>>>)
-  .describe('What is offered to this host, each list whole; absent: modern defaults').meta({ id: 'HostAlgorithms' });
+const algorithms = z
+  .strictObject(
+    Object.fromEntries(
+      ALGORITHM_KINDS.map((kind) => [kind, z.array(algorithm).min(1).max(limits.algorithmsPerKindMax).optional()]),
+    ) as Record<(typeof ALGORITHM_KINDS)[number], z.ZodOptional<z.ZodArray<z.ZodString>>>,
+  )
+  .describe('What is offered to this host, each list whole; absent: modern defaults')
+  .meta({ id: 'HostAlgorithms' });
 
-const settings = { port: port.optional(), zone: otherName.optional(), labels: labels.optional(), account: otherName.optional(), jumpHost: otherName.optional().describe('Name of the host to jump through'), hostKeyPolicy: policy.optional(), algorithms: algorithms.optional() };
+const settings = {
+  port: port.optional(),
+  zone: otherName.optional(),
+  labels: labels.optional(),
+  account: otherName.optional(),
+  jumpHost: otherName.optional().describe('Name of the host to jump through'),
+  hostKeyPolicy: policy.optional(),
+  algorithms: algorithms.optional(),
+};
 
 export const HostCreate = z.strictObject({ name: hostName, address, ...settings }).meta({ id: 'HostCreate' });
-export const HostImport = z.strictObject({
-  hosts: z.array(z.strictObject({ name: hostName, address: address.optional().describe('A host that is new needs one'), ...settings }).meta({ id: 'HostImportEntry' })).min(1).max(limits.hostsPerImportMax),
-  dryRun: z.boolean().default(false).describe('Tell what would happen, and change nothing'),
-}).meta({ id: 'HostImport' });
-export const HostEdit = z.strictObject({
-  name: hostName.optional(), ...settings, address: address.nullable().optional().describe('null: not reached over SSH any more'), account: otherName.nullable().optional(), jumpHost: otherName.nullable().optional(), algorithms: algorithms.nullable().optional(),
-}).meta({ id: 'HostEdit' });
+export const HostImport = z
+  .strictObject({
+    hosts: z
+      .array(
+        z
+          .strictObject({
+            name: hostName,
+            address: address.optional().describe('A host that is new needs one'),
+            ...settings,
+          })
+          .meta({ id: 'HostImportEntry' }),
+      )
+      .min(1)
+      .max(limits.hostsPerImportMax),
+    dryRun: z.boolean().default(false).describe('Tell what would happen, and change nothing'),
+  })
+  .meta({ id: 'HostImport' });
+export const HostEdit = z
+  .strictObject({
+    name: hostName.optional(),
+    ...settings,
+    address: address.nullable().optional().describe('null: not reached over SSH any more'),
+    account: otherName.nullable().optional(),
+    jumpHost: otherName.nullable().optional(),
+    algorithms: algorithms.nullable().optional(),
+  })
+  .meta({ id: 'HostEdit' });
 
-const HostChange = z.object({ field: z.string(), from: z.unknown().optional(), to: z.unknown().optional() }).meta({ id: 'HostChange' });
-export const HostImported = z.object({
-  dryRun: z.boolean(), created: z.int(), updated: z.int(), unchanged: z.int(),
-  hosts: z.array(z.object({ name: z.string(), action: z.enum(['created', 'updated', 'unchanged']), changes: z.array(HostChange) }).meta({ id: 'ImportedHost' })),
-}).meta({ id: 'HostImported' });
+const HostChange = z
+  .object({ field: z.string(), from: z.unknown().optional(), to: z.unknown().optional() })
+  .meta({ id: 'HostChange' });
+export const HostImported = z
+  .object({
+    dryRun: z.boolean(),
+    created: z.int(),
+    updated: z.int(),
+    unchanged: z.int(),
+    hosts: z.array(
+      z
+        .object({ name: z.string(), action: z.enum(['created', 'updated', 'unchanged']), changes: z.array(HostChange) })
+        .meta({ id: 'ImportedHost' }),
+    ),
+  })
+  .meta({ id: 'HostImported' });
 
 const instant = z.string().describe('RFC 3339, UTC');
-export const HostTest = z.strictObject({ account: z.string().max(200).optional().describe('Name or id; else the one that a run would take') }).meta({ id: 'HostTest' });
-export const HostTested = z.object({
-  reachable: z.boolean().describe('No step failed'), steps: z.array(z.object({ step: z.string().describe('jump, dns, tcp, ssh, host-key, auth, shell, become, state-folder, noexec'), result: z.enum(['ok', 'failed', 'warning', 'not-tried']), code: z.string().optional(), detail: z.string().optional().describe('What it is, and what to do') })),
-}).meta({ id: 'HostTested' });
-export const HostKey = z.object({
-  fingerprint: z.string().describe('SHA-256 in Base64, as OpenSSH prints it'), algorithm: z.string(), key: z.string().describe('Base64, as known_hosts holds it'),
-  state: z.enum(['known', 'offered']).describe('offered: shown by the host, which is known by another; not believed until somebody accepts it'), origin: z.enum(['first-use', 'import', 'accepted', 'offered']), firstSeenAt: instant, changedAt: instant, changedBy: z.string(),
-}).meta({ id: 'HostKey' });
-export const HostKeyImport = z.strictObject({
-  hosts: z.array(z.strictObject({ host: otherName.describe('Id or name'), keys: z.array(z.string().max(limits.hostKeyBytesMax * 2)).min(1).max(limits.hostKeysPerHostMax).describe('Base64, as known_hosts holds them') })).min(1).max(limits.pageSizeMax),
-}).meta({ id: 'HostKeyImport' });
-export const HostKeysImported = z.object({ hosts: z.int(), added: z.int().describe('Keys that were not known before') }).meta({ id: 'HostKeysImported' });
+export const HostTest = z
+  .strictObject({ account: z.string().max(200).optional().describe('Name or id; else the one that a run would take') })
+  .meta({ id: 'HostTest' });
+export const HostTested = z
+  .object({
+    reachable: z.boolean().describe('No step failed'),
+    steps: z.array(
+      z.object({
+        step: z.string().describe('jump, dns, tcp, ssh, host-key, auth, shell, become, state-folder, noexec'),
+        result: z.enum(['ok', 'failed', 'warning', 'not-tried']),
+        code: z.string().optional(),
+        detail: z.string().optional().describe('What it is, and what to do'),
+      }),
+    ),
+  })
+  .meta({ id: 'HostTested' });
+export const HostKey = z
+  .object({
+    fingerprint: z.string().describe('SHA-256 in Base64, as OpenSSH prints it'),
+    algorithm: z.string(),
+    key: z.string().describe('Base64, as known_hosts holds it'),
+    state: z
+      .enum(['known', 'offered'])
+      .describe('offered: shown by the host, which is known by another; not believed until somebody accepts it'),
+    origin: z.enum(['first-use', 'import', 'accepted', 'offered']),
+    firstSeenAt: instant,
+    changedAt: instant,
+    changedBy: z.string(),
+  })
+  .meta({ id: 'HostKey' });
+export const HostKeyImport = z
+  .strictObject({
+    hosts: z
+      .array(
+        z.strictObject({
+          host: otherName.describe('Id or name'),
+          keys: z
+            .array(z.string().max(limits.hostKeyBytesMax * 2))
+            .min(1)
+            .max(limits.hostKeysPerHostMax)
+            .describe('Base64, as known_hosts holds them'),
+        }),
+      )
+      .min(1)
+      .max(limits.pageSizeMax),
+  })
+  .meta({ id: 'HostKeyImport' });
+export const HostKeysImported = z
+  .object({ hosts: z.int(), added: z.int().describe('Keys that were not known before') })
+  .meta({ id: 'HostKeysImported' });

@@ -4,7 +4,11 @@ import type { ExecutionChange } from '../store.ts';
 export type Cell = string | number | boolean | Buffer | null;
 
 /** Besides the ordinal: name, type, value. */
-export const EXECUTION_COLUMNS: readonly (readonly [name: string, type: string, pick: (change: ExecutionChange) => Cell])[] = [
+export const EXECUTION_COLUMNS: readonly (readonly [
+  name: string,
+  type: string,
+  pick: (change: ExecutionChange) => Cell,
+])[] = [
   ['task', 'int', (c) => c.task],
   ['attempt', 'int', (c) => c.attempt],
   ['allowed', 'text', (c) => `,${c.from.join(',')},`],

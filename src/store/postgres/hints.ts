@@ -11,7 +11,11 @@ import type { HintTopic } from '../store.ts';
 import type { Pool } from './pool.ts';
 
 const COALESCE_MS = 10;
-interface Listener { topic: HintTopic; onHint: (payload: string) => void; onGap: () => void }
+interface Listener {
+  topic: HintTopic;
+  onHint: (payload: string) => void;
+  onGap: () => void;
+}
 
 export class Hints {
   readonly #pool: Pool;
@@ -56,25 +60,37 @@ export class Hints {
     this.#pending.clear();
     this.#flushing = false;
     try {
-      await this.#pool.query({ name: 'notify', text: "SELECT pg_notify('drover_' || topic, payload) FROM unnest($1::text[], $2::text[]) AS hint(topic, payload)", values: [hints.map((h) => h.topic), hints.map((h) => h.payload)] });
+      await this.#pool.query({
+        name: 'notify',
+        text: "SELECT pg_notify('drover_' || topic, payload) FROM unnest($1::text[], $2::text[]) AS hint(topic, payload)",
+        values: [hints.map((h) => h.topic), hints.map((h) => h.payload)],
+      });
     } catch {
       // A lost hint costs latency, never work.
     }
   }
 
   async #connect(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.#url, connectionTimeoutMillis: 5_000, application_name: 'drover-hints', keepAlive: true });
+    const client = new pg.Client({
+      connectionString: this.#url,
+      connectionTimeoutMillis: 5_000,
+      application_name: 'drover-hints',
+      keepAlive: true,
+    });
     this.#client = client;
     const onLost = (): void => {
       if (this.#client !== client) return;
       this.#client = undefined;
       if (this.#closed) return;
-      this.#clock.after(fullJitterMs(this.#attempt++, 100, 5_000, systemRandom), () => void this.#connect(), { unref: true });
+      this.#clock.after(fullJitterMs(this.#attempt++, 100, 5_000, systemRandom), () => void this.#connect(), {
+        unref: true,
+      });
     };
     client.on('error', onLost);
     client.on('end', onLost);
     client.on('notification', ({ channel, payload }) => {
-      for (const listener of this.#listeners) if (channel === `drover_${listener.topic}`) listener.onHint(payload ?? '');
+      for (const listener of this.#listeners)
+        if (channel === `drover_${listener.topic}`) listener.onHint(payload ?? '');
     });
     try {
       await client.connect();

@@ -10,7 +10,16 @@ import type { Actor, AuditEntry } from '../store.ts';
 import { auditAppend } from './audit.ts';
 import type { Executor, Pool } from './pool.ts';
 
-interface KeyRow { id: Buffer; algorithm: string; key: Buffer; state: HostKeyRecord['state']; origin: HostKeyRecord['origin']; first_seen_at_ms: number; changed_at_ms: number; changed_by: string }
+interface KeyRow {
+  id: Buffer;
+  algorithm: string;
+  key: Buffer;
+  state: HostKeyRecord['state'];
+  origin: HostKeyRecord['origin'];
+  first_seen_at_ms: number;
+  changed_at_ms: number;
+  changed_by: string;
+}
 
 function keyId(key: Uint8Array): Buffer {
   return createHash('sha256').update(key).digest();
@@ -26,40 +35,89 @@ function fingerprintOf(id: Buffer): string {
 
 /** The host's row, held; undefined when there is none. */
 async function holdHost(tx: Executor, id: HostId): Promise<{ name: string; host_key_policy: string } | undefined> {
-  return (await tx.query<{ name: string; host_key_policy: string }>('SELECT name, host_key_policy FROM host WHERE id = $1 AND removed_at_ms IS NULL FOR NO KEY UPDATE', [id])).rows[0];
+  return (
+    await tx.query<{ name: string; host_key_policy: string }>(
+      'SELECT name, host_key_policy FROM host WHERE id = $1 AND removed_at_ms IS NULL FOR NO KEY UPDATE',
+      [id],
+    )
+  ).rows[0];
 }
 
-async function writeKey(tx: Executor, hostId: HostId, key: NewHostKey, state: HostKeyRecord['state'], origin: HostKeyRecord['origin'], by: string, nowMs: number): Promise<void> {
+async function writeKey(
+  tx: Executor,
+  hostId: HostId,
+  key: NewHostKey,
+  state: HostKeyRecord['state'],
+  origin: HostKeyRecord['origin'],
+  by: string,
+  nowMs: number,
+): Promise<void> {
   await tx.query(
     `INSERT INTO host_key (host_id, id, algorithm, key, state, origin, first_seen_at_ms, changed_at_ms, changed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
      ON CONFLICT (host_id, id) DO UPDATE SET state = excluded.state, origin = excluded.origin, changed_at_ms = excluded.changed_at_ms, changed_by = excluded.changed_by`,
-    [hostId, keyId(key.key), key.algorithm, key.key, state, origin, nowMs, by]);
+    [hostId, keyId(key.key), key.algorithm, key.key, state, origin, nowMs, by],
+  );
 }
 
 export async function hostKeyList(db: Executor, id: HostId): Promise<readonly HostKeyRecord[]> {
-  const { rows } = await db.query<KeyRow>('SELECT * FROM host_key WHERE host_id = $1 ORDER BY state, algorithm, id', [id]);
-  return rows.map((row) => ({ id: row.id.toString('hex'), algorithm: row.algorithm, key: row.key, state: row.state, origin: row.origin, firstSeenAtMs: row.first_seen_at_ms, changedAtMs: row.changed_at_ms, changedBy: row.changed_by }));
+  const { rows } = await db.query<KeyRow>('SELECT * FROM host_key WHERE host_id = $1 ORDER BY state, algorithm, id', [
+    id,
+  ]);
+  return rows.map((row) => ({
+    id: row.id.toString('hex'),
+    algorithm: row.algorithm,
+    key: row.key,
+    state: row.state,
+    origin: row.origin,
+    firstSeenAtMs: row.first_seen_at_ms,
+    changedAtMs: row.changed_at_ms,
+    changedBy: row.changed_by,
+  }));
 }
 
 /** A worker may see keys of the hosts of its zone, and of those on the way to them. */
 async function isOnWayInto(tx: Executor, zone: string, id: HostId): Promise<boolean> {
   const { rows } = await tx.query(
     `WITH RECURSIVE through AS (SELECT id, zone FROM host WHERE id = $1 UNION SELECT host.id, host.zone FROM through JOIN host ON host.jump_host_id = through.id WHERE host.removed_at_ms IS NULL)
-     SELECT 1 FROM through WHERE zone = $2 LIMIT 1`, [id, zone]);
+     SELECT 1 FROM through WHERE zone = $2 LIMIT 1`,
+    [id, zone],
+  );
   return rows.length > 0;
 }
 
-export async function hostKeyRecord(pool: Pool, id: HostId, key: NewHostKey, seenBy: Parameters<HostStore['hostKeyRecord']>[2], nowMs: number): ReturnType<HostStore['hostKeyRecord']> {
+export async function hostKeyRecord(
+  pool: Pool,
+  id: HostId,
+  key: NewHostKey,
+  seenBy: Parameters<HostStore['hostKeyRecord']>[2],
+  nowMs: number,
+): ReturnType<HostStore['hostKeyRecord']> {
   const { zone, workerId } = seenBy;
-  const actor: Actor = { kind: 'system', id: workerId ?? `zone/${zone}`, name: workerId === undefined ? `a worker of ${zone}` : `worker ${workerId}` };
+  const actor: Actor = {
+    kind: 'system',
+    id: workerId ?? `zone/${zone}`,
+    name: workerId === undefined ? `a worker of ${zone}` : `worker ${workerId}`,
+  };
   return pool.transaction(async (tx) => {
     const host = await holdHost(tx, id);
     if (!host || key.key.length > limits.hostKeyBytesMax || !(await isOnWayInto(tx, zone, id))) return 'changed';
-    const { rows } = await tx.query<KeyRow>('SELECT * FROM host_key WHERE host_id = $1 ORDER BY first_seen_at_ms, id', [id]);
+    const { rows } = await tx.query<KeyRow>('SELECT * FROM host_key WHERE host_id = $1 ORDER BY first_seen_at_ms, id', [
+      id,
+    ]);
     const digest = keyId(key.key);
     const same = rows.find((row) => row.id.equals(digest));
     if (same?.state === 'known') return 'known';
-    const audit = (action: string): Promise<void> => auditAppend(tx, { actor, action, target: `host/${host.name}`, detail: { algorithm: key.algorithm, fingerprint: fingerprintOf(digest) } }, nowMs);
+    const audit = (action: string): Promise<void> =>
+      auditAppend(
+        tx,
+        {
+          actor,
+          action,
+          target: `host/${host.name}`,
+          detail: { algorithm: key.algorithm, fingerprint: fingerprintOf(digest) },
+        },
+        nowMs,
+      );
     if (host.host_key_policy === 'first-use' && !rows.some((row) => row.state === 'known')) {
       await writeKey(tx, id, key, 'known', 'first-use', actor.name, nowMs);
       await audit('fleet.host-key.record');
@@ -69,43 +127,84 @@ export async function hostKeyRecord(pool: Pool, id: HostId, key: NewHostKey, see
     if (same) return 'changed';
     const offered = rows.filter((row) => row.state === 'offered');
     const gone = offered.filter((row) => row.algorithm === key.algorithm);
-    if (rows.length - gone.length >= limits.hostKeysPerHostMax) gone.push(...offered.filter((row) => !gone.includes(row)).slice(0, 1));
+    if (rows.length - gone.length >= limits.hostKeysPerHostMax)
+      gone.push(...offered.filter((row) => !gone.includes(row)).slice(0, 1));
     await tx.query('DELETE FROM host_key WHERE host_id = $1 AND id = ANY($2)', [id, gone.map((row) => row.id)]);
-    if (rows.length - gone.length < limits.hostKeysPerHostMax) await writeKey(tx, id, key, 'offered', 'offered', actor.name, nowMs);
+    if (rows.length - gone.length < limits.hostKeysPerHostMax)
+      await writeKey(tx, id, key, 'offered', 'offered', actor.name, nowMs);
     await audit('fleet.host-key.offer');
     return 'changed';
   });
 }
 
-export async function hostKeyImport(pool: Pool, hosts: Parameters<HostStore['hostKeyImport']>[0], audit: AuditEntry, nowMs: number): ReturnType<HostStore['hostKeyImport']> {
+export async function hostKeyImport(
+  pool: Pool,
+  hosts: Parameters<HostStore['hostKeyImport']>[0],
+  audit: AuditEntry,
+  nowMs: number,
+): ReturnType<HostStore['hostKeyImport']> {
   const given = `SELECT DISTINCT ON (host_id, id) host_id, decode(id, 'hex') AS id, algorithm, decode(key, 'hex') AS key FROM jsonb_to_recordset($1::jsonb) AS k(host_id uuid, id text, algorithm text, key text) ORDER BY host_id, id`;
   return pool.transaction(async (tx) => {
     const names = hosts.map((host) => host.host);
-    const { rows: held } = await tx.query<{ id: HostId; name: string }>('SELECT id, name FROM host WHERE (name = ANY($1) OR id = ANY($2::uuid[])) AND removed_at_ms IS NULL ORDER BY id FOR NO KEY UPDATE', [names, names.filter(isUuid)]);
+    const { rows: held } = await tx.query<{ id: HostId; name: string }>(
+      'SELECT id, name FROM host WHERE (name = ANY($1) OR id = ANY($2::uuid[])) AND removed_at_ms IS NULL ORDER BY id FOR NO KEY UPDATE',
+      [names, names.filter(isUuid)],
+    );
     // A name wins over an id, as everywhere.
-    const byName = new Map([...held.map((host) => [host.id as string, host] as const), ...held.map((host) => [host.name, host] as const)]);
+    const byName = new Map([
+      ...held.map((host) => [host.id as string, host] as const),
+      ...held.map((host) => [host.name, host] as const),
+    ]);
     const missing = names.flatMap((name, index) => (byName.has(name) ? [] : [index]));
     if (missing.length > 0) return { kind: 'not-found', indexes: missing };
-    const flat = hosts.flatMap((host) => host.keys.map((key) => ({ host_id: byName.get(host.host)!.id, algorithm: key.algorithm, key: Buffer.from(key.key).toString('hex'), id: keyId(key.key).toString('hex') })));
+    const flat = hosts.flatMap((host) =>
+      host.keys.map((key) => ({
+        host_id: byName.get(host.host)!.id,
+        algorithm: key.algorithm,
+        key: Buffer.from(key.key).toString('hex'),
+        id: keyId(key.key).toString('hex'),
+      })),
+    );
     const hostNames = new Map(held.map((host) => [host.id, host.name]));
     const ids = [...new Set(flat.map((key) => key.host_id))];
     const full = await tx.query<{ host_id: HostId }>(
       `WITH given AS (${given}), together AS (SELECT host_id, id FROM given UNION SELECT host_id, id FROM host_key WHERE host_id = ANY($2)) SELECT host_id FROM together GROUP BY host_id HAVING count(*) > $3 LIMIT 1`,
-      [JSON.stringify(flat), ids, limits.hostKeysPerHostMax]);
+      [JSON.stringify(flat), ids, limits.hostKeysPerHostMax],
+    );
     if (full.rows[0]) return { kind: 'too-many', hostName: hostNames.get(full.rows[0].host_id)! };
     const { rows } = await tx.query<{ host_id: HostId; id: Buffer }>(
       `INSERT INTO host_key (host_id, id, algorithm, key, state, origin, first_seen_at_ms, changed_at_ms, changed_by)
        SELECT g.host_id, g.id, g.algorithm, g.key, 'known', 'import', $2::bigint, $2::bigint, $3 FROM (${given}) AS g
        ON CONFLICT (host_id, id) DO UPDATE SET state = 'known', origin = 'import', changed_at_ms = excluded.changed_at_ms, changed_by = excluded.changed_by WHERE host_key.state = 'offered'
-       RETURNING host_id, id`, [JSON.stringify(flat), nowMs, audit.actor.name]);
+       RETURNING host_id, id`,
+      [JSON.stringify(flat), nowMs, audit.actor.name],
+    );
     for (let at = 0; at < rows.length; at += AUDITED_AT_ONCE) {
-      await auditAppend(tx, { ...audit, detail: { ...audit.detail, keys: rows.slice(at, at + AUDITED_AT_ONCE).map((row) => `${hostNames.get(row.host_id)} ${fingerprintOf(row.id)}`) } }, nowMs);
+      await auditAppend(
+        tx,
+        {
+          ...audit,
+          detail: {
+            ...audit.detail,
+            keys: rows
+              .slice(at, at + AUDITED_AT_ONCE)
+              .map((row) => `${hostNames.get(row.host_id)} ${fingerprintOf(row.id)}`),
+          },
+        },
+        nowMs,
+      );
     }
     return { kind: 'imported', hosts: ids.length, added: rows.length };
   });
 }
 
-export async function hostKeyAccept(pool: Pool, id: HostId, hexId: string, audit: AuditEntry, nowMs: number): ReturnType<HostStore['hostKeyAccept']> {
+export async function hostKeyAccept(
+  pool: Pool,
+  id: HostId,
+  hexId: string,
+  audit: AuditEntry,
+  nowMs: number,
+): ReturnType<HostStore['hostKeyAccept']> {
   return pool.transaction(async (tx) => {
     if (!(await holdHost(tx, id))) return 'not-found';
     const { rows } = await tx.query<KeyRow>('SELECT * FROM host_key WHERE host_id = $1', [id]);
@@ -115,18 +214,46 @@ export async function hostKeyAccept(pool: Pool, id: HostId, hexId: string, audit
     const replaced = rows.filter((row) => row.state === 'known' && row.algorithm === key.algorithm);
     await tx.query('DELETE FROM host_key WHERE host_id = $1 AND id = ANY($2)', [id, replaced.map((row) => row.id)]);
     await writeKey(tx, id, key, 'known', 'accepted', audit.actor.name, nowMs);
-    await auditAppend(tx, { ...audit, detail: { ...audit.detail, algorithm: key.algorithm, fingerprint: fingerprintOf(key.id), replaced: replaced.map((row) => fingerprintOf(row.id)) } }, nowMs);
+    await auditAppend(
+      tx,
+      {
+        ...audit,
+        detail: {
+          ...audit.detail,
+          algorithm: key.algorithm,
+          fingerprint: fingerprintOf(key.id),
+          replaced: replaced.map((row) => fingerprintOf(row.id)),
+        },
+      },
+      nowMs,
+    );
     return 'accepted';
   });
 }
 
-export async function hostKeyRemove(pool: Pool, id: HostId, hexId: string, audit: AuditEntry, nowMs: number): Promise<boolean> {
+export async function hostKeyRemove(
+  pool: Pool,
+  id: HostId,
+  hexId: string,
+  audit: AuditEntry,
+  nowMs: number,
+): Promise<boolean> {
   return pool.transaction(async (tx) => {
     if (!(await holdHost(tx, id))) return false;
-    const { rows } = await tx.query<KeyRow>("DELETE FROM host_key WHERE host_id = $1 AND id = decode($2, 'hex') RETURNING *", [id, hexId]);
+    const { rows } = await tx.query<KeyRow>(
+      "DELETE FROM host_key WHERE host_id = $1 AND id = decode($2, 'hex') RETURNING *",
+      [id, hexId],
+    );
     const key = rows[0];
     if (!key) return false;
-    await auditAppend(tx, { ...audit, detail: { ...audit.detail, algorithm: key.algorithm, fingerprint: fingerprintOf(key.id), state: key.state } }, nowMs);
+    await auditAppend(
+      tx,
+      {
+        ...audit,
+        detail: { ...audit.detail, algorithm: key.algorithm, fingerprint: fingerprintOf(key.id), state: key.state },
+      },
+      nowMs,
+    );
     return true;
   });
 }

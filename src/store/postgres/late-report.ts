@@ -7,9 +7,13 @@ import type { LateReportChange } from '../store.ts';
 import { EXECUTION_COLUMNS } from './execution-columns.ts';
 import type { Executor } from './pool.ts';
 
-const KEPT = EXECUTION_COLUMNS.filter(([name]) => !['allowed', 'worker_id', 'dispatched_at_ms', 'settled_late', 'seq'].includes(name));
+const KEPT = EXECUTION_COLUMNS.filter(
+  ([name]) => !['allowed', 'worker_id', 'dispatched_at_ms', 'settled_late', 'seq'].includes(name),
+);
 /** The agent is a condition, no column: the attempt says whose it was. */
-const STORED = KEPT.map(([name]) => name).filter((name) => name !== 'agent_id').join(', ');
+const STORED = KEPT.map(([name]) => name)
+  .filter((name) => name !== 'agent_id')
+  .join(', ');
 const WRITE = `WITH told AS (
     SELECT c.*, h.host_name FROM unnest($2::int[], $3::bigint[], ${KEPT.map(([, type], at) => `$${at + 4}::${type}[]`).join(', ')}) AS c(ordinal, received_at_ms, ${KEPT.map(([name]) => name).join(', ')})
     JOIN execution_history h ON h.run_id = $1 AND h.task = c.task AND h.ordinal = c.ordinal AND h.attempt = c.attempt AND h.state = 'lost' AND h.agent_id = c.agent_id),
@@ -17,8 +21,16 @@ const WRITE = `WITH told AS (
   SELECT DISTINCT told.host_name FROM written JOIN told USING (task, ordinal, attempt) ORDER BY told.host_name`;
 
 /** Answers the hosts of which something new was told. */
-export async function lateReportsWrite(tx: Executor, runId: RunId, reports: readonly LateReportChange[]): Promise<readonly string[]> {
+export async function lateReportsWrite(
+  tx: Executor,
+  runId: RunId,
+  reports: readonly LateReportChange[],
+): Promise<readonly string[]> {
   const columns = KEPT.map(([, , pick]) => reports.map(pick));
-  const { rows } = await tx.query<{ host_name: string }>({ name: 'late-reports-write', text: WRITE, values: [runId, reports.map((r) => r.ordinal), reports.map((r) => r.receivedAtMs), ...columns] });
+  const { rows } = await tx.query<{ host_name: string }>({
+    name: 'late-reports-write',
+    text: WRITE,
+    values: [runId, reports.map((r) => r.ordinal), reports.map((r) => r.receivedAtMs), ...columns],
+  });
   return rows.map((row) => row.host_name);
 }

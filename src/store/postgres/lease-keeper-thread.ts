@@ -7,7 +7,13 @@ import pg from 'pg';
 import { systemClock } from '../../base/clock.ts';
 import { LEASE_RENEW } from './lease.ts';
 
-export interface LeaseThreadData { url: string; serverId: string; leaseMs: number; renewMs: number; stuckMs: number }
+export interface LeaseThreadData {
+  url: string;
+  serverId: string;
+  leaseMs: number;
+  renewMs: number;
+  stuckMs: number;
+}
 export type LeaseThreadMessage = { kind: 'renewed'; sentAtNs: bigint } | { kind: 'lost' } | { kind: 'alive?' };
 
 const { url, serverId, leaseMs, renewMs, stuckMs } = workerData as LeaseThreadData;
@@ -27,7 +33,13 @@ async function renew(): Promise<void> {
   // hrtime is one clock for all threads of the process; the lease is trusted from BEFORE the renewal was sent.
   const sentAtNs = process.hrtime.bigint();
   if (client === undefined) {
-    const opened = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000, query_timeout: 2_000, application_name: 'drover-lease', keepAlive: true });
+    const opened = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: 2_000,
+      query_timeout: 2_000,
+      application_name: 'drover-lease',
+      keepAlive: true,
+    });
     client = opened;
     opened.on('error', () => {
       if (client === opened) client = undefined;

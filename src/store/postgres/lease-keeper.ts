@@ -17,13 +17,27 @@ export interface LeaseKeeper extends Service {
   onLost: () => void;
 }
 
-export interface LeaseKeeperOptions { readonly url: string; readonly serverId: string; readonly log: Log; readonly leaseMs?: number; readonly renewMs?: number; readonly marginMs?: number; readonly stuckMs?: number }
+export interface LeaseKeeperOptions {
+  readonly url: string;
+  readonly serverId: string;
+  readonly log: Log;
+  readonly leaseMs?: number;
+  readonly renewMs?: number;
+  readonly marginMs?: number;
+  readonly stuckMs?: number;
+}
 
 export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   const leaseMs = options.leaseMs ?? limits.serverLeaseMs;
   const marginMs = options.marginMs ?? limits.serverLeaseMarginMs;
   const renewMs = options.renewMs ?? limits.serverLeaseRenewMs;
-  const data: LeaseThreadData = { url: options.url, serverId: options.serverId, leaseMs, renewMs, stuckMs: options.stuckMs ?? limits.mainThreadStuckMs };
+  const data: LeaseThreadData = {
+    url: options.url,
+    serverId: options.serverId,
+    leaseMs,
+    renewMs,
+    stuckMs: options.stuckMs ?? limits.mainThreadStuckMs,
+  };
   let trustedUntilNs = 0n;
   let thread: Worker | undefined;
   let stopping = false;
@@ -31,7 +45,13 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   let onNeverRenewed: (error: Error) => void = () => undefined;
 
   function launch(): void {
-    const started = new Worker(new URL(import.meta.url.endsWith('.ts') ? './lease-keeper-thread.ts' : './lease-keeper-thread.mjs', import.meta.url), { workerData: data });
+    const started = new Worker(
+      new URL(
+        import.meta.url.endsWith('.ts') ? './lease-keeper-thread.ts' : './lease-keeper-thread.mjs',
+        import.meta.url,
+      ),
+      { workerData: data },
+    );
     thread = started;
     started.on('message', (message: LeaseThreadMessage) => {
       if (message.kind === 'alive?') return started.postMessage('alive');
@@ -68,7 +88,9 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       trustedUntilNs = 0n;
       await thread?.terminate();
       thread = undefined;
-      onNeverRenewed(new DroverError('database-unavailable', { detail: 'The server was stopped before it had a lease.' }));
+      onNeverRenewed(
+        new DroverError('database-unavailable', { detail: 'The server was stopped before it had a lease.' }),
+      );
     },
   };
   return keeper;

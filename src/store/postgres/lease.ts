@@ -12,10 +12,18 @@ export const DB_NOW_MS = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint
 
 export async function serverRegister(pool: Pool, server: Parameters<Store['serverRegister']>[0]): Promise<void> {
   await pool.transaction(async (tx) => {
-    await tx.query(`INSERT INTO server (id, url, version, started_at_ms) VALUES ($1, $2, $3, ${DB_NOW_MS}) ON CONFLICT (id) DO UPDATE SET url = $2, version = $3`, [server.id, server.url, server.version]);
-    await tx.query(`INSERT INTO server_lease (server_id, expires_at_ms) VALUES ($1, ${DB_NOW_MS} + $2) ON CONFLICT (server_id) DO UPDATE SET expires_at_ms = ${DB_NOW_MS} + $2`, [server.id, server.leaseMs]);
+    await tx.query(
+      `INSERT INTO server (id, url, version, started_at_ms) VALUES ($1, $2, $3, ${DB_NOW_MS}) ON CONFLICT (id) DO UPDATE SET url = $2, version = $3`,
+      [server.id, server.url, server.version],
+    );
+    await tx.query(
+      `INSERT INTO server_lease (server_id, expires_at_ms) VALUES ($1, ${DB_NOW_MS} + $2) ON CONFLICT (server_id) DO UPDATE SET expires_at_ms = ${DB_NOW_MS} + $2`,
+      [server.id, server.leaseMs],
+    );
     // Servers that have been gone for an hour are nobody's business any more.
-    await tx.query(`DELETE FROM server s USING server_lease l WHERE l.server_id = s.id AND l.expires_at_ms < ${DB_NOW_MS} - 3600000`);
+    await tx.query(
+      `DELETE FROM server s USING server_lease l WHERE l.server_id = s.id AND l.expires_at_ms < ${DB_NOW_MS} - 3600000`,
+    );
   });
 }
 
@@ -23,7 +31,9 @@ export async function serverRegister(pool: Pool, server: Parameters<Store['serve
 export const LEASE_RENEW = `UPDATE server_lease SET expires_at_ms = ${DB_NOW_MS} + $2 WHERE server_id = $1 AND expires_at_ms > ${DB_NOW_MS}`;
 
 export async function serverList(db: Executor): Promise<readonly { id: ServerId; url: string; version: string }[]> {
-  const { rows } = await db.query<{ id: ServerId; url: string; version: string }>(`SELECT s.id, s.url, s.version FROM server s JOIN server_lease l ON l.server_id = s.id WHERE l.expires_at_ms > ${DB_NOW_MS} ORDER BY s.id`);
+  const { rows } = await db.query<{ id: ServerId; url: string; version: string }>(
+    `SELECT s.id, s.url, s.version FROM server s JOIN server_lease l ON l.server_id = s.id WHERE l.expires_at_ms > ${DB_NOW_MS} ORDER BY s.id`,
+  );
   return rows;
 }
 
@@ -36,10 +46,16 @@ export async function serverDeregister(pool: Pool, id: ServerId): Promise<void> 
 
 export async function partitionBalance(pool: Pool, id: ServerId): Promise<readonly { id: number; term: number }[]> {
   return pool.transaction(async (tx) => {
-    const alive = await tx.query<{ servers: number; me: boolean }>(`SELECT count(*)::int AS servers, coalesce(bool_or(server_id = $1), false) AS me FROM server_lease WHERE expires_at_ms > ${DB_NOW_MS}`, [id]);
+    const alive = await tx.query<{ servers: number; me: boolean }>(
+      `SELECT count(*)::int AS servers, coalesce(bool_or(server_id = $1), false) AS me FROM server_lease WHERE expires_at_ms > ${DB_NOW_MS}`,
+      [id],
+    );
     const { servers, me } = alive.rows[0]!;
     if (!me) return [];
-    const share = await tx.query<{ total: number; mine: number }>('SELECT count(*)::int AS total, (count(*) FILTER (WHERE owner = $1))::int AS mine FROM partition', [id]);
+    const share = await tx.query<{ total: number; mine: number }>(
+      'SELECT count(*)::int AS total, (count(*) FILTER (WHERE owner = $1))::int AS mine FROM partition',
+      [id],
+    );
     const { total, mine } = share.rows[0]!;
     const fair = Math.ceil(total / servers);
     if (mine < fair) {
@@ -47,11 +63,19 @@ export async function partitionBalance(pool: Pool, id: ServerId): Promise<readon
         `UPDATE partition SET owner = $1, term = term + 1 WHERE id IN (
            SELECT p.id FROM partition p LEFT JOIN server_lease l ON l.server_id = p.owner
            WHERE p.owner IS NULL OR l.server_id IS NULL OR l.expires_at_ms <= ${DB_NOW_MS}
-           ORDER BY p.id LIMIT $2 FOR UPDATE OF p SKIP LOCKED)`, [id, fair - mine]);
+           ORDER BY p.id LIMIT $2 FOR UPDATE OF p SKIP LOCKED)`,
+        [id, fair - mine],
+      );
     } else if (mine > fair) {
-      await tx.query('UPDATE partition SET owner = NULL WHERE id IN (SELECT id FROM partition WHERE owner = $1 ORDER BY id DESC LIMIT $2 FOR UPDATE SKIP LOCKED)', [id, mine - fair]);
+      await tx.query(
+        'UPDATE partition SET owner = NULL WHERE id IN (SELECT id FROM partition WHERE owner = $1 ORDER BY id DESC LIMIT $2 FOR UPDATE SKIP LOCKED)',
+        [id, mine - fair],
+      );
     }
-    const { rows } = await tx.query<{ id: number; term: number }>('SELECT id, term FROM partition WHERE owner = $1 ORDER BY id', [id]);
+    const { rows } = await tx.query<{ id: number; term: number }>(
+      'SELECT id, term FROM partition WHERE owner = $1 ORDER BY id',
+      [id],
+    );
     return rows;
   });
 }

@@ -4,7 +4,17 @@ import { limits } from '../../base/limits.ts';
 import type { Pool } from './pool.ts';
 
 const DAY_MS = 86_400_000;
-const DAILY_TABLES = ['run', 'task', 'execution', 'execution_history', 'late_report', 'output_blob', 'output_chunk', 'run_event', 'account_use'] as const;
+const DAILY_TABLES = [
+  'run',
+  'task',
+  'execution',
+  'execution_history',
+  'late_report',
+  'output_blob',
+  'output_chunk',
+  'run_event',
+  'account_use',
+] as const;
 const LOCK = 727_002;
 
 /** fillfactor: rows of these tables are updated in place a few times, then never again. */
@@ -14,38 +24,57 @@ const STORAGE: Partial<Record<(typeof DAILY_TABLES)[number], string>> = {
 };
 
 /** One transaction per table: making a partition locks its parent, and holding one such lock while waiting for another would be a deadlock with whoever writes a run. */
-export async function maintain(pool: Pool, options: { runsKeptMs: number; aheadDays: number }, nowMs: number): Promise<{ created: number; dropped: number }> {
+export async function maintain(
+  pool: Pool,
+  options: { runsKeptMs: number; aheadDays: number },
+  nowMs: number,
+): Promise<{ created: number; dropped: number }> {
   const sum = { created: 0, dropped: 0 };
   for (const table of DAILY_TABLES) {
     const { created, dropped } = await maintainTable(pool, table, options, nowMs);
     sum.created += created;
     sum.dropped += dropped;
   }
-  await pool.query('DELETE FROM upgrade WHERE finished_at_ms < $1', [Math.max(0, Math.floor(nowMs - options.runsKeptMs))]);
+  await pool.query('DELETE FROM upgrade WHERE finished_at_ms < $1', [
+    Math.max(0, Math.floor(nowMs - options.runsKeptMs)),
+  ]);
   await pool.query('DELETE FROM idempotency WHERE created_at_ms < $1', [nowMs - limits.idempotencyKeptMs]);
   return sum;
 }
 
-async function maintainTable(pool: Pool, table: (typeof DAILY_TABLES)[number], options: { runsKeptMs: number; aheadDays: number }, nowMs: number): Promise<{ created: number; dropped: number }> {
+async function maintainTable(
+  pool: Pool,
+  table: (typeof DAILY_TABLES)[number],
+  options: { runsKeptMs: number; aheadDays: number },
+  nowMs: number,
+): Promise<{ created: number; dropped: number }> {
   return pool.transaction(async (tx) => {
     // Waits for its turn: a server that went ahead while another still makes the first partitions would have none to write to.
     await tx.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
     const { rows } = await tx.query<{ name: string }>(
-      'SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace WHERE n.nspname = current_schema() AND p.relname = $1', [table]);
+      'SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace WHERE n.nspname = current_schema() AND p.relname = $1',
+      [table],
+    );
     const existing = new Set(rows.map((row) => row.name));
     let created = 0;
     let dropped = 0;
     const today = Math.floor(nowMs / DAY_MS);
     const key = table === 'run' ? 'id' : 'run_id';
-    if (!existing.has(`${table}_default`)) await tx.query(`CREATE TABLE ${table}_default PARTITION OF ${table} DEFAULT`);
+    if (!existing.has(`${table}_default`))
+      await tx.query(`CREATE TABLE ${table}_default PARTITION OF ${table} DEFAULT`);
     for (let day = today - 1; day <= today + options.aheadDays; day++) {
       const name = `${table}_${dayName(day)}`;
       if (existing.has(name)) continue;
       const [from, to] = [runIdFloor(day * DAY_MS), runIdFloor((day + 1) * DAY_MS)];
       // A clock that was wrong once may have left rows of that day in the default partition: then they stay there, and so does the day.
-      const astray = await tx.query(`SELECT 1 FROM ${table}_default WHERE ${key} >= $1 AND ${key} < $2 LIMIT 1`, [from, to]);
+      const astray = await tx.query(`SELECT 1 FROM ${table}_default WHERE ${key} >= $1 AND ${key} < $2 LIMIT 1`, [
+        from,
+        to,
+      ]);
       if (astray.rowCount > 0) continue;
-      await tx.query(`CREATE TABLE ${name} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}') ${STORAGE[table] ?? ''}`);
+      await tx.query(
+        `CREATE TABLE ${name} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}') ${STORAGE[table] ?? ''}`,
+      );
       created++;
     }
     const oldest = Math.floor((nowMs - options.runsKeptMs) / DAY_MS);
@@ -56,13 +85,23 @@ async function maintainTable(pool: Pool, table: (typeof DAILY_TABLES)[number], o
       dropped++;
     }
     // Runs of days that have no partition, by the same rule; few, if any.
-    if (oldest > 0) await tx.query(`DELETE FROM ${table}_default AS astray WHERE ${key} < $1 AND NOT EXISTS (SELECT 1 FROM run_active WHERE run_active.run_id = astray.${key})`, [runIdFloor(oldest * DAY_MS)]);
+    if (oldest > 0)
+      await tx.query(
+        `DELETE FROM ${table}_default AS astray WHERE ${key} < $1 AND NOT EXISTS (SELECT 1 FROM run_active WHERE run_active.run_id = astray.${key})`,
+        [runIdFloor(oldest * DAY_MS)],
+      );
     return { created, dropped };
   });
 }
 
-async function hasActiveRuns(tx: { query(text: string, values: unknown[]): Promise<{ rowCount: number }> }, day: number): Promise<boolean> {
-  const { rowCount } = await tx.query('SELECT 1 FROM run_active WHERE run_id >= $1 AND run_id < $2 LIMIT 1', [runIdFloor(day * DAY_MS), runIdFloor((day + 1) * DAY_MS)]);
+async function hasActiveRuns(
+  tx: { query(text: string, values: unknown[]): Promise<{ rowCount: number }> },
+  day: number,
+): Promise<boolean> {
+  const { rowCount } = await tx.query('SELECT 1 FROM run_active WHERE run_id >= $1 AND run_id < $2 LIMIT 1', [
+    runIdFloor(day * DAY_MS),
+    runIdFloor((day + 1) * DAY_MS),
+  ]);
   return rowCount > 0;
 }
 

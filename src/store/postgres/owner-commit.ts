@@ -7,7 +7,16 @@
  */
 import type { RunId } from '../../base/ids.ts';
 import { RUN_STATES, RUN_TRANSITIONS, TERMINAL_RUN_STATES, type RunState } from '../../domain/run/run-machine.ts';
-import type { CommitResult, ExecutionChange, Fence, LateReportChange, OutputChunk, OwnerCommit, RunChange, TimelineEntry } from '../store.ts';
+import type {
+  CommitResult,
+  ExecutionChange,
+  Fence,
+  LateReportChange,
+  OutputChunk,
+  OwnerCommit,
+  RunChange,
+  TimelineEntry,
+} from '../store.ts';
 import { bytes, EXECUTION_COLUMNS, type Cell } from './execution-columns.ts';
 import { lateReportsWrite } from './late-report.ts';
 import type { Executor, Pool } from './pool.ts';
@@ -18,20 +27,32 @@ export async function ownerCommit(pool: Pool, commit: OwnerCommit): Promise<Comm
     if (!(await isFenceHeld(tx, commit.fence))) return { kind: 'fenced' };
     const refused: number[] = [];
     for (const [runId, indexes] of groupByRun(commit.executions)) {
-      const landed = await executionsWrite(tx, runId, indexes.map((i) => commit.executions[i]!));
+      const landed = await executionsWrite(
+        tx,
+        runId,
+        indexes.map((i) => commit.executions[i]!),
+      );
       for (const [n, index] of indexes.entries()) if (!landed.has(n)) refused.push(index);
     }
     const refusedRuns = new Set(refused.map((i) => commit.executions[i]!.runId));
     // A run of which the owner's view was stale is read again and written then; its counts would be wrong now.
-    for (const change of [...commit.runs].sort((a, b) => (a.runId < b.runId ? -1 : 1))) if (!refusedRuns.has(change.runId)) await runWrite(tx, change);
-    const late = await lateWrite(tx, (commit.lateReports ?? []).filter((report) => !refusedRuns.has(report.runId)));
+    for (const change of [...commit.runs].sort((a, b) => (a.runId < b.runId ? -1 : 1)))
+      if (!refusedRuns.has(change.runId)) await runWrite(tx, change);
+    const late = await lateWrite(
+      tx,
+      (commit.lateReports ?? []).filter((report) => !refusedRuns.has(report.runId)),
+    );
     await timelineWrite(tx, [...commit.timeline.filter((entry) => !refusedRuns.has(entry.runId)), ...late]);
     return { kind: 'committed', refused };
   });
 }
 
 export async function isFenceHeld(tx: Executor, fence: Fence): Promise<boolean> {
-  const { rowCount } = await tx.query({ name: 'fence', text: 'SELECT 1 FROM partition WHERE id = $1 AND owner = $2 AND term = $3 FOR SHARE', values: [fence.partition, fence.serverId, fence.term] });
+  const { rowCount } = await tx.query({
+    name: 'fence',
+    text: 'SELECT 1 FROM partition WHERE id = $1 AND owner = $2 AND term = $3 FOR SHARE',
+    values: [fence.partition, fence.serverId, fence.term],
+  });
   return rowCount === 1;
 }
 
@@ -44,7 +65,14 @@ async function lateWrite(tx: Executor, reports: readonly LateReportChange[]): Pr
     const own = indexes.map((i) => reports[i]!);
     await blobsWrite(tx, runId, own);
     const hosts = await lateReportsWrite(tx, runId, own);
-    if (hosts.length > 0) entries.push({ runId, seq: own[0]!.seq, kind: 'late-report', atMs: own[0]!.receivedAtMs, detail: { hosts: hosts.slice(0, HOSTS_NAMED_MAX), count: hosts.length } });
+    if (hosts.length > 0)
+      entries.push({
+        runId,
+        seq: own[0]!.seq,
+        kind: 'late-report',
+        atMs: own[0]!.receivedAtMs,
+        detail: { hosts: hosts.slice(0, HOSTS_NAMED_MAX), count: hosts.length },
+      });
   }
   return entries;
 }
@@ -72,7 +100,9 @@ const EXECUTIONS_WRITE = ((): string => {
     const at = EXECUTION_COLUMNS.findIndex(([column]) => column === name);
     return `coalesce(c.${name}, $${2 * at + 4}::${EXECUTION_COLUMNS[at]![1]})`;
   };
-  const sets = EXECUTION_COLUMNS.filter(([name]) => !KEYS.includes(name)).map(([name]) => `${name} = ${KEPT.includes(name) ? `coalesce(${value(name)}, e.${name})` : value(name)}`);
+  const sets = EXECUTION_COLUMNS.filter(([name]) => !KEYS.includes(name)).map(
+    ([name]) => `${name} = ${KEPT.includes(name) ? `coalesce(${value(name)}, e.${name})` : value(name)}`,
+  );
   const arrays = EXECUTION_COLUMNS.map(([, type], at) => `$${2 * at + 3}::${type}[]`);
   return `UPDATE execution e SET ${sets.join(', ')}
     FROM unnest($2::int[], ${arrays.join(', ')}) WITH ORDINALITY AS c(ordinal, ${EXECUTION_COLUMNS.map(([name]) => name).join(', ')}, n)
@@ -83,7 +113,10 @@ const EXECUTIONS_WRITE = ((): string => {
 /** The values of a column, and the one value instead when they are all the same. */
 function columnOf(changes: readonly ExecutionChange[], pick: (change: ExecutionChange) => Cell): [Cell[], Cell] {
   const first = pick(changes[0]!);
-  const isSame = first instanceof Buffer ? (cell: Cell): boolean => cell instanceof Buffer && first.equals(cell) : (cell: Cell): boolean => cell === first;
+  const isSame =
+    first instanceof Buffer
+      ? (cell: Cell): boolean => cell instanceof Buffer && first.equals(cell)
+      : (cell: Cell): boolean => cell === first;
   const cells = changes.map(pick);
   return cells.every(isSame) ? [[], first] : [cells, null];
 }
@@ -99,7 +132,15 @@ function columnOf(changes: readonly ExecutionChange[], pick: (change: ExecutionC
  */
 async function executionsWrite(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<Set<number>> {
   await blobsWrite(tx, runId, changes);
-  const { rows } = await tx.query<{ n: number }>({ name: 'executions-write', text: EXECUTIONS_WRITE, values: [runId, changes.map((change) => change.ordinal), ...EXECUTION_COLUMNS.flatMap(([, , pick]) => columnOf(changes, pick))] });
+  const { rows } = await tx.query<{ n: number }>({
+    name: 'executions-write',
+    text: EXECUTIONS_WRITE,
+    values: [
+      runId,
+      changes.map((change) => change.ordinal),
+      ...EXECUTION_COLUMNS.flatMap(([, , pick]) => columnOf(changes, pick)),
+    ],
+  });
   const landed = new Set(rows.map((row) => row.n - 1));
   const retried = changes.filter((change, i) => change.retry && landed.has(i));
   if (retried.length > 0) await attemptsReopen(tx, runId, retried);
@@ -110,15 +151,22 @@ async function executionsWrite(tx: Executor, runId: RunId, changes: readonly Exe
 async function attemptsReopen(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<void> {
   const keys = [runId, changes.map((c) => c.task), changes.map((c) => c.ordinal)];
   const match = 'e.run_id = $1 AND e.task = k.task AND e.ordinal = k.ordinal';
-  await tx.query(`INSERT INTO execution_history SELECT e.* FROM execution e, unnest($2::int[], $3::int[]) AS k(task, ordinal) WHERE ${match} ON CONFLICT DO NOTHING`, keys);
-  await tx.query(`UPDATE execution e SET ${FRESH_ATTEMPT}, failures_in_round = failures_in_round + 1 FROM unnest($2::int[], $3::int[]) AS k(task, ordinal) WHERE ${match}`, keys);
+  await tx.query(
+    `INSERT INTO execution_history SELECT e.* FROM execution e, unnest($2::int[], $3::int[]) AS k(task, ordinal) WHERE ${match} ON CONFLICT DO NOTHING`,
+    keys,
+  );
+  await tx.query(
+    `UPDATE execution e SET ${FRESH_ATTEMPT}, failures_in_round = failures_in_round + 1 FROM unnest($2::int[], $3::int[]) AS k(task, ordinal) WHERE ${match}`,
+    keys,
+  );
 }
 
 async function blobsWrite(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<void> {
   const blobs = new Map<string, { digest: Uint8Array; bytes: Uint8Array }>();
   for (const change of changes) {
     for (const stream of [change.stdout, change.stderr]) {
-      if (stream?.digest && stream.inline) blobs.set(Buffer.from(stream.digest).toString('latin1'), { digest: stream.digest, bytes: stream.inline });
+      if (stream?.digest && stream.inline)
+        blobs.set(Buffer.from(stream.digest).toString('latin1'), { digest: stream.digest, bytes: stream.inline });
     }
   }
   if (blobs.size === 0) return;
@@ -132,7 +180,12 @@ async function blobsWrite(tx: Executor, runId: RunId, changes: readonly Executio
 }
 
 /** States from which each state may be entered; a run never moves otherwise, whatever its owner thinks. */
-const FROM_STATES = Object.fromEntries(RUN_STATES.map((to) => [to, RUN_STATES.filter((from) => from === to || (RUN_TRANSITIONS[from] as readonly RunState[]).includes(to))])) as Record<RunState, RunState[]>;
+const FROM_STATES = Object.fromEntries(
+  RUN_STATES.map((to) => [
+    to,
+    RUN_STATES.filter((from) => from === to || (RUN_TRANSITIONS[from] as readonly RunState[]).includes(to)),
+  ]),
+) as Record<RunState, RunState[]>;
 
 async function runWrite(tx: Executor, change: RunChange): Promise<void> {
   const terminal = change.to !== undefined && (TERMINAL_RUN_STATES as readonly RunState[]).includes(change.to);
@@ -140,9 +193,19 @@ async function runWrite(tx: Executor, change: RunChange): Promise<void> {
     name: 'run-write',
     text: `UPDATE run SET state = coalesce($2, state), counts = $3, seq = greatest(seq, $4), started_at_ms = coalesce(started_at_ms, $5), finished_at_ms = CASE WHEN $6 THEN coalesce($7, finished_at_ms) ELSE finished_at_ms END
            WHERE id = $1 AND ($2::text IS NULL OR state = ANY ($8))`,
-    values: [change.runId, change.to ?? null, JSON.stringify(change.counts), change.seq, change.startedAtMs ?? null, terminal, change.finishedAtMs ?? null, change.to ? FROM_STATES[change.to] : null],
+    values: [
+      change.runId,
+      change.to ?? null,
+      JSON.stringify(change.counts),
+      change.seq,
+      change.startedAtMs ?? null,
+      terminal,
+      change.finishedAtMs ?? null,
+      change.to ? FROM_STATES[change.to] : null,
+    ],
   });
-  if (terminal) await tx.query({ name: 'run-inactive', text: 'DELETE FROM run_active WHERE run_id = $1', values: [change.runId] });
+  if (terminal)
+    await tx.query({ name: 'run-inactive', text: 'DELETE FROM run_active WHERE run_id = $1', values: [change.runId] });
 }
 
 export async function timelineWrite(tx: Executor, entries: readonly TimelineEntry[]): Promise<void> {
@@ -150,19 +213,37 @@ export async function timelineWrite(tx: Executor, entries: readonly TimelineEntr
   await tx.query({
     name: 'timeline-write',
     text: `INSERT INTO run_event (run_id, seq, kind, at_ms, detail) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::jsonb[]) ON CONFLICT DO NOTHING`,
-    values: [entries.map((e) => e.runId), entries.map((e) => e.seq), entries.map((e) => e.kind), entries.map((e) => e.atMs), entries.map((e) => JSON.stringify(e.detail))],
+    values: [
+      entries.map((e) => e.runId),
+      entries.map((e) => e.seq),
+      entries.map((e) => e.kind),
+      entries.map((e) => e.atMs),
+      entries.map((e) => JSON.stringify(e.detail)),
+    ],
   });
 }
 
 /** Written before the report that refers to it; a repeated chunk is the same chunk. */
-export async function outputChunkWrite(pool: Pool, fence: Fence, chunks: readonly OutputChunk[]): Promise<'written' | 'fenced'> {
+export async function outputChunkWrite(
+  pool: Pool,
+  fence: Fence,
+  chunks: readonly OutputChunk[],
+): Promise<'written' | 'fenced'> {
   return pool.transaction(async (tx) => {
     if (!(await isFenceHeld(tx, fence))) return 'fenced';
     await tx.query({
       name: 'chunks-write',
       text: `INSERT INTO output_chunk (run_id, task, ordinal, attempt, stream, seq, bytes)
              SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[], $6::int[], $7::bytea[]) ON CONFLICT DO NOTHING`,
-      values: [chunks.map((c) => c.runId), chunks.map((c) => c.task), chunks.map((c) => c.ordinal), chunks.map((c) => c.attempt), chunks.map((c) => c.stream), chunks.map((c) => c.seq), chunks.map((c) => bytes(c.bytes))],
+      values: [
+        chunks.map((c) => c.runId),
+        chunks.map((c) => c.task),
+        chunks.map((c) => c.ordinal),
+        chunks.map((c) => c.attempt),
+        chunks.map((c) => c.stream),
+        chunks.map((c) => c.seq),
+        chunks.map((c) => bytes(c.bytes)),
+      ],
     });
     return 'written';
   });

@@ -11,8 +11,14 @@ import type { Log } from '../../base/log.ts';
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 export type Row = Record<string, unknown>;
-export interface Query { text: string; name?: string; values?: unknown[] }
-export interface Executor { query<T = Row>(query: string | Query, values?: unknown[]): Promise<{ rows: T[]; rowCount: number }> }
+export interface Query {
+  text: string;
+  name?: string;
+  values?: unknown[];
+}
+export interface Executor {
+  query<T = Row>(query: string | Query, values?: unknown[]): Promise<{ rows: T[]; rowCount: number }>;
+}
 
 /** SQLSTATE classes and socket errors after which the same call may work on another connection. */
 const AWAY = /^(08|57P0|53300|25006|25P03|ECONN|EPIPE|ENOENT|ETIMEDOUT|EAI_AGAIN)/;
@@ -20,16 +26,30 @@ const AWAY = /^(08|57P0|53300|25006|25P03|ECONN|EPIPE|ENOENT|ETIMEDOUT|EAI_AGAIN
 function isDatabaseAway(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   if (typeof code === 'string' && AWAY.test(code)) return true;
-  return typeof message === 'string' && /Connection terminated|timeout exceeded when trying to connect|not queryable|Client was closed|Query read timeout/i.test(message);
+  return (
+    typeof message === 'string' &&
+    /Connection terminated|timeout exceeded when trying to connect|not queryable|Client was closed|Query read timeout/i.test(
+      message,
+    )
+  );
 }
 
 function translateDatabaseError(error: unknown): unknown {
-  return isDatabaseAway(error) ? new DroverError('database-unavailable', { detail: 'PostgreSQL does not answer; the call may be repeated.', cause: error }) : error;
+  return isDatabaseAway(error)
+    ? new DroverError('database-unavailable', {
+        detail: 'PostgreSQL does not answer; the call may be repeated.',
+        cause: error,
+      })
+    : error;
 }
 
 const VICTIM_TRIES = 5;
 
-export interface PoolOptions { readonly url: string; readonly log: Log; readonly max?: number }
+export interface PoolOptions {
+  readonly url: string;
+  readonly log: Log;
+  readonly max?: number;
+}
 
 export class Pool implements Executor {
   readonly #pool: pg.Pool;
@@ -105,7 +125,6 @@ export class Pool implements Executor {
       client.release(broken ?? false);
     }
   }
-
 
   async close(): Promise<void> {
     await this.#pool.end();

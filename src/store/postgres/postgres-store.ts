@@ -22,7 +22,12 @@ import { runCreate } from './run-create.ts';
 import * as token from './token.ts';
 import * as upgrade from './upgrade.ts';
 
-export interface PostgresStoreOptions { readonly url: string; readonly clock: Clock; readonly log: Log; readonly poolMax?: number }
+export interface PostgresStoreOptions {
+  readonly url: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly poolMax?: number;
+}
 
 /** Connects, migrates and makes the coming days' partitions before it answers. */
 export async function createPostgresStore(options: PostgresStoreOptions): Promise<Store & AccountStore & HostStore> {
@@ -38,7 +43,10 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
   const hints = new Hints({ pool, url, clock, log });
   const now = (): number => clock.nowMs();
   /** Connections stand on accounts as on hosts: both are told by one hint. */
-  const waysChange = async <Answer extends { readonly kind: string }>(kind: Answer['kind'], work: Promise<Answer>): Promise<Answer> => {
+  const waysChange = async <Answer extends { readonly kind: string }>(
+    kind: Answer['kind'],
+    work: Promise<Answer>,
+  ): Promise<Answer> => {
     const answer = await work;
     if (answer.kind === kind) hints.notify('hosts', '');
     return answer;
@@ -83,7 +91,10 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
 
     agentJoin: (join, entry) => fleet.agentJoin(pool, join, entry, now()),
     async agentCertificateRenewed(id, publicKey, expiresAtMs) {
-      const { rowCount } = await pool.query("UPDATE agent SET public_key = $2, certificate_expires_at_ms = $3 WHERE id = $1 AND state = 'active'", [id, publicKey, expiresAtMs]);
+      const { rowCount } = await pool.query(
+        "UPDATE agent SET public_key = $2, certificate_expires_at_ms = $3 WHERE id = $1 AND state = 'active'",
+        [id, publicKey, expiresAtMs],
+      );
       return rowCount > 0;
     },
     agentFetch: (id) => fleet.agentFetch(pool, id),
@@ -94,7 +105,10 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       return answer;
     },
     async agentRevokedList() {
-      const { rows } = await pool.query<{ id: AgentId }>("SELECT id FROM agent WHERE state <> 'active' AND certificate_expires_at_ms > $1", [now()]);
+      const { rows } = await pool.query<{ id: AgentId }>(
+        "SELECT id FROM agent WHERE state <> 'active' AND certificate_expires_at_ms > $1",
+        [now()],
+      );
       return rows.map((row) => row.id);
     },
     workerJoin: (join, entry) => fleet.workerJoin(pool, join, entry, now()),
@@ -162,7 +176,10 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     idempotencyStore: (key, principal, status, body) => token.idempotencyStore(pool, key, principal, status, body),
     idempotencyRelease: (key, principal) => token.idempotencyRelease(pool, key, principal),
     async secretPut(name, sealed) {
-      const { rowCount } = await pool.query('INSERT INTO secret (name, sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING', [name, sealed]);
+      const { rowCount } = await pool.query(
+        'INSERT INTO secret (name, sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING',
+        [name, sealed],
+      );
       return rowCount > 0 ? 'stored' : 'exists';
     },
     async secretFetch(name) {
@@ -170,12 +187,15 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       return rows[0]?.sealed;
     },
 
-    accountCreate: (id, settings, secrets, entry) => waysChange('created', account.accountCreate(pool, id, settings, secrets, entry, now())),
+    accountCreate: (id, settings, secrets, entry) =>
+      waysChange('created', account.accountCreate(pool, id, settings, secrets, entry, now())),
     accountFetch: (idOrName) => account.accountFetch(pool, idOrName),
     accountList: () => account.accountList(pool),
     accountIdsByName: (names) => account.accountIdsByName(pool, names),
-    accountReplace: (id, version, settings, secrets, keep, entry) => waysChange('replaced', account.accountReplace(pool, id, version, settings, secrets, keep, entry, now())),
-    accountRemove: (id, isForced, entry) => waysChange('removed', account.accountRemove(pool, id, isForced, entry, now())),
+    accountReplace: (id, version, settings, secrets, keep, entry) =>
+      waysChange('replaced', account.accountReplace(pool, id, version, settings, secrets, keep, entry, now())),
+    accountRemove: (id, isForced, entry) =>
+      waysChange('removed', account.accountRemove(pool, id, isForced, entry, now())),
     accountSecrets: (id) => account.accountSecrets(pool, id),
     accountOfHost: (id) => account.accountOfHost(pool, id),
     accountUsed: (runId, uses) => account.accountUsed(pool, runId, uses, now()),

@@ -11,36 +11,68 @@ export const RUN_COLUMNS = `id, partition, name, reason, created_by, state, roun
   finished_at_ms, cancel_requested_at_ms, cancel_requested_by, seq`;
 
 export async function runFetch(db: Executor, id: RunId): Promise<RunRecord | undefined> {
-  const { rows } = await db.query<RunRow & { spec: Buffer }>({ name: 'run-fetch', text: `SELECT run.*, task.spec FROM run JOIN task ON task.run_id = run.id AND task.task = 0 WHERE run.id = $1 AND task.run_id = $1`, values: [id] });
+  const { rows } = await db.query<RunRow & { spec: Buffer }>({
+    name: 'run-fetch',
+    text: `SELECT run.*, task.spec FROM run JOIN task ON task.run_id = run.id AND task.task = 0 WHERE run.id = $1 AND task.run_id = $1`,
+    values: [id],
+  });
   return rows[0] && { ...runRecord(rows[0]), spec: unpackSpec(rows[0].spec) };
 }
 
 export async function runSealedSecrets(db: Executor, id: RunId): Promise<Uint8Array | undefined> {
-  const { rows } = await db.query<{ sealed_secrets: Buffer | null }>('SELECT sealed_secrets FROM task WHERE run_id = $1 AND task = 0', [id]);
+  const { rows } = await db.query<{ sealed_secrets: Buffer | null }>(
+    'SELECT sealed_secrets FROM task WHERE run_id = $1 AND task = 0',
+    [id],
+  );
   return rows[0]?.sealed_secrets ?? undefined;
 }
 
-export async function runList(db: Executor, filter: RunFilter, page: { limit: number; cursor?: string }): Promise<Page<RunRecord>> {
+export async function runList(
+  db: Executor,
+  filter: RunFilter,
+  page: { limit: number; cursor?: string },
+): Promise<Page<RunRecord>> {
   const after = decodeCursor(page.cursor, ['uuid']);
   const { rows } = await db.query<RunRow>(
     `SELECT ${RUN_COLUMNS} FROM run
      WHERE ($1::uuid IS NULL OR id < $1) AND ($2::text[] IS NULL OR state = ANY ($2)) AND ($3::text IS NULL OR position(lower($3) IN lower(name)) > 0)
        AND ($4::text IS NULL OR created_by->>'name' = $4) AND ($5::bigint IS NULL OR created_at_ms >= $5) AND ($6::bigint IS NULL OR created_at_ms < $6)
      ORDER BY id DESC LIMIT $7`,
-    [after?.[0] ?? null, filter.states ?? null, filter.name ?? null, filter.createdBy ?? null, filter.createdAfterMs ?? null, filter.createdBeforeMs ?? null, page.limit + 1],
+    [
+      after?.[0] ?? null,
+      filter.states ?? null,
+      filter.name ?? null,
+      filter.createdBy ?? null,
+      filter.createdAfterMs ?? null,
+      filter.createdBeforeMs ?? null,
+      page.limit + 1,
+    ],
   );
   const items = rows.slice(0, page.limit).map(runRecord);
-  return present<Page<RunRecord>>({ items, next: rows.length > page.limit ? encodeCursor([items.at(-1)!.id]) : undefined });
+  return present<Page<RunRecord>>({
+    items,
+    next: rows.length > page.limit ? encodeCursor([items.at(-1)!.id]) : undefined,
+  });
 }
 
-export async function runCancelRequest(pool: Pool, id: RunId, actor: Actor, audit: AuditEntry, nowMs: number): ReturnType<Store['runCancelRequest']> {
+export async function runCancelRequest(
+  pool: Pool,
+  id: RunId,
+  actor: Actor,
+  audit: AuditEntry,
+  nowMs: number,
+): ReturnType<Store['runCancelRequest']> {
   return pool.transaction(async (tx) => {
     const { rows } = await tx.query<RunRow>('SELECT * FROM run WHERE id = $1 FOR UPDATE', [id]);
     const run = rows[0];
     if (!run) return 'not-found';
     if (isTerminalRun(run.state)) return 'already-finished';
     if (run.cancel_requested_at_ms !== null) return 'already-requested';
-    await tx.query('UPDATE run SET cancel_requested_at_ms = $2, cancel_requested_by = $3 WHERE id = $1', [id, nowMs, actor.name]);
+    await tx.query('UPDATE run SET cancel_requested_at_ms = $2, cancel_requested_by = $3 WHERE id = $1', [
+      id,
+      nowMs,
+      actor.name,
+    ]);
     await auditAppend(tx, audit, nowMs);
     return 'requested';
   });
@@ -51,36 +83,71 @@ export const FRESH_ATTEMPT = `state = 'waiting', attempt = attempt + 1, agent_id
   exit_code = NULL, signal = NULL, reason = NULL, detail = NULL, settled_late = false, out_size = 0, out_head = 0, out_tail = 0, out_digest = NULL,
   err_size = 0, err_head = 0, err_tail = 0, err_digest = NULL`;
 
-export async function runRetry(pool: Pool, id: RunId, states: readonly ExecutionState[], audit: AuditEntry, nowMs: number): ReturnType<Store['runRetry']> {
+export async function runRetry(
+  pool: Pool,
+  id: RunId,
+  states: readonly ExecutionState[],
+  audit: AuditEntry,
+  nowMs: number,
+): ReturnType<Store['runRetry']> {
   return pool.transaction(async (tx) => {
     const { rows } = await tx.query<RunRow>('SELECT * FROM run WHERE id = $1 FOR UPDATE', [id]);
     const run = rows[0];
     if (!run) return { kind: 'not-found' };
     if (!isTerminalRun(run.state)) return { kind: 'not-finished' };
     const seq = run.seq + 1;
-    await tx.query('INSERT INTO execution_history SELECT * FROM execution WHERE run_id = $1 AND state = ANY ($2) ON CONFLICT DO NOTHING', [id, states]);
-    const reopened = await tx.query(`UPDATE execution SET ${FRESH_ATTEMPT}, round = $3, failures_in_round = 0, seq = $4 WHERE run_id = $1 AND state = ANY ($2)`, [id, states, run.round + 1, seq]);
+    await tx.query(
+      'INSERT INTO execution_history SELECT * FROM execution WHERE run_id = $1 AND state = ANY ($2) ON CONFLICT DO NOTHING',
+      [id, states],
+    );
+    const reopened = await tx.query(
+      `UPDATE execution SET ${FRESH_ATTEMPT}, round = $3, failures_in_round = 0, seq = $4 WHERE run_id = $1 AND state = ANY ($2)`,
+      [id, states, run.round + 1, seq],
+    );
     if (reopened.rowCount === 0) return { kind: 'nothing-to-retry' };
-    const counted = await tx.query<{ state: ExecutionState; count: number }>('SELECT state, count(*) AS count FROM execution WHERE run_id = $1 GROUP BY state', [id]);
+    const counted = await tx.query<{ state: ExecutionState; count: number }>(
+      'SELECT state, count(*) AS count FROM execution WHERE run_id = $1 GROUP BY state',
+      [id],
+    );
     const counts = { ...emptyCounts(), ...Object.fromEntries(counted.rows.map((row) => [row.state, row.count])) };
     const updated = await tx.query<RunRow>(
       `UPDATE run SET state = 'running', round = round + 1, round_started_at_ms = $2, finished_at_ms = NULL, cancel_requested_at_ms = NULL, cancel_requested_by = NULL, counts = $3, seq = $4
-       WHERE id = $1 RETURNING ${RUN_COLUMNS}`, [id, nowMs, JSON.stringify(counts), seq]);
-    await tx.query('INSERT INTO run_active (run_id, partition) VALUES ($1, $2) ON CONFLICT DO NOTHING', [id, run.partition]);
-    await tx.query("INSERT INTO run_event (run_id, seq, kind, at_ms, detail) VALUES ($1, $2, 'retried', $3, $4)", [id, seq, nowMs, JSON.stringify({ by: audit.actor.name, round: run.round + 1, states, executions: reopened.rowCount })]);
+       WHERE id = $1 RETURNING ${RUN_COLUMNS}`,
+      [id, nowMs, JSON.stringify(counts), seq],
+    );
+    await tx.query('INSERT INTO run_active (run_id, partition) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+      id,
+      run.partition,
+    ]);
+    await tx.query("INSERT INTO run_event (run_id, seq, kind, at_ms, detail) VALUES ($1, $2, 'retried', $3, $4)", [
+      id,
+      seq,
+      nowMs,
+      JSON.stringify({ by: audit.actor.name, round: run.round + 1, states, executions: reopened.rowCount }),
+    ]);
     await auditAppend(tx, audit, nowMs);
     return { kind: 'opened', run: runRecord(updated.rows[0]!), executions: reopened.rowCount };
   });
 }
 
-export async function timelineList(db: Executor, id: RunId, page: { limit: number; afterSeq?: number }): Promise<readonly TimelineEntry[]> {
+export async function timelineList(
+  db: Executor,
+  id: RunId,
+  page: { limit: number; afterSeq?: number },
+): Promise<readonly TimelineEntry[]> {
   const { rows } = await db.query<{ seq: number; at_ms: number; kind: string; detail: Record<string, unknown> }>(
-    'SELECT seq, at_ms, kind, detail FROM run_event WHERE run_id = $1 AND seq > $2 ORDER BY seq, at_ms LIMIT $3', [id, page.afterSeq ?? 0, page.limit]);
+    'SELECT seq, at_ms, kind, detail FROM run_event WHERE run_id = $1 AND seq > $2 ORDER BY seq, at_ms LIMIT $3',
+    [id, page.afterSeq ?? 0, page.limit],
+  );
   return rows.map((row) => ({ runId: id, seq: row.seq, atMs: row.at_ms, kind: row.kind, detail: row.detail }));
 }
 
 export async function activeRunList(db: Executor, partition: number): Promise<readonly RunId[]> {
-  const { rows } = await db.query<{ run_id: RunId }>({ name: 'run-active', text: 'SELECT run_id FROM run_active WHERE partition = $1 ORDER BY run_id', values: [partition] });
+  const { rows } = await db.query<{ run_id: RunId }>({
+    name: 'run-active',
+    text: 'SELECT run_id FROM run_active WHERE partition = $1 ORDER BY run_id',
+    values: [partition],
+  });
   return rows.map((row) => row.run_id);
 }
 
@@ -88,18 +155,35 @@ export async function activeRunList(db: Executor, partition: number): Promise<re
 export async function runSeed(pool: Pool, id: RunId): Promise<RunSeed | undefined> {
   return pool.transaction(async (tx) => {
     await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const run = await tx.query<RunRow & { spec: Buffer; sealed_secrets: Buffer | null }>('SELECT run.*, task.spec, task.sealed_secrets FROM run JOIN task ON task.run_id = run.id AND task.task = 0 WHERE run.id = $1 AND task.run_id = $1', [id]);
+    const run = await tx.query<RunRow & { spec: Buffer; sealed_secrets: Buffer | null }>(
+      'SELECT run.*, task.spec, task.sealed_secrets FROM run JOIN task ON task.run_id = run.id AND task.task = 0 WHERE run.id = $1 AND task.run_id = $1',
+      [id],
+    );
     const row = run.rows[0];
     if (!row) return undefined;
     const { rows } = await tx.query<ExecutionRow>(
-      'SELECT task, ordinal, attempt, host_id, host_name, state, agent_id, worker_id, dispatched_at_ms, started_at_ms, failures_in_round FROM execution WHERE run_id = $1 ORDER BY task, ordinal', [id]);
+      'SELECT task, ordinal, attempt, host_id, host_name, state, agent_id, worker_id, dispatched_at_ms, started_at_ms, failures_in_round FROM execution WHERE run_id = $1 ORDER BY task, ordinal',
+      [id],
+    );
     return present<RunSeed>({
-      run: runRecord(row), spec: unpackSpec(row.spec), sealedSecrets: row.sealed_secrets,
-      executions: rows.map((e) => present<RunSeed['executions'][number]>({
-        task: e.task, ordinal: e.ordinal, attempt: e.attempt, hostId: e.host_id as never, hostName: e.host_name, state: e.state, agentId: e.agent_id as never, workerId: e.worker_id as never,
-        dispatchedAtMs: e.dispatched_at_ms, startedAtMs: e.started_at_ms, failuresInRound: e.failures_in_round,
-      })),
+      run: runRecord(row),
+      spec: unpackSpec(row.spec),
+      sealedSecrets: row.sealed_secrets,
+      executions: rows.map((e) =>
+        present<RunSeed['executions'][number]>({
+          task: e.task,
+          ordinal: e.ordinal,
+          attempt: e.attempt,
+          hostId: e.host_id as never,
+          hostName: e.host_name,
+          state: e.state,
+          agentId: e.agent_id as never,
+          workerId: e.worker_id as never,
+          dispatchedAtMs: e.dispatched_at_ms,
+          startedAtMs: e.started_at_ms,
+          failuresInRound: e.failures_in_round,
+        }),
+      ),
     });
   });
 }
-
