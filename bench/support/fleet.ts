@@ -40,15 +40,13 @@ export class SimulatedFleet {
     const shares = splitEvenly(size, Math.ceil(size / cluster.workers.length));
     let from = 0;
     const simulators = shares.map((share, i) => {
-      const agents = identities
-        .slice(from, (from += share))
-        .map(
-          (identity): SimulatedAgent => ({
-            ...identity,
-            certificate: certificates.certificateFor(identity.agentId),
-            dispatchKey: masterKey.dispatchKey(identity.agentId),
-          }),
-        );
+      const agents = identities.slice(from, (from += share)).map(
+        (identity): SimulatedAgent => ({
+          ...identity,
+          certificate: certificates.certificateFor(identity.agentId),
+          dispatchKey: masterKey.dispatchKey(identity.agentId),
+        }),
+      );
       const localAddresses = size > PORTS_PER_ADDRESS ? [`127.0.0.${2 + i}`] : [];
       return new ChildProgram<SimulatedSetup, SimulatedMessage>(new URL('./simulated-agents.ts', import.meta.url), {
         url: `wss://127.0.0.1:${cluster.workerPorts[i]}/link/v1/agent`,

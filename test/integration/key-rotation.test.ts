@@ -144,16 +144,14 @@ describe('a rotation', () => {
   it('by two servers at once moves each value once, and loses none that is replaced meanwhile', async () => {
     await fill(60);
     const { id } = (await store.accountFetch('a7'))!;
-    const replaced = store
-      .accountFetch('a7')
-      .then((a) =>
-        accountCreate(context(both), caller, {
-          ...a!,
-          name: 'a7-copy',
-          become: { kind: 'direct' },
-          credentials: [{ kind: 'password', password: 'fresh' }],
-        }),
-      );
+    const replaced = store.accountFetch('a7').then((a) =>
+      accountCreate(context(both), caller, {
+        ...a!,
+        name: 'a7-copy',
+        become: { kind: 'direct' },
+        credentials: [{ kind: 'password', password: 'fresh' }],
+      }),
+    );
     const [one, two] = await Promise.all([
       rotateKeys(context(both), caller),
       rotateKeys(context(both), caller),

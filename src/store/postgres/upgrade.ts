@@ -124,22 +124,20 @@ export async function agentUpgradeList(
     'SELECT * FROM agent_upgrade WHERE upgrade_id = $1 AND ($2::int IS NULL OR ordinal > $2) ORDER BY ordinal LIMIT $3',
     [id, after?.[0] ?? null, page.limit + 1],
   );
-  const items = rows
-    .slice(0, page.limit)
-    .map((row) =>
-      present<AgentUpgradeRecord>({
-        ordinal: row.ordinal,
-        hostId: row.host_id,
-        hostName: row.host_name,
-        state: row.state,
-        fromVersion: row.from_version,
-        progress: row.progress,
-        code: row.code,
-        detail: row.detail,
-        orderedAtMs: row.ordered_at_ms,
-        finishedAtMs: row.finished_at_ms,
-      }),
-    );
+  const items = rows.slice(0, page.limit).map((row) =>
+    present<AgentUpgradeRecord>({
+      ordinal: row.ordinal,
+      hostId: row.host_id,
+      hostName: row.host_name,
+      state: row.state,
+      fromVersion: row.from_version,
+      progress: row.progress,
+      code: row.code,
+      detail: row.detail,
+      orderedAtMs: row.ordered_at_ms,
+      finishedAtMs: row.finished_at_ms,
+    }),
+  );
   return present<Page<AgentUpgradeRecord>>({
     items,
     next: rows.length > page.limit ? encodeCursor([items.at(-1)!.ordinal]) : undefined,
