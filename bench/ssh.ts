@@ -16,7 +16,8 @@ import { systemRandom } from '../src/base/random.ts';
 import { createSshDriver, type SshDriver } from '../src/drivers/ssh/ssh-driver.ts';
 import type { ExecutionSpec } from '../src/protocol/link/agent-v1.ts';
 import type { SshHop } from '../src/protocol/link/ssh-access.ts';
-import { accessOf, SshWorld, sshdMissing } from '../test/support/sshd.ts';
+import { accessOf, SshWorld } from '../test/support/sshd.ts';
+import { lackOf } from '../tools/test-needs.ts';
 import { emit, median, rounded } from './support/figures.ts';
 import type { HolderFigures, HolderSetup } from './support/ssh-holder.ts';
 import { installedPeers } from './support/ssh-peers.ts';
@@ -24,7 +25,7 @@ import { installedPeers } from './support/ssh-peers.ts';
 const CONCURRENCY = 64;
 /** As many as one sshd listens on. */
 const ADDRESSES = 16;
-if (sshdMissing) throw new Error(sshdMissing);
+if (lackOf(['sshd'])) throw new Error('this needs an OpenSSH server: apt-get install openssh-server (it need not run)');
 const { values } = parseArgs({
   options: {
     hosts: { type: 'string', default: '200' },

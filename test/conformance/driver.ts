@@ -8,6 +8,7 @@ import { attemptId, newRunId, type AttemptId } from '../../src/base/ids.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
 import { until } from '../support/until.ts';
+import { requiring } from '../support/needs.ts';
 
 export function newAttempt(): AttemptId {
   return attemptId({ runId: newRunId(systemClock.nowMs()), task: 0, ordinal: 0, attempt: 1 });
@@ -175,7 +176,7 @@ export function driverConformance(
       expect(await run('true', { env: { A: 'x\0y' } })).toMatchObject({ outcome: 'refused', reason: 'bad-input' });
     });
 
-    it.runIf(process.getuid?.() === 0)('runs as another user with its groups', async () => {
+    requiring('root').it('runs as another user with its groups', async () => {
       expect(text(await run('id -un; id -u; echo $HOME', { user: 'nobody' }))).toMatch(/^nobody\n65534\n/);
     });
 

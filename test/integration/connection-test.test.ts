@@ -2,12 +2,13 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { testConnection, type ConnectionTestResult } from '../../src/drivers/ssh/connection-test.ts';
-import { accessOf, isRoot, sshdMissing, SshWorld } from '../support/sshd.ts';
+import { accessOf, SshWorld } from '../support/sshd.ts';
+import { requiring } from '../support/needs.ts';
 
 const options = {
   clock: systemClock,
@@ -17,7 +18,7 @@ const options = {
 };
 const leftIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.startsWith('.drover-test-'));
 
-describe.skipIf(sshdMissing)('the connection test', () => {
+requiring('sshd').describe('the connection test', () => {
   let world: SshWorld;
   let home: string;
   beforeAll(() => {
@@ -36,7 +37,7 @@ describe.skipIf(sshdMissing)('the connection test', () => {
     expect([leftIn('/tmp'), leftIn(home)]).toEqual([before, []]);
   });
 
-  it.runIf(isRoot)(
+  requiring('root').it(
     'removes them from a full disk too, which takes a name and no byte, and does not count it as a folder for files',
     async () => {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'tmpfs', home]);

@@ -3,14 +3,15 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createProcessDriver, type ProcessDriver } from '../../src/drivers/process/process-driver.ts';
 import { newAttempt, reportOf, specOf } from '../conformance/driver.ts';
 import { until } from '../support/until.ts';
+import { requiring } from '../support/needs.ts';
 
-describe.skipIf(process.getuid?.() !== 0)('an agent on a full disk', () => {
+requiring('root').describe('an agent on a full disk', () => {
   let dataDir: string;
   let driver: ProcessDriver;
   const filling = (): string => join(dataDir, 'filling');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fingerprintOf } from '../../src/drivers/ssh/host-key.ts';
-import { isRoot, sshdMissing, SshWorld } from '../support/sshd.ts';
+import { SshWorld } from '../support/sshd.ts';
 import { until } from '../support/until.ts';
 import {
   cliOf,
@@ -16,6 +16,7 @@ import {
   type CliResult,
   type RunningUp,
 } from '../support/up.ts';
+import { requiring } from '../support/needs.ts';
 
 interface Result {
   run: { id: string; state: string };
@@ -30,7 +31,7 @@ interface Result {
   }[];
 }
 
-describe.skipIf(sshdMissing !== undefined || !isRoot)('a run over SSH', () => {
+requiring('sshd', 'root').describe('a run over SSH', () => {
   const dataDir = newDataDir();
   const scratch = mkdtempSync(join(tmpdir(), 'drover-over-ssh-'));
   const world = new SshWorld();

@@ -15,11 +15,12 @@ import { createSshDriver, type SshDriver, type SshDriverOptions } from '../../sr
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess } from '../../src/protocol/link/ssh-access.ts';
 import { newAttempt, specOf } from '../conformance/driver.ts';
-import { accessOf, isRoot, sshdMissing, SshWorld, type Sshd } from '../support/sshd.ts';
+import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
 import { proxyTo } from '../support/ssh-proxy.ts';
 import { until } from '../support/until.ts';
+import { requiring } from '../support/needs.ts';
 
-describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
+requiring('sshd').describe('scripts over SSH on bad days', () => {
   let world: SshWorld;
   let sshd: Sshd;
   let folder: string;
@@ -171,7 +172,7 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
     }
   });
 
-  it.runIf(isRoot)(
+  requiring('root').it(
     'gives up a host that drops every connection before the order is given, and says that nothing ran',
     async () => {
       const dropping = await world.start({ lines: ['ForceCommand kill -9 $PPID'] });
@@ -275,7 +276,7 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
     });
   });
 
-  it.runIf(isRoot)('names /bin/false and an expired password', async () => {
+  requiring('root').it('names /bin/false and an expired password', async () => {
     expect(
       await run(await start(accessOf(world.hop(sshd, { user: world.makeUser({ shell: '/bin/false' }) }))), 'true'),
     ).toMatchObject({ outcome: 'refused', reason: 'ssh-no-shell' });
@@ -346,7 +347,7 @@ describe.skipIf(sshdMissing)('scripts over SSH on bad days', () => {
       expect(await failedAt(accessOf(world.hop(closed), world.hop(sshd)))).toEqual([['jump', 'ssh-forward-refused']]);
     });
 
-    it.runIf(isRoot)('tests how the user is become', async () => {
+    requiring('root').it('tests how the user is become', async () => {
       const user = world.makeUser();
       expect(await failedAt({ ...accessOf(world.hop(sshd)), become: { kind: 'su', user } })).toEqual([]);
       expect(await failedAt({ ...accessOf(world.hop(sshd)), become: { kind: 'su', user: 'no-such-user' } })).toEqual([

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import type { AttemptId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -13,15 +13,15 @@ import { createSshDriver, type SshDriver } from '../../src/drivers/ssh/ssh-drive
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess, SshBecome } from '../../src/protocol/link/ssh-access.ts';
 import { newAttempt, specOf } from '../conformance/driver.ts';
-import { accessOf, sshdMissing, sudoMissing, SshWorld, type Sshd } from '../support/sshd.ts';
+import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
 import { proxyTo } from '../support/ssh-proxy.ts';
 import { until } from '../support/until.ts';
+import { requiring } from '../support/needs.ts';
 
-if (sudoMissing) process.stderr.write(`${sudoMissing}\n`);
 const PASSWORD = 'correct horse';
 const SECRET = 'hunter2-hunter2';
 
-describe.skipIf(sshdMissing ?? sudoMissing)('becoming another user', () => {
+requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
   let world: SshWorld;
   let sshd: Sshd;
   let scratch: string;

@@ -1,5 +1,5 @@
 /** Connections against real sshd: ways to log in, multiplexing, limits of servers, jump hosts, host keys, bad days. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { DroverError } from '../../src/base/errors.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -7,9 +7,10 @@ import { systemRandom } from '../../src/base/random.ts';
 import type { RemoteEnd } from '../../src/drivers/ssh/remote-shell.ts';
 import { SshPool, type SshPoolOptions } from '../../src/drivers/ssh/ssh-pool.ts';
 import type { SshAccess, SshHostKey, SshHop } from '../../src/protocol/link/ssh-access.ts';
-import { accessOf, sshdMissing, SshWorld, type KeyPair, type Sshd } from '../support/sshd.ts';
+import { accessOf, SshWorld, type KeyPair, type Sshd } from '../support/sshd.ts';
 import { listenWith, proxyTo } from '../support/ssh-proxy.ts';
 import { until } from '../support/until.ts';
+import { requiring } from '../support/needs.ts';
 
 interface Answer {
   readonly stdout: string;
@@ -17,7 +18,7 @@ interface Answer {
   readonly end: RemoteEnd;
 }
 
-describe.skipIf(sshdMissing)('connections', () => {
+requiring('sshd').describe('connections', () => {
   let world: SshWorld;
   let sshd: Sshd;
   const pools: SshPool[] = [];

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import type { AttemptId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -11,7 +10,8 @@ import type { Driver } from '../../src/drivers/driver.ts';
 import { createSshDriver, type SshDriver } from '../../src/drivers/ssh/ssh-driver.ts';
 import { driverConformance } from '../conformance/driver.ts';
 import { environmentConformance } from '../conformance/environment.ts';
-import { accessOf, sshdMissing, SshWorld } from '../support/sshd.ts';
+import { accessOf, SshWorld } from '../support/sshd.ts';
+import { requiring } from '../support/needs.ts';
 
 /** The driver with one host, as drivers without a choice of hosts look. */
 function withTarget(driver: SshDriver, secrets: Map<AttemptId, readonly string[]>): Driver {
@@ -68,7 +68,7 @@ async function sshRig(
   };
 }
 
-describe.skipIf(sshdMissing)('scripts over SSH', () => {
+requiring('sshd').describe('scripts over SSH', () => {
   driverConformance(() => sshRig(() => []));
   // What a session has of its own: here from sshd, elsewhere from pam_env or the shell's start-up files.
   environmentConformance(() =>

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import type { AttemptId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -13,14 +13,15 @@ import { createSshDriver, type SshDriver } from '../../src/drivers/ssh/ssh-drive
 import { SshPool } from '../../src/drivers/ssh/ssh-pool.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import { newAttempt, specOf } from '../conformance/driver.ts';
-import { accessOf, sshdMissing, SshWorld, type Sshd } from '../support/sshd.ts';
+import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
 import { listenWith } from '../support/ssh-proxy.ts';
 import { until } from '../support/until.ts';
+import { requiring } from '../support/needs.ts';
 
 type Cut = 'jump' | 'target';
 const CUTS = [{ killed: 'target' }, { killed: 'jump' }, { killed: 'target, jump' }, { killed: 'jump, target' }];
 
-describe.skipIf(sshdMissing)('a host behind a jump host', () => {
+requiring('sshd').describe('a host behind a jump host', () => {
   let world: SshWorld;
   let servers: Record<Cut, Sshd>;
   let folder: string;

@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import type { DroverError } from '../../src/base/errors.ts';
 import { limits } from '../../src/base/limits.ts';
@@ -11,10 +11,11 @@ import { systemRandom } from '../../src/base/random.ts';
 import { runBriefly, shellFault } from '../../src/drivers/ssh/shell-probe.ts';
 import { SshPool } from '../../src/drivers/ssh/ssh-pool.ts';
 import type { SshCredential, SshHop } from '../../src/protocol/link/ssh-access.ts';
-import { accessOf, isRoot, sshdMissing, SshWorld, type KeyPair, type Sshd } from '../support/sshd.ts';
+import { accessOf, SshWorld, type KeyPair, type Sshd } from '../support/sshd.ts';
 import { listenWith, type Proxy } from '../support/ssh-proxy.ts';
+import { requiring } from '../support/needs.ts';
 
-describe.skipIf(sshdMissing)('logging in', () => {
+requiring('sshd').describe('logging in', () => {
   let world: SshWorld;
   let sshd: Sshd;
   let keys: Record<'rsa' | 'ecdsa' | 'locked' | 'pemRsa' | 'pemEcdsa' | 'pkcs8', KeyPair>;
@@ -315,7 +316,7 @@ describe.skipIf(sshdMissing)('logging in', () => {
     await stalling.stop();
   });
 
-  describe.runIf(isRoot)('as users made for it', () => {
+  requiring('root').describe('as users made for it', () => {
     it('logs in with passwords, asked for either way', async () => {
       const user = world.makeUser({ password: 'correct horse' });
       const byPassword = await world.start({ lines: ['PasswordAuthentication yes'] });

@@ -1,6 +1,6 @@
 /**
  * Real OpenSSH servers on loopback addresses, each with a configuration of its own, and the keys and users to log in with. Nothing
- * is faked; where there is no sshd the tests say how to get it. `ssh-proxy.ts` puts bad networks before them.
+ * is faked; tests that use them are `requiring('sshd')` (needs.ts). `ssh-proxy.ts` puts bad networks before them.
  */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,17 +13,6 @@ import { until } from './until.ts';
 const SSHD = ['/usr/sbin/sshd', '/usr/local/sbin/sshd', '/sbin/sshd'].find((path) => existsSync(path));
 
 export const isRoot = process.getuid?.() === 0;
-/** Undefined when everything is there. */
-export const sshdMissing = SSHD
-  ? undefined
-  : 'these tests need an OpenSSH server: apt-get install openssh-server (it need not run), or dnf install openssh-server';
-if (sshdMissing) process.stderr.write(`${sshdMissing}\n`);
-
-/** Undefined when users can be made and may become each other. */
-export const sudoMissing =
-  isRoot && existsSync('/usr/bin/sudo') && existsSync('/etc/sudoers.d')
-    ? undefined
-    : 'the tests of sudo need root and sudo (apt-get install sudo)';
 
 export interface KeyPair {
   readonly path: string;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AgentReport } from '../../protocol/link/agent-v1.ts';
 import { decodeJournal, encodeRecord, Journal, type JournalRecord } from './journal.ts';
+import { requiring } from '../../../test/support/needs.ts';
 
 const RUN = '01936f2e-0000-7000-8000-000000000000';
 const report = {
@@ -110,7 +111,7 @@ describe('the journal', () => {
     await again.close();
   });
 
-  it.skipIf(process.getuid?.() !== 0)(
+  requiring('root').it(
     'refuses what a full disk does not take, believes nothing of it, and goes on by itself when there is space',
     async () => {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder]);

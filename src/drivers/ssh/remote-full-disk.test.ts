@@ -10,6 +10,7 @@ import { localShell, type LocalShell } from '../../../test/support/local-shell.t
 import { until } from '../../../test/support/until.ts';
 import type { RemoteOrder, RemoteOutcome, RemoteRun } from './remote-run.ts';
 import { attachRemote, startRemote } from './remote-supervisor.ts';
+import { requiring } from '../../../test/support/needs.ts';
 
 /** More than the disk takes; `head` ends with a fault, and the script goes on. */
 const FILL = 'echo first; head -c 10000000 /dev/zero 2>/dev/null';
@@ -33,7 +34,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-describe.skipIf(process.getuid?.() !== 0)('a host whose disk is full', () => {
+requiring('root').describe('a host whose disk is full', () => {
   let host: ChildProcess;
   const folder = (): string => join(`/proc/${host.pid}/root`, 'tmp');
   const within = (login: readonly string[]): LocalShell =>

@@ -10,6 +10,7 @@ import { localShell, type LocalShell } from '../../../test/support/local-shell.t
 import { until } from '../../../test/support/until.ts';
 import { attachRemote, startRemote } from './remote-supervisor.ts';
 import type { RemoteOrder, RemoteOutcome, RemoteRun } from './remote-run.ts';
+import { requiring } from '../../../test/support/needs.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-remote-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -274,7 +275,7 @@ describe('a run', () => {
   });
 });
 
-describe.runIf(process.getuid?.() === 0)('a run as somebody else', () => {
+requiring('root').describe('a run as somebody else', () => {
   const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'dash'];
   const who = 'id -un; echo $HOME $USER $LOGNAME; exit 130';
 
