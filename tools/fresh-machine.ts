@@ -5,7 +5,7 @@
  * The root is a folder of its own under the temporary folder; mounts and processes live in namespaces that end with it.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,8 @@ if (process.getuid?.() !== 0) fail('this needs root, for a root folder of its ow
 if (!machineProgram('debootstrap')) fail('this needs debootstrap: apt-get install debootstrap');
 
 const machine = mkdtempSync(join(tmpdir(), 'drover-fresh-'));
+// It becomes the root folder, which every user may pass.
+chmodSync(machine, 0o755);
 let isGreen = false;
 try {
   process.stderr.write(`Making a bare Debian ${values.suite} …\n`);
