@@ -22,6 +22,12 @@ export function onStopSignal(log: Log, stop: () => Promise<void>): void {
   };
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
+  // A terminal that is closed ends what it showed. A process that shows nothing there (`nohup`, a service) has no reason to end.
+  process.on('SIGHUP', () => {
+    if (process.stderr.isTTY) end('SIGHUP');
+  });
+  // The closed terminal takes no more words.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   // A supervised process does not outlive its supervisor.
   if (process.send) process.on('disconnect', () => end('the supervisor is gone'));
 }

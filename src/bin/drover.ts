@@ -10,6 +10,8 @@ const ROLES: Readonly<Record<string, () => Promise<unknown>>> = {
 };
 
 async function main(): Promise<void> {
+  // Node has forgotten that it was to ignore this.
+  if (process.env.DROVER_NOHUP === '1') process.on('SIGHUP', () => undefined);
   const [first, ...rest] = process.argv.slice(2);
   const role = first === undefined ? undefined : Object.hasOwn(ROLES, first) ? ROLES[first] : undefined;
   if (role && !rest.includes('--help') && !rest.includes('-h')) {
@@ -18,9 +20,10 @@ async function main(): Promise<void> {
     return;
   }
   const { Command, CommanderError } = await import('commander');
-  const [{ addCommands }, { explain, EXIT }] = await Promise.all([
+  const [{ addCommands }, { explain, EXIT }, { note }] = await Promise.all([
     import('../cli/commands.ts'),
     import('../cli/exit.ts'),
+    import('../cli/out.ts'),
   ]);
   const { version } = await import('../base/node-process.ts');
   const program = new Command('drover')
@@ -36,7 +39,7 @@ async function main(): Promise<void> {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.succeeded : EXIT.usage;
     else {
       const { message, code } = explain(error);
-      process.stderr.write(`drover: ${message}\n`);
+      note(`drover: ${message}`);
       process.exitCode = code;
     }
   }

@@ -4,7 +4,7 @@ import { Option, type Command } from 'commander';
 import { limits } from '../base/limits.ts';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
 import { duration, Faults, idOf, number } from './input.ts';
-import { outPaint } from './follow.ts';
+import { paintOf } from './out.ts';
 import { table, timeText } from './render.ts';
 import { openSession } from './session.ts';
 
@@ -119,6 +119,6 @@ async function audit(flags: AuditFlags): Promise<void> {
           entry.action,
           entry.target,
         ]),
-      )}${next === undefined ? '' : `\n${outPaint().dim(`… older ones: --cursor ${next}`)}`}`,
+      )}${next === undefined ? '' : `\n${paintOf('stdout').dim(`… older ones: --cursor ${next}`)}`}`,
   );
 }

@@ -1,5 +1,6 @@
 /** What all commands have alike: a summary, examples in the help, `--json` for programs, and one way to answer. */
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { ON_DISCONNECT } from './interrupt.ts';
 import { out } from './out.ts';
 
 export interface AnswerFlags {
@@ -29,6 +30,16 @@ export function command(parent: Command, name: string, { summary, description, e
     .description(description ?? `${capital(summary)}.`)
     .option('-j, --json', 'answer with one JSON document')
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`);
+}
+
+/** For commands that follow what they have begun. */
+export function withDisconnect(target: Command): Command {
+  return target.addOption(
+    new Option(
+      '--on-disconnect <what>',
+      'what becomes of the run when this command is ended (SIGTERM, a closed terminal, Ctrl-C without a terminal): cancel or detach (default: detach at a terminal, else cancel)',
+    ).choices(ON_DISCONNECT),
+  );
 }
 
 /** For commands that show times. */

@@ -67,15 +67,38 @@ const FLAGS: Readonly<Record<string, string>> = {
   'become/password': '--become-password',
 };
 
+/** Short forms of options that a refusal may be about. */
+const SHORT: Readonly<Record<string, string>> = {
+  '--target': '-t',
+  '--script': '-s',
+  '--lang': '-l',
+  '--arg': '-a',
+  '--env': '-e',
+  '--param': '-p',
+  '--concurrency': '-c',
+};
+
+/** An option only to whoever gave it; what was said otherwise, or by us, is called by its name. */
+function wasGiven(flag: string): boolean {
+  const end = process.argv.indexOf('--');
+  return process.argv
+    .slice(2, end < 0 ? undefined : end)
+    .some(
+      (word) =>
+        word === flag ||
+        word.startsWith(`${flag}=`) ||
+        (SHORT[flag] !== undefined && /^-[^-]/.test(word) && word.startsWith(SHORT[flag])),
+    );
+}
+
 /** `#/killAfter` is `--kill-after` to whoever typed it. */
 function flagOf(pointer: string): string {
   const path = pointer.replace(/^#?\//, '');
   const [field, ...rest] = path.split('/') as [string, ...string[]];
   if (field === 'credentials' && rest.length > 0)
     return [`credential ${Number(rest[0]) + 1}`, ...rest.slice(1)].join(', ');
-  if (Object.hasOwn(FLAGS, path)) return FLAGS[path]!;
-  const flag =
-    FLAGS[field] ??
-    (pointer.startsWith('#/') ? `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}` : field);
-  return [flag, ...rest].join(' ');
+  if (Object.hasOwn(FLAGS, path) && wasGiven(FLAGS[path]!)) return FLAGS[path]!;
+  const words = field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const flag = FLAGS[field] ?? (pointer.startsWith('#/') ? `--${words}` : field);
+  return [flag.startsWith('--') && !wasGiven(flag) ? words.replaceAll('-', ' ') : flag, ...rest].join(' ');
 }

@@ -5,11 +5,11 @@
 import { DroverUnreachableError, watchRun, type Execution, type LiveOutput, type Run } from '@drover/sdk';
 import { pause, systemClock } from '../base/clock.ts';
 import { EXIT } from './exit.ts';
-import { Interrupts, listenForInterrupts } from './interrupt.ts';
+import { Interrupts, listenForInterrupts, onDisconnectOf, type HeldSignals, type OnDisconnect } from './interrupt.ts';
 import { LiveLines, type LivePiece } from './live-lines.ts';
-import { out } from './out.ts';
+import { isTerminal, note, out, paintOf } from './out.ts';
 import { canAsk } from './prompt.ts';
-import { countsLine, createPaint, endingText, paintState, progressLine, type Paint } from './render.ts';
+import { countsLine, endingText, paintState, progressLine } from './render.ts';
 import { printFolded, printJson, readKept } from './result.ts';
 import type { Session } from './session.ts';
 import { plainText, terminalText } from './text-width.ts';
@@ -25,18 +25,18 @@ const PLAIN_LINE_MS = 10_000;
 export interface FollowFlags {
   readonly json?: boolean;
   readonly live?: boolean;
-  readonly host?: string /** Somebody looks at a run that others may have made: an interrupt leaves it alone. */;
+  readonly host?: string;
+  /** Somebody looks at a run that others may have made: an interrupt leaves it alone. */
   readonly watching?: boolean;
+  readonly onDisconnect?: OnDisconnect;
+  /** What came while the run was being made. */
+  readonly held?: HeldSignals;
 }
 
 /** What a watch came to: its end, or that somebody left. */
 interface Followed {
   readonly run: Run;
   readonly left?: 'detached' | 'cancelling';
-}
-
-export function outPaint(): Paint {
-  return createPaint(process.stdout.isTTY === true && !process.env.NO_COLOR);
 }
 
 /** Follows, prints the result, and says what to exit with. */
@@ -53,13 +53,13 @@ export async function followToEnd(session: Session, run: Run, flags: FollowFlags
 
 export async function printResult(session: Session, run: Run, flags: FollowFlags): Promise<void> {
   if (flags.json) await printJson(session, run, flags.host);
-  else await printFolded(session, run, outPaint(), { outputs: flags.live !== true });
+  else await printFolded(session, run, { outputs: flags.live !== true });
 }
 
 class Follower {
   readonly #session: Session;
   readonly #flags: FollowFlags;
-  readonly #paint = createPaint(process.stderr.isTTY === true && !process.env.NO_COLOR);
+  readonly #paint = paintOf('stderr');
   readonly #bar: boolean;
   readonly #lines = new LiveLines();
   readonly #abort = new AbortController();
@@ -78,14 +78,14 @@ class Follower {
     this.#session = session;
     this.#latest = run;
     this.#flags = flags;
-    this.#bar = process.stderr.isTTY === true;
+    this.#bar = isTerminal('stderr');
   }
 
   async follow(): Promise<Followed> {
     const asks = canAsk();
     const interrupts = new Interrupts({
       asks,
-      cancels: this.#flags.watching !== true,
+      onDisconnect: onDisconnectOf(this.#flags, asks),
       cancel: () => this.#cancel(),
       detach: () => this.#leave('detached'),
       leave: () => this.#leave('cancelling'),
@@ -93,6 +93,8 @@ class Follower {
       question: (text) => this.#ask(text),
     });
     const stopListening = listenForInterrupts(interrupts, asks);
+    const early = this.#flags.held?.release();
+    if (early !== undefined) interrupts.disconnect(early);
     this.#draw();
     try {
       for await (const event of this.#events()) {
@@ -166,9 +168,9 @@ class Follower {
   async #write({ host, stream }: Pick<LivePiece, 'host' | 'stream'>, lines: readonly string[]): Promise<void> {
     if (lines.length === 0) return;
     this.#clear();
-    const [mark, isTerminal] = stream === 'stdout' ? ['│', process.stdout.isTTY] : ['┆', process.stderr.isTTY];
+    const [mark, paint] = [stream === 'stdout' ? '│' : '┆', paintOf(stream)];
     const text = lines
-      .map((line) => `${this.#paint.dim(`${plainText(host)} ${mark}`)} ${isTerminal ? terminalText(line) : line}\n`)
+      .map((line) => `${paint.dim(`${plainText(host)} ${mark}`)} ${isTerminal(stream) ? terminalText(line) : line}\n`)
       .join('');
     if (stream === 'stdout') await out(text);
     else process.stderr.write(text);
@@ -210,7 +212,7 @@ class Follower {
 
   #say(line: string): void {
     this.#clear();
-    process.stderr.write(`${line}\n`);
+    note(line);
     this.#draw();
   }
 

@@ -7,6 +7,7 @@ import { answer, command, type AnswerFlags } from './command.ts';
 import { UsageError } from './exit.ts';
 import { INVENTORY_FORMATS, readInventory, type InventoryFormat } from './import/read-inventory.ts';
 import { Faults, many, pairs } from './input.ts';
+import { note } from './out.ts';
 import { openSession } from './session.ts';
 import { plainText } from './text-width.ts';
 
@@ -60,8 +61,7 @@ async function importHosts(path: string, flags: ImportFlags): Promise<void> {
   const accounts = pairs(faults, '--account-for', flags.accountFor);
   faults.end();
   const inventory = readInventory(path, flags.format, { labelVariables: flags.labelVariable });
-  for (const remark of inventory.remarks.slice(0, FAULTS_SHOWN))
-    process.stderr.write(`drover: note: ${lineText(remark)}\n`);
+  for (const remark of inventory.remarks.slice(0, FAULTS_SHOWN)) note(`drover: note: ${lineText(remark)}`);
   if (inventory.faults.length > 0) {
     const entries = inventory.hosts.map((draft) =>
       entryOf(draft, { labels, accounts, account: flags.account, zone: flags.zone }),
@@ -92,6 +92,12 @@ function tellUsers(
   accounts: Readonly<Record<string, string>>,
   account: string | undefined,
 ): void {
+  const named = new Set(drafts.map((draft) => draft.loginUser));
+  for (const user of Object.keys(accounts))
+    if (!named.has(user))
+      note(
+        `drover: note: --account-for ${plainText(user)} changes nothing: the file has no host that is logged in to as ${plainText(user)}`,
+      );
   if (account !== undefined) return;
   const users = Map.groupBy(
     drafts.filter(
@@ -102,8 +108,8 @@ function tellUsers(
   );
   for (const [user, hosts] of users) {
     const files = [...new Set(hosts.flatMap((host) => host.identityFile ?? []))];
-    process.stderr.write(
-      `drover: note: ${countOf(hosts.length, 'host is', 'hosts are')} logged in to as ${plainText(user)}${files.length > 0 ? ` (with ${plainText(files.slice(0, 3).join(', '))})` : ''}; say which account that is with --account-for ${plainText(user)}=ACCOUNT, or a default account of their scope is taken\n`,
+    note(
+      `drover: note: ${countOf(hosts.length, 'host is', 'hosts are')} logged in to as ${plainText(user)}${files.length > 0 ? ` (with ${plainText(files.slice(0, 3).join(', '))})` : ''}; say which account that is with --account-for ${plainText(user)}=ACCOUNT, or a default account of their scope is taken`,
     );
   }
 }

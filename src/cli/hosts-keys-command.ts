@@ -12,6 +12,7 @@ import {
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
 import { UsageError } from './exit.ts';
 import { readText } from './import/read-inventory.ts';
+import { note } from './out.ts';
 import { table, timeText } from './render.ts';
 import { openSession } from './session.ts';
 import { plainText } from './text-width.ts';
@@ -98,8 +99,7 @@ async function list(host: string, flags: AnswerFlags): Promise<void> {
 async function importKeys(file: string | undefined, flags: AnswerFlags & { readonly dryRun?: boolean }): Promise<void> {
   const path = file ?? join(homedir(), '.ssh', 'known_hosts');
   const { lines, faults, remarks } = parseKnownHosts(path, readText(path));
-  for (const { line, detail } of remarks)
-    process.stderr.write(`drover: note: ${plainText(`${path}:${line}: ${detail}`)}\n`);
+  for (const { line, detail } of remarks) note(`drover: note: ${plainText(`${path}:${line}: ${detail}`)}`);
   if (faults.length > 0)
     throw new UsageError(
       `Nothing was imported. ${faults.length === 1 ? '1 thing is' : `${faults.length} things are`} wrong:${faults

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseTarget } from '../domain/target/expression.ts';
 import { duration, Faults, Inputs, instant, number, oneTarget, pairs } from './input.ts';
-import { isSweeping, runRequest } from './run-request.ts';
+import { isShellLine, isSweeping, runRequest } from './run-request.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'drover-input-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -124,7 +124,7 @@ describe('the request for a run', () => {
       timeout: '5m',
     });
     const script = file('fix.sh', Buffer.from([0x23, 0xff]));
-    expect(runRequest([], { script, arg: ['x'] })).toEqual({
+    expect(runRequest([], { target: ['all'], script, arg: ['x'] })).toEqual({
       targets: 'all',
       scriptBase64: 'I/8=',
       name: 'fix.sh',
@@ -133,7 +133,27 @@ describe('the request for a run', () => {
       params: {},
       secrets: {},
     });
-    expect(runRequest([], { script, name: 'mine' }).name).toBe('mine');
+    expect(runRequest([], { target: ['all'], script, name: 'mine' }).name).toBe('mine');
+  });
+
+  it('takes one argument that a shell would read as a line for the shell, as ssh does, and several as they are', () => {
+    const line = (text: string): string | undefined => runRequest([text], { target: ['all'] }).scriptBase64;
+    for (const text of ['echo hi; hostname', 'ls | wc', 'echo $HOME', 'a b', "'x'", '*', 'x>y', '~/bin/x', 'x\ty'])
+      expect(Buffer.from(line(text) ?? '', 'base64').toString()).toBe(`${text}\n`);
+    for (const text of ['uptime', '/usr/bin/x-1.2_3', 'a:b,c@d%+']) expect(line(text)).toBe(undefined);
+    expect(isShellLine(['echo', 'hi; hostname'])).toBe(false);
+    expect(runRequest(['print(1)'], { target: ['all'], lang: 'python' })).toMatchObject({
+      lang: 'python',
+      name: 'print(1)',
+    });
+  });
+
+  it('wants to be told where', () => expect(() => runRequest(['x'], {})).toThrow('Say where: -t EXPRESSION'));
+
+  it('has a name that the server takes, whatever the file or the line is called', () => {
+    const script = file(`${'n'.repeat(240)}.sh`, 'true');
+    expect(runRequest([], { target: ['all'], script }).name).toHaveLength(100);
+    expect(runRequest([`echo ${'😀'.repeat(150)}`], { target: ['all'] }).name!.isWellFormed()).toBe(true);
   });
 
   it('is refused with all its faults', () => {
@@ -146,6 +166,6 @@ describe('the request for a run', () => {
         secret: [`S=@${short}`, `N=@${nul}`],
         concurrency: '0',
       }),
-    ).toThrow(/^7 things are wrong:/);
+    ).toThrow(/^8 things are wrong:/);
   });
 });

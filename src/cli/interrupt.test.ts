@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { Interrupts } from './interrupt.ts';
+import { Interrupts, onDisconnectOf, type OnDisconnect } from './interrupt.ts';
 
-function told(options: { asks: boolean; cancels?: boolean }, keys: readonly string[]): string[] {
+function told(options: { asks: boolean; onDisconnect?: OnDisconnect }, keys: readonly string[]): string[] {
   const done: string[] = [];
   const note = (text: string) => (): void => void done.push(text);
   const interrupts = new Interrupts({
     asks: options.asks,
-    cancels: options.cancels ?? true,
+    onDisconnect: options.onDisconnect ?? 'cancel',
     cancel: note('cancel'),
     detach: note('detach'),
     leave: note('leave'),
@@ -14,7 +14,8 @@ function told(options: { asks: boolean; cancels?: boolean }, keys: readonly stri
     say: () => undefined,
   });
   for (const key of keys) {
-    if (key === '^C' && !interrupts.isAsking) interrupts.press();
+    if (key.startsWith('SIG')) interrupts.disconnect(key);
+    else if (key === '^C' && !interrupts.isAsking) interrupts.press();
     else interrupts.key(key === '^C' ? '\x03' : key);
   }
   return done;
@@ -52,6 +53,23 @@ describe('Ctrl-C', () => {
 
   it("where nobody can be asked cancels one's own run, and leaves that of others alone", () => {
     expect(told({ asks: false }, ['^C'])).toEqual(['answered', 'cancel']);
-    expect(told({ asks: false, cancels: false }, ['^C'])).toEqual(['detach']);
+    expect(told({ asks: false, onDisconnect: 'detach' }, ['^C'])).toEqual(['detach']);
+  });
+});
+
+describe('SIGTERM and SIGHUP', () => {
+  it('never ask, and do what was said', () => {
+    expect(told({ asks: true, onDisconnect: 'cancel' }, ['SIGTERM'])).toEqual(['answered', 'cancel']);
+    expect(told({ asks: true, onDisconnect: 'detach' }, ['SIGHUP'])).toEqual(['detach']);
+    expect(told({ asks: false }, ['SIGTERM', 'SIGTERM'])).toEqual(['answered', 'cancel', 'leave']);
+    expect(told({ asks: true }, ['^C', 'SIGTERM'])).toEqual(['question', 'answered', 'cancel']);
+  });
+
+  it('cancel where nothing was said and there is no terminal, unless somebody only watches', () => {
+    expect(onDisconnectOf({}, false)).toBe('cancel');
+    expect(onDisconnectOf({}, true)).toBe('detach');
+    expect(onDisconnectOf({ watching: true }, false)).toBe('detach');
+    expect(onDisconnectOf({ onDisconnect: 'cancel' }, true)).toBe('cancel');
+    expect(onDisconnectOf({ onDisconnect: 'detach' }, false)).toBe('detach');
   });
 });

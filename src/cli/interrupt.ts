@@ -1,12 +1,24 @@
 /**
- * Ctrl-C while a run is followed. On a terminal the first asks: detach, cancel, or go on; the second cancels. Without a terminal the
- * first cancels the run of whoever made it, and detaches whoever only watches. Once a cancel is under way a further one leaves at once: nobody is held by a server that does not answer.
+ * What becomes of a run when whoever follows it is interrupted. Ctrl-C on a terminal asks: detach, cancel, or go on; the second cancels.
+ * Where nobody can be asked (Ctrl-C without a terminal, SIGTERM, a terminal that was closed) `onDisconnect` says it. Once a cancel is
+ * under way a further interrupt leaves at once: nobody is held by a server that does not answer.
  */
+export const ON_DISCONNECT = ['cancel', 'detach'] as const;
+export type OnDisconnect = (typeof ON_DISCONNECT)[number];
+
+/** Whoever only watches leaves the run alone. On a terminal whoever made it can come back; a program that was ended as a rule cannot. */
+export function onDisconnectOf(
+  flags: { readonly onDisconnect?: OnDisconnect; readonly watching?: boolean },
+  asks: boolean,
+): OnDisconnect {
+  return flags.onDisconnect ?? (flags.watching || asks ? 'detach' : 'cancel');
+}
+
 export interface InterruptActions {
   /** Somebody may be asked. */
   readonly asks: boolean;
   /** What an interrupt means when nobody can be asked. */
-  readonly cancels: boolean;
+  readonly onDisconnect: OnDisconnect;
   readonly cancel: () => void;
   readonly detach: () => void;
   /** Go away without waiting for the end of the cancelled run. */
@@ -31,12 +43,20 @@ export class Interrupts {
   }
 
   press(): void {
-    const { asks, cancels, detach, leave, question } = this.#actions;
-    if (this.#state === 'cancelling') return leave();
-    if (!asks && !cancels) return detach();
-    if (this.#state === 'asking' || !asks) return this.#cancel();
+    const { asks, question } = this.#actions;
+    if (!asks || this.#state === 'cancelling') return this.disconnect('SIGINT');
+    if (this.#state === 'asking') return this.#cancel();
     this.#state = 'asking';
     question('d detaches, c or Ctrl-C cancels the run, any other key goes on watching: ');
+  }
+
+  /** Nobody can answer: somebody ends us from elsewhere, or the terminal is gone. */
+  disconnect(signal: string): void {
+    const { onDisconnect, detach, leave, say } = this.#actions;
+    if (this.#state === 'cancelling') return leave();
+    if (onDisconnect === 'cancel') return this.#cancel(signal);
+    say(`${signal} ends this command, not the run`);
+    detach();
   }
 
   key(key: string): void {
@@ -48,10 +68,14 @@ export class Interrupts {
     if (key.toLowerCase() === 'd') this.#actions.detach();
   }
 
-  #cancel(): void {
+  #cancel(signal?: string): void {
     this.#state = 'cancelling';
     this.#actions.question(undefined);
-    this.#actions.say('cancelling … (Ctrl-C again leaves without waiting)');
+    this.#actions.say(
+      signal === undefined
+        ? 'cancelling … (Ctrl-C again leaves without waiting)'
+        : `${signal}: cancelling the run … (a further signal leaves without waiting)`,
+    );
     this.#actions.cancel();
   }
 }
@@ -75,11 +99,40 @@ export function listenForInterrupts(interrupts: Interrupts, asks: boolean): () =
     interrupts.key(bytes.toString('latin1').slice(0, 1));
     raw(interrupts.isAsking);
   };
+  const onDisconnect = (signal: NodeJS.Signals): void => interrupts.disconnect(signal);
   process.on('SIGINT', onSignal);
+  for (const signal of disconnects()) process.on(signal, onDisconnect);
   if (asks) stdin.on('data', onKey).pause();
   return () => {
     process.off('SIGINT', onSignal);
+    for (const signal of disconnects()) process.off(signal, onDisconnect);
     stdin.off('data', onKey);
     raw(false);
   };
+}
+
+/** `nohup` has the launcher say so, because Node forgets which signals it was to ignore. */
+function disconnects(): readonly NodeJS.Signals[] {
+  return process.env.DROVER_NOHUP === '1' ? ['SIGTERM'] : ['SIGTERM', 'SIGHUP'];
+}
+
+/** Signals that come while a run is being made, of which nobody knows yet whether it is there: acted on once it is known. */
+export class HeldSignals {
+  readonly #held: NodeJS.Signals[] = [];
+  readonly #signals = ['SIGINT', ...disconnects()] as const;
+  readonly #hold = (signal: NodeJS.Signals): void => {
+    this.#held.push(signal);
+    // Twice: at once, whatever becomes of it.
+    if (this.#held.length > 1) process.exit(1);
+  };
+
+  constructor() {
+    for (const signal of this.#signals) process.on(signal, this.#hold);
+  }
+
+  /** From now on they are somebody else's. */
+  release(): NodeJS.Signals | undefined {
+    for (const signal of this.#signals) process.off(signal, this.#hold);
+    return this.#held[0];
+  }
 }

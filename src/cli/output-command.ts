@@ -6,12 +6,12 @@ import { dataOf, DroverApiError, watchRun, type Execution, type Run } from '@dro
 import type { Command } from 'commander';
 import { command } from './command.ts';
 import { EXIT, UsageError } from './exit.ts';
-import { followToEnd, outPaint, printResult } from './follow.ts';
+import { followToEnd, printResult } from './follow.ts';
 import { Faults } from './input.ts';
 import { unseen } from './live-lines.ts';
-import { out } from './out.ts';
+import { isTerminal, note, out, paintOf, shownText, type StreamName } from './out.ts';
 import { endingText, paintState } from './render.ts';
-import { executionsOf, printJson, readKept, shownText } from './result.ts';
+import { executionsOf, printJson, readKept } from './result.ts';
 import { openSession, type Session } from './session.ts';
 import { plainText } from './text-width.ts';
 
@@ -23,7 +23,6 @@ interface OutputFlags {
   readonly full?: boolean;
   readonly json?: boolean;
 }
-type StreamName = 'stdout' | 'stderr';
 type FetchRun = (session: Session, runId: string) => Promise<Run>;
 
 const RANGE_BYTES = 1024 * 1024;
@@ -67,6 +66,10 @@ function checked(flags: OutputFlags): StreamName {
     faults.add('--stream goes with --raw or --full; otherwise both are shown.');
   if (flags.stream !== undefined && flags.stream !== 'stdout' && flags.stream !== 'stderr')
     faults.add(`--stream is stdout or stderr, not ${JSON.stringify(flags.stream)}.`);
+  if (isExact && isTerminal('stdout'))
+    faults.add(
+      'Exact bytes could command this terminal: send them to a file or a program (… >FILE, … | less). Without --raw and --full they are shown so that they cannot.',
+    );
   faults.end();
   return flags.stream === 'stderr' ? 'stderr' : 'stdout';
 }
@@ -108,19 +111,18 @@ async function oneExecution(session: Session, runId: string, host: string | unde
 }
 
 async function printHost(session: Session, execution: Execution): Promise<void> {
-  const paint = outPaint();
   for (const stream of ['stdout', 'stderr'] as const) {
     const { bytes, head, gap } = await readKept(session, execution, stream);
     const left =
       gap === 0
         ? ''
-        : `\n${paint.yellow(`… ${gap} bytes are not kept here${whereTheRestIs(execution, `--full --stream ${stream}`)}`)}\n`;
-    const text = `${shownText(bytes.subarray(0, head))}${left}${shownText(bytes.subarray(head))}`;
+        : `\n${paintOf(stream).yellow(`… ${gap} bytes are not kept here${whereTheRestIs(execution, `--full --stream ${stream}`)}`)}\n`;
+    const text = `${shownText(bytes.subarray(0, head), stream)}${left}${shownText(bytes.subarray(head), stream)}`;
     if (stream === 'stdout') await out(text);
     else process.stderr.write(text);
   }
-  process.stderr.write(
-    `${paintState(execution.state, paint, `${plainText(execution.host)}: ${endingText(execution)}`)}${OPEN.has(execution.state) ? '; its output comes when it has ended, or with --follow' : ''}\n`,
+  note(
+    `${paintState(execution.state, paintOf('stderr'), `${plainText(execution.host)}: ${endingText(execution)}`)}${OPEN.has(execution.state) ? '; its output comes when it has ended, or with --follow' : ''}`,
   );
 }
 
@@ -202,8 +204,7 @@ class RawFollower {
 
   async follow(): Promise<number> {
     const { runId, task, ordinal } = this.#first;
-    const onAway = (error: Error): void =>
-      void process.stderr.write(`${error.message}; waiting for it, the run goes on\n`);
+    const onAway = (error: Error): void => note(`${error.message}; waiting for it, the run goes on`);
     for await (const { event, data } of watchRun(this.#session.options, runId, { output: true, onAway })) {
       if (
         (event !== 'output' && event !== 'execution') ||
@@ -258,12 +259,12 @@ class RawFollower {
     );
     const before = history.find((past) => past.attempt === this.#attempt);
     if (before) await this.#finish(before);
-    process.stderr.write(`drover: attempt ${attempt}\n`);
+    note(`drover: attempt ${attempt}`);
     [this.#attempt, this.#shown, this.#hasGap] = [attempt, 0, false];
   }
 }
 
 function tellMissing(text: string): number {
-  process.stderr.write(`drover: ${text}\n`);
+  note(`drover: ${text}`);
   return EXIT.failed;
 }

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compactHosts, countsLine, createPaint, foldedText, progressLine, table, timeText } from './render.ts';
+import {
+  compactHosts,
+  countsLine,
+  createPaint,
+  foldedText,
+  Likenesses,
+  progressLine,
+  table,
+  timeText,
+} from './render.ts';
 import { cutText, terminalText, textWidth } from './text-width.ts';
 
 const plain = createPaint(false);
@@ -30,6 +39,22 @@ describe('hosts in short', () => {
         expect(named.sort((a, b) => a - b)).toEqual([...numbers].sort((a, b) => a - b));
       }),
     );
+  });
+});
+
+describe('groups that look the same', () => {
+  const of = (stdout: string, stderr = ''): Parameters<Likenesses['difference']>[1] => ({
+    stdout: { bytes: Buffer.from(stdout), head: stdout.length, gap: 0 },
+    stderr: { bytes: Buffer.from(stderr), head: stderr.length, gap: 0 },
+  });
+
+  it('say what sets them apart', () => {
+    const likenesses = new Likenesses();
+    expect(likenesses.difference('a', of('a'))).toBe(undefined);
+    expect(likenesses.difference('a', of('a\n'))).toBe('as above, but with a newline at the end of its stdout');
+    expect(likenesses.difference('b', of('b\n', 'x\n'))).toBe(undefined);
+    expect(likenesses.difference('b', of('b\n', 'x'))).toBe('as above, but with no newline at the end of its stderr');
+    expect(likenesses.difference('b', of('b\r\n', 'x\n'))).toContain('other bytes in its stdout');
   });
 });
 

@@ -1,8 +1,7 @@
 /** The result of a run: folded for people, one document for programs. Written piece by piece, however much it is. */
 import { allPages, dataOf, DroverApiError, type Execution, type Run } from '@drover/sdk';
-import { out } from './out.ts';
-import { foldedText, verdictLine, type Kept, type Paint } from './render.ts';
-import { terminalText } from './text-width.ts';
+import { note, out, paintOf, shownText } from './out.ts';
+import { foldedText, Likenesses, verdictLine, type FoldedGroup, type Kept } from './render.ts';
 import type { Session } from './session.ts';
 
 const GROUPS_MAX = 100;
@@ -12,38 +11,37 @@ const READ_AHEAD = 16;
 const HELD_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Prints the folded output, unless it was shown live, and the verdict. */
-export async function printFolded(
-  session: Session,
-  run: Run,
-  paint: Paint,
-  shown: { readonly outputs: boolean },
-): Promise<void> {
-  if (shown.outputs) await printGroups(session, run, paint);
-  process.stderr.write(`${verdictLine(run, paint)}\n`);
+export async function printFolded(session: Session, run: Run, shown: { readonly outputs: boolean }): Promise<void> {
+  if (shown.outputs) await printGroups(session, run);
+  note(verdictLine(run, paintOf('stderr')));
 }
 
-async function printGroups(session: Session, run: Run, paint: Paint): Promise<void> {
+async function printGroups(session: Session, run: Run): Promise<void> {
+  const paint = paintOf('stdout');
   const { items } = dataOf(
     await session.patient.GET('/api/v1/runs/{runId}/output-groups', {
       params: { path: { runId: run.id }, query: { groups: GROUPS_MAX } },
     }),
   );
+  const likenesses = new Likenesses();
   for (const group of items) {
     const sample = { ...group.sample, runId: run.id, stdout: group.stdout, stderr: group.stderr };
-    await out(
-      `${foldedText({ ending: group, hosts: group.hosts, count: group.count, stdout: await readKept(session, sample, 'stdout'), stderr: await readKept(session, sample, 'stderr') }, paint, shownText)}\n`,
-    );
+    const folded = {
+      ending: group,
+      hosts: group.hosts,
+      count: group.count,
+      stdout: await readKept(session, sample, 'stdout'),
+      stderr: await readKept(session, sample, 'stderr'),
+    };
+    const text = (more: Partial<FoldedGroup>): string =>
+      foldedText({ ...folded, ...more }, paint, (bytes) => shownText(bytes, 'stdout'));
+    const difference = likenesses.difference(text({ hosts: [], count: 0 }), folded);
+    await out(`${text({ difference })}\n`);
   }
   if (items.length === GROUPS_MAX)
     await out(
       `${paint.dim(`… these are ${GROUPS_MAX} of more groups; one host at a time: drover runs output ${run.id} --host NAME`)}\n`,
     );
-}
-
-/** Bytes of a script as text: as they are for a program that reads us, without commands to the terminal for a person. */
-export function shownText(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes).toString();
-  return process.stdout.isTTY ? terminalText(text) : text;
 }
 
 export type OutputPlace = Pick<Execution, 'runId' | 'task' | 'ordinal' | 'attempt' | 'stdout' | 'stderr'>;

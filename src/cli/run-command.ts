@@ -2,29 +2,33 @@
 import { dataOf, DroverApiError } from '@drover/sdk';
 import type { Command } from 'commander';
 import { limits } from '../base/limits.ts';
-import { answer, command } from './command.ts';
+import { answer, command, withDisconnect } from './command.ts';
 import { EXIT, UsageError } from './exit.ts';
 import { followToEnd } from './follow.ts';
 import { many } from './input.ts';
+import { HeldSignals } from './interrupt.ts';
 import { canAsk, confirm } from './prompt.ts';
 import { isSweeping, runRequest, type RunFlags } from './run-request.ts';
 import { openSession, type Session } from './session.ts';
 
 export function addRunCommand(program: Command): void {
-  command(program, 'run', {
-    summary: 'run a script or command on hosts',
-    description:
-      'Run a script or command on hosts, follow it, and show the folded result.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached.',
-    examples: [
-      "drover run -t 'web-*' -- uptime",
-      "drover run -t 'zone=a and not db-*' --script fix.sh --max-failed 5% --reason 'ticket 4711'",
-      'drover run -t all --lang python --script check.py --secret TOKEN=@token.txt --json',
-      'generate-script | drover run -t web-1 --script -',
-    ],
-  })
+  withDisconnect(
+    command(program, 'run', {
+      summary: 'run a script or command on hosts',
+      description:
+        'Run a script or command on hosts, follow it, and show the folded result.\nSeveral words after -- are a program and its arguments, given byte by byte. One argument that holds a space or characters of the shell is a line for the shell (sh), as with ssh.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached.',
+      examples: [
+        "drover run -t 'web-*' -- uptime",
+        "drover run -t 'web-*' -- 'df -h / | tail -1; hostname'",
+        "drover run -t 'zone=a and not db-*' --script fix.sh --max-failed 5% --reason 'ticket 4711'",
+        'drover run -t all --lang python --script check.py --secret TOKEN=@token.txt --json',
+        'generate-script | drover run -t web-1 --script -',
+      ],
+    }),
+  )
     .option(
       '-t, --target <expression>',
-      'all, names, globs, label=value, joined by and, or, not, ( ) (repeatable: any of them; default: all)',
+      'all, names, globs, label=value, joined by and, or, not, ( ) (repeatable: any of them)',
       many,
     )
     .option('-s, --script <file>', 'script to run; - reads it from standard input')
@@ -68,10 +72,11 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
   const session = openSession();
   await confirmTargets(session, body.targets, flags);
   if (flags.as !== undefined) Object.assign(body, await identity(session, flags.as));
+  const held = new HeldSignals();
   const started = dataOf(
     await session.client.POST('/api/v1/runs', { params: { query: { output: flags.live ? 'true' : 'false' } }, body }),
   );
-  if (!flags.detach) return followToEnd(session, started, flags);
+  if (!flags.detach) return followToEnd(session, started, { ...flags, held });
   await answer(flags, { run: started }, () => started.id);
   return EXIT.succeeded;
 }

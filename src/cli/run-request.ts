@@ -38,7 +38,7 @@ export interface RunFlags {
 export function runRequest(command: readonly string[], flags: RunFlags): Schemas['RunCreate'] {
   const faults = new Faults();
   const inputs = new Inputs(faults);
-  const targets = targetsOf(faults, flags.target ?? ['all']);
+  const targets = targetsOf(faults, flags.target);
   const work = workOf(faults, inputs, command, flags);
   const [env, params, secrets] = [
     pairs(faults, '--env', flags.env ?? []),
@@ -106,7 +106,8 @@ function checkVariables(
   }
 }
 
-function targetsOf(faults: Faults, expressions: readonly string[]): string {
+function targetsOf(faults: Faults, expressions: readonly string[] | undefined): string {
+  if (expressions === undefined) return faults.add('Say where: -t EXPRESSION; -t all is every host.') ?? '';
   for (const expression of expressions) {
     const parsed = parseTarget(expression);
     if (!parsed.ok)
@@ -127,16 +128,37 @@ function workOf(
     faults.add('Give either --script FILE or -- COMMAND, not both. Arguments to a script are given with --arg.');
   if (flags.script === undefined) {
     if (command.length === 0) faults.add('Say what to run: --script FILE, or -- COMMAND …');
-    else if (command[0] === '') faults.add('The command is empty.');
-    return { command: [...command] };
+    else if (command[0]!.trim() === '') faults.add('The command is empty.');
+    return isShellLine(command) ? shellLine(command[0]!) : { command: [...command] };
   }
   const script = inputs.read('--script', flags.script, limits.scriptBytesMax);
   if (script?.toString('latin1').trim() === '')
     faults.add(`The script ${flags.script === '-' ? 'on standard input' : flags.script} is empty.`);
   return {
     ...(script ? { scriptBase64: script.toString('base64') } : {}),
-    name: flags.script === '-' ? 'script' : flags.script.split('/').at(-1)!,
+    name: flags.script === '-' ? 'script' : nameOf(flags.script.split('/').at(-1)!),
   };
+}
+
+/**
+ * One argument with anything that a shell reads otherwise than as a letter of a name is a line for the shell, exactly as ssh has it.
+ * Whoever means a program with a space in its name calls it from a line: "'/opt/my tool'".
+ */
+export function isShellLine(command: readonly string[]): boolean {
+  return command.length === 1 && /[^\w@%+:,./-]/.test(command[0]!);
+}
+
+function shellLine(line: string): Partial<Schemas['RunCreate']> {
+  return {
+    scriptBase64: Buffer.from(`${line}\n`).toString('base64'),
+    lang: 'sh',
+    name: nameOf(line),
+  };
+}
+
+/** Of a run that was given none. Cut, because a fault of a name that nobody gave helps nobody. */
+function nameOf(text: string): string {
+  return [...text.toWellFormed().replaceAll('\0', '')].slice(0, limits.nameLengthMax / 2).join('');
 }
 
 /** Whether an expression may mean the whole fleet without naming a host: then somebody is asked, should the fleet be large. */

@@ -2,10 +2,12 @@
 import { dataOf, type Execution, type Run } from '@drover/sdk';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
+import { answer, command, group, withDisconnect, withUtc, type AnswerFlags } from './command.ts';
 import { EXIT, UsageError } from './exit.ts';
-import { followToEnd, outPaint } from './follow.ts';
+import { followToEnd } from './follow.ts';
+import { HeldSignals, type OnDisconnect } from './interrupt.ts';
 import { Faults, idOf, instant, number } from './input.ts';
+import { paintOf } from './out.ts';
 import { addOutputCommand } from './output-command.ts';
 import { countsLine, createPaint, endingText, table, timeText, verdictLine } from './render.ts';
 import { executionsOf } from './result.ts';
@@ -34,6 +36,7 @@ interface RetryFlags extends AnswerFlags {
   readonly all?: boolean;
   readonly detach?: boolean;
   readonly live?: boolean;
+  readonly onDisconnect?: OnDisconnect;
 }
 
 const STATES = ['waiting', 'running', 'stopping', 'succeeded', 'failed', 'cancelled'];
@@ -92,12 +95,14 @@ export function addRunsCommands(program: Command): void {
       );
       await answer(flags, { run }, () => `cancelling ${run.id}; see it end with: drover runs watch ${run.id}`);
     });
-  command(runs, 'retry', {
-    summary: 'new attempts on the same hosts',
-    description:
-      'Open a new round of attempts on the chosen hosts of a finished run: same script, same hosts, by their ids.',
-    examples: ['drover runs retry ID --failed', 'drover runs retry ID --lost --not-started --detach'],
-  })
+  withDisconnect(
+    command(runs, 'retry', {
+      summary: 'new attempts on the same hosts',
+      description:
+        'Open a new round of attempts on the chosen hosts of a finished run: same script, same hosts, by their ids.',
+      examples: ['drover runs retry ID --failed', 'drover runs retry ID --lost --not-started --detach'],
+    }),
+  )
     .argument('<id>')
     .option('--failed', 'hosts where it failed')
     .option('--lost', 'hosts that went out of reach')
@@ -165,7 +170,7 @@ async function list(flags: ListFlags): Promise<void> {
       cutText(plainText(run.name), NAME_COLUMNS),
       countsLine(run.counts, createPaint(false)),
     ]);
-    return `${table(['ID', 'STATE', 'CREATED', 'HOSTS', 'NAME', 'COUNTS'], rows)}${next === undefined ? '' : `\n${outPaint().dim(`… older ones: --cursor ${next}`)}`}`;
+    return `${table(['ID', 'STATE', 'CREATED', 'HOSTS', 'NAME', 'COUNTS'], rows)}${next === undefined ? '' : `\n${paintOf('stdout').dim(`… older ones: --cursor ${next}`)}`}`;
   });
 }
 
@@ -181,7 +186,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     if (!every && executions.length >= SHOWN_MAX) break;
   }
   await answer(flags, { run, timeline, executions }, () => {
-    const [paint, utc] = [outPaint(), flags.utc === true];
+    const [paint, utc] = [paintOf('stdout'), flags.utc === true];
     const facts: [string, string | undefined][] = [
       ['name', run.name],
       ['by', `${run.createdBy} at ${timeText(run.createdAt, utc)}`],
@@ -264,13 +269,14 @@ async function retry(id: string, flags: RetryFlags): Promise<void> {
   if (states.length === 0)
     throw new UsageError('Say which: --failed, --lost, --timed-out, --not-started, --cancelled, --skipped, or --all.');
   const session = openSession();
+  const held = new HeldSignals();
   const run = dataOf(
     await session.client.POST('/api/v1/runs/{runId}/retry', {
       params: { path: { runId: runIdOf(id) } },
       body: { states },
     }),
   );
-  if (!flags.detach) return void (process.exitCode = await followToEnd(session, run, flags));
+  if (!flags.detach) return void (process.exitCode = await followToEnd(session, run, { ...flags, held }));
   await answer(flags, { run }, () => `${run.id} round ${run.round}`);
   process.exitCode = EXIT.succeeded;
 }

@@ -1,0 +1,194 @@
+/** The CLI as people use it all day: lines of a shell, signals, what a terminal is given. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openTerminal } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
+import {
+  cleanEnv,
+  cliOf,
+  drover,
+  newDataDir,
+  removeDataDir,
+  startUp,
+  stopUp,
+  type CliResult,
+  type RunningUp,
+} from '../support/up.ts';
+
+const dataDir = newDataDir();
+const folder = join(dataDir, '..', 'files');
+let up: RunningUp;
+let cli: (...args: string[]) => Promise<CliResult>;
+
+beforeAll(async () => {
+  up = await startUp(dataDir, 2);
+  cli = cliOf(up);
+  mkdirSync(folder);
+});
+afterAll(async () => {
+  await stopUp(up);
+  removeDataDir(dataDir);
+});
+
+const access = (): Record<string, string> => ({ DROVER_URL: up.url, DROVER_TOKEN: up.token });
+
+async function stateOf(id: string): Promise<string> {
+  return (JSON.parse((await cli('runs', 'show', id, '--json')).stdout) as { run: { state: string } }).run.state;
+}
+
+async function detached(...args: string[]): Promise<string> {
+  const { stdout, stderr } = await cli('run', '--detach', ...args);
+  expect(stderr).toBe('');
+  return stdout.trim();
+}
+
+async function ended(id: string): Promise<void> {
+  await until(
+    `${id} has ended`,
+    async () => !['created', 'waiting', 'running', 'stopping'].includes(await stateOf(id)),
+  );
+}
+
+describe('what to run', () => {
+  it('is a line for the shell when it is one argument with characters of the shell, as with ssh', async () => {
+    const { code, stdout } = await cli('run', '-t', 'local-1', '--', 'echo one; echo "two $((1 + 2))" | tr t T');
+    expect([code, stdout.split('\n').slice(1, 3)]).toEqual([0, ['one', 'Two 3']]);
+  });
+
+  it('is a program with its arguments, byte by byte, when it is several', async () =>
+    expect((await cli('run', '-t', 'local-1', '--', 'printf', '%s|', 'a b', '$HOME', ';', '*')).stdout).toContain(
+      'a b|$HOME|;|*|',
+    ));
+
+  it('runs nowhere until it is said where', async () =>
+    expect(await cli('run', '--', 'true')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('-t all is every host') as string,
+    }));
+
+  it('is not blamed on an option that was not given', async () => {
+    const { stderr } = await cli('hosts', 'add', 'bad name!', '--address', '10.0.0.1');
+    expect(stderr).toContain('name: ');
+    expect(stderr).not.toContain('--name');
+  });
+});
+
+describe('a terminal', () => {
+  const nasty = String.raw`printf '\033]0;title\007\033[2J\033]52;c;aGk=\007out\n'; printf '\033]0;title\007\033[2J\033]52;c;aGk=\007err\n' >&2`;
+  const onTerminal = async (command: string): Promise<string> => {
+    const at = openTerminal(['sh', '-c', `${command}; echo done`], access());
+    expect(await at.ended).toBe(0);
+    return at.shown();
+  };
+
+  it('is commanded by neither stream, whichever of them goes elsewhere', async () => {
+    const id = await detached('-t', 'local-1', '--', nasty);
+    await ended(id);
+    for (const [command, word] of [
+      [`'${drover}' runs output ${id} --host local-1 >/dev/null`, 'err'],
+      [`'${drover}' runs output ${id} --host local-1 2>/dev/null`, 'out'],
+      [`'${drover}' runs output ${id} 2>/dev/null`, 'out'],
+      [`'${drover}' run -t local-1 --live -- sh -c ${JSON.stringify(nasty).replaceAll('$', '\\$')} >/dev/null`, 'err'],
+    ] as const) {
+      const shown = await onTerminal(command);
+      expect([command, shown]).toEqual([command, expect.stringContaining(word)]);
+      expect(shown).not.toMatch(/\x1b\]|\x1b\[2J|\x07/);
+    }
+  });
+
+  it('is not given exact bytes; a file is, by its own kind', async () => {
+    const id = await detached('-t', 'local-1', '--', nasty);
+    await ended(id);
+    expect(await onTerminal(`'${drover}' runs output ${id} --raw`)).toContain(
+      'Exact bytes could command this terminal',
+    );
+    const file = join(folder, 'out');
+    await onTerminal(`'${drover}' runs output ${id} --host local-1 >'${file}'`);
+    expect(readFileSync(file, 'latin1')).toBe('\x1b]0;title\x07\x1b[2J\x1b]52;c;aGk=\x07out\n');
+    // Colours are for the terminal alone, also where the other stream is one.
+    await onTerminal(`'${drover}' run -t local-1 --live -- echo plain >'${file}'`);
+    expect(readFileSync(file, 'latin1')).not.toContain('\x1b');
+  });
+
+  it('shows how outputs differ that look the same', async () => {
+    const { stdout } = await cli(
+      'run',
+      '-t',
+      'local-*',
+      '--',
+      'case $DROVER_HOST in *1) printf a ;; *) echo a ;; esac',
+    );
+    expect(stdout).toMatch(/as above, but with (a|no) newline at the end of its stdout/);
+  });
+});
+
+describe('a command that is ended', () => {
+  const started = async (
+    args: readonly string[],
+    program: readonly string[] = [drover],
+  ): Promise<{ child: ChildProcess; errors: () => string; id: string; code: Promise<number | null> }> => {
+    const words = [...program, 'run', '-t', 'local-1', ...args, '--', 'sleep', '60'];
+    const child = spawn(words[0]!, words.slice(1), {
+      env: { ...cleanEnv(), ...access() },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let text = '';
+    child.stderr.on('data', (bytes: Buffer) => (text += bytes.toString()));
+    await until('the run is told', () => text.includes(' of 1'));
+    const code = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    return { child, errors: () => text, id: /^(\S+): /m.exec(text)![1]!, code };
+  };
+
+  it.each(['SIGTERM', 'SIGHUP'] as const)('by %s cancels its run, and says so', async (signal) => {
+    const { child, errors, id, code } = await started([]);
+    child.kill(signal);
+    expect(await code).toBe(1);
+    expect(errors()).toContain(`${signal}: cancelling the run`);
+    expect(await stateOf(id)).toBe('cancelled');
+  });
+
+  it.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)(
+    'by %s leaves the run alone where that was said',
+    async (signal) => {
+      const { child, errors, id, code } = await started(['--on-disconnect', 'detach']);
+      child.kill(signal);
+      expect(await code).toBe(1);
+      expect(errors()).toContain(`${signal} ends this command, not the run`);
+      expect(errors()).toContain(`drover runs watch ${id}`);
+      expect(['waiting', 'running']).toContain(await stateOf(id));
+      await cli('runs', 'cancel', id);
+    },
+  );
+
+  it('is not ended by SIGHUP under nohup', async () => {
+    const { child, errors, id, code } = await started([], ['nohup', drover]);
+    child.kill('SIGHUP');
+    child.kill('SIGTERM');
+    expect(await code).toBe(1);
+    expect(errors()).toContain('SIGTERM: cancelling');
+    expect(errors()).not.toContain('SIGHUP');
+    await ended(id);
+  });
+
+  it('by closing its terminal lets the run go on, for it can be found again', async () => {
+    const pid = join(folder, 'pid');
+    const at = openTerminal(['sh', '-c', `echo $$ >'${pid}'; exec '${drover}' run -t local-1 -- sleep 60`], access());
+    await at.shows('1 running');
+    process.kill(Number(readFileSync(pid, 'utf8')), 'SIGHUP');
+    expect(await at.ended).toBe(1);
+    expect(at.shown()).toContain('SIGHUP ends this command, not the run');
+    const id = /runs watch (\S+)/.exec(at.shown())![1]!;
+    expect(await stateOf(id)).toBe('running');
+    await cli('runs', 'cancel', id);
+  });
+});
+
+it('an account for a user whom no host has is told', async () => {
+  const file = join(folder, 'hosts.ini');
+  writeFileSync(file, 'a ansible_host=10.9.9.9 ansible_user=deploy\n');
+  const { stderr } = await cli('hosts', 'import', file, '--dry-run', '--account-for', 'depoy=web');
+  expect(stderr).toContain('--account-for depoy changes nothing');
+  expect(stderr).toContain('--account-for deploy=ACCOUNT');
+});
