@@ -31,6 +31,11 @@ export const errors = {
     retryable: true,
     title: 'The first request with this key is still running',
   },
+  'secret-shown-once': {
+    status: 409,
+    retryable: false,
+    title: 'The secret of that answer was shown once and is not kept',
+  },
 
   // — who and what —
   unauthenticated: { status: 401, retryable: false, title: 'No valid credentials' },

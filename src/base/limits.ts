@@ -184,6 +184,8 @@ export const limits = {
   agentCertificateMsMin: 10_000,
   joinTokenMsDefault: 60 * MINUTE_MS,
   apiTokenMsDefault: 90 * DAY_MS,
+  /** Entries of the audit that one request checks: a few milliseconds of hashing. */
+  auditVerifyPage: 1_000,
   apiTokenMsMax: 366 * DAY_MS,
 
   // — hosts without agents —

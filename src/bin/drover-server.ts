@@ -2,6 +2,7 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { parseArgs } from 'node:util';
 import { AgentPackages } from '../app/agent-packages.ts';
+import { installationKeys } from '../app/installation-keys.ts';
 import { RunEventHub } from '../app/run-events.ts';
 import type { EnrolmentContext } from '../app/enrolment.ts';
 import { sshDesk } from '../app/ssh-access.ts';
@@ -25,12 +26,13 @@ import { createLinkServer } from '../link/ws-server.ts';
 import { startMaintenance } from '../loops/maintenance.ts';
 import { RunOwner } from '../loops/run-owner.ts';
 import { UpgradeOwner } from '../loops/upgrade-owner.ts';
-import { CertificateAuthority, fingerprint, type CaMaterial } from '../pki/ca.ts';
+import { fingerprint } from '../pki/ca.ts';
 import { certificateRequest, newKey } from '../pki/identity.ts';
 import { hashSecret } from '../pki/join-token.ts';
 import { loadMasterKey, type MasterKey } from '../pki/sealer.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import { createLeaseKeeper } from '../store/postgres/lease-keeper.ts';
+import { migrateAsOwner } from '../store/postgres/owner-role.ts';
 import { createPostgresStore } from '../store/postgres/postgres-store.ts';
 import type { Store } from '../store/store.ts';
 import { onceDatabaseAnswers } from './database-wait.ts';
@@ -46,6 +48,7 @@ async function main(): Promise<void> {
       'bootstrap-token': { type: 'boolean' },
       packages: { type: 'string' },
       json: { type: 'boolean' },
+      'migrate-only': { type: 'boolean' },
     },
     strict: true,
   });
@@ -55,10 +58,11 @@ async function main(): Promise<void> {
       detail:
         'Set DATABASE_URL to a PostgreSQL database (postgres://user:password@host/database), or use `drover up`, which brings its own.',
     });
+  const log = createJsonLog({ role: 'server' });
+  if (values['migrate-only']) return migrateAsOwner(process.env.DATABASE_OWNER_URL ?? databaseUrl, databaseUrl, log);
   const dataDir =
     values.data ??
     (process.getuid?.() === 0 ? '/var/lib/drover-server' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-server`);
-  const log = createJsonLog({ role: 'server' });
   refuseCoreFiles(log);
   await acquireFolderLock(dataDir, 'server');
   const masterKey = loadMasterKey(`${dataDir}/master.key`, process.env.DROVER_MASTER_KEY);
@@ -107,10 +111,15 @@ async function createServer(
   const serverId = newId<'server'>() as ServerId;
   const { host, port: wanted } = parseListen(config.listen);
   const answered = <T>(work: () => Promise<T>): Promise<T> => onceDatabaseAnswers(clock, log, work);
-  const store = await answered(() => createPostgresStore({ url: config.databaseUrl, clock, log }));
-  const material = await answered(() => loadCa(store, config.masterKey, clock));
-  const masterKey = await answered(() => withKeptDispatchRoot(store, config.masterKey));
-  const ca = await CertificateAuthority.load(material);
+  const store = await answered(() =>
+    createPostgresStore({
+      url: config.databaseUrl,
+      clock,
+      log,
+      auditKey: async (secrets) => (await installationKeys(secrets, config.masterKey, clock)).masterKey.auditKey,
+    }),
+  );
+  const { masterKey, ca } = await answered(() => installationKeys(store, config.masterKey, clock));
   const key = newKey();
   const signed = await ca.sign(
     {
@@ -244,43 +253,6 @@ function certificateLife(text: string | undefined): number {
       detail: `DROVER_CERTIFICATE_LIFE wants a duration from ${limits.agentCertificateMsMin / 1_000}s to ${limits.agentCertificateMs / 86_400_000}d, not ${JSON.stringify(text)}.`,
     });
   return ms;
-}
-
-/** The first server makes the authority; of two at once, one finds the other's. */
-async function loadCa(store: Store, masterKey: MasterKey, clock: Clock): Promise<CaMaterial> {
-  const NAME = 'ca';
-  let sealed = await store.secretFetch(NAME);
-  if (!sealed) {
-    await store.secretPut(
-      NAME,
-      masterKey.seal(NAME, Buffer.from(JSON.stringify(await CertificateAuthority.create(clock.nowMs())))),
-    );
-    sealed = (await store.secretFetch(NAME))!;
-  }
-  try {
-    return JSON.parse(Buffer.from(masterKey.open(NAME, sealed)).toString()) as CaMaterial;
-  } catch (error) {
-    throw new DroverError('data-folder-foreign', {
-      detail:
-        'The database was set up under another master key. All servers of one database need the same DROVER_MASTER_KEY (or the same master.key file).',
-      cause: error,
-    });
-  }
-}
-
-/**
- * Dispatch keys are with the agents and outlive any master key, so what they derive from is kept on its own. It comes of the
- * key that the authority was sealed under when this was first looked at: that key made the agents' keys.
- */
-async function withKeptDispatchRoot(store: Store, masterKey: MasterKey): Promise<MasterKey> {
-  const NAME = 'dispatch-root';
-  let sealed = await store.secretFetch(NAME);
-  if (!sealed) {
-    const first = masterKey.keyIdOf('ca', (await store.secretFetch('ca'))!);
-    await store.secretPut(NAME, masterKey.seal(NAME, masterKey.dispatchRootOf(first)));
-    sealed = (await store.secretFetch(NAME))!;
-  }
-  return masterKey.withDispatchRoot(masterKey.open(NAME, sealed));
 }
 
 /** An admin token for whoever started us; the supervisor keeps it. */

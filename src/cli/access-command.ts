@@ -1,10 +1,8 @@
-/** `drover tokens create|list|revoke` and `drover audit`: who may do what, and who did. */
+/** `drover tokens create|list|revoke`: who may do what. */
 import { dataOf, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
-import { limits } from '../base/limits.ts';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
-import { duration, Faults, idOf, number } from './input.ts';
-import { paintOf } from './out.ts';
+import { duration, Faults, idOf } from './input.ts';
 import { table, timeText } from './render.ts';
 import { openSession } from './session.ts';
 
@@ -13,27 +11,8 @@ interface TokenFlags extends AnswerFlags {
   readonly role: Schemas['ApiTokenCreate']['role'];
   readonly lifetime: string;
 }
-interface AuditFlags extends AnswerFlags {
-  readonly limit: string;
-  readonly action?: string;
-  readonly by?: string;
-  readonly cursor?: string;
-}
-type AuditEntry = Schemas['AuditEntry'];
-
 export function addAccessCommands(program: Command): void {
   addTokens(program);
-  withUtc(
-    command(program, 'audit', {
-      summary: 'read the audit trail, newest first',
-      examples: ['drover audit', 'drover audit --action job.run.create -n 200', 'drover audit --by ci --json'],
-    }),
-  )
-    .option('-n, --limit <n>', 'how many', '50')
-    .option('--action <action>', 'only this action, such as job.run.create')
-    .option('--by <name>', 'only what this token did')
-    .option('--cursor <cursor>', 'go on where an earlier list ended')
-    .action(audit);
 }
 
 function addTokens(program: Command): void {
@@ -86,39 +65,4 @@ function addTokens(program: Command): void {
       });
       await answer(flags, { revoked: id }, () => `revoked ${id}`);
     });
-}
-
-async function audit(flags: AuditFlags): Promise<void> {
-  const faults = new Faults();
-  const wanted = number(faults, '--limit', flags.limit, { least: 1 }) ?? 1;
-  faults.end();
-  const { client } = openSession();
-  const items: AuditEntry[] = [];
-  let next = flags.cursor;
-  do {
-    const query = {
-      limit: Math.min(limits.pageSizeMax, wanted - items.length),
-      ...(flags.action ? { action: flags.action } : {}),
-      ...(flags.by ? { actor: flags.by } : {}),
-      ...(next === undefined ? {} : { cursor: next }),
-    };
-    const page = dataOf(await client.GET('/api/v1/audit', { params: { query } }));
-    items.push(...page.items);
-    next = page.next;
-  } while (next !== undefined && items.length < wanted);
-  await answer(
-    flags,
-    { items, ...(next === undefined ? {} : { next }) },
-    () =>
-      `${table(
-        ['SEQ', 'AT', 'BY', 'ACTION', 'TARGET'],
-        items.map((entry) => [
-          String(entry.seq),
-          timeText(entry.at, flags.utc === true),
-          entry.actor,
-          entry.action,
-          entry.target,
-        ]),
-      )}${next === undefined ? '' : `\n${paintOf('stdout').dim(`… older ones: --cursor ${next}`)}`}`,
-  );
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { addAccessCommands } from './access-command.ts';
 import { addAccountsCommands } from './accounts-command.ts';
 import { addAgentsCommands } from './agents-command.ts';
+import { addAuditCommands } from './audit-command.ts';
 import { addHostsCommands } from './hosts-command.ts';
 import { addLoginCommands } from './login-command.ts';
 import { addRoleHelp } from './role-help.ts';
@@ -18,6 +19,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addAgentsCommands,
   addWorkersCommands,
   addAccessCommands,
+  addAuditCommands,
   addLoginCommands,
   addRoleHelp,
 ];

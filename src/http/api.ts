@@ -185,6 +185,7 @@ async function serveOnce(
         detail: 'This Idempotency-Key was used for another request. Take a new key for each new request.',
       });
     case 'replay':
+      if (operation.shownOnce) throw shownOnceBefore(operation.shownOnce, claim.body);
       return reply
         .header('idempotency-replayed', 'true')
         .status(claim.status)
@@ -206,9 +207,18 @@ async function serveOnce(
     if (errors[errorCodeOf(error)].status < 500) await store.idempotencyRelease(key, principal).catch(() => undefined);
     throw error;
   }
-  const body = result === undefined ? '' : JSON.stringify(result);
+  const kept = operation.shownOnce ? { id: (result as { id: string }).id } : result;
+  const body = kept === undefined ? '' : JSON.stringify(kept);
   await store.idempotencyStore(key, principal, operation.status, body);
   return answer(operation, reply, result);
+}
+
+/** Who repeats the request has lost the answer, or never had it: what it made must not stay about unknown. */
+function shownOnceBefore({ what, revoke }: NonNullable<Operation['shownOnce']>, kept: string): DroverError {
+  const { id } = JSON.parse(kept) as { id: string };
+  return new DroverError('secret-shown-once', {
+    detail: `This request was carried out before and made the ${what} ${id}, which was shown in that answer only. If the answer is lost, revoke it (${revoke} ${id}) and make another.`,
+  });
 }
 
 function answer(operation: Operation, reply: FastifyReply, result: unknown): unknown {

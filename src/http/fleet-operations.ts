@@ -198,7 +198,8 @@ export const fleetOperations = [
     body: r.JoinTokenCreate,
     status: 201,
     response: r.JoinTokenCreated,
-    errors: ['bad-input', 'host-not-found'],
+    errors: ['bad-input', 'host-not-found', 'secret-shown-once'],
+    shownOnce: { what: 'join token', revoke: 'drover agents join-token revoke' },
     async handle({ ctx, caller, body }) {
       const [id, secret] = [newId<'token'>() as TokenId, newSecret()];
       const host = body.host === undefined ? undefined : await hostFetch(ctx, body.host);
@@ -270,7 +271,8 @@ export const fleetOperations = [
     body: r.ApiTokenCreate,
     status: 201,
     response: r.ApiTokenCreated,
-    errors: ['bad-input'],
+    errors: ['bad-input', 'secret-shown-once'],
+    shownOnce: { what: 'API token', revoke: 'drover tokens revoke' },
     async handle({ ctx, caller, body }) {
       const token = newApiToken();
       const id = newId<'token'>() as TokenId;
@@ -353,6 +355,29 @@ export const fleetOperations = [
         compact({ limit: query.limit, cursor: query.cursor }),
       );
       return compact({ items: items.map(auditResource), next });
+    },
+  }),
+  operation({
+    id: 'verifyAudit',
+    method: 'GET',
+    path: '/audit/verification',
+    summary: 'Check the chain of the audit, a page at a time: neither whole nor with a fault, go on after `through`',
+    permission: 'audit.event.view',
+    query: z.strictObject({
+      after: z
+        .string()
+        .regex(/^\d{1,15}:[0-9a-f]{64}$/, 'NUMBER:HASH of an entry')
+        .optional()
+        .describe('NUMBER:HASH of an entry that is believed; from the first entry without it'),
+    }),
+    status: 200,
+    response: r.AuditCheck,
+    errors: ['bad-input'],
+    async handle({ ctx, query }) {
+      const [seq, hash] = query.after?.split(':') ?? [];
+      const after = hash === undefined ? undefined : { seq: Number(seq), hash };
+      const { isWhole, ...check } = await ctx.store.auditVerify(after);
+      return { ...check, whole: isWhole };
     },
   }),
 ];

@@ -46,6 +46,11 @@ export interface Operation {
   readonly contentType?: 'application/octet-stream' | 'text/event-stream';
   readonly errors: readonly ErrorCode[];
   readonly handle: (call: Call<never, never, never>) => Promise<unknown>;
+  /**
+   * The answer holds a secret that is made here and shown this once: no more than its id is kept with the Idempotency-Key, and
+   * the same request again is refused. `what` it is, and the command that revokes it.
+   */
+  readonly shownOnce?: { readonly what: string; readonly revoke: string };
   /** The answer again, from what was kept of the first one; the kept body itself without it. */
   readonly replay?: (ctx: ApiContext, kept: string) => Promise<unknown>;
 }

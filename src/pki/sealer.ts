@@ -20,6 +20,8 @@ export interface MasterKey {
   keyIdOf(purpose: string, sealed: Uint8Array): string;
   /** A digest that nobody without the master key can check guesses against. */
   digest(bytes: string | Uint8Array): Buffer;
+  /** The key that the audit is chained under. It follows the kept root, so that no new master key breaks the chain. */
+  readonly auditKey: Buffer;
   /** A key of its own for each agent: what it signs is worth something to that agent alone. */
   dispatchKey(agentId: string): Buffer;
   /** What dispatch keys derive from when this key made the installation. */
@@ -52,6 +54,7 @@ function ringKey(key: Uint8Array): RingKey {
 function keyRing(ring: readonly RingKey[], dispatchRoot: Buffer): MasterKey {
   const [current] = ring as [RingKey];
   const digestKey = Buffer.from(hkdfSync('sha256', dispatchRoot, Buffer.alloc(0), 'drover/digest/1', 32));
+  const auditKey = Buffer.from(hkdfSync('sha256', dispatchRoot, Buffer.alloc(0), 'drover/audit/1', 32));
   const opened = (purpose: string, sealed: Uint8Array): { key: RingKey; plain: Buffer } => {
     for (const key of ring) {
       try {
@@ -68,6 +71,7 @@ function keyRing(ring: readonly RingKey[], dispatchRoot: Buffer): MasterKey {
     currentKeyId: current.id,
     keyIdOf: (purpose, sealed) => opened(purpose, sealed).key.id,
     digest: (bytes) => createHmac('sha256', digestKey).update(bytes).digest(),
+    auditKey,
     dispatchKey: (agentId) => createHmac('sha256', dispatchRoot).update(agentId).digest(),
     dispatchRootOf: (keyId) => ring.find(({ id }) => id === keyId)!.dispatchRoot,
     withDispatchRoot: (root) => keyRing(ring, Buffer.from(root)),

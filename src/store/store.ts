@@ -49,6 +49,26 @@ export interface AuditRecord extends AuditEntry {
   readonly previousHash: string;
 }
 
+/** An entry by its number and its hash, in hexadecimal. */
+export interface AuditPosition {
+  readonly seq: number;
+  readonly hash: string;
+}
+export interface AuditFault {
+  /** The entry that is wrong. */
+  readonly seq: number;
+  readonly kind: 'altered' | 'missing' | 'unchained' | 'head';
+  readonly detail: string;
+}
+export interface AuditCheck {
+  readonly checked: number;
+  /** The last entry that is as it was written. */
+  readonly through: AuditPosition;
+  readonly fault?: AuditFault;
+  /** The chain was checked to its end, and nothing is wrong. */
+  readonly isWhole: boolean;
+}
+
 // — runs —
 
 export interface RunTarget {
@@ -574,6 +594,8 @@ export interface Store {
     filter: { action?: string; actor?: string },
     page: { limit: number; cursor?: string },
   ): Promise<Page<AuditRecord>>;
+  /** Checks the chain after an entry that is believed, a page at a time (`auditVerifyPage`); from the first entry without one. */
+  auditVerify(after?: AuditPosition): Promise<AuditCheck>;
   /** Claims a key for a request. `replay` holds the first answer; `busy` while the first is still running (younger than a minute). */
   idempotencyClaim(
     key: string,

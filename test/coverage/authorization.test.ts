@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { ROLES, roleAllows, type Role } from '../../src/domain/access/permission.ts';
 import { operations } from '../../src/http/api.ts';
 import { testApi, type TestApi } from '../support/api.ts';
@@ -70,5 +71,14 @@ describe('every operation', () => {
       ['admin'],
     );
     expect(await call(operation!, revoked)).toEqual({ status: 401, code: 'unauthenticated' });
+  });
+});
+
+describe('an operation that makes a token', () => {
+  const makers = operations.filter(({ response }) => response instanceof z.ZodObject && 'token' in response.shape);
+
+  it('shows it once: its answer is not kept with the Idempotency-Key', () => {
+    expect(makers.map(({ id }) => id)).toEqual(expect.arrayContaining(['createToken', 'createJoinToken']));
+    for (const { id, shownOnce } of makers) expect(shownOnce, id).toBeDefined();
   });
 });

@@ -112,13 +112,27 @@ describe('input', () => {
 
 describe('an idempotency key', () => {
   it('answers the same request with the first answer, and refuses another', async () => {
-    const body = { name: 'n', role: 'viewer' };
-    const first = await call('POST', '/tokens', body, { 'idempotency-key': 'k1' });
-    const again = await call('POST', '/tokens', body, { 'idempotency-key': 'k1' });
+    const body = { name: 'idem-1', address: '10.0.0.1' };
+    const first = await call('POST', '/hosts', body, { 'idempotency-key': 'k1' });
+    const again = await call('POST', '/hosts', body, { 'idempotency-key': 'k1' });
     expect(again).toMatchObject({ status: 201, body: first.body, headers: { 'idempotency-replayed': 'true' } });
-    expect((await call('POST', '/tokens', { ...body, name: 'm' }, { 'idempotency-key': 'k1' })).body).toMatchObject({
-      code: 'idempotency-key-reused',
-    });
+    expect((await call('POST', '/hosts', { ...body, name: 'idem-2' }, { 'idempotency-key': 'k1' })).body).toMatchObject(
+      { code: 'idempotency-key-reused' },
+    );
+    await call('DELETE', '/hosts/idem-1', undefined);
+  });
+
+  it.each([
+    ['/tokens', { name: 'n', role: 'viewer' }],
+    ['/join-tokens', { role: 'agent' }],
+  ])('of %s shows the secret once, and keeps no more of it than whose it is', async (path, body) => {
+    const key = `once ${path}`;
+    const first = await call('POST', path, body, { 'idempotency-key': key });
+    const again = await call('POST', path, body, { 'idempotency-key': key });
+    expect(again).toMatchObject({ status: 409, body: { code: 'secret-shown-once' } });
+    expect(again.body.detail).toContain(first.body.id);
+    const [kept] = await api.database.query('SELECT body FROM idempotency WHERE key = $1', [key]);
+    expect(kept).toEqual({ body: JSON.stringify({ id: first.body.id }) });
   });
 
   it.each([

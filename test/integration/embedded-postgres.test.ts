@@ -11,6 +11,7 @@ import { errorCodeOf } from '../../src/base/errors.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { testAuditKey } from '../support/audit-key.ts';
 import { until } from '../support/until.ts';
 
 const ends: (() => unknown)[] = [];
@@ -117,7 +118,12 @@ describe('the embedded database', () => {
   it('comes back after kill -9, with every commit, while the store says only that it was away', async () => {
     const postgres = embedded(newFolder());
     await postgres.start();
-    const store = await createPostgresStore({ url: postgres.url, clock: systemClock, log: silentLog });
+    const store = await createPostgresStore({
+      url: postgres.url,
+      clock: systemClock,
+      log: silentLog,
+      auditKey: testAuditKey,
+    });
     ends.push(() => store.close());
     for (let round = 1; round <= 3; round++) {
       await store.secretPut(`round-${round}`, Buffer.from([round]));

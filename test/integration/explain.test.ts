@@ -27,6 +27,7 @@ import * as lease from '../../src/store/postgres/lease.ts';
 import { outputChunkWrite, ownerCommit } from '../../src/store/postgres/owner-commit.ts';
 import { Pool, type Executor, type Query, type Row } from '../../src/store/postgres/pool.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { testAuditKey } from '../support/audit-key.ts';
 import * as run from '../../src/store/postgres/run.ts';
 import { runCreate } from '../../src/store/postgres/run-create.ts';
 import * as token from '../../src/store/postgres/token.ts';
@@ -77,6 +78,7 @@ class ExplainingPool extends Pool {
   override async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
     return super.transaction((tx) => {
       const explaining: Executor = {
+        auditKey: tx.auditKey,
         query: async <R>(query: string | Query, values?: unknown[]) => {
           const asked: Query = typeof query === 'string' ? { text: query, values: values ?? [] } : query;
           if (/^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b/i.test(asked.text)) await this.#explain(tx, asked);
@@ -206,7 +208,9 @@ async function fillFleet(): Promise<void> {
 beforeAll(async () => {
   database = await testDatabase();
   // Makes the days' partitions, as a server does.
-  await (await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog })).close();
+  await (
+    await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog, auditKey: testAuditKey })
+  ).close();
   await withoutStatistics();
   await fillRuns();
   await fillFleet();
@@ -218,6 +222,7 @@ beforeAll(async () => {
   );
   large = new Set(sizes.filter(({ rows }) => rows >= LARGE_ROWS).map(({ name }) => name));
   pool = new ExplainingPool({ url: database.url, log: silentLog, max: 2 });
+  pool.auditKey = await testAuditKey();
 });
 afterAll(async () => {
   await pool.close();

@@ -9,6 +9,7 @@ import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createMasterKey, type MasterKey } from '../../src/pki/sealer.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { testAuditKey } from '../support/audit-key.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 
 const [FIRST, SECOND] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
@@ -29,7 +30,7 @@ const context = (sealer: MasterKey, over: Partial<AppContext['store']> = {}): Ap
 
 beforeAll(async () => {
   database = await testDatabase();
-  store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog });
+  store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog, auditKey: testAuditKey });
 });
 afterAll(async () => {
   await store.close();

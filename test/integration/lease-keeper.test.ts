@@ -11,6 +11,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { createLeaseKeeper, type LeaseKeeper } from '../../src/store/postgres/lease-keeper.ts';
 import { Pool } from '../../src/store/postgres/pool.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { testAuditKey } from '../support/audit-key.ts';
 import type { Store } from '../../src/store/store.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
@@ -23,7 +24,7 @@ let store: Store;
 const ends: (() => Promise<unknown> | undefined)[] = [];
 beforeEach(async () => {
   database = await testDatabase();
-  store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog });
+  store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog, auditKey: testAuditKey });
   ends.push(
     () => database.drop(),
     () => store.close(),

@@ -17,6 +17,7 @@ import type { Assignment, Fleet } from '../../src/fleet/fleet.ts';
 import { RunOwner } from '../../src/loops/run-owner.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { testAuditKey } from '../support/audit-key.ts';
 import type { AuditEntry, RunRecord, Store } from '../../src/store/store.ts';
 import { NO_FLEET } from '../support/api.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
@@ -50,7 +51,12 @@ describe('a run that is written with its first step', () => {
 
   beforeAll(async () => {
     database = await testDatabase();
-    store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog });
+    store = await createPostgresStore({
+      url: database.url,
+      clock: systemClock,
+      log: silentLog,
+      auditKey: testAuditKey,
+    });
   });
   afterAll(async () => {
     await store.close();

@@ -14,8 +14,8 @@ import {
 import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
-import { auditHash } from '../../src/store/postgres/audit.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { testAuditKey } from '../support/audit-key.ts';
 import type { AuditEntry, ExecutionChange, Fence, LateReportChange, Store } from '../../src/store/store.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -39,7 +39,7 @@ let database: TestDatabase;
 let store: Store;
 beforeAll(async () => {
   database = await testDatabase();
-  store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog });
+  store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog, auditKey: testAuditKey });
 });
 afterAll(async () => {
   await store.close();
@@ -447,14 +447,7 @@ describe('two machines that join by one name at once', () => {
 describe('the audit trail', () => {
   it('is a chain that nobody can edit', async () => {
     for (let i = 0; i < 3; i++) await store.auditAppend({ ...audit, detail: { i } });
-    const { items } = await store.auditList({}, { limit: 1_000 });
-    const oldestFirst = [...items].reverse();
-    let previous: Buffer = Buffer.alloc(32);
-    for (const entry of oldestFirst) {
-      expect(entry.previousHash).toBe(previous.toString('hex'));
-      previous = auditHash(previous, entry.seq, entry.atMs, entry);
-      expect(entry.hash).toBe(previous.toString('hex'));
-    }
+    expect(await store.auditVerify()).toMatchObject({ isWhole: true });
     await expect(database.query("UPDATE audit SET action = 'x'")).rejects.toThrow(/append-only/);
     await expect(database.query('DELETE FROM audit')).rejects.toThrow(/append-only/);
   });
@@ -462,10 +455,17 @@ describe('the audit trail', () => {
 
 describe('the schema', () => {
   it('migrates twice without a change and refuses a newer database', async () => {
-    const again = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog });
+    const again = await createPostgresStore({
+      url: database.url,
+      clock: systemClock,
+      log: silentLog,
+      auditKey: testAuditKey,
+    });
     await again.close();
     await database.query('INSERT INTO schema_migration (version) VALUES (9999)');
-    await expect(createPostgresStore({ url: database.url, clock: systemClock, log: silentLog })).rejects.toMatchObject({
+    await expect(
+      createPostgresStore({ url: database.url, clock: systemClock, log: silentLog, auditKey: testAuditKey }),
+    ).rejects.toMatchObject({
       code: 'schema-newer',
     });
     await database.query('DELETE FROM schema_migration WHERE version = 9999');
@@ -479,7 +479,12 @@ describe('the schema', () => {
     try {
       await Promise.all(
         [1, 2, 3].map(async () => {
-          const started = await createPostgresStore({ url, clock: systemClock, log: silentLog });
+          const started = await createPostgresStore({
+            url,
+            clock: systemClock,
+            log: silentLog,
+            auditKey: testAuditKey,
+          });
           const id = newRunId(systemClock.nowMs());
           await started
             .runCreate(
@@ -505,7 +510,7 @@ describe('the schema', () => {
 
   it('drops whole days beyond retention, never one with an active run', async () => {
     const old = { ...systemClock, nowMs: () => systemClock.nowMs() - 200 * 86_400_000 };
-    const past = await createPostgresStore({ url: database.url, clock: old, log: silentLog });
+    const past = await createPostgresStore({ url: database.url, clock: old, log: silentLog, auditKey: testAuditKey });
     const id = newRunId(old.nowMs());
     await past.runCreate(
       {

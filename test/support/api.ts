@@ -15,6 +15,7 @@ import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
 import { hashSecret } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { testAuditKey } from './audit-key.ts';
 import { testDatabase, type TestDatabase } from './database.ts';
 
 export const NO_FLEET: Fleet = {
@@ -53,7 +54,12 @@ export interface TestApi {
 
 export async function testApi(): Promise<TestApi> {
   const database = await testDatabase();
-  const store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog });
+  const store = await createPostgresStore({
+    url: database.url,
+    clock: systemClock,
+    log: silentLog,
+    auditKey: testAuditKey,
+  });
   const masterKey = createMasterKey(Buffer.alloc(32, 1));
   const ca = await CertificateAuthority.load(await CertificateAuthority.create(systemClock.nowMs()));
   const events = new RunEventHub({

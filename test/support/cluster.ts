@@ -10,11 +10,13 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { installationKeys } from '../../src/app/installation-keys.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { formatJoinToken, hashSecret, newSecret } from '../../src/pki/join-token.ts';
+import { createMasterKey } from '../../src/pki/sealer.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import type { Actor, Store } from '../../src/store/store.ts';
 import { until } from './until.ts';
@@ -171,7 +173,14 @@ export class Cluster {
 
   async #start(options: ClusterOptions): Promise<void> {
     await this.postgres.start();
-    this.store = await createPostgresStore({ url: this.postgres.url, clock: systemClock, log: silentLog, poolMax: 4 });
+    this.store = await createPostgresStore({
+      url: this.postgres.url,
+      clock: systemClock,
+      log: silentLog,
+      poolMax: 4,
+      auditKey: async (secrets) =>
+        (await installationKeys(secrets, createMasterKey(this.masterKey), systemClock)).masterKey.auditKey,
+    });
     await this.store.apiTokenCreate(
       { id: newId<'token'>(), hash: hashSecret(this.token), name: 'test', role: 'admin', lifetimeMs: 7 * 86_400_000 },
       { actor: ACTOR, action: 'access.token.create', target: 'test', detail: {} },

@@ -8,6 +8,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { testAuditKey } from './audit-key.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -25,7 +26,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
     settings: { fsync: 'off', synchronous_commit: 'off', shared_buffers: '128MB' },
   });
   await postgres.start();
-  const store = await createPostgresStore({ url: postgres.url, clock: systemClock, log: silentLog });
+  const store = await createPostgresStore({
+    url: postgres.url,
+    clock: systemClock,
+    log: silentLog,
+    auditKey: testAuditKey,
+  });
   await store.close();
   const admin = new pg.Client({ connectionString: postgres.url.replace(/\/drover$/, '/postgres') });
   await admin.connect();

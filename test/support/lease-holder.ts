@@ -9,13 +9,20 @@ import { silentLog } from '../../src/base/log.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
 import { createLeaseKeeper } from '../../src/store/postgres/lease-keeper.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { testAuditKey } from './audit-key.ts';
 
 const [url, leaseText] = process.argv.slice(2) as [string, string];
 const leaseMs = Number(leaseText);
 const HOSTS = 20_000;
 const say = (line: object): boolean => process.stdout.write(`${JSON.stringify(line)}\n`);
 
-const store = await createPostgresStore({ url, clock: systemClock, log: silentLog, poolMax: 2 });
+const store = await createPostgresStore({
+  url,
+  clock: systemClock,
+  log: silentLog,
+  poolMax: 2,
+  auditKey: testAuditKey,
+});
 const serverId = newId<'server'>() as ServerId;
 const register = (): Promise<void> =>
   store.serverRegister({ id: serverId, url: 'https://127.0.0.1:1', version: 'test', leaseMs });

@@ -431,6 +431,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Check the chain of the audit, a page at a time: neither whole nor with a fault, go on after `through` */
+        get: operations["verifyAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workers": {
         parameters: {
             query?: never;
@@ -1057,6 +1074,25 @@ export interface components {
             revokedAt?: string;
             /** @description Shown once */
             token: string;
+        };
+        AuditCheck: {
+            /** @description Entries that this answer is about */
+            checked: number;
+            /** @description The last entry that is as it was written */
+            through: {
+                seq: number;
+                /** @description Hexadecimal */
+                hash: string;
+            };
+            /** @description The chain was checked to its end, and nothing is wrong */
+            whole: boolean;
+            /** @description What is wrong, and with which entry; nothing beyond it was checked */
+            fault?: {
+                seq: number;
+                /** @enum {string} */
+                kind: "altered" | "missing" | "unchained" | "head";
+                detail: string;
+            };
         };
         AuditEntry: {
             seq: number;
@@ -3601,6 +3637,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description secret-shown-once */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description database-unavailable */
             503: {
                 headers: {
@@ -3783,6 +3828,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description secret-shown-once */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description database-unavailable */
             503: {
                 headers: {
@@ -3934,6 +3988,64 @@ export interface operations {
                         /** @description Pass it as cursor for the next page; absent on the last */
                         next?: string;
                     };
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyAudit: {
+        parameters: {
+            query?: {
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Check the chain of the audit, a page at a time: neither whole nor with a fault, go on after `through` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheck"];
                 };
             };
             /** @description bad-input */

@@ -335,6 +335,20 @@ export const AuditEntry = z
     previousHash: z.string(),
   })
   .meta({ id: 'AuditEntry' });
+const auditPosition = z
+  .object({ seq: z.int(), hash: z.string().describe('Hexadecimal') })
+  .describe('An entry of the audit by its number and hash');
+export const AuditCheck = z
+  .object({
+    checked: z.int().describe('Entries that this answer is about'),
+    through: auditPosition.describe('The last entry that is as it was written'),
+    whole: z.boolean().describe('The chain was checked to its end, and nothing is wrong'),
+    fault: z
+      .object({ seq: z.int(), kind: z.enum(['altered', 'missing', 'unchained', 'head']), detail: z.string() })
+      .optional()
+      .describe('What is wrong, and with which entry; nothing beyond it was checked'),
+  })
+  .meta({ id: 'AuditCheck' });
 export const AgentJoin = z
   .strictObject({
     secret: text(200),

@@ -1,8 +1,9 @@
 /**
- * The audit trail: append-only and chained, each entry's hash covering the one before. The head row is locked for
- * the rest of the transaction, so entries are numbered in commit order; keep it the last statement of a transaction.
+ * The audit trail: append-only and chained, each entry's hash covering the one before, under a key that the database does not
+ * hold: who can write its tables cannot make a chain that verifies. The head row is locked for the rest of the transaction, so
+ * entries are numbered in commit order; keep it the last statement of a transaction. `audit-verify.ts` checks the chain.
  */
-import { createHash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { Actor, AuditEntry, AuditRecord, Page } from '../store.ts';
 import type { Executor } from './pool.ts';
 import { decodeCursor, encodeCursor, present } from './rows.ts';
@@ -14,7 +15,7 @@ export async function auditAppend(tx: Executor, entry: AuditEntry, nowMs: number
   });
   const head = rows[0]!;
   const seq = head.seq + 1;
-  const hash = auditHash(head.hash, seq, nowMs, entry);
+  const hash = auditHash(tx.auditKey, head.hash, seq, nowMs, entry);
   await tx.query({
     name: 'audit-append',
     text: `WITH entry AS (INSERT INTO audit (seq, at_ms, actor, action, target, detail, request_id, previous_hash, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9))
@@ -33,8 +34,8 @@ export async function auditAppend(tx: Executor, entry: AuditEntry, nowMs: number
   });
 }
 
-/** SHA-256 over the previous hash and the entry in a canonical order. */
-export function auditHash(previous: Uint8Array, seq: number, atMs: number, entry: AuditEntry): Buffer {
+/** HMAC-SHA256 over the previous hash and the entry in a canonical order. */
+export function auditHash(key: Uint8Array, previous: Uint8Array, seq: number, atMs: number, entry: AuditEntry): Buffer {
   const canonical = JSON.stringify([
     seq,
     atMs,
@@ -46,7 +47,7 @@ export function auditHash(previous: Uint8Array, seq: number, atMs: number, entry
     sortKeys(entry.detail),
     entry.requestId ?? null,
   ]);
-  return createHash('sha256').update(previous).update(canonical).digest();
+  return createHmac('sha256', key).update(previous).update(canonical).digest();
 }
 
 /** jsonb does not keep the order of keys, so the hash must not depend on it. */
@@ -66,35 +67,39 @@ export async function auditList(
   page: { limit: number; cursor?: string },
 ): Promise<Page<AuditRecord>> {
   const after = decodeCursor(page.cursor, ['number']);
-  const { rows } = await db.query<{
-    seq: number;
-    at_ms: number;
-    actor: Actor;
-    action: string;
-    target: string;
-    detail: Record<string, unknown>;
-    request_id: string | null;
-    hash: Buffer;
-    previous_hash: Buffer;
-  }>(
+  const { rows } = await db.query<AuditRow>(
     `SELECT * FROM audit WHERE seq < $1 AND ($2::text IS NULL OR action = $2) AND ($3::text IS NULL OR actor->>'name' = $3) ORDER BY seq DESC LIMIT $4`,
     [after?.[0] ?? Number.MAX_SAFE_INTEGER, filter.action ?? null, filter.actor ?? null, page.limit + 1],
   );
-  const items = rows.slice(0, page.limit).map((row) =>
-    present<AuditRecord>({
-      seq: row.seq,
-      atMs: row.at_ms,
-      actor: row.actor,
-      action: row.action,
-      target: row.target,
-      detail: row.detail,
-      requestId: row.request_id,
-      hash: row.hash.toString('hex'),
-      previousHash: row.previous_hash.toString('hex'),
-    }),
-  );
+  const items = rows.slice(0, page.limit).map(auditRecord);
   return present<Page<AuditRecord>>({
     items,
     next: rows.length > page.limit ? encodeCursor([items.at(-1)!.seq]) : undefined,
+  });
+}
+
+export interface AuditRow {
+  seq: number;
+  at_ms: number;
+  actor: Actor;
+  action: string;
+  target: string;
+  detail: Record<string, unknown>;
+  request_id: string | null;
+  hash: Buffer;
+  previous_hash: Buffer;
+}
+
+export function auditRecord(row: AuditRow): AuditRecord {
+  return present<AuditRecord>({
+    seq: row.seq,
+    atMs: row.at_ms,
+    actor: row.actor,
+    action: row.action,
+    target: row.target,
+    detail: row.detail,
+    requestId: row.request_id,
+    hash: row.hash.toString('hex'),
+    previousHash: row.previous_hash.toString('hex'),
   });
 }

@@ -3,6 +3,7 @@
  * reason becomes `database-unavailable`, and a dying pool never ends the process.
  */
 import pg from 'pg';
+import { assert } from '../../base/assert.ts';
 import { DroverError } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
@@ -18,6 +19,8 @@ export interface Query {
 }
 export interface Executor {
   query<T = Row>(query: string | Query, values?: unknown[]): Promise<{ rows: T[]; rowCount: number }>;
+  /** The key that the audit is chained under; throws as long as nobody has given it. */
+  readonly auditKey: Uint8Array;
 }
 
 /** SQLSTATE classes and socket errors after which the same call may work on another connection. */
@@ -53,6 +56,7 @@ export interface PoolOptions {
 
 export class Pool implements Executor {
   readonly #pool: pg.Pool;
+  #auditKey: Uint8Array | undefined;
 
   constructor(options: PoolOptions) {
     this.#pool = new pg.Pool({
@@ -66,6 +70,15 @@ export class Pool implements Executor {
       application_name: 'drover',
     });
     this.#pool.on('error', (error) => options.log.warn({ err: error.message }, 'a database connection was lost'));
+  }
+
+  get auditKey(): Uint8Array {
+    assert(this.#auditKey !== undefined, 'the key of the audit is given before anything is audited');
+    return this.#auditKey;
+  }
+
+  set auditKey(key: Uint8Array) {
+    this.#auditKey = key;
   }
 
   async query<T = Row>(query: string | Query, values?: unknown[]): Promise<{ rows: T[]; rowCount: number }> {
@@ -99,7 +112,11 @@ export class Pool implements Executor {
     } catch (error) {
       throw translateDatabaseError(error);
     }
+    const pool = this;
     const executor: Executor = {
+      get auditKey() {
+        return pool.auditKey;
+      },
       async query<R>(query: string | Query, values?: unknown[]) {
         const result = typeof query === 'string' ? await client.query(query, values) : await client.query(query);
         return { rows: result.rows as R[], rowCount: result.rowCount ?? 0 };

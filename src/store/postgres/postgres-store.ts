@@ -7,6 +7,7 @@ import type { HostStore } from '../host-store.ts';
 import type { Store } from '../store.ts';
 import * as account from './account.ts';
 import * as audit from './audit.ts';
+import { auditVerify } from './audit-verify.ts';
 import * as execution from './execution.ts';
 import * as fleet from './fleet.ts';
 import { Hints } from './hints.ts';
@@ -27,14 +28,32 @@ export interface PostgresStoreOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly poolMax?: number;
+  /** The key that the audit is chained under: asked for once, when the tables are there. It may be kept among the sealed secrets. */
+  readonly auditKey: (secrets: SecretStore) => Promise<Uint8Array>;
 }
+
+export type SecretStore = Pick<Store, 'secretPut' | 'secretFetch'>;
 
 /** Connects, migrates and makes the coming days' partitions before it answers. */
 export async function createPostgresStore(options: PostgresStoreOptions): Promise<Store & AccountStore & HostStore> {
   const { clock, log, url } = options;
   const pool = new Pool({ url, log, ...(options.poolMax === undefined ? {} : { max: options.poolMax }) });
+  const secrets: SecretStore = {
+    async secretPut(name, sealed) {
+      const { rowCount } = await pool.query(
+        'INSERT INTO secret (name, sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING',
+        [name, sealed],
+      );
+      return rowCount > 0 ? 'stored' : 'exists';
+    },
+    async secretFetch(name) {
+      const { rows } = await pool.query<{ sealed: Buffer }>('SELECT sealed FROM secret WHERE name = $1', [name]);
+      return rows[0]?.sealed;
+    },
+  };
   try {
     await migrate(pool);
+    pool.auditKey = await options.auditKey(secrets);
     await maintain(pool, { runsKeptMs: Number.MAX_SAFE_INTEGER / 2, aheadDays: 2 }, clock.nowMs());
   } catch (error) {
     await pool.close().catch(() => undefined);
@@ -171,21 +190,12 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
 
     auditAppend: (entry) => pool.transaction((tx) => audit.auditAppend(tx, entry, now())),
     auditWrite: (entry) => pool.transaction((tx) => audit.auditAppend(tx, entry, now())),
+    auditVerify: (after) => auditVerify(pool, after),
     auditList: (filter, page) => audit.auditList(pool, filter, page),
     idempotencyClaim: (key, principal, hash) => token.idempotencyClaim(pool, key, principal, hash, now()),
     idempotencyStore: (key, principal, status, body) => token.idempotencyStore(pool, key, principal, status, body),
     idempotencyRelease: (key, principal) => token.idempotencyRelease(pool, key, principal),
-    async secretPut(name, sealed) {
-      const { rowCount } = await pool.query(
-        'INSERT INTO secret (name, sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING',
-        [name, sealed],
-      );
-      return rowCount > 0 ? 'stored' : 'exists';
-    },
-    async secretFetch(name) {
-      const { rows } = await pool.query<{ sealed: Buffer }>('SELECT sealed FROM secret WHERE name = $1', [name]);
-      return rows[0]?.sealed;
-    },
+    ...secrets,
 
     accountCreate: (id, settings, secrets, entry) =>
       waysChange('created', account.accountCreate(pool, id, settings, secrets, entry, now())),
