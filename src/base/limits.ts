@@ -27,8 +27,13 @@ export const limits = {
   jsonDepthMax: 32,
   nameLengthMax: 200,
   reasonLengthMax: 2_000,
-  targetExpressionLengthMax: 10_000,
+  /** Names of ten thousand hosts written out. */
+  targetExpressionLengthMax: 200_000,
   targetExpressionDepthMax: 50,
+  /** Sets of numbers in one name, as in `rack[1-4]n[1-8]`. */
+  targetNumberSetsMax: 8,
+  /** Labels and globs in one expression: each is held against every host of the fleet. */
+  targetTermsMax: 200,
   labelsPerHostMax: 64,
   labelLengthMax: 128,
   pageSizeMax: 1_000,

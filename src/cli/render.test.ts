@@ -1,46 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  compactHosts,
-  countsLine,
-  createPaint,
-  foldedText,
-  Likenesses,
-  progressLine,
-  table,
-  timeText,
-} from './render.ts';
+import { countsLine, createPaint, foldedText, Likenesses, progressLine, table, timeText } from './render.ts';
 import { cutText, terminalText, textWidth } from './text-width.ts';
 
 const plain = createPaint(false);
-
-describe('hosts in short', () => {
-  it.each([
-    [['web-1', 'web-2', 'web-3', 'db-1'], 'web-[1-3] db-1'],
-    [['a1', 'a2', 'a4'], 'a[1,2,4]'],
-    [['n01', 'n02', 'n03', 'n1'], 'n[01-03] n1'],
-    [['solo'], 'solo'],
-    [['r1.dc', 'r2.dc', 'r3.dc', 'r1.eu'], 'r[1-3].dc r1.eu'],
-    [[], ''],
-  ])('%j', (hosts, text) => expect(compactHosts(hosts)).toBe(text));
-
-  it('names every host once', () => {
-    fc.assert(
-      fc.property(fc.uniqueArray(fc.nat(30), { maxLength: 20 }), (numbers) => {
-        const text = compactHosts(numbers.map((n) => `h${n}x`));
-        const inside = /\[(.*)\]/.exec(text)?.[1] ?? text.replace(/[hx]/g, '').replaceAll(' ', ',');
-        const named = inside
-          .split(',')
-          .filter(Boolean)
-          .flatMap((part) => {
-            const [from, to] = part.split('-').map(Number) as [number, number | undefined];
-            return Array.from({ length: (to ?? from) - from + 1 }, (_, i) => from + i);
-          });
-        expect(named.sort((a, b) => a - b)).toEqual([...numbers].sort((a, b) => a - b));
-      }),
-    );
-  });
-});
 
 describe('groups that look the same', () => {
   const of = (stdout: string, stderr = ''): Parameters<Likenesses['difference']>[1] => ({

@@ -1,6 +1,7 @@
 /** How runs look on a terminal. Pure: text in, text out. */
 import { createHash } from 'node:crypto';
 import { formatDurationMs } from '../base/duration.ts';
+import { foldNames } from '../domain/target/fold-names.ts';
 import { cutText, padText, plainText, textWidth } from './text-width.ts';
 
 export interface Paint {
@@ -17,56 +18,6 @@ export function createPaint(colour: boolean): Paint {
     (text: string): string =>
       colour ? `\x1b[${on}m${text}\x1b[${off}m` : text;
   return { green: code(32, 39), red: code(31, 39), yellow: code(33, 39), dim: code(2, 22), bold: code(1, 22) };
-}
-
-/** `web-1 web-2 web-3 db-1` → `web-[1-3] db-1`. Names that differ in one number only are drawn together, in order. */
-export function compactHosts(hosts: readonly string[]): string {
-  const groups = new Map<
-    string,
-    { prefix: string; suffix: string; numbers: { value: number; text: string }[] } | string
-  >();
-  for (const host of hosts) {
-    const match = /^(.*?)(\d+)([^\d]*)$/.exec(host);
-    if (!match) {
-      groups.set(`=${host}`, host);
-      continue;
-    }
-    const [, prefix, digits, suffix] = match as unknown as [string, string, string, string];
-    // Leading zeros fix the width: n01 and n1 are never one range.
-    const key = `${prefix}\0${suffix}\0${digits.length > 1 && digits.startsWith('0') ? digits.length : ''}`;
-    const group = groups.get(key);
-    const number = { value: Number(digits), text: digits };
-    if (group && typeof group !== 'string') group.numbers.push(number);
-    else groups.set(key, { prefix, suffix, numbers: [number] });
-  }
-  return [...groups.values()].map((group) => (typeof group === 'string' ? group : compactNumbers(group))).join(' ');
-}
-
-function compactNumbers({
-  prefix,
-  suffix,
-  numbers,
-}: {
-  prefix: string;
-  suffix: string;
-  numbers: { value: number; text: string }[];
-}): string {
-  if (numbers.length === 1) return `${prefix}${numbers[0]!.text}${suffix}`;
-  const sorted = [...numbers].sort((a, b) => a.value - b.value);
-  const ranges: string[] = [];
-  for (let i = 0; i < sorted.length; ) {
-    let end = i;
-    while (sorted[end + 1]?.value === sorted[end]!.value + 1) end++;
-    ranges.push(
-      end === i
-        ? sorted[i]!.text
-        : end === i + 1
-          ? `${sorted[i]!.text},${sorted[end]!.text}`
-          : `${sorted[i]!.text}-${sorted[end]!.text}`,
-    );
-    i = end + 1;
-  }
-  return `${prefix}[${ranges.join(',')}]${suffix}`;
 }
 
 const ORDER = [
@@ -187,7 +138,7 @@ function digest(...parts: readonly (string | Buffer)[]): string {
 /** Output that several hosts share, once, under their names. `decode` makes text of bytes. */
 export function foldedText(group: FoldedGroup, paint: Paint, decode: (bytes: Uint8Array) => string): string {
   const more = group.count > group.hosts.length ? ` … and ${group.count - group.hosts.length} more` : '';
-  const head = `${paint.bold(`── ${plainText(compactHosts(group.hosts))}${more}`)} ${paint.dim(`(${group.count})`)} ${paintState(group.ending.state, paint, endingText(group.ending))}${group.difference === undefined ? '' : ` ${paint.yellow(`(${group.difference})`)}`}`;
+  const head = `${paint.bold(`── ${plainText(foldNames(group.hosts))}${more}`)} ${paint.dim(`(${group.count})`)} ${paintState(group.ending.state, paint, endingText(group.ending))}${group.difference === undefined ? '' : ` ${paint.yellow(`(${group.difference})`)}`}`;
   const [stdout, stderr] = [block(group.stdout, paint, decode), block(group.stderr, paint, decode)];
   return [head, stdout, stderr === '' ? '' : `${paint.dim('stderr:')}\n${stderr}`].filter(Boolean).join('\n');
 }

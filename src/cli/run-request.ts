@@ -177,9 +177,9 @@ function sweeps(expression: TargetExpression): boolean {
     case 'label':
       return !expression.equal || /^\*+$/.test(expression.pattern);
     case 'and':
-      return sweeps(expression.left) && sweeps(expression.right);
+      return expression.operands.every(sweeps);
     case 'or':
-      return sweeps(expression.left) || sweeps(expression.right);
+      return expression.operands.some(sweeps);
   }
 }
 

@@ -1567,7 +1567,7 @@ export interface components {
             cancelRequestedBy?: string;
         };
         RunCreate: {
-            /** @description all, names, globs, label=value, joined by and, or, not and brackets */
+            /** @description all, names, globs, sets such as web-[01-20,25], label=value, joined by and, or, not and brackets */
             targets: string;
             /** @description Script as text */
             script?: string;

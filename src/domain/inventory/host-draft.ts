@@ -60,6 +60,8 @@ export interface DraftFields {
 }
 
 const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$/;
+/** Somebody who gives such a name as a target would get other hosts than meant. */
+const TARGET_WORDS = /^(?:all|and|or|not)$/i;
 const LABEL_NAME = /^[A-Za-z0-9_.:/-]+$/;
 /** A name or an IPv4 or IPv6 address; nothing that could be taken for an option or a user. */
 const ADDRESS = /^(?!-)[A-Za-z0-9_.:%-]+$/;
@@ -68,6 +70,8 @@ const ADDRESS = /^(?!-)[A-Za-z0-9_.:%-]+$/;
 export function hostNameFault(name: string): string | undefined {
   if (name.length > limits.nameLengthMax)
     return `the name has ${name.length} characters; ${limits.nameLengthMax} are allowed`;
+  if (TARGET_WORDS.test(name))
+    return `${JSON.stringify(name)} is a word of targets (drover help run), so no host can be named so`;
   return HOST_NAME.test(name)
     ? undefined
     : `${JSON.stringify(name)} is not a name for a host: letters, digits and . _ - : @ only`;

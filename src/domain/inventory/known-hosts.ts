@@ -3,7 +3,7 @@
  * or address, with its port. Revoked keys and certificate authorities are told, not taken.
  */
 import { createHmac } from 'node:crypto';
-import { globMatcher } from '../target/expression.ts';
+import { wildcardMatcher } from '../target/name-pattern.ts';
 import type { InventoryFault } from './host-draft.ts';
 
 export interface KnownHostLine {
@@ -82,6 +82,6 @@ export function matchesKnownHost(line: KnownHostLine, names: readonly string[]):
 function knownHostMatcher(pattern: string): (name: string) => boolean {
   const lower = pattern.toLowerCase();
   if (!/[*?]/.test(lower)) return (name) => name === lower;
-  const matches = globMatcher(lower.replaceAll('[', '\u0001').replaceAll(']', '\u0002'));
-  return (name) => matches(name.replaceAll('[', '\u0001').replaceAll(']', '\u0002'));
+  const matches = wildcardMatcher(lower);
+  return (name) => matches(name);
 }

@@ -2,7 +2,7 @@
  * Hosts from an ssh_config file: every name of a `Host` line without a pattern is a host, and gets its options as ssh(1) would: the
  * first value wins, patterns and negations apply, `Include` is followed. `Match` depends on the moment of connecting and is refused by name.
  */
-import { globMatcher } from '../target/expression.ts';
+import { wildcardMatcher } from '../target/name-pattern.ts';
 import { InventoryCollector, type HostAlgorithms, type Inventory, type SourceLine } from './host-draft.ts';
 import { jumpFromProxyCommand, jumpFromProxyJump, shellWords, type JumpArgument } from './jump-argument.ts';
 
@@ -80,8 +80,8 @@ function applies(block: Block, name: string): boolean {
   let matched = false;
   for (const pattern of block.patterns) {
     if (pattern.startsWith('!')) {
-      if (globMatcher(pattern.slice(1))(name)) return false;
-    } else if (globMatcher(pattern)(name)) matched = true;
+      if (wildcardMatcher(pattern.slice(1))(name)) return false;
+    } else if (wildcardMatcher(pattern)(name)) matched = true;
   }
   return matched;
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatTarget, globMatcher, matchTarget, parseTarget, type TargetExpression } from './expression.ts';
+import { limits } from '../../base/limits.ts';
+import { formatTarget, matchTarget, parseTarget, type TargetExpression } from './expression.ts';
 
 const hosts = [
   { name: 'web-1', labels: { zone: 'a', role: 'web' } },
@@ -23,6 +24,15 @@ describe('a target', () => {
     ['db-?', ['db-1']],
     ['[dw]*-1', ['web-1', 'db-1']],
     ['[!d]*', ['web-1', 'web-2']],
+    ['[^d]*', ['web-1', 'web-2']],
+    ['web-[1-2]', ['web-1', 'web-2']],
+    ['web-[2,1]', ['web-1', 'web-2']],
+    ['db-[1-10/9] and not web-1', ['db-1', 'db-10']],
+    ['?b-[1-20]', ['db-1', 'db-10']],
+    ['*-[1-9]', ['web-1', 'web-2', 'db-1']],
+    ['db-[1]*', ['db-1', 'db-10']],
+    ['db-[1][0-9]*', ['db-10']],
+    ['role=[d-w]e[a-c]', ['web-1', 'web-2']],
     ['web-1, db-1', ['web-1', 'db-1']],
     ['web-1,db-1', ['web-1', 'db-1']],
     ['zone=a', ['web-1', 'db-1']],
@@ -45,6 +55,16 @@ describe('a target', () => {
     ['web-1)', 6, /expected and, or/],
     ['a;b', 2, /not part of a target/],
     ['web-[12', 5, /not closed/],
+    ['web-[1-', 5, /not closed/],
+    ['web-1,db-[3-1]', 10, /downwards/],
+    ['db-[a1]', 4, /numbers.*letters/],
+    ['db-[1,a]', 4, /numbers.*letters/],
+    ['db-[!1]', 4, /numbers.*letters/],
+    ['db-[1-010]', 4, /same number of digits/],
+    ['db-[1-9/0]', 4, /step of 0/],
+    ['db-[1-9][1-100000]', 1, /names 900000 hosts/],
+    ['db-[1-9999999999999999]', 4, /digits/],
+    ['[1-2]'.repeat(9), 1, /sets of numbers/],
     ['=x', 1, /name=value/],
     ['()', 2, /expected a host/],
   ])('%j is refused at column %i', (text, column, detail) => {
@@ -68,7 +88,10 @@ describe('a target', () => {
     any: fc.oneof(
       { maxDepth: 4 },
       leaf,
-      fc.record({ kind: fc.constantFrom('and' as const, 'or' as const), left: tie('any'), right: tie('any') }),
+      fc.record({
+        kind: fc.constantFrom('and' as const, 'or' as const),
+        operands: fc.array(tie('any'), { minLength: 2, maxLength: 4 }),
+      }),
       tie('any').map((operand): TargetExpression => ({ kind: 'not', operand })),
     ),
   }));
@@ -86,14 +109,30 @@ describe('a target', () => {
       fc.property(any, any, (left, right) => {
         const of = (expression: TargetExpression): string[] =>
           matchTarget(expression, hosts).hosts.map((host) => host.name);
-        expect(of({ kind: 'not', operand: { kind: 'or', left, right } })).toEqual(
-          of({ kind: 'and', left: { kind: 'not', operand: left }, right: { kind: 'not', operand: right } }),
+        const operands = [left, right];
+        expect(of({ kind: 'not', operand: { kind: 'or', operands } })).toEqual(
+          of({ kind: 'and', operands: operands.map((operand) => ({ kind: 'not', operand })) }),
         );
       }),
     );
   });
 
-  it('is not slowed down by a hostile pattern', () => {
-    expect(globMatcher(`${'*a'.repeat(200)}b`)('a'.repeat(5_000))).toBe(false);
+  it('names each host of a set of numbers that does not exist', () => {
+    const parsed = parseTarget('web-[1-4]');
+    expect(parsed.ok && matchTarget(parsed.expression, hosts).unknownNames).toEqual(['web-3', 'web-4']);
+  });
+
+  it('takes a list of ten thousand names', () => {
+    const many = Array.from({ length: 10_000 }, (_, i) => ({ name: `host-${i}`, labels: {} }));
+    const parsed = parseTarget(many.map((host) => host.name).join(','));
+    expect(parsed.ok && matchTarget(parsed.expression, many).hosts).toEqual(many);
+  });
+
+  it('holds each host against so many labels and globs and no more', () => {
+    const list = (count: number): string => Array.from({ length: count }, (_, i) => `a${i}*`).join(',');
+    expect(parseTarget(list(limits.targetTermsMax)).ok).toBe(true);
+    expect(parseTarget(list(limits.targetTermsMax + 1))).toMatchObject({
+      fault: { detail: expect.stringMatching(/labels and globs/) },
+    });
   });
 });

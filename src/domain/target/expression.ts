@@ -1,16 +1,20 @@
 /**
  * What people write after `-t`: `all`, host names, globs, `label=value`, joined by `and`, `or` (or a comma), `not` and brackets.
- * `not` binds closest, then `and`, then `or`. Globs: `*`, `?`, `[a-c]`; they match whole names or values.
+ * `not` binds closest, then `and`, then `or`. Names and values are patterns: globs, and sets of numbers (name-pattern.ts).
  *
- * A name without a glob is a promise that the host exists: one that does not is an error, even when others match.
+ * A name without a glob is a promise that the host exists, and so is each name of a set of numbers: one that does not exist is an
+ * error, even when others match.
  */
+import { assert } from '../../base/assert.ts';
 import { limits } from '../../base/limits.ts';
+import { expandNamePattern, nameMatcher, parseNamePattern, type NamePattern } from './name-pattern.ts';
 
 export type TargetExpression =
   | { readonly kind: 'all' }
   | { readonly kind: 'name'; readonly pattern: string }
   | { readonly kind: 'label'; readonly label: string; readonly pattern: string; readonly equal: boolean }
-  | { readonly kind: 'and' | 'or'; readonly left: TargetExpression; readonly right: TargetExpression }
+  /** Two operands or more. */
+  | { readonly kind: 'and' | 'or'; readonly operands: readonly TargetExpression[] }
   | { readonly kind: 'not'; readonly operand: TargetExpression };
 
 export interface TargetFault {
@@ -38,7 +42,8 @@ class ParseFault extends Error {
   }
 }
 
-const WORD = /[A-Za-z0-9_.:*?[\]/@+!=%~^-]+/y;
+/** Commas and signs belong to a word within its brackets. A bracket that is not closed is the pattern's fault to tell. */
+const WORD = /(?:[A-Za-z0-9_.:*?\]/@+!=%~^-]|\[[^[\]\s()]*\]?)+/y;
 
 export function parseTarget(text: string): ParsedTarget {
   try {
@@ -82,6 +87,8 @@ class Parser {
   readonly #end: number;
   #at = 0;
   #depth = 0;
+  /** Terms that each host is held against, one after the other; names that are written out are not among them. */
+  #terms = 0;
 
   constructor(tokens: readonly Token[], end: number) {
     this.#tokens = tokens;
@@ -102,15 +109,15 @@ class Parser {
   }
 
   #or(): TargetExpression {
-    let left = this.#and();
-    while (this.#take('or') || this.#take(',')) left = { kind: 'or', left, right: this.#and() };
-    return left;
+    const operands = [this.#and()];
+    while (this.#take('or') || this.#take(',')) operands.push(this.#and());
+    return operands.length === 1 ? operands[0]! : { kind: 'or', operands };
   }
 
   #and(): TargetExpression {
-    let left = this.#unary();
-    while (this.#take('and')) left = { kind: 'and', left, right: this.#unary() };
-    return left;
+    const operands = [this.#unary()];
+    while (this.#take('and')) operands.push(this.#unary());
+    return operands.length === 1 ? operands[0]! : { kind: 'and', operands };
   }
 
   #unary(): TargetExpression {
@@ -131,10 +138,21 @@ class Parser {
         return inner;
       }
       this.#at++;
-      return atom(token);
+      return this.#term(token);
     } finally {
       this.#depth--;
     }
+  }
+
+  #term(token: Token): TargetExpression {
+    const term = atom(token);
+    if (term.kind === 'label' || (term.kind === 'name' && patternOf(term.pattern).isGlob)) this.#terms++;
+    if (this.#terms > limits.targetTermsMax)
+      throw new ParseFault({
+        column: token.column,
+        detail: `more than ${limits.targetTermsMax} labels and globs; names written out may be as many as you like`,
+      });
+    return term;
   }
 
   #take(text: string): boolean {
@@ -151,21 +169,20 @@ function atom(token: Token): TargetExpression {
   if (text.toLowerCase() === 'all') return { kind: 'all' };
   const at = text.indexOf('=');
   if (at < 0) {
-    checkGlob(text, column);
+    checkPattern(text, column);
     return { kind: 'name', pattern: text };
   }
   const negated = text[at - 1] === '!';
   const label = text.slice(0, negated ? at - 1 : at);
   const pattern = text.slice(at + 1);
   if (!/^[A-Za-z0-9_.:/-]+$/.test(label)) throw new ParseFault({ column, detail: 'a label is written name=value' });
-  checkGlob(pattern, column + at + 1);
+  checkPattern(pattern, column + at + 1);
   return { kind: 'label', label, pattern, equal: !negated };
 }
 
-function checkGlob(pattern: string, column: number): void {
-  const open = pattern.indexOf('[');
-  if (open >= 0 && !/^(?:[^[\]]|\[[^[\]]+\])*$/.test(pattern))
-    throw new ParseFault({ column: column + open, detail: 'a [ ] set is not closed or is empty' });
+function checkPattern(text: string, column: number): void {
+  const parsed = parseNamePattern(text);
+  if (!parsed.ok) throw new ParseFault({ column: column + parsed.offset, detail: parsed.detail });
 }
 
 export function formatTarget(expression: TargetExpression): string {
@@ -179,7 +196,7 @@ export function formatTarget(expression: TargetExpression): string {
     case 'not':
       return `not ${bracketed(expression.operand)}`;
     default:
-      return `${bracketed(expression.left)} ${expression.kind} ${bracketed(expression.right)}`;
+      return expression.operands.map(bracketed).join(` ${expression.kind} `);
   }
 }
 
@@ -217,13 +234,10 @@ function compile(expression: TargetExpression, literals: Set<string>): Test {
   switch (expression.kind) {
     case 'all':
       return () => true;
-    case 'name': {
-      if (!isGlob(expression.pattern)) literals.add(expression.pattern);
-      const matches = globMatcher(expression.pattern);
-      return (host) => matches(host.name);
-    }
+    case 'name':
+      return compileAny([expression], literals);
     case 'label': {
-      const matches = globMatcher(expression.pattern);
+      const matches = nameMatcher(patternOf(expression.pattern));
       const { label, equal } = expression;
       return (host) => (Object.hasOwn(host.labels, label) && matches(host.labels[label]!)) === equal;
     }
@@ -231,67 +245,37 @@ function compile(expression: TargetExpression, literals: Set<string>): Test {
       const operand = compile(expression.operand, literals);
       return (host) => !operand(host);
     }
-    default: {
-      const [left, right] = [compile(expression.left, literals), compile(expression.right, literals)];
-      return expression.kind === 'and' ? (host) => left(host) && right(host) : (host) => left(host) || right(host);
+    case 'and': {
+      const tests = expression.operands.map((operand) => compile(operand, literals));
+      return (host) => tests.every((test) => test(host));
     }
+    case 'or':
+      return compileAny(expression.operands, literals);
   }
 }
 
-function isGlob(pattern: string): boolean {
-  return /[*?[]/.test(pattern);
-}
-
-/** Greedy with one point to go back to: never worse than pattern × text. */
-export function globMatcher(pattern: string): (text: string) => boolean {
-  if (!isGlob(pattern)) return (text) => text === pattern;
-  const parts = globParts(pattern);
-  return (text) => {
-    let [p, t, star, mark] = [0, 0, -1, 0];
-    while (t < text.length) {
-      const part = parts[p];
-      if (part === '*') {
-        star = p++;
-        mark = t;
-      } else if (part !== undefined && part.has(text[t]!)) {
-        p++;
-        t++;
-      } else if (star >= 0) {
-        p = star + 1;
-        t = ++mark;
-      } else return false;
+/** Names that are written out are looked up, however many they are: a list of ten thousand costs a host no more than one. */
+function compileAny(operands: readonly TargetExpression[], literals: Set<string>): Test {
+  const names = new Set<string>();
+  const tests: Test[] = [];
+  for (const operand of operands) {
+    if (operand.kind !== 'name') {
+      tests.push(compile(operand, literals));
+      continue;
     }
-    while (parts[p] === '*') p++;
-    return p === parts.length;
-  };
+    const pattern = patternOf(operand.pattern);
+    if (pattern.isGlob) {
+      const matches = nameMatcher(pattern);
+      tests.push((host) => matches(host.name));
+    } else for (const name of expandNamePattern(pattern)) names.add(name);
+  }
+  for (const name of names) literals.add(name);
+  return (host) => names.has(host.name) || tests.some((test) => test(host));
 }
 
-type GlobPart = '*' | { has(char: string): boolean };
-
-function globParts(pattern: string): GlobPart[] {
-  const parts: GlobPart[] = [];
-  for (let i = 0; i < pattern.length; i++) {
-    const char = pattern[i]!;
-    if (char === '*') parts.push('*');
-    else if (char === '?') parts.push({ has: () => true });
-    else if (char === '[') {
-      const end = pattern.indexOf(']', i + 1);
-      parts.push(charSet(pattern.slice(i + 1, end)));
-      i = end;
-    } else parts.push({ has: (other) => other === char });
-  }
-  return parts;
-}
-
-function charSet(text: string): { has(char: string): boolean } {
-  const negated = text[0] === '!' || text[0] === '^';
-  const body = negated ? text.slice(1) : text;
-  const ranges: [string, string][] = [];
-  for (let i = 0; i < body.length; i++) {
-    if (body[i + 1] === '-' && i + 2 < body.length) {
-      ranges.push([body[i]!, body[i + 2]!]);
-      i += 2;
-    } else ranges.push([body[i]!, body[i]!]);
-  }
-  return { has: (char) => ranges.some(([from, to]) => char >= from && char <= to) !== negated };
+/** An expression is made by the parser, which refused what is no pattern. */
+function patternOf(text: string): NamePattern {
+  const parsed = parseNamePattern(text);
+  assert(parsed.ok, `${text} is not a pattern`);
+  return parsed.pattern;
 }

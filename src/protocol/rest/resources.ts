@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.ts';
 import { limits } from '../../base/limits.ts';
-import { HOST_KEY_POLICIES } from '../../domain/inventory/host-draft.ts';
+import { HOST_KEY_POLICIES, hostNameFault } from '../../domain/inventory/host-draft.ts';
 import { parseFailureLimit } from '../../domain/run/failure-limit.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { VIAS } from '../../domain/run/spec.ts';
@@ -34,7 +34,7 @@ export const Counts = z.record(ExecutionState, z.int()).meta({ id: 'ExecutionCou
 export const RunCreate = z
   .strictObject({
     targets: text(limits.targetExpressionLengthMax).describe(
-      'all, names, globs, label=value, joined by and, or, not and brackets',
+      'all, names, globs, sets such as web-[01-20,25], label=value, joined by and, or, not and brackets',
     ),
     script: z.string().optional().describe('Script as text'),
     scriptBase64: z.base64().optional().describe('Script as bytes'),
@@ -353,7 +353,10 @@ export const AgentJoin = z
   .strictObject({
     secret: text(200),
     csr: text(8_192),
-    name: name.regex(/^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$/, 'letters, digits and . _ - : @'),
+    name: name.superRefine((value, context) => {
+      const message = hostNameFault(value);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    }),
     machineId: text(200),
     labels: labels.default({}),
     facts: z.record(z.string(), z.unknown()).default({}),
