@@ -38,6 +38,8 @@ export interface ClientOptions {
   readonly baseUrl: string;
   readonly token?: string;
   readonly fetch?: typeof fetch;
+  /** How often a request is sent again that the server refused as `overloaded` or `too-many-requests`: it had done nothing of it. */
+  readonly overloadRetries?: number;
 }
 
 /** A client whose calls reject with DroverApiError or DroverUnreachableError instead of answering `{ error }`. */
@@ -57,10 +59,31 @@ export function createClient(options: ClientOptions): DroverClient {
   return client;
 }
 
+const OVERLOAD_RETRIES = 6;
+
+/** The two refusals that say that nothing was done, so that sending again is safe also without an idempotency key. */
+async function isOverloaded(response: Response): Promise<boolean> {
+  if (response.status !== 503 && response.status !== 429) return false;
+  const text = await response
+    .clone()
+    .text()
+    .catch(() => '');
+  return /"code":\s*"(overloaded|too-many-requests)"/.test(text);
+}
+
 /** The signal goes beside the request: the one inside a request only follows it until the garbage collector comes by. */
 async function reach(options: ClientOptions, request: Request, signal?: AbortSignal): Promise<Response> {
+  const send = (again: Request): Promise<Response> =>
+    signal ? (options.fetch ?? fetch)(again, { signal }) : (options.fetch ?? fetch)(again);
   try {
-    return await (signal ? (options.fetch ?? fetch)(request, { signal }) : (options.fetch ?? fetch)(request));
+    for (let left = options.overloadRetries ?? OVERLOAD_RETRIES; left > 0; left--) {
+      const response = await send(request.clone());
+      if (!(await isOverloaded(response))) return response;
+      // Not all at the same moment again.
+      const afterMs = Math.min(30, Number(response.headers.get('retry-after')) || 1) * 1_000;
+      await pauseUnlessAborted(afterMs * (0.5 + Math.random()), signal ?? request.signal);
+    }
+    return await send(request);
   } catch (error) {
     const cause = (error as { cause?: { code?: string; message?: string } }).cause;
     throw new DroverUnreachableError(

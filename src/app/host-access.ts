@@ -1,5 +1,5 @@
 /** Hosts that people add, import and change: how they are reached, as which account, over which jump host. Names come in, ids are kept. */
-import { DroverError, type InputFault } from '../base/errors.ts';
+import { DroverError, inputRefusal, type InputFault } from '../base/errors.ts';
 import type { AccountId } from '../base/ids.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-draft.ts';
 import type { FieldChange, HostEntry, PlanFault, PlannedHost } from '../domain/inventory/host-plan.ts';
@@ -174,9 +174,6 @@ function inputFault(pointer: string, fault: PlanFault): InputFault {
 /** Throws when there are any. */
 export function refuse(faults: readonly InputFault[]): void {
   if (faults.length === 0) return;
-  throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', {
-    detail:
-      faults.length === 1 ? faults[0]!.detail : faults.map((fault) => `${fault.pointer}: ${fault.detail}`).join('; '),
-    faults,
-  });
+  if (faults.length > 1) throw inputRefusal(faults);
+  throw new DroverError(faults[0]!.code, { detail: faults[0]!.detail, faults });
 }

@@ -4,6 +4,8 @@
  *
  * `status` is the HTTP status; `retryable` says whether the same call may succeed later without a change.
  */
+import { limits } from './limits.ts';
+
 export interface ErrorSpec {
   readonly status: number;
   readonly retryable: boolean;
@@ -169,6 +171,7 @@ export const errors = {
 
   // — the service —
   'too-many-requests': { status: 429, retryable: true, title: 'Too many requests' },
+  overloaded: { status: 503, retryable: true, title: 'The server has more to do than it can' },
   'not-owner': { status: 409, retryable: true, title: 'Another server owns this partition' },
   'shutting-down': { status: 503, retryable: true, title: 'The server is stopping' },
   internal: { status: 500, retryable: true, title: 'An internal error' },
@@ -204,7 +207,10 @@ export class DroverError extends Error {
   readonly code: ErrorCode;
   readonly detail: string;
   readonly context: Readonly<Record<string, unknown>>;
+  /** The first `faultsToldMax` of them. */
   readonly faults: readonly InputFault[];
+  /** All of them. */
+  readonly faultCount: number;
   readonly retryAfterS: number | undefined;
 
   constructor(code: ErrorCode, options: DroverErrorOptions = {}) {
@@ -212,9 +218,23 @@ export class DroverError extends Error {
     this.code = code;
     this.detail = options.detail ?? `${errors[code].title}.`;
     this.context = options.context ?? {};
-    this.faults = options.faults ?? [];
+    this.faults = (options.faults ?? []).slice(0, limits.faultsToldMax);
+    this.faultCount = options.faults?.length ?? 0;
     this.retryAfterS = options.retryAfterS;
   }
+}
+
+/**
+ * An input is refused with all its faults at once, as far as anybody would read them: the first hundred and how many there are. A single
+ * fault gives the refusal its code.
+ */
+export function inputRefusal(faults: readonly InputFault[]): DroverError {
+  const told = faults.slice(0, limits.faultsToldMax).map((fault) => `${fault.pointer}: ${fault.detail}`);
+  const more = faults.length - told.length;
+  return new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', {
+    detail: `${told.join('; ')}${more > 0 ? `; and ${more} more` : ''}`,
+    faults,
+  });
 }
 
 /** The code of anything thrown; `internal` for what is not ours. */

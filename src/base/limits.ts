@@ -24,6 +24,12 @@ export const limits = {
   /** Shorter secrets are refused: masking them would blank out ordinary text. */
   secretBytesMin: 4,
   requestBodyBytesMax: 4 * MiB,
+  /** Body of an operation that needs no token (`body-too-large`): anybody may send it. */
+  publicBodyBytesMax: 64 * KiB,
+  /** Values in a body, each of a list or an object counted: judging them takes 5 µs each. Imports are judged entry by entry. */
+  bodyValuesMax: 10_000,
+  /** Faults that a refusal tells; the others are only counted. */
+  faultsToldMax: 100,
   jsonDepthMax: 32,
   nameLengthMax: 200,
   reasonLengthMax: 2_000,
@@ -53,6 +59,24 @@ export const limits = {
   idempotencyKeptMs: 1 * DAY_MS,
   /** `all` on more hosts than this asks first on a terminal. */
   confirmTargetsOver: 100,
+
+  // — callers —
+  /** Requests of one address that need no token (`too-many-requests`): so many a second, and so many at once after a quiet time. A whole rack joins at once. */
+  publicRequestsPerSecond: 50,
+  publicRequestsBurst: 500,
+  /** Addresses that are remembered for it, those heard last; networks of IPv6 count as one address. */
+  publicAddressesMax: 10_000,
+  /** Requests carried out at once; more would only wait for the same connections to PostgreSQL. */
+  requestsAtOnceMax: 32,
+  /** The same of requests that wait for hosts or for readers. */
+  longRequestsAtOnceMax: 200,
+  /** Requests that wait for their turn, by turns between tokens (`overloaded`), with their bodies, and so long. */
+  requestsWaitingMax: 2_000,
+  requestsWaitingBytesMax: 64 * MiB,
+  requestWaitMsMax: 10_000,
+  /** Connections of one server to PostgreSQL: for requests, for what it owns, and one each for its lease and for hints. */
+  requestConnectionsMax: 12,
+  ownerConnectionsMax: 6,
 
   // — output —
   /** Kept of each stream per execution: half head, half tail. The whole stays on the host. */

@@ -3,16 +3,18 @@
  * may they, is the input right (all faults at once), was it done before (Idempotency-Key), do it.
  */
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { z } from 'zod';
-import { DroverError, errorCodeOf, errors, isErrorCode, type ErrorCode, type InputFault } from '../base/errors.ts';
+import { DroverError, errorCodeOf, errors, type ErrorCode } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
-import { isRole, roleAllows } from '../domain/access/permission.ts';
-import { hashSecret } from '../pki/join-token.ts';
-import type { ApiToken, Actor } from '../store/store.ts';
+import { roleAllows, type Role } from '../domain/access/permission.ts';
+import type { Actor } from '../store/store.ts';
+import { AddressRate, networkOf, type AddressRateOptions } from './address-rate.ts';
+import { Admission, requestAdmission, type AdmissionLimits } from './admission.ts';
+import { Authentication, type Authenticated } from './authentication.ts';
 import { accountOperations } from './account-operations.ts';
 import { fleetOperations } from './fleet-operations.ts';
 import { hostOperations } from './host-operations.ts';
+import { parseJson, validate } from './input.ts';
 import { apiMetrics, renderMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import type { ApiContext, Call, Operation } from './operation.ts';
@@ -30,13 +32,32 @@ export const operations: readonly Operation[] = [
   ...upgradeOperations,
 ];
 
-/** A token's row is believed for this long: a revocation takes effect within it. */
-const TOKEN_CACHE_MS = 3_000;
-const TOKEN_CACHE_MAX = 10_000;
 const PUBLIC_ACTOR: Actor = { kind: 'system', id: 'public', name: 'public' };
 
 export interface ApiOptions {
   readonly readiness: () => Promise<Readonly<Record<string, boolean>>>;
+  /** Other limits than the product's, for tests. */
+  readonly admission?: AdmissionLimits;
+  readonly publicRate?: Partial<AddressRateOptions>;
+}
+
+/** What stands between callers and the handlers. */
+interface Door {
+  readonly authentication: Authentication;
+  readonly publicRate: AddressRate;
+  readonly admission: Admission;
+  /** For requests that wait for hosts and not for the database: they have places of their own. */
+  readonly longAdmission: Admission;
+}
+
+function openDoor(ctx: ApiContext, options: ApiOptions): Door {
+  const admission = new Admission(ctx.clock, options.admission);
+  return {
+    admission,
+    longAdmission: new Admission(ctx.clock, { ...requestAdmission, atOnceMax: limits.longRequestsAtOnceMax }),
+    authentication: new Authentication(ctx.store, ctx.clock, admission),
+    publicRate: new AddressRate({ clock: ctx.clock, ...options.publicRate }),
+  };
 }
 
 export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance {
@@ -83,15 +104,8 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
       'request',
     );
   });
-  const authenticate = authenticator(ctx);
-  for (const operation of operations) {
-    app.route({
-      method: operation.method,
-      url: `/api/v1${operation.path.replace(/\{(\w+)\}/g, ':$1')}`,
-      config: { operationId: operation.id },
-      handler: (request, reply) => serve(ctx, operation, authenticate, request, reply),
-    });
-  }
+  const door = openDoor(ctx, options);
+  for (const operation of operations) addOperation(app, ctx, door, operation);
   const document = JSON.stringify(openApiDocument(operations));
   app.get('/api/openapi.json', async (_request, reply) => reply.type('application/json').send(document));
   addPackageRoute(app, ctx.packages);
@@ -102,56 +116,60 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
     return reply.status(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not-ready', checks });
   });
   app.get('/metrics', async (request, reply) => {
-    await authorize(await authenticate(request), 'system.metrics.view');
+    authorize(await door.authentication.authenticate(request), 'system.metrics.view');
     return reply.type('text/plain; version=0.0.4').send(await renderMetrics(ctx));
   });
   return app;
 }
 
-function parseJson(text: string, done: (error: Error | null, body?: unknown) => void): void {
-  if (text.trim() === '') return done(null, undefined);
-  try {
-    const body: unknown = JSON.parse(text);
-    if (depthOf(body, 0) > limits.jsonDepthMax) throw new SyntaxError(`nested deeper than ${limits.jsonDepthMax}`);
-    done(null, body);
-  } catch (error) {
-    // The engine's message quotes the text, which may hold a secret.
-    const why = (error as Error).message.replace(/^Unexpected token .*$/s, 'an unexpected character');
-    done(
-      new DroverError('bad-input', {
-        detail: `The body is not JSON: ${why}`,
-        faults: [{ pointer: '#', code: 'bad-input', detail: why }],
-      }),
-    );
-  }
-}
-
-function depthOf(value: unknown, depth: number): number {
-  if (typeof value !== 'object' || value === null || depth > limits.jsonDepthMax) return depth;
-  let most = depth;
-  for (const part of Object.values(value)) most = Math.max(most, depthOf(part, depth + 1));
-  return most;
-}
-
 // — the way of a request —
 
-type Authenticate = (request: FastifyRequest) => Promise<Call<never, never, never>['caller']>;
+function addOperation(app: FastifyInstance, ctx: ApiContext, door: Door, operation: Operation): void {
+  const callers = new WeakMap<FastifyRequest, Authenticated>();
+  app.route({
+    method: operation.method,
+    url: `/api/v1${operation.path.replace(/\{(\w+)\}/g, ':$1')}`,
+    config: { operationId: operation.id },
+    bodyLimit: operation.permission === 'public' ? limits.publicBodyBytesMax : limits.requestBodyBytesMax,
+    onRequest: async (request) => void callers.set(request, await receive(door, operation, request)),
+    handler(request, reply) {
+      const caller = callers.get(request)!;
+      const key = caller.actor === PUBLIC_ACTOR ? `address ${networkOf(request.ip)}` : caller.actor.id;
+      const admission = operation.isLong ? door.longAdmission : door.admission;
+      return admission.run(key, Number(request.headers['content-length'] ?? 0), () =>
+        serve(ctx, operation, caller, request, reply),
+      );
+    },
+  });
+}
+
+/** Before a byte of the body is read: who does not may not make the server hold one. */
+async function receive(door: Door, operation: Operation, request: FastifyRequest): Promise<Authenticated> {
+  if (operation.permission === 'public') {
+    const retryAfterS = door.publicRate.take(request.ip);
+    if (retryAfterS > 0)
+      throw new DroverError('too-many-requests', {
+        detail: 'Too many requests without a token from this address; come back in a moment.',
+        retryAfterS,
+      });
+    return { actor: PUBLIC_ACTOR, requestId: request.id, role: 'viewer', expiresAtMs: 0 };
+  }
+  const caller = await door.authentication.authenticate(request);
+  authorize(caller, operation.permission);
+  return caller;
+}
 
 async function serve(
   ctx: ApiContext,
   operation: Operation,
-  authenticate: Authenticate,
+  caller: Authenticated,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
-  const isPublic = operation.permission === 'public';
-  const caller = isPublic
-    ? { actor: PUBLIC_ACTOR, requestId: request.id, role: 'viewer' as const, expiresAtMs: 0 }
-    : await authenticate(request);
-  if (operation.permission !== 'public') await authorize(caller, operation.permission);
-  const input = validate(operation, request);
+  const input = await validate(operation, request);
   const call = { ctx, caller, request, reply, ...input } as unknown as Call<never, never, never>;
-  const key = operation.method === 'GET' || isPublic ? undefined : request.headers['idempotency-key'];
+  const key =
+    operation.method === 'GET' || operation.permission === 'public' ? undefined : request.headers['idempotency-key'];
   if (key === undefined) return answer(operation, reply, await operation.handle(call));
   return serveOnce(ctx, operation, call, String(key), reply);
 }
@@ -228,86 +246,13 @@ function answer(operation: Operation, reply: FastifyReply, result: unknown): unk
   return reply.send(result);
 }
 
-// — who, and may they —
+// — may they —
 
-function authenticator(ctx: ApiContext): Authenticate {
-  const cache = new Map<string, { token: ApiToken | undefined; untilMs: number }>();
-  const lookUp = async (text: string): Promise<ApiToken | undefined> => {
-    const now = ctx.clock.monotonicMs();
-    const hash = hashSecret(text);
-    const key = hash.toString('latin1');
-    const known = cache.get(key);
-    if (known && known.untilMs > now) return known.token;
-    const token = await ctx.store.apiTokenFetch(hash);
-    if (cache.size >= TOKEN_CACHE_MAX) cache.clear();
-    cache.set(key, { token, untilMs: now + TOKEN_CACHE_MS });
-    return token;
-  };
-  return async (request) => {
-    const match = /^Bearer ([\x21-\x7e]{1,500})$/i.exec(request.headers.authorization ?? '');
-    if (!match)
-      throw new DroverError('unauthenticated', {
-        detail: 'Send a token: Authorization: Bearer drt_… (make one with `drover tokens create`).',
-      });
-    const token = await lookUp(match[1]!);
-    if (!token || token.revokedAtMs !== undefined || !isRole(token.role))
-      throw new DroverError('unauthenticated', { detail: 'The token is not known or has been revoked.' });
-    if (token.expiresAtMs <= ctx.clock.nowMs())
-      throw new DroverError('token-expired', {
-        detail: `The token ${token.name} expired at ${new Date(token.expiresAtMs).toISOString()}. Make a new one with: drover tokens create.`,
-      });
-    return {
-      actor: { kind: 'token', id: token.id, name: token.name },
-      requestId: request.id,
-      role: token.role,
-      expiresAtMs: token.expiresAtMs,
-    };
-  };
-}
-
-async function authorize(
-  caller: { readonly role: Call<never, never, never>['caller']['role'] },
-  permission: Exclude<Operation['permission'], 'public'>,
-): Promise<void> {
+function authorize(caller: { readonly role: Role }, permission: Exclude<Operation['permission'], 'public'>): void {
   if (!roleAllows(caller.role, permission))
     throw new DroverError('permission-denied', {
       detail: `The role ${caller.role} does not have the permission ${permission}.`,
     });
-}
-
-// — is the input right —
-
-function validate(operation: Operation, request: FastifyRequest): { params: unknown; query: unknown; body: unknown } {
-  const faults: InputFault[] = [];
-  const check = (
-    schema: z.ZodType | undefined,
-    value: unknown,
-    pointer: (path: readonly PropertyKey[]) => string,
-  ): unknown => {
-    if (!schema) return undefined;
-    const parsed = schema.safeParse(value ?? {});
-    if (parsed.success) return parsed.data;
-    for (const issue of parsed.error.issues) faults.push(faultOf(issue, pointer));
-    return undefined;
-  };
-  const params = check(operation.params, request.params, (path) => path.join('.'));
-  const query = check(operation.query, request.query, (path) => path.join('.'));
-  const body = check(
-    operation.body,
-    request.body,
-    (path) => `#${path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`,
-  );
-  if (faults.length === 0) return { params, query, body };
-  throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', {
-    detail: faults.map((fault) => `${fault.pointer}: ${fault.detail}`).join('; '),
-    faults,
-  });
-}
-
-function faultOf(issue: z.core.$ZodIssue, pointer: (path: readonly PropertyKey[]) => string): InputFault {
-  const coded = /^([a-z-]+): (.*)$/s.exec(issue.message);
-  if (coded && isErrorCode(coded[1]!)) return { pointer: pointer(issue.path), code: coded[1]!, detail: coded[2]! };
-  return { pointer: pointer(issue.path), code: 'bad-input', detail: issue.message };
 }
 
 // — problems (RFC 9457) —
@@ -336,25 +281,24 @@ function sendProblem(ctx: ApiContext, request: FastifyRequest, reply: FastifyRep
     code,
     retryable,
     requestId: request.id,
-    ...(error.faults.length > 0 ? { errors: error.faults } : {}),
+    ...(error.faultCount > 0 ? { errors: error.faults, errorCount: error.faultCount } : {}),
   };
   return reply.status(status).type('application/problem+json').send(JSON.stringify(problem));
 }
 
-/** Fastify's own refusals have codes of their own. */
-const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad-input',
-  FST_ERR_BAD_URL: 'bad-input',
-};
+/** Fastify's own refusals, by their status. */
+function refusalOfFastify(thrown: unknown): ErrorCode | undefined {
+  const { code, statusCode } = (thrown ?? {}) as { code?: unknown; statusCode?: unknown };
+  if (typeof code !== 'string' || !code.startsWith('FST_') || typeof statusCode !== 'number' || statusCode >= 500)
+    return undefined;
+  return statusCode === 413 ? 'body-too-large' : statusCode === 415 ? 'unsupported-media-type' : 'bad-input';
+}
 
 function toDroverError(thrown: unknown): DroverError {
   if (thrown instanceof DroverError) return thrown;
-  const code = (thrown as { code?: unknown } | undefined)?.code;
-  const known = typeof code === 'string' ? FASTIFY_CODES[code] : undefined;
+  const known = refusalOfFastify(thrown);
   return new DroverError(known ?? 'internal', {
-    ...(known ? { detail: (thrown as Error).message } : {}),
+    ...(known ? { detail: (thrown as Error).message.slice(0, 1_000) } : {}),
     cause: thrown,
   });
 }

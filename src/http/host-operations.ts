@@ -1,5 +1,6 @@
 /** Hosts as people add, import and change them, and the keys that they are known by. */
 import { z } from 'zod';
+import { limits } from '../base/limits.ts';
 import { accountNamesOf, hostAdd, hostEdit, hostsImport } from '../app/host-access.ts';
 import { hostKeyAccept, hostKeyFingerprint, hostKeyRemove, hostKeysImport, hostKeysList } from '../app/host-key.ts';
 import { hostTest } from '../app/host-test.ts';
@@ -42,6 +43,7 @@ function hostKeyResource(key: HostKeyRecord): z.infer<typeof r.HostKey> {
 export const hostOperations = [
   operation({
     id: 'testHost',
+    isLong: true,
     method: 'POST',
     path: '/hosts/{host}/test',
     summary: 'Try the way to a host over SSH, step by step',
@@ -83,6 +85,7 @@ export const hostOperations = [
     summary: 'Add and change many hosts, all or none; what is not given of a host that exists stays',
     permission: 'fleet.host.import',
     body: r.HostImport,
+    bulk: { key: 'hosts', entriesMax: limits.hostsPerImportMax },
     status: 200,
     response: r.HostImported,
     errors: [...settingErrors, 'body-too-large'],
@@ -130,6 +133,7 @@ export const hostOperations = [
     summary: 'Take keys of hosts from elsewhere, all or none; they are believed from then on',
     permission: 'fleet.host-key.import',
     body: r.HostKeyImport,
+    bulk: { key: 'hosts', entriesMax: limits.pageSizeMax },
     status: 200,
     response: r.HostKeysImported,
     errors: ['bad-input', 'host-not-found', 'too-many-host-keys', 'body-too-large'],

@@ -49,7 +49,9 @@ function describe(operation: Operation, schemaOf: (schema: z.ZodType, io: 'input
     ...operation.errors,
     ...(operation.permission === 'public' ? [] : (['unauthenticated', 'token-expired', 'permission-denied'] as const)),
     ...(operation.params || operation.query || operation.body ? (['bad-input'] as const) : []),
+    ...(operation.permission === 'public' ? (['too-many-requests', 'body-too-large'] as const) : []),
     'database-unavailable' as const,
+    'overloaded' as const,
   ]);
   const byStatus = Map.groupBy(codes, (code) => errors[code].status);
   const responses: Json = { [operation.status]: success(operation, schemaOf) };

@@ -40,6 +40,12 @@ export interface Operation {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
+  /** Strings at the top of the body that are kept as bytes and may hold a NUL; in all others it is refused, as PostgreSQL holds none. */
+  readonly mayHoldNul?: readonly string[];
+  /** The one list of the body that may be long: its entries are judged by themselves, others get their turn in between. */
+  readonly bulk?: { readonly key: string; readonly entriesMax: number };
+  /** It waits for hosts, or for whoever reads: its places are apart from those of the database. */
+  readonly isLong?: boolean;
   readonly status: 200 | 201 | 202 | 204;
   /** Absent for 204 and for streams, which name their content type. */
   readonly response?: z.ZodType;

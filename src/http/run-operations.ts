@@ -79,6 +79,7 @@ export const runOperations = [
       ),
     }),
     body: r.RunCreate,
+    mayHoldNul: ['script', 'stdin'],
     status: 201,
     response: r.Run,
     errors: [
@@ -228,6 +229,7 @@ export const runOperations = [
   }),
   operation({
     id: 'watchRun',
+    isLong: true,
     method: 'GET',
     path: '/runs/{runId}/events',
     summary: 'Server-sent events of a run; resumable with Last-Event-ID',
@@ -291,6 +293,7 @@ export const runOperations = [
   }),
   operation({
     id: 'readOutput',
+    isLong: true,
     method: 'GET',
     path: '/runs/{runId}/executions/{task}/{ordinal}/output',
     summary: 'Bytes of a stream: what is kept (head and tail), or the whole from the host',

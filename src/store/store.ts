@@ -583,6 +583,8 @@ export interface Store {
   ): Promise<ApiToken>;
   /** By hash; also tells expired and revoked tokens, so that the refusal can say why. */
   apiTokenFetch(hash: Uint8Array): Promise<ApiToken | undefined>;
+  /** Those of these tokens that are revoked or not there any more. */
+  apiTokenRevokedOf(ids: readonly TokenId[]): Promise<readonly TokenId[]>;
   apiTokenList(): Promise<readonly ApiToken[]>;
   apiTokenRevoke(id: TokenId, audit: AuditEntry): Promise<boolean>;
 

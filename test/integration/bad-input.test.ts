@@ -31,7 +31,7 @@ describe('a run that cannot be', () => {
       'a NUL in a variable',
       { targets: 'all', script: 'true', env: { A: 'a\0b' } },
       'bad-input',
-      /The value of A contains a NUL/,
+      /#\/env\/A: contains a NUL/,
     ],
     [
       'a duration without a unit',

@@ -9,7 +9,7 @@ import { silentLog } from '../../src/base/log.ts';
 import type { Role } from '../../src/domain/access/permission.ts';
 import { AgentHealth } from '../../src/fleet/agent-health.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
-import { createApi } from '../../src/http/api.ts';
+import { createApi, type ApiOptions } from '../../src/http/api.ts';
 import { newApiToken } from '../../src/http/fleet-operations.ts';
 import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
 import { hashSecret } from '../../src/pki/join-token.ts';
@@ -52,7 +52,7 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-export async function testApi(): Promise<TestApi> {
+export async function testApi(options: Omit<ApiOptions, 'readiness'> = {}): Promise<TestApi> {
   const database = await testDatabase();
   const store = await createPostgresStore({
     url: database.url,
@@ -88,7 +88,7 @@ export async function testApi(): Promise<TestApi> {
       publicUrl: () => 'http://127.0.0.1:1',
       caFingerprint: fingerprint(ca.certificate),
     },
-    { readiness: async () => ({ database: true }) },
+    { readiness: async () => ({ database: true }), ...options },
   );
   await app.ready();
   return {

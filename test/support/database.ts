@@ -7,6 +7,8 @@ export interface TestDatabase {
   readonly url: string;
   drop(): Promise<void>;
   query(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
+  /** Runs a statement in a transaction that stays open until it is released. */
+  hold(statement: string): Promise<{ release(): Promise<void> }>;
 }
 
 export async function testDatabase(): Promise<TestDatabase> {
@@ -22,6 +24,13 @@ export async function testDatabase(): Promise<TestDatabase> {
   return {
     url,
     drop: () => admin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+    async hold(statement) {
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      await client.query('BEGIN');
+      await client.query(statement);
+      return { release: () => client.end() };
+    },
     async query(text, values) {
       const client = new pg.Client({ connectionString: url });
       await client.connect();

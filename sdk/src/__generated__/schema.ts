@@ -1538,11 +1538,14 @@ export interface components {
             code: string;
             retryable: boolean;
             requestId: string;
+            /** @description Faults of the input: the first hundred */
             errors?: {
                 pointer: string;
                 code: string;
                 detail: string;
             }[];
+            /** @description How many faults were found */
+            errorCount?: number;
         };
         Run: {
             /** Format: uuid */
@@ -1889,7 +1892,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1981,7 +1984,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2062,7 +2065,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2129,7 +2132,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2208,7 +2211,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2291,7 +2294,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2365,7 +2368,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2444,7 +2447,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2520,7 +2523,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2589,7 +2592,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2664,7 +2667,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable, host-not-linked */
+            /** @description database-unavailable, host-not-linked, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2738,7 +2741,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2802,7 +2805,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2892,7 +2895,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2959,7 +2962,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3036,7 +3039,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3128,7 +3131,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3202,7 +3205,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3266,7 +3269,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3333,7 +3336,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3403,7 +3406,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3463,7 +3466,25 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too-many-requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3514,7 +3535,25 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too-many-requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3565,7 +3604,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3646,7 +3685,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3714,7 +3753,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3765,7 +3804,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3837,7 +3876,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3905,7 +3944,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3952,7 +3991,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4017,7 +4056,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4075,7 +4114,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4126,7 +4165,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4193,7 +4232,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4263,7 +4302,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4333,7 +4372,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4425,7 +4464,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable, zone-without-worker */
+            /** @description database-unavailable, overloaded, zone-without-worker */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4524,7 +4563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4595,7 +4634,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4685,7 +4724,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4756,7 +4795,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4825,7 +4864,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4876,7 +4915,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4957,7 +4996,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5024,7 +5063,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5103,7 +5142,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5186,7 +5225,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5255,7 +5294,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5305,7 +5344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5356,7 +5395,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5437,7 +5476,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5518,7 +5557,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5581,7 +5620,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5671,7 +5710,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5738,7 +5777,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5812,7 +5851,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5891,7 +5930,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -187,7 +187,7 @@ export const TimelineEntry = z
   .object({ seq: z.int(), at: instant, kind: z.string(), detail: z.record(z.string(), z.unknown()) })
   .meta({ id: 'TimelineEntry' });
 export const RunRetry = z
-  .strictObject({ states: z.array(z.enum(TERMINAL_EXECUTION_STATES)).min(1) })
+  .strictObject({ states: z.array(z.enum(TERMINAL_EXECUTION_STATES)).min(1).max(TERMINAL_EXECUTION_STATES.length) })
   .meta({ id: 'RunRetry' });
 
 export const Host = z
@@ -213,7 +213,10 @@ export const Host = z
   })
   .meta({ id: 'Host' });
 export const HostLabel = z
-  .strictObject({ set: labels.default({}), remove: z.array(z.string()).default([]) })
+  .strictObject({
+    set: labels.default({}),
+    remove: z.array(text(limits.labelLengthMax)).max(limits.labelsPerHostMax).default([]),
+  })
   .meta({ id: 'HostLabel' });
 export const Agent = z
   .object({
@@ -405,7 +408,11 @@ export const Problem = z
     code: z.string(),
     retryable: z.boolean(),
     requestId: z.string(),
-    errors: z.array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() })).optional(),
+    errors: z
+      .array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() }))
+      .optional()
+      .describe('Faults of the input: the first hundred'),
+    errorCount: z.int().optional().describe('How many faults were found'),
   })
   .meta({ id: 'Problem' });
 export function pageOf<T extends z.ZodType>(

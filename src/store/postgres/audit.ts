@@ -66,7 +66,7 @@ export async function auditList(
   filter: { action?: string; actor?: string },
   page: { limit: number; cursor?: string },
 ): Promise<Page<AuditRecord>> {
-  const after = decodeCursor(page.cursor, ['number']);
+  const after = decodeCursor(page.cursor, ['bigint']);
   const { rows } = await db.query<AuditRow>(
     `SELECT * FROM audit WHERE seq < $1 AND ($2::text IS NULL OR action = $2) AND ($3::text IS NULL OR actor->>'name' = $3) ORDER BY seq DESC LIMIT $4`,
     [after?.[0] ?? Number.MAX_SAFE_INTEGER, filter.action ?? null, filter.actor ?? null, page.limit + 1],

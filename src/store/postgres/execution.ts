@@ -29,7 +29,7 @@ export async function executionList(
   filter: ExecutionFilter,
   page: { limit: number; cursor?: string },
 ): Promise<Page<ExecutionRecord>> {
-  const after = decodeCursor(page.cursor, ['number', 'number']) ?? [0, -1];
+  const after = decodeCursor(page.cursor, ['int', 'int']) ?? [0, -1];
   const { rows } = await db.query<ExecutionRow>(
     `SELECT * FROM execution WHERE run_id = $1 AND (task, ordinal) > ($2, $3) AND ($4::text[] IS NULL OR state = ANY ($4)) AND ($5::text IS NULL OR host_name = $5)
      ORDER BY task, ordinal LIMIT $6`,

@@ -406,7 +406,7 @@ export async function hostList(
   filter: { linked?: boolean },
   page: { limit: number; cursor?: string },
 ): Promise<Page<HostRecord>> {
-  const after = decodeCursor(page.cursor, ['string']);
+  const after = decodeCursor(page.cursor, ['text']);
   const { rows } = await db.query<HostRow>(
     `${HOST_SELECT} WHERE host.removed_at_ms IS NULL AND ($1::text IS NULL OR host.name > $1) AND ($2::boolean IS NULL OR coalesce(p.linked AND p.agent_id = host.agent_id, false) = $2) ORDER BY host.name LIMIT $3`,
     [after?.[0] ?? null, filter.linked ?? null, page.limit + 1],

@@ -57,11 +57,14 @@ export interface PoolOptions {
 export class Pool implements Executor {
   readonly #pool: pg.Pool;
   #auditKey: Uint8Array | undefined;
+  readonly #places: Places;
 
   constructor(options: PoolOptions) {
+    const max = options.max ?? limits.requestConnectionsMax;
+    this.#places = new Places(max);
     this.#pool = new pg.Pool({
       connectionString: options.url,
-      max: options.max ?? 12,
+      max,
       connectionTimeoutMillis: 5_000,
       statement_timeout: 60_000,
       query_timeout: 65_000,
@@ -82,11 +85,14 @@ export class Pool implements Executor {
   }
 
   async query<T = Row>(query: string | Query, values?: unknown[]): Promise<{ rows: T[]; rowCount: number }> {
+    await this.#places.take();
     try {
       const result = typeof query === 'string' ? await this.#pool.query(query, values) : await this.#pool.query(query);
       return { rows: result.rows as T[], rowCount: result.rowCount ?? 0 };
     } catch (error) {
       throw translateDatabaseError(error);
+    } finally {
+      this.#places.give();
     }
   }
 
@@ -96,11 +102,14 @@ export class Pool implements Executor {
    */
   async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
+      await this.#places.take();
       try {
         return await this.#transactionOnce(work);
       } catch (error) {
         const code = (error as { code?: unknown }).code;
         if (tries >= VICTIM_TRIES || (code !== '40P01' && code !== '40001')) throw error;
+      } finally {
+        this.#places.give();
       }
     }
   }
@@ -145,5 +154,29 @@ export class Pool implements Executor {
 
   async close(): Promise<void> {
     await this.#pool.end();
+  }
+}
+
+/**
+ * Connections of a pool, given out in the order in which they are asked for. The library's own queue ends a wait by the time that it
+ * allows for connecting, which then looks as if the database were away; here whoever waits gets one.
+ */
+class Places {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async take(): Promise<void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  give(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free++;
   }
 }

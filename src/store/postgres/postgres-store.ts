@@ -1,6 +1,7 @@
-/** The store on PostgreSQL: one pool, one connection for hints, the nouns' files behind the contract. */
+/** The store on PostgreSQL: one pool for callers, one for what the server itself does, one connection for hints, the nouns' files behind the contract. */
 import type { Clock } from '../../base/clock.ts';
 import type { AgentId } from '../../base/ids.ts';
+import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { AccountStore } from '../account-store.ts';
 import type { HostStore } from '../host-store.ts';
@@ -51,15 +52,18 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       return rows[0]?.sealed;
     },
   };
+  // What callers ask for never keeps what this server owns from being written, nor its partitions and hints.
+  const ownPool = new Pool({ url, log, max: Math.min(limits.ownerConnectionsMax, options.poolMax ?? Infinity) });
   try {
     await migrate(pool);
     pool.auditKey = await options.auditKey(secrets);
+    ownPool.auditKey = pool.auditKey;
     await maintain(pool, { runsKeptMs: Number.MAX_SAFE_INTEGER / 2, aheadDays: 2 }, clock.nowMs());
   } catch (error) {
-    await pool.close().catch(() => undefined);
+    await Promise.allSettled([pool.close(), ownPool.close()]);
     throw error;
   }
-  const hints = new Hints({ pool, url, clock, log });
+  const hints = new Hints({ pool: ownPool, url, clock, log });
   const now = (): number => clock.nowMs();
   /** Connections stand on accounts as on hosts: both are told by one hint. */
   const waysChange = async <Answer extends { readonly kind: string }>(
@@ -97,16 +101,16 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     outputGroups: (id, groups) => execution.outputGroups(pool, id, groups),
     outputRead: (key, stream, offset, length) => execution.outputRead(pool, key, stream, offset, length),
 
-    activeRunList: (partition) => run.activeRunList(pool, partition),
-    runSeed: (id) => run.runSeed(pool, id),
-    ownerCommit: (commit) => owner.ownerCommit(pool, commit),
-    outputChunkWrite: (fence, chunks) => owner.outputChunkWrite(pool, fence, chunks),
+    activeRunList: (partition) => run.activeRunList(ownPool, partition),
+    runSeed: (id) => run.runSeed(ownPool, id),
+    ownerCommit: (commit) => owner.ownerCommit(ownPool, commit),
+    outputChunkWrite: (fence, chunks) => owner.outputChunkWrite(ownPool, fence, chunks),
 
-    serverRegister: (server) => lease.serverRegister(pool, server),
-    serverList: () => lease.serverList(pool),
-    serverDeregister: (id) => lease.serverDeregister(pool, id),
-    partitionBalance: (id) => lease.partitionBalance(pool, id),
-    partitionRelease: (id, partitions) => lease.partitionRelease(pool, id, partitions),
+    serverRegister: (server) => lease.serverRegister(ownPool, server),
+    serverList: () => lease.serverList(ownPool),
+    serverDeregister: (id) => lease.serverDeregister(ownPool, id),
+    partitionBalance: (id) => lease.partitionBalance(ownPool, id),
+    partitionRelease: (id, partitions) => lease.partitionRelease(ownPool, id, partitions),
 
     agentJoin: (join, entry) => fleet.agentJoin(pool, join, entry, now()),
     async agentCertificateRenewed(id, publicKey, expiresAtMs) {
@@ -131,16 +135,16 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       return rows.map((row) => row.id);
     },
     workerJoin: (join, entry) => fleet.workerJoin(pool, join, entry, now()),
-    workerSeen: (worker) => fleet.workerSeen(pool, worker),
+    workerSeen: (worker) => fleet.workerSeen(ownPool, worker),
     workerList: () => fleet.workerList(pool),
     async workerDrain(id, drained, entry) {
       const worker = await fleet.workerDrain(pool, id, drained, entry, now());
       if (worker) hints.notify('fleet', id);
       return worker;
     },
-    hostPresenceWrite: (changes) => fleet.hostPresenceWrite(pool, changes),
-    hostPresenceReconcile: (snapshot) => fleet.hostPresenceReconcile(pool, snapshot),
-    hostFactsWrite: (changes) => fleet.hostFactsWrite(pool, changes),
+    hostPresenceWrite: (changes) => fleet.hostPresenceWrite(ownPool, changes),
+    hostPresenceReconcile: (snapshot) => fleet.hostPresenceReconcile(ownPool, snapshot),
+    hostFactsWrite: (changes) => fleet.hostFactsWrite(ownPool, changes),
     hostFetch: (idOrName) => fleet.hostFetch(pool, idOrName),
     hostList: (filter, page) => fleet.hostList(pool, filter, page),
     hostDirectory: (knownVersion) => fleet.hostDirectory(pool, knownVersion),
@@ -176,15 +180,16 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     upgradeList: (page) => upgrade.upgradeList(pool, page),
     agentUpgradeList: (id, page) => upgrade.agentUpgradeList(pool, id, page),
     upgradeCancelRequest: (id, entry) => upgrade.upgradeCancelRequest(pool, id, entry, now()),
-    upgradeActiveList: () => upgrade.upgradeActiveList(pool),
-    upgradeAdvance: (id) => upgrade.upgradeAdvance(pool, id, now()),
-    agentUpgradeHeard: (id, heard) => upgrade.agentUpgradeHeard(pool, id, heard, now()),
+    upgradeActiveList: () => upgrade.upgradeActiveList(ownPool),
+    upgradeAdvance: (id) => upgrade.upgradeAdvance(ownPool, id, now()),
+    agentUpgradeHeard: (id, heard) => upgrade.agentUpgradeHeard(ownPool, id, heard, now()),
 
     joinTokenCreate: (join, entry) => fleet.joinTokenCreate(pool, join, entry, now()),
     joinTokenList: () => fleet.joinTokenList(pool, now()),
     joinTokenRevoke: (id, entry) => fleet.joinTokenRevoke(pool, id, entry, now()),
     apiTokenCreate: (api, entry) => token.apiTokenCreate(pool, api, entry, now()),
     apiTokenFetch: (hash) => token.apiTokenFetch(pool, hash),
+    apiTokenRevokedOf: (ids) => token.apiTokenRevokedOf(ownPool, ids),
     apiTokenList: () => token.apiTokenList(pool),
     apiTokenRevoke: (id, entry) => token.apiTokenRevoke(pool, id, entry, now()),
 
@@ -218,11 +223,11 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
 
     notify: (topic, payload) => hints.notify(topic, payload),
     listen: (topic, onHint, onGap) => hints.listen(topic, onHint, onGap),
-    maintain: (what) => maintain(pool, what, now()),
-    ping: async () => void (await pool.query({ name: 'ping', text: 'SELECT 1' })),
+    maintain: (what) => maintain(ownPool, what, now()),
+    ping: async () => void (await ownPool.query({ name: 'ping', text: 'SELECT 1' })),
     async close() {
       await hints.close();
-      await pool.close();
+      await Promise.all([pool.close(), ownPool.close()]);
     },
   };
 }

@@ -53,6 +53,16 @@ export async function apiTokenFetch(db: Executor, hash: Uint8Array): Promise<Api
   return rows[0] && tokenRecord(rows[0]);
 }
 
+export async function apiTokenRevokedOf(db: Executor, ids: readonly TokenId[]): Promise<readonly TokenId[]> {
+  const { rows } = await db.query<{ id: TokenId }>({
+    name: 'token-revoked',
+    text: `SELECT asked.id FROM unnest($1::uuid[]) AS asked(id) LEFT JOIN api_token USING (id)
+           WHERE api_token.id IS NULL OR api_token.revoked_at_ms IS NOT NULL`,
+    values: [ids],
+  });
+  return rows.map((row) => row.id);
+}
+
 export async function apiTokenList(db: Executor): Promise<readonly ApiToken[]> {
   const { rows } = await db.query<TokenRow>('SELECT * FROM api_token ORDER BY created_at_ms DESC LIMIT 1000');
   return rows.map(tokenRecord);

@@ -119,7 +119,7 @@ export async function agentUpgradeList(
   id: string,
   page: { limit: number; cursor?: string },
 ): Promise<Page<AgentUpgradeRecord>> {
-  const after = decodeCursor(page.cursor, ['number']);
+  const after = decodeCursor(page.cursor, ['int']);
   const { rows } = await db.query<AgentUpgradeRow>(
     'SELECT * FROM agent_upgrade WHERE upgrade_id = $1 AND ($2::int IS NULL OR ordinal > $2) ORDER BY ordinal LIMIT $3',
     [id, after?.[0] ?? null, page.limit + 1],

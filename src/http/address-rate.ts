@@ -1,0 +1,58 @@
+/** So many requests of an address per second, for what needs no token. Remembers the addresses heard last, and no more than it may. */
+import { isIPv6 } from 'node:net';
+import type { Clock } from '../base/clock.ts';
+import { limits } from '../base/limits.ts';
+
+export interface AddressRateOptions {
+  readonly clock: Clock;
+  readonly perSecond?: number;
+  readonly burst?: number;
+  readonly addressesMax?: number;
+}
+
+export class AddressRate {
+  readonly #clock: Clock;
+  readonly #perSecond: number;
+  readonly #burst: number;
+  readonly #addressesMax: number;
+  /** In the order in which they were heard; what is left of an address's burst, and when that was so. */
+  readonly #heard = new Map<string, { left: number; atMs: number }>();
+
+  constructor(options: AddressRateOptions) {
+    this.#clock = options.clock;
+    this.#perSecond = options.perSecond ?? limits.publicRequestsPerSecond;
+    this.#burst = options.burst ?? limits.publicRequestsBurst;
+    this.#addressesMax = options.addressesMax ?? limits.publicAddressesMax;
+  }
+
+  get size(): number {
+    return this.#heard.size;
+  }
+
+  /** Seconds after which the address may come back; 0: it may now, and that is counted. */
+  take(address: string): number {
+    const [key, nowMs] = [networkOf(address), this.#clock.monotonicMs()];
+    const known = this.#heard.get(key);
+    this.#heard.delete(key);
+    const left = known
+      ? Math.min(this.#burst, known.left + ((nowMs - known.atMs) / 1_000) * this.#perSecond)
+      : this.#burst;
+    const isTaken = left >= 1;
+    this.#heard.set(key, { left: isTaken ? left - 1 : left, atMs: nowMs });
+    if (this.#heard.size > this.#addressesMax) this.#heard.delete(this.#heard.keys().next().value!);
+    return isTaken ? 0 : Math.ceil((1 - left) / this.#perSecond);
+  }
+}
+
+/** Whoever has an IPv6 address has 2^64 of them: their network counts. */
+export function networkOf(address: string): string {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
+  if (!isIPv6(plain)) return plain;
+  const [head = '', tail] = plain.replace(/%.*$/, '').split('::');
+  const [front, back] = [head, tail ?? ''].map((half) => (half === '' ? [] : half.split(':')));
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - front!.length - back!.length);
+  return [...front!, ...Array<string>(zeros).fill('0'), ...back!]
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':');
+}

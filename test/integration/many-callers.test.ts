@@ -1,0 +1,91 @@
+/** Many callers at once, and callers without a token: each is served or told in time to come back, and nobody takes the place of all others. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { limits } from '../../src/base/limits.ts';
+import { newApiToken } from '../../src/http/fleet-operations.ts';
+import { certificateRequest, newKey } from '../../src/pki/identity.ts';
+import { testApi, type TestApi } from '../support/api.ts';
+
+describe('a burst', () => {
+  let api: TestApi;
+  beforeAll(async () => {
+    api = await testApi({ admission: { atOnceMax: 8, waitingMax: 300, waitingBytesMax: 1e6, waitMsMax: 60_000 } });
+  });
+  afterAll(() => api.close());
+
+  const create = (token: string) =>
+    api.app.inject({
+      method: 'POST',
+      url: '/api/v1/runs',
+      headers: { authorization: `Bearer ${token}` },
+      payload: { targets: 'all', script: 'true' },
+    });
+
+  it('of a thousand creates makes each run or tells that there is too much to do, and another caller gets through', async () => {
+    const [greedy, modest] = [await api.token('operator', 600_000), await api.token('operator', 600_000)];
+    await api.app.inject({
+      method: 'POST',
+      url: '/api/v1/hosts',
+      headers: { authorization: `Bearer ${await api.token('admin', 600_000)}` },
+      payload: { name: 'web-1', address: '10.0.0.1' },
+    });
+    const all = Array.from({ length: 1_000 }, () => create(greedy));
+    const other = create(modest);
+    const answers = await Promise.all(all);
+    const refused = answers.filter(({ statusCode }) => statusCode !== 201);
+    expect(new Set(refused.map((answer) => answer.json<{ code: string }>().code))).toEqual(new Set(['overloaded']));
+    for (const { statusCode, headers } of refused) {
+      expect(statusCode).toBe(503);
+      expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    }
+    expect(answers.length - refused.length).toBeGreaterThanOrEqual(300);
+    expect((await other).statusCode).toBe(201);
+    const [{ count }] = (await api.database.query('SELECT count(*)::int AS count FROM run')) as [{ count: number }];
+    expect(count).toBe(answers.length - refused.length + 1);
+  });
+
+  it('of reads and writes leaves what the server owns its own connections', async () => {
+    // Every connection for requests is held by a statement that waits.
+    const held = Array.from({ length: limits.requestConnectionsMax + 5 }, () => create('x'));
+    const locker = await api.database.hold('LOCK TABLE api_token IN ACCESS EXCLUSIVE MODE');
+    const tokens = Array.from({ length: 30 }, () => newApiToken());
+    const waiting = tokens.map((token) => create(token));
+    expect(await api.store.serverList()).toEqual([]);
+    await api.store.ping();
+    await locker.release();
+    for (const answer of await Promise.all([...held, ...waiting])) expect(answer.statusCode).toBe(401);
+  });
+});
+
+describe('a caller without a token', () => {
+  let api: TestApi;
+  beforeAll(async () => {
+    api = await testApi({ publicRate: { burst: 5, perSecond: 0.001 } });
+  });
+  afterAll(() => api.close());
+
+  const join = (remoteAddress: string, more: object = {}) =>
+    api.app.inject({
+      method: 'POST',
+      url: '/api/v1/agents/join',
+      remoteAddress,
+      payload: { secret: 'x', csr: certificateRequest(newKey()), name: 'n', machineId: 'm', ...more },
+    });
+
+  it('may send no more than 64 KiB', async () => {
+    const answer = await join('10.0.0.1', { facts: { x: 'y'.repeat(limits.publicBodyBytesMax) } });
+    expect(answer.json()).toMatchObject({ status: 413, code: 'body-too-large' });
+  });
+
+  it('is told when to come back after its burst, and others are not', async () => {
+    for (let i = 0; i < 5; i++) expect((await join('10.0.0.2')).json()).toMatchObject({ code: 'join-token-invalid' });
+    const late = await join('10.0.0.2');
+    expect(late.json()).toMatchObject({ status: 429, code: 'too-many-requests' });
+    expect(Number(late.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await join('10.0.0.3')).json()).toMatchObject({ code: 'join-token-invalid' });
+  });
+
+  it('cannot make the server hold a body where a token is needed', async () => {
+    const answer = await api.app.inject({ method: 'POST', url: '/api/v1/hosts/import', payload: '{'.repeat(100_000) });
+    expect(answer.json()).toMatchObject({ status: 401 });
+  });
+});
