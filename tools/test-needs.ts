@@ -10,7 +10,10 @@ import { delimiter, join } from 'node:path';
 export const TEST_PROGRAMS = {
   bash: 'bash',
   busybox: 'busybox',
+  csh: 'csh',
   dash: 'dash',
+  dropbear: 'dropbear-bin',
+  fish: 'fish',
   git: 'git',
   openssl: 'openssl',
   perl: 'perl',
@@ -20,6 +23,7 @@ export const TEST_PROGRAMS = {
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
   sudo: 'sudo',
+  tcsh: 'tcsh',
   useradd: 'passwd',
 } as const satisfies Record<string, string>;
 

@@ -140,6 +140,15 @@ export function driverConformance(
       });
     });
 
+    it('knows programs alone: words of a shell, and of our own, are none', async () => {
+      for (const word of ['cd', 'say', 'tree', 'rest', 'onpath', 'no-such-program'])
+        expect([word, await run('', { argv: [word, '/tmp'] })]).toMatchObject([
+          word,
+          { outcome: 'refused', reason: 'interpreter-missing' },
+        ]);
+      expect(text(await run('', { argv: ['printf', '%s,', 'a'] }))).toBe('a,');
+    });
+
     it('gives a clean environment, parameters, secrets by environment only, and /dev/null or the given standard input', async () => {
       const secrets = { TOKEN: 'hunter2-hunter2' };
       const report = await run('env | sort; cat; tr "\\000" " " </proc/$$/cmdline', {

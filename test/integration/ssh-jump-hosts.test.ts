@@ -50,7 +50,7 @@ requiring('sshd').describe('a host behind a jump host', () => {
     'is reached again at once by the next command, whatever was killed while nothing ran: $killed',
     async ({ killed }) => {
       const pool = new SshPool(options);
-      const answer = async (): Promise<string> =>
+      const answer = async (): Promise<string | undefined> =>
         (await runBriefly((await pool.shell({ hostId: 'h' })).shell, 'echo in', '', systemClock)).stdout;
       try {
         expect(await answer()).toBe('in\n');

@@ -49,7 +49,7 @@ requiring('sshd').describe('logging in', () => {
   }
   const whoAmI = (hop: SshHop): Promise<string> =>
     withShell(hop, async (pool) =>
-      (await runBriefly((await pool.shell({ hostId: 'h' })).shell, 'id -un', '', systemClock)).stdout.trim(),
+      (await runBriefly((await pool.shell({ hostId: 'h' })).shell, 'id -un', '', systemClock)).stdout!.trim(),
     );
   const fault = (hop: SshHop): Promise<unknown> =>
     whoAmI(hop).then(

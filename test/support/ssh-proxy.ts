@@ -7,11 +7,18 @@ export interface Proxy {
   readonly port: number;
   readonly connections: number;
   cutAll(): void;
+  /** Bytes that went nowhere while the line was mute. */
+  readonly swallowed: number;
+  /** Mute: what either side says is lost, and nobody is told, as on a line without a FIN. */
+  mute(on: boolean): void;
   stop(): Promise<void>;
 }
 
 /** Anything that listens on loopback. */
-export async function listenWith(onConnection: (socket: Socket) => void): Promise<Proxy> {
+export async function listenWith(
+  onConnection: (socket: Socket) => void,
+  line = { isMute: false, swallowed: 0 },
+): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let connections = 0;
   const server: Server = createServer((socket) => {
@@ -29,6 +36,12 @@ export async function listenWith(onConnection: (socket: Socket) => void): Promis
     get connections() {
       return connections;
     },
+    get swallowed() {
+      return line.swallowed;
+    },
+    mute(on) {
+      line.isMute = on;
+    },
     cutAll() {
       for (const socket of sockets) socket.destroy();
     },
@@ -42,6 +55,7 @@ export async function listenWith(onConnection: (socket: Socket) => void): Promis
 
 /** In front of a real server: passes everything on, after `delayMs`, until it is cut. */
 export function proxyTo(target: { address: string; port: number }, options: { delayMs?: number } = {}): Promise<Proxy> {
+  const line = { isMute: false, swallowed: 0 };
   return listenWith((socket) => {
     const behind = connect(target.port, target.address);
     behind.on('error', () => socket.destroy());
@@ -49,11 +63,12 @@ export function proxyTo(target: { address: string; port: number }, options: { de
     socket.on('close', () => behind.destroy());
     const pass = (from: Socket, to: Socket): void => {
       from.on('data', (bytes) => {
-        if (options.delayMs === undefined) to.write(bytes);
+        if (line.isMute) line.swallowed += bytes.length;
+        else if (options.delayMs === undefined) to.write(bytes);
         else systemClock.after(options.delayMs, () => to.writable && to.write(bytes));
       });
     };
     pass(socket, behind);
     pass(behind, socket);
-  });
+  }, line);
 }

@@ -29,6 +29,8 @@ export interface Sshd {
   stop(): Promise<void>;
 }
 
+const DROPBEAR = ['/usr/sbin/dropbear', '/usr/local/sbin/dropbear'].find((path) => existsSync(path));
+
 export class SshWorld {
   readonly folder = mkdtempSync(join(tmpdir(), 'drover-sshd-'));
   readonly userKey: KeyPair;
@@ -124,10 +126,49 @@ export class SshWorld {
     return server;
   }
 
+  /** A Dropbear; it lets the user key in as users whose home has it (`homeWithKey`). */
+  async startDropbear(): Promise<{ address: string; port: number }> {
+    const hostKey = join(this.folder, `dropbear-${this.#count++}`);
+    execFileSync('dropbearkey', ['-t', 'ed25519', '-f', hostKey], { stdio: 'ignore' });
+    const port = await freePort('127.0.0.1');
+    const child = spawn(
+      DROPBEAR!,
+      ['-F', '-E', '-m', '-s', '-r', hostKey, '-p', `127.0.0.1:${port}`, '-P', `${hostKey}.pid`],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
+    let log = '';
+    child.stderr.on('data', (bytes: Buffer) => (log += bytes.toString('latin1')));
+    this.#servers.push({
+      address: '127.0.0.1',
+      port,
+      log: () => log,
+      killSessions: () => killSessionsOf(child.pid!),
+      stop: () => stopChild(child),
+    });
+    await until('Dropbear listens', () => {
+      if (child.exitCode !== null) throw new Error(`Dropbear did not start: ${log}`);
+      return log.includes('Not backgrounding') && portIsTaken(port);
+    });
+    return { address: '127.0.0.1', port };
+  }
+
+  /** A home in which sshd and Dropbear find the user key; its owner is root until somebody takes it. */
+  homeWithKey(): string {
+    const home = join(this.folder, `home-${this.#count++}`);
+    mkdirSync(join(home, '.ssh'), { recursive: true, mode: 0o755 });
+    writeFileSync(join(home, '.ssh', 'authorized_keys'), `${this.userKey.publicLine}\n`, { mode: 0o644 });
+    return home;
+  }
+
   /** A user of this machine for as long as the world stands; root is needed for it. */
-  makeUser(options: { password?: string; shell?: string } = {}): string {
+  makeUser(options: { password?: string; shell?: string; home?: string; isRoot?: boolean } = {}): string {
     const name = `drvt${process.pid}x${this.#count++}`.slice(0, 30);
-    execFileSync('useradd', ['-M', '-d', '/tmp', '-s', options.shell ?? '/bin/sh', name], { stdio: 'ignore' });
+    const more = options.isRoot ? ['-o', '-u', '0'] : [];
+    execFileSync('useradd', ['-M', '-d', options.home ?? '/tmp', '-s', options.shell ?? '/bin/sh', ...more, name], {
+      stdio: 'ignore',
+    });
     this.#users.push(name);
     execFileSync('chpasswd', [], { input: `${name}:${options.password ?? 'no-password-is-used'}\n` });
     return name;
@@ -192,6 +233,12 @@ async function stopChild(child: ChildProcess): Promise<void> {
   const gone = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
   await gone;
+}
+
+/** Somebody listens on it: the table of the kernel says so, and no connection has to be made. */
+function portIsTaken(port: number): boolean {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  return new RegExp(`:${hex} 0+:0000 0A`).test(readFileSync('/proc/net/tcp', 'latin1'));
 }
 
 export function freePort(address: string): Promise<number> {

@@ -4,11 +4,12 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import { DroverError, errorCodeOf, type ErrorCode } from '../../base/errors.ts';
+import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { SshAccess } from '../../protocol/link/ssh-access.ts';
 import type { RecordHostKey } from './host-key.ts';
-import { becomeCommand, becomeFault } from './remote-become.ts';
+import { neededUser, type RemoteProgram } from './remote-become.ts';
 import { RemoteConversation } from './remote-conversation.ts';
 import type { RemoteShell } from './remote-shell.ts';
 import { runBriefly, shellFault } from './shell-probe.ts';
@@ -44,6 +45,9 @@ const FOLDERS = [
   'if echo "exit 0" 2>/dev/null >"$f" && [ -s "$f" ]; then chmod 700 "$f"; if "$f" 2>/dev/null; then is=takes; else is=noexec; fi; fi;',
   'rm -f "$f"; [ -z "$is" ] || echo "$is $d"; done; echo over',
 ].join(' ');
+
+/** Does what it is told, once. */
+const ECHO: RemoteProgram = { head: 'IFS= read -r y; eval "$y"', rest: '' };
 
 export async function testConnection(
   access: SshAccess,
@@ -132,25 +136,30 @@ function stepOf(error: unknown, access: SshAccess): ConnectionTestStep {
   }
 }
 
-async function testBecome(shell: RemoteShell, { become }: SshAccess, clock: Clock): Promise<void> {
+async function testBecome(shell: RemoteShell, access: SshAccess, clock: Clock): Promise<void> {
+  const { become } = neededUser(access.become, undefined, access.hops.at(-1)!.user);
   if (become.kind === 'direct') return;
-  const user = { become };
-  const { command, first = '', ask } = becomeCommand('true', user);
-  if (ask) {
-    const conversation = await RemoteConversation.open(shell, 'true', user, clock);
-    return conversation.close();
+  // Rejects where a password is asked for, and that goes wrong.
+  const conversation = await RemoteConversation.open(shell, ECHO, { become }, clock);
+  conversation.send(`echo ${conversation.nonce} here\n`);
+  let cancel: () => void = () => undefined;
+  const stuck = new Promise<never>((_resolve, reject) => {
+    cancel = clock.after(limits.sshBecomeMs, () => {
+      reject(conversation.stuck());
+      conversation.close();
+    });
+  });
+  try {
+    const { done } = await Promise.race([conversation.messages().next(), stuck]);
+    if (done) throw await conversation.fault();
+  } finally {
+    cancel();
+    conversation.close();
   }
-  const answer = await runBriefly(shell, command, first, clock);
-  if (answer.end.kind === 'exited' && answer.end.code === 0) return;
-  const fault = becomeFault(answer.stderr, user) ?? {
-    code: 'become-not-allowed' as const,
-    detail: `${become.kind} ended without becoming ${become.user}: ${answer.stderr.trim().slice(0, 300)}`,
-  };
-  throw new DroverError(fault.code, { detail: fault.detail });
 }
 
 async function testFolders(shell: RemoteShell, access: SshAccess, clock: Clock): Promise<ConnectionTestResult[]> {
-  const { stdout } = await runBriefly(shell, `exec /bin/sh -c '${FOLDERS}'`, '', clock);
+  const { stdout = '' } = await runBriefly(shell, `exec /bin/sh -c '${FOLDERS}'`, '', clock);
   const folders = stdout
     .split('\n')
     .flatMap((line) =>

@@ -5,23 +5,48 @@ import { describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../base/clock.ts';
 import { localShell } from '../../../test/support/local-shell.ts';
 import { until } from '../../../test/support/until.ts';
-import { becomeCommand, becomeFault, becomeStuck } from './remote-become.ts';
+import { becomeCommand, becomeFault, becomeStuck, neededUser } from './remote-become.ts';
 import { RemoteConversation } from './remote-conversation.ts';
 import { attachProgram, startProgram } from './remote-program.ts';
 
+const PROGRAM = { head: 'true', rest: '' };
+
 describe('the command of a channel', () => {
   it('survives any login shell: one line, no quote, nothing that csh expands', () => {
-    for (const program of [startProgram, attachProgram]) {
-      expect(program).not.toMatch(/['\n]/);
-      expect(program).not.toMatch(/!(?![ =])/);
+    for (const { head, rest } of [startProgram, attachProgram]) {
+      expect(`${head}${rest}`).not.toMatch(/['\n]/);
+      expect(head).not.toMatch(/!(?![ =])/);
     }
+  });
+
+  it('is far shorter than any server takes, whoever is become: the rest is told on the channel', () => {
+    const user = 'u'.repeat(32);
+    for (const program of [startProgram, attachProgram]) {
+      for (const who of [
+        { become: { kind: 'direct' } },
+        { become: { kind: 'direct' }, user },
+        { become: { kind: 'sudo', user } },
+        { become: { kind: 'sudo', user, password: 'x' } },
+        { become: { kind: 'su', user, password: 'x' } },
+      ] as const)
+        expect(becomeCommand(program, who, 'mark').command.length).toBeLessThan(7_000);
+    }
+  });
+
+  it('becomes nobody where the login is who is wanted', () => {
+    const sudo = { kind: 'sudo', user: 'app' } as const;
+    expect(neededUser({ kind: 'direct' }, 'app', 'app')).toEqual({ become: { kind: 'direct' } });
+    expect(neededUser({ kind: 'direct' }, 'app', 'root')).toEqual({ become: { kind: 'direct' }, user: 'app' });
+    expect(neededUser(sudo, undefined, 'app')).toEqual({ become: { kind: 'direct' } });
+    expect(neededUser(sudo, 'other', 'app')).toEqual({ become: sudo });
+    expect(neededUser(sudo, undefined, 'joe')).toEqual({ become: sudo });
   });
 
   it('never holds a password', () => {
     for (const kind of ['sudo', 'su'] as const)
-      expect(becomeCommand('true', { become: { kind, user: 'app', password: 'hunter2' } }).command).not.toContain(
-        'hunter2',
-      );
+      expect(
+        becomeCommand(PROGRAM, { become: { kind, user: 'app', password: 'hunter2' } }, 'mark').command,
+      ).not.toContain('hunter2');
   });
 
   it('tells apart what sudo and su say', () => {
@@ -37,19 +62,53 @@ describe('the command of a channel', () => {
     expect(sudo('sudo: Account or password is expired, reset your password and try again\n')).toBe(
       'become-not-allowed',
     );
-    expect(sudo('something else\n')).toBeUndefined();
   });
 
-  it('quotes them without its own question, and says that they said nothing where only that was heard', () => {
-    const user = { become: { kind: 'sudo', user: 'root', password: 'x' } } as const;
-    const question = /-p (\S+)/.exec(becomeCommand('true', user).command)![1]!;
-    expect(becomeFault(`${question}joe is not in the sudoers file.\n`, user)?.detail).toBe(
-      'The host does not let this account become root with sudo: joe is not in the sudoers file.',
+  it('tells in the words of the host what it does not know', () => {
+    for (const [kind, text] of [
+      ['su', 'This account is currently not available.'],
+      ['sudo', 'Corp PIN rejected'],
+    ] as const)
+      expect(becomeFault(`\n${text}\n`, { become: { kind, user: 'app', password: 'x' } })).toMatchObject({
+        code: 'become-not-allowed',
+        detail: expect.stringContaining(`it said "${text}"`),
+      });
+  });
+
+  it('hears what they say, and neither its own question nor what came before them', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'drover-become-'));
+    const sudo = (text: string): void => writeFileSync(join(folder, 'sudo'), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    const login = join(folder, 'login');
+    writeFileSync(
+      login,
+      '#!/bin/sh\necho "sudo: unknown user app" >&2; echo drover-asks-for-a-password >&2; head -c 9000 /dev/zero | tr "\\0" x >&2\nexec dash "$@"\n',
+      { mode: 0o755 },
     );
-    expect(becomeFault(`joe is not in the sudoers file.\n${question}`, user)?.detail).toMatch(
-      /: joe is not in the sudoers file\.$/,
-    );
-    expect(becomeStuck(question, user).detail).toContain('it said nothing');
+    const shell = localShell([login], { PATH: `${folder}:/usr/bin:/bin` });
+    const opening = (): Promise<RemoteConversation> =>
+      RemoteConversation.open(
+        shell,
+        PROGRAM,
+        { become: { kind: 'sudo', user: 'app', password: 'hunter2' } },
+        systemClock,
+      );
+    const asks = 'while [ "$1" != -p ]; do shift; done; printf %s "$2" >&2; read -r x';
+    sudo(`${asks}; echo "joe is not in the sudoers file." >&2; exit 1`);
+    await expect(opening()).rejects.toMatchObject({
+      code: 'become-not-allowed',
+      detail: 'The host does not let this account become app with sudo: joe is not in the sudoers file.',
+    });
+    sudo(`echo "joe is not in the sudoers file." >&2; ${asks}; exit 1`);
+    await expect(opening()).rejects.toMatchObject({
+      detail: expect.stringMatching(/: joe is not in the sudoers file\.$/),
+    });
+    sudo(`${asks}; exit 1`);
+    await expect(opening()).rejects.toMatchObject({
+      code: 'become-not-allowed',
+      detail: expect.stringContaining('it said nothing'),
+    });
+    expect(becomeStuck('', { become: { kind: 'sudo', user: 'root' } }).detail).toContain('it said nothing');
+    rmSync(folder, { recursive: true });
   });
 
   it('gives up at a question that has no answer, and says which', async () => {
@@ -75,7 +134,7 @@ describe('the command of a channel', () => {
     };
     const opening = RemoteConversation.open(
       shell,
-      'true',
+      PROGRAM,
       { become: { kind: 'sudo', user: 'app', password: 'hunter2' } },
       clock,
     );

@@ -11,9 +11,11 @@ import {
   becomeFault,
   becomeStuck,
   passwordMissing,
-  READY,
-  toolsSaid,
+  question,
+  readiness,
+  saidBefore,
   type BecomeFault,
+  type RemoteProgram,
   type RemoteUser,
 } from './remote-become.ts';
 import { RemoteParser, type RemoteMessage } from './remote-parser.ts';
@@ -24,14 +26,20 @@ const STDERR_KEPT = 4_096;
 
 export class RemoteConversation {
   readonly nonce = randomBytes(8).toString('hex');
+  /** Not the nonce: other users of the host see this one, in the arguments of processes. */
+  readonly #mark: string;
   readonly #channel: RemoteChannel;
   readonly #user: RemoteUser;
   #stderr = '';
+  /** The tools that become somebody were reached: what is on standard error since is theirs. */
+  #hasBegun = false;
+  #onToolsSay: (text: string) => void = () => undefined;
   #told: readonly string[] = [];
   #messages: AsyncGenerator<RemoteMessage, void> | undefined;
   #cancelTidy: () => void = () => undefined;
 
-  private constructor(channel: RemoteChannel, user: RemoteUser) {
+  private constructor(channel: RemoteChannel, user: RemoteUser, mark: string) {
+    this.#mark = mark;
     this.#channel = channel;
     this.#user = user;
     // A far end that went away shows in `ended`, not here.
@@ -39,22 +47,23 @@ export class RemoteConversation {
     channel.stdout.on('error', () => undefined);
     channel.stderr.on('error', () => undefined);
     channel.stderr.on('data', (bytes: Buffer) => {
-      if (this.#stderr.length < STDERR_KEPT) this.#stderr += bytes.toString('latin1', 0, STDERR_KEPT);
+      this.#hear(bytes.toString('latin1'));
     });
   }
 
   /** Rejects when there is no channel or the user cannot be become: then nothing ran. */
   static async open(
     shell: RemoteShell,
-    program: string,
+    program: RemoteProgram,
     user: RemoteUser,
     clock: Clock,
     plain = false,
   ): Promise<RemoteConversation> {
-    const { command, first, ask } = becomeCommand(program, user, plain);
-    const conversation = new RemoteConversation(await shell.exec(command), user);
+    const mark = randomBytes(8).toString('hex');
+    const { command, first, ask } = becomeCommand(program, user, mark, plain);
+    const conversation = new RemoteConversation(await shell.exec(command), user, mark);
     if (ask) await conversation.#answer(ask.prompt, ask.password, clock);
-    if (first !== undefined) conversation.send(first);
+    if (first !== '') conversation.send(first);
     return conversation;
   }
 
@@ -66,13 +75,36 @@ export class RemoteConversation {
   async fault(): Promise<DroverError> {
     const end = await this.#channel.ended;
     if (end.kind === 'lost') return new DroverError('link-lost', { detail: `The connection was lost: ${end.reason}` });
-    const known = becomeFault(this.#stderr, this.#user);
-    if (known) return new DroverError(known.code, { detail: known.detail });
+    const known = this.#hasBegun ? becomeFault(this.#toolsSaid(), this.#user) : undefined;
+    if (known) return faultOf(known);
     const how = end.kind === 'exited' ? `code ${end.code}` : `signal ${end.signal}`;
-    const said = toolsSaid(this.#stderr).trim().slice(0, 500);
+    const said = this.#toolsSaid().trim().slice(0, 500);
     return new DroverError('spawn-failed', {
       detail: `The login shell of the host ended with ${how} and ran nothing${said ? `; it said: ${said}` : ''}. Drover needs an account with a shell that can run /bin/sh.`,
     });
+  }
+
+  /** Why a program that still has not spoken does not run. */
+  stuck(): DroverError {
+    return faultOf(becomeStuck(this.#toolsSaid(), this.#user));
+  }
+
+  #hear(heard: string): void {
+    this.#stderr += heard;
+    let text = heard;
+    if (!this.#hasBegun) {
+      const begins = saidBefore(this.#mark);
+      const at = this.#stderr.indexOf(begins);
+      this.#hasBegun = at >= 0;
+      if (at >= 0) this.#stderr = text = this.#stderr.slice(at + begins.length);
+    }
+    this.#stderr = this.#stderr.slice(-STDERR_KEPT);
+    if (this.#hasBegun) this.#onToolsSay(text);
+  }
+
+  /** Without our own question: the answer to it is not shown, so that what they say next stands in the same line. */
+  #toolsSaid(): string {
+    return this.#stderr.replaceAll(question(this.#mark), '\n');
   }
 
   /** One line: what is not known over there, then the call. */
@@ -131,43 +163,47 @@ export class RemoteConversation {
 
   /** Tells the password if it is asked for; whoever needs none goes straight on. A question that has no answer is not waited at. */
   #answer(prompt: RegExp, password: string | undefined, clock: Clock): Promise<void> {
-    const { stdin, stdout, stderr, ended } = this.#channel;
+    const { stdin, stdout, ended } = this.#channel;
     return new Promise((resolve, reject) => {
       let out = '';
       let asked = 0;
-      const giveUp = ({ code, detail }: BecomeFault): void => {
-        settle(() => reject(new DroverError(code, { detail })));
+      const giveUp = (fault: DroverError): void => {
+        settle(() => reject(fault));
         this.close();
       };
-      const cancelTimer = clock.after(limits.sshBecomeMs, () => giveUp(becomeStuck(this.#stderr, this.#user)));
+      const cancelTimer = clock.after(limits.sshBecomeMs, () => giveUp(this.stuck()));
       const settle = (then: () => void): void => {
         cancelTimer();
         stdout.off('data', onOut);
-        stderr.off('data', onErr);
+        this.#onToolsSay = () => undefined;
         stdout.pause();
         then();
       };
       const onOut = (bytes: Buffer): void => {
         out = (out + bytes.toString('latin1')).slice(-STDERR_KEPT);
-        if (out.includes(READY)) settle(resolve);
+        if (out.includes(readiness(this.#mark))) settle(resolve);
       };
       let err = '';
-      const onErr = (bytes: Buffer): void => {
-        err = (err + bytes.toString('latin1')).slice(-STDERR_KEPT);
+      const onErr = (text: string): void => {
+        err = (err + text).slice(-STDERR_KEPT);
         if (!prompt.test(err)) return;
         err = '';
         asked++;
         // An empty answer would count as a wrong one over there.
-        if (password === undefined) giveUp(passwordMissing(this.#user));
+        if (password === undefined) giveUp(faultOf(passwordMissing(this.#user)));
         else if (asked === 1) stdin.write(`${password}\n`);
         else stdin.end();
       };
       stdout.on('data', onOut);
-      stderr.on('data', onErr);
+      this.#onToolsSay = onErr;
       void ended.then(async () => {
         const fault = await this.fault();
         settle(() => reject(fault));
       });
     });
   }
+}
+
+function faultOf({ code, detail }: BecomeFault): DroverError {
+  return new DroverError(code, { detail });
 }

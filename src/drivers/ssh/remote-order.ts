@@ -197,7 +197,8 @@ function found(programs: readonly string[], rest: string, isLogin = false): { ch
   const candidates = programs.map((program) =>
     program.includes('/') && !program.startsWith('/') ? `/${program}` : program,
   );
-  const test = 'case $x in */*) [ -f "$x" ] && [ -x "$x" ];; ?*) command -v -- "$x" >/dev/null 2>&1;; *) false;; esac';
+  // Not by `command -v`, which finds what only a shell has: its own words, and our functions.
+  const test = 'case $x in */*) [ -f "$x" ] && [ -x "$x" ];; ?*) onpath "$x";; *) false;; esac';
   const last = isLogin ? candidates.find((program) => program !== '' && !program.includes('/')) : undefined;
   const check = `w=${last === undefined ? '' : quote(last)}; for x in ${words(candidates)}; do if ${test}; then w=$x; break; fi; done; [ -n "$w" ] || no interpreter-missing ${quote(programs.join(' or '))};`;
   return { check, begin: `set -- "$w" ${rest};` };

@@ -1,6 +1,6 @@
 /**
  * The program that runs on the host: POSIX sh without `'` and line breaks (and no `!` that csh would expand), so that any login
- * shell hands it on unharmed. It travels as a command; what is secret or large follows on standard input.
+ * shell hands it on unharmed. Half of it travels as a command; the other half, and what is secret or large, follows on standard input.
  *
  * Who is who: X, the shell itself, becomes the parent of the leader and is stopped by it, so that the ended leader stays a
  * zombie whose raw wait status /proc tells (docs/adr/0008). The leader (`lead`, pid p) becomes the script. `tell`, the other end
@@ -24,6 +24,7 @@
  * `stat` found them; h l the tree and its living; O Q the search path and locale of the session, as they were. From `.i`: Y teller, J
  * last watch, G cause, M who reports, E end, S status; w is the cause as the watch knows it, also where nothing can be written.
  */
+import type { RemoteProgram } from './remote-become.ts';
 
 /**
  * The files, the clock, the end. /tmp comes first: logind empties /dev/shm and the runtime folder of a user who leaves, and
@@ -298,6 +299,14 @@ start() {
   say F
   [ \${#D} -gt 1000 ] && tidy
 }
+onpath() {
+  z=$PATH:
+  while [ -n "$z" ]; do
+    y=\${z%%:*}; z=\${z#*:}; y=\${y:-.}/$1
+    [ -f "$y" ] && [ -x "$y" ] && return 0
+  done
+  return 1
+}
 next() { kill -s CONT "$X"; exit 7; }
 lead() {
   trap - PIPE HUP
@@ -390,11 +399,11 @@ whole() {
 erase() { if each known && [ -O "$b.i" ]; then free; remove; fi; say F; }
 `;
 
-/** Evaluates what it is told; the first line holds the order. */
+/** Evaluates what it is told: the watch first, then the order. */
 const LOOP = 'while IFS= read -r y; do eval "$y"; done; tidy exec';
 
-export const startProgram = oneLine(BASE + WATCH + START + LOOP);
-export const attachProgram = oneLine(BASE + WATCH + ATTACH + LOOP);
+export const startProgram: RemoteProgram = { head: oneLine(BASE + START + LOOP), rest: oneLine(WATCH) };
+export const attachProgram: RemoteProgram = { head: oneLine(BASE + ATTACH + LOOP), rest: oneLine(WATCH) };
 
 function oneLine(text: string): string {
   const lines = text

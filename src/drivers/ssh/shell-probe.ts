@@ -2,6 +2,7 @@
  * What is wrong with an account that logs in and does not run what it is told: asked only when something failed, so that
  * ordinary work does not pay for it.
  */
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import type { DroverError } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
@@ -9,12 +10,15 @@ import type { SshHop } from '../../protocol/link/ssh-access.ts';
 import type { RemoteEnd, RemoteShell } from './remote-shell.ts';
 import { quoted, sshError } from './ssh-faults.ts';
 
-const MARK = 'drover-shell-answers';
 const OUTPUT_BYTES_MAX = 4_096;
 
 export interface CommandAnswer {
-  readonly stdout: string;
+  /** What the command wrote; undefined when it was never run. What start files write before it and after it is none of it. */
+  readonly stdout: string | undefined;
+  /** All that was written to it, by whomever. */
   readonly stderr: string;
+  /** What was written before the command, which tells why it was not run. */
+  readonly noise: string;
   readonly end: RemoteEnd;
 }
 
@@ -25,14 +29,26 @@ export async function runBriefly(
   input: string,
   clock: Clock,
 ): Promise<CommandAnswer> {
-  const channel = await shell.exec(command);
-  const texts = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) {
-    channel[name].on('data', (bytes: Buffer) => {
-      if (texts[name].length < OUTPUT_BYTES_MAX)
-        texts[name] += bytes.toString('latin1').slice(0, OUTPUT_BYTES_MAX - texts[name].length);
-    });
-  }
+  const mark = `drover-${randomBytes(8).toString('hex')}`;
+  // Each shell has `echo` and `;`.
+  const channel = await shell.exec(`echo ${mark}; ${command}`);
+  let [noise, stdout, stderr]: [string, string | undefined, string] = ['', undefined, ''];
+  channel.stdout.on('data', (bytes: Buffer) => {
+    if (stdout !== undefined) {
+      stdout = (stdout + bytes.toString('latin1')).slice(0, OUTPUT_BYTES_MAX);
+      return;
+    }
+    noise += bytes.toString('latin1');
+    const at = noise.indexOf(`${mark}\n`);
+    if (at >= 0) {
+      stdout = noise.slice(at + mark.length + 1, at + OUTPUT_BYTES_MAX);
+      noise = noise.slice(0, at);
+    }
+    noise = noise.slice(-OUTPUT_BYTES_MAX);
+  });
+  channel.stderr.on('data', (bytes: Buffer) => {
+    stderr = (stderr + bytes.toString('latin1')).slice(-OUTPUT_BYTES_MAX);
+  });
   channel.stdin.on('error', () => undefined);
   channel.stdin.end(input);
   // A server tells the end of a channel when its command ends: one that hangs is not waited for.
@@ -45,14 +61,14 @@ export async function runBriefly(
   });
   const end = await Promise.race([channel.ended, silence]);
   cancel();
-  return { ...texts, end };
+  return { stdout, stderr, noise, end };
 }
 
 /** Undefined when the account runs commands. Rejects as `exec` does. `isSilent` in the context: it gave no answer, and may run later what it was told. */
 export async function shellFault(shell: RemoteShell, hop: SshHop, clock: Clock): Promise<DroverError | undefined> {
-  const answer = await runBriefly(shell, `echo ${MARK}`, '', clock);
-  if (answer.stdout.includes(MARK)) return undefined;
-  const said = quoted(`${answer.stderr} ${answer.stdout}`);
+  const answer = await runBriefly(shell, 'true', '', clock);
+  if (answer.stdout !== undefined) return undefined;
+  const said = quoted(`${answer.stderr} ${answer.noise}`);
   if (/password.*(has )?expired|password change required|required to change your password/i.test(said)) {
     return sshError(
       'ssh-password-expired',

@@ -14,6 +14,7 @@ import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import type { AttemptOutput } from './attempt-output.ts';
+import { neededUser } from './remote-become.ts';
 import type { RemoteFollower, RemoteOutcome, RemoteRun } from './remote-run.ts';
 import { attachRemote, startRemote } from './remote-supervisor.ts';
 import { runBriefly, shellFault } from './shell-probe.ts';
@@ -64,6 +65,9 @@ export class SshAttempt {
   #isCancelled = false;
   #hasEnded = false;
   #cancelLook: () => void = () => undefined;
+  #cancelGivingUp: () => void = () => undefined;
+  /** Why the host could not be asked what became of the order. */
+  #lastFault: string | undefined;
   #onOver: () => void = () => undefined;
   readonly #over = new Promise<undefined>((resolve) => {
     this.#onOver = () => resolve(undefined);
@@ -83,6 +87,7 @@ export class SshAttempt {
   /** Until its end is known, or the worker stops. */
   async carry(): Promise<void> {
     const { attempt, log, stopping } = this.#options;
+    if (this.#isOut) this.#giveUpLater();
     for (let tries = 0; !this.#hasEnded && !stopping.aborted; tries++) {
       try {
         // Whoever cancels, or stops the worker, does not wait for a host that does not answer.
@@ -101,6 +106,7 @@ export class SshAttempt {
       } catch (error) {
         if (this.#hasEnded || stopping.aborted) return;
         log.debug({ attempt, err: error }, 'the host of a running script cannot be reached yet');
+        this.#lastFault = detailOf(error);
         if (this.#isOverdue())
           return this.#end({
             outcome: 'unknown',
@@ -122,7 +128,36 @@ export class SshAttempt {
     this.#isCancelled = true;
     if (!this.#isOut)
       this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
-    else if (this.#run) this.#stop(this.#run);
+    else {
+      this.#giveUpLater();
+      if (this.#run) this.#stop(this.#run);
+    }
+  }
+
+  /**
+   * An order that nobody has confirmed is ended by its deadline and by a cancel, whether or not the host can be asked: as unknown,
+   * because it may have begun, and be ended there. Counted from when it left, or from when somebody cancelled.
+   */
+  #giveUpLater(waitedMs = 0): void {
+    const { clock, note } = this.#options;
+    this.#cancelGivingUp();
+    if (this.#hasStarted || this.#hasEnded) return;
+    const waitMs = (this.#isCancelled ? 0 : note.timeoutMs) + note.killAfterMs + limits.sshSilentMs - waitedMs;
+    const stepMs = Math.min(waitMs, LOOK_AFTER_MS_MAX);
+    this.#cancelGivingUp = clock.after(
+      stepMs,
+      () => {
+        if (stepMs < waitMs) return this.#giveUpLater(waitedMs + stepMs);
+        const run = this.#run;
+        this.#end({
+          outcome: 'unknown',
+          reason: 'ssh-lost',
+          detail: `The order was sent and the host never said what became of it, until ${this.#isCancelled ? 'long after the cancel' : 'its time was long up'}: it may have run.${this.#lastFault === undefined ? '' : ` The last try to ask: ${this.#lastFault}`}`,
+        });
+        run?.leave();
+      },
+      { unref: true },
+    );
   }
 
   #stop(run: RemoteRun): void {
@@ -144,6 +179,7 @@ export class SshAttempt {
 
   /** The worker stops: it goes on on its host, and our successor finds it. */
   abandon(): void {
+    this.#cancelGivingUp();
     this.#onOver();
   }
 
@@ -169,10 +205,30 @@ export class SshAttempt {
     if (this.#hasEnded) return undefined;
     const onLeaving = (): boolean => {
       if (this.#hasEnded || this.#options.stopping.aborted) return false;
-      return (this.#isOut = true);
+      this.#isOut = true;
+      this.#giveUpLater();
+      return true;
     };
     try {
-      const order = { attempt, spec: this.#spec!, hostName: host.hostName, hostId: host.hostId, become: host.become };
+      const { user: wanted, ...spec } = this.#spec!;
+      const { become, user } = neededUser(host.become, wanted, host.hop.user);
+      const order = {
+        attempt,
+        // An account that becomes somebody is not asked to become somebody else too: the order says so.
+        spec: {
+          ...spec,
+          ...(become.kind === 'direct'
+            ? user === undefined
+              ? {}
+              : { user }
+            : wanted === undefined
+              ? {}
+              : { user: wanted }),
+        },
+        hostName: host.hostName,
+        hostId: host.hostId,
+        become,
+      };
       return await this.#follow(
         await startRemote(shell, order, follower, { clock, onLeaving, ...this.#pace() }),
         follower,
@@ -190,11 +246,7 @@ export class SshAttempt {
     const { host, shell } = reached;
     const output = await this.#options.output();
     const follower = await this.#follower(reached);
-    const target = {
-      attempt,
-      become: host.become,
-      ...(note.user === undefined || host.become.kind !== 'direct' ? {} : { user: note.user }),
-    };
+    const target = { attempt, ...neededUser(host.become, note.user, host.hop.user) };
     const run = await attachRemote(shell, target, output.received, follower, { clock }).catch(
       async (error: unknown) => {
         // A shell that runs nothing has not run the order either; one that says nothing may run it when it wakes up.
@@ -241,6 +293,7 @@ export class SshAttempt {
       started: (pid, atMs) => {
         if (this.#hasStarted) return;
         this.#hasStarted = true;
+        this.#cancelGivingUp();
         // What was needed to start it again is needed no more.
         this.#spec = undefined;
         this.#options.onStarted(pid, atMs);
@@ -285,8 +338,7 @@ export class SshAttempt {
       });
     }
     const answer = await runBriefly(shell, 'cat /proc/uptime', '', clock);
-    const uptimeS =
-      answer.end.kind === 'exited' && answer.end.code === 0 ? Number.parseFloat(answer.stdout) : Number.NaN;
+    const uptimeS = Number.parseFloat(answer.stdout ?? '');
     if (Number.isNaN(uptimeS))
       throw new DroverError('ssh-lost', { detail: `${host.hostName} did not tell since when it is up.` });
     if (clock.nowMs() - uptimeS * 1_000 > acceptedAtMs - limits.sshRebootMarginMs) {
@@ -306,6 +358,7 @@ export class SshAttempt {
       });
     // As if it had never left: the guard over there is the judge, should the first order still come in.
     this.#isOut = false;
+    this.#cancelGivingUp();
     throw new DroverError('ssh-lost', { detail: 'The order was lost on its way to the host.' });
   }
 
@@ -337,6 +390,7 @@ export class SshAttempt {
     this.#hasEnded = true;
     this.#spec = undefined;
     this.#cancelLook();
+    this.#cancelGivingUp();
     this.#onOver();
     this.#options.onEnded({ ...outcome, finishedAtMs: outcome.finishedAtMs ?? this.#options.clock.nowMs() }, run);
   }

@@ -24,6 +24,7 @@ import { AttemptOutput } from './attempt-output.ts';
 import { testConnection, type ConnectionTestResult } from './connection-test.ts';
 import type { RecordHostKey } from './host-key.ts';
 import { KeptStream } from './kept-stream.ts';
+import { neededUser } from './remote-become.ts';
 import type { RemoteFollower, RemoteOutcome, RemoteRun } from './remote-run.ts';
 import { attachRemote } from './remote-supervisor.ts';
 import { SshAttempt, type SshNote } from './ssh-attempt.ts';
@@ -374,13 +375,9 @@ class SshDriverService implements SshDriver {
     const { shell, host } = await this.#pool.shell(target);
     const nobody: RemoteFollower = { started() {}, output() {}, ended() {} };
     const from = { stdout: Number.MAX_SAFE_INTEGER, stderr: Number.MAX_SAFE_INTEGER };
-    const run = await attachRemote(
-      shell,
-      { attempt, become: host.become, ...(user === undefined || host.become.kind !== 'direct' ? {} : { user }) },
-      from,
-      nobody,
-      { clock: this.#options.clock },
-    );
+    const run = await attachRemote(shell, { attempt, ...neededUser(host.become, user, host.hop.user) }, from, nobody, {
+      clock: this.#options.clock,
+    });
     if (run === 'absent') return undefined;
     finished.run = run;
     return run;

@@ -1,0 +1,161 @@
+/** Hosts as people have them, over SSH: start files that talk, other servers, lost orders; against real servers. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { systemClock, type Clock } from '../../src/base/clock.ts';
+import type { AttemptId } from '../../src/base/ids.ts';
+import { limits } from '../../src/base/limits.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { testConnection } from '../../src/drivers/ssh/connection-test.ts';
+import { createSshDriver, type SshDriver, type SshDriverOptions } from '../../src/drivers/ssh/ssh-driver.ts';
+import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
+import type { SshAccess } from '../../src/protocol/link/ssh-access.ts';
+import { newAttempt, specOf } from '../conformance/driver.ts';
+import { requiring } from '../support/needs.ts';
+import { accessOf, SshWorld } from '../support/sshd.ts';
+import { proxyTo } from '../support/ssh-proxy.ts';
+import { tracesOf } from '../support/traces.ts';
+import { until } from '../support/until.ts';
+
+requiring('sshd').describe('scripts on hosts as people have them', () => {
+  let world: SshWorld;
+  let folder: string;
+  const drivers: SshDriver[] = [];
+  beforeAll(() => {
+    world = new SshWorld();
+    folder = mkdtempSync(join(tmpdir(), 'drover-odd-'));
+  });
+  afterAll(async () => {
+    await Promise.all(drivers.map((driver) => driver.stop()));
+    await world.end();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function start(access: SshAccess, more: Partial<SshDriverOptions> = {}): Promise<SshDriver> {
+    const driver = createSshDriver({
+      dir: mkdtempSync(join(folder, 'worker-')),
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      recordHostKey: async () => 'recorded',
+      secretsOf: async () => [],
+      access: async () => access,
+      ...more,
+    });
+    drivers.push(driver);
+    await driver.start();
+    return driver;
+  }
+  const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> =>
+    until(`the report of ${attempt}`, () => driver.report(attempt));
+  async function run(driver: SshDriver, script: string, more: Parameters<typeof specOf>[1] = {}): Promise<AgentReport> {
+    const attempt = newAttempt();
+    await driver.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
+    return reportOf(driver, attempt);
+  }
+  /** Logged in, and its shell waits for the next order, with nothing left to say. */
+  async function warmUp(driver: SshDriver): Promise<void> {
+    const attempt = newAttempt();
+    await driver.startAttempt(attempt, specOf('true'), { hostId: 'h' });
+    expect(await reportOf(driver, attempt)).toMatchObject({ exitCode: 0 });
+    await until('nothing is left of it', () => tracesOf(attempt).length === 0);
+  }
+  const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();
+  const failedSteps = async (access: SshAccess): Promise<unknown[]> =>
+    (
+      await testConnection(access, {
+        clock: systemClock,
+        random: systemRandom,
+        log: silentLog,
+        recordHostKey: async () => 'recorded',
+      })
+    ).filter((one) => one.result === 'failed');
+
+  /** Its login shell, bash, reads start files for every command. */
+  async function talking(startFile: string): ReturnType<SshWorld['start']> {
+    const home = mkdtempSync(join(world.folder, 'home-'));
+    writeFileSync(join(home, '.bashrc'), startFile);
+    return world.start({ lines: [`SetEnv HOME=${home}`] });
+  }
+  const NOISE = 'head -c 5000 /dev/zero | tr "\\0" x; echo; echo 12345; echo says who >&2';
+
+  it('keeps what start files print out of everything, however much it is', async () => {
+    const access = accessOf(world.hop(await talking(NOISE)));
+    const report = await run(await start(access), 'echo clean');
+    expect(report).toMatchObject({ outcome: 'exited', exitCode: 0, stderr: { size: 0 } });
+    expect(text(report)).toBe('clean\n');
+    expect(await failedSteps(access)).toEqual([]);
+  });
+
+  it('repeats an order that was lost on its way though start files print, numbers too, and runs it once', async () => {
+    const proxy = await proxyTo(await talking(NOISE));
+    const driver = await start(accessOf(world.hop(proxy)));
+    await warmUp(driver);
+    const [once, attempt] = [join(folder, 'lost-once'), newAttempt()];
+    proxy.mute(true);
+    await driver.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), { hostId: 'h' });
+    await until('the order is swallowed', () => proxy.swallowed > 0);
+    proxy.mute(false);
+    proxy.cutAll();
+    expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'exited', exitCode: 4 });
+    expect(readFileSync(once, 'latin1')).toBe('x\n');
+    await proxy.stop();
+  });
+
+  it('ends an order that nobody has confirmed by its deadline, and sooner by a cancel', async () => {
+    for (const isCancelled of [false, true]) {
+      const [timeoutMs, killAfterMs] = [5_000_000, 777];
+      const timers: (() => void)[] = [];
+      const waitMs = (isCancelled ? 0 : timeoutMs) + killAfterMs + limits.sshSilentMs;
+      const clock: Clock = {
+        ...systemClock,
+        after: (delayMs, callback, options) => {
+          if (delayMs === waitMs) timers.push(callback);
+          return systemClock.after(delayMs, callback, options);
+        },
+      };
+      const proxy = await proxyTo(await world.start());
+      const driver = await start(accessOf(world.hop(proxy)), { clock });
+      await warmUp(driver);
+      timers.length = 0;
+      const attempt = newAttempt();
+      proxy.mute(true);
+      await driver.startAttempt(attempt, specOf('true', { timeoutMs, killAfterMs }), { hostId: 'h' });
+      await until('the order is swallowed', () => proxy.swallowed > 0);
+      await proxy.stop();
+      if (isCancelled) driver.cancel(attempt);
+      await until('it counts', () => timers.length > 0);
+      // Among them the one that asks the host anew; it says nothing.
+      for (const due of timers.splice(0)) due();
+      expect(await reportOf(driver, attempt)).toMatchObject({
+        outcome: 'unknown',
+        reason: 'ssh-lost',
+        detail: expect.stringMatching(isCancelled ? /long after the cancel: it may have run/ : /time was long up/),
+      });
+      expect(driver.load().running).toBe(0);
+    }
+  });
+
+  requiring('dropbear', 'root').describe('behind Dropbear', () => {
+    it('runs as who logs in, by name too, and as somebody else', async () => {
+      const server = await world.startDropbear();
+      const [home, rootHome] = [world.homeWithKey(), world.homeWithKey()];
+      const [user, root] = [world.makeUser({ home }), world.makeUser({ home: rootHome, isRoot: true })];
+      const asUser = await start(accessOf(world.hop(server, { user })));
+      for (const more of [{}, { user }]) {
+        const report = await run(asUser, 'id -un; exit 137', more);
+        expect([report.outcome, report.exitCode, text(report)]).toEqual(['exited', 137, `${user}\n`]);
+      }
+      const asRoot = await start(accessOf(world.hop(server, { user: root })));
+      const report = await run(asRoot, 'id -un; sleep 60', { user, timeoutMs: 500 });
+      expect([report.outcome, text(report)]).toEqual(['timed_out', `${user}\n`]);
+      expect(await run(asUser, 'true', { user: 'nobody' })).toMatchObject({
+        outcome: 'refused',
+        reason: 'user-not-permitted',
+      });
+      expect(await failedSteps(accessOf(world.hop(server, { user })))).toEqual([]);
+    });
+  });
+});
