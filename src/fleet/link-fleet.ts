@@ -654,7 +654,9 @@ export class LinkFleet implements Fleet {
 
   #topology(): void {
     const round = async (): Promise<void> => {
-      if (this.#isStale) void this.#refresh();
+      // Whatever was hinted: revoked, drained and moved hosts are found by time.
+      this.#isStale = true;
+      void this.#refresh();
       try {
         const servers = (await this.#options.store.serverList()).map(({ id, url }) => ({ id: id as string, url }));
         if (JSON.stringify(servers) !== JSON.stringify(this.#servers)) {

@@ -67,6 +67,7 @@ function describe(batch: Batch, run: OwnedRun, taken: Execution<ReportedStream>[
     seq,
     ...(starts ? { startedAtMs: nowMs } : {}),
     ...(ends ? { finishedAtMs: nowMs } : {}),
+    ...(isTerminalRun(actor.state) ? { endedRound: actor.round } : {}),
   };
   batch.runs.push(change);
   const entry = (kind: string, detail: Record<string, unknown>): void =>

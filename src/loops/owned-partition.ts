@@ -23,11 +23,17 @@ export interface OwnedRun {
   firstStart: boolean;
 }
 
+/** A run that is being read. `again`: somebody has changed it meanwhile, so that it is read once more. */
+export interface Loading {
+  readonly done: Promise<void>;
+  again: boolean;
+}
+
 export interface OwnedPartition {
   readonly id: number;
   readonly term: number;
   readonly runs: Map<RunId, OwnedRun>;
-  readonly loading: Map<RunId, Promise<void>>;
+  readonly loading: Map<RunId, Loading>;
   readonly dirty: Set<RunId>;
   readonly chunks: ChunkWriter;
   committing: boolean;

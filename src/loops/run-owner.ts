@@ -33,7 +33,7 @@ import { executionSpecOf, isInstant, resultOf, type ReportedStream } from './att
 import { ChunkWriter } from './chunk-writer.ts';
 import { collectBatch, collectFirst, type Batch } from './commit-batch.ts';
 import { lateReportOf } from './execution-change.ts';
-import type { Ack, OwnedPartition, OwnedRun } from './owned-partition.ts';
+import type { Ack, Loading, OwnedPartition, OwnedRun } from './owned-partition.ts';
 import { routeOf } from './route.ts';
 import { BUSY_RETRY_MS, sendOrders } from './run-orders.ts';
 
@@ -47,6 +47,7 @@ export interface RunOwnerOptions {
   /** Whether this server's lease may be believed right now. */
   readonly isLeaseTrusted: () => boolean;
   readonly balanceMs?: number;
+  readonly lookMs?: number;
   readonly tickMs?: number;
   /** For tests: how late after its deadline a host is asked. */
   readonly guardMs?: number;
@@ -58,6 +59,8 @@ export interface RunOwnerOptions {
 }
 
 const BALANCE_MS = 1_000;
+/** How long a run that nobody has told of, or a cancel or retry of it, goes unseen at most. */
+const LOOK_MS = 2_000;
 const TICK_MS = 250;
 /** A finished run stays in memory this long, so that late duplicates are answered without a look into the database. */
 const IDLE_MS = 15_000;
@@ -85,13 +88,14 @@ export class RunOwner implements Service, Ownership, FleetListener {
       store.listen(
         'run',
         (runId) => this.wake(runId),
-        () => void this.#rescan(),
+        () => void this.#look(),
       ),
     );
     await this.#balance();
     this.#every(this.#options.balanceMs ?? BALANCE_MS, () => {
       this.#balancing = this.#balancing.then(() => this.#balance());
     });
+    this.#every(this.#options.lookMs ?? LOOK_MS, () => void this.#look());
     this.#every(this.#options.tickMs ?? TICK_MS, () => this.#tick());
   }
 
@@ -208,7 +212,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
         });
       if (gained.length > 0) log.info({ partitions: gained.map(({ id }) => id) }, 'partitions taken over');
       fleet.announceOwned(now);
-      for (const { id } of gained) await this.#scan(this.#partitions.get(id)!);
+      if (gained.length > 0) await this.#look();
     } catch (error) {
       log.warn({ err: error }, 'partitions could not be balanced');
     }
@@ -232,27 +236,55 @@ export class RunOwner implements Service, Ownership, FleetListener {
     this.#options.log.info({ partition: owned.id, term: owned.term }, 'a partition is no longer ours');
   }
 
-  async #rescan(): Promise<void> {
-    for (const owned of this.#partitions.values()) await this.#scan(owned).catch(() => undefined);
+  #isLooking = false;
+  #isLookDue = false;
+
+  /** By time, whatever was hinted or read in vain: finds what is asked for in the database and not under way here. One look at a time. */
+  async #look(): Promise<void> {
+    this.#isLookDue = true;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    while (this.#isLookDue && !this.#stopped) {
+      this.#isLookDue = false;
+      await this.#lookOnce().catch((error: unknown) =>
+        this.#options.log.warn({ err: error }, 'runs could not be looked for; they will be in a moment'),
+      );
+    }
+    this.#isLooking = false;
   }
 
-  async #scan(owned: OwnedPartition): Promise<void> {
-    for (const runId of await this.#options.store.activeRunList(owned.id)) await this.#load(owned, runId, false);
+  async #lookOnce(): Promise<void> {
+    if (this.#partitions.size === 0) return;
+    for (const asked of await this.#options.store.activeRunList([...this.#partitions.keys()])) {
+      const owned = this.#partitions.get(partitionOf(asked.id));
+      const known = owned?.runs.get(asked.id)?.actor;
+      const isUnderWay =
+        known?.round === asked.round && (!asked.isCancelRequested || known.cancelRequestedBy !== undefined);
+      if (owned && !isUnderWay) await this.#load(owned, asked.id, true);
+    }
   }
 
   /** Reads a run, or reads it again when somebody else changed it (cancel, retry); one read at a time. */
   #load(owned: OwnedPartition, runId: RunId, again: boolean): Promise<void> {
     const loading = owned.loading.get(runId);
-    if (loading) return again ? loading.then(() => this.#load(owned, runId, false)) : loading;
+    if (loading) {
+      // What is under way may have read what was there before the change.
+      loading.again ||= again;
+      return loading.done;
+    }
     const known = owned.runs.get(runId);
     if (known && !again) return Promise.resolve();
-    const work = this.#read(owned, runId, known)
+    const done = this.#read(owned, runId, known)
       .catch((error: unknown) =>
         this.#options.log.warn({ runId, err: error }, 'a run could not be read; it will be again'),
       )
-      .finally(() => owned.loading.delete(runId));
+      .then(() => {
+        owned.loading.delete(runId);
+        return work.again ? this.#load(owned, runId, true) : undefined;
+      });
+    const work: Loading = { done, again: false };
     owned.loading.set(runId, work);
-    return work;
+    return done;
   }
 
   async #read(owned: OwnedPartition, runId: RunId, known: OwnedRun | undefined): Promise<void> {
@@ -518,7 +550,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
           durationMs: this.#options.clock.monotonicMs() - began,
           outcomes: batch.executions.map((change) => change.to),
         });
-        this.#landed(owned, batch, new Set(result.refused.map((i) => batch.executions[i]!.runId)));
+        this.#landed(owned, batch, new Set(result.stale));
       } catch (error) {
         await this.#failed(owned, error);
       }
@@ -557,7 +589,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
       if (!actor.hasChanges && run.late.length === 0) owned.dirty.delete(actor.id);
       this.#options.store.notify('progress', actor.id);
       for (const callback of this.#progress.get(actor.id) ?? []) callback();
-      this.#advance(owned, run);
+      // A retry may have put another in its place while this was being written.
+      if (owned.runs.get(actor.id) === run) this.#advance(owned, run);
     }
     for (const [workerId, list] of Map.groupBy(acks, (ack) => ack.workerId)) this.#options.fleet.ack(workerId, list);
   }
@@ -570,14 +603,6 @@ export class RunOwner implements Service, Ownership, FleetListener {
     owned.dirty.clear();
     const pauseMs =
       errorCodeOf(error) === 'database-unavailable' ? Math.min(2_000, 100 * 2 ** owned.failures++) : 1_000;
-    const retry = async (): Promise<void> => {
-      if (this.#stopped || this.#partitions.get(owned.id) !== owned) return;
-      try {
-        await this.#scan(owned);
-      } catch {
-        this.#options.clock.after(2_000, () => void retry(), { unref: true });
-      }
-    };
-    this.#options.clock.after(pauseMs, () => void retry(), { unref: true });
+    this.#options.clock.after(pauseMs, () => void this.#look(), { unref: true });
   }
 }

@@ -220,6 +220,13 @@ export interface ExecutionSeed {
   readonly failuresInRound: number;
 }
 
+/** What was asked of a run that is not over, as its asking was written: the round that is to be carried out, and whether it is to end. */
+export interface ActiveRun {
+  readonly id: RunId;
+  readonly round: number;
+  readonly isCancelRequested: boolean;
+}
+
 export interface RunSeed {
   readonly run: RunRecord;
   readonly spec: RunSpec;
@@ -261,6 +268,8 @@ export interface RunChange {
   readonly startedAtMs?: number;
   readonly finishedAtMs?: number;
   readonly seq: number;
+  /** The round that the run had ended with, when its owner believes it over: a retry may have opened the next, and then nothing of it is written. */
+  readonly endedRound?: number;
 }
 
 export interface TimelineEntry {
@@ -280,8 +289,8 @@ export interface OwnerCommit {
 }
 
 export type CommitResult =
-  /** `refused` are indexes into `executions` whose condition did not hold: somebody's stale view, reread the run. */
-  | { readonly kind: 'committed'; readonly refused: readonly number[] }
+  /** `refused` are indexes into `executions` whose condition did not hold, `stale` the runs of which the view was behind: read them again. */
+  | { readonly kind: 'committed'; readonly refused: readonly number[]; readonly stale: readonly RunId[] }
   /** The fence is stale: nothing landed, the caller no longer owns the partition. */
   | { readonly kind: 'fenced' };
 
@@ -453,8 +462,8 @@ export interface Store {
   outputRead(key: AttemptKey, stream: 1 | 2, offset: number, length: number): Promise<Uint8Array | undefined>;
 
   // owner of partitions
-  /** Runs that are not terminal, oldest first. */
-  activeRunList(partition: number): Promise<readonly RunId[]>;
+  /** Runs of these partitions that are not over, oldest first, with what was asked of each. Cheap: owners compare it every few seconds. */
+  activeRunList(partitions: readonly number[]): Promise<readonly ActiveRun[]>;
   runSeed(id: RunId): Promise<RunSeed | undefined>;
   ownerCommit(commit: OwnerCommit): Promise<CommitResult>;
   /** Idempotent by key; a chunk of an attempt that is not current any more is dropped quietly. `fenced` as above. */

@@ -239,7 +239,7 @@ async function lifeOfARun(): Promise<void> {
     audit,
     nowMs(),
   );
-  await run.activeRunList(pool, partitionOf(id));
+  await run.activeRunList(pool, [partitionOf(id), 30, 31]);
   await run.runSeed(pool, id);
   const fence = await fenceOf(id);
   await ownerCommit(pool, {

@@ -163,6 +163,62 @@ describe('one fault at a time', () => {
     expect(tracesOf(id)).toEqual(onceEach);
   }, 120_000);
 
+  it('the ear of the owner is cut off while the other server is told to cancel: the run is cancelled', async () => {
+    const id = await running('echo done');
+    const { server } = await ownership(id);
+    const other = cluster.urls[1 - cluster.servers.indexOf(server!)]!;
+    const cut = await query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN drover%' AND application_name = $1",
+      [server!.name],
+    );
+    expect(cut).toHaveLength(1);
+    const answer = await new ChaosApi([other], cluster.token).post(`/api/v1/runs/${id}/cancel`, {});
+    expect(answer.status).toBe(202);
+    expect(await ended(id, 20_000)).toMatchObject({ state: 'cancelled', counts: { cancelled: HOSTS.length } });
+  }, 120_000);
+
+  it('the owner is killed right after a create, a cancel and a retry are written: the other carries all of them out', async () => {
+    const url = cluster.urls[0]!;
+    const own = new ChaosApi([url], cluster.token);
+    const create = (script: string) => ({ targets: 'host-1', script, params: { TRACES: traces }, timeout: '60s' });
+    const [retried, cancelled] = await Promise.all(
+      [`${TRACE}\n`, `${TRACE}\n${HOLD}\n`].map(
+        async (script) => (await own.post('/api/v1/runs', create(script))).body.id as RunId,
+      ),
+    );
+    await ended(retried!);
+    await until('the script to run', async () => (await executions(cancelled!))[0]!.state === 'running');
+    expect((await ownership(cancelled!)).server).toBe(cluster.servers[0]);
+    const before = (await cluster.store.runList({}, { limit: 1 })).items[0]!.id;
+    const database = new pg.Client({ connectionString: cluster.postgres.url });
+    await database.connect();
+    const post = (path: string, body: object): void =>
+      void fetch(`${url}/api/v1/runs${path}`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        headers: { authorization: `Bearer ${cluster.token}`, 'content-type': 'application/json' },
+      }).catch(() => undefined);
+    post('', create(`${TRACE}\n`));
+    post(`/${cancelled}/cancel`, {});
+    post(`/${retried}/retry`, { states: ['succeeded'] });
+    let created: RunId | undefined;
+    for (let isWritten = false; !isWritten; ) {
+      const { rows } = await database.query<{ id: RunId; is_cancel: boolean; is_retry: boolean }>(
+        `SELECT max(id::text) FILTER (WHERE id > $1) AS id, bool_or(id = $2 AND cancel_requested_at_ms IS NOT NULL) AS is_cancel, bool_or(id = $3 AND round = 2) AS is_retry FROM run`,
+        [before, cancelled, retried],
+      );
+      created = rows[0]!.id;
+      isWritten = created !== null && rows[0]!.is_cancel && rows[0]!.is_retry;
+    }
+    await cluster.servers[0]!.kill();
+    await database.end();
+    expect(await ended(cancelled!)).toMatchObject({ state: 'cancelled' });
+    expect(await ended(retried!)).toMatchObject({ state: 'succeeded', round: 2 });
+    expect(await ended(created!)).toMatchObject({ state: 'succeeded' });
+    expect(tracesOf(created!)).toEqual(['host-1 1']);
+    expect(tracesOf(retried!)).toEqual(['host-1 1', 'host-1 2']);
+  }, 120_000);
+
   it('the owner stands still for longer than its lease and goes on: not one stale write lands', async () => {
     await query(`CREATE TABLE witness (writer text, owner_url text, run_id uuid, state text);
       CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

@@ -101,7 +101,7 @@ describe('a run', () => {
     const run = await store.runFetch(id);
     expect(run).toMatchObject({ id, state: 'waiting', hostCount: 3, round: 1, seq: 1, spec: { timeoutMs: 1_000 } });
     expect((await store.executionList(id, {}, { limit: 2 })).items.map((e) => e.hostName)).toEqual(['h0', 'h1']);
-    expect(await store.activeRunList(partitionOf(id))).toContain(id);
+    expect(await store.activeRunList([partitionOf(id)])).toContainEqual({ id, round: 1, isCancelRequested: false });
   });
 
   it('pages by a cursor that cannot be made up', async () => {
@@ -126,7 +126,7 @@ describe('an owner', () => {
       runs: [],
       timeline: [],
     });
-    expect(result).toEqual({ kind: 'committed', refused: [1, 2] });
+    expect(result).toMatchObject({ kind: 'committed', refused: [1, 2] });
     expect((await store.executionFetch({ runId: run.id, task: 0, ordinal: 0 }))?.state).toBe('succeeded');
     const again = await store.ownerCommit({
       fence,
@@ -134,7 +134,7 @@ describe('an owner', () => {
       runs: [],
       timeline: [],
     });
-    expect(again).toEqual({ kind: 'committed', refused: [0] });
+    expect(again).toMatchObject({ kind: 'committed', refused: [0] });
   });
 
   it('writes nothing at all once another term began', async () => {
@@ -239,7 +239,7 @@ describe('a retry', () => {
       runs: [{ runId: run.id, to: 'failed', counts, finishedAtMs: 3, seq: 6 }],
       timeline: [],
     });
-    expect(await store.activeRunList(fence.partition)).not.toContain(run.id);
+    expect((await store.activeRunList([fence.partition])).map(({ id }) => id)).not.toContain(run.id);
     expect(await store.runRetry(run.id, ['lost'], audit)).toEqual({ kind: 'nothing-to-retry' });
     const answers = await Promise.all([
       store.runRetry(run.id, ['failed'], audit),
@@ -250,6 +250,38 @@ describe('a retry', () => {
       state: 'running',
       round: 2,
       counts: { waiting: 1, succeeded: 1 },
+    });
+  });
+});
+
+describe('the late truth of a lost execution', () => {
+  it('does not end the round that a retry of others has opened meanwhile', async () => {
+    const run = await newRun(2);
+    const fence = await run.fenceOf(await newServer());
+    const { exitCode: _, ...lost } = done(run.id, 1, { to: 'lost', reason: 'link-lost' });
+    await store.ownerCommit({
+      fence,
+      executions: [done(run.id, 0, { to: 'failed', exitCode: 1 }), lost],
+      runs: [
+        { runId: run.id, to: 'failed', counts: { ...emptyCounts(), failed: 1, lost: 1 }, finishedAtMs: 3, seq: 6 },
+      ],
+      timeline: [],
+    });
+    expect((await store.runRetry(run.id, ['failed'], audit)).kind).toBe('opened');
+    // Its owner has not heard of the retry yet.
+    const late = done(run.id, 1, { from: ['lost'], settledLate: true, seq: 7 });
+    const counts = { ...emptyCounts(), failed: 1, succeeded: 1 };
+    const change = { runId: run.id, to: 'failed', counts, seq: 7, endedRound: 1 } as const;
+    expect(await store.ownerCommit({ fence, executions: [late], runs: [change], timeline: [] })).toEqual({
+      kind: 'committed',
+      refused: [0],
+      stale: [run.id],
+    });
+    expect(await store.runFetch(run.id)).toMatchObject({ state: 'running', counts: { waiting: 1, lost: 1 } });
+    expect(await store.activeRunList([fence.partition])).toContainEqual({
+      id: run.id,
+      round: 2,
+      isCancelRequested: false,
     });
   });
 });
@@ -284,8 +316,8 @@ describe('a late report', () => {
     const { id, fence } = await superseded('lost');
     const write = (): Promise<unknown> =>
       store.ownerCommit({ fence, executions: [], runs: [], timeline: [], lateReports: [told(id)] });
-    expect(await write()).toEqual({ kind: 'committed', refused: [] });
-    expect(await write()).toEqual({ kind: 'committed', refused: [] });
+    expect(await write()).toEqual({ kind: 'committed', refused: [], stale: [] });
+    expect(await write()).toEqual({ kind: 'committed', refused: [], stale: [] });
     expect(await store.executionHistory(key(id))).toMatchObject([
       {
         attempt: 1,

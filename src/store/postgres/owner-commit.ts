@@ -26,7 +26,12 @@ export async function ownerCommit(pool: Pool, commit: OwnerCommit): Promise<Comm
   return pool.transaction(async (tx) => {
     if (!(await isFenceHeld(tx, commit.fence))) return { kind: 'fenced' };
     const refused: number[] = [];
+    const stale = await reopenedRuns(tx, commit.runs);
     for (const [runId, indexes] of groupByRun(commit.executions)) {
+      if (stale.has(runId)) {
+        refused.push(...indexes);
+        continue;
+      }
       const landed = await executionsWrite(
         tx,
         runId,
@@ -34,16 +39,16 @@ export async function ownerCommit(pool: Pool, commit: OwnerCommit): Promise<Comm
       );
       for (const [n, index] of indexes.entries()) if (!landed.has(n)) refused.push(index);
     }
-    const refusedRuns = new Set(refused.map((i) => commit.executions[i]!.runId));
+    for (const i of refused) stale.add(commit.executions[i]!.runId);
     // A run of which the owner's view was stale is read again and written then; its counts would be wrong now.
     for (const change of [...commit.runs].sort((a, b) => (a.runId < b.runId ? -1 : 1)))
-      if (!refusedRuns.has(change.runId)) await runWrite(tx, change);
+      if (!stale.has(change.runId)) await runWrite(tx, change);
     const late = await lateWrite(
       tx,
-      (commit.lateReports ?? []).filter((report) => !refusedRuns.has(report.runId)),
+      (commit.lateReports ?? []).filter((report) => !stale.has(report.runId)),
     );
-    await timelineWrite(tx, [...commit.timeline.filter((entry) => !refusedRuns.has(entry.runId)), ...late]);
-    return { kind: 'committed', refused };
+    await timelineWrite(tx, [...commit.timeline.filter((entry) => !stale.has(entry.runId)), ...late]);
+    return { kind: 'committed', refused, stale: [...stale] };
   });
 }
 
@@ -54,6 +59,21 @@ export async function isFenceHeld(tx: Executor, fence: Fence): Promise<boolean> 
     values: [fence.partition, fence.serverId, fence.term],
   });
   return rowCount === 1;
+}
+
+/** Runs that their owner believes over and that a retry has opened since. Locked until the commit, so that none is opened meanwhile. */
+async function reopenedRuns(tx: Executor, changes: readonly RunChange[]): Promise<Set<RunId>> {
+  const reopened = new Set<RunId>();
+  const ended = changes.filter(({ endedRound }) => endedRound !== undefined);
+  for (const { runId, endedRound } of ended.sort((a, b) => (a.runId < b.runId ? -1 : 1))) {
+    const { rowCount } = await tx.query({
+      name: 'run-round',
+      text: 'SELECT 1 FROM run WHERE id = $1 AND round = $2 FOR NO KEY UPDATE',
+      values: [runId, endedRound],
+    });
+    if (rowCount === 0) reopened.add(runId);
+  }
+  return reopened;
 }
 
 const HOSTS_NAMED_MAX = 20;

@@ -85,7 +85,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     runList: (filter, page) => run.runList(pool, filter, page),
     async runCancelRequest(id, actor, entry) {
       const answer = await run.runCancelRequest(pool, id, actor, entry, now());
-      if (answer === 'requested') hints.notify('run', id);
+      if (answer === 'requested' || answer === 'already-requested') hints.notify('run', id);
       return answer;
     },
     async runRetry(id, states, entry) {
@@ -101,7 +101,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     outputGroups: (id, groups) => execution.outputGroups(pool, id, groups),
     outputRead: (key, stream, offset, length) => execution.outputRead(pool, key, stream, offset, length),
 
-    activeRunList: (partition) => run.activeRunList(ownPool, partition),
+    activeRunList: (partitions) => run.activeRunList(ownPool, partitions),
     runSeed: (id) => run.runSeed(ownPool, id),
     ownerCommit: (commit) => owner.ownerCommit(ownPool, commit),
     outputChunkWrite: (fence, chunks) => owner.outputChunkWrite(ownPool, fence, chunks),

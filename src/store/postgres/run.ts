@@ -2,7 +2,17 @@
 import type { RunId } from '../../base/ids.ts';
 import { emptyCounts, type ExecutionState } from '../../domain/run/execution-machine.ts';
 import { isTerminalRun } from '../../domain/run/run-machine.ts';
-import type { Actor, AuditEntry, Page, RunFilter, RunRecord, RunSeed, Store, TimelineEntry } from '../store.ts';
+import type {
+  ActiveRun,
+  Actor,
+  AuditEntry,
+  Page,
+  RunFilter,
+  RunRecord,
+  RunSeed,
+  Store,
+  TimelineEntry,
+} from '../store.ts';
 import { auditAppend } from './audit.ts';
 import type { Executor, Pool } from './pool.ts';
 import { decodeCursor, encodeCursor, type ExecutionRow, present, runRecord, type RunRow, unpackSpec } from './rows.ts';
@@ -73,6 +83,7 @@ export async function runCancelRequest(
       nowMs,
       actor.name,
     ]);
+    await tx.query('UPDATE run_active SET cancel_requested = true WHERE run_id = $1', [id]);
     await auditAppend(tx, audit, nowMs);
     return 'requested';
   });
@@ -115,9 +126,10 @@ export async function runRetry(
        WHERE id = $1 RETURNING ${RUN_COLUMNS}`,
       [id, nowMs, JSON.stringify(counts), seq],
     );
-    await tx.query('INSERT INTO run_active (run_id, partition) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+    await tx.query('INSERT INTO run_active (run_id, partition, round) VALUES ($1, $2, $3)', [
       id,
       run.partition,
+      run.round + 1,
     ]);
     await tx.query("INSERT INTO run_event (run_id, seq, kind, at_ms, detail) VALUES ($1, $2, 'retried', $3, $4)", [
       id,
@@ -142,13 +154,13 @@ export async function timelineList(
   return rows.map((row) => ({ runId: id, seq: row.seq, atMs: row.at_ms, kind: row.kind, detail: row.detail }));
 }
 
-export async function activeRunList(db: Executor, partition: number): Promise<readonly RunId[]> {
-  const { rows } = await db.query<{ run_id: RunId }>({
+export async function activeRunList(db: Executor, partitions: readonly number[]): Promise<readonly ActiveRun[]> {
+  const { rows } = await db.query<{ run_id: RunId; round: number; cancel_requested: boolean }>({
     name: 'run-active',
-    text: 'SELECT run_id FROM run_active WHERE partition = $1 ORDER BY run_id',
-    values: [partition],
+    text: 'SELECT run_id, round, cancel_requested FROM run_active WHERE partition = ANY ($1) ORDER BY run_id',
+    values: [partitions],
   });
-  return rows.map((row) => row.run_id);
+  return rows.map((row) => ({ id: row.run_id, round: row.round, isCancelRequested: row.cancel_requested }));
 }
 
 /** Everything the owner needs, from one snapshot. */

@@ -86,7 +86,11 @@ CREATE TABLE run_event (
   run_id uuid NOT NULL, seq bigint NOT NULL, kind text NOT NULL, at_ms bigint NOT NULL, detail jsonb NOT NULL, PRIMARY KEY (run_id, seq, kind)
 ) PARTITION BY RANGE (run_id);
 
-CREATE TABLE run_active (run_id uuid PRIMARY KEY, partition int NOT NULL);
+-- Runs that are not over, and what was asked of each: written with the asking, and compared by the run's owner with what it does.
+-- Small, so that owners can read it every few seconds; no hint is needed to find what is here.
+CREATE TABLE run_active (
+  run_id uuid PRIMARY KEY, partition int NOT NULL, round int NOT NULL DEFAULT 1, cancel_requested boolean NOT NULL DEFAULT false
+);
 CREATE INDEX run_active_partition ON run_active (partition, run_id);
 
 -- Append-only, chained by hash; the head row serialises writers.

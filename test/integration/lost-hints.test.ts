@@ -1,0 +1,160 @@
+/** What was accepted is carried out, also when every hint of it is lost and when it comes while its run is being read. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import {
+  newId,
+  newRunId,
+  partitionOf,
+  type AgentId,
+  type HostId,
+  type RunId,
+  type ServerId,
+  type WorkerId,
+} from '../../src/base/ids.ts';
+import { silentLog } from '../../src/base/log.ts';
+import type { RunSpec } from '../../src/domain/run/spec.ts';
+import type { Fleet } from '../../src/fleet/fleet.ts';
+import { RunOwner } from '../../src/loops/run-owner.ts';
+import { createMasterKey } from '../../src/pki/sealer.ts';
+import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import type { AuditEntry, Store } from '../../src/store/store.ts';
+import { NO_FLEET } from '../support/api.ts';
+import { testAuditKey } from '../support/audit-key.ts';
+import { testDatabase, type TestDatabase } from '../support/database.ts';
+import { until } from '../support/until.ts';
+
+const WORKER = newId() as string as WorkerId;
+const AGENT = newId() as string as AgentId;
+const actor = { kind: 'token', id: 't', name: 'tester' } as const;
+const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: {} };
+const spec: RunSpec = {
+  work: { kind: 'command', argv: ['true'] },
+  args: [],
+  env: {},
+  params: {},
+  secretNames: [],
+  timeoutMs: 60_000,
+  killAfterMs: 1_000,
+  startDeadlineMs: 60_000,
+  lostAfterMs: 60_000,
+  retries: 0,
+  outputKeptBytes: 1_024,
+};
+
+let database: TestDatabase;
+let store: Store;
+let serverId: ServerId;
+let owner: RunOwner;
+let isLinked: boolean;
+let assigned: { runId: RunId; attempt: number }[];
+
+beforeAll(async () => {
+  database = await testDatabase();
+  store = await createPostgresStore({ url: database.url, clock: systemClock, log: silentLog, auditKey: testAuditKey });
+});
+afterAll(async () => {
+  await store.close();
+  await database.drop();
+});
+beforeEach(async () => {
+  [isLinked, assigned, serverId] = [false, [], newId<'server'>() as ServerId];
+  await store.serverRegister({ id: serverId, url: 'https://127.0.0.1:1', version: 'test', leaseMs: 60_000 });
+});
+afterEach(async () => {
+  await owner.stop();
+  await store.serverDeregister(serverId);
+});
+
+/** An owner to whom nobody ever tells anything: whoever writes has no ear for it, and it listens in vain. */
+async function ownerWith(changed: Partial<Store>, lookMs?: number): Promise<void> {
+  const fleet: Fleet = {
+    ...NO_FLEET,
+    isLinked: () => true,
+    takesWork: () => true,
+    locate: () => (isLinked ? { workerId: WORKER, agentId: AGENT, sinceMs: 0 } : undefined),
+    assign: ({ runId, targets }) => assigned.push({ runId, attempt: targets[0]!.attempt }) > 0,
+  };
+  owner = new RunOwner({
+    serverId,
+    store: { ...store, listen: () => () => undefined, ...changed },
+    fleet,
+    sealer: createMasterKey(Buffer.alloc(32, 1)),
+    clock: systemClock,
+    log: silentLog,
+    isLeaseTrusted: () => true,
+    balanceMs: 50,
+    ...(lookMs === undefined ? {} : { lookMs }),
+  });
+  await owner.start();
+  await until('the partitions', () => owner.owned().length > 0);
+}
+
+async function newRun(): Promise<RunId> {
+  const id = newRunId(systemClock.nowMs());
+  await store.runCreate(
+    {
+      id,
+      partition: partitionOf(id),
+      name: 'n',
+      reason: '',
+      createdBy: actor,
+      targetExpression: 'all',
+      spec,
+      targets: [{ hostId: newId<'host'>() as HostId, hostName: 'h' }],
+    },
+    audit,
+  );
+  return id;
+}
+const stateOf = async (id: RunId): Promise<string> => (await store.runFetch(id))!.state;
+
+describe('with every hint lost', () => {
+  it('a run is begun, cancelled and retried, each within seconds of its asking', async () => {
+    await ownerWith({});
+    const id = await newRun();
+    await until('the run to be known', () => owner.runCount === 1, 15_000);
+    expect(await store.runCancelRequest(id, actor, audit)).toBe('requested');
+    await until('the cancel', async () => (await stateOf(id)) === 'cancelled', 15_000);
+    // Its owner still has it in memory, as a run that is over.
+    isLinked = true;
+    expect((await store.runRetry(id, ['cancelled'], audit)).kind).toBe('opened');
+    await until('the second attempt to be sent', () => assigned.some(({ attempt }) => attempt === 2), 15_000);
+    expect(assigned).toEqual([{ runId: id, attempt: 2 }]);
+  });
+
+  it('a run that could not be read at first is read in a moment', async () => {
+    let failures = 3;
+    isLinked = true;
+    await ownerWith(
+      { runSeed: (id) => (failures-- > 0 ? Promise.reject(new Error('not now')) : store.runSeed(id)) },
+      50,
+    );
+    const id = await newRun();
+    await until('it to be sent', () => assigned.some(({ runId }) => runId === id), 15_000);
+    expect(failures).toBeLessThan(0);
+  });
+});
+
+describe('a cancel that comes while the owner reads the run', () => {
+  it('is seen, without a look by time', async () => {
+    let [isRead, goOn] = [(): void => undefined, (): void => undefined];
+    const read = new Promise<void>((resolve) => (isRead = resolve));
+    const gate = new Promise<void>((resolve) => (goOn = resolve));
+    let id: RunId | undefined;
+    const runSeed: Store['runSeed'] = async (seedOf) => {
+      const seed = await store.runSeed(seedOf);
+      if (seedOf !== id) return seed;
+      isRead();
+      await gate;
+      return seed;
+    };
+    await ownerWith({ runSeed }, 3_600_000);
+    id = await newRun();
+    owner.wake(id);
+    await read;
+    expect(await store.runCancelRequest(id, actor, audit)).toBe('requested');
+    owner.wake(id);
+    goOn();
+    await until('the cancel', async () => (await stateOf(id!)) === 'cancelled', 15_000);
+  });
+});
