@@ -7,7 +7,7 @@ import type { CertificateAuthority } from '../pki/ca.ts';
 import { isSignedBy } from '../pki/identity.ts';
 import { hashSecret } from '../pki/join-token.ts';
 import type { MasterKey } from '../pki/sealer.ts';
-import type { Actor, Store } from '../store/store.ts';
+import type { Actor, Store, WorkerRecord } from '../store/store.ts';
 
 export interface EnrolmentContext {
   readonly store: Store;
@@ -147,7 +147,7 @@ export async function workerJoin(
 /**
  * An agent's renewal is asked for through others; only what the present key has signed is believed. A request for the key that is
  * on record already is one whose answer was lost: its own signature proves the key. A worker asks over its own link, which its
- * present certificate has opened; nothing else need be proved.
+ * present certificate has opened; nothing else need be proved, but it must not be revoked.
  */
 export async function certificateRenew(
   ctx: EnrolmentContext,
@@ -158,6 +158,7 @@ export async function certificateRenew(
   const nowMs = ctx.clock.nowMs();
   const agent = who.role === 'agent' ? await ctx.store.agentFetch(who.id) : undefined;
   if (who.role === 'agent' && agent?.state !== 'active') return { error: 'agent-revoked' };
+  if (who.role === 'worker' && !isInForce(await ctx.store.workerFetch(who.id))) return { error: 'worker-revoked' };
   const signed = await ctx.ca.sign(
     {
       csr,
@@ -174,6 +175,11 @@ export async function certificateRenew(
   if (agent && !(await ctx.store.agentCertificateRenewed(agent.id, signed.publicKey, signed.expiresAtMs)))
     return { error: 'agent-revoked' };
   return { certificate: signed.certificate, ca: ctx.ca.certificate };
+}
+
+/** A worker that nobody knows is none of ours, whatever its certificate says. */
+export function isInForce(worker: WorkerRecord | undefined): worker is WorkerRecord {
+  return worker !== undefined && worker.revokedAtMs === undefined;
 }
 
 /** Before anything is used up: under clocks so far apart a certificate would not be valid yet, or not any more. */

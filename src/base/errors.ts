@@ -77,6 +77,7 @@ export const errors = {
   'certificate-invalid': { status: 401, retryable: false, title: 'The certificate is not valid' },
   'certificate-expired': { status: 401, retryable: false, title: 'The certificate has expired' },
   'agent-revoked': { status: 403, retryable: false, title: 'The agent has been revoked' },
+  'worker-revoked': { status: 403, retryable: false, title: 'The worker has been revoked' },
   'protocol-unsupported': { status: 426, retryable: false, title: 'No common protocol version' },
   'frame-invalid': { status: 400, retryable: false, title: 'A frame could not be understood' },
   'worker-draining': { status: 503, retryable: true, title: 'The worker is being emptied' },

@@ -136,6 +136,7 @@ async function createServer(
     role: 'worker',
     shapes: WORKER_FRAMES,
     clock,
+    refuse: (id) => fleet.refusalOf(id),
   });
   const enrolment: EnrolmentContext = {
     store,

@@ -88,7 +88,7 @@ async function main(): Promise<void> {
     role: 'agent',
     shapes: AGENT_FRAMES,
     clock: systemClock,
-    refuse: (id) => (worker.isRevoked(id) ? 'agent-revoked' : undefined),
+    refuse: (id) => worker.refusalOf(id),
   });
   tls.on('upgrade', (request, socket, head) =>
     request.url === '/link/v1/agent' ? agents.handleUpgrade(request, socket, head) : socket.destroy(),
@@ -127,8 +127,6 @@ async function main(): Promise<void> {
       test: (hostId, accountId) => driver.test({ hostId, ...(accountId === undefined ? {} : { accountId }) }),
     },
     id: identity.workerId,
-    name: identity.name,
-    zone: identity.zone,
     version: version(),
     agentAddress,
     agents,
@@ -151,7 +149,10 @@ async function main(): Promise<void> {
         random: systemRandom,
         log,
         reconnectCapMs: limits.workerReconnectCapMs,
-        onRefused: (code, detail) => log.error({ code, detail, url }, 'the server refused this worker'),
+        onRefused(code, detail) {
+          log.error({ code, detail, url }, 'the server refused this worker');
+          if (code === 'worker-revoked') worker.retire();
+        },
       }),
     onCertificate(certificate) {
       if (!renewal.accept(certificate))

@@ -55,6 +55,19 @@ export function addWorkersCommands(program: Command): void {
       );
       await answer(flags, drained, () => `${drained.name} takes no new work. ${toFinish(drained)}`);
     });
+  command(workers, 'revoke', {
+    summary: 'cut a worker off for good',
+    description:
+      'Cut a worker off for good: every server ends its link, renews no certificate of its and gives it no credentials, and its agents go to the other workers of the zone. What it had under way over SSH is told as lost. It can only come back by joining anew.',
+    examples: ['drover workers revoke worker-1'],
+  })
+    .argument('<worker>', 'name or id')
+    .action(async (worker: string, flags: AnswerFlags) => {
+      const revoked = dataOf(
+        await openSession().client.POST('/api/v1/workers/{worker}/revoke', { params: { path: { worker } } }),
+      );
+      await answer(flags, revoked, () => `${revoked.name} is cut off for good.`);
+    });
   command(workers, 'resume', {
     summary: 'give a drained worker work again',
     examples: ['drover workers resume worker-1'],
@@ -90,6 +103,7 @@ function toFinish(worker: Worker): string {
 }
 
 function stateOf(worker: Worker): string {
+  if (worker.revokedAt !== undefined) return 'revoked';
   return `${worker.linked ? 'linked' : 'away'}${worker.drained ? ', drained' : ''}`;
 }
 

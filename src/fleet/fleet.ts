@@ -119,6 +119,8 @@ export interface Fleet extends Service {
   onUpgradeState: (heard: AgentUpgradeHeard) => void;
   /** Tries the way to a host from the worker that would take it. Rejects `zone-without-worker`, and with the reason why there is nothing to be tried. */
   testConnection(hostId: HostId, accountId?: AccountId): Promise<readonly ConnectionStep[]>;
+  /** Cuts a worker's link here, at once; the other servers hear of it from the store. */
+  revokeWorker(workerId: WorkerId): void;
   /** Cuts these agents off everywhere; workers refuse them from now on. */
   revoke(agentIds: readonly AgentId[]): void;
 }

@@ -3,7 +3,7 @@
  * when a worker links again. What others must see after a restart (presence, facts) is written to the store in batches.
  */
 import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
-import { certificateRenew, type EnrolmentContext } from '../app/enrolment.ts';
+import { certificateRenew, isInForce, type EnrolmentContext } from '../app/enrolment.ts';
 import {
   attemptId,
   isUuid,
@@ -34,7 +34,7 @@ import {
   type WorkerHello,
   type WorkerToServerFrame,
 } from '../protocol/link/worker-v1.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, WorkerRecord } from '../store/store.ts';
 import { AgentHealth } from './agent-health.ts';
 import type {
   AgentLocation,
@@ -55,6 +55,9 @@ type WorkerQuestion = Extract<WorkerToServerFrame, { t: 'access' | 'secrets' | '
 type WorkerLink = Link<WorkerToServerFrame, ServerToWorkerFrame>;
 interface WorkerState {
   readonly id: WorkerId;
+  /** What its enrolment says of it. */
+  readonly name: string;
+  readonly zone: string;
   readonly hello: WorkerHello;
   readonly link: WorkerLink;
   snapshot: Set<string>;
@@ -92,6 +95,8 @@ const CONNECTION_TEST_MS = 90_000;
 const NO_MAC = new Uint8Array(0);
 /** Of some 160 bytes each: far from what a frame may have, and no long pause for the other end. */
 const HOSTS_PER_FRAME_MAX = 10_000;
+/** A worker with the most agents tells of them in fewer. */
+const EARLY_FRAMES_MAX = 1_000;
 
 export class LinkFleet implements Fleet {
   readonly name = 'fleet';
@@ -109,6 +114,8 @@ export class LinkFleet implements Fleet {
   #servers: { id: string; url: string }[] = [];
   #revoked: readonly AgentId[] = [];
   #drained: ReadonlySet<WorkerId> = new Set();
+  /** As last read; one that joined since is asked for when it links. */
+  #enrolled: ReadonlyMap<WorkerId, WorkerRecord> = new Map();
   /** Something of what `#reload` reads has changed since it was read. */
   #isStale = false;
   #isRefreshing = false;
@@ -174,8 +181,8 @@ export class LinkFleet implements Fleet {
   }
 
   *#sshWorkers(): Generator<{ id: WorkerId; zone: string }> {
-    for (const { id, hello } of this.#workers.values())
-      if (hello.features?.includes('ssh') && !this.#drained.has(id)) yield { id, zone: hello.zone };
+    for (const { id, zone, hello } of this.#workers.values())
+      if (hello.features?.includes('ssh') && !this.#drained.has(id)) yield { id, zone };
   }
 
   isLinked(workerId: WorkerId): boolean {
@@ -187,10 +194,10 @@ export class LinkFleet implements Fleet {
   }
 
   workers(): readonly LiveWorker[] {
-    return [...this.#workers.values()].map(({ id, hello, load }) => ({
+    return [...this.#workers.values()].map(({ id, name, zone, load }) => ({
       id,
-      name: hello.name,
-      zone: hello.zone,
+      name,
+      zone,
       ...load,
     }));
   }
@@ -203,7 +210,7 @@ export class LinkFleet implements Fleet {
   agentWorkers(): { zone: string; address: string }[] {
     return [...this.#workers.values()]
       .filter(({ id }) => !this.#drained.has(id))
-      .map(({ hello }) => ({ zone: hello.zone, address: hello.agentAddress }));
+      .map(({ zone, hello }) => ({ zone, address: hello.agentAddress }));
   }
 
   /** A worker tells its agents of the workers of its own zone: others they may not reach. */
@@ -340,6 +347,10 @@ export class LinkFleet implements Fleet {
     for (const worker of this.#workers.values()) worker.link.send({ t: 'revoked', agentIds: [...agentIds] });
   }
 
+  revokeWorker(workerId: WorkerId): void {
+    this.#workers.get(workerId)?.link.close('worker-revoked', 'The worker has been revoked.');
+  }
+
   upgrade(id: string, order: Uint8Array, agents: readonly { hostId: HostId; agentId: AgentId }[]): void {
     const digest = createHash('sha256').update(order).digest();
     for (const [workerId, group] of Map.groupBy(agents, ({ hostId }) => this.#agents.get(hostId)?.workerId)) {
@@ -363,11 +374,33 @@ export class LinkFleet implements Fleet {
   #onWorker(link: WorkerLink): void {
     const id = link.peer.id as WorkerId;
     let state: WorkerState | undefined;
-    link.onFrame = (frame) => {
-      if (frame.t === 'hello') state = this.#onHello(link, frame);
-      else if (state && this.#workers.get(id) === state) this.#onFrame(state, frame);
+    let isGreeted = false;
+    /** What it says before its record is read. */
+    const early: WorkerToServerFrame[] = [];
+    const hear = (frame: WorkerToServerFrame): void => {
+      if (state && this.#workers.get(id) === state) this.#onFrame(state, frame);
     };
+    link.onFrame = (frame) => {
+      if (frame.t !== 'hello') {
+        if (!isGreeted) return;
+        if (state) hear(frame);
+        else if (early.push(frame) > EARLY_FRAMES_MAX) link.close('link-busy', 'Too much was said before the welcome.');
+        return;
+      }
+      if (isGreeted) return link.close('frame-invalid', 'A link has one hello.');
+      isGreeted = true;
+      void this.#recordOf(id).then(
+        (record) => {
+          if (isClosed) return;
+          state = this.#onHello(link, frame, record);
+          for (const said of early.splice(0)) hear(said);
+        },
+        () => link.close('database-unavailable', 'The record of the worker cannot be read now.'),
+      );
+    };
+    let isClosed = false;
     link.onClose = (reason) => {
+      isClosed = true;
       if (!state || this.#workers.get(id) !== state) return;
       this.#workers.delete(id);
       this.#options.log.info({ workerId: id, reason }, 'a worker is gone');
@@ -380,10 +413,27 @@ export class LinkFleet implements Fleet {
     };
   }
 
-  #onHello(link: WorkerLink, hello: WorkerHello): WorkerState | undefined {
+  /** Read anew, for what is cached may be older than the revocation; what is cached counts while the database is away. */
+  async #recordOf(id: WorkerId): Promise<WorkerRecord | undefined> {
+    return this.#options.store.workerFetch(id).catch((error: unknown) => {
+      const cached = this.#enrolled.get(id);
+      if (cached) return cached;
+      throw error;
+    });
+  }
+
+  /** Why a worker may not link, as far as is known without asking. */
+  refusalOf(id: string): 'worker-revoked' | undefined {
+    const record = this.#enrolled.get(id as WorkerId);
+    return record && !isInForce(record) ? 'worker-revoked' : undefined;
+  }
+
+  #onHello(link: WorkerLink, hello: WorkerHello, record: WorkerRecord | undefined): WorkerState | undefined {
     const { clock, log, serverId, store } = this.#options;
     if (hello.workerId !== link.peer.id)
       return void link.close('certificate-invalid', 'The certificate belongs to another worker.');
+    if (!isInForce(record)) return void link.close('worker-revoked', 'The worker has been revoked.');
+    const { name, zone } = record;
     const protocol = commonProtocol(WORKER_PROTOCOL, hello.protocol);
     if (protocol === undefined)
       return void link.close(
@@ -394,6 +444,8 @@ export class LinkFleet implements Fleet {
     const former = this.#workers.get(id);
     const state: WorkerState = {
       id,
+      name,
+      zone,
       hello,
       link,
       snapshot: new Set(),
@@ -407,11 +459,11 @@ export class LinkFleet implements Fleet {
       serverId,
       nowMs: clock.nowMs(),
       servers: this.#servers,
-      workers: this.#addressesIn(hello.zone),
+      workers: this.#addressesIn(zone),
     });
     link.send({ t: 'revoked', agentIds: [...this.#revoked] });
     link.send({ t: 'owns', partitions: [...this.#owned] });
-    log.info({ workerId: id, name: hello.name, zone: hello.zone }, 'a worker linked');
+    log.info({ workerId: id, name, zone }, 'a worker linked');
     void store
       .workerSeen({ id, agentAddress: hello.agentAddress, version: hello.version, linked: true })
       .catch(() => undefined);
@@ -525,15 +577,21 @@ export class LinkFleet implements Fleet {
     }
   }
 
-  async #answerTo({ id: workerId, hello: { zone } }: WorkerState, frame: WorkerQuestion): Promise<ServerToWorkerFrame> {
-    const { ssh } = this.#options;
+  async #answerTo({ id: workerId, zone }: WorkerState, frame: WorkerQuestion): Promise<ServerToWorkerFrame> {
+    const { ssh, store } = this.#options;
     const { id } = frame;
-    if (frame.t === 'access')
+    if (frame.t === 'access') {
+      // Asked of the record itself: a hint that was lost must not hand out credentials.
+      const record = await store.workerFetch(workerId);
+      if (!isInForce(record)) throw new DroverError('worker-revoked', { detail: 'The worker has been revoked.' });
+      if (record.drained)
+        throw new DroverError('worker-draining', { detail: 'The worker is drained: it is given no credentials.' });
       return {
         t: 'access',
         id,
         access: await ssh.resolve(zone, frame.hostId as HostId, frame.accountId as AccountId | undefined),
       };
+    }
     if (frame.t === 'secrets') return { t: 'secrets', id, values: [...(await ssh.secrets(workerId, frame.a))] };
     return {
       t: 'host-key',
@@ -630,6 +688,9 @@ export class LinkFleet implements Fleet {
     ];
     if (revoked.join() !== this.#revoked.join()) this.revoke(revoked);
     this.#revoked = revoked;
+    this.#enrolled = new Map(workers.map((worker) => [worker.id, worker]));
+    for (const { id, link } of this.#workers.values())
+      if (this.refusalOf(id)) link.close('worker-revoked', 'The worker has been revoked.');
     this.#setDrained(new Set(workers.filter(({ drained }) => drained).map(({ id }) => id)));
     if (hosts === 'unchanged') return;
     this.#sshRoutes.replace(hosts);
@@ -648,8 +709,8 @@ export class LinkFleet implements Fleet {
   }
 
   #tellTopology(): void {
-    for (const { link, hello } of this.#workers.values())
-      link.send({ t: 'topology', servers: this.#servers, workers: this.#addressesIn(hello.zone) });
+    for (const { link, zone } of this.#workers.values())
+      link.send({ t: 'topology', servers: this.#servers, workers: this.#addressesIn(zone) });
   }
 
   #topology(): void {

@@ -231,6 +231,7 @@ export function workerResource(worker: WorkerRecord, live: LiveWorker | undefine
     agentAddress: worker.agentAddress,
     linked: live !== undefined || worker.linked,
     drained: worker.drained,
+    ...given('revokedAt', worker.revokedAtMs === undefined ? undefined : new Date(worker.revokedAtMs).toISOString()),
     ...given('version', worker.version),
     joinedAt: new Date(worker.joinedAtMs).toISOString(),
     ...(live ? { agents: live.agents, queued: live.queued, rssBytes: live.rssBytes, lagMs: live.lagMs } : {}),

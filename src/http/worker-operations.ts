@@ -55,6 +55,31 @@ function drainOperation<Id extends string>(id: Id, verb: 'drain' | 'resume', sum
   });
 }
 
+const revokeOperation = operation({
+  id: 'revokeWorker',
+  method: 'POST',
+  path: '/workers/{worker}/revoke',
+  summary: 'Cut a worker off for good, on every server; its agents go to the others of the zone',
+  permission: 'fleet.worker.revoke',
+  params,
+  status: 200,
+  response: r.Worker,
+  errors: ['not-found', 'bad-input'],
+  async handle({ ctx, caller, params: { worker } }) {
+    const { id, name } = await fetchWorker(ctx, worker);
+    const revoked = await ctx.store.workerRevoke(id, {
+      actor: caller.actor,
+      action: 'fleet.worker.revoke',
+      target: `worker/${name}`,
+      detail: { id },
+      requestId: caller.requestId,
+    });
+    if (!revoked) throw new DroverError('not-found', { detail: `There is no worker ${worker}.` });
+    ctx.fleet.revokeWorker(id);
+    return resource(ctx, revoked);
+  },
+});
+
 export const workerOperations = [
   operation({
     id: 'listWorkers',
@@ -88,4 +113,5 @@ export const workerOperations = [
     'Give a worker no new work; what is under way ends, and its agents go to the others of the zone',
   ),
   drainOperation('resumeWorker', 'resume', 'Give a drained worker work again'),
+  revokeOperation,
 ];

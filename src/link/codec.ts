@@ -124,8 +124,6 @@ export const WORKER_FRAMES: FrameShapes = {
   hello: {
     protocol: 'object',
     workerId: 'string',
-    name: 'string',
-    zone: 'string',
     version: 'string',
     agentAddress: 'string',
     nowMs: 'number',

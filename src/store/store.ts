@@ -348,6 +348,8 @@ export interface WorkerRecord {
   readonly publicKey: Uint8Array;
   /** It takes no new work. */
   readonly drained: boolean;
+  /** Since when it is cut off for good; absent while it is not. */
+  readonly revokedAtMs?: number;
 }
 
 export interface JoinToken {
@@ -512,6 +514,9 @@ export interface Store {
   >;
   workerSeen(worker: { id: WorkerId; agentAddress: string; version: string; linked: boolean }): Promise<void>;
   workerList(): Promise<readonly WorkerRecord[]>;
+  workerFetch(id: WorkerId): Promise<WorkerRecord | undefined>;
+  /** For good. Audited where it changes something; undefined: there is no such worker. */
+  workerRevoke(id: WorkerId, audit: AuditEntry): Promise<WorkerRecord | undefined>;
   /** Drained workers take no new work until they are resumed. Audited where it changes something; undefined: there is no such worker. */
   workerDrain(id: WorkerId, drained: boolean, audit: AuditEntry): Promise<WorkerRecord | undefined>;
   /** Set-based; `atMs` orders late writes of several servers. */

@@ -48,8 +48,6 @@ export interface SshSide extends Service {
 
 export interface WorkerOptions {
   readonly id: string;
-  readonly name: string;
-  readonly zone: string;
   readonly version: string;
   readonly agentAddress: string;
   readonly agents: LinkListener<AgentFrame, WorkerToAgentFrame>;
@@ -107,6 +105,7 @@ export class WorkerService implements Service {
   #zoneWorkers: readonly string[] = [];
   #flushing = false;
   #draining = false;
+  #isRetired = false;
   #stopDrain = (): void => undefined;
 
   constructor(options: WorkerOptions) {
@@ -182,8 +181,16 @@ export class WorkerService implements Service {
     return [...this.#servers.values()].some((server) => server.link !== undefined);
   }
 
-  isRevoked(agentId: string): boolean {
-    return this.#revoked.has(agentId);
+  /** Why an agent may not link here. */
+  refusalOf(agentId: string): 'agent-revoked' | 'worker-draining' | undefined {
+    if (this.#revoked.has(agentId)) return 'agent-revoked';
+    return this.#isRetired ? 'worker-draining' : undefined;
+  }
+
+  /** This worker has been revoked: its agents are of use elsewhere only. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#drain(true);
   }
 
   async start(): Promise<void> {
@@ -219,7 +226,7 @@ export class WorkerService implements Service {
   }
 
   #onServer(state: ServerState, link: ServerLink): void {
-    const { id, name, zone, version, agentAddress, clock } = this.#options;
+    const { id, version, agentAddress, clock } = this.#options;
     // One server may be known by two addresses (the one we joined by, and its own). Two links would displace each other for ever;
     // the second says nothing and ends, and is tried again ever more slowly, in case the first address stops being good.
     if ([...this.#servers.values()].some((other) => other !== state && other.link && other.serverId === link.peer.id))
@@ -237,8 +244,6 @@ export class WorkerService implements Service {
       t: 'hello',
       protocol: WORKER_PROTOCOL,
       workerId: id,
-      name,
-      zone,
       version,
       agentAddress,
       nowMs: clock.nowMs(),
@@ -333,6 +338,7 @@ export class WorkerService implements Service {
         return;
       case 'bye':
         this.#options.log.info({ server: state.url, code: frame.code }, 'the server ended the link');
+        if (frame.code === 'worker-revoked') this.retire();
     }
   }
 
@@ -364,13 +370,13 @@ export class WorkerService implements Service {
 
   /** While other workers of the zone can serve them, agents are sent there, a batch at a time. */
   #drain(on: boolean): void {
-    if (on === this.#draining) return;
+    if (on === this.#draining || (this.#isRetired && !on)) return;
     this.#draining = on;
     this.#stopDrain();
     this.#options.log.info({ on }, on ? 'draining: no new work is taken' : 'work is taken again');
     const batch = (): void => {
       const others = this.#zoneWorkers.filter((address) => address !== this.#options.agentAddress);
-      if (others.length > 0)
+      if (others.length > 0 || this.#isRetired)
         for (const agent of [...this.#agents.values()].slice(0, DRAIN_BATCH))
           agent.link.close('worker-draining', 'This worker is being emptied; another takes over.');
       this.#stopDrain = this.#options.clock.after(DRAIN_EVERY_MS, batch, { unref: true });

@@ -135,8 +135,6 @@ const worker: Partial<Samples<WorkerToServerFrame>> = {
     t: 'hello',
     protocol: range,
     workerId: WORKER,
-    name: 'worker-1',
-    zone: 'default',
     version: '0.1.0',
     agentAddress: '10.0.0.2:7401',
     nowMs: 1_700_000_000_000,

@@ -61,7 +61,7 @@ describe('the fleet', () => {
     });
     await fleet.start();
     workerId = await joinedWorker();
-    say = link(workerId, 0);
+    say = await link(workerId, 0);
   });
   afterAll(async () => {
     await fleet.stop();
@@ -121,12 +121,13 @@ describe('the fleet', () => {
   }
 
   /** A worker's link to the fleet, up to its hello. */
-  function link(id: WorkerId, nowMs: number): (frame: WorkerToServerFrame) => void {
+  async function link(id: WorkerId, nowMs: number): Promise<(frame: WorkerToServerFrame) => void> {
+    let welcomed = false;
     const end: Link<WorkerToServerFrame, ServerToWorkerFrame> = {
       peer: { role: 'worker', id, address: '' },
       openedAtMs: 0,
       bufferedBytes: 0,
-      send: (frame) => sent.push(frame) > 0,
+      send: (frame) => ((welcomed ||= frame.t === 'welcome'), sent.push(frame) > 0),
       sendEncoded: () => true,
       pause() {},
       resume() {},
@@ -139,12 +140,11 @@ describe('the fleet', () => {
       t: 'hello',
       protocol: { min: 1, max: 1 },
       workerId: id,
-      name: 'w',
-      zone: 'default',
       version: '0',
       agentAddress: '127.0.0.1:1',
       nowMs,
     });
+    await until('the welcome', () => welcomed);
     return (frame) => end.onFrame(frame);
   }
 
@@ -250,7 +250,7 @@ describe('the fleet', () => {
       [stayed, left, moved].map((host) => ({ ...host, workerId: worker, linked: true, atMs: 1_000 })),
     );
     await api.store.hostPresenceWrite([{ ...moved, workerId: other, linked: true, atMs: 1_500 }]);
-    const tell = link(worker, 2_000);
+    const tell = await link(worker, 2_000);
     tell({ t: 'agents', agents: [{ ...stayed, sinceMs: 1_000 }], last: false });
     tell({ t: 'agents', agents: [], last: true });
     await until('the host that left to be away', async () => !(await isLinked(left)));
@@ -274,9 +274,9 @@ describe('the fleet', () => {
   it('forgets what a worker held over a link that its next one has replaced', async () => {
     const worker = await joinedWorker();
     const host = await joinedAgent('between two links');
-    link(worker, 1_000)({ t: 'agents', agents: [{ ...host, sinceMs: 500 }], last: true });
+    (await link(worker, 1_000))({ t: 'agents', agents: [{ ...host, sinceMs: 500 }], last: true });
     expect(fleet.locate(host.hostId)).toBeDefined();
-    link(worker, 2_000)({ t: 'agents', agents: [], last: true });
+    (await link(worker, 2_000))({ t: 'agents', agents: [], last: true });
     expect(fleet.locate(host.hostId)).toBeUndefined();
   });
 
@@ -323,8 +323,6 @@ describe('the fleet', () => {
         t: 'hello',
         protocol: { min: 1, max: 1 },
         workerId: worker,
-        name: 'w',
-        zone: 'default',
         version: '0',
         agentAddress: '127.0.0.1:1',
         nowMs: 0,

@@ -38,6 +38,7 @@ export const NO_FLEET: Fleet = {
   watch: () => () => undefined,
   fetchOutput: () => Promise.reject(new Error('no host')),
   revoke() {},
+  revokeWorker() {},
   upgrade() {},
   onUpgradeState() {},
   testConnection: () => Promise.reject(new Error('no host')),

@@ -274,7 +274,7 @@ export class Cluster {
     });
   }
 
-  async joinToken(role: 'agent' | 'worker'): Promise<string> {
+  async joinToken(role: 'agent' | 'worker', zone = 'default'): Promise<string> {
     const secret = newSecret();
     await this.store.joinTokenCreate(
       {
@@ -282,7 +282,7 @@ export class Cluster {
         hash: hashSecret(secret),
         role,
         labels: {},
-        zone: 'default',
+        zone,
         uses: 1,
         lifetimeMs: JOIN_MS,
       },

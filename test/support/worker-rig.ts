@@ -221,8 +221,6 @@ export class WorkerRig {
     this.agentsListening = agentsListening;
     this.worker = new WorkerService({
       id: workerIdentity.id,
-      name: 'worker',
-      zone: 'default',
       version: '0.1.0',
       agentAddress: `127.0.0.1:${agentsListening.port}`,
       agents: agentsListening.links,
@@ -258,7 +256,7 @@ export class WorkerRig {
     const links = await LinkRig.create();
     const first = await playServer(links);
     const as = await links.identity('worker');
-    let refuse: (id: string) => 'agent-revoked' | undefined = () => undefined;
+    let refuse: (id: string) => 'agent-revoked' | 'worker-draining' | undefined = () => undefined;
     const listening = await links.listen<AgentFrame, WorkerToAgentFrame>({
       as,
       role: 'agent',
@@ -266,7 +264,7 @@ export class WorkerRig {
       refuse: (id) => refuse(id),
     });
     const rig = new WorkerRig(links, as, listening, first, { agent: 1_000, ssh: 1_000, ...capacity });
-    refuse = (id) => (rig.worker.isRevoked(id) ? 'agent-revoked' : undefined);
+    refuse = (id) => rig.worker.refusalOf(id);
     await links.started(rig.worker);
     await first.frame('agents', (frame) => frame.last);
     first.send({ t: 'owns', partitions: Array.from({ length: 32 }, (_, id) => ({ id, term: 1 })) });

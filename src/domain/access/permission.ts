@@ -28,6 +28,7 @@ const PERMISSIONS = [
   'fleet.join-token.revoke',
   'fleet.worker.view',
   'fleet.worker.drain',
+  'fleet.worker.revoke',
   'access.account.view',
   'access.account.create',
   'access.account.edit',

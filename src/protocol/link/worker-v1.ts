@@ -10,12 +10,11 @@ export const WORKER_PROTOCOL = { min: 1, max: 1 } as const;
 
 // — worker → server —
 
+/** Its name, zone and rights are in its enrolment record; nothing that it could say of them counts. */
 export interface WorkerHello {
   t: 'hello';
   protocol: { min: number; max: number };
   workerId: string;
-  name: string;
-  zone: string;
   version: string;
   /** host:port where agents of its zone link. */
   agentAddress: string;

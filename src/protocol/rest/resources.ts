@@ -260,6 +260,7 @@ export const Worker = z
     agentAddress: z.string(),
     linked: z.boolean(),
     drained: z.boolean().describe('It takes no new work'),
+    revokedAt: instant.optional().describe('It is cut off for good since then'),
     version: z.string().optional(),
     joinedAt: instant,
     agents: z.int().optional(),

@@ -267,6 +267,7 @@ interface WorkerRow {
   version: string | null;
   public_key: Buffer;
   drained: boolean;
+  revoked_at_ms: number | null;
 }
 
 function workerRecord(row: WorkerRow): WorkerRecord {
@@ -280,6 +281,30 @@ function workerRecord(row: WorkerRow): WorkerRecord {
     version: row.version,
     publicKey: row.public_key,
     drained: row.drained,
+    revokedAtMs: row.revoked_at_ms,
+  });
+}
+
+export async function workerFetch(db: Executor, id: WorkerId): Promise<WorkerRecord | undefined> {
+  if (!isUuid(id)) return undefined;
+  const { rows } = await db.query<WorkerRow>('SELECT * FROM worker WHERE id = $1', [id]);
+  return rows[0] && workerRecord(rows[0]);
+}
+
+/** Changes and audits only what is not revoked yet. */
+export async function workerRevoke(
+  pool: Pool,
+  id: WorkerId,
+  audit: AuditEntry,
+  nowMs: number,
+): Promise<WorkerRecord | undefined> {
+  return pool.transaction(async (tx) => {
+    const { rows } = await tx.query<WorkerRow>(
+      'UPDATE worker SET revoked_at_ms = $2 WHERE id = $1 AND revoked_at_ms IS NULL RETURNING *',
+      [id, nowMs],
+    );
+    if (rows[0]) await auditAppend(tx, audit, nowMs);
+    return rows[0] ? workerRecord(rows[0]) : workerFetch(tx, id);
   });
 }
 

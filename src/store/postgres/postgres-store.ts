@@ -135,6 +135,12 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       return rows.map((row) => row.id);
     },
     workerJoin: (join, entry) => fleet.workerJoin(pool, join, entry, now()),
+    workerFetch: (id) => fleet.workerFetch(ownPool, id),
+    async workerRevoke(id, entry) {
+      const worker = await fleet.workerRevoke(pool, id, entry, now());
+      if (worker) hints.notify('fleet', id);
+      return worker;
+    },
     workerSeen: (worker) => fleet.workerSeen(ownPool, worker),
     workerList: () => fleet.workerList(pool),
     async workerDrain(id, drained, entry) {

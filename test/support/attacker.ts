@@ -1,0 +1,107 @@
+/**
+ * Peers that were taken over: with good certificates of the fleet, got by joining as everybody does, over real links, saying whatever a
+ * test has them say.
+ */
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import type { WorkerJoinResult } from '../../src/app/enrolment.ts';
+import { postJoin } from '../../src/enrol/join-client.ts';
+import { SERVER_FRAMES } from '../../src/link/codec.ts';
+import type { Link, LinkDialer } from '../../src/link/link.ts';
+import { createLinkClient } from '../../src/link/ws-client.ts';
+import { certificateRequest, newKey, signWith } from '../../src/pki/identity.ts';
+import { parseJoinToken } from '../../src/pki/join-token.ts';
+import type { ServerToWorkerFrame, WorkerToServerFrame } from '../../src/protocol/link/worker-v1.ts';
+import { until } from './until.ts';
+
+type Question = Extract<WorkerToServerFrame, { t: 'access' | 'secrets' | 'host-key' | 'renew' }>;
+
+export class HostileWorker {
+  readonly id: string;
+  readonly frames: ServerToWorkerFrame[] = [];
+  /** Codes with which it was sent away or not let in. */
+  readonly refusals: string[] = [];
+  readonly #identity: { privateKey: string; certificate: string; ca: string };
+  readonly #dialers: LinkDialer<ServerToWorkerFrame, WorkerToServerFrame>[] = [];
+  link: Link<ServerToWorkerFrame, WorkerToServerFrame> | undefined;
+  #questions = 0;
+
+  private constructor(id: string, identity: { privateKey: string; certificate: string; ca: string }) {
+    this.id = id;
+    this.#identity = identity;
+  }
+
+  static async join(joinToken: string, name = 'hostile'): Promise<HostileWorker> {
+    const token = parseJoinToken(joinToken);
+    const privateKey = newKey();
+    const answer = await postJoin<WorkerJoinResult>(token, '/api/v1/workers/join', {
+      secret: token.secret,
+      csr: certificateRequest(privateKey),
+      name,
+      version: '0.1.0',
+    });
+    return new HostileWorker(answer.workerId, { privateKey, certificate: answer.certificate, ca: answer.ca });
+  }
+
+  /** Links to a server and says hello, with whatever else it wants to have believed. Resolves when it was welcomed or refused. */
+  async dial(serverUrl: string, claims: Record<string, unknown> = {}): Promise<void> {
+    const [welcomes, refusals] = [this.#count('welcome'), this.refusals.length];
+    const dialer = createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({
+      urls: () => [`wss://${new URL(serverUrl).host}/link/v1/worker`],
+      peerRole: 'server',
+      shapes: SERVER_FRAMES,
+      identity: () => this.#identity,
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      onRefused: (code) => this.refusals.push(code),
+    });
+    this.#dialers.push(dialer);
+    dialer.onLink = (link) => {
+      this.link = link;
+      link.onFrame = (frame) => this.frames.push(frame);
+      link.send({
+        t: 'hello',
+        protocol: { min: 1, max: 1 },
+        workerId: this.id,
+        version: '0.1.0',
+        agentAddress: '127.0.0.1:1',
+        nowMs: systemClock.nowMs(),
+        features: ['ssh'],
+        ...claims,
+      } as WorkerToServerFrame);
+    };
+    await dialer.start();
+    await until('a welcome or a refusal', () => this.#count('welcome') > welcomes || this.refusals.length > refusals);
+  }
+
+  say(frame: WorkerToServerFrame): void {
+    if (!this.link?.send(frame)) throw new Error('the hostile worker has no link');
+  }
+
+  /** Asks and waits for the answer. */
+  async ask<T extends Question['t']>(
+    question: Omit<Extract<Question, { t: T }>, 'id'>,
+  ): Promise<Extract<ServerToWorkerFrame, { t: T extends 'renew' ? 'certificate' : T }>> {
+    const id = ++this.#questions;
+    this.say({ ...question, id } as unknown as WorkerToServerFrame);
+    return until(`an answer to ${question.t}`, () =>
+      this.frames.find((frame) => 'id' in frame && frame.id === id && frame.t !== 'fetch'),
+    ) as never;
+  }
+
+  /** A renewal as a good worker would ask for it. */
+  async renew(): Promise<Extract<ServerToWorkerFrame, { t: 'certificate' }>> {
+    const csr = certificateRequest(newKey());
+    return this.ask<'renew'>({ t: 'renew', csr, signature: signWith(this.#identity.privateKey, csr) });
+  }
+
+  async end(): Promise<void> {
+    for (const dialer of this.#dialers) await dialer.stop();
+  }
+
+  #count(t: ServerToWorkerFrame['t']): number {
+    return this.frames.filter((frame) => frame.t === t).length;
+  }
+}
