@@ -30,8 +30,8 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   fleet: { imports: ['base', 'domain', 'protocol', 'store/store.ts', 'pki', 'link', 'app'], packages: [] },
   loops: { imports: ['base', 'domain', 'app', 'fleet', 'protocol', 'store/store.ts'], packages: [] },
-  drivers: { imports: ['base', 'protocol'], packages: ['msgpackr'] },
-  'drivers/ssh': { imports: ['base', 'protocol', 'drivers'], packages: ['msgpackr', 'ssh2'] },
+  drivers: { imports: ['base', 'domain/run', 'protocol'], packages: ['msgpackr'] },
+  'drivers/ssh': { imports: ['base', 'domain/run', 'protocol', 'drivers'], packages: ['msgpackr', 'ssh2'] },
   http: {
     imports: [
       'base',

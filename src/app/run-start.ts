@@ -2,6 +2,8 @@
 import { DroverError, type ErrorCode, type InputFault } from '../base/errors.ts';
 import { newRunId, PARTITION_COUNT, partitionOf, type RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
+import { scriptFormatFault } from '../domain/run/interpreter.ts';
+import { stringFaults } from '../domain/run/process-strings.ts';
 import { matchTarget, parseTarget } from '../domain/target/expression.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
 import type { RunRecord, RunSeed, Store } from '../store/store.ts';
@@ -32,7 +34,7 @@ export async function runStart(
   const { hosts, fault } = await expandTargets(ctx.store, input.targets);
   if (fault?.code === 'bad-target') faults.unshift(fault);
   const accounts = await runAccounts(ctx, fault ? [] : hosts, input.spec, input.account);
-  faults.push(...accounts.faults);
+  faults.push(...accounts.faults, ...lengthFaults(input, accounts.spec.environment));
   if (accounts.used.length > 0 && !input.mayUseAccounts)
     throw new DroverError('permission-denied', {
       detail: 'This run would use accounts, and the permission access.account.use is not given.',
@@ -172,6 +174,13 @@ function newOwnedRunId(ctx: AppContext): RunId {
   return newRunId(ctx.clock.nowMs());
 }
 
+/** With the environment policy of the account: what waits until its profiles have been read has a longer name. */
+function lengthFaults({ spec, secrets }: RunStartInput, environment: RunSpec['environment']): InputFault[] {
+  const argv = spec.work.kind === 'command' ? { argv: spec.work.argv } : {};
+  const policy = environment === undefined ? {} : { environment };
+  return stringFaults({ ...spec, ...argv, secrets, ...policy }).map((one) => ({ ...one, code: 'bad-input' as const }));
+}
+
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 function specFaults({ spec, secrets }: RunStartInput): InputFault[] {
@@ -186,8 +195,16 @@ function specFaults({ spec, secrets }: RunStartInput): InputFault[] {
         'script-too-large',
         `The script has ${spec.work.script.length} bytes; ${limits.scriptBytesMax} are allowed. Larger payloads are files.`,
       );
+    const unfit = scriptFormatFault(spec.work.script, spec.lang);
+    if (unfit !== undefined) fault('#/script', 'script-format', unfit);
   } else if (spec.work.argv.length === 0 || spec.work.argv[0] === '')
     fault('#/command', 'script-empty', 'The command is empty.');
+  if (spec.stdin !== undefined && spec.stdin.length > limits.stdinBytesMax)
+    fault(
+      '#/stdin',
+      'bad-input',
+      `Standard input has ${spec.stdin.length} bytes; ${limits.stdinBytesMax} are allowed. Larger payloads are files.`,
+    );
   const texts = [...(spec.work.kind === 'command' ? spec.work.argv : []), ...spec.args];
   for (const [field, record] of [
     ['env', spec.env],
@@ -200,6 +217,12 @@ function specFaults({ spec, secrets }: RunStartInput): InputFault[] {
           `#/${field}/${name}`,
           'bad-input',
           `${JSON.stringify(name)} is not a variable name (letters, digits and _, not beginning with a digit).`,
+        );
+      if (name.length > limits.nameLengthMax)
+        fault(
+          `#/${field}/${name.slice(0, limits.nameLengthMax)}`,
+          'bad-input',
+          `A variable's name has ${name.length} characters; ${limits.nameLengthMax} are allowed.`,
         );
       if (value.includes('\0'))
         fault(
@@ -223,12 +246,6 @@ function specFaults({ spec, secrets }: RunStartInput): InputFault[] {
   }
   if (texts.some((text) => text.includes('\0')) && faults.length === 0)
     fault('#/args', 'bad-input', 'An argument contains a NUL character, which no process can be given.');
-  if (texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0) > limits.argumentsBytesMax)
-    fault(
-      '#/args',
-      'bad-input',
-      `Arguments, variables, parameters and secrets together have more than ${limits.argumentsBytesMax} bytes.`,
-    );
   if (spec.cwd !== undefined && !spec.cwd.startsWith('/'))
     fault('#/cwd', 'bad-input', 'The working directory must be an absolute path.');
   return faults;

@@ -20,6 +20,7 @@ export const errors = {
   'no-target-matched': { status: 422, retryable: false, title: 'No host matched the target' },
   'too-many-targets': { status: 422, retryable: false, title: 'Too many hosts in one run' },
   'script-empty': { status: 400, retryable: false, title: 'The script is empty' },
+  'script-format': { status: 400, retryable: false, title: 'The script is not written as a shell reads it' },
   'script-too-large': { status: 413, retryable: false, title: 'The script is too large' },
   'body-too-large': { status: 413, retryable: false, title: 'The request body is too large' },
   'unsupported-media-type': { status: 415, retryable: false, title: 'The content type is not supported' },

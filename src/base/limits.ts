@@ -15,8 +15,10 @@ export const limits = {
   scriptBytesMax: 1 * MiB,
   /** Standard input given with a run. */
   stdinBytesMax: 1 * MiB,
-  /** Arguments, environment and parameters of one run together; execve's own limit is 2 MiB on Linux. */
+  /** Arguments, variables, parameters and secrets of one run together, as a process gets them: with their names and ends. Linux takes 2 MiB unless its stack is limited. */
   argumentsBytesMax: 128 * KiB,
+  /** One argument, or one variable with its name, `=` and end: what Linux takes for one string. */
+  argumentStringBytesMax: 128 * KiB,
   argumentsMax: 1_000,
   environmentEntriesMax: 1_000,
   secretsMax: 100,

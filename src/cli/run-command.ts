@@ -33,6 +33,7 @@ export function addRunCommand(program: Command): void {
     )
     .option('-s, --script <file>', 'script to run; - reads it from standard input')
     .option('-l, --lang <lang>', 'sh, bash, python, perl, node, powershell, or any program (default: #!, else sh)')
+    .option('--fix-line-ends', 'make CR LF to LF in the script, and drop a byte order mark (files from Windows)')
     .option('-a, --arg <text>', 'argument to the script (repeatable)', many)
     .option('-e, --env <k=v>', 'environment variable (repeatable)', many)
     .option('-p, --param <k=v>', 'parameter, seen as DROVER_PARAM_K and kept with the run (repeatable)', many)

@@ -2,6 +2,7 @@
 import type { Schemas } from '@drover/sdk';
 import { limits } from '../base/limits.ts';
 import { PRIORITIES } from '../domain/placement/queue-pick.ts';
+import { fixLineEnds, scriptFormatFault } from '../domain/run/interpreter.ts';
 import { VIAS } from '../domain/run/spec.ts';
 import { parseFailureLimit } from '../domain/run/failure-limit.ts';
 import { parseTarget, type TargetExpression } from '../domain/target/expression.ts';
@@ -11,6 +12,7 @@ export interface RunFlags {
   readonly target?: readonly string[];
   readonly script?: string;
   readonly lang?: string;
+  readonly fixLineEnds?: boolean;
   readonly arg?: readonly string[];
   readonly env?: readonly string[];
   readonly param?: readonly string[];
@@ -46,6 +48,7 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
     inputs.secrets(flags.secret ?? []),
   ];
   checkVariables(faults, { '--env': env, '--param': params, '--secret': secrets });
+  const stdin = flags.stdin === undefined ? undefined : inputs.read('--stdin', flags.stdin, limits.stdinBytesMax);
   const request = {
     targets,
     ...work,
@@ -57,10 +60,7 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
     ...given('reason', flags.reason),
     ...given('lang', flags.lang),
     ...given('cwd', flags.cwd),
-    ...given(
-      'stdin',
-      flags.stdin === undefined ? undefined : inputs.text('--stdin', flags.stdin, limits.stdinBytesMax),
-    ),
+    ...given('stdinBase64', stdin?.toString('base64')),
     ...given('timeout', duration(faults, '--timeout', flags.timeout, limits.timeoutMsMax)),
     ...given('killAfter', duration(faults, '--kill-after', flags.killAfter, limits.killAfterMsMax)),
     ...given('startDeadline', duration(faults, '--start-deadline', flags.startDeadline, limits.startDeadlineMsMax)),
@@ -124,6 +124,7 @@ function workOf(
   command: readonly string[],
   flags: RunFlags,
 ): Partial<Schemas['RunCreate']> {
+  if (flags.fixLineEnds && flags.script === undefined) faults.add('--fix-line-ends mends a script: give --script too.');
   if (flags.script !== undefined && command.length > 0)
     faults.add('Give either --script FILE or -- COMMAND, not both. Arguments to a script are given with --arg.');
   if (flags.script === undefined) {
@@ -131,7 +132,10 @@ function workOf(
     else if (command[0]!.trim() === '') faults.add('The command is empty.');
     return isShellLine(command) ? shellLine(command[0]!) : { command: [...command] };
   }
-  const script = inputs.read('--script', flags.script, limits.scriptBytesMax);
+  const read = inputs.read('--script', flags.script, limits.scriptBytesMax);
+  const script = read && flags.fixLineEnds ? Buffer.from(fixLineEnds(read)) : read;
+  const unfit = script && scriptFormatFault(script, flags.lang);
+  if (unfit !== undefined) faults.add(unfit);
   if (script?.toString('latin1').trim() === '')
     faults.add(`The script ${flags.script === '-' ? 'on standard input' : flags.script} is empty.`);
   return {

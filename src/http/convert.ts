@@ -293,12 +293,7 @@ export function auditResource(entry: AuditRecord): z.infer<typeof resources.Audi
 
 /** Durations were checked by the schema. */
 export function runStartInput(body: z.infer<typeof resources.RunCreate>): Omit<RunStartInput, 'mayUseAccounts'> {
-  const script =
-    body.script !== undefined
-      ? Buffer.from(body.script)
-      : body.scriptBase64 !== undefined
-        ? Buffer.from(body.scriptBase64, 'base64')
-        : undefined;
+  const script = bytesOf(body.script, body.scriptBase64);
   return {
     targets: body.targets,
     name: body.name || (body.command ? body.command.join(' ').slice(0, 80) : 'script'),
@@ -313,7 +308,7 @@ export function runStartInput(body: z.infer<typeof resources.RunCreate>): Omit<R
       params: body.params,
       ...given('user', body.user),
       ...given('cwd', body.cwd),
-      ...given('stdin', body.stdin === undefined ? undefined : Buffer.from(body.stdin)),
+      ...given('stdin', bytesOf(body.stdin, body.stdinBase64)),
       timeoutMs: parseDurationMs(body.timeout)!,
       killAfterMs: parseDurationMs(body.killAfter)!,
       startDeadlineMs: parseDurationMs(body.startDeadline)!,
@@ -326,4 +321,9 @@ export function runStartInput(body: z.infer<typeof resources.RunCreate>): Omit<R
       outputKeptBytes: body.outputKeptBytes,
     },
   };
+}
+
+function bytesOf(text: string | undefined, base64: string | undefined): Buffer | undefined {
+  if (text !== undefined) return Buffer.from(text);
+  return base64 === undefined ? undefined : Buffer.from(base64, 'base64');
 }

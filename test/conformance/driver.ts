@@ -35,7 +35,7 @@ export async function reportOf(driver: Driver, attempt: AttemptId): Promise<Agen
   return until(`the report of ${attempt}`, () => driver.report(attempt));
 }
 
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     return !/\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
   } catch {

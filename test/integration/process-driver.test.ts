@@ -10,36 +10,41 @@ import { Journal } from '../../src/drivers/process/journal.ts';
 import { platformOfHost } from '../../src/drivers/process/platform-of-host.ts';
 import { createProcessDriver } from '../../src/drivers/process/process-driver.ts';
 import { driverConformance, newAttempt, reportOf, specOf } from '../conformance/driver.ts';
+import { inputConformance } from '../conformance/inputs.ts';
 import { environmentConformance } from '../conformance/environment.ts';
+
+function processRig(useCgroups: boolean) {
+  return async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
+    chmodSync(dataDir, 0o711);
+    const make = () =>
+      createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, useCgroups });
+    let driver = make();
+    await driver.start();
+    return {
+      driver,
+      async restart() {
+        await driver.stop();
+        driver = make();
+        await driver.start();
+        return driver;
+      },
+      async end() {
+        await driver.stop();
+        rmSync(dataDir, { recursive: true, force: true });
+      },
+    };
+  };
+}
 
 for (const useCgroups of [true, false]) {
   describe(
     useCgroups ? 'processes, with control groups where the host has them' : 'processes, without control groups',
-    () => {
-      driverConformance(async () => {
-        const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
-        chmodSync(dataDir, 0o711);
-        const make = () =>
-          createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, useCgroups });
-        let driver = make();
-        await driver.start();
-        return {
-          driver,
-          async restart() {
-            await driver.stop();
-            driver = make();
-            await driver.start();
-            return driver;
-          },
-          async end() {
-            await driver.stop();
-            rmSync(dataDir, { recursive: true, force: true });
-          },
-        };
-      });
-    },
+    () => driverConformance(processRig(useCgroups)),
   );
 }
+
+describe('processes of an agent', () => inputConformance(processRig(true)));
 
 describe('processes', () => {
   it('end the supervisor of an attempt whose end was recorded right before the agent was killed', async () => {

@@ -9,6 +9,7 @@ import { systemRandom } from '../../src/base/random.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import { createSshDriver, type SshDriver } from '../../src/drivers/ssh/ssh-driver.ts';
 import { driverConformance } from '../conformance/driver.ts';
+import { inputConformance } from '../conformance/inputs.ts';
 import { environmentConformance } from '../conformance/environment.ts';
 import { accessOf, SshWorld } from '../support/sshd.ts';
 import { requiring } from '../support/needs.ts';
@@ -70,6 +71,7 @@ async function sshRig(
 
 requiring('sshd').describe('scripts over SSH', () => {
   driverConformance(() => sshRig(() => []));
+  inputConformance(() => sshRig(() => []));
   // What a session has of its own: here from sshd, elsewhere from pam_env or the shell's start-up files.
   environmentConformance(() =>
     sshRig((world) => [`SetEnv HOME=${world.folder} AGENT_OWN=yes DROVER_JOIN=no NODE_CHANNEL_FD=3`]),

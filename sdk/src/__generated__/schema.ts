@@ -1622,7 +1622,13 @@ export interface components {
             /** @description A user of the hosts, where no account is given */
             user?: string;
             cwd?: string;
+            /** @description Standard input as text */
             stdin?: string;
+            /**
+             * Format: base64
+             * @description Standard input as bytes
+             */
+            stdinBase64?: string;
             /**
              * @description A duration with its unit: 500ms, 30s, 5m, 2h, 7d, 1h30m
              * @default 1h

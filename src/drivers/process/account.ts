@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
+import type { ProgramLack } from '../../domain/run/interpreter.ts';
 import type { Account } from './plan.ts';
 
 export function ownAccount(): Account {
@@ -41,6 +42,13 @@ export function findProgram(name: string, path: string): string | undefined {
       return false;
     }
   });
+}
+
+/** Why a path, taken from the root, is no program of `findProgram`; a bare name is only absent. */
+export function lackOf(name: string): ProgramLack {
+  const stat = name.includes('/') ? statSync(join('/', name), { throwIfNoEntry: false }) : undefined;
+  if (!stat) return 'absent';
+  return stat.isDirectory() ? 'folder' : 'locked';
 }
 
 /** The first parent folder of `path` that an account other than root may not pass, or undefined. */

@@ -5,6 +5,7 @@
  *  - `agent`: what the agent itself has, and nothing of its own workings.
  * Variables, parameters and secrets that were given win in all three, as do ours. Pure.
  */
+import { HELD } from '../../domain/run/process-strings.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 
 export interface EnvironmentContext {
@@ -22,8 +23,6 @@ export const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 export const AGENT_ONLY =
   /^(DROVER_|NODE_(CHANNEL_|UNIQUE_ID)|NOTIFY_SOCKET$|LISTEN_(FDS|PID|FDNAMES)$|WATCHDOG_(USEC|PID)$|MAINPID$|INVOCATION_ID$|JOURNAL_STREAM$)/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-/** Under these names values wait until the profiles have been read. */
-export const HELD = '__drover_';
 /** Shells that read `-l -c` as sh does; for others, and for those that let nobody in, it is sh itself. */
 export const SH_LIKE = ['sh', 'bash', 'dash', 'ash', 'ksh', 'mksh', 'zsh'];
 

@@ -30,6 +30,7 @@ const WINDOWS: PlanContext = {
   agentUid: 0,
   family: 'windows',
   agentEnvironment: {},
+  lackOf: () => 'absent',
   findProgram: there({
     'powershell.exe': 'C:\\W\\powershell.exe',
     'cmd.exe': 'C:\\W\\cmd.exe',

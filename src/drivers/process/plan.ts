@@ -11,6 +11,13 @@ import {
   windowsLanguage,
 } from './windows-command.ts';
 import type { ErrorCode } from '../../base/errors.ts';
+import {
+  interpreterOf,
+  programLackDetail,
+  type ProgramLack,
+  type ProgramOrigin,
+} from '../../domain/run/interpreter.ts';
+import { stringFaults } from '../../domain/run/process-strings.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import { environmentOf, underLogin, type EnvironmentContext } from './environment.ts';
 
@@ -40,21 +47,11 @@ export interface PlanContext extends EnvironmentContext {
   readonly agentUid: number;
   /** Absolute path of a program on the given PATH, or undefined. */
   findProgram(name: string, path: string): string | undefined;
+  /** Why a path is no program. */
+  lackOf(name: string): ProgramLack;
   /** How commands are written there; posix unless said. */
   readonly family?: 'posix' | 'windows';
 }
-
-/** Names that mean the same everywhere; the first program that exists is taken. Anything else is a program's name or path. */
-export const INTERPRETERS: Readonly<
-  Record<string, { readonly programs: readonly string[]; readonly args?: readonly string[] }>
-> = {
-  sh: { programs: ['/bin/sh', 'sh'] },
-  bash: { programs: ['bash'] },
-  python: { programs: ['python3', 'python'] },
-  perl: { programs: ['perl'] },
-  node: { programs: ['node'] },
-  powershell: { programs: ['pwsh', 'powershell'], args: ['-NoLogo', '-NoProfile', '-NonInteractive', '-File'] },
-};
 
 export function isRefusal(plan: object): plan is Refusal {
   return 'refused' in plan;
@@ -69,6 +66,8 @@ export function planProcess(spec: ExecutionSpec, context: PlanContext): ProcessP
       refused: 'bad-input',
       detail: 'An argument or a variable contains a NUL character, which no process can be given.',
     };
+  const long = stringFaults(spec)[0];
+  if (long) return { refused: 'bad-input', detail: long.detail };
   if (context.family === 'windows') return planWindows(spec, context, env);
   const command = commandLine(spec, context, env.PATH!);
   if (isRefusal(command)) return command;
@@ -82,31 +81,46 @@ export function planProcess(spec: ExecutionSpec, context: PlanContext): ProcessP
 
 function commandLine(spec: ExecutionSpec, context: PlanContext, path: string): { argv: string[] } | Refusal {
   if (spec.argv) {
-    const [program, ...rest] = spec.argv;
-    const found = program === undefined ? undefined : locate(program, spec, context, path);
-    return found === undefined ? missing(program ?? '', path) : { argv: [found, ...rest, ...spec.args] };
+    const [program = '', ...rest] = spec.argv;
+    const found = locate([program], spec, context, path);
+    return found === undefined
+      ? lacking('command', [program], context, path)
+      : { argv: [found, ...rest, ...spec.args] };
   }
-  if (spec.lang === undefined) {
-    if (startsWithShebang(spec.script)) return { argv: [context.scriptPath, ...spec.args] };
-    return { argv: ['/bin/sh', context.scriptPath, ...spec.args] };
-  }
-  const known = INTERPRETERS[spec.lang] ?? { programs: [spec.lang] };
-  const here = known.programs.find((program) => context.findProgram(program, path) !== undefined);
-  // Only the login shell knows its own path: what is nowhere else may well be there.
-  const program = here ?? (spec.environment === 'login' ? known.programs.find(isBare) : undefined);
-  const found = program === undefined ? undefined : locate(program, spec, context, path);
+  const choice = interpreterOf(spec.script!, spec.lang);
+  if (isRefusal(choice)) return choice;
+  const found = locate(choice.programs, spec, context, path);
   return found === undefined
-    ? missing(known.programs.join(' or '), path)
-    : { argv: [found, ...(known.args ?? []), context.scriptPath, ...spec.args] };
+    ? lacking(choice.origin, choice.programs, context, path)
+    : { argv: [found, ...choice.args, context.scriptPath, ...spec.args] };
 }
 
-/** Under a login shell a bare name is left to that shell: its path may name another program, or the only one. */
-function locate(program: string, spec: ExecutionSpec, context: PlanContext, path: string): string | undefined {
-  return spec.environment === 'login' && isBare(program) ? program : context.findProgram(program, path);
+/**
+ * The first that is there, by the name that was given: that is its `$0`, over SSH too. A login shell alone knows its own path: what is
+ * nowhere else may well be there.
+ */
+function locate(
+  programs: readonly string[],
+  spec: ExecutionSpec,
+  context: PlanContext,
+  path: string,
+): string | undefined {
+  for (const program of programs) {
+    const found = context.findProgram(program, path);
+    // The shell that begins it would take a dash for an option.
+    if (found !== undefined) return isBare(program) && !program.startsWith('-') ? program : found;
+  }
+  return spec.environment === 'login' ? programs.find(isBare) : undefined;
 }
 
 function isBare(program: string): boolean {
   return program !== '' && !program.includes('/');
+}
+
+function lacking(origin: ProgramOrigin, programs: readonly string[], context: PlanContext, path: string): Refusal {
+  const lack = programs.map((program) => context.lackOf(program)).find((why) => why !== 'absent') ?? 'absent';
+  const where = programs.some(isBare) ? path : undefined;
+  return { refused: 'interpreter-missing', detail: programLackDetail(origin, lack, programs.join(' or '), where) };
 }
 
 /** Which program takes what, on Windows. Another account wants a token of its own there, which a command line cannot give. */
@@ -126,7 +140,7 @@ function planWindows(spec: ExecutionSpec, context: PlanContext, env: Record<stri
           : [spec.lang!];
   const program = find(...wanted);
   const cmd = find('cmd.exe') ?? 'cmd.exe';
-  if (program === undefined) return missing(wanted.join(' or '), env.PATH!);
+  if (program === undefined) return lacking(spec.argv ? 'command' : 'lang', wanted, context, env.PATH!);
   const command = spec.argv
     ? language === 'powershell' && spec.lang
       ? powershellEncoded(program, powershellInvocation([...spec.argv, ...spec.args]))
@@ -139,17 +153,6 @@ function planWindows(spec: ExecutionSpec, context: PlanContext, env: Record<stri
   return isWindowsFault(command)
     ? { refused: 'bad-input', detail: command.fault }
     : { argv: [command.program, command.line], env, cwd: spec.cwd ?? context.account.home };
-}
-
-function missing(program: string, path: string): Refusal {
-  return {
-    refused: 'interpreter-missing',
-    detail: `There is no ${program} on this host (looked in ${path}). Install it, or name another by its full path (an interpreter: with --lang).`,
-  };
-}
-
-function startsWithShebang(script: Uint8Array | undefined): boolean {
-  return script !== undefined && script[0] === 0x23 && script[1] === 0x21;
 }
 
 /** Another account with its supplementary groups. setpriv replaces itself by the program; runuser and su stay in between. */

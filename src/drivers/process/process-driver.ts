@@ -16,7 +16,7 @@ import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { AgentReport, ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import type { AttemptStart, Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../driver.ts';
-import { findAccount, findProgram, ownAccount, unreachableParent } from './account.ts';
+import { findAccount, findProgram, lackOf, ownAccount, unreachableParent } from './account.ts';
 import { EndRecorder, type Outcome } from './end-record.ts';
 import { Journal, type JournalEntry, type ProcessIdentity } from './journal.ts';
 import { LiveTail } from './live-tail.ts';
@@ -293,6 +293,7 @@ class ProcessDriverService implements ProcessDriver {
       agentUid: process.getuid?.() ?? 0,
       agentEnvironment: process.env,
       findProgram,
+      lackOf,
       family: this.#platform.family,
     });
     if (isRefusal(plan)) return plan;

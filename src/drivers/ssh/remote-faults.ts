@@ -1,5 +1,6 @@
 /** What the program says that is in the way, and what its silence means, as errors. Faults of the way there are in ssh-faults.ts. */
 import { DroverError, isErrorCode } from '../../base/errors.ts';
+import { programLackDetail, type ProgramLack, type ProgramOrigin } from '../../domain/run/interpreter.ts';
 
 /** It took a channel, and may yet do what it was told. */
 export function silence(waitedMs: number): DroverError {
@@ -14,10 +15,13 @@ export function remoteFault(words: readonly string[]): DroverError {
   switch (code) {
     case 'directory-missing':
       return new DroverError(code, { detail: `There is no folder ${detail} on this host, or it cannot be entered.` });
-    case 'interpreter-missing':
+    case 'interpreter-missing': {
+      const [origin, lack, ...rest] = words.slice(2);
+      const [, names, where] = /^(.*?)(?: \(looked in (.*)\))?$/.exec(rest.join(' ')) ?? [];
       return new DroverError(code, {
-        detail: `There is no ${detail} on this host. Install it, or name another by its full path (an interpreter: with --lang).`,
+        detail: programLackDetail(origin as ProgramOrigin, lack as ProgramLack, names ?? '', where),
       });
+    }
     case 'spool-full':
       return new DroverError(code, {
         detail: `The script or its output could not be written in ${detail} on the host: there is no space, or the connection was cut while it was sent.`,

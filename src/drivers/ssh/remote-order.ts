@@ -7,8 +7,10 @@
  * is there for the next one.
  */
 import { limits } from '../../base/limits.ts';
-import { AFTER_LOGIN, AGENT_ONLY, HELD, PATH, SH_LIKE } from '../process/environment.ts';
-import { INTERPRETERS, type Refusal } from '../process/plan.ts';
+import { HELD, stringFaults } from '../../domain/run/process-strings.ts';
+import { AFTER_LOGIN, AGENT_ONLY, PATH, SH_LIKE } from '../process/environment.ts';
+import { interpreterOf, type ProgramOrigin } from '../../domain/run/interpreter.ts';
+import { isRefusal, type Refusal } from '../process/plan.ts';
 import type { RemoteOrder } from './remote-run.ts';
 
 /** Longer texts are cheaper read by a helper than byte by byte. */
@@ -44,6 +46,7 @@ export function orderText(order: RemoteOrder, context: OrderContext): OrderText 
   const blobs: Uint8Array[] = [];
   const stored = [store(spec.script, '$b.x', blobs), store(spec.stdin, '$b.n', blobs)].filter((text) => text !== '');
   const command = commandOf(order);
+  if (isRefusal(command)) return command;
   const own = ownEnvironment(order);
   const login = spec.environment === 'login' ? underLogin(order) : undefined;
   const parts = [
@@ -102,6 +105,8 @@ function faultOf(order: RemoteOrder, env: Readonly<Record<string, string>>): str
     )
   )
     return 'An argument or a variable contains a NUL character, which no process can be given.';
+  const long = stringFaults(spec)[0];
+  if (long) return long.detail;
   const odd = Object.keys(env).find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || RESERVED.has(name));
   return odd === undefined
     ? undefined
@@ -170,19 +175,15 @@ function folder(cwd: string | undefined): string {
 }
 
 /** `check` refuses what is not there; `begin` sets the argument vector. */
-function commandOf(order: RemoteOrder): { check: string; begin: string } {
-  const { spec } = order;
+function commandOf({ spec }: RemoteOrder): { check: string; begin: string } | Refusal {
   const isLogin = spec.environment === 'login';
   if (spec.argv) {
     const [program = '', ...rest] = spec.argv;
-    return found([program], `${words([...rest, ...spec.args])}`, isLogin);
+    return found('command', [program], words([...rest, ...spec.args]), isLogin);
   }
-  if (spec.lang === undefined) {
-    const [program, ...options] = shebang(spec.script) ?? ['/bin/sh'];
-    return found([program!], `${words(options)} "$b.x" ${words(spec.args)}`);
-  }
-  const known = INTERPRETERS[spec.lang] ?? { programs: [spec.lang] };
-  return found(known.programs, `${words(known.args ?? [])} "$b.x" ${words(spec.args)}`, isLogin);
+  const choice = interpreterOf(spec.script!, spec.lang);
+  if (isRefusal(choice)) return choice;
+  return found(choice.origin, choice.programs, `${words(choice.args)} "$b.x" ${words(spec.args)}`, isLogin);
 }
 
 function words(list: readonly string[]): string {
@@ -193,21 +194,23 @@ function words(list: readonly string[]): string {
  * The first of the programs that exists becomes `w`. A name with a slash is a path from the root, as agents take it. A login shell
  * alone knows its own path: what is nowhere else may well be there.
  */
-function found(programs: readonly string[], rest: string, isLogin = false): { check: string; begin: string } {
+function found(
+  origin: ProgramOrigin,
+  programs: readonly string[],
+  rest: string,
+  isLogin: boolean,
+): { check: string; begin: string } {
   const candidates = programs.map((program) =>
     program.includes('/') && !program.startsWith('/') ? `/${program}` : program,
   );
+  const bare = candidates.filter((program) => program !== '' && !program.includes('/'));
   // Not by `command -v`, which finds what only a shell has: its own words, and our functions.
   const test = 'case $x in */*) [ -f "$x" ] && [ -x "$x" ];; ?*) onpath "$x";; *) false;; esac';
-  const last = isLogin ? candidates.find((program) => program !== '' && !program.includes('/')) : undefined;
-  const check = `w=${last === undefined ? '' : quote(last)}; for x in ${words(candidates)}; do if ${test}; then w=$x; break; fi; done; [ -n "$w" ] || no interpreter-missing ${quote(programs.join(' or '))};`;
+  const lack = 'case $x in /*) if [ -d "$x" ]; then y=folder; elif [ -e "$x" ]; then y=locked; fi;; esac';
+  const last = isLogin ? bare[0] : undefined;
+  // On one line, as a refusal is told.
+  const names = quote(programs.join(' or ').replace(/\s+/g, ' ').slice(0, 1_000));
+  const where = bare.length > 0 ? ' "(looked in $PATH)"' : '';
+  const check = `y=absent; w=${last === undefined ? '' : quote(last)}; for x in ${words(candidates)}; do if ${test}; then w=$x; break; fi; ${lack}; done; [ -n "$w" ] || no interpreter-missing ${origin} $y ${names}${where};`;
   return { check, begin: `set -- "$w" ${rest};` };
-}
-
-/** As the kernel reads it: the interpreter, and all the rest of the line as one argument. Ours, so that a folder without exec rights will do. */
-function shebang(script: Uint8Array | undefined): string[] | undefined {
-  if (!script || script[0] !== 0x23 || script[1] !== 0x21) return undefined;
-  const line = Buffer.from(script.subarray(2, 258)).toString('utf8').split('\n')[0]!;
-  const match = /^[ \t]*([^ \t\r]+)[ \t]*(.*?)[ \t\r]*$/.exec(line);
-  return match ? [match[1]!, ...(match[2] ? [match[2]] : [])] : undefined;
 }

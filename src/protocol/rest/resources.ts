@@ -49,7 +49,8 @@ export const RunCreate = z
     account: name.optional().describe('Name or id of the account to run as: it must cover every host'),
     user: text(256).optional().describe('A user of the hosts, where no account is given'),
     cwd: text(4_096).optional(),
-    stdin: z.string().max(limits.stdinBytesMax).optional(),
+    stdin: z.string().optional().describe('Standard input as text'),
+    stdinBase64: z.base64().optional().describe('Standard input as bytes'),
     timeout: duration(limits.timeoutMsMax).default('1h'),
     killAfter: duration(limits.killAfterMsMax).default('10s'),
     startDeadline: duration(limits.startDeadlineMsMax)
@@ -73,6 +74,10 @@ export const RunCreate = z
   .refine((body) => [body.script, body.scriptBase64, body.command].filter((work) => work !== undefined).length === 1, {
     message: 'give exactly one of script, scriptBase64 and command',
     path: ['script'],
+  })
+  .refine((body) => body.stdin === undefined || body.stdinBase64 === undefined, {
+    message: 'give one of stdin and stdinBase64',
+    path: ['stdin'],
   })
   .meta({ id: 'RunCreate' });
 
