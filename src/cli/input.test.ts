@@ -158,16 +158,16 @@ describe('the request for a run', () => {
 
   it('has standard input of any bytes', () => {
     const stdin = file('image', Buffer.from([0, 0xff, 10]));
-    expect(runRequest(['cat'], { stdin })).toMatchObject({ stdinBase64: 'AP8K' });
+    expect(runRequest(['cat'], { target: ['all'], stdin })).toMatchObject({ stdinBase64: 'AP8K' });
   });
 
   it('mends a script from Windows when it is told to, and says so when it is not', () => {
     const script = file('windows.sh', '\ufeff#!/bin/sh\r\necho\r\n');
-    expect(() => runRequest([], { script })).toThrow(/byte order mark .*--fix-line-ends/);
-    expect(runRequest([], { script, lang: 'powershell' })).toHaveProperty('scriptBase64');
-    const { scriptBase64 } = runRequest([], { script, fixLineEnds: true });
+    expect(() => runRequest([], { target: ['all'], script })).toThrow(/byte order mark .*--fix-line-ends/);
+    expect(runRequest([], { target: ['all'], script, lang: 'powershell' })).toHaveProperty('scriptBase64');
+    const { scriptBase64 } = runRequest([], { target: ['all'], script, fixLineEnds: true });
     expect(Buffer.from(scriptBase64!, 'base64').toString()).toBe('#!/bin/sh\necho\n');
-    expect(() => runRequest(['x'], { fixLineEnds: true })).toThrow(/--script/);
+    expect(() => runRequest(['x'], { target: ['all'], fixLineEnds: true })).toThrow(/--script/);
   });
 
   it('is refused with all its faults', () => {
