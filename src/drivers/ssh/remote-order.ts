@@ -206,11 +206,11 @@ function found(
   const bare = candidates.filter((program) => program !== '' && !program.includes('/'));
   // Not by `command -v`, which finds what only a shell has: its own words, and our functions.
   const test = 'case $x in */*) [ -f "$x" ] && [ -x "$x" ];; ?*) onpath "$x";; *) false;; esac';
-  const lack = 'case $x in /*) if [ -d "$x" ]; then y=folder; elif [ -e "$x" ]; then y=locked; fi;; esac';
+  const lack = 'case $x in /*) if [ -d "$x" ]; then v=folder; elif [ -e "$x" ]; then v=locked; fi;; esac';
   const last = isLogin ? bare[0] : undefined;
   // On one line, as a refusal is told.
   const names = quote(programs.join(' or ').replace(/\s+/g, ' ').slice(0, 1_000));
   const where = bare.length > 0 ? ' "(looked in $PATH)"' : '';
-  const check = `y=absent; w=${last === undefined ? '' : quote(last)}; for x in ${words(candidates)}; do if ${test}; then w=$x; break; fi; ${lack}; done; [ -n "$w" ] || no interpreter-missing ${origin} $y ${names}${where};`;
+  const check = `v=absent; w=${last === undefined ? '' : quote(last)}; for x in ${words(candidates)}; do if ${test}; then w=$x; break; fi; ${lack}; done; [ -n "$w" ] || no interpreter-missing ${origin} $v ${names}${where};`;
   return { check, begin: `set -- "$w" ${rest};` };
 }
