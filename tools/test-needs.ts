@@ -25,6 +25,7 @@ export const TEST_PROGRAMS = {
   sudo: 'sudo',
   tcsh: 'tcsh',
   useradd: 'passwd',
+  zsh: 'zsh',
 } as const satisfies Record<string, string>;
 
 export type TestProgram = keyof typeof TEST_PROGRAMS;

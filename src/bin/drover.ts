@@ -1,6 +1,7 @@
 /** The `drover` command. Commands of the client are defined in `cli`; the roles are separate programs, loaded only when asked for. */
 import module from 'node:module';
-module.enableCompileCache();
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 
 const ROLES: Readonly<Record<string, () => Promise<unknown>>> = {
   server: () => import('./drover-server.ts'),
@@ -9,7 +10,14 @@ const ROLES: Readonly<Record<string, () => Promise<unknown>>> = {
   up: () => import('./drover-up.ts'),
 };
 
+/** In a folder of this user's own: in a shared one, as Node takes by itself, somebody else could lay down what we execute. */
+function keepCompiled(): void {
+  const home = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE || join(home, 'drover', 'compiled'));
+}
+
 async function main(): Promise<void> {
+  keepCompiled();
   // Node has forgotten that it was to ignore this.
   if (process.env.DROVER_NOHUP === '1') process.on('SIGHUP', () => undefined);
   const [first, ...rest] = process.argv.slice(2);
@@ -19,30 +27,8 @@ async function main(): Promise<void> {
     await role();
     return;
   }
-  const { Command, CommanderError } = await import('commander');
-  const [{ addCommands }, { explain, EXIT }, { note }] = await Promise.all([
-    import('../cli/commands.ts'),
-    import('../cli/exit.ts'),
-    import('../cli/out.ts'),
-  ]);
-  const { version } = await import('../base/node-process.ts');
-  const program = new Command('drover')
-    .description('Operations work on fleets of servers.')
-    .version(version())
-    .exitOverride()
-    .showHelpAfterError('(drover COMMAND --help tells more)');
-  addCommands(program);
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => error.code === 'EPIPE' && process.exit(0));
-  try {
-    await program.parseAsync();
-  } catch (error) {
-    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.succeeded : EXIT.usage;
-    else {
-      const { message, code } = explain(error);
-      note(`drover: ${message}`);
-      process.exitCode = code;
-    }
-  }
+  const { runCommand } = await import('../cli/program.ts');
+  process.exitCode = await runCommand(process.argv.slice(2));
 }
 
 await main();

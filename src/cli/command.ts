@@ -1,16 +1,25 @@
-/** What all commands have alike: a summary, examples in the help, `--json` for programs, and one way to answer. */
+/** What all commands have alike: a summary, examples in the help, the forms of an answer, and one way to give it. */
 import { Option, type Command } from 'commander';
+import { UsageError } from './exit.ts';
 import { ON_DISCONNECT } from './interrupt.ts';
 import { out } from './out.ts';
+import { table } from './render.ts';
+import { chooseContext } from './session.ts';
+
+const OUTPUT_FORMS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'name'] as const;
+export type OutputForm = (typeof OUTPUT_FORMS)[number];
 
 export interface AnswerFlags {
+  /** For a program, in whatever form: nothing is said beside the answer. */
   readonly json?: boolean;
+  readonly output?: OutputForm;
   readonly utc?: boolean;
 }
 
 export interface CommandWords {
   readonly summary: string;
-  readonly description?: string /** Lines of the shell, without the prompt. */;
+  readonly description?: string;
+  /** Lines of the shell, without the prompt. */
   readonly examples: readonly string[];
 }
 
@@ -22,14 +31,24 @@ export function group(parent: Command, name: string, summary: string): Command {
     .description(`${capital(summary)}.`);
 }
 
-/** A command that answers: with text, or with one document on `--json`. */
+/** A command that answers: with text for a person, or in a form for a program. */
 export function command(parent: Command, name: string, { summary, description, examples }: CommandWords): Command {
   return parent
     .command(name)
     .summary(summary)
     .description(description ?? `${capital(summary)}.`)
-    .option('-j, --json', 'answer with one JSON document')
+    .option('-j, --json', 'answer with one JSON document; the same as -o json')
+    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(OUTPUT_FORMS))
+    .option('--context <name>', 'server to speak to, of those that drover login has stored')
+    .hook('preAction', (_program, self) => settle(self))
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`);
+}
+
+function settle(self: Command): void {
+  const { json, output, context } = self.optsWithGlobals<AnswerFlags & { readonly context?: string }>();
+  if (json && output !== undefined && output !== 'json') throw new UsageError(`Give --json or -o ${output}, not both.`);
+  if (output !== undefined && output !== 'table' && output !== 'wide') self.setOptionValue('json', true);
+  if (context !== undefined) chooseContext(context);
 }
 
 /** For commands that follow what they have begun. */
@@ -47,8 +66,56 @@ export function withUtc(target: Command): Command {
   return target.option('--utc', 'show times in UTC, not in the time of this place');
 }
 
-export async function answer(flags: AnswerFlags, document: unknown, text: () => string): Promise<void> {
-  await out(`${flags.json ? JSON.stringify(document) : text()}\n`);
+/** `name` is what a thing of the answer is called in later commands. */
+export async function answer<D>(
+  flags: AnswerFlags,
+  document: D,
+  text: () => string,
+  name: (item: ItemOf<D>) => string = nameOf,
+): Promise<void> {
+  if (!flags.json) return out(`${text()}\n`);
+  const items = itemsOf(document);
+  switch (flags.output) {
+    case 'jsonl':
+      for (const item of items) await out(`${JSON.stringify(item)}\n`);
+      return;
+    case 'yaml':
+      return out((await import('yaml')).stringify(document, { aliasDuplicateObjects: false }));
+    case 'name':
+      for (const item of items) await out(`${name(item as ItemOf<D>)}\n`);
+      return;
+    default:
+      return out(`${JSON.stringify(document)}\n`);
+  }
+}
+
+type ItemOf<D> = D extends { readonly items: readonly (infer I)[] } ? I : D;
+
+/** A list is its items; anything else is one thing. */
+function itemsOf(document: unknown): readonly unknown[] {
+  const items = (document as { items?: unknown } | null)?.items;
+  return Array.isArray(items) ? items : [document];
+}
+
+function nameOf(item: unknown): string {
+  const inner = item as Readonly<Record<string, unknown>>;
+  const found = ['name', 'host', 'id', 'fingerprint', 'version', 'removed', 'revoked', 'token'].find(
+    (key) => typeof inner[key] === 'string',
+  );
+  if (found !== undefined) return String(inner[found]);
+  const [only] = Object.values(inner).filter((value) => typeof value === 'object' && value !== null);
+  return only === undefined ? JSON.stringify(item) : nameOf(only);
+}
+
+/** A column of a list; a wide one is shown on `-o wide` only. */
+export type Column<T> = readonly [title: string, cell: (item: T) => string | undefined, width?: 'wide'];
+
+export function listText<T>(flags: AnswerFlags, items: readonly T[], columns: readonly Column<T>[]): string {
+  const shown = columns.filter(([, , width]) => width === undefined || flags.output === 'wide');
+  return table(
+    shown.map(([title]) => title),
+    items.map((item) => shown.map(([, cell]) => cell(item) ?? '')),
+  );
 }
 
 function capital(text: string): string {

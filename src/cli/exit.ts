@@ -1,20 +1,79 @@
-/** Exit codes of the CLI: 0 all succeeded, 1 some did not, 2 bad usage, 3 refused, 4 server not reached. */
-import { DroverApiError, DroverUnreachableError } from '@drover/sdk';
+/**
+ * Exit codes of the CLI: 0 all succeeded, 1 some did not, 2 bad usage, 3 refused, 4 server not reached, 5 nothing failed but hosts were not
+ * reached. And how a failure is told: to a person in words, to a program as one problem.
+ */
+import { DroverApiError, DroverUnreachableError, type Run } from '@drover/sdk';
+import { CommanderError } from 'commander';
 
-export const EXIT = { succeeded: 0, failed: 1, usage: 2, refused: 3, unreachable: 4 } as const;
+export const EXIT = { succeeded: 0, failed: 1, usage: 2, refused: 3, unreachable: 4, hostsUnreached: 5 } as const;
 
 /** The command line itself is wrong. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** One calm message for whatever went wrong, and the code to exit with. */
-export function explain(error: unknown): { message: string; code: number } {
-  if (error instanceof UsageError) return { message: error.message, code: EXIT.usage };
+/** As the server's own problems (RFC 9457), with the exit code; on standard error in one line. */
+interface Problem {
+  readonly type: 'about:blank';
+  readonly title: string;
+  readonly status?: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly errors?: readonly { pointer: string; code: string; detail: string }[];
+  readonly requestId?: string;
+  readonly exitCode: number;
+}
+
+/** One calm message for whatever went wrong, the code to exit with, and the same for a program. */
+export function explain(error: unknown): { message: string; code: number; problem: Problem } {
+  const told = (title: string, code: string, message: string, exitCode: number): ReturnType<typeof explain> => ({
+    message,
+    code: exitCode,
+    problem: { type: 'about:blank', title, code, detail: message, exitCode },
+  });
+  if (error instanceof UsageError) return told('Bad usage', 'bad-input', error.message, EXIT.usage);
+  if (error instanceof CommanderError)
+    return told('Bad usage', 'bad-input', error.message.replace(/^error: /, ''), EXIT.usage);
   if (error instanceof DroverUnreachableError)
-    return { message: `${error.message}\n${unreachableAdvice(error.message)}`, code: EXIT.unreachable };
-  if (error instanceof DroverApiError) return explainRefusal(error);
-  return { message: (error as Error).stack ?? String(error), code: EXIT.failed };
+    return told(
+      'Server not reached',
+      'server-unreachable',
+      `${error.message}\n${unreachableAdvice(error.message)}`,
+      EXIT.unreachable,
+    );
+  if (!(error instanceof DroverApiError))
+    return told('Internal fault', 'internal', (error as Error).stack ?? String(error), EXIT.failed);
+  const { message, code } = explainRefusal(error);
+  const { status, detail, errors, requestId } = error;
+  return {
+    message,
+    code,
+    problem: {
+      type: 'about:blank',
+      title: 'Refused',
+      status,
+      code: error.code,
+      detail,
+      ...(errors.length > 0 ? { errors } : {}),
+      ...(requestId === undefined ? {} : { requestId }),
+      exitCode: code,
+    },
+  };
+}
+
+/** What a run came to. Hosts that were not reached are another matter than work that failed: whoever calls may try those again. */
+export function exitOfRun({ state, counts }: Pick<Run, 'state' | 'counts'>): number {
+  if (state === 'succeeded') return EXIT.succeeded;
+  const {
+    failed = 0,
+    timed_out = 0,
+    cancelled = 0,
+    lost = 0,
+    not_started = 0,
+  } = counts as Readonly<Record<string, number>>;
+  return state === 'failed' && failed + timed_out + cancelled === 0 && lost + not_started > 0
+    ? EXIT.hostsUnreached
+    : EXIT.failed;
 }
 
 function unreachableAdvice(message: string): string {

@@ -4,13 +4,14 @@
  */
 import { DroverUnreachableError, watchRun, type Execution, type LiveOutput, type Run } from '@drover/sdk';
 import { pause, systemClock } from '../base/clock.ts';
-import { EXIT } from './exit.ts';
+import { answer, type OutputForm } from './command.ts';
+import { EXIT, exitOfRun } from './exit.ts';
 import { Interrupts, listenForInterrupts, onDisconnectOf, type HeldSignals, type OnDisconnect } from './interrupt.ts';
 import { LiveLines, type LivePiece } from './live-lines.ts';
 import { isTerminal, note, out, paintOf } from './out.ts';
 import { canAsk } from './prompt.ts';
 import { countsLine, endingText, paintState, progressLine } from './render.ts';
-import { printFolded, printJson, readKept } from './result.ts';
+import { printFolded, printMachine, readKept } from './result.ts';
 import type { Session } from './session.ts';
 import { plainText, terminalText } from './text-width.ts';
 
@@ -24,6 +25,7 @@ const PLAIN_LINE_MS = 10_000;
 
 export interface FollowFlags {
   readonly json?: boolean;
+  readonly output?: OutputForm;
   readonly live?: boolean;
   readonly host?: string;
   /** Somebody looks at a run that others may have made: an interrupt leaves it alone. */
@@ -43,16 +45,16 @@ interface Followed {
 export async function followToEnd(session: Session, run: Run, flags: FollowFlags): Promise<number> {
   const followed = await new Follower(session, run, flags).follow();
   if (followed.left) {
-    if (flags.json) await out(`${JSON.stringify({ run: followed.run })}\n`);
+    if (flags.json) await answer(flags, { run: followed.run }, () => '');
     // Nobody knows yet how it ends: what a shell would do after a success must not be done.
     return EXIT.failed;
   }
   await printResult(session, followed.run, flags);
-  return followed.run.state === 'succeeded' ? EXIT.succeeded : EXIT.failed;
+  return exitOfRun(followed.run);
 }
 
 export async function printResult(session: Session, run: Run, flags: FollowFlags): Promise<void> {
-  if (flags.json) await printJson(session, run, flags.host);
+  if (flags.json) await printMachine(session, run, flags);
   else await printFolded(session, run, { outputs: flags.live !== true });
 }
 

@@ -1,12 +1,12 @@
 /** `drover hosts list|show|label|remove`; what is about reaching hosts without an agent has files of its own. */
 import { allPages, dataOf, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
-import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
+import { answer, command, group, listText, withUtc, type AnswerFlags } from './command.ts';
 import { addHostsEdit } from './hosts-edit-command.ts';
 import { addHostsImport } from './hosts-import-command.ts';
 import { addHostsKeys } from './hosts-keys-command.ts';
 import { Faults, pairs } from './input.ts';
-import { table, timeText } from './render.ts';
+import { timeText } from './render.ts';
 import { openSession } from './session.ts';
 import { plainText } from './text-width.ts';
 
@@ -72,16 +72,17 @@ async function list(flags: ListFlags): Promise<void> {
     ),
   );
   await answer(flags, { items }, () =>
-    table(
-      ['NAME', 'REACHED BY', 'OS', 'ADDRESS', 'LABELS'],
-      items.map((host) => [
-        host.name,
-        reachText(host, flags),
-        String(host.facts.distribution ?? host.facts.os ?? ''),
-        host.address ?? addressesOf(host)[0] ?? '',
-        labelsText(host.labels),
-      ]),
-    ),
+    listText(flags, items, [
+      ['NAME', (host) => host.name],
+      ['REACHED BY', (host) => reachText(host, flags)],
+      ['OS', (host) => String(host.facts.distribution ?? host.facts.os ?? '')],
+      ['ADDRESS', (host) => host.address ?? addressesOf(host)[0]],
+      ['ZONE', (host) => host.zone, 'wide'],
+      ['ACCOUNT', (host) => host.account, 'wide'],
+      ['KNOWN SINCE', (host) => timeText(host.createdAt, flags.utc === true), 'wide'],
+      ['ID', (host) => host.id, 'wide'],
+      ['LABELS', (host) => labelsText(host.labels)],
+    ]),
   );
 }
 

@@ -2,10 +2,10 @@
 import { dataOf, DroverApiError, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { limits } from '../base/limits.ts';
+import { INVENTORY_FORMATS, type InventoryFormat } from '../domain/inventory/format.ts';
 import type { HostDraft, InventoryFault } from '../domain/inventory/host-draft.ts';
 import { answer, command, type AnswerFlags } from './command.ts';
 import { UsageError } from './exit.ts';
-import { INVENTORY_FORMATS, readInventory, type InventoryFormat } from './import/read-inventory.ts';
 import { Faults, many, pairs } from './input.ts';
 import { note } from './out.ts';
 import { openSession } from './session.ts';
@@ -60,6 +60,7 @@ async function importHosts(path: string, flags: ImportFlags): Promise<void> {
   const labels = pairs(faults, '--label', flags.label);
   const accounts = pairs(faults, '--account-for', flags.accountFor);
   faults.end();
+  const { readInventory } = await import('./import/read-inventory.ts');
   const inventory = readInventory(path, flags.format, { labelVariables: flags.labelVariable });
   for (const remark of inventory.remarks.slice(0, FAULTS_SHOWN)) note(`drover: note: ${lineText(remark)}`);
   if (inventory.faults.length > 0) {

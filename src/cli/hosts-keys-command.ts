@@ -11,7 +11,6 @@ import {
 } from '../domain/inventory/known-hosts.ts';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
 import { UsageError } from './exit.ts';
-import { readText } from './import/read-inventory.ts';
 import { note } from './out.ts';
 import { table, timeText } from './render.ts';
 import { openSession } from './session.ts';
@@ -98,6 +97,7 @@ async function list(host: string, flags: AnswerFlags): Promise<void> {
 
 async function importKeys(file: string | undefined, flags: AnswerFlags & { readonly dryRun?: boolean }): Promise<void> {
   const path = file ?? join(homedir(), '.ssh', 'known_hosts');
+  const { readText } = await import('./import/read-inventory.ts');
   const { lines, faults, remarks } = parseKnownHosts(path, readText(path));
   for (const { line, detail } of remarks) note(`drover: note: ${plainText(`${path}:${line}: ${detail}`)}`);
   if (faults.length > 0)

@@ -8,13 +8,15 @@ import { createClient, dataOf, DroverUnreachableError } from '@drover/sdk';
 import type { Command } from 'commander';
 import { trustAuthority } from '../base/node-trust.ts';
 import { answer, command, withUtc, type AnswerFlags } from './command.ts';
+import { checkContextName, forgetContext, LOCAL, readContexts, storeContext } from './contexts.ts';
 import { UsageError } from './exit.ts';
 import { ask, canAsk, confirm } from './prompt.ts';
 import { timeText } from './render.ts';
-import { forgetCredentials, normalUrl, openSession, readAuthority, storeCredentials } from './session.ts';
+import { normalUrl, openSession, readAuthority } from './session.ts';
 import { plainText } from './text-width.ts';
 
 interface LoginFlags extends AnswerFlags {
+  readonly name?: string;
   readonly ca?: string;
   readonly fingerprint?: string;
 }
@@ -33,6 +35,7 @@ export function addLoginCommands(program: Command): void {
     ],
   })
     .argument('<url>', 'such as https://drover.example:7400')
+    .option('--name <name>', 'what to call it in drover context and --context (default: its host and port)')
     .option('--ca <file>', "certificate of the server's authority")
     .option(
       '--fingerprint <sha256>',
@@ -41,7 +44,9 @@ export function addLoginCommands(program: Command): void {
     .action(login);
   command(program, 'logout', { summary: 'forget the stored server and token', examples: ['drover logout'] }).action(
     async (flags: AnswerFlags) => {
-      const wasStored = forgetCredentials();
+      const { current } = readContexts();
+      const wasStored = current !== undefined && current !== LOCAL;
+      if (wasStored) forgetContext(current);
       await answer(flags, { loggedOut: wasStored }, () =>
         wasStored
           ? 'the stored token is forgotten; it stays valid until it expires or is revoked'
@@ -72,6 +77,8 @@ export function addLoginCommands(program: Command): void {
 
 async function login(text: string, flags: LoginFlags): Promise<void> {
   const url = normalUrl(text);
+  const name = flags.name ?? new URL(url).host;
+  checkContextName(name);
   const ca = url.startsWith('https:') ? await authorityOf(url, flags) : undefined;
   if (ca) trustAuthority(ca);
   const token = process.env.DROVER_TOKEN || (await ask('Token: ', { hidden: true }));
@@ -80,11 +87,11 @@ async function login(text: string, flags: LoginFlags): Promise<void> {
       'No token was given. An administrator makes one: drover tokens create --name YOU --role operator',
     );
   const self = dataOf(await createClient({ baseUrl: url, token }).GET('/api/v1/self'));
-  const path = storeCredentials({ url, token, ...(ca ? { ca } : {}) });
+  const path = storeContext(name, { url, token, ...(ca ? { ca } : {}) });
   await answer(
     flags,
-    { url, name: self.name, role: self.role, stored: path },
-    () => `logged in to ${url} as ${plainText(self.name)} (${self.role}); stored in ${path}`,
+    { url, name: self.name, role: self.role, context: name, stored: path },
+    () => `logged in to ${url} as ${plainText(self.name)} (${self.role}); stored as ${name} in ${path}`,
   );
 }
 

@@ -4,14 +4,14 @@
  */
 import { dataOf, DroverApiError, watchRun, type Execution, type Run } from '@drover/sdk';
 import type { Command } from 'commander';
-import { command } from './command.ts';
+import { command, type OutputForm } from './command.ts';
 import { EXIT, UsageError } from './exit.ts';
 import { followToEnd, printResult } from './follow.ts';
 import { Faults } from './input.ts';
 import { unseen } from './live-lines.ts';
 import { isTerminal, note, out, paintOf, shownText, type StreamName } from './out.ts';
 import { endingText, paintState } from './render.ts';
-import { executionsOf, printJson, readKept } from './result.ts';
+import { executionsOf, printMachine, readKept } from './result.ts';
 import { openSession, type Session } from './session.ts';
 import { plainText } from './text-width.ts';
 
@@ -22,6 +22,7 @@ interface OutputFlags {
   readonly stream?: string;
   readonly full?: boolean;
   readonly json?: boolean;
+  readonly output?: OutputForm;
 }
 type FetchRun = (session: Session, runId: string) => Promise<Run>;
 
@@ -84,7 +85,7 @@ async function show(session: Session, run: Run, flags: OutputFlags, stream: Stre
   }
   if (flags.host !== undefined) {
     const execution = await oneExecution(session, run.id, flags.host);
-    if (flags.json) await printJson(session, run, flags.host);
+    if (flags.json) await printMachine(session, run, flags);
     else if (flags.follow && OPEN.has(execution.state))
       return followToEnd(session, run, { live: true, host: execution.host, watching: true });
     else await printHost(session, execution);

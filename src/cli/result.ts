@@ -1,5 +1,6 @@
 /** The result of a run: folded for people, one document for programs. Written piece by piece, however much it is. */
 import { allPages, dataOf, DroverApiError, type Execution, type Run } from '@drover/sdk';
+import type { OutputForm } from './command.ts';
 import { note, out, paintOf, shownText } from './out.ts';
 import { foldedText, Likenesses, verdictLine, type FoldedGroup, type Kept } from './render.ts';
 import type { Session } from './session.ts';
@@ -81,17 +82,45 @@ export function executionsOf(session: Session, runId: string, host?: string): As
   );
 }
 
-/** The one document of `--json`: the run, and every execution (or that of one host) with its output. */
-export async function printJson(session: Session, run: Run, host?: string): Promise<void> {
+/** For a program: one document, an execution a line, or names alone. */
+export async function printMachine(
+  session: Session,
+  run: Run,
+  { output, host }: { readonly output?: OutputForm; readonly host?: string },
+): Promise<void> {
+  if (output === 'name') return out(`${run.id}\n`);
+  if (output === 'jsonl') return printExecutions(session, run, host, (text) => `${text}\n`);
+  if (output === 'yaml') {
+    // YAML has no end that could be written later: the executions are a list below their run.
+    const { stringify } = await import('yaml');
+    await out(`${stringify({ run })}executions:\n`);
+    return printExecutions(
+      session,
+      run,
+      host,
+      (text) => `- ${stringify(JSON.parse(text)).trimEnd().replaceAll('\n', '\n  ')}\n`,
+    );
+  }
+  await out(`{"run":${JSON.stringify(run)},"executions":[`);
+  await printExecutions(session, run, host, (text, isFirst) => (isFirst ? text : `,${text}`));
+  await out(']}\n');
+}
+
+/** Every execution, or that of one host, with its output. */
+async function printExecutions(
+  session: Session,
+  run: Run,
+  host: string | undefined,
+  form: (text: string, isFirst: boolean) => string,
+): Promise<void> {
   const outputs = new SharedOutputs(session);
   const pending: Promise<object>[] = [];
   let isFirst = true;
   const writeNext = async (): Promise<void> => {
     const text = JSON.stringify(await pending.shift());
-    await out(isFirst ? text : `,${text}`);
+    await out(form(text, isFirst));
     isFirst = false;
   };
-  await out(`{"run":${JSON.stringify(run)},"executions":[`);
   for await (const execution of executionsOf(session, run.id, host)) {
     const document = jsonExecution(execution, outputs);
     // Awaited in its turn; a failure before that is not unhandled.
@@ -100,7 +129,6 @@ export async function printJson(session: Session, run: Run, host?: string): Prom
     if (pending.length >= READ_AHEAD) await writeNext();
   }
   while (pending.length > 0) await writeNext();
-  await out(']}\n');
 }
 
 async function jsonExecution(execution: Execution, outputs: SharedOutputs): Promise<object> {

@@ -16,7 +16,7 @@ export function addRunCommand(program: Command): void {
     command(program, 'run', {
       summary: 'run a script or command on hosts',
       description:
-        'Run a script or command on hosts, follow it, and show the folded result.\nSeveral words after -- are a program and its arguments, given byte by byte. One argument that holds a space or characters of the shell is a line for the shell (sh), as with ssh.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached.',
+        'Run a script or command on hosts, follow it, and show the folded result.\nSeveral words after -- are a program and its arguments, given byte by byte. One argument that holds a space or characters of the shell is a line for the shell (sh), as with ssh.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached, 5 nothing failed but hosts were not reached (not started or lost).',
       examples: [
         "drover run -t 'web-*' -- uptime",
         "drover run -t 'web-*' -- 'df -h / | tail -1; hostname'",

@@ -22,6 +22,7 @@ interface UpgradeFlags extends AnswerFlags {
 type Upgrade = Awaited<ReturnType<typeof fetchUpgrade>>;
 
 const LOOK_MS = 1_000;
+const LEAVING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const FAILED_SHOWN_MAX = 50;
 
 export function addUpgradeCommands(agents: Command): void {
@@ -231,14 +232,14 @@ async function follow(client: DroverClient, id: string, { json }: AnswerFlags): 
     process.stderr.write(`\nThe upgrade goes on: drover agents upgrades watch ${id} (or cancel ${id})\n`);
     process.exit(EXIT.failed);
   };
-  process.once('SIGINT', leave);
+  for (const signal of LEAVING) process.once(signal, leave);
   for (let last = ''; ; await pause(systemClock, LOOK_MS)) {
     const upgrade = await fetchUpgrade(client, id);
     const text = `${upgrade.version}: ${countsText(upgrade)}`;
     if (!json && text !== last) process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
     last = text;
     if (upgrade.finishedAt === undefined) continue;
-    process.off('SIGINT', leave);
+    for (const signal of LEAVING) process.off(signal, leave);
     if (!json && process.stderr.isTTY) process.stderr.write('\n');
     return upgrade;
   }
@@ -248,7 +249,7 @@ async function follow(client: DroverClient, id: string, { json }: AnswerFlags): 
 async function finish(client: DroverClient, ended: Upgrade, flags: AnswerFlags): Promise<void> {
   const items = await agentsOf(client, ended.id);
   const others = items.filter((agent) => agent.state !== 'succeeded');
-  if (flags.json) await out(`${JSON.stringify({ upgrade: ended, agents: items })}\n`);
+  if (flags.json) await answer(flags, { upgrade: ended, agents: items }, () => '');
   else {
     if (others.length > 0)
       await out(

@@ -1,6 +1,7 @@
 /** The CLI as people use it all day: lines of a shell, signals, what a terminal is given. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTerminal } from '../support/terminal.ts';
@@ -11,6 +12,7 @@ import {
   drover,
   newDataDir,
   removeDataDir,
+  runCli,
   startUp,
   stopUp,
   type CliResult,
@@ -192,3 +194,99 @@ it('an account for a user whom no host has is told', async () => {
   expect(stderr).toContain('--account-for depoy changes nothing');
   expect(stderr).toContain('--account-for deploy=ACCOUNT');
 });
+
+describe('an answer', () => {
+  it('has the form that was asked for', async () => {
+    const [wide, json, jsonl, yaml, name] = await Promise.all(
+      ['wide', 'json', 'jsonl', 'yaml', 'name'].map(async (form) => (await cli('hosts', 'list', '-o', form)).stdout),
+    );
+    const { items } = JSON.parse(json!) as { items: { id: string; name: string }[] };
+    expect(items.map((host) => host.name)).toEqual(['local-1', 'local-2']);
+    expect(
+      jsonl!
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual(items);
+    expect(parseYaml(yaml!)).toEqual({ items });
+    expect(name).toBe('local-1\nlocal-2\n');
+    expect(wide).toContain(items[0]!.id);
+    expect((await cli('hosts', 'list')).stdout).not.toContain(items[0]!.id);
+  });
+
+  it('of a run has it too', async () => {
+    const of = async (form: string): Promise<string> =>
+      (await cli('run', '-t', 'local-*', '-o', form, '--', 'echo', 'a: "b"')).stdout;
+    const lines = (await of('jsonl')).trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { stdout: string }).stdout)).toEqual(['a: "b"\n', 'a: "b"\n']);
+    expect(parseYaml(await of('yaml'))).toMatchObject({
+      run: { state: 'succeeded' },
+      executions: [
+        { host: 'local-1', stdout: 'a: "b"\n' },
+        { host: 'local-2', stdout: 'a: "b"\n' },
+      ],
+    });
+    expect(await of('name')).toMatch(/^[0-9a-f-]{36}\n$/);
+  });
+
+  it('that is a refusal is a problem on standard error for a program', async () => {
+    const refusals = [
+      [['run', '-t', 'nosuch', '--json', '--', 'true'], 3, 'host-not-found'],
+      [['run', '--json', '--', 'true'], 2, 'bad-input'],
+      [['hosts', 'list', '-o', 'yaml', '--nosuch'], 2, 'bad-input'],
+      [['hosts', 'list', '-o', 'xml', '-j'], 2, 'bad-input'],
+    ] as const;
+    for (const [args, exitCode, code] of refusals) {
+      const result = await cli(...args);
+      expect([args, result.code, result.stdout]).toEqual([args, exitCode, '']);
+      expect(JSON.parse(result.stderr)).toMatchObject({ code, exitCode, detail: expect.any(String) as string });
+    }
+    expect(
+      JSON.parse((await runCli(['whoami', '--json'], { ...access(), DROVER_URL: 'http://127.0.0.1:1' })).stderr),
+    ).toMatchObject({
+      code: 'server-unreachable',
+      exitCode: 4,
+    });
+  });
+
+  it('exits with 5 when hosts were not reached and nothing failed, with 1 as soon as something did', async () => {
+    const via = (script: string): Promise<CliResult> =>
+      cli('run', '-t', 'local-1', '--via', 'ssh', '--start-deadline', '1s', '--', script);
+    expect((await via('true')).code).toBe(5);
+    expect((await cli('run', '-t', 'local-1', '--', 'false')).code).toBe(1);
+  });
+});
+
+describe('contexts', () => {
+  const home = { HOME: folder, XDG_CONFIG_HOME: join(folder, '.config') };
+  const known = (...args: string[]): Promise<CliResult> => runCli(args, home);
+  const file = join(home.XDG_CONFIG_HOME, 'drover', 'contexts.json');
+
+  it('are stored by logging in, in one file for this user alone, and chosen by name', async () => {
+    for (const name of ['one', 'two'])
+      expect((await runCli(['login', up.url, '--name', name], { ...home, DROVER_TOKEN: up.token })).code).toBe(0);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const marks = async (): Promise<unknown> =>
+      (JSON.parse((await known('context', 'list', '--json')).stdout) as { items: object[] }).items;
+    const url = up.url;
+    expect(await marks()).toEqual([
+      { name: 'one', url, current: false },
+      { name: 'two', url, current: true },
+    ]);
+    expect((await known('context', 'use', 'one')).code).toBe(0);
+    expect((await known('hosts', 'list', '-o', 'name')).stdout).toBe('local-1\nlocal-2\n');
+    expect(await known('hosts', 'list', '--context', 'three')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('There are: one, two') as string,
+    });
+    expect((await known('hosts', 'list', '--context', 'two')).code).toBe(0);
+    // Nobody works on another server than the one that was meant.
+    expect((await runCli(['logout'], home)).code).toBe(0);
+    expect((await known('context', 'list', '-o', 'name')).stdout).toBe('two\n');
+    expect((await known('context', 'remove', 'two')).code).toBe(0);
+    expect((await known('hosts', 'list')).stderr).toContain('No server is known');
+  });
+});
+
+it('tells its version', async () =>
+  expect((await runCli(['version'])).stdout).toMatch(/^drover \d+\.\d+\.\d+ \(Node v24\./));

@@ -65,7 +65,7 @@ describe('logging in', () => {
       DROVER_TOKEN: up.token,
       ...env,
     });
-  const stored = join(home, '.config', 'drover', 'credentials.json');
+  const stored = join(home, '.config', 'drover', 'contexts.json');
   const fingerprint = async (): Promise<string> => /--fingerprint ([0-9a-f]{64})/.exec((await login([])).stderr)![1]!;
 
   it('to a server with an authority of its own asks whom to trust, and stores nothing meanwhile', async () => {

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+/** There is no home to keep it in. */
+const compiled = fileURLToPath(new URL('../../node_modules/.cache/drover-compiled', import.meta.url));
 export const drover = fileURLToPath(new URL('../../drover', import.meta.url));
 
 export interface RunningUp {
@@ -80,7 +82,7 @@ export function cliOf(up: RunningUp): (...args: string[]) => Promise<CliResult> 
 
 export function cleanEnv(): NodeJS.ProcessEnv {
   const { DATABASE_URL: _database, DROVER_URL: _url, DROVER_TOKEN: _token, ...env } = process.env;
-  return { ...env, HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' };
+  return { ...env, HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent', NODE_COMPILE_CACHE: compiled };
 }
 
 /** Pids of the processes of one role that use a data folder. */

@@ -20,12 +20,10 @@ import { readAnsibleVariables, readAnsibleYaml } from '../../domain/inventory/an
 import { inventoryFromCsv } from '../../domain/inventory/csv.ts';
 import { inventoryFromDocument, isMap } from '../../domain/inventory/document.ts';
 import { InventoryCollector, type Inventory, type InventoryFault } from '../../domain/inventory/host-draft.ts';
+import { INVENTORY_FORMATS, type InventoryFormat } from '../../domain/inventory/format.ts';
 import { inventoryFromSshConfig } from '../../domain/inventory/ssh-config.ts';
 import { UsageError } from '../exit.ts';
 import { parseYaml } from './yaml-document.ts';
-
-export const INVENTORY_FORMATS = ['csv', 'yaml', 'ansible', 'ssh-config'] as const;
-export type InventoryFormat = (typeof INVENTORY_FORMATS)[number];
 
 export function readInventory(path: string, format: InventoryFormat | undefined, options: AnsibleOptions): Inventory {
   const chosen = format ?? formatOf(path);
