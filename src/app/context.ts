@@ -1,6 +1,7 @@
 /** What every verb of `app` is given. Built once in `bin`; a verb takes it first, then its input, and answers with a value. */
 import type { Clock } from '../base/clock.ts';
 import type { RunId } from '../base/ids.ts';
+import type { Permission } from '../domain/access/permission.ts';
 import type { Log } from '../base/log.ts';
 import type { AccountStore } from '../store/account-store.ts';
 import type { HostStore } from '../store/host-store.ts';
@@ -54,6 +55,8 @@ export interface Ownership {
 export interface Caller {
   readonly actor: Actor;
   readonly requestId: string;
+  /** What the caller's role allows; nothing that is asked here without it. */
+  readonly may?: (permission: Permission) => boolean;
   /** The Idempotency-Key that this request claimed; an effect that must not happen twice is written together with it. */
   readonly claim?: { readonly principal: string; readonly key: string };
 }

@@ -3,14 +3,17 @@ import type { AgentId, WorkerId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
+import { guardedLabels } from '../domain/access/guarded-labels.ts';
 import type { CertificateAuthority } from '../pki/ca.ts';
 import { isSignedBy } from '../pki/identity.ts';
 import { hashSecret } from '../pki/join-token.ts';
 import type { MasterKey } from '../pki/sealer.ts';
+import type { AccountStore } from '../store/account-store.ts';
 import type { Actor, Store, WorkerRecord } from '../store/store.ts';
+import { labelProtected } from './label-guard.ts';
 
 export interface EnrolmentContext {
-  readonly store: Store;
+  readonly store: Store & Pick<AccountStore, 'accountList'>;
   readonly clock: Clock;
   readonly ca: CertificateAuthority;
   readonly masterKey: MasterKey /** host:port where agents of a zone link. */;
@@ -43,7 +46,12 @@ export interface AgentJoinResult {
   readonly dispatchKey: string;
   readonly workers: readonly string[];
   readonly nowMs: number;
+  /** As the host is on record: what the token says goes before what the machine says. */
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
   readonly replaced?: string;
+  /** The host that this machine looks like: it gets no work until somebody has decided. */
+  readonly twinOf?: string;
 }
 
 /** The id is decided with the row, so the certificate is signed after it; a crash in between costs one use of the token. */
@@ -69,10 +77,12 @@ export async function agentJoin(
       publicKey: probe.publicKey,
       certificateExpiresAtMs: nowMs + lifetimeMs,
       zones: workers.map(({ zone }) => zone),
+      guardedLabels: guardedLabels(await ctx.store.accountList()),
       ...(await provedAgent(ctx, input)),
     },
     { actor: SYSTEM, action: 'fleet.agent.join', detail: { name: input.name, machineId: input.machineId }, requestId },
   );
+  if (outcome.kind === 'refused' && outcome.code === 'label-protected') throw labelProtected(outcome.guarded, 'join');
   if (outcome.kind === 'refused')
     throw new DroverError(outcome.code, {
       detail: refusalDetail(outcome.code, input.name),
@@ -91,7 +101,10 @@ export async function agentJoin(
     dispatchKey: ctx.masterKey.dispatchKey(outcome.agentId).toString('base64'),
     workers: workers.filter(({ zone }) => zone === outcome.zone).map(({ address }) => address),
     nowMs,
+    name: outcome.name,
+    labels: outcome.labels,
     ...(outcome.replaced ? { replaced: outcome.replaced } : {}),
+    ...(outcome.twinOf === undefined ? {} : { twinOf: outcome.twinOf }),
   };
 }
 
@@ -217,6 +230,8 @@ function refusalDetail(code: string, name: string): string {
   switch (code) {
     case 'host-name-taken':
       return `There is a host ${name} already that this machine is not known to be. Give this one another name (--name), or remove the old host first (drover hosts remove ${name}). If this machine is that host, and no agent holds it, join with a token made for it: drover hosts join-token ${name}.`;
+    case 'bad-input':
+      return `${name} would have more than ${limits.labelsPerHostMax} labels. The token is still good.`;
     case 'link-busy':
       return 'No worker of the zone of this token is linked yet that an agent could link to. Start one (drover worker), then join again; the token is still good.';
     case 'join-token-expired':

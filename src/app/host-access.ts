@@ -5,6 +5,7 @@ import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-dra
 import type { FieldChange, HostEntry, PlanFault, PlannedHost } from '../domain/inventory/host-plan.ts';
 import type { HostRecord } from '../store/store.ts';
 import type { AppContext, Caller } from './context.ts';
+import { guardedFrom } from './label-guard.ts';
 
 /** Not given stays as it is; null takes it away. */
 export interface HostInput {
@@ -37,7 +38,7 @@ export async function hostAdd(ctx: AppContext, caller: Caller, input: NewHostInp
   const { entries, faults } = await settleAccounts(ctx, [input], () => '#');
   const answer = await ctx.store.hostImport(
     entries,
-    { dryRun: faults.length > 0, onlyNew: true },
+    { dryRun: faults.length > 0, onlyNew: true, guarded: await guardedFrom(ctx, caller) },
     {
       actor: caller.actor,
       action: 'fleet.host.create',
@@ -65,7 +66,7 @@ export async function hostsImport(
   const { entries, faults } = await settleAccounts(ctx, inputs, (index) => `#/hosts/${index}`);
   const answer = await ctx.store.hostImport(
     entries,
-    { dryRun: dryRun || faults.length > 0, onlyNew: false },
+    { dryRun: dryRun || faults.length > 0, onlyNew: false, guarded: await guardedFrom(ctx, caller) },
     { actor: caller.actor, action: 'fleet.host.import', target: 'hosts', detail: {}, requestId: caller.requestId },
   );
   refuse([
@@ -94,17 +95,13 @@ export async function hostEdit(
   const { entries, faults } = await settleAccounts(ctx, [{ ...input, name: host.name }], () => '#');
   refuse(faults);
   const { name: _name, ...change } = entries[0]!;
-  const answer = await ctx.store.hostEdit(
-    host.id,
-    { ...change, rename: input.name },
-    {
-      actor: caller.actor,
-      action: 'fleet.host-access.edit',
-      target: `host/${host.name}`,
-      detail: {},
-      requestId: caller.requestId,
-    },
-  );
+  const answer = await ctx.store.hostEdit(host.id, { ...change, rename: input.name }, await guardedFrom(ctx, caller), {
+    actor: caller.actor,
+    action: 'fleet.host-access.edit',
+    target: `host/${host.name}`,
+    detail: {},
+    requestId: caller.requestId,
+  });
   if (answer.kind === 'refused') refuse(answer.faults.map((fault) => inputFault('#', fault)));
   return hostFetch(ctx, host.id);
 }

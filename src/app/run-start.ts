@@ -6,9 +6,10 @@ import { scriptFormatFault } from '../domain/run/interpreter.ts';
 import { stringFaults } from '../domain/run/process-strings.ts';
 import { matchTarget, parseTarget } from '../domain/target/expression.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
-import type { RunRecord, RunSeed, Store } from '../store/store.ts';
+import type { HostRecord, RunRecord, RunSeed, Store } from '../store/store.ts';
 import { accountUse } from './account.ts';
 import type { AppContext, Caller } from './context.ts';
+import { twinDetail } from './host-twin.ts';
 import { runAccounts } from './run-account.ts';
 
 export interface RunStartInput {
@@ -121,6 +122,12 @@ export async function hostDirectory(store: Store): Promise<Directory> {
   return directory;
 }
 
+/** Targets pass twins over; who names one is told why. */
+async function firstTwin(store: Store, names: readonly string[]): Promise<HostRecord | undefined> {
+  const host = await store.hostFetch(names[0]!);
+  return host?.twinOf === undefined ? undefined : host;
+}
+
 /** The frozen host list of a run. */
 export async function expandTargets(
   store: Store,
@@ -138,6 +145,8 @@ export async function expandTargets(
       },
     };
   const { hosts, unknownNames } = matchTarget(parsed.expression, (await hostDirectory(store)).hosts);
+  const twin = unknownNames.length > 0 ? await firstTwin(store, unknownNames) : undefined;
+  if (twin) return { hosts, fault: { pointer, code: 'host-is-twin', detail: twinDetail(twin) } };
   if (unknownNames.length > 0)
     return {
       hosts,

@@ -74,7 +74,7 @@ async function main(): Promise<void> {
   const coreLimit = refuseOwnCoreFiles(log);
   const known = readJsonFile<AgentIdentity>(dataDir, IDENTITY);
   const identity = await identityOf(known, values.join ?? process.env.DROVER_JOIN, log, () =>
-    enrol(dataDir, values, known),
+    enrol(dataDir, values, known, log),
   );
   if (values['enrol-only']) return void process.stdout.write(`${identity.agentId}\n`);
   // Every agent is told the same list; each begins at a place of its own, so that they spread over the workers.
@@ -190,6 +190,7 @@ async function enrol(
     'machine-id'?: string | undefined;
   },
   known: AgentIdentity | undefined,
+  log: Log,
 ): Promise<AgentIdentity> {
   const joinWith = flags.join ?? process.env.DROVER_JOIN;
   if (!joinWith)
@@ -220,8 +221,8 @@ async function enrol(
   const identity: AgentIdentity = {
     agentId: answer.agentId,
     hostId: answer.hostId,
-    name,
-    labels,
+    name: answer.name,
+    labels: { ...answer.labels },
     privateKey,
     certificate: answer.certificate,
     ca: answer.ca,
@@ -230,7 +231,26 @@ async function enrol(
     joinedWith: fingerprintOf(joinWith),
   };
   writeJsonFile(dataDir, IDENTITY, identity);
+  tellHowItJoined(log, answer, { name, labels });
   return identity;
+}
+
+/** What the server's record says goes before what was asked for here; where they differ, somebody should know. */
+function tellHowItJoined(
+  log: Log,
+  answer: AgentJoinResult,
+  asked: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
+): void {
+  if (answer.twinOf !== undefined)
+    log.warn(
+      { code: 'host-is-twin', host: answer.name, twinOf: answer.twinOf },
+      `this machine has the machine id of ${answer.twinOf} and not its key: it joined as ${answer.name}, and gets no work until somebody decides (drover hosts twins)`,
+    );
+  else if (answer.name !== asked.name)
+    log.warn({ host: answer.name, asked: asked.name }, 'joined as the host that the token or the key is for');
+  for (const [label, value] of Object.entries(asked.labels))
+    if (answer.labels[label] !== value)
+      log.warn({ label, asked: value, is: answer.labels[label] }, 'the label is what the join token says');
 }
 
 /** One line for whoever looks at this host: the installer waits for it. */

@@ -249,12 +249,21 @@ class Up {
     agent: { joined: ReadonlySet<string>; name: string; program: string; workerAddress: string },
   ): Promise<void> {
     const folder = join(this.#config.dataDir, 'agents', agent.name);
-    const env = await joinEnv(client, access, { folder, role: 'agent', joined: agent.joined });
+    const env = await joinEnv(client, access, { folder, role: 'agent', joined: agent.joined, host: agent.name });
     const child = this.#child(
       'agent',
       `agent-${agent.name}`,
       { env, program: agent.program, execArgv: AGENT_NODE_FLAGS, isReady: (message) => 'linked' in message },
-      ['--data', folder, '--name', agent.name, '--worker', agent.workerAddress],
+      // Several on one machine are hosts of their own; a single one is this machine.
+      [
+        '--data',
+        folder,
+        '--name',
+        agent.name,
+        '--worker',
+        agent.workerAddress,
+        ...(this.#config.agents === 1 ? [] : ['--machine-id', `${hostname()} ${folder}`]),
+      ],
     );
     await child.start();
   }
@@ -338,12 +347,23 @@ async function joinedIds(client: DroverClient): Promise<ReadonlySet<string>> {
 async function joinEnv(
   client: DroverClient,
   access: Access,
-  { folder, role, joined }: { folder: string; role: 'agent' | 'worker'; joined: ReadonlySet<string> },
+  {
+    folder,
+    role,
+    joined,
+    host,
+  }: { folder: string; role: 'agent' | 'worker'; joined: ReadonlySet<string>; host?: string },
 ): Promise<Record<string, string>> {
   const identity = readJsonFile<{ agentId?: string; workerId?: string }>(folder, IDENTITY);
   if (identity && joined.has(identity.agentId ?? identity.workerId ?? '')) return {};
   rmSync(join(folder, IDENTITY), { force: true });
-  const { token } = dataOf(await client.POST('/api/v1/join-tokens', { body: { role } }));
+  // A host that lost its folder, or whose agent was revoked, is joined again by a token that is made for it.
+  const isKnown =
+    host !== undefined &&
+    (await client.GET('/api/v1/hosts', { params: { query: { limit: 1_000 } } }).then(dataOf)).items.some(
+      ({ name }) => name === host,
+    );
+  const { token } = dataOf(await client.POST('/api/v1/join-tokens', { body: { role, ...(isKnown ? { host } : {}) } }));
   return { DROVER_JOIN: formatJoinToken({ ...parseJoinToken(token), url: access.url }) };
 }
 

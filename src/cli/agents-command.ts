@@ -19,6 +19,7 @@ interface JoinTokenFlags extends AnswerFlags {
   readonly lifetime: string;
   readonly zone: string;
   readonly label?: readonly string[];
+  readonly host?: string;
 }
 
 const PAGE = 1_000;
@@ -65,6 +66,7 @@ function addJoinTokens(agents: Command): void {
       examples: [
         'drover agents join-token create --label zone=a',
         'drover agents join-token create --uses 50 --lifetime 2h',
+        'drover agents join-token create --host web-1',
         'drover agents join-token create --role worker --zone eu',
       ],
     }),
@@ -73,7 +75,8 @@ function addJoinTokens(agents: Command): void {
     .option('--uses <n>', 'how many may join with it', '1')
     .option('--lifetime <duration>', 'how long it is good', '1h')
     .option('--zone <zone>', 'zone of a worker', 'default')
-    .option('--label <k=v>', 'label of the hosts that join with it (repeatable)', many)
+    .option('--label <k=v>', 'label of the hosts that join with it, whatever they say (repeatable)', many)
+    .option('--host <host>', 'made for this host: whoever joins with it becomes its agent, in its zone')
     .action(createJoinToken);
   withUtc(command(tokens, 'list', { summary: 'list join tokens', examples: ['drover agents join-token list'] })).action(
     async (flags: AnswerFlags) => {
@@ -194,6 +197,7 @@ async function createJoinToken(flags: JoinTokenFlags): Promise<void> {
     lifetime: duration(faults, '--lifetime', flags.lifetime) ?? '1h',
     zone: flags.zone,
     labels: pairs(faults, '--label', flags.label ?? []),
+    ...(flags.host === undefined ? {} : { host: flags.host }),
   };
   faults.end();
   const created = dataOf(await openSession().client.POST('/api/v1/join-tokens', { body }));

@@ -5,6 +5,7 @@ import { answer, command, group, listText, withUtc, type AnswerFlags } from './c
 import { addHostsEdit } from './hosts-edit-command.ts';
 import { addHostsImport } from './hosts-import-command.ts';
 import { addHostsKeys } from './hosts-keys-command.ts';
+import { addHostsTwins } from './hosts-twins-command.ts';
 import { Faults, pairs } from './input.ts';
 import { timeText } from './render.ts';
 import { openSession } from './session.ts';
@@ -53,6 +54,7 @@ export function addHostsCommands(program: Command): void {
   addHostsEdit(hosts);
   addHostsImport(hosts);
   addHostsKeys(hosts);
+  addHostsTwins(hosts);
 }
 
 async function list(flags: ListFlags): Promise<void> {
@@ -93,6 +95,10 @@ async function show(name: string, flags: AnswerFlags): Promise<void> {
       ['name', host.name],
       ['id', host.id],
       ['reached by', reachText(host, flags)],
+      [
+        'twin of',
+        host.twinOf === undefined ? '' : `${host.twinOf}: no work until somebody decides (drover hosts twins)`,
+      ],
       ['zone', host.zone],
       ['address', sshText(host)],
       ['jump host', host.jumpHost ?? ''],

@@ -7,7 +7,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import type { TokenId } from '../base/ids.ts';
-import { isRole, type Role } from '../domain/access/permission.ts';
+import { isRole, roleAllows, type Role } from '../domain/access/permission.ts';
 import { hashSecret } from '../pki/join-token.ts';
 import type { Caller } from '../app/context.ts';
 import type { ApiToken, Store } from '../store/store.ts';
@@ -58,6 +58,7 @@ export class Authentication {
       actor: { kind: 'token', id: token.id, name: token.name },
       requestId: request.id,
       role: token.role,
+      may: (permission) => roleAllows(token.role, permission),
       expiresAtMs: token.expiresAtMs,
     };
   }

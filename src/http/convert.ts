@@ -185,6 +185,7 @@ export function hostResource(host: HostRecord, accounts: ReadonlyMap<string, str
     ...given('accountId', host.accountId),
     ...given('account', accounts.get(host.accountId ?? '')),
     ...given('jumpHost', host.jumpHost),
+    ...given('twinOf', host.twinOf),
     ...given(
       'algorithms',
       host.algorithms && Object.fromEntries(Object.entries(host.algorithms).map(([kind, names]) => [kind, [...names]])),

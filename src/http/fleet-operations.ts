@@ -3,9 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { agentJoin, workerJoin } from '../app/enrolment.ts';
 import { accountNamesOf, hostFetch } from '../app/host-access.ts';
+import { hostLabel } from '../app/host-label.ts';
+import { guardedFrom, labelProtected } from '../app/label-guard.ts';
 import { parseDurationMs } from '../base/duration.ts';
 import { DroverError } from '../base/errors.ts';
 import { newId, type AgentId, type TokenId } from '../base/ids.ts';
+import { guardedChange } from '../domain/access/guarded-labels.ts';
 import { ROLES } from '../domain/access/permission.ts';
 import { formatJoinToken, hashSecret, newSecret } from '../pki/join-token.ts';
 import * as r from '../protocol/rest/resources.ts';
@@ -28,13 +31,20 @@ export const fleetOperations = [
     path: '/hosts',
     summary: 'List hosts by name',
     permission: 'fleet.host.view',
-    query: z.strictObject({ ...page, linked: z.enum(['true', 'false']).optional() }),
+    query: z.strictObject({
+      ...page,
+      linked: z.enum(['true', 'false']).optional(),
+      twins: z.enum(['true', 'false']).optional().describe('Only hosts that are a twin of another, or none of them'),
+    }),
     status: 200,
     response: r.pageOf(r.Host),
     errors: ['bad-input'],
     async handle({ ctx, query }) {
       const { items, next } = await ctx.store.hostList(
-        compact({ linked: query.linked === undefined ? undefined : query.linked === 'true' }),
+        compact({
+          linked: query.linked === undefined ? undefined : query.linked === 'true',
+          twins: query.twins === undefined ? undefined : query.twins === 'true',
+        }),
         compact({ limit: query.limit, cursor: query.cursor }),
       );
       const accounts = await accountNamesOf(ctx, items);
@@ -63,18 +73,8 @@ export const fleetOperations = [
     body: r.HostLabel,
     status: 200,
     response: r.Host,
-    errors: ['host-not-found', 'bad-input'],
-    async handle({ ctx, caller, params, body }) {
-      const host = await hostFetch(ctx, params.host);
-      const changed = await ctx.store.hostLabel(host.id, body, {
-        actor: caller.actor,
-        action: 'fleet.host.edit',
-        target: `host/${host.name}`,
-        detail: { ...body },
-        requestId: caller.requestId,
-      });
-      return oneHost(ctx, changed ?? (await hostFetch(ctx, params.host)));
-    },
+    errors: ['host-not-found', 'bad-input', 'label-protected'],
+    handle: async ({ ctx, caller, params, body }) => oneHost(ctx, await hostLabel(ctx, caller, params.host, body)),
   }),
   operation({
     id: 'removeHost',
@@ -174,7 +174,7 @@ export const fleetOperations = [
     body: r.AgentJoin,
     status: 201,
     response: r.AgentJoined,
-    errors: ['join-token-invalid', 'join-token-expired', 'host-name-taken', 'bad-input'],
+    errors: ['join-token-invalid', 'join-token-expired', 'host-name-taken', 'label-protected', 'bad-input'],
     handle: ({ ctx, caller, body }) => agentJoin(ctx.enrolment, body, caller.requestId),
   }),
   operation({
@@ -198,12 +198,17 @@ export const fleetOperations = [
     body: r.JoinTokenCreate,
     status: 201,
     response: r.JoinTokenCreated,
-    errors: ['bad-input', 'host-not-found', 'secret-shown-once'],
+    errors: ['bad-input', 'host-not-found', 'label-protected', 'secret-shown-once'],
     shownOnce: { what: 'join token', revoke: 'drover agents join-token revoke' },
     async handle({ ctx, caller, body }) {
       const [id, secret] = [newId<'token'>() as TokenId, newSecret()];
       const host = body.host === undefined ? undefined : await hostFetch(ctx, body.host);
       const zone = host?.zone ?? body.zone;
+      const guarded = guardedChange(await guardedFrom(ctx, caller), host?.labels ?? {}, {
+        ...host?.labels,
+        ...body.labels,
+      });
+      if (guarded) throw labelProtected(guarded);
       const record = await ctx.store.joinTokenCreate(
         {
           id,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { limits } from '../base/limits.ts';
 import { accountNamesOf, hostAdd, hostEdit, hostsImport } from '../app/host-access.ts';
 import { hostKeyAccept, hostKeyFingerprint, hostKeyRemove, hostKeysImport, hostKeysList } from '../app/host-key.ts';
+import { twinAccept, twinReplace } from '../app/host-twin.ts';
 import { hostTest } from '../app/host-test.ts';
 import * as r from '../protocol/rest/host-resources.ts';
 import { Host, pageOf } from '../protocol/rest/resources.ts';
@@ -21,6 +22,7 @@ const settingErrors = [
   'host-not-found',
   'account-not-found',
   'jump-path-invalid',
+  'label-protected',
 ] as const;
 
 async function oneHost(ctx: ApiContext, host: HostRecord): Promise<z.infer<typeof Host>> {
@@ -113,6 +115,35 @@ export const hostOperations = [
     response: Host,
     errors: [...settingErrors, 'host-is-jump-host'],
     handle: async ({ ctx, caller, params, body }) => oneHost(ctx, await hostEdit(ctx, caller, params.host, body)),
+  }),
+  operation({
+    id: 'acceptTwin',
+    method: 'POST',
+    path: '/hosts/{host}/twin/accept',
+    summary: 'Take a twin as the machine of its own that it is: it gets work as any other host',
+    permission: 'fleet.twin.decide',
+    params: hostParams,
+    status: 200,
+    response: Host,
+    errors: ['host-not-found', 'host-not-twin'],
+    handle: async ({ ctx, caller, params }) => oneHost(ctx, await twinAccept(ctx, caller, params.host)),
+  }),
+  operation({
+    id: 'replaceByTwin',
+    method: 'POST',
+    path: '/hosts/{host}/twin/replace',
+    summary:
+      'Let a twin take the place of the host that it is: with its name, labels, address and account; the former goes',
+    permission: 'fleet.twin.decide',
+    params: hostParams,
+    status: 200,
+    response: Host,
+    errors: ['host-not-found', 'host-not-twin', 'host-in-use'],
+    async handle({ ctx, caller, params }) {
+      const { host, agentId } = await twinReplace(ctx, caller, params.host);
+      if (agentId) ctx.fleet.revoke([agentId]);
+      return oneHost(ctx, host);
+    },
   }),
   operation({
     id: 'listHostKeys',

@@ -86,6 +86,7 @@ export const runOperations = [
       'bad-input',
       'bad-target',
       'host-not-found',
+      'host-is-twin',
       'account-not-found',
       'account-out-of-scope',
       'no-target-matched',
@@ -126,7 +127,7 @@ export const runOperations = [
       .meta({ id: 'TargetPreviewRequest' }),
     status: 200,
     response: z.object({ hostCount: z.int(), hosts: z.array(z.string()) }).meta({ id: 'TargetPreview' }),
-    errors: ['bad-target', 'host-not-found', 'no-target-matched', 'too-many-targets'],
+    errors: ['bad-target', 'host-not-found', 'host-is-twin', 'no-target-matched', 'too-many-targets'],
     handle: ({ ctx, body }) => runPreview(ctx, body.targets, 1_000),
   }),
   operation({

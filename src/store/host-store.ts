@@ -3,6 +3,7 @@
  * `store.ts` hold here too. Changes of ways to hosts go one after the other, so that two together never close a circle of jump hosts.
  */
 import type { AccountId, HostId, WorkerId } from '../base/ids.ts';
+import type { GuardedLabels } from '../domain/access/guarded-labels.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-draft.ts';
 import type { FieldChange, HostEntry, PlanFault, PlannedHost } from '../domain/inventory/host-plan.ts';
 import type { AuditEntry } from './store.ts';
@@ -55,13 +56,14 @@ export interface HostStore {
   /** All or nothing. `onlyNew` refuses names that exist; `dryRun` decides and writes nothing. Changes are audited in parts. */
   hostImport(
     entries: readonly HostEntry[],
-    options: { readonly dryRun: boolean; readonly onlyNew: boolean },
+    options: { readonly dryRun: boolean; readonly onlyNew: boolean; readonly guarded: GuardedLabels },
     audit: AuditEntry,
   ): Promise<HostWriteOutcome>;
   /** The entry's name is replaced by the one that the host has at that moment. */
   hostEdit(
     id: HostId,
     entry: Omit<HostEntry, 'name'>,
+    guarded: GuardedLabels,
     audit: AuditEntry,
   ): Promise<
     | { kind: 'edited'; changes: readonly FieldChange[] }

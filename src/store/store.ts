@@ -9,6 +9,7 @@
  *  - Instants are milliseconds since the epoch, by the database's clock where the caller does not give one.
  */
 import type { AgentId, AttemptKey, ExecutionKey, HostId, RunId, ServerId, TokenId, WorkerId } from '../base/ids.ts';
+import type { GuardedChange, GuardedLabels } from '../domain/access/guarded-labels.ts';
 import type { Role } from '../domain/access/permission.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-draft.ts';
 import type { ExecutionCounts, ExecutionState } from '../domain/run/execution-machine.ts';
@@ -320,6 +321,8 @@ export interface HostRecord {
   readonly accountId?: string;
   /** By name. */
   readonly jumpHost?: string;
+  /** Name of the host that it looks like, until somebody has decided; no target matches it before. */
+  readonly twinOf?: string;
   readonly hostKeyPolicy: HostKeyPolicy;
   readonly algorithms?: HostAlgorithms;
 }
@@ -380,12 +383,18 @@ export type JoinOutcome =
       readonly hostId: HostId;
       readonly agentId: AgentId;
       readonly zone: string;
+      /** As the host is on record from now on. */
+      readonly name: string;
+      readonly labels: Readonly<Record<string, string>>;
       readonly replaced?: AgentId;
+      /** The host that it looks like: somebody has to decide before it gets work. */
+      readonly twinOf?: string;
     }
   | {
       readonly kind: 'refused';
-      readonly code: 'join-token-invalid' | 'join-token-expired' | 'host-name-taken' | 'link-busy';
-    };
+      readonly code: 'join-token-invalid' | 'join-token-expired' | 'host-name-taken' | 'link-busy' | 'bad-input';
+    }
+  | { readonly kind: 'refused'; readonly code: 'label-protected'; readonly guarded: GuardedChange };
 
 // — upgrades of agents —
 
@@ -483,7 +492,7 @@ export interface Store {
   partitionRelease(id: ServerId, partitions: readonly number[]): Promise<void>;
 
   // hosts, agents, workers
-  /** One transaction: uses up the token, creates host and agent (or a new agent for the same machine id, or for the host that the token was made for), audits. */
+  /** One transaction: uses up the token, creates host and agent, or joins the host that `decideJoin` says, audits. */
   agentJoin(
     join: {
       tokenHash: Uint8Array;
@@ -495,6 +504,8 @@ export interface Store {
       certificateExpiresAtMs: number /** Zones that have a worker: a token of another is not used up; absent, any zone will do. */;
       zones?: readonly string[] /** The caller has proved to be this agent: the host keeps it. */;
       keepAgentId?: AgentId;
+      /** Only the token may set these to another value than the host has. */
+      guardedLabels?: GuardedLabels;
     },
     audit: Omit<AuditEntry, 'target'>,
   ): Promise<JoinOutcome>;
@@ -529,7 +540,10 @@ export interface Store {
     changes: readonly { hostId: HostId; agentId: AgentId; version: string; facts: Readonly<Record<string, unknown>> }[],
   ): Promise<void>;
   hostFetch(idOrName: string): Promise<HostRecord | undefined>;
-  hostList(filter: { linked?: boolean }, page: { limit: number; cursor?: string }): Promise<Page<HostRecord>>;
+  hostList(
+    filter: { linked?: boolean; twins?: boolean },
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<HostRecord>>;
   /** Everything a target expression can ask for, of all hosts, in name order; cached by the caller. `version` changes with any edit. */
   hostDirectory(
     knownVersion?: number,
@@ -537,11 +551,23 @@ export interface Store {
     | { version: number; hosts: readonly { id: HostId; name: string; labels: Readonly<Record<string, string>> }[] }
     | 'unchanged'
   >;
+  /** Undefined: there is no such host. Refused where a guarded label would change. */
   hostLabel(
     id: HostId,
     change: { set: Readonly<Record<string, string>>; remove: readonly string[] },
+    guarded: GuardedLabels,
     audit: AuditEntry,
-  ): Promise<HostRecord | undefined>;
+  ): Promise<HostRecord | { readonly refused: GuardedChange } | undefined>;
+  /** Both let a twin have work. `replaced` says whose agent may not link any more; the hint is `fleet`, and `hosts`. */
+  twinAccept(id: HostId, audit: AuditEntry): Promise<'accepted' | 'not-twin'>;
+  twinReplace(
+    id: HostId,
+    audit: AuditEntry,
+  ): Promise<
+    | { kind: 'replaced'; host: HostRecord; agentId?: AgentId }
+    | { kind: 'in-use'; hostName: string }
+    | { kind: 'not-twin' }
+  >;
   hostRemove(id: HostId, audit: AuditEntry): Promise<'removed' | 'in-use' | 'is-jump-host' | 'not-found'>;
 
   // upgrades

@@ -176,15 +176,17 @@ describe('joining', () => {
     });
   });
 
-  it('under the name of another machine is refused; the same machine again gets a new agent for the same host', async () => {
+  it('under the name of another machine is refused; the same machine id is no proof and makes a twin', async () => {
     const first = await agentJoin(ctx, full(await secretFor('agent'), 'web-1', 'machine-a'), 'r');
     await expect(agentJoin(ctx, full(await secretFor('agent'), 'web-1', 'machine-b'), 'r')).rejects.toMatchObject({
       code: 'host-name-taken',
       detail: expect.stringContaining('web-1'),
     });
     const again = await agentJoin(ctx, full(await secretFor('agent'), 'web-1', 'machine-a'), 'r');
-    expect(again).toMatchObject({ hostId: first.hostId, replaced: first.agentId });
-    expect(await ctx.store.agentRevokedList()).toContain(first.agentId);
+    expect(again).toMatchObject({ twinOf: 'web-1', name: expect.stringMatching(/^web-1-twin-[0-9a-f]{6}$/) });
+    expect(again.hostId).not.toBe(first.hostId);
+    expect(again.replaced).toBeUndefined();
+    expect(await ctx.store.agentRevokedList()).not.toContain(first.agentId);
   });
 
   it('under a clock that is off is refused with both clocks, and the token is still good', async () => {
@@ -267,11 +269,22 @@ describe('joining again', () => {
     );
   });
 
-  it('without its key, or as an agent that was revoked, makes another agent of the same host', async () => {
+  it('keeps the host also under another name, and keeps the name that the host has on record', async () => {
+    const [name, key] = [newId(), newKey()];
+    const first = await agentJoin(ctx, { ...full(await secretFor('agent'), name), csr: certificateRequest(key) }, 'r');
+    expect(await again(newId(), 'm', { agentId: first.agentId, keys: [key] })).toMatchObject({
+      agentId: first.agentId,
+      hostId: first.hostId,
+      name,
+    });
+  });
+
+  it('without its key, or as an agent that was revoked, is a twin', async () => {
     const [name, key] = [newId(), newKey()];
     const first = await agentJoin(ctx, { ...full(await secretFor('agent'), name), csr: certificateRequest(key) }, 'r');
     const forged = await again(name, name, { agentId: first.agentId, keys: [newKey()] });
-    expect(forged).toMatchObject({ hostId: first.hostId, replaced: first.agentId });
+    expect(forged).toMatchObject({ twinOf: name });
+    expect(forged.dispatchKey).not.toBe(first.dispatchKey);
     const [other, otherKey] = [newId(), newKey()];
     const revoked = await agentJoin(
       ctx,
@@ -279,9 +292,7 @@ describe('joining again', () => {
       'r',
     );
     await api.store.agentRevoke(revoked.agentId as AgentId, audit);
-    expect((await again(other, other, { agentId: revoked.agentId, keys: [otherKey] })).agentId).not.toBe(
-      revoked.agentId,
-    );
+    expect(await again(other, other, { agentId: revoked.agentId, keys: [otherKey] })).toMatchObject({ twinOf: other });
     // And nobody takes another host's name with a key of his own.
     await expect(again(name, 'stranger', { agentId: revoked.agentId, keys: [otherKey] })).rejects.toMatchObject({
       code: 'host-name-taken',

@@ -20,6 +20,7 @@ import {
 import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
+import { agentJoin } from '../../src/store/postgres/agent-join.ts';
 import { auditList } from '../../src/store/postgres/audit.ts';
 import * as execution from '../../src/store/postgres/execution.ts';
 import * as fleet from '../../src/store/postgres/fleet.ts';
@@ -326,7 +327,7 @@ async function idleDay(): Promise<void> {
   await fleet.hostList(pool, {}, { limit: 10 });
   await fleet.agentFetch(pool, host.agentId);
   await fleet.agentList(pool, { limit: 10 });
-  await fleet.agentJoin(
+  await agentJoin(
     pool,
     {
       tokenHash,
@@ -336,12 +337,13 @@ async function idleDay(): Promise<void> {
       facts: {},
       publicKey: Buffer.from('k'),
       certificateExpiresAtMs: 1,
+      keepAgentId: host.agentId,
     },
     { actor, action: 'join', detail: {} },
     nowMs(),
   );
   await fleet.agentRevoke(pool, host.agentId, audit, nowMs());
-  await fleet.hostLabel(pool, host.id, { set: { a: 'b' }, remove: [] }, audit, nowMs());
+  await fleet.hostLabel(pool, host.id, { set: { a: 'b' }, remove: [] }, new Map(), audit, nowMs());
   await token.apiTokenFetch(pool, Buffer.alloc(32, 2));
   await token.idempotencyClaim(pool, `k${nowMs()}`, 'p', Buffer.alloc(32), nowMs());
   await token.idempotencyStore(pool, 'k1', 'p', 200, '{}');

@@ -404,7 +404,7 @@ describe('joining', () => {
       { actor, action: 'join', detail: {} },
     );
 
-  it('uses a token up, keeps the host over a new agent, and never lets another machine take the name', async () => {
+  it('uses a token up, never lets another machine take the name, and takes no machine id as proof', async () => {
     const hash = Buffer.alloc(32, 3);
     await store.joinTokenCreate(
       {
@@ -423,11 +423,8 @@ describe('joining', () => {
     expect(first.kind).toBe('joined');
     expect(await join(hash, 'web-1', 'm2')).toEqual({ kind: 'refused', code: 'host-name-taken' });
     const second = await join(hash, 'web-1', 'm1');
-    expect(second).toMatchObject({
-      kind: 'joined',
-      hostId: (first as { hostId: string }).hostId,
-      replaced: (first as { agentId: string }).agentId,
-    });
+    expect(second).toMatchObject({ kind: 'joined', twinOf: 'web-1' });
+    expect((second as { hostId: string }).hostId).not.toBe((first as { hostId: string }).hostId);
     expect(await join(Buffer.alloc(32, 4), 'web-2', 'm3')).toEqual({ kind: 'refused', code: 'join-token-invalid' });
     expect((await store.hostFetch('web-1'))!.labels).toEqual({ zone: 'a' });
     expect((await join(hash, 'web-3', 'm3')).kind).toBe('joined');
@@ -458,7 +455,7 @@ describe('two machines that join by one name at once', () => {
             {
               tokenHash,
               name: `twin-${round}`,
-              machineId: `machine-${machine}`,
+              machineId: `machine-${round}-${machine}`,
               labels: {},
               facts: {},
               publicKey: Buffer.from('k'),

@@ -567,6 +567,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hosts/{host}/twin/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a twin as the machine of its own that it is: it gets work as any other host */
+        post: operations["acceptTwin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{host}/twin/replace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a twin take the place of the host that it is: with its name, labels, address and account; the former goes */
+        post: operations["replaceByTwin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hosts/{host}/keys": {
         parameters: {
             query?: never;
@@ -997,7 +1031,14 @@ export interface components {
             dispatchKey: string;
             workers: string[];
             nowMs: number;
+            /** @description As the host is on record */
+            name: string;
+            labels: {
+                [key: string]: string;
+            };
             replaced?: string;
+            /** @description Host of the same machine id: no work until somebody decides */
+            twinOf?: string;
         };
         AgentPackages: {
             version: string;
@@ -1267,6 +1308,8 @@ export interface components {
             /** @description Absent though accountId is there: the account has been removed */
             account?: string;
             jumpHost?: string;
+            /** @description It has the machine id of this host and joined without its key: no work until somebody decides */
+            twinOf?: string;
             /** @enum {string} */
             hostKeyPolicy?: "strict" | "first-use";
             algorithms?: {
@@ -1991,6 +2034,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description host-is-twin */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description body-too-large, script-too-large */
             413: {
                 headers: {
@@ -2074,6 +2126,15 @@ export interface operations {
             };
             /** @description host-not-found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-is-twin */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2783,6 +2844,7 @@ export interface operations {
                 limit?: number;
                 cursor?: string;
                 linked?: "true" | "false";
+                twins?: "true" | "false";
             };
             header?: never;
             path?: never;
@@ -2884,7 +2946,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description permission-denied */
+            /** @description label-protected, permission-denied */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3120,7 +3182,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description permission-denied */
+            /** @description label-protected, permission-denied */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3212,7 +3274,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description permission-denied */
+            /** @description label-protected, permission-denied */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3482,6 +3544,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description label-protected */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description host-name-taken */
             409: {
                 headers: {
@@ -3683,7 +3754,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description permission-denied */
+            /** @description label-protected, permission-denied */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4467,7 +4538,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description database-unavailable */
+            /** @description database-unavailable, overloaded */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4613,7 +4684,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description permission-denied */
+            /** @description label-protected, permission-denied */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4651,6 +4722,164 @@ export interface operations {
             };
             /** @description jump-path-invalid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptTwin: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Take a twin as the machine of its own that it is: it gets work as any other host */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-not-twin */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replaceByTwin: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Let a twin take the place of the host that it is: with its name, labels, address and account; the former goes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-in-use, host-not-twin */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5562,6 +5791,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description host-is-twin */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description no-target-matched, package-invalid */
             422: {
                 headers: {
@@ -5636,6 +5874,15 @@ export interface operations {
             };
             /** @description account-not-found, host-not-found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-is-twin */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5787,7 +6034,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description upgrade-in-progress */
+            /** @description host-is-twin, upgrade-in-progress */
             409: {
                 headers: {
                     [name: string]: unknown;

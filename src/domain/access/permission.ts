@@ -19,6 +19,7 @@ const PERMISSIONS = [
   'fleet.host-key.import',
   'fleet.host-key.accept',
   'fleet.host-key.remove',
+  'fleet.twin.decide',
   'fleet.agent.view',
   'fleet.agent.revoke',
   'fleet.agent.install',

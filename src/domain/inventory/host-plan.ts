@@ -6,6 +6,7 @@
  */
 import type { ErrorCode } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
+import { guardedChange, guardedDetail, NOTHING_GUARDED, type GuardedLabels } from '../access/guarded-labels.ts';
 import { jumpPath, type HostAlgorithms, type HostKeyPolicy } from './host-draft.ts';
 
 export interface HostSettings {
@@ -61,6 +62,8 @@ export interface PlanWorld {
   readonly known: ReadonlyMap<string, KnownHost>;
   /** Every host that has a jump host, with its name. */
   readonly jumps: ReadonlyMap<string, string>;
+  /** Labels that the caller may not change. */
+  readonly guarded?: GuardedLabels;
 }
 
 const NEW_HOST: HostSettings = {
@@ -143,6 +146,8 @@ function hostFaults(
     void faults.push({ index, field, code, detail });
   const known = world.known.get(entry.name);
   const { settings } = host;
+  const guarded = guardedChange(world.guarded ?? NOTHING_GUARDED, known?.labels ?? {}, settings.labels);
+  if (guarded) fault('labels', 'label-protected', guardedDetail(guarded));
   if (Object.keys(settings.labels).length > limits.labelsPerHostMax)
     fault(
       'labels',

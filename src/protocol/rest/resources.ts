@@ -213,6 +213,10 @@ export const Host = z
     accountId: z.string().optional(),
     account: z.string().optional().describe('Absent though accountId is there: the account has been removed'),
     jumpHost: z.string().optional(),
+    twinOf: z
+      .string()
+      .optional()
+      .describe('It has the machine id of this host and joined without its key: no work until somebody decides'),
     hostKeyPolicy: z.enum(HOST_KEY_POLICIES).optional(),
     algorithms: z.record(z.string(), z.array(z.string())).optional(),
   })
@@ -385,7 +389,10 @@ export const AgentJoined = z
     dispatchKey: z.string(),
     workers: z.array(z.string()),
     nowMs: z.number(),
+    name: z.string().describe('As the host is on record'),
+    labels: strings,
     replaced: z.string().optional(),
+    twinOf: z.string().optional().describe('Host of the same machine id: no work until somebody decides'),
   })
   .meta({ id: 'AgentJoined' });
 export const WorkerJoin = z

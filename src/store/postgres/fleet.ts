@@ -1,16 +1,7 @@
 /** Hosts, agents, workers, and the tokens they join with. */
+import { guardedChange, type GuardedLabels } from '../../domain/access/guarded-labels.ts';
 import { isUuid, newId, type AgentId, type HostId, type TokenId, type WorkerId } from '../../base/ids.ts';
-import type {
-  AgentRecord,
-  AuditEntry,
-  HostRecord,
-  JoinOutcome,
-  JoinToken,
-  Page,
-  Store,
-  WorkerRecord,
-  Actor,
-} from '../store.ts';
+import type { AgentRecord, AuditEntry, HostRecord, JoinToken, Page, Store, WorkerRecord, Actor } from '../store.ts';
 import { auditAppend } from './audit.ts';
 import type { Executor, Pool } from './pool.ts';
 import { decodeCursor, encodeCursor, present } from './rows.ts';
@@ -30,7 +21,7 @@ export async function hostAccessChanged(tx: Executor): Promise<void> {
 }
 
 /** Checks the token and locks it, so that it is used up together with what it is used for, or not at all. */
-async function joinTokenHold(
+export async function joinTokenHold(
   tx: Executor,
   hash: Uint8Array,
   role: 'agent' | 'worker',
@@ -55,105 +46,11 @@ async function joinTokenHold(
   return token;
 }
 
-async function joinTokenUse(tx: Executor, id: string, hostName?: string): Promise<void> {
+export async function joinTokenUse(tx: Executor, id: string, hostName?: string): Promise<void> {
   await tx.query(
     'UPDATE join_token SET uses_left = uses_left - 1, host_names = array_remove(host_names, $2) WHERE id = $1',
     [id, hostName ?? null],
   );
-}
-
-export async function agentJoin(
-  pool: Pool,
-  join: In<'agentJoin'>,
-  audit: Omit<AuditEntry, 'target'>,
-  nowMs: number,
-): Promise<JoinOutcome> {
-  try {
-    return await agentJoinOnce(pool, join, audit, nowMs);
-  } catch (error) {
-    // Another machine took the name between our look and our insert; now it is there to be seen.
-    if ((error as { constraint?: unknown }).constraint !== 'host_name') throw error;
-    return agentJoinOnce(pool, join, audit, nowMs);
-  }
-}
-
-async function agentJoinOnce(
-  pool: Pool,
-  join: In<'agentJoin'>,
-  audit: Omit<AuditEntry, 'target'>,
-  nowMs: number,
-): Promise<JoinOutcome> {
-  return pool.transaction(async (tx) => {
-    const token = await joinTokenHold(tx, join.tokenHash, 'agent', nowMs);
-    if (typeof token === 'string') return { kind: 'refused', code: token };
-    if (join.zones?.includes(token.zone) === false) return { kind: 'refused', code: 'link-busy' };
-    // For other hosts, or used by this one already.
-    if (token.host_names?.includes(join.name) === false) return { kind: 'refused', code: 'join-token-invalid' };
-    const labels = { ...token.labels, ...join.labels };
-    const found = await tx.query<{ id: HostId; name: string; machine_id: string; agent_id: AgentId | null }>(
-      `SELECT id, name, machine_id, agent_id FROM host WHERE ${token.host_id === null ? 'name' : 'id'} = $1 AND removed_at_ms IS NULL FOR UPDATE`,
-      [token.host_id ?? join.name],
-    );
-    const known = found.rows[0];
-    if (token.host_id !== null && !known) return { kind: 'refused', code: 'join-token-invalid' };
-    const keeps =
-      join.keepAgentId !== undefined &&
-      known?.agent_id === join.keepAgentId &&
-      (
-        await tx.query(
-          "UPDATE agent SET public_key = $2, certificate_expires_at_ms = $3 WHERE id = $1 AND state = 'active'",
-          [join.keepAgentId, join.publicKey, join.certificateExpiresAtMs],
-        )
-      ).rowCount === 1;
-    // A host that was known without an agent gets one only by a token that was made for it.
-    const madeFor = token.host_id ?? (token.host_names === null ? null : (known?.id ?? null));
-    if (known && known.machine_id !== join.machineId && !keeps && !(await isFreeFor(tx, known.id, madeFor)))
-      return { kind: 'refused', code: 'host-name-taken' };
-    // Only now: a token that was refused for the name is good for another try under another name.
-    await joinTokenUse(tx, token.id, join.name);
-    const hostId = known?.id ?? newId<'host'>();
-    const agentId = keeps ? join.keepAgentId! : newId<'agent'>();
-    if (known && !keeps)
-      await tx.query("UPDATE agent SET state = 'replaced' WHERE host_id = $1 AND state = 'active'", [hostId]);
-    await tx.query(
-      `INSERT INTO host (id, name, machine_id, labels, facts, agent_id, created_at_ms, zone) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-       ON CONFLICT (id) DO UPDATE SET agent_id = $6, machine_id = $3, facts = $5, labels = host.labels || $4, zone = CASE WHEN host.address IS NULL THEN $8 ELSE host.zone END`,
-      [
-        hostId,
-        known?.name ?? join.name,
-        join.machineId,
-        JSON.stringify(labels),
-        JSON.stringify(join.facts),
-        agentId,
-        nowMs,
-        token.zone,
-      ],
-    );
-    if (!keeps)
-      await tx.query(
-        "INSERT INTO agent (id, host_id, state, public_key, joined_at_ms, certificate_expires_at_ms) VALUES ($1, $2, 'active', $3, $4, $5)",
-        [agentId, hostId, join.publicKey, nowMs, join.certificateExpiresAtMs],
-      );
-    await tx.query(DIRECTORY_CHANGED);
-    await auditAppend(tx, { ...audit, target: `host/${known?.name ?? join.name}` }, nowMs);
-    return present<JoinOutcome>({
-      kind: 'joined',
-      hostId,
-      agentId,
-      zone: token.zone,
-      replaced: keeps ? undefined : (known?.agent_id ?? undefined),
-    });
-  });
-}
-
-/**
- * Another machine than before may be a host only if somebody said so: by a token made for this very host, while no agent holds it.
- * A host that was added without an agent is no exception: its name alone, which any machine can give itself, is no claim to it.
- */
-async function isFreeFor(tx: Executor, hostId: HostId, tokenHostId: HostId | null): Promise<boolean> {
-  if (tokenHostId !== hostId) return false;
-  const { rows } = await tx.query("SELECT 1 FROM agent WHERE host_id = $1 AND state = 'active' LIMIT 1", [hostId]);
-  return rows.length === 0;
 }
 
 export async function workerJoin(
@@ -376,8 +273,8 @@ export async function hostFactsWrite(db: Executor, changes: In<'hostFactsWrite'>
   );
 }
 
-const HOST_SELECT = `SELECT host.*, coalesce(p.linked AND p.agent_id = host.agent_id, false) AS linked, p.worker_id, p.changed_at_ms, jump.name AS jump_host
-  FROM host LEFT JOIN host_presence p ON p.host_id = host.id LEFT JOIN host jump ON jump.id = host.jump_host_id`;
+const HOST_SELECT = `SELECT host.*, coalesce(p.linked AND p.agent_id = host.agent_id, false) AS linked, p.worker_id, p.changed_at_ms, jump.name AS jump_host, original.name AS original
+  FROM host LEFT JOIN host_presence p ON p.host_id = host.id LEFT JOIN host jump ON jump.id = host.jump_host_id LEFT JOIN host original ON original.id = host.twin_of`;
 interface HostRow {
   id: HostId;
   name: string;
@@ -393,6 +290,7 @@ interface HostRow {
   port: number;
   account_id: string | null;
   jump_host: string | null;
+  original: string | null;
   host_key_policy: HostRecord['hostKeyPolicy'];
   algorithms: HostRecord['algorithms'] | null;
 }
@@ -413,6 +311,7 @@ function hostRecord(row: HostRow): HostRecord {
     port: row.port,
     accountId: row.account_id,
     jumpHost: row.jump_host,
+    twinOf: row.original,
     hostKeyPolicy: row.host_key_policy,
     algorithms: row.algorithms,
   });
@@ -428,13 +327,13 @@ export async function hostFetch(db: Executor, idOrName: string): Promise<HostRec
 
 export async function hostList(
   db: Executor,
-  filter: { linked?: boolean },
+  filter: { linked?: boolean; twins?: boolean },
   page: { limit: number; cursor?: string },
 ): Promise<Page<HostRecord>> {
   const after = decodeCursor(page.cursor, ['text']);
   const { rows } = await db.query<HostRow>(
-    `${HOST_SELECT} WHERE host.removed_at_ms IS NULL AND ($1::text IS NULL OR host.name > $1) AND ($2::boolean IS NULL OR coalesce(p.linked AND p.agent_id = host.agent_id, false) = $2) ORDER BY host.name LIMIT $3`,
-    [after?.[0] ?? null, filter.linked ?? null, page.limit + 1],
+    `${HOST_SELECT} WHERE host.removed_at_ms IS NULL AND ($1::text IS NULL OR host.name > $1) AND ($2::boolean IS NULL OR coalesce(p.linked AND p.agent_id = host.agent_id, false) = $2) AND ($4::boolean IS NULL OR (host.twin_of IS NOT NULL) = $4) ORDER BY host.name LIMIT $3`,
+    [after?.[0] ?? null, filter.linked ?? null, page.limit + 1, filter.twins ?? null],
   );
   const items = rows.slice(0, page.limit).map(hostRecord);
   return present<Page<HostRecord>>({
@@ -451,7 +350,7 @@ export async function hostDirectory(db: Executor, knownVersion?: number): Return
   const version = rows[0]!.value;
   if (version === knownVersion) return 'unchanged';
   const hosts = await db.query<{ id: HostId; name: string; labels: Record<string, string> }>(
-    'SELECT id, name, labels FROM host WHERE removed_at_ms IS NULL ORDER BY name',
+    'SELECT id, name, labels FROM host WHERE removed_at_ms IS NULL AND twin_of IS NULL ORDER BY name',
   );
   return { version, hosts: hosts.rows };
 }
@@ -460,15 +359,19 @@ export async function hostLabel(
   pool: Pool,
   id: HostId,
   change: { set: Readonly<Record<string, string>>; remove: readonly string[] },
+  guarded: GuardedLabels,
   audit: AuditEntry,
   nowMs: number,
-): Promise<HostRecord | undefined> {
+): ReturnType<Store['hostLabel']> {
   return pool.transaction(async (tx) => {
-    const { rowCount } = await tx.query(
-      'UPDATE host SET labels = (labels - $2::text[]) || $3 WHERE id = $1 AND removed_at_ms IS NULL',
+    const { rows } = await tx.query<{ before: Record<string, string>; after: Record<string, string> }>(
+      'SELECT labels AS before, (labels - $2::text[]) || $3 AS after FROM host WHERE id = $1 AND removed_at_ms IS NULL FOR UPDATE',
       [id, change.remove, JSON.stringify(change.set)],
     );
-    if (rowCount === 0) return undefined;
+    if (!rows[0]) return undefined;
+    const refused = guardedChange(guarded, rows[0].before, rows[0].after);
+    if (refused) return { refused };
+    await tx.query('UPDATE host SET labels = $2 WHERE id = $1', [id, JSON.stringify(rows[0].after)]);
     await tx.query(DIRECTORY_CHANGED);
     await auditAppend(tx, audit, nowMs);
     return hostFetch(tx, id);

@@ -3,6 +3,7 @@ import { assert } from '../../base/assert.ts';
 import { newId, type AccountId, type HostId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../../domain/inventory/host-draft.ts';
+import type { GuardedLabels } from '../../domain/access/guarded-labels.ts';
 import {
   planHosts,
   type HostEntry,
@@ -24,14 +25,14 @@ const AUDITED_AT_ONCE = 500;
 export async function hostImport(
   pool: Pool,
   entries: readonly HostEntry[],
-  options: { dryRun: boolean; onlyNew: boolean },
+  options: { dryRun: boolean; onlyNew: boolean; guarded: GuardedLabels },
   audit: AuditEntry,
   nowMs: number,
 ): Promise<HostWriteOutcome> {
   const once = (): Promise<HostWriteOutcome> =>
     pool.transaction(async (tx) => {
       await hostAccessHold(tx);
-      const world = await planWorld(tx, entries);
+      const world = { ...(await planWorld(tx, entries)), guarded: options.guarded };
       const plan = planHosts(entries, world);
       const taken = options.onlyNew
         ? plan.hosts.flatMap((host, index) =>
@@ -58,6 +59,7 @@ export async function hostEdit(
   pool: Pool,
   id: HostId,
   entry: Omit<HostEntry, 'name'>,
+  guarded: GuardedLabels,
   audit: AuditEntry,
   nowMs: number,
 ): ReturnType<HostStore['hostEdit']> {
@@ -70,7 +72,7 @@ export async function hostEdit(
       );
       if (!rows[0]) return { kind: 'not-found' };
       const entries: HostEntry[] = [{ ...entry, name: rows[0].name }];
-      const world = await planWorld(tx, entries);
+      const world = { ...(await planWorld(tx, entries)), guarded };
       // Renamed in between by nobody: names change only under the lock that is held here.
       const plan = planHosts(entries, world);
       if (plan.faults.length > 0) return { kind: 'refused', faults: plan.faults };

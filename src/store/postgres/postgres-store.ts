@@ -7,6 +7,7 @@ import type { AccountStore } from '../account-store.ts';
 import type { HostStore } from '../host-store.ts';
 import type { Store } from '../store.ts';
 import * as account from './account.ts';
+import * as agentJoin from './agent-join.ts';
 import * as audit from './audit.ts';
 import { auditVerify } from './audit-verify.ts';
 import * as execution from './execution.ts';
@@ -112,7 +113,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     partitionBalance: (id) => lease.partitionBalance(ownPool, id),
     partitionRelease: (id, partitions) => lease.partitionRelease(ownPool, id, partitions),
 
-    agentJoin: (join, entry) => fleet.agentJoin(pool, join, entry, now()),
+    agentJoin: (join, entry) => agentJoin.agentJoin(pool, join, entry, now()),
     async agentCertificateRenewed(id, publicKey, expiresAtMs) {
       const { rowCount } = await pool.query(
         "UPDATE agent SET public_key = $2, certificate_expires_at_ms = $3 WHERE id = $1 AND state = 'active'",
@@ -154,7 +155,16 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     hostFetch: (idOrName) => fleet.hostFetch(pool, idOrName),
     hostList: (filter, page) => fleet.hostList(pool, filter, page),
     hostDirectory: (knownVersion) => fleet.hostDirectory(pool, knownVersion),
-    hostLabel: (id, change, entry) => fleet.hostLabel(pool, id, change, entry, now()),
+    hostLabel: (id, change, guarded, entry) => fleet.hostLabel(pool, id, change, guarded, entry, now()),
+    twinAccept: (id, entry) => agentJoin.twinAccept(pool, id, entry, now()),
+    async twinReplace(id, entry) {
+      const answer = await agentJoin.twinReplace(pool, id, entry, now());
+      if (answer.kind === 'replaced') {
+        hints.notify('fleet', answer.agentId ?? id);
+        hints.notify('hosts', '');
+      }
+      return answer;
+    },
     async hostRemove(id, entry) {
       const answer = await fleet.hostRemove(pool, id, entry, now());
       if (answer === 'removed') {
@@ -168,8 +178,8 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       if (answer.kind === 'done' && !how.dryRun) hints.notify('hosts', '');
       return answer;
     },
-    async hostEdit(id, change, entry) {
-      const answer = await hostAccess.hostEdit(pool, id, change, entry, now());
+    async hostEdit(id, change, guarded, entry) {
+      const answer = await hostAccess.hostEdit(pool, id, change, guarded, entry, now());
       if (answer.kind === 'edited') hints.notify('hosts', '');
       return answer;
     },

@@ -15,9 +15,13 @@ INSERT INTO partition (id) SELECT generate_series(0, 31);
 
 CREATE TABLE host (
   id uuid PRIMARY KEY, name text NOT NULL, machine_id text NOT NULL DEFAULT '', labels jsonb NOT NULL DEFAULT '{}', facts jsonb NOT NULL DEFAULT '{}',
-  agent_id uuid, created_at_ms bigint NOT NULL, removed_at_ms bigint
+  agent_id uuid, created_at_ms bigint NOT NULL, removed_at_ms bigint,
+  -- The host that it looks like, until somebody has decided: it gets no work.
+  twin_of uuid REFERENCES host
 );
 CREATE UNIQUE INDEX host_name ON host (name) WHERE removed_at_ms IS NULL;
+CREATE INDEX host_machine ON host (machine_id) WHERE removed_at_ms IS NULL;
+CREATE INDEX host_twin ON host (twin_of) WHERE twin_of IS NOT NULL;
 CREATE TABLE host_presence (
   host_id uuid PRIMARY KEY, agent_id uuid NOT NULL, worker_id uuid, linked boolean NOT NULL, changed_at_ms bigint NOT NULL
 ) WITH (fillfactor = 50);
