@@ -31,7 +31,7 @@ function labelsIn(expression: TargetExpression): readonly string[] {
       return labelsIn(expression.operand);
     case 'and':
     case 'or':
-      return [...labelsIn(expression.left), ...labelsIn(expression.right)];
+      return expression.operands.flatMap(labelsIn);
     default:
       return [];
   }
