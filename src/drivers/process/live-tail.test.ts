@@ -36,4 +36,20 @@ describe('LiveTail', () => {
     tail.finish();
     expect(seen).toBe('one two');
   });
+
+  it('shows no end of a secret where it jumps ahead into one', () => {
+    const secret = 'sixteen-and-more';
+    const masked = new LiveTail({
+      files: { 1: join(folder, 'stdout'), 2: join(folder, 'stderr') },
+      mask: createMask([secret]),
+      onOutput: (_stream, _offset, bytes, skipped) => (seen += `${skipped > 0 ? '…' : ''}${bytes.toString()}`),
+    });
+    // Of every alignment to the place that is jumped to.
+    writeFileSync(join(folder, 'stdout'), `${secret.repeat(200_000)}.`);
+    writeFileSync(join(folder, 'stderr'), `${secret}:`.repeat(200_000));
+    masked.pump(0);
+    masked.finish();
+    expect(seen).toContain('…');
+    expect(seen.replace(/\*{6}/g, '')).toMatch(/^[….:]*$/);
+  });
 });

@@ -4,7 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { limits } from '../../base/limits.ts';
-import type { Mask } from './mask.ts';
+import type { Mask, MaskStream } from './mask.ts';
 
 const BLOCK = 64 * 1024;
 const POLL_MS = { young: 2, old: 40 };
@@ -16,7 +16,7 @@ interface StreamTail {
   fd: number;
   readAt: number;
   sentAt: number;
-  held: Buffer;
+  masked: MaskStream;
   skipped: number;
 }
 
@@ -42,7 +42,7 @@ export class LiveTail {
       fd: -1,
       readAt: 0,
       sentAt: 0,
-      held: Buffer.alloc(0),
+      masked: options.mask.stream(),
       skipped: 0,
     });
     this.#streams = { 1: stream(options.files[1]), 2: stream(options.files[2]) };
@@ -82,29 +82,35 @@ export class LiveTail {
     }
     const { size } = fstatSync(stream.fd);
     const behind = size - stream.readAt;
-    // Far behind what may be sent: jump ahead, and say how much was left out. A masked stream jumps only where nothing is held.
-    if (behind > this.#budget + limits.liveOutputBytesPerSecondMax) {
-      const skip = behind - Math.floor(this.#budget);
-      stream.skipped += skip + stream.held.length;
-      stream.sentAt += skip + stream.held.length;
-      stream.readAt += skip;
-      stream.held = Buffer.alloc(0);
-    }
+    // Far behind what may be sent: jump ahead, and say how much was left out.
+    if (behind > this.#budget + limits.liveOutputBytesPerSecondMax)
+      this.#jump(stream, stream.readAt + behind - Math.floor(this.#budget));
     while (stream.readAt < size && this.#budget > 0) {
       const block = Buffer.allocUnsafe(Math.min(BLOCK, size - stream.readAt));
       const read = readSync(stream.fd, block, 0, block.length, stream.readAt);
       if (read === 0) break;
       stream.readAt += read;
       this.#budget -= read;
-      this.#pass(number, stream, Buffer.concat([stream.held, block.subarray(0, read)]), false);
+      this.#pass(number, stream, block.subarray(0, read), false);
     }
     // An end that may begin a secret is kept back until more comes, or the end.
-    if (final && stream.held.length > 0) this.#pass(number, stream, stream.held, true);
+    if (final) this.#pass(number, stream, Buffer.alloc(0), true);
+  }
+
+  /** The mask reads what is right before the place, and tells none of it: a secret may have begun there. */
+  #jump(stream: StreamTail, to: number): void {
+    const left = to - stream.readAt + stream.masked.heldBytes;
+    stream.skipped += left;
+    stream.sentAt += left;
+    stream.masked = this.#options.mask.stream();
+    const before = Buffer.allocUnsafe(Math.min(to, 2 * this.#options.mask.longest));
+    const read = before.length === 0 ? 0 : readSync(stream.fd, before, 0, before.length, to - before.length);
+    stream.masked.push(before.subarray(0, read), false);
+    stream.readAt = to;
   }
 
   #pass(number: 1 | 2, stream: StreamTail, input: Buffer, final: boolean): void {
-    const { masked, consumed } = this.#options.mask.apply(input, final || this.#options.mask.isEmpty);
-    stream.held = input.subarray(consumed);
+    const masked = stream.masked.push(input, final);
     if (masked.length === 0) return;
     this.#options.onOutput(number, stream.sentAt, masked, stream.skipped);
     stream.sentAt += masked.length;

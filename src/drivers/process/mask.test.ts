@@ -1,24 +1,19 @@
+import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../base/clock.ts';
 import { createMask } from './mask.ts';
 
 function maskInPieces(secrets: string[], pieces: Buffer[]): Buffer {
-  const mask = createMask(secrets);
-  const out: Buffer[] = [];
-  let held = Buffer.alloc(0);
-  for (const piece of pieces) {
-    const input = Buffer.concat([held, piece]);
-    const { masked, consumed } = mask.apply(input, false);
-    out.push(masked);
-    held = input.subarray(consumed);
-  }
-  out.push(mask.apply(held, true).masked);
-  return Buffer.concat(out);
+  const stream = createMask(secrets).stream();
+  return Buffer.concat([...pieces.map((piece) => stream.push(piece, false)), stream.push(Buffer.alloc(0), true)]);
 }
+const whole = (secrets: string[], text: string | Buffer): string =>
+  maskInPieces(secrets, [Buffer.from(text as string)]).toString();
 
 describe('masking', () => {
-  const secret = fc.string({ minLength: 4, maxLength: 8, unit: fc.constantFrom('a', 'b', 'é') });
-  const filler = fc.string({ maxLength: 6, unit: fc.constantFrom('a', 'b', 'c', '\n') });
+  const secret = fc.string({ minLength: 4, maxLength: 24, unit: fc.constantFrom('a', 'b', 'é', ' ', '\n') });
+  const filler = fc.string({ maxLength: 6, unit: fc.constantFrom('a', 'b', 'c', ' ', '\n') });
 
   it('is the same however the stream was cut, and lets no secret through', () => {
     fc.assert(
@@ -27,33 +22,108 @@ describe('masking', () => {
         fc.array(fc.tuple(filler, fc.nat(2))),
         fc.array(fc.nat(20)),
         (secrets, parts, cuts) => {
-          const whole = Buffer.from(parts.map(([text, n]) => text + (secrets[n] ?? '')).join(''));
+          const bytes = Buffer.from(parts.map(([text, n]) => text + (secrets[n] ?? '')).join(''));
           const pieces: Buffer[] = [];
           let at = 0;
-          for (const cut of cuts) pieces.push(whole.subarray(at, (at = Math.min(whole.length, at + cut))));
-          pieces.push(whole.subarray(at));
+          for (const cut of cuts) pieces.push(bytes.subarray(at, (at = Math.min(bytes.length, at + cut))));
+          pieces.push(bytes.subarray(at));
           const masked = maskInPieces(secrets, pieces);
-          expect(masked.toString()).toBe(createMask(secrets).apply(whole, true).masked.toString());
+          expect(masked.toString()).toBe(maskInPieces(secrets, [bytes]).toString());
           for (const value of secrets) expect(masked.includes(Buffer.from(value))).toBe(false);
         },
       ),
+      { numRuns: 300 },
     );
   });
 
   it('masks each line of a secret of several lines, and its Base64', () => {
     const key = '-----BEGIN-----\nabcdefgh\n-----END-----';
-    const text = maskInPieces(
-      [key],
-      [Buffer.from(`x abcdefgh y ${Buffer.from(key).toString('base64')} z\n${key}`)],
-    ).toString();
-    expect(text).toBe('x ****** y ****** z\n******');
+    expect(whole([key], `x abcdefgh y ${Buffer.from(key).toString('base64')} z\n${key}`)).toBe(
+      'x ****** y ****** z\n******',
+    );
+  });
+
+  const odd = `p@ss/w+rd "it's" <é&ü> 100%~`;
+  const said = (script: string): string =>
+    execFileSync('bash', ['-c', script], {
+      env: { PATH: process.env.PATH, LANG: 'C.UTF-8', S: odd },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }).toString();
+  it.each([
+    ['Base64', 'printf %s "$S" | base64 -w0'],
+    ['Base64 of echo', 'echo "$S" | base64 -w0'],
+    ['Base64 without padding, for URLs', 'printf %s "$S" | base64 -w0 | tr +/ -_ | tr -d ='],
+    ['wrapped Base64', 'echo "$S" | base64 -w20'],
+    ['Base64 wrapped with CR LF and indented', 'echo "$S" | base64 -w24 | sed "s/^/   /; s/$/\\r/"'],
+    ['hexadecimal', 'printf %s "$S" | od -An -v -tx1 | tr -d " \\n"'],
+    ['hexadecimal with blanks', 'printf %s "$S" | od -An -v -tx1'],
+    ['hexadecimal in capitals', 'printf %s "$S" | od -An -v -tx1 | tr a-f A-F | tr -d "\\n "'],
+    ['a trace of bash', 'exec 2>&1; set -x; : "$S"'],
+    ['quoted by bash', 'printf "%q" "$S"'],
+    ['quoted by bash without a locale', 'LC_ALL=C; printf "%q" "$S"'],
+    ['an indented copy', 'printf %s "$S" | sed "s/^/        /"'],
+    ['JSON of Python', `python3 -c 'import os,json; print(json.dumps(os.environ["S"])[1:-1])'`],
+    ['JSON in UTF-8', `python3 -c 'import os,json; print(json.dumps(os.environ["S"],ensure_ascii=False)[1:-1])'`],
+    ['JSON of PHP', `python3 -c 'import os,json; print(json.dumps(os.environ["S"])[1:-1].replace("/","\\\\/"))'`],
+    ['URL-encoded', `python3 -c 'import os,urllib.parse as u; print(u.quote(os.environ["S"], safe=""))'`],
+    ['a path of a URL', `python3 -c 'import os,urllib.parse as u; print(u.quote(os.environ["S"]))'`],
+    ['a form', `python3 -c 'import os,urllib.parse as u; print(u.quote_plus(os.environ["S"]))'`],
+    [
+      'URL-encoded in small letters',
+      `python3 -c 'import os,re,urllib.parse as u; print(re.sub("%..", lambda m: m[0].lower(), u.quote(os.environ["S"])))'`,
+    ],
+  ])('knows %s', (_what, script) => {
+    const text = said(script);
+    expect(text.length).toBeGreaterThan(10);
+    // What is left is what the program says around it: nothing of the secret but, at the most, punctuation.
+    expect(whole([odd], text).replace(/\*{6}/g, '')).toMatch(/^[\s+:'"$\\=.a]{0,12}$/);
+  });
+
+  it.each([0, 1, 2, 3])('knows Base64 inside something longer, %d bytes in', (before) => {
+    const text = Buffer.from(`${'u'.repeat(before)}:correct horse:x`).toString('base64');
+    const masked = whole(['correct horse'], text);
+    expect(masked).toContain('******');
+    expect(masked.length).toBeLessThan(20);
+  });
+
+  it('knows a key that was wrapped anew, without its frame, and one that ends with a line feed', () => {
+    const body = Buffer.from(Array.from({ length: 90 }, (_, i) => (i * 37) % 256)).toString('base64');
+    const lines = (width: number): string => body.replace(new RegExp(`.{${width}}`, 'g'), '$&\n');
+    const key = `-----BEGIN KEY-----\n${lines(64)}\n-----END KEY-----\n`;
+    for (const text of [lines(10), lines(70), lines(33).replaceAll('\n', '\r\n    '), body])
+      expect(whole([key], `[${text}]`).replace(/\s/g, '')).toBe('[******]');
+    expect(whole(['hunter2\n'], 'hunter2')).toBe('******');
+    expect(whole(['hunter2\n'], `${Buffer.from('hunter2').toString('base64')}.`)).toBe('******.');
   });
 
   it('leaves everything else as it is, byte for byte', () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
-        expect(createMask(['zzzzzzzz']).apply(Buffer.from(bytes), true).masked).toEqual(Buffer.from(bytes));
+        expect(maskInPieces(['zzzzzzzz'], [Buffer.from(bytes)])).toEqual(Buffer.from(bytes));
       }),
     );
+    expect(whole(['secret of seventeen'], 'a secret of seven\n  teenagers')).toBe('a ******agers');
+    expect(whole(['abcd'], 'ab cd a\nbcd')).toBe('ab cd a\nbcd');
+  });
+
+  it('holds back no more than may begin a secret', () => {
+    const stream = createMask(['hunter2-hunter2']).stream();
+    expect(stream.push(Buffer.from('$ done\n'), false).toString()).toBe('$ done\n');
+    expect(stream.push(Buffer.from('is hunter2-hun'), false).toString()).toBe('is ');
+    expect(stream.heldBytes).toBe(11);
+    expect(stream.push(Buffer.from('ger'), false).toString()).toBe('hunter2-hunger');
+  });
+
+  it('costs the same for a text that is nearly the secret all along', () => {
+    const value = 'a'.repeat(65_536);
+    const begun = systemClock.monotonicMs();
+    const almost = Buffer.from(`${'a'.repeat(65_535)}b`.repeat(32));
+    const stream = createMask([value]).stream();
+    let size = 0;
+    for (let at = 0; at < almost.length; at += 4_096)
+      size += stream.push(almost.subarray(at, at + 4_096), false).length;
+    expect(size + stream.push(Buffer.alloc(0), true).length).toBe(almost.length);
+    // Two MiB; what compared anew at each byte would take minutes.
+    expect(systemClock.monotonicMs() - begun).toBeLessThan(20_000);
   });
 });

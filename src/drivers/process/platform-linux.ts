@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
-import type { Platform, ProcessStat, TreeQuery } from './platform.ts';
+import type { Platform, ProcessHandle, ProcessStat, TreeQuery } from './platform.ts';
 import { launchSupervised } from './supervisor.ts';
 
 /** USER_HZ is 100 on every Linux that Node runs on. */
@@ -106,9 +106,11 @@ function holdsSpool(pid: number, folder: string): boolean {
  * output, and all children of those. A process would have to leave the session, drop the environment, redirect its
  * output and lose its parent to escape the last four; the control group it cannot leave at all.
  */
-function processTree(query: TreeQuery): number[] {
+function processTree(query: TreeQuery): ProcessHandle[] {
   const found = new Set<number>(query.group === undefined ? [] : cgroupPids(query.group));
   const children = new Map<number, number[]>();
+  // A session keeps its number from others while one of its processes lives; after the last of them a stranger may have it.
+  const isOurSession = processStat(query.session) === undefined || hasMarker(query.session, query.marker);
   for (const pid of pids()) {
     const stat = processStat(pid);
     if (!stat) continue;
@@ -116,12 +118,31 @@ function processTree(query: TreeQuery): number[] {
     if (siblings) siblings.push(pid);
     else children.set(stat.parentPid, [pid]);
     if (pid === process.pid || query.except.has(pid)) continue;
-    if (stat.session === query.session || hasMarker(pid, query.marker) || holdsSpool(pid, query.folder)) found.add(pid);
+    if (
+      (isOurSession && stat.session === query.session) ||
+      hasMarker(pid, query.marker) ||
+      holdsSpool(pid, query.folder)
+    )
+      found.add(pid);
   }
   for (const pid of found) for (const child of children.get(pid) ?? []) found.add(child);
-  return [...found].filter(
-    (pid) => !query.except.has(pid) && pid !== process.pid && !['Z', 'X', undefined].includes(processStat(pid)?.state),
-  );
+  return [...found].flatMap((pid) => {
+    const stat = query.except.has(pid) || pid === process.pid ? undefined : processStat(pid);
+    return stat && stat.state !== 'Z' && stat.state !== 'X' ? [stat] : [];
+  });
+}
+
+/**
+ * Between the look and the signal lie microseconds. In these the process would have to end and be reaped, and its number to come round
+ * again, to hit another; a pidfd would close that too, and Node has none.
+ */
+function signal({ pid, startTicks }: ProcessHandle, name: NodeJS.Signals): void {
+  if (processStat(pid)?.startTicks !== startTicks) return;
+  try {
+    process.kill(pid, name);
+  } catch {
+    // Gone between the look and the signal.
+  }
 }
 
 /** Processes with the mark, whoever they are; used once after a crash. */
@@ -215,6 +236,7 @@ export const linuxPlatform: Platform = {
   processStat,
   decodeWaitStatus,
   processTree,
+  signal,
   hasMarker,
   processesWithMarker,
   groupBase: cgroupBase,

@@ -19,13 +19,16 @@ export interface ProcessStat {
   readonly waitStatus: number;
 }
 
+/** A process, told from a later one with its number. */
+export type ProcessHandle = Pick<ProcessStat, 'pid' | 'startTicks'>;
+
 /** What an attempt's processes carry in their environment, and pass on. */
 export function attemptMarker(attempt: string): string {
   return `DROVER_ATTEMPT_ID=${attempt}`;
 }
 
 export interface TreeQuery {
-  /** Session of the supervisor. */
+  /** Session of the supervisor; counts for as long as no stranger has its number. */
   readonly session: number;
   /** `DROVER_ATTEMPT_ID=…` in the environment. */
   readonly marker: string;
@@ -49,7 +52,9 @@ export interface Platform {
   processStat(pid: number): ProcessStat | undefined;
   decodeWaitStatus(status: number): { exitCode: number | null; signal: string | null };
   /** Live processes of an attempt, whatever they did to get away. */
-  processTree(query: TreeQuery): number[];
+  processTree(query: TreeQuery): ProcessHandle[];
+  /** Nothing where the process is gone, or its number is another's by now. */
+  signal(process: ProcessHandle, signal: NodeJS.Signals): void;
   hasMarker(pid: number, marker: string): boolean;
   /** Processes with the mark in their environment; asked once after a crash. */
   processesWithMarker(marker: string): number[];

@@ -452,7 +452,7 @@ class ProcessDriverService implements ProcessDriver {
   #identify(running: RunningAttempt): void {
     const pid = running.leaderPid();
     const stat = pid === undefined ? undefined : this.#platform.processStat(pid);
-    if (pid === undefined || !stat) return;
+    if (pid === undefined || !stat || !running.isLeader(stat)) return;
     const startedAtMs =
       this.#clock.nowMs() -
       Math.max(0, Math.round(this.#platform.uptimeMs() - (stat.startTicks * 1_000) / this.#platform.ticksPerSecond));
@@ -473,7 +473,7 @@ class ProcessDriverService implements ProcessDriver {
     if (path === undefined || !this.#platform.groupCreate(path)) return;
     running.cgroup = path;
     await this.#platform.groupAdopt(path, () =>
-      this.#running.has(running.attempt) ? running.tree().filter((pid) => pid !== running.supervisorPid) : [],
+      this.#running.has(running.attempt) ? running.tree().map(({ pid }) => pid) : [],
     );
   }
 
@@ -511,7 +511,7 @@ class ProcessDriverService implements ProcessDriver {
     const { cgroup, adopting } = running;
     if (cgroup !== undefined) void (adopting ?? Promise.resolve()).then(() => this.#platform.groupRemove(cgroup));
     const process =
-      ending === undefined || ending === 'unknown'
+      ending === undefined || typeof ending === 'string'
         ? {}
         : {
             ...(ending.exitCode === null ? {} : { exitCode: ending.exitCode }),
@@ -595,7 +595,7 @@ class ProcessDriverService implements ProcessDriver {
       const begun = this.#platform.processesWithMarker(marker);
       if (begun.length === 0) return undefined;
       // A supervisor that has not written the pid yet is about to; one that never does is ended before it is tried again.
-      if (look > 200) for (const pid of begun) process.kill(pid, 'SIGKILL');
+      if (look > 200) for (const pid of begun) releaseSupervisor(this.#platform, attempt, pid);
       await pause(this.#clock, 10);
     }
   }
@@ -628,6 +628,12 @@ function outcomeOf(
         detail: 'It wrote more than an execution may, and was ended before it filled the disk.',
       };
     case undefined:
+      if (ending === 'unbegun')
+        return {
+          outcome: 'unknown',
+          reason: 'status-unknown',
+          detail: 'Its supervisor was killed before the script began: nothing of it ran.',
+        };
       if (ending === undefined || ending === 'unknown')
         return {
           outcome: 'unknown',

@@ -7,9 +7,13 @@ import { readFileSync } from 'node:fs';
 import { limits } from '../../base/limits.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import type { ProcessIdentity } from './journal.ts';
-import { attemptMarker, type Platform } from './platform.ts';
+import { attemptMarker, type Platform, type ProcessHandle, type ProcessStat } from './platform.ts';
+import { UNBEGUN } from './supervisor.ts';
 
-export type ProcessEnding = { readonly exitCode: number | null; readonly signal: string | null } | 'unknown';
+export type ProcessEnding =
+  | { readonly exitCode: number | null; readonly signal: string | null }
+  | 'unknown'
+  | 'unbegun';
 export type KillCause = 'timed_out' | 'cancelled' | 'output-limit';
 
 /** TERM first; after the grace KILL, again and again, for at most this long. */
@@ -88,15 +92,24 @@ export class RunningAttempt {
         ? (this.ending = this.#fromStatusFile())
         : undefined;
     const stat = this.#platform.processStat(pid);
-    const isSame = stat && (this.identity === undefined || stat.startTicks === this.identity.startTicks);
-    if (!isSame) return (this.ending = this.#fromStatusFile());
-    return stat.state === 'Z' ? (this.ending = this.#platform.decodeWaitStatus(stat.waitStatus)) : undefined;
+    if (!stat || !this.isLeader(stat)) return (this.ending = this.#fromStatusFile());
+    if (stat.state !== 'Z') return undefined;
+    // One that lost its supervisor before it became the script has a status, too.
+    const fromFile = stat.parentPid === this.supervisorPid ? undefined : this.#fromStatusFile();
+    return (this.ending = fromFile === 'unbegun' ? fromFile : this.#platform.decodeWaitStatus(stat.waitStatus));
   }
 
-  /** Only when somebody continued the supervisor, which then reaped the leader: `$?` is exact up to 128. */
+  /** A number alone is not enough: without a supervisor the leader may be gone, and its number another's. */
+  isLeader(stat: ProcessStat): boolean {
+    if (this.identity) return stat.startTicks === this.identity.startTicks;
+    return stat.parentPid === this.supervisorPid || this.#platform.hasMarker(stat.pid, this.#marker);
+  }
+
+  /** When somebody continued the supervisor, which then reaped the leader (`$?` is exact up to 128), or when the leader found it gone. */
   #fromStatusFile(): ProcessEnding {
     try {
       const text = readFileSync(`${this.#folder}/status`, 'latin1');
+      if (text === `${UNBEGUN}\n`) return 'unbegun';
       const code = Number(text);
       if (text.endsWith('\n') && code <= 128) return { exitCode: code, signal: null };
     } catch {
@@ -119,27 +132,31 @@ export class RunningAttempt {
     const tree = this.tree();
     if (tree.length === 0) return true;
     if (now >= this.#killAt + KILL_PERSISTS_MS) {
-      this.survivors = tree;
+      this.survivors = tree.map(({ pid }) => pid);
       return true;
     }
     if (now >= this.#killAt) {
       if (this.cgroup !== undefined) this.#platform.groupKill(this.cgroup);
-      signalAll(tree, 'SIGKILL');
+      this.#signalAll(tree, 'SIGKILL');
       this.#nextSignalAt = now + 20;
     } else {
       // TERM once to everybody; newcomers get theirs at the next look. A stopped process must be woken to obey.
-      signalAll(tree, 'SIGTERM');
-      signalAll(tree, 'SIGCONT');
+      this.#signalAll(tree, 'SIGTERM');
+      this.#signalAll(tree, 'SIGCONT');
       this.#nextSignalAt = Math.min(this.#killAt, now + 200);
     }
     return false;
+  }
+
+  #signalAll(tree: readonly ProcessHandle[], signal: NodeJS.Signals): void {
+    for (const process of tree) this.#platform.signal(process, signal);
   }
 
   get #marker(): string {
     return attemptMarker(this.attempt);
   }
 
-  tree(): number[] {
+  tree(): ProcessHandle[] {
     return this.#platform.processTree({
       session: this.supervisorPid,
       marker: this.#marker,
@@ -163,15 +180,6 @@ export class RunningAttempt {
 
 /** Gone before its time, its pid may be anybody's by now: it is known by its mark. */
 export function releaseSupervisor(platform: Platform, attempt: string, supervisorPid: number): void {
-  if (platform.hasMarker(supervisorPid, attemptMarker(attempt))) signalAll([supervisorPid], 'SIGKILL');
-}
-
-function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // Gone between the look and the signal.
-    }
-  }
+  const supervisor = platform.processStat(supervisorPid);
+  if (supervisor && platform.hasMarker(supervisorPid, attemptMarker(attempt))) platform.signal(supervisor, 'SIGKILL');
 }

@@ -97,14 +97,11 @@ export class Spool {
       if (!source) continue;
       const target = await open(`${path}.masked`, 'w', 0o600);
       try {
-        let held: Buffer = Buffer.alloc(0);
+        const masked = mask.stream();
         for (;;) {
           const block = Buffer.allocUnsafe(BLOCK);
           const { bytesRead } = await source.read(block, 0, BLOCK);
-          const input = Buffer.concat([held, block.subarray(0, bytesRead)]);
-          const { masked, consumed } = mask.apply(input, bytesRead === 0);
-          await writeWhole(target, masked, null);
-          held = input.subarray(consumed);
+          await writeWhole(target, masked.push(block.subarray(0, bytesRead), bytesRead === 0), null);
           if (bytesRead === 0) break;
         }
         await target.datasync();

@@ -5,8 +5,15 @@
  * it stopped becomes the script. So nobody reaps the leader when it ends: it stays a zombie whose
  * raw wait status /proc tells for as long as we need, and exit 137 is never taken for SIGKILL. If somebody continues
  * the shell, it waits and writes `$?`, which is exact up to 128. Needs no shell beyond dash or busybox, and no setsid.
+ *
+ * A supervisor that is killed before it stopped has no child any more: the leader sees it by its own parent, writes `unbegun` and
+ * ends, nothing of the script has run. It stops nobody but its parent; were that to end right between the look and the signal, its
+ * number would also have to be reaped and come round again in these microseconds to be another's.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+
+/** In the file `status`, where the leader saw that it has no supervisor. */
+export const UNBEGUN = 'unbegun';
 
 /**
  * $1 folder, $2 soft limit of core files (as it is when empty), then the argument vector. The leader is a foreground subshell: a
@@ -15,7 +22,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 const SUPERVISOR = `(
 read -r p _ </proc/self/stat
 echo "$p" >"$1/pid"
-until read -r _ _ s _ <"/proc/$$/stat" && [ "$s" = T ]; do kill -STOP $$; done
+until read -r _ _ s _ 2>/dev/null <"/proc/$$/stat" && [ "$s" = T ]; do
+read -r _ _ _ q _ </proc/self/stat
+[ "$q" = "$$" ] || { echo ${UNBEGUN} >"$1/status"; exit 1; }
+kill -STOP $$
+done
 [ -z "$2" ] || ulimit -S -c "$2" 2>/dev/null
 shift 2
 umask 022

@@ -6,7 +6,7 @@ import { pause, type Clock } from '../../base/clock.ts';
 import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { StreamReport } from '../../protocol/link/agent-v1.ts';
-import { createMask, type Mask } from '../process/mask.ts';
+import { createMask, type MaskStream } from '../process/mask.ts';
 import { KeptStream } from './kept-stream.ts';
 
 const LIVE_BLOCK = 64 * 1024;
@@ -17,7 +17,7 @@ const RETRY_MS_MAX = 5_000;
 interface Stream {
   readonly kept: KeptStream;
   received: number;
-  held: Buffer;
+  readonly masked: MaskStream;
   sentAt: number;
 }
 
@@ -34,7 +34,6 @@ export interface AttemptOutputOptions {
 
 export class AttemptOutput {
   readonly #options: AttemptOutputOptions;
-  readonly #mask: Mask;
   readonly #streams: Record<1 | 2, Stream>;
   #work: Promise<void> = Promise.resolve();
   #isWatched = false;
@@ -45,11 +44,11 @@ export class AttemptOutput {
 
   constructor(options: AttemptOutputOptions) {
     this.#options = options;
-    this.#mask = createMask(options.secrets);
+    const mask = createMask(options.secrets);
     const stream = (number: 1 | 2): Stream => ({
       kept: new KeptStream(`${options.path}.${number}`, options.keptBytes),
       received: 0,
-      held: Buffer.alloc(0),
+      masked: mask.stream(),
       sentAt: 0,
     });
     this.#streams = { 1: stream(1), 2: stream(2) };
@@ -86,7 +85,7 @@ export class AttemptOutput {
   async finish(): Promise<{ stdout: StreamReport; stderr: StreamReport }> {
     for (const number of [1, 2] as const) {
       const stream = this.#streams[number];
-      if (stream.held.length > 0) await this.#pass(stream, Buffer.alloc(0), true);
+      if (stream.masked.heldBytes > 0) await this.#pass(stream, Buffer.alloc(0), true);
     }
     await this.#work;
     this.#isOver = true;
@@ -104,9 +103,7 @@ export class AttemptOutput {
 
   #pass(stream: Stream, bytes: Buffer, final: boolean): Promise<void> {
     this.#work = this.#work.then(async () => {
-      const input = stream.held.length === 0 ? bytes : Buffer.concat([stream.held, bytes]);
-      const { masked, consumed } = this.#mask.apply(input, final);
-      stream.held = this.#mask.isEmpty ? stream.held : Buffer.from(input.subarray(consumed));
+      const masked = stream.masked.push(bytes, final);
       if (masked.length > 0) await this.#keep(stream, masked);
       if (this.#isWatched) this.#pump();
     });
