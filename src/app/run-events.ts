@@ -3,7 +3,7 @@
  * so a watcher that lost its connection goes on where it was; live output is best effort and never repeated.
  */
 import { attemptId, type RunId } from '../base/ids.ts';
-import { isTerminalExecution } from '../domain/run/execution-machine.ts';
+import { EXECUTION_STATES, isTerminalExecution } from '../domain/run/execution-machine.ts';
 import { isTerminalRun } from '../domain/run/run-machine.ts';
 import type { Clock } from '../base/clock.ts';
 import type { AttemptPlace, LiveOutput } from '../fleet/fleet.ts';
@@ -26,8 +26,9 @@ export interface EventSources {
 
 /** Without any hint, a run of another server is looked at this often. */
 const POLL_MS = 1_000;
-/** Larger than any commit, so that one seq is never cut in two. */
-const CHANGES_MAX = 20_000;
+/** Read at once; what is more is read after it. */
+const CHANGES_PAGE = 2_000;
+const TIMELINE_PAGE = 1_000;
 /** Live output that a slow watcher has not taken; beyond it the oldest is dropped and counted. */
 const OUTPUT_HELD_MAX = 4 * 1024 * 1024;
 /** Live output of more hosts than this at once is nobody's reading. */
@@ -37,6 +38,7 @@ const EXPECT_MS = 5_000;
 /** So many announced watchers at once; the output of further runs is live from when they are watched. */
 const EXPECTED_MAX = 100;
 const EXPECTED_BYTES_MAX = 256 * 1024;
+const NOTHING = new Uint8Array(0);
 
 type WatchedExecution = AttemptPlace & { readonly hostName: string };
 
@@ -97,6 +99,8 @@ class HeldOutput {
   readonly #bytesMax: number;
   #output: LiveOutput[] = [];
   #bytes = 0;
+  /** What was dropped of each stream and not told yet: it is told with the next piece, or by itself if none comes. */
+  readonly #dropped = new Map<string, LiveOutput>();
   onPush: () => void = () => undefined;
   /** Stops the flow. */
   end: () => void = () => undefined;
@@ -114,14 +118,11 @@ class HeldOutput {
     this.#output.push(output);
     this.#bytes += output.bytes.length;
     while (this.#bytes > this.#bytesMax) {
-      const dropped = this.#output.shift()!;
-      this.#bytes -= dropped.bytes.length;
-      const next = this.#output.findIndex((held) => held.attempt === dropped.attempt && held.stream === dropped.stream);
-      if (next >= 0)
-        this.#output[next] = {
-          ...this.#output[next]!,
-          skipped: this.#output[next]!.skipped + dropped.skipped + dropped.bytes.length,
-        };
+      const { bytes, ...piece } = this.#output.shift()!;
+      this.#bytes -= bytes.length;
+      const key = `${piece.attempt} ${piece.stream}`;
+      const skipped = (this.#dropped.get(key)?.skipped ?? 0) + piece.skipped + bytes.length;
+      this.#dropped.set(key, { ...piece, offset: piece.offset + bytes.length, bytes: NOTHING, skipped });
     }
     this.onPush();
   }
@@ -130,8 +131,14 @@ class HeldOutput {
     while (this.#output.length > 0) {
       const output = this.#output.shift()!;
       this.#bytes -= output.bytes.length;
-      yield { kind: 'output', output, hostName: this.#hostNames.get(output.attempt) ?? '' };
+      const key = `${output.attempt} ${output.stream}`;
+      const skipped = output.skipped + (this.#dropped.get(key)?.skipped ?? 0);
+      this.#dropped.delete(key);
+      yield { kind: 'output', output: { ...output, skipped }, hostName: this.#hostNames.get(output.attempt) ?? '' };
     }
+    for (const output of this.#dropped.values())
+      yield { kind: 'output', output, hostName: this.#hostNames.get(output.attempt) ?? '' };
+    this.#dropped.clear();
   }
 }
 
@@ -183,10 +190,8 @@ class Subscription {
         const run = await store.runFetch(this.#runId);
         if (!run) return;
         if (run.seq > seq) {
-          for (const entry of await store.timelineList(this.#runId, { afterSeq: seq, limit: 1_000 }))
-            if (entry.seq <= run.seq) yield { kind: 'timeline', seq: entry.seq, entry };
-          for (const execution of await store.executionChanges(this.#runId, seq, CHANGES_MAX))
-            if (execution.seq <= run.seq) yield { kind: 'execution', seq: execution.seq, execution };
+          yield* this.#entries(seq, run.seq);
+          yield* this.#changes(seq, run.seq);
           seq = run.seq;
           yield { kind: 'run', seq, run };
         }
@@ -199,17 +204,39 @@ class Subscription {
     }
   }
 
+  async *#entries(afterSeq: number, throughSeq: number): AsyncGenerator<RunEvent> {
+    for (let seq = afterSeq, more = true; more; ) {
+      const read = await this.#sources.store.timelineList(this.#runId, { afterSeq: seq, limit: TIMELINE_PAGE });
+      more = read.length === TIMELINE_PAGE;
+      // The last seq of a full page may have more entries than are in it: all of them come with the next.
+      const cut = more ? read.at(-1)!.seq : Number.POSITIVE_INFINITY;
+      for (const entry of read)
+        if (entry.seq < cut && entry.seq <= throughSeq) yield { kind: 'timeline', seq: entry.seq, entry };
+      seq = cut - 1;
+    }
+  }
+
+  async *#changes(afterSeq: number, throughSeq: number): AsyncGenerator<RunEvent> {
+    const between = { afterSeq, throughSeq };
+    for (let cursor: string | undefined, more = true; more; ) {
+      const page = { limit: CHANGES_PAGE, ...(cursor === undefined ? {} : { cursor }) };
+      const { items, next } = await this.#sources.store.executionChanges(this.#runId, between, page);
+      for (const execution of items) yield { kind: 'execution', seq: execution.seq, execution };
+      [cursor, more] = [next, next !== undefined];
+    }
+  }
+
   async #watchOutput(): Promise<void> {
     if (!this.#held) {
-      const { items } = await this.#sources.store.executionList(this.#runId, {}, { limit: WATCHED_HOSTS_MAX });
-      const live = items
-        .filter((execution) => !isTerminalExecution(execution.state))
-        .map((execution) => ({
-          attempt: attemptId(execution),
-          hostId: execution.hostId,
-          hostName: execution.hostName,
-          ...(execution.via === 'ssh' && execution.workerId ? { ssh: execution.workerId } : {}),
-        }));
+      const states = EXECUTION_STATES.filter((state) => !isTerminalExecution(state));
+      const page = { limit: WATCHED_HOSTS_MAX };
+      const { items } = await this.#sources.store.executionList(this.#runId, { states }, page);
+      const live = items.map((execution) => ({
+        attempt: attemptId(execution),
+        hostId: execution.hostId,
+        hostName: execution.hostName,
+        ...(execution.via === 'ssh' && execution.workerId ? { ssh: execution.workerId } : {}),
+      }));
       const held = (this.#held = new HeldOutput(live, OUTPUT_HELD_MAX));
       held.end = this.#sources.watchOutput(live, (output) => held.push(output));
     }

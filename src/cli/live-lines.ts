@@ -36,7 +36,8 @@ export class LiveLines {
     const state = this.#state(piece);
     if (state.attempt > piece.attempt) return [];
     const fresh = unseen(piece, state.shown);
-    if (fresh.length === 0) return [];
+    // A piece without bytes tells of a gap, where nothing more comes after it.
+    if (fresh.length === 0 && piece.offset + piece.bytes.length <= state.shown) return [];
     const lines: string[] = [];
     const from = piece.offset + piece.bytes.length - fresh.length;
     if (from > state.shown)

@@ -464,8 +464,12 @@ export interface Store {
     filter: ExecutionFilter,
     page: { limit: number; cursor?: string },
   ): Promise<Page<ExecutionRecord>>;
-  /** Changes after `seq` in seq order: what an event stream still has to tell. */
-  executionChanges(runId: RunId, afterSeq: number, limit: number): Promise<readonly ExecutionRecord[]>;
+  /** Executions whose last change is in this stretch, by task and ordinal: what an event stream still has to tell. */
+  executionChanges(
+    runId: RunId,
+    between: { afterSeq: number; throughSeq: number },
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<ExecutionRecord>>;
   /** Settled earlier attempts, oldest first. */
   executionHistory(key: ExecutionKey): Promise<readonly ExecutionRecord[]>;
   outputGroups(runId: RunId, options: { hostsMax: number; groupsMax: number }): Promise<readonly OutputGroup[]>;

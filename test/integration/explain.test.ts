@@ -267,7 +267,7 @@ async function lifeOfARun(): Promise<void> {
   await execution.executionFetch(pool, key);
   await execution.executionHistory(pool, key);
   await execution.executionList(pool, id, { states: ['failed'] }, { limit: 10 });
-  await execution.executionChanges(pool, id, 2, 10);
+  await execution.executionChanges(pool, id, { afterSeq: 2, throughSeq: 1_000 }, { limit: 10 });
   await execution.outputGroups(pool, id, { hostsMax: 10, groupsMax: 10 });
   await execution.outputRead(pool, { ...key, ordinal: 0, attempt: 1 }, 1, 0, 10);
   await run.runRetry(pool, id, ['failed'], audit, nowMs());

@@ -35,26 +35,32 @@ export async function executionList(
      ORDER BY task, ordinal LIMIT $6`,
     [runId, after[0], after[1], filter.states ?? null, filter.hostName ?? null, page.limit + 1],
   );
-  const items = rows.slice(0, page.limit).map(executionRecord);
-  const last = items.at(-1);
-  return present<Page<ExecutionRecord>>({
-    items,
-    next: rows.length > page.limit && last ? encodeCursor([last.task, last.ordinal]) : undefined,
-  });
+  return executionPage(rows, page.limit);
 }
 
 export async function executionChanges(
   db: Executor,
   runId: RunId,
-  afterSeq: number,
-  limit: number,
-): Promise<readonly ExecutionRecord[]> {
+  { afterSeq, throughSeq }: { afterSeq: number; throughSeq: number },
+  page: { limit: number; cursor?: string },
+): Promise<Page<ExecutionRecord>> {
+  const after = decodeCursor(page.cursor, ['int', 'int']) ?? [0, -1];
   const { rows } = await db.query<ExecutionRow>({
     name: 'execution-changes',
-    text: 'SELECT * FROM execution WHERE run_id = $1 AND seq > $2 ORDER BY seq, task, ordinal LIMIT $3',
-    values: [runId, afterSeq, limit],
+    text: `SELECT * FROM execution WHERE run_id = $1 AND (task, ordinal) > ($2, $3) AND seq > $4 AND seq <= $5
+           ORDER BY task, ordinal LIMIT $6`,
+    values: [runId, after[0], after[1], afterSeq, throughSeq, page.limit + 1],
   });
-  return rows.map(executionRecord);
+  return executionPage(rows, page.limit);
+}
+
+function executionPage(rows: readonly ExecutionRow[], limit: number): Page<ExecutionRecord> {
+  const items = rows.slice(0, limit).map(executionRecord);
+  const last = items.at(-1);
+  return present<Page<ExecutionRecord>>({
+    items,
+    next: rows.length > limit && last ? encodeCursor([last.task, last.ordinal]) : undefined,
+  });
 }
 
 export async function executionHistory(db: Executor, key: ExecutionKey): Promise<readonly ExecutionRecord[]> {

@@ -97,7 +97,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     timelineList: (id, page) => run.timelineList(pool, id, page),
     executionFetch: (key) => execution.executionFetch(pool, key),
     executionList: (id, filter, page) => execution.executionList(pool, id, filter, page),
-    executionChanges: (id, afterSeq, limit) => execution.executionChanges(pool, id, afterSeq, limit),
+    executionChanges: (id, between, page) => execution.executionChanges(pool, id, between, page),
     executionHistory: (key) => execution.executionHistory(pool, key),
     outputGroups: (id, groups) => execution.outputGroups(pool, id, groups),
     outputRead: (key, stream, offset, length) => execution.outputRead(pool, key, stream, offset, length),
