@@ -92,6 +92,7 @@ export const errors = {
   // — starting on a host (reasons of an execution) —
   'signature-invalid': { status: 403, retryable: false, title: 'The dispatch is not signed by the server' },
   'dispatch-expired': { status: 409, retryable: true, title: 'The dispatch came too late' },
+  'worker-drained': { status: 503, retryable: true, title: 'Every worker that could take it is being drained' },
   'agent-busy': { status: 503, retryable: true, title: 'The agent holds as many executions as it may' },
   'user-unknown': { status: 422, retryable: false, title: 'The host has no such user' },
   'user-not-permitted': { status: 403, retryable: false, title: 'The agent may not become this user' },

@@ -166,16 +166,11 @@ export function verdictLine(
     state: string;
     counts: Readonly<Record<string, number>>;
     hostCount: number;
-    startedAt?: string | undefined;
-    createdAt: string;
-    finishedAt?: string | undefined;
+    durationMs?: number | undefined;
   },
   paint: Paint,
 ): string {
-  const took =
-    run.finishedAt === undefined
-      ? ''
-      : ` in ${formatDurationMs(Date.parse(run.finishedAt) - Date.parse(run.startedAt ?? run.createdAt))}`;
+  const took = run.durationMs === undefined ? '' : ` in ${formatDurationMs(run.durationMs)}`;
   return `${paintState(run.state, paint, paint.bold(stateWord(run.state)))}: ${countsLine(run.counts, paint)} of ${run.hostCount}${took}  ${paint.dim(run.id)}`;
 }
 

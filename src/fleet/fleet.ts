@@ -83,11 +83,16 @@ export interface AgentUpgradeHeard {
   readonly detail?: string;
 }
 
+/** The host has no address, its zone has no worker that speaks SSH, or each of them is being drained. */
+export type SshObstacle = 'no-address' | 'no-worker' | 'drained';
+
 export interface Fleet extends Service {
   listener: FleetListener;
   locate(hostId: HostId): AgentLocation | undefined;
   /** The worker that would reach the host over SSH now: of its zone, able to, and not being drained. */
   sshRoute(hostId: HostId): WorkerId | undefined;
+  /** Why there is no such worker; undefined where there is one. */
+  sshObstacle(hostId: HostId): SshObstacle | undefined;
   isLinked(workerId: WorkerId): boolean;
   /** Linked, and not being drained. */
   takesWork(workerId: WorkerId): boolean;

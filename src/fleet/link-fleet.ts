@@ -46,6 +46,7 @@ import type {
   FleetListener,
   LiveOutput,
   LiveWorker,
+  SshObstacle,
 } from './fleet.ts';
 import { PresenceRecord } from './presence-record.ts';
 import { SshRoutes, type SshHosts } from './ssh-routes.ts';
@@ -180,9 +181,15 @@ export class LinkFleet implements Fleet {
     return this.#sshRoutes.pick(hostId, this.#sshWorkers());
   }
 
-  *#sshWorkers(): Generator<{ id: WorkerId; zone: string }> {
+  sshObstacle(hostId: HostId): SshObstacle | undefined {
+    if (!this.#sshRoutes.has(hostId)) return 'no-address';
+    if (this.sshRoute(hostId)) return undefined;
+    return this.#sshRoutes.pick(hostId, this.#sshWorkers(true)) ? 'drained' : 'no-worker';
+  }
+
+  *#sshWorkers(withDrained = false): Generator<{ id: WorkerId; zone: string }> {
     for (const { id, zone, hello } of this.#workers.values())
-      if (hello.features?.includes('ssh') && !this.#drained.has(id)) yield { id, zone };
+      if (hello.features?.includes('ssh') && (withDrained || !this.#drained.has(id))) yield { id, zone };
   }
 
   isLinked(workerId: WorkerId): boolean {

@@ -30,6 +30,13 @@ function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: 
   return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
 }
 
+/** What the run took in all its rounds, once it is over; the time between them counts for nobody. */
+function durationMsOf(run: RunRecord): number | undefined {
+  if (run.finishedAtMs === undefined) return undefined;
+  const begunAtMs = run.round === 1 ? (run.startedAtMs ?? run.createdAtMs) : run.roundStartedAtMs;
+  return run.earlierRoundsMs + Math.max(0, run.finishedAtMs - begunAtMs);
+}
+
 export function runResource(run: RunRecord): z.infer<typeof resources.Run> {
   return {
     id: run.id,
@@ -45,6 +52,7 @@ export function runResource(run: RunRecord): z.infer<typeof resources.Run> {
     createdAt: new Date(run.createdAtMs).toISOString(),
     ...at('startedAt', run.startedAtMs),
     ...at('finishedAt', run.finishedAtMs),
+    ...given('durationMs', durationMsOf(run)),
     ...at('cancelRequestedAt', run.cancelRequestedAtMs),
     ...given('cancelRequestedBy', run.cancelRequestedBy),
   };

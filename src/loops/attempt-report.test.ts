@@ -25,6 +25,7 @@ describe('a report', () => {
       stdout: STREAM,
     });
     expect(resultOf({ ...REPORT, exitCode: 7 })).toMatchObject({ to: 'failed', exitCode: 7 });
+    expect(resultOf({ ...REPORT, outcome: 'refused', reason: 'spool-full' })).toMatchObject({ to: 'not_started' });
   });
 
   it.each<[string, Partial<Record<keyof AgentReport, unknown>>]>([

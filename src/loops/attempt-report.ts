@@ -13,7 +13,7 @@ const STATES = {
   signaled: 'failed',
   timed_out: 'timed_out',
   cancelled: 'cancelled',
-  refused: 'failed',
+  refused: 'not_started',
   unknown: 'lost',
 } as const;
 

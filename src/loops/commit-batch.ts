@@ -89,10 +89,17 @@ function describe(batch: Batch, run: OwnedRun, taken: Execution<ReportedStream>[
       count: lost.length,
       reason: lost[0]!.result?.reason,
     });
+  const late = taken.filter((execution) => execution.settledLate && execution.result);
+  if (late.length > 0)
+    entry('settled-late', {
+      hosts: late.map((execution) => execution.hostName).slice(0, 20),
+      count: late.length,
+      states: Object.fromEntries([...Map.groupBy(late, (e) => e.state)].map(([state, list]) => [state, list.length])),
+    });
   if (view.state === 'stopping' && actor.state !== 'stopping')
     entry('stopping', { by: actor.cancelRequestedBy ?? 'failure limit' });
   if (ends) entry('finished', { state: view.state, counts: view.counts });
-  for (const late of run.late) batch.lateReports.push({ ...late, seq });
+  for (const report of run.late) batch.lateReports.push({ ...report, seq });
   run.late = [];
   const acks = run.acks;
   run.acks = [];

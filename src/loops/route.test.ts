@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentId, HostId, WorkerId } from '../base/ids.ts';
-import { routeOf, type Ways } from './route.ts';
+import { routeOf, unreachedBecause, type Obstacles, type Ways } from './route.ts';
 
 const [host, agent, near, far] = ['host' as HostId, 'agent' as AgentId, 'near' as WorkerId, 'far' as WorkerId];
 const BY_AGENT = { workerId: near, agentId: agent };
@@ -61,5 +61,27 @@ describe('an execution that is out', () => {
     expect(
       routeOf({ state: 'running', hostId: host, agentId: agent, workerId: near }, {}, ways({ linked: false })),
     ).toBeUndefined();
+  });
+});
+
+describe('a host that was given up', () => {
+  const fleet = (more: Partial<Obstacles>): Obstacles => ({
+    locate: () => undefined,
+    sshObstacle: () => 'no-address',
+    workers: () => [{ id: near, name: 'near', zone: 'default', agents: 0, queued: 0, rssBytes: 0, lagMs: 0 }],
+    ...more,
+  });
+  const linked = { locate: () => ({ ...BY_AGENT, sinceMs: 0 }) };
+
+  it.each<[string, Partial<Obstacles>, Parameters<typeof unreachedBecause>[1], string, string]>([
+    ['its agent was away', {}, { via: 'agent' }, 'start-deadline', 'agent of the host was not linked'],
+    ['its agent was away, and there is no other way', {}, {}, 'start-deadline', 'no address for SSH'],
+    ['it has no address', {}, { via: 'ssh' }, 'start-deadline', 'no address'],
+    ['the worker of its agent is drained', linked, {}, 'worker-drained', 'holds the agent'],
+    ['all workers of its zone are', { sshObstacle: () => 'drained' }, { via: 'ssh' }, 'worker-drained', 'Every worker'],
+    ['its zone has none', { sshObstacle: () => 'no-worker' }, {}, 'zone-without-worker', 'No worker'],
+    ['there is none at all', { workers: () => [] }, { via: 'agent' }, 'zone-without-worker', 'No worker'],
+  ])('is told so when %s', (_what, more, spec, reason, detail) => {
+    expect(unreachedBecause(host, spec, fleet(more))).toEqual({ reason, detail: expect.stringContaining(detail) });
   });
 });

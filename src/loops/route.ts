@@ -1,10 +1,11 @@
 /** The way to the host of an execution: for one that waits, which way it would take now; for one that is out, where its executor is. */
 import type { AgentId, HostId, WorkerId } from '../base/ids.ts';
-import { isOverSsh, type Execution, type Location } from '../domain/run/run-actor.ts';
+import { isOverSsh, type Execution, type Location, type Unreached } from '../domain/run/run-actor.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 
 export type Ways = Pick<Fleet, 'locate' | 'sshRoute' | 'isLinked' | 'takesWork'>;
+export type Obstacles = Pick<Fleet, 'locate' | 'sshObstacle' | 'workers'>;
 
 export function routeOf(
   execution: Pick<Execution<unknown>, 'state' | 'hostId' | 'agentId' | 'workerId'>,
@@ -21,6 +22,30 @@ export function routeOf(
     (via === 'agent' ? undefined : bySsh(execution.hostId, fleet))
   );
 }
+
+/** Why there is no way to a host now, by the ways that the run may take. */
+export function unreachedBecause(hostId: HostId, spec: Pick<RunSpec, 'via'>, fleet: Obstacles): Unreached {
+  const via = spec.via ?? 'auto';
+  const obstacle = via === 'agent' ? undefined : fleet.sshObstacle(hostId);
+  const isHeldByDrained = via !== 'ssh' && fleet.locate(hostId) !== undefined;
+  if (isHeldByDrained || obstacle === 'drained')
+    return {
+      reason: 'worker-drained',
+      detail: `${isHeldByDrained ? 'The worker that holds the agent of the host' : "Every worker of the host's zone"} is being drained and takes no new work, and no other was there before the start deadline. See: drover workers list.`,
+    };
+  if (obstacle === 'no-worker' || fleet.workers().length === 0)
+    return {
+      reason: 'zone-without-worker',
+      detail: "No worker of the host's zone was linked before the start deadline. See: drover workers list.",
+    };
+  return { reason: 'start-deadline', detail: UNREACHED[via] };
+}
+
+const UNREACHED = {
+  auto: 'The host did not come on line before the start deadline: its agent was not linked, and it has no address for SSH.',
+  agent: 'The agent of the host was not linked before the start deadline.',
+  ssh: 'The host could not be reached over SSH before the start deadline: it has no address.',
+} as const;
 
 function byAgent(hostId: HostId, fleet: Ways): Location | undefined {
   const agent = fleet.locate(hostId);

@@ -34,7 +34,7 @@ import { ChunkWriter } from './chunk-writer.ts';
 import { collectBatch, collectFirst, type Batch } from './commit-batch.ts';
 import { lateReportOf } from './execution-change.ts';
 import type { Ack, Loading, OwnedPartition, OwnedRun } from './owned-partition.ts';
-import { routeOf } from './route.ts';
+import { routeOf, unreachedBecause } from './route.ts';
 import { BUSY_RETRY_MS, sendOrders } from './run-orders.ts';
 
 export interface RunOwnerOptions {
@@ -313,6 +313,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const { clock, sealer, guardMs } = this.#options;
     const actor = new RunActor<ReportedStream>(from, spec, executions, clock.monotonicMs());
     if (guardMs !== undefined) actor.guardMs = guardMs;
+    actor.unreached = ({ hostId }) => unreachedBecause(hostId, spec, this.#options.fleet);
     let bytes: Uint8Array | undefined;
     return {
       actor,

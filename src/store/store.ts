@@ -122,6 +122,8 @@ export interface RunRecord {
   readonly finishedAtMs?: number;
   /** Start of the present round: deadlines count from here. */
   readonly roundStartedAtMs: number;
+  /** What earlier rounds took, without the time between them. */
+  readonly earlierRoundsMs: number;
   readonly cancelRequestedAtMs?: number;
   readonly cancelRequestedBy?: string;
   /** Grows with every committed change of the run or of one of its executions; the cursor of its event stream. */

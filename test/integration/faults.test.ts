@@ -324,6 +324,9 @@ describe('one fault at a time', () => {
     await until('the truth', async () => (await executions(id))[0]!.state === 'succeeded');
     expect(await executions(id)).toMatchObject([{ state: 'succeeded', exitCode: 0, settledLate: true, attempt: 1 }]);
     expect(await cluster.store.runFetch(id)).toMatchObject({ state: 'succeeded', counts: { succeeded: 1, lost: 0 } });
+    expect(
+      (await cluster.store.timelineList(id, { limit: 100 })).filter(({ kind }) => kind === 'settled-late'),
+    ).toMatchObject([{ detail: { hosts: ['host-2'], count: 1, states: { succeeded: 1 } } }]);
     expect(tracesOf(id)).toEqual(['host-2 1']);
   }, 120_000);
 

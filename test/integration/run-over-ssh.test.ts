@@ -201,7 +201,7 @@ requiring('sshd', 'root').describe('a run over SSH', () => {
     const { executions } = await run('-t', 'gone-1 or box-1', '--', 'true');
     expect(executions.map(({ host, state, reason }) => [host, state, reason])).toEqual([
       ['box-1', 'succeeded', undefined],
-      ['gone-1', 'failed', 'ssh-refused'],
+      ['gone-1', 'not_started', 'ssh-refused'],
     ]);
   });
 

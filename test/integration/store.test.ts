@@ -15,6 +15,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { runResource } from '../../src/http/convert.ts';
 import { testAuditKey } from '../support/audit-key.ts';
 import type { AuditEntry, ExecutionChange, Fence, LateReportChange, Store } from '../../src/store/store.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
@@ -251,6 +252,31 @@ describe('a retry', () => {
       round: 2,
       counts: { waiting: 1, succeeded: 1 },
     });
+  });
+});
+
+describe('how long a run took', () => {
+  it('is the sum of its rounds, without the time between them', async () => {
+    const run = await newRun(1);
+    const fence = await run.fenceOf(await newServer());
+    const end = async (atMs: number, seq: number, attempt: number): Promise<unknown> =>
+      store.ownerCommit({
+        fence,
+        executions: [done(run.id, 0, { to: 'failed', exitCode: 1, attempt, seq })],
+        runs: [{ runId: run.id, to: 'failed', counts: { ...emptyCounts(), failed: 1 }, finishedAtMs: atMs, seq }],
+        timeline: [],
+      });
+    const { createdAtMs } = (await store.runFetch(run.id))!;
+    await end(createdAtMs + 5_000, 6, 1);
+    await store.runRetry(run.id, ['failed'], audit);
+    // Nobody looked at it for an hour.
+    const HOUR_MS = 3_600_000;
+    await database.query('UPDATE run SET round_started_at_ms = $2 WHERE id = $1', [run.id, createdAtMs + HOUR_MS]);
+    await end(createdAtMs + HOUR_MS + 2_000, 8, 2);
+    const record = (await store.runFetch(run.id))!;
+    expect([record.earlierRoundsMs, runResource(record).durationMs]).toEqual([5_000, 7_000]);
+    await store.runRetry(run.id, ['failed'], audit);
+    expect((await store.runFetch(run.id))!.earlierRoundsMs).toBe(7_000);
   });
 });
 

@@ -26,6 +26,7 @@ export const NO_FLEET: Fleet = {
   stop: async () => undefined,
   locate: () => undefined,
   sshRoute: () => undefined,
+  sshObstacle: () => 'no-address',
   isLinked: () => false,
   takesWork: () => false,
   workers: () => [],

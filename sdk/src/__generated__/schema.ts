@@ -1625,6 +1625,8 @@ export interface components {
             startedAt?: string;
             /** @description RFC 3339, UTC */
             finishedAt?: string;
+            /** @description Of all rounds together, without the time between them; once the run is over */
+            durationMs?: number;
             /** @description RFC 3339, UTC */
             cancelRequestedAt?: string;
             cancelRequestedBy?: string;
@@ -1733,6 +1735,8 @@ export interface components {
             startedAt?: string;
             /** @description RFC 3339, UTC */
             finishedAt?: string;
+            /** @description Of all rounds together, without the time between them; once the run is over */
+            durationMs?: number;
             /** @description RFC 3339, UTC */
             cancelRequestedAt?: string;
             cancelRequestedBy?: string;

@@ -30,7 +30,7 @@ export const EXECUTION_TRANSITIONS = {
   cancelled: [],
   skipped: [],
   not_started: [],
-  lost: ['succeeded', 'failed', 'timed_out', 'cancelled'],
+  lost: ['succeeded', 'failed', 'timed_out', 'cancelled', 'not_started'],
 } as const satisfies Record<ExecutionState, readonly ExecutionState[]>;
 
 export const TERMINAL_EXECUTION_STATES = [
@@ -52,9 +52,9 @@ export function canExecutionMove(from: ExecutionState, to: ExecutionState): bool
   return (EXECUTION_TRANSITIONS[from] as readonly ExecutionState[]).includes(to);
 }
 
-/** Counts toward `max-failed`: everything that started, or should have, and did not succeed. */
+/** Counts toward `max-failed`: everything that started, or may have, and did not succeed. What certainly never ran says nothing of the script. */
 export function isFailure(state: ExecutionState): boolean {
-  return state === 'failed' || state === 'timed_out' || state === 'lost' || state === 'not_started';
+  return state === 'failed' || state === 'timed_out' || state === 'lost';
 }
 
 /** Executions by state. */

@@ -285,3 +285,58 @@ describe('an execution over SSH', () => {
     expect(host.execution.state).toBe('dispatched');
   });
 });
+
+describe('what its executor could not start', () => {
+  const refused = { to: 'not_started', reason: 'user-unknown', detail: 'no such user', finishedAtMs: 1 } as const;
+
+  it('is not started, and not a failure that counts', () => {
+    const actor = new RunActor(
+      { id: RUN, state: 'waiting', round: 1, counts: { ...emptyCounts(), waiting: 3 }, seq: 1, roundStartedAtMs: 0 },
+      { ...SPEC, concurrency: 1, maxFailed: { kind: 'count', count: 0 }, retries: 2 },
+      [0, 1, 2].map((ordinal) => ({
+        task: 0,
+        ordinal,
+        attempt: 1,
+        hostId: `host-${ordinal}` as HostId,
+        hostName: `h${ordinal}`,
+        state: 'waiting' as const,
+        failuresInRound: 0,
+      })),
+      1_000,
+    );
+    const step = (): void => {
+      actor.advance({ at: 1_000, ms: 1_000 }, () => HERE);
+      for (const one of actor.take(10)) actor.committed(one, one.retry ? 'failed' : one.state);
+    };
+    step();
+    actor.onResult(actor.executions[0]!, 1, refused, 1_000);
+    step();
+    step();
+    expect(actor.executions.map(({ state }) => state)).toEqual(['not_started', 'dispatched', 'waiting']);
+    // A failure does count: the next has no turn.
+    actor.onResult(actor.executions[1]!, 1, { to: 'lost', reason: 'link-lost', finishedAtMs: 1 }, 1_000);
+    step();
+    step();
+    expect(actor.limitExceeded).toBe(true);
+    expect(actor.executions.map(({ state }) => state)).toEqual(['not_started', 'lost', 'skipped']);
+  });
+
+  it('has failed once it had begun, whoever takes that back', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onStarted(host.execution, 1, 500);
+    host.commit();
+    host.actor.onResult(host.execution, 1, refused, host.at);
+    expect(host.execution.state).toBe('failed');
+  });
+
+  it('was lost first, and is known not to have begun when it comes back', () => {
+    const host = new OneHost().dispatched();
+    host.location = undefined;
+    host.passes(1);
+    host.passes(SPEC.lostAfterMs + 1);
+    host.commit();
+    expect(host.execution.state).toBe('lost');
+    host.actor.onResult(host.execution, 1, refused, host.at);
+    expect([host.execution.state, host.execution.settledLate]).toEqual(['not_started', true]);
+  });
+});

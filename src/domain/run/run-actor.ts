@@ -7,6 +7,7 @@
  * committed: whoever takes over sends it to that same agent, whose journal knows, and to no other.
  */
 import { assert } from '../../base/assert.ts';
+import type { ErrorCode } from '../../base/errors.ts';
 import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
 import {
   emptyCounts,
@@ -54,7 +55,7 @@ export interface SeedRun {
 
 /** How an attempt ended, as its executor told. */
 export interface AttemptResult<Stream> {
-  readonly to: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'lost';
+  readonly to: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'not_started' | 'lost';
   readonly exitCode?: number;
   readonly signal?: string;
   readonly reason?: string;
@@ -113,12 +114,11 @@ export interface RunView {
   readonly state: RunState;
 }
 
-/** Why a host had no turn, by the ways that were allowed. */
-const UNREACHED = {
-  auto: 'The host did not come on line before the start deadline: its agent was not linked, and no worker of its zone could reach it over SSH.',
-  agent: 'The agent of the host was not linked before the start deadline.',
-  ssh: 'The host could not be reached over SSH before the start deadline: it has no address, or no worker of its zone takes work.',
-} as const;
+/** Why a host had no turn before the start deadline. */
+export interface Unreached {
+  readonly reason: ErrorCode;
+  readonly detail: string;
+}
 /** A start that nobody confirmed is sent again after this; the journal makes that harmless. */
 const RESEND_MS = 5_000;
 /** One that waits at a worker is, in case the worker has forgotten it. */
@@ -254,10 +254,14 @@ export class RunActor<Stream = unknown> {
   onResult(
     execution: Execution<Stream>,
     attempt: number,
-    result: AttemptResult<Stream>,
+    told: AttemptResult<Stream>,
     nowAt: number,
   ): 'settled' | 'taken' | 'superseded' | 'ignored' {
     if (attempt > execution.attempt) return 'ignored';
+    const hadBegun =
+      (told.startedAtMs ?? (attempt === execution.attempt ? execution.startedAtMs : undefined)) !== undefined;
+    // Not started is said of what certainly never ran: whoever said before that it had begun has taken that back.
+    const result: AttemptResult<Stream> = told.to === 'not_started' && hadBegun ? { ...told, to: 'failed' } : told;
     if (attempt < execution.attempt) return result.to === 'lost' ? 'settled' : 'superseded';
     if (execution.retry) return 'taken';
     // A loss that is being written is not what its agent says: that comes again, and settles it late.
@@ -400,8 +404,7 @@ export class RunActor<Stream = unknown> {
     this.#parked.delete(execution);
     this.#settle(execution, {
       to: 'not_started',
-      reason: 'start-deadline',
-      detail: UNREACHED[this.spec.via ?? 'auto'],
+      ...this.unreached(execution),
       finishedAtMs: nowMs,
     });
   }
@@ -440,6 +443,12 @@ export class RunActor<Stream = unknown> {
         finishedAtMs: now.ms,
       });
   }
+
+  /** Told of an execution that is given up; the owner, who sees the fleet, says it better. */
+  unreached: (execution: Execution<Stream>) => Unreached = () => ({
+    reason: 'start-deadline',
+    detail: 'The host could not be reached before the start deadline.',
+  });
 
   /** How much later than the host's own deadline the server steps in. */
   guardMs = 30_000;

@@ -96,6 +96,10 @@ export const Run = z
     createdAt: instant,
     startedAt: instant.optional(),
     finishedAt: instant.optional(),
+    durationMs: z
+      .int()
+      .optional()
+      .describe('Of all rounds together, without the time between them; once the run is over'),
     cancelRequestedAt: instant.optional(),
     cancelRequestedBy: z.string().optional(),
   })

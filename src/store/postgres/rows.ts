@@ -39,6 +39,7 @@ export interface RunRow {
   round_started_at_ms: number;
   started_at_ms: number | null;
   finished_at_ms: number | null;
+  earlier_rounds_ms: number;
   cancel_requested_at_ms: number | null;
   cancel_requested_by: string | null;
   seq: number;
@@ -60,6 +61,7 @@ export function runRecord(row: RunRow): RunRecord {
     roundStartedAtMs: row.round_started_at_ms,
     startedAtMs: row.started_at_ms,
     finishedAtMs: row.finished_at_ms,
+    earlierRoundsMs: row.earlier_rounds_ms,
     cancelRequestedAtMs: row.cancel_requested_at_ms,
     cancelRequestedBy: row.cancel_requested_by,
     seq: row.seq,

@@ -18,7 +18,7 @@ import type { Executor, Pool } from './pool.ts';
 import { decodeCursor, encodeCursor, type ExecutionRow, present, runRecord, type RunRow, unpackSpec } from './rows.ts';
 
 export const RUN_COLUMNS = `id, partition, name, reason, created_by, state, round, target_expression, host_count, counts, created_at_ms, round_started_at_ms, started_at_ms,
-  finished_at_ms, cancel_requested_at_ms, cancel_requested_by, seq`;
+  finished_at_ms, earlier_rounds_ms, cancel_requested_at_ms, cancel_requested_by, seq`;
 
 export async function runFetch(db: Executor, id: RunId): Promise<RunRecord | undefined> {
   const { rows } = await db.query<RunRow & { spec: Buffer }>({
@@ -122,7 +122,8 @@ export async function runRetry(
     );
     const counts = { ...emptyCounts(), ...Object.fromEntries(counted.rows.map((row) => [row.state, row.count])) };
     const updated = await tx.query<RunRow>(
-      `UPDATE run SET state = 'running', round = round + 1, round_started_at_ms = $2, finished_at_ms = NULL, cancel_requested_at_ms = NULL, cancel_requested_by = NULL, counts = $3, seq = $4
+      `UPDATE run SET state = 'running', round = round + 1, round_started_at_ms = $2, finished_at_ms = NULL,
+         earlier_rounds_ms = earlier_rounds_ms + greatest(0, finished_at_ms - CASE WHEN round = 1 THEN coalesce(started_at_ms, created_at_ms) ELSE round_started_at_ms END), cancel_requested_at_ms = NULL, cancel_requested_by = NULL, counts = $3, seq = $4
        WHERE id = $1 RETURNING ${RUN_COLUMNS}`,
       [id, nowMs, JSON.stringify(counts), seq],
     );

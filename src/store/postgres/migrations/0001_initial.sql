@@ -50,7 +50,7 @@ CREATE TABLE run (
   id uuid PRIMARY KEY, partition int NOT NULL, name text NOT NULL, reason text NOT NULL, created_by jsonb NOT NULL,
   state text NOT NULL CHECK (state IN ('created', 'waiting', 'running', 'stopping', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped')),
   round int NOT NULL DEFAULT 1 CHECK (round >= 1), target_expression text NOT NULL, host_count int NOT NULL, counts jsonb NOT NULL,
-  created_at_ms bigint NOT NULL, round_started_at_ms bigint NOT NULL, started_at_ms bigint, finished_at_ms bigint,
+  created_at_ms bigint NOT NULL, round_started_at_ms bigint NOT NULL, started_at_ms bigint, finished_at_ms bigint, earlier_rounds_ms bigint NOT NULL DEFAULT 0,
   cancel_requested_at_ms bigint, cancel_requested_by text, seq bigint NOT NULL DEFAULT 1,
   CHECK ((finished_at_ms IS NOT NULL) = (state IN ('succeeded', 'failed', 'timed_out', 'cancelled', 'skipped')))
 ) PARTITION BY RANGE (id);
@@ -72,7 +72,8 @@ CREATE TABLE execution (
   PRIMARY KEY (run_id, task, ordinal),
   CHECK ((finished_at_ms IS NOT NULL) = (state NOT IN ('waiting', 'dispatched', 'running'))),
   CHECK (exit_code IS NULL OR signal IS NULL),
-  CHECK (state <> 'succeeded' OR exit_code IS NOT NULL)
+  CHECK (state <> 'succeeded' OR exit_code IS NOT NULL),
+  CHECK (state <> 'not_started' OR started_at_ms IS NULL)
 ) PARTITION BY RANGE (run_id);
 CREATE TABLE execution_history (LIKE execution INCLUDING DEFAULTS, PRIMARY KEY (run_id, task, ordinal, attempt)) PARTITION BY RANGE (run_id);
 
