@@ -8,6 +8,7 @@ import { delimiter, join } from 'node:path';
 
 /** Program → the Debian package that has it. A new need of a test is a line here, and is installed from then on. */
 export const TEST_PROGRAMS = {
+  'ansible-inventory': 'ansible-core',
   bash: 'bash',
   busybox: 'busybox',
   csh: 'csh',
@@ -20,6 +21,7 @@ export const TEST_PROGRAMS = {
   ps: 'procps',
   python3: 'python3',
   setpriv: 'util-linux',
+  ssh: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
   sudo: 'sudo',
@@ -34,17 +36,20 @@ export type TestNeed = TestProgram | 'root';
 /** System programs live in folders that are not on everybody's PATH. */
 const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
 
-export function hasProgram(name: TestProgram): boolean {
-  return folders.some((folder) => folder !== '' && existsSync(join(folder, name)));
+export function programPath(name: TestProgram): string | undefined {
+  return folders
+    .filter((folder) => folder !== '')
+    .map((folder) => join(folder, name))
+    .find((path) => existsSync(path));
 }
 
 function missingPrograms(): TestProgram[] {
-  return (Object.keys(TEST_PROGRAMS) as TestProgram[]).filter((name) => !hasProgram(name));
+  return (Object.keys(TEST_PROGRAMS) as TestProgram[]).filter((name) => programPath(name) === undefined);
 }
 
 /** What keeps a test with these needs from being tried, in words, or undefined. */
 export function lackOf(needs: readonly TestNeed[]): string | undefined {
-  const lacks = needs.filter((need) => (need === 'root' ? process.getuid?.() !== 0 : !hasProgram(need)));
+  const lacks = needs.filter((need) => (need === 'root' ? process.getuid?.() !== 0 : programPath(need) === undefined));
   return lacks.length === 0 ? undefined : lacks.map((need) => (need === 'root' ? 'not root' : `no ${need}`)).join(', ');
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../domain/inventory/known-hosts.ts';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
 import { UsageError } from './exit.ts';
+import { readText } from './import/read-text.ts';
 import { note } from './out.ts';
 import { table, timeText } from './render.ts';
 import { openSession } from './session.ts';
@@ -69,7 +70,7 @@ export function addHostsKeys(hosts: Command): void {
   command(keys, 'import', {
     summary: 'take keys from a known_hosts file',
     description:
-      'Take the keys of all hosts that a known_hosts file tells of, by name or address with their ports; hashed names are understood. They are believed from then on, beside the keys that were known before. Lines of other hosts are left out.',
+      'Take the keys of all hosts that a known_hosts file tells of, by name or address with their ports; hashed names are understood. They are believed from then on, beside the keys that were known before. Lines of other hosts are left out; lines that are no keys are told, and the others taken.',
     examples: ['drover hosts keys import', 'drover hosts keys import /etc/ssh/ssh_known_hosts --dry-run'],
   })
     .argument('[file]', 'default: ~/.ssh/known_hosts')
@@ -95,18 +96,15 @@ async function list(host: string, flags: AnswerFlags): Promise<void> {
   );
 }
 
+/** A file that is something else is understood from its first lines. */
+const REMARKS_SHOWN = 100;
+
 async function importKeys(file: string | undefined, flags: AnswerFlags & { readonly dryRun?: boolean }): Promise<void> {
   const path = file ?? join(homedir(), '.ssh', 'known_hosts');
-  const { readText } = await import('./import/read-inventory.ts');
-  const { lines, faults, remarks } = parseKnownHosts(path, readText(path));
-  for (const { line, detail } of remarks) note(`drover: note: ${plainText(`${path}:${line}: ${detail}`)}`);
-  if (faults.length > 0)
-    throw new UsageError(
-      `Nothing was imported. ${faults.length === 1 ? '1 thing is' : `${faults.length} things are`} wrong:${faults
-        .slice(0, 100)
-        .map((fault) => `\n  ${plainText(`${path}:${fault.line}: ${fault.detail}`)}`)
-        .join('')}`,
-    );
+  const { lines, remarks } = parseKnownHosts(path, readText(path));
+  for (const { line, detail } of remarks.slice(0, REMARKS_SHOWN))
+    note(`drover: note: ${plainText(`${path}:${line}: ${detail}`)}`);
+  if (lines.length === 0) throw new UsageError(`${path} holds no key that can be taken.`);
   const { client } = openSession();
   const hosts = (
     await Array.fromAsync(

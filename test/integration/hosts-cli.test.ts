@@ -260,7 +260,7 @@ describe('drover hosts import', () => {
     expect(await show('s-2')).toMatchObject({ address: 's-2', port: 2200 });
     expect(
       (await hosts('import', file('match_config', 'Host a\nMatch user x\n'), '--format', 'ssh-config')).stderr,
-    ).toMatch(/match_config:2: Match is not understood/);
+    ).toMatch(/match_config:2: Match user is not understood/);
   });
 });
 

@@ -4,10 +4,21 @@ import { limits } from '../../base/limits.ts';
 import type { DocumentNode } from '../../domain/inventory/document.ts';
 import type { InventoryFault } from '../../domain/inventory/host-draft.ts';
 
-export function parseYaml(file: string, text: string): { document: DocumentNode } | { faults: InventoryFault[] } {
+/**
+ * `ansible`: as Ansible's own reader does, which is YAML 1.1 and takes the last of equal keys. Elsewhere a key that comes twice is a
+ * fault.
+ */
+export function parseYaml(
+  file: string,
+  text: string,
+  dialect: 'strict' | 'ansible' = 'strict',
+): { document: DocumentNode } | { faults: InventoryFault[] } {
   const counter = new LineCounter();
-  // Ansible's own tags (!vault, !unsafe) are read as plain values; what they hold is of no use to us.
-  const parsed = parseDocument(text, { lineCounter: counter, logLevel: 'silent', uniqueKeys: true });
+  const parsed = parseDocument(text, {
+    lineCounter: counter,
+    logLevel: 'silent',
+    ...(dialect === 'ansible' ? { version: '1.1', uniqueKeys: false } : { uniqueKeys: true }),
+  });
   if (parsed.errors.length > 0)
     return {
       faults: parsed.errors.map((error) => ({
@@ -54,6 +65,7 @@ export function parseYaml(file: string, text: string): { document: DocumentNode 
     const value = isScalar(node) ? node.value : null;
     return {
       line,
+      ...(isScalar(node) && node.tag !== undefined ? { tag: node.tag } : {}),
       value:
         typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
           ? typeof value === 'number' && isScalar(node) && node.source !== undefined

@@ -1,51 +1,13 @@
 /**
- * An Ansible inventory as hosts: groups become labels `group/NAME=true`, variables are merged as Ansible does (all, then parents
- * before children, then the host), and the connection variables become address, port, login user, key file and jump host.
+ * Hosts out of an Ansible inventory: groups become labels `group/NAME=true`, variables are merged as Ansible does, and the connection
+ * variables become address, port, login user, key file and jump host. Hosts that are not reached by SSH are told and left out.
  *
  * Other variables stay where they are, unless they are asked for as labels. Passwords and become secrets are never read:
  * secrets belong in accounts. Templates are not evaluated; one in a connection variable is a fault.
  */
-import { InventoryCollector, type DraftFields, type Inventory, type SourceLine } from './host-draft.ts';
+import type { AnsibleHost, AnsibleModel, AnsibleGroup, Variables } from './ansible-model.ts';
+import type { DraftFields, Inventory, InventoryCollector } from './host-draft.ts';
 import { jumpFromSshArguments } from './jump-argument.ts';
-
-export interface VariableValue extends SourceLine {
-  readonly text: string;
-}
-export type Variables = Map<string, VariableValue>;
-
-export interface AnsibleGroup {
-  readonly variables: Variables;
-  readonly children: Set<string>;
-  readonly hosts: Set<string>;
-}
-export interface AnsibleHost {
-  readonly source: SourceLine;
-  readonly variables: Variables;
-}
-
-/** What both forms of an inventory, and group_vars and host_vars beside them, are read into. */
-export interface AnsibleModel {
-  readonly groups: Map<string, AnsibleGroup>;
-  readonly hosts: Map<string, AnsibleHost>;
-}
-
-export function newAnsibleModel(): AnsibleModel {
-  const model: AnsibleModel = { groups: new Map(), hosts: new Map() };
-  groupOf(model, 'all');
-  return model;
-}
-
-export function groupOf(model: AnsibleModel, name: string): AnsibleGroup {
-  let group = model.groups.get(name);
-  if (!group) model.groups.set(name, (group = { variables: new Map(), children: new Set(), hosts: new Set() }));
-  return group;
-}
-
-export function hostOf(model: AnsibleModel, name: string, source: SourceLine): AnsibleHost {
-  let host = model.hosts.get(name);
-  if (!host) model.hosts.set(name, (host = { source, variables: new Map() }));
-  return host;
-}
 
 export interface AnsibleOptions {
   /** Variables that become labels of the same name. */
@@ -57,187 +19,159 @@ export function inventoryFromAnsible(
   collector: InventoryCollector,
   options: AnsibleOptions = {},
 ): Inventory {
-  const depth = groupDepths(model, collector);
-  const memberships = groupsOfHosts(model, depth);
-  for (const [name, host] of model.hosts) {
-    const groups = [...(memberships.get(name) ?? [])].toSorted(
-      (a, b) => depth.get(a)! - depth.get(b)! || (a < b ? -1 : 1),
-    );
-    const variables: Variables = new Map([
-      ...groupOf(model, 'all').variables,
-      ...groups.flatMap((group) => [...model.groups.get(group)!.variables]),
-      ...host.variables,
-    ]);
-    collector.host(host.source, draftFields(name, host.source, variables, groups, collector, options));
+  const depths = groupDepths(model);
+  const memberships = groupsOfHosts(model);
+  for (const host of model.hosts.values()) {
+    const groups = inOrder(memberships.get(host.name) ?? new Set(), model, depths);
+    const reading = { host, groups, variables: hostVariables(model, host, groups), collector };
+    if (isReachedBySsh(reading)) collector.host(host.source, draftFields(reading, options));
   }
   return collector.finish();
 }
 
-const NOT_A_LABEL = new Set(['all', 'ungrouped']);
+/** Above all groups, and the one of hosts that are in no other: neither tells anything of a host. */
+const NOT_A_LABEL: ReadonlySet<string> = new Set(['all', 'ungrouped']);
+
+/** From the top down, by priority where they are equally deep; the last one wins. */
+function inOrder(names: ReadonlySet<string>, model: AnsibleModel, depths: ReadonlyMap<string, number>): AnsibleGroup[] {
+  return [...names]
+    .map((name) => model.groups.get(name)!)
+    .toSorted(
+      (a, b) => depths.get(a.name)! - depths.get(b.name)! || a.priority - b.priority || (a.name < b.name ? -1 : 1),
+    );
+}
+
+/**
+ * Later ones win. What the files of group_vars say is merged twice, as Ansible does: with their group, and once more after all groups. So
+ * `group_vars/all` beats `[web:vars]`, and files beat inventories at every level.
+ */
+function hostVariables(model: AnsibleModel, host: AnsibleHost, groups: readonly AnsibleGroup[]): Variables {
+  const ranked = [model.groups.get('all')!, ...groups];
+  return new Map([
+    ...ranked.flatMap((group) => [...group.variables, ...group.fileVariables]),
+    ...ranked.flatMap((group) => [...group.fileVariables]),
+    ...host.variables,
+    ...host.fileVariables,
+  ]);
+}
+
+/** One host on its way from the inventory to a draft. */
+interface Reading {
+  readonly host: AnsibleHost;
+  readonly groups: readonly AnsibleGroup[];
+  readonly variables: Variables;
+  readonly collector: InventoryCollector;
+}
+
+/** The last of the names that has a value, as Ansible reads its options. A template is a fault, and no value. */
+function optionOf({ host, variables, collector }: Reading, ...names: string[]): string | undefined {
+  for (const name of names.toReversed()) {
+    const value = variables.get(name);
+    if (value?.text === undefined) continue;
+    if (!/\{\{|\{%/.test(value.text)) return value.text;
+    collector.fault(value, `${name} of ${host.name} is a template; give its value`);
+    return undefined;
+  }
+  return undefined;
+}
+
+const SSH_CONNECTIONS = /^(?:ansible\.builtin\.)?(?:ssh|smart|paramiko|paramiko_ssh)$/;
+
+function isReachedBySsh(reading: Reading): boolean {
+  const connection = optionOf(reading, 'ansible_connection');
+  if (connection === undefined || SSH_CONNECTIONS.test(connection)) return true;
+  reading.collector.remark(
+    reading.variables.get('ansible_connection')!,
+    `${reading.host.name} is reached by ansible_connection=${connection}, which is not SSH; it is left out`,
+  );
+  return false;
+}
+
 const PASSWORDS =
   /^ansible_(ssh_pass|password|become_pass|become_password|sudo_pass|su_pass|ssh_private_key_passphrase)$/;
+/** In the order in which they come to stand on the command line of ssh, where the first of equal options wins. */
+const SSH_ARGUMENTS = ['ansible_ssh_args', 'ansible_ssh_common_args', 'ansible_ssh_extra_args'];
 
-function draftFields(
-  name: string,
-  source: SourceLine,
-  variables: Variables,
-  groups: readonly string[],
-  collector: InventoryCollector,
-  options: AnsibleOptions,
-): DraftFields {
-  const read = (...names: string[]): string | undefined => {
-    for (const variable of names) {
-      const value = variables.get(variable);
-      if (value === undefined) continue;
-      if (!/\{\{|\{%/.test(value.text)) return value.text;
-      collector.fault(value, `${variable} of ${name} is a template; give its value`);
-      return undefined;
-    }
-    return undefined;
-  };
-  for (const variable of variables.keys())
+function draftFields(reading: Reading, options: AnsibleOptions): DraftFields {
+  const { host, groups, variables, collector } = reading;
+  for (const [variable, value] of variables)
     if (PASSWORDS.test(variable))
-      collector.remark(
-        variables.get(variable)!,
-        `${variable} is not read: put the secret into an account (drover accounts create)`,
-      );
-  const connection = read('ansible_connection');
-  if (connection !== undefined && !['ssh', 'smart', 'paramiko', 'paramiko_ssh'].includes(connection))
-    collector.fault(
-      variables.get('ansible_connection')!,
-      `${name} is reached by ansible_connection=${connection}, which is not SSH; leave it out of this import`,
-    );
-  const jumps = ['ansible_ssh_common_args', 'ansible_ssh_extra_args'].flatMap((variable) => {
-    const text = read(variable);
-    if (text === undefined) return [];
-    const found = jumpFromSshArguments(text);
-    if (found.fault !== undefined) collector.fault(variables.get(variable)!, `${variable} of ${name}: ${found.fault}`);
-    return found.jumpHost === undefined ? [] : [found.jumpHost];
-  });
+      collector.remark(value, `${variable} is not read: put the secret into an account (drover accounts create)`);
   const labels: Record<string, string> = Object.fromEntries(
-    groups.filter((group) => !NOT_A_LABEL.has(group)).map((group) => [`group/${group}`, 'true']),
+    groups.filter((group) => !NOT_A_LABEL.has(group.name)).map((group) => [`group/${group.name}`, 'true']),
   );
   for (const variable of options.labelVariables ?? []) {
-    const value = read(variable);
+    const value = optionOf(reading, variable);
     if (value !== undefined) labels[variable] = value;
   }
-  if (jumps.length > 1 && new Set(jumps).size > 1)
-    collector.fault(source, `${name} is given two jump hosts: ${jumps.join(' and ')}`);
-  const address = read('ansible_host', 'ansible_ssh_host');
-  // Arguments given for a whole group hold for the jump host too, which is not meant to jump through itself.
-  const jumpHost = jumps.find((jump) => jump !== name && jump !== address);
+  const address = optionOf(reading, 'ansible_host', 'ansible_ssh_host');
   return {
-    name,
+    name: host.name,
     address,
-    port: read('ansible_port', 'ansible_ssh_port'),
-    loginUser: read('ansible_user', 'ansible_ssh_user'),
-    identityFile: read('ansible_ssh_private_key_file', 'ansible_private_key_file'),
-    jumpHost,
+    port: optionOf(reading, 'ansible_port', 'ansible_ssh_port'),
+    loginUser: optionOf(reading, 'ansible_user', 'ansible_ssh_user'),
+    identityFile: optionOf(reading, 'ansible_private_key_file', 'ansible_ssh_private_key_file'),
+    jumpHost: jumpHostOf(reading, address),
     labels,
   };
 }
 
-/** How far each group is from the top; deeper groups win. Groups that contain themselves are a fault, and are cut. */
-function groupDepths(model: AnsibleModel, collector: InventoryCollector): Map<string, number> {
-  const depths = new Map<string, number>([...model.groups.keys()].map((name) => [name, 1]));
-  const told = new Set<string>();
-  const walk = (name: string, trail: readonly string[]): void => {
-    const group = model.groups.get(name)!;
-    for (const child of group.children) {
-      if (trail.includes(child) || child === name) {
-        const circle = [...trail.slice(Math.max(0, trail.indexOf(child))), name].toSorted().join();
-        if (!told.has(circle))
-          collector.fault(
-            sourceOfGroup(model, name),
-            `the group ${child} contains itself: ${[...trail, name, child].join(' → ')}`,
-          );
-        told.add(circle);
-        group.children.delete(child);
-        continue;
-      }
-      const depth = trail.length + 2;
-      if ((depths.get(child) ?? 0) >= depth && depths.get(child) !== 1) continue;
-      depths.set(child, Math.max(depths.get(child) ?? 0, depth));
-      walk(child, [...trail, name]);
-    }
+function jumpHostOf(reading: Reading, address: string | undefined): string | undefined {
+  const { host, variables, collector } = reading;
+  const jumps = SSH_ARGUMENTS.flatMap((variable) => {
+    const text = optionOf(reading, variable);
+    if (text === undefined) return [];
+    const found = jumpFromSshArguments(text);
+    if (found.fault !== undefined)
+      collector.fault(variables.get(variable)!, `${variable} of ${host.name}: ${found.fault}`);
+    for (const remark of found.remarks) collector.remark(variables.get(variable)!, `${variable}: ${remark}`);
+    return found.isDirect || found.jumpHost !== undefined ? [found] : [];
+  });
+  const jumpHost = jumps[0]?.jumpHost;
+  // Arguments given for a whole group hold for the jump host too, which is not meant to jump through itself.
+  return jumpHost === host.name || jumpHost === address ? undefined : jumpHost;
+}
+
+/** How far each group is below `all`, by the longest way; deeper groups win. The model holds no circles. */
+function groupDepths(model: AnsibleModel): ReadonlyMap<string, number> {
+  const parents = parentsOf(model);
+  const depths = new Map<string, number>([['all', 0]]);
+  const depthOf = (name: string): number => {
+    const known = depths.get(name);
+    if (known !== undefined) return known;
+    const depth = 1 + Math.max(0, ...(parents.get(name) ?? []).map(depthOf));
+    depths.set(name, depth);
+    return depth;
   };
-  for (const name of model.groups.keys()) walk(name, []);
-  depths.set('all', 0);
+  for (const name of model.groups.keys()) depthOf(name);
   return depths;
 }
 
-function sourceOfGroup(model: AnsibleModel, name: string): SourceLine {
-  const [host] = model.groups.get(name)!.hosts;
-  return (
-    [...model.groups.get(name)!.variables.values()][0] ??
-    (host === undefined ? undefined : model.hosts.get(host)?.source) ??
-    [...model.hosts.values()][0]?.source ?? { file: 'inventory', line: 1 }
-  );
+function parentsOf(model: AnsibleModel): ReadonlyMap<string, readonly string[]> {
+  const parents = new Map<string, string[]>();
+  for (const { name, children } of model.groups.values())
+    for (const child of children) parents.set(child, [...(parents.get(child) ?? []), name]);
+  return parents;
 }
 
-/** Each host's groups, with all the groups above them. */
-function groupsOfHosts(model: AnsibleModel, depth: ReadonlyMap<string, number>): Map<string, Set<string>> {
-  const parents = new Map<string, string[]>();
-  for (const [name, group] of model.groups)
-    for (const child of group.children) parents.set(child, [...(parents.get(child) ?? []), name]);
-  const above = new Map<string, Set<string>>();
-  for (const name of [...model.groups.keys()].toSorted((a, b) => depth.get(a)! - depth.get(b)!))
-    above.set(
-      name,
-      new Set([name, ...(parents.get(name) ?? []).flatMap((parent) => [...(above.get(parent) ?? [parent])])]),
-    );
-  const groups = new Map<string, Set<string>>();
-  for (const [name, group] of model.groups) {
-    for (const host of group.hosts) {
-      const known = groups.get(host) ?? new Set<string>();
-      for (const one of above.get(name)!) if (one !== 'all') known.add(one);
-      groups.set(host, known);
+/** Each host's groups but `all`, with the groups above them; `ungrouped` only where there is no other. */
+function groupsOfHosts(model: AnsibleModel): ReadonlyMap<string, ReadonlySet<string>> {
+  const parents = parentsOf(model);
+  const above = new Map<string, ReadonlySet<string>>();
+  const withAbove = (name: string): ReadonlySet<string> => {
+    let names = above.get(name);
+    if (!names) {
+      names = new Set([name, ...(parents.get(name) ?? []).flatMap((parent) => [...withAbove(parent)])]);
+      above.set(name, names);
     }
+    return names;
+  };
+  const groups = new Map<string, Set<string>>();
+  for (const group of model.groups.values())
+    for (const host of group.hosts) groups.set(host, new Set([...(groups.get(host) ?? []), ...withAbove(group.name)]));
+  for (const names of groups.values()) {
+    names.delete('all');
+    if (names.size > 1) names.delete('ungrouped');
   }
   return groups;
-}
-
-/** `web[01:50]`, `db-[a:f]`, `n[0:10:2]`, several in one name. A fault is answered as a text. */
-export function expandRange(pattern: string, hostsMax: number): readonly string[] | string {
-  const match = /^(.*?)\[([^\]:]*):([^\]:]*)(?::(\d+))?\](.*)$/.exec(pattern);
-  if (!match)
-    return /[[\]]/.test(pattern)
-      ? `${JSON.stringify(pattern)} holds a bracket that is not a range such as [01:50]`
-      : [pattern];
-  const [, before, from, to, step, after] = match as unknown as [
-    string,
-    string,
-    string,
-    string,
-    string | undefined,
-    string,
-  ];
-  const values = rangeValues(from === '' ? '0' : from, to, Number(step ?? 1), hostsMax);
-  if (typeof values === 'string') return values;
-  const rest = expandRange(after, hostsMax);
-  if (typeof rest === 'string') return rest;
-  if (values.length * rest.length > hostsMax)
-    return `${JSON.stringify(pattern)} stands for more than ${hostsMax} hosts`;
-  return values.flatMap((value) => rest.map((end) => before + value + end));
-}
-
-function rangeValues(from: string, to: string, step: number, hostsMax: number): string[] | string {
-  const text = `[${from}:${to}]`;
-  if (step < 1) return `the step of ${text} must be 1 or more`;
-  if (/^\d{1,9}$/.test(from) && /^\d{1,9}$/.test(to)) {
-    if (Number(to) < Number(from)) return `${text} ends before it begins`;
-    if ((Number(to) - Number(from)) / step >= hostsMax) return `${text} stands for more than ${hostsMax} hosts`;
-    // Leading zeros fix the width.
-    const width = from.length > 1 && from.startsWith('0') ? from.length : 0;
-    return Array.from({ length: Math.floor((Number(to) - Number(from)) / step) + 1 }, (_, i) =>
-      String(Number(from) + i * step).padStart(width, '0'),
-    );
-  }
-  if (/^[A-Za-z]$/.test(from) && /^[A-Za-z]$/.test(to) && from < 'a' === to < 'a') {
-    if (to < from) return `${text} ends before it begins`;
-    return Array.from({ length: Math.floor((to.charCodeAt(0) - from.charCodeAt(0)) / step) + 1 }, (_, i) =>
-      String.fromCharCode(from.charCodeAt(0) + i * step),
-    );
-  }
-  return `${text} is not a range of numbers or of letters`;
 }

@@ -11,6 +11,8 @@ import { InventoryCollector, type Inventory } from './host-draft.ts';
 
 export interface DocumentNode {
   readonly line: number;
+  /** As written before a scalar, such as `!vault`. */
+  readonly tag?: string;
   readonly value: string | number | boolean | null | readonly DocumentNode[] | ReadonlyMap<string, DocumentNode>;
 }
 

@@ -9,22 +9,62 @@ export interface JumpArgument {
   readonly fault?: string;
 }
 
-export function jumpFromSshArguments(text: string): JumpArgument {
+export interface SshArguments extends JumpArgument {
+  /** The arguments say that there is no jump host (`-o ProxyJump=none`). */
+  readonly isDirect: boolean;
+  /** Options that bear on where and as whom ssh goes, and are not taken from here. */
+  readonly remarks: readonly string[];
+}
+
+/** Short options of ssh(1) that take a value, beside -J and -o. */
+const OPTIONS_WITH_VALUE = 'BbcDEeFIiLlmOpQRSWw';
+/** What to say of options that are not taken, by ssh's own words for them. */
+const NOT_TAKEN: Readonly<Record<string, string>> = {
+  F: '-F (another configuration file) is not read; import that file too: drover hosts import FILE --format ssh-config',
+  p: '-p is not read; the port is ansible_port',
+  l: '-l is not read; the login user is ansible_user',
+  i: '-i is not read; the key file is ansible_ssh_private_key_file',
+  port: 'Port is not read; the port is ansible_port',
+  user: 'User is not read; the login user is ansible_user',
+  hostname: 'HostName is not read; the address is ansible_host',
+  identityfile: 'IdentityFile is not read; the key file is ansible_ssh_private_key_file',
+};
+
+/** As ssh reads them: the first of ProxyJump (-J too) and ProxyCommand holds. */
+export function jumpFromSshArguments(text: string): SshArguments {
   const words = shellWords(text);
-  if (words === undefined) return { fault: 'a quote is not closed' };
-  const found: JumpArgument[] = [];
+  if (words === undefined) return { fault: 'a quote is not closed', isDirect: false, remarks: [] };
+  let found: JumpArgument | undefined;
+  const remarks: string[] = [];
   for (let i = 0; i < words.length; i++) {
-    const word = words[i]!;
-    if (word === '-J' || word.startsWith('-J'))
-      found.push(jumpFromProxyJump(word === '-J' ? (words[++i] ?? '') : word.slice(2)));
-    if (word === '-o' || word.startsWith('-o')) {
-      const option = word === '-o' ? (words[++i] ?? '') : word.slice(2);
-      const [, key, value] = /^\s*(\w+)\s*[= ]\s*(.*)$/s.exec(option) ?? [];
-      if (key?.toLowerCase() === 'proxyjump') found.push(jumpFromProxyJump(value!));
-      if (key?.toLowerCase() === 'proxycommand') found.push(jumpFromProxyCommand(value!));
+    const [, letters = '', attached = ''] = optionWord(words[i]!);
+    const letter = letters.at(-1) ?? '';
+    if (!takesValue(letter)) continue;
+    const value = attached !== '' ? attached : (words[++i] ?? '');
+    if (letter === 'J') found ??= jumpFromProxyJump(value);
+    else if (letter !== 'o') remarks.push(...(NOT_TAKEN[letter] === undefined ? [] : [NOT_TAKEN[letter]]));
+    else {
+      const [, key = '', text = ''] = /^\s*(\w+)\s*[= ]\s*(.*)$/s.exec(value) ?? [];
+      const name = key.toLowerCase();
+      if (name === 'proxyjump') found ??= jumpFromProxyJump(text);
+      else if (name === 'proxycommand') found ??= jumpFromProxyCommand(text);
+      else if (NOT_TAKEN[name] !== undefined && name.length > 1) remarks.push(NOT_TAKEN[name]);
     }
   }
-  return found.find((one) => one.fault !== undefined) ?? found.find((one) => one.jumpHost !== undefined) ?? {};
+  return {
+    ...found,
+    isDirect: found !== undefined && found.jumpHost === undefined && found.fault === undefined,
+    remarks,
+  };
+}
+
+/** `-qJ`, `b` of `-qJb`: flags without a value may stand before one that has it. */
+function optionWord(word: string): readonly string[] {
+  return new RegExp(`^-([^-${OPTIONS_WITH_VALUE}Jo]*[${OPTIONS_WITH_VALUE}Jo])(.*)$`, 's').exec(word) ?? [];
+}
+
+function takesValue(letter: string): boolean {
+  return letter !== '' && `${OPTIONS_WITH_VALUE}Jo`.includes(letter);
 }
 
 /** `none` is no jump host. */
@@ -58,7 +98,7 @@ export function jumpFromProxyCommand(text: string): JumpArgument {
 const TAKES_VALUE = /^-[WopilFcEIJmSbBDLRQew]$/;
 
 /** Words as a shell parts them; undefined when a quote is not closed. */
-export function shellWords(text: string): string[] | undefined {
+function shellWords(text: string): string[] | undefined {
   const words: string[] = [];
   let word: string | undefined;
   let quote = '';

@@ -1,6 +1,7 @@
 /**
  * Host keys from a known_hosts file (sshd(8)), names hashed or not. A line belongs to a host when one of its patterns is the host's name
- * or address, with its port. Revoked keys and certificate authorities are told, not taken.
+ * or address, with its port. Revoked keys, certificate authorities and lines that are odd
+ * are told, and the others taken.
  */
 import { createHmac } from 'node:crypto';
 import { wildcardMatcher } from '../target/name-pattern.ts';
@@ -13,11 +14,8 @@ export interface KnownHostLine {
   readonly key: string;
 }
 
-export function parseKnownHosts(
-  file: string,
-  text: string,
-): { lines: KnownHostLine[]; faults: InventoryFault[]; remarks: InventoryFault[] } {
-  const [lines, faults, remarks]: [KnownHostLine[], InventoryFault[], InventoryFault[]] = [[], [], []];
+export function parseKnownHosts(file: string, text: string): { lines: KnownHostLine[]; remarks: InventoryFault[] } {
+  const [lines, remarks]: [KnownHostLine[], InventoryFault[]] = [[], []];
   for (const [index, raw] of text.split(/\r?\n/).entries()) {
     const line = index + 1;
     if (raw.trim() === '' || raw.trim().startsWith('#')) continue;
@@ -31,12 +29,12 @@ export function parseKnownHosts(
         detail: `${marker} is not taken over: ${marker === '@revoked' ? 'remove a revoked key with drover hosts keys remove' : 'host certificates are not supported'}`,
       });
     else if (patterns === undefined || algorithm === undefined || key === undefined)
-      faults.push({ file, line, detail: 'expected host names, the kind of the key, and the key' });
+      remarks.push({ file, line, detail: 'left out: expected host names, the kind of the key, and the key' });
     else if (publicKeyAlgorithm(key) !== algorithm)
-      faults.push({ file, line, detail: `the key is not one of kind ${algorithm}` });
+      remarks.push({ file, line, detail: `left out: the key is not one of kind ${algorithm}` });
     else lines.push({ line, patterns: patterns.split(','), algorithm, key });
   }
-  return { lines, faults, remarks };
+  return { lines, remarks };
 }
 
 /** The kind that a key in Base64 says of itself (RFC 4253 §6.6), or undefined when it is no key. */

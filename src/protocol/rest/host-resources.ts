@@ -8,6 +8,7 @@ import {
   hostNameFault,
   labelFault,
 } from '../../domain/inventory/host-draft.ts';
+import { SSH_ALGORITHMS } from '../../domain/inventory/ssh-algorithms.ts';
 
 const checked = (max: number, faultOf: (text: string) => string | undefined): z.ZodString =>
   z
@@ -38,12 +39,14 @@ const labels = z
       if (message !== undefined) context.addIssue({ code: 'custom', message, path: [name] });
     }
   });
-const algorithm = z.string().regex(/^[A-Za-z0-9@.+-]{1,100}$/, 'not the name of an algorithm');
 const algorithms = z
   .strictObject(
     Object.fromEntries(
-      ALGORITHM_KINDS.map((kind) => [kind, z.array(algorithm).min(1).max(limits.algorithmsPerKindMax).optional()]),
-    ) as Record<(typeof ALGORITHM_KINDS)[number], z.ZodOptional<z.ZodArray<z.ZodString>>>,
+      ALGORITHM_KINDS.map((kind) => [
+        kind,
+        z.array(z.enum(SSH_ALGORITHMS[kind])).min(1).max(limits.algorithmsPerKindMax).optional(),
+      ]),
+    ) as unknown as Record<(typeof ALGORITHM_KINDS)[number], z.ZodOptional<z.ZodArray<z.ZodString>>>,
   )
   .describe('What is offered to this host, each list whole; absent: modern defaults')
   .meta({ id: 'HostAlgorithms' });
