@@ -10,7 +10,8 @@ import { fullJitterMs } from '../../src/base/backoff.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { limits } from '../../src/base/limits.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { decodeFrame, encodeFrame, WORKER_TO_AGENT_FRAMES } from '../../src/link/codec.ts';
+import { decodeFrame, encodeFrame } from '../../src/link/codec.ts';
+import { WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import { isDispatchSigned } from '../../src/pki/dispatch.ts';
 import {
   AGENT_PROTOCOL,

@@ -161,11 +161,12 @@ export class AgentService implements Service {
   #onLink(link: Link<WorkerToAgentFrame, AgentFrame>): void {
     const { agentId, hostId, version, bootId, clock, driver } = this.#options;
     this.#link = link;
-    // A full disk fails what a frame asks for, and that comes again; it must not take the agent and its other scripts with it.
     link.onFrame = (frame) =>
-      void this.#onFrame(frame).catch((error: unknown) =>
-        this.#options.log.error({ frame: frame.t, err: error }, 'a frame could not be carried out'),
-      );
+      this.#onFrame(frame).catch((error: unknown) => {
+        // A full disk fails what a frame asks for, and that comes again: no reason to part from the worker, as a bug is.
+        if (!isOfSystem(error)) throw error;
+        this.#options.log.error({ frame: frame.t, err: error }, 'a frame could not be carried out');
+      });
     link.onClose = () => {
       if (this.#link !== link) return;
       this.#link = undefined;
@@ -409,6 +410,11 @@ export class AgentService implements Service {
       this.#reporting.delete(attempt);
     }
   }
+}
+
+/** What the machine refuses (`ENOSPC`, `EIO`), as opposed to what we did wrong. */
+function isOfSystem(error: unknown): boolean {
+  return /^E[A-Z0-9]+$/.test(String((error as { code?: unknown } | undefined)?.code));
 }
 
 /** Bytes of a stream that travel as pieces: none when they are in the report itself. */

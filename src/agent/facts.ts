@@ -1,6 +1,7 @@
 /** What the agent tells of its host. Cheap: files of /proc and what Node knows; no program is run. */
 import { readFileSync, statfsSync } from 'node:fs';
 import { arch, cpus, hostname, networkInterfaces, platform, release, totalmem, userInfo } from 'node:os';
+import { limits } from '../base/limits.ts';
 import type { HostFacts } from '../protocol/link/agent-v1.ts';
 
 export function hostFacts(name: string, labels: Record<string, string>, version: string): HostFacts {
@@ -38,7 +39,8 @@ function addresses(): string[] {
   return Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
     .filter((address) => !address.internal && !address.address.startsWith('fe80:'))
-    .map((address) => address.address);
+    .map((address) => address.address)
+    .slice(0, limits.factsAddressesMax);
 }
 
 function disks(): NonNullable<HostFacts['disks']> {
@@ -51,7 +53,7 @@ function disks(): NonNullable<HostFacts['disks']> {
   } catch {
     mounts = ['/'];
   }
-  return [...new Set(mounts)].slice(0, 32).flatMap((mount) => {
+  return [...new Set(mounts)].slice(0, limits.factsDisksMax).flatMap((mount) => {
     try {
       const { bsize, blocks, bavail } = statfsSync(mount);
       return [{ mount, totalBytes: blocks * bsize, freeBytes: bavail * bsize }];

@@ -32,10 +32,14 @@ export function createLocalExecutor({
   random,
   log,
 }: LocalExecutorOptions): LocalExecutor {
-  const { near, far } = createMemoryLinks<AgentFrame, WorkerToAgentFrame>(clock, {
-    ofNear: { role: 'worker', id: workerId, address: 'here' },
-    ofFar: { role: 'agent', id: workerId, address: 'here' },
-  });
+  const { near, far } = createMemoryLinks<AgentFrame, WorkerToAgentFrame>(
+    clock,
+    {
+      ofNear: { role: 'worker', id: workerId, address: 'here' },
+      ofFar: { role: 'agent', id: workerId, address: 'here' },
+    },
+    (error) => log.error({ err: error }, 'a frame of our own could not be carried out'),
+  );
   const dialer: LinkDialer<WorkerToAgentFrame, AgentFrame> = {
     name: 'local-link',
     current: near,

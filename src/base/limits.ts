@@ -109,6 +109,15 @@ export const limits = {
 
   // — links and frames —
   frameBytesMax: 8 * MiB,
+  /** Values in one frame (`frame-invalid`): a list of empty maps takes a byte for each on the line and fifty in memory. An order for `hostsPerFrameMax` hosts has half as many. */
+  frameValuesMax: 250_000,
+  /** Lists and maps within each other (`frame-invalid`); access to a host over SSH has six. */
+  frameDepthMax: 12,
+  /** Hosts, attempts, or agents in one frame, of some 160 bytes each: no long pause for the other end. More travel in several. */
+  hostsPerFrameMax: 10_000,
+  /** What an agent tells of its host: a machine of a cluster may have thousands of addresses, and nobody reads them all. */
+  factsAddressesMax: 256,
+  factsDisksMax: 64,
   /** An agent reports again, at the latest after this, until the server has committed. */
   reportRetryBaseMs: 1_000,
   reportRetryCapMs: 5 * MINUTE_MS,

@@ -21,7 +21,8 @@ import { platformOfHost } from '../drivers/process/platform-of-host.ts';
 import { createProcessDriver } from '../drivers/process/process-driver.ts';
 import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
-import { WORKER_TO_AGENT_FRAMES } from '../link/codec.ts';
+import { WORKER_TO_AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
+import { LinkFaults } from '../link/link-faults.ts';
 import { createLinkClient } from '../link/ws-client.ts';
 import {
   certificateRequest,
@@ -84,6 +85,7 @@ async function main(): Promise<void> {
     urls: () => [...new Set([...(values.worker ?? []), ...rotated(identity.workers, place)])].map(address),
     peerRole: 'worker',
     shapes: WORKER_TO_AGENT_FRAMES,
+    onFault: new LinkFaults(log).note,
     identity: () => identity,
     clock: systemClock,
     random: systemRandom,

@@ -19,9 +19,10 @@ import { onStopSignal, runMain, version } from '../base/node-process.ts';
 import { LinkFleet } from '../fleet/link-fleet.ts';
 import { createApi } from '../http/api.ts';
 import { newApiToken } from '../http/fleet-operations.ts';
-import { observeCommit } from '../http/metrics.ts';
+import { observeCommit, observeLinkFault } from '../http/metrics.ts';
 import { createPort, isLoopback } from '../http/port.ts';
-import { WORKER_FRAMES } from '../link/codec.ts';
+import { WORKER_FRAMES } from '../protocol/link/worker-frames.ts';
+import { LinkFaults } from '../link/link-faults.ts';
 import { createLinkServer } from '../link/ws-server.ts';
 import { startMaintenance } from '../loops/maintenance.ts';
 import { RunOwner } from '../loops/run-owner.ts';
@@ -135,6 +136,7 @@ async function createServer(
   const listener = createLinkServer<WorkerToServerFrame, ServerToWorkerFrame>({
     role: 'worker',
     shapes: WORKER_FRAMES,
+    onFault: new LinkFaults(log, observeLinkFault).note,
     clock,
     refuse: (id) => fleet.refusalOf(id),
   });

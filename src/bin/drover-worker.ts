@@ -19,7 +19,9 @@ import { parseQueueWeights, QUEUE_WEIGHTS, type QueueWeights } from '../domain/p
 import { createSshDriver } from '../drivers/ssh/ssh-driver.ts';
 import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
-import { AGENT_FRAMES, SERVER_FRAMES } from '../link/codec.ts';
+import { AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
+import { SERVER_FRAMES } from '../protocol/link/worker-frames.ts';
+import { LinkFaults } from '../link/link-faults.ts';
 import { createLinkClient } from '../link/ws-client.ts';
 import { createLinkServer, LINK_TLS } from '../link/ws-server.ts';
 import { certificateRequest, newKey, readJsonFile, writeJsonFile } from '../pki/identity.ts';
@@ -84,9 +86,11 @@ async function main(): Promise<void> {
     },
     (_request, response) => response.writeHead(404).end(),
   );
+  const faults = new LinkFaults(log);
   const agents = createLinkServer<AgentFrame, WorkerToAgentFrame>({
     role: 'agent',
     shapes: AGENT_FRAMES,
+    onFault: faults.note,
     clock: systemClock,
     refuse: (id) => worker.refusalOf(id),
   });
@@ -138,12 +142,14 @@ async function main(): Promise<void> {
       agent: parseCapacity('--capacity', values.capacity, limits.workerExecutionsDefault),
       ssh: parseCapacity('--ssh-capacity', values['ssh-capacity'], limits.workerSshExecutionsDefault),
     },
+    framesRefused: () => faults.total,
     weights: parseWeights(values['queue-weights']),
     dial: (url) =>
       createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({
         urls: () => [linkUrl(url)],
         peerRole: 'server',
         shapes: SERVER_FRAMES,
+        onFault: faults.note,
         identity: () => identity,
         clock: systemClock,
         random: systemRandom,

@@ -59,7 +59,7 @@ export interface AttemptOrder {
   readonly term: number;
   readonly attempts: readonly AttemptPlace[];
 }
-export type LiveWorker = Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes'> & {
+export type LiveWorker = Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes' | 'framesRefused'> & {
   readonly id: WorkerId;
   readonly name: string;
   readonly zone: string /** When it said so, by the server's clock; absent until it has. */;

@@ -6,7 +6,6 @@ import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 import { certificateRenew, isInForce, type EnrolmentContext } from '../app/enrolment.ts';
 import {
   attemptId,
-  isUuid,
   type AccountId,
   type AgentId,
   type AttemptId,
@@ -27,7 +26,6 @@ import { upgradeMessage, type WorkerUpgradeState } from '../protocol/link/upgrad
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
 import {
   WORKER_PROTOCOL,
-  type AgentLoadFigures,
   type ConnectionStep,
   type ServerToWorkerFrame,
   type OrderedAttempt,
@@ -94,8 +92,6 @@ const FETCH_MS = 15_000;
 /** A host that says nothing is given up after half a minute; a jump host before it may be as slow. */
 const CONNECTION_TEST_MS = 90_000;
 const NO_MAC = new Uint8Array(0);
-/** Of some 160 bytes each: far from what a frame may have, and no long pause for the other end. */
-const HOSTS_PER_FRAME_MAX = 10_000;
 /** A worker with the most agents tells of them in fewer. */
 const EARLY_FRAMES_MAX = 1_000;
 
@@ -123,6 +119,7 @@ export class LinkFleet implements Fleet {
   readonly #sshRoutes = new SshRoutes();
   readonly #record: PresenceRecord;
   #stops: (() => void)[] = [];
+  #cancelTopology = (): void => undefined;
   #stopped = false;
 
   constructor(options: LinkFleetOptions) {
@@ -167,6 +164,7 @@ export class LinkFleet implements Fleet {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const stop of this.#stops) stop();
+    this.#cancelTopology();
     this.#fetches.stop();
     this.#tests.stop();
     await this.#options.listener.stop();
@@ -312,7 +310,8 @@ export class LinkFleet implements Fleet {
   #sendWatch(attempts: readonly AttemptPlace[], on: boolean): void {
     const byWorker = Map.groupBy(attempts, ({ hostId, ssh }) => ssh ?? this.#agents.get(hostId)?.workerId);
     for (const [workerId, list] of byWorker)
-      if (workerId) this.#workers.get(workerId)?.link.send({ t: 'watch', on, attempts: list.map(ordered) });
+      for (const slice of workerId ? slices(list) : [])
+        this.#workers.get(workerId!)?.link.send({ t: 'watch', on, attempts: slice.map(ordered) });
   }
 
   async fetchOutput(
@@ -351,7 +350,8 @@ export class LinkFleet implements Fleet {
   }
 
   revoke(agentIds: readonly AgentId[]): void {
-    for (const worker of this.#workers.values()) worker.link.send({ t: 'revoked', agentIds: [...agentIds] });
+    for (const worker of this.#workers.values())
+      for (const slice of slices(agentIds)) worker.link.send({ t: 'revoked', agentIds: slice });
   }
 
   revokeWorker(workerId: WorkerId): void {
@@ -366,7 +366,8 @@ export class LinkFleet implements Fleet {
         agentId,
         mac: signDispatch(this.#dispatchKey(agentId), upgradeMessage(id, agentId, digest)),
       }));
-      if (workerId) this.#workers.get(workerId)?.link.send({ t: 'upgrade', id, order, targets });
+      for (const slice of workerId ? slices(targets) : [])
+        this.#workers.get(workerId!)?.link.send({ t: 'upgrade', id, order, targets: slice });
     }
   }
 
@@ -389,14 +390,14 @@ export class LinkFleet implements Fleet {
     };
     link.onFrame = (frame) => {
       if (frame.t !== 'hello') {
-        if (!isGreeted) return;
+        if (!isGreeted) return undefined;
         if (state) hear(frame);
         else if (early.push(frame) > EARLY_FRAMES_MAX) link.close('link-busy', 'Too much was said before the welcome.');
-        return;
+        return undefined;
       }
       if (isGreeted) return link.close('frame-invalid', 'A link has one hello.');
       isGreeted = true;
-      void this.#recordOf(id).then(
+      return this.#recordOf(id).then(
         (record) => {
           if (isClosed) return;
           state = this.#onHello(link, frame, record);
@@ -468,7 +469,7 @@ export class LinkFleet implements Fleet {
       servers: this.#servers,
       workers: this.#addressesIn(zone),
     });
-    link.send({ t: 'revoked', agentIds: [...this.#revoked] });
+    for (const slice of slices(this.#revoked)) link.send({ t: 'revoked', agentIds: slice });
     link.send({ t: 'owns', partitions: [...this.#owned] });
     log.info({ workerId: id, name, zone }, 'a worker linked');
     void store
@@ -499,7 +500,7 @@ export class LinkFleet implements Fleet {
           clockSkewMs: frame.skewMs,
         });
       case 'facts':
-        return this.#record.facts(frame.hostId, frame.agentId, String(frame.facts.agentVersion ?? ''), {
+        return this.#record.facts(frame.hostId, frame.agentId, frame.facts.agentVersion ?? '', {
           ...frame.facts,
         });
       case 'unlinked':
@@ -535,7 +536,7 @@ export class LinkFleet implements Fleet {
         });
       case 'agent-loads':
         for (const load of frame.loads)
-          if (isLoad(load) && this.#agents.get(load.h as HostId)?.workerId === worker.id) this.health.heard(load);
+          if (this.#agents.get(load.h as HostId)?.workerId === worker.id) this.health.heard(load);
         return;
       case 'upgrade-state':
         return this.#upgradeHeard(frame);
@@ -551,6 +552,7 @@ export class LinkFleet implements Fleet {
           lagMs: frame.lagMs,
           heardAtMs: this.#options.clock.nowMs(),
           ...(frame.lanes ? { lanes: frame.lanes } : {}),
+          ...(frame.framesRefused === undefined ? {} : { framesRefused: frame.framesRefused }),
         };
         return;
       case 'access':
@@ -624,22 +626,18 @@ export class LinkFleet implements Fleet {
   }
 
   #upgradeHeard({ id, hostId, agentId, state, code, detail }: WorkerUpgradeState): void {
-    if (![id, hostId, agentId].every(isUuid) || !UPGRADE_STATES.has(state)) return;
-    const clean = (text: string): string => text.replaceAll('\0', '').toWellFormed().slice(0, UPGRADE_DETAIL_MAX);
     const heard: AgentUpgradeHeard = {
       id,
       hostId: hostId as HostId,
       agentId: agentId as AgentId,
       state,
       ...(code === undefined ? {} : { code: isErrorCode(code) ? code : 'internal' }),
-      ...(detail === undefined ? {} : { detail: clean(detail) }),
+      ...(detail === undefined ? {} : { detail }),
     };
     this.onUpgradeState(heard);
   }
 
   #linked(hostId: HostId, agentId: AgentId, workerId: WorkerId, atMs: number): void {
-    if (!isUuid(hostId) || !isUuid(agentId) || !Number.isSafeInteger(atMs))
-      return this.#options.log.warn({ hostId, agentId }, 'a link of nobody was passed over');
     const known = this.#agents.get(hostId);
     // An agent that moved: the later link is the living one.
     if (known && known.workerId !== workerId && known.sinceMs > atMs) return;
@@ -735,8 +733,7 @@ export class LinkFleet implements Fleet {
         // Asked again in a moment.
       }
       if (!this.#stopped)
-        this.#stops.push(this.#options.clock.after(TOPOLOGY_EVERY_MS, () => void round(), { unref: true }));
-      if (this.#stops.length > 16) this.#stops.splice(1, this.#stops.length - 3);
+        this.#cancelTopology = this.#options.clock.after(TOPOLOGY_EVERY_MS, () => void round(), { unref: true });
     };
     void round();
   }
@@ -751,38 +748,9 @@ function isWorker(workerId: WorkerId, agentId: AgentId): boolean {
   return (workerId as string) === agentId;
 }
 
-const UPGRADE_STATES: ReadonlySet<string> = new Set<WorkerUpgradeState['state']>([
-  'fetching',
-  'switching',
-  'trying',
-  'succeeded',
-  'failed',
-  'rolled_back',
-]);
-const UPGRADE_DETAIL_MAX = 1_000;
-
-/** Figures of a host are added up: one that is no number would spoil them all. */
-function isLoad(load: AgentLoadFigures): boolean {
-  const {
-    h,
-    running,
-    unreported,
-    rssBytes,
-    loadAverage,
-    lagMs,
-    freeSpoolBytes,
-    freeMemoryBytes = 0,
-    skewMs = 0,
-  } = load;
-  return (
-    typeof h === 'string' &&
-    [running, unreported, rssBytes, loadAverage, lagMs, freeSpoolBytes, freeMemoryBytes, skewMs].every(Number.isFinite)
-  );
-}
-
 /** A list in parts that fit into a frame. */
 function slices<T>(list: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(list.length / HOSTS_PER_FRAME_MAX) }, (_, i) =>
-    list.slice(i * HOSTS_PER_FRAME_MAX, (i + 1) * HOSTS_PER_FRAME_MAX),
+  return Array.from({ length: Math.ceil(list.length / limits.hostsPerFrameMax) }, (_, i) =>
+    list.slice(i * limits.hostsPerFrameMax, (i + 1) * limits.hostsPerFrameMax),
   );
 }

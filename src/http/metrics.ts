@@ -1,6 +1,7 @@
 /** Prometheus metrics of a server; other rooms hand in what they count through plain callbacks. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { limits } from '../base/limits.ts';
+import type { ErrorCode } from '../base/errors.ts';
 import type { ExecutionState } from '../domain/run/execution-machine.ts';
 import type { ApiContext } from './operation.ts';
 
@@ -126,6 +127,18 @@ const troubledAgents = new Gauge({
   labelNames: ['host', 'problem'],
   registers,
 });
+const linkFaults = new Counter({
+  name: 'drover_link_faults_total',
+  help: 'Links of workers that this server ended because of a frame, by the code they were told',
+  labelNames: ['code'],
+  registers,
+});
+const framesRefused = new Gauge({
+  name: 'drover_worker_link_faults',
+  help: 'Links of agents and servers that a worker ended because of a frame since it started',
+  labelNames: ['worker'],
+  registers,
+});
 const partitions = new Gauge({ name: 'drover_partitions_owned', help: 'Partitions this server owns', registers });
 
 export function observeCommit(figures: {
@@ -139,11 +152,17 @@ export function observeCommit(figures: {
     if (!['waiting', 'dispatched', 'running'].includes(state)) executions.inc({ state });
 }
 
+export function observeLinkFault(code: ErrorCode): void {
+  linkFaults.inc({ code });
+}
+
 export async function renderMetrics(ctx: ApiContext): Promise<string> {
-  for (const gauge of [agents, lag, drained, underWay, capacity, queued, oldest, starts, waited]) gauge.reset();
+  for (const gauge of [agents, lag, drained, underWay, capacity, queued, oldest, starts, waited, framesRefused])
+    gauge.reset();
   for (const worker of ctx.fleet.workers()) {
     agents.set({ worker: worker.name }, worker.agents);
     lag.set({ worker: worker.name }, worker.lagMs);
+    framesRefused.set({ worker: worker.name }, worker.framesRefused ?? 0);
     drained.set({ worker: worker.name }, ctx.fleet.takesWork(worker.id) ? 0 : 1);
     for (const [lane, figures] of Object.entries(worker.lanes ?? {})) {
       underWay.set({ worker: worker.name, lane }, figures.underWay);

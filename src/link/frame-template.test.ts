@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeFrame, WORKER_TO_AGENT_FRAMES } from './codec.ts';
+import { decodeFrame } from './codec.ts';
+import { WORKER_TO_AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import { FrameTemplate } from './frame-template.ts';
 
 describe('FrameTemplate', () => {
@@ -9,7 +10,9 @@ describe('FrameTemplate', () => {
       fc.property(
         fc.uint8Array({ maxLength: 70_000 }),
         fc.nat(2 ** 41),
-        fc.string({ minLength: 1, maxLength: 200, unit: fc.constantFrom(...'0123456789abcdef-.') }),
+        fc
+          .tuple(fc.uuid(), fc.nat(999_999), fc.nat(999_999))
+          .map(([run, task, ordinal]) => `${run}.${task}.${ordinal}.1`),
         fc.uint8Array({ minLength: 32, maxLength: 32 }),
         fc.boolean(),
         (spec, validUntilMs, a, mac, watch) => {
@@ -17,7 +20,7 @@ describe('FrameTemplate', () => {
             { t: 'start', validUntilMs, spec: Buffer.from(spec), ...(watch ? { watch: true } : {}) },
             ['a', 'mac'],
           );
-          for (const attempt of [a, `${a}.1`]) {
+          for (const attempt of [a, `${a}1`]) {
             const frame = decodeFrame(template.encode(attempt, mac), WORKER_TO_AGENT_FRAMES) as Record<string, unknown>;
             expect({
               ...frame,

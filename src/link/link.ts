@@ -3,6 +3,7 @@
  * server's own CA at both ends; one MessagePack map per binary WebSocket message. `ws-server.ts` accepts, `ws-client.ts`
  * dials; both yield this. Who the peer is comes from its certificate alone, never from a frame.
  */
+import type { ErrorCode } from '../base/errors.ts';
 import type { Service } from '../base/service.ts';
 
 export type PeerRole = 'server' | 'worker' | 'agent';
@@ -15,6 +16,13 @@ export interface Peer {
   readonly hostId?: string;
   /** Remote address, for logs only. */
   readonly address: string;
+}
+
+/** Why one end has ended a link: `frame-invalid` for what is no frame, the code of what was thrown for one that could not be carried out. */
+export interface LinkFault {
+  readonly peer: Peer;
+  readonly code: ErrorCode;
+  readonly error: unknown;
 }
 
 export interface Link<In extends { t: string }, Out extends { t: string }> {
@@ -31,7 +39,8 @@ export interface Link<In extends { t: string }, Out extends { t: string }> {
   resume(): void;
   /** Closes after what was sent; `code` is an error code told to the peer. Safe twice. */
   close(code?: string, detail?: string): void;
-  onFrame: (frame: In) => void;
+  /** Called with nothing but whole frames. What it throws, at once or later, ends this link and nothing else. */
+  onFrame: (frame: In) => void | Promise<void>;
   /** Called once. A link silent for `linkSilentMsMax` closes by itself. */
   onClose: (reason: string) => void;
 }

@@ -5,15 +5,17 @@ import type { Link, Peer } from './link.ts';
 class MemoryLink<In extends { t: string }, Out extends { t: string }> implements Link<In, Out> {
   readonly peer: Peer;
   readonly openedAtMs: number;
-  onFrame: (frame: In) => void = () => undefined;
+  onFrame: Link<In, Out>['onFrame'] = () => undefined;
   onClose: (reason: string) => void = () => undefined;
   other: MemoryLink<Out, In> | undefined;
+  readonly onFault: (error: unknown) => void;
   #inbox: In[] = [];
   #paused = false;
   #scheduled = false;
 
-  constructor(peer: Peer, openedAtMs: number) {
+  constructor(peer: Peer, openedAtMs: number, onFault: (error: unknown) => void) {
     this.peer = peer;
+    this.onFault = onFault;
     this.openedAtMs = openedAtMs;
   }
 
@@ -55,6 +57,15 @@ class MemoryLink<In extends { t: string }, Out extends { t: string }> implements
     this.#schedule();
   }
 
+  /** Both ends are ours, and the link is the only one: it stays, and one frame is lost, as over a network; what matters comes again. */
+  #hand(frame: In): void {
+    try {
+      this.onFrame(frame)?.catch(this.onFault);
+    } catch (error) {
+      this.onFault(error);
+    }
+  }
+
   #schedule(): void {
     if (this.#scheduled || this.#paused || this.#inbox.length === 0) return;
     this.#scheduled = true;
@@ -67,20 +78,21 @@ class MemoryLink<In extends { t: string }, Out extends { t: string }> implements
           this.#inbox = [...frames.slice(i), ...this.#inbox];
           return;
         }
-        this.onFrame(frame);
+        this.#hand(frame);
       }
       this.#schedule();
     });
   }
 }
 
-/** Both ends; `near` sends what `far` hears. Peers are what each end is told of the other. */
+/** `onFault` is told what a handler throws. Both ends; `near` sends what `far` hears. Peers are what each end is told of the other. */
 export function createMemoryLinks<Near extends { t: string }, Far extends { t: string }>(
   clock: Clock,
   peers: { readonly ofNear: Peer; readonly ofFar: Peer },
+  onFault: (error: unknown) => void,
 ): { near: Link<Far, Near>; far: Link<Near, Far> } {
-  const near = new MemoryLink<Far, Near>(peers.ofNear, clock.nowMs());
-  const far = new MemoryLink<Near, Far>(peers.ofFar, clock.nowMs());
+  const near = new MemoryLink<Far, Near>(peers.ofNear, clock.nowMs(), onFault);
+  const far = new MemoryLink<Near, Far>(peers.ofFar, clock.nowMs(), onFault);
   near.other = far;
   far.other = near;
   return { near, far };

@@ -7,15 +7,13 @@ import { errors, isErrorCode } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { FrameShapes } from './codec.ts';
 import type { LinkDialer, PeerRole } from './link.ts';
-import { watchLinks, WsLink } from './ws-link.ts';
+import { watchLinks, WsLink, type LinkEnd } from './ws-link.ts';
 
-export interface LinkClientOptions {
+export interface LinkClientOptions extends LinkEnd {
   /** Asked before every dial: where to, in order of preference. */
   readonly urls: () => readonly string[];
   readonly peerRole: PeerRole;
-  readonly shapes: FrameShapes;
   /** Asked before every dial: a renewed certificate is used from the next one on. */
   readonly identity: () => { readonly privateKey: string; readonly certificate: string; readonly ca: string };
   readonly clock: Clock;
@@ -118,7 +116,7 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
       const link = new WsLink<In, Out>(
         socket,
         { role: options.peerRole, id: String(tls.getPeerCertificate().subject.CN), address: url },
-        options.shapes,
+        options,
         clock.nowMs(),
       );
       links.add(link);

@@ -1,10 +1,11 @@
 /** A link over one WebSocket; both ends use it. One sweep watches all links of a process for silence: no timer per link. */
 import type { WebSocket } from 'ws';
 import type { Clock } from '../base/clock.ts';
-import { errorCodeOf } from '../base/errors.ts';
+import { DroverError, errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
-import { decodeFrame, encodeFrame, type FrameShapes } from './codec.ts';
-import type { Link, Peer } from './link.ts';
+import { decodeFrame, encodeFrame } from './codec.ts';
+import type { FrameShapes } from '../protocol/link/shape.ts';
+import type { Link, LinkFault, Peer } from './link.ts';
 
 const SEND_BUFFER_MAX = 2 * limits.frameBytesMax;
 
@@ -26,23 +27,30 @@ function onSocketClose(this: WebSocket, _code: number, reason: Buffer): void {
 /** A close follows. */
 function onSocketError(): void {}
 
+/** What all links of one end have in common. */
+export interface LinkEnd {
+  readonly shapes: FrameShapes;
+  /** A link was ended because of a frame; told once for each link. */
+  readonly onFault?: (fault: LinkFault) => void;
+}
+
 export class WsLink<In extends { t: string }, Out extends { t: string }> implements Link<In, Out> {
   readonly peer: Peer;
   readonly openedAtMs: number;
-  onFrame: (frame: In) => void = () => undefined;
+  onFrame: Link<In, Out>['onFrame'] = () => undefined;
   onClose: (reason: string) => void = () => undefined;
   /** Set by whatever arrives, read and cleared by the sweep. */
   heard = true;
   silentSweeps = 0;
   readonly #socket: WebSocket;
-  readonly #shapes: FrameShapes;
+  readonly #end: LinkEnd;
   #closed = false;
 
-  constructor(socket: WebSocket, peer: Peer, shapes: FrameShapes, nowMs: number) {
+  constructor(socket: WebSocket, peer: Peer, end: LinkEnd, nowMs: number) {
     this.#socket = socket;
     this.peer = peer;
     this.openedAtMs = nowMs;
-    this.#shapes = shapes;
+    this.#end = end;
     links.set(socket, this as WsLink<never, never>);
     socket.on('message', onMessage);
     socket.on('ping', onSignOfLife);
@@ -56,14 +64,22 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     this.heard = true;
     // Between our farewell and its answer the peer may still talk; nobody listens any more.
     if (this.#closed) return;
-    if (!isBinary) return this.close('frame-invalid', 'Only binary messages are frames.');
     try {
-      const frame = decodeFrame(data, this.#shapes);
-      if (frame) this.onFrame(frame as In);
+      if (!isBinary) throw new DroverError('frame-invalid', { detail: 'Only binary messages are frames.' });
+      const frame = decodeFrame(data, this.#end.shapes);
+      const work = frame && this.onFrame(frame as In);
+      if (work) work.catch((error: unknown) => this.#failed(error));
     } catch (error) {
-      if (errorCodeOf(error) !== 'frame-invalid') throw error;
-      this.close('frame-invalid', (error as Error).message);
+      this.#failed(error);
     }
+  }
+
+  /** A frame that is none, or that nobody could carry out, is the fault of this link alone. The peer is told no more than it may know. */
+  #failed(error: unknown): void {
+    if (this.#closed) return;
+    const code = errorCodeOf(error);
+    this.close(code, error instanceof DroverError ? error.detail : 'A frame could not be carried out.');
+    this.#end.onFault?.({ peer: this.peer, code, error });
   }
 
   get bufferedBytes(): number {

@@ -7,9 +7,8 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { Clock } from '../base/clock.ts';
 import { errors, type ErrorCode } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
-import type { FrameShapes } from './codec.ts';
 import type { LinkListener, Peer, PeerRole } from './link.ts';
-import { watchLinks, WsLink } from './ws-link.ts';
+import { watchLinks, WsLink, type LinkEnd } from './ws-link.ts';
 
 /**
  * TLS of a socket that links come in on. Links live for days: no session tickets, which cost memory for the life of each. X25519
@@ -21,9 +20,8 @@ export const LINK_TLS = {
   ecdhCurve: 'X25519',
 } as const satisfies TlsOptions;
 
-export interface LinkServerOptions {
+export interface LinkServerOptions extends LinkEnd {
   readonly role: PeerRole;
-  readonly shapes: FrameShapes;
   readonly clock: Clock;
   /** Says why a peer may not link, or nothing. */
   readonly refuse?: (id: string) => ErrorCode | undefined;
@@ -61,7 +59,7 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
 
   // A function of its own: whatever lives as long as the link must not keep the request alive as well.
   const open = (ws: WebSocket, peer: Peer): void => {
-    const link = new WsLink<In, Out>(ws, peer, options.shapes, clock.nowMs());
+    const link = new WsLink<In, Out>(ws, peer, options, clock.nowMs());
     links.add(link);
     ws.on('close', () => links.delete(link));
     server.onLink(link);

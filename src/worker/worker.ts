@@ -60,6 +60,8 @@ export interface WorkerOptions {
   /** Executions under way at once, by the way they go. */
   readonly capacity: Readonly<Record<LaneName, number>>;
   readonly weights?: QueueWeights;
+  /** Links that were ended because of a frame, since the start. */
+  readonly framesRefused?: () => number;
   /** Absent: this worker does no SSH. */
   readonly ssh?: SshSide;
   /** The worker's own certificate is renewed through the server. */
@@ -137,6 +139,7 @@ export class WorkerService implements Service {
         queued: this.#dispatch.queued,
         outputBytesHeld: this.#relay.heldBytes,
         lanes: this.#dispatch.figures(),
+        framesRefused: options.framesRefused?.() ?? 0,
       }),
       send: (frame) => {
         for (const link of this.#serverLinks()) link.send(frame);

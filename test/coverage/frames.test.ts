@@ -6,15 +6,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  AGENT_FRAMES,
-  decodeFrame,
-  encodeFrame,
-  SERVER_FRAMES,
-  WORKER_FRAMES,
-  WORKER_TO_AGENT_FRAMES,
-  type FrameShapes,
-} from '../../src/link/codec.ts';
+import { decodeFrame, encodeFrame } from '../../src/link/codec.ts';
+import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
+import type { FrameShapes } from '../../src/protocol/link/shape.ts';
+import { SERVER_FRAMES, WORKER_FRAMES } from '../../src/protocol/link/worker-frames.ts';
 import { decodeExecutionSpec, encodeExecutionSpec } from '../../src/protocol/link/execution-spec.ts';
 import {
   AGENT_PROTOCOL,
@@ -70,7 +65,7 @@ const report: AgentReport = {
   detail: 'why',
   startedAtMs: 1_700_000_000_000,
   finishedAtMs: 1_700_000_000_500,
-  stdout: { size: 10, head: 2, tail: 3, digest: bytes('digest'), inline: bytes('abcde') },
+  stdout: { size: 10, head: 2, tail: 3, digest: bytes('d'.repeat(32)), inline: bytes('abcde') },
   stderr: { size: 0, head: 0, tail: 0 },
   survivors: [77],
 };
@@ -119,7 +114,14 @@ const agent: Samples<AgentFrame> = {
 };
 const workerToAgent: Samples<WorkerToAgentFrame> = {
   welcome: { t: 'welcome', protocol: 1, workerId: WORKER, nowMs: 1_700_000_000_000, workers: ['10.0.0.2:7401'] },
-  start: { t: 'start', a: A, validUntilMs: 1_700_000_600_000, mac: bytes('mac'), spec: bytes('spec'), watch: true },
+  start: {
+    t: 'start',
+    a: A,
+    validUntilMs: 1_700_000_600_000,
+    mac: bytes('m'.repeat(32)),
+    spec: bytes('spec'),
+    watch: true,
+  },
   cancel: { t: 'cancel', a: A },
   watch: { t: 'watch', a: A, on: true },
   ack: { t: 'ack', a: [A] },
@@ -127,7 +129,7 @@ const workerToAgent: Samples<WorkerToAgentFrame> = {
   query: { t: 'query', a: A },
   fetch: { t: 'fetch', id: 5, a: A, stream: 1, offset: 0, length: 9 },
   certificate: { t: 'certificate', certificate: 'pem', ca: 'pem' },
-  upgrade: { t: 'upgrade', id: RUN, order: bytes('{}'), mac: bytes('mac') },
+  upgrade: { t: 'upgrade', id: RUN, order: bytes('{}'), mac: bytes('m'.repeat(32)) },
   bye: { t: 'bye', code: 'link-busy', detail: 'later', retryAfterMs: 100 },
 };
 const worker: Partial<Samples<WorkerToServerFrame>> = {
@@ -214,7 +216,7 @@ const server: Partial<Samples<ServerToWorkerFrame>> = {
     priority: 'normal',
     spec: bytes('spec'),
     validUntilMs: 1_700_000_600_000,
-    targets: [{ ordinal: 7, attempt: 1, hostId: HOST, agentId: AGENT, mac: bytes('mac'), watch: true }],
+    targets: [{ ordinal: 7, attempt: 1, hostId: HOST, agentId: AGENT, mac: bytes('m'.repeat(32)), watch: true }],
   },
   cancel: { t: 'cancel', partition: 3, term: 9, attempts: [{ a: A, hostId: HOST }] },
   query: { t: 'query', partition: 3, term: 9, attempts: [{ a: A, hostId: HOST }] },
@@ -228,7 +230,7 @@ const server: Partial<Samples<ServerToWorkerFrame>> = {
     t: 'upgrade',
     id: RUN,
     order: bytes('{}'),
-    targets: [{ hostId: HOST, agentId: AGENT, mac: bytes('mac') }],
+    targets: [{ hostId: HOST, agentId: AGENT, mac: bytes('m'.repeat(32)) }],
   },
   drain: { t: 'drain', on: true },
   'access-changed': { t: 'access-changed' },
@@ -292,7 +294,9 @@ describe.each(ways)('frames $way', ({ way, samples, shapes }) => {
   it('may lack every optional field, and may have fields that nobody knows yet', () => {
     for (const [type, hex] of Object.entries(fixtures)) {
       const whole = decodeFrame(Buffer.from(hex, 'hex'), shapes) as unknown as Record<string, unknown>;
-      const least = Object.fromEntries(Object.entries(whole).filter(([field]) => !shapes[type]![field]?.endsWith('?')));
+      const { is } = shapes[type]!;
+      const isOptional = (field: string): boolean => is.kind === 'record' && 'optional' in (is.fields[field] ?? {});
+      const least = Object.fromEntries(Object.entries(whole).filter(([field]) => !isOptional(field)));
       expect(decodeFrame(encodeFrame({ ...least, fieldOfTomorrow: 1 }), shapes), type).toMatchObject({ t: type });
     }
     expect(decodeFrame(encodeFrame({ t: 'frame-of-tomorrow', x: 1 }), shapes)).toBeUndefined();

@@ -5,11 +5,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { limits } from '../../src/base/limits.ts';
 import { seededRandom } from '../../src/base/random.ts';
-import { AGENT_FRAMES, encodeFrame, WORKER_TO_AGENT_FRAMES } from '../../src/link/codec.ts';
+import { encodeFrame } from '../../src/link/codec.ts';
+import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import type { Link } from '../../src/link/link.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
 import { LinkRig, type Listening, type RigIdentity } from '../support/link-rig.ts';
 import { until } from '../support/until.ts';
+
+const ATTEMPT = '01936f2e-0000-7000-8000-000000000000.0.7.1';
 
 type Up = Link<WorkerToAgentFrame, AgentFrame>;
 type Down = Link<AgentFrame, WorkerToAgentFrame>;
@@ -80,7 +83,7 @@ async function pair(
   let down: Down | undefined;
   listening.links.onLink = (link) => {
     down = link;
-    link.onFrame = (frame) => heard.push(frame);
+    link.onFrame = (frame) => void heard.push(frame);
     link.onClose = (reason) => closedDown.push(reason);
   };
   await listening.links.start();
@@ -216,7 +219,7 @@ describe('frames', () => {
     ['a field of another kind', (tls: TLSSocket) => tls.write(webSocketFrame(2, encodeFrame({ t: 'accepted', a: 7 })))],
     [
       'a field that is missing',
-      (tls: TLSSocket) => tls.write(webSocketFrame(2, encodeFrame({ t: 'started', a: 'x', pid: 1 }))),
+      (tls: TLSSocket) => tls.write(webSocketFrame(2, encodeFrame({ t: 'started', a: ATTEMPT, pid: 1 }))),
     ],
   ])('end the link that sends %s, and no other', async (_what, send) => {
     const listening = await listen();
@@ -239,19 +242,20 @@ describe('frames', () => {
   it('of an unknown type and unknown fields are passed over: a newer peer may say more', async () => {
     const { up, heard, closedDown } = await pair();
     up.sendEncoded(encodeFrame({ t: 'from-the-future', x: 1 }));
-    up.sendEncoded(encodeFrame({ t: 'accepted', a: 'x', more: [1] }));
+    up.sendEncoded(encodeFrame({ t: 'accepted', a: ATTEMPT, more: [1] }));
     await until('the known frame', () => heard[0]);
-    expect(heard).toMatchObject([{ t: 'accepted', a: 'x' }]);
+    expect(heard).toEqual([{ t: 'accepted', a: ATTEMPT }]);
     expect(closedDown).toEqual([]);
   });
 
   it('larger than the limit end the link; as large as the limit they pass', async () => {
     const { up, heard, closedDown } = await pair();
-    const overhead =
-      encodeFrame({ t: 'data', id: 1, bytes: Buffer.alloc(1 << 20), size: 1, eof: true }).length - (1 << 20);
-    up.send({ t: 'data', id: 1, bytes: Buffer.alloc(limits.frameBytesMax - overhead), size: 1, eof: true });
-    await until('the frame at the limit', () => heard[0]);
-    up.send({ t: 'data', id: 2, bytes: Buffer.alloc(limits.frameBytesMax - overhead + 1), size: 1, eof: true });
+    const ofSize = (bytes: number): Buffer => encodeFrame({ t: 'from-the-future', bytes: Buffer.alloc(bytes) });
+    const overhead = ofSize(1 << 20).length - (1 << 20);
+    up.sendEncoded(ofSize(limits.frameBytesMax - overhead));
+    up.send({ t: 'accepted', a: ATTEMPT });
+    await until('the frame behind the one at the limit', () => heard[0]);
+    up.sendEncoded(ofSize(limits.frameBytesMax - overhead + 1));
     await until('the link to end', () => closedDown[0]);
     expect(heard).toHaveLength(1);
   });
@@ -264,18 +268,18 @@ describe('a link', () => {
     const downs: Down[] = [];
     listening.links.onLink = (link) => {
       downs.push(link);
-      link.onFrame = (frame) => heard.push(frame);
+      link.onFrame = (frame) => void heard.push(frame);
     };
     const tls = await rawLink(listening, await rig.identity('agent'));
     const said = (a: string): boolean => tls.write(webSocketFrame(2, encodeFrame({ t: 'accepted', a })));
-    said('before');
+    said(ATTEMPT);
     await until('the first frame', () => heard.length === 1);
     downs[0]!.close('agent-revoked');
-    said('after');
+    said(`${ATTEMPT}1`);
     // The answer to the farewell comes behind it, so what was said before that has been read when the socket ends.
     tls.write(Buffer.from([0x88, 0x80, 0, 0, 0, 0]));
     await until('the socket to end', () => listening.connections.at(-1)!.destroyed);
-    expect(heard).toMatchObject([{ a: 'before' }]);
+    expect(heard).toMatchObject([{ a: ATTEMPT }]);
   });
 
   it('that is ended for good is not dialed again soon, and somebody is told', async () => {
@@ -305,7 +309,7 @@ describe('a link', () => {
     // Both ends live in this process: neither pings, neither answers, and both timers are late.
     for (let round = 0; round < 3; round++) {
       block(350);
-      up.send({ t: 'accepted', a: `round-${round}` });
+      up.send({ t: 'accepted', a: `${ATTEMPT}${round}` });
       await until('the frame after the pause', () => heard.length === round + 1);
     }
     expect([closedUp, closedDown]).toEqual([[], []]);

@@ -4,6 +4,7 @@ import { newId, type AttemptId } from '../../src/base/ids.ts';
 import { until } from '../support/until.ts';
 import { runIn, WorkerRig } from '../support/worker-rig.ts';
 
+const [HOST, ACCOUNT] = [newId(), newId()];
 let rig: WorkerRig;
 afterEach(() => rig.end());
 
@@ -16,12 +17,12 @@ describe('an order over SSH', () => {
     expect((await rig.server.frame('hello')).features).toEqual(['ssh']);
     rig.ssh.onStart = () => ({ stdout: Buffer.from('over ssh'), exitCode: 3 });
     const host = overSsh();
-    const [a] = rig.server.assign(runIn(1), [host], { accountId: 'the-account' }) as [AttemptId];
+    const [a] = rig.server.assign(runIn(1), [host], { accountId: ACCOUNT }) as [AttemptId];
     expect(await rig.server.told(a, 'report')).toMatchObject({
       agentId: rig.workerIdentity.id,
       report: { exitCode: 3, stdout: { inline: Buffer.from('over ssh') } },
     });
-    expect(rig.ssh.targets.get(a)).toEqual({ hostId: host.hostId, accountId: 'the-account' });
+    expect(rig.ssh.targets.get(a)).toEqual({ hostId: host.hostId, accountId: ACCOUNT });
     rig.server.send({ t: 'ack', attempts: [{ a, agentId: rig.workerIdentity.id }] });
     await until('the worker to forget', () => rig.ssh.stateOf(a) === 'settled');
   });
@@ -67,27 +68,27 @@ describe('an order over SSH', () => {
   it('needs access that a server gives, from another server when the first goes away', async () => {
     rig = await WorkerRig.create();
     const second = await rig.addServer();
-    const asking = rig.worker.requestAccess('some-host', 'some-account');
+    const asking = rig.worker.requestAccess(HOST, ACCOUNT);
     const question = await until('a server to be asked', () =>
       rig.servers
         .flatMap((server) => server.frames.map((frame) => ({ server, frame })))
         .find(({ frame }) => frame.t === 'access'),
     );
-    expect(question.frame).toMatchObject({ hostId: 'some-host', accountId: 'some-account' });
+    expect(question.frame).toMatchObject({ hostId: HOST, accountId: ACCOUNT });
     question.server.listening.connections.at(-1)!.destroy();
     const other = question.server === second ? rig.server : second;
     const again = await other.frame('access');
-    const access = { hostId: 'some-host', accountId: 'some-account', hops: [], become: { kind: 'direct' as const } };
+    const access = { hostId: HOST, accountId: ACCOUNT, hops: [], become: { kind: 'direct' as const } };
     other.send({ t: 'access', id: again.id, access });
     expect(await asking).toEqual(access);
   });
 
   it('is told the reason of a server that refuses access', async () => {
     rig = await WorkerRig.create();
-    const asking = rig.worker.requestAccess('some-host');
+    const asking = rig.worker.requestAccess(HOST);
     const { id } = await rig.server.frame('access');
-    rig.server.send({ t: 'access', id, error: { code: 'host-not-found', detail: 'There is no host some-host.' } });
-    await expect(asking).rejects.toMatchObject({ code: 'host-not-found', message: 'There is no host some-host.' });
+    rig.server.send({ t: 'access', id, error: { code: 'host-not-found', detail: 'No such host.' } });
+    await expect(asking).rejects.toMatchObject({ code: 'host-not-found', message: 'No such host.' });
   });
 });
 
@@ -104,7 +105,7 @@ describe('a lane', () => {
     expect(rig.ssh.effects).toEqual([first, second]);
     // The same order again is no second order.
     rig.server.assign(run, [overSsh(), overSsh(), overSsh(), overSsh()]);
-    rig.server.send({ t: 'cancel', partition: 1, term: 1, attempts: [{ a: third, hostId: 'any', ssh: true }] });
+    rig.server.send({ t: 'cancel', partition: 1, term: 1, attempts: [{ a: third, hostId: HOST, ssh: true }] });
     await rig.server.told(third, 'unknown');
     rig.ssh.finish(first);
     await rig.server.told(fourth, 'started');

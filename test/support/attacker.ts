@@ -7,7 +7,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { WorkerJoinResult } from '../../src/app/enrolment.ts';
 import { postJoin } from '../../src/enrol/join-client.ts';
-import { SERVER_FRAMES } from '../../src/link/codec.ts';
+import { SERVER_FRAMES } from '../../src/protocol/link/worker-frames.ts';
 import type { Link, LinkDialer } from '../../src/link/link.ts';
 import { createLinkClient } from '../../src/link/ws-client.ts';
 import { certificateRequest, newKey, signWith } from '../../src/pki/identity.ts';
@@ -60,7 +60,7 @@ export class HostileWorker {
     this.#dialers.push(dialer);
     dialer.onLink = (link) => {
       this.link = link;
-      link.onFrame = (frame) => this.frames.push(frame);
+      link.onFrame = (frame) => void this.frames.push(frame);
       link.send({
         t: 'hello',
         protocol: { min: 1, max: 1 },

@@ -11,7 +11,7 @@ import { newId } from '../../src/base/ids.ts';
 import { silentLog, type Log } from '../../src/base/log.ts';
 import { systemRandom, type Random } from '../../src/base/random.ts';
 import type { Service } from '../../src/base/service.ts';
-import type { FrameShapes } from '../../src/link/codec.ts';
+import type { FrameShapes } from '../../src/protocol/link/shape.ts';
 import type { LinkDialer, PeerRole } from '../../src/link/link.ts';
 import { createLinkClient } from '../../src/link/ws-client.ts';
 import { createLinkServer, type LinkServer } from '../../src/link/ws-server.ts';

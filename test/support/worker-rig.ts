@@ -9,7 +9,8 @@ import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { AgentService, type AgentOptions } from '../../src/agent/agent.ts';
 import { createLocalExecutor } from '../../src/agent/local-executor.ts';
-import { AGENT_FRAMES, SERVER_FRAMES, WORKER_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/link/codec.ts';
+import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
+import { SERVER_FRAMES, WORKER_FRAMES } from '../../src/protocol/link/worker-frames.ts';
 import type { Link } from '../../src/link/link.ts';
 import { signDispatch } from '../../src/pki/dispatch.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
@@ -369,7 +370,7 @@ export class WorkerRig {
     });
     const linked = new Promise<Link<WorkerToAgentFrame, AgentFrame>>((resolve) => {
       dialer.onLink = (link) => {
-        link.onFrame = (frame) => frames.push(frame);
+        link.onFrame = (frame) => void frames.push(frame);
         link.send({ ...helloOf(as.id, hostId), protocol });
         resolve(link);
       };

@@ -112,6 +112,8 @@ export interface WorkerLoad {
   lagMs: number;
   outputBytesHeld: number;
   lanes?: Record<LaneName, LaneFigures>;
+  /** Frames of agents and servers that were none, or could not be carried out, since the worker started; each ended its link. */
+  framesRefused?: number;
 }
 
 /** The ways out of a worker: over its agents, and over SSH by itself. */

@@ -1,0 +1,105 @@
+/**
+ * What every frame between worker and agent must be, whole, before anybody reads it. To add a field: the interface in agent-v1.ts first, then its
+ * shape here, without which it does not compile, then a sample in test/coverage/frames.test.ts. Fields without a shape never get past the edge.
+ */
+import { limits } from '../../base/limits.ts';
+import type { AgentFrame, WorkerStart, WorkerToAgentFrame } from './agent-v1.ts';
+import {
+  address,
+  attempt,
+  bye,
+  chunk,
+  chunkSeq,
+  code,
+  count,
+  digest,
+  facts,
+  fetched,
+  figure,
+  instant,
+  live,
+  pem,
+  pid,
+  protocolRange,
+  question,
+  reportFields,
+  signature,
+  size,
+  stream,
+  upgradeOrder,
+  upgradeState,
+  uuid,
+  version,
+} from './common-shapes.ts';
+import { bytes, integer, list, oneOf, optional, record, text, truth, frameShapes } from './shape.ts';
+
+/** More than an agent holds, `executionsPerAgentMax`, so that a later one may hold fewer. */
+const HELLO_ATTEMPTS_MAX = 4_096;
+/** Scripts, standard input and secrets, and a little for their names. */
+const SPEC_BYTES_MAX =
+  limits.scriptBytesMax +
+  limits.stdinBytesMax +
+  2 * limits.argumentsBytesMax +
+  limits.secretsMax * limits.secretBytesMax;
+
+/** What an agent may say. */
+export const AGENT_FRAMES = frameShapes<AgentFrame>({
+  hello: {
+    protocol: protocolRange,
+    agentId: uuid,
+    hostId: uuid,
+    version,
+    bootId: text(100),
+    nowMs: instant,
+    facts,
+    attempts: list(record({ a: attempt, state: oneOf('accepted', 'running', 'finished') }), HELLO_ATTEMPTS_MAX),
+  },
+  accepted: { a: attempt },
+  started: { a: attempt, pid, atMs: instant },
+  output: live,
+  chunk: chunk,
+  report: reportFields,
+  unknown: { a: attempt },
+  busy: { a: attempt },
+  data: { id: question, bytes: fetched, size, eof: truth, error: optional(code) },
+  renew: { csr: pem, signature },
+  load: {
+    running: count,
+    unreported: count,
+    rssBytes: figure,
+    loadAverage: figure,
+    lagMs: figure,
+    freeSpoolBytes: figure,
+    freeMemoryBytes: optional(figure),
+    nowMs: optional(instant),
+  },
+  facts: { facts },
+  'upgrade-state': upgradeState,
+});
+
+/** What a worker may say to an agent. */
+export const WORKER_TO_AGENT_FRAMES = frameShapes<WorkerToAgentFrame>({
+  welcome: {
+    protocol: count,
+    workerId: uuid,
+    nowMs: instant,
+    workers: list(address, limits.hostsPerFrameMax),
+  },
+  start: {
+    a: attempt,
+    validUntilMs: instant,
+    mac: bytes(0, 32),
+    spec: bytes(0, SPEC_BYTES_MAX),
+    watch: optional(truth),
+    target: optional(record<NonNullable<WorkerStart['target']>>({ hostId: uuid, accountId: optional(uuid) })),
+  },
+  cancel: { a: attempt },
+  watch: { a: attempt, on: truth },
+  ack: { a: list(attempt, limits.hostsPerFrameMax) },
+  'chunk-ack': { a: attempt, stream, seq: chunkSeq },
+  query: { a: attempt },
+  fetch: { id: question, a: attempt, stream, offset: size, length: integer(0, limits.outputKeptBytesMax) },
+  certificate: { certificate: pem, ca: pem },
+  upgrade: { id: uuid, order: upgradeOrder, mac: digest },
+  bye: bye,
+});

@@ -1,0 +1,128 @@
+/** Shapes that several frames share, so that what a worker takes from an agent is what a server takes from a worker. */
+import { isErrorCode, type ErrorCode } from '../../base/errors.ts';
+import { limits } from '../../base/limits.ts';
+import type { AgentReport, HostFacts, StreamReport } from './agent-v1.ts';
+import type { ProtocolRange } from './protocol-range.ts';
+import {
+  bytes,
+  dictionary,
+  integer,
+  list,
+  matching,
+  number,
+  oneOf,
+  optional,
+  record,
+  text,
+  words,
+  type Shape,
+} from './shape.ts';
+
+const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+
+export const uuid = matching(new RegExp(`^${UUID}$`), 36, 'a UUID');
+/** As `parseAttemptId` takes it. */
+export const attempt = matching(
+  new RegExp(`^${UUID}\\.(?:0|[1-9]\\d{0,8})\\.(?:0|[1-9]\\d{0,8})\\.[1-9]\\d{0,8}$`),
+  36 + 3 * 10,
+  'an attempt id',
+);
+/** A code of a newer peer is taken too; what reads it knows what to do with one that is none of ours. */
+export const code = matching(/^[a-z][a-z0-9-]{0,63}$/, 64, 'an error code');
+export const fault = record<{ code: string; detail: string }>({ code, detail: words(limits.reasonLengthMax) });
+
+/** The error code of a peer, `internal` for one that is not known here. */
+export function knownCode(told: string): ErrorCode {
+  return isErrorCode(told) ? told : 'internal';
+}
+
+/** The last instant that JavaScript has a date for; PostgreSQL's bigint holds it. */
+export const INSTANT_MS_MAX = 8_640_000_000_000_000;
+export const instant = integer(0, INSTANT_MS_MAX);
+export const skew = number(-INSTANT_MS_MAX, INSTANT_MS_MAX);
+/** A figure that is shown and added up: file systems tell of sizes beyond 2^53. */
+export const figure = number(0, 2 ** 64);
+export const count = integer(0, 2 ** 31 - 1);
+export const size = integer(0, Number.MAX_SAFE_INTEGER);
+/** Numbers a question and its answer. */
+export const question = integer(0, Number.MAX_SAFE_INTEGER);
+/** Of a process; Windows has unsigned ones. */
+export const pid = integer(0, 2 ** 32 - 1);
+export const name = text(limits.nameLengthMax);
+export const version = text(100);
+/** Names of machines and ports, and URLs made of them. */
+export const address = text(2 * limits.addressLengthMax);
+export const pem = text(limits.keyTextBytesMax);
+export const signature = bytes(0, 1_024);
+/** HMAC-SHA256, or SHA-256. */
+export const digest = bytes(32, 32);
+export const stream: Shape<1 | 2> = oneOf(1, 2);
+export const protocolRange = record<ProtocolRange>({ min: count, max: count });
+
+/** Masks make text longer, by half at most. */
+const MASKED = 2;
+export const fetched = bytes(0, MASKED * limits.outputFetchBytesMax);
+export const live = {
+  a: attempt,
+  stream,
+  offset: size,
+  bytes: bytes(0, limits.liveOutputBytesPerSecondMax),
+  skipped: optional(size),
+};
+/** Chunks of one stream of one attempt, when it keeps as much as may be kept. */
+const CHUNKS_MAX = Math.ceil(limits.outputKeptBytesMax / limits.outputChunkBytes);
+export const chunkSeq = integer(0, CHUNKS_MAX - 1);
+export const chunk = { a: attempt, stream, seq: chunkSeq, bytes: bytes(0, limits.outputChunkBytes) };
+
+const streamReport = record<StreamReport>({
+  size,
+  head: integer(0, limits.outputKeptBytesMax),
+  tail: integer(0, limits.outputKeptBytesMax),
+  digest: optional(digest),
+  inline: optional(bytes(0, limits.outputInlineBytesMax)),
+});
+export const reportFields = {
+  a: attempt,
+  outcome: oneOf('exited', 'signaled', 'timed_out', 'cancelled', 'refused', 'unknown'),
+  exitCode: optional(integer(-(2 ** 31), 2 ** 32 - 1)),
+  signal: optional(text(32)),
+  reason: optional(code),
+  detail: optional(words(limits.reasonLengthMax)),
+  startedAtMs: optional(instant),
+  finishedAtMs: instant,
+  stdout: streamReport,
+  stderr: streamReport,
+  survivors: optional(list(pid, 4_096)),
+} as const;
+export const report: Shape<AgentReport> = record<AgentReport>({ t: oneOf('report'), ...reportFields });
+
+const word = words(limits.nameLengthMax);
+export const facts: Shape<HostFacts> = record<HostFacts>({
+  name: word,
+  os: word,
+  arch: optional(word),
+  kernel: optional(word),
+  distribution: optional(word),
+  cpus: optional(count),
+  cpuModel: optional(word),
+  memoryBytes: optional(figure),
+  disks: optional(list(record({ mount: words(1_024), totalBytes: figure, freeBytes: figure }), limits.factsDisksMax)),
+  addresses: optional(list(word, limits.factsAddressesMax)),
+  labels: optional(dictionary(words(limits.labelLengthMax), limits.labelsPerHostMax, limits.labelLengthMax)),
+  agentVersion: optional(version),
+  agentUser: optional(word),
+});
+
+export const upgradeState = {
+  id: uuid,
+  state: oneOf('fetching', 'switching', 'trying', 'succeeded', 'failed', 'rolled_back'),
+  version,
+  code: optional(code),
+  detail: optional(words(limits.reasonLengthMax)),
+} as const;
+export const upgradeOrder = bytes(0, 256 * 1_024);
+export const bye = {
+  code,
+  detail: words(limits.reasonLengthMax),
+  retryAfterMs: optional(size),
+} as const;

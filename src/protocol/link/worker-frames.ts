@@ -1,0 +1,254 @@
+/**
+ * What every frame between server and worker must be, whole, before anybody reads it. To add a field: the interface in worker-v1.ts first, then its
+ * shape here, without which it does not compile, then a sample in test/coverage/frames.test.ts. Fields without a shape never get past the edge.
+ */
+import { limits } from '../../base/limits.ts';
+import { PARTITION_COUNT } from '../../base/ids.ts';
+import {
+  address,
+  attempt,
+  bye,
+  chunk,
+  chunkSeq,
+  code,
+  count,
+  facts,
+  fault,
+  fetched,
+  figure,
+  instant,
+  live,
+  name,
+  pem,
+  pid,
+  protocolRange,
+  question,
+  report,
+  signature,
+  size,
+  skew,
+  stream,
+  upgradeOrder,
+  upgradeState,
+  uuid,
+  version,
+} from './common-shapes.ts';
+import {
+  bytes,
+  integer,
+  list,
+  oneOf,
+  optional,
+  record,
+  text,
+  truth,
+  variants,
+  words,
+  frameShapes,
+  type Shape,
+} from './shape.ts';
+import type { SshAccess, SshBecome, SshCredential, SshHop, SshHostKey } from './ssh-access.ts';
+import type {
+  AgentLoadFigures,
+  AssignTarget,
+  AttemptEvent,
+  ConnectionStep,
+  LaneFigures,
+  OrderedAttempt,
+  QueueFigures,
+  ServerToWorkerFrame,
+  WorkerToServerFrame,
+} from './worker-v1.ts';
+
+const agentOf = { a: attempt, agentId: uuid } as const;
+const event: Shape<AttemptEvent> = variants<AttemptEvent, 'k'>('k', {
+  accepted: agentOf,
+  started: { ...agentOf, atMs: instant, pid },
+  report: { agentId: uuid, report },
+  unknown: agentOf,
+  queued: { a: attempt },
+  undelivered: { a: attempt, code: oneOf('host-not-linked', 'agent-busy') },
+});
+const queue = record<QueueFigures>({ length: count, oldestMs: figure, starts: size, waitedMs: figure });
+const lane = record<LaneFigures>({
+  underWay: count,
+  capacity: count,
+  queues: record({ high: queue, normal: queue, low: queue }),
+});
+const step = record<ConnectionStep>({
+  step: text(64),
+  result: oneOf('ok', 'failed', 'warning', 'not-tried'),
+  code: optional(code),
+  detail: optional(words(limits.reasonLengthMax)),
+});
+
+/** What a worker may say to a server. */
+export const WORKER_FRAMES = frameShapes<WorkerToServerFrame>({
+  hello: {
+    protocol: protocolRange,
+    workerId: uuid,
+    version,
+    agentAddress: address,
+    nowMs: instant,
+    features: optional(list(text(64), 64)),
+  },
+  agents: {
+    agents: list(record({ hostId: uuid, agentId: uuid, sinceMs: instant }), limits.hostsPerFrameMax),
+    last: truth,
+  },
+  linked: { hostId: uuid, agentId: uuid, atMs: instant, bootId: text(100), version, skewMs: skew, facts },
+  unlinked: { hostId: uuid, agentId: uuid, atMs: instant },
+  facts: { hostId: uuid, agentId: uuid, facts },
+  events: { events: list(event, limits.eventsPerFrameMax) },
+  output: live,
+  chunk: { ...chunk, agentId: uuid },
+  data: { id: question, bytes: fetched, size, eof: truth, error: optional(code) },
+  renew: { id: question, agentId: optional(uuid), csr: pem, signature },
+  load: {
+    agents: count,
+    queued: count,
+    rssBytes: figure,
+    lagMs: figure,
+    outputBytesHeld: figure,
+    lanes: optional(record({ agent: lane, ssh: lane })),
+    framesRefused: optional(size),
+  },
+  access: { id: question, hostId: uuid, accountId: optional(uuid) },
+  secrets: { id: question, a: attempt },
+  'connection-tested': { id: question, steps: optional(list(step, 256)), error: optional(fault) },
+  'host-key': {
+    id: question,
+    hostId: uuid,
+    algorithm: text(100),
+    key: bytes(1, limits.hostKeyBytesMax),
+  },
+  'agent-loads': {
+    loads: list(
+      record<AgentLoadFigures>({
+        h: uuid,
+        running: count,
+        unreported: count,
+        rssBytes: figure,
+        loadAverage: figure,
+        lagMs: figure,
+        freeSpoolBytes: figure,
+        freeMemoryBytes: optional(figure),
+        skewMs: optional(skew),
+      }),
+      limits.hostsPerFrameMax,
+    ),
+  },
+  'upgrade-state': { ...upgradeState, hostId: uuid, agentId: uuid },
+});
+
+const partition = integer(0, PARTITION_COUNT - 1);
+const term = size;
+const servers = list(record({ id: uuid, url: address }), 1_000);
+const workers = list(address, limits.hostsPerFrameMax);
+const ordered = record<OrderedAttempt>({ a: attempt, hostId: uuid, ssh: optional(truth) });
+const orders = { partition, term, attempts: list(ordered, limits.hostsPerFrameMax) } as const;
+/** HMAC-SHA256; empty over SSH. */
+const mac = bytes(0, 32);
+
+const key = text(limits.keyTextBytesMax);
+const password = text(limits.passwordBytesMax);
+const user = text(256);
+const credential: Shape<SshCredential> = variants<SshCredential, 'kind'>('kind', {
+  key: { name, privateKey: key, passphrase: optional(password), certificate: optional(key) },
+  password: { name, password },
+  'keyboard-interactive': { name, password },
+  agent: { name, socket: text(4_096) },
+});
+const become: Shape<SshBecome> = variants<SshBecome, 'kind'>('kind', {
+  direct: {},
+  sudo: { user, password: optional(password) },
+  su: { user, password: optional(password) },
+});
+const algorithm = optional(list(text(100), limits.algorithmsPerKindMax));
+const hop = record<SshHop>({
+  hostId: uuid,
+  address: text(limits.addressLengthMax),
+  port: integer(1, 65_535),
+  user,
+  credentials: list(credential, limits.credentialsPerAccountMax),
+  hostKeyPolicy: oneOf('strict', 'first-use'),
+  knownHostKeys: list(
+    record<SshHostKey>({ algorithm: text(100), key: bytes(1, limits.hostKeyBytesMax) }),
+    limits.hostKeysPerHostMax,
+  ),
+  algorithms: optional(
+    record<NonNullable<SshHop['algorithms']>>({
+      kex: algorithm,
+      cipher: algorithm,
+      serverHostKey: algorithm,
+      hmac: algorithm,
+    }),
+  ),
+});
+const access = record<SshAccess>({
+  hostId: uuid,
+  hostName: optional(name),
+  accountId: uuid,
+  hops: list(hop, limits.sshHopsMax),
+  become,
+});
+
+/** What a server may say to a worker. */
+export const SERVER_FRAMES = frameShapes<ServerToWorkerFrame>({
+  welcome: { protocol: count, serverId: uuid, nowMs: instant, servers, workers },
+  topology: { servers, workers },
+  owns: { partitions: list(record({ id: partition, term }), PARTITION_COUNT) },
+  assign: {
+    runId: uuid,
+    task: count,
+    partition,
+    term,
+    priority: oneOf('high', 'normal', 'low'),
+    spec: bytes(0, limits.frameBytesMax),
+    validUntilMs: instant,
+    targets: list(
+      record<AssignTarget>({
+        ordinal: count,
+        attempt: count,
+        hostId: uuid,
+        agentId: uuid,
+        mac,
+        watch: optional(truth),
+      }),
+      limits.hostsPerFrameMax,
+    ),
+    accountId: optional(uuid),
+  },
+  cancel: orders,
+  query: orders,
+  watch: { on: truth, attempts: list(ordered, limits.hostsPerFrameMax) },
+  ack: { attempts: list(record(agentOf), limits.hostsPerFrameMax) },
+  'chunk-ack': { ...agentOf, stream, seq: chunkSeq },
+  fetch: {
+    id: question,
+    hostId: uuid,
+    ssh: optional(truth),
+    a: attempt,
+    stream,
+    offset: size,
+    length: integer(0, limits.outputKeptBytesMax),
+  },
+  certificate: { id: question, certificate: optional(pem), ca: optional(pem), error: optional(code) },
+  revoked: { agentIds: list(uuid, limits.hostsPerFrameMax) },
+  drain: { on: truth },
+  access: { id: question, access: optional(access), error: optional(fault) },
+  secrets: {
+    id: question,
+    values: optional(list(text(limits.secretBytesMax), limits.secretsMax)),
+    error: optional(fault),
+  },
+  'access-changed': {},
+  'connection-test': { id: question, hostId: uuid, accountId: optional(uuid) },
+  'host-key': { id: question, answer: oneOf('recorded', 'refused'), error: optional(fault) },
+  upgrade: {
+    id: uuid,
+    order: upgradeOrder,
+    targets: list(record({ hostId: uuid, agentId: uuid, mac: bytes(32, 32) }), limits.hostsPerFrameMax),
+  },
+  bye: bye,
+});
