@@ -5,6 +5,7 @@
 import { isUuid, type AgentId, type HostId, type WorkerId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { writeApart } from '../base/write-apart.ts';
 import type { Store } from '../store/store.ts';
 
 export interface PresenceRecordOptions {
@@ -83,11 +84,22 @@ export class PresenceRecord {
       const presence = this.#presence.splice(0, BATCH_MAX);
       const facts = this.#facts.splice(0, BATCH_MAX);
       try {
-        if (presence.length > 0) await store.hostPresenceWrite(presence);
-        if (facts.length > 0) await store.hostFactsWrite(facts);
-        for (const [workerId, atMs] of this.#reconcile) {
-          await store.hostPresenceReconcile({ workerId, atMs, linked: heldBy(workerId) });
-          if (this.#reconcile.get(workerId) === atMs) this.#reconcile.delete(workerId);
+        const refused = [
+          ...(await writeApart(presence, (batch) => store.hostPresenceWrite(batch))),
+          ...(await writeApart(facts, (batch) => store.hostFactsWrite(batch))),
+          ...(await writeApart([...this.#reconcile], async (batch) => {
+            for (const [workerId, atMs] of batch)
+              await store.hostPresenceReconcile({ workerId, atMs, linked: heldBy(workerId) });
+            for (const [workerId, atMs] of batch)
+              if (this.#reconcile.get(workerId) === atMs) this.#reconcile.delete(workerId);
+          })),
+        ];
+        for (const { item, error } of refused) {
+          if (Array.isArray(item)) this.#reconcile.delete(item[0]);
+          log.warn(
+            { of: Array.isArray(item) ? item[0] : item.hostId, err: error },
+            'what is told of a host cannot be kept, and was passed over',
+          );
         }
       } catch (error) {
         log.warn({ err: error }, 'presence of hosts could not be written; it will be again');

@@ -1,5 +1,4 @@
 /** Shapes that several frames share, so that what a worker takes from an agent is what a server takes from a worker. */
-import { isErrorCode, type ErrorCode } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
 import type { AgentReport, HostFacts, StreamReport } from './agent-v1.ts';
 import type { ProtocolRange } from './protocol-range.ts';
@@ -31,13 +30,8 @@ export const attempt = matching(
 export const code = matching(/^[a-z][a-z0-9-]{0,63}$/, 64, 'an error code');
 export const fault = record<{ code: string; detail: string }>({ code, detail: words(limits.reasonLengthMax) });
 
-/** The error code of a peer, `internal` for one that is not known here. */
-export function knownCode(told: string): ErrorCode {
-  return isErrorCode(told) ? told : 'internal';
-}
-
 /** The last instant that JavaScript has a date for; PostgreSQL's bigint holds it. */
-export const INSTANT_MS_MAX = 8_640_000_000_000_000;
+const INSTANT_MS_MAX = 8_640_000_000_000_000;
 export const instant = integer(0, INSTANT_MS_MAX);
 export const skew = number(-INSTANT_MS_MAX, INSTANT_MS_MAX);
 /** A figure that is shown and added up: file systems tell of sizes beyond 2^53. */
