@@ -14,6 +14,7 @@ export const TEST_PROGRAMS = {
   csh: 'csh',
   dash: 'dash',
   dropbear: 'dropbear-bin',
+  faketime: 'faketime',
   fish: 'fish',
   git: 'git',
   openssl: 'openssl',

@@ -154,7 +154,7 @@ async function createServer(
     store,
     enrolment,
     masterKey,
-    clock,
+    clock: store.clock(),
     log,
     ssh: sshDesk({ store, sealer: masterKey }),
   });
@@ -164,7 +164,7 @@ async function createServer(
     store,
     fleet,
     sealer: masterKey,
-    clock,
+    clock: store.clock(),
     log,
     isLeaseTrusted: () => lease.isTrusted(),
     onCommitted: observeCommit,
@@ -180,7 +180,7 @@ async function createServer(
   const api = createApi(
     {
       store,
-      clock,
+      clock: store.clock(),
       log,
       sealer: masterKey,
       ownership: owner,
@@ -223,7 +223,14 @@ async function createServer(
   await lease.start();
   await answered(() => fleet.start());
   await owner.start();
-  const upgrades = new UpgradeOwner({ store, fleet, packages: config.packages, url: () => publicUrl, clock, log });
+  const upgrades = new UpgradeOwner({
+    store,
+    fleet,
+    packages: config.packages,
+    url: () => publicUrl,
+    clock: store.clock(),
+    log,
+  });
   await upgrades.start();
   const stopMaintenance = startMaintenance(store, clock, log);
   return {

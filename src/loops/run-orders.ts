@@ -18,7 +18,7 @@ export function sendOrders(
   isWatched: boolean,
 ): void {
   const { id: runId, spec } = run.actor;
-  const orders = run.actor.orders(clock.monotonicMs(), clock.nowMs(), (execution) => routeOf(execution, spec, fleet));
+  const orders = run.actor.orders(clock.monotonicMs(), (execution) => routeOf(execution, spec, fleet));
   if (orders.length === 0) return;
   const at = { partition, term };
   const placeOf = ({ execution, workerId }: Order): AttemptPlace => ({

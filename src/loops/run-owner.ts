@@ -42,6 +42,7 @@ export interface RunOwnerOptions {
   readonly store: Store;
   readonly fleet: Fleet;
   readonly sealer: Sealer;
+  /** The one that all servers share (`store.clock`): rounds were begun by any of them. */
   readonly clock: Clock;
   readonly log: Log;
   /** Whether this server's lease may be believed right now. */
@@ -137,7 +138,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
         round: 1,
         counts: { ...emptyCounts(), waiting: executions.length },
         seq: 1,
-        roundStartedAtMs: nowMs,
+        roundAgeMs: 0,
       },
       { spec, executions, ...(sealedSecrets ? { sealedSecrets } : {}) },
     );
@@ -301,7 +302,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
   }
 
   #admit(owned: OwnedPartition, seed: RunSeed): void {
-    const run = this.#actorOf(seed.run, seed);
+    const roundAgeMs = this.#options.clock.nowMs() - seed.run.roundStartedAtMs;
+    const run = this.#actorOf({ ...seed.run, roundAgeMs }, seed);
     this.#hold(owned, run);
     this.#advance(owned, run);
   }
@@ -425,7 +427,9 @@ export class RunOwner implements Service, Ownership, FleetListener {
       case 'accepted':
         return actor.onAccepted(execution, key.attempt);
       case 'started':
-        return isInstant(event.atMs) ? actor.onStarted(execution, key.attempt, event.atMs) : undefined;
+        return isInstant(event.atMs)
+          ? actor.onStarted(execution, key.attempt, event.atMs, clock.monotonicMs())
+          : undefined;
       case 'unknown':
         return actor.onUnknown(execution, key.attempt, clock.nowMs());
       case 'queued':

@@ -8,6 +8,7 @@
  *  - A database that does not answer is `database-unavailable` (retryable); a broken invariant is a bug and throws.
  *  - Instants are milliseconds since the epoch, by the database's clock where the caller does not give one.
  */
+import type { Clock } from '../base/clock.ts';
 import type { AgentId, AttemptKey, ExecutionKey, HostId, RunId, ServerId, TokenId, WorkerId } from '../base/ids.ts';
 import type { GuardedChange, GuardedLabels } from '../domain/access/guarded-labels.ts';
 import type { Role } from '../domain/access/permission.ts';
@@ -437,6 +438,8 @@ export interface OrderedAgent {
 }
 
 export interface Store {
+  /** The clock that all servers share: deadlines that outlive a server, and instants that another one reads, are of this one. */
+  clock(): Clock;
   // runs
   /** One transaction: run, task, executions, the timeline's first entries and the audit entry. Wakes the partition (hint). The answer's `seq` tells whether `dispatch` is in it. */
   runCreate(run: NewRun, audit: AuditEntry): Promise<RunRecord>;

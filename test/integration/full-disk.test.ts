@@ -63,6 +63,30 @@ requiring('root').describe('an agent on a full disk', () => {
     expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'exited', exitCode: 7 });
   });
 
+  it('starts again once there is space, also when nothing has run since', async () => {
+    await driver.stop();
+    driver = createProcessDriver({
+      dataDir,
+      hostName: 'h',
+      hostId: 'id',
+      clock: systemClock,
+      log: silentLog,
+      useCgroups: false,
+      spoolFreeBytesMin: 2 * 1_024 * 1_024,
+    });
+    await driver.start();
+    writeFileSync(filling(), Buffer.alloc(3 * 1_024 * 1_024));
+    const run = async (): Promise<unknown> => {
+      const attempt = newAttempt();
+      await driver.startAttempt(attempt, specOf('sleep 0.3'));
+      return (await reportOf(driver, attempt)).reason;
+    };
+    // How much is free is looked at while something runs: the first may still begin.
+    await until('the agent to see it', async () => (await run()) === 'spool-full');
+    rmSync(filling());
+    expect(await run()).toBeUndefined();
+  });
+
   it('keeps the exact end of a script until it can be recorded, also over a restart', async () => {
     const attempts = [newAttempt(), newAttempt()] as const;
     const elsewhere = mkdtempSync(join(tmpdir(), 'drover-go-'));

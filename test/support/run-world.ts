@@ -146,7 +146,7 @@ export class RunWorld {
         round: 1,
         counts,
         seq,
-        roundStartedAtMs: 1_000,
+        roundAgeMs: this.at - 1_000,
         ...(cancelRequested ? { cancelRequestedAtMs: 1, cancelRequestedBy: 'somebody' } : {}),
       },
       this.spec,
@@ -193,7 +193,7 @@ export class RunWorld {
       if (this.run.cancelRequested && this.actor.cancelRequestedBy !== undefined)
         throw new Error(`${execution.ordinal} is sent after a cancel`);
     }
-    for (const { kind, execution } of this.actor.orders(this.at, this.at, this.#locate)) {
+    for (const { kind, execution } of this.actor.orders(this.at, this.#locate)) {
       const row = this.rows[execution.ordinal]!;
       if (row.attempt !== execution.attempt || isTerminalExecution(row.state) || row.state === 'waiting')
         throw new Error(`an order to ${kind} ${execution.ordinal} is out before it is written`);
@@ -301,7 +301,7 @@ export class RunWorld {
     const execution = this.actor.at(0, ordinal)!;
     if (kind === 'accepted') this.actor.onAccepted(execution, attempt);
     else if (kind === 'queued') this.actor.onQueued(execution, attempt);
-    else if (kind === 'started') this.actor.onStarted(execution, attempt, this.at);
+    else if (kind === 'started') this.actor.onStarted(execution, attempt, this.at, this.at);
     else if (kind === 'unknown') this.actor.onUnknown(execution, attempt, this.at);
     else if (kind === 'undelivered') this.actor.onUndelivered(execution, attempt, this.at, 500);
     else {

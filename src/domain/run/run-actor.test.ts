@@ -29,7 +29,7 @@ class OneHost {
 
   constructor(spec: Partial<RunSpec> = {}) {
     this.actor = new RunActor(
-      { id: RUN, state: 'waiting', round: 1, counts: { ...emptyCounts(), waiting: 1 }, seq: 1, roundStartedAtMs: 0 },
+      { id: RUN, state: 'waiting', round: 1, counts: { ...emptyCounts(), waiting: 1 }, seq: 1, roundAgeMs: 1_000 },
       { ...SPEC, ...spec },
       [
         {
@@ -59,7 +59,7 @@ class OneHost {
   }
 
   orders(): Order['kind'][] {
-    return this.actor.orders(this.at, this.at, () => this.location).map((order) => order.kind);
+    return this.actor.orders(this.at, () => this.location).map((order) => order.kind);
   }
 
   /** Until the order to start is on its way. */
@@ -180,7 +180,7 @@ describe('an order that its executor has taken', () => {
     expect(host.orders()).toEqual([]);
     host.passes(1_000);
     expect(host.orders()).toEqual(['query']);
-    host.actor.onStarted(host.execution, 1, host.at);
+    host.actor.onStarted(host.execution, 1, host.at, host.at);
     host.commit();
     host.passes(60_000);
     expect(host.orders()).toEqual([]);
@@ -291,7 +291,7 @@ describe('what its executor could not start', () => {
 
   it('is not started, and not a failure that counts', () => {
     const actor = new RunActor(
-      { id: RUN, state: 'waiting', round: 1, counts: { ...emptyCounts(), waiting: 3 }, seq: 1, roundStartedAtMs: 0 },
+      { id: RUN, state: 'waiting', round: 1, counts: { ...emptyCounts(), waiting: 3 }, seq: 1, roundAgeMs: 1_000 },
       { ...SPEC, concurrency: 1, maxFailed: { kind: 'count', count: 0 }, retries: 2 },
       [0, 1, 2].map((ordinal) => ({
         task: 0,
@@ -323,7 +323,7 @@ describe('what its executor could not start', () => {
 
   it('has failed once it had begun, whoever takes that back', () => {
     const host = new OneHost().dispatched();
-    host.actor.onStarted(host.execution, 1, 500);
+    host.actor.onStarted(host.execution, 1, 500, host.at);
     host.commit();
     host.actor.onResult(host.execution, 1, refused, host.at);
     expect(host.execution.state).toBe('failed');
@@ -338,5 +338,34 @@ describe('what its executor could not start', () => {
     expect(host.execution.state).toBe('lost');
     host.actor.onResult(host.execution, 1, refused, host.at);
     expect([host.execution.state, host.execution.settledLate]).toEqual(['not_started', true]);
+  });
+});
+
+describe('the clocks of two machines', () => {
+  const LATER_MS = SPEC.timeoutMs + SPEC.killAfterMs;
+  const HOURS = 2 * 3_600_000;
+
+  it.each([-HOURS, -120_000, 0, 120_000, HOURS])('are never compared: the host is %i ms off', (skewMs) => {
+    const host = new OneHost().dispatched();
+    host.at += 10_000;
+    host.actor.onStarted(host.execution, 1, host.at + skewMs, host.at);
+    host.commit();
+    host.passes(LATER_MS);
+    expect([host.execution.state, host.orders()]).toEqual(['running', []]);
+    // It has let its own deadline pass: it is told to end it, and then it is told for it.
+    host.passes(host.actor.guardMs + 1_000);
+    expect(host.orders()).toEqual(['cancel']);
+    host.passes(host.actor.guardMs);
+    expect(host.execution).toMatchObject({ state: 'timed_out', result: { reason: 'deadline-guard' } });
+  });
+
+  it("do not matter to the start deadline: a jump of the server's changes nothing", () => {
+    const host = new OneHost();
+    host.location = undefined;
+    host.actor.advance({ at: host.at, ms: HOURS }, () => undefined);
+    host.actor.advance({ at: host.at + SPEC.startDeadlineMs - 2_000, ms: -HOURS }, () => undefined);
+    expect(host.execution.state).toBe('waiting');
+    host.actor.advance({ at: host.at + SPEC.startDeadlineMs, ms: 0 }, () => undefined);
+    expect(host.execution.state).toBe('not_started');
   });
 });

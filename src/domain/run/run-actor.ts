@@ -37,6 +37,7 @@ export interface SeedExecution {
   readonly state: ExecutionState;
   readonly agentId?: AgentId;
   readonly workerId?: WorkerId;
+  /** By the host's clock: shown, never compared. */
   readonly startedAtMs?: number;
   readonly dispatchedAtMs?: number;
   readonly failuresInRound: number;
@@ -48,7 +49,8 @@ export interface SeedRun {
   readonly round: number;
   readonly counts: ExecutionCounts;
   readonly seq: number;
-  readonly roundStartedAtMs: number;
+  /** How long ago the present round began, by the clock that all servers share. */
+  readonly roundAgeMs: number;
   readonly cancelRequestedAtMs?: number;
   readonly cancelRequestedBy?: string;
 }
@@ -79,6 +81,8 @@ export interface Execution<Stream> {
   failures: number;
   dispatchedAtMs: number | undefined;
   startedAtMs: number | undefined;
+  /** Since when the script is known here to run, by the owner's monotonic clock; 0 while it is not. */
+  runningSinceAt: number;
   result: AttemptResult<Stream> | undefined;
   settledLate: boolean;
   /** The next commit closes this attempt and opens the next one. */
@@ -150,7 +154,8 @@ export class RunActor<Stream = unknown> {
   readonly #fresh = new Set<Execution<Stream>>();
   #lookDueAt = 0;
   #ordersForAll = false;
-  readonly #startDeadlineAtMs: number;
+  /** By the owner's monotonic clock. */
+  readonly #startDeadlineAt: number;
   #failures = 0;
 
   constructor(run: SeedRun, spec: RunSpec, seeds: readonly SeedExecution[], nowAt: number) {
@@ -163,7 +168,7 @@ export class RunActor<Stream = unknown> {
     this.cancelRequestedBy = run.cancelRequestedAtMs === undefined ? undefined : (run.cancelRequestedBy ?? '');
     // Stopping without a cancel was for the failures; that a late truth makes them fewer does not start what was not to start.
     this.limitExceeded = run.state === 'stopping' && run.cancelRequestedAtMs === undefined;
-    this.#startDeadlineAtMs = run.roundStartedAtMs + spec.startDeadlineMs;
+    this.#startDeadlineAt = nowAt + spec.startDeadlineMs - Math.max(0, run.roundAgeMs);
     this.executions = seeds.map((seed) => {
       const out = seed.state === 'dispatched' || seed.state === 'running';
       const execution: Execution<Stream> = {
@@ -179,6 +184,8 @@ export class RunActor<Stream = unknown> {
         failures: seed.failuresInRound,
         dispatchedAtMs: seed.dispatchedAtMs,
         startedAtMs: seed.startedAtMs,
+        // Another owner has heard of its start. Counted anew: too late a guard does less harm than one that kills what has its time still.
+        runningSinceAt: seed.state === 'running' ? nowAt : 0,
         result: undefined,
         settledLate: false,
         retry: false,
@@ -233,11 +240,13 @@ export class RunActor<Stream = unknown> {
     this.#lookDueAt = 0;
   }
 
-  onStarted(execution: Execution<Stream>, attempt: number, atMs: number): void {
+  /** `atMs` is the host's word, for display; the time that it has is counted from `nowAt`. */
+  onStarted(execution: Execution<Stream>, attempt: number, atMs: number, nowAt: number): void {
     if (attempt !== execution.attempt || execution.retry) return;
     execution.heardFrom = 'executor';
     if (execution.state !== 'dispatched') return;
     execution.startedAtMs = atMs;
+    execution.runningSinceAt = nowAt;
     this.#move(execution, 'running');
   }
 
@@ -374,7 +383,7 @@ export class RunActor<Stream = unknown> {
 
   #dispatch(now: { at: number; ms: number }, locate: Locate<Stream>): void {
     const window = this.spec.concurrency ?? Number.POSITIVE_INFINITY;
-    const late = now.ms > this.#startDeadlineAtMs;
+    const late = now.at > this.#startDeadlineAt;
     if (late) for (const execution of this.#parked) this.#giveUp(execution, now.ms);
     for (const execution of this.#ready) {
       if (this.#inFlight.size >= window) return;
@@ -430,11 +439,7 @@ export class RunActor<Stream = unknown> {
         finishedAtMs: now.ms,
       });
     }
-    const overdueMs =
-      execution.startedAtMs === undefined
-        ? -1
-        : now.ms - execution.startedAtMs - this.spec.timeoutMs - this.spec.killAfterMs;
-    if (location && overdueMs > 2 * this.guardMs)
+    if (location && this.#overdueMs(execution, now.at) > 2 * this.guardMs)
       this.#settle(execution, {
         to: 'timed_out',
         reason: 'deadline-guard',
@@ -449,6 +454,11 @@ export class RunActor<Stream = unknown> {
     reason: 'start-deadline',
     detail: 'The host could not be reached before the start deadline.',
   });
+
+  /** How long the host has let pass since the end that it should have told; clocks of two machines are never compared. */
+  #overdueMs({ state, runningSinceAt }: Execution<Stream>, nowAt: number): number {
+    return state === 'running' ? nowAt - runningSinceAt - this.spec.timeoutMs - this.spec.killAfterMs : -1;
+  }
 
   /** How much later than the host's own deadline the server steps in. */
   guardMs = 30_000;
@@ -469,7 +479,7 @@ export class RunActor<Stream = unknown> {
   }
 
   /** Orders that are due for what is committed as out; the caller sends them and they count as sent. */
-  orders(nowAt: number, nowMs: number, locate: Locate<Stream>): Order[] {
+  orders(nowAt: number, locate: Locate<Stream>): Order[] {
     const orders: Order[] = [];
     for (const execution of this.#ordersForAll ? this.#inFlight : this.#fresh) {
       if (
@@ -480,9 +490,7 @@ export class RunActor<Stream = unknown> {
         continue;
       const location = locate(execution);
       if (!location || location.agentId !== execution.agentId) continue;
-      const overdue =
-        execution.startedAtMs !== undefined &&
-        nowMs - execution.startedAtMs > this.spec.timeoutMs + this.spec.killAfterMs + this.guardMs;
+      const overdue = this.#overdueMs(execution, nowAt) > this.guardMs;
       const to = { execution, workerId: location.workerId, agentId: location.agentId };
       if ((this.cancelRequestedBy !== undefined || overdue) && execution.sends > 0) {
         if (execution.cancelSentAt > 0 && nowAt - execution.cancelSentAt < RESEND_MS) continue;

@@ -332,6 +332,8 @@ class ProcessDriverService implements ProcessDriver {
     try {
       const streams = this.#spool.prepare(attempt, spec, account);
       const least = this.#options.spoolFreeBytesMin ?? limits.spoolFreeBytesMin;
+      // Looked at only while something runs: what it was then may be long past.
+      if (this.#freeBytes < least) this.#freeBytes = this.#spool.freeBytesNow();
       if (this.#freeBytes < least) {
         Spool.closeAll(streams);
         return {

@@ -3,7 +3,7 @@
  * files, never to a pipe: it cannot be blocked by us, and it does not notice when we are gone.
  */
 import { createHash } from 'node:crypto';
-import { chownSync, closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { chownSync, closeSync, mkdirSync, openSync, statfsSync, writeFileSync } from 'node:fs';
 import { open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits } from '../../base/limits.ts';
@@ -33,6 +33,12 @@ export class Spool {
 
   async freeBytes(): Promise<number> {
     const { bavail, bsize } = await statfs(this.#root);
+    return bavail * bsize;
+  }
+
+  /** As `freeBytes`, where a decision waits for it. */
+  freeBytesNow(): number {
+    const { bavail, bsize } = statfsSync(this.#root);
     return bavail * bsize;
   }
 

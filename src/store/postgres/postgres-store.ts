@@ -12,6 +12,7 @@ import * as audit from './audit.ts';
 import { auditVerify } from './audit-verify.ts';
 import * as execution from './execution.ts';
 import * as fleet from './fleet.ts';
+import { DatabaseClock } from './database-clock.ts';
 import { Hints } from './hints.ts';
 import * as hostAccess from './host-access.ts';
 import * as hostKey from './host-key.ts';
@@ -55,17 +56,20 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
   };
   // What callers ask for never keeps what this server owns from being written, nor its partitions and hints.
   const ownPool = new Pool({ url, log, max: Math.min(limits.ownerConnectionsMax, options.poolMax ?? Infinity) });
+  const databaseClock = new DatabaseClock(clock, ownPool);
   try {
     await migrate(pool);
     pool.auditKey = await options.auditKey(secrets);
     ownPool.auditKey = pool.auditKey;
-    await maintain(pool, { runsKeptMs: Number.MAX_SAFE_INTEGER / 2, aheadDays: 2 }, clock.nowMs());
+    await databaseClock.start();
+    await maintain(pool, { runsKeptMs: Number.MAX_SAFE_INTEGER / 2, aheadDays: 2 }, databaseClock.nowMs());
   } catch (error) {
+    databaseClock.stop();
     await Promise.allSettled([pool.close(), ownPool.close()]);
     throw error;
   }
   const hints = new Hints({ pool: ownPool, url, clock, log });
-  const now = (): number => clock.nowMs();
+  const now = (): number => databaseClock.nowMs();
   /** Connections stand on accounts as on hosts: both are told by one hint. */
   const waysChange = async <Answer extends { readonly kind: string }>(
     kind: Answer['kind'],
@@ -76,6 +80,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     return answer;
   };
   return {
+    clock: () => databaseClock,
     async runCreate(newRun, entry) {
       const record = await runCreate(pool, newRun, entry, now());
       hints.notify('run', newRun.id);
@@ -242,6 +247,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     maintain: (what) => maintain(ownPool, what, now()),
     ping: async () => void (await ownPool.query({ name: 'ping', text: 'SELECT 1' })),
     async close() {
+      databaseClock.stop();
       await hints.close();
       await Promise.all([pool.close(), ownPool.close()]);
     },
