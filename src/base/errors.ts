@@ -91,7 +91,6 @@ export const errors = {
 
   // — starting on a host (reasons of an execution) —
   'signature-invalid': { status: 403, retryable: false, title: 'The dispatch is not signed by the server' },
-  'dispatch-expired': { status: 409, retryable: true, title: 'The dispatch came too late' },
   'worker-drained': { status: 503, retryable: true, title: 'Every worker that could take it is being drained' },
   'agent-busy': { status: 503, retryable: true, title: 'The agent holds as many executions as it may' },
   'user-unknown': { status: 422, retryable: false, title: 'The host has no such user' },
@@ -114,7 +113,6 @@ export const errors = {
   'deadline-guard': { status: 504, retryable: false, title: 'The host did not report after its deadline' },
   'failure-limit': { status: 409, retryable: false, title: 'Too many hosts failed' },
   'cancelled-by-user': { status: 409, retryable: false, title: 'Cancelled' },
-  'host-removed': { status: 409, retryable: false, title: 'The host was removed' },
 
   // — installing and upgrading agents —
   'platform-unsupported': { status: 422, retryable: false, title: 'The agent does not run on this operating system' },
@@ -178,7 +176,6 @@ export const errors = {
   // — the service —
   'too-many-requests': { status: 429, retryable: true, title: 'Too many requests' },
   overloaded: { status: 503, retryable: true, title: 'The server has more to do than it can' },
-  'not-owner': { status: 409, retryable: true, title: 'Another server owns this partition' },
   'shutting-down': { status: 503, retryable: true, title: 'The server is stopping' },
   internal: { status: 500, retryable: true, title: 'An internal error' },
 } as const satisfies Record<string, ErrorSpec>;

@@ -20,6 +20,7 @@ export const limits = {
   /** One argument, or one variable with its name, `=` and end: what Linux takes for one string. */
   argumentStringBytesMax: 128 * KiB,
   argumentsMax: 1_000,
+  /** Variables of one run, and as many parameters. */
   environmentEntriesMax: 1_000,
   secretsMax: 100,
   secretBytesMax: 64 * KiB,
@@ -54,7 +55,6 @@ export const limits = {
   startDeadlineMsDefault: 2 * MINUTE_MS,
   startDeadlineMsMax: 30 * DAY_MS,
   retriesMax: 100,
-  retryDelayMsDefault: 1_000,
   /** Executions in flight per run unless asked otherwise: no limit of its own, the workers' capacity holds. */
   concurrencyMax: 100_000,
   idempotencyKeyLengthMax: 200,
@@ -215,7 +215,6 @@ export const limits = {
   /** A server that starts while PostgreSQL is away waits for it for so long (`database-unavailable`); then its own supervisor may try. */
   databaseWaitMsMax: 2 * MINUTE_MS,
   commitBatchMax: 5_000,
-  commitQueueMax: 100_000,
 
   // — identity —
   /** Certificates of agents and workers; DROVER_CERTIFICATE_LIFE of the server shortens it. */

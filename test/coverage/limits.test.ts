@@ -1,12 +1,120 @@
-/** Every limit is documented with its value and reason, and the limits agree with each other where one leans on another. */
+/**
+ * Every limit is documented with its value and reason, is used, and is tried where it refuses somebody; and the limits agree with each
+ * other where one leans on another.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../src/base/limits.ts';
 import { limitsPage } from '../../tools/limits-page.ts';
-import { root } from '../support/source-tree.ts';
+import { repositoryFiles, root } from '../support/source-tree.ts';
+
+/** They bound what Drover itself does or holds at once: nobody is refused, so there is nothing to try one beyond. */
+const PACES: readonly string[] = [
+  'workerOutputBytesMax',
+  'workerStartBytesMax',
+  'liveOutputBytesPerSecondMax',
+  'outputFetchBytesMax',
+  'sweepMsMin',
+  'linkSilentMsMax',
+  'eventsPerFrameMax',
+  'sshConnectionsMax',
+  'sshDialsMax',
+  'sshDialsPerHostMax',
+  'sshDialsPerJumpHostMax',
+  'sshSessionsPerConnectionMax',
+  'sshKeepalivesMissedMax',
+  'sshBusyTriesMax',
+  'sshForgetTriesMax',
+  'sshShellsKeptMax',
+  'sshKeysParsedMax',
+  'databaseWaitMsMax',
+  'commitBatchMax',
+  'agentInstallMsMax',
+  'problemHostsInMetricsMax',
+  'ownerConnectionsMax',
+  'publicAddressesMax',
+  'packageVersionsMax',
+  'upgradeTrialMsMin',
+  'upgradeTrialMsMax',
+  'watchedEventsKeptMax',
+  'readerStalledMsMax',
+  'timeAnswerMsMax',
+  'timeWaitMsMax',
+  'timeAskEveryMsMin',
+  'serverUnheardMsMax',
+];
+/** Refusals that no test tries yet. Nothing is added here; whoever tries one takes it off. */
+const UNTRIED: readonly string[] = [
+  'requestsAtOnceMax',
+  'longRequestsAtOnceMax',
+  'requestsWaitingMax',
+  'requestsWaitingBytesMax',
+  'requestWaitMsMax',
+  'bodyValuesMax',
+  'jsonDepthMax',
+  'spoolBytesMax',
+  'sshSpoolBytesMax',
+  'agentsPerWorkerMax',
+  'workerQueueMax',
+  'liveWatchersPerServerMax',
+  'sshExecutionsMax',
+  'joinClockSkewMsMax',
+  'agentCertificateMsMin',
+  'importFileBytesMax',
+  'algorithmsPerKindMax',
+  'hostKeyBytesMax',
+  'keyDerivationRoundsMax',
+  'packageDownloadsMax',
+  'liveWatchersPerTokenMax',
+  'longRequestsPerTokenMax',
+  'serversKnownMax',
+  'ordersUnknownMax',
+  'frameValuesMax',
+  'frameDepthMax',
+  'factsAddressesMax',
+  'factsDisksMax',
+];
+const sources = repositoryFiles()
+  .filter(
+    (path) => /^(src|test)\/.*\.ts$/.test(path) && !/^(src\/base\/limits|test\/coverage\/limits\.test)\.ts$/.test(path),
+  )
+  .map((path) => ({
+    isTest: path.startsWith('test/') || path.endsWith('.test.ts'),
+    text: readFileSync(join(root, path), 'utf8'),
+  }));
+const namedIn = (isTest: boolean): ReadonlySet<string> =>
+  new Set(
+    sources
+      .filter((source) => source.isTest === isTest)
+      .flatMap(({ text }) =>
+        [...text.matchAll(/\blimits\.(\w+)|'(\w+(?:Max|Min))'/g)].map((match) => match[1] ?? match[2]!),
+      ),
+  );
+const refusals = Object.keys(limits).filter((name) => /(Max|Min)$/.test(name) && !PACES.includes(name));
 
 describe('limits', () => {
+  it('are each used', () => {
+    const used = namedIn(false);
+    const idle = Object.keys(limits).filter((name) => !used.has(name));
+    expect(
+      idle.map(
+        (name) => `Nothing in src uses limits.${name}: hold it where its comment says, or take it out of limits.ts.`,
+      ),
+    ).toEqual([]);
+  });
+
+  it('are each tried at the limit and one beyond, where somebody is refused', () => {
+    const tried = namedIn(true);
+    const missing = refusals.filter((name) => !tried.has(name) && !UNTRIED.includes(name));
+    expect(
+      missing.map(
+        (name) =>
+          `No test stands at limits.${name}: what is at the limit is taken, one more is refused with its code. Add a row to test/integration/bounds.test.ts, or name limits.${name} in the test of its own edge; if it refuses nobody, name it in PACES here.`,
+      ),
+    ).toEqual([]);
+  });
+
   it('are all on the page of limits, as they are now (node tools/limits-page.ts rewrites it)', () => {
     const page = readFileSync(join(root, 'docs/operations/limits.md'), 'utf8');
     expect(page).toBe(limitsPage());

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { Journal } from '../../src/drivers/process/journal.ts';
 import { platformOfHost } from '../../src/drivers/process/platform-of-host.ts';
@@ -47,6 +48,44 @@ for (const useCgroups of [true, false]) {
 describe('processes of an agent', () => inputConformance(processRig(true)));
 
 describe('processes', () => {
+  it('are taken up to as many as an agent holds, and then it is busy', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
+    const options = { dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, concurrent: 1 };
+    const driver = createProcessDriver(options);
+    await driver.start();
+    try {
+      const attempts = Array.from({ length: limits.executionsPerAgentMax }, () => newAttempt());
+      const answers = await Promise.all(attempts.map((attempt) => driver.startAttempt(attempt, specOf('sleep 60'))));
+      expect(new Set(answers)).toEqual(new Set(['accepted']));
+      expect(await driver.startAttempt(newAttempt(), specOf('true'))).toBe('busy');
+      for (const attempt of attempts.toReversed()) driver.cancel(attempt);
+      for (const attempt of attempts) expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'cancelled' });
+    } finally {
+      await driver.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  });
+
+  it.runIf(process.getuid?.() === 0)(
+    'are refused where their user may not reach the script, which names the folder',
+    async () => {
+      const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
+      chmodSync(dataDir, 0o700);
+      const driver = createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog });
+      await driver.start();
+      try {
+        const attempt = newAttempt();
+        await driver.startAttempt(attempt, specOf('true', { user: 'nobody' }));
+        const report = await reportOf(driver, attempt);
+        expect(report).toMatchObject({ outcome: 'refused', reason: 'script-unreachable' });
+        expect(report.detail).toContain(dataDir);
+      } finally {
+        await driver.stop();
+        rmSync(dataDir, { recursive: true, force: true });
+      }
+    },
+  );
+
   it('end the supervisor of an attempt whose end was recorded right before the agent was killed', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
     const [attempt, bootId] = [newAttempt(), platformOfHost().bootId()];

@@ -8,6 +8,7 @@
  */
 import { assert } from '../../base/assert.ts';
 import type { ErrorCode } from '../../base/errors.ts';
+import { limits } from '../../base/limits.ts';
 import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
 import {
   emptyCounts,
@@ -461,7 +462,7 @@ export class RunActor<Stream = unknown> {
   }
 
   /** How much later than the host's own deadline the server steps in. */
-  guardMs = 30_000;
+  guardMs: number = limits.deadlineGuardMs;
 
   #checkFailureLimit(): void {
     const { maxFailed } = this.spec;

@@ -86,7 +86,8 @@ class Parser {
   readonly #tokens: readonly Token[];
   readonly #end: number;
   #at = 0;
-  #depth = 0;
+  /** Brackets and `not` around what is read; the outermost term has none. */
+  #depth = -1;
   /** Terms that each host is held against, one after the other; names that are written out are not among them. */
   #terms = 0;
 

@@ -1,6 +1,6 @@
 /** Shapes of the API, in and out. Durations go in as text with a unit, instants come out as RFC 3339; nothing here is a domain type. */
 import { z } from 'zod';
-import { parseDurationMs } from '../../base/duration.ts';
+import { formatDurationMs, parseDurationMs } from '../../base/duration.ts';
 import { limits } from '../../base/limits.ts';
 import { HOST_KEY_POLICIES, hostNameFault } from '../../domain/inventory/host-draft.ts';
 import { parseFailureLimit } from '../../domain/run/failure-limit.ts';
@@ -16,6 +16,8 @@ const labels = z
   .record(text(limits.labelLengthMax), text(limits.labelLengthMax))
   .refine((value) => Object.keys(value).length <= limits.labelsPerHostMax, `at most ${limits.labelsPerHostMax} labels`);
 const strings = z.record(z.string(), z.string());
+const variables = (max: number) =>
+  strings.refine((value) => Object.keys(value).length <= max, `at most ${max} are allowed`).default({});
 
 function duration(maxMs: number): z.ZodString {
   return z
@@ -43,15 +45,17 @@ export const RunCreate = z
       .optional()
       .describe('sh, bash, python, perl, node, powershell, or any program; default: #!, else sh'),
     args: z.array(z.string()).max(limits.argumentsMax).default([]),
-    env: strings.default({}),
-    params: strings.default({}),
-    secrets: strings.default({}).describe('Reach the script as environment variables; write-only, masked in output'),
+    env: variables(limits.environmentEntriesMax),
+    params: variables(limits.environmentEntriesMax),
+    secrets: variables(limits.secretsMax).describe(
+      'Reach the script as environment variables; write-only, masked in output',
+    ),
     account: name.optional().describe('Name or id of the account to run as: it must cover every host'),
     user: text(256).optional().describe('A user of the hosts, where no account is given'),
     cwd: text(4_096).optional(),
     stdin: z.string().optional().describe('Standard input as text'),
     stdinBase64: z.base64().optional().describe('Standard input as bytes'),
-    timeout: duration(limits.timeoutMsMax).default('1h'),
+    timeout: duration(limits.timeoutMsMax).default(formatDurationMs(limits.timeoutMsDefault)),
     killAfter: duration(limits.killAfterMsMax).default('10s'),
     startDeadline: duration(limits.startDeadlineMsMax)
       .default('2m')
