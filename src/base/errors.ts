@@ -43,6 +43,7 @@ export const errors = {
   // — who and what —
   unauthenticated: { status: 401, retryable: false, title: 'No valid credentials' },
   'token-expired': { status: 401, retryable: false, title: 'The token has expired' },
+  'agents-share-user': { status: 409, retryable: false, title: 'Scripts here run as the user who keeps the token' },
   'permission-denied': { status: 403, retryable: false, title: 'Not allowed' },
   'not-found': { status: 404, retryable: false, title: 'Not found' },
   'run-not-found': { status: 404, retryable: false, title: 'No such run' },

@@ -11,13 +11,16 @@ import { DroverError } from './errors.ts';
 const MARKER = 'drover.json';
 const HOLDER_ANSWER_MS = 500;
 
+/** Folders on the way to a script of another user may be passed, never listed; folders of servers and workers are their own. */
+const MODES = { up: 0o711, agent: 0o711, server: 0o700, worker: 0o700 } as const;
+
 /** Makes the folder if need be, checks that it is one of ours of this kind, and holds it until the process ends or `release`. */
 export async function acquireFolderLock(
   folder: string,
   kind: 'up' | 'server' | 'worker' | 'agent',
 ): Promise<{ release(): void }> {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o711 });
+    mkdirSync(folder, { recursive: true, mode: MODES[kind] });
     accessSync(folder, constants.W_OK);
   } catch (error) {
     throw new DroverError('data-folder-unwritable', {
@@ -71,7 +74,7 @@ function checkMarker(folder: string, kind: string): void {
       throw new DroverError('data-folder-foreign', {
         detail: `${folder} is not empty and not a Drover data folder. Choose an empty folder with --data.`,
       });
-    writeFileSync(path, `${JSON.stringify({ kind, version: 1 })}\n`, { mode: 0o644 });
+    writeFileSync(path, `${JSON.stringify({ kind, version: 1 })}\n`, { mode: 0o600 });
     return;
   }
   let marker: { kind?: unknown; version?: unknown } = {};

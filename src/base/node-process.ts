@@ -5,6 +5,14 @@ import type { Log } from './log.ts';
 /** Longest that an orderly end may take. */
 const STOP_MS = 10_000;
 
+/**
+ * From now on what this process writes is for its own user alone, whatever the mode that a writer forgets to name. Called when the
+ * data folder is there: folders that others must pass are widened one by one. Scripts get the usual 022 back from their supervisor.
+ */
+export function keepFilesPrivate(): void {
+  process.umask(0o077);
+}
+
 export function onStopSignal(log: Log, stop: () => Promise<void>): void {
   let stopping = false;
   const end = (why: string): void => {

@@ -5,6 +5,7 @@ import { freemem, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AgentService } from '../agent/agent.ts';
+import { becomeUser } from './own-user.ts';
 import { InstallRoot } from '../agent/install-root.ts';
 import { AgentUpgrade } from '../agent/upgrade.ts';
 import { hostFacts, hostName, machineId } from '../agent/facts.ts';
@@ -15,7 +16,7 @@ import { refuseOwnCoreFiles } from '../base/node-core-files.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import type { Log } from '../base/log.ts';
 import { createJsonLog } from '../base/node-log.ts';
-import { onStopSignal, runMain, version } from '../base/node-process.ts';
+import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-process.ts';
 import { systemRandom } from '../base/random.ts';
 import { platformOfHost } from '../drivers/process/platform-of-host.ts';
 import { createProcessDriver } from '../drivers/process/process-driver.ts';
@@ -60,6 +61,7 @@ async function main(): Promise<void> {
       worker: { type: 'string', multiple: true },
       version: { type: 'boolean' },
       'enrol-only': { type: 'boolean' },
+      'run-as': { type: 'string' },
     },
     strict: true,
   });
@@ -71,7 +73,9 @@ async function main(): Promise<void> {
   const log = createJsonLog({ role: 'agent' });
   const present = values['enrol-only'] ? enrolledAs(dataDir, values.join ?? process.env.DROVER_JOIN) : undefined;
   if (present !== undefined) return void process.stdout.write(`${present}\n`);
+  if (values['run-as'] !== undefined) becomeUser(values['run-as'], dataDir);
   await acquireFolderLock(dataDir, 'agent');
+  keepFilesPrivate();
   const coreLimit = refuseOwnCoreFiles(log);
   const known = readJsonFile<AgentIdentity>(dataDir, IDENTITY);
   const identity = await identityOf(known, values.join ?? process.env.DROVER_JOIN, log, () =>
@@ -258,7 +262,7 @@ function tellHowItJoined(
 /** One line for whoever looks at this host: the installer waits for it. */
 function noteLink(dataDir: string, state: 'linked' | 'unlinked', log: Log): void {
   try {
-    writeFileSync(join(dataDir, 'link'), `${state} ${process.pid} ${version()}\n`, { mode: 0o644 });
+    writeFileSync(join(dataDir, 'link'), `${state} ${process.pid} ${version()}\n`, { mode: 0o600 });
   } catch (error) {
     log.warn({ err: error }, 'the state of the link could not be noted');
   }

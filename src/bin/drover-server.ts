@@ -15,7 +15,7 @@ import type { Log } from '../base/log.ts';
 import { refuseCoreFiles } from '../base/node-core-files.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
-import { onStopSignal, runMain, version } from '../base/node-process.ts';
+import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-process.ts';
 import { LinkFleet } from '../fleet/link-fleet.ts';
 import { createApi } from '../http/api.ts';
 import { newApiToken } from '../http/fleet-operations.ts';
@@ -50,6 +50,7 @@ async function main(): Promise<void> {
       packages: { type: 'string' },
       json: { type: 'boolean' },
       'migrate-only': { type: 'boolean' },
+      'agents-share-user': { type: 'boolean' },
     },
     strict: true,
   });
@@ -66,6 +67,7 @@ async function main(): Promise<void> {
     (process.getuid?.() === 0 ? '/var/lib/drover-server' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-server`);
   refuseCoreFiles(log);
   await acquireFolderLock(dataDir, 'server');
+  keepFilesPrivate();
   const masterKey = loadMasterKey(`${dataDir}/master.key`, process.env.DROVER_MASTER_KEY);
   const server = await createServer({
     databaseUrl,
@@ -73,6 +75,7 @@ async function main(): Promise<void> {
     listen: values.listen,
     advertise: values.advertise,
     masterKey,
+    agentsShareUser: values['agents-share-user'] ?? false,
     log,
     clock: systemClock,
     certificateMs: certificateLife(process.env.DROVER_CERTIFICATE_LIFE),
@@ -99,6 +102,7 @@ interface ServerConfig {
   readonly listen: string;
   readonly advertise: string | undefined;
   readonly masterKey: MasterKey;
+  readonly agentsShareUser: boolean;
   readonly log: Log;
   readonly clock: Clock;
   readonly certificateMs: number;
@@ -189,6 +193,7 @@ async function createServer(
       events,
       packages: config.packages,
       publicUrl: () => publicUrl,
+      agentsShareUser: config.agentsShareUser,
       caFingerprint: fingerprint(ca.certificate),
     },
     {

@@ -2,7 +2,7 @@
  * `drover up`: server, worker and agents of this machine as supervised processes, with embedded PostgreSQL unless DATABASE_URL is
  * set. The same programs as in a cluster; what is special is only who starts them. A child that dies is started again.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +16,7 @@ import { createJsonLog } from '../base/node-log.ts';
 import { MANY_CONNECTIONS } from '../base/node-memory.ts';
 import { onStopSignal, runMain } from '../base/node-process.ts';
 import { trustAuthority } from '../base/node-trust.ts';
+import { findAccount } from '../drivers/process/account.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { readJsonFile, writeJsonFile } from '../pki/identity.ts';
 import { formatJoinToken, parseJoinToken } from '../pki/join-token.ts';
@@ -38,11 +39,17 @@ interface Config {
   readonly dataDir: string;
   readonly listen: string;
   readonly agents: number;
+  /** The user that this machine's agents, and so the scripts on it, run as; ours where it is absent. */
+  readonly agentsAs: string | undefined;
+  /** They run as our own user, and nobody has said that this is meant: whoever runs scripts here could read our token. */
+  readonly isTokenExposed: boolean;
   readonly json: boolean;
 }
 
 const ACCESS = 'access.json';
 const IDENTITY = 'identity.json';
+/** What every system has for work that is to own nothing. */
+const UNPRIVILEGED = 'nobody';
 const READY_MS = 60_000;
 const TOKEN_RENEW_BEFORE_MS = 30 * 86_400_000;
 const LOOK_AFTER_MS = 60 * 60_000;
@@ -71,7 +78,14 @@ async function main(): Promise<void> {
 function welcome(config: Config, url: string, token: string): string {
   const known = config.dataDir === defaultDataDir();
   const access = known ? '' : `  export DROVER_URL=${url} DROVER_TOKEN=${token}\n`;
-  return `Drover is up at ${url}\n\n  data     ${config.dataDir}\n  token    ${known ? join(config.dataDir, ACCESS) : token}\n  hosts    ${config.agents}\n\nGo on in another terminal:\n${access}  drover hosts list\n  drover run -t all -- uptime\n\nCtrl-C stops it; the data stays.\n`;
+  return `Drover is up at ${url}\n\n  data     ${config.dataDir}\n  token    ${known ? join(config.dataDir, ACCESS) : token}\n  hosts    ${config.agents}${scriptsAs(config)}\n\nGo on in another terminal:\n${access}  drover hosts list\n  drover run -t all -- uptime\n\nCtrl-C stops it; the data stays.\n`;
+}
+
+function scriptsAs({ agents, agentsAs, isTokenExposed }: Config): string {
+  if (agents === 0) return '';
+  return isTokenExposed
+    ? ', where scripts run as you: they can read your token, so tokens for operators are refused (--agents-as)'
+    : `, where scripts run as ${agentsAs}`;
 }
 
 function parseConfig(): Config {
@@ -80,6 +94,7 @@ function parseConfig(): Config {
       data: { type: 'string' },
       listen: { type: 'string', default: '127.0.0.1:7400' },
       agents: { type: 'string', default: '1' },
+      'agents-as': { type: 'string' },
       json: { type: 'boolean', default: false },
     },
     strict: true,
@@ -92,7 +107,21 @@ function parseConfig(): Config {
   if (!/^.*:\d{1,5}$/.test(values.listen))
     throw new DroverError('bad-input', { detail: `--listen wants HOST:PORT, not ${JSON.stringify(values.listen)}.` });
   // PostgreSQL and the children have working folders of their own.
-  return { dataDir: resolve(values.data ?? defaultDataDir()), listen: values.listen, agents, json: values.json };
+  return {
+    dataDir: resolve(values.data ?? defaultDataDir()),
+    listen: values.listen,
+    agents,
+    json: values.json,
+    ...agentsUser(values['agents-as'], agents),
+  };
+}
+
+/** Root's agents become nobody unless somebody says otherwise. Who is not root has no other user to give them. */
+function agentsUser(asked: string | undefined, agents: number): Pick<Config, 'agentsAs' | 'isTokenExposed'> {
+  if (asked !== undefined && !findAccount(asked))
+    throw new DroverError('bad-input', { detail: `--agents-as wants a user of this machine; there is no ${asked}.` });
+  const agentsAs = asked ?? (process.getuid?.() === 0 && findAccount(UNPRIVILEGED) ? UNPRIVILEGED : undefined);
+  return { agentsAs, isTokenExposed: agents > 0 && agentsAs === undefined };
 }
 
 function defaultDataDir(): string {
@@ -117,7 +146,10 @@ class Up {
 
   async start(): Promise<{ url: string; token: string }> {
     const { dataDir, agents } = this.#config;
-    mkdirSync(join(dataDir, 'logs'), { recursive: true });
+    mkdirSync(join(dataDir, 'logs'), { recursive: true, mode: 0o700 });
+    // Agents of another user pass through it to their own.
+    mkdirSync(join(dataDir, 'agents'), { recursive: true });
+    chmodSync(join(dataDir, 'agents'), 0o711);
     const [databaseUrl, agentProgram] = await Promise.all([this.#database(), agentBundle(dataDir)]);
     const { access, publicUrl } = await this.#server(databaseUrl);
     const client = createClient({ baseUrl: access.url, token: access.token });
@@ -190,6 +222,7 @@ class Up {
       '--listen',
       address,
       ...(fresh ? ['--bootstrap-token'] : []),
+      ...(this.#config.isTokenExposed ? ['--agents-share-user'] : []),
     ];
     const before = on(any && known ? new URL(known.url).port : '0');
     const wantsToken = !known || known.expiresAtMs < systemClock.nowMs() + TOKEN_RENEW_BEFORE_MS;
@@ -262,6 +295,7 @@ class Up {
         agent.name,
         '--worker',
         agent.workerAddress,
+        ...(this.#config.agentsAs === undefined ? [] : ['--run-as', this.#config.agentsAs]),
         ...(this.#config.agents === 1 ? [] : ['--machine-id', `${hostname()} ${folder}`]),
       ],
     );
@@ -391,6 +425,7 @@ async function agentBundle(dataDir: string): Promise<string> {
   };
   const program = join(dataDir, 'drover-agent.mjs');
   await build(program, { write: true });
+  chmodSync(program, 0o600);
   return program;
 }
 

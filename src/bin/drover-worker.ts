@@ -13,7 +13,7 @@ import { refuseCoreFiles } from '../base/node-core-files.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { settleForManyConnections } from '../base/node-memory.ts';
-import { onStopSignal, runMain, version } from '../base/node-process.ts';
+import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-process.ts';
 import { systemRandom } from '../base/random.ts';
 import { parseQueueWeights, QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
 import { createSshDriver } from '../drivers/ssh/ssh-driver.ts';
@@ -67,6 +67,7 @@ async function main(): Promise<void> {
   const log = createJsonLog({ role: 'worker' });
   refuseCoreFiles(log);
   await acquireFolderLock(dataDir, 'worker');
+  keepFilesPrivate();
   const identity = await identityOf(
     readJsonFile<WorkerIdentity>(dataDir, IDENTITY),
     values.join ?? process.env.DROVER_JOIN,

@@ -16,6 +16,10 @@ const ROLES: readonly {
     options: [
       ['--data <dir>', 'data folder (default: /var/lib/drover for root, else ~/.local/share/drover)'],
       ['--listen <host:port>', 'where to listen; port 0 takes any (default: 127.0.0.1:7400)'],
+      [
+        '--agents-as <user>',
+        'user that scripts on this machine run as (default: nobody for root, else yourself; then tokens for operators are refused)',
+      ],
       ['--agents <n>', 'agents, as hosts local-1 … local-n (default: one, as this machine)'],
       ['--json', 'print {"ready":true,"url":…,"token":…} when it can take work'],
     ],

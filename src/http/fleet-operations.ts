@@ -276,9 +276,14 @@ export const fleetOperations = [
     body: r.ApiTokenCreate,
     status: 201,
     response: r.ApiTokenCreated,
-    errors: ['bad-input', 'secret-shown-once'],
+    errors: ['bad-input', 'agents-share-user', 'secret-shown-once'],
     shownOnce: { what: 'API token', revoke: 'drover tokens revoke' },
     async handle({ ctx, caller, body }) {
+      if (ctx.agentsShareUser && body.role === 'operator')
+        throw new DroverError('agents-share-user', {
+          detail:
+            "The agents that `drover up` started run as its own user, and whoever runs scripts there can read the administrator's token. Start it as root (its agents then run as nobody), or with --agents 0; or say that this is meant: --agents-as with the name of this user.",
+        });
       const token = newApiToken();
       const id = newId<'token'>() as TokenId;
       const record = await ctx.store.apiTokenCreate(

@@ -17,6 +17,8 @@ export interface ApiContext extends AppContext {
   /** Where join tokens point, and by which CA the server is known. */
   readonly publicUrl: () => string;
   readonly caFingerprint: string;
+  /** Scripts on this machine run as the user that keeps an administrator's token: whoever may run them is one. */
+  readonly agentsShareUser?: boolean;
 }
 
 export interface Call<P, Q, B> {

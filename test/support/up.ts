@@ -1,7 +1,7 @@
 /** The whole stack as a user starts it: `./drover up --json` on a folder and a port of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -30,11 +30,27 @@ export function removeDataDir(dataDir: string): void {
 export async function startUp(
   dataDir: string,
   agents: number,
-  more: { readonly listen?: string; readonly env?: Readonly<Record<string, string>>; readonly program?: string } = {},
+  more: {
+    readonly agentsAs?: string;
+    readonly listen?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly program?: string;
+  } = {},
 ): Promise<RunningUp> {
   const child = spawn(
     more.program ?? drover,
-    ['up', '--data', dataDir, '--listen', more.listen ?? '127.0.0.1:0', '--agents', String(agents), '--json'],
+    // As a rule tests work as who runs them.
+    [
+      'up',
+      '--data',
+      dataDir,
+      '--listen',
+      more.listen ?? '127.0.0.1:0',
+      '--agents',
+      String(agents),
+      ...(more.agentsAs === '' ? [] : ['--agents-as', more.agentsAs ?? userInfo().username]),
+      '--json',
+    ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnv(), ...more.env } },
   );
   let errors = '';

@@ -3967,7 +3967,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description secret-shown-once */
+            /** @description agents-share-user, secret-shown-once */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -87,7 +87,7 @@ export class Journal {
     for (const [attempt, atMs] of this.tombstones)
       if (atMs < nowMs - this.#tombstoneKeptMs) this.tombstones.delete(attempt);
     try {
-      this.#file = await open(this.#path, bytes.length === 0 ? 'w' : 'r+');
+      this.#file = await open(this.#path, bytes.length === 0 ? 'w' : 'r+', 0o600);
       if (validBytes === 0) {
         await writeWhole(this.#file, MAGIC, 0);
         this.#bytes = MAGIC.length;
@@ -211,7 +211,7 @@ export class Journal {
     }
     const bytes = Buffer.concat(records);
     const staging = `${this.#path}.new`;
-    const file = await open(staging, 'w+');
+    const file = await open(staging, 'w+', 0o600);
     try {
       await writeWhole(file, bytes, 0);
       await file.sync();

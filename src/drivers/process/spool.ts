@@ -3,7 +3,7 @@
  * files, never to a pipe: it cannot be blocked by us, and it does not notice when we are gone.
  */
 import { createHash } from 'node:crypto';
-import { chownSync, closeSync, mkdirSync, openSync, statfsSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, mkdirSync, openSync, statfsSync, writeFileSync } from 'node:fs';
 import { open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits } from '../../base/limits.ts';
@@ -20,7 +20,9 @@ export class Spool {
 
   constructor(root: string) {
     this.#root = root;
-    mkdirSync(root, { recursive: true, mode: 0o711 });
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    // Only root starts scripts of others, who must get to them.
+    if (process.getuid?.() === 0) chmodSync(root, 0o711);
   }
 
   folder(attempt: string): string {
@@ -49,11 +51,14 @@ export class Spool {
     account: Account,
   ): { stdin: number | 'ignore'; stdout: number; stderr: number } {
     const folder = this.folder(attempt);
-    mkdirSync(folder, { recursive: true, mode: 0o711 });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (spec.script) {
       const path = this.file(attempt, 'script');
       writeFileSync(path, spec.script, { mode: 0o500 });
-      if (account.uid !== process.getuid?.()) chownSync(path, account.uid, account.gid);
+      if (account.uid !== process.getuid?.()) {
+        chownSync(path, account.uid, account.gid);
+        chmodSync(folder, 0o711);
+      }
     }
     if (spec.stdin) writeFileSync(this.file(attempt, 'stdin'), spec.stdin, { mode: 0o600 });
     return {
