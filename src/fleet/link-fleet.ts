@@ -525,7 +525,11 @@ export class LinkFleet implements Fleet {
           bytes: frame.bytes,
           skipped: frame.skipped ?? 0,
         };
-        for (const watch of this.#watches) if (watch.attempts.has(frame.a)) watch.onOutput(output);
+        for (const watch of this.#watches) {
+          const place = watch.attempts.get(frame.a);
+          // Who does not hold the host has nothing to say of it.
+          if (place && (place.ssh ?? this.#agents.get(place.hostId)?.workerId) === worker.id) watch.onOutput(output);
+        }
         return;
       }
       case 'data':

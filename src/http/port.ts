@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import type { Service } from '../base/service.ts';
+import { TLS_SUITES } from '../base/tls.ts';
 
 const TLS_HANDSHAKE = 0x16;
 /** A connection that says nothing is nobody's. */
@@ -32,7 +33,15 @@ export interface Port extends Service {
 export function createPort(options: PortOptions): Port {
   const plain = createHttp({ requestTimeout: 60_000, keepAliveTimeout: 75_000 }, options.onRequest);
   const secure = createHttps(
-    { ...options.tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2', keepAliveTimeout: 75_000 },
+    {
+      ...options.tls,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      ciphers: TLS_SUITES,
+      honorCipherOrder: true,
+      keepAliveTimeout: 75_000,
+    },
     options.onRequest,
   );
   secure.on('upgrade', options.onUpgrade);

@@ -7,6 +7,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { Clock } from '../base/clock.ts';
 import { errors, type ErrorCode } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
+import { TLS_SUITES } from '../base/tls.ts';
 import type { LinkListener, Peer, PeerRole } from './link.ts';
 import { watchLinks, WsLink, type LinkEnd } from './ws-link.ts';
 
@@ -16,6 +17,7 @@ import { watchLinks, WsLink, type LinkEnd } from './ws-link.ts';
  */
 export const LINK_TLS = {
   minVersion: 'TLSv1.3',
+  ciphers: TLS_SUITES,
   secureOptions: constants.SSL_OP_NO_TICKET,
   ecdhCurve: 'X25519',
 } as const satisfies TlsOptions;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AgentReport } from '../protocol/link/agent-v1.ts';
@@ -22,7 +23,13 @@ describe('a report', () => {
       exitCode: 0,
       startedAtMs: 1,
       finishedAtMs: 2,
-      stdout: STREAM,
+      // The digest is the one of these bytes, whatever the agent says.
+      stdout: {
+        ...STREAM,
+        digest: createHash('sha256')
+          .update(Buffer.alloc(3 + 8))
+          .digest(),
+      },
     });
     expect(resultOf({ ...REPORT, exitCode: 7 })).toMatchObject({ to: 'failed', exitCode: 7 });
     expect(resultOf({ ...REPORT, outcome: 'refused', reason: 'spool-full' })).toMatchObject({ to: 'not_started' });

@@ -30,6 +30,7 @@ import type { AgentLocation, Fleet, FleetListener } from '../fleet/fleet.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 import type { RunSeed, Store } from '../store/store.ts';
 import { executionSpecOf, isInstant, resultOf, type ReportedStream } from './attempt-report.ts';
+import { isPieceOf } from './chunk-check.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { collectBatch, collectFirst, type Batch } from './commit-batch.ts';
 import { lateReportOf } from './execution-change.ts';
@@ -65,6 +66,8 @@ const LOOK_MS = 2_000;
 const TICK_MS = 250;
 /** A finished run stays in memory this long, so that late duplicates are answered without a look into the database. */
 const IDLE_MS = 15_000;
+/** Runs of a partition that are read at once because of a report; more come again. */
+const LOADS_MAX = 256;
 const RUNNING_WAITS_MS = 30;
 
 export class RunOwner implements Service, Ownership, FleetListener {
@@ -224,7 +227,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const fence = { partition, term, serverId };
     return new ChunkWriter({
       log,
-      write: async (chunks) => isLeaseTrusted() && (await store.outputChunkWrite(fence, chunks)) !== 'fenced',
+      write: async (chunks) => (isLeaseTrusted() ? store.outputChunkWrite(fence, chunks) : 'fenced'),
       written: (workerId, agentId, chunk) =>
         fleet.ackChunk(workerId, { attempt: attemptId(chunk), agentId, stream: chunk.stream, seq: chunk.seq }),
     });
@@ -396,9 +399,10 @@ export class RunOwner implements Service, Ownership, FleetListener {
         touched.set(run, owned);
       } else if (event.k === 'report') {
         // A run that left memory: read it, and let the report come again.
-        void this.#load(owned, key.runId, false).then(
-          () => owned.runs.has(key.runId) && this.onEvents(workerId, [event]),
-        );
+        if (owned.loading.size < LOADS_MAX)
+          void this.#load(owned, key.runId, false)
+            .then(() => owned.runs.has(key.runId) && this.onEvents(workerId, [event]))
+            .catch((error: unknown) => this.#options.log.error({ err: error }, 'a report could not be carried out'));
       }
     }
     for (const [run, owned] of touched) this.#advance(owned, run);
@@ -455,15 +459,20 @@ export class RunOwner implements Service, Ownership, FleetListener {
     workerId: WorkerId,
     chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number; bytes: Uint8Array },
   ): void {
-    const key = attemptKeyOf(chunk.attempt);
+    const { attempt, agentId, ...piece } = chunk;
+    const key = attemptKeyOf(attempt);
     const owned = this.#partitions.get(partitionOf(key.runId));
-    if (!owned || !Number.isSafeInteger(chunk.seq) || chunk.seq < 0 || (chunk.stream !== 1 && chunk.stream !== 2))
+    const run = owned?.runs.get(key.runId);
+    const execution = run?.actor.at(key.task, key.ordinal);
+    // A run that left memory is asked of the store with the chunk; so is an attempt that a newer one has superseded.
+    if (!owned || (run && !execution)) return;
+    if (
+      run &&
+      execution &&
+      !isPieceOf(run.actor.spec, execution, { workerId, agentId, ...key, ...piece }, this.#options.fleet)
+    )
       return;
-    const execution = owned.runs.get(key.runId)?.actor.at(key.task, key.ordinal);
-    // As with events: an agent writes no other agent's output.
-    if (execution?.attempt === key.attempt && execution.agentId !== undefined && execution.agentId !== chunk.agentId)
-      return;
-    owned.chunks.push(workerId, chunk.agentId, { ...key, stream: chunk.stream, seq: chunk.seq, bytes: chunk.bytes });
+    owned.chunks.push(workerId, { ...key, ...piece, agentId });
   }
 
   // — what follows —

@@ -302,8 +302,8 @@ export interface OutputChunk extends AttemptKey {
   readonly stream: 1 | 2;
   readonly seq: number;
   readonly bytes: Uint8Array;
+  readonly agentId: AgentId;
 }
-
 // — fleet —
 
 export interface HostRecord {
@@ -486,8 +486,8 @@ export interface Store {
   activeRunList(partitions: readonly number[]): Promise<readonly ActiveRun[]>;
   runSeed(id: RunId): Promise<RunSeed | undefined>;
   ownerCommit(commit: OwnerCommit): Promise<CommitResult>;
-  /** Idempotent by key; a chunk of an attempt that is not current any more is dropped quietly. `fenced` as above. */
-  outputChunkWrite(fence: Fence, chunks: readonly OutputChunk[]): Promise<'written' | 'fenced'>;
+  /** Idempotent by key. Kept while the attempt is out with its sender, or lost; answers the places of those whose attempt is the sender's, kept or not. */
+  outputChunkWrite(fence: Fence, chunks: readonly OutputChunk[]): Promise<ReadonlySet<number> | 'fenced'>;
 
   // servers and partitions (the lease keeper renews on its own connection; see postgres/lease-keeper.ts)
   serverRegister(server: { id: ServerId; url: string; version: string; leaseMs: number }): Promise<void>;

@@ -75,8 +75,10 @@ export class OutputRelay {
     this.#watches.delete(a);
   }
 
-  output(frame: Frame<AgentFrame, 'output'>): void {
-    for (const url of this.#watches.get(frame.a)?.servers ?? []) {
+  output(agent: AgentLink, frame: Frame<AgentFrame, 'output'>): void {
+    const watch = this.#watches.get(frame.a);
+    if (!watch || this.#options.executor(watch.executor) !== agent) return;
+    for (const url of watch.servers) {
       const link = this.#options.server(url);
       if (link && link.bufferedBytes < limits.frameBytesMax)
         link.send({

@@ -553,7 +553,7 @@ export class WorkerService implements Service {
         this.#dispatch.ended(executor, frame.a);
         return this.#event(frame.a, { k: 'undelivered', a: frame.a, code: 'agent-busy' });
       case 'output':
-        return this.#relay.output(frame);
+        return this.#relay.output(executor.link, frame);
       case 'chunk': {
         const owner = this.#ownerState(frame.a)?.link;
         return owner && this.#relay.chunk(executor, frame, owner);

@@ -250,7 +250,16 @@ async function lifeOfARun(): Promise<void> {
     timeline: [{ runId: id, seq: 2, atMs: 1, kind: 'started', detail: {} }],
   });
   await outputChunkWrite(pool, fence, [
-    { runId: id, task: 0, ordinal: 0, attempt: 1, stream: 1, seq: 0, bytes: Buffer.from('x') },
+    {
+      runId: id,
+      task: 0,
+      ordinal: 0,
+      attempt: 1,
+      stream: 1,
+      seq: 0,
+      bytes: Buffer.from('x'),
+      agentId: hosts[0]!.agentId,
+    },
   ]);
   await ownerCommit(pool, { fence, executions: targets.map((_, i) => finished(id, i)), runs: [], timeline: [] });
   await ownerCommit(pool, {

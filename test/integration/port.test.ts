@@ -1,5 +1,6 @@
 /** One port takes plain HTTP from this machine and TLS from anywhere, and nobody waits for somebody who says nothing. */
 import { connect } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
 import { request as httpsRequest } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
@@ -48,6 +49,32 @@ describe('the port', () => {
         .end();
     });
     expect(text).toBe('TLS /b');
+  });
+
+  it.each([
+    ['TLSv1.3', undefined, true],
+    ['TLSv1.2', 'ECDHE-ECDSA-AES128-GCM-SHA256', true],
+    ['TLSv1.2', 'ECDHE-ECDSA-AES128-SHA256', false],
+    ['TLSv1.2', 'ECDHE-ECDSA-AES256-SHA', false],
+    ['TLSv1.1', undefined, false],
+  ] as const)('speaks %s with %s: %s', async (version, ciphers, isSpoken) => {
+    const { port: number } = port.address;
+    const spoken = await new Promise<string | undefined>((resolve) => {
+      const socket = tlsConnect({
+        host: '127.0.0.1',
+        port: number,
+        rejectUnauthorized: false,
+        minVersion: version,
+        maxVersion: version,
+        ciphers: `${ciphers ?? 'ALL'}:@SECLEVEL=0`,
+      });
+      socket.once('secureConnect', () => {
+        resolve(socket.getProtocol() ?? undefined);
+        socket.destroy();
+      });
+      socket.once('error', () => resolve(undefined));
+    });
+    expect(spoken).toBe(isSpoken ? version : undefined);
   });
 
   it('takes a first byte that comes alone', async () => {

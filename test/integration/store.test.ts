@@ -17,7 +17,14 @@ import type { RunSpec } from '../../src/domain/run/spec.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { runResource } from '../../src/http/convert.ts';
 import { testAuditKey } from '../support/audit-key.ts';
-import type { AuditEntry, ExecutionChange, Fence, LateReportChange, Store } from '../../src/store/store.ts';
+import type {
+  AuditEntry,
+  ExecutionChange,
+  OutputChunk,
+  Fence,
+  LateReportChange,
+  Store,
+} from '../../src/store/store.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 
 const actor = { kind: 'token', id: 't', name: 'tester' } as const;
@@ -96,6 +103,18 @@ function done(runId: RunId, ordinal: number, more: Partial<ExecutionChange> = {}
   };
 }
 
+function pieceOf(runId: RunId, agentId: AgentId): Omit<OutputChunk, 'seq' | 'bytes'> {
+  return { runId, task: 0, ordinal: 0, attempt: 1, stream: 1, agentId };
+}
+
+/** Host 0 runs the attempt, by the agent that is answered. */
+async function begun(runId: RunId, fence: Fence): Promise<AgentId> {
+  const agentId = newId<'agent'>() as AgentId;
+  const { exitCode: _, finishedAtMs: __, ...running } = done(runId, 0, { to: 'running', agentId });
+  await store.ownerCommit({ fence, executions: [running], runs: [], timeline: [] });
+  return agentId;
+}
+
 describe('a run', () => {
   it('is created whole and read back as it was', async () => {
     const { id } = await newRun(3);
@@ -147,7 +166,7 @@ describe('an owner', () => {
     });
     expect(
       await store.outputChunkWrite(stale, [
-        { runId: run.id, task: 0, ordinal: 0, attempt: 1, stream: 1, seq: 0, bytes: Buffer.from('x') },
+        { ...pieceOf(run.id, newId<'agent'>() as AgentId), seq: 0, bytes: Buffer.from('x') },
       ]),
     ).toBe('fenced');
     expect((await store.executionFetch({ runId: run.id, task: 0, ordinal: 0 }))?.state).toBe('waiting');
@@ -181,19 +200,12 @@ describe('an owner', () => {
   it('reads any range of chunked output as one', async () => {
     const run = await newRun(1);
     const fence = await run.fenceOf(await newServer());
+    const agentId = await begun(run.id, fence);
     const pieces = ['abcd', 'efgh', 'ij'];
     for (const [seq, text] of pieces.entries()) {
-      const chunk = {
-        runId: run.id,
-        task: 0,
-        ordinal: 0,
-        attempt: 1,
-        stream: 1 as const,
-        seq,
-        bytes: Buffer.from(text),
-      };
-      expect(await store.outputChunkWrite(fence, [chunk])).toBe('written');
-      expect(await store.outputChunkWrite(fence, [chunk])).toBe('written');
+      const chunk = { ...pieceOf(run.id, agentId), seq, bytes: Buffer.from(text) };
+      expect(await store.outputChunkWrite(fence, [chunk])).toEqual(new Set([0]));
+      expect(await store.outputChunkWrite(fence, [chunk])).toEqual(new Set([0]));
     }
     await store.ownerCommit({
       fence,

@@ -6,6 +6,7 @@
  * Changes are grouped by run, so that each statement names one run id and PostgreSQL plans for that day's partition alone.
  */
 import type { RunId } from '../../base/ids.ts';
+import { limits } from '../../base/limits.ts';
 import { RUN_STATES, RUN_TRANSITIONS, TERMINAL_RUN_STATES, type RunState } from '../../domain/run/run-machine.ts';
 import type {
   CommitResult,
@@ -97,7 +98,7 @@ async function lateWrite(tx: Executor, reports: readonly LateReportChange[]): Pr
   return entries;
 }
 
-function groupByRun(changes: readonly ExecutionChange[]): Map<RunId, number[]> {
+function groupByRun(changes: readonly { readonly runId: RunId }[]): Map<RunId, number[]> {
   const groups = new Map<RunId, number[]>();
   changes.forEach((change, i) => {
     const group = groups.get(change.runId);
@@ -162,6 +163,11 @@ async function executionsWrite(tx: Executor, runId: RunId, changes: readonly Exe
     ],
   });
   const landed = new Set(rows.map((row) => row.n - 1));
+  await digestsWrite(
+    tx,
+    runId,
+    changes.filter((_change, i) => landed.has(i)),
+  );
   const retried = changes.filter((change, i) => change.retry && landed.has(i));
   if (retried.length > 0) await attemptsReopen(tx, runId, retried);
   return landed;
@@ -243,28 +249,83 @@ export async function timelineWrite(tx: Executor, entries: readonly TimelineEntr
   });
 }
 
+const ATTEMPT_IS = (table: string): string =>
+  `${table}.run_id = $1 AND ${table}.task = told.task AND ${table}.ordinal = told.ordinal AND ${table}.attempt = told.attempt`;
+const CHUNKS_WRITE = `WITH told AS (SELECT * FROM unnest($2::int[], $3::int[], $4::int[], $5::uuid[], $6::int[], $7::int[], $8::bytea[]) WITH ORDINALITY AS c(task, ordinal, attempt, agent_id, stream, seq, bytes, n)),
+  known AS (SELECT told.*, e.state FROM told JOIN execution e ON ${ATTEMPT_IS('e')} AND e.agent_id = told.agent_id
+    UNION ALL
+    SELECT told.*, CASE WHEN l.run_id IS NULL THEN h.state ELSE 'told' END FROM told
+    JOIN execution_history h ON ${ATTEMPT_IS('h')} AND h.agent_id = told.agent_id LEFT JOIN late_report l ON ${ATTEMPT_IS('l')}),
+  written AS (INSERT INTO output_chunk (run_id, task, ordinal, attempt, stream, seq, bytes)
+    SELECT $1, task, ordinal, attempt, stream, seq, bytes FROM known WHERE state IN ('dispatched', 'running', 'lost') ON CONFLICT DO NOTHING)
+  SELECT n FROM known`;
+
 /** Written before the report that refers to it; a repeated chunk is the same chunk. */
 export async function outputChunkWrite(
   pool: Pool,
   fence: Fence,
   chunks: readonly OutputChunk[],
-): Promise<'written' | 'fenced'> {
+): Promise<ReadonlySet<number> | 'fenced'> {
   return pool.transaction(async (tx) => {
     if (!(await isFenceHeld(tx, fence))) return 'fenced';
-    await tx.query({
-      name: 'chunks-write',
-      text: `INSERT INTO output_chunk (run_id, task, ordinal, attempt, stream, seq, bytes)
-             SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[], $6::int[], $7::bytea[]) ON CONFLICT DO NOTHING`,
-      values: [
-        chunks.map((c) => c.runId),
-        chunks.map((c) => c.task),
-        chunks.map((c) => c.ordinal),
-        chunks.map((c) => c.attempt),
-        chunks.map((c) => c.stream),
-        chunks.map((c) => c.seq),
-        chunks.map((c) => bytes(c.bytes)),
-      ],
-    });
-    return 'written';
+    const known = new Set<number>();
+    for (const [runId, indexes] of groupByRun(chunks)) {
+      const own = indexes.map((i) => chunks[i]!);
+      const { rows } = await tx.query<{ n: number }>({
+        name: 'chunks-write',
+        text: CHUNKS_WRITE,
+        values: [
+          runId,
+          own.map((c) => c.task),
+          own.map((c) => c.ordinal),
+          own.map((c) => c.attempt),
+          own.map((c) => c.agentId),
+          own.map((c) => c.stream),
+          own.map((c) => c.seq),
+          own.map((c) => bytes(c.bytes)),
+        ],
+      });
+      for (const { n } of rows) known.add(indexes[n - 1]!);
+    }
+    return known;
   });
+}
+
+/**
+ * Large output has come as chunks before its report: its digest is that of the chunks, whatever the report says. Chunks that are not what the report
+ * promises are not shown as its output.
+ */
+const DIGESTS_WRITE = ((): string => {
+  const stream = (name: 'out' | 'err', number: 1 | 2): string => `
+    SELECT e.task, e.ordinal, ${number} AS stream, coalesce(sum(length(c.bytes)), 0) = e.${name}_head + e.${name}_tail AS whole,
+      sha256(coalesce(string_agg(c.bytes, ''::bytea ORDER BY c.seq), ''::bytea) || int8send(e.${name}_size - e.${name}_head - e.${name}_tail)) AS digest
+    FROM unnest($2::int[], $3::int[]) AS k(task, ordinal) JOIN execution e ON e.run_id = $1 AND e.task = k.task AND e.ordinal = k.ordinal
+    LEFT JOIN output_chunk c ON c.run_id = $1 AND c.task = e.task AND c.ordinal = e.ordinal AND c.attempt = e.attempt AND c.stream = ${number}
+    WHERE e.${name}_digest IS NOT NULL AND e.${name}_head + e.${name}_tail > $4
+    GROUP BY e.task, e.ordinal, e.${name}_size, e.${name}_head, e.${name}_tail`;
+  const sets = (['out', 'err'] as const).map(
+    (
+      name,
+    ) => `${name}_digest = CASE WHEN ${name}.whole IS NULL THEN e.${name}_digest WHEN ${name}.whole THEN ${name}.digest END,
+      ${name}_head = CASE WHEN ${name}.whole IS false THEN 0 ELSE e.${name}_head END, ${name}_tail = CASE WHEN ${name}.whole IS false THEN 0 ELSE e.${name}_tail END`,
+  );
+  return `WITH o AS (${stream('out', 1)}), r AS (${stream('err', 2)})
+    UPDATE execution e SET ${sets.join(', ')}
+    FROM unnest($2::int[], $3::int[]) AS k(task, ordinal) LEFT JOIN o AS out USING (task, ordinal) LEFT JOIN r AS err USING (task, ordinal)
+    WHERE e.run_id = $1 AND e.task = k.task AND e.ordinal = k.ordinal`;
+})();
+
+/** As many reports as have chunks come no faster than chunks are written, so a commit has few of them. */
+async function digestsWrite(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<void> {
+  const chunked = changes.filter((change) =>
+    [change.stdout, change.stderr].some(
+      (stream) => stream?.digest && stream.head + stream.tail > limits.outputInlineBytesMax,
+    ),
+  );
+  if (chunked.length > 0)
+    await tx.query({
+      name: 'digests-write',
+      text: DIGESTS_WRITE,
+      values: [runId, chunked.map((c) => c.task), chunked.map((c) => c.ordinal), limits.outputInlineBytesMax],
+    });
 }
