@@ -204,6 +204,10 @@ class Up {
       dir: join(this.#config.dataDir, 'postgres'),
       clock: systemClock,
       log: this.#log,
+      onRestart: (why, logFile) => {
+        if (!this.#config.json)
+          process.stderr.write(`drover: PostgreSQL ended by itself (${why}); starting it again. Its log: ${logFile}\n`);
+      },
     });
     await (this.#databaseStart = this.#postgres.start());
     return this.#postgres.url;

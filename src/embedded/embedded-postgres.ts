@@ -7,6 +7,7 @@
  * is told by its working directory, never by the number in a file: numbers are used again, also for another folder's PostgreSQL.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { appendFileSync, renameSync, statSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import {
   chmod,
@@ -33,7 +34,13 @@ import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
 
 const START_MS = 60_000;
+/** Between an end that nobody asked for and the next start: doubled with each end, from and up to. */
 const RESTART_PAUSE_MS = 200;
+const RESTART_PAUSE_MS_MAX = 10_000;
+/** Alive for so long, it has recovered. */
+const STEADY_MS = 30_000;
+/** One older log of the same size is kept beside it. */
+const LOG_BYTES_MAX = 4 * 1024 * 1024;
 /** Ends of a PostgreSQL that has never been ready after which it never will be, unless the reason passes by itself. */
 const START_FAILURES_MAX = 3;
 const PASSES = /shared memory block|lock file|could not bind|Address already in use/;
@@ -50,6 +57,8 @@ export interface EmbeddedPostgresOptions {
   readonly log: Log;
   /** Further settings; tests turn durability off. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** It ended though nobody asked, and is started again. */
+  readonly onRestart?: (why: string, logFile: string) => void;
 }
 
 export interface EmbeddedPostgres extends Service {
@@ -77,6 +86,18 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
   let starting: Promise<void> = Promise.resolve();
   /** What PostgreSQL said when it ended before it was ever ready. */
   let failures: string[] = [];
+  let restarts = 0;
+  const logFile = join(dir, 'postgres.log');
+  /** What PostgreSQL says, and its ends, for whoever looks for the reason later. A disk that is full must not end us. */
+  const keep = (text: string): void => {
+    try {
+      if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES_MAX)
+        renameSync(logFile, `${logFile}.1`);
+      appendFileSync(logFile, text, { mode: 0o600 });
+    } catch {
+      // Told in our own log as well.
+    }
+  };
 
   function launch(): void {
     const settings = { ...SETTINGS, ...options.settings, port: String(port), unix_socket_directories: '' };
@@ -90,9 +111,11 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
       env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
     });
     child = started;
+    const startedAt = clock.monotonicMs();
     let tail = '';
     started.stderr!.on('data', (bytes: Buffer) => {
       tail = (tail + bytes.toString()).slice(-2_000);
+      keep(bytes.toString());
     });
     exited = new Promise((resolve) => {
       started.once('error', (error) => {
@@ -104,7 +127,12 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
         if (stopping || child !== started) return;
         if (!PASSES.test(tail)) failures.push(tail.trim().split('\n').slice(-4).join(' '));
         log.warn({ code, signal, tail: tail.split('\n').slice(-4) }, 'PostgreSQL ended by itself; starting it again');
-        clock.after(RESTART_PAUSE_MS, () => void (stopping || launch()));
+        if (clock.monotonicMs() - startedAt > STEADY_MS) restarts = 0;
+        const why = signal ?? `exit ${code}`;
+        keep(`PostgreSQL ended by itself (${why}) at ${new Date(clock.nowMs()).toISOString()}; it is started again\n`);
+        options.onRestart?.(why, logFile);
+        const pauseMs = Math.min(RESTART_PAUSE_MS_MAX, RESTART_PAUSE_MS * 2 ** restarts++);
+        clock.after(pauseMs, () => void (stopping || launch()));
       });
     });
   }

@@ -51,6 +51,7 @@ function describe(operation: Operation, schemaOf: (schema: z.ZodType, io: 'input
     ...(operation.params || operation.query || operation.body ? (['bad-input'] as const) : []),
     ...(operation.permission === 'public' ? (['too-many-requests', 'body-too-large'] as const) : []),
     'database-unavailable' as const,
+    'database-full' as const,
     'overloaded' as const,
   ]);
   const byStatus = Map.groupBy(codes, (code) => errors[code].status);

@@ -615,8 +615,9 @@ export class RunOwner implements Service, Ownership, FleetListener {
     for (const run of owned.runs.values()) this.#forgetHosts(run);
     owned.runs.clear();
     owned.dirty.clear();
-    const pauseMs =
-      errorCodeOf(error) === 'database-unavailable' ? Math.min(2_000, 100 * 2 ** owned.failures++) : 1_000;
+    const pauseMs = ['database-unavailable', 'database-full'].includes(errorCodeOf(error))
+      ? Math.min(2_000, 100 * 2 ** owned.failures++)
+      : 1_000;
     this.#options.clock.after(pauseMs, () => void this.#look(), { unref: true });
   }
 }

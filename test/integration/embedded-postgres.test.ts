@@ -26,12 +26,13 @@ function newFolder(): string {
   return join(parent, 'postgres');
 }
 
-function embedded(dir: string): EmbeddedPostgres {
+function embedded(dir: string, onRestart?: (why: string, logFile: string) => void): EmbeddedPostgres {
   const postgres = createEmbeddedPostgres({
     dir,
     clock: systemClock,
     log: silentLog,
     settings: { shared_buffers: '16MB' },
+    ...(onRestart ? { onRestart } : {}),
   });
   ends.push(() => postgres.stop());
   return postgres;
@@ -116,7 +117,10 @@ describe('the embedded database', () => {
   });
 
   it('comes back after kill -9, with every commit, while the store says only that it was away', async () => {
-    const postgres = embedded(newFolder());
+    const told: string[] = [];
+    const postgres = embedded(newFolder(), (why, logFile) =>
+      told.push(`${why}: ${readFileSync(logFile, 'utf8').trim().split('\n').at(-1)}`),
+    );
     await postgres.start();
     const store = await createPostgresStore({
       url: postgres.url,
@@ -150,6 +154,9 @@ describe('the embedded database', () => {
       for (let written = 1; written <= round; written++)
         expect(await store.secretFetch(`round-${written}`)).toEqual(Buffer.from([written]));
     }
+    // Whoever runs it is told each time, and finds it in its log.
+    expect(told).toHaveLength(3);
+    for (const words of told) expect(words).toMatch(/^SIGKILL: PostgreSQL ended by itself \(SIGKILL\)/);
   });
 
   it('replaces the PostgreSQL that a killed owner left behind', async () => {

@@ -37,7 +37,15 @@ function isDatabaseAway(error: unknown): boolean {
   );
 }
 
+/** SQLSTATE of a disk, or a quota, that is full. */
+const FULL = '53100';
+
 function translateDatabaseError(error: unknown): unknown {
+  if ((error as { code?: unknown } | undefined)?.code === FULL)
+    return new DroverError('database-full', {
+      detail: 'PostgreSQL has no space left to write; nothing of this was done. Reading works, and what runs goes on.',
+      cause: error,
+    });
   return isDatabaseAway(error)
     ? new DroverError('database-unavailable', {
         detail: 'PostgreSQL does not answer; the call may be repeated.',
