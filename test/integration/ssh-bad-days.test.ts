@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { DroverError } from '../../src/base/errors.ts';
@@ -17,6 +17,7 @@ import type { SshAccess } from '../../src/protocol/link/ssh-access.ts';
 import { newAttempt, specOf } from '../conformance/driver.ts';
 import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
 import { proxyTo } from '../support/ssh-proxy.ts';
+import { tracesOf } from '../support/traces.ts';
 import { until } from '../support/until.ts';
 import { requiring } from '../support/needs.ts';
 
@@ -63,10 +64,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
   }
   const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();
   /** What attempts of ours have on the host. */
-  const leftOnHost = (attempt: string): string[] =>
-    ['/tmp', '/var/tmp', '/dev/shm', world.folder].flatMap((at) =>
-      existsSync(at) ? readdirSync(at).filter((name) => name.includes(attempt)) : [],
-    );
+  const leftOnHost = (attempt: string): string[] => tracesOf(attempt, ['/tmp', '/var/tmp', '/dev/shm', world.folder]);
 
   it('goes on with a script whose connection is cut, loses no output, and runs it once', async () => {
     const proxy = await proxyTo(sshd);
@@ -137,8 +135,10 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     await driver.startAttempt(attempt, specOf('sleep 60', { killAfterMs }), { hostId: 'h' });
     const pid = (await until('it runs', () => driver.startOf(attempt))).pid;
     const parent = Number(/^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
-    // Somebody clears the temporary files: nothing is left there that could tell, or kill.
-    for (const name of leftOnHost(attempt)) rmSync(join('/tmp', name), { force: true });
+    // Nothing is left there that could tell, or kill.
+    const ours = descendantsOf(parent).filter((each) => each !== pid);
+    for (const each of ours) process.kill(each, 'SIGSTOP');
+    for (const path of leftOnHost(attempt)) rmSync(dirname(path), { recursive: true, force: true });
     driver.cancel(attempt);
     driver.cancel(attempt);
     expect(looks).toHaveLength(1);
@@ -149,7 +149,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
       detail: expect.stringContaining('may still run'),
     });
     expect(driver.load().running).toBe(0);
-    for (const each of [pid, parent]) process.kill(each, 'SIGKILL');
+    for (const each of [pid, parent, ...ours]) process.kill(each, 'SIGKILL');
   });
 
   it('cancels at once what has not left yet, however long the host takes to answer', async () => {
@@ -362,3 +362,17 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     });
   });
 });
+
+function descendantsOf(parent: number): number[] {
+  const children = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return Number(/\) . (\d+) /.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))![1]) === parent;
+      } catch {
+        return false;
+      }
+    });
+  return [...children, ...children.flatMap(descendantsOf)];
+}

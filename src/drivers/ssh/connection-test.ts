@@ -2,6 +2,7 @@
  * Says of one way to a host, step by step, what works and what does not: for whoever sets a host up. Uses a connection of its own, so
  * that a warm one does not hide what has changed. What fails first is told with what to do; what lies behind it was not tried.
  */
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { DroverError, errorCodeOf, type ErrorCode } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
@@ -37,14 +38,16 @@ export interface ConnectionTestOptions {
 }
 
 /**
- * Folders that take files, one a line; those where nothing may be executed with a mark. What is made is removed whether or not it
- * takes a byte (a full disk takes the name), before anything is said (the line may be gone), and nobody else's file ever is.
+ * Places that take files, one a line; those where nothing may be executed with a mark. What is made is a folder of our own under a name
+ * that nobody can guess; it is removed whether or not it takes a byte (a full disk takes the name), before anything is said (the line
+ * may be gone).
  */
-const FOLDERS = [
-  'for d in /tmp /var/tmp /dev/shm "$HOME" "$XDG_RUNTIME_DIR"; do [ -d "$d" ] && [ -w "$d" ] || continue; f="$d/.drover-test-$$"; (set -C; : >"$f") 2>/dev/null || continue; is="";',
-  'if echo "exit 0" 2>/dev/null >"$f" && [ -s "$f" ]; then chmod 700 "$f"; if "$f" 2>/dev/null; then is=takes; else is=noexec; fi; fi;',
-  'rm -f "$f"; [ -z "$is" ] || echo "$is $d"; done; echo over',
-].join(' ');
+const foldersProgram = (name: string): string =>
+  [
+    `for d in /tmp /var/tmp /dev/shm "$HOME" "$XDG_RUNTIME_DIR"; do [ -d "$d" ] && [ -w "$d" ] || continue; f="$d/.drover-test-${name}"; mkdir -m 700 "$f" 2>/dev/null || continue; is="";`,
+    'if echo "exit 0" 2>/dev/null >"$f/x" && [ -s "$f/x" ]; then chmod 700 "$f/x"; if "$f/x" 2>/dev/null; then is=takes; else is=noexec; fi; fi;',
+    'rm -rf "$f"; [ -z "$is" ] || echo "$is $d"; done; echo over',
+  ].join(' ');
 
 /** Does what it is told, once. */
 const ECHO: RemoteProgram = { head: 'IFS= read -r y; eval "$y"', rest: '' };
@@ -159,7 +162,12 @@ async function testBecome(shell: RemoteShell, access: SshAccess, clock: Clock): 
 }
 
 async function testFolders(shell: RemoteShell, access: SshAccess, clock: Clock): Promise<ConnectionTestResult[]> {
-  const { stdout = '' } = await runBriefly(shell, `exec /bin/sh -c '${FOLDERS}'`, '', clock);
+  const { stdout = '' } = await runBriefly(
+    shell,
+    `exec /bin/sh -c '${foldersProgram(randomBytes(8).toString('hex'))}'`,
+    '',
+    clock,
+  );
   const folders = stdout
     .split('\n')
     .flatMap((line) =>

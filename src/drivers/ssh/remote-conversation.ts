@@ -26,6 +26,8 @@ const STDERR_KEPT = 4_096;
 
 export class RemoteConversation {
   readonly nonce = randomBytes(8).toString('hex');
+  /** Name of the folder that its shell works in, once it has an order. */
+  folder = randomBytes(8).toString('hex');
   /** Not the nonce: other users of the host see this one, in the arguments of processes. */
   readonly #mark: string;
   readonly #channel: RemoteChannel;

@@ -34,6 +34,8 @@ export interface OrderText {
 export interface OrderContext {
   readonly nonce: string;
   readonly procRoot: string;
+  /** Name of the folder of the shell that is told. */
+  readonly folder: string;
   /** Names of the session's environment. */
   readonly inherited: readonly string[];
 }
@@ -50,7 +52,8 @@ export function orderText(order: RemoteOrder, context: OrderContext): OrderText 
   const own = ownEnvironment(order);
   const login = spec.environment === 'login' ? underLogin(order) : undefined;
   const parts = [
-    basics(order.attempt, context),
+    `A=${quote(order.attempt)};`,
+    `N=${context.nonce}; R=${quote(context.procRoot)}; F=${context.folder};`,
     `T=${Math.ceil(spec.timeoutMs / 10)}; K=${Math.ceil(spec.killAfterMs / 10)}; C=${limits.sshSpoolBytesMax};`,
     `store() { ${stored.length > 0 ? stored.join(' && ') : ':'}; };`,
     `check() { ${swept(order, context.inherited)} PATH=${env.PATH === undefined ? `"\${O:-${PATH}}"` : quote(env.PATH)}; ${login?.check ?? ''} ${folder(spec.cwd)} ${command.check} };`,
@@ -87,7 +90,7 @@ function exported(variables: readonly (readonly [name: string, value: string])[]
   return `export ${variables.map(([name, value]) => `${name}=${OWN.has(name) && value === '' ? `"$${name}"` : quote(value)}`).join(' ')}`;
 }
 
-/** What every program needs before it does anything. */
+/** What a program needs that finds an attempt again. */
 export function basics(attempt: string, context: Pick<OrderContext, 'nonce' | 'procRoot'>): string {
   return `A=${quote(attempt)}; N=${context.nonce}; R=${quote(context.procRoot)};`;
 }

@@ -2,11 +2,19 @@
 import { decodeWaitStatus } from '../process/platform-linux.ts';
 import type { RemoteOutcome } from './remote-run.ts';
 
+const LOST_FILES =
+  'Somebody deleted its files on the host while it ran. How it ended is certain; some of its output may be missing.';
+
 /**
  * `E now status start end cause survivors…`, times in 1/100 s since the host's boot: only how long ago counts, so that the
  * host's wall clock may be wrong. The status is raw, `e` + code or `s` + signal where there is no /proc, `?` when nobody saw it.
  */
-export function outcomeOf(words: readonly string[], startedAtMs: number | undefined, nowMs: number): RemoteOutcome {
+export function outcomeOf(
+  words: readonly string[],
+  startedAtMs: number | undefined,
+  nowMs: number,
+  hasLostFiles: boolean,
+): RemoteOutcome {
   const [, now = '0', status = '?', , end = now, cause = '-', ...survivors] = words;
   const ending = endingOf(status);
   const times = {
@@ -14,7 +22,12 @@ export function outcomeOf(words: readonly string[], startedAtMs: number | undefi
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
   };
   const left = survivors.filter((pid) => pid !== '').map(Number);
-  const rest = { ...ending, ...times, ...(left.length > 0 ? { survivors: left } : {}) };
+  const rest = {
+    ...(hasLostFiles ? { detail: LOST_FILES } : {}),
+    ...ending,
+    ...times,
+    ...(left.length > 0 ? { survivors: left } : {}),
+  };
   switch (cause) {
     case 'timed_out':
       return { outcome: 'timed_out', ...rest };

@@ -9,20 +9,22 @@
  * `watch` (deadline, kills, spool limit) and a live `follow`. Nothing else is forked unless there is output to hand over. Where
  * there is no /proc, `lead` stays as the parent and tells a signal from an exit code by the message that its shell writes.
  *
- * Files, all 0600 and named by the attempt, in the first folder that takes them: `.i` guard, identity and all that becomes of it
- * (made atomically: the at-most-once), `.x` script, `.n` input, `.o` `.e` output. What is told of a run is appended to `.i`
- * alone: its block is there since the beginning, so a full disk, and one that can take no more files, still takes the cause of
+ * Files, all 0600 and named by the attempt, lie in a folder of this shell's own: 0700, made by it under a name that nobody could
+ * guess, in the first place that takes it, and looked at before each use, since whoever clears that place may let somebody else make
+ * one of the same name. `.i` is guard, identity and all that becomes of it (made atomically: the at-most-once; an order that is
+ * repeated names the folder of its first try), `.x` script, `.n` input, `.o` `.e` output, `.t` one of these being put back. What is
+ * told of a run is appended to `.i` alone: its block is there since the beginning, so a full disk, and one that can take no more files, still takes the cause of
  * a kill and the end. So it stays below one block of 4 KiB.
  *
  * A line is one write; its order among the others decides. After the two of the identity: `Y` the teller, `W` a watch, `K` why
- * it is to be killed (the first counts), `C` the live `follow` will report, `T` the end as the teller saw it, who then reports,
+ * it is to be killed (the first counts), `C` the live `follow` will report, `D` the files were deleted and `.i` was made anew, `T` the end as the teller saw it, who then reports,
  * and `S` as the watch did. A `T` after a `K` or an end only tells the status: the kill goes on until the whole tree is gone.
  *
  * Variables, unset first because a session may hand some on: A attempt, N nonce before every line of ours, R the root of /proc, T deadline and K grace in 1/100 s, C spool
- * cap in bytes, u the start and t the time in 1/100 s since boot, d the folder and b the common path of the files, D those of
- * orders that are over, L the listener, i the pid of the caller of `self`; s q f g state, wait status, parent and session as
+ * cap in bytes, u the start and t the time in 1/100 s since boot, F the name of the folder, r the place it is in, d its path and b
+ * the common path of the files, D those of orders that are over, L the listener, i the pid of the caller of `self`; s q f g state, wait status, parent and session as
  * `stat` found them; h l the tree and its living; O Q the search path and locale of the session, as they were. From `.i`: Y teller, J
- * last watch, G cause, M who reports, E end, S status; w is the cause as the watch knows it, also where nothing can be written.
+ * last watch, G cause, M who reports, B whether files were deleted, E end, S status; Z is set where a watch holds the output open; w is the cause as the watch knows it, also where nothing can be written.
  */
 import type { RemoteProgram } from './remote-become.ts';
 
@@ -32,7 +34,7 @@ import type { RemoteProgram } from './remote-become.ts';
  */
 const BASE = `
 umask 077
-unset A C D E G J K L M N O Q R S T U W X Y a b c d e f g h i j k l m n o p q r s t u v w x y z
+unset A B C D E F G J K L M N O Q R S T U W X Y a b c d e f g h i j k l m n o p q r s t u v w x y z
 O=$PATH
 Q=$LC_ALL
 n=\${IFS#??}
@@ -44,23 +46,28 @@ say() { printf "%s %s\\n" "$N" "$*"; }
 each() {
   v=$1
   set -- /tmp /var/tmp /dev/shm "$HOME" "$XDG_RUNTIME_DIR"
-  for d do b=$d/.drover-$A; $v && return 0; done
+  for r do d=$r/.drover-$F; b=$d/$A; [ -n "$r" ] && $v && return 0; done
   return 1
 }
-known() { [ -n "$d" ] && [ -e "$b.i" ]; }
-owned() { [ -O "$b.i" ] || { say R spool-unwritable "$b.i belongs to somebody else"; exit 0; }; }
-remove() { \${1:-rm} -f "$b.x" "$b.n" "$b.o" "$b.e" "$b.i"; }
+ours() {
+  cd -P "$d" 2>/dev/null || return 1
+  x=1
+  case $PWD in */.drover-"$F") [ -O . ] && x=0 d=$PWD b=$PWD/$A;; esac
+  cd /
+  return $x
+}
+remove() { if [ -n "$D" ]; then rm -f "$b.x" "$b.n" "$b.o" "$b.e" "$b.t" "$b.i"; else $1 rm -rf "$d"; fi; }
 tidy() {
   [ -n "$D" ] || return 0
-  v=$1
   set --
   y=$IFS
   IFS=$n; set -f
   for x in $D; do set -- "$@" "$x.x" "$x.n" "$x.o" "$x.e" "$x.i"; done
   IFS=$y; set +f
   D=
-  $v rm -f "$@"
+  rm -f "$@"
 }
+leave() { tidy; [ -n "$d" ] && [ -d "$d" ] && rmdir "$d" 2>/dev/null; }
 now() {
   if read -r t x 2>/dev/null <"$R/uptime"; then t=\${t%.*}\${t#*.}; t=\${t#0}; t=\${t#0}; else t=$(date +%s)00; fi
 }
@@ -84,7 +91,8 @@ record() {
   return 0
 }
 load() {
-  X=; p=; Y=; E=; G=; J=; M=; S=
+  [ -e "$b.i" ] || return 1
+  X=; p=; Y=; E=; G=; J=; M=; S=; B=
   {
     read -r X T K C
     read -r p u
@@ -94,6 +102,7 @@ load() {
         W) J=$y;;
         K) G=\${G:-$y};;
         C) M=\${M:-C};;
+        D) B=1;;
         S) E=\${E:-$y};;
         T) if [ -n "$G$E" ]; then S=\${y%% *}; else M=\${M:-T}; E=$y; fi;;
       esac
@@ -101,17 +110,19 @@ load() {
   } 2>/dev/null <"$b.i"
   [ -n "$p" ]
 }
-report() { now; say E "$t" "$E"; }
+report() { now; [ -n "$B" ] && say D; say E "$t" "$E"; }
 free() {
   [ -n "$W" ] && kill -s KILL "$W" 2>/dev/null && wait "$W" 2>/dev/null
   load && held && kill -s KILL $Y "$X"
 }
-bye() { free; remove "exec rm"; }
+bye() { free; remove exec; }
 farewell() { free; remove; say F; exit 0; }
 `;
 
 /**
- * The watch looks every tenth of a second, or less often. Kills are decided here alone, and written down before they begin, so
+ * The watch looks every tenth of a second, or less often. It knows all that it needs by itself: when somebody deletes the files of a
+ * run that goes on, it makes the guard anew, and holds the output open, so that both are found again; where neither can be, it
+ * still ends the tree at its deadline. Kills are decided here alone, and written down before they begin, so
  * that whoever sees the end knows its cause; where that cannot be written they come all the same. The tree: what descends from the leader, has the attempt in its environment, has
  * the spool as output, or is in a session of one of these that is neither X's nor ours.
  *
@@ -125,6 +136,7 @@ running() {
   case $s in [ZX]) return 1;; esac
   [ "$f" = "$X" ] || marked "$p"
 }
+alive() { running || held; }
 marked() {
   y=
   IFS= read -r y 2>/dev/null <"$R/$1/environ" || [ -n "$y" ] || return 1
@@ -201,11 +213,32 @@ settle() {
 }
 doom() { w=$1; note K "$1"; }
 over() { z=$(wc -c <"$1") && [ "$z" -gt "$C" ]; }
+mend() {
+  ours || { mkdir -m 700 "$d" 2>/dev/null && ours; } || return 1
+  set -C
+  printf "%s\\n" "$X $T $K $C" "$p $u" D C \${J:+"W $J"} \${G:+"K $G"} \${w:+"K $w"} 2>/dev/null >"$b.i"
+  set +C
+}
+restore() {
+  [ -e "$b.o" ] || ln -s "$R/$i/fd/5" "$b.o"
+  [ -e "$b.e" ] || ln -s "$R/$i/fd/6" "$b.e"
+}
+keep() {
+  [ -L "$b.o" ] && cat <&5 >"$b.t" && mv -f "$b.t" "$b.o"
+  [ -L "$b.e" ] && cat <&6 >"$b.t" && mv -f "$b.t" "$b.e"
+  return 0
+}
 watch() {
   exec </dev/null >/dev/null 2>&1 8<&-
-  self; note W "$i"
+  self; J=$i; note W "$i"
+  if [ -r "$b.o" ] && [ -r "$b.e" ] && [ -e "$R/self/stat" ]; then Z=1; look 5<"$b.o" 6<"$b.e"; else Z=; look; fi
+}
+look() {
   now; a=$((t + 100)); r=
-  while load && [ -z "$E" ]; do
+  while :; do
+    load || { alive || return 0; mend; }
+    if [ -n "$Z" ]; then restore; fi
+    if [ -n "$E" ]; then [ -z "$Z" ] || keep; return 0; fi
     U=0.1
     w=\${G:-$w}
     if [ -n "$w" ]; then chase
@@ -215,7 +248,7 @@ watch() {
       if [ "$t" -ge "$a" ]; then
         a=$((t + 100))
         if over "$b.o" || over "$b.e"; then doom output-limit; continue; fi
-        [ -z "$r" ] && r=1 && sweep &
+        if [ -z "$r" ]; then r=1; sweep & fi
       fi
       [ "$t" -gt $((u + 1000)) ] && U=0.25
       [ "$t" -ge $((u + T - 30)) ] && U=0.02
@@ -225,19 +258,29 @@ watch() {
   done
 }
 sweep() {
-  set -- "\${b%/*}"
-  for x in $(find "$1"/.drover-*.i -prune -type f -mtime +7 -exec grep -l "^[ST] " {} + 2>/dev/null | head -n 100) $(find "$1"/.drover-*.? -prune -type f -mtime +31 2>/dev/null | head -n 100); do
-    b=\${x%.?}
-    [ -O "$x" ] && remove
+  set -- "\${d%/*}"
+  D=$n
+  for y in $(find "$1"/.drover-*/*.i -prune -type f -mtime +7 -exec grep -l "^[ST] " {} + 2>/dev/null | head -n 100) $(find "$1"/.drover-*/*.? -prune -type f -mtime +31 2>/dev/null | head -n 100) $(find "$1"/.drover-* -prune -type d -mtime +7 2>/dev/null | head -n 100); do
+    case $y in */.drover-*/*) A=\${y##*/}; A=\${A%.?}; d=\${y%/*};; *) A=; d=$y;; esac
+    F=\${d##*/.drover-}
+    ours || continue
+    [ -z "$A" ] || remove
+    rmdir "$d" 2>/dev/null
   done
 }
 guard() {
-  load && [ -z "$E" ] || return
+  load || { [ -n "$p" ] && alive && mend; }
+  [ -n "$p" ] && [ -z "$E" ] || return
   for y in $J $W; do kill -0 "$y" 2>/dev/null && return; done
   watch &
   W=$! && true
 }
-end() { note K "$1" || { w=$1; watch & }; guard; }
+end() {
+  p=\${p:-$2}; u=\${u:-$3}
+  [ -e "$b.i" ] || guard
+  note K "$1" || { w=$1; watch & }
+  guard
+}
 piece() {
   y=$(wc -c <"$2") && [ "$y" -gt "$3" ] || { y=$3; return 0; }
   y=$((y))
@@ -246,7 +289,7 @@ piece() {
 follow() {
   exec </dev/null 2>/dev/null 8<&-
   c=0
-  while load; do
+  while load || alive; do
     z=$E
     piece 1 "$b.o" "$1" || exit 0
     set -- "$y" "$2"
@@ -260,7 +303,7 @@ follow() {
 listen() {
   while IFS= read -r y; do eval "$y"; done
   tidy
-  while load; [ -e "$b.i" ] && [ -z "$E" ]; do guard; wait; W=; rest 0.05; done
+  while load; { [ -e "$b.i" ] || { [ -n "$p" ] && alive; }; } && [ -z "$E" ]; do guard; wait; W=; rest 0.05; done
   free
 }
 `;
@@ -272,29 +315,36 @@ listen() {
  */
 const START = `
 no() { printf "R %s\\n" "$*" >&9; exit 0; }
+known() { [ -e "$b.i" ] && ours; }
+safe() { [ -k "$r" ] || { [ -O "$r" ] && [ -z "$(find "$r" -prune "(" -perm -002 -o -perm -020 ")" 2>/dev/null)" ]; }; }
 take() {
-  [ -d "$d" ] && [ -w "$d" ] && { [ -k "$d" ] || [ -O "$d" ]; } || return 1
+  [ -d "$r" ] && [ -w "$r" ] || return 1
+  ours || { safe && mkdir -m 700 "$d" 2>/dev/null && ours; } || return 1
   set -C; true 2>/dev/null >"$b.i"; x=$?; set +C
   if [ $x -gt 0 ]; then
-    if known; then owned; say H; exit 0; fi
+    if [ -e "$b.i" ]; then say H; exit 0; fi
+    leave
     return 1
   fi
   printf "%s\\n" "$$ $T $K $C" 2>/dev/null >>"$b.i" && return 0
   rm -f "$b.i"
+  leave
   return 1
 }
 start() {
   trap "" PIPE HUP
-  if each known; then owned; say H; exit 0; fi
+  if each known; then say H; exit 0; fi
   each take || { say R spool-unwritable "no writable folder with space among /tmp, /var/tmp, /dev/shm and the home folder"; exit 0; }
-  store 2>/dev/null || { remove; say R spool-full "$d"; exit 0; }
+  set -C
+  { true >"$b.o" && true >"$b.e" && store; } 2>/dev/null || { remove; say R spool-full "$d"; exit 0; }
+  set +C
   X=$$
   exec 8<&0
   listen <&8 &
   L=$! && true
   lead | tell
   wait "$L"
-  [ $? = 7 ] || { tidy; exit 0; }
+  [ $? = 7 ] || { leave; exit 0; }
   case $b in *"$n"*) remove;; *) D=$D$b$n;; esac
   say F
   [ \${#D} -gt 1000 ] && tidy
@@ -353,29 +403,38 @@ tell() {
   now; say S "$p" "$u" "$t"
   q=; v=
   while read -r x y; do case $x in "X$N") q=$y; break;; *) v=1;; esac; done
-  [ -e "$b.i" ] || exit 0
   if [ -z "$q" ]; then
     c=0
     while [ $c -lt 100 ] && stat "$p" && [ "$s" != Z ]; do c=$((c + 1)); ( : ); done
     held || exit 0
+    c=0
+    while [ ! -e "$b.i" ] && [ $c -lt 10 ]; do c=$((c + 1)); B=1; rest 0.1; done
+  elif [ ! -e "$b.i" ]; then exit 0
   elif [ -n "$v" ]; then q=s$((q - 128)); else q=e$q; fi
   v=
   record T "$q" - "" || v="$q $u $t -"
   load
-  if [ -n "$v" ] && [ -z "$G$E$M" ] && [ -e "$b.i" ]; then E=$v; M=T; fi
+  if [ -n "$v" ] && [ -z "$G$E$M" ]; then E=$v; M=T; fi
   [ "$M" = T ] || exit 0
   if [ -s "$b.o" ]; then say O 1 0; cat "$b.o"; say; fi
   if [ -s "$b.e" ]; then say O 2 0; cat "$b.e"; say; fi
   report
 }
-live_on() { guard; if note C && load && [ "$M" = C ]; then follow 0 0 & fi; tidy; }
+live_on() { p=\${p:-$1}; u=\${u:-$2}; guard; if note C && load && [ "$M" = C ]; then follow 0 0 & fi; tidy; }
 `;
 
 /** Finds a run again. A guard without a leader is a start under way, or one that died before anything ran. */
 const ATTACH = `
+known() {
+  for d in "$r"/.drover-*; do
+    F=\${d##*/.drover-}; b=$d/$A
+    [ -e "$b.i" ] && ours && return 0
+  done
+  return 1
+}
 attach() {
   trap "" PIPE HUP
-  if each known; then owned; else say A; exit 0; fi
+  each known || { say A; exit 0; }
   c=0
   while load; [ -z "$p" ]; do
     [ -e "$b.i" ] || { say A; exit 0; }
@@ -391,16 +450,16 @@ attach() {
   listen
 }
 whole() {
-  each known && [ -O "$b.i" ] || { say A; exit 0; }
+  each known || { say A; exit 0; }
   case $1 in 1) x=$b.o;; *) x=$b.e;; esac
   y=$(wc -c <"$x") || { say A; exit 0; }
   say W $((y)); tail -c +$(($2 + 1)) "$x" | head -c "$3"; say
 }
-erase() { if each known && [ -O "$b.i" ]; then free; remove; fi; say F; }
+erase() { if each known; then free; remove; fi; say F; }
 `;
 
 /** Evaluates what it is told: the watch first, then the order. */
-const LOOP = 'while IFS= read -r y; do eval "$y"; done; tidy exec';
+const LOOP = 'while IFS= read -r y; do eval "$y"; done; leave';
 
 export const startProgram: RemoteProgram = { head: oneLine(BASE + START + LOOP), rest: oneLine(WATCH) };
 export const attachProgram: RemoteProgram = { head: oneLine(BASE + ATTACH + LOOP), rest: oneLine(WATCH) };

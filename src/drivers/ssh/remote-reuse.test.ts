@@ -1,5 +1,5 @@
 /** Shells that are handed on from one order to the next: real processes, in each of the shells that a host may have. */
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { systemClock as clock } from '../../base/clock.ts';
 import { newId } from '../../base/ids.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import { localShell, type LocalShell } from '../../../test/support/local-shell.ts';
+import { tracesOf } from '../../../test/support/traces.ts';
 import { until } from '../../../test/support/until.ts';
 import type { RemoteOrder, RemoteOutcome, RemoteRun } from './remote-run.ts';
 import { attachRemote, startRemote } from './remote-supervisor.ts';
@@ -61,9 +62,7 @@ async function run(
 }
 
 function isGone(...attempts: readonly string[]): boolean {
-  return !['/tmp', '/var/tmp', '/dev/shm'].some((folder) =>
-    readdirSync(folder).some((name) => attempts.some((attempt) => name.includes(attempt))),
-  );
+  return attempts.every((attempt) => tracesOf(attempt).length === 0);
 }
 
 /** Its session is known, so that the login shell itself takes the program. */

@@ -1,12 +1,13 @@
 /** The program and what speaks with it, over shells of this machine: real processes, real files, and channels that are cut. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../base/clock.ts';
 import { newId } from '../../base/ids.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import { localShell, type LocalShell } from '../../../test/support/local-shell.ts';
+import { tracesOf } from '../../../test/support/traces.ts';
 import { until } from '../../../test/support/until.ts';
 import { attachRemote, startRemote } from './remote-supervisor.ts';
 import type { RemoteOrder, RemoteOutcome, RemoteRun } from './remote-run.ts';
@@ -70,13 +71,6 @@ async function run(
   return follower as Follower & { outcome: RemoteOutcome };
 }
 
-/** What is left of an attempt on this machine. */
-function traces(attempt: string): string[] {
-  return ['/tmp', '/var/tmp', '/dev/shm'].flatMap((folder) =>
-    readdirSync(folder).filter((name) => name.includes(attempt)),
-  );
-}
-
 function isAlive(pid: number): boolean {
   try {
     return !/\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
@@ -98,7 +92,7 @@ for (const [name, login] of Object.entries(shells)) {
       expect(outcome.signal).toBeUndefined();
       expect(streams[1]).toEqual(Buffer.from([97, 0, 255, 10]));
       expect(streams[2].toString()).toBe('err');
-      expect(traces(order.attempt)).toEqual([]);
+      expect(tracesOf(order.attempt)).toEqual([]);
     });
 
     it('tells signals from codes', async () => {
@@ -138,7 +132,7 @@ for (const [name, login] of Object.entries(shells)) {
       const { outcome } = await run(shell, order);
       expect(outcome).toMatchObject({ outcome: 'timed_out' });
       expect(isAlive(Number(readFileSync(file, 'latin1')))).toBe(false);
-      expect(traces(order.attempt)).toEqual([]);
+      expect(tracesOf(order.attempt)).toEqual([]);
     });
   });
 }
@@ -198,7 +192,9 @@ describe('a run', () => {
   it('removes what nobody forgot for a week, once it had ended', async () => {
     const old = new Date(clock.nowMs() - 8 * 86_400_000);
     const left = (end: string): string => {
-      const name = `/tmp/.drover-${newId()}.0.0.1`;
+      const folder = `/tmp/.drover-${newId()}`;
+      mkdirSync(folder, { mode: 0o700 });
+      const name = `${folder}/${newId()}.0.0.1`;
       for (const [suffix, text] of [
         ['o', 'output'],
         ['i', `1 100 100 100\n2 100\nY 3\n${end}`],
@@ -206,6 +202,7 @@ describe('a run', () => {
         writeFileSync(`${name}.${suffix}`, text!);
         utimesSync(`${name}.${suffix}`, old, old);
       }
+      utimesSync(folder, old, old);
       return name;
     };
     const [told, watched, open] = [
@@ -216,16 +213,12 @@ describe('a run', () => {
     const gate = join(scratch, 'swept');
     const follower = new Follower();
     const remote = await startRemote(shell, orderOf(`until [ -e ${gate} ]; do sleep 0.1; done`), follower, { clock });
-    await until('both are gone', () =>
-      [told, watched].every((name) => !existsSync(`${name}.i`) && !existsSync(`${name}.o`)),
-    );
+    await until('both are gone', () => [told, watched].every((name) => !existsSync(dirname(name))));
     writeFileSync(gate, '');
     await until('the end', () => follower.outcome);
     await remote.forget();
-    for (const suffix of ['i', 'o']) {
-      expect(existsSync(`${open}.${suffix}`)).toBe(true);
-      rmSync(`${open}.${suffix}`);
-    }
+    for (const suffix of ['i', 'o']) expect(existsSync(`${open}.${suffix}`)).toBe(true);
+    rmSync(dirname(open), { recursive: true });
   });
 
   it('honours #! itself', async () => {
@@ -234,19 +227,20 @@ describe('a run', () => {
     );
   });
 
-  it('is started once, however often it is asked for', async () => {
+  it('is started once, however often it is asked for in the same folder', async () => {
+    const folder = newId();
     const file = join(scratch, 'once');
     const order = orderOf(`echo x >> ${file}; sleep 0.2; exit 7`);
     const [first, second] = [new Follower(), new Follower()];
     const runs = await Promise.all([
-      startRemote(shell, order, first, { clock }),
-      startRemote(localShell(['dash']), order, second, { clock }),
+      startRemote(shell, order, first, { clock, folder }),
+      startRemote(localShell(['dash']), order, second, { clock, folder }),
     ]);
     await until('both ends', () => first.outcome && second.outcome);
     expect([first.outcome!.exitCode, second.outcome!.exitCode]).toEqual([7, 7]);
     await Promise.all(runs.map((each) => each.forget()));
     expect(readFileSync(file, 'latin1')).toBe('x\n');
-    expect(traces(order.attempt)).toEqual([]);
+    expect(tracesOf(order.attempt)).toEqual([]);
   });
 
   it('works where there is no /proc', async () => {
@@ -288,7 +282,7 @@ requiring('root').describe('a run as somebody else', () => {
       const { text, outcome } = await run(localShell(['dash']), order);
       expect(outcome.exitCode).toBe(130);
       expect(text).toMatch(/^nobody\n\S+ nobody nobody\n$/);
-      expect(traces(order.attempt)).toEqual([]);
+      expect(tracesOf(order.attempt)).toEqual([]);
     }
   });
 
@@ -337,7 +331,7 @@ describe('a lost channel', () => {
     expect(follower.streams[1].subarray(4).toString()).toBe('two\n');
     expect(Buffer.from((await remote.readWhole(1, 2, 100)).bytes).toString()).toBe('e\ntwo\n');
     await remote.forget();
-    expect(traces(order.attempt)).toEqual([]);
+    expect(tracesOf(order.attempt)).toEqual([]);
     expect(await attachRemote(shell, order, { stdout: 0, stderr: 0 }, new Follower(), { clock })).toBe('absent');
   });
 
@@ -354,7 +348,7 @@ describe('a lost channel', () => {
     await until('the end', () => follower.outcome);
     expect(follower.outcome).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
     await remote.forget();
-    expect(traces(order.attempt)).toEqual([]);
+    expect(tracesOf(order.attempt)).toEqual([]);
   });
 
   it('in the middle of a script leaves nothing and runs nothing', async () => {
@@ -365,7 +359,7 @@ describe('a lost channel', () => {
     shell.cutAt = 100_000;
     const remote = await startRemote(shell, order, follower, { clock });
     await remote.lost;
-    await until('it is cleaned up', () => traces(order.attempt).length === 0);
+    await until('it is cleaned up', () => tracesOf(order.attempt).length === 0);
     expect(existsSync(file)).toBe(false);
   });
 
@@ -413,7 +407,7 @@ describe('a lost channel', () => {
     await until('the end', () => follower.outcome);
     expect(follower.outcome).toMatchObject({ outcome: 'cancelled', reason: 'cancelled-by-user', signal: 'SIGTERM' });
     await remote.forget();
-    expect(traces(order.attempt)).toEqual([]);
+    expect(tracesOf(order.attempt)).toEqual([]);
   });
 });
 

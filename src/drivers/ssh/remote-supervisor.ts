@@ -30,8 +30,10 @@ export interface RemoteOptions {
   readonly liveAfterMs?: number;
   /** How long a host may say nothing at all; shorter for tests. */
   readonly beginMs?: number;
-  /** Asked right before the order leaves; false when it must not any more: then nothing ran, and nothing is told. */
-  onLeaving?(): boolean;
+  /** Where an earlier try of the same order was sent to: it may come in yet, and only one of them may begin. */
+  readonly folder?: string;
+  /** Asked right before the order leaves, with the name of the folder that a repetition must give; false when it must not any more: then nothing ran, and nothing is told. */
+  onLeaving?(folder: string): boolean;
 }
 
 export interface RemoteTarget extends RemoteUser {
@@ -94,7 +96,11 @@ class Run implements RemoteRun {
   readonly #procRoot: string;
   readonly #liveAfterMs: number;
   readonly #beginMs: number;
-  readonly #mayLeave: () => boolean;
+  readonly #mayLeave: (folder: string) => boolean;
+  #folder: string | undefined;
+  #hasLostFiles = false;
+  /** Pid and start of the script, as the host told them: it is reminded of them, should its files be gone. */
+  #identity = '';
   #conversation: RemoteConversation | undefined;
   #tellLost: (reason: string) => void = () => undefined;
   #startedAtMs: number | undefined;
@@ -117,7 +123,8 @@ class Run implements RemoteRun {
     this.#procRoot = options.procRoot ?? '/proc';
     this.#liveAfterMs = options.liveAfterMs ?? LIVE_AFTER_MS;
     this.#beginMs = options.beginMs ?? limits.sshBeginMs;
-    this.#mayLeave = () => options.onLeaving?.() ?? true;
+    this.#folder = options.folder;
+    this.#mayLeave = (folder) => options.onLeaving?.(folder) ?? true;
     this.#farewell = new Promise((resolve) => {
       this.#tellForgotten = resolve;
     });
@@ -163,14 +170,14 @@ class Run implements RemoteRun {
   async #carryOut(order: RemoteOrder, conversation: RemoteConversation): Promise<void> {
     const messages = conversation.messages();
     const session = await this.#session(conversation, messages);
-    const text =
-      session &&
-      orderText(order, { nonce: conversation.nonce, procRoot: this.#procRoot, inherited: session.inherited });
+    conversation.folder = this.#folder ??= conversation.folder;
+    const { nonce, folder } = conversation;
+    const text = session && orderText(order, { nonce, folder, procRoot: this.#procRoot, inherited: session.inherited });
     if (text && isRefusal(text)) {
       this.refuse(text.refused, text.detail);
       return conversation.close();
     }
-    if (text && !this.#mayLeave()) return conversation.close();
+    if (text && !this.#mayLeave(folder)) return conversation.close();
     if (text) conversation.order(text.parts, text.call);
     const heard = text !== undefined && (await this.#follow(conversation, messages, text));
     if (this.#hasEnded || heard) return;
@@ -179,7 +186,7 @@ class Run implements RemoteRun {
   }
 
   #takeKept(): RemoteConversation | undefined {
-    if (!this.#isKeepable) return undefined;
+    if (!this.#isKeepable || this.#folder !== undefined) return undefined;
     const kept = this.#knownSession()?.kept ?? [];
     for (let last = kept.pop(); last; last = kept.pop()) if (last.wake()) return last;
     return undefined;
@@ -304,9 +311,10 @@ class Run implements RemoteRun {
       const { words } = message;
       if (words[0] === 'B') conversation.send(blobs.shift() ?? '');
       else if (words[0] === 'S') this.#begun(words);
+      else if (words[0] === 'D') this.#hasLostFiles = true;
       else if (words[0] === 'F') this.#tellForgotten('forgotten');
       else if (words[0] === 'E') {
-        this.#end(outcomeOf(words, this.#startedAtMs, this.#clock.nowMs()));
+        this.#end(outcomeOf(words, this.#startedAtMs, this.#clock.nowMs(), this.#hasLostFiles));
         if (this.#isKeepable && !this.#isLive) return true;
       } else if (words[0] === 'R') {
         const fault = remoteFault(words);
@@ -330,6 +338,7 @@ class Run implements RemoteRun {
   #begun(words: readonly string[]): void {
     const [, pid, start, now] = words.map(Number);
     this.#startedAtMs = this.#clock.nowMs() - Math.max(0, now! - start!) * 10;
+    this.#identity = `${pid} ${start}`;
     this.#follower.started(pid!, this.#startedAtMs);
     if (this.#stopping) this.#sendStop();
     else if (!this.#isLive)
@@ -339,7 +348,7 @@ class Run implements RemoteRun {
   #goLive(): void {
     if (this.#isLive || this.#hasEnded) return;
     this.#isLive = true;
-    this.#conversation?.send('live_on\n');
+    this.#conversation?.send(`live_on ${this.#identity}\n`);
   }
 
   #end(outcome: RemoteOutcome): void {
@@ -364,7 +373,7 @@ class Run implements RemoteRun {
   }
 
   #sendStop(): void {
-    this.#conversation?.send(`end ${this.#stopping!}\n`);
+    this.#conversation?.send(`end ${this.#stopping!} ${this.#identity}\n`);
     this.#goLive();
   }
 

@@ -66,6 +66,8 @@ export class SshAttempt {
   #hasEnded = false;
   #cancelLook: () => void = () => undefined;
   #cancelGivingUp: () => void = () => undefined;
+  /** Where the first try of the order went. */
+  #folder: string | undefined;
   /** Why the host could not be asked what became of the order. */
   #lastFault: string | undefined;
   #onOver: () => void = () => undefined;
@@ -203,9 +205,10 @@ export class SshAttempt {
     const { host, shell } = reached;
     const follower = await this.#follower(reached);
     if (this.#hasEnded) return undefined;
-    const onLeaving = (): boolean => {
+    const onLeaving = (folder: string): boolean => {
       if (this.#hasEnded || this.#options.stopping.aborted) return false;
       this.#isOut = true;
+      this.#folder = folder;
       this.#giveUpLater();
       return true;
     };
@@ -230,7 +233,12 @@ export class SshAttempt {
         become,
       };
       return await this.#follow(
-        await startRemote(shell, order, follower, { clock, onLeaving, ...this.#pace() }),
+        await startRemote(shell, order, follower, {
+          clock,
+          onLeaving,
+          ...this.#pace(),
+          ...(this.#folder === undefined ? {} : { folder: this.#folder }),
+        }),
         follower,
       );
     } catch (error) {
