@@ -52,7 +52,10 @@ describe('the command of a channel', () => {
   it('tells apart what sudo and su say', () => {
     const sudo = (text: string): string | undefined =>
       becomeFault(text, { become: { kind: 'sudo', user: 'app', password: 'x' } })?.code;
-    expect(sudo('sudo: a password is required\n')).toBe('become-password-missing');
+    expect(sudo('Corp PIN: \nsudo: a password is required\n')).toBe('become-not-allowed');
+    expect(becomeFault('sudo: a password is required\n', { become: { kind: 'sudo', user: 'app' } })?.code).toBe(
+      'become-password-missing',
+    );
     expect(sudo('Sorry, try again.\nsudo: no password was provided\n')).toBe('become-password-wrong');
     expect(sudo('sudo: 1 incorrect password attempt\n')).toBe('become-password-wrong');
     expect(sudo('joe is not in the sudoers file.\n')).toBe('become-not-allowed');

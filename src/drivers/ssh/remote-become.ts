@@ -127,7 +127,13 @@ export function becomeFault(stderr: string, { become, user }: RemoteUser): Becom
   // sudo that took no password asks again, and then says that it got none.
   if (/incorrect password|try again|authentication failure|authentication token/i.test(stderr))
     return fault('become-password-wrong', `${kind} did not take the password to become ${become.user}.`);
-  if (/password is required|no password was provided/i.test(stderr)) return passwordMissing({ become });
+  if (/password is required|no password was provided/i.test(stderr)) {
+    if (become.password === undefined) return passwordMissing({ become });
+    return fault(
+      'become-not-allowed',
+      `${kind} asked for something that the stored password is no answer to, and did not become ${become.user}; it said "${stderr.trim().replace(/\s+/g, ' ').slice(0, 300)}".`,
+    );
+  }
   if (
     /not (in the sudoers|allowed)|may not run|permission denied|must be run from a terminal|you must have a tty/i.test(
       stderr,

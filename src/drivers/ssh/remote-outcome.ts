@@ -13,7 +13,7 @@ export function outcomeOf(
   words: readonly string[],
   startedAtMs: number | undefined,
   nowMs: number,
-  hasLostFiles: boolean,
+  hasLostFiles = false,
 ): RemoteOutcome {
   const [, now = '0', status = '?', , end = now, cause = '-', ...survivors] = words;
   const ending = endingOf(status);
