@@ -10,10 +10,12 @@ import type { HostRecord, RunRecord, RunSeed, Store } from '../store/store.ts';
 import { accountUse } from './account.ts';
 import type { AppContext, Caller } from './context.ts';
 import { twinDetail } from './host-twin.ts';
-import { runAccounts } from './run-account.ts';
+import { runAccounts, type RunAccounts } from './run-account.ts';
 
 export interface RunStartInput {
   readonly targets: string;
+  /** At most so many of the hosts that match: the first by name. */
+  readonly hostsMax?: number;
   readonly name: string;
   readonly reason: string;
   readonly spec: Omit<RunSpec, 'secretNames'>;
@@ -31,21 +33,7 @@ export async function runStart(
   input: RunStartInput,
   beforeStart?: (id: RunId, seeds: RunSeed['executions']) => void,
 ): Promise<RunRecord> {
-  const faults = specFaults(input);
-  const { hosts, fault } = await expandTargets(ctx.store, input.targets);
-  if (fault?.code === 'bad-target') faults.unshift(fault);
-  const accounts = await runAccounts(ctx, fault ? [] : hosts, input.spec, input.account);
-  faults.push(...accounts.faults, ...lengthFaults(input, accounts.spec.environment));
-  if (accounts.used.length > 0 && !input.mayUseAccounts)
-    throw new DroverError('permission-denied', {
-      detail: 'This run would use accounts, and the permission access.account.use is not given.',
-    });
-  if (faults.length > 0)
-    throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', {
-      detail: faults.map((f) => f.detail).join(' '),
-      faults,
-    });
-  if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
+  const { hosts, accounts } = await runSettled(ctx, input);
   const id = newOwnedRunId(ctx);
   const spec: RunSpec = { ...input.spec, ...accounts.spec, secretNames: Object.keys(input.secrets) };
   const sealed =
@@ -98,6 +86,48 @@ export async function runStart(
   if (plan && run.seq === plan.dispatch.run.seq) plan.written();
   else ctx.ownership.wake(id, { run, spec, ...sealed, executions });
   return run;
+}
+
+interface SettledRun {
+  readonly hosts: Directory['hosts'];
+  readonly accounts: RunAccounts;
+}
+
+/** Where a run goes and as whom, or every fault of it; nothing is written. */
+async function runSettled(ctx: AppContext, input: RunStartInput): Promise<SettledRun> {
+  const faults = specFaults(input);
+  const { hosts: matching, fault } = await expandTargets(ctx.store, input.targets);
+  const hosts = matching.slice(0, input.hostsMax);
+  if (fault?.code === 'bad-target') faults.unshift(fault);
+  const accounts = await runAccounts(ctx, fault ? [] : hosts, input.spec, input.account);
+  faults.push(...accounts.faults, ...lengthFaults(input, accounts.spec.environment));
+  if (accounts.used.length > 0 && !input.mayUseAccounts)
+    throw new DroverError('permission-denied', {
+      detail: 'This run would use accounts, and the permission access.account.use is not given.',
+    });
+  if (faults.length > 0)
+    throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', {
+      detail: faults.map((f) => f.detail).join(' '),
+      faults,
+    });
+  if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
+  return { hosts, accounts };
+}
+
+/** What `runStart` would do, with the same refusals. */
+export async function runPlan(
+  ctx: AppContext,
+  input: RunStartInput,
+  namesMax: number,
+): Promise<{ hostCount: number; hosts: readonly string[]; accounts: readonly string[]; user?: string }> {
+  const { hosts, accounts } = await runSettled(ctx, input);
+  const user = accounts.spec.user ?? input.spec.user;
+  return {
+    hostCount: hosts.length,
+    hosts: hosts.slice(0, namesMax).map((host) => host.name),
+    accounts: accounts.used.map((account) => account.name),
+    ...(user === undefined ? {} : { user }),
+  };
 }
 
 export async function runPreview(

@@ -51,6 +51,7 @@ export const errors = {
   'run-not-finished': { status: 409, retryable: true, title: 'The run has not finished' },
   'run-already-finished': { status: 409, retryable: false, title: 'The run has already finished' },
   'nothing-to-retry': { status: 409, retryable: false, title: 'No execution of the run is in the chosen states' },
+  'token-name-taken': { status: 409, retryable: false, title: 'Another token has this name' },
   'host-name-taken': { status: 409, retryable: false, title: 'Another host has this name' },
   'host-is-twin': { status: 409, retryable: false, title: 'It is not decided yet which machine this host is' },
   'host-not-twin': { status: 409, retryable: false, title: 'The host is not a twin of another' },

@@ -270,19 +270,21 @@ function certificateLife(text: string | undefined): number {
   return ms;
 }
 
-/** An admin token for whoever started us; the supervisor keeps it. */
+/** An admin token for whoever started us; the supervisor keeps it. Every server of a cluster may make its own. */
 async function bootstrapToken(store: Store): Promise<string> {
   const token = newApiToken();
   const id = newId<'token'>() as TokenId;
-  await store.apiTokenCreate(
-    { id, hash: hashSecret(token), name: 'local-admin', role: 'admin', lifetimeMs: limits.apiTokenMsDefault },
-    {
-      actor: { kind: 'system', id: 'up', name: 'drover up' },
-      action: 'access.token.create',
-      target: `token/${id}`,
-      detail: { name: 'local-admin', role: 'admin' },
-    },
-  );
+  const create = (name: string): ReturnType<Store['apiTokenCreate']> =>
+    store.apiTokenCreate(
+      { id, hash: hashSecret(token), name, role: 'admin', lifetimeMs: limits.apiTokenMsDefault },
+      {
+        actor: { kind: 'system', id: 'up', name: 'drover up' },
+        action: 'access.token.create',
+        target: `token/${id}`,
+        detail: { name, role: 'admin' },
+      },
+    );
+  if ((await create('local-admin')) === 'name-taken') await create(`local-admin-${id}`);
   return token;
 }
 

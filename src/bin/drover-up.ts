@@ -357,7 +357,9 @@ class Up {
     if (access.expiresAtMs > systemClock.nowMs() + TOKEN_RENEW_BEFORE_MS) return access;
     const client = createClient({ baseUrl: access.url, token: access.token });
     const created = dataOf(
-      await client.POST('/api/v1/tokens', { body: { name: 'local-admin', role: 'admin', lifetime: '90d' } }),
+      await client.POST('/api/v1/tokens', {
+        body: { name: `local-admin-${new Date(systemClock.nowMs()).toISOString()}`, role: 'admin', lifetime: '90d' },
+      }),
     );
     const renewed = { ...access, token: created.token, expiresAtMs: Date.parse(created.expiresAt) };
     writeJsonFile(this.#config.dataDir, ACCESS, renewed);

@@ -2,7 +2,7 @@
 import { dataOf, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
-import { duration, Faults, idOf } from './input.ts';
+import { duration, Faults } from './input.ts';
 import { table, timeText } from './render.ts';
 import { openSession } from './session.ts';
 
@@ -57,12 +57,10 @@ function addTokens(program: Command): void {
       );
     },
   );
-  command(tokens, 'revoke', { summary: 'revoke an API token', examples: ['drover tokens revoke ID'] })
-    .argument('<id>')
-    .action(async (id: string, flags: AnswerFlags) => {
-      await openSession().client.DELETE('/api/v1/tokens/{id}', {
-        params: { path: { id: idOf(id, 'token', 'tokens list') } },
-      });
-      await answer(flags, { revoked: id }, () => `revoked ${id}`);
+  command(tokens, 'revoke', { summary: 'revoke an API token', examples: ['drover tokens revoke ci'] })
+    .argument('<token>', 'name or id')
+    .action(async (token: string, flags: AnswerFlags) => {
+      await openSession().client.DELETE('/api/v1/tokens/{token}', { params: { path: { token } } });
+      await answer(flags, { revoked: token }, () => `revoked ${token}`);
     });
 }

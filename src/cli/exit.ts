@@ -111,6 +111,7 @@ function exitOf(status: number, code: string): number {
 const FLAGS: Readonly<Record<string, string>> = {
   labels: '--label',
   targets: '--target',
+  hostsMax: '--limit',
   script: '--script',
   scriptBase64: '--script',
   command: 'the command',

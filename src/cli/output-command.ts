@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { command, type OutputForm } from './command.ts';
 import { EXIT, UsageError } from './exit.ts';
 import { followToEnd, printResult } from './follow.ts';
-import { Faults } from './input.ts';
+import { Faults, number } from './input.ts';
 import { unseen } from './live-lines.ts';
 import { isTerminal, note, out, paintOf, shownText, type StreamName } from './out.ts';
 import { endingText, paintState } from './render.ts';
@@ -18,6 +18,7 @@ import { plainText } from './text-width.ts';
 interface OutputFlags {
   readonly host?: string;
   readonly follow?: boolean;
+  readonly attempt?: string;
   readonly raw?: boolean;
   readonly stream?: string;
   readonly full?: boolean;
@@ -42,9 +43,10 @@ export function addOutputCommand(runs: Command, fetchRun: FetchRun): void {
       'drover runs output ID --host web-7 --stream stderr --full >whole',
     ],
   })
-    .argument('<id>')
+    .argument('<id>', 'id, a beginning of it that fits one run, or last')
     .option('--host <name>', 'one host')
     .option('-f, --follow', 'live, until the run has ended')
+    .option('--attempt <n>', 'of an earlier attempt of one host (default: the last)')
     .option('--raw', 'exact bytes of one host and stream, as they are kept')
     .option('--full', 'exact bytes, the whole stream: what is not kept comes from the host itself')
     .option('--stream <stream>', 'stdout or stderr, for --raw and --full (default: stdout)')
@@ -61,6 +63,9 @@ function checked(flags: OutputFlags): StreamName {
   const isExact = flags.raw === true || flags.full === true;
   if (flags.json && (isExact || flags.follow))
     faults.add('--json is a document at the end; it does not go with --raw, --full or --follow.');
+  number(faults, '--attempt', flags.attempt, { least: 1, most: 1_000_000 });
+  if (flags.attempt !== undefined && (flags.follow || flags.json))
+    faults.add('--attempt shows what is over, of one host; it goes with neither --follow nor --json.');
   if (flags.full && flags.follow)
     faults.add('Give --full or --follow, not both: --follow --raw goes on to the end and leaves nothing out.');
   if (flags.stream !== undefined && !isExact)
@@ -76,8 +81,12 @@ function checked(flags: OutputFlags): StreamName {
 }
 
 async function show(session: Session, run: Run, flags: OutputFlags, stream: StreamName): Promise<number> {
-  if (flags.raw || flags.full) {
-    const execution = await oneExecution(session, run.id, flags.host);
+  if (flags.raw || flags.full || flags.attempt !== undefined) {
+    const execution = await attemptOf(session, await oneExecution(session, run.id, flags.host), flags.attempt);
+    if (!flags.raw && !flags.full) {
+      await printHost(session, execution);
+      return EXIT.succeeded;
+    }
     if (flags.full) return printWhole(session, execution, stream);
     return flags.follow && OPEN.has(execution.state)
       ? new RawFollower(session, execution, stream).follow()
@@ -100,7 +109,7 @@ async function show(session: Session, run: Run, flags: OutputFlags, stream: Stre
 async function oneExecution(session: Session, runId: string, host: string | undefined): Promise<Execution> {
   let found: Execution | undefined;
   for await (const execution of executionsOf(session, runId, host)) {
-    if (found) throw new UsageError('--raw and --full show one host: name it with --host.');
+    if (found) throw new UsageError('--raw, --full and --attempt show one host: name it with --host.');
     found = execution;
   }
   if (!found)
@@ -109,6 +118,22 @@ async function oneExecution(session: Session, runId: string, host: string | unde
       detail: `Run ${runId} has ${host === undefined ? 'no hosts.' : `no host ${host}. Its hosts: drover runs show ${runId} --all`}`,
     });
   return found;
+}
+
+/** As it was in an attempt that is over, or as it is. */
+async function attemptOf(session: Session, execution: Execution, attempt: string | undefined): Promise<Execution> {
+  if (attempt === undefined || Number(attempt) === execution.attempt) return execution;
+  const { runId, task, ordinal } = execution;
+  const { history } = dataOf(
+    await session.patient.GET('/api/v1/runs/{runId}/executions/{task}/{ordinal}', {
+      params: { path: { runId, task, ordinal } },
+    }),
+  );
+  const found = history.find((past) => past.attempt === Number(attempt));
+  if (found) return found;
+  throw new UsageError(
+    `${execution.host} has had no attempt ${attempt} in this run: it is at attempt ${execution.attempt}.`,
+  );
 }
 
 async function printHost(session: Session, execution: Execution): Promise<void> {

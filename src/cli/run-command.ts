@@ -1,5 +1,5 @@
 /** `drover run`: makes a run, follows it, and shows the folded result. */
-import { dataOf, DroverApiError } from '@drover/sdk';
+import { dataOf, DroverApiError, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { limits } from '../base/limits.ts';
 import { answer, command, withDisconnect } from './command.ts';
@@ -9,28 +9,29 @@ import { many } from './input.ts';
 import { HeldSignals } from './interrupt.ts';
 import { canAsk, confirm } from './prompt.ts';
 import { isSweeping, runRequest, type RunFlags } from './run-request.ts';
+import { foldNames } from '../domain/target/fold-names.ts';
+import { whatText } from './run-text.ts';
 import { openSession, type Session } from './session.ts';
+import { withTargets } from './targets.ts';
+import { plainText } from './text-width.ts';
 
 export function addRunCommand(program: Command): void {
-  withDisconnect(
-    command(program, 'run', {
-      summary: 'run a script or command on hosts',
-      description:
-        'Run a script or command on hosts, follow it, and show the folded result.\nSeveral words after -- are a program and its arguments, given byte by byte. One argument that holds a space or characters of the shell is a line for the shell (sh), as with ssh.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached, 5 nothing failed but hosts were not reached (not started or lost).',
-      examples: [
-        "drover run -t 'web-*' -- uptime",
-        "drover run -t 'web-*' -- 'df -h / | tail -1; hostname'",
-        "drover run -t 'zone=a and not db-*' --script fix.sh --max-failed 5% --reason 'ticket 4711'",
-        'drover run -t all --lang python --script check.py --secret TOKEN=@token.txt --json',
-        'generate-script | drover run -t web-1 --script -',
-      ],
-    }),
+  withTargets(
+    withDisconnect(
+      command(program, 'run', {
+        summary: 'run a script or command on hosts',
+        description:
+          'Run a script or command on hosts, follow it, and show the folded result.\nSeveral words after -- are a program and its arguments, given byte by byte. One argument that holds a space or characters of the shell is a line for the shell (sh), as with ssh.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached, 5 nothing failed but hosts were not reached (not started or lost).',
+        examples: [
+          "drover run -t 'web-*' -- uptime",
+          "drover run -t 'web-*' -- 'df -h / | tail -1; hostname'",
+          "drover run -t 'zone=a and not db-*' --script fix.sh --max-failed 5% --reason 'ticket 4711'",
+          'drover run -t all --lang python --script check.py --secret TOKEN=@token.txt --json',
+          'generate-script | drover run -t web-1 --script -',
+        ],
+      }),
+    ),
   )
-    .option(
-      '-t, --target <expression>',
-      'all, names, globs, label=value, joined by and, or, not, ( ) (repeatable: any of them)',
-      many,
-    )
     .option('-s, --script <file>', 'script to run; - reads it from standard input')
     .option('-l, --lang <lang>', 'sh, bash, python, perl, node, powershell, or any program (default: #!, else sh)')
     .option('--fix-line-ends', 'make CR LF to LF in the script, and drop a byte order mark (files from Windows)')
@@ -61,6 +62,7 @@ export function addRunCommand(program: Command): void {
       '-y, --yes',
       `do not ask before more than ${limits.confirmTargetsOver} hosts (DROVER_CONFIRM_OVER sets another number)`,
     )
+    .option('--dry-run', 'check everything, say where it would go, as whom and what it would run, and write nothing')
     .option('--live', 'show output as it comes, instead of folded at the end')
     .argument('[command...]', 'command and arguments, after --')
     .action(async (words: string[], flags: RunFlags) => {
@@ -71,7 +73,8 @@ export function addRunCommand(program: Command): void {
 async function run(words: readonly string[], flags: RunFlags): Promise<number> {
   const body = runRequest(words, flags);
   const session = openSession();
-  await confirmTargets(session, body.targets, flags);
+  if (flags.dryRun) return dryRun(session, body, flags);
+  await confirmTargets(session, body, flags);
   if (flags.as !== undefined) Object.assign(body, await identity(session, flags.as));
   const held = new HeldSignals();
   const started = dataOf(
@@ -79,6 +82,24 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
   );
   if (!flags.detach) return followToEnd(session, started, { ...flags, held });
   await answer(flags, { run: started }, () => started.id);
+  return EXIT.succeeded;
+}
+
+/** As the server would take it, with every refusal that it would make now. */
+async function dryRun(session: Session, body: Schemas['RunCreate'], flags: RunFlags): Promise<number> {
+  if (flags.as !== undefined) Object.assign(body, await identity(session, flags.as));
+  const plan = dataOf(await session.client.POST('/api/v1/runs/plan', { body }));
+  const { script, scriptBase64, command: argv, lang } = body;
+  const text = script ?? (scriptBase64 === undefined ? undefined : Buffer.from(scriptBase64, 'base64').toString());
+  const what = text === undefined ? { command: argv ?? [] } : { script: text, ...(lang === undefined ? {} : { lang }) };
+  await answer(flags, { dryRun: true, ...plan, ...what, args: body.args ?? [] }, () =>
+    [
+      `would run on ${plan.hostCount} ${plan.hostCount === 1 ? 'host' : 'hosts'}: ${plainText(foldNames(plan.hosts))}${plan.hostCount > plan.hosts.length ? ' …' : ''}`,
+      `as ${plan.user ?? 'whoever the agent or the account of each host is'}${plan.accounts.length === 0 ? '' : `, over SSH with ${plan.accounts.join(', ')}`}`,
+      ...whatText({ ...what, args: body.args ?? [] }),
+      'nothing was written',
+    ].join('\n'),
+  );
   return EXIT.succeeded;
 }
 
@@ -97,12 +118,17 @@ async function identity(session: Session, name: string): Promise<{ account: stri
 }
 
 /** The whole of a large fleet is asked about first; where nobody can be asked it must be said. */
-async function confirmTargets(session: Session, targets: string, flags: RunFlags): Promise<void> {
+async function confirmTargets(
+  session: Session,
+  { targets, hostsMax: limit }: Schemas['RunCreate'],
+  flags: RunFlags,
+): Promise<void> {
   if (flags.yes || !isSweeping(targets)) return;
   const { hostCount } = dataOf(await session.client.POST('/api/v1/runs/preview', { body: { targets } }));
-  if (hostCount <= confirmOver()) return;
-  if (!canAsk()) throw new UsageError(`${targets} matches ${hostCount} hosts. Say --yes if that is meant.`);
-  if (!(await confirm(`${targets} matches ${hostCount} hosts. Run on all of them?`)))
+  const count = Math.min(hostCount, limit ?? hostCount);
+  if (count <= confirmOver()) return;
+  if (!canAsk()) throw new UsageError(`${targets} matches ${count} hosts. Say --yes if that is meant.`);
+  if (!(await confirm(`${targets} matches ${count} hosts. Run on all of them?`)))
     throw new UsageError('Nothing was run.');
 }
 

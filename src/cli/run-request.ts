@@ -6,10 +6,10 @@ import { fixLineEnds, scriptFormatFault } from '../domain/run/interpreter.ts';
 import { VIAS } from '../domain/run/spec.ts';
 import { parseFailureLimit } from '../domain/run/failure-limit.ts';
 import { parseTarget, type TargetExpression } from '../domain/target/expression.ts';
-import { choice, duration, Faults, Inputs, number, oneTarget, pairs } from './input.ts';
+import { choice, duration, Faults, Inputs, number, pairs } from './input.ts';
+import { hostsMaxOf, targetsOf, type TargetFlags } from './targets.ts';
 
-export interface RunFlags {
-  readonly target?: readonly string[];
+export interface RunFlags extends TargetFlags {
   readonly script?: string;
   readonly lang?: string;
   readonly fixLineEnds?: boolean;
@@ -35,12 +35,15 @@ export interface RunFlags {
   readonly live?: boolean;
   readonly via?: string;
   readonly priority?: string;
+  readonly dryRun?: boolean;
 }
 
 export function runRequest(command: readonly string[], flags: RunFlags): Schemas['RunCreate'] {
   const faults = new Faults();
   const inputs = new Inputs(faults);
-  const targets = targetsOf(faults, flags.target);
+  const targets =
+    targetsOf(faults, inputs, flags) ??
+    (flags.hostsFile === undefined ? faults.add('Say where: -t EXPRESSION; -t all is every host.') : undefined);
   const work = workOf(faults, inputs, command, flags);
   const [env, params, secrets] = [
     pairs(faults, '--env', flags.env ?? []),
@@ -51,6 +54,7 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
   const stdin = flags.stdin === undefined ? undefined : inputs.read('--stdin', flags.stdin, limits.stdinBytesMax);
   const request = {
     targets,
+    ...given('hostsMax', hostsMaxOf(faults, flags)),
     ...work,
     args: [...(flags.arg ?? [])],
     env,
@@ -104,18 +108,6 @@ function checkVariables(
       );
     if (Object.hasOwn(byFlag['--env'], name)) faults.add(`${name} is given as --env and as --secret.`);
   }
-}
-
-function targetsOf(faults: Faults, expressions: readonly string[] | undefined): string {
-  if (expressions === undefined) return faults.add('Say where: -t EXPRESSION; -t all is every host.') ?? '';
-  for (const expression of expressions) {
-    const parsed = parseTarget(expression);
-    if (!parsed.ok)
-      faults.add(
-        `--target ${JSON.stringify(expression)} is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.`,
-      );
-  }
-  return oneTarget(expressions);
 }
 
 function workOf(

@@ -2,15 +2,17 @@
 import { dataOf, type Execution, type Run } from '@drover/sdk';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { answer, command, group, withDisconnect, withUtc, type AnswerFlags } from './command.ts';
+import { answer, command, group, listText, withDisconnect, withUtc, type AnswerFlags } from './command.ts';
 import { EXIT, UsageError } from './exit.ts';
 import { followToEnd } from './follow.ts';
 import { HeldSignals, type OnDisconnect } from './interrupt.ts';
-import { Faults, idOf, instant, number } from './input.ts';
+import { Faults, instant, number } from './input.ts';
 import { paintOf } from './out.ts';
 import { addOutputCommand } from './output-command.ts';
 import { countsLine, createPaint, endingText, table, timeText, verdictLine } from './render.ts';
 import { executionsOf } from './result.ts';
+import { runIdOf } from './run-id.ts';
+import { settingRows, tookText, whatText } from './run-text.ts';
 import { openSession, type Session } from './session.ts';
 import { cutText, plainText } from './text-width.ts';
 
@@ -39,6 +41,7 @@ interface RetryFlags extends AnswerFlags {
   readonly onDisconnect?: OnDisconnect;
 }
 
+const RUN_ID = 'id, a beginning of it that fits one run, or last: the last that you have made';
 const STATES = ['waiting', 'running', 'stopping', 'succeeded', 'failed', 'cancelled'];
 const PAGE = 1_000;
 const NAME_COLUMNS = 40;
@@ -72,7 +75,7 @@ export function addRunsCommands(program: Command): void {
       examples: ['drover runs show 01936f2e-0000-7000-8000-000000000000', 'drover runs show ID --json'],
     }),
   )
-    .argument('<id>')
+    .argument('<id>', RUN_ID)
     .option('--all', 'every execution, also of a large run')
     .action(show);
   command(runs, 'watch', {
@@ -80,7 +83,7 @@ export function addRunsCommands(program: Command): void {
     description: 'Follow a run to its end and show the folded result, with the exit codes of `drover run`.',
     examples: ['drover runs watch ID', 'drover runs watch ID --live'],
   })
-    .argument('<id>')
+    .argument('<id>', RUN_ID)
     .option('--live', 'show output as it comes')
     .action(async (id: string, flags: { json?: boolean; live?: boolean }) => {
       const session = openSession();
@@ -88,11 +91,11 @@ export function addRunsCommands(program: Command): void {
     });
   addOutputCommand(runs, fetchRun);
   command(runs, 'cancel', { summary: 'start nothing more and end what runs', examples: ['drover runs cancel ID'] })
-    .argument('<id>')
+    .argument('<id>', RUN_ID)
     .action(async (id: string, flags: AnswerFlags) => {
-      const run = dataOf(
-        await openSession().client.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId: runIdOf(id) } } }),
-      );
+      const session = openSession();
+      const runId = await runIdOf(session, id);
+      const run = dataOf(await session.client.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId } } }));
       await answer(flags, { run }, () => `cancelling ${run.id}; see it end with: drover runs watch ${run.id}`);
     });
   withDisconnect(
@@ -103,7 +106,7 @@ export function addRunsCommands(program: Command): void {
       examples: ['drover runs retry ID --failed', 'drover runs retry ID --lost --not-started --detach'],
     }),
   )
-    .argument('<id>')
+    .argument('<id>', RUN_ID)
     .option('--failed', 'hosts where it failed')
     .option('--lost', 'hosts that went out of reach')
     .option('--timed-out', 'hosts where it took too long')
@@ -116,12 +119,10 @@ export function addRunsCommands(program: Command): void {
     .action(retry);
 }
 
-function runIdOf(text: string): string {
-  return idOf(text, 'run', 'runs list');
-}
-
 async function fetchRun(session: Session, id: string) {
-  return dataOf(await session.client.GET('/api/v1/runs/{runId}', { params: { path: { runId: runIdOf(id) } } }));
+  return dataOf(
+    await session.client.GET('/api/v1/runs/{runId}', { params: { path: { runId: await runIdOf(session, id) } } }),
+  );
 }
 
 async function list(flags: ListFlags): Promise<void> {
@@ -161,27 +162,35 @@ async function list(flags: ListFlags): Promise<void> {
     items.push(...page.items);
     next = page.next;
   } while (next !== undefined && items.length < wanted);
-  await answer(flags, { items, ...(next === undefined ? {} : { next }) }, () => {
-    const rows = items.map((run) => [
-      run.id,
-      run.state,
-      timeText(run.createdAt, flags.utc === true),
-      String(run.hostCount),
-      cutText(plainText(run.name), NAME_COLUMNS),
-      countsLine(run.counts, createPaint(false)),
-    ]);
-    return `${table(['ID', 'STATE', 'CREATED', 'HOSTS', 'NAME', 'COUNTS'], rows)}${next === undefined ? '' : `\n${paintOf('stdout').dim(`… older ones: --cursor ${next}`)}`}`;
-  });
+  const utc = flags.utc === true;
+  await answer(
+    flags,
+    { items, ...(next === undefined ? {} : { next }) },
+    () =>
+      `${listText(flags, items, [
+        ['ID', (run) => run.id],
+        ['STATE', (run) => run.state],
+        ['CREATED', (run) => timeText(run.createdAt, utc)],
+        ['TOOK', (run) => tookText(run.startedAt ?? run.createdAt, run.finishedAt)],
+        ['BY', (run) => run.createdBy],
+        ['HOSTS', (run) => String(run.hostCount)],
+        ['TARGETS', (run) => cutText(plainText(run.targets), NAME_COLUMNS), 'wide'],
+        ['REASON', (run) => cutText(plainText(run.reason), NAME_COLUMNS), 'wide'],
+        ['NAME', (run) => cutText(plainText(run.name), NAME_COLUMNS)],
+        ['COUNTS', (run) => countsLine(run.counts, createPaint(false))],
+      ])}${next === undefined ? '' : `\n${paintOf('stdout').dim(`… older ones: --cursor ${next}`)}`}`,
+    (run) => run.id,
+  );
 }
 
 async function show(id: string, flags: ShowFlags): Promise<void> {
   const session = openSession();
   const run = await fetchRun(session, id);
-  const timeline = await timelineOf(session, id);
+  const timeline = await timelineOf(session, run.id);
   const workers = flags.json ? new Map<string, string>() : await workerNames(session);
   const every = flags.json || flags.all || run.hostCount <= SHOWN_ALL;
   const executions: Execution[] = [];
-  for await (const execution of executionsOf(session, id)) {
+  for await (const execution of executionsOf(session, run.id)) {
     if (every || execution.state !== 'succeeded') executions.push(execution);
     if (!every && executions.length >= SHOWN_MAX) break;
   }
@@ -193,6 +202,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
       ['reason', run.reason || undefined],
       ['targets', run.targets],
       ['as', run.user],
+      ...settingRows(run),
       ['round', String(run.round)],
       ['cancelled', run.cancelRequestedBy && `by ${run.cancelRequestedBy} at ${timeText(run.cancelRequestedAt, utc)}`],
     ];
@@ -210,6 +220,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
       endingText(e),
       e.via ?? '',
       String(e.attempt),
+      tookText(e.startedAt, e.finishedAt),
       String(e.stdout.size),
       String(e.stderr.size),
       `${e.detail ?? ''}${e.settledLate ? ' (settled late)' : ''}`,
@@ -217,8 +228,8 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     const hosts =
       rows.length === 0
         ? 'every host succeeded (--all lists them)'
-        : table(['HOST', 'STATE', 'VIA', 'ATTEMPT', 'STDOUT', 'STDERR', 'DETAIL'], rows);
-    return `${verdictLine(run, paint)}\n${head}\n\n${events}\n\n${hosts}${!every && rows.length >= SHOWN_MAX ? `\n${paint.dim('… and more: --all')}` : ''}`;
+        : table(['HOST', 'STATE', 'VIA', 'ATTEMPT', 'TOOK', 'STDOUT', 'STDERR', 'DETAIL'], rows);
+    return `${verdictLine(run, paint)}\n${head}\n${whatText(run).join('\n')}\n\n${events}\n\n${hosts}${!every && rows.length >= SHOWN_MAX ? `\n${paint.dim('… and more: --all')}` : ''}`;
   });
 }
 
@@ -269,10 +280,11 @@ async function retry(id: string, flags: RetryFlags): Promise<void> {
   if (states.length === 0)
     throw new UsageError('Say which: --failed, --lost, --timed-out, --not-started, --cancelled, --skipped, or --all.');
   const session = openSession();
+  const runId = await runIdOf(session, id);
   const held = new HeldSignals();
   const run = dataOf(
     await session.client.POST('/api/v1/runs/{runId}/retry', {
-      params: { path: { runId: runIdOf(id) } },
+      params: { path: { runId } },
       body: { states },
     }),
   );

@@ -305,6 +305,7 @@ export function runStartInput(body: z.infer<typeof resources.RunCreate>): Omit<R
   const script = bytesOf(body.script, body.scriptBase64);
   return {
     targets: body.targets,
+    ...given('hostsMax', body.hostsMax),
     name: body.name || (body.command ? body.command.join(' ').slice(0, 80) : 'script'),
     reason: body.reason,
     secrets: body.secrets,

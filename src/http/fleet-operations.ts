@@ -276,7 +276,7 @@ export const fleetOperations = [
     body: r.ApiTokenCreate,
     status: 201,
     response: r.ApiTokenCreated,
-    errors: ['bad-input', 'agents-share-user', 'secret-shown-once'],
+    errors: ['bad-input', 'agents-share-user', 'secret-shown-once', 'token-name-taken'],
     shownOnce: { what: 'API token', revoke: 'drover tokens revoke' },
     async handle({ ctx, caller, body }) {
       if (ctx.agentsShareUser && body.role === 'operator')
@@ -296,6 +296,11 @@ export const fleetOperations = [
           requestId: caller.requestId,
         },
       );
+      if (record === 'name-taken')
+        throw new DroverError('token-name-taken', {
+          detail: `There is a token ${body.name}. Take another name, or revoke that one first: drover tokens revoke ${body.name}`,
+          faults: [{ pointer: '#/name', code: 'token-name-taken', detail: `There is a token ${body.name} already.` }],
+        });
       return { ...apiTokenResource(record), token };
     },
   }),
@@ -313,23 +318,26 @@ export const fleetOperations = [
   operation({
     id: 'revokeToken',
     method: 'DELETE',
-    path: '/tokens/{id}',
+    path: '/tokens/{token}',
     summary: 'Revoke an API token',
     permission: 'access.token.revoke',
-    params: idParams,
+    params: z.strictObject({ token: z.string().max(200).describe('Id or name') }),
     status: 204,
     errors: ['not-found'],
-    async handle({ ctx, caller, params }) {
-      if (
-        !(await ctx.store.apiTokenRevoke(params.id as TokenId, {
+    async handle({ ctx, caller, params: { token } }) {
+      const open = (await ctx.store.apiTokenList()).filter(({ revokedAtMs }) => revokedAtMs === undefined);
+      const found = open.find(({ id }) => id === token) ?? open.find(({ name }) => name === token);
+      const isRevoked =
+        found !== undefined &&
+        (await ctx.store.apiTokenRevoke(found.id, {
           actor: caller.actor,
           action: 'access.token.revoke',
-          target: `token/${params.id}`,
-          detail: {},
+          target: `token/${found.id}`,
+          detail: { name: found.name },
           requestId: caller.requestId,
-        }))
-      )
-        throw new DroverError('not-found', { detail: `There is no token ${params.id} that could be revoked.` });
+        }));
+      if (!isRevoked)
+        throw new DroverError('not-found', { detail: `There is no token ${token} that could be revoked.` });
     },
   }),
   operation({

@@ -1,7 +1,7 @@
 /** Runs, their executions and output. */
 import { z } from 'zod';
 import { runCancel, runRetry } from '../app/run-change.ts';
-import { runPreview, runStart } from '../app/run-start.ts';
+import { runPlan, runPreview, runStart } from '../app/run-start.ts';
 import { DroverError } from '../base/errors.ts';
 import { attemptId, type RunId } from '../base/ids.ts';
 import { roleAllows } from '../domain/access/permission.ts';
@@ -27,6 +27,8 @@ export const page = {
   limit: z.coerce.number().int().min(1).max(limits.pageSizeMax).default(limits.pageSizeDefault),
   cursor: z.string().max(500).optional(),
 };
+/** Of a version 7 id as it is written: each place may be the last. */
+const ID_PREFIX = /^[0-9a-f]{1,8}$|^[0-9a-f]{8}(-[0-9a-f]{0,4}){1,3}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{0,12}$/;
 const isTrue = z.enum(['true', 'false']).default('false');
 const list = <T extends string>(item: z.ZodType<T>) =>
   z
@@ -131,6 +133,38 @@ export const runOperations = [
     handle: ({ ctx, body }) => runPreview(ctx, body.targets, 1_000),
   }),
   operation({
+    id: 'planRun',
+    method: 'POST',
+    path: '/runs/plan',
+    summary: 'Check a run whole and tell where it would go and as whom; nothing is written',
+    permission: 'job.run.create',
+    body: r.RunCreate,
+    status: 200,
+    response: z
+      .object({
+        hostCount: z.int(),
+        hosts: z.array(z.string()).describe('The first thousand, by name'),
+        accounts: z.array(z.string()).describe('Accounts that it may use over SSH, or the one that was asked for'),
+        user: z.string().optional().describe('User of the hosts that it works as, where that is the same everywhere'),
+      })
+      .meta({ id: 'RunPlan' }),
+    errors: [
+      'bad-input',
+      'bad-target',
+      'host-not-found',
+      'host-is-twin',
+      'account-not-found',
+      'account-out-of-scope',
+      'no-target-matched',
+      'too-many-targets',
+      'script-empty',
+      'script-too-large',
+      'body-too-large',
+    ],
+    handle: ({ ctx, caller, body }) =>
+      runPlan(ctx, { ...runStartInput(body), mayUseAccounts: roleAllows(caller.role, 'access.account.use') }, 1_000),
+  }),
+  operation({
     id: 'listRuns',
     method: 'GET',
     path: '/runs',
@@ -146,6 +180,12 @@ export const runOperations = [
       createdBy: z.string().max(200).optional(),
       createdAfter: z.iso.datetime().optional(),
       createdBefore: z.iso.datetime().optional(),
+      id: z
+        .string()
+        .toLowerCase()
+        .refine((text) => ID_PREFIX.test(text), 'the beginning of an id')
+        .optional()
+        .describe('Beginning of the id'),
     }),
     async handle({ ctx, query }) {
       const { items, next } = await ctx.store.runList(
@@ -153,6 +193,7 @@ export const runOperations = [
           states: query.state,
           name: query.name,
           createdBy: query.createdBy,
+          idPrefix: query.id,
           createdAfterMs: (query.createdAfter && Date.parse(query.createdAfter)) || undefined,
           createdBeforeMs: (query.createdBefore && Date.parse(query.createdBefore)) || undefined,
         }),

@@ -137,6 +137,8 @@ export interface RunFilter {
   readonly createdBy?: string;
   readonly createdAfterMs?: number;
   readonly createdBeforeMs?: number;
+  /** Beginning of an id, in hexadecimal with its hyphens. */
+  readonly idPrefix?: string;
 }
 
 /** What one stream of an attempt left behind. */
@@ -629,7 +631,7 @@ export interface Store {
   apiTokenCreate(
     token: { id: TokenId; hash: Uint8Array; name: string; role: Role; lifetimeMs: number },
     audit: AuditEntry,
-  ): Promise<ApiToken>;
+  ): Promise<ApiToken | 'name-taken'>;
   /** By hash; also tells expired and revoked tokens, so that the refusal can say why. */
   apiTokenFetch(hash: Uint8Array): Promise<ApiToken | undefined>;
   /** Those of these tokens that are revoked or not there any more. */

@@ -67,7 +67,7 @@ describe('every operation', () => {
     expect(await call(operation!, await api.token('admin', 1))).toEqual({ status: 401, code: 'token-expired' });
     const revoked = await api.token('admin');
     await api.database.query(
-      'UPDATE api_token SET revoked_at_ms = 1 WHERE name = $1 AND id = (SELECT id FROM api_token ORDER BY created_at_ms DESC LIMIT 1)',
+      'UPDATE api_token SET revoked_at_ms = 1 WHERE role = $1 AND id = (SELECT id FROM api_token ORDER BY created_at_ms DESC LIMIT 1)',
       ['admin'],
     );
     expect(await call(operation!, revoked)).toEqual({ status: 401, code: 'unauthenticated' });

@@ -290,3 +290,125 @@ describe('contexts', () => {
 
 it('tells its version', async () =>
   expect((await runCli(['version'])).stdout).toMatch(/^drover \d+\.\d+\.\d+ \(Node v24\./));
+
+describe('hosts', () => {
+  it('are listed by expression, file, number and state', async () => {
+    const names = async (...args: string[]): Promise<string[]> =>
+      (await cli('hosts', 'list', '-o', 'name', ...args)).stdout.trim().split('\n');
+    await cli('hosts', 'add', 'box-1', '--address', '127.0.0.1', '--port', '1');
+    expect(await names('-t', 'local-*')).toEqual(['local-1', 'local-2']);
+    expect(await names('-t', 'local-2,box-1')).toEqual(['box-1', 'local-2']);
+    expect(await names('--limit', '2')).toEqual(['box-1', 'local-1']);
+    expect(await names('--state', 'ssh')).toEqual(['box-1']);
+    expect(await names('--state', 'linked,ssh', '-t', 'not local-1')).toEqual(['box-1', 'local-2']);
+    expect(await names('--down')).toEqual(['']);
+    const file = join(folder, 'some-hosts');
+    writeFileSync(file, '# web\nlocal-2  # the second\n\nbox-1\n');
+    expect(await names('--hosts-file', file)).toEqual(['box-1', 'local-2']);
+    expect(await names('--hosts-file', file, '-t', 'local-1')).toEqual(['box-1', 'local-1', 'local-2']);
+    writeFileSync(file, 'local-2\nweb and\n');
+    expect((await cli('hosts', 'list', '--hosts-file', file)).stderr).toContain(
+      `--hosts-file ${file}:2 "web and" is not valid`,
+    );
+    writeFileSync(file, '# nothing\n');
+    expect((await cli('run', '--hosts-file', file, '--', 'true')).stderr).toContain('names no hosts');
+    expect((await cli('hosts', 'list', '-t', 'nosuch')).stderr).toContain('No host is named nosuch');
+    await cli('hosts', 'remove', 'box-1');
+  });
+
+  it('are labelled by expression', async () => {
+    expect((await cli('hosts', 'label', '-t', 'local-*', 'role=web')).stdout).toBe(
+      'local-1: role=web\nlocal-2: role=web\n',
+    );
+    expect((await cli('hosts', 'label', 'local-1', 'role-')).stdout).toBe('local-1: no labels\n');
+    expect((await cli('hosts', 'list', '-t', 'role=web', '-o', 'name')).stdout).toBe('local-2\n');
+    expect((await cli('hosts', 'label', 'local-1')).code).toBe(2);
+  });
+});
+
+describe('a dry run', () => {
+  it('tells where, as whom and what, and writes nothing', async () => {
+    const count = async (): Promise<string> =>
+      (await cli('runs', 'list', '-n', '500', '-o', 'name')).stdout +
+      (await cli('audit', '-n', '1', '-o', 'json')).stdout;
+    const before = await count();
+    const { code, stdout } = await cli('run', '-t', 'local-*', '--dry-run', '--', 'echo a; echo "b"');
+    expect([code, stdout]).toEqual([0, expect.stringContaining('would run on 2 hosts: local-[1,2]')]);
+    expect(stdout).toContain('script for sh:\n  echo a; echo "b"');
+    expect((await cli('run', '-t', 'all', '--limit', '1', '--dry-run', '--', 'printf', 'a b')).stdout).toMatch(
+      /1 host: local-1\n[^]*command: printf 'a b'\n/,
+    );
+    expect(JSON.parse((await cli('run', '-t', 'local-1', '--dry-run', '--json', '--', 'true')).stdout)).toMatchObject({
+      dryRun: true,
+      hosts: ['local-1'],
+      command: ['true'],
+    });
+    expect(await count()).toBe(before);
+  });
+
+  it('makes every refusal that the run would meet', async () => {
+    const { code, stderr } = await cli('run', '-t', 'nosuch', '--dry-run', '--', 'true');
+    expect([code, stderr]).toEqual([3, expect.stringContaining('nosuch')]);
+    expect((await cli('run', '-t', 'all', '--limit', '0', '--dry-run', '--', 'true')).code).toBe(2);
+  });
+});
+
+describe('runs', () => {
+  it('go to as many hosts as was said, and are shown with what ran, for how long, and by whom', async () => {
+    const { stdout } = await cli(
+      'run',
+      '-t',
+      'all',
+      '--limit',
+      '1',
+      '-p',
+      'k=a b',
+      '--reason',
+      'why',
+      '-o',
+      'name',
+      '--',
+      'echo',
+      'x y',
+    );
+    const shown = (await cli('runs', 'show', stdout.trim())).stdout;
+    expect(shown).toMatch(/1 succeeded of 1/);
+    for (const text of [
+      "command: echo 'x y'",
+      "params    k='a b'",
+      'timeout 1h',
+      'reason    why',
+      'by        local-admin',
+    ])
+      expect(shown).toContain(text);
+    expect(shown).toMatch(/HOST +STATE +VIA +ATTEMPT +TOOK[^]*local-1 +succeeded +agent +1 +\d+(\.\d)?m?s/);
+    expect((await cli('runs', 'list', '-n', '1')).stdout).toMatch(/TOOK +BY[^]*s +local-admin +1 /);
+  });
+
+  it('are found as the last one, and by the beginning of their id', async () => {
+    const id = await detached('-t', 'local-1', '--', 'true');
+    await ended(id);
+    expect(JSON.parse((await cli('runs', 'show', 'last', '--json')).stdout)).toMatchObject({ run: { id } });
+    expect(JSON.parse((await cli('runs', 'show', id.slice(0, 30), '--json')).stdout)).toMatchObject({ run: { id } });
+    expect((await cli('runs', 'show', id.slice(0, 4))).stderr).toContain('Several runs');
+    expect((await cli('runs', 'show', 'ffffffff')).stderr).toContain('No run has an id that begins');
+    expect((await cli('runs', 'show', 'x')).code).toBe(2);
+  });
+
+  it('show the output of an earlier attempt', async () => {
+    const id = await detached('-t', 'local-1', '--retries', '1', '--', 'echo at $DROVER_ATTEMPT; false');
+    await ended(id);
+    expect((await cli('runs', 'output', id, '--attempt', '1', '--host', 'local-1')).stdout).toBe('at 1\n');
+    expect((await cli('runs', 'output', id, '--attempt', '2', '--raw')).stdout).toBe('at 2\n');
+    expect((await cli('runs', 'output', id, '--attempt', '3')).stderr).toContain('no attempt 3');
+  });
+});
+
+it('tokens have names of their own, and are revoked by them', async () => {
+  const create = (): Promise<CliResult> => cli('tokens', 'create', '--name', 'ci', '--role', 'viewer');
+  expect((await create()).code).toBe(0);
+  expect(await create()).toMatchObject({ code: 3, stderr: expect.stringContaining('(token-name-taken)') as string });
+  expect((await cli('tokens', 'revoke', 'ci')).code).toBe(0);
+  expect((await create()).code).toBe(0);
+  expect((await cli('tokens', 'revoke', 'nosuch')).code).toBe(3);
+});

@@ -101,10 +101,12 @@ export async function testApi(options: Omit<ApiOptions, 'readiness'> = {}): Prom
     async token(role, lifetimeMs = 60_000) {
       const text = newApiToken();
       const id = newId<'token'>() as TokenId;
-      await store.apiTokenCreate(
-        { id, hash: hashSecret(text), name: role, role, lifetimeMs },
-        { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: id, detail: {} },
-      );
+      const create = (name: string): Promise<unknown> =>
+        store.apiTokenCreate(
+          { id, hash: hashSecret(text), name, role, lifetimeMs },
+          { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: id, detail: {} },
+        );
+      if ((await create(role)) === 'name-taken') await create(`${role}-${id}`);
       return text;
     },
     async close() {

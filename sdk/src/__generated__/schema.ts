@@ -35,6 +35,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Check a run whole and tell where it would go and as whom; nothing is written */
+        post: operations["planRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{runId}": {
         parameters: {
             query?: never;
@@ -380,7 +397,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/tokens/{id}": {
+    "/api/v1/tokens/{token}": {
         parameters: {
             query?: never;
             header?: never;
@@ -1632,6 +1649,8 @@ export interface components {
             cancelRequestedBy?: string;
         };
         RunCreate: {
+            /** @description At most so many of the hosts that match: the first by name */
+            hostsMax?: number;
             /** @description all, names, globs, sets such as web-[01-20,25], label=value, joined by and, or, not and brackets */
             targets: string;
             /** @description Script as text */
@@ -1765,6 +1784,15 @@ export interface components {
             /** @enum {string} */
             priority: "high" | "normal" | "low";
             accountId?: string;
+        };
+        RunPlan: {
+            hostCount: number;
+            /** @description The first thousand, by name */
+            hosts: string[];
+            /** @description Accounts that it may use over SSH, or the one that was asked for */
+            accounts: string[];
+            /** @description User of the hosts that it works as, where that is the same everywhere */
+            user?: string;
         };
         RunRetry: {
             states: ("succeeded" | "failed" | "timed_out" | "cancelled" | "skipped" | "not_started" | "lost")[];
@@ -1917,6 +1945,7 @@ export interface operations {
                 createdBy?: string;
                 createdAfter?: string;
                 createdBefore?: string;
+                id?: string;
             };
             header?: never;
             path?: never;
@@ -2184,6 +2213,105 @@ export interface operations {
             };
             /** @description database-full */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    planRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunCreate"];
+            };
+        };
+        responses: {
+            /** @description Check a run whole and tell where it would go and as whom; nothing is written */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunPlan"];
+                };
+            };
+            /** @description bad-input, bad-target, script-empty */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-out-of-scope, permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-not-found, host-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-is-twin */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large, script-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no-target-matched, too-many-targets */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4210,7 +4338,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description agents-share-user, secret-shown-once */
+            /** @description agents-share-user, secret-shown-once, token-name-taken */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4247,7 +4375,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                id: string;
+                token: string;
             };
             cookie?: never;
         };

@@ -35,6 +35,12 @@ export const Counts = z.record(ExecutionState, z.int()).meta({ id: 'ExecutionCou
 
 export const RunCreate = z
   .strictObject({
+    hostsMax: z
+      .int()
+      .min(1)
+      .max(limits.targetsPerRunMax)
+      .optional()
+      .describe('At most so many of the hosts that match: the first by name'),
     targets: text(limits.targetExpressionLengthMax).describe(
       'all, names, globs, sets such as web-[01-20,25], label=value, joined by and, or, not and brackets',
     ),

@@ -47,6 +47,7 @@ export async function runList(
     `SELECT ${RUN_COLUMNS} FROM run
      WHERE ($1::uuid IS NULL OR id < $1) AND ($2::text[] IS NULL OR state = ANY ($2)) AND ($3::text IS NULL OR position(lower($3) IN lower(name)) > 0)
        AND ($4::text IS NULL OR created_by->>'name' = $4) AND ($5::bigint IS NULL OR created_at_ms >= $5) AND ($6::bigint IS NULL OR created_at_ms < $6)
+       AND ($8::uuid IS NULL OR id BETWEEN $8 AND $9)
      ORDER BY id DESC LIMIT $7`,
     [
       after?.[0] ?? null,
@@ -56,6 +57,7 @@ export async function runList(
       filter.createdAfterMs ?? null,
       filter.createdBeforeMs ?? null,
       page.limit + 1,
+      ...idRange(filter.idPrefix),
     ],
   );
   const items = rows.slice(0, page.limit).map(runRecord);
@@ -63,6 +65,13 @@ export async function runList(
     items,
     next: rows.length > page.limit ? encodeCursor([items.at(-1)!.id]) : undefined,
   });
+}
+
+/** First and last id that begin so; an index finds them, a comparison of texts would not. */
+function idRange(prefix: string | undefined): [string | null, string | null] {
+  if (prefix === undefined) return [null, null];
+  const [least, most] = ['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'];
+  return [prefix + least.slice(prefix.length), prefix + most.slice(prefix.length)];
 }
 
 export async function runCancelRequest(

@@ -33,14 +33,20 @@ export async function apiTokenCreate(
   token: In<'apiTokenCreate'>,
   audit: AuditEntry,
   nowMs: number,
-): Promise<ApiToken> {
+): Promise<ApiToken | 'name-taken'> {
   return pool.transaction(async (tx) => {
+    // One that opens nothing any more keeps no name.
+    await tx.query(
+      'UPDATE api_token SET revoked_at_ms = $2 WHERE name = $1 AND expires_at_ms <= $2 AND revoked_at_ms IS NULL',
+      [token.name, nowMs],
+    );
     const { rows } = await tx.query<TokenRow>(
-      'INSERT INTO api_token (id, hash, name, role, created_at_ms, expires_at_ms) VALUES ($1, $2, $3, $4, $5, $6) RETURNING *',
+      'INSERT INTO api_token (id, hash, name, role, created_at_ms, expires_at_ms) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) WHERE revoked_at_ms IS NULL DO NOTHING RETURNING *',
       [token.id, token.hash, token.name, token.role, nowMs, nowMs + token.lifetimeMs],
     );
+    if (!rows[0]) return 'name-taken';
     await auditAppend(tx, audit, nowMs);
-    return tokenRecord(rows[0]!);
+    return tokenRecord(rows[0]);
   });
 }
 

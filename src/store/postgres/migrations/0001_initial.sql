@@ -42,6 +42,8 @@ CREATE TABLE api_token (
   id uuid PRIMARY KEY, hash bytea NOT NULL UNIQUE, name text NOT NULL, role text NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
   created_at_ms bigint NOT NULL, expires_at_ms bigint NOT NULL, revoked_at_ms bigint
 );
+-- A name means one token: it stands in the audit trail, and in place of the id.
+CREATE UNIQUE INDEX api_token_name ON api_token (name) WHERE revoked_at_ms IS NULL;
 CREATE TABLE secret (name text PRIMARY KEY, sealed bytea NOT NULL);
 CREATE TABLE setting (name text PRIMARY KEY, value bigint NOT NULL);
 INSERT INTO setting VALUES ('host-directory', 1);

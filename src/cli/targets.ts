@@ -1,0 +1,84 @@
+/** Which hosts a command is about: expressions, files of hosts, and how many of them at most. */
+import { dataOf, allPages, type Schemas } from '@drover/sdk';
+import type { Command } from 'commander';
+import { limits } from '../base/limits.ts';
+import { matchTarget, parseTarget } from '../domain/target/expression.ts';
+import { UsageError } from './exit.ts';
+import { many, number, oneTarget, type Faults, type Inputs } from './input.ts';
+import type { Session } from './session.ts';
+
+export interface TargetFlags {
+  readonly target?: readonly string[];
+  readonly hostsFile?: readonly string[];
+  readonly limit?: string;
+}
+type Host = Schemas['Host'];
+
+const PAGE = 1_000;
+
+export function withTargets(command: Command): Command {
+  return command
+    .option(
+      '-t, --target <expression>',
+      'all, names (also web-[1-9], a,b,c), globs, label=value, joined by and, or, not, ( ) (repeatable: any of them)',
+      many,
+    )
+    .option(
+      '--hosts-file <file>',
+      'hosts of a file, a name or expression a line, # begins a remark; - is standard input (repeatable; beside -t: any of them)',
+      many,
+    )
+    .option('--limit <n>', 'at most so many of them: the first by name');
+}
+
+/** One expression for all that was given; undefined when nothing was. */
+export function targetsOf(faults: Faults, inputs: Inputs, flags: TargetFlags): string | undefined {
+  const lines = (flags.hostsFile ?? []).flatMap((file) => hostsOf(faults, inputs, file));
+  const all = [
+    ...(flags.target ?? []).map((text) => ({ text, place: '--target' })),
+    ...lines.map(({ text, file, line }) => ({ text, place: `--hosts-file ${file}:${line}` })),
+  ];
+  for (const { text, place } of all) {
+    const parsed = parseTarget(text);
+    if (!parsed.ok)
+      faults.add(
+        `${place} ${JSON.stringify(text)} is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.`,
+      );
+  }
+  return all.length === 0 ? undefined : oneTarget(all.map(({ text }) => text));
+}
+
+export function hostsMaxOf(faults: Faults, flags: TargetFlags): number | undefined {
+  return number(faults, '--limit', flags.limit, { least: 1, most: limits.targetsPerRunMax });
+}
+
+function hostsOf(faults: Faults, inputs: Inputs, file: string): { text: string; file: string; line: number }[] {
+  const text = inputs.text('--hosts-file', file, limits.targetExpressionLengthMax);
+  const found = (text ?? '')
+    .split('\n')
+    .map((line, i) => ({ text: line.replace(/(^|\s)#.*$/, '').trim(), file, line: i + 1 }))
+    .filter((entry) => entry.text !== '');
+  if (text !== undefined && found.length === 0) faults.add(`--hosts-file ${file} names no hosts.`);
+  return found;
+}
+
+/** Hosts in order of their names; with an expression those that it matches, and a name that no host has is a fault. */
+export async function hostsMatching(
+  session: Session,
+  { targets, most }: { readonly targets?: string | undefined; readonly most?: number | undefined },
+): Promise<readonly Host[]> {
+  const all = await Array.fromAsync(
+    allPages((cursor) =>
+      session.client
+        .GET('/api/v1/hosts', { params: { query: { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) } } })
+        .then(dataOf),
+    ),
+  );
+  if (targets === undefined) return all.slice(0, most);
+  const parsed = parseTarget(targets);
+  if (!parsed.ok) throw new UsageError(parsed.fault.detail);
+  const { hosts, unknownNames } = matchTarget(parsed.expression, all);
+  if (unknownNames.length > 0)
+    throw new UsageError(`No host is named ${unknownNames.slice(0, 20).join(', ')}. See: drover hosts list`);
+  return hosts.slice(0, most);
+}
