@@ -24,7 +24,6 @@ export interface Fence {
   readonly term: number;
   readonly serverId: ServerId;
 }
-
 /** Who acts: a token, or the system itself. */
 export interface Actor {
   readonly kind: 'token' | 'system';
@@ -137,7 +136,6 @@ export interface RunFilter {
   readonly createdBy?: string;
   readonly createdAfterMs?: number;
   readonly createdBeforeMs?: number;
-  /** Beginning of an id, in hexadecimal with its hyphens. */
   readonly idPrefix?: string;
 }
 
