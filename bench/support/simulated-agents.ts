@@ -3,7 +3,6 @@
  * verify every order as an agent does and "execute" it by doing nothing: reported with exit code 0 at once (as the agent does when a script is over within 20 ms). A
  * report is kept and sent again on a new link until it is acknowledged, as the protocol wants; journal and spool are what is left out.
  */
-import { createHash, createSecretKey } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { fullJitterMs } from '../../src/base/backoff.ts';
@@ -12,10 +11,10 @@ import { limits } from '../../src/base/limits.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { decodeFrame, encodeFrame } from '../../src/link/codec.ts';
 import { WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
-import { isDispatchSigned } from '../../src/pki/dispatch.ts';
+import { AgentSession } from '../../src/agent/session.ts';
+import { newId } from '../../src/base/ids.ts';
 import {
   AGENT_PROTOCOL,
-  dispatchMessage,
   type AgentFrame,
   type AgentReport,
   type WorkerStart,
@@ -51,15 +50,11 @@ const DIALS_MAX = 256;
 const totals = { linked: 0, dialed: 0, refusedMac: 0, executed: 0 };
 const unacknowledged = new Map<string, AgentReport>();
 let acknowledgedAtMs: number[] = [];
-/** The spec is the same bytes for every host of a task: one digest serves all. */
-let digested: { spec: Buffer; digest: Buffer } | undefined;
 let dialing = 0;
 const queue: (() => void)[] = [];
 
-function digestOf(spec: Uint8Array): Buffer {
-  if (!digested || !digested.spec.equals(spec))
-    digested = { spec: Buffer.from(spec), digest: createHash('sha256').update(spec).digest() };
-  return digested.digest;
+function workerOf(socket: WebSocket): string {
+  return String((socket as unknown as { _socket: TLSSocket })._socket.getPeerCertificate().subject.CN);
 }
 
 /** Runs `dial` when fewer than `DIALS_MAX` are under way. */
@@ -76,7 +71,13 @@ function pump(): void {
 }
 
 function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: string | undefined): void {
-  const dispatchKey = createSecretKey(agent.dispatchKey);
+  const session = new AgentSession({
+    agentId: agent.agentId,
+    hostId: agent.hostId,
+    dispatchKey: agent.dispatchKey,
+    start: { instance: newId(), start: 1 },
+    clock: systemClock,
+  });
   let attempt = 0;
   let socket: WebSocket | undefined;
 
@@ -118,11 +119,9 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
         hostId: agent.hostId,
         version: '0.1.0',
         bootId: 'simulated',
-        nowMs: systemClock.nowMs(),
-        facts: { name: agent.name, os: 'linux', agentVersion: '0.1.0' },
+        proof: session.proof(workerOf(dialed)),
         attempts: held().map((a) => ({ a, state: 'finished' as const })),
       });
-      for (const a of held()) send(unacknowledged.get(a)!);
     });
     dialed.on('message', (bytes) =>
       onFrame(decodeFrame(bytes as Buffer, WORKER_TO_AGENT_FRAMES) as WorkerToAgentFrame | undefined),
@@ -145,24 +144,23 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
   function send(frame: AgentFrame): void {
     if (socket?.readyState === WebSocket.OPEN) socket.send(encodeFrame(frame));
   }
+  const say = (frame: AgentFrame): void => send({ t: 'said', ...session.seal(frame) });
 
   function onFrame(frame: WorkerToAgentFrame | undefined): void {
     if (frame?.t === 'start') start(frame);
     else if (frame?.t === 'query' || frame?.t === 'cancel')
-      send(unacknowledged.get(frame.a) ?? { t: 'unknown', a: frame.a });
-    else if (frame?.t === 'ack')
-      for (const a of frame.a)
+      say(unacknowledged.get(frame.a) ?? { t: 'unknown', a: frame.a, order: frame.order });
+    else if (frame?.t === 'time' && session.hearTime(frame)) {
+      const facts = { name: agent.name, os: 'linux', agentVersion: '0.1.0' };
+      say({ t: 'facts', version: '0.1.0', bootId: 'simulated', nowMs: systemClock.nowMs(), facts });
+      for (const a of held()) say(unacknowledged.get(a)!);
+    } else if (frame?.t === 'ack')
+      for (const { a } of frame.acks)
         if (unacknowledged.delete(a) && mine.delete(a)) acknowledgedAtMs.push(systemClock.nowMs());
   }
 
   function start(frame: WorkerStart): void {
-    if (
-      !isDispatchSigned(
-        dispatchKey,
-        dispatchMessage(frame.a, agent.agentId, frame.validUntilMs, digestOf(frame.spec)),
-        frame.mac,
-      )
-    ) {
+    if (session.judgeStart(frame) !== 'good') {
       totals.refusedMac++;
       return;
     }
@@ -184,7 +182,7 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
     // Three frames, one packet: what is said in one turn of the event loop leaves together.
     const tls = (socket as unknown as { _socket: TLSSocket })._socket;
     tls.cork();
-    send(report);
+    say(report);
     tls.uncork();
   }
 

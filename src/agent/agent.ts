@@ -1,8 +1,7 @@
 /**
- * The agent: one link to a worker, one driver. It believes an order only if the server signed it for this very agent and it is
- * still valid; then the driver's journal decides whether anything happens. Reports are sent again until the server has them.
+ * The agent: one link to a worker, one driver. It believes an order only if a server signed it for this very start of this agent and it
+ * is still valid; then the driver's journal decides whether anything happens. Reports are sent again until the server has them.
  */
-import { createHash } from 'node:crypto';
 import { fibonacciMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { parseAttemptId, type AttemptId } from '../base/ids.ts';
@@ -12,26 +11,26 @@ import type { Random } from '../base/random.ts';
 import type { Service } from '../base/service.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Link, LinkDialer } from '../link/link.ts';
-import { isDispatchSigned } from '../pki/dispatch.ts';
 import {
   AGENT_PROTOCOL,
-  dispatchMessage,
   type AgentFrame,
-  type AgentReport,
   type HostFacts,
   type WorkerStart,
   type WorkerToAgentFrame,
 } from '../protocol/link/agent-v1.ts';
 import { decodeExecutionSpec } from '../protocol/link/execution-spec.ts';
 import { isSpoken } from '../protocol/link/protocol-range.ts';
+import type { OrderMark } from '../protocol/link/session.ts';
+import { fill, pieceBytes } from './kept-pieces.ts';
+import { OrdersUnknown } from './orders-unknown.ts';
+import type { OrderTrust } from './session.ts';
 
 export interface AgentOptions {
   readonly agentId: string;
   readonly hostId: string;
   readonly version: string;
   readonly bootId: string;
-  /** Undefined where orders come from within the same process: there is nobody between who could forge one. */
-  readonly dispatchKey: Uint8Array | undefined;
+  readonly trust: OrderTrust;
   readonly driver: Driver;
   readonly dialer: LinkDialer<WorkerToAgentFrame, AgentFrame>;
   readonly facts: () => HostFacts;
@@ -76,11 +75,17 @@ export class AgentService implements Service {
   readonly #options: AgentOptions;
   readonly #reporting = new Map<string, Reporting>();
   #link: Link<WorkerToAgentFrame, AgentFrame> | undefined;
-  #skewMs = 0;
+  readonly #unknown: OrdersUnknown;
+  /** Whoever waits for a server's time. */
+  readonly #timeWaits = new Set<() => void>();
+  /** By the monotonic clock: when a server was last heard, or the link was made. */
+  #heardAt = 0;
+  #timeAskedAt = Number.NEGATIVE_INFINITY;
   #stops: (() => void)[] = [];
 
   constructor(options: AgentOptions) {
     this.#options = options;
+    this.#unknown = new OrdersUnknown(options.clock);
   }
 
   get isLinked(): boolean {
@@ -115,7 +120,7 @@ export class AgentService implements Service {
     this.#watchLag();
     this.#every(
       () => FACTS_EVERY_MS,
-      () => this.#send({ t: 'facts', facts: this.#options.facts() }),
+      () => this.#sendFacts(),
     );
   }
 
@@ -130,7 +135,7 @@ export class AgentService implements Service {
 
   /** Asks for a new certificate; the request is signed with the present key by the caller. */
   renew(csr: string, signature: Uint8Array): void {
-    this.#send({ t: 'renew', csr, signature });
+    this.#sendPlain({ t: 'renew', csr, signature });
   }
 
   #every(intervalMs: () => number, action: () => void): void {
@@ -143,24 +148,32 @@ export class AgentService implements Service {
     this.#stops.push(() => cancel());
   }
 
-  /** The worker's clock minus ours. */
-  get skewMs(): number {
-    return this.#skewMs;
-  }
-
   tellUpgrade(frame: Extract<AgentFrame, { t: 'upgrade-state' }>): void {
     this.#send(frame);
   }
 
-  #send(frame: AgentFrame): boolean {
+  /** To the worker itself. */
+  #sendPlain(frame: AgentFrame): boolean {
     return this.#link?.send(frame) ?? false;
+  }
+
+  /** To the servers, whoever passes it on. */
+  #send(frame: AgentFrame): boolean {
+    const sealed = this.#options.trust.seal(frame);
+    return this.#sendPlain(sealed ? { t: 'said', ...sealed } : frame);
+  }
+
+  #sendFacts(): void {
+    const { version, bootId, clock, facts } = this.#options;
+    this.#send({ t: 'facts', version, bootId, nowMs: clock.nowMs(), facts: facts() });
   }
 
   // — the link —
 
   #onLink(link: Link<WorkerToAgentFrame, AgentFrame>): void {
-    const { agentId, hostId, version, bootId, clock, driver } = this.#options;
+    const { agentId, hostId, version, bootId, clock, driver, trust } = this.#options;
     this.#link = link;
+    this.#heardAt = clock.monotonicMs();
     link.onFrame = (frame) =>
       this.#onFrame(frame).catch((error: unknown) => {
         // A full disk fails what a frame asks for, and that comes again: no reason to part from the worker, as a bug is.
@@ -180,8 +193,7 @@ export class AgentService implements Service {
       hostId,
       version,
       bootId,
-      nowMs: clock.nowMs(),
-      facts: this.#options.facts(),
+      proof: trust.proof(link.peer.id),
       attempts: driver.list().map(({ attempt, state }) => ({ a: attempt, state })),
     });
     // Soon, but not all agents of a worker at the same instant.
@@ -189,12 +201,48 @@ export class AgentService implements Service {
     this.#cancelFirstLoad = clock.after(this.#options.random.next() * FIRST_LOAD_MS, () => void this.#sendLoad(), {
       unref: true,
     });
-    // What could not be told while the link was away is told now, from the first piece.
+    // A server hears nothing of ours before it has taken note of the link, and says so with its time.
+    if (!trust.isSealing) this.#onServerThere();
+  }
+
+  /** What could not be told while it was away is told now, from the first piece. */
+  #onServerThere(): void {
     for (const reporting of this.#reporting.values()) this.#tryReport(reporting, true);
   }
 
+  #onTime(frame: Extract<WorkerToAgentFrame, { t: 'time' }>): void {
+    const { trust, clock } = this.#options;
+    if (!trust.hearTime(frame)) return this.#askTime();
+    this.#heardAt = clock.monotonicMs();
+    for (const wake of this.#timeWaits) wake();
+    this.#sendFacts();
+    this.#onServerThere();
+  }
+
+  #askTime(): void {
+    const { trust, clock } = this.#options;
+    if (!trust.isSealing || clock.monotonicMs() - this.#timeAskedAt < limits.timeAskEveryMsMin) return;
+    this.#timeAskedAt = clock.monotonicMs();
+    this.#sendPlain({ t: 'ask-time', nonce: trust.askTime() });
+  }
+
+  /** Asks, and waits until a server has answered, but not for long. */
+  async #timeAnew(): Promise<void> {
+    const { clock } = this.#options;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#timeWaits.delete(done);
+        cancel();
+        resolve();
+      };
+      const cancel = clock.after(limits.timeWaitMsMax, done, { unref: true });
+      this.#timeWaits.add(done);
+      this.#askTime();
+    });
+  }
+
   async #onFrame(frame: WorkerToAgentFrame): Promise<void> {
-    const { driver, clock, log } = this.#options;
+    const { driver, trust, log } = this.#options;
     switch (frame.t) {
       case 'welcome':
         if (!isSpoken(AGENT_PROTOCOL, frame.protocol)) {
@@ -207,23 +255,23 @@ export class AgentService implements Service {
             `This agent speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`,
           );
         }
-        this.#skewMs = frame.nowMs - clock.nowMs();
-        if (Math.abs(this.#skewMs) > limits.clockSkewMsMax)
-          log.warn({ skewMs: this.#skewMs }, "the clock of this host is off; validity is judged by the worker's clock");
         return this.#options.onWorkers(frame.workers);
       case 'start':
         return this.#onStart(frame);
       case 'cancel':
-        if (!driver.cancel(frame.a as AttemptId)) this.#tell(frame.a as AttemptId);
+        if (!this.#isMeant(frame)) return;
+        if (!driver.cancel(frame.a as AttemptId)) this.#tell(frame.a as AttemptId, frame);
         return;
       case 'query':
-        return this.#tell(frame.a as AttemptId);
+        return this.#isMeant(frame) ? this.#tell(frame.a as AttemptId, frame) : undefined;
+      case 'time':
+        return this.#onTime(frame);
       case 'watch':
         return driver.watch(frame.a as AttemptId, frame.on);
       case 'ack':
-        return this.#onAck(frame.a as AttemptId[]);
+        return this.#onAck(frame.acks.filter(({ a, mac }) => trust.isAck(a, mac)).map(({ a }) => a as AttemptId));
       case 'chunk-ack':
-        return this.#onChunkAck(frame.a, frame.stream, frame.seq);
+        return trust.isChunkAck(frame) ? this.#onChunkAck(frame.a, frame.stream, frame.seq) : undefined;
       case 'fetch':
         return this.#onFetch(frame);
       case 'certificate':
@@ -235,28 +283,34 @@ export class AgentService implements Service {
     }
   }
 
+  #isMeant(frame: Extract<WorkerToAgentFrame, { t: 'cancel' | 'query' }>): boolean {
+    if (this.#options.trust.isMeant(frame)) return true;
+    this.#unsigned(frame.a);
+    return false;
+  }
+
+  /** Whoever it came from is nobody, and is told nothing. */
+  #unsigned(attempt: string): void {
+    this.#options.log.error(
+      { attempt, code: 'signature-invalid' },
+      'an order that no server has signed was passed over',
+    );
+  }
+
   async #onStart(frame: WorkerStart): Promise<void> {
-    const { driver, agentId, dispatchKey, clock, log } = this.#options;
+    const { driver, trust, log } = this.#options;
     const attempt = frame.a as AttemptId;
     if (!parseAttemptId(frame.a)) return;
-    const isKnown = driver.stateOf(attempt) !== undefined;
-    if (
-      dispatchKey &&
-      !isDispatchSigned(
-        dispatchKey,
-        dispatchMessage(frame.a, agentId, frame.validUntilMs, createHash('sha256').update(frame.spec).digest()),
-        frame.mac,
-      )
-    ) {
-      log.error({ attempt, code: 'signature-invalid' }, 'an order without a valid signature was refused');
-      // An attempt that was begun on a good order is not told as refused because of a bad copy.
-      if (isKnown) return this.#tell(attempt);
-      return void this.#send(
-        refusal(attempt, 'signature-invalid', 'The order is not signed by the server for this agent.', clock.nowMs()),
-      );
+    let verdict = trust.judgeStart(frame);
+    if (verdict === 'expired' || verdict === 'time-unknown') {
+      await this.#timeAnew();
+      verdict = trust.judgeStart(frame);
     }
-    if (dispatchKey && clock.nowMs() + this.#skewMs > frame.validUntilMs)
-      return void this.#send({ t: 'busy', a: attempt });
+    if (verdict === 'unsigned') return this.#unsigned(attempt);
+    if (verdict !== 'good') return void this.#send({ t: 'busy', a: attempt, order: frame.order });
+    const isKnown = driver.stateOf(attempt) !== undefined;
+    // It was said that this is not known here, and the server may have made something of it: only a later order counts.
+    if (!isKnown && this.#unknown.isVoid(attempt, frame)) return this.#tell(attempt, frame);
     if (frame.watch) driver.watch(attempt, true);
     const answer = await driver
       .startAttempt(attempt, decodeExecutionSpec(frame.spec), frame.target)
@@ -264,9 +318,9 @@ export class AgentService implements Service {
         log.error({ attempt, err: error.message }, 'an order could not be recorded');
         return 'busy' as const;
       });
-    if (answer === 'busy') this.#send({ t: 'busy', a: attempt });
+    if (answer === 'busy') this.#send({ t: 'busy', a: attempt, order: frame.order });
     // A duplicate of a known attempt: whoever sent it wants to know where it stands.
-    else if (answer === 'accepted' && isKnown) this.#tell(attempt);
+    else if (answer === 'accepted' && isKnown) this.#tell(attempt, frame);
   }
 
   readonly #startsToTell = new Map<string, () => void>();
@@ -283,7 +337,7 @@ export class AgentService implements Service {
   }
 
   /** Answers what is known of an attempt. */
-  #tell(attempt: AttemptId): void {
+  #tell(attempt: AttemptId, asked: OrderMark): void {
     const state = this.#options.driver.stateOf(attempt);
     const reporting = this.#reporting.get(attempt);
     const start = this.#options.driver.startOf(attempt);
@@ -291,25 +345,47 @@ export class AgentService implements Service {
     // Also where it was told before: that may have been to a server that could not write it any more.
     else if (start) this.#send({ t: 'started', a: attempt, ...start });
     else if (state === 'accepted' || state === 'running') this.#send({ t: 'accepted', a: attempt });
-    else if (state === undefined) this.#send({ t: 'unknown', a: attempt });
+    else if (state === undefined) {
+      this.#unknown.note(attempt, asked);
+      this.#send({ t: 'unknown', a: attempt, order: asked.order });
+    }
   }
 
-  async #onFetch(frame: Extract<WorkerToAgentFrame, { t: 'fetch' }>): Promise<void> {
+  async #onFetch({ id, a, stream, offset, length }: Extract<WorkerToAgentFrame, { t: 'fetch' }>): Promise<void> {
     const range = await this.#options.driver
-      .readWhole(frame.a as AttemptId, frame.stream, frame.offset, Math.min(frame.length, limits.outputFetchBytesMax))
+      .readWhole(a as AttemptId, stream, offset, Math.min(length, limits.outputFetchBytesMax))
       .catch(() => undefined);
     this.#send(
       range
-        ? { t: 'data', id: frame.id, bytes: range.bytes, size: range.size, eof: range.eof }
-        : { t: 'data', id: frame.id, bytes: new Uint8Array(0), size: 0, eof: true, error: 'output-not-available' },
+        ? { t: 'data', id, a, stream, offset, bytes: range.bytes, size: range.size, eof: range.eof }
+        : {
+            t: 'data',
+            id,
+            a,
+            stream,
+            offset,
+            bytes: new Uint8Array(0),
+            size: 0,
+            eof: true,
+            error: 'output-not-available',
+          },
     );
   }
 
   async #sendLoad(): Promise<void> {
+    this.#leaveIfUnheard();
+    this.#askTime();
     const load = await this.#options.load().catch(() => undefined);
     if (!load) return;
-    this.#send({ t: 'load', ...load, lagMs: Math.round(this.#lagMs), nowMs: this.#options.clock.nowMs() });
+    this.#sendPlain({ t: 'load', ...load, lagMs: Math.round(this.#lagMs), nowMs: this.#options.clock.nowMs() });
     this.#lagMs = 0;
+  }
+
+  /** A worker through which no server has been heard for long may be one that no server deals with any more: another is tried. */
+  #leaveIfUnheard(): void {
+    const { clock, trust } = this.#options;
+    if (!trust.isSealing || clock.monotonicMs() - this.#heardAt < limits.serverUnheardMsMax) return;
+    this.#link?.close('server-unreachable', 'No server was heard over this link.');
   }
 
   #cancelFirstLoad = (): void => undefined;
@@ -415,45 +491,4 @@ export class AgentService implements Service {
 /** What the machine refuses (`ENOSPC`, `EIO`), as opposed to what we did wrong. */
 function isOfSystem(error: unknown): boolean {
   return /^E[A-Z0-9]+$/.test(String((error as { code?: unknown } | undefined)?.code));
-}
-
-/** Bytes of a stream that travel as pieces: none when they are in the report itself. */
-function pieceBytes(report: AgentReport, stream: 1 | 2): number {
-  const { head, tail, inline } = stream === 1 ? report.stdout : report.stderr;
-  return inline ? 0 : head + tail;
-}
-
-/** A read ends where head and tail meet; a piece does not. */
-async function fill(
-  driver: Driver,
-  attempt: AttemptId,
-  stream: 1 | 2,
-  seq: number,
-  kept: number,
-  first: Uint8Array,
-): Promise<Uint8Array> {
-  const parts = [first];
-  const wanted = Math.min(limits.outputChunkBytes, kept - seq * limits.outputChunkBytes);
-  let got = first.length;
-  while (got < wanted) {
-    const more = await driver.readKept(attempt, stream, seq * limits.outputChunkBytes + got, wanted - got);
-    if (more.length === 0) break;
-    parts.push(more);
-    got += more.length;
-  }
-  return parts.length === 1 ? first : Buffer.concat(parts);
-}
-
-function refusal(attempt: string, reason: string, detail: string, nowMs: number): AgentReport {
-  const nothing = { size: 0, head: 0, tail: 0 };
-  return {
-    t: 'report',
-    a: attempt,
-    outcome: 'refused',
-    reason,
-    detail,
-    finishedAtMs: nowMs,
-    stdout: nothing,
-    stderr: nothing,
-  };
 }

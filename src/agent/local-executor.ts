@@ -11,6 +11,7 @@ import type { Link, LinkDialer } from '../link/link.ts';
 import { createMemoryLinks } from '../link/memory-link.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import { AgentService } from './agent.ts';
+import { SameProcess } from './session.ts';
 
 export interface LocalExecutorOptions {
   readonly workerId: string;
@@ -56,7 +57,7 @@ export function createLocalExecutor({
     hostId: workerId,
     version,
     bootId: '',
-    dispatchKey: undefined,
+    trust: new SameProcess(),
     driver,
     dialer,
     clock,

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../base/clock.ts';
 import { newId } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
-import { signDispatch } from '../pki/dispatch.ts';
+import { isSignedByKey, signUnderKey } from '../pki/dispatch.ts';
 import { newReleaseKey, signPackage } from '../pki/package-signature.ts';
 import {
   encodeUpgradeOrder,
@@ -23,6 +23,8 @@ import { AgentUpgrade } from './upgrade.ts';
 
 const [AGENT, ORDER] = [newId(), newId()];
 const DISPATCH_KEY = Buffer.alloc(32, 7);
+const [INSTANCE, SERVER] = [newId(), newId()];
+const sha256Of = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 const TRIAL_S = 20;
 const WAIT_MS = 40_000;
 /** The worker's clock is ahead by so much. */
@@ -77,15 +79,17 @@ describe('an order to upgrade and its end', () => {
 
   function agent(version = '1.0.0'): AgentUpgrade {
     return new AgentUpgrade({
-      agentId: AGENT,
       version,
-      dispatchKey: DISPATCH_KEY,
+      session: {
+        isUpgrade: ({ id, order, mac }) =>
+          isSignedByKey(DISPATCH_KEY, upgradeMessage(id, AGENT, INSTANCE, SERVER, sha256Of(order)), mac),
+        nowMs: () => nowMs + SKEW_MS,
+      },
       root: new InstallRoot(folder),
       ca: () => '',
       clock,
       random: { next: () => 0.5 },
       log: silentLog,
-      skewMs: () => SKEW_MS,
       isLinked: () => true,
       tell: (frame) => void told.push(frame),
       restart: () => void restarts++,
@@ -118,8 +122,9 @@ describe('an order to upgrade and its end', () => {
     return {
       t: 'upgrade',
       id: ORDER,
+      server: SERVER,
       order,
-      mac: signDispatch(DISPATCH_KEY, upgradeMessage(ORDER, AGENT, createHash('sha256').update(order).digest())),
+      mac: signUnderKey(DISPATCH_KEY, upgradeMessage(ORDER, AGENT, INSTANCE, SERVER, sha256Of(order))),
     };
   }
   const ended = (): Promise<unknown> =>

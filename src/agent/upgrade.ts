@@ -7,7 +7,6 @@
  * fetched is kept); after it the trial is on disk; once there is an outcome, every repetition of the order is answered with it.
  */
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import type { Clock } from '../base/clock.ts';
@@ -15,10 +14,8 @@ import { DroverError, errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { isDispatchSigned } from '../pki/dispatch.ts';
 import {
   decodeUpgradeOrder,
-  upgradeMessage,
   type AgentUpgradeState,
   type UpgradeOrder,
   type WorkerUpgrade,
@@ -27,17 +24,14 @@ import { isVersion, type InstallRoot, type Outcome, type Trial } from './install
 import { fetchPackage } from './package-fetch.ts';
 
 export interface AgentUpgradeOptions {
-  readonly agentId: string;
   readonly version: string;
-  readonly dispatchKey: Uint8Array;
+  readonly session: { isUpgrade(frame: WorkerUpgrade): boolean; nowMs(server: string): number | undefined };
   /** Undefined when this agent was not installed as a package: then it cannot replace itself. */
   readonly root: InstallRoot | undefined;
   readonly ca: () => string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Our clock plus this is the worker's. */
-  readonly skewMs: () => number;
   readonly isLinked: () => boolean;
   readonly tell: (frame: AgentUpgradeState) => void;
   /** Ends this process in order; it is started again by whoever started it. */
@@ -124,16 +118,17 @@ export class AgentUpgrade {
   }
 
   onOrder(frame: WorkerUpgrade): void {
-    const { agentId, dispatchKey, root, version, log, clock, skewMs } = this.#options;
-    const digest = createHash('sha256').update(frame.order).digest();
-    if (!isDispatchSigned(dispatchKey, upgradeMessage(frame.id, agentId, digest), frame.mac)) {
+    const { session, root, version, log } = this.#options;
+    if (!session.isUpgrade(frame)) {
       return log.error(
         { upgrade: frame.id, code: 'signature-invalid' },
         'an order to upgrade without a valid signature was passed over',
       );
     }
     const order = decodeUpgradeOrder(frame.order);
-    if (!order || clock.nowMs() + skewMs() > order.validUntilMs)
+    const nowMs = session.nowMs(frame.server);
+    // Where the time is not known yet, it is when the order comes again.
+    if (!order || nowMs === undefined || nowMs > order.validUntilMs)
       return log.warn({ upgrade: frame.id }, 'an order to upgrade that is unreadable or too old was passed over');
     if (!root)
       return this.#tell(frame.id, 'failed', {
@@ -146,14 +141,14 @@ export class AgentUpgrade {
     if (this.#busy !== undefined) return this.#busy === frame.id ? this.#tell(frame.id, this.#stage) : undefined;
     if (order.version === version) return this.#tell(frame.id, 'succeeded');
     this.#busy = frame.id;
-    void this.#carryOut(root, frame.id, order)
+    void this.#carryOut(root, frame, order)
       .catch((error: unknown) => this.#fail(root, frame.id, order, error))
       .finally(() => (this.#busy = undefined));
   }
 
-  async #carryOut(root: InstallRoot, id: string, order: UpgradeOrder): Promise<void> {
-    const { version, clock, random, log, skewMs } = this.#options;
-    const withinMs = this.#fetchMs(order);
+  async #carryOut(root: InstallRoot, { id, server }: WorkerUpgrade, order: UpgradeOrder): Promise<void> {
+    const { version, clock, random, log } = this.#options;
+    const withinMs = this.#fetchMs(order, server);
     if (withinMs <= 0) throw outOfTime(order);
     const entry = order.packages.find((candidate) => candidate.os === platform() && candidate.arch === arch());
     if (!entry)
@@ -182,7 +177,7 @@ export class AgentUpgrade {
     });
     chmodSync(staged, 0o755);
     await assertStarts(staged, order.version);
-    if (this.#fetchMs(order) <= 0) throw outOfTime(order);
+    if (this.#fetchMs(order, server) <= 0) throw outOfTime(order);
     root.place(staged, order.version);
     this.#stage = 'switching';
     this.#tell(id, 'switching');
@@ -191,17 +186,24 @@ export class AgentUpgrade {
       to: order.version,
       from: version,
       seconds: order.trialSeconds,
-      ...(order.endsAtMs === undefined ? {} : { endsAtMs: Math.round(order.endsAtMs - skewMs()) }),
+      ...(order.endsAtMs === undefined
+        ? {}
+        : { endsAtMs: Math.round(clock.nowMs() + order.endsAtMs - this.#serverMs(server)) }),
     });
     log.info({ from: version, to: order.version }, 'switching to another version');
     this.#options.restart();
   }
 
   /** So long until the switch would come too late for the trial to end while somebody waits for it. */
-  #fetchMs({ endsAtMs, trialSeconds }: UpgradeOrder): number {
+  #fetchMs({ endsAtMs, trialSeconds }: UpgradeOrder, server: string): number {
     const trialMs = trialSeconds * 1_000;
     if (endsAtMs === undefined) return trialMs * FETCH_TRIALS;
-    return endsAtMs - (this.#options.clock.nowMs() + this.#options.skewMs()) - trialMs - SWITCH_MS;
+    return endsAtMs - this.#serverMs(server) - trialMs - SWITCH_MS;
+  }
+
+  /** Known, or the order would not have been taken. */
+  #serverMs(server: string): number {
+    return this.#options.session.nowMs(server) ?? Number.POSITIVE_INFINITY;
   }
 
   #fail(root: InstallRoot, id: string, order: UpgradeOrder, error: unknown): void {

@@ -83,6 +83,7 @@ export const errors = {
   'certificate-invalid': { status: 401, retryable: false, title: 'The certificate is not valid' },
   'certificate-expired': { status: 401, retryable: false, title: 'The certificate has expired' },
   'agent-revoked': { status: 403, retryable: false, title: 'The agent has been revoked' },
+  'agent-copied': { status: 409, retryable: false, title: 'The agent shows itself twice' },
   'worker-revoked': { status: 403, retryable: false, title: 'The worker has been revoked' },
   'protocol-unsupported': { status: 426, retryable: false, title: 'No common protocol version' },
   'frame-invalid': { status: 400, retryable: false, title: 'A frame could not be understood' },

@@ -135,6 +135,19 @@ export const limits = {
   dispatchValidMs: 10 * MINUTE_MS,
   /** Settled attempts an agent remembers, so that a late duplicate never runs twice. Must be longer than `dispatchValidMs`. */
   tombstoneKeptMs: 1 * DAY_MS,
+  /** A server's answer to the question for its time that took longer is of no use: the time is asked for anew. */
+  timeAnswerMsMax: 10_000,
+  /** An agent that holds an order and does not know the time waits for it so long. */
+  timeWaitMsMax: 5_000,
+  timeAskEveryMsMin: 250,
+  /** Servers whose time an agent remembers; a server that is started anew is another one. */
+  serversKnownMax: 64,
+  /** An agent that hears no server over its link for so long tries another worker. */
+  serverUnheardMsMax: 10 * MINUTE_MS,
+  /** Attempts of which an agent remembers having said that it does not know them. */
+  ordersUnknownMax: 10_000,
+  /** One of two copies of an agent that has not shown itself for so long is taken as gone. */
+  agentCopyQuietMs: 15 * MINUTE_MS,
   executionsPerAgentMax: 256,
   executionsPerAgentConcurrent: 64,
   workerQueueMax: 200_000,

@@ -6,12 +6,15 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AgentService } from '../agent/agent.ts';
 import { becomeUser } from './own-user.ts';
+import { AgentSession } from '../agent/session.ts';
+import { beginStart } from '../agent/start-counter.ts';
 import { InstallRoot } from '../agent/install-root.ts';
 import { AgentUpgrade } from '../agent/upgrade.ts';
 import { hostFacts, hostName, machineId } from '../agent/facts.ts';
 import type { AgentJoinResult } from '../app/enrolment.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
 import { refuseOwnCoreFiles } from '../base/node-core-files.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import type { Log } from '../base/log.ts';
@@ -106,17 +109,22 @@ async function main(): Promise<void> {
     coreLimit,
   });
   const renewal = new CertificateRenewal(identity, newAgentKey, () => writeJsonFile(dataDir, IDENTITY, identity));
+  const session = new AgentSession({
+    agentId: identity.agentId,
+    hostId: identity.hostId,
+    dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
+    start: beginStart(dataDir, newId()),
+    clock: systemClock,
+  });
   const installRoot = process.env.DROVER_AGENT_ROOT;
   const upgrade = new AgentUpgrade({
-    agentId: identity.agentId,
     version: version(),
-    dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
+    session,
     root: installRoot === undefined ? undefined : new InstallRoot(installRoot),
     ca: () => identity.ca,
     clock: systemClock,
     random: systemRandom,
     log,
-    skewMs: () => agent.skewMs,
     isLinked: () => agent.isLinked,
     tell: (frame) => agent.tellUpgrade(frame),
     // The orderly end; whoever started us starts the version that is current then.
@@ -127,7 +135,7 @@ async function main(): Promise<void> {
     hostId: identity.hostId,
     version: version(),
     bootId: platform.bootId(),
-    dispatchKey: Buffer.from(identity.dispatchKey, 'base64'),
+    trust: session,
     driver,
     dialer,
     clock: systemClock,

@@ -1,4 +1,4 @@
-/** `drover agents list|show|revoke|join-token|upgrade`: who may hold a link, in which state they are, what they join with, which version they have. */
+/** `drover agents list|show|revoke|keep|join-token|upgrade`: who may hold a link, in which state they are, what they join with, which version they have. */
 import { allPages, dataOf, DroverApiError, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
@@ -33,7 +33,7 @@ export function addAgentsCommands(program: Command): void {
     }),
   )
     .addOption(new Option('--state <state>', 'only those').choices(['linked', 'unlinked', 'revoked']))
-    .option('--problems', 'only those that flap, lag, are skewed or low on space')
+    .option('--problems', 'only those that flap, lag, are skewed, low on space or copied')
     .action(list);
   withUtc(command(agents, 'show', { summary: 'show the state of one agent', examples: ['drover agents show web-7'] }))
     .argument('<agent>', 'name of its host, or id')
@@ -53,6 +53,26 @@ export function addAgentsCommands(program: Command): void {
       const { id } = await findAgent(session, name);
       const agent = dataOf(await session.client.POST('/api/v1/agents/{id}/revoke', { params: { path: { id } } }));
       await answer(flags, agent, () => `revoked the agent of ${plainText(agent.host)}`);
+    });
+  command(agents, 'keep', {
+    summary: 'decide which of two copies of an agent is the right one',
+    description:
+      'When the data folder of an agent is in use twice, or was put back from a backup, neither of the two is given work. `drover agents show` says which starts show themselves; this decides for one of them, and the other is never let in again.',
+    examples: ['drover agents keep web-7 0193a1b2-0000-7000-8000-000000000001'],
+  })
+    .argument('<agent>', 'name of its host, or id')
+    .argument('<instance>', 'one of the two that `drover agents show` tells of')
+    .action(async (name: string, instance: string, flags: AnswerFlags) => {
+      const session = openSession();
+      const { id } = await findAgent(session, name);
+      const kept = dataOf(
+        await session.client.POST('/api/v1/agents/{id}/keep', { params: { path: { id } }, body: { instance } }),
+      );
+      await answer(
+        flags,
+        kept,
+        () => `${plainText(kept.host)} goes on with ${instance}; the other is not let in again.`,
+      );
     });
   addJoinTokens(agents);
   addUpgradeCommands(agents);
@@ -170,6 +190,10 @@ function rowsOf(agent: Agent, flags: AnswerFlags): string[][] {
     ['certificate', `until ${timeText(agent.certificateExpiresAt, flags.utc === true)}`],
     ['joined', timeText(agent.joinedAt, flags.utc === true)],
     ...loadRows(agent, flags),
+    ...(agent.copies ?? []).map(({ instance, start, worker, seenAt }) => [
+      'copy',
+      `${instance}, start ${start}, seen ${timeText(seenAt, flags.utc === true)} at worker ${worker}`,
+    ]),
     ['id', agent.id],
     ['host id', agent.hostId],
   ];

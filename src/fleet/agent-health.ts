@@ -7,8 +7,8 @@ import type { HostId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { AgentLoadFigures } from '../protocol/link/worker-v1.ts';
 
-/** `flapping`: linked again and again. `lagging`: its event loop is late. `skewed`: its clock is off. `spool-low`: little space for output. */
-const AGENT_PROBLEMS = ['flapping', 'lagging', 'skewed', 'spool-low'] as const;
+/** `flapping`: linked again and again. `lagging`: its event loop is late. `skewed`: its clock is off. `spool-low`: little space for output. `copied`: two starts of it show themselves. */
+const AGENT_PROBLEMS = ['flapping', 'lagging', 'skewed', 'spool-low', 'copied'] as const;
 export type AgentProblem = (typeof AGENT_PROBLEMS)[number];
 
 export interface AgentHealthRecord extends Omit<AgentLoadFigures, 'h'> {
@@ -31,6 +31,7 @@ export class AgentHealth {
   /** Instants of links within the window, only so many of each. */
   readonly #links = new Map<HostId, number[]>();
   readonly #skews = new Map<HostId, number>();
+  readonly #copied = new Set<HostId>();
   #forgetAtMs = 0;
 
   constructor(clock: Clock) {
@@ -58,6 +59,15 @@ export class AgentHealth {
     if (load.skewMs !== undefined) this.#noteSkew(h as HostId, load.skewMs);
   }
 
+  copied(hostId: HostId): void {
+    this.#copied.add(hostId);
+  }
+
+  /** One start of it counts (again). */
+  single(hostId: HostId): void {
+    this.#copied.delete(hostId);
+  }
+
   loadOf(hostId: HostId): AgentHealthRecord | undefined {
     return this.#loads.get(hostId);
   }
@@ -75,12 +85,18 @@ export class AgentHealth {
     if (load && load.lagMs >= limits.agentLagMsMax) problems.push('lagging');
     if (this.#skews.has(hostId)) problems.push('skewed');
     if (load && load.freeSpoolBytes < limits.spoolFreeBytesMin) problems.push('spool-low');
+    if (this.#copied.has(hostId)) problems.push('copied');
     return problems;
   }
 
   /** Every host with a problem, in no order. */
   troubled(): { hostId: HostId; problems: AgentProblem[] }[] {
-    const found = new Set<HostId>([...this.#links.keys(), ...this.#loads.keys(), ...this.#skews.keys()]);
+    const found = new Set<HostId>([
+      ...this.#links.keys(),
+      ...this.#loads.keys(),
+      ...this.#skews.keys(),
+      ...this.#copied,
+    ]);
     return [...found]
       .map((hostId) => ({ hostId, problems: this.problemsOf(hostId) }))
       .filter(({ problems }) => problems.length > 0);

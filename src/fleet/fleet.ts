@@ -13,6 +13,8 @@ export interface AgentLocation {
   readonly workerId: WorkerId;
   readonly agentId: AgentId;
   readonly sinceMs: number;
+  /** Which start of the agent. */
+  readonly start: number;
 }
 
 export interface Assignment {
@@ -21,6 +23,7 @@ export interface Assignment {
   readonly task: number;
   readonly partition: number;
   readonly term: number;
+  readonly order: number;
   readonly priority: Priority;
   readonly accountId?: AccountId;
   readonly spec: Uint8Array;
@@ -29,6 +32,8 @@ export interface Assignment {
     readonly attempt: number;
     readonly hostId: HostId;
     readonly agentId: AgentId;
+    /** The start of the agent that it is for; another is not given it. */
+    readonly start?: number;
     readonly watch: boolean;
   }[];
 }
@@ -57,6 +62,7 @@ export interface AttemptPlace {
 export interface AttemptOrder {
   readonly partition: number;
   readonly term: number;
+  readonly order: number;
   readonly attempts: readonly AttemptPlace[];
 }
 export type LiveWorker = Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes' | 'framesRefused'> & {
@@ -100,6 +106,8 @@ export interface Fleet extends Service {
   readonly health: AgentHealth;
   /** Tells workers what this server owns; workers route events by it. */
   announceOwned(partitions: readonly { id: number; term: number }[]): void;
+  /** A number for the next order: each higher than all before. */
+  nextOrder(): number;
   /** Signs each target for its agent and sends. False when the worker's link cannot take it now. */
   assign(assignment: Assignment): boolean;
   cancel(workerId: WorkerId, order: AttemptOrder): boolean;

@@ -2,7 +2,7 @@
  * The fleet over links: workers dial in, tell which agents they hold, and pass orders and events. Everything here is rebuilt
  * when a worker links again. What others must see after a restart (presence, facts) is written to the store in batches.
  */
-import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { certificateRenew, isInForce, type EnrolmentContext } from '../app/enrolment.ts';
 import {
   attemptId,
@@ -13,19 +13,18 @@ import {
   type ServerId,
   type WorkerId,
 } from '../base/ids.ts';
-import { DroverError, isErrorCode } from '../base/errors.ts';
+import { DroverError } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Link, LinkListener } from '../link/link.ts';
-import { signDispatch } from '../pki/dispatch.ts';
 import type { MasterKey } from '../pki/sealer.ts';
-import { dispatchMessage } from '../protocol/link/agent-v1.ts';
 import { commonProtocol } from '../protocol/link/protocol-range.ts';
-import { upgradeMessage, type WorkerUpgradeState } from '../protocol/link/upgrade-order.ts';
-import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
+import { ackMessage, attemptMessage, chunkAckMessage, startMessage, type Sealed } from '../protocol/link/session.ts';
+import { upgradeMessage } from '../protocol/link/upgrade-order.ts';
 import {
   WORKER_PROTOCOL,
+  type AttemptEvent,
   type ConnectionStep,
   type ServerToWorkerFrame,
   type OrderedAttempt,
@@ -34,9 +33,11 @@ import {
 } from '../protocol/link/worker-v1.ts';
 import type { Store, WorkerRecord } from '../store/store.ts';
 import { AgentHealth } from './agent-health.ts';
+import { ordered, slices } from './attempt-orders.ts';
+import { attemptEventOf, upgradeHeard } from './agent-words.ts';
+import { AgentSessions, type AgentSession } from './agent-sessions.ts';
 import type {
   AgentLocation,
-  AgentUpgradeHeard,
   Assignment,
   AttemptOrder,
   AttemptPlace,
@@ -47,10 +48,10 @@ import type {
   SshObstacle,
 } from './fleet.ts';
 import { PresenceRecord } from './presence-record.ts';
-import { SshRoutes, type SshHosts } from './ssh-routes.ts';
+import { SshRoutes } from './ssh-routes.ts';
+import { WorkerDesk, type SshDesk } from './worker-desk.ts';
 import { WorkerRequests } from './worker-requests.ts';
 
-type WorkerQuestion = Extract<WorkerToServerFrame, { t: 'access' | 'secrets' | 'host-key' }>;
 type WorkerLink = Link<WorkerToServerFrame, ServerToWorkerFrame>;
 interface WorkerState {
   readonly id: WorkerId;
@@ -60,20 +61,13 @@ interface WorkerState {
   readonly hello: WorkerHello;
   readonly link: WorkerLink;
   snapshot: Set<string>;
+  /** What it has shown of agents and is not decided yet. */
+  shown: Promise<void>[];
   load: Omit<LiveWorker, 'id' | 'name' | 'zone'>;
 }
 interface Watch {
   readonly attempts: ReadonlyMap<string, AttemptPlace>;
   readonly onOutput: (output: LiveOutput) => void;
-}
-
-/** What the fleet must know of hosts that are reached over SSH. `zone` is the asking worker's: it is told of its own zone only. */
-export interface SshDesk {
-  hosts(knownVersion?: number): Promise<SshHosts | 'unchanged'>;
-  resolve(zone: string, hostId: HostId, accountId?: AccountId): Promise<SshAccess>;
-  /** Values to mask in the output of an attempt that this worker carries out over SSH; `not-found` for any other. */
-  secrets(workerId: WorkerId, attempt: string): Promise<readonly string[]>;
-  recordHostKey(zone: string, hostId: HostId, key: SshHostKey, workerId: WorkerId): Promise<'recorded' | 'refused'>;
 }
 
 export interface LinkFleetOptions {
@@ -103,9 +97,13 @@ export class LinkFleet implements Fleet {
   readonly #options: LinkFleetOptions;
   readonly #workers = new Map<WorkerId, WorkerState>();
   readonly #agents = new Map<HostId, AgentLocation>();
-  readonly #dispatchKeys = new Map<string, KeyObject>();
+  readonly #sessions: AgentSessions;
+  readonly #desk: WorkerDesk;
+  #orders = 0;
   readonly #watches = new Set<Watch>();
   readonly #fetches: WorkerRequests<{ bytes: Uint8Array; size: number; eof: boolean }>;
+  /** What of which attempt was asked for under which number, and of whom. */
+  readonly #fetched = new Map<number, AttemptPlace & { workerId: WorkerId; stream: 1 | 2; offset: number }>();
   readonly #tests: WorkerRequests<readonly ConnectionStep[]>;
   #owned: readonly { id: number; term: number }[] = [];
   #servers: { id: string; url: string }[] = [];
@@ -145,6 +143,15 @@ export class LinkFleet implements Fleet {
       heldBy: (workerId) => [...this.#agents].filter(([, at]) => at.workerId === workerId).map(([hostId]) => hostId),
     });
     this.health = new AgentHealth(options.clock);
+    this.#desk = new WorkerDesk(options);
+    this.#sessions = new AgentSessions({
+      ...options,
+      admitted: (session, { nonce }) => this.#admitted(session, nonce),
+      refused: (workerId, refusal, isNobody) => {
+        this.#workers.get(workerId)?.link.send(refusal);
+        if (isNobody) this.#copied(refusal.hostId as HostId);
+      },
+    });
   }
 
   async start(): Promise<void> {
@@ -165,6 +172,7 @@ export class LinkFleet implements Fleet {
     this.#stopped = true;
     for (const stop of this.#stops) stop();
     this.#cancelTopology();
+    this.#sessions.stop();
     this.#fetches.stop();
     this.#tests.stop();
     await this.#options.listener.stop();
@@ -230,23 +238,23 @@ export class LinkFleet implements Fleet {
     for (const worker of this.#workers.values()) worker.link.send({ t: 'owns', partitions: [...partitions] });
   }
 
-  assign({ workerId, runId, task, partition, term, priority, accountId, spec, targets }: Assignment): boolean {
+  nextOrder(): number {
+    return ++this.#orders;
+  }
+
+  assign({ workerId, runId, task, partition, term, order, priority, accountId, spec, targets }: Assignment): boolean {
     const worker = this.#workers.get(workerId);
     if (!worker) return false;
     const validUntilMs = this.#options.clock.nowMs() + limits.dispatchValidMs;
     const digest = createHash('sha256').update(spec).digest();
-    const signed = targets.map(({ ordinal, attempt, hostId, agentId, watch }) => ({
+    const mark = { server: this.#options.serverId as string, order, validUntilMs };
+    const signed = targets.map(({ ordinal, attempt, hostId, agentId, start, watch }) => ({
       ordinal,
       attempt,
       hostId,
       agentId,
       ...(watch ? { watch } : {}),
-      mac: isWorker(workerId, agentId)
-        ? NO_MAC
-        : signDispatch(
-            this.#dispatchKey(agentId),
-            dispatchMessage(attemptId({ runId, task, ordinal, attempt }), agentId, validUntilMs, digest),
-          ),
+      mac: this.#startMac(agentId, start, attemptId({ runId, task, ordinal, attempt }), mark, digest),
     }));
     // All slices or none count as sent: a start that comes twice is harmless.
     return slices(signed).every((slice) =>
@@ -258,40 +266,65 @@ export class LinkFleet implements Fleet {
         term,
         priority,
         spec,
-        validUntilMs,
+        ...mark,
         targets: slice,
         ...(accountId === undefined ? {} : { accountId }),
       }),
     );
   }
 
-  cancel(workerId: WorkerId, { partition, term, attempts }: AttemptOrder): boolean {
-    const link = this.#workers.get(workerId)?.link;
-    return (
-      link !== undefined &&
-      slices(attempts).every((slice) => link.send({ t: 'cancel', partition, term, attempts: slice.map(ordered) }))
-    );
+  /** None where no start of the agent that it is for is here: then nobody would believe it, and nobody should. */
+  #startMac(
+    agentId: AgentId,
+    start: number | undefined,
+    a: string,
+    mark: { server: string; order: number; validUntilMs: number },
+    digest: Uint8Array,
+  ): Uint8Array {
+    const session = this.#sessions.of(agentId);
+    if (session?.start !== start) return NO_MAC;
+    return this.#sessions.sign(agentId, ({ instance }) => startMessage(agentId, instance, a, mark, digest)) ?? NO_MAC;
   }
 
-  query(workerId: WorkerId, { partition, term, attempts }: AttemptOrder): boolean {
+  cancel(workerId: WorkerId, order: AttemptOrder): boolean {
+    return this.#order('cancel', workerId, order);
+  }
+
+  query(workerId: WorkerId, order: AttemptOrder): boolean {
+    return this.#order('query', workerId, order);
+  }
+
+  #order(t: 'cancel' | 'query', workerId: WorkerId, { partition, term, order, attempts }: AttemptOrder): boolean {
     const link = this.#workers.get(workerId)?.link;
+    const mark = { server: this.#options.serverId as string, order };
+    const signed = (place: AttemptPlace): OrderedAttempt => {
+      const agentId = place.ssh ? undefined : this.#agents.get(place.hostId)?.agentId;
+      const mac =
+        agentId &&
+        this.#sessions.sign(agentId, ({ instance }) => attemptMessage(t, agentId, instance, place.attempt, mark));
+      return { ...ordered(place), ...(mac ? { mac } : {}) };
+    };
     return (
       link !== undefined &&
-      slices(attempts).every((slice) => link.send({ t: 'query', partition, term, attempts: slice.map(ordered) }))
+      slices(attempts).every((slice) => link.send({ t, partition, term, ...mark, attempts: slice.map(signed) }))
     );
   }
 
   ack(workerId: WorkerId, attempts: readonly { attempt: AttemptId; agentId: AgentId }[]): void {
     for (const slice of slices(attempts))
-      this.#workers
-        .get(workerId)
-        ?.link.send({ t: 'ack', attempts: slice.map(({ attempt, agentId }) => ({ a: attempt, agentId })) });
+      this.#workers.get(workerId)?.link.send({
+        t: 'ack',
+        attempts: slice.map(({ attempt: a, agentId }) => {
+          const mac = this.#sessions.sign(agentId, ({ instance }) => ackMessage(agentId, instance, a));
+          return { a, agentId, ...(mac ? { mac } : {}) };
+        }),
+      });
   }
 
   ackChunk(workerId: WorkerId, chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number }): void {
-    this.#workers
-      .get(workerId)
-      ?.link.send({ t: 'chunk-ack', a: chunk.attempt, agentId: chunk.agentId, stream: chunk.stream, seq: chunk.seq });
+    const { attempt: a, agentId, stream, seq } = chunk;
+    const mac = this.#sessions.sign(agentId, ({ instance }) => chunkAckMessage(agentId, instance, { a, stream, seq }));
+    this.#workers.get(workerId)?.link.send({ t: 'chunk-ack', a, agentId, stream, seq, ...(mac ? { mac } : {}) });
   }
 
   watch(attempts: readonly AttemptPlace[], onOutput: (output: LiveOutput) => void): () => void {
@@ -322,16 +355,14 @@ export class LinkFleet implements Fleet {
   ): Promise<{ bytes: Uint8Array; size: number; eof: boolean }> {
     const workerId = ssh ?? this.#agents.get(hostId)?.workerId;
     const link = workerId && this.#workers.get(workerId)?.link;
-    return this.#fetches.ask(link, (id) => ({
-      t: 'fetch',
-      id,
-      hostId,
-      ...(ssh ? { ssh: true } : {}),
-      a: attempt,
-      stream,
-      offset,
-      length,
-    }));
+    let asked = 0;
+    return this.#fetches
+      .ask(link, (id) => {
+        asked = id;
+        this.#fetched.set(id, { attempt, hostId, ...(ssh ? { ssh } : {}), workerId: workerId!, stream, offset });
+        return { t: 'fetch', id, hostId, ...(ssh ? { ssh: true } : {}), a: attempt, stream, offset, length };
+      })
+      .finally(() => this.#fetched.delete(asked));
   }
 
   async testConnection(hostId: HostId, accountId?: AccountId): Promise<readonly ConnectionStep[]> {
@@ -360,21 +391,18 @@ export class LinkFleet implements Fleet {
 
   upgrade(id: string, order: Uint8Array, agents: readonly { hostId: HostId; agentId: AgentId }[]): void {
     const digest = createHash('sha256').update(order).digest();
+    const server = this.#options.serverId as string;
     for (const [workerId, group] of Map.groupBy(agents, ({ hostId }) => this.#agents.get(hostId)?.workerId)) {
       const targets = group.map(({ hostId, agentId }) => ({
         hostId,
         agentId,
-        mac: signDispatch(this.#dispatchKey(agentId), upgradeMessage(id, agentId, digest)),
+        mac:
+          this.#sessions.sign(agentId, ({ instance }) => upgradeMessage(id, agentId, instance, server, digest)) ??
+          NO_MAC,
       }));
       for (const slice of workerId ? slices(targets) : [])
-        this.#workers.get(workerId!)?.link.send({ t: 'upgrade', id, order, targets: slice });
+        this.#workers.get(workerId!)?.link.send({ t: 'upgrade', id, server, order, targets: slice });
     }
-  }
-
-  #dispatchKey(agentId: string): KeyObject {
-    let key = this.#dispatchKeys.get(agentId);
-    if (!key) this.#dispatchKeys.set(agentId, (key = createSecretKey(this.#options.masterKey.dispatchKey(agentId))));
-    return key;
   }
 
   // — workers —
@@ -411,6 +439,7 @@ export class LinkFleet implements Fleet {
       isClosed = true;
       if (!state || this.#workers.get(id) !== state) return;
       this.#workers.delete(id);
+      this.#sessions.takeBack(id);
       this.#options.log.info({ workerId: id, reason }, 'a worker is gone');
       const atMs = this.#options.clock.nowMs();
       for (const [hostId, location] of this.#agents)
@@ -457,6 +486,7 @@ export class LinkFleet implements Fleet {
       hello,
       link,
       snapshot: new Set(),
+      shown: [],
       load: { agents: 0, queued: 0, rssBytes: 0, lagMs: 0 },
     };
     this.#workers.set(id, state);
@@ -484,32 +514,27 @@ export class LinkFleet implements Fleet {
   #onFrame(worker: WorkerState, frame: WorkerToServerFrame): void {
     switch (frame.t) {
       case 'agents':
-        for (const { hostId, agentId, sinceMs } of frame.agents) {
-          this.#linked(hostId as HostId, agentId as AgentId, worker.id, sinceMs);
-          worker.snapshot.add(hostId);
+        for (const agent of frame.agents) {
+          worker.shown.push(this.#sessions.show(worker.id, agent));
+          worker.snapshot.add(agent.hostId);
         }
-        return frame.last ? this.#snapshotEnded(worker) : undefined;
+        if (frame.last)
+          void Promise.all(worker.shown.splice(0)).then(() => {
+            if (this.#workers.get(worker.id) === worker) this.#snapshotEnded(worker);
+          });
+        return;
       case 'linked':
-        this.#linked(frame.hostId as HostId, frame.agentId as AgentId, worker.id, frame.atMs);
-        this.health.linked(frame.hostId as HostId, frame.skewMs);
-        if (Math.abs(frame.skewMs) > limits.clockSkewMsMax)
-          this.#options.log.warn({ hostId: frame.hostId, skewMs: frame.skewMs }, 'the clock of a host is off');
-        return this.#record.facts(frame.hostId, frame.agentId, frame.version, {
-          ...frame.facts,
-          bootId: frame.bootId,
-          clockSkewMs: frame.skewMs,
-        });
-      case 'facts':
-        return this.#record.facts(frame.hostId, frame.agentId, frame.facts.agentVersion ?? '', {
-          ...frame.facts,
-        });
+        return void this.#sessions.show(worker.id, { ...frame, sinceMs: frame.atMs });
       case 'unlinked':
+        this.#sessions.takeBack(worker.id, frame.agentId);
         if (this.#agents.get(frame.hostId as HostId)?.workerId === worker.id)
           this.#unlinked(frame.hostId as HostId, frame.agentId as AgentId, worker.id, frame.atMs);
         return;
       case 'events':
-        return this.listener.onEvents(worker.id, frame.events);
+        return this.listener.onEvents(worker.id, this.#heard(worker, frame.events));
       case 'chunk':
+        // In clear a worker speaks for itself alone.
+        if (frame.agentId !== (worker.id as string)) return;
         return this.listener.onChunk(worker.id, {
           attempt: frame.a as AttemptId,
           agentId: frame.agentId as AgentId,
@@ -525,14 +550,27 @@ export class LinkFleet implements Fleet {
           bytes: frame.bytes,
           skipped: frame.skipped ?? 0,
         };
-        for (const watch of this.#watches) {
-          const place = watch.attempts.get(frame.a);
-          // Who does not hold the host has nothing to say of it.
-          if (place && (place.ssh ?? this.#agents.get(place.hostId)?.workerId) === worker.id) watch.onOutput(output);
-        }
+        return this.#onOutput(output, (place) => place.ssh === worker.id);
+      }
+      case 'said':
+        return this.#said(worker, frame.agentId, frame);
+      case 'ask-time': {
+        const session = this.#sessions.of(frame.agentId);
+        if (session?.workerId === worker.id) worker.link.send(this.#sessions.time(session, frame.nonce));
         return;
       }
+      case 'data-said': {
+        const asked = this.#fetched.get(frame.id);
+        const said = this.#sessions.open(worker.id, frame.agentId, frame);
+        if (said?.frame.t !== 'data' || !asked || asked.hostId !== said.session.hostId) return;
+        const { a, stream, offset, bytes, size, eof, error } = said.frame;
+        if (a !== asked.attempt || stream !== asked.stream || offset !== asked.offset) return;
+        return this.#fetches.answer(frame.id, error === undefined ? undefined : { code: error }, { bytes, size, eof });
+      }
       case 'data':
+        // Over agents nothing but that there is no answer.
+        if (this.#fetched.get(frame.id)?.workerId !== worker.id) return;
+        if (!this.#fetched.get(frame.id)?.ssh && frame.error === undefined) return;
         return this.#fetches.answer(frame.id, frame.error === undefined ? undefined : { code: frame.error }, {
           bytes: frame.bytes,
           size: frame.size,
@@ -542,8 +580,6 @@ export class LinkFleet implements Fleet {
         for (const load of frame.loads)
           if (this.#agents.get(load.h as HostId)?.workerId === worker.id) this.health.heard(load);
         return;
-      case 'upgrade-state':
-        return this.#upgradeHeard(frame);
       case 'connection-tested':
         return this.#tests.answer(frame.id, frame.error, frame.steps ?? []);
       case 'renew':
@@ -562,60 +598,71 @@ export class LinkFleet implements Fleet {
       case 'access':
       case 'secrets':
       case 'host-key':
-        return void this.#answer(worker, frame);
+        return void this.#desk.answer(worker, frame);
     }
   }
 
-  /** A worker may reach what is in its zone, and mask what it carries out, and nothing else. */
-  async #answer(worker: WorkerState, frame: WorkerQuestion): Promise<void> {
-    const { link } = worker;
-    try {
-      link.send(await this.#answerTo(worker, frame));
-    } catch (error) {
-      const isTold = error instanceof DroverError;
-      if (!isTold)
-        this.#options.log.error(
-          { workerId: worker.id, question: frame.t, err: error },
-          'what a worker asked could not be answered',
+  /** What counts of it: an agent's words under its seal, and a worker's of what it carries out itself or has not handed on. */
+  #heard(worker: WorkerState, events: readonly AttemptEvent[]): AttemptEvent[] {
+    const heard: AttemptEvent[] = [];
+    for (const event of events) {
+      if (event.k === 'said') {
+        const said = this.#sessions.open(worker.id, event.agentId, event);
+        const told = said && attemptEventOf(said.frame, said.session);
+        if (told) heard.push(told);
+      } else if (event.k === 'queued' || event.agentId === undefined || event.agentId === (worker.id as string))
+        heard.push(event);
+      else
+        this.#options.log.warn(
+          { workerId: worker.id, agentId: event.agentId, event: event.k },
+          'what a worker said for an agent was passed over',
         );
-      const told = {
-        code: isTold ? error.code : 'internal',
-        detail: isTold ? error.message : 'The server could not answer the worker.',
-      };
-      link.send(
-        frame.t === 'host-key'
-          ? { t: frame.t, id: frame.id, answer: 'refused', error: told }
-          : { t: frame.t, id: frame.id, error: told },
-      );
+    }
+    return heard;
+  }
+
+  #said(worker: WorkerState, agentId: string, sealed: Sealed): void {
+    const said = this.#sessions.open(worker.id, agentId, sealed);
+    if (!said) return;
+    const { frame, session } = said;
+    const { hostId } = session;
+    switch (frame.t) {
+      case 'output': {
+        const { a, stream, offset, bytes, skipped = 0 } = frame;
+        const output = { attempt: a as AttemptId, stream, offset, bytes, skipped };
+        return this.#onOutput(output, (place) => !place.ssh && place.hostId === hostId);
+      }
+      case 'chunk': {
+        const { a, stream, seq, bytes } = frame;
+        return this.listener.onChunk(worker.id, {
+          attempt: a as AttemptId,
+          agentId: session.agentId,
+          stream,
+          seq,
+          bytes,
+        });
+      }
+      case 'facts': {
+        const skewMs = frame.nowMs - this.#options.clock.nowMs();
+        this.health.linked(hostId, skewMs);
+        return this.#record.facts(hostId, agentId, frame.version, {
+          ...frame.facts,
+          bootId: frame.bootId,
+          clockSkewMs: Math.round(skewMs),
+        });
+      }
+      case 'upgrade-state': {
+        const heard = upgradeHeard(session, frame);
+        if (heard) this.onUpgradeState(heard);
+      }
     }
   }
 
-  async #answerTo({ id: workerId, zone }: WorkerState, frame: WorkerQuestion): Promise<ServerToWorkerFrame> {
-    const { ssh, store } = this.#options;
-    const { id } = frame;
-    if (frame.t === 'access') {
-      // Asked of the record itself: a hint that was lost must not hand out credentials.
-      const record = await store.workerFetch(workerId);
-      if (!isInForce(record)) throw new DroverError('worker-revoked', { detail: 'The worker has been revoked.' });
-      if (record.drained)
-        throw new DroverError('worker-draining', { detail: 'The worker is drained: it is given no credentials.' });
-      return {
-        t: 'access',
-        id,
-        access: await ssh.resolve(zone, frame.hostId as HostId, frame.accountId as AccountId | undefined),
-      };
+  #onOutput(output: LiveOutput, isTheirs: (place: AttemptPlace) => boolean): void {
+    for (const watch of this.#watches) {
+      const place = watch.attempts.get(output.attempt);
+      if (place && isTheirs(place)) watch.onOutput(output);
     }
-    if (frame.t === 'secrets') return { t: 'secrets', id, values: [...(await ssh.secrets(workerId, frame.a))] };
-    return {
-      t: 'host-key',
-      id,
-      answer: await ssh.recordHostKey(
-        zone,
-        frame.hostId as HostId,
-        { algorithm: frame.algorithm, key: frame.key },
-        workerId,
-      ),
-    };
   }
 
   async #renew(worker: WorkerState, frame: Extract<WorkerToServerFrame, { t: 'renew' }>): Promise<void> {
@@ -629,23 +676,35 @@ export class LinkFleet implements Fleet {
     worker.link.send({ t: 'certificate', id: frame.id, ...answer });
   }
 
-  #upgradeHeard({ id, hostId, agentId, state, code, detail }: WorkerUpgradeState): void {
-    const heard: AgentUpgradeHeard = {
-      id,
-      hostId: hostId as HostId,
-      agentId: agentId as AgentId,
-      state,
-      ...(code === undefined ? {} : { code: isErrorCode(code) ? code : 'internal' }),
-      ...(detail === undefined ? {} : { detail }),
-    };
-    this.onUpgradeState(heard);
+  /** The agent itself has proved the link: from here on its host is with that worker. */
+  #admitted(session: AgentSession, nonce: Uint8Array): void {
+    this.health.single(session.hostId);
+    this.#linked(session);
+    this.#workers.get(session.workerId)?.link.send(this.#sessions.time(session, nonce));
   }
 
-  #linked(hostId: HostId, agentId: AgentId, workerId: WorkerId, atMs: number): void {
-    const known = this.#agents.get(hostId);
-    // An agent that moved: the later link is the living one.
-    if (known && known.workerId !== workerId && known.sinceMs > atMs) return;
-    const location: AgentLocation = { workerId, agentId, sinceMs: atMs };
+  /** Neither of two starts of an agent is given anything, until one is left or somebody decides. */
+  #copied(hostId: HostId): void {
+    this.health.copied(hostId);
+    const held = this.#agents.get(hostId);
+    const session = held && this.#sessions.of(held.agentId);
+    if (!held || !session) return;
+    this.#unlinked(hostId, held.agentId, held.workerId, this.#options.clock.nowMs());
+    this.#workers.get(held.workerId)?.link.send({
+      t: 'refused',
+      hostId,
+      agentId: held.agentId,
+      instance: session.instance,
+      code: 'agent-copied',
+      detail: 'Another start of this agent shows itself: its data folder is in use twice.',
+    });
+  }
+
+  #linked(session: AgentSession): void {
+    const { workerId, hostId, agentId, start, sinceMs: atMs } = session;
+    const former = this.#agents.get(hostId);
+    if (former && former.agentId !== agentId) this.#sessions.forget(former.agentId);
+    const location: AgentLocation = { workerId, agentId, sinceMs: atMs, start };
     this.#agents.set(hostId, location);
     this.#record.presence({ hostId, agentId, workerId, linked: true, atMs });
     this.listener.onLinked(hostId, location);
@@ -666,6 +725,7 @@ export class LinkFleet implements Fleet {
 
   #unlinked(hostId: HostId, agentId: AgentId, workerId: WorkerId, atMs: number): void {
     this.#agents.delete(hostId);
+    this.#sessions.forget(agentId);
     this.health.unlinked(hostId);
     this.#record.presence({ hostId, agentId, workerId, linked: false, atMs });
     this.listener.onUnlinked(hostId, agentId, atMs);
@@ -741,20 +801,4 @@ export class LinkFleet implements Fleet {
     };
     void round();
   }
-}
-
-function ordered({ attempt, hostId, ssh }: AttemptPlace): OrderedAttempt {
-  return { a: attempt, hostId, ...(ssh ? { ssh: true } : {}) };
-}
-
-/** Over SSH the worker is the executor, and the order is for nobody beyond it. */
-function isWorker(workerId: WorkerId, agentId: AgentId): boolean {
-  return (workerId as string) === agentId;
-}
-
-/** A list in parts that fit into a frame. */
-function slices<T>(list: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(list.length / limits.hostsPerFrameMax) }, (_, i) =>
-    list.slice(i * limits.hostsPerFrameMax, (i + 1) * limits.hostsPerFrameMax),
-  );
 }

@@ -220,7 +220,19 @@ export function agentResource(agent: AgentRecord, health: AgentHealth): z.infer<
         }
       : {}),
     links: health.linksOf(agent.hostId),
-    problems: agent.state === 'active' ? health.problemsOf(agent.hostId) : [],
+    problems:
+      agent.state === 'active'
+        ? [...new Set([...health.problemsOf(agent.hostId), ...(agent.copies ? ['copied'] : [])])]
+        : [],
+    ...given(
+      'copies',
+      agent.copies?.map(({ instance, start, workerId, seenAtMs }) => ({
+        instance,
+        start,
+        worker: workerId,
+        seenAt: new Date(seenAtMs).toISOString(),
+      })),
+    ),
     id: agent.id,
     hostId: agent.hostId,
     host: agent.hostName,

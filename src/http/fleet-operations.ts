@@ -166,6 +166,34 @@ export const fleetOperations = [
     },
   }),
   operation({
+    id: 'keepAgentInstance',
+    method: 'POST',
+    path: '/agents/{id}/keep',
+    summary: 'Decide which of two copies of an agent is the right one; the other is never let in again',
+    permission: 'fleet.agent.keep',
+    params: idParams,
+    body: r.AgentKeep,
+    status: 200,
+    response: r.Agent,
+    errors: ['not-found', 'bad-input'],
+    async handle({ ctx, caller, params, body: { instance } }) {
+      const id = params.id as AgentId;
+      const answer = await ctx.store.agentInstanceKeep(id, instance, {
+        actor: caller.actor,
+        action: 'fleet.agent.keep',
+        target: `agent/${id}`,
+        detail: { instance },
+        requestId: caller.requestId,
+      });
+      if (answer === 'not-found') throw new DroverError('not-found', { detail: `There is no agent ${id}.` });
+      if (answer === 'no-such-instance')
+        throw new DroverError('bad-input', {
+          detail: `The agent has no start ${instance} to decide on. See who shows itself: drover agents show.`,
+        });
+      return agentResource((await ctx.store.agentFetch(id))!, ctx.fleet.health);
+    },
+  }),
+  operation({
     id: 'joinAgent',
     method: 'POST',
     path: '/agents/join',

@@ -32,6 +32,8 @@ function refusalOf(bytes: Uint8Array, shapes: FrameShapes): string | undefined {
   }
 }
 
+const OF_FACTS = { version: '1', bootId: 'b', nowMs: 1 };
+
 describe('frames', () => {
   it.each(ALL)('of the %s come back as they went', (_who, shapes) => {
     fc.assert(
@@ -61,7 +63,11 @@ describe('frames', () => {
   });
 
   it.each([
-    ['an object where a text belongs', { t: 'facts', facts: { name: { toString: 7 }, os: 'linux' } }, AGENT_FRAMES],
+    [
+      'an object where a text belongs',
+      { t: 'facts', ...OF_FACTS, facts: { name: { toString: 7 }, os: 'linux' } },
+      AGENT_FRAMES,
+    ],
     ['survivors that are no numbers', report({ survivors: [{ toString: null }] }), AGENT_FRAMES],
     ['attempts of nothing', { ...hello(), attempts: [null] }, AGENT_FRAMES],
     ['agents of nothing', { t: 'agents', agents: [null], last: true }, WORKER_FRAMES],
@@ -166,7 +172,7 @@ describe('frames', () => {
   });
 
   it('cannot reach the prototype of anything', () => {
-    const frame = encodeFrame({ t: 'facts', facts: { name: 'x', os: 'linux', labels: { name: 'x' } } });
+    const frame = encodeFrame({ t: 'facts', ...OF_FACTS, facts: { name: 'x', os: 'linux', labels: { name: 'x' } } });
     const hostile = Buffer.from(
       frame.toString('latin1').replace('\x81\xa4name\xa1x', '\x81\xa9__proto__\xa1x'),
       'latin1',
@@ -222,7 +228,7 @@ function hello(): object {
     version: '1',
     bootId: 'b',
     nowMs: 1,
-    facts: { name: 'x', os: 'linux' },
+    proof: { body: Buffer.alloc(1), mac: Buffer.alloc(32) },
     attempts: [],
   };
 }

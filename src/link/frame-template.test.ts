@@ -4,6 +4,8 @@ import { decodeFrame } from './codec.ts';
 import { WORKER_TO_AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import { FrameTemplate } from './frame-template.ts';
 
+const MARK = { server: '01930000-0000-7000-8000-000000000000', order: 7 };
+
 describe('FrameTemplate', () => {
   it('makes the frame that encoding the whole would make', () => {
     fc.assert(
@@ -17,7 +19,7 @@ describe('FrameTemplate', () => {
         fc.boolean(),
         (spec, validUntilMs, a, mac, watch) => {
           const template = new FrameTemplate(
-            { t: 'start', validUntilMs, spec: Buffer.from(spec), ...(watch ? { watch: true } : {}) },
+            { t: 'start', ...MARK, validUntilMs, spec: Buffer.from(spec), ...(watch ? { watch: true } : {}) },
             ['a', 'mac'],
           );
           for (const attempt of [a, `${a}1`]) {
@@ -28,6 +30,7 @@ describe('FrameTemplate', () => {
               mac: Uint8Array.from(frame.mac as Uint8Array),
             }).toEqual({
               t: 'start',
+              ...MARK,
               validUntilMs,
               spec: Buffer.from(spec),
               a: attempt,

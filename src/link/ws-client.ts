@@ -29,6 +29,8 @@ export interface LinkClientOptions extends LinkEnd {
 
 /** After a refusal that will not change by itself. */
 const REFUSED_PAUSE_MS = 60_000;
+/** One of two copies of an agent: it may be decided any time that it is the one. */
+const COPIED_PAUSE_MS = 10_000;
 
 export function createLinkClient<In extends { t: string }, Out extends { t: string }>(
   options: LinkClientOptions,
@@ -132,7 +134,7 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
       client.current = undefined;
       const farewell = reason.toString();
       if (wasLinked && isErrorCode(farewell) && !errors[farewell].retryable) {
-        refusedFor = REFUSED_PAUSE_MS * (0.5 + random.next());
+        refusedFor = (farewell === 'agent-copied' ? COPIED_PAUSE_MS : REFUSED_PAUSE_MS) * (0.5 + random.next());
         options.onRefused?.(farewell, errors[farewell].title);
         again(refusedFor);
       }

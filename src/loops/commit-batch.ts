@@ -74,7 +74,17 @@ function describe(batch: Batch, run: OwnedRun, taken: Execution<ReportedStream>[
     void batch.timeline.push({ runId: actor.id, seq, kind, atMs: nowMs, detail });
   for (const noted of run.timeline) batch.timeline.push({ runId: actor.id, seq, ...noted });
   run.timeline = [];
-  const dispatched = taken.filter((execution) => execution.state === 'dispatched');
+  // What comes back and goes out again is told once, with a count, when it stays out.
+  const dispatched = taken.filter((execution) => execution.state === 'dispatched' && execution.returns === 0);
+  const returned = taken.filter(
+    ({ state, dbState, returns }) =>
+      returns > 0 && dbState !== 'running' && state !== 'dispatched' && state !== 'waiting',
+  );
+  if (returned.length > 0)
+    entry('came-back', {
+      hosts: returned.map((execution) => execution.hostName).slice(0, 20),
+      count: returned.reduce((sum, { returns }) => sum + returns, 0),
+    });
   if (dispatched.length > 0)
     entry('dispatched', {
       hosts: dispatched.length,

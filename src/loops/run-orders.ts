@@ -28,14 +28,17 @@ export function sendOrders(
   });
   for (const [key, list] of Map.groupBy(orders, (order) => `${order.kind} ${order.execution.task} ${order.workerId}`)) {
     const [{ kind, workerId, execution: first }] = list as [Order];
-    if (kind === 'cancel') fleet.cancel(workerId, { ...at, attempts: list.map(placeOf) });
-    else if (kind === 'query') fleet.query(workerId, { ...at, attempts: list.map(placeOf) });
+    const order = fleet.nextOrder();
+    for (const { execution } of list) execution.order = order;
+    if (kind === 'cancel') fleet.cancel(workerId, { ...at, order, attempts: list.map(placeOf) });
+    else if (kind === 'query') fleet.query(workerId, { ...at, order, attempts: list.map(placeOf) });
     else {
       const targets = list.map(({ execution, agentId }) => ({
         ordinal: execution.ordinal,
         attempt: execution.attempt,
         hostId: execution.hostId,
         agentId,
+        ...(execution.agentStart === undefined ? {} : { start: execution.agentStart }),
         watch: isWatched,
       }));
       const sent = fleet.assign({
@@ -43,6 +46,7 @@ export function sendOrders(
         runId,
         task: first.task,
         ...at,
+        order,
         priority: spec.priority ?? 'normal',
         ...(spec.account === undefined ? {} : { accountId: spec.account }),
         spec: run.specBytes(),

@@ -155,10 +155,11 @@ export class RunOwner implements Service, Ownership, FleetListener {
         run: { ...change, to: change.to },
         timeline: batch.timeline,
         dispatchedAtMs: nowMs,
-        executions: batch.executions.map(({ ordinal, agentId, workerId }) => ({
+        executions: batch.executions.map(({ ordinal, agentId, agentStart, workerId }) => ({
           ordinal,
           agentId: agentId!,
           workerId: workerId!,
+          ...(agentStart === undefined ? {} : { agentStart }),
         })),
       },
       written: () => {
@@ -427,7 +428,22 @@ export class RunOwner implements Service, Ownership, FleetListener {
       event.agentId !== execution.agentId
     )
       return;
+    if (
+      (event.k === 'unknown' || event.k === 'undelivered') &&
+      event.order !== undefined &&
+      event.order !== execution.order
+    )
+      return;
+    // What a worker says of its own counts only from the one that has, or would be given, the attempt.
+    if (
+      (event.k === 'undelivered' || event.k === 'queued') &&
+      workerId !== execution.workerId &&
+      workerId !== this.#options.fleet.locate(execution.hostId)?.workerId
+    )
+      return;
     switch (event.k) {
+      case 'said':
+        return;
       case 'accepted':
         return actor.onAccepted(execution, key.attempt);
       case 'started':
@@ -435,7 +451,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
           ? actor.onStarted(execution, key.attempt, event.atMs, clock.monotonicMs())
           : undefined;
       case 'unknown':
-        return actor.onUnknown(execution, key.attempt, clock.nowMs());
+        return actor.onUnknown(execution, key.attempt, clock.nowMs(), event.start);
       case 'queued':
         return actor.onQueued(execution, key.attempt);
       case 'undelivered':

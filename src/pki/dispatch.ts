@@ -1,12 +1,13 @@
-/** The mark by which an agent knows that an order comes from the server: HMAC-SHA256 under its own dispatch key. */
+/** The marks by which agent and server know each other's words through a worker: HMAC-SHA256 under the agent's dispatch key. */
 import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
 
-/** About 2 µs with a key object, 9 µs with bytes, of which one is made. `message` is protocol/link/agent-v1 dispatchMessage(). */
-export function signDispatch(key: Uint8Array | KeyObject, message: Uint8Array): Buffer {
+/** About 2 µs with a key object, 9 µs with bytes, of which one is made. What `message` covers is in protocol/link/session.ts. */
+export function signUnderKey(key: Uint8Array | KeyObject, message: Uint8Array): Buffer {
   return createHmac('sha256', key).update(message).digest();
 }
 
-export function isDispatchSigned(key: Uint8Array | KeyObject, message: Uint8Array, mac: Uint8Array): boolean {
-  const expected = signDispatch(key, message);
-  return expected.length === mac.length && timingSafeEqual(expected, mac);
+/** A mark that is missing is a wrong one. */
+export function isSignedByKey(key: Uint8Array | KeyObject, message: Uint8Array, mac: Uint8Array | undefined): boolean {
+  const expected = signUnderKey(key, message);
+  return mac instanceof Uint8Array && expected.length === mac.length && timingSafeEqual(expected, mac);
 }

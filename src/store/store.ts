@@ -13,6 +13,8 @@ import type { AgentId, AttemptKey, ExecutionKey, HostId, RunId, ServerId, TokenI
 import type { GuardedChange, GuardedLabels } from '../domain/access/guarded-labels.ts';
 import type { Role } from '../domain/access/permission.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-draft.ts';
+import type { AgentSessionStore } from './agent-session-store.ts';
+import type { SeenInstance } from '../domain/agent/session-rule.ts';
 import type { ExecutionCounts, ExecutionState } from '../domain/run/execution-machine.ts';
 import type { RunState } from '../domain/run/run-machine.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
@@ -97,7 +99,12 @@ export interface NewRun {
 /** The executions of a new run that have a way to their hosts, as dispatched; `run.seq` is theirs too. */
 export interface FirstDispatch {
   readonly fence: Fence;
-  readonly executions: readonly { readonly ordinal: number; readonly agentId: AgentId; readonly workerId: WorkerId }[];
+  readonly executions: readonly {
+    readonly ordinal: number;
+    readonly agentId: AgentId;
+    readonly agentStart?: number;
+    readonly workerId: WorkerId;
+  }[];
   readonly dispatchedAtMs: number;
   readonly run: RunChange & { readonly to: RunState };
   readonly timeline: readonly TimelineEntry[];
@@ -217,6 +224,8 @@ export interface ExecutionSeed {
   readonly hostName: string;
   readonly state: ExecutionState;
   readonly agentId?: AgentId;
+  /** The start of the agent that it was given to. */
+  readonly agentStart?: number;
   readonly workerId?: WorkerId;
   readonly dispatchedAtMs?: number;
   readonly startedAtMs?: number;
@@ -243,6 +252,7 @@ export interface ExecutionChange extends AttemptKey {
   readonly from: readonly ExecutionState[];
   readonly to: ExecutionState;
   readonly agentId?: AgentId;
+  readonly agentStart?: number;
   readonly workerId?: WorkerId;
   readonly dispatchedAtMs?: number;
   readonly startedAtMs?: number;
@@ -341,6 +351,8 @@ export interface AgentRecord {
   /** SPKI of the key that the agent proved to hold; a renewal must be signed by it. */
   readonly publicKey: Uint8Array;
   readonly linked: boolean;
+  /** The two starts that show themselves while neither can be the other's successor. */
+  readonly copies?: readonly SeenInstance[];
 }
 
 export interface WorkerRecord {
@@ -437,7 +449,7 @@ export interface OrderedAgent {
   readonly orderedAtMs: number;
 }
 
-export interface Store {
+export interface Store extends AgentSessionStore<AuditEntry> {
   /** The clock that all servers share: deadlines that outlive a server, and instants that another one reads, are of this one. */
   clock(): Clock;
   // runs

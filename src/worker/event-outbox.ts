@@ -58,6 +58,7 @@ export class EventOutbox {
 function weight(event: AttemptEvent): number {
   return (
     EVENT_BYTES +
+    (event.k === 'said' ? event.body.length : 0) +
     (event.k === 'report' ? inlineBytes(event.report.stdout.inline) + inlineBytes(event.report.stderr.inline) : 0)
   );
 }

@@ -75,42 +75,21 @@ export class OutputRelay {
     this.#watches.delete(a);
   }
 
-  output(agent: AgentLink, frame: Frame<AgentFrame, 'output'>): void {
-    const watch = this.#watches.get(frame.a);
+  /** `frame` is what servers are sent: the agent's own words, sealed, or this worker's. */
+  output(agent: AgentLink, a: string, frame: WorkerToServerFrame): void {
+    const watch = this.#watches.get(a);
     if (!watch || this.#options.executor(watch.executor) !== agent) return;
     for (const url of watch.servers) {
       const link = this.#options.server(url);
-      if (link && link.bufferedBytes < limits.frameBytesMax)
-        link.send({
-          t: 'output',
-          a: frame.a,
-          stream: frame.stream,
-          offset: frame.offset,
-          bytes: frame.bytes,
-          ...(frame.skipped ? { skipped: frame.skipped } : {}),
-        });
+      if (link && link.bufferedBytes < limits.frameBytesMax) link.send(frame);
     }
   }
 
   // — the record —
 
   /** Chunks on their way up are bounded for all agents together: beyond it those that send are not read until there is room. */
-  chunk(
-    agent: { readonly agentId: string; readonly link: AgentLink },
-    frame: Frame<AgentFrame, 'chunk'>,
-    owner: ServerLink,
-  ): void {
-    if (
-      !owner.send({
-        t: 'chunk',
-        a: frame.a,
-        agentId: agent.agentId,
-        stream: frame.stream,
-        seq: frame.seq,
-        bytes: frame.bytes,
-      })
-    )
-      return;
+  chunk(agent: { readonly link: AgentLink }, frame: WorkerToServerFrame, owner: ServerLink): void {
+    if (!owner.send(frame)) return;
     if (this.#countHeld() <= limits.workerOutputBytesMax || this.#held.has(agent.link)) return;
     agent.link.pause();
     this.#held.add(agent.link);
@@ -142,11 +121,11 @@ export class OutputRelay {
     else this.#unreachable(server, frame.id);
   }
 
-  data(agent: AgentLink, frame: Frame<AgentFrame, 'data'>): void {
-    const fetch = this.#fetches.get(frame.id);
+  data(agent: AgentLink, asked: number, answer: (id: number) => WorkerToServerFrame): void {
+    const fetch = this.#fetches.get(asked);
     if (fetch?.agent !== agent) return;
-    this.#fetches.delete(frame.id);
-    this.#options.server(fetch.server)?.send({ ...frame, id: fetch.id });
+    this.#fetches.delete(asked);
+    this.#options.server(fetch.server)?.send(answer(fetch.id));
   }
 
   #unreachable(server: string, id: number): void {

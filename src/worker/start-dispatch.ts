@@ -103,9 +103,13 @@ export class StartDispatch {
     this.#startQueued();
   }
 
-  /** True when it waited here: then nobody else has heard of it. */
+  /**
+   * True when nobody else need hear of it: it waited here, to go over SSH. An agent is asked also where it waited here, for a server
+   * believes nobody else that an agent has not heard of an attempt.
+   */
   cancel(a: string): boolean {
-    const start = this.#lanes.agent.withdraw(a) ?? this.#lanes.ssh.withdraw(a);
+    this.#lanes.agent.withdraw(a);
+    const start = this.#lanes.ssh.withdraw(a);
     if (start) this.#options.event(a, { k: 'unknown', a, agentId: start.target.agentId });
     return start !== undefined;
   }
@@ -184,13 +188,13 @@ export class StartDispatch {
 
   #startOne(start: QueuedStart): void {
     const { executor: find, isCurrent, clock, event } = this.#options;
-    const { a, assign, target, frames } = start;
+    const { a, assign, target, frames, queuedAtMs } = start;
     // While it waited here the partition may have gone to another server.
     if (!isCurrent(assign)) return;
     const executor = find(target.hostId, target.agentId);
     if (!executor) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     // It was signed for a time that is over: the owner signs it anew.
-    if (executor.lane === 'agent' && clock.nowMs() > assign.validUntilMs)
+    if (executor.lane === 'agent' && clock.monotonicMs() - queuedAtMs > limits.dispatchValidMs)
       return event(a, { k: 'undelivered', a, code: 'agent-busy' });
     if (executor.link.bufferedBytes > UNREAD_BYTES_MAX) return event(a, { k: 'undelivered', a, code: 'agent-busy' });
     if (target.watch) this.#options.watch(start);
@@ -228,6 +232,8 @@ function sshStart({ a, assign, target }: QueuedStart): Parameters<AgentLink['sen
   return {
     t: 'start',
     a,
+    server: assign.server,
+    order: assign.order,
     validUntilMs: assign.validUntilMs,
     mac: NO_MAC,
     spec: assign.spec,

@@ -16,13 +16,15 @@ export interface QueuedStart {
   isWithdrawn: boolean;
 }
 
+type OrderOfAll = Pick<ServerAssign, 'server' | 'order' | 'validUntilMs' | 'spec'>;
+
 /** The starts of one assignment: own to each agent are only the attempt and the mark that makes it valid. */
 export class StartFrames {
-  readonly #assign: Pick<ServerAssign, 'validUntilMs' | 'spec'>;
+  readonly #assign: OrderOfAll;
   #plain: FrameTemplate | undefined;
   #watched: FrameTemplate | undefined;
 
-  constructor(assign: Pick<ServerAssign, 'validUntilMs' | 'spec'>) {
+  constructor(assign: OrderOfAll) {
     this.#assign = assign;
   }
 
@@ -34,8 +36,8 @@ export class StartFrames {
   }
 
   #template(more: object): FrameTemplate {
-    const { validUntilMs, spec } = this.#assign;
-    return new FrameTemplate({ t: 'start', validUntilMs, spec, ...more }, ['a', 'mac']);
+    const { server, order, validUntilMs, spec } = this.#assign;
+    return new FrameTemplate({ t: 'start', server, order, validUntilMs, spec, ...more }, ['a', 'mac']);
   }
 }
 

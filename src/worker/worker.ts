@@ -9,7 +9,8 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Service } from '../base/service.ts';
 import { QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
-import { encodeFrame } from '../link/codec.ts';
+import { decodeFrame, encodeFrame } from '../link/codec.ts';
+import { AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import type { LinkDialer, LinkListener } from '../link/link.ts';
 import {
   AGENT_PROTOCOL,
@@ -18,6 +19,7 @@ import {
   type WorkerToAgentFrame,
 } from '../protocol/link/agent-v1.ts';
 import { commonProtocol, isSpoken } from '../protocol/link/protocol-range.ts';
+import { decodeLinkProof, type OrderMark, type Sealed } from '../protocol/link/session.ts';
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
 import {
   WORKER_PROTOCOL,
@@ -72,6 +74,8 @@ interface HeldAgent extends Executor {
   readonly hostId: string;
   readonly linkedAtMs: number;
   readonly protocol: number;
+  readonly proof: Sealed;
+  readonly instance: string;
 }
 interface ServerState {
   readonly url: string;
@@ -252,10 +256,11 @@ export class WorkerService implements Service {
       nowMs: clock.nowMs(),
       features: this.#self ? ['ssh'] : [],
     });
-    const held = [...this.#agents.values()].map(({ hostId, agentId, linkedAtMs }) => ({
+    const held = [...this.#agents.values()].map(({ hostId, agentId, linkedAtMs, proof }) => ({
       hostId,
       agentId,
       sinceMs: linkedAtMs,
+      proof,
     }));
     for (let from = 0; from === 0 || from < held.length; from += SNAPSHOT_AGENTS) {
       link.send({
@@ -299,11 +304,12 @@ export class WorkerService implements Service {
         return this.#dispatch.assign(this.#options.id, state.url, frame);
       case 'cancel':
         if (!this.#isCurrent(frame)) return;
-        for (const attempt of frame.attempts) if (!this.#dispatch.cancel(attempt.a)) this.#pass('cancel', attempt);
+        for (const attempt of frame.attempts)
+          if (!this.#dispatch.cancel(attempt.a)) this.#pass('cancel', attempt, frame);
         return;
       case 'query':
         if (!this.#isCurrent(frame)) return;
-        for (const attempt of frame.attempts) this.#pass('query', attempt);
+        for (const attempt of frame.attempts) this.#pass('query', attempt, frame);
         return;
       case 'watch':
         for (const { a, hostId, ssh } of frame.attempts)
@@ -317,8 +323,19 @@ export class WorkerService implements Service {
           a: frame.a,
           stream: frame.stream,
           seq: frame.seq,
+          ...(frame.mac ? { mac: frame.mac } : {}),
         });
         return;
+      case 'time': {
+        const { server, nonce, serverMs, mac } = frame;
+        this.#agentAt(frame.hostId, frame.agentId)?.link.send({ t: 'time', server, nonce, serverMs, mac });
+        return;
+      }
+      case 'refused': {
+        const agent = this.#agentAt(frame.hostId, frame.agentId);
+        if (agent?.instance === frame.instance) agent.link.close(frame.code, frame.detail);
+        return;
+      }
       case 'fetch':
         return this.#relay.fetch(state.url, frame.ssh ? this.#options.id : frame.hostId, frame);
       case 'certificate':
@@ -337,7 +354,13 @@ export class WorkerService implements Service {
       case 'upgrade':
         for (const { hostId, agentId, mac } of frame.targets)
           if (this.#agents.get(hostId)?.agentId === agentId)
-            this.#agents.get(hostId)!.link.send({ t: 'upgrade', id: frame.id, order: frame.order, mac });
+            this.#agents.get(hostId)!.link.send({
+              t: 'upgrade',
+              id: frame.id,
+              server: frame.server,
+              order: frame.order,
+              mac,
+            });
         return;
       case 'bye':
         this.#options.log.info({ server: state.url, code: frame.code }, 'the server ended the link');
@@ -365,9 +388,10 @@ export class WorkerService implements Service {
     }
   }
 
-  #pass(t: 'cancel' | 'query', { a, hostId, ssh }: OrderedAttempt): void {
+  #pass(t: 'cancel' | 'query', { a, hostId, ssh, mac }: OrderedAttempt, { server, order }: OrderMark): void {
     const executor = ssh ? this.#self : this.#agents.get(hostId);
-    if (!executor?.link.send({ t, a })) return this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+    if (!executor?.link.send({ t, a, server, order, ...(mac ? { mac } : {}) }))
+      return this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     if (t === 'cancel') this.#dispatch.cancelling(executor, a);
   }
 
@@ -427,15 +451,16 @@ export class WorkerService implements Service {
 
   // — orders —
 
-  #onAck(attempts: readonly { a: string; agentId: string }[]): void {
-    const byAgent = new Map<string, string[]>();
-    for (const { a, agentId } of attempts) {
+  #onAck(attempts: readonly { a: string; agentId: string; mac?: Uint8Array }[]): void {
+    const byAgent = new Map<string, { a: string; mac?: Uint8Array }[]>();
+    for (const { a, agentId, mac } of attempts) {
+      const ack = { a, ...(mac ? { mac } : {}) };
       const list = byAgent.get(agentId);
-      if (list) list.push(a);
-      else byAgent.set(agentId, [a]);
+      if (list) list.push(ack);
+      else byAgent.set(agentId, [ack]);
       this.#relay.settled(a);
     }
-    for (const [agentId, a] of byAgent) this.#executorById(agentId)?.link.send({ t: 'ack', a });
+    for (const [agentId, acks] of byAgent) this.#executorById(agentId)?.link.send({ t: 'ack', acks });
   }
 
   #onCertificate(frame: Extract<ServerToWorkerFrame, { t: 'certificate' }>): void {
@@ -483,8 +508,12 @@ export class WorkerService implements Service {
         'protocol-unsupported',
         `This worker speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`,
       );
+    const proof = decodeLinkProof(hello.proof.body);
+    if (!proof) return void link.close('frame-invalid', 'The proof of the link cannot be read.');
     const nowMs = clock.nowMs();
     const agent: HeldAgent = {
+      proof: hello.proof,
+      instance: proof.instance,
       hostId: hello.hostId,
       agentId: hello.agentId,
       link,
@@ -508,10 +537,7 @@ export class WorkerService implements Service {
         hostId: agent.hostId,
         agentId: agent.agentId,
         atMs: nowMs,
-        bootId: hello.bootId,
-        version: hello.version,
-        skewMs: hello.nowMs - nowMs,
-        facts: hello.facts,
+        proof: hello.proof,
       });
     return agent;
   }
@@ -523,19 +549,46 @@ export class WorkerService implements Service {
         return this.#renew(frame, agent);
       case 'load':
         return this.#loads.heard(hostId, frame, this.#options.clock.nowMs());
-      case 'upgrade-state':
-        for (const server of this.#servers.values()) server.link?.send({ ...frame, hostId, agentId });
-        return;
-      case 'facts':
+      case 'said':
+        return this.#onSaid(agent, frame);
+      case 'ask-time':
         for (const server of this.#servers.values())
-          server.link?.send({ t: 'facts', hostId, agentId, facts: frame.facts });
+          server.link?.send({ t: 'ask-time', hostId, agentId, nonce: frame.nonce });
         return;
       default:
-        this.#onExecutorFrame(agent, frame);
+        agent.link.close('frame-invalid', 'What is meant for the servers has to be sealed.');
     }
   }
 
-  /** What is said of attempts, by an agent or by this worker's own driver. */
+  /** What an agent tells the servers is passed on as it is; it is read here for the room that it takes and for where it belongs. */
+  #onSaid(agent: HeldAgent, { body, mac }: Sealed): void {
+    const { agentId } = agent;
+    const frame = decodeFrame(body, AGENT_FRAMES) as AgentFrame | undefined;
+    const said = { agentId, body, mac };
+    switch (frame?.t) {
+      case 'report':
+      case 'unknown':
+      case 'busy':
+        this.#dispatch.ended(agent, frame.a);
+        return this.#event(frame.a, { k: 'said', a: frame.a, ...said });
+      case 'accepted':
+      case 'started':
+        return this.#event(frame.a, { k: 'said', a: frame.a, ...said });
+      case 'output':
+        return this.#relay.output(agent.link, frame.a, { t: 'said', ...said });
+      case 'chunk': {
+        const owner = this.#ownerState(frame.a)?.link;
+        return owner && this.#relay.chunk(agent, { t: 'said', ...said }, owner);
+      }
+      case 'data':
+        return this.#relay.data(agent.link, frame.id, (id) => ({ t: 'data-said', id, ...said }));
+      case 'facts':
+      case 'upgrade-state':
+        for (const server of this.#servers.values()) server.link?.send({ t: 'said', ...said });
+    }
+  }
+
+  /** What this worker's own driver says of attempts over SSH. */
   #onExecutorFrame(executor: Executor, frame: AgentFrame): void {
     const { agentId } = executor;
     switch (frame.t) {
@@ -548,18 +601,27 @@ export class WorkerService implements Service {
         return this.#event(frame.a, { k: 'report', agentId, report: frame });
       case 'unknown':
         this.#dispatch.ended(executor, frame.a);
-        return this.#event(frame.a, { k: 'unknown', a: frame.a, agentId });
+        return this.#event(frame.a, { k: 'unknown', a: frame.a, agentId, ...order(frame) });
       case 'busy':
         this.#dispatch.ended(executor, frame.a);
-        return this.#event(frame.a, { k: 'undelivered', a: frame.a, code: 'agent-busy' });
+        return this.#event(frame.a, { k: 'undelivered', a: frame.a, code: 'agent-busy', agentId, ...order(frame) });
       case 'output':
-        return this.#relay.output(executor.link, frame);
+        return this.#relay.output(executor.link, frame.a, frame);
       case 'chunk': {
         const owner = this.#ownerState(frame.a)?.link;
-        return owner && this.#relay.chunk(executor, frame, owner);
+        return owner && this.#relay.chunk(executor, { ...frame, agentId }, owner);
       }
-      case 'data':
-        return this.#relay.data(executor.link, frame);
+      case 'data': {
+        const { bytes, size, eof, error } = frame;
+        return this.#relay.data(executor.link, frame.id, (id) => ({
+          t: 'data',
+          id,
+          bytes,
+          size,
+          eof,
+          ...(error === undefined ? {} : { error }),
+        }));
+      }
     }
   }
 
@@ -617,4 +679,8 @@ export class WorkerService implements Service {
       this.#flushSoon();
     });
   }
+}
+
+function order({ order: of }: { order?: number }): { order?: number } {
+  return of === undefined ? {} : { order: of };
 }

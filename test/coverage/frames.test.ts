@@ -13,7 +13,6 @@ import { SERVER_FRAMES, WORKER_FRAMES } from '../../src/protocol/link/worker-fra
 import { decodeExecutionSpec, encodeExecutionSpec } from '../../src/protocol/link/execution-spec.ts';
 import {
   AGENT_PROTOCOL,
-  dispatchMessage,
   type AgentFrame,
   type AgentReport,
   type ExecutionSpec,
@@ -21,6 +20,7 @@ import {
   type WorkerToAgentFrame,
 } from '../../src/protocol/link/agent-v1.ts';
 import { commonProtocol, isSpoken } from '../../src/protocol/link/protocol-range.ts';
+import { attemptMessage, startMessage } from '../../src/protocol/link/session.ts';
 import { upgradeMessage } from '../../src/protocol/link/upgrade-order.ts';
 import {
   WORKER_PROTOCOL,
@@ -70,6 +70,8 @@ const report: AgentReport = {
   survivors: [77],
 };
 
+const sealed = { body: bytes('body'), mac: bytes('m'.repeat(32)) };
+
 const agent: Samples<AgentFrame> = {
   hello: {
     t: 'hello',
@@ -78,8 +80,7 @@ const agent: Samples<AgentFrame> = {
     hostId: HOST,
     version: '0.1.0',
     bootId: 'boot',
-    nowMs: 1_700_000_000_000,
-    facts,
+    proof: { body: bytes('proof'), mac: bytes('m'.repeat(32)) },
     attempts: [{ a: A, state: 'running' }],
   },
   accepted: { t: 'accepted', a: A },
@@ -87,9 +88,19 @@ const agent: Samples<AgentFrame> = {
   output: { t: 'output', a: A, stream: 1, offset: 2 ** 40, bytes: bytes('\xff\0'), skipped: 3 },
   chunk: { t: 'chunk', a: A, stream: 2, seq: 1, bytes: bytes('piece') },
   report,
-  unknown: { t: 'unknown', a: A },
-  busy: { t: 'busy', a: A },
-  data: { t: 'data', id: 5, bytes: bytes('range'), size: 9, eof: true, error: 'output-not-available' },
+  unknown: { t: 'unknown', a: A, order: 6 },
+  busy: { t: 'busy', a: A, order: 6 },
+  data: {
+    t: 'data',
+    id: 5,
+    a: A,
+    stream: 1,
+    offset: 0,
+    bytes: bytes('range'),
+    size: 9,
+    eof: true,
+    error: 'output-not-available',
+  },
   renew: { t: 'renew', csr: 'pem', signature: bytes('signature') },
   load: {
     t: 'load',
@@ -102,7 +113,9 @@ const agent: Samples<AgentFrame> = {
     freeMemoryBytes: 6,
     nowMs: 7,
   },
-  facts: { t: 'facts', facts },
+  facts: { t: 'facts', version: '0.1.0', bootId: 'boot', nowMs: 1_700_000_000_000, facts },
+  said: { t: 'said', body: bytes('frame'), mac: bytes('m'.repeat(32)) },
+  'ask-time': { t: 'ask-time', nonce: bytes('n'.repeat(16)) },
   'upgrade-state': {
     t: 'upgrade-state',
     id: RUN,
@@ -117,19 +130,28 @@ const workerToAgent: Samples<WorkerToAgentFrame> = {
   start: {
     t: 'start',
     a: A,
+    server: SERVER,
+    order: 6,
     validUntilMs: 1_700_000_600_000,
     mac: bytes('m'.repeat(32)),
     spec: bytes('spec'),
     watch: true,
   },
-  cancel: { t: 'cancel', a: A },
+  cancel: { t: 'cancel', a: A, server: SERVER, order: 6, mac: bytes('m'.repeat(32)) },
   watch: { t: 'watch', a: A, on: true },
-  ack: { t: 'ack', a: [A] },
-  'chunk-ack': { t: 'chunk-ack', a: A, stream: 1, seq: 2 },
-  query: { t: 'query', a: A },
+  ack: { t: 'ack', acks: [{ a: A, mac: bytes('m'.repeat(32)) }] },
+  'chunk-ack': { t: 'chunk-ack', a: A, stream: 1, seq: 2, mac: bytes('m'.repeat(32)) },
+  time: {
+    t: 'time',
+    server: SERVER,
+    nonce: bytes('n'.repeat(16)),
+    serverMs: 1_700_000_000_000,
+    mac: bytes('m'.repeat(32)),
+  },
+  query: { t: 'query', a: A, server: SERVER, order: 6, mac: bytes('m'.repeat(32)) },
   fetch: { t: 'fetch', id: 5, a: A, stream: 1, offset: 0, length: 9 },
   certificate: { t: 'certificate', certificate: 'pem', ca: 'pem' },
-  upgrade: { t: 'upgrade', id: RUN, order: bytes('{}'), mac: bytes('m'.repeat(32)) },
+  upgrade: { t: 'upgrade', id: RUN, server: SERVER, order: bytes('{}'), mac: bytes('m'.repeat(32)) },
   bye: { t: 'bye', code: 'link-busy', detail: 'later', retryAfterMs: 100 },
 };
 const worker: Partial<Samples<WorkerToServerFrame>> = {
@@ -141,13 +163,16 @@ const worker: Partial<Samples<WorkerToServerFrame>> = {
     agentAddress: '10.0.0.2:7401',
     nowMs: 1_700_000_000_000,
   },
-  agents: { t: 'agents', agents: [{ hostId: HOST, agentId: AGENT, sinceMs: 1 }], last: true },
-  linked: { t: 'linked', hostId: HOST, agentId: AGENT, atMs: 1, bootId: 'boot', version: '0.1.0', skewMs: -3, facts },
+  agents: { t: 'agents', agents: [{ hostId: HOST, agentId: AGENT, sinceMs: 1, proof: sealed }], last: true },
+  linked: { t: 'linked', hostId: HOST, agentId: AGENT, atMs: 1, proof: sealed },
   unlinked: { t: 'unlinked', hostId: HOST, agentId: AGENT, atMs: 2 },
-  facts: { t: 'facts', hostId: HOST, agentId: AGENT, facts },
+  said: { t: 'said', agentId: AGENT, ...sealed },
+  'ask-time': { t: 'ask-time', hostId: HOST, agentId: AGENT, nonce: bytes('n'.repeat(16)) },
+  'data-said': { t: 'data-said', id: 5, agentId: AGENT, ...sealed },
   events: {
     t: 'events',
     events: [
+      { k: 'said', a: A, agentId: AGENT, ...sealed },
       { k: 'accepted', a: A, agentId: AGENT },
       { k: 'started', a: A, agentId: AGENT, atMs: 1, pid: 42 },
       { k: 'report', agentId: AGENT, report },
@@ -185,16 +210,6 @@ const worker: Partial<Samples<WorkerToServerFrame>> = {
     steps: [{ step: 'auth', result: 'failed', code: 'ssh-auth-failed', detail: 'why' }],
     error: { code: 'host-not-found', detail: 'why' },
   },
-  'upgrade-state': {
-    t: 'upgrade-state',
-    hostId: HOST,
-    agentId: AGENT,
-    id: RUN,
-    state: 'failed',
-    version: '0.1.0',
-    code: 'package-invalid',
-    detail: 'why',
-  },
 };
 const server: Partial<Samples<ServerToWorkerFrame>> = {
   welcome: {
@@ -215,20 +230,47 @@ const server: Partial<Samples<ServerToWorkerFrame>> = {
     term: 9,
     priority: 'normal',
     spec: bytes('spec'),
+    server: SERVER,
+    order: 6,
     validUntilMs: 1_700_000_600_000,
     targets: [{ ordinal: 7, attempt: 1, hostId: HOST, agentId: AGENT, mac: bytes('m'.repeat(32)), watch: true }],
   },
-  cancel: { t: 'cancel', partition: 3, term: 9, attempts: [{ a: A, hostId: HOST }] },
-  query: { t: 'query', partition: 3, term: 9, attempts: [{ a: A, hostId: HOST }] },
+  cancel: {
+    t: 'cancel',
+    partition: 3,
+    term: 9,
+    server: SERVER,
+    order: 6,
+    attempts: [{ a: A, hostId: HOST, mac: bytes('m'.repeat(32)) }],
+  },
+  query: {
+    t: 'query',
+    partition: 3,
+    term: 9,
+    server: SERVER,
+    order: 6,
+    attempts: [{ a: A, hostId: HOST, mac: bytes('m'.repeat(32)) }],
+  },
   watch: { t: 'watch', on: true, attempts: [{ a: A, hostId: HOST }] },
-  ack: { t: 'ack', attempts: [{ a: A, agentId: AGENT }] },
-  'chunk-ack': { t: 'chunk-ack', a: A, agentId: AGENT, stream: 1, seq: 0 },
+  ack: { t: 'ack', attempts: [{ a: A, agentId: AGENT, mac: bytes('m'.repeat(32)) }] },
+  'chunk-ack': { t: 'chunk-ack', a: A, agentId: AGENT, stream: 1, seq: 0, mac: bytes('m'.repeat(32)) },
+  time: {
+    t: 'time',
+    hostId: HOST,
+    agentId: AGENT,
+    server: SERVER,
+    nonce: bytes('n'.repeat(16)),
+    serverMs: 1_700_000_000_000,
+    mac: bytes('m'.repeat(32)),
+  },
+  refused: { t: 'refused', hostId: HOST, agentId: AGENT, instance: RUN, code: 'agent-copied', detail: 'why' },
   fetch: { t: 'fetch', id: 5, hostId: HOST, a: A, stream: 1, offset: 0, length: 9 },
   certificate: { t: 'certificate', id: 1, certificate: 'pem', ca: 'pem', error: 'internal' },
   revoked: { t: 'revoked', agentIds: [AGENT] },
   upgrade: {
     t: 'upgrade',
     id: RUN,
+    server: SERVER,
     order: bytes('{}'),
     targets: [{ hostId: HOST, agentId: AGENT, mac: bytes('m'.repeat(32)) }],
   },
@@ -339,11 +381,16 @@ describe('what travels inside frames', () => {
   });
 
   it('is signed over the same bytes as ever', () => {
-    expect(Buffer.from(dispatchMessage(A, AGENT, 5, bytes('digest'))).toString()).toBe(
-      `drover-dispatch-1\n${A}\n${AGENT}\n5\ndigest`,
+    const mark = { server: SERVER, order: 6, validUntilMs: 5 };
+    const text = (message: Uint8Array): string => Buffer.from(message).toString();
+    expect(text(startMessage(AGENT, HOST, A, mark, bytes('digest')))).toBe(
+      `drover-start-1\n${AGENT}\n${HOST}\n${A}\n${SERVER}\n6\n5\ndigest`,
     );
-    expect(Buffer.from(upgradeMessage(RUN, AGENT, bytes('digest'))).toString()).toBe(
-      `drover-upgrade-1\n${RUN}\n${AGENT}\ndigest`,
+    expect(text(attemptMessage('cancel', AGENT, HOST, A, mark))).toBe(
+      `drover-cancel-1\n${AGENT}\n${HOST}\n${A}\n${SERVER}\n6\n`,
+    );
+    expect(text(upgradeMessage(RUN, AGENT, HOST, SERVER, bytes('digest')))).toBe(
+      `drover-upgrade-1\n${RUN}\n${AGENT}\n${HOST}\n${SERVER}\ndigest`,
     );
   });
 });

@@ -1,6 +1,7 @@
 /** The fleet over a link that a test holds the other end of: what hosts say of themselves is kept, and nobody's nonsense keeps out others. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sshDesk } from '../../src/app/ssh-access.ts';
+import { AgentSession } from '../../src/agent/session.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import {
   newId,
@@ -18,6 +19,7 @@ import { encodeFrame } from '../../src/link/codec.ts';
 import type { Link, LinkListener } from '../../src/link/link.ts';
 import { hashSecret, newSecret } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
+import type { HostFacts } from '../../src/protocol/link/agent-v1.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../../src/protocol/link/worker-v1.ts';
 import type { AuditEntry } from '../../src/store/store.ts';
 import { testApi, type TestApi } from '../support/api.ts';
@@ -31,6 +33,7 @@ const audit: AuditEntry = {
 };
 const AGENT = newId<'agent'>() as AgentId;
 const masterKey = createMasterKey(Buffer.alloc(32, 1));
+const NO_PROOF = { body: Buffer.alloc(0), mac: Buffer.alloc(32) };
 
 describe('the fleet', () => {
   let api: TestApi;
@@ -148,16 +151,34 @@ describe('the fleet', () => {
     return (frame) => end.onFrame(frame);
   }
 
-  function linked(host: { hostId: HostId; agentId: AgentId }, facts: Record<string, unknown>): void {
-    say({
-      t: 'linked',
-      ...host,
-      atMs: systemClock.nowMs(),
-      bootId: 'b',
-      version: '1',
-      skewMs: 0,
-      facts: { name: 'x', os: 'linux', ...facts },
+  /** The agent's own side: each time another start of it. */
+  function sessionOf({ hostId, agentId }: { hostId: HostId; agentId: AgentId }): AgentSession {
+    const start = (starts.get(agentId) ?? 0) + 1;
+    starts.set(agentId, start);
+    return new AgentSession({
+      agentId,
+      hostId,
+      dispatchKey: masterKey.dispatchKey(agentId),
+      start: { instance: newId(), start },
+      clock: systemClock,
     });
+  }
+  const starts = new Map<AgentId, number>();
+
+  /** The agent links through the worker, and says its facts. */
+  function linked(host: { hostId: HostId; agentId: AgentId }, facts: Record<string, unknown>): Promise<void> {
+    const session = sessionOf(host);
+    say({ t: 'linked', ...host, atMs: systemClock.nowMs(), proof: session.proof(workerId) });
+    const said = session.seal({
+      t: 'facts',
+      version: '1',
+      bootId: 'b',
+      nowMs: systemClock.nowMs(),
+      facts: { name: 'x', os: 'linux', ...facts } as HostFacts,
+    });
+    return until('the link to count', () => fleet.locate(host.hostId)).then(() =>
+      say({ t: 'said', agentId: host.agentId, ...said }),
+    );
   }
 
   it.each<[string, Record<string, unknown>]>([
@@ -168,8 +189,8 @@ describe('the fleet', () => {
     ['a megabyte of them', { cpuModel: 'x'.repeat(1 << 20) }],
   ])('keeps the facts of other hosts when one says %s', async (what, facts) => {
     const [odd, good] = [await joinedAgent(`odd ${what}`), await joinedAgent(`good ${what}`)];
-    linked(odd, facts);
-    linked(good, { cpus: 8 });
+    await linked(odd, facts);
+    await linked(good, { cpus: 8 });
     await until('the good facts to be kept', async () => (await api.store.hostFetch(good.hostId))?.facts.cpus === 8);
     expect(await until('both hosts to be linked', async () => (await api.store.hostFetch(odd.hostId))?.linked)).toBe(
       true,
@@ -193,6 +214,7 @@ describe('the fleet', () => {
         task: 0,
         partition: 0,
         term: 1,
+        order: 1,
         priority: 'normal',
         spec: Buffer.alloc(limits.scriptBytesMax),
         targets,
@@ -212,13 +234,14 @@ describe('the fleet', () => {
       hostId: "'; --",
       agentId: 'x',
       atMs: 1.5,
-      bootId: 'b',
-      version: '1',
-      skewMs: 0,
-      facts: { name: 'x', os: 'linux' },
+      proof: NO_PROOF,
     });
-    say({ t: 'agents', agents: [{ hostId: 'nobody', agentId: good.agentId, sinceMs: 1 }], last: true });
-    linked(good, {});
+    say({
+      t: 'agents',
+      agents: [{ hostId: 'nobody', agentId: good.agentId, sinceMs: 1, proof: NO_PROOF }],
+      last: true,
+    });
+    await linked(good, {});
     await until('the good host to be linked', async () => (await api.store.hostFetch(good.hostId))?.linked);
     expect(fleet.locate(good.hostId)?.agentId).toBe(good.agentId);
   });
@@ -251,7 +274,7 @@ describe('the fleet', () => {
     );
     await api.store.hostPresenceWrite([{ ...moved, workerId: other, linked: true, atMs: 1_500 }]);
     const tell = await link(worker, 2_000);
-    tell({ t: 'agents', agents: [{ ...stayed, sinceMs: 1_000 }], last: false });
+    tell({ t: 'agents', agents: [{ ...stayed, sinceMs: 1_000, proof: sessionOf(stayed).proof(worker) }], last: false });
     tell({ t: 'agents', agents: [], last: true });
     await until('the host that left to be away', async () => !(await isLinked(left)));
     expect([await isLinked(stayed), await isLinked(moved)]).toEqual([true, true]);
@@ -274,10 +297,11 @@ describe('the fleet', () => {
   it('forgets what a worker held over a link that its next one has replaced', async () => {
     const worker = await joinedWorker();
     const host = await joinedAgent('between two links');
-    (await link(worker, 1_000))({ t: 'agents', agents: [{ ...host, sinceMs: 500 }], last: true });
-    expect(fleet.locate(host.hostId)).toBeDefined();
+    const proof = sessionOf(host).proof(worker);
+    (await link(worker, 1_000))({ t: 'agents', agents: [{ ...host, sinceMs: 500, proof }], last: true });
+    await until('the host to be held', () => fleet.locate(host.hostId));
     (await link(worker, 2_000))({ t: 'agents', agents: [], last: true });
-    expect(fleet.locate(host.hostId)).toBeUndefined();
+    await until('the host to be away', () => !fleet.locate(host.hostId));
   });
 
   it('hears of a change though the database was away when it was told, and believes the last of several', async () => {

@@ -1,8 +1,11 @@
 /** What a worker that was taken over can not do, tried against real servers over real links. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/base/ids.ts';
+import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
+import type { Sealed } from '../../src/protocol/link/session.ts';
+import type { ServerToWorkerFrame, WorkerToServerFrame } from '../../src/protocol/link/worker-v1.ts';
 import { Cluster } from '../support/cluster.ts';
-import { HostileWorker } from '../support/attacker.ts';
+import { HostileWorker, WanderingAgent } from '../support/attacker.ts';
 import { until } from '../support/until.ts';
 
 let cluster: Cluster;
@@ -90,5 +93,107 @@ describe('a worker that was taken over', () => {
     }
     const audit = (await (await api('GET', '/audit?limit=5')).json()) as { items: { action: string }[] };
     expect(audit.items.filter(({ action }) => action === 'fleet.worker.revoke')).toHaveLength(1);
+  });
+
+  /** A run of one host with a secret in it; resolves with its id once it is created. */
+  async function run(host: string, server = 0): Promise<string> {
+    const answer = await api(
+      'POST',
+      '/runs',
+      { targets: host, command: ['true'], secrets: { TOKEN: 'planted-token' }, startDeadline: '2m', timeout: '2m' },
+      server,
+    );
+    if (answer.status !== 201) throw new Error(await answer.text());
+    return ((await answer.json()) as { id: string }).id;
+  }
+  async function executionOf(runId: string): Promise<{ state: string; exitCode?: number; reason?: string }> {
+    const page = (await (await api('GET', `/runs/${runId}/executions`)).json()) as { items: { state: string }[] };
+    return page.items[0]!;
+  }
+  const orderFor = (worker: HostileWorker, runId: string): Promise<Extract<ServerToWorkerFrame, { t: 'assign' }>> =>
+    until('the order', () =>
+      worker.frames.find(
+        (frame): frame is Extract<ServerToWorkerFrame, { t: 'assign' }> =>
+          frame.t === 'assign' && frame.runId === runId,
+      ),
+    );
+  const heldBy = async (worker: HostileWorker, agent: WanderingAgent): Promise<void> =>
+    void (await until('the server to take note of the link', () =>
+      worker.frames.some((frame) => frame.t === 'time' && frame.agentId === agent.agentId),
+    ));
+
+  it('holds no host whose agent has not linked to it, and is given nothing of its work', async () => {
+    const [own, other] = [await attacker('default'), await attacker('default')];
+    await own.dial(cluster.urls[0]!);
+    const agent = await WanderingAgent.join(await cluster.joinToken('agent'), 'held');
+    await other.dial(cluster.urls[0]!);
+    const proof = agent.linked(own.id);
+    // Nothing, the proof that was for another worker, and one with the worker's name put in.
+    other.say({ ...proof, proof: { body: Buffer.alloc(0), mac: Buffer.alloc(32) } });
+    other.say(proof);
+    other.say({ ...proof, proof: { ...proof.proof, body: Buffer.from(proof.proof.body).fill(0, 10, 20) } });
+    own.say(proof);
+    await heldBy(own, agent);
+    other.say(proof);
+    other.say({
+      t: 'agents',
+      agents: [{ ...agent, sinceMs: Date.parse('2100-01-01'), proof: proof.proof }],
+      last: true,
+    });
+    const runId = await run('held');
+    await orderFor(own, runId);
+    expect(JSON.stringify(other.frames)).not.toContain(agent.hostId);
+  });
+
+  it('of another zone holds nobody, though an agent links to it', async () => {
+    const own = await attacker('default');
+    await own.dial(cluster.urls[0]!);
+    const agent = await WanderingAgent.join(await cluster.joinToken('agent'), 'strayed');
+    const foreign = await attacker('dmz');
+    await foreign.dial(cluster.urls[0]!);
+    foreign.say(agent.linked(foreign.id));
+    await until('the refusal', () => foreign.frames.some((frame) => frame.t === 'refused'));
+    expect(((await (await api('GET', '/hosts/strayed')).json()) as { linked: boolean }).linked).toBe(false);
+  });
+
+  it('invents, alters and repeats nothing that an agent has said', async () => {
+    const worker = await attacker('default');
+    for (const url of cluster.urls) await worker.dial(url);
+    const agent = await WanderingAgent.join(await cluster.joinToken('agent'), 'told');
+    const sayAll = (frame: WorkerToServerFrame): void => worker.links.forEach((link) => link.send(frame));
+    sayAll(agent.linked(worker.id));
+    await heldBy(worker, agent);
+    const runId = await run('told');
+    const a = `${runId}.0.0.1`;
+    await orderFor(worker, runId);
+    const { agentId } = agent;
+    const report = (exitCode: number): AgentReport => ({
+      t: 'report',
+      a,
+      outcome: 'exited',
+      exitCode,
+      finishedAtMs: 1_700_000_000_000,
+      stdout: { size: 0, head: 0, tail: 0 },
+      stderr: { size: 0, head: 0, tail: 0 },
+    });
+    const good = agent.session.seal(report(5));
+    const altered = agent.session.seal(report(0)).body;
+    const said = (sealed: Sealed): WorkerToServerFrame => ({
+      t: 'events',
+      events: [{ k: 'said', a, agentId, ...sealed }],
+    });
+    sayAll({ t: 'events', events: [{ k: 'report', agentId, report: report(0) }] });
+    sayAll({ t: 'events', events: [{ k: 'started', a, agentId, atMs: 1, pid: 1 }] });
+    sayAll({ t: 'events', events: [{ k: 'unknown', a, agentId, order: 1 }] });
+    sayAll({ t: 'events', events: [{ k: 'report', agentId: worker.id, report: report(0) }] });
+    sayAll(said({ body: altered, mac: good.mac }));
+    sayAll(said({ body: good.body, mac: Buffer.alloc(32) }));
+    // An answer to an order that was never given, in the agent's own hand.
+    sayAll(said(agent.session.seal({ t: 'unknown', a, order: 999_999 })));
+    sayAll(said(agent.session.seal({ t: 'started', a, pid: 7, atMs: 1_700_000_000_000 })));
+    await until('what the agent said to count', async () => (await executionOf(runId)).state === 'running');
+    sayAll(said(good));
+    await until('the end', async () => !['running', 'dispatched'].includes((await executionOf(runId)).state));
+    expect(await executionOf(runId)).toMatchObject({ state: 'failed', exitCode: 5 });
   });
 });

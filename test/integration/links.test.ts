@@ -93,6 +93,8 @@ async function pair(
   return { up, down: down!, heard, closedUp, closedDown };
 }
 
+const PLACE = { a: 'a', stream: 1, offset: 0 } as const;
+
 describe('who may link', () => {
   it('is whoever the certificate says, and the peer knows it', async () => {
     const { up, down } = await pair();
@@ -335,7 +337,7 @@ describe('a link', () => {
     down.pause();
     const bytes = Buffer.alloc(1 << 20);
     let taken = 0;
-    while (up.send({ t: 'data', id: taken, bytes, size: 1, eof: true })) {
+    while (up.send({ t: 'data', id: taken, ...PLACE, bytes, size: 1, eof: true })) {
       taken++;
       expect(taken).toBeLessThan(64);
       await new Promise((resolve) => setImmediate(resolve));

@@ -71,7 +71,7 @@ async function ownerWith(changed: Partial<Store>, lookMs?: number): Promise<void
     ...NO_FLEET,
     isLinked: () => true,
     takesWork: () => true,
-    locate: () => (isLinked ? { workerId: WORKER, agentId: AGENT, sinceMs: 0 } : undefined),
+    locate: () => (isLinked ? { workerId: WORKER, agentId: AGENT, sinceMs: 0, start: 1 } : undefined),
     assign: ({ runId, targets }) => assigned.push({ runId, attempt: targets[0]!.attempt }) > 0,
   };
   owner = new RunOwner({

@@ -70,7 +70,7 @@ describe('a run that is written with its first step', () => {
       takesWork: () => true,
       locate(hostId) {
         const agentId = linked.get(hostId);
-        return agentId && { workerId: WORKER, agentId, sinceMs: 0 };
+        return agentId && { workerId: WORKER, agentId, sinceMs: 0, start: 1 };
       },
       assign: (assignment) => sent.push(assignment) > 0,
     };
@@ -154,7 +154,7 @@ describe('a run that is written with its first step', () => {
       [2, 'dispatched', 2],
     ]);
     linked.set(hostIds[2]!, newId<'agent'>() as AgentId);
-    owner.onLinked(hostIds[2]!, { workerId: WORKER, agentId: linked.get(hostIds[2]!)!, sinceMs: 0 });
+    owner.onLinked(hostIds[2]!, { workerId: WORKER, agentId: linked.get(hostIds[2]!)!, sinceMs: 0, start: 1 });
     await until('the third', () => sent.length === 2);
     expect(await placesOf(id)).toEqual(hostIds.map((hostId) => ['dispatched', linked.get(hostId)]));
   });

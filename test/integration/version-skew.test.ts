@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
-import { encodeFrame } from '../../src/link/codec.ts';
+import { decodeFrame, encodeFrame } from '../../src/link/codec.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
 import { root } from '../support/source-tree.ts';
@@ -28,7 +28,9 @@ describe('versions that differ', () => {
   it('an agent of version 1 is heard as ever, and is given what it knows', async () => {
     const old = await rig.bareAgent();
     expect(old.frames[0]).toMatchObject({ t: 'welcome', protocol: 1 });
-    for (const type of ['accepted', 'started', 'report', 'load', 'facts']) old.link.sendEncoded(frame(type));
+    for (const type of ['accepted', 'started', 'report', 'facts'])
+      old.say(decodeFrame(frame(type), AGENT_FRAMES) as AgentFrame);
+    old.link.sendEncoded(frame('load'));
     expect(await rig.server.told(RECORDED_ATTEMPT, 'accepted')).toEqual({
       k: 'accepted',
       a: RECORDED_ATTEMPT,
@@ -41,7 +43,7 @@ describe('versions that differ', () => {
       stdout: { size: 10, head: 2, tail: 3 },
       survivors: [77],
     });
-    expect((await rig.server.frame('facts')).facts).toMatchObject({ name: 'web-1', cpus: 2 });
+    expect(await rig.server.frame('facts' as never)).toMatchObject({ facts: { name: 'web-1', cpus: 2 } });
     // Of a load only what every version has is asked for.
     old.link.sendEncoded(
       encodeFrame({ t: 'load', running: 9, unreported: 0, rssBytes: 1, loadAverage: 0, lagMs: 0, freeSpoolBytes: 1 }),
@@ -64,7 +66,8 @@ describe('versions that differ', () => {
       protocol: 1,
     });
     newer.link.sendEncoded(encodeFrame({ t: 'frame-of-tomorrow', x: 1 }));
-    newer.link.sendEncoded(encodeFrame({ t: 'accepted', a: RECORDED_ATTEMPT, colour: 'blue' }));
+    await until('the server to know it', () => rig.server.sessions.of(newer.agentId));
+    newer.say({ t: 'accepted', a: RECORDED_ATTEMPT, colour: 'blue' } as AgentFrame);
     await rig.server.told(RECORDED_ATTEMPT, 'accepted');
   });
 

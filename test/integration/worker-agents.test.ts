@@ -42,7 +42,9 @@ describe('large output', () => {
     const lastChunk = rig.server.frames.findLastIndex((frame) => frame.t === 'chunk');
     expect(
       rig.server.frames.findIndex(
-        (frame) => frame.t === 'events' && frame.events.some((event) => event.k === 'report'),
+        (frame) =>
+          frame.t === 'events' &&
+          frame.events.some((event) => event.k === 'said' && Buffer.from(event.body).includes('exited')),
       ),
     ).toBeGreaterThan(lastChunk);
   });
@@ -127,7 +129,7 @@ describe('an agent', () => {
       agent.frames.find((frame) => frame.t === 'bye' && frame.code === 'agent-revoked'),
     );
     await until('the refusal of its return', () => agent.refusals.includes('agent-revoked'));
-    agent.link.send({ t: 'accepted', a });
+    agent.say({ t: 'accepted', a });
     await rig.server.echoed(second);
     expect(rig.server.eventsOf(a)).toEqual([]);
   });
@@ -295,7 +297,7 @@ describe('bounds', () => {
         stdout: stream,
         stderr: stream,
       };
-      await until('room in the link', () => agents[ordinal % agents.length]!.link.send(frame));
+      await until('room in the link', () => agents[ordinal % agents.length]!.say(frame));
     }
     await until('all reports', () => rig.server.events.filter((event) => event.k === 'report').length === count);
     const largest = Math.max(

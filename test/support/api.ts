@@ -31,6 +31,7 @@ export const NO_FLEET: Fleet = {
   takesWork: () => false,
   workers: () => [],
   announceOwned() {},
+  nextOrder: () => 1,
   assign: () => false,
   cancel: () => false,
   query: () => false,

@@ -8,6 +8,10 @@ import { systemRandom } from '../../src/base/random.ts';
 import type { WorkerJoinResult } from '../../src/app/enrolment.ts';
 import { postJoin } from '../../src/enrol/join-client.ts';
 import { SERVER_FRAMES } from '../../src/protocol/link/worker-frames.ts';
+import { AgentSession } from '../../src/agent/session.ts';
+import { newId } from '../../src/base/ids.ts';
+import type { AgentJoinResult } from '../../src/app/enrolment.ts';
+import { newAgentKey } from '../../src/pki/identity.ts';
 import type { Link, LinkDialer } from '../../src/link/link.ts';
 import { createLinkClient } from '../../src/link/ws-client.ts';
 import { certificateRequest, newKey, signWith } from '../../src/pki/identity.ts';
@@ -24,7 +28,9 @@ export class HostileWorker {
   readonly refusals: string[] = [];
   readonly #identity: { privateKey: string; certificate: string; ca: string };
   readonly #dialers: LinkDialer<ServerToWorkerFrame, WorkerToServerFrame>[] = [];
+  /** To the server that it dialed last, and to all. */
   link: Link<ServerToWorkerFrame, WorkerToServerFrame> | undefined;
+  readonly links: Link<ServerToWorkerFrame, WorkerToServerFrame>[] = [];
   #questions = 0;
 
   private constructor(id: string, identity: { privateKey: string; certificate: string; ca: string }) {
@@ -60,6 +66,7 @@ export class HostileWorker {
     this.#dialers.push(dialer);
     dialer.onLink = (link) => {
       this.link = link;
+      this.links.push(link);
       link.onFrame = (frame) => void this.frames.push(frame);
       link.send({
         t: 'hello',
@@ -103,5 +110,43 @@ export class HostileWorker {
 
   #count(t: ServerToWorkerFrame['t']): number {
     return this.frames.filter((frame) => frame.t === t).length;
+  }
+}
+
+/** An agent that joined, without a worker: a test hands what it says to whatever worker it likes. */
+export class WanderingAgent {
+  readonly agentId: string;
+  readonly hostId: string;
+  readonly session: AgentSession;
+
+  private constructor({ agentId, hostId, dispatchKey }: AgentJoinResult) {
+    [this.agentId, this.hostId] = [agentId, hostId];
+    this.session = new AgentSession({
+      agentId,
+      hostId,
+      dispatchKey: Buffer.from(dispatchKey, 'base64'),
+      start: { instance: newId(), start: 1 },
+      clock: systemClock,
+    });
+  }
+
+  static async join(joinToken: string, name: string): Promise<WanderingAgent> {
+    const token = parseJoinToken(joinToken);
+    return new WanderingAgent(
+      await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', {
+        secret: token.secret,
+        csr: certificateRequest(newAgentKey()),
+        name,
+        machineId: newId(),
+        labels: {},
+        facts: { name, os: 'linux' },
+      }),
+    );
+  }
+
+  /** Its link, as the worker tells of it. */
+  linked(workerId: string): Extract<WorkerToServerFrame, { t: 'linked' }> {
+    const { agentId, hostId } = this;
+    return { t: 'linked', agentId, hostId, atMs: systemClock.nowMs(), proof: this.session.proof(workerId) };
   }
 }

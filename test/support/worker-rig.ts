@@ -2,9 +2,8 @@
  * A real worker between servers that a test plays and real agents with a driver in memory, over real links. A played server
  * records what the worker tells it and signs orders as a server does.
  */
-import { createHash } from 'node:crypto';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
-import { attemptId, newId, newRunId, partitionOf, type AttemptId, type RunId } from '../../src/base/ids.ts';
+import { newId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { AgentService, type AgentOptions } from '../../src/agent/agent.ts';
@@ -12,55 +11,20 @@ import { createLocalExecutor } from '../../src/agent/local-executor.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import { SERVER_FRAMES, WORKER_FRAMES } from '../../src/protocol/link/worker-frames.ts';
 import type { Link } from '../../src/link/link.ts';
-import { signDispatch } from '../../src/pki/dispatch.ts';
-import { createMasterKey } from '../../src/pki/sealer.ts';
-import {
-  AGENT_PROTOCOL,
-  dispatchMessage,
-  type AgentFrame,
-  type ExecutionSpec,
-  type WorkerToAgentFrame,
-} from '../../src/protocol/link/agent-v1.ts';
-import { encodeExecutionSpec } from '../../src/protocol/link/execution-spec.ts';
-import type {
-  AttemptEvent,
-  ServerAssign,
-  ServerToWorkerFrame,
-  WorkerToServerFrame,
-} from '../../src/protocol/link/worker-v1.ts';
+import { AgentSession } from '../../src/agent/session.ts';
+import { type Sealed } from '../../src/protocol/link/session.ts';
+import { AGENT_PROTOCOL, type AgentFrame, type WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
+import type { ServerToWorkerFrame, WorkerToServerFrame } from '../../src/protocol/link/worker-v1.ts';
 import { WorkerService } from '../../src/worker/worker.ts';
 import { LinkRig, type Listening, type RigIdentity } from './link-rig.ts';
 import { MemoryDriver } from './memory-driver.ts';
+import { masterKey, PlayedServer } from './played-server.ts';
 import { until } from './until.ts';
 
-export const masterKey = createMasterKey(Buffer.alloc(32, 7));
-const VALID_MS = 60_000;
-
-/** A run of a chosen partition: the last byte of the id decides. */
-export function runIn(partition: number): RunId {
-  for (;;) {
-    const id = newRunId(systemClock.nowMs());
-    if (partitionOf(id) === partition) return id;
-  }
-}
-
-export function specOf(runId: string, script = 'true'): ExecutionSpec {
-  return {
-    v: 1,
-    runId,
-    runName: 'test',
-    script: Buffer.from(script),
-    args: [],
-    env: {},
-    params: {},
-    secrets: {},
-    timeoutMs: 60_000,
-    killAfterMs: 1_000,
-    outputKeptBytes: 4 << 20,
-  };
-}
+export { runIn, specOf } from './played-server.ts';
 
 export interface RigAgent {
+  readonly identity: RigIdentity;
   readonly agentId: string;
   readonly hostId: string;
   readonly driver: MemoryDriver;
@@ -73,129 +37,10 @@ export interface BareAgent {
   readonly agentId: string;
   readonly hostId: string;
   readonly link: Link<WorkerToAgentFrame, AgentFrame>;
+  /** Under its seal. */
+  readonly say: (frame: AgentFrame) => boolean;
   readonly frames: WorkerToAgentFrame[];
   readonly refusals: string[];
-}
-
-/** One server of the control plane, played by the test. */
-export class PlayedServer {
-  readonly listening: Listening<WorkerToServerFrame, ServerToWorkerFrame>;
-  readonly frames: WorkerToServerFrame[] = [];
-  /** How many links it has seen. */
-  linkCount = 0;
-  link: Link<WorkerToServerFrame, ServerToWorkerFrame> | undefined;
-  readonly id: string;
-  onFrame: (frame: WorkerToServerFrame) => void = () => undefined;
-
-  constructor(id: string, listening: Listening<WorkerToServerFrame, ServerToWorkerFrame>) {
-    this.id = id;
-    this.listening = listening;
-    listening.links.onLink = (link) => {
-      this.linkCount++;
-      link.onFrame = (frame) => {
-        if (frame.t === 'hello') this.link = link;
-        this.frames.push(frame);
-        this.onFrame(frame);
-      };
-      link.onClose = () => {
-        if (this.link === link) this.link = undefined;
-      };
-    };
-  }
-
-  get url(): string {
-    return `https://127.0.0.1:${this.listening.port}`;
-  }
-
-  send(frame: ServerToWorkerFrame): void {
-    if (!this.link?.send(frame)) throw new Error('the played server has no link');
-  }
-
-  owns(partition: number, term: number): void {
-    this.send({ t: 'owns', partitions: [{ id: partition, term }] });
-  }
-
-  get events(): AttemptEvent[] {
-    return this.frames.flatMap((frame) => (frame.t === 'events' ? frame.events : []));
-  }
-
-  eventsOf(a: string): AttemptEvent[] {
-    return this.events.filter((event) => (event.k === 'report' ? event.report.a : event.a) === a);
-  }
-
-  told<K extends AttemptEvent['k']>(a: string, k: K): Promise<Extract<AttemptEvent, { k: K }>> {
-    return until(
-      `${this.id} to hear ${k} of ${a}`,
-      () => this.eventsOf(a).find((event) => event.k === k) as Extract<AttemptEvent, { k: K }> | undefined,
-    );
-  }
-
-  frame<T extends WorkerToServerFrame['t']>(
-    t: T,
-    match: (frame: Extract<WorkerToServerFrame, { t: T }>) => boolean = () => true,
-  ): Promise<Extract<WorkerToServerFrame, { t: T }>> {
-    return until(`${this.id} to hear ${t}`, () =>
-      this.frames.find(
-        (frame): frame is Extract<WorkerToServerFrame, { t: T }> =>
-          frame.t === t && match(frame as Extract<WorkerToServerFrame, { t: T }>),
-      ),
-    );
-  }
-
-  /** When this comes back, everything that was sent before has been carried out by the worker and has reached the agent. */
-  async echoed(agent: { readonly hostId: string }): Promise<void> {
-    const id = 1_000_000 + this.frames.length;
-    this.send({
-      t: 'fetch',
-      id,
-      hostId: agent.hostId,
-      a: attemptId({ runId: runIn(0), task: 0, ordinal: 0, attempt: 1 }),
-      stream: 1,
-      offset: 0,
-      length: 1,
-    });
-    await this.frame('data', (frame) => frame.id === id);
-  }
-
-  /** Signs and sends; the answer is the attempt ids in the order of the agents. */
-  assign(
-    runId: RunId,
-    agents: readonly { agentId: string; hostId: string }[],
-    options: Partial<Pick<ServerAssign, 'term' | 'priority' | 'validUntilMs' | 'accountId'>> & {
-      spec?: ExecutionSpec;
-      attempt?: number;
-      mac?: Uint8Array;
-      watch?: boolean;
-    } = {},
-  ): AttemptId[] {
-    const spec = encodeExecutionSpec(options.spec ?? specOf(runId));
-    const digest = createHash('sha256').update(spec).digest();
-    const validUntilMs = options.validUntilMs ?? systemClock.nowMs() + VALID_MS;
-    const attempt = options.attempt ?? 1;
-    const ids = agents.map((_, ordinal) => attemptId({ runId, task: 0, ordinal, attempt }));
-    this.send({
-      t: 'assign',
-      runId,
-      task: 0,
-      partition: partitionOf(runId),
-      term: options.term ?? 1,
-      priority: options.priority ?? 'normal',
-      spec,
-      validUntilMs,
-      ...(options.accountId ? { accountId: options.accountId } : {}),
-      targets: agents.map(({ agentId, hostId }, ordinal) => ({
-        ordinal,
-        attempt,
-        hostId,
-        agentId,
-        mac:
-          options.mac ??
-          signDispatch(masterKey.dispatchKey(agentId), dispatchMessage(ids[ordinal]!, agentId, validUntilMs, digest)),
-        ...(options.watch ? { watch: true } : {}),
-      })),
-    });
-    return ids;
-  }
 }
 
 export class WorkerRig {
@@ -286,9 +131,18 @@ export class WorkerRig {
   }
 
   async agent(
-    options: { clock?: Clock; dispatchKey?: Uint8Array; hostId?: string; heartbeatMs?: number; silentMs?: number } = {},
+    options: {
+      clock?: Clock;
+      dispatchKey?: Uint8Array;
+      hostId?: string;
+      heartbeatMs?: number;
+      silentMs?: number;
+      /** Of an agent that is started anew. */
+      identity?: RigIdentity;
+      start?: number;
+    } = {},
   ): Promise<RigAgent> {
-    const identity = await this.links.identity('agent');
+    const identity = options.identity ?? (await this.links.identity('agent'));
     const hostId = options.hostId ?? newId();
     const driver = new MemoryDriver();
     const clock = options.clock ?? systemClock;
@@ -305,7 +159,7 @@ export class WorkerRig {
     const service = this.agentService({
       agentId: identity.id,
       hostId,
-      ...(options.dispatchKey ? { dispatchKey: options.dispatchKey } : {}),
+      trust: sessionOf(identity.id, hostId, clock, options.dispatchKey, options.start),
       driver,
       dialer,
       clock,
@@ -313,7 +167,12 @@ export class WorkerRig {
     });
     await this.links.started(service);
     await this.server.frame('linked', (frame) => frame.agentId === identity.id);
-    return { agentId: identity.id, hostId, driver, service, workersTold, isLinked: () => service.isLinked };
+    if (!options.dispatchKey)
+      await until(
+        'the server to know the agent',
+        () => this.server.sessions.of(identity.id)?.start === (options.start ?? 1),
+      );
+    return { identity, agentId: identity.id, hostId, driver, service, workersTold, isLinked: () => service.isLinked };
   }
 
   /** The real agent, on whatever it is given; it is not started. */
@@ -323,7 +182,7 @@ export class WorkerRig {
       agentId,
       version: '0.1.0',
       bootId: 'boot',
-      dispatchKey: masterKey.dispatchKey(agentId),
+      trust: sessionOf(agentId, options.hostId, systemClock),
       driver: new MemoryDriver(),
       clock: systemClock,
       random: systemRandom,
@@ -349,6 +208,7 @@ export class WorkerRig {
   async bareAgent(hostId: string = newId(), identity?: RigIdentity): Promise<BareAgent> {
     const agent = await this.knock(hostId, identity);
     await this.server.frame('linked', (frame) => frame.agentId === agent.agentId && frame.hostId === hostId);
+    await until('the server to know the agent', () => this.server.sessions.of(agent.agentId));
     return agent;
   }
 
@@ -359,6 +219,7 @@ export class WorkerRig {
     protocol = AGENT_PROTOCOL as { min: number; max: number },
   ): Promise<BareAgent> {
     const as = identity ?? (await this.links.identity('agent'));
+    const session = sessionOf(as.id, hostId, systemClock);
     const frames: WorkerToAgentFrame[] = [];
     const refusals: string[] = [];
     const dialer = this.links.dialer<WorkerToAgentFrame, AgentFrame>({
@@ -371,12 +232,20 @@ export class WorkerRig {
     const linked = new Promise<Link<WorkerToAgentFrame, AgentFrame>>((resolve) => {
       dialer.onLink = (link) => {
         link.onFrame = (frame) => void frames.push(frame);
-        link.send({ ...helloOf(as.id, hostId), protocol });
+        link.send({ ...helloOf(as.id, hostId, session.proof(link.peer.id)), protocol });
         resolve(link);
       };
     });
     await this.links.started(dialer);
-    return { agentId: as.id, hostId, link: await linked, frames, refusals };
+    const link = await linked;
+    return {
+      agentId: as.id,
+      hostId,
+      link,
+      frames,
+      refusals,
+      say: (frame) => link.send({ t: 'said', ...session.seal(frame) }),
+    };
   }
 
   end(): Promise<void> {
@@ -384,7 +253,21 @@ export class WorkerRig {
   }
 }
 
-export function helloOf(agentId: string, hostId: string): Extract<AgentFrame, { t: 'hello' }> {
+function sessionOf(agentId: string, hostId: string, clock: Clock, dispatchKey?: Uint8Array, start = 1): AgentSession {
+  return new AgentSession({
+    agentId,
+    hostId,
+    dispatchKey: dispatchKey ?? masterKey.dispatchKey(agentId),
+    start: { instance: newId(), start },
+    clock,
+  });
+}
+
+export function helloOf(
+  agentId: string,
+  hostId: string,
+  proof: Sealed = sessionOf(agentId, hostId, systemClock).proof(newId()),
+): Extract<AgentFrame, { t: 'hello' }> {
   return {
     t: 'hello',
     protocol: { min: 1, max: 1 },
@@ -392,8 +275,7 @@ export function helloOf(agentId: string, hostId: string): Extract<AgentFrame, { 
     hostId,
     version: '0.1.0',
     bootId: 'boot',
-    nowMs: systemClock.nowMs(),
-    facts: { name: hostId, os: 'linux' },
+    proof,
     attempts: [],
   };
 }

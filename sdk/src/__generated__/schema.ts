@@ -310,6 +310,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{id}/keep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Decide which of two copies of an agent is the right one; the other is never let in again */
+        post: operations["keepAgentInstance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/join": {
         parameters: {
             query?: never;
@@ -995,8 +1012,19 @@ export interface components {
             };
             /** @description How often it linked in the last ten minutes; counted up to five */
             links: number;
-            /** @description flapping, lagging, skewed, spool-low */
+            /** @description flapping, lagging, skewed, spool-low, copied */
             problems: string[];
+            /** @description Two starts of this agent that both show themselves: copies of one data folder. Neither is given work */
+            copies?: components["schemas"]["AgentCopy"][];
+        };
+        AgentCopy: {
+            /** Format: uuid */
+            instance: string;
+            start: number;
+            /** Format: uuid */
+            worker: string;
+            /** @description RFC 3339, UTC */
+            seenAt: string;
         };
         AgentInstall: {
             /** @description As of a run */
@@ -1056,6 +1084,13 @@ export interface components {
             replaced?: string;
             /** @description Host of the same machine id: no work until somebody decides */
             twinOf?: string;
+        };
+        AgentKeep: {
+            /**
+             * Format: uuid
+             * @description One of the two in `copies`
+             */
+            instance: string;
         };
         AgentPackages: {
             version: string;
@@ -3816,6 +3851,80 @@ export interface operations {
             };
             /** @description database-full */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keepAgentInstance: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentKeep"];
+            };
+        };
+        responses: {
+            /** @description Decide which of two copies of an agent is the right one; the other is never let in again */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -22,6 +22,7 @@ const PERMISSIONS = [
   'fleet.twin.decide',
   'fleet.agent.view',
   'fleet.agent.revoke',
+  'fleet.agent.keep',
   'fleet.agent.install',
   'fleet.agent.upgrade',
   'fleet.join-token.create',

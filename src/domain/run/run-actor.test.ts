@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
 import { emptyCounts } from './execution-machine.ts';
-import { RunActor, type Execution, type Order } from './run-actor.ts';
+import { RunActor, type Execution, type Location, type Order } from './run-actor.ts';
 import type { RunSpec } from './spec.ts';
 
 const RUN = '01930000-0000-7000-8000-000000000000' as RunId;
@@ -19,12 +19,12 @@ const SPEC: RunSpec = {
   retries: 0,
   outputKeptBytes: 1_024,
 };
-const HERE = { workerId: 'worker' as WorkerId, agentId: 'agent' as AgentId };
+const HERE: Location = { workerId: 'worker' as WorkerId, agentId: 'agent' as AgentId, start: 1 };
 
 /** One host, and an owner that commits at once whatever is decided. */
 class OneHost {
   readonly actor: RunActor;
-  location: typeof HERE | undefined = HERE;
+  location: Location | undefined = HERE;
   at = 1_000;
 
   constructor(spec: Partial<RunSpec> = {}) {
@@ -83,6 +83,38 @@ describe('an order that was not delivered', () => {
     const host = new OneHost().dispatched();
     host.actor.onUndelivered(host.execution, 1, host.at, 500);
     expect(host.execution.state).toBe('waiting');
+  });
+
+  it('comes back ever more slowly, and has an end with a reason', () => {
+    const host = new OneHost().dispatched();
+    let returns = 0;
+    while (host.execution.state !== 'not_started') {
+      if (host.execution.state === 'dispatched') {
+        host.actor.onUndelivered(host.execution, 1, host.at, 500);
+        returns++;
+        host.commit();
+      }
+      host.passes(250);
+      host.commit();
+      host.orders();
+    }
+    expect(returns).toBeLessThan(20);
+    expect(host.at).toBeLessThan(1_000 + SPEC.startDeadlineMs + 30_000);
+    expect(host.execution.result?.reason ?? 'start-deadline').toBe('start-deadline');
+  });
+
+  it('may have reached its agent all the same: the attempt is for no other executor', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    host.commit();
+    const ssh = { workerId: 'other' as WorkerId, agentId: 'other' as AgentId };
+    host.location = ssh;
+    host.passes(600);
+    expect(host.execution.state).toBe('waiting');
+    host.location = HERE;
+    host.actor.onLinked('host' as HostId);
+    host.passes(600);
+    expect(host.execution.state).toBe('dispatched');
   });
 
   it('says nothing of an earlier one that may have arrived', () => {
@@ -201,7 +233,7 @@ describe('an order that its executor has taken', () => {
   it('is sent again when its executor knows nothing of it any more', () => {
     const host = new OneHost().dispatched();
     host.actor.onAccepted(host.execution, 1);
-    host.actor.onUnknown(host.execution, 1, host.at);
+    host.actor.onUnknown(host.execution, 1, host.at, HERE.start);
     expect(host.orders()).toEqual(['start']);
   });
 });
@@ -367,5 +399,29 @@ describe('the clocks of two machines', () => {
     expect(host.execution.state).toBe('waiting');
     host.actor.advance({ at: host.at + SPEC.startDeadlineMs, ms: 0 }, () => undefined);
     expect(host.execution.state).toBe('not_started');
+  });
+});
+
+describe('an agent that was started anew', () => {
+  it('is asked of an attempt that its former start was given, never told to begin it', () => {
+    const host = new OneHost().dispatched();
+    host.location = { ...HERE, start: 2 };
+    host.actor.onLinked('host' as HostId);
+    host.advance();
+    expect(host.orders()).toEqual(['query']);
+  });
+
+  it('and knows nothing of it makes it lost: the former start, or a copy of it, may have carried it out', () => {
+    const host = new OneHost().dispatched();
+    host.location = { ...HERE, start: 2 };
+    host.actor.onUnknown(host.execution, 1, host.at, 2);
+    expect(host.execution.state).toBe('lost');
+  });
+
+  it('is not spoken of by its own word that it has not come', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onUnknown(host.execution, 1, host.at, 1);
+    host.advance();
+    expect([host.execution.state, ...host.orders()]).toEqual(['dispatched', 'start']);
   });
 });

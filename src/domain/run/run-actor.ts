@@ -25,6 +25,8 @@ import type { RunSpec } from './spec.ts';
 export interface Location {
   readonly workerId: WorkerId;
   readonly agentId: AgentId;
+  /** Which start of the agent; absent over SSH. */
+  readonly start?: number;
 }
 /** Where to: for an execution that waits, the way that would be taken now; for one that is out, where its executor is. */
 export type Locate<Stream> = (execution: Execution<Stream>) => Location | undefined;
@@ -37,6 +39,7 @@ export interface SeedExecution {
   readonly hostName: string;
   readonly state: ExecutionState;
   readonly agentId?: AgentId;
+  readonly agentStart?: number;
   readonly workerId?: WorkerId;
   /** By the host's clock: shown, never compared. */
   readonly startedAtMs?: number;
@@ -78,6 +81,8 @@ export interface Execution<Stream> {
   state: ExecutionState;
   dbState: ExecutionState;
   agentId: AgentId | undefined;
+  /** The start of the agent that was given the attempt: no other start of it is. */
+  agentStart: number | undefined;
   workerId: WorkerId | undefined;
   failures: number;
   dispatchedAtMs: number | undefined;
@@ -95,6 +100,13 @@ export interface Execution<Stream> {
   notBeforeAt: number;
   lastOrderAt: number;
   cancelSentAt: number;
+  /** How often this attempt came back, and since when, by the owner's monotonic clock. */
+  returns: number;
+  returnedSince: number;
+  /** The agent that an order may have reached, whatever was said of it: the attempt is for no other executor. */
+  boundTo: AgentId | undefined;
+  /** The last order that went out for it: an answer to an earlier one settles nothing. */
+  order: number;
   /** Who has said that it has the order: a worker, in whose queue it waits, or the executor itself. */
   heardFrom: 'nobody' | 'queue' | 'executor';
 }
@@ -124,6 +136,8 @@ export interface Unreached {
   readonly reason: ErrorCode;
   readonly detail: string;
 }
+/** An attempt that comes back again and again is tried ever more slowly, at last once in this time. */
+const RETURN_PAUSE_MS_MAX = 15_000;
 /** A start that nobody confirmed is sent again after this; the journal makes that harmless. */
 const RESEND_MS = 5_000;
 /** One that waits at a worker is, in case the worker has forgotten it. */
@@ -181,6 +195,7 @@ export class RunActor<Stream = unknown> {
         state: seed.state,
         dbState: seed.state,
         agentId: seed.agentId,
+        agentStart: seed.agentStart,
         workerId: seed.workerId,
         failures: seed.failuresInRound,
         dispatchedAtMs: seed.dispatchedAtMs,
@@ -196,6 +211,10 @@ export class RunActor<Stream = unknown> {
         notBeforeAt: 0,
         lastOrderAt: 0,
         cancelSentAt: 0,
+        order: 0,
+        returns: 0,
+        returnedSince: 0,
+        boundTo: undefined,
         heardFrom: 'nobody',
       };
       this.dbCounts[seed.state]++;
@@ -301,10 +320,18 @@ export class RunActor<Stream = unknown> {
     return 'taken';
   }
 
-  /** The executor never heard of it. */
-  onUnknown(execution: Execution<Stream>, attempt: number, nowMs: number): void {
+  /** The executor never heard of it. `start`: which start of the agent says so. */
+  onUnknown(execution: Execution<Stream>, attempt: number, nowMs: number, start?: number): void {
     if (attempt !== execution.attempt || execution.retry || execution.dbState !== execution.state) return;
-    if (execution.state === 'running')
+    if (execution.state === 'dispatched' && start !== execution.agentStart)
+      // The start that was given the order may have carried it out, and may be another copy of the agent: it is not given twice.
+      this.#settle(execution, {
+        to: 'lost',
+        reason: 'status-unknown',
+        detail: 'The agent began anew before it had told whether it took the order, and knows nothing of it now.',
+        finishedAtMs: nowMs,
+      });
+    else if (execution.state === 'running')
       this.#settle(execution, {
         to: 'lost',
         reason: 'status-unknown',
@@ -334,7 +361,11 @@ export class RunActor<Stream = unknown> {
     execution.lastOrderAt = nowAt;
     if (execution.heardFrom === 'queue') execution.heardFrom = 'nobody';
     if (execution.sends > 0 || execution.heardFrom === 'executor' || execution.dbState !== 'dispatched') return;
-    execution.notBeforeAt = nowAt + retryAfter;
+    if (execution.returns++ === 0) execution.returnedSince = nowAt;
+    execution.notBeforeAt =
+      nowAt + Math.min(RETURN_PAUSE_MS_MAX, retryAfter * 2 ** Math.min(execution.returns - 1, 16));
+    // It came back by somebody's word between us: where that was not true, another way would be a second run.
+    if (!isOverSsh(execution)) execution.boundTo = execution.agentId;
     this.#inFlight.delete(execution);
     this.#move(execution, 'waiting');
     this.#ready.add(execution);
@@ -389,7 +420,18 @@ export class RunActor<Stream = unknown> {
     for (const execution of this.#ready) {
       if (this.#inFlight.size >= window) return;
       if (execution.retry || execution.notBeforeAt > now.at || execution.dbState !== 'waiting') continue;
-      const location = locate(execution);
+      if (execution.returns > 0 && now.at - execution.returnedSince > this.spec.startDeadlineMs) {
+        this.#ready.delete(execution);
+        this.#settle(execution, {
+          to: 'not_started',
+          reason: 'start-deadline',
+          detail: `The host took no order before the start deadline; it came back ${execution.returns} times.`,
+          finishedAtMs: now.ms,
+        });
+        continue;
+      }
+      const found = locate(execution);
+      const location = execution.boundTo === undefined || found?.agentId === execution.boundTo ? found : undefined;
       if (!location) {
         this.#ready.delete(execution);
         if (late && execution.failures === 0) this.#giveUp(execution, now.ms);
@@ -398,7 +440,8 @@ export class RunActor<Stream = unknown> {
       }
       this.#ready.delete(execution);
       this.#inFlight.add(execution);
-      [execution.agentId, execution.workerId, execution.dispatchedAtMs] = [location.agentId, location.workerId, now.ms];
+      [execution.agentId, execution.agentStart] = [location.agentId, location.start];
+      [execution.workerId, execution.dispatchedAtMs] = [location.workerId, now.ms];
       [execution.sends, execution.heardFrom, execution.lastOrderAt, execution.unlinkedAt, execution.cancelSentAt] = [
         0,
         'nobody',
@@ -500,7 +543,7 @@ export class RunActor<Stream = unknown> {
       } else if (execution.lastOrderAt === 0 || nowAt - execution.lastOrderAt >= askAgainAfter(execution)) {
         execution.lastOrderAt = nowAt;
         if (execution.state === 'running') orders.push({ kind: 'query', ...to });
-        else if (execution.heardFrom === 'executor') {
+        else if (execution.heardFrom === 'executor' || location.start !== execution.agentStart) {
           // Counted, because that it was not delivered would be counted too.
           execution.sends++;
           orders.push({ kind: 'query', ...to });
@@ -563,13 +606,14 @@ export class RunActor<Stream = unknown> {
         false,
         undefined,
       ];
-      [execution.startedAtMs, execution.dispatchedAtMs, execution.agentId, execution.workerId, execution.sends] = [
+      [execution.startedAtMs, execution.dispatchedAtMs, execution.agentId, execution.agentStart] = [
         undefined,
         undefined,
         undefined,
         undefined,
-        0,
       ];
+      [execution.workerId, execution.sends] = [undefined, 0];
+      [execution.returns, execution.boundTo] = [0, undefined];
       this.#dirty.delete(execution);
       this.#ready.add(execution);
     }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -50,6 +50,8 @@ async function fill(): Promise<void> {
   await journal.close();
 }
 
+const DAY_MS = 86_400_000;
+
 describe('the journal', () => {
   it('reads back what it promised', async () => {
     await fill();
@@ -87,6 +89,21 @@ describe('the journal', () => {
     whole[20]! ^= 0xff;
     expect(() => decodeJournal(whole, path)).toThrow(/damaged at byte/);
     expect(() => decodeJournal(Buffer.from('something else'), path)).toThrow(/not a journal/);
+  });
+
+  it('keeps the tombstones of this start, whatever the wall clock does', async () => {
+    const journal = new Journal(path, { tombstoneKeptMs: 1_000 });
+    await journal.open(0);
+    const spec = Buffer.alloc(3 * 1024 * 1024);
+    for (const [n, atMs] of [9, DAY_MS, DAY_MS, DAY_MS, DAY_MS].entries()) {
+      const a = `${RUN}.0.${n}.1`;
+      await journal.append({ k: 'accepted', a, atMs, bootId: 'b', sealed: false, spec });
+      await journal.append({ k: 'settled', a, atMs });
+    }
+    // Written anew on the way, or there was nothing to lose them by.
+    expect(statSync(path).size).toBeLessThan(4 * spec.length);
+    expect(journal.tombstones.size).toBe(5);
+    await journal.close();
   });
 
   it('forgets tombstones only when no order can be valid any more', async () => {

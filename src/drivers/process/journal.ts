@@ -19,6 +19,8 @@ const HEADER_BYTES = 8;
 const RECORD_BYTES_MAX = 64 * 1024 * 1024;
 /** Rewritten with what is alive once it is this large and mostly dead. */
 const COMPACT_OVER_BYTES = 4 * 1024 * 1024;
+/** More than a host can settle while an order is valid. */
+const SETTLED_NOW_MAX = 100_000;
 
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
 
@@ -57,6 +59,8 @@ export class Journal {
   readonly entries = new Map<string, JournalEntry>();
   /** Settled attempts and when. */
   readonly tombstones = new Map<string, number>();
+  /** Settled since it was opened. Orders of former starts of the process count no more, but for these the wall clock must not decide. */
+  readonly #settledNow = new Set<string>();
   readonly #path: string;
   readonly #tombstoneKeptMs: number;
   #file: FileHandle | undefined;
@@ -134,6 +138,8 @@ export class Journal {
       case 'settled':
         this.entries.delete(record.a);
         this.tombstones.set(record.a, record.atMs);
+        if (this.#file) this.#settledNow.add(record.a);
+        if (this.#settledNow.size > SETTLED_NOW_MAX) this.#settledNow.delete(this.#settledNow.values().next().value!);
     }
   }
 
@@ -206,7 +212,7 @@ export class Journal {
     }
     const newest = Math.max(0, ...this.tombstones.values());
     for (const [a, atMs] of this.tombstones) {
-      if (atMs < newest - this.#tombstoneKeptMs) this.tombstones.delete(a);
+      if (atMs < newest - this.#tombstoneKeptMs && !this.#settledNow.has(a)) this.tombstones.delete(a);
       else records.push(encodeRecord({ k: 'settled', a, atMs }));
     }
     const bytes = Buffer.concat(records);

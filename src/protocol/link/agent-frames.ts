@@ -18,11 +18,14 @@ import {
   figure,
   instant,
   live,
+  mark,
+  nonce,
   pem,
   pid,
   protocolRange,
   question,
   reportFields,
+  sealed,
   signature,
   size,
   stream,
@@ -31,6 +34,7 @@ import {
   uuid,
   version,
 } from './common-shapes.ts';
+import type { Sealed } from './session.ts';
 import { bytes, integer, list, oneOf, optional, record, text, truth, frameShapes } from './shape.ts';
 
 /** More than an agent holds, `executionsPerAgentMax`, so that a later one may hold fewer. */
@@ -50,8 +54,7 @@ export const AGENT_FRAMES = frameShapes<AgentFrame>({
     hostId: uuid,
     version,
     bootId: text(100),
-    nowMs: instant,
-    facts,
+    proof: record<Sealed>(sealed),
     attempts: list(record({ a: attempt, state: oneOf('accepted', 'running', 'finished') }), HELLO_ATTEMPTS_MAX),
   },
   accepted: { a: attempt },
@@ -59,9 +62,9 @@ export const AGENT_FRAMES = frameShapes<AgentFrame>({
   output: live,
   chunk: chunk,
   report: reportFields,
-  unknown: { a: attempt },
-  busy: { a: attempt },
-  data: { id: question, bytes: fetched, size, eof: truth, error: optional(code) },
+  unknown: { a: attempt, order: optional(size) },
+  busy: { a: attempt, order: optional(size) },
+  data: { id: question, a: attempt, stream, offset: size, bytes: fetched, size, eof: truth, error: optional(code) },
   renew: { csr: pem, signature },
   load: {
     running: count,
@@ -73,7 +76,9 @@ export const AGENT_FRAMES = frameShapes<AgentFrame>({
     freeMemoryBytes: optional(figure),
     nowMs: optional(instant),
   },
-  facts: { facts },
+  facts: { version, bootId: text(100), nowMs: instant, facts },
+  said: sealed,
+  'ask-time': { nonce },
   'upgrade-state': upgradeState,
 });
 
@@ -87,19 +92,23 @@ export const WORKER_TO_AGENT_FRAMES = frameShapes<WorkerToAgentFrame>({
   },
   start: {
     a: attempt,
+    ...mark,
     validUntilMs: instant,
     mac: bytes(0, 32),
     spec: bytes(0, SPEC_BYTES_MAX),
     watch: optional(truth),
     target: optional(record<NonNullable<WorkerStart['target']>>({ hostId: uuid, accountId: optional(uuid) })),
   },
-  cancel: { a: attempt },
+  cancel: { a: attempt, ...mark, mac: optional(digest) },
   watch: { a: attempt, on: truth },
-  ack: { a: list(attempt, limits.hostsPerFrameMax) },
-  'chunk-ack': { a: attempt, stream, seq: chunkSeq },
-  query: { a: attempt },
+  ack: {
+    acks: list(record<{ a: string; mac?: Uint8Array }>({ a: attempt, mac: optional(digest) }), limits.hostsPerFrameMax),
+  },
+  'chunk-ack': { a: attempt, stream, seq: chunkSeq, mac: optional(digest) },
+  time: { server: uuid, nonce, serverMs: instant, mac: digest },
+  query: { a: attempt, ...mark, mac: optional(digest) },
   fetch: { id: question, a: attempt, stream, offset: size, length: integer(0, limits.outputKeptBytesMax) },
   certificate: { certificate: pem, ca: pem },
-  upgrade: { id: uuid, order: upgradeOrder, mac: digest },
+  upgrade: { id: uuid, server: uuid, order: upgradeOrder, mac: digest },
   bye: bye,
 });

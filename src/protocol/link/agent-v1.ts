@@ -6,6 +6,7 @@
  * `a` is always an attempt id. Duplicates, reordering and late frames are harmless by construction: the agent's
  * journal decides, not the frame.
  */
+import type { Sealed } from './session.ts';
 import type { AgentUpgradeState, WorkerUpgrade } from './upgrade-order.ts';
 
 export const AGENT_PROTOCOL = { min: 1, max: 1 } as const;
@@ -20,9 +21,8 @@ export interface AgentHello {
   version: string;
   /** Changes when the host restarts. */
   bootId: string;
-  /** The agent's wall clock, to tell skew. */
-  nowMs: number;
-  facts: HostFacts;
+  /** For the servers: which start and link of the agent this is, at which worker. */
+  proof: Sealed;
   /** Attempts in the journal whose report the server has not acknowledged. */
   attempts: { a: string; state: 'accepted' | 'running' | 'finished' }[];
 }
@@ -108,15 +108,22 @@ export interface StreamReport {
 export interface AgentBusy {
   t: 'busy';
   a: string;
+  /** The order that this answers. */
+  order?: number;
 }
 export interface AgentUnknown {
   t: 'unknown';
   a: string;
+  /** The order that this answers: no earlier one is carried out any more. */
+  order?: number;
 }
 /** The answer to `fetch`: a range of the whole output kept on the host. */
 export interface AgentData {
   t: 'data';
   id: number;
+  a: string;
+  stream: 1 | 2;
+  offset: number;
   bytes: Uint8Array;
   size: number;
   eof: boolean;
@@ -140,9 +147,22 @@ export interface AgentLoad {
   freeMemoryBytes?: number;
   nowMs?: number;
 }
+/** Said when a server has heard of the link, and every few minutes. `nowMs` is the host's wall clock, for display only. */
 export interface AgentFacts {
   t: 'facts';
+  version: string;
+  bootId: string;
+  nowMs: number;
   facts: HostFacts;
+}
+/** Any of the frames that a server is to believe, encoded and under the agent's MAC: what an agent says of attempts and of its host. */
+export interface AgentSaid extends Sealed {
+  t: 'said';
+}
+/** Every server is asked for its time. */
+export interface AgentAskTime {
+  t: 'ask-time';
+  nonce: Uint8Array;
 }
 
 export type AgentFrame =
@@ -158,6 +178,8 @@ export type AgentFrame =
   | AgentRenew
   | AgentLoad
   | AgentFacts
+  | AgentSaid
+  | AgentAskTime
   | AgentUpgradeState;
 
 // — worker → agent —
@@ -175,8 +197,11 @@ export interface WorkerWelcome {
 export interface WorkerStart {
   t: 'start';
   a: string;
+  server: string;
+  order: number;
+  /** By the clock of that server. */
   validUntilMs: number;
-  /** HMAC-SHA256 under the agent's dispatch key over dispatchMessage(): only the server can make it. */
+  /** HMAC-SHA256 under the agent's dispatch key over startMessage(): only the server can make it. */
   mac: Uint8Array;
   spec: Uint8Array;
   watch?: boolean;
@@ -187,6 +212,9 @@ export interface WorkerStart {
 export interface WorkerCancel {
   t: 'cancel';
   a: string;
+  server: string;
+  order: number;
+  mac?: Uint8Array;
 }
 export interface WorkerWatch {
   t: 'watch';
@@ -196,18 +224,30 @@ export interface WorkerWatch {
 /** The server has committed these reports; the agent may forget them. */
 export interface WorkerAck {
   t: 'ack';
-  a: string[];
+  acks: { a: string; mac?: Uint8Array }[];
 }
 export interface WorkerChunkAck {
   t: 'chunk-ack';
   a: string;
   stream: 1 | 2;
   seq: number;
+  mac?: Uint8Array;
+}
+/** A server's answer to a nonce: it has heard of the link, and what its clock says. Under its MAC over timeMessage(). */
+export interface WorkerTime {
+  t: 'time';
+  server: string;
+  nonce: Uint8Array;
+  serverMs: number;
+  mac: Uint8Array;
 }
 /** What do you know of this attempt? Answered by accepted, started, report or unknown. */
 export interface WorkerQuery {
   t: 'query';
   a: string;
+  server: string;
+  order: number;
+  mac?: Uint8Array;
 }
 export interface WorkerFetch {
   t: 'fetch';
@@ -237,6 +277,7 @@ export type WorkerToAgentFrame =
   | WorkerWatch
   | WorkerAck
   | WorkerChunkAck
+  | WorkerTime
   | WorkerQuery
   | WorkerFetch
   | WorkerCertificate
@@ -263,15 +304,4 @@ export interface ExecutionSpec {
   timeoutMs: number;
   killAfterMs: number;
   outputKeptBytes: number;
-}
-
-/** What `mac` covers. `specDigest` is SHA-256 of the spec bytes. */
-export function dispatchMessage(
-  attemptId: string,
-  agentId: string,
-  validUntilMs: number,
-  specDigest: Uint8Array,
-): Uint8Array {
-  const head = Buffer.from(`drover-dispatch-1\n${attemptId}\n${agentId}\n${validUntilMs}\n`);
-  return Buffer.concat([head, specDigest]);
 }

@@ -50,6 +50,10 @@ export const pem = text(limits.keyTextBytesMax);
 export const signature = bytes(0, 1_024);
 /** HMAC-SHA256, or SHA-256. */
 export const digest = bytes(32, 32);
+/** Any frame under an agent's seal; what is in it is checked when it is opened. */
+export const sealed = { body: bytes(0, limits.frameBytesMax / 2), mac: bytes(0, 32) } as const;
+export const nonce = bytes(0, 64);
+export const mark = { server: text(36), order: size } as const;
 export const stream: Shape<1 | 2> = oneOf(1, 2);
 export const protocolRange = record<ProtocolRange>({ min: count, max: count });
 

@@ -9,6 +9,8 @@ import type { AgentPackage } from '../rest/agent-package.ts';
 export interface WorkerUpgrade {
   t: 'upgrade';
   id: string;
+  /** Whose clock the order's instants are by. */
+  server: string;
   order: Uint8Array;
   mac: Uint8Array;
 }
@@ -16,6 +18,7 @@ export interface WorkerUpgrade {
 export interface ServerUpgrade {
   t: 'upgrade';
   id: string;
+  server: string;
   order: Uint8Array;
   targets: { hostId: string; agentId: string; mac: Uint8Array }[];
 }
@@ -30,12 +33,6 @@ export interface AgentUpgradeState {
   code?: string;
   detail?: string;
 }
-export interface WorkerUpgradeState extends Omit<AgentUpgradeState, 't'> {
-  t: 'upgrade-state';
-  hostId: string;
-  agentId: string;
-}
-
 export interface UpgradeOrder {
   readonly version: string;
   /** For every system and processor that there is; the agent takes its own. */
@@ -47,7 +44,7 @@ export interface UpgradeOrder {
   /** The new version must be linked and steady within so many seconds, or the former comes back. */
   readonly trialSeconds: number;
   readonly validUntilMs: number;
-  /** From then on, by the worker's clock, nobody waits for the agent any more: it must be over by then. Older servers do not say it. */
+  /** From then on, by the server's clock, nobody waits for the agent any more: it must be over by then. Older servers do not say it. */
   readonly endsAtMs?: number;
 }
 
@@ -82,6 +79,12 @@ export function decodeUpgradeOrder(bytes: Uint8Array): UpgradeOrder | undefined 
 }
 
 /** What the mac of an order covers; `digest` is SHA-256 of the order's bytes. */
-export function upgradeMessage(id: string, agentId: string, digest: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from(`drover-upgrade-1\n${id}\n${agentId}\n`), digest]);
+export function upgradeMessage(
+  id: string,
+  agentId: string,
+  instance: string,
+  server: string,
+  digest: Uint8Array,
+): Uint8Array {
+  return Buffer.concat([Buffer.from(`drover-upgrade-1\n${id}\n${agentId}\n${instance}\n${server}\n`), digest]);
 }

@@ -12,24 +12,26 @@ import {
   chunkSeq,
   code,
   count,
-  facts,
+  digest,
   fault,
   fetched,
   figure,
   instant,
   live,
+  mark,
   name,
+  nonce,
   pem,
   pid,
   protocolRange,
   question,
   report,
+  sealed,
   signature,
   size,
   skew,
   stream,
   upgradeOrder,
-  upgradeState,
   uuid,
   version,
 } from './common-shapes.ts';
@@ -47,6 +49,7 @@ import {
   frameShapes,
   type Shape,
 } from './shape.ts';
+import type { Sealed } from './session.ts';
 import type { SshAccess, SshBecome, SshCredential, SshHop, SshHostKey } from './ssh-access.ts';
 import type {
   AgentLoadFigures,
@@ -54,6 +57,7 @@ import type {
   AttemptEvent,
   ConnectionStep,
   LaneFigures,
+  LinkedAgent,
   OrderedAttempt,
   QueueFigures,
   ServerToWorkerFrame,
@@ -62,12 +66,19 @@ import type {
 
 const agentOf = { a: attempt, agentId: uuid } as const;
 const event: Shape<AttemptEvent> = variants<AttemptEvent, 'k'>('k', {
+  said: { ...agentOf, ...sealed },
   accepted: agentOf,
   started: { ...agentOf, atMs: instant, pid },
   report: { agentId: uuid, report },
-  unknown: agentOf,
+  unknown: { ...agentOf, order: optional(size), start: optional(size) },
   queued: { a: attempt },
-  undelivered: { a: attempt, code: oneOf('host-not-linked', 'agent-busy') },
+  undelivered: {
+    a: attempt,
+    code: oneOf('host-not-linked', 'agent-busy'),
+    agentId: optional(uuid),
+    order: optional(size),
+    start: optional(size),
+  },
 });
 const queue = record<QueueFigures>({ length: count, oldestMs: figure, starts: size, waitedMs: figure });
 const lane = record<LaneFigures>({
@@ -93,12 +104,17 @@ export const WORKER_FRAMES = frameShapes<WorkerToServerFrame>({
     features: optional(list(text(64), 64)),
   },
   agents: {
-    agents: list(record({ hostId: uuid, agentId: uuid, sinceMs: instant }), limits.hostsPerFrameMax),
+    agents: list(
+      record<LinkedAgent>({ hostId: uuid, agentId: uuid, sinceMs: instant, proof: record<Sealed>(sealed) }),
+      limits.hostsPerFrameMax,
+    ),
     last: truth,
   },
-  linked: { hostId: uuid, agentId: uuid, atMs: instant, bootId: text(100), version, skewMs: skew, facts },
+  linked: { hostId: uuid, agentId: uuid, atMs: instant, proof: record<Sealed>(sealed) },
   unlinked: { hostId: uuid, agentId: uuid, atMs: instant },
-  facts: { hostId: uuid, agentId: uuid, facts },
+  said: { agentId: uuid, ...sealed },
+  'ask-time': { hostId: uuid, agentId: uuid, nonce },
+  'data-said': { id: question, agentId: uuid, ...sealed },
   events: { events: list(event, limits.eventsPerFrameMax) },
   output: live,
   chunk: { ...chunk, agentId: uuid },
@@ -138,15 +154,14 @@ export const WORKER_FRAMES = frameShapes<WorkerToServerFrame>({
       limits.hostsPerFrameMax,
     ),
   },
-  'upgrade-state': { ...upgradeState, hostId: uuid, agentId: uuid },
 });
 
 const partition = integer(0, PARTITION_COUNT - 1);
 const term = size;
 const servers = list(record({ id: uuid, url: address }), 1_000);
 const workers = list(address, limits.hostsPerFrameMax);
-const ordered = record<OrderedAttempt>({ a: attempt, hostId: uuid, ssh: optional(truth) });
-const orders = { partition, term, attempts: list(ordered, limits.hostsPerFrameMax) } as const;
+const ordered = record<OrderedAttempt>({ a: attempt, hostId: uuid, ssh: optional(truth), mac: optional(digest) });
+const orders = { partition, term, ...mark, attempts: list(ordered, limits.hostsPerFrameMax) } as const;
 /** HMAC-SHA256; empty over SSH. */
 const mac = bytes(0, 32);
 
@@ -205,6 +220,7 @@ export const SERVER_FRAMES = frameShapes<ServerToWorkerFrame>({
     term,
     priority: oneOf('high', 'normal', 'low'),
     spec: bytes(0, limits.frameBytesMax),
+    ...mark,
     validUntilMs: instant,
     targets: list(
       record<AssignTarget>({
@@ -222,8 +238,15 @@ export const SERVER_FRAMES = frameShapes<ServerToWorkerFrame>({
   cancel: orders,
   query: orders,
   watch: { on: truth, attempts: list(ordered, limits.hostsPerFrameMax) },
-  ack: { attempts: list(record(agentOf), limits.hostsPerFrameMax) },
-  'chunk-ack': { ...agentOf, stream, seq: chunkSeq },
+  ack: {
+    attempts: list(
+      record<{ a: string; agentId: string; mac?: Uint8Array }>({ ...agentOf, mac: optional(digest) }),
+      limits.hostsPerFrameMax,
+    ),
+  },
+  'chunk-ack': { ...agentOf, stream, seq: chunkSeq, mac: optional(digest) },
+  time: { hostId: uuid, agentId: uuid, server: uuid, nonce, serverMs: instant, mac: digest },
+  refused: { hostId: uuid, agentId: uuid, instance: text(36), code, detail: words(limits.reasonLengthMax) },
   fetch: {
     id: question,
     hostId: uuid,
@@ -247,8 +270,9 @@ export const SERVER_FRAMES = frameShapes<ServerToWorkerFrame>({
   'host-key': { id: question, answer: oneOf('recorded', 'refused'), error: optional(fault) },
   upgrade: {
     id: uuid,
+    server: uuid,
     order: upgradeOrder,
-    targets: list(record({ hostId: uuid, agentId: uuid, mac: bytes(32, 32) }), limits.hostsPerFrameMax),
+    targets: list(record({ hostId: uuid, agentId: uuid, mac }), limits.hostsPerFrameMax),
   },
   bye: bye,
 });

@@ -2,9 +2,10 @@
  * Frames between server and worker, version 1; same rules as agent-v1. The worker dials every server. What an agent says
  * of an attempt travels to the server that owns the run's partition (`owners`), which any worker can compute.
  */
-import type { AgentReport, HostFacts } from './agent-v1.ts';
+import type { AgentReport } from './agent-v1.ts';
+import type { Sealed } from './session.ts';
 import type { SshAccess } from './ssh-access.ts';
-import type { ServerUpgrade, WorkerUpgradeState } from './upgrade-order.ts';
+import type { ServerUpgrade } from './upgrade-order.ts';
 
 export const WORKER_PROTOCOL = { min: 1, max: 1 } as const;
 
@@ -33,16 +34,15 @@ export interface LinkedAgent {
   hostId: string;
   agentId: string;
   sinceMs: number;
+  /** As the agent gave it in its hello: a host is held by whom its own agent has linked to. */
+  proof: Sealed;
 }
 export interface WorkerLinked {
   t: 'linked';
   hostId: string;
   agentId: string;
   atMs: number;
-  bootId: string;
-  version: string;
-  skewMs: number;
-  facts: HostFacts;
+  proof: Sealed;
 }
 export interface WorkerUnlinked {
   t: 'unlinked';
@@ -50,27 +50,44 @@ export interface WorkerUnlinked {
   agentId: string;
   atMs: number;
 }
-export interface WorkerFactsChanged {
-  t: 'facts';
+/** What an agent has sealed, other than of attempts: facts, output, chunks, how its upgrade goes. */
+export interface WorkerSaid extends Sealed {
+  t: 'said';
+  agentId: string;
+}
+export interface WorkerAskTime {
+  t: 'ask-time';
   hostId: string;
   agentId: string;
-  facts: HostFacts;
+  nonce: Uint8Array;
 }
 
-/** What agents said of attempts, batched. Order within one attempt is kept; nothing else is promised. */
+/**
+ * What agents said of attempts, sealed by them, and what the worker says of those that it carries out itself over SSH (`agentId` is its own
+ * id); batched. Order within one attempt is kept; nothing else is promised.
+ */
 export interface WorkerEvents {
   t: 'events';
   events: AttemptEvent[];
 }
 export type AttemptEvent =
+  | ({ k: 'said'; a: string; agentId: string } & Sealed)
   | { k: 'accepted'; a: string; agentId: string }
   | { k: 'started'; a: string; agentId: string; atMs: number; pid: number }
   | { k: 'report'; agentId: string; report: AgentReport }
-  | { k: 'unknown'; a: string; agentId: string }
+  | { k: 'unknown'; a: string; agentId: string; order?: number; start?: number }
   /** It waits its turn at the worker; sent once for each that does not start at once. */
   | { k: 'queued'; a: string }
   /** The worker could not hand it on: the agent is not linked here (any more), or its queue is full. Nothing was sent. */
-  | { k: 'undelivered'; a: string; code: 'host-not-linked' | 'agent-busy' };
+  | {
+      k: 'undelivered';
+      a: string;
+      code: 'host-not-linked' | 'agent-busy';
+      /** With the order that this answers, where the agent itself has said it. */
+      agentId?: string;
+      order?: number;
+      start?: number;
+    };
 
 export interface WorkerOutput {
   t: 'output';
@@ -88,6 +105,13 @@ export interface WorkerChunk {
   seq: number;
   bytes: Uint8Array;
 }
+/** The answer to `fetch`, by the agent. */
+export interface WorkerDataSaid extends Sealed {
+  t: 'data-said';
+  id: number;
+  agentId: string;
+}
+/** The answer to `fetch` over SSH, and that there is none. */
 export interface WorkerData {
   t: 'data';
   id: number;
@@ -189,15 +213,16 @@ export type WorkerToServerFrame =
   | WorkerAgents
   | WorkerLinked
   | WorkerUnlinked
-  | WorkerFactsChanged
+  | WorkerSaid
+  | WorkerAskTime
   | WorkerEvents
   | WorkerOutput
   | WorkerChunk
   | WorkerData
+  | WorkerDataSaid
   | WorkerRenew
   | WorkerLoad
   | WorkerAgentLoads
-  | WorkerUpgradeState
   | WorkerAccess
   | WorkerSecrets
   | WorkerHostKey
@@ -236,6 +261,8 @@ export interface ServerAssign {
   term: number;
   priority: 'high' | 'normal' | 'low';
   spec: Uint8Array;
+  server: string;
+  order: number;
   validUntilMs: number;
   targets: AssignTarget[];
   /** The account that the run asks for; over SSH the worker asks for access with it. */
@@ -256,12 +283,16 @@ export interface ServerCancel {
   t: 'cancel';
   partition: number;
   term: number;
+  server: string;
+  order: number;
   attempts: OrderedAttempt[];
 }
 export interface ServerQuery {
   t: 'query';
   partition: number;
   term: number;
+  server: string;
+  order: number;
   attempts: OrderedAttempt[];
 }
 /** `ssh`: the worker itself carries it out. */
@@ -269,6 +300,7 @@ export interface OrderedAttempt {
   a: string;
   hostId: string;
   ssh?: boolean;
+  mac?: Uint8Array;
 }
 export interface ServerWatch {
   t: 'watch';
@@ -278,7 +310,7 @@ export interface ServerWatch {
 /** Committed: the agents may forget these. */
 export interface ServerAck {
   t: 'ack';
-  attempts: { a: string; agentId: string }[];
+  attempts: { a: string; agentId: string; mac?: Uint8Array }[];
 }
 export interface ServerChunkAck {
   t: 'chunk-ack';
@@ -286,6 +318,26 @@ export interface ServerChunkAck {
   agentId: string;
   stream: 1 | 2;
   seq: number;
+  mac?: Uint8Array;
+}
+/** For an agent whose link this server has taken note of. */
+export interface ServerTime {
+  t: 'time';
+  hostId: string;
+  agentId: string;
+  server: string;
+  nonce: Uint8Array;
+  serverMs: number;
+  mac: Uint8Array;
+}
+/** The link of this start of an agent does not count: the worker ends it. */
+export interface ServerRefused {
+  t: 'refused';
+  hostId: string;
+  agentId: string;
+  instance: string;
+  code: string;
+  detail: string;
 }
 export interface ServerFetch {
   t: 'fetch';
@@ -360,6 +412,8 @@ export type ServerToWorkerFrame =
   | ServerWatch
   | ServerAck
   | ServerChunkAck
+  | ServerTime
+  | ServerRefused
   | ServerFetch
   | ServerCertificate
   | ServerRevoked

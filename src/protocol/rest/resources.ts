@@ -241,6 +241,9 @@ export const HostLabel = z
     remove: z.array(text(limits.labelLengthMax)).max(limits.labelsPerHostMax).default([]),
   })
   .meta({ id: 'HostLabel' });
+export const AgentKeep = z
+  .strictObject({ instance: z.uuid().describe('One of the two in `copies`') })
+  .meta({ id: 'AgentKeep' });
 export const Agent = z
   .object({
     id: z.uuid(),
@@ -266,7 +269,13 @@ export const Agent = z
       .optional()
       .describe('What a linked agent last said, about once a minute'),
     links: z.int().describe('How often it linked in the last ten minutes; counted up to five'),
-    problems: z.array(z.string()).describe('flapping, lagging, skewed, spool-low'),
+    problems: z.array(z.string()).describe('flapping, lagging, skewed, spool-low, copied'),
+    copies: z
+      .array(
+        z.object({ instance: z.uuid(), start: z.int(), worker: z.uuid(), seenAt: instant }).meta({ id: 'AgentCopy' }),
+      )
+      .optional()
+      .describe('Two starts of this agent that both show themselves: copies of one data folder. Neither is given work'),
   })
   .meta({ id: 'Agent' });
 const Queue = z

@@ -87,10 +87,11 @@ async function agentJoinOnce(
     const name = host?.name ?? (isTwin ? twinName(join.name, hostId, limits.nameLengthMax) : join.name);
     const agentId = decision === 'same' ? join.keepAgentId! : newId<'agent'>();
     if (decision === 'same')
-      await tx.query('UPDATE agent SET public_key = $2, certificate_expires_at_ms = $3 WHERE id = $1', [
+      await tx.query('UPDATE agent SET public_key = $2, certificate_expires_at_ms = $3, zone = $4 WHERE id = $1', [
         agentId,
         join.publicKey,
         join.certificateExpiresAtMs,
+        token.zone,
       ]);
     else if (host)
       await tx.query("UPDATE agent SET state = 'replaced' WHERE host_id = $1 AND state = 'active'", [hostId]);
@@ -112,8 +113,8 @@ async function agentJoinOnce(
     );
     if (decision !== 'same')
       await tx.query(
-        "INSERT INTO agent (id, host_id, state, public_key, joined_at_ms, certificate_expires_at_ms) VALUES ($1, $2, 'active', $3, $4, $5)",
-        [agentId, hostId, join.publicKey, nowMs, join.certificateExpiresAtMs],
+        "INSERT INTO agent (id, host_id, state, public_key, joined_at_ms, certificate_expires_at_ms, zone) VALUES ($1, $2, 'active', $3, $4, $5, $6)",
+        [agentId, hostId, join.publicKey, nowMs, join.certificateExpiresAtMs, token.zone],
       );
     await tx.query(DIRECTORY_CHANGED);
     const detail = isTwin ? { ...audit.detail, twinOf: original!.name } : audit.detail;

@@ -1,6 +1,7 @@
 /** Hosts, agents, workers, and the tokens they join with. */
 import { guardedChange, type GuardedLabels } from '../../domain/access/guarded-labels.ts';
 import { isUuid, newId, type AgentId, type HostId, type TokenId, type WorkerId } from '../../base/ids.ts';
+import type { AgentSessionRecord } from '../../domain/agent/session-rule.ts';
 import type { AgentRecord, AuditEntry, HostRecord, JoinToken, Page, Store, WorkerRecord, Actor } from '../store.ts';
 import { auditAppend } from './audit.ts';
 import type { Executor, Pool } from './pool.ts';
@@ -85,6 +86,7 @@ interface AgentRow {
   joined_at_ms: number;
   certificate_expires_at_ms: number;
   linked: boolean;
+  session: AgentSessionRecord | null;
 }
 
 function agentRecord(row: AgentRow): AgentRecord {
@@ -98,6 +100,7 @@ function agentRecord(row: AgentRow): AgentRecord {
     certificateExpiresAtMs: row.certificate_expires_at_ms,
     publicKey: row.public_key,
     linked: row.linked,
+    copies: row.session?.rival && [row.session.current, row.session.rival],
   });
 }
 

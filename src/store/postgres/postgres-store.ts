@@ -8,6 +8,7 @@ import type { HostStore } from '../host-store.ts';
 import type { Store } from '../store.ts';
 import * as account from './account.ts';
 import * as agentJoin from './agent-join.ts';
+import * as agentSession from './agent-session.ts';
 import * as audit from './audit.ts';
 import { auditVerify } from './audit-verify.ts';
 import * as execution from './execution.ts';
@@ -127,6 +128,12 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       return rowCount > 0;
     },
     agentFetch: (id) => fleet.agentFetch(pool, id),
+    agentInstancesShow: (shown) => agentSession.agentInstancesShow(ownPool, shown, now()),
+    async agentInstanceKeep(id, instance, entry) {
+      const answer = await agentSession.agentInstanceKeep(pool, id, instance, entry, now());
+      if (answer === 'kept') hints.notify('fleet', id);
+      return answer;
+    },
     agentList: (page, hostIds) => fleet.agentList(pool, page, hostIds),
     async agentRevoke(id, entry) {
       const answer = await fleet.agentRevoke(pool, id, entry, now());

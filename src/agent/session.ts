@@ -1,0 +1,178 @@
+/**
+ * Whom an agent believes, and how it makes itself believed. Orders count only under the agent's own key, for this very start of it, and
+ * while the server that signed them holds them valid: by a time that this server has told under the key in answer to a nonce, counted on
+ * by our monotonic clock from the moment that the nonce was sent. So whoever is between can make an order look older, never younger.
+ */
+import { createHash, createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import { limits } from '../base/limits.ts';
+import { isSignedByKey, signUnderKey } from '../pki/dispatch.ts';
+import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
+import {
+  ackMessage,
+  attemptMessage,
+  chunkAckMessage,
+  encodeBody,
+  linkMessage,
+  saidMessage,
+  startMessage,
+  timeMessage,
+  type Sealed,
+} from '../protocol/link/session.ts';
+import { upgradeMessage } from '../protocol/link/upgrade-order.ts';
+import type { AgentStart } from './start-counter.ts';
+
+type Frame<T extends WorkerToAgentFrame['t']> = Extract<WorkerToAgentFrame, { t: T }>;
+export type StartVerdict = 'good' | 'unsigned' | 'expired' | 'time-unknown';
+
+/** How an agent deals with what comes over its link; `SameProcess` where the other end is this very process. */
+export interface OrderTrust {
+  readonly isSealing: boolean;
+  proof(workerId: string): Sealed;
+  /** What is told goes out as it is when undefined. */
+  seal(frame: AgentFrame): Sealed | undefined;
+  askTime(): Uint8Array;
+  /** False for a time that nobody of ours has told, or that came too late to be of use. */
+  hearTime(frame: Frame<'time'>): boolean;
+  judgeStart(frame: Frame<'start'>): StartVerdict;
+  isMeant(frame: Frame<'cancel'> | Frame<'query'>): boolean;
+  isAck(a: string, mac: Uint8Array | undefined): boolean;
+  isChunkAck(frame: Frame<'chunk-ack'>): boolean;
+  /** By the server's clock, as far as it has told it. */
+  nowMs(server: string): number | undefined;
+}
+
+interface Told {
+  readonly serverMs: number;
+  /** By our monotonic clock. */
+  readonly sentAt: number;
+}
+
+/** Questions for the time whose answers may still come. */
+const QUESTIONS_MAX = 8;
+
+export class AgentSession implements OrderTrust {
+  readonly isSealing = true;
+  readonly instance: string;
+  readonly #agentId: string;
+  readonly #hostId: string;
+  readonly #start: AgentStart;
+  readonly #key: KeyObject;
+  readonly #clock: Clock;
+  readonly #times = new Map<string, Told>();
+  readonly #asked: { readonly nonce: Buffer; readonly sentAt: number }[] = [];
+  #links = 0;
+
+  constructor(options: {
+    readonly agentId: string;
+    readonly hostId: string;
+    readonly dispatchKey: Uint8Array;
+    readonly start: AgentStart;
+    readonly clock: Clock;
+  }) {
+    this.#agentId = options.agentId;
+    this.#hostId = options.hostId;
+    this.#start = options.start;
+    this.instance = options.start.instance;
+    this.#key = createSecretKey(options.dispatchKey);
+    this.#clock = options.clock;
+  }
+
+  proof(workerId: string): Sealed {
+    const { instance, after, start } = this.#start;
+    const body = encodeBody({
+      agentId: this.#agentId,
+      hostId: this.#hostId,
+      workerId,
+      instance,
+      ...(after === undefined ? {} : { after }),
+      start,
+      link: ++this.#links,
+      nonce: this.askTime(),
+    });
+    return { body, mac: signUnderKey(this.#key, linkMessage(this.#agentId, body)) };
+  }
+
+  seal(frame: AgentFrame): Sealed {
+    const body = encodeBody(frame);
+    return { body, mac: signUnderKey(this.#key, saidMessage(this.#agentId, this.instance, body)) };
+  }
+
+  askTime(): Uint8Array {
+    const nonce = randomBytes(16);
+    this.#asked.push({ nonce, sentAt: this.#clock.monotonicMs() });
+    if (this.#asked.length > QUESTIONS_MAX) this.#asked.shift();
+    return nonce;
+  }
+
+  hearTime(frame: Frame<'time'>): boolean {
+    const asked = this.#asked.find(({ nonce }) => nonce.equals(frame.nonce));
+    if (!asked || this.#clock.monotonicMs() - asked.sentAt > limits.timeAnswerMsMax) return false;
+    if (!isSignedByKey(this.#key, timeMessage(this.#agentId, this.instance, frame), frame.mac)) return false;
+    this.#times.delete(frame.server);
+    this.#times.set(frame.server, { serverMs: frame.serverMs, sentAt: asked.sentAt });
+    if (this.#times.size > limits.serversKnownMax) this.#times.delete(this.#times.keys().next().value!);
+    return true;
+  }
+
+  nowMs(server: string): number | undefined {
+    const told = this.#times.get(server);
+    return told && told.serverMs + this.#clock.monotonicMs() - told.sentAt;
+  }
+
+  judgeStart(frame: Frame<'start'>): StartVerdict {
+    const digest = createHash('sha256').update(frame.spec).digest();
+    const message = startMessage(this.#agentId, this.instance, frame.a, frame, digest);
+    if (!isSignedByKey(this.#key, message, frame.mac)) return 'unsigned';
+    const nowMs = this.nowMs(frame.server);
+    if (nowMs === undefined) return 'time-unknown';
+    return nowMs > frame.validUntilMs ? 'expired' : 'good';
+  }
+
+  isMeant(frame: Frame<'cancel'> | Frame<'query'>): boolean {
+    const message = attemptMessage(frame.t, this.#agentId, this.instance, frame.a, frame);
+    return isSignedByKey(this.#key, message, frame.mac);
+  }
+
+  isAck(a: string, mac: Uint8Array | undefined): boolean {
+    return isSignedByKey(this.#key, ackMessage(this.#agentId, this.instance, a), mac);
+  }
+
+  isChunkAck(frame: Frame<'chunk-ack'>): boolean {
+    return isSignedByKey(this.#key, chunkAckMessage(this.#agentId, this.instance, frame), frame.mac);
+  }
+
+  isUpgrade(frame: Frame<'upgrade'>): boolean {
+    const digest = createHash('sha256').update(frame.order).digest();
+    const message = upgradeMessage(frame.id, this.#agentId, this.instance, frame.server, digest);
+    return isSignedByKey(this.#key, message, frame.mac);
+  }
+}
+
+/** Over SSH the worker speaks with a driver of its own, through memory: there is nobody between who could say what the other has not. */
+export class SameProcess implements OrderTrust {
+  readonly isSealing = false;
+  proof(): Sealed {
+    return { body: new Uint8Array(0), mac: new Uint8Array(0) };
+  }
+  seal(): undefined {}
+  askTime(): Uint8Array {
+    return new Uint8Array(0);
+  }
+  hearTime(): boolean {
+    return false;
+  }
+  judgeStart(): StartVerdict {
+    return 'good';
+  }
+  isMeant(): boolean {
+    return true;
+  }
+  isAck(): boolean {
+    return true;
+  }
+  isChunkAck(): boolean {
+    return true;
+  }
+  nowMs(): undefined {}
+}

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { decideInstance, judgeInstance, type AgentSessionRecord, type ShownInstance } from './session-rule.ts';
+
+const QUIET = 600_000;
+type Step = readonly [shown: Partial<ShownInstance> & { instance: string }, verdict: string, atMs?: number];
+
+function play(steps: readonly Step[], from?: AgentSessionRecord): AgentSessionRecord | undefined {
+  let record = from;
+  steps.forEach(([shown, verdict, atMs = 1_000], n) => {
+    const judged = judgeInstance(record, { start: 1, link: 1, workerId: 'w', ...shown }, atMs, QUIET);
+    expect([n, judged.verdict]).toEqual([n, verdict]);
+    record = judged.record;
+  });
+  return record;
+}
+
+describe('the start of an agent that counts', () => {
+  it.each<[string, readonly Step[]]>([
+    ['the first', [[{ instance: 'a' }, 'admitted']]],
+    [
+      'the same again: another server sees it too',
+      [
+        [{ instance: 'a' }, 'admitted'],
+        [{ instance: 'a' }, 'admitted'],
+      ],
+    ],
+    [
+      'its next link, but not its former one',
+      [
+        [{ instance: 'a', link: 2 }, 'admitted'],
+        [{ instance: 'a', link: 1 }, 'stale'],
+      ],
+    ],
+    [
+      'the next start, also one that was started in vain before',
+      [
+        [{ instance: 'a' }, 'admitted'],
+        [{ instance: 'c', after: 'b', start: 3 }, 'admitted'],
+      ],
+    ],
+    [
+      'no former start, told again by a worker that kept it',
+      [
+        [{ instance: 'a', link: 4 }, 'admitted'],
+        [{ instance: 'b', start: 2 }, 'admitted'],
+        [{ instance: 'a', link: 4 }, 'stale'],
+      ],
+    ],
+    [
+      'neither of two of the same number',
+      [
+        [{ instance: 'a', start: 2 }, 'admitted'],
+        [{ instance: 'b', start: 2 }, 'copied'],
+        [{ instance: 'a', start: 2, link: 2 }, 'copied'],
+        [{ instance: 'b', start: 2, link: 2 }, 'copied'],
+      ],
+    ],
+    [
+      'neither, when a former one links anew',
+      [
+        [{ instance: 'a' }, 'admitted'],
+        [{ instance: 'b', start: 2 }, 'admitted'],
+        [{ instance: 'a', link: 2 }, 'copied'],
+        [{ instance: 'b', start: 2, link: 2 }, 'copied'],
+      ],
+    ],
+    [
+      'no older one: a data folder from a backup',
+      [
+        [{ instance: 'a', start: 7 }, 'admitted'],
+        [{ instance: 'b', start: 4 }, 'copied'],
+      ],
+    ],
+    [
+      'no third one while two are there',
+      [
+        [{ instance: 'a', start: 2 }, 'admitted'],
+        [{ instance: 'b', start: 2 }, 'copied'],
+        [{ instance: 'c', after: 'a', start: 9 }, 'copied'],
+      ],
+    ],
+    [
+      'the one that is left, when the other has been quiet',
+      [
+        [{ instance: 'a', start: 2 }, 'admitted'],
+        [{ instance: 'b', start: 2 }, 'copied', 2_000],
+        [{ instance: 'b', start: 2, link: 2 }, 'copied', QUIET],
+        [{ instance: 'b', start: 2, link: 3 }, 'admitted', QUIET + 2_000],
+        [{ instance: 'a', start: 2, link: 2 }, 'copied', QUIET + 3_000],
+      ],
+    ],
+    [
+      'the present one, when its rival has been quiet',
+      [
+        [{ instance: 'a', start: 2 }, 'admitted'],
+        [{ instance: 'b', start: 2 }, 'copied', 2_000],
+        [{ instance: 'a', start: 2, link: 2 }, 'admitted', QUIET + 3_000],
+      ],
+    ],
+  ])('is %s', (_what, steps) => void play(steps));
+
+  it('is the one that somebody chose, with what follows it, and never the other or what follows that', () => {
+    const record = play([
+      [{ instance: 'a', start: 2 }, 'admitted'],
+      [{ instance: 'b', start: 2 }, 'copied'],
+    ])!;
+    expect(decideInstance(record, 'x')).toBeUndefined();
+    for (const [chosen, other] of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ] as const)
+      play(
+        [
+          [{ instance: other, start: 2, link: 5 }, 'banned'],
+          [{ instance: chosen, start: 2, link: 2 }, 'admitted'],
+          [{ instance: `${other}2`, after: other, start: 3 }, 'banned'],
+          [{ instance: `${other}3`, after: `${other}2`, start: 4 }, 'banned'],
+          [{ instance: `${chosen}2`, after: chosen, start: 3 }, 'admitted'],
+        ],
+        decideInstance(record, chosen),
+      );
+  });
+});

@@ -1,0 +1,87 @@
+/**
+ * Which start of an agent counts. Each start of an agent's process is an instance with a start counter that its data folder keeps, each
+ * of its links has a number; both are proved under the agent's key. Two instances that cannot follow one another are copies of one data
+ * folder: then neither is given anything, until only one shows itself any more, or somebody decides. Pure: no I/O, no clock.
+ */
+
+/** What an agent shows when it links. */
+export interface ShownInstance {
+  readonly instance: string;
+  /** The instance that its data folder knew before. */
+  readonly after?: string;
+  readonly start: number;
+  readonly link: number;
+  /** Who brought it. */
+  readonly workerId: string;
+}
+export interface SeenInstance extends ShownInstance {
+  readonly seenAtMs: number;
+}
+export interface AgentSessionRecord {
+  readonly current: SeenInstance;
+  /** Shows itself beside the current one: while it is here, neither counts. */
+  readonly rival?: SeenInstance;
+  /** The last few that the current one has followed, with their last link: told again, they are old news. */
+  readonly former: readonly { readonly instance: string; readonly link: number }[];
+  /** Decided against, with whatever says that it has followed them. */
+  readonly banned: readonly string[];
+}
+export type SessionVerdict =
+  | 'admitted'
+  /** Of a link or a start that is over; says nothing new. */
+  | 'stale'
+  /** There are two, and nobody knows which is right. */
+  | 'copied'
+  /** One that somebody has decided against, or what has followed it. */
+  | 'banned';
+
+const REMEMBERED_MAX = 16;
+
+/** `quietMs`: how long one of two must not have shown itself for the other to count again. The record is written as answered. */
+export function judgeInstance(
+  record: AgentSessionRecord | undefined,
+  shown: ShownInstance,
+  nowMs: number,
+  quietMs: number,
+): { readonly verdict: SessionVerdict; readonly record: AgentSessionRecord } {
+  const seen: SeenInstance = { ...shown, seenAtMs: nowMs };
+  if (!record) return { verdict: 'admitted', record: { current: seen, former: [], banned: [] } };
+  const { current, rival, former, banned } = record;
+  const isQuiet = (other: SeenInstance): boolean => nowMs - other.seenAtMs > quietMs;
+  if (banned.includes(shown.instance)) return { verdict: 'banned', record };
+  if (shown.after !== undefined && banned.includes(shown.after))
+    return { verdict: 'banned', record: { ...record, banned: remember(banned, shown.instance) } };
+  if (shown.instance === current.instance) {
+    if (shown.link < current.link) return { verdict: 'stale', record };
+    if (!rival || isQuiet(rival)) return { verdict: 'admitted', record: { current: seen, former, banned } };
+    return { verdict: 'copied', record: { ...record, current: seen } };
+  }
+  const known = former.find(({ instance }) => instance === shown.instance);
+  if (known && shown.link <= known.link) return { verdict: 'stale', record };
+  if (rival) {
+    if (shown.instance === rival.instance && shown.link < rival.link) return { verdict: 'stale', record };
+    const isAlone =
+      isQuiet(current) && (shown.instance === rival.instance || shown.after === rival.instance || isQuiet(rival));
+    return isAlone
+      ? { verdict: 'admitted', record: follow(record, seen) }
+      : { verdict: 'copied', record: { ...record, rival: seen } };
+  }
+  if (shown.start > current.start) return { verdict: 'admitted', record: follow(record, seen) };
+  return { verdict: 'copied', record: { ...record, rival: seen } };
+}
+
+/** Somebody says which of the two it is; the other is never let in again. Undefined: it is neither of them. */
+export function decideInstance(record: AgentSessionRecord, instance: string): AgentSessionRecord | undefined {
+  const { current, rival, former, banned } = record;
+  const [kept, other] = instance === current.instance ? [current, rival] : [rival, current];
+  if (kept?.instance !== instance) return undefined;
+  return { current: kept, former, banned: other ? remember(banned, other.instance) : banned };
+}
+
+function follow({ current, former, banned }: AgentSessionRecord, seen: SeenInstance): AgentSessionRecord {
+  return { current: seen, former: remember(former, { instance: current.instance, link: current.link }), banned };
+}
+
+function remember<T>(list: readonly T[], one: T): readonly T[] {
+  return [...list, one].slice(-REMEMBERED_MAX);
+}

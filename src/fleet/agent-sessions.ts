@@ -1,0 +1,240 @@
+/**
+ * Whose agents are where, as their own agents have proved it. A worker shows the proof that an agent gave it; the MAC is checked here, the
+ * store says which start of the agent counts, and from then on what the agent seals is opened here, and nothing else is heard of it.
+ */
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import { isUuid, type AgentId, type HostId, type WorkerId } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import { decodeFrame } from '../link/codec.ts';
+import { AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
+import { isSignedByKey, signUnderKey } from '../pki/dispatch.ts';
+import type { MasterKey } from '../pki/sealer.ts';
+import type { AgentFrame } from '../protocol/link/agent-v1.ts';
+import {
+  decodeLinkProof,
+  linkMessage,
+  saidMessage,
+  timeMessage,
+  type LinkProof,
+  type Sealed,
+} from '../protocol/link/session.ts';
+import type { ServerRefused, ServerTime } from '../protocol/link/worker-v1.ts';
+import type { Store } from '../store/store.ts';
+
+export interface AgentSession {
+  readonly agentId: AgentId;
+  readonly hostId: HostId;
+  readonly workerId: WorkerId;
+  readonly instance: string;
+  readonly start: number;
+  readonly link: number;
+  readonly sinceMs: number;
+}
+
+export interface AgentSessionsOptions {
+  readonly serverId: string;
+  readonly store: Pick<Store, 'agentInstancesShow'>;
+  readonly masterKey: MasterKey;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly admitted: (session: AgentSession, proof: LinkProof) => void;
+  /** `isNobody`: no start of the agent counts now. */
+  readonly refused: (workerId: WorkerId, refusal: ServerRefused, isNobody: boolean) => void;
+}
+
+interface Shown {
+  readonly workerId: WorkerId;
+  readonly proof: LinkProof;
+  readonly sinceMs: number;
+  readonly done: () => void;
+  isOver: boolean;
+}
+
+const BATCH_MAX = 2_000;
+/** So long one that was shown waits for company. */
+const SHOW_WAITS_MS = 2;
+const STORE_AWAY_MS = 500;
+
+export class AgentSessions {
+  readonly #options: AgentSessionsOptions;
+  readonly #keys = new Map<string, KeyObject>();
+  readonly #sessions = new Map<AgentId, AgentSession>();
+  #shown: Shown[] = [];
+  readonly #pending = new Set<Shown>();
+  #isScheduled = false;
+  #isStopped = false;
+
+  constructor(options: AgentSessionsOptions) {
+    this.#options = options;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const shown of this.#pending) shown.done();
+  }
+
+  key(agentId: string): KeyObject {
+    let key = this.#keys.get(agentId);
+    if (!key) this.#keys.set(agentId, (key = createSecretKey(this.#options.masterKey.dispatchKey(agentId))));
+    return key;
+  }
+
+  of(agentId: string): AgentSession | undefined {
+    return this.#sessions.get(agentId as AgentId);
+  }
+
+  /** Resolves when it is decided, or was taken back. */
+  show(
+    workerId: WorkerId,
+    { agentId, hostId, sinceMs, proof }: { agentId: string; hostId: string; sinceMs: number; proof: Sealed },
+  ): Promise<void> {
+    const read = this.#read(workerId, agentId, hostId, proof);
+    if (!read || !Number.isSafeInteger(sinceMs)) {
+      this.#options.log.warn({ workerId, hostId, agentId }, 'a link that no agent of ours has proved was passed over');
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const shown: Shown = {
+        workerId,
+        proof: read,
+        sinceMs,
+        isOver: false,
+        done: () => (this.#pending.delete(shown), resolve()),
+      };
+      this.#pending.add(shown);
+      this.#shown.push(shown);
+      this.#schedule(SHOW_WAITS_MS);
+    });
+  }
+
+  #read(workerId: WorkerId, agentId: string, hostId: string, sealed: Sealed): LinkProof | undefined {
+    if (!isUuid(agentId) || !isUuid(hostId) || !(sealed?.body instanceof Uint8Array)) return undefined;
+    if (!isSignedByKey(this.key(agentId), linkMessage(agentId, sealed.body), sealed.mac)) return undefined;
+    const proof = decodeLinkProof(sealed.body);
+    const isMeant = proof?.agentId === agentId && proof.hostId === hostId && proof.workerId === workerId;
+    return isMeant ? proof : undefined;
+  }
+
+  /** The link is over, or the worker's: what was shown of it and is not decided yet counts no more. */
+  takeBack(workerId: WorkerId, agentId?: string): void {
+    for (const shown of this.#pending) {
+      if (shown.workerId !== workerId || (agentId !== undefined && shown.proof.agentId !== agentId)) continue;
+      shown.isOver = true;
+      shown.done();
+    }
+  }
+
+  forget(agentId: AgentId): void {
+    this.#sessions.delete(agentId);
+  }
+
+  /** Undefined for what the start of the agent that counts has not said, or not through this worker. */
+  open(
+    workerId: WorkerId,
+    agentId: string,
+    { body, mac }: Sealed,
+  ): { session: AgentSession; frame: AgentFrame } | undefined {
+    const session = this.#sessions.get(agentId as AgentId);
+    if (session?.workerId !== workerId || !(body instanceof Uint8Array)) return undefined;
+    if (!isSignedByKey(this.key(agentId), saidMessage(agentId, session.instance, body), mac)) return undefined;
+    const frame = decodeFrame(body, AGENT_FRAMES) as AgentFrame | undefined;
+    return frame && { session, frame };
+  }
+
+  sign(agentId: string, message: (session: AgentSession) => Uint8Array): Buffer | undefined {
+    const session = this.of(agentId);
+    return session && signUnderKey(this.key(agentId), message(session));
+  }
+
+  /** What our clock says, in answer to a nonce of the agent's. */
+  time({ agentId, hostId, instance }: AgentSession, nonce: Uint8Array): ServerTime {
+    const told = { server: this.#options.serverId, nonce, serverMs: this.#options.clock.nowMs() };
+    return {
+      t: 'time',
+      hostId,
+      agentId,
+      ...told,
+      mac: signUnderKey(this.key(agentId), timeMessage(agentId, instance, told)),
+    };
+  }
+
+  #schedule(afterMs: number): void {
+    if (this.#isScheduled || this.#isStopped) return;
+    this.#isScheduled = true;
+    this.#options.clock.after(
+      afterMs,
+      () =>
+        void this.#flush().then((isWritten) => {
+          this.#isScheduled = false;
+          if (this.#shown.length > 0) this.#schedule(isWritten ? 0 : STORE_AWAY_MS);
+        }),
+      { unref: true },
+    );
+  }
+
+  async #flush(): Promise<boolean> {
+    const batch = this.#shown.splice(0, BATCH_MAX).filter(({ isOver }) => !isOver);
+    if (batch.length === 0) return true;
+    try {
+      const verdicts = await this.#options.store.agentInstancesShow(
+        batch.map(({ workerId, proof }) => ({
+          agentId: proof.agentId as AgentId,
+          hostId: proof.hostId as HostId,
+          workerId,
+          instance: {
+            instance: proof.instance,
+            start: proof.start,
+            link: proof.link,
+            workerId,
+            ...(proof.after ? { after: proof.after } : {}),
+          },
+        })),
+      );
+      batch.forEach((shown, n) => {
+        if (!shown.isOver) this.#decided(shown, verdicts[n]!);
+        shown.done();
+      });
+      return true;
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'links of agents could not be looked up; they will be again');
+      this.#shown.unshift(...batch);
+      return false;
+    }
+  }
+
+  #decided(
+    { workerId, proof, sinceMs }: Shown,
+    verdict: Awaited<ReturnType<Store['agentInstancesShow']>>[number],
+  ): void {
+    const { agentId, hostId, instance, start, link } = proof as LinkProof & { agentId: AgentId; hostId: HostId };
+    if (verdict === 'admitted') {
+      const known = this.#sessions.get(agentId);
+      // An agent that moved on meanwhile: the later link is the living one.
+      if (known && (known.start > start || (known.instance === instance && known.link > link))) return;
+      const session: AgentSession = { agentId, hostId, workerId, instance, start, link, sinceMs };
+      this.#sessions.set(agentId, session);
+      return this.#options.admitted(session, proof);
+    }
+    if (verdict === 'stale') return;
+    this.#options.log.warn(
+      { workerId, hostId, agentId, instance, start, verdict },
+      'the link of an agent does not count',
+    );
+    this.#options.refused(
+      workerId,
+      { t: 'refused', hostId, agentId, instance, ...REFUSALS[verdict] },
+      verdict === 'copied',
+    );
+  }
+}
+
+const REFUSALS = {
+  copied: {
+    code: 'agent-copied',
+    detail: 'Two starts of this agent show themselves: its data folder is in use twice, or was put back from a backup.',
+  },
+  banned: { code: 'agent-copied', detail: 'Somebody has decided for another copy of this agent.' },
+  unknown: { code: 'agent-revoked', detail: 'This is not the agent of that host.' },
+  'other-zone': { code: 'link-busy', detail: 'The agent is of another zone than this worker.' },
+} as const;

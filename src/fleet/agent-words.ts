@@ -1,0 +1,54 @@
+/** What agents say, once it is known that they have said it: as the events and the news that the rest of the server deals in. */
+import { isErrorCode } from '../base/errors.ts';
+import { isUuid } from '../base/ids.ts';
+import type { AgentFrame } from '../protocol/link/agent-v1.ts';
+import type { AgentUpgradeState } from '../protocol/link/upgrade-order.ts';
+import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
+import type { AgentSession } from './agent-sessions.ts';
+import type { AgentUpgradeHeard } from './fleet.ts';
+
+/** Undefined for what is nothing about an attempt, or answers no order where it must. */
+export function attemptEventOf(frame: AgentFrame, { agentId, start }: AgentSession): AttemptEvent | undefined {
+  switch (frame.t) {
+    case 'accepted':
+      return { k: 'accepted', a: frame.a, agentId };
+    case 'started':
+      return { k: 'started', a: frame.a, agentId, atMs: frame.atMs, pid: frame.pid };
+    case 'report':
+      return { k: 'report', agentId, report: frame };
+    case 'unknown':
+      return frame.order === undefined ? undefined : { k: 'unknown', a: frame.a, agentId, order: frame.order, start };
+    case 'busy':
+      return frame.order === undefined
+        ? undefined
+        : { k: 'undelivered', a: frame.a, code: 'agent-busy', agentId, order: frame.order, start };
+    default:
+      return undefined;
+  }
+}
+
+const UPGRADE_STATES: ReadonlySet<string> = new Set<AgentUpgradeState['state']>([
+  'fetching',
+  'switching',
+  'trying',
+  'succeeded',
+  'failed',
+  'rolled_back',
+]);
+const UPGRADE_DETAIL_MAX = 1_000;
+
+export function upgradeHeard(
+  { hostId, agentId }: AgentSession,
+  { id, state, code, detail }: AgentUpgradeState,
+): AgentUpgradeHeard | undefined {
+  if (!isUuid(id) || !UPGRADE_STATES.has(state)) return undefined;
+  const clean = (text: string): string => text.replaceAll('\0', '').toWellFormed().slice(0, UPGRADE_DETAIL_MAX);
+  return {
+    id,
+    hostId,
+    agentId,
+    state,
+    ...(code === undefined ? {} : { code: isErrorCode(code) ? code : 'internal' }),
+    ...(detail === undefined ? {} : { detail: clean(detail) }),
+  };
+}

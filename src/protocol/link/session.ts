@@ -1,0 +1,109 @@
+/**
+ * What agent and server say to each other through a worker that neither need believe: each under a MAC of the agent's dispatch key, which
+ * the worker has not. Every MAC names its purpose, the agent, and (but for the proof itself) the instance of the agent, so that nothing
+ * said to or by one start of an agent means anything to another.
+ */
+import { Packr } from 'msgpackr';
+
+const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
+
+/** Bytes that a worker passes on as they are, and the mark that makes them somebody's. */
+export interface Sealed {
+  body: Uint8Array;
+  mac: Uint8Array;
+}
+
+/** That the agent links, at this very worker: the body of the proof in its hello. */
+export interface LinkProof {
+  readonly agentId: string;
+  readonly hostId: string;
+  readonly workerId: string;
+  /** Drawn at each start of the agent's process. */
+  readonly instance: string;
+  /** The instance that the data folder knew before; absent at the first. */
+  readonly after?: string;
+  /** Moves on, durably, at every start. */
+  readonly start: number;
+  /** Of this start. */
+  readonly link: number;
+  /** Answered by each server with its time. */
+  readonly nonce: Uint8Array;
+}
+
+export interface OrderMark {
+  /** Who signed it; its clock and its count are meant. */
+  readonly server: string;
+  /** Of this server; a later order has a higher one. */
+  readonly order: number;
+}
+
+export function encodeBody(value: object): Buffer {
+  return packr.pack(value);
+}
+
+/** Undefined for what is no proof; its author is known already. */
+export function decodeLinkProof(body: Uint8Array): LinkProof | undefined {
+  try {
+    const proof = packr.unpack(body) as LinkProof;
+    const isWhole =
+      [proof.agentId, proof.hostId, proof.workerId, proof.instance].every((text) => typeof text === 'string') &&
+      (proof.after === undefined || proof.after === null || typeof proof.after === 'string') &&
+      [proof.start, proof.link].every((count) => Number.isSafeInteger(count) && count > 0) &&
+      proof.nonce instanceof Uint8Array;
+    return isWhole ? proof : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+// — what the MACs cover —
+
+export function linkMessage(agentId: string, body: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from(`drover-link-1\n${agentId}\n`), body]);
+}
+
+export function saidMessage(agentId: string, instance: string, body: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from(`drover-said-1\n${agentId}\n${instance}\n`), body]);
+}
+
+export function timeMessage(
+  agentId: string,
+  instance: string,
+  { server, nonce, serverMs }: { readonly server: string; readonly nonce: Uint8Array; readonly serverMs: number },
+): Uint8Array {
+  return Buffer.concat([Buffer.from(`drover-time-1\n${agentId}\n${instance}\n${server}\n${serverMs}\n`), nonce]);
+}
+
+/** `specDigest` is SHA-256 of the spec bytes. */
+export function startMessage(
+  agentId: string,
+  instance: string,
+  a: string,
+  { server, order, validUntilMs }: OrderMark & { readonly validUntilMs: number },
+  specDigest: Uint8Array,
+): Uint8Array {
+  const head = `drover-start-1\n${agentId}\n${instance}\n${a}\n${server}\n${order}\n${validUntilMs}\n`;
+  return Buffer.concat([Buffer.from(head), specDigest]);
+}
+
+export function attemptMessage(
+  kind: 'cancel' | 'query',
+  agentId: string,
+  instance: string,
+  a: string,
+  { server, order }: OrderMark,
+): Uint8Array {
+  return Buffer.from(`drover-${kind}-1\n${agentId}\n${instance}\n${a}\n${server}\n${order}\n`);
+}
+
+export function ackMessage(agentId: string, instance: string, a: string): Uint8Array {
+  return Buffer.from(`drover-ack-1\n${agentId}\n${instance}\n${a}\n`);
+}
+
+export function chunkAckMessage(
+  agentId: string,
+  instance: string,
+  { a, stream, seq }: { readonly a: string; readonly stream: number; readonly seq: number },
+): Uint8Array {
+  return Buffer.from(`drover-chunk-ack-1\n${agentId}\n${instance}\n${a}\n${stream}\n${seq}\n`);
+}
