@@ -166,13 +166,14 @@ export async function* watchRun(
       for await (const { id, event, data } of parseEvents(response.body!)) {
         failures = 0;
         if (id !== undefined) lastId = id;
+        if (event === 'error') throw streamProblem(data);
         yield { event, data: JSON.parse(data) as never } as RunEvent;
         if (event === 'end') return;
       }
       throw new DroverUnreachableError(`${options.baseUrl} ended the events of run ${runId} early`);
     } catch (error) {
       if (watch.signal?.aborted) return;
-      if (error instanceof DroverApiError && error.status < 500 && error.status !== 429) throw error;
+      if (error instanceof DroverApiError && error.status < 500 && ![408, 429].includes(error.status)) throw error;
       if (++failures > (watch.reconnects ?? 30))
         throw error instanceof DroverApiError ? error : new DroverUnreachableError((error as Error).message);
       // A stream that was only cut is taken up again in silence.
@@ -181,6 +182,12 @@ export async function* watchRun(
       if (watch.signal?.aborted) return;
     }
   }
+}
+
+/** The server ended the stream and said why. */
+function streamProblem(data: string): DroverApiError {
+  const problem = JSON.parse(data) as Schemas['Problem'];
+  return new DroverApiError(problem.status, problem);
 }
 
 function pauseUnlessAborted(delayMs: number, signal: AbortSignal | undefined): Promise<void> {

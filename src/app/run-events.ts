@@ -1,34 +1,32 @@
 /**
- * What happens to a run, told to whoever watches. Durable events (run, execution, timeline) come from the store by the run's seq,
- * so a watcher that lost its connection goes on where it was; live output is best effort and never repeated.
+ * What happens to a run, told to whoever watches. Durable events (run, execution, timeline) come from the store, read once for all watchers
+ * of a run, so that a watcher who lost the connection goes on where it was; live output is best effort and never repeated.
  */
 import { attemptId, type RunId } from '../base/ids.ts';
+import { limits } from '../base/limits.ts';
 import { EXECUTION_STATES, isTerminalExecution } from '../domain/run/execution-machine.ts';
-import { isTerminalRun } from '../domain/run/run-machine.ts';
 import type { Clock } from '../base/clock.ts';
 import type { AttemptPlace, LiveOutput } from '../fleet/fleet.ts';
-import type { ExecutionRecord, RunRecord, Store, TimelineEntry } from '../store/store.ts';
+import type { RunRecord, Store } from '../store/store.ts';
+import { closedAt, type EventPlace } from './event-place.ts';
+import { HeldOutput, type WatchedExecution } from './held-output.ts';
+import { RunFeed, type FeedStore, type Piece } from './run-feed.ts';
 
-export type RunEvent =
-  | { readonly kind: 'run'; readonly seq: number; readonly run: RunRecord }
-  | { readonly kind: 'execution'; readonly seq: number; readonly execution: ExecutionRecord }
-  | { readonly kind: 'timeline'; readonly seq: number; readonly entry: TimelineEntry }
-  | { readonly kind: 'output'; readonly output: LiveOutput; readonly hostName: string }
-  | { readonly kind: 'end'; readonly seq: number; readonly run: RunRecord };
+export type RunTold =
+  | { readonly kind: 'events'; readonly events: Piece }
+  | { readonly kind: 'output'; readonly outputs: readonly { readonly output: LiveOutput; readonly hostName: string }[] }
+  | { readonly kind: 'end'; readonly place: EventPlace; readonly run: RunRecord };
 
 export interface EventSources {
-  readonly store: Store;
+  readonly store: FeedStore & Pick<Store, 'runSeqs' | 'executionList' | 'listen'>;
   readonly clock: Clock;
   /** Commits of this very process, at once. */
   onProgress(runId: RunId, callback: () => void): () => void;
   watchOutput(attempts: readonly AttemptPlace[], onOutput: (output: LiveOutput) => void): () => void;
 }
 
-/** Without any hint, a run of another server is looked at this often. */
+/** Without any hint, the runs that are watched here are looked at this often, all by one question. */
 const POLL_MS = 1_000;
-/** Read at once; what is more is read after it. */
-const CHANGES_PAGE = 2_000;
-const TIMELINE_PAGE = 1_000;
 /** Live output that a slow watcher has not taken; beyond it the oldest is dropped and counted. */
 const OUTPUT_HELD_MAX = 4 * 1024 * 1024;
 /** Live output of more hosts than this at once is nobody's reading. */
@@ -38,21 +36,33 @@ const EXPECT_MS = 5_000;
 /** So many announced watchers at once; the output of further runs is live from when they are watched. */
 const EXPECTED_MAX = 100;
 const EXPECTED_BYTES_MAX = 256 * 1024;
-const NOTHING = new Uint8Array(0);
 
-type WatchedExecution = AttemptPlace & { readonly hostName: string };
+interface Watched {
+  readonly feed: RunFeed;
+  readonly stops: readonly (() => void)[];
+  /** With output. */
+  outputs: number;
+  watchers: number;
+  /** What runs, for watchers that come together. */
+  live: Promise<readonly WatchedExecution[]> | undefined;
+}
 
 export class RunEventHub {
   readonly #sources: EventSources;
-  readonly #watched = new Map<RunId, number>();
+  readonly #eventsKeptMax: number;
+  readonly #watched = new Map<RunId, Watched>();
   readonly #expected = new Map<RunId, HeldOutput>();
+  #polling = false;
 
-  constructor(sources: EventSources) {
+  /** `eventsKeptMax`: of all watched runs together. */
+  constructor(sources: EventSources, eventsKeptMax: number = limits.watchedEventsKeptMax) {
     this.#sources = sources;
+    this.#eventsKeptMax = eventsKeptMax;
   }
 
+  /** Whether somebody wants the output of the run. */
   isWatched(runId: RunId): boolean {
-    return this.#watched.has(runId) || this.#expected.has(runId);
+    return (this.#watched.get(runId)?.outputs ?? 0) > 0 || this.#expected.has(runId);
   }
 
   /**
@@ -72,188 +82,117 @@ export class RunEventHub {
     };
   }
 
-  /** Ends when the run is terminal and everything of it has been told, or when the signal aborts. */
+  /** Ends when the run is terminal and everything of it has been told, or when the signal aborts. `run`: as it was just read. */
   async *subscribe(
-    runId: RunId,
-    afterSeq: number,
+    run: RunRecord,
+    after: EventPlace,
     options: { output: boolean; signal: AbortSignal },
-  ): AsyncGenerator<RunEvent> {
-    const held = options.output ? this.#expected.get(runId) : undefined;
-    if (held) this.#expected.delete(runId);
-    const subscription = new Subscription(this.#sources, runId, options, held);
-    if (options.output) this.#watched.set(runId, (this.#watched.get(runId) ?? 0) + 1);
+  ): AsyncGenerator<RunTold> {
+    const { signal } = options;
+    const watched = this.#join(run, after);
+    let wake = (): void => undefined;
+    const woken = (): void => wake();
+    signal.addEventListener('abort', woken, { once: true });
+    let held: HeldOutput | undefined;
+    if (options.output) watched.outputs++;
     try {
-      yield* subscription.events(afterSeq);
-    } finally {
-      subscription.close();
-      const left = (this.#watched.get(runId) ?? 1) - 1;
-      if (left > 0) this.#watched.set(runId, left);
-      else this.#watched.delete(runId);
-    }
-  }
-}
-
-/** Live output that waits for its watcher: so much of it, then the oldest goes and is counted. */
-class HeldOutput {
-  readonly #hostNames: ReadonlyMap<string, string>;
-  readonly #bytesMax: number;
-  #output: LiveOutput[] = [];
-  #bytes = 0;
-  /** What was dropped of each stream and not told yet: it is told with the next piece, or by itself if none comes. */
-  readonly #dropped = new Map<string, LiveOutput>();
-  onPush: () => void = () => undefined;
-  /** Stops the flow. */
-  end: () => void = () => undefined;
-
-  constructor(executions: readonly WatchedExecution[], bytesMax: number) {
-    this.#hostNames = new Map(executions.map(({ attempt, hostName }) => [attempt, hostName]));
-    this.#bytesMax = bytesMax;
-  }
-
-  get isEmpty(): boolean {
-    return this.#output.length === 0;
-  }
-
-  push(output: LiveOutput): void {
-    this.#output.push(output);
-    this.#bytes += output.bytes.length;
-    while (this.#bytes > this.#bytesMax) {
-      const { bytes, ...piece } = this.#output.shift()!;
-      this.#bytes -= bytes.length;
-      const key = `${piece.attempt} ${piece.stream}`;
-      const skipped = (this.#dropped.get(key)?.skipped ?? 0) + piece.skipped + bytes.length;
-      this.#dropped.set(key, { ...piece, offset: piece.offset + bytes.length, bytes: NOTHING, skipped });
-    }
-    this.onPush();
-  }
-
-  *drain(): Generator<RunEvent> {
-    while (this.#output.length > 0) {
-      const output = this.#output.shift()!;
-      this.#bytes -= output.bytes.length;
-      const key = `${output.attempt} ${output.stream}`;
-      const skipped = output.skipped + (this.#dropped.get(key)?.skipped ?? 0);
-      this.#dropped.delete(key);
-      yield { kind: 'output', output: { ...output, skipped }, hostName: this.#hostNames.get(output.attempt) ?? '' };
-    }
-    for (const output of this.#dropped.values())
-      yield { kind: 'output', output, hostName: this.#hostNames.get(output.attempt) ?? '' };
-    this.#dropped.clear();
-  }
-}
-
-class Subscription {
-  readonly #sources: EventSources;
-  readonly #runId: RunId;
-  readonly #wantsOutput: boolean;
-  readonly #signal: AbortSignal;
-  readonly #stops: (() => void)[] = [];
-  #held: HeldOutput | undefined;
-  #changed = true;
-  #wake: () => void = () => undefined;
-
-  constructor(
-    sources: EventSources,
-    runId: RunId,
-    options: { output: boolean; signal: AbortSignal },
-    held: HeldOutput | undefined,
-  ) {
-    this.#sources = sources;
-    this.#runId = runId;
-    this.#wantsOutput = options.output;
-    this.#signal = options.signal;
-    this.#held = held;
-    const changed = (): void => {
-      this.#changed = true;
-      this.#wake();
-    };
-    this.#stops.push(
-      sources.onProgress(runId, changed),
-      sources.store.listen('progress', (payload) => payload === runId && changed(), changed),
-    );
-    options.signal.addEventListener('abort', () => this.#wake(), { once: true });
-  }
-
-  close(): void {
-    for (const stop of this.#stops) stop();
-    this.#held?.end();
-  }
-
-  async *events(afterSeq: number): AsyncGenerator<RunEvent> {
-    const { store } = this.#sources;
-    let seq = afterSeq;
-    if (this.#wantsOutput) await this.#watchOutput();
-    while (!this.#signal.aborted) {
-      if (this.#held) yield* this.#held.drain();
-      if (this.#changed) {
-        this.#changed = false;
-        const run = await store.runFetch(this.#runId);
-        if (!run) return;
-        if (run.seq > seq) {
-          yield* this.#entries(seq, run.seq);
-          yield* this.#changes(seq, run.seq);
-          seq = run.seq;
-          yield { kind: 'run', seq, run };
-        }
-        if (isTerminalRun(run.state)) {
-          if (this.#held) yield* this.#held.drain();
-          return yield { kind: 'end', seq, run };
-        }
+      if (options.output) {
+        held = this.#expected.get(run.id);
+        this.#expected.delete(run.id);
+        held ??= await this.#watchOutput(run.id, watched);
+        held.onPush = woken;
       }
-      await this.#pause();
+      const pieces = watched.feed.watch(after, signal, woken);
+      try {
+        for (;;) {
+          const outputs = held?.take() ?? [];
+          if (outputs.length > 0) yield { kind: 'output', outputs };
+          // Whoever is woken before it waits must not wait.
+          const woke = new Promise<void>((resolve) => (wake = resolve));
+          const next = await pieces.next();
+          if (next.done) {
+            const rest = held?.take() ?? [];
+            if (rest.length > 0) yield { kind: 'output', outputs: rest };
+            if (next.value) yield { kind: 'end', place: closedAt(next.value.seq), run: next.value };
+            return;
+          }
+          if (next.value) yield { kind: 'events', events: next.value };
+          else if (held?.isEmpty !== false) await woke;
+        }
+      } finally {
+        await pieces.return(undefined);
+      }
+    } finally {
+      signal.removeEventListener('abort', woken);
+      held?.end();
+      if (options.output) watched.outputs--;
+      this.#leave(run.id, watched);
     }
   }
 
-  async *#entries(afterSeq: number, throughSeq: number): AsyncGenerator<RunEvent> {
-    for (let seq = afterSeq, more = true; more; ) {
-      const read = await this.#sources.store.timelineList(this.#runId, { afterSeq: seq, limit: TIMELINE_PAGE });
-      more = read.length === TIMELINE_PAGE;
-      // The last seq of a full page may have more entries than are in it: all of them come with the next.
-      const cut = more ? read.at(-1)!.seq : Number.POSITIVE_INFINITY;
-      for (const entry of read)
-        if (entry.seq < cut && entry.seq <= throughSeq) yield { kind: 'timeline', seq: entry.seq, entry };
-      seq = cut - 1;
-    }
-  }
-
-  async *#changes(afterSeq: number, throughSeq: number): AsyncGenerator<RunEvent> {
-    const between = { afterSeq, throughSeq };
-    for (let cursor: string | undefined, more = true; more; ) {
-      const page = { limit: CHANGES_PAGE, ...(cursor === undefined ? {} : { cursor }) };
-      const { items, next } = await this.#sources.store.executionChanges(this.#runId, between, page);
-      for (const execution of items) yield { kind: 'execution', seq: execution.seq, execution };
-      [cursor, more] = [next, next !== undefined];
-    }
-  }
-
-  async #watchOutput(): Promise<void> {
-    if (!this.#held) {
-      const states = EXECUTION_STATES.filter((state) => !isTerminalExecution(state));
-      const page = { limit: WATCHED_HOSTS_MAX };
-      const { items } = await this.#sources.store.executionList(this.#runId, { states }, page);
-      const live = items.map((execution) => ({
-        attempt: attemptId(execution),
-        hostId: execution.hostId,
-        hostName: execution.hostName,
-        ...(execution.via === 'ssh' && execution.workerId ? { ssh: execution.workerId } : {}),
-      }));
-      const held = (this.#held = new HeldOutput(live, OUTPUT_HELD_MAX));
-      held.end = this.#sources.watchOutput(live, (output) => held.push(output));
-    }
-    this.#held.onPush = () => this.#wake();
-  }
-
-  #pause(): Promise<void> {
-    if (this.#changed || this.#held?.isEmpty === false || this.#signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const cancel = this.#sources.clock.after(POLL_MS, () => {
-        this.#changed = true;
-        resolve();
-      });
-      this.#wake = () => {
-        cancel();
-        resolve();
+  #join(run: RunRecord, after: EventPlace): Watched {
+    let watched = this.#watched.get(run.id);
+    if (!watched) {
+      const kept = (): number => Math.floor(this.#eventsKeptMax / Math.max(1, this.#watched.size));
+      const feed = new RunFeed(this.#sources.store, run, after, kept);
+      const changed = (): void => feed.changed();
+      watched = {
+        feed,
+        outputs: 0,
+        watchers: 0,
+        live: undefined,
+        stops: [
+          this.#sources.onProgress(run.id, changed),
+          this.#sources.store.listen('progress', (payload) => payload === run.id && changed(), changed),
+        ],
       };
-    });
+      this.#watched.set(run.id, watched);
+    }
+    watched.watchers++;
+    watched.feed.offer(run);
+    this.#pollLater();
+    return watched;
+  }
+
+  #leave(runId: RunId, watched: Watched): void {
+    if (--watched.watchers > 0) return;
+    this.#watched.delete(runId);
+    for (const stop of watched.stops) stop();
+  }
+
+  async #watchOutput(runId: RunId, watched: Watched): Promise<HeldOutput> {
+    watched.live ??= this.#liveExecutions(runId).finally(() => (watched.live = undefined));
+    const live = await watched.live;
+    const held = new HeldOutput(live, OUTPUT_HELD_MAX);
+    held.end = this.#sources.watchOutput(live, (output) => held.push(output));
+    return held;
+  }
+
+  async #liveExecutions(runId: RunId): Promise<readonly WatchedExecution[]> {
+    const states = EXECUTION_STATES.filter((state) => !isTerminalExecution(state));
+    const { items } = await this.#sources.store.executionList(runId, { states }, { limit: WATCHED_HOSTS_MAX });
+    return items.map((execution) => ({
+      attempt: attemptId(execution),
+      hostId: execution.hostId,
+      hostName: execution.hostName,
+      ...(execution.via === 'ssh' && execution.workerId ? { ssh: execution.workerId } : {}),
+    }));
+  }
+
+  #pollLater(): void {
+    if (this.#polling) return;
+    this.#polling = true;
+    this.#sources.clock.after(POLL_MS, () => void this.#poll(), { unref: true });
+  }
+
+  async #poll(): Promise<void> {
+    // A database that does not answer is asked again with the next look.
+    const seqs = await this.#sources.store.runSeqs([...this.#watched.keys()]).catch(() => []);
+    for (const { id, seq } of seqs) {
+      const feed = this.#watched.get(id)?.feed;
+      if (feed && seq > feed.seq) feed.changed();
+    }
+    this.#polling = false;
+    if (this.#watched.size > 0) this.#pollLater();
   }
 }

@@ -179,6 +179,8 @@ export const errors = {
 
   // — the service —
   'too-many-requests': { status: 429, retryable: true, title: 'Too many requests' },
+  'too-many-watchers': { status: 429, retryable: true, title: 'The token watches as many runs as it may' },
+  'reader-too-slow': { status: 408, retryable: true, title: 'Nobody read what was sent' },
   overloaded: { status: 503, retryable: true, title: 'The server has more to do than it can' },
   'shutting-down': { status: 503, retryable: true, title: 'The server is stopping' },
   internal: { status: 500, retryable: true, title: 'An internal error' },

@@ -159,6 +159,16 @@ export const limits = {
   workerCancelledRoomMs: 120_000,
   eventsPerFrameMax: 512,
   liveWatchersPerServerMax: 1_000,
+  /** Of them with one token (`too-many-watchers`): a dashboard that leaks must not blind everybody. */
+  liveWatchersPerTokenMax: 300,
+  /** Last events that a server keeps for watchers, all watched runs together; who is further behind reads for itself. About 1 KiB each. */
+  watchedEventsKeptMax: 100_000,
+  /** Whoever takes nothing for so long of what is to be written is cut off (`reader-too-slow`). */
+  readerStalledMsMax: 60_000,
+  /** Large answers are read and written in pieces of this. */
+  outputReadBytes: 1 * MiB,
+  /** Long requests of one token at once; the others wait. */
+  longRequestsPerTokenMax: 50,
 
   // — SSH —
   /** Connections of one worker, 50 KiB each; beyond it idle ones are closed, oldest first, and dials wait. */

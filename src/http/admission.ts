@@ -11,6 +11,8 @@ const RETRY_AFTER_S = 2;
 
 export interface AdmissionLimits {
   readonly atOnceMax: number;
+  /** Of them for one caller. */
+  readonly perCallerMax?: number;
   readonly waitingMax: number;
   readonly waitingBytesMax: number;
   readonly waitMsMax: number;
@@ -34,6 +36,7 @@ export class Admission {
   readonly #limits: AdmissionLimits;
   /** By caller, in the order of their turns. */
   readonly #queues = new Map<string, Waiter[]>();
+  readonly #insideOf = new Map<string, number>();
   #inside = 0;
   #waiting = 0;
   #waitingBytes = 0;
@@ -49,14 +52,26 @@ export class Admission {
 
   /** Carries the work out when it is the caller's turn. `bytes`: what the request holds meanwhile. Throws `overloaded`. */
   async run<T>(caller: string, bytes: number, work: () => Promise<T>): Promise<T> {
-    if (this.#inside < this.#limits.atOnceMax) this.#inside++;
+    if (this.#mayEnter(caller)) this.#enter(caller, 1);
     else await this.#turn(caller, bytes);
     try {
       return await work();
     } finally {
-      this.#inside--;
+      this.#enter(caller, -1);
       this.#next();
     }
+  }
+
+  #mayEnter(caller: string): boolean {
+    const { atOnceMax, perCallerMax = atOnceMax } = this.#limits;
+    return this.#inside < atOnceMax && (this.#insideOf.get(caller) ?? 0) < perCallerMax;
+  }
+
+  #enter(caller: string, count: 1 | -1): void {
+    this.#inside += count;
+    const theirs = (this.#insideOf.get(caller) ?? 0) + count;
+    if (theirs > 0) this.#insideOf.set(caller, theirs);
+    else this.#insideOf.delete(caller);
   }
 
   #turn(caller: string, bytes: number): Promise<void> {
@@ -112,11 +127,12 @@ export class Admission {
   #next(): void {
     if (this.#inside >= this.#limits.atOnceMax) return;
     for (const [caller, queue] of this.#queues) {
+      if (!this.#mayEnter(caller)) continue;
       const waiter = queue[0]!;
       this.#leave(caller, waiter);
       // Whoever has had a turn goes behind the others.
       if (this.#queues.delete(caller)) this.#queues.set(caller, queue);
-      this.#inside++;
+      this.#enter(caller, 1);
       return waiter.admit();
     }
   }

@@ -54,7 +54,11 @@ function openDoor(ctx: ApiContext, options: ApiOptions): Door {
   const admission = new Admission(ctx.clock, options.admission);
   return {
     admission,
-    longAdmission: new Admission(ctx.clock, { ...requestAdmission, atOnceMax: limits.longRequestsAtOnceMax }),
+    longAdmission: new Admission(ctx.clock, {
+      ...requestAdmission,
+      atOnceMax: limits.longRequestsAtOnceMax,
+      perCallerMax: limits.longRequestsPerTokenMax,
+    }),
     authentication: new Authentication(ctx.store, ctx.clock, admission),
     publicRate: new AddressRate({ clock: ctx.clock, ...options.publicRate }),
   };
@@ -130,6 +134,7 @@ function addOperation(app: FastifyInstance, ctx: ApiContext, door: Door, operati
     method: operation.method,
     url: `/api/v1${operation.path.replace(/\{(\w+)\}/g, ':$1')}`,
     config: { operationId: operation.id },
+    exposeHeadRoute: operation.contentType !== 'text/event-stream',
     bodyLimit: operation.permission === 'public' ? limits.publicBodyBytesMax : limits.requestBodyBytesMax,
     onRequest: async (request) => void callers.set(request, await receive(door, operation, request)),
     handler(request, reply) {
@@ -137,7 +142,7 @@ function addOperation(app: FastifyInstance, ctx: ApiContext, door: Door, operati
       const key = caller.actor === PUBLIC_ACTOR ? `address ${networkOf(request.ip)}` : caller.actor.id;
       const admission = operation.isLong ? door.longAdmission : door.admission;
       return admission.run(key, Number(request.headers['content-length'] ?? 0), () =>
-        serve(ctx, operation, caller, request, reply),
+        serve(ctx, door, operation, caller, request, reply),
       );
     },
   });
@@ -161,13 +166,15 @@ async function receive(door: Door, operation: Operation, request: FastifyRequest
 
 async function serve(
   ctx: ApiContext,
+  door: Door,
   operation: Operation,
   caller: Authenticated,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
   const input = await validate(operation, request);
-  const call = { ctx, caller, request, reply, ...input } as unknown as Call<never, never, never>;
+  const whileValid: Call<never, never, never>['whileValid'] = (onEnd) => door.authentication.whileValid(caller, onEnd);
+  const call = { ctx, caller, request, reply, whileValid, ...input } as unknown as Call<never, never, never>;
   const key =
     operation.method === 'GET' || operation.permission === 'public' ? undefined : request.headers['idempotency-key'];
   if (key === undefined) return answer(operation, reply, await operation.handle(call));
@@ -240,7 +247,7 @@ function shownOnceBefore({ what, revoke }: NonNullable<Operation['shownOnce']>, 
 }
 
 function answer(operation: Operation, reply: FastifyReply, result: unknown): unknown {
-  if (operation.contentType === 'text/event-stream') return reply;
+  if (result === reply || operation.contentType === 'text/event-stream') return reply;
   if (operation.status === 204) return reply.status(204).send();
   void reply.status(operation.status);
   return reply.send(result);

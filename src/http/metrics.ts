@@ -16,6 +16,12 @@ export const apiMetrics = {
     labelNames: ['operation', 'status'],
     registers,
   }),
+  streamsCut: new Counter({
+    name: 'drover_event_streams_cut_total',
+    help: 'Event streams that the server ended before their run did, by code',
+    labelNames: ['reason'],
+    registers,
+  }),
   duration: new Histogram({
     name: 'drover_http_request_seconds',
     help: 'Time to answer',

@@ -5,14 +5,16 @@ import type { AgentPackages } from '../app/agent-packages.ts';
 import type { AppContext, Caller } from '../app/context.ts';
 import type { EnrolmentContext } from '../app/enrolment.ts';
 import type { RunEventHub } from '../app/run-events.ts';
-import type { ErrorCode } from '../base/errors.ts';
+import type { DroverError, ErrorCode } from '../base/errors.ts';
 import type { Permission, Role } from '../domain/access/permission.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import type { WatcherPlaces } from './event-stream.ts';
 
 export interface ApiContext extends AppContext {
   readonly fleet: Fleet;
   readonly enrolment: EnrolmentContext;
   readonly events: RunEventHub;
+  readonly watchers: WatcherPlaces;
   readonly packages: AgentPackages;
   /** Where join tokens point, and by which CA the server is known. */
   readonly publicUrl: () => string;
@@ -29,6 +31,8 @@ export interface Call<P, Q, B> {
   readonly body: B;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
+  /** For answers that take long: calls back once when the caller's token is not valid any more. The answer ends the watch. */
+  readonly whileValid: (onEnd: (why: DroverError) => void) => () => void;
 }
 
 export interface Operation {

@@ -17,7 +17,9 @@ import {
   runStartInput,
   timelineResource,
 } from './convert.ts';
+import { parsePlace } from '../app/event-place.ts';
 import { streamEvents } from './event-stream.ts';
+import { streamOutput } from './output-stream.ts';
 import { operation, type ApiContext } from './operation.ts';
 
 const runParams = z.strictObject({ runId: r.RunId });
@@ -274,24 +276,27 @@ export const runOperations = [
     isLong: true,
     method: 'GET',
     path: '/runs/{runId}/events',
-    summary: 'Server-sent events of a run; resumable with Last-Event-ID',
+    summary: 'Server-sent events of a run; each has an id, and Last-Event-ID goes on after it',
     permission: 'job.run.view',
     params: runParams,
-    query: z.strictObject({ after: z.coerce.number().int().min(0).optional(), output: isTrue }),
+    query: z.strictObject({
+      after: z.coerce.number().int().min(0).optional().describe('Everything up to this seq is known'),
+      output: isTrue,
+    }),
     status: 200,
     contentType: 'text/event-stream',
-    errors: ['run-not-found', 'too-many-requests'],
-    async handle({ ctx, params, query, request, reply }) {
-      await fetchRun(ctx.store, params.runId);
-      const last = Number(request.headers['last-event-id'] ?? query.after ?? 0);
-      return streamEvents(
-        ctx.events,
-        params.runId as RunId,
-        Number.isSafeInteger(last) && last >= 0 ? last : 0,
-        query.output === 'true',
-        request,
-        reply,
-      );
+    errors: ['run-not-found', 'too-many-requests', 'too-many-watchers'],
+    async handle(call) {
+      const { ctx, params, query, request } = call;
+      const run = await fetchRun(ctx.store, params.runId);
+      const last = String(request.headers['last-event-id'] ?? query.after ?? 0);
+      const after = parsePlace(last);
+      if (!after || after.seq > run.seq)
+        throw new DroverError('bad-input', {
+          detail: `Last-Event-ID and after take the id of an event of this run, not ${JSON.stringify(last.slice(0, 100))}.`,
+          faults: [{ pointer: 'Last-Event-ID', code: 'bad-input', detail: 'not an id of this stream' }],
+        });
+      return streamEvents(call, run, after, query.output === 'true');
     },
   }),
   operation({
@@ -351,7 +356,7 @@ export const runOperations = [
     status: 200,
     contentType: 'application/octet-stream',
     errors: ['run-not-found', 'output-not-available', 'host-not-linked'],
-    async handle({ ctx, params, query, reply }) {
+    async handle({ ctx, params, query, request, reply, whileValid }) {
       const current = await fetchExecution(ctx.store, params);
       const attempt = query.attempt ?? current.attempt;
       const execution =
@@ -382,10 +387,7 @@ export const runOperations = [
         void reply.header('drover-output-size', String(range.size)).header('drover-output-eof', String(range.eof));
         return Buffer.from(range.bytes);
       }
-      const bytes = await ctx.store.outputRead(execution, number, query.offset, query.length);
-      if (!bytes)
-        throw new DroverError('output-not-available', { detail: 'The output has not arrived, or is no longer kept.' });
-      return Buffer.from(bytes);
+      return streamOutput({ ctx, request, reply, whileValid }, execution, number, query);
     },
   }),
   operation({

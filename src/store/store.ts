@@ -449,6 +449,9 @@ export interface OrderedAgent {
   readonly orderedAtMs: number;
 }
 
+type ExecutionPlace = { readonly seq: number; readonly task: number; readonly ordinal: number };
+type ToSeq = { readonly toSeq: number; readonly limit: number };
+
 export interface Store extends AgentSessionStore<AuditEntry> {
   /** The clock that all servers share: deadlines that outlive a server, and instants that another one reads, are of this one. */
   clock(): Clock;
@@ -481,12 +484,12 @@ export interface Store extends AgentSessionStore<AuditEntry> {
     filter: ExecutionFilter,
     page: { limit: number; cursor?: string },
   ): Promise<Page<ExecutionRecord>>;
-  /** Executions whose last change is in this stretch, by task and ordinal: what an event stream still has to tell. */
-  executionChanges(
-    runId: RunId,
-    between: { afterSeq: number; throughSeq: number },
-    page: { limit: number; cursor?: string },
-  ): Promise<Page<ExecutionRecord>>;
+  /** Executions by their last change, as (seq, task, ordinal): the next after a place, up to a seq. What an event stream still has to tell. */
+  executionChanges(runId: RunId, after: ExecutionPlace, page: ToSeq): Promise<readonly ExecutionRecord[]>;
+  /** Entries after a seq and up to another, in an order that stays; the first `skip` of them left out. */
+  timelineAfter(runId: RunId, after: { seq: number; skip: number }, page: ToSeq): Promise<readonly TimelineEntry[]>;
+  /** How far these runs are, by one question. */
+  runSeqs(ids: readonly RunId[]): Promise<readonly { readonly id: RunId; readonly seq: number }[]>;
   /** Settled earlier attempts, oldest first. */
   executionHistory(key: ExecutionKey): Promise<readonly ExecutionRecord[]>;
   outputGroups(runId: RunId, options: { hostsMax: number; groupsMax: number }): Promise<readonly OutputGroup[]>;

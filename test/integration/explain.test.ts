@@ -276,7 +276,9 @@ async function lifeOfARun(): Promise<void> {
   await execution.executionFetch(pool, key);
   await execution.executionHistory(pool, key);
   await execution.executionList(pool, id, { states: ['failed'] }, { limit: 10 });
-  await execution.executionChanges(pool, id, { afterSeq: 2, throughSeq: 1_000 }, { limit: 10 });
+  await execution.executionChanges(pool, id, { seq: 2, task: 0, ordinal: 5 }, { toSeq: 9, limit: 10 });
+  await run.timelineAfter(pool, id, { seq: 2, skip: 1 }, { toSeq: 9, limit: 10 });
+  await run.runSeqs(pool, [id]);
   await execution.outputGroups(pool, id, { hostsMax: 10, groupsMax: 10 });
   await execution.outputRead(pool, { ...key, ordinal: 0, attempt: 1 }, 1, 0, 10);
   await run.runRetry(pool, id, ['failed'], audit, nowMs());

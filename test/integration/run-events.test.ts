@@ -1,6 +1,8 @@
 /** What a watcher is told of a run: all of it, however much happens in one commit, and of what is dropped how much. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RunEventHub, type RunEvent } from '../../src/app/run-events.ts';
+import { closedAt } from '../../src/app/event-place.ts';
+import { RunEventHub } from '../../src/app/run-events.ts';
+import type { DurableEvent } from '../../src/app/run-feed.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { attemptId, newId, newRunId, partitionOf, type HostId, type RunId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -57,9 +59,15 @@ async function newRun(): Promise<RunId> {
   return id;
 }
 
-async function told(hub: RunEventHub, id: RunId, output: boolean, onEvent: (event: RunEvent) => void): Promise<void> {
-  const abort = new AbortController();
-  for await (const event of hub.subscribe(id, 0, { output, signal: abort.signal })) onEvent(event);
+type Heard = DurableEvent | { kind: 'output'; output: LiveOutput; hostName: string } | { kind: 'end' };
+
+async function told(hub: RunEventHub, id: RunId, output: boolean, onEvent: (event: Heard) => void): Promise<void> {
+  const { signal } = new AbortController();
+  for await (const some of hub.subscribe((await store.runFetch(id))!, closedAt(0), { output, signal })) {
+    if (some.kind === 'events') some.events.forEach(onEvent);
+    else if (some.kind === 'output') for (const piece of some.outputs) onEvent({ kind: 'output', ...piece });
+    else onEvent({ kind: 'end' });
+  }
 }
 
 describe('a watcher', () => {
@@ -88,7 +96,7 @@ describe('a watcher', () => {
     await told(hub, id, false, (event) => {
       kinds.add(event.kind);
       if (event.kind === 'execution') ordinals.add(event.execution.ordinal);
-      if (event.kind === 'timeline') entries.add(`${event.seq} ${event.entry.kind}`);
+      if (event.kind === 'timeline') entries.add(`${event.entry.seq} ${event.entry.kind}`);
     });
     expect([ordinals.size, entries.size]).toEqual([HOSTS, ENTRIES + 1]);
     expect([...kinds]).toEqual(['timeline', 'execution', 'run', 'end']);

@@ -10,6 +10,7 @@ import type { Role } from '../../src/domain/access/permission.ts';
 import { AgentHealth } from '../../src/fleet/agent-health.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { createApi, type ApiOptions } from '../../src/http/api.ts';
+import { WatcherPlaces, type WatcherLimits } from '../../src/http/event-stream.ts';
 import { newApiToken } from '../../src/http/fleet-operations.ts';
 import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
 import { hashSecret } from '../../src/pki/join-token.ts';
@@ -55,7 +56,9 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-export async function testApi(options: Omit<ApiOptions, 'readiness'> = {}): Promise<TestApi> {
+export async function testApi(
+  options: Omit<ApiOptions, 'readiness'> & { readonly watchers?: WatcherLimits } = {},
+): Promise<TestApi> {
   const database = await testDatabase();
   const store = await createPostgresStore({
     url: database.url,
@@ -88,6 +91,7 @@ export async function testApi(options: Omit<ApiOptions, 'readiness'> = {}): Prom
         workers: () => [{ zone: 'default', address: '127.0.0.1:1' }],
       },
       events,
+      watchers: new WatcherPlaces(options.watchers),
       publicUrl: () => 'http://127.0.0.1:1',
       caFingerprint: fingerprint(ca.certificate),
     },

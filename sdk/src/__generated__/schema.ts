@@ -127,7 +127,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events of a run; resumable with Last-Event-ID */
+        /** Server-sent events of a run; each has an id, and Last-Event-ID goes on after it */
         get: operations["watchRun"];
         put?: never;
         post?: never;
@@ -2709,7 +2709,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-sent events of a run; resumable with Last-Event-ID */
+            /** @description Server-sent events of a run; each has an id, and Last-Event-ID goes on after it */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2754,7 +2754,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description too-many-requests */
+            /** @description too-many-requests, too-many-watchers */
             429: {
                 headers: {
                     [name: string]: unknown;

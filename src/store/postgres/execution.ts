@@ -1,5 +1,6 @@
 /** Executions and their kept output, for reading. */
 import type { AttemptKey, ExecutionKey, RunId } from '../../base/ids.ts';
+import { limits } from '../../base/limits.ts';
 import type { ExecutionState } from '../../domain/run/execution-machine.ts';
 import type { ExecutionFilter, ExecutionRecord, OutputGroup, Page } from '../store.ts';
 import type { Executor } from './pool.ts';
@@ -35,32 +36,28 @@ export async function executionList(
      ORDER BY task, ordinal LIMIT $6`,
     [runId, after[0], after[1], filter.states ?? null, filter.hostName ?? null, page.limit + 1],
   );
-  return executionPage(rows, page.limit);
-}
-
-export async function executionChanges(
-  db: Executor,
-  runId: RunId,
-  { afterSeq, throughSeq }: { afterSeq: number; throughSeq: number },
-  page: { limit: number; cursor?: string },
-): Promise<Page<ExecutionRecord>> {
-  const after = decodeCursor(page.cursor, ['int', 'int']) ?? [0, -1];
-  const { rows } = await db.query<ExecutionRow>({
-    name: 'execution-changes',
-    text: `SELECT * FROM execution WHERE run_id = $1 AND (task, ordinal) > ($2, $3) AND seq > $4 AND seq <= $5
-           ORDER BY task, ordinal LIMIT $6`,
-    values: [runId, after[0], after[1], afterSeq, throughSeq, page.limit + 1],
-  });
-  return executionPage(rows, page.limit);
-}
-
-function executionPage(rows: readonly ExecutionRow[], limit: number): Page<ExecutionRecord> {
-  const items = rows.slice(0, limit).map(executionRecord);
+  const items = rows.slice(0, page.limit).map(executionRecord);
   const last = items.at(-1);
   return present<Page<ExecutionRecord>>({
     items,
-    next: rows.length > limit && last ? encodeCursor([last.task, last.ordinal]) : undefined,
+    next: rows.length > page.limit && last ? encodeCursor([last.task, last.ordinal]) : undefined,
   });
+}
+
+/** No index holds `seq`, which changes with every commit: each page reads the rows of the run, 1 µs each, so pages should be large. */
+export async function executionChanges(
+  db: Executor,
+  runId: RunId,
+  after: { seq: number; task: number; ordinal: number },
+  page: { toSeq: number; limit: number },
+): Promise<readonly ExecutionRecord[]> {
+  const { rows } = await db.query<ExecutionRow>({
+    name: 'execution-changes',
+    text: `SELECT * FROM execution WHERE run_id = $1 AND (seq, task, ordinal) > ($2, $3, $4) AND seq <= $5
+           ORDER BY seq, task, ordinal LIMIT $6`,
+    values: [runId, after.seq, after.task, after.ordinal, page.toSeq, page.limit],
+  });
+  return rows.map(executionRecord);
 }
 
 export async function executionHistory(db: Executor, key: ExecutionKey): Promise<readonly ExecutionRecord[]> {
@@ -128,7 +125,7 @@ export async function outputRead(
   // A lost attempt has left nothing, but perhaps its late report has.
   const row = attempt.rows.find((told) => told.digest !== null) ?? attempt.rows[0];
   if (!row) return undefined;
-  if (row.digest === null) return new Uint8Array(0);
+  if (row.digest === null || offset >= limits.outputKeptBytesMax) return new Uint8Array(0);
   const blob = await db.query<{ bytes: Buffer }>(
     'SELECT substr(bytes, $3, $4) AS bytes FROM output_blob WHERE run_id = $1 AND digest = $2',
     [key.runId, row.digest, offset + 1, length],

@@ -164,6 +164,33 @@ export async function timelineList(
   return rows.map((row) => ({ runId: id, seq: row.seq, atMs: row.at_ms, kind: row.kind, detail: row.detail }));
 }
 
+export async function timelineAfter(
+  db: Executor,
+  id: RunId,
+  after: { seq: number; skip: number },
+  page: { toSeq: number; limit: number },
+): Promise<readonly TimelineEntry[]> {
+  const { rows } = await db.query<{ seq: number; at_ms: number; kind: string; detail: Record<string, unknown> }>({
+    name: 'timeline-after',
+    text: `SELECT seq, at_ms, kind, detail FROM run_event WHERE run_id = $1 AND seq > $2 AND seq <= $3
+           ORDER BY seq, at_ms, kind OFFSET $4 LIMIT $5`,
+    values: [id, after.seq, page.toSeq, after.skip, page.limit],
+  });
+  return rows.map((row) => ({ runId: id, seq: row.seq, atMs: row.at_ms, kind: row.kind, detail: row.detail }));
+}
+
+export async function runSeqs(
+  db: Executor,
+  ids: readonly RunId[],
+): Promise<readonly { readonly id: RunId; readonly seq: number }[]> {
+  const { rows } = await db.query<{ id: RunId; seq: number }>({
+    name: 'run-seqs',
+    text: 'SELECT id, seq FROM run WHERE id = ANY ($1::uuid[])',
+    values: [ids],
+  });
+  return rows;
+}
+
 export async function activeRunList(db: Executor, partitions: readonly number[]): Promise<readonly ActiveRun[]> {
   const { rows } = await db.query<{ run_id: RunId; round: number; cancel_requested: boolean }>({
     name: 'run-active',
