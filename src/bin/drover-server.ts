@@ -18,7 +18,7 @@ import { createJsonLog } from '../base/node-log.ts';
 import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-process.ts';
 import { LinkFleet } from '../fleet/link-fleet.ts';
 import { createApi } from '../http/api.ts';
-import { WatcherPlaces } from '../http/event-stream.ts';
+import { WatcherPlaces } from '../http/watcher-places.ts';
 import { newApiToken } from '../http/fleet-operations.ts';
 import { observeCommit, observeLinkFault } from '../http/metrics.ts';
 import { createPort, isLoopback } from '../http/port.ts';

@@ -8,7 +8,7 @@ import type { RunEventHub } from '../app/run-events.ts';
 import type { DroverError, ErrorCode } from '../base/errors.ts';
 import type { Permission, Role } from '../domain/access/permission.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import type { WatcherPlaces } from './event-stream.ts';
+import type { WatcherPlaces } from './watcher-places.ts';
 
 export interface ApiContext extends AppContext {
   readonly fleet: Fleet;

@@ -10,7 +10,7 @@ import type { Role } from '../../src/domain/access/permission.ts';
 import { AgentHealth } from '../../src/fleet/agent-health.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { createApi, type ApiOptions } from '../../src/http/api.ts';
-import { WatcherPlaces, type WatcherLimits } from '../../src/http/event-stream.ts';
+import { WatcherPlaces, type WatcherLimits } from '../../src/http/watcher-places.ts';
 import { newApiToken } from '../../src/http/fleet-operations.ts';
 import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
 import { hashSecret } from '../../src/pki/join-token.ts';
