@@ -8,6 +8,7 @@
  *  - A database that does not answer is `database-unavailable` (retryable); a broken invariant is a bug and throws.
  *  - Instants are milliseconds since the epoch, by the database's clock where the caller does not give one.
  */
+import type { ExecutionPlace, PageToSeq } from './run-changes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { AgentId, AttemptKey, ExecutionKey, HostId, RunId, ServerId, TokenId, WorkerId } from '../base/ids.ts';
 import type { GuardedChange, GuardedLabels } from '../domain/access/guarded-labels.ts';
@@ -449,9 +450,6 @@ export interface OrderedAgent {
   readonly orderedAtMs: number;
 }
 
-type ExecutionPlace = { readonly seq: number; readonly task: number; readonly ordinal: number };
-type ToSeq = { readonly toSeq: number; readonly limit: number };
-
 export interface Store extends AgentSessionStore<AuditEntry> {
   /** The clock that all servers share: deadlines that outlive a server, and instants that another one reads, are of this one. */
   clock(): Clock;
@@ -485,10 +483,9 @@ export interface Store extends AgentSessionStore<AuditEntry> {
     page: { limit: number; cursor?: string },
   ): Promise<Page<ExecutionRecord>>;
   /** Executions by their last change, as (seq, task, ordinal): the next after a place, up to a seq. What an event stream still has to tell. */
-  executionChanges(runId: RunId, after: ExecutionPlace, page: ToSeq): Promise<readonly ExecutionRecord[]>;
+  executionChanges(runId: RunId, after: ExecutionPlace, page: PageToSeq): Promise<readonly ExecutionRecord[]>;
   /** Entries after a seq and up to another, in an order that stays; the first `skip` of them left out. */
-  timelineAfter(runId: RunId, after: { seq: number; skip: number }, page: ToSeq): Promise<readonly TimelineEntry[]>;
-  /** How far these runs are, by one question. */
+  timelineAfter(runId: RunId, after: { seq: number; skip: number }, page: PageToSeq): Promise<readonly TimelineEntry[]>;
   runSeqs(ids: readonly RunId[]): Promise<readonly { readonly id: RunId; readonly seq: number }[]>;
   /** Settled earlier attempts, oldest first. */
   executionHistory(key: ExecutionKey): Promise<readonly ExecutionRecord[]>;
