@@ -64,7 +64,7 @@ describe('every operation', () => {
 
   it('refuses a token that has expired or been revoked, and says so', async () => {
     const [operation] = operations;
-    expect(await call(operation!, await api.token('admin', 1))).toEqual({ status: 401, code: 'token-expired' });
+    expect(await call(operation!, await api.token('admin', -60_000))).toEqual({ status: 401, code: 'token-expired' });
     const revoked = await api.token('admin');
     await api.database.query(
       'UPDATE api_token SET revoked_at_ms = 1 WHERE role = $1 AND id = (SELECT id FROM api_token ORDER BY created_at_ms DESC LIMIT 1)',

@@ -185,7 +185,7 @@ async function fillFleet(): Promise<void> {
     columns.slice(0, 2),
   );
   await database.query(
-    "INSERT INTO api_token (id, hash, name, role, created_at_ms, expires_at_ms) SELECT gen_random_uuid(), sha256(int4send(n)), 'n', 'viewer', 1, 1 FROM generate_series(1, $1::int) AS n",
+    "INSERT INTO api_token (id, hash, name, role, created_at_ms, expires_at_ms) SELECT gen_random_uuid(), sha256(int4send(n)), 'n' || n, 'viewer', 1, 1 FROM generate_series(1, $1::int) AS n",
     [HOSTS],
   );
   await database.query(
