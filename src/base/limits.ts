@@ -238,6 +238,8 @@ export const limits = {
   /** A server that starts while PostgreSQL is away waits for it for so long (`database-unavailable`); then its own supervisor may try. */
   databaseWaitMsMax: 2 * MINUTE_MS,
   commitBatchMax: 5_000,
+  /** Free space at the data of an embedded PostgreSQL below which new work is refused (`database-full`): room for the ends of what runs, and for several of PostgreSQL's 16 MiB log segments. */
+  databaseFreeBytesMin: 128 * MiB,
 
   // — identity —
   /** Certificates of agents and workers; DROVER_CERTIFICATE_LIFE of the server shortens it. */

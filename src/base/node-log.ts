@@ -1,6 +1,11 @@
-/** JSON lines on standard error: what agents and workers log with. Errors are told by message and code, not by stack, unless debugging. */
+/**
+ * JSON lines on standard error: what agents and workers log with. Errors are told by message and code, not by stack, unless debugging.
+ * Standard error is often a file, and its disk may be full: lines are lost then, which the next one that can be written says.
+ */
+import { writeSync } from 'node:fs';
 import type { Log } from './log.ts';
 
+const STDERR = 2;
 const LEVELS = { debug: 20, info: 30, warn: 40, error: 50 } as const;
 type Level = keyof typeof LEVELS;
 
@@ -10,9 +15,10 @@ export function createJsonLog(
 ): Log {
   const write = (level: Level, more: object, message: string): void => {
     if (LEVELS[level] < (LEVELS[least] ?? LEVELS.info)) return;
-    process.stderr.write(
-      `${JSON.stringify({ time: new Date().toISOString(), level, ...fields, ...more, msg: message }, replaceError)}\n`,
-    );
+    const line = (words: object, text: string): string =>
+      `${JSON.stringify({ time: new Date().toISOString(), level, ...fields, ...words, msg: text }, replaceError)}\n`;
+    if (linesLost > 0 && writeLine(line({ linesLost }, 'lines of this log could not be written'))) linesLost = 0;
+    if (!writeLine(line(more, message))) linesLost++;
   };
   return {
     debug: (more, message) => write('debug', more, message),
@@ -21,6 +27,21 @@ export function createJsonLog(
     error: (more, message) => write('error', more, message),
     child: (more) => createJsonLog({ ...fields, ...more }, least),
   };
+}
+
+let linesLost = 0;
+
+/** By descriptor: a stream that failed once would stay closed, and its failure would end the process. */
+function writeLine(line: string): boolean {
+  const bytes = Buffer.from(line);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(STDERR, bytes, at);
+    return true;
+  } catch (error) {
+    // Whoever reads the pipe is behind: the stream waits for it.
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return false;
+    return process.stderr.write(line) || true;
+  }
 }
 
 function replaceError(_key: string, value: unknown): unknown {

@@ -50,7 +50,12 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
           detail: `${thrown.message.split('\n')[0]!.replace(/\.? To specify.*$/, '')}. (--help tells which there are)`,
           cause: thrown,
         })
-      : thrown;
+      : (thrown as { code?: unknown }).code === 'ENOSPC'
+        ? new DroverError('data-folder-unwritable', {
+            detail: `No space is left on the disk (${(thrown as Error).message}). Make room, then start again.`,
+            cause: thrown,
+          })
+        : thrown;
     if (error instanceof DroverError) process.stderr.write(`drover: ${error.detail} (${error.code})\n`);
     else process.stderr.write(`drover: ${(error as Error).stack ?? String(error)} (${errorCodeOf(error)})\n`);
     process.exit(errorCodeOf(error) === 'bad-input' ? 2 : 1);

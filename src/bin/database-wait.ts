@@ -16,8 +16,9 @@ export async function onceDatabaseAnswers<T>(clock: Clock, log: Log, work: () =>
     try {
       return await work();
     } catch (error) {
-      if (errorCodeOf(error) !== 'database-unavailable' || clock.monotonicMs() > giveUpAt) throw error;
-      if (tries === 0) log.warn({ err: error }, 'PostgreSQL does not answer yet; waiting for it');
+      const isPassing = ['database-unavailable', 'database-full'].includes(errorCodeOf(error));
+      if (!isPassing || clock.monotonicMs() > giveUpAt) throw error;
+      if (tries === 0) log.warn({ err: error }, 'PostgreSQL does not answer yet, or has no space; waiting for it');
       await pause(clock, RETRY_MS);
     }
   }

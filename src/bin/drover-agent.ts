@@ -34,6 +34,7 @@ import {
   readJsonFile,
   renewalTimes,
   signWith,
+  identityWriter,
   writeJsonFile,
 } from '../pki/identity.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
@@ -108,7 +109,8 @@ async function main(): Promise<void> {
     log,
     coreLimit,
   });
-  const renewal = new CertificateRenewal(identity, newAgentKey, () => writeJsonFile(dataDir, IDENTITY, identity));
+  const save = identityWriter(dataDir, IDENTITY, log);
+  const renewal = new CertificateRenewal(identity, newAgentKey, () => save(identity));
   const session = new AgentSession({
     agentId: identity.agentId,
     hostId: identity.hostId,
@@ -158,7 +160,8 @@ async function main(): Promise<void> {
       if (process.connected) process.send!({ linked: true });
       if (workers.length === 0 || workers.join() === identity.workers.join()) return;
       identity.workers = [...workers];
-      writeJsonFile(dataDir, IDENTITY, identity);
+      // Not written now, it is with the next renewal or list.
+      save(identity);
     },
     onCertificate(certificate) {
       if (renewal.accept(certificate)) log.info({}, 'the certificate was renewed');

@@ -2,6 +2,7 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { parseArgs } from 'node:util';
 import { AgentPackages } from '../app/agent-packages.ts';
+import { DatabaseSpace } from '../app/database-space.ts';
 import { installationKeys } from '../app/installation-keys.ts';
 import { RunEventHub } from '../app/run-events.ts';
 import type { EnrolmentContext } from '../app/enrolment.ts';
@@ -9,6 +10,7 @@ import { sshDesk } from '../app/ssh-access.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { parseDurationMs } from '../base/duration.ts';
 import { DroverError } from '../base/errors.ts';
+import { FreeSpace } from '../base/free-space.ts';
 import { newId, type ServerId, type TokenId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
@@ -52,6 +54,8 @@ async function main(): Promise<void> {
       json: { type: 'boolean' },
       'migrate-only': { type: 'boolean' },
       'agents-share-user': { type: 'boolean' },
+      // Where the data of PostgreSQL lie, told by whoever brings it.
+      'database-folder': { type: 'string' },
     },
     strict: true,
   });
@@ -77,6 +81,7 @@ async function main(): Promise<void> {
     advertise: values.advertise,
     masterKey,
     agentsShareUser: values['agents-share-user'] ?? false,
+    databaseFolder: values['database-folder'],
     log,
     clock: systemClock,
     certificateMs: certificateLife(process.env.DROVER_CERTIFICATE_LIFE),
@@ -104,6 +109,7 @@ interface ServerConfig {
   readonly advertise: string | undefined;
   readonly masterKey: MasterKey;
   readonly agentsShareUser: boolean;
+  readonly databaseFolder: string | undefined;
   readonly log: Log;
   readonly clock: Clock;
   readonly certificateMs: number;
@@ -117,11 +123,15 @@ async function createServer(
   const serverId = newId<'server'>() as ServerId;
   const { host, port: wanted } = parseListen(config.listen);
   const answered = <T>(work: () => Promise<T>): Promise<T> => onceDatabaseAnswers(clock, log, work);
+  const disk = config.databaseFolder === undefined ? undefined : watchedDisk(config.databaseFolder, clock, log);
+  const space = new DatabaseSpace(clock, disk);
+  await disk?.start();
   const store = await answered(() =>
     createPostgresStore({
       url: config.databaseUrl,
       clock,
       log,
+      onFull: () => space.onRefused(),
       auditKey: async (secrets) => (await installationKeys(secrets, config.masterKey, clock)).masterKey.auditKey,
     }),
   );
@@ -194,6 +204,7 @@ async function createServer(
       events,
       watchers: new WatcherPlaces(),
       packages: config.packages,
+      space,
       publicUrl: () => publicUrl,
       agentsShareUser: config.agentsShareUser,
       caFingerprint: fingerprint(ca.certificate),
@@ -248,6 +259,7 @@ async function createServer(
     ca: ca.certificate,
     store,
     async stop() {
+      await disk?.stop();
       stopMaintenance();
       await upgrades.stop();
       await owner.stop();
@@ -259,6 +271,20 @@ async function createServer(
       await store.close();
     },
   };
+}
+
+function watchedDisk(folder: string, clock: Clock, log: Log): FreeSpace {
+  return new FreeSpace({
+    folder,
+    bytesMin: limits.databaseFreeBytesMin,
+    clock,
+    onChange(isLow, freeBytes) {
+      const figures = { folder, freeBytes, wantedBytes: limits.databaseFreeBytesMin };
+      if (isLow)
+        log.error({ code: 'database-full', ...figures }, 'the disk of the database is full: new work is refused');
+      else log.info(figures, 'the disk of the database has space again: new work is taken');
+    },
+  });
 }
 
 /** How long certificates of agents and workers are valid. Shorter than the default means that what is stolen is of use for less long. */

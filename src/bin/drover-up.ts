@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { allPages, createClient, dataOf, DroverApiError, type DroverClient } from '@drover/sdk';
 import { pause, systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
+import { FreeSpace } from '../base/free-space.ts';
 import { limits } from '../base/limits.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
@@ -135,6 +136,7 @@ class Up {
   readonly #log: ReturnType<typeof createJsonLog>;
   readonly #children: SupervisedChild[] = [];
   #postgres: EmbeddedPostgres | undefined;
+  #disk: FreeSpace | undefined;
   #databaseStart: Promise<unknown> = Promise.resolve();
   #stopped: Promise<void> | undefined;
   #interrupts = 0;
@@ -173,6 +175,11 @@ class Up {
     return { url: publicUrl, token: access.token };
   }
 
+  /** To whoever sees our terminal; where programs read it, the log has the same. */
+  #say(words: string): void {
+    if (!this.#config.json) process.stderr.write(`drover: ${words}\n`);
+  }
+
   get isStopping(): boolean {
     return this.#stopped !== undefined;
   }
@@ -186,6 +193,7 @@ class Up {
     for (const group of ['agent', 'worker', 'server'])
       await Promise.all(this.#children.filter((child) => child.role === group).map((child) => child.stop()));
     await this.#databaseStart.catch(() => undefined);
+    await this.#disk?.stop();
     await this.#postgres?.stop();
   }
 
@@ -200,17 +208,37 @@ class Up {
 
   async #database(): Promise<string> {
     if (process.env.DATABASE_URL) return process.env.DATABASE_URL;
+    const folder = join(this.#config.dataDir, 'postgres');
     this.#postgres = createEmbeddedPostgres({
-      dir: join(this.#config.dataDir, 'postgres'),
+      dir: folder,
       clock: systemClock,
       log: this.#log,
       onRestart: (why, logFile) => {
-        if (!this.#config.json)
-          process.stderr.write(`drover: PostgreSQL ended by itself (${why}); starting it again. Its log: ${logFile}\n`);
+        this.#say(`PostgreSQL ended by itself (${why}); starting it again. Its log: ${logFile}`);
+      },
+      onBack: () => this.#say('PostgreSQL answers again'),
+    });
+    this.#disk = this.#watchedDisk(folder);
+    await (this.#databaseStart = this.#postgres.start());
+    await this.#disk.start();
+    return this.#postgres.url;
+  }
+
+  #watchedDisk(folder: string): FreeSpace {
+    return new FreeSpace({
+      folder,
+      bytesMin: limits.databaseFreeBytesMin,
+      clock: systemClock,
+      onChange: (isLow, freeBytes) => {
+        const free = `${Math.floor(freeBytes / 1_048_576)} MiB left at ${folder}`;
+        this.#log.warn({ freeBytes, folder }, isLow ? 'the disk of the database is full' : 'there is space again');
+        this.#say(
+          isLow
+            ? `The disk is full: ${free}. New work is refused (database-full), the rest goes on. Make room; nothing has to be restarted.`
+            : `There is space again: ${free}. New work is taken.`,
+        );
       },
     });
-    await (this.#databaseStart = this.#postgres.start());
-    return this.#postgres.url;
   }
 
   async #server(databaseUrl: string): Promise<{ access: Access; publicUrl: string }> {
@@ -227,6 +255,7 @@ class Up {
       address,
       ...(fresh ? ['--bootstrap-token'] : []),
       ...(this.#config.isTokenExposed ? ['--agents-share-user'] : []),
+      ...(this.#disk ? ['--database-folder', this.#disk.folder] : []),
     ];
     const before = on(any && known ? new URL(known.url).port : '0');
     const wantsToken = !known || known.expiresAtMs < systemClock.nowMs() + TOKEN_RENEW_BEFORE_MS;
@@ -314,8 +343,7 @@ class Up {
   ): SupervisedChild {
     const onRestart = (why: string): void => {
       this.#log.warn({ child: name, why }, 'a process ended by itself; starting it again');
-      if (!this.#config.json)
-        process.stderr.write(`drover: ${name} ended by itself (${why}); starting it again. Its log: ${logFile}\n`);
+      this.#say(`${name} ended by itself (${why}); starting it again. Its log: ${logFile}`);
     };
     const logFile = join(this.#config.dataDir, 'logs', `${name}.log`);
     const child = new SupervisedChild(

@@ -24,7 +24,7 @@ import { SERVER_FRAMES } from '../protocol/link/worker-frames.ts';
 import { LinkFaults } from '../link/link-faults.ts';
 import { createLinkClient } from '../link/ws-client.ts';
 import { createLinkServer, LINK_TLS } from '../link/ws-server.ts';
-import { certificateRequest, newKey, readJsonFile, writeJsonFile } from '../pki/identity.ts';
+import { certificateRequest, identityWriter, newKey, readJsonFile, writeJsonFile } from '../pki/identity.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
 import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
@@ -105,10 +105,11 @@ async function main(): Promise<void> {
       : await listen(tls, host, identity.port ?? 0).catch((error: unknown) =>
           errorCodeOf(error) === 'address-in-use' ? listen(tls, host, 0) : Promise.reject(error),
         );
-  if (port === 0 && identity.port !== bound) writeJsonFile(dataDir, IDENTITY, Object.assign(identity, { port: bound }));
+  const save = identityWriter(dataDir, IDENTITY, log);
+  if (port === 0 && identity.port !== bound) save(Object.assign(identity, { port: bound }));
   const agentAddress = values.advertise ?? `${host === '0.0.0.0' || host === '::' ? ownAddress() : host}:${bound}`;
 
-  const renewal = new CertificateRenewal(identity, newKey, () => writeJsonFile(dataDir, IDENTITY, identity));
+  const renewal = new CertificateRenewal(identity, newKey, () => save(identity));
   const driver = createSshDriver({
     dir: join(dataDir, 'ssh'),
     clock: systemClock,

@@ -3,7 +3,7 @@
  * It says by IPC when it is ready, and ends when that channel closes, so it never outlives a supervisor that was killed.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { closeSync, copyFileSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { DroverError, isErrorCode } from '../base/errors.ts';
 
@@ -72,7 +72,7 @@ export class SupervisedChild {
         (why) => {
           cancel();
           if (ready) this.#restart(why);
-          else reject(refusalIn(readFileSync(logFile).subarray(logStart).toString(), name, why, logFile));
+          else reject(refusalIn(logOf(logFile, logStart), name, why, logFile));
         },
       );
     });
@@ -98,13 +98,24 @@ export class SupervisedChild {
   trimLog(): void {
     const { logFile } = this.#options;
     if (sizeOf(logFile) <= LOG_BYTES_MAX) return;
-    copyFileSync(logFile, `${logFile}.1`);
+    try {
+      copyFileSync(logFile, `${logFile}.1`);
+    } catch {
+      // No space for the older one: the log itself is what fills the disk.
+      rmSync(`${logFile}.1`, { force: true });
+    }
     truncateSync(logFile);
   }
 
   #launch(onMessage: (message: object) => void, onExit: (why: string) => void): void {
     const { program, execArgv, logFile } = this.#options;
-    const output = openSync(logFile, 'a', 0o600);
+    let output: number;
+    try {
+      output = openSync(logFile, 'a', 0o600);
+    } catch (error) {
+      // A disk that is full, say: tried again as a process that ended would be.
+      return onExit(`its log cannot be written: ${(error as Error).message}`);
+    }
     const startedAt = systemClock.monotonicMs();
     // A process group of its own: Ctrl-C on the terminal is ours to hand on, in order.
     const child = fork(program, [...this.args], {
@@ -152,6 +163,10 @@ export class SupervisedChild {
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function logOf(path: string, from: number): string {
+  return sizeOf(path) > from ? readFileSync(path).subarray(from).toString() : '';
 }
 
 /** A program's last words are its refusal, as `runMain` prints it: `drover: DETAIL (CODE)`. */

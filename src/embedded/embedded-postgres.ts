@@ -7,7 +7,7 @@
  * is told by its working directory, never by the number in a file: numbers are used again, also for another folder's PostgreSQL.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { appendFileSync, renameSync, statSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import {
   chmod,
@@ -32,6 +32,7 @@ import { pause, type Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
+import { KeptLog } from './kept-log.ts';
 
 const START_MS = 60_000;
 /** Between an end that nobody asked for and the next start: doubled with each end, from and up to. */
@@ -39,8 +40,7 @@ const RESTART_PAUSE_MS = 200;
 const RESTART_PAUSE_MS_MAX = 10_000;
 /** Alive for so long, it has recovered. */
 const STEADY_MS = 30_000;
-/** One older log of the same size is kept beside it. */
-const LOG_BYTES_MAX = 4 * 1024 * 1024;
+const ANSWERS_EVERY_MS = 200;
 /** Ends of a PostgreSQL that has never been ready after which it never will be, unless the reason passes by itself. */
 const START_FAILURES_MAX = 3;
 const PASSES = /shared memory block|lock file|could not bind|Address already in use/;
@@ -59,6 +59,8 @@ export interface EmbeddedPostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** It ended though nobody asked, and is started again. */
   readonly onRestart?: (why: string, logFile: string) => void;
+  /** It answers again after such an end. */
+  readonly onBack?: () => void;
 }
 
 export interface EmbeddedPostgres extends Service {
@@ -88,19 +90,16 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
   let failures: string[] = [];
   let restarts = 0;
   const logFile = join(dir, 'postgres.log');
-  /** What PostgreSQL says, and its ends, for whoever looks for the reason later. A disk that is full must not end us. */
-  const keep = (text: string): void => {
-    try {
-      if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES_MAX)
-        renameSync(logFile, `${logFile}.1`);
-      appendFileSync(logFile, text, { mode: 0o600 });
-    } catch {
-      // Told in our own log as well.
-    }
-  };
+  const kept = new KeptLog(logFile, clock);
 
   function launch(): void {
-    const settings = { ...SETTINGS, ...options.settings, port: String(port), unix_socket_directories: '' };
+    const settings = {
+      ...SETTINGS,
+      ...walSettings(dir),
+      ...options.settings,
+      port: String(port),
+      unix_socket_directories: '',
+    };
     const args = ['-D', data, ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])];
     // In a session of its own: Ctrl-C on a terminal must reach us, not PostgreSQL, which stops last.
     const started = spawn(join(bin, 'postgres'), args, {
@@ -115,7 +114,7 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
     let tail = '';
     started.stderr!.on('data', (bytes: Buffer) => {
       tail = (tail + bytes.toString()).slice(-2_000);
-      keep(bytes.toString());
+      kept.add(bytes.toString());
     });
     exited = new Promise((resolve) => {
       started.once('error', (error) => {
@@ -128,13 +127,31 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
         if (!PASSES.test(tail)) failures.push(tail.trim().split('\n').slice(-4).join(' '));
         log.warn({ code, signal, tail: tail.split('\n').slice(-4) }, 'PostgreSQL ended by itself; starting it again');
         if (clock.monotonicMs() - startedAt > STEADY_MS) restarts = 0;
-        const why = signal ?? `exit ${code}`;
-        keep(`PostgreSQL ended by itself (${why}) at ${new Date(clock.nowMs()).toISOString()}; it is started again\n`);
+        const why = endedBecause(signal ?? `exit ${code}`, tail);
+        kept.add(
+          `PostgreSQL ended by itself (${why}) at ${new Date(clock.nowMs()).toISOString()}; it is started again\n`,
+        );
         options.onRestart?.(why, logFile);
         const pauseMs = Math.min(RESTART_PAUSE_MS_MAX, RESTART_PAUSE_MS * 2 ** restarts++);
-        clock.after(pauseMs, () => void (stopping || launch()));
+        clock.after(pauseMs, () => {
+          if (stopping) return;
+          launch();
+          void tellWhenBack(child!);
+        });
       });
     });
+  }
+
+  /** Once for each end that was told; whoever has ended meanwhile is told of by itself. */
+  async function tellWhenBack(one: ChildProcess): Promise<void> {
+    while (!stopping && child === one && one.exitCode === null && one.signalCode === null) {
+      if (await answers(api.url)) {
+        kept.add(`PostgreSQL answers again at ${new Date(clock.nowMs()).toISOString()}\n`);
+        log.warn({}, 'PostgreSQL answers again');
+        return options.onBack?.();
+      }
+      await pause(clock, ANSWERS_EVERY_MS);
+    }
   }
 
   /** Why there is no sense in waiting any longer. */
@@ -158,7 +175,7 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
     await ensureDatabase(url(), clock, givenUp);
   }
 
-  return {
+  const api: EmbeddedPostgres = {
     name: 'embedded-postgres',
     get url() {
       return `postgres://drover:${password}@127.0.0.1:${port}/drover`;
@@ -169,11 +186,16 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
     async start() {
       stopping = false;
       failures = [];
-      starting = begin(() => this.url);
+      starting = begin(() => api.url);
       await starting.catch(async (error: unknown) => {
         stopping = true;
         await end(child, exited, clock);
-        throw error;
+        throw hasNoSpace((error as Error).message)
+          ? new DroverError('database-full', {
+              detail: `PostgreSQL did not start, because no space is left on the disk of ${dir}. Make room, then start again.`,
+              cause: error,
+            })
+          : error;
       });
     },
     async stop() {
@@ -181,8 +203,10 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
       await end(child, exited, clock);
       await starting.catch(() => undefined);
       child = undefined;
+      kept.close();
     },
   };
+  return api;
 }
 
 async function end(child: ChildProcess | undefined, exited: Promise<void>, clock: Clock): Promise<void> {
@@ -203,8 +227,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   max_connections: '100',
   shared_buffers: '256MB',
-  max_wal_size: '4GB',
-  min_wal_size: '256MB',
   wal_compression: 'on',
   checkpoint_timeout: '15min',
   jit: 'off',
@@ -213,6 +235,36 @@ const SETTINGS: Readonly<Record<string, string>> = {
   autovacuum_naptime: '20s',
   max_parallel_workers_per_gather: '0',
 };
+
+/** The log of changes may grow until a checkpoint: no more than a tenth of the disk, or it would be what fills it. */
+function walSettings(dir: string): Record<string, string> {
+  const { blocks, bsize } = statfsSync(dir);
+  const maxMiB = Math.min(4_096, Math.max(64, Math.floor((blocks * bsize) / 10 / 1_048_576)));
+  return { max_wal_size: `${maxMiB}MB`, min_wal_size: `${Math.min(256, Math.max(32, maxMiB >> 1))}MB` };
+}
+
+/** In words, where its last ones are known to mean something that somebody can mend. */
+function endedBecause(how: string, tail: string): string {
+  return hasNoSpace(tail) ? `${how}, no space left on the disk` : how;
+}
+
+function hasNoSpace(words: string): boolean {
+  return /No space left on device|Disk quota exceeded|ENOSPC/i.test(words);
+}
+
+async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000, query_timeout: 2_000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
 
 function run(command: string, args: string[], owner: Owner, env: Record<string, string> = {}): void {
   const result = spawnSync(command, args, {
@@ -288,7 +340,10 @@ async function installBinaries(dir: string): Promise<string> {
   const target = join(dir, `postgres-${version}`);
   if (await exists(target)) return target;
   const staging = `${target}.${process.pid}`;
-  await cp(join(source, 'native'), staging, { recursive: true });
+  await cp(join(source, 'native'), staging, { recursive: true }).catch(async (error: unknown) => {
+    await rm(staging, { recursive: true, force: true });
+    throw error;
+  });
   for (const program of ['postgres', 'initdb', 'pg_ctl'])
     await chmod(join(staging, 'bin', program), 0o755).catch(() => undefined);
   const links = JSON.parse(await readFile(join(source, 'native', 'pg-symlinks.json'), 'utf8')) as {

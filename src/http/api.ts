@@ -117,7 +117,10 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
   app.get('/readyz', async (_request, reply) => {
     const checks = await options.readiness();
     const ready = Object.values(checks).every(Boolean);
-    return reply.status(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not-ready', checks });
+    // Told, but no reason to send callers away: reading works, and so does ending what runs.
+    return reply
+      .status(ready ? 200 : 503)
+      .send({ status: ready ? 'ready' : 'not-ready', checks, databaseSpace: ctx.space.state() });
   });
   app.get('/metrics', async (request, reply) => {
     authorize(await door.authentication.authenticate(request), 'system.metrics.view');
@@ -172,6 +175,8 @@ async function serve(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
+  // First of all: a claim of an Idempotency-Key is a write as well.
+  if (needsRoom(operation)) ctx.space.assertRoomForWork();
   const input = await validate(operation, request);
   const whileValid: Call<never, never, never>['whileValid'] = (onEnd) => door.authentication.whileValid(caller, onEnd);
   const call = { ctx, caller, request, reply, whileValid, ...input } as unknown as Call<never, never, never>;
@@ -179,6 +184,11 @@ async function serve(
     operation.method === 'GET' || operation.permission === 'public' ? undefined : request.headers['idempotency-key'];
   if (key === undefined) return answer(operation, reply, await operation.handle(call));
   return serveOnce(ctx, operation, call, String(key), reply);
+}
+
+/** What makes more to keep. Reading, ending and taking away go on for as long as PostgreSQL itself can. */
+export function needsRoom({ method, needsNoRoom }: Operation): boolean {
+  return method !== 'GET' && method !== 'DELETE' && !needsNoRoom;
 }
 
 /** The first request with a key is carried out; the same again gets the same answer, another one a refusal. */

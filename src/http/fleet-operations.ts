@@ -145,6 +145,7 @@ export const fleetOperations = [
     id: 'revokeAgent',
     method: 'POST',
     path: '/agents/{id}/revoke',
+    needsNoRoom: true,
     summary: 'Cut an agent off for good',
     permission: 'fleet.agent.revoke',
     params: idParams,

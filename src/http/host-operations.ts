@@ -46,6 +46,7 @@ export const hostOperations = [
   operation({
     id: 'testHost',
     isLong: true,
+    needsNoRoom: true,
     method: 'POST',
     path: '/hosts/{host}/test',
     summary: 'Try the way to a host over SSH, step by step',

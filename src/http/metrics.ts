@@ -145,6 +145,16 @@ const framesRefused = new Gauge({
   labelNames: ['worker'],
   registers,
 });
+const databaseFull = new Gauge({
+  name: 'drover_database_full',
+  help: '1 while new work is refused because the database lacks space',
+  registers,
+});
+const databaseFreeBytes = new Gauge({
+  name: 'drover_database_free_bytes',
+  help: 'Space left for an embedded PostgreSQL; absent for any other',
+  registers,
+});
 const partitions = new Gauge({ name: 'drover_partitions_owned', help: 'Partitions this server owns', registers });
 
 export function observeCommit(figures: {
@@ -184,6 +194,10 @@ export async function renderMetrics(ctx: ApiContext): Promise<string> {
   }
   await observeAgents(ctx);
   partitions.set(ctx.ownership.owned().length);
+  databaseFull.set(ctx.space.state() === 'enough' ? 0 : 1);
+  const freeBytes = ctx.space.freeBytes();
+  if (freeBytes === undefined) databaseFreeBytes.remove();
+  else databaseFreeBytes.set(freeBytes);
   return registry.metrics();
 }
 

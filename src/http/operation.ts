@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { AgentPackages } from '../app/agent-packages.ts';
 import type { AppContext, Caller } from '../app/context.ts';
+import type { DatabaseSpace } from '../app/database-space.ts';
 import type { EnrolmentContext } from '../app/enrolment.ts';
 import type { RunEventHub } from '../app/run-events.ts';
 import type { DroverError, ErrorCode } from '../base/errors.ts';
@@ -16,6 +17,7 @@ export interface ApiContext extends AppContext {
   readonly events: RunEventHub;
   readonly watchers: WatcherPlaces;
   readonly packages: AgentPackages;
+  readonly space: DatabaseSpace;
   /** Where join tokens point, and by which CA the server is known. */
   readonly publicUrl: () => string;
   readonly caFingerprint: string;
@@ -52,6 +54,8 @@ export interface Operation {
   readonly bulk?: { readonly key: string; readonly entriesMax: number };
   /** It waits for hosts, or for whoever reads: its places are apart from those of the database. */
   readonly isLong?: boolean;
+  /** It only asks, ends or takes away, though its method is none for that: done also while the database has no room for new work. */
+  readonly needsNoRoom?: boolean;
   readonly status: 200 | 201 | 202 | 204;
   /** Absent for 204 and for streams, which name their content type. */
   readonly response?: z.ZodType;

@@ -124,6 +124,7 @@ export const runOperations = [
     id: 'previewTargets',
     method: 'POST',
     path: '/runs/preview',
+    needsNoRoom: true,
     summary: 'Tell which hosts a target expression matches',
     permission: 'fleet.host.view',
     body: z
@@ -220,6 +221,7 @@ export const runOperations = [
     id: 'cancelRun',
     method: 'POST',
     path: '/runs/{runId}/cancel',
+    needsNoRoom: true,
     summary: 'Start nothing more and end what runs',
     permission: 'job.run.cancel',
     params: runParams,

@@ -157,6 +157,7 @@ export const upgradeOperations = [
     id: 'cancelUpgrade',
     method: 'POST',
     path: '/upgrades/{id}/cancel',
+    needsNoRoom: true,
     summary: 'Order no further batch; what is ordered ends',
     permission: 'fleet.agent.upgrade',
     params: idParams,

@@ -10,6 +10,7 @@ import {
 } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Log } from '../base/log.ts';
 import { encodeCsr } from './csr.ts';
 
 /** For what others dial: P-256, which browsers take too. */
@@ -64,6 +65,19 @@ export function readJsonFile<T>(folder: string, name: string): T | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** Writes an identity as it is when called; false, and a line in the log, when the disk does not take it. */
+export function identityWriter(folder: string, name: string, log: Log): (identity: unknown) => boolean {
+  return (identity) => {
+    try {
+      writeJsonFile(folder, name, identity);
+      return true;
+    } catch (error) {
+      log.error({ err: error, folder }, 'the identity could not be written; it is tried again');
+      return false;
+    }
+  };
 }
 
 export function writeJsonFile(folder: string, name: string, value: unknown): void {

@@ -12,6 +12,7 @@ describe('renewal of a certificate', () => {
   let identity: RenewableIdentity;
   let saved: RenewableIdentity[];
   let renewal: CertificateRenewal;
+  let isDiskFull: boolean;
 
   async function issue(csr: string, options: { id?: string; authority?: CertificateAuthority } = {}): Promise<string> {
     return (await (options.authority ?? ca).sign(
@@ -33,7 +34,11 @@ describe('renewal of a certificate', () => {
     publicKey = signed!.publicKey;
     identity = { privateKey, certificate: signed!.certificate, ca: ca.certificate };
     saved = [];
-    renewal = new CertificateRenewal(identity, newAgentKey, () => saved.push({ ...identity }));
+    isDiskFull = false;
+    renewal = new CertificateRenewal(identity, newAgentKey, () => {
+      if (!isDiskFull) saved.push({ ...identity });
+      return !isDiskFull;
+    });
   }
 
   it('is due when two thirds of its life are over, not before', async () => {
@@ -48,7 +53,7 @@ describe('renewal of a certificate', () => {
     renewal.request(START_MS + 21 * DAY_MS);
     expect(saved).toHaveLength(1);
     const restarted: RenewableIdentity = { ...saved[0]! };
-    const second = new CertificateRenewal(restarted, newAgentKey, () => undefined);
+    const second = new CertificateRenewal(restarted, newAgentKey, () => true);
     const { csr } = second.request(START_MS + 22 * DAY_MS)!;
     expect(restarted.nextKey).toBe(identity.nextKey);
     expect(second.accept(await issue(csr))).toBe(true);
@@ -63,6 +68,21 @@ describe('renewal of a certificate', () => {
     expect(renewal.accept(certificate)).toBe(true);
     expect(saved.at(-1)).toMatchObject({ privateKey: key, certificate });
     expect(renewal.request(START_MS + 22 * DAY_MS)).toBeUndefined();
+  });
+
+  it('asks with no key that a full disk did not take, goes on with the present one, and writes what it has as soon as it can', async () => {
+    await begin();
+    isDiskFull = true;
+    expect(renewal.request(START_MS + 21 * DAY_MS)).toBeUndefined();
+    expect(renewal.nextLookMs(START_MS + 21 * DAY_MS)).toBe(10_000);
+    isDiskFull = false;
+    const { csr } = renewal.request(START_MS + 21 * DAY_MS)!;
+    expect(saved).toHaveLength(1);
+    isDiskFull = true;
+    expect(renewal.accept(await issue(csr))).toBe(true);
+    isDiskFull = false;
+    expect(renewal.request(START_MS + 22 * DAY_MS)).toBeUndefined();
+    expect(saved.at(-1)).toMatchObject({ certificate: identity.certificate, nextKey: undefined });
   });
 
   it('takes nothing that was not asked for, is for another key or another agent, or comes from another authority', async () => {

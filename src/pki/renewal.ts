@@ -5,6 +5,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { certificateRequest, renewalTimes, signWith } from './identity.ts';
 
+/** An identity that the disk did not take is written again so soon. */
+const UNSAVED_LOOK_MS = 10_000;
 /** Nothing is won by looking more often, or lost by looking as often. */
 const LOOK_MS_MIN = 1_000;
 const LOOK_MS_MAX = 60 * 60_000;
@@ -19,10 +21,11 @@ export interface RenewableIdentity {
 export class CertificateRenewal {
   readonly #identity: RenewableIdentity;
   readonly #newKey: () => string;
-  readonly #save: () => void;
+  readonly #save: () => boolean;
+  #isSaved = true;
 
-  /** `save` makes the identity durable as it is now. */
-  constructor(identity: RenewableIdentity, newKey: () => string, save: () => void) {
+  /** `save` makes the identity durable as it is now; false when the disk does not take it, which ends nobody: it is tried again. */
+  constructor(identity: RenewableIdentity, newKey: () => string, save: () => boolean) {
     this.#identity = identity;
     this.#newKey = newKey;
     this.#save = save;
@@ -31,11 +34,14 @@ export class CertificateRenewal {
   /** What to ask for now, signed with the present key; undefined while the certificate is young. */
   request(nowMs: number): { csr: string; signature: Buffer } | undefined {
     const identity = this.#identity;
+    if (!this.#isSaved) this.#isSaved = this.#save();
     if (nowMs < renewalTimes(identity.certificate).dueMs) return undefined;
     if (identity.nextKey === undefined) {
       identity.nextKey = this.#newKey();
-      this.#save();
+      this.#isSaved = this.#save();
     }
+    // Nobody hears of a key that a crash would lose.
+    if (!this.#isSaved) return undefined;
     const csr = certificateRequest(identity.nextKey);
     return { csr, signature: signWith(identity.privateKey, csr) };
   }
@@ -43,6 +49,7 @@ export class CertificateRenewal {
   /** When to look again: as it is due; while it is overdue sooner and sooner, for an answer may be lost. */
   nextLookMs(nowMs: number): number {
     const { dueMs, untilMs } = renewalTimes(this.#identity.certificate);
+    if (!this.#isSaved) return UNSAVED_LOOK_MS;
     return Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, nowMs < dueMs ? dueMs - nowMs : (untilMs - nowMs) / 10));
   }
 
@@ -51,7 +58,8 @@ export class CertificateRenewal {
     const identity = this.#identity;
     if (identity.nextKey === undefined || !this.#fits(certificatePem, identity.nextKey)) return false;
     [identity.privateKey, identity.certificate, identity.nextKey] = [identity.nextKey, certificatePem, undefined];
-    this.#save();
+    // On disk it still is the next key: started again from there, the same request is made again.
+    this.#isSaved = this.#save();
     return true;
   }
 

@@ -1,5 +1,9 @@
 /** A database without space: what writes is refused with a code of its own, what reads works, and nothing has to be done afterwards. */
+import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { FreeSpace } from '../../src/base/free-space.ts';
+import { needsRoom, operations } from '../../src/http/api.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
 let api: TestApi;
@@ -30,6 +34,47 @@ it('refuses what would be written, answers what is read, and recovers by itself'
   );
   expect(await call('POST', '/tokens')).toEqual([507, 'database-full']);
   expect(await call('GET', '/tokens')).toEqual([200, undefined]);
+  expect((await api.app.inject('/readyz')).json()).toMatchObject({ status: 'ready', databaseSpace: 'full' });
   await api.database.query('DROP TRIGGER no_space ON api_token');
   expect(await call('POST', '/tokens')).toEqual([201, undefined]);
+});
+
+it('with little space left takes no new work, whatever it is, and does all that only asks, ends or takes away', async () => {
+  // As if the filesystem had to have more than any has.
+  const disk = new FreeSpace({ folder: tmpdir(), bytesMin: 2 ** 60, clock: systemClock, onChange() {} });
+  const low = await testApi({ disk });
+  const authorization = `Bearer ${await low.token('admin')}`;
+  for (const { id, method, path } of operations.filter(needsRoom)) {
+    const answer = await low.app.inject({
+      method,
+      url: `/api/v1${path.replace(/\{\w+\}/g, 'x')}`,
+      headers: { authorization, 'idempotency-key': id },
+      payload: {},
+    });
+    expect([id, answer.statusCode, answer.json(), answer.headers['retry-after']]).toEqual([
+      id,
+      507,
+      expect.objectContaining({ code: 'database-full', retryable: true }),
+      '10',
+    ]);
+  }
+  expect((await low.app.inject('/readyz')).json()).toMatchObject({ status: 'ready', databaseSpace: 'low' });
+  const revoked = await low.app.inject({
+    method: 'DELETE',
+    url: '/api/v1/tokens/tok_none',
+    headers: { authorization },
+  });
+  expect(revoked.statusCode).not.toBe(507);
+  await low.close();
+  const others = operations.filter((one) => !needsRoom(one) && !['GET', 'DELETE'].includes(one.method));
+  expect(others.map(({ id }) => id).sort()).toEqual([
+    'cancelRun',
+    'cancelUpgrade',
+    'drainWorker',
+    'previewTargets',
+    'resumeWorker',
+    'revokeAgent',
+    'revokeWorker',
+    'testHost',
+  ]);
 });

@@ -2,8 +2,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppContext } from '../../src/app/context.ts';
 import { AgentPackages } from '../../src/app/agent-packages.ts';
+import { DatabaseSpace } from '../../src/app/database-space.ts';
 import { RunEventHub } from '../../src/app/run-events.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import type { FreeSpace } from '../../src/base/free-space.ts';
 import { newId, type TokenId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Role } from '../../src/domain/access/permission.ts';
@@ -57,13 +59,15 @@ export interface TestApi {
 }
 
 export async function testApi(
-  options: Omit<ApiOptions, 'readiness'> & { readonly watchers?: WatcherLimits } = {},
+  options: Omit<ApiOptions, 'readiness'> & { readonly watchers?: WatcherLimits; readonly disk?: FreeSpace } = {},
 ): Promise<TestApi> {
+  const space = new DatabaseSpace(systemClock, options.disk);
   const database = await testDatabase();
   const store = await createPostgresStore({
     url: database.url,
     clock: systemClock,
     log: silentLog,
+    onFull: () => space.onRefused(),
     auditKey: testAuditKey,
   });
   const masterKey = createMasterKey(Buffer.alloc(32, 1));
@@ -92,6 +96,7 @@ export async function testApi(
       },
       events,
       watchers: new WatcherPlaces(options.watchers),
+      space,
       publicUrl: () => 'http://127.0.0.1:1',
       caFingerprint: fingerprint(ca.certificate),
     },

@@ -39,13 +39,18 @@ function isDatabaseAway(error: unknown): boolean {
 
 /** SQLSTATE of a disk, or a quota, that is full. */
 const FULL = '53100';
+const RETRY_WHEN_FULL_S = 10;
 
-function translateDatabaseError(error: unknown): unknown {
-  if ((error as { code?: unknown } | undefined)?.code === FULL)
+function translateDatabaseError(error: unknown, onFull: () => void): unknown {
+  if ((error as { code?: unknown } | undefined)?.code === FULL) {
+    onFull();
     return new DroverError('database-full', {
-      detail: 'PostgreSQL has no space left to write; nothing of this was done. Reading works, and what runs goes on.',
+      detail:
+        'PostgreSQL has no space left to write; nothing of this was done. Reading works, and what runs goes on. Make room where PostgreSQL keeps its data; nothing has to be restarted.',
+      retryAfterS: RETRY_WHEN_FULL_S,
       cause: error,
     });
+  }
   return isDatabaseAway(error)
     ? new DroverError('database-unavailable', {
         detail: 'PostgreSQL does not answer; the call may be repeated.',
@@ -60,16 +65,20 @@ export interface PoolOptions {
   readonly url: string;
   readonly log: Log;
   readonly max?: number;
+  /** Told of each write that was refused for want of space. */
+  readonly onFull?: () => void;
 }
 
 export class Pool implements Executor {
   readonly #pool: pg.Pool;
+  readonly #onFull: () => void;
   #auditKey: Uint8Array | undefined;
   readonly #places: Places;
 
   constructor(options: PoolOptions) {
     const max = options.max ?? limits.requestConnectionsMax;
     this.#places = new Places(max);
+    this.#onFull = options.onFull ?? (() => undefined);
     this.#pool = new pg.Pool({
       connectionString: options.url,
       max,
@@ -98,7 +107,7 @@ export class Pool implements Executor {
       const result = typeof query === 'string' ? await this.#pool.query(query, values) : await this.#pool.query(query);
       return { rows: result.rows as T[], rowCount: result.rowCount ?? 0 };
     } catch (error) {
-      throw translateDatabaseError(error);
+      throw translateDatabaseError(error, this.#onFull);
     } finally {
       this.#places.give();
     }
@@ -127,7 +136,7 @@ export class Pool implements Executor {
     try {
       client = await this.#pool.connect();
     } catch (error) {
-      throw translateDatabaseError(error);
+      throw translateDatabaseError(error, this.#onFull);
     }
     const pool = this;
     const executor: Executor = {
@@ -153,7 +162,7 @@ export class Pool implements Executor {
       await client.query('ROLLBACK').catch((failure: Error) => {
         broken = failure;
       });
-      throw translateDatabaseError(error);
+      throw translateDatabaseError(error, this.#onFull);
     } finally {
       client.removeListener('error', onError);
       client.release(broken ?? false);

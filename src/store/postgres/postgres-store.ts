@@ -32,6 +32,8 @@ export interface PostgresStoreOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly poolMax?: number;
+  /** Told of each write that PostgreSQL refused for want of space. */
+  readonly onFull?: () => void;
   /** The key that the audit is chained under: asked for once, when the tables are there. It may be kept among the sealed secrets. */
   readonly auditKey: (secrets: SecretStore) => Promise<Uint8Array>;
 }
@@ -41,7 +43,8 @@ export type SecretStore = Pick<Store, 'secretPut' | 'secretFetch'>;
 /** Connects, migrates and makes the coming days' partitions before it answers. */
 export async function createPostgresStore(options: PostgresStoreOptions): Promise<Store & AccountStore & HostStore> {
   const { clock, log, url } = options;
-  const pool = new Pool({ url, log, ...(options.poolMax === undefined ? {} : { max: options.poolMax }) });
+  const onFull = options.onFull ?? (() => undefined);
+  const pool = new Pool({ url, log, onFull, ...(options.poolMax === undefined ? {} : { max: options.poolMax }) });
   const secrets: SecretStore = {
     async secretPut(name, sealed) {
       const { rowCount } = await pool.query(
@@ -56,7 +59,12 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     },
   };
   // What callers ask for never keeps what this server owns from being written, nor its partitions and hints.
-  const ownPool = new Pool({ url, log, max: Math.min(limits.ownerConnectionsMax, options.poolMax ?? Infinity) });
+  const ownPool = new Pool({
+    url,
+    log,
+    onFull,
+    max: Math.min(limits.ownerConnectionsMax, options.poolMax ?? Infinity),
+  });
   const databaseClock = new DatabaseClock(clock, ownPool);
   try {
     await migrate(pool);
