@@ -60,8 +60,9 @@ export class AgentSessions {
   readonly #options: AgentSessionsOptions;
   readonly #keys = new Map<string, KeyObject>();
   readonly #sessions = new Map<AgentId, AgentSession>();
-  #shown: Shown[] = [];
-  readonly #pending = new Set<Shown>();
+  /** Not yet asked of the store: of each worker the last proof of each agent, whatever it repeats. */
+  readonly #waiting = new Map<string, Shown>();
+  readonly #asked = new Set<Shown>();
   #isScheduled = false;
   #isStopped = false;
 
@@ -71,13 +72,12 @@ export class AgentSessions {
 
   stop(): void {
     this.#isStopped = true;
-    for (const shown of this.#pending) shown.done();
+    for (const shown of [...this.#waiting.values(), ...this.#asked]) shown.done();
   }
 
+  /** Kept of agents that have proved themselves alone: ids are whatever a worker makes up. */
   key(agentId: string): KeyObject {
-    let key = this.#keys.get(agentId);
-    if (!key) this.#keys.set(agentId, (key = createSecretKey(this.#options.masterKey.dispatchKey(agentId))));
-    return key;
+    return this.#keys.get(agentId) ?? createSecretKey(this.#options.masterKey.dispatchKey(agentId));
   }
 
   of(agentId: string): AgentSession | undefined {
@@ -100,10 +100,11 @@ export class AgentSessions {
         proof: read,
         sinceMs,
         isOver: false,
-        done: () => (this.#pending.delete(shown), resolve()),
+        done: resolve,
       };
-      this.#pending.add(shown);
-      this.#shown.push(shown);
+      const key = keyOf(shown);
+      this.#waiting.get(key)?.done();
+      this.#waiting.set(key, shown);
       this.#schedule(SHOW_WAITS_MS);
     });
   }
@@ -118,8 +119,15 @@ export class AgentSessions {
 
   /** The link is over, or the worker's: what was shown of it and is not decided yet counts no more. */
   takeBack(workerId: WorkerId, agentId?: string): void {
-    for (const shown of this.#pending) {
-      if (shown.workerId !== workerId || (agentId !== undefined && shown.proof.agentId !== agentId)) continue;
+    const isMeant = (shown: Shown): boolean =>
+      shown.workerId === workerId && (agentId === undefined || shown.proof.agentId === agentId);
+    for (const [key, shown] of this.#waiting) {
+      if (!isMeant(shown)) continue;
+      this.#waiting.delete(key);
+      shown.done();
+    }
+    for (const shown of this.#asked) {
+      if (!isMeant(shown)) continue;
       shown.isOver = true;
       shown.done();
     }
@@ -127,6 +135,7 @@ export class AgentSessions {
 
   forget(agentId: AgentId): void {
     this.#sessions.delete(agentId);
+    this.#keys.delete(agentId);
   }
 
   /** Undefined for what the start of the agent that counts has not said, or not through this worker. */
@@ -138,8 +147,21 @@ export class AgentSessions {
     const session = this.#sessions.get(agentId as AgentId);
     if (session?.workerId !== workerId || !(body instanceof Uint8Array)) return undefined;
     if (!isSignedByKey(this.key(agentId), saidMessage(agentId, session.instance, body), mac)) return undefined;
-    const frame = decodeFrame(body, AGENT_FRAMES) as AgentFrame | undefined;
-    return frame && { session, frame };
+    try {
+      const frame = decodeFrame(body, AGENT_FRAMES) as AgentFrame | undefined;
+      return frame && { session, frame };
+    } catch (error) {
+      // Its worker has passed on what it may read otherwise than we do: the agent's link is at fault, not the worker's.
+      this.#options.log.warn({ workerId, agentId, err: error }, 'what an agent has sealed is no frame');
+      const { hostId, instance } = session;
+      const detail = (error as Error).message;
+      this.#options.refused(
+        workerId,
+        { t: 'refused', hostId, agentId, instance, code: 'frame-invalid', detail },
+        false,
+      );
+      return undefined;
+    }
   }
 
   sign(agentId: string, message: (session: AgentSession) => Uint8Array): Buffer | undefined {
@@ -167,14 +189,20 @@ export class AgentSessions {
       () =>
         void this.#flush().then((isWritten) => {
           this.#isScheduled = false;
-          if (this.#shown.length > 0) this.#schedule(isWritten ? 0 : STORE_AWAY_MS);
+          if (this.#waiting.size > 0) this.#schedule(isWritten ? 0 : STORE_AWAY_MS);
         }),
       { unref: true },
     );
   }
 
   async #flush(): Promise<boolean> {
-    const batch = this.#shown.splice(0, BATCH_MAX).filter(({ isOver }) => !isOver);
+    const batch: Shown[] = [];
+    for (const [key, shown] of this.#waiting) {
+      if (batch.length === BATCH_MAX) break;
+      this.#waiting.delete(key);
+      this.#asked.add(shown);
+      batch.push(shown);
+    }
     if (batch.length === 0) return true;
     try {
       const verdicts = await this.#options.store.agentInstancesShow(
@@ -198,8 +226,12 @@ export class AgentSessions {
       return true;
     } catch (error) {
       this.#options.log.warn({ err: error }, 'links of agents could not be looked up; they will be again');
-      this.#shown.unshift(...batch);
+      for (const shown of batch)
+        if (this.#waiting.has(keyOf(shown))) shown.done();
+        else if (!shown.isOver) this.#waiting.set(keyOf(shown), shown);
       return false;
+    } finally {
+      this.#asked.clear();
     }
   }
 
@@ -214,6 +246,7 @@ export class AgentSessions {
       if (known && (known.start > start || (known.instance === instance && known.link > link))) return;
       const session: AgentSession = { agentId, hostId, workerId, instance, start, link, sinceMs };
       this.#sessions.set(agentId, session);
+      this.#keys.set(agentId, this.key(agentId));
       return this.#options.admitted(session, proof);
     }
     if (verdict === 'stale') return;
@@ -227,6 +260,10 @@ export class AgentSessions {
       verdict === 'copied',
     );
   }
+}
+
+function keyOf({ workerId, proof }: Shown): string {
+  return `${workerId} ${proof.agentId}`;
 }
 
 const REFUSALS = {

@@ -86,8 +86,6 @@ const FETCH_MS = 15_000;
 /** A host that says nothing is given up after half a minute; a jump host before it may be as slow. */
 const CONNECTION_TEST_MS = 90_000;
 const NO_MAC = new Uint8Array(0);
-/** A worker with the most agents tells of them in fewer. */
-const EARLY_FRAMES_MAX = 1_000;
 
 export class LinkFleet implements Fleet {
   readonly name = 'fleet';
@@ -411,7 +409,6 @@ export class LinkFleet implements Fleet {
     const id = link.peer.id as WorkerId;
     let state: WorkerState | undefined;
     let isGreeted = false;
-    /** What it says before its record is read. */
     const early: WorkerToServerFrame[] = [];
     const hear = (frame: WorkerToServerFrame): void => {
       if (state && this.#workers.get(id) === state) this.#onFrame(state, frame);
@@ -420,19 +417,23 @@ export class LinkFleet implements Fleet {
       if (frame.t !== 'hello') {
         if (!isGreeted) return undefined;
         if (state) hear(frame);
-        else if (early.push(frame) > EARLY_FRAMES_MAX) link.close('link-busy', 'Too much was said before the welcome.');
+        else early.push(frame);
         return undefined;
       }
       if (isGreeted) return link.close('frame-invalid', 'A link has one hello.');
       isGreeted = true;
-      return this.#recordOf(id).then(
-        (record) => {
-          if (isClosed) return;
-          state = this.#onHello(link, frame, record);
-          for (const said of early.splice(0)) hear(said);
-        },
-        () => link.close('database-unavailable', 'The record of the worker cannot be read now.'),
-      );
+      // Nothing but what has come in one piece with the hello is read before it is known who says it.
+      link.pause();
+      return this.#recordOf(id)
+        .then(
+          (record) => {
+            if (isClosed) return;
+            state = this.#onHello(link, frame, record);
+            for (const said of early.splice(0)) hear(said);
+          },
+          () => link.close('database-unavailable', 'The record of the worker cannot be read now.'),
+        )
+        .finally(() => link.resume());
     };
     let isClosed = false;
     link.onClose = (reason) => {

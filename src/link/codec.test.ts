@@ -100,6 +100,24 @@ describe('frames', () => {
     expect(refusalOf(encodeFrame(ids(limits.hostsPerFrameMax + 1)), SERVER_FRAMES)).toBe('frame-invalid');
   });
 
+  it('that show links of agents are as short and as few as they need be', () => {
+    const agents = (n: number, size: number) => ({
+      t: 'agents',
+      last: true,
+      agents: Array.from({ length: n }, () => ({
+        hostId: A.slice(0, 36),
+        agentId: A.slice(0, 36),
+        sinceMs: 1,
+        proof: { body: Buffer.alloc(size), mac: Buffer.alloc(32) },
+      })),
+    });
+    expect(
+      refusalOf(encodeFrame(agents(limits.linksPerFrameMax, limits.linkProofBytesMax)), WORKER_FRAMES),
+    ).toBeUndefined();
+    expect(refusalOf(encodeFrame(agents(limits.linksPerFrameMax + 1, 1)), WORKER_FRAMES)).toBe('frame-invalid');
+    expect(refusalOf(encodeFrame(agents(1, limits.linkProofBytesMax + 1)), WORKER_FRAMES)).toBe('frame-invalid');
+  });
+
   it('have the words that hosts say cut and cleaned, not refused', () => {
     const read = decodeFrame(encodeFrame(report({ detail: `a\0b\ud800${'x'.repeat(1e5)}` })), AGENT_FRAMES);
     const { detail } = read as unknown as { detail: string };

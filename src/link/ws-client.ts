@@ -72,10 +72,19 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
     cancel = clock.after(pauseMs, dial);
   }
 
+  /** Addresses are what others say: one that is none is told, and the next is tried. */
   function dial(): void {
-    const urls = options.urls();
-    if (urls.length === 0) return again(limits.reconnectBaseMs);
-    const url = urls[turn++ % urls.length]!;
+    try {
+      const urls = options.urls();
+      if (urls.length === 0) return again(limits.reconnectBaseMs);
+      dialTo(urls[turn++ % urls.length]!);
+    } catch (error) {
+      log[attempt === 0 ? 'warn' : 'debug']({ err: (error as Error).message }, 'an address cannot be dialed');
+      again(fullJitterMs(attempt++, limits.reconnectBaseMs, options.reconnectCapMs ?? limits.reconnectCapMs, random));
+    }
+  }
+
+  function dialTo(url: string): void {
     const identity = options.identity();
     const socket = new WebSocket(url, {
       key: identity.privateKey,

@@ -33,6 +33,7 @@ import { executionSpecOf, isInstant, resultOf, type ReportedStream } from './att
 import { isPieceOf } from './chunk-check.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { collectBatch, collectFirst, type Batch } from './commit-batch.ts';
+import { isWordOf } from './event-check.ts';
 import { lateReportOf } from './execution-change.ts';
 import type { Ack, Loading, OwnedPartition, OwnedRun } from './owned-partition.ts';
 import { routeOf, unreachedBecause } from './route.ts';
@@ -418,29 +419,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const { clock } = this.#options;
     const { actor } = run;
     const execution = actor.at(key.task, key.ordinal);
-    if (!execution) return;
-    // Nobody but the agent that was told may say how the present attempt goes.
-    if (
-      event.k !== 'undelivered' &&
-      event.k !== 'queued' &&
-      key.attempt === execution.attempt &&
-      execution.agentId !== undefined &&
-      event.agentId !== execution.agentId
-    )
-      return;
-    if (
-      (event.k === 'unknown' || event.k === 'undelivered') &&
-      event.order !== undefined &&
-      event.order !== execution.order
-    )
-      return;
-    // What a worker says of its own counts only from the one that has, or would be given, the attempt.
-    if (
-      (event.k === 'undelivered' || event.k === 'queued') &&
-      workerId !== execution.workerId &&
-      workerId !== this.#options.fleet.locate(execution.hostId)?.workerId
-    )
-      return;
+    if (!execution || !isWordOf(execution, key.attempt, workerId, event, this.#options.fleet)) return;
     switch (event.k) {
       case 'said':
         return;

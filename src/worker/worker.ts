@@ -5,6 +5,7 @@
 import { parseAttemptId, partitionOf } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Service } from '../base/service.ts';
@@ -88,7 +89,6 @@ interface ServerState {
 
 /** How long events may wait for company before they are sent on. */
 const EVENT_FLUSH_MS = 2;
-const SNAPSHOT_AGENTS = 2_000;
 /** A drained worker sends so many agents to others at once: they come to a worker that has others to serve. */
 const DRAIN_BATCH = 200;
 const DRAIN_EVERY_MS = 500;
@@ -262,11 +262,11 @@ export class WorkerService implements Service {
       sinceMs: linkedAtMs,
       proof,
     }));
-    for (let from = 0; from === 0 || from < held.length; from += SNAPSHOT_AGENTS) {
+    for (let from = 0; from === 0 || from < held.length; from += limits.linksPerFrameMax) {
       link.send({
         t: 'agents',
-        agents: held.slice(from, from + SNAPSHOT_AGENTS),
-        last: from + SNAPSHOT_AGENTS >= held.length,
+        agents: held.slice(from, from + limits.linksPerFrameMax),
+        last: from + limits.linksPerFrameMax >= held.length,
       });
     }
     this.#requests.onLinked();

@@ -42,6 +42,7 @@ describe('the fleet', () => {
   let say: (frame: WorkerToServerFrame) => void;
   let workerId: WorkerId;
   const sent: ServerToWorkerFrame[] = [];
+  const reading: string[] = [];
 
   beforeAll(async () => {
     api = await testApi();
@@ -132,13 +133,14 @@ describe('the fleet', () => {
       bufferedBytes: 0,
       send: (frame) => ((welcomed ||= frame.t === 'welcome'), sent.push(frame) > 0),
       sendEncoded: () => true,
-      pause() {},
-      resume() {},
+      pause: () => void reading.push('paused'),
+      resume: () => void reading.push('resumed'),
       close() {},
       onFrame: () => undefined,
       onClose: () => undefined,
     };
     listener.onLink(end);
+    reading.length = 0;
     end.onFrame({
       t: 'hello',
       protocol: { min: 1, max: 1 },
@@ -147,7 +149,10 @@ describe('the fleet', () => {
       agentAddress: '127.0.0.1:1',
       nowMs,
     });
+    // Until its record is read, no more of it is read than what has come already: its frames may be of any size.
+    expect(reading).toEqual(['paused']);
     await until('the welcome', () => welcomed);
+    expect(reading).toEqual(['paused', 'resumed']);
     return (frame) => end.onFrame(frame);
   }
 

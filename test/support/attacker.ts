@@ -2,20 +2,22 @@
  * Peers that were taken over: with good certificates of the fleet, got by joining as everybody does, over real links, saying whatever a
  * test has them say.
  */
+import { createSecretKey } from 'node:crypto';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import type { WorkerJoinResult } from '../../src/app/enrolment.ts';
+import type { AgentJoinResult, WorkerJoinResult } from '../../src/app/enrolment.ts';
 import { postJoin } from '../../src/enrol/join-client.ts';
 import { SERVER_FRAMES } from '../../src/protocol/link/worker-frames.ts';
 import { AgentSession } from '../../src/agent/session.ts';
 import { newId } from '../../src/base/ids.ts';
-import type { AgentJoinResult } from '../../src/app/enrolment.ts';
-import { newAgentKey } from '../../src/pki/identity.ts';
 import type { Link, LinkDialer } from '../../src/link/link.ts';
 import { createLinkClient } from '../../src/link/ws-client.ts';
-import { certificateRequest, newKey, signWith } from '../../src/pki/identity.ts';
+import { certificateRequest, newAgentKey, newKey, signWith } from '../../src/pki/identity.ts';
+import { signUnderKey } from '../../src/pki/dispatch.ts';
 import { parseJoinToken } from '../../src/pki/join-token.ts';
+import { AGENT_PROTOCOL, type AgentFrame } from '../../src/protocol/link/agent-v1.ts';
+import { saidMessage } from '../../src/protocol/link/session.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../../src/protocol/link/worker-v1.ts';
 import { until } from './until.ts';
 
@@ -26,7 +28,7 @@ export class HostileWorker {
   readonly frames: ServerToWorkerFrame[] = [];
   /** Codes with which it was sent away or not let in. */
   readonly refusals: string[] = [];
-  readonly #identity: { privateKey: string; certificate: string; ca: string };
+  readonly identity: { privateKey: string; certificate: string; ca: string };
   readonly #dialers: LinkDialer<ServerToWorkerFrame, WorkerToServerFrame>[] = [];
   /** To the server that it dialed last, and to all. */
   link: Link<ServerToWorkerFrame, WorkerToServerFrame> | undefined;
@@ -35,7 +37,7 @@ export class HostileWorker {
 
   private constructor(id: string, identity: { privateKey: string; certificate: string; ca: string }) {
     this.id = id;
-    this.#identity = identity;
+    this.identity = identity;
   }
 
   static async join(joinToken: string, name = 'hostile'): Promise<HostileWorker> {
@@ -57,7 +59,7 @@ export class HostileWorker {
       urls: () => [`wss://${new URL(serverUrl).host}/link/v1/worker`],
       peerRole: 'server',
       shapes: SERVER_FRAMES,
-      identity: () => this.#identity,
+      identity: () => this.identity,
       clock: systemClock,
       random: systemRandom,
       log: silentLog,
@@ -101,7 +103,7 @@ export class HostileWorker {
   /** A renewal as a good worker would ask for it. */
   async renew(): Promise<Extract<ServerToWorkerFrame, { t: 'certificate' }>> {
     const csr = certificateRequest(newKey());
-    return this.ask<'renew'>({ t: 'renew', csr, signature: signWith(this.#identity.privateKey, csr) });
+    return this.ask<'renew'>({ t: 'renew', csr, signature: signWith(this.identity.privateKey, csr) });
   }
 
   async end(): Promise<void> {
@@ -117,14 +119,18 @@ export class HostileWorker {
 export class WanderingAgent {
   readonly agentId: string;
   readonly hostId: string;
+  readonly identity: { privateKey: string; certificate: string; ca: string };
   readonly session: AgentSession;
+  readonly #dispatchKey: Buffer;
 
-  private constructor({ agentId, hostId, dispatchKey }: AgentJoinResult) {
+  private constructor({ agentId, hostId, dispatchKey, certificate, ca }: AgentJoinResult, privateKey: string) {
     [this.agentId, this.hostId] = [agentId, hostId];
+    this.#dispatchKey = Buffer.from(dispatchKey, 'base64');
+    this.identity = { privateKey, certificate, ca };
     this.session = new AgentSession({
       agentId,
       hostId,
-      dispatchKey: Buffer.from(dispatchKey, 'base64'),
+      dispatchKey: this.#dispatchKey,
       start: { instance: newId(), start: 1 },
       clock: systemClock,
     });
@@ -132,16 +138,40 @@ export class WanderingAgent {
 
   static async join(joinToken: string, name: string): Promise<WanderingAgent> {
     const token = parseJoinToken(joinToken);
-    return new WanderingAgent(
-      await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', {
-        secret: token.secret,
-        csr: certificateRequest(newAgentKey()),
-        name,
-        machineId: newId(),
-        labels: {},
-        facts: { name, os: 'linux' },
-      }),
+    const privateKey = newAgentKey();
+    const joined = await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', {
+      secret: token.secret,
+      csr: certificateRequest(privateKey),
+      name,
+      machineId: newId(),
+      labels: {},
+      facts: { name, os: 'linux' },
+    });
+    return new WanderingAgent(joined, privateKey);
+  }
+
+  /** What it says when it links to that worker. */
+  hello(workerId: string): Extract<AgentFrame, { t: 'hello' }> {
+    const { agentId, hostId } = this;
+    return {
+      t: 'hello',
+      protocol: AGENT_PROTOCOL,
+      agentId,
+      hostId,
+      version: '0.1.0',
+      bootId: 'boot',
+      proof: this.session.proof(workerId),
+      attempts: [],
+    };
+  }
+
+  /** Any bytes as this agent's own. */
+  sealed(body: Uint8Array): AgentFrame {
+    const mac = signUnderKey(
+      createSecretKey(this.#dispatchKey),
+      saidMessage(this.agentId, this.session.instance, body),
     );
+    return { t: 'said', body, mac };
   }
 
   /** Its link, as the worker tells of it. */

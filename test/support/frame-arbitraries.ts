@@ -1,6 +1,8 @@
 /** Frames out of the shapes themselves: good ones, and ones that a hostile peer might send. A frame that is added to a table is tried without being named here. */
 import fc from 'fast-check';
 import { attemptId, newRunId } from '../../src/base/ids.ts';
+import { limits } from '../../src/base/limits.ts';
+import { encodeFrame } from '../../src/link/codec.ts';
 import type { FrameShapes, OptionalShape, Shape, ShapeKind } from '../../src/protocol/link/shape.ts';
 
 const UUIDS = fc.uuid();
@@ -132,3 +134,41 @@ export function hostileFrameOf(shapes: FrameShapes, types?: string[]): fc.Arbitr
       return hostile;
     });
 }
+
+/** What a hostile peer puts on a socket: bytes or text of a message, or a ping. */
+export type HostileMessage = { readonly bytes: Uint8Array } | { readonly text: string } | { readonly ping: Uint8Array };
+
+/** Frames of every kind with something odd in them, frames that are cut, and what is no frame at all; the same ones for the same seed. */
+export function hostileMessages(shapes: FrameShapes, seed: number, perKind: number): HostileMessage[] {
+  const odd = Object.keys(shapes).map((t) => hostileFrameOf(shapes, [t]).map(encodeFrame));
+  const cut = fc
+    .tuple(frameOf(shapes).map(encodeFrame), fc.nat())
+    .map(([bytes, at]) => bytes.subarray(0, at % bytes.length));
+  const arbitraries: fc.Arbitrary<HostileMessage>[] = [
+    ...[...odd, cut, fc.uint8Array({ maxLength: 400 })].map((some) => some.map((bytes) => ({ bytes }))),
+    fc.string({ maxLength: 50 }).map((text) => ({ text })),
+    fc.uint8Array({ maxLength: 125 }).map((ping) => ({ ping })),
+  ];
+  const sampled = arbitraries.flatMap((some, n) => fc.sample(some, { seed: seed + n, numRuns: perKind }));
+  // In an order that mixes the kinds.
+  const mixed = sampled.map(
+    (_, n) => sampled[(n % perKind) * arbitraries.length + Math.floor(n / perKind)] ?? sampled[n]!,
+  );
+  return [...mixed, ...HUGE.map((bytes) => ({ bytes }))];
+}
+
+const listOf = (values: number, value: number, bytes = values + 5): Buffer => {
+  const list = Buffer.alloc(bytes, value);
+  list[0] = 0xdd;
+  list.writeUInt32BE(values, 1);
+  return list;
+};
+/** As large as a message may be, and one beyond: lists within lists, of nothing, of empty maps, of more than there is. */
+const HUGE: readonly Uint8Array[] = [
+  Buffer.alloc(limits.frameBytesMax, 0x91),
+  Buffer.alloc(limits.frameBytesMax, 0x81),
+  listOf(limits.frameBytesMax - 5, 0xc0),
+  listOf(limits.frameBytesMax - 5, 0x80),
+  listOf(0xffff_ffff, 0x80, 1_000),
+  Buffer.alloc(limits.frameBytesMax + 1, 0xc0),
+];

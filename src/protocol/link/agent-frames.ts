@@ -22,6 +22,7 @@ import {
   nonce,
   pem,
   pid,
+  proof,
   protocolRange,
   question,
   reportFields,
@@ -34,7 +35,6 @@ import {
   uuid,
   version,
 } from './common-shapes.ts';
-import type { Sealed } from './session.ts';
 import { bytes, integer, list, oneOf, optional, record, text, truth, frameShapes } from './shape.ts';
 
 /** More than an agent holds, `executionsPerAgentMax`, so that a later one may hold fewer. */
@@ -54,7 +54,7 @@ export const AGENT_FRAMES = frameShapes<AgentFrame>({
     hostId: uuid,
     version,
     bootId: text(100),
-    proof: record<Sealed>(sealed),
+    proof,
     attempts: list(record({ a: attempt, state: oneOf('accepted', 'running', 'finished') }), HELLO_ATTEMPTS_MAX),
   },
   accepted: { a: attempt },

@@ -2,6 +2,7 @@
 import { limits } from '../../base/limits.ts';
 import type { AgentReport, HostFacts, StreamReport } from './agent-v1.ts';
 import type { ProtocolRange } from './protocol-range.ts';
+import type { Sealed } from './session.ts';
 import {
   bytes,
   dictionary,
@@ -52,6 +53,8 @@ export const signature = bytes(0, 1_024);
 export const digest = bytes(32, 32);
 /** Any frame under an agent's seal; what is in it is checked when it is opened. */
 export const sealed = { body: bytes(0, limits.frameBytesMax / 2), mac: bytes(0, 32) } as const;
+/** That an agent has linked: a few ids and numbers, which a server reads before it knows that the agent counts. */
+export const proof = record<Sealed>({ body: bytes(0, limits.linkProofBytesMax), mac: bytes(0, 32) });
 export const nonce = bytes(0, 64);
 export const mark = { server: text(36), order: size } as const;
 export const stream: Shape<1 | 2> = oneOf(1, 2);

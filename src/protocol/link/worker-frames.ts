@@ -23,6 +23,7 @@ import {
   nonce,
   pem,
   pid,
+  proof,
   protocolRange,
   question,
   report,
@@ -49,7 +50,6 @@ import {
   frameShapes,
   type Shape,
 } from './shape.ts';
-import type { Sealed } from './session.ts';
 import type { SshAccess, SshBecome, SshCredential, SshHop, SshHostKey } from './ssh-access.ts';
 import type {
   AgentLoadFigures,
@@ -105,12 +105,12 @@ export const WORKER_FRAMES = frameShapes<WorkerToServerFrame>({
   },
   agents: {
     agents: list(
-      record<LinkedAgent>({ hostId: uuid, agentId: uuid, sinceMs: instant, proof: record<Sealed>(sealed) }),
-      limits.hostsPerFrameMax,
+      record<LinkedAgent>({ hostId: uuid, agentId: uuid, sinceMs: instant, proof }),
+      limits.linksPerFrameMax,
     ),
     last: truth,
   },
-  linked: { hostId: uuid, agentId: uuid, atMs: instant, proof: record<Sealed>(sealed) },
+  linked: { hostId: uuid, agentId: uuid, atMs: instant, proof },
   unlinked: { hostId: uuid, agentId: uuid, atMs: instant },
   said: { agentId: uuid, ...sealed },
   'ask-time': { hostId: uuid, agentId: uuid, nonce },
