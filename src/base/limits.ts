@@ -68,6 +68,20 @@ export const limits = {
   publicRequestsBurst: 500,
   /** Addresses that are remembered for it, those heard last; networks of IPv6 count as one address. */
   publicAddressesMax: 10_000,
+  /** Connections of a port that are no links: in all (fewer where the process has few descriptors), of one address, and how many of all are kept for this machine and for addresses that links came from. */
+  connectionsMax: 10_000,
+  connectionsPerAddressMax: 1_000,
+  connectionsKeptForKnown: 1_000,
+  /** Of one address at a worker's port, until they have proved that they are agents: a whole fleet may come from one address at once. */
+  agentConnectionsPerAddressMax: 5_000,
+  /** From the connection to its first byte, from there to the end of the handshake, and for the head of a request. */
+  connectionStepMsMax: 10_000,
+  /** A body brings at least so many bytes in every `connectionStepMsMax`. */
+  bodyStepBytesMin: 10 * KiB,
+  /** For a whole request: 4 MiB at 35 KiB a second. */
+  requestReceiveMsMax: 120_000,
+  /** Between two requests on one connection. */
+  connectionIdleMsMax: 75_000,
   /** Requests carried out at once; more would only wait for the same connections to PostgreSQL. */
   requestsAtOnceMax: 32,
   /** The same of requests that wait for hosts or for readers. */

@@ -22,8 +22,9 @@ import { LinkFleet } from '../fleet/link-fleet.ts';
 import { createApi } from '../http/api.ts';
 import { WatcherPlaces } from '../http/watcher-places.ts';
 import { newApiToken } from '../http/fleet-operations.ts';
-import { observeCommit, observeLinkFault } from '../http/metrics.ts';
-import { createPort, isLoopback } from '../http/port.ts';
+import { observeCommit, observePort, observeLinkFault } from '../http/metrics.ts';
+import { isLoopback } from '../base/node-listener.ts';
+import { createPort, type Port } from '../http/port.ts';
 import { WORKER_FRAMES } from '../protocol/link/worker-frames.ts';
 import { LinkFaults } from '../link/link-faults.ts';
 import { createLinkServer } from '../link/ws-server.ts';
@@ -216,20 +217,23 @@ async function createServer(
           () => false,
         ),
         lease: lease.isTrusted(),
+        descriptors: port.isWell(),
       }),
     },
   );
   await api.ready();
-  const port = createPort({
+  const port: Port = createPort({
     host,
     port: wanted,
     clock,
+    log,
     tls: { key, cert: `${signed!.certificate}\n${ca.certificate}`, ca: ca.certificate },
     onRequest: (request, response) => api.routing(request, response),
     onUpgrade: (request, socket, head) =>
-      request.url === '/link/v1/worker' ? listener.handleUpgrade(request, socket, head) : socket.destroy(),
+      request.url === '/link/v1/worker' ? listener.handleUpgrade(request, socket, head) : !socket.destroy(),
   });
   await port.start();
+  observePort(port);
   publicUrl = urlOf(host, port.address.port, config.advertise);
   const register = (): Promise<void> =>
     store.serverRegister({ id: serverId, url: publicUrl, version: version(), leaseMs: limits.serverLeaseMs });

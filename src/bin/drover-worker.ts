@@ -1,6 +1,4 @@
 /** `drover worker`: joins if need be, listens for agents, links to every server. */
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -23,7 +21,8 @@ import { AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import { SERVER_FRAMES } from '../protocol/link/worker-frames.ts';
 import { LinkFaults } from '../link/link-faults.ts';
 import { createLinkClient } from '../link/ws-client.ts';
-import { createLinkServer, LINK_TLS } from '../link/ws-server.ts';
+import { createAgentPort, type AgentPortKeys } from '../link/agent-port.ts';
+import { createLinkServer } from '../link/ws-server.ts';
 import { certificateRequest, identityWriter, newKey, readJsonFile, writeJsonFile } from '../pki/identity.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
 import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
@@ -76,17 +75,6 @@ async function main(): Promise<void> {
   );
   const { host, port } = parseListen(values.listen);
 
-  const tls = createServer(
-    {
-      key: identity.privateKey,
-      cert: `${identity.certificate}\n${identity.ca}`,
-      ca: identity.ca,
-      requestCert: true,
-      rejectUnauthorized: false,
-      ...LINK_TLS,
-    },
-    (_request, response) => response.writeHead(404).end(),
-  );
   const faults = new LinkFaults(log);
   const agents = createLinkServer<AgentFrame, WorkerToAgentFrame>({
     role: 'agent',
@@ -95,16 +83,25 @@ async function main(): Promise<void> {
     clock: systemClock,
     refuse: (id) => worker.refusalOf(id),
   });
-  tls.on('upgrade', (request, socket, head) =>
-    request.url === '/link/v1/agent' ? agents.handleUpgrade(request, socket, head) : socket.destroy(),
-  );
+  const keys = (): AgentPortKeys => ({
+    key: identity.privateKey,
+    cert: `${identity.certificate}\n${identity.ca}`,
+    ca: identity.ca,
+  });
+  const agentPort = createAgentPort({
+    clock: systemClock,
+    log,
+    tls: keys(),
+    onUpgrade: (request, socket, head) =>
+      request.url === '/link/v1/agent' ? agents.handleUpgrade(request, socket, head) : !socket.destroy(),
+  });
   // An embedded worker that was given any port keeps the one it got: its agents know it by that.
-  const bound =
-    port !== 0
-      ? await listen(tls, host, port)
-      : await listen(tls, host, identity.port ?? 0).catch((error: unknown) =>
-          errorCodeOf(error) === 'address-in-use' ? listen(tls, host, 0) : Promise.reject(error),
-        );
+  const wanted = port === 0 ? (identity.port ?? 0) : port;
+  await agentPort.listen(host, wanted).catch((error: unknown) => {
+    if (port === 0 && errorCodeOf(error) === 'address-in-use') return agentPort.listen(host, 0);
+    throw error;
+  });
+  const bound = agentPort.address.port;
   const save = identityWriter(dataDir, IDENTITY, log);
   if (port === 0 && identity.port !== bound) save(Object.assign(identity, { port: bound }));
   const agentAddress = values.advertise ?? `${host === '0.0.0.0' || host === '::' ? ownAddress() : host}:${bound}`;
@@ -165,12 +162,7 @@ async function main(): Promise<void> {
     onCertificate(certificate) {
       if (!renewal.accept(certificate))
         return log.error({}, 'a certificate that is not for this worker was passed over');
-      tls.setSecureContext({
-        key: identity.privateKey,
-        cert: `${identity.certificate}\n${identity.ca}`,
-        ca: identity.ca,
-        ...LINK_TLS,
-      });
+      agentPort.renew(keys());
       log.info({}, 'the certificate was renewed');
     },
   });
@@ -256,19 +248,6 @@ function ownAddress(): string {
       .flat()
       .find((address) => address && !address.internal && address.family === 'IPv4')?.address ?? '127.0.0.1'
   );
-}
-
-async function listen(server: ReturnType<typeof createServer>, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new DroverError('address-in-use', { detail: `${host}:${port} is in use. Choose another with --listen.` })
-          : error,
-      ),
-    );
-    server.listen(port, host, 4_096, () => resolve((server.address() as AddressInfo).port));
-  });
 }
 
 await runMain(main);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../base/clock.ts';
-import { AddressRate, networkOf } from './address-rate.ts';
+import { networkOf } from '../base/network.ts';
+import { AddressRate } from './address-rate.ts';
 
 function clockAt(at: { ms: number }): Clock {
   return { nowMs: () => at.ms, monotonicMs: () => at.ms, after: () => () => undefined };

@@ -1,7 +1,7 @@
 /** So many requests of an address per second, for what needs no token. Remembers the addresses heard last, and no more than it may. */
-import { isIPv6 } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
+import { networkOf } from '../base/network.ts';
 
 export interface AddressRateOptions {
   readonly clock: Clock;
@@ -42,17 +42,4 @@ export class AddressRate {
     if (this.#heard.size > this.#addressesMax) this.#heard.delete(this.#heard.keys().next().value!);
     return isTaken ? 0 : Math.ceil((1 - left) / this.#perSecond);
   }
-}
-
-/** Whoever has an IPv6 address has 2^64 of them: their network counts. */
-export function networkOf(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  if (!isIPv6(plain)) return plain;
-  const [head = '', tail] = plain.replace(/%.*$/, '').split('::');
-  const [front, back] = [head, tail ?? ''].map((half) => (half === '' ? [] : half.split(':')));
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - front!.length - back!.length);
-  return [...front!, ...Array<string>(zeros).fill('0'), ...back!]
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':');
 }

@@ -11,7 +11,7 @@ import { isRole, roleAllows, type Role } from '../domain/access/permission.ts';
 import { hashSecret } from '../pki/join-token.ts';
 import type { Caller } from '../app/context.ts';
 import type { ApiToken, Store } from '../store/store.ts';
-import { networkOf } from './address-rate.ts';
+import { networkOf } from '../base/network.ts';
 import type { Admission } from './admission.ts';
 
 /** A revocation takes effect within this. */

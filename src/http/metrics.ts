@@ -4,6 +4,7 @@ import { limits } from '../base/limits.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { ExecutionState } from '../domain/run/execution-machine.ts';
 import type { ApiContext } from './operation.ts';
+import type { Port } from './port.ts';
 
 const registry = new Registry();
 collectDefaultMetrics({ register: registry, prefix: 'drover_' });
@@ -156,6 +157,29 @@ const databaseFreeBytes = new Gauge({
   registers,
 });
 const partitions = new Gauge({ name: 'drover_partitions_owned', help: 'Partitions this server owns', registers });
+
+let observedPort: Port | undefined;
+new Gauge({
+  name: 'drover_connections',
+  help: 'Connections of the port that are no links',
+  registers,
+  collect() {
+    if (observedPort) this.set(observedPort.connections);
+  },
+});
+new Gauge({
+  name: 'drover_connection_troubles',
+  help: 'Connections that were not taken or were cut, since the start, by why',
+  labelNames: ['why'],
+  registers,
+  collect() {
+    for (const [why, times] of Object.entries(observedPort?.troubles ?? {})) this.set({ why }, times);
+  },
+});
+
+export function observePort(port: Port): void {
+  observedPort = port;
+}
 
 export function observeCommit(figures: {
   executions: number;

@@ -1,57 +1,118 @@
 /**
  * One port for everything: the first byte tells TLS (0x16, a handshake record) from plain HTTP. Plain HTTP is for this machine
- * only; anybody else is told so and sent away.
+ * only; anybody else is told so and sent away. Every step of a connection has its deadline: the first byte, the handshake, a request's
+ * head, its body by a least rate, and its whole.
  */
 import type { IncomingMessage, RequestListener, Server as HttpServer } from 'node:http';
 import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
-import { DroverError } from '../base/errors.ts';
+import type { ConnectionLimits } from '../base/connection-guard.ts';
+import { limits } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import { createListener, isLoopback, type Listener } from '../base/node-listener.ts';
 import type { Service } from '../base/service.ts';
 import { TLS_SUITES } from '../base/tls.ts';
+import { BodyPace } from './body-pace.ts';
 
 const TLS_HANDSHAKE = 0x16;
-/** A connection that says nothing is nobody's. */
-const FIRST_BYTE_MS = 10_000;
-const BACKLOG = 4_096;
+
+export interface PortDeadlines {
+  readonly firstByteMs: number;
+  readonly handshakeMs: number;
+  readonly headMs: number;
+  /** A body brings at least `bodyBytes` in every `bodyMs`. */
+  readonly bodyMs: number;
+  readonly bodyBytes: number;
+  readonly requestMs: number;
+  readonly idleMs: number;
+  /** How often heads and requests are looked at. */
+  readonly checkMs: number;
+}
+const portDeadlines: PortDeadlines = {
+  firstByteMs: limits.connectionStepMsMax,
+  handshakeMs: limits.connectionStepMsMax,
+  headMs: limits.connectionStepMsMax,
+  bodyMs: limits.connectionStepMsMax,
+  bodyBytes: limits.bodyStepBytesMin,
+  requestMs: limits.requestReceiveMsMax,
+  idleMs: limits.connectionIdleMsMax,
+  checkMs: 1_000,
+};
 
 export interface PortOptions {
   readonly host: string;
   readonly port: number;
   readonly tls: { readonly key: string; readonly cert: string; readonly ca: string };
   readonly onRequest: RequestListener;
-  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Answers whether the connection has become a link by it. */
+  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
   readonly clock: Clock;
+  readonly log: Log;
+  /** Other limits than the product's, for tests. */
+  readonly deadlines?: PortDeadlines;
+  readonly connections?: ConnectionLimits;
 }
 
-export interface Port extends Service {
-  readonly address: { readonly host: string; readonly port: number };
-}
+export interface Port extends Service, Pick<Listener, 'address' | 'connections' | 'troubles' | 'isWell'> {}
 
 export function createPort(options: PortOptions): Port {
-  const plain = createHttp({ requestTimeout: 60_000, keepAliveTimeout: 75_000 }, options.onRequest);
+  const { clock, log } = options;
+  const deadlines = options.deadlines ?? portDeadlines;
+  const http = {
+    headersTimeout: deadlines.headMs,
+    requestTimeout: deadlines.requestMs,
+    keepAliveTimeout: deadlines.idleMs,
+    connectionsCheckingInterval: deadlines.checkMs,
+  };
+  const listener = createListener({
+    clock,
+    log,
+    handshakeMs: deadlines.handshakeMs,
+    onConnection: receive,
+    ...(options.connections && { connections: options.connections }),
+  });
+  const pace = new BodyPace(deadlines.bodyBytes, (socket) => listener.cut(socket, 'body'));
+  const onRequest: RequestListener = (request, response) => {
+    pace.watch(request);
+    options.onRequest(request, response);
+  };
+  const plain = createHttp(http, onRequest);
   const secure = createHttps(
     {
       ...options.tls,
+      ...http,
       requestCert: true,
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
       ciphers: TLS_SUITES,
       honorCipherOrder: true,
-      keepAliveTimeout: 75_000,
     },
-    options.onRequest,
+    onRequest,
   );
-  secure.on('upgrade', options.onUpgrade);
+  let stopLooking = (): void => undefined;
+
+  for (const server of [plain, secure])
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') listener.cut(socket as Socket, 'request');
+      else if (socket.writable)
+        socket.end(
+          `HTTP/1.1 ${error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'}\r\nConnection: close\r\n\r\n`,
+        );
+      else socket.destroy();
+    });
+  secure.on('secureConnection', (tls: TLSSocket) => listener.shaken(tls));
+  secure.on('tlsClientError', (_error, tls: TLSSocket) => tls.destroy());
+  secure.on('upgrade', (request, socket, head: Buffer) => {
+    if (options.onUpgrade(request, socket, head)) listener.linked(socket as TLSSocket);
+  });
   plain.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\n\r\n'));
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    socket.on('error', () => undefined);
-    const cancel = options.clock.after(FIRST_BYTE_MS, () => socket.destroy());
+
+  function receive(socket: Socket): void {
+    const cancel = clock.after(deadlines.firstByteMs, () => listener.cut(socket, 'first byte'));
     socket.once('data', (first: Buffer) => {
       cancel();
       socket.pause();
@@ -59,7 +120,7 @@ export function createPort(options: PortOptions): Port {
       hand(socket, first[0] === TLS_HANDSHAKE ? secure : plain);
     });
     socket.once('close', cancel);
-  });
+  }
 
   function hand(socket: Socket, target: HttpServer): void {
     if (target === plain && !isLoopback(socket.remoteAddress)) {
@@ -68,40 +129,49 @@ export function createPort(options: PortOptions): Port {
       );
       return;
     }
+    if (target === secure) listener.shake(socket);
     target.emit('connection', socket);
     // TLS takes over the socket's handle and reads for itself; a socket that flows meanwhile would lose the handshake.
     if (target === plain) socket.resume();
   }
 
+  function lookLater(): void {
+    stopLooking = clock.after(
+      deadlines.bodyMs,
+      () => {
+        pace.look();
+        lookLater();
+      },
+      { unref: true },
+    );
+  }
+
   return {
     name: 'port',
     get address() {
-      const { address, port } = server.address() as AddressInfo;
-      return { host: address, port };
+      return listener.address;
     },
-    start: () =>
-      new Promise((resolve, reject) => {
-        server.once('error', (error: NodeJS.ErrnoException) =>
-          reject(
-            error.code === 'EADDRINUSE'
-              ? new DroverError('address-in-use', {
-                  detail: `${options.host}:${options.port} is in use. Stop what uses it, or choose another with --listen.`,
-                })
-              : error,
-          ),
-        );
-        server.listen({ host: options.host, port: options.port, backlog: BACKLOG }, resolve);
-      }),
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        plain.closeAllConnections();
-        secure.closeAllConnections();
-        for (const socket of sockets) socket.destroy();
-      }),
+    get connections() {
+      return listener.connections;
+    },
+    troubles: listener.troubles,
+    isWell: listener.isWell,
+    async start() {
+      await listener.listen(options.host, options.port);
+      // They never listen themselves, and start their look at slow heads and requests by this.
+      plain.emit('listening');
+      secure.emit('listening');
+      lookLater();
+    },
+    async stop() {
+      stopLooking();
+      const closed = listener.close();
+      // Ends their looks; that they were not listening is no fault.
+      plain.close(() => undefined);
+      secure.close(() => undefined);
+      plain.closeAllConnections();
+      secure.closeAllConnections();
+      await closed;
+    },
   };
-}
-
-export function isLoopback(address: string | undefined): boolean {
-  return address !== undefined && (/^(::ffff:)?127\./.test(address) || address === '::1');
 }

@@ -34,7 +34,8 @@ export interface LinkServerOptions extends LinkEnd {
 
 export interface LinkServer<In extends { t: string }, Out extends { t: string }> extends LinkListener<In, Out> {
   readonly size: number;
-  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** False: it was refused, and has been told so. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
 }
 
 export function createLinkServer<In extends { t: string }, Out extends { t: string }>(
@@ -103,6 +104,7 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
         ...(hostId === undefined ? {} : { hostId }),
       };
       sockets.handleUpgrade(request, socket, head, (ws) => open(ws, peer));
+      return true;
     },
   };
   return server;
@@ -128,10 +130,11 @@ function certificateFault(tls: TLSSocket, role: PeerRole, nowMs: number): [Error
   return ['certificate-invalid', `The certificate is not one of this fleet (${why}).`];
 }
 
-function refuseUpgrade(socket: Duplex, code: ErrorCode, detail = ''): void {
+function refuseUpgrade(socket: Duplex, code: ErrorCode, detail = ''): false {
   const { status, title } = errors[code];
   const body = JSON.stringify({ code, title, detail });
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  return false;
 }

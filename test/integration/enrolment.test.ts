@@ -11,6 +11,7 @@ import {
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, type AgentId, type TokenId, type WorkerId } from '../../src/base/ids.ts';
 import { postJoin } from '../../src/enrol/join-client.ts';
+import { silentLog } from '../../src/base/log.ts';
 import { createPort, type Port } from '../../src/http/port.ts';
 import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
 import { certificateRequest, newAgentKey, newKey, signWith } from '../../src/pki/identity.ts';
@@ -60,11 +61,12 @@ async function serve(issuer: CertificateAuthority, chain: string): Promise<{ url
   );
   const paths: string[] = [];
   const port = createPort({
+    log: silentLog,
     host: '127.0.0.1',
     port: 0,
     clock: systemClock,
     tls: { key, cert: `${signed!.certificate}\n${chain}`, ca: issuer.certificate },
-    onUpgrade: (_request, socket) => socket.destroy(),
+    onUpgrade: (_request, socket) => !socket.destroy(),
     onRequest(request, response) {
       paths.push(request.url!);
       api.app.routing(request, response);
@@ -127,11 +129,12 @@ describe('joining', () => {
       systemClock.nowMs(),
     );
     const port = createPort({
+      log: silentLog,
       host: '127.0.0.1',
       port: 0,
       clock: systemClock,
       tls: { key, cert: `${signed!.certificate}\n${api.ca.certificate}`, ca: api.ca.certificate },
-      onUpgrade: (_request, socket) => socket.destroy(),
+      onUpgrade: (_request, socket) => !socket.destroy(),
       onRequest: (_request, response) => response.end('{}'),
     });
     await port.start();

@@ -1,0 +1,174 @@
+/**
+ * A listening socket that nobody takes for himself: no more connections than there is room and descriptors for, and a deadline for each
+ * handshake. The system drops newcomers without a word when a process is out of descriptors, so they are counted before it comes to that.
+ */
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from './clock.ts';
+import { ConnectionGuard, connectionLimits, type ConnectionLimits } from './connection-guard.ts';
+import { DroverError } from './errors.ts';
+import { limits } from './limits.ts';
+import type { Log } from './log.ts';
+import { Descriptors } from './node-descriptors.ts';
+
+const BACKLOG = 4_096;
+/** Connections may have this share of what was left of the descriptors at the start; the rest is for files and for our own connections. */
+const CONNECTIONS_SHARE = 0.8;
+const CONNECTIONS_MIN = 16;
+/** The same trouble is logged no more often. */
+const LOG_EVERY_MS = 10_000;
+
+export type ListenerTrouble = 'no-room' | 'no-descriptors' | 'too-slow' | 'accept-failed';
+
+export interface ListenerOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onConnection: (socket: Socket) => void;
+  readonly handshakeMs?: number;
+  readonly connections?: ConnectionLimits;
+}
+
+export interface Listener {
+  readonly address: { readonly host: string; readonly port: number };
+  /** Of those that are no links. */
+  readonly connections: number;
+  /** Since the start. */
+  readonly troubles: Readonly<Record<ListenerTrouble, number>>;
+  /** False while there are hardly any descriptors. */
+  isWell(): boolean;
+  /** Throws `address-in-use`. */
+  listen(host: string, port: number): Promise<void>;
+  close(): Promise<void>;
+  cut(socket: Socket, step: string): void;
+  /** Its TLS handshake begins, and has so long as a whole: a byte now and then would hold it for ever. */
+  shake(socket: Socket): void;
+  /** It is through. */
+  shaken(tls: TLSSocket): void;
+  /** The connection has proved that it is a link: it is not counted any more, and its address is known from now on. */
+  linked(tls: TLSSocket): void;
+}
+
+export function createListener(options: ListenerOptions): Listener {
+  const { clock, log } = options;
+  const descriptors = new Descriptors(clock);
+  const guard = new ConnectionGuard(boundedBy(descriptors, options.connections ?? connectionLimits));
+  const troubles: Record<ListenerTrouble, number> = {
+    'no-room': 0,
+    'no-descriptors': 0,
+    'too-slow': 0,
+    'accept-failed': 0,
+  };
+  const loggedAtMs = new Map<ListenerTrouble, number>();
+  /** By their peer: a TLS server tells of a connection by a socket of its own. */
+  const sockets = new Map<string, Socket>();
+  const shaking = new Set<Socket>();
+
+  function trouble(kind: ListenerTrouble, fields: object, message: string): void {
+    troubles[kind]++;
+    const now = clock.monotonicMs();
+    if (now - (loggedAtMs.get(kind) ?? Number.NEGATIVE_INFINITY) < LOG_EVERY_MS) return;
+    loggedAtMs.set(kind, now);
+    log.warn({ ...fields, times: troubles[kind] }, message);
+  }
+
+  function isWell(): boolean {
+    if (!descriptors.isShort()) return true;
+    trouble(
+      'no-descriptors',
+      { open: descriptors.open, max: descriptors.max },
+      'nearly all descriptors are in use, and no more connections are taken; raise the limit of open files (ulimit -n, LimitNOFILE)',
+    );
+    return false;
+  }
+
+  const server: Server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    descriptors.note(1);
+    socket.once('close', () => descriptors.note(-1));
+    if (!isWell()) return socket.destroy();
+    if (!guard.admit(socket, isLoopback(socket.remoteAddress))) {
+      trouble('no-room', { address: socket.remoteAddress }, 'there is no room for another connection');
+      return socket.destroy();
+    }
+    const peer = peerOf(socket);
+    sockets.set(peer, socket);
+    socket.once('close', () => {
+      if (sockets.get(peer) === socket) sockets.delete(peer);
+    });
+    options.onConnection(socket);
+  });
+
+  const listener: Listener = {
+    get address() {
+      const { address, port } = server.address() as AddressInfo;
+      return { host: address, port };
+    },
+    get connections() {
+      return guard.connections;
+    },
+    troubles,
+    isWell,
+    listen: (host, port) =>
+      new Promise((resolve, reject) => {
+        const onRefused = (error: NodeJS.ErrnoException): void =>
+          reject(
+            error.code === 'EADDRINUSE'
+              ? new DroverError('address-in-use', {
+                  detail: `${host}:${port} is in use. Stop what uses it, or choose another with --listen.`,
+                })
+              : error,
+          );
+        server.once('error', onRefused);
+        server.listen({ host, port, backlog: BACKLOG }, () => {
+          server.off('error', onRefused);
+          server.on('error', (error: NodeJS.ErrnoException) =>
+            trouble('accept-failed', { code: error.code }, 'a connection could not be taken'),
+          );
+          resolve();
+        });
+      }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets.values()) socket.destroy();
+      }),
+    cut(socket, step) {
+      trouble('too-slow', { address: socket.remoteAddress, step }, 'a connection was too slow and is cut');
+      socket.destroy();
+    },
+    shake(socket) {
+      shaking.add(socket);
+      const cancel = clock.after(options.handshakeMs ?? limits.connectionStepMsMax, () => {
+        if (shaking.delete(socket)) listener.cut(socket, 'handshake');
+      });
+      socket.once('close', () => {
+        cancel();
+        shaking.delete(socket);
+      });
+    },
+    shaken(tls) {
+      const socket = sockets.get(peerOf(tls));
+      if (socket) shaking.delete(socket);
+    },
+    linked(tls) {
+      const socket = sockets.get(peerOf(tls));
+      if (socket) guard.isLink(socket, tls.remoteAddress ?? '');
+    },
+  };
+  return listener;
+}
+
+/** No more connections than the process has descriptors for. */
+function boundedBy(descriptors: Descriptors, wanted: ConnectionLimits): ConnectionLimits {
+  const room = Math.max(CONNECTIONS_MIN, Math.floor((descriptors.max - descriptors.open) * CONNECTIONS_SHARE));
+  if (room >= wanted.connectionsMax) return wanted;
+  return { ...wanted, connectionsMax: room, keptForKnown: Math.min(wanted.keptForKnown, Math.ceil(room / 10)) };
+}
+
+function peerOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}
+
+export function isLoopback(address: string | undefined): boolean {
+  return address !== undefined && (/^(::ffff:)?127\./.test(address) || address === '::1');
+}
