@@ -197,8 +197,8 @@ export const runOperations = [
           name: query.name,
           createdBy: query.createdBy,
           idPrefix: query.id,
-          createdAfterMs: (query.createdAfter && Date.parse(query.createdAfter)) || undefined,
-          createdBeforeMs: (query.createdBefore && Date.parse(query.createdBefore)) || undefined,
+          createdAfterMs: query.createdAfter === undefined ? undefined : Date.parse(query.createdAfter),
+          createdBeforeMs: query.createdBefore === undefined ? undefined : Date.parse(query.createdBefore),
         }),
         compact({ limit: query.limit, cursor: query.cursor }),
       );
@@ -389,7 +389,9 @@ export const runOperations = [
         void reply.header('drover-output-size', String(range.size)).header('drover-output-eof', String(range.eof));
         return Buffer.from(range.bytes);
       }
-      return streamOutput({ ctx, request, reply, whileValid }, execution, number, query);
+      // Nothing is kept beyond, and the database counts no further than an int4.
+      const offset = Math.min(query.offset, limits.outputKeptBytesMax);
+      return streamOutput({ ctx, request, reply, whileValid }, execution, number, { ...query, offset });
     },
   }),
   operation({
