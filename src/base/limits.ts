@@ -209,6 +209,8 @@ export const limits = {
   sshBecomeMs: 30_000,
   /** For a shell that was given a channel to say its first word: slow start-up files take some of it, a file server that hangs all of it. */
   sshBeginMs: 60_000,
+  /** How long an order over SSH may be on its way. A host that takes it up later, by its own clock, does not begin it; before that nobody repeats it, or says that nothing ran. */
+  sshOrderValidMs: 30_000,
   sshKeepaliveMs: 15_000,
   /** How long after a script must be over, by its deadline or a cancel, its host may say nothing of the end before it is asked anew: kills and output of an ordinary size take seconds. */
   sshSilentMs: 90_000,

@@ -48,6 +48,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
       log: silentLog,
       recordHostKey: async () => 'recorded',
       secretsOf: async () => [],
+      orderValidMs: 2_000,
       access: typeof access === 'function' ? access : async () => access,
       ...more,
     });
@@ -194,6 +195,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
       log: silentLog,
       recordHostKey: async () => 'recorded',
       secretsOf: async () => [],
+      orderValidMs: 2_000,
       access: () => new Promise((resolve) => (answer = resolve)),
     });
     await first.start();

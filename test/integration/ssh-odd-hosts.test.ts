@@ -41,6 +41,7 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
       log: silentLog,
       recordHostKey: async () => 'recorded',
       secretsOf: async () => [],
+      orderValidMs: 2_000,
       access: async () => access,
       ...more,
     });

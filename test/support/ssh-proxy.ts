@@ -7,18 +7,28 @@ export interface Proxy {
   readonly port: number;
   readonly connections: number;
   cutAll(): void;
+  /** Bytes that reached what is behind. */
+  readonly passed: number;
   /** Bytes that went nowhere while the line was mute. */
   readonly swallowed: number;
-  /** Mute: what either side says is lost, and nobody is told, as on a line without a FIN. */
+  /** Mute: what either side says is lost, its end too, and nobody is told, as on a line without a FIN. */
   mute(on: boolean): void;
   stop(): Promise<void>;
 }
 
+interface Line {
+  isMute: boolean;
+  passed: number;
+  swallowed: number;
+  readonly behind: Set<Socket>;
+}
+
+function newLine(): Line {
+  return { isMute: false, passed: 0, swallowed: 0, behind: new Set() };
+}
+
 /** Anything that listens on loopback. */
-export async function listenWith(
-  onConnection: (socket: Socket) => void,
-  line = { isMute: false, swallowed: 0 },
-): Promise<Proxy> {
+export async function listenWith(onConnection: (socket: Socket) => void, line: Line = newLine()): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let connections = 0;
   const server: Server = createServer((socket) => {
@@ -36,6 +46,9 @@ export async function listenWith(
     get connections() {
       return connections;
     },
+    get passed() {
+      return line.passed;
+    },
     get swallowed() {
       return line.swallowed;
     },
@@ -47,7 +60,8 @@ export async function listenWith(
     },
     stop: () =>
       new Promise((resolve) => {
-        for (const socket of sockets) socket.destroy();
+        line.isMute = false;
+        for (const socket of [...sockets, ...line.behind]) socket.destroy();
         server.close(() => resolve());
       }),
   };
@@ -55,15 +69,21 @@ export async function listenWith(
 
 /** In front of a real server: passes everything on, after `delayMs`, until it is cut. */
 export function proxyTo(target: { address: string; port: number }, options: { delayMs?: number } = {}): Promise<Proxy> {
-  const line = { isMute: false, swallowed: 0 };
+  const line = newLine();
   return listenWith((socket) => {
     const behind = connect(target.port, target.address);
     behind.on('error', () => socket.destroy());
-    behind.on('close', () => socket.destroy());
-    socket.on('close', () => behind.destroy());
+    line.behind.add(behind);
+    behind.on('close', () => {
+      line.behind.delete(behind);
+      socket.destroy();
+    });
+    socket.on('close', () => line.isMute || behind.destroy());
     const pass = (from: Socket, to: Socket): void => {
       from.on('data', (bytes) => {
+        if (!line.isMute && to === behind) line.passed += bytes.length;
         if (line.isMute) line.swallowed += bytes.length;
+        else if (!to.writable) return;
         else if (options.delayMs === undefined) to.write(bytes);
         else systemClock.after(options.delayMs, () => to.writable && to.write(bytes));
       });

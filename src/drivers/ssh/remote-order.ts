@@ -36,6 +36,8 @@ export interface OrderContext {
   readonly procRoot: string;
   /** Name of the folder of the shell that is told. */
   readonly folder: string;
+  /** Until when it may begin, in 1/100 s since the host booted. */
+  readonly validUntil: number;
   /** Names of the session's environment. */
   readonly inherited: readonly string[];
 }
@@ -52,7 +54,7 @@ export function orderText(order: RemoteOrder, context: OrderContext): OrderText 
   const own = ownEnvironment(order);
   const login = spec.environment === 'login' ? underLogin(order) : undefined;
   const parts = [
-    `A=${quote(order.attempt)};`,
+    `A=${quote(order.attempt)}; V=${context.validUntil};`,
     `N=${context.nonce}; R=${quote(context.procRoot)}; F=${context.folder};`,
     `T=${Math.ceil(spec.timeoutMs / 10)}; K=${Math.ceil(spec.killAfterMs / 10)}; C=${limits.sshSpoolBytesMax};`,
     `store() { ${stored.length > 0 ? stored.join(' && ') : ':'}; };`,

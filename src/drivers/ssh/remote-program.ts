@@ -11,8 +11,8 @@
  *
  * Files, all 0600 and named by the attempt, lie in a folder of this shell's own: 0700, made by it under a name that nobody could
  * guess, in the first place that takes it, and looked at before each use, since whoever clears that place may let somebody else make
- * one of the same name. `.i` is guard, identity and all that becomes of it (made atomically: the at-most-once; an order that is
- * repeated names the folder of its first try), `.x` script, `.n` input, `.o` `.e` output, `.t` one of these being put back. What is
+ * one of the same name. `.i` is guard, identity and all that becomes of it (made atomically: the at-most-once. Whether an order is still valid is looked
+ * at after that, so that one that is neither known nor valid can be repeated), `.x` script, `.n` input, `.o` `.e` output, `.t` one of these being put back. What is
  * told of a run is appended to `.i` alone: its block is there since the beginning, so a full disk, and one that can take no more files, still takes the cause of
  * a kill and the end. So it stays below one block of 4 KiB.
  *
@@ -21,7 +21,7 @@
  * and `S` as the watch did. A `T` after a `K` or an end only tells the status: the kill goes on until the whole tree is gone.
  *
  * Variables, unset first because a session may hand some on: A attempt, N nonce before every line of ours, R the root of /proc, T deadline and K grace in 1/100 s, C spool
- * cap in bytes, u the start and t the time in 1/100 s since boot, F the name of the folder, r the place it is in, d its path and b
+ * cap in bytes, V until when the order is valid, u the start and t the time in 1/100 s since boot, F the name of the folder, r the place it is in, d its path and b
  * the common path of the files, D those of orders that are over, L the listener, i the pid of the caller of `self`; s q f g state, wait status, parent and session as
  * `stat` found them; h l the tree and its living; O Q the search path and locale of the session, as they were. From `.i`: Y teller, J
  * last watch, G cause, M who reports, B whether files were deleted, E end, S status; Z is set where a watch holds the output open; w is the cause as the watch knows it, also where nothing can be written.
@@ -34,7 +34,7 @@ import type { RemoteProgram } from './remote-become.ts';
  */
 const BASE = `
 umask 077
-unset A B C D E F G J K L M N O Q R S T U W X Y a b c d e f g h i j k l m n o p q r s t u v w x y z
+unset A B C D E F G J K L M N O Q R S T U V W X Y a b c d e f g h i j k l m n o p q r s t u v w x y z
 O=$PATH
 Q=$LC_ALL
 n=\${IFS#??}
@@ -214,7 +214,7 @@ settle() {
 doom() { w=$1; note K "$1"; }
 over() { z=$(wc -c <"$1") && [ "$z" -gt "$C" ]; }
 mend() {
-  ours || { mkdir -m 700 "$d" 2>/dev/null && ours; } || return 1
+  ours || { mkdir -m 700 "$d" 2>/dev/null; ours; } || return 1
   set -C
   printf "%s\\n" "$X $T $K $C" "$p $u" D C \${J:+"W $J"} \${G:+"K $G"} \${w:+"K $w"} 2>/dev/null >"$b.i"
   set +C
@@ -319,7 +319,7 @@ known() { [ -e "$b.i" ] && ours; }
 safe() { [ -k "$r" ] || { [ -O "$r" ] && [ -z "$(find "$r" -prune "(" -perm -002 -o -perm -020 ")" 2>/dev/null)" ]; }; }
 take() {
   [ -d "$r" ] && [ -w "$r" ] || return 1
-  ours || { safe && mkdir -m 700 "$d" 2>/dev/null && ours; } || return 1
+  ours || { safe && { mkdir -m 700 "$d" 2>/dev/null; ours; }; } || return 1
   set -C; true 2>/dev/null >"$b.i"; x=$?; set +C
   if [ $x -gt 0 ]; then
     if [ -e "$b.i" ]; then say H; exit 0; fi
@@ -335,6 +335,8 @@ start() {
   trap "" PIPE HUP
   if each known; then say H; exit 0; fi
   each take || { say R spool-unwritable "no writable folder with space among /tmp, /var/tmp, /dev/shm and the home folder"; exit 0; }
+  now
+  [ "$t" -lt "$V" ] || { rm -f "$b.i"; leave; say V; exit 0; }
   set -C
   { true >"$b.o" && true >"$b.e" && store; } 2>/dev/null || { remove; say R spool-full "$d"; exit 0; }
   set +C
@@ -364,6 +366,7 @@ lead() {
   [ -e "$b.n" ] && exec <"$b.n"
   [ -e "$R/self/stat" ] && self
   check
+  kill -0 "$X" 2>/dev/null || exit 0
   if [ -e "$R/self/stat" ]; then
     born
     kill -s STOP "$i"
@@ -423,7 +426,10 @@ tell() {
 live_on() { p=\${p:-$1}; u=\${u:-$2}; guard; if note C && load && [ "$M" = C ]; then follow 0 0 & fi; tidy; }
 `;
 
-/** Finds a run again. A guard without a leader is a start under way, or one that died before anything ran. */
+/**
+ * Finds a run again. A guard without a leader is a start under way, or one whose shell died before anything ran; without a shell, too,
+ * it is one that is just being made. `A` tells the time before it was looked for: an order that was not there when it was over begins no more.
+ */
 const ATTACH = `
 known() {
   for d in "$r"/.drover-*; do
@@ -432,15 +438,17 @@ known() {
   done
   return 1
 }
+gone() { say A "$a"; exit 0; }
 attach() {
   trap "" PIPE HUP
-  each known || { say A; exit 0; }
+  now; a=$t
+  each known || gone
   c=0
   while load; [ -z "$p" ]; do
-    [ -e "$b.i" ] || { say A; exit 0; }
+    [ -e "$b.i" ] || gone
     if [ $c -ge 50 ]; then
-      if [ -n "$X" ] && kill -0 "$X" 2>/dev/null; then say L; else remove; say A; fi
-      exit 0
+      [ -z "$X" ] || kill -0 "$X" 2>/dev/null || { remove; gone; }
+      say L; exit 0
     fi
     c=$((c + 1)); rest 0.1
   done

@@ -9,6 +9,7 @@ import type { Clock } from '../../base/clock.ts';
 import { DroverError, type ErrorCode } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
 import { isRefusal } from '../process/plan.ts';
+import { HostTime } from './host-time.ts';
 import { isPlainUser, type RemoteUser } from './remote-become.ts';
 import { RemoteConversation } from './remote-conversation.ts';
 import { basics, orderText, type OrderText } from './remote-order.ts';
@@ -30,10 +31,14 @@ export interface RemoteOptions {
   readonly liveAfterMs?: number;
   /** How long a host may say nothing at all; shorter for tests. */
   readonly beginMs?: number;
-  /** Where an earlier try of the same order was sent to: it may come in yet, and only one of them may begin. */
+  /** How long the order may be on its way; shorter for tests. */
+  readonly orderValidMs?: number;
+  /** Where an earlier try of the same order was sent to. */
   readonly folder?: string;
-  /** Asked right before the order leaves, with the name of the folder that a repetition must give; false when it must not any more: then nothing ran, and nothing is told. */
-  onLeaving?(folder: string): boolean;
+  /** Asked right before the order leaves, with the name of the folder that a repetition must give, and until when it may begin there; false when it must not any more: then nothing ran, and nothing is told. */
+  onLeaving?(folder: string, validUntil: number): boolean;
+  /** The host does not know the attempt, and what time it was there before it looked: orders that were valid until then, or less long, never begin. */
+  onAbsent?(hostTime: number): void;
 }
 
 export interface RemoteTarget extends RemoteUser {
@@ -46,6 +51,7 @@ interface Session {
   readonly inherited: readonly string[];
   /** Its login shell is a small POSIX shell. */
   readonly isPlain: boolean;
+  readonly time: HostTime;
   /** Shells there that wait for an order. */
   readonly kept: RemoteConversation[];
 }
@@ -96,7 +102,7 @@ class Run implements RemoteRun {
   readonly #procRoot: string;
   readonly #liveAfterMs: number;
   readonly #beginMs: number;
-  readonly #mayLeave: (folder: string) => boolean;
+  readonly #options: RemoteOptions;
   #folder: string | undefined;
   #hasLostFiles = false;
   /** Pid and start of the script, as the host told them: it is reminded of them, should its files be gone. */
@@ -109,6 +115,8 @@ class Run implements RemoteRun {
   /** The shell of the first channel can take another order when this one is over. */
   #isKeepable = false;
   #isReused = false;
+  /** The host took the order up too late. */
+  #isLate = false;
   #stopping: 'cancelled' | 'timed_out' | undefined;
   #forgetting: Promise<void> | undefined;
   #cancelLive: () => void = () => undefined;
@@ -124,7 +132,7 @@ class Run implements RemoteRun {
     this.#liveAfterMs = options.liveAfterMs ?? LIVE_AFTER_MS;
     this.#beginMs = options.beginMs ?? limits.sshBeginMs;
     this.#folder = options.folder;
-    this.#mayLeave = (folder) => options.onLeaving?.(folder) ?? true;
+    this.#options = options;
     this.#farewell = new Promise((resolve) => {
       this.#tellForgotten = resolve;
     });
@@ -172,17 +180,29 @@ class Run implements RemoteRun {
     const session = await this.#session(conversation, messages);
     conversation.folder = this.#folder ??= conversation.folder;
     const { nonce, folder } = conversation;
-    const text = session && orderText(order, { nonce, folder, procRoot: this.#procRoot, inherited: session.inherited });
+    const validUntil = session?.time.validUntil(this.#options.orderValidMs ?? limits.sshOrderValidMs) ?? 0;
+    const text =
+      session &&
+      orderText(order, { nonce, folder, procRoot: this.#procRoot, validUntil, inherited: session.inherited });
     if (text && isRefusal(text)) {
       this.refuse(text.refused, text.detail);
       return conversation.close();
     }
-    if (text && !this.#mayLeave(folder)) return conversation.close();
+    if (text && this.#options.onLeaving?.(folder, validUntil) === false) return conversation.close();
     if (text) conversation.order(text.parts, text.call);
     const heard = text !== undefined && (await this.#follow(conversation, messages, text));
+    if (heard === 'late') return this.#again(order);
     if (this.#hasEnded || heard) return;
     // It never spoke. Only the host can say whether something began.
     await this.#afterSilence(conversation, order);
+  }
+
+  /** It did not begin it and never will, so it is asked once more, after it has told its time. */
+  async #again(order: RemoteOrder): Promise<void> {
+    if (this.#isLate)
+      return this.refuse('ssh-timeout', 'The host took the order up only after its time, twice. Nothing ran.');
+    this.#isLate = true;
+    await this.start(order);
   }
 
   #takeKept(): RemoteConversation | undefined {
@@ -222,9 +242,10 @@ class Run implements RemoteRun {
     messages: AsyncGenerator<RemoteMessage, void>,
   ): Promise<Session | undefined> {
     const known = this.#knownSession();
-    if (known) return known;
-    conversation.send(`N=${conversation.nonce}; say W 0; export -p; say\n`);
+    if (known && !this.#isLate) return known;
+    conversation.send(`N=${conversation.nonce}; R='${this.#procRoot}'; now; say U "$t"; say W 0; export -p; say\n`);
     const pieces: Buffer[] = [];
+    const time = known?.time ?? new HostTime(this.#clock);
     for (;;) {
       const next = await this.#soon(messages.next());
       if (next === 'silent') {
@@ -234,6 +255,7 @@ class Run implements RemoteRun {
       }
       const { value, done } = next;
       if (done) return undefined;
+      if (value.kind === 'line' && value.words[0] === 'U') time.hear(Number(value.words[1]));
       if (value.kind === 'output') pieces.push(value.bytes);
       if (value.kind === 'output-end') break;
     }
@@ -242,6 +264,7 @@ class Run implements RemoteRun {
     const session: Session = {
       kept: [],
       inherited,
+      time,
       isPlain: /^(?:export|declare -\w+) SHELL=['"]?[\w/.-]*\/(?:sh|dash|ash)['"]?$/m.test(text),
     };
     const meanwhile = this.#knownSession();
@@ -266,7 +289,10 @@ class Run implements RemoteRun {
     }
     if (first.done || first.value.kind !== 'line') throw await conversation.fault();
     const { words } = first.value;
-    if (words[0] === 'A') return false;
+    if (words[0] === 'A') {
+      this.#options.onAbsent?.(Number(words[1]) || 0);
+      return false;
+    }
     if (words[0] === 'R') throw remoteFault(words);
     if (words[0] !== 'S')
       throw new DroverError('link-lost', { detail: 'The start of the attempt is still under way on the host.' });
@@ -287,12 +313,12 @@ class Run implements RemoteRun {
 
   // — following —
 
-  /** Until the channel ends. True when anything was heard. */
+  /** Until the channel ends. True when anything was heard, `late` when that is that the order is valid no more. */
   async #follow(
     conversation: RemoteConversation,
     messages: AsyncGenerator<RemoteMessage, void>,
     text?: OrderText,
-  ): Promise<boolean> {
+  ): Promise<boolean | 'late'> {
     const blobs = [...(text?.blobs ?? [])];
     let heard = text === undefined;
     const first = await (heard ? messages.next() : this.#soon(messages.next()));
@@ -320,6 +346,9 @@ class Run implements RemoteRun {
         const fault = remoteFault(words);
         this.refuse(fault.code, fault.detail);
         conversation.close();
+      } else if (words[0] === 'V') {
+        conversation.close();
+        return 'late';
       } else if (words[0] === 'H') {
         conversation.close();
         if (!(await this.attach({ stdout: 0, stderr: 0 })))
@@ -339,6 +368,7 @@ class Run implements RemoteRun {
     const [, pid, start, now] = words.map(Number);
     this.#startedAtMs = this.#clock.nowMs() - Math.max(0, now! - start!) * 10;
     this.#identity = `${pid} ${start}`;
+    this.#knownSession()?.time.hear(now!);
     this.#follower.started(pid!, this.#startedAtMs);
     if (this.#stopping) this.#sendStop();
     else if (!this.#isLive)

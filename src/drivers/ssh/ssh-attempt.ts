@@ -2,8 +2,8 @@
  * One attempt on a host: reach the host, start it or find it again, follow it, and go on after every loss of the connection until
  * its end is known. Decides what is told where that cannot be known; records nothing itself.
  *
- * A start that was lost on the way is repeated: the host's guard makes it one. But a host that has restarted since has lost its
- * guards, so there nothing is repeated, and nothing is said to have not run.
+ * A start that was lost on the way is repeated, and nothing is said to have not run, once the order is valid no more by the clock
+ * of a host that does not know it. But a host that has restarted since has lost its guards, so there nothing is repeated or said.
  */
 import { fullJitterMs } from '../../base/backoff.ts';
 import { pause, type Clock } from '../../base/clock.ts';
@@ -42,6 +42,7 @@ export interface SshAttemptOptions {
   readonly random: Random;
   readonly log: Log;
   readonly stopping: AbortSignal;
+  readonly orderValidMs: number;
   /** Made anew from the secrets after a restart. */
   output(): Promise<AttemptOutput>;
   isWatched(): boolean;
@@ -68,6 +69,12 @@ export class SshAttempt {
   #cancelGivingUp: () => void = () => undefined;
   /** Where the first try of the order went. */
   #folder: string | undefined;
+  /** By the host's clock: what was sent there and is not known there by then never begins. Unknown after a restart, until the host has told its time. */
+  #validUntil: number | undefined;
+  /** By ours. */
+  #leftAtMs: number;
+  /** The order may be on its way for so long. */
+  #waitMs: number | undefined;
   /** Why the host could not be asked what became of the order. */
   #lastFault: string | undefined;
   #onOver: () => void = () => undefined;
@@ -79,6 +86,7 @@ export class SshAttempt {
     this.#options = options;
     this.#spec = options.spec;
     this.#isOut = options.spec === undefined;
+    this.#leftAtMs = options.clock.monotonicMs();
     this.#hasStarted = hasStarted;
   }
 
@@ -91,6 +99,7 @@ export class SshAttempt {
     const { attempt, log, stopping } = this.#options;
     if (this.#isOut) this.#giveUpLater();
     for (let tries = 0; !this.#hasEnded && !stopping.aborted; tries++) {
+      this.#waitMs = undefined;
       try {
         // Whoever cancels, or stops the worker, does not wait for a host that does not answer.
         const following = await Promise.race([this.#reach(), this.#over]);
@@ -118,7 +127,10 @@ export class SshAttempt {
       }
       await pause(
         this.#options.clock,
-        fullJitterMs(tries, limits.sshReattachBaseMs, limits.sshReattachCapMs, this.#options.random),
+        Math.min(
+          fullJitterMs(tries, limits.sshReattachBaseMs, limits.sshReattachCapMs, this.#options.random),
+          this.#waitMs ?? Number.POSITIVE_INFINITY,
+        ),
         stopping,
       );
     }
@@ -205,10 +217,12 @@ export class SshAttempt {
     const { host, shell } = reached;
     const follower = await this.#follower(reached);
     if (this.#hasEnded) return undefined;
-    const onLeaving = (folder: string): boolean => {
+    const onLeaving = (folder: string, validUntil: number): boolean => {
       if (this.#hasEnded || this.#options.stopping.aborted) return false;
       this.#isOut = true;
       this.#folder = folder;
+      this.#validUntil = validUntil;
+      this.#leftAtMs = clock.monotonicMs();
       this.#giveUpLater();
       return true;
     };
@@ -236,6 +250,7 @@ export class SshAttempt {
         await startRemote(shell, order, follower, {
           clock,
           onLeaving,
+          orderValidMs: this.#options.orderValidMs,
           ...this.#pace(),
           ...(this.#folder === undefined ? {} : { folder: this.#folder }),
         }),
@@ -255,20 +270,22 @@ export class SshAttempt {
     const output = await this.#options.output();
     const follower = await this.#follower(reached);
     const target = { attempt, ...neededUser(host.become, note.user, host.hop.user) };
-    const run = await attachRemote(shell, target, output.received, follower, { clock }).catch(
+    let hostTime = 0;
+    const onAbsent = (time: number): void => void (hostTime = time);
+    const run = await attachRemote(shell, target, output.received, follower, { clock, onAbsent }).catch(
       async (error: unknown) => {
         // A shell that runs nothing has not run the order either; one that says nothing may run it when it wakes up.
         const fault =
           this.#hasStarted || errorCodeOf(error) === 'ssh-timeout'
             ? undefined
             : await shellFault(shell, host.hop, clock).catch(() => undefined);
-        if (!fault || fault.context.isSilent) throw error;
+        if (!fault || fault.context.isSilent || this.#mayComeIn()) throw error;
         this.#refuse(fault);
       },
     );
     if (!run) return undefined;
     if (run !== 'absent') return this.#follow(run, follower);
-    await this.#missing(reached);
+    await this.#missing(reached, hostTime);
     return undefined;
   }
 
@@ -335,8 +352,8 @@ export class SshAttempt {
   }
 
   /** The host knows nothing of it. Either it never began there, or the host has forgotten. */
-  async #missing({ shell, host }: Awaited<ReturnType<SshPool['shell']>>): Promise<void> {
-    const { acceptedAtMs, clock } = this.#options;
+  async #missing({ shell, host }: Awaited<ReturnType<SshPool['shell']>>, hostTime: number): Promise<void> {
+    const { acceptedAtMs, clock, orderValidMs } = this.#options;
     if (this.#hasStarted) {
       return this.#end({
         outcome: 'unknown',
@@ -356,6 +373,13 @@ export class SshAttempt {
         detail: 'The host restarted while the order was on its way, so that nobody knows whether it began.',
       });
     }
+    this.#validUntil ??= hostTime + orderValidMs / 10;
+    if (!(hostTime >= this.#validUntil)) {
+      this.#waitMs = Math.max(0, this.#validUntil - hostTime) * 10;
+      throw new DroverError('ssh-lost', {
+        detail: 'The host does not know the order, which may still be on its way there.',
+      });
+    }
     if (this.#isCancelled)
       return this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
     if (!this.#spec)
@@ -364,10 +388,15 @@ export class SshAttempt {
         reason: 'ssh-lost',
         detail: 'The worker stopped, or lost the connection, before the host had taken the order. Nothing ran.',
       });
-    // As if it had never left: the guard over there is the judge, should the first order still come in.
+    // As if it had never left: should it still come in, the host does not begin it.
     this.#isOut = false;
     this.#cancelGivingUp();
     throw new DroverError('ssh-lost', { detail: 'The order was lost on its way to the host.' });
+  }
+
+  /** As far as the host can be asked nothing. */
+  #mayComeIn(): boolean {
+    return this.#options.clock.monotonicMs() < this.#leftAtMs + this.#options.orderValidMs + limits.sshRebootMarginMs;
   }
 
   /** A channel that failed may have a reason that a question to the shell brings out. */

@@ -41,6 +41,8 @@ export interface SshDriverOptions {
   readonly recordHostKey: RecordHostKey;
   /** The secrets of an attempt that an earlier process of ours accepted, to mask its output. Tried again until it answers. */
   secretsOf(attempt: AttemptId): Promise<readonly string[]>;
+  /** How long an order may be on its way; shorter for tests. */
+  readonly orderValidMs?: number;
   readonly connections?: Pick<SshPoolOptions, 'connectionsMax' | 'idleMs' | 'dialsMax' | 'dial'>;
 }
 
@@ -271,6 +273,7 @@ class SshDriverService implements SshDriver {
         random,
         log,
         stopping: this.#stopping.signal,
+        orderValidMs: this.#options.orderValidMs ?? limits.sshOrderValidMs,
         output: () => this.#outputOf(attempt, note, spec),
         isWatched: () => this.#watched.has(attempt),
         onStarted: (pid, atMs) => {
