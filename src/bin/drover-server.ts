@@ -101,6 +101,7 @@ async function main(): Promise<void> {
   // Our supervisor reaches us from this machine, whatever name others use.
   process.send?.({ ...ready, localUrl: server.localUrl, ca: server.ca });
   if (values.json) process.stdout.write(`${JSON.stringify(ready)}\n`);
+  else if (token) process.stdout.write(`An administrator's token, shown this once: ${token}\n`);
 }
 
 interface ServerConfig {

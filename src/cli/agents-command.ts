@@ -94,7 +94,7 @@ function addJoinTokens(agents: Command): void {
     .addOption(new Option('--role <role>', 'what may join with it').choices(['agent', 'worker']).default('agent'))
     .option('--uses <n>', 'how many may join with it', '1')
     .option('--lifetime <duration>', 'how long it is good', '1h')
-    .option('--zone <zone>', 'zone of a worker', 'default')
+    .option('--zone <zone>', 'zone of the worker, or of the workers that the agent links to', 'default')
     .option('--label <k=v>', 'label of the hosts that join with it, whatever they say (repeatable)', many)
     .option('--host <host>', 'made for this host: whoever joins with it becomes its agent, in its zone')
     .action(createJoinToken);

@@ -34,6 +34,8 @@ const ROLES: readonly {
       ['--listen <host:port>', 'API and links of workers (default: 127.0.0.1:7400)'],
       ['--advertise <host:port>', 'how others reach it'],
       ['--bootstrap-token', 'make an admin token and print it'],
+      ['--packages <dir>', 'packages of agents, or DROVER_PACKAGES (default: packages in the data folder)'],
+      ['--migrate-only', 'migrate the database, as DATABASE_OWNER_URL where it is set, and end'],
       ['--json', 'one line when ready'],
     ],
     examples: [
