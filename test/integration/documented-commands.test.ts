@@ -130,7 +130,7 @@ requiring('sshd', 'python3').describe('who follows the pages with a server of th
     );
     own.standsFor.set('npm run demo', `npm --silent --prefix '${root}' run demo -- --once`);
     const shown = await read('docs/guides/first-run.md', own, { 'export DROVER_URL': () => own.findUp() });
-    expect((await own.run('drover hosts list')).stdout).toMatch(/new-host +agent/);
+    expect((await own.run('drover hosts list')).stdout).toMatch(/^new-host .*agent/m);
     expect(shown['npm run demo']).toContain('local-[1,2,4-8] (7) succeeded');
     expect(shown['./drover up --data ~/drover']).toMatch(
       isRoot ? 'where scripts run as nobody' : 'where scripts run as you',
