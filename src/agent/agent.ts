@@ -291,10 +291,7 @@ export class AgentService implements Service {
 
   /** Whoever it came from is nobody, and is told nothing. */
   #unsigned(attempt: string): void {
-    this.#options.log.error(
-      { attempt, code: 'signature-invalid' },
-      'an order that no server has signed was passed over',
-    );
+    this.#options.log.error({ attempt, code: 'signature-invalid' }, 'an order that no server has signed is nothing');
   }
 
   async #onStart(frame: WorkerStart): Promise<void> {
@@ -307,8 +304,9 @@ export class AgentService implements Service {
       verdict = trust.judgeStart(frame);
     }
     if (verdict === 'unsigned') return this.#unsigned(attempt);
-    if (verdict !== 'good') return void this.#send({ t: 'busy', a: attempt, order: frame.order });
     const isKnown = driver.stateOf(attempt) !== undefined;
+    // What is known is never denied, however old the order is that asks.
+    if (verdict !== 'good') return isKnown ? this.#tell(attempt, frame) : this.#refuse(attempt, frame);
     // It was said that this is not known here, and the server may have made something of it: only a later order counts.
     if (!isKnown && this.#unknown.isVoid(attempt, frame)) return this.#tell(attempt, frame);
     if (frame.watch) driver.watch(attempt, true);
@@ -318,7 +316,7 @@ export class AgentService implements Service {
         log.error({ attempt, err: error.message }, 'an order could not be recorded');
         return 'busy' as const;
       });
-    if (answer === 'busy') this.#send({ t: 'busy', a: attempt, order: frame.order });
+    if (answer === 'busy') this.#refuse(attempt, frame);
     // A duplicate of a known attempt: whoever sent it wants to know where it stands.
     else if (answer === 'accepted' && isKnown) this.#tell(attempt, frame);
   }
@@ -347,8 +345,14 @@ export class AgentService implements Service {
     else if (state === 'accepted' || state === 'running') this.#send({ t: 'accepted', a: attempt });
     else if (state === undefined) {
       this.#unknown.note(attempt, asked);
-      this.#send({ t: 'unknown', a: attempt, order: asked.order });
+      this.#send({ t: 'unknown', a: attempt, order: asked.order, server: asked.server });
     }
+  }
+
+  /** Not now: the server may go on as if it had never been sent, so neither it nor an earlier order is carried out when it comes after all. */
+  #refuse(attempt: AttemptId, asked: OrderMark): void {
+    this.#unknown.note(attempt, asked);
+    this.#send({ t: 'busy', a: attempt, order: asked.order, server: asked.server });
   }
 
   async #onFetch({ id, a, stream, offset, length }: Extract<WorkerToAgentFrame, { t: 'fetch' }>): Promise<void> {

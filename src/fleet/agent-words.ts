@@ -2,13 +2,14 @@
 import { isErrorCode } from '../base/errors.ts';
 import { isUuid } from '../base/ids.ts';
 import type { AgentFrame } from '../protocol/link/agent-v1.ts';
+import type { OrderMark } from '../protocol/link/session.ts';
 import type { AgentUpgradeState } from '../protocol/link/upgrade-order.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 import type { AgentSession } from './agent-sessions.ts';
 import type { AgentUpgradeHeard } from './fleet.ts';
 
 /** Undefined for what is nothing about an attempt, or answers no order where it must. */
-export function attemptEventOf(frame: AgentFrame, { agentId, start }: AgentSession): AttemptEvent | undefined {
+export function attemptEventOf(frame: AgentFrame, { agentId, instance }: AgentSession): AttemptEvent | undefined {
   switch (frame.t) {
     case 'accepted':
       return { k: 'accepted', a: frame.a, agentId };
@@ -17,14 +18,17 @@ export function attemptEventOf(frame: AgentFrame, { agentId, start }: AgentSessi
     case 'report':
       return { k: 'report', agentId, report: frame };
     case 'unknown':
-      return frame.order === undefined ? undefined : { k: 'unknown', a: frame.a, agentId, order: frame.order, start };
+      return answered(frame, { k: 'unknown', a: frame.a, agentId, instance });
     case 'busy':
-      return frame.order === undefined
-        ? undefined
-        : { k: 'undelivered', a: frame.a, code: 'agent-busy', agentId, order: frame.order, start };
+      return answered(frame, { k: 'undelivered', a: frame.a, code: 'agent-busy', agentId, instance });
     default:
       return undefined;
   }
+}
+
+/** A count of orders means something only with the server that counts: another's may have reached the same number. */
+function answered<E extends AttemptEvent>({ server, order }: Partial<OrderMark>, event: E): E | undefined {
+  return server === undefined || order === undefined ? undefined : { ...event, server, order };
 }
 
 const UPGRADE_STATES: ReadonlySet<string> = new Set<AgentUpgradeState['state']>([

@@ -14,7 +14,7 @@ export interface AgentLocation {
   readonly agentId: AgentId;
   readonly sinceMs: number;
   /** Which start of the agent. */
-  readonly start: number;
+  readonly instance: string;
 }
 
 export interface Assignment {
@@ -33,7 +33,7 @@ export interface Assignment {
     readonly hostId: HostId;
     readonly agentId: AgentId;
     /** The start of the agent that it is for; another is not given it. */
-    readonly start?: number;
+    readonly instance?: string;
     readonly watch: boolean;
   }[];
 }

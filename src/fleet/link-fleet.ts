@@ -246,16 +246,16 @@ export class LinkFleet implements Fleet {
     const validUntilMs = this.#options.clock.nowMs() + limits.dispatchValidMs;
     const digest = createHash('sha256').update(spec).digest();
     const mark = { server: this.#options.serverId as string, order, validUntilMs };
-    const signed = targets.map(({ ordinal, attempt, hostId, agentId, start, watch }) => ({
+    const signed = targets.map(({ ordinal, attempt, hostId, agentId, instance, watch }) => ({
       ordinal,
       attempt,
       hostId,
       agentId,
       ...(watch ? { watch } : {}),
-      mac: this.#startMac(agentId, start, attemptId({ runId, task, ordinal, attempt }), mark, digest),
+      mac: this.#startMac(agentId, instance, attemptId({ runId, task, ordinal, attempt }), mark, digest),
     }));
-    // All slices or none count as sent: a start that comes twice is harmless.
-    return slices(signed).every((slice) =>
+    // A start that comes twice is harmless; one that has gone must not be taken as not gone.
+    const sent = slices(signed).map((slice) =>
       worker.link.send({
         t: 'assign',
         runId,
@@ -269,18 +269,18 @@ export class LinkFleet implements Fleet {
         ...(accountId === undefined ? {} : { accountId }),
       }),
     );
+    return sent.includes(true);
   }
 
   /** None where no start of the agent that it is for is here: then nobody would believe it, and nobody should. */
   #startMac(
     agentId: AgentId,
-    start: number | undefined,
+    of: string | undefined,
     a: string,
     mark: { server: string; order: number; validUntilMs: number },
     digest: Uint8Array,
   ): Uint8Array {
-    const session = this.#sessions.of(agentId);
-    if (session?.start !== start) return NO_MAC;
+    if (this.#sessions.of(agentId)?.instance !== of) return NO_MAC;
     return this.#sessions.sign(agentId, ({ instance }) => startMessage(agentId, instance, a, mark, digest)) ?? NO_MAC;
   }
 
@@ -702,10 +702,10 @@ export class LinkFleet implements Fleet {
   }
 
   #linked(session: AgentSession): void {
-    const { workerId, hostId, agentId, start, sinceMs: atMs } = session;
+    const { workerId, hostId, agentId, instance, sinceMs: atMs } = session;
     const former = this.#agents.get(hostId);
     if (former && former.agentId !== agentId) this.#sessions.forget(former.agentId);
-    const location: AgentLocation = { workerId, agentId, sinceMs: atMs, start };
+    const location: AgentLocation = { workerId, agentId, sinceMs: atMs, instance };
     this.#agents.set(hostId, location);
     this.#record.presence({ hostId, agentId, workerId, linked: true, atMs });
     this.listener.onLinked(hostId, location);

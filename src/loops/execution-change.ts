@@ -20,7 +20,7 @@ export function changeOf(runId: RunId, execution: Execution<ReportedStream>, seq
     to: execution.state,
     seq,
     ...(execution.agentId ? { agentId: execution.agentId } : {}),
-    ...(execution.agentStart === undefined ? {} : { agentStart: execution.agentStart }),
+    ...(execution.agentInstance === undefined ? {} : { agentInstance: execution.agentInstance }),
     ...(execution.workerId ? { workerId: execution.workerId } : {}),
     ...(execution.dispatchedAtMs === undefined ? {} : { dispatchedAtMs: execution.dispatchedAtMs }),
     ...(execution.startedAtMs === undefined ? {} : { startedAtMs: execution.startedAtMs }),

@@ -38,7 +38,7 @@ export function sendOrders(
         attempt: execution.attempt,
         hostId: execution.hostId,
         agentId,
-        ...(execution.agentStart === undefined ? {} : { start: execution.agentStart }),
+        ...(execution.agentInstance === undefined ? {} : { instance: execution.agentInstance }),
         watch: isWatched,
       }));
       const sent = fleet.assign({

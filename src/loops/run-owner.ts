@@ -25,7 +25,7 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
 import { emptyCounts, isTerminalExecution, type ExecutionState } from '../domain/run/execution-machine.ts';
-import { RunActor, type SeedRun } from '../domain/run/run-actor.ts';
+import { isOverSsh, RunActor, type SeedRun } from '../domain/run/run-actor.ts';
 import type { AgentLocation, Fleet, FleetListener } from '../fleet/fleet.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 import type { RunSeed, Store } from '../store/store.ts';
@@ -156,11 +156,11 @@ export class RunOwner implements Service, Ownership, FleetListener {
         run: { ...change, to: change.to },
         timeline: batch.timeline,
         dispatchedAtMs: nowMs,
-        executions: batch.executions.map(({ ordinal, agentId, agentStart, workerId }) => ({
+        executions: batch.executions.map(({ ordinal, agentId, agentInstance, workerId }) => ({
           ordinal,
           agentId: agentId!,
           workerId: workerId!,
-          ...(agentStart === undefined ? {} : { agentStart }),
+          ...(agentInstance === undefined ? {} : { agentInstance }),
         })),
       },
       written: () => {
@@ -420,6 +420,9 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const { actor } = run;
     const execution = actor.at(key.task, key.ordinal);
     if (!execution || !isWordOf(execution, key.attempt, workerId, event, this.#options.fleet)) return;
+    // A count of orders means something only with the server that counts: another's may have reached the same number.
+    if ('server' in event && event.server !== undefined && event.server !== this.#options.serverId) return;
+    const isAgents = 'agentId' in event && event.agentId === execution.agentId && !isOverSsh(execution);
     switch (event.k) {
       case 'said':
         return;
@@ -430,11 +433,13 @@ export class RunOwner implements Service, Ownership, FleetListener {
           ? actor.onStarted(execution, key.attempt, event.atMs, clock.monotonicMs())
           : undefined;
       case 'unknown':
-        return actor.onUnknown(execution, key.attempt, clock.nowMs(), event.start);
+        return actor.onUnknown(execution, key.attempt, clock.nowMs(), event.instance);
       case 'queued':
         return actor.onQueued(execution, key.attempt);
       case 'undelivered':
-        return actor.onUndelivered(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS);
+        return isAgents && event.agentId !== undefined
+          ? actor.onBusy(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS, event.instance)
+          : actor.onUndelivered(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS);
       case 'report': {
         const result = resultOf(event.report);
         const answer = result && actor.onResult(execution, key.attempt, result, clock.monotonicMs());

@@ -103,7 +103,7 @@ export interface FirstDispatch {
   readonly executions: readonly {
     readonly ordinal: number;
     readonly agentId: AgentId;
-    readonly agentStart?: number;
+    readonly agentInstance?: string;
     readonly workerId: WorkerId;
   }[];
   readonly dispatchedAtMs: number;
@@ -226,7 +226,7 @@ export interface ExecutionSeed {
   readonly state: ExecutionState;
   readonly agentId?: AgentId;
   /** The start of the agent that it was given to. */
-  readonly agentStart?: number;
+  readonly agentInstance?: string;
   readonly workerId?: WorkerId;
   readonly dispatchedAtMs?: number;
   readonly startedAtMs?: number;
@@ -253,7 +253,7 @@ export interface ExecutionChange extends AttemptKey {
   readonly from: readonly ExecutionState[];
   readonly to: ExecutionState;
   readonly agentId?: AgentId;
-  readonly agentStart?: number;
+  readonly agentInstance?: string;
   readonly workerId?: WorkerId;
   readonly dispatchedAtMs?: number;
   readonly startedAtMs?: number;

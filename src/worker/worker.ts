@@ -681,6 +681,6 @@ export class WorkerService implements Service {
   }
 }
 
-function order({ order: of }: { order?: number }): { order?: number } {
-  return of === undefined ? {} : { order: of };
+function order({ order: of, server }: Partial<OrderMark>): Partial<OrderMark> {
+  return of === undefined || server === undefined ? {} : { order: of, server };
 }

@@ -96,11 +96,18 @@ describe('a worker that was taken over', () => {
   });
 
   /** A run of one host with a secret in it; resolves with its id once it is created. */
-  async function run(host: string, server = 0): Promise<string> {
+  async function run(host: string, server = 0, more: Record<string, string> = {}): Promise<string> {
     const answer = await api(
       'POST',
       '/runs',
-      { targets: host, command: ['true'], secrets: { TOKEN: 'planted-token' }, startDeadline: '2m', timeout: '2m' },
+      {
+        targets: host,
+        command: ['true'],
+        secrets: { TOKEN: 'planted-token' },
+        startDeadline: '2m',
+        timeout: '2m',
+        ...more,
+      },
       server,
     );
     if (answer.status !== 201) throw new Error(await answer.text());
@@ -121,6 +128,25 @@ describe('a worker that was taken over', () => {
     void (await until('the server to take note of the link', () =>
       worker.frames.some((frame) => frame.t === 'time' && frame.agentId === agent.agentId),
     ));
+
+  const reportOf = (a: string, exitCode: number): AgentReport => ({
+    t: 'report',
+    a,
+    outcome: 'exited',
+    exitCode,
+    finishedAtMs: 1_700_000_000_000,
+    stdout: { size: 0, head: 0, tail: 0 },
+    stderr: { size: 0, head: 0, tail: 0 },
+  });
+  const saidBy = ({ agentId }: WanderingAgent, a: string, sealed: readonly Sealed[]): WorkerToServerFrame => ({
+    t: 'events',
+    events: sealed.map((one) => ({ k: 'said', a, agentId, ...one })),
+  });
+  const settled = async (runId: string): Promise<object> => {
+    const isOut = ({ state }: { state: string }): boolean => ['waiting', 'dispatched', 'running'].includes(state);
+    await until('the end', async () => !isOut(await executionOf(runId)), 60_000);
+    return executionOf(runId);
+  };
 
   it('holds no host whose agent has not linked to it, and is given nothing of its work', async () => {
     const [own, other] = [await attacker('default'), await attacker('default')];
@@ -167,21 +193,10 @@ describe('a worker that was taken over', () => {
     const a = `${runId}.0.0.1`;
     await orderFor(worker, runId);
     const { agentId } = agent;
-    const report = (exitCode: number): AgentReport => ({
-      t: 'report',
-      a,
-      outcome: 'exited',
-      exitCode,
-      finishedAtMs: 1_700_000_000_000,
-      stdout: { size: 0, head: 0, tail: 0 },
-      stderr: { size: 0, head: 0, tail: 0 },
-    });
+    const report = (exitCode: number): AgentReport => reportOf(a, exitCode);
     const good = agent.session.seal(report(5));
     const altered = agent.session.seal(report(0)).body;
-    const said = (sealed: Sealed): WorkerToServerFrame => ({
-      t: 'events',
-      events: [{ k: 'said', a, agentId, ...sealed }],
-    });
+    const said = (...sealed: Sealed[]): WorkerToServerFrame => saidBy(agent, a, sealed);
     sayAll({ t: 'events', events: [{ k: 'report', agentId, report: report(0) }] });
     sayAll({ t: 'events', events: [{ k: 'started', a, agentId, atMs: 1, pid: 1 }] });
     sayAll({ t: 'events', events: [{ k: 'unknown', a, agentId, order: 1 }] });
@@ -193,7 +208,69 @@ describe('a worker that was taken over', () => {
     sayAll(said(agent.session.seal({ t: 'started', a, pid: 7, atMs: 1_700_000_000_000 })));
     await until('what the agent said to count', async () => (await executionOf(runId)).state === 'running');
     sayAll(said(good));
-    await until('the end', async () => !['running', 'dispatched'].includes((await executionOf(runId)).state));
-    expect(await executionOf(runId)).toMatchObject({ state: 'failed', exitCode: 5 });
+    expect(await settled(runId)).toMatchObject({ state: 'failed', exitCode: 5 });
   });
+
+  it('makes nothing of an order by saying that it has not handed it on', async () => {
+    const worker = await attacker('default');
+    for (const url of cluster.urls) await worker.dial(url);
+    const agent = await WanderingAgent.join(await cluster.joinToken('agent'), 'handed');
+    const sayAll = (frame: WorkerToServerFrame): void => worker.links.forEach((link) => link.send(frame));
+    sayAll(agent.linked(worker.id));
+    await heldBy(worker, agent);
+    const runId = await run('handed', 0, { startDeadline: '1s', lostAfter: '1s' });
+    const a = `${runId}.0.0.1`;
+    await orderFor(worker, runId);
+    // The agent has it, and runs; the worker says that it never had it, and that the agent is gone.
+    for (let n = 0; n < 3; n++)
+      sayAll({ t: 'events', events: [{ k: 'undelivered', a, code: 'host-not-linked', agentId: worker.id }] });
+    sayAll({ t: 'events', events: [{ k: 'undelivered', a, code: 'host-not-linked' }] });
+    sayAll({ t: 'unlinked', hostId: agent.hostId, agentId: agent.agentId, atMs: 1 });
+    expect(await settled(runId)).toMatchObject({ state: 'lost' });
+    expect(worker.frames.filter((frame) => frame.t === 'assign' && frame.runId === runId)).toHaveLength(1);
+    worker.frames.length = 0;
+    sayAll(agent.linked(worker.id));
+    await heldBy(worker, agent);
+    sayAll(saidBy(agent, a, [agent.session.seal(reportOf(a, 5))]));
+    await until('the late truth', async () => (await executionOf(runId)).state === 'failed');
+  });
+
+  it('settles nothing by what an agent has answered to another server, after a takeover', async () => {
+    const worker = await attacker('default');
+    for (const url of cluster.urls) await worker.dial(url);
+    const agent = await WanderingAgent.join(await cluster.joinToken('agent'), 'taken-over');
+    const sayAll = (frame: WorkerToServerFrame): void => worker.links.forEach((link) => link.send(frame));
+    sayAll(agent.linked(worker.id));
+    await heldBy(worker, agent);
+    const runId = await run('taken-over');
+    const a = `${runId}.0.0.1`;
+    const { server } = await orderFor(worker, runId);
+    sayAll({ t: 'events', events: [{ k: 'undelivered', a, code: 'agent-busy' }] });
+    await cluster.servers[0]!.kill();
+    const isOfSecond = (frame: ServerToWorkerFrame): boolean =>
+      ((frame.t === 'assign' && frame.runId === runId) ||
+        (frame.t === 'cancel' && frame.attempts.some((one) => one.a === a))) &&
+      frame.server !== server;
+    // To the very start that was given it, and no other.
+    await until('the second server to order it', () => worker.frames.some(isOfSecond), 60_000);
+    expect((await api('POST', `/runs/${runId}/cancel`, undefined, 1)).status).toBe(202);
+    await until('its cancel', () => worker.frames.some((frame) => frame.t === 'cancel' && isOfSecond(frame)));
+    // Each number that the second server may have reached, as the agent has answered it to the first.
+    const answers = Array.from({ length: 200 }, (_, order) => [
+      agent.session.seal({ t: 'unknown', a, order, server }),
+      agent.session.seal({ t: 'busy', a, order, server }),
+    ]).flat();
+    worker.say(saidBy(agent, a, answers));
+    worker.say(saidBy(agent, a, [agent.session.seal({ t: 'started', a, pid: 7, atMs: 1_700_000_000_000 })]));
+    worker.say(saidBy(agent, a, [agent.session.seal(reportOf(a, 5))]));
+    await until(
+      'the end',
+      async () => {
+        const page = await api('GET', `/runs/${runId}/executions`, undefined, 1);
+        const { items } = (await page.json()) as { items: { state: string }[] };
+        return items[0]!.state === 'failed';
+      },
+      60_000,
+    );
+  }, 120_000);
 });

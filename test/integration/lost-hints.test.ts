@@ -25,6 +25,7 @@ import { until } from '../support/until.ts';
 
 const WORKER = newId() as string as WorkerId;
 const AGENT = newId() as string as AgentId;
+const INSTANCE = newId() as string;
 const actor = { kind: 'token', id: 't', name: 'tester' } as const;
 const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: {} };
 const spec: RunSpec = {
@@ -71,7 +72,7 @@ async function ownerWith(changed: Partial<Store>, lookMs?: number): Promise<void
     ...NO_FLEET,
     isLinked: () => true,
     takesWork: () => true,
-    locate: () => (isLinked ? { workerId: WORKER, agentId: AGENT, sinceMs: 0, start: 1 } : undefined),
+    locate: () => (isLinked ? { workerId: WORKER, agentId: AGENT, sinceMs: 0, instance: INSTANCE } : undefined),
     assign: ({ runId, targets }) => assigned.push({ runId, attempt: targets[0]!.attempt }) > 0,
   };
   owner = new RunOwner({

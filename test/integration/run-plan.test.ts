@@ -24,6 +24,7 @@ import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 
 const WORKER = newId() as string as WorkerId;
+const INSTANCE = newId() as string;
 const actor = { kind: 'token', id: 't', name: 'tester' } as const;
 const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: {} };
 const spec: RunSpec = {
@@ -70,7 +71,7 @@ describe('a run that is written with its first step', () => {
       takesWork: () => true,
       locate(hostId) {
         const agentId = linked.get(hostId);
-        return agentId && { workerId: WORKER, agentId, sinceMs: 0, start: 1 };
+        return agentId && { workerId: WORKER, agentId, sinceMs: 0, instance: INSTANCE };
       },
       assign: (assignment) => sent.push(assignment) > 0,
     };
@@ -154,7 +155,12 @@ describe('a run that is written with its first step', () => {
       [2, 'dispatched', 2],
     ]);
     linked.set(hostIds[2]!, newId<'agent'>() as AgentId);
-    owner.onLinked(hostIds[2]!, { workerId: WORKER, agentId: linked.get(hostIds[2]!)!, sinceMs: 0, start: 1 });
+    owner.onLinked(hostIds[2]!, {
+      workerId: WORKER,
+      agentId: linked.get(hostIds[2]!)!,
+      sinceMs: 0,
+      instance: INSTANCE,
+    });
     await until('the third', () => sent.length === 2);
     expect(await placesOf(id)).toEqual(hostIds.map((hostId) => ['dispatched', linked.get(hostId)]));
   });

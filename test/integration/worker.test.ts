@@ -81,6 +81,7 @@ describe('an order', () => {
     // A day and an hour: the tombstone is gone, and the host's wall clock was set back meanwhile.
     offsetMs = 25 * 3_600_000;
     rig.server.offsetMs = offsetMs;
+    await agent.driver.forget([a]);
     agent.driver.settled.clear();
     rig.server.send(order);
     expect(await rig.server.told(a, 'undelivered')).toMatchObject({ code: 'agent-busy', agentId: agent.agentId });

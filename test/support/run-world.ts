@@ -352,6 +352,12 @@ export class RunWorld {
     if (order && !order.handedOn) this.told.push({ ordinal, attempt: order.attempt, kind: 'undelivered' });
   }
 
+  /** A worker says that it has not handed on what it has, or that it never saw it. */
+  lie(n: number): void {
+    const ordinal = n % this.hosts.length;
+    this.told.push({ ordinal, attempt: this.rows[ordinal]!.attempt, kind: 'undelivered' });
+  }
+
   /** The worker says that the order waits with it; it stays there. */
   queue(n: number): void {
     const ordinal = n % this.hosts.length;

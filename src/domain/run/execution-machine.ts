@@ -21,7 +21,7 @@ export type ExecutionState = (typeof EXECUTION_STATES)[number];
 
 export const EXECUTION_TRANSITIONS = {
   waiting: ['dispatched', 'cancelled', 'skipped', 'not_started'],
-  /** Back to waiting only on the executor's word that it never started: refused for now (busy, dispatch expired) or unknown to it. */
+  /** Back to waiting only on the executor's own word that it has not begun, and begins by no order of before. */
   dispatched: ['waiting', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'not_started', 'lost'],
   running: ['succeeded', 'failed', 'timed_out', 'cancelled', 'lost'],
   succeeded: [],

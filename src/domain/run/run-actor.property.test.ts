@@ -27,6 +27,7 @@ const DEEDS: readonly (readonly [weight: number, name: string, deed: (world: Run
   [1, 'unlink', (world, n) => world.unlink(n, false)],
   [1, 'unlink and bounce', (world, n) => world.unlink(n, true)],
   [1, 'bounce', (world, n) => world.bounce(n)],
+  [1, 'lie', (world, n) => world.lie(n)],
   [1, 'queue', (world, n) => world.queue(n)],
   [1, 'take over', (world) => world.takeOver()],
   [3, 'time', (world, n) => void (world.at += [10, 600, 1_100, 5_100, 21_000][n % 5]!)],

@@ -19,7 +19,7 @@ const SPEC: RunSpec = {
   retries: 0,
   outputKeptBytes: 1_024,
 };
-const HERE: Location = { workerId: 'worker' as WorkerId, agentId: 'agent' as AgentId, start: 1 };
+const HERE: Location = { workerId: 'worker' as WorkerId, agentId: 'agent' as AgentId, instance: 'first' };
 
 /** One host, and an owner that commits at once whatever is decided. */
 class OneHost {
@@ -78,11 +78,19 @@ class OneHost {
 
 const SUCCESS = { to: 'succeeded', exitCode: 0, finishedAtMs: 1 } as const;
 
-describe('an order that was not delivered', () => {
-  it('waits for its next turn, if it was the only one', () => {
+describe('an order that an agent does not take now, by its own word', () => {
+  it('waits for its next turn, whatever was sent before: the agent takes none of it any more', () => {
     const host = new OneHost().dispatched();
-    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    host.passes(10_000);
+    expect(host.orders()).toEqual(['start']);
+    host.actor.onBusy(host.execution, 1, host.at, 500, HERE.instance);
     expect(host.execution.state).toBe('waiting');
+  });
+
+  it('stays out when another start of the agent says so', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onBusy(host.execution, 1, host.at, 500, 'second');
+    expect(host.execution.state).toBe('dispatched');
   });
 
   it('comes back ever more slowly, and has an end with a reason', () => {
@@ -90,7 +98,7 @@ describe('an order that was not delivered', () => {
     let returns = 0;
     while (host.execution.state !== 'not_started') {
       if (host.execution.state === 'dispatched') {
-        host.actor.onUndelivered(host.execution, 1, host.at, 500);
+        host.actor.onBusy(host.execution, 1, host.at, 500, HERE.instance);
         returns++;
         host.commit();
       }
@@ -102,19 +110,30 @@ describe('an order that was not delivered', () => {
     expect(host.at).toBeLessThan(1_000 + SPEC.startDeadlineMs + 30_000);
     expect(host.execution.result?.reason ?? 'start-deadline').toBe('start-deadline');
   });
+});
 
-  it('may have reached its agent all the same: the attempt is for no other executor', () => {
+describe('an order that was not delivered, as a worker says', () => {
+  it('stays out, is sent again ever more slowly, and is lost when nobody else says anything', () => {
+    const host = new OneHost().dispatched();
+    let [sent, isOut] = [0, true];
+    while (host.execution.state === 'dispatched') {
+      if (isOut) host.actor.onUndelivered(host.execution, 1, host.at, 500);
+      host.passes(250);
+      isOut = host.orders().length > 0;
+      if (isOut) sent++;
+    }
+    expect(host.execution).toMatchObject({ state: 'lost', result: { reason: 'status-unknown' } });
+    expect(sent).toBeGreaterThan(5);
+    expect(host.at).toBeLessThan(1_000 + SPEC.startDeadlineMs + 30_000);
+  });
+
+  it('is not called undelivered for a later owner either: what the one before has sent may have arrived', () => {
     const host = new OneHost().dispatched();
     host.actor.onUndelivered(host.execution, 1, host.at, 500);
-    host.commit();
-    const ssh = { workerId: 'other' as WorkerId, agentId: 'other' as AgentId };
-    host.location = ssh;
-    host.passes(600);
-    expect(host.execution.state).toBe('waiting');
-    host.location = HERE;
-    host.actor.onLinked('host' as HostId);
-    host.passes(600);
-    expect(host.execution.state).toBe('dispatched');
+    host.location = undefined;
+    host.passes(1);
+    host.passes(SPEC.lostAfterMs + 1);
+    expect(host.execution.state).toBe('lost');
   });
 
   it('says nothing of an earlier one that may have arrived', () => {
@@ -233,7 +252,7 @@ describe('an order that its executor has taken', () => {
   it('is sent again when its executor knows nothing of it any more', () => {
     const host = new OneHost().dispatched();
     host.actor.onAccepted(host.execution, 1);
-    host.actor.onUnknown(host.execution, 1, host.at, HERE.start);
+    host.actor.onUnknown(host.execution, 1, host.at, HERE.instance);
     expect(host.orders()).toEqual(['start']);
   });
 });
@@ -257,11 +276,36 @@ describe("an order that waits in a worker's queue", () => {
     expect(host.orders()).toEqual(['start']);
   });
 
-  it('waits for its next turn when the worker hands it back', () => {
+  it('is sent again when the worker hands it back', () => {
     const host = new OneHost().dispatched();
     host.actor.onQueued(host.execution, 1);
     host.actor.onUndelivered(host.execution, 1, host.at, 500);
-    expect(host.execution.state).toBe('waiting');
+    host.passes(600);
+    expect([host.execution.state, ...host.orders()]).toEqual(['dispatched', 'start']);
+  });
+
+  it('is not lost there, however long its turn takes, as long as the worker says so', () => {
+    const host = new OneHost().dispatched();
+    for (let minutes = 0; minutes < 60; minutes++) {
+      host.actor.onQueued(host.execution, 1);
+      host.passes(60_000);
+      host.orders();
+    }
+    expect(host.execution.state).toBe('dispatched');
+    for (let minutes = 0; minutes < 6; minutes++) host.passes(60_000);
+    expect(host.execution.state).toBe('lost');
+  });
+
+  it('has an end when its cancel is answered by nobody but the queue', () => {
+    const host = new OneHost().dispatched();
+    host.actor.onQueued(host.execution, 1);
+    host.actor.onCancelRequested('somebody');
+    for (let minutes = 0; minutes < 6; minutes++) {
+      host.passes(60_000);
+      host.orders();
+      host.actor.onQueued(host.execution, 1);
+    }
+    expect(host.execution.state).toBe('lost');
   });
 
   it('says nothing against what the executor has said', () => {
@@ -405,7 +449,7 @@ describe('the clocks of two machines', () => {
 describe('an agent that was started anew', () => {
   it('is asked of an attempt that its former start was given, never told to begin it', () => {
     const host = new OneHost().dispatched();
-    host.location = { ...HERE, start: 2 };
+    host.location = { ...HERE, instance: 'second' };
     host.actor.onLinked('host' as HostId);
     host.advance();
     expect(host.orders()).toEqual(['query']);
@@ -413,14 +457,14 @@ describe('an agent that was started anew', () => {
 
   it('and knows nothing of it makes it lost: the former start, or a copy of it, may have carried it out', () => {
     const host = new OneHost().dispatched();
-    host.location = { ...HERE, start: 2 };
-    host.actor.onUnknown(host.execution, 1, host.at, 2);
+    host.location = { ...HERE, instance: 'second' };
+    host.actor.onUnknown(host.execution, 1, host.at, 'second');
     expect(host.execution.state).toBe('lost');
   });
 
   it('is not spoken of by its own word that it has not come', () => {
     const host = new OneHost().dispatched();
-    host.actor.onUnknown(host.execution, 1, host.at, 1);
+    host.actor.onUnknown(host.execution, 1, host.at, 'first');
     host.advance();
     expect([host.execution.state, ...host.orders()]).toEqual(['dispatched', 'start']);
   });

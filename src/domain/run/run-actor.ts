@@ -18,6 +18,7 @@ import {
   type ExecutionState,
 } from './execution-machine.ts';
 import { failuresTolerated } from './failure-limit.ts';
+import { askAgainAfterMs, RESEND_MS, returnPauseMs, silenceMsMax, type HeardFrom } from './order-pace.ts';
 import { isSettled, isTerminalRun, runVerdict, type RunState } from './run-machine.ts';
 import type { RunSpec } from './spec.ts';
 
@@ -26,7 +27,7 @@ export interface Location {
   readonly workerId: WorkerId;
   readonly agentId: AgentId;
   /** Which start of the agent; absent over SSH. */
-  readonly start?: number;
+  readonly instance?: string;
 }
 /** Where to: for an execution that waits, the way that would be taken now; for one that is out, where its executor is. */
 export type Locate<Stream> = (execution: Execution<Stream>) => Location | undefined;
@@ -39,7 +40,7 @@ export interface SeedExecution {
   readonly hostName: string;
   readonly state: ExecutionState;
   readonly agentId?: AgentId;
-  readonly agentStart?: number;
+  readonly agentInstance?: string;
   readonly workerId?: WorkerId;
   /** By the host's clock: shown, never compared. */
   readonly startedAtMs?: number;
@@ -82,7 +83,7 @@ export interface Execution<Stream> {
   dbState: ExecutionState;
   agentId: AgentId | undefined;
   /** The start of the agent that was given the attempt: no other start of it is. */
-  agentStart: number | undefined;
+  agentInstance: string | undefined;
   workerId: WorkerId | undefined;
   failures: number;
   dispatchedAtMs: number | undefined;
@@ -103,12 +104,11 @@ export interface Execution<Stream> {
   /** How often this attempt came back, and since when, by the owner's monotonic clock. */
   returns: number;
   returnedSince: number;
-  /** The agent that an order may have reached, whatever was said of it: the attempt is for no other executor. */
-  boundTo: AgentId | undefined;
+  /** Since when its agent is here and nobody has said what became of it, by the owner's monotonic clock; 0 while not known. */
+  silentSince: number;
   /** The last order that went out for it: an answer to an earlier one settles nothing. */
   order: number;
-  /** Who has said that it has the order: a worker, in whose queue it waits, or the executor itself. */
-  heardFrom: 'nobody' | 'queue' | 'executor';
+  heardFrom: HeardFrom;
 }
 
 /** Whether the present attempt is, or was, carried out by a worker over SSH. */
@@ -136,14 +136,6 @@ export interface Unreached {
   readonly reason: ErrorCode;
   readonly detail: string;
 }
-/** An attempt that comes back again and again is tried ever more slowly, at last once in this time. */
-const RETURN_PAUSE_MS_MAX = 15_000;
-/** A start that nobody confirmed is sent again after this; the journal makes that harmless. */
-const RESEND_MS = 5_000;
-/** One that waits at a worker is, in case the worker has forgotten it. */
-const RESEND_QUEUED_MS = 60_000;
-/** The word that a script has begun is told once: where it does not come, its executor is asked. */
-const ASK_STARTED_MS = 60_000;
 /**
  * Executions in flight for each millisecond between two looks at all of them. Events come in thousands of frames, and a look at
  * ten thousand hosts with each would be most of the owner's work; nothing that a look finds is in such a hurry.
@@ -195,7 +187,7 @@ export class RunActor<Stream = unknown> {
         state: seed.state,
         dbState: seed.state,
         agentId: seed.agentId,
-        agentStart: seed.agentStart,
+        agentInstance: seed.agentInstance,
         workerId: seed.workerId,
         failures: seed.failuresInRound,
         dispatchedAtMs: seed.dispatchedAtMs,
@@ -214,7 +206,7 @@ export class RunActor<Stream = unknown> {
         order: 0,
         returns: 0,
         returnedSince: 0,
-        boundTo: undefined,
+        silentSince: 0,
         heardFrom: 'nobody',
       };
       this.dbCounts[seed.state]++;
@@ -271,12 +263,13 @@ export class RunActor<Stream = unknown> {
   }
 
   onAccepted(execution: Execution<Stream>, attempt: number): void {
-    if (attempt === execution.attempt) execution.heardFrom = 'executor';
+    if (attempt === execution.attempt) [execution.heardFrom, execution.silentSince] = ['executor', 0];
   }
 
   /** It waits its turn at the worker: no need to send it again. */
   onQueued(execution: Execution<Stream>, attempt: number): void {
-    if (attempt === execution.attempt && execution.heardFrom === 'nobody') execution.heardFrom = 'queue';
+    if (attempt !== execution.attempt || execution.heardFrom === 'executor' || execution.cancelSentAt > 0) return;
+    [execution.heardFrom, execution.silentSince] = ['queue', 0];
   }
 
   /** `settled`: already known (acknowledge), `taken`: will be committed, `superseded`: of an attempt that is history, `ignored`: not ours to take. */
@@ -321,51 +314,58 @@ export class RunActor<Stream = unknown> {
   }
 
   /** The executor never heard of it. `start`: which start of the agent says so. */
-  onUnknown(execution: Execution<Stream>, attempt: number, nowMs: number, start?: number): void {
+  onUnknown(execution: Execution<Stream>, attempt: number, nowMs: number, instance?: string): void {
     if (attempt !== execution.attempt || execution.retry || execution.dbState !== execution.state) return;
-    if (execution.state === 'dispatched' && start !== execution.agentStart)
+    if (execution.state === 'dispatched' && instance !== execution.agentInstance)
       // The start that was given the order may have carried it out, and may be another copy of the agent: it is not given twice.
-      this.#settle(execution, {
-        to: 'lost',
-        reason: 'status-unknown',
-        detail: 'The agent began anew before it had told whether it took the order, and knows nothing of it now.',
-        finishedAtMs: nowMs,
-      });
-    else if (execution.state === 'running')
-      this.#settle(execution, {
-        to: 'lost',
-        reason: 'status-unknown',
-        detail: 'The agent no longer knows of the attempt.',
-        finishedAtMs: nowMs,
-      });
+      this.#lose(
+        execution,
+        'The agent began anew before it had told whether it took the order, and knows nothing of it now.',
+        nowMs,
+      );
+    else if (execution.state === 'running') this.#lose(execution, 'The agent no longer knows of the attempt.', nowMs);
     else if (execution.state === 'dispatched' && this.cancelRequestedBy !== undefined)
       this.#settle(execution, { to: 'cancelled', reason: 'cancelled-by-user', finishedAtMs: nowMs });
     else if (execution.state === 'dispatched') {
-      execution.heardFrom = 'nobody';
-      execution.lastOrderAt = 0;
+      [execution.heardFrom, execution.silentSince, execution.lastOrderAt] = ['nobody', 0, 0];
       this.#fresh.add(execution);
     }
   }
 
-  /** It was not handed to the agent. Back to waiting only if no other order can have reached it. */
+  /**
+   * By the word of a worker it was not handed to the executor. Of an agent no worker can know that: an order may have reached it before, or
+   * may yet. So it stays out, and is sent again in a while. Over SSH it goes back to waiting, if no other order can have been carried out.
+   */
   onUndelivered(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfter: number): void {
     // Once a cancel is out, this may be about the cancel: it says nothing of the starts before it.
-    if (
-      attempt !== execution.attempt ||
-      execution.state !== 'dispatched' ||
-      execution.retry ||
-      execution.cancelSentAt > 0
-    )
-      return;
-    execution.sends = Math.max(0, execution.sends - 1);
+    if (!this.#mayReturn(execution, attempt) || execution.cancelSentAt > 0) return;
     execution.lastOrderAt = nowAt;
     if (execution.heardFrom === 'queue') execution.heardFrom = 'nobody';
-    if (execution.sends > 0 || execution.heardFrom === 'executor' || execution.dbState !== 'dispatched') return;
+    if (isOverSsh(execution)) {
+      execution.sends = Math.max(0, execution.sends - 1);
+      if (execution.sends === 0 && execution.heardFrom === 'nobody') this.#return(execution, nowAt, retryAfter);
+    } else if (execution.heardFrom === 'nobody')
+      execution.lastOrderAt += this.#pauseAfterReturn(execution, nowAt, retryAfter) - RESEND_MS;
+  }
+
+  /** By the agent's own word, in answer to the latest order: it has not taken it, and takes none of before. `instance`: which start of it says so. */
+  onBusy(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfter: number, instance?: string): void {
+    if (this.#mayReturn(execution, attempt) && instance === execution.agentInstance)
+      this.#return(execution, nowAt, retryAfter);
+  }
+
+  #mayReturn(execution: Execution<Stream>, attempt: number): boolean {
+    const { state, dbState, retry } = execution;
+    return attempt === execution.attempt && state === 'dispatched' && dbState === 'dispatched' && !retry;
+  }
+
+  #pauseAfterReturn(execution: Execution<Stream>, nowAt: number, retryAfter: number): number {
     if (execution.returns++ === 0) execution.returnedSince = nowAt;
-    execution.notBeforeAt =
-      nowAt + Math.min(RETURN_PAUSE_MS_MAX, retryAfter * 2 ** Math.min(execution.returns - 1, 16));
-    // It came back by somebody's word between us: where that was not true, another way would be a second run.
-    if (!isOverSsh(execution)) execution.boundTo = execution.agentId;
+    return returnPauseMs(retryAfter, execution.returns);
+  }
+
+  #return(execution: Execution<Stream>, nowAt: number, retryAfter: number): void {
+    execution.notBeforeAt = nowAt + this.#pauseAfterReturn(execution, nowAt, retryAfter);
     this.#inFlight.delete(execution);
     this.#move(execution, 'waiting');
     this.#ready.add(execution);
@@ -392,7 +392,7 @@ export class RunActor<Stream = unknown> {
   }
 
   #askAnew(execution: Execution<Stream>): void {
-    [execution.unlinkedAt, execution.heardFrom, execution.lastOrderAt] = [0, 'nobody', 0];
+    [execution.unlinkedAt, execution.heardFrom, execution.lastOrderAt, execution.silentSince] = [0, 'nobody', 0, 0];
     this.#fresh.add(execution);
   }
 
@@ -430,8 +430,7 @@ export class RunActor<Stream = unknown> {
         });
         continue;
       }
-      const found = locate(execution);
-      const location = execution.boundTo === undefined || found?.agentId === execution.boundTo ? found : undefined;
+      const location = locate(execution);
       if (!location) {
         this.#ready.delete(execution);
         if (late && execution.failures === 0) this.#giveUp(execution, now.ms);
@@ -440,15 +439,10 @@ export class RunActor<Stream = unknown> {
       }
       this.#ready.delete(execution);
       this.#inFlight.add(execution);
-      [execution.agentId, execution.agentStart] = [location.agentId, location.start];
+      [execution.agentId, execution.agentInstance] = [location.agentId, location.instance];
       [execution.workerId, execution.dispatchedAtMs] = [location.workerId, now.ms];
-      [execution.sends, execution.heardFrom, execution.lastOrderAt, execution.unlinkedAt, execution.cancelSentAt] = [
-        0,
-        'nobody',
-        0,
-        0,
-        0,
-      ];
+      [execution.sends, execution.heardFrom, execution.lastOrderAt] = [0, 'nobody', 0];
+      [execution.unlinkedAt, execution.cancelSentAt, execution.silentSince] = [0, 0, 0];
       this.#move(execution, 'dispatched');
     }
   }
@@ -482,6 +476,11 @@ export class RunActor<Stream = unknown> {
         detail: 'The host was out of reach for too long; what it did is told as soon as it is back.',
         finishedAtMs: now.ms,
       });
+    }
+    if (location && execution.state === 'dispatched' && !isOverSsh(execution)) {
+      execution.silentSince ||= now.at;
+      if (now.at - execution.silentSince > silenceMsMax(this.spec, execution.heardFrom))
+        return this.#lose(execution, 'The host is linked, but nobody has told whether it took the order.', now.ms);
     }
     if (location && this.#overdueMs(execution, now.at) > 2 * this.guardMs)
       this.#settle(execution, {
@@ -540,10 +539,10 @@ export class RunActor<Stream = unknown> {
         if (execution.cancelSentAt > 0 && nowAt - execution.cancelSentAt < RESEND_MS) continue;
         execution.cancelSentAt = nowAt;
         orders.push({ kind: 'cancel', ...to });
-      } else if (execution.lastOrderAt === 0 || nowAt - execution.lastOrderAt >= askAgainAfter(execution)) {
+      } else if (execution.lastOrderAt === 0 || nowAt - execution.lastOrderAt >= askAgainAfterMs(execution)) {
         execution.lastOrderAt = nowAt;
         if (execution.state === 'running') orders.push({ kind: 'query', ...to });
-        else if (execution.heardFrom === 'executor' || location.start !== execution.agentStart) {
+        else if (execution.heardFrom === 'executor' || location.instance !== execution.agentInstance) {
           // Counted, because that it was not delivered would be counted too.
           execution.sends++;
           orders.push({ kind: 'query', ...to });
@@ -606,20 +605,24 @@ export class RunActor<Stream = unknown> {
         false,
         undefined,
       ];
-      [execution.startedAtMs, execution.dispatchedAtMs, execution.agentId, execution.agentStart] = [
+      [execution.startedAtMs, execution.dispatchedAtMs, execution.agentId, execution.agentInstance] = [
         undefined,
         undefined,
         undefined,
         undefined,
       ];
       [execution.workerId, execution.sends] = [undefined, 0];
-      [execution.returns, execution.boundTo] = [0, undefined];
+      execution.returns = 0;
       this.#dirty.delete(execution);
       this.#ready.add(execution);
     }
     if (isTerminalExecution(execution.state) && !this.#dirty.has(execution)) execution.result = undefined;
     else if (this.#inFlight.has(execution)) this.#fresh.add(execution);
     this.dbCounts[execution.dbState]++;
+  }
+
+  #lose(execution: Execution<Stream>, detail: string, finishedAtMs: number): void {
+    this.#settle(execution, { to: 'lost', reason: 'status-unknown', detail, finishedAtMs });
   }
 
   #settle(
@@ -640,10 +643,4 @@ export class RunActor<Stream = unknown> {
     this.#parked.delete(execution);
     if (isFailure(to)) this.#failures++;
   }
-}
-
-function askAgainAfter({ heardFrom, state }: Execution<unknown>): number {
-  if (heardFrom === 'nobody') return RESEND_MS;
-  if (heardFrom === 'queue') return RESEND_QUEUED_MS;
-  return state === 'dispatched' ? ASK_STARTED_MS : Number.POSITIVE_INFINITY;
 }

@@ -62,8 +62,8 @@ export const AGENT_FRAMES = frameShapes<AgentFrame>({
   output: live,
   chunk: chunk,
   report: reportFields,
-  unknown: { a: attempt, order: optional(size) },
-  busy: { a: attempt, order: optional(size) },
+  unknown: { a: attempt, order: optional(size), server: optional(text(36)) },
+  busy: { a: attempt, order: optional(size), server: optional(text(36)) },
   data: { id: question, a: attempt, stream, offset: size, bytes: fetched, size, eof: truth, error: optional(code) },
   renew: { csr: pem, signature },
   load: {

@@ -108,14 +108,16 @@ export interface StreamReport {
 export interface AgentBusy {
   t: 'busy';
   a: string;
-  /** The order that this answers. */
+  /** The order that this answers: neither it nor an earlier one is carried out any more. */
   order?: number;
+  server?: string;
 }
 export interface AgentUnknown {
   t: 'unknown';
   a: string;
   /** The order that this answers: no earlier one is carried out any more. */
   order?: number;
+  server?: string;
 }
 /** The answer to `fetch`: a range of the whole output kept on the host. */
 export interface AgentData {

@@ -70,14 +70,15 @@ const event: Shape<AttemptEvent> = variants<AttemptEvent, 'k'>('k', {
   accepted: agentOf,
   started: { ...agentOf, atMs: instant, pid },
   report: { agentId: uuid, report },
-  unknown: { ...agentOf, order: optional(size), start: optional(size) },
+  unknown: { ...agentOf, order: optional(size), server: optional(text(36)), instance: optional(uuid) },
   queued: { a: attempt },
   undelivered: {
     a: attempt,
     code: oneOf('host-not-linked', 'agent-busy'),
     agentId: optional(uuid),
     order: optional(size),
-    start: optional(size),
+    server: optional(text(36)),
+    instance: optional(uuid),
   },
 });
 const queue = record<QueueFigures>({ length: count, oldestMs: figure, starts: size, waitedMs: figure });

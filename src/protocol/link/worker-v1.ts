@@ -75,7 +75,7 @@ export type AttemptEvent =
   | { k: 'accepted'; a: string; agentId: string }
   | { k: 'started'; a: string; agentId: string; atMs: number; pid: number }
   | { k: 'report'; agentId: string; report: AgentReport }
-  | { k: 'unknown'; a: string; agentId: string; order?: number; start?: number }
+  | { k: 'unknown'; a: string; agentId: string; order?: number; server?: string; instance?: string }
   /** It waits its turn at the worker; sent once for each that does not start at once. */
   | { k: 'queued'; a: string }
   /** The worker could not hand it on: the agent is not linked here (any more), or its queue is full. Nothing was sent. */
@@ -86,7 +86,8 @@ export type AttemptEvent =
       /** With the order that this answers, where the agent itself has said it. */
       agentId?: string;
       order?: number;
-      start?: number;
+      server?: string;
+      instance?: string;
     };
 
 export interface WorkerOutput {

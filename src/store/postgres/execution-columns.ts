@@ -14,7 +14,7 @@ export const EXECUTION_COLUMNS: readonly (readonly [
   ['allowed', 'text', (c) => `,${c.from.join(',')},`],
   ['state', 'text', (c) => c.to],
   ['agent_id', 'uuid', (c) => c.agentId ?? null],
-  ['agent_start', 'bigint', (c) => c.agentStart ?? null],
+  ['agent_instance', 'uuid', (c) => c.agentInstance ?? null],
   ['worker_id', 'uuid', (c) => c.workerId ?? null],
   ['dispatched_at_ms', 'bigint', (c) => c.dispatchedAtMs ?? null],
   ['started_at_ms', 'bigint', (c) => c.startedAtMs ?? null],

@@ -8,7 +8,7 @@ import { EXECUTION_COLUMNS } from './execution-columns.ts';
 import type { Executor } from './pool.ts';
 
 const KEPT = EXECUTION_COLUMNS.filter(
-  ([name]) => !['allowed', 'agent_start', 'worker_id', 'dispatched_at_ms', 'settled_late', 'seq'].includes(name),
+  ([name]) => !['allowed', 'agent_instance', 'worker_id', 'dispatched_at_ms', 'settled_late', 'seq'].includes(name),
 );
 /** The agent is a condition, no column: the attempt says whose it was. */
 const STORED = KEPT.map(([name]) => name)

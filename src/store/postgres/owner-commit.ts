@@ -109,7 +109,7 @@ function groupByRun(changes: readonly { readonly runId: RunId }[]): Map<RunId, n
 }
 
 /** What is once known stays known: a later change that does not say it again does not take it away. */
-const KEPT: readonly string[] = ['agent_id', 'agent_start', 'worker_id', 'dispatched_at_ms', 'started_at_ms'];
+const KEPT: readonly string[] = ['agent_id', 'agent_instance', 'worker_id', 'dispatched_at_ms', 'started_at_ms'];
 const KEYS: readonly string[] = ['task', 'attempt', 'allowed'];
 
 /**

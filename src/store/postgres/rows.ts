@@ -80,7 +80,7 @@ export interface ExecutionRow {
   round: number;
   failures_in_round: number;
   agent_id: string | null;
-  agent_start: number | null;
+  agent_instance: string | null;
   worker_id: string | null;
   dispatched_at_ms: number | null;
   started_at_ms: number | null;

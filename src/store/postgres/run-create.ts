@@ -60,13 +60,13 @@ async function executionsCreate(
   dispatch: FirstDispatch | undefined,
 ): Promise<void> {
   const placed = new Map(dispatch?.executions.map((execution) => [execution.ordinal, execution]));
-  const placesOf = <K extends 'agentId' | 'agentStart' | 'workerId'>(pick: K): (string | number | null)[] =>
+  const placesOf = <K extends 'agentId' | 'agentInstance' | 'workerId'>(pick: K): (string | null)[] =>
     dispatch ? targets.map((_, ordinal) => placed.get(ordinal)?.[pick] ?? null) : [];
   await tx.query({
     name: 'execution-create',
-    text: `INSERT INTO execution (run_id, task, ordinal, host_id, host_name, state, agent_id, worker_id, dispatched_at_ms, seq, agent_start)
-           SELECT $1, 0, n - 1, id, name, CASE WHEN agent IS NULL THEN 'waiting' ELSE 'dispatched' END, agent, worker, CASE WHEN agent IS NULL THEN NULL ELSE $6::bigint END, CASE WHEN agent IS NULL THEN 1 ELSE $7::bigint END, agent_start
-           FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $8::bigint[]) WITH ORDINALITY AS host(id, name, agent, worker, agent_start, n)`,
+    text: `INSERT INTO execution (run_id, task, ordinal, host_id, host_name, state, agent_id, worker_id, dispatched_at_ms, seq, agent_instance)
+           SELECT $1, 0, n - 1, id, name, CASE WHEN agent IS NULL THEN 'waiting' ELSE 'dispatched' END, agent, worker, CASE WHEN agent IS NULL THEN NULL ELSE $6::bigint END, CASE WHEN agent IS NULL THEN 1 ELSE $7::bigint END, agent_instance
+           FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $8::uuid[]) WITH ORDINALITY AS host(id, name, agent, worker, agent_instance, n)`,
     values: [
       id,
       targets.map((t) => t.hostId),
@@ -75,7 +75,7 @@ async function executionsCreate(
       placesOf('workerId'),
       dispatch?.dispatchedAtMs ?? null,
       dispatch?.run.seq ?? null,
-      placesOf('agentStart'),
+      placesOf('agentInstance'),
     ],
   });
 }

@@ -99,7 +99,7 @@ export async function runCancelRequest(
 }
 
 /** Columns that a new attempt starts without. */
-export const FRESH_ATTEMPT = `state = 'waiting', attempt = attempt + 1, agent_id = NULL, agent_start = NULL, worker_id = NULL, dispatched_at_ms = NULL, started_at_ms = NULL, finished_at_ms = NULL,
+export const FRESH_ATTEMPT = `state = 'waiting', attempt = attempt + 1, agent_id = NULL, agent_instance = NULL, worker_id = NULL, dispatched_at_ms = NULL, started_at_ms = NULL, finished_at_ms = NULL,
   exit_code = NULL, signal = NULL, reason = NULL, detail = NULL, settled_late = false, out_size = 0, out_head = 0, out_tail = 0, out_digest = NULL,
   err_size = 0, err_head = 0, err_tail = 0, err_digest = NULL`;
 
@@ -211,7 +211,7 @@ export async function runSeed(pool: Pool, id: RunId): Promise<RunSeed | undefine
     const row = run.rows[0];
     if (!row) return undefined;
     const { rows } = await tx.query<ExecutionRow>(
-      'SELECT task, ordinal, attempt, host_id, host_name, state, agent_id, agent_start, worker_id, dispatched_at_ms, started_at_ms, failures_in_round FROM execution WHERE run_id = $1 ORDER BY task, ordinal',
+      'SELECT task, ordinal, attempt, host_id, host_name, state, agent_id, agent_instance, worker_id, dispatched_at_ms, started_at_ms, failures_in_round FROM execution WHERE run_id = $1 ORDER BY task, ordinal',
       [id],
     );
     return present<RunSeed>({
@@ -227,7 +227,7 @@ export async function runSeed(pool: Pool, id: RunId): Promise<RunSeed | undefine
           hostName: e.host_name,
           state: e.state,
           agentId: e.agent_id as never,
-          agentStart: e.agent_start,
+          agentInstance: e.agent_instance,
           workerId: e.worker_id as never,
           dispatchedAtMs: e.dispatched_at_ms,
           startedAtMs: e.started_at_ms,
