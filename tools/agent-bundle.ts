@@ -3,9 +3,12 @@
  * in it, the benchmark of idle agents runs it, the single executable has it inside (in CommonJS, which that wants).
  * `node tools/agent-bundle.ts OUTFILE` writes it.
  */
-import { build, type Metafile } from 'esbuild';
+import { build, stop, type Metafile } from 'esbuild';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+
+/** Ends the bundler's own process, which otherwise stays for as long as ours; the next call starts it again. */
+export const bundlerStop = stop;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** Dependencies in CommonJS ask for built-ins by `require`, which an ES module does not have. */

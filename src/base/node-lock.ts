@@ -2,11 +2,12 @@
  * One process per data folder, and the right kind of folder. The lock is a listening socket in Linux's abstract name space: the
  * kernel takes it away with the process, whatever ends it, so nothing stale is ever left. Elsewhere it is a socket file.
  */
-import { accessSync, constants, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { DroverError } from './errors.ts';
+import { makeFolder } from './node-folder.ts';
 
 const MARKER = 'drover.json';
 const HOLDER_ANSWER_MS = 500;
@@ -20,7 +21,7 @@ export async function acquireFolderLock(
   kind: 'up' | 'server' | 'worker' | 'agent',
 ): Promise<{ release(): void }> {
   try {
-    mkdirSync(folder, { recursive: true, mode: MODES[kind] });
+    makeFolder(folder, MODES[kind]);
     accessSync(folder, constants.W_OK);
   } catch (error) {
     throw new DroverError('data-folder-unwritable', {

@@ -3,11 +3,12 @@
  * set. The same programs as in a cluster; what is special is only who starts them. A child that dies is started again.
  */
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { homedir, hostname } from 'node:os';
+import { availableParallelism, homedir, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { allPages, createClient, dataOf, DroverApiError, type DroverClient } from '@drover/sdk';
+import { eachAtOnce } from '../base/at-once.ts';
 import { pause, systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { FreeSpace } from '../base/free-space.ts';
@@ -53,6 +54,8 @@ const IDENTITY = 'identity.json';
 const UNPRIVILEGED = 'nobody';
 const READY_MS = 60_000;
 const TOKEN_RENEW_BEFORE_MS = 30 * 86_400_000;
+/** Agents that start at the same time: more would only take the processors from each other, until all of them are late. */
+const AGENTS_AT_ONCE = 2 * availableParallelism();
 const LOOK_AFTER_MS = 60 * 60_000;
 
 /** The agent must stay small: these keep V8's young generation and its helper threads at what an idle process needs. */
@@ -159,17 +162,20 @@ class Up {
     const workerAddress = await this.#worker(client, access, { joined, publicUrl });
     const wanted =
       agents === 1 ? [hostname().toLowerCase()] : Array.from({ length: agents }, (_, i) => `local-${i + 1}`);
-    await Promise.all(
-      wanted.map((name) => this.#agent(client, access, { joined, name, program: agentProgram, workerAddress })),
-    );
-    // They have said that they are linked; the server's list says so a moment later.
+    const late = new Set<string>();
+    await eachAtOnce(wanted, AGENTS_AT_ONCE, async (name) => {
+      if (this.isStopping) return;
+      const isInTime = await this.#agent(client, access, { joined, name, program: agentProgram, workerAddress });
+      if (!isInTime) late.add(name);
+    });
+    // The others have said that they are linked; the server's list says so a moment later.
     await polled('Not every agent', async () => {
       const linked = new Set(
         dataOf(await client.GET('/api/v1/hosts', { params: { query: { linked: 'true', limit: 1_000 } } })).items.map(
           (host) => host.name,
         ),
       );
-      return wanted.every((name) => linked.has(name));
+      return wanted.every((name) => linked.has(name) || late.has(name));
     });
     this.#lookAfter(access);
     return { url: publicUrl, token: access.token };
@@ -309,17 +315,28 @@ class Up {
     return agentAddress;
   }
 
+  /** False when it is late: it goes on, and takes work once it is linked. */
   async #agent(
     client: DroverClient,
     access: Access,
     agent: { joined: ReadonlySet<string>; name: string; program: string; workerAddress: string },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const folder = join(this.#config.dataDir, 'agents', agent.name);
     const env = await joinEnv(client, access, { folder, role: 'agent', joined: agent.joined, host: agent.name });
+    const { promise: late, resolve: isLate } = Promise.withResolvers<boolean>();
     const child = this.#child(
       'agent',
       `agent-${agent.name}`,
-      { env, program: agent.program, execArgv: AGENT_NODE_FLAGS, isReady: (message) => 'linked' in message },
+      {
+        env,
+        program: agent.program,
+        execArgv: AGENT_NODE_FLAGS,
+        isReady: (message) => 'linked' in message,
+        onLate: () => {
+          process.stderr.write(`drover: ${agent.name} is not linked yet; it goes on trying\n`);
+          isLate(false);
+        },
+      },
       // Several on one machine are hosts of their own; a single one is this machine.
       [
         '--data',
@@ -332,7 +349,7 @@ class Up {
         ...(this.#config.agents === 1 ? [] : ['--machine-id', `${hostname()} ${folder}`]),
       ],
     );
-    await child.start();
+    return Promise.race([child.start().then(() => true), late]);
   }
 
   #child(
@@ -454,11 +471,13 @@ function entryPoint(): string {
 /** In a clone the agent's bundle is made afresh; a package brings it along. */
 async function agentBundle(dataDir: string): Promise<string> {
   if (!import.meta.url.endsWith('.ts')) return fileURLToPath(new URL('./drover-agent.mjs', import.meta.url));
-  const { agentBundle: build } = (await import('../../tools/agent-bundle.ts')) as {
+  const { agentBundle: build, bundlerStop } = (await import('../../tools/agent-bundle.ts')) as {
     agentBundle: (outfile: string, options: { write: boolean }) => Promise<unknown>;
+    bundlerStop: () => Promise<void>;
   };
   const program = join(dataDir, 'drover-agent.mjs');
   await build(program, { write: true });
+  await bundlerStop();
   chmodSync(program, 0o600);
   return program;
 }

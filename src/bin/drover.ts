@@ -2,6 +2,7 @@
 import module from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { makeFolder } from '../base/node-folder.ts';
 
 const ROLES: Readonly<Record<string, () => Promise<unknown>>> = {
   server: () => import('./drover-server.ts'),
@@ -13,7 +14,14 @@ const ROLES: Readonly<Record<string, () => Promise<unknown>>> = {
 /** In a folder of this user's own: in a shared one, as Node takes by itself, somebody else could lay down what we execute. */
 function keepCompiled(): void {
   const home = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  module.enableCompileCache(process.env.NODE_COMPILE_CACHE || join(home, 'drover', 'compiled'));
+  const folder = process.env.NODE_COMPILE_CACHE || join(home, 'drover', 'compiled');
+  try {
+    // By ourselves: Node would try for ever where it cannot be made.
+    makeFolder(folder, 0o700);
+    module.enableCompileCache(folder);
+  } catch {
+    // Compiled afresh each time, then.
+  }
 }
 
 async function main(): Promise<void> {

@@ -1,8 +1,9 @@
 /** A process that was started as root and goes on as another user, for good. Its program is loaded by then; its data folder follows. */
 import { spawnSync } from 'node:child_process';
-import { chownSync, lchownSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { chownSync, lchownSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DroverError } from '../base/errors.ts';
+import { makeFolder } from '../base/node-folder.ts';
 import { findAccount, unreachableParent } from '../drivers/process/account.ts';
 
 /** Throws `user-unknown`, and `data-folder-unwritable` when the user does not get to the folder. Nothing changes for who is that user already. */
@@ -13,7 +14,14 @@ export function becomeUser(name: string, dataDir: string): void {
   if (process.getuid?.() === account.uid) return;
   if (process.getuid?.() !== 0)
     throw new DroverError('user-unknown', { detail: `Only root can go on as ${name}; this process is not root.` });
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  try {
+    makeFolder(dataDir, 0o700);
+  } catch (error) {
+    throw new DroverError('data-folder-unwritable', {
+      detail: `The data folder ${dataDir} cannot be made: ${(error as Error).message}. Choose another with --data.`,
+      cause: error,
+    });
+  }
   const locked = unreachableParent(join(dataDir, 'x'), { ...account, uid: -1, gid: -1 });
   if (locked !== undefined && locked !== dataDir)
     throw new DroverError('data-folder-unwritable', {

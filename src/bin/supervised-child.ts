@@ -13,6 +13,8 @@ const RESTART_CAP_MS = 5_000;
 const STEADY_MS = 30_000;
 const READY_MS = 60_000;
 const STOP_MS = 6_000;
+/** A refusal repeats itself; what a busy machine did to a child does not. */
+const PATIENT_TRIES = 4;
 /** One older log of the same size is kept beside it. */
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
 /** What only the server needs to know is kept from the others. */
@@ -29,6 +31,12 @@ export interface ChildOptions {
   /** Picks out the message that says it can take work. */
   readonly isReady: (message: object) => boolean;
   readonly onRestart: (why: string) => void;
+  /**
+   * With it, the supervisor is patient: when the child is not ready in time this is called, and the child goes on. One that ends before it
+   * is ready is started again, `PATIENT_TRIES` times until then and for ever after.
+   */
+  readonly onLate?: () => void;
+  readonly readyMs?: number;
 }
 
 export class SupervisedChild {
@@ -49,32 +57,36 @@ export class SupervisedChild {
   /** Resolves with the message that says it is ready. Rejects with the child's own refusal when it ends before that. */
   start<T extends object>(): Promise<T> {
     this.#stopping = false;
-    const { name, logFile } = this.#options;
+    const { name, logFile, isReady, onLate, readyMs = READY_MS } = this.#options;
     const logStart = sizeOf(logFile);
     return new Promise((resolve, reject) => {
-      let ready = false;
-      const cancel = systemClock.after(READY_MS, () => {
-        if (ready) return;
+      let [isSettled, tries] = [false, 0];
+      const cancel = systemClock.after(readyMs, () => {
+        if (isSettled) return;
+        if (onLate) {
+          tries = Number.NEGATIVE_INFINITY;
+          return onLate();
+        }
         this.kill();
         reject(
           new DroverError('host-not-linked', {
-            detail: `${name} was not ready within ${READY_MS / 1_000} s. Its log: ${logFile}`,
+            detail: `${name} was not ready within ${readyMs / 1_000} s. Its log: ${logFile}`,
           }),
         );
       });
-      this.#launch(
-        (message) => {
-          if (ready || !this.#options.isReady(message)) return;
-          ready = true;
-          cancel();
-          resolve(message as T);
-        },
-        (why) => {
-          cancel();
-          if (ready) this.#restart(why);
-          else reject(refusalIn(logOf(logFile, logStart), name, why, logFile));
-        },
-      );
+      const onMessage = (message: object): void => {
+        if (isSettled || !isReady(message)) return;
+        isSettled = true;
+        cancel();
+        resolve(message as T);
+      };
+      const onExit = (why: string): void => {
+        if (isSettled) return this.#restart(why, onMessage, onExit);
+        if (onLate && ++tries < PATIENT_TRIES) return this.#restart(why, onMessage, onExit);
+        cancel();
+        reject(refusalIn(logOf(logFile, logStart), name, why, logFile));
+      };
+      this.#launch(onMessage, onExit);
     });
   }
 
@@ -146,18 +158,10 @@ export class SupervisedChild {
     };
   }
 
-  #restart(why: string): void {
+  #restart(why: string, onMessage: (message: object) => void, onExit: (why: string) => void): void {
     this.#options.onRestart(why);
     const delayMs = Math.min(RESTART_CAP_MS, RESTART_BASE_MS * 2 ** this.#failures++);
-    systemClock.after(
-      delayMs,
-      () =>
-        this.#stopping ||
-        this.#launch(
-          () => undefined,
-          (again) => this.#restart(again),
-        ),
-    );
+    systemClock.after(delayMs, () => this.#stopping || this.#launch(onMessage, onExit));
   }
 }
 

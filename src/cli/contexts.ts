@@ -2,9 +2,10 @@
  * Servers that this user has logged in to, by name, with their tokens and authorities: one file, for this user alone. `local` is the one
  * that `drover up` runs on this machine, known without a login.
  */
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../base/node-folder.ts';
 import { UsageError } from './exit.ts';
 
 export interface Credentials {
@@ -99,7 +100,7 @@ function readStored(): StoredContexts {
 function store({ current, contexts }: StoredContexts): string {
   const path = contextsFile();
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path), 0o700);
     const text = JSON.stringify({ current, contexts: Object.fromEntries(contexts) }, undefined, 2);
     writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600 });
     chmodSync(`${path}.new`, 0o600);

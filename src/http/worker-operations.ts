@@ -45,9 +45,10 @@ function drainOperation<Id extends string>(id: Id, verb: 'drain' | 'resume', sum
       const { id: workerId, name } = await fetchWorker(ctx, worker);
       const changed = await ctx.store.workerDrain(workerId, verb === 'drain', {
         actor: caller.actor,
-        action: permission,
+        // Whoever may drain may resume; what was done is told by its own name.
+        action: `fleet.worker.${verb}`,
         target: `worker/${name}`,
-        detail: { verb },
+        detail: {},
         requestId: caller.requestId,
       });
       if (!changed) throw new DroverError('not-found', { detail: `There is no worker ${worker}.` });

@@ -250,6 +250,8 @@ describe('workers', () => {
     });
     expect((await call('GET', '/audit?action=fleet.worker.drain')).body.items).toHaveLength(1);
     expect(await call('POST', '/workers/drainable/resume')).toMatchObject({ status: 200, body: { drained: false } });
+    expect((await call('GET', '/audit?action=fleet.worker.resume')).body.items).toHaveLength(1);
+    expect((await call('GET', '/audit?action=fleet.worker.drain')).body.items).toHaveLength(1);
     await join();
     expect(await call('POST', '/workers/drainable/drain')).toMatchObject({
       status: 400,

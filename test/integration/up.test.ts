@@ -47,6 +47,10 @@ function processesOf(dataDir: string): string[] {
     });
 }
 
+function childrenOf(pid: number): string[] {
+  return spawnSync('ps', ['--ppid', String(pid), '-o', 'args='], { encoding: 'utf8' }).stdout.trim().split('\n');
+}
+
 afterEach(async () => {
   for (const up of running.splice(0)) await stopUp(up);
   for (const folder of folders.splice(0)) removeDataDir(folder);
@@ -68,6 +72,15 @@ describe('a folder', () => {
     await expect(begin(join(folder, 'below'), 1)).rejects.toThrow(
       /Choose another with --data.*\(data-folder-unwritable\)/,
     );
+  });
+
+  it('that the system does not let anybody make is refused at once', async () => {
+    await expect(begin('/proc/nowhere/data', 1)).rejects.toThrow(
+      /\/proc\/nowhere.*Choose another with --data.*\(data-folder-unwritable\)/,
+    );
+    // Nor is anything kept below a home that cannot be made.
+    const home = { HOME: '/proc/nowhere', XDG_CACHE_HOME: '/proc/nowhere/cache', NODE_COMPILE_CACHE: '' };
+    expect((await runCli(['version'], home)).code).toBe(0);
   });
 
   it('in use is refused, naming who uses it', async () => {
@@ -110,6 +123,8 @@ describe('access', () => {
     expect(statSync(join(folder, 'access.json')).mode & 0o777).toBe(0o600);
     await stopUp(first);
     const second = await begin(folder, 0);
+    // What the agent's program was built with has ended.
+    expect(childrenOf(second.process.pid!).filter((line) => line.includes('esbuild'))).toEqual([]);
     expect([second.token, second.url]).toEqual([first.token, first.url]);
     const tokens = JSON.parse((await cliOf(second)('tokens', 'list', '--json')).stdout) as { items: { id: string }[] };
     await cliOf(second)('tokens', 'revoke', tokens.items[0]!.id);

@@ -31,9 +31,10 @@ export async function serverRegister(pool: Pool, server: Parameters<Store['serve
 export const LEASE_RENEW = `UPDATE server_lease SET expires_at_ms = ${DB_NOW_MS} + $2 WHERE server_id = $1 AND expires_at_ms > ${DB_NOW_MS}`;
 
 export async function serverList(db: Executor): Promise<readonly { id: ServerId; url: string; version: string }[]> {
-  const { rows } = await db.query<{ id: ServerId; url: string; version: string }>(
-    `SELECT s.id, s.url, s.version FROM server s JOIN server_lease l ON l.server_id = s.id WHERE l.expires_at_ms > ${DB_NOW_MS} ORDER BY s.id`,
-  );
+  const { rows } = await db.query<{ id: ServerId; url: string; version: string }>({
+    name: 'server-list',
+    text: `SELECT s.id, s.url, s.version FROM server s JOIN server_lease l ON l.server_id = s.id WHERE l.expires_at_ms > ${DB_NOW_MS} ORDER BY s.id`,
+  });
   return rows;
 }
 
@@ -44,7 +45,24 @@ export async function serverDeregister(pool: Pool, id: ServerId): Promise<void> 
   });
 }
 
+/** As a rule there is nothing to balance, which one statement tells. Whoever has too much, or finds what nobody alive has, acts. */
+const SETTLED = `WITH alive AS MATERIALIZED (SELECT server_id FROM server_lease WHERE expires_at_ms > ${DB_NOW_MS}),
+  share AS (SELECT count(*) AS total, count(*) FILTER (WHERE owner = $1) AS mine, count(*) FILTER (WHERE owner IS NULL OR owner NOT IN (SELECT server_id FROM alive)) AS free FROM partition),
+  fair AS (SELECT ceil(total::float8 / greatest((SELECT count(*) FROM alive), 1)) AS each FROM share)
+  SELECT EXISTS (SELECT FROM alive WHERE server_id = $1) AND (mine = each OR (mine < each AND free = 0)) AS settled,
+    (SELECT coalesce(json_agg(json_build_object('id', id, 'term', term) ORDER BY id), '[]') FROM partition WHERE owner = $1) AS mine
+  FROM share, fair`;
+
 export async function partitionBalance(pool: Pool, id: ServerId): Promise<readonly { id: number; term: number }[]> {
+  const { rows } = await pool.query<{ settled: boolean; mine: readonly { id: number; term: number }[] }>({
+    name: 'partition-settled',
+    text: SETTLED,
+    values: [id],
+  });
+  return rows[0]!.settled ? rows[0]!.mine : partitionMove(pool, id);
+}
+
+async function partitionMove(pool: Pool, id: ServerId): Promise<readonly { id: number; term: number }[]> {
   return pool.transaction(async (tx) => {
     const alive = await tx.query<{ servers: number; me: boolean }>(
       `SELECT count(*)::int AS servers, coalesce(bool_or(server_id = $1), false) AS me FROM server_lease WHERE expires_at_ms > ${DB_NOW_MS}`,

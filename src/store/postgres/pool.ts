@@ -83,6 +83,8 @@ export class Pool implements Executor {
       connectionString: options.url,
       max,
       connectionTimeoutMillis: 5_000,
+      // A login costs both sides more than a minute of keeping the connection.
+      idleTimeoutMillis: 60_000,
       statement_timeout: 60_000,
       query_timeout: 65_000,
       // A server that is stopped in the middle of a transaction holds its partitions' rows; they must come free with its lease.
