@@ -33,7 +33,7 @@ async function main(): Promise<void> {
     out: folder,
     archs: [process.arch],
     version: '0.0.0',
-    keyFile: join(folder, 'release.key'),
+    keyFile: join(folder, 'key', 'release.key'),
     compression: 1,
   });
   const serverCode = Object.keys(metafile.inputs).filter((path) =>

@@ -4,7 +4,8 @@
  *
  *   npm run build:agent -- [--out DIR] [--arch x64,arm64] [--version V] [--key FILE]
  *
- * The key is made when FILE is not there yet. Whoever holds it decides what hosts execute as root: keep it off the server.
+ * The key is made when FILE (else ~/.config/drover/release.key) is not there yet. Whoever holds it decides what hosts execute as root: keep it
+ * off the server, and never beside the packages, where it is refused.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -23,12 +24,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createGzip } from 'node:zlib';
+import { makeFolder } from '../src/base/node-folder.ts';
 import { newReleaseKey, releasePublicKey, signPackage } from '../src/pki/package-signature.ts';
 import { PACKAGES_MANIFEST, type AgentPackage, type PackagesManifest } from '../src/protocol/rest/agent-package.ts';
 import { agentBundle } from './agent-bundle.ts';
@@ -51,6 +53,10 @@ export interface BuildOptions {
 
 export async function buildAgent(options: BuildOptions): Promise<PackagesManifest> {
   mkdirSync(options.out, { recursive: true });
+  if (resolve(dirname(options.keyFile)) === resolve(options.out))
+    throw new Error(
+      `The release key ${options.keyFile} would lie beside the packages that it signs; choose another --key.`,
+    );
   const key = releaseKey(options.keyFile);
   const work = mkdtempSync(join(tmpdir(), 'drover-agent-build-'));
   try {
@@ -185,7 +191,7 @@ function run(program: string, args: readonly string[], cwd: string): string {
 
 function releaseKey(file: string): { privateKey: string; publicKey: string } {
   if (!existsSync(file)) {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file), 0o700);
     writeFileSync(file, newReleaseKey().privateKey, { mode: 0o600, flag: 'wx' });
   }
   const privateKey = readFileSync(file, 'utf8');
@@ -209,13 +215,18 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     out: values.out,
     archs,
     version: values.version,
-    keyFile: values.key ?? join(values.out, 'release.key'),
+    keyFile: values.key ?? defaultKeyFile(),
   });
   for (const { file, size, fileSize } of manifest.packages)
     process.stdout.write(`${join(values.out, file)}: ${mebibytes(size)}, ${mebibytes(fileSize)} on the way\n`);
   process.stdout.write(`release key (public): ${manifest.publicKey}\n`);
   if (statSync(values.out).mode & 0o022)
     process.stderr.write(`Others may write to ${values.out}; what is in it will be root on hosts.\n`);
+}
+
+/** With what else is this user's alone, and never beside the packages: whoever is handed those would be handed the right to make more. */
+function defaultKeyFile(): string {
+  return join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'drover', 'release.key');
 }
 
 function mebibytes(bytes: number): string {

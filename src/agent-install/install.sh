@@ -325,9 +325,9 @@ status() {
 
 # A script has a supervisor: a stopped shell that keeps its end for an agent to read. Both write into the spool, also when that is deleted.
 writers() { # pids
-  for fd in /proc/[0-9]*/fd/1 /proc/[0-9]*/fd/2; do
-    case $(readlink "$fd" 2> /dev/null) in "$data"/spool/*) fd=${fd#/proc/}; echo "${fd%%/*}" ;; esac
-  done | awk '!seen[$0]++'
+  # Two processes for all of them: one for each would take minutes where many run. printf is of the shell, which knows no limit.
+  printf '%s\n' /proc/[0-9]*/fd/1 /proc/[0-9]*/fd/2 | xargs ls -ld 2> /dev/null | to=" -> $data/spool/" awk '
+    { at = index($0, ENVIRON["to"]); if (!at) next; n = split(substr($0, 1, at - 1), part, "/"); pid = part[n - 2]; if (!seen[pid]++) print pid }'
 }
 
 words_of() { # PID: its arguments, one a line; nothing when it is gone
@@ -346,13 +346,9 @@ executing() { # pids that run: what writes, and what a supervisor waits for wher
     for pid in $(writers); do
       case " $(echo $keepers) " in *" $pid "*) ;; *) echo "$pid" ;; esac
     done
-    for stat in /proc/[0-9]*/stat; do
-      # PID (NAME) STATE PARENT …, and the name may hold anything.
-      line=$(cat "$stat" 2> /dev/null) || continue
-      set -- ${line##*) }
-      [ "${1:-Z}" != Z ] || continue
-      case " $(echo $keepers) " in *" $2 "*) stat=${stat#/proc/}; echo "${stat%/stat}" ;; esac
-    done
+    # `status` writes a line break in a name as two characters; in `stat` it would be one.
+    printf '%s\n' /proc/[0-9]*/status | xargs cat 2> /dev/null | of=" $(echo $keepers) " awk '
+      $1 == "State:" { state = $2 } $1 == "Pid:" { pid = $2 } $1 == "PPid:" && state != "Z" && index(ENVIRON["of"], " " $2 " ") { print pid }'
   } | awk '!seen[$0]++'
 }
 

@@ -267,6 +267,8 @@ export const limits = {
   /** Shorter, and a link that takes a while to come back finds its certificate expired. */
   agentCertificateMsMin: 10_000,
   joinTokenMsDefault: 60 * MINUTE_MS,
+  /** Hosts that may join with one token; a run that installs agents has one use for each of its hosts. */
+  joinTokenUsesMax: 100_000,
   apiTokenMsDefault: 90 * DAY_MS,
   /** Entries of the audit that one request checks: a few milliseconds of hashing. */
   auditVerifyPage: 1_000,

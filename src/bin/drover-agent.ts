@@ -25,6 +25,7 @@ import { platformOfHost } from '../drivers/process/platform-of-host.ts';
 import { createProcessDriver } from '../drivers/process/process-driver.ts';
 import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
+import { passedOver } from '../enrol/passed-over.ts';
 import { WORKER_TO_AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import { LinkFaults } from '../link/link-faults.ts';
 import { createLinkClient } from '../link/ws-client.ts';
@@ -85,6 +86,11 @@ async function main(): Promise<void> {
   const identity = await identityOf(known, values.join ?? process.env.DROVER_JOIN, log, () =>
     enrol(dataDir, values, known, log),
   );
+  // Who joined just now was told by that what became of it.
+  if (identity === known) {
+    const asked = { name: values.name, labels: Object.fromEntries((values.label ?? []).map(parseLabel)) };
+    for (const told of passedOver(known, asked)) log.warn({}, told);
+  }
   if (values['enrol-only']) return void process.stdout.write(`${identity.agentId}\n`);
   // Every agent is told the same list; each begins at a place of its own, so that they spread over the workers.
   const place = systemRandom.next();

@@ -324,7 +324,9 @@ async function bootstrapToken(store: Store): Promise<string> {
 function parseListen(text: string): { host: string; port: number } {
   const match = /^(.*):(\d{1,5})$/.exec(text);
   if (!match || Number(match[2]) > 65_535)
-    throw new DroverError('bad-input', { detail: `--listen wants HOST:PORT, not ${JSON.stringify(text)}.` });
+    throw new DroverError('bad-input', {
+      detail: `--listen wants HOST:PORT with a port from 0 to 65535, not ${JSON.stringify(text)}.`,
+    });
   return { host: match[1]!.replace(/^\[|\]$/g, '') || '0.0.0.0', port: Number(match[2]) };
 }
 

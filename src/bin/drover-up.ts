@@ -108,8 +108,10 @@ function parseConfig(): Config {
     throw new DroverError('bad-input', {
       detail: `--agents wants a number from 0 to 200, not ${JSON.stringify(values.agents)}.`,
     });
-  if (!/^.*:\d{1,5}$/.test(values.listen))
-    throw new DroverError('bad-input', { detail: `--listen wants HOST:PORT, not ${JSON.stringify(values.listen)}.` });
+  if (!(Number(/:(\d{1,5})$/.exec(values.listen)?.[1]) <= 65_535))
+    throw new DroverError('bad-input', {
+      detail: `--listen wants HOST:PORT with a port from 0 to 65535, not ${JSON.stringify(values.listen)}.`,
+    });
   // PostgreSQL and the children have working folders of their own.
   return {
     dataDir: resolve(values.data ?? defaultDataDir()),

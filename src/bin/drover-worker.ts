@@ -17,6 +17,7 @@ import { parseQueueWeights, QUEUE_WEIGHTS, type QueueWeights } from '../domain/p
 import { createSshDriver } from '../drivers/ssh/ssh-driver.ts';
 import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
+import { passedOver } from '../enrol/passed-over.ts';
 import { AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import { SERVER_FRAMES } from '../protocol/link/worker-frames.ts';
 import { LinkFaults } from '../link/link-faults.ts';
@@ -73,6 +74,7 @@ async function main(): Promise<void> {
     log,
     () => enrol(dataDir, values),
   );
+  for (const told of passedOver(identity, { name: values.name })) log.warn({}, told);
   const { host, port } = parseListen(values.listen);
 
   const faults = new LinkFaults(log);
@@ -226,7 +228,7 @@ function parseWeights(text: string | undefined): QueueWeights {
   const weights = text === undefined ? QUEUE_WEIGHTS : parseQueueWeights(text);
   if (!weights)
     throw new DroverError('bad-input', {
-      detail: `--queue-weights wants three numbers for high, normal and low, such as 6:3:1, not ${JSON.stringify(text)}.`,
+      detail: `--queue-weights wants three numbers from 1 to 9999 for high, normal and low, such as 6:3:1, not ${JSON.stringify(text)}.`,
     });
   return weights;
 }
@@ -238,7 +240,10 @@ function linkUrl(url: string): string {
 
 function parseListen(text: string): { host: string; port: number } {
   const match = /^(.*):(\d{1,5})$/.exec(text);
-  if (!match) throw new DroverError('bad-input', { detail: `--listen wants HOST:PORT, not ${JSON.stringify(text)}.` });
+  if (!match || Number(match[2]) > 65_535)
+    throw new DroverError('bad-input', {
+      detail: `--listen wants HOST:PORT with a port from 0 to 65535, not ${JSON.stringify(text)}.`,
+    });
   return { host: match[1]!.replace(/^\[|\]$/g, '') || '0.0.0.0', port: Number(match[2]) };
 }
 

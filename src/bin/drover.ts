@@ -24,6 +24,17 @@ function keepCompiled(): void {
   }
 }
 
+/** `--agents -1` means what it says, and is refused for that; the roles' own reading of flags would take it for two flags. */
+function withNegatives(args: readonly string[]): string[] {
+  const read: string[] = [];
+  for (const arg of args) {
+    const flag = read.at(-1);
+    if (flag !== undefined && /^--[a-z-]+$/.test(flag) && /^-\d/.test(arg)) read[read.length - 1] = `${flag}=${arg}`;
+    else read.push(arg);
+  }
+  return read;
+}
+
 async function main(): Promise<void> {
   keepCompiled();
   // Node has forgotten that it was to ignore this.
@@ -31,7 +42,7 @@ async function main(): Promise<void> {
   const [first, ...rest] = process.argv.slice(2);
   const role = first === undefined ? undefined : Object.hasOwn(ROLES, first) ? ROLES[first] : undefined;
   if (role && !rest.includes('--help') && !rest.includes('-h')) {
-    process.argv.splice(2, 1);
+    process.argv.splice(2, process.argv.length - 2, ...withNegatives(rest));
     await role();
     return;
   }

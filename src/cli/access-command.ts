@@ -1,6 +1,7 @@
 /** `drover tokens create|list|revoke`: who may do what. */
 import { dataOf, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
+import { limits } from '../base/limits.ts';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
 import { duration, Faults } from './input.ts';
 import { table, timeText } from './render.ts';
@@ -32,7 +33,7 @@ function addTokens(program: Command): void {
     .option('--lifetime <duration>', 'how long it is good', '90d')
     .action(async (flags: TokenFlags) => {
       const faults = new Faults();
-      const lifetime = duration(faults, '--lifetime', flags.lifetime) ?? '90d';
+      const lifetime = duration(faults, '--lifetime', flags.lifetime, limits.apiTokenMsMax) ?? '90d';
       faults.end();
       const created = dataOf(
         await openSession().client.POST('/api/v1/tokens', { body: { name: flags.name, role: flags.role, lifetime } }),

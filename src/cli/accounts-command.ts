@@ -205,7 +205,10 @@ async function settings(
   if (kind === 'direct' && (flags.becomeUser !== undefined || typeof password === 'string'))
     faults.add('--become-user and --become-password go with --become sudo or su.');
   const user = flags.becomeUser ?? (kind === present?.become.kind ? present?.become.user : undefined);
-  if (flags.priority !== undefined && !/^-?\d{1,4}$/.test(flags.priority))
+  if (
+    flags.priority !== undefined &&
+    !(/^-?\d{1,4}$/.test(flags.priority) && Math.abs(Number(flags.priority)) <= 1_000)
+  )
     faults.add(`--priority wants a whole number from -1000 to 1000, not ${JSON.stringify(flags.priority)}.`);
   return {
     ...(isBecome

@@ -1,6 +1,7 @@
 /** `drover agents list|show|revoke|keep|join-token|upgrade`: who may hold a link, in which state they are, what they join with, which version they have. */
 import { allPages, dataOf, DroverApiError, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
+import { limits } from '../base/limits.ts';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
 import { duration, Faults, idOf, many, number, pairs } from './input.ts';
 import { table, timeText } from './render.ts';
@@ -217,8 +218,8 @@ async function createJoinToken(flags: JoinTokenFlags): Promise<void> {
   const faults = new Faults();
   const body = {
     role: flags.role,
-    uses: number(faults, '--uses', flags.uses, { least: 1 }) ?? 1,
-    lifetime: duration(faults, '--lifetime', flags.lifetime) ?? '1h',
+    uses: number(faults, '--uses', flags.uses, { least: 1, most: limits.joinTokenUsesMax }) ?? 1,
+    lifetime: duration(faults, '--lifetime', flags.lifetime, limits.apiTokenMsMax) ?? '1h',
     zone: flags.zone,
     labels: pairs(faults, '--label', flags.label ?? []),
     ...(flags.host === undefined ? {} : { host: flags.host }),

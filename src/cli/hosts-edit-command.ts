@@ -1,6 +1,7 @@
 /** `drover hosts add|edit|join-token`: hosts that are reached over SSH, and the token that makes an agent one of them. */
 import { dataOf, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
+import { limits } from '../base/limits.ts';
 import { HOST_KEY_POLICIES, type HostKeyPolicy } from '../domain/inventory/host-draft.ts';
 import { answer, command, type AnswerFlags } from './command.ts';
 import { EXIT } from './exit.ts';
@@ -108,7 +109,7 @@ function withSettings(target: Command): Command {
 
 /** What both commands say alike; faults of the command line come together with each other. */
 function settingsOf(flags: SettingFlags, faults: Faults): Omit<Schemas['HostImportEntry'], 'name'> {
-  const port = number(faults, '--port', flags.port);
+  const port = number(faults, '--port', flags.port, { least: 1, most: 65_535 });
   const labels = pairs(faults, '--label', flags.label);
   const lists = { cipher: flags.ciphers, kex: flags.kex, hmac: flags.macs, serverHostKey: flags.hostKeyAlgorithms };
   const algorithms = Object.fromEntries(
@@ -177,7 +178,7 @@ async function test(host: string, flags: AnswerFlags & { readonly as?: string })
 
 async function joinToken(host: string, flags: AnswerFlags & { readonly lifetime: string }): Promise<void> {
   const faults = new Faults();
-  const lifetime = duration(faults, '--lifetime', flags.lifetime);
+  const lifetime = duration(faults, '--lifetime', flags.lifetime, limits.apiTokenMsMax);
   faults.end();
   const created = dataOf(
     await openSession().client.POST('/api/v1/join-tokens', {

@@ -43,6 +43,12 @@ describe('a command line', () => {
       (faults: Faults) => duration(faults, '--kill-after', '2h', 3_600_000),
       '1h at most',
     ],
+    [
+      'a number below nothing',
+      (faults: Faults) => number(faults, '--limit', '-1', { least: 1, most: 9 }),
+      'from 1 to 9',
+    ],
+    ['a time before all', (faults: Faults) => instant(faults, '--since', '99999999d', 0), 'since 1970'],
     ['a time that is none', (faults: Faults) => instant(faults, '--since', '31.12.', 0), '2h (ago)'],
     ['a secret in clear', (faults: Faults) => new Inputs(faults).secrets(['A=hunter2']), 'history'],
     [

@@ -62,7 +62,8 @@ export function number(
   { least = 0, most = 999_999_999 }: Range = {},
 ): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(text)) return faults.add(`${flag} wants a whole number, not ${JSON.stringify(text)}.`);
+  if (!/^\d{1,15}$/.test(text))
+    return faults.add(`${flag} wants a whole number from ${least} to ${most}, not ${JSON.stringify(text)}.`);
   const value = Number(text);
   return value >= least && value <= most
     ? value
@@ -112,6 +113,7 @@ export function instant(faults: Faults, flag: string, text: string | undefined, 
   if (text === undefined) return undefined;
   const backMs = parseDurationMs(text);
   const atMs = backMs !== undefined ? nowMs - backMs : /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (atMs < 0) return faults.add(`${flag} wants a time since 1970, not ${JSON.stringify(text)}.`);
   return Number.isNaN(atMs)
     ? faults.add(
         `${flag} wants a time, such as 2h (ago), 2026-03-01 or 2026-03-01T12:00:00Z, not ${JSON.stringify(text)}.`,

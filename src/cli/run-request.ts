@@ -79,7 +79,9 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
     ...given('priority', choice(faults, '--priority', PRIORITIES, flags.priority)),
   };
   if (flags.maxFailed !== undefined && !parseFailureLimit(flags.maxFailed))
-    faults.add(`--max-failed wants a number of hosts or a share such as 10%, not ${JSON.stringify(flags.maxFailed)}.`);
+    faults.add(
+      `--max-failed wants a number of hosts from 0 to 999999999, or a share from 0% to 100%, not ${JSON.stringify(flags.maxFailed)}.`,
+    );
   if (flags.cwd !== undefined && !flags.cwd.startsWith('/'))
     faults.add(`--cwd wants an absolute path on the hosts, not ${JSON.stringify(flags.cwd)}.`);
   faults.end();

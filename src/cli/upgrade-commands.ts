@@ -196,7 +196,7 @@ async function upgrade(flags: UpgradeFlags): Promise<void> {
   const body = {
     targets: flags.target,
     batch: number(faults, '--batch', flags.batch, { least: 1, most: limits.upgradeBatchMax }) ?? 50,
-    maxFailed: number(faults, '--max-failed', flags.maxFailed) ?? 0,
+    maxFailed: number(faults, '--max-failed', flags.maxFailed, { most: limits.targetsPerRunMax }) ?? 0,
     wait: duration(faults, '--wait', flags.wait, limits.upgradeWaitMsMax) ?? '10m',
     ...(flags.to === undefined ? {} : { version: flags.to }),
   };

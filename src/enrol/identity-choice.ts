@@ -19,13 +19,17 @@ export async function identityOf<T extends { readonly certificate: string; reado
   const isNew = token !== undefined && known.joinedWith !== fingerprintOf(token);
   if (token !== undefined && (isNew || hasExpired)) {
     try {
-      return await enrol();
+      const joined = await enrol();
+      log.info({}, 'joined again, with the token that --join or DROVER_JOIN gave');
+      return joined;
     } catch (error) {
       // Who gave a new token because there is no other way in wants to hear at once that it is of no use.
       if ((isNew && hasExpired) || !(error instanceof DroverError)) throw error;
       log.warn({ code: error.code, detail: error.detail }, 'could not join again; going on as before');
     }
   }
+  if (token !== undefined && !isNew && !hasExpired)
+    log.info({}, 'has joined with this very token before: --join and DROVER_JOIN do nothing now');
   // Scripts of before may still run and must be watched; and perhaps it is only the clock.
   if (hasExpired)
     log.error(

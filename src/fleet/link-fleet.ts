@@ -232,8 +232,6 @@ export class LinkFleet implements Fleet {
   }
 
   announceOwned(partitions: readonly { id: number; term: number }[]): void {
-    // What a worker that links later is told; those that are here know it.
-    if (JSON.stringify(partitions) === JSON.stringify(this.#owned)) return;
     this.#owned = partitions;
     for (const worker of this.#workers.values()) worker.link.send({ t: 'owns', partitions: [...partitions] });
   }

@@ -201,6 +201,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     if (this.#stopped) return;
     try {
       const now = this.#options.isLeaseTrusted() ? await store.partitionBalance(serverId) : [];
+      const before = this.#partitions.size;
       const terms = new Map(now.map(({ id, term }) => [id, term]));
       for (const [id, owned] of this.#partitions) if (terms.get(id) !== owned.term) this.#drop(owned);
       const gained = now.filter(({ id }) => !this.#partitions.has(id));
@@ -217,7 +218,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
           failures: 0,
         });
       if (gained.length > 0) log.info({ partitions: gained.map(({ id }) => id) }, 'partitions taken over');
-      fleet.announceOwned(now);
+      // Workers that link later are told by the fleet; those that are there know what has not changed.
+      if (gained.length > 0 || now.length !== before) fleet.announceOwned(now);
       if (gained.length > 0) await this.#look();
     } catch (error) {
       log.warn({ err: error }, 'partitions could not be balanced');

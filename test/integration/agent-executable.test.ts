@@ -27,7 +27,7 @@ describe('the executable of the agent', () => {
       out: folder,
       archs: [process.arch],
       version: VERSION,
-      keyFile: join(folder, 'release.key'),
+      keyFile: join(folder, 'key', 'release.key'),
       compression: 1,
     });
     cluster = await Cluster.start({ servers: 1, workers: 1, agents: 1, agentProgram: executable });
@@ -68,7 +68,7 @@ describe('the executable of the agent', () => {
       expect(isPackageSigned({ ...entry!, ...forged }, entry!.signature, manifest.publicKey)).toBe(false);
     expect(isPackageSigned(entry!, 'nonsense', manifest.publicKey)).toBe(false);
     expect(isPackageSigned(entry!, entry!.signature, 'nonsense')).toBe(false);
-    expect(statSync(join(folder, 'release.key')).mode & 0o077).toBe(0);
+    expect(statSync(join(folder, 'key', 'release.key')).mode & 0o077).toBe(0);
   });
 
   it('tells its own version and takes no options of Node from the environment', async () => {

@@ -67,6 +67,7 @@ const most: readonly Case[] = [
     (n) => post('/api/v1/tokens', { name: `t${n}`, role: 'viewer', lifetime: `${n}ms` }),
     'bad-duration',
   ],
+  ['uses of a join token', limits.joinTokenUsesMax, (n) => post('/api/v1/join-tokens', { uses: n })],
   ['labels', limits.labelsPerHostMax, (n) => post('/api/v1/join-tokens', { labels: entries(n, '') })],
   ['characters of a label', limits.labelLengthMax, (n) => post('/api/v1/join-tokens', { labels: { [x(n)]: '' } })],
   ['characters of an address', limits.addressLengthMax, (n) => host({ address: x(n), name: `a${n}` })],

@@ -48,7 +48,9 @@ function processesOf(dataDir: string): string[] {
 }
 
 function childrenOf(pid: number): string[] {
-  return spawnSync('ps', ['--ppid', String(pid), '-o', 'args='], { encoding: 'utf8' }).stdout.trim().split('\n');
+  return spawnSync('ps', ['--ppid', String(pid), '-o', 'args='], { encoding: 'utf8' })
+    .stdout.trim()
+    .split('\n');
 }
 
 afterEach(async () => {
@@ -107,6 +109,8 @@ describe('a start that fails', () => {
     [['--nosuch'], 'nosuch'],
     [['--agents', 'many'], 'many'],
     [['--listen', 'here'], 'here'],
+    [['--listen', '127.0.0.1:65536'], '65535, not .*65536'],
+    [['--agents', '-1'], 'from 0 to 200, not .*-1'],
   ])('for %j exits 2 with one line', async (args, word) => {
     const { code, stderr } = await runCli(['up', '--data', dataFolder(), ...args]);
     expect([code, stderr.trim().split('\n')]).toEqual([

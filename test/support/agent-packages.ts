@@ -17,7 +17,7 @@ export async function buildVersion(folder: string, version: string): Promise<voi
     out: folder,
     archs: [process.arch],
     version,
-    keyFile: join(folder, 'release.key'),
+    keyFile: join(folder, 'key', 'release.key'),
     compression: 1,
   });
 }
@@ -29,7 +29,7 @@ export function packProgram(
   program: string,
   change: (compressed: Buffer) => Buffer = (bytes) => bytes,
 ): void {
-  const privateKey = readFileSync(join(folder, 'release.key'), 'utf8');
+  const privateKey = readFileSync(join(folder, 'key', 'release.key'), 'utf8');
   const bytes = Buffer.from(program);
   const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
   const identity = { version, os: 'linux', arch: process.arch, size: bytes.length, sha256: sha256(bytes) };
@@ -55,7 +55,7 @@ export function packProgram(
 
 /** The package of a version once more, for a processor that no host here has. */
 export function addPackage(folder: string, version: string, arch: string): void {
-  const privateKey = readFileSync(join(folder, 'release.key'), 'utf8');
+  const privateKey = readFileSync(join(folder, 'key', 'release.key'), 'utf8');
   const path = join(folder, PACKAGES_MANIFEST(version));
   const manifest = JSON.parse(readFileSync(path, 'utf8')) as PackagesManifest;
   const compressed = gzipSync('#!/bin/sh\n');

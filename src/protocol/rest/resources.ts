@@ -313,7 +313,7 @@ export const JoinTokenCreate = z
     role: z.enum(['agent', 'worker']).default('agent'),
     labels: labels.default({}),
     zone: name.default('default'),
-    uses: z.int().min(1).max(100_000).default(1),
+    uses: z.int().min(1).max(limits.joinTokenUsesMax).default(1),
     lifetime: duration(limits.apiTokenMsMax).default('1h'),
     host: name.optional().describe('Id or name of a host: whoever joins with the token becomes its agent, in its zone'),
   })
