@@ -22,6 +22,7 @@ import { findAccount } from '../drivers/process/account.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { readJsonFile, writeJsonFile } from '../pki/identity.ts';
 import { formatJoinToken, parseJoinToken } from '../pki/join-token.ts';
+import { agentBundle } from './agent-program.ts';
 import { SupervisedChild, type ChildOptions } from './supervised-child.ts';
 
 /** How this machine's own client finds us; readable by our user alone. */
@@ -468,20 +469,6 @@ async function isValid(baseUrl: string, token: string): Promise<boolean> {
 
 function entryPoint(): string {
   return fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './drover.ts' : './drover.mjs', import.meta.url));
-}
-
-/** In a clone the agent's bundle is made afresh; a package brings it along. */
-async function agentBundle(dataDir: string): Promise<string> {
-  if (!import.meta.url.endsWith('.ts')) return fileURLToPath(new URL('./drover-agent.mjs', import.meta.url));
-  const { agentBundle: build, bundlerStop } = (await import('../../tools/agent-bundle.ts')) as {
-    agentBundle: (outfile: string, options: { write: boolean }) => Promise<unknown>;
-    bundlerStop: () => Promise<void>;
-  };
-  const program = join(dataDir, 'drover-agent.mjs');
-  await build(program, { write: true });
-  await bundlerStop();
-  chmodSync(program, 0o600);
-  return program;
 }
 
 function readAccess(dataDir: string): Access | undefined {
