@@ -14,6 +14,8 @@ import {
 import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
+import { maintain } from '../../src/store/postgres/maintenance.ts';
+import { Pool } from '../../src/store/postgres/pool.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { runResource } from '../../src/http/convert.ts';
 import { testAuditKey } from '../support/audit-key.ts';
@@ -576,10 +578,12 @@ describe('the schema', () => {
   });
 
   it('drops whole days beyond retention, never one with an active run', async () => {
-    const old = { ...systemClock, nowMs: () => systemClock.nowMs() - 200 * 86_400_000 };
-    const past = await createPostgresStore({ url: database.url, clock: old, log: silentLog, auditKey: testAuditKey });
-    const id = newRunId(old.nowMs());
-    await past.runCreate(
+    const oldMs = systemClock.nowMs() - 200 * 86_400_000;
+    const past = new Pool({ url: database.url, log: silentLog });
+    await maintain(past, { runsKeptMs: Number.MAX_SAFE_INTEGER / 2, aheadDays: 1 }, oldMs);
+    await past.close();
+    const id = newRunId(oldMs);
+    await store.runCreate(
       {
         id,
         partition: partitionOf(id),
@@ -592,7 +596,6 @@ describe('the schema', () => {
       },
       audit,
     );
-    await past.close();
     await store.maintain({ runsKeptMs: 90 * 86_400_000, aheadDays: 1 });
     expect(await store.runFetch(id)).toBeDefined();
     await database.query('DELETE FROM run_active WHERE run_id = $1', [id]);
