@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -12,6 +12,7 @@ import { platformOfHost } from '../../src/drivers/process/platform-of-host.ts';
 import { createProcessDriver } from '../../src/drivers/process/process-driver.ts';
 import { driverConformance, newAttempt, reportOf, specOf } from '../conformance/driver.ts';
 import { inputConformance } from '../conformance/inputs.ts';
+import { until } from '../support/until.ts';
 import { environmentConformance } from '../conformance/environment.ts';
 
 function processRig(useCgroups: boolean) {
@@ -48,6 +49,38 @@ for (const useCgroups of [true, false]) {
 describe('processes of an agent', () => inputConformance(processRig(true)));
 
 describe('processes', () => {
+  it('whose files somebody deletes in mid-run end exactly, or at their deadline, and it is told', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
+    const gate = join(dataDir, 'gate');
+    const driver = createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog });
+    await driver.start();
+    try {
+      const script = 'trap "" TERM; echo one; until [ -e "$G" ]; do sleep 0.05; done; exit 137';
+      const exact = newAttempt();
+      await driver.startAttempt(exact, specOf(script, { env: { G: gate } }));
+      const late = newAttempt();
+      const short = { env: { G: `${gate}.never` }, timeoutMs: 2_500, killAfterMs: 200 };
+      await driver.startAttempt(late, specOf(script, short));
+      const secret = newAttempt();
+      await driver.startAttempt(secret, specOf(script, { env: { G: gate }, secrets: { S: 'hunter2-hunter2' } }));
+      await until('they run', () => [exact, late, secret].every((attempt) => driver.startOf(attempt)));
+      for (const attempt of [exact, late, secret]) rmSync(join(dataDir, 'spool', attempt), { recursive: true });
+      const pid = driver.startOf(late)!.pid;
+      writeFileSync(gate, '');
+      const detail = expect.stringContaining('deleted its files');
+      for (const attempt of [exact, secret])
+        expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'exited', exitCode: 137, detail });
+      expect(await reportOf(driver, late)).toMatchObject({ outcome: 'timed_out', detail });
+      await until('nothing of it is left', () => !existsSync(`/proc/${pid}`));
+      const whole = newAttempt();
+      await driver.startAttempt(whole, specOf('true'));
+      expect((await reportOf(driver, whole)).detail).toBeUndefined();
+    } finally {
+      await driver.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  });
+
   it('are taken up to as many as an agent holds, and then it is busy', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
     const options = { dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, concurrent: 1 };

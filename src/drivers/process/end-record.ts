@@ -11,6 +11,10 @@ import type { Journal } from './journal.ts';
 import { createMask } from './mask.ts';
 import type { Spool } from './spool.ts';
 
+/** What a user reads, by either way, where the files of what he runs are gone when it ends. */
+export const FILES_DELETED =
+  'Somebody deleted its files on the host while it ran. How it ended is certain; some of its output may be missing.';
+
 export type Outcome = Omit<AgentReport, 't' | 'a' | 'finishedAtMs' | 'stdout' | 'stderr'>;
 
 /** How soon a full disk is noticed to have space again, at the latest. */
@@ -72,12 +76,14 @@ export class EndRecorder {
     const { journal, spool } = this.#options;
     const secrets = Object.values(spec?.secrets ?? {});
     if (secrets.length > 0) await spool.scrub(attempt, createMask(secrets));
+    const lost = outcome.startedAtMs !== undefined && !(await spool.hasStreams(attempt));
+    const detail = lost ? { detail: [outcome.detail, FILES_DELETED].filter(Boolean).join(' ') } : {};
     const kept = spec?.outputKeptBytes ?? limits.outputKeptBytesDefault;
     const [stdout, stderr] = await Promise.all([spool.describe(attempt, 1, kept), spool.describe(attempt, 2, kept)]);
     await journal.append({
       k: 'ended',
       a: attempt,
-      report: { t: 'report', a: attempt, ...outcome, finishedAtMs, stdout, stderr },
+      report: { t: 'report', a: attempt, ...outcome, ...detail, finishedAtMs, stdout, stderr },
     });
   }
 

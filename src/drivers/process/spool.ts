@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, chownSync, closeSync, mkdirSync, openSync, statfsSync, writeFileSync } from 'node:fs';
-import { open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { access, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits } from '../../base/limits.ts';
 import type { ExecutionSpec, StreamReport } from '../../protocol/link/agent-v1.ts';
@@ -80,6 +80,21 @@ export class Spool {
       (s) => s.size,
       () => 0,
     );
+  }
+
+  /** False where somebody deleted what it wrote, or is writing still. */
+  async hasStreams(attempt: string): Promise<boolean> {
+    const files = [this.file(attempt, 'stdout'), this.file(attempt, 'stderr')];
+    return (
+      await Promise.all(
+        files.map((file) =>
+          access(file).then(
+            () => true,
+            () => false,
+          ),
+        ),
+      )
+    ).every(Boolean);
   }
 
   async read(

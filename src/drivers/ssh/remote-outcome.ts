@@ -1,9 +1,7 @@
 /** The last line of a run as an outcome: raw wait status and cause into what a report says. Pure. */
+import { FILES_DELETED } from '../process/end-record.ts';
 import { decodeWaitStatus } from '../process/platform-linux.ts';
 import type { RemoteOutcome } from './remote-run.ts';
-
-const LOST_FILES =
-  'Somebody deleted its files on the host while it ran. How it ended is certain; some of its output may be missing.';
 
 /**
  * `E now status start end cause survivors…`, times in 1/100 s since the host's boot: only how long ago counts, so that the
@@ -23,7 +21,7 @@ export function outcomeOf(
   };
   const left = survivors.filter((pid) => pid !== '').map(Number);
   const rest = {
-    ...(hasLostFiles ? { detail: LOST_FILES } : {}),
+    ...(hasLostFiles ? { detail: FILES_DELETED } : {}),
     ...ending,
     ...times,
     ...(left.length > 0 ? { survivors: left } : {}),

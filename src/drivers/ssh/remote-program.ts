@@ -23,7 +23,7 @@
  * Variables, unset first because a session may hand some on: A attempt, N nonce before every line of ours, R the root of /proc, T deadline and K grace in 1/100 s, C spool
  * cap in bytes, V until when the order is valid, u the start and t the time in 1/100 s since boot, F the name of the folder, r the place it is in, d its path and b
  * the common path of the files, D those of orders that are over, L the listener, i the pid of the caller of `self`; s q f g state, wait status, parent and session as
- * `stat` found them; h l the tree and its living; O Q the search path and locale of the session, as they were. From `.i`: Y teller, J
+ * `stat` found them, I the start; P the start of the leader; h l the tree and its living, H these with their starts: nobody is signalled whose start is another; O Q the search path and locale of the session, as they were. From `.i`: Y teller, J
  * last watch, G cause, M who reports, B whether files were deleted, E end, S status; Z is set where a watch holds the output open; w is the cause as the watch knows it, also where nothing can be written.
  */
 import type { RemoteProgram } from './remote-become.ts';
@@ -34,7 +34,7 @@ import type { RemoteProgram } from './remote-become.ts';
  */
 const BASE = `
 umask 077
-unset A B C D E F G J K L M N O Q R S T U V W X Y a b c d e f g h i j k l m n o p q r s t u v w x y z
+unset A B C D E F G H I J K L M N O P Q R S T U V W X Y a b c d e f g h i j k l m n o p q r s t u v w x y z
 O=$PATH
 Q=$LC_ALL
 n=\${IFS#??}
@@ -80,6 +80,8 @@ stat() {
   q=\${x##* }; x=\${x##*) }; s=\${x%% *}
   x=\${x#* }; f=\${x%% *}
   x=\${x#* }; x=\${x#* }; g=\${x%% *}
+  set -- $x
+  I=\${17}
 }
 held() { stat "$p" && [ "$s" = Z ] && [ "$f" = "$X" ]; }
 note() { [ -e "$b.i" ] && printf "%s\\n" "$*" 2>/dev/null >>"$b.i"; }
@@ -134,6 +136,7 @@ running() {
   if [ ! -e "$R/self/stat" ]; then kill -0 "$p" 2>/dev/null; return; fi
   stat "$p" || return 1
   case $s in [ZX]) return 1;; esac
+  [ "\${P:-$I}" = "$I" ] || return 1
   [ "$f" = "$X" ] || marked "$p"
 }
 alive() { running || held; }
@@ -144,7 +147,7 @@ marked() {
   return 1
 }
 lines() { z=$("$@" 2>/dev/null); }
-tree() { l=; if [ -e "$R/self/stat" ]; then walk; else list; fi; }
+tree() { l=; H=; if [ -e "$R/self/stat" ]; then walk; else list; fi; }
 list() {
   lines ps -A -o pid= -o ppid= -o stat= || lines ps -o pid,ppid,stat
   IFS=$n; set -f; set -- $z; set +f; IFS=" $n"
@@ -160,12 +163,21 @@ list() {
 kin() { case $h in *" $1 "*) ;; *" $2 "*) h="$h$1 ";; esac; }
 live() {
   case $3 in [ZX]*) return;; esac
-  case $h in *" $1 "*) l="$l $1";; esac
+  case $h in *" $1 "*) l="$l $1"; H="$H $1:\${22}";; esac
+}
+send() {
+  o=$l
+  if [ -e "$R/self/stat" ]; then
+    o=
+    for y in $H; do stat "\${y%:*}" && [ "$I" = "\${y#*:}" ] && o="$o \${y%:*}"; done
+  fi
+  [ -z "$o" ] || kill -s "$1" $o
 }
 walk() {
   lines eval "cat $R/[0-9]*/stat"
   IFS=$n; set -f; set -- $z; set +f; IFS=" $n"
-  h=" $p "; e=" "; o=" 0 "
+  h=" "; e=" "; o=" 0 "
+  if alive; then h=" $p "; fi
   stat self && o="$o$g "
   stat "$X" && o="$o$g "
   for x in $(grep -l "DROVER_ATTEMPT_ID=$A" "$R"/[0-9]*/environ 2>/dev/null); do
@@ -193,10 +205,10 @@ chase() {
   j=; k=
   while tree; [ -n "$l" ]; do
     now
-    if [ -z "$j" ]; then j=$((t + K)); kill -s TERM $l; kill -s CONT $l; rest 0.01; continue; fi
+    if [ -z "$j" ]; then j=$((t + K)); send TERM; send CONT; rest 0.01; continue; fi
     [ "$t" -ge $((j + 500)) ] && break
-    if [ "$t" -ge "$j" ]; then kill -s KILL $l; rest 0.03; continue; fi
-    kill -s TERM $l; kill -s CONT $l
+    if [ "$t" -ge "$j" ]; then send KILL; rest 0.03; continue; fi
+    send TERM; send CONT
     y=$((j - t))
     if [ $y -ge 10 ]; then rest 0.1; else rest 0.0$y; fi
   done
@@ -231,6 +243,7 @@ keep() {
 watch() {
   exec </dev/null >/dev/null 2>&1 8<&-
   self; J=$i; note W "$i"
+  P=; running && P=$I
   if [ -r "$b.o" ] && [ -r "$b.e" ] && [ -e "$R/self/stat" ]; then Z=1; look 5<"$b.o" 6<"$b.e"; else Z=; look; fi
 }
 look() {
