@@ -298,7 +298,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
   async #read(owned: OwnedPartition, runId: RunId, known: OwnedRun | undefined): Promise<void> {
     const { store } = this.#options;
     if (known && !known.actor.isFinished) {
-      const run = await store.runFetch(runId);
+      const run = await store.runFetch(runId, 'own');
       if (run?.cancelRequestedAtMs !== undefined) known.actor.onCancelRequested(run.cancelRequestedBy ?? '');
       if (run?.round === known.actor.round) return this.#advance(owned, known);
     }

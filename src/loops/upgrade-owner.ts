@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
-import type { AgentUpgradeHeard, Fleet } from '../fleet/fleet.ts';
+import type { AgentLocation, AgentUpgradeHeard, Fleet } from '../fleet/fleet.ts';
 import { encodeUpgradeOrder } from '../protocol/link/upgrade-order.ts';
 import type { OrderedAgent, Store } from '../store/store.ts';
 
@@ -32,7 +32,8 @@ export class UpgradeOwner implements Service {
   readonly name = 'upgrade-owner';
   readonly #options: UpgradeOwnerOptions;
   /** By upgrade and host: when the order was sent. Forgotten with the upgrade. */
-  readonly #sent = new Map<string, Map<string, number>>();
+  /** By upgrade and host: when it was last told, by our monotonic clock, and over which link. */
+  readonly #sent = new Map<string, Map<string, { at: number; link: string }>>();
   #cancel = (): void => undefined;
   #round: Promise<void> = Promise.resolve();
   #stopped = true;
@@ -85,13 +86,14 @@ export class UpgradeOwner implements Service {
     { version, waitMs, ordered }: { version: string; waitMs: number; ordered: readonly OrderedAgent[] },
   ): void {
     const { clock, fleet, packages, url, log } = this.#options;
-    const nowMs = clock.nowMs();
+    const [nowMs, now] = [clock.nowMs(), clock.monotonicMs()];
     let sent = this.#sent.get(id);
     if (!sent) this.#sent.set(id, (sent = new Map()));
     const due = ordered.filter(({ hostId }) => {
       const location = fleet.locate(hostId);
       const last = sent.get(hostId);
-      return location !== undefined && (last === undefined || nowMs - last >= REPEAT_MS || location.sinceMs > last);
+      // Another link than the one it was told over: two machines' clocks are not compared.
+      return location !== undefined && (!last || now - last.at >= REPEAT_MS || linkOf(location) !== last.link);
     });
     if (due.length === 0) return;
     const manifest = packages.of(version);
@@ -116,7 +118,11 @@ export class UpgradeOwner implements Service {
         agents,
       );
     }
-    for (const { hostId } of due) sent.set(hostId, nowMs);
+    for (const { hostId } of due) {
+      // A link that broke just now is another when it is back.
+      const location = fleet.locate(hostId);
+      if (location) sent.set(hostId, { at: now, link: linkOf(location) });
+    }
   }
 
   async #heard(heard: AgentUpgradeHeard): Promise<void> {
@@ -132,6 +138,10 @@ export class UpgradeOwner implements Service {
       log.warn({ err: error, upgrade: heard.id }, 'what an agent told of its upgrade could not be written');
     }
   }
+}
+
+function linkOf({ workerId, start, sinceMs }: AgentLocation): string {
+  return `${workerId} ${start} ${sinceMs}`;
 }
 
 /** Half of the time that a host may take goes to the trial, so that its end is told within it. */

@@ -458,7 +458,8 @@ export interface Store extends AgentSessionStore<AuditEntry> {
   runCreate(run: NewRun, audit: AuditEntry): Promise<RunRecord>;
   /** The run's secrets, sealed under `run/<id>`; undefined where it has none. */
   runSealedSecrets(id: RunId): Promise<Uint8Array | undefined>;
-  runFetch(id: RunId): Promise<RunRecord | undefined>;
+  /** `own`: what this server owns never waits for callers. */
+  runFetch(id: RunId, whose?: 'own'): Promise<RunRecord | undefined>;
   runList(filter: RunFilter, page: { limit: number; cursor?: string }): Promise<Page<RunRecord>>;
   /** Marks the wish; the owner acts. False when the run is terminal already. */
   runCancelRequest(

@@ -1,5 +1,7 @@
 /** Many callers at once, and callers without a token: each is served or told in time to come back, and nobody takes the place of all others. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { newRunId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { newApiToken } from '../../src/http/fleet-operations.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
@@ -50,8 +52,13 @@ describe('a burst', () => {
     const tokens = Array.from({ length: 30 }, () => newApiToken());
     const waiting = tokens.map((token) => create(token));
     expect(await api.store.serverList()).toEqual([]);
+    // The same where callers have every connection of theirs, whatever let them in.
+    const listed = Array.from({ length: limits.requestConnectionsMax }, () => api.store.apiTokenList());
+    expect(await api.store.runFetch(newRunId(systemClock.nowMs()), 'own')).toBeUndefined();
+    expect(await api.store.agentRevokedList()).toEqual([]);
     await api.store.ping();
     await locker.release();
+    await Promise.all(listed);
     for (const answer of await Promise.all([...held, ...waiting])) expect(answer.statusCode).toBe(401);
   });
 });

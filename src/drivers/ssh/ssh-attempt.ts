@@ -58,6 +58,8 @@ type Following = { readonly run: RemoteRun; readonly lost: Promise<string | unde
 
 export class SshAttempt {
   readonly #options: SshAttemptOptions;
+  /** By the monotonic clock: a wall clock that jumps makes nothing overdue, and no host restarted. */
+  readonly #acceptedAt: number;
   #spec: ExecutionSpec | undefined;
   #run: RemoteRun | undefined;
   /** The order may have reached the host. */
@@ -83,11 +85,18 @@ export class SshAttempt {
   });
 
   constructor(options: SshAttemptOptions, hasStarted: boolean) {
+    const { clock, spec, acceptedAtMs } = options;
     this.#options = options;
-    this.#spec = options.spec;
+    // Of an attempt of an earlier life of the worker only the wall clock tells how old it is.
+    this.#acceptedAt = clock.monotonicMs() - (spec ? 0 : Math.max(0, clock.nowMs() - acceptedAtMs));
+    this.#spec = spec;
     this.#isOut = options.spec === undefined;
     this.#leftAtMs = options.clock.monotonicMs();
     this.#hasStarted = hasStarted;
+  }
+
+  get #ageMs(): number {
+    return this.#options.clock.monotonicMs() - this.#acceptedAt;
   }
 
   get hasStarted(): boolean {
@@ -181,8 +190,8 @@ export class SshAttempt {
 
   /** A host that follows and never tells the end, though it must be over, is asked anew: what was to tell it may be gone, with its files. */
   #lookLater(run: RemoteRun): void {
-    const { clock, note, acceptedAtMs } = this.#options;
-    const leftMs = this.#isCancelled ? 0 : Math.max(0, acceptedAtMs + note.timeoutMs - clock.nowMs());
+    const { clock, note } = this.#options;
+    const leftMs = this.#isCancelled ? 0 : Math.max(0, note.timeoutMs - this.#ageMs);
     this.#cancelLook();
     this.#cancelLook = clock.after(
       Math.min(leftMs + note.killAfterMs + limits.sshSilentMs, LOOK_AFTER_MS_MAX),
@@ -353,7 +362,7 @@ export class SshAttempt {
 
   /** The host knows nothing of it. Either it never began there, or the host has forgotten. */
   async #missing({ shell, host }: Awaited<ReturnType<SshPool['shell']>>, hostTime: number): Promise<void> {
-    const { acceptedAtMs, clock, orderValidMs } = this.#options;
+    const { clock, orderValidMs } = this.#options;
     if (this.#hasStarted) {
       return this.#end({
         outcome: 'unknown',
@@ -366,7 +375,7 @@ export class SshAttempt {
     const uptimeS = Number.parseFloat(answer.stdout ?? '');
     if (Number.isNaN(uptimeS))
       throw new DroverError('ssh-lost', { detail: `${host.hostName} did not tell since when it is up.` });
-    if (clock.nowMs() - uptimeS * 1_000 > acceptedAtMs - limits.sshRebootMarginMs) {
+    if (uptimeS * 1_000 < this.#ageMs + limits.sshRebootMarginMs) {
       return this.#end({
         outcome: 'unknown',
         reason: 'host-rebooted',
@@ -415,8 +424,8 @@ export class SshAttempt {
   }
 
   #isOverdue(): boolean {
-    const { note, acceptedAtMs, clock } = this.#options;
-    return clock.nowMs() > acceptedAtMs + note.timeoutMs + note.killAfterMs + limits.sshReattachMs;
+    const { note } = this.#options;
+    return this.#ageMs > note.timeoutMs + note.killAfterMs + limits.sshReattachMs;
   }
 
   #end(

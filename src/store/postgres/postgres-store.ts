@@ -96,7 +96,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       return record;
     },
     runSealedSecrets: (id) => run.runSealedSecrets(pool, id),
-    runFetch: (id) => run.runFetch(pool, id),
+    runFetch: (id, whose) => run.runFetch(whose === 'own' ? ownPool : pool, id),
     runList: (filter, page) => run.runList(pool, filter, page),
     async runCancelRequest(id, actor, entry) {
       const answer = await run.runCancelRequest(pool, id, actor, entry, now());
@@ -151,7 +151,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       return answer;
     },
     async agentRevokedList() {
-      const { rows } = await pool.query<{ id: AgentId }>(
+      const { rows } = await ownPool.query<{ id: AgentId }>(
         "SELECT id FROM agent WHERE state <> 'active' AND certificate_expires_at_ms > $1",
         [now()],
       );
