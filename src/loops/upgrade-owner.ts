@@ -31,8 +31,7 @@ const REPEAT_MS = 15_000;
 export class UpgradeOwner implements Service {
   readonly name = 'upgrade-owner';
   readonly #options: UpgradeOwnerOptions;
-  /** By upgrade and host: when the order was sent. Forgotten with the upgrade. */
-  /** By upgrade and host: when it was last told, by our monotonic clock, and over which link. */
+  /** By upgrade and host: when it was last told, by our monotonic clock, and over which link. Forgotten with the upgrade. */
   readonly #sent = new Map<string, Map<string, { at: number; link: string }>>();
   #cancel = (): void => undefined;
   #round: Promise<void> = Promise.resolve();
@@ -140,8 +139,8 @@ export class UpgradeOwner implements Service {
   }
 }
 
-function linkOf({ workerId, start, sinceMs }: AgentLocation): string {
-  return `${workerId} ${start} ${sinceMs}`;
+function linkOf({ workerId, instance, sinceMs }: AgentLocation): string {
+  return `${workerId} ${instance} ${sinceMs}`;
 }
 
 /** Half of the time that a host may take goes to the trial, so that its end is told within it. */

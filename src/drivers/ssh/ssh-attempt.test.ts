@@ -44,6 +44,7 @@ it.each([
         note: { timeoutMs: TIMEOUT_MS, killAfterMs: 1_000, hasSecrets: false } as never,
         acceptedAtMs: clock.nowMs(),
         spec: undefined,
+        orderValidMs: limits.sshOrderValidMs,
         pool: {
           shell() {
             clock.jumpMs = jumpMs;
