@@ -280,6 +280,7 @@ describe('the use of an account', () => {
         [run.body.id],
       );
       await api.database.query("UPDATE run SET state = 'failed', finished_at_ms = 1 WHERE id = $1", [run.body.id]);
+      await api.database.query('DELETE FROM run_active WHERE run_id = $1', [run.body.id]);
       return run.body.id;
     }
     const retry = (id: string) => call('POST', `/runs/${id}/retry`, { states: ['failed'] });

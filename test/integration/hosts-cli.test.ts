@@ -60,7 +60,7 @@ describe('drover hosts', () => {
       algorithms: { cipher: ['aes128-ctr', 'aes256-ctr'] },
     });
     expect((await hosts('list')).stdout).toMatch(
-      /^NAME +REACHED BY.*\ngw +ssh +gw +role=gate\nweb-1 +ssh +10\.0\.0\.1/,
+      /^NAME +STATE +REACHED BY.*\ngw +ssh +ssh +gw +role=gate\nweb-1 +ssh +ssh +10\.0\.0\.1/,
     );
     expect(
       await hosts(

@@ -93,7 +93,7 @@ async function pair(
   return { up, down: down!, heard, closedUp, closedDown };
 }
 
-const PLACE = { a: 'a', stream: 1, offset: 0 } as const;
+const PLACE = { a: ATTEMPT, stream: 1, offset: 0 } as const;
 
 describe('who may link', () => {
   it('is whoever the certificate says, and the peer knows it', async () => {
@@ -345,7 +345,7 @@ describe('a link', () => {
     expect(up.bufferedBytes).toBeLessThanOrEqual(2 * limits.frameBytesMax + bytes.length + 1_024);
     down.resume();
     await until('everything that was taken to arrive', () => heard.length === taken);
-    expect(await until('room again', () => up.send({ t: 'accepted', a: 'x' }))).toBe(true);
+    expect(await until('room again', () => up.send({ t: 'accepted', a: ATTEMPT }))).toBe(true);
   });
 
   it('that ends comes back with full jitter, never in step', async () => {
