@@ -237,7 +237,7 @@ async function enrol(
       ? { previous: { agentId: known.agentId, signatures: keys.map((key) => signWith(key, csr).toString('base64')) } }
       : {}),
     name,
-    machineId: flags['machine-id'] ?? machineId(),
+    machineId: flags['machine-id'] ?? (process.env.DROVER_MACHINE_ID || machineId()),
     labels,
     facts: hostFacts(name, labels, version()),
   });

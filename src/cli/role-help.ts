@@ -70,7 +70,7 @@ const ROLES: readonly {
       ['--name <name>', 'name of the host (default: that of the machine)'],
       ['--label <k=v>', 'label of the host (repeatable)'],
       ['--worker <host:port>', 'worker to dial, when those it knows have moved (repeatable)'],
-      ['--machine-id <id>', "identity of the host, when the machine's own is not unique"],
+      ['--machine-id <id>', "or DROVER_MACHINE_ID: identity of the host, when the machine's own is not unique"],
     ],
     examples: ['drover agent --join TOKEN', 'drover agent --join TOKEN --name web-7 --label zone=a --label role=front'],
   },

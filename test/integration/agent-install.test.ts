@@ -125,7 +125,10 @@ describe('the installer', () => {
   ): Promise<Answer> {
     prefixes.add(prefix);
     return new Promise((resolve) => {
-      const child = spawn(shell.program, [script, ...args], { env: { PATH: shell.path, PREFIX: prefix, ...env } });
+      const child = spawn(shell.program, [script, ...args], {
+        // Each prefix stands for a machine; on one machine a second agent would be a twin.
+        env: { PATH: shell.path, PREFIX: prefix, DROVER_MACHINE_ID: prefix, ...env },
+      });
       const [out, error]: [Buffer[], Buffer[]] = [[], []];
       child.stdout.on('data', (bytes: Buffer) => out.push(bytes));
       child.stderr.on('data', (bytes: Buffer) => error.push(bytes));
