@@ -11,7 +11,8 @@ export const layers: Readonly<Record<string, Layer>> = {
   base: { imports: [], packages: [] },
   domain: { imports: ['base'], packages: [] },
   protocol: { imports: ['base', 'domain'], packages: ['zod', 'msgpackr'] },
-  store: { imports: ['base', 'domain'], packages: ['pg', 'msgpackr'] },
+  backup: { imports: ['base'], packages: [] },
+  store: { imports: ['base', 'domain', 'backup'], packages: ['pg', 'msgpackr', 'pg-copy-streams'] },
   pki: { imports: ['base'], packages: ['@peculiar/x509', 'reflect-metadata'] },
   link: { imports: ['base', 'protocol'], packages: ['ws', 'msgpackr'] },
   app: {

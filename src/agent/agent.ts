@@ -22,6 +22,7 @@ import { decodeExecutionSpec } from '../protocol/link/execution-spec.ts';
 import { isSpoken } from '../protocol/link/protocol-range.ts';
 import type { OrderMark } from '../protocol/link/session.ts';
 import { fill, pieceBytes } from './kept-pieces.ts';
+import { settledBefore } from './settled-before.ts';
 import { OrdersUnknown } from './orders-unknown.ts';
 import type { OrderTrust } from './session.ts';
 
@@ -318,7 +319,7 @@ export class AgentService implements Service {
       });
     if (answer === 'busy') this.#refuse(attempt, frame);
     // A duplicate of a known attempt: whoever sent it wants to know where it stands.
-    else if (answer === 'accepted' && isKnown) this.#tell(attempt, frame);
+    else if (isKnown) this.#tell(attempt, frame);
   }
 
   readonly #startsToTell = new Map<string, () => void>();
@@ -347,6 +348,8 @@ export class AgentService implements Service {
       this.#unknown.note(attempt, asked);
       this.#send({ t: 'unknown', a: attempt, order: asked.order, server: asked.server });
     }
+    // Its end was committed once. Whoever asks all the same works on a restored backup, and hears no more than that it is over.
+    else if (state === 'settled') this.#send(settledBefore(attempt, this.#options.clock.nowMs()));
   }
 
   /** Not now: the server may go on as if it had never been sent, so neither it nor an earlier order is carried out when it comes after all. */

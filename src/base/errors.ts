@@ -175,6 +175,10 @@ export const errors = {
   'database-full': { status: 507, retryable: true, title: 'The database has no space left' },
   'database-unavailable': { status: 503, retryable: true, title: 'The database does not answer' },
   'embedded-database-failed': { status: 500, retryable: false, title: 'The embedded PostgreSQL did not start' },
+  'backup-damaged': { status: 422, retryable: false, title: 'The backup is not whole' },
+  'backup-unwritable': { status: 500, retryable: false, title: 'The backup cannot be written' },
+  'backup-key-missing': { status: 422, retryable: false, title: 'The master key of the backup is not there' },
+  'restore-target-used': { status: 409, retryable: false, title: 'The database to restore into is in use' },
   'address-in-use': { status: 500, retryable: false, title: 'The address is in use' },
 
   // — the service —

@@ -40,6 +40,7 @@ import { createLeaseKeeper } from '../store/postgres/lease-keeper.ts';
 import { migrateAsOwner } from '../store/postgres/owner-role.ts';
 import { createPostgresStore } from '../store/postgres/postgres-store.ts';
 import type { Store } from '../store/store.ts';
+import { serverDataDir } from './data-folders.ts';
 import { onceDatabaseAnswers } from './database-wait.ts';
 
 const SERVER_CERTIFICATE_MS = 365 * 86_400_000;
@@ -68,9 +69,7 @@ async function main(): Promise<void> {
     });
   const log = createJsonLog({ role: 'server' });
   if (values['migrate-only']) return migrateAsOwner(process.env.DATABASE_OWNER_URL ?? databaseUrl, databaseUrl, log);
-  const dataDir =
-    values.data ??
-    (process.getuid?.() === 0 ? '/var/lib/drover-server' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-server`);
+  const dataDir = values.data ?? serverDataDir();
   refuseCoreFiles(log);
   await acquireFolderLock(dataDir, 'server');
   keepFilesPrivate();

@@ -3,7 +3,7 @@
  * set. The same programs as in a cluster; what is special is only who starts them. A child that dies is started again.
  */
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { availableParallelism, homedir, hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -23,6 +23,7 @@ import { createEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embed
 import { readJsonFile, writeJsonFile } from '../pki/identity.ts';
 import { formatJoinToken, parseJoinToken } from '../pki/join-token.ts';
 import { agentBundle } from './agent-program.ts';
+import { upDataDir } from './data-folders.ts';
 import { SupervisedChild, type ChildOptions } from './supervised-child.ts';
 
 /** How this machine's own client finds us; readable by our user alone. */
@@ -81,7 +82,7 @@ async function main(): Promise<void> {
 }
 
 function welcome(config: Config, url: string, token: string): string {
-  const known = config.dataDir === defaultDataDir();
+  const known = config.dataDir === upDataDir();
   const access = known ? '' : `  export DROVER_URL=${url} DROVER_TOKEN=${token}\n`;
   return `Drover is up at ${url}\n\n  data     ${config.dataDir}\n  token    ${known ? join(config.dataDir, ACCESS) : token}\n  hosts    ${config.agents}${scriptsAs(config)}\n\nGo on in another terminal:\n${access}  drover hosts list\n  drover run -t all -- uptime\n\nCtrl-C stops it; the data stays.\n`;
 }
@@ -115,7 +116,7 @@ function parseConfig(): Config {
     });
   // PostgreSQL and the children have working folders of their own.
   return {
-    dataDir: resolve(values.data ?? defaultDataDir()),
+    dataDir: resolve(values.data ?? upDataDir()),
     listen: values.listen,
     agents,
     json: values.json,
@@ -129,12 +130,6 @@ function agentsUser(asked: string | undefined, agents: number): Pick<Config, 'ag
     throw new DroverError('bad-input', { detail: `--agents-as wants a user of this machine; there is no ${asked}.` });
   const agentsAs = asked ?? (process.getuid?.() === 0 && findAccount(UNPRIVILEGED) ? UNPRIVILEGED : undefined);
   return { agentsAs, isTokenExposed: agents > 0 && agentsAs === undefined };
-}
-
-function defaultDataDir(): string {
-  return process.getuid?.() === 0
-    ? '/var/lib/drover'
-    : join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'drover');
 }
 
 class Up {

@@ -9,6 +9,8 @@ const ROLES: Readonly<Record<string, () => Promise<unknown>>> = {
   worker: () => import('./drover-worker.ts'),
   agent: () => import('./drover-agent.ts'),
   up: () => import('./drover-up.ts'),
+  backup: () => import('./drover-backup.ts'),
+  restore: () => import('./drover-restore.ts'),
 };
 
 /** In a folder of this user's own: in a shared one, as Node takes by itself, somebody else could lay down what we execute. */

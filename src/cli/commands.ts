@@ -69,6 +69,8 @@ export const COMMAND_FILES: readonly CommandFile[] = [
       server: 'start a server on DATABASE_URL',
       worker: 'start a worker',
       agent: 'start the agent of this host',
+      backup: 'write a backup of the database, or verify one',
+      restore: 'restore a backup into an empty database',
     },
     load: async () => (await import('./role-help.ts')).addRoleHelp,
   },

@@ -6,6 +6,8 @@ const ROLES: readonly {
   readonly summary: string;
   readonly description: string;
   readonly options: readonly (readonly [flags: string, text: string])[];
+  /** After the name, where it takes more than options. */
+  readonly usage?: string;
   readonly examples: readonly string[];
 }[] = [
   {
@@ -74,15 +76,48 @@ const ROLES: readonly {
     ],
     examples: ['drover agent --join TOKEN', 'drover agent --join TOKEN --name web-7 --label zone=a --label role=front'],
   },
+  {
+    name: 'backup',
+    summary: 'write a backup of the database, or verify one',
+    description:
+      'On the machine of the server: write a backup of the database of DATABASE_URL, or of the data folder of drover up, while everything goes on. `drover backup verify FILE` reads one to its end. The master key is not in it: keep it apart.',
+    usage: '[options] FILE | verify FILE',
+    options: [
+      ['--data <dir>', 'data folder of drover up, or with DATABASE_URL that of the server (for the names of keys)'],
+      ['--json', 'one line when it is done'],
+    ],
+    examples: [
+      'drover backup /backups/drover.backup',
+      'drover backup verify /backups/drover.backup',
+      'drover backup - | ssh vault "cat > drover.backup"',
+    ],
+  },
+  {
+    name: 'restore',
+    summary: 'restore a backup into an empty database',
+    description:
+      'On the machine of the server, before it is started: restore a backup into the empty database of DATABASE_URL (made as the role of DATABASE_OWNER_URL, if that is set), or into a new data folder of drover up.',
+    usage: '[options] FILE',
+    options: [
+      ['--data <dir>', 'data folder to make for drover up; with DATABASE_URL that of the server'],
+      ['--master-key <file>', 'master key of the time of the backup; copied to where the server looks for it'],
+      ['--json', 'one line when it is done'],
+    ],
+    examples: [
+      'drover restore drover.backup --master-key master.key',
+      'drover restore drover.backup --data /srv/drover --master-key master.key',
+    ],
+  },
 ];
 
 export function addRoleHelp(program: Command): void {
-  for (const { name, summary, description, options, examples } of ROLES) {
+  for (const { name, summary, description, options, usage, examples } of ROLES) {
     const role = program
       .command(name)
       .summary(summary)
       .description(description)
       .addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`);
+    if (usage !== undefined) role.usage(usage);
     for (const [flags, text] of options) role.option(flags, text);
   }
 }

@@ -16,6 +16,8 @@ export interface MasterKey {
   open(purpose: string, sealed: Uint8Array): Uint8Array;
   /** Names the key that seals now; says nothing of the key itself. */
   readonly currentKeyId: string;
+  /** Those of all keys, the newest first. */
+  readonly keyIds: readonly string[];
   /** The key that a value is sealed under; throws as `open` does. */
   keyIdOf(purpose: string, sealed: Uint8Array): string;
   /** A digest that nobody without the master key can check guesses against. */
@@ -69,6 +71,7 @@ function keyRing(ring: readonly RingKey[], dispatchRoot: Buffer): MasterKey {
     seal: (purpose, plain) => sealWith(current.sealing, purpose, plain),
     open: (purpose, sealed) => opened(purpose, sealed).plain,
     currentKeyId: current.id,
+    keyIds: ring.map(({ id }) => id),
     keyIdOf: (purpose, sealed) => opened(purpose, sealed).key.id,
     digest: (bytes) => createHmac('sha256', digestKey).update(bytes).digest(),
     auditKey,
@@ -107,6 +110,17 @@ export function loadMasterKey(file: string, environment: string | undefined): Ma
       });
   }
   return parseMasterKeys(readFileSync(file, 'utf8'), file);
+}
+
+/** As `loadMasterKey`, for programs that make none: undefined where there is none yet. */
+export function findMasterKey(file: string, environment: string | undefined): MasterKey | undefined {
+  if (environment !== undefined) return parseMasterKeys(environment, 'DROVER_MASTER_KEY');
+  try {
+    return parseMasterKeys(readFileSync(file, 'utf8'), file);
+  } catch (error) {
+    if (['ENOENT', 'EACCES', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
 }
 
 /** Never shows what it was given: a broken key is still most of a key. */

@@ -383,7 +383,8 @@ export class RunWorld {
     const tell = (kind: Told['kind'], result?: Result): void =>
       void this.told.push({ ordinal, attempt: order.attempt, kind, ...(result ? { result } : {}) });
     if (entry?.state === 'finished') return tell('report', entry.result);
-    if (entry?.state === 'settled') return;
+    if (entry?.state === 'settled')
+      return tell('report', { to: 'lost', reason: 'status-unknown', finishedAtMs: this.at });
     if (order.kind === 'start' && !entry) {
       if (host.starts.includes(order.attempt)) throw new Error(`attempt ${order.attempt} of ${ordinal} runs twice`);
       if ([...host.journal.values()].some((other) => other.state === 'running'))

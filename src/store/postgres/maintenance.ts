@@ -1,10 +1,10 @@
 /** Daily partitions ahead of time, and days beyond retention dropped. Idempotent; servers take turns by a lock. */
 import { runIdFloor } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
-import type { Pool } from './pool.ts';
+import type { Executor, Pool } from './pool.ts';
 
 const DAY_MS = 86_400_000;
-const DAILY_TABLES = [
+export const DAILY_TABLES = [
   'run',
   'task',
   'execution',
@@ -15,10 +15,17 @@ const DAILY_TABLES = [
   'run_event',
   'account_use',
 ] as const;
+export type DailyTable = (typeof DAILY_TABLES)[number];
 const LOCK = 727_002;
+/**
+ * Making or dropping a day locks its whole table, and whoever comes after us waits with us. A backup reads for as long as it takes:
+ * then the day is made or dropped later, and what is written meanwhile goes to the default partition.
+ */
+const TABLE_LOCK_WAIT = '1s';
+const LOCK_NOT_AVAILABLE = '55P03';
 
 /** fillfactor: rows of these tables are updated in place a few times, then never again. */
-const STORAGE: Partial<Record<(typeof DAILY_TABLES)[number], string>> = {
+const STORAGE: Partial<Record<DailyTable, string>> = {
   run: 'WITH (fillfactor = 70)',
   execution: 'WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0)',
 };
@@ -31,9 +38,14 @@ export async function maintain(
 ): Promise<{ created: number; dropped: number }> {
   const sum = { created: 0, dropped: 0 };
   for (const table of DAILY_TABLES) {
-    const { created, dropped } = await maintainTable(pool, table, options, nowMs);
-    sum.created += created;
-    sum.dropped += dropped;
+    const done = await maintainTable(pool, table, options, nowMs).catch((error: unknown) => {
+      if ((error as { code?: unknown }).code === LOCK_NOT_AVAILABLE) return undefined;
+      throw error;
+    });
+    // Whoever reads one reads all.
+    if (!done) break;
+    sum.created += done.created;
+    sum.dropped += done.dropped;
   }
   await pool.query('DELETE FROM upgrade WHERE finished_at_ms < $1', [
     Math.max(0, Math.floor(nowMs - options.runsKeptMs)),
@@ -42,15 +54,29 @@ export async function maintain(
   return sum;
 }
 
+/** For runs of days that have no partition of their own. */
+export async function defaultPartitionCreate(tx: Executor, table: DailyTable): Promise<void> {
+  await tx.query(`CREATE TABLE IF NOT EXISTS ${table}_default PARTITION OF ${table} DEFAULT`);
+}
+
+/** `day` counts from the epoch. */
+export async function dayPartitionCreate(tx: Executor, table: DailyTable, day: number): Promise<void> {
+  const [from, to] = [runIdFloor(day * DAY_MS), runIdFloor((day + 1) * DAY_MS)];
+  await tx.query(
+    `CREATE TABLE IF NOT EXISTS ${table}_${dayName(day)} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}') ${STORAGE[table] ?? ''}`,
+  );
+}
+
 async function maintainTable(
   pool: Pool,
-  table: (typeof DAILY_TABLES)[number],
+  table: DailyTable,
   options: { runsKeptMs: number; aheadDays: number },
   nowMs: number,
 ): Promise<{ created: number; dropped: number }> {
   return pool.transaction(async (tx) => {
     // Waits for its turn: a server that went ahead while another still makes the first partitions would have none to write to.
     await tx.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
+    await tx.query(`SET LOCAL lock_timeout = '${TABLE_LOCK_WAIT}'`);
     const { rows } = await tx.query<{ name: string }>(
       'SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace WHERE n.nspname = current_schema() AND p.relname = $1',
       [table],
@@ -60,8 +86,7 @@ async function maintainTable(
     let dropped = 0;
     const today = Math.floor(nowMs / DAY_MS);
     const key = table === 'run' ? 'id' : 'run_id';
-    if (!existing.has(`${table}_default`))
-      await tx.query(`CREATE TABLE ${table}_default PARTITION OF ${table} DEFAULT`);
+    if (!existing.has(`${table}_default`)) await defaultPartitionCreate(tx, table);
     for (let day = today - 1; day <= today + options.aheadDays; day++) {
       const name = `${table}_${dayName(day)}`;
       if (existing.has(name)) continue;
@@ -72,9 +97,7 @@ async function maintainTable(
         to,
       ]);
       if (astray.rowCount > 0) continue;
-      await tx.query(
-        `CREATE TABLE ${name} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}') ${STORAGE[table] ?? ''}`,
-      );
+      await dayPartitionCreate(tx, table, day);
       created++;
     }
     const oldest = Math.floor((nowMs - options.runsKeptMs) / DAY_MS);

@@ -21,7 +21,7 @@ export async function migrateAsOwner(ownerUrl: string, serverUrl: string, log: L
            ('GRANT SELECT, UPDATE ON %I.audit_head TO %I'), ('GRANT SELECT ON %I.schema_migration TO %I')) AS grants(text)
          UNION ALL SELECT format('ALTER TABLE %I.%I OWNER TO %I', n.nspname, c.relname, $1::text)
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+         WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p')
            AND pg_get_userbyid(c.relowner) = current_user AND c.relname NOT IN ('audit', 'audit_head', 'schema_migration')`,
         [server],
       );

@@ -41,7 +41,8 @@ function isDatabaseAway(error: unknown): boolean {
 const FULL = '53100';
 const RETRY_WHEN_FULL_S = 10;
 
-function translateDatabaseError(error: unknown, onFull: () => void): unknown {
+/** What a database threw that is lost, absent or full, as our own error; anything else as it is. */
+export function translateDatabaseError(error: unknown, onFull: () => void = () => undefined): unknown {
   if ((error as { code?: unknown } | undefined)?.code === FULL) {
     onFull();
     return new DroverError('database-full', {

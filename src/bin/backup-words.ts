@@ -1,0 +1,51 @@
+/** What backup and restore share: the key's place, what they say, and how. */
+import { join } from 'node:path';
+import type { BackupHeader, BackupSummary } from '../backup/backup-format.ts';
+import { DroverError } from '../base/errors.ts';
+
+/** The server's own folder is inside that of `drover up`. */
+export function masterKeyFile(dataDir: string, databaseUrl: string | undefined): string {
+  return databaseUrl ? join(dataDir, 'master.key') : join(dataDir, 'server', 'master.key');
+}
+
+export function told(header: BackupHeader, summary: BackupSummary): Record<string, unknown> {
+  return {
+    takenAt: new Date(header.takenAtMs).toISOString(),
+    programVersion: header.programVersion,
+    schemaVersion: header.schemaVersion,
+    installation: header.installation,
+    keyIds: header.keyIds,
+    ...summary,
+  };
+}
+
+/** A file that cannot be read is the caller's to mend. */
+export async function* readOrSay(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* source;
+  } catch (error) {
+    throw new DroverError('bad-input', {
+      detail: `The backup cannot be read: ${(error as Error).message}`,
+      cause: error,
+    });
+  }
+}
+
+/** Ended by a signal: what was begun is taken back, also a PostgreSQL that was started for this, which would outlive us. */
+export function onInterrupt(takeBack: () => Promise<void>): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => void takeBack().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143)));
+}
+
+/** One line that is written over, for whoever watches; programs and files get none. */
+export class Progress {
+  readonly #isWatched = process.stderr.isTTY;
+
+  show(text: string): void {
+    if (this.#isWatched) process.stderr.write(`\r\u001b[K${text}`);
+  }
+
+  clear(): void {
+    this.show('');
+  }
+}
