@@ -22,9 +22,10 @@ import { decodeExecutionSpec } from '../protocol/link/execution-spec.ts';
 import { isSpoken } from '../protocol/link/protocol-range.ts';
 import type { OrderMark } from '../protocol/link/session.ts';
 import { fill, pieceBytes } from './kept-pieces.ts';
-import { settledBefore } from './settled-before.ts';
 import { OrdersUnknown } from './orders-unknown.ts';
 import type { OrderTrust } from './session.ts';
+import { settledBefore } from './settled-before.ts';
+import { isOfSystem } from './system-error.ts';
 
 export interface AgentOptions {
   readonly agentId: string;
@@ -493,9 +494,4 @@ export class AgentService implements Service {
       this.#reporting.delete(attempt);
     }
   }
-}
-
-/** What the machine refuses (`ENOSPC`, `EIO`), as opposed to what we did wrong. */
-function isOfSystem(error: unknown): boolean {
-  return /^E[A-Z0-9]+$/.test(String((error as { code?: unknown } | undefined)?.code));
 }
