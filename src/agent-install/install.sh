@@ -364,6 +364,9 @@ told() { # PID...: what they are, as far as it fits in a line
 }
 
 refuse_in_use() {
+  for needed in awk ls xargs; do
+    command -v "$needed" > /dev/null || refuse host-in-use "Whether scripts run on this host cannot be told: it has no $needed. Install it, or use --force: what runs then goes on with nobody watching."
+  done
   pids=$(executing)
   [ -n "$pids" ] || return 0
   list=$(told $pids)

@@ -100,7 +100,9 @@ async function main(): Promise<void> {
   // Our supervisor reaches us from this machine, whatever name others use.
   process.send?.({ ...ready, localUrl: server.localUrl, ca: server.ca });
   if (values.json) process.stdout.write(`${JSON.stringify(ready)}\n`);
-  else if (token) process.stdout.write(`An administrator's token, shown this once: ${token}\n`);
+  // A supervisor has it by message; what it keeps of our output is a log, and no place for a token.
+  else if (token && process.send === undefined)
+    process.stdout.write(`An administrator's token, shown this once: ${token}\n`);
 }
 
 interface ServerConfig {

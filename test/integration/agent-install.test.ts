@@ -20,7 +20,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, dataOf } from '@drover/sdk';
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/base/ids.ts';
 import { formatJoinToken, hashSecret, newSecret } from '../../src/pki/join-token.ts';
 import { installProgram } from '../../src/agent-install/install-program.ts';
@@ -99,12 +99,6 @@ describe('the installer', () => {
     await buildVersion(packages, '1.1.0');
     cluster = await Cluster.start({ servers: 1, workers: 1, agents: 0, serverEnv: { DROVER_PACKAGES: packages } });
   }, 180_000);
-  // This machine plays one host after another: no agent here is the twin of one before.
-  beforeEach(async () => {
-    const database = new pg.Client({ connectionString: cluster.postgres.url });
-    await database.connect();
-    await database.query('UPDATE host SET machine_id = id::text').finally(() => database.end());
-  });
   afterAll(async () => {
     for (const prefix of prefixes) await install(shells[0]!, prefix, ['uninstall', '--force', '--purge']);
     await cluster?.stop();

@@ -31,6 +31,9 @@ const NOT_RUN: readonly (readonly [page: string, begins: string, why: string])[]
   ['docs/guides/agents.md', 'drover agents upgrade', 'needs packages and hosts; agent-upgrade.test.ts has them'],
   ['docs/guides/agents.md', 'DROVER_JOIN=drj_… sh install.sh', 'would install on this machine; agent-install.test.ts'],
   ['docs/guides/agents.md', 'sh install.sh', 'would install on this machine; agent-install.test.ts'],
+  ['docs/operations/backup.md', 'drover backup', 'backup.test.ts backs up, verifies and restores elsewhere'],
+  ['docs/operations/backup.md', 'drover restore', 'needs a machine without Drover; backup.test.ts has another folder'],
+  ['docs/operations/backup.md', 'DATABASE_URL=', 'needs a PostgreSQL of its own; backup-store.test.ts has it'],
   ['docs/operations/install.md', 'npm ci', 'it would replace the packages that run this; fresh-machine does it'],
   ['docs/operations/install.md', 'npm pack', 'package.test.ts packs'],
   ['docs/operations/install.md', 'npm install -g', 'package.test.ts installs what was packed'],
@@ -277,7 +280,7 @@ describe('the pages', () => {
   it('are helped by `--help`, which has every option of the roles but those that their supervisors give', async () => {
     const program = new Command('drover');
     await addCommands(program, 'completion');
-    const internal = ['agents-share-user', 'run-as', 'enrol-only', 'version'];
+    const internal = ['agents-share-user', 'database-folder', 'run-as', 'enrol-only', 'version'];
     const unsaid = ['up', 'server', 'worker', 'agent'].flatMap((role) => {
       const source = readFileSync(join(root, `src/bin/drover-${role}.ts`), 'utf8');
       const said = program.commands.find((one) => one.name() === role)!.options.map((option) => option.long!.slice(2));
