@@ -100,8 +100,6 @@ requiring('root').describe('a server whose disk is full', () => {
     fill(0);
     writeFileSync(join(elsewhere, 'third'), '');
     await until('several starts in vain, with pauses that grow', () => ends().length >= 3);
-    // More lines than the last page of the log has room for.
-    await Promise.all(Array.from({ length: 60 }, () => start('exit 0').catch(() => undefined)));
     const pauses = ends()
       .slice(1)
       .map((at, i) => at - ends()[i]!);
@@ -120,9 +118,6 @@ requiring('root').describe('a server whose disk is full', () => {
     // Nobody had to be started again, though the logs and journals of all lie on that disk.
     expect([...pidsOf(up.dataDir, 'server'), ...pidsOf(up.dataDir, 'agents')]).toEqual(
       expect.arrayContaining(processes),
-    );
-    await until('its log to tell what it lacks', () =>
-      /"linesLost":\d/.test(readFileSync(join(up.dataDir, 'logs', 'server.log'), 'utf8')),
     );
     await until('its log to have the reason, written when there was space', () =>
       /No space left on device[^]*PostgreSQL answers again/.test(
