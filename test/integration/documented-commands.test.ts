@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -122,6 +122,30 @@ requiring('sshd', 'python3').describe('who follows the pages with a server of th
     expect((await shell.run(`drover run -t ${me} -- 'test -e ${shell.folder}/mended'`)).code).toBe(1);
     shell.file('mended', '', 0o644);
     await read('docs/guides/retry-and-loss.md', shell);
+  });
+
+  it('backs it up, and restores it into a new folder and into an empty database', async () => {
+    const [external, empty] = [await testDatabase(), await testDatabase()];
+    const bare = empty.url.replace(/[^/]+$/, 'bare_$&');
+    await empty.query(`CREATE DATABASE ${new URL(bare).pathname.slice(1)} TEMPLATE template0`);
+    mkdirSync(join(shell.home, 'backups'));
+    copyFileSync(join(shell.home, 'data', 'server', 'master.key'), join(shell.folder, 'master.key'));
+    for (const [from, to] of [
+      [' /backups/', ` ${shell.home}/backups/`],
+      [`drover backup ${shell.home}`, `drover backup --data ~/data ${shell.home}`],
+      ['postgres://…', external.url],
+    ] as const)
+      shell.standsFor.set(from, to);
+    const shown = await read('docs/operations/backup.md', shell, {
+      // The second of the page is another installation's.
+      'DATABASE_URL=postgres://… drover backup': () =>
+        copyFileSync(join(shell.home, 'backups', 'drover.backup'), join(shell.folder, 'drover.backup')),
+      'DATABASE_URL=postgres://… drover restore': () => shell.standsFor.set('postgres://…', bare),
+    });
+    expect(Object.keys(shown)).toHaveLength(5);
+    expect(existsSync(join(shell.home, 'lib', 'drover', 'server', 'master.key'))).toBe(true);
+    await empty.query(`DROP DATABASE ${new URL(bare).pathname.slice(1)} WITH (FORCE)`);
+    for (const database of [external, empty]) await database.drop();
   });
 
   it('gets through the first run', async () => {
