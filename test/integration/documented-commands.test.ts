@@ -31,9 +31,6 @@ const NOT_RUN: readonly (readonly [page: string, begins: string, why: string])[]
   ['docs/guides/agents.md', 'drover agents upgrade', 'needs packages and hosts; agent-upgrade.test.ts has them'],
   ['docs/guides/agents.md', 'DROVER_JOIN=drj_… sh install.sh', 'would install on this machine; agent-install.test.ts'],
   ['docs/guides/agents.md', 'sh install.sh', 'would install on this machine; agent-install.test.ts'],
-  ['docs/operations/backup.md', 'drover backup', 'backup.test.ts backs up, verifies and restores elsewhere'],
-  ['docs/operations/backup.md', 'drover restore', 'needs a machine without Drover; backup.test.ts has another folder'],
-  ['docs/operations/backup.md', 'DATABASE_URL=', 'needs a PostgreSQL of its own; backup-store.test.ts has it'],
   ['docs/operations/install.md', 'npm ci', 'it would replace the packages that run this; fresh-machine does it'],
   ['docs/operations/install.md', 'npm pack', 'package.test.ts packs'],
   ['docs/operations/install.md', 'npm install -g', 'package.test.ts installs what was packed'],
@@ -133,6 +130,7 @@ requiring('sshd', 'python3').describe('who follows the pages with a server of th
     for (const [from, to] of [
       [' /backups/', ` ${shell.home}/backups/`],
       [`drover backup ${shell.home}`, `drover backup --data ~/data ${shell.home}`],
+      ['drover restore drover.backup --master-key', 'drover restore drover.backup --data ~/restored --master-key'],
       ['postgres://…', external.url],
     ] as const)
       shell.standsFor.set(from, to);

@@ -23,6 +23,9 @@ import { cleanEnv, drover } from './up.ts';
 
 /** What stays running, and what it says once it can take work. */
 const STAYS = /^(?:[A-Z_]+=\S*\s+)*(?:\.\/)?drover (up|server|worker|agent)\b(?!.*--(?:migrate-only|help))/;
+/** Without `--data` they take this machine's own folder, which is not the reader's. */
+const HAS_FOLDER =
+  /^(?:[A-Z_]+=\S*\s+)*(?:\.\/)?drover (?:up|server|worker|agent|backup|restore) (?!.*--(?:data|migrate-only)\b)(?!verify)/;
 const READY = {
   up: /^Drover is up at (\S+)$/m,
   server: /"msg":"ready"/,
@@ -84,6 +87,8 @@ export class PageShell {
 
   async run(text: string): Promise<Ran> {
     const line = this.here(text);
+    if (HAS_FOLDER.test(`${line} `))
+      throw new Error(`${line} would use the data folder of this machine: say what it stands for`);
     const role = STAYS.exec(line)?.[1] as keyof typeof READY | undefined;
     const ran = role
       ? await this.#start(role, line)
