@@ -49,6 +49,7 @@ export class PageShell {
   readonly #codes: Interface;
   readonly #running: { readonly pid: number; readonly name: string }[] = [];
   #count = 0;
+  #isDone = false;
   #up: { readonly url: string; readonly token: string } | undefined;
 
   constructor(env: Readonly<Record<string, string>> = {}) {
@@ -114,15 +115,17 @@ export class PageShell {
   }
 
   async end(): Promise<void> {
-    if (this.#shell.exitCode !== null) return;
+    if (this.#isDone) return;
+    this.#isDone = true;
     for (const { pid, name } of this.#running.reverse()) {
+      if (!existsSync(`/proc/${pid}/exe`)) continue;
       process.kill(pid, 'SIGTERM');
       await until(
         `${name} has ended`,
         () => !existsSync(`/proc/${pid}/exe`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1')),
       );
     }
-    this.#shell.stdin!.end();
+    if (this.#shell.exitCode === null) this.#shell.stdin!.end();
     this.#codes.close();
     rmSync(this.home, { recursive: true, force: true });
   }
