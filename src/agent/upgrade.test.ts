@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../base/clock.ts';
 import { newId } from '../base/ids.ts';
+import { limits } from '../base/limits.ts';
 import { silentLog } from '../base/log.ts';
 import { isSignedByKey, signUnderKey } from '../pki/dispatch.ts';
 import { newReleaseKey, signPackage } from '../pki/package-signature.ts';
@@ -77,7 +78,10 @@ describe('an order to upgrade and its end', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function agent(version = '1.0.0'): AgentUpgrade {
+  function agent(version = '1.0.0', root = new InstallRoot(folder)): AgentUpgrade {
+    return agentOf(version, root);
+  }
+  function agentOf(version: string, root: InstallRoot | undefined): AgentUpgrade {
     return new AgentUpgrade({
       version,
       session: {
@@ -85,7 +89,7 @@ describe('an order to upgrade and its end', () => {
           isSignedByKey(DISPATCH_KEY, upgradeMessage(id, AGENT, INSTANCE, SERVER, sha256Of(order)), mac),
         nowMs: () => nowMs + SKEW_MS,
       },
-      root: new InstallRoot(folder),
+      root,
       ca: () => '',
       clock,
       random: { next: () => 0.5 },
@@ -181,6 +185,27 @@ describe('an order to upgrade and its end', () => {
     agent().onOrder(frameOf(nowMs - 1));
     await ended();
     expect(told).toMatchObject([{ state: 'failed', code: 'upgrade-out-of-time' }]);
+    expect([requests, restarts]).toEqual([0, 0]);
+  });
+
+  it('is begun where the space for it is just enough, and fails where it is a byte short', async () => {
+    const need = program.length + compressed.length + limits.spoolFreeBytesMin;
+    const withFree = (bytes: number): InstallRoot =>
+      Object.assign(new InstallRoot(folder), { freeBytes: () => bytes });
+    agent('1.0.0', withFree(need - 1)).onOrder(frameOf(nowMs + WAIT_MS));
+    await ended();
+    expect(told).toMatchObject([{ state: 'failed', code: 'install-space' }]);
+    expect([requests, restarts]).toEqual([0, 0]);
+    rmSync(join(folder, 'outcome'));
+    told = [];
+    agent('1.0.0', withFree(need)).onOrder(frameOf(nowMs + WAIT_MS));
+    await ended();
+    expect([told.map(({ state }) => state), restarts]).toEqual([['fetching', 'switching'], 1]);
+  });
+
+  it('is not for an agent that was not installed as a package', () => {
+    agentOf('1.0.0', undefined).onOrder(frameOf(nowMs + WAIT_MS));
+    expect(told).toMatchObject([{ state: 'failed', code: 'upgrade-unsupported' }]);
     expect([requests, restarts]).toEqual([0, 0]);
   });
 

@@ -196,7 +196,7 @@ export function isInForce(worker: WorkerRecord | undefined): worker is WorkerRec
 }
 
 /** Before anything is used up: under clocks so far apart a certificate would not be valid yet, or not any more. */
-function assertClockFits(nowMs: number, theirNowMs: number | undefined): void {
+export function assertClockFits(nowMs: number, theirNowMs: number | undefined): void {
   if (theirNowMs === undefined || Math.abs(nowMs - theirNowMs) <= limits.joinClockSkewMsMax) return;
   throw new DroverError('certificate-invalid', {
     detail: `The clock of the joining machine (${instant(theirNowMs)}) and the server's (${instant(nowMs)}) differ too much for certificates to hold. Set the clock (NTP) and join again; the token is still good.`,

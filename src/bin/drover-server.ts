@@ -2,13 +2,13 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { parseArgs } from 'node:util';
 import { AgentPackages } from '../app/agent-packages.ts';
+import { certificateLifeMs } from '../app/certificate-life.ts';
 import { DatabaseSpace } from '../app/database-space.ts';
 import { installationKeys } from '../app/installation-keys.ts';
 import { RunEventHub } from '../app/run-events.ts';
 import type { EnrolmentContext } from '../app/enrolment.ts';
 import { sshDesk } from '../app/ssh-access.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
-import { parseDurationMs } from '../base/duration.ts';
 import { DroverError } from '../base/errors.ts';
 import { FreeSpace } from '../base/free-space.ts';
 import { newId, type ServerId, type TokenId } from '../base/ids.ts';
@@ -84,7 +84,7 @@ async function main(): Promise<void> {
     databaseFolder: values['database-folder'],
     log,
     clock: systemClock,
-    certificateMs: certificateLife(process.env.DROVER_CERTIFICATE_LIFE),
+    certificateMs: certificateLifeMs(process.env.DROVER_CERTIFICATE_LIFE),
     packages: new AgentPackages(
       values.packages ?? process.env.DROVER_PACKAGES ?? `${dataDir}/packages`,
       process.env.DROVER_RELEASE_KEY,
@@ -291,17 +291,6 @@ function watchedDisk(folder: string, clock: Clock, log: Log): FreeSpace {
       else log.info(figures, 'the disk of the database has space again: new work is taken');
     },
   });
-}
-
-/** How long certificates of agents and workers are valid. Shorter than the default means that what is stolen is of use for less long. */
-function certificateLife(text: string | undefined): number {
-  if (text === undefined) return limits.agentCertificateMs;
-  const ms = parseDurationMs(text);
-  if (ms === undefined || ms < limits.agentCertificateMsMin || ms > limits.agentCertificateMs)
-    throw new DroverError('bad-duration', {
-      detail: `DROVER_CERTIFICATE_LIFE wants a duration from ${limits.agentCertificateMsMin / 1_000}s to ${limits.agentCertificateMs / 86_400_000}d, not ${JSON.stringify(text)}.`,
-    });
-  return ms;
 }
 
 /** An admin token for whoever started us; the supervisor keeps it. Every server of a cluster may make its own. */

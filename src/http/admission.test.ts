@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../base/clock.ts';
-import { Admission, type AdmissionLimits } from './admission.ts';
+import { systemClock, type Clock } from '../base/clock.ts';
+import { limits } from '../base/limits.ts';
+import { Admission, longRequestAdmission, requestAdmission, type AdmissionLimits } from './admission.ts';
 
 const small: AdmissionLimits = { atOnceMax: 1, waitingMax: 4, waitingBytesMax: 1_000, waitMsMax: 60_000 };
 
@@ -69,5 +70,65 @@ describe('admission', () => {
     await expect(first).rejects.toThrow('broke');
     expect(await second).toBe('its turn');
     expect(admission.figures).toEqual({ inside: 0, waiting: 0, waitingBytes: 0 });
+  });
+});
+
+describe('the places of a server', () => {
+  const never = (): Promise<never> => new Promise(() => undefined);
+  /** What became of so many asks of one caller, each of so many bytes, as far as it is known at once. */
+  async function refusedOf(admission: Admission, asks: number, bytes = 0): Promise<number> {
+    let refused = 0;
+    for (let i = 0; i < asks; i++) void admission.run('a', bytes, never).catch(() => refused++);
+    await new Promise(setImmediate);
+    return refused;
+  }
+
+  it('are as many as may be carried out at once, and then as many as may wait; one more is refused', async () => {
+    const admission = new Admission(systemClock);
+    expect(await refusedOf(admission, limits.requestsAtOnceMax)).toBe(0);
+    expect(admission.figures).toMatchObject({ inside: limits.requestsAtOnceMax, waiting: 0 });
+    expect(await refusedOf(admission, limits.requestsWaitingMax)).toBe(0);
+    expect(admission.figures).toMatchObject({ inside: limits.requestsAtOnceMax, waiting: limits.requestsWaitingMax });
+    expect(await refusedOf(admission, 1)).toBe(1);
+  });
+
+  it('hold as many bytes as those who wait may hold, and not one more', async () => {
+    const admission = new Admission(systemClock, { ...requestAdmission, atOnceMax: 1 });
+    expect(await refusedOf(admission, 1)).toBe(0);
+    expect(await refusedOf(admission, 1, limits.requestsWaitingBytesMax)).toBe(0);
+    expect(await refusedOf(admission, 1, 1)).toBe(1);
+  });
+
+  it('are waited for until it has been too long, and no longer', async () => {
+    const timers: { delayMs: number; callback: () => void }[] = [];
+    const clock: Clock = {
+      ...systemClock,
+      after: (delayMs, callback) => {
+        timers.push({ delayMs, callback });
+        return () => undefined;
+      },
+    };
+    const admission = new Admission(clock, { ...requestAdmission, atOnceMax: 1 });
+    void admission.run('a', 0, never);
+    const late = admission.run('b', 0, never);
+    expect(timers.map(({ delayMs }) => delayMs)).toEqual([limits.requestWaitMsMax]);
+    timers[0]!.callback();
+    await expect(late).rejects.toMatchObject({ code: 'overloaded' });
+  });
+
+  it('of long requests are some for one token, and some in all', () => {
+    const admission = new Admission(systemClock, longRequestAdmission);
+    const ask = (caller: string, count: number): void => {
+      for (let i = 0; i < count; i++) void admission.run(caller, 0, never);
+    };
+    ask('a', limits.longRequestsPerTokenMax);
+    expect(admission.figures.waiting).toBe(0);
+    ask('a', 1);
+    expect(admission.figures).toMatchObject({ inside: limits.longRequestsPerTokenMax, waiting: 1 });
+    const others = limits.longRequestsAtOnceMax - limits.longRequestsPerTokenMax;
+    for (let i = 0; i < others; i++) ask(`b${i}`, 1);
+    expect(admission.figures).toMatchObject({ inside: limits.longRequestsAtOnceMax, waiting: 1 });
+    ask('c', 1);
+    expect(admission.figures).toMatchObject({ inside: limits.longRequestsAtOnceMax, waiting: 2 });
   });
 });

@@ -25,6 +25,13 @@ export const requestAdmission: AdmissionLimits = {
   waitMsMax: limits.requestWaitMsMax,
 };
 
+/** Of requests that wait for hosts or for readers, and not for the database. */
+export const longRequestAdmission: AdmissionLimits = {
+  ...requestAdmission,
+  atOnceMax: limits.longRequestsAtOnceMax,
+  perCallerMax: limits.longRequestsPerTokenMax,
+};
+
 interface Waiter {
   readonly bytes: number;
   readonly admit: () => void;

@@ -10,7 +10,7 @@ import { roleAllows, type Role } from '../domain/access/permission.ts';
 import type { Actor } from '../store/store.ts';
 import { networkOf } from '../base/network.ts';
 import { AddressRate, type AddressRateOptions } from './address-rate.ts';
-import { Admission, requestAdmission, type AdmissionLimits } from './admission.ts';
+import { Admission, longRequestAdmission, type AdmissionLimits } from './admission.ts';
 import { Authentication, type Authenticated } from './authentication.ts';
 import { accountOperations } from './account-operations.ts';
 import { fleetOperations } from './fleet-operations.ts';
@@ -55,11 +55,7 @@ function openDoor(ctx: ApiContext, options: ApiOptions): Door {
   const admission = new Admission(ctx.clock, options.admission);
   return {
     admission,
-    longAdmission: new Admission(ctx.clock, {
-      ...requestAdmission,
-      atOnceMax: limits.longRequestsAtOnceMax,
-      perCallerMax: limits.longRequestsPerTokenMax,
-    }),
+    longAdmission: new Admission(ctx.clock, longRequestAdmission),
     authentication: new Authentication(ctx.store, ctx.clock, admission),
     publicRate: new AddressRate({ clock: ctx.clock, ...options.publicRate }),
   };

@@ -6,6 +6,7 @@ import { validate } from './input.ts';
 import type { Operation } from './operation.ts';
 
 const importHosts = hostOperations.find(({ id }) => id === 'importHosts') as Operation;
+const createHost = hostOperations.find(({ id }) => id === 'createHost') as Operation;
 const judge = (body: unknown) => validate(importHosts, { params: {}, query: {}, body } as FastifyRequest);
 const host = (i: number, labels: Record<string, string>) => ({ name: `h${i}`, address: '10.0.0.1', labels });
 const many = (count: number, labels: Record<string, string>) =>
@@ -46,5 +47,28 @@ describe('a long list of a body', () => {
     expect(await faultsOf({ hosts: many(limits.hostsPerImportMax + 1, {}) })).toEqual(['#/hosts']);
     expect(await faultsOf({ hosts: [] })).toEqual(['#/hosts']);
     expect(await faultsOf({ hosts: 'x' })).toEqual(['#/hosts']);
+  });
+});
+
+describe('a body', () => {
+  const whyNot = async (body: unknown): Promise<readonly string[]> =>
+    validate(createHost, { params: {}, query: {}, body } as FastifyRequest).then(
+      () => [],
+      (error: { faults: { detail: string }[] }) => error.faults.map(({ detail }) => detail),
+    );
+
+  it('has so many values, each of a list or an object counted, and not one more', async () => {
+    // One is `more` itself.
+    const of = (values: number) => ({ more: Array(values - 1).fill(1) });
+    const tooMany = `more than ${limits.bodyValuesMax} values`;
+    expect(await whyNot(of(limits.bodyValuesMax))).not.toContain(tooMany);
+    expect(await whyNot(of(limits.bodyValuesMax + 1))).toEqual([tooMany]);
+  });
+
+  it('is nested so deep, and not deeper', async () => {
+    const of = (depth: number): unknown => (depth === 0 ? 1 : { more: of(depth - 1) });
+    const tooDeep = `nested deeper than ${limits.jsonDepthMax}`;
+    expect(await whyNot(of(limits.jsonDepthMax))).not.toContain(tooDeep);
+    expect(await whyNot(of(limits.jsonDepthMax + 1))).toEqual([tooDeep]);
   });
 });

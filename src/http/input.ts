@@ -140,7 +140,7 @@ function unfitIn(value: unknown, path: Path, mayHoldNul: readonly string[]): rea
     if (found.length >= limits.faultsToldMax) return;
     if (typeof part === 'string') return text(part, at, false);
     if (typeof part !== 'object' || part === null) return;
-    if (at.length > limits.jsonDepthMax)
+    if (at.length >= limits.jsonDepthMax)
       return void found.push({ path: at.slice(0, 3), why: `nested deeper than ${limits.jsonDepthMax}` });
     const isList = Array.isArray(part);
     for (const key of Object.keys(part)) {

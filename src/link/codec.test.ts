@@ -100,6 +100,36 @@ describe('frames', () => {
     expect(refusalOf(encodeFrame(ids(limits.hostsPerFrameMax + 1)), SERVER_FRAMES)).toBe('frame-invalid');
   });
 
+  it('hold so many values, are nested so deep, and not more', () => {
+    const UNKNOWN = 't-of-another-day';
+    // The map, its type and the name of it, the name of the list, and the list.
+    const wide = (values: number) => encodeFrame({ t: UNKNOWN, x: Array(values - 5).fill(1) });
+    expect(refusalOf(wide(limits.frameValuesMax), AGENT_FRAMES)).toBeUndefined();
+    expect(refusalOf(wide(limits.frameValuesMax + 1), AGENT_FRAMES)).toBe('frame-invalid');
+    const nested = (depth: number): unknown => (depth === 0 ? 1 : [nested(depth - 1)]);
+    const deep = (depth: number) => encodeFrame({ t: UNKNOWN, x: nested(depth - 1) });
+    expect(refusalOf(deep(limits.frameDepthMax), AGENT_FRAMES)).toBeUndefined();
+    expect(refusalOf(deep(limits.frameDepthMax + 1), AGENT_FRAMES)).toBe('frame-invalid');
+  });
+
+  it('tell of as many addresses and disks of a host as anybody reads', () => {
+    const facts = (addresses: number, disks: number) =>
+      encodeFrame({
+        t: 'facts',
+        ...OF_FACTS,
+        facts: {
+          name: 'h',
+          os: 'linux',
+          addresses: Array(addresses).fill('10.0.0.1'),
+          disks: Array(disks).fill({ mount: '/', totalBytes: 1, freeBytes: 1 }),
+        },
+      });
+    const [addresses, disks] = [limits.factsAddressesMax, limits.factsDisksMax];
+    expect(refusalOf(facts(addresses, disks), AGENT_FRAMES)).toBeUndefined();
+    expect(refusalOf(facts(addresses + 1, disks), AGENT_FRAMES)).toBe('frame-invalid');
+    expect(refusalOf(facts(addresses, disks + 1), AGENT_FRAMES)).toBe('frame-invalid');
+  });
+
   it('that show links of agents are as short and as few as they need be', () => {
     const agents = (n: number, size: number) => ({
       t: 'agents',

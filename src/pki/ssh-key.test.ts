@@ -2,6 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { limits } from '../base/limits.ts';
 import { KeyFault } from './openssh-key.ts';
 import { inspectCertificate, inspectPrivateKey } from './ssh-key.ts';
 import { wireString } from './ssh-wire.ts';
@@ -105,6 +106,19 @@ describe('a private key', () => {
         ).toMatch(/^The key is damaged: /);
       }
     }
+  });
+
+  it('is derived in as many rounds as there may be, and refused where it takes one more', async () => {
+    const bytes = Buffer.from(read('ed25519-encrypted').replace(/-----[^-]+-----/g, ''), 'base64');
+    // Behind the salt of sixteen bytes.
+    const at = bytes.indexOf(Buffer.from([0, 0, 0, 16])) + 20;
+    const withRounds = (rounds: number): string => {
+      bytes.writeUInt32BE(rounds, at);
+      return `-----BEGIN OPENSSH PRIVATE KEY-----\n${bytes.toString('base64')}\n-----END OPENSSH PRIVATE KEY-----\n`;
+    };
+    expect(bytes.readUInt32BE(at)).toBeLessThan(limits.keyDerivationRoundsMax);
+    expect(await faultOf(withRounds(limits.keyDerivationRoundsMax), PASSPHRASE)).toContain('passphrase is wrong');
+    expect(await faultOf(withRounds(limits.keyDerivationRoundsMax + 1), PASSPHRASE)).toContain('more than 128 rounds');
   });
 
   it('of a kind that is not supported is told as what it is, with what to do', async () => {

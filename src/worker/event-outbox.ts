@@ -22,7 +22,7 @@ export class EventOutbox {
 
   /** False when there is no room: the event is dropped, as if the link had been lost just before. */
   push(event: AttemptEvent): boolean {
-    if (this.#events.length >= limits.workerQueueMax || this.#bytes >= limits.workerOutputBytesMax) return false;
+    if (this.#bytes >= limits.workerOutputBytesMax) return false;
     this.#events.push(event);
     this.#bytes += weight(event);
     return true;

@@ -1,6 +1,7 @@
 /** Order, room and figures of a lane. */
 import { expect, it } from 'vitest';
 import type { Clock } from '../base/clock.ts';
+import { limits } from '../base/limits.ts';
 import { seededRandom } from '../base/random.ts';
 import { PRIORITIES, type Priority } from '../domain/placement/queue-pick.ts';
 import { StartLane } from './start-lane.ts';
@@ -77,4 +78,13 @@ it('says once of each that it waits, and how long the oldest has', () => {
   expect(queues.figures().low).toEqual({ length: 2, oldestMs: 1_000, starts: 0, waitedMs: 0 });
   queues.take();
   expect(queues.figures().low).toEqual({ length: 1, oldestMs: 600, starts: 1, waitedMs: 1_000 });
+});
+
+it('takes as many starts as may wait, and one more when one of them is gone', () => {
+  const queues = lane({ queueMax: limits.workerQueueMax });
+  for (let i = 0; i < limits.workerQueueMax; i++) queues.offer(start(`${i}`));
+  expect(queues.length).toBe(limits.workerQueueMax);
+  expect(queues.offer(start('beyond'))).toBe('full');
+  queues.take();
+  expect(queues.offer(start('beyond'))).toBe('taken');
 });

@@ -1,5 +1,5 @@
 /** What every driver must do, whatever carries it out. `make` gives a started driver and the means to end its world. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -43,8 +43,10 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** `outputBytesMax`: the most that a stream of an execution may have. */
 export function driverConformance(
   make: () => Promise<{ driver: Driver; restart: () => Promise<Driver>; end: () => Promise<void> }>,
+  outputBytesMax: number,
 ): void {
   describe('a driver', () => {
     let world: Awaited<ReturnType<typeof make>>;
@@ -66,6 +68,24 @@ export function driverConformance(
     }
     const text = (report: AgentReport, stream: 'stdout' | 'stderr' = 'stdout'): string =>
       Buffer.from(report[stream].inline ?? []).toString();
+
+    it('lets a script be whose output is as large as it may be, and ends one that has a byte more', async () => {
+      const scriptOf = (bytes: number): string => `o=/proc/$$/fd/1
+        trap 'truncate -s 0 "$o"; exit 9' TERM
+        truncate -s ${bytes} "$o"
+        : >"$F.${bytes}"
+        until [ -e "$F.over" ]; do sleep 0.05; done
+        truncate -s 0 "$o"`;
+      const spec = { env: { F: join(scratch, 'large') }, killAfterMs: 10_000 };
+      const [within, beyond] = [newAttempt(), newAttempt()];
+      await driver.startAttempt(within, specOf(scriptOf(outputBytesMax), spec));
+      await until('the one to be large', () => existsSync(join(scratch, `large.${outputBytesMax}`)));
+      await driver.startAttempt(beyond, specOf(scriptOf(outputBytesMax + 1), spec));
+      expect(await reportOf(driver, beyond)).toMatchObject({ outcome: 'signaled', reason: 'output-limit' });
+      expect(await driver.report(within)).toBeUndefined();
+      writeFileSync(join(scratch, 'large.over'), '');
+      expect(await reportOf(driver, within)).toMatchObject({ outcome: 'exited', exitCode: 0 });
+    });
 
     it('keeps all 256 exit codes exactly', async () => {
       const attempts = Array.from({ length: 256 }, () => newAttempt());

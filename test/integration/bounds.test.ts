@@ -71,6 +71,20 @@ const most: readonly Case[] = [
   ['labels', limits.labelsPerHostMax, (n) => post('/api/v1/join-tokens', { labels: entries(n, '') })],
   ['characters of a label', limits.labelLengthMax, (n) => post('/api/v1/join-tokens', { labels: { [x(n)]: '' } })],
   ['characters of an address', limits.addressLengthMax, (n) => host({ address: x(n), name: `a${n}` })],
+  [
+    'algorithms of a kind',
+    limits.algorithmsPerKindMax,
+    (n) => host({ name: `l${n}`, algorithms: { cipher: Array(n).fill('aes256-ctr') } }),
+  ],
+  [
+    'bytes of a host key',
+    limits.hostKeyBytesMax,
+    (n) => {
+      const key = Buffer.alloc(n);
+      key.write('\0\0\0\x07ssh-rsa', 'latin1');
+      return post('/api/v1/host-keys/import', { hosts: [{ host: 'l64', keys: [key.toString('base64')] }] });
+    },
+  ],
   ['agents of a batch', limits.upgradeBatchMax, (n) => post('/api/v1/upgrades', { targets: 'all', batch: n })],
   [
     'milliseconds of an upgrade',

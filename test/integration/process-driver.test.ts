@@ -42,7 +42,7 @@ function processRig(useCgroups: boolean) {
 for (const useCgroups of [true, false]) {
   describe(
     useCgroups ? 'processes, with control groups where the host has them' : 'processes, without control groups',
-    () => driverConformance(processRig(useCgroups)),
+    () => driverConformance(processRig(useCgroups), limits.spoolBytesMax),
   );
 }
 

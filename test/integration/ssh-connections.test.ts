@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { DroverError } from '../../src/base/errors.ts';
+import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { RemoteEnd } from '../../src/drivers/ssh/remote-shell.ts';
@@ -98,6 +99,25 @@ requiring('sshd').describe('connections', () => {
     expect((await run(pool, 'echo again')).stdout).toBe('again\n');
     expect(proxy.connections).toBe(2);
     await proxy.stop();
+  });
+
+  it('tells a server that is over its MaxStartups, or closes before a word, as busy after a few tries', async () => {
+    // The shortest waits that chance may give.
+    const patient = { random: { next: () => 0 } };
+    for (const word of ['Exceeded MaxStartups\r\n', '']) {
+      const busy = await listenWith((socket) => socket.end(word));
+      expect(await fault(world.hop(busy), patient)).toMatchObject({ code: 'ssh-busy' });
+      expect(busy.connections).toBe(1 + limits.sshBusyTriesMax);
+      await busy.stop();
+    }
+  });
+
+  it('tells a server that lets one log in and opens no session', async () => {
+    const closed = await world.start({ lines: ['MaxSessions 0'] });
+    expect(await fault(world.hop(closed))).toMatchObject({
+      code: 'ssh-session-refused',
+      detail: expect.stringContaining('MaxSessions'),
+    });
   });
 
   it('keeps to MaxSessions of the server', async () => {

@@ -2,13 +2,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import type { AttemptId } from '../../src/base/ids.ts';
+import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import { createSshDriver, type SshDriver } from '../../src/drivers/ssh/ssh-driver.ts';
-import { driverConformance } from '../conformance/driver.ts';
+import { driverConformance, newAttempt, specOf } from '../conformance/driver.ts';
 import { inputConformance } from '../conformance/inputs.ts';
 import { environmentConformance } from '../conformance/environment.ts';
 import { accessOf, SshWorld } from '../support/sshd.ts';
@@ -70,10 +72,30 @@ async function sshRig(
 }
 
 requiring('sshd').describe('scripts over SSH', () => {
-  driverConformance(() => sshRig(() => []));
+  driverConformance(() => sshRig(() => []), limits.sshSpoolBytesMax);
   inputConformance(() => sshRig(() => []));
   // What a session has of its own: here from sshd, elsewhere from pam_env or the shell's start-up files.
   environmentConformance(() =>
     sshRig((world) => [`SetEnv HOME=${world.folder} AGENT_OWN=yes DROVER_JOIN=no NODE_CHANNEL_FD=3`]),
   );
+
+  it('are taken up to as many as a worker holds over SSH, and then it is busy', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'drover-ssh-'));
+    const driver = createSshDriver({
+      dir,
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      access: () => new Promise(() => undefined),
+      recordHostKey: async () => 'recorded',
+      secretsOf: async () => [],
+    });
+    await driver.start();
+    const start = () => driver.startAttempt(newAttempt(), specOf('true'), { hostId: 'h' });
+    const answers = await Promise.all(Array.from({ length: limits.sshExecutionsMax }, start));
+    expect(new Set(answers)).toEqual(new Set(['accepted']));
+    expect(await start()).toBe('busy');
+    await driver.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
 });

@@ -8,10 +8,10 @@ export function readText(path: string): string {
   try {
     if (path !== '-' && statSync(path).size > limits.importFileBytesMax)
       throw new UsageError(`${path} is larger than ${limits.importFileBytesMax} bytes, the most that is imported.`);
-    const text = readFileSync(path === '-' ? 0 : path, 'utf8');
-    if (text.length > limits.importFileBytesMax)
+    const bytes = readFileSync(path === '-' ? 0 : path);
+    if (bytes.length > limits.importFileBytesMax)
       throw new UsageError(`The input is larger than ${limits.importFileBytesMax} bytes, the most that is imported.`);
-    return text;
+    return bytes.toString();
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(

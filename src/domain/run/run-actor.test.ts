@@ -417,6 +417,15 @@ describe('what its executor could not start', () => {
   });
 });
 
+describe('a host that is enrolled anew while an attempt is out', () => {
+  it('is another agent, which knows nothing of it: the attempt is lost, not looked for there', () => {
+    const host = new OneHost().dispatched();
+    host.location = { ...HERE, agentId: 'another' as AgentId };
+    host.passes(1_000);
+    expect(host.execution).toMatchObject({ state: 'lost', result: { reason: 'agent-replaced' } });
+  });
+});
+
 describe('the clocks of two machines', () => {
   const LATER_MS = SPEC.timeoutMs + SPEC.killAfterMs;
   const HOURS = 2 * 3_600_000;

@@ -1,0 +1,137 @@
+/** Refusals that a caller meets seldom, each provoked as it would be: by a large fleet, by two people at once, by many downloads, by an agent that says nothing. */
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fastify from 'fastify';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { accountChange } from '../../src/app/account.ts';
+import type { AgentPackages } from '../../src/app/agent-packages.ts';
+import type { AppContext, Caller } from '../../src/app/context.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { errorCodeOf } from '../../src/base/errors.ts';
+import { newId, type HostId } from '../../src/base/ids.ts';
+import { limits } from '../../src/base/limits.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { addPackageRoute } from '../../src/http/package-route.ts';
+import { createMasterKey } from '../../src/pki/sealer.ts';
+import { testApi, type TestApi } from '../support/api.ts';
+import { until } from '../support/until.ts';
+
+let api: TestApi;
+let token: string;
+beforeAll(async () => {
+  api = await testApi();
+  token = await api.token('admin', 600_000);
+});
+afterAll(() => api.close());
+
+async function post<T = { code?: string }>(path: string, payload: object): Promise<T> {
+  const headers = { authorization: `Bearer ${token}` };
+  return (await api.app.inject({ method: 'POST', url: `/api/v1${path}`, headers, payload })).json<T>();
+}
+
+it('a run is for as many hosts as it may have, and not for one more', async () => {
+  await api.database.query(
+    "INSERT INTO host (id, name, created_at_ms) SELECT gen_random_uuid(), 'many-' || n, 1 FROM generate_series(1, $1::int) AS n",
+    [limits.targetsPerRunMax + 1],
+  );
+  expect(await post('/runs/preview', { targets: 'many-*' })).toMatchObject({ code: 'too-many-targets' });
+  expect(await post('/runs/preview', { targets: 'many-* and not many-1' })).toMatchObject({
+    hostCount: limits.targetsPerRunMax,
+  });
+  await api.database.query("DELETE FROM host WHERE name LIKE 'many-%'");
+});
+
+it('a host without an address cannot be tried over SSH', async () => {
+  await api.database.query("INSERT INTO host (id, name, created_at_ms) VALUES (gen_random_uuid(), 'bare', 1)");
+  expect(await post('/hosts/bare/test', {})).toMatchObject({ code: 'host-without-address' });
+});
+
+it('of two people who change an account at once, the second is told', async () => {
+  await post('/accounts', { name: 'ops', scope: 'all', loginUser: 'ops' });
+  const caller: Caller = { actor: { kind: 'token', id: 't', name: 't' }, requestId: 'r', may: () => true };
+  const context: AppContext = {
+    store: api.store,
+    clock: systemClock,
+    log: silentLog,
+    sealer: createMasterKey(Buffer.alloc(32, 1)),
+    ownership: { owned: () => [], plan: () => undefined, wake() {} },
+  };
+  const other = (): Promise<unknown> => accountChange(context, caller, 'ops', { loginUser: 'first' });
+  const store: TestApi['store'] = new Proxy(api.store, {
+    get(target, name: keyof TestApi['store']) {
+      if (name !== 'accountReplace') return target[name].bind(target);
+      return async (...args: Parameters<TestApi['store']['accountReplace']>) => {
+        await other();
+        return target.accountReplace(...args);
+      };
+    },
+  });
+  const answer = accountChange({ ...context, store }, caller, 'ops', { loginUser: 'second' });
+  await expect(answer).rejects.toMatchObject({ code: 'account-changed' });
+  expect((await api.store.accountList()).map(({ loginUser }) => loginUser)).toEqual(['first']);
+});
+
+it('an agent that says nothing of its upgrade in time is told as unanswered, not a moment before', async () => {
+  const [id, hostId] = [newId(), newId<'host'>() as HostId];
+  await api.database.query("INSERT INTO host (id, name, created_at_ms) VALUES ($1, 'mute', 1)", [hostId]);
+  const actor = { kind: 'system', id: 'test', name: 'test' } as const;
+  await api.store.upgradeCreate(
+    {
+      id,
+      version: '1.1.0',
+      targets: 'mute',
+      createdBy: actor,
+      batch: 1,
+      maxFailed: 0,
+      waitMs: 600_000,
+      hosts: [{ id: hostId, name: 'mute' }],
+    },
+    { actor, action: 'test', target: id, detail: {} },
+  );
+  const agent = async () => (await api.store.agentUpgradeList(id, { limit: 1 })).items[0];
+  await api.store.upgradeAdvance(id);
+  await api.store.upgradeAdvance(id);
+  expect(await agent()).toMatchObject({ state: 'ordered' });
+  await api.database.query('UPDATE agent_upgrade SET ordered_at_ms = ordered_at_ms - 600001 WHERE upgrade_id = $1', [id]);
+  await api.store.upgradeAdvance(id);
+  expect(await agent()).toMatchObject({ state: 'unanswered', code: 'upgrade-unanswered' });
+});
+
+it('packages are fetched by as many hosts at once as a server bears; the next comes back when one is through', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'drover-downloads-'));
+  const path = join(folder, 'package');
+  // More than the buffers of a connection hold: who does not read has it open.
+  const size = 64 * 1024 * 1024;
+  writeFileSync(path, '');
+  truncateSync(path, size);
+  const app = fastify();
+  app.setErrorHandler((error, _request, reply) => reply.status(429).send({ code: errorCodeOf(error) }));
+  addPackageRoute(app, {
+    file: () => ({ path, entry: { fileSize: size, fileSha256: 'x' } }),
+  } as unknown as AgentPackages);
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const open: IncomingMessage[] = [];
+  const status = (): Promise<number> =>
+    new Promise((resolve, reject) => {
+      get({ port, host: '127.0.0.1', path: '/agent-packages/x', agent: false }, (response) => {
+        response.on('error', () => undefined);
+        if (response.statusCode === 200) open.push(response.pause());
+        else response.resume();
+        resolve(response.statusCode!);
+      }).on('error', reject);
+    });
+  try {
+    for (let i = 0; i < limits.packageDownloadsMax; i++) expect(await status()).toBe(200);
+    expect(await status()).toBe(429);
+    open[0]!.destroy();
+    await until('a place to be free', async () => (await status()) === 200);
+  } finally {
+    for (const response of open) response.destroy();
+    await app.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
