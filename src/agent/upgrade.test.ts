@@ -190,8 +190,7 @@ describe('an order to upgrade and its end', () => {
 
   it('is begun where the space for it is just enough, and fails where it is a byte short', async () => {
     const need = program.length + compressed.length + limits.spoolFreeBytesMin;
-    const withFree = (bytes: number): InstallRoot =>
-      Object.assign(new InstallRoot(folder), { freeBytes: () => bytes });
+    const withFree = (bytes: number): InstallRoot => Object.assign(new InstallRoot(folder), { freeBytes: () => bytes });
     agent('1.0.0', withFree(need - 1)).onOrder(frameOf(nowMs + WAIT_MS));
     await ended();
     expect(told).toMatchObject([{ state: 'failed', code: 'install-space' }]);

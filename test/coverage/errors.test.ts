@@ -67,8 +67,14 @@ describe('the table of errors', () => {
   it('has every code provoked but those that cannot be', () => {
     const provoked = saidIn(true);
     const listed = Object.keys(UNPROVOKED);
-    expect(listed.filter((code) => !Object.hasOwn(errors, code)), 'no codes (any more)').toEqual([]);
-    expect(listed.filter((code) => provoked.has(code)), 'provoked: take them out of UNPROVOKED').toEqual([]);
+    expect(
+      listed.filter((code) => !Object.hasOwn(errors, code)),
+      'no codes (any more)',
+    ).toEqual([]);
+    expect(
+      listed.filter((code) => provoked.has(code)),
+      'provoked: take them out of UNPROVOKED',
+    ).toEqual([]);
   });
 
   it('uses statuses that mean something, and titles that are sentences without a full stop', () => {

@@ -93,9 +93,18 @@ describe('limits', () => {
   it('stand in the lists above only while they must', () => {
     const tried = namedIn(true);
     const listed = [...PACES, ...Object.keys(UNTRIED)];
-    expect(listed.filter((name) => !Object.hasOwn(limits, name)), 'no limits (any more)').toEqual([]);
-    expect(Object.keys(UNTRIED).filter((name) => tried.has(name)), 'tried: take them out of UNTRIED').toEqual([]);
-    expect(PACES.filter((name) => tried.has(name)), 'tried: take them out of PACES').toEqual([]);
+    expect(
+      listed.filter((name) => !Object.hasOwn(limits, name)),
+      'no limits (any more)',
+    ).toEqual([]);
+    expect(
+      Object.keys(UNTRIED).filter((name) => tried.has(name)),
+      'tried: take them out of UNTRIED',
+    ).toEqual([]);
+    expect(
+      PACES.filter((name) => tried.has(name)),
+      'tried: take them out of PACES',
+    ).toEqual([]);
     for (const [name, reason] of Object.entries(UNTRIED)) expect(reason, name).toMatch(/\w+ \w+/);
   });
 

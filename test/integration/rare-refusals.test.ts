@@ -95,7 +95,9 @@ it('an agent that says nothing of its upgrade in time is told as unanswered, not
   await api.store.upgradeAdvance(id);
   await api.store.upgradeAdvance(id);
   expect(await agent()).toMatchObject({ state: 'ordered' });
-  await api.database.query('UPDATE agent_upgrade SET ordered_at_ms = ordered_at_ms - 600001 WHERE upgrade_id = $1', [id]);
+  await api.database.query('UPDATE agent_upgrade SET ordered_at_ms = ordered_at_ms - 600001 WHERE upgrade_id = $1', [
+    id,
+  ]);
   await api.store.upgradeAdvance(id);
   expect(await agent()).toMatchObject({ state: 'unanswered', code: 'upgrade-unanswered' });
 });
