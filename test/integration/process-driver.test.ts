@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,9 +9,12 @@ import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { Journal } from '../../src/drivers/process/journal.ts';
 import { platformOfHost } from '../../src/drivers/process/platform-of-host.ts';
+import type { Platform } from '../../src/drivers/process/platform.ts';
 import { createProcessDriver } from '../../src/drivers/process/process-driver.ts';
+import type { ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
 import { driverConformance, newAttempt, reportOf, specOf } from '../conformance/driver.ts';
 import { inputConformance } from '../conformance/inputs.ts';
+import { requiring } from '../support/needs.ts';
 import { until } from '../support/until.ts';
 import { environmentConformance } from '../conformance/environment.ts';
 
@@ -63,7 +66,11 @@ describe('processes', () => {
       await driver.startAttempt(late, specOf(script, short));
       const secret = newAttempt();
       await driver.startAttempt(secret, specOf(script, { env: { G: gate }, secrets: { S: 'hunter2-hunter2' } }));
-      await until('they run', () => [exact, late, secret].every((attempt) => driver.startOf(attempt)));
+      // The shell has read the script, and is told as started.
+      const said = (attempt: string): string => readFileSync(join(dataDir, 'spool', attempt, 'stdout'), 'latin1');
+      await until('they run', () =>
+        [exact, late, secret].every((attempt) => driver.startOf(attempt) && said(attempt) === 'one\n'),
+      );
       for (const attempt of [exact, late, secret]) rmSync(join(dataDir, 'spool', attempt), { recursive: true });
       const pid = driver.startOf(late)!.pid;
       writeFileSync(gate, '');
@@ -75,6 +82,67 @@ describe('processes', () => {
       const whole = newAttempt();
       await driver.startAttempt(whole, specOf('true'));
       expect((await reportOf(driver, whole)).detail).toBeUndefined();
+    } finally {
+      await driver.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  });
+
+  it('whose files somebody deletes before their pid is read end exactly, or at their deadline, also after a restart', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
+    const gate = join(dataDir, 'gate');
+    const real = platformOfHost();
+    // Whoever comes first: before the leader could write its pid, or after that and before anybody read it.
+    let isFirst = false;
+    const platform: Platform = {
+      ...real,
+      launch(launch) {
+        if (isFirst) rmSync(launch.folder, { recursive: true });
+        const child = real.launch(launch);
+        if (isFirst) return child;
+        while (!existsSync(join(launch.folder, 'pid')) || readFileSync(join(launch.folder, 'pid')).length === 0);
+        rmSync(launch.folder, { recursive: true });
+        return child;
+      },
+    };
+    const make = () =>
+      createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, platform });
+    let driver = make();
+    await driver.start();
+    const { script: _script, ...command } = specOf('');
+    const waiting = (name: string, more: Partial<ExecutionSpec> = {}): ExecutionSpec => ({
+      ...command,
+      argv: ['sh', '-c', 'trap "" TERM; echo $$ >> "$F"; until [ -e "$G" ]; do sleep 0.05; done; exit 137'],
+      env: { F: join(dataDir, name), G: gate },
+      killAfterMs: 200,
+      ...more,
+    });
+    const pidsOf = (name: string): number[] =>
+      existsSync(join(dataDir, name))
+        ? readFileSync(join(dataDir, name), 'latin1').trim().split('\n').filter(Boolean).map(Number)
+        : [];
+    try {
+      const detail = expect.stringContaining('deleted its files');
+      for (isFirst of [true, false]) {
+        rmSync(gate, { force: true });
+        const name = (what: string): string => `${what}-${isFirst}`;
+        const [exact, late, found] = [newAttempt(), newAttempt(), newAttempt()];
+        await driver.startAttempt(late, waiting(name('late'), { timeoutMs: 2_500 }));
+        await driver.startAttempt(exact, waiting(name('exact')));
+        expect(await reportOf(driver, late)).toMatchObject({ outcome: 'timed_out', detail });
+        for (const pid of pidsOf(name('late'))) await until('it is gone', () => !existsSync(`/proc/${pid}`));
+        // Our successor knows nothing but that it was accepted.
+        await driver.startAttempt(found, waiting(name('found')));
+        await driver.stop();
+        expect(driver.startOf(found)).toBeUndefined();
+        await until('it runs', () => pidsOf(name('found')).length > 0);
+        driver = make();
+        await driver.start();
+        writeFileSync(gate, '');
+        for (const attempt of [exact, found])
+          expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'exited', exitCode: 137, detail });
+        for (const what of ['exact', 'late', 'found']) expect(pidsOf(name(what))).toHaveLength(1);
+      }
     } finally {
       await driver.stop();
       rmSync(dataDir, { recursive: true, force: true });
@@ -118,6 +186,34 @@ describe('processes', () => {
       }
     },
   );
+
+  requiring('root', 'python3').it('run as a third user where nothing in the data folder may be executed', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'noexec,size=4m,mode=0711', 'tmpfs', dataDir]);
+    const options = { dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, spoolFreeBytesMin: 0 };
+    const driver = createProcessDriver(options);
+    await driver.start();
+    try {
+      writeFileSync(join(dataDir, 'tried'), '#!/bin/sh\n', { mode: 0o755 });
+      // The folder is as it is meant.
+      expect(() => execFileSync(join(dataDir, 'tried'), { stdio: 'ignore' })).toThrow('EACCES');
+      for (const script of [
+        'id -un',
+        '#!/bin/sh -eu\nid -un',
+        '#!/usr/bin/env python3\nimport os, pwd; print(pwd.getpwuid(os.getuid()).pw_name)',
+      ]) {
+        const attempt = newAttempt();
+        await driver.startAttempt(attempt, specOf(script, { user: 'nobody' }));
+        const report = await reportOf(driver, attempt);
+        const said = Buffer.from(report.stdout.inline ?? []).toString();
+        expect([script, report.outcome, report.exitCode, said]).toEqual([script, 'exited', 0, 'nobody\n']);
+      }
+    } finally {
+      await driver.stop();
+      execFileSync('umount', ['--lazy', dataDir]);
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  });
 
   it('end the supervisor of an attempt whose end was recorded right before the agent was killed', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));

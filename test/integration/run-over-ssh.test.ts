@@ -1,4 +1,5 @@
 /** One run, either way in: hosts with an agent and hosts without one, real sshd, and the processes between killed. */
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,6 +126,53 @@ requiring('sshd', 'root').describe('a run over SSH', () => {
       executions: [done],
     } = await run('-t', 'box-1', '--', 'sh', '-c', 'head -c 3000000 /dev/zero | tr "\\000" x; echo bad >&2; exit 7');
     expect([done!.exitCode, done!.stdout.length, done!.stdout.replaceAll('x', '')]).toEqual([7, 3_000_000, '']);
+  });
+
+  describe('either way', () => {
+    const both = (...args: string[]): Promise<Result> => run('-t', 'box-1 or local-1', ...args);
+
+    it('shows bytes that are no text as what they are, and gives programs all of them', async () => {
+      const script = String.raw`printf 'caf\303\251 caf\351\0x\n'`;
+      const exact = Buffer.from('caf\xc3\xa9 caf\xe9\0x\n', 'latin1').toString('base64');
+      expect((await both('--', script)).executions).toMatchObject([
+        { host: 'box-1', via: 'ssh', stdout: exact, stdoutEncoding: 'base64' },
+        { host: 'local-1', via: 'agent', stdout: exact, stdoutEncoding: 'base64' },
+      ]);
+      const shown = await ok('run', '-t', 'box-1 or local-1', '--', script);
+      expect(shown).toMatch(/^café caf\ufffd\S*x$/m);
+      expect(shown).not.toContain('\0');
+    });
+
+    it('has the output at once after the end, also of a silent script', async () => {
+      const { run: done } = await both('--', 'case $DROVER_HOST in local-*) echo loud ;; esac');
+      expect(await cli('runs', 'output', done.id, '--host', 'local-1', '--raw')).toMatchObject({
+        code: 0,
+        stdout: 'loud\n',
+      });
+      expect(await cli('runs', 'output', done.id, '--host', 'box-1', '--raw')).toEqual({
+        code: 0,
+        stdout: '',
+        stderr: '',
+      });
+      expect((await both('--', 'true')).executions).toMatchObject([{ stdout: '' }, { stdout: '' }]);
+    });
+
+    it('has the verdict when the script ends, whatever it left running', async () => {
+      const { executions } = await both('--', 'sleep 600 & echo $!');
+      expect(executions.map(({ state }) => state)).toEqual(['succeeded', 'succeeded']);
+      // They live: nobody waited for them.
+      for (const { stdout } of executions) process.kill(Number(stdout), 'SIGKILL');
+    });
+
+    it('hands on standard input byte for byte', async () => {
+      const input = Buffer.from(Array.from({ length: 1_024 }, (_, i) => i % 256));
+      writeFileSync(file('input'), input);
+      const hash = `${createHash('sha256').update(input).digest('hex')}  -\n`;
+      expect((await both('--stdin', file('input'), '--', 'sha256sum')).executions).toMatchObject([
+        { stdout: hash },
+        { stdout: hash },
+      ]);
+    });
   });
 
   it('goes on when the worker is killed in the middle, runs once, and masks what it masked before', async () => {

@@ -1,10 +1,12 @@
 /** What users of other tools reported, tried over SSH: each input with the one right answer, against real servers and real PAM. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
+import { systemClock, type Clock } from '../../src/base/clock.ts';
 import type { AttemptId } from '../../src/base/ids.ts';
+import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { createSshDriver, type SshDriver, type SshDriverOptions } from '../../src/drivers/ssh/ssh-driver.ts';
@@ -171,21 +173,86 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
       });
     });
 
-    it('a lecture, a prompt of the rules’ own, and a slow PAM are waited for', async () => {
-      const slow = ['auth optional pam_exec.so quiet /bin/sleep 1', 'auth required pam_unix.so'];
+    it('a lecture and a prompt of the rules’ own are answered', async () => {
+      const plain = ['auth required pam_unix.so'];
       writeFileSync(
         join(folder, 'lecture'),
         'We trust you have received the usual lecture.\nPassword: is what we ask for.\n',
       );
       const user = pamUser(
-        slow,
+        plain,
         'lecture=always',
         `lecture_file=${join(folder, 'lecture')}`,
         'passprompt="Passwort von %u: "',
       );
       expect(text(await run(await start(withPassword(user)), 'id -un'))).toBe('root\n');
-      const strict = pamUser(['auth required pam_unix.so'], 'passprompt="Passwort von %u: "', 'passprompt_override');
+      const strict = pamUser(plain, 'passprompt="Passwort von %u: "', 'passprompt_override');
       expect(text(await run(await start(withPassword(strict)), 'id -un'))).toBe('root\n');
+    });
+
+    it('PAM that takes 20 s is waited for, and is named when it takes longer than anybody waits', async () => {
+      const fifo = join(folder, 'held');
+      execFileSync('mkfifo', [fifo]);
+      const user = pamUser([`auth optional pam_exec.so quiet /bin/cat ${fifo}`, 'auth required pam_unix.so']);
+      const time = passingTime();
+      const driver = await start(withPassword(user), { clock: time.clock });
+      for (const passedMs of [20_000, limits.sshBecomeMs]) {
+        const attempt = newAttempt();
+        await driver.startAttempt(attempt, specOf('id -un'), { hostId: 'h' });
+        const held = await until('PAM stands still', () => writerOf(fifo));
+        time.pass(passedMs);
+        if (passedMs === 20_000) {
+          expect(await driver.report(attempt)).toBeUndefined();
+          closeSync(held);
+          expect(text(await reportOf(driver, attempt))).toBe('root\n');
+        } else {
+          expect(await reportOf(driver, attempt)).toMatchObject({
+            outcome: 'refused',
+            reason: 'become-not-allowed',
+            detail: expect.stringContaining('PAM may hang'),
+          });
+          closeSync(held);
+        }
+      }
+    });
+
+    it('a question that the stored password is no answer to is told: in its words where the rules show them', async () => {
+      const reached = join(folder, 'asked');
+      const password = 'auth required pam_unix.so';
+      // Asks for something of its own.
+      const other = [`auth optional pam_exec.so quiet /bin/touch ${reached}`, 'auth required pam_stress.so'];
+      // By default sudo shows our question instead of any other.
+      expect(await run(await start(withPassword(pamUser([password, ...other]))), 'echo ran')).toMatchObject({
+        outcome: 'refused',
+        reason: 'become-not-allowed',
+        detail: expect.stringContaining('asked for something that the stored password is no answer to'),
+        stdout: { size: 0 },
+      });
+      const direct = await start(accessOf(world.hop(sshd)));
+      for (const stack of [
+        [...other, password],
+        [password, ...other],
+      ]) {
+        const time = passingTime();
+        const driver = await start(withPassword(pamUser(stack, '!passprompt_override')), { clock: time.clock });
+        const report = await until('the question was heard in time', async () => {
+          rmSync(reached, { force: true });
+          const attempt = newAttempt();
+          await driver.startAttempt(attempt, specOf('echo ran'), { hostId: 'h' });
+          await until('it is asked', () => existsSync(reached));
+          await run(direct, 'true');
+          expect(await driver.report(attempt)).toBeUndefined();
+          time.pass(limits.sshBecomeMs);
+          const told = await reportOf(driver, attempt);
+          return told.detail?.includes('STRESS') && told;
+        });
+        expect(report).toMatchObject({
+          outcome: 'refused',
+          reason: 'become-not-allowed',
+          detail: expect.stringContaining('it said "STRESS Password:", which an account has no answer to'),
+          stdout: { size: 0 },
+        });
+      }
     });
 
     it('no child survives a deadline below sudo and su', async () => {
@@ -204,6 +271,43 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
     });
   });
 });
+
+/** A clock whose timers can be made due: as if so much time had passed. */
+function passingTime(): { clock: Clock; pass: (ms: number) => void } {
+  const timers = new Set<{ delayMs: number; due: () => void }>();
+  const clock: Clock = {
+    ...systemClock,
+    after(delayMs, callback, options) {
+      const end = (): void => {
+        cancel();
+        timers.delete(timer);
+      };
+      const due = (): void => {
+        end();
+        callback();
+      };
+      const timer = { delayMs, due };
+      const cancel = systemClock.after(delayMs, due, options);
+      timers.add(timer);
+      return end;
+    },
+  };
+  return {
+    clock,
+    pass(ms) {
+      for (const timer of [...timers]) if (timer.delayMs <= ms && timers.has(timer)) timer.due();
+    },
+  };
+}
+
+/** Of a FIFO that somebody waits to read from. */
+function writerOf(fifo: string): number | undefined {
+  try {
+    return openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+}
 
 function isAlive(pid: string): boolean {
   try {

@@ -12,7 +12,7 @@ import { testConnection } from '../../src/drivers/ssh/connection-test.ts';
 import { createSshDriver, type SshDriver, type SshDriverOptions } from '../../src/drivers/ssh/ssh-driver.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess } from '../../src/protocol/link/ssh-access.ts';
-import { newAttempt, specOf } from '../conformance/driver.ts';
+import { isAlive, newAttempt, specOf } from '../conformance/driver.ts';
 import { requiring } from '../support/needs.ts';
 import { accessOf, SshWorld } from '../support/sshd.ts';
 import { proxyTo } from '../support/ssh-proxy.ts';
@@ -138,6 +138,71 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
       expect(driver.load().running).toBe(0);
     }
   });
+
+  it('is told once, with all that it said, where the network goes without a word in mid-run and comes back', async () => {
+    const proxy = await proxyTo(await world.start());
+    const dial = { keepaliveMs: 250, keepalivesMissedMax: 2, handshakeMs: 4_000 };
+    const driver = await start(accessOf(world.hop(proxy)), { connections: { dial } });
+    const told: string[] = [];
+    driver.events.finished = (attempt) => void told.push(attempt);
+    // One ends while nobody can be told, the other once somebody can.
+    const script =
+      'echo x >> "$F"; i=0; until [ -e "$G" ]; do i=$((i + 1)); echo line $i; sleep 0.02; done; echo last; exit 9';
+    const both = ['gone', 'back'].map((name) => {
+      const [once, gate] = [join(folder, `once-${name}`), join(folder, `gate-${name}`)];
+      return { attempt: newAttempt(), once, gate, env: { F: once, G: gate } };
+    });
+    const [gone, back] = both as [(typeof both)[number], (typeof both)[number]];
+    for (const { attempt, env } of both) await driver.startAttempt(attempt, specOf(script, { env }), { hostId: 'h' });
+    const pids = await Promise.all(both.map(({ attempt }) => until('it runs', () => driver.startOf(attempt)?.pid)));
+    proxy.mute(true);
+    writeFileSync(gone.gate, '');
+    await until('it has ended there', () => !isAlive(pids[0]!));
+    await until('the silence is noticed', () => driver.load().connections === 0 && proxy.swallowed > 0);
+    expect(both.map(({ attempt }) => driver.stateOf(attempt))).toEqual(['running', 'running']);
+    proxy.mute(false);
+    await until('the other is found again', () => driver.load().connections > 0);
+    writeFileSync(back.gate, '');
+    for (const { attempt, once } of both) {
+      const report = await reportOf(driver, attempt);
+      expect(report).toMatchObject({ outcome: 'exited', exitCode: 9 });
+      const lines = text(report).trim().split('\n');
+      expect(lines).toEqual([...lines.slice(0, -1).map((_, i) => `line ${i + 1}`), 'last']);
+      expect(readFileSync(once, 'latin1')).toBe('x\n');
+    }
+    expect(told.toSorted()).toEqual(both.map(({ attempt }) => attempt).toSorted());
+    await proxy.stop();
+  });
+
+  requiring('root', 'sudo', 'python3').it(
+    'runs as a third user where nothing in temporary folders may be executed',
+    async () => {
+      const noexec =
+        'set -e; for d in /tmp /var/tmp /dev/shm; do mount --bind $d $d; mount -o remount,bind,noexec $d; done; exec "$@"';
+      const within = ['unshare', '-m', '--propagation', 'private', 'sh', '-c', noexec, 'within'];
+      const server = await world.start({ within });
+      const [login, third] = [world.makeUser(), world.makeUser()];
+      world.allow(`Defaults:${login} !syslog`, `${login} ALL=(ALL:ALL) NOPASSWD: ALL`);
+      const asRoot = await start(accessOf(world.hop(server)));
+      // The host is as it is meant.
+      const tried = 'cd /tmp && f=$(mktemp) && echo "exit 0" >$f && chmod 700 $f && { $f; echo $?; rm $f; }';
+      expect(text(await run(asRoot, tried))).toBe('126\n');
+      const sudo = { kind: 'sudo', user: third } as const;
+      const asThird = await start({ ...accessOf(world.hop(server, { user: login })), become: sudo });
+      for (const script of [
+        'id -un',
+        '#!/bin/sh -eu\nid -un',
+        '#!/usr/bin/env python3\nimport os, pwd; print(pwd.getpwuid(os.getuid()).pw_name)',
+      ])
+        for (const [driver, more] of [
+          [asThird, {}],
+          [asRoot, { user: third }],
+        ] as const) {
+          const report = await run(driver, script, more);
+          expect([script, report.outcome, report.exitCode, text(report)]).toEqual([script, 'exited', 0, `${third}\n`]);
+        }
+    },
+  );
 
   requiring('dropbear', 'root').describe('behind Dropbear', () => {
     it('runs as who logs in, by name too, and as somebody else', async () => {

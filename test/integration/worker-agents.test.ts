@@ -4,6 +4,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { attemptId, newId, type AttemptId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { encodeFrame } from '../../src/link/codec.ts';
+import { proxyTo } from '../support/ssh-proxy.ts';
 import { until } from '../support/until.ts';
 import { helloOf, runIn, specOf, WorkerRig } from '../support/worker-rig.ts';
 
@@ -67,6 +68,35 @@ describe('large output', () => {
     await rig.server.told(a, 'report');
     expect(new Set(seen)).toEqual(new Set([0, 1, 2, 3]));
     expect(seen.filter((seq) => seq === 0)).toHaveLength(1);
+  });
+
+  it('is whole, and told once, where the network goes without a word in mid-run and comes back', async () => {
+    const proxy = await proxyTo({ address: '127.0.0.1', port: rig.agentsListening.port });
+    const agent = await rig.agent({ port: proxy.port, heartbeatMs: 100, silentMs: 600 });
+    const output = Buffer.concat([0, 1, 2, 3].map((n) => Buffer.alloc(limits.outputChunkBytes, String(n))));
+    agent.driver.onStart = () => undefined;
+    const pieces = new Map<number, Buffer>();
+    rig.server.onFrame = (frame) => {
+      if (frame.t !== 'chunk') return;
+      if (frame.seq === 1 && !pieces.has(1)) proxy.mute(true);
+      pieces.set(frame.seq, Buffer.from(frame.bytes));
+      rig.server.send({ t: 'chunk-ack', a: frame.a, agentId: frame.agentId, stream: frame.stream, seq: frame.seq });
+    };
+    const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
+    await rig.server.told(a, 'started');
+    agent.driver.finish(a, { stdout: output, exitCode: 4 });
+    await until('it has noticed', () => !agent.isLinked());
+    expect(pieces.size).toBeLessThan(4);
+    proxy.mute(false);
+    // What was said meanwhile is lost, also of a dial.
+    proxy.cutAll();
+    const { report } = await rig.server.told(a, 'report');
+    expect([report.exitCode, report.stdout.size]).toEqual([4, output.length]);
+    expect(Buffer.concat([0, 1, 2, 3].map((seq) => pieces.get(seq)!)).equals(output)).toBe(true);
+    rig.server.send({ t: 'ack', attempts: [{ a, agentId: agent.agentId }] });
+    await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
+    expect(agent.driver.effects).toEqual([a]);
+    await proxy.stop();
   });
 
   it('can be fetched whole in ranges, and a host that is away says so', async () => {

@@ -73,9 +73,18 @@ export class SshWorld {
     };
   }
 
-  /** A server that lets the user key in; `lines` come first, and sshd takes the first of each; `:PORT` in them is its port. */
+  /**
+   * A server that lets the user key in; `lines` come first, and sshd takes the first of each; `:PORT` in them is its port. `within` are
+   * words that execute the words behind them.
+   */
   async start(
-    options: { address?: string; lines?: readonly string[]; keys?: readonly KeyPair[]; hostKey?: KeyPair } = {},
+    options: {
+      address?: string;
+      lines?: readonly string[];
+      keys?: readonly KeyPair[];
+      hostKey?: KeyPair;
+      within?: readonly string[];
+    } = {},
   ): Promise<Sshd> {
     if (isRoot) mkdirSync('/run/sshd', { recursive: true });
     const address = options.address ?? '127.0.0.1';
@@ -108,7 +117,8 @@ export class SshWorld {
     ];
     const path = join(this.folder, name);
     writeFileSync(path, config.join('\n') + '\n');
-    const child = spawn(SSHD!, ['-D', '-e', '-f', path], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const [program, ...args] = [...(options.within ?? []), SSHD!, '-D', '-e', '-f', path];
+    const child = spawn(program!, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let log = '';
     child.stderr.on('data', (bytes: Buffer) => (log += bytes.toString('latin1')));
     const server: Sshd = {

@@ -135,6 +135,8 @@ export class WorkerRig {
       clock?: Clock;
       dispatchKey?: Uint8Array;
       hostId?: string;
+      /** The worker's own, unless something is between. */
+      port?: number;
       heartbeatMs?: number;
       silentMs?: number;
       /** Of an agent that is started anew. */
@@ -147,7 +149,7 @@ export class WorkerRig {
     const driver = new MemoryDriver();
     const clock = options.clock ?? systemClock;
     const dialer = this.links.dialer<WorkerToAgentFrame, AgentFrame>({
-      urls: [this.agentsListening.url],
+      urls: [options.port === undefined ? this.agentsListening.url : `wss://127.0.0.1:${options.port}/link`],
       peerRole: 'worker',
       shapes: WORKER_TO_AGENT_FRAMES,
       identity,

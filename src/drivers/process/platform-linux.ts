@@ -82,6 +82,14 @@ function pids(): number[] {
     .filter((pid) => pid > 0);
 }
 
+/** Looks at every process: the kernel's own list of children is not in every kernel. */
+function childrenOf(pid: number): ProcessStat[] {
+  return pids().flatMap((child) => {
+    const stat = processStat(child);
+    return stat?.parentPid === pid ? [stat] : [];
+  });
+}
+
 function hasMarker(pid: number, marker: string): boolean {
   try {
     return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0${marker}\0`);
@@ -234,6 +242,7 @@ export const linuxPlatform: Platform = {
   uptimeMs,
   launch: launchSupervised,
   processStat,
+  childrenOf,
   decodeWaitStatus,
   processTree,
   signal,

@@ -50,6 +50,8 @@ export interface Platform {
   launch(launch: Launch): ChildProcess;
   /** Undefined for a process that is not there. */
   processStat(pid: number): ProcessStat | undefined;
+  /** Children that the process has not reaped, dead ones too. */
+  childrenOf(pid: number): ProcessStat[];
   decodeWaitStatus(status: number): { exitCode: number | null; signal: string | null };
   /** Live processes of an attempt, whatever they did to get away. */
   processTree(query: TreeQuery): ProcessHandle[];

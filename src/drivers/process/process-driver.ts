@@ -24,7 +24,7 @@ import { createMask } from './mask.ts';
 import { isRefusal, planProcess, type Account } from './plan.ts';
 import { platformOfHost } from './platform-of-host.ts';
 import { attemptMarker, type Platform } from './platform.ts';
-import { releaseSupervisor, RunningAttempt } from './running.ts';
+import { leaderOfStopped, releaseSupervisor, RunningAttempt } from './running.ts';
 import { SpecVault } from './spec-vault.ts';
 import { Spool } from './spool.ts';
 
@@ -586,20 +586,26 @@ class ProcessDriverService implements ProcessDriver {
         : '';
       if (text.endsWith('\n')) {
         const stat = this.#platform.processStat(Number(text));
-        return {
-          pid: Number(text),
-          startTicks: stat?.startTicks ?? -1,
-          supervisorPid: stat && this.#platform.hasMarker(stat.parentPid, marker) ? stat.parentPid : -1,
-          bootId: this.#bootId,
-          startedAtMs: this.#clock.nowMs(),
-        };
+        const hasParent = stat !== undefined && this.#platform.hasMarker(stat.parentPid, marker);
+        return this.#identityOf(Number(text), stat?.startTicks ?? -1, hasParent ? stat.parentPid : -1);
       }
       const begun = this.#platform.processesWithMarker(marker);
       if (begun.length === 0) return undefined;
+      // Its files may be gone; scripts stop processes too, but the supervisor was there first.
+      const supervisor = begun
+        .flatMap((pid) => this.#platform.processStat(pid) ?? [])
+        .sort((a, b) => a.startTicks - b.startTicks)
+        .find(({ pid, session }) => pid === session);
+      const leader = supervisor && leaderOfStopped(this.#platform, supervisor.pid);
+      if (leader) return this.#identityOf(leader.pid, leader.startTicks, leader.parentPid);
       // A supervisor that has not written the pid yet is about to; one that never does is ended before it is tried again.
       if (look > 200) for (const pid of begun) releaseSupervisor(this.#platform, attempt, pid);
       await pause(this.#clock, 10);
     }
+  }
+
+  #identityOf(pid: number, startTicks: number, supervisorPid: number): ProcessIdentity {
+    return { pid, startTicks, supervisorPid, bootId: this.#bootId, startedAtMs: this.#clock.nowMs() };
   }
 
   #schedulePrune(): void {

@@ -72,15 +72,16 @@ export class RunningAttempt {
     return now >= this.#deadlineAt;
   }
 
-  /** The leader's pid once the supervisor wrote it. */
+  /** The leader's pid once it wrote it; where that is gone or could not be written, once its supervisor has stopped. */
   leaderPid(): number | undefined {
     if (this.identity) return this.identity.pid;
     try {
       const text = readFileSync(`${this.#folder}/pid`, 'latin1');
-      return text.endsWith('\n') ? Number(text) : undefined;
+      if (text.endsWith('\n')) return Number(text);
     } catch {
-      return undefined;
+      // Not there yet, or deleted by somebody.
     }
+    return leaderOfStopped(this.#platform, this.supervisorPid)?.pid;
   }
 
   /** How the leader ended, if it has. */
@@ -176,6 +177,14 @@ export class RunningAttempt {
     if (this.isKilling) return 15;
     return Math.min(100, Math.max(limits.sweepMsMin, (now - this.firstLookAt) / 50));
   }
+}
+
+/**
+ * Without the file of its pid: the supervisor stops once that was to be written, and has one child. Undefined while it has not stopped.
+ * It is this that finds the script of a user who deletes the files at once, and of a disk that was full just then.
+ */
+export function leaderOfStopped(platform: Platform, supervisorPid: number): ProcessStat | undefined {
+  return platform.processStat(supervisorPid)?.state === 'T' ? platform.childrenOf(supervisorPid)[0] : undefined;
 }
 
 /** Gone before its time, its pid may be anybody's by now: it is known by its mark. */
