@@ -54,11 +54,18 @@ describe('a report', () => {
     expect(resultOf({ ...REPORT, ...change } as AgentReport)).toBeUndefined();
   });
 
+  it('with both an exit code and a signal ends by its code', () => {
+    const result = resultOf({ ...REPORT, exitCode: 3, signal: 'SIGKILL' });
+    expect(result).toMatchObject({ to: 'failed', exitCode: 3 });
+    expect(result).not.toHaveProperty('signal');
+  });
+
   it('never carries text that the database would refuse, nor more than it keeps', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 5_000 }), (text) => {
+        const { exitCode: _, ...report } = REPORT;
         const result = resultOf({
-          ...REPORT,
+          ...report,
           outcome: 'refused',
           reason: text,
           detail: `\0${text}\ud800`,

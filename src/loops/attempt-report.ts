@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Sealer } from '../app/context.ts';
 import { limits } from '../base/limits.ts';
-import type { AttemptResult } from '../domain/run/run-actor.ts';
+import type { AttemptResult } from '../domain/run/execution.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
 import type { AgentReport, ExecutionSpec, StreamReport } from '../protocol/link/agent-v1.ts';
 import { encodeExecutionSpec } from '../protocol/link/execution-spec.ts';
@@ -46,8 +46,9 @@ export function resultOf(report: AgentReport): AttemptResult<ReportedStream> | u
     finishedAtMs,
     stdout,
     stderr,
+    // A process ends by the one or the other. Whoever tells both is not believed about the signal: success and retries go by the code.
     ...(exitCode === undefined ? {} : { exitCode }),
-    ...(report.signal === undefined ? {} : { signal: storableText(report.signal) }),
+    ...(report.signal === undefined || exitCode !== undefined ? {} : { signal: storableText(report.signal) }),
     ...(report.reason === undefined ? {} : { reason: storableText(report.reason) }),
     ...(detail === '' ? {} : { detail }),
     ...(startedAtMs === undefined ? {} : { startedAtMs }),

@@ -1,7 +1,8 @@
 /** What of a partition's decisions goes into the next commit, with the runs' own rows and the entries of their timelines. */
 import { limits } from '../base/limits.ts';
 import type { ExecutionState } from '../domain/run/execution-machine.ts';
-import type { Execution, RunActor } from '../domain/run/run-actor.ts';
+import type { Execution } from '../domain/run/execution.ts';
+import type { RunActor } from '../domain/run/run-actor.ts';
 import { isTerminalRun } from '../domain/run/run-machine.ts';
 import type { ExecutionChange, LateReportChange, RunChange, TimelineEntry } from '../store/store.ts';
 import type { ReportedStream } from './attempt-report.ts';

@@ -1,6 +1,6 @@
 /** Whose word about an attempt counts: that of the executor of record, and what workers say of their own only from the one that has, or would be given, the attempt. */
 import type { AgentId, HostId, WorkerId } from '../base/ids.ts';
-import { isOverSsh } from '../domain/run/run-actor.ts';
+import { isOverSsh } from '../domain/run/execution.ts';
 import type { AgentLocation } from '../fleet/fleet.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 

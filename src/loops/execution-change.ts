@@ -1,7 +1,7 @@
 /** A decision about an execution, as the conditional write that carries it out. */
 import type { AgentId, AttemptKey, RunId } from '../base/ids.ts';
 import { isTerminalExecution } from '../domain/run/execution-machine.ts';
-import type { AttemptResult, Execution } from '../domain/run/run-actor.ts';
+import type { AttemptResult, Execution } from '../domain/run/execution.ts';
 import type { ExecutionChange, LateReportChange, StreamRecord } from '../store/store.ts';
 import type { ReportedStream } from './attempt-report.ts';
 

@@ -1,6 +1,7 @@
 /** The way to the host of an execution: for one that waits, which way it would take now; for one that is out, where its executor is. */
 import type { AgentId, HostId, WorkerId } from '../base/ids.ts';
-import { isOverSsh, type Execution, type Location, type Unreached } from '../domain/run/run-actor.ts';
+import { isOverSsh, type Execution, type Location } from '../domain/run/execution.ts';
+import type { Unreached } from '../domain/run/run-actor.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 

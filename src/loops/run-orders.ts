@@ -2,7 +2,8 @@
 import { attemptId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { isOverSsh, type Execution, type Order } from '../domain/run/run-actor.ts';
+import { isOverSsh, type Execution } from '../domain/run/execution.ts';
+import type { Order } from '../domain/run/run-actor.ts';
 import type { AttemptPlace, Fleet } from '../fleet/fleet.ts';
 import type { ReportedStream } from './attempt-report.ts';
 import type { OwnedPartition, OwnedRun } from './owned-partition.ts';

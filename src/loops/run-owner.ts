@@ -25,9 +25,11 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
 import { emptyCounts, isTerminalExecution, type ExecutionState } from '../domain/run/execution-machine.ts';
-import { isOverSsh, RunActor, type SeedRun } from '../domain/run/run-actor.ts';
+import { isOverSsh, type SeedRun } from '../domain/run/execution.ts';
+import { RunActor } from '../domain/run/run-actor.ts';
 import type { AgentLocation, Fleet, FleetListener } from '../fleet/fleet.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
+import type { NotKept } from '../store/commit-result.ts';
 import type { RunSeed, Store } from '../store/store.ts';
 import { executionSpecOf, isInstant, resultOf, type ReportedStream } from './attempt-report.ts';
 import { isPieceOf } from './chunk-check.ts';
@@ -566,7 +568,9 @@ export class RunOwner implements Service, Ownership, FleetListener {
           durationMs: this.#options.clock.monotonicMs() - began,
           outcomes: batch.executions.map((change) => change.to),
         });
-        this.#landed(owned, batch, new Set(result.stale));
+        for (const item of result.notKept)
+          this.#options.log.warn(item, 'a report cannot be kept; if its attempt is not over, it is lost');
+        this.#landed(owned, batch, new Set(result.stale), result.notKept);
       } catch (error) {
         await this.#failed(owned, error);
       }
@@ -574,8 +578,9 @@ export class RunOwner implements Service, Ownership, FleetListener {
     owned.committing = false;
   }
 
-  #landed(owned: OwnedPartition, batch: Batch, stale: ReadonlySet<RunId>): void {
+  #landed(owned: OwnedPartition, batch: Batch, stale: ReadonlySet<RunId>, notKept: readonly NotKept[] = []): void {
     const acks: Ack[] = [];
+    const unfit = Map.groupBy(notKept, (item) => item.runId);
     for (const { run, taken, states, seq, state, acks: own } of batch.parts) {
       const { actor } = run;
       if (stale.has(actor.id)) {
@@ -583,7 +588,9 @@ export class RunOwner implements Service, Ownership, FleetListener {
         this.#forgetHosts(run);
         owned.runs.delete(actor.id);
         owned.dirty.delete(actor.id);
-        void this.#load(owned, actor.id, true);
+        const items = unfit.get(actor.id) ?? [];
+        acks.push(...own.filter((ack) => items.some((item) => attemptId(item) === ack.attempt)));
+        void this.#load(owned, actor.id, true).then(() => this.#settleUnfit(owned, items));
         continue;
       }
       actor.seq = seq;
@@ -609,6 +616,17 @@ export class RunOwner implements Service, Ownership, FleetListener {
       if (owned.runs.get(actor.id) === run) this.#advance(owned, run);
     }
     for (const [workerId, list] of Map.groupBy(acks, (ack) => ack.workerId)) this.#options.fleet.ack(workerId, list);
+  }
+
+  /** What no column holds is never written, however often it is told: the attempts are lost, and the others of the run go on. */
+  #settleUnfit(owned: OwnedPartition, items: readonly NotKept[]): void {
+    for (const item of items) {
+      const run = owned.runs.get(item.runId);
+      const execution = run?.actor.at(item.task, item.ordinal);
+      if (!run || !execution) continue;
+      run.actor.onNotKept(execution, item.attempt, this.#options.clock.nowMs());
+      this.#advance(owned, run);
+    }
   }
 
   /** Whether it landed is unknown: forget what we thought, read everything again once the database answers. */

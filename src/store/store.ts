@@ -8,6 +8,7 @@
  *  - A database that does not answer is `database-unavailable` (retryable); a broken invariant is a bug and throws.
  *  - Instants are milliseconds since the epoch, by the database's clock where the caller does not give one.
  */
+import type { CommitResult } from './commit-result.ts';
 import type { ExecutionPlace, PageToSeq } from './run-changes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { AgentId, AttemptKey, ExecutionKey, HostId, RunId, ServerId, TokenId, WorkerId } from '../base/ids.ts';
@@ -302,12 +303,6 @@ export interface OwnerCommit {
   readonly timeline: readonly TimelineEntry[];
   readonly lateReports?: readonly LateReportChange[];
 }
-
-export type CommitResult =
-  /** `refused` are indexes into `executions` whose condition did not hold, `stale` the runs of which the view was behind: read them again. */
-  | { readonly kind: 'committed'; readonly refused: readonly number[]; readonly stale: readonly RunId[] }
-  /** The fence is stale: nothing landed, the caller no longer owns the partition. */
-  | { readonly kind: 'fenced' };
 
 export interface OutputChunk extends AttemptKey {
   readonly stream: 1 | 2;

@@ -13,7 +13,8 @@ import {
   type ExecutionState,
 } from '../../src/domain/run/execution-machine.ts';
 import { failuresTolerated } from '../../src/domain/run/failure-limit.ts';
-import { RunActor, type AttemptResult, type Execution, type Location } from '../../src/domain/run/run-actor.ts';
+import type { AttemptResult, Execution, Location } from '../../src/domain/run/execution.ts';
+import { RunActor } from '../../src/domain/run/run-actor.ts';
 import { canRunMove, isTerminalRun, runVerdict, type RunState } from '../../src/domain/run/run-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
 

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
 import { emptyCounts } from './execution-machine.ts';
-import { RunActor, type Execution, type Location, type Order } from './run-actor.ts';
+import type { Execution, Location } from './execution.ts';
+import { RunActor, type Order } from './run-actor.ts';
 import type { RunSpec } from './spec.ts';
 
 const RUN = '01930000-0000-7000-8000-000000000000' as RunId;

@@ -11,6 +11,17 @@ import type { ErrorCode } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
 import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
 import {
+  executionOf,
+  isOut,
+  isOverSsh,
+  type AttemptResult,
+  type Execution,
+  type Locate,
+  type SeedExecution,
+  type SeedRun,
+} from './execution.ts';
+import {
+  canExecutionMove,
   emptyCounts,
   isFailure,
   isTerminalExecution,
@@ -18,106 +29,9 @@ import {
   type ExecutionState,
 } from './execution-machine.ts';
 import { failuresTolerated } from './failure-limit.ts';
-import { askAgainAfterMs, RESEND_MS, returnPauseMs, silenceMsMax, type HeardFrom } from './order-pace.ts';
+import { askAgainAfterMs, RESEND_MS, returnPauseMs, silenceMsMax } from './order-pace.ts';
 import { isSettled, isTerminalRun, runVerdict, type RunState } from './run-machine.ts';
 import type { RunSpec } from './spec.ts';
-
-/** Who carries an attempt out. Over SSH that is the worker itself: `agentId` is then the worker's own id. */
-export interface Location {
-  readonly workerId: WorkerId;
-  readonly agentId: AgentId;
-  /** Which start of the agent; absent over SSH. */
-  readonly instance?: string;
-}
-/** Where to: for an execution that waits, the way that would be taken now; for one that is out, where its executor is. */
-export type Locate<Stream> = (execution: Execution<Stream>) => Location | undefined;
-
-export interface SeedExecution {
-  readonly task: number;
-  readonly ordinal: number;
-  readonly attempt: number;
-  readonly hostId: HostId;
-  readonly hostName: string;
-  readonly state: ExecutionState;
-  readonly agentId?: AgentId;
-  readonly agentInstance?: string;
-  readonly workerId?: WorkerId;
-  /** By the host's clock: shown, never compared. */
-  readonly startedAtMs?: number;
-  readonly dispatchedAtMs?: number;
-  readonly failuresInRound: number;
-}
-
-export interface SeedRun {
-  readonly id: RunId;
-  readonly state: RunState;
-  readonly round: number;
-  readonly counts: ExecutionCounts;
-  readonly seq: number;
-  /** How long ago the present round began, by the clock that all servers share. */
-  readonly roundAgeMs: number;
-  readonly cancelRequestedAtMs?: number;
-  readonly cancelRequestedBy?: string;
-}
-
-/** How an attempt ended, as its executor told. */
-export interface AttemptResult<Stream> {
-  readonly to: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'not_started' | 'lost';
-  readonly exitCode?: number;
-  readonly signal?: string;
-  readonly reason?: string;
-  readonly detail?: string;
-  readonly startedAtMs?: number;
-  readonly finishedAtMs: number;
-  readonly stdout?: Stream;
-  readonly stderr?: Stream;
-}
-
-export interface Execution<Stream> {
-  readonly task: number;
-  readonly ordinal: number;
-  readonly hostId: HostId;
-  readonly hostName: string;
-  attempt: number;
-  state: ExecutionState;
-  dbState: ExecutionState;
-  agentId: AgentId | undefined;
-  /** The start of the agent that was given the attempt: no other start of it is. */
-  agentInstance: string | undefined;
-  workerId: WorkerId | undefined;
-  failures: number;
-  dispatchedAtMs: number | undefined;
-  startedAtMs: number | undefined;
-  /** Since when the script is known here to run, by the owner's monotonic clock; 0 while it is not. */
-  runningSinceAt: number;
-  result: AttemptResult<Stream> | undefined;
-  settledLate: boolean;
-  /** The next commit closes this attempt and opens the next one. */
-  retry: boolean;
-  /** Orders that may have reached the agent. */
-  sends: number;
-  /** By the owner's monotonic clock; 0 while linked. */
-  unlinkedAt: number;
-  notBeforeAt: number;
-  lastOrderAt: number;
-  cancelSentAt: number;
-  /** How often this attempt came back, and since when, by the owner's monotonic clock. */
-  returns: number;
-  returnedSince: number;
-  /** Since when its agent is here and nobody has said what became of it, by the owner's monotonic clock; 0 while not known. */
-  silentSince: number;
-  /** The last order that went out for it: an answer to an earlier one settles nothing. */
-  order: number;
-  heardFrom: HeardFrom;
-}
-
-/** Whether the present attempt is, or was, carried out by a worker over SSH. */
-export function isOverSsh(execution: {
-  readonly agentId: string | undefined;
-  readonly workerId: string | undefined;
-}): boolean {
-  return execution.agentId !== undefined && execution.agentId === (execution.workerId as string | undefined);
-}
 
 export type Order = {
   readonly kind: 'start' | 'cancel' | 'query';
@@ -177,42 +91,11 @@ export class RunActor<Stream = unknown> {
     this.limitExceeded = run.state === 'stopping' && run.cancelRequestedAtMs === undefined;
     this.#startDeadlineAt = nowAt + spec.startDeadlineMs - Math.max(0, run.roundAgeMs);
     this.executions = seeds.map((seed) => {
-      const out = seed.state === 'dispatched' || seed.state === 'running';
-      const execution: Execution<Stream> = {
-        task: seed.task,
-        ordinal: seed.ordinal,
-        hostId: seed.hostId,
-        hostName: seed.hostName,
-        attempt: seed.attempt,
-        state: seed.state,
-        dbState: seed.state,
-        agentId: seed.agentId,
-        agentInstance: seed.agentInstance,
-        workerId: seed.workerId,
-        failures: seed.failuresInRound,
-        dispatchedAtMs: seed.dispatchedAtMs,
-        startedAtMs: seed.startedAtMs,
-        // Another owner has heard of its start. Counted anew: too late a guard does less harm than one that kills what has its time still.
-        runningSinceAt: seed.state === 'running' ? nowAt : 0,
-        result: undefined,
-        settledLate: false,
-        retry: false,
-        // How often another owner sent it is unknown here: one may have arrived, whatever is told of others.
-        sends: out ? Number.POSITIVE_INFINITY : 0,
-        unlinkedAt: out ? nowAt : 0,
-        notBeforeAt: 0,
-        lastOrderAt: 0,
-        cancelSentAt: 0,
-        order: 0,
-        returns: 0,
-        returnedSince: 0,
-        silentSince: 0,
-        heardFrom: 'nobody',
-      };
+      const execution = executionOf<Stream>(seed, nowAt);
       this.dbCounts[seed.state]++;
       if (isFailure(seed.state)) this.#failures++;
       if (seed.state === 'waiting') this.#ready.add(execution);
-      if (out) this.#inFlight.add(execution);
+      if (isOut(seed.state)) this.#inFlight.add(execution);
       const same = this.#byHost.get(seed.hostId);
       if (same) same.push(execution);
       else this.#byHost.set(seed.hostId, [execution]);
@@ -290,6 +173,8 @@ export class RunActor<Stream = unknown> {
     if (execution.result) return execution.state === 'lost' && result.to !== 'lost' ? 'ignored' : 'taken';
     if (isTerminalExecution(execution.state) && execution.state !== 'lost') return 'settled';
     if (execution.state === 'lost' && result.to === 'lost') return 'settled';
+    // Its executor had said that it did not take the order. It is asked again with the next order, or the attempt is settled without it.
+    if (execution.state === 'waiting') return 'ignored';
     const late = execution.dbState === 'lost';
     if (execution.state === 'lost' && late) {
       execution.settledLate = true;
@@ -330,6 +215,16 @@ export class RunActor<Stream = unknown> {
       [execution.heardFrom, execution.silentSince, execution.lastOrderAt] = ['nobody', 0, 0];
       this.#fresh.add(execution);
     }
+  }
+
+  /** The store takes nothing of what was told of its end: told again it would be refused again, and hold up the run for ever. */
+  onNotKept(execution: Execution<Stream>, attempt: number, nowMs: number): void {
+    if (attempt === execution.attempt && isOut(execution.state) && !execution.retry)
+      this.#lose(
+        execution,
+        'What its executor told of the end could not be kept; the log of the server says why.',
+        nowMs,
+      );
   }
 
   /**
@@ -525,12 +420,7 @@ export class RunActor<Stream = unknown> {
   orders(nowAt: number, locate: Locate<Stream>): Order[] {
     const orders: Order[] = [];
     for (const execution of this.#ordersForAll ? this.#inFlight : this.#fresh) {
-      if (
-        execution.dbState !== execution.state ||
-        execution.retry ||
-        (execution.state !== 'dispatched' && execution.state !== 'running')
-      )
-        continue;
+      if (execution.dbState !== execution.state || execution.retry || !isOut(execution.state)) continue;
       const location = locate(execution);
       if (!location || location.agentId !== execution.agentId) continue;
       const overdue = this.#overdueMs(execution, nowAt) > this.guardMs;
@@ -634,7 +524,7 @@ export class RunActor<Stream = unknown> {
   }
 
   #move(execution: Execution<Stream>, to: ExecutionState): void {
-    assert(execution.state !== to, `execution ${execution.ordinal} is ${to} already`);
+    assert(canExecutionMove(execution.state, to), `no execution moves from ${execution.state} to ${to}`);
     execution.state = to;
     this.#dirty.add(execution);
     if (!isTerminalExecution(to)) return;

@@ -85,7 +85,7 @@ const streamReport = record<StreamReport>({
 export const reportFields = {
   a: attempt,
   outcome: oneOf('exited', 'signaled', 'timed_out', 'cancelled', 'refused', 'unknown'),
-  exitCode: optional(integer(-(2 ** 31), 2 ** 32 - 1)),
+  exitCode: optional(integer(-(2 ** 31), 2 ** 31 - 1)),
   signal: optional(text(32)),
   reason: optional(code),
   detail: optional(words(limits.reasonLengthMax)),

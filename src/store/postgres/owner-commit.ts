@@ -5,11 +5,10 @@
  *
  * Changes are grouped by run, so that each statement names one run id and PostgreSQL plans for that day's partition alone.
  */
-import type { RunId } from '../../base/ids.ts';
+import type { AttemptKey, RunId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import { RUN_STATES, RUN_TRANSITIONS, TERMINAL_RUN_STATES, type RunState } from '../../domain/run/run-machine.ts';
 import type {
-  CommitResult,
   ExecutionChange,
   Fence,
   LateReportChange,
@@ -18,39 +17,65 @@ import type {
   RunChange,
   TimelineEntry,
 } from '../store.ts';
+import type { CommitResult, NotKept } from '../commit-result.ts';
+import { allAtOnce, byHalves, type Apart } from './apart.ts';
 import { bytes, EXECUTION_COLUMNS, type Cell } from './execution-columns.ts';
 import { lateReportsWrite } from './late-report.ts';
-import type { Executor, Pool } from './pool.ts';
+import { isDataRefused, type Executor, type Pool } from './pool.ts';
 import { FRESH_ATTEMPT } from './run.ts';
 
+/** Where the database refuses a value in it, all is written once more by halves, so that one host's nonsense holds up no other. */
 export async function ownerCommit(pool: Pool, commit: OwnerCommit): Promise<CommitResult> {
-  return pool.transaction(async (tx) => {
-    if (!(await isFenceHeld(tx, commit.fence))) return { kind: 'fenced' };
-    const refused: number[] = [];
-    const stale = await reopenedRuns(tx, commit.runs);
-    for (const [runId, indexes] of groupByRun(commit.executions)) {
-      if (stale.has(runId)) {
-        refused.push(...indexes);
-        continue;
-      }
-      const landed = await executionsWrite(
-        tx,
-        runId,
-        indexes.map((i) => commit.executions[i]!),
-      );
-      for (const [n, index] of indexes.entries()) if (!landed.has(n)) refused.push(index);
+  try {
+    return await pool.transaction((tx) => commitWrite(tx, commit, allAtOnce));
+  } catch (error) {
+    if (!isDataRefused(error)) throw error;
+    return pool.transaction((tx) => commitWrite(tx, commit, byHalves(tx)));
+  }
+}
+
+async function commitWrite(tx: Executor, commit: OwnerCommit, apart: Apart): Promise<CommitResult> {
+  if (!(await isFenceHeld(tx, commit.fence))) return { kind: 'fenced' };
+  const refused: number[] = [];
+  const notKept: NotKept[] = [];
+  const stale = await reopenedRuns(tx, commit.runs);
+  for (const [runId, indexes] of groupByRun(commit.executions)) {
+    if (stale.has(runId)) {
+      refused.push(...indexes);
+      continue;
     }
-    for (const i of refused) stale.add(commit.executions[i]!.runId);
-    // A run of which the owner's view was stale is read again and written then; its counts would be wrong now.
-    for (const change of [...commit.runs].sort((a, b) => (a.runId < b.runId ? -1 : 1)))
-      if (!stale.has(change.runId)) await runWrite(tx, change);
-    const late = await lateWrite(
-      tx,
-      (commit.lateReports ?? []).filter((report) => !stale.has(report.runId)),
-    );
-    await timelineWrite(tx, [...commit.timeline.filter((entry) => !stale.has(entry.runId)), ...late]);
-    return { kind: 'committed', refused, stale: [...stale] };
-  });
+    const landed = new Set<number>();
+    const bad = await apart(indexes, async (some) => {
+      const changes = some.map((i) => commit.executions[i]!);
+      for (const n of await executionsWrite(tx, runId, changes)) landed.add(some[n]!);
+    });
+    for (const { item, why } of bad) notKept.push({ ...keyOf(commit.executions[item]!), why });
+    for (const index of indexes) if (!landed.has(index)) refused.push(index);
+  }
+  for (const i of refused) stale.add(commit.executions[i]!.runId);
+  // A run of which the owner's view was stale is read again and written then; its counts would be wrong now.
+  for (const change of [...commit.runs].sort((a, b) => (a.runId < b.runId ? -1 : 1)))
+    if (!stale.has(change.runId)) await runWrite(tx, change);
+  const reports = (commit.lateReports ?? []).filter((report) => !stale.has(report.runId));
+  const late: TimelineEntry[] = [];
+  for (const [runId, indexes] of groupByRun(reports)) {
+    const bad = await apart(indexes, async (some) => {
+      late.push(
+        ...(await lateWrite(
+          tx,
+          runId,
+          some.map((i) => reports[i]!),
+        )),
+      );
+    });
+    for (const { item, why } of bad) notKept.push({ ...keyOf(reports[item]!), why });
+  }
+  await timelineWrite(tx, [...commit.timeline.filter((entry) => !stale.has(entry.runId)), ...late]);
+  return { kind: 'committed', refused, stale: [...stale], notKept };
+}
+
+function keyOf({ runId, task, ordinal, attempt }: AttemptKey): AttemptKey {
+  return { runId, task, ordinal, attempt };
 }
 
 export async function isFenceHeld(tx: Executor, fence: Fence): Promise<boolean> {
@@ -80,22 +105,21 @@ async function reopenedRuns(tx: Executor, changes: readonly RunChange[]): Promis
 const HOSTS_NAMED_MAX = 20;
 
 /** What was told too late to change anything; what of it is news belongs on the timeline. */
-async function lateWrite(tx: Executor, reports: readonly LateReportChange[]): Promise<TimelineEntry[]> {
-  const entries: TimelineEntry[] = [];
-  for (const [runId, indexes] of groupByRun(reports)) {
-    const own = indexes.map((i) => reports[i]!);
-    await blobsWrite(tx, runId, own);
-    const hosts = await lateReportsWrite(tx, runId, own);
-    if (hosts.length > 0)
-      entries.push({
-        runId,
-        seq: own[0]!.seq,
-        kind: 'late-report',
-        atMs: own[0]!.receivedAtMs,
-        detail: { hosts: hosts.slice(0, HOSTS_NAMED_MAX), count: hosts.length },
-      });
-  }
-  return entries;
+async function lateWrite(tx: Executor, runId: RunId, reports: readonly LateReportChange[]): Promise<TimelineEntry[]> {
+  await blobsWrite(tx, runId, reports);
+  const hosts = await lateReportsWrite(tx, runId, reports);
+  const { seq, receivedAtMs: atMs } = reports[0]!;
+  return hosts.length === 0
+    ? []
+    : [
+        {
+          runId,
+          seq,
+          kind: 'late-report',
+          atMs,
+          detail: { hosts: hosts.slice(0, HOSTS_NAMED_MAX), count: hosts.length },
+        },
+      ];
 }
 
 function groupByRun(changes: readonly { readonly runId: RunId }[]): Map<RunId, number[]> {

@@ -60,6 +60,12 @@ export function translateDatabaseError(error: unknown, onFull: () => void = () =
     : error;
 }
 
+/** Whether the database refused what was to be written, not the writing: a value that no column holds, a broken constraint. It would again. */
+export function isDataRefused(error: unknown): error is Error {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return error instanceof Error && typeof code === 'string' && /^2[23]/.test(code);
+}
+
 const VICTIM_TRIES = 5;
 
 export interface PoolOptions {

@@ -1,0 +1,143 @@
+/** An execution in its owner's memory: what it was read from, where it stands, and what was sent and heard. No decision is taken here. */
+import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
+import type { ExecutionCounts, ExecutionState } from './execution-machine.ts';
+import type { HeardFrom } from './order-pace.ts';
+import type { RunState } from './run-machine.ts';
+
+/** Who carries an attempt out. Over SSH that is the worker itself: `agentId` is then the worker's own id. */
+export interface Location {
+  readonly workerId: WorkerId;
+  readonly agentId: AgentId;
+  /** Which start of the agent; absent over SSH. */
+  readonly instance?: string;
+}
+/** Where to: for an execution that waits, the way that would be taken now; for one that is out, where its executor is. */
+export type Locate<Stream> = (execution: Execution<Stream>) => Location | undefined;
+
+export interface SeedExecution {
+  readonly task: number;
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly hostId: HostId;
+  readonly hostName: string;
+  readonly state: ExecutionState;
+  readonly agentId?: AgentId;
+  readonly agentInstance?: string;
+  readonly workerId?: WorkerId;
+  /** By the host's clock: shown, never compared. */
+  readonly startedAtMs?: number;
+  readonly dispatchedAtMs?: number;
+  readonly failuresInRound: number;
+}
+
+export interface SeedRun {
+  readonly id: RunId;
+  readonly state: RunState;
+  readonly round: number;
+  readonly counts: ExecutionCounts;
+  readonly seq: number;
+  /** How long ago the present round began, by the clock that all servers share. */
+  readonly roundAgeMs: number;
+  readonly cancelRequestedAtMs?: number;
+  readonly cancelRequestedBy?: string;
+}
+
+/** How an attempt ended, as its executor told. */
+export interface AttemptResult<Stream> {
+  readonly to: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'not_started' | 'lost';
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly reason?: string;
+  readonly detail?: string;
+  readonly startedAtMs?: number;
+  readonly finishedAtMs: number;
+  readonly stdout?: Stream;
+  readonly stderr?: Stream;
+}
+
+export interface Execution<Stream> {
+  readonly task: number;
+  readonly ordinal: number;
+  readonly hostId: HostId;
+  readonly hostName: string;
+  attempt: number;
+  state: ExecutionState;
+  dbState: ExecutionState;
+  agentId: AgentId | undefined;
+  /** The start of the agent that was given the attempt: no other start of it is. */
+  agentInstance: string | undefined;
+  workerId: WorkerId | undefined;
+  failures: number;
+  dispatchedAtMs: number | undefined;
+  startedAtMs: number | undefined;
+  /** Since when the script is known here to run, by the owner's monotonic clock; 0 while it is not. */
+  runningSinceAt: number;
+  result: AttemptResult<Stream> | undefined;
+  settledLate: boolean;
+  /** The next commit closes this attempt and opens the next one. */
+  retry: boolean;
+  /** Orders that may have reached the agent. */
+  sends: number;
+  /** By the owner's monotonic clock; 0 while linked. */
+  unlinkedAt: number;
+  notBeforeAt: number;
+  lastOrderAt: number;
+  cancelSentAt: number;
+  /** How often this attempt came back, and since when, by the owner's monotonic clock. */
+  returns: number;
+  returnedSince: number;
+  /** Since when its agent is here and nobody has said what became of it, by the owner's monotonic clock; 0 while not known. */
+  silentSince: number;
+  /** The last order that went out for it: an answer to an earlier one settles nothing. */
+  order: number;
+  heardFrom: HeardFrom;
+}
+
+/** Whether the present attempt is, or was, carried out by a worker over SSH. */
+export function isOverSsh(execution: {
+  readonly agentId: string | undefined;
+  readonly workerId: string | undefined;
+}): boolean {
+  return execution.agentId !== undefined && execution.agentId === (execution.workerId as string | undefined);
+}
+
+/** Whether an order for it may have gone out and its end is not known. */
+export function isOut(state: ExecutionState): boolean {
+  return state === 'dispatched' || state === 'running';
+}
+
+/** An execution as its new owner reads it: `nowAt` is the owner's monotonic clock. */
+export function executionOf<Stream>(seed: SeedExecution, nowAt: number): Execution<Stream> {
+  const out = isOut(seed.state);
+  return {
+    task: seed.task,
+    ordinal: seed.ordinal,
+    hostId: seed.hostId,
+    hostName: seed.hostName,
+    attempt: seed.attempt,
+    state: seed.state,
+    dbState: seed.state,
+    agentId: seed.agentId,
+    agentInstance: seed.agentInstance,
+    workerId: seed.workerId,
+    failures: seed.failuresInRound,
+    dispatchedAtMs: seed.dispatchedAtMs,
+    startedAtMs: seed.startedAtMs,
+    // Another owner has heard of its start. Counted anew: too late a guard does less harm than one that kills what has its time still.
+    runningSinceAt: seed.state === 'running' ? nowAt : 0,
+    result: undefined,
+    settledLate: false,
+    retry: false,
+    // How often another owner sent it is unknown here: one may have arrived, whatever is told of others.
+    sends: out ? Number.POSITIVE_INFINITY : 0,
+    unlinkedAt: out ? nowAt : 0,
+    notBeforeAt: 0,
+    lastOrderAt: 0,
+    cancelSentAt: 0,
+    order: 0,
+    returns: 0,
+    returnedSince: 0,
+    silentSince: 0,
+    heardFrom: 'nobody',
+  };
+}
