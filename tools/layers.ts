@@ -30,7 +30,10 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: [],
   },
   fleet: { imports: ['base', 'domain', 'protocol', 'store/store.ts', 'pki', 'link', 'app'], packages: [] },
-  loops: { imports: ['base', 'domain', 'app', 'fleet', 'protocol', 'store/store.ts'], packages: [] },
+  loops: {
+    imports: ['base', 'domain', 'app', 'fleet', 'protocol', 'store/store.ts', 'store/commit-result.ts'],
+    packages: [],
+  },
   drivers: { imports: ['base', 'domain/run', 'protocol'], packages: ['msgpackr'] },
   'drivers/ssh': { imports: ['base', 'domain/run', 'protocol', 'drivers'], packages: ['msgpackr', 'ssh2'] },
   http: {
