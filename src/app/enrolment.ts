@@ -62,6 +62,7 @@ export async function agentJoin(
 ): Promise<AgentJoinResult> {
   const nowMs = ctx.clock.nowMs();
   assertClockFits(nowMs, input.nowMs);
+  await assertTokenOpens(ctx, input, 'agent');
   const workers = ctx.workers();
   const lifetimeMs = ctx.certificateMs ?? limits.agentCertificateMs;
   // Signed once for nobody: a malformed request must not use the token up.
@@ -130,6 +131,7 @@ export async function workerJoin(
 ): Promise<WorkerJoinResult> {
   const nowMs = ctx.clock.nowMs();
   assertClockFits(nowMs, input.nowMs);
+  await assertTokenOpens(ctx, input, 'worker');
   const probe = await ctx.ca.sign({ csr: input.csr, id: 'probe', role: 'worker', lifetimeMs: 1 }, nowMs);
   if (!probe) throw badCsr();
   const outcome = await ctx.store.workerJoin(
@@ -193,6 +195,16 @@ export async function certificateRenew(
 /** A worker that nobody knows is none of ours, whatever its certificate says. */
 export function isInForce(worker: WorkerRecord | undefined): worker is WorkerRecord {
   return worker !== undefined && worker.revokedAtMs === undefined;
+}
+
+/** Before anything costly is done for whoever asks: anybody may. Whether it still opens is decided when it is used. */
+async function assertTokenOpens(
+  ctx: EnrolmentContext,
+  { secret, name }: { readonly secret: string; readonly name: string },
+  role: 'agent' | 'worker',
+): Promise<void> {
+  const code = await ctx.store.joinTokenCheck(hashSecret(secret), role);
+  if (code !== 'good') throw new DroverError(code, { detail: refusalDetail(code, name) });
 }
 
 /** Before anything is used up: under clocks so far apart a certificate would not be valid yet, or not any more. */

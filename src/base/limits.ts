@@ -90,9 +90,10 @@ export const limits = {
   requestsWaitingMax: 2_000,
   requestsWaitingBytesMax: 64 * MiB,
   requestWaitMsMax: 10_000,
-  /** Connections of one server to PostgreSQL: for requests, for what it owns, and one each for its lease and for hints. */
+  /** Connections of one server to PostgreSQL: for requests, for what it owns, for what its workers and agents ask, and one each for its lease and for hints. */
   requestConnectionsMax: 12,
   ownerConnectionsMax: 6,
+  fleetConnectionsMax: 4,
 
   // — output —
   /** Kept of each stream per execution: half head, half tail. The whole stays on the host. */
@@ -266,6 +267,8 @@ export const limits = {
   agentCertificateMs: 30 * DAY_MS,
   /** Shorter, and a link that takes a while to come back finds its certificate expired. */
   agentCertificateMsMin: 10_000,
+  /** Whoever joins and is told to come back later does so for so long. */
+  joinPatienceMs: 5 * MINUTE_MS,
   joinTokenMsDefault: 60 * MINUTE_MS,
   /** Hosts that may join with one token; a run that installs agents has one use for each of its hosts. */
   joinTokenUsesMax: 100_000,

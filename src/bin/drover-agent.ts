@@ -229,18 +229,23 @@ async function enrol(
   // Who can show a key of the agent that this host had goes on as that agent, with all that is under way. A renewal whose answer
   // was lost may have made the next key the one on record.
   const keys = known ? [known.privateKey, ...(known.nextKey === undefined ? [] : [known.nextKey])] : [];
-  const answer = await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', {
-    secret: token.secret,
-    csr,
-    nowMs: systemClock.nowMs(),
-    ...(known
-      ? { previous: { agentId: known.agentId, signatures: keys.map((key) => signWith(key, csr).toString('base64')) } }
-      : {}),
-    name,
-    machineId: flags['machine-id'] ?? (process.env.DROVER_MACHINE_ID || machineId()),
-    labels,
-    facts: hostFacts(name, labels, version()),
-  });
+  const answer = await postJoin<AgentJoinResult>(
+    token,
+    '/api/v1/agents/join',
+    () => ({
+      secret: token.secret,
+      csr,
+      nowMs: systemClock.nowMs(),
+      ...(known
+        ? { previous: { agentId: known.agentId, signatures: keys.map((key) => signWith(key, csr).toString('base64')) } }
+        : {}),
+      name,
+      machineId: flags['machine-id'] ?? (process.env.DROVER_MACHINE_ID || machineId()),
+      labels,
+      facts: hostFacts(name, labels, version()),
+    }),
+    { log },
+  );
   const identity: AgentIdentity = {
     agentId: answer.agentId,
     hostId: answer.hostId,

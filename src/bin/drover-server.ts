@@ -166,15 +166,16 @@ async function createServer(
     workers: () => fleet.agentWorkers(),
     certificateMs: config.certificateMs,
   };
+  // What workers and agents ask waits for no caller.
   const fleet: LinkFleet = new LinkFleet({
     serverId,
     listener,
-    store,
-    enrolment,
+    store: store.forFleet,
+    enrolment: { ...enrolment, store: store.forFleet },
     masterKey,
     clock: store.clock(),
     log,
-    ssh: sshDesk({ store, sealer: masterKey }),
+    ssh: sshDesk({ store: store.forFleet, sealer: masterKey }),
   });
   const lease = createLeaseKeeper({ url: config.databaseUrl, serverId, log });
   const owner = new RunOwner({

@@ -194,13 +194,13 @@ async function enrol(
   const token = parseJoinToken(join);
   const privateKey = newKey();
   const name = flags.name ?? hostname();
-  const answer = await postJoin<WorkerJoinResult>(token, '/api/v1/workers/join', {
+  const answer = await postJoin<WorkerJoinResult>(token, '/api/v1/workers/join', () => ({
     secret: token.secret,
     csr: certificateRequest(privateKey),
     name,
     version: version(),
     nowMs: systemClock.nowMs(),
-  });
+  }));
   const identity: WorkerIdentity = {
     workerId: answer.workerId,
     name,

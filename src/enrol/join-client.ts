@@ -6,12 +6,50 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { createHash, X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
-import { DroverError, isErrorCode } from '../base/errors.ts';
+import { pause, systemClock, type Clock } from '../base/clock.ts';
+import { DroverError, isErrorCode, type ErrorCode } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
+import { silentLog, type Log } from '../base/log.ts';
+import { systemRandom, type Random } from '../base/random.ts';
 import type { JoinTokenText } from '../pki/join-token.ts';
 
 const TIMEOUT_MS = 20_000;
+/** Of the server, to come back later; nothing of the request was done. */
+const COME_BACK: readonly ErrorCode[] = ['too-many-requests', 'overloaded'];
+/** Where it does not say when. */
+const COME_BACK_S = 2;
 
-export async function postJoin<T>(token: JoinTokenText, path: string, body: object): Promise<T> {
+/**
+ * The server's answer. A rack that joins at once is more than a server takes at once: whoever is told to come back does so when told, a
+ * little later than others by chance, for at most `joinPatienceMs`. `body` is made anew for each try: it holds the clock.
+ */
+export async function postJoin<T>(
+  token: JoinTokenText,
+  path: string,
+  body: () => object,
+  { clock = systemClock, random = systemRandom, log = silentLog }: JoinOptions = {},
+): Promise<T> {
+  const untilMs = clock.monotonicMs() + limits.joinPatienceMs;
+  for (;;) {
+    try {
+      return await postOnce<T>(token, path, body());
+    } catch (error) {
+      const { code, retryAfterS = COME_BACK_S } = error as DroverError;
+      const waitMs = retryAfterS * 1_000 * (1 + random.next());
+      if (!COME_BACK.includes(code) || clock.monotonicMs() + waitMs > untilMs) throw error;
+      log.info({ code, waitMs: Math.round(waitMs) }, 'the server has much to do; joining is tried again');
+      await pause(clock, waitMs);
+    }
+  }
+}
+
+export interface JoinOptions {
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: Log;
+}
+
+async function postOnce<T>(token: JoinTokenText, path: string, body: object): Promise<T> {
   const url = new URL(path, token.url);
   const text = JSON.stringify(body);
   return new Promise((resolve, reject) => {
@@ -37,6 +75,7 @@ export async function postJoin<T>(token: JoinTokenText, path: string, body: obje
           reject(
             new DroverError(typeof answer.code === 'string' && isErrorCode(answer.code) ? answer.code : 'internal', {
               detail: String(answer.detail ?? `the server answered ${response.statusCode}`),
+              ...retryAfter(response.headers['retry-after']),
             }),
           );
       });
@@ -71,6 +110,10 @@ function isPinnedServer(socket: TLSSocket, fingerprint: string): boolean {
     certificate = certificate.issuerCertificate;
   }
   return false;
+}
+
+function retryAfter(header: string | undefined): { retryAfterS?: number } {
+  return /^\d{1,5}$/.test(header ?? '') ? { retryAfterS: Number(header) } : {};
 }
 
 function parse(text: string): Record<string, unknown> {

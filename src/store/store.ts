@@ -632,6 +632,11 @@ export interface Store extends AgentSessionStore<AuditEntry> {
     },
     audit: AuditEntry,
   ): Promise<JoinToken>;
+  /** Whether a token of this role would let somebody join now; nothing is used up. By hash. */
+  joinTokenCheck(
+    hash: Uint8Array,
+    role: 'agent' | 'worker',
+  ): Promise<'good' | 'join-token-invalid' | 'join-token-expired'>;
   joinTokenList(): Promise<readonly JoinToken[]>;
   joinTokenRevoke(id: TokenId, audit: AuditEntry): Promise<boolean>;
   apiTokenCreate(

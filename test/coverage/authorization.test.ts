@@ -36,6 +36,15 @@ async function call(
 }
 
 describe('every operation', () => {
+  it('waits for its turn with all others, but for the three that wait for hosts or for readers', () => {
+    // Checking a run whole and matching targets cost as much as creating one.
+    expect(operations.filter(({ isLong }) => isLong).map(({ id }) => id)).toEqual([
+      'watchRun',
+      'readOutput',
+      'testHost',
+    ]);
+  });
+
   it('has a permission that some role has, and only joining needs none', () => {
     expect(
       operations

@@ -30,6 +30,7 @@ const PACES: readonly string[] = [
   'agentInstallMsMax',
   'problemHostsInMetricsMax',
   'ownerConnectionsMax',
+  'fleetConnectionsMax',
   'publicAddressesMax',
   'packageVersionsMax',
   'upgradeTrialMsMin',

@@ -87,7 +87,7 @@ describe('joining', () => {
     const token = parseJoinToken(
       formatJoinToken({ url, fingerprint: fingerprint(api.ca.certificate), secret: await secretFor('agent') }),
     );
-    const answer = await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', joinBody(token.secret));
+    const answer = await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', () => joinBody(token.secret));
     expect(answer.ca).toBe(api.ca.certificate);
     expect(new X509Certificate(answer.certificate).subject.split('\n')).toEqual([
       `CN=${answer.agentId}`,
@@ -100,9 +100,7 @@ describe('joining', () => {
     const stranger = await CertificateAuthority.load(await CertificateAuthority.create(systemClock.nowMs()));
     const { url, paths } = await serve(stranger, stranger.certificate);
     await expect(
-      postJoin(
-        { url, fingerprint: fingerprint(api.ca.certificate), secret: 's' },
-        '/api/v1/agents/join',
+      postJoin({ url, fingerprint: fingerprint(api.ca.certificate), secret: 's' }, '/api/v1/agents/join', () =>
         joinBody('s'),
       ),
     ).rejects.toMatchObject({ code: 'certificate-invalid' });
@@ -113,9 +111,7 @@ describe('joining', () => {
     const stranger = await CertificateAuthority.load(await CertificateAuthority.create(systemClock.nowMs()));
     const { url, paths } = await serve(stranger, api.ca.certificate);
     await expect(
-      postJoin(
-        { url, fingerprint: fingerprint(api.ca.certificate), secret: 's' },
-        '/api/v1/agents/join',
+      postJoin({ url, fingerprint: fingerprint(api.ca.certificate), secret: 's' }, '/api/v1/agents/join', () =>
         joinBody('s'),
       ),
     ).rejects.toMatchObject({ code: 'certificate-invalid' });
@@ -143,14 +139,14 @@ describe('joining', () => {
       postJoin(
         { url: `https://127.0.0.1:${port.address.port}`, fingerprint: fingerprint(api.ca.certificate), secret: 's' },
         '/api/v1/agents/join',
-        joinBody('s'),
+        () => joinBody('s'),
       ),
     ).rejects.toMatchObject({ code: 'certificate-invalid' });
   });
 
   it('says which server was not reached', async () => {
     await expect(
-      postJoin({ url: 'https://127.0.0.1:1', fingerprint: 'x', secret: 's' }, '/api/v1/agents/join', {}),
+      postJoin({ url: 'https://127.0.0.1:1', fingerprint: 'x', secret: 's' }, '/api/v1/agents/join', () => ({})),
     ).rejects.toMatchObject({ detail: expect.stringContaining('https://127.0.0.1:1') });
   });
 
@@ -190,6 +186,30 @@ describe('joining', () => {
     expect(again.hostId).not.toBe(first.hostId);
     expect(again.replaced).toBeUndefined();
     expect(await ctx.store.agentRevokedList()).not.toContain(first.agentId);
+  });
+
+  it('with a token that opens nothing costs the server no signature', async () => {
+    const used = await secretFor('agent');
+    await agentJoin(ctx, full(used), 'r');
+    let signatures = 0;
+    const ca: CertificateAuthority = new Proxy(api.ca, {
+      get(target, name: keyof CertificateAuthority) {
+        if (name === 'sign') signatures++;
+        const value = target[name];
+        return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value;
+      },
+    });
+    for (const [secret, code] of [
+      ['unknown', 'join-token-invalid'],
+      [await secretFor('worker'), 'join-token-invalid'],
+      [used, 'join-token-expired'],
+      [await secretFor('agent', 0), 'join-token-expired'],
+    ] as const)
+      await expect(agentJoin({ ...ctx, ca }, full(secret), 'r')).rejects.toMatchObject({ code });
+    await expect(
+      workerJoin({ ...ctx, ca }, { secret: 'x', csr: certificateRequest(newKey()), name: 'w', version: '0' }, 'r'),
+    ).rejects.toMatchObject({ code: 'join-token-invalid' });
+    expect(signatures).toBe(0);
   });
 
   it('under a clock that is off is refused with both clocks, and the token is still good', async () => {

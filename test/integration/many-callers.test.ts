@@ -1,7 +1,7 @@
 /** Many callers at once, and callers without a token: each is served or told in time to come back, and nobody takes the place of all others. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { newRunId } from '../../src/base/ids.ts';
+import { newId, newRunId, type AgentId, type HostId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { newApiToken } from '../../src/http/fleet-operations.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
@@ -57,6 +57,17 @@ describe('a burst', () => {
     expect(await api.store.runFetch(newRunId(systemClock.nowMs()), 'own')).toBeUndefined();
     expect(await api.store.agentRevokedList()).toEqual([]);
     await api.store.ping();
+    // And what workers and agents ask of the server.
+    const { forFleet } = api.store;
+    expect(await forFleet.hostAccessList()).toMatchObject({ hosts: [expect.anything()] });
+    const [hostId, agentId] = [newId<'host'>() as HostId, newId<'agent'>() as AgentId];
+    expect(await forFleet.hostAccess(hostId)).toEqual({ kind: 'not-found' });
+    expect(await forFleet.hostKeyRecord(hostId, { algorithm: 'a', key: Buffer.alloc(1) }, { zone: 'z' })).toBe(
+      'changed',
+    );
+    expect(await forFleet.agentFetch(agentId)).toBeUndefined();
+    expect(await forFleet.agentCertificateRenewed(agentId, Buffer.alloc(1), 1)).toBe(false);
+    expect(await forFleet.accountList()).toEqual([]);
     await locker.release();
     await Promise.all(listed);
     for (const answer of await Promise.all([...held, ...waiting])) expect(answer.statusCode).toBe(401);

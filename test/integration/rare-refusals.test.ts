@@ -60,10 +60,10 @@ it('of two people who change an account at once, the second is told', async () =
     ownership: { owned: () => [], plan: () => undefined, wake() {} },
   };
   const other = (): Promise<unknown> => accountChange(context, caller, 'ops', { loginUser: 'first' });
-  const store: TestApi['store'] = new Proxy(api.store, {
-    get(target, name: keyof TestApi['store']) {
+  const store: AppContext['store'] = new Proxy<AppContext['store']>(api.store, {
+    get(target, name: keyof AppContext['store']) {
       if (name !== 'accountReplace') return target[name].bind(target);
-      return async (...args: Parameters<TestApi['store']['accountReplace']>) => {
+      return async (...args: Parameters<AppContext['store']['accountReplace']>) => {
         await other();
         return target.accountReplace(...args);
       };

@@ -1,6 +1,5 @@
 /** The API over a real store, in this process; the fleet behind it is empty. */
 import type { FastifyInstance } from 'fastify';
-import type { AppContext } from '../../src/app/context.ts';
 import { AgentPackages } from '../../src/app/agent-packages.ts';
 import { DatabaseSpace } from '../../src/app/database-space.ts';
 import { RunEventHub } from '../../src/app/run-events.ts';
@@ -17,7 +16,7 @@ import { newApiToken } from '../../src/http/fleet-operations.ts';
 import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
 import { hashSecret } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
-import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { createPostgresStore, type PostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from './audit-key.ts';
 import { testDatabase, type TestDatabase } from './database.ts';
 
@@ -51,7 +50,7 @@ export const NO_FLEET: Fleet = {
 
 export interface TestApi {
   readonly app: FastifyInstance;
-  readonly store: AppContext['store'];
+  readonly store: PostgresStore;
   readonly database: TestDatabase;
   readonly ca: CertificateAuthority;
   token(role: Role, lifetimeMs?: number): Promise<string>;

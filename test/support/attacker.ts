@@ -43,12 +43,12 @@ export class HostileWorker {
   static async join(joinToken: string, name = 'hostile'): Promise<HostileWorker> {
     const token = parseJoinToken(joinToken);
     const privateKey = newKey();
-    const answer = await postJoin<WorkerJoinResult>(token, '/api/v1/workers/join', {
+    const answer = await postJoin<WorkerJoinResult>(token, '/api/v1/workers/join', () => ({
       secret: token.secret,
       csr: certificateRequest(privateKey),
       name,
       version: '0.1.0',
-    });
+    }));
     return new HostileWorker(answer.workerId, { privateKey, certificate: answer.certificate, ca: answer.ca });
   }
 
@@ -139,14 +139,14 @@ export class WanderingAgent {
   static async join(joinToken: string, name: string): Promise<WanderingAgent> {
     const token = parseJoinToken(joinToken);
     const privateKey = newAgentKey();
-    const joined = await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', {
+    const joined = await postJoin<AgentJoinResult>(token, '/api/v1/agents/join', () => ({
       secret: token.secret,
       csr: certificateRequest(privateKey),
       name,
       machineId: newId(),
       labels: {},
       facts: { name, os: 'linux' },
-    });
+    }));
     return new WanderingAgent(joined, privateKey);
   }
 

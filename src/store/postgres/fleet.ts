@@ -47,6 +47,21 @@ export async function joinTokenHold(
   return token;
 }
 
+/** As `joinTokenHold`, without a lock: before anything costly is done for whoever shows it. */
+export async function joinTokenCheck(
+  db: Executor,
+  hash: Uint8Array,
+  role: 'agent' | 'worker',
+  nowMs: number,
+): ReturnType<Store['joinTokenCheck']> {
+  const { rows } = await db.query<{ is_over: boolean }>({
+    name: 'join-token-check',
+    text: 'SELECT uses_left < 1 OR expires_at_ms <= $3 AS is_over FROM join_token WHERE hash = $1 AND role = $2',
+    values: [hash, role, nowMs],
+  });
+  return rows[0] === undefined ? 'join-token-invalid' : rows[0].is_over ? 'join-token-expired' : 'good';
+}
+
 export async function joinTokenUse(tx: Executor, id: string, hostName?: string): Promise<void> {
   await tx.query(
     'UPDATE join_token SET uses_left = uses_left - 1, host_names = array_remove(host_names, $2) WHERE id = $1',

@@ -1,4 +1,4 @@
-/** The store on PostgreSQL: one pool for callers, one for what the server itself does, one connection for hints, the nouns' files behind the contract. */
+/** The store on PostgreSQL: one pool for callers, one for what the server owns, one for its fleet, one connection for hints, the nouns' files behind the contract. */
 import type { Clock } from '../../base/clock.ts';
 import type { AgentId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
@@ -40,12 +40,55 @@ export interface PostgresStoreOptions {
 
 export type SecretStore = Pick<Store, 'secretPut' | 'secretFetch'>;
 
+export type WholeStore = Store & AccountStore & HostStore;
+
+/** `forFleet`: the same over connections of its own, for what this server asks in the name of its workers and agents: no caller is in its way. */
+export type PostgresStore = WholeStore & { readonly forFleet: WholeStore };
+
 /** Connects, migrates and makes the coming days' partitions before it answers. */
-export async function createPostgresStore(options: PostgresStoreOptions): Promise<Store & AccountStore & HostStore> {
+export async function createPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
   const { clock, log, url } = options;
   const onFull = options.onFull ?? (() => undefined);
   const pool = new Pool({ url, log, onFull, ...(options.poolMax === undefined ? {} : { max: options.poolMax }) });
-  const secrets: SecretStore = {
+  const secrets = secretsOn(pool);
+  // What callers ask for never keeps what this server owns from being written, nor its partitions and hints.
+  const ownPool = new Pool({
+    url,
+    log,
+    onFull,
+    max: Math.min(limits.ownerConnectionsMax, options.poolMax ?? Infinity),
+  });
+  const fleetPool = new Pool({
+    url,
+    log,
+    onFull,
+    max: Math.min(limits.fleetConnectionsMax, options.poolMax ?? Infinity),
+  });
+  const pools = [pool, ownPool, fleetPool];
+  const databaseClock = new DatabaseClock(clock, ownPool);
+  try {
+    await migrate(pool);
+    const auditKey = await options.auditKey(secrets);
+    for (const each of pools) each.auditKey = auditKey;
+    await databaseClock.start();
+    await maintain(pool, { runsKeptMs: Number.MAX_SAFE_INTEGER / 2, aheadDays: 2 }, databaseClock.nowMs());
+  } catch (error) {
+    databaseClock.stop();
+    await Promise.allSettled(pools.map((each) => each.close()));
+    throw error;
+  }
+  const hints = new Hints({ pool: ownPool, url, clock, log });
+  const parts = { ownPool, databaseClock, hints };
+  const close = async (): Promise<void> => {
+    databaseClock.stop();
+    await hints.close();
+    await Promise.all(pools.map((each) => each.close()));
+  };
+  return { ...operationsOn(pool, parts, close), forFleet: operationsOn(fleetPool, parts, close) };
+}
+
+function secretsOn(pool: Pool): SecretStore {
+  return {
     async secretPut(name, sealed) {
       const { rowCount } = await pool.query(
         'INSERT INTO secret (name, sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING',
@@ -58,26 +101,20 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
       return rows[0]?.sealed;
     },
   };
-  // What callers ask for never keeps what this server owns from being written, nor its partitions and hints.
-  const ownPool = new Pool({
-    url,
-    log,
-    onFull,
-    max: Math.min(limits.ownerConnectionsMax, options.poolMax ?? Infinity),
-  });
-  const databaseClock = new DatabaseClock(clock, ownPool);
-  try {
-    await migrate(pool);
-    pool.auditKey = await options.auditKey(secrets);
-    ownPool.auditKey = pool.auditKey;
-    await databaseClock.start();
-    await maintain(pool, { runsKeptMs: Number.MAX_SAFE_INTEGER / 2, aheadDays: 2 }, databaseClock.nowMs());
-  } catch (error) {
-    databaseClock.stop();
-    await Promise.allSettled([pool.close(), ownPool.close()]);
-    throw error;
-  }
-  const hints = new Hints({ pool: ownPool, url, clock, log });
+}
+
+interface SharedParts {
+  readonly ownPool: Pool;
+  readonly databaseClock: DatabaseClock;
+  readonly hints: Hints;
+}
+
+/** The operations, asked over the connections of `pool`; what an owner does goes over its own all the same. */
+function operationsOn(
+  pool: Pool,
+  { ownPool, databaseClock, hints }: SharedParts,
+  close: () => Promise<void>,
+): WholeStore {
   const now = (): number => databaseClock.nowMs();
   /** Connections stand on accounts as on hosts: both are told by one hint. */
   const waysChange = async <Answer extends { readonly kind: string }>(
@@ -223,6 +260,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     agentUpgradeHeard: (id, heard) => upgrade.agentUpgradeHeard(ownPool, id, heard, now()),
 
     joinTokenCreate: (join, entry) => fleet.joinTokenCreate(pool, join, entry, now()),
+    joinTokenCheck: (hash, role) => fleet.joinTokenCheck(pool, hash, role, now()),
     joinTokenList: () => fleet.joinTokenList(pool, now()),
     joinTokenRevoke: (id, entry) => fleet.joinTokenRevoke(pool, id, entry, now()),
     apiTokenCreate: (api, entry) => token.apiTokenCreate(pool, api, entry, now()),
@@ -238,7 +276,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     idempotencyClaim: (key, principal, hash) => token.idempotencyClaim(pool, key, principal, hash, now()),
     idempotencyStore: (key, principal, status, body) => token.idempotencyStore(pool, key, principal, status, body),
     idempotencyRelease: (key, principal) => token.idempotencyRelease(pool, key, principal),
-    ...secrets,
+    ...secretsOn(pool),
 
     accountCreate: (id, settings, secrets, entry) =>
       waysChange('created', account.accountCreate(pool, id, settings, secrets, entry, now())),
@@ -263,10 +301,6 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     listen: (topic, onHint, onGap) => hints.listen(topic, onHint, onGap),
     maintain: (what) => maintain(ownPool, what, now()),
     ping: async () => void (await ownPool.query({ name: 'ping', text: 'SELECT 1' })),
-    async close() {
-      databaseClock.stop();
-      await hints.close();
-      await Promise.all([pool.close(), ownPool.close()]);
-    },
+    close,
   };
 }

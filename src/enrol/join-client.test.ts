@@ -1,0 +1,78 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, it } from 'vitest';
+import type { Clock } from '../base/clock.ts';
+import { limits } from '../base/limits.ts';
+import { postJoin } from './join-client.ts';
+
+const servers: Server[] = [];
+afterEach(() => servers.splice(0).forEach((server) => server.close()));
+
+/** Answers each request with the next of these; the last again and again. */
+async function serverThat(
+  answers: readonly { status: number; code?: string; retryAfter?: string }[],
+): Promise<{ url: string; bodies: string[] }> {
+  const bodies: string[] = [];
+  const server = createServer((request, response) => {
+    request.setEncoding('utf8');
+    let body = '';
+    request.on('data', (text: string) => (body += text));
+    request.on('end', () => {
+      const { status, code, retryAfter } = answers[Math.min(bodies.push(body), answers.length) - 1]!;
+      response.writeHead(status, retryAfter === undefined ? {} : { 'retry-after': retryAfter });
+      response.end(JSON.stringify({ code, detail: 'as it is' }));
+    });
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bodies };
+}
+
+/** Waits are over at once, and count. */
+function rig(): { waits: number[]; how: Parameters<typeof postJoin>[3] } {
+  const waits: number[] = [];
+  let now = 0;
+  const clock: Clock = {
+    nowMs: () => now,
+    monotonicMs: () => now,
+    after(delayMs, callback) {
+      waits.push(delayMs);
+      now += delayMs;
+      setImmediate(callback);
+      return () => undefined;
+    },
+  };
+  return { waits, how: { clock, random: { next: () => 0.5 } } };
+}
+
+const join = ({ url }: { url: string }, body: () => object, how: Parameters<typeof postJoin>[3]): Promise<unknown> =>
+  postJoin({ url, fingerprint: 'loopback', secret: 's' }, '/api/v1/agents/join', body, how);
+
+it('comes back when a busy server says so, a little later by chance, with the clock as it is then', async () => {
+  const server = await serverThat([
+    { status: 429, code: 'too-many-requests', retryAfter: '4' },
+    { status: 503, code: 'overloaded' },
+    { status: 201 },
+  ]);
+  const { waits, how } = rig();
+  let tries = 0;
+  expect(await join(server, () => ({ tries: ++tries }), how)).toMatchObject({ detail: 'as it is' });
+  expect(waits).toEqual([6_000, 3_000]);
+  expect(server.bodies.map((body) => JSON.parse(body) as unknown)).toEqual([{ tries: 1 }, { tries: 2 }, { tries: 3 }]);
+});
+
+it('gives up after its time, with what the server said last', async () => {
+  const server = await serverThat([{ status: 503, code: 'overloaded', retryAfter: '60' }]);
+  const { waits, how } = rig();
+  await expect(join(server, () => ({}), how)).rejects.toMatchObject({ code: 'overloaded', detail: 'as it is' });
+  expect(waits.reduce((sum, ms) => sum + ms, 0)).toBeLessThanOrEqual(limits.joinPatienceMs);
+  expect(server.bodies.length).toBe(waits.length + 1);
+  expect(waits.length).toBeGreaterThan(1);
+});
+
+it('takes every other refusal as it is', async () => {
+  const server = await serverThat([{ status: 401, code: 'join-token-expired', retryAfter: '1' }]);
+  const { waits, how } = rig();
+  await expect(join(server, () => ({}), how)).rejects.toMatchObject({ code: 'join-token-expired' });
+  expect([waits, server.bodies.length]).toEqual([[], 1]);
+});
