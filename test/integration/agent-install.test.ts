@@ -283,7 +283,7 @@ describe('the installer', () => {
       (await install(dash!, prefixOf('thief'), ['install', '--package', `none=${'0'.repeat(64)}=http://127.0.0.1:1/x`]))
         .error,
     ).toContain('drover-install: package-not-found: ');
-  }, 60_000);
+  });
 
   it('refuses what is not right, with a code, and leaves what was there', async () => {
     const [dash] = shells;
@@ -322,7 +322,7 @@ describe('the installer', () => {
       codeOf(await install(dash!, prefixOf('dash'), ['install', '--executable', executable], { DROVER_JOIN: foreign })),
     ).toBe('data-folder-foreign');
     expect(await linked('installed-dash')).toBe(true);
-  }, 60_000);
+  });
 
   it('leaves no file where the data folder is in use, and keeps what was there', async () => {
     const [dash] = shells;
@@ -347,7 +347,7 @@ describe('the installer', () => {
     } finally {
       holder.close();
     }
-  }, 60_000);
+  });
 
   it('does not remove an agent under running scripts unless it must, and leaves nothing but data', async () => {
     const [dash] = shells;
@@ -386,7 +386,7 @@ describe('the installer', () => {
     });
     expect(await install(dash!, prefix, ['uninstall', '--purge'])).toMatchObject({ code: 0 });
     expect(existsSync(join(prefix, 'var/lib/drover-agent'))).toBe(false);
-  }, 60_000);
+  });
 
   it.each(shells)(
     'removed by force with $name, leaves the scripts alone, and nothing of itself once they have ended',

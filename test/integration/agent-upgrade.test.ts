@@ -149,7 +149,7 @@ describe('an upgrade of agents', () => {
     const upgraded = await ended(await upgrade('1.3.0', { targets: 'host-2' }));
     expect(upgraded.agents[0]).toMatchObject({ state: 'rolled_back', detail: expect.stringContaining('3 times') });
     expect(readlinkSync(join(rootOf('host-2'), 'current'))).toBe('1.1.0');
-  }, 60_000);
+  });
 
   it('never switches to a version that is damaged, does not start, or says it is another', async () => {
     packProgram(packages, '1.4.0', '#!/bin/sh\necho 1.4.0\n', (bytes) =>
@@ -170,7 +170,7 @@ describe('an upgrade of agents', () => {
       expect(upgraded.state).toBe('succeeded');
     }
     expect(await versions()).toEqual(['1.1.0', '1.1.0']);
-  }, 60_000);
+  });
 
   it('refuses a version that is not there and hosts that are in another upgrade; goes back to an older version; survives its server', async () => {
     await expect(upgrade('7.7.7').catch((error: { code: string }) => error.code)).resolves.toBe('package-not-found');
@@ -222,7 +222,7 @@ describe('an upgrade of agents', () => {
       false,
     ]);
     rmSync(join(packages, 'drover-agent-8.0.0.json'));
-  }, 60_000);
+  });
 
   it('is asked for, followed and told by the command line', async () => {
     const cli = (...args: string[]): Promise<CliResult> =>

@@ -235,5 +235,5 @@ describe('a server that restarts in the middle', () => {
     for (const pid of pidsOf(dataDir, 'server')) process.kill(pid, 'SIGKILL');
     expect([await follow.ended, follow.stderr()]).toEqual([0, expect.stringContaining('succeeded: 1 succeeded of 1')]);
     expect(follow.stdout().toString()).toBe(Array.from({ length: 40 }, (_, i) => `local-1 │ line ${i + 1}\n`).join(''));
-  }, 60_000);
+  });
 });

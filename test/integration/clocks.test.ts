@@ -44,7 +44,7 @@ requiring('faketime').describe('a clock that jumps', () => {
   afterAll(async () => {
     await cluster?.stop();
     rmSync(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   function setClock(offset: string): void {
     writeFileSync(join(folder, 'time'), `${offset}\n`);

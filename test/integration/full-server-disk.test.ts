@@ -38,7 +38,7 @@ requiring('root').describe('a server whose disk is full', () => {
     if (up) await stopUp(up);
     execFileSync('umount', ['--lazy', disk]);
     for (const folder of [disk, elsewhere]) rmSync(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   const freeBytes = (): number => statfsSync(disk).bavail * statfsSync(disk).bsize;
 

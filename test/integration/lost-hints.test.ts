@@ -113,13 +113,13 @@ describe('with every hint lost', () => {
   it('a run is begun, cancelled and retried, each within seconds of its asking', async () => {
     await ownerWith({});
     const id = await newRun();
-    await until('the run to be known', () => owner.runCount === 1, 15_000);
+    await until('the run to be known', () => owner.runCount === 1);
     expect(await store.runCancelRequest(id, actor, audit)).toBe('requested');
-    await until('the cancel', async () => (await stateOf(id)) === 'cancelled', 15_000);
+    await until('the cancel', async () => (await stateOf(id)) === 'cancelled');
     // Its owner still has it in memory, as a run that is over.
     isLinked = true;
     expect((await store.runRetry(id, ['cancelled'], audit)).kind).toBe('opened');
-    await until('the second attempt to be sent', () => assigned.some(({ attempt }) => attempt === 2), 15_000);
+    await until('the second attempt to be sent', () => assigned.some(({ attempt }) => attempt === 2));
     expect(assigned).toEqual([{ runId: id, attempt: 2 }]);
   });
 
@@ -131,7 +131,7 @@ describe('with every hint lost', () => {
       50,
     );
     const id = await newRun();
-    await until('it to be sent', () => assigned.some(({ runId }) => runId === id), 15_000);
+    await until('it to be sent', () => assigned.some(({ runId }) => runId === id));
     expect(failures).toBeLessThan(0);
   });
 });
@@ -156,6 +156,6 @@ describe('a cancel that comes while the owner reads the run', () => {
     expect(await store.runCancelRequest(id, actor, audit)).toBe('requested');
     owner.wake(id);
     goOn();
-    await until('the cancel', async () => (await stateOf(id!)) === 'cancelled', 15_000);
+    await until('the cancel', async () => (await stateOf(id!)) === 'cancelled');
   });
 });
