@@ -35,7 +35,10 @@ interface WorkerIdentity extends RenewableIdentity {
   workerId: string;
   name: string;
   zone: string;
+  /** The server that it joined by. */
   serverUrl: string;
+  /** All that there were when it was last told. */
+  servers?: string[];
   joinedWith?: string;
   port?: number;
 }
@@ -136,6 +139,10 @@ async function main(): Promise<void> {
     agentAddress,
     agents,
     serverUrl: values.server ?? identity.serverUrl,
+    knownServers: identity.servers ?? [],
+    onServers(urls) {
+      if (urls.length > 0 && urls.join() !== identity.servers?.join()) save(Object.assign(identity, { servers: urls }));
+    },
     clock: systemClock,
     random: systemRandom,
     log,

@@ -57,6 +57,10 @@ export interface WorkerOptions {
   /** One dialer per server; the first is known from joining, the others are told. */
   readonly dial: (url: string) => ServerDialer;
   readonly serverUrl: string;
+  /** Others that it was told of in an earlier life; the one it joined by may be down. */
+  readonly knownServers?: readonly string[];
+  /** Told of the servers there are, sorted, whenever one of them tells. */
+  onServers?(urls: readonly string[]): void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -209,7 +213,7 @@ export class WorkerService implements Service {
     }
     agents.onLink = (link) => this.#onAgent(link);
     await agents.start();
-    this.#dial(this.#options.serverUrl);
+    for (const url of [this.#options.serverUrl, ...(this.#options.knownServers ?? [])]) this.#dial(url);
     this.#report.start();
   }
 
@@ -414,10 +418,12 @@ export class WorkerService implements Service {
   #onTopology(state: ServerState, frame: Extract<ServerToWorkerFrame, { t: 'welcome' | 'topology' }>): void {
     state.workers = frame.workers;
     this.#tellWorkers();
-    for (const { url } of frame.servers) this.#dial(url);
+    const urls = frame.servers.map(({ url }) => url).sort();
+    for (const url of urls) this.#dial(url);
+    this.#options.onServers?.(urls);
     // A server that left for good is not dialed for ever; the one we joined by always is.
     for (const [url, server] of this.#servers) {
-      if (url !== this.#options.serverUrl && !server.link && !frame.servers.some((known) => known.url === url)) {
+      if (url !== this.#options.serverUrl && !server.link && !urls.includes(url)) {
         this.#servers.delete(url);
         void server.dialer.stop();
       }
