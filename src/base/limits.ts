@@ -273,6 +273,8 @@ export const limits = {
   /** Hosts that may join with one token; a run that installs agents has one use for each of its hosts. */
   joinTokenUsesMax: 100_000,
   apiTokenMsDefault: 90 * DAY_MS,
+  /** Entries of the audit that are chained in one transaction. */
+  auditSealBatch: 1_000,
   /** Entries of the audit that one request checks: a few milliseconds of hashing. */
   auditVerifyPage: 1_000,
   apiTokenMsMax: 366 * DAY_MS,

@@ -28,6 +28,7 @@ import { createPort, type Port } from '../http/port.ts';
 import { WORKER_FRAMES } from '../protocol/link/worker-frames.ts';
 import { LinkFaults } from '../link/link-faults.ts';
 import { createLinkServer } from '../link/ws-server.ts';
+import { startAuditSealer } from '../loops/audit-sealer.ts';
 import { startMaintenance } from '../loops/maintenance.ts';
 import { RunOwner } from '../loops/run-owner.ts';
 import { UpgradeOwner } from '../loops/upgrade-owner.ts';
@@ -258,6 +259,7 @@ async function createServer(
   });
   await upgrades.start();
   const stopMaintenance = startMaintenance(store, clock, log);
+  const stopSealer = startAuditSealer(store, clock, log);
   return {
     url: publicUrl,
     localUrl: isWildcard(host)
@@ -268,6 +270,7 @@ async function createServer(
     async stop() {
       await disk?.stop();
       stopMaintenance();
+      await stopSealer();
       await upgrades.stop();
       await owner.stop();
       await fleet.stop();

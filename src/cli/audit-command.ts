@@ -61,7 +61,7 @@ async function verify(_flags: unknown, self: Command): Promise<void> {
   await answer(flags, { ...check, checked }, () =>
     fault
       ? `${fault.detail} (${fault.kind})\nUp to entry ${through.seq} the trail is as it was written.`
-      : `${checked} entries are as they were written. The head is ${after}`,
+      : `${checked} entries are as they were written${check.unsealed ? `, and ${check.unsealed} that wait for their seal` : ''}. The head is ${after}`,
   );
   if (fault) process.exitCode = EXIT.failed;
 }
@@ -91,7 +91,7 @@ async function audit(flags: AuditFlags): Promise<void> {
       `${table(
         ['SEQ', 'AT', 'BY', 'ACTION', 'TARGET'],
         items.map((entry) => [
-          String(entry.seq),
+          entry.seq === undefined ? '-' : String(entry.seq),
           timeText(entry.at, flags.utc === true),
           entry.actor,
           entry.action,

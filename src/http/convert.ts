@@ -300,15 +300,14 @@ export function apiTokenResource(token: ApiToken): z.infer<typeof resources.ApiT
 
 export function auditResource(entry: AuditRecord): z.infer<typeof resources.AuditEntry> {
   return {
-    seq: entry.seq,
+    id: entry.id,
     at: new Date(entry.atMs).toISOString(),
     actor: entry.actor.name,
     action: entry.action,
     target: entry.target,
     detail: entry.detail,
     ...given('requestId', entry.requestId),
-    hash: entry.hash,
-    previousHash: entry.previousHash,
+    ...entry.seal,
   };
 }
 

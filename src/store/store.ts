@@ -48,10 +48,10 @@ export interface AuditEntry {
   readonly requestId?: string;
 }
 export interface AuditRecord extends AuditEntry {
-  readonly seq: number;
+  readonly id: string;
   readonly atMs: number;
-  readonly hash: string;
-  readonly previousHash: string;
+  /** Its number and its place in the chain; absent for about a second after the deed. */
+  readonly seal?: { readonly seq: number; readonly hash: string; readonly previousHash: string };
 }
 
 /** An entry by its number and its hash, in hexadecimal. */
@@ -60,8 +60,8 @@ export interface AuditPosition {
   readonly hash: string;
 }
 export interface AuditFault {
-  /** The entry that is wrong. */
-  readonly seq: number;
+  /** The entry that is wrong; absent for one that is not sealed yet. */
+  readonly seq?: number;
   readonly kind: 'altered' | 'missing' | 'unchained' | 'head';
   readonly detail: string;
 }
@@ -70,6 +70,8 @@ export interface AuditCheck {
   /** The last entry that is as it was written. */
   readonly through: AuditPosition;
   readonly fault?: AuditFault;
+  /** With the end of the chain: entries that were written and are not in it yet. */
+  readonly unsealed?: number;
   /** The chain was checked to its end, and nothing is wrong. */
   readonly isWhole: boolean;
 }
@@ -652,6 +654,8 @@ export interface Store extends AgentSessionStore<AuditEntry> {
 
   // audit and idempotency
   auditAppend(entry: AuditEntry): Promise<void>;
+  /** Chains what deeds have written since; answers how many entries. Another server that is at it has nothing left to do here. */
+  auditSeal(): Promise<number>;
   /** For what changes nothing else in the store, such as a login on a host that somebody asked for. */
   auditWrite(entry: AuditEntry): Promise<void>;
   auditList(

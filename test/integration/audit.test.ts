@@ -33,6 +33,11 @@ afterEach(async () => {
 });
 
 async function write(count: number): Promise<void> {
+  await append(count);
+  await store.auditSeal();
+}
+
+async function append(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await store.auditAppend({ ...entry, requestId: `r${i}` });
 }
 
@@ -66,14 +71,15 @@ describe('the chain of the audit', () => {
     await write(3);
     expect(await verify()).toMatchObject({ isWhole: true, all: 3, through: { seq: 3 } });
     await database.query(
-      `INSERT INTO audit SELECT n, at_ms, actor, action, target, detail, request_id, previous_hash, hash FROM audit, generate_series(4, ${limits.auditVerifyPage + 3}) n WHERE seq = 3`,
+      `INSERT INTO audit SELECT n, id, at_ms, actor, action, target, detail, request_id, mark, previous_hash, hash FROM audit, generate_series(4, ${limits.auditVerifyPage + 3}) n WHERE seq = 3`,
     );
     // Copies are no chain: the first of them is named, and a page ends there.
     expect(await verify()).toMatchObject({ fault: { seq: 4, kind: 'unchained' }, all: 4, through: { seq: 3 } });
   });
 
   it('goes on page by page, and over entries that are written meanwhile', async () => {
-    await Promise.all(Array.from({ length: 8 }, async () => write(Math.ceil((limits.auditVerifyPage + 1) / 8))));
+    await Promise.all(Array.from({ length: 8 }, async () => append(Math.ceil((limits.auditVerifyPage + 1) / 8))));
+    await store.auditSeal();
     const first = await store.auditVerify();
     expect(first).toMatchObject({ isWhole: false, checked: limits.auditVerifyPage });
     expect(first).not.toHaveProperty('fault');
@@ -88,6 +94,7 @@ describe('the chain of the audit', () => {
     ['a detail', `UPDATE audit SET detail = jsonb_set(detail, '{set,a}', '"x"') WHERE seq = 3`, 3, 'altered'],
     ['when', 'UPDATE audit SET at_ms = at_ms + 1 WHERE seq = 3', 3, 'altered'],
     ['the request', 'UPDATE audit SET request_id = NULL WHERE seq = 3', 3, 'altered'],
+    ['its mark', "UPDATE audit SET mark = sha256('x') WHERE seq = 3", 3, 'altered'],
     ['its hash', "UPDATE audit SET hash = sha256('x') WHERE seq = 3", 3, 'altered'],
     ['what it follows', "UPDATE audit SET previous_hash = sha256('x') WHERE seq = 3", 3, 'unchained'],
     ['an entry taken out', 'DELETE FROM audit WHERE seq = 3', 3, 'missing'],
@@ -113,6 +120,7 @@ describe('the chain of the audit', () => {
     });
     await asOwner('DELETE FROM audit', "UPDATE audit_head SET seq = 0, hash = decode(repeat('00', 32), 'hex')");
     for (let i = 0; i < 5; i++) await forger.auditAppend(entry);
+    await forger.auditSeal();
     await forger.close();
     expect((await verify()).fault).toMatchObject({ seq: 1, kind: 'altered' });
   });
@@ -130,6 +138,66 @@ describe('the chain of the audit', () => {
     expect((await verify(noted)).fault).toMatchObject({ seq: 5, kind: 'head' });
     await write(1);
     expect((await verify(noted)).fault).toMatchObject({ seq: 6, kind: 'unchained' });
+  });
+
+  it.each([
+    ['changed', "UPDATE audit_unsealed SET target = 'host/web-2'"],
+    [
+      'put in',
+      'INSERT INTO audit_unsealed SELECT gen_random_uuid(), at_ms, actor, action, target, detail, request_id, mark FROM audit',
+    ],
+  ])('tells of an entry that somebody has %s before it was sealed, then and ever after', async (_what, statement) => {
+    await write(2);
+    if (statement.startsWith('UPDATE')) await append(1);
+    await database.query(statement);
+    expect((await verify()).fault).toMatchObject({ kind: 'altered' });
+    expect((await verify()).fault).not.toHaveProperty('seq');
+    await store.auditSeal();
+    expect((await verify()).fault).toMatchObject({ kind: 'altered', seq: 3 });
+  });
+
+  it('tells what waits for its seal, and lists it before what is sealed', async () => {
+    await write(2);
+    await append(3);
+    expect(await verify()).toMatchObject({ isWhole: true, all: 2, unsealed: 3 });
+    const pages: (number | undefined)[][] = [];
+    const ids = new Set<string>();
+    for (let cursor: string | undefined; ; ) {
+      const page = await store.auditList({}, { limit: 2, ...(cursor === undefined ? {} : { cursor }) });
+      pages.push(page.items.map(({ seal }) => seal?.seq));
+      for (const { id } of page.items) ids.add(id);
+      cursor = page.next;
+      if (cursor === undefined) break;
+    }
+    expect(pages).toEqual([[undefined, undefined], [undefined, 2], [1]]);
+    expect(ids.size).toBe(5);
+  });
+
+  it('has one sealer at a time, and no entry twice or left out', async () => {
+    const stores = await Promise.all([open(), open()]);
+    let isWriting = true;
+    const sealers = [store, ...stores].map(async (one) => {
+      while (isWriting) await one.auditSeal();
+    });
+    await Promise.all(Array.from({ length: 4 }, () => append(60)));
+    isWriting = false;
+    await Promise.all(sealers);
+    await store.auditSeal();
+    expect(await verify()).toMatchObject({ isWhole: true, all: 240, unsealed: 0 });
+    await Promise.all(stores.map((one) => one.close()));
+  });
+
+  it('does not have deeds wait for each other: one that is not committed holds up no other', async () => {
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    await client.query('BEGIN');
+    await client.query(
+      "INSERT INTO audit_unsealed (id, at_ms, actor, action, target, detail, mark) VALUES (gen_random_uuid(), 0, '{}', 'x', 'x', '{}', '')",
+    );
+    await write(2);
+    expect(await verify()).toMatchObject({ isWhole: true, all: 2 });
+    await client.query('ROLLBACK');
+    await client.end();
   });
 
   it('keeps its key under another master key, and has another in another installation', () => {
@@ -170,12 +238,15 @@ describe('with a role that owns the database and another that servers work as', 
         dropped: 0,
       });
       await working.auditAppend(entry);
+      expect(await working.auditSeal()).toBe(1);
       expect(await working.auditVerify()).toMatchObject({ isWhole: true, checked: 1 });
       await working.close();
       for (const statement of [
         "UPDATE audit SET action = 'x'",
         'DELETE FROM audit',
         'TRUNCATE audit',
+        'DROP TABLE audit_unsealed',
+        "UPDATE audit_unsealed SET action = 'x'",
         'DROP TABLE audit',
         'ALTER TABLE audit DISABLE TRIGGER ALL',
         'ALTER TABLE audit DISABLE TRIGGER audit_append_only',

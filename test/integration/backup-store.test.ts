@@ -54,6 +54,7 @@ async function fill(db: TestDatabase): Promise<void> {
       target: `test/${name}`,
       detail: { text: 'a "b"\n\\.\n', deep: [{ z: 1, a: null }] },
     });
+  await store.auditSeal();
   await store.secretPut('ca', Buffer.from([0, 10, 9, 92, 255]));
   await store.close();
   const statements: [string, unknown[]][] = [
@@ -273,9 +274,11 @@ describe('a restore', () => {
       auditKey: testAuditKey,
     });
     try {
+      expect(await store.auditVerify()).toMatchObject({ isWhole: true, checked: 2, unsealed: 1 });
+      expect(await store.auditSeal()).toBe(1);
       expect(await store.auditVerify()).toMatchObject({ isWhole: true, checked: 3 });
       expect((await store.auditList({}, { limit: 1 })).items).toMatchObject([
-        { seq: 3, action: 'installation.restore', target: `backup/${summary.digest}`, detail: { lost: 3 } },
+        { seal: { seq: 3 }, action: 'installation.restore', target: `backup/${summary.digest}`, detail: { lost: 3 } },
       ]);
     } finally {
       await store.close();

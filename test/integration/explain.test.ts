@@ -21,6 +21,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
 import { agentJoin } from '../../src/store/postgres/agent-join.ts';
+import { auditSeal } from '../../src/store/postgres/audit-seal.ts';
 import { auditList } from '../../src/store/postgres/audit.ts';
 import * as execution from '../../src/store/postgres/execution.ts';
 import * as fleet from '../../src/store/postgres/fleet.ts';
@@ -193,7 +194,7 @@ async function fillFleet(): Promise<void> {
     [HOSTS],
   );
   await database.query(
-    "INSERT INTO audit SELECT n, 1, '{}', 'a', 't', '{}', NULL, '', '' FROM generate_series(-$1::int, -1) AS n",
+    "INSERT INTO audit SELECT n, gen_random_uuid(), 1, '{}', 'a', 't', '{}', NULL, '', '', '' FROM generate_series(-$1::int, -1) AS n",
     [HOSTS],
   );
   await database.query("INSERT INTO idempotency SELECT 'p', 'k' || n, '', $2 FROM generate_series(1, $1::int) AS n", [
@@ -359,6 +360,7 @@ async function idleDay(): Promise<void> {
   await token.idempotencyClaim(pool, `k${nowMs()}`, 'p', Buffer.alloc(32), nowMs());
   await token.idempotencyStore(pool, 'k1', 'p', 200, '{}');
   await auditList(pool, {}, { limit: 10 });
+  await auditSeal(pool);
 }
 
 describe('no hot verb reads a large table from end to end', () => {

@@ -316,6 +316,7 @@ describe('the late truth of a lost execution', () => {
       kind: 'committed',
       refused: [0],
       stale: [run.id],
+      notKept: [],
     });
     expect(await store.runFetch(run.id)).toMatchObject({ state: 'running', counts: { waiting: 1, lost: 1 } });
     expect(await store.activeRunList([fence.partition])).toContainEqual({
@@ -356,8 +357,8 @@ describe('a late report', () => {
     const { id, fence } = await superseded('lost');
     const write = (): Promise<unknown> =>
       store.ownerCommit({ fence, executions: [], runs: [], timeline: [], lateReports: [told(id)] });
-    expect(await write()).toEqual({ kind: 'committed', refused: [], stale: [] });
-    expect(await write()).toEqual({ kind: 'committed', refused: [], stale: [] });
+    expect(await write()).toEqual({ kind: 'committed', refused: [], stale: [], notKept: [] });
+    expect(await write()).toEqual({ kind: 'committed', refused: [], stale: [], notKept: [] });
     expect(await store.executionHistory(key(id))).toMatchObject([
       {
         attempt: 1,
@@ -516,6 +517,7 @@ describe('two machines that join by one name at once', () => {
 describe('the audit trail', () => {
   it('is a chain that nobody can edit', async () => {
     for (let i = 0; i < 3; i++) await store.auditAppend({ ...audit, detail: { i } });
+    await store.auditSeal();
     expect(await store.auditVerify()).toMatchObject({ isWhole: true });
     await expect(database.query("UPDATE audit SET action = 'x'")).rejects.toThrow(/append-only/);
     await expect(database.query('DELETE FROM audit')).rejects.toThrow(/append-only/);

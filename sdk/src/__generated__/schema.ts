@@ -1196,16 +1196,20 @@ export interface components {
             };
             /** @description The chain was checked to its end, and nothing is wrong */
             whole: boolean;
+            /** @description With the end of the chain: entries that were written and are not in it yet; their marks were checked */
+            unsealed?: number;
             /** @description What is wrong, and with which entry; nothing beyond it was checked */
             fault?: {
-                seq: number;
+                seq?: number;
                 /** @enum {string} */
                 kind: "altered" | "missing" | "unchained" | "head";
                 detail: string;
             };
         };
         AuditEntry: {
-            seq: number;
+            id: string;
+            /** @description Its number in the chain; absent until it is sealed, about a second after the deed */
+            seq?: number;
             /** @description RFC 3339, UTC */
             at: string;
             actor: string;
@@ -1215,8 +1219,8 @@ export interface components {
                 [key: string]: unknown;
             };
             requestId?: string;
-            hash: string;
-            previousHash: string;
+            hash?: string;
+            previousHash?: string;
         };
         BecomeInput: {
             /** @enum {string} */

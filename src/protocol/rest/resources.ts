@@ -360,15 +360,19 @@ export const ApiTokenCreated = ApiToken.extend({ token: z.string().describe('Sho
 });
 export const AuditEntry = z
   .object({
-    seq: z.int(),
+    id: z.string(),
+    seq: z
+      .int()
+      .optional()
+      .describe('Its number in the chain; absent until it is sealed, about a second after the deed'),
     at: instant,
     actor: z.string(),
     action: z.string(),
     target: z.string(),
     detail: z.record(z.string(), z.unknown()),
     requestId: z.string().optional(),
-    hash: z.string(),
-    previousHash: z.string(),
+    hash: z.string().optional(),
+    previousHash: z.string().optional(),
   })
   .meta({ id: 'AuditEntry' });
 const auditPosition = z
@@ -379,8 +383,16 @@ export const AuditCheck = z
     checked: z.int().describe('Entries that this answer is about'),
     through: auditPosition.describe('The last entry that is as it was written'),
     whole: z.boolean().describe('The chain was checked to its end, and nothing is wrong'),
+    unsealed: z
+      .int()
+      .optional()
+      .describe('With the end of the chain: entries that were written and are not in it yet; their marks were checked'),
     fault: z
-      .object({ seq: z.int(), kind: z.enum(['altered', 'missing', 'unchained', 'head']), detail: z.string() })
+      .object({
+        seq: z.int().optional(),
+        kind: z.enum(['altered', 'missing', 'unchained', 'head']),
+        detail: z.string(),
+      })
       .optional()
       .describe('What is wrong, and with which entry; nothing beyond it was checked'),
   })

@@ -1,17 +1,18 @@
 /**
- * Checks the chain of the audit, a page at a time and in bounded memory. What it finds: an entry that was changed, one that is
- * missing, one that was put in or moved, and a head that does not fit the last entry. What it cannot find: that the end was cut
- * off and the head set back to an older entry, both at once; who notes a head and later checks from it finds that as well.
+ * Checks the chain of the audit, a page at a time and in bounded memory, and then the entries that are not sealed yet. What it finds: an
+ * entry that was changed, one that is missing, one that was put in or moved, and a head that does not fit the last entry. What it cannot
+ * find: an entry taken away before it was sealed; and that the end was cut off and the head set back to an older entry, both at once: who
+ * notes a head and later checks from it finds that as well.
  */
 import { limits } from '../../base/limits.ts';
 import type { AuditCheck, AuditPosition, AuditFault } from '../store.ts';
-import { auditHash, auditRecord, type AuditRow } from './audit.ts';
+import { auditHash, isAsMarked, type MarkedRow, type SealedRow } from './audit.ts';
 import type { Executor } from './pool.ts';
 
 const START: AuditPosition = { seq: 0, hash: '0'.repeat(64) };
 
 export async function auditVerify(db: Executor, after: AuditPosition = START): Promise<AuditCheck> {
-  const { rows } = await db.query<AuditRow>('SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2', [
+  const { rows } = await db.query<SealedRow>('SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2', [
     after.seq,
     limits.auditVerifyPage,
   ]);
@@ -27,13 +28,25 @@ export async function auditVerify(db: Executor, after: AuditPosition = START): P
     'SELECT seq, hash, (SELECT coalesce(max(seq), 0) FROM audit) AS last FROM audit_head',
   );
   const head = end.rows[0];
-  // Somebody has written meanwhile: the caller goes on.
+  // Somebody has sealed meanwhile: the caller goes on.
   if (head && head.last > through.seq) return { checked, through, isWhole: false };
-  const fault = headFault(through, head);
-  return { checked, through, ...(fault ? { fault } : {}), isWhole: !fault };
+  const chainFault = headFault(through, head);
+  if (chainFault) return { checked, through, fault: chainFault, isWhole: false };
+  return { checked, through, ...(await unsealedCheck(db)) };
 }
 
-function faultOf(key: Uint8Array, before: AuditPosition, row: AuditRow): AuditFault | undefined {
+/** Those that are written and wait for their number: a second's worth, and no more than a page of them is looked at. */
+async function unsealedCheck(db: Executor): Promise<Pick<AuditCheck, 'unsealed' | 'fault' | 'isWhole'>> {
+  const { rows } = await db.query<MarkedRow>('SELECT * FROM audit_unsealed ORDER BY at_ms, id LIMIT $1', [
+    limits.auditVerifyPage,
+  ]);
+  const bad = rows.find((row) => !isAsMarked(db.auditKey, row));
+  if (!bad) return { unsealed: rows.length, isWhole: true };
+  const detail = `An entry that is not sealed yet (${bad.id}) is not as it was written: its mark under the key of this installation is another.`;
+  return { unsealed: rows.length, fault: { kind: 'altered', detail }, isWhole: false };
+}
+
+function faultOf(key: Uint8Array, before: AuditPosition, row: SealedRow): AuditFault | undefined {
   const expected = before.seq + 1;
   if (row.seq !== expected)
     return {
@@ -48,19 +61,13 @@ function faultOf(key: Uint8Array, before: AuditPosition, row: AuditRow): AuditFa
       kind: 'unchained',
       detail: `Entry ${row.seq} does not follow entry ${before.seq}: it was made after another one.`,
     };
-  if (!isOwnHash(key, previous, row))
+  if (!isAsMarked(key, row) || !auditHash(key, previous, row.seq, row.mark).equals(row.hash))
     return {
       seq: row.seq,
       kind: 'altered',
       detail: `Entry ${row.seq} is not as it was written: its hash under the key of this installation is another.`,
     };
   return undefined;
-}
-
-/** What was written into the table past us may be of any shape; then it is not ours. */
-function isOwnHash(key: Uint8Array, previous: Buffer, row: AuditRow): boolean {
-  if (typeof row.actor !== 'object' || row.actor === null) return false;
-  return auditHash(key, previous, row.seq, row.at_ms, auditRecord(row)).equals(row.hash);
 }
 
 function headFault(

@@ -1,43 +1,36 @@
 /**
- * The audit trail: append-only and chained, each entry's hash covering the one before, under a key that the database does not
- * hold: who can write its tables cannot make a chain that verifies. The head row is locked for the rest of the transaction, so
- * entries are numbered in commit order; keep it the last statement of a transaction. `audit-verify.ts` checks the chain.
+ * The audit trail. A deed writes its entry in its own transaction, under a mark that only the audit's key can make, and waits for nobody.
+ * `audit-seal.ts` numbers such entries and chains them, each hash covering the one before; `audit-verify.ts` checks marks and chain.
+ * Who can write the tables has no key: what he changes or puts in is found.
  */
 import { createHmac } from 'node:crypto';
+import { newId } from '../../base/ids.ts';
 import type { Actor, AuditEntry, AuditRecord, Page } from '../store.ts';
 import type { Executor } from './pool.ts';
 import { decodeCursor, encodeCursor, present } from './rows.ts';
 
 export async function auditAppend(tx: Executor, entry: AuditEntry, nowMs: number): Promise<void> {
-  const { rows } = await tx.query<{ seq: number; hash: Buffer }>({
-    name: 'audit-head',
-    text: 'SELECT seq, hash FROM audit_head FOR UPDATE',
-  });
-  const head = rows[0]!;
-  const seq = head.seq + 1;
-  const hash = auditHash(tx.auditKey, head.hash, seq, nowMs, entry);
+  const id = newId();
   await tx.query({
     name: 'audit-append',
-    text: `WITH entry AS (INSERT INTO audit (seq, at_ms, actor, action, target, detail, request_id, previous_hash, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9))
-           UPDATE audit_head SET seq = $1, hash = $9`,
+    text: 'INSERT INTO audit_unsealed (id, at_ms, actor, action, target, detail, request_id, mark) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)',
     values: [
-      seq,
+      id,
       nowMs,
       JSON.stringify(entry.actor),
       entry.action,
       entry.target,
       JSON.stringify(entry.detail),
       entry.requestId ?? null,
-      head.hash,
-      hash,
+      auditMark(tx.auditKey, id, nowMs, entry),
     ],
   });
 }
 
-/** HMAC-SHA256 over the previous hash and the entry in a canonical order. */
-export function auditHash(key: Uint8Array, previous: Uint8Array, seq: number, atMs: number, entry: AuditEntry): Buffer {
+/** HMAC-SHA256 over an entry in a canonical order. */
+export function auditMark(key: Uint8Array, id: string, atMs: number, entry: AuditEntry): Buffer {
   const canonical = JSON.stringify([
-    seq,
+    id,
     atMs,
     entry.actor.kind,
     entry.actor.id,
@@ -47,10 +40,21 @@ export function auditHash(key: Uint8Array, previous: Uint8Array, seq: number, at
     sortKeys(entry.detail),
     entry.requestId ?? null,
   ]);
-  return createHmac('sha256', key).update(previous).update(canonical).digest();
+  return createHmac('sha256', key).update('entry\n').update(canonical).digest();
 }
 
-/** jsonb does not keep the order of keys, so the hash must not depend on it. */
+/** HMAC-SHA256 that ties an entry, by its mark, to its place in the chain. */
+export function auditHash(key: Uint8Array, previous: Uint8Array, seq: number, mark: Uint8Array): Buffer {
+  return createHmac('sha256', key).update(`place\n${seq}\n`).update(previous).update(mark).digest();
+}
+
+/** Whether the entry is as its deed wrote it. What was written into the table past us may be of any shape; then it is not ours. */
+export function isAsMarked(key: Uint8Array, row: MarkedRow): boolean {
+  if (typeof row.actor !== 'object' || row.actor === null) return false;
+  return auditMark(key, row.id, row.at_ms, entryOf(row)).equals(row.mark);
+}
+
+/** jsonb does not keep the order of keys, so the mark must not depend on it. */
 function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (value === null || typeof value !== 'object') return value;
@@ -61,45 +65,79 @@ function sortKeys(value: unknown): unknown {
   );
 }
 
+/** Newest first; those that are not sealed yet come before all others, in the order in which they will be. */
+const FILTER = "($4::text IS NULL OR action = $4) AND ($5::text IS NULL OR actor->>'name' = $5)";
+const LIST = `SELECT * FROM (
+    (SELECT NULL::bigint AS seq, id, at_ms, actor, action, target, detail, request_id, NULL::bytea AS hash, NULL::bytea AS previous_hash FROM audit_unsealed
+     WHERE $1::bigint IS NULL AND ($2::bigint IS NULL OR (at_ms, id) < ($2, $3::uuid)) AND ${FILTER} ORDER BY at_ms DESC, id DESC LIMIT $6)
+    UNION ALL
+    (SELECT seq, id, at_ms, actor, action, target, detail, request_id, hash, previous_hash FROM audit
+     WHERE seq < coalesce($1, 9223372036854775807) AND ${FILTER} ORDER BY seq DESC LIMIT $6)
+  ) AS entry ORDER BY seq DESC NULLS FIRST, at_ms DESC, id DESC LIMIT $6`;
+
 export async function auditList(
   db: Executor,
   filter: { action?: string; actor?: string },
   page: { limit: number; cursor?: string },
 ): Promise<Page<AuditRecord>> {
-  const after = decodeCursor(page.cursor, ['bigint']);
-  const { rows } = await db.query<AuditRow>(
-    `SELECT * FROM audit WHERE seq < $1 AND ($2::text IS NULL OR action = $2) AND ($3::text IS NULL OR actor->>'name' = $3) ORDER BY seq DESC LIMIT $4`,
-    [after?.[0] ?? Number.MAX_SAFE_INTEGER, filter.action ?? null, filter.actor ?? null, page.limit + 1],
-  );
-  const items = rows.slice(0, page.limit).map(auditRecord);
+  // A place is that of a sealed entry, or (with number 0) that of one which was not sealed when its page was read.
+  const [seq, atMs, id] = decodeCursor(page.cursor, ['bigint', 'bigint', 'uuid']) ?? [0, null, null];
+  const { rows } = await db.query<ListedRow>(LIST, [
+    seq === 0 ? null : seq,
+    seq === 0 ? atMs : null,
+    seq === 0 ? id : null,
+    filter.action ?? null,
+    filter.actor ?? null,
+    page.limit + 1,
+  ]);
+  const shown = rows.slice(0, page.limit);
+  const last = shown.at(-1);
   return present<Page<AuditRecord>>({
-    items,
-    next: rows.length > page.limit ? encodeCursor([items.at(-1)!.seq]) : undefined,
+    items: shown.map(auditRecord),
+    next: last && rows.length > page.limit ? encodeCursor([last.seq ?? 0, last.at_ms, last.id]) : undefined,
   });
 }
 
-export interface AuditRow {
-  seq: number;
+interface EntryRow {
+  id: string;
   at_ms: number;
   actor: Actor;
   action: string;
   target: string;
   detail: Record<string, unknown>;
   request_id: string | null;
-  hash: Buffer;
+}
+export interface MarkedRow extends EntryRow {
+  mark: Buffer;
+}
+export interface SealedRow extends MarkedRow {
+  seq: number;
   previous_hash: Buffer;
+  hash: Buffer;
+}
+interface ListedRow extends EntryRow {
+  seq: number | null;
+  previous_hash: Buffer | null;
+  hash: Buffer | null;
 }
 
-export function auditRecord(row: AuditRow): AuditRecord {
-  return present<AuditRecord>({
-    seq: row.seq,
-    atMs: row.at_ms,
+function entryOf(row: EntryRow): AuditEntry {
+  return present<AuditEntry>({
     actor: row.actor,
     action: row.action,
     target: row.target,
     detail: row.detail,
     requestId: row.request_id,
-    hash: row.hash.toString('hex'),
-    previousHash: row.previous_hash.toString('hex'),
   });
+}
+
+function auditRecord(row: ListedRow): AuditRecord {
+  return {
+    ...entryOf(row),
+    id: row.id,
+    atMs: row.at_ms,
+    ...(row.seq === null
+      ? {}
+      : { seal: { seq: row.seq, hash: row.hash!.toString('hex'), previousHash: row.previous_hash!.toString('hex') } }),
+  };
 }

@@ -10,6 +10,7 @@ import * as account from './account.ts';
 import * as agentJoin from './agent-join.ts';
 import * as agentSession from './agent-session.ts';
 import * as audit from './audit.ts';
+import { auditSeal } from './audit-seal.ts';
 import { auditVerify } from './audit-verify.ts';
 import * as execution from './execution.ts';
 import * as fleet from './fleet.ts';
@@ -271,6 +272,7 @@ function operationsOn(
 
     auditAppend: (entry) => pool.transaction((tx) => audit.auditAppend(tx, entry, now())),
     auditWrite: (entry) => pool.transaction((tx) => audit.auditAppend(tx, entry, now())),
+    auditSeal: () => auditSeal(ownPool),
     auditVerify: (after) => auditVerify(pool, after),
     auditList: (filter, page) => audit.auditList(pool, filter, page),
     idempotencyClaim: (key, principal, hash) => token.idempotencyClaim(pool, key, principal, hash, now()),
