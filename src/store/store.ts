@@ -313,7 +313,6 @@ export interface OutputChunk extends AttemptKey {
   readonly agentId: AgentId;
 }
 // — fleet —
-
 export interface HostRecord {
   readonly id: HostId;
   readonly name: string;
@@ -652,7 +651,6 @@ export interface Store extends AgentSessionStore<AuditEntry> {
   apiTokenList(): Promise<readonly ApiToken[]>;
   apiTokenRevoke(id: TokenId, audit: AuditEntry): Promise<boolean>;
 
-  // audit and idempotency
   auditAppend(entry: AuditEntry): Promise<void>;
   /** Chains what deeds have written since; answers how many entries. Another server that is at it has nothing left to do here. */
   auditSeal(): Promise<number>;
