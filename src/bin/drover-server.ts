@@ -22,7 +22,7 @@ import { LinkFleet } from '../fleet/link-fleet.ts';
 import { createApi } from '../http/api.ts';
 import { WatcherPlaces } from '../http/watcher-places.ts';
 import { newApiToken } from '../http/fleet-operations.ts';
-import { observeCommit, observePort, observeLinkFault } from '../http/metrics.ts';
+import { observeCommit, observePort, observeLinkFault, observeUnknownReport } from '../http/metrics.ts';
 import { isLoopback } from '../base/node-listener.ts';
 import { createPort, type Port } from '../http/port.ts';
 import { WORKER_FRAMES } from '../protocol/link/worker-frames.ts';
@@ -188,6 +188,7 @@ async function createServer(
     log,
     isLeaseTrusted: () => lease.isTrusted(),
     onCommitted: observeCommit,
+    onUnknownReport: observeUnknownReport,
   });
   const events = new RunEventHub({
     store,

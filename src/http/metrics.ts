@@ -134,6 +134,11 @@ const troubledAgents = new Gauge({
   labelNames: ['host', 'problem'],
   registers,
 });
+const unknownReports = new Counter({
+  name: 'drover_reports_unknown_total',
+  help: 'Reports let go because the database does not know their run: of a restored backup, or older than runs are kept',
+  registers,
+});
 const linkFaults = new Counter({
   name: 'drover_link_faults_total',
   help: 'Links of workers that this server ended because of a frame, by the code they were told',
@@ -190,6 +195,10 @@ export function observeCommit(figures: {
   commitRows.inc(figures.executions);
   for (const state of figures.outcomes)
     if (!['waiting', 'dispatched', 'running'].includes(state)) executions.inc({ state });
+}
+
+export function observeUnknownReport(): void {
+  unknownReports.inc();
 }
 
 export function observeLinkFault(code: ErrorCode): void {

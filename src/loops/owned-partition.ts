@@ -25,7 +25,8 @@ export interface OwnedRun {
 
 /** A run that is being read. `again`: somebody has changed it meanwhile, so that it is read once more. */
 export interface Loading {
-  readonly done: Promise<void>;
+  /** True when it is certain that there is no such run: its partition is owned, and the database says so. */
+  readonly done: Promise<boolean>;
   again: boolean;
 }
 

@@ -25,21 +25,22 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
 import { emptyCounts, isTerminalExecution, type ExecutionState } from '../domain/run/execution-machine.ts';
-import { isOverSsh, type SeedRun } from '../domain/run/execution.ts';
-import { RunActor } from '../domain/run/run-actor.ts';
+import { isOverSsh } from '../domain/run/execution.ts';
 import type { AgentLocation, Fleet, FleetListener } from '../fleet/fleet.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 import type { NotKept } from '../store/commit-result.ts';
 import type { RunSeed, Store } from '../store/store.ts';
-import { executionSpecOf, isInstant, resultOf, type ReportedStream } from './attempt-report.ts';
+import { isInstant, resultOf } from './attempt-report.ts';
 import { isPieceOf } from './chunk-check.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { collectBatch, collectFirst, type Batch } from './commit-batch.ts';
 import { isWordOf } from './event-check.ts';
 import { lateReportOf } from './execution-change.ts';
 import type { Ack, Loading, OwnedPartition, OwnedRun } from './owned-partition.ts';
-import { routeOf, unreachedBecause } from './route.ts';
+import { ownedRunOf } from './owned-run.ts';
+import { routeOf } from './route.ts';
 import { BUSY_RETRY_MS, sendOrders } from './run-orders.ts';
+import { UnknownRuns } from './unknown-runs.ts';
 
 export interface RunOwnerOptions {
   readonly serverId: ServerId;
@@ -61,6 +62,8 @@ export interface RunOwnerOptions {
     durationMs: number;
     outcomes: readonly ExecutionState[];
   }) => void;
+  /** A report of a run that the database does not know was let go. */
+  readonly onUnknownReport?: () => void;
 }
 
 const BALANCE_MS = 1_000;
@@ -83,8 +86,12 @@ export class RunOwner implements Service, Ownership, FleetListener {
   #stopped = true;
   #balancing: Promise<void> = Promise.resolve();
 
+  readonly #unknown: UnknownRuns;
+
   constructor(options: RunOwnerOptions) {
     this.#options = options;
+    const { log, fleet, onUnknownReport } = options;
+    this.#unknown = new UnknownRuns({ log, ack: (ack) => fleet.ack(ack.workerId, [ack]), onReport: onUnknownReport });
   }
 
   async start(): Promise<void> {
@@ -136,7 +143,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const owned = this.#partitions.get(partitionOf(id));
     if (!owned || !this.#options.isLeaseTrusted()) return undefined;
     const nowMs = this.#options.clock.nowMs();
-    const run = this.#actorOf(
+    const run = ownedRunOf(
+      this.#options,
       {
         id,
         name,
@@ -274,8 +282,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
     }
   }
 
-  /** Reads a run, or reads it again when somebody else changed it (cancel, retry); one read at a time. */
-  #load(owned: OwnedPartition, runId: RunId, again: boolean): Promise<void> {
+  /** Reads a run, or reads it again when somebody else changed it (cancel, retry); one read at a time. True: certainly there is none. */
+  #load(owned: OwnedPartition, runId: RunId, again: boolean): Promise<boolean> {
     const loading = owned.loading.get(runId);
     if (loading) {
       // What is under way may have read what was there before the change.
@@ -283,58 +291,44 @@ export class RunOwner implements Service, Ownership, FleetListener {
       return loading.done;
     }
     const known = owned.runs.get(runId);
-    if (known && !again) return Promise.resolve();
+    if (known && !again) return Promise.resolve(false);
     const done = this.#read(owned, runId, known)
-      .catch((error: unknown) =>
-        this.#options.log.warn({ runId, err: error }, 'a run could not be read; it will be again'),
-      )
-      .then(() => {
+      .catch((error: unknown) => {
+        this.#options.log.warn({ runId, err: error }, 'a run could not be read; it will be again');
+        return false;
+      })
+      .then((isAbsent) => {
         owned.loading.delete(runId);
-        return work.again ? this.#load(owned, runId, true) : undefined;
+        return work.again ? this.#load(owned, runId, true) : isAbsent;
       });
     const work: Loading = { done, again: false };
     owned.loading.set(runId, work);
     return done;
   }
 
-  async #read(owned: OwnedPartition, runId: RunId, known: OwnedRun | undefined): Promise<void> {
-    const { store } = this.#options;
+  async #read(owned: OwnedPartition, runId: RunId, known: OwnedRun | undefined): Promise<boolean> {
+    const { store, isLeaseTrusted } = this.#options;
     if (known && !known.actor.isFinished) {
       const run = await store.runFetch(runId, 'own');
       if (run?.cancelRequestedAtMs !== undefined) known.actor.onCancelRequested(run.cancelRequestedBy ?? '');
-      if (run?.round === known.actor.round) return this.#advance(owned, known);
+      if (run?.round === known.actor.round) {
+        this.#advance(owned, known);
+        return false;
+      }
     }
     const seed = await store.runSeed(runId);
-    if (!seed || this.#partitions.get(owned.id) !== owned) return;
+    if (this.#partitions.get(owned.id) !== owned) return false;
+    if (!seed) return isLeaseTrusted();
     if (known) this.#forgetHosts(known);
     this.#admit(owned, seed);
+    return false;
   }
 
   #admit(owned: OwnedPartition, seed: RunSeed): void {
     const roundAgeMs = this.#options.clock.nowMs() - seed.run.roundStartedAtMs;
-    const run = this.#actorOf({ ...seed.run, roundAgeMs }, seed);
+    const run = ownedRunOf(this.#options, { ...seed.run, roundAgeMs }, seed);
     this.#hold(owned, run);
     this.#advance(owned, run);
-  }
-
-  #actorOf(
-    from: SeedRun & { readonly name: string; readonly startedAtMs?: number },
-    { spec, sealedSecrets, executions }: Omit<RunSeed, 'run'>,
-  ): OwnedRun {
-    const { clock, sealer, guardMs } = this.#options;
-    const actor = new RunActor<ReportedStream>(from, spec, executions, clock.monotonicMs());
-    if (guardMs !== undefined) actor.guardMs = guardMs;
-    actor.unreached = ({ hostId }) => unreachedBecause(hostId, spec, this.#options.fleet);
-    let bytes: Uint8Array | undefined;
-    return {
-      actor,
-      acks: [],
-      late: [],
-      timeline: [],
-      idleSince: clock.monotonicMs(),
-      firstStart: from.startedAtMs === undefined || from.round > 1,
-      specBytes: () => (bytes ??= executionSpecOf(from, spec, sealedSecrets, sealer)),
-    };
   }
 
   #hold(owned: OwnedPartition, run: OwnedRun): void {
@@ -404,14 +398,22 @@ export class RunOwner implements Service, Ownership, FleetListener {
         this.#onEvent(run, workerId, key, event);
         touched.set(run, owned);
       } else if (event.k === 'report') {
-        // A run that left memory: read it, and let the report come again.
-        if (owned.loading.size < LOADS_MAX)
-          void this.#load(owned, key.runId, false)
-            .then(() => owned.runs.has(key.runId) && this.onEvents(workerId, [event]))
-            .catch((error: unknown) => this.#options.log.error({ err: error }, 'a report could not be carried out'));
+        const ack = { workerId, attempt: event.report.a as AttemptId, agentId: event.agentId as AgentId };
+        this.#lookFor(owned, key.runId, ack, () => this.onEvents(workerId, [event]));
       }
     }
     for (const [run, owned] of touched) this.#advance(owned, run);
+  }
+
+  /** A run that left memory, or never was: it is read, and what was told of it is heard again, or let go. More than are read at once come again. */
+  #lookFor(owned: OwnedPartition, runId: RunId, ack: Ack, onFound: () => void): void {
+    if (owned.loading.size >= LOADS_MAX) return;
+    void this.#load(owned, runId, false)
+      .then((isAbsent) => {
+        if (owned.runs.has(runId)) onFound();
+        else if (isAbsent) this.#unknown.release(runId, ack);
+      })
+      .catch((error: unknown) => this.#options.log.error({ err: error }, 'a report could not be carried out'));
   }
 
   #onEvent(
@@ -470,6 +472,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const execution = run?.actor.at(key.task, key.ordinal);
     // A run that left memory is asked of the store with the chunk; so is an attempt that a newer one has superseded.
     if (!owned || (run && !execution)) return;
+    // Its report would come after all of its pieces: where nobody wants those, it is let go at once.
+    if (!run && piece.seq === 0) this.#lookFor(owned, key.runId, { workerId, attempt, agentId }, () => undefined);
     if (
       run &&
       execution &&
