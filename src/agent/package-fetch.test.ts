@@ -23,6 +23,7 @@ const hurried = (): Clock => {
       skippedMs += delayMs;
       return systemClock.after(0, callback);
     },
+    soon: systemClock.soon,
   };
 };
 

@@ -58,6 +58,7 @@ describe('an order to upgrade and its end', () => {
       }
       return () => undefined;
     },
+    soon: (callback) => void setImmediate(callback),
   };
 
   beforeEach(async () => {

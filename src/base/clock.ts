@@ -9,6 +9,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Calls back once after `delayMs`; the answer cancels it. Never keeps the process alive by itself when `unref`. */
   after(delayMs: number, callback: () => void, options?: { unref?: boolean }): () => void;
+  /** Calls back in a turn of its own, once whatever else is to be done now has had its turn. */
+  soon(callback: () => void): void;
 }
 
 export const systemClock: Clock = {
@@ -19,6 +21,7 @@ export const systemClock: Clock = {
     if (options?.unref) timer.unref();
     return () => clearTimeout(timer);
   },
+  soon: (callback) => void setImmediate(callback),
 };
 
 /** Resolves after `delayMs`, or at once when the signal aborts. Says which: true when the time passed. */

@@ -16,6 +16,7 @@ function waitingClock(): Clock & { readonly waits: number[] } {
       queueMicrotask(callback);
       return () => undefined;
     },
+    soon: queueMicrotask,
   };
 }
 

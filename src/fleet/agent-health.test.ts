@@ -12,7 +12,7 @@ describe('the health of agents', () => {
   let health: AgentHealth;
   beforeEach(() => {
     nowMs = 1_000;
-    const clock: Clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, after: () => () => undefined };
+    const clock: Clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, after: () => () => undefined, soon() {} };
     health = new AgentHealth(clock);
   });
 

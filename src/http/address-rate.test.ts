@@ -4,7 +4,7 @@ import { networkOf } from '../base/network.ts';
 import { AddressRate } from './address-rate.ts';
 
 function clockAt(at: { ms: number }): Clock {
-  return { nowMs: () => at.ms, monotonicMs: () => at.ms, after: () => () => undefined };
+  return { nowMs: () => at.ms, monotonicMs: () => at.ms, after: () => () => undefined, soon() {} };
 }
 
 describe('the rate of an address', () => {

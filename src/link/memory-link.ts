@@ -9,14 +9,16 @@ class MemoryLink<In extends { t: string }, Out extends { t: string }> implements
   onClose: (reason: string) => void = () => undefined;
   other: MemoryLink<Out, In> | undefined;
   readonly onFault: (error: unknown) => void;
+  readonly #clock: Clock;
   #inbox: In[] = [];
   #paused = false;
   #scheduled = false;
 
-  constructor(peer: Peer, openedAtMs: number, onFault: (error: unknown) => void) {
+  constructor(peer: Peer, clock: Clock, onFault: (error: unknown) => void) {
     this.peer = peer;
+    this.#clock = clock;
     this.onFault = onFault;
-    this.openedAtMs = openedAtMs;
+    this.openedAtMs = clock.nowMs();
   }
 
   /** What the other end would have to hold if this were a network. */
@@ -69,7 +71,7 @@ class MemoryLink<In extends { t: string }, Out extends { t: string }> implements
   #schedule(): void {
     if (this.#scheduled || this.#paused || this.#inbox.length === 0) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#clock.soon(() => {
       this.#scheduled = false;
       const frames = this.#inbox;
       this.#inbox = [];
@@ -91,8 +93,8 @@ export function createMemoryLinks<Near extends { t: string }, Far extends { t: s
   peers: { readonly ofNear: Peer; readonly ofFar: Peer },
   onFault: (error: unknown) => void,
 ): { near: Link<Far, Near>; far: Link<Near, Far> } {
-  const near = new MemoryLink<Far, Near>(peers.ofNear, clock.nowMs(), onFault);
-  const far = new MemoryLink<Near, Far>(peers.ofFar, clock.nowMs(), onFault);
+  const near = new MemoryLink<Far, Near>(peers.ofNear, clock, onFault);
+  const far = new MemoryLink<Near, Far>(peers.ofFar, clock, onFault);
   near.other = far;
   far.other = near;
   return { near, far };

@@ -377,7 +377,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
   #soon(run: OwnedRun): void {
     this.#dueSoon.add(run);
     if (this.#dueSoon.size > 1) return;
-    setImmediate(() => {
+    this.#options.clock.soon(() => {
       const due = [...this.#dueSoon];
       this.#dueSoon.clear();
       for (const one of due) {

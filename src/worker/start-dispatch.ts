@@ -181,7 +181,7 @@ export class StartDispatch {
           return this.#tellLater();
         }
       }
-      setImmediate(turn);
+      this.#options.clock.soon(turn);
     };
     turn();
   }

@@ -25,6 +25,7 @@ function fastClock(): Clock & { jumpMs: number; passedMs: number } {
       });
       return () => clearImmediate(timer);
     },
+    soon: (callback: () => void) => void setImmediate(callback),
   };
   return clock;
 }

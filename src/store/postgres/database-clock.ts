@@ -42,6 +42,10 @@ export class DatabaseClock implements Clock {
     return this.#clock.after(delayMs, callback, options);
   }
 
+  soon(callback: () => void): void {
+    this.#clock.soon(callback);
+  }
+
   #schedule(): void {
     this.#cancel = this.#clock.after(
       READ_EVERY_MS,

@@ -1,0 +1,176 @@
+/**
+ * A store in memory, for the simulator: what owner, fleet and the creation of runs use of the contract, and nothing else. One suite
+ * (test/conformance/store.ts) proves it and PostgreSQL alike. Each call is carried out whole in one turn; several stores on the same
+ * tables are as many servers on one database.
+ */
+import type { Clock } from '../../../src/base/clock.ts';
+import type { AgentId, HostId, WorkerId } from '../../../src/base/ids.ts';
+import type { HintTopic, Store } from '../../../src/store/store.ts';
+import * as fleet from './fleet.ts';
+import * as owner from './owner-commit.ts';
+import { MemoryTables } from './rows.ts';
+import * as runs from './runs.ts';
+
+export type SimulableStore = Pick<
+  Store,
+  | 'clock'
+  | 'runCreate'
+  | 'runSealedSecrets'
+  | 'runFetch'
+  | 'runCancelRequest'
+  | 'runRetry'
+  | 'timelineList'
+  | 'executionFetch'
+  | 'executionList'
+  | 'executionHistory'
+  | 'outputGroups'
+  | 'outputRead'
+  | 'activeRunList'
+  | 'runSeed'
+  | 'ownerCommit'
+  | 'outputChunkWrite'
+  | 'serverRegister'
+  | 'serverList'
+  | 'serverDeregister'
+  | 'partitionBalance'
+  | 'partitionRelease'
+  | 'agentInstancesShow'
+  | 'agentRevokedList'
+  | 'workerSeen'
+  | 'workerList'
+  | 'workerFetch'
+  | 'workerDrain'
+  | 'hostPresenceWrite'
+  | 'hostPresenceReconcile'
+  | 'hostFactsWrite'
+  | 'notify'
+  | 'listen'
+>;
+
+type OnHint = (payload: string) => void;
+
+/** Hints go to every store on the same tables, in a turn of their own. */
+export class MemoryHints {
+  readonly #listeners = new Map<HintTopic, Set<OnHint>>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  notify(topic: HintTopic, payload: string): void {
+    for (const onHint of this.#listeners.get(topic) ?? [])
+      this.#clock.soon(() => {
+        if (this.#listeners.get(topic)?.has(onHint)) onHint(payload);
+      });
+  }
+
+  listen(topic: HintTopic, onHint: OnHint): () => void {
+    const listeners = this.#listeners.get(topic) ?? new Set();
+    this.#listeners.set(topic, listeners);
+    listeners.add(onHint);
+    return () => void listeners.delete(onHint);
+  }
+}
+
+/** `clock` is the database's. */
+export function createMemoryStore(
+  tables: MemoryTables,
+  clock: Clock,
+  hints: Pick<MemoryHints, 'notify' | 'listen'> = new MemoryHints(clock),
+): SimulableStore {
+  const now = (): number => clock.nowMs();
+  return {
+    clock: () => clock,
+    async runCreate(run, audit) {
+      const record = runs.runCreate(tables, run, audit, now());
+      hints.notify('run', run.id);
+      return record;
+    },
+    runSealedSecrets: async (id) => tables.runs.get(id)?.sealedSecrets,
+    runFetch: async (id) => runs.runFetch(tables, id),
+    async runCancelRequest(id, actor, audit) {
+      const answer = runs.runCancelRequest(tables, id, actor, audit, now());
+      if (answer === 'requested' || answer === 'already-requested') hints.notify('run', id);
+      return answer;
+    },
+    async runRetry(id, states, audit) {
+      const answer = runs.runRetry(tables, id, states, audit, now());
+      if (answer.kind === 'opened') hints.notify('run', id);
+      return answer;
+    },
+    timelineList: async (id, { limit, afterSeq = 0 }) =>
+      [...(tables.runs.get(id)?.timeline ?? [])]
+        .filter(({ seq }) => seq > afterSeq)
+        .sort((a, b) => a.seq - b.seq || a.atMs - b.atMs)
+        .slice(0, limit),
+    executionFetch: async (key) => runs.executionFetch(tables, key),
+    executionList: async (id, filter, page) => runs.executionList(tables, id, filter, page),
+    executionHistory: async (key) => runs.executionHistory(tables, key),
+    outputGroups: async (id, options) => runs.outputGroups(tables, id, options),
+    outputRead: async (key, stream, offset, length) => runs.outputRead(tables, key, stream, offset, length),
+
+    async activeRunList(partitions) {
+      const wanted = new Set(partitions);
+      return [...tables.runs.values()]
+        .filter(({ run, isActive }) => isActive && wanted.has(run.partition))
+        .map(({ run: { id, round, cancelRequestedAtMs } }) => ({
+          id,
+          round,
+          isCancelRequested: cancelRequestedAtMs !== undefined,
+        }))
+        .sort((a, b) => (a.id < b.id ? -1 : 1));
+    },
+    runSeed: async (id) => runs.runSeed(tables, id),
+    ownerCommit: async (commit) => owner.ownerCommit(tables, commit),
+    outputChunkWrite: async (fence, chunks) => owner.outputChunkWrite(tables, fence, chunks),
+
+    serverRegister: async (server) => fleet.serverRegister(tables, server, now()),
+    serverList: async () => fleet.serverList(tables, now()),
+    serverDeregister: async (id) => fleet.serverDeregister(tables, id),
+    partitionBalance: async (id) => fleet.partitionBalance(tables, id, now()),
+    partitionRelease: async (id, partitions) => fleet.partitionRelease(tables, id, partitions),
+
+    agentInstancesShow: async (shown) => fleet.agentInstancesShow(tables, shown, now()),
+    agentRevokedList: async () => [...tables.agents.values()].filter((one) => one.isRevoked).map(({ id }) => id),
+    workerSeen: async (worker) => fleet.workerSeen(tables, worker),
+    workerList: async () => [...tables.workers.values()].map((worker) => ({ ...worker })),
+    async workerFetch(id) {
+      const worker = tables.workers.get(id);
+      return worker && { ...worker };
+    },
+    async workerDrain(id, drained, audit) {
+      const worker = tables.workers.get(id);
+      if (!worker) return undefined;
+      if (worker.drained !== drained) tables.audit.push(audit);
+      worker.drained = drained;
+      hints.notify('fleet', id);
+      return { ...worker };
+    },
+    hostPresenceWrite: async (changes) => fleet.hostPresenceWrite(tables, changes),
+    hostPresenceReconcile: async (snapshot) => fleet.hostPresenceReconcile(tables, snapshot),
+    hostFactsWrite: async (changes) => fleet.hostFactsWrite(tables, changes),
+
+    notify: (topic, payload) => hints.notify(topic, payload),
+    listen: (topic, onHint) => hints.listen(topic, onHint),
+  };
+}
+
+/** An agent that has joined, with its host. */
+export function addAgent(tables: MemoryTables, id: AgentId, hostId: HostId, zone: string): void {
+  tables.agents.set(id, { id, hostId, zone, isRevoked: false, session: undefined });
+}
+
+/** A worker that has joined. */
+export function addWorker(tables: MemoryTables, id: WorkerId, zone: string, joinedAtMs: number): void {
+  tables.workers.set(id, {
+    id,
+    name: `worker-${tables.workers.size + 1}`,
+    zone,
+    agentAddress: '',
+    linked: false,
+    joinedAtMs,
+    publicKey: new Uint8Array(0),
+    drained: false,
+  });
+}

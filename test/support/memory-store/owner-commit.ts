@@ -1,0 +1,202 @@
+/** What the owner of a partition decided, written at once or not at all, as `store/postgres/owner-commit.ts` does it. */
+import { createHash } from 'node:crypto';
+import { limits } from '../../../src/base/limits.ts';
+import type { RunId } from '../../../src/base/ids.ts';
+import { canRunMove, isTerminalRun } from '../../../src/domain/run/run-machine.ts';
+import type { CommitResult } from '../../../src/store/commit-result.ts';
+import type {
+  ExecutionChange,
+  Fence,
+  LateReport,
+  LateReportChange,
+  OutputChunk,
+  OwnerCommit,
+  RunChange,
+  StreamRecord,
+  TimelineEntry,
+} from '../../../src/store/store.ts';
+import { attemptKey, type ExecutionRow, type MemoryTables, type RunRow } from './rows.ts';
+import { supersede } from './runs.ts';
+
+const NOTHING: StreamRecord = { size: 0, head: 0, tail: 0 };
+const HOSTS_NAMED_MAX = 20;
+
+export function ownerCommit(tables: MemoryTables, commit: OwnerCommit): CommitResult {
+  if (!tables.holds(commit.fence)) return { kind: 'fenced' };
+  tables.watcher.owned(commit.fence);
+  const refused: number[] = [];
+  const stale = new Set<RunId>();
+  for (const { runId, endedRound } of commit.runs)
+    if (endedRound !== undefined && tables.runs.get(runId)?.run.round !== endedRound) stale.add(runId);
+  // A run that has been opened anew takes nothing of what its former round says.
+  const reopened = new Set(stale);
+  for (const [i, change] of commit.executions.entries())
+    if (reopened.has(change.runId) || !executionWrite(tables, change)) {
+      refused.push(i);
+      stale.add(change.runId);
+    }
+  for (const change of commit.runs) if (!stale.has(change.runId)) runWrite(tables, change);
+  const late = lateWrite(
+    tables,
+    (commit.lateReports ?? []).filter(({ runId }) => !stale.has(runId)),
+  );
+  for (const entry of [...commit.timeline.filter(({ runId }) => !stale.has(runId)), ...late])
+    timelineAdd(tables, entry);
+  for (const { runId } of commit.runs) {
+    const row = tables.runs.get(runId);
+    if (row && !stale.has(runId)) tables.watcher.written(row);
+  }
+  return { kind: 'committed', refused, stale: [...stale], notKept: [] };
+}
+
+function executionWrite(tables: MemoryTables, change: ExecutionChange): boolean {
+  const row = tables.runs.get(change.runId);
+  const execution = row?.executions.find((one) => one.task === change.task && one.ordinal === change.ordinal);
+  if (!row || !execution || execution.attempt !== change.attempt || !change.from.includes(execution.state))
+    return false;
+  const from = execution.state;
+  for (const name of ['finishedAtMs', 'exitCode', 'signal', 'reason', 'detail'] as const) delete execution[name];
+  Object.assign(execution, {
+    ...given(change),
+    state: change.to,
+    settledLate: change.settledLate ?? false,
+    seq: change.seq,
+    stdout: kept(row, change.stdout),
+    stderr: kept(row, change.stderr),
+  });
+  for (const [name, stream] of [
+    ['stdout', 1],
+    ['stderr', 2],
+  ] as const)
+    execution[name] = ofPieces(row, execution, stream, execution[name]);
+  tables.watcher.moved(row, execution, from, change.to);
+  if (change.retry) {
+    supersede(row, execution);
+    execution.failuresInRound++;
+  }
+  return true;
+}
+
+/** What a change says; what it does not say of agent, worker and instants stays as it is known. */
+function given(change: ExecutionChange): Partial<ExecutionRow> {
+  const told: Record<string, unknown> = {};
+  for (const name of [
+    'agentId',
+    'agentInstance',
+    'workerId',
+    'dispatchedAtMs',
+    'startedAtMs',
+    'finishedAtMs',
+    'exitCode',
+    'signal',
+    'reason',
+    'detail',
+  ] as const)
+    if (change[name] !== undefined) told[name] = change[name];
+  return told;
+}
+
+/** Once per content; the stream itself refers to it. */
+function kept(row: RunRow, stream: ExecutionChange['stdout']): StreamRecord {
+  if (!stream) return NOTHING;
+  const { inline, ...record } = stream;
+  if (record.digest && inline) row.blobs.set(Buffer.from(record.digest).toString('hex'), inline);
+  return record;
+}
+
+/** Large output has come as pieces: its digest is theirs, and pieces that are not what was promised are not shown as output. */
+function ofPieces(row: RunRow, execution: ExecutionRow, stream: 1 | 2, record: StreamRecord): StreamRecord {
+  const promised = record.head + record.tail;
+  if (!record.digest || promised <= limits.outputInlineBytesMax) return record;
+  const pieces = [...(row.chunks.get(`${attemptKey(execution)}.${stream}`) ?? [])].sort(([a], [b]) => a - b);
+  const whole = Buffer.concat(pieces.map(([, bytes]) => bytes));
+  if (whole.length !== promised) return { size: record.size, head: 0, tail: 0 };
+  const gap = Buffer.alloc(8);
+  gap.writeBigInt64BE(BigInt(record.size - promised));
+  return { ...record, digest: createHash('sha256').update(whole).update(gap).digest() };
+}
+
+function runWrite(tables: MemoryTables, change: RunChange): void {
+  const row = tables.runs.get(change.runId);
+  if (!row) return;
+  const { run } = row;
+  const to = change.to ?? run.state;
+  if (to !== run.state && !canRunMove(run.state, to)) return;
+  const from = run.state;
+  Object.assign(run, { state: to, counts: change.counts, seq: Math.max(run.seq, change.seq) });
+  if (change.startedAtMs !== undefined) run.startedAtMs ??= change.startedAtMs;
+  if (change.to !== undefined && isTerminalRun(to)) {
+    if (change.finishedAtMs !== undefined) run.finishedAtMs = change.finishedAtMs;
+    row.isActive = false;
+  }
+  if (to !== from) tables.watcher.runMoved(row, from, to);
+}
+
+/** What was told too late to change anything: once, of an attempt that is lost, by the agent that had it. */
+function lateWrite(tables: MemoryTables, reports: readonly LateReportChange[]): TimelineEntry[] {
+  const entries: TimelineEntry[] = [];
+  for (const [runId, list] of Map.groupBy(reports, ({ runId: id }) => id)) {
+    const row = tables.runs.get(runId);
+    const hosts = new Set<string>();
+    for (const report of row ? list : []) {
+      const key = attemptKey(report);
+      const lost = row!.history.find((one) => attemptKey(one) === key && one.state === 'lost');
+      if (!lost || lost.agentId !== report.agentId || row!.lateReports.has(key)) continue;
+      row!.lateReports.set(key, lateReportOf(row!, report));
+      hosts.add(lost.hostName);
+    }
+    if (hosts.size > 0)
+      entries.push({
+        runId,
+        seq: list[0]!.seq,
+        kind: 'late-report',
+        atMs: list[0]!.receivedAtMs,
+        detail: { hosts: [...hosts].sort().slice(0, HOSTS_NAMED_MAX), count: hosts.size },
+      });
+  }
+  return entries;
+}
+
+function lateReportOf(row: RunRow, report: LateReportChange): LateReport {
+  const { agentId: _, agentInstance: __, workerId: ___, dispatchedAtMs: ____, ...told } = given(report);
+  return {
+    ...told,
+    state: report.to as LateReport['state'],
+    receivedAtMs: report.receivedAtMs,
+    finishedAtMs: report.finishedAtMs!,
+    stdout: kept(row, report.stdout),
+    stderr: kept(row, report.stderr),
+  };
+}
+
+/** One entry of a kind for a change of a run. */
+function timelineAdd(tables: MemoryTables, entry: TimelineEntry): void {
+  const timeline = tables.runs.get(entry.runId)?.timeline;
+  if (!timeline?.some(({ seq, kind }) => seq === entry.seq && kind === entry.kind)) timeline?.push(entry);
+}
+
+export function outputChunkWrite(
+  tables: MemoryTables,
+  fence: Fence,
+  chunks: readonly OutputChunk[],
+): ReadonlySet<number> | 'fenced' {
+  if (!tables.holds(fence)) return 'fenced';
+  tables.watcher.owned(fence);
+  const known = new Set<number>();
+  for (const [i, chunk] of chunks.entries()) {
+    const row = tables.runs.get(chunk.runId);
+    const key = attemptKey(chunk);
+    const same = (one: ExecutionRow): boolean => attemptKey(one) === key && one.agentId === chunk.agentId;
+    const now = row?.executions.find(same);
+    const former = row?.history.find(same);
+    const state = now?.state ?? (row?.lateReports.has(key) ? undefined : former?.state);
+    if (!row || (!now && !former)) continue;
+    known.add(i);
+    if (state !== 'dispatched' && state !== 'running' && state !== 'lost') continue;
+    const at = `${key}.${chunk.stream}`;
+    const pieces = row.chunks.get(at) ?? new Map<number, Uint8Array>();
+    row.chunks.set(at, pieces);
+    if (!pieces.has(chunk.seq)) pieces.set(chunk.seq, chunk.bytes);
+  }
+  return known;
+}

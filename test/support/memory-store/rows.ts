@@ -1,0 +1,90 @@
+/** What a store in memory holds: the tables that owner, fleet and creation of runs use, as maps of rows that are changed in place. */
+import type { AgentId, HostId, RunId, ServerId, WorkerId } from '../../../src/base/ids.ts';
+import { PARTITION_COUNT } from '../../../src/base/ids.ts';
+import type { AgentSessionRecord } from '../../../src/domain/agent/session-rule.ts';
+import type { ExecutionState } from '../../../src/domain/run/execution-machine.ts';
+import type { RunState } from '../../../src/domain/run/run-machine.ts';
+import type { RunSpec } from '../../../src/domain/run/spec.ts';
+import type {
+  AuditEntry,
+  ExecutionRecord,
+  ExecutionSeed,
+  Fence,
+  LateReport,
+  RunRecord,
+  TimelineEntry,
+  WorkerRecord,
+} from '../../../src/store/store.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** `via` is told of agent and worker when it is read. */
+export type ExecutionRow = Mutable<Omit<ExecutionRecord, 'via' | 'lateReport'>> &
+  Mutable<Pick<ExecutionSeed, 'failuresInRound' | 'agentInstance'>>;
+
+export interface RunRow {
+  readonly run: Mutable<Omit<RunRecord, 'spec'>>;
+  readonly spec: RunSpec;
+  readonly sealedSecrets: Uint8Array | undefined;
+  readonly executions: ExecutionRow[];
+  /** Settled earlier attempts, in the order in which they were superseded. */
+  readonly history: ExecutionRow[];
+  /** By `task.ordinal.attempt`. */
+  readonly lateReports: Map<string, LateReport>;
+  readonly timeline: TimelineEntry[];
+  /** By digest in hexadecimal. */
+  readonly blobs: Map<string, Uint8Array>;
+  /** By `task.ordinal.attempt.stream`, each piece at its number. */
+  readonly chunks: Map<string, Map<number, Uint8Array>>;
+  isActive: boolean;
+}
+
+export interface AgentRow {
+  readonly id: AgentId;
+  readonly hostId: HostId;
+  readonly zone: string;
+  isRevoked: boolean;
+  session: AgentSessionRecord | undefined;
+}
+
+export interface PresenceRow {
+  readonly agentId: AgentId;
+  readonly workerId: WorkerId | undefined;
+  readonly linked: boolean;
+  readonly atMs: number;
+}
+
+/** Told of every write that lands, while it lands. What it throws is thrown at whoever wrote. */
+export interface StoreWatcher {
+  /** An execution's attempt has moved; `to` is what its row says now, before a retry opens the next attempt. */
+  moved(row: RunRow, execution: ExecutionRow, from: ExecutionState, to: ExecutionState): void;
+  runMoved(row: RunRow, from: RunState, to: RunState): void;
+  /** A write made as owner has landed. */
+  owned(fence: Fence): void;
+  /** The write is over: what it touched must add up. */
+  written(row: RunRow): void;
+}
+
+export class MemoryTables {
+  readonly runs = new Map<RunId, RunRow>();
+  readonly servers = new Map<ServerId, { url: string; version: string; leaseUntilMs: number }>();
+  readonly partitions: { readonly id: number; owner: ServerId | undefined; term: number }[] = Array.from(
+    { length: PARTITION_COUNT },
+    (_, id) => ({ id, owner: undefined, term: 0 }),
+  );
+  readonly agents = new Map<AgentId, AgentRow>();
+  readonly workers = new Map<WorkerId, Mutable<WorkerRecord>>();
+  readonly presence = new Map<HostId, PresenceRow>();
+  readonly facts = new Map<HostId, Readonly<Record<string, unknown>>>();
+  readonly audit: AuditEntry[] = [];
+  watcher: StoreWatcher = { moved() {}, runMoved() {}, owned() {}, written() {} };
+
+  holds({ partition, serverId, term }: Fence): boolean {
+    const row = this.partitions[partition];
+    return row !== undefined && row.owner === serverId && row.term === term;
+  }
+}
+
+export function attemptKey(key: { readonly task: number; readonly ordinal: number; readonly attempt: number }): string {
+  return `${key.task}.${key.ordinal}.${key.attempt}`;
+}
