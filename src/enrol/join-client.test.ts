@@ -41,6 +41,7 @@ function rig(): { waits: number[]; how: Parameters<typeof postJoin>[3] } {
       setImmediate(callback);
       return () => undefined;
     },
+    soon: (callback) => void setImmediate(callback),
   };
   return { waits, how: { clock, random: { next: () => 0.5 } } };
 }

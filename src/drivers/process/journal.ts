@@ -7,12 +7,12 @@
  * [u32 BE length][u32 BE CRC-32 of payload][MessagePack payload]. A torn tail is a crash in mid-write and is cut off; its
  * record was never promised to anybody. A broken record before the last one is damage, and said so.
  */
-import { open, rename, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { Packr } from 'msgpackr';
 import { DroverError } from '../../base/errors.ts';
 import type { AgentReport } from '../../protocol/link/agent-v1.ts';
+import { nodeJournalFiles, type JournalFile, type JournalFiles } from './journal-files.ts';
 
 const MAGIC = Buffer.from('DROVERJ1');
 const HEADER_BYTES = 8;
@@ -63,7 +63,8 @@ export class Journal {
   readonly #settledNow = new Set<string>();
   readonly #path: string;
   readonly #tombstoneKeptMs: number;
-  #file: FileHandle | undefined;
+  readonly #files: JournalFiles;
+  #file: JournalFile | undefined;
   /** Where the promised records end. Beyond it there may be the rest of a write that failed. */
   #bytes = 0;
   #liveBytesEstimate = 0;
@@ -75,23 +76,21 @@ export class Journal {
   #isFolderStale = false;
   #compactOverBytes = COMPACT_OVER_BYTES;
 
-  constructor(path: string, options: { tombstoneKeptMs: number }) {
+  constructor(path: string, options: { tombstoneKeptMs: number; files?: JournalFiles }) {
     this.#path = path;
     this.#tombstoneKeptMs = options.tombstoneKeptMs;
+    this.#files = options.files ?? nodeJournalFiles;
   }
 
   /** Replays the file. Throws `data-folder-foreign` when it is not a journal or is damaged in the middle. */
   async open(nowMs: number): Promise<void> {
-    const bytes = await readFile(this.#path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return Buffer.alloc(0);
-      throw error;
-    });
+    const bytes = await this.#files.read(this.#path);
     const { records, validBytes } = decodeJournal(bytes, this.#path);
     for (const record of records) this.#apply(record);
     for (const [attempt, atMs] of this.tombstones)
       if (atMs < nowMs - this.#tombstoneKeptMs) this.tombstones.delete(attempt);
     try {
-      this.#file = await open(this.#path, bytes.length === 0 ? 'w' : 'r+', 0o600);
+      this.#file = await this.#files.open(this.#path, bytes.length === 0 ? 'w' : 'r+');
       if (validBytes === 0) {
         await writeWhole(this.#file, MAGIC, 0);
         this.#bytes = MAGIC.length;
@@ -100,7 +99,7 @@ export class Journal {
         this.#bytes = validBytes;
       }
       await this.#file.datasync();
-      await syncFolder(dirname(this.#path));
+      await this.#files.syncFolder(dirname(this.#path));
     } catch (error) {
       throw this.#unwritable(error);
     }
@@ -174,7 +173,7 @@ export class Journal {
 
   /** Makes the file end where the promised records end. Cutting off needs no space. */
   async #repair(): Promise<void> {
-    if (this.#isFolderStale) await syncFolder(dirname(this.#path));
+    if (this.#isFolderStale) await this.#files.syncFolder(dirname(this.#path));
     this.#isFolderStale = false;
     if (!this.#hasRest || !this.#file) return;
     await this.#file.truncate(this.#bytes);
@@ -217,14 +216,14 @@ export class Journal {
     }
     const bytes = Buffer.concat(records);
     const staging = `${this.#path}.new`;
-    const file = await open(staging, 'w+', 0o600);
+    const file = await this.#files.open(staging, 'w');
     try {
       await writeWhole(file, bytes, 0);
       await file.sync();
-      await rename(staging, this.#path);
+      await this.#files.rename(staging, this.#path);
     } catch (error) {
       await file.close();
-      await rm(staging, { force: true });
+      await this.#files.remove(staging);
       throw error;
     }
     const former = this.#file!;
@@ -280,13 +279,8 @@ function hasRecordAt(bytes: Buffer, at: number): boolean {
   return end <= bytes.length && crc32(bytes.subarray(at + HEADER_BYTES, end)) === bytes.readUInt32BE(at + 4);
 }
 
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  await folder.sync().finally(() => folder.close());
-}
-
 /** A disk that fills up takes a part and reports no error: whoever does not look has promised half a record. */
-export async function writeWhole(file: FileHandle, bytes: Uint8Array, position: number | null): Promise<void> {
+export async function writeWhole(file: Pick<JournalFile, 'write'>, bytes: Uint8Array, position: number | null): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await file.write(
       bytes,
