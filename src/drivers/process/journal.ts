@@ -280,7 +280,11 @@ function hasRecordAt(bytes: Buffer, at: number): boolean {
 }
 
 /** A disk that fills up takes a part and reports no error: whoever does not look has promised half a record. */
-export async function writeWhole(file: Pick<JournalFile, 'write'>, bytes: Uint8Array, position: number | null): Promise<void> {
+export async function writeWhole(
+  file: Pick<JournalFile, 'write'>,
+  bytes: Uint8Array,
+  position: number | null,
+): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await file.write(
       bytes,
