@@ -174,6 +174,26 @@ describe('a command that is ended', () => {
     await ended(id);
   });
 
+  it('is no agent under nohup, which goes on', async () => {
+    const { stdout } = await cli('agents', 'join-token', 'create', '--json');
+    const { token } = JSON.parse(stdout) as { token: string };
+    const args = ['agent', '--data', join(folder, 'nohup'), '--name', 'nohup-1', '--machine-id', 'nohup-1'];
+    const agent = spawn('nohup', [drover, ...args], { stdio: 'ignore', env: { ...cleanEnv(), DROVER_JOIN: token } });
+    const ended = new Promise((resolve) => agent.once('exit', (code, signal) => resolve(signal ?? code)));
+    const answers = async (): Promise<boolean> =>
+      (await cli('run', '-t', 'nohup-1', '--start-deadline', '2s', '--', 'true')).code === 0;
+    try {
+      await until('it is linked', answers);
+      agent.kill('SIGHUP');
+      expect(await answers()).toBe(true);
+    } finally {
+      agent.kill('SIGTERM');
+      expect(await ended).toBe(0);
+      await cli('agents', 'revoke', 'nohup-1');
+      expect(await cli('hosts', 'remove', 'nohup-1')).toMatchObject({ code: 0 });
+    }
+  });
+
   it('by closing its terminal lets the run go on, for it can be found again', async () => {
     const pid = join(folder, 'pid');
     const at = openTerminal(['sh', '-c', `echo $$ >'${pid}'; exec '${drover}' run -t local-1 -- sleep 60`], access());

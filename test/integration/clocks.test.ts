@@ -1,4 +1,4 @@
-/** A server whose clock jumps by hours in the middle of a run: nothing is settled for it, nothing is refused for it. */
+/** A server or an agent whose clock jumps by hours in the middle of a run: nothing is settled for it, nothing is refused for it. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,18 +27,16 @@ requiring('faketime').describe('a clock that jumps', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'drover-clocks-'));
     mkdirSync(join(folder, 'go'));
-    setClock('+0');
-    cluster = await Cluster.start({
-      servers: 1,
-      workers: 1,
-      agents: 1,
-      serverEnv: {
+    const [serverEnv, agentEnv] = (['server', 'agent'] as const).map((whose) => {
+      setClock(whose, '+0');
+      return {
         LD_PRELOAD: LIBRARY!,
-        FAKETIME_TIMESTAMP_FILE: join(folder, 'time'),
+        FAKETIME_TIMESTAMP_FILE: join(folder, whose),
         FAKETIME_NO_CACHE: '1',
         FAKETIME_DONT_FAKE_MONOTONIC: '1',
-      },
+      };
     });
+    cluster = await Cluster.start({ servers: 1, workers: 1, agents: 1, serverEnv: serverEnv!, agentEnv: agentEnv! });
     api = new ChaosApi(cluster.urls, cluster.token);
   }, 180_000);
   afterAll(async () => {
@@ -46,8 +44,8 @@ requiring('faketime').describe('a clock that jumps', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function setClock(offset: string): void {
-    writeFileSync(join(folder, 'time'), `${offset}\n`);
+  function setClock(whose: 'server' | 'agent', offset: string): void {
+    writeFileSync(join(folder, whose), `${offset}\n`);
   }
 
   /** As whoever asks over HTTP is told. */
@@ -78,7 +76,7 @@ requiring('faketime').describe('a clock that jumps', () => {
       ['+2h', (aheadMs: number) => aheadMs > JUMPED_MS],
       ['-2h', (aheadMs: number) => aheadMs < -JUMPED_MS],
     ] as const) {
-      setClock(offset);
+      setClock('server', offset);
       await until(`the server's clock to be at ${offset}`, async () => isThere(await serverAheadMs()));
       const run = await ended(await start('exit 0'));
       expect([run.state, Math.abs(run.createdAtMs - systemClock.nowMs()) < JUMPED_MS]).toEqual(['succeeded', true]);
@@ -86,5 +84,33 @@ requiring('faketime').describe('a clock that jumps', () => {
     }
     writeFileSync(join(folder, 'go', 'on'), '');
     expect(await ended(held)).toMatchObject({ state: 'succeeded' });
+    setClock('server', '+0');
   }, 120_000);
+
+  it('of a linked agent changes nothing, and is named: a day ahead, and back', async () => {
+    const hold = 'until [ -e "$DROVER_PARAM_GO/go/on" ] || [ ! -d "$DROVER_PARAM_GO/go" ]; do sleep 0.1; done';
+    rmSync(join(folder, 'go', 'on'), { force: true });
+    const held = await start(hold);
+    await until('the script to run', async () => (await stateOf(held)) === 'running');
+    for (const offset of ['+1d', '+0']) {
+      setClock('agent', offset);
+      const run = await ended(await start('exit 0'));
+      expect(run.state).toBe('succeeded');
+      // It was ordered once: one time out, and no other.
+      const kinds = (await cluster.store.timelineList(run.id, { limit: 100 })).map(({ kind }) => kind);
+      expect([offset, kinds]).toEqual([offset, [...new Set(kinds)]]);
+      expect(await stateOf(held)).toBe('running');
+      if (offset === '+0') break;
+      // What is told once a minute is told at once by whoever links anew.
+      await cluster.workers[0]!.kill();
+      cluster.workers[0]!.start();
+      await until('it to be named', async () => {
+        const { body } = await api.get('/api/v1/agents');
+        const [agent] = body.items as { linked: boolean; problems: string[]; load?: object }[];
+        return agent!.linked && agent!.load && agent!.problems.includes('skewed');
+      });
+    }
+    writeFileSync(join(folder, 'go', 'on'), '');
+    expect(await ended(held)).toMatchObject({ state: 'succeeded' });
+  }, 180_000);
 });

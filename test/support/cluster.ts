@@ -121,6 +121,7 @@ export interface ClusterOptions {
   readonly agentProgram?: string;
   /** Of the servers. */
   readonly serverEnv?: Readonly<Record<string, string>>;
+  readonly agentEnv?: Readonly<Record<string, string>>;
   /** Settings of PostgreSQL besides the product's own. */
   readonly postgres?: Readonly<Record<string, string>>;
 }
@@ -194,7 +195,7 @@ export class Cluster {
         this.#failEarly(),
       60_000,
     );
-    for (let i = 1; i <= options.agents; i++) await this.#addAgent(i, options.agentProgram ?? 'drover-agent');
+    for (let i = 1; i <= options.agents; i++) await this.#addAgent(i, options);
     await until(
       'every agent to be linked',
       async () =>
@@ -233,11 +234,11 @@ export class Cluster {
     this.workerPorts.push(port);
   }
 
-  async #addAgent(index: number, program: string): Promise<void> {
+  async #addAgent(index: number, options: ClusterOptions): Promise<void> {
     const join = await this.joinToken('agent');
     const agent = this.#process(
       `host-${index}`,
-      program,
+      options.agentProgram ?? 'drover-agent',
       [
         '--name',
         `host-${index}`,
@@ -246,7 +247,7 @@ export class Cluster {
         '--label',
         `parity=${index % 2 === 0 ? 'even' : 'odd'}`,
       ],
-      { DROVER_JOIN: join },
+      { DROVER_JOIN: join, ...options.agentEnv },
     );
     agent.start();
     this.agents.push(agent);
