@@ -29,7 +29,6 @@ export interface AgentSession {
   readonly instance: string;
   readonly start: number;
   readonly link: number;
-  readonly sinceMs: number;
 }
 
 export interface AgentSessionsOptions {
@@ -46,7 +45,6 @@ export interface AgentSessionsOptions {
 interface Shown {
   readonly workerId: WorkerId;
   readonly proof: LinkProof;
-  readonly sinceMs: number;
   readonly done: () => void;
   isOver: boolean;
 }
@@ -87,10 +85,10 @@ export class AgentSessions {
   /** Resolves when it is decided, or was taken back. */
   show(
     workerId: WorkerId,
-    { agentId, hostId, sinceMs, proof }: { agentId: string; hostId: string; sinceMs: number; proof: Sealed },
+    { agentId, hostId, proof }: { agentId: string; hostId: string; proof: Sealed },
   ): Promise<void> {
     const read = this.#read(workerId, agentId, hostId, proof);
-    if (!read || !Number.isSafeInteger(sinceMs)) {
+    if (!read) {
       this.#options.log.warn({ workerId, hostId, agentId }, 'a link that no agent of ours has proved was passed over');
       return Promise.resolve();
     }
@@ -98,7 +96,6 @@ export class AgentSessions {
       const shown: Shown = {
         workerId,
         proof: read,
-        sinceMs,
         isOver: false,
         done: resolve,
       };
@@ -235,16 +232,13 @@ export class AgentSessions {
     }
   }
 
-  #decided(
-    { workerId, proof, sinceMs }: Shown,
-    verdict: Awaited<ReturnType<Store['agentInstancesShow']>>[number],
-  ): void {
+  #decided({ workerId, proof }: Shown, verdict: Awaited<ReturnType<Store['agentInstancesShow']>>[number]): void {
     const { agentId, hostId, instance, start, link } = proof as LinkProof & { agentId: AgentId; hostId: HostId };
     if (verdict === 'admitted') {
       const known = this.#sessions.get(agentId);
       // An agent that moved on meanwhile: the later link is the living one.
       if (known && (known.start > start || (known.instance === instance && known.link > link))) return;
-      const session: AgentSession = { agentId, hostId, workerId, instance, start, link, sinceMs };
+      const session: AgentSession = { agentId, hostId, workerId, instance, start, link };
       this.#sessions.set(agentId, session);
       this.#keys.set(agentId, this.key(agentId));
       return this.#options.admitted(session, proof);

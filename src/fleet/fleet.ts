@@ -12,9 +12,10 @@ import type { AgentHealth } from './agent-health.ts';
 export interface AgentLocation {
   readonly workerId: WorkerId;
   readonly agentId: AgentId;
-  readonly sinceMs: number;
   /** Which start of the agent. */
   readonly instance: string;
+  /** Which of the links of that start. */
+  readonly link: number;
 }
 
 export interface Assignment {

@@ -59,6 +59,8 @@ interface WorkerState {
   readonly name: string;
   readonly zone: string;
   readonly hello: WorkerHello;
+  /** When its hello was heard, by this server's clock: a worker's own is for display alone. */
+  readonly heardAtMs: number;
   readonly link: WorkerLink;
   snapshot: Set<string>;
   /** What it has shown of agents and is not decided yet. */
@@ -442,9 +444,8 @@ export class LinkFleet implements Fleet {
       this.#workers.delete(id);
       this.#sessions.takeBack(id);
       this.#options.log.info({ workerId: id, reason }, 'a worker is gone');
-      const atMs = this.#options.clock.nowMs();
       for (const [hostId, location] of this.#agents)
-        if (location.workerId === id) this.#unlinked(hostId, location.agentId, id, atMs);
+        if (location.workerId === id) this.#unlinked(hostId, location.agentId, id);
       void this.#options.store
         .workerSeen({ id, agentAddress: state.hello.agentAddress, version: state.hello.version, linked: false })
         .catch(() => undefined);
@@ -485,6 +486,7 @@ export class LinkFleet implements Fleet {
       name,
       zone,
       hello,
+      heardAtMs: clock.nowMs(),
       link,
       snapshot: new Set(),
       shown: [],
@@ -525,11 +527,11 @@ export class LinkFleet implements Fleet {
           });
         return;
       case 'linked':
-        return void this.#sessions.show(worker.id, { ...frame, sinceMs: frame.atMs });
+        return void this.#sessions.show(worker.id, frame);
       case 'unlinked':
         this.#sessions.takeBack(worker.id, frame.agentId);
         if (this.#agents.get(frame.hostId as HostId)?.workerId === worker.id)
-          this.#unlinked(frame.hostId as HostId, frame.agentId as AgentId, worker.id, frame.atMs);
+          this.#unlinked(frame.hostId as HostId, frame.agentId as AgentId, worker.id);
         return;
       case 'events':
         return this.listener.onEvents(worker.id, this.#heard(worker, frame.events));
@@ -690,7 +692,7 @@ export class LinkFleet implements Fleet {
     const held = this.#agents.get(hostId);
     const session = held && this.#sessions.of(held.agentId);
     if (!held || !session) return;
-    this.#unlinked(hostId, held.agentId, held.workerId, this.#options.clock.nowMs());
+    this.#unlinked(hostId, held.agentId, held.workerId);
     this.#workers.get(held.workerId)?.link.send({
       t: 'refused',
       hostId,
@@ -702,10 +704,11 @@ export class LinkFleet implements Fleet {
   }
 
   #linked(session: AgentSession): void {
-    const { workerId, hostId, agentId, instance, sinceMs: atMs } = session;
+    const { workerId, hostId, agentId, instance, link } = session;
+    const atMs = this.#options.clock.nowMs();
     const former = this.#agents.get(hostId);
     if (former && former.agentId !== agentId) this.#sessions.forget(former.agentId);
-    const location: AgentLocation = { workerId, agentId, sinceMs: atMs, instance };
+    const location: AgentLocation = { workerId, agentId, instance, link };
     this.#agents.set(hostId, location);
     this.#record.presence({ hostId, agentId, workerId, linked: true, atMs });
     this.listener.onLinked(hostId, location);
@@ -718,13 +721,13 @@ export class LinkFleet implements Fleet {
   /** What a worker does not hold, it has lost: since its former link to us, or while no server was there at all. */
   #snapshotEnded(worker: WorkerState): void {
     for (const [hostId, { workerId, agentId }] of this.#agents)
-      if (workerId === worker.id && !worker.snapshot.has(hostId))
-        this.#unlinked(hostId, agentId, workerId, worker.hello.nowMs);
+      if (workerId === worker.id && !worker.snapshot.has(hostId)) this.#unlinked(hostId, agentId, workerId);
     worker.snapshot = new Set();
-    this.#record.reconcile(worker.id, worker.hello.nowMs);
+    this.#record.reconcile(worker.id, worker.heardAtMs);
   }
 
-  #unlinked(hostId: HostId, agentId: AgentId, workerId: WorkerId, atMs: number): void {
+  #unlinked(hostId: HostId, agentId: AgentId, workerId: WorkerId): void {
+    const atMs = this.#options.clock.nowMs();
     this.#agents.delete(hostId);
     this.#sessions.forget(agentId);
     this.health.unlinked(hostId);

@@ -13,7 +13,7 @@ const byAgent = { attempt: 2, hostId, agentId: agent, workerId: worker, order: 7
 const bySsh = { ...byAgent, agentId: worker as string as AgentId };
 const waiting = { ...byAgent, agentId: undefined, workerId: undefined };
 const heldBy = (workerId?: WorkerId, agentId = agent) => ({
-  locate: () => (workerId ? { workerId, agentId: agentId!, sinceMs: 0, instance: 'instance' } : undefined),
+  locate: () => (workerId ? { workerId, agentId: agentId!, instance: 'instance', link: 1 } : undefined),
 });
 const spoken = (agentId: string): AttemptEvent[] => [
   { k: 'accepted', a, agentId },

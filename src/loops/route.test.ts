@@ -9,7 +9,7 @@ const BY_SSH = { workerId: far, agentId: far as string as AgentId };
 function ways(more: { linked?: boolean; ssh?: boolean; takesWork?: boolean; workerThere?: boolean } = {}): Ways {
   const { linked = true, ssh = true, takesWork = true, workerThere = true } = more;
   return {
-    locate: () => (linked ? { ...BY_AGENT, sinceMs: 0, instance: 'instance' } : undefined),
+    locate: () => (linked ? { ...BY_AGENT, instance: 'instance', link: 1 } : undefined),
     sshRoute: () => (ssh ? far : undefined),
     takesWork: () => takesWork,
     isLinked: () => workerThere,
@@ -71,7 +71,7 @@ describe('a host that was given up', () => {
     workers: () => [{ id: near, name: 'near', zone: 'default', agents: 0, queued: 0, rssBytes: 0, lagMs: 0 }],
     ...more,
   });
-  const linked = { locate: () => ({ ...BY_AGENT, sinceMs: 0, instance: 'instance' }) };
+  const linked = { locate: () => ({ ...BY_AGENT, instance: 'instance', link: 1 }) };
 
   it.each<[string, Partial<Obstacles>, Parameters<typeof unreachedBecause>[1], string, string]>([
     ['its agent was away', {}, { via: 'agent' }, 'start-deadline', 'agent of the host was not linked'],

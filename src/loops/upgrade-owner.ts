@@ -139,8 +139,8 @@ export class UpgradeOwner implements Service {
   }
 }
 
-function linkOf({ workerId, instance, sinceMs }: AgentLocation): string {
-  return `${workerId} ${instance} ${sinceMs}`;
+function linkOf({ workerId, instance, link }: AgentLocation): string {
+  return `${workerId} ${instance} ${link}`;
 }
 
 /** Half of the time that a host may take goes to the trial, so that its end is told within it. */

@@ -57,7 +57,7 @@ beforeAll(async () => {
     ...NO_FLEET,
     isLinked: () => true,
     takesWork: () => true,
-    locate: (hostId) => ({ workerId: WORKER, agentId: agents.get(hostId)!, sinceMs: 0, instance: INSTANCE }),
+    locate: (hostId) => ({ workerId: WORKER, agentId: agents.get(hostId)!, instance: INSTANCE, link: 1 }),
     assign: ({ runId, targets }) => {
       for (const { ordinal, attempt, agentId } of targets)
         orders.push({ runId, ordinal, attempt, agentId: agentId as AgentId });

@@ -125,7 +125,7 @@ describe('the fleet', () => {
   }
 
   /** A worker's link to the fleet, up to its hello. */
-  async function link(id: WorkerId, nowMs: number): Promise<(frame: WorkerToServerFrame) => void> {
+  async function link(id: WorkerId, nowMs: number): Promise<((frame: WorkerToServerFrame) => void) & { cut(): void }> {
     let welcomed = false;
     const end: Link<WorkerToServerFrame, ServerToWorkerFrame> = {
       peer: { role: 'worker', id, address: '' },
@@ -153,7 +153,7 @@ describe('the fleet', () => {
     expect(reading).toEqual(['paused']);
     await until('the welcome', () => welcomed);
     expect(reading).toEqual(['paused', 'resumed']);
-    return (frame) => end.onFrame(frame);
+    return Object.assign((frame: WorkerToServerFrame) => void end.onFrame(frame), { cut: () => end.onClose('cut') });
   }
 
   /** The agent's own side: each time another start of it. */
@@ -283,6 +283,40 @@ describe('the fleet', () => {
     tell({ t: 'agents', agents: [], last: true });
     await until('the host that left to be away', async () => !(await isLinked(left)));
     expect([await isLinked(stayed), await isLinked(moved)]).toEqual([true, true]);
+  });
+
+  const isThere = async ({ hostId }: { hostId: HostId }, worker: WorkerId): Promise<boolean> => {
+    const host = await api.store.hostFetch(hostId);
+    return host?.linked === true && host.workerId === worker;
+  };
+
+  it('tells a host as there again when its worker is, though the agent has never noticed', async () => {
+    const [worker, host] = [await joinedWorker(), await joinedAgent('unmoved')];
+    const agents = [{ ...host, sinceMs: systemClock.nowMs() - 60_000, proof: sessionOf(host).proof(worker) }];
+    const first = await link(worker, systemClock.nowMs());
+    first({ t: 'agents', agents, last: true });
+    await until('the host to be there', () => isThere(host, worker));
+    first.cut();
+    await until('the host to be away', async () => !(await isThere(host, worker)));
+    (await link(worker, systemClock.nowMs()))({ t: 'agents', agents, last: true });
+    await until('the host to be there again', () => isThere(host, worker));
+  });
+
+  it('tells where a host is by its own clock, however far apart those of the workers are', async () => {
+    const [ahead, behind] = [await joinedWorker(), await joinedWorker()];
+    const host = await joinedAgent('between two clocks');
+    const [aheadMs, behindMs] = [systemClock.nowMs() + 7_200_000, systemClock.nowMs() - 7_200_000];
+    const [tellAhead, tellBehind] = [await link(ahead, aheadMs), await link(behind, behindMs)];
+    tellAhead({ t: 'linked', ...host, atMs: aheadMs, proof: sessionOf(host).proof(ahead) });
+    await until('the host to be with the first', () => isThere(host, ahead));
+    tellAhead({ t: 'unlinked', ...host, atMs: aheadMs + 1 });
+    await until('the host to be away', async () => !(await isThere(host, ahead)));
+    tellBehind({ t: 'linked', ...host, atMs: behindMs, proof: sessionOf(host).proof(behind) });
+    await until('the host to be with the second', () => isThere(host, behind));
+    // What a worker lost before it linked again, by a clock that is behind.
+    tellBehind.cut();
+    (await link(behind, behindMs))({ t: 'agents', agents: [], last: true });
+    await until('the host to be away', async () => (await api.store.hostFetch(host.hostId))?.linked === false);
   });
 
   it('leaves alone what another server has heard of a worker since', async () => {

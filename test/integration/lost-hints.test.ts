@@ -72,7 +72,7 @@ async function ownerWith(changed: Partial<Store>, lookMs?: number): Promise<void
     ...NO_FLEET,
     isLinked: () => true,
     takesWork: () => true,
-    locate: () => (isLinked ? { workerId: WORKER, agentId: AGENT, sinceMs: 0, instance: INSTANCE } : undefined),
+    locate: () => (isLinked ? { workerId: WORKER, agentId: AGENT, instance: INSTANCE, link: 1 } : undefined),
     assign: ({ runId, targets }) => assigned.push({ runId, attempt: targets[0]!.attempt }) > 0,
   };
   owner = new RunOwner({

@@ -71,7 +71,7 @@ describe('a run that is written with its first step', () => {
       takesWork: () => true,
       locate(hostId) {
         const agentId = linked.get(hostId);
-        return agentId && { workerId: WORKER, agentId, sinceMs: 0, instance: INSTANCE };
+        return agentId && { workerId: WORKER, agentId, instance: INSTANCE, link: 1 };
       },
       assign: (assignment) => sent.push(assignment) > 0,
     };
@@ -158,7 +158,7 @@ describe('a run that is written with its first step', () => {
     owner.onLinked(hostIds[2]!, {
       workerId: WORKER,
       agentId: linked.get(hostIds[2]!)!,
-      sinceMs: 0,
+      link: 1,
       instance: INSTANCE,
     });
     await until('the third', () => sent.length === 2);

@@ -99,7 +99,7 @@ export class PlayedServer {
   #hear(workerId: WorkerId, frame: WorkerToServerFrame): void {
     const open = (agentId: string, sealed: Sealed): AgentFrame | undefined =>
       this.sessions.open(workerId, agentId, sealed)?.frame;
-    if (frame.t === 'linked') void this.sessions.show(workerId, { ...frame, sinceMs: frame.atMs });
+    if (frame.t === 'linked') void this.sessions.show(workerId, frame);
     else if (frame.t === 'agents') for (const agent of frame.agents) void this.sessions.show(workerId, agent);
     else if (frame.t === 'ask-time') {
       const session = this.sessions.of(frame.agentId);
