@@ -15,11 +15,9 @@ import { HostileWorker, WanderingAgent } from '../support/attacker.ts';
 import { Cluster } from '../support/cluster.ts';
 import { hostileMessages, type HostileMessage } from '../support/frame-arbitraries.ts';
 import { HostileLink, type HostileLinkOptions } from '../support/hostile-link.ts';
-import { mainThreadCpuMs, yardstickMs } from '../support/turn-watch.ts';
+import { expectNeverDeaf, mainThreadCpuMs } from '../support/turn-watch.ts';
 import { until } from '../support/until.ts';
 
-/** Nobody may be deaf for longer than reading the largest frame takes so many times. */
-const DEAF_YARDSTICKS_MAX = 4;
 /** Chosen anew each time; a failure names it, and `HOSTILE_SEED` brings it back. */
 const seed = Number(process.env.HOSTILE_SEED ?? newId().replaceAll('-', '').slice(-7).replace(/\D/g, '1'));
 const PER_KIND = 6;
@@ -68,7 +66,7 @@ async function metric(pattern: RegExp): Promise<number> {
 }
 
 /** Says it all, on links that are made anew as they are ended, while honest runs go on. Answers how long the process was deaf at the most. */
-async function attack(
+async function deafMsUnder(
   pid: number,
   honest: HostileLink,
   attackers: readonly HostileLink[],
@@ -97,20 +95,8 @@ async function attack(
   return deafMs;
 }
 
-/**
- * Says it all until nobody is deaf: what a frame costs it costs each time, what the machine was busy with it was once. Fails where three times
- * over somebody is deaf for longer than reading the largest frame takes here and now.
- */
-async function attackInVain(...all: Parameters<typeof attack>): Promise<void> {
-  const tries: { deafMs: number; mayMs: number }[] = [];
-  for (let n = 0; n < 3 && tries.every(({ deafMs, mayMs }) => deafMs >= mayMs); n++) {
-    const before = Array.from({ length: 4 }, yardstickMs);
-    const deafMs = await attack(...all);
-    const after = Array.from({ length: 4 }, yardstickMs);
-    tries.push({ deafMs, mayMs: DEAF_YARDSTICKS_MAX * Math.max(...before, ...after) });
-  }
-  expect(tries.at(-1)!.deafMs, JSON.stringify(tries)).toBeLessThan(tries.at(-1)!.mayMs);
-}
+const attackInVain = (...all: Parameters<typeof deafMsUnder>): Promise<void> =>
+  expectNeverDeaf(() => deafMsUnder(...all));
 
 /** Codes that a bad link may be ended with; the numbers are of the WebSocket protocol: a message too large, and none that it knows. */
 const FAREWELLS = new Set(['frame-invalid', 'certificate-invalid', 'shutting-down', 'link-busy', '1009', '1006']);

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Packr } from 'msgpackr';
+import { expect } from 'vitest';
 import { limits } from '../../src/base/limits.ts';
 
 /** Of the main thread of a process so far, in ms. */
@@ -23,4 +24,22 @@ export function yardstickMs(): number {
   packr.unpack(largest);
   const { user, system } = process.threadCpuUsage(before);
   return (user + system) / 1_000;
+}
+
+/** Nobody may be deaf for longer than reading the largest frame takes so many times. */
+const DEAF_YARDSTICKS_MAX = 4;
+
+/**
+ * Attacks until nobody was deaf: what a frame costs it costs each time, what the machine was busy with it was once. Fails where three times over
+ * somebody was deaf for longer than reading the largest frame takes here and now. `attack` answers how long somebody was, in ms of CPU.
+ */
+export async function expectNeverDeaf(attack: () => Promise<number>): Promise<void> {
+  const tries: { deafMs: number; mayMs: number }[] = [];
+  for (let n = 0; n < 3 && tries.every(({ deafMs, mayMs }) => deafMs >= mayMs); n++) {
+    const before = Array.from({ length: 4 }, yardstickMs);
+    const deafMs = await attack();
+    const after = Array.from({ length: 4 }, yardstickMs);
+    tries.push({ deafMs, mayMs: DEAF_YARDSTICKS_MAX * Math.max(...before, ...after) });
+  }
+  expect(tries.at(-1)!.deafMs, JSON.stringify(tries)).toBeLessThan(tries.at(-1)!.mayMs);
 }

@@ -1,0 +1,128 @@
+/**
+ * A server and a worker with good certificates that say whatever bytes they like to those who have dialed them: a worker and an agent that are
+ * at work. Neither ends nor is deaf for long, others are served, and the bad link alone is ended with a code that is noted.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { installationKeys } from '../../src/app/installation-keys.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { newId, type ServerId } from '../../src/base/ids.ts';
+import { decodeFrame } from '../../src/link/codec.ts';
+import { certificateRequest, newKey } from '../../src/pki/identity.ts';
+import { createMasterKey } from '../../src/pki/sealer.ts';
+import { WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
+import type { FrameShapes } from '../../src/protocol/link/shape.ts';
+import { SERVER_FRAMES } from '../../src/protocol/link/worker-frames.ts';
+import { HostileWorker } from '../support/attacker.ts';
+import { ChaosApi } from '../chaos/api.ts';
+import { Cluster, ManagedProcess } from '../support/cluster.ts';
+import { hostileMessages, type HostileMessage } from '../support/frame-arbitraries.ts';
+import { HostileListener } from '../support/hostile-listener.ts';
+import { expectNeverDeaf } from '../support/turn-watch.ts';
+import { until } from '../support/until.ts';
+
+/** Chosen anew each time; a failure names it, and `HOSTILE_SEED` brings it back. */
+const seed = Number(process.env.HOSTILE_SEED ?? newId().replaceAll('-', '').slice(-7).replace(/\D/g, '1'));
+const PER_KIND = 3;
+/** Codes that a bad link may be ended with; the numbers are of the WebSocket protocol: a message too large, and none that it knows. */
+const FAREWELLS = new Set(['frame-invalid', 'protocol-unsupported', '1009', '1006']);
+const HOUR_MS = 3_600_000;
+
+let cluster: Cluster;
+const ends: (() => unknown)[] = [];
+beforeAll(async () => {
+  cluster = await Cluster.start({ servers: 1, workers: 1, agents: 1 });
+}, 180_000);
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+afterAll(() => cluster.stop());
+
+/** A run on the honest host succeeds. */
+async function honestRun(): Promise<void> {
+  const api = new ChaosApi(cluster.urls, cluster.token);
+  const { body } = await api.post('/api/v1/runs', { targets: 'host-1', command: ['true'] });
+  await until('the honest run to succeed', async () => {
+    const { state } = (await cluster.store.runFetch(body.id as never))!;
+    return state === 'succeeded';
+  });
+}
+
+/** Says it all while honest runs go on, and nobody is deaf for long. */
+async function attack(listener: HostileListener, pid: number, messages: readonly HostileMessage[]): Promise<void> {
+  await expectNeverDeaf(async () => {
+    const run = honestRun();
+    let deafMs = 0;
+    for (const message of messages) deafMs = Math.max(deafMs, await listener.say(message, pid));
+    await run;
+    return deafMs;
+  });
+  expect(cluster.unexpectedEnds).toEqual([]);
+  expect(listener.ends).toContain('frame-invalid');
+  expect(listener.ends.filter((end) => !FAREWELLS.has(end))).toEqual([]);
+}
+
+/** What is in order is left out where a good peer may say it too: to be obeyed is no harm done. */
+function outOfOrder(shapes: FrameShapes, types: readonly string[]): HostileMessage[] {
+  return hostileMessages(shapes, seed, PER_KIND).filter((message) => {
+    if (!('bytes' in message)) return true;
+    try {
+      const frame = decodeFrame(message.bytes, shapes);
+      return frame === undefined || !types.includes(frame.t);
+    } catch {
+      return true;
+    }
+  });
+}
+
+describe(`hostile orders (HOSTILE_SEED=${seed})`, () => {
+  it('of a server end its link, and no worker', async () => {
+    const { ca } = await installationKeys(cluster.store, createMasterKey(cluster.masterKey), systemClock);
+    const [id, privateKey] = [newId<'server'>() as ServerId, newKey()];
+    const { certificate } = (await ca.sign(
+      { csr: certificateRequest(privateKey), id, role: 'server', lifetimeMs: HOUR_MS, names: ['127.0.0.1'] },
+      systemClock.nowMs(),
+    ))!;
+    const listener = await HostileListener.listen({ privateKey, certificate, ca: ca.certificate });
+    ends.push(() => listener.end());
+    await cluster.store.serverRegister({
+      id,
+      url: `https://127.0.0.1:${listener.port}`,
+      version: '0.1.0',
+      leaseMs: HOUR_MS,
+    });
+    await attack(listener, cluster.workers[0]!.pid, outOfOrder(SERVER_FRAMES, Object.keys(SERVER_FRAMES)));
+    const [worker] = await cluster.store.workerList();
+    expect(worker).toMatchObject({ name: 'worker-1', linked: true });
+    await until('the worker to tell of it', async () => {
+      const headers = { authorization: `Bearer ${cluster.token}` };
+      const metrics = await (await fetch(`${cluster.urls[0]}/metrics`, { headers })).text();
+      return Number(/^drover_worker_link_faults\{.*\} (\d+)/m.exec(metrics)?.[1]) > 0;
+    });
+  }, 400_000);
+
+  it('of a worker end its link, and no agent', async () => {
+    const worker = await HostileWorker.join(await cluster.joinToken('worker', 'taken'), 'taken');
+    ends.push(() => worker.end());
+    const listener = await HostileListener.listen(worker.identity);
+    ends.push(() => listener.end());
+    await worker.dial(cluster.urls[0]!, { agentAddress: `127.0.0.1:${listener.port}` });
+    const agent = new ManagedProcess({
+      name: 'taken-agent',
+      program: 'drover-agent',
+      args: ['--data', join(cluster.folder, 'taken-agent'), '--name', 'taken', '--machine-id', 'taken'],
+      env: { DROVER_JOIN: await cluster.joinToken('agent', 'taken') },
+      logFolder: join(cluster.folder, 'logs'),
+    });
+    cluster.agents.push(agent);
+    agent.start();
+    await until('the agent to link', () => listener.hellos.length > 0);
+    await attack(listener, agent.pid, outOfOrder(WORKER_TO_AGENT_FRAMES, ['workers']));
+    await until('the agent to link still', () => listener.isLinked);
+    const noted = readFileSync(join(cluster.folder, 'logs', 'taken-agent.log'), 'utf8').match(
+      /"code":"frame-invalid"/g,
+    );
+    expect(noted?.length).toBeGreaterThanOrEqual(listener.ends.filter((end) => end === 'frame-invalid').length);
+  }, 400_000);
+});
