@@ -59,7 +59,6 @@ interface WorkerState {
   readonly name: string;
   readonly zone: string;
   readonly hello: WorkerHello;
-  /** When its hello was heard, by this server's clock: a worker's own is for display alone. */
   readonly heardAtMs: number;
   readonly link: WorkerLink;
   snapshot: Set<string>;
@@ -705,12 +704,11 @@ export class LinkFleet implements Fleet {
 
   #linked(session: AgentSession): void {
     const { workerId, hostId, agentId, instance, link } = session;
-    const atMs = this.#options.clock.nowMs();
     const former = this.#agents.get(hostId);
     if (former && former.agentId !== agentId) this.#sessions.forget(former.agentId);
     const location: AgentLocation = { workerId, agentId, instance, link };
     this.#agents.set(hostId, location);
-    this.#record.presence({ hostId, agentId, workerId, linked: true, atMs });
+    this.#record.presence({ hostId, agentId, workerId, linked: true });
     this.listener.onLinked(hostId, location);
     for (const watch of this.#watches) {
       const mine = [...watch.attempts.values()].filter((place) => place.hostId === hostId && !place.ssh);
@@ -727,12 +725,11 @@ export class LinkFleet implements Fleet {
   }
 
   #unlinked(hostId: HostId, agentId: AgentId, workerId: WorkerId): void {
-    const atMs = this.#options.clock.nowMs();
     this.#agents.delete(hostId);
     this.#sessions.forget(agentId);
     this.health.unlinked(hostId);
-    this.#record.presence({ hostId, agentId, workerId, linked: false, atMs });
-    this.listener.onUnlinked(hostId, agentId, atMs);
+    this.#record.presence({ hostId, agentId, workerId, linked: false });
+    this.listener.onUnlinked(hostId, agentId);
   }
 
   /** One reading at a time, or an older answer could come after a newer one; what fails is read again in the next round of the topology. */

@@ -40,8 +40,9 @@ export class PresenceRecord {
     await this.#flush();
   }
 
-  presence(change: Parameters<Store['hostPresenceWrite']>[0][number]): void {
-    this.#presence.push(change);
+  /** As observed now, by this server's clock: a worker's own is for display alone. */
+  presence(change: Omit<Parameters<Store['hostPresenceWrite']>[0][number], 'atMs'>): void {
+    this.#presence.push({ ...change, atMs: this.#options.clock.nowMs() });
     this.#schedule();
   }
 

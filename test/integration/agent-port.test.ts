@@ -55,6 +55,29 @@ describe('whoever comes to a worker', () => {
     await until('none to count any more', () => port.connections === 0);
   });
 
+  it.each([
+    ['TLSv1.3', 'ALL', true],
+    ['TLSv1.2', 'ECDHE-ECDSA-AES128-GCM-SHA256', false],
+    ['TLSv1.2', 'ECDHE-ECDSA-AES128-SHA256', false],
+    ['TLSv1.1', 'ALL', false],
+  ] as const)('with %s and %s is heard: %s', async (version, ciphers, isHeard) => {
+    const { address } = await start({});
+    const tls = connectTls({
+      port: address.port,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      minVersion: version,
+      maxVersion: version,
+      ciphers: `${ciphers}:@SECLEVEL=0`,
+    });
+    const spoken = await new Promise<string | undefined>((resolve) => {
+      tls.once('secureConnect', () => resolve(tls.getProtocol() ?? undefined));
+      tls.once('error', () => resolve(undefined));
+    });
+    tls.destroy();
+    expect(spoken).toBe(isHeard ? version : undefined);
+  });
+
   it('finds no place beside too many others, until one has proved that it is an agent', async () => {
     const port = await start({ placesPerAddress: 2 });
     const silent = [connect(port.address.port, '127.0.0.1'), connect(port.address.port, '127.0.0.1')];

@@ -4,6 +4,7 @@ import { sshDesk } from '../../src/app/ssh-access.ts';
 import { AgentSession } from '../../src/agent/session.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import {
+  attemptId,
   newId,
   newRunId,
   type AgentId,
@@ -249,6 +250,34 @@ describe('the fleet', () => {
     await linked(good, {});
     await until('the good host to be linked', async () => (await api.store.hostFetch(good.hostId))?.linked);
     expect(fleet.locate(good.hostId)?.agentId).toBe(good.agentId);
+  });
+
+  it('shows the live output of an attempt as its own agent tells it, to each watcher until that one leaves', async () => {
+    const [holder, other] = [await joinedAgent('holds it'), await joinedAgent('holds another')];
+    const [own, foreign] = [sessionOf(holder), sessionOf(other)];
+    for (const [host, session] of [
+      [holder, own],
+      [other, foreign],
+    ] as const) {
+      say({ t: 'linked', ...host, atMs: systemClock.nowMs(), proof: session.proof(workerId) });
+      await until('the link to count', () => fleet.locate(host.hostId));
+    }
+    const attempt = attemptId({ runId: newRunId(systemClock.nowMs()), task: 0, ordinal: 0, attempt: 1 });
+    const seen: string[][] = [[], []];
+    const [leave] = seen.map((texts) =>
+      fleet.watch([{ attempt, hostId: holder.hostId }], ({ bytes }) => texts.push(Buffer.from(bytes).toString())),
+    );
+    const output = (text: string) =>
+      ({ t: 'output', a: attempt, stream: 1, offset: 0, bytes: Buffer.from(text) }) as const;
+    // Another agent in its own hand, the worker in clear, and the agent's words with another's name to them.
+    say({ t: 'said', agentId: other.agentId, ...foreign.seal(output('forged')) });
+    say(output('in clear'));
+    say({ t: 'said', agentId: holder.agentId, ...foreign.seal(output('under a wrong name')) });
+    say({ t: 'said', agentId: holder.agentId, ...own.seal(output('one')) });
+    leave!();
+    say({ t: 'said', agentId: holder.agentId, ...own.seal(output('two')) });
+    expect(seen).toEqual([['one'], ['one', 'two']]);
+    expect(sent.filter((frame) => frame.t === 'watch' && !frame.on)).toEqual([]);
   });
 
   it('gives a drained worker no new work, tells it, and gives it work again when it is resumed', async () => {
