@@ -31,7 +31,7 @@ import { Pool, type Executor, type Query, type Row } from '../../src/store/postg
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from '../support/audit-key.ts';
 import * as run from '../../src/store/postgres/run.ts';
-import { runCreate } from '../../src/store/postgres/run-create.ts';
+import { runCreateMany } from '../../src/store/postgres/run-create.ts';
 import * as token from '../../src/store/postgres/token.ts';
 import type { AuditEntry, ExecutionChange, Fence } from '../../src/store/store.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
@@ -231,14 +231,25 @@ afterAll(async () => {
   await database.drop();
 });
 
+/** What an owner at hand would do first; here it has lost its partition meanwhile. */
+const FIRST = {
+  executions: [],
+  dispatchedAtMs: 1,
+  timeline: [],
+  run: { to: 'running' as const, counts: emptyCounts(), seq: 2 },
+};
+
 /** What the life of one run sends, from its creation to the last page that somebody reads of it. */
 async function lifeOfARun(): Promise<void> {
   const id = newRunId(nowMs());
   const targets = hosts.slice(0, HOSTS_PER_RUN).map((host) => ({ hostId: host.id, hostName: host.name }));
-  await runCreate(
+  const [partition, serverId] = [partitionOf(id), newId<'server'>()];
+  const fenced = { ...FIRST, fence: { partition, serverId, term: 0 } };
+  const one = { id, partition, name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets };
+  const claimed = { ...one, id: newRunId(nowMs()), claim: { principal: 'p', key: 'k1' }, dispatch: fenced };
+  await runCreateMany(
     pool,
-    { id, partition: partitionOf(id), name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets },
-    audit,
+    [one, claimed].map((run) => ({ run, audit })),
     nowMs(),
   );
   await run.activeRunList(pool, [partitionOf(id), 30, 31]);

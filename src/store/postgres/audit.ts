@@ -10,19 +10,24 @@ import type { Executor } from './pool.ts';
 import { decodeCursor, encodeCursor, present } from './rows.ts';
 
 export async function auditAppend(tx: Executor, entry: AuditEntry, nowMs: number): Promise<void> {
-  const id = newId();
+  await auditAppendMany(tx, [entry], nowMs);
+}
+
+export async function auditAppendMany(tx: Executor, entries: readonly AuditEntry[], nowMs: number): Promise<void> {
+  const ids = entries.map(() => newId());
   await tx.query({
     name: 'audit-append',
-    text: 'INSERT INTO audit_unsealed (id, at_ms, actor, action, target, detail, request_id, mark) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)',
+    text: `INSERT INTO audit_unsealed (at_ms, id, actor, action, target, detail, request_id, mark)
+           SELECT $1, * FROM unnest($2::uuid[], $3::jsonb[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::bytea[])`,
     values: [
-      id,
       nowMs,
-      JSON.stringify(entry.actor),
-      entry.action,
-      entry.target,
-      JSON.stringify(entry.detail),
-      entry.requestId ?? null,
-      auditMark(tx.auditKey, id, nowMs, entry),
+      ids,
+      entries.map((entry) => JSON.stringify(entry.actor)),
+      entries.map((entry) => entry.action),
+      entries.map((entry) => entry.target),
+      entries.map((entry) => JSON.stringify(entry.detail)),
+      entries.map((entry) => entry.requestId ?? null),
+      entries.map((entry, i) => auditMark(tx.auditKey, ids[i]!, nowMs, entry)),
     ],
   });
 }

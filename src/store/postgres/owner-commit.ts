@@ -3,11 +3,12 @@
  * takeover (an UPDATE of that row) waits until this commits, and after it this finds another term and writes nothing.
  * Executions change only if attempt and state still are what the owner thinks.
  *
- * Changes are grouped by run, so that each statement names one run id and PostgreSQL plans for that day's partition alone.
+ * Changes are grouped by the day of their runs, so that a batch takes the same few statements however many runs are in it, and each names
+ * the bounds of one day: PostgreSQL then reads that day's partition alone.
  */
 import type { AttemptKey, RunId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
-import { RUN_STATES, RUN_TRANSITIONS, TERMINAL_RUN_STATES, type RunState } from '../../domain/run/run-machine.ts';
+import { isTerminalRun, RUN_STATES, RUN_TRANSITIONS, type RunState } from '../../domain/run/run-machine.ts';
 import type {
   ExecutionChange,
   Fence,
@@ -19,6 +20,7 @@ import type {
 } from '../store.ts';
 import type { CommitResult, NotKept } from '../commit-result.ts';
 import { allAtOnce, byHalves, type Apart } from './apart.ts';
+import { groupByDay, isOfDay, type Day } from './day.ts';
 import { bytes, EXECUTION_COLUMNS, type Cell } from './execution-columns.ts';
 import { lateReportsWrite } from './late-report.ts';
 import { isDataRefused, type Executor, type Pool } from './pool.ts';
@@ -39,23 +41,20 @@ async function commitWrite(tx: Executor, commit: OwnerCommit, apart: Apart): Pro
   const refused: number[] = [];
   const notKept: NotKept[] = [];
   const stale = await reopenedRuns(tx, commit.runs);
-  for (const [runId, indexes] of groupByRun(commit.executions)) {
-    if (stale.has(runId)) {
-      refused.push(...indexes);
-      continue;
-    }
-    const landed = new Set<number>();
+  const current = commit.executions.flatMap(({ runId }, i) => (stale.has(runId) ? [] : [i]));
+  const landed = new Set<number>();
+  for (const [day, indexes] of groupByDay(current, (i) => commit.executions[i]!.runId)) {
     const bad = await apart(indexes, async (some) => {
       const changes = some.map((i) => commit.executions[i]!);
-      for (const n of await executionsWrite(tx, runId, changes)) landed.add(some[n]!);
+      for (const n of await executionsWrite(tx, day, changes)) landed.add(some[n]!);
     });
     for (const { item, why } of bad) notKept.push({ ...keyOf(commit.executions[item]!), why });
-    for (const index of indexes) if (!landed.has(index)) refused.push(index);
   }
+  commit.executions.forEach((_, i) => landed.has(i) || refused.push(i));
   for (const i of refused) stale.add(commit.executions[i]!.runId);
   // A run of which the owner's view was stale is read again and written then; its counts would be wrong now.
-  for (const change of [...commit.runs].sort((a, b) => (a.runId < b.runId ? -1 : 1)))
-    if (!stale.has(change.runId)) await runWrite(tx, change);
+  const changed = commit.runs.filter(({ runId }) => !stale.has(runId));
+  for (const [day, changes] of groupByDay(changed, ({ runId }) => runId)) await runsWrite(tx, day, changes);
   const reports = (commit.lateReports ?? []).filter((report) => !stale.has(report.runId));
   const late: TimelineEntry[] = [];
   for (const [runId, indexes] of groupByRun(reports)) {
@@ -106,7 +105,7 @@ const HOSTS_NAMED_MAX = 20;
 
 /** What was told too late to change anything; what of it is news belongs on the timeline. */
 async function lateWrite(tx: Executor, runId: RunId, reports: readonly LateReportChange[]): Promise<TimelineEntry[]> {
-  await blobsWrite(tx, runId, reports);
+  await blobsWrite(tx, reports);
   const hosts = await lateReportsWrite(tx, runId, reports);
   const { seq, receivedAtMs: atMs } = reports[0]!;
   return hosts.length === 0
@@ -135,6 +134,7 @@ function groupByRun(changes: readonly { readonly runId: RunId }[]): Map<RunId, n
 /** What is once known stays known: a later change that does not say it again does not take it away. */
 const KEPT: readonly string[] = ['agent_id', 'agent_instance', 'worker_id', 'dispatched_at_ms', 'started_at_ms'];
 const KEYS: readonly string[] = ['task', 'attempt', 'allowed'];
+const WRITTEN: typeof EXECUTION_COLUMNS = [['run_id', 'uuid', (c) => c.runId], ...EXECUTION_COLUMNS];
 
 /**
  * Most columns of a batch say the same in every row: such a one travels once, beside an empty array, which unnest fills with NULLs.
@@ -142,16 +142,17 @@ const KEYS: readonly string[] = ['task', 'attempt', 'allowed'];
  */
 const EXECUTIONS_WRITE = ((): string => {
   const value = (name: string): string => {
-    const at = EXECUTION_COLUMNS.findIndex(([column]) => column === name);
-    return `coalesce(c.${name}, $${2 * at + 4}::${EXECUTION_COLUMNS[at]![1]})`;
+    const at = WRITTEN.findIndex(([column]) => column === name);
+    return `coalesce(c.${name}, $${2 * at + 5}::${WRITTEN[at]![1]})`;
   };
   const sets = EXECUTION_COLUMNS.filter(([name]) => !KEYS.includes(name)).map(
     ([name]) => `${name} = ${KEPT.includes(name) ? `coalesce(${value(name)}, e.${name})` : value(name)}`,
   );
-  const arrays = EXECUTION_COLUMNS.map(([, type], at) => `$${2 * at + 3}::${type}[]`);
+  const arrays = WRITTEN.map(([, type], at) => `$${2 * at + 4}::${type}[]`);
   return `UPDATE execution e SET ${sets.join(', ')}
-    FROM unnest($2::int[], ${arrays.join(', ')}) WITH ORDINALITY AS c(ordinal, ${EXECUTION_COLUMNS.map(([name]) => name).join(', ')}, n)
-    WHERE e.run_id = $1 AND e.task = ${value('task')} AND e.ordinal = c.ordinal AND e.attempt = ${value('attempt')} AND position(',' || e.state || ',' IN ${value('allowed')}) > 0
+    FROM unnest($3::int[], ${arrays.join(', ')}) WITH ORDINALITY AS c(ordinal, ${WRITTEN.map(([name]) => name).join(', ')}, n)
+    WHERE ${isOfDay('e.run_id')} AND e.run_id = ${value('run_id')} AND e.task = ${value('task')} AND e.ordinal = c.ordinal AND e.attempt = ${value('attempt')}
+      AND position(',' || e.state || ',' IN ${value('allowed')}) > 0
     RETURNING c.n`;
 })();
 
@@ -175,48 +176,64 @@ function columnOf(changes: readonly ExecutionChange[], pick: (change: ExecutionC
  * Tried and left: a prepared UPDATE per row in one transaction 101; rows as jsonb_to_recordset 9, for half of the columns; an index on
  * (run_id, seq) 10 or on (run_id, state) 11, and with either no update is heap-only any more; fillfactor 100 instead of 50: 9.
  */
-async function executionsWrite(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<Set<number>> {
-  await blobsWrite(tx, runId, changes);
+async function executionsWrite(tx: Executor, day: Day, changes: readonly ExecutionChange[]): Promise<Set<number>> {
+  await blobsWrite(tx, changes);
   const { rows } = await tx.query<{ n: number }>({
     name: 'executions-write',
     text: EXECUTIONS_WRITE,
     values: [
-      runId,
+      day.first,
+      day.last,
       changes.map((change) => change.ordinal),
-      ...EXECUTION_COLUMNS.flatMap(([, , pick]) => columnOf(changes, pick)),
+      ...WRITTEN.flatMap(([, , pick]) => columnOf(changes, pick)),
     ],
   });
   const landed = new Set(rows.map((row) => row.n - 1));
-  await digestsWrite(
+  const written = changes.filter((_change, i) => landed.has(i));
+  await digestsWrite(tx, day, written);
+  await attemptsReopen(
     tx,
-    runId,
-    changes.filter((_change, i) => landed.has(i)),
+    day,
+    written.filter((change) => change.retry),
   );
-  const retried = changes.filter((change, i) => change.retry && landed.has(i));
-  if (retried.length > 0) await attemptsReopen(tx, runId, retried);
   return landed;
 }
 
+const KEY_ROWS = 'unnest($3::uuid[], $4::int[], $5::int[]) AS k(run_id, task, ordinal)';
+function keysOf(day: Day, changes: readonly ExecutionChange[]): unknown[] {
+  return [
+    day.first,
+    day.last,
+    changes.map((change) => change.runId),
+    changes.map((change) => change.task),
+    changes.map((change) => change.ordinal),
+  ];
+}
+
 /** The settled attempt moves to the history and the next one waits, in the same transaction as its outcome. */
-async function attemptsReopen(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<void> {
-  const keys = [runId, changes.map((c) => c.task), changes.map((c) => c.ordinal)];
-  const match = 'e.run_id = $1 AND e.task = k.task AND e.ordinal = k.ordinal';
+async function attemptsReopen(tx: Executor, day: Day, changes: readonly ExecutionChange[]): Promise<void> {
+  if (changes.length === 0) return;
+  const match = `${isOfDay('e.run_id')} AND e.run_id = k.run_id AND e.task = k.task AND e.ordinal = k.ordinal`;
   await tx.query(
-    `INSERT INTO execution_history SELECT e.* FROM execution e, unnest($2::int[], $3::int[]) AS k(task, ordinal) WHERE ${match} ON CONFLICT DO NOTHING`,
-    keys,
+    `INSERT INTO execution_history SELECT e.* FROM execution e, ${KEY_ROWS} WHERE ${match} ON CONFLICT DO NOTHING`,
+    keysOf(day, changes),
   );
   await tx.query(
-    `UPDATE execution e SET ${FRESH_ATTEMPT}, failures_in_round = failures_in_round + 1 FROM unnest($2::int[], $3::int[]) AS k(task, ordinal) WHERE ${match}`,
-    keys,
+    `UPDATE execution e SET ${FRESH_ATTEMPT}, failures_in_round = failures_in_round + 1 FROM ${KEY_ROWS} WHERE ${match}`,
+    keysOf(day, changes),
   );
 }
 
-async function blobsWrite(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<void> {
-  const blobs = new Map<string, { digest: Uint8Array; bytes: Uint8Array }>();
-  for (const change of changes) {
-    for (const stream of [change.stdout, change.stderr]) {
+async function blobsWrite(tx: Executor, changes: readonly (ExecutionChange | LateReportChange)[]): Promise<void> {
+  const blobs = new Map<string, { runId: RunId; digest: Uint8Array; bytes: Uint8Array }>();
+  for (const { runId, stdout, stderr } of changes) {
+    for (const stream of [stdout, stderr]) {
       if (stream?.digest && stream.inline)
-        blobs.set(Buffer.from(stream.digest).toString('latin1'), { digest: stream.digest, bytes: stream.inline });
+        blobs.set(`${runId}${Buffer.from(stream.digest).toString('latin1')}`, {
+          runId,
+          digest: stream.digest,
+          bytes: stream.inline,
+        });
     }
   }
   if (blobs.size === 0) return;
@@ -224,8 +241,12 @@ async function blobsWrite(tx: Executor, runId: RunId, changes: readonly Executio
   const sorted = [...blobs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, blob]) => blob);
   await tx.query({
     name: 'blobs-write',
-    text: 'INSERT INTO output_blob (run_id, digest, bytes) SELECT $1, digest, bytes FROM unnest($2::bytea[], $3::bytea[]) AS blob(digest, bytes) ON CONFLICT DO NOTHING',
-    values: [runId, sorted.map((blob) => bytes(blob.digest)), sorted.map((blob) => bytes(blob.bytes))],
+    text: 'INSERT INTO output_blob (run_id, digest, bytes) SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) ON CONFLICT DO NOTHING',
+    values: [
+      sorted.map((blob) => blob.runId),
+      sorted.map((blob) => bytes(blob.digest)),
+      sorted.map((blob) => bytes(blob.bytes)),
+    ],
   });
 }
 
@@ -237,25 +258,34 @@ const FROM_STATES = Object.fromEntries(
   ]),
 ) as Record<RunState, RunState[]>;
 
-async function runWrite(tx: Executor, change: RunChange): Promise<void> {
-  const terminal = change.to !== undefined && (TERMINAL_RUN_STATES as readonly RunState[]).includes(change.to);
+async function runsWrite(tx: Executor, day: Day, changes: readonly RunChange[]): Promise<void> {
+  const terminal = changes.map(({ to }) => to !== undefined && isTerminalRun(to));
   await tx.query({
-    name: 'run-write',
-    text: `UPDATE run SET state = coalesce($2, state), counts = $3, seq = greatest(seq, $4), started_at_ms = coalesce(started_at_ms, $5), finished_at_ms = CASE WHEN $6 THEN coalesce($7, finished_at_ms) ELSE finished_at_ms END
-           WHERE id = $1 AND ($2::text IS NULL OR state = ANY ($8))`,
+    name: 'runs-write',
+    text: `UPDATE run SET state = coalesce(c.state, run.state), counts = c.counts, seq = greatest(run.seq, c.seq), started_at_ms = coalesce(run.started_at_ms, c.started_at_ms),
+             finished_at_ms = CASE WHEN c.terminal THEN coalesce(c.finished_at_ms, run.finished_at_ms) ELSE run.finished_at_ms END
+           FROM unnest($3::uuid[], $4::text[], $5::jsonb[], $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::text[]) AS c(id, state, counts, seq, started_at_ms, terminal, finished_at_ms, allowed)
+           WHERE ${isOfDay('run.id')} AND run.id = c.id AND (c.state IS NULL OR position(',' || run.state || ',' IN c.allowed) > 0)`,
     values: [
-      change.runId,
-      change.to ?? null,
-      JSON.stringify(change.counts),
-      change.seq,
-      change.startedAtMs ?? null,
+      day.first,
+      day.last,
+      changes.map((change) => change.runId),
+      changes.map((change) => change.to ?? null),
+      changes.map((change) => JSON.stringify(change.counts)),
+      changes.map((change) => change.seq),
+      changes.map((change) => change.startedAtMs ?? null),
       terminal,
-      change.finishedAtMs ?? null,
-      change.to ? FROM_STATES[change.to] : null,
+      changes.map((change) => change.finishedAtMs ?? null),
+      changes.map((change) => (change.to ? `,${FROM_STATES[change.to].join(',')},` : null)),
     ],
   });
-  if (terminal)
-    await tx.query({ name: 'run-inactive', text: 'DELETE FROM run_active WHERE run_id = $1', values: [change.runId] });
+  const ended = changes.filter((_, i) => terminal[i]);
+  if (ended.length > 0)
+    await tx.query({
+      name: 'runs-inactive',
+      text: 'DELETE FROM run_active WHERE run_id = ANY ($1)',
+      values: [ended.map((change) => change.runId)],
+    });
 }
 
 export async function timelineWrite(tx: Executor, entries: readonly TimelineEntry[]): Promise<void> {
@@ -321,12 +351,12 @@ export async function outputChunkWrite(
  */
 const DIGESTS_WRITE = ((): string => {
   const stream = (name: 'out' | 'err', number: 1 | 2): string => `
-    SELECT e.task, e.ordinal, ${number} AS stream, coalesce(sum(length(c.bytes)), 0) = e.${name}_head + e.${name}_tail AS whole,
+    SELECT e.run_id, e.task, e.ordinal, ${number} AS stream, coalesce(sum(length(c.bytes)), 0) = e.${name}_head + e.${name}_tail AS whole,
       sha256(coalesce(string_agg(c.bytes, ''::bytea ORDER BY c.seq), ''::bytea) || int8send(e.${name}_size - e.${name}_head - e.${name}_tail)) AS digest
-    FROM unnest($2::int[], $3::int[]) AS k(task, ordinal) JOIN execution e ON e.run_id = $1 AND e.task = k.task AND e.ordinal = k.ordinal
-    LEFT JOIN output_chunk c ON c.run_id = $1 AND c.task = e.task AND c.ordinal = e.ordinal AND c.attempt = e.attempt AND c.stream = ${number}
-    WHERE e.${name}_digest IS NOT NULL AND e.${name}_head + e.${name}_tail > $4
-    GROUP BY e.task, e.ordinal, e.${name}_size, e.${name}_head, e.${name}_tail`;
+    FROM ${KEY_ROWS} JOIN execution e ON ${isOfDay('e.run_id')} AND e.run_id = k.run_id AND e.task = k.task AND e.ordinal = k.ordinal
+    LEFT JOIN output_chunk c ON ${isOfDay('c.run_id')} AND c.run_id = e.run_id AND c.task = e.task AND c.ordinal = e.ordinal AND c.attempt = e.attempt AND c.stream = ${number}
+    WHERE e.${name}_digest IS NOT NULL AND e.${name}_head + e.${name}_tail > $6
+    GROUP BY e.run_id, e.task, e.ordinal, e.${name}_size, e.${name}_head, e.${name}_tail`;
   const sets = (['out', 'err'] as const).map(
     (
       name,
@@ -335,12 +365,12 @@ const DIGESTS_WRITE = ((): string => {
   );
   return `WITH o AS (${stream('out', 1)}), r AS (${stream('err', 2)})
     UPDATE execution e SET ${sets.join(', ')}
-    FROM unnest($2::int[], $3::int[]) AS k(task, ordinal) LEFT JOIN o AS out USING (task, ordinal) LEFT JOIN r AS err USING (task, ordinal)
-    WHERE e.run_id = $1 AND e.task = k.task AND e.ordinal = k.ordinal`;
+    FROM ${KEY_ROWS} LEFT JOIN o AS out USING (run_id, task, ordinal) LEFT JOIN r AS err USING (run_id, task, ordinal)
+    WHERE ${isOfDay('e.run_id')} AND e.run_id = k.run_id AND e.task = k.task AND e.ordinal = k.ordinal`;
 })();
 
 /** As many reports as have chunks come no faster than chunks are written, so a commit has few of them. */
-async function digestsWrite(tx: Executor, runId: RunId, changes: readonly ExecutionChange[]): Promise<void> {
+async function digestsWrite(tx: Executor, day: Day, changes: readonly ExecutionChange[]): Promise<void> {
   const chunked = changes.filter((change) =>
     [change.stdout, change.stderr].some(
       (stream) => stream?.digest && stream.head + stream.tail > limits.outputInlineBytesMax,
@@ -350,6 +380,6 @@ async function digestsWrite(tx: Executor, runId: RunId, changes: readonly Execut
     await tx.query({
       name: 'digests-write',
       text: DIGESTS_WRITE,
-      values: [runId, chunked.map((c) => c.task), chunked.map((c) => c.ordinal), limits.outputInlineBytesMax],
+      values: [...keysOf(day, chunked), limits.outputInlineBytesMax],
     });
 }

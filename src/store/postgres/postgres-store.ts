@@ -24,7 +24,8 @@ import { migrate } from './migrate.ts';
 import * as owner from './owner-commit.ts';
 import { Pool } from './pool.ts';
 import * as run from './run.ts';
-import { runCreate } from './run-create.ts';
+import { runCreateMany } from './run-create.ts';
+import { RunCreations } from './run-creations.ts';
 import * as token from './token.ts';
 import * as upgrade from './upgrade.ts';
 
@@ -126,10 +127,11 @@ function operationsOn(
     if (answer.kind === kind) hints.notify('hosts', '');
     return answer;
   };
+  const creations = new RunCreations((batch) => runCreateMany(pool, batch, now()));
   return {
     clock: () => databaseClock,
     async runCreate(newRun, entry) {
-      const record = await runCreate(pool, newRun, entry, now());
+      const record = await creations.create({ run: newRun, audit: entry });
       hints.notify('run', newRun.id);
       return record;
     },

@@ -1,0 +1,156 @@
+/** Runs that are created, and end, in the same moment: each is whole, and what is wrong with one is its own. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { newId, newRunId, partitionOf, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
+import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
+import type { NewRun } from '../../src/store/store.ts';
+import { testApi, type TestApi } from '../support/api.ts';
+
+const actor = { kind: 'system', id: 'test', name: 'test' } as const;
+const audit = { actor, action: 'test', target: 'test', detail: {} };
+const DAY_MS = 86_400_000;
+
+let api: TestApi;
+let serverId: ServerId;
+beforeAll(async () => {
+  api = await testApi();
+  serverId = newId<'server'>() as ServerId;
+  await api.store.serverRegister({ id: serverId, url: 'http://x', version: '0', leaseMs: 600_000 });
+});
+afterAll(() => api.close());
+
+function newRun(hosts: number, id = newRunId(systemClock.nowMs())): NewRun {
+  return {
+    id,
+    partition: partitionOf(id),
+    name: 'n',
+    reason: '',
+    createdBy: actor,
+    targetExpression: 'all',
+    spec: {} as never,
+    targets: Array.from({ length: hosts }, (_, n) => ({ hostId: newId<'host'>() as HostId, hostName: `h${n}` })),
+  };
+}
+
+describe('runs that are created at once', () => {
+  it('are each whole, with their own hosts, claim and audit entry', async () => {
+    const runs = Array.from({ length: 60 }, (_, n) => ({
+      ...newRun(1 + (n % 4)),
+      claim: { principal: 'p', key: `burst-${n}` },
+    }));
+    for (const { claim } of runs)
+      await api.database.query(
+        "INSERT INTO idempotency (principal, key, request_hash, created_at_ms) VALUES ($1, $2, '', 1)",
+        [claim.principal, claim.key],
+      );
+    const records = await Promise.all(
+      runs.map((run) => api.store.runCreate(run, { ...audit, action: 'burst', target: run.id })),
+    );
+    for (const [i, run] of runs.entries()) {
+      expect(records[i]).toMatchObject({ id: run.id, state: 'waiting', counts: { waiting: run.targets.length } });
+      const { items } = await api.store.executionList(run.id, {}, { limit: 10 });
+      expect(items.map(({ hostId }) => hostId)).toEqual(run.targets.map(({ hostId }) => hostId));
+    }
+    const claims = await api.database.query("SELECT key, body FROM idempotency WHERE principal = 'p' ORDER BY key");
+    expect(claims).toEqual(
+      runs
+        .map(({ id, claim }) => ({ key: claim.key, body: JSON.stringify({ id }) }))
+        .sort((a, b) => (a.key < b.key ? -1 : 1)),
+    );
+    const { items } = await api.store.auditList({ action: 'burst' }, { limit: 100 });
+    expect(items.map(({ target }) => target).sort()).toEqual(runs.map(({ id }) => id).sort());
+  });
+
+  it('are not refused because of one that the database refuses', async () => {
+    const runs = Array.from({ length: 30 }, () => newRun(1));
+    const outcomes = await Promise.allSettled(
+      runs.map((run, n) => api.store.runCreate(n === 17 ? { ...run, name: 'a\0b' } : run, audit)),
+    );
+    expect(outcomes.flatMap(({ status }, n) => (status === 'rejected' ? [n] : []))).toEqual([17]);
+    expect(await api.store.runFetch(runs[17]!.id)).toBeUndefined();
+    for (const [n, { id }] of runs.entries()) if (n !== 17) expect(await api.store.runFetch(id)).toBeDefined();
+  });
+
+  it('are begun only where the owner still owns their partition, under this very term', async () => {
+    const run = newRun(1);
+    const owned = await api.store.partitionBalance(serverId);
+    const { term } = owned.find(({ id }) => id === run.partition)!;
+    const dispatched = (id: RunId, termHeld: number): NewRun['dispatch'] => ({
+      fence: { partition: run.partition, term: termHeld, serverId },
+      executions: [{ ordinal: 0, agentId: newId<'agent'>(), workerId: newId<'worker'>() }],
+      dispatchedAtMs: 3,
+      run: { runId: id, to: 'running', counts: { ...emptyCounts(), dispatched: 1 }, seq: 2, startedAtMs: 3 },
+      timeline: [],
+    });
+    // All three are of one partition.
+    const ids: RunId[] = [run.id];
+    while (ids.length < 3) {
+      const id = newRunId(systemClock.nowMs());
+      if (partitionOf(id) === run.partition) ids.push(id);
+    }
+    const created = await Promise.all(
+      ids.map((id, n) =>
+        api.store.runCreate({ ...newRun(1, id), dispatch: dispatched(id, term - (n === 1 ? 1 : 0))! }, audit),
+      ),
+    );
+    expect(created.map(({ state, seq }) => [state, seq])).toEqual([
+      ['running', 2],
+      ['waiting', 1],
+      ['running', 2],
+    ]);
+  });
+});
+
+describe('runs of several days that end in one commit', () => {
+  it('are each written, and none but they', async () => {
+    const partition = partitionOf(newRunId(systemClock.nowMs()));
+    const ids = [0, 0, 1, 2].map((days) => {
+      for (;;) {
+        const id = newRunId(systemClock.nowMs() - days * DAY_MS);
+        if (partitionOf(id) === partition) return id;
+      }
+    });
+    const bystander = newRun(2);
+    await Promise.all([
+      ...ids.map((id) => api.store.runCreate(newRun(2, id), audit)),
+      api.store.runCreate(bystander, audit),
+    ]);
+    const { term } = (await api.store.partitionBalance(serverId)).find(({ id }) => id === partition)!;
+    const result = await api.store.ownerCommit({
+      fence: { partition, term, serverId },
+      executions: ids.flatMap((runId, n) =>
+        [0, 1].map((ordinal) => ({
+          runId,
+          task: 0,
+          ordinal,
+          attempt: 1,
+          from: ['waiting' as const],
+          to: 'succeeded' as const,
+          exitCode: 0,
+          startedAtMs: 1,
+          finishedAtMs: 2 + n,
+          seq: 5,
+        })),
+      ),
+      runs: ids.map((runId) => ({
+        runId,
+        to: 'succeeded',
+        counts: { ...emptyCounts(), succeeded: 2 },
+        finishedAtMs: 9,
+        seq: 5,
+      })),
+      timeline: [],
+    });
+    expect(result).toEqual({ kind: 'committed', refused: [], stale: [], notKept: [] });
+    for (const [n, id] of ids.entries()) {
+      expect(await api.store.runFetch(id)).toMatchObject({ state: 'succeeded', finishedAtMs: 9 });
+      const { items } = await api.store.executionList(id, {}, { limit: 10 });
+      expect(items.map(({ state, finishedAtMs }) => [state, finishedAtMs])).toEqual([
+        ['succeeded', 2 + n],
+        ['succeeded', 2 + n],
+      ]);
+    }
+    expect(await api.store.runFetch(bystander.id)).toMatchObject({ state: 'waiting' });
+    expect(await api.store.activeRunList([partition])).not.toContainEqual(expect.objectContaining({ id: ids[0] }));
+  });
+});
