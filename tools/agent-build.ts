@@ -4,6 +4,8 @@
  *
  *   npm run build:agent -- [--out DIR] [--arch x64,arm64] [--version V] [--key FILE]
  *
+ * Without --arch a processor whose Node cannot be fetched is left out, if it is not this machine's own.
+ *
  * The key is made when FILE (else ~/.config/drover/release.key) is not there yet. Whoever holds it decides what hosts execute as root: keep it
  * off the server, and never beside the packages, where it is refused.
  */
@@ -47,8 +49,13 @@ export interface BuildOptions {
   readonly out: string;
   readonly archs: readonly string[];
   readonly version: string;
-  readonly keyFile: string /** Of gzip; tests have no time for the best. */;
+  readonly keyFile: string;
+  /** Of gzip: 1 is fast, 9 is small; 6 unless given. */
   readonly compression?: number;
+  /** Another processor than this machine's is left out, and told, where its Node cannot be had. */
+  readonly isOthersOptional?: boolean;
+  /** Told what is being done, and of a processor that is left out. */
+  readonly onStep?: (step: string) => void;
 }
 
 export async function buildAgent(options: BuildOptions): Promise<PackagesManifest> {
@@ -61,11 +68,22 @@ export async function buildAgent(options: BuildOptions): Promise<PackagesManifes
   const work = mkdtempSync(join(tmpdir(), 'drover-agent-build-'));
   try {
     const bundle = join(work, 'agent.cjs');
+    options.onStep?.('bundling');
     await agentBundle(bundle, { write: true, format: 'cjs', version: options.version });
     const packages: AgentPackage[] = [];
-    for (const arch of options.archs) packages.push(await buildOne(options, arch, work, bundle, key.privateKey));
+    for (const arch of options.archs) {
+      options.onStep?.(`linux ${arch}`);
+      const node = await nodeOf(arch, work).catch((error: Error) => {
+        if (!options.isOthersOptional || arch === process.arch) throw error;
+        options.onStep?.(`linux ${arch} is left out, for its Node cannot be fetched: ${error.message.trim()}`);
+      });
+      if (node !== undefined) packages.push(await buildOne(options, { arch, node }, work, bundle, key.privateKey));
+    }
     const manifest: PackagesManifest = { v: 1, version: options.version, publicKey: key.publicKey, packages };
-    writeFileSync(join(options.out, PACKAGES_MANIFEST(options.version)), `${JSON.stringify(manifest, undefined, 2)}\n`);
+    const manifestFile = join(options.out, PACKAGES_MANIFEST(options.version));
+    // A server may look at any moment: it finds a whole one or none.
+    writeFileSync(`${manifestFile}.new`, `${JSON.stringify(manifest, undefined, 2)}\n`);
+    renameSync(`${manifestFile}.new`, manifestFile);
     return manifest;
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -74,7 +92,7 @@ export async function buildAgent(options: BuildOptions): Promise<PackagesManifes
 
 async function buildOne(
   options: BuildOptions,
-  arch: string,
+  { arch, node }: { arch: string; node: string },
   work: string,
   bundle: string,
   privateKey: string,
@@ -82,7 +100,7 @@ async function buildOne(
   const name = `drover-agent-${options.version}-linux-${arch}`;
   const executable = join(options.out, name);
   const staged = join(work, name);
-  copyFileSync(await nodeOf(arch, work), staged);
+  copyFileSync(node, staged);
   chmodSync(staged, 0o755);
   strip(staged, arch);
   await quietly(() => inject(staged, 'NODE_SEA_BLOB', blobOf(arch, work, bundle), { sentinelFuse: FUSE }));
@@ -99,7 +117,7 @@ async function buildOne(
   const file = `${name}.gz`;
   await pipeline(
     createReadStream(staged),
-    createGzip({ level: options.compression ?? 9 }),
+    createGzip({ level: options.compression ?? 6 }),
     createWriteStream(join(work, file)),
   );
   const compressed = readFileSync(join(work, file));
@@ -198,17 +216,18 @@ function releaseKey(file: string): { privateKey: string; publicKey: string } {
   return { privateKey, publicKey: releasePublicKey(privateKey) };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+async function main(): Promise<void> {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const { values } = parseArgs({
     options: {
       out: { type: 'string', default: join(root, 'dist/agent') },
-      arch: { type: 'string', default: 'x64,arm64' },
+      arch: { type: 'string' },
       version: { type: 'string', default: version },
       key: { type: 'string' },
+      steps: { type: 'boolean' },
     },
   });
-  const archs = values.arch.split(',');
+  const archs = values.arch?.split(',') ?? Object.keys(ELF_MACHINES);
   if (archs.some((arch) => !Object.hasOwn(ELF_MACHINES, arch)))
     throw new Error(`--arch knows ${Object.keys(ELF_MACHINES).join(' and ')}.`);
   const manifest = await buildAgent({
@@ -216,6 +235,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     archs,
     version: values.version,
     keyFile: values.key ?? defaultKeyFile(),
+    // For hosts like this machine there is one then; who names a processor wants that one.
+    isOthersOptional: values.arch === undefined,
+    onStep: (step) => void process.stderr.write(values.steps ? `step: ${step}\n` : `${step}\n`),
   });
   for (const { file, size, fileSize } of manifest.packages)
     process.stdout.write(`${join(values.out, file)}: ${mebibytes(size)}, ${mebibytes(fileSize)} on the way\n`);
@@ -223,6 +245,21 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (statSync(values.out).mode & 0o022)
     process.stderr.write(`Others may write to ${values.out}; what is in it will be root on hosts.\n`);
 }
+
+/** In words, where the machine is what lacks something. */
+function explained(error: unknown, out: string): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return `no space is left on the disk (${message}). A build wants 700 MiB in ${tmpdir()} and 350 MiB in ${out}.`;
+  if (code === 'EACCES' || code === 'EROFS') return `it may not be written there: ${message}.`;
+  return message;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  await main().catch((error: unknown) => {
+    process.stderr.write(`${explained(error, 'the folder of the packages')}\n`);
+    process.exitCode = 1;
+  });
 
 /** With what else is this user's alone, and never beside the packages: whoever is handed those would be handed the right to make more. */
 function defaultKeyFile(): string {

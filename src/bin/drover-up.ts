@@ -32,6 +32,8 @@ interface Access {
   readonly token: string;
   readonly ca: string;
   readonly expiresAtMs: number;
+  /** Where the server looks for packages of the agent: the command of this machine makes them when they are first needed. */
+  readonly packages: string;
 }
 interface ServerReady {
   readonly url: string;
@@ -281,6 +283,7 @@ class Up {
     const access: Access = {
       url: ready.localUrl,
       ca: ready.ca,
+      packages: process.env.DROVER_PACKAGES ?? join(dataDir, 'server', 'packages'),
       ...(ready.token
         ? { token: ready.token, expiresAtMs: systemClock.nowMs() + limits.apiTokenMsDefault }
         : { token: known!.token, expiresAtMs: known!.expiresAtMs }),

@@ -13,6 +13,8 @@ export interface Credentials {
   readonly token: string;
   /** The server's own authority, as PEM. */
   readonly ca?: string;
+  /** Of a server of this machine: where it looks for packages of the agent. */
+  readonly packages?: string;
 }
 
 export interface Contexts {
@@ -133,9 +135,14 @@ function defaultDataDir(): string {
 }
 
 function credentialsOf(document: unknown): Credentials | undefined {
-  const { url, token, ca } = document as Partial<Credentials>;
+  const { url, token, ca, packages } = document as Partial<Credentials>;
   return typeof url === 'string' && typeof token === 'string'
-    ? { url, token, ...(typeof ca === 'string' ? { ca } : {}) }
+    ? {
+        url,
+        token,
+        ...(typeof ca === 'string' ? { ca } : {}),
+        ...(typeof packages === 'string' ? { packages } : {}),
+      }
     : undefined;
 }
 

@@ -7,6 +7,7 @@ import { answer, command, group, withUtc, type AnswerFlags } from './command.ts'
 import { EXIT } from './exit.ts';
 import { duration, Faults, idOf, number } from './input.ts';
 import { out } from './out.ts';
+import { withPackages } from './package-build.ts';
 import { table, timeText } from './render.ts';
 import { followToEnd } from './follow.ts';
 import { openSession, type Session } from './session.ts';
@@ -166,7 +167,10 @@ interface InstallerFlags extends AnswerFlags {
 async function install(flags: InstallerFlags & { readonly to?: string; readonly zone: string }): Promise<void> {
   const session = openSession();
   const body = { ...installerBody(flags), zone: flags.zone, ...(flags.to === undefined ? {} : { version: flags.to }) };
-  await followInstaller(session, dataOf(await session.client.POST('/api/v1/agents/install', { body })), flags);
+  const run = await withPackages(session, flags.to, async () =>
+    dataOf(await session.client.POST('/api/v1/agents/install', { body })),
+  );
+  await followInstaller(session, run, flags);
 }
 
 async function uninstall(
@@ -201,8 +205,11 @@ async function upgrade(flags: UpgradeFlags): Promise<void> {
     ...(flags.to === undefined ? {} : { version: flags.to }),
   };
   faults.end();
-  const { client } = openSession();
-  const begun = dataOf(await client.POST('/api/v1/upgrades', { body }));
+  const session = openSession();
+  const { client } = session;
+  const begun = await withPackages(session, flags.to, async () =>
+    dataOf(await client.POST('/api/v1/upgrades', { body })),
+  );
   if (flags.detach) return answer(flags, begun, () => begun.id);
   await finish(client, await follow(client, begun.id, flags), flags);
 }
