@@ -6,7 +6,7 @@ import { limits } from '../base/limits.ts';
 import { guardedLabels } from '../domain/access/guarded-labels.ts';
 import type { CertificateAuthority } from '../pki/ca.ts';
 import { isSignedBy } from '../pki/identity.ts';
-import { hashSecret } from '../pki/join-token.ts';
+import { hashSecret, joinProofMessage } from '../pki/join-token.ts';
 import type { MasterKey } from '../pki/sealer.ts';
 import type { AccountStore } from '../store/account-store.ts';
 import type { Actor, Store, WorkerRecord } from '../store/store.ts';
@@ -35,7 +35,7 @@ export interface AgentJoinInput {
   readonly facts: Readonly<Record<string, unknown>>;
   /** The joining machine's clock. */
   readonly nowMs?: number | undefined;
-  /** The agent that this one was until now, proved by the request being signed with a key of its. It goes on as the same agent. */
+  /** The agent that this one was until now, proved by `joinProofMessage` being signed with a key of its. It goes on as the same agent. */
   readonly previous?: { readonly agentId: string; readonly signatures: readonly string[] } | undefined;
 }
 export interface AgentJoinResult {
@@ -174,6 +174,9 @@ export async function certificateRenew(
   const agent = who.role === 'agent' ? await ctx.store.agentFetch(who.id) : undefined;
   if (who.role === 'agent' && agent?.state !== 'active') return { error: 'agent-revoked' };
   if (who.role === 'worker' && !isInForce(await ctx.store.workerFetch(who.id))) return { error: 'worker-revoked' };
+  // Before anything is signed: a request that is not the agent's costs no more than its check.
+  if (agent && !isSignedBy(agent.publicKey, csr, signature) && !ctx.ca.keyOf(csr)?.equals(agent.publicKey))
+    return { error: 'signature-invalid' };
   const signed = await ctx.ca.sign(
     {
       csr,
@@ -185,8 +188,6 @@ export async function certificateRenew(
     nowMs,
   );
   if (!signed) return { error: 'certificate-invalid' };
-  if (agent && !isSignedBy(agent.publicKey, csr, signature) && !signed.publicKey.equals(agent.publicKey))
-    return { error: 'signature-invalid' };
   if (agent && !(await ctx.store.agentCertificateRenewed(agent.id, signed.publicKey, signed.expiresAtMs)))
     return { error: 'agent-revoked' };
   return { certificate: signed.certificate, ca: ctx.ca.certificate };
@@ -222,11 +223,14 @@ function instant(ms: number): string {
 /** A key of an agent that nobody revoked, whether its certificate has expired or not, is still that agent's. */
 async function provedAgent(
   ctx: EnrolmentContext,
-  { previous, csr }: AgentJoinInput,
+  { previous, secret, csr }: AgentJoinInput,
 ): Promise<{ keepAgentId?: AgentId }> {
   const agent = previous && (await ctx.store.agentFetch(previous.agentId as AgentId));
   if (agent?.state !== 'active') return {};
-  return previous!.signatures.some((signature) => isSignedBy(agent.publicKey, csr, Buffer.from(signature, 'base64')))
+  const message = joinProofMessage(secret, csr);
+  return previous!.signatures.some((signature) =>
+    isSignedBy(agent.publicKey, message, Buffer.from(signature, 'base64')),
+  )
     ? { keepAgentId: agent.id }
     : {};
 }

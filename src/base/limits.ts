@@ -149,7 +149,21 @@ export const limits = {
   linkSilentMsMax: 35_000,
   /** Handshakes a worker or server lets in per second; the others are told when to come back. */
   linkAdmissionsPerSecond: 500,
+  /** Of them of one agent or worker: one that came back before it was known that its former link is dead has two. Beyond it the oldest is ended. */
+  linksPerPeerMax: 3,
+  /** Of one agent or worker: one that flaps links twice, and one that means harm must not use up what there is for all. */
+  linksPerPeerPerSecond: 5,
   agentsPerWorkerMax: 60_000,
+  /** Questions of one worker that a server sees to at once: access to hosts, keys, secrets to mask, and as many renewals of certificates. */
+  workerQuestionsAtOnceMax: 8,
+  /** The others wait, for a worker that starts anew asks for thousands at once; what is beyond is refused (`overloaded`). */
+  workerQuestionsWaitingMax: 10_000,
+  /** Requests of one agent or worker for a new certificate (`too-many-requests`); certificates live ten seconds at least. */
+  renewalsPerSecond: 1,
+  /** What one agent tells of its upgrade; there are half a dozen states in all. The others are passed over. */
+  upgradeStatesPerSecond: 10,
+  /** Runs that have left memory and are read because one agent or worker reports of them, at once; the other reports come again. */
+  runLoadsPerSenderMax: 8,
   /** A frame may be carried out only this long after it was signed; retries are signed anew. */
   dispatchValidMs: 10 * MINUTE_MS,
   /** Settled attempts an agent remembers, so that a late duplicate never runs twice. Must be longer than `dispatchValidMs`. */

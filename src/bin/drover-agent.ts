@@ -38,7 +38,7 @@ import {
   identityWriter,
   writeJsonFile,
 } from '../pki/identity.ts';
-import { parseJoinToken } from '../pki/join-token.ts';
+import { joinProofMessage, parseJoinToken } from '../pki/join-token.ts';
 import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 
@@ -229,6 +229,7 @@ async function enrol(
   // Who can show a key of the agent that this host had goes on as that agent, with all that is under way. A renewal whose answer
   // was lost may have made the next key the one on record.
   const keys = known ? [known.privateKey, ...(known.nextKey === undefined ? [] : [known.nextKey])] : [];
+  const proof = joinProofMessage(token.secret, csr);
   const answer = await postJoin<AgentJoinResult>(
     token,
     '/api/v1/agents/join',
@@ -237,7 +238,12 @@ async function enrol(
       csr,
       nowMs: systemClock.nowMs(),
       ...(known
-        ? { previous: { agentId: known.agentId, signatures: keys.map((key) => signWith(key, csr).toString('base64')) } }
+        ? {
+            previous: {
+              agentId: known.agentId,
+              signatures: keys.map((key) => signWith(key, proof).toString('base64')),
+            },
+          }
         : {}),
       name,
       machineId: flags['machine-id'] ?? (process.env.DROVER_MACHINE_ID || machineId()),

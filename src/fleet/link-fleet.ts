@@ -3,7 +3,7 @@
  * when a worker links again. What others must see after a restart (presence, facts) is written to the store in batches.
  */
 import { createHash } from 'node:crypto';
-import { certificateRenew, isInForce, type EnrolmentContext } from '../app/enrolment.ts';
+import { isInForce, type EnrolmentContext } from '../app/enrolment.ts';
 import {
   attemptId,
   type AccountId,
@@ -17,6 +17,7 @@ import { DroverError } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
+import { SecondCount } from '../base/second-count.ts';
 import type { Link, LinkListener } from '../link/link.ts';
 import type { MasterKey } from '../pki/sealer.ts';
 import { commonProtocol } from '../protocol/link/protocol-range.ts';
@@ -98,11 +99,12 @@ export class LinkFleet implements Fleet {
   readonly #agents = new Map<HostId, AgentLocation>();
   readonly #sessions: AgentSessions;
   readonly #desk: WorkerDesk;
+  readonly #upgradesOf: SecondCount;
   #orders = 0;
   readonly #watches = new Set<Watch>();
   readonly #fetches: WorkerRequests<{ bytes: Uint8Array; size: number; eof: boolean }>;
-  /** What of which attempt was asked for under which number, and of whom. */
-  readonly #fetched = new Map<number, AttemptPlace & { workerId: WorkerId; stream: 1 | 2; offset: number }>();
+  /** What of which attempt was asked for under which number. */
+  readonly #fetched = new Map<number, AttemptPlace & { stream: 1 | 2; offset: number }>();
   readonly #tests: WorkerRequests<readonly ConnectionStep[]>;
   #owned: readonly { id: number; term: number }[] = [];
   #servers: { id: string; url: string }[] = [];
@@ -143,6 +145,7 @@ export class LinkFleet implements Fleet {
     });
     this.health = new AgentHealth(options.clock);
     this.#desk = new WorkerDesk(options);
+    this.#upgradesOf = new SecondCount(options.clock, limits.upgradeStatesPerSecond);
     this.#sessions = new AgentSessions({
       ...options,
       admitted: (session, { nonce }) => this.#admitted(session, nonce),
@@ -358,7 +361,7 @@ export class LinkFleet implements Fleet {
     return this.#fetches
       .ask(link, (id) => {
         asked = id;
-        this.#fetched.set(id, { attempt, hostId, ...(ssh ? { ssh } : {}), workerId: workerId!, stream, offset });
+        this.#fetched.set(id, { attempt, hostId, ...(ssh ? { ssh } : {}), stream, offset });
         return { t: 'fetch', id, hostId, ...(ssh ? { ssh: true } : {}), a: attempt, stream, offset, length };
       })
       .finally(() => this.#fetched.delete(asked));
@@ -379,7 +382,11 @@ export class LinkFleet implements Fleet {
     }));
   }
 
+  /** Whatever their workers make of it: nothing is sent to them any more. */
   revoke(agentIds: readonly AgentId[]): void {
+    for (const { agentId, hostId, workerId } of agentIds.flatMap((id) => this.#sessions.of(id) ?? []))
+      if (this.#agents.get(hostId)?.agentId === agentId)
+        this.#unlinked(hostId, agentId, workerId, this.#options.clock.nowMs());
     for (const worker of this.#workers.values())
       for (const slice of slices(agentIds)) worker.link.send({ t: 'revoked', agentIds: slice });
   }
@@ -442,6 +449,7 @@ export class LinkFleet implements Fleet {
       if (!state || this.#workers.get(id) !== state) return;
       this.#workers.delete(id);
       this.#sessions.takeBack(id);
+      this.#desk.gone(id);
       this.#options.log.info({ workerId: id, reason }, 'a worker is gone');
       for (const [hostId, location] of this.#agents)
         if (location.workerId === id) this.#unlinked(hostId, location.agentId, id);
@@ -567,25 +575,31 @@ export class LinkFleet implements Fleet {
         if (said?.frame.t !== 'data' || !asked || asked.hostId !== said.session.hostId) return;
         const { a, stream, offset, bytes, size, eof, error } = said.frame;
         if (a !== asked.attempt || stream !== asked.stream || offset !== asked.offset) return;
-        return this.#fetches.answer(frame.id, error === undefined ? undefined : { code: error }, { bytes, size, eof });
+        return this.#fetches.answer(worker.link, frame.id, error === undefined ? undefined : { code: error }, {
+          bytes,
+          size,
+          eof,
+        });
       }
       case 'data':
         // Over agents nothing but that there is no answer.
-        if (this.#fetched.get(frame.id)?.workerId !== worker.id) return;
         if (!this.#fetched.get(frame.id)?.ssh && frame.error === undefined) return;
-        return this.#fetches.answer(frame.id, frame.error === undefined ? undefined : { code: frame.error }, {
-          bytes: frame.bytes,
-          size: frame.size,
-          eof: frame.eof,
-        });
+        return this.#fetches.answer(
+          worker.link,
+          frame.id,
+          frame.error === undefined ? undefined : { code: frame.error },
+          {
+            bytes: frame.bytes,
+            size: frame.size,
+            eof: frame.eof,
+          },
+        );
       case 'agent-loads':
         for (const load of frame.loads)
           if (this.#agents.get(load.h as HostId)?.workerId === worker.id) this.health.heard(load);
         return;
       case 'connection-tested':
-        return this.#tests.answer(frame.id, frame.error, frame.steps ?? []);
-      case 'renew':
-        return void this.#renew(worker, frame);
+        return this.#tests.answer(worker.link, frame.id, frame.error, frame.steps ?? []);
       case 'load':
         worker.load = {
           agents: frame.agents,
@@ -600,7 +614,8 @@ export class LinkFleet implements Fleet {
       case 'access':
       case 'secrets':
       case 'host-key':
-        return void this.#desk.answer(worker, frame);
+      case 'renew':
+        return this.#desk.answer(worker, frame);
     }
   }
 
@@ -655,7 +670,7 @@ export class LinkFleet implements Fleet {
       }
       case 'upgrade-state': {
         const heard = upgradeHeard(session, frame);
-        if (heard) this.onUpgradeState(heard);
+        if (heard && this.#upgradesOf.take(agentId)) this.onUpgradeState(heard);
       }
     }
   }
@@ -665,17 +680,6 @@ export class LinkFleet implements Fleet {
       const place = watch.attempts.get(output.attempt);
       if (place && isTheirs(place)) watch.onOutput(output);
     }
-  }
-
-  async #renew(worker: WorkerState, frame: Extract<WorkerToServerFrame, { t: 'renew' }>): Promise<void> {
-    const who =
-      frame.agentId === undefined
-        ? ({ role: 'worker', id: worker.id } as const)
-        : ({ role: 'agent', id: frame.agentId as AgentId } as const);
-    const answer = await certificateRenew(this.#options.enrolment, who, frame.csr, frame.signature).catch(() => ({
-      error: 'internal',
-    }));
-    worker.link.send({ t: 'certificate', id: frame.id, ...answer });
   }
 
   /** The agent itself has proved the link: from here on its host is with that worker. */

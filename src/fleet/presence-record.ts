@@ -22,7 +22,8 @@ const BATCH_MAX = 2_000;
 export class PresenceRecord {
   readonly #options: PresenceRecordOptions;
   #presence: Parameters<Store['hostPresenceWrite']>[0][number][] = [];
-  #facts: Parameters<Store['hostFactsWrite']>[0][number][] = [];
+  /** The last of each host: however often one tells of itself, it is written once. */
+  readonly #facts = new Map<string, Parameters<Store['hostFactsWrite']>[0][number]>();
   /** Workers whose rows are to be held against what they hold, and since when that is true. */
   readonly #reconcile = new Map<WorkerId, number>();
   #scheduled = false;
@@ -51,7 +52,7 @@ export class PresenceRecord {
     const storable = storableFacts(facts);
     if (!storable || !isUuid(hostId) || !isUuid(agentId))
       return this.#options.log.warn({ hostId, agentId }, 'facts that cannot be kept were passed over');
-    this.#facts.push({
+    this.#facts.set(hostId, {
       hostId: hostId as HostId,
       agentId: agentId as AgentId,
       version: version.slice(0, 100).replaceAll('\0', ''),
@@ -81,9 +82,10 @@ export class PresenceRecord {
 
   async #flush(): Promise<void> {
     const { store, log, heldBy } = this.#options;
-    while (this.#presence.length > 0 || this.#facts.length > 0 || this.#reconcile.size > 0) {
+    while (this.#presence.length > 0 || this.#facts.size > 0 || this.#reconcile.size > 0) {
       const presence = this.#presence.splice(0, BATCH_MAX);
-      const facts = this.#facts.splice(0, BATCH_MAX);
+      const facts = [...this.#facts.values()].slice(0, BATCH_MAX);
+      for (const { hostId } of facts) this.#facts.delete(hostId);
       try {
         const refused = [
           ...(await writeApart(presence, (batch) => store.hostPresenceWrite(batch))),
@@ -105,7 +107,7 @@ export class PresenceRecord {
       } catch (error) {
         log.warn({ err: error }, 'presence of hosts could not be written; it will be again');
         this.#presence.unshift(...presence);
-        this.#facts.unshift(...facts);
+        for (const known of facts) if (!this.#facts.has(known.hostId)) this.#facts.set(known.hostId, known);
         this.#schedule();
         return;
       }

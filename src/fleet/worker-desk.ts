@@ -1,14 +1,21 @@
-/** What workers ask of a server: access to hosts of their own zone, what to mask of what they carry out, what to make of a host's key. */
-import { isInForce } from '../app/enrolment.ts';
-import type { AccountId, HostId, WorkerId } from '../base/ids.ts';
+/**
+ * What workers ask of a server: access to hosts of their own zone, what to mask of what they carry out, what to make of a host's key, and
+ * certificates for their agents and themselves. Whatever one asks, and however often, the others and the server's callers have their turn.
+ */
+import { certificateRenew, isInForce, type EnrolmentContext } from '../app/enrolment.ts';
+import type { Clock } from '../base/clock.ts';
+import type { AccountId, AgentId, HostId, WorkerId } from '../base/ids.ts';
 import { DroverError } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
+import { SecondCount } from '../base/second-count.ts';
 import type { Log } from '../base/log.ts';
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import type { Store } from '../store/store.ts';
+import { SenderTurns } from './sender-turns.ts';
 import type { SshHosts } from './ssh-routes.ts';
 
-export type WorkerQuestion = Extract<WorkerToServerFrame, { t: 'access' | 'secrets' | 'host-key' }>;
+export type WorkerQuestion = Extract<WorkerToServerFrame, { t: 'access' | 'secrets' | 'host-key' | 'renew' }>;
 interface Asking {
   readonly id: WorkerId;
   readonly zone: string;
@@ -24,15 +31,44 @@ export interface SshDesk {
   recordHostKey(zone: string, hostId: HostId, key: SshHostKey, workerId: WorkerId): Promise<'recorded' | 'refused'>;
 }
 
-export class WorkerDesk {
-  readonly #options: { readonly ssh: SshDesk; readonly store: Store; readonly log: Log };
+export interface WorkerDeskOptions {
+  readonly ssh: SshDesk;
+  readonly store: Store;
+  readonly enrolment: EnrolmentContext;
+  readonly clock: Clock;
+  readonly log: Log;
+}
 
-  constructor(options: { readonly ssh: SshDesk; readonly store: Store; readonly log: Log }) {
+const TURNS = { atOnceMax: limits.workerQuestionsAtOnceMax, waitingMax: limits.workerQuestionsWaitingMax };
+
+export class WorkerDesk {
+  readonly #options: WorkerDeskOptions;
+  readonly #questions = new SenderTurns(TURNS);
+  /** Apart, for an agent that asks through its worker must not keep the worker from its hosts. */
+  readonly #renewals = new SenderTurns(TURNS);
+  readonly #renewalsOf: SecondCount;
+
+  constructor(options: WorkerDeskOptions) {
     this.#options = options;
+    this.#renewalsOf = new SecondCount(options.clock, limits.renewalsPerSecond);
   }
 
   /** A worker may reach what is in its zone, and mask what it carries out, and nothing else. */
-  async answer(worker: Asking, frame: WorkerQuestion): Promise<void> {
+  answer(worker: Asking, frame: WorkerQuestion): void {
+    const refuse = (code: 'too-many-requests' | 'overloaded'): void =>
+      void worker.link.send(refusalOf(frame, { code, detail: 'The worker asks more than the server can see to.' }));
+    if (frame.t === 'renew' && !this.#renewalsOf.take(frame.agentId ?? worker.id)) return refuse('too-many-requests');
+    const turns = frame.t === 'renew' ? this.#renewals : this.#questions;
+    if (!turns.run(worker.id, () => this.#answer(worker, frame))) refuse('overloaded');
+  }
+
+  /** Nobody waits for its answers any more. */
+  gone(workerId: WorkerId): void {
+    this.#questions.forget(workerId);
+    this.#renewals.forget(workerId);
+  }
+
+  async #answer(worker: Asking, frame: WorkerQuestion): Promise<void> {
     const { link } = worker;
     try {
       link.send(await this.#answerTo(worker, frame));
@@ -47,17 +83,24 @@ export class WorkerDesk {
         code: isTold ? error.code : 'internal',
         detail: isTold ? error.message : 'The server could not answer the worker.',
       };
-      link.send(
-        frame.t === 'host-key'
-          ? { t: frame.t, id: frame.id, answer: 'refused', error: told }
-          : { t: frame.t, id: frame.id, error: told },
-      );
+      link.send(refusalOf(frame, told));
     }
   }
 
   async #answerTo({ id: workerId, zone }: Asking, frame: WorkerQuestion): Promise<ServerToWorkerFrame> {
     const { ssh, store } = this.#options;
     const { id } = frame;
+    if (frame.t === 'renew') {
+      const who =
+        frame.agentId === undefined
+          ? ({ role: 'worker', id: workerId } as const)
+          : ({ role: 'agent', id: frame.agentId as AgentId } as const);
+      return {
+        t: 'certificate',
+        id,
+        ...(await certificateRenew(this.#options.enrolment, who, frame.csr, frame.signature)),
+      };
+    }
     if (frame.t === 'access') {
       // Asked of the record itself: a hint that was lost must not hand out credentials.
       const record = await store.workerFetch(workerId);
@@ -81,5 +124,19 @@ export class WorkerDesk {
         workerId,
       ),
     };
+  }
+}
+
+function refusalOf(
+  { t, id }: WorkerQuestion,
+  error: { readonly code: string; readonly detail: string },
+): ServerToWorkerFrame {
+  switch (t) {
+    case 'renew':
+      return { t: 'certificate', id, error: error.code };
+    case 'host-key':
+      return { t, id, answer: 'refused', error };
+    default:
+      return { t, id, error };
   }
 }

@@ -4,6 +4,8 @@ import { DroverError, isErrorCode } from '../base/errors.ts';
 import type { ServerToWorkerFrame } from '../protocol/link/worker-v1.ts';
 
 interface Pending<Answer> {
+  /** Who was asked: nobody else answers. */
+  readonly of: object | undefined;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: DroverError) => void;
   readonly cancel: () => void;
@@ -30,12 +32,19 @@ export class WorkerRequests<Answer> {
     const id = ++this.#seq;
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(this.#timeoutMs, () => this.#take(id)?.reject(this.#unanswered));
-      this.#pending.set(id, { resolve, reject, cancel });
+      this.#pending.set(id, { of: link, resolve, reject, cancel });
       if (!link?.send(question(id))) this.#take(id)?.reject(this.#unanswered);
     });
   }
 
-  answer(id: number, error: { readonly code: string; readonly detail?: string } | undefined, answer: Answer): void {
+  /** `from`: the link that it came over; what comes over another than the question went out by is passed over. */
+  answer(
+    from: object,
+    id: number,
+    error: { readonly code: string; readonly detail?: string } | undefined,
+    answer: Answer,
+  ): void {
+    if (this.#pending.get(id)?.of !== from) return;
     const pending = this.#take(id);
     if (error)
       pending?.reject(

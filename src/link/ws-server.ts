@@ -1,4 +1,4 @@
-/** Accepts links on upgrades of an HTTPS server: only with a certificate of our CA for the wanted role, and only so many a second. */
+/** Accepts links on upgrades of an HTTPS server: only with a certificate of our CA for the wanted role, and only so many a second and of one peer. */
 import { constants } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -7,6 +7,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { Clock } from '../base/clock.ts';
 import { errors, type ErrorCode } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
+import { SecondCount } from '../base/second-count.ts';
 import { TLS_SUITES } from '../base/tls.ts';
 import type { LinkListener, Peer, PeerRole } from './link.ts';
 import { watchLinks, WsLink, type LinkEnd } from './ws-link.ts';
@@ -51,20 +52,34 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
   });
   const links = new Set<WsLink<In, Out>>();
   let stopWatch: (() => void) | undefined;
-  let admitted = 0;
-  let second = 0;
+  const admitted = new SecondCount(clock, limits.linkAdmissionsPerSecond);
+  const admittedOf = new SecondCount(clock, limits.linksPerPeerPerSecond);
+  const countOf = new Map<string, number>();
 
-  const admit = (): boolean => {
-    const now = Math.floor(clock.monotonicMs() / 1_000);
-    if (now !== second) [second, admitted] = [now, 0];
-    return ++admitted <= limits.linkAdmissionsPerSecond && links.size < (options.linksMax ?? limits.agentsPerWorkerMax);
+  /** One peer that links again and again uses up its own share first. */
+  const admit = (id: string): boolean =>
+    admittedOf.take(id) && admitted.take('all') && links.size < (options.linksMax ?? limits.agentsPerWorkerMax);
+
+  const leave = (link: WsLink<In, Out>): void => {
+    if (!links.delete(link)) return;
+    const { id } = link.peer;
+    const left = countOf.get(id)! - 1;
+    if (left > 0) countOf.set(id, left);
+    else countOf.delete(id);
   };
 
   // A function of its own: whatever lives as long as the link must not keep the request alive as well.
   const open = (ws: WebSocket, peer: Peer): void => {
     const link = new WsLink<In, Out>(ws, peer, options, clock.nowMs());
     links.add(link);
-    ws.on('close', () => links.delete(link));
+    ws.on('close', () => leave(link));
+    countOf.set(peer.id, (countOf.get(peer.id) ?? 0) + 1);
+    // Its oldest is as good as dead: an honest peer has one, and those that say nothing must not fill the place of others.
+    if (countOf.get(peer.id)! > limits.linksPerPeerMax) {
+      const oldest = [...links].find((other) => other.peer.id === peer.id)!;
+      leave(oldest);
+      oldest.abandon('linked again and again');
+    }
     server.onLink(link);
   };
 
@@ -94,7 +109,7 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
         : undefined;
       if (!subject?.CN || subject.OU !== options.role)
         return refuseUpgrade(socket, ...certificateFault(tls, options.role, clock.nowMs()));
-      const refusal = options.refuse?.(subject.CN) ?? (admit() ? undefined : 'link-busy');
+      const refusal = options.refuse?.(subject.CN) ?? (admit(subject.CN) ? undefined : 'link-busy');
       if (refusal) return refuseUpgrade(socket, refusal);
       const { CN: id, O: hostId } = subject;
       const peer: Peer = {

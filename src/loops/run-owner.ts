@@ -40,6 +40,7 @@ import type { Ack, Loading, OwnedPartition, OwnedRun } from './owned-partition.t
 import { ownedRunOf } from './owned-run.ts';
 import { routeOf } from './route.ts';
 import { BUSY_RETRY_MS, sendOrders } from './run-orders.ts';
+import { SenderRoom } from './sender-room.ts';
 import { UnknownRuns } from './unknown-runs.ts';
 
 export interface RunOwnerOptions {
@@ -82,6 +83,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
   readonly #partitions = new Map<number, OwnedPartition>();
   readonly #hosts = new Map<HostId, Set<OwnedRun>>();
   readonly #progress = new Map<string, Set<() => void>>();
+  readonly #loadsOf = new SenderRoom(limits.runLoadsPerSenderMax);
   #stops: (() => void)[] = [];
   #stopped = true;
   #balancing: Promise<void> = Promise.resolve();
@@ -407,13 +409,14 @@ export class RunOwner implements Service, Ownership, FleetListener {
 
   /** A run that left memory, or never was: it is read, and what was told of it is heard again, or let go. More than are read at once come again. */
   #lookFor(owned: OwnedPartition, runId: RunId, ack: Ack, onFound: () => void): void {
-    if (owned.loading.size >= LOADS_MAX) return;
+    if (owned.loading.size >= LOADS_MAX || !this.#loadsOf.enter(ack.agentId)) return;
     void this.#load(owned, runId, false)
       .then((isAbsent) => {
         if (owned.runs.has(runId)) onFound();
         else if (isAbsent) this.#unknown.release(runId, ack);
       })
-      .catch((error: unknown) => this.#options.log.error({ err: error }, 'a report could not be carried out'));
+      .catch((error: unknown) => this.#options.log.error({ err: error }, 'a report could not be carried out'))
+      .finally(() => this.#loadsOf.leave(ack.agentId));
   }
 
   #onEvent(

@@ -69,6 +69,15 @@ export class CertificateAuthority {
     return new CertificateAuthority(material.certificate, new x509.X509Certificate(material.certificate), key);
   }
 
+  /** The key that the request is for, as SPKI in DER; undefined when it is malformed. */
+  keyOf(csr: string): Buffer | undefined {
+    try {
+      return Buffer.from(new x509.Pkcs10CertificateRequest(csr).publicKey.rawData);
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Undefined when the request is malformed or not signed by its own key. */
   async sign(
     request: SignRequest,

@@ -20,6 +20,14 @@ export function hashSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }
 
+/**
+ * What an agent that joins again signs with the key that it had. It names the token, for a renewal is signed too and passes through workers: what
+ * one of them has seen of it must not join.
+ */
+export function joinProofMessage(secret: string, csr: string): string {
+  return `drover-join-1\n${hashSecret(secret).toString('base64url')}\n${csr}`;
+}
+
 export function formatJoinToken(token: JoinTokenText): string {
   return PREFIX + Buffer.from(JSON.stringify([token.url, token.fingerprint, token.secret])).toString('base64url');
 }

@@ -8,6 +8,7 @@ import { DroverError, errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import { SecondCount } from '../base/second-count.ts';
 import type { Service } from '../base/service.ts';
 import { QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
 import { decodeFrame, encodeFrame } from '../link/codec.ts';
@@ -120,6 +121,7 @@ export class WorkerService implements Service {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#renewalsOf = new SecondCount(options.clock, limits.renewalsPerSecond);
     this.#relay = new OutputRelay({
       clock: options.clock,
       executor: (id) => (id === options.id ? this.#self : this.#agents.get(id))?.link,
@@ -633,8 +635,11 @@ export class WorkerService implements Service {
 
   readonly #renewals = new Map<number, AgentLink | 'self'>();
   #renewalSeq = 0;
+  readonly #renewalsOf: SecondCount;
 
   #renew(frame: { csr: string; signature: Uint8Array }, agent?: HeldAgent): void {
+    // An agent that asks again and again gets nothing by it, and its servers are not asked.
+    if (agent && !this.#renewalsOf.take(agent.agentId)) return;
     const server = [...this.#servers.values()].find((candidate) => candidate.link);
     const id = ++this.#renewalSeq;
     if (

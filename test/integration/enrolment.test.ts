@@ -15,7 +15,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { createPort, type Port } from '../../src/http/port.ts';
 import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
 import { certificateRequest, newAgentKey, newKey, signWith } from '../../src/pki/identity.ts';
-import { formatJoinToken, hashSecret, newSecret, parseJoinToken } from '../../src/pki/join-token.ts';
+import { formatJoinToken, hashSecret, joinProofMessage, newSecret, parseJoinToken } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { AuditEntry } from '../../src/store/store.ts';
 import { testApi, type TestApi } from '../support/api.ts';
@@ -261,14 +261,15 @@ describe('joining', () => {
 describe('joining again', () => {
   const again = async (name: string, machineId: string, previous: { agentId: string; keys: readonly string[] }) => {
     const csr = certificateRequest(newKey());
+    const secret = await secretFor('agent');
     return agentJoin(
       ctx,
       {
-        ...full(await secretFor('agent'), name, machineId),
+        ...full(secret, name, machineId),
         csr,
         previous: {
           agentId: previous.agentId,
-          signatures: previous.keys.map((key) => signWith(key, csr).toString('base64')),
+          signatures: previous.keys.map((key) => signWith(key, joinProofMessage(secret, csr)).toString('base64')),
         },
       },
       'r',
@@ -300,6 +301,27 @@ describe('joining again', () => {
       hostId: first.hostId,
       name,
     });
+  });
+
+  it('with a renewal that somebody on the way has seen is proof of nothing: neither the agent nor its key is given', async () => {
+    const [name, key] = [newId(), newKey()];
+    const first = await agentJoin(ctx, { ...full(await secretFor('agent'), name), csr: certificateRequest(key) }, 'r');
+    const csr = certificateRequest(newAgentKey());
+    const [renewal, proof] = [signWith(key, csr), signWith(key, joinProofMessage(await secretFor('agent'), csr))];
+    for (const signature of [renewal, proof]) {
+      const answer = await agentJoin(
+        ctx,
+        {
+          ...full(await secretFor('agent'), newId(), newId()),
+          csr,
+          previous: { agentId: first.agentId, signatures: [signature.toString('base64')] },
+        },
+        'r',
+      );
+      expect(answer.agentId).not.toBe(first.agentId);
+      expect(answer.hostId).not.toBe(first.hostId);
+      expect(answer.dispatchKey).not.toBe(first.dispatchKey);
+    }
   });
 
   it('without its key, or as an agent that was revoked, is a twin', async () => {

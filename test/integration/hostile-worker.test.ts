@@ -68,6 +68,21 @@ describe('a worker that was taken over', () => {
     expect(listed).toMatchObject({ zone: 'dmz', name: 'w-1-dmz' });
   });
 
+  it('answers no question that another worker was asked', async () => {
+    const hostId = await sshHost('questioned', 'default');
+    const [own, other] = [await attacker('default'), await attacker('dmz')];
+    await own.dial(cluster.urls[0]!);
+    await other.dial(cluster.urls[0]!);
+    const answer = api('POST', `/hosts/${hostId}/test`, {});
+    const question = await until('the question', () => own.frames.find((frame) => frame.t === 'connection-test'));
+    for (let id = 0; id <= question.id + 10; id++)
+      other.say({ t: 'connection-tested', id, steps: [{ step: 'invented', result: 'ok' }] });
+    // Whatever the other has said is read before it is asked something.
+    await other.ask<'access'>({ t: 'access', hostId });
+    own.say({ t: 'connection-tested', id: question.id, steps: [{ step: 'own', result: 'failed' }] });
+    expect(JSON.stringify(await (await answer).json())).toMatch(/^(?!.*invented).*"own"/);
+  });
+
   it('gets no credentials while it is drained', async () => {
     const hostId = await sshHost('drained', 'default');
     const worker = await attacker('default');
@@ -169,6 +184,27 @@ describe('a worker that was taken over', () => {
     const runId = await run('held');
     await orderFor(own, runId);
     expect(JSON.stringify(other.frames)).not.toContain(agent.hostId);
+  });
+
+  it('is given nothing more for an agent that was revoked, though it goes on holding it', async () => {
+    const worker = await attacker('default');
+    for (const url of cluster.urls) await worker.dial(url);
+    const agent = await WanderingAgent.join(await cluster.joinToken('agent'), 'revoked');
+    const sayAll = (frame: WorkerToServerFrame): void => worker.links.forEach((link) => link.send(frame));
+    const linked = agent.linked(worker.id);
+    sayAll(linked);
+    const times = (): number => worker.frames.filter((frame) => frame.t === 'time').length;
+    await until('both servers to take note of the link', () => times() === 2);
+    expect((await api('POST', `/agents/${agent.agentId}/revoke`)).status).toBe(200);
+    const told = (frame: ServerToWorkerFrame): boolean =>
+      frame.t === 'revoked' && frame.agentIds.includes(agent.agentId);
+    await until('both servers to cut it off', () => worker.frames.filter(told).length >= 2);
+    sayAll(linked);
+    for (const server of [0, 1])
+      expect(await settled(await run('revoked', server, { startDeadline: '1s' }))).toMatchObject({
+        state: 'not_started',
+      });
+    expect(worker.frames.filter((frame) => frame.t === 'assign')).toEqual([]);
   });
 
   it('of another zone holds nobody, though an agent links to it', async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newId, type HostId } from '../../src/base/ids.ts';
 import { certificateRequest, newKey, signWith } from '../../src/pki/identity.ts';
 import type { Role } from '../../src/domain/access/permission.ts';
-import { hashSecret, newSecret } from '../../src/pki/join-token.ts';
+import { hashSecret, joinProofMessage, newSecret } from '../../src/pki/join-token.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
 type Body = Record<string, unknown>;
@@ -56,14 +56,20 @@ interface Join {
 async function join(hostName: string, more: Join = {}): Promise<Answer> {
   const csr = certificateRequest(more.key ?? newKey());
   const { previous } = more;
+  const secret = more.secret ?? (await secretOf(more.token));
   return call('POST', '/agents/join', {
-    secret: more.secret ?? (await secretOf(more.token)),
+    secret,
     csr,
     name: hostName,
     machineId: more.machineId ?? `machine of ${hostName}`,
     labels: more.labels ?? {},
     ...(previous
-      ? { previous: { agentId: previous.agentId, signatures: [signWith(previous.key, csr).toString('base64')] } }
+      ? {
+          previous: {
+            agentId: previous.agentId,
+            signatures: [signWith(previous.key, joinProofMessage(secret, csr)).toString('base64')],
+          },
+        }
       : {}),
   });
 }

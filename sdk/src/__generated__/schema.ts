@@ -1059,7 +1059,7 @@ export interface components {
             };
             /** @description The clock of the joining machine */
             nowMs?: number;
-            /** @description The agent that it was until now; signatures of csr, base64, by its keys */
+            /** @description The agent that it was until now; signatures, base64, by its keys, of `drover-join-1`, the SHA-256 of the secret in base64url and csr, each on a line */
             previous?: {
                 /** Format: uuid */
                 agentId: string;

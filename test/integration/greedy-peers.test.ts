@@ -1,0 +1,159 @@
+/** One peer that asks and tells again and again: what it costs the server is bounded, and what others want is done meanwhile. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { certificateRenew, type EnrolmentContext } from '../../src/app/enrolment.ts';
+import { sshDesk } from '../../src/app/ssh-access.ts';
+import { systemClock, type Clock } from '../../src/base/clock.ts';
+import { newId, newRunId, type AgentId, type HostId, type ServerId, type WorkerId } from '../../src/base/ids.ts';
+import { limits } from '../../src/base/limits.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { PresenceRecord } from '../../src/fleet/presence-record.ts';
+import { WorkerDesk } from '../../src/fleet/worker-desk.ts';
+import { RunOwner } from '../../src/loops/run-owner.ts';
+import { certificateRequest, newAgentKey } from '../../src/pki/identity.ts';
+import { createMasterKey } from '../../src/pki/sealer.ts';
+import type { AttemptEvent, ServerToWorkerFrame } from '../../src/protocol/link/worker-v1.ts';
+import type { Store } from '../../src/store/store.ts';
+import { NO_FLEET, testApi, type TestApi } from '../support/api.ts';
+import { until } from '../support/until.ts';
+
+const masterKey = createMasterKey(Buffer.alloc(32, 1));
+let api: TestApi;
+let enrolment: EnrolmentContext;
+
+beforeAll(async () => {
+  api = await testApi();
+  enrolment = { store: api.store, clock: systemClock, ca: api.ca, masterKey, workers: () => [] };
+});
+afterAll(() => api.close());
+
+/** Each call of the function noted, and carried out. */
+function noting<K extends keyof Store>(name: K, note: (...args: Parameters<Store[K]>) => void): typeof api.store {
+  const call = api.store[name] as (...args: unknown[]) => unknown;
+  return Object.assign(Object.create(api.store) as typeof api.store, {
+    [name]: (...args: unknown[]) => {
+      note(...(args as Parameters<Store[K]>));
+      return call.apply(api.store, args);
+    },
+  });
+}
+
+describe('a worker that asks for certificates again and again', () => {
+  it('gets one answer a second for each agent, and its other questions are answered', async () => {
+    let nowMs = 0;
+    const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
+    const desk = new WorkerDesk({
+      ssh: sshDesk({ store: api.store, sealer: masterKey }),
+      store: api.store,
+      enrolment,
+      clock,
+      log: silentLog,
+    });
+    const answers: ServerToWorkerFrame[] = [];
+    const worker = {
+      id: newId<'worker'>() as WorkerId,
+      zone: 'default',
+      link: { send: (frame: ServerToWorkerFrame) => answers.push(frame) > 0 },
+    };
+    const [one, other] = [newId(), newId()];
+    const renew = (id: number, agentId: string): void =>
+      desk.answer(worker, {
+        t: 'renew',
+        id,
+        agentId,
+        csr: certificateRequest(newAgentKey()),
+        signature: Buffer.alloc(64),
+      });
+    const answered = (id: number): unknown => answers.find((frame) => 'id' in frame && frame.id === id);
+    for (let id = 1; id <= limits.renewalsPerSecond + 1; id++) renew(id, one);
+    renew(10, other);
+    desk.answer(worker, { t: 'secrets', id: 11, a: `${newId()}.0.0.1` });
+    expect(answers).toEqual([{ t: 'certificate', id: limits.renewalsPerSecond + 1, error: 'too-many-requests' }]);
+    await until('the others to be answered', () => answered(1) && answered(10) && answered(11));
+    expect(answered(1)).toMatchObject({ error: 'agent-revoked' });
+    expect(answered(11)).toMatchObject({ error: { code: 'not-found' } });
+    nowMs = 1_000;
+    renew(12, one);
+    await until('the answer of the next second', () => answered(12));
+    expect(answered(12)).toMatchObject({ error: 'agent-revoked' });
+  });
+
+  it('has nothing signed with a request that is not of the agent', async () => {
+    let signed = 0;
+    const ca = Object.assign(Object.create(api.ca) as typeof api.ca, {
+      keyOf: (csr: string) => api.ca.keyOf(csr),
+      sign: (...args: Parameters<typeof api.ca.sign>) => (signed++, api.ca.sign(...args)),
+    });
+    const store = Object.assign(Object.create(api.store) as typeof api.store, {
+      agentFetch: async () => ({ state: 'active', publicKey: Buffer.alloc(44) }),
+    });
+    const answer = await certificateRenew(
+      { ...enrolment, ca, store },
+      { role: 'agent', id: newId<'agent'>() as AgentId },
+      certificateRequest(newAgentKey()),
+      Buffer.alloc(64),
+    );
+    expect([answer, signed]).toEqual([{ error: 'signature-invalid' }, 0]);
+  });
+});
+
+describe('an agent that tells again and again', () => {
+  it('what its host is: the last word alone is written', async () => {
+    const written: { hostId: HostId; facts: Record<string, unknown> }[] = [];
+    const store = noting('hostFactsWrite', (batch) => written.push(...(batch as never[])));
+    const record = new PresenceRecord({ store, clock: systemClock, log: silentLog, heldBy: () => [] });
+    const [one, other, agentId] = [newId(), newId(), newId()];
+    for (let cpus = 1; cpus <= 1_000; cpus++) record.facts(one, agentId, '1', { cpus });
+    record.facts(other, agentId, '1', { cpus: 7 });
+    await record.stop();
+    expect(written.map(({ hostId, facts }) => [hostId, facts.cpus])).toEqual([
+      [one, 1_000],
+      [other, 7],
+    ]);
+  });
+
+  it('of runs that nobody remembers: so many are read at once, and another agent is not kept waiting', async () => {
+    const read: string[] = [];
+    const store = noting('runSeed', (runId) => void read.push(runId));
+    const owner = new RunOwner({
+      serverId: newId<'server'>() as ServerId,
+      store: Object.assign(store, {
+        partitionBalance: async () => Array.from({ length: 32 }, (_, id) => ({ id, term: 1 })),
+        partitionRelease: async () => undefined,
+      }),
+      fleet: { ...NO_FLEET },
+      sealer: masterKey,
+      clock: systemClock,
+      log: silentLog,
+      isLeaseTrusted: () => true,
+    });
+    await owner.start();
+    const worker = newId<'worker'>() as WorkerId;
+    const reportOf = (agentId: string): AttemptEvent => ({
+      k: 'report',
+      agentId,
+      report: {
+        t: 'report',
+        a: `${newRunId(systemClock.nowMs())}.0.0.1`,
+        outcome: 'exited',
+        exitCode: 0,
+        finishedAtMs: 1,
+        stdout: { size: 0, head: 0, tail: 0 },
+        stderr: { size: 0, head: 0, tail: 0 },
+      },
+    });
+    const [greedy, other] = [newId(), newId()];
+    owner.onEvents(
+      worker,
+      Array.from({ length: 500 }, () => reportOf(greedy)),
+    );
+    expect(read).toHaveLength(limits.runLoadsPerSenderMax);
+    owner.onEvents(worker, [reportOf(other)]);
+    expect(read).toHaveLength(limits.runLoadsPerSenderMax + 1);
+    await until('room to be there again', () => {
+      const before = read.length;
+      owner.onEvents(worker, [reportOf(greedy)]);
+      return read.length > before;
+    });
+    await owner.stop();
+  });
+});
