@@ -17,7 +17,6 @@ import { DroverError } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import { SecondCount } from '../base/second-count.ts';
 import type { Link, LinkListener } from '../link/link.ts';
 import type { MasterKey } from '../pki/sealer.ts';
 import { commonProtocol } from '../protocol/link/protocol-range.ts';
@@ -99,7 +98,6 @@ export class LinkFleet implements Fleet {
   readonly #agents = new Map<HostId, AgentLocation>();
   readonly #sessions: AgentSessions;
   readonly #desk: WorkerDesk;
-  readonly #upgradesOf: SecondCount;
   #orders = 0;
   readonly #watches = new Set<Watch>();
   readonly #fetches: WorkerRequests<{ bytes: Uint8Array; size: number; eof: boolean }>;
@@ -145,7 +143,6 @@ export class LinkFleet implements Fleet {
     });
     this.health = new AgentHealth(options.clock);
     this.#desk = new WorkerDesk(options);
-    this.#upgradesOf = new SecondCount(options.clock, limits.upgradeStatesPerSecond);
     this.#sessions = new AgentSessions({
       ...options,
       admitted: (session, { nonce }) => this.#admitted(session, nonce),
@@ -385,8 +382,7 @@ export class LinkFleet implements Fleet {
   /** Whatever their workers make of it: nothing is sent to them any more. */
   revoke(agentIds: readonly AgentId[]): void {
     for (const { agentId, hostId, workerId } of agentIds.flatMap((id) => this.#sessions.of(id) ?? []))
-      if (this.#agents.get(hostId)?.agentId === agentId)
-        this.#unlinked(hostId, agentId, workerId, this.#options.clock.nowMs());
+      this.#unlinked(hostId, agentId, workerId, this.#options.clock.nowMs());
     for (const worker of this.#workers.values())
       for (const slice of slices(agentIds)) worker.link.send({ t: 'revoked', agentIds: slice });
   }
@@ -670,7 +666,7 @@ export class LinkFleet implements Fleet {
       }
       case 'upgrade-state': {
         const heard = upgradeHeard(session, frame);
-        if (heard && this.#upgradesOf.take(agentId)) this.onUpgradeState(heard);
+        if (heard) this.onUpgradeState(heard);
       }
     }
   }

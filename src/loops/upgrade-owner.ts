@@ -7,6 +7,7 @@ import type { AgentPackages } from '../app/agent-packages.ts';
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
+import { SecondCount } from '../base/second-count.ts';
 import type { Service } from '../base/service.ts';
 import type { AgentLocation, AgentUpgradeHeard, Fleet } from '../fleet/fleet.ts';
 import { encodeUpgradeOrder } from '../protocol/link/upgrade-order.ts';
@@ -33,12 +34,14 @@ export class UpgradeOwner implements Service {
   readonly #options: UpgradeOwnerOptions;
   /** By upgrade and host: when it was last told, by our monotonic clock, and over which link. Forgotten with the upgrade. */
   readonly #sent = new Map<string, Map<string, { at: number; link: string }>>();
+  readonly #heardOf: SecondCount;
   #cancel = (): void => undefined;
   #round: Promise<void> = Promise.resolve();
   #stopped = true;
 
   constructor(options: UpgradeOwnerOptions) {
     this.#options = options;
+    this.#heardOf = new SecondCount(options.clock, limits.upgradeStatesPerSecond);
   }
 
   async start(): Promise<void> {
@@ -126,6 +129,8 @@ export class UpgradeOwner implements Service {
 
   async #heard(heard: AgentUpgradeHeard): Promise<void> {
     const { store, log } = this.#options;
+    // The order is repeated, and so is the answer of an agent that means well.
+    if (!this.#heardOf.take(heard.agentId)) return;
     try {
       if (await store.agentUpgradeHeard(heard.id, heard))
         log.info(

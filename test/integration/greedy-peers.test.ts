@@ -1,6 +1,7 @@
 /** One peer that asks and tells again and again: what it costs the server is bounded, and what others want is done meanwhile. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificateRenew, type EnrolmentContext } from '../../src/app/enrolment.ts';
+import { AgentPackages } from '../../src/app/agent-packages.ts';
 import { sshDesk } from '../../src/app/ssh-access.ts';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { newId, newRunId, type AgentId, type HostId, type ServerId, type WorkerId } from '../../src/base/ids.ts';
@@ -9,6 +10,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { PresenceRecord } from '../../src/fleet/presence-record.ts';
 import { WorkerDesk } from '../../src/fleet/worker-desk.ts';
 import { RunOwner } from '../../src/loops/run-owner.ts';
+import { UpgradeOwner } from '../../src/loops/upgrade-owner.ts';
 import { certificateRequest, newAgentKey } from '../../src/pki/identity.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { AttemptEvent, ServerToWorkerFrame } from '../../src/protocol/link/worker-v1.ts';
@@ -109,6 +111,28 @@ describe('an agent that tells again and again', () => {
       [one, 1_000],
       [other, 7],
     ]);
+  });
+
+  it('how its upgrade goes: so much of it is looked up a second', async () => {
+    let heard = 0;
+    const store = noting('agentUpgradeHeard', () => heard++);
+    const fleet = { ...NO_FLEET };
+    const clock: Clock = { ...systemClock, monotonicMs: () => 0 };
+    const owner = new UpgradeOwner({
+      store,
+      fleet,
+      packages: new AgentPackages('/nonexistent', undefined, silentLog),
+      url: () => '',
+      clock,
+      log: silentLog,
+    });
+    await owner.start();
+    const [hostId, agentId] = [newId<'host'>() as HostId, newId<'agent'>() as AgentId];
+    for (let n = 0; n < 1_000; n++) fleet.onUpgradeState({ id: newId(), hostId, agentId, state: 'fetching' });
+    expect(heard).toBe(limits.upgradeStatesPerSecond);
+    fleet.onUpgradeState({ id: newId(), hostId, agentId: newId<'agent'>() as AgentId, state: 'fetching' });
+    expect(heard).toBe(limits.upgradeStatesPerSecond + 1);
+    await owner.stop();
   });
 
   it('of runs that nobody remembers: so many are read at once, and another agent is not kept waiting', async () => {

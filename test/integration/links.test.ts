@@ -2,7 +2,6 @@
 import { connect as connectTcp } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { WebSocket } from 'ws';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { limits } from '../../src/base/limits.ts';
 import { seededRandom } from '../../src/base/random.ts';
@@ -365,22 +364,6 @@ describe('a link', () => {
   });
 });
 
-/** The status with which one try to link is answered; whoever is let in says nothing. */
-function knockAt(
-  { url }: Listening<AgentFrame, WorkerToAgentFrame>,
-  { privateKey: key, certificate: cert, ca }: RigIdentity,
-  onEnd?: () => void,
-): Promise<number> {
-  const socket = new WebSocket(url, { key, cert, ca, checkServerIdentity: (() => undefined) as never });
-  rig.onEnd(() => socket.terminate());
-  return new Promise((resolve, reject) => {
-    socket.on('open', () => resolve(101));
-    socket.on('unexpected-response', (_request, response) => resolve(response.statusCode!));
-    socket.on('error', reject);
-    if (onEnd) socket.on('close', onEnd);
-  });
-}
-
 describe('admission', () => {
   it('lets in as many as there is room for and tells the others to come back; they do, when there is', async () => {
     const listening = await listen({ linksMax: 3 });
@@ -427,29 +410,6 @@ describe('admission', () => {
     nowMs = 1_000;
     knock();
     expect(answers.at(-1)).not.toContain('link-busy');
-  });
-
-  it('lets in one peer so often a second, which costs the others nothing', async () => {
-    const listening = await listen({ clock: { ...systemClock, monotonicMs: () => 0 } });
-    const [one, other] = [await rig.identity('agent'), await rig.identity('agent')];
-    const tries = Array.from({ length: limits.linksPerPeerPerSecond + 1 }, () => knockAt(listening, one));
-    expect((await Promise.all(tries)).filter((answer) => answer === 503)).toHaveLength(1);
-    expect(await knockAt(listening, other)).toBe(101);
-  });
-
-  it('keeps so many links of one peer, those that came last, and none for long that nobody speaks over', async () => {
-    const listening = await listen();
-    const identity = await rig.identity('agent');
-    const ends: number[] = [];
-    for (let i = 0; i < limits.linksPerPeerMax; i++)
-      expect(await knockAt(listening, identity, () => ends.push(i))).toBe(101);
-    expect(listening.links.size).toBe(limits.linksPerPeerMax);
-    expect(ends).toEqual([]);
-    // At once: none of them is ended in the place of another.
-    expect(await Promise.all([knockAt(listening, identity), knockAt(listening, identity)])).toEqual([101, 101]);
-    await until('the two oldest to be ended', () => ends.length > 1);
-    expect(ends).toEqual([0, 1]);
-    expect(listening.links.size).toBe(limits.linksPerPeerMax);
   });
 
   it('survives a refused peer that resets the connection', async () => {
