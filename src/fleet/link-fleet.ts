@@ -382,7 +382,7 @@ export class LinkFleet implements Fleet {
   /** Whatever their workers make of it: nothing is sent to them any more. */
   revoke(agentIds: readonly AgentId[]): void {
     for (const { agentId, hostId, workerId } of agentIds.flatMap((id) => this.#sessions.of(id) ?? []))
-      this.#unlinked(hostId, agentId, workerId, this.#options.clock.nowMs());
+      this.#unlinked(hostId, agentId, workerId);
     for (const worker of this.#workers.values())
       for (const slice of slices(agentIds)) worker.link.send({ t: 'revoked', agentIds: slice });
   }
