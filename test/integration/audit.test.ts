@@ -99,6 +99,19 @@ describe('the chain of the audit', () => {
     ['what it follows', "UPDATE audit SET previous_hash = sha256('x') WHERE seq = 3", 3, 'unchained'],
     ['an entry taken out', 'DELETE FROM audit WHERE seq = 3', 3, 'missing'],
     ['the first entry taken out', 'DELETE FROM audit WHERE seq = 1', 1, 'missing'],
+    [
+      'the order of two entries',
+      'UPDATE audit SET seq = 99 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 4; UPDATE audit SET seq = 4 WHERE seq = 99',
+      3,
+      'unchained',
+    ],
+    [
+      'what lies between two entries, by one put there',
+      `UPDATE audit SET seq = seq + 10 WHERE seq > 3; UPDATE audit SET seq = seq - 9 WHERE seq > 10;
+       INSERT INTO audit SELECT 4, id, at_ms, actor, action, target, detail, request_id, mark, hash, hash FROM audit WHERE seq = 3`,
+      4,
+      'altered',
+    ],
     ['the end cut off', 'DELETE FROM audit WHERE seq > 3', 4, 'missing'],
     ['the head set back', 'UPDATE audit_head SET seq = 3, hash = (SELECT hash FROM audit WHERE seq = 3)', 5, 'head'],
     ['the head changed', "UPDATE audit_head SET hash = sha256('x')", 5, 'head'],
