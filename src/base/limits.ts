@@ -162,6 +162,8 @@ export const limits = {
   renewalsPerSecond: 1,
   /** What one agent tells of its upgrade; there are half a dozen states in all. The others are passed over. */
   upgradeStatesPerSecond: 10,
+  /** Warnings and errors of one kind in a log; the others of the second are counted, for a peer may give cause for thousands. */
+  logLinesAlikePerSecond: 20,
   /** Runs that have left memory and are read because one agent or worker reports of them, at once; the other reports come again. */
   runLoadsPerSenderMax: 8,
   /** A frame may be carried out only this long after it was signed; retries are signed anew. */

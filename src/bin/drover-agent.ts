@@ -12,6 +12,7 @@ import { InstallRoot } from '../agent/install-root.ts';
 import { AgentUpgrade } from '../agent/upgrade.ts';
 import { hostFacts, hostName, machineId } from '../agent/facts.ts';
 import type { AgentJoinResult } from '../app/enrolment.ts';
+import { calmLog } from '../base/calm-log.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
@@ -75,7 +76,7 @@ async function main(): Promise<void> {
   const dataDir =
     values.data ??
     (process.getuid?.() === 0 ? '/var/lib/drover-agent' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-agent`);
-  const log = createJsonLog({ role: 'agent' });
+  const log = calmLog(createJsonLog({ role: 'agent' }), systemClock);
   const present = values['enrol-only'] ? enrolledAs(dataDir, values.join ?? process.env.DROVER_JOIN) : undefined;
   if (present !== undefined) return void process.stdout.write(`${present}\n`);
   if (values['run-as'] !== undefined) becomeUser(values['run-as'], dataDir);

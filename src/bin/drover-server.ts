@@ -8,6 +8,7 @@ import { installationKeys } from '../app/installation-keys.ts';
 import { RunEventHub } from '../app/run-events.ts';
 import type { EnrolmentContext } from '../app/enrolment.ts';
 import { sshDesk } from '../app/ssh-access.ts';
+import { calmLog } from '../base/calm-log.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { FreeSpace } from '../base/free-space.ts';
@@ -68,7 +69,7 @@ async function main(): Promise<void> {
       detail:
         'Set DATABASE_URL to a PostgreSQL database (postgres://user:password@host/database), or use `drover up`, which brings its own.',
     });
-  const log = createJsonLog({ role: 'server' });
+  const log = calmLog(createJsonLog({ role: 'server' }), systemClock);
   if (values['migrate-only']) return migrateAsOwner(process.env.DATABASE_OWNER_URL ?? databaseUrl, databaseUrl, log);
   const dataDir = values.data ?? serverDataDir();
   refuseCoreFiles(log);

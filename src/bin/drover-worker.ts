@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createLocalExecutor } from '../agent/local-executor.ts';
 import type { WorkerJoinResult } from '../app/enrolment.ts';
+import { calmLog } from '../base/calm-log.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
@@ -67,7 +68,7 @@ async function main(): Promise<void> {
   const dataDir =
     values.data ??
     (process.getuid?.() === 0 ? '/var/lib/drover-worker' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-worker`);
-  const log = createJsonLog({ role: 'worker' });
+  const log = calmLog(createJsonLog({ role: 'worker' }), systemClock);
   refuseCoreFiles(log);
   await acquireFolderLock(dataDir, 'worker');
   keepFilesPrivate();
