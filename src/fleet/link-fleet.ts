@@ -61,8 +61,8 @@ interface WorkerState {
   readonly hello: WorkerHello;
   readonly heardAtMs: number;
   readonly link: WorkerLink;
-  snapshot: Set<string>;
-  /** What it has shown of agents and is not decided yet. */
+  snapshot: Set<string> | undefined;
+  /** What it has shown of agents and is not decided yet; no snapshot once that is over. */
   shown: Promise<void>[];
   load: Omit<LiveWorker, 'id' | 'name' | 'zone'>;
 }
@@ -206,12 +206,7 @@ export class LinkFleet implements Fleet {
   }
 
   workers(): readonly LiveWorker[] {
-    return [...this.#workers.values()].map(({ id, name, zone, load }) => ({
-      id,
-      name,
-      zone,
-      ...load,
-    }));
+    return [...this.#workers.values()].map(({ id, name, zone, load }) => ({ id, name, zone, ...load }));
   }
 
   get agentCount(): number {
@@ -522,7 +517,7 @@ export class LinkFleet implements Fleet {
       case 'agents':
         for (const agent of frame.agents) {
           worker.shown.push(this.#sessions.show(worker.id, agent));
-          worker.snapshot.add(agent.hostId);
+          (worker.snapshot ??= new Set()).add(agent.hostId);
         }
         if (frame.last)
           void Promise.all(worker.shown.splice(0)).then(() => {
@@ -530,6 +525,8 @@ export class LinkFleet implements Fleet {
           });
         return;
       case 'linked':
+        // A snapshot that is still looked up was told before: it does not say that this host is not held.
+        worker.snapshot?.add(frame.hostId);
         return void this.#sessions.show(worker.id, frame);
       case 'unlinked':
         this.#sessions.takeBack(worker.id, frame.agentId);
@@ -719,8 +716,8 @@ export class LinkFleet implements Fleet {
   /** What a worker does not hold, it has lost: since its former link to us, or while no server was there at all. */
   #snapshotEnded(worker: WorkerState): void {
     for (const [hostId, { workerId, agentId }] of this.#agents)
-      if (workerId === worker.id && !worker.snapshot.has(hostId)) this.#unlinked(hostId, agentId, workerId);
-    worker.snapshot = new Set();
+      if (workerId === worker.id && !worker.snapshot?.has(hostId)) this.#unlinked(hostId, agentId, workerId);
+    worker.snapshot = undefined;
     this.#record.reconcile(worker.id, worker.heardAtMs);
   }
 

@@ -233,6 +233,16 @@ describe('the fleet', () => {
     );
   });
 
+  it('keeps a host that links while what its worker held before is looked up', async () => {
+    const [held, come, later] = [await joinedAgent('held'), await joinedAgent('come'), await joinedAgent('later')];
+    const proofOf = (host: { hostId: HostId; agentId: AgentId }) => sessionOf(host).proof(workerId);
+    say({ t: 'agents', agents: [{ ...held, sinceMs: systemClock.nowMs(), proof: proofOf(held) }], last: true });
+    say({ t: 'linked', ...come, atMs: systemClock.nowMs(), proof: proofOf(come) });
+    await until('what was held to count', () => fleet.locate(held.hostId));
+    await linked(later, {});
+    expect(fleet.locate(come.hostId)).toMatchObject({ workerId });
+  });
+
   it('passes over a link of nobody, and goes on', async () => {
     const good = await joinedAgent('after nobody');
     say({

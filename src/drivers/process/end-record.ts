@@ -20,14 +20,21 @@ export type Outcome = Omit<AgentReport, 't' | 'a' | 'finishedAtMs' | 'stdout' | 
 /** How soon a full disk is noticed to have space again, at the latest. */
 const RETRY_MS_MAX = 5_000;
 
+interface EndRecorderOptions {
+  readonly journal: Journal;
+  readonly spool: Pick<Spool, 'scrub' | 'hasStreams' | 'describe'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 export class EndRecorder {
-  readonly #options: { readonly journal: Journal; readonly spool: Spool; readonly clock: Clock; readonly log: Log };
+  readonly #options: EndRecorderOptions;
   readonly #working = new Map<string, Promise<void>>();
   /** Ends the pauses of those that wait for space. */
   readonly #wakers = new Set<() => void>();
   #stopped = false;
 
-  constructor(options: { readonly journal: Journal; readonly spool: Spool; readonly clock: Clock; readonly log: Log }) {
+  constructor(options: EndRecorderOptions) {
     this.#options = options;
   }
 

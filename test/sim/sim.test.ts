@@ -1,0 +1,44 @@
+/**
+ * Fleets from fresh seeds with every run of the suite, and from the seeds that once found a fault. A failure prints what was seen, what
+ * led to it, and how to see it again.
+ */
+import { randomInt } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { failureOf } from './trace.ts';
+import { World } from './world.ts';
+
+const FRESH_SEEDS = 20;
+/** Of simulated time; what is injected in a storm of so long is some hundreds of faults. */
+const FAULTY_MS = 30_000;
+
+/** Seeds that have found a fault of the product, and what it was. */
+const REGRESSIONS: readonly (readonly [seed: number, faultyMs: number, what: string])[] = [
+  [101, 90_000, 'an acknowledgement that a full disk could not keep cut the link of its agent'],
+];
+
+describe('a fleet', () => {
+  it('without faults does what it is asked', async () => {
+    const outcome = await new World({ seed: 7, isCalm: true }).run();
+    expect(await failureOf(outcome, { isCalm: true })).toBe('');
+    expect(outcome.runs).toBeGreaterThan(1);
+    expect(outcome.effects).toBe(outcome.runs);
+  });
+
+  it('goes the same way again from the same seed, and another from another', async () => {
+    const digests: string[] = [];
+    for (const seed of [1, 1, 2]) digests.push((await new World({ seed, faultyMs: 20_000 }).run()).digest);
+    expect(digests[1]).toBe(digests[0]);
+    expect(digests[2]).not.toBe(digests[0]);
+  });
+
+  const first = randomInt(2 ** 31);
+  it.each(Array.from({ length: FRESH_SEEDS }, (_, n) => first + n))('keeps its promises from seed %i', async (seed) => {
+    const outcome = await new World({ seed, faultyMs: FAULTY_MS }).run();
+    expect(await failureOf(outcome, { faultyMs: FAULTY_MS })).toBe('');
+  });
+
+  it.each(REGRESSIONS)('still keeps its promises from seed %i (%i ms): %s', async (seed, faultyMs) => {
+    const outcome = await new World({ seed, faultyMs }).run();
+    expect(await failureOf(outcome, { faultyMs })).toBe('');
+  });
+});

@@ -1,0 +1,70 @@
+/**
+ * The simulator: whole fleets in one process and without real time, each from a seed. The code is that of the product (domain, owner,
+ * fleet, worker, agent, journal); network, disks, database and clocks are played, and fail in every way that they may.
+ *
+ *   npm run sim -- [--seed N] [--runs K] [--faults N] [--for MS] [--trace]
+ *
+ * With --seed, that one (or K from there on), otherwise K fresh ones; with --faults until so many have been injected. Faults come for a
+ * minute and a half of simulated time, or for as long as --for says. Ends with 1 at the first violation, which is printed with what led
+ * to it. `--trace` prints everything that happens.
+ */
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { systemClock } from '../../src/base/clock.ts';
+import { failureOf } from './trace.ts';
+import { World } from './world.ts';
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string' },
+      runs: { type: 'string' },
+      faults: { type: 'string' },
+      for: { type: 'string' },
+      trace: { type: 'boolean' },
+    },
+  });
+  const numbers = [values.seed ?? '0', values.runs ?? '1', values.faults ?? '0', values.for ?? '90000'].map(Number);
+  if (numbers.some((n) => !Number.isSafeInteger(n) || n < 0)) {
+    process.stderr.write('sim: --seed, --runs, --faults and --for want whole numbers\n');
+    return 2;
+  }
+  const [, runs, faultsWanted, faultyMs] = numbers as [number, number, number, number];
+  const first = values.seed === undefined ? randomInt(2 ** 31) : numbers[0]!;
+  const beganAt = systemClock.monotonicMs();
+  const sum = { worlds: 0, faults: 0, events: 0, runs: 0, effects: 0, simulatedMs: 0 };
+  const kinds = new Map<string, number>();
+  const onLine = values.trace ? (line: string): void => void process.stdout.write(`${line}\n`) : undefined;
+  let digest = '';
+  while (sum.worlds < runs || sum.faults < faultsWanted) {
+    const outcome = await new World({ seed: first + sum.worlds, faultyMs, ...(onLine ? { onLine } : {}) }).run();
+    if (outcome.violations.length > 0) {
+      process.stdout.write(`${await failureOf(outcome, { faultyMs })}\n`);
+      return 1;
+    }
+    sum.worlds++;
+    sum.faults += outcome.faultCount;
+    sum.events += outcome.events;
+    sum.runs += outcome.runs;
+    sum.effects += outcome.effects;
+    sum.simulatedMs += outcome.simulatedMs;
+    for (const [kind, count] of outcome.faults) kinds.set(kind, (kinds.get(kind) ?? 0) + count);
+    digest = outcome.digest;
+  }
+  const seconds = (systemClock.monotonicMs() - beganAt) / 1_000;
+  process.stdout.write(
+    `${JSON.stringify({
+      sim: 'holds',
+      firstSeed: first,
+      ...sum,
+      simulatedMs: Math.round(sum.simulatedMs),
+      ...(sum.worlds === 1 ? { digest } : {}),
+      seconds: Math.round(seconds * 10) / 10,
+      faultsPerSecond: Math.round(sum.faults / seconds),
+      kinds: Object.fromEntries(kinds),
+    })}\n`,
+  );
+  return 0;
+}
+
+process.exitCode = await main();

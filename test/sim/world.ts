@@ -1,0 +1,292 @@
+/** A fleet from a seed: so many servers, workers and agents, a load of runs, faults for a while, then none; and everything has to come to rest. */
+import { newRunSpec } from './load.ts';
+import type { AgentId, HostId, RunId, WorkerId } from '../../src/base/ids.ts';
+import { PARTITION_COUNT, partitionOf } from '../../src/base/ids.ts';
+import { isTerminalRun } from '../../src/domain/run/run-machine.ts';
+import { createMasterKey } from '../../src/pki/sealer.ts';
+import type { AuditEntry } from '../../src/store/store.ts';
+import { addAgent, addWorker } from '../support/memory-store/memory-store.ts';
+import { Checks } from './checks.ts';
+import { SimDatabase } from './database.ts';
+import { Faults } from './faults.ts';
+import { SimMachine, type Script } from './machine.ts';
+import { SimNetwork } from './network.ts';
+import { SimAgent, SimServer, SimWorker, type Surroundings } from './parties.ts';
+import { Simulation, trueTime, type SimProcess } from './simulation.ts';
+
+const ZONE = 'default';
+const actor = { kind: 'token', id: 'sim', name: 'sim' } as const;
+const audit: AuditEntry = { actor, action: 'sim', target: 'sim', detail: {} };
+/** Longest time in which everything must have come to rest: two copies of an agent must be quiet for a quarter of an hour first. */
+const REST_MS = 45 * 60_000;
+const LOOK_EVERY_MS = 500;
+
+export interface WorldOptions {
+  readonly seed: number;
+  /** How long faults are injected, of simulated time. */
+  readonly faultyMs?: number;
+  readonly onLine?: (line: string) => void;
+  /** Of the smallest world, where nothing goes wrong. */
+  readonly isCalm?: boolean;
+}
+
+export interface Outcome {
+  readonly seed: number;
+  readonly digest: string;
+  readonly violations: readonly string[];
+  readonly faults: ReadonlyMap<string, number>;
+  readonly faultCount: number;
+  readonly events: number;
+  readonly runs: number;
+  readonly effects: number;
+  readonly simulatedMs: number;
+}
+
+export interface Host {
+  readonly name: string;
+  readonly agentId: AgentId;
+  readonly hostId: HostId;
+  machine: SimMachine;
+  agent: SimAgent | undefined;
+  /** A second start of the agent, from a copy of its folder on another machine. */
+  copy: SimAgent | undefined;
+}
+
+export class World implements Surroundings {
+  readonly sim: Simulation;
+  readonly network: SimNetwork;
+  readonly database: SimDatabase;
+  readonly masterKey = createMasterKey(Buffer.alloc(32, 7));
+  readonly checks: Checks;
+  readonly serverPlaces: {
+    readonly address: string;
+    readonly wall: { aheadMs: number };
+    server: SimServer | undefined;
+  }[];
+  readonly workerPlaces: {
+    readonly id: WorkerId;
+    readonly address: string;
+    readonly wall: { aheadMs: number };
+    worker: SimWorker | undefined;
+  }[];
+  readonly hosts: Host[];
+  readonly #faultyMs: number;
+  readonly #isCalm: boolean;
+  #isOver = false;
+
+  constructor({ seed, faultyMs, onLine, isCalm = false }: WorldOptions) {
+    const sim = new Simulation(seed, onLine);
+    this.sim = sim;
+    this.#isCalm = isCalm;
+    this.#faultyMs = faultyMs ?? 90_000;
+    this.network = new SimNetwork(sim);
+    this.database = new SimDatabase(sim);
+    this.checks = new Checks(sim, this.database.tables);
+    const [servers, workers, agents] = isCalm ? [1, 1, 1] : [1 + sim.below(3), 1 + sim.below(3), 2 + sim.below(6)];
+    const wall = (): { aheadMs: number } => ({
+      aheadMs: isCalm || sim.chance(0.5) ? 0 : sim.between(-600_000, 600_000),
+    });
+    this.serverPlaces = Array.from({ length: servers }, (_, n) => ({
+      address: `server-${n + 1}`,
+      wall: wall(),
+      server: undefined,
+    }));
+    this.workerPlaces = Array.from({ length: workers }, (_, n) => {
+      const id = sim.newId() as WorkerId;
+      addWorker(this.database.tables, id, ZONE, trueTime(sim));
+      return { id, address: `worker-${n + 1}`, wall: wall(), worker: undefined };
+    });
+    this.hosts = Array.from({ length: agents }, (_, n) => {
+      const [agentId, hostId] = [sim.newId() as AgentId, sim.newId() as HostId];
+      addAgent(this.database.tables, agentId, hostId, ZONE);
+      const name = `agent-${n + 1}`;
+      const machine = this.newMachine(`host-${n + 1}`);
+      if (!isCalm && sim.chance(0.5)) machine.wall.aheadMs = sim.between(-86_400_000, 86_400_000);
+      return { name, agentId, hostId, machine, agent: undefined, copy: undefined };
+    });
+  }
+
+  newMachine(name: string, disk?: SimMachine['disk']): SimMachine {
+    const machine: SimMachine = new SimMachine(this.sim, name, (attempt) => this.checks.effect(attempt), disk);
+    const run = machine.run.bind(machine);
+    machine.run = (attempt): Script => {
+      const script = run(attempt);
+      this.checks.scripts.set(attempt, script);
+      return script;
+    };
+    return machine;
+  }
+
+  // — processes come and go —
+
+  startServer(n: number): void {
+    const place = this.serverPlaces[n]!;
+    place.server ??= new SimServer(this, place.address, place.wall);
+  }
+
+  startWorker(n: number): void {
+    const place = this.workerPlaces[n]!;
+    const servers = this.serverPlaces.map(({ address }) => address);
+    place.worker ??= new SimWorker(this, place.id, place.address, servers, place.wall);
+  }
+
+  startAgent(host: Host): void {
+    host.agent ??= this.newAgent(host, host.machine);
+  }
+
+  newAgent(host: Host, machine: SimMachine): SimAgent {
+    const workers = this.workerPlaces.map(({ address }) => address);
+    return new SimAgent(this, host, machine, workers, (attempt, report) => this.checks.acknowledged(attempt, report));
+  }
+
+  kill(process: SimProcess): void {
+    process.kill();
+    this.network.died(process);
+    this.database.died(process);
+  }
+
+  /** Where each process that lives runs, and the database's machine is everybody's. */
+  machines(): string[] {
+    return [
+      ...this.serverPlaces.map(({ address }) => address),
+      ...this.workerPlaces.map(({ address }) => address),
+      ...this.hosts.map(({ machine }) => machine.name),
+    ];
+  }
+
+  processes(): SimProcess[] {
+    return [
+      ...this.serverPlaces.flatMap(({ server }) => server?.process ?? []),
+      ...this.workerPlaces.flatMap(({ worker }) => worker?.process ?? []),
+      ...this.hosts.flatMap(({ agent, copy }) => [agent, copy].flatMap((one) => one?.process ?? [])),
+    ];
+  }
+
+  readyServer(): SimServer | undefined {
+    const ready = this.serverPlaces.flatMap(({ server }) => (server?.isReady ? [server] : []));
+    return ready.length > 0 ? this.sim.pick(ready) : undefined;
+  }
+
+  // — what users do —
+
+  /** As `runStart` ends: written with its first step where its owner is at hand. */
+  async startRun(): Promise<void> {
+    const server = this.readyServer();
+    if (!server) return;
+    const { sim } = this;
+    const { store, owner } = server;
+    const spec = newRunSpec(sim, this.#isCalm);
+    const chosen = this.#isCalm ? this.hosts : this.hosts.filter(() => sim.chance(0.6));
+    if (chosen.length === 0) return;
+    const owned = owner.owned();
+    const partition = owned.length > 0 && sim.chance(0.7) ? sim.pick(owned).id : sim.below(PARTITION_COUNT);
+    const id = this.#newRunId(partition);
+    const executions = chosen.map(({ hostId, name }, ordinal) => ({
+      task: 0,
+      ordinal,
+      attempt: 1,
+      hostId,
+      hostName: name,
+      state: 'waiting' as const,
+      failuresInRound: 0,
+    }));
+    const plan = owner.plan({ run: { id, name: 'sim' }, spec, executions });
+    sim.note(`${server.process.name} is asked for run ${id} on ${chosen.length}`);
+    const run = await store.runCreate(
+      {
+        id,
+        partition,
+        name: 'sim',
+        reason: '',
+        createdBy: actor,
+        targetExpression: '*',
+        spec,
+        targets: executions.map(({ hostId, hostName }) => ({ hostId, hostName })),
+        ...(plan ? { dispatch: plan.dispatch } : {}),
+      },
+      audit,
+    );
+    if (plan && run.seq === plan.dispatch.run.seq) plan.written();
+    else owner.wake(id, { run, spec, executions });
+  }
+
+  #newRunId(partition: number): RunId {
+    const { sim } = this;
+    for (;;) {
+      const time = trueTime(sim).toString(16).padStart(12, '0');
+      const id = `${time.slice(0, 8)}-${time.slice(8)}-7${sim.newId().slice(15)}` as RunId;
+      if (partitionOf(id) === partition) return id;
+    }
+  }
+
+  async cancelOrRetry(): Promise<void> {
+    const server = this.readyServer();
+    const { sim } = this;
+    const runs = [...this.database.tables.runs.values()];
+    if (!server || runs.length === 0) return;
+    const { run } = sim.pick(runs.slice(-6));
+    if (isTerminalRun(run.state)) {
+      const states = sim.pick([
+        ['failed'],
+        ['lost'],
+        ['failed', 'lost', 'timed_out', 'cancelled', 'not_started'],
+      ] as const);
+      const answer = await server.store.runRetry(run.id, states, audit);
+      if (answer.kind === 'opened') server.owner.wake(run.id);
+    } else if (sim.chance(0.4)) {
+      await server.store.runCancelRequest(run.id, actor, audit);
+      server.owner.wake(run.id);
+    }
+  }
+
+  // — the course of things —
+
+  async run(): Promise<Outcome> {
+    const { sim, checks } = this;
+    this.network.watch();
+    this.serverPlaces.forEach((_, n) => void sim.after(sim.between(0, 2_000), () => this.startServer(n)));
+    this.workerPlaces.forEach((_, n) => void sim.after(sim.between(0, 3_000), () => this.startWorker(n)));
+    for (const host of this.hosts) sim.after(sim.between(0, 5_000), () => this.startAgent(host));
+    const faults = this.#isCalm ? undefined : new Faults(this);
+    sim.after(6_000, () => this.#load());
+    if (faults) sim.after(4_000, () => faults.begin());
+    const untilMs = this.#isCalm ? 20_000 : this.#faultyMs;
+    await sim.run(untilMs);
+    this.#isOver = true;
+    faults?.end();
+    let isAtRest = false;
+    const look = (): void => {
+      isAtRest = checks.unfinished === 0 && this.#held().length === 0;
+      if (!isAtRest) sim.after(LOOK_EVERY_MS, look);
+    };
+    sim.after(LOOK_EVERY_MS, look);
+    if (sim.violations.length === 0) await sim.run(untilMs + REST_MS, () => isAtRest);
+    // What comes late must not change what is over.
+    if (sim.violations.length === 0) await sim.run(sim.nowMs + 20_000);
+    if (sim.violations.length === 0) checks.atRest(this.#held());
+    return {
+      seed: sim.seed,
+      digest: sim.digest,
+      violations: sim.violations,
+      faults: sim.faults,
+      faultCount: sim.faultCount,
+      events: sim.events,
+      runs: this.database.tables.runs.size,
+      effects: checks.effects.size,
+      simulatedMs: sim.nowMs,
+    };
+  }
+
+  #held(): string[] {
+    return this.hosts.flatMap(({ agent }) => (agent ? [...agent.driver.journal.entries.keys()] : []));
+  }
+
+  #load(): void {
+    if (this.#isOver) return;
+    const { sim } = this;
+    const ignore = (): void => undefined;
+    if (sim.chance(0.5)) void this.startRun().catch(ignore);
+    else if (!this.#isCalm) void this.cancelOrRetry().catch(ignore);
+    sim.after(sim.between(50, this.#isCalm ? 3_000 : 1_500), () => this.#load());
+  }
+}
