@@ -26,6 +26,7 @@ import { platformOfHost } from '../drivers/process/platform-of-host.ts';
 import { createProcessDriver } from '../drivers/process/process-driver.ts';
 import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
+import { noteWorkers, workersToDial, type KnownWorkers } from '../enrol/known-workers.ts';
 import { passedOver } from '../enrol/passed-over.ts';
 import { WORKER_TO_AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import { LinkFaults } from '../link/link-faults.ts';
@@ -43,13 +44,12 @@ import { joinProofMessage, parseJoinToken } from '../pki/join-token.ts';
 import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 
-interface AgentIdentity extends RenewableIdentity {
+interface AgentIdentity extends RenewableIdentity, KnownWorkers {
   agentId: string;
   hostId: string;
   name: string;
   labels: Record<string, string>;
   dispatchKey: string;
-  workers: string[];
   joinedWith?: string;
 }
 const IDENTITY = 'identity.json';
@@ -93,11 +93,10 @@ async function main(): Promise<void> {
     for (const told of passedOver(known, asked)) log.warn({}, told);
   }
   if (values['enrol-only']) return void process.stdout.write(`${identity.agentId}\n`);
-  // Every agent is told the same list; each begins at a place of its own, so that they spread over the workers.
   const place = systemRandom.next();
   const address = (worker: string): string => `wss://${worker}/link/v1/agent`;
   const dialer = createLinkClient<WorkerToAgentFrame, AgentFrame>({
-    urls: () => [...new Set([...(values.worker ?? []), ...rotated(identity.workers, place)])].map(address),
+    urls: () => workersToDial(identity, values.worker ?? [], place).map(address),
     peerRole: 'worker',
     shapes: WORKER_TO_AGENT_FRAMES,
     onFault: new LinkFaults(log).note,
@@ -165,10 +164,8 @@ async function main(): Promise<void> {
       upgrade.onWelcome();
       // A worker has welcomed us: our supervisor may say that it can take work.
       if (process.connected) process.send!({ linked: true });
-      if (workers.length === 0 || workers.join() === identity.workers.join()) return;
-      identity.workers = [...workers];
       // Not written now, it is with the next renewal or list.
-      save(identity);
+      if (noteWorkers(identity, workers)) save(identity);
     },
     onCertificate(certificate) {
       if (renewal.accept(certificate)) log.info({}, 'the certificate was renewed');
@@ -263,6 +260,7 @@ async function enrol(
     ca: answer.ca,
     dispatchKey: answer.dispatchKey,
     workers: [...answer.workers],
+    joinWorkers: [...answer.workers],
     joinedWith: fingerprintOf(joinWith),
   };
   writeJsonFile(dataDir, IDENTITY, identity);
@@ -295,11 +293,6 @@ function noteLink(dataDir: string, state: 'linked' | 'unlinked', log: Log): void
   } catch (error) {
     log.warn({ err: error }, 'the state of the link could not be noted');
   }
-}
-
-function rotated(workers: readonly string[], place: number): string[] {
-  const first = Math.floor(place * workers.length);
-  return [...workers.slice(first), ...workers.slice(0, first)];
 }
 
 function parseLabel(text: string): [string, string] {
