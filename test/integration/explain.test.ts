@@ -26,14 +26,14 @@ import { auditList } from '../../src/store/postgres/audit.ts';
 import * as execution from '../../src/store/postgres/execution.ts';
 import * as fleet from '../../src/store/postgres/fleet.ts';
 import * as lease from '../../src/store/postgres/lease.ts';
-import { outputChunkWrite, ownerCommit } from '../../src/store/postgres/owner-commit.ts';
+import { outputChunkWrite, ownerCommitMany } from '../../src/store/postgres/owner-commit.ts';
 import { Pool, type Executor, type Query, type Row } from '../../src/store/postgres/pool.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from '../support/audit-key.ts';
 import * as run from '../../src/store/postgres/run.ts';
 import { runCreateMany } from '../../src/store/postgres/run-create.ts';
 import * as token from '../../src/store/postgres/token.ts';
-import type { AuditEntry, ExecutionChange, Fence } from '../../src/store/store.ts';
+import type { AuditEntry, ExecutionChange, Fence, OwnerCommit } from '../../src/store/store.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 
 const DAY_MS = 86_400_000;
@@ -230,6 +230,8 @@ afterAll(async () => {
   await pool.close();
   await database.drop();
 });
+
+const ownerCommit = (on: ExplainingPool, commit: OwnerCommit): Promise<unknown> => ownerCommitMany(on, [commit]);
 
 /** What an owner at hand would do first; here it has lost its partition meanwhile. */
 const FIRST = {

@@ -154,3 +154,55 @@ describe('runs of several days that end in one commit', () => {
     expect(await api.store.activeRunList([partition])).not.toContainEqual(expect.objectContaining({ id: ids[0] }));
   });
 });
+
+describe('commits of several partitions at once', () => {
+  it('are each under their own term, and what one was behind with, or cannot keep, is its own', async () => {
+    const owned = new Map((await api.store.partitionBalance(serverId)).map(({ id, term }) => [id, term]));
+    const runs: NewRun[] = [];
+    while (runs.length < 8) {
+      const run = newRun(1);
+      if (runs.every(({ partition }) => partition !== run.partition)) runs.push(run);
+    }
+    await Promise.all(runs.map((run) => api.store.runCreate(run, audit)));
+    const [fenced, behind, unfit] = [5, 6, 7];
+    const results = await Promise.all(
+      runs.map((run, n) =>
+        api.store.ownerCommit({
+          fence: { partition: run.partition, serverId, term: owned.get(run.partition)! - (n === fenced ? 1 : 0) },
+          executions: [
+            {
+              runId: run.id,
+              task: 0,
+              ordinal: 0,
+              attempt: n === behind ? 2 : 1,
+              from: ['waiting'],
+              to: 'failed',
+              exitCode: n === unfit ? 2 ** 40 : n,
+              startedAtMs: 1,
+              finishedAtMs: 2,
+              seq: 5,
+            },
+          ],
+          runs: [{ runId: run.id, to: 'failed', counts: { ...emptyCounts(), failed: 1 }, finishedAtMs: 9, seq: 5 }],
+          timeline: [{ runId: run.id, seq: 5, kind: 'finished', atMs: 9, detail: {} }],
+        }),
+      ),
+    );
+    for (const [n, { id }] of runs.entries()) {
+      const isWritten = ![fenced, behind, unfit].includes(n);
+      expect(results[n], String(n)).toMatchObject(
+        n === fenced
+          ? { kind: 'fenced' }
+          : {
+              kind: 'committed',
+              refused: isWritten ? [] : [0],
+              stale: isWritten ? [] : [id],
+              notKept: n === unfit ? [{ runId: id, ordinal: 0, attempt: 1 }] : [],
+            },
+      );
+      expect((await api.store.runFetch(id))!.state).toBe(isWritten ? 'failed' : 'waiting');
+      const { exitCode } = (await api.store.executionFetch({ runId: id, task: 0, ordinal: 0 }))!;
+      expect(exitCode).toBe(isWritten ? n : undefined);
+    }
+  });
+});

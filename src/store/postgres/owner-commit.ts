@@ -22,22 +22,65 @@ import type { CommitResult, NotKept } from '../commit-result.ts';
 import { allAtOnce, byHalves, type Apart } from './apart.ts';
 import { groupByDay, isOfDay, type Day } from './day.ts';
 import { bytes, EXECUTION_COLUMNS, type Cell } from './execution-columns.ts';
+import { fenceKey, heldFences, isFenceHeld } from './fence.ts';
 import { lateReportsWrite } from './late-report.ts';
 import { isDataRefused, type Executor, type Pool } from './pool.ts';
 import { FRESH_ATTEMPT } from './run.ts';
 
-/** Where the database refuses a value in it, all is written once more by halves, so that one host's nonsense holds up no other. */
-export async function ownerCommit(pool: Pool, commit: OwnerCommit): Promise<CommitResult> {
+/**
+ * What several partitions have decided, each under its own term, in one transaction. Where the database refuses a value in it, all is written
+ * once more by halves, so that one host's nonsense holds up no other.
+ */
+export async function ownerCommitMany(pool: Pool, commits: readonly OwnerCommit[]): Promise<readonly CommitResult[]> {
   try {
-    return await pool.transaction((tx) => commitWrite(tx, commit, allAtOnce));
+    return await pool.transaction((tx) => commitsWrite(tx, commits, allAtOnce));
   } catch (error) {
     if (!isDataRefused(error)) throw error;
-    return pool.transaction((tx) => commitWrite(tx, commit, byHalves(tx)));
+    return pool.transaction((tx) => commitsWrite(tx, commits, byHalves(tx)));
   }
 }
 
-async function commitWrite(tx: Executor, commit: OwnerCommit, apart: Apart): Promise<CommitResult> {
-  if (!(await isFenceHeld(tx, commit.fence))) return { kind: 'fenced' };
+async function commitsWrite(
+  tx: Executor,
+  commits: readonly OwnerCommit[],
+  apart: Apart,
+): Promise<readonly CommitResult[]> {
+  const held = await heldFences(
+    tx,
+    commits.map(({ fence }) => fence),
+  );
+  const own = commits.filter(({ fence }) => held.has(fenceKey(fence)));
+  const written = await decisionsWrite(
+    tx,
+    {
+      executions: own.flatMap(({ executions }) => executions),
+      runs: own.flatMap(({ runs }) => runs),
+      timeline: own.flatMap(({ timeline }) => timeline),
+      lateReports: own.flatMap(({ lateReports }) => lateReports ?? []),
+    },
+    apart,
+  );
+  let offset = 0;
+  return commits.map((commit): CommitResult => {
+    if (!own.includes(commit)) return { kind: 'fenced' };
+    const [from, to] = [offset, (offset += commit.executions.length)];
+    const runs = new Set(
+      [...commit.runs, ...commit.executions, ...(commit.lateReports ?? [])].map(({ runId }) => runId),
+    );
+    return {
+      kind: 'committed',
+      refused: written.refused.flatMap((i) => (i >= from && i < to ? [i - from] : [])),
+      stale: written.stale.filter((runId) => runs.has(runId)),
+      notKept: written.notKept.filter(({ runId }) => runs.has(runId)),
+    };
+  });
+}
+
+async function decisionsWrite(
+  tx: Executor,
+  commit: Required<Omit<OwnerCommit, 'fence'>>,
+  apart: Apart,
+): Promise<Omit<Extract<CommitResult, { kind: 'committed' }>, 'kind'>> {
   const refused: number[] = [];
   const notKept: NotKept[] = [];
   const stale = await reopenedRuns(tx, commit.runs);
@@ -55,7 +98,7 @@ async function commitWrite(tx: Executor, commit: OwnerCommit, apart: Apart): Pro
   // A run of which the owner's view was stale is read again and written then; its counts would be wrong now.
   const changed = commit.runs.filter(({ runId }) => !stale.has(runId));
   for (const [day, changes] of groupByDay(changed, ({ runId }) => runId)) await runsWrite(tx, day, changes);
-  const reports = (commit.lateReports ?? []).filter((report) => !stale.has(report.runId));
+  const reports = commit.lateReports.filter((report) => !stale.has(report.runId));
   const late: TimelineEntry[] = [];
   for (const [runId, indexes] of groupByRun(reports)) {
     const bad = await apart(indexes, async (some) => {
@@ -70,20 +113,11 @@ async function commitWrite(tx: Executor, commit: OwnerCommit, apart: Apart): Pro
     for (const { item, why } of bad) notKept.push({ ...keyOf(reports[item]!), why });
   }
   await timelineWrite(tx, [...commit.timeline.filter((entry) => !stale.has(entry.runId)), ...late]);
-  return { kind: 'committed', refused, stale: [...stale], notKept };
+  return { refused, stale: [...stale], notKept };
 }
 
 function keyOf({ runId, task, ordinal, attempt }: AttemptKey): AttemptKey {
   return { runId, task, ordinal, attempt };
-}
-
-export async function isFenceHeld(tx: Executor, fence: Fence): Promise<boolean> {
-  const { rowCount } = await tx.query({
-    name: 'fence',
-    text: 'SELECT 1 FROM partition WHERE id = $1 AND owner = $2 AND term = $3 FOR SHARE',
-    values: [fence.partition, fence.serverId, fence.term],
-  });
-  return rowCount === 1;
 }
 
 /** Runs that their owner believes over and that a retry has opened since. Locked until the commit, so that none is opened meanwhile. */

@@ -1,11 +1,12 @@
 /** The store on PostgreSQL: one pool for callers, one for what the server owns, one for its fleet, one connection for hints, the nouns' files behind the contract. */
 import type { Clock } from '../../base/clock.ts';
-import type { AgentId } from '../../base/ids.ts';
+import { PARTITION_COUNT, type AgentId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { AccountStore } from '../account-store.ts';
+import type { CommitResult } from '../commit-result.ts';
 import type { HostStore } from '../host-store.ts';
-import type { Store } from '../store.ts';
+import type { OwnerCommit, RunRecord, Store } from '../store.ts';
 import * as account from './account.ts';
 import * as agentJoin from './agent-join.ts';
 import * as agentSession from './agent-session.ts';
@@ -24,10 +25,13 @@ import { migrate } from './migrate.ts';
 import * as owner from './owner-commit.ts';
 import { Pool } from './pool.ts';
 import * as run from './run.ts';
-import { runCreateMany } from './run-create.ts';
-import { RunCreations } from './run-creations.ts';
+import { runCreateMany, type Creation } from './run-create.ts';
+import { Together } from './together.ts';
 import * as token from './token.ts';
 import * as upgrade from './upgrade.ts';
+
+/** Of new runs that share a transaction: so many, with so many hosts. */
+const [RUNS_TOGETHER_MAX, HOSTS_TOGETHER_MAX] = [100, 2_000];
 
 export interface PostgresStoreOptions {
   readonly url: string;
@@ -127,11 +131,22 @@ function operationsOn(
     if (answer.kind === kind) hints.notify('hosts', '');
     return answer;
   };
-  const creations = new RunCreations((batch) => runCreateMany(pool, batch, now()));
+  const creations = new Together<Creation, RunRecord>({
+    write: (batch) => runCreateMany(pool, batch, now()),
+    weigh: ({ run: { targets } }) => targets.length,
+    weightMax: HOSTS_TOGETHER_MAX,
+    itemsMax: RUNS_TOGETHER_MAX,
+  });
+  const commits = new Together<OwnerCommit, CommitResult>({
+    write: (batch) => owner.ownerCommitMany(ownPool, batch),
+    weigh: ({ executions }) => executions.length,
+    weightMax: limits.commitBatchMax,
+    itemsMax: PARTITION_COUNT,
+  });
   return {
     clock: () => databaseClock,
     async runCreate(newRun, entry) {
-      const record = await creations.create({ run: newRun, audit: entry });
+      const record = await creations.call({ run: newRun, audit: entry });
       hints.notify('run', newRun.id);
       return record;
     },
@@ -160,7 +175,7 @@ function operationsOn(
 
     activeRunList: (partitions) => run.activeRunList(ownPool, partitions),
     runSeed: (id) => run.runSeed(ownPool, id),
-    ownerCommit: (commit) => owner.ownerCommit(ownPool, commit),
+    ownerCommit: (commit) => commits.call(commit),
     outputChunkWrite: (fence, chunks) => owner.outputChunkWrite(ownPool, fence, chunks),
 
     serverRegister: (server) => lease.serverRegister(ownPool, server),

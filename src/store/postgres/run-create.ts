@@ -3,8 +3,9 @@
  * once are written in one transaction, so that a burst of small ones costs a handful of statements and one wait for the disk, not one each.
  */
 import { emptyCounts } from '../../domain/run/execution-machine.ts';
-import type { AuditEntry, Fence, FirstDispatch, NewRun, RunRecord } from '../store.ts';
+import type { AuditEntry, FirstDispatch, NewRun, RunRecord } from '../store.ts';
 import { auditAppendMany } from './audit.ts';
+import { fenceKey, heldFences } from './fence.ts';
 import { timelineWrite } from './owner-commit.ts';
 import type { Executor, Pool } from './pool.ts';
 import { packSpec, runRecord, type RunRow } from './rows.ts';
@@ -48,26 +49,6 @@ export async function runCreateMany(
     );
     return created.map(({ run }) => ({ ...runRecord(rows.get(run.id)!), spec: run.spec }));
   });
-}
-
-/** Locks the partitions that are still owned under these terms, as `isFenceHeld` does for one. @returns their keys. */
-async function heldFences(tx: Executor, fences: readonly Fence[]): Promise<ReadonlySet<string>> {
-  if (fences.length === 0) return new Set();
-  // In the order of their numbers: whoever locks several does so in this order.
-  const distinct = [...new Map(fences.map((fence) => [fenceKey(fence), fence])).values()].sort(
-    (a, b) => a.partition - b.partition,
-  );
-  const { rows } = await tx.query<Fence>({
-    name: 'fences',
-    text: `SELECT p.id AS partition, p.owner AS "serverId", p.term FROM partition p JOIN unnest($1::int[], $2::uuid[], $3::bigint[]) AS fence(id, owner, term) ON p.id = fence.id AND p.owner = fence.owner AND p.term = fence.term
-           ORDER BY p.id FOR SHARE OF p`,
-    values: [distinct.map((f) => f.partition), distinct.map((f) => f.serverId), distinct.map((f) => f.term)],
-  });
-  return new Set(rows.map(fenceKey));
-}
-
-function fenceKey({ partition, serverId, term }: Fence): string {
-  return `${partition} ${serverId} ${term}`;
 }
 
 async function runsInsert(tx: Executor, created: readonly Created[], nowMs: number): Promise<Map<string, RunRow>> {
