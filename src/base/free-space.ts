@@ -6,8 +6,8 @@ import { statfsSync } from 'node:fs';
 import type { Clock } from './clock.ts';
 import type { Service } from './service.ts';
 
-const LOOK_MS = 1_000;
-/** Enough again is so much more than what was wanted: it must not be said every second. */
+const LOOK_MS = 5_000;
+/** Enough again is so much more than what was wanted: it must not be said at every look. */
 const AGAIN = 1.1;
 
 export interface FreeSpaceOptions {

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { requiring } from '../../test/support/needs.ts';
 import { addCommands, COMMAND_FILES } from './commands.ts';
 import { completionNodes, completionScript } from './completion-command.ts';
 
@@ -39,22 +40,23 @@ function ask(shell: 'bash' | 'zsh' | 'fish', line: string): string[] {
     .filter((answer) => answer !== '' && answer.startsWith(last));
 }
 
-describe.each(['bash', 'zsh', 'fish'] as const)('in %s', (shell) => {
-  it.each([
-    ['drover ru', ['run', 'runs']],
-    ['drover runs re', ['retry']],
-    ['drover agents join-token ', ['create', 'list', 'revoke']],
-    ['drover run --on-', ['--on-disconnect']],
-    ['drover run -t runs --on-disconnect d', ['detach']],
-    ['drover hosts list -o js', ['json', 'jsonl']],
-    ['drover completion f', ['fish']],
-    ['drover run -t all -- --on-', []],
-  ])('%s goes on with %j', (line, wanted) => {
-    const found = ask(shell, line);
-    if (line.endsWith(' ')) expect(found).toEqual(expect.arrayContaining(wanted));
-    else expect(found.sort()).toEqual(wanted);
+for (const shell of ['bash', 'zsh', 'fish'] as const)
+  requiring(shell).describe(`in ${shell}`, () => {
+    it.each([
+      ['drover ru', ['run', 'runs']],
+      ['drover runs re', ['retry']],
+      ['drover agents join-token ', ['create', 'list', 'revoke']],
+      ['drover run --on-', ['--on-disconnect']],
+      ['drover run -t runs --on-disconnect d', ['detach']],
+      ['drover hosts list -o js', ['json', 'jsonl']],
+      ['drover completion f', ['fish']],
+      ['drover run -t all -- --on-', []],
+    ])('%s goes on with %j', (line, wanted) => {
+      const found = ask(shell, line);
+      if (line.endsWith(' ')) expect(found).toEqual(expect.arrayContaining(wanted));
+      else expect(found.sort()).toEqual(wanted);
+    });
   });
-});
 
 it('commands that are not loaded are called as in their files', async () => {
   for (const { names, load } of COMMAND_FILES) {

@@ -31,6 +31,7 @@ import {
   type WorkerHello,
   type WorkerToServerFrame,
 } from '../protocol/link/worker-v1.ts';
+import type { FleetLook } from '../store/looks.ts';
 import type { Store, WorkerRecord } from '../store/store.ts';
 import { AgentHealth } from './agent-health.ts';
 import { ordered, slices } from './attempt-orders.ts';
@@ -82,7 +83,8 @@ export interface LinkFleetOptions {
   readonly log: Log;
 }
 
-const TOPOLOGY_EVERY_MS = 2_000;
+/** How long a revocation, a drain or a new way to a host goes unseen at most, where no hint of it comes through. */
+const LOOK_MS = 2_000;
 const FETCH_MS = 15_000;
 /** A host that says nothing is given up after half a minute; a jump host before it may be as slow. */
 const CONNECTION_TEST_MS = 90_000;
@@ -105,7 +107,7 @@ export class LinkFleet implements Fleet {
   readonly #fetched = new Map<number, AttemptPlace & { stream: 1 | 2; offset: number }>();
   readonly #tests: WorkerRequests<readonly ConnectionStep[]>;
   #owned: readonly { id: number; term: number }[] = [];
-  #servers: { id: string; url: string }[] = [];
+  #servers: FleetLook['servers'] = [];
   #revoked: readonly AgentId[] = [];
   #drained: ReadonlySet<WorkerId> = new Set();
   /** As last read; one that joined since is asked for when it links. */
@@ -116,7 +118,7 @@ export class LinkFleet implements Fleet {
   readonly #sshRoutes = new SshRoutes();
   readonly #record: PresenceRecord;
   #stops: (() => void)[] = [];
-  #cancelTopology = (): void => undefined;
+  #cancelLook = (): void => undefined;
   #stopped = false;
 
   constructor(options: LinkFleetOptions) {
@@ -164,13 +166,13 @@ export class LinkFleet implements Fleet {
       void this.#refresh();
     };
     this.#stops.push(store.listen('fleet', stale, stale), store.listen('hosts', stale, stale));
-    this.#topology();
+    this.#lookByTime();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const stop of this.#stops) stop();
-    this.#cancelTopology();
+    this.#cancelLook();
     this.#sessions.stop();
     this.#fetches.stop();
     this.#tests.stop();
@@ -497,7 +499,7 @@ export class LinkFleet implements Fleet {
       protocol,
       serverId,
       nowMs: clock.nowMs(),
-      servers: this.#servers,
+      servers: [...this.#servers],
       workers: this.#addressesIn(zone),
     });
     for (const slice of slices(this.#revoked)) link.send({ t: 'revoked', agentIds: slice });
@@ -729,7 +731,7 @@ export class LinkFleet implements Fleet {
     this.listener.onUnlinked(hostId, agentId);
   }
 
-  /** One reading at a time, or an older answer could come after a newer one; what fails is read again in the next round of the topology. */
+  /** One reading at a time, or an older answer could come after a newer one; what fails is read again in the next look. */
   async #refresh(): Promise<void> {
     if (this.#isRefreshing) return;
     this.#isRefreshing = true;
@@ -745,24 +747,28 @@ export class LinkFleet implements Fleet {
     }
   }
 
-  /** What others may have changed: who is cut off, who is drained, which hosts are reached over SSH. */
+  /** What others may have changed: who is cut off, who is drained, which servers live, which hosts are reached over SSH. */
   async #reload(): Promise<void> {
-    const { store } = this.#options;
-    const [revoked, workers, hosts] = [
-      await store.agentRevokedList(),
-      await store.workerList(),
-      await this.#options.ssh.hosts(this.#sshRoutes.version),
-    ];
+    const { revoked, workers, servers, hostAccessVersion } = await this.#options.store.fleetLook();
+    const known = this.#sshRoutes.version;
+    const hosts = hostAccessVersion === known ? 'unchanged' : await this.#options.ssh.hosts(known);
     if (revoked.join() !== this.#revoked.join()) this.revoke(revoked);
     this.#revoked = revoked;
     this.#enrolled = new Map(workers.map((worker) => [worker.id, worker]));
     for (const { id, link } of this.#workers.values())
       if (this.refusalOf(id)) link.close('worker-revoked', 'The worker has been revoked.');
+    this.#setServers(servers);
     this.#setDrained(new Set(workers.filter(({ drained }) => drained).map(({ id }) => id)));
     if (hosts === 'unchanged') return;
     this.#sshRoutes.replace(hosts);
     for (const { link } of this.#workers.values()) link.send({ t: 'access-changed' });
     this.listener.onRoutesChanged();
+  }
+
+  #setServers(servers: FleetLook['servers']): void {
+    if (JSON.stringify(servers) === JSON.stringify(this.#servers)) return;
+    this.#servers = servers;
+    this.#tellTopology();
   }
 
   #setDrained(drained: ReadonlySet<WorkerId>): void {
@@ -777,26 +783,19 @@ export class LinkFleet implements Fleet {
 
   #tellTopology(): void {
     for (const { link, zone } of this.#workers.values())
-      link.send({ t: 'topology', servers: this.#servers, workers: this.#addressesIn(zone) });
+      link.send({ t: 'topology', servers: [...this.#servers], workers: this.#addressesIn(zone) });
   }
 
-  #topology(): void {
-    const round = async (): Promise<void> => {
-      // Whatever was hinted: revoked, drained and moved hosts are found by time.
-      this.#isStale = true;
-      void this.#refresh();
-      try {
-        const servers = (await this.#options.store.serverList()).map(({ id, url }) => ({ id: id as string, url }));
-        if (JSON.stringify(servers) !== JSON.stringify(this.#servers)) {
-          this.#servers = servers;
-          this.#tellTopology();
-        }
-      } catch {
-        // Asked again in a moment.
-      }
-      if (!this.#stopped)
-        this.#cancelTopology = this.#options.clock.after(TOPOLOGY_EVERY_MS, () => void round(), { unref: true });
-    };
-    void round();
+  /** Whatever was hinted: revoked, drained and moved hosts are found by time. */
+  #lookByTime(): void {
+    this.#cancelLook = this.#options.clock.after(
+      LOOK_MS,
+      () => {
+        this.#isStale = true;
+        void this.#refresh();
+        this.#lookByTime();
+      },
+      { unref: true },
+    );
   }
 }

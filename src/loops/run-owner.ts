@@ -6,7 +6,7 @@
  * When a commit fails and nobody knows whether it landed, the partition is read again: what was heard meanwhile is heard again,
  * because nothing was acknowledged.
  */
-import type { NewRunSeed, Ownership, Sealer } from '../app/context.ts';
+import type { NewRunSeed, Ownership } from '../app/context.ts';
 import {
   attemptId,
   attemptKeyOf,
@@ -19,17 +19,16 @@ import {
   type ServerId,
   type WorkerId,
 } from '../base/ids.ts';
-import type { Clock } from '../base/clock.ts';
 import { errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
-import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
-import { emptyCounts, isTerminalExecution, type ExecutionState } from '../domain/run/execution-machine.ts';
+import { emptyCounts, isTerminalExecution } from '../domain/run/execution-machine.ts';
 import { isOverSsh } from '../domain/run/execution.ts';
-import type { AgentLocation, Fleet, FleetListener } from '../fleet/fleet.ts';
+import type { AgentLocation, FleetListener } from '../fleet/fleet.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 import type { NotKept } from '../store/commit-result.ts';
-import type { RunSeed, Store } from '../store/store.ts';
+import type { OwnerLook } from '../store/looks.ts';
+import type { RunSeed } from '../store/store.ts';
 import { isInstant, resultOf } from './attempt-report.ts';
 import { isPieceOf } from './chunk-check.ts';
 import { ChunkWriter } from './chunk-writer.ts';
@@ -39,36 +38,12 @@ import { lateReportOf } from './execution-change.ts';
 import type { Ack, Loading, OwnedPartition, OwnedRun } from './owned-partition.ts';
 import { ownedRunOf } from './owned-run.ts';
 import { routeOf } from './route.ts';
+import type { RunOwnerOptions } from './run-owner-options.ts';
 import { BUSY_RETRY_MS, sendOrders } from './run-orders.ts';
 import { SenderRoom } from './sender-room.ts';
 import { UnknownRuns } from './unknown-runs.ts';
 
-export interface RunOwnerOptions {
-  readonly serverId: ServerId;
-  readonly store: Store;
-  readonly fleet: Fleet;
-  readonly sealer: Sealer;
-  /** The one that all servers share (`store.clock`): rounds were begun by any of them. */
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Whether this server's lease may be believed right now. */
-  readonly isLeaseTrusted: () => boolean;
-  readonly balanceMs?: number;
-  readonly lookMs?: number;
-  readonly tickMs?: number;
-  /** For tests: how late after its deadline a host is asked. */
-  readonly guardMs?: number;
-  readonly onCommitted?: (figures: {
-    executions: number;
-    durationMs: number;
-    outcomes: readonly ExecutionState[];
-  }) => void;
-  /** A report of a run that the database does not know was let go. */
-  readonly onUnknownReport?: () => void;
-}
-
-const BALANCE_MS = 1_000;
-/** How long a run that nobody has told of, or a cancel or retry of it, goes unseen at most. */
+/** How long a run that nobody has told of, or a cancel or retry of it, or a partition that nobody alive has, goes unseen at most. */
 const LOOK_MS = 2_000;
 const TICK_MS = 250;
 /** A finished run stays in memory this long, so that late duplicates are answered without a look into the database. */
@@ -86,7 +61,6 @@ export class RunOwner implements Service, Ownership, FleetListener {
   readonly #loadsOf = new SenderRoom(limits.runLoadsPerSenderMax);
   #stops: (() => void)[] = [];
   #stopped = true;
-  #balancing: Promise<void> = Promise.resolve();
 
   readonly #unknown: UnknownRuns;
 
@@ -107,12 +81,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
         () => void this.#look(),
       ),
     );
-    await this.#balance();
-    this.#every(this.#options.balanceMs ?? BALANCE_MS, () => {
-      this.#balancing = this.#balancing.then(() => this.#balance());
-    });
-    this.#every(this.#options.lookMs ?? LOOK_MS, () => void this.#look());
-    this.#every(this.#options.tickMs ?? TICK_MS, () => this.#tick());
+    await this.#look();
+    this.#lookLater();
   }
 
   /** Gives the partitions back, so that nobody has to wait for the lease to run out. */
@@ -120,7 +90,9 @@ export class RunOwner implements Service, Ownership, FleetListener {
     if (this.#stopped) return;
     this.#stopped = true;
     for (const stop of this.#stops) stop();
-    await this.#balancing;
+    this.#cancelLook();
+    this.#cancelTick();
+    await this.#looking;
     const ids = [...this.#partitions.keys()];
     this.#partitions.clear();
     await this.#options.store.partitionRelease(this.#options.serverId, ids).catch(() => undefined);
@@ -196,45 +168,84 @@ export class RunOwner implements Service, Ownership, FleetListener {
     };
   }
 
-  #every(intervalMs: number, action: () => void): void {
-    let cancel = (): void => undefined;
-    const tick = (): void => {
-      action();
-      if (!this.#stopped) cancel = this.#options.clock.after(intervalMs, tick);
-    };
-    cancel = this.#options.clock.after(intervalMs, tick);
-    this.#stops.push(() => cancel());
-  }
-
   // — ownership —
 
-  async #balance(): Promise<void> {
-    const { store, serverId, fleet, log } = this.#options;
+  #cancelLook = (): void => undefined;
+
+  #lookLater(): void {
     if (this.#stopped) return;
-    try {
-      const now = this.#options.isLeaseTrusted() ? await store.partitionBalance(serverId) : [];
-      const before = this.#partitions.size;
-      const terms = new Map(now.map(({ id, term }) => [id, term]));
-      for (const [id, owned] of this.#partitions) if (terms.get(id) !== owned.term) this.#drop(owned);
-      const gained = now.filter(({ id }) => !this.#partitions.has(id));
-      for (const { id, term } of gained)
-        this.#partitions.set(id, {
-          id,
-          term,
-          runs: new Map(),
-          loading: new Map(),
-          dirty: new Set(),
-          chunks: this.#chunkWriter(id, term),
-          committing: false,
-          commitScheduled: false,
-          failures: 0,
-        });
-      if (gained.length > 0) log.info({ partitions: gained.map(({ id }) => id) }, 'partitions taken over');
-      // Workers that link later are told by the fleet; those that are there know what has not changed.
-      if (gained.length > 0 || now.length !== before) fleet.announceOwned(now);
-      if (gained.length > 0) await this.#look();
-    } catch (error) {
-      log.warn({ err: error }, 'partitions could not be balanced');
+    this.#cancelLook = this.#options.clock.after(this.#options.lookMs ?? LOOK_MS, () => {
+      void this.#look();
+      this.#lookLater();
+    });
+  }
+
+  #isLookDue = false;
+  #looking: Promise<void> | undefined;
+
+  /** By time, whatever was hinted: what is ours, and what is asked for there. One look at a time; it is over when what it found is read. */
+  async #look(): Promise<void> {
+    this.#isLookDue = true;
+    this.#looking ??= this.#lookWhileDue().finally(() => (this.#looking = undefined));
+    await this.#looking;
+    await this.#finding;
+  }
+
+  async #lookWhileDue(): Promise<void> {
+    while (this.#isLookDue && !this.#stopped) {
+      this.#isLookDue = false;
+      try {
+        const { store, serverId, isLeaseTrusted } = this.#options;
+        const { partitions, runs } = isLeaseTrusted() ? await store.ownerLook(serverId) : { partitions: [], runs: [] };
+        this.#take(partitions);
+        this.#find(runs);
+      } catch (error) {
+        this.#options.log.warn({ err: error }, 'partitions and runs could not be looked for; they will be in a moment');
+      }
+    }
+  }
+
+  #take(now: OwnerLook['partitions']): void {
+    const before = this.#partitions.size;
+    const terms = new Map(now.map(({ id, term }) => [id, term]));
+    for (const [id, owned] of this.#partitions) if (terms.get(id) !== owned.term) this.#drop(owned);
+    const gained = now.filter(({ id }) => !this.#partitions.has(id));
+    for (const { id, term } of gained)
+      this.#partitions.set(id, {
+        id,
+        term,
+        runs: new Map(),
+        loading: new Map(),
+        dirty: new Set(),
+        chunks: this.#chunkWriter(id, term),
+        committing: false,
+        commitScheduled: false,
+        failures: 0,
+      });
+    if (gained.length > 0) this.#options.log.info({ partitions: gained.map(({ id }) => id) }, 'partitions taken over');
+    // Workers that link later are told by the fleet; those that are there know what has not changed.
+    if (gained.length > 0 || now.length !== before) this.#options.fleet.announceOwned(now);
+  }
+
+  #found: OwnerLook['runs'] | undefined;
+  #finding: Promise<void> | undefined;
+
+  /** Reads what is asked for and not under way here. A newer list takes the place of one that waits: reading much keeps nobody from looking. */
+  #find(runs: OwnerLook['runs']): void {
+    this.#found = runs;
+    this.#finding ??= this.#readFound().finally(() => (this.#finding = undefined));
+  }
+
+  async #readFound(): Promise<void> {
+    for (let runs = this.#found; runs && !this.#stopped; runs = this.#found) {
+      this.#found = undefined;
+      for (const asked of runs) {
+        const owned = this.#partitions.get(partitionOf(asked.id));
+        const known = owned?.runs.get(asked.id)?.actor;
+        const isUnderWay =
+          known?.round === asked.round && (!asked.isCancelRequested || known.cancelRequestedBy !== undefined);
+        if (owned && !isUnderWay) await this.#load(owned, asked.id, true);
+      }
     }
   }
 
@@ -254,34 +265,6 @@ export class RunOwner implements Service, Ownership, FleetListener {
     for (const run of owned.runs.values()) this.#forgetHosts(run);
     owned.runs.clear();
     this.#options.log.info({ partition: owned.id, term: owned.term }, 'a partition is no longer ours');
-  }
-
-  #isLooking = false;
-  #isLookDue = false;
-
-  /** By time, whatever was hinted or read in vain: finds what is asked for in the database and not under way here. One look at a time. */
-  async #look(): Promise<void> {
-    this.#isLookDue = true;
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    while (this.#isLookDue && !this.#stopped) {
-      this.#isLookDue = false;
-      await this.#lookOnce().catch((error: unknown) =>
-        this.#options.log.warn({ err: error }, 'runs could not be looked for; they will be in a moment'),
-      );
-    }
-    this.#isLooking = false;
-  }
-
-  async #lookOnce(): Promise<void> {
-    if (this.#partitions.size === 0) return;
-    for (const asked of await this.#options.store.activeRunList([...this.#partitions.keys()])) {
-      const owned = this.#partitions.get(partitionOf(asked.id));
-      const known = owned?.runs.get(asked.id)?.actor;
-      const isUnderWay =
-        known?.round === asked.round && (!asked.isCancelRequested || known.cancelRequestedBy !== undefined);
-      if (owned && !isUnderWay) await this.#load(owned, asked.id, true);
-    }
   }
 
   /** Reads a run, or reads it again when somebody else changed it (cancel, retry); one read at a time. True: certainly there is none. */
@@ -335,6 +318,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
 
   #hold(owned: OwnedPartition, run: OwnedRun): void {
     owned.runs.set(run.actor.id, run);
+    this.#tickLater();
     for (const execution of run.actor.executions) {
       if (isTerminalExecution(execution.state)) continue;
       const runs = this.#hosts.get(execution.hostId);
@@ -487,6 +471,20 @@ export class RunOwner implements Service, Ownership, FleetListener {
   }
 
   // — what follows —
+
+  #isTicking = false;
+  #cancelTick = (): void => undefined;
+
+  /** For as long as there is a run in memory: with none, nothing here wakes this machine. */
+  #tickLater(): void {
+    if (this.#isTicking || this.#stopped) return;
+    this.#isTicking = true;
+    this.#cancelTick = this.#options.clock.after(this.#options.tickMs ?? TICK_MS, () => {
+      this.#isTicking = false;
+      this.#tick();
+      if (this.runCount > 0) this.#tickLater();
+    });
+  }
 
   #tick(): void {
     const now = this.#options.clock.monotonicMs();

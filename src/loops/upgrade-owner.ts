@@ -25,7 +25,7 @@ export interface UpgradeOwnerOptions {
 
 const EVERY_MS = 1_000;
 /** While nothing is to do. */
-const IDLE_EVERY_MS = 3_000;
+const IDLE_EVERY_MS = 5_000;
 /** An order is sent again after so long, or as soon as the agent has linked anew. */
 const REPEAT_MS = 15_000;
 

@@ -9,6 +9,7 @@
  *  - Instants are milliseconds since the epoch, by the database's clock where the caller does not give one.
  */
 import type { CommitResult } from './commit-result.ts';
+import type { FleetLook, OwnerLook } from './looks.ts';
 import type { ExecutionPlace, PageToSeq } from './run-changes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { AgentId, AttemptKey, ExecutionKey, HostId, RunId, ServerId, TokenId, WorkerId } from '../base/ids.ts';
@@ -235,13 +236,6 @@ export interface ExecutionSeed {
   readonly startedAtMs?: number;
   /** Attempts of the present round that ended in failure already; `retries` allows so many more. */
   readonly failuresInRound: number;
-}
-
-/** What was asked of a run that is not over, as its asking was written: the round that is to be carried out, and whether it is to end. */
-export interface ActiveRun {
-  readonly id: RunId;
-  readonly round: number;
-  readonly isCancelRequested: boolean;
 }
 
 export interface RunSeed {
@@ -491,8 +485,11 @@ export interface Store extends AgentSessionStore<AuditEntry> {
   outputRead(key: AttemptKey, stream: 1 | 2, offset: number, length: number): Promise<Uint8Array | undefined>;
 
   // owner of partitions
-  /** Runs of these partitions that are not over, oldest first, with what was asked of each. Cheap: owners compare it every few seconds. */
-  activeRunList(partitions: readonly number[]): Promise<readonly ActiveRun[]>;
+  /**
+   * What an owner asks by time, in one question. Takes free partitions (never owned, released, or of an expired server) up to this server's
+   * fair share, and gives back what is over it. Answers everything owned after the call, and the runs there that are not over.
+   */
+  ownerLook(id: ServerId): Promise<OwnerLook>;
   runSeed(id: RunId): Promise<RunSeed | undefined>;
   ownerCommit(commit: OwnerCommit): Promise<CommitResult>;
   /** Idempotent by key. Kept while the attempt is out with its sender, or lost; answers the places of those whose attempt is the sender's, kept or not. */
@@ -500,13 +497,7 @@ export interface Store extends AgentSessionStore<AuditEntry> {
 
   // servers and partitions (the lease keeper renews on its own connection; see postgres/lease-keeper.ts)
   serverRegister(server: { id: ServerId; url: string; version: string; leaseMs: number }): Promise<void>;
-  serverList(): Promise<readonly { id: ServerId; url: string; version: string }[]>;
   serverDeregister(id: ServerId): Promise<void>;
-  /**
-   * Takes free partitions (never owned, released, or of an expired server) up to this server's fair share, and gives back
-   * what is over it. Answers everything owned after the call, with terms.
-   */
-  partitionBalance(id: ServerId): Promise<readonly { id: number; term: number }[]>;
   partitionRelease(id: ServerId, partitions: readonly number[]): Promise<void>;
 
   // hosts, agents, workers
@@ -532,8 +523,8 @@ export interface Store extends AgentSessionStore<AuditEntry> {
   /** Of these hosts only, when they are given. */
   agentList(page: { limit: number; cursor?: string }, hostIds?: readonly HostId[]): Promise<Page<AgentRecord>>;
   agentRevoke(id: AgentId, audit: AuditEntry): Promise<'revoked' | 'already-revoked' | 'not-found'>;
-  /** Ids of agents whose certificates have not expired yet but that may not link. */
-  agentRevokedList(): Promise<readonly AgentId[]>;
+  /** What a server's fleet asks by time, in one question. */
+  fleetLook(): Promise<FleetLook>;
   workerJoin(
     join: { tokenHash: Uint8Array; name: string; version: string; publicKey: Uint8Array },
     audit: Omit<AuditEntry, 'target'>,

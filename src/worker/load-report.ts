@@ -1,6 +1,7 @@
 /**
  * What a worker says of itself: every few seconds, and soon after the number of what is under way or waits has changed, for somebody may
- * be waiting for a drained worker to be empty. What its agents said of theirs goes along with the regular one.
+ * be waiting for a drained worker to be empty. What its agents said of theirs goes along with the regular one. One with nothing to do
+ * looks at itself no more often than it reports.
  */
 import type { Clock } from '../base/clock.ts';
 import type { WorkerAgentLoads, WorkerLoad } from '../protocol/link/worker-v1.ts';
@@ -15,12 +16,13 @@ export interface LoadReportOptions {
 }
 
 const EVERY_MS = 5_000;
-/** Between two looks, and so between two reports at least. */
+/** Between two looks of a busy one, and so between two reports at least. */
 const LOOK_MS = 500;
 
 export class LoadReport {
   readonly #options: LoadReportOptions;
   #told = '';
+  #isBusy = true;
   #dueAt = 0;
   #lookAt = 0;
   /** The worst since it was last told. */
@@ -46,14 +48,25 @@ export class LoadReport {
     const { figures, send } = this.#options;
     const now = figures();
     this.#told = busyness(now);
+    this.#isBusy = this.#told !== IDLE;
     send({ t: 'load', ...now, rssBytes: process.memoryUsage.rss(), lagMs: this.#lagMs });
     this.#lagMs = 0;
   }
 
+  /** There may be something to do from now on. */
+  stir(): void {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    this.#cancel();
+    this.#schedule();
+  }
+
   #schedule(): void {
     const { clock } = this.#options;
-    this.#lookAt = clock.monotonicMs() + LOOK_MS;
-    this.#cancel = clock.after(LOOK_MS, () => this.#look(), { unref: true });
+    const now = clock.monotonicMs();
+    const waitMs = this.#isBusy ? LOOK_MS : Math.max(LOOK_MS, this.#dueAt - now);
+    this.#lookAt = now + waitMs;
+    this.#cancel = clock.after(waitMs, () => this.#look(), { unref: true });
   }
 
   #look(): void {
@@ -65,9 +78,12 @@ export class LoadReport {
       this.tell();
       for (const loads of agentLoads()) send(loads);
     } else if (busyness(figures()) !== this.#told) this.tell();
+    else this.#isBusy = this.#told !== IDLE;
     this.#schedule();
   }
 }
+
+const IDLE = '0 0 0';
 
 function busyness({ queued, lanes }: Pick<WorkerLoad, 'queued'> & Required<Pick<WorkerLoad, 'lanes'>>): string {
   return `${queued} ${lanes.agent.underWay} ${lanes.ssh.underWay}`;

@@ -307,6 +307,7 @@ export class WorkerService implements Service {
         }
         return;
       case 'assign':
+        this.#report.stir();
         return this.#dispatch.assign(this.#options.id, state.url, frame);
       case 'cancel':
         if (!this.#isCurrent(frame)) return;

@@ -65,11 +65,12 @@ export function storeConformance(make: () => Promise<StoreWorld>): void {
 
   describe('a run', () => {
     it('is created whole and read back as it was', async () => {
-      const { id } = await newRun(3);
+      const { id, fenceOf } = await newRun(3);
       const run = await store.runFetch(id);
       expect(run).toMatchObject({ id, state: 'waiting', hostCount: 3, round: 1, seq: 1, spec: { timeoutMs: 1_000 } });
       expect((await store.executionList(id, {}, { limit: 2 })).items.map((e) => e.hostName)).toEqual(['h0', 'h1']);
-      expect(await store.activeRunList([partitionOf(id)])).toContainEqual({ id, round: 1, isCancelRequested: false });
+      const { serverId } = await fenceOf(await newServer(store));
+      expect((await store.ownerLook(serverId)).runs).toContainEqual({ id, round: 1, isCancelRequested: false });
     });
 
     it('pages by a cursor that cannot be made up', async () => {
@@ -199,7 +200,7 @@ export function storeConformance(make: () => Promise<StoreWorld>): void {
         runs: [{ runId: run.id, to: 'failed', counts, finishedAtMs: 3, seq: 6 }],
         timeline: [],
       });
-      expect((await store.activeRunList([fence.partition])).map(({ id }) => id)).not.toContain(run.id);
+      expect((await store.ownerLook(fence.serverId)).runs.map(({ id }) => id)).not.toContain(run.id);
       expect(await store.runRetry(run.id, ['lost'], audit)).toEqual({ kind: 'nothing-to-retry' });
       const answers = await Promise.all([
         store.runRetry(run.id, ['failed'], audit),
@@ -264,7 +265,7 @@ export function storeConformance(make: () => Promise<StoreWorld>): void {
         notKept: [],
       });
       expect(await store.runFetch(run.id)).toMatchObject({ state: 'running', counts: { waiting: 1, lost: 1 } });
-      expect(await store.activeRunList([fence.partition])).toContainEqual({
+      expect((await store.ownerLook(fence.serverId)).runs).toContainEqual({
         id: run.id,
         round: 2,
         isCancelRequested: false,
@@ -412,7 +413,8 @@ export function storeConformance(make: () => Promise<StoreWorld>): void {
         'not-found',
       ]);
       expect(await store.runFetch(run.id)).toMatchObject({ cancelRequestedBy: 'tester' });
-      expect(await store.activeRunList([partitionOf(run.id)])).toContainEqual({
+      const { serverId } = await run.fenceOf(await newServer(store));
+      expect((await store.ownerLook(serverId)).runs).toContainEqual({
         id: run.id,
         round: 1,
         isCancelRequested: true,

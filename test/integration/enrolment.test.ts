@@ -185,7 +185,7 @@ describe('joining', () => {
     expect(again).toMatchObject({ twinOf: 'web-1', name: expect.stringMatching(/^web-1-twin-[0-9a-f]{6}$/) });
     expect(again.hostId).not.toBe(first.hostId);
     expect(again.replaced).toBeUndefined();
-    expect(await ctx.store.agentRevokedList()).not.toContain(first.agentId);
+    expect((await ctx.store.fleetLook()).revoked).not.toContain(first.agentId);
   });
 
   it('with a token that opens nothing costs the server no signature', async () => {

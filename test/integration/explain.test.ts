@@ -25,6 +25,7 @@ import { auditSeal } from '../../src/store/postgres/audit-seal.ts';
 import { auditList } from '../../src/store/postgres/audit.ts';
 import * as execution from '../../src/store/postgres/execution.ts';
 import * as fleet from '../../src/store/postgres/fleet.ts';
+import { fleetLook } from '../../src/store/postgres/fleet-look.ts';
 import * as lease from '../../src/store/postgres/lease.ts';
 import { outputChunkWrite, ownerCommitMany } from '../../src/store/postgres/owner-commit.ts';
 import { Pool, type Executor, type Query, type Row } from '../../src/store/postgres/pool.ts';
@@ -254,7 +255,6 @@ async function lifeOfARun(): Promise<void> {
     [one, claimed].map((run) => ({ run, audit })),
     nowMs(),
   );
-  await run.activeRunList(pool, [partitionOf(id), 30, 31]);
   await run.runSeed(pool, id);
   const fence = await fenceOf(id);
   await ownerCommit(pool, {
@@ -338,7 +338,8 @@ async function idleDay(): Promise<void> {
   const some = hosts.slice(0, 30);
   await lease.serverRegister(pool, { id: serverId, url: 'https://127.0.0.1:1', version: 'test', leaseMs: 60_000 });
   await pool.query(lease.LEASE_RENEW, [serverId, 60_000]);
-  await lease.partitionBalance(pool, serverId);
+  await lease.ownerLook(pool, serverId);
+  await fleetLook(pool, nowMs());
   await fleet.hostPresenceWrite(
     pool,
     some.map((h) => ({ hostId: h.id, agentId: h.agentId, workerId: h.workerId, linked: true, atMs: nowMs() })),

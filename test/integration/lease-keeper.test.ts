@@ -88,13 +88,13 @@ async function holdUpRenewals(id: ServerId): Promise<() => Promise<void>> {
 describe('a server whose main thread is busy', () => {
   it('keeps its lease and its partitions for as long as it takes', async () => {
     const { serverId, keeper, losses } = await holdLease();
-    const before = await store.partitionBalance(serverId);
+    const before = (await store.ownerLook(serverId)).partitions;
     expect(before).toHaveLength(PARTITIONS);
     blockMainThread(3 * LEASE_MS);
     await until('the renewals of meanwhile to be heard', () => keeper.isTrusted());
     expect(losses()).toBe(0);
-    expect(await store.partitionBalance(await register())).toEqual([]);
-    expect((await store.partitionBalance(serverId)).every(({ term }, i) => term === before[i]!.term)).toBe(true);
+    expect((await store.ownerLook(await register())).partitions).toEqual([]);
+    expect((await store.ownerLook(serverId)).partitions.every(({ term }, i) => term === before[i]!.term)).toBe(true);
   });
 
   it('loses it once it is stuck for good, and takes it again when it is not', async () => {
@@ -207,7 +207,7 @@ describe('a server that was stopped for longer than its lease', () => {
     await database.query('UPDATE server_lease SET expires_at_ms = 1 WHERE server_id = $1', [stopped]);
     await until(
       'all partitions to be taken over',
-      async () => (await store.partitionBalance(rival)).length === PARTITIONS,
+      async () => (await store.ownerLook(rival)).partitions.length === PARTITIONS,
       10_000,
     );
     goOn();
@@ -223,7 +223,7 @@ describe('a server that was stopped for longer than its lease', () => {
     const taken = await until(
       'all partitions to be taken over',
       async () => {
-        const owned = await store.partitionBalance(rival);
+        const owned = (await store.ownerLook(rival)).partitions;
         return owned.length === PARTITIONS && owned;
       },
       10_000,
@@ -251,7 +251,7 @@ describe('a server that was stopped for longer than its lease', () => {
     await until('some commits', () => lines.some((line) => (line.committed ?? 0) > 20));
     child.kill('SIGSTOP');
     const { runId } = lines.find((line) => line.ready)!;
-    await until('the lease to run out', async () => (await store.serverList()).length === 0);
+    await until('the lease to run out', async () => (await store.fleetLook()).servers.length === 0);
     child.kill('SIGCONT');
     await until('the loss to be told', () => lines.some((line) => line.lost));
     const seen = lines.length;

@@ -83,7 +83,6 @@ async function ownerWith(changed: Partial<Store>, lookMs?: number): Promise<void
     clock: systemClock,
     log: silentLog,
     isLeaseTrusted: () => true,
-    balanceMs: 50,
     ...(lookMs === undefined ? {} : { lookMs }),
   });
   await owner.start();

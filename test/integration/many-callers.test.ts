@@ -51,11 +51,11 @@ describe('a burst', () => {
     const locker = await api.database.hold('LOCK TABLE api_token IN ACCESS EXCLUSIVE MODE');
     const tokens = Array.from({ length: 30 }, () => newApiToken());
     const waiting = tokens.map((token) => create(token));
-    expect(await api.store.serverList()).toEqual([]);
+    expect((await api.store.fleetLook()).servers).toEqual([]);
     // The same where callers have every connection of theirs, whatever let them in.
     const listed = Array.from({ length: limits.requestConnectionsMax }, () => api.store.apiTokenList());
     expect(await api.store.runFetch(newRunId(systemClock.nowMs()), 'own')).toBeUndefined();
-    expect(await api.store.agentRevokedList()).toEqual([]);
+    expect((await api.store.fleetLook()).revoked).toEqual([]);
     await api.store.ping();
     // And what workers and agents ask of the server.
     const { forFleet } = api.store;

@@ -31,7 +31,7 @@ beforeAll(async () => {
   runId = newRunId(systemClock.nowMs());
   agents = Array.from({ length: HOSTS }, () => newId<'agent'>() as AgentId);
   const partition = partitionOf(runId);
-  const term = (await api.store.partitionBalance(serverId)).find(({ id }) => id === partition)!.term;
+  const term = (await api.store.ownerLook(serverId)).partitions.find(({ id }) => id === partition)!.term;
   fence = { partition, term, serverId };
   await api.store.runCreate(
     {

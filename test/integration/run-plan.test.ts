@@ -84,7 +84,7 @@ describe('a run that is written with its first step', () => {
       clock: systemClock,
       log: silentLog,
       isLeaseTrusted: () => isTrusted,
-      balanceMs: 50,
+      lookMs: 50,
     });
     await owner.start();
     await until('the partitions', () => owner.owned().length > 0);

@@ -73,7 +73,7 @@ describe('runs that are created at once', () => {
 
   it('are begun only where the owner still owns their partition, under this very term', async () => {
     const run = newRun(1);
-    const owned = await api.store.partitionBalance(serverId);
+    const owned = (await api.store.ownerLook(serverId)).partitions;
     const { term } = owned.find(({ id }) => id === run.partition)!;
     const dispatched = (id: RunId, termHeld: number): NewRun['dispatch'] => ({
       fence: { partition: run.partition, term: termHeld, serverId },
@@ -115,7 +115,7 @@ describe('runs of several days that end in one commit', () => {
       ...ids.map((id) => api.store.runCreate(newRun(2, id), audit)),
       api.store.runCreate(bystander, audit),
     ]);
-    const { term } = (await api.store.partitionBalance(serverId)).find(({ id }) => id === partition)!;
+    const { term } = (await api.store.ownerLook(serverId)).partitions.find(({ id }) => id === partition)!;
     const result = await api.store.ownerCommit({
       fence: { partition, term, serverId },
       executions: ids.flatMap((runId, n) =>
@@ -151,7 +151,7 @@ describe('runs of several days that end in one commit', () => {
       ]);
     }
     expect(await api.store.runFetch(bystander.id)).toMatchObject({ state: 'waiting' });
-    expect(await api.store.activeRunList([partition])).not.toContainEqual(expect.objectContaining({ id: ids[0] }));
+    expect((await api.store.ownerLook(serverId)).runs).not.toContainEqual(expect.objectContaining({ id: ids[0] }));
   });
 });
 

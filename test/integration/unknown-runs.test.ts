@@ -73,7 +73,7 @@ async function ownerWith(more: { runSeed?: Store['runSeed']; isLeaseTrusted?: ()
     clock: systemClock,
     log,
     isLeaseTrusted: more.isLeaseTrusted ?? (() => true),
-    balanceMs: 50,
+    lookMs: 50,
     onUnknownReport: () => counted++,
   });
   await owner.start();

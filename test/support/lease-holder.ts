@@ -40,7 +40,7 @@ keeper.onLost = () => {
   void register();
 };
 await keeper.start();
-const partitions = await store.partitionBalance(serverId);
+const partitions = (await store.ownerLook(serverId)).partitions;
 
 const runId = newRunId(systemClock.nowMs());
 const actor = { kind: 'system', id: 'test', name: 'test' } as const;

@@ -1,7 +1,7 @@
 /**
  * The database's wall clock, which all servers share: instants that one server writes and another reads or compares are of one clock, however
- * wrong the machines' own are. Read every few seconds and counted on by the monotonic clock, so that a jump of this machine's clock changes
- * nothing. Certificates are not its business: TLS goes by the machine's clock.
+ * wrong the machines' own are. Read every few seconds, along with what is asked anyway where that is, and counted on by the monotonic clock,
+ * so that a jump of this machine's clock changes nothing. Certificates are not its business: TLS goes by the machine's clock.
  */
 import type { Clock } from '../../base/clock.ts';
 import type { Executor } from './pool.ts';
@@ -13,6 +13,7 @@ export class DatabaseClock implements Clock {
   readonly #db: Executor;
   /** Database's time less ours, by the monotonic clock. */
   #aheadMs = 0;
+  #readAt = 0;
   #cancel = (): void => undefined;
 
   constructor(clock: Clock, db: Executor) {
@@ -49,20 +50,29 @@ export class DatabaseClock implements Clock {
   #schedule(): void {
     this.#cancel = this.#clock.after(
       READ_EVERY_MS,
-      () =>
-        void this.#read()
-          .catch(() => undefined)
-          .then(() => this.#schedule()),
+      () => {
+        const isFresh = this.#clock.monotonicMs() - this.#readAt < READ_EVERY_MS;
+        void (isFresh ? Promise.resolve() : this.#read().catch(() => undefined)).then(() => this.#schedule());
+      },
       { unref: true },
     );
   }
 
-  async #read(): Promise<void> {
+  /** Called before a statement is sent; the answer is given what the database's clock said in it. */
+  reading(): (nowMs: number) => void {
     const before = this.#clock.monotonicMs();
+    return (nowMs) => {
+      this.#readAt = this.#clock.monotonicMs();
+      this.#aheadMs = nowMs - (before + this.#readAt) / 2;
+    };
+  }
+
+  async #read(): Promise<void> {
+    const heard = this.reading();
     const { rows } = await this.#db.query<{ now_ms: number }>({
       name: 'database-clock',
       text: 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms',
     });
-    this.#aheadMs = rows[0]!.now_ms - (before + this.#clock.monotonicMs()) / 2;
+    heard(rows[0]!.now_ms);
   }
 }

@@ -172,7 +172,7 @@ export async function workerList(db: Executor): Promise<readonly WorkerRecord[]>
   return rows.map(workerRecord);
 }
 
-interface WorkerRow {
+export interface WorkerRow {
   id: WorkerId;
   name: string;
   zone: string;
@@ -185,7 +185,7 @@ interface WorkerRow {
   revoked_at_ms: number | null;
 }
 
-function workerRecord(row: WorkerRow): WorkerRecord {
+export function workerRecord(row: WorkerRow): WorkerRecord {
   return present<WorkerRecord>({
     id: row.id,
     name: row.name,

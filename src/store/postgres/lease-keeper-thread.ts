@@ -1,6 +1,6 @@
 /**
  * The thread that renews a server's lease on its own connection, so that a busy main thread never loses it. Whether that thread is
- * alive is asked apart from the renewals: while the database is away there is nothing to tell it, and that must not make it look stuck.
+ * alive is seen from its answer to each renewal; while the database is away there is none to tell of, so it is asked, or it would look stuck.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import pg from 'pg';
@@ -51,9 +51,6 @@ async function renew(): Promise<void> {
 }
 
 async function tick(): Promise<void> {
-  // One question at a time: a thread that does not answer must not find thousands of them when it does.
-  if (!isAsked) tell({ kind: 'alive?' });
-  isAsked = true;
   // A main thread that is stuck for good must not keep its partitions for ever.
   if (systemClock.monotonicMs() - mainAnsweredAt < stuckMs) {
     try {
@@ -61,6 +58,9 @@ async function tick(): Promise<void> {
     } catch {
       client?.end().catch(() => undefined);
       client = undefined;
+      // One question at a time: a thread that does not answer must not find thousands of them when it does.
+      if (!isAsked) tell({ kind: 'alive?' });
+      isAsked = true;
     }
   }
   systemClock.after(renewMs, () => void tick());

@@ -54,7 +54,8 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     );
     thread = started;
     started.on('message', (message: LeaseThreadMessage) => {
-      if (message.kind === 'alive?') return started.postMessage('alive');
+      started.postMessage('alive');
+      if (message.kind === 'alive?') return;
       if (message.kind === 'renewed') {
         trustedUntilNs = message.sentAtNs + BigInt(leaseMs - marginMs) * 1_000_000n;
         onFirstRenewal();

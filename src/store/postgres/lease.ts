@@ -3,7 +3,8 @@
  * partition's owner holds it as long as that lease lives. Taking over adds one to the term, which makes every
  * write of the former owner void (owner-commit.ts).
  */
-import type { ServerId } from '../../base/ids.ts';
+import type { RunId, ServerId } from '../../base/ids.ts';
+import type { ActiveRun, OwnerLook } from '../looks.ts';
 import type { Store } from '../store.ts';
 import type { Executor, Pool } from './pool.ts';
 
@@ -30,14 +31,6 @@ export async function serverRegister(pool: Pool, server: Parameters<Store['serve
 /** Extends the lease if it still is alive; a lease that has run out may have lost its partitions and must start over. */
 export const LEASE_RENEW = `UPDATE server_lease SET expires_at_ms = ${DB_NOW_MS} + $2 WHERE server_id = $1 AND expires_at_ms > ${DB_NOW_MS}`;
 
-export async function serverList(db: Executor): Promise<readonly { id: ServerId; url: string; version: string }[]> {
-  const { rows } = await db.query<{ id: ServerId; url: string; version: string }>({
-    name: 'server-list',
-    text: `SELECT s.id, s.url, s.version FROM server s JOIN server_lease l ON l.server_id = s.id WHERE l.expires_at_ms > ${DB_NOW_MS} ORDER BY s.id`,
-  });
-  return rows;
-}
-
 export async function serverDeregister(pool: Pool, id: ServerId): Promise<void> {
   await pool.transaction(async (tx) => {
     await tx.query('UPDATE partition SET owner = NULL WHERE owner = $1', [id]);
@@ -45,21 +38,50 @@ export async function serverDeregister(pool: Pool, id: ServerId): Promise<void> 
   });
 }
 
-/** As a rule there is nothing to balance, which one statement tells. Whoever has too much, or finds what nobody alive has, acts. */
-const SETTLED = `WITH alive AS MATERIALIZED (SELECT server_id FROM server_lease WHERE expires_at_ms > ${DB_NOW_MS}),
+const ACTIVE = `SELECT coalesce(json_agg(json_build_array(run_id, round, cancel_requested) ORDER BY run_id), '[]')
+  FROM run_active WHERE partition = ANY (ARRAY(SELECT id FROM partition WHERE owner = $1))`;
+type ActiveRow = readonly [RunId, round: number, isCancelRequested: boolean];
+
+/**
+ * All that an owner asks by time, in one statement, because it asks all day long: whether its share is fair, what it has, what is to
+ * be done there. As a rule there is nothing to balance. Whoever has too much, or finds what nobody alive has, acts.
+ */
+const LOOK = `WITH alive AS MATERIALIZED (SELECT server_id FROM server_lease WHERE expires_at_ms > ${DB_NOW_MS}),
   share AS (SELECT count(*) AS total, count(*) FILTER (WHERE owner = $1) AS mine, count(*) FILTER (WHERE owner IS NULL OR owner NOT IN (SELECT server_id FROM alive)) AS free FROM partition),
   fair AS (SELECT ceil(total::float8 / greatest((SELECT count(*) FROM alive), 1)) AS each FROM share)
-  SELECT EXISTS (SELECT FROM alive WHERE server_id = $1) AND (mine = each OR (mine < each AND free = 0)) AS settled,
-    (SELECT coalesce(json_agg(json_build_object('id', id, 'term', term) ORDER BY id), '[]') FROM partition WHERE owner = $1) AS mine
+  SELECT ${DB_NOW_MS} AS now_ms,
+    EXISTS (SELECT FROM alive WHERE server_id = $1) AND (mine = each OR (mine < each AND free = 0)) AS settled,
+    (SELECT coalesce(json_agg(json_build_object('id', id, 'term', term) ORDER BY id), '[]') FROM partition WHERE owner = $1) AS mine,
+    (${ACTIVE}) AS active
   FROM share, fair`;
 
-export async function partitionBalance(pool: Pool, id: ServerId): Promise<readonly { id: number; term: number }[]> {
-  const { rows } = await pool.query<{ settled: boolean; mine: readonly { id: number; term: number }[] }>({
-    name: 'partition-settled',
-    text: SETTLED,
+/** `reading` is told of the database's clock, which comes along. */
+export async function ownerLook(
+  pool: Pool,
+  id: ServerId,
+  reading: () => (nowMs: number) => void = () => () => undefined,
+): Promise<OwnerLook> {
+  const heard = reading();
+  const { rows } = await pool.query<{
+    now_ms: number;
+    settled: boolean;
+    mine: OwnerLook['partitions'];
+    active: readonly ActiveRow[];
+  }>({ name: 'owner-look', text: LOOK, values: [id] });
+  const { now_ms: nowMs, settled, mine, active } = rows[0]!;
+  heard(nowMs);
+  if (settled) return { partitions: mine, runs: active.map(activeRun) };
+  const partitions = await partitionMove(pool, id);
+  const moved = await pool.query<{ active: readonly ActiveRow[] }>({
+    name: 'owner-active',
+    text: `SELECT (${ACTIVE}) AS active`,
     values: [id],
   });
-  return rows[0]!.settled ? rows[0]!.mine : partitionMove(pool, id);
+  return { partitions, runs: moved.rows[0]!.active.map(activeRun) };
+}
+
+function activeRun([id, round, isCancelRequested]: ActiveRow): ActiveRun {
+  return { id, round, isCancelRequested };
 }
 
 async function partitionMove(pool: Pool, id: ServerId): Promise<readonly { id: number; term: number }[]> {

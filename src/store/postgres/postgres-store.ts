@@ -1,6 +1,6 @@
 /** The store on PostgreSQL: one pool for callers, one for what the server owns, one for its fleet, one connection for hints, the nouns' files behind the contract. */
 import type { Clock } from '../../base/clock.ts';
-import { PARTITION_COUNT, type AgentId } from '../../base/ids.ts';
+import { PARTITION_COUNT } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { AccountStore } from '../account-store.ts';
@@ -15,6 +15,7 @@ import { auditSeal } from './audit-seal.ts';
 import { auditVerify } from './audit-verify.ts';
 import * as execution from './execution.ts';
 import * as fleet from './fleet.ts';
+import { fleetLook } from './fleet-look.ts';
 import { DatabaseClock } from './database-clock.ts';
 import { Hints } from './hints.ts';
 import * as hostAccess from './host-access.ts';
@@ -173,15 +174,13 @@ function operationsOn(
     outputGroups: (id, groups) => execution.outputGroups(pool, id, groups),
     outputRead: (key, stream, offset, length) => execution.outputRead(pool, key, stream, offset, length),
 
-    activeRunList: (partitions) => run.activeRunList(ownPool, partitions),
+    ownerLook: (id) => lease.ownerLook(ownPool, id, () => databaseClock.reading()),
     runSeed: (id) => run.runSeed(ownPool, id),
     ownerCommit: (commit) => commits.call(commit),
     outputChunkWrite: (fence, chunks) => owner.outputChunkWrite(ownPool, fence, chunks),
 
     serverRegister: (server) => lease.serverRegister(ownPool, server),
-    serverList: () => lease.serverList(ownPool),
     serverDeregister: (id) => lease.serverDeregister(ownPool, id),
-    partitionBalance: (id) => lease.partitionBalance(ownPool, id),
     partitionRelease: (id, partitions) => lease.partitionRelease(ownPool, id, partitions),
 
     agentJoin: (join, entry) => agentJoin.agentJoin(pool, join, entry, now()),
@@ -205,13 +204,7 @@ function operationsOn(
       if (answer === 'revoked') hints.notify('fleet', id);
       return answer;
     },
-    async agentRevokedList() {
-      const { rows } = await ownPool.query<{ id: AgentId }>(
-        "SELECT id FROM agent WHERE state <> 'active' AND certificate_expires_at_ms > $1",
-        [now()],
-      );
-      return rows.map((row) => row.id);
-    },
+    fleetLook: () => fleetLook(ownPool, now()),
     workerJoin: (join, entry) => fleet.workerJoin(pool, join, entry, now()),
     workerFetch: (id) => fleet.workerFetch(ownPool, id),
     async workerRevoke(id, entry) {

@@ -2,17 +2,7 @@
 import type { RunId } from '../../base/ids.ts';
 import { emptyCounts, type ExecutionState } from '../../domain/run/execution-machine.ts';
 import { isTerminalRun } from '../../domain/run/run-machine.ts';
-import type {
-  ActiveRun,
-  Actor,
-  AuditEntry,
-  Page,
-  RunFilter,
-  RunRecord,
-  RunSeed,
-  Store,
-  TimelineEntry,
-} from '../store.ts';
+import type { Actor, AuditEntry, Page, RunFilter, RunRecord, RunSeed, Store, TimelineEntry } from '../store.ts';
 import { auditAppend } from './audit.ts';
 import type { Executor, Pool } from './pool.ts';
 import { decodeCursor, encodeCursor, type ExecutionRow, present, runRecord, type RunRow, unpackSpec } from './rows.ts';
@@ -189,15 +179,6 @@ export async function runSeqs(
     values: [ids],
   });
   return rows;
-}
-
-export async function activeRunList(db: Executor, partitions: readonly number[]): Promise<readonly ActiveRun[]> {
-  const { rows } = await db.query<{ run_id: RunId; round: number; cancel_requested: boolean }>({
-    name: 'run-active',
-    text: 'SELECT run_id, round, cancel_requested FROM run_active WHERE partition = ANY ($1) ORDER BY run_id',
-    values: [partitions],
-  });
-  return rows.map((row) => ({ id: row.run_id, round: row.round, isCancelRequested: row.cancel_requested }));
 }
 
 /** Everything the owner needs, from one snapshot. */

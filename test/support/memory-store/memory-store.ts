@@ -25,17 +25,15 @@ export type SimulableStore = Pick<
   | 'executionHistory'
   | 'outputGroups'
   | 'outputRead'
-  | 'activeRunList'
+  | 'ownerLook'
   | 'runSeed'
   | 'ownerCommit'
   | 'outputChunkWrite'
   | 'serverRegister'
-  | 'serverList'
   | 'serverDeregister'
-  | 'partitionBalance'
   | 'partitionRelease'
   | 'agentInstancesShow'
-  | 'agentRevokedList'
+  | 'fleetLook'
   | 'workerSeen'
   | 'workerList'
   | 'workerFetch'
@@ -110,9 +108,10 @@ export function createMemoryStore(
     outputGroups: async (id, options) => runs.outputGroups(tables, id, options),
     outputRead: async (key, stream, offset, length) => runs.outputRead(tables, key, stream, offset, length),
 
-    async activeRunList(partitions) {
-      const wanted = new Set(partitions);
-      return [...tables.runs.values()]
+    async ownerLook(id) {
+      const partitions = fleet.partitionBalance(tables, id, now());
+      const wanted = new Set(partitions.map((partition) => partition.id));
+      const found = [...tables.runs.values()]
         .filter(({ run, isActive }) => isActive && wanted.has(run.partition))
         .map(({ run: { id, round, cancelRequestedAtMs } }) => ({
           id,
@@ -120,19 +119,24 @@ export function createMemoryStore(
           isCancelRequested: cancelRequestedAtMs !== undefined,
         }))
         .sort((a, b) => (a.id < b.id ? -1 : 1));
+      return { partitions, runs: found };
     },
     runSeed: async (id) => runs.runSeed(tables, id),
     ownerCommit: async (commit) => owner.ownerCommit(tables, commit),
     outputChunkWrite: async (fence, chunks) => owner.outputChunkWrite(tables, fence, chunks),
 
     serverRegister: async (server) => fleet.serverRegister(tables, server, now()),
-    serverList: async () => fleet.serverList(tables, now()),
     serverDeregister: async (id) => fleet.serverDeregister(tables, id),
-    partitionBalance: async (id) => fleet.partitionBalance(tables, id, now()),
     partitionRelease: async (id, partitions) => fleet.partitionRelease(tables, id, partitions),
 
     agentInstancesShow: async (shown) => fleet.agentInstancesShow(tables, shown, now()),
-    agentRevokedList: async () => [...tables.agents.values()].filter((one) => one.isRevoked).map(({ id }) => id),
+    // Ways over SSH are no part of it.
+    fleetLook: async () => ({
+      hostAccessVersion: 1,
+      revoked: [...tables.agents.values()].filter((one) => one.isRevoked).map(({ id }) => id),
+      workers: [...tables.workers.values()].map((worker) => ({ ...worker })),
+      servers: fleet.serverList(tables, now()),
+    }),
     workerSeen: async (worker) => fleet.workerSeen(tables, worker),
     workerList: async () => [...tables.workers.values()].map((worker) => ({ ...worker })),
     async workerFetch(id) {

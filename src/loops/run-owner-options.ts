@@ -1,0 +1,31 @@
+/** What the owner of partitions is made of. */
+import type { Sealer } from '../app/context.ts';
+import type { Clock } from '../base/clock.ts';
+import type { ServerId } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { ExecutionState } from '../domain/run/execution-machine.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Store } from '../store/store.ts';
+
+export interface RunOwnerOptions {
+  readonly serverId: ServerId;
+  readonly store: Store;
+  readonly fleet: Fleet;
+  readonly sealer: Sealer;
+  /** The one that all servers share (`store.clock`): rounds were begun by any of them. */
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether this server's lease may be believed right now. */
+  readonly isLeaseTrusted: () => boolean;
+  readonly lookMs?: number;
+  readonly tickMs?: number;
+  /** For tests: how late after its deadline a host is asked. */
+  readonly guardMs?: number;
+  readonly onCommitted?: (figures: {
+    executions: number;
+    durationMs: number;
+    outcomes: readonly ExecutionState[];
+  }) => void;
+  /** A report of a run that the database does not know was let go. */
+  readonly onUnknownReport?: () => void;
+}
