@@ -31,7 +31,16 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   fleet: { imports: ['base', 'domain', 'protocol', 'store/store.ts', 'pki', 'link', 'app'], packages: [] },
   loops: {
-    imports: ['base', 'domain', 'app', 'fleet', 'protocol', 'store/store.ts', 'store/commit-result.ts'],
+    imports: [
+      'base',
+      'domain',
+      'app',
+      'fleet',
+      'protocol',
+      'store/store.ts',
+      'store/commit-result.ts',
+      'store/looks.ts',
+    ],
     packages: [],
   },
   drivers: { imports: ['base', 'domain/run', 'protocol'], packages: ['msgpackr'] },

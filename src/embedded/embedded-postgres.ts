@@ -7,7 +7,6 @@
  * is told by its working directory, never by the number in a file: numbers are used again, also for another folder's PostgreSQL.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { statfsSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import {
   chmod,
@@ -32,6 +31,7 @@ import { pause, type Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
+import { SETTINGS, walSettings } from './postgres-settings.ts';
 import { KeptLog } from './kept-log.ts';
 
 const START_MS = 60_000;
@@ -220,30 +220,6 @@ async function end(child: ChildProcess | undefined, exited: Promise<void>, clock
     giveUp.abort();
     if (ended) return;
   }
-}
-
-/** Fit for one machine shared with everything else; durability stays on. */
-const SETTINGS: Readonly<Record<string, string>> = {
-  listen_addresses: '127.0.0.1',
-  max_connections: '100',
-  shared_buffers: '256MB',
-  wal_compression: 'on',
-  checkpoint_timeout: '15min',
-  jit: 'off',
-  password_encryption: 'scram-sha-256',
-  log_min_messages: 'fatal',
-  // What does its rounds by time, whatever there is to do, does fewer: an idle machine stays idle.
-  autovacuum_naptime: '1min',
-  bgwriter_delay: '2s',
-  wal_writer_delay: '2s',
-  max_parallel_workers_per_gather: '0',
-};
-
-/** The log of changes may grow until a checkpoint: no more than a tenth of the disk, or it would be what fills it. */
-function walSettings(dir: string): Record<string, string> {
-  const { blocks, bsize } = statfsSync(dir);
-  const maxMiB = Math.min(4_096, Math.max(64, Math.floor((blocks * bsize) / 10 / 1_048_576)));
-  return { max_wal_size: `${maxMiB}MB`, min_wal_size: `${Math.min(256, Math.max(32, maxMiB >> 1))}MB` };
 }
 
 /** In words, where its last ones are known to mean something that somebody can mend. */

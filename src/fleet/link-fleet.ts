@@ -31,8 +31,7 @@ import {
   type WorkerHello,
   type WorkerToServerFrame,
 } from '../protocol/link/worker-v1.ts';
-import type { FleetLook } from '../store/looks.ts';
-import type { Store, WorkerRecord } from '../store/store.ts';
+import type { FleetLook, Store, WorkerRecord } from '../store/store.ts';
 import { AgentHealth } from './agent-health.ts';
 import { ordered, slices } from './attempt-orders.ts';
 import { attemptEventOf, upgradeHeard } from './agent-words.ts';

@@ -9,7 +9,7 @@
  *  - Instants are milliseconds since the epoch, by the database's clock where the caller does not give one.
  */
 import type { CommitResult } from './commit-result.ts';
-import type { FleetLook, OwnerLook } from './looks.ts';
+import type { OwnerLook } from './looks.ts';
 import type { ExecutionPlace, PageToSeq } from './run-changes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { AgentId, AttemptKey, ExecutionKey, HostId, RunId, ServerId, TokenId, WorkerId } from '../base/ids.ts';
@@ -359,6 +359,15 @@ export interface WorkerRecord {
   readonly drained: boolean;
   /** Since when it is cut off for good; absent while it is not. */
   readonly revokedAtMs?: number;
+}
+
+export interface FleetLook {
+  /** Of the ways to hosts: another one than before says that `hostAccessList` has news. */
+  readonly hostAccessVersion: number;
+  /** Agents whose certificates have not expired yet but that may not link. */
+  readonly revoked: readonly AgentId[];
+  readonly workers: readonly WorkerRecord[];
+  readonly servers: readonly { readonly id: ServerId; readonly url: string }[];
 }
 
 export interface JoinToken {

@@ -1,6 +1,6 @@
 /** What every server asks of the fleet by time: who may not link, who is drained, which servers live, and whether ways to hosts have changed. */
 import type { AgentId, ServerId } from '../../base/ids.ts';
-import type { FleetLook } from '../looks.ts';
+import type { FleetLook } from '../store.ts';
 import { workerRecord, type WorkerRow } from './fleet.ts';
 import { DB_NOW_MS } from './lease.ts';
 import type { Executor } from './pool.ts';
