@@ -141,7 +141,7 @@ describe('an agent that tells again and again', () => {
     const owner = new RunOwner({
       serverId: newId<'server'>() as ServerId,
       store: Object.assign(store, {
-        partitionBalance: async () => Array.from({ length: 32 }, (_, id) => ({ id, term: 1 })),
+        ownerLook: async () => ({ partitions: Array.from({ length: 32 }, (_, id) => ({ id, term: 1 })), runs: [] }),
         partitionRelease: async () => undefined,
       }),
       fleet: { ...NO_FLEET },

@@ -157,7 +157,7 @@ describe('runs of several days that end in one commit', () => {
 
 describe('commits of several partitions at once', () => {
   it('are each under their own term, and what one was behind with, or cannot keep, is its own', async () => {
-    const owned = new Map((await api.store.partitionBalance(serverId)).map(({ id, term }) => [id, term]));
+    const owned = new Map((await api.store.ownerLook(serverId)).partitions.map(({ id, term }) => [id, term]));
     const runs: NewRun[] = [];
     while (runs.length < 8) {
       const run = newRun(1);

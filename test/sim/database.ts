@@ -74,12 +74,7 @@ export class SimDatabase {
         this.call(
           process,
           () => {
-            if (
-              name !== 'partitionBalance' &&
-              name !== 'activeRunList' &&
-              name !== 'serverList' &&
-              name !== 'workerList'
-            )
+            if (name !== 'ownerLook' && name !== 'fleetLook' && name !== 'workerList')
               sim.note(`${process.name} store.${name} ${typeof given[0] === 'string' ? given[0] : ''}`);
             return (inner[name] as (...args: readonly unknown[]) => Promise<unknown>)(...given);
           },
