@@ -371,8 +371,9 @@ async function idleDay(): Promise<void> {
   await fleet.agentRevoke(pool, host.agentId, audit, nowMs());
   await fleet.hostLabel(pool, host.id, { set: { a: 'b' }, remove: [] }, new Map(), audit, nowMs());
   await token.apiTokenFetch(pool, Buffer.alloc(32, 2));
-  await token.idempotencyClaim(pool, `k${nowMs()}`, 'p', Buffer.alloc(32), nowMs());
-  await token.idempotencyStore(pool, 'k1', 'p', 200, '{}');
+  const claimed = { principal: 'p', key: 'k1', requestHash: Buffer.alloc(32) };
+  await token.idempotencyClaimMany(pool, [{ ...claimed, key: `k${nowMs()}` }, claimed], nowMs());
+  await token.idempotencyStoreMany(pool, [{ principal: 'p', key: 'k1', status: 200, body: '{}' }]);
   await auditList(pool, {}, { limit: 10 });
   await auditSeal(pool);
 }

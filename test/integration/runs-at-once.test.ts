@@ -206,3 +206,36 @@ describe('commits of several partitions at once', () => {
     }
   });
 });
+
+describe('keys of requests that come at once', () => {
+  it('are given to one request each, and the same again finds it busy, used for another, or answered', async () => {
+    const [hash, otherHash] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    const claim = (key: string, of = hash): Promise<string> =>
+      api.store.idempotencyClaim(key, 'caller', of).then(({ kind }) => kind);
+    // The first two go alone, whatever comes behind them goes together.
+    const kinds = await Promise.all([
+      claim('first'),
+      claim('second'),
+      claim('z'),
+      claim('a'),
+      claim('a'),
+      claim('a', otherHash),
+      claim('m'),
+      claim('first'),
+    ]);
+    expect(kinds).toEqual(['claimed', 'claimed', 'claimed', 'claimed', 'busy', 'reused', 'claimed', 'busy']);
+    await Promise.all(
+      ['first', 'second', 'z', 'a'].map((key, n) => api.store.idempotencyStore(key, 'caller', 201, `answer ${n}`)),
+    );
+    const again = await Promise.all(
+      ['a', 'z', 'm', 'first'].map((key) => api.store.idempotencyClaim(key, 'caller', hash)),
+    );
+    expect(again).toEqual([
+      { kind: 'replay', status: 201, body: 'answer 3' },
+      { kind: 'replay', status: 201, body: 'answer 2' },
+      { kind: 'busy' },
+      { kind: 'replay', status: 201, body: 'answer 0' },
+    ]);
+    expect(await api.store.idempotencyClaim('a', 'somebody else', hash)).toEqual({ kind: 'claimed' });
+  });
+});

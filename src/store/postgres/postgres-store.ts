@@ -33,6 +33,8 @@ import * as upgrade from './upgrade.ts';
 
 /** Of new runs that share a transaction: so many, with so many hosts. */
 const [RUNS_TOGETHER_MAX, HOSTS_TOGETHER_MAX] = [100, 2_000];
+const CLAIMS_TOGETHER_MAX = 200;
+const ANSWERS_TOGETHER_LENGTH_MAX = 1_000_000;
 
 export interface PostgresStoreOptions {
   readonly url: string;
@@ -137,6 +139,21 @@ function operationsOn(
     weigh: ({ run: { targets } }) => targets.length,
     weightMax: HOSTS_TOGETHER_MAX,
     itemsMax: RUNS_TOGETHER_MAX,
+  });
+  const claims = new Together<token.Claim, token.ClaimAnswer>({
+    write: (batch) => token.idempotencyClaimMany(pool, batch, now()),
+    weigh: () => 1,
+    weightMax: CLAIMS_TOGETHER_MAX,
+    itemsMax: CLAIMS_TOGETHER_MAX,
+  });
+  const claimEnds = new Together<token.ClaimEnd, void>({
+    write: async (batch) => {
+      await token.idempotencyStoreMany(pool, batch);
+      return batch.map(() => undefined);
+    },
+    weigh: ({ body }) => body.length,
+    weightMax: ANSWERS_TOGETHER_LENGTH_MAX,
+    itemsMax: CLAIMS_TOGETHER_MAX,
   });
   const commits = new Together<OwnerCommit, CommitResult>({
     write: (batch) => owner.ownerCommitMany(ownPool, batch),
@@ -285,8 +302,8 @@ function operationsOn(
     auditSeal: () => auditSeal(ownPool),
     auditVerify: (after) => auditVerify(pool, after),
     auditList: (filter, page) => audit.auditList(pool, filter, page),
-    idempotencyClaim: (key, principal, hash) => token.idempotencyClaim(pool, key, principal, hash, now()),
-    idempotencyStore: (key, principal, status, body) => token.idempotencyStore(pool, key, principal, status, body),
+    idempotencyClaim: (key, principal, requestHash) => claims.call({ key, principal, requestHash }),
+    idempotencyStore: (key, principal, status, body) => claimEnds.call({ key, principal, status, body }),
     idempotencyRelease: (key, principal) => token.idempotencyRelease(pool, key, principal),
     ...secretsOn(pool),
 
