@@ -45,6 +45,7 @@ export interface AgentSessionsOptions {
 interface Shown {
   readonly workerId: WorkerId;
   readonly proof: LinkProof;
+  readonly atMs: number;
   readonly done: () => void;
   isOver: boolean;
 }
@@ -96,6 +97,7 @@ export class AgentSessions {
       const shown: Shown = {
         workerId,
         proof: read,
+        atMs: this.#options.clock.nowMs(),
         isOver: false,
         done: resolve,
       };
@@ -203,7 +205,7 @@ export class AgentSessions {
     if (batch.length === 0) return true;
     try {
       const verdicts = await this.#options.store.agentInstancesShow(
-        batch.map(({ workerId, proof }) => ({
+        batch.map(({ workerId, proof, atMs: shownAtMs }) => ({
           agentId: proof.agentId as AgentId,
           hostId: proof.hostId as HostId,
           workerId,
@@ -212,6 +214,7 @@ export class AgentSessions {
             start: proof.start,
             link: proof.link,
             workerId,
+            shownAtMs,
             ...(proof.after ? { after: proof.after } : {}),
           },
         })),

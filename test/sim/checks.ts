@@ -16,6 +16,7 @@ import {
   type RunRow,
   type StoreWatcher,
 } from '../support/memory-store/rows.ts';
+import { outputRead } from '../support/memory-store/runs.ts';
 import type { Script } from './machine.ts';
 import type { Simulation } from './simulation.ts';
 
@@ -104,6 +105,16 @@ export class Checks implements StoreWatcher {
     else if (report.outcome === 'exited' && row.state !== 'timed_out' && (late ?? row).exitCode !== report.exitCode)
       this.#sim.violate(
         `${attempt} is acknowledged with ${report.exitCode} and written with ${(late ?? row).exitCode}`,
+      );
+    else if (report.outcome === 'exited' && row.state !== 'timed_out') this.#mustHaveOutput(attempt);
+  }
+
+  #mustHaveOutput(attempt: string): void {
+    const output = this.scripts.get(attempt)?.output ?? Buffer.alloc(0);
+    const kept = outputRead(this.#tables, parseAttemptId(attempt)!, 1, 0, output.length + 1) ?? Buffer.alloc(0);
+    if (!output.equals(kept))
+      this.#sim.violate(
+        `${attempt} is acknowledged with ${output.length} bytes of output and ${kept.length} are written`,
       );
   }
 

@@ -18,8 +18,8 @@ export class Faults {
 
   begin(): void {
     const { sim, network } = this.#world;
-    network.delays = sim.pick([0, 0.01, 0.05]);
-    network.repeats = sim.pick([0, 0.01, 0.05]);
+    network.delays = sim.pick([0, 0.02, 0.1]);
+    network.repeats = sim.pick([0, 0.02, 0.1]);
     this.#next();
   }
 

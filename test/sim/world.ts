@@ -2,6 +2,7 @@
 import { newRunSpec } from './load.ts';
 import type { AgentId, HostId, RunId, WorkerId } from '../../src/base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../../src/base/ids.ts';
+import { limits } from '../../src/base/limits.ts';
 import { isTerminalRun } from '../../src/domain/run/run-machine.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { AuditEntry } from '../../src/store/store.ts';
@@ -17,8 +18,12 @@ import { Simulation, trueTime, type SimProcess } from './simulation.ts';
 const ZONE = 'default';
 const actor = { kind: 'token', id: 'sim', name: 'sim' } as const;
 const audit: AuditEntry = { actor, action: 'sim', target: 'sim', detail: {} };
-/** Longest time in which everything must have come to rest: two copies of an agent must be quiet for a quarter of an hour first. */
-const REST_MS = 45 * 60_000;
+/**
+ * Longest time in which everything must have come to rest: a start deadline, a script, and an agent that is asked in vain twice over,
+ * and a report that is told once in five minutes at last. Of two starts of an agent one must be quiet for a quarter of an hour first.
+ */
+const REST_MS = 12 * 60_000;
+const REST_AFTER_COPIES_MS = REST_MS + 2 * limits.agentCopyQuietMs;
 const LOOK_EVERY_MS = 500;
 
 export interface WorldOptions {
@@ -260,7 +265,7 @@ export class World implements Surroundings {
       if (!isAtRest) sim.after(LOOK_EVERY_MS, look);
     };
     sim.after(LOOK_EVERY_MS, look);
-    if (sim.violations.length === 0) await sim.run(untilMs + REST_MS, () => isAtRest);
+    if (sim.violations.length === 0) await sim.run(untilMs + this.#restMs(), () => isAtRest);
     // What comes late must not change what is over.
     if (sim.violations.length === 0) await sim.run(sim.nowMs + 20_000);
     if (sim.violations.length === 0) checks.atRest(this.#held());
@@ -275,6 +280,12 @@ export class World implements Surroundings {
       effects: checks.effects.size,
       simulatedMs: sim.nowMs,
     };
+  }
+
+  /** Where two starts of an agent have shown themselves, or a late word of a former one looks so. */
+  #restMs(): number {
+    const isSeenTwice = [...this.database.tables.agents.values()].some(({ session }) => session?.rival !== undefined);
+    return isSeenTwice || this.sim.faults.has('copy') ? REST_AFTER_COPIES_MS : REST_MS;
   }
 
   #held(): string[] {

@@ -47,6 +47,24 @@ describe('the start of an agent that counts', () => {
       ],
     ],
     [
+      'no former start that was shown before this one and is written late',
+      [
+        [{ instance: 'a', shownAtMs: 10 }, 'admitted'],
+        [{ instance: 'c', after: 'b', start: 3, shownAtMs: 30 }, 'admitted'],
+        [{ instance: 'b', after: 'a', start: 2, shownAtMs: 20 }, 'stale'],
+        [{ instance: 'a', link: 2, shownAtMs: 20 }, 'stale'],
+        [{ instance: 'c', after: 'b', start: 3, link: 2, shownAtMs: 40 }, 'admitted'],
+      ],
+    ],
+    [
+      'neither of it and a former one that is shown after it',
+      [
+        [{ instance: 'c', start: 3, shownAtMs: 30 }, 'admitted'],
+        [{ instance: 'c', start: 3, link: 2, shownAtMs: 40 }, 'admitted'],
+        [{ instance: 'b', start: 2, shownAtMs: 35 }, 'copied'],
+      ],
+    ],
+    [
       'neither of two of the same number',
       [
         [{ instance: 'a', start: 2 }, 'admitted'],

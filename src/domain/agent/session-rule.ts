@@ -13,9 +13,13 @@ export interface ShownInstance {
   readonly link: number;
   /** Who brought it. */
   readonly workerId: string;
+  /** When a server heard of it, by the clock that all servers share; absent where it is not known. */
+  readonly shownAtMs?: number;
 }
 export interface SeenInstance extends ShownInstance {
   readonly seenAtMs: number;
+  /** When the first of its links that count was shown. */
+  readonly sinceMs?: number;
 }
 export interface AgentSessionRecord {
   readonly current: SeenInstance;
@@ -44,20 +48,31 @@ export function judgeInstance(
   nowMs: number,
   quietMs: number,
 ): { readonly verdict: SessionVerdict; readonly record: AgentSessionRecord } {
-  const seen: SeenInstance = { ...shown, seenAtMs: nowMs };
+  const { shownAtMs } = shown;
+  const isSame = shown.instance === record?.current.instance;
+  const sinceMs = isSame ? record.current.sinceMs : shownAtMs;
+  const seen: SeenInstance = { ...shown, seenAtMs: nowMs, ...(sinceMs === undefined ? {} : { sinceMs }) };
   if (!record) return { verdict: 'admitted', record: { current: seen, former: [], banned: [] } };
   const { current, rival, former, banned } = record;
   const isQuiet = (other: SeenInstance): boolean => nowMs - other.seenAtMs > quietMs;
   if (banned.includes(shown.instance)) return { verdict: 'banned', record };
   if (shown.after !== undefined && banned.includes(shown.after))
     return { verdict: 'banned', record: { ...record, banned: remember(banned, shown.instance) } };
-  if (shown.instance === current.instance) {
+  if (isSame) {
     if (shown.link < current.link) return { verdict: 'stale', record };
     if (!rival || isQuiet(rival)) return { verdict: 'admitted', record: { current: seen, former, banned } };
     return { verdict: 'copied', record: { ...record, current: seen } };
   }
   const known = former.find(({ instance }) => instance === shown.instance);
   if (known && shown.link <= known.link) return { verdict: 'stale', record };
+  // Heard before the current one was, and written late: that it was there then is nothing that speaks against its successor.
+  if (
+    shownAtMs !== undefined &&
+    current.sinceMs !== undefined &&
+    shownAtMs < current.sinceMs &&
+    shown.start < current.start
+  )
+    return { verdict: 'stale', record };
   if (rival) {
     if (shown.instance === rival.instance && shown.link < rival.link) return { verdict: 'stale', record };
     const isAlone =
