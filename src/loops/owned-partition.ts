@@ -41,3 +41,18 @@ export interface OwnedPartition {
   commitScheduled: boolean;
   failures: number;
 }
+
+/** As it is taken: nothing of it has been read. */
+export function newPartition(id: number, term: number, chunks: ChunkWriter): OwnedPartition {
+  return {
+    id,
+    term,
+    runs: new Map(),
+    loading: new Map(),
+    dirty: new Set(),
+    chunks,
+    committing: false,
+    commitScheduled: false,
+    failures: 0,
+  };
+}

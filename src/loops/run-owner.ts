@@ -35,7 +35,7 @@ import { ChunkWriter } from './chunk-writer.ts';
 import { collectBatch, collectFirst, type Batch } from './commit-batch.ts';
 import { isWordOf } from './event-check.ts';
 import { lateReportOf } from './execution-change.ts';
-import type { Ack, Loading, OwnedPartition, OwnedRun } from './owned-partition.ts';
+import { newPartition, type Ack, type Loading, type OwnedPartition, type OwnedRun } from './owned-partition.ts';
 import { ownedRunOf } from './owned-run.ts';
 import { routeOf } from './route.ts';
 import type { RunOwnerOptions } from './run-owner-options.ts';
@@ -57,6 +57,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
   readonly #options: RunOwnerOptions;
   readonly #partitions = new Map<number, OwnedPartition>();
   readonly #hosts = new Map<HostId, Set<OwnedRun>>();
+  /** Partitions with the term under which they were last given up here: each is taken again under another. */
+  readonly #givenUp = new Map<number, number>();
   readonly #progress = new Map<string, Set<() => void>>();
   readonly #loadsOf = new SenderRoom(limits.runLoadsPerSenderMax);
   #stops: (() => void)[] = [];
@@ -197,7 +199,11 @@ export class RunOwner implements Service, Ownership, FleetListener {
       try {
         const { store, serverId, isLeaseTrusted } = this.#options;
         const { partitions, runs } = isLeaseTrusted() ? await store.ownerLook(serverId) : { partitions: [], runs: [] };
-        this.#take(partitions);
+        // A write under a term that was given up may be under way still, and would land beside what is decided from now on.
+        const again = partitions.filter(({ id, term }) => this.#givenUp.get(id) === term);
+        if (again.length > 0) this.#isLookDue = true;
+        for (const { id } of again) await store.partitionRelease(serverId, [id]);
+        this.#take(partitions.filter((partition) => !again.includes(partition)));
         this.#find(runs);
       } catch (error) {
         this.#options.log.warn({ err: error }, 'partitions and runs could not be looked for; they will be in a moment');
@@ -210,18 +216,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const terms = new Map(now.map(({ id, term }) => [id, term]));
     for (const [id, owned] of this.#partitions) if (terms.get(id) !== owned.term) this.#drop(owned);
     const gained = now.filter(({ id }) => !this.#partitions.has(id));
-    for (const { id, term } of gained)
-      this.#partitions.set(id, {
-        id,
-        term,
-        runs: new Map(),
-        loading: new Map(),
-        dirty: new Set(),
-        chunks: this.#chunkWriter(id, term),
-        committing: false,
-        commitScheduled: false,
-        failures: 0,
-      });
+    for (const { id, term } of gained) this.#partitions.set(id, newPartition(id, term, this.#chunkWriter(id, term)));
     if (gained.length > 0) this.#options.log.info({ partitions: gained.map(({ id }) => id) }, 'partitions taken over');
     // Workers that link later are told by the fleet; those that are there know what has not changed.
     if (gained.length > 0 || now.length !== before) this.#options.fleet.announceOwned(now);
@@ -262,6 +257,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
 
   #drop(owned: OwnedPartition): void {
     if (this.#partitions.get(owned.id) === owned) this.#partitions.delete(owned.id);
+    this.#givenUp.set(owned.id, owned.term);
     for (const run of owned.runs.values()) this.#forgetHosts(run);
     owned.runs.clear();
     this.#options.log.info({ partition: owned.id, term: owned.term }, 'a partition is no longer ours');

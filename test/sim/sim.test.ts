@@ -11,9 +11,15 @@ const FRESH_SEEDS = 20;
 /** Of simulated time; what is injected in a storm of so long is some hundreds of faults. */
 const FAULTY_MS = 30_000;
 
-/** Seeds that have found a fault of the product, and what it was. */
+/**
+ * Seeds that have found a fault of the product, and what it was. A change of the code changes their way, so each fault has a test of its
+ * own as well: these here are worlds that were hard once.
+ */
 const REGRESSIONS: readonly (readonly [seed: number, faultyMs: number, what: string])[] = [
   [101, 90_000, 'an acknowledgement that a full disk could not keep cut the link of its agent'],
+  [1023, 90_000, 'a host that linked while the former hosts of its worker were looked up was unreachable'],
+  [1_000_183, 90_000, 'a former start of an agent, written late, looked like a copy of it'],
+  [2_000_068, 90_000, 'a write of before landed under the term that its server had given up and taken again'],
 ];
 
 describe('a fleet', () => {
