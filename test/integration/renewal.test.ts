@@ -1,6 +1,7 @@
 /** Certificates of a short life through the real programs: renewed again and again while links stay up, and a way back after one that expired. */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
@@ -8,18 +9,45 @@ import type { HostRecord } from '../../src/store/store.ts';
 import { Cluster, ManagedProcess } from '../support/cluster.ts';
 import { until } from '../support/until.ts';
 
-const LIFE_MS = 12_000;
+const LIFE_MS_MIN = 12_000;
+/** So many starts of a program fit into the life of a certificate: whoever comes back finds his own still valid. */
+const STARTS_OF_A_LIFE = 6;
+/** For what comes by itself when processes are there. */
+const PATIENCE_MS = 30_000;
+
+/** How long a program of ours takes here and now from its start to its first word: a worker that has no token. */
+async function startMs(): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'drover-start-'));
+  try {
+    const began = systemClock.monotonicMs();
+    const worker = new ManagedProcess({
+      name: 'refused',
+      program: 'drover-worker',
+      args: ['--data', join(folder, 'data')],
+      env: {},
+      logFolder: folder,
+    });
+    worker.start();
+    await until('a worker without a token to be refused', () => !worker.isAlive, 120_000);
+    expect(readFileSync(join(folder, 'refused.log'), 'utf8')).toContain('(join-token-invalid)');
+    return systemClock.monotonicMs() - began;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 describe('certificates that live for seconds', () => {
   let cluster: Cluster;
+  let lifeMs: number;
   beforeAll(async () => {
+    lifeMs = Math.max(LIFE_MS_MIN, Math.ceil(STARTS_OF_A_LIFE * (await startMs())));
     cluster = await Cluster.start({
       servers: 1,
       workers: 1,
       agents: 1,
-      serverEnv: { DROVER_CERTIFICATE_LIFE: `${LIFE_MS}ms` },
+      serverEnv: { DROVER_CERTIFICATE_LIFE: `${lifeMs}ms` },
     });
-  }, 120_000);
+  }, 240_000);
   afterAll(() => cluster?.stop());
 
   const identity = (name: string) =>
@@ -34,16 +62,24 @@ describe('certificates that live for seconds', () => {
 
   it('are renewed by worker and agent, twice and more, and the links stay', async () => {
     const linkedSince = (await host()).linkChangedAtMs;
-    for (const name of ['worker-1', 'host-1']) {
-      const seen = new Set([certificate(name).serialNumber]);
-      await until(
-        `${name} to have renewed twice`,
-        () => seen.add(certificate(name).serialNumber).size >= 3,
-        4 * LIFE_MS,
-      );
-    }
+    const first = new Map(['worker-1', 'host-1'].map((name) => [name, certificate(name)]));
+    await Promise.all(
+      [...first].map(([name, { serialNumber }]) => {
+        const seen = new Set([serialNumber]);
+        return until(
+          `${name} to have renewed twice`,
+          () => seen.add(certificate(name).serialNumber).size >= 3,
+          4 * lifeMs + PATIENCE_MS,
+        );
+      }),
+    );
+    await until(
+      'the first certificates to expire',
+      () => [...first.values()].every(({ validTo }) => systemClock.nowMs() > Date.parse(validTo) + 1_000),
+      2 * lifeMs,
+    );
     expect(await host()).toMatchObject({ linked: true, linkChangedAtMs: linkedSince });
-    // The first certificates have expired: whoever links anew does it with the renewed ones, at both ends.
+    // Whoever links anew does it with the renewed ones, at both ends.
     await cluster.workers[0]!.kill();
     cluster.workers[0]!.start();
     await until(
@@ -52,10 +88,10 @@ describe('certificates that live for seconds', () => {
         const { linked, linkChangedAtMs } = await host();
         return linked && linkChangedAtMs !== linkedSince;
       },
-      30_000,
+      lifeMs + PATIENCE_MS,
     );
     expect(cluster.unexpectedEnds).toEqual([]);
-  }, 120_000);
+  }, 600_000);
 
   it('that expired while their agent was away are told as such, with what to do; joining again keeps agent and host', async () => {
     await cluster.agents[0]!.terminate();
@@ -63,7 +99,7 @@ describe('certificates that live for seconds', () => {
     await until(
       'the certificate to expire',
       () => systemClock.nowMs() > Date.parse(certificate('host-1').validTo) + 1_000,
-      2 * LIFE_MS,
+      2 * lifeMs,
     );
     cluster.agents[0]!.start();
     await until(
@@ -71,7 +107,7 @@ describe('certificates that live for seconds', () => {
       () =>
         /certificate-expired.*--join TOKEN/.test(log('host-1')) &&
         log('host-1').includes('the worker refused this agent'),
-      30_000,
+      lifeMs + PATIENCE_MS,
     );
     await cluster.agents[0]!.terminate();
     // A new token on the same data folder.
@@ -91,11 +127,11 @@ describe('certificates that live for seconds', () => {
     });
     back.start();
     try {
-      await until('the host to be linked again', async () => (await host()).linked, 30_000);
+      await until('the host to be linked again', async () => (await host()).linked, lifeMs + PATIENCE_MS);
       expect(identity('host-1')).toMatchObject({ agentId: before.agentId, hostId: before.hostId });
       expect((await host()).id).toBe(before.hostId);
     } finally {
       await back.terminate();
     }
-  }, 120_000);
+  }, 600_000);
 });
