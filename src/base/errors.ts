@@ -179,6 +179,7 @@ export const errors = {
   'backup-unwritable': { status: 500, retryable: false, title: 'The backup cannot be written' },
   'backup-key-missing': { status: 422, retryable: false, title: 'The master key of the backup is not there' },
   'restore-target-used': { status: 409, retryable: false, title: 'The database to restore into is in use' },
+  'restore-unfinished': { status: 409, retryable: false, title: 'A restore into the database was not finished' },
   'address-in-use': { status: 500, retryable: false, title: 'The address is in use' },
 
   // — the service —

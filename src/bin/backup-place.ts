@@ -3,6 +3,9 @@ import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DroverError } from '../base/errors.ts';
 
+/** Of the file while it is written. */
+export const PART_SUFFIX = '.part';
+
 export interface BackupPlace {
   write(bytes: Uint8Array): Promise<void>;
   /** Puts it in its place. */
@@ -16,7 +19,7 @@ export async function openPlace(path: string): Promise<BackupPlace> {
 }
 
 async function fileAt(path: string): Promise<BackupPlace> {
-  const part = `${path}.part`;
+  const part = `${path}${PART_SUFFIX}`;
   const file = await unwritable(path, async () => {
     // What a killed backup left behind. Another one that is still at it finds out when it wants to put its own in place.
     await rm(part, { force: true });

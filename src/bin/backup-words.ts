@@ -1,7 +1,10 @@
 /** What backup and restore share: the key's place, what they say, and how. */
+import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import type { BackupHeader, BackupSummary } from '../backup/backup-format.ts';
-import { DroverError } from '../base/errors.ts';
+import { readBackup, type BackupPart } from '../backup/backup-reader.ts';
+import { DroverError, errorCodeOf } from '../base/errors.ts';
+import { PART_SUFFIX } from './backup-place.ts';
 
 /** The server's own folder is inside that of `drover up`. */
 export function masterKeyFile(dataDir: string, databaseUrl: string | undefined): string {
@@ -19,8 +22,21 @@ export function told(header: BackupHeader, summary: BackupSummary): Record<strin
   };
 }
 
+/** What is in the backup at `path`; `-` is the standard input. Throws `backup-damaged`, or `bad-input` when it cannot be read. */
+export async function* backupAt(path: string): AsyncGenerator<BackupPart, void> {
+  try {
+    yield* readBackup(readOrSay(path === '-' ? process.stdin : createReadStream(path)));
+  } catch (error) {
+    if (errorCodeOf(error) !== 'backup-damaged' || !path.endsWith(PART_SUFFIX)) throw error;
+    throw new DroverError('backup-damaged', {
+      detail: `${path} is no backup yet: it is what one has written so far that is still at work, or that was killed. ${path.slice(0, -PART_SUFFIX.length)}, if it is there, is the one before it.`,
+      cause: error,
+    });
+  }
+}
+
 /** A file that cannot be read is the caller's to mend. */
-export async function* readOrSay(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+async function* readOrSay(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   try {
     yield* source;
   } catch (error) {

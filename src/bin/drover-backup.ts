@@ -1,9 +1,7 @@
 /** `drover backup`: takes a backup of the database, or reads one to see that it is whole. A program of the server's machine. */
-import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { BackupHeader, BackupSummary } from '../backup/backup-format.ts';
-import { readBackup } from '../backup/backup-reader.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { createJsonLog } from '../base/node-log.ts';
@@ -12,7 +10,7 @@ import { openFolderDatabase } from '../embedded/database-of-folder.ts';
 import { findMasterKey } from '../pki/sealer.ts';
 import { takeBackup } from '../store/postgres/backup.ts';
 import { openPlace } from './backup-place.ts';
-import { masterKeyFile, onInterrupt, Progress, readOrSay, told } from './backup-words.ts';
+import { backupAt, masterKeyFile, onInterrupt, Progress, told } from './backup-words.ts';
 import { serverDataDir, upDataDir } from './data-folders.ts';
 import { onceDatabaseAnswers } from './database-wait.ts';
 
@@ -74,7 +72,7 @@ async function take(path: string, data: string | undefined, json: boolean): Prom
 
 async function verify(path: string, json: boolean): Promise<void> {
   let header: BackupHeader | undefined;
-  for await (const part of readBackup(readOrSay(path === '-' ? process.stdin : createReadStream(path)))) {
+  for await (const part of backupAt(path)) {
     if (part.kind === 'header') header = part.header;
     else if (part.kind === 'end') say(path, json, { header: header!, summary: part.summary }, 'whole');
   }

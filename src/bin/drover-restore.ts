@@ -1,19 +1,18 @@
 /** `drover restore`: puts a backup into an empty database. The file is read to its end before anything is begun, and again while it is restored. */
-import { createReadStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { BackupHeader } from '../backup/backup-format.ts';
-import { readBackup } from '../backup/backup-reader.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { runMain } from '../base/node-process.ts';
-import { startFolderDatabase } from '../embedded/database-of-folder.ts';
+import { startDatabaseForRestore } from '../embedded/database-of-folder.ts';
 import { findMasterKey, type MasterKey } from '../pki/sealer.ts';
-import { migrateAsOwner } from '../store/postgres/owner-role.ts';
+import { currentRole } from '../store/postgres/owner-role.ts';
 import { restoreBackup } from '../store/postgres/restore.ts';
-import { masterKeyFile, onInterrupt, Progress, readOrSay, told } from './backup-words.ts';
+import { backupAt, masterKeyFile, onInterrupt, Progress, told } from './backup-words.ts';
 import { serverDataDir, upDataDir } from './data-folders.ts';
 
 async function main(): Promise<void> {
@@ -43,30 +42,44 @@ async function main(): Promise<void> {
   const header = await readWhole(path);
   const auditKey = auditKeyOf(header, masterKey, given ?? keyFile);
 
+  const owner = external ? process.env.DATABASE_OWNER_URL : undefined;
+  const serverRole = external && owner ? await currentRole(external, log) : undefined;
   const database = external
-    ? { url: process.env.DATABASE_OWNER_URL ?? external, close: async () => undefined }
-    : await startFolderDatabase(dataDir, systemClock, log);
-  onInterrupt(() => database.close());
+    ? { url: owner ?? external, isAnew: false, unmark: async () => undefined, close: async () => undefined }
+    : await startDatabaseForRestore(dataDir, systemClock, log);
+  let isInterrupted = false;
+  onInterrupt(() => {
+    isInterrupted = true;
+    return database.close();
+  });
   try {
-    // After the folder is ours, before the database is written.
-    if (given !== undefined) await placeKey(given, keyFile);
-    const { summary, lost, runsUnderWay, upgradesEnded } = await restoreBackup({
+    const { summary, lost, runsUnderWay, upgradesEnded, isAnew } = await restoreBackup({
       url: database.url,
-      parts: readBackup(readOrSay(createReadStream(path))),
+      parts: backupAt(path),
       auditKeyOf: () => auditKey,
+      serverRole,
+      async onMarked(isAnew) {
+        progress.clear();
+        if ((isAnew || database.isAnew) && !values.json)
+          process.stderr.write('An earlier restore was begun here and not finished; it is begun anew.\n');
+        // After the database is ours, before anything is in it.
+        if (given !== undefined) await placeKey(given, keyFile);
+        await database.unmark();
+      },
       onProgress: ({ table }) => progress.show(`${table} …`),
     });
-    // What servers may do with the tables; harmless to repeat with `drover server --migrate-only`.
-    if (external && process.env.DATABASE_OWNER_URL) await migrateAsOwner(process.env.DATABASE_OWNER_URL, external, log);
     progress.clear();
     if (values.json)
       process.stdout.write(
-        `${JSON.stringify({ file: path, ...told(header, summary), lost, runsUnderWay, upgradesEnded })}\n`,
+        `${JSON.stringify({ file: path, ...told(header, summary), lost, runsUnderWay, upgradesEnded, isAnew: isAnew || database.isAnew })}\n`,
       );
     else
       process.stdout.write(
         `Restored ${summary.rows} rows of ${new Date(header.takenAtMs).toISOString()}.\n  lost         ${lost} executions that may have been carried out since (drover runs list --state failed; look before you retry)\n  under way    ${runsUnderWay} runs of which something ran then: their agents are asked\n  upgrades     ${upgradesEnded} ended\nStart ${external ? 'the servers' : `drover up --data ${dataDir}`} now. Tokens that were revoked after the backup are valid again: docs/operations/backup.md.\n`,
       );
+  } catch (error) {
+    if (!isInterrupted && !database.isAnew) await database.unmark();
+    throw error;
   } finally {
     progress.clear();
     await database.close();
@@ -75,8 +88,7 @@ async function main(): Promise<void> {
 
 async function readWhole(path: string): Promise<BackupHeader> {
   let header: BackupHeader | undefined;
-  for await (const part of readBackup(readOrSay(createReadStream(path))))
-    if (part.kind === 'header') header = part.header;
+  for await (const part of backupAt(path)) if (part.kind === 'header') header = part.header;
   return header!;
 }
 

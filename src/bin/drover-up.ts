@@ -19,6 +19,7 @@ import { MANY_CONNECTIONS } from '../base/node-memory.ts';
 import { onStopSignal, runMain } from '../base/node-process.ts';
 import { trustAuthority } from '../base/node-trust.ts';
 import { findAccount } from '../drivers/process/account.ts';
+import { assertFolderRestored } from '../embedded/database-of-folder.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { readJsonFile, writeJsonFile } from '../pki/identity.ts';
 import { formatJoinToken, parseJoinToken } from '../pki/join-token.ts';
@@ -70,6 +71,7 @@ async function main(): Promise<void> {
   const config = parseConfig();
   const log = createJsonLog({ role: 'up' }, config.json ? 'warn' : 'error');
   await acquireFolderLock(config.dataDir, 'up');
+  assertFolderRestored(config.dataDir);
   const up = new Up(config, log);
   onStopSignal(log, () => up.stop());
   process.on('SIGINT', () => up.interrupted());

@@ -1,8 +1,10 @@
 /**
  * The embedded database of a data folder of `drover up`, for programs that need it now and again: that of the running one, or one that is
- * started for the time being, with the folder held so that nobody starts it meanwhile.
+ * started for the time being, with the folder held so that nobody starts it meanwhile. For a restore it is made if need be; until the
+ * restore has marked the database itself, a file in the folder says so, in case it is killed while PostgreSQL is being made.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
@@ -16,34 +18,68 @@ export interface FolderDatabase {
   close(): Promise<void>;
 }
 
-/** Of a folder that has a database. Rejects with `bad-input` where there is none, `database-unavailable` while it is starting. */
+/** There while a restore makes the database, and after one that was killed at that. */
+const RESTORE_FILE = 'restore-unfinished';
+const RESTORE_FILE_TEXT = 'A restore has begun here and is not finished: docs/operations/backup.md\n';
+
+/** Throws `restore-unfinished` in a data folder whose database was made for a restore that never reached it. */
+export function assertFolderRestored(dataDir: string): void {
+  if (existsSync(join(dataDir, RESTORE_FILE)))
+    throw new DroverError('restore-unfinished', {
+      detail: `A restore into ${dataDir} was begun and did not come to its end, so nothing is in it. Repeat drover restore with the same backup and --data. To begin a new installation here instead, remove ${join(dataDir, RESTORE_FILE)}.`,
+    });
+}
+
+/** Of a folder that has a database. Rejects with `bad-input` where there is none, `database-unavailable` while it is starting, `restore-unfinished`. */
 export async function openFolderDatabase(dataDir: string, clock: Clock, log: Log): Promise<FolderDatabase> {
-  const hasOne = await stat(join(dataDir, 'postgres', 'data', 'PG_VERSION')).then(
-    () => true,
-    () => false,
-  );
-  if (!hasOne)
+  if (!(await hasDatabase(dataDir)))
     throw new DroverError('bad-input', {
       detail: `${dataDir} holds no database (or you may not look into it). Give the data folder of drover up with --data, or DATABASE_URL.`,
     });
+  let lock;
   try {
-    return await startFolderDatabase(dataDir, clock, log);
+    lock = await acquireFolderLock(dataDir, 'up');
   } catch (error) {
     if (errorCodeOf(error) !== 'data-folder-in-use') throw error;
     return { url: await runningUrl(join(dataDir, 'postgres')), close: async () => undefined };
   }
-}
-
-/** Made if it is not there. Rejects with `data-folder-in-use` when `drover up` runs on it. */
-export async function startFolderDatabase(dataDir: string, clock: Clock, log: Log): Promise<FolderDatabase> {
-  const lock = await acquireFolderLock(dataDir, 'up');
-  const postgres = createEmbeddedPostgres({ dir: join(dataDir, 'postgres'), clock, log });
   try {
-    await postgres.start();
+    assertFolderRestored(dataDir);
+    return await startHeld(dataDir, lock, clock, log);
   } catch (error) {
     lock.release();
     throw error;
   }
+}
+
+export interface DatabaseForRestore extends FolderDatabase {
+  /** An earlier restore was ended while it made the database. */
+  readonly isAnew: boolean;
+  /** The database itself says from now on that a restore is not finished; or this one has failed, and whoever called was told. */
+  unmark(): Promise<void>;
+}
+
+/** Made if it is not there, and the folder marked until `unmark`. Rejects with `data-folder-in-use` when `drover up` runs on it. */
+export async function startDatabaseForRestore(dataDir: string, clock: Clock, log: Log): Promise<DatabaseForRestore> {
+  const lock = await acquireFolderLock(dataDir, 'up');
+  const file = join(dataDir, RESTORE_FILE);
+  const unmark = (): Promise<void> => rm(file, { force: true });
+  const isAnew = existsSync(file);
+  try {
+    if (!isAnew && !(await hasDatabase(dataDir)))
+      await writeFile(file, RESTORE_FILE_TEXT, { mode: 0o600, flush: true });
+    return { ...(await startHeld(dataDir, lock, clock, log)), isAnew, unmark };
+  } catch (error) {
+    if (!isAnew) await unmark();
+    lock.release();
+    throw error;
+  }
+}
+
+/** `lock` is released when it is closed. */
+async function startHeld(dataDir: string, lock: { release(): void }, clock: Clock, log: Log): Promise<FolderDatabase> {
+  const postgres = createEmbeddedPostgres({ dir: join(dataDir, 'postgres'), clock, log });
+  await postgres.start();
   return {
     url: postgres.url,
     async close() {
@@ -51,6 +87,13 @@ export async function startFolderDatabase(dataDir: string, clock: Clock, log: Lo
       lock.release();
     },
   };
+}
+
+function hasDatabase(dataDir: string): Promise<boolean> {
+  return stat(join(dataDir, 'postgres', 'data', 'PG_VERSION')).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** The port is on the fourth line of PostgreSQL's own file; one that is just starting has not written it. */

@@ -316,7 +316,15 @@ describe('a restore', () => {
     ] as const)
       await expect(restore(target.url, file)).rejects.toMatchObject(code === undefined ? {} : { code });
     expect(await target.query(tables)).toEqual([{ n: 0 }]);
-    await restore(target.url);
+    // One that was killed there has left its mark, which only a restore that comes to its end takes away.
+    await target.query('CREATE TABLE restore_unfinished ()');
+    await expect(restore(target.url, lastByte)).rejects.toMatchObject({ code: 'backup-damaged' });
+    expect(await target.query(tables)).toEqual([{ n: 1 }]);
+    const opened = createPostgresStore({ url: target.url, clock: systemClock, log: silentLog, auditKey: testAuditKey });
+    await expect(opened).rejects.toMatchObject({ code: 'restore-unfinished' });
+    await expect(taken(target.url)).rejects.toMatchObject({ code: 'restore-unfinished' });
+    expect(await restore(target.url)).toMatchObject({ isAnew: true });
+    expect(await target.query("SELECT to_regclass('restore_unfinished') AS marker")).toEqual([{ marker: null }]);
   });
 });
 

@@ -18,6 +18,9 @@ export const NOT_IN_BACKUPS: Readonly<Record<string, string>> = {
 /** What migrations fill: a database that holds these rows alone is as good as empty. */
 export const MADE_BY_MIGRATIONS: readonly string[] = ['partition', 'setting', 'audit_head'];
 
+/** The table that says that a restore is not finished (restore-marker.ts); no part of the schema. */
+export const RESTORE_MARKER = 'restore_unfinished';
+
 /** All tables of the schema in an order in which each comes after those that it refers to. Partitions belong to their parents. */
 export async function schemaTables(db: Querier): Promise<BackupTable[]> {
   const { rows } = (await db.query(
@@ -27,7 +30,8 @@ export async function schemaTables(db: Querier): Promise<BackupTable[]> {
        (SELECT coalesce(array_agg(DISTINCT t.relname::text), '{}') FROM pg_constraint f JOIN pg_class t ON t.oid = f.confrelid
         WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.confrelid <> f.conrelid) AS refers
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY c.relname`,
+     WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname <> $1 ORDER BY c.relname`,
+    [RESTORE_MARKER],
   )) as { rows: (BackupTable & { refers: string[] })[] };
   return inOrderOfReference(rows).map(({ name, columns }) => ({ name, columns }));
 }

@@ -11,6 +11,7 @@ import { backupTables, quoted, withoutTimeLimits, type Querier } from './backup-
 import { DAILY_TABLES } from './maintenance.ts';
 import { newestSchema } from './migrate.ts';
 import { translateDatabaseError } from './pool.ts';
+import { assertRestored } from './restore-marker.ts';
 
 export interface BackupOptions {
   readonly url: string;
@@ -21,7 +22,7 @@ export interface BackupOptions {
   readonly onProgress: (progress: { readonly table: string; readonly bytes: number }) => void;
 }
 
-/** Rejects with `database-unavailable`, `schema-newer`, or `bad-input` when there is no database of Drover's. */
+/** Rejects with `database-unavailable`, `schema-newer`, `restore-unfinished`, or `bad-input` when there is no database of Drover's. */
 export async function takeBackup(
   options: BackupOptions,
 ): Promise<{ readonly header: BackupHeader; readonly summary: BackupSummary }> {
@@ -70,6 +71,7 @@ async function copyAll(
 }
 
 async function assertOurs(db: Querier): Promise<void> {
+  await assertRestored(db);
   const { rows } = await db.query("SELECT to_regclass('schema_migration')::text AS ours");
   if ((rows[0] as { ours: string | null }).ours === null)
     throw new DroverError('bad-input', {

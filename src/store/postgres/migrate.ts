@@ -2,20 +2,31 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { DroverError } from '../../base/errors.ts';
 import type { Executor, Pool } from './pool.ts';
+import { assertRestored } from './restore-marker.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
 /** Any constant will do; it keeps two servers from migrating at the same time. */
 const LOCK = 727_001;
 
+/** Throws `schema-newer`, `data-folder-foreign`, or `restore-unfinished` in a database that a restore was ended in. */
 export async function migrate(pool: Pool): Promise<void> {
   const newest = await newestSchema();
-  await pool.transaction((tx) =>
-    migrateIn(tx, newest, (present) => {
+  await pool.transaction(async (tx) => {
+    // A restore holds the lock until its end: nobody waits for that. One that began a moment ago is found below.
+    await assertRestored(tx);
+    await migrationLock(tx);
+    await assertRestored(tx);
+    await migrateIn(tx, newest, (present) => {
       throw new DroverError('schema-newer', {
         detail: `The database has schema ${present}, this program knows ${newest}. Start the newer program, or restore a backup taken before the upgrade.`,
       });
-    }),
-  );
+    });
+  });
+}
+
+/** Whoever has it is the only one who migrates this database, until the end of the transaction. Taking it twice is taking it once. */
+export async function migrationLock(tx: Executor): Promise<void> {
+  await tx.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
 }
 
 /** The schema that this program works with. */
@@ -25,7 +36,7 @@ export async function newestSchema(): Promise<number> {
 
 /** Applies what is missing up to version `upTo`; a database that is beyond it is given to `onNewer` and left alone. */
 export async function migrateIn(tx: Executor, upTo: number, onNewer: (present: number) => void): Promise<void> {
-  await tx.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
+  await migrationLock(tx);
   const { rows } = await tx.query<{ ours: string | null; foreign: string | null }>(
     "SELECT to_regclass('schema_migration')::text AS ours, coalesce(to_regclass('run'), to_regclass('host'), to_regclass('partition'))::text AS foreign",
   );

@@ -1,6 +1,7 @@
 /**
  * Restores a backup into a database without anything in it, in one transaction: it is there whole, or nothing is. What was of the moment
- * of the backup and would be wrong now is put right in the same transaction (restore-aftermath.ts).
+ * of the backup and would be wrong now is put right in the same transaction (restore-aftermath.ts). A mark that is committed before it
+ * and dropped in it (restore-marker.ts) tells the database of a restore that was killed from one that is new.
  */
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
@@ -21,24 +22,32 @@ import {
 } from './backup-tables.ts';
 import { DB_NOW_MS } from './lease.ts';
 import { DAILY_TABLES, dayPartitionCreate, defaultPartitionCreate } from './maintenance.ts';
-import { migrateIn, newestSchema } from './migrate.ts';
+import { migrateIn, migrationLock, newestSchema } from './migrate.ts';
+import { letServersWork } from './owner-role.ts';
 import { translateDatabaseError, type Executor } from './pool.ts';
 import { settleWhatTimeHasPassed, type Aftermath } from './restore-aftermath.ts';
+import { markerDrop, markerPlace, restoreLock } from './restore-marker.ts';
 
 export interface RestoreOptions {
   readonly url: string;
   readonly parts: AsyncIterableIterator<BackupPart>;
   /** Called before anything is written; throws when a key does not fit. Answers the key that the audit is chained under. */
   readonly auditKeyOf: (header: BackupHeader) => Uint8Array;
+  /** The role that servers work as, where it is not the one that restores. */
+  readonly serverRole?: string | undefined;
+  /** Once nobody else begins in this database any more, and before anything is in it. `isAnew`: an earlier restore had been ended in the middle. */
+  readonly onMarked?: (isAnew: boolean) => Promise<void>;
   readonly onProgress: (progress: { readonly table: string }) => void;
 }
 
 export interface RestoreResult extends Aftermath {
+  /** An earlier restore into this database had been ended in the middle. */
+  readonly isAnew: boolean;
   readonly header: BackupHeader;
   readonly summary: BackupSummary;
 }
 
-/** Rejects with `restore-target-used`, `schema-newer`, `backup-damaged` or what `auditKeyOf` throws; then the database is as it was. */
+/** Rejects with `restore-target-used`, `schema-newer`, `backup-damaged` or what `auditKeyOf` and `onMarked` throw; then the database is as it was. */
 export async function restoreBackup(options: RestoreOptions): Promise<RestoreResult> {
   const first = await options.parts.next();
   assert(!first.done && first.value.kind === 'header', 'a backup begins with its header');
@@ -59,10 +68,20 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRes
   try {
     await client.connect();
     await withoutTimeLimits(client);
-    await client.query('BEGIN');
-    const result = await restoreIn(client, header, auditKey, options);
-    await client.query('COMMIT');
-    return result;
+    await restoreLock(client);
+    const isNew = await mark(client, header, auditKey);
+    try {
+      await options.onMarked?.(!isNew);
+      await client.query('BEGIN');
+      const result = await restoreIn(client, header, auditKey, options);
+      await client.query('COMMIT');
+      return { ...result, isAnew: !isNew };
+    } catch (error) {
+      // Whoever called is told, and nothing is left to be told to others. A connection that is gone leaves the mark, as a kill does.
+      await client.query('ROLLBACK').catch(() => undefined);
+      if (isNew) await markerDrop(client).catch(() => undefined);
+      throw error;
+    }
   } catch (error) {
     throw translateDatabaseError(error);
   } finally {
@@ -71,12 +90,21 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRes
   }
 }
 
-async function restoreIn(
-  client: pg.Client,
-  header: BackupHeader,
-  auditKey: Uint8Array,
-  options: RestoreOptions,
-): Promise<RestoreResult> {
+/** Commits the mark, and nothing else. False when an earlier restore has left it; throws where nothing can be restored into. */
+async function mark(client: pg.Client, header: BackupHeader, auditKey: Uint8Array): Promise<boolean> {
+  await client.query('BEGIN');
+  // Until the mark is there, nobody begins here.
+  await migrationLock(executorOf(client, auditKey));
+  await client.query('SAVEPOINT unmarked');
+  await prepare(client, header, auditKey);
+  await client.query('ROLLBACK TO unmarked');
+  const isNew = await markerPlace(client);
+  await client.query('COMMIT');
+  return isNew;
+}
+
+/** The tables of the backup's schema, with nothing in them. */
+async function prepare(client: pg.Client, header: BackupHeader, auditKey: Uint8Array): Promise<Executor> {
   const tx = executorOf(client, auditKey);
   await migrateIn(tx, header.schemaVersion, (present) => {
     throw new DroverError('restore-target-used', {
@@ -84,6 +112,16 @@ async function restoreIn(
     });
   });
   await assertUnused(client);
+  return tx;
+}
+
+async function restoreIn(
+  client: pg.Client,
+  header: BackupHeader,
+  auditKey: Uint8Array,
+  options: RestoreOptions,
+): Promise<Omit<RestoreResult, 'isAnew'>> {
+  const tx = await prepare(client, header, auditKey);
   for (const name of MADE_BY_MIGRATIONS) await client.query(`DELETE FROM ${quoted(name)}`);
   for (const table of DAILY_TABLES) {
     await defaultPartitionCreate(tx, table);
@@ -109,6 +147,8 @@ async function restoreIn(
     },
     nowMs,
   );
+  if (options.serverRole !== undefined) await letServersWork(tx, options.serverRole);
+  await markerDrop(client);
   return { header, summary, ...aftermath };
 }
 
