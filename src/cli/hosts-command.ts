@@ -109,7 +109,7 @@ async function list(flags: ListFlags): Promise<void> {
       ['STATE', stateOf],
       ['REACHED BY', (host) => reachText(host, flags)],
       ['OS', (host) => String(host.facts.distribution ?? host.facts.os ?? '')],
-      ['ADDRESS', (host) => host.address ?? addressesOf(host)[0]],
+      ['ADDRESS', (host) => dialledText(host) ?? addressesOf(host)[0]],
       ['ZONE', (host) => host.zone, 'wide'],
       ['ACCOUNT', (host) => host.account, 'wide'],
       ['KNOWN SINCE', (host) => timeText(host.createdAt, flags.utc === true), 'wide'],
@@ -148,6 +148,12 @@ async function show(name: string, flags: AnswerFlags): Promise<void> {
       .map(([title, value]) => `${plainText(title).padEnd(widest)}  ${plainText(value)}`)
       .join('\n');
   });
+}
+
+/** Where workers dial it, the port where it is not the usual one; an IPv6 address is put in brackets before a port. */
+function dialledText({ address, port }: Host): string | undefined {
+  if (address === undefined || port === undefined || port === 22) return address;
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 /** What a person wants to know first: can it be reached now. */

@@ -14,6 +14,9 @@ import type { Session } from './session.ts';
 /** Where these are sources: the builder and what it needs lie there. */
 const clone = fileURLToPath(new URL('../..', import.meta.url));
 const STEP = 'step: ';
+/** A server named by DROVER_URL or a login may be anywhere: this clone does not write into folders that such a one names. */
+const OTHER_FOLDER =
+  ' It is not made by itself here: that is done only for the drover up in the default data folder of this user, with neither DROVER_URL nor another context.';
 
 /** Asks once more when the server had no package, this is the machine where one can be made, and it was made. */
 export async function withPackages<Answer>(
@@ -27,16 +30,17 @@ export async function withPackages<Answer>(
     const isMissing = error instanceof DroverApiError && error.code === 'package-not-found';
     if (!isMissing || (wanted !== undefined && wanted !== version())) throw error;
     const builder = join(clone, 'tools', 'agent-build.ts');
-    if (credentials.packages === undefined || !existsSync(builder)) throw withAdvice(error);
+    if (credentials.packages === undefined || !existsSync(builder))
+      throw withAdvice(error, existsSync(builder) ? OTHER_FOLDER : '');
     await build(builder, credentials.packages);
     return ask();
   }
 }
 
-function withAdvice(error: DroverApiError): DroverApiError {
+function withAdvice(error: DroverApiError, why: string): DroverApiError {
   return new DroverApiError(error.status, {
     code: error.code,
-    detail: `${error.detail} Make them in a clone of Drover, npm run build:agent -- --out FOLDER, and copy what is in FOLDER to that folder on the server.`,
+    detail: `${error.detail}${why} Make them in a clone of Drover, npm run build:agent -- --out FOLDER, and copy what is in FOLDER to that folder on the server.`,
   });
 }
 

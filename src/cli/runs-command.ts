@@ -261,7 +261,11 @@ async function workerNames(session: Session): Promise<ReadonlyMap<string, string
 function detailText(detail: unknown, workers: ReadonlyMap<string, string>): string {
   if (typeof detail !== 'object' || detail === null) return '';
   const text = Object.entries(detail)
-    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .map(([name, value]) => {
+      if (name === 'counts' && typeof value === 'object' && value !== null)
+        return countsLine(value as Record<string, number>, createPaint(false));
+      return `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`;
+    })
     .join(' ');
   return plainText(text.replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => workers.get(id) ?? id));
 }

@@ -393,6 +393,7 @@ describe('runs', () => {
     );
     const shown = (await cli('runs', 'show', stdout.trim())).stdout;
     expect(shown).toMatch(/1 succeeded of 1/);
+    expect(shown).toMatch(/ finished +state=succeeded 1 succeeded\n/);
     for (const text of [
       "command: echo 'x y'",
       "params    k='a b'",

@@ -60,7 +60,7 @@ describe('drover hosts', () => {
       algorithms: { cipher: ['aes128-ctr', 'aes256-ctr'] },
     });
     expect((await hosts('list')).stdout).toMatch(
-      /^NAME +STATE +REACHED BY.*\ngw +ssh +ssh +gw +role=gate\nweb-1 +ssh +ssh +10\.0\.0\.1/,
+      /^NAME +STATE +REACHED BY.*\ngw +ssh +ssh +gw +role=gate\nweb-1 +ssh +ssh +10\.0\.0\.1:2222/,
     );
     expect(
       await hosts(
@@ -237,6 +237,23 @@ describe('drover hosts import', () => {
       address: 'an-db',
       port: 2200,
       labels: { 'group/db': 'true', rack: 'r7' },
+    });
+  });
+
+  it('names what it passes over in a folder without an inventory', async () => {
+    const folder = join(home, 'only-ini');
+    mkdirSync(folder);
+    expect((await hosts('import', folder)).stderr).toMatch(/There is no inventory file in \S+only-ini\.\n/);
+    writeFileSync(join(folder, 'hosts.ini'), '[web]\nini-1\n');
+    expect(await hosts('import', folder)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /hosts\.ini is passed over .*name the file itself, \S+only-ini\/hosts\.ini/,
+      ) as string,
+    });
+    expect(await hosts('import', join(folder, 'hosts.ini'), '--dry-run')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('+ ini-1') as string,
     });
   });
 

@@ -25,10 +25,20 @@ export function readAnsible(path: string, options: AnsibleOptions): Inventory {
   const [model, collector] = [new AnsibleModel(), new InventoryCollector()];
   const folder = path !== '-' && isFolder(path);
   const files = folder ? inventoryFiles(path, collector, 1) : [path];
-  if (files.length === 0) throw new UsageError(`There is no inventory file in ${path}.`);
+  if (files.length === 0) throw new UsageError(noInventory(path));
   for (const file of files) readFile(model, collector, file);
   if (path !== '-') readVariableFolders(model, collector, folder ? path : dirname(path));
   return inventoryFromAnsible(model, collector, options);
+}
+
+/** Says which files were passed over, since a folder with `hosts.ini` does not look empty to whoever names it. */
+function noInventory(folder: string): string {
+  const passed = namesIn(folder).filter((name) => /\.(?:ini|cfg)$/.test(name));
+  const why =
+    passed.length === 0
+      ? ''
+      : ` As Ansible does, ${passed.slice(0, 5).join(', ')}${passed.length > 5 ? ' …' : ''} ${passed.length === 1 ? 'is' : 'are'} passed over in a folder: name the file itself, ${join(folder, passed[0] ?? '')}, or take the ending off.`;
+  return `There is no inventory file in ${folder}.${why}`;
 }
 
 function isFolder(path: string): boolean {
