@@ -22,6 +22,8 @@ import type { Simulation } from './simulation.ts';
 
 /** Of an attempt in such a state it is said that it never ran. */
 const NEVER_RAN: readonly ExecutionState[] = ['skipped', 'not_started'];
+/** So is it written, and its agent is told so: it must not begin any more. */
+const NOT_TO_BEGIN: readonly ExecutionState[] = [...NEVER_RAN, 'waiting', 'cancelled'];
 
 export class Checks implements StoreWatcher {
   readonly #sim: Simulation;
@@ -79,7 +81,7 @@ export class Checks implements StoreWatcher {
     const found = this.#find(attempt);
     if (!found) return this.#sim.violate(`${attempt} has its effect and is nowhere written`);
     const { row, isHistory } = found;
-    if (row.agentId === undefined || row.state === 'waiting' || NEVER_RAN.includes(row.state))
+    if (row.agentId === undefined || NOT_TO_BEGIN.includes(row.state))
       this.#sim.violate(`${attempt} has its effect while it is written as ${row.state}${isHistory ? ' and over' : ''}`);
   }
 

@@ -30,7 +30,7 @@ export class Faults {
     sim.after(-Math.log(1 - sim.random.next()) * this.#pauseMs, () => this.#next());
   }
 
-  /** Everything is well from here on; what is gone comes back. */
+  /** Everything is well from here on; what is gone comes back, and what is stopped goes on when its time is over. */
   end(): void {
     const world = this.#world;
     this.#isOver = true;
@@ -40,7 +40,6 @@ export class Faults {
     [network.delays, network.repeats] = [0, 0];
     this.#databaseWell();
     [database.slowMs, database.hintsLost] = [0, 0];
-    for (const process of world.processes()) process.stoppedUntilMs = 0;
     for (const host of world.hosts) {
       host.machine.disk.isFull = false;
       this.#endCopy(host);
@@ -235,7 +234,9 @@ export class Faults {
     if (host.copy || this.#copiesToCome === 0) return;
     this.#copiesToCome--;
     sim.fault('copy', host.name);
-    host.copy = world.newAgent(host, world.newMachine(`${host.machine.name}-copy`, host.machine.disk.copy()));
+    const machine = world.newMachine(`${host.machine.name}-copy`);
+    host.machine.copyTo(machine);
+    host.copy = world.newAgent(host, machine);
     this.#later(sim.between(1_000, 40_000), () => this.#endCopy(host));
   }
 

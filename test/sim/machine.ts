@@ -25,11 +25,11 @@ export class SimMachine {
   /** Told of every effect, before it happens. */
   readonly #onEffect: (attempt: string) => void;
 
-  constructor(sim: Simulation, name: string, onEffect: (attempt: string) => void, disk = new SimDisk(sim)) {
+  constructor(sim: Simulation, name: string, onEffect: (attempt: string) => void) {
     this.#sim = sim;
     this.name = name;
     this.bootId = sim.newId();
-    this.disk = disk;
+    this.disk = new SimDisk(sim);
     this.#onEffect = onEffect;
   }
 
@@ -64,6 +64,13 @@ export class SimMachine {
     script.state = 'ended';
     this.#sim.note(`${this.name} ends ${script.attempt} ${script.killedFor ?? script.exitCode}`);
     script.onEnd();
+  }
+
+  /** Another machine with what is on the disk of this one: what runs here does not run there. */
+  copyTo(other: SimMachine): void {
+    other.disk = this.disk.copy();
+    for (const [attempt, script] of this.scripts)
+      other.scripts.set(attempt, { ...script, state: 'ended', onEnd: () => undefined });
   }
 
   /** Everything on it is over at once. The agent is whoever's concern started it. */

@@ -195,7 +195,7 @@ export class SimNetwork {
       ({ link }) => pairOf(link.process.machine, link.other.process.machine) === pairOf(a, b),
     );
     this.#held = this.#held.filter((one) => !held.includes(one));
-    for (const { link, arrive } of held) this.sim.after(1, arrive, link.other.process);
+    for (const { link, arrive } of held) this.sim.after(0, arrive, link.other.process);
     for (const link of this.links) link.heldSinceMs = undefined;
   }
 

@@ -25,6 +25,8 @@ const audit: AuditEntry = { actor, action: 'sim', target: 'sim', detail: {} };
 const REST_MS = 12 * 60_000;
 const REST_AFTER_COPIES_MS = REST_MS + 2 * limits.agentCopyQuietMs;
 const LOOK_EVERY_MS = 500;
+/** Longer than any call to the store is under way. */
+const CALM_MS = 30_000;
 
 export interface WorldOptions {
   readonly seed: number;
@@ -111,8 +113,8 @@ export class World implements Surroundings {
     });
   }
 
-  newMachine(name: string, disk?: SimMachine['disk']): SimMachine {
-    const machine: SimMachine = new SimMachine(this.sim, name, (attempt) => this.checks.effect(attempt), disk);
+  newMachine(name: string): SimMachine {
+    const machine: SimMachine = new SimMachine(this.sim, name, (attempt) => this.checks.effect(attempt));
     const run = machine.run.bind(machine);
     machine.run = (attempt): Script => {
       const script = run(attempt);
@@ -259,15 +261,7 @@ export class World implements Surroundings {
     await sim.run(untilMs);
     this.#isOver = true;
     faults?.end();
-    let isAtRest = false;
-    const look = (): void => {
-      isAtRest = checks.unfinished === 0 && this.#held().length === 0;
-      if (!isAtRest) sim.after(LOOK_EVERY_MS, look);
-    };
-    sim.after(LOOK_EVERY_MS, look);
-    if (sim.violations.length === 0) await sim.run(untilMs + this.#restMs(), () => isAtRest);
-    // What comes late must not change what is over.
-    if (sim.violations.length === 0) await sim.run(sim.nowMs + 20_000);
+    await this.#rest(untilMs);
     if (sim.violations.length === 0) checks.atRest(this.#held());
     return {
       seed: sim.seed,
@@ -280,6 +274,24 @@ export class World implements Surroundings {
       effects: checks.effects.size,
       simulatedMs: sim.nowMs,
     };
+  }
+
+  /** Until all is over and stays so: what was sent before may be carried out yet, and what comes late must not change what is over. */
+  async #rest(untilMs: number): Promise<void> {
+    const { sim } = this;
+    const isAtRest = (): boolean => this.checks.unfinished === 0 && this.#held().length === 0;
+    const endMs = untilMs + this.#restMs();
+    while (sim.violations.length === 0 && sim.nowMs < endMs) {
+      let isOver = false;
+      const look = (): void => {
+        isOver = isAtRest();
+        if (!isOver) sim.after(LOOK_EVERY_MS, look);
+      };
+      sim.after(LOOK_EVERY_MS, look);
+      await sim.run(endMs, () => isOver);
+      if (sim.violations.length === 0) await sim.run(sim.nowMs + CALM_MS);
+      if (isAtRest()) return;
+    }
   }
 
   /** Where two starts of an agent have shown themselves, or a late word of a former one looks so. */
