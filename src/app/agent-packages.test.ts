@@ -111,6 +111,16 @@ describe('the packages of a folder', () => {
     expect(await codeOf('9.9.9')).toMatch(/^package-not-found: /);
   });
 
+  it('are read and verified again when their manifest has changed, and not at each request', () => {
+    const packages = new AgentPackages(folder, ours.publicKey, silentLog);
+    const one = packages.of('1.9.0');
+    expect(packages.of('1.9.0')).toBe(one);
+    put('1.9.0', strangers);
+    expect(packages.of('1.9.0')).toBeUndefined();
+    put('1.9.0', ours);
+    expect(packages.of('1.9.0')).toEqual(one);
+  });
+
   it('compares versions by their numbers', () => {
     expect(['1.10.0', '1.9.0', '1.9.0-rc.1', '1.9', '0.1.0', '1.9.0-rc.2'].toSorted(compareVersions)).toEqual([
       '0.1.0',

@@ -1,10 +1,10 @@
 /**
- * The packages of the agent that this server can hand out: a folder with a manifest per version, as `npm run build:agent` writes it. It is read
- * again whenever somebody asks, so that a new version is there as soon as its files are. A manifest that is damaged, or not signed by the
+ * The packages of the agent that this server can hand out: a folder with a manifest per version, as `npm run build:agent` writes it. It is looked
+ * at whenever somebody asks, so that a new version is there as soon as its files are; a manifest is read and verified again when its file has changed. A manifest that is damaged, or not signed by the
  * configured release key, is passed over; the log says so once, and `check` tells of it and of files that are not what their manifest says.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createReadStream, readdirSync, readFileSync, statSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { DroverError } from '../base/errors.ts';
@@ -34,6 +34,8 @@ export class AgentPackages {
   readonly #releaseKey: string | undefined;
   readonly #log: Log;
   readonly #told = new Set<string>();
+  /** By name of the manifest: what it said when it was read last, and of which file that holds. */
+  readonly #manifests = new Map<string, { readonly of: string; readonly read: ReadManifest }>();
   /** By file: what was found when it was read last, and of which file that holds. */
   readonly #verdicts = new Map<string, { readonly of: string; readonly problem: Promise<string | undefined> }>();
 
@@ -113,11 +115,21 @@ export class AgentPackages {
     } catch {
       return [];
     }
-    return names
-      .filter((name) => MANIFEST.test(name))
-      .slice(0, limits.packageVersionsMax)
-      .map((name) => this.#read(name))
-      .sort((a, b) => compareVersions(b.version, a.version));
+    const manifests = names.filter((name) => MANIFEST.test(name)).slice(0, limits.packageVersionsMax);
+    for (const name of this.#manifests.keys()) if (!manifests.includes(name)) this.#manifests.delete(name);
+    return manifests.map((name) => this.#readOnce(name)).sort((a, b) => compareVersions(b.version, a.version));
+  }
+
+  /** Reading and checking signatures is work that anybody could cause: a manifest is read once for as long as it stays the same. */
+  #readOnce(name: string): ReadManifest {
+    const stat = statSync(join(this.#folder, name), { throwIfNoEntry: false });
+    if (!stat) return this.#read(name);
+    const of = identityOf(stat);
+    const known = this.#manifests.get(name);
+    if (known?.of === of) return known.read;
+    const read = this.#read(name);
+    this.#manifests.set(name, { of, read });
+    return read;
   }
 
   #read(name: string): ReadManifest {
@@ -159,7 +171,7 @@ export class AgentPackages {
     const stat = statSync(path, { throwIfNoEntry: false });
     const problem = sizeProblem(entry, stat?.size);
     if (problem !== undefined || !stat) return problem;
-    const of = [stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs, entry.fileSha256].join();
+    const of = `${identityOf(stat)},${entry.fileSha256}`;
     const known = this.#verdicts.get(entry.file);
     if (known?.of === of) return known.problem;
     const verdict = digestOf(path).then(
@@ -170,6 +182,10 @@ export class AgentPackages {
     this.#verdicts.set(entry.file, { of, problem: verdict });
     return verdict;
   }
+}
+
+function identityOf({ ino, size, mtimeMs, ctimeMs }: Stats): string {
+  return [ino, size, mtimeMs, ctimeMs].join();
 }
 
 function sizeProblem({ file, fileSize }: AgentPackage, size: number | undefined): string | undefined {

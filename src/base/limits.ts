@@ -41,7 +41,11 @@ export const limits = {
   targetExpressionDepthMax: 50,
   /** Sets of numbers in one name, as in `rack[1-4]n[1-8]`. */
   targetNumberSetsMax: 8,
-  /** Labels and globs in one expression: each is held against every host of the fleet. */
+  /** Words and signs of one expression; the names of ten thousand hosts and the commas between them are half of it. More is felt by everybody while it is read. */
+  targetWordsMax: 40_000,
+  /** Names and values that one expression stands for, its sets of numbers written out: twice a hundred thousand are felt by everybody. */
+  targetNamesMax: 100_000,
+  /** Labels, globs and lists of names in one expression: each is held against every host of the fleet. */
   targetTermsMax: 200,
   labelsPerHostMax: 64,
   labelLengthMax: 128,
@@ -300,6 +304,8 @@ export const limits = {
   hostsPerImportMax: 10_000,
   /** A file that is imported; the largest inventories seen are a few MiB. */
   importFileBytesMax: 16 * MiB,
+  /** Parts of a YAML document that are there because of aliases, counted each time: three nested lists of a hundred aliases are a million. */
+  importAliasedPartsMax: 100_000,
   /** A DNS name has at most 253 characters. */
   addressLengthMax: 255,
   /** Names of one kind of algorithm in a host's override. */
@@ -346,6 +352,11 @@ export const limits = {
   packageVersionsMax: 200,
   /** Hosts that fetch a package from one server at once; the others are told to come back. 40 MiB each, so this also bounds what the network sees. */
   packageDownloadsMax: 100,
+  /** Of them of one address (networks of IPv6 count as one): hosts behind one address fetch in turns, and none of them keeps all others out. */
+  packageDownloadsPerAddressMax: 20,
+  /** A reader of a package takes at least `packageStepBytesMin` in every `packageStepMs`, or is cut off and may go on later: 40 MiB in the half hour that an installation has are 240 KiB. */
+  packageStepMs: 10_000,
+  packageStepBytesMin: 128 * KiB,
   /** Agents of one batch. */
   upgradeBatchDefault: 50,
   upgradeBatchMax: 1_000,

@@ -2,7 +2,16 @@
  * One process per data folder, and the right kind of folder. The lock is a listening socket in Linux's abstract name space: the
  * kernel takes it away with the process, whatever ends it, so nothing stale is ever left. Elsewhere it is a socket file.
  */
-import { accessSync, constants, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createHash } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -29,6 +38,7 @@ export async function acquireFolderLock(
       cause: error,
     });
   }
+  assertOurs(folder, 'The data folder');
   checkMarker(folder, kind);
   const path = realpathSync(folder);
   const name = `drover-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`;
@@ -50,6 +60,21 @@ export async function acquireFolderLock(
   return { release: () => server.close() };
 }
 
+/**
+ * What lies in a folder of somebody else's, or was put there by him, is his to choose: keys, identities, journals. Root's is not, who can do
+ * everything anyway, and whose volumes others are given to write to. Throws `data-folder-foreign`; what is not there is nobody's.
+ */
+export function assertOurs(path: string, what: string): void {
+  const us = process.getuid?.();
+  // Of a link, both: whoever made it chose where it leads to.
+  const stats = [lstatSync(path, { throwIfNoEntry: false }), statSync(path, { throwIfNoEntry: false })];
+  const foreign = stats.find((stat) => stat !== undefined && stat.uid !== 0 && stat.uid !== us);
+  if (us === undefined || !foreign) return;
+  throw new DroverError('data-folder-foreign', {
+    detail: `${what} ${path} belongs to another user (uid ${foreign.uid}), who may have chosen what is in it; this process is of uid ${us}. Choose another folder with --data, or look at what is in it and make it yours (chown).`,
+  });
+}
+
 /** The lock's holder tells its pid to whoever connects; one that is stopped or busy tells nothing. */
 function askHolder(address: string): Promise<string> {
   return new Promise((resolve) => {
@@ -64,6 +89,7 @@ function askHolder(address: string): Promise<string> {
 
 function checkMarker(folder: string, kind: string): void {
   const path = join(folder, MARKER);
+  assertOurs(path, 'The mark of the data folder');
   let text: string | undefined;
   try {
     text = readFileSync(path, 'utf8');

@@ -6,12 +6,17 @@ import { DroverError } from '../base/errors.ts';
 import { makeFolder } from '../base/node-folder.ts';
 import { findAccount, unreachableParent } from '../drivers/process/account.ts';
 
-/** Throws `user-unknown`, and `data-folder-unwritable` when the user does not get to the folder. Nothing changes for who is that user already. */
+/** Throws `user-unknown`, and `data-folder-unwritable` when the user does not get to the folder. Who is that user already stays so. */
 export function becomeUser(name: string, dataDir: string): void {
   const account = findAccount(name);
   if (!account)
     throw new DroverError('user-unknown', { detail: `There is no user ${name} on this machine to run as.` });
-  if (process.getuid?.() === account.uid) return;
+  if (process.getuid?.() === account.uid) {
+    // Root takes back what an earlier start handed over.
+    if (account.uid === 0 && (statSync(dataDir, { throwIfNoEntry: false })?.uid ?? 0) !== 0)
+      handOver(dataDir, 0, account.gid);
+    return;
+  }
   if (process.getuid?.() !== 0)
     throw new DroverError('user-unknown', { detail: `Only root can go on as ${name}; this process is not root.` });
   try {

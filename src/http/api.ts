@@ -13,6 +13,7 @@ import { AddressRate, type AddressRateOptions } from './address-rate.ts';
 import { Admission, longRequestAdmission, type AdmissionLimits } from './admission.ts';
 import { Authentication, type Authenticated } from './authentication.ts';
 import { accountOperations } from './account-operations.ts';
+import { DownloadPlaces, type DownloadLimits } from './download-places.ts';
 import { fleetOperations } from './fleet-operations.ts';
 import { hostOperations } from './host-operations.ts';
 import { parseJson, validate } from './input.ts';
@@ -40,6 +41,7 @@ export interface ApiOptions {
   /** Other limits than the product's, for tests. */
   readonly admission?: AdmissionLimits;
   readonly publicRate?: Partial<AddressRateOptions>;
+  readonly downloads?: DownloadLimits;
 }
 
 /** What stands between callers and the handlers. */
@@ -109,7 +111,11 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
   for (const operation of operations) addOperation(app, ctx, door, operation);
   const document = JSON.stringify(openApiDocument(operations));
   app.get('/api/openapi.json', async (_request, reply) => reply.type('application/json').send(document));
-  addPackageRoute(app, ctx.packages);
+  addPackageRoute(app, {
+    packages: ctx.packages,
+    places: new DownloadPlaces(ctx.clock, options.downloads),
+    onRequest: (address) => takePublic(door, address),
+  });
   app.get('/healthz', async () => ({ status: 'alive' }));
   app.get('/readyz', async (_request, reply) => {
     const checks = await options.readiness();
@@ -151,17 +157,22 @@ function addOperation(app: FastifyInstance, ctx: ApiContext, door: Door, operati
 /** Before a byte of the body is read: who does not may not make the server hold one. */
 async function receive(door: Door, operation: Operation, request: FastifyRequest): Promise<Authenticated> {
   if (operation.permission === 'public') {
-    const retryAfterS = door.publicRate.take(request.ip);
-    if (retryAfterS > 0)
-      throw new DroverError('too-many-requests', {
-        detail: 'Too many requests without a token from this address; come back in a moment.',
-        retryAfterS,
-      });
+    takePublic(door, request.ip);
     return { actor: PUBLIC_ACTOR, requestId: request.id, role: 'viewer', expiresAtMs: 0 };
   }
   const caller = await door.authentication.authenticate(request);
   authorize(caller, operation.permission);
   return caller;
+}
+
+/** Throws where an address asks without a token more often than it may. */
+function takePublic(door: Door, address: string): void {
+  const retryAfterS = door.publicRate.take(address);
+  if (retryAfterS > 0)
+    throw new DroverError('too-many-requests', {
+      detail: 'Too many requests without a token from this address; come back in a moment.',
+      retryAfterS,
+    });
 }
 
 async function serve(

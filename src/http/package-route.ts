@@ -1,37 +1,43 @@
 /**
  * `GET /agent-install.sh`: the installer of the agent. `GET /agent-packages/{file}`: the compressed executables, whole or from an offset, for agents that upgrade and for hosts that are installed. Without
- * a token: what is fetched is no secret and is believed by its signature alone. So many at once; the others are told to come back.
+ * a token: what is fetched is no secret and is believed by its signature alone. So many requests a second of an address, and so many at
+ * once, who read at the least pace; the others are told to come back.
  */
-import { createReadStream } from 'node:fs';
-import type { FastifyInstance } from 'fastify';
+import { createReadStream, type ReadStream } from 'node:fs';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AgentPackages } from '../app/agent-packages.ts';
 import { installProgram } from '../agent-install/install-program.ts';
 import { DroverError } from '../base/errors.ts';
-import { limits } from '../base/limits.ts';
+import type { DownloadPlaces } from './download-places.ts';
 
-const RETRY_AFTER_S = 10;
+export interface PackageRouteOptions {
+  readonly packages: AgentPackages;
+  readonly places: DownloadPlaces;
+  /** Throws when the address asks too often. */
+  readonly onRequest: (address: string) => void;
+}
 
-export function addPackageRoute(app: FastifyInstance, packages: AgentPackages): void {
+export function addPackageRoute(app: FastifyInstance, options: PackageRouteOptions): void {
+  const { packages, places } = options;
   const installer = installProgram();
-  app.get('/agent-install.sh', (_request, reply) => reply.type('text/x-shellscript').send(installer));
-  let downloads = 0;
-  app.get<{ Params: { file: string } }>('/agent-packages/:file', async (request, reply) => {
+  const onRequest = async ({ ip }: FastifyRequest): Promise<void> => options.onRequest(ip);
+  app.get('/agent-install.sh', { onRequest }, (_request, reply) => reply.type('text/x-shellscript').send(installer));
+  // A question for the head alone would read the whole file and throw it away.
+  const forFiles = { onRequest, exposeHeadRoute: false };
+  app.get<{ Params: { file: string } }>('/agent-packages/:file', forFiles, async (request, reply) => {
     const found = packages.file(request.params.file);
     if (!found)
       throw new DroverError('package-not-found', {
         detail: `The server has no package ${request.params.file.slice(0, 100)}.`,
       });
-    if (downloads >= limits.packageDownloadsMax)
-      throw new DroverError('too-many-requests', {
-        detail: 'Many hosts fetch packages at once; come back in a moment.',
-        retryAfterS: RETRY_AFTER_S,
-      });
     const { path, entry } = found;
     const from = offsetOf(request.headers.range, entry.fileSize);
     if (from === undefined) return reply.status(416).header('content-range', `bytes */${entry.fileSize}`).send();
-    const stream = createReadStream(path, { start: from });
-    downloads++;
-    stream.once('close', () => downloads--);
+    let stream: ReadStream | undefined;
+    // Cut as a connection: an answer that ends early looks like a whole one to nobody.
+    const leave = places.take(request.ip, { taken: () => stream?.bytesRead ?? 0, cut: () => reply.raw.destroy() });
+    stream = createReadStream(path, { start: from });
+    stream.once('close', leave);
     // A reader that is gone leaves the stream open otherwise.
     reply.raw.once('close', () => stream.destroy());
     void reply

@@ -10,6 +10,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DroverError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
+import { assertOurs } from '../base/node-lock.ts';
 
 export interface MasterKey {
   seal(purpose: string, plain: Uint8Array): Uint8Array;
@@ -109,6 +110,7 @@ export function loadMasterKey(file: string, environment: string | undefined): Ma
         cause: error,
       });
   }
+  assertOurs(file, 'The master key');
   return parseMasterKeys(readFileSync(file, 'utf8'), file);
 }
 

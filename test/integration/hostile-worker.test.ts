@@ -139,10 +139,12 @@ describe('a worker that was taken over', () => {
           frame.t === 'assign' && frame.runId === runId,
       ),
     );
-  const heldBy = async (worker: HostileWorker, agent: WanderingAgent): Promise<void> =>
-    void (await until('the server to take note of the link', () =>
-      worker.frames.some((frame) => frame.t === 'time' && frame.agentId === agent.agentId),
-    ));
+  /** By every server that the worker has a link to: each looks the agent up for itself, and passes over what it says before that. */
+  const heldBy = async (worker: HostileWorker, agent: WanderingAgent): Promise<void> => {
+    const answers = (): string[] =>
+      worker.frames.flatMap((frame) => (frame.t === 'time' && frame.agentId === agent.agentId ? [frame.server] : []));
+    await until('the servers to take note of the link', () => new Set(answers()).size >= worker.links.length);
+  };
 
   const reportOf = (a: string, exitCode: number): AgentReport => ({
     t: 'report',

@@ -102,6 +102,14 @@ describe('a caller without a token', () => {
     expect((await join('10.0.0.3')).json()).toMatchObject({ code: 'join-token-invalid' });
   });
 
+  it('fetches the installer and packages at no other rate', async () => {
+    const fetched = (url: string) => api.app.inject({ url, remoteAddress: '10.0.0.4' });
+    for (let i = 0; i < 4; i++) expect((await fetched('/agent-packages/none')).json()).toMatchObject({ status: 404 });
+    expect((await fetched('/agent-install.sh')).statusCode).toBe(200);
+    for (const url of ['/agent-packages/none', '/agent-install.sh'])
+      expect((await fetched(url)).json()).toMatchObject({ status: 429, code: 'too-many-requests' });
+  });
+
   it('cannot make the server hold a body where a token is needed', async () => {
     const answer = await api.app.inject({ method: 'POST', url: '/api/v1/hosts/import', payload: '{'.repeat(100_000) });
     expect(answer.json()).toMatchObject({ status: 401 });

@@ -14,6 +14,7 @@ import { errorCodeOf } from '../../src/base/errors.ts';
 import { newId, type HostId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { DownloadPlaces } from '../../src/http/download-places.ts';
 import { addPackageRoute } from '../../src/http/package-route.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { testApi, type TestApi } from '../support/api.ts';
@@ -102,24 +103,72 @@ it('an agent that says nothing of its upgrade in time is told as unanswered, not
   expect(await agent()).toMatchObject({ state: 'unanswered', code: 'upgrade-unanswered' });
 });
 
-it('packages are fetched by as many hosts at once as a server bears; the next comes back when one is through', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'drover-downloads-'));
-  const path = join(folder, 'package');
-  // More than the buffers of a connection hold: who does not read has it open.
-  const size = 64 * 1024 * 1024;
-  writeFileSync(path, '');
-  truncateSync(path, size);
+it('a package is for who reads it: who takes nothing is cut off, and the place is free', async () => {
+  const { folder, path, size } = largeFile();
   const app = fastify();
   app.setErrorHandler((error, _request, reply) => reply.status(429).send({ code: errorCodeOf(error) }));
   addPackageRoute(app, {
-    file: () => ({ path, entry: { fileSize: size, fileSha256: 'x' } }),
-  } as unknown as AgentPackages);
+    packages: { file: () => ({ path, entry: { fileSize: size, fileSha256: 'x' } }) } as unknown as AgentPackages,
+    places: new DownloadPlaces(systemClock, { perServerMax: 1, perAddressMax: 1, stepMs: 100, stepBytesMin: 1 }),
+    onRequest: () => undefined,
+  });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const fetched = (): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      get({ port, host: '127.0.0.1', path: '/agent-packages/x', agent: false }, resolve).on('error', reject);
+    });
+  try {
+    const lazy = await fetched();
+    lazy.on('error', () => undefined).pause();
+    expect(lazy.statusCode).toBe(200);
+    const eager = await until('the place to be free', async () => {
+      const response = await fetched();
+      if (response.statusCode === 200) return response;
+      response.resume();
+      return undefined;
+    });
+    let bytes = 0;
+    for await (const piece of eager) bytes += (piece as Buffer).length;
+    expect(bytes).toBe(size);
+    let rest = 0;
+    const cut = await new Promise((resolve) => {
+      lazy.on('error', resolve).on('end', () => resolve('whole'));
+      lazy.on('data', (piece: Buffer) => (rest += piece.length));
+    });
+    expect(cut).toMatchObject({ code: 'ECONNRESET' });
+    expect(rest).toBeLessThan(size);
+  } finally {
+    await app.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+/** More than the buffers of a connection hold: who does not read has it open. */
+function largeFile(): { folder: string; path: string; size: number } {
+  const folder = mkdtempSync(join(tmpdir(), 'drover-downloads-'));
+  const path = join(folder, 'package');
+  const size = 64 * 1024 * 1024;
+  writeFileSync(path, '');
+  truncateSync(path, size);
+  return { folder, path, size };
+}
+
+it('packages are fetched by as many hosts at once as a server bears; the next comes back when one is through', async () => {
+  const { folder, path, size } = largeFile();
+  const app = fastify();
+  app.setErrorHandler((error, _request, reply) => reply.status(429).send({ code: errorCodeOf(error) }));
+  addPackageRoute(app, {
+    packages: { file: () => ({ path, entry: { fileSize: size, fileSha256: 'x' } }) } as unknown as AgentPackages,
+    places: new DownloadPlaces(systemClock),
+    onRequest: () => undefined,
+  });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
   const open: IncomingMessage[] = [];
-  const status = (): Promise<number> =>
+  const status = (localAddress: string): Promise<number> =>
     new Promise((resolve, reject) => {
-      get({ port, host: '127.0.0.1', path: '/agent-packages/x', agent: false }, (response) => {
+      get({ port, host: '127.0.0.1', localAddress, path: '/agent-packages/x', agent: false }, (response) => {
         response.on('error', () => undefined);
         if (response.statusCode === 200) open.push(response.pause());
         else response.resume();
@@ -127,10 +176,14 @@ it('packages are fetched by as many hosts at once as a server bears; the next co
       }).on('error', reject);
     });
   try {
-    for (let i = 0; i < limits.packageDownloadsMax; i++) expect(await status()).toBe(200);
-    expect(await status()).toBe(429);
+    const perAddress = limits.packageDownloadsPerAddressMax;
+    for (let i = 0; i < perAddress; i++) expect(await status('127.0.0.10')).toBe(200);
+    expect(await status('127.0.0.10')).toBe(429);
+    for (let i = perAddress; i < limits.packageDownloadsMax; i++)
+      expect(await status(`127.0.0.${10 + Math.floor(i / perAddress)}`)).toBe(200);
+    expect(await status('127.0.0.99')).toBe(429);
     open[0]!.destroy();
-    await until('a place to be free', async () => (await status()) === 200);
+    await until('a place to be free', async () => (await status('127.0.0.99')) === 200);
   } finally {
     for (const response of open) response.destroy();
     await app.close();

@@ -1,5 +1,16 @@
 /** YAML text as a tree that knows its lines. The one place that reads YAML. */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type Node,
+} from 'yaml';
 import { limits } from '../../base/limits.ts';
 import type { DocumentNode } from '../../domain/inventory/document.ts';
 import type { InventoryFault } from '../../domain/inventory/host-draft.ts';
@@ -28,24 +39,31 @@ export function parseYaml(
       })),
     };
   const faults: InventoryFault[] = [];
+  const targets = aliasTargets(parsed);
   let nodes = 0;
+  /** Parts that are there because of an alias, and how many aliases the present one is in. */
+  let [aliased, within] = [0, 0];
   const lineOf = (node: Node | null | undefined, fallback: number): number =>
     node?.range ? counter.linePos(node.range[0]).line : fallback;
   const convert = (node: unknown, fallback: number, depth: number): DocumentNode => {
     const line = lineOf(node as Node | null, fallback);
-    if (++nodes > NODES_MAX || depth > limits.jsonDepthMax * 4) {
-      if (faults.length === 0)
-        faults.push({
-          file,
-          line,
-          detail:
-            nodes > NODES_MAX
-              ? `the document has more than ${NODES_MAX} parts, aliases counted each time`
-              : 'the document is nested too deep',
-        });
-      return { line, value: null };
+    if (within > 0) aliased++;
+    const excess =
+      ++nodes > NODES_MAX
+        ? `the document has more than ${NODES_MAX} parts`
+        : aliased > limits.importAliasedPartsMax
+          ? `aliases make more than ${limits.importAliasedPartsMax} parts of the document, counted each time`
+          : depth > limits.jsonDepthMax * 4
+            ? 'the document is nested too deep'
+            : undefined;
+    if (excess !== undefined && faults.length === 0) faults.push({ file, line, detail: excess });
+    if (faults.length > 0) return { line, value: null };
+    if (isAlias(node)) {
+      within++;
+      const meant = convert(targets.get(node), line, depth + 1);
+      within--;
+      return meant;
     }
-    if (isAlias(node)) return convert(node.resolve(parsed), line, depth + 1);
     if (isSeq(node)) return { line, value: node.items.map((item) => convert(item, line, depth + 1)) };
     if (isMap(node)) {
       const map = new Map<string, DocumentNode>();
@@ -80,7 +98,21 @@ export function parseYaml(
   return faults.length > 0 ? { faults } : { document };
 }
 
-/** Bounds what aliases of aliases can grow into. */
+/** What each alias stands for: the last anchor of its name before it. One walk for all of them; the library's own would be one for each. */
+function aliasTargets(parsed: Document.Parsed): ReadonlyMap<unknown, Node> {
+  const anchored = new Map<string, Node>();
+  const targets = new Map<unknown, Node>();
+  visit(parsed, {
+    Node(_key, node) {
+      const target = isAlias(node) ? anchored.get(node.source) : undefined;
+      if (target) targets.set(node, target);
+      else if (isNode(node) && 'anchor' in node && node.anchor !== undefined) anchored.set(String(node.anchor), node);
+    },
+  });
+  return targets;
+}
+
+/** A file of `importFileBytesMax` with a part for every few characters. */
 const NODES_MAX = 2_000_000;
 
 function mergedEntries(node: DocumentNode): [string, DocumentNode][] {

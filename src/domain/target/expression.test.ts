@@ -135,4 +135,31 @@ describe('a target', () => {
       fault: { detail: expect.stringMatching(/labels and globs/) },
     });
   });
+
+  it('counts names that are not in one list as terms, and all as well', () => {
+    const max = limits.targetTermsMax;
+    const joined = (term: string, count: number): string => Array<string>(count).fill(term).join(' and ');
+    for (const term of ['not web-1', 'all', 'role=db', 'web-[1-4]', '(web-1, web-2)']) {
+      expect([term, parseTarget(joined(term, max)).ok]).toEqual([term, true]);
+      expect(parseTarget(joined(term, max + 1))).toMatchObject({
+        fault: { detail: expect.stringMatching(/labels and globs/) },
+      });
+    }
+    expect(parseTarget(`${'web-1, web-[2-4], '.repeat(max)}web-5`).ok).toBe(true);
+  });
+
+  it('stands for so many names and no more, however they are written', () => {
+    const max = limits.targetNamesMax;
+    for (const name of ['n', 'role=n']) {
+      expect(parseTarget(`${name}[1-${max - 1}],b`).ok).toBe(true);
+      for (const text of [`${name}[1-${max - 1}],b,c`, `${name}[1-${max}],n[1-1]`, `not ${name}[1-${max}] and b`])
+        expect(parseTarget(text)).toMatchObject({ fault: { detail: expect.stringMatching(/names more than/) } });
+    }
+  });
+
+  it('has so many words and signs and no more', () => {
+    const text = 'a,'.repeat(limits.targetWordsMax / 2 - 1);
+    expect(parseTarget(`${text}(a)`.replace('a,(', '(')).ok).toBe(true);
+    expect(parseTarget(`${text}a,a`)).toMatchObject({ fault: { detail: expect.stringMatching(/words and signs/) } });
+  });
 });

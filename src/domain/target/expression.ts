@@ -7,7 +7,14 @@
  */
 import { assert } from '../../base/assert.ts';
 import { limits } from '../../base/limits.ts';
-import { expandNamePattern, nameMatcher, parseNamePattern, type NamePattern } from './name-pattern.ts';
+import {
+  expandNamePattern,
+  isPlainName,
+  nameMatcher,
+  namesOf,
+  parseNamePattern,
+  type NamePattern,
+} from './name-pattern.ts';
 
 export type TargetExpression =
   | { readonly kind: 'all' }
@@ -61,6 +68,11 @@ export function parseTarget(text: string): ParsedTarget {
 function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
   for (let at = 0; at < text.length; ) {
+    if (tokens.length === limits.targetWordsMax && text.slice(at).trim() !== '')
+      throw new ParseFault({
+        column: tokens.at(-1)!.column,
+        detail: `more than ${limits.targetWordsMax} words and signs; say which hosts by a label, a glob or numbers, as in web-[1-500]`,
+      });
     const char = text[at]!;
     if (/\s/.test(char)) {
       at++;
@@ -88,8 +100,10 @@ class Parser {
   #at = 0;
   /** Brackets and `not` around what is read; the outermost term has none. */
   #depth = -1;
-  /** Terms that each host is held against, one after the other; names that are written out are not among them. */
+  /** Terms that each host is held against, one after the other; the names of one list are looked up and are one term. */
   #terms = 0;
+  /** Names that patterns stand for, all together: each is made before any host is looked at. */
+  #names = 0;
 
   constructor(tokens: readonly Token[], end: number) {
     this.#tokens = tokens;
@@ -110,14 +124,25 @@ class Parser {
   }
 
   #or(): TargetExpression {
-    const operands = [this.#and()];
-    while (this.#take('or') || this.#take(',')) operands.push(this.#and());
+    const operands: TargetExpression[] = [];
+    let listed = 0;
+    do {
+      const token = this.#tokens[this.#at];
+      const operand = this.#and();
+      operands.push(operand);
+      if (operand.kind === 'name' && isLiteral(operand.pattern) && listed++ > 0) this.#terms--;
+      this.#checkTerms(token);
+    } while (this.#take('or') || this.#take(','));
     return operands.length === 1 ? operands[0]! : { kind: 'or', operands };
   }
 
   #and(): TargetExpression {
     const operands = [this.#unary()];
-    while (this.#take('and')) operands.push(this.#unary());
+    while (this.#take('and')) {
+      const token = this.#tokens[this.#at];
+      operands.push(this.#unary());
+      this.#checkTerms(token);
+    }
     return operands.length === 1 ? operands[0]! : { kind: 'and', operands };
   }
 
@@ -146,14 +171,23 @@ class Parser {
   }
 
   #term(token: Token): TargetExpression {
-    const term = atom(token);
-    if (term.kind === 'label' || (term.kind === 'name' && patternOf(term.pattern).isGlob)) this.#terms++;
-    if (this.#terms > limits.targetTermsMax)
+    const { term, names } = atom(token);
+    this.#terms++;
+    this.#names += names;
+    if (this.#names > limits.targetNamesMax)
       throw new ParseFault({
         column: token.column,
-        detail: `more than ${limits.targetTermsMax} labels and globs; names written out may be as many as you like`,
+        detail: `names more than ${limits.targetNamesMax} hosts or values, sets of numbers written out`,
       });
     return term;
+  }
+
+  #checkTerms(token: Token | undefined): void {
+    if (this.#terms > limits.targetTermsMax)
+      throw new ParseFault({
+        column: token?.column ?? this.#end,
+        detail: `more than ${limits.targetTermsMax} labels and globs; a list of names by commas counts as one`,
+      });
   }
 
   #take(text: string): boolean {
@@ -163,27 +197,30 @@ class Parser {
   }
 }
 
-function atom(token: Token): TargetExpression {
+function atom(token: Token): { term: TargetExpression; names: number } {
   const { text, column } = token;
   if (['and', 'or', ')', ','].includes(text.toLowerCase()))
     throw new ParseFault({ column, detail: `expected a host, a label or a bracket, not ${JSON.stringify(text)}` });
-  if (text.toLowerCase() === 'all') return { kind: 'all' };
+  if (text.toLowerCase() === 'all') return { term: { kind: 'all' }, names: 0 };
   const at = text.indexOf('=');
-  if (at < 0) {
-    checkPattern(text, column);
-    return { kind: 'name', pattern: text };
-  }
+  if (at < 0) return { term: { kind: 'name', pattern: text }, names: namesIn(text, column) };
   const negated = text[at - 1] === '!';
   const label = text.slice(0, negated ? at - 1 : at);
   const pattern = text.slice(at + 1);
   if (!/^[A-Za-z0-9_.:/-]+$/.test(label)) throw new ParseFault({ column, detail: 'a label is written name=value' });
-  checkPattern(pattern, column + at + 1);
-  return { kind: 'label', label, pattern, equal: !negated };
+  return { term: { kind: 'label', label, pattern, equal: !negated }, names: namesIn(pattern, column + at + 1) };
 }
 
-function checkPattern(text: string, column: number): void {
+/** How many names a pattern stands for; none, when it is a glob. */
+function namesIn(text: string, column: number): number {
+  if (isPlainName(text)) return 1;
   const parsed = parseNamePattern(text);
   if (!parsed.ok) throw new ParseFault({ column: column + parsed.offset, detail: parsed.detail });
+  return namesOf(parsed.pattern);
+}
+
+function isLiteral(pattern: string): boolean {
+  return isPlainName(pattern) || !patternOf(pattern).isGlob;
 }
 
 export function formatTarget(expression: TargetExpression): string {
@@ -217,11 +254,31 @@ export function matchTarget<Host extends TargetHost>(
   expression: TargetExpression,
   hosts: readonly Host[],
 ): TargetMatch<Host> {
-  const literals = new Set<string>();
-  const test = compile(expression, literals);
-  const matched = hosts.filter((host) => test(host));
-  for (const host of hosts) literals.delete(host.name);
-  return { hosts: matched, unknownNames: [...literals] };
+  const search = new TargetSearch<Host>(expression);
+  search.look(hosts);
+  return search.found();
+}
+
+/** The same, in as many looks as the caller likes: fleets are large, and a server has others to see to in between. */
+export class TargetSearch<Host extends TargetHost> {
+  readonly #missing = new Set<string>();
+  readonly #matched: Host[] = [];
+  readonly #test: Test;
+
+  constructor(expression: TargetExpression) {
+    this.#test = compile(expression, this.#missing);
+  }
+
+  look(hosts: readonly Host[]): void {
+    for (const host of hosts) {
+      if (this.#test(host)) this.#matched.push(host);
+      this.#missing.delete(host.name);
+    }
+  }
+
+  found(): TargetMatch<Host> {
+    return { hosts: this.#matched, unknownNames: [...this.#missing] };
+  }
 }
 
 /** For one host at a time, where an unknown name is no fault: it covers nothing. */
@@ -262,6 +319,10 @@ function compileAny(operands: readonly TargetExpression[], literals: Set<string>
   for (const operand of operands) {
     if (operand.kind !== 'name') {
       tests.push(compile(operand, literals));
+      continue;
+    }
+    if (isPlainName(operand.pattern)) {
+      names.add(operand.pattern);
       continue;
     }
     const pattern = patternOf(operand.pattern);

@@ -63,12 +63,24 @@ export function parseNamePattern(text: string): ParsedPattern {
   return detail === undefined ? { ok: true, pattern } : { ok: false, offset: 0, detail };
 }
 
-function sizeFault({ parts, isGlob }: NamePattern): string | undefined {
-  const sets = parts.filter((part) => part.kind === 'numbers');
+/** Most names have nothing of a pattern in them, and lists of tens of thousands are written out. */
+export function isPlainName(text: string): boolean {
+  return !PATTERN_SIGN.test(text);
+}
+const PATTERN_SIGN = /[*?[\]]/;
+
+/** How many names `expandNamePattern` makes of it, at most: equal ones are counted each time. 0 for a glob. */
+export function namesOf({ parts, isGlob }: NamePattern): number {
+  if (isGlob) return 0;
+  return parts.reduce((product, part) => (part.kind === 'numbers' ? product * sizeOf(part.ranges) : product), 1);
+}
+
+function sizeFault(pattern: NamePattern): string | undefined {
+  const sets = pattern.parts.filter((part) => part.kind === 'numbers');
   if (sets.length > limits.targetNumberSetsMax)
     return `it has ${sets.length} sets of numbers; ${limits.targetNumberSetsMax} are allowed in one name`;
-  const count = sets.reduce((product, set) => product * sizeOf(set.ranges), 1);
-  return !isGlob && count > limits.targetsPerRunMax
+  const count = namesOf(pattern);
+  return count > limits.targetsPerRunMax
     ? `it names ${count} hosts; ${limits.targetsPerRunMax} are allowed`
     : undefined;
 }
@@ -125,14 +137,20 @@ function sizeOf(ranges: readonly NumberRange[]): number {
 /** Every name of a pattern without a glob, each once, in the order written. At most `limits.targetsPerRunMax`, as its parser saw to. */
 export function expandNamePattern(pattern: NamePattern): readonly string[] {
   let names = [''];
+  // What is between two sets is put on with the set after it: a hundred thousand names are made once, and not once for each letter.
+  let between = '';
   for (const part of pattern.parts) {
-    if (part.kind === 'char') names = names.map((name) => name + part.char);
+    if (part.kind === 'char') between += part.char;
     else if (part.kind === 'numbers') {
-      const numbers = part.ranges.flatMap(numbersOf);
-      names = names.flatMap((name) => numbers.map((number) => name + number));
+      const tails = part.ranges.flatMap(numbersOf).map((number) => between + number);
+      names =
+        names.length === 1
+          ? tails.map((tail) => names[0] + tail)
+          : names.flatMap((name) => tails.map((tail) => name + tail));
+      between = '';
     }
   }
-  return [...new Set(names)];
+  return [...new Set(between === '' ? names : names.map((name) => name + between))];
 }
 
 function numbersOf({ from, to, step, width }: NumberRange): string[] {
