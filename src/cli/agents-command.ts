@@ -1,9 +1,10 @@
 /** `drover agents list|show|revoke|keep|join-token|upgrade`: who may hold a link, in which state they are, what they join with, which version they have. */
-import { allPages, dataOf, DroverApiError, type Schemas } from '@drover/sdk';
+import { allPages, dataOf, DroverApiError, type DroverClient, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { limits } from '../base/limits.ts';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
-import { duration, Faults, idOf, many, number, pairs } from './input.ts';
+import { callerOf, choiceFrom, chosenId } from './chosen-id.ts';
+import { duration, Faults, many, number, pairs } from './input.ts';
 import { table, timeText } from './render.ts';
 import { openSession, type Session } from './session.ts';
 import { plainText } from './text-width.ts';
@@ -120,15 +121,27 @@ function addJoinTokens(agents: Command): void {
   command(tokens, 'revoke', {
     summary: 'revoke a join token',
     description: 'Revoke a join token: nobody joins with it any more. Who has joined stays.',
-    examples: ['drover agents join-token revoke ID'],
+    examples: ['drover agents join-token revoke last', 'drover agents join-token revoke 7b1e'],
   })
     .argument('<id>')
     .action(async (id: string, flags: AnswerFlags) => {
-      await openSession().client.DELETE('/api/v1/join-tokens/{id}', {
-        params: { path: { id: idOf(id, 'join token', 'agents join-token list') } },
-      });
-      await answer(flags, { revoked: id }, () => `revoked ${id}`);
+      const { client } = openSession();
+      const tokenId = await joinTokenIdOf(client, id);
+      await client.DELETE('/api/v1/join-tokens/{id}', { params: { path: { id: tokenId } } });
+      await answer(flags, { revoked: tokenId }, () => `revoked ${tokenId}`);
     });
+}
+
+function joinTokenIdOf(client: DroverClient, text: string): Promise<string> {
+  async function* tokens() {
+    const { items } = dataOf(await client.GET('/api/v1/join-tokens'));
+    yield* [...items].sort((one, other) => (one.createdAt > other.createdAt ? -1 : 1));
+  }
+  return chosenId(text, {
+    noun: 'a join token',
+    list: 'agents join-token list',
+    ...choiceFrom(tokens, () => callerOf(client)),
+  });
 }
 
 function agentsOf(session: Session): AsyncGenerator<Agent> {

@@ -101,13 +101,6 @@ export function duration(
     : faults.add(`${flag} wants ${formatDurationMs(mostMs)} at most, not ${text}. (bad-duration)`);
 }
 
-/** An id as the server made it; `what` is what it names, and where to find it. */
-export function idOf(text: string, what: string, list: string): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text))
-    throw new UsageError(`${JSON.stringify(text)} is not the id of a ${what}. See: drover ${list}`);
-  return text;
-}
-
 /** An instant: a date and time, or a duration back from now. */
 export function instant(faults: Faults, flag: string, text: string | undefined, nowMs: number): string | undefined {
   if (text === undefined) return undefined;

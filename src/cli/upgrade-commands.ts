@@ -5,7 +5,8 @@ import { pause, systemClock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
 import { EXIT } from './exit.ts';
-import { duration, Faults, idOf, number } from './input.ts';
+import { callerOf, choiceFrom, chosenId } from './chosen-id.ts';
+import { duration, Faults, number } from './input.ts';
 import { out } from './out.ts';
 import { withPackages } from './package-build.ts';
 import { table, timeText } from './render.ts';
@@ -96,12 +97,13 @@ export function addUpgradeCommands(agents: Command): void {
     });
   command(upgrades, 'show', {
     summary: 'show how each agent of an upgrade stands',
-    examples: ['drover agents upgrades show ID'],
+    examples: ['drover agents upgrades show last', 'drover agents upgrades show 1f0c'],
   })
     .argument('<id>')
     .action(async (id: string, flags: AnswerFlags) => {
       const { client } = openSession();
-      const [one, items] = [await fetchUpgrade(client, upgradeId(id)), await agentsOf(client, id)];
+      const upgradeId = await upgradeIdOf(client, id);
+      const [one, items] = [await fetchUpgrade(client, upgradeId), await agentsOf(client, upgradeId)];
       await answer(
         flags,
         { upgrade: one, agents: items },
@@ -118,19 +120,24 @@ export function addUpgradeCommands(agents: Command): void {
           )}`,
       );
     });
-  command(upgrades, 'watch', { summary: 'follow an upgrade to its end', examples: ['drover agents upgrades watch ID'] })
+  command(upgrades, 'watch', {
+    summary: 'follow an upgrade to its end',
+    examples: ['drover agents upgrades watch last'],
+  })
     .argument('<id>')
     .action(async (id: string, flags: AnswerFlags) => {
       const { client } = openSession();
-      await finish(client, await follow(client, upgradeId(id), flags), flags);
+      await finish(client, await follow(client, await upgradeIdOf(client, id), flags), flags);
     });
-  command(upgrades, 'cancel', { summary: 'order no further batch', examples: ['drover agents upgrades cancel ID'] })
+  command(upgrades, 'cancel', { summary: 'order no further batch', examples: ['drover agents upgrades cancel last'] })
     .argument('<id>')
     .action(async (id: string, flags: AnswerFlags) => {
+      const { client } = openSession();
+      const upgradeId = await upgradeIdOf(client, id);
       const cancelled = dataOf(
-        await openSession().client.POST('/api/v1/upgrades/{id}/cancel', { params: { path: { id: upgradeId(id) } } }),
+        await client.POST('/api/v1/upgrades/{id}/cancel', { params: { path: { id: upgradeId } } }),
       );
-      await answer(flags, cancelled, () => `cancelled ${id}; what is ordered ends`);
+      await answer(flags, cancelled, () => `cancelled ${upgradeId}; what is ordered ends`);
     });
   command(agents, 'packages', {
     summary: 'list the versions of the agent that the server has',
@@ -214,8 +221,18 @@ async function upgrade(flags: UpgradeFlags): Promise<void> {
   await finish(client, await follow(client, begun.id, flags), flags);
 }
 
-function upgradeId(id: string): string {
-  return idOf(id, 'upgrade', 'agents upgrades list');
+function upgradeIdOf(client: DroverClient, text: string): Promise<string> {
+  const upgrades = () =>
+    allPages((cursor) =>
+      client
+        .GET('/api/v1/upgrades', { params: { query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } } })
+        .then(dataOf),
+    );
+  return chosenId(text, {
+    noun: 'an upgrade',
+    list: 'agents upgrades list',
+    ...choiceFrom(upgrades, () => callerOf(client)),
+  });
 }
 
 async function fetchUpgrade(client: DroverClient, id: string) {
