@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { countsLine, createPaint, foldedText, Likenesses, progressLine, table, timeText } from './render.ts';
+import { runTookText } from './run-text.ts';
 import { cutText, terminalText, textWidth } from './text-width.ts';
 
 const plain = createPaint(false);
@@ -71,6 +72,13 @@ describe('a run on the terminal', () => {
   it('says times with their zone', () => {
     expect(timeText('2026-03-01T12:00:00.000Z', true)).toBe('2026-03-01 12:00:00 UTC');
     expect(timeText(undefined, true)).toBe('');
+  });
+});
+
+describe('what a run took', () => {
+  it('is its rounds, not the time between them, and nothing while it goes on', () => {
+    expect(runTookText({ durationMs: 516 })).toBe('516ms');
+    expect(runTookText({})).toBe('');
   });
 });
 

@@ -56,6 +56,11 @@ export function settingRows(run: RunDetail): [string, string][] {
   return rows.flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value]]));
 }
 
+/** How long a run took, without the time that it lay idle between a round and its retry; empty while it is not over. */
+export function runTookText({ durationMs }: Pick<Schemas['Run'], 'durationMs'>): string {
+  return durationMs === undefined ? '' : formatDurationMs(durationMs);
+}
+
 /** How long, between two instants of a record; empty while it is not known. */
 export function tookText(from: string | undefined, to: string | undefined): string {
   return from === undefined || to === undefined ? '' : formatDurationMs(Math.max(0, Date.parse(to) - Date.parse(from)));

@@ -12,7 +12,7 @@ import { addOutputCommand } from './output-command.ts';
 import { countsLine, createPaint, endingText, table, timeText, verdictLine } from './render.ts';
 import { executionsOf } from './result.ts';
 import { runIdOf } from './run-id.ts';
-import { settingRows, tookText, whatText } from './run-text.ts';
+import { runTookText, settingRows, tookText, whatText } from './run-text.ts';
 import { openSession, type Session } from './session.ts';
 import { cutText, plainText } from './text-width.ts';
 
@@ -171,7 +171,7 @@ async function list(flags: ListFlags): Promise<void> {
         ['ID', (run) => run.id],
         ['STATE', (run) => run.state],
         ['CREATED', (run) => timeText(run.createdAt, utc)],
-        ['TOOK', (run) => tookText(run.startedAt ?? run.createdAt, run.finishedAt)],
+        ['TOOK', runTookText],
         ['BY', (run) => run.createdBy],
         ['HOSTS', (run) => String(run.hostCount)],
         ['TARGETS', (run) => cutText(plainText(run.targets), NAME_COLUMNS), 'wide'],
