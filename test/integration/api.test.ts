@@ -218,7 +218,14 @@ describe('joining', () => {
     expect((await call('POST', '/agents/join', { ...body, secret: 'wrong' })).body).toMatchObject({
       code: 'join-token-invalid',
     });
-    expect((await call('POST', '/agents/join', { ...body, secret, csr: 'nonsense' })).body).toMatchObject({
+    // Who has no good token learns nothing of the rest: the token is looked at first.
+    const nonsense = { ...body, csr: 'nonsense' };
+    expect((await call('POST', '/agents/join', { ...nonsense, secret })).body).toMatchObject({
+      code: 'join-token-expired',
+    });
+    const fresh = (await call('POST', '/join-tokens', { role: 'agent' })).body.token as string;
+    const [, , unused] = JSON.parse(Buffer.from(fresh.slice(4), 'base64url').toString()) as string[];
+    expect((await call('POST', '/agents/join', { ...nonsense, secret: unused })).body).toMatchObject({
       code: 'bad-input',
     });
   });

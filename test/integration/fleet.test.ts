@@ -387,7 +387,7 @@ describe('the fleet', () => {
     let failures = 0;
     const store: typeof api.store = {
       ...api.store,
-      workerList: () => (failures-- > 0 ? Promise.reject(new Error('away')) : api.store.workerList()),
+      fleetLook: () => (failures-- > 0 ? Promise.reject(new Error('away')) : api.store.fleetLook()),
     };
     const quiet: LinkListener<WorkerToServerFrame, ServerToWorkerFrame> = {
       name: 'in-memory',

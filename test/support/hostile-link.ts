@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { encodeFrame } from '../../src/link/codec.ts';
 import type { HostileMessage } from './frame-arbitraries.ts';
+import { until } from './until.ts';
 
 export interface HostileLinkOptions {
   readonly url: string;
@@ -56,8 +57,13 @@ export class HostileLink {
     this.#socket?.terminate();
   }
 
+  /** Whoever is ended again and again has no place for a moment: it knocks until it has one. */
   async #linked(): Promise<WebSocket> {
     if (this.#socket?.readyState === WebSocket.OPEN) return this.#socket;
+    return until('a place for the link', async () => this.#dialed().catch((error: Error) => isBusy(error)), 60_000);
+  }
+
+  async #dialed(): Promise<WebSocket> {
     const { url, identity, hello } = this.#options;
     const socket = new WebSocket(url, {
       key: identity.privateKey,
@@ -73,4 +79,8 @@ export class HostileLink {
     if (hello) socket.send(encodeFrame(hello()), { binary: true });
     return socket;
   }
+}
+
+function isBusy(error: Error): undefined {
+  if (!error.message.includes('503')) throw error;
 }
