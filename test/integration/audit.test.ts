@@ -186,6 +186,16 @@ describe('the chain of the audit', () => {
     expect(ids.size).toBe(5);
   });
 
+  it('is listed once each, though entries are sealed between two pages', async () => {
+    await write(2);
+    await append(3);
+    const first = await store.auditList({}, { limit: 2 });
+    await store.auditSeal();
+    const rest = await store.auditList({}, { limit: 10, cursor: first.next! });
+    expect(rest.items.map(({ seal }) => seal?.seq)).toEqual([3, 2, 1]);
+    expect(new Set([...first.items, ...rest.items].map(({ id }) => id)).size).toBe(5);
+  });
+
   it('has one sealer at a time, and no entry twice or left out', async () => {
     const stores = await Promise.all([open(), open()]);
     let isWriting = true;

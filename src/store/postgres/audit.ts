@@ -70,14 +70,17 @@ function sortKeys(value: unknown): unknown {
   );
 }
 
-/** Newest first; those that are not sealed yet come before all others, in the order in which they will be. */
 const FILTER = "($4::text IS NULL OR action = $4) AND ($5::text IS NULL OR actor->>'name' = $5)";
-const LIST = `SELECT * FROM (
+/**
+ * Newest first; those that are not sealed yet come before all others, in the order in which they will be. After a page that ended with one of
+ * them, what was sealed since (beyond the head of that page, $7) is left out where that page has shown it.
+ */
+const LIST = `SELECT entry.*, (SELECT seq FROM audit_head) AS head FROM (
     (SELECT NULL::bigint AS seq, id, at_ms, actor, action, target, detail, request_id, NULL::bytea AS hash, NULL::bytea AS previous_hash FROM audit_unsealed
      WHERE $1::bigint IS NULL AND ($2::bigint IS NULL OR (at_ms, id) < ($2, $3::uuid)) AND ${FILTER} ORDER BY at_ms DESC, id DESC LIMIT $6)
     UNION ALL
     (SELECT seq, id, at_ms, actor, action, target, detail, request_id, hash, previous_hash FROM audit
-     WHERE seq < coalesce($1, 9223372036854775807) AND ${FILTER} ORDER BY seq DESC LIMIT $6)
+     WHERE seq < coalesce($1, 9223372036854775807) AND ($7::bigint IS NULL OR seq <= $7 OR (at_ms, id) < ($2, $3)) AND ${FILTER} ORDER BY seq DESC LIMIT $6)
   ) AS entry ORDER BY seq DESC NULLS FIRST, at_ms DESC, id DESC LIMIT $6`;
 
 export async function auditList(
@@ -85,21 +88,29 @@ export async function auditList(
   filter: { action?: string; actor?: string },
   page: { limit: number; cursor?: string },
 ): Promise<Page<AuditRecord>> {
-  // A place is that of a sealed entry, or (with number 0) that of one which was not sealed when its page was read.
-  const [seq, atMs, id] = decodeCursor(page.cursor, ['bigint', 'bigint', 'uuid']) ?? [0, null, null];
+  // A place is that of a sealed entry, or (with number 0) that of one which was not sealed when its page was read, and the head of then.
+  const [seq, atMs, id, head] = decodeCursor(page.cursor, ['bigint', 'bigint', 'uuid', 'bigint']) ?? [
+    0,
+    null,
+    null,
+    null,
+  ];
+  const isUnsealed = seq === 0;
   const { rows } = await db.query<ListedRow>(LIST, [
-    seq === 0 ? null : seq,
-    seq === 0 ? atMs : null,
-    seq === 0 ? id : null,
+    isUnsealed ? null : seq,
+    isUnsealed ? atMs : null,
+    isUnsealed ? id : null,
     filter.action ?? null,
     filter.actor ?? null,
     page.limit + 1,
+    isUnsealed ? head : null,
   ]);
   const shown = rows.slice(0, page.limit);
   const last = shown.at(-1);
   return present<Page<AuditRecord>>({
     items: shown.map(auditRecord),
-    next: last && rows.length > page.limit ? encodeCursor([last.seq ?? 0, last.at_ms, last.id]) : undefined,
+    next:
+      last && rows.length > page.limit ? encodeCursor([last.seq ?? 0, last.at_ms, last.id, last.head ?? 0]) : undefined,
   });
 }
 
@@ -124,6 +135,7 @@ interface ListedRow extends EntryRow {
   seq: number | null;
   previous_hash: Buffer | null;
   hash: Buffer | null;
+  head: number | null;
 }
 
 function entryOf(row: EntryRow): AuditEntry {
