@@ -45,7 +45,8 @@ describe('fetching a package', () => {
       const { status, body, cutAfter } = answer(requests.length, Number(/\d+/.exec(request.headers.range ?? '')![0]));
       response.writeHead(status);
       if (cutAfter === undefined) response.end(body);
-      else response.write(body!.subarray(0, cutAfter), () => response.destroy());
+      // Not destroyed: a reset would take back what is on its way.
+      else response.write(body!.subarray(0, cutAfter), () => response.socket!.end());
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   });
@@ -80,11 +81,8 @@ describe('fetching a package', () => {
   it('goes on where it was cut, and gives the executable byte for byte', async () => {
     answer = (n, from) => ({ status: 206, body: compressed.subarray(from), ...(n < 40 ? { cutAfter: 500 } : {}) });
     expect(readFileSync(await fetchOf(entryOf())).equals(program)).toBe(true);
-    // A cut may take back what was on its way; what has arrived is never asked for again.
-    const offsets = requests.map((range) => Number(/\d+/.exec(range ?? '')![0]));
-    expect(offsets).toHaveLength(40);
-    expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
-    expect(offsets.at(-1)).toBeGreaterThan(0);
+    // What has arrived is never asked for again.
+    expect(requests).toEqual(Array.from({ length: 40 }, (_, i) => `bytes=${i * 500}-`));
     expect(readdirSync(folder)).toHaveLength(1);
   });
 

@@ -3,7 +3,7 @@
  * the release key's signature are right. Until then it has no name under which anything would start it.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, rmSync, statSync } from 'node:fs';
+import { closeSync, createReadStream, createWriteStream, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
@@ -123,22 +123,44 @@ function fetchRest(
           reject(response.statusCode === 429 || response.statusCode === 503 ? new ServerBusy(said) : new Error(said));
         });
       }
-      // Not a byte more than announced, whoever sends them.
-      let room = entry.fileSize - (whole ? 0 : from);
-      const bounded = new Transform({
-        transform(chunk: Buffer, _encoding, done) {
-          room -= chunk.length;
-          // However slowly it comes: what is not here in time is not taken.
-          if (clock.monotonicMs() >= endMs) done(new Error('it did not come in time'));
-          else done(room < 0 ? new Error('more came than was announced') : null, chunk);
-        },
-      });
-      pipeline(response, bounded, createWriteStream(partial, { flags: whole ? 'w' : 'a', mode: 0o600 })).then(
+      keep(response, partial, { from: whole ? 0 : from, clock, fileSize: entry.fileSize, endMs }).then(
         resolve,
-        reject,
+        (error: unknown) => {
+          response.destroy();
+          reject(error as Error);
+        },
       );
     });
     request.end();
+  });
+}
+
+/** Writes each piece as it comes, so that a cut takes nothing back that has arrived. Not a byte more than announced, whoever sends them. */
+function keep(
+  response: IncomingMessage,
+  partial: string,
+  { from, clock, fileSize, endMs }: { from: number; clock: Clock; fileSize: number; endMs: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const file = openSync(partial, from === 0 ? 'w' : 'a', 0o600);
+    let room = fileSize - from;
+    response.on('data', (piece: Buffer) => {
+      try {
+        room -= piece.length;
+        // However slowly it comes: what is not here in time is not taken.
+        if (clock.monotonicMs() >= endMs) throw new Error('it did not come in time');
+        if (room < 0) throw new Error('more came than was announced');
+        for (let at = 0; at < piece.length; ) at += writeSync(file, piece, at);
+      } catch (error) {
+        response.destroy(error as Error);
+      }
+    });
+    response.on('end', resolve);
+    response.on('error', reject);
+    response.on('close', () => {
+      closeSync(file);
+      reject(new Error('it ended early'));
+    });
   });
 }
 

@@ -169,6 +169,9 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
       for (const folder of folders) rmSync(folder, { recursive: true });
     };
     const isBack = (attempt: string): boolean => tracesOf(attempt).some((path) => path.endsWith('.i'));
+    /** From here on nothing is lost: what a watch holds open cannot be deleted. */
+    const isWatched = (attempt: string): boolean =>
+      tracesOf(attempt).some((path) => path.endsWith('.i') && /^W/m.test(readFileSync(path, 'latin1')));
 
     it('its end is told exactly, and no output is lost', async () => {
       const gate = join(scratch, `${login[0]}-end`);
@@ -176,7 +179,7 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
         env: { G: gate },
       });
       const following = await begin(localShell(login), order, { liveAfterMs: 1 });
-      await until('it is followed', () => following.text === 'one\n');
+      await until('it is followed', () => following.text === 'one\n' && isWatched(order.attempt));
       clear(order.attempt);
       await until('it is noticed', () => isBack(order.attempt));
       writeFileSync(gate, '');
@@ -194,9 +197,7 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
       const order = orderOf('trap "" TERM; while :; do sleep 1; done', { timeoutMs: 2_500 });
       const first = await begin(shell, order, { liveAfterMs: 1 });
       await until('it runs', () => first.pid);
-      await until('a watch is there', () =>
-        tracesOf(order.attempt).some((path) => path.endsWith('.i') && /^W/m.test(readFileSync(path, 'latin1'))),
-      );
+      await until('a watch is there', () => isWatched(order.attempt));
       clear(order.attempt);
       shell.cut();
       await until('it is noticed', () => isBack(order.attempt));

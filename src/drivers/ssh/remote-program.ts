@@ -16,7 +16,7 @@
  * told of a run is appended to `.i` alone: its block is there since the beginning, so a full disk, and one that can take no more files, still takes the cause of
  * a kill and the end. So it stays below one block of 4 KiB.
  *
- * A line is one write; its order among the others decides. After the two of the identity: `Y` the teller, `W` a watch, `K` why
+ * A line is one write; its order among the others decides. After the two of the identity: `Y` the teller, `W` a watch that holds the output, `K` why
  * it is to be killed (the first counts), `C` the live `follow` will report, `D` the files were deleted and `.i` was made anew, `T` the end as the teller saw it, who then reports,
  * and `S` as the watch did. A `T` after a `K` or an end only tells the status: the kill goes on until the whole tree is gone.
  *
@@ -242,11 +242,11 @@ keep() {
 }
 watch() {
   exec </dev/null >/dev/null 2>&1 8<&-
-  self; J=$i; note W "$i"
-  P=; running && P=$I
   if [ -r "$b.o" ] && [ -r "$b.e" ] && [ -e "$R/self/stat" ]; then Z=1; look 5<"$b.o" 6<"$b.e"; else Z=; look; fi
 }
 look() {
+  self; J=$i; note W "$i"
+  P=; running && P=$I
   now; a=$((t + 100)); r=
   while :; do
     load || { alive || return 0; mend; }
