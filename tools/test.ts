@@ -5,17 +5,22 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installTestNeeds } from './test-needs.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const SLOWEST_SHOWN = 8;
 const packages = join(root, 'node_modules');
 
 interface Report {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
   readonly testResults: readonly {
+    readonly name: string;
+    /** Wall clock, in ms since 1970. */
+    readonly startTime: number;
+    readonly endTime: number;
     readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
   }[];
 }
@@ -40,6 +45,7 @@ const untried = report.testResults
   .filter((test) => test.status !== 'passed' && test.status !== 'failed');
 for (const [reason, count] of reasons(untried.map((test) => test.fullName)))
   process.stdout.write(`${count} not tried: ${reason}\n`);
+process.stdout.write(`slowest: ${slowest(report.testResults).join(', ')}\n`);
 process.stdout.write(
   `${report.numPassedTests} passed, ${report.numFailedTests} failed${untried.length > 0 ? `, ${untried.length} skipped` : ''}\n`,
 );
@@ -48,6 +54,15 @@ process.exit(suite !== 0 ? suite : untried.length > 0 && process.env['CI'] ? 1 :
 /** Runs a program of ours with its words on this terminal. @returns its exit code. */
 function node(program: string, ...args: readonly string[]): number {
   return spawnSync(process.execPath, [join(packages, program), ...args], { stdio: 'inherit', cwd: root }).status ?? 1;
+}
+
+/** The files that the suite's time went to, so that one that grows is seen before the suite is slow. */
+function slowest(files: Report['testResults']): readonly string[] {
+  return files
+    .map((file) => ({ path: relative(root, file.name), ms: file.endTime - file.startTime }))
+    .toSorted((a, b) => b.ms - a.ms)
+    .slice(0, SLOWEST_SHOWN)
+    .map(({ path, ms }) => `${path} ${Math.round(ms / 1000)} s`);
 }
 
 /** Why tests were not tried, as `requiring` wrote it into their titles or those of their groups, and how many each. */
