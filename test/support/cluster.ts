@@ -74,6 +74,7 @@ export class ManagedProcess {
         PATH: process.env.PATH ?? '',
         HOME: process.env.HOME ?? '/',
         ...(process.env.DROVER_LOG ? { DROVER_LOG: process.env.DROVER_LOG } : {}),
+        ...(process.env.NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE } : {}),
         ...this.#env,
       },
     });

@@ -7,7 +7,6 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /** There is no home to keep it in. */
-const compiled = fileURLToPath(new URL('../../node_modules/.cache/drover-compiled', import.meta.url));
 export const drover = fileURLToPath(new URL('../../drover', import.meta.url));
 
 export interface RunningUp {
@@ -98,7 +97,7 @@ export function cliOf(up: RunningUp): (...args: string[]) => Promise<CliResult> 
 
 export function cleanEnv(): NodeJS.ProcessEnv {
   const { DATABASE_URL: _database, DROVER_URL: _url, DROVER_TOKEN: _token, ...env } = process.env;
-  return { ...env, HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent', NODE_COMPILE_CACHE: compiled };
+  return { ...env, HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' };
 }
 
 /** Pids of the processes of one role that use a data folder. */
