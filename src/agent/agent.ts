@@ -310,7 +310,9 @@ export class AgentService implements Service {
     // What is known is never denied, however old the order is that asks.
     if (verdict !== 'good') return isKnown ? this.#tell(attempt, frame) : this.#refuse(attempt, frame);
     // It was said that this is not known here, and the server may have made something of it: only a later order counts.
-    if (!isKnown && this.#unknown.isVoid(attempt, frame)) return this.#tell(attempt, frame);
+    const { server, order } = frame;
+    if (!isKnown && this.#unknown.isVoid(attempt, { server, order, signedAt: trust.signedAt(frame) }))
+      return this.#tell(attempt, frame);
     if (frame.watch) driver.watch(attempt, true);
     const answer = await driver
       .startAttempt(attempt, decodeExecutionSpec(frame.spec), frame.target)

@@ -40,6 +40,8 @@ export interface OrderTrust {
   isChunkAck(frame: Frame<'chunk-ack'>): boolean;
   /** By the server's clock, as far as it has told it. */
   nowMs(server: string): number | undefined;
+  /** By our monotonic clock, never later than it was; undefined where the server's time is not told. */
+  signedAt(frame: Frame<'start'>): number | undefined;
 }
 
 interface Told {
@@ -129,6 +131,11 @@ export class AgentSession implements OrderTrust {
     return nowMs > frame.validUntilMs ? 'expired' : 'good';
   }
 
+  signedAt({ server, validUntilMs }: Frame<'start'>): number | undefined {
+    const nowMs = this.nowMs(server);
+    return nowMs === undefined ? undefined : this.#clock.monotonicMs() - (nowMs - (validUntilMs - limits.dispatchValidMs));
+  }
+
   isMeant(frame: Frame<'cancel'> | Frame<'query'>): boolean {
     const message = attemptMessage(frame.t, this.#agentId, this.instance, frame.a, frame);
     return isSignedByKey(this.#key, message, frame.mac);
@@ -175,4 +182,5 @@ export class SameProcess implements OrderTrust {
     return true;
   }
   nowMs(): undefined {}
+  signedAt(): undefined {}
 }
