@@ -99,8 +99,7 @@ it('remembers the floors of so many servers, those raised last', () => {
   const unknown = new OrdersUnknown(new Watch());
   const crowd = (server: string): void => {
     unknown.note(`${server}-0`, { server, order: 5 });
-    for (let i = 0; i < limits.ordersUnknownMax; i++)
-      unknown.note(`${server}-${i + 1}`, { server: 'crowd', order: 0 });
+    for (let i = 0; i < limits.ordersUnknownMax; i++) unknown.note(`${server}-${i + 1}`, { server: 'crowd', order: 0 });
   };
   const isFloor = (server: string): boolean => unknown.isVoid('other', start(server, 5));
   // The crowd has a floor of its own.

@@ -133,7 +133,9 @@ export class AgentSession implements OrderTrust {
 
   signedAt({ server, validUntilMs }: Frame<'start'>): number | undefined {
     const nowMs = this.nowMs(server);
-    return nowMs === undefined ? undefined : this.#clock.monotonicMs() - (nowMs - (validUntilMs - limits.dispatchValidMs));
+    return nowMs === undefined
+      ? undefined
+      : this.#clock.monotonicMs() - (nowMs - (validUntilMs - limits.dispatchValidMs));
   }
 
   isMeant(frame: Frame<'cancel'> | Frame<'query'>): boolean {

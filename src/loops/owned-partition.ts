@@ -39,7 +39,6 @@ export interface OwnedPartition {
   readonly chunks: ChunkWriter;
   committing: boolean;
   commitScheduled: boolean;
-  failures: number;
 }
 
 /** As it is taken: nothing of it has been read. */
@@ -53,6 +52,5 @@ export function newPartition(id: number, term: number, chunks: ChunkWriter): Own
     chunks,
     committing: false,
     commitScheduled: false,
-    failures: 0,
   };
 }

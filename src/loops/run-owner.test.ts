@@ -1,17 +1,29 @@
 import { expect, it } from 'vitest';
-import { createMemoryStore } from '../../test/support/memory-store/memory-store.ts';
+import { newRunSpec } from '../../test/sim/load.ts';
+import { Simulation } from '../../test/sim/simulation.ts';
+import { createMemoryStore, type SimulableStore } from '../../test/support/memory-store/memory-store.ts';
 import { MemoryTables } from '../../test/support/memory-store/rows.ts';
 import { until } from '../../test/support/until.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
-import { newId, PARTITION_COUNT } from '../base/ids.ts';
+import { DroverError } from '../base/errors.ts';
+import { newId, partitionOf, PARTITION_COUNT } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { createMasterKey } from '../pki/sealer.ts';
 import type { Store } from '../store/store.ts';
 import { RunOwner } from './run-owner.ts';
 
-it('takes a partition that it gave up again under another term only: a write of before may still be under way', async () => {
-  let [isTrusted, timers] = [true, [] as (() => void)[]];
+interface Played {
+  readonly owner: RunOwner;
+  readonly store: SimulableStore;
+  readonly terms: () => number[];
+  /** All timers are due. */
+  readonly pass: () => boolean;
+  isTrusted: boolean;
+}
+
+async function play(storeFor: (store: SimulableStore) => Partial<SimulableStore> = () => ({})): Promise<Played> {
+  let timers: (() => void)[] = [];
   const clock: Clock = {
     ...systemClock,
     after(_delayMs, callback) {
@@ -22,27 +34,81 @@ it('takes a partition that it gave up again under another term only: a write of 
   const store = createMemoryStore(new MemoryTables(), clock);
   const serverId = newId<'server'>();
   await store.serverRegister({ id: serverId, url: 'https://127.0.0.1:1', version: '1', leaseMs: 60_000 });
+  const played = { isTrusted: true } as Played;
   const owner = new RunOwner({
     serverId,
-    store: store as unknown as Store,
-    fleet: { announceOwned() {} } as unknown as Fleet,
+    store: { ...store, ...storeFor(store) } as unknown as Store,
+    fleet: {
+      announceOwned() {},
+      locate: () => undefined,
+      sshRoute: () => undefined,
+      sshObstacle: () => 'no-address',
+    } as unknown as Fleet,
     sealer: createMasterKey(Buffer.alloc(32, 7)),
     clock,
     log: silentLog,
-    isLeaseTrusted: () => isTrusted,
+    isLeaseTrusted: () => played.isTrusted,
   });
   await owner.start();
-  const terms = (): number[] => owner.owned().map(({ term }) => term);
-  const pass = (): boolean => {
-    for (const due of timers.splice(0)) due();
-    return true;
-  };
+  return Object.assign(played, {
+    owner,
+    store,
+    terms: () => owner.owned().map(({ term }) => term),
+    pass: () => {
+      for (const due of timers.splice(0)) due();
+      return true;
+    },
+  });
+}
+
+it('takes a partition that it gave up again under another term only: a write of before may still be under way', async () => {
+  const played = await play();
+  const { owner, terms, pass } = played;
   expect(terms()).toEqual(Array<number>(PARTITION_COUNT).fill(1));
-  isTrusted = false;
+  played.isTrusted = false;
   pass();
   await until('all to be given up', () => owner.runCount === 0 && terms().length === 0);
-  isTrusted = true;
+  played.isTrusted = true;
   await until('all to be taken again', () => pass() && terms().length === PARTITION_COUNT);
   expect(terms()).toEqual(Array<number>(PARTITION_COUNT).fill(2));
+  await owner.stop();
+});
+
+it('takes a partition under another term after a commit of which nobody knows whether it landed: it may land yet', async () => {
+  let late: (() => ReturnType<SimulableStore['ownerCommit']>) | undefined;
+  const terms: number[] = [];
+  const { owner, store, pass } = await play((inner) => ({
+    async ownerCommit(commit) {
+      terms.push(commit.fence.term);
+      if (terms.length > 1) return inner.ownerCommit(commit);
+      late = () => inner.ownerCommit(commit);
+      throw new DroverError('database-unavailable', { detail: 'The answer is lost.' });
+    },
+  }));
+  const actor = { kind: 'token', id: 'a', name: 'a' } as const;
+  const audit = { actor, action: 'a', target: 'a', detail: {} };
+  const id = newId<'run'>();
+  const hostId = newId<'host'>();
+  await store.runCreate(
+    {
+      id,
+      partition: partitionOf(id),
+      name: 'a',
+      reason: '',
+      createdBy: actor,
+      targetExpression: '*',
+      spec: newRunSpec(new Simulation(1), true),
+      targets: [{ hostId, hostName: 'a' }],
+    },
+    audit,
+  );
+  await store.runCancelRequest(id, actor, audit);
+  owner.wake(id);
+  await until(
+    'the run to be cancelled',
+    async () => pass() && (await store.runFetch(id, 'own'))?.state === 'cancelled',
+  );
+  expect(terms).toEqual([1, 2]);
+  expect(await late!()).toEqual({ kind: 'fenced' });
   await owner.stop();
 });

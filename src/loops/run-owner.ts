@@ -3,8 +3,8 @@
  * partition's term, sends orders after the commit, acknowledges reports after the commit. It finds its work in the database; hints
  * and wakes only make it sooner.
  *
- * When a commit fails and nobody knows whether it landed, the partition is read again: what was heard meanwhile is heard again,
- * because nothing was acknowledged.
+ * When a commit fails, nobody knows whether it landed, or will: the partition is given up and taken again under another term, so that
+ * nothing of before can land beside what is read and decided then. What was heard meanwhile is heard again, because nothing was acknowledged.
  */
 import type { NewRunSeed, Ownership } from '../app/context.ts';
 import {
@@ -60,6 +60,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
   /** Partitions with the term under which they were last given up here: each is taken again under another. */
   readonly #givenUp = new Map<number, number>();
   readonly #progress = new Map<string, Set<() => void>>();
+  /** Commits that failed one after the other, of all partitions. */
+  #failures = 0;
   readonly #loadsOf = new SenderRoom(limits.runLoadsPerSenderMax);
   #stops: (() => void)[] = [];
   #stopped = true;
@@ -201,8 +203,13 @@ export class RunOwner implements Service, Ownership, FleetListener {
         const { partitions, runs } = isLeaseTrusted() ? await store.ownerLook(serverId) : { partitions: [], runs: [] };
         // A write under a term that was given up may be under way still, and would land beside what is decided from now on.
         const again = partitions.filter(({ id, term }) => this.#givenUp.get(id) === term);
-        if (again.length > 0) this.#isLookDue = true;
-        for (const { id } of again) await store.partitionRelease(serverId, [id]);
+        if (again.length > 0) {
+          this.#isLookDue = true;
+          await store.partitionRelease(
+            serverId,
+            again.map(({ id }) => id),
+          );
+        }
         this.#take(partitions.filter((partition) => !again.includes(partition)));
         this.#find(runs);
       } catch (error) {
@@ -559,7 +566,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
           timeline: batch.timeline,
           lateReports: batch.lateReports,
         });
-        owned.failures = 0;
+        this.#failures = 0;
         if (result.kind === 'fenced') {
           this.#drop(owned);
           break;
@@ -573,7 +580,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
           this.#options.log.warn(item, 'a report cannot be kept; if its attempt is not over, it is lost');
         this.#landed(owned, batch, new Set(result.stale), result.notKept);
       } catch (error) {
-        await this.#failed(owned, error);
+        this.#failed(owned, error);
       }
     }
     owned.committing = false;
@@ -630,14 +637,12 @@ export class RunOwner implements Service, Ownership, FleetListener {
     }
   }
 
-  /** Whether it landed is unknown: forget what we thought, read everything again once the database answers. */
-  async #failed(owned: OwnedPartition, error: unknown): Promise<void> {
-    this.#options.log.warn({ partition: owned.id, err: error }, 'a commit failed; the partition is read again');
-    for (const run of owned.runs.values()) this.#forgetHosts(run);
-    owned.runs.clear();
-    owned.dirty.clear();
+  /** Whether it landed is unknown, and it may yet: what is read under this term could change behind our back. */
+  #failed(owned: OwnedPartition, error: unknown): void {
+    this.#options.log.warn({ partition: owned.id, err: error }, 'a commit failed; the partition is taken anew');
+    this.#drop(owned);
     const pauseMs = ['database-unavailable', 'database-full'].includes(errorCodeOf(error))
-      ? Math.min(2_000, 100 * 2 ** owned.failures++)
+      ? Math.min(2_000, 100 * 2 ** this.#failures++)
       : 1_000;
     this.#options.clock.after(pauseMs, () => void this.#look(), { unref: true });
   }
