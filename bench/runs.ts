@@ -12,7 +12,7 @@ import { systemClock } from '../src/base/clock.ts';
 import { newRunId, partitionOf } from '../src/base/ids.ts';
 import { silentLog } from '../src/base/log.ts';
 import { createPostgresStore } from '../src/store/postgres/postgres-store.ts';
-import type { Store } from '../src/store/store.ts';
+import type { Store } from '../src/store/contract/store.ts';
 import { testAuditKey } from '../test/support/audit-key.ts';
 import { Cluster } from '../test/support/cluster.ts';
 import { until } from '../test/support/until.ts';

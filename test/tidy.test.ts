@@ -15,8 +15,6 @@ const LONG_FILES: ReadonlyMap<string, number> = new Map([
   ['src/domain/run/run-actor.ts', 650],
   ['src/fleet/link-fleet.ts', 802],
   ['src/loops/run-owner.ts', 650],
-  ['src/store/postgres/fleet.ts', 600],
-  ['src/store/store.ts', 695],
   ['src/worker/worker.ts', 700],
   ['test/integration/host-access.test.ts', 650],
 ]);

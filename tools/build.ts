@@ -29,7 +29,7 @@ await build({
   // Flat: what finds its neighbours by its own address (thread, migrations, programs) finds them from any chunk.
   entryPoints: [
     { in: 'src/bin/drover.ts', out: 'drover' },
-    { in: 'src/store/postgres/lease-keeper-thread.ts', out: 'lease-keeper-thread' },
+    { in: 'src/store/postgres/lease/lease-keeper-thread.ts', out: 'lease-keeper-thread' },
   ],
   chunkNames: '[name]-[hash]',
   // The maker of the agent's bundle is for clones; a package brings the bundle along.

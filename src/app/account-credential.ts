@@ -5,7 +5,7 @@ import { limits } from '../base/limits.ts';
 import { sealEnvelope, type EnvelopeKey } from '../pki/envelope.ts';
 import { KeyFault } from '../pki/openssh-key.ts';
 import { inspectCertificate, inspectPrivateKey } from '../pki/ssh-key.ts';
-import type { CredentialRecord, SealedSecret } from '../store/account-store.ts';
+import type { CredentialRecord, SealedSecret } from '../store/contract/account.ts';
 
 export type CredentialInput =
   /** One that the account has already, with its secret. */

@@ -9,8 +9,8 @@ import { accountChooser, type AccountChoice, type AccountHost } from '../domain/
 import { parseTarget } from '../domain/target/expression.ts';
 import { openEnvelope } from '../pki/envelope.ts';
 import type { SshBecome, SshCredential } from '../protocol/link/ssh-access.ts';
-import type { AccountRecord, AccountSettings, EnvironmentPolicy } from '../store/account-store.ts';
-import type { Actor } from '../store/store.ts';
+import type { AccountRecord, AccountSettings, EnvironmentPolicy } from '../store/contract/account.ts';
+import type { Actor } from '../store/contract/audit.ts';
 import {
   BECOME_SECRET,
   checkCredentials,

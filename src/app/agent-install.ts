@@ -10,7 +10,7 @@ import { limits } from '../base/limits.ts';
 import type { Via } from '../domain/run/spec.ts';
 import { formatJoinToken, hashSecret, newSecret } from '../pki/join-token.ts';
 import type { PackagesManifest } from '../protocol/rest/agent-package.ts';
-import type { RunRecord } from '../store/store.ts';
+import type { RunRecord } from '../store/contract/run.ts';
 import type { AgentPackages } from './agent-packages.ts';
 import type { AppContext, Caller } from './context.ts';
 import { expandTargets, runStart } from './run-start.ts';

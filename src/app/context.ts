@@ -3,12 +3,13 @@ import type { Clock } from '../base/clock.ts';
 import type { RunId } from '../base/ids.ts';
 import type { Permission } from '../domain/access/permission.ts';
 import type { Log } from '../base/log.ts';
-import type { AccountStore } from '../store/account-store.ts';
-import type { HostStore } from '../store/host-store.ts';
-import type { Actor, FirstDispatch, RunSeed, Store } from '../store/store.ts';
+import type { Actor } from '../store/contract/audit.ts';
+import type { RunSeed } from '../store/contract/owner-commit.ts';
+import type { FirstDispatch } from '../store/contract/run.ts';
+import type { Store } from '../store/contract/store.ts';
 
 export interface AppContext {
-  readonly store: Store & AccountStore & HostStore;
+  readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
   readonly sealer: KeyedSealer;

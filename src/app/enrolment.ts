@@ -8,12 +8,13 @@ import type { CertificateAuthority } from '../pki/ca.ts';
 import { isSignedBy } from '../pki/identity.ts';
 import { hashSecret, joinProofMessage } from '../pki/join-token.ts';
 import type { MasterKey } from '../pki/sealer.ts';
-import type { AccountStore } from '../store/account-store.ts';
-import type { Actor, Store, WorkerRecord } from '../store/store.ts';
+import type { Actor } from '../store/contract/audit.ts';
+import type { Store } from '../store/contract/store.ts';
+import type { WorkerRecord } from '../store/contract/worker.ts';
 import { labelProtected } from './label-guard.ts';
 
 export interface EnrolmentContext {
-  readonly store: Store & Pick<AccountStore, 'accountList'>;
+  readonly store: Store;
   readonly clock: Clock;
   readonly ca: CertificateAuthority;
   readonly masterKey: MasterKey /** host:port where agents of a zone link. */;

@@ -3,7 +3,7 @@ import { DroverError, inputRefusal, type InputFault } from '../base/errors.ts';
 import type { AccountId } from '../base/ids.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-draft.ts';
 import type { FieldChange, HostEntry, PlanFault, PlannedHost } from '../domain/inventory/host-plan.ts';
-import type { HostRecord } from '../store/store.ts';
+import type { HostRecord } from '../store/contract/host.ts';
 import type { AppContext, Caller } from './context.ts';
 import { guardedFrom } from './label-guard.ts';
 

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { DroverError, type InputFault } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import { publicKeyAlgorithm } from '../domain/inventory/known-hosts.ts';
-import type { HostKeyRecord, NewHostKey } from '../store/host-store.ts';
-import type { HostRecord } from '../store/store.ts';
+import type { HostRecord } from '../store/contract/host.ts';
+import type { HostKeyRecord, NewHostKey } from '../store/contract/host-key.ts';
 import type { AppContext, Caller } from './context.ts';
 import { hostFetch, refuse } from './host-access.ts';
 

@@ -1,5 +1,5 @@
 /** Setting and removing labels of a host. */
-import type { HostRecord } from '../store/store.ts';
+import type { HostRecord } from '../store/contract/host.ts';
 import type { AppContext, Caller } from './context.ts';
 import { hostFetch } from './host-access.ts';
 import { guardedFrom, labelProtected } from './label-guard.ts';

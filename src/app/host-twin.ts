@@ -1,7 +1,8 @@
 /** Twins: hosts that joined with the machine id of another and without its key. They get no work until somebody says which machine they are. */
 import type { AgentId } from '../base/ids.ts';
 import { DroverError } from '../base/errors.ts';
-import type { AuditEntry, HostRecord } from '../store/store.ts';
+import type { AuditEntry } from '../store/contract/audit.ts';
+import type { HostRecord } from '../store/contract/host.ts';
 import type { AppContext, Caller } from './context.ts';
 import { hostFetch } from './host-access.ts';
 

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { CertificateAuthority, type CaMaterial } from '../pki/ca.ts';
 import type { MasterKey } from '../pki/sealer.ts';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/contract/store.ts';
 
 type SecretStore = Pick<Store, 'secretPut' | 'secretFetch'>;
 

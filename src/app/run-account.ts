@@ -5,7 +5,7 @@
 import type { ErrorCode, InputFault } from '../base/errors.ts';
 import type { AccountId, HostId } from '../base/ids.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
-import type { HostStore } from '../store/host-store.ts';
+import type { HostAccessStore } from '../store/contract/host-access.ts';
 import { accountChoices, accountFetch } from './account.ts';
 import type { AppContext } from './context.ts';
 
@@ -72,10 +72,10 @@ export async function runAccounts(
 
 type Ways = ReadonlyMap<HostId, { readonly accountId?: AccountId }>;
 const NO_WAYS: Ways = new Map();
-const known = new WeakMap<HostStore, { readonly version: number; readonly ways: Ways }>();
+const known = new WeakMap<HostAccessStore, { readonly version: number; readonly ways: Ways }>();
 
 /** Read again only when a way to a host has changed. */
-async function waysOverSsh(store: HostStore): Promise<Ways> {
+async function waysOverSsh(store: HostAccessStore): Promise<Ways> {
   const held = known.get(store);
   const answer = await store.hostAccessList(held?.version);
   if (answer === 'unchanged') return held!.ways;

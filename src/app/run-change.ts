@@ -3,7 +3,7 @@ import { DroverError } from '../base/errors.ts';
 import type { RunId } from '../base/ids.ts';
 import type { ExecutionState } from '../domain/run/execution-machine.ts';
 import { isTerminalRun } from '../domain/run/run-machine.ts';
-import type { RunRecord } from '../store/store.ts';
+import type { RunRecord } from '../store/contract/run.ts';
 import { accountUse } from './account.ts';
 import type { AppContext, Caller } from './context.ts';
 import { runAccounts } from './run-account.ts';

@@ -5,7 +5,10 @@
  */
 import type { RunId } from '../base/ids.ts';
 import { isTerminalRun } from '../domain/run/run-machine.ts';
-import type { ExecutionRecord, RunRecord, Store, TimelineEntry } from '../store/store.ts';
+import type { ExecutionRecord } from '../store/contract/execution.ts';
+import type { RunRecord } from '../store/contract/run.ts';
+import type { Store } from '../store/contract/store.ts';
+import type { TimelineEntry } from '../store/contract/timeline.ts';
 import { closedAt, comparePlaces, type EventPlace } from './event-place.ts';
 
 export type DurableEvent =

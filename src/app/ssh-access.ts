@@ -5,8 +5,8 @@
 import { DroverError } from '../base/errors.ts';
 import { parseAttemptId, type AccountId, type HostId, type WorkerId } from '../base/ids.ts';
 import type { SshAccess, SshHop, SshHostKey } from '../protocol/link/ssh-access.ts';
-import type { AccountRecord } from '../store/account-store.ts';
-import type { HostHop } from '../store/host-store.ts';
+import type { AccountRecord } from '../store/contract/account.ts';
+import type { HostHop } from '../store/contract/host-access.ts';
 import { accountChoices, accountOpen, type OpenedAccount } from './account.ts';
 import type { AppContext } from './context.ts';
 import { hostWithoutAddress } from './host-access.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/contract/store.ts';
 import { expandTargets } from './run-start.ts';
 
 it('others have their turns while a large fleet is held against an expression, and the hosts are the same', async () => {

@@ -1,7 +1,7 @@
 /** Starts an upgrade of agents: the package must be there and whole, the hosts are frozen; a loop carries it out batch by batch. */
 import { DroverError } from '../base/errors.ts';
 import { newRunId } from '../base/ids.ts';
-import type { UpgradeRecord } from '../store/store.ts';
+import type { UpgradeRecord } from '../store/contract/upgrade.ts';
 import type { AgentPackages } from './agent-packages.ts';
 import type { AppContext, Caller } from './context.ts';
 import { expandTargets } from './run-start.ts';

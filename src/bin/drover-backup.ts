@@ -8,7 +8,7 @@ import { createJsonLog } from '../base/node-log.ts';
 import { runMain, version } from '../base/node-process.ts';
 import { openFolderDatabase } from '../embedded/database-of-folder.ts';
 import { findMasterKey } from '../pki/sealer.ts';
-import { takeBackup } from '../store/postgres/backup.ts';
+import { takeBackup } from '../store/postgres/backup/backup.ts';
 import { openPlace } from './backup-place.ts';
 import { backupAt, masterKeyFile, onInterrupt, Progress, told } from './backup-words.ts';
 import { serverDataDir, upDataDir } from './data-folders.ts';

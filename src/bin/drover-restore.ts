@@ -11,7 +11,7 @@ import { runMain } from '../base/node-process.ts';
 import { startDatabaseForRestore } from '../embedded/database-of-folder.ts';
 import { findMasterKey, type MasterKey } from '../pki/sealer.ts';
 import { currentRole } from '../store/postgres/owner-role.ts';
-import { restoreBackup } from '../store/postgres/restore.ts';
+import { restoreBackup } from '../store/postgres/backup/restore.ts';
 import { backupAt, masterKeyFile, onInterrupt, Progress, told } from './backup-words.ts';
 import { serverDataDir, upDataDir } from './data-folders.ts';
 

@@ -38,10 +38,10 @@ import { certificateRequest, newKey } from '../pki/identity.ts';
 import { hashSecret } from '../pki/join-token.ts';
 import { loadMasterKey, type MasterKey } from '../pki/sealer.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
-import { createLeaseKeeper } from '../store/postgres/lease-keeper.ts';
+import { createLeaseKeeper } from '../store/postgres/lease/lease-keeper.ts';
 import { migrateAsOwner } from '../store/postgres/owner-role.ts';
 import { createPostgresStore } from '../store/postgres/postgres-store.ts';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/contract/store.ts';
 import { serverDataDir } from './data-folders.ts';
 import { onceDatabaseAnswers } from './database-wait.ts';
 

@@ -20,7 +20,7 @@ import {
   type Sealed,
 } from '../protocol/link/session.ts';
 import type { ServerRefused, ServerTime } from '../protocol/link/worker-v1.ts';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/contract/store.ts';
 
 export interface AgentSession {
   readonly agentId: AgentId;

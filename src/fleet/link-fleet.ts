@@ -31,7 +31,9 @@ import {
   type WorkerHello,
   type WorkerToServerFrame,
 } from '../protocol/link/worker-v1.ts';
-import type { FleetLook, Store, WorkerRecord } from '../store/store.ts';
+import type { FleetLook } from '../store/contract/fleet-look.ts';
+import type { Store } from '../store/contract/store.ts';
+import type { WorkerRecord } from '../store/contract/worker.ts';
 import { AgentHealth } from './agent-health.ts';
 import { ordered, slices } from './attempt-orders.ts';
 import { attemptEventOf, upgradeHeard } from './agent-words.ts';

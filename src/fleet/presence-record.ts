@@ -6,7 +6,7 @@ import { isUuid, type AgentId, type HostId, type WorkerId } from '../base/ids.ts
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { writeApart } from '../base/write-apart.ts';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/contract/store.ts';
 
 export interface PresenceRecordOptions {
   readonly store: Store;

@@ -11,7 +11,7 @@ import { SecondCount } from '../base/second-count.ts';
 import type { Log } from '../base/log.ts';
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/contract/store.ts';
 import { SenderTurns } from './sender-turns.ts';
 import type { SshHosts } from './ssh-routes.ts';
 

@@ -4,7 +4,7 @@ import { accountChange, accountCreate, accountExplain, accountFetch, accountRemo
 import { rotateKeys } from '../app/key-rotation.ts';
 import * as r from '../protocol/rest/account-resources.ts';
 import { pageOf } from '../protocol/rest/resources.ts';
-import type { AccountRecord } from '../store/account-store.ts';
+import type { AccountRecord } from '../store/contract/account.ts';
 import { operation } from './operation.ts';
 
 const accountParams = z.strictObject({ account: z.string().max(200).describe('Id or name') });

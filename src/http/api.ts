@@ -7,7 +7,7 @@ import { DroverError, errorCodeOf, errors, type ErrorCode } from '../base/errors
 import { newId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { roleAllows, type Role } from '../domain/access/permission.ts';
-import type { Actor } from '../store/store.ts';
+import type { Actor } from '../store/contract/audit.ts';
 import { networkOf } from '../base/network.ts';
 import { AddressRate, type AddressRateOptions } from './address-rate.ts';
 import { Admission, longRequestAdmission, type AdmissionLimits } from './admission.ts';

@@ -10,7 +10,8 @@ import type { TokenId } from '../base/ids.ts';
 import { isRole, roleAllows, type Role } from '../domain/access/permission.ts';
 import { hashSecret } from '../pki/join-token.ts';
 import type { Caller } from '../app/context.ts';
-import type { ApiToken, Store } from '../store/store.ts';
+import type { ApiToken } from '../store/contract/api-token.ts';
+import type { Store } from '../store/contract/store.ts';
 import { networkOf } from '../base/network.ts';
 import type { Admission } from './admission.ts';
 

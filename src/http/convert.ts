@@ -7,19 +7,16 @@ import type { LiveWorker } from '../fleet/fleet.ts';
 import { parseFailureLimit } from '../domain/run/failure-limit.ts';
 import type { LaneFigures } from '../protocol/link/worker-v1.ts';
 import type * as resources from '../protocol/rest/resources.ts';
-import type {
-  AgentRecord,
-  ApiToken,
-  AuditRecord,
-  ExecutionRecord,
-  HostRecord,
-  JoinToken,
-  OutputGroup,
-  RunRecord,
-  StreamRecord,
-  TimelineEntry,
-  WorkerRecord,
-} from '../store/store.ts';
+import type { AgentRecord } from '../store/contract/agent.ts';
+import type { ApiToken } from '../store/contract/api-token.ts';
+import type { AuditRecord } from '../store/contract/audit.ts';
+import type { ExecutionRecord } from '../store/contract/execution.ts';
+import type { HostRecord } from '../store/contract/host.ts';
+import type { JoinToken } from '../store/contract/join-token.ts';
+import type { OutputGroup, StreamRecord } from '../store/contract/output.ts';
+import type { RunRecord } from '../store/contract/run.ts';
+import type { TimelineEntry } from '../store/contract/timeline.ts';
+import type { WorkerRecord } from '../store/contract/worker.ts';
 
 /** RFC 3339, or nothing. */
 function at<K extends string>(key: K, ms: number | undefined): { [P in K]?: string } {

@@ -11,7 +11,7 @@ import { othersTurn, systemClock } from '../base/clock.ts';
 import { DroverError, errors } from '../base/errors.ts';
 import { attemptKeyOf } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
-import type { RunRecord } from '../store/store.ts';
+import type { RunRecord } from '../store/contract/run.ts';
 import { executionResource, runResource, timelineResource } from './convert.ts';
 import { apiMetrics } from './metrics.ts';
 import type { Call } from './operation.ts';

@@ -12,7 +12,7 @@ import { guardedChange } from '../domain/access/guarded-labels.ts';
 import { ROLES } from '../domain/access/permission.ts';
 import { formatJoinToken, hashSecret, newSecret } from '../pki/join-token.ts';
 import * as r from '../protocol/rest/resources.ts';
-import type { HostRecord } from '../store/store.ts';
+import type { HostRecord } from '../store/contract/host.ts';
 import { agentResource, apiTokenResource, auditResource, hostResource, joinTokenResource } from './convert.ts';
 import { operation, type ApiContext } from './operation.ts';
 import { compact, page } from './run-operations.ts';

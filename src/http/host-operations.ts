@@ -7,8 +7,8 @@ import { twinAccept, twinReplace } from '../app/host-twin.ts';
 import { hostTest } from '../app/host-test.ts';
 import * as r from '../protocol/rest/host-resources.ts';
 import { Host, pageOf } from '../protocol/rest/resources.ts';
-import type { HostKeyRecord } from '../store/host-store.ts';
-import type { HostRecord } from '../store/store.ts';
+import type { HostRecord } from '../store/contract/host.ts';
+import type { HostKeyRecord } from '../store/contract/host-key.ts';
 import { hostResource } from './convert.ts';
 import { operation, type ApiContext } from './operation.ts';
 

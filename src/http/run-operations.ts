@@ -7,7 +7,10 @@ import { attemptId, type RunId } from '../base/ids.ts';
 import { roleAllows } from '../domain/access/permission.ts';
 import { limits } from '../base/limits.ts';
 import * as r from '../protocol/rest/resources.ts';
-import type { ExecutionRecord, RunRecord, RunSeed, Store } from '../store/store.ts';
+import type { ExecutionRecord } from '../store/contract/execution.ts';
+import type { RunSeed } from '../store/contract/owner-commit.ts';
+import type { RunRecord } from '../store/contract/run.ts';
+import type { Store } from '../store/contract/store.ts';
 import {
   executionResource,
   outputGroupResource,

@@ -9,7 +9,7 @@ import { roleAllows } from '../domain/access/permission.ts';
 import { limits } from '../base/limits.ts';
 import * as r from '../protocol/rest/upgrade.ts';
 import { pageOf, Run } from '../protocol/rest/resources.ts';
-import type { AgentUpgradeRecord, UpgradeRecord } from '../store/store.ts';
+import type { AgentUpgradeRecord, UpgradeRecord } from '../store/contract/upgrade.ts';
 import { runResource } from './convert.ts';
 import { operation } from './operation.ts';
 import { compact, page, replayRun } from './run-operations.ts';

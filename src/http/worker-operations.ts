@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { DroverError } from '../base/errors.ts';
 import type { Permission } from '../domain/access/permission.ts';
 import * as r from '../protocol/rest/resources.ts';
-import type { WorkerRecord } from '../store/store.ts';
+import type { WorkerRecord } from '../store/contract/worker.ts';
 import { workerResource } from './convert.ts';
 import { operation, type ApiContext } from './operation.ts';
 

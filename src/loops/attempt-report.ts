@@ -6,7 +6,7 @@ import type { AttemptResult } from '../domain/run/execution.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
 import type { AgentReport, ExecutionSpec, StreamReport } from '../protocol/link/agent-v1.ts';
 import { encodeExecutionSpec } from '../protocol/link/execution-spec.ts';
-import type { StreamRecord } from '../store/store.ts';
+import type { StreamRecord } from '../store/contract/output.ts';
 
 export type ReportedStream = StreamRecord & { readonly inline?: Uint8Array };
 

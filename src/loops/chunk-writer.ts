@@ -6,7 +6,7 @@ import { limits } from '../base/limits.ts';
 import type { AgentId, WorkerId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { writeApart } from '../base/write-apart.ts';
-import type { OutputChunk } from '../store/store.ts';
+import type { OutputChunk } from '../store/contract/output.ts';
 
 const CHUNKS_PER_WRITE = 64;
 /** Of both streams of all that an agent may have running at once. */

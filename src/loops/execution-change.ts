@@ -2,7 +2,8 @@
 import type { AgentId, AttemptKey, RunId } from '../base/ids.ts';
 import { isTerminalExecution } from '../domain/run/execution-machine.ts';
 import type { AttemptResult, Execution } from '../domain/run/execution.ts';
-import type { ExecutionChange, LateReportChange, StreamRecord } from '../store/store.ts';
+import type { StreamRecord } from '../store/contract/output.ts';
+import type { ExecutionChange, LateReportChange } from '../store/contract/owner-commit.ts';
 import type { ReportedStream } from './attempt-report.ts';
 
 const NOTHING: StreamRecord = { size: 0, head: 0, tail: 0 };

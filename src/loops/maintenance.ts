@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/contract/store.ts';
 
 const EVERY_MS = 60 * 60_000;
 const AHEAD_DAYS = 7;

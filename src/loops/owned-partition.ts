@@ -1,7 +1,8 @@
 /** What a server keeps in memory of a partition that it owns: its runs, and what waits to be written for them. */
 import type { AgentId, AttemptId, RunId, WorkerId } from '../base/ids.ts';
 import type { RunActor } from '../domain/run/run-actor.ts';
-import type { LateReportChange, TimelineEntry } from '../store/store.ts';
+import type { LateReportChange } from '../store/contract/owner-commit.ts';
+import type { TimelineEntry } from '../store/contract/timeline.ts';
 import type { ReportedStream } from './attempt-report.ts';
 import type { ChunkWriter } from './chunk-writer.ts';
 

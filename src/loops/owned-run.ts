@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { SeedRun } from '../domain/run/execution.ts';
 import { RunActor } from '../domain/run/run-actor.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import type { RunSeed } from '../store/store.ts';
+import type { RunSeed } from '../store/contract/owner-commit.ts';
 import { executionSpecOf, type ReportedStream } from './attempt-report.ts';
 import type { OwnedRun } from './owned-partition.ts';
 import { unreachedBecause } from './route.ts';

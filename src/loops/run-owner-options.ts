@@ -5,7 +5,7 @@ import type { ServerId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { ExecutionState } from '../domain/run/execution-machine.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/contract/store.ts';
 
 export interface RunOwnerOptions {
   readonly serverId: ServerId;

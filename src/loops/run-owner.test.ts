@@ -10,7 +10,7 @@ import { newId, partitionOf, PARTITION_COUNT } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { createMasterKey } from '../pki/sealer.ts';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/contract/store.ts';
 import { RunOwner } from './run-owner.ts';
 
 interface Played {

@@ -26,9 +26,8 @@ import { emptyCounts, isTerminalExecution } from '../domain/run/execution-machin
 import { isOverSsh } from '../domain/run/execution.ts';
 import type { AgentLocation, FleetListener } from '../fleet/fleet.ts';
 import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
-import type { NotKept } from '../store/commit-result.ts';
-import type { OwnerLook } from '../store/looks.ts';
-import type { RunSeed } from '../store/store.ts';
+import type { OwnerLook } from '../store/contract/lease.ts';
+import type { NotKept, RunSeed } from '../store/contract/owner-commit.ts';
 import { isInstant, resultOf } from './attempt-report.ts';
 import { isPieceOf } from './chunk-check.ts';
 import { ChunkWriter } from './chunk-writer.ts';

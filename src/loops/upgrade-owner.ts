@@ -11,7 +11,8 @@ import { SecondCount } from '../base/second-count.ts';
 import type { Service } from '../base/service.ts';
 import type { AgentLocation, AgentUpgradeHeard, Fleet } from '../fleet/fleet.ts';
 import { encodeUpgradeOrder } from '../protocol/link/upgrade-order.ts';
-import type { OrderedAgent, Store } from '../store/store.ts';
+import type { Store } from '../store/contract/store.ts';
+import type { OrderedAgent } from '../store/contract/upgrade.ts';
 
 export interface UpgradeOwnerOptions {
   readonly store: Store;

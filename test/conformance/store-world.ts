@@ -1,7 +1,8 @@
 /** What the suite of stores works with: a store on empty tables, and the means that only its tables have. */
 import { newId, type AgentId, type HostId, type RunId, type ServerId, type WorkerId } from '../../src/base/ids.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
-import type { AuditEntry, ExecutionChange } from '../../src/store/store.ts';
+import type { AuditEntry } from '../../src/store/contract/audit.ts';
+import type { ExecutionChange } from '../../src/store/contract/owner-commit.ts';
 import type { SimulableStore } from '../support/memory-store/memory-store.ts';
 
 export const actor = { kind: 'token', id: 't', name: 'tester' } as const;

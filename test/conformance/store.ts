@@ -12,7 +12,10 @@ import {
 } from '../../src/base/ids.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import { runResource } from '../../src/http/convert.ts';
-import type { Fence, FirstDispatch, LateReportChange, OutputChunk } from '../../src/store/store.ts';
+import type { Fence } from '../../src/store/contract/lease.ts';
+import type { OutputChunk } from '../../src/store/contract/output.ts';
+import type { LateReportChange } from '../../src/store/contract/owner-commit.ts';
+import type { FirstDispatch } from '../../src/store/contract/run.ts';
 import type { SimulableStore } from '../support/memory-store/memory-store.ts';
 import { fleetConformance } from './store-fleet.ts';
 import { actor, audit, done, newServer, spec, type StoreWorld } from './store-world.ts';

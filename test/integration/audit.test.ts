@@ -7,7 +7,8 @@ import { silentLog } from '../../src/base/log.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { migrateAsOwner } from '../../src/store/postgres/owner-role.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
-import type { AuditCheck, AuditEntry, AuditPosition, Store } from '../../src/store/store.ts';
+import type { AuditCheck, AuditEntry, AuditPosition } from '../../src/store/contract/audit.ts';
+import type { Store } from '../../src/store/contract/store.ts';
 import { testAuditKey } from '../support/audit-key.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 

@@ -5,15 +5,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readBackup } from '../../src/backup/backup-reader.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { takeBackup } from '../../src/store/postgres/backup.ts';
+import { takeBackup } from '../../src/store/postgres/backup/backup.ts';
 import {
   backupTables,
   inOrderOfReference,
   MADE_BY_MIGRATIONS,
   NOT_IN_BACKUPS,
-} from '../../src/store/postgres/backup-tables.ts';
+} from '../../src/store/postgres/backup/backup-tables.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
-import { restoreBackup, type RestoreResult } from '../../src/store/postgres/restore.ts';
+import { restoreBackup, type RestoreResult } from '../../src/store/postgres/backup/restore.ts';
 import { testAuditKey } from '../support/audit-key.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 

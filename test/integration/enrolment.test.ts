@@ -17,7 +17,7 @@ import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
 import { certificateRequest, newAgentKey, newKey, signWith } from '../../src/pki/identity.ts';
 import { formatJoinToken, hashSecret, joinProofMessage, newSecret, parseJoinToken } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
-import type { AuditEntry } from '../../src/store/store.ts';
+import type { AuditEntry } from '../../src/store/contract/audit.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
 const audit: AuditEntry = {

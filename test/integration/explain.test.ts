@@ -20,21 +20,28 @@ import {
 import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
-import { agentJoin } from '../../src/store/postgres/agent-join.ts';
-import { auditSeal } from '../../src/store/postgres/audit-seal.ts';
-import { auditList } from '../../src/store/postgres/audit.ts';
-import * as execution from '../../src/store/postgres/execution.ts';
-import * as fleet from '../../src/store/postgres/fleet.ts';
+import { agentJoin } from '../../src/store/postgres/agent/agent-join.ts';
+import { auditSeal } from '../../src/store/postgres/audit/audit-seal.ts';
+import { auditList } from '../../src/store/postgres/audit/audit.ts';
+import * as execution from '../../src/store/postgres/execution/execution.ts';
+import * as agent from '../../src/store/postgres/agent/agent.ts';
+import * as stored from '../../src/store/postgres/host.ts';
+import { timelineAfter, timelineList } from '../../src/store/postgres/timeline.ts';
+import { idempotencyClaimMany, idempotencyStoreMany } from '../../src/store/postgres/idempotency.ts';
+import { runSeed } from '../../src/store/postgres/owner-commit/run-seed.ts';
 import { fleetLook } from '../../src/store/postgres/fleet-look.ts';
-import * as lease from '../../src/store/postgres/lease.ts';
-import { outputChunkWrite, ownerCommitMany } from '../../src/store/postgres/owner-commit.ts';
+import * as lease from '../../src/store/postgres/lease/lease.ts';
+import { outputChunkWrite, outputGroups, outputRead } from '../../src/store/postgres/output.ts';
+import { ownerCommitMany } from '../../src/store/postgres/owner-commit/owner-commit.ts';
 import { Pool, type Executor, type Query, type Row } from '../../src/store/postgres/pool.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from '../support/audit-key.ts';
-import * as run from '../../src/store/postgres/run.ts';
-import { runCreateMany } from '../../src/store/postgres/run-create.ts';
-import * as token from '../../src/store/postgres/token.ts';
-import type { AuditEntry, ExecutionChange, Fence, OwnerCommit } from '../../src/store/store.ts';
+import * as run from '../../src/store/postgres/run/run.ts';
+import { runCreateMany } from '../../src/store/postgres/run/run-create.ts';
+import { apiTokenFetch } from '../../src/store/postgres/api-token.ts';
+import type { AuditEntry } from '../../src/store/contract/audit.ts';
+import type { Fence } from '../../src/store/contract/lease.ts';
+import type { ExecutionChange, OwnerCommit } from '../../src/store/contract/owner-commit.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 
 const DAY_MS = 86_400_000;
@@ -255,7 +262,7 @@ async function lifeOfARun(): Promise<void> {
     [one, claimed].map((run) => ({ run, audit })),
     nowMs(),
   );
-  await run.runSeed(pool, id);
+  await runSeed(pool, id);
   const fence = await fenceOf(id);
   await ownerCommit(pool, {
     fence,
@@ -286,15 +293,15 @@ async function lifeOfARun(): Promise<void> {
   const key = { runId: id, task: 0, ordinal: 1 };
   await run.runFetch(pool, id);
   await run.runList(pool, {}, { limit: 10 });
-  await run.timelineList(pool, id, { limit: 10, afterSeq: 1 });
+  await timelineList(pool, id, { limit: 10, afterSeq: 1 });
   await execution.executionFetch(pool, key);
   await execution.executionHistory(pool, key);
   await execution.executionList(pool, id, { states: ['failed'] }, { limit: 10 });
   await execution.executionChanges(pool, id, { seq: 2, task: 0, ordinal: 5 }, { toSeq: 9, limit: 10 });
-  await run.timelineAfter(pool, id, { seq: 2, skip: 1 }, { toSeq: 9, limit: 10 });
+  await timelineAfter(pool, id, { seq: 2, skip: 1 }, { toSeq: 9, limit: 10 });
   await run.runSeqs(pool, [id]);
-  await execution.outputGroups(pool, id, { hostsMax: 10, groupsMax: 10 });
-  await execution.outputRead(pool, { ...key, ordinal: 0, attempt: 1 }, 1, 0, 10);
+  await outputGroups(pool, id, { hostsMax: 10, groupsMax: 10 });
+  await outputRead(pool, { ...key, ordinal: 0, attempt: 1 }, 1, 0, 10);
   await run.runRetry(pool, id, ['failed'], audit, nowMs());
   await run.runCancelRequest(pool, id, actor, audit, nowMs());
   await database.query('DELETE FROM run_active WHERE run_id = $1', [id]);
@@ -340,19 +347,19 @@ async function idleDay(): Promise<void> {
   await pool.query(lease.LEASE_RENEW, [serverId, 60_000]);
   await lease.ownerLook(pool, serverId);
   await fleetLook(pool, nowMs());
-  await fleet.hostPresenceWrite(
+  await stored.hostPresenceWrite(
     pool,
     some.map((h) => ({ hostId: h.id, agentId: h.agentId, workerId: h.workerId, linked: true, atMs: nowMs() })),
   );
-  await fleet.hostFactsWrite(
+  await stored.hostFactsWrite(
     pool,
     some.map((h) => ({ hostId: h.id, agentId: h.agentId, version: '1', facts: { at: nowMs() } })),
   );
-  await fleet.hostFetch(pool, host.name);
-  await fleet.hostFetch(pool, host.id);
-  await fleet.hostList(pool, {}, { limit: 10 });
-  await fleet.agentFetch(pool, host.agentId);
-  await fleet.agentList(pool, { limit: 10 });
+  await stored.hostFetch(pool, host.name);
+  await stored.hostFetch(pool, host.id);
+  await stored.hostList(pool, {}, { limit: 10 });
+  await agent.agentFetch(pool, host.agentId);
+  await agent.agentList(pool, { limit: 10 });
   await agentJoin(
     pool,
     {
@@ -368,12 +375,12 @@ async function idleDay(): Promise<void> {
     { actor, action: 'join', detail: {} },
     nowMs(),
   );
-  await fleet.agentRevoke(pool, host.agentId, audit, nowMs());
-  await fleet.hostLabel(pool, host.id, { set: { a: 'b' }, remove: [] }, new Map(), audit, nowMs());
-  await token.apiTokenFetch(pool, Buffer.alloc(32, 2));
+  await agent.agentRevoke(pool, host.agentId, audit, nowMs());
+  await stored.hostLabel(pool, host.id, { set: { a: 'b' }, remove: [] }, new Map(), audit, nowMs());
+  await apiTokenFetch(pool, Buffer.alloc(32, 2));
   const claimed = { principal: 'p', key: 'k1', requestHash: Buffer.alloc(32) };
-  await token.idempotencyClaimMany(pool, [{ ...claimed, key: `k${nowMs()}` }, claimed], nowMs());
-  await token.idempotencyStoreMany(pool, [{ principal: 'p', key: 'k1', status: 200, body: '{}' }]);
+  await idempotencyClaimMany(pool, [{ ...claimed, key: `k${nowMs()}` }, claimed], nowMs());
+  await idempotencyStoreMany(pool, [{ principal: 'p', key: 'k1', status: 200, body: '{}' }]);
   await auditList(pool, {}, { limit: 10 });
   await auditSeal(pool);
 }

@@ -14,7 +14,7 @@ import { UpgradeOwner } from '../../src/loops/upgrade-owner.ts';
 import { certificateRequest, newAgentKey } from '../../src/pki/identity.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { AttemptEvent, ServerToWorkerFrame } from '../../src/protocol/link/worker-v1.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { Store } from '../../src/store/contract/store.ts';
 import { NO_FLEET, testApi, type TestApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
 

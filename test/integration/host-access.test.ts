@@ -6,7 +6,7 @@ import { limits } from '../../src/base/limits.ts';
 import { hostKeyFingerprint } from '../../src/app/host-key.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
-import type { HostAccess } from '../../src/store/host-store.ts';
+import type { HostAccess } from '../../src/store/contract/host-access.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
 type Body = Record<string, unknown>;

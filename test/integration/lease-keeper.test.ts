@@ -8,11 +8,11 @@ import { systemClock } from '../../src/base/clock.ts';
 import { errorCodeOf } from '../../src/base/errors.ts';
 import { newId, type ServerId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { createLeaseKeeper, type LeaseKeeper } from '../../src/store/postgres/lease-keeper.ts';
+import { createLeaseKeeper, type LeaseKeeper } from '../../src/store/postgres/lease/lease-keeper.ts';
 import { Pool } from '../../src/store/postgres/pool.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from '../support/audit-key.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { Store } from '../../src/store/contract/store.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 

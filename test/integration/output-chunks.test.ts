@@ -14,7 +14,9 @@ import {
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { ChunkWriter } from '../../src/loops/chunk-writer.ts';
-import type { ExecutionChange, Fence, OutputChunk } from '../../src/store/store.ts';
+import type { Fence } from '../../src/store/contract/lease.ts';
+import type { OutputChunk } from '../../src/store/contract/output.ts';
+import type { ExecutionChange } from '../../src/store/contract/owner-commit.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
 

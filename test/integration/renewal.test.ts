@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import type { HostRecord } from '../../src/store/store.ts';
+import type { HostRecord } from '../../src/store/contract/host.ts';
 import { Cluster, ManagedProcess } from '../support/cluster.ts';
 import { until } from '../support/until.ts';
 

@@ -8,7 +8,7 @@ import { attemptId, newId, newRunId, partitionOf, type HostId, type RunId } from
 import { silentLog } from '../../src/base/log.ts';
 import type { LiveOutput } from '../../src/fleet/fleet.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { Store } from '../../src/store/contract/store.ts';
 import { testAuditKey } from '../support/audit-key.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 

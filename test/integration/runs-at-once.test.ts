@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, partitionOf, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
-import type { NewRun } from '../../src/store/store.ts';
+import type { NewRun } from '../../src/store/contract/run.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
 const actor = { kind: 'system', id: 'test', name: 'test' } as const;

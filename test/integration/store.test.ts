@@ -6,7 +6,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { maintain } from '../../src/store/postgres/maintenance.ts';
 import { Pool } from '../../src/store/postgres/pool.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { Store } from '../../src/store/contract/store.ts';
 import { storeConformance } from '../conformance/store.ts';
 import { actor, audit, done, spec, type StoreWorld } from '../conformance/store-world.ts';
 import { testAuditKey } from '../support/audit-key.ts';

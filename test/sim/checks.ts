@@ -8,7 +8,7 @@ import {
 } from '../../src/domain/run/execution-machine.ts';
 import { canRunMove, isTerminalRun, type RunState } from '../../src/domain/run/run-machine.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
-import type { Fence } from '../../src/store/store.ts';
+import type { Fence } from '../../src/store/contract/lease.ts';
 import {
   attemptKey,
   type ExecutionRow,

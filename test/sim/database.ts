@@ -1,7 +1,8 @@
 /** The database as its servers see it: one store in memory, over a network that is slow, loses requests and loses answers, and with hints that are lost. */
 import { DroverError } from '../../src/base/errors.ts';
 import { DatabaseClock } from '../../src/store/postgres/database-clock.ts';
-import type { HintTopic, Store } from '../../src/store/store.ts';
+import type { HintTopic } from '../../src/store/contract/hint.ts';
+import type { Store } from '../../src/store/contract/store.ts';
 import { createMemoryStore, type SimulableStore } from '../support/memory-store/memory-store.ts';
 import { MemoryTables } from '../support/memory-store/rows.ts';
 import { trueTime, type SimProcess, type Simulation } from './simulation.ts';

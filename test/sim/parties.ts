@@ -13,7 +13,7 @@ import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/ag
 import type { AgentFrame, AgentReport, WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
 import { SERVER_FRAMES, WORKER_FRAMES } from '../../src/protocol/link/worker-frames.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../../src/protocol/link/worker-v1.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { Store } from '../../src/store/contract/store.ts';
 import { WorkerService } from '../../src/worker/worker.ts';
 import { leaseRenew } from '../support/memory-store/fleet.ts';
 import type { SimDatabase } from './database.ts';

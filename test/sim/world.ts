@@ -5,7 +5,7 @@ import { PARTITION_COUNT, partitionOf } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { isTerminalRun } from '../../src/domain/run/run-machine.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
-import type { AuditEntry } from '../../src/store/store.ts';
+import type { AuditEntry } from '../../src/store/contract/audit.ts';
 import { addAgent, addWorker } from '../support/memory-store/memory-store.ts';
 import { Checks } from './checks.ts';
 import { SimDatabase } from './database.ts';

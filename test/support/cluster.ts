@@ -18,7 +18,8 @@ import { createEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedde
 import { formatJoinToken, hashSecret, newSecret } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
-import type { Actor, Store } from '../../src/store/store.ts';
+import type { Actor } from '../../src/store/contract/audit.ts';
+import type { Store } from '../../src/store/contract/store.ts';
 import { until } from './until.ts';
 
 const ACTOR: Actor = { kind: 'system', id: 'test', name: 'test' };

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, partitionOf, type HostId, type ServerId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
-import { createLeaseKeeper } from '../../src/store/postgres/lease-keeper.ts';
+import { createLeaseKeeper } from '../../src/store/postgres/lease/lease-keeper.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from './audit-key.ts';
 

@@ -1,5 +1,5 @@
 /** Accounts and their sealed secrets, and what re-encryption needs of all sealed values. */
-import { isUuid, type AccountId, type HostId, type RunId } from '../../base/ids.ts';
+import { type AccountId, type HostId, isUuid, type RunId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type {
   AccountRecord,
@@ -7,13 +7,40 @@ import type {
   AccountStore,
   CredentialRecord,
   EnvironmentPolicy,
-  SealedRunSecrets,
   SealedSecret,
-} from '../account-store.ts';
-import type { Actor, AuditEntry } from '../store.ts';
-import { auditAppend } from './audit.ts';
-import { hostAccessChanged } from './fleet.ts';
+} from '../contract/account.ts';
+import type { Actor, AuditEntry } from '../contract/audit.ts';
+import { auditAppend } from './audit/audit.ts';
+import { hostAccessChanged } from './host-versions.ts';
 import type { Executor, Pool } from './pool.ts';
+import type { StoreParts } from './store-parts.ts';
+
+export function accountStore({ pool, hints, now }: StoreParts): AccountStore {
+  /** Connections stand on accounts as on hosts: both are told by one hint. */
+  const waysChange = async <Answer extends { readonly kind: string }>(
+    kind: Answer['kind'],
+    work: Promise<Answer>,
+  ): Promise<Answer> => {
+    const answer = await work;
+    if (answer.kind === kind) hints.notify('hosts', '');
+    return answer;
+  };
+  return {
+    accountCreate: (id, settings, secrets, entry) =>
+      waysChange('created', accountCreate(pool, id, settings, secrets, entry, now())),
+    accountFetch: (idOrName) => accountFetch(pool, idOrName),
+    accountList: () => accountList(pool),
+    accountIdsByName: (names) => accountIdsByName(pool, names),
+    accountReplace: (id, version, settings, secrets, keep, entry) =>
+      waysChange('replaced', accountReplace(pool, id, version, settings, secrets, keep, entry, now())),
+    accountRemove: (id, isForced, entry) => waysChange('removed', accountRemove(pool, id, isForced, entry, now())),
+    accountSecrets: (id) => accountSecrets(pool, id),
+    accountOfHost: (id) => accountOfHost(pool, id),
+    accountUsed: (runId, uses) => accountUsed(pool, runId, uses, now()),
+    accountSecretsNotUnder: (keyId, after, limit) => accountSecretsNotUnder(pool, keyId, after, limit),
+    accountSecretsReseal: (changes) => accountSecretsReseal(pool, changes),
+  };
+}
 
 interface AccountRow {
   id: AccountId;
@@ -70,7 +97,7 @@ function settingValues(s: AccountSettings): unknown[] {
 /** Creating waits for its turn, so that the limit holds; readers do not. */
 const CREATE_LOCK = 727_003;
 
-export async function accountCreate(
+async function accountCreate(
   pool: Pool,
   id: AccountId,
   settings: AccountSettings,
@@ -109,7 +136,7 @@ async function secretsWrite(tx: Executor, id: AccountId, secrets: readonly Seale
   );
 }
 
-export async function accountFetch(db: Executor, idOrName: string): Promise<AccountRecord | undefined> {
+async function accountFetch(db: Executor, idOrName: string): Promise<AccountRecord | undefined> {
   const { rows } = await db.query<AccountRow>(
     'SELECT * FROM account WHERE name = $1 OR id = $2 ORDER BY name = $1 DESC LIMIT 1',
     [idOrName, isUuid(idOrName) ? idOrName : null],
@@ -117,15 +144,12 @@ export async function accountFetch(db: Executor, idOrName: string): Promise<Acco
   return rows[0] && accountRecord(rows[0]);
 }
 
-export async function accountList(db: Executor): Promise<readonly AccountRecord[]> {
+async function accountList(db: Executor): Promise<readonly AccountRecord[]> {
   const { rows } = await db.query<AccountRow>('SELECT * FROM account ORDER BY name');
   return rows.map(accountRecord);
 }
 
-export async function accountIdsByName(
-  db: Executor,
-  names: readonly string[],
-): Promise<ReadonlyMap<string, AccountId>> {
+async function accountIdsByName(db: Executor, names: readonly string[]): Promise<ReadonlyMap<string, AccountId>> {
   const { rows } = await db.query<{ name: string; id: AccountId }>(
     'SELECT name, id FROM account WHERE name = ANY ($1::text[])',
     [names],
@@ -133,7 +157,7 @@ export async function accountIdsByName(
   return new Map(rows.map(({ name, id }) => [name, id]));
 }
 
-export async function accountReplace(
+async function accountReplace(
   pool: Pool,
   id: AccountId,
   version: number,
@@ -171,7 +195,7 @@ export async function accountReplace(
     });
 }
 
-export async function accountRemove(
+async function accountRemove(
   pool: Pool,
   id: AccountId,
   isForced: boolean,
@@ -194,7 +218,7 @@ export async function accountRemove(
   });
 }
 
-export async function accountSecrets(db: Executor, id: AccountId): Promise<readonly SealedSecret[]> {
+async function accountSecrets(db: Executor, id: AccountId): Promise<readonly SealedSecret[]> {
   const { rows } = await db.query<SecretRow>({
     name: 'account-secrets',
     text: 'SELECT * FROM account_secret WHERE account_id = $1',
@@ -215,7 +239,7 @@ function sealedSecret(row: SecretRow): SealedSecret {
   return { id: row.id, keyId: row.key_id, dataKey: row.data_key, sealed: row.sealed };
 }
 
-export async function accountOfHost(db: Executor, id: HostId): Promise<AccountId | undefined> {
+async function accountOfHost(db: Executor, id: HostId): Promise<AccountId | undefined> {
   const { rows } = await db.query<{ account_id: AccountId | null }>(
     'SELECT account_id FROM host WHERE id = $1 AND removed_at_ms IS NULL',
     [id],
@@ -223,7 +247,7 @@ export async function accountOfHost(db: Executor, id: HostId): Promise<AccountId
   return rows[0]?.account_id ?? undefined;
 }
 
-export async function accountUsed(
+async function accountUsed(
   pool: Pool,
   runId: RunId,
   uses: readonly { accountId: AccountId; audit: AuditEntry }[],
@@ -240,9 +264,7 @@ export async function accountUsed(
   });
 }
 
-// — re-encryption —
-
-export async function accountSecretsNotUnder(
+async function accountSecretsNotUnder(
   db: Executor,
   keyId: string,
   after: { accountId: AccountId; id: string } | undefined,
@@ -256,7 +278,7 @@ export async function accountSecretsNotUnder(
 }
 
 /** A secret that was replaced or deleted meanwhile is left alone: what replaced it is under the newest key already. */
-export async function accountSecretsReseal(
+async function accountSecretsReseal(
   db: Executor,
   changes: Parameters<AccountStore['accountSecretsReseal']>[0],
 ): Promise<number> {
@@ -274,38 +296,4 @@ export async function accountSecretsReseal(
     ],
   );
   return rowCount;
-}
-
-export async function runSecretsList(
-  db: Executor,
-  after: { runId: RunId; task: number } | undefined,
-  limit: number,
-): Promise<readonly SealedRunSecrets[]> {
-  const { rows } = await db.query<{ run_id: RunId; task: number; sealed_secrets: Buffer }>(
-    'SELECT run_id, task, sealed_secrets FROM task WHERE sealed_secrets IS NOT NULL AND ($1::uuid IS NULL OR (run_id, task) > ($1::uuid, $2::int)) ORDER BY run_id, task LIMIT $3',
-    [after?.runId ?? null, after?.task ?? 0, limit],
-  );
-  return rows.map((row) => ({ runId: row.run_id, task: row.task, sealed: row.sealed_secrets }));
-}
-
-export async function runSecretsReseal(
-  db: Executor,
-  changes: Parameters<AccountStore['runSecretsReseal']>[0],
-): Promise<number> {
-  const { rowCount } = await db.query(
-    `UPDATE task SET sealed_secrets = c.sealed FROM unnest($1::uuid[], $2::int[], $3::bytea[], $4::bytea[]) AS c(run_id, task, was, sealed)
-     WHERE task.run_id = c.run_id AND task.task = c.task AND task.sealed_secrets = c.was`,
-    [changes.map((c) => c.runId), changes.map((c) => c.task), changes.map((c) => c.from), changes.map((c) => c.to)],
-  );
-  return rowCount;
-}
-
-export async function secretList(db: Executor): ReturnType<AccountStore['secretList']> {
-  return (await db.query<{ name: string; sealed: Buffer }>('SELECT name, sealed FROM secret ORDER BY name')).rows;
-}
-
-export async function secretReseal(db: Executor, name: string, from: Uint8Array, to: Uint8Array): Promise<boolean> {
-  return (
-    (await db.query('UPDATE secret SET sealed = $3 WHERE name = $1 AND sealed = $2', [name, from, to])).rowCount > 0
-  );
 }

@@ -1,9 +1,16 @@
 /** What every server asks of the fleet by time: who may not link, who is drained, which servers live, and whether ways to hosts have changed. */
 import type { AgentId, ServerId } from '../../base/ids.ts';
-import type { FleetLook } from '../store.ts';
-import { workerRecord, type WorkerRow } from './fleet.ts';
-import { DB_NOW_MS } from './lease.ts';
+import type { FleetLook, FleetLookStore } from '../contract/fleet-look.ts';
+import { workerRecord, type WorkerRow } from './worker.ts';
+import { DB_NOW_MS } from './lease/lease.ts';
 import type { Executor } from './pool.ts';
+import type { StoreParts } from './store-parts.ts';
+
+export function fleetLookStore({ ownPool, now }: StoreParts): FleetLookStore {
+  return {
+    fleetLook: () => fleetLook(ownPool, now()),
+  };
+}
 
 /** One statement, for it is asked all day long. What was revoked and whose certificate has expired may not link anyway. */
 const FLEET_LOOK = `SELECT

@@ -12,17 +12,35 @@ import {
   type PlannedHost,
   type PlanWorld,
 } from '../../domain/inventory/host-plan.ts';
-import type { HostAccess, HostHop, HostStore, HostWriteOutcome } from '../host-store.ts';
-import type { AuditEntry } from '../store.ts';
-import { auditAppend } from './audit.ts';
-import { DIRECTORY_CHANGED, hostAccessChanged, hostAccessHold } from './fleet.ts';
+import type { AuditEntry } from '../contract/audit.ts';
+import type { HostAccess, HostAccessStore, HostHop, HostWriteOutcome } from '../contract/host-access.ts';
+import { auditAppend } from './audit/audit.ts';
+import { DIRECTORY_CHANGED, hostAccessChanged, hostAccessHold } from './host-versions.ts';
 import type { Executor, Pool } from './pool.ts';
-import { present } from './rows.ts';
+import { present } from './present.ts';
+import type { StoreParts } from './store-parts.ts';
+
+export function hostAccessStore({ pool, hints, now }: StoreParts): HostAccessStore {
+  return {
+    async hostImport(entries, how, entry) {
+      const answer = await hostImport(pool, entries, how, entry, now());
+      if (answer.kind === 'done' && !how.dryRun) hints.notify('hosts', '');
+      return answer;
+    },
+    async hostEdit(id, change, guarded, entry) {
+      const answer = await hostEdit(pool, id, change, guarded, entry, now());
+      if (answer.kind === 'edited') hints.notify('hosts', '');
+      return answer;
+    },
+    hostAccess: (id) => hostAccess(pool, id),
+    hostAccessList: (knownVersion) => hostAccessList(pool, knownVersion),
+  };
+}
 
 /** Hosts that one entry of the audit tells of: an entry stays readable, and an import of thousands is on record whole. */
 const AUDITED_AT_ONCE = 500;
 
-export async function hostImport(
+async function hostImport(
   pool: Pool,
   entries: readonly HostEntry[],
   options: { dryRun: boolean; onlyNew: boolean; guarded: GuardedLabels },
@@ -55,14 +73,14 @@ export async function hostImport(
   return orOnceMore(once);
 }
 
-export async function hostEdit(
+async function hostEdit(
   pool: Pool,
   id: HostId,
   entry: Omit<HostEntry, 'name'>,
   guarded: GuardedLabels,
   audit: AuditEntry,
   nowMs: number,
-): ReturnType<HostStore['hostEdit']> {
+): ReturnType<HostAccessStore['hostEdit']> {
   return orOnceMore(() =>
     pool.transaction(async (tx) => {
       await hostAccessHold(tx);
@@ -226,7 +244,7 @@ interface HopRow {
   keys: { algorithm: string; key: string }[];
 }
 
-export async function hostAccess(db: Executor, id: HostId): Promise<HostAccess> {
+async function hostAccess(db: Executor, id: HostId): Promise<HostAccess> {
   const { rows } = await db.query<HopRow>({
     name: 'host-access',
     // One deeper than may be: were a way ever too long, it would show as such and not as one that begins in the middle.
@@ -260,7 +278,7 @@ function hostHop(row: HopRow): HostHop {
   });
 }
 
-export async function hostAccessList(db: Executor, knownVersion?: number): ReturnType<HostStore['hostAccessList']> {
+async function hostAccessList(db: Executor, knownVersion?: number): ReturnType<HostAccessStore['hostAccessList']> {
   const { rows } = await db.query<{ value: number }>({
     name: 'host-access-version',
     text: "SELECT value FROM setting WHERE name = 'host-access'",

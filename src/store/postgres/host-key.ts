@@ -5,10 +5,21 @@
 import { createHash } from 'node:crypto';
 import { isUuid, type HostId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
-import type { HostKeyRecord, HostStore, NewHostKey } from '../host-store.ts';
-import type { Actor, AuditEntry } from '../store.ts';
-import { auditAppend } from './audit.ts';
+import type { Actor, AuditEntry } from '../contract/audit.ts';
+import type { HostKeyRecord, HostKeyStore, NewHostKey } from '../contract/host-key.ts';
+import { auditAppend } from './audit/audit.ts';
 import type { Executor, Pool } from './pool.ts';
+import type { StoreParts } from './store-parts.ts';
+
+export function hostKeyStore({ pool, now }: StoreParts): HostKeyStore {
+  return {
+    hostKeyList: (id) => hostKeyList(pool, id),
+    hostKeyRecord: (id, key, seenBy) => hostKeyRecord(pool, id, key, seenBy, now()),
+    hostKeyImport: (keys, entry) => hostKeyImport(pool, keys, entry, now()),
+    hostKeyAccept: (id, keyId, entry) => hostKeyAccept(pool, id, keyId, entry, now()),
+    hostKeyRemove: (id, keyId, entry) => hostKeyRemove(pool, id, keyId, entry, now()),
+  };
+}
 
 interface KeyRow {
   id: Buffer;
@@ -59,7 +70,7 @@ async function writeKey(
   );
 }
 
-export async function hostKeyList(db: Executor, id: HostId): Promise<readonly HostKeyRecord[]> {
+async function hostKeyList(db: Executor, id: HostId): Promise<readonly HostKeyRecord[]> {
   const { rows } = await db.query<KeyRow>('SELECT * FROM host_key WHERE host_id = $1 ORDER BY state, algorithm, id', [
     id,
   ]);
@@ -85,13 +96,13 @@ async function isOnWayInto(tx: Executor, zone: string, id: HostId): Promise<bool
   return rows.length > 0;
 }
 
-export async function hostKeyRecord(
+async function hostKeyRecord(
   pool: Pool,
   id: HostId,
   key: NewHostKey,
-  seenBy: Parameters<HostStore['hostKeyRecord']>[2],
+  seenBy: Parameters<HostKeyStore['hostKeyRecord']>[2],
   nowMs: number,
-): ReturnType<HostStore['hostKeyRecord']> {
+): ReturnType<HostKeyStore['hostKeyRecord']> {
   const { zone, workerId } = seenBy;
   const actor: Actor = {
     kind: 'system',
@@ -137,12 +148,12 @@ export async function hostKeyRecord(
   });
 }
 
-export async function hostKeyImport(
+async function hostKeyImport(
   pool: Pool,
-  hosts: Parameters<HostStore['hostKeyImport']>[0],
+  hosts: Parameters<HostKeyStore['hostKeyImport']>[0],
   audit: AuditEntry,
   nowMs: number,
-): ReturnType<HostStore['hostKeyImport']> {
+): ReturnType<HostKeyStore['hostKeyImport']> {
   const given = `SELECT DISTINCT ON (host_id, id) host_id, decode(id, 'hex') AS id, algorithm, decode(key, 'hex') AS key FROM jsonb_to_recordset($1::jsonb) AS k(host_id uuid, id text, algorithm text, key text) ORDER BY host_id, id`;
   return pool.transaction(async (tx) => {
     const names = hosts.map((host) => host.host);
@@ -198,13 +209,13 @@ export async function hostKeyImport(
   });
 }
 
-export async function hostKeyAccept(
+async function hostKeyAccept(
   pool: Pool,
   id: HostId,
   hexId: string,
   audit: AuditEntry,
   nowMs: number,
-): ReturnType<HostStore['hostKeyAccept']> {
+): ReturnType<HostKeyStore['hostKeyAccept']> {
   return pool.transaction(async (tx) => {
     if (!(await holdHost(tx, id))) return 'not-found';
     const { rows } = await tx.query<KeyRow>('SELECT * FROM host_key WHERE host_id = $1', [id]);
@@ -231,7 +242,7 @@ export async function hostKeyAccept(
   });
 }
 
-export async function hostKeyRemove(
+async function hostKeyRemove(
   pool: Pool,
   id: HostId,
   hexId: string,

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { DroverError } from '../../base/errors.ts';
 import type { Executor, Pool } from './pool.ts';
-import { assertRestored } from './restore-marker.ts';
+import { assertRestored } from './backup/restore-marker.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
 /** Any constant will do; it keeps two servers from migrating at the same time. */

@@ -2,19 +2,27 @@
 import { emptyAgentUpgradeCounts, type AgentUpgradeState } from '../../domain/upgrade/upgrade-machine.ts';
 import { planUpgrade } from '../../domain/upgrade/upgrade-plan.ts';
 import type { AgentId, HostId } from '../../base/ids.ts';
-import type {
-  Actor,
-  AgentUpgradeRecord,
-  AuditEntry,
-  NewUpgrade,
-  OrderedAgent,
-  Page,
-  Store,
-  UpgradeRecord,
-} from '../store.ts';
-import { auditAppend } from './audit.ts';
+import type { Actor, AuditEntry } from '../contract/audit.ts';
+import type { Page } from '../contract/page.ts';
+import type { AgentUpgradeRecord, NewUpgrade, OrderedAgent, UpgradeRecord, UpgradeStore } from '../contract/upgrade.ts';
+import { auditAppend } from './audit/audit.ts';
 import type { Executor, Pool } from './pool.ts';
-import { decodeCursor, encodeCursor, present } from './rows.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import { present } from './present.ts';
+import type { StoreParts } from './store-parts.ts';
+
+export function upgradeStore({ pool, ownPool, now }: StoreParts): UpgradeStore {
+  return {
+    upgradeCreate: (wanted, entry) => upgradeCreate(pool, wanted, entry, now()),
+    upgradeFetch: (id) => upgradeFetch(pool, id),
+    upgradeList: (page) => upgradeList(pool, page),
+    agentUpgradeList: (id, page) => agentUpgradeList(pool, id, page),
+    upgradeCancelRequest: (id, entry) => upgradeCancelRequest(pool, id, entry, now()),
+    upgradeActiveList: () => upgradeActiveList(ownPool),
+    upgradeAdvance: (id) => upgradeAdvance(ownPool, id, now()),
+    agentUpgradeHeard: (id, heard) => agentUpgradeHeard(ownPool, id, heard, now()),
+  };
+}
 
 interface UpgradeRow {
   id: string;
@@ -44,14 +52,14 @@ interface AgentUpgradeRow {
 }
 
 /** The unique index of hosts in hand is what refuses a second upgrade of a host; asking before would only be a guess. */
-export async function upgradeCreate(
+async function upgradeCreate(
   pool: Pool,
   upgrade: NewUpgrade,
   audit: AuditEntry,
   nowMs: number,
-): ReturnType<Store['upgradeCreate']> {
+): ReturnType<UpgradeStore['upgradeCreate']> {
   return pool
-    .transaction<Awaited<ReturnType<Store['upgradeCreate']>>>(async (tx) => {
+    .transaction<Awaited<ReturnType<UpgradeStore['upgradeCreate']>>>(async (tx) => {
       const busy = await tx.query<{ host_name: string }>(
         'SELECT host_name FROM agent_upgrade WHERE host_id = ANY ($1) AND finished_at_ms IS NULL ORDER BY host_name LIMIT 1',
         [upgrade.hosts.map((host) => host.id)],
@@ -91,15 +99,12 @@ export async function upgradeCreate(
 
 class HostsTaken extends Error {}
 
-export async function upgradeFetch(db: Executor, id: string): Promise<UpgradeRecord | undefined> {
+async function upgradeFetch(db: Executor, id: string): Promise<UpgradeRecord | undefined> {
   const { rows } = await db.query<UpgradeRow>('SELECT * FROM upgrade WHERE id = $1', [id]);
   return rows[0] && upgradeRecord(rows[0], await counts(db, id));
 }
 
-export async function upgradeList(
-  db: Executor,
-  page: { limit: number; cursor?: string },
-): Promise<Page<UpgradeRecord>> {
+async function upgradeList(db: Executor, page: { limit: number; cursor?: string }): Promise<Page<UpgradeRecord>> {
   const after = decodeCursor(page.cursor, ['uuid']);
   const { rows } = await db.query<UpgradeRow>(
     'SELECT * FROM upgrade WHERE $1::uuid IS NULL OR id < $1 ORDER BY id DESC LIMIT $2',
@@ -114,7 +119,7 @@ export async function upgradeList(
   });
 }
 
-export async function agentUpgradeList(
+async function agentUpgradeList(
   db: Executor,
   id: string,
   page: { limit: number; cursor?: string },
@@ -144,12 +149,12 @@ export async function agentUpgradeList(
   });
 }
 
-export async function upgradeCancelRequest(
+async function upgradeCancelRequest(
   pool: Pool,
   id: string,
   audit: AuditEntry,
   nowMs: number,
-): ReturnType<Store['upgradeCancelRequest']> {
+): ReturnType<UpgradeStore['upgradeCancelRequest']> {
   return pool.transaction(async (tx) => {
     const { rows } = await tx.query<UpgradeRow>('SELECT * FROM upgrade WHERE id = $1 FOR UPDATE', [id]);
     if (!rows[0]) return 'not-found';
@@ -161,7 +166,7 @@ export async function upgradeCancelRequest(
   });
 }
 
-export async function upgradeActiveList(db: Executor): Promise<readonly string[]> {
+async function upgradeActiveList(db: Executor): Promise<readonly string[]> {
   const { rows } = await db.query<{ id: string }>({
     name: 'upgrade-active',
     text: 'SELECT id FROM upgrade WHERE finished_at_ms IS NULL ORDER BY id LIMIT 100',
@@ -170,7 +175,7 @@ export async function upgradeActiveList(db: Executor): Promise<readonly string[]
 }
 
 /** One step of the plan, decided and written under the row's lock. */
-export async function upgradeAdvance(pool: Pool, id: string, nowMs: number): ReturnType<Store['upgradeAdvance']> {
+async function upgradeAdvance(pool: Pool, id: string, nowMs: number): ReturnType<UpgradeStore['upgradeAdvance']> {
   return pool.transaction(async (tx) => {
     const { rows } = await tx.query<UpgradeRow>(
       'SELECT * FROM upgrade WHERE id = $1 AND finished_at_ms IS NULL FOR UPDATE SKIP LOCKED',
@@ -240,10 +245,10 @@ export async function upgradeAdvance(pool: Pool, id: string, nowMs: number): Ret
 }
 
 /** What an agent said. An end lands once; whatever comes after it changes nothing. */
-export async function agentUpgradeHeard(
+async function agentUpgradeHeard(
   db: Executor,
   id: string,
-  heard: Parameters<Store['agentUpgradeHeard']>[1],
+  heard: Parameters<UpgradeStore['agentUpgradeHeard']>[1],
   nowMs: number,
 ): Promise<boolean> {
   const end =

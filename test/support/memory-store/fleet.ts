@@ -2,8 +2,8 @@
 import type { ServerId } from '../../../src/base/ids.ts';
 import { limits } from '../../../src/base/limits.ts';
 import { judgeInstance } from '../../../src/domain/agent/session-rule.ts';
-import type { AgentShown } from '../../../src/store/agent-session-store.ts';
-import type { Store } from '../../../src/store/store.ts';
+import type { AgentShown, AgentStore } from '../../../src/store/contract/agent.ts';
+import type { Store } from '../../../src/store/contract/store.ts';
 import type { MemoryTables } from './rows.ts';
 
 type In<K extends keyof Store> = Store[K] extends (...args: infer A) => unknown ? A[0] : never;
@@ -67,7 +67,7 @@ export function agentInstancesShow(
   tables: MemoryTables,
   shown: readonly AgentShown[],
   nowMs: number,
-): Awaited<ReturnType<Store['agentInstancesShow']>> {
+): Awaited<ReturnType<AgentStore['agentInstancesShow']>> {
   return shown.map(({ agentId, hostId, workerId, instance }) => {
     const agent = tables.agents.get(agentId);
     if (!agent || agent.isRevoked || agent.hostId !== hostId) return 'unknown';

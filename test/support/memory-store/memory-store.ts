@@ -5,7 +5,8 @@
  */
 import type { Clock } from '../../../src/base/clock.ts';
 import type { AgentId, HostId, WorkerId } from '../../../src/base/ids.ts';
-import type { HintTopic, Store } from '../../../src/store/store.ts';
+import type { HintTopic } from '../../../src/store/contract/hint.ts';
+import type { Store } from '../../../src/store/contract/store.ts';
 import * as fleet from './fleet.ts';
 import * as owner from './owner-commit.ts';
 import { MemoryTables } from './rows.ts';

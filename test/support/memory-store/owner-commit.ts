@@ -1,20 +1,19 @@
-/** What the owner of a partition decided, written at once or not at all, as `store/postgres/owner-commit.ts` does it. */
+/** What the owner of a partition decided, written at once or not at all, as `store/postgres/owner-commit/` does it. */
 import { createHash } from 'node:crypto';
 import { limits } from '../../../src/base/limits.ts';
 import type { RunId } from '../../../src/base/ids.ts';
 import { canRunMove, isTerminalRun } from '../../../src/domain/run/run-machine.ts';
-import type { CommitResult } from '../../../src/store/commit-result.ts';
+import type { LateReport } from '../../../src/store/contract/execution.ts';
+import type { Fence } from '../../../src/store/contract/lease.ts';
+import type { OutputChunk, StreamRecord } from '../../../src/store/contract/output.ts';
 import type {
+  CommitResult,
   ExecutionChange,
-  Fence,
-  LateReport,
   LateReportChange,
-  OutputChunk,
   OwnerCommit,
-  RunChange,
-  StreamRecord,
-  TimelineEntry,
-} from '../../../src/store/store.ts';
+} from '../../../src/store/contract/owner-commit.ts';
+import type { RunChange } from '../../../src/store/contract/run.ts';
+import type { TimelineEntry } from '../../../src/store/contract/timeline.ts';
 import { attemptKey, type ExecutionRow, type MemoryTables, type RunRow } from './rows.ts';
 import { supersede } from './runs.ts';
 

@@ -5,16 +5,13 @@ import type { AgentSessionRecord } from '../../../src/domain/agent/session-rule.
 import type { ExecutionState } from '../../../src/domain/run/execution-machine.ts';
 import type { RunState } from '../../../src/domain/run/run-machine.ts';
 import type { RunSpec } from '../../../src/domain/run/spec.ts';
-import type {
-  AuditEntry,
-  ExecutionRecord,
-  ExecutionSeed,
-  Fence,
-  LateReport,
-  RunRecord,
-  TimelineEntry,
-  WorkerRecord,
-} from '../../../src/store/store.ts';
+import type { AuditEntry } from '../../../src/store/contract/audit.ts';
+import type { ExecutionRecord, LateReport } from '../../../src/store/contract/execution.ts';
+import type { Fence } from '../../../src/store/contract/lease.ts';
+import type { ExecutionSeed } from '../../../src/store/contract/owner-commit.ts';
+import type { RunRecord } from '../../../src/store/contract/run.ts';
+import type { TimelineEntry } from '../../../src/store/contract/timeline.ts';
+import type { WorkerRecord } from '../../../src/store/contract/worker.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

@@ -1,23 +1,15 @@
-/** Runs of a store in memory: created, read, cancelled and retried, as `store/postgres/run.ts` and `run-create.ts` do it. */
+/** Runs of a store in memory: created, read, cancelled and retried, as `store/postgres/run/` does it. */
 import { DroverError } from '../../../src/base/errors.ts';
 import { limits } from '../../../src/base/limits.ts';
 import type { AttemptKey, ExecutionKey, RunId } from '../../../src/base/ids.ts';
 import { emptyCounts, type ExecutionState } from '../../../src/domain/run/execution-machine.ts';
 import { isTerminalRun } from '../../../src/domain/run/run-machine.ts';
-import type {
-  Actor,
-  AuditEntry,
-  ExecutionFilter,
-  ExecutionRecord,
-  ExecutionSeed,
-  NewRun,
-  OutputGroup,
-  Page,
-  RunRecord,
-  RunSeed,
-  Store,
-  StreamRecord,
-} from '../../../src/store/store.ts';
+import type { Actor, AuditEntry } from '../../../src/store/contract/audit.ts';
+import type { ExecutionFilter, ExecutionRecord } from '../../../src/store/contract/execution.ts';
+import type { OutputGroup, StreamRecord } from '../../../src/store/contract/output.ts';
+import type { ExecutionSeed, RunSeed } from '../../../src/store/contract/owner-commit.ts';
+import type { Page } from '../../../src/store/contract/page.ts';
+import type { NewRun, RunRecord, RunStore } from '../../../src/store/contract/run.ts';
 import { attemptKey, type ExecutionRow, type MemoryTables, type RunRow } from './rows.ts';
 
 const NOTHING: StreamRecord = { size: 0, head: 0, tail: 0 };
@@ -111,7 +103,7 @@ export function runCancelRequest(
   actor: Actor,
   audit: AuditEntry,
   nowMs: number,
-): Awaited<ReturnType<Store['runCancelRequest']>> {
+): Awaited<ReturnType<RunStore['runCancelRequest']>> {
   const run = tables.runs.get(id)?.run;
   if (!run) return 'not-found';
   if (isTerminalRun(run.state)) return 'already-finished';
@@ -127,7 +119,7 @@ export function runRetry(
   states: readonly ExecutionState[],
   audit: AuditEntry,
   nowMs: number,
-): Awaited<ReturnType<Store['runRetry']>> {
+): Awaited<ReturnType<RunStore['runRetry']>> {
   const row = tables.runs.get(id);
   if (!row) return { kind: 'not-found' };
   const { run } = row;

@@ -1,0 +1,62 @@
+/** Hosts: their labels and facts, whether they are linked, and how they leave. */
+import type { AgentId, HostId, WorkerId } from '../../base/ids.ts';
+import type { GuardedChange, GuardedLabels } from '../../domain/access/guarded-labels.ts';
+import type { HostAlgorithms, HostKeyPolicy } from '../../domain/inventory/host-draft.ts';
+import type { AuditEntry } from './audit.ts';
+import type { Page } from './page.ts';
+
+export interface HostRecord {
+  readonly id: HostId;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly agentId?: AgentId;
+  readonly linked: boolean;
+  readonly workerId?: WorkerId;
+  /** Last change of `linked`. */
+  readonly linkChangedAtMs?: number;
+  readonly createdAtMs: number;
+  readonly zone: string;
+  /** Absent: not reached over SSH. */
+  readonly address?: string;
+  readonly port: number;
+  readonly accountId?: string;
+  /** By name. */
+  readonly jumpHost?: string;
+  /** Name of the host that it looks like, until somebody has decided; no target matches it before. */
+  readonly twinOf?: string;
+  readonly hostKeyPolicy: HostKeyPolicy;
+  readonly algorithms?: HostAlgorithms;
+}
+
+export interface HostStore {
+  /** Set-based; `atMs` orders late writes of several servers. */
+  hostPresenceWrite(
+    changes: readonly { hostId: HostId; agentId: AgentId; workerId?: WorkerId; linked: boolean; atMs: number }[],
+  ): Promise<void>;
+  /** Hosts that are told as linked to a worker since before `atMs` and are not among these have left while nobody was there to note it. */
+  hostPresenceReconcile(snapshot: { workerId: WorkerId; linked: readonly HostId[]; atMs: number }): Promise<void>;
+  hostFactsWrite(
+    changes: readonly { hostId: HostId; agentId: AgentId; version: string; facts: Readonly<Record<string, unknown>> }[],
+  ): Promise<void>;
+  hostFetch(idOrName: string): Promise<HostRecord | undefined>;
+  hostList(
+    filter: { linked?: boolean; twins?: boolean },
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<HostRecord>>;
+  /** Everything a target expression can ask for, of all hosts, in name order; cached by the caller. `version` changes with any edit. */
+  hostDirectory(
+    knownVersion?: number,
+  ): Promise<
+    | { version: number; hosts: readonly { id: HostId; name: string; labels: Readonly<Record<string, string>> }[] }
+    | 'unchanged'
+  >;
+  /** Undefined: there is no such host. Refused where a guarded label would change. */
+  hostLabel(
+    id: HostId,
+    change: { set: Readonly<Record<string, string>>; remove: readonly string[] },
+    guarded: GuardedLabels,
+    audit: AuditEntry,
+  ): Promise<HostRecord | { readonly refused: GuardedChange } | undefined>;
+  hostRemove(id: HostId, audit: AuditEntry): Promise<'removed' | 'in-use' | 'is-jump-host' | 'not-found'>;
+}

@@ -1,0 +1,41 @@
+/** Tokens that agents and workers join with. */
+import type { HostId, TokenId } from '../../base/ids.ts';
+import type { Actor, AuditEntry } from './audit.ts';
+
+export interface JoinToken {
+  readonly id: TokenId;
+  readonly role: 'agent' | 'worker';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly zone: string;
+  /** Made for this host: whoever joins with it becomes that host's agent. */
+  readonly hostId?: HostId;
+  readonly usesLeft: number;
+  readonly expiresAtMs: number;
+  readonly createdAtMs: number;
+  readonly createdBy: Actor;
+}
+
+export interface JoinTokenStore {
+  joinTokenCreate(
+    token: {
+      id: TokenId;
+      hash: Uint8Array;
+      role: 'agent' | 'worker';
+      labels: Readonly<Record<string, string>>;
+      zone: string;
+      hostId?: HostId;
+      uses: number;
+      lifetimeMs: number;
+      /** Only hosts of these names, once each; they may be known already without an agent. */
+      hostNames?: readonly string[];
+    },
+    audit: AuditEntry,
+  ): Promise<JoinToken>;
+  /** Whether a token of this role would let somebody join now; nothing is used up. By hash. */
+  joinTokenCheck(
+    hash: Uint8Array,
+    role: 'agent' | 'worker',
+  ): Promise<'good' | 'join-token-invalid' | 'join-token-expired'>;
+  joinTokenList(): Promise<readonly JoinToken[]>;
+  joinTokenRevoke(id: TokenId, audit: AuditEntry): Promise<boolean>;
+}

@@ -1,0 +1,42 @@
+/** What executions have written: kept once per content, large output in chunks, read by range or folded into groups. */
+import type { AgentId, AttemptKey, RunId } from '../../base/ids.ts';
+import type { ExecutionState } from '../../domain/run/execution-machine.ts';
+import type { Fence } from './lease.ts';
+
+/** What one stream of an attempt left behind. */
+export interface StreamRecord {
+  readonly size: number;
+  readonly head: number;
+  readonly tail: number;
+  readonly digest?: Uint8Array;
+}
+
+/** One group of `runs output`: executions that ended alike with the same output. */
+export interface OutputGroup {
+  readonly state: ExecutionState;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly reason?: string;
+  readonly stdout: StreamRecord;
+  readonly stderr: StreamRecord;
+  readonly count: number;
+  /** At most as many as asked for, in ordinal order. */
+  readonly hosts: readonly string[];
+  /** Any one of them, to read the output from. */
+  readonly sample: AttemptKey;
+}
+
+export interface OutputChunk extends AttemptKey {
+  readonly stream: 1 | 2;
+  readonly seq: number;
+  readonly bytes: Uint8Array;
+  readonly agentId: AgentId;
+}
+
+export interface OutputStore {
+  outputGroups(runId: RunId, options: { hostsMax: number; groupsMax: number }): Promise<readonly OutputGroup[]>;
+  /** A range of the kept bytes (head and tail joined); undefined when nothing is kept. */
+  outputRead(key: AttemptKey, stream: 1 | 2, offset: number, length: number): Promise<Uint8Array | undefined>;
+  /** Idempotent by key. Kept while the attempt is out with its sender, or lost; answers the places of those whose attempt is the sender's, kept or not. */
+  outputChunkWrite(fence: Fence, chunks: readonly OutputChunk[]): Promise<ReadonlySet<number> | 'fenced'>;
+}

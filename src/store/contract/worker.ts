@@ -1,0 +1,35 @@
+/** Workers: how they join, what is seen of them, and whether they take work. */
+import type { WorkerId } from '../../base/ids.ts';
+import type { AuditEntry } from './audit.ts';
+
+export interface WorkerRecord {
+  readonly id: WorkerId;
+  readonly name: string;
+  readonly zone: string;
+  readonly agentAddress: string;
+  readonly linked: boolean;
+  readonly joinedAtMs: number;
+  readonly version?: string;
+  readonly publicKey: Uint8Array;
+  /** It takes no new work. */
+  readonly drained: boolean;
+  /** Since when it is cut off for good; absent while it is not. */
+  readonly revokedAtMs?: number;
+}
+
+export interface WorkerStore {
+  workerJoin(
+    join: { tokenHash: Uint8Array; name: string; version: string; publicKey: Uint8Array },
+    audit: Omit<AuditEntry, 'target'>,
+  ): Promise<
+    | { kind: 'joined'; workerId: WorkerId; zone: string }
+    | { kind: 'refused'; code: 'join-token-invalid' | 'join-token-expired' }
+  >;
+  workerSeen(worker: { id: WorkerId; agentAddress: string; version: string; linked: boolean }): Promise<void>;
+  workerList(): Promise<readonly WorkerRecord[]>;
+  workerFetch(id: WorkerId): Promise<WorkerRecord | undefined>;
+  /** For good. Audited where it changes something; undefined: there is no such worker. */
+  workerRevoke(id: WorkerId, audit: AuditEntry): Promise<WorkerRecord | undefined>;
+  /** Drained workers take no new work until they are resumed. Audited where it changes something; undefined: there is no such worker. */
+  workerDrain(id: WorkerId, drained: boolean, audit: AuditEntry): Promise<WorkerRecord | undefined>;
+}

@@ -1,0 +1,42 @@
+/** What a change of an execution says, column by column, as the arrays of a set-based statement. */
+import type { ExecutionChange } from '../../contract/owner-commit.ts';
+import { bytes } from '../bytes.ts';
+
+export type Cell = string | number | boolean | Buffer | null;
+
+/** Besides the ordinal: name, type, value. */
+export const EXECUTION_COLUMNS: readonly (readonly [
+  name: string,
+  type: string,
+  pick: (change: ExecutionChange) => Cell,
+])[] = [
+  ['task', 'int', (c) => c.task],
+  ['attempt', 'int', (c) => c.attempt],
+  ['allowed', 'text', (c) => `,${c.from.join(',')},`],
+  ['state', 'text', (c) => c.to],
+  ['agent_id', 'uuid', (c) => c.agentId ?? null],
+  ['agent_instance', 'uuid', (c) => c.agentInstance ?? null],
+  ['worker_id', 'uuid', (c) => c.workerId ?? null],
+  ['dispatched_at_ms', 'bigint', (c) => c.dispatchedAtMs ?? null],
+  ['started_at_ms', 'bigint', (c) => c.startedAtMs ?? null],
+  ['finished_at_ms', 'bigint', (c) => c.finishedAtMs ?? null],
+  ['exit_code', 'int', (c) => c.exitCode ?? null],
+  ['signal', 'text', (c) => c.signal ?? null],
+  ['reason', 'text', (c) => c.reason ?? null],
+  ['detail', 'text', (c) => c.detail ?? null],
+  ['settled_late', 'boolean', (c) => c.settledLate ?? false],
+  ['seq', 'bigint', (c) => c.seq],
+  ['out_size', 'bigint', (c) => c.stdout?.size ?? 0],
+  ['out_head', 'int', (c) => c.stdout?.head ?? 0],
+  ['out_tail', 'int', (c) => c.stdout?.tail ?? 0],
+  ['out_digest', 'bytea', (c) => bytes(c.stdout?.digest)],
+  ['err_size', 'bigint', (c) => c.stderr?.size ?? 0],
+  ['err_head', 'int', (c) => c.stderr?.head ?? 0],
+  ['err_tail', 'int', (c) => c.stderr?.tail ?? 0],
+  ['err_digest', 'bytea', (c) => bytes(c.stderr?.digest)],
+];
+
+/** Columns that a new attempt starts without. */
+export const FRESH_ATTEMPT = `state = 'waiting', attempt = attempt + 1, agent_id = NULL, agent_instance = NULL, worker_id = NULL, dispatched_at_ms = NULL, started_at_ms = NULL, finished_at_ms = NULL,
+  exit_code = NULL, signal = NULL, reason = NULL, detail = NULL, settled_late = false, out_size = 0, out_head = 0, out_tail = 0, out_digest = NULL,
+  err_size = 0, err_head = 0, err_tail = 0, err_digest = NULL`;

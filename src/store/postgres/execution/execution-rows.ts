@@ -1,0 +1,118 @@
+/** Rows of executions to records. One place, so that a renamed column breaks here and nowhere else. */
+import type { AgentId, HostId, RunId, WorkerId } from '../../../base/ids.ts';
+import type { ExecutionState } from '../../../domain/run/execution-machine.ts';
+import type { ExecutionRecord, LateReport } from '../../contract/execution.ts';
+import type { StreamRecord } from '../../contract/output.ts';
+import { present } from '../present.ts';
+
+export interface ExecutionRow {
+  run_id: string;
+  task: number;
+  ordinal: number;
+  host_id: string;
+  host_name: string;
+  state: ExecutionState;
+  attempt: number;
+  round: number;
+  failures_in_round: number;
+  agent_id: string | null;
+  agent_instance: string | null;
+  worker_id: string | null;
+  dispatched_at_ms: number | null;
+  started_at_ms: number | null;
+  finished_at_ms: number | null;
+  exit_code: number | null;
+  signal: string | null;
+  reason: string | null;
+  detail: string | null;
+  settled_late: boolean;
+  seq: number;
+  out_size: number;
+  out_head: number;
+  out_tail: number;
+  out_digest: Uint8Array | null;
+  err_size: number;
+  err_head: number;
+  err_tail: number;
+  err_digest: Uint8Array | null;
+}
+
+export function executionRecord(row: ExecutionRow): ExecutionRecord {
+  return present<ExecutionRecord>({
+    runId: row.run_id as RunId,
+    task: row.task,
+    ordinal: row.ordinal,
+    attempt: row.attempt,
+    hostId: row.host_id as HostId,
+    hostName: row.host_name,
+    state: row.state,
+    round: row.round,
+    via: row.agent_id === null ? undefined : row.agent_id === row.worker_id ? 'ssh' : 'agent',
+    workerId: row.worker_id as WorkerId | null,
+    agentId: row.agent_id as AgentId | null,
+    dispatchedAtMs: row.dispatched_at_ms,
+    startedAtMs: row.started_at_ms,
+    finishedAtMs: row.finished_at_ms,
+    exitCode: row.exit_code,
+    signal: row.signal,
+    reason: row.reason,
+    detail: row.detail,
+    settledLate: row.settled_late,
+    seq: row.seq,
+    stdout: streamOf(row, 'out'),
+    stderr: streamOf(row, 'err'),
+  });
+}
+
+export interface LateReportRow
+  extends Pick<
+    ExecutionRow,
+    | 'attempt'
+    | 'started_at_ms'
+    | 'exit_code'
+    | 'signal'
+    | 'reason'
+    | 'detail'
+    | 'out_size'
+    | 'out_head'
+    | 'out_tail'
+    | 'out_digest'
+    | 'err_size'
+    | 'err_head'
+    | 'err_tail'
+    | 'err_digest'
+  > {
+  state: LateReport['state'];
+  received_at_ms: number;
+  finished_at_ms: number;
+}
+
+export function lateReport(row: LateReportRow): LateReport {
+  return present<LateReport>({
+    state: row.state,
+    receivedAtMs: row.received_at_ms,
+    startedAtMs: row.started_at_ms,
+    finishedAtMs: row.finished_at_ms,
+    exitCode: row.exit_code,
+    signal: row.signal,
+    reason: row.reason,
+    detail: row.detail,
+    stdout: streamOf(row, 'out'),
+    stderr: streamOf(row, 'err'),
+  });
+}
+
+export function streamOf(
+  row: Pick<
+    ExecutionRow,
+    'out_size' | 'out_head' | 'out_tail' | 'out_digest' | 'err_size' | 'err_head' | 'err_tail' | 'err_digest'
+  >,
+  stream: 'out' | 'err',
+): StreamRecord {
+  return present<StreamRecord>({
+    size: row[`${stream}_size`],
+    head: row[`${stream}_head`],
+    tail: row[`${stream}_tail`],
+    digest: row[`${stream}_digest`],
+  });
+}

@@ -1,0 +1,123 @@
+/** What executions have written: chunks as they come, and the kept output for reading. */
+import type { AttemptKey, RunId } from '../../base/ids.ts';
+import { limits } from '../../base/limits.ts';
+import type { ExecutionState } from '../../domain/run/execution-machine.ts';
+import type { Fence } from '../contract/lease.ts';
+import type { OutputChunk, OutputGroup, OutputStore } from '../contract/output.ts';
+import { groupByRun } from './by-run.ts';
+import { bytes } from './bytes.ts';
+import { type ExecutionRow, streamOf } from './execution/execution-rows.ts';
+import { chunksRead } from './execution/execution.ts';
+import { isFenceHeld } from './lease/fence.ts';
+import type { Executor, Pool } from './pool.ts';
+import { present } from './present.ts';
+import type { StoreParts } from './store-parts.ts';
+
+export function outputStore({ pool, ownPool }: StoreParts): OutputStore {
+  return {
+    outputGroups: (id, groups) => outputGroups(pool, id, groups),
+    outputRead: (key, stream, offset, length) => outputRead(pool, key, stream, offset, length),
+    outputChunkWrite: (fence, chunks) => outputChunkWrite(ownPool, fence, chunks),
+  };
+}
+
+export async function outputGroups(
+  db: Executor,
+  runId: RunId,
+  options: { hostsMax: number; groupsMax: number },
+): Promise<readonly OutputGroup[]> {
+  const { rows } = await db.query<
+    ExecutionRow & { count: number; hosts: string[]; first: { task: number; ordinal: number; attempt: number } }
+  >(
+    `SELECT state, exit_code, signal, reason, out_size, out_head, out_tail, out_digest, err_size, err_head, err_tail, err_digest, count(*) AS count,
+            (array_agg(host_name ORDER BY task, ordinal))[1:$2] AS hosts,
+            (array_agg(jsonb_build_object('task', task, 'ordinal', ordinal, 'attempt', attempt) ORDER BY task, ordinal))[1] AS first
+     FROM execution WHERE run_id = $1
+     GROUP BY state, exit_code, signal, reason, out_size, out_head, out_tail, out_digest, err_size, err_head, err_tail, err_digest
+     ORDER BY count DESC, min(ordinal) LIMIT $3`,
+    [runId, options.hostsMax, options.groupsMax],
+  );
+  return rows.map((row) =>
+    present<OutputGroup>({
+      state: row.state as ExecutionState,
+      exitCode: row.exit_code,
+      signal: row.signal,
+      reason: row.reason,
+      stdout: streamOf(row, 'out'),
+      stderr: streamOf(row, 'err'),
+      count: row.count,
+      hosts: row.hosts,
+      sample: { runId, ...row.first },
+    }),
+  );
+}
+
+/** Small output lies once per content, large output in chunks of one size; both are read by range without reading the rest. */
+export async function outputRead(
+  db: Executor,
+  key: AttemptKey,
+  stream: 1 | 2,
+  offset: number,
+  length: number,
+): Promise<Uint8Array | undefined> {
+  const digestColumn = stream === 1 ? 'out_digest' : 'err_digest';
+  const from = (table: string): string =>
+    `SELECT ${digestColumn} AS digest FROM ${table} WHERE run_id = $1 AND task = $2 AND ordinal = $3 AND attempt = $4`;
+  const attempt = await db.query<{ digest: Buffer | null }>(
+    `${from('execution')} UNION ALL ${from('execution_history')} UNION ALL ${from('late_report')}`,
+    [key.runId, key.task, key.ordinal, key.attempt],
+  );
+  // A lost attempt has left nothing, but perhaps its late report has.
+  const row = attempt.rows.find((told) => told.digest !== null) ?? attempt.rows[0];
+  if (!row) return undefined;
+  if (row.digest === null || offset >= limits.outputKeptBytesMax) return new Uint8Array(0);
+  const blob = await db.query<{ bytes: Buffer }>(
+    'SELECT substr(bytes, $3, $4) AS bytes FROM output_blob WHERE run_id = $1 AND digest = $2',
+    [key.runId, row.digest, offset + 1, length],
+  );
+  if (blob.rows[0]) return blob.rows[0].bytes;
+  return chunksRead(db, key, stream, offset, length);
+}
+
+const ATTEMPT_IS = (table: string): string =>
+  `${table}.run_id = $1 AND ${table}.task = told.task AND ${table}.ordinal = told.ordinal AND ${table}.attempt = told.attempt`;
+
+const CHUNKS_WRITE = `WITH told AS (SELECT * FROM unnest($2::int[], $3::int[], $4::int[], $5::uuid[], $6::int[], $7::int[], $8::bytea[]) WITH ORDINALITY AS c(task, ordinal, attempt, agent_id, stream, seq, bytes, n)),
+  known AS (SELECT told.*, e.state FROM told JOIN execution e ON ${ATTEMPT_IS('e')} AND e.agent_id = told.agent_id
+    UNION ALL
+    SELECT told.*, CASE WHEN l.run_id IS NULL THEN h.state ELSE 'told' END FROM told
+    JOIN execution_history h ON ${ATTEMPT_IS('h')} AND h.agent_id = told.agent_id LEFT JOIN late_report l ON ${ATTEMPT_IS('l')}),
+  written AS (INSERT INTO output_chunk (run_id, task, ordinal, attempt, stream, seq, bytes)
+    SELECT $1, task, ordinal, attempt, stream, seq, bytes FROM known WHERE state IN ('dispatched', 'running', 'lost') ON CONFLICT DO NOTHING)
+  SELECT n FROM known`;
+
+/** Written before the report that refers to it; a repeated chunk is the same chunk. */
+export async function outputChunkWrite(
+  pool: Pool,
+  fence: Fence,
+  chunks: readonly OutputChunk[],
+): Promise<ReadonlySet<number> | 'fenced'> {
+  return pool.transaction(async (tx) => {
+    if (!(await isFenceHeld(tx, fence))) return 'fenced';
+    const known = new Set<number>();
+    for (const [runId, indexes] of groupByRun(chunks)) {
+      const own = indexes.map((i) => chunks[i]!);
+      const { rows } = await tx.query<{ n: number }>({
+        name: 'chunks-write',
+        text: CHUNKS_WRITE,
+        values: [
+          runId,
+          own.map((c) => c.task),
+          own.map((c) => c.ordinal),
+          own.map((c) => c.attempt),
+          own.map((c) => c.agentId),
+          own.map((c) => c.stream),
+          own.map((c) => c.seq),
+          own.map((c) => bytes(c.bytes)),
+        ],
+      });
+      for (const { n } of rows) known.add(indexes[n - 1]!);
+    }
+    return known;
+  });
+}

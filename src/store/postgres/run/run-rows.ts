@@ -1,0 +1,67 @@
+/** Rows of runs to records. One place, so that a renamed column breaks here and nowhere else. */
+import { Packr } from 'msgpackr';
+import type { RunId } from '../../../base/ids.ts';
+import type { ExecutionCounts } from '../../../domain/run/execution-machine.ts';
+import type { RunState } from '../../../domain/run/run-machine.ts';
+import type { RunSpec } from '../../../domain/run/spec.ts';
+import type { Actor } from '../../contract/audit.ts';
+import type { RunRecord } from '../../contract/run.ts';
+import { present } from '../present.ts';
+
+const packr = new Packr({ useRecords: false });
+
+export function packSpec(spec: RunSpec): Buffer {
+  return packr.pack(spec);
+}
+
+export function unpackSpec(bytes: Uint8Array): RunSpec {
+  return packr.unpack(bytes) as RunSpec;
+}
+
+export interface RunRow {
+  id: string;
+  partition: number;
+  name: string;
+  reason: string;
+  created_by: Actor;
+  state: RunState;
+  round: number;
+  target_expression: string;
+  host_count: number;
+  counts: ExecutionCounts;
+  created_at_ms: number;
+  round_started_at_ms: number;
+  started_at_ms: number | null;
+  finished_at_ms: number | null;
+  earlier_rounds_ms: number;
+  cancel_requested_at_ms: number | null;
+  cancel_requested_by: string | null;
+  seq: number;
+}
+
+export function runRecord(row: RunRow): RunRecord {
+  return present<RunRecord>({
+    id: row.id as RunId,
+    partition: row.partition,
+    name: row.name,
+    reason: row.reason,
+    createdBy: row.created_by,
+    state: row.state,
+    round: row.round,
+    targetExpression: row.target_expression,
+    hostCount: row.host_count,
+    counts: row.counts,
+    createdAtMs: row.created_at_ms,
+    roundStartedAtMs: row.round_started_at_ms,
+    startedAtMs: row.started_at_ms,
+    finishedAtMs: row.finished_at_ms,
+    earlierRoundsMs: row.earlier_rounds_ms,
+    cancelRequestedAtMs: row.cancel_requested_at_ms,
+    cancelRequestedBy: row.cancel_requested_by,
+    seq: row.seq,
+    spec: undefined,
+  });
+}
+
+export const RUN_COLUMNS = `id, partition, name, reason, created_by, state, round, target_expression, host_count, counts, created_at_ms, round_started_at_ms, started_at_ms,
+  finished_at_ms, earlier_rounds_ms, cancel_requested_at_ms, cancel_requested_by, seq`;

@@ -1,0 +1,54 @@
+/** What happened to runs, entry by entry. */
+import type { RunId } from '../../base/ids.ts';
+import type { TimelineEntry, TimelineStore } from '../contract/timeline.ts';
+import type { Executor } from './pool.ts';
+import type { StoreParts } from './store-parts.ts';
+
+export function timelineStore({ pool }: StoreParts): TimelineStore {
+  return {
+    timelineList: (id, page) => timelineList(pool, id, page),
+    timelineAfter: (id, after, page) => timelineAfter(pool, id, after, page),
+  };
+}
+
+export async function timelineList(
+  db: Executor,
+  id: RunId,
+  page: { limit: number; afterSeq?: number },
+): Promise<readonly TimelineEntry[]> {
+  const { rows } = await db.query<{ seq: number; at_ms: number; kind: string; detail: Record<string, unknown> }>(
+    'SELECT seq, at_ms, kind, detail FROM run_event WHERE run_id = $1 AND seq > $2 ORDER BY seq, at_ms LIMIT $3',
+    [id, page.afterSeq ?? 0, page.limit],
+  );
+  return rows.map((row) => ({ runId: id, seq: row.seq, atMs: row.at_ms, kind: row.kind, detail: row.detail }));
+}
+
+export async function timelineAfter(
+  db: Executor,
+  id: RunId,
+  after: { seq: number; skip: number },
+  page: { toSeq: number; limit: number },
+): Promise<readonly TimelineEntry[]> {
+  const { rows } = await db.query<{ seq: number; at_ms: number; kind: string; detail: Record<string, unknown> }>({
+    name: 'timeline-after',
+    text: `SELECT seq, at_ms, kind, detail FROM run_event WHERE run_id = $1 AND seq > $2 AND seq <= $3
+           ORDER BY seq, at_ms, kind OFFSET $4 LIMIT $5`,
+    values: [id, after.seq, page.toSeq, after.skip, page.limit],
+  });
+  return rows.map((row) => ({ runId: id, seq: row.seq, atMs: row.at_ms, kind: row.kind, detail: row.detail }));
+}
+
+export async function timelineWrite(tx: Executor, entries: readonly TimelineEntry[]): Promise<void> {
+  if (entries.length === 0) return;
+  await tx.query({
+    name: 'timeline-write',
+    text: `INSERT INTO run_event (run_id, seq, kind, at_ms, detail) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::jsonb[]) ON CONFLICT DO NOTHING`,
+    values: [
+      entries.map((e) => e.runId),
+      entries.map((e) => e.seq),
+      entries.map((e) => e.kind),
+      entries.map((e) => e.atMs),
+      entries.map((e) => JSON.stringify(e.detail)),
+    ],
+  });
+}

@@ -1,0 +1,131 @@
+/** Workers: how they join, what is seen of them, and whether they take work. */
+import { isUuid, newId, type WorkerId } from '../../base/ids.ts';
+import type { AuditEntry } from '../contract/audit.ts';
+import type { WorkerRecord, WorkerStore } from '../contract/worker.ts';
+import { auditAppend } from './audit/audit.ts';
+import { joinTokenHold, joinTokenUse } from './join-token.ts';
+import type { Executor, Pool } from './pool.ts';
+import { present } from './present.ts';
+import type { StoreParts } from './store-parts.ts';
+
+export function workerStore({ pool, ownPool, hints, now }: StoreParts): WorkerStore {
+  return {
+    workerJoin: (join, entry) => workerJoin(pool, join, entry, now()),
+    workerSeen: (worker) => workerSeen(ownPool, worker),
+    workerList: () => workerList(pool),
+    workerFetch: (id) => workerFetch(ownPool, id),
+    async workerRevoke(id, entry) {
+      const worker = await workerRevoke(pool, id, entry, now());
+      if (worker) hints.notify('fleet', id);
+      return worker;
+    },
+    async workerDrain(id, drained, entry) {
+      const worker = await workerDrain(pool, id, drained, entry, now());
+      if (worker) hints.notify('fleet', id);
+      return worker;
+    },
+  };
+}
+
+type In<K extends keyof WorkerStore> = Parameters<WorkerStore[K]>[0];
+
+async function workerJoin(
+  pool: Pool,
+  join: In<'workerJoin'>,
+  audit: Omit<AuditEntry, 'target'>,
+  nowMs: number,
+): ReturnType<WorkerStore['workerJoin']> {
+  return pool.transaction(async (tx) => {
+    const token = await joinTokenHold(tx, join.tokenHash, 'worker', nowMs);
+    if (typeof token === 'string') return { kind: 'refused', code: token };
+    await joinTokenUse(tx, token.id);
+    const workerId = newId<'worker'>();
+    await tx.query(
+      'INSERT INTO worker (id, name, zone, version, public_key, joined_at_ms) VALUES ($1, $2, $3, $4, $5, $6)',
+      [workerId, join.name, token.zone, join.version, join.publicKey, nowMs],
+    );
+    await auditAppend(tx, { ...audit, target: `worker/${join.name}` }, nowMs);
+    return { kind: 'joined', workerId, zone: token.zone };
+  });
+}
+
+async function workerSeen(db: Executor, worker: In<'workerSeen'>): Promise<void> {
+  await db.query('UPDATE worker SET agent_address = $2, version = $3, linked = $4 WHERE id = $1', [
+    worker.id,
+    worker.agentAddress,
+    worker.version,
+    worker.linked,
+  ]);
+}
+
+async function workerList(db: Executor): Promise<readonly WorkerRecord[]> {
+  const { rows } = await db.query<WorkerRow>('SELECT * FROM worker ORDER BY name, id');
+  return rows.map(workerRecord);
+}
+
+export interface WorkerRow {
+  id: WorkerId;
+  name: string;
+  zone: string;
+  agent_address: string;
+  linked: boolean;
+  joined_at_ms: number;
+  version: string | null;
+  public_key: Buffer;
+  drained: boolean;
+  revoked_at_ms: number | null;
+}
+
+export function workerRecord(row: WorkerRow): WorkerRecord {
+  return present<WorkerRecord>({
+    id: row.id,
+    name: row.name,
+    zone: row.zone,
+    agentAddress: row.agent_address,
+    linked: row.linked,
+    joinedAtMs: row.joined_at_ms,
+    version: row.version,
+    publicKey: row.public_key,
+    drained: row.drained,
+    revokedAtMs: row.revoked_at_ms,
+  });
+}
+
+async function workerFetch(db: Executor, id: WorkerId): Promise<WorkerRecord | undefined> {
+  if (!isUuid(id)) return undefined;
+  const { rows } = await db.query<WorkerRow>('SELECT * FROM worker WHERE id = $1', [id]);
+  return rows[0] && workerRecord(rows[0]);
+}
+
+/** Changes and audits only what is not revoked yet. */
+async function workerRevoke(
+  pool: Pool,
+  id: WorkerId,
+  audit: AuditEntry,
+  nowMs: number,
+): Promise<WorkerRecord | undefined> {
+  return pool.transaction(async (tx) => {
+    const { rows } = await tx.query<WorkerRow>(
+      'UPDATE worker SET revoked_at_ms = $2 WHERE id = $1 AND revoked_at_ms IS NULL RETURNING *',
+      [id, nowMs],
+    );
+    if (rows[0]) await auditAppend(tx, audit, nowMs);
+    return rows[0] ? workerRecord(rows[0]) : workerFetch(tx, id);
+  });
+}
+
+async function workerDrain(
+  pool: Pool,
+  id: WorkerId,
+  drained: boolean,
+  audit: AuditEntry,
+  nowMs: number,
+): Promise<WorkerRecord | undefined> {
+  return pool.transaction(async (tx) => {
+    const { rows } = await tx.query<WorkerRow>('SELECT * FROM worker WHERE id = $1 FOR UPDATE', [id]);
+    if (!rows[0] || rows[0].drained === drained) return rows[0] && workerRecord(rows[0]);
+    await tx.query('UPDATE worker SET drained = $2 WHERE id = $1', [id, drained]);
+    await auditAppend(tx, audit, nowMs);
+    return workerRecord({ ...rows[0], drained });
+  });
+}
