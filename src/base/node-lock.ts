@@ -17,6 +17,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { DroverError } from './errors.ts';
 import { makeFolder } from './node-folder.ts';
+import { systemWordsOf } from './system-words.ts';
 
 const MARKER = 'drover.json';
 const HOLDER_ANSWER_MS = 500;
@@ -34,7 +35,7 @@ export async function acquireFolderLock(
     accessSync(folder, constants.W_OK);
   } catch (error) {
     throw new DroverError('data-folder-unwritable', {
-      detail: `The data folder ${folder} cannot be written: ${(error as Error).message}. Choose another with --data.`,
+      detail: `The data folder ${folder} cannot be written: ${systemWordsOf(error, folder)}. Choose another with --data.`,
       cause: error,
     });
   }

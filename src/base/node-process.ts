@@ -1,6 +1,8 @@
 /** How a long-lived process begins and ends: signals, a parent that goes away, and one line that says what went wrong. */
 import { DroverError, errorCodeOf } from './errors.ts';
+import { exitOfError } from './exit-codes.ts';
 import type { Log } from './log.ts';
+import { isAboutPath, systemWords } from './system-words.ts';
 
 /** Longest that an orderly end may take. */
 const STOP_MS = 10_000;
@@ -52,13 +54,16 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
         })
       : (thrown as { code?: unknown }).code === 'ENOSPC'
         ? new DroverError('data-folder-unwritable', {
-            detail: `No space is left on the disk (${(thrown as Error).message}). Make room, then start again.`,
+            detail: `No space is left on the disk${isAboutPath(thrown) ? ` (${thrown.path})` : ''}. Make room, then start again.`,
             cause: thrown,
           })
         : thrown;
     if (error instanceof DroverError) process.stderr.write(`drover: ${error.detail} (${error.code})\n`);
+    // Whoever opens a file says what it was for; this is for those that nobody thought of.
+    else if (isAboutPath(error))
+      process.stderr.write(`drover: ${error.path}: ${systemWords(error)} (${error.syscall} was refused)\n`);
     else process.stderr.write(`drover: ${(error as Error).stack ?? String(error)} (${errorCodeOf(error)})\n`);
-    process.exit(errorCodeOf(error) === 'bad-input' ? 2 : 1);
+    process.exit(exitOfError(errorCodeOf(error)));
   }
 }
 

@@ -1,5 +1,5 @@
 /** What both ports speak: TLS 1.3 by preference, and of 1.2 the suites that encrypt and authenticate in one step, with forward secrecy. */
-export const TLS_SUITES = [
+const TLS_SUITES = [
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',
   'TLS_AES_128_GCM_SHA256',
@@ -10,3 +10,5 @@ export const TLS_SUITES = [
   'ECDHE-RSA-CHACHA20-POLY1305',
   'ECDHE-RSA-AES128-GCM-SHA256',
 ].join(':');
+
+export const TLS_SPOKEN = { minVersion: 'TLSv1.2', ciphers: TLS_SUITES, honorCipherOrder: true } as const;

@@ -2,6 +2,7 @@
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DroverError } from '../base/errors.ts';
+import { systemWordsOf } from '../base/system-words.ts';
 
 /** Of the file while it is written. */
 export const PART_SUFFIX = '.part';
@@ -64,9 +65,9 @@ async function writeWhole(file: FileHandle, bytes: Uint8Array): Promise<void> {
 }
 
 async function unwritable<T>(path: string, work: () => Promise<T>): Promise<T> {
-  return work().catch((error: Error) => {
+  return work().catch((error: unknown) => {
     throw new DroverError('backup-unwritable', {
-      detail: `The backup cannot be written to ${path}: ${error.message}`,
+      detail: `The backup cannot be written to ${path}: ${systemWordsOf(error, path)}.`,
       cause: error,
     });
   });

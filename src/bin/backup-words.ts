@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { BackupHeader, BackupSummary } from '../backup/backup-format.ts';
 import { readBackup, type BackupPart } from '../backup/backup-reader.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
+import { systemWords } from '../base/system-words.ts';
 import { PART_SUFFIX } from './backup-place.ts';
 
 /** The server's own folder is inside that of `drover up`. */
@@ -25,7 +26,7 @@ export function told(header: BackupHeader, summary: BackupSummary): Record<strin
 /** What is in the backup at `path`; `-` is the standard input. Throws `backup-damaged`, or `bad-input` when it cannot be read. */
 export async function* backupAt(path: string): AsyncGenerator<BackupPart, void> {
   try {
-    yield* readBackup(readOrSay(path === '-' ? process.stdin : createReadStream(path)));
+    yield* readBackup(readOrSay(path, path === '-' ? process.stdin : createReadStream(path)));
   } catch (error) {
     if (errorCodeOf(error) !== 'backup-damaged' || !path.endsWith(PART_SUFFIX)) throw error;
     throw new DroverError('backup-damaged', {
@@ -36,12 +37,12 @@ export async function* backupAt(path: string): AsyncGenerator<BackupPart, void> 
 }
 
 /** A file that cannot be read is the caller's to mend. */
-async function* readOrSay(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+async function* readOrSay(path: string, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   try {
     yield* source;
   } catch (error) {
     throw new DroverError('bad-input', {
-      detail: `The backup cannot be read: ${(error as Error).message}`,
+      detail: `The backup ${path === '-' ? 'on the standard input' : path} cannot be read: ${systemWords(error)}.`,
       cause: error,
     });
   }

@@ -8,6 +8,7 @@ import { DroverError } from '../base/errors.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { runMain } from '../base/node-process.ts';
+import { systemWords } from '../base/system-words.ts';
 import { startDatabaseForRestore } from '../embedded/database-of-folder.ts';
 import { findMasterKey, type MasterKey } from '../pki/sealer.ts';
 import { currentRole } from '../store/postgres/owner-role.ts';
@@ -33,8 +34,7 @@ async function main(): Promise<void> {
   const dataDir = resolve(values.data ?? (external ? serverDataDir() : upDataDir()));
   const keyFile = masterKeyFile(dataDir, external);
   const given = values['master-key'];
-  if (given !== undefined && !existsSync(given))
-    throw new DroverError('bad-input', { detail: `There is no file ${given}, given with --master-key.` });
+  if (given !== undefined) assertReadable(given);
   const masterKey = findMasterKey(given ?? keyFile, given === undefined ? process.env.DROVER_MASTER_KEY : undefined);
 
   const progress = new Progress();
@@ -83,6 +83,18 @@ async function main(): Promise<void> {
   } finally {
     progress.clear();
     await database.close();
+  }
+}
+
+/** A key that was named is meant: nobody goes on with another because it cannot be read. */
+function assertReadable(path: string): void {
+  try {
+    readFileSync(path);
+  } catch (error) {
+    throw new DroverError('bad-input', {
+      detail: `--master-key ${path} cannot be read: ${systemWords(error)}.`,
+      cause: error,
+    });
   }
 }
 

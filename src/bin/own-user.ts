@@ -4,6 +4,7 @@ import { chownSync, lchownSync, lstatSync, readdirSync, statSync } from 'node:fs
 import { join } from 'node:path';
 import { DroverError } from '../base/errors.ts';
 import { makeFolder } from '../base/node-folder.ts';
+import { systemWordsOf } from '../base/system-words.ts';
 import { findAccount, unreachableParent } from '../drivers/process/account.ts';
 
 /** Throws `user-unknown`, and `data-folder-unwritable` when the user does not get to the folder. Who is that user already stays so. */
@@ -23,7 +24,7 @@ export function becomeUser(name: string, dataDir: string): void {
     makeFolder(dataDir, 0o700);
   } catch (error) {
     throw new DroverError('data-folder-unwritable', {
-      detail: `The data folder ${dataDir} cannot be made: ${(error as Error).message}. Choose another with --data.`,
+      detail: `The data folder ${dataDir} cannot be made: ${systemWordsOf(error, dataDir)}. Choose another with --data.`,
       cause: error,
     });
   }

@@ -3,7 +3,7 @@ import { dataOf, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { limits } from '../base/limits.ts';
 import { answer, command, withUtc, type AnswerFlags } from './command.ts';
-import { EXIT } from './exit.ts';
+import { EXIT } from '../base/exit-codes.ts';
 import { Faults, number } from './input.ts';
 import { paintOf } from './out.ts';
 import { table, timeText } from './render.ts';

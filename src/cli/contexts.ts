@@ -6,6 +6,7 @@ import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../base/node-folder.ts';
+import { systemWords, systemWordsOf } from '../base/system-words.ts';
 import { UsageError } from './exit.ts';
 
 export interface Credentials {
@@ -108,9 +109,7 @@ function store({ current, contexts }: StoredContexts): string {
     chmodSync(`${path}.new`, 0o600);
     renameSync(`${path}.new`, path);
   } catch (error) {
-    throw new UsageError(
-      `${path} cannot be written: ${(error as NodeJS.ErrnoException).code}. XDG_CONFIG_HOME says where else.`,
-    );
+    throw new UsageError(`${path} cannot be written: ${systemWordsOf(error, path)}. XDG_CONFIG_HOME says where else.`);
   }
   return path;
 }
@@ -120,7 +119,7 @@ function removeFile(): void {
   try {
     rmSync(path);
   } catch (error) {
-    throw new UsageError(`${path} cannot be removed: ${(error as NodeJS.ErrnoException).code}.`);
+    throw new UsageError(`${path} cannot be removed: ${systemWords(error)}.`);
   }
 }
 
@@ -154,7 +153,7 @@ function readJson<T>(path: string, take: (document: unknown) => T | undefined): 
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (['ENOENT', 'ENOTDIR'].includes(String(code))) return undefined;
-    if (code) throw new UsageError(`${path} cannot be read: ${code}.`);
+    if (code) throw new UsageError(`${path} cannot be read: ${systemWords(error)}.`);
   }
   throw new UsageError(`${path} is damaged. Log in again, or remove it.`);
 }

@@ -1,11 +1,9 @@
-/**
- * Exit codes of the CLI: 0 all succeeded, 1 some did not, 2 bad usage, 3 refused, 4 server not reached, 5 nothing failed but hosts were not
- * reached. And how a failure is told: to a person in words, to a program as one problem.
- */
+/** What a command ends with, and how a failure is told: to a person in words, to a program as one problem. */
 import { DroverApiError, DroverUnreachableError, type Run } from '@drover/sdk';
 import { CommanderError } from 'commander';
-
-export const EXIT = { succeeded: 0, failed: 1, usage: 2, refused: 3, unreachable: 4, hostsUnreached: 5 } as const;
+import { EXIT, exitOfRefusal } from '../base/exit-codes.ts';
+import { UNREACHED } from '../domain/run/unreached.ts';
+import { isAboutPath, systemWords } from '../base/system-words.ts';
 
 /** The command line itself is wrong. */
 export class UsageError extends Error {
@@ -41,6 +39,8 @@ export function explain(error: unknown): { message: string; code: number; proble
       `${error.message}\n${unreachableAdvice(error.message)}`,
       EXIT.unreachable,
     );
+  // Whoever opens a file says what it was for; this is for those that we never thought of.
+  if (isAboutPath(error)) return told('Bad usage', 'bad-input', `${error.path}: ${systemWords(error)}.`, EXIT.usage);
   if (!(error instanceof DroverApiError))
     return told('Internal fault', 'internal', (error as Error).stack ?? String(error), EXIT.failed);
   const { message, code } = explainRefusal(error);
@@ -61,8 +61,14 @@ export function explain(error: unknown): { message: string; code: number; proble
   };
 }
 
-/** What a run came to. Hosts that were not reached are another matter than work that failed: whoever calls may try those again. */
-export function exitOfRun({ state, counts }: Pick<Run, 'state' | 'counts'>): number {
+/**
+ * What a run came to. Hosts that were not reached are another matter than work that failed, or that a host refused for good: whoever calls
+ * may try those again. `others`: executions that were lost or not started, asked for only when all hangs on their reasons.
+ */
+export async function exitOfRun(
+  { state, counts }: Pick<Run, 'state' | 'counts'>,
+  others: () => AsyncIterable<{ readonly reason?: string | undefined }>,
+): Promise<number> {
   if (state === 'succeeded') return EXIT.succeeded;
   const {
     failed = 0,
@@ -71,9 +77,9 @@ export function exitOfRun({ state, counts }: Pick<Run, 'state' | 'counts'>): num
     lost = 0,
     not_started = 0,
   } = counts as Readonly<Record<string, number>>;
-  return state === 'failed' && failed + timed_out + cancelled === 0 && lost + not_started > 0
-    ? EXIT.hostsUnreached
-    : EXIT.failed;
+  if (state !== 'failed' || failed + timed_out + cancelled > 0 || lost + not_started === 0) return EXIT.failed;
+  for await (const { reason } of others()) if (!UNREACHED.has(reason ?? '')) return EXIT.failed;
+  return EXIT.hostsUnreached;
 }
 
 function unreachableAdvice(message: string): string {
@@ -97,15 +103,8 @@ function explainRefusal(error: DroverApiError): { message: string; code: number 
       : '';
   return {
     message: `${faults}${errors.length > 1 ? '' : ` (${code})`}${advice}${request}`,
-    code: exitOf(status, code),
+    code: exitOfRefusal(status, code),
   };
-}
-
-/** The server's own absence, or that of one behind a gateway; not what it says of a host. */
-function exitOf(status: number, code: string): number {
-  if ([502, 503, 504].includes(status) && ['internal', 'shutting-down', 'database-unavailable'].includes(code))
-    return EXIT.unreachable;
-  return status === 400 || status === 413 ? EXIT.usage : EXIT.refused;
 }
 
 const FLAGS: Readonly<Record<string, string>> = {

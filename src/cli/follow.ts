@@ -5,13 +5,14 @@
 import { DroverUnreachableError, watchRun, type Execution, type LiveOutput, type Run } from '@drover/sdk';
 import { pause, systemClock } from '../base/clock.ts';
 import { answer, type OutputForm } from './command.ts';
-import { EXIT, exitOfRun } from './exit.ts';
+import { EXIT } from '../base/exit-codes.ts';
+import { exitOfRun } from './exit.ts';
 import { Interrupts, listenForInterrupts, onDisconnectOf, type HeldSignals, type OnDisconnect } from './interrupt.ts';
 import { LiveLines, type LivePiece } from './live-lines.ts';
 import { isTerminal, note, out, paintOf } from './out.ts';
 import { canAsk } from './prompt.ts';
 import { countsLine, endingText, paintState, progressLine } from './render.ts';
-import { printFolded, printMachine, readKept } from './result.ts';
+import { executionsOf, printFolded, printMachine, readKept } from './result.ts';
 import type { Session } from './session.ts';
 import { plainText, terminalText } from './text-width.ts';
 
@@ -50,7 +51,7 @@ export async function followToEnd(session: Session, run: Run, flags: FollowFlags
     return EXIT.failed;
   }
   await printResult(session, followed.run, flags);
-  return exitOfRun(followed.run);
+  return exitOfRun(followed.run, () => executionsOf(session, run.id, { states: ['lost', 'not_started'] }));
 }
 
 export async function printResult(session: Session, run: Run, flags: FollowFlags): Promise<void> {

@@ -6,7 +6,7 @@ import { addHostsEdit } from './hosts-edit-command.ts';
 import { addHostsImport } from './hosts-import-command.ts';
 import { addHostsKeys } from './hosts-keys-command.ts';
 import { addHostsTwins } from './hosts-twins-command.ts';
-import { EXIT } from './exit.ts';
+import { EXIT } from '../base/exit-codes.ts';
 import { Faults, Inputs, pairs } from './input.ts';
 import { note } from './out.ts';
 import { timeText } from './render.ts';

@@ -4,7 +4,7 @@ import { Option, type Command } from 'commander';
 import { limits } from '../base/limits.ts';
 import { HOST_KEY_POLICIES, type HostKeyPolicy } from '../domain/inventory/host-draft.ts';
 import { answer, command, type AnswerFlags } from './command.ts';
-import { EXIT } from './exit.ts';
+import { EXIT } from '../base/exit-codes.ts';
 import { duration, Faults, many, number, pairs } from './input.ts';
 import { table } from './render.ts';
 import { openSession } from './session.ts';

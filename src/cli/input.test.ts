@@ -59,7 +59,7 @@ describe('a command line', () => {
     [
       'a secret from a file that is not there',
       (faults: Faults) => new Inputs(faults).secrets([`A=@${folder}/none`]),
-      'ENOENT',
+      'no such file',
     ],
     [
       'text that is not text',

@@ -5,6 +5,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { formatDurationMs, parseDurationMs } from '../base/duration.ts';
 import { limits } from '../base/limits.ts';
+import { systemWords } from '../base/system-words.ts';
 import { UsageError } from './exit.ts';
 
 const PIECE_BYTES = 64 * 1024;
@@ -134,7 +135,7 @@ export class Inputs {
         : this.#faults.add(`${flag} ${path} has more than the ${bytesMax} bytes that are allowed.`);
     } catch (error) {
       return this.#faults.add(
-        `${path === '-' ? 'Standard input' : path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}.`,
+        `${flag} ${path === '-' ? 'standard input' : path} cannot be read: ${systemWords(error)}.`,
       );
     }
   }

@@ -5,7 +5,8 @@
 import { dataOf, DroverApiError, watchRun, type Execution, type Run } from '@drover/sdk';
 import type { Command } from 'commander';
 import { command, type OutputForm } from './command.ts';
-import { EXIT, UsageError } from './exit.ts';
+import { EXIT } from '../base/exit-codes.ts';
+import { UsageError } from './exit.ts';
 import { followToEnd, printResult } from './follow.ts';
 import { Faults, number } from './input.ts';
 import { unseen } from './live-lines.ts';
@@ -108,7 +109,7 @@ async function show(session: Session, run: Run, flags: OutputFlags, stream: Stre
 /** By name; without one the only host of the run. */
 async function oneExecution(session: Session, runId: string, host: string | undefined): Promise<Execution> {
   let found: Execution | undefined;
-  for await (const execution of executionsOf(session, runId, host)) {
+  for await (const execution of executionsOf(session, runId, { host })) {
     if (found) throw new UsageError('--raw, --full and --attempt show one host: name it with --host.');
     found = execution;
   }

@@ -2,7 +2,8 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../base/node-process.ts';
 import { addCommands } from './commands.ts';
-import { EXIT, explain } from './exit.ts';
+import { EXIT } from '../base/exit-codes.ts';
+import { explain } from './exit.ts';
 import { note } from './out.ts';
 
 /** The answer is what to exit with. */

@@ -69,13 +69,22 @@ async function readOutput(session: Session, at: OutputPlace, stream: 'stdout' | 
   return Buffer.from(answer.data as unknown as ArrayBuffer);
 }
 
-export function executionsOf(session: Session, runId: string, host?: string): AsyncGenerator<Execution> {
+export function executionsOf(
+  session: Session,
+  runId: string,
+  { host, states }: { readonly host?: string | undefined; readonly states?: readonly Execution['state'][] } = {},
+): AsyncGenerator<Execution> {
   return allPages((cursor) =>
     session.patient
       .GET('/api/v1/runs/{runId}/executions', {
         params: {
           path: { runId },
-          query: { limit: 1_000, ...(host === undefined ? {} : { host }), ...(cursor === undefined ? {} : { cursor }) },
+          query: {
+            limit: 1_000,
+            ...(host === undefined ? {} : { host }),
+            ...(states === undefined ? {} : { state: states.join(',') }),
+            ...(cursor === undefined ? {} : { cursor }),
+          },
         },
       })
       .then(dataOf),
@@ -121,7 +130,7 @@ async function printExecutions(
     await out(form(text, isFirst));
     isFirst = false;
   };
-  for await (const execution of executionsOf(session, run.id, host)) {
+  for await (const execution of executionsOf(session, run.id, { host })) {
     const document = jsonExecution(execution, outputs);
     // Awaited in its turn; a failure before that is not unhandled.
     document.catch(() => undefined);

@@ -3,7 +3,8 @@ import { dataOf, DroverApiError, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { limits } from '../base/limits.ts';
 import { answer, command, withDisconnect } from './command.ts';
-import { EXIT, UsageError } from './exit.ts';
+import { EXIT } from '../base/exit-codes.ts';
+import { UsageError } from './exit.ts';
 import { followToEnd } from './follow.ts';
 import { many } from './input.ts';
 import { HeldSignals } from './interrupt.ts';
@@ -21,7 +22,7 @@ export function addRunCommand(program: Command): void {
       command(program, 'run', {
         summary: 'run a script or command on hosts',
         description:
-          'Run a script or command on hosts, follow it, and show the folded result.\nSeveral words after -- are a program and its arguments, given byte by byte. One argument that holds a space or characters of the shell is a line for the shell (sh), as with ssh.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached, 5 nothing failed but hosts were not reached (not started or lost).',
+          'Run a script or command on hosts, follow it, and show the folded result.\nSeveral words after -- are a program and its arguments, given byte by byte. One argument that holds a space or characters of the shell is a line for the shell (sh), as with ssh.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached, 5 nothing failed but hosts were not reached (off, or lost on the way).',
         examples: [
           "drover run -t 'web-*' -- uptime",
           "drover run -t 'web-*' -- 'df -h / | tail -1; hostname'",

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createClient, type ClientOptions, type DroverClient } from '@drover/sdk';
 import { trustAuthority } from '../base/node-trust.ts';
+import { systemWords } from '../base/system-words.ts';
 import { contextOf, readContexts, type Credentials } from './contexts.ts';
 import { UsageError } from './exit.ts';
 import { patientFetch } from './patient-fetch.ts';
@@ -81,9 +82,7 @@ export function readAuthority(path: string): string {
     const pem = readFileSync(path, 'utf8');
     return new X509Certificate(pem).toString();
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).syscall
-      ? (error as NodeJS.ErrnoException).code
-      : 'it holds no certificate in PEM';
+    const why = (error as NodeJS.ErrnoException).syscall ? systemWords(error) : 'it holds no certificate in PEM';
     throw new UsageError(`The certificate in ${path} cannot be read: ${why}.`);
   }
 }

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { pause, systemClock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
-import { EXIT } from './exit.ts';
+import { EXIT } from '../base/exit-codes.ts';
 import { callerOf, choiceFrom, chosenId } from './chosen-id.ts';
 import { duration, Faults, number } from './input.ts';
 import { out } from './out.ts';

@@ -15,7 +15,7 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { createListener, isLoopback, type Listener } from '../base/node-listener.ts';
 import type { Service } from '../base/service.ts';
-import { TLS_SUITES } from '../base/tls.ts';
+import { TLS_SPOKEN } from '../base/tls.ts';
 import { BodyPace } from './body-pace.ts';
 
 const TLS_HANDSHAKE = 0x16;
@@ -87,9 +87,7 @@ export function createPort(options: PortOptions): Port {
       ...http,
       requestCert: true,
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
-      ciphers: TLS_SUITES,
-      honorCipherOrder: true,
+      ...TLS_SPOKEN,
     },
     onRequest,
   );

@@ -8,17 +8,17 @@ import type { Clock } from '../base/clock.ts';
 import { errors, type ErrorCode } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import { SecondCount } from '../base/second-count.ts';
-import { TLS_SUITES } from '../base/tls.ts';
+import { TLS_SPOKEN } from '../base/tls.ts';
 import type { LinkListener, Peer, PeerRole } from './link.ts';
 import { watchLinks, WsLink, type LinkEnd } from './ws-link.ts';
 
 /**
- * TLS of a socket that links come in on. Links live for days: no session tickets, which cost memory for the life of each. X25519
- * alone, because the public part of a hybrid exchange stays with each connection too (5 KiB of OpenSSL 3.5's ML-KEM); see ADR 0010.
+ * TLS of a socket that links come in on: as on the server's port, so that a probe or a proxy that knows 1.2 alone hears an answer; our own
+ * ends dial with 1.3 only. Links live for days: no session tickets, which cost memory for the life of each. X25519 alone, because the public
+ * part of a hybrid exchange stays with each connection too (5 KiB of OpenSSL 3.5's ML-KEM); see ADR 0010.
  */
 export const LINK_TLS = {
-  minVersion: 'TLSv1.3',
-  ciphers: TLS_SUITES,
+  ...TLS_SPOKEN,
   secureOptions: constants.SSL_OP_NO_TICKET,
   ecdhCurve: 'X25519',
 } as const satisfies TlsOptions;

@@ -11,6 +11,7 @@ import { dirname } from 'node:path';
 import { DroverError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import { assertOurs } from '../base/node-lock.ts';
+import { isAboutPath, systemWords, systemWordsOf } from '../base/system-words.ts';
 
 export interface MasterKey {
   seal(purpose: string, plain: Uint8Array): Uint8Array;
@@ -106,7 +107,7 @@ export function loadMasterKey(file: string, environment: string | undefined): Ma
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
       throw new DroverError('data-folder-unwritable', {
-        detail: `The master key ${file} cannot be written: ${(error as Error).message}`,
+        detail: `The master key ${file} cannot be written: ${systemWordsOf(error, file)}.`,
         cause: error,
       });
   }
@@ -120,8 +121,12 @@ export function findMasterKey(file: string, environment: string | undefined): Ma
   try {
     return parseMasterKeys(readFileSync(file, 'utf8'), file);
   } catch (error) {
-    if (['ENOENT', 'EACCES', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw error;
+    if (!isAboutPath(error)) throw error;
+    if (['ENOENT', 'EACCES', 'ENOTDIR'].includes(error.code ?? '')) return undefined;
+    throw new DroverError('bad-input', {
+      detail: `The master key ${file} cannot be read: ${systemWords(error)}.`,
+      cause: error,
+    });
   }
 }
 

@@ -9,6 +9,7 @@ import { createAgentPort, type AgentPort } from '../../src/link/agent-port.ts';
 import { createLinkServer } from '../../src/link/ws-server.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import { LinkRig } from '../support/link-rig.ts';
+import { spokenAt, TLS_TABLE } from '../support/tls-spoken.ts';
 import { until } from '../support/until.ts';
 
 let rig: LinkRig;
@@ -55,27 +56,17 @@ describe('whoever comes to a worker', () => {
     await until('none to count any more', () => port.connections === 0);
   });
 
-  it.each([
-    ['TLSv1.3', 'ALL', true],
-    ['TLSv1.2', 'ECDHE-ECDSA-AES128-GCM-SHA256', false],
-    ['TLSv1.2', 'ECDHE-ECDSA-AES128-SHA256', false],
-    ['TLSv1.1', 'ALL', false],
-  ] as const)('with %s and %s is heard: %s', async (version, ciphers, isHeard) => {
+  it.each(TLS_TABLE)('with %s and %s is heard: %s', async (version, suites, isHeard) => {
     const { address } = await start({});
-    const tls = connectTls({
-      port: address.port,
-      host: '127.0.0.1',
-      rejectUnauthorized: false,
-      minVersion: version,
-      maxVersion: version,
-      ciphers: `${ciphers}:@SECLEVEL=0`,
+    const spoken = await spokenAt(address.port, { min: version, max: version, suites });
+    expect(spoken?.version).toBe(isHeard ? version : undefined);
+  });
+
+  it('and knows 1.2 and 1.3 is spoken to in 1.3', async () => {
+    const { address } = await start({});
+    expect(await spokenAt(address.port, { min: 'TLSv1.2', max: 'TLSv1.3', suites: 'ALL' })).toMatchObject({
+      version: 'TLSv1.3',
     });
-    const spoken = await new Promise<string | undefined>((resolve) => {
-      tls.once('secureConnect', () => resolve(tls.getProtocol() ?? undefined));
-      tls.once('error', () => resolve(undefined));
-    });
-    tls.destroy();
-    expect(spoken).toBe(isHeard ? version : undefined);
   });
 
   it('finds no place beside too many others, until one has proved that it is an agent', async () => {

@@ -151,7 +151,7 @@ const sessions = (database: string, program: string, more = ''): Promise<Record<
 async function refused(args: readonly string[], env: Record<string, string>, words: RegExp): Promise<void> {
   const { code, stderr, stdout } = await runCli(args, env);
   expect(stderr, args.join(' ')).toMatch(words);
-  expect([code, stdout], args.join(' ')).toEqual([1, '']);
+  expect([code, stdout], args.join(' ')).toEqual([3, '']);
 }
 
 describe('a backup that is killed', () => {

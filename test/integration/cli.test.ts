@@ -127,7 +127,10 @@ describe('logging in', () => {
 
 describe('usage', () => {
   it.each([
-    [['run', '--script', '/nonexistent', '-t', 'all'], /\/nonexistent cannot be read: ENOENT/],
+    [
+      ['run', '--script', '/nonexistent', '-t', 'all'],
+      /--script \/nonexistent cannot be read: there is no such file or folder/,
+    ],
     [['run', '--script', 'x', '--', 'y'], /not both/],
     [['run', '--env', 'NOVALUE', '--', 'true'], /NAME=VALUE/],
     [['run', '--secret', 'A=plain', '--', 'true'], /never stands on a command line/],

@@ -162,7 +162,7 @@ describe('drover hosts import', () => {
     expect((await hosts('show', 'fine')).code).toBe(3);
     expect(await hosts('import', join(home, 'missing.csv'))).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('ENOENT') as string,
+      stderr: expect.stringContaining('there is no such file or folder') as string,
     });
     expect(await hosts('import', file('servers.txt', 'x'))).toMatchObject({
       code: 2,

@@ -11,6 +11,7 @@ import { ConnectionGuard } from '../../src/base/connection-guard.ts';
 import { createPort, type Port, type PortDeadlines, type PortOptions } from '../../src/http/port.ts';
 import { CertificateAuthority } from '../../src/pki/ca.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
+import { spokenAt, TLS_TABLE } from '../support/tls-spoken.ts';
 import { until } from '../support/until.ts';
 
 let ca: CertificateAuthority;
@@ -68,30 +69,15 @@ describe('the port', () => {
     expect(text).toBe('TLS /b');
   });
 
-  it.each([
-    ['TLSv1.3', undefined, true],
-    ['TLSv1.2', 'ECDHE-ECDSA-AES128-GCM-SHA256', true],
-    ['TLSv1.2', 'ECDHE-ECDSA-AES128-SHA256', false],
-    ['TLSv1.2', 'ECDHE-ECDSA-AES256-SHA', false],
-    ['TLSv1.1', undefined, false],
-  ] as const)('speaks %s with %s: %s', async (version, ciphers, isSpoken) => {
-    const { port: number } = port.address;
-    const spoken = await new Promise<string | undefined>((resolve) => {
-      const socket = connectTls({
-        host: '127.0.0.1',
-        port: number,
-        rejectUnauthorized: false,
-        minVersion: version,
-        maxVersion: version,
-        ciphers: `${ciphers ?? 'ALL'}:@SECLEVEL=0`,
-      });
-      socket.once('secureConnect', () => {
-        resolve(socket.getProtocol() ?? undefined);
-        socket.destroy();
-      });
-      socket.once('error', () => resolve(undefined));
+  it.each(TLS_TABLE)('speaks %s with %s: %s', async (version, suites, isSpoken) => {
+    const spoken = await spokenAt(port.address.port, { min: version, max: version, suites });
+    expect(spoken?.version).toBe(isSpoken ? version : undefined);
+  });
+
+  it('speaks 1.3 with whoever knows 1.2 too', async () => {
+    expect(await spokenAt(port.address.port, { min: 'TLSv1.2', max: 'TLSv1.3', suites: 'ALL' })).toMatchObject({
+      version: 'TLSv1.3',
     });
-    expect(spoken).toBe(isSpoken ? version : undefined);
   });
 
   it('takes a first byte that comes alone', async () => {

@@ -1,6 +1,7 @@
 /** The text of a file of an inventory, as much as is read at most. */
 import { readFileSync, statSync } from 'node:fs';
 import { limits } from '../../base/limits.ts';
+import { systemWords } from '../../base/system-words.ts';
 import { UsageError } from '../exit.ts';
 
 /** Standard input for `-`. */
@@ -14,8 +15,6 @@ export function readText(path: string): string {
     return bytes.toString();
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(
-      `${path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`,
-    );
+    throw new UsageError(`${path === '-' ? 'Standard input' : path} cannot be read: ${systemWords(error)}.`);
   }
 }
