@@ -27,8 +27,8 @@ it('a code that is not known keeps the words of the system, without code, call a
 });
 
 it('another path than the one that was given is told', () => {
-  const error = Object.assign(new Error('x'), { code: 'EACCES', syscall: 'mkdir', path: '/root/a' });
-  expect(systemWordsOf(error, '/root/a/b')).toBe('/root/a: this user may not do that there');
-  expect(systemWordsOf(error, '/root/a')).toBe('this user may not do that there');
+  const error = Object.assign(new Error('x'), { code: 'EACCES', syscall: 'mkdir', path: '/srv/a' });
+  expect(systemWordsOf(error, '/srv/a/b')).toBe('/srv/a: this user may not do that there');
+  expect(systemWordsOf(error, '/srv/a')).toBe('this user may not do that there');
   expect([isAboutPath(error), isAboutPath(new Error('x')), isAboutPath(undefined)]).toEqual([true, false, false]);
 });

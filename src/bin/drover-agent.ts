@@ -3,7 +3,6 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { freemem, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { AgentService } from '../agent/agent.ts';
 import { becomeUser } from './own-user.ts';
 import { AgentSession } from '../agent/session.ts';
@@ -21,6 +20,7 @@ import { acquireFolderLock } from '../base/node-lock.ts';
 import type { Log } from '../base/log.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-process.ts';
+import { readArgs } from '../base/read-args.ts';
 import { systemRandom } from '../base/random.ts';
 import { platformOfHost } from '../drivers/process/platform-of-host.ts';
 import { createProcessDriver } from '../drivers/process/process-driver.ts';
@@ -57,7 +57,7 @@ const IDENTITY = 'identity.json';
 const FIRST_LOOK_MS = 10_000;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = readArgs({
     options: {
       data: { type: 'string' },
       join: { type: 'string' },

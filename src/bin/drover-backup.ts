@@ -1,11 +1,11 @@
 /** `drover backup`: takes a backup of the database, or reads one to see that it is whole. A program of the server's machine. */
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { BackupHeader, BackupSummary } from '../backup/backup-format.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { runMain, version } from '../base/node-process.ts';
+import { readArgs } from '../base/read-args.ts';
 import { openFolderDatabase } from '../embedded/database-of-folder.ts';
 import { findMasterKey } from '../pki/sealer.ts';
 import { takeBackup } from '../store/postgres/backup/backup.ts';
@@ -15,7 +15,7 @@ import { serverDataDir, upDataDir } from './data-folders.ts';
 import { onceDatabaseAnswers } from './database-wait.ts';
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = readArgs({
     options: { data: { type: 'string' }, json: { type: 'boolean', default: false } },
     allowPositionals: true,
     strict: true,

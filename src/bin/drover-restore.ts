@@ -1,13 +1,13 @@
 /** `drover restore`: puts a backup into an empty database. The file is read to its end before anything is begun, and again while it is restored. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { BackupHeader } from '../backup/backup-format.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { runMain } from '../base/node-process.ts';
+import { readArgs } from '../base/read-args.ts';
 import { systemWords } from '../base/system-words.ts';
 import { startDatabaseForRestore } from '../embedded/database-of-folder.ts';
 import { findMasterKey, type MasterKey } from '../pki/sealer.ts';
@@ -17,7 +17,7 @@ import { backupAt, masterKeyFile, onInterrupt, Progress, told } from './backup-w
 import { serverDataDir, upDataDir } from './data-folders.ts';
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = readArgs({
     options: {
       data: { type: 'string' },
       'master-key': { type: 'string' },

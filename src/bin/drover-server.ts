@@ -1,6 +1,5 @@
 /** `drover server`: the control plane. Wires contracts to implementations; nothing is decided here. */
 import { hostname, networkInterfaces } from 'node:os';
-import { parseArgs } from 'node:util';
 import { AgentPackages } from '../app/agent-packages.ts';
 import { certificateLifeMs } from '../app/certificate-life.ts';
 import { DatabaseSpace } from '../app/database-space.ts';
@@ -19,6 +18,7 @@ import { refuseCoreFiles } from '../base/node-core-files.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-process.ts';
+import { readArgs } from '../base/read-args.ts';
 import { LinkFleet } from '../fleet/link-fleet.ts';
 import { createApi } from '../http/api.ts';
 import { WatcherPlaces } from '../http/watcher-places.ts';
@@ -48,7 +48,7 @@ import { onceDatabaseAnswers } from './database-wait.ts';
 const SERVER_CERTIFICATE_MS = 365 * 86_400_000;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = readArgs({
     options: {
       data: { type: 'string' },
       listen: { type: 'string', default: '127.0.0.1:7400' },

@@ -6,7 +6,6 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { allPages, createClient, dataOf, DroverApiError, type DroverClient } from '@drover/sdk';
 import { eachAtOnce } from '../base/at-once.ts';
 import { pause, systemClock } from '../base/clock.ts';
@@ -17,6 +16,7 @@ import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { MANY_CONNECTIONS } from '../base/node-memory.ts';
 import { onStopSignal, runMain } from '../base/node-process.ts';
+import { readArgs } from '../base/read-args.ts';
 import { trustAuthority } from '../base/node-trust.ts';
 import { findAccount } from '../drivers/process/account.ts';
 import { assertFolderRestored } from '../embedded/database-of-folder.ts';
@@ -99,7 +99,7 @@ function scriptsAs({ agents, agentsAs, isTokenExposed }: Config): string {
 }
 
 function parseConfig(): Config {
-  const { values } = parseArgs({
+  const { values } = readArgs({
     options: {
       data: { type: 'string' },
       listen: { type: 'string', default: '127.0.0.1:7400' },

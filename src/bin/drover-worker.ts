@@ -1,7 +1,6 @@
 /** `drover worker`: joins if need be, listens for agents, links to every server. */
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { createLocalExecutor } from '../agent/local-executor.ts';
 import type { WorkerJoinResult } from '../app/enrolment.ts';
 import { calmLog } from '../base/calm-log.ts';
@@ -13,6 +12,7 @@ import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { settleForManyConnections } from '../base/node-memory.ts';
 import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-process.ts';
+import { readArgs } from '../base/read-args.ts';
 import { systemRandom } from '../base/random.ts';
 import { parseQueueWeights, QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
 import { createSshDriver } from '../drivers/ssh/ssh-driver.ts';
@@ -50,7 +50,7 @@ const FIRST_LOOK_MS = 10_000;
 async function main(): Promise<void> {
   // Beginning anew would cut the channel to a supervisor, which has set this by itself.
   if (!process.send) settleForManyConnections();
-  const { values } = parseArgs({
+  const { values } = readArgs({
     options: {
       data: { type: 'string' },
       join: { type: 'string' },

@@ -1,6 +1,5 @@
 /** What a command ends with, and how a failure is told: to a person in words, to a program as one problem. */
 import { DroverApiError, DroverUnreachableError, type Run } from '@drover/sdk';
-import { CommanderError } from 'commander';
 import { EXIT, exitOfRefusal } from '../base/exit-codes.ts';
 import { UNREACHED } from '../domain/run/unreached.ts';
 import { isAboutPath, systemWords } from '../base/system-words.ts';
@@ -30,8 +29,6 @@ export function explain(error: unknown): { message: string; code: number; proble
     problem: { type: 'about:blank', title, code, detail: message, exitCode },
   });
   if (error instanceof UsageError) return told('Bad usage', 'bad-input', error.message, EXIT.usage);
-  if (error instanceof CommanderError)
-    return told('Bad usage', 'bad-input', error.message.replace(/^error: /, ''), EXIT.usage);
   if (error instanceof DroverUnreachableError)
     return told(
       'Server not reached',

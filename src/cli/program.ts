@@ -3,18 +3,20 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../base/node-process.ts';
 import { addCommands } from './commands.ts';
 import { EXIT } from '../base/exit-codes.ts';
-import { explain } from './exit.ts';
+import { explain, UsageError } from './exit.ts';
 import { note } from './out.ts';
+import { commonLast, wordFault } from './word-fault.ts';
 
 /** The answer is what to exit with. */
-export async function runCommand(words: readonly string[]): Promise<number> {
+export async function runCommand(given: readonly string[]): Promise<number> {
+  const words = commonLast(given);
   const forProgram = isForProgram(words);
   const program = new Command('drover')
     .description('Operations work on fleets of servers.')
     .version(version())
     .exitOverride()
-    .showHelpAfterError('(drover COMMAND --help tells more)')
-    .configureOutput(forProgram ? { writeErr: () => undefined } : {});
+    // Faults of the words are told below, with what was meant.
+    .configureOutput({ outputError: () => undefined, ...(forProgram ? { writeErr: () => undefined } : {}) });
   await addCommands(program, calledCommand(words));
   process.stdout.on('error', (error: NodeJS.ErrnoException) => error.code === 'EPIPE' && process.exit(0));
   // A terminal that was closed takes no more words; what is under way goes on.
@@ -24,12 +26,21 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? EXIT.succeeded);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.succeeded;
-    const { message, code, problem } = explain(error);
+    const { message, code, problem } = explain(error instanceof CommanderError ? await worded(error, words) : error);
     if (forProgram) process.stderr.write(`${JSON.stringify(problem)}\n`);
-    // A fault of the words has been told with its usage.
-    else if (!(error instanceof CommanderError)) note(`drover: ${message}`);
+    // Whoever named a group alone has been shown its help.
+    else if (!(error instanceof CommanderError && error.code === 'commander.help')) note(`drover: ${message}`);
     return code;
   }
+}
+
+/** A fault may be about any command, so all of them are loaded for it. */
+async function worded(error: CommanderError, words: readonly string[]): Promise<UsageError> {
+  const all = new Command('drover');
+  await addCommands(all, 'completion');
+  return new UsageError(
+    error.code === 'commander.help' ? 'Say which command; --help lists them.' : wordFault(error, all, words),
+  );
 }
 
 /** `drover help run` is about `run`. */

@@ -107,7 +107,7 @@ export async function testApi(
     store,
     database,
     ca,
-    async token(role, lifetimeMs = 60_000) {
+    async token(role, lifetimeMs = 600_000) {
       const text = newApiToken();
       const id = newId<'token'>() as TokenId;
       const create = (name: string): Promise<unknown> =>

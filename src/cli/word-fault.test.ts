@@ -1,0 +1,58 @@
+/** What is mistyped is told with what was meant, and options before their command count. */
+import { Command, CommanderError } from 'commander';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { addCommands } from './commands.ts';
+import { commonLast, wordFault } from './word-fault.ts';
+
+const program = new Command('drover').exitOverride().configureOutput({ writeErr: () => undefined });
+beforeAll(() => addCommands(program, 'completion'));
+
+/** Nothing is reached: the words are refused before. */
+async function told(line: string): Promise<string> {
+  const words = line.split(' ');
+  try {
+    await program.parseAsync(words, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return wordFault(error, program, words);
+    throw error;
+  }
+  throw new Error('these words are taken');
+}
+
+describe('a command line with a wrong word', () => {
+  it.each([
+    ['audit list', /no command list\. It lists by itself: drover audit \(drover audit --help/],
+    ['audit verifi', /Did you mean drover audit verify\?/],
+    ['hosts rm web-1', /drover hosts has no command rm\. Did you mean drover hosts remove\?/],
+    ['hosts twins acept web-1', /Did you mean drover hosts twins accept\?/],
+    ['agents join-token make', /Did you mean drover agents join-token create\?/],
+    ['host ls', /drover has no command host\. Did you mean drover hosts\?/],
+    ['twins', /Did you mean drover hosts twins\?/],
+    ['lst', /Did you mean drover runs list or drover hosts list/],
+    ['runs logs last', /Did you mean drover runs output\?/],
+    ['login https://x --token abc', /has no option --token\. A token never stands on a command line.*DROVER_TOKEN/],
+    ['run --host web-1 -- true', /has no option --host\. Did you mean --target\?/],
+    ['runs list --stat failed', /has no option --stat\. Did you mean --state\?/],
+    ['hosts list --port 7', /has no option --port\. Which server is asked is said by --context NAME or DROVER_URL/],
+    ['hosts show a b', /^Too many arguments for 'show'.*\(drover hosts show --help/],
+    ['tokens revoke', /^Missing required argument 'token'\./],
+    ['xyzzy', /^drover has no command xyzzy\. \(drover --help tells more\)$/],
+  ])('%s', async (line, words) => {
+    expect(await told(line)).toMatch(words);
+  });
+});
+
+describe('options that every command has', () => {
+  it.each([
+    ['--context prod hosts list', 'hosts list --context prod'],
+    ['--context=prod -o wide hosts list', 'hosts list --context=prod -o wide'],
+    ['--json run -t all -- ls -o x', 'run -t all --json -- ls -o x'],
+    ['-j runs list --state failed', 'runs list --state failed -j'],
+    ['run -t all --name -o -- x', 'run -t all --name -o -- x'],
+    ['hosts list --context a', 'hosts list --context a'],
+    ['--help', '--help'],
+    ['--context', '--context'],
+  ])('%s is %s', (given, read) => {
+    expect(commonLast(given.split(' ')).join(' ')).toBe(read);
+  });
+});

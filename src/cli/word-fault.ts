@@ -1,0 +1,156 @@
+/**
+ * What to say of a command line that does not fit the commands: which command or option was meant, where other tools have another name
+ * for it, and where its help is. And the options that every command takes, wherever they were written.
+ */
+import type { Command, CommanderError } from 'commander';
+import { meantText, nearest } from '../base/nearest.ts';
+
+/** Options that every command has, with a value or without; before the command they are meant for it as well. */
+const COMMON: Readonly<Record<string, boolean>> = {
+  '--context': true,
+  '-o': true,
+  '--output': true,
+  '-j': false,
+  '--json': false,
+};
+
+/** What other tools call options of ours; told where the command has ours. */
+const OTHERWISE: Readonly<Record<string, readonly string[]>> = {
+  '--target': ['--label', '--labels', '--host', '--hosts', '--on', '--where', '--hostname', '--node', '--nodes'],
+  '--script': ['--file', '-f', '--script-file'],
+  '--concurrency': ['--forks', '--parallel', '--jobs', '--batch'],
+  '--as': ['--account', '--run-as', '--become'],
+  '--follow': ['--tail'],
+  '--limit': ['--max', '--count', '--number'],
+  '--max-failed': ['--max-fail', '--fail-fast', '--ignore-errors'],
+  '--yes': ['--force', '--assume-yes'],
+  '--user': ['--username', '--login', '--login-user'],
+  '--output': ['--format'],
+  '--lifetime': ['--ttl', '--expires', '--expiry'],
+};
+
+/** Where a name alone would not help. */
+const ADVICE: readonly (readonly [path: RegExp, option: RegExp, text: string])[] = [
+  [
+    /^login$/,
+    /^--(token|password|api-key|secret)$/,
+    ' A token never stands on a command line, where others could read it: it is asked for, read from standard input (drover login URL <token.txt), or taken from DROVER_TOKEN.',
+  ],
+  [
+    /^run$/,
+    /^--(command|cmd|exec|shell|module-name|args)$/,
+    " What is to run comes last: drover run -t EXPRESSION -- COMMAND …, or -- 'a line for the shell'.",
+  ],
+  [
+    /^hosts add$/,
+    /^--(user|key|password)$/,
+    ' Who logs in, and how, is said by an account: drover accounts create; then --account NAME.',
+  ],
+  [
+    /^(?!hosts (add|edit)$)/,
+    /^--(port|server|url|host-url)$/,
+    ' Which server is asked is said by --context NAME or DROVER_URL.',
+  ],
+];
+
+/** The words with the common options that stand before their command put behind it, where it reads them. */
+export function commonLast(words: readonly string[]): string[] {
+  const end = words.indexOf('--');
+  const own = end < 0 ? words : words.slice(0, end);
+  const [first, moved]: [string[], string[]] = [[], []];
+  for (let i = 0; i < own.length; i++) {
+    const word = own[i]!;
+    const takesValue = COMMON[word];
+    // Behind the first word of the command it is read where it stands, or is the value of something else.
+    if (first.length > 0 || !(takesValue !== undefined || /^--(context|output)=/.test(word))) first.push(word);
+    else moved.push(word, ...(takesValue === true ? own.slice(++i, i + 1) : []));
+  }
+  return [...first, ...moved, ...(end < 0 ? [] : words.slice(end))];
+}
+
+/** One sentence of what is wrong and what was meant. `program`: with every command loaded. */
+export function wordFault(error: CommanderError, program: Command, words: readonly string[]): string {
+  const { command, path, rest } = commandAt(program, words);
+  const name = ['drover', ...path].join(' ');
+  const help = ` (${name} --help tells more)`;
+  const told = error.message.replace(/^error: /, '');
+  switch (error.code) {
+    case 'commander.unknownOption':
+      return `${name} has no option ${optionOf(told)}.${optionHint(command, path, optionOf(told))}${help}`;
+    case 'commander.unknownCommand':
+    case 'commander.excessArguments':
+      if (command.commands.length === 0) return `${capital(told).replace(/\.?$/, '.')}${help}`;
+      return `${name} has no command ${rest ?? ''}.${commandHint(program, command, path, rest ?? '')}${help}`;
+    default:
+      return `${capital(told).replace(/\.?$/, '.')}${help}`;
+  }
+}
+
+/** As far as the words name commands; `rest` is the first that names none. */
+function commandAt(
+  program: Command,
+  words: readonly string[],
+): { readonly command: Command; readonly path: readonly string[]; readonly rest: string | undefined } {
+  let command = program;
+  const path: string[] = [];
+  for (let i = 0; i < words.length && words[i] !== '--'; i++) {
+    const word = words[i]!;
+    if (word.startsWith('-')) {
+      if (command.options.some((option) => [option.short, option.long].includes(word) && option.required)) i++;
+      continue;
+    }
+    const below = command.commands.find((one) => one.name() === word);
+    if (!below) return { command, path, rest: word };
+    command = below;
+    path.push(word);
+  }
+  return { command, path, rest: undefined };
+}
+
+function optionOf(told: string): string {
+  return /'(-[^'=]*)/.exec(told)?.[1] ?? '';
+}
+
+function optionHint(command: Command, path: readonly string[], option: string): string {
+  const known = command.options.flatMap(({ long }) => (long == null ? [] : [long]));
+  const ours = known.filter((long) => OTHERWISE[long]?.includes(option));
+  if (ours.length > 0) return meantText(ours);
+  const advice = ADVICE.find(([at, what]) => at.test(path.join(' ')) && what.test(option))?.[2];
+  return (
+    advice ??
+    meantText(
+      nearest(
+        option.replace(/^-+/, ''),
+        known.map((long) => long.slice(2)),
+      ).map((long) => `--${long}`),
+    )
+  );
+}
+
+function commandHint(program: Command, command: Command, path: readonly string[], word: string): string {
+  const found = nearest(
+    word,
+    command.commands.map((one) => one.name()),
+  );
+  if (found.length > 0) return meantText(found.map((one) => ['drover', ...path, one].join(' ')));
+  // `audit` lists by itself.
+  if (path.length > 0 && command.registeredArguments.length === 0 && nearest(word, ['list', 'show']).length > 0)
+    return ` It lists by itself: drover ${path.join(' ')}`;
+  return meantText(
+    pathsTo(program, word)
+      .slice(0, 5)
+      .map((one) => `drover ${one}`),
+  );
+}
+
+/** Where else there is a command of that name: `drover list` may be of hosts or of runs. */
+function pathsTo(command: Command, word: string, path: readonly string[] = []): string[] {
+  return command.commands.flatMap((one) => [
+    ...(path.length > 0 && nearest(word, [one.name()]).length > 0 ? [[...path, one.name()].join(' ')] : []),
+    ...pathsTo(one, word, [...path, one.name()]),
+  ]);
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
