@@ -1,7 +1,19 @@
 /** What the suite of stores works with: a store on empty tables, and the means that only its tables have. */
-import { newId, type AgentId, type HostId, type RunId, type ServerId, type WorkerId } from '../../src/base/ids.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import {
+  newId,
+  newRunId,
+  partitionOf,
+  type AgentId,
+  type HostId,
+  type RunId,
+  type ServerId,
+  type WorkerId,
+} from '../../src/base/ids.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
 import type { AuditEntry } from '../../src/store/contract/audit.ts';
+import type { Fence } from '../../src/store/contract/lease.ts';
+import type { OutputChunk } from '../../src/store/contract/output.ts';
 import type { ExecutionChange } from '../../src/store/contract/owner-commit.ts';
 import type { SimulableStore } from '../support/memory-store/memory-store.ts';
 
@@ -55,4 +67,46 @@ export async function newServer(store: SimulableStore): Promise<ServerId> {
   const id = newId<'server'>();
   await store.serverRegister({ id, url: 'https://127.0.0.1:1', version: 'test', leaseMs: 60_000 });
   return id;
+}
+
+/** A run that nobody has begun; a fence of its partition is that of a server that has just taken it. */
+export async function newRun(
+  { store, own }: Pick<StoreWorld, 'store' | 'own'>,
+  hosts: number,
+): Promise<{ id: RunId; fenceOf: (serverId: ServerId) => Promise<Fence> }> {
+  const id = newRunId(systemClock.nowMs());
+  const targets = Array.from({ length: hosts }, (_, i) => ({ hostId: newId<'host'>() as HostId, hostName: `h${i}` }));
+  await store.runCreate(
+    {
+      id,
+      partition: partitionOf(id),
+      name: 'n',
+      reason: 'r',
+      createdBy: actor,
+      targetExpression: 'all',
+      spec,
+      targets,
+    },
+    audit,
+  );
+  return {
+    id,
+    async fenceOf(serverId) {
+      const partition = partitionOf(id);
+      return { partition, serverId, term: await own(partition, serverId) };
+    },
+  };
+}
+
+/** Host 0 runs the attempt, by the agent that is answered. */
+export async function begun(store: SimulableStore, runId: RunId, fence: Fence): Promise<AgentId> {
+  const agentId = newId<'agent'>() as AgentId;
+  const { exitCode: _, finishedAtMs: __, ...running } = done(runId, 0, { to: 'running', agentId });
+  await store.ownerCommit({ fence, executions: [running], runs: [], timeline: [] });
+  return agentId;
+}
+
+/** A piece of the standard output of host 0's first attempt. */
+export function pieceOf(runId: RunId, agentId: AgentId): Omit<OutputChunk, 'seq' | 'bytes'> {
+  return { runId, task: 0, ordinal: 0, attempt: 1, stream: 1, agentId };
 }

@@ -16,7 +16,7 @@ import {
   type RunRow,
   type StoreWatcher,
 } from '../support/memory-store/rows.ts';
-import { outputRead } from '../support/memory-store/runs.ts';
+import { outputRead } from '../support/memory-store/output.ts';
 import type { Script } from './machine.ts';
 import type { Simulation } from './simulation.ts';
 

@@ -15,7 +15,7 @@ import { SERVER_FRAMES, WORKER_FRAMES } from '../../src/protocol/link/worker-fra
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../../src/protocol/link/worker-v1.ts';
 import type { Store } from '../../src/store/contract/store.ts';
 import { WorkerService } from '../../src/worker/worker.ts';
-import { leaseRenew } from '../support/memory-store/fleet.ts';
+import { leaseRenew } from '../support/memory-store/lease.ts';
 import type { SimDatabase } from './database.ts';
 import type { SimMachine } from './machine.ts';
 import type { SimNetwork } from './network.ts';

@@ -7,10 +7,15 @@ import type { Clock } from '../../../src/base/clock.ts';
 import type { AgentId, HostId, WorkerId } from '../../../src/base/ids.ts';
 import type { HintTopic } from '../../../src/store/contract/hint.ts';
 import type { Store } from '../../../src/store/contract/store.ts';
-import * as fleet from './fleet.ts';
+import { agentInstancesShow } from './agent.ts';
+import * as execution from './execution.ts';
+import * as host from './host.ts';
+import * as lease from './lease.ts';
+import * as output from './output.ts';
 import * as owner from './owner-commit.ts';
 import { MemoryTables } from './rows.ts';
-import * as runs from './runs.ts';
+import * as runs from './run.ts';
+import { workerSeen } from './worker.ts';
 
 export type SimulableStore = Pick<
   Store,
@@ -103,14 +108,14 @@ export function createMemoryStore(
         .filter(({ seq }) => seq > afterSeq)
         .sort((a, b) => a.seq - b.seq || a.atMs - b.atMs)
         .slice(0, limit),
-    executionFetch: async (key) => runs.executionFetch(tables, key),
-    executionList: async (id, filter, page) => runs.executionList(tables, id, filter, page),
-    executionHistory: async (key) => runs.executionHistory(tables, key),
-    outputGroups: async (id, options) => runs.outputGroups(tables, id, options),
-    outputRead: async (key, stream, offset, length) => runs.outputRead(tables, key, stream, offset, length),
+    executionFetch: async (key) => execution.executionFetch(tables, key),
+    executionList: async (id, filter, page) => execution.executionList(tables, id, filter, page),
+    executionHistory: async (key) => execution.executionHistory(tables, key),
+    outputGroups: async (id, options) => output.outputGroups(tables, id, options),
+    outputRead: async (key, stream, offset, length) => output.outputRead(tables, key, stream, offset, length),
 
     async ownerLook(id) {
-      const partitions = fleet.partitionBalance(tables, id, now());
+      const partitions = lease.partitionBalance(tables, id, now());
       const wanted = new Set(partitions.map((partition) => partition.id));
       const found = [...tables.runs.values()]
         .filter(({ run, isActive }) => isActive && wanted.has(run.partition))
@@ -122,23 +127,23 @@ export function createMemoryStore(
         .sort((a, b) => (a.id < b.id ? -1 : 1));
       return { partitions, runs: found };
     },
-    runSeed: async (id) => runs.runSeed(tables, id),
+    runSeed: async (id) => owner.runSeed(tables, id),
     ownerCommit: async (commit) => owner.ownerCommit(tables, commit),
-    outputChunkWrite: async (fence, chunks) => owner.outputChunkWrite(tables, fence, chunks),
+    outputChunkWrite: async (fence, chunks) => output.outputChunkWrite(tables, fence, chunks),
 
-    serverRegister: async (server) => fleet.serverRegister(tables, server, now()),
-    serverDeregister: async (id) => fleet.serverDeregister(tables, id),
-    partitionRelease: async (id, partitions) => fleet.partitionRelease(tables, id, partitions),
+    serverRegister: async (server) => lease.serverRegister(tables, server, now()),
+    serverDeregister: async (id) => lease.serverDeregister(tables, id),
+    partitionRelease: async (id, partitions) => lease.partitionRelease(tables, id, partitions),
 
-    agentInstancesShow: async (shown) => fleet.agentInstancesShow(tables, shown, now()),
+    agentInstancesShow: async (shown) => agentInstancesShow(tables, shown, now()),
     // Ways over SSH are no part of it.
     fleetLook: async () => ({
       hostAccessVersion: 1,
       revoked: [...tables.agents.values()].filter((one) => one.isRevoked).map(({ id }) => id),
       workers: [...tables.workers.values()].map((worker) => ({ ...worker })),
-      servers: fleet.serverList(tables, now()),
+      servers: lease.serverList(tables, now()),
     }),
-    workerSeen: async (worker) => fleet.workerSeen(tables, worker),
+    workerSeen: async (worker) => workerSeen(tables, worker),
     workerList: async () => [...tables.workers.values()].map((worker) => ({ ...worker })),
     async workerFetch(id) {
       const worker = tables.workers.get(id);
@@ -152,9 +157,9 @@ export function createMemoryStore(
       hints.notify('fleet', id);
       return { ...worker };
     },
-    hostPresenceWrite: async (changes) => fleet.hostPresenceWrite(tables, changes),
-    hostPresenceReconcile: async (snapshot) => fleet.hostPresenceReconcile(tables, snapshot),
-    hostFactsWrite: async (changes) => fleet.hostFactsWrite(tables, changes),
+    hostPresenceWrite: async (changes) => host.hostPresenceWrite(tables, changes),
+    hostPresenceReconcile: async (snapshot) => host.hostPresenceReconcile(tables, snapshot),
+    hostFactsWrite: async (changes) => host.hostFactsWrite(tables, changes),
 
     notify: (topic, payload) => hints.notify(topic, payload),
     listen: (topic, onHint) => hints.listen(topic, onHint),

@@ -1,23 +1,43 @@
-/** What the owner of a partition decided, written at once or not at all, as `store/postgres/owner-commit/` does it. */
+/** What the owner of a partition reads of a run, and what it decided, written at once or not at all, as `store/postgres/owner-commit/` does it. */
 import { createHash } from 'node:crypto';
-import { limits } from '../../../src/base/limits.ts';
 import type { RunId } from '../../../src/base/ids.ts';
+import { limits } from '../../../src/base/limits.ts';
 import { canRunMove, isTerminalRun } from '../../../src/domain/run/run-machine.ts';
 import type { LateReport } from '../../../src/store/contract/execution.ts';
-import type { Fence } from '../../../src/store/contract/lease.ts';
-import type { OutputChunk, StreamRecord } from '../../../src/store/contract/output.ts';
+import type { StreamRecord } from '../../../src/store/contract/output.ts';
 import type {
   CommitResult,
   ExecutionChange,
+  ExecutionSeed,
   LateReportChange,
   OwnerCommit,
+  RunSeed,
 } from '../../../src/store/contract/owner-commit.ts';
 import type { RunChange } from '../../../src/store/contract/run.ts';
 import type { TimelineEntry } from '../../../src/store/contract/timeline.ts';
-import { attemptKey, type ExecutionRow, type MemoryTables, type RunRow } from './rows.ts';
-import { supersede } from './runs.ts';
+import { supersede } from './execution.ts';
+import { attemptKey, type ExecutionRow, type MemoryTables, NOTHING, type RunRow } from './rows.ts';
 
-const NOTHING: StreamRecord = { size: 0, head: 0, tail: 0 };
+export function runSeed(tables: MemoryTables, id: RunId): RunSeed | undefined {
+  const row = tables.runs.get(id);
+  if (!row) return undefined;
+  const { run, spec, sealedSecrets, executions } = row;
+  return {
+    run: { ...run },
+    spec,
+    ...(sealedSecrets ? { sealedSecrets } : {}),
+    executions: executions.map(seedOf),
+  };
+}
+
+function seedOf(execution: ExecutionRow): ExecutionSeed {
+  const { task, ordinal, attempt, hostId, hostName, state, failuresInRound } = execution;
+  const seed: Record<string, unknown> = { task, ordinal, attempt, hostId, hostName, state, failuresInRound };
+  for (const name of ['agentId', 'agentInstance', 'workerId', 'dispatchedAtMs', 'startedAtMs'] as const)
+    if (execution[name] !== undefined) seed[name] = execution[name];
+  return seed as unknown as ExecutionSeed;
+}
+
 const HOSTS_NAMED_MAX = 20;
 
 export function ownerCommit(tables: MemoryTables, commit: OwnerCommit): CommitResult {
@@ -172,30 +192,4 @@ function lateReportOf(row: RunRow, report: LateReportChange): LateReport {
 function timelineAdd(tables: MemoryTables, entry: TimelineEntry): void {
   const timeline = tables.runs.get(entry.runId)?.timeline;
   if (!timeline?.some(({ seq, kind }) => seq === entry.seq && kind === entry.kind)) timeline?.push(entry);
-}
-
-export function outputChunkWrite(
-  tables: MemoryTables,
-  fence: Fence,
-  chunks: readonly OutputChunk[],
-): ReadonlySet<number> | 'fenced' {
-  if (!tables.holds(fence)) return 'fenced';
-  tables.watcher.owned(fence);
-  const known = new Set<number>();
-  for (const [i, chunk] of chunks.entries()) {
-    const row = tables.runs.get(chunk.runId);
-    const key = attemptKey(chunk);
-    const same = (one: ExecutionRow): boolean => attemptKey(one) === key && one.agentId === chunk.agentId;
-    const now = row?.executions.find(same);
-    const former = row?.history.find(same);
-    const state = now?.state ?? (row?.lateReports.has(key) ? undefined : former?.state);
-    if (!row || (!now && !former)) continue;
-    known.add(i);
-    if (state !== 'dispatched' && state !== 'running' && state !== 'lost') continue;
-    const at = `${key}.${chunk.stream}`;
-    const pieces = row.chunks.get(at) ?? new Map<number, Uint8Array>();
-    row.chunks.set(at, pieces);
-    if (!pieces.has(chunk.seq)) pieces.set(chunk.seq, chunk.bytes);
-  }
-  return known;
 }

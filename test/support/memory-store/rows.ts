@@ -8,10 +8,14 @@ import type { RunSpec } from '../../../src/domain/run/spec.ts';
 import type { AuditEntry } from '../../../src/store/contract/audit.ts';
 import type { ExecutionRecord, LateReport } from '../../../src/store/contract/execution.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';
+import type { StreamRecord } from '../../../src/store/contract/output.ts';
 import type { ExecutionSeed } from '../../../src/store/contract/owner-commit.ts';
 import type { RunRecord } from '../../../src/store/contract/run.ts';
 import type { TimelineEntry } from '../../../src/store/contract/timeline.ts';
 import type { WorkerRecord } from '../../../src/store/contract/worker.ts';
+
+/** A stream of which nothing is kept. */
+export const NOTHING: StreamRecord = { size: 0, head: 0, tail: 0 };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

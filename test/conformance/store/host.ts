@@ -1,0 +1,23 @@
+/** What every store must do with what is seen of hosts. */
+import { describe, expect, it } from 'vitest';
+import type { StoreWorld } from '../store-world.ts';
+
+export function hostConformance(world: () => StoreWorld): void {
+  describe('the presence of a host', () => {
+    it('is kept as it was seen last, and of what a worker does not hold that it has left', async () => {
+      const { agentId, hostId, workerId } = await world().join();
+      const seen = (linked: boolean, atMs: number): Promise<void> =>
+        world().store.hostPresenceWrite([{ hostId, agentId, workerId, linked, atMs }]);
+      await seen(true, 10);
+      await seen(false, 9);
+      expect(await world().isLinked(hostId)).toBe(true);
+      await world().store.hostPresenceReconcile({ workerId, linked: [hostId], atMs: 11 });
+      await world().store.hostPresenceReconcile({ workerId, linked: [], atMs: 9 });
+      expect(await world().isLinked(hostId)).toBe(true);
+      await world().store.hostPresenceReconcile({ workerId, linked: [], atMs: 11 });
+      expect(await world().isLinked(hostId)).toBe(false);
+      await seen(true, 10);
+      expect(await world().isLinked(hostId)).toBe(false);
+    });
+  });
+}

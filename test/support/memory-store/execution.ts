@@ -1,0 +1,75 @@
+/** Executions of a store in memory, for reading, and how the next attempt of one opens. */
+import { DroverError } from '../../../src/base/errors.ts';
+import type { ExecutionKey, RunId } from '../../../src/base/ids.ts';
+import type { ExecutionFilter, ExecutionRecord } from '../../../src/store/contract/execution.ts';
+import type { Page } from '../../../src/store/contract/page.ts';
+import { attemptKey, type ExecutionRow, type MemoryTables, NOTHING, type RunRow } from './rows.ts';
+
+/** The settled attempt moves to the history and the next one waits. */
+export function supersede(row: RunRow, execution: ExecutionRow): void {
+  row.history.push({ ...execution });
+  for (const name of FORGOTTEN) delete execution[name];
+  Object.assign(execution, {
+    state: 'waiting',
+    attempt: execution.attempt + 1,
+    settledLate: false,
+    stdout: NOTHING,
+    stderr: NOTHING,
+  });
+}
+
+const FORGOTTEN = [
+  'agentId',
+  'agentInstance',
+  'workerId',
+  'dispatchedAtMs',
+  'startedAtMs',
+  'finishedAtMs',
+  'exitCode',
+  'signal',
+  'reason',
+  'detail',
+] as const;
+
+function recordOf({ failuresInRound: _, agentInstance: __, ...execution }: ExecutionRow): ExecutionRecord {
+  const { agentId, workerId } = execution;
+  if (agentId === undefined) return execution;
+  return { ...execution, via: agentId === (workerId as string | undefined) ? 'ssh' : 'agent' };
+}
+
+export function executionFetch(tables: MemoryTables, { runId, task, ordinal }: ExecutionKey) {
+  const found = tables.runs.get(runId)?.executions.find((one) => one.task === task && one.ordinal === ordinal);
+  return found && recordOf(found);
+}
+
+export function executionList(
+  tables: MemoryTables,
+  runId: RunId,
+  { states, hostName }: ExecutionFilter,
+  page: { limit: number; cursor?: string },
+): Page<ExecutionRecord> {
+  const after = page.cursor === undefined ? -1 : placeOf(page.cursor);
+  const matching = (tables.runs.get(runId)?.executions ?? []).filter(
+    ({ ordinal, state, hostName: name }) =>
+      ordinal > after && (states?.includes(state) ?? true) && (hostName === undefined || name === hostName),
+  );
+  const items = matching.slice(0, page.limit).map(recordOf);
+  const isMore = matching.length > page.limit;
+  return { items, ...(isMore ? { next: Buffer.from(`after ${items.at(-1)!.ordinal}`).toString('base64url') } : {}) };
+}
+
+function placeOf(cursor: string): number {
+  const match = /^after (\d+)$/.exec(Buffer.from(cursor, 'base64url').toString());
+  if (!match) throw new DroverError('bad-input', { detail: 'The cursor is none that was given out.' });
+  return Number(match[1]);
+}
+
+export function executionHistory(tables: MemoryTables, { runId, task, ordinal }: ExecutionKey): ExecutionRecord[] {
+  const row = tables.runs.get(runId);
+  return (row?.history ?? [])
+    .filter((one) => one.task === task && one.ordinal === ordinal)
+    .map((one) => {
+      const late = row!.lateReports.get(attemptKey(one));
+      return { ...recordOf(one), ...(late ? { lateReport: late } : {}) };
+    });
+}

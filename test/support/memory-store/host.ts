@@ -1,0 +1,26 @@
+/** Whether hosts are linked, and their facts, in memory. */
+import type { HostStore } from '../../../src/store/contract/host.ts';
+import type { MemoryTables } from './rows.ts';
+
+type In<K extends keyof HostStore> = HostStore[K] extends (...args: infer A) => unknown ? A[0] : never;
+
+/** An older observation never overwrites a newer one, whichever server writes it. */
+export function hostPresenceWrite(tables: MemoryTables, changes: In<'hostPresenceWrite'>): void {
+  for (const { hostId, agentId, workerId, linked, atMs } of [...changes].sort((a, b) => a.atMs - b.atMs))
+    if ((tables.presence.get(hostId)?.atMs ?? Number.NEGATIVE_INFINITY) <= atMs)
+      tables.presence.set(hostId, { agentId, workerId, linked, atMs });
+}
+
+export function hostPresenceReconcile(
+  tables: MemoryTables,
+  { workerId, linked, atMs }: In<'hostPresenceReconcile'>,
+): void {
+  for (const [hostId, row] of tables.presence)
+    if (row.workerId === workerId && row.linked && row.atMs <= atMs && !linked.includes(hostId))
+      tables.presence.set(hostId, { ...row, linked: false, atMs });
+}
+
+export function hostFactsWrite(tables: MemoryTables, changes: In<'hostFactsWrite'>): void {
+  for (const { hostId, agentId, facts } of changes)
+    if (tables.agents.get(agentId)?.hostId === hostId) tables.facts.set(hostId, facts);
+}

@@ -1,0 +1,87 @@
+/** What executions of a store in memory have written. */
+import type { AttemptKey, RunId } from '../../../src/base/ids.ts';
+import { limits } from '../../../src/base/limits.ts';
+import type { Fence } from '../../../src/store/contract/lease.ts';
+import type { OutputChunk, OutputGroup, StreamRecord } from '../../../src/store/contract/output.ts';
+import { attemptKey, type ExecutionRow, type MemoryTables } from './rows.ts';
+
+export function outputGroups(
+  tables: MemoryTables,
+  runId: RunId,
+  { hostsMax, groupsMax }: { hostsMax: number; groupsMax: number },
+): OutputGroup[] {
+  const hex = ({ size, head, tail, digest }: StreamRecord): string =>
+    `${size} ${head} ${tail} ${digest ? Buffer.from(digest).toString('hex') : ''}`;
+  const alike = Map.groupBy(
+    tables.runs.get(runId)?.executions ?? [],
+    ({ state, exitCode, signal, reason, stdout, stderr }) =>
+      [state, exitCode, signal, reason, hex(stdout), hex(stderr)].join(' | '),
+  );
+  return [...alike.values()]
+    .sort((a, b) => b.length - a.length)
+    .slice(0, groupsMax)
+    .map((list) => {
+      const { state, exitCode, signal, reason, stdout, stderr, task, ordinal, attempt } = list[0]!;
+      return {
+        state,
+        ...(exitCode === undefined ? {} : { exitCode }),
+        ...(signal === undefined ? {} : { signal }),
+        ...(reason === undefined ? {} : { reason }),
+        stdout,
+        stderr,
+        count: list.length,
+        hosts: list.slice(0, hostsMax).map(({ hostName }) => hostName),
+        sample: { runId, task, ordinal, attempt },
+      };
+    });
+}
+
+/** Small output lies once per content, large output in pieces. */
+export function outputRead(
+  tables: MemoryTables,
+  key: AttemptKey,
+  stream: 1 | 2,
+  offset: number,
+  length: number,
+): Uint8Array | undefined {
+  const row = tables.runs.get(key.runId);
+  if (!row) return undefined;
+  const same = (one: ExecutionRow): boolean => attemptKey(one) === attemptKey(key);
+  const told = [...row.executions.filter(same), ...row.history.filter(same), row.lateReports.get(attemptKey(key))];
+  const streams = told.flatMap((one) => (one ? [stream === 1 ? one.stdout : one.stderr] : []));
+  if (streams.length === 0) return undefined;
+  const digest = streams.find((one) => one.digest)?.digest;
+  if (!digest || offset >= limits.outputKeptBytesMax) return new Uint8Array(0);
+  const blob = row.blobs.get(Buffer.from(digest).toString('hex'));
+  if (blob) return blob.subarray(offset, offset + length);
+  const pieces = row.chunks.get(`${attemptKey(key)}.${stream}`);
+  if (!pieces) return offset === 0 && length > 0 ? undefined : new Uint8Array(0);
+  const whole = Buffer.concat([...pieces].sort(([a], [b]) => a - b).map(([, bytes]) => bytes));
+  return whole.subarray(offset, offset + length);
+}
+
+export function outputChunkWrite(
+  tables: MemoryTables,
+  fence: Fence,
+  chunks: readonly OutputChunk[],
+): ReadonlySet<number> | 'fenced' {
+  if (!tables.holds(fence)) return 'fenced';
+  tables.watcher.owned(fence);
+  const known = new Set<number>();
+  for (const [i, chunk] of chunks.entries()) {
+    const row = tables.runs.get(chunk.runId);
+    const key = attemptKey(chunk);
+    const same = (one: ExecutionRow): boolean => attemptKey(one) === key && one.agentId === chunk.agentId;
+    const now = row?.executions.find(same);
+    const former = row?.history.find(same);
+    const state = now?.state ?? (row?.lateReports.has(key) ? undefined : former?.state);
+    if (!row || (!now && !former)) continue;
+    known.add(i);
+    if (state !== 'dispatched' && state !== 'running' && state !== 'lost') continue;
+    const at = `${key}.${chunk.stream}`;
+    const pieces = row.chunks.get(at) ?? new Map<number, Uint8Array>();
+    row.chunks.set(at, pieces);
+    if (!pieces.has(chunk.seq)) pieces.set(chunk.seq, chunk.bytes);
+  }
+  return known;
+}
