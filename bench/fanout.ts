@@ -10,8 +10,8 @@ import pg from 'pg';
 import { pause, systemClock } from '../src/base/clock.ts';
 import { Cluster } from '../test/support/cluster.ts';
 import { until } from '../test/support/until.ts';
-import { bareRoundTripS } from './support/bare-ws.ts';
-import { emit, median, percentile, rounded, say } from './support/figures.ts';
+import { BareLinks, type BareRound } from './support/bare-ws.ts';
+import { emit, mean, median, percentile, rounded, say } from './support/figures.ts';
 import { countLinked, SimulatedFleet } from './support/fleet.ts';
 import { cpuMicroseconds, openFilesMax, residentKiB } from './support/process-cost.ts';
 import { createRun } from './support/requests.ts';
@@ -52,12 +52,12 @@ async function main(): Promise<void> {
 async function measure(agents: number, options: { runs: number; storm: boolean }): Promise<void> {
   const perProcess = openFilesMax() - SPARE_FILES;
   say(`${agents} agents: the bare round trip`);
-  const bareS = await bareRoundTripS(agents, perProcess);
-  emit({ bench: 'fanout-bare', agents, median_s: rounded(bareS) });
+  const bare = await BareLinks.start(agents, perProcess);
   const workers = Math.ceil(agents / perProcess);
-  const cluster = await Cluster.start({ servers: 1, workers, agents: 0 });
+  let cluster: Cluster | undefined;
   let fleet: SimulatedFleet | undefined;
   try {
+    cluster = await Cluster.start({ servers: 1, workers, agents: 0 });
     const emptyKiB = workersKiB(cluster);
     const beganMs = systemClock.monotonicMs();
     fleet = await SimulatedFleet.start(cluster, agents);
@@ -65,21 +65,20 @@ async function measure(agents: number, options: { runs: number; storm: boolean }
     emit({ bench: 'fanout-link', agents, workers, seconds: rounded((systemClock.monotonicMs() - beganMs) / 1_000, 1) });
     await pause(systemClock, 15_000);
     const workerKiB = rounded((workersKiB(cluster) - emptyKiB) / agents, 1);
-    const figures = await measureRuns(cluster, fleet, options.runs);
+    const figures = await measureRuns(cluster, fleet, bare, options.runs);
     const stormS = options.storm ? await measureStorm(cluster, fleet) : undefined;
     emit({
       bench: 'fanout',
       agents,
       workers,
       ...figures,
-      bare_s: rounded(bareS),
-      ratio: rounded(figures.median_s / bareS, 2),
       worker_kib_per_agent: workerKiB,
-      ...(stormS === undefined ? {} : { storm_s: stormS }),
+      ...(stormS === undefined ? {} : { storm_s: stormS, storm_ratio: rounded(stormS / figures.bare_s, 1) }),
     });
   } finally {
     await fleet?.stop();
-    await cluster.stop();
+    await cluster?.stop();
+    await bare.stop();
   }
 }
 
@@ -90,8 +89,15 @@ function workersKiB(cluster: Cluster): number {
 async function measureRuns(
   cluster: Cluster,
   fleet: SimulatedFleet,
+  bare: BareLinks,
   runs: number,
 ): Promise<{
+  bare_s: number;
+  /** Of the medians. */
+  ratio: number;
+  bare_cpu_us_per_host: number;
+  /** Of server, worker and PostgreSQL together, over the server side of the bare round trip. */
+  cpu_ratio: number;
   median_s: number;
   min_s: number;
   max_s: number;
@@ -107,13 +113,17 @@ async function measureRuns(
     for (let i = 0; i < 2; i++) await measureRun(cluster, fleet, database);
     const cpuBefore = cpuByRole(cluster);
     const measured: Measured[] = [];
+    const rounds: BareRound[] = [];
     for (let i = 0; i < runs; i++) {
+      const round = await bare.round();
       const one = await measureRun(cluster, fleet, database);
+      rounds.push(round);
       measured.push(one);
       emit({
         bench: 'fanout-run',
         agents: fleet.size,
         seconds: rounded(one.totalS),
+        bare_s: rounded(round.seconds),
         host_p50_ms: rounded(percentile(one.hostMs, 0.5), 0),
         host_p99_ms: rounded(percentile(one.hostMs, 0.99), 0),
       });
@@ -123,7 +133,13 @@ async function measureRuns(
       rounded((cpuAfter[role] - cpuBefore[role]) / runs / fleet.size, 1);
     const [server, worker, postgres] = [perHost('server'), perHost('worker'), perHost('postgres')];
     const totals = measured.map((one) => one.totalS);
+    const bareS = median(rounds.map((round) => round.seconds));
+    const bareUs = mean(rounds.map((round) => round.serverUs));
     return {
+      bare_s: rounded(bareS),
+      ratio: rounded(median(totals) / bareS, 2),
+      bare_cpu_us_per_host: rounded(bareUs, 1),
+      cpu_ratio: rounded((server + worker + postgres) / bareUs, 2),
       median_s: rounded(median(totals)),
       min_s: rounded(Math.min(...totals)),
       max_s: rounded(Math.max(...totals)),

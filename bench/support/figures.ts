@@ -9,6 +9,10 @@ export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
 }
 
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 /** Rounded so that a reader sees what was measured, not what a double holds. */
 export function rounded(value: number, digits = 3): number {
   return Number(value.toFixed(digits));

@@ -3,7 +3,7 @@
  * while the server that signed them holds them valid: by a time that this server has told under the key in answer to a nonce, counted on
  * by our monotonic clock from the moment that the nonce was sent. So whoever is between can make an order look older, never younger.
  */
-import { createHash, createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import { isSignedByKey, signUnderKey } from '../pki/dispatch.ts';
@@ -59,7 +59,7 @@ export class AgentSession implements OrderTrust {
   readonly #agentId: string;
   readonly #hostId: string;
   readonly #start: AgentStart;
-  readonly #key: KeyObject;
+  readonly #key: Uint8Array;
   readonly #clock: Clock;
   readonly #times = new Map<string, Told>();
   readonly #asked: { readonly nonce: Buffer; readonly sentAt: number }[] = [];
@@ -76,7 +76,7 @@ export class AgentSession implements OrderTrust {
     this.#hostId = options.hostId;
     this.#start = options.start;
     this.instance = options.start.instance;
-    this.#key = createSecretKey(options.dispatchKey);
+    this.#key = options.dispatchKey;
     this.#clock = options.clock;
   }
 

@@ -54,6 +54,41 @@ describe('attempt ids', () => {
     );
   });
 
+  it('are what the pattern says, whatever is wrong with a text', () => {
+    const pattern =
+      /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.(?:0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})\.[1-9]\d{0,8}$/;
+    const place = fc.nat(60);
+    const char = fc.constantFrom(
+      '',
+      '.',
+      '-',
+      '0',
+      '1',
+      '9',
+      'a',
+      'f',
+      'g',
+      'A',
+      ' ',
+      '\0',
+      '/',
+      ':',
+      'é',
+      '..',
+      '00',
+      '1234567890',
+    );
+    fc.assert(
+      fc.property(keys, place, fc.nat(3), char, (key, at, length, put) => {
+        const text = attemptId(key);
+        const changed = text.slice(0, at) + put + text.slice(at + length);
+        expect(parseAttemptId(changed) !== undefined, changed).toBe(pattern.test(changed));
+        if (parseAttemptId(changed)) expect(attemptId(parseAttemptId(changed)!)).toBe(changed);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   const id = '01936f2e-0000-7000-8000-000000000000' as RunId;
   it.each([
     '',

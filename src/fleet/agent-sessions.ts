@@ -2,7 +2,6 @@
  * Whose agents are where, as their own agents have proved it. A worker shows the proof that an agent gave it; the MAC is checked here, the
  * store says which start of the agent counts, and from then on what the agent seals is opened here, and nothing else is heard of it.
  */
-import { createSecretKey, type KeyObject } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { isUuid, type AgentId, type HostId, type WorkerId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
@@ -17,6 +16,7 @@ import {
   saidMessage,
   timeMessage,
   type LinkProof,
+  type Marked,
   type Sealed,
 } from '../protocol/link/session.ts';
 import type { ServerRefused, ServerTime } from '../protocol/link/worker-v1.ts';
@@ -42,6 +42,10 @@ export interface AgentSessionsOptions {
   readonly refused: (workerId: WorkerId, refusal: ServerRefused, isNobody: boolean) => void;
 }
 
+interface Admitted {
+  readonly session: AgentSession;
+  readonly key: Uint8Array;
+}
 interface Shown {
   readonly workerId: WorkerId;
   readonly proof: LinkProof;
@@ -57,8 +61,7 @@ const STORE_AWAY_MS = 500;
 
 export class AgentSessions {
   readonly #options: AgentSessionsOptions;
-  readonly #keys = new Map<string, KeyObject>();
-  readonly #sessions = new Map<AgentId, AgentSession>();
+  readonly #admitted = new Map<AgentId, Admitted>();
   /** Not yet asked of the store: of each worker the last proof of each agent, whatever it repeats. */
   readonly #waiting = new Map<string, Shown>();
   readonly #asked = new Set<Shown>();
@@ -75,12 +78,12 @@ export class AgentSessions {
   }
 
   /** Kept of agents that have proved themselves alone: ids are whatever a worker makes up. */
-  key(agentId: string): KeyObject {
-    return this.#keys.get(agentId) ?? createSecretKey(this.#options.masterKey.dispatchKey(agentId));
+  key(agentId: string): Uint8Array {
+    return this.#admitted.get(agentId as AgentId)?.key ?? this.#options.masterKey.dispatchKey(agentId);
   }
 
   of(agentId: string): AgentSession | undefined {
-    return this.#sessions.get(agentId as AgentId);
+    return this.#admitted.get(agentId as AgentId)?.session;
   }
 
   /** Resolves when it is decided, or was taken back. */
@@ -133,8 +136,7 @@ export class AgentSessions {
   }
 
   forget(agentId: AgentId): void {
-    this.#sessions.delete(agentId);
-    this.#keys.delete(agentId);
+    this.#admitted.delete(agentId);
   }
 
   /** Undefined for what the start of the agent that counts has not said, or not through this worker. */
@@ -143,9 +145,10 @@ export class AgentSessions {
     agentId: string,
     { body, mac }: Sealed,
   ): { session: AgentSession; frame: AgentFrame } | undefined {
-    const session = this.#sessions.get(agentId as AgentId);
-    if (session?.workerId !== workerId || !(body instanceof Uint8Array)) return undefined;
-    if (!isSignedByKey(this.key(agentId), saidMessage(agentId, session.instance, body), mac)) return undefined;
+    const admitted = this.#admitted.get(agentId as AgentId);
+    if (admitted?.session.workerId !== workerId || !(body instanceof Uint8Array)) return undefined;
+    const { session, key } = admitted;
+    if (!isSignedByKey(key, saidMessage(agentId, session.instance, body), mac)) return undefined;
     try {
       const frame = decodeFrame(body, AGENT_FRAMES) as AgentFrame | undefined;
       return frame && { session, frame };
@@ -163,9 +166,9 @@ export class AgentSessions {
     }
   }
 
-  sign(agentId: string, message: (session: AgentSession) => Uint8Array): Buffer | undefined {
-    const session = this.of(agentId);
-    return session && signUnderKey(this.key(agentId), message(session));
+  sign(agentId: string, message: (session: AgentSession) => Marked): Buffer | undefined {
+    const admitted = this.#admitted.get(agentId as AgentId);
+    return admitted && signUnderKey(admitted.key, message(admitted.session));
   }
 
   /** What our clock says, in answer to a nonce of the agent's. */
@@ -238,12 +241,11 @@ export class AgentSessions {
   #decided({ workerId, proof }: Shown, verdict: Awaited<ReturnType<Store['agentInstancesShow']>>[number]): void {
     const { agentId, hostId, instance, start, link } = proof as LinkProof & { agentId: AgentId; hostId: HostId };
     if (verdict === 'admitted') {
-      const known = this.#sessions.get(agentId);
+      const known = this.of(agentId);
       // An agent that moved on meanwhile: the later link is the living one.
       if (known && (known.start > start || (known.instance === instance && known.link > link))) return;
       const session: AgentSession = { agentId, hostId, workerId, instance, start, link };
-      this.#sessions.set(agentId, session);
-      this.#keys.set(agentId, this.key(agentId));
+      this.#admitted.set(agentId, { session, key: this.key(agentId) });
       return this.#options.admitted(session, proof);
     }
     if (verdict === 'stale') return;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeFrame } from './codec.ts';
-import { WORKER_TO_AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
+import { decodeFrame, encodeFrame } from './codec.ts';
+import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
+import type { AgentSaid } from '../protocol/link/agent-v1.ts';
 import { FrameTemplate } from './frame-template.ts';
 
 const MARK = { server: '01930000-0000-7000-8000-000000000000', order: 7 };
@@ -40,6 +41,25 @@ describe('FrameTemplate', () => {
           }
         },
       ),
+    );
+  });
+
+  it('takes bytes of any length', () => {
+    const template = new FrameTemplate({ t: 'said' }, ['body', 'mac']);
+    for (const length of [0, 1, 255, 256, 65_535, 65_536, 200_000]) {
+      const [body, mac] = [Buffer.alloc(length, 'body'), Buffer.alloc(32, 1)];
+      const frame = decodeFrame(template.encode(body, mac), AGENT_FRAMES) as unknown as AgentSaid;
+      expect(Buffer.from(frame.body).equals(body), `${length}`).toBe(true);
+      expect(Buffer.from(frame.mac)).toEqual(mac);
+    }
+  });
+
+  it('makes a frame with a list of one entry', () => {
+    const a = '01930000-0000-7000-8000-000000000000.0.7.1';
+    const mac = Buffer.alloc(32, 1);
+    const frame = new FrameTemplate({ t: 'ack' }, ['a', 'mac'], 'acks').encode(a, mac);
+    expect(decodeFrame(frame, WORKER_TO_AGENT_FRAMES)).toEqual(
+      decodeFrame(encodeFrame({ t: 'ack', acks: [{ a, mac }] }), WORKER_TO_AGENT_FRAMES),
     );
   });
 });

@@ -1,29 +1,36 @@
 /** One frame for many peers: what they have in common is encoded once, what differs is appended for each. */
 import { encodeFrame } from './codec.ts';
 
-/** Of MessagePack: a map of up to 15 fields, a string and bytes of up to 255. */
+/** Of MessagePack: a map of up to 15 fields, a list of one, a string of up to 255, and bytes by the length of their length. */
 const FIXMAP = 0x80;
+const LIST_OF_ONE = 0x91;
 const STR8 = 0xd9;
-const BIN8 = 0xc4;
+const [BIN8, BIN16, BIN32] = [0xc4, 0xc5, 0xc6];
 
 export class FrameTemplate {
   readonly #head: Buffer;
   readonly #keys: readonly Buffer[];
 
-  /** `own` are the names of the fields that each peer has for itself. At most 15 fields in all. */
-  constructor(common: Readonly<Record<string, unknown>>, own: readonly string[]) {
-    const fields = Object.entries(common);
-    this.#head = Buffer.concat([
-      Buffer.from([FIXMAP | (fields.length + own.length)]),
-      ...fields.flat().map(encodeValue),
-    ]);
+  /**
+   * `own` are the names of the fields that each peer has for itself, at most 15 fields in all. With `inList` they are not the frame's, but
+   * those of the only entry of the list of this name in it.
+   */
+  constructor(common: Readonly<Record<string, unknown>>, own: readonly string[], inList?: string) {
+    const fields = Object.entries(common).flat().map(encodeValue);
+    const map = (size: number): Buffer => Buffer.from([FIXMAP | size]);
+    this.#head = Buffer.concat(
+      inList === undefined
+        ? [map(fields.length / 2 + own.length), ...fields]
+        : [map(fields.length / 2 + 1), ...fields, encodeValue(inList), Buffer.from([LIST_OF_ONE]), map(own.length)],
+    );
     this.#keys = own.map(encodeValue);
   }
 
-  /** Values in the order of the names; strings are ASCII, and like bytes not longer than 255. */
+  /** Values in the order of the names; strings are ASCII, and not longer than 255. */
   encode(...values: readonly (string | Uint8Array)[]): Buffer {
     let length = this.#head.length;
-    for (let i = 0; i < values.length; i++) length += this.#keys[i]!.length + 2 + values[i]!.length;
+    for (let i = 0; i < values.length; i++)
+      length += this.#keys[i]!.length + 1 + bytesOfLength(values[i]!) + values[i]!.length;
     const frame = Buffer.allocUnsafe(length);
     frame.set(this.#head);
     let at = this.#head.length;
@@ -31,14 +38,19 @@ export class FrameTemplate {
       const [key, value] = [this.#keys[i]!, values[i]!];
       frame.set(key, at);
       at += key.length;
-      frame[at++] = typeof value === 'string' ? STR8 : BIN8;
-      frame[at++] = value.length;
+      const wide = bytesOfLength(value);
+      frame[at++] = typeof value === 'string' ? STR8 : wide === 1 ? BIN8 : wide === 2 ? BIN16 : BIN32;
+      at = frame.writeUIntBE(value.length, at, wide);
       if (typeof value === 'string') frame.write(value, at, 'latin1');
       else frame.set(value, at);
       at += value.length;
     }
     return frame;
   }
+}
+
+function bytesOfLength(value: string | Uint8Array): 1 | 2 | 4 {
+  return value.length <= 0xff ? 1 : value.length <= 0xffff ? 2 : 4;
 }
 
 /** The value alone, which the encoder of frames takes as well. */

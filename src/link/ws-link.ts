@@ -1,4 +1,5 @@
 /** A link over one WebSocket; both ends use it. One sweep watches all links of a process for silence: no timer per link. */
+import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
@@ -6,8 +7,11 @@ import { limits } from '../base/limits.ts';
 import { decodeFrame, encodeFrame } from './codec.ts';
 import type { FrameShapes } from '../protocol/link/shape.ts';
 import type { Link, LinkFault, Peer } from './link.ts';
+import { messageOf } from './ws-message.ts';
 
 const SEND_BUFFER_MAX = 2 * limits.frameBytesMax;
+/** Beyond it a copy costs more than it saves. */
+const MESSAGE_COPIED_MAX = 16_384;
 
 /** Handlers are shared by all links and find theirs here: five closures per link are half a megabyte for every thousand agents. */
 const links = new WeakMap<WebSocket, WsLink<never, never>>();
@@ -39,15 +43,19 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   readonly openedAtMs: number;
   onFrame: Link<In, Out>['onFrame'] = () => undefined;
   onClose: (reason: string) => void = () => undefined;
-  /** Set by whatever arrives, read and cleared by the sweep. */
+  /** Set by whatever arrives, read and cleared by the sweep; so is `spoken` by whatever is sent. */
   heard = true;
+  spoken = false;
   silentSweeps = 0;
   readonly #socket: WebSocket;
+  readonly #below: Writable | undefined;
   readonly #end: LinkEnd;
   #closed = false;
 
-  constructor(socket: WebSocket, peer: Peer, end: LinkEnd, nowMs: number) {
+  /** `below`: what the WebSocket itself writes to, where its messages go out as they are, without a mask. */
+  constructor(socket: WebSocket, peer: Peer, end: LinkEnd, nowMs: number, below?: Writable) {
     this.#socket = socket;
+    this.#below = below;
     this.peer = peer;
     this.openedAtMs = nowMs;
     this.#end = end;
@@ -93,7 +101,10 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   sendEncoded(bytes: Uint8Array): boolean {
     if (this.#closed || this.#socket.readyState !== this.#socket.OPEN || this.#socket.bufferedAmount > SEND_BUFFER_MAX)
       return false;
-    this.#socket.send(bytes, { binary: true, compress: false });
+    this.spoken = true;
+    // A fan-out is tens of thousands of small frames: with head and content in one piece each costs a tenth less.
+    if (this.#below && bytes.length <= MESSAGE_COPIED_MAX) this.#below.write(messageOf(bytes));
+    else this.#socket.send(bytes, { binary: true, compress: false });
     return true;
   }
 
@@ -129,7 +140,10 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   }
 }
 
-/** Pings every link each heartbeat and abandons those that stay silent for `silentMs`. Anything heard counts, not only pongs. */
+/**
+ * Pings every link each heartbeat over which not both ends have spoken since the last, and abandons those that stay silent for `silentMs`.
+ * Anything heard counts, not only pongs.
+ */
 export function watchLinks(
   links: Iterable<WsLink<never, never>>,
   clock: Clock,
@@ -143,10 +157,11 @@ export function watchLinks(
   const sweep = (): void => {
     for (const link of links) {
       link.silentSweeps = link.heard ? 0 : link.silentSweeps + 1;
-      link.heard = false;
+      const isAlive = link.heard && link.spoken;
+      link.heard = link.spoken = false;
       // After a pause of our own, what the peer sent meanwhile is read before the next sweep: a busy process blames nobody.
       if (link.silentSweeps >= sweepsMax) link.abandon('silent for too long');
-      else link.ping();
+      else if (!isAlive) link.ping();
     }
     cancel = clock.after(heartbeatMs, sweep, { unref: true });
   };

@@ -69,8 +69,8 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
   };
 
   // A function of its own: whatever lives as long as the link must not keep the request alive as well.
-  const open = (ws: WebSocket, peer: Peer): void => {
-    const link = new WsLink<In, Out>(ws, peer, options, clock.nowMs());
+  const open = (ws: WebSocket, peer: Peer, socket: Duplex): void => {
+    const link = new WsLink<In, Out>(ws, peer, options, clock.nowMs(), socket);
     links.add(link);
     ws.on('close', () => leave(link));
     countOf.set(peer.id, (countOf.get(peer.id) ?? 0) + 1);
@@ -118,7 +118,7 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
         address: tls.remoteAddress ?? '',
         ...(hostId === undefined ? {} : { hostId }),
       };
-      sockets.handleUpgrade(request, socket, head, (ws) => open(ws, peer));
+      sockets.handleUpgrade(request, socket, head, (ws) => open(ws, peer, socket));
       return true;
     },
   };

@@ -12,6 +12,7 @@ import { SecondCount } from '../base/second-count.ts';
 import type { Service } from '../base/service.ts';
 import { QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
 import { decodeFrame, encodeFrame } from '../link/codec.ts';
+import { FrameTemplate } from '../link/frame-template.ts';
 import { AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import type { LinkDialer, LinkListener } from '../link/link.ts';
 import {
@@ -21,7 +22,9 @@ import {
   type WorkerToAgentFrame,
 } from '../protocol/link/agent-v1.ts';
 import { commonProtocol, isSpoken } from '../protocol/link/protocol-range.ts';
+import { saidHead } from '../protocol/link/said-head.ts';
 import { decodeLinkProof, type OrderMark, type Sealed } from '../protocol/link/session.ts';
+import { KeptProof } from './kept-proof.ts';
 import type { SshAccess, SshHostKey } from '../protocol/link/ssh-access.ts';
 import {
   WORKER_PROTOCOL,
@@ -80,8 +83,7 @@ interface HeldAgent extends Executor {
   readonly hostId: string;
   readonly linkedAtMs: number;
   readonly protocol: number;
-  readonly proof: Sealed;
-  readonly instance: string;
+  readonly proof: KeptProof;
 }
 interface ServerState {
   readonly url: string;
@@ -92,6 +94,8 @@ interface ServerState {
   workers: readonly string[];
 }
 
+/** Nearly every acknowledgement: of one attempt, to an agent. */
+const ACK = new FrameTemplate({ t: 'ack' }, ['a', 'mac'], 'acks');
 /** How long events may wait for company before they are sent on. */
 const EVENT_FLUSH_MS = 2;
 /** A drained worker sends so many agents to others at once: they come to a worker that has others to serve. */
@@ -266,7 +270,7 @@ export class WorkerService implements Service {
       hostId,
       agentId,
       sinceMs: linkedAtMs,
-      proof,
+      proof: proof.sealed(),
     }));
     for (let from = 0; from === 0 || from < held.length; from += limits.linksPerFrameMax) {
       link.send({
@@ -340,7 +344,7 @@ export class WorkerService implements Service {
       }
       case 'refused': {
         const agent = this.#agentAt(frame.hostId, frame.agentId);
-        if (agent?.instance === frame.instance) agent.link.close(frame.code, frame.detail);
+        if (agent?.proof.instance() === frame.instance) agent.link.close(frame.code, frame.detail);
         return;
       }
       case 'fetch':
@@ -461,15 +465,21 @@ export class WorkerService implements Service {
   // — orders —
 
   #onAck(attempts: readonly { a: string; agentId: string; mac?: Uint8Array }[]): void {
-    const byAgent = new Map<string, { a: string; mac?: Uint8Array }[]>();
+    const byExecutor = new Map<Executor, { a: string; mac?: Uint8Array }[]>();
     for (const { a, agentId, mac } of attempts) {
-      const ack = { a, ...(mac ? { mac } : {}) };
-      const list = byAgent.get(agentId);
-      if (list) list.push(ack);
-      else byAgent.set(agentId, [ack]);
       this.#relay.settled(a);
+      const executor = this.#executorById(agentId);
+      if (!executor) continue;
+      const ack = { a, ...(mac ? { mac } : {}) };
+      const list = byExecutor.get(executor);
+      if (list) list.push(ack);
+      else byExecutor.set(executor, [ack]);
     }
-    for (const [agentId, acks] of byAgent) this.#executorById(agentId)?.link.send({ t: 'ack', acks });
+    for (const [{ link }, acks] of byExecutor) {
+      const [{ a, mac }] = acks as [{ a: string; mac?: Uint8Array }];
+      if (acks.length === 1 && mac) link.sendEncoded(ACK.encode(a, mac));
+      else link.send({ t: 'ack', acks });
+    }
   }
 
   #onCertificate(frame: Extract<ServerToWorkerFrame, { t: 'certificate' }>): void {
@@ -517,14 +527,14 @@ export class WorkerService implements Service {
         'protocol-unsupported',
         `This worker speaks agent protocol ${AGENT_PROTOCOL.min} to ${AGENT_PROTOCOL.max}.`,
       );
-    const proof = decodeLinkProof(hello.proof.body);
-    if (!proof) return void link.close('frame-invalid', 'The proof of the link cannot be read.');
+    if (!decodeLinkProof(hello.proof.body))
+      return void link.close('frame-invalid', 'The proof of the link cannot be read.');
     const nowMs = clock.nowMs();
     const agent: HeldAgent = {
-      proof: hello.proof,
-      instance: proof.instance,
-      hostId: hello.hostId,
-      agentId: hello.agentId,
+      proof: new KeptProof(hello.proof),
+      // Those of the link where it has them: what comes with a frame may keep all the text of the frame in memory.
+      hostId: link.peer.hostId ?? hello.hostId,
+      agentId: link.peer.id,
       link,
       linkedAtMs: nowMs,
       protocol,
@@ -569,10 +579,13 @@ export class WorkerService implements Service {
     }
   }
 
-  /** What an agent tells the servers is passed on as it is; it is read here for the room that it takes and for where it belongs. */
+  /**
+   * What an agent tells the servers is passed on as it is; it is read here for the room that it takes and for where it belongs. Of what is
+   * an event of an attempt that is in the beginning, and the server that opens the seal reads the whole.
+   */
   #onSaid(agent: HeldAgent, { body, mac }: Sealed): void {
     const { agentId } = agent;
-    const frame = decodeFrame(body, AGENT_FRAMES) as AgentFrame | undefined;
+    const frame = saidHead(body) ?? (decodeFrame(body, AGENT_FRAMES) as AgentFrame | undefined);
     const said = { agentId, body, mac };
     switch (frame?.t) {
       case 'report':

@@ -20,7 +20,7 @@ import {
   type WorkerToAgentFrame,
 } from '../../src/protocol/link/agent-v1.ts';
 import { commonProtocol, isSpoken } from '../../src/protocol/link/protocol-range.ts';
-import { attemptMessage, startMessage } from '../../src/protocol/link/session.ts';
+import { attemptMessage, startMessage, type Marked } from '../../src/protocol/link/session.ts';
 import { upgradeMessage } from '../../src/protocol/link/upgrade-order.ts';
 import {
   WORKER_PROTOCOL,
@@ -382,7 +382,7 @@ describe('what travels inside frames', () => {
 
   it('is signed over the same bytes as ever', () => {
     const mark = { server: SERVER, order: 6, validUntilMs: 5 };
-    const text = (message: Uint8Array): string => Buffer.from(message).toString();
+    const text = ({ head, body = bytes('') }: Marked): string => head + Buffer.from(body).toString();
     expect(text(startMessage(AGENT, HOST, A, mark, bytes('digest')))).toBe(
       `drover-start-1\n${AGENT}\n${HOST}\n${A}\n${SERVER}\n6\n5\ndigest`,
     );

@@ -2,7 +2,6 @@
  * Peers that were taken over: with good certificates of the fleet, got by joining as everybody does, over real links, saying whatever a
  * test has them say.
  */
-import { createSecretKey } from 'node:crypto';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
@@ -167,10 +166,7 @@ export class WanderingAgent {
 
   /** Any bytes as this agent's own. */
   sealed(body: Uint8Array): AgentFrame {
-    const mac = signUnderKey(
-      createSecretKey(this.#dispatchKey),
-      saidMessage(this.agentId, this.session.instance, body),
-    );
+    const mac = signUnderKey(this.#dispatchKey, saidMessage(this.agentId, this.session.instance, body));
     return { t: 'said', body, mac };
   }
 

@@ -58,20 +58,26 @@ export function decodeLinkProof(body: Uint8Array): LinkProof | undefined {
 
 // — what the MACs cover —
 
-export function linkMessage(agentId: string, body: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from(`drover-link-1\n${agentId}\n`), body]);
+/** Lines of text that say for what purpose and for whom, and bytes behind them. */
+export interface Marked {
+  readonly head: string;
+  readonly body?: Uint8Array;
 }
 
-export function saidMessage(agentId: string, instance: string, body: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from(`drover-said-1\n${agentId}\n${instance}\n`), body]);
+export function linkMessage(agentId: string, body: Uint8Array): Marked {
+  return { head: `drover-link-1\n${agentId}\n`, body };
+}
+
+export function saidMessage(agentId: string, instance: string, body: Uint8Array): Marked {
+  return { head: `drover-said-1\n${agentId}\n${instance}\n`, body };
 }
 
 export function timeMessage(
   agentId: string,
   instance: string,
   { server, nonce, serverMs }: { readonly server: string; readonly nonce: Uint8Array; readonly serverMs: number },
-): Uint8Array {
-  return Buffer.concat([Buffer.from(`drover-time-1\n${agentId}\n${instance}\n${server}\n${serverMs}\n`), nonce]);
+): Marked {
+  return { head: `drover-time-1\n${agentId}\n${instance}\n${server}\n${serverMs}\n`, body: nonce };
 }
 
 /** `specDigest` is SHA-256 of the spec bytes. */
@@ -81,9 +87,9 @@ export function startMessage(
   a: string,
   { server, order, validUntilMs }: OrderMark & { readonly validUntilMs: number },
   specDigest: Uint8Array,
-): Uint8Array {
+): Marked {
   const head = `drover-start-1\n${agentId}\n${instance}\n${a}\n${server}\n${order}\n${validUntilMs}\n`;
-  return Buffer.concat([Buffer.from(head), specDigest]);
+  return { head, body: specDigest };
 }
 
 export function attemptMessage(
@@ -92,18 +98,18 @@ export function attemptMessage(
   instance: string,
   a: string,
   { server, order }: OrderMark,
-): Uint8Array {
-  return Buffer.from(`drover-${kind}-1\n${agentId}\n${instance}\n${a}\n${server}\n${order}\n`);
+): Marked {
+  return { head: `drover-${kind}-1\n${agentId}\n${instance}\n${a}\n${server}\n${order}\n` };
 }
 
-export function ackMessage(agentId: string, instance: string, a: string): Uint8Array {
-  return Buffer.from(`drover-ack-1\n${agentId}\n${instance}\n${a}\n`);
+export function ackMessage(agentId: string, instance: string, a: string): Marked {
+  return { head: `drover-ack-1\n${agentId}\n${instance}\n${a}\n` };
 }
 
 export function chunkAckMessage(
   agentId: string,
   instance: string,
   { a, stream, seq }: { readonly a: string; readonly stream: number; readonly seq: number },
-): Uint8Array {
-  return Buffer.from(`drover-chunk-ack-1\n${agentId}\n${instance}\n${a}\n${stream}\n${seq}\n`);
+): Marked {
+  return { head: `drover-chunk-ack-1\n${agentId}\n${instance}\n${a}\n${stream}\n${seq}\n` };
 }

@@ -3,6 +3,7 @@
  * no answer comes. `order` is opaque to workers: JSON that the server has signed for one agent with its dispatch key.
  */
 import type { AgentPackage } from '../rest/agent-package.ts';
+import type { Marked } from './session.ts';
 
 // — worker → agent, server → worker —
 
@@ -85,6 +86,6 @@ export function upgradeMessage(
   instance: string,
   server: string,
   digest: Uint8Array,
-): Uint8Array {
-  return Buffer.concat([Buffer.from(`drover-upgrade-1\n${id}\n${agentId}\n${instance}\n${server}\n`), digest]);
+): Marked {
+  return { head: `drover-upgrade-1\n${id}\n${agentId}\n${instance}\n${server}\n`, body: digest };
 }
