@@ -21,7 +21,7 @@ import type { TimelineEntry } from '../../contract/timeline.ts';
 import { groupByRun } from '../by-run.ts';
 import { bytes } from '../bytes.ts';
 import { type Day, groupByDay, isOfDay } from '../day.ts';
-import { type Cell, EXECUTION_COLUMNS, FRESH_ATTEMPT } from '../execution/execution-columns.ts';
+import { columnOf, EXECUTION_COLUMNS, FRESH_ATTEMPT, listOf } from '../execution/execution-columns.ts';
 import { fenceKey, heldFences } from '../lease/fence.ts';
 import { allAtOnce, type Apart, byHalves } from './apart.ts';
 import { lateReportsWrite } from './late-report.ts';
@@ -183,17 +183,6 @@ const EXECUTIONS_WRITE = ((): string => {
     RETURNING c.n`;
 })();
 
-/** The values of a column, and the one value instead when they are all the same. */
-function columnOf(changes: readonly ExecutionChange[], pick: (change: ExecutionChange) => Cell): [Cell[], Cell] {
-  const first = pick(changes[0]!);
-  const isSame =
-    first instanceof Buffer
-      ? (cell: Cell): boolean => cell instanceof Buffer && first.equals(cell)
-      : (cell: Cell): boolean => cell === first;
-  const cells = changes.map(pick);
-  return cells.every(isSame) ? [[], first] : [cells, null];
-}
-
 /**
  * Answers which of the changes landed. Two changes of one execution in a batch would race each other: the owner folds them.
  *
@@ -211,8 +200,11 @@ async function executionsWrite(tx: Executor, day: Day, changes: readonly Executi
     values: [
       day.first,
       day.last,
-      changes.map((change) => change.ordinal),
-      ...WRITTEN.flatMap(([, , pick]) => columnOf(changes, pick)),
+      listOf(
+        'int',
+        changes.map((change) => change.ordinal),
+      ),
+      ...WRITTEN.flatMap(([, type, pick]) => columnOf(type, changes.map(pick))),
     ],
   });
   const landed = new Set(rows.map((row) => row.n - 1));

@@ -6,6 +6,7 @@ import { emptyCounts } from '../../../domain/run/execution-machine.ts';
 import type { AuditEntry } from '../../contract/audit.ts';
 import type { FirstDispatch, NewRun, RunRecord } from '../../contract/run.ts';
 import { auditAppendMany } from '../audit/audit.ts';
+import { type Cell, columnOf, listOf } from '../execution/execution-columns.ts';
 import { fenceKey, heldFences } from '../lease/fence.ts';
 import { timelineWrite } from '../timeline.ts';
 import type { Executor, Pool } from '../pool.ts';
@@ -97,24 +98,31 @@ async function executionsInsert(tx: Executor, created: readonly Created[]): Prom
       return { runId: run.id, ordinal, target, place, dispatch: place && dispatch };
     });
   });
-  // One run's id would be sent once for each of its hosts: it travels once, beside an empty array, which unnest fills with NULLs.
-  const only = created.length === 1 ? created[0]!.run.id : null;
+  const column = (type: string, pick: (execution: (typeof executions)[number]) => Cell): [unknown, Cell] =>
+    columnOf(type, executions.map(pick));
   await tx.query({
     name: 'executions-create',
     text: `INSERT INTO execution (run_id, task, ordinal, host_id, host_name, state, agent_id, agent_instance, worker_id, dispatched_at_ms, seq)
-           SELECT coalesce(run_id, $1), 0, ordinal, host_id, name, CASE WHEN agent IS NULL THEN 'waiting' ELSE 'dispatched' END, agent, agent_instance, worker, dispatched_at_ms, coalesce(seq, 1)
-           FROM unnest($2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::uuid[], $7::uuid[], $8::uuid[], $9::bigint[], $10::bigint[]) AS host(run_id, ordinal, host_id, name, agent, agent_instance, worker, dispatched_at_ms, seq)`,
+           SELECT coalesce(run_id, $5), 0, ordinal, host_id, name, CASE WHEN coalesce(agent, $7) IS NULL THEN 'waiting' ELSE 'dispatched' END,
+             coalesce(agent, $7), coalesce(agent_instance, $9), coalesce(worker, $11), coalesce(dispatched_at_ms, $13), coalesce(seq, $15, 1)
+           FROM unnest($1::int[], $2::uuid[], $3::text[], $4::uuid[], $6::uuid[], $8::uuid[], $10::uuid[], $12::bigint[], $14::bigint[])
+             AS host(ordinal, host_id, name, run_id, agent, agent_instance, worker, dispatched_at_ms, seq)`,
     values: [
-      only,
-      only === null ? executions.map(({ runId }) => runId) : [],
-      executions.map(({ ordinal }) => ordinal),
-      executions.map(({ target }) => target.hostId),
+      listOf(
+        'int',
+        executions.map(({ ordinal }) => ordinal),
+      ),
+      listOf(
+        'uuid',
+        executions.map(({ target }) => target.hostId),
+      ),
       executions.map(({ target }) => target.hostName),
-      executions.map(({ place }) => place?.agentId ?? null),
-      executions.map(({ place }) => place?.agentInstance ?? null),
-      executions.map(({ place }) => place?.workerId ?? null),
-      executions.map(({ dispatch }) => dispatch?.dispatchedAtMs ?? null),
-      executions.map(({ dispatch }) => dispatch?.run.seq ?? null),
+      ...column('uuid', ({ runId }) => runId),
+      ...column('uuid', ({ place }) => place?.agentId ?? null),
+      ...column('uuid', ({ place }) => place?.agentInstance ?? null),
+      ...column('uuid', ({ place }) => place?.workerId ?? null),
+      ...column('bigint', ({ dispatch }) => dispatch?.dispatchedAtMs ?? null),
+      ...column('bigint', ({ dispatch }) => dispatch?.run.seq ?? null),
     ],
   });
 }
