@@ -1,6 +1,11 @@
 /** The marks by which agent and server know each other's words through a worker: HMAC-SHA256 under the agent's dispatch key. */
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
-import type { Marked } from '../protocol/link/session.ts';
+
+/** What a mark covers, as protocol/link/session.ts has it: text, and bytes behind it. */
+interface Marked {
+  readonly head: string;
+  readonly body?: Uint8Array;
+}
 
 const BLOCK_BYTES = 64;
 const MAC_BYTES = 32;

@@ -12,7 +12,6 @@ import { SecondCount } from '../base/second-count.ts';
 import type { Service } from '../base/service.ts';
 import { QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
 import { decodeFrame, encodeFrame } from '../link/codec.ts';
-import { FrameTemplate } from '../link/frame-template.ts';
 import { AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import type { LinkDialer, LinkListener } from '../link/link.ts';
 import {
@@ -35,6 +34,7 @@ import {
   type ServerToWorkerFrame,
   type WorkerToServerFrame,
 } from '../protocol/link/worker-v1.ts';
+import { acksPass } from './acks-pass.ts';
 import { AgentLoads } from './agent-loads.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { LoadReport } from './load-report.ts';
@@ -94,8 +94,6 @@ interface ServerState {
   workers: readonly string[];
 }
 
-/** Nearly every acknowledgement: of one attempt, to an agent. */
-const ACK = new FrameTemplate({ t: 'ack' }, ['a', 'mac'], 'acks');
 /** How long events may wait for company before they are sent on. */
 const EVENT_FLUSH_MS = 2;
 /** A drained worker sends so many agents to others at once: they come to a worker that has others to serve. */
@@ -327,7 +325,8 @@ export class WorkerService implements Service {
           this.#relay.watch(a, ssh ? this.#options.id : hostId, state.url, frame.on);
         return;
       case 'ack':
-        return this.#onAck(frame.attempts);
+        for (const { a } of frame.attempts) this.#relay.settled(a);
+        return acksPass(frame.attempts, (agentId) => this.#executorById(agentId)?.link);
       case 'chunk-ack':
         this.#executorById(frame.agentId)?.link.send({
           t: 'chunk-ack',
@@ -463,24 +462,6 @@ export class WorkerService implements Service {
   }
 
   // — orders —
-
-  #onAck(attempts: readonly { a: string; agentId: string; mac?: Uint8Array }[]): void {
-    const byExecutor = new Map<Executor, { a: string; mac?: Uint8Array }[]>();
-    for (const { a, agentId, mac } of attempts) {
-      this.#relay.settled(a);
-      const executor = this.#executorById(agentId);
-      if (!executor) continue;
-      const ack = { a, ...(mac ? { mac } : {}) };
-      const list = byExecutor.get(executor);
-      if (list) list.push(ack);
-      else byExecutor.set(executor, [ack]);
-    }
-    for (const [{ link }, acks] of byExecutor) {
-      const [{ a, mac }] = acks as [{ a: string; mac?: Uint8Array }];
-      if (acks.length === 1 && mac) link.sendEncoded(ACK.encode(a, mac));
-      else link.send({ t: 'ack', acks });
-    }
-  }
 
   #onCertificate(frame: Extract<ServerToWorkerFrame, { t: 'certificate' }>): void {
     const asked = this.#renewals.get(frame.id);

@@ -12,7 +12,6 @@ import type { AgentFrame, WorkerToAgentFrame } from '../../src/protocol/link/age
 import { LinkRig, type Listening, type RigIdentity } from '../support/link-rig.ts';
 import { until } from '../support/until.ts';
 
-const SERVER = '00000000-0000-4000-8000-000000000001';
 const ATTEMPT = '01936f2e-0000-7000-8000-000000000000.0.7.1';
 
 type Up = Link<WorkerToAgentFrame, AgentFrame>;
@@ -331,41 +330,6 @@ describe('a link', () => {
     expect(await until('the silent link to be given up', () => closed[0])).toBe('silent for too long');
     expect(listening.links.size).toBeLessThanOrEqual(1);
     tls.destroy();
-  });
-
-  it('carries frames of every length whole, both ways and in order', async () => {
-    const { up, down, heard } = await pair();
-    const back: WorkerToAgentFrame[] = [];
-    up.onFrame = (frame) => void back.push(frame);
-    // Around where the head of a WebSocket message grows, and where a message is not copied any more.
-    const lengths = [0, 1, 40, 90, 124, 125, 126, 300, 16_200, 16_384, 16_500, 65_400, 65_535, 65_536, 70_000, 3];
-    const spec = Buffer.alloc(70_000, 'spec');
-    for (const length of lengths) {
-      down.send({
-        t: 'time',
-        server: SERVER,
-        nonce: spec.subarray(0, length % 64),
-        serverMs: length,
-        mac: spec.subarray(0, 32),
-      });
-      down.send({
-        t: 'start',
-        a: ATTEMPT,
-        server: 's',
-        order: 1,
-        validUntilMs: 1,
-        mac: spec.subarray(0, 32),
-        spec: spec.subarray(0, length),
-      });
-      up.send({ t: 'data', id: length, ...PLACE, bytes: spec.subarray(0, length), size: length, eof: true });
-    }
-    await until('all frames', () => heard.length === lengths.length && back.length === 2 * lengths.length);
-    expect(back.flatMap((frame) => (frame.t === 'start' ? [Buffer.from(frame.spec).toString()] : []))).toEqual(
-      lengths.map((length) => spec.toString('latin1', 0, length)),
-    );
-    expect(heard.map((frame) => frame.t === 'data' && Buffer.from(frame.bytes).toString())).toEqual(
-      lengths.map((length) => spec.toString('latin1', 0, length)),
-    );
   });
 
   it('takes no more than its buffer holds from a sender that is faster than the reader', async () => {
