@@ -1,7 +1,7 @@
 /** Writes api/openapi.json and the SDK's types from the table of operations; with --check it fails when they differ. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import openapiTypescript, { astToString } from 'openapi-typescript';
-import { operations } from '../src/http/api.ts';
+import { operations } from '../src/http/routes/routes.ts';
 import { openApiDocument } from '../src/http/openapi.ts';
 
 const check = process.argv.includes('--check');

@@ -20,7 +20,9 @@ import {
   type CredentialInput,
   type CredentialSecret,
 } from './account-credential.ts';
-import type { AppContext, Caller } from './context.ts';
+import { assertCan, auditOf, scopeOf, type Caller } from './caller.ts';
+import type { AppContext } from './context.ts';
+import { hostFetch } from './host.ts';
 
 export interface AccountInput {
   readonly name: string;
@@ -39,15 +41,15 @@ export interface AccountInput {
 }
 
 export async function accountCreate(ctx: AppContext, caller: Caller, input: AccountInput): Promise<AccountRecord> {
+  assertCan(caller, 'access.account.create');
   const id = newId<'account'>();
   const { settings, secrets } = await settle(ctx, id, input, undefined);
-  const answer = await ctx.store.accountCreate(id, settings, secrets, {
-    actor: caller.actor,
-    action: 'access.account.create',
-    target: `account/${settings.name}`,
-    detail: auditDetail(id, settings),
-    requestId: caller.requestId,
-  });
+  const answer = await ctx.store.accountCreate(
+    id,
+    settings,
+    secrets,
+    auditOf(caller, 'access.account.create', `account/${settings.name}`, auditDetail(id, settings)),
+  );
   if (answer.kind === 'name-taken') throw nameTaken(settings.name);
   if (answer.kind !== 'created')
     throw new DroverError('too-many-accounts', {
@@ -63,18 +65,24 @@ export async function accountChange(
   idOrName: string,
   change: { readonly [K in keyof AccountInput]?: AccountInput[K] | undefined },
 ): Promise<AccountRecord> {
+  assertCan(caller, 'access.account.edit');
   const present = await accountFetch(ctx, idOrName);
   const given = Object.fromEntries(
     Object.entries(change).filter(([, value]) => value !== undefined),
   ) as Partial<AccountInput>;
   const { settings, secrets, keep } = await settle(ctx, present.id, { ...inputOf(present), ...given }, present);
-  const answer = await ctx.store.accountReplace(present.id, present.version, settings, secrets, keep, {
-    actor: caller.actor,
-    action: 'access.account.edit',
-    target: `account/${present.name}`,
-    detail: { ...auditDetail(present.id, settings), changed: Object.keys(given), newSecrets: secrets.length },
-    requestId: caller.requestId,
-  });
+  const answer = await ctx.store.accountReplace(
+    present.id,
+    present.version,
+    settings,
+    secrets,
+    keep,
+    auditOf(caller, 'access.account.edit', `account/${present.name}`, {
+      ...auditDetail(present.id, settings),
+      changed: Object.keys(given),
+      newSecrets: secrets.length,
+    }),
+  );
   switch (answer.kind) {
     case 'replaced':
       return answer.account;
@@ -95,14 +103,13 @@ export async function accountRemove(
   idOrName: string,
   isForced: boolean,
 ): Promise<void> {
+  assertCan(caller, 'access.account.remove');
   const account = await accountFetch(ctx, idOrName);
-  const answer = await ctx.store.accountRemove(account.id, isForced, {
-    actor: caller.actor,
-    action: 'access.account.remove',
-    target: `account/${account.name}`,
-    detail: { id: account.id, forced: isForced },
-    requestId: caller.requestId,
-  });
+  const answer = await ctx.store.accountRemove(
+    account.id,
+    isForced,
+    auditOf(caller, 'access.account.remove', `account/${account.name}`, { id: account.id, forced: isForced }),
+  );
   if (answer.kind === 'not-found') throw notFound(idOrName);
   if (answer.kind !== 'in-use') return;
   const more = answer.hostCount > answer.hosts.length ? ` and ${answer.hostCount - answer.hosts.length} more` : '';
@@ -111,6 +118,18 @@ export async function accountRemove(
   });
 }
 
+/** By name. */
+export function accountList(ctx: Pick<AppContext, 'store'>, caller: Caller): Promise<readonly AccountRecord[]> {
+  scopeOf(caller, 'access.account.view');
+  return ctx.store.accountList();
+}
+
+export function accountShow(ctx: Pick<AppContext, 'store'>, caller: Caller, idOrName: string): Promise<AccountRecord> {
+  assertCan(caller, 'access.account.view');
+  return accountFetch(ctx, idOrName);
+}
+
+/** For other verbs, which ask for their own permission. Throws `account-not-found`. */
 export async function accountFetch(ctx: Pick<AppContext, 'store'>, idOrName: string): Promise<AccountRecord> {
   const account = await ctx.store.accountFetch(idOrName);
   if (!account) throw notFound(idOrName);
@@ -120,12 +139,12 @@ export async function accountFetch(ctx: Pick<AppContext, 'store'>, idOrName: str
 /** Why this account: the choice for a host by name or id, as a run would make it. */
 export async function accountExplain(
   ctx: AppContext,
+  caller: Caller,
   hostIdOrName: string,
   asked: string | undefined,
 ): Promise<AccountChoice<AccountRecord>> {
-  const host = await ctx.store.hostFetch(hostIdOrName);
-  if (!host)
-    throw new DroverError('host-not-found', { detail: `There is no host ${hostIdOrName}. See: drover hosts list.` });
+  assertCan(caller, 'access.account.view');
+  const host = await hostFetch(ctx, hostIdOrName);
   const accountId = await ctx.store.accountOfHost(host.id);
   const choice = accountChooser(await ctx.store.accountList())(
     { name: host.name, labels: host.labels, ...(accountId === undefined ? {} : { accountId }) },

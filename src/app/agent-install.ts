@@ -12,15 +12,15 @@ import { formatJoinToken, hashSecret, newSecret } from '../pki/join-token.ts';
 import type { PackagesManifest } from '../protocol/rest/agent-package.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import type { AgentPackages } from './agent-packages.ts';
-import type { AppContext, Caller } from './context.ts';
-import { expandTargets, runStart } from './run-start.ts';
+import { assertCan, auditOf, type Caller } from './caller.ts';
+import type { AppContext } from './context.ts';
+import { expandTargets, runBegin } from './run-start.ts';
 
 /** `account`: one that is root on the hosts, or becomes it; absent, the one that each host has. */
 interface InstallerRun {
   readonly targets: string;
   readonly account?: string | undefined;
   readonly concurrency: number;
-  readonly mayUseAccounts: boolean;
 }
 export interface AgentInstallInput extends InstallerRun {
   readonly version?: string | undefined;
@@ -41,6 +41,7 @@ export async function agentInstall(
   caller: Caller,
   input: AgentInstallInput,
 ): Promise<RunRecord> {
+  assertCan(caller, 'fleet.agent.install');
   const manifest = await ctx.packages.choose(input.version);
   const { hosts, fault } = await expandTargets(ctx.store, input.targets);
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
@@ -56,13 +57,12 @@ export async function agentInstall(
       lifetimeMs: limits.joinTokenMsDefault,
       hostNames: hosts.map((host) => host.name),
     },
-    {
-      actor: caller.actor,
-      action: 'fleet.join-token.create',
-      target: `join-token/${id}`,
-      detail: { role: 'agent', uses: hosts.length, zone: input.zone, install: manifest.version },
-      requestId: caller.requestId,
-    },
+    auditOf(caller, 'fleet.join-token.create', `join-token/${id}`, {
+      role: 'agent',
+      uses: hosts.length,
+      zone: input.zone,
+      install: manifest.version,
+    }),
   );
   return installerRun(ctx, caller, input, {
     name: `install agent ${manifest.version}`,
@@ -74,6 +74,7 @@ export async function agentInstall(
 
 /** Over SSH, for an agent cannot see its own end. Refused on hosts where scripts run, unless forced: they run on with nobody watching. */
 export async function agentUninstall(ctx: AppContext, caller: Caller, input: AgentUninstallInput): Promise<RunRecord> {
+  assertCan(caller, 'fleet.agent.install');
   return installerRun(ctx, caller, input, {
     name: 'uninstall agent',
     via: 'ssh',
@@ -93,13 +94,12 @@ function installerRun(
     readonly secrets: Readonly<Record<string, string>>;
   },
 ): Promise<RunRecord> {
-  const { targets, account, concurrency, mayUseAccounts } = input;
-  return runStart(ctx, caller, {
+  const { targets, account, concurrency } = input;
+  return runBegin(ctx, caller, {
     targets,
     name: work.name,
     reason: '',
     secrets: work.secrets,
-    mayUseAccounts,
     ...(account === undefined ? {} : { account }),
     spec: {
       work: { kind: 'script', script: Buffer.from(installProgram()) },

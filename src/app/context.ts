@@ -1,9 +1,7 @@
 /** What every verb of `app` is given. Built once in `bin`; a verb takes it first, then its input, and answers with a value. */
 import type { Clock } from '../base/clock.ts';
 import type { RunId } from '../base/ids.ts';
-import type { Permission } from '../domain/access/permission.ts';
 import type { Log } from '../base/log.ts';
-import type { Actor } from '../store/contract/audit.ts';
 import type { RunSeed } from '../store/contract/owner-commit.ts';
 import type { FirstDispatch } from '../store/contract/run.ts';
 import type { Store } from '../store/contract/store.ts';
@@ -50,14 +48,4 @@ export interface Ownership {
    * Whoever has just written the run hands it over, which spares the owner reading it.
    */
   wake(runId: string, seed?: RunSeed): void;
-}
-
-/** Who calls and for what request; every verb that changes something is told. */
-export interface Caller {
-  readonly actor: Actor;
-  readonly requestId: string;
-  /** What the caller's role allows; nothing that is asked here without it. */
-  readonly may?: (permission: Permission) => boolean;
-  /** The Idempotency-Key that this request claimed; an effect that must not happen twice is written together with it. */
-  readonly claim?: { readonly principal: string; readonly key: string };
 }

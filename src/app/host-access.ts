@@ -4,7 +4,9 @@ import type { AccountId } from '../base/ids.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-draft.ts';
 import type { FieldChange, HostEntry, PlanFault, PlannedHost } from '../domain/inventory/host-plan.ts';
 import type { HostRecord } from '../store/contract/host.ts';
-import type { AppContext, Caller } from './context.ts';
+import { assertCan, auditOf, type Caller } from './caller.ts';
+import type { AppContext } from './context.ts';
+import { hostFetch } from './host.ts';
 import { guardedFrom } from './label-guard.ts';
 
 /** Not given stays as it is; null takes it away. */
@@ -21,13 +23,6 @@ export interface HostInput {
 
 export type NewHostInput = HostInput & { readonly name: string };
 
-export async function hostFetch(ctx: Pick<AppContext, 'store'>, idOrName: string): Promise<HostRecord> {
-  const host = await ctx.store.hostFetch(idOrName);
-  if (!host)
-    throw new DroverError('host-not-found', { detail: `There is no host ${idOrName}. See: drover hosts list.` });
-  return host;
-}
-
 export function hostWithoutAddress(name: string): DroverError {
   return new DroverError('host-without-address', {
     detail: `${name} has no address to be reached at over SSH. Give it one: drover hosts edit ${name} --address ADDRESS.`,
@@ -35,17 +30,12 @@ export function hostWithoutAddress(name: string): DroverError {
 }
 
 export async function hostAdd(ctx: AppContext, caller: Caller, input: NewHostInput): Promise<HostRecord> {
+  assertCan(caller, 'fleet.host.create');
   const { entries, faults } = await settleAccounts(ctx, [input], () => '#');
   const answer = await ctx.store.hostImport(
     entries,
     { dryRun: faults.length > 0, onlyNew: true, guarded: await guardedFrom(ctx, caller) },
-    {
-      actor: caller.actor,
-      action: 'fleet.host.create',
-      target: `host/${input.name}`,
-      detail: {},
-      requestId: caller.requestId,
-    },
+    auditOf(caller, 'fleet.host.create', `host/${input.name}`),
   );
   refuse([...faults, ...(answer.kind === 'refused' ? answer.faults.map((fault) => inputFault('#', fault)) : [])]);
   return hostFetch(ctx, input.name);
@@ -63,11 +53,12 @@ export async function hostsImport(
   inputs: readonly NewHostInput[],
   dryRun: boolean,
 ): Promise<readonly ImportedHost[]> {
+  assertCan(caller, 'fleet.host.import');
   const { entries, faults } = await settleAccounts(ctx, inputs, (index) => `#/hosts/${index}`);
   const answer = await ctx.store.hostImport(
     entries,
     { dryRun: dryRun || faults.length > 0, onlyNew: false, guarded: await guardedFrom(ctx, caller) },
-    { actor: caller.actor, action: 'fleet.host.import', target: 'hosts', detail: {}, requestId: caller.requestId },
+    auditOf(caller, 'fleet.host.import', 'hosts'),
   );
   refuse([
     ...faults,
@@ -91,17 +82,17 @@ export async function hostEdit(
   idOrName: string,
   input: HostInput & { readonly name?: string | undefined },
 ): Promise<HostRecord> {
+  assertCan(caller, 'fleet.host-access.edit');
   const host = await hostFetch(ctx, idOrName);
   const { entries, faults } = await settleAccounts(ctx, [{ ...input, name: host.name }], () => '#');
   refuse(faults);
   const { name: _name, ...change } = entries[0]!;
-  const answer = await ctx.store.hostEdit(host.id, { ...change, rename: input.name }, await guardedFrom(ctx, caller), {
-    actor: caller.actor,
-    action: 'fleet.host-access.edit',
-    target: `host/${host.name}`,
-    detail: {},
-    requestId: caller.requestId,
-  });
+  const answer = await ctx.store.hostEdit(
+    host.id,
+    { ...change, rename: input.name },
+    await guardedFrom(ctx, caller),
+    auditOf(caller, 'fleet.host-access.edit', `host/${host.name}`),
+  );
   if (answer.kind === 'refused') refuse(answer.faults.map((fault) => inputFault('#', fault)));
   return hostFetch(ctx, host.id);
 }

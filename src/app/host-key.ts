@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto';
 import { DroverError, type InputFault } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import { publicKeyAlgorithm } from '../domain/inventory/known-hosts.ts';
-import type { HostRecord } from '../store/contract/host.ts';
 import type { HostKeyRecord, NewHostKey } from '../store/contract/host-key.ts';
-import type { AppContext, Caller } from './context.ts';
-import { hostFetch, refuse } from './host-access.ts';
+import type { HostRecord } from '../store/contract/host.ts';
+import { assertCan, auditOf, scopeOf, type Caller } from './caller.ts';
+import type { AppContext } from './context.ts';
+import { hostFetch } from './host.ts';
+import { refuse } from './host-access.ts';
 
 /** As OpenSSH prints it. */
 export function hostKeyFingerprint(key: Uint8Array): string {
@@ -15,8 +17,10 @@ export function hostKeyFingerprint(key: Uint8Array): string {
 
 export async function hostKeysList(
   ctx: Pick<AppContext, 'store'>,
+  caller: Caller,
   idOrName: string,
 ): Promise<readonly HostKeyRecord[]> {
+  scopeOf(caller, 'fleet.host-key.view');
   return ctx.store.hostKeyList((await hostFetch(ctx, idOrName)).id);
 }
 
@@ -26,6 +30,7 @@ export async function hostKeysImport(
   caller: Caller,
   hosts: readonly { readonly host: string; readonly keys: readonly string[] }[],
 ): Promise<{ hosts: number; added: number }> {
+  assertCan(caller, 'fleet.host-key.import');
   const faults: InputFault[] = [];
   const wanted = hosts.map(({ host, keys }, index) => ({
     host,
@@ -43,13 +48,7 @@ export async function hostKeysImport(
   }));
   refuse(faults);
   const target = hosts.length === 1 ? `host/${hosts[0]!.host}` : 'hosts';
-  const answer = await ctx.store.hostKeyImport(wanted, {
-    actor: caller.actor,
-    action: 'fleet.host-key.import',
-    target,
-    detail: {},
-    requestId: caller.requestId,
-  });
+  const answer = await ctx.store.hostKeyImport(wanted, auditOf(caller, 'fleet.host-key.import', target));
   if (answer.kind === 'not-found')
     refuse(
       answer.indexes.map((index) => ({
@@ -72,14 +71,13 @@ export async function hostKeyAccept(
   idOrName: string,
   fingerprint: string,
 ): Promise<HostKeyRecord> {
+  assertCan(caller, 'fleet.host-key.accept');
   const { host, key } = await findKey(ctx, idOrName, fingerprint);
-  const answer = await ctx.store.hostKeyAccept(host.id, key.id, {
-    actor: caller.actor,
-    action: 'fleet.host-key.accept',
-    target: `host/${host.name}`,
-    detail: {},
-    requestId: caller.requestId,
-  });
+  const answer = await ctx.store.hostKeyAccept(
+    host.id,
+    key.id,
+    auditOf(caller, 'fleet.host-key.accept', `host/${host.name}`),
+  );
   if (answer === 'not-found') throw noSuchKey(host, fingerprint);
   const accepted = (await ctx.store.hostKeyList(host.id)).find((other) => other.id === key.id);
   if (!accepted) throw noSuchKey(host, fingerprint);
@@ -93,16 +91,9 @@ export async function hostKeyRemove(
   idOrName: string,
   fingerprint: string,
 ): Promise<void> {
+  assertCan(caller, 'fleet.host-key.remove');
   const { host, key } = await findKey(ctx, idOrName, fingerprint);
-  if (
-    !(await ctx.store.hostKeyRemove(host.id, key.id, {
-      actor: caller.actor,
-      action: 'fleet.host-key.remove',
-      target: `host/${host.name}`,
-      detail: {},
-      requestId: caller.requestId,
-    }))
-  )
+  if (!(await ctx.store.hostKeyRemove(host.id, key.id, auditOf(caller, 'fleet.host-key.remove', `host/${host.name}`))))
     throw noSuchKey(host, fingerprint);
 }
 

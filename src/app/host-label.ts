@@ -1,7 +1,8 @@
 /** Setting and removing labels of a host. */
 import type { HostRecord } from '../store/contract/host.ts';
-import type { AppContext, Caller } from './context.ts';
-import { hostFetch } from './host-access.ts';
+import { assertCan, auditOf, type Caller } from './caller.ts';
+import type { AppContext } from './context.ts';
+import { hostFetch } from './host.ts';
 import { guardedFrom, labelProtected } from './label-guard.ts';
 
 export async function hostLabel(
@@ -10,14 +11,14 @@ export async function hostLabel(
   idOrName: string,
   change: { readonly set: Readonly<Record<string, string>>; readonly remove: readonly string[] },
 ): Promise<HostRecord> {
+  assertCan(caller, 'fleet.host.edit');
   const host = await hostFetch(ctx, idOrName);
-  const changed = await ctx.store.hostLabel(host.id, change, await guardedFrom(ctx, caller), {
-    actor: caller.actor,
-    action: 'fleet.host.edit',
-    target: `host/${host.name}`,
-    detail: { ...change },
-    requestId: caller.requestId,
-  });
+  const changed = await ctx.store.hostLabel(
+    host.id,
+    change,
+    await guardedFrom(ctx, caller),
+    auditOf(caller, 'fleet.host.edit', `host/${host.name}`, { ...change }),
+  );
   if (changed && 'refused' in changed) throw labelProtected(changed.refused);
   return changed ?? hostFetch(ctx, idOrName);
 }

@@ -2,8 +2,10 @@
 import type { Fleet } from '../fleet/fleet.ts';
 import type { ConnectionStep } from '../protocol/link/worker-v1.ts';
 import { accountFetch } from './account.ts';
-import type { AppContext, Caller } from './context.ts';
-import { hostFetch, hostWithoutAddress } from './host-access.ts';
+import { assertCan, auditOf, type Caller } from './caller.ts';
+import type { AppContext } from './context.ts';
+import { hostFetch } from './host.ts';
+import { hostWithoutAddress } from './host-access.ts';
 
 /** `asked` is an account's name or id. Throws what stands in the way before anything could be tried: no such host, no account for it, no worker of its zone. */
 export async function hostTest(
@@ -12,15 +14,12 @@ export async function hostTest(
   idOrName: string,
   asked: string | undefined,
 ): Promise<readonly ConnectionStep[]> {
+  assertCan(caller, 'fleet.host.test');
   const host = await hostFetch(ctx, idOrName);
   if (host.address === undefined) throw hostWithoutAddress(host.name);
   const account = asked === undefined ? undefined : await accountFetch(ctx, asked);
-  await ctx.store.auditWrite({
-    actor: caller.actor,
-    action: 'fleet.host.test',
-    target: `host/${host.name}`,
-    detail: account ? { account: account.name } : {},
-    requestId: caller.requestId,
-  });
+  await ctx.store.auditWrite(
+    auditOf(caller, 'fleet.host.test', `host/${host.name}`, account ? { account: account.name } : {}),
+  );
   return ctx.fleet.testConnection(host.id, account?.id);
 }

@@ -1,24 +1,27 @@
 /** Twins: hosts that joined with the machine id of another and without its key. They get no work until somebody says which machine they are. */
-import type { AgentId } from '../base/ids.ts';
 import { DroverError } from '../base/errors.ts';
+import type { Fleet } from '../fleet/fleet.ts';
 import type { AuditEntry } from '../store/contract/audit.ts';
 import type { HostRecord } from '../store/contract/host.ts';
-import type { AppContext, Caller } from './context.ts';
-import { hostFetch } from './host-access.ts';
+import { assertCan, auditOf, type Caller } from './caller.ts';
+import type { AppContext } from './context.ts';
+import { hostFetch } from './host.ts';
 
 export async function twinAccept(ctx: AppContext, caller: Caller, idOrName: string): Promise<HostRecord> {
+  assertCan(caller, 'fleet.twin.decide');
   const host = await hostFetch(ctx, idOrName);
   const answer = await ctx.store.twinAccept(host.id, entryOf(caller, 'fleet.twin.accept', host));
   if (answer === 'not-twin') throw notTwin(host);
   return hostFetch(ctx, host.id);
 }
 
-/** `agentId`: the agent of the former host, which may not link any more. */
+/** The agent of the former host may not link any more. */
 export async function twinReplace(
-  ctx: AppContext,
+  ctx: AppContext & { readonly fleet: Pick<Fleet, 'revoke'> },
   caller: Caller,
   idOrName: string,
-): Promise<{ host: HostRecord; agentId?: AgentId }> {
+): Promise<HostRecord> {
+  assertCan(caller, 'fleet.twin.decide');
   const host = await hostFetch(ctx, idOrName);
   const answer = await ctx.store.twinReplace(host.id, entryOf(caller, 'fleet.twin.replace', host));
   if (answer.kind === 'not-twin') throw notTwin(host);
@@ -26,7 +29,8 @@ export async function twinReplace(
     throw new DroverError('host-in-use', {
       detail: `${answer.hostName} has executions in flight. Cancel their runs or wait, then replace it.`,
     });
-  return answer;
+  if (answer.agentId) ctx.fleet.revoke([answer.agentId]);
+  return answer.host;
 }
 
 export function twinDetail({ name, twinOf }: HostRecord): string {
@@ -34,13 +38,7 @@ export function twinDetail({ name, twinOf }: HostRecord): string {
 }
 
 function entryOf(caller: Caller, action: string, host: HostRecord): AuditEntry {
-  return {
-    actor: caller.actor,
-    action,
-    target: `host/${host.name}`,
-    detail: { twinOf: host.twinOf ?? null },
-    requestId: caller.requestId,
-  };
+  return auditOf(caller, action, `host/${host.name}`, { twinOf: host.twinOf ?? null });
 }
 
 function notTwin({ name }: HostRecord): DroverError {

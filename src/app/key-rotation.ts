@@ -7,7 +7,8 @@ import type { AccountId, RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { openEnvelope, sealEnvelope } from '../pki/envelope.ts';
 import { secretPurpose } from './account-credential.ts';
-import type { AppContext, Caller } from './context.ts';
+import { assertCan, auditOf, type Caller } from './caller.ts';
+import type { AppContext } from './context.ts';
 
 export interface RotationResult {
   /** The key that everything is under now. */
@@ -20,15 +21,10 @@ export interface RotationResult {
 }
 
 export async function rotateKeys(ctx: AppContext, caller: Caller): Promise<RotationResult> {
+  assertCan(caller, 'access.key.rotate');
   const keyId = ctx.sealer.currentKeyId;
   const audit = (detail: Record<string, unknown>): Promise<void> =>
-    ctx.store.auditAppend({
-      actor: caller.actor,
-      action: 'access.key.rotate',
-      target: `key/${keyId}`,
-      detail,
-      requestId: caller.requestId,
-    });
+    ctx.store.auditAppend(auditOf(caller, 'access.key.rotate', `key/${keyId}`, detail));
   await audit({ phase: 'begun' });
   const accounts = await rotateAccountSecrets(ctx);
   const runs = await rotateRunSecrets(ctx);

@@ -1,5 +1,6 @@
 /** Which labels of hosts a caller may not change: those that scopes of accounts count on. */
 import { DroverError } from '../base/errors.ts';
+import { ROOT } from '../domain/access/access-node.ts';
 import {
   guardedDetail,
   guardedLabels,
@@ -7,11 +8,12 @@ import {
   type GuardedChange,
   type GuardedLabels,
 } from '../domain/access/guarded-labels.ts';
-import type { AppContext, Caller } from './context.ts';
+import type { Caller } from './caller.ts';
+import type { AppContext } from './context.ts';
 
 /** What this caller may not change: nothing for who manages accounts. */
 export async function guardedFrom(ctx: Pick<AppContext, 'store'>, caller: Caller): Promise<GuardedLabels> {
-  return caller.may?.('access.account.edit') ? NOTHING_GUARDED : guardedLabels(await ctx.store.accountList());
+  return caller.can('access.account.edit', ROOT) ? NOTHING_GUARDED : guardedLabels(await ctx.store.accountList());
 }
 
 /** A machine that joins has no permission to show: its token is where such a label comes from. */

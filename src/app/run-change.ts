@@ -1,22 +1,19 @@
 /** Cancel and retry: the wish is written and audited; the run's owner carries it out. */
 import { DroverError } from '../base/errors.ts';
 import type { RunId } from '../base/ids.ts';
+import { ROOT } from '../domain/access/access-node.ts';
 import type { ExecutionState } from '../domain/run/execution-machine.ts';
 import { isTerminalRun } from '../domain/run/run-machine.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import { accountUse } from './account.ts';
-import type { AppContext, Caller } from './context.ts';
+import { assertCan, auditOf, type Caller } from './caller.ts';
+import type { AppContext } from './context.ts';
 import { runAccounts } from './run-account.ts';
 import { hostDirectory } from './run-start.ts';
 
 export async function runCancel(ctx: AppContext, caller: Caller, id: RunId): Promise<RunRecord> {
-  const answer = await ctx.store.runCancelRequest(id, caller.actor, {
-    actor: caller.actor,
-    action: 'job.run.cancel',
-    target: `run/${id}`,
-    detail: {},
-    requestId: caller.requestId,
-  });
+  assertCan(caller, 'job.run.cancel');
+  const answer = await ctx.store.runCancelRequest(id, caller.actor, auditOf(caller, 'job.run.cancel', `run/${id}`));
   if (answer === 'not-found') throw new DroverError('run-not-found', { detail: `There is no run ${id}.` });
   if (answer === 'already-finished')
     throw new DroverError('run-already-finished', { detail: `Run ${id} has finished; there is nothing to cancel.` });
@@ -24,22 +21,15 @@ export async function runCancel(ctx: AppContext, caller: Caller, id: RunId): Pro
   return (await ctx.store.runFetch(id))!;
 }
 
-/** `mayUseAccounts`: whether the caller has the permission `access.account.use`. */
 export async function runRetry(
   ctx: AppContext,
   caller: Caller,
   id: RunId,
   states: readonly ExecutionState[],
-  mayUseAccounts: boolean,
 ): Promise<RunRecord> {
-  await checkAccounts(ctx, caller, id, states, mayUseAccounts);
-  const answer = await ctx.store.runRetry(id, states, {
-    actor: caller.actor,
-    action: 'job.run.retry',
-    target: `run/${id}`,
-    detail: { states },
-    requestId: caller.requestId,
-  });
+  assertCan(caller, 'job.run.retry');
+  await checkAccounts(ctx, caller, id, states);
+  const answer = await ctx.store.runRetry(id, states, auditOf(caller, 'job.run.retry', `run/${id}`, { states }));
   switch (answer.kind) {
     case 'not-found':
       throw new DroverError('run-not-found', { detail: `There is no run ${id}.` });
@@ -62,7 +52,6 @@ async function checkAccounts(
   caller: Caller,
   id: RunId,
   states: readonly ExecutionState[],
-  mayUseAccounts: boolean,
 ): Promise<void> {
   const seed = await ctx.store.runSeed(id);
   if (!seed || !isTerminalRun(seed.run.state)) return;
@@ -71,7 +60,7 @@ async function checkAccounts(
   const hosts = (await hostDirectory(ctx.store)).hosts.filter((host) => wanted.has(host.id));
   const { via, account } = seed.spec;
   const { used, faults } = await runAccounts(ctx, hosts, via === undefined ? {} : { via }, account);
-  if (used.length > 0 && !mayUseAccounts)
+  if (used.length > 0 && !caller.can('access.account.use', ROOT))
     throw new DroverError('permission-denied', {
       detail: 'This run would use accounts again, and the permission access.account.use is not given.',
     });

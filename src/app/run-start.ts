@@ -3,6 +3,7 @@ import { othersTurn } from '../base/clock.ts';
 import { DroverError, type ErrorCode, type InputFault } from '../base/errors.ts';
 import { newRunId, PARTITION_COUNT, partitionOf, type RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
+import { ROOT } from '../domain/access/access-node.ts';
 import { scriptFormatFault } from '../domain/run/interpreter.ts';
 import { stringFaults } from '../domain/run/process-strings.ts';
 import { parseTarget, TargetSearch, type TargetExpression, type TargetMatch } from '../domain/target/expression.ts';
@@ -12,7 +13,8 @@ import type { RunSeed } from '../store/contract/owner-commit.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import type { Store } from '../store/contract/store.ts';
 import { accountUse } from './account.ts';
-import type { AppContext, Caller } from './context.ts';
+import { assertCan, auditOf, scopeOf, type Caller } from './caller.ts';
+import type { AppContext } from './context.ts';
 import { twinDetail } from './host-twin.ts';
 import { runAccounts, type RunAccounts } from './run-account.ts';
 
@@ -26,18 +28,29 @@ export interface RunStartInput {
   readonly secrets: Readonly<Record<string, string>>;
   /** Name or id of the account to run as. */
   readonly account?: string;
-  /** Whether the caller has the permission `access.account.use`. */
-  readonly mayUseAccounts: boolean;
 }
 
 /** `beforeStart` is told of the run when it is written, before anything of it starts. */
-export async function runStart(
+type BeforeStart = (id: RunId, seeds: RunSeed['executions']) => void;
+
+export function runStart(
   ctx: AppContext,
   caller: Caller,
   input: RunStartInput,
-  beforeStart?: (id: RunId, seeds: RunSeed['executions']) => void,
+  beforeStart?: BeforeStart,
 ): Promise<RunRecord> {
-  const { hosts, accounts } = await runSettled(ctx, input);
+  assertCan(caller, 'job.run.create');
+  return runBegin(ctx, caller, input, beforeStart);
+}
+
+/** For other verbs that do their work by a run, and ask for their own permission. */
+export async function runBegin(
+  ctx: AppContext,
+  caller: Caller,
+  input: RunStartInput,
+  beforeStart?: BeforeStart,
+): Promise<RunRecord> {
+  const { hosts, accounts } = await runSettled(ctx, caller, input);
   const id = newOwnedRunId(ctx);
   const spec: RunSpec = { ...input.spec, ...accounts.spec, secretNames: Object.keys(input.secrets) };
   const sealed =
@@ -70,21 +83,15 @@ export async function runStart(
       ...(caller.claim ? { claim: caller.claim } : {}),
       ...(plan ? { dispatch: plan.dispatch } : {}),
     },
-    {
-      actor: caller.actor,
-      action: 'job.run.create',
-      target: `run/${id}`,
-      detail: {
-        name: input.name,
-        reason: input.reason,
-        targets: input.targets,
-        hosts: hosts.length,
-        user: spec.user ?? null,
-        account: input.account ?? null,
-        secrets: spec.secretNames,
-      },
-      requestId: caller.requestId,
-    },
+    auditOf(caller, 'job.run.create', `run/${id}`, {
+      name: input.name,
+      reason: input.reason,
+      targets: input.targets,
+      hosts: hosts.length,
+      user: spec.user ?? null,
+      account: input.account ?? null,
+      secrets: spec.secretNames,
+    }),
   );
   beforeStart?.(id, executions);
   if (plan && run.seq === plan.dispatch.run.seq) plan.written();
@@ -98,14 +105,14 @@ interface SettledRun {
 }
 
 /** Where a run goes and as whom, or every fault of it; nothing is written. */
-async function runSettled(ctx: AppContext, input: RunStartInput): Promise<SettledRun> {
+async function runSettled(ctx: AppContext, caller: Caller, input: RunStartInput): Promise<SettledRun> {
   const faults = specFaults(input);
   const { hosts: matching, fault } = await expandTargets(ctx.store, input.targets);
   const hosts = matching.slice(0, input.hostsMax);
   if (fault?.code === 'bad-target') faults.unshift(fault);
   const accounts = await runAccounts(ctx, fault ? [] : hosts, input.spec, input.account);
   faults.push(...accounts.faults, ...lengthFaults(input, accounts.spec.environment));
-  if (accounts.used.length > 0 && !input.mayUseAccounts)
+  if (accounts.used.length > 0 && !caller.can('access.account.use', ROOT))
     throw new DroverError('permission-denied', {
       detail: 'This run would use accounts, and the permission access.account.use is not given.',
     });
@@ -121,10 +128,12 @@ async function runSettled(ctx: AppContext, input: RunStartInput): Promise<Settle
 /** What `runStart` would do, with the same refusals. */
 export async function runPlan(
   ctx: AppContext,
+  caller: Caller,
   input: RunStartInput,
   namesMax: number,
 ): Promise<{ hostCount: number; hosts: readonly string[]; accounts: readonly string[]; user?: string }> {
-  const { hosts, accounts } = await runSettled(ctx, input);
+  assertCan(caller, 'job.run.create');
+  const { hosts, accounts } = await runSettled(ctx, caller, input);
   const user = accounts.spec.user ?? input.spec.user;
   return {
     hostCount: hosts.length,
@@ -136,9 +145,11 @@ export async function runPlan(
 
 export async function runPreview(
   ctx: AppContext,
+  caller: Caller,
   targets: string,
   namesMax: number,
 ): Promise<{ hostCount: number; hosts: readonly string[] }> {
+  scopeOf(caller, 'fleet.host.view');
   const { hosts, fault } = await expandTargets(ctx.store, targets);
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   return { hostCount: hosts.length, hosts: hosts.slice(0, namesMax).map((host) => host.name) };

@@ -3,7 +3,8 @@ import { DroverError } from '../base/errors.ts';
 import { newRunId } from '../base/ids.ts';
 import type { UpgradeRecord } from '../store/contract/upgrade.ts';
 import type { AgentPackages } from './agent-packages.ts';
-import type { AppContext, Caller } from './context.ts';
+import { assertCan, auditOf, type Caller } from './caller.ts';
+import type { AppContext } from './context.ts';
 import { expandTargets } from './run-start.ts';
 
 export interface UpgradeStartInput {
@@ -15,12 +16,12 @@ export interface UpgradeStartInput {
 }
 
 export async function upgradeStart(
-  ctx: AppContext,
-  packages: AgentPackages,
+  ctx: AppContext & { readonly packages: AgentPackages },
   caller: Caller,
   input: UpgradeStartInput,
 ): Promise<UpgradeRecord> {
-  const { version } = await packages.choose(input.version);
+  assertCan(caller, 'fleet.agent.upgrade');
+  const { version } = await ctx.packages.choose(input.version);
   const { hosts, fault } = await expandTargets(ctx.store, input.targets);
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   // A UUID v7 like a run's: upgrades list by age.
@@ -36,13 +37,13 @@ export async function upgradeStart(
       waitMs: input.waitMs,
       hosts,
     },
-    {
-      actor: caller.actor,
-      action: 'fleet.agent.upgrade',
-      target: `upgrade/${id}`,
-      detail: { version, targets: input.targets, hosts: hosts.length, batch: input.batch, maxFailed: input.maxFailed },
-      requestId: caller.requestId,
-    },
+    auditOf(caller, 'fleet.agent.upgrade', `upgrade/${id}`, {
+      version,
+      targets: input.targets,
+      hosts: hosts.length,
+      batch: input.batch,
+      maxFailed: input.maxFailed,
+    }),
   );
   if (answer.kind === 'in-progress')
     throw new DroverError('upgrade-in-progress', {

@@ -22,7 +22,7 @@ import { readArgs } from '../base/read-args.ts';
 import { LinkFleet } from '../fleet/link-fleet.ts';
 import { createApi } from '../http/api.ts';
 import { WatcherPlaces } from '../http/watcher-places.ts';
-import { newApiToken } from '../http/fleet-operations.ts';
+import { newApiToken } from '../app/token.ts';
 import { observeCommit, observePort, observeLinkFault, observeUnknownReport } from '../http/metrics.ts';
 import { isLoopback } from '../base/node-listener.ts';
 import { createPort, type Port } from '../http/port.ts';

@@ -6,33 +6,19 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { DroverError, errorCodeOf, errors, type ErrorCode } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
-import { roleAllows, type Role } from '../domain/access/permission.ts';
+import { ROOT } from '../domain/access/access-node.ts';
 import type { Actor } from '../store/contract/audit.ts';
 import { networkOf } from '../base/network.ts';
 import { AddressRate, type AddressRateOptions } from './address-rate.ts';
 import { Admission, longRequestAdmission, type AdmissionLimits } from './admission.ts';
 import { Authentication, type Authenticated } from './authentication.ts';
-import { accountOperations } from './account-operations.ts';
 import { DownloadPlaces, type DownloadLimits } from './download-places.ts';
-import { fleetOperations } from './fleet-operations.ts';
-import { hostOperations } from './host-operations.ts';
 import { parseJson, validate } from './input.ts';
 import { apiMetrics, renderMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import type { ApiContext, Call, Operation } from './operation.ts';
-import { workerOperations } from './worker-operations.ts';
-import { addPackageRoute } from './package-route.ts';
-import { runOperations } from './run-operations.ts';
-import { upgradeOperations } from './upgrade-operations.ts';
-
-export const operations: readonly Operation[] = [
-  ...runOperations,
-  ...fleetOperations,
-  ...workerOperations,
-  ...hostOperations,
-  ...accountOperations,
-  ...upgradeOperations,
-];
+import { addPackageRoute } from './routes/agents/package-route.ts';
+import { operations } from './routes/routes.ts';
 
 const PUBLIC_ACTOR: Actor = { kind: 'system', id: 'public', name: 'public' };
 
@@ -158,7 +144,7 @@ function addOperation(app: FastifyInstance, ctx: ApiContext, door: Door, operati
 async function receive(door: Door, operation: Operation, request: FastifyRequest): Promise<Authenticated> {
   if (operation.permission === 'public') {
     takePublic(door, request.ip);
-    return { actor: PUBLIC_ACTOR, requestId: request.id, role: 'viewer', expiresAtMs: 0 };
+    return { actor: PUBLIC_ACTOR, requestId: request.id, role: 'viewer', expiresAtMs: 0, can: () => false };
   }
   const caller = await door.authentication.authenticate(request);
   authorize(caller, operation.permission);
@@ -273,8 +259,9 @@ function answer(operation: Operation, reply: FastifyReply, result: unknown): unk
 
 // — may they —
 
-function authorize(caller: { readonly role: Role }, permission: Exclude<Operation['permission'], 'public'>): void {
-  if (!roleAllows(caller.role, permission))
+/** The verb asks again, for the node that it works on. */
+function authorize(caller: Authenticated, permission: Exclude<Operation['permission'], 'public'>): void {
+  if (!caller.can(permission, ROOT))
     throw new DroverError('permission-denied', {
       detail: `The role ${caller.role} does not have the permission ${permission}.`,
     });

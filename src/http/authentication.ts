@@ -9,7 +9,7 @@ import { DroverError } from '../base/errors.ts';
 import type { TokenId } from '../base/ids.ts';
 import { isRole, roleAllows, type Role } from '../domain/access/permission.ts';
 import { hashSecret } from '../pki/join-token.ts';
-import type { Caller } from '../app/context.ts';
+import type { Caller } from '../app/caller.ts';
 import type { ApiToken } from '../store/contract/api-token.ts';
 import type { Store } from '../store/contract/store.ts';
 import { networkOf } from '../base/network.ts';
@@ -59,7 +59,8 @@ export class Authentication {
       actor: { kind: 'token', id: token.id, name: token.name },
       requestId: request.id,
       role: token.role,
-      may: (permission) => roleAllows(token.role, permission),
+      // Roles are given at the root.
+      can: (permission) => roleAllows(token.role as Role, permission),
       expiresAtMs: token.expiresAtMs,
     };
   }

@@ -1,12 +1,12 @@
 import type { FastifyRequest } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../base/limits.ts';
-import { hostOperations } from './host-operations.ts';
+import { operations } from './routes/routes.ts';
 import { validate } from './input.ts';
 import type { Operation } from './operation.ts';
 
-const importHosts = hostOperations.find(({ id }) => id === 'importHosts') as Operation;
-const createHost = hostOperations.find(({ id }) => id === 'createHost') as Operation;
+const importHosts = operations.find(({ id }) => id === 'importHosts') as Operation;
+const createHost = operations.find(({ id }) => id === 'createHost') as Operation;
 const judge = (body: unknown) => validate(importHosts, { params: {}, query: {}, body } as FastifyRequest);
 const host = (i: number, labels: Record<string, string>) => ({ name: `h${i}`, address: '10.0.0.1', labels });
 const many = (count: number, labels: Record<string, string>) =>

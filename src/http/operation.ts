@@ -2,7 +2,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { AgentPackages } from '../app/agent-packages.ts';
-import type { AppContext, Caller } from '../app/context.ts';
+import type { Caller } from '../app/caller.ts';
+import type { AppContext } from '../app/context.ts';
 import type { DatabaseSpace } from '../app/database-space.ts';
 import type { EnrolmentContext } from '../app/enrolment.ts';
 import type { RunEventHub } from '../app/run-events.ts';
@@ -71,6 +72,14 @@ export interface Operation {
   readonly replay?: (ctx: ApiContext, kept: string) => Promise<unknown>;
 }
 
+/** What the handler of an operation answers with, by its schema; streams and answers without a body have none. */
+type Answer<R extends z.ZodType | undefined> = R extends z.ZodType ? Given<z.input<R>> : unknown;
+/** Nobody changes an answer once it is made. */
+type Given<T> = T extends readonly (infer U)[]
+  ? readonly Given<U>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Given<T[K]> }
+    : T;
 type Shape<T extends z.ZodType | undefined> = T extends z.ZodType ? z.infer<T> : undefined;
 
 /** Ties the handler's types to the schemas. */
@@ -78,12 +87,14 @@ export function operation<
   P extends z.ZodObject | undefined = undefined,
   Q extends z.ZodObject | undefined = undefined,
   B extends z.ZodType | undefined = undefined,
+  R extends z.ZodType | undefined = undefined,
 >(
-  definition: Omit<Operation, 'handle' | 'params' | 'query' | 'body'> & {
+  definition: Omit<Operation, 'handle' | 'params' | 'query' | 'body' | 'response'> & {
     readonly params?: P;
     readonly query?: Q;
     readonly body?: B;
-    readonly handle: (call: Call<Shape<P>, Shape<Q>, Shape<B>>) => Promise<unknown>;
+    readonly response?: R;
+    readonly handle: (call: Call<Shape<P>, Shape<Q>, Shape<B>>) => Promise<Answer<R>>;
   },
 ): Operation {
   return definition as unknown as Operation;

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import type { AccessNode } from '../../src/domain/access/access-node.ts';
 import { ROLES, roleAllows, type Role } from '../../src/domain/access/permission.ts';
-import { operations } from '../../src/http/api.ts';
+import { operations } from '../../src/http/routes/routes.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
 let api: TestApi;
@@ -12,6 +13,15 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
+/** Whatever a handler does with it is a failure. */
+const nothing = new Proxy(
+  {},
+  {
+    get: (_target, name): never => {
+      throw new Error(`${String(name)} was used`);
+    },
+  },
+);
 const ID = '01936f2e-0000-7000-8000-000000000000';
 
 async function call(
@@ -68,6 +78,39 @@ describe('every operation', () => {
         if (roleAllows(role, permission)) expect([401, 403]).not.toContain(status);
         else expect({ status, code }).toEqual({ status: 403, code: 'permission-denied' });
       }
+    });
+  }
+
+  /** As the schema would let it through, as far as a handler looks before it asks. */
+  const anything = new Proxy({}, { get: () => '1h' });
+
+  for (const operation of operations) {
+    // Who I am is said to everybody who is known.
+    if (operation.permission === 'public' || operation.id === 'getSelf') continue;
+    it(`${operation.id} asks for its permission in the verb too, before anything else`, async () => {
+      const asked: string[] = [];
+      const caller = {
+        actor: { kind: 'token', id: 't', name: 't' },
+        requestId: 'r',
+        role: 'admin',
+        expiresAtMs: 0,
+        can(permission: string, node: AccessNode) {
+          asked.push(`${permission} at ${node.id}`);
+          return false;
+        },
+      };
+      const call = {
+        ctx: nothing,
+        caller,
+        params: anything,
+        query: anything,
+        body: anything,
+        request: { headers: {} },
+      };
+      await expect((async () => operation.handle(call as never))()).rejects.toMatchObject({
+        code: 'permission-denied',
+      });
+      expect(asked).toEqual([`${operation.permission} at root`]);
     });
   }
 

@@ -320,9 +320,13 @@ describe('the use of an account', () => {
         log: silentLog,
         ownership: { owned: () => [], plan: () => undefined, wake: () => undefined },
       };
-      const caller = { actor: { kind: 'token', id: 'x', name: 'mia' }, requestId: 'r' } as const;
+      const caller = {
+        actor: { kind: 'token', id: 'x', name: 'mia' },
+        requestId: 'r',
+        can: (permission: string) => permission !== 'access.account.use',
+      } as const;
       for (const id of [asked, byDefault])
-        await expect(runRetry(ctx, caller, id as RunId, ['failed'], false)).rejects.toMatchObject({
+        await expect(runRetry(ctx, caller, id as RunId, ['failed'])).rejects.toMatchObject({
           code: 'permission-denied',
           detail: expect.stringContaining('access.account.use'),
         });

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { FreeSpace } from '../../src/base/free-space.ts';
-import { needsRoom, operations } from '../../src/http/api.ts';
+import { needsRoom } from '../../src/http/api.ts';
+import { operations } from '../../src/http/routes/routes.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
 let api: TestApi;

@@ -1,7 +1,8 @@
 /** Replacing the master key on a real PostgreSQL: old values open until they are moved, a rotation that dies is finished by the next. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { accountCreate, accountOpen } from '../../src/app/account.ts';
-import type { AppContext, Caller } from '../../src/app/context.ts';
+import type { Caller } from '../../src/app/caller.ts';
+import type { AppContext } from '../../src/app/context.ts';
 import { rotateKeys } from '../../src/app/key-rotation.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newRunId, partitionOf } from '../../src/base/ids.ts';
@@ -16,7 +17,7 @@ const [FIRST, SECOND] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
 const oldest = createMasterKey(FIRST);
 const both = createMasterKey(SECOND, FIRST);
 const newest = createMasterKey(SECOND);
-const caller: Caller = { actor: { kind: 'token', id: 'x', name: 'mia' }, requestId: 'r' };
+const caller: Caller = { actor: { kind: 'token', id: 'x', name: 'mia' }, requestId: 'r', can: () => true };
 
 let database: TestDatabase;
 let store: AppContext['store'];

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, type AgentId, type HostId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
-import { newApiToken } from '../../src/http/fleet-operations.ts';
+import { newApiToken } from '../../src/app/token.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 

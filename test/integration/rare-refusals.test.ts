@@ -8,14 +8,15 @@ import fastify from 'fastify';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountChange } from '../../src/app/account.ts';
 import type { AgentPackages } from '../../src/app/agent-packages.ts';
-import type { AppContext, Caller } from '../../src/app/context.ts';
+import type { Caller } from '../../src/app/caller.ts';
+import type { AppContext } from '../../src/app/context.ts';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { errorCodeOf } from '../../src/base/errors.ts';
 import { newId, type HostId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { DownloadPlaces } from '../../src/http/download-places.ts';
-import { addPackageRoute } from '../../src/http/package-route.ts';
+import { addPackageRoute } from '../../src/http/routes/agents/package-route.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
@@ -52,7 +53,7 @@ it('a host without an address cannot be tried over SSH', async () => {
 
 it('of two people who change an account at once, the second is told', async () => {
   await post('/accounts', { name: 'ops', scope: 'all', loginUser: 'ops' });
-  const caller: Caller = { actor: { kind: 'token', id: 't', name: 't' }, requestId: 'r', may: () => true };
+  const caller: Caller = { actor: { kind: 'token', id: 't', name: 't' }, requestId: 'r', can: () => true };
   const context: AppContext = {
     store: api.store,
     clock: systemClock,

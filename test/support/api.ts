@@ -12,7 +12,7 @@ import { AgentHealth } from '../../src/fleet/agent-health.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { createApi, type ApiOptions } from '../../src/http/api.ts';
 import { WatcherPlaces, type WatcherLimits } from '../../src/http/watcher-places.ts';
-import { newApiToken } from '../../src/http/fleet-operations.ts';
+import { newApiToken } from '../../src/app/token.ts';
 import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
 import { hashSecret } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';

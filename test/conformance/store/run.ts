@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { newId, newRunId, partitionOf, type RunId } from '../../../src/base/ids.ts';
 import { emptyCounts } from '../../../src/domain/run/execution-machine.ts';
 import { systemClock } from '../../../src/base/clock.ts';
-import { runResource } from '../../../src/http/convert.ts';
+import { runResource } from '../../../src/http/routes/runs/run-resource.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';
 import type { FirstDispatch } from '../../../src/store/contract/run.ts';
 import type { SimulableStore } from '../../support/memory-store/memory-store.ts';

@@ -1,38 +1,23 @@
-/** Accounts and the re-encryption of secrets. Answers are made field by field, so that nothing sealed or secret slips into one. */
+/** Accounts, and the re-encryption of secrets. */
 import { z } from 'zod';
-import { accountChange, accountCreate, accountExplain, accountFetch, accountRemove } from '../app/account.ts';
-import { rotateKeys } from '../app/key-rotation.ts';
-import * as r from '../protocol/rest/account-resources.ts';
-import { pageOf } from '../protocol/rest/resources.ts';
-import type { AccountRecord } from '../store/contract/account.ts';
-import { operation } from './operation.ts';
+import {
+  accountChange,
+  accountCreate,
+  accountExplain,
+  accountList,
+  accountRemove,
+  accountShow,
+} from '../../../app/account.ts';
+import { rotateKeys } from '../../../app/key-rotation.ts';
+import * as r from '../../../protocol/rest/account-resources.ts';
+import { pageOf } from '../../../protocol/rest/resources.ts';
+import { operation } from '../../operation.ts';
+import { accountResource } from './account-resource.ts';
 
 const accountParams = z.strictObject({ account: z.string().max(200).describe('Id or name') });
 const inputErrors = ['bad-input', 'bad-target', 'bad-credential', 'account-name-taken'] as const;
 
-function accountResource(a: AccountRecord): z.infer<typeof r.Account> {
-  return {
-    id: a.id,
-    name: a.name,
-    scope: a.scope,
-    loginUser: a.loginUser,
-    become: {
-      kind: a.become.kind,
-      ...(a.become.kind === 'direct' ? {} : { user: a.become.user }),
-      hasPassword: a.hasBecomePassword,
-    },
-    environment: a.environment,
-    isDefault: a.isDefault,
-    priority: a.priority,
-    credentials: a.credentials.map(({ id, kind, name, facts }) => ({ id, kind, name, ...facts })),
-    version: a.version,
-    createdAt: new Date(a.createdAtMs).toISOString(),
-    changedAt: new Date(a.changedAtMs).toISOString(),
-    createdBy: a.createdBy.name,
-  };
-}
-
-export const accountOperations = [
+export const accountRoutes = [
   operation({
     id: 'listAccounts',
     method: 'GET',
@@ -42,7 +27,7 @@ export const accountOperations = [
     status: 200,
     response: pageOf(r.Account),
     errors: [],
-    handle: async ({ ctx }) => ({ items: (await ctx.store.accountList()).map(accountResource) }),
+    handle: async ({ ctx, caller }) => ({ items: (await accountList(ctx, caller)).map(accountResource) }),
   }),
   operation({
     id: 'createAccount',
@@ -66,7 +51,7 @@ export const accountOperations = [
     status: 200,
     response: r.Account,
     errors: ['account-not-found'],
-    handle: async ({ ctx, params }) => accountResource(await accountFetch(ctx, params.account)),
+    handle: async ({ ctx, caller, params }) => accountResource(await accountShow(ctx, caller, params.account)),
   }),
   operation({
     id: 'changeAccount',
@@ -105,8 +90,8 @@ export const accountOperations = [
     status: 200,
     response: r.AccountChoice,
     errors: ['host-not-found'],
-    async handle({ ctx, params, query }) {
-      const choice = await accountExplain(ctx, params.host, query.as);
+    async handle({ ctx, caller, params, query }) {
+      const choice = await accountExplain(ctx, caller, params.host, query.as);
       return choice.kind === 'chosen'
         ? { host: params.host, account: choice.account.name, why: choice.why }
         : { host: params.host, why: choice.detail, code: choice.code };

@@ -3,19 +3,20 @@
  * token does, or when nobody reads it: an `error` event says why.
  */
 import type { FastifyReply } from 'fastify';
-import type { LiveOutput } from '../fleet/fleet.ts';
-import { formatPlace, type EventPlace } from '../app/event-place.ts';
-import type { DurableEvent, Piece } from '../app/run-feed.ts';
-import type { RunTold } from '../app/run-events.ts';
-import { othersTurn, systemClock } from '../base/clock.ts';
-import { DroverError, errors } from '../base/errors.ts';
-import { attemptKeyOf } from '../base/ids.ts';
-import { limits } from '../base/limits.ts';
-import type { RunRecord } from '../store/contract/run.ts';
-import { executionResource, runResource, timelineResource } from './convert.ts';
-import { apiMetrics } from './metrics.ts';
-import type { Call } from './operation.ts';
-import { written } from './slow-reader.ts';
+import type { LiveOutput } from '../../../fleet/fleet.ts';
+import { formatPlace, type EventPlace } from '../../../app/event-place.ts';
+import type { DurableEvent, Piece } from '../../../app/run-feed.ts';
+import type { RunTold } from '../../../app/run-events.ts';
+import { othersTurn, systemClock } from '../../../base/clock.ts';
+import { DroverError, errors } from '../../../base/errors.ts';
+import { attemptKeyOf } from '../../../base/ids.ts';
+import { limits } from '../../../base/limits.ts';
+import type { RunRecord } from '../../../store/contract/run.ts';
+import { executionResource } from './execution-resource.ts';
+import { runResource, timelineResource } from './run-resource.ts';
+import { apiMetrics } from '../../metrics.ts';
+import type { Call } from '../../operation.ts';
+import { written } from '../../slow-reader.ts';
 
 const HEARTBEAT = ': alive\n\n';
 /** For what is still on its way to a reader who is given up. */

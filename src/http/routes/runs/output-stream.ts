@@ -1,22 +1,23 @@
 /** Kept output, which may be tens of MiB: read and written a piece at a time, as fast as it is taken. */
-import { systemClock } from '../base/clock.ts';
-import { DroverError } from '../base/errors.ts';
-import type { AttemptKey } from '../base/ids.ts';
-import { limits } from '../base/limits.ts';
-import type { Call } from './operation.ts';
-import { written } from './slow-reader.ts';
+import { keptOutputRead } from '../../../app/run-view.ts';
+import { systemClock } from '../../../base/clock.ts';
+import { DroverError } from '../../../base/errors.ts';
+import type { AttemptKey } from '../../../base/ids.ts';
+import { limits } from '../../../base/limits.ts';
+import type { Call } from '../../operation.ts';
+import { written } from '../../slow-reader.ts';
 
 /** The headers are on the reply already. Throws `output-not-available` before anything is written; an answer that breaks later is cut off. */
 export async function streamOutput(
-  call: Pick<Call<unknown, unknown, unknown>, 'ctx' | 'request' | 'reply' | 'whileValid'>,
+  call: Pick<Call<unknown, unknown, unknown>, 'ctx' | 'caller' | 'request' | 'reply' | 'whileValid'>,
   attempt: AttemptKey,
   stream: 1 | 2,
   range: { readonly offset: number; readonly length: number },
 ): Promise<unknown> {
-  const { ctx, reply, request } = call;
+  const { ctx, caller, reply, request } = call;
   const end = range.offset + range.length;
   const read = (offset: number): Promise<Uint8Array | undefined> =>
-    ctx.store.outputRead(attempt, stream, offset, Math.min(limits.outputReadBytes, end - offset));
+    keptOutputRead(ctx, caller, attempt, stream, { offset, length: end - offset });
   const first = await read(range.offset);
   if (!first)
     throw new DroverError('output-not-available', { detail: 'The output has not arrived, or is no longer kept.' });

@@ -5,10 +5,10 @@
  */
 import { createReadStream, type ReadStream } from 'node:fs';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { AgentPackages } from '../app/agent-packages.ts';
-import { installProgram } from '../agent-install/install-program.ts';
-import { DroverError } from '../base/errors.ts';
-import type { DownloadPlaces } from './download-places.ts';
+import type { AgentPackages } from '../../../app/agent-packages.ts';
+import { installProgram } from '../../../agent-install/install-program.ts';
+import { DroverError } from '../../../base/errors.ts';
+import type { DownloadPlaces } from '../../download-places.ts';
 
 export interface PackageRouteOptions {
   readonly packages: AgentPackages;

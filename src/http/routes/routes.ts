@@ -1,0 +1,35 @@
+/** Every operation of the API, by noun. */
+import type { Operation } from '../operation.ts';
+import { accountRoutes } from './accounts/accounts.ts';
+import { agentPackageRoutes } from './agents/agent-packages.ts';
+import { agentRoutes } from './agents/agents.ts';
+import { auditRoutes } from './audit/audit.ts';
+import { hostAccessRoutes } from './hosts/host-access.ts';
+import { hostKeyRoutes } from './hosts/host-keys.ts';
+import { hostRoutes } from './hosts/hosts.ts';
+import { twinRoutes } from './hosts/twins.ts';
+import { joinTokenRoutes } from './join-tokens/join-tokens.ts';
+import { executionRoutes } from './runs/executions.ts';
+import { runStartRoutes } from './runs/run-start.ts';
+import { runRoutes } from './runs/runs.ts';
+import { tokenRoutes } from './tokens/tokens.ts';
+import { upgradeRoutes } from './upgrades/upgrades.ts';
+import { workerRoutes } from './workers/workers.ts';
+
+export const operations: readonly Operation[] = [
+  ...runStartRoutes,
+  ...runRoutes,
+  ...executionRoutes,
+  ...hostRoutes,
+  ...hostAccessRoutes,
+  ...twinRoutes,
+  ...hostKeyRoutes,
+  ...agentRoutes,
+  ...agentPackageRoutes,
+  ...upgradeRoutes,
+  ...workerRoutes,
+  ...joinTokenRoutes,
+  ...tokenRoutes,
+  ...accountRoutes,
+  ...auditRoutes,
+];

@@ -1,0 +1,85 @@
+/** Executions of a run, and what they said, as the API shows them. */
+import type { z } from 'zod';
+import type * as resources from '../../../protocol/rest/resources.ts';
+import type { ExecutionRecord } from '../../../store/contract/execution.ts';
+import type { OutputGroup, StreamRecord } from '../../../store/contract/output.ts';
+import { at, given } from '../fields.ts';
+
+export function executionResource(e: ExecutionRecord): z.infer<typeof resources.Execution> {
+  return {
+    runId: e.runId,
+    task: e.task,
+    ordinal: e.ordinal,
+    attempt: e.attempt,
+    round: e.round,
+    host: e.hostName,
+    hostId: e.hostId,
+    state: e.state,
+    ...given('via', e.via),
+    ...given('workerId', e.workerId),
+    ...given('exitCode', e.exitCode),
+    ...given('signal', e.signal),
+    ...given('reason', e.reason),
+    ...given('detail', e.detail),
+    stdout: streamResource(e.stdout),
+    stderr: streamResource(e.stderr),
+    settledLate: e.settledLate,
+    seq: e.seq,
+    ...at('dispatchedAt', e.dispatchedAtMs),
+    ...at('startedAt', e.startedAtMs),
+    ...at('finishedAt', e.finishedAtMs),
+  };
+}
+
+export function pastExecutionResource(e: ExecutionRecord): z.infer<typeof resources.PastExecution> {
+  const late = e.lateReport;
+  return {
+    ...executionResource(e),
+    ...given(
+      'lateReport',
+      late && {
+        state: late.state,
+        receivedAt: new Date(late.receivedAtMs).toISOString(),
+        finishedAt: new Date(late.finishedAtMs).toISOString(),
+        ...at('startedAt', late.startedAtMs),
+        ...given('exitCode', late.exitCode),
+        ...given('signal', late.signal),
+        ...given('reason', late.reason),
+        ...given('detail', late.detail),
+        stdout: streamResource(late.stdout),
+        stderr: streamResource(late.stderr),
+      },
+    ),
+  };
+}
+
+export function outputGroupResource(group: OutputGroup): z.infer<typeof resources.OutputGroup> {
+  const { task, ordinal, attempt } = group.sample;
+  return {
+    state: group.state,
+    ...given('exitCode', group.exitCode),
+    ...given('signal', group.signal),
+    ...given('reason', group.reason),
+    count: group.count,
+    hosts: [...group.hosts],
+    stdout: streamResource(group.stdout),
+    stderr: streamResource(group.stderr),
+    sample: { task, ordinal, attempt },
+  };
+}
+
+function streamResource(stream: StreamRecord): {
+  size: number;
+  head: number;
+  tail: number;
+  gap: number;
+  digest?: string;
+} {
+  return {
+    size: stream.size,
+    head: stream.head,
+    tail: stream.tail,
+    gap: stream.size - stream.head - stream.tail,
+    ...given('digest', stream.digest && Buffer.from(stream.digest).toString('hex')),
+  };
+}

@@ -1,0 +1,45 @@
+/** The body of a new run in the words of the domain. */
+import type { z } from 'zod';
+import type { RunStartInput } from '../../../app/run-start.ts';
+import { parseDurationMs } from '../../../base/duration.ts';
+import { parseFailureLimit } from '../../../domain/run/failure-limit.ts';
+import type * as resources from '../../../protocol/rest/resources.ts';
+import { given } from '../fields.ts';
+
+/** Durations were checked by the schema. */
+export function runStartInput(body: z.infer<typeof resources.RunCreate>): RunStartInput {
+  const script = bytesOf(body.script, body.scriptBase64);
+  return {
+    targets: body.targets,
+    ...given('hostsMax', body.hostsMax),
+    name: body.name || (body.command ? body.command.join(' ').slice(0, 80) : 'script'),
+    reason: body.reason,
+    secrets: body.secrets,
+    ...given('account', body.account),
+    spec: {
+      work: script ? { kind: 'script', script } : { kind: 'command', argv: body.command ?? [] },
+      ...given('lang', body.lang),
+      args: body.args,
+      env: body.env,
+      params: body.params,
+      ...given('user', body.user),
+      ...given('cwd', body.cwd),
+      ...given('stdin', bytesOf(body.stdin, body.stdinBase64)),
+      timeoutMs: parseDurationMs(body.timeout)!,
+      killAfterMs: parseDurationMs(body.killAfter)!,
+      startDeadlineMs: parseDurationMs(body.startDeadline)!,
+      lostAfterMs: parseDurationMs(body.lostAfter)!,
+      ...given('concurrency', body.concurrency),
+      ...given('maxFailed', body.maxFailed === undefined ? undefined : parseFailureLimit(body.maxFailed)),
+      retries: body.retries,
+      via: body.via,
+      priority: body.priority,
+      outputKeptBytes: body.outputKeptBytes,
+    },
+  };
+}
+
+function bytesOf(text: string | undefined, base64: string | undefined): Buffer | undefined {
+  if (text !== undefined) return Buffer.from(text);
+  return base64 === undefined ? undefined : Buffer.from(base64, 'base64');
+}

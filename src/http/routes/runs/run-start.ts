@@ -1,0 +1,142 @@
+/** Runs: planned, started, cancelled, retried. */
+import { z } from 'zod';
+import { runCancel, runRetry } from '../../../app/run-change.ts';
+import { runPlan, runPreview, runStart } from '../../../app/run-start.ts';
+import { attemptId, type RunId } from '../../../base/ids.ts';
+import { limits } from '../../../base/limits.ts';
+import * as r from '../../../protocol/rest/resources.ts';
+import type { RunSeed } from '../../../store/contract/owner-commit.ts';
+import { operation } from '../../operation.ts';
+import { runStartInput } from './run-input.ts';
+import { isTrue, runParams } from './run-params.ts';
+import { replayRun, runResource } from './run-resource.ts';
+
+/** Hosts that a preview or a plan names; the count is of all. */
+const HOSTS_NAMED_MAX = 1_000;
+
+export const runStartRoutes = [
+  operation({
+    id: 'createRun',
+    method: 'POST',
+    path: '/runs',
+    summary: 'Run a script or command on hosts',
+    permission: 'job.run.create',
+    query: z.strictObject({
+      output: isTrue.describe(
+        'Whether the events are about to be watched with output: it is held for a few seconds until then.',
+      ),
+    }),
+    body: r.RunCreate,
+    mayHoldNul: ['script', 'stdin'],
+    status: 201,
+    response: r.Run,
+    errors: [
+      'bad-input',
+      'bad-target',
+      'host-not-found',
+      'host-is-twin',
+      'account-not-found',
+      'account-out-of-scope',
+      'no-target-matched',
+      'too-many-targets',
+      'script-empty',
+      'script-too-large',
+      'body-too-large',
+    ],
+    async handle({ ctx, caller, query, body }) {
+      const expect = (id: RunId, seeds: RunSeed['executions']): void =>
+        ctx.events.expectWatcher(
+          id,
+          seeds.map((seed) => ({
+            attempt: attemptId({ runId: id, ...seed }),
+            hostId: seed.hostId,
+            hostName: seed.hostName,
+          })),
+        );
+      return runResource(
+        await runStart(ctx, caller, runStartInput(body), query.output === 'true' ? expect : undefined),
+      );
+    },
+    replay: replayRun,
+  }),
+  operation({
+    id: 'previewTargets',
+    method: 'POST',
+    path: '/runs/preview',
+    needsNoRoom: true,
+    summary: 'Tell which hosts a target expression matches',
+    permission: 'fleet.host.view',
+    body: z
+      .strictObject({ targets: z.string().max(limits.targetExpressionLengthMax) })
+      .meta({ id: 'TargetPreviewRequest' }),
+    status: 200,
+    response: z.object({ hostCount: z.int(), hosts: z.array(z.string()) }).meta({ id: 'TargetPreview' }),
+    errors: ['bad-target', 'host-not-found', 'host-is-twin', 'no-target-matched', 'too-many-targets'],
+    handle: ({ ctx, caller, body }) => runPreview(ctx, caller, body.targets, HOSTS_NAMED_MAX),
+  }),
+  operation({
+    id: 'planRun',
+    method: 'POST',
+    path: '/runs/plan',
+    summary: 'Check a run whole and tell where it would go and as whom; nothing is written',
+    permission: 'job.run.create',
+    body: r.RunCreate,
+    status: 200,
+    response: z
+      .object({
+        hostCount: z.int(),
+        hosts: z.array(z.string()).describe('The first thousand, by name'),
+        accounts: z.array(z.string()).describe('Accounts that it may use over SSH, or the one that was asked for'),
+        user: z.string().optional().describe('User of the hosts that it works as, where that is the same everywhere'),
+      })
+      .meta({ id: 'RunPlan' }),
+    errors: [
+      'bad-input',
+      'bad-target',
+      'host-not-found',
+      'host-is-twin',
+      'account-not-found',
+      'account-out-of-scope',
+      'no-target-matched',
+      'too-many-targets',
+      'script-empty',
+      'script-too-large',
+      'body-too-large',
+    ],
+    handle: ({ ctx, caller, body }) => runPlan(ctx, caller, runStartInput(body), HOSTS_NAMED_MAX),
+  }),
+  operation({
+    id: 'cancelRun',
+    method: 'POST',
+    path: '/runs/{runId}/cancel',
+    needsNoRoom: true,
+    summary: 'Start nothing more and end what runs',
+    permission: 'job.run.cancel',
+    params: runParams,
+    status: 202,
+    response: r.Run,
+    errors: ['run-not-found', 'run-already-finished'],
+    handle: async ({ ctx, caller, params }) => runResource(await runCancel(ctx, caller, params.runId as RunId)),
+  }),
+  operation({
+    id: 'retryRun',
+    method: 'POST',
+    path: '/runs/{runId}/retry',
+    summary: 'Open a new round over executions in the given states',
+    permission: 'job.run.retry',
+    params: runParams,
+    body: r.RunRetry,
+    status: 201,
+    response: r.Run,
+    errors: [
+      'run-not-found',
+      'run-not-finished',
+      'nothing-to-retry',
+      'bad-input',
+      'account-not-found',
+      'account-out-of-scope',
+    ],
+    handle: async ({ ctx, caller, params, body }) =>
+      runResource(await runRetry(ctx, caller, params.runId as RunId, body.states)),
+  }),
+];
