@@ -2,7 +2,7 @@
  * `node tools/bootstrap.mjs PROGRAM [ARGS…]`: installs what is missing, then runs a program of this project on its own Node 24. Plain
  * JavaScript for the machine's Node, which may be as old as 20.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync, mkdirSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { delimiter, dirname, join } from 'node:path';
@@ -15,15 +15,33 @@ const lock = createHash('sha256')
   .digest('hex');
 
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
-  process.stderr.write('Installing what is missing (once) …\n');
+  const isWatched = process.stderr.isTTY;
+  const begunMs = Date.now();
+  process.stderr.write('Installing what is missing (once) …');
+  // A machine with nothing takes a minute or two; nobody is to think that it hangs.
+  const ticking = setInterval(
+    () =>
+      process.stderr.write(
+        isWatched ? `\rInstalling what is missing (once) … ${Math.round((Date.now() - begunMs) / 1_000)} s` : '.',
+      ),
+    isWatched ? 1_000 : 2_000,
+  );
   // npm answers with the cache where it can; a shell is needed on Windows only.
-  const install = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  const install = spawn('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'pipe'],
     shell: process.platform === 'win32',
   });
-  if (install.status !== 0) {
-    process.stderr.write('npm ci failed; its words are above.\n');
+  let words = '';
+  install.stderr.on('data', (bytes) => (words += bytes));
+  const status = await new Promise((resolve) => {
+    install.once('error', (error) => resolve((words += error.message)));
+    install.once('close', resolve);
+  });
+  clearInterval(ticking);
+  process.stderr.write('\n');
+  if (status !== 0) {
+    process.stderr.write(`${words}\nnpm ci failed; its words are above.\n`);
     process.exit(1);
   }
   mkdirSync(dirname(stamp), { recursive: true });

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { systemClock } from '../src/base/clock.ts';
+import { Waiting } from '../src/base/node-waiting.ts';
 
 const drover = fileURLToPath(new URL('../drover', import.meta.url));
 const once = process.argv.includes('--once');
@@ -33,7 +35,12 @@ chmodSync(folder, 0o711);
 const script = join(folder, 'check.sh');
 writeFileSync(script, SCRIPT);
 
-process.stderr.write('Starting server, worker, 8 agents and PostgreSQL …\n');
+const waiting = new Waiting({
+  clock: systemClock,
+  isWatched: process.stderr.isTTY,
+  write: (text) => void process.stderr.write(text),
+});
+waiting.step('Starting server, worker, 8 agents and PostgreSQL …');
 up = spawn(drover, ['up', '--data', join(folder, 'data'), '--listen', '127.0.0.1:0', '--agents', '8', '--json'], {
   stdio: ['ignore', 'pipe', 'inherit'],
   detached: true,
@@ -41,6 +48,7 @@ up = spawn(drover, ['up', '--data', join(folder, 'data'), '--listen', '127.0.0.1
 up.once('exit', (code) => void (stopping || stop(code ?? 1)));
 
 const ready = await firstLine(up);
+waiting.end();
 const env = { ...process.env, DROVER_URL: ready.url, DROVER_TOKEN: ready.token };
 process.stderr.write('Running check.sh on all hosts …\n');
 run = spawn(
@@ -78,6 +86,7 @@ function firstLine(child: ChildProcess): Promise<{ url: string; token: string }>
 async function stop(exitCode: number): Promise<void> {
   if (stopping) return;
   stopping = true;
+  waiting.end();
   // It would wait for its server to come back.
   run?.kill('SIGTERM');
   if (up && up.exitCode === null && up.signalCode === null) {

@@ -19,6 +19,14 @@ export interface RunAccounts {
   readonly spec: Partial<Pick<RunSpec, 'account' | 'user' | 'environment'>>;
   readonly used: readonly UsedAccount[];
   readonly faults: readonly InputFault[];
+  /** Hosts with an address that no account would log in to: told to each when its turn comes, for its agent may be there by then. */
+  readonly unreached: readonly UnreachedHost[];
+}
+export interface UnreachedHost {
+  readonly id: HostId;
+  readonly name: string;
+  readonly code: ErrorCode;
+  readonly detail: string;
 }
 
 const NAMES_MAX = 20;
@@ -32,7 +40,7 @@ export async function runAccounts(
 ): Promise<RunAccounts> {
   const ways = spec.via === 'agent' ? NO_WAYS : await waysOverSsh(ctx.store);
   const overSsh = hosts.filter(({ id }) => ways.has(id));
-  if (asked === undefined && overSsh.length === 0) return { spec: {}, used: [], faults: [] };
+  if (asked === undefined && overSsh.length === 0) return { spec: {}, used: [], faults: [], unreached: [] };
   const choose = await accountChoices(ctx);
   if (asked !== undefined) {
     const account = await accountFetch(ctx, asked);
@@ -58,16 +66,18 @@ export async function runAccounts(
       },
       used: [account],
       faults,
+      unreached: [],
     };
   }
   const used = new Map<AccountId, UsedAccount>();
+  const unreached: UnreachedHost[] = [];
   for (const host of overSsh) {
     const accountId = ways.get(host.id)?.accountId;
     const choice = choose({ name: host.name, labels: host.labels, ...(accountId === undefined ? {} : { accountId }) });
-    // A host without an account is told so when its turn comes: it may be reached by its agent.
     if (choice.kind === 'chosen') used.set(choice.account.id, { id: choice.account.id, name: choice.account.name });
+    else unreached.push({ id: host.id, name: host.name, code: choice.code, detail: choice.detail });
   }
-  return { spec: {}, used: [...used.values()], faults: [] };
+  return { spec: {}, used: [...used.values()], faults: [], unreached };
 }
 
 type Ways = ReadonlyMap<HostId, { readonly accountId?: AccountId }>;

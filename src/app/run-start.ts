@@ -6,6 +6,7 @@ import { limits } from '../base/limits.ts';
 import { ROOT } from '../domain/access/access-node.ts';
 import { scriptFormatFault } from '../domain/run/interpreter.ts';
 import { stringFaults } from '../domain/run/process-strings.ts';
+import type { Fleet } from '../fleet/fleet.ts';
 import { parseTarget, TargetSearch, type TargetExpression, type TargetMatch } from '../domain/target/expression.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
 import type { HostRecord } from '../store/contract/host.ts';
@@ -125,21 +126,34 @@ async function runSettled(ctx: AppContext, caller: Caller, input: RunStartInput)
   return { hosts, accounts };
 }
 
-/** What `runStart` would do, with the same refusals. */
+export interface RunPlan {
+  readonly hostCount: number;
+  readonly hosts: readonly string[];
+  readonly accounts: readonly string[];
+  readonly user?: string;
+  /** Hosts that it would not start on as things are now: over SSH alone, and no account may log in to them. */
+  readonly refusedCount: number;
+  readonly refused: readonly { readonly host: string; readonly code: ErrorCode; readonly detail: string }[];
+}
+
+/** What `runStart` would do, with the same refusals; lists hold the first `namesMax`. */
 export async function runPlan(
-  ctx: AppContext,
+  ctx: AppContext & { readonly fleet: Pick<Fleet, 'locate'> },
   caller: Caller,
   input: RunStartInput,
   namesMax: number,
-): Promise<{ hostCount: number; hosts: readonly string[]; accounts: readonly string[]; user?: string }> {
+): Promise<RunPlan> {
   assertCan(caller, 'job.run.create');
   const { hosts, accounts } = await runSettled(ctx, caller, input);
   const user = accounts.spec.user ?? input.spec.user;
+  const refused = accounts.unreached.filter(({ id }) => input.spec.via === 'ssh' || ctx.fleet.locate(id) === undefined);
   return {
     hostCount: hosts.length,
     hosts: hosts.slice(0, namesMax).map((host) => host.name),
     accounts: accounts.used.map((account) => account.name),
     ...(user === undefined ? {} : { user }),
+    refusedCount: refused.length,
+    refused: refused.slice(0, namesMax).map(({ name, code, detail }) => ({ host: name, code, detail })),
   };
 }
 

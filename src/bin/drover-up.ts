@@ -2,11 +2,11 @@
  * `drover up`: server, worker and agents of this machine as supervised processes, with embedded PostgreSQL unless DATABASE_URL is
  * set. The same programs as in a cluster; what is special is only who starts them. A child that dies is started again.
  */
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { allPages, createClient, dataOf, DroverApiError, type DroverClient } from '@drover/sdk';
+import { createClient, dataOf, DroverApiError, type DroverClient } from '@drover/sdk';
 import { eachAtOnce } from '../base/at-once.ts';
 import { pause, systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
@@ -16,15 +16,17 @@ import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { MANY_CONNECTIONS } from '../base/node-memory.ts';
 import { onStopSignal, runMain } from '../base/node-process.ts';
+import { Waiting } from '../base/node-waiting.ts';
 import { readArgs } from '../base/read-args.ts';
 import { trustAuthority } from '../base/node-trust.ts';
+import { noteFolder } from '../cli/local-folders.ts';
 import { findAccount } from '../drivers/process/account.ts';
 import { assertFolderRestored } from '../embedded/database-of-folder.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { readJsonFile, writeJsonFile } from '../pki/identity.ts';
-import { formatJoinToken, parseJoinToken } from '../pki/join-token.ts';
 import { agentBundle } from './agent-program.ts';
 import { upDataDir } from './data-folders.ts';
+import { joinEnv, joinedIds } from './up-join.ts';
 import { SupervisedChild, type ChildOptions } from './supervised-child.ts';
 
 /** How this machine's own client finds us; readable by our user alone. */
@@ -54,7 +56,6 @@ interface Config {
 }
 
 const ACCESS = 'access.json';
-const IDENTITY = 'identity.json';
 /** What every system has for work that is to own nothing. */
 const UNPRIVILEGED = 'nobody';
 const READY_MS = 60_000;
@@ -140,6 +141,11 @@ class Up {
   readonly #config: Config;
   readonly #log: ReturnType<typeof createJsonLog>;
   readonly #children: SupervisedChild[] = [];
+  readonly #waiting = new Waiting({
+    clock: systemClock,
+    isWatched: process.stderr.isTTY,
+    write: (text) => void (this.#config.json || process.stderr.write(text)),
+  });
   #postgres: EmbeddedPostgres | undefined;
   #disk: FreeSpace | undefined;
   #databaseStart: Promise<unknown> = Promise.resolve();
@@ -157,14 +163,19 @@ class Up {
     // Agents of another user pass through it to their own.
     mkdirSync(join(dataDir, 'agents'), { recursive: true });
     chmodSync(join(dataDir, 'agents'), 0o711);
+    this.#waiting.step(process.env.DATABASE_URL ? 'Making ready …' : 'Starting PostgreSQL …');
     const [databaseUrl, agentProgram] = await Promise.all([this.#database(), agentBundle(dataDir)]);
+    this.#waiting.step('Starting the server …');
     const { access, publicUrl } = await this.#server(databaseUrl);
     const client = createClient({ baseUrl: access.url, token: access.token });
     const joined = await joinedIds(client);
+    this.#waiting.step('Starting the worker …');
     const workerAddress = await this.#worker(client, access, { joined, publicUrl });
     const wanted =
       agents === 1 ? [hostname().toLowerCase()] : Array.from({ length: agents }, (_, i) => `local-${i + 1}`);
     const late = new Set<string>();
+    if (wanted.length > 0)
+      this.#waiting.step(wanted.length === 1 ? 'Starting the agent …' : `Starting ${wanted.length} agents …`);
     await eachAtOnce(wanted, AGENTS_AT_ONCE, async (name) => {
       if (this.isStopping) return;
       const isInTime = await this.#agent(client, access, { joined, name, program: agentProgram, workerAddress });
@@ -179,12 +190,14 @@ class Up {
       );
       return wanted.every((name) => linked.has(name) || late.has(name));
     });
+    this.#waiting.end();
     this.#lookAfter(access);
     return { url: publicUrl, token: access.token };
   }
 
   /** To whoever sees our terminal; where programs read it, the log has the same. */
   #say(words: string): void {
+    this.#waiting.end();
     if (!this.#config.json) process.stderr.write(`drover: ${words}\n`);
   }
 
@@ -197,6 +210,7 @@ class Up {
   }
 
   async #stop(): Promise<void> {
+    this.#waiting.end();
     // Agents first: what they run goes on without them. The database last, and never one that is still coming up.
     for (const group of ['agent', 'worker', 'server'])
       await Promise.all(this.#children.filter((child) => child.role === group).map((child) => child.stop()));
@@ -291,7 +305,18 @@ class Up {
         : { token: known!.token, expiresAtMs: known!.expiresAtMs }),
     };
     writeJsonFile(dataDir, ACCESS, access);
+    this.#noteFolder();
     return { access, publicUrl: ready.url };
+  }
+
+  /** Commands look into the default folder by themselves, and into others that they have been told of. */
+  #noteFolder(): void {
+    const { dataDir } = this.#config;
+    try {
+      if (dataDir !== upDataDir()) noteFolder(dataDir);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'commands of this machine will not know this server by its address alone');
+    }
   }
 
   async #worker(
@@ -336,6 +361,7 @@ class Up {
         execArgv: AGENT_NODE_FLAGS,
         isReady: (message) => 'linked' in message,
         onLate: () => {
+          this.#waiting.end();
           process.stderr.write(`drover: ${agent.name} is not linked yet; it goes on trying\n`);
           isLate(false);
         },
@@ -413,46 +439,6 @@ class Up {
     writeJsonFile(this.#config.dataDir, ACCESS, renewed);
     return renewed;
   }
-}
-
-/** Who may link. One that was removed or revoked, or joined another database, has to join anew: it could never link. */
-async function joinedIds(client: DroverClient): Promise<ReadonlySet<string>> {
-  const agents = await Array.fromAsync(
-    allPages((cursor) =>
-      client
-        .GET('/api/v1/agents', { params: { query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) } } })
-        .then(dataOf),
-    ),
-  );
-  const workers = dataOf(await client.GET('/api/v1/workers'));
-  return new Set([
-    ...agents.filter((agent) => agent.state === 'active').map((agent) => agent.id),
-    ...workers.items.map((worker) => worker.id),
-  ]);
-}
-
-/** Nothing when it has joined before; a token that leads to us by the address of this machine otherwise. */
-async function joinEnv(
-  client: DroverClient,
-  access: Access,
-  {
-    folder,
-    role,
-    joined,
-    host,
-  }: { folder: string; role: 'agent' | 'worker'; joined: ReadonlySet<string>; host?: string },
-): Promise<Record<string, string>> {
-  const identity = readJsonFile<{ agentId?: string; workerId?: string }>(folder, IDENTITY);
-  if (identity && joined.has(identity.agentId ?? identity.workerId ?? '')) return {};
-  rmSync(join(folder, IDENTITY), { force: true });
-  // A host that lost its folder, or whose agent was revoked, is joined again by a token that is made for it.
-  const isKnown =
-    host !== undefined &&
-    (await client.GET('/api/v1/hosts', { params: { query: { limit: 1_000 } } }).then(dataOf)).items.some(
-      ({ name }) => name === host,
-    );
-  const { token } = dataOf(await client.POST('/api/v1/join-tokens', { body: { role, ...(isKnown ? { host } : {}) } }));
-  return { DROVER_JOIN: formatJoinToken({ ...parseJoinToken(token), url: access.url }) };
 }
 
 async function isValid(baseUrl: string, token: string): Promise<boolean> {

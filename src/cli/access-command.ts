@@ -2,9 +2,9 @@
 import { dataOf, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { limits } from '../base/limits.ts';
-import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
+import { answer, command, group, listText, withUtc, type AnswerFlags } from './command.ts';
 import { duration, Faults } from './input.ts';
-import { table, timeText } from './render.ts';
+import { timeText } from './render.ts';
 import { openSession } from './session.ts';
 
 interface TokenFlags extends AnswerFlags {
@@ -45,16 +45,14 @@ function addTokens(program: Command): void {
       const page = dataOf(await openSession().client.GET('/api/v1/tokens'));
       const utc = flags.utc === true;
       await answer(flags, page, () =>
-        table(
-          ['ID', 'NAME', 'ROLE', 'EXPIRES', 'REVOKED'],
-          page.items.map((token) => [
-            token.id,
-            token.name,
-            token.role,
-            timeText(token.expiresAt, utc),
-            timeText(token.revokedAt, utc),
-          ]),
-        ),
+        listText(flags, page.items, [
+          ['ID', (token) => token.id],
+          ['NAME', (token) => token.name],
+          ['ROLE', (token) => token.role],
+          ['MADE', (token) => timeText(token.createdAt, utc), 'wide'],
+          ['EXPIRES', (token) => timeText(token.expiresAt, utc)],
+          ['REVOKED', (token) => timeText(token.revokedAt, utc)],
+        ]),
       );
     },
   );

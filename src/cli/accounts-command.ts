@@ -2,11 +2,11 @@
 import { dataOf, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { CredentialWords, readSecret } from './account-credentials.ts';
-import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
+import { answer, command, group, listText, withUtc, type AnswerFlags } from './command.ts';
 import { EXIT } from '../base/exit-codes.ts';
 import { UsageError } from './exit.ts';
 import { Faults, Inputs } from './input.ts';
-import { table, timeText } from './render.ts';
+import { timeText } from './render.ts';
 import { openSession } from './session.ts';
 import { plainText } from './text-width.ts';
 
@@ -26,7 +26,7 @@ interface SettingFlags extends AnswerFlags {
 
 export function addAccountsCommands(program: Command): void {
   const accounts = group(program, 'accounts', 'as whom work runs on hosts, and with which credentials');
-  command(accounts, 'list', { summary: 'list accounts', examples: ['drover accounts list'] }).action(list);
+  withUtc(command(accounts, 'list', { summary: 'list accounts', examples: ['drover accounts list'] })).action(list);
   withUtc(
     command(accounts, 'show', {
       summary: 'show an account',
@@ -230,17 +230,17 @@ async function settings(
 async function list(flags: AnswerFlags): Promise<void> {
   const page = dataOf(await openSession().client.GET('/api/v1/accounts'));
   await answer(flags, page, () =>
-    table(
-      ['NAME', 'LOGIN', 'BECOMES', 'DEFAULT', 'CREDENTIALS', 'SCOPE'],
-      page.items.map((account) => [
-        account.name,
-        plainText(account.loginUser),
-        plainText(becomeText(account)),
-        account.isDefault ? `yes (${account.priority})` : '',
-        plainText(account.credentials.map(({ name }) => name).join(' ')),
-        plainText(account.scope),
-      ]),
-    ),
+    listText(flags, page.items, [
+      ['NAME', (account) => account.name],
+      ['LOGIN', (account) => account.loginUser],
+      ['BECOMES', becomeText],
+      ['DEFAULT', (account) => (account.isDefault ? `yes (${account.priority})` : '')],
+      ['CREDENTIALS', (account) => account.credentials.map(({ name }) => name).join(' ')],
+      ['ENVIRONMENT', (account) => account.environment, 'wide'],
+      ['CHANGED', (account) => timeText(account.changedAt, flags.utc === true), 'wide'],
+      ['ID', (account) => account.id, 'wide'],
+      ['SCOPE', (account) => account.scope],
+    ]),
   );
 }
 

@@ -2,7 +2,7 @@
 import { allPages, dataOf, DroverApiError, type DroverClient, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { limits } from '../base/limits.ts';
-import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
+import { answer, command, group, listText, withUtc, type AnswerFlags } from './command.ts';
 import { callerOf, choiceFrom, chosenId } from './chosen-id.ts';
 import { duration, Faults, many, number, pairs } from './input.ts';
 import { table, timeText } from './render.ts';
@@ -104,17 +104,24 @@ function addJoinTokens(agents: Command): void {
     async (flags: AnswerFlags) => {
       const page = dataOf(await openSession().client.GET('/api/v1/join-tokens'));
       await answer(flags, page, () =>
-        table(
-          ['ID', 'ROLE', 'ZONE', 'USES LEFT', 'EXPIRES', 'BY'],
-          page.items.map((token) => [
-            token.id,
-            token.role,
-            token.zone,
-            String(token.usesLeft),
-            timeText(token.expiresAt, flags.utc === true),
-            token.createdBy,
-          ]),
-        ),
+        listText(flags, page.items, [
+          ['ID', (token) => token.id],
+          ['ROLE', (token) => token.role],
+          ['ZONE', (token) => token.zone],
+          ['USES LEFT', (token) => String(token.usesLeft)],
+          ['EXPIRES', (token) => timeText(token.expiresAt, flags.utc === true)],
+          ['MADE', (token) => timeText(token.createdAt, flags.utc === true), 'wide'],
+          ['FOR HOST', (token) => token.hostId, 'wide'],
+          ['BY', (token) => token.createdBy],
+          [
+            'LABELS',
+            (token) =>
+              Object.entries(token.labels)
+                .map((pair) => pair.join('='))
+                .join(' '),
+            'wide',
+          ],
+        ]),
       );
     },
   );
@@ -173,20 +180,20 @@ async function list(flags: ListFlags): Promise<void> {
     if ((flags.state === undefined || stateOf(agent) === flags.state) && (!flags.problems || agent.problems.length > 0))
       items.push(agent);
   await answer(flags, { items }, () =>
-    table(
-      ['HOST', 'STATE', 'VERSION', 'RUNNING', 'LOAD', 'FREE MEMORY', 'PROBLEMS', 'CERTIFICATE UNTIL', 'ID'],
-      items.map((agent) => [
-        agent.host,
-        stateOf(agent),
-        agent.version ?? '',
-        String(agent.load?.running ?? ''),
-        agent.load?.loadAverage.toFixed(2) ?? '',
-        mebibytes(agent.load?.freeMemoryBytes),
-        agent.problems.join(' '),
-        timeText(agent.certificateExpiresAt, flags.utc === true),
-        agent.id,
-      ]),
-    ),
+    listText(flags, items, [
+      ['HOST', (agent) => agent.host],
+      ['STATE', stateOf],
+      ['VERSION', (agent) => agent.version],
+      ['RUNNING', (agent) => String(agent.load?.running ?? '')],
+      ['LOAD', (agent) => agent.load?.loadAverage.toFixed(2)],
+      ['FREE MEMORY', (agent) => mebibytes(agent.load?.freeMemoryBytes)],
+      ['FREE FOR OUTPUT', (agent) => mebibytes(agent.load?.freeSpoolBytes), 'wide'],
+      ['UNREPORTED', (agent) => String(agent.load?.unreported ?? ''), 'wide'],
+      ['PROBLEMS', (agent) => agent.problems.join(' ')],
+      ['CERTIFICATE UNTIL', (agent) => timeText(agent.certificateExpiresAt, flags.utc === true)],
+      ['JOINED', (agent) => timeText(agent.joinedAt, flags.utc === true), 'wide'],
+      ['ID', (agent) => agent.id],
+    ]),
   );
 }
 

@@ -2,12 +2,13 @@
 import { dataOf, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { limits } from '../base/limits.ts';
-import { answer, command, withUtc, type AnswerFlags } from './command.ts';
+import { answer, command, listText, withUtc, type AnswerFlags } from './command.ts';
 import { EXIT } from '../base/exit-codes.ts';
 import { Faults, number } from './input.ts';
 import { paintOf } from './out.ts';
-import { table, timeText } from './render.ts';
+import { timeText } from './render.ts';
 import { openSession } from './session.ts';
+import { cutText, plainText } from './text-width.ts';
 
 interface AuditFlags extends AnswerFlags {
   readonly limit: string;
@@ -20,6 +21,8 @@ interface VerifyFlags extends AnswerFlags {
 }
 type AuditEntry = Schemas['AuditEntry'];
 type AuditCheck = Schemas['AuditCheck'];
+
+const DETAIL_COLUMNS = 120;
 
 export function addAuditCommands(program: Command): void {
   const trail = withUtc(
@@ -58,10 +61,14 @@ async function verify(_flags: unknown, self: Command): Promise<void> {
     after = `${check.through.seq}:${check.through.hash}`;
   } while (!check.whole && !check.fault);
   const { fault, through } = check;
-  await answer(flags, { ...check, checked }, () =>
-    fault
-      ? `${fault.detail} (${fault.kind})\nUp to entry ${through.seq} the trail is as it was written.`
-      : `${checked} entries are as they were written${check.unsealed ? `, and ${check.unsealed} that wait for their seal` : ''}. The head is ${after}`,
+  await answer(
+    flags,
+    { ...check, checked },
+    () =>
+      fault
+        ? `${fault.detail} (${fault.kind})\nUp to entry ${through.seq} the trail is as it was written.`
+        : `${checked} entries are as they were written${check.unsealed ? `, and ${check.unsealed} that wait for their seal` : ''}. The head is ${after}`,
+    () => String(after),
   );
   if (fault) process.exitCode = EXIT.failed;
 }
@@ -88,15 +95,14 @@ async function audit(flags: AuditFlags): Promise<void> {
     flags,
     { items, ...(next === undefined ? {} : { next }) },
     () =>
-      `${table(
-        ['SEQ', 'AT', 'BY', 'ACTION', 'TARGET'],
-        items.map((entry) => [
-          entry.seq === undefined ? '-' : String(entry.seq),
-          timeText(entry.at, flags.utc === true),
-          entry.actor,
-          entry.action,
-          entry.target,
-        ]),
-      )}${next === undefined ? '' : `\n${paintOf('stdout').dim(`… older ones: --cursor ${next}`)}`}`,
+      `${listText(flags, items, [
+        ['SEQ', (entry) => (entry.seq === undefined ? '-' : String(entry.seq))],
+        ['AT', (entry) => timeText(entry.at, flags.utc === true)],
+        ['BY', (entry) => entry.actor],
+        ['ACTION', (entry) => entry.action],
+        ['TARGET', (entry) => entry.target],
+        ['REQUEST', (entry) => entry.requestId, 'wide'],
+        ['DETAIL', (entry) => cutText(plainText(JSON.stringify(entry.detail)), DETAIL_COLUMNS), 'wide'],
+      ])}${next === undefined ? '' : `\n${paintOf('stdout').dim(`… older ones: --cursor ${next}`)}`}`,
   );
 }

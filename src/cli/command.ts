@@ -33,15 +33,18 @@ export function group(parent: Command, name: string, summary: string): Command {
 
 /** A command that answers: with text for a person, or in a form for a program. */
 export function command(parent: Command, name: string, { summary, description, examples }: CommandWords): Command {
-  return parent
-    .command(name)
-    .summary(summary)
-    .description(description ?? `${capital(summary)}.`)
-    .option('-j, --json', 'answer with one JSON document; the same as -o json')
-    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(OUTPUT_FORMS))
-    .option('--context <name>', 'server to speak to, of those that drover login has stored')
-    .hook('preAction', (_program, self) => settle(self))
-    .addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`);
+  return (
+    parent
+      .command(name)
+      .summary(summary)
+      .description(description ?? `${capital(summary)}.`)
+      .option('-j, --json', 'answer with one JSON document; the same as -o json')
+      .addOption(new Option('-o, --output <form>', 'form of the answer').choices(OUTPUT_FORMS))
+      .option('--context <name>', 'server to speak to, of those that drover login has stored')
+      // A command with others below it, such as audit, is asked for those too: each settles its own.
+      .hook('preAction', (own, self) => void (own === self && settle(self)))
+      .addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`)
+  );
 }
 
 function settle(self: Command): void {
@@ -82,7 +85,10 @@ export async function answer<D>(
     case 'yaml':
       return out((await import('yaml')).stringify(document, { aliasDuplicateObjects: false }));
     case 'name':
-      for (const item of items) await out(`${name(item as ItemOf<D>)}\n`);
+      for (const item of items) {
+        const text = name(item as ItemOf<D>);
+        if (text !== '') await out(`${text}\n`);
+      }
       return;
     default:
       return out(`${JSON.stringify(document)}\n`);
@@ -97,14 +103,27 @@ function itemsOf(document: unknown): readonly unknown[] {
   return Array.isArray(items) ? items : [document];
 }
 
+/** Empty for what has no name, such as an answer that says that there was nothing to do. */
 function nameOf(item: unknown): string {
   const inner = item as Readonly<Record<string, unknown>>;
-  const found = ['name', 'host', 'id', 'fingerprint', 'version', 'removed', 'revoked', 'token'].find(
-    (key) => typeof inner[key] === 'string',
-  );
+  // Runs have names for people, which need not be their own alone.
+  const { id } = (inner.run ?? {}) as { readonly id?: unknown };
+  if (typeof id === 'string') return id;
+  const found = [
+    'name',
+    'host',
+    'id',
+    'fingerprint',
+    'version',
+    'removed',
+    'revoked',
+    'token',
+    'keyId',
+    'context',
+  ].find((key) => typeof inner[key] === 'string');
   if (found !== undefined) return String(inner[found]);
   const [only] = Object.values(inner).filter((value) => typeof value === 'object' && value !== null);
-  return only === undefined ? JSON.stringify(item) : nameOf(only);
+  return only === undefined ? '' : nameOf(only);
 }
 
 /** A column of a list; a wide one is shown on `-o wide` only. */

@@ -1,7 +1,6 @@
 /** `drover completion bash|zsh|fish`: a script for the shell, made from the commands as they are, so that it can never tell of others. */
 import { Argument, type Command, type Option } from 'commander';
-import { command } from './command.ts';
-import { out } from './out.ts';
+import { answer, command, type AnswerFlags } from './command.ts';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof SHELLS)[number];
@@ -38,7 +37,10 @@ export function addCompletionCommand(program: Command): void {
     ],
   })
     .addArgument(new Argument('<shell>').choices(SHELLS))
-    .action((shell: Shell) => out(completionScript(shell, completionNodes(program))));
+    .action(async (shell: Shell, flags: AnswerFlags) => {
+      const script = completionScript(shell, completionNodes(program));
+      await answer(flags, { name: shell, script }, () => script.trimEnd());
+    });
 }
 
 export function completionNodes(program: Command): CompletionNode[] {

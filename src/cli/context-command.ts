@@ -12,12 +12,18 @@ export function addContextCommands(program: Command): void {
     examples: ['drover context list', 'drover context list -o name'],
   }).action(async (flags: AnswerFlags) => {
     const { current, contexts: stored } = readContexts();
-    const items = [...stored].map(([name, { url }]) => ({ name, url, current: name === current }));
+    const items = [...stored].map(([name, { url, ca }]) => ({
+      name,
+      url,
+      current: name === current,
+      authority: ca === undefined ? 'public' : 'its own',
+    }));
     await answer(flags, { items }, () =>
       listText(flags, items, [
         ['', (item) => (item.current ? '*' : '')],
         ['NAME', (item) => item.name],
         ['SERVER', (item) => item.url],
+        ['AUTHORITY', (item) => item.authority, 'wide'],
       ]),
     );
   });

@@ -133,7 +133,7 @@ function defaultDataDir(): string {
     : join(process.env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'drover');
 }
 
-function credentialsOf(document: unknown): Credentials | undefined {
+export function credentialsOf(document: unknown): Credentials | undefined {
   const { url, token, ca, packages } = document as Partial<Credentials>;
   return typeof url === 'string' && typeof token === 'string'
     ? {

@@ -115,7 +115,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   env: '--env',
   params: '--param',
   secrets: '--secret',
-  user: '--as',
+  account: '--as',
   maxFailed: '--max-failed',
   loginUser: '--user',
   isDefault: '--default',

@@ -84,7 +84,12 @@ async function importHosts(path: string, flags: ImportFlags): Promise<void> {
     entryOf(draft, { labels, accounts, account: flags.account, zone: flags.zone }),
   );
   const result = await send(inventory.hosts, entries, flags.dryRun === true);
-  await answer(flags, result, () => resultText(result));
+  await answer(
+    flags,
+    result,
+    () => resultText(result),
+    ({ hosts }) => hosts.map(({ name }) => name).join('\n'),
+  );
 }
 
 /** Accounts hold secrets, so none is made here; users without one are told, because work on those hosts may find none. */

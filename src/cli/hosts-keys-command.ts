@@ -9,11 +9,11 @@ import {
   parseKnownHosts,
   type KnownHostLine,
 } from '../domain/inventory/known-hosts.ts';
-import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
+import { answer, command, group, listText, withUtc, type AnswerFlags } from './command.ts';
 import { UsageError } from './exit.ts';
 import { readText } from './import/read-text.ts';
 import { note } from './out.ts';
-import { table, timeText } from './render.ts';
+import { timeText } from './render.ts';
 import { openSession } from './session.ts';
 import { plainText } from './text-width.ts';
 
@@ -83,16 +83,15 @@ async function list(host: string, flags: AnswerFlags): Promise<void> {
   await answer(flags, page, () =>
     page.items.length === 0
       ? `${plainText(host)} has no keys yet`
-      : table(
-          ['STATE', 'KIND', 'FINGERPRINT', 'BY', 'SINCE'],
-          page.items.map((key) => [
-            key.state,
-            key.algorithm,
-            key.fingerprint,
-            `${key.origin}, ${key.changedBy}`,
-            timeText(key.changedAt, flags.utc === true),
-          ]),
-        ),
+      : listText(flags, page.items, [
+          ['STATE', (key) => key.state],
+          ['KIND', (key) => key.algorithm],
+          ['FINGERPRINT', (key) => key.fingerprint],
+          ['BY', (key) => `${key.origin}, ${key.changedBy}`],
+          ['SINCE', (key) => timeText(key.changedAt, flags.utc === true)],
+          ['FIRST SEEN', (key) => timeText(key.firstSeenAt, flags.utc === true), 'wide'],
+          ['KEY', (key) => key.key, 'wide'],
+        ]),
   );
 }
 
@@ -130,15 +129,19 @@ async function importKeys(file: string | undefined, flags: AnswerFlags & { reado
     result.added += dataOf(
       await client.POST('/api/v1/host-keys/import', { body: { hosts: found.slice(at, at + HOSTS_AT_ONCE) } }),
     ).added;
-  await answer(flags, result, () =>
-    flags.dryRun
-      ? [
-          ...found.map(({ host, keys }) =>
-            plainText(`${host}: ${keys.length === 1 ? '1 key' : `${keys.length} keys`}`),
-          ),
-          `would be taken for ${found.length} hosts`,
-        ].join('\n')
-      : `${result.added} new keys for ${found.length} hosts`,
+  await answer(
+    flags,
+    result,
+    () =>
+      flags.dryRun
+        ? [
+            ...found.map(({ host, keys }) =>
+              plainText(`${host}: ${keys.length === 1 ? '1 key' : `${keys.length} keys`}`),
+            ),
+            `would be taken for ${found.length} hosts`,
+          ].join('\n')
+        : `${result.added} new keys for ${found.length} hosts`,
+    ({ keys }) => keys.map(({ host }) => host).join('\n'),
   );
 }
 

@@ -1,8 +1,8 @@
 /** `drover hosts twins`: hosts that look like another, and deciding which machine they are. */
 import { allPages, dataOf } from '@drover/sdk';
 import type { Command } from 'commander';
-import { answer, command, withUtc, type AnswerFlags } from './command.ts';
-import { table, timeText } from './render.ts';
+import { answer, command, listText, withUtc, type AnswerFlags } from './command.ts';
+import { timeText } from './render.ts';
 import { openSession } from './session.ts';
 import { plainText } from './text-width.ts';
 
@@ -63,15 +63,15 @@ async function list(flags: AnswerFlags): Promise<void> {
     ),
   );
   await answer(flags, { items }, () =>
-    table(
-      ['NAME', 'TWIN OF', 'LINKED', 'JOINED', 'ADDRESSES'],
-      items.map((host) => [
-        host.name,
-        host.twinOf ?? '',
-        host.linked ? 'yes' : 'no',
-        timeText(host.createdAt, flags.utc === true),
-        Array.isArray(host.facts.addresses) ? host.facts.addresses.map(String).join(' ') : '',
-      ]),
-    ),
+    listText(flags, items, [
+      ['NAME', (host) => host.name],
+      ['TWIN OF', (host) => host.twinOf],
+      ['LINKED', (host) => (host.linked ? 'yes' : 'no')],
+      ['JOINED', (host) => timeText(host.createdAt, flags.utc === true)],
+      ['ADDRESSES', (host) => (Array.isArray(host.facts.addresses) ? host.facts.addresses.map(String).join(' ') : '')],
+      ['ZONE', (host) => host.zone, 'wide'],
+      ['AGENT', (host) => host.agentId, 'wide'],
+      ['ID', (host) => host.id, 'wide'],
+    ]),
   );
 }

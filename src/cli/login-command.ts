@@ -47,7 +47,7 @@ export function addLoginCommands(program: Command): void {
       const { current } = readContexts();
       const wasStored = current !== undefined && current !== LOCAL;
       if (wasStored) forgetContext(current);
-      await answer(flags, { loggedOut: wasStored }, () =>
+      await answer(flags, { loggedOut: wasStored, ...(wasStored ? { context: current } : {}) }, () =>
         wasStored
           ? 'the stored token is forgotten; it stays valid until it expires or is revoked'
           : 'nothing was stored',

@@ -48,8 +48,8 @@ export function addOutputCommand(runs: Command, fetchRun: FetchRun): void {
     .option('--host <name>', 'one host')
     .option('-f, --follow', 'live, until the run has ended')
     .option('--attempt <n>', 'of an earlier attempt of one host (default: the last)')
-    .option('--raw', 'exact bytes of one host and stream, as they are kept')
-    .option('--full', 'exact bytes, the whole stream: what is not kept comes from the host itself')
+    .option('--raw', 'exact bytes of one stream of one host, as they are kept')
+    .option('--full', 'exact bytes, the whole of one stream: what is not kept comes from the host itself')
     .option('--stream <stream>', 'stdout or stderr, for --raw and --full (default: stdout)')
     .action(async (id: string, flags: OutputFlags) => {
       const stream = checked(flags);
@@ -88,10 +88,13 @@ async function show(session: Session, run: Run, flags: OutputFlags, stream: Stre
       await printHost(session, execution);
       return EXIT.succeeded;
     }
-    if (flags.full) return printWhole(session, execution, stream);
-    return flags.follow && OPEN.has(execution.state)
-      ? new RawFollower(session, execution, stream).follow()
-      : printRaw(session, execution, stream);
+    const code = flags.full
+      ? await printWhole(session, execution, stream)
+      : flags.follow && OPEN.has(execution.state)
+        ? await new RawFollower(session, execution, stream).follow()
+        : await printRaw(session, execution, stream);
+    if (flags.stream === undefined) tellOther(execution);
+    return code;
   }
   if (flags.host !== undefined) {
     const execution = await oneExecution(session, run.id, flags.host);
@@ -289,6 +292,14 @@ class RawFollower {
     note(`drover: attempt ${attempt}`);
     [this.#attempt, this.#shown, this.#hasGap] = [attempt, 0, false];
   }
+}
+
+/** Exact bytes are of one stream. Who did not say which is told that there is another, and nobody takes the one for all that was written. */
+function tellOther({ host, stderr }: Execution): void {
+  if (stderr.size > 0)
+    note(
+      `drover: this is the standard output of ${plainText(host)}; it wrote ${stderr.size} bytes to standard error too: --stream stderr`,
+    );
 }
 
 function tellMissing(text: string): number {

@@ -8,15 +8,18 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { DroverApiError } from '@drover/sdk';
+import { makeFolder } from '../base/node-folder.ts';
 import { version } from '../base/node-process.ts';
+import { systemWordsOf } from '../base/system-words.ts';
 import type { Session } from './session.ts';
 
 /** Where these are sources: the builder and what it needs lie there. */
 const clone = fileURLToPath(new URL('../..', import.meta.url));
 const STEP = 'step: ';
-/** A server named by DROVER_URL or a login may be anywhere: this clone does not write into folders that such a one names. */
-const OTHER_FOLDER =
-  ' It is not made by itself here: that is done only for the drover up in the default data folder of this user, with neither DROVER_URL nor another context.';
+/** A server that is not known as one of this machine may be anywhere: this clone does not write into folders that such a one names. */
+const ELSEWHERE =
+  ' It makes itself only where `drover up` runs, for the user who started it, in a clone of Drover; this server is not one of those that run here.';
+const NO_CLONE = ' It makes itself only in a clone of Drover, which this is not.';
 
 /** Asks once more when the server had no package, this is the machine where one can be made, and it was made. */
 export async function withPackages<Answer>(
@@ -31,7 +34,7 @@ export async function withPackages<Answer>(
     if (!isMissing || (wanted !== undefined && wanted !== version())) throw error;
     const builder = join(clone, 'tools', 'agent-build.ts');
     if (credentials.packages === undefined || !existsSync(builder))
-      throw withAdvice(error, existsSync(builder) ? OTHER_FOLDER : '');
+      throw withAdvice(error, existsSync(builder) ? ELSEWHERE : NO_CLONE);
     await build(builder, credentials.packages);
     return ask();
   }
@@ -40,7 +43,7 @@ export async function withPackages<Answer>(
 function withAdvice(error: DroverApiError, why: string): DroverApiError {
   return new DroverApiError(error.status, {
     code: error.code,
-    detail: `${error.detail}${why} Make them in a clone of Drover, npm run build:agent -- --out FOLDER, and copy what is in FOLDER to that folder on the server.`,
+    detail: `${error.detail}${why} What to do: on any machine, in a clone of Drover of version ${version()}, npm run build:agent -- --out FOLDER; copy what is in FOLDER into that folder of the server (every server, if there are several); then repeat this command.`,
   });
 }
 
@@ -56,6 +59,11 @@ async function build(builder: string, folder: string): Promise<void> {
   for (const needed of ['esbuild', 'postject'])
     if (!existsSync(join(clone, 'node_modules', needed)))
       throw notMade(`${needed} is not installed in this clone; install it with: (cd '${clone}' && npm ci)`);
+  try {
+    makeFolder(folder, 0o700);
+  } catch (error) {
+    throw notMade(`the folder ${folder} cannot be made: ${systemWordsOf(error, folder)}.`);
+  }
   say('There is no package of the agent yet: making it, once.');
   const child = spawn(process.execPath, [...process.execArgv, builder, '--out', folder, '--steps'], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,6 +2,7 @@
 import { dataOf, DroverApiError, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { limits } from '../base/limits.ts';
+import { meantText, nearest } from '../base/nearest.ts';
 import { answer, command, withDisconnect } from './command.ts';
 import { EXIT } from '../base/exit-codes.ts';
 import { UsageError } from './exit.ts';
@@ -15,6 +16,8 @@ import { whatText } from './run-text.ts';
 import { openSession, type Session } from './session.ts';
 import { withTargets } from './targets.ts';
 import { plainText } from './text-width.ts';
+
+const REFUSED_SHOWN = 20;
 
 export function addRunCommand(program: Command): void {
   withTargets(
@@ -44,7 +47,8 @@ export function addRunCommand(program: Command): void {
       'secret from a file, k=@- from standard input, or k=env:NAME; an environment variable on the host, masked everywhere (repeatable)',
       many,
     )
-    .option('--as <account>', 'account to run as; where there is none of that name, a user of the hosts')
+    .option('--as <account>', 'account to run as (drover accounts list)')
+    .option('--user <user>', 'user of the hosts to run as, where no account says who')
     .option('--cwd <dir>', 'working directory on the hosts')
     .option('--stdin <file>', 'file given to standard input; - gives ours')
     .option('--timeout <duration>', 'end the script after this, such as 30s or 5m (default: 1h)')
@@ -76,10 +80,12 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
   const session = openSession();
   if (flags.dryRun) return dryRun(session, body, flags);
   await confirmTargets(session, body, flags);
-  if (flags.as !== undefined) Object.assign(body, await identity(session, flags.as));
   const held = new HeldSignals();
-  const started = dataOf(
-    await session.client.POST('/api/v1/runs', { params: { query: { output: flags.live ? 'true' : 'false' } }, body }),
+  const query = { output: flags.live ? 'true' : 'false' } as const;
+  const started = await told(
+    session,
+    flags.as,
+    session.client.POST('/api/v1/runs', { params: { query }, body }).then(dataOf),
   );
   if (!flags.detach) return followToEnd(session, started, { ...flags, held });
   await answer(flags, { run: started }, () => started.id);
@@ -88,8 +94,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
 
 /** As the server would take it, with every refusal that it would make now. */
 async function dryRun(session: Session, body: Schemas['RunCreate'], flags: RunFlags): Promise<number> {
-  if (flags.as !== undefined) Object.assign(body, await identity(session, flags.as));
-  const plan = dataOf(await session.client.POST('/api/v1/runs/plan', { body }));
+  const plan = await told(session, flags.as, session.client.POST('/api/v1/runs/plan', { body }).then(dataOf));
   const { script, scriptBase64, command: argv, lang } = body;
   const text = script ?? (scriptBase64 === undefined ? undefined : Buffer.from(scriptBase64, 'base64').toString());
   const what = text === undefined ? { command: argv ?? [] } : { script: text, ...(lang === undefined ? {} : { lang }) };
@@ -98,23 +103,40 @@ async function dryRun(session: Session, body: Schemas['RunCreate'], flags: RunFl
       `would run on ${plan.hostCount} ${plan.hostCount === 1 ? 'host' : 'hosts'}: ${plainText(foldNames(plan.hosts))}${plan.hostCount > plan.hosts.length ? ' …' : ''}`,
       `as ${plan.user ?? 'whoever the agent or the account of each host is'}${plan.accounts.length === 0 ? '' : `, over SSH with ${plan.accounts.join(', ')}`}`,
       ...whatText({ ...what, args: body.args ?? [] }),
+      ...refusedText(plan),
       'nothing was written',
     ].join('\n'),
   );
-  return EXIT.succeeded;
+  return plan.refusedCount > 0 ? EXIT.failed : EXIT.succeeded;
 }
 
-/** An account goes before a user of the hosts: it says more, and is what somebody has set up. */
-async function identity(session: Session, name: string): Promise<{ account: string } | { user: string }> {
+/** Hosts that it would not start on, each with its reason. */
+function refusedText({ refused, refusedCount }: Schemas['RunPlan']): string[] {
+  if (refusedCount === 0) return [];
+  const shown = refused.slice(0, REFUSED_SHOWN);
+  return [
+    `it would not start on ${refusedCount} of them:`,
+    ...shown.map(({ host, code, detail }) => plainText(`  ${host}: ${detail} (${code})`)),
+    ...(refusedCount > shown.length ? [`  … and ${refusedCount - shown.length} more`] : []),
+  ];
+}
+
+/** A name that is no account is refused, never taken for a user of the hosts: who mistypes an account must not become somebody else. */
+async function told<T>(session: Session, name: string | undefined, asked: Promise<T>): Promise<T> {
   try {
-    return {
-      account: dataOf(await session.client.GET('/api/v1/accounts/{account}', { params: { path: { account: name } } }))
-        .name,
-    };
+    return await asked;
   } catch (error) {
-    // No account can have a name that is refused. Any other failure is one: nobody becomes somebody else because a look failed.
-    if (error instanceof DroverApiError && [400, 404].includes(error.status)) return { user: name };
-    throw error;
+    if (!(error instanceof DroverApiError && error.code === 'account-not-found') || name === undefined) throw error;
+    const accounts = await session.client.GET('/api/v1/accounts').then(dataOf, () => ({ items: [] }));
+    throw new DroverApiError(error.status, {
+      code: error.code,
+      detail: `There is no account ${name}.${meantText(
+        nearest(
+          name,
+          accounts.items.map((one) => one.name),
+        ),
+      )} A user of the hosts is named with --user ${name}. See: drover accounts list.`,
+    });
   }
 }
 

@@ -18,6 +18,7 @@ export interface RunFlags extends TargetFlags {
   readonly param?: readonly string[];
   readonly secret?: readonly string[];
   readonly as?: string;
+  readonly user?: string;
   readonly cwd?: string;
   readonly timeout?: string;
   readonly killAfter?: string;
@@ -64,6 +65,8 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
     ...given('reason', flags.reason),
     ...given('lang', flags.lang),
     ...given('cwd', flags.cwd),
+    ...given('account', flags.as),
+    ...given('user', flags.user),
     ...given('stdinBase64', stdin?.toString('base64')),
     ...given('timeout', duration(faults, '--timeout', flags.timeout, limits.timeoutMsMax)),
     ...given('killAfter', duration(faults, '--kill-after', flags.killAfter, limits.killAfterMsMax)),
@@ -82,6 +85,8 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
     faults.add(
       `--max-failed wants a number of hosts from 0 to 999999999, or a share from 0% to 100%, not ${JSON.stringify(flags.maxFailed)}.`,
     );
+  if (flags.as !== undefined && flags.user !== undefined)
+    faults.add('Give --as or --user, not both: an account says who works on the hosts.');
   if (flags.cwd !== undefined && !flags.cwd.startsWith('/'))
     faults.add(`--cwd wants an absolute path on the hosts, not ${JSON.stringify(flags.cwd)}.`);
   faults.end();

@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import { createClient, type ClientOptions, type DroverClient } from '@drover/sdk';
 import { trustAuthority } from '../base/node-trust.ts';
 import { systemWords } from '../base/system-words.ts';
-import { contextOf, readContexts, type Credentials } from './contexts.ts';
+import { contextOf, credentialsOf, readContexts, type Credentials } from './contexts.ts';
 import { UsageError } from './exit.ts';
+import { accessAt } from './local-folders.ts';
 import { patientFetch } from './patient-fetch.ts';
 
 export interface Session {
@@ -64,7 +65,7 @@ function findCredentials(): Credentials {
 function stored(url: string | undefined): Credentials | undefined {
   const { current, contexts } = readContexts();
   if (url === undefined) return current === undefined ? undefined : contexts.get(current);
-  return [...contexts.values()].find((one) => one.url === url);
+  return [...contexts.values()].find((one) => one.url === url) ?? credentialsOf(accessAt(url) ?? {});
 }
 
 /** As others write it, so that one server has one address. */

@@ -3,7 +3,7 @@ import { allPages, dataOf, type DroverClient, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { pause, systemClock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
-import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
+import { answer, command, group, listText, withUtc, type AnswerFlags } from './command.ts';
 import { EXIT } from '../base/exit-codes.ts';
 import { callerOf, choiceFrom, chosenId } from './chosen-id.ts';
 import { duration, Faults, number } from './input.ts';
@@ -12,6 +12,7 @@ import { withPackages } from './package-build.ts';
 import { table, timeText } from './render.ts';
 import { followToEnd } from './follow.ts';
 import { openSession, type Session } from './session.ts';
+import { cutText, plainText } from './text-width.ts';
 
 interface UpgradeFlags extends AnswerFlags {
   readonly target: string;
@@ -22,7 +23,13 @@ interface UpgradeFlags extends AnswerFlags {
   readonly detach?: boolean;
 }
 type Upgrade = Awaited<ReturnType<typeof fetchUpgrade>>;
+interface PackageRow {
+  readonly version: string;
+  readonly entry?: Schemas['AgentPackages']['packages'][number];
+  readonly problem: string | undefined;
+}
 
+const TARGETS_COLUMNS = 40;
 const LOOK_MS = 1_000;
 const LEAVING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const FAILED_SHOWN_MAX = 50;
@@ -82,17 +89,16 @@ export function addUpgradeCommands(agents: Command): void {
       faults.end();
       const found = dataOf(await openSession().client.GET('/api/v1/upgrades', { params: { query: { limit } } }));
       await answer(flags, found, () =>
-        table(
-          ['ID', 'TO', 'STATE', 'BEGUN', 'BY', 'AGENTS'],
-          found.items.map((one) => [
-            one.id,
-            one.version,
-            one.state,
-            timeText(one.createdAt, flags.utc === true),
-            one.createdBy,
-            countsText(one),
-          ]),
-        ),
+        listText(flags, found.items, [
+          ['ID', (one) => one.id],
+          ['TO', (one) => one.version],
+          ['STATE', (one) => one.state],
+          ['BEGUN', (one) => timeText(one.createdAt, flags.utc === true)],
+          ['ENDED', (one) => timeText(one.finishedAt, flags.utc === true), 'wide'],
+          ['BY', (one) => one.createdBy],
+          ['TARGETS', (one) => cutText(plainText(one.targets), TARGETS_COLUMNS), 'wide'],
+          ['AGENTS', countsText],
+        ]),
       );
     });
   command(upgrades, 'show', {
@@ -147,18 +153,20 @@ export function addUpgradeCommands(agents: Command): void {
   }).action(async (flags: AnswerFlags) => {
     const found = dataOf(await openSession().client.GET('/api/v1/agent-packages'));
     await answer(flags, found, () =>
-      table(
-        ['VERSION', 'FOR', 'MiB', 'SHA-256', 'PROBLEM'],
-        found.items.flatMap(({ version, packages, problem }) => [
-          ...(problem === undefined ? [] : [[version, '', '', '', `the manifest was passed over: ${problem}`]]),
-          ...packages.map((entry) => [
-            version,
-            `${entry.os}-${entry.arch}`,
-            (entry.fileSize / 1_048_576).toFixed(1),
-            entry.sha256,
-            entry.problem ?? '',
-          ]),
+      listText(
+        flags,
+        found.items.flatMap(({ version, packages, problem }): PackageRow[] => [
+          ...(problem === undefined ? [] : [{ version, problem: `the manifest was passed over: ${problem}` }]),
+          ...packages.map((entry) => ({ version, entry, problem: entry.problem })),
         ]),
+        [
+          ['VERSION', ({ version }) => version],
+          ['FOR', ({ entry }) => entry && `${entry.os}-${entry.arch}`],
+          ['MiB', ({ entry }) => entry && (entry.fileSize / 1_048_576).toFixed(1)],
+          ['BYTES', ({ entry }) => entry && String(entry.fileSize), 'wide'],
+          ['SHA-256', ({ entry }) => entry?.sha256],
+          ['PROBLEM', ({ problem }) => problem],
+        ],
       ),
     );
   });

@@ -2,7 +2,7 @@
 import { dataOf, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { pause, systemClock } from '../base/clock.ts';
-import { answer, command, group, withUtc, type AnswerFlags } from './command.ts';
+import { answer, command, group, listText, withUtc, type AnswerFlags } from './command.ts';
 import { table, timeText } from './render.ts';
 import { openSession } from './session.ts';
 
@@ -11,22 +11,23 @@ const PRIORITIES = ['high', 'normal', 'low'] as const;
 
 export function addWorkersCommands(program: Command): void {
   const workers = group(program, 'workers', 'show workers and take them out of service');
-  command(workers, 'list', { summary: 'list workers', examples: ['drover workers list'] }).action(
+  withUtc(command(workers, 'list', { summary: 'list workers', examples: ['drover workers list'] })).action(
     async (flags: AnswerFlags) => {
       const page = dataOf(await openSession().client.GET('/api/v1/workers'));
       await answer(flags, page, () =>
-        table(
-          ['NAME', 'ZONE', 'STATE', 'AGENTS', 'UNDER WAY', 'QUEUED', 'ADDRESS'],
-          page.items.map((worker) => [
-            worker.name,
-            worker.zone,
-            stateOf(worker),
-            String(worker.agents ?? ''),
-            underWay(worker),
-            String(worker.queued ?? ''),
-            worker.agentAddress,
-          ]),
-        ),
+        listText(flags, page.items, [
+          ['NAME', (worker) => worker.name],
+          ['ZONE', (worker) => worker.zone],
+          ['STATE', stateOf],
+          ['AGENTS', (worker) => String(worker.agents ?? '')],
+          ['UNDER WAY', underWay],
+          ['QUEUED', (worker) => String(worker.queued ?? '')],
+          ['ADDRESS', (worker) => worker.agentAddress],
+          ['VERSION', (worker) => worker.version, 'wide'],
+          ['MEMORY', (worker) => mebibytes(worker.rssBytes), 'wide'],
+          ['JOINED', (worker) => timeText(worker.joinedAt, flags.utc === true), 'wide'],
+          ['ID', (worker) => worker.id, 'wide'],
+        ]),
       );
     },
   );
@@ -111,6 +112,10 @@ function underWay({ lanes }: Worker): string {
   return lanes ? String(lanes.agent.underWay + lanes.ssh.underWay) : '';
 }
 
+function mebibytes(bytes: number | undefined): string {
+  return bytes === undefined ? '' : `${Math.round(bytes / 1_048_576)} MiB`;
+}
+
 function describe(worker: Worker, utc: boolean): string {
   const lines = [
     `${worker.name}  ${worker.id}`,
@@ -118,7 +123,7 @@ function describe(worker: Worker, utc: boolean): string {
   ];
   if (worker.figuresAt !== undefined)
     lines.push(
-      `at ${timeText(worker.figuresAt, utc)}: ${worker.agents} agents, ${Math.round((worker.rssBytes ?? 0) / 1_048_576)} MiB, event loop ${Math.round(worker.lagMs ?? 0)} ms late`,
+      `at ${timeText(worker.figuresAt, utc)}: ${worker.agents} agents, ${mebibytes(worker.rssBytes ?? 0)}, event loop ${Math.round(worker.lagMs ?? 0)} ms late`,
     );
   if (worker.lanes) {
     const rows = (['agent', 'ssh'] as const).flatMap((lane) =>

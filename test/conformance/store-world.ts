@@ -10,28 +10,21 @@ import {
   type ServerId,
   type WorkerId,
 } from '../../src/base/ids.ts';
-import type { RunSpec } from '../../src/domain/run/spec.ts';
 import type { AuditEntry } from '../../src/store/contract/audit.ts';
 import type { Fence } from '../../src/store/contract/lease.ts';
 import type { OutputChunk } from '../../src/store/contract/output.ts';
 import type { ExecutionChange } from '../../src/store/contract/owner-commit.ts';
 import type { SimulableStore } from '../support/memory-store/memory-store.ts';
+import { plainSpec } from '../support/run-spec.ts';
 
 export const actor = { kind: 'token', id: 't', name: 'tester' } as const;
 export const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: { b: 1, a: [2, { z: 1, y: 2 }] } };
-export const spec: RunSpec = {
+export const spec = plainSpec({
   work: { kind: 'script', script: Buffer.from('true') },
-  args: [],
-  env: {},
-  params: {},
-  secretNames: [],
   timeoutMs: 1_000,
-  killAfterMs: 1_000,
   startDeadlineMs: 1_000,
   lostAfterMs: 1_000,
-  retries: 0,
-  outputKeptBytes: 1_024,
-};
+});
 
 export interface StoreWorld {
   readonly store: SimulableStore;

@@ -112,6 +112,25 @@ describe('output that is large', () => {
     expect(raw.stdout()).toHaveLength(4_194_304);
     expect((await cli('runs', 'output', id)).stdout).toMatch(/… \d+ bytes are not kept here/);
   });
+
+  it.each(['--full', '--raw'])('by %s is one stream, and what is on the other is told', async (how) => {
+    const both = (
+      await cli('run', '-t', 'local-1', '--detach', '--', 'sh', '-c', 'echo out; echo err >&2')
+    ).stdout.trim();
+    await cli('runs', 'watch', both);
+    expect(await cli('runs', 'output', both, how)).toEqual({
+      code: 0,
+      stdout: 'out\n',
+      stderr: expect.stringMatching(
+        /^drover: .*local-1; it wrote 4 bytes to standard error too: --stream stderr\n$/,
+      ) as string,
+    });
+    expect(await cli('runs', 'output', both, how, '--stream', 'stderr')).toEqual({
+      code: 0,
+      stdout: 'err\n',
+      stderr: '',
+    });
+  });
 });
 
 describe('before the whole fleet', () => {

@@ -14,31 +14,19 @@ import {
   type WorkerId,
 } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
-import type { RunSpec } from '../../src/domain/run/spec.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { RunOwner } from '../../src/loops/run-owner.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import { NO_FLEET, testApi, type TestApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
+import { plainSpec } from '../support/run-spec.ts';
 
 const WORKER = newId() as string as WorkerId;
 const INSTANCE = newId() as string;
 const HOSTS = 9;
 const actor = { kind: 'system', id: 'test', name: 'test' } as const;
-const spec: RunSpec = {
-  work: { kind: 'command', argv: ['true'] },
-  args: [],
-  env: {},
-  params: {},
-  secretNames: [],
-  timeoutMs: 60_000,
-  killAfterMs: 1_000,
-  startDeadlineMs: 60_000,
-  lostAfterMs: 60_000,
-  retries: 0,
-  outputKeptBytes: 1_024,
-};
+const spec = plainSpec();
 
 let api: TestApi;
 let owner: RunOwner;

@@ -19,7 +19,6 @@ import {
 } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
-import type { RunSpec } from '../../src/domain/run/spec.ts';
 import { agentJoin } from '../../src/store/postgres/agent/agent-join.ts';
 import { auditSeal } from '../../src/store/postgres/audit/audit-seal.ts';
 import { auditList } from '../../src/store/postgres/audit/audit.ts';
@@ -43,6 +42,7 @@ import type { AuditEntry } from '../../src/store/contract/audit.ts';
 import type { Fence } from '../../src/store/contract/lease.ts';
 import type { ExecutionChange, OwnerCommit } from '../../src/store/contract/owner-commit.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
+import { plainSpec } from '../support/run-spec.ts';
 
 const DAY_MS = 86_400_000;
 const RUNS_PER_DAY = 3_000;
@@ -55,19 +55,12 @@ const LARGE_ROWS = 2_000;
 
 const actor = { kind: 'token', id: 't', name: 'tester' } as const;
 const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: {} };
-const spec: RunSpec = {
+const spec = plainSpec({
   work: { kind: 'script', script: Buffer.from('true') },
-  args: [],
-  env: {},
-  params: {},
-  secretNames: [],
   timeoutMs: 1_000,
-  killAfterMs: 1_000,
   startDeadlineMs: 1_000,
   lostAfterMs: 1_000,
-  retries: 0,
-  outputKeptBytes: 1_024,
-};
+});
 
 interface PlanNode {
   'Node Type': string;

@@ -12,6 +12,7 @@ import { createMasterKey, type MasterKey } from '../../src/pki/sealer.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from '../support/audit-key.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
+import { plainSpec } from '../support/run-spec.ts';
 
 const [FIRST, SECOND] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
 const oldest = createMasterKey(FIRST);
@@ -57,19 +58,7 @@ async function fill(accounts: number): Promise<void> {
     });
   }
   const id = newRunId(systemClock.nowMs());
-  const spec = {
-    work: { kind: 'command', argv: ['true'] },
-    args: [],
-    env: {},
-    params: {},
-    secretNames: ['T'],
-    timeoutMs: 1,
-    killAfterMs: 1,
-    startDeadlineMs: 1,
-    lostAfterMs: 1,
-    retries: 0,
-    outputKeptBytes: 1,
-  } as const;
+  const spec = plainSpec({ secretNames: ['T'] });
   await store.runCreate(
     {
       id,

@@ -1,5 +1,5 @@
 /** The first `drover agents install` of a clone: the package that it needs is made then, or it is said why not and what to do. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { newDataDir, removeDataDir, runCli, startUp, stopUp, type CliResult, type RunningUp } from '../support/up.ts';
@@ -10,8 +10,8 @@ const configHome = join(dataDir, '..', 'config');
 let up: RunningUp;
 
 beforeAll(async () => {
-  up = await startUp(dataDir, 1);
   mkdirSync(join(configHome, 'drover'), { recursive: true });
+  up = await startUp(dataDir, 1, { env: { XDG_CONFIG_HOME: configHome } });
 });
 afterAll(async () => {
   await stopUp(up);
@@ -36,11 +36,28 @@ it('from another machine says where packages are made, and where they go', async
   expect(code).toBe(3);
   expect(stderr).toContain(join(dataDir, 'server', 'packages'));
   expect(stderr).toContain('npm run build:agent -- --out FOLDER');
+  expect(stderr).toContain('this server is not one of those that run here');
+});
+
+it('knows the server of a data folder of its own by its address, and so where its packages lie', async () => {
+  const env = { XDG_CONFIG_HOME: configHome, DROVER_URL: up.url };
+  expect(await runCli(['hosts', 'list', '-o', 'name'], env)).toMatchObject({ code: 0, stderr: '' });
+  // Nothing is made: npm and what the build wants are there, and the folder is another's to name.
+  rmSync(join(dataDir, 'server', 'packages'), { recursive: true, force: true });
+  writeFileSync(join(dataDir, 'server', 'packages'), 'a file');
+  const { code, stderr } = await runCli(INSTALL, { ...env, DROVER_TOKEN: up.token });
+  expect([code, stderr]).toEqual([3, expect.stringContaining('could not be made: the folder ') as string]);
+  rmSync(join(dataDir, 'server', 'packages'));
 });
 
 it('says why none could be made', async () => {
   const { code, stderr } = await onTheMachine('/dev/null/packages', ...INSTALL);
-  expect([code, stderr]).toEqual([3, expect.stringMatching(/The package of the agent could not be made: .*ENOTDIR/)]);
+  expect([code, stderr]).toEqual([
+    3,
+    expect.stringMatching(
+      /The package of the agent could not be made: the folder \/dev\/null\/packages cannot be made: a part of the path is no folder/,
+    ),
+  ]);
 });
 
 it('makes it, tells the steps, and goes on', async () => {

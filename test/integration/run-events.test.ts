@@ -11,6 +11,7 @@ import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts'
 import type { Store } from '../../src/store/contract/store.ts';
 import { testAuditKey } from '../support/audit-key.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
+import { plainSpec } from '../support/run-spec.ts';
 
 /** More than anything between owner and watcher takes at once. */
 const HOSTS = 20_500;
@@ -39,19 +40,7 @@ async function newRun(): Promise<RunId> {
       reason: '',
       createdBy: actor,
       targetExpression: 'all',
-      spec: {
-        work: { kind: 'command', argv: ['true'] },
-        args: [],
-        env: {},
-        params: {},
-        secretNames: [],
-        timeoutMs: 60_000,
-        killAfterMs: 1_000,
-        startDeadlineMs: 60_000,
-        lostAfterMs: 60_000,
-        retries: 0,
-        outputKeptBytes: 1_024,
-      },
+      spec: plainSpec(),
       targets: [{ hostId: newId<'host'>() as HostId, hostName: 'h' }],
     },
     { actor, action: 'test', target: 'test', detail: {} },

@@ -225,7 +225,7 @@ requiring('sshd', 'root').describe('a run over SSH', () => {
     );
     const { executions } = await run('-t', 'local-1', '--as', 'nobodys', '--', 'id', '-un');
     expect(executions.map(({ stdout }) => stdout)).toEqual(['nobody\n']);
-    expect((await run('-t', 'local-1', '--as', 'daemon', '--', 'id', '-un')).executions[0]!.stdout).toBe('daemon\n');
+    expect((await run('-t', 'local-1', '--user', 'daemon', '--', 'id', '-un')).executions[0]!.stdout).toBe('daemon\n');
     const refused = await cli('run', '-t', 'all', '--as', 'ops', '--', 'true');
     expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('may not be used on local-1, local-2')]);
   });

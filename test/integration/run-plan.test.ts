@@ -12,7 +12,6 @@ import {
   type WorkerId,
 } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
-import type { RunSpec } from '../../src/domain/run/spec.ts';
 import type { Assignment, Fleet } from '../../src/fleet/fleet.ts';
 import { RunOwner } from '../../src/loops/run-owner.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
@@ -24,24 +23,13 @@ import type { Store } from '../../src/store/contract/store.ts';
 import { NO_FLEET } from '../support/api.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
+import { plainSpec } from '../support/run-spec.ts';
 
 const WORKER = newId() as string as WorkerId;
 const INSTANCE = newId() as string;
 const actor = { kind: 'token', id: 't', name: 'tester' } as const;
 const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: {} };
-const spec: RunSpec = {
-  work: { kind: 'command', argv: ['true'] },
-  args: [],
-  env: {},
-  params: {},
-  secretNames: [],
-  timeoutMs: 60_000,
-  killAfterMs: 1_000,
-  startDeadlineMs: 60_000,
-  lostAfterMs: 60_000,
-  retries: 0,
-  outputKeptBytes: 1_024,
-};
+const spec = plainSpec();
 
 describe('a run that is written with its first step', () => {
   let database: TestDatabase;

@@ -6,10 +6,10 @@
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, partitionOf, type HostId, type ServerId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
-import type { RunSpec } from '../../src/domain/run/spec.ts';
 import { createLeaseKeeper } from '../../src/store/postgres/lease/lease-keeper.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from './audit-key.ts';
+import { plainSpec } from './run-spec.ts';
 
 const [url, leaseText] = process.argv.slice(2) as [string, string];
 const leaseMs = Number(leaseText);
@@ -44,19 +44,12 @@ const partitions = (await store.ownerLook(serverId)).partitions;
 
 const runId = newRunId(systemClock.nowMs());
 const actor = { kind: 'system', id: 'test', name: 'test' } as const;
-const spec: RunSpec = {
+const spec = plainSpec({
   work: { kind: 'script', script: Buffer.from('true') },
-  args: [],
-  env: {},
-  params: {},
-  secretNames: [],
   timeoutMs: 1_000,
-  killAfterMs: 1_000,
   startDeadlineMs: 1_000,
   lostAfterMs: 1_000,
-  retries: 0,
-  outputKeptBytes: 1_024,
-};
+});
 const targets = Array.from({ length: HOSTS }, (_, i) => ({ hostId: newId<'host'>() as HostId, hostName: `h${i}` }));
 await store.runCreate(
   {

@@ -17,21 +17,10 @@ import type { AttemptResult, Execution, Location } from '../../src/domain/run/ex
 import { RunActor } from '../../src/domain/run/run-actor.ts';
 import { canRunMove, isTerminalRun, runVerdict, type RunState } from '../../src/domain/run/run-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
+import { plainSpec } from './run-spec.ts';
 
 export const RUN = '01930000-0000-7000-8000-000000000000' as RunId;
-const SPEC: RunSpec = {
-  work: { kind: 'command', argv: ['true'] },
-  args: [],
-  env: {},
-  params: {},
-  secretNames: [],
-  timeoutMs: 60_000,
-  killAfterMs: 1_000,
-  startDeadlineMs: 30_000,
-  lostAfterMs: 20_000,
-  retries: 0,
-  outputKeptBytes: 1_024,
-};
+const SPEC = plainSpec({ startDeadlineMs: 30_000, lostAfterMs: 20_000 });
 
 type Result = AttemptResult<unknown>;
 interface Row {

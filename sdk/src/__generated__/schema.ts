@@ -1832,6 +1832,14 @@ export interface components {
             accounts: string[];
             /** @description User of the hosts that it works as, where that is the same everywhere */
             user?: string;
+            /** @description Hosts without a live agent that no account may log in to: it would not start there */
+            refusedCount: number;
+            /** @description The first thousand of them, with the reason that the run would have */
+            refused: {
+                host: string;
+                code: string;
+                detail: string;
+            }[];
         };
         RunRetry: {
             states: ("succeeded" | "failed" | "timed_out" | "cancelled" | "skipped" | "not_started" | "lost")[];

@@ -5,21 +5,10 @@ import { emptyCounts } from './execution-machine.ts';
 import type { Execution, Location } from './execution.ts';
 import { RunActor, type Order } from './run-actor.ts';
 import type { RunSpec } from './spec.ts';
+import { plainSpec } from '../../../test/support/run-spec.ts';
 
 const RUN = '01930000-0000-7000-8000-000000000000' as RunId;
-const SPEC: RunSpec = {
-  work: { kind: 'command', argv: ['true'] },
-  args: [],
-  env: {},
-  params: {},
-  secretNames: [],
-  timeoutMs: 60_000,
-  killAfterMs: 1_000,
-  startDeadlineMs: 120_000,
-  lostAfterMs: 120_000,
-  retries: 0,
-  outputKeptBytes: 1_024,
-};
+const SPEC = plainSpec({ startDeadlineMs: 120_000, lostAfterMs: 120_000 });
 const HERE: Location = { workerId: 'worker' as WorkerId, agentId: 'agent' as AgentId, instance: 'first' };
 
 /** One host, and an owner that commits at once whatever is decided. */

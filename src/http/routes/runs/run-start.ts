@@ -88,6 +88,12 @@ export const runStartRoutes = [
         hosts: z.array(z.string()).describe('The first thousand, by name'),
         accounts: z.array(z.string()).describe('Accounts that it may use over SSH, or the one that was asked for'),
         user: z.string().optional().describe('User of the hosts that it works as, where that is the same everywhere'),
+        refusedCount: z
+          .int()
+          .describe('Hosts without a live agent that no account may log in to: it would not start there'),
+        refused: z
+          .array(z.object({ host: z.string(), code: z.string(), detail: z.string() }))
+          .describe('The first thousand of them, with the reason that the run would have'),
       })
       .meta({ id: 'RunPlan' }),
     errors: [

@@ -1,0 +1,67 @@
+/** What `drover run` says before anything runs: as whom, and where it would not start. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EXIT } from '../../src/base/exit-codes.ts';
+import { testApi, type TestApi } from '../support/api.ts';
+import { runCli, type CliResult } from '../support/up.ts';
+
+let api: TestApi;
+let env: Record<string, string>;
+beforeAll(async () => {
+  api = await testApi();
+  env = {
+    DROVER_URL: await api.app.listen({ host: '127.0.0.1', port: 0 }),
+    DROVER_TOKEN: await api.token('admin'),
+    WEB_PASSWORD: 'hunter2-hunter2',
+  };
+  for (const host of ['web-1', 'web-2', 'db-1', 'db-2'])
+    expect(await cli('hosts', 'add', host, '--address', '127.0.0.1')).toMatchObject({ code: 0 });
+  const account = ['--user', 'deploy', '--password', 'env:WEB_PASSWORD', '--default'];
+  expect(await cli('accounts', 'create', 'deploy', '--scope', 'web-*', ...account)).toMatchObject({ code: 0 });
+}, 60_000);
+afterAll(() => api.close());
+
+const cli = (...args: string[]): Promise<CliResult> => runCli(args, env);
+const dryRun = (...args: string[]): Promise<CliResult> => cli('run', '--dry-run', ...args, '--', 'true');
+
+describe('a dry run', () => {
+  it('names the hosts that no account reaches, with the reason that the run would have', async () => {
+    const { code, stdout } = await dryRun('-t', 'web-1', '-t', 'db-*');
+    expect(stdout).toContain('would run on 3 hosts');
+    expect(stdout).toMatch(
+      /it would not start on 2 of them:\n {2}db-1: db-1 has no account.*\(account-missing\)\n {2}db-2: .*\(account-missing\)\nnothing was written/,
+    );
+    expect(code).toBe(EXIT.failed);
+    const plan = JSON.parse((await dryRun('-t', 'db-1', '--json')).stdout) as Record<string, unknown>;
+    expect(plan).toMatchObject({ refusedCount: 1, refused: [{ host: 'db-1', code: 'account-missing' }] });
+  });
+
+  it('names none where every host has its account, or goes by its agent alone', async () => {
+    for (const words of [['web-*'], ['db-*', '--via', 'agent']]) {
+      const { code, stdout } = await dryRun('-t', ...words);
+      expect([code, stdout]).toEqual([EXIT.succeeded, expect.not.stringContaining('would not start')]);
+    }
+  });
+});
+
+describe('as whom', () => {
+  it('is an account with --as, and what is none is refused with the one that may be meant', async () => {
+    expect((await dryRun('-t', 'web-1', '--as', 'deploy')).stdout).toContain('as deploy, over SSH with deploy');
+    for (const first of [['--dry-run'], []]) {
+      const { code, stderr } = await cli('run', ...first, '-t', 'web-1', '--as', 'deply', '--', 'true');
+      expect(code).toBe(EXIT.refused);
+      expect(stderr).toMatch(
+        /There is no account deply\. Did you mean deploy\? A user of the hosts is named with --user deply\..*\(account-not-found\)/,
+      );
+    }
+    const runs = JSON.parse((await cli('runs', 'list', '--json')).stdout) as { items: unknown[] };
+    expect(runs.items).toEqual([]);
+  });
+
+  it('is a user of the hosts with --user, never both', async () => {
+    expect((await dryRun('-t', 'web-1', '--user', 'deploy')).stdout).toContain('as deploy, over SSH');
+    expect(await dryRun('-t', 'web-1', '--user', 'deploy', '--as', 'deploy')).toMatchObject({
+      code: EXIT.usage,
+      stderr: expect.stringContaining('Give --as or --user, not both') as string,
+    });
+  });
+});
