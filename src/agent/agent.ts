@@ -26,6 +26,7 @@ import { OrdersUnknown } from './orders-unknown.ts';
 import type { OrderTrust } from './session.ts';
 import { settledBefore } from './settled-before.ts';
 import { isOfSystem } from './system-error.ts';
+import { TimeQuestions } from './time-questions.ts';
 
 export interface AgentOptions {
   readonly agentId: string;
@@ -78,16 +79,15 @@ export class AgentService implements Service {
   readonly #reporting = new Map<string, Reporting>();
   #link: Link<WorkerToAgentFrame, AgentFrame> | undefined;
   readonly #unknown: OrdersUnknown;
-  /** Whoever waits for a server's time. */
-  readonly #timeWaits = new Set<() => void>();
+  readonly #times: TimeQuestions;
   /** By the monotonic clock: when a server was last heard, or the link was made. */
   #heardAt = 0;
-  #timeAskedAt = Number.NEGATIVE_INFINITY;
   #stops: (() => void)[] = [];
 
   constructor(options: AgentOptions) {
     this.#options = options;
     this.#unknown = new OrdersUnknown(options.clock);
+    this.#times = new TimeQuestions({ clock: options.clock, send: () => this.#sendTimeQuestion() });
   }
 
   get isLinked(): boolean {
@@ -214,33 +214,19 @@ export class AgentService implements Service {
 
   #onTime(frame: Extract<WorkerToAgentFrame, { t: 'time' }>): void {
     const { trust, clock } = this.#options;
-    if (!trust.hearTime(frame)) return this.#askTime();
+    if (!trust.hearTime(frame)) return this.#times.ask();
     this.#heardAt = clock.monotonicMs();
-    for (const wake of this.#timeWaits) wake();
+    if (!this.#times.heard(frame.nonce)) return;
     this.#sendFacts();
     this.#onServerThere();
   }
 
-  #askTime(): void {
-    const { trust, clock } = this.#options;
-    if (!trust.isSealing || clock.monotonicMs() - this.#timeAskedAt < limits.timeAskEveryMsMin) return;
-    this.#timeAskedAt = clock.monotonicMs();
-    this.#sendPlain({ t: 'ask-time', nonce: trust.askTime() });
-  }
-
-  /** Asks, and waits until a server has answered, but not for long. */
-  async #timeAnew(): Promise<void> {
-    const { clock } = this.#options;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        this.#timeWaits.delete(done);
-        cancel();
-        resolve();
-      };
-      const cancel = clock.after(limits.timeWaitMsMax, done, { unref: true });
-      this.#timeWaits.add(done);
-      this.#askTime();
-    });
+  #sendTimeQuestion(): Uint8Array | undefined {
+    const { trust } = this.#options;
+    if (!trust.isSealing) return undefined;
+    const nonce = trust.askTime();
+    this.#sendPlain({ t: 'ask-time', nonce });
+    return nonce;
   }
 
   async #onFrame(frame: WorkerToAgentFrame): Promise<void> {
@@ -302,7 +288,7 @@ export class AgentService implements Service {
     if (!parseAttemptId(frame.a)) return;
     let verdict = trust.judgeStart(frame);
     if (verdict === 'expired' || verdict === 'time-unknown') {
-      await this.#timeAnew();
+      await this.#times.anew();
       verdict = trust.judgeStart(frame);
     }
     if (verdict === 'unsigned') return this.#unsigned(attempt);
@@ -384,7 +370,7 @@ export class AgentService implements Service {
 
   async #sendLoad(): Promise<void> {
     this.#leaveIfUnheard();
-    this.#askTime();
+    this.#times.ask(true);
     const load = await this.#options.load().catch(() => undefined);
     if (!load) return;
     this.#sendPlain({ t: 'load', ...load, lagMs: Math.round(this.#lagMs), nowMs: this.#options.clock.nowMs() });

@@ -18,7 +18,7 @@ describe('the health of agents', () => {
 
   it('has no problem with an agent that links now and then and says it is well', () => {
     for (let i = 0; i < 20; i++) {
-      health.linked(A!, 10);
+      health.linked(A!, `start/${i}`);
       nowMs += limits.agentFlapWindowMs / 4;
     }
     health.heard({ h: A!, ...GOOD });
@@ -30,7 +30,7 @@ describe('the health of agents', () => {
   it('names an agent that flaps, also while it is not linked, and forgets it when it is quiet', () => {
     for (let i = 0; i < limits.agentFlapLinks; i++) {
       expect(health.problemsOf(A!)).toEqual([]);
-      health.linked(A!, 0);
+      health.linked(A!, `start/${i}`);
       health.unlinked(A!);
       nowMs += 1_000;
     }
@@ -40,8 +40,18 @@ describe('the health of agents', () => {
     expect(health.troubled()).toEqual([]);
   });
 
+  it('takes a link that is shown again and again for one, whatever its worker and its agent tell meanwhile', () => {
+    for (let i = 0; i < 2 * limits.agentFlapLinks; i++) {
+      health.linked(A!, 'start/1');
+      health.skewed(A!, 0);
+      health.unlinked(A!);
+    }
+    expect(health.linksOf(A!)).toBe(1);
+    expect(health.problemsOf(A!)).toEqual([]);
+  });
+
   it('names who lags, is skewed, or is low on space, until they say otherwise', () => {
-    health.linked(B!, -limits.clockSkewMsMax - 1);
+    health.skewed(B!, -limits.clockSkewMsMax - 1);
     expect(health.problemsOf(B!)).toEqual(['skewed']);
     health.heard({ h: B!, ...GOOD, lagMs: limits.agentLagMsMax, freeSpoolBytes: limits.spoolFreeBytesMin - 1 });
     expect(health.troubled()).toEqual([{ hostId: B, problems: ['lagging', 'skewed', 'spool-low'] }]);

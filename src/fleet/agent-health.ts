@@ -28,8 +28,8 @@ const FORGET_EVERY_MS = 60_000;
 export class AgentHealth {
   readonly #clock: Clock;
   readonly #loads = new Map<HostId, AgentHealthRecord>();
-  /** Instants of links within the window, only so many of each. */
-  readonly #links = new Map<HostId, number[]>();
+  /** Instants of links within the window, only so many of each, and which was the last. */
+  readonly #links = new Map<HostId, { last: string; at: number[] }>();
   readonly #skews = new Map<HostId, number>();
   readonly #copied = new Set<HostId>();
   #forgetAtMs = 0;
@@ -38,15 +38,24 @@ export class AgentHealth {
     this.#clock = clock;
   }
 
-  linked(hostId: HostId, skewMs: number): void {
+  /** One start of its agent counts (again). `link` names the link among all links of the host: one that is shown again, because its worker has linked anew, is no new one. */
+  linked(hostId: HostId, link: string): void {
+    this.#copied.delete(hostId);
     const nowMs = this.#clock.monotonicMs();
     if (nowMs >= this.#forgetAtMs) this.#forget(nowMs);
     const links = this.#links.get(hostId);
+    if (links?.last === link) return;
     if (links) {
-      links.push(nowMs);
-      if (links.length > limits.agentFlapLinks) links.shift();
-    } else if (this.#links.size < limits.agentsPerWorkerMax * 4) this.#links.set(hostId, [nowMs]);
-    this.#noteSkew(hostId, skewMs);
+      links.last = link;
+      links.at.push(nowMs);
+      if (links.at.length > limits.agentFlapLinks) links.at.shift();
+    } else if (this.#links.size < limits.agentsPerWorkerMax * 4) this.#links.set(hostId, { last: link, at: [nowMs] });
+  }
+
+  /** The host's clock less the server's. */
+  skewed(hostId: HostId, skewMs: number): void {
+    if (Math.abs(skewMs) > limits.clockSkewMsMax) this.#skews.set(hostId, skewMs);
+    else this.#skews.delete(hostId);
   }
 
   unlinked(hostId: HostId): void {
@@ -56,16 +65,11 @@ export class AgentHealth {
 
   heard({ h, ...load }: AgentLoadFigures): void {
     this.#loads.set(h as HostId, { ...load, atMs: this.#clock.nowMs() });
-    if (load.skewMs !== undefined) this.#noteSkew(h as HostId, load.skewMs);
+    if (load.skewMs !== undefined) this.skewed(h as HostId, load.skewMs);
   }
 
   copied(hostId: HostId): void {
     this.#copied.add(hostId);
-  }
-
-  /** One start of it counts (again). */
-  single(hostId: HostId): void {
-    this.#copied.delete(hostId);
   }
 
   loadOf(hostId: HostId): AgentHealthRecord | undefined {
@@ -75,7 +79,7 @@ export class AgentHealth {
   /** How often it linked within the window; counted up to what is called flapping. */
   linksOf(hostId: HostId): number {
     const from = this.#clock.monotonicMs() - limits.agentFlapWindowMs;
-    return (this.#links.get(hostId) ?? []).filter((at) => at >= from).length;
+    return (this.#links.get(hostId)?.at ?? []).filter((at) => at >= from).length;
   }
 
   problemsOf(hostId: HostId): AgentProblem[] {
@@ -115,14 +119,9 @@ export class AgentHealth {
     return { ...sum, problems };
   }
 
-  #noteSkew(hostId: HostId, skewMs: number): void {
-    if (Math.abs(skewMs) > limits.clockSkewMsMax) this.#skews.set(hostId, skewMs);
-    else this.#skews.delete(hostId);
-  }
-
   #forget(nowMs: number): void {
     this.#forgetAtMs = nowMs + FORGET_EVERY_MS;
-    for (const [hostId, links] of this.#links)
-      if (links.at(-1)! < nowMs - limits.agentFlapWindowMs) this.#links.delete(hostId);
+    for (const [hostId, { at }] of this.#links)
+      if (at.at(-1)! < nowMs - limits.agentFlapWindowMs) this.#links.delete(hostId);
   }
 }

@@ -657,7 +657,7 @@ export class LinkFleet implements Fleet {
       }
       case 'facts': {
         const skewMs = frame.nowMs - this.#options.clock.nowMs();
-        this.health.linked(hostId, skewMs);
+        this.health.skewed(hostId, skewMs);
         return this.#record.facts(hostId, agentId, frame.version, {
           ...frame.facts,
           bootId: frame.bootId,
@@ -680,7 +680,7 @@ export class LinkFleet implements Fleet {
 
   /** The agent itself has proved the link: from here on its host is with that worker. */
   #admitted(session: AgentSession, nonce: Uint8Array): void {
-    this.health.single(session.hostId);
+    this.health.linked(session.hostId, `${session.instance}/${session.link}`);
     this.#linked(session);
     this.#workers.get(session.workerId)?.link.send(this.#sessions.time(session, nonce));
   }

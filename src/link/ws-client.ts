@@ -31,6 +31,8 @@ export interface LinkClientOptions extends LinkEnd {
 const REFUSED_PAUSE_MS = 60_000;
 /** One of two copies of an agent: it may be decided any time that it is the one. */
 const COPIED_PAUSE_MS = 10_000;
+/** So long the peer may take to answer a farewell of ours before the line is cut. */
+const FAREWELL_MS = 1_000;
 
 export function createLinkClient<In extends { t: string }, Out extends { t: string }>(
   options: LinkClientOptions,
@@ -38,6 +40,8 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
   const { clock, log, random } = options;
   let attempt = 0;
   let turn = 0;
+  /** Links that we ended one soon after the other: a peer that speaks and is not understood is no reason to hurry either. */
+  let endedHere = 0;
   let stopped = true;
   let cancel = (): void => undefined;
   let stopWatch = (): void => undefined;
@@ -103,6 +107,7 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
     });
     dialing = socket;
     let refusedFor: number | undefined;
+    let hasMovedOn = false;
     socket.on('unexpected-response', (_request, response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -134,10 +139,20 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
       client.current = link;
       // Not before the peer has spoken: one that lets us in only to send us away is no reason to hurry.
       socket.once('message', () => (attempt = 0));
+      link.onEnded = (code) => {
+        if (!link.isEndedHere) return;
+        hasMovedOn = true;
+        endHere(link, code);
+        socket.once(
+          'close',
+          clock.after(FAREWELL_MS, () => socket.terminate(), { unref: true }),
+        );
+      };
       client.onLink(link);
     });
     socket.on('close', (_code, reason) => {
       dialing = undefined;
+      if (hasMovedOn) return;
       const wasLinked = client.current !== undefined;
       links.clear();
       client.current = undefined;
@@ -150,6 +165,17 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
       if (refusedFor === undefined)
         again(fullJitterMs(attempt++, limits.reconnectBaseMs, options.reconnectCapMs ?? limits.reconnectCapMs, random));
     });
+  }
+
+  /** For what the peer said, or because we want another: what it answers is awaited by nobody. */
+  function endHere(link: WsLink<In, Out>, code: string): void {
+    links.delete(link);
+    if (client.current === link) client.current = undefined;
+    const capMs = options.reconnectCapMs ?? limits.reconnectCapMs;
+    if (clock.nowMs() - link.openedAtMs > capMs) endedHere = 0;
+    if (code !== 'protocol-unsupported') return again(fullJitterMs(endedHere++, limits.reconnectBaseMs, capMs, random));
+    options.onRefused?.(code, errors[code].title);
+    again(REFUSED_PAUSE_MS * (0.5 + random.next()));
   }
 
   return client as unknown as LinkDialer<In, Out>;

@@ -51,6 +51,7 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   readonly #below: Writable | undefined;
   readonly #end: LinkEnd;
   #closed = false;
+  #isEndedHere = false;
 
   /** `below`: what the WebSocket itself writes to, where its messages go out as they are, without a mask. */
   constructor(socket: WebSocket, peer: Peer, end: LinkEnd, nowMs: number, below?: Writable) {
@@ -94,6 +95,11 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     return this.#socket.bufferedAmount;
   }
 
+  /** By our farewell: what the peer answers to it is an echo, and says nothing of the peer. */
+  get isEndedHere(): boolean {
+    return this.#isEndedHere;
+  }
+
   send(frame: Out): boolean {
     return this.sendEncoded(encodeFrame(frame));
   }
@@ -122,6 +128,7 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
 
   close(code = 'shutting-down', detail = ''): void {
     if (this.#closed) return;
+    this.#isEndedHere = true;
     this.#socket.send(encodeFrame({ t: 'bye', code, detail }), () => undefined);
     this.#socket.close(1000, code);
     this.ended(code);
@@ -137,7 +144,11 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     if (this.#closed) return;
     this.#closed = true;
     this.onClose(reason);
+    this.onEnded(reason);
   }
+
+  /** For the end that keeps the link up: told after its user. */
+  onEnded: (reason: string) => void = () => undefined;
 }
 
 /**

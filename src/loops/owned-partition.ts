@@ -1,6 +1,7 @@
 /** What a server keeps in memory of a partition that it owns: its runs, and what waits to be written for them. */
 import type { AgentId, AttemptId, RunId, WorkerId } from '../base/ids.ts';
 import type { RunActor } from '../domain/run/run-actor.ts';
+import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 import type { LateReportChange } from '../store/contract/owner-commit.ts';
 import type { TimelineEntry } from '../store/contract/timeline.ts';
 import type { ReportedStream } from './attempt-report.ts';
@@ -11,6 +12,10 @@ export interface Ack {
   readonly workerId: WorkerId;
   readonly attempt: AttemptId;
   readonly agentId: AgentId;
+}
+
+export function ackOf(workerId: WorkerId, { agentId, report }: Extract<AttemptEvent, { k: 'report' }>): Ack {
+  return { workerId, attempt: report.a as AttemptId, agentId: agentId as AgentId };
 }
 
 export interface OwnedRun {

@@ -31,10 +31,11 @@ import type { NotKept, RunSeed } from '../store/contract/owner-commit.ts';
 import { isInstant, resultOf } from './attempt-report.ts';
 import { isPieceOf } from './chunk-check.ts';
 import { ChunkWriter } from './chunk-writer.ts';
+import { DueSoon } from './due-soon.ts';
 import { collectBatch, collectFirst, type Batch } from './commit-batch.ts';
 import { isWordOf } from './event-check.ts';
 import { lateReportOf } from './execution-change.ts';
-import { newPartition, type Ack, type Loading, type OwnedPartition, type OwnedRun } from './owned-partition.ts';
+import { ackOf, newPartition, type Ack, type Loading, type OwnedPartition, type OwnedRun } from './owned-partition.ts';
 import { ownedRunOf } from './owned-run.ts';
 import { routeOf } from './route.ts';
 import type { RunOwnerOptions } from './run-owner-options.ts';
@@ -66,9 +67,14 @@ export class RunOwner implements Service, Ownership, FleetListener {
   #stopped = true;
 
   readonly #unknown: UnknownRuns;
+  readonly #dueSoon: DueSoon<OwnedRun>;
 
   constructor(options: RunOwnerOptions) {
     this.#options = options;
+    this.#dueSoon = new DueSoon(options.clock, (run) => {
+      const owned = this.#partitions.get(partitionOf(run.actor.id));
+      if (owned?.runs.get(run.actor.id) === run) this.#advance(owned, run);
+    });
     const { log, fleet, onUnknownReport } = options;
     this.#unknown = new UnknownRuns({ log, ack: (ack) => fleet.ack(ack.workerId, [ack]), onReport: onUnknownReport });
   }
@@ -341,7 +347,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
   onLinked(hostId: HostId, _location: AgentLocation): void {
     for (const run of this.#hosts.get(hostId) ?? []) {
       run.actor.onLinked(hostId);
-      this.#soon(run);
+      this.#dueSoon.add(run);
     }
   }
 
@@ -354,25 +360,9 @@ export class RunOwner implements Service, Ownership, FleetListener {
       for (const run of owned.runs.values()) {
         if (run.actor.isFinished) continue;
         run.actor.onRoutesChanged(workerId);
-        this.#soon(run);
+        this.#dueSoon.add(run);
       }
     }
-  }
-
-  /** Linking comes in storms; runs are advanced once per turn of the loop. */
-  readonly #dueSoon = new Set<OwnedRun>();
-
-  #soon(run: OwnedRun): void {
-    this.#dueSoon.add(run);
-    if (this.#dueSoon.size > 1) return;
-    this.#options.clock.soon(() => {
-      const due = [...this.#dueSoon];
-      this.#dueSoon.clear();
-      for (const one of due) {
-        const owned = this.#partitions.get(partitionOf(one.actor.id));
-        if (owned?.runs.get(one.actor.id) === one) this.#advance(owned, one);
-      }
-    });
   }
 
   onEvents(workerId: WorkerId, events: readonly AttemptEvent[]): void {
@@ -386,7 +376,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
         this.#onEvent(run, workerId, key, event);
         touched.set(run, owned);
       } else if (event.k === 'report') {
-        const ack = { workerId, attempt: event.report.a as AttemptId, agentId: event.agentId as AgentId };
+        const ack = ackOf(workerId, event);
         this.#lookFor(owned, key.runId, ack, () => this.onEvents(workerId, [event]));
       }
     }
@@ -405,15 +395,27 @@ export class RunOwner implements Service, Ownership, FleetListener {
       .finally(() => this.#loadsOf.leave(ack.agentId));
   }
 
+  /** Not of this run as we know it: perhaps we are behind, or its database is older than the attempt. */
+  #lookForAttempt(runId: RunId, key: { task: number; ordinal: number; attempt: number }, ack: Ack): void {
+    const owned = this.#partitions.get(partitionOf(runId));
+    if (!owned || !this.#loadsOf.enter(ack.agentId)) return;
+    const { store, isLeaseTrusted } = this.#options;
+    const isOurs = (): boolean => isLeaseTrusted() && this.#partitions.get(owned.id) === owned;
+    const looking = { seed: () => store.runSeed(runId), isOurs, isKnown: () => this.wake(runId) };
+    void this.#unknown.lookFor(runId, key, ack, looking).finally(() => this.#loadsOf.leave(ack.agentId));
+  }
+
   #onEvent(
     run: OwnedRun,
     workerId: WorkerId,
     key: { task: number; ordinal: number; attempt: number },
     event: AttemptEvent,
   ): void {
-    const { clock } = this.#options;
+    const { clock, log } = this.#options;
     const { actor } = run;
     const execution = actor.at(key.task, key.ordinal);
+    if (event.k === 'report' && (!execution || key.attempt > execution.attempt))
+      return this.#lookForAttempt(actor.id, key, ackOf(workerId, event));
     if (!execution || !isWordOf(execution, key.attempt, workerId, event, this.#options.fleet)) return;
     // A count of orders means something only with the server that counts: another's may have reached the same number.
     if ('server' in event && event.server !== undefined && event.server !== this.#options.serverId) return;
@@ -436,9 +438,13 @@ export class RunOwner implements Service, Ownership, FleetListener {
           ? actor.onBusy(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS, event.instance)
           : actor.onUndelivered(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS);
       case 'report': {
+        const ack = ackOf(workerId, event);
         const result = resultOf(event.report);
-        const answer = result && actor.onResult(execution, key.attempt, result, clock.monotonicMs());
-        const ack = { workerId, attempt: event.report.a as AttemptId, agentId: event.agentId as AgentId };
+        if (!result)
+          log.warn({ attempt: ack.attempt }, 'a report cannot be understood; if its attempt is not over, it is lost');
+        const answer = result
+          ? actor.onResult(execution, key.attempt, result, clock.monotonicMs())
+          : actor.onNotKept(execution, key.attempt, clock.nowMs());
         if (answer === 'settled') this.#options.fleet.ack(workerId, [ack]);
         else if (answer === 'taken') run.acks.push(ack);
         // More than a commit takes is left to come again.
@@ -463,12 +469,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
     if (!owned || (run && !execution)) return;
     // Its report would come after all of its pieces: where nobody wants those, it is let go at once.
     if (!run && piece.seq === 0) this.#lookFor(owned, key.runId, { workerId, attempt, agentId }, () => undefined);
-    if (
-      run &&
-      execution &&
-      !isPieceOf(run.actor.spec, execution, { workerId, agentId, ...key, ...piece }, this.#options.fleet)
-    )
-      return;
+    const told = { workerId, agentId, ...key, ...piece };
+    if (run && execution && !isPieceOf(run.actor.spec, execution, told, this.#options.fleet)) return;
     owned.chunks.push(workerId, { ...key, ...piece, agentId });
   }
 

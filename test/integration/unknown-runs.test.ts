@@ -7,18 +7,23 @@ import {
   newRunId,
   type AgentId,
   type AttemptId,
+  type RunId,
   type ServerId,
   type WorkerId,
 } from '../../src/base/ids.ts';
 import type { Log } from '../../src/base/log.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { RunOwner } from '../../src/loops/run-owner.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { AttemptEvent } from '../../src/protocol/link/worker-v1.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import type { RunSeed } from '../../src/store/contract/owner-commit.ts';
 import type { Store } from '../../src/store/contract/store.ts';
 import { NO_FLEET } from '../support/api.ts';
+import { newRunSpec } from '../sim/load.ts';
+import { Simulation } from '../sim/simulation.ts';
 import { testAuditKey } from '../support/audit-key.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
@@ -143,4 +148,67 @@ it("stay with their agents while the partition may be somebody else's", async ()
     () => world.reads() === 1 && owner.owned().length === 0,
   );
   expect(world.acked).toEqual([]);
+});
+
+/** A run that is over, with one host and its first attempt. */
+function endedRun(id: RunId): RunSeed {
+  return {
+    run: { id, name: 'ended', state: 'succeeded', round: 1, seq: 3, counts: { ...emptyCounts(), succeeded: 1 } },
+    spec: newRunSpec(new Simulation(1), true),
+    executions: [
+      {
+        task: 0,
+        ordinal: 0,
+        attempt: 1,
+        hostId: newId(),
+        hostName: 'a',
+        state: 'succeeded',
+        agentId: AGENT,
+        workerId: WORKER,
+        failuresInRound: 0,
+      },
+    ],
+  } as unknown as RunSeed;
+}
+
+it('are let go with attempts and hosts that their run has not', async () => {
+  const runId = newRunId(systemClock.nowMs());
+  const world = await ownerWith({ runSeed: async () => endedRun(runId) });
+  const [later, elsewhere] = [attemptId({ runId, task: 0, ordinal: 0, attempt: 2 }), attemptOf(runId, 7)];
+  owner.onEvents(WORKER, [reportOf(later)]);
+  await until('the later attempt to be let go', () => world.acked.includes(later));
+  owner.onEvents(WORKER, [reportOf(elsewhere)]);
+  await until('the other host to be let go', () => world.acked.includes(elsewhere));
+  expect(world.counted()).toBe(2);
+});
+
+it('stay with their agents when the attempt has been opened meanwhile', async () => {
+  const runId = newRunId(systemClock.nowMs());
+  let reads = 0;
+  const world = await ownerWith({
+    runSeed: async () => {
+      const seed = endedRun(runId);
+      // Somebody retries it between the two looks.
+      return ++reads === 1
+        ? seed
+        : {
+            ...seed,
+            run: { ...seed.run, round: 2 },
+            executions: seed.executions.map((one) => ({ ...one, attempt: 2 })),
+          };
+    },
+  });
+  owner.onEvents(WORKER, [reportOf(attemptId({ runId, task: 0, ordinal: 0, attempt: 2 }))]);
+  await until('it to have been looked for again', () => reads > 2);
+  expect(world.counted()).toBe(0);
+});
+
+it('are let go when nobody can understand them and their attempt is over', async () => {
+  const runId = newRunId(systemClock.nowMs());
+  const world = await ownerWith({ runSeed: async () => endedRun(runId) });
+  const attempt = attemptOf(runId);
+  const told = reportOf(attempt) as { report: object };
+  owner.onEvents(WORKER, [{ ...told, report: { ...told.report, outcome: 'of-a-later-version' } } as never]);
+  await until('it to be let go', () => world.acked.includes(attempt));
+  expect(world.warned.filter((line) => line.includes('cannot be understood'))).toHaveLength(1);
 });

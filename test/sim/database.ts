@@ -23,7 +23,7 @@ export class SimDatabase {
   lostAfter = 0;
   hintsLost = 0;
   slowMs = 0;
-  /** Of each call that it is carried out long after it was sent, while others are not. */
+  /** Of each call that it is carried out long after it was sent, while others are not; of these, some when who asked has long given up. */
   late = 0;
 
   constructor(sim: Simulation) {
@@ -37,6 +37,18 @@ export class SimDatabase {
     const isLate = sim.chance(this.late);
     if (isLate) sim.fault('call-late', `${process.name} ${what}`);
     const sentMs = delay() + (isLate ? sim.between(1_000, 20_000) : 0);
+    if (isLate && sim.chance(0.4)) {
+      sim.fault('given-up', `${process.name} ${what}`);
+      sim.after(
+        sentMs,
+        () =>
+          void Promise.resolve()
+            .then(work)
+            .catch(() => undefined),
+      );
+      await process.later(delay(), () => undefined);
+      throw unavailable();
+    }
     await new Promise<void>((resolve) => sim.after(sentMs, resolve));
     if (sim.chance(this.lostBefore)) {
       sim.fault('call-lost', `${process.name} ${what}`);

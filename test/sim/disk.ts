@@ -34,6 +34,11 @@ export class SimDisk {
     return disk;
   }
 
+  /** What would be left of a file if the power failed now, at worst. */
+  durable(path: string): Buffer {
+    return this.#durableNames.get(path)?.durable ?? Buffer.alloc(0);
+  }
+
   powerLoss(): void {
     const sim = this.#sim;
     this.#names = new Map(sim.chance(0.5) ? this.#names : this.#durableNames);

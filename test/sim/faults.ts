@@ -1,4 +1,5 @@
 /** What goes wrong, one thing after the other and many at once, as a seed draws it; and the end of it all. */
+import type { SignedKind } from './hostile-worker.ts';
 import type { Host, World } from './world.ts';
 
 /** Between two faults, on the average: a storm, a bad day, or one thing at a time. */
@@ -38,6 +39,7 @@ export class Faults {
     sim.note('no more faults');
     network.healAll();
     [network.delays, network.repeats] = [0, 0];
+    network.hostile.end();
     this.#databaseWell();
     [database.slowMs, database.hintsLost] = [0, 0];
     for (const host of world.hosts) {
@@ -69,7 +71,9 @@ export class Faults {
 
   /** Each with its share. */
   readonly #deeds: readonly (readonly [number, () => void])[] = [
-    [0.29, () => this.#cut()],
+    [0.2, () => this.#cut()],
+    [0.05, () => this.#takeOver()],
+    [0.04, () => this.#play()],
     [0.12, () => this.#part()],
     [0.06, () => this.#killServer()],
     [0.07, () => this.#killWorker()],
@@ -100,6 +104,25 @@ export class Faults {
     const link = sim.pick(links);
     sim.fault('cut', `${link.process.name} – ${link.other.process.name}`);
     network.cut(link);
+  }
+
+  /** The worker of an agent keeps back what is signed, for a while. */
+  #takeOver(): void {
+    const { sim, network, hosts } = this.#world;
+    const machine = sim.pick(hosts).machine.name;
+    const kinds = sim.pick<readonly SignedKind[]>([['start'], ['start'], ['said'], ['start', 'said']]);
+    sim.fault('taken-over', `the worker of ${machine}`);
+    network.hostile.takeOver(machine, kinds, sim.pick([0, 0, 0.5, 1]));
+    this.#later(sim.between(1_000, 45_000), () => {
+      network.hostile.giveBack(machine);
+      this.#later(sim.between(0, 3_000), () => network.playKept(machine));
+    });
+  }
+
+  #play(): void {
+    const { sim, network } = this.#world;
+    const machines = [...network.hostile.machines()];
+    if (machines.length > 0) network.playKept(sim.pick(machines));
   }
 
   #part(): void {

@@ -9,6 +9,7 @@ import { limits } from '../../src/base/limits.ts';
 import { decodeFrame, encodeFrame } from '../../src/link/codec.ts';
 import type { Link, LinkDialer, LinkListener, Peer } from '../../src/link/link.ts';
 import type { FrameShapes } from '../../src/protocol/link/shape.ts';
+import { HostileWorker } from './hostile-worker.ts';
 import type { SimProcess, Simulation } from './simulation.ts';
 
 type Frame = { t: string };
@@ -27,6 +28,7 @@ class SimLink implements Link<Frame, Frame> {
   other!: SimLink;
   bufferedBytes = 0;
   isClosed = false;
+  isEndedHere = false;
   /** The line is dead: nothing that is sent arrives. */
   isCut = false;
   heldSinceMs: number | undefined;
@@ -34,13 +36,13 @@ class SimLink implements Link<Frame, Frame> {
   #isPaused = false;
   #inbox: Uint8Array[] = [];
   readonly #network: SimNetwork;
-  readonly #shapes: FrameShapes;
+  readonly shapes: FrameShapes;
 
   constructor(network: SimNetwork, process: SimProcess, peer: Peer, shapes: FrameShapes) {
     this.#network = network;
     this.process = process;
     this.peer = peer;
-    this.#shapes = shapes;
+    this.shapes = shapes;
     this.openedAtMs = process.clock.nowMs();
   }
 
@@ -50,19 +52,20 @@ class SimLink implements Link<Frame, Frame> {
 
   sendEncoded(bytes: Uint8Array): boolean {
     if (this.isClosed) return false;
-    const { sim } = this.#network;
-    this.#transmit(bytes);
+    const { sim, hostile } = this.#network;
+    if (!hostile.passes(this, bytes)) return true;
+    this.transmit(bytes);
     if (this.#network.repeats > 0 && sim.chance(this.#network.repeats)) {
-      const frame = decodeFrame(bytes, this.other.#shapes);
+      const frame = decodeFrame(bytes, this.other.shapes);
       if (frame && REPEATABLE.has(frame.t)) {
         sim.fault('duplicate', `${this.process.name} → ${this.other.process.name} ${frame.t}`);
-        this.#transmit(bytes);
+        this.transmit(bytes);
       }
     }
     return true;
   }
 
-  #transmit(bytes: Uint8Array): void {
+  transmit(bytes: Uint8Array): void {
     const { sim } = this.#network;
     this.bufferedBytes += bytes.length;
     const slow = sim.chance(this.#network.delays);
@@ -86,7 +89,7 @@ class SimLink implements Link<Frame, Frame> {
     if (this.isClosed) return;
     if (this.#isPaused) return void this.#inbox.push(bytes);
     try {
-      const frame = decodeFrame(bytes, this.#shapes);
+      const frame = decodeFrame(bytes, this.shapes);
       if (!frame) return;
       this.#network.sim.note(`${this.other.process.name} → ${this.process.name} ${describe(frame)}`);
       const work = this.onFrame(frame);
@@ -125,6 +128,7 @@ class SimLink implements Link<Frame, Frame> {
 
   close(code = 'shutting-down', detail = ''): void {
     if (this.isClosed) return;
+    this.isEndedHere = true;
     this.sendEncoded(encodeFrame({ t: 'bye', code, detail }));
     const { other } = this;
     const { sim } = this.#network;
@@ -170,6 +174,7 @@ interface Listening {
 export class SimNetwork {
   readonly sim: Simulation;
   readonly links = new Set<SimLink>();
+  readonly hostile: HostileWorker;
   readonly #listening = new Map<string, Listening>();
   readonly #parted = new Set<string>();
   #held: { readonly link: SimLink; readonly arrive: () => void }[] = [];
@@ -179,6 +184,13 @@ export class SimNetwork {
 
   constructor(sim: Simulation) {
     this.sim = sim;
+    this.hostile = new HostileWorker(sim);
+  }
+
+  /** Plays what was kept of an agent's link over the one that it has now. */
+  playKept(machine: string): void {
+    for (const link of this.links)
+      if (link.process.machine === machine && link.peer.role === 'worker') return this.hostile.play(machine, link);
   }
 
   isParted(a: string, b: string): boolean {
@@ -321,7 +333,7 @@ export class SimNetwork {
       link.onClose = (reason) => {
         current = undefined;
         onClose(reason);
-        if (isErrorCode(reason) && !errors[reason].retryable)
+        if (isErrorCode(reason) && !errors[reason].retryable && !link.isEndedHere)
           again((reason === 'agent-copied' ? COPIED_PAUSE_MS : REFUSED_PAUSE_MS) * sim.between(0.5, 1.5));
         else later();
       };

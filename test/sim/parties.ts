@@ -61,6 +61,7 @@ export class SimServer {
   readonly address: string;
   readonly process: SimProcess;
   readonly id: ServerId;
+  readonly fleet: LinkFleet;
   readonly owner: RunOwner;
   readonly store: Store;
   isReady = false;
@@ -99,6 +100,7 @@ export class SimServer {
         recordHostKey: async () => 'refused',
       },
     });
+    this.fleet = fleet;
     this.owner = new RunOwner({
       serverId: this.id,
       store: this.store,

@@ -8,14 +8,14 @@ import { limits } from '../../src/base/limits.ts';
 import type { Log } from '../../src/base/log.ts';
 import type { AttemptStart, Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../../src/drivers/driver.ts';
 import { EndRecorder, type Outcome } from '../../src/drivers/process/end-record.ts';
-import { Journal } from '../../src/drivers/process/journal.ts';
+import { decodeJournal, Journal, type JournalRecord } from '../../src/drivers/process/journal.ts';
 import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
 import { decodeExecutionSpec, encodeExecutionSpec } from '../../src/protocol/link/execution-spec.ts';
 import type { Script, SimMachine } from './machine.ts';
 import type { SimProcess, Simulation } from './simulation.ts';
 
 const CONCURRENT = 3;
-const HELD_MAX = 12;
+const JOURNAL = '/agent/journal';
 
 export class ScriptDriver implements Driver {
   readonly name = 'script-driver';
@@ -33,6 +33,9 @@ export class ScriptDriver implements Driver {
   readonly #cancelled = new Set<string>();
   /** Told of what the server says that it has, before it is forgotten. */
   readonly #onAcknowledged: (attempt: string, report: AgentReport) => void;
+  /** Attempts held at once; more are refused as `busy`. */
+  readonly #heldMax: number;
+  readonly #told = new Set<string>();
 
   constructor(
     sim: Simulation,
@@ -46,7 +49,8 @@ export class ScriptDriver implements Driver {
     this.#process = process;
     this.#clock = process.clock;
     this.#onAcknowledged = onAcknowledged;
-    this.journal = new Journal('/agent/journal', {
+    this.#heldMax = sim.pick([1, 3, 12]);
+    this.journal = new Journal(JOURNAL, {
       tombstoneKeptMs: limits.tombstoneKeptMs,
       files: machine.disk.files(process),
     });
@@ -87,7 +91,7 @@ export class ScriptDriver implements Driver {
     if (this.journal.entries.has(attempt)) return 'accepted';
     const same = this.#accepting.get(attempt);
     if (same) return same;
-    if (this.journal.entries.size + this.#accepting.size >= HELD_MAX) return 'busy';
+    if (this.journal.entries.size + this.#accepting.size >= this.#heldMax) return 'busy';
     const work = this.#accept(attempt, spec).finally(() => this.#accepting.delete(attempt));
     this.#accepting.set(attempt, work);
     return work;
@@ -130,7 +134,10 @@ export class ScriptDriver implements Driver {
       const attempt = this.#waiting.shift();
       if (attempt === undefined) return;
       if (this.#machine.disk.isFull) this.#settle(attempt, { outcome: 'refused', reason: 'spool-full' });
-      else this.#follow(this.#machine.run(attempt));
+      else {
+        this.#mustBeKept(attempt, 'accepted', 'it begins');
+        this.#follow(this.#machine.run(attempt));
+      }
     }
   }
 
@@ -198,7 +205,17 @@ export class ScriptDriver implements Driver {
   }
 
   async report(attempt: AttemptId): Promise<AgentReport | undefined> {
-    return this.journal.entries.get(attempt)?.report;
+    const report = this.journal.entries.get(attempt)?.report;
+    if (report && !this.#told.has(attempt)) this.#mustBeKept(attempt, 'ended', 'its end is told');
+    if (report) this.#told.add(attempt);
+    return report;
+  }
+
+  /** What is promised to somebody is on the disk already, whatever happens to the power in the next instant. */
+  #mustBeKept(attempt: string, kind: JournalRecord['k'], what: string): void {
+    const { records } = decodeJournal(this.#machine.disk.durable(JOURNAL), JOURNAL);
+    if (!records.some(({ k, a }) => k === kind && a === attempt))
+      this.#sim.violate(`${attempt}: ${what}, and that it is ${kind} is not on the disk of ${this.#machine.name}`);
   }
 
   async readKept(attempt: AttemptId, stream: 1 | 2, offset: number, length: number): Promise<Uint8Array> {
@@ -216,5 +233,6 @@ export class ScriptDriver implements Driver {
       this.#cancelled.delete(attempt);
     }
     await Promise.all(settled.map((a) => this.journal.append({ k: 'settled', a, atMs: this.#clock.nowMs() })));
+    for (const attempt of settled) this.#mustBeKept(attempt, 'settled', 'it is forgotten');
   }
 }

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { root } from '../support/source-tree.ts';
+import { MUTATIONS, placesOf } from './mutations.ts';
 import { failureOf } from './trace.ts';
 import { World } from './world.ts';
 
@@ -52,6 +53,10 @@ describe('a fleet', () => {
   it.each(Array.from({ length: FRESH_SEEDS }, (_, n) => first + n))('keeps its promises from seed %i', async (seed) => {
     const outcome = await new World({ seed, faultyMs: FAULTY_MS }).run();
     expect(await failureOf(outcome, { faultyMs: FAULTY_MS })).toBe('');
+  });
+
+  it('has the places of the faults that it is known to find', () => {
+    expect(MUTATIONS.filter((mutation) => placesOf(mutation) !== 1).map(({ name }) => name)).toEqual([]);
   });
 
   it.each(REGRESSIONS)('still keeps its promises from seed %i (%i ms): %s', async (seed, faultyMs) => {

@@ -25,6 +25,8 @@ const audit: AuditEntry = { actor, action: 'sim', target: 'sim', detail: {} };
 const REST_MS = 12 * 60_000;
 const REST_AFTER_COPIES_MS = REST_MS + 2 * limits.agentCopyQuietMs;
 const LOOK_EVERY_MS = 500;
+/** By then every server has heard of every agent again: none waits for longer than this before it dials again. */
+const SEEN_WITHIN_MS = 5 * 60_000;
 /** Longer than any call to the store is under way. */
 const CALM_MS = 30_000;
 
@@ -231,7 +233,7 @@ export class World implements Surroundings {
     const { sim } = this;
     const runs = [...this.database.tables.runs.values()];
     if (!server || runs.length === 0) return;
-    const { run } = sim.pick(runs.slice(-6));
+    const { run } = sim.pick(sim.chance(0.5) ? runs.slice(-6) : runs);
     if (isTerminalRun(run.state)) {
       const states = sim.pick([
         ['failed'],
@@ -279,8 +281,12 @@ export class World implements Surroundings {
   /** Until all is over and stays so: what was sent before may be carried out yet, and what comes late must not change what is over. */
   async #rest(untilMs: number): Promise<void> {
     const { sim } = this;
-    const isAtRest = (): boolean => this.checks.unfinished === 0 && this.#held().length === 0;
+    const isAtRest = (): boolean =>
+      this.checks.unfinished === 0 && this.#held().length === 0 && this.#unseen().length === 0;
     const endMs = untilMs + this.#restMs();
+    sim.after(SEEN_WITHIN_MS, () => {
+      for (const unseen of this.#unseen()) sim.violate(unseen);
+    });
     while (sim.violations.length === 0 && sim.nowMs < endMs) {
       let isOver = false;
       const look = (): void => {
@@ -298,6 +304,17 @@ export class World implements Surroundings {
   #restMs(): number {
     const isSeenTwice = [...this.database.tables.agents.values()].some(({ session }) => session?.rival !== undefined);
     return isSeenTwice || this.sim.faults.has('copy') ? REST_AFTER_COPIES_MS : REST_MS;
+  }
+
+  /** Links that agents have and servers do not know of. While two starts of an agent show themselves, its link counts for nobody. */
+  #unseen(): string[] {
+    if (this.#restMs() > REST_MS) return [];
+    const servers = this.serverPlaces.flatMap(({ server }) => server ?? []);
+    return servers.flatMap(({ fleet, process }) =>
+      this.hosts
+        .filter(({ hostId, agent }) => agent?.couldStart && !fleet.locate(hostId))
+        .map(({ name }) => `${process.name} does not know where ${name} is, long after all was well`),
+    );
   }
 
   #held(): string[] {

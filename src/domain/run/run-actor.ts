@@ -217,14 +217,21 @@ export class RunActor<Stream = unknown> {
     }
   }
 
-  /** The store takes nothing of what was told of its end: told again it would be refused again, and hold up the run for ever. */
-  onNotKept(execution: Execution<Stream>, attempt: number, nowMs: number): void {
-    if (attempt === execution.attempt && isOut(execution.state) && !execution.retry)
+  /**
+   * Nothing of what was told of its end can be understood, or written: told again it would be no better, and hold up the run for ever. As
+   * with a result, `settled` may be acknowledged at once, `taken` once it is written.
+   */
+  onNotKept(execution: Execution<Stream>, attempt: number, nowMs: number): 'settled' | 'taken' | 'ignored' {
+    const { state, dbState, retry } = execution;
+    if (attempt > execution.attempt || (attempt === execution.attempt && state === 'waiting')) return 'ignored';
+    if (attempt < execution.attempt || (isTerminalExecution(dbState) && dbState === state)) return 'settled';
+    if (isOut(state) && !retry)
       this.#lose(
         execution,
         'What its executor told of the end could not be kept; the log of the server says why.',
         nowMs,
       );
+    return 'taken';
   }
 
   /**

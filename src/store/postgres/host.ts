@@ -44,6 +44,7 @@ export async function hostPresenceWrite(db: Executor, changes: In<'hostPresenceW
            SELECT c.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::boolean[], $5::bigint[]) AS c(host_id, agent_id, worker_id, linked, at_ms)
            ON CONFLICT (host_id) DO UPDATE SET agent_id = excluded.agent_id, worker_id = excluded.worker_id, linked = excluded.linked, changed_at_ms = excluded.changed_at_ms
            WHERE host_presence.changed_at_ms <= excluded.changed_at_ms
+             AND (excluded.linked OR NOT host_presence.linked OR host_presence.worker_id = excluded.worker_id)
              AND (host_presence.linked, host_presence.worker_id, host_presence.agent_id) IS DISTINCT FROM (excluded.linked, excluded.worker_id, excluded.agent_id)`,
     values: [
       latest.map((c) => c.hostId),

@@ -1,5 +1,6 @@
 /** What every store must do with what is seen of hosts. */
 import { describe, expect, it } from 'vitest';
+import { newId, type WorkerId } from '../../../src/base/ids.ts';
 import type { StoreWorld } from '../store-world.ts';
 
 export function hostConformance(world: () => StoreWorld): void {
@@ -17,6 +18,19 @@ export function hostConformance(world: () => StoreWorld): void {
       await world().store.hostPresenceReconcile({ workerId, linked: [], atMs: 11 });
       expect(await world().isLinked(hostId)).toBe(false);
       await seen(true, 10);
+      expect(await world().isLinked(hostId)).toBe(false);
+    });
+
+    it('stays, when it has moved to another worker and another server sees only later that it left the first', async () => {
+      const { agentId, hostId, workerId } = await world().join();
+      const seen = (linked: boolean, at: WorkerId, atMs: number): Promise<void> =>
+        world().store.hostPresenceWrite([{ hostId, agentId, workerId: at, linked, atMs }]);
+      const next = newId<'worker'>() as WorkerId;
+      await seen(true, workerId, 10);
+      await seen(true, next, 20);
+      await seen(false, workerId, 25);
+      expect(await world().isLinked(hostId)).toBe(true);
+      await seen(false, next, 30);
       expect(await world().isLinked(hostId)).toBe(false);
     });
   });

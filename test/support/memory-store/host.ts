@@ -4,11 +4,13 @@ import type { MemoryTables } from './rows.ts';
 
 type In<K extends keyof HostStore> = HostStore[K] extends (...args: infer A) => unknown ? A[0] : never;
 
-/** An older observation never overwrites a newer one, whichever server writes it. */
+/** An older observation never overwrites a newer one, whichever server writes it; nor does the end of a link one with another worker. */
 export function hostPresenceWrite(tables: MemoryTables, changes: In<'hostPresenceWrite'>): void {
-  for (const { hostId, agentId, workerId, linked, atMs } of [...changes].sort((a, b) => a.atMs - b.atMs))
-    if ((tables.presence.get(hostId)?.atMs ?? Number.NEGATIVE_INFINITY) <= atMs)
-      tables.presence.set(hostId, { agentId, workerId, linked, atMs });
+  for (const { hostId, agentId, workerId, linked, atMs } of [...changes].sort((a, b) => a.atMs - b.atMs)) {
+    const known = tables.presence.get(hostId);
+    if (known && (known.atMs > atMs || (known.linked && !linked && known.workerId !== workerId))) continue;
+    tables.presence.set(hostId, { agentId, workerId, linked, atMs });
+  }
 }
 
 export function hostPresenceReconcile(

@@ -1,0 +1,44 @@
+/** An end of a link that we made ourselves, for what the peer said: its echo is no refusal. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { encodeFrame } from '../../src/link/codec.ts';
+import type { Link } from '../../src/link/link.ts';
+import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
+import type { AgentFrame, WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
+import { LinkRig } from '../support/link-rig.ts';
+import { until } from '../support/until.ts';
+
+let rig: LinkRig;
+beforeEach(async () => {
+  rig = await LinkRig.create();
+});
+afterEach(() => rig.end());
+
+it('is followed by another link at the usual pace, and told to nobody as a refusal', async () => {
+  const listening = await rig.listen<AgentFrame, WorkerToAgentFrame>({
+    as: await rig.identity('worker'),
+    role: 'agent',
+    shapes: AGENT_FRAMES,
+  });
+  const downs: Link<AgentFrame, WorkerToAgentFrame>[] = [];
+  listening.links.onLink = (link) => void downs.push(link);
+  await listening.links.start();
+  const links: Link<WorkerToAgentFrame, AgentFrame>[] = [];
+  const refusals: string[] = [];
+  const dialer = rig.dialer<WorkerToAgentFrame, AgentFrame>({
+    urls: [listening.url],
+    peerRole: 'worker',
+    shapes: WORKER_TO_AGENT_FRAMES,
+    identity: await rig.identity('agent'),
+    onRefused: (code) => refusals.push(code),
+  });
+  dialer.onLink = (link) => links.push(link);
+  await rig.started(dialer);
+  const ends: string[] = [];
+  (await until('the link', () => links[0])).onClose = (reason) => ends.push(reason);
+  (await until('its other end', () => downs[0])).sendEncoded(encodeFrame({ t: 'start', a: 1 }));
+  // A refusal for good would have it wait for half a minute at least.
+  await until('another link', () => links[1]);
+  expect(ends).toEqual(['frame-invalid']);
+  expect(refusals).toEqual([]);
+  expect(links[1]!.send({ t: 'accepted', a: 'a' })).toBe(true);
+});
