@@ -1,6 +1,6 @@
 /**
- * Real `true` through one process driver, journal and spool on, at concurrency 64, against a bare child_process.spawn loop in
- * the same run, in turns. Prints where the rest goes. `--soak N` runs N more and tells what that did to memory.
+ * Real `true` through one process driver, journal and spool on, at concurrency 64, against a bare child_process.spawn
+ * loop in the same run, in turns. Prints where the rest goes. `--soak N` runs N more and tells what that did to memory.
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';

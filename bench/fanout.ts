@@ -1,7 +1,7 @@
 /**
- * One no-op on N agents, from the request to the last result committed in PostgreSQL: how long, at what cost of CPU, next to a bare
- * `ws` + TLS round trip to as many connections in the same session; memory of the worker per idle agent; and how long a storm takes when
- * the worker is killed and all agents come back, with the API asked all the while.
+ * One no-op on N agents, from the request to the last result committed in PostgreSQL: how long, at what cost of CPU,
+ * next to a bare `ws` + TLS round trip to as many connections in the same session; memory of the worker per idle agent;
+ * and how long a storm takes when the worker is killed and all agents come back, with the API asked all the while.
  *
  *   npm run bench:fanout -- [--agents 10000] [--runs 7] [--no-storm] [--curve]
  */
@@ -189,7 +189,10 @@ async function runEnd(database: pg.Client, runId: string): Promise<{ state: stri
   throw new Error(`run ${runId} did not end within ${RUN_TIMEOUT_MS} ms`);
 }
 
-/** All workers are killed and started again at once. Settled when every agent is linked and the database knows; how the API did meanwhile is part of the answer. */
+/**
+ * All workers are killed and started again at once. Settled when every agent is linked and the database knows; how the
+ * API did meanwhile is part of the answer.
+ */
 async function measureStorm(cluster: Cluster, fleet: SimulatedFleet): Promise<number> {
   const beganMs = systemClock.monotonicMs();
   await Promise.all(cluster.workers.map((worker) => worker.kill()));

@@ -1,6 +1,6 @@
 /**
- * An agent that has nothing to do, as it is shipped (one executable): its resident memory and CPU while idle, then again after many
- * executions, because what grows a little each time fills a host in a year.
+ * An agent that has nothing to do, as it is shipped (one executable): its resident memory and CPU while idle, then
+ * again after many executions, because what grows a little each time fills a host in a year.
  *
  *   npm run bench:idle -- [--minutes 10] [--executions 10000]
  */

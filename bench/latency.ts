@@ -1,6 +1,7 @@
 /**
- * An idle system, one real agent: from the request to the first byte of output at a client that watches the run. Where the time
- * goes is told beside it, from the record of the execution and from the client's own clock (one machine, one clock).
+ * An idle system, one real agent: from the request to the first byte of output at a client that watches the run. Where
+ * the time goes is told beside it, from the record of the execution and from the client's own clock (one machine, one
+ * clock).
  *
  *   npm run bench:latency -- [--samples 200]
  */

@@ -1,7 +1,7 @@
 /**
- * Many small runs: one host each, nothing to do there. How many a second are created, carried out and committed, over the API by 64 clients
- * and by a writer beside the server without HTTP; what one costs in CPU and in WAL; next to graphile-worker's no-op jobs, fetched and
- * completed one by one, on the same PostgreSQL in the same session.
+ * Many small runs: one host each, nothing to do there. How many a second are created, carried out and committed, over
+ * the API by 64 clients and by a writer beside the server without HTTP; what one costs in CPU and in WAL; next to
+ * graphile-worker's no-op jobs, fetched and completed one by one, on the same PostgreSQL in the same session.
  *
  *   npm run bench:runs -- [--runs 5000] [--agents 200] [--slices 5]
  */
@@ -194,7 +194,9 @@ function createdBeside(store: Store, host: { readonly id: string; readonly name:
   );
 }
 
-/** Jobs a second that graphile-worker carries out, with a task that does nothing, each fetched and completed by itself. */
+/**
+ * Jobs a second that graphile-worker carries out, with a task that does nothing, each fetched and completed by itself.
+ */
 async function peerRate(url: string, jobs: number): Promise<number> {
   let done = 0;
   let finish = (): void => undefined;

@@ -1,7 +1,7 @@
 /**
- * `true` on N hosts over SSH: the driver with its journal, raw `ssh2`, and the peers that are installed, cold and warm, in turns in
- * one session against one sshd on this machine. The hosts are names for sixteen addresses of it. `--memory N` holds N warm
- * connections in a process of their own and tells what it takes.
+ * `true` on N hosts over SSH: the driver with its journal, raw `ssh2`, and the peers that are installed, cold and warm,
+ * in turns in one session against one sshd on this machine. The hosts are names for sixteen addresses of it. `--memory
+ * N` holds N warm connections in a process of their own and tells what it takes.
  */
 import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,13 +1,13 @@
 /**
- * Builds the agent as single executables (docs/adr/0009-agent-executable.md): the bundle of the agent inside the pinned Node, one per
- * processor, compressed for the way, with a manifest that the release key has signed.
+ * Builds the agent as single executables (docs/adr/0009-agent-executable.md): the bundle of the agent inside the pinned
+ * Node, one per processor, compressed for the way, with a manifest that the release key has signed.
  *
  *   npm run build:agent -- [--out DIR] [--arch x64,arm64] [--version V] [--key FILE]
  *
  * Without --arch a processor whose Node cannot be fetched is left out, if it is not this machine's own.
  *
- * The key is made when FILE (else ~/.config/drover/release.key) is not there yet. Whoever holds it decides what hosts execute as root: keep it
- * off the server, and never beside the packages, where it is refused.
+ * The key is made when FILE (else ~/.config/drover/release.key) is not there yet. Whoever holds it decides what hosts
+ * execute as root: keep it off the server, and never beside the packages, where it is refused.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -261,7 +261,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url))
     process.exitCode = 1;
   });
 
-/** With what else is this user's alone, and never beside the packages: whoever is handed those would be handed the right to make more. */
+/**
+ * With what else is this user's alone, and never beside the packages: whoever is handed those would be handed the right
+ * to make more.
+ */
 function defaultKeyFile(): string {
   return join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'drover', 'release.key');
 }

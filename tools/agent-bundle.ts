@@ -1,7 +1,7 @@
 /**
- * Builds the agent as one file of its own: what goes to every host must be small and must carry nothing of a server. Tests look at what is
- * in it, the benchmark of idle agents runs it, the single executable has it inside (in CommonJS, which that wants).
- * `node tools/agent-bundle.ts OUTFILE` writes it.
+ * Builds the agent as one file of its own: what goes to every host must be small and must carry nothing of a server.
+ * Tests look at what is in it, the benchmark of idle agents runs it, the single executable has it inside (in CommonJS,
+ * which that wants). `node tools/agent-bundle.ts OUTFILE` writes it.
  */
 import { build, stop, type Metafile } from 'esbuild';
 import { readFileSync } from 'node:fs';

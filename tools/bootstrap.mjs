@@ -1,6 +1,6 @@
 /**
- * `node tools/bootstrap.mjs PROGRAM [ARGS…]`: installs what is missing, then runs a program of this project on its own Node 24. Plain
- * JavaScript for the machine's Node, which may be as old as 20.
+ * `node tools/bootstrap.mjs PROGRAM [ARGS…]`: installs what is missing, then runs a program of this project on its own
+ * Node 24. Plain JavaScript for the machine's Node, which may be as old as 20.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync, mkdirSync } from 'node:fs';

@@ -1,7 +1,8 @@
 /**
- * `npm run build`: what the npm package carries, in dist/. Node strips no types under node_modules, so a package needs JavaScript: the
- * command with its roles in chunks that are loaded only when asked for, the thread of the lease keeper beside them, the agent as one
- * file of its own, and the migrations. Everything but Node and PostgreSQL themselves is bundled, so installing fetches those two only.
+ * `npm run build`: what the npm package carries, in dist/. Node strips no types under node_modules, so a package needs
+ * JavaScript: the command with its roles in chunks that are loaded only when asked for, the thread of the lease keeper
+ * beside them, the agent as one file of its own, and the migrations. Everything but Node and PostgreSQL themselves is
+ * bundled, so installing fetches those two only.
  */
 import { build } from 'esbuild';
 import { cpSync, mkdirSync, rmSync } from 'node:fs';

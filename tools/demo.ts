@@ -1,4 +1,7 @@
-/** `npm run demo`: everything on a throw-away folder, 8 agents as 8 hosts, a real script on all of them, and how to go on. */
+/**
+ * `npm run demo`: everything on a throw-away folder, 8 agents as 8 hosts, a real script on all of them, and how to go
+ * on.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * `npm run fresh-machine`: both README commands in a bare Debian root that holds only Node, npm and a clone of what is committed, so that
- * nothing that somebody installed by hand hides a missing step. Needs root, git and debootstrap. `-- --only demo` or `--only test` runs one.
+ * `npm run fresh-machine`: both README commands in a bare Debian root that holds only Node, npm and a clone of what is
+ * committed, so that nothing that somebody installed by hand hides a missing step. Needs root, git and debootstrap. `--
+ * --only demo` or `--only test` runs one.
  *
  * The root is a folder of its own under the temporary folder; mounts and processes live in namespaces that end with it.
  */

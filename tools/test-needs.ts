@@ -1,6 +1,7 @@
 /**
- * What the suite needs of the machine besides Node and npm's packages: real shells, a real sshd, real users. `npm test` installs what
- * is missing where it may (root on Debian), and says what to install where it may not; a test that could not be tried says why.
+ * What the suite needs of the machine besides Node and npm's packages: real shells, a real sshd, real users. `npm test`
+ * installs what is missing where it may (root on Debian), and says what to install where it may not; a test that could
+ * not be tried says why.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -54,7 +55,10 @@ export function lackOf(needs: readonly TestNeed[]): string | undefined {
   return lacks.length === 0 ? undefined : lacks.map((need) => (need === 'root' ? 'not root' : `no ${need}`)).join(', ');
 }
 
-/** Installs what is missing where that is possible; otherwise says what somebody else has to do. The suite runs either way. */
+/**
+ * Installs what is missing where that is possible; otherwise says what somebody else has to do. The suite runs either
+ * way.
+ */
 export function installTestNeeds(): void {
   const missing = missingPrograms();
   if (missing.length === 0) return;

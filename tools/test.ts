@@ -1,6 +1,7 @@
 /**
- * `npm test`: what the suite needs of the machine, the format, the types, then the whole suite. Ends with what was not tried and why, and
- * with how many tests passed and failed. With CI set, a test that was not tried is a failure: nothing is skipped there in silence.
+ * `npm test`: what the suite needs of the machine, the format, the types, then the whole suite. Ends with what was not
+ * tried and why, and with how many tests passed and failed. With CI set, a test that was not tried is a failure:
+ * nothing is skipped there in silence.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Client certificates for thousands of simulated agents in seconds. All share one key; a certificate made the ordinary way is
- * the form, in which the agent's id is replaced (all ids are equally long) and the whole is signed again.
+ * Client certificates for thousands of simulated agents in seconds. All share one key; a certificate made the ordinary
+ * way is the form, in which the agent's id is replaced (all ids are equally long) and the whole is signed again.
  */
 import { createPrivateKey, createSign, X509Certificate, type KeyObject } from 'node:crypto';
 import { limits } from '../../src/base/limits.ts';

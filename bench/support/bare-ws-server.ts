@@ -1,4 +1,7 @@
-/** Child program: a bare `ws` server over mutual TLS, with nothing behind it. A round sends every connection 500 bytes and ends with the last answer. */
+/**
+ * Child program: a bare `ws` server over mutual TLS, with nothing behind it. A round sends every connection 500 bytes
+ * and ends with the last answer.
+ */
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer, type WebSocket } from 'ws';

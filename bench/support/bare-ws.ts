@@ -1,7 +1,8 @@
 /**
- * The yardstick of the fan-out: how long the same number of connections takes for a bare `ws` + TLS round trip of 500 bytes out
- * and 200 back, with no product in between. Same machine, same session, one client process per server process. The connections are kept, so that
- * a round can be made beside each run that it is compared with: the machine is another one every minute.
+ * The yardstick of the fan-out: how long the same number of connections takes for a bare `ws` + TLS round trip of 500
+ * bytes out and 200 back, with no product in between. Same machine, same session, one client process per server
+ * process. The connections are kept, so that a round can be made beside each run that it is compared with: the machine
+ * is another one every minute.
  */
 import { systemClock } from '../../src/base/clock.ts';
 import { CertificateAuthority } from '../../src/pki/ca.ts';
@@ -37,7 +38,9 @@ export class BareLinks {
     this.#children = children;
   }
 
-  /** `perProcess` bounds the connections of one process; more are split over several, which then work at the same time. */
+  /**
+   * `perProcess` bounds the connections of one process; more are split over several, which then work at the same time.
+   */
   static async start(connections: number, perProcess: number): Promise<BareLinks> {
     const material = await CertificateAuthority.create(systemClock.nowMs());
     const authority = await CertificateAuthority.load(material);

@@ -1,6 +1,6 @@
 /**
- * A cluster with simulated agents in the place of real ones: hosts and agents are written as rows, so that ten thousand need not
- * enrol one by one; certificates and dispatch keys are those that enrolment would have given them.
+ * A cluster with simulated agents in the place of real ones: hosts and agents are written as rows, so that ten thousand
+ * need not enrol one by one; certificates and dispatch keys are those that enrolment would have given them.
  */
 import pg from 'pg';
 import { systemClock } from '../../src/base/clock.ts';

@@ -1,4 +1,6 @@
-/** What processes cost, from /proc: CPU time of a process with its children (PostgreSQL is many), and resident memory. */
+/**
+ * What processes cost, from /proc: CPU time of a process with its children (PostgreSQL is many), and resident memory.
+ */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 

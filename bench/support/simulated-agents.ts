@@ -1,7 +1,8 @@
 /**
- * Child program: many agents in one process, each with its own id, certificate and link, speaking agent-v1 to real workers. They
- * verify every order as an agent does and "execute" it by doing nothing: reported with exit code 0 at once (as the agent does when a script is over within 20 ms). A
- * report is kept and sent again on a new link until it is acknowledged, as the protocol wants; journal and spool are what is left out.
+ * Child program: many agents in one process, each with its own id, certificate and link, speaking agent-v1 to real
+ * workers. They verify every order as an agent does and "execute" it by doing nothing: reported with exit code 0 at
+ * once (as the agent does when a script is over within 20 ms). A report is kept and sent again on a new link until it
+ * is acknowledged, as the protocol wants; journal and spool are what is left out.
  */
 import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';

@@ -1,4 +1,7 @@
-/** Other programs that run a command on many hosts over SSH, each as its own manual says it is fast; those that are installed. */
+/**
+ * Other programs that run a command on many hosts over SSH, each as its own manual says it is fast; those that are
+ * installed.
+ */
 import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

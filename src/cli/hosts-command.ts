@@ -107,7 +107,10 @@ async function list(flags: ListFlags): Promise<void> {
     listText(flags, items, [
       ['NAME', (host) => host.name],
       ['STATE', stateOf],
-      ['REACHED BY', (host) => reachText(host, flags)],
+      [
+        'REACHED BY',
+        (host) => `${reachText(host, flags)}${host.twinOf === undefined ? '' : `, twin of ${host.twinOf}: no work`}`,
+      ],
       ['OS', (host) => String(host.facts.distribution ?? host.facts.os ?? '')],
       ['ADDRESS', (host) => dialledText(host) ?? addressesOf(host)[0]],
       ['ZONE', (host) => host.zone, 'wide'],

@@ -5,6 +5,7 @@ import { certificateRequest, newKey, signWith } from '../../src/pki/identity.ts'
 import type { Role } from '../../src/domain/access/permission.ts';
 import { hashSecret, joinProofMessage, newSecret } from '../../src/pki/join-token.ts';
 import { testApi, type TestApi } from '../support/api.ts';
+import { runCli } from '../support/up.ts';
 
 type Body = Record<string, unknown>;
 type Answer = { status: number; body: Body };
@@ -99,6 +100,17 @@ describe('a machine that joins with the machine id of a host', () => {
     expect(await targets(`${name}*`)).toMatchObject({ status: 201, body: { hostCount: 1 } });
     expect(await targets(String(clone.body.name))).toMatchObject({ status: 409, body: { code: 'host-is-twin' } });
     await call('DELETE', `/hosts/${String(clone.body.name)}`);
+  });
+
+  it('is told as a twin, in the list of hosts and by itself', async () => {
+    await join(name, { machineId: `id of ${name}` });
+    const twin = (await join(name, { machineId: `id of ${name}` })).body.name as string;
+    const env = { DROVER_URL: await api.app.listen({ host: '127.0.0.1', port: 0 }), DROVER_TOKEN: tokens.admin };
+    const line = (await runCli(['hosts', 'list'], env)).stdout.split('\n').find((one) => one.startsWith(twin));
+    expect(line).toContain(`twin of ${name}: no work`);
+    expect((await runCli(['hosts', 'show', twin], env)).stdout).toMatch(
+      new RegExp(`^twin of +${name}: no work until somebody decides \\(drover hosts twins\\)$`, 'm'),
+    );
   });
 
   it('is a twin also under a name of its own, and when two join at once one of them is', async () => {
