@@ -1,7 +1,8 @@
 /**
  * An idle system, one real agent: from the request to the first byte of output at a client that watches the run. Where
  * the time goes is told beside it, from the record of the execution and from the client's own clock (one machine, one
- * clock).
+ * clock). Each
+ * sample has a floor of its own beside it (latency-floor.ts): the ratio of the medians is the figure.
  *
  *   npm run bench:latency -- [--samples 200]
  */
@@ -11,6 +12,7 @@ import { pause, systemClock } from '../src/base/clock.ts';
 import { Cluster } from '../test/support/cluster.ts';
 import { until } from '../test/support/until.ts';
 import { emit, percentile, rounded } from './support/figures.ts';
+import { LatencyFloor, type FloorSample } from './support/latency-floor.ts';
 import { createRun, firstEvent } from './support/requests.ts';
 
 const WARM_UP = 20;
@@ -28,13 +30,37 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { samples: { type: 'string', default: '200' } } });
   const cluster = await Cluster.start({ servers: 1, workers: 1, agents: 1 });
   const database = new pg.Client({ connectionString: cluster.postgres.url });
+  let floor: LatencyFloor | undefined;
   try {
     await database.connect();
+    floor = await LatencyFloor.start(database);
     const samples: Sample[] = [];
+    const floors: FloorSample[] = [];
     for (let i = 0; i < WARM_UP + Number(values.samples); i++) {
+      const least = await floor.measure();
       const sample = await measure(cluster, database);
-      if (i >= WARM_UP) samples.push(sample);
+      if (i < WARM_UP) continue;
+      samples.push(sample);
+      floors.push(least);
     }
+    const floorMs = (pick: (sample: FloorSample) => number): number => percentile(floors.map(pick), 0.5);
+    const floorP50Ms = floorMs(({ requestMs, commitMs, spawnMs }) => requestMs + commitMs + spawnMs);
+    emit({
+      bench: 'latency-floor',
+      https_request_ms: rounded(
+        floorMs((s) => s.requestMs),
+        1,
+      ),
+      commit_ms: rounded(
+        floorMs((s) => s.commitMs),
+        1,
+      ),
+      spawn_ms: rounded(
+        floorMs((s) => s.spawnMs),
+        1,
+      ),
+      p50_ms: rounded(floorP50Ms, 1),
+    });
     const totals = samples.map((sample) => sample.totalMs);
     const part = (pick: (sample: Sample) => number): number => rounded(percentile(samples.map(pick), 0.5), 1);
     emit({
@@ -53,8 +79,11 @@ async function main(): Promise<void> {
       p90_ms: rounded(percentile(totals, 0.9), 1),
       p99_ms: rounded(percentile(totals, 0.99), 1),
       max_ms: rounded(Math.max(...totals), 1),
+      floor_p50_ms: rounded(floorP50Ms, 1),
+      ratio: rounded(percentile(totals, 0.5) / floorP50Ms, 2),
     });
   } finally {
+    await floor?.stop();
     await database.end().catch(() => undefined);
     await cluster.stop();
   }

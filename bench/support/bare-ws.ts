@@ -72,7 +72,7 @@ export class BareLinks {
           await until(
             `${share} bare connections`,
             async () => (await server.ask('count', 'connections')).count === share,
-            180_000,
+            600_000,
           );
           return server;
         }),

@@ -25,11 +25,18 @@ export class ConnectionGuard {
   readonly #limits: ConnectionLimits;
   readonly #byAddress = new Map<string, number>();
   readonly #linkAddresses = new Set<string>();
-  readonly #counted = new WeakMap<Socket, () => void>();
+  /** Those that count, with the network that they count for. */
+  readonly #counted = new Map<Socket, string>();
+  /** One for all: of ten thousand links each would keep its own. */
+  readonly #onClose: (this: Socket) => void;
   #all = 0;
 
   constructor(guardLimits: ConnectionLimits = connectionLimits) {
     this.#limits = guardLimits;
+    const leave = (socket: Socket): void => this.#leave(socket);
+    this.#onClose = function () {
+      leave(this);
+    };
   }
 
   get connections(): number {
@@ -46,23 +53,25 @@ export class ConnectionGuard {
     if (!isLocal && theirs >= perAddressMax) return false;
     this.#all++;
     this.#byAddress.set(address, theirs + 1);
-    let isCounted = true;
-    const leave = (): void => {
-      if (!isCounted) return;
-      isCounted = false;
-      this.#all--;
-      const left = this.#byAddress.get(address)! - 1;
-      if (left > 0) this.#byAddress.set(address, left);
-      else this.#byAddress.delete(address);
-    };
-    this.#counted.set(socket, leave);
-    socket.once('close', leave);
+    this.#counted.set(socket, address);
+    socket.on('close', this.#onClose);
     return true;
+  }
+
+  #leave(socket: Socket): void {
+    const address = this.#counted.get(socket);
+    if (address === undefined) return;
+    this.#counted.delete(socket);
+    this.#all--;
+    const left = this.#byAddress.get(address)! - 1;
+    if (left > 0) this.#byAddress.set(address, left);
+    else this.#byAddress.delete(address);
   }
 
   /** The connection has proved by its certificate that it is a link. */
   isLink(socket: Socket, address: string): void {
-    this.#counted.get(socket)?.();
+    this.#leave(socket);
+    socket.off('close', this.#onClose);
     const network = networkOf(address);
     this.#linkAddresses.delete(network);
     this.#linkAddresses.add(network);

@@ -59,9 +59,12 @@ export function createListener(options: ListenerOptions): Listener {
     'accept-failed': 0,
   };
   const loggedAtMs = new Map<ListenerTrouble, number>();
-  /** By their peer: a TLS server tells of a connection by a socket of its own. */
-  const sockets = new Map<string, Socket>();
-  const shaking = new Set<Socket>();
+  /** All, with the peer of those that are no links yet. */
+  const sockets = new Map<Socket, string>();
+  /** Those that are no links yet, by their peer: a TLS server tells of a connection by a socket of its own. */
+  const byPeer = new Map<string, Socket>();
+  /** What ends the wait for their handshake. */
+  const shaking = new Map<Socket, () => void>();
 
   function trouble(kind: ListenerTrouble, fields: object, message: string): void {
     troubles[kind]++;
@@ -81,20 +84,40 @@ export function createListener(options: ListenerOptions): Listener {
     return false;
   }
 
+  function endShake(socket: Socket): boolean {
+    shaking.get(socket)?.();
+    return shaking.delete(socket);
+  }
+
+  function forget(socket: Socket): void {
+    descriptors.note(-1);
+    endShake(socket);
+    forgetPeer(socket);
+    sockets.delete(socket);
+  }
+
+  function forgetPeer(socket: Socket): void {
+    const peer = sockets.get(socket);
+    if (peer !== undefined && byPeer.get(peer) === socket) byPeer.delete(peer);
+  }
+
+  // Handlers are the same for all, and what is known of a connection is dropped when it has become a link: links are ten thousands.
+  function onClose(this: Socket): void {
+    forget(this);
+  }
+
   const server: Server = createServer((socket) => {
-    socket.on('error', () => undefined);
+    socket.on('error', onError);
     descriptors.note(1);
-    socket.once('close', () => descriptors.note(-1));
+    socket.on('close', onClose);
     if (!isWell()) return socket.destroy();
     if (!guard.admit(socket, isLoopback(socket.remoteAddress))) {
       trouble('no-room', { address: socket.remoteAddress }, 'there is no room for another connection');
       return socket.destroy();
     }
     const peer = peerOf(socket);
-    sockets.set(peer, socket);
-    socket.once('close', () => {
-      if (sockets.get(peer) === socket) sockets.delete(peer);
-    });
+    sockets.set(socket, peer);
+    byPeer.set(peer, socket);
     options.onConnection(socket);
   });
 
@@ -130,33 +153,35 @@ export function createListener(options: ListenerOptions): Listener {
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        for (const socket of sockets.values()) socket.destroy();
+        for (const socket of sockets.keys()) socket.destroy();
       }),
     cut(socket, step) {
       trouble('too-slow', { address: socket.remoteAddress, step }, 'a connection was too slow and is cut');
       socket.destroy();
     },
     shake(socket) {
-      shaking.add(socket);
       const cancel = clock.after(options.handshakeMs ?? limits.connectionStepMsMax, () => {
         if (shaking.delete(socket)) listener.cut(socket, 'handshake');
       });
-      socket.once('close', () => {
-        cancel();
-        shaking.delete(socket);
-      });
+      shaking.set(socket, cancel);
     },
     shaken(tls) {
-      const socket = sockets.get(peerOf(tls));
-      if (socket) shaking.delete(socket);
+      const socket = byPeer.get(peerOf(tls));
+      if (socket) endShake(socket);
     },
     linked(tls) {
-      const socket = sockets.get(peerOf(tls));
-      if (socket) guard.isLink(socket, tls.remoteAddress ?? '');
+      const socket = byPeer.get(peerOf(tls));
+      if (!socket) return;
+      guard.isLink(socket, tls.remoteAddress ?? '');
+      forgetPeer(socket);
+      sockets.set(socket, '');
     },
   };
   return listener;
 }
+
+/** A close follows. */
+function onError(): void {}
 
 /** No more connections than the process has descriptors for. */
 function boundedBy(descriptors: Descriptors, wanted: ConnectionLimits): ConnectionLimits {

@@ -1,6 +1,8 @@
+import { EventEmitter } from 'node:events';
+import type { WebSocket } from 'ws';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../base/clock.ts';
-import { watchLinks, type WsLink } from './ws-link.ts';
+import { watchLinks, WsLink } from './ws-link.ts';
 
 type Watched = Pick<WsLink<never, never>, 'heard' | 'spoken' | 'silentSweeps' | 'ping' | 'abandon'>;
 
@@ -40,5 +42,17 @@ describe('the sweep over links', () => {
     expect(after({ spoken: true })).toEqual(['ping']);
     expect(after({ spoken: true })).toEqual(['ping']);
     expect(after({ spoken: true })).toEqual(['silent for too long']);
+  });
+
+  it('leaves the pinging to the end that has begun it', () => {
+    const socket = new EventEmitter();
+    const peer = { role: 'agent', id: 'agent', address: '' } as const;
+    const wired = new WsLink(socket as WebSocket, peer, { shapes: {} }, 0);
+    [wired.heard, wired.spoken] = [false, false];
+    socket.emit('pong');
+    expect([wired.heard, wired.spoken]).toEqual([true, false]);
+    wired.heard = false;
+    socket.emit('ping');
+    expect([wired.heard, wired.spoken]).toEqual([true, true]);
   });
 });

@@ -20,7 +20,13 @@ function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
   links.get(this)!.receive(data as Buffer, isBinary);
 }
 
-function onSignOfLife(this: WebSocket): void {
+/** It is answered by the socket itself, so that the peer hears of us as well. */
+function onPing(this: WebSocket): void {
+  const link = links.get(this)!;
+  link.heard = link.spoken = true;
+}
+
+function onPong(this: WebSocket): void {
   links.get(this)!.heard = true;
 }
 
@@ -62,8 +68,8 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     this.#end = end;
     links.set(socket, this as WsLink<never, never>);
     socket.on('message', onMessage);
-    socket.on('ping', onSignOfLife);
-    socket.on('pong', onSignOfLife);
+    socket.on('ping', onPing);
+    socket.on('pong', onPong);
     socket.on('error', onSocketError);
     socket.on('close', onSocketClose);
   }

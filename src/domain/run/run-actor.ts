@@ -428,15 +428,18 @@ export class RunActor<Stream = unknown> {
     const orders: Order[] = [];
     for (const execution of this.#ordersForAll ? this.#inFlight : this.#fresh) {
       if (execution.dbState !== execution.state || execution.retry || !isOut(execution.state)) continue;
+      const overdue = this.#overdueMs(execution, nowAt) > this.guardMs;
+      const ends = (this.cancelRequestedBy !== undefined || overdue) && execution.sends > 0;
+      const sentAt = ends ? execution.cancelSentAt : execution.lastOrderAt;
+      // Most have theirs: where they are is not looked up before something is due.
+      if (sentAt !== 0 && nowAt - sentAt < (ends ? RESEND_MS : askAgainAfterMs(execution))) continue;
       const location = locate(execution);
       if (!location || location.agentId !== execution.agentId) continue;
-      const overdue = this.#overdueMs(execution, nowAt) > this.guardMs;
       const to = { execution, workerId: location.workerId, agentId: location.agentId };
-      if ((this.cancelRequestedBy !== undefined || overdue) && execution.sends > 0) {
-        if (execution.cancelSentAt > 0 && nowAt - execution.cancelSentAt < RESEND_MS) continue;
+      if (ends) {
         execution.cancelSentAt = nowAt;
         orders.push({ kind: 'cancel', ...to });
-      } else if (execution.lastOrderAt === 0 || nowAt - execution.lastOrderAt >= askAgainAfterMs(execution)) {
+      } else {
         execution.lastOrderAt = nowAt;
         if (execution.state === 'running') orders.push({ kind: 'query', ...to });
         else if (execution.heardFrom === 'executor' || location.instance !== execution.agentInstance) {
