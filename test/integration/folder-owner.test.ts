@@ -1,5 +1,15 @@
 /** A data folder is ours or root's: what somebody else has put there before is not believed. */
-import { chownSync, lchownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect } from 'vitest';
@@ -41,6 +51,19 @@ requiring('root').it(
     expect(() => loadMasterKey(key, undefined)).toThrow(expect.objectContaining(foreign) as Error);
     chownSync(key, 0, 0);
     expect(loadMasterKey(key, undefined).keyIds).toHaveLength(1);
+  },
+);
+
+requiring('root').it(
+  'with a mark that is a link of another user to a file of ours is refused: he chose where it leads',
+  async () => {
+    const { folder, mark } = planted();
+    const elsewhere = join(folder, '..', 'elsewhere.json');
+    renameSync(mark, elsewhere);
+    symlinkSync(elsewhere, mark);
+    (await acquireFolderLock(folder, 'server')).release();
+    lchownSync(mark, OTHER, OTHER);
+    await expect(acquireFolderLock(folder, 'server')).rejects.toMatchObject({ code: 'data-folder-foreign' });
   },
 );
 
