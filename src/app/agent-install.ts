@@ -43,7 +43,7 @@ export async function agentInstall(
 ): Promise<RunRecord> {
   assertCan(caller, 'fleet.agent.install');
   const manifest = await ctx.packages.choose(input.version);
-  const { hosts, fault } = await expandTargets(ctx.store, input.targets);
+  const { hosts, fault } = await expandTargets(ctx, input.targets);
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   const [id, secret] = [newId<'token'>() as TokenId, newSecret()];
   await ctx.store.joinTokenCreate(

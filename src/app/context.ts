@@ -5,9 +5,11 @@ import type { Log } from '../base/log.ts';
 import type { RunSeed } from '../store/contract/owner-commit.ts';
 import type { FirstDispatch } from '../store/contract/run.ts';
 import type { Store } from '../store/contract/store.ts';
+import type { HostView } from './host-view.ts';
 
 export interface AppContext {
   readonly store: Store;
+  readonly hosts: HostView;
   readonly clock: Clock;
   readonly log: Log;
   readonly sealer: KeyedSealer;

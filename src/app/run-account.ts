@@ -5,9 +5,9 @@
 import type { ErrorCode, InputFault } from '../base/errors.ts';
 import type { AccountId, HostId } from '../base/ids.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
-import type { HostAccessStore } from '../store/contract/host-access.ts';
 import { accountChoices, accountFetch } from './account.ts';
 import type { AppContext } from './context.ts';
+import type { WaysOverSsh } from './host-view.ts';
 
 interface RunHost {
   readonly id: HostId;
@@ -33,12 +33,12 @@ const NAMES_MAX = 20;
 
 /** Throws `account-not-found`; other faults are given back, to be told together. `asked` is an account's name or id. */
 export async function runAccounts(
-  ctx: Pick<AppContext, 'store'>,
+  ctx: Pick<AppContext, 'store' | 'hosts'>,
   hosts: readonly RunHost[],
   spec: Pick<RunSpec, 'via' | 'user'>,
   asked: string | undefined,
 ): Promise<RunAccounts> {
-  const ways = spec.via === 'agent' ? NO_WAYS : await waysOverSsh(ctx.store);
+  const ways = spec.via === 'agent' ? NO_WAYS : await ctx.hosts.waysOverSsh();
   const overSsh = hosts.filter(({ id }) => ways.has(id));
   if (asked === undefined && overSsh.length === 0) return { spec: {}, used: [], faults: [], unreached: [] };
   const choose = await accountChoices(ctx);
@@ -80,21 +80,7 @@ export async function runAccounts(
   return { spec: {}, used: [...used.values()], faults: [], unreached };
 }
 
-type Ways = ReadonlyMap<HostId, { readonly accountId?: AccountId }>;
-const NO_WAYS: Ways = new Map();
-const known = new WeakMap<HostAccessStore, { readonly version: number; readonly ways: Ways }>();
-
-/** Read again only when a way to a host has changed. */
-async function waysOverSsh(store: HostAccessStore): Promise<Ways> {
-  const held = known.get(store);
-  const answer = await store.hostAccessList(held?.version);
-  if (answer === 'unchanged') return held!.ways;
-  const ways: Ways = new Map(
-    answer.hosts.map(({ id, accountId }) => [id, accountId === undefined ? {} : { accountId }]),
-  );
-  known.set(store, { version: answer.version, ways });
-  return ways;
-}
+const NO_WAYS: WaysOverSsh = new Map();
 
 function fault(pointer: string, code: ErrorCode, detail: string): InputFault {
   return { pointer, code, detail };

@@ -9,7 +9,6 @@ import { accountUse } from './account.ts';
 import { assertCan, auditOf, type Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
 import { runAccounts } from './run-account.ts';
-import { hostDirectory } from './run-start.ts';
 
 export async function runCancel(ctx: AppContext, caller: Caller, id: RunId): Promise<RunRecord> {
   assertCan(caller, 'job.run.cancel');
@@ -57,7 +56,7 @@ async function checkAccounts(
   if (!seed || !isTerminalRun(seed.run.state)) return;
   const wanted = new Set(seed.executions.filter(({ state }) => states.includes(state)).map(({ hostId }) => hostId));
   if (wanted.size === 0) return;
-  const hosts = (await hostDirectory(ctx.store)).hosts.filter((host) => wanted.has(host.id));
+  const hosts = (await ctx.hosts.directory()).hosts.filter((host) => wanted.has(host.id));
   const { via, account } = seed.spec;
   const { used, faults } = await runAccounts(ctx, hosts, via === undefined ? {} : { via }, account);
   if (used.length > 0 && !caller.can('access.account.use', ROOT))

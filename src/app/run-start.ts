@@ -16,6 +16,7 @@ import type { Store } from '../store/contract/store.ts';
 import { accountUse } from './account.ts';
 import { assertCan, auditOf, scopeOf, type Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
+import type { HostDirectory } from './host-view.ts';
 import { twinDetail } from './host-twin.ts';
 import { runAccounts, type RunAccounts } from './run-account.ts';
 
@@ -101,14 +102,14 @@ export async function runBegin(
 }
 
 interface SettledRun {
-  readonly hosts: Directory['hosts'];
+  readonly hosts: HostDirectory['hosts'];
   readonly accounts: RunAccounts;
 }
 
 /** Where a run goes and as whom, or every fault of it; nothing is written. */
 async function runSettled(ctx: AppContext, caller: Caller, input: RunStartInput): Promise<SettledRun> {
   const faults = specFaults(input);
-  const { hosts: matching, fault } = await expandTargets(ctx.store, input.targets);
+  const { hosts: matching, fault } = await expandTargets(ctx, input.targets);
   const hosts = matching.slice(0, input.hostsMax);
   if (fault?.code === 'bad-target') faults.unshift(fault);
   const accounts = await runAccounts(ctx, fault ? [] : hosts, input.spec, input.account);
@@ -164,21 +165,9 @@ export async function runPreview(
   namesMax: number,
 ): Promise<{ hostCount: number; hosts: readonly string[] }> {
   scopeOf(caller, 'fleet.host.view');
-  const { hosts, fault } = await expandTargets(ctx.store, targets);
+  const { hosts, fault } = await expandTargets(ctx, targets);
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   return { hostCount: hosts.length, hosts: hosts.slice(0, namesMax).map((host) => host.name) };
-}
-
-type Directory = Exclude<Awaited<ReturnType<Store['hostDirectory']>>, 'unchanged'>;
-const directories = new WeakMap<Store, Directory>();
-
-/** All hosts as they are now; read again only when one changed. */
-export async function hostDirectory(store: Store): Promise<Directory> {
-  const known = directories.get(store);
-  const answer = await store.hostDirectory(known?.version);
-  const directory = answer === 'unchanged' ? known! : answer;
-  directories.set(store, directory);
-  return directory;
 }
 
 /** Targets pass twins over; who names one is told why. */
@@ -189,9 +178,9 @@ async function firstTwin(store: Store, names: readonly string[]): Promise<HostRe
 
 /** The frozen host list of a run. */
 export async function expandTargets(
-  store: Store,
+  { store, hosts: view }: Pick<AppContext, 'store' | 'hosts'>,
   text: string,
-): Promise<{ hosts: Directory['hosts']; fault?: InputFault }> {
+): Promise<{ hosts: HostDirectory['hosts']; fault?: InputFault }> {
   const pointer = '#/targets';
   const parsed = parseTarget(text);
   if (!parsed.ok)
@@ -203,7 +192,7 @@ export async function expandTargets(
         detail: `The target is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.`,
       },
     };
-  const { hosts, unknownNames } = await matchInTurns(parsed.expression, (await hostDirectory(store)).hosts);
+  const { hosts, unknownNames } = await matchInTurns(parsed.expression, (await view.directory()).hosts);
   const twin = unknownNames.length > 0 ? await firstTwin(store, unknownNames) : undefined;
   if (twin) return { hosts, fault: { pointer, code: 'host-is-twin', detail: twinDetail(twin) } };
   if (unknownNames.length > 0)
@@ -237,9 +226,9 @@ const HOSTS_AT_ONCE = 250;
 
 async function matchInTurns(
   expression: TargetExpression,
-  hosts: Directory['hosts'],
-): Promise<TargetMatch<Directory['hosts'][number]>> {
-  const search = new TargetSearch<Directory['hosts'][number]>(expression);
+  hosts: HostDirectory['hosts'],
+): Promise<TargetMatch<HostDirectory['hosts'][number]>> {
+  const search = new TargetSearch<HostDirectory['hosts'][number]>(expression);
   for (let at = 0; at < hosts.length; at += HOSTS_AT_ONCE) {
     if (at > 0) await othersTurn();
     search.look(hosts.slice(at, at + HOSTS_AT_ONCE));

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Store } from '../store/contract/store.ts';
+import { HostView } from './host-view.ts';
 import { expandTargets } from './run-start.ts';
 
 it('others have their turns while a large fleet is held against an expression, and the hosts are the same', async () => {
@@ -9,7 +10,7 @@ it('others have their turns while a large fleet is held against an expression, a
   let isOver = false;
   const count = (): void => void (isOver || (turns++, setImmediate(count)));
   setImmediate(count);
-  const found = await expandTargets(store, 'host-*0 or host-7');
+  const found = await expandTargets({ store, hosts: new HostView(store) }, 'host-*0 or host-7');
   isOver = true;
   expect(found.hosts.map(({ name }) => name)).toEqual(
     hosts.map(({ name }) => name).filter((name) => name.endsWith('0') || name === 'host-7'),

@@ -22,7 +22,7 @@ export async function upgradeStart(
 ): Promise<UpgradeRecord> {
   assertCan(caller, 'fleet.agent.upgrade');
   const { version } = await ctx.packages.choose(input.version);
-  const { hosts, fault } = await expandTargets(ctx.store, input.targets);
+  const { hosts, fault } = await expandTargets(ctx, input.targets);
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   // A UUID v7 like a run's: upgrades list by age.
   const id: string = newRunId(ctx.clock.nowMs());

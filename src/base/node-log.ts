@@ -9,27 +9,28 @@ const STDERR = 2;
 const LEVELS = { debug: 20, info: 30, warn: 40, error: 50 } as const;
 type Level = keyof typeof LEVELS;
 
+/** `lost`: the lines that could not be written yet, which a log shares with its children. */
 export function createJsonLog(
   fields: object = {},
   least: Level = (process.env.DROVER_LOG as Level | undefined) ?? 'info',
+  lost = { lines: 0 },
 ): Log {
   const write = (level: Level, more: object, message: string): void => {
     if (LEVELS[level] < (LEVELS[least] ?? LEVELS.info)) return;
     const line = (words: object, text: string): string =>
       `${JSON.stringify({ time: new Date().toISOString(), level, ...fields, ...words, msg: text }, replaceError)}\n`;
-    if (linesLost > 0 && writeLine(line({ linesLost }, 'lines of this log could not be written'))) linesLost = 0;
-    if (!writeLine(line(more, message))) linesLost++;
+    if (lost.lines > 0 && writeLine(line({ linesLost: lost.lines }, 'lines of this log could not be written')))
+      lost.lines = 0;
+    if (!writeLine(line(more, message))) lost.lines++;
   };
   return {
     debug: (more, message) => write('debug', more, message),
     info: (more, message) => write('info', more, message),
     warn: (more, message) => write('warn', more, message),
     error: (more, message) => write('error', more, message),
-    child: (more) => createJsonLog({ ...fields, ...more }, least),
+    child: (more) => createJsonLog({ ...fields, ...more }, least, lost),
   };
 }
-
-let linesLost = 0;
 
 /** By descriptor: a stream that failed once would stay closed, and its failure would end the process. */
 function writeLine(line: string): boolean {

@@ -1,51 +1,24 @@
 /** `drover server`: the control plane. Wires contracts to implementations; nothing is decided here. */
-import { hostname, networkInterfaces } from 'node:os';
 import { AgentPackages } from '../app/agent-packages.ts';
 import { certificateLifeMs } from '../app/certificate-life.ts';
-import { DatabaseSpace } from '../app/database-space.ts';
-import { installationKeys } from '../app/installation-keys.ts';
-import { RunEventHub } from '../app/run-events.ts';
-import type { EnrolmentContext } from '../app/enrolment.ts';
-import { sshDesk } from '../app/ssh-access.ts';
 import { calmLog } from '../base/calm-log.ts';
-import { systemClock, type Clock } from '../base/clock.ts';
+import { systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
-import { FreeSpace } from '../base/free-space.ts';
-import { newId, type ServerId, type TokenId } from '../base/ids.ts';
+import { newId, type TokenId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
-import type { Log } from '../base/log.ts';
 import { refuseCoreFiles } from '../base/node-core-files.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
-import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-process.ts';
+import { keepFilesPrivate, onStopSignal, runMain } from '../base/node-process.ts';
 import { readArgs } from '../base/read-args.ts';
-import { LinkFleet } from '../fleet/link-fleet.ts';
-import { createApi } from '../http/api.ts';
-import { WatcherPlaces } from '../http/watcher-places.ts';
 import { newApiToken } from '../app/token.ts';
-import { observeCommit, observePort, observeLinkFault, observeUnknownReport } from '../http/metrics.ts';
-import { isLoopback } from '../base/node-listener.ts';
-import { createPort, type Port } from '../http/port.ts';
-import { WORKER_FRAMES } from '../protocol/link/worker-frames.ts';
-import { LinkFaults } from '../link/link-faults.ts';
-import { createLinkServer } from '../link/ws-server.ts';
-import { startAuditSealer } from '../loops/audit-sealer.ts';
-import { startMaintenance } from '../loops/maintenance.ts';
-import { RunOwner } from '../loops/run-owner.ts';
-import { UpgradeOwner } from '../loops/upgrade-owner.ts';
-import { fingerprint } from '../pki/ca.ts';
-import { certificateRequest, newKey } from '../pki/identity.ts';
 import { hashSecret } from '../pki/join-token.ts';
-import { loadMasterKey, type MasterKey } from '../pki/sealer.ts';
-import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
-import { createLeaseKeeper } from '../store/postgres/lease/lease-keeper.ts';
+import { loadMasterKey } from '../pki/sealer.ts';
 import { migrateAsOwner } from '../store/postgres/owner-role.ts';
-import { createPostgresStore } from '../store/postgres/postgres-store.ts';
 import type { Store } from '../store/contract/store.ts';
 import { serverDataDir } from './data-folders.ts';
 import { onceDatabaseAnswers } from './database-wait.ts';
-
-const SERVER_CERTIFICATE_MS = 365 * 86_400_000;
+import { createServer } from './server.ts';
 
 async function main(): Promise<void> {
   const { values } = readArgs({
@@ -78,7 +51,6 @@ async function main(): Promise<void> {
   const masterKey = loadMasterKey(`${dataDir}/master.key`, process.env.DROVER_MASTER_KEY);
   const server = await createServer({
     databaseUrl,
-    dataDir,
     listen: values.listen,
     advertise: values.advertise,
     masterKey,
@@ -107,198 +79,6 @@ async function main(): Promise<void> {
     process.stdout.write(`An administrator's token, shown this once: ${token}\n`);
 }
 
-interface ServerConfig {
-  readonly databaseUrl: string;
-  readonly dataDir: string;
-  readonly listen: string;
-  readonly advertise: string | undefined;
-  readonly masterKey: MasterKey;
-  readonly agentsShareUser: boolean;
-  readonly databaseFolder: string | undefined;
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly certificateMs: number;
-  readonly packages: AgentPackages;
-}
-
-async function createServer(
-  config: ServerConfig,
-): Promise<{ url: string; localUrl: string; ca: string; store: Store; stop: () => Promise<void> }> {
-  const { clock, log } = config;
-  const serverId = newId<'server'>() as ServerId;
-  const { host, port: wanted } = parseListen(config.listen);
-  const answered = <T>(work: () => Promise<T>): Promise<T> => onceDatabaseAnswers(clock, log, work);
-  const disk = config.databaseFolder === undefined ? undefined : watchedDisk(config.databaseFolder, clock, log);
-  const space = new DatabaseSpace(clock, disk);
-  await disk?.start();
-  const store = await answered(() =>
-    createPostgresStore({
-      url: config.databaseUrl,
-      clock,
-      log,
-      onFull: () => space.onRefused(),
-      auditKey: async (secrets) => (await installationKeys(secrets, config.masterKey, clock)).masterKey.auditKey,
-    }),
-  );
-  const { masterKey, ca } = await answered(() => installationKeys(store, config.masterKey, clock));
-  const key = newKey();
-  const signed = await ca.sign(
-    {
-      csr: certificateRequest(key),
-      id: serverId,
-      role: 'server',
-      lifetimeMs: SERVER_CERTIFICATE_MS,
-      names: serverNames(host, config.advertise),
-    },
-    clock.nowMs(),
-  );
-
-  const listener = createLinkServer<WorkerToServerFrame, ServerToWorkerFrame>({
-    role: 'worker',
-    shapes: WORKER_FRAMES,
-    onFault: new LinkFaults(log, observeLinkFault).note,
-    clock,
-    refuse: (id) => fleet.refusalOf(id),
-  });
-  const enrolment: EnrolmentContext = {
-    store,
-    clock,
-    ca,
-    masterKey,
-    workers: () => fleet.agentWorkers(),
-    certificateMs: config.certificateMs,
-  };
-  // What workers and agents ask waits for no caller.
-  const fleet: LinkFleet = new LinkFleet({
-    serverId,
-    listener,
-    store: store.forFleet,
-    enrolment: { ...enrolment, store: store.forFleet },
-    masterKey,
-    clock: store.clock(),
-    log,
-    ssh: sshDesk({ store: store.forFleet, sealer: masterKey }),
-  });
-  const lease = createLeaseKeeper({ url: config.databaseUrl, serverId, log });
-  const owner = new RunOwner({
-    serverId,
-    store,
-    fleet,
-    sealer: masterKey,
-    clock: store.clock(),
-    log,
-    isLeaseTrusted: () => lease.isTrusted(),
-    onCommitted: observeCommit,
-    onUnknownReport: observeUnknownReport,
-  });
-  const events = new RunEventHub({
-    store,
-    clock,
-    onProgress: (runId, callback) => owner.onProgress(runId, callback),
-    watchOutput: (attempts, onOutput) => fleet.watch(attempts, onOutput),
-  });
-  owner.isWatched = (runId) => events.isWatched(runId);
-  let publicUrl = '';
-  const api = createApi(
-    {
-      store,
-      clock: store.clock(),
-      log,
-      sealer: masterKey,
-      ownership: owner,
-      fleet,
-      enrolment,
-      events,
-      watchers: new WatcherPlaces(),
-      packages: config.packages,
-      space,
-      publicUrl: () => publicUrl,
-      agentsShareUser: config.agentsShareUser,
-      caFingerprint: fingerprint(ca.certificate),
-    },
-    {
-      readiness: async () => ({
-        database: await store.ping().then(
-          () => true,
-          () => false,
-        ),
-        lease: lease.isTrusted(),
-        descriptors: port.isWell(),
-      }),
-    },
-  );
-  await api.ready();
-  const port: Port = createPort({
-    host,
-    port: wanted,
-    clock,
-    log,
-    tls: { key, cert: `${signed!.certificate}\n${ca.certificate}`, ca: ca.certificate },
-    onRequest: (request, response) => api.routing(request, response),
-    onUpgrade: (request, socket, head) =>
-      request.url === '/link/v1/worker' ? listener.handleUpgrade(request, socket, head) : !socket.destroy(),
-  });
-  await port.start();
-  observePort(port);
-  publicUrl = urlOf(host, port.address.port, config.advertise);
-  const register = (): Promise<void> =>
-    store.serverRegister({ id: serverId, url: publicUrl, version: version(), leaseMs: limits.serverLeaseMs });
-  await answered(register);
-  lease.onLost = () =>
-    void register().catch((error: unknown) =>
-      log.warn({ err: error }, 'the lease was lost and could not be taken again yet'),
-    );
-  await lease.start();
-  await answered(() => fleet.start());
-  await owner.start();
-  const upgrades = new UpgradeOwner({
-    store,
-    fleet,
-    packages: config.packages,
-    url: () => publicUrl,
-    clock: store.clock(),
-    log,
-  });
-  await upgrades.start();
-  const stopMaintenance = startMaintenance(store, clock, log);
-  const stopSealer = startAuditSealer(store, clock, log);
-  return {
-    url: publicUrl,
-    localUrl: isWildcard(host)
-      ? urlOf('127.0.0.1', port.address.port, undefined)
-      : urlOf(host, port.address.port, undefined),
-    ca: ca.certificate,
-    store,
-    async stop() {
-      await disk?.stop();
-      stopMaintenance();
-      await stopSealer();
-      await upgrades.stop();
-      await owner.stop();
-      await fleet.stop();
-      await lease.stop();
-      await store.serverDeregister(serverId).catch(() => undefined);
-      await port.stop();
-      await api.close();
-      await store.close();
-    },
-  };
-}
-
-function watchedDisk(folder: string, clock: Clock, log: Log): FreeSpace {
-  return new FreeSpace({
-    folder,
-    bytesMin: limits.databaseFreeBytesMin,
-    clock,
-    onChange(isLow, freeBytes) {
-      const figures = { folder, freeBytes, wantedBytes: limits.databaseFreeBytesMin };
-      if (isLow)
-        log.error({ code: 'database-full', ...figures }, 'the disk of the database is full: new work is refused');
-      else log.info(figures, 'the disk of the database has space again: new work is taken');
-    },
-  });
-}
-
 /** An admin token for whoever started us; the supervisor keeps it. Every server of a cluster may make its own. */
 async function bootstrapToken(store: Store): Promise<string> {
   const token = newApiToken();
@@ -315,44 +95,6 @@ async function bootstrapToken(store: Store): Promise<string> {
     );
   if ((await create('local-admin')) === 'name-taken') await create(`local-admin-${id}`);
   return token;
-}
-
-function parseListen(text: string): { host: string; port: number } {
-  const match = /^(.*):(\d{1,5})$/.exec(text);
-  if (!match || Number(match[2]) > 65_535)
-    throw new DroverError('bad-input', {
-      detail: `--listen wants HOST:PORT with a port from 0 to 65535, not ${JSON.stringify(text)}.`,
-    });
-  return { host: match[1]!.replace(/^\[|\]$/g, '') || '0.0.0.0', port: Number(match[2]) };
-}
-
-function ownAddresses(): string[] {
-  return Object.values(networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .map((address) => address.address.replace(/%.*$/, ''));
-}
-
-function serverNames(host: string, advertise: string | undefined): string[] {
-  return [
-    ...new Set([
-      'localhost',
-      '127.0.0.1',
-      hostname(),
-      ...ownAddresses(),
-      ...(isWildcard(host) ? [] : [host]),
-      ...(advertise ? [advertise.replace(/:\d+$/, '')] : []),
-    ]),
-  ];
-}
-
-function urlOf(host: string, port: number, advertise: string | undefined): string {
-  if (advertise) return `https://${advertise}`;
-  if (isLoopback(host) || host === 'localhost') return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return `https://${isWildcard(host) ? hostname() : host}:${port}`;
-}
-
-function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::';
 }
 
 await runMain(main);

@@ -14,7 +14,6 @@ import { Admission, longRequestAdmission, type AdmissionLimits } from './admissi
 import { Authentication, type Authenticated } from './authentication.ts';
 import { DownloadPlaces, type DownloadLimits } from './download-places.ts';
 import { parseJson, validate } from './input.ts';
-import { apiMetrics, renderMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import type { ApiContext, Call, Operation } from './operation.ts';
 import { addPackageRoute } from './routes/agents/package-route.ts';
@@ -80,8 +79,8 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
   app.addHook('onRequest', async (request, reply) => void reply.header('drover-request-id', request.id));
   app.addHook('onResponse', async (request, reply) => {
     const operation = request.routeOptions.config as { operationId?: string };
-    apiMetrics.requests.inc({ operation: operation.operationId ?? 'other', status: String(reply.statusCode) });
-    apiMetrics.duration.observe(reply.elapsedTime / 1_000);
+    ctx.metrics.requests.inc({ operation: operation.operationId ?? 'other', status: String(reply.statusCode) });
+    ctx.metrics.duration.observe(reply.elapsedTime / 1_000);
     ctx.log.debug(
       {
         requestId: request.id,
@@ -113,7 +112,7 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
   });
   app.get('/metrics', async (request, reply) => {
     authorize(await door.authentication.authenticate(request), 'system.metrics.view');
-    return reply.type('text/plain; version=0.0.4').send(await renderMetrics(ctx));
+    return reply.type('text/plain; version=0.0.4').send(await ctx.metrics.render(ctx));
   });
   return app;
 }

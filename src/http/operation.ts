@@ -6,10 +6,11 @@ import type { Caller } from '../app/caller.ts';
 import type { AppContext } from '../app/context.ts';
 import type { DatabaseSpace } from '../app/database-space.ts';
 import type { EnrolmentContext } from '../app/enrolment.ts';
-import type { RunEventHub } from '../app/run-events.ts';
+import type { RunEventHub, RunTold } from '../app/run-events.ts';
 import type { DroverError, ErrorCode } from '../base/errors.ts';
 import type { Permission, Role } from '../domain/access/permission.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import type { ServerMetrics } from './metrics.ts';
 import type { WatcherPlaces } from './watcher-places.ts';
 
 export interface ApiContext extends AppContext {
@@ -17,6 +18,9 @@ export interface ApiContext extends AppContext {
   readonly enrolment: EnrolmentContext;
   readonly events: RunEventHub;
   readonly watchers: WatcherPlaces;
+  /** Puts what all watchers of a run are told into words once. */
+  readonly words: { of(told: RunTold): Buffer | string };
+  readonly metrics: ServerMetrics;
   readonly packages: AgentPackages;
   readonly space: DatabaseSpace;
   /** Where join tokens point, and by which CA the server is known. */

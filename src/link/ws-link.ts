@@ -13,25 +13,31 @@ const SEND_BUFFER_MAX = 2 * limits.frameBytesMax;
 /** Beyond it a copy costs more than it saves. */
 const MESSAGE_COPIED_MAX = 16_384;
 
-/** Handlers are shared by all links and find theirs here: five closures per link are half a megabyte for every thousand agents. */
-const links = new WeakMap<WebSocket, WsLink<never, never>>();
+/** Handlers are shared by all links and find theirs at its socket: five closures per link are half a megabyte for every thousand agents. */
+interface LinkedSocket extends WebSocket {
+  link: WsLink<never, never>;
+}
+
+function linkOf(socket: WebSocket): WsLink<never, never> {
+  return (socket as LinkedSocket).link;
+}
 
 function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
-  links.get(this)!.receive(data as Buffer, isBinary);
+  linkOf(this).receive(data as Buffer, isBinary);
 }
 
 /** It is answered by the socket itself, so that the peer hears of us as well. */
 function onPing(this: WebSocket): void {
-  const link = links.get(this)!;
+  const link = linkOf(this);
   link.heard = link.spoken = true;
 }
 
 function onPong(this: WebSocket): void {
-  links.get(this)!.heard = true;
+  linkOf(this).heard = true;
 }
 
 function onSocketClose(this: WebSocket, _code: number, reason: Buffer): void {
-  links.get(this)!.ended(reason.toString() || 'connection closed');
+  linkOf(this).ended(reason.toString() || 'connection closed');
 }
 
 /** A close follows. */
@@ -66,7 +72,7 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     this.peer = peer;
     this.openedAtMs = nowMs;
     this.#end = end;
-    links.set(socket, this as WsLink<never, never>);
+    (socket as LinkedSocket).link = this as WsLink<never, never>;
     socket.on('message', onMessage);
     socket.on('ping', onPing);
     socket.on('pong', onPong);

@@ -2,6 +2,7 @@
  * bcrypt_pbkdf, with which OpenSSH makes the key of a private key from its passphrase. Node has no Blowfish; this is all of
  * it that is needed, and it is used for nothing else. Slow on purpose, so it lets others go on after each round.
  */
+import { once } from '../base/once.ts';
 import { createHash } from 'node:crypto';
 
 const BOXES = 4 * 256;
@@ -92,18 +93,14 @@ function encipher(state: Uint32Array, data: Uint32Array, at: number): void {
   data[at + 1] = left;
 }
 
-let initial: Uint32Array | undefined;
-
 /** Blowfish begins with the binary digits of pi behind the point; worked out once (Machin), rather than written out. */
-function initialState(): Uint32Array {
-  if (initial) return initial;
+const initialState = once((): Uint32Array => {
   const guardBits = 64n;
   const one = 1n << (BigInt(WORDS) * 32n + guardBits);
   const fraction = (16n * arctanOfInverse(5n, one) - 4n * arctanOfInverse(239n, one) - 3n * one) >> guardBits;
   const hex = fraction.toString(16).padStart(WORDS * 8, '0');
-  initial = wordsOf(Buffer.from(hex, 'hex'));
-  return initial;
-}
+  return wordsOf(Buffer.from(hex, 'hex'));
+});
 
 function arctanOfInverse(x: bigint, one: bigint): bigint {
   let power = one / x;

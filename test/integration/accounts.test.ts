@@ -1,6 +1,7 @@
 /** Accounts over the API, on a real PostgreSQL: what is secret goes in and never comes out, and the rules of use hold. */
 import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HostView } from '../../src/app/host-view.ts';
 import { accountChoices, accountOpen, accountUse } from '../../src/app/account.ts';
 import { runRetry } from '../../src/app/run-change.ts';
 import { systemClock } from '../../src/base/clock.ts';
@@ -315,6 +316,7 @@ describe('the use of an account', () => {
       const [asked, byDefault] = [await failedRun({ account: 'brief' }), await failedRun({})];
       const ctx = {
         store: api.store,
+        hosts: new HostView(api.store),
         sealer,
         clock: systemClock,
         log: silentLog,

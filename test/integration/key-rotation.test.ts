@@ -1,5 +1,6 @@
 /** Replacing the master key on a real PostgreSQL: old values open until they are moved, a rotation that dies is finished by the next. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { HostView } from '../../src/app/host-view.ts';
 import { accountCreate, accountOpen } from '../../src/app/account.ts';
 import type { Caller } from '../../src/app/caller.ts';
 import type { AppContext } from '../../src/app/context.ts';
@@ -24,6 +25,7 @@ let database: TestDatabase;
 let store: AppContext['store'];
 const context = (sealer: MasterKey, over: Partial<AppContext['store']> = {}): AppContext => ({
   store: { ...store, ...over },
+  hosts: new HostView(store),
   clock: systemClock,
   log: silentLog,
   sealer,

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fastify from 'fastify';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { HostView } from '../../src/app/host-view.ts';
 import { accountChange } from '../../src/app/account.ts';
 import type { AgentPackages } from '../../src/app/agent-packages.ts';
 import type { Caller } from '../../src/app/caller.ts';
@@ -56,6 +57,7 @@ it('of two people who change an account at once, the second is told', async () =
   const caller: Caller = { actor: { kind: 'token', id: 't', name: 't' }, requestId: 'r', can: () => true };
   const context: AppContext = {
     store: api.store,
+    hosts: new HostView(api.store),
     clock: systemClock,
     log: silentLog,
     sealer: createMasterKey(Buffer.alloc(32, 1)),

@@ -7,6 +7,7 @@ import type { Clock } from '../../src/base/clock.ts';
 import { limits } from '../../src/base/limits.ts';
 import type { Log } from '../../src/base/log.ts';
 import type { AttemptStart, Driver, DriverAttemptState, DriverEvents, StartAnswer } from '../../src/drivers/driver.ts';
+import { SharedMasks } from '../../src/drivers/process/mask.ts';
 import { EndRecorder, type Outcome } from '../../src/drivers/process/end-record.ts';
 import { decodeJournal, Journal, type JournalRecord } from '../../src/drivers/process/journal.ts';
 import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
@@ -55,6 +56,7 @@ export class ScriptDriver implements Driver {
       files: machine.disk.files(process),
     });
     this.#ends = new EndRecorder({
+      masks: new SharedMasks(),
       journal: this.journal,
       spool: {
         scrub: async () => undefined,

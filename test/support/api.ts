@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { AgentPackages } from '../../src/app/agent-packages.ts';
 import { DatabaseSpace } from '../../src/app/database-space.ts';
+import { HostView } from '../../src/app/host-view.ts';
 import { RunEventHub } from '../../src/app/run-events.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { FreeSpace } from '../../src/base/free-space.ts';
@@ -11,6 +12,8 @@ import type { Role } from '../../src/domain/access/permission.ts';
 import { AgentHealth } from '../../src/fleet/agent-health.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { createApi, type ApiOptions } from '../../src/http/api.ts';
+import { ServerMetrics } from '../../src/http/metrics.ts';
+import { StreamWords } from '../../src/http/routes/runs/stream-words.ts';
 import { WatcherPlaces, type WatcherLimits } from '../../src/http/watcher-places.ts';
 import { newApiToken } from '../../src/app/token.ts';
 import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
@@ -80,6 +83,7 @@ export async function testApi(
   const app = createApi(
     {
       store,
+      hosts: new HostView(store),
       clock: systemClock,
       log: silentLog,
       sealer: masterKey,
@@ -95,6 +99,8 @@ export async function testApi(
       },
       events,
       watchers: new WatcherPlaces(options.watchers),
+      words: new StreamWords(),
+      metrics: new ServerMetrics(),
       space,
       publicUrl: () => 'http://127.0.0.1:1',
       caFingerprint: fingerprint(ca.certificate),

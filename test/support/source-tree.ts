@@ -32,6 +32,8 @@ export interface SourceFile {
   readonly worldReads: readonly string[];
   readonly anyTypes: readonly string[];
   readonly focusedTests: readonly string[];
+  /** What a module keeps from one call to the next, as `file:line name`. */
+  readonly moduleState: readonly string[];
 }
 
 /** Files that git knows or would add, so that a build's leftovers do not count; without those deleted but not committed. */
@@ -76,7 +78,10 @@ export function readSource(path: string): SourceFile {
     for (const [name, isType] of exportsOf(statement))
       found.exports.push({ name, isType, line: file.getLineAndCharacterOfPosition(statement.getStart()).line + 1 });
   }
-  return { path, text, lineCount: text.split('\n').length - 1, ...found };
+  const moduleState = file.statements.flatMap((statement) =>
+    statesOf(statement, text).map((name) => `${at(statement)} ${name}`),
+  );
+  return { path, text, lineCount: text.split('\n').length - 1, ...found, moduleState };
 }
 
 function importOf(node: ts.Node, path: string): SourceImport | undefined {
@@ -151,6 +156,39 @@ function worldReadOf(node: ts.Node): string | undefined {
   if (ts.isImportDeclaration(node) && /^['"]node:timers/.test(node.moduleSpecifier.getText()))
     return node.moduleSpecifier.getText();
   return undefined;
+}
+
+/**
+ * What changes while the program runs and belongs to nobody who was made at its start: `let` at the top, collections there that are filled
+ * later, and fields of classes themselves. A table is none: it is whole where it is written, or typed as one that cannot be changed.
+ */
+function statesOf(statement: ts.Statement, text: string): string[] {
+  if (ts.isClassDeclaration(statement))
+    return statement.members.flatMap((member) =>
+      ts.isPropertyDeclaration(member) &&
+      ts.getModifiers(member)?.some((m) => m.kind === ts.SyntaxKind.StaticKeyword) &&
+      (!ts.getModifiers(member)!.some((m) => m.kind === ts.SyntaxKind.ReadonlyKeyword) || isFilled(member))
+        ? [`${statement.name?.text ?? ''}.${member.name.getText()}`]
+        : [],
+    );
+  if (!ts.isVariableStatement(statement)) return [];
+  const isConst = (statement.declarationList.flags & ts.NodeFlags.Const) !== 0;
+  return statement.declarationList.declarations
+    .filter((declaration) => !isConst || isFilled(declaration))
+    .map((declaration) => declaration.name.getText());
+
+  function isFilled({ initializer, type, name }: ts.VariableDeclaration | ts.PropertyDeclaration): boolean {
+    if (!initializer || !ts.isIdentifier(name)) return false;
+    const isChanged = new RegExp(
+      `\\b${name.text}(\\.(set|add|delete|clear|push|unshift|splice)\\(|(\\[[^\\]]+\\]|\\.length)\\s*([-+]?=(?!=)|\\+\\+|--))`,
+    ).test(text);
+    if (isChanged) return true;
+    if (!ts.isNewExpression(initializer)) return false;
+    const made = initializer.expression.getText();
+    if (/^(WeakMap|WeakSet|WeakRef|Registry|Counter|Gauge|Histogram)$/.test(made)) return true;
+    const isEmpty = (initializer.arguments?.length ?? 0) === 0;
+    return /^(Map|Set)$/.test(made) && isEmpty && type === undefined;
+  }
 }
 
 function exportsOf(statement: ts.Statement): [name: string, isType: boolean][] {

@@ -8,7 +8,7 @@ import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { AgentReport, ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import type { Journal } from './journal.ts';
-import { createMask } from './mask.ts';
+import type { SharedMasks } from './mask.ts';
 import type { Spool } from './spool.ts';
 
 /** What a user reads, by either way, where the files of what he runs are gone when it ends. */
@@ -21,6 +21,7 @@ export type Outcome = Omit<AgentReport, 't' | 'a' | 'finishedAtMs' | 'stdout' | 
 const RETRY_MS_MAX = 5_000;
 
 interface EndRecorderOptions {
+  readonly masks: SharedMasks;
   readonly journal: Journal;
   readonly spool: Pick<Spool, 'scrub' | 'hasStreams' | 'describe'>;
   readonly clock: Clock;
@@ -82,7 +83,7 @@ export class EndRecorder {
   ): Promise<void> {
     const { journal, spool } = this.#options;
     const secrets = Object.values(spec?.secrets ?? {});
-    if (secrets.length > 0) await spool.scrub(attempt, createMask(secrets));
+    if (secrets.length > 0) await spool.scrub(attempt, this.#options.masks.of(secrets));
     const lost = outcome.startedAtMs !== undefined && !(await spool.hasStreams(attempt));
     const detail = lost ? { detail: [outcome.detail, FILES_DELETED].filter(Boolean).join(' ') } : {};
     const kept = spec?.outputKeptBytes ?? limits.outputKeptBytesDefault;

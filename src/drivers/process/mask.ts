@@ -27,21 +27,26 @@ export interface MaskStream {
   push(bytes: Buffer, final: boolean): Buffer;
 }
 
-/** Attempts of one run have the same secrets: what is made of them is shared for as long as one of them uses it. */
-const made = new Map<string, WeakRef<FormMask>>();
+export function createMask(secrets: readonly string[]): Mask {
+  return secrets.length === 0 ? NOTHING : new FormMask(secrets);
+}
 
-export function createMask(secrets: Iterable<string>): Mask {
-  const list = [...secrets];
-  if (list.length === 0) return NOTHING;
-  const hash = createHash('sha256');
-  for (const secret of list) hash.update(`${Buffer.byteLength(secret)}:`).update(secret);
-  const key = hash.digest('base64');
-  const known = made.get(key)?.deref();
-  if (known) return known;
-  const mask = new FormMask(list);
-  for (const [other, ref] of made) if (ref.deref() === undefined) made.delete(other);
-  made.set(key, new WeakRef(mask));
-  return mask;
+/** Attempts of one run have the same secrets: what is made of them is shared for as long as one of them uses it. */
+export class SharedMasks {
+  readonly #made = new Map<string, WeakRef<Mask>>();
+
+  of(secrets: readonly string[]): Mask {
+    if (secrets.length === 0) return NOTHING;
+    const hash = createHash('sha256');
+    for (const secret of secrets) hash.update(`${Buffer.byteLength(secret)}:`).update(secret);
+    const key = hash.digest('base64');
+    const known = this.#made.get(key)?.deref();
+    if (known) return known;
+    const mask = createMask(secrets);
+    for (const [other, ref] of this.#made) if (ref.deref() === undefined) this.#made.delete(other);
+    this.#made.set(key, new WeakRef(mask));
+    return mask;
+  }
 }
 
 const NOTHING: Mask = {

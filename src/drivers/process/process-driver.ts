@@ -20,7 +20,7 @@ import { findAccount, findProgram, lackOf, ownAccount, unreachableParent } from 
 import { EndRecorder, type Outcome } from './end-record.ts';
 import { Journal, type JournalEntry, type ProcessIdentity } from './journal.ts';
 import { LiveTail } from './live-tail.ts';
-import { createMask } from './mask.ts';
+import { SharedMasks } from './mask.ts';
 import { isRefusal, planProcess, type Account } from './plan.ts';
 import { platformOfHost } from './platform-of-host.ts';
 import { attemptMarker, type Platform } from './platform.ts';
@@ -75,6 +75,7 @@ class ProcessDriverService implements ProcessDriver {
   readonly #cancelled = new Set<string>();
   readonly #watched = new Set<string>();
   readonly #tails = new Map<string, LiveTail>();
+  readonly #masks = new SharedMasks();
   readonly #ends: EndRecorder;
   #vault: SpecVault | undefined;
   #bootId = '';
@@ -100,6 +101,7 @@ class ProcessDriverService implements ProcessDriver {
     }
     this.#journal = new Journal(join(options.dataDir, 'journal'), { tombstoneKeptMs: limits.tombstoneKeptMs });
     this.#ends = new EndRecorder({
+      masks: this.#masks,
       journal: this.#journal,
       spool: this.#spool,
       clock: options.clock,
@@ -495,7 +497,7 @@ class ProcessDriverService implements ProcessDriver {
       running.attempt,
       new LiveTail({
         files: { 1: this.#spool.file(running.attempt, 'stdout'), 2: this.#spool.file(running.attempt, 'stderr') },
-        mask: createMask(Object.values(running.spec.secrets)),
+        mask: this.#masks.of(Object.values(running.spec.secrets)),
         onOutput: (stream, offset, bytes, skipped) =>
           this.events.output(running.attempt as AttemptId, stream, offset, bytes, skipped),
       }),

@@ -6,7 +6,7 @@ import { pause, type Clock } from '../../base/clock.ts';
 import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { StreamReport } from '../../protocol/link/agent-v1.ts';
-import { createMask, type MaskStream } from '../process/mask.ts';
+import type { MaskStream, SharedMasks } from '../process/mask.ts';
 import { KeptStream } from './kept-stream.ts';
 
 const LIVE_BLOCK = 64 * 1024;
@@ -26,6 +26,7 @@ export interface AttemptOutputOptions {
   readonly path: string;
   readonly keptBytes: number;
   readonly secrets: readonly string[];
+  readonly masks: SharedMasks;
   readonly clock: Clock;
   readonly log: Log;
   readonly stopping: AbortSignal;
@@ -44,7 +45,7 @@ export class AttemptOutput {
 
   constructor(options: AttemptOutputOptions) {
     this.#options = options;
-    const mask = createMask(options.secrets);
+    const mask = options.masks.of(options.secrets);
     const stream = (number: 1 | 2): Stream => ({
       kept: new KeptStream(`${options.path}.${number}`, options.keptBytes),
       received: 0,

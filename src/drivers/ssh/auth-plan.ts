@@ -5,7 +5,7 @@
 import type { AnyAuthMethod, AuthenticationType } from 'ssh2';
 import { DroverError } from '../../base/errors.ts';
 import type { SshCredential, SshHop } from '../../protocol/link/ssh-access.ts';
-import { isKeyFault, usableKey, type KeyFault } from './private-key.ts';
+import { isKeyFault, type UsableKeys, type KeyFault } from './private-key.ts';
 import { hopName, quoted, sshError } from './ssh-faults.ts';
 
 type Wire = 'publickey' | 'password' | 'keyboard-interactive';
@@ -41,9 +41,12 @@ export class AuthPlan {
   #passwordExpired: string | undefined;
   #banner = '';
 
+  readonly #keys: UsableKeys;
+
   /** Throws when there is no credential that could be tried: then nobody needs to be dialled. */
-  constructor(hop: SshHop) {
+  constructor(hop: SshHop, keys: UsableKeys) {
     this.#hop = hop;
+    this.#keys = keys;
     this.#left = hop.credentials.flatMap((credential) => this.#offers(credential));
     if (this.#left.length > 0) return;
     const fault = this.#faults[0];
@@ -162,7 +165,7 @@ export class AuthPlan {
     const username = this.#hop.user;
     switch (credential.kind) {
       case 'key': {
-        const usable = usableKey(credential);
+        const usable = this.#keys.of(credential);
         if (isKeyFault(usable)) {
           this.#faults.push(usable);
           return [];

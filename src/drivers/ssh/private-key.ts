@@ -21,29 +21,28 @@ export interface KeyText {
   readonly certificate?: string;
 }
 
-const parsed = new Map<string, UsableKey | KeyFault>();
-
 export function isKeyFault(key: UsableKey | KeyFault): key is KeyFault {
   return 'code' in key;
 }
 
-export function usableKey(text: KeyText): UsableKey | KeyFault {
-  const digest = createHash('sha256')
-    .update(JSON.stringify([text.privateKey, text.passphrase ?? null, text.certificate ?? null, text.name]))
-    .digest('base64');
-  const known = parsed.get(digest);
-  if (known) {
-    parsed.delete(digest);
-    parsed.set(digest, known);
-    return known;
+/** Keys that were parsed already, those used last: at most `sshKeysParsedMax`. */
+export class UsableKeys {
+  /** By the digest of their text, the longest unused first. */
+  readonly #parsed = new Map<string, UsableKey | KeyFault>();
+
+  of(text: KeyText): UsableKey | KeyFault {
+    const digest = createHash('sha256')
+      .update(JSON.stringify([text.privateKey, text.passphrase ?? null, text.certificate ?? null, text.name]))
+      .digest('base64');
+    const key = this.#parsed.get(digest) ?? usableKey(text);
+    this.#parsed.delete(digest);
+    this.#parsed.set(digest, key);
+    if (this.#parsed.size > limits.sshKeysParsedMax) this.#parsed.delete(this.#parsed.keys().next().value!);
+    return key;
   }
-  const fresh = parse(text);
-  parsed.set(digest, fresh);
-  if (parsed.size > limits.sshKeysParsedMax) parsed.delete(parsed.keys().next().value!);
-  return fresh;
 }
 
-function parse(text: KeyText): UsableKey | KeyFault {
+export function usableKey(text: KeyText): UsableKey | KeyFault {
   const pem = text.privateKey.trimEnd() + '\n';
   const pkcs8 = /^-----BEGIN (ENCRYPTED )?PRIVATE KEY-----/m.test(pem);
   const key = pkcs8 ? parsePkcs8(pem, text) : ssh2.utils.parseKey(pem, text.passphrase);

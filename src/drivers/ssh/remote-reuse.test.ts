@@ -10,12 +10,14 @@ import { localShell, type LocalShell } from '../../../test/support/local-shell.t
 import { tracesOf } from '../../../test/support/traces.ts';
 import { until } from '../../../test/support/until.ts';
 import type { RemoteOrder, RemoteOutcome, RemoteRun } from './remote-run.ts';
-import { attachRemote, startRemote } from './remote-supervisor.ts';
+import { attachRemote, RemoteSessions, startRemote } from './remote-supervisor.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-reuse-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 /** So patient that no machine is so slow as to make a short script a long one. */
 const PATIENT_MS = 10_000;
+/** What is learned of a shell in one test is of that shell alone. */
+const sessions = new RemoteSessions();
 
 interface Ran {
   readonly attempt: string;
@@ -54,7 +56,7 @@ async function run(
     shell,
     order,
     { started() {}, output: (_stream, _offset, bytes) => void pieces.push(bytes), ended: (how) => (outcome = how) },
-    { clock, liveAfterMs },
+    { clock, sessions, liveAfterMs },
   );
   const ended = await until('the end', () => outcome);
   await remote.forget();
@@ -114,6 +116,7 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
         };
         let remote: RemoteRun | 'absent' = await startRemote(shell, order, follower, {
           clock,
+          sessions,
           liveAfterMs: isCut ? PATIENT_MS : 1,
         });
         await until('it runs', () => hasStarted);
@@ -121,7 +124,7 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
         if (isCut) shell.cut();
         await until('nothing is left of the earlier one', () => isGone(earlier));
         expect(isGone(order.attempt)).toBe(false);
-        if (isCut) remote = await attachRemote(shell, order, { stdout: 0, stderr: 0 }, follower, { clock });
+        if (isCut) remote = await attachRemote(shell, order, { stdout: 0, stderr: 0 }, follower, { clock, sessions });
         writeFileSync(gate, '');
         expect(await until('the end', () => outcome)).toMatchObject({ outcome: 'exited', exitCode: 5 });
         await (remote as RemoteRun).forget();

@@ -9,11 +9,13 @@ import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import { localShell, type LocalShell } from '../../../test/support/local-shell.ts';
 import { tracesOf } from '../../../test/support/traces.ts';
 import { until } from '../../../test/support/until.ts';
-import { attachRemote, startRemote } from './remote-supervisor.ts';
+import { attachRemote, RemoteSessions, startRemote } from './remote-supervisor.ts';
 import type { RemoteOrder, RemoteOutcome, RemoteRun } from './remote-run.ts';
 import { requiring } from '../../../test/support/needs.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-remote-'));
+/** What is learned of a shell in one test is of that shell alone. */
+const sessions = new RemoteSessions();
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const clock = systemClock;
@@ -65,7 +67,11 @@ async function run(
   procRoot?: string,
 ): Promise<Follower & { outcome: RemoteOutcome }> {
   const follower = new Follower();
-  const remote = await startRemote(shell, order, follower, { clock, ...(procRoot === undefined ? {} : { procRoot }) });
+  const remote = await startRemote(shell, order, follower, {
+    clock,
+    sessions,
+    ...(procRoot === undefined ? {} : { procRoot }),
+  });
   await until('the end', () => follower.outcome);
   await remote.forget();
   return follower as Follower & { outcome: RemoteOutcome };
@@ -367,7 +373,7 @@ describe('a lost channel', () => {
     const [gate, login, file] = [join(scratch, 'awake'), join(scratch, 'hanging'), join(scratch, 'late')];
     writeFileSync(login, `#!/bin/sh\nwhile [ ! -e ${gate} ]; do sleep 0.05; done\nexec dash "$@"\n`, { mode: 0o755 });
     const [shell, first, second] = [localShell([login]), new Follower(), new Follower()];
-    await startRemote(shell, orderOf(`echo x >> ${file}`), first, { clock, beginMs: 200 });
+    await startRemote(shell, orderOf(`echo x >> ${file}`), first, { clock, sessions, beginMs: 200 });
     await until('the refusal', () => first.outcome);
     expect(first.outcome).toMatchObject({
       outcome: 'refused',
@@ -380,10 +386,10 @@ describe('a lost channel', () => {
     await run(shell, orderOf('true'));
     rmSync(gate);
     const order = orderOf(`echo x >> ${file}; exit 7`);
-    const started = await startRemote(shell, order, second, { clock, beginMs: 200 });
+    const started = await startRemote(shell, order, second, { clock, sessions, beginMs: 200 });
     expect(await started.lost).toContain('says nothing');
     await expect(
-      attachRemote(shell, order, { stdout: 0, stderr: 0 }, new Follower(), { clock, beginMs: 200 }),
+      attachRemote(shell, order, { stdout: 0, stderr: 0 }, new Follower(), { clock, sessions, beginMs: 200 }),
     ).rejects.toMatchObject({ code: 'ssh-timeout' });
     writeFileSync(gate, '');
     await until('the order came through', () => existsSync(file));

@@ -25,6 +25,8 @@ const LIVE_AFTER_MS = 40;
 
 export interface RemoteOptions {
   readonly clock: Clock;
+  /** What attempts before this one have learned of the shell's sessions. */
+  readonly sessions?: RemoteSessions;
   /** Where the host has its process files; another place for tests of hosts without. */
   readonly procRoot?: string;
   /** How old a script must be before its host is asked for a watch and live output; longer where nobody looks on. */
@@ -56,7 +58,16 @@ interface Session {
   readonly kept: RemoteConversation[];
 }
 
-const sessionsBy = new WeakMap<RemoteShell, Map<string, Session>>();
+/** What is known of sessions, by the shell that they are of and by user; whoever brings none asks anew each time. */
+export class RemoteSessions {
+  readonly #known = new WeakMap<RemoteShell, Map<string, Session>>();
+
+  of(shell: RemoteShell): Map<string, Session> {
+    const known = this.#known.get(shell) ?? new Map<string, Session>();
+    this.#known.set(shell, known);
+    return known;
+  }
+}
 
 /** Rejects when no channel could be had: then nothing ran. Everything else comes through the follower. */
 export async function startRemote(
@@ -96,6 +107,7 @@ export async function attachRemote(
 class Run implements RemoteRun {
   readonly lost: Promise<string>;
   readonly #shell: RemoteShell;
+  readonly #sessions: Map<string, Session>;
   readonly #target: RemoteTarget;
   readonly #follower: RemoteFollower;
   readonly #clock: Clock;
@@ -125,6 +137,7 @@ class Run implements RemoteRun {
 
   constructor(shell: RemoteShell, target: RemoteTarget, follower: RemoteFollower, options: RemoteOptions) {
     this.#shell = shell;
+    this.#sessions = (options.sessions ?? new RemoteSessions()).of(shell);
     this.#target = target;
     this.#follower = follower;
     this.#clock = options.clock;
@@ -228,7 +241,7 @@ class Run implements RemoteRun {
   }
 
   #knownSession(): Session | undefined {
-    return sessionsBy.get(this.#shell)?.get(this.#sessionKey());
+    return this.#sessions.get(this.#sessionKey());
   }
 
   #sessionKey(): string {
@@ -269,8 +282,7 @@ class Run implements RemoteRun {
     };
     const meanwhile = this.#knownSession();
     if (meanwhile) return meanwhile;
-    const sessions = sessionsBy.get(this.#shell) ?? new Map<string, Session>();
-    sessionsBy.set(this.#shell, sessions.set(this.#sessionKey(), session));
+    this.#sessions.set(this.#sessionKey(), session);
     return session;
   }
 

@@ -4,6 +4,7 @@ import { DroverError } from '../../base/errors.ts';
 import type { AttemptId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import { silentLog } from '../../base/log.ts';
+import { RemoteSessions } from './remote-supervisor.ts';
 import { SshAttempt } from './ssh-attempt.ts';
 import type { SshPool } from './ssh-pool.ts';
 
@@ -46,6 +47,7 @@ it.each([
         acceptedAtMs: clock.nowMs(),
         spec: undefined,
         orderValidMs: limits.sshOrderValidMs,
+        sessions: new RemoteSessions(),
         pool: {
           shell() {
             clock.jumpMs = jumpMs;

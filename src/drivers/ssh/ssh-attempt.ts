@@ -16,7 +16,7 @@ import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import type { AttemptOutput } from './attempt-output.ts';
 import { neededUser } from './remote-become.ts';
 import type { RemoteFollower, RemoteOutcome, RemoteRun } from './remote-run.ts';
-import { attachRemote, startRemote } from './remote-supervisor.ts';
+import { attachRemote, type RemoteSessions, startRemote } from './remote-supervisor.ts';
 import { runBriefly, shellFault } from './shell-probe.ts';
 import type { ReachedHost, SshPool, SshTarget } from './ssh-pool.ts';
 
@@ -38,6 +38,7 @@ export interface SshAttemptOptions {
   /** Absent after a restart of the worker: then it is only looked for. */
   readonly spec: ExecutionSpec | undefined;
   readonly pool: SshPool;
+  readonly sessions: RemoteSessions;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -258,6 +259,7 @@ export class SshAttempt {
       return await this.#follow(
         await startRemote(shell, order, follower, {
           clock,
+          sessions: this.#options.sessions,
           onLeaving,
           orderValidMs: this.#options.orderValidMs,
           ...this.#pace(),
@@ -274,14 +276,14 @@ export class SshAttempt {
   }
 
   async #find(reached: Awaited<ReturnType<SshPool['shell']>>): Promise<Following | undefined> {
-    const { attempt, clock, note } = this.#options;
+    const { attempt, clock, note, sessions } = this.#options;
     const { host, shell } = reached;
     const output = await this.#options.output();
     const follower = await this.#follower(reached);
     const target = { attempt, ...neededUser(host.become, note.user, host.hop.user) };
     let hostTime = 0;
     const onAbsent = (time: number): void => void (hostTime = time);
-    const run = await attachRemote(shell, target, output.received, follower, { clock, onAbsent }).catch(
+    const run = await attachRemote(shell, target, output.received, follower, { clock, sessions, onAbsent }).catch(
       async (error: unknown) => {
         // A shell that runs nothing has not run the order either; one that says nothing may run it when it wakes up.
         const fault =

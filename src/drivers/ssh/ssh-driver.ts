@@ -26,7 +26,8 @@ import type { RecordHostKey } from './host-key.ts';
 import { KeptStream } from './kept-stream.ts';
 import { neededUser } from './remote-become.ts';
 import type { RemoteFollower, RemoteOutcome, RemoteRun } from './remote-run.ts';
-import { attachRemote } from './remote-supervisor.ts';
+import { SharedMasks } from '../process/mask.ts';
+import { attachRemote, RemoteSessions } from './remote-supervisor.ts';
 import { SshAttempt, type SshNote } from './ssh-attempt.ts';
 import { SshPool, type SshPoolOptions, type SshTarget } from './ssh-pool.ts';
 
@@ -75,6 +76,8 @@ class SshDriverService implements SshDriver {
   readonly #options: SshDriverOptions;
   readonly #journal: Journal;
   readonly #pool: SshPool;
+  readonly #sessions = new RemoteSessions();
+  readonly #masks = new SharedMasks();
   readonly #accepting = new Map<string, Promise<StartAnswer>>();
   readonly #running = new Map<string, SshAttempt>();
   readonly #outputs = new Map<string, AttemptOutput>();
@@ -269,6 +272,7 @@ class SshDriverService implements SshDriver {
         acceptedAtMs,
         spec,
         pool: this.#pool,
+        sessions: this.#sessions,
         clock,
         random,
         log,
@@ -306,6 +310,7 @@ class SshDriverService implements SshDriver {
       path: join(dir, 'output', attempt),
       keptBytes: note.keptBytes,
       secrets,
+      masks: this.#masks,
       clock,
       log,
       stopping: this.#stopping.signal,
@@ -380,6 +385,7 @@ class SshDriverService implements SshDriver {
     const from = { stdout: Number.MAX_SAFE_INTEGER, stderr: Number.MAX_SAFE_INTEGER };
     const run = await attachRemote(shell, { attempt, ...neededUser(host.become, user, host.hop.user) }, from, nobody, {
       clock: this.#options.clock,
+      sessions: this.#sessions,
     });
     if (run === 'absent') return undefined;
     finished.run = run;

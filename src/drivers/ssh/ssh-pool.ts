@@ -15,6 +15,7 @@ import type { SshAccess, SshBecome, SshHop } from '../../protocol/link/ssh-acces
 import { AuthPlan } from './auth-plan.ts';
 import { Gate, Gates } from './gate.ts';
 import type { RecordHostKey } from './host-key.ts';
+import { UsableKeys } from './private-key.ts';
 import type { RemoteChannel, RemoteShell } from './remote-shell.ts';
 import { SshConnection } from './ssh-connection.ts';
 import { defaultDialOptions, openClient, openSocket, type DialOptions, type DialStep } from './ssh-dial.ts';
@@ -74,6 +75,7 @@ export class SshPool {
   readonly #dialsPerHost = new Gates(limits.sshDialsPerHostMax);
   readonly #dialsPerJump = new Gates(limits.sshDialsPerJumpHostMax);
   readonly #room: (() => void)[] = [];
+  readonly #keys = new UsableKeys();
   #opening = 0;
   #retired = 0;
   /** Counts what the servers have told of changes; entries of an older one are held against what is true now before they are used. */
@@ -189,7 +191,7 @@ export class SshPool {
   ): Promise<Entry> {
     const hop = hops.at(-1)!;
     // A key that cannot be used is told before anybody is dialled.
-    new AuthPlan(hop).forget();
+    new AuthPlan(hop, this.#keys).forget();
     const before = hops.slice(0, -1);
     // Opened first, so that the room it takes is not waited for while room is held.
     if (before.length > 0) await this.#reachJump(before);
@@ -263,7 +265,7 @@ export class SshPool {
         recordHostKey: this.#options.recordHostKey,
         onStep: (step) => this.#options.onStep?.(hop.hostId, step),
       };
-      const plan = new AuthPlan(hop);
+      const plan = new AuthPlan(hop, this.#keys);
       const socket: Duplex = jump ? await jump.forward(hop) : await openSocket(hop, options);
       return await openClient(hop, plan, socket, options, (client) => this.#connectionOf(hop, client, socket));
     } finally {

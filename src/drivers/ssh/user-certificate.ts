@@ -32,7 +32,14 @@ interface Protocol {
   readonly _cipher: { encrypt(packet: Buffer): void };
 }
 
-const certificates = new WeakMap<object, CertificateKey>();
+/** A key of `ssh2` that carries its certificate. */
+interface CertifiedKey extends ParsedKey {
+  readonly certificate: CertificateKey;
+}
+
+function isCertified(key: unknown): key is CertifiedKey {
+  return typeof key === 'object' && key !== null && 'certificate' in key;
+}
 
 /** The key with the certificate as its public half, or what is wrong with the certificate. */
 export function withCertificate(key: ParsedKey, certificate: string): ParsedKey | string {
@@ -49,7 +56,7 @@ export function withCertificate(key: ParsedKey, certificate: string): ParsedKey 
     return 'the certificate is for another key';
   const isRsa = key.type === 'ssh-rsa';
   const signed = Object.create(key) as ParsedKey;
-  certificates.set(signed, {
+  const certificateKey: CertificateKey = {
     blob,
     algorithm: isRsa ? 'rsa-sha2-256-cert-v01@openssh.com' : name,
     signature: isRsa ? 'rsa-sha2-256' : plain,
@@ -57,7 +64,8 @@ export function withCertificate(key: ParsedKey, certificate: string): ParsedKey 
       const signature = key.sign(data, isRsa ? 'sha256' : undefined) as Buffer | Error;
       return plain.startsWith('ecdsa-') && !(signature instanceof Error) ? sshEcdsa(signature) : signature;
     },
-  });
+  };
+  Object.defineProperty(signed, 'certificate', { value: certificateKey });
   // ssh2 chooses among RSA's algorithms by this name; the choice is made above.
   Object.defineProperty(signed, 'type', { value: name });
   return signed;
@@ -68,8 +76,8 @@ export function allowCertificates(client: Client): void {
   const protocol = (client as unknown as { _protocol: Protocol })._protocol;
   const plain = protocol.authPK.bind(protocol);
   protocol.authPK = (user, key, algorithm, sign) => {
-    const certified = typeof key === 'object' && key !== null ? certificates.get(key) : undefined;
-    if (!certified) return plain(user, key, algorithm, sign);
+    if (!isCertified(key)) return plain(user, key, algorithm, sign);
+    const certified = key.certificate;
     if (!sign) return send(protocol, request(user, certified, false));
     const body = request(user, certified, true);
     const signature = certified.sign(Buffer.concat([string(protocol._kex.sessionID), body]));

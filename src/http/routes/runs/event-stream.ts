@@ -3,20 +3,14 @@
  * token does, or when nobody reads it: an `error` event says why.
  */
 import type { FastifyReply } from 'fastify';
-import type { LiveOutput } from '../../../fleet/fleet.ts';
-import { formatPlace, type EventPlace } from '../../../app/event-place.ts';
-import type { DurableEvent, Piece } from '../../../app/run-feed.ts';
-import type { RunTold } from '../../../app/run-events.ts';
+import type { EventPlace } from '../../../app/event-place.ts';
 import { othersTurn, systemClock } from '../../../base/clock.ts';
-import { DroverError, errors } from '../../../base/errors.ts';
-import { attemptKeyOf } from '../../../base/ids.ts';
+import { DroverError } from '../../../base/errors.ts';
 import { limits } from '../../../base/limits.ts';
 import type { RunRecord } from '../../../store/contract/run.ts';
-import { executionResource } from './execution-resource.ts';
-import { runResource, timelineResource } from './run-resource.ts';
-import { apiMetrics } from '../../metrics.ts';
 import type { Call } from '../../operation.ts';
 import { written } from '../../slow-reader.ts';
+import { errorFrame } from './stream-words.ts';
 
 const HEARTBEAT = ': alive\n\n';
 /** For what is still on its way to a reader who is given up. */
@@ -56,7 +50,7 @@ export async function streamEvents(
   const how = { clock: systemClock, signal: abort.signal, stalledMsMax: ctx.watchers.limits.stalledMsMax };
   try {
     for await (const told of ctx.events.subscribe(run, after, { output, signal: abort.signal })) {
-      await written(raw, encode(told), how);
+      await written(raw, ctx.words.of(told), how);
       // Hundreds may watch: each gets so much at once.
       await othersTurn();
     }
@@ -69,76 +63,11 @@ export async function streamEvents(
     leave();
   }
   if (end) {
-    apiMetrics.streamsCut.inc({ reason: end.code });
+    ctx.metrics.streamsCut.inc({ reason: end.code });
     ctx.log.info({ requestId: request.id, runId: run.id, code: end.code }, 'an event stream was ended');
     raw.write(errorFrame(end, request.id));
   }
   raw.end();
   const cancel = systemClock.after(LAST_WORDS_MS, () => raw.destroy(), { unref: true });
   raw.once('close', cancel);
-}
-
-const encodedPieces = new WeakMap<Piece, Buffer>();
-const encodedOutputs = new WeakMap<LiveOutput, string>();
-
-/** What all watchers are told is put into words once. */
-function encode(told: RunTold): Buffer | string {
-  switch (told.kind) {
-    case 'events': {
-      let bytes = encodedPieces.get(told.events);
-      if (!bytes) encodedPieces.set(told.events, (bytes = Buffer.from(told.events.map(encodeEvent).join(''))));
-      return bytes;
-    }
-    case 'output':
-      return told.outputs.map(({ output, hostName }) => encodeOutput(output, hostName)).join('');
-    case 'end':
-      return frame('end', runResource(told.run), told.place);
-  }
-}
-
-function encodeEvent(event: DurableEvent): string {
-  switch (event.kind) {
-    case 'run':
-      return frame('run', runResource(event.run), event.place);
-    case 'execution':
-      return frame('execution', executionResource(event.execution), event.place);
-    case 'timeline':
-      return frame('timeline', timelineResource(event.entry), event.place);
-  }
-}
-
-function encodeOutput(output: LiveOutput, hostName: string): string {
-  const known = encodedOutputs.get(output);
-  if (known !== undefined) return known;
-  const { attempt, stream, offset, bytes, skipped } = output;
-  const { task, ordinal, attempt: number } = attemptKeyOf(attempt);
-  const text = frame('output', {
-    host: hostName,
-    task,
-    ordinal,
-    attempt: number,
-    stream: stream === 1 ? 'stdout' : 'stderr',
-    offset,
-    skipped,
-    base64: Buffer.from(bytes).toString('base64'),
-  });
-  encodedOutputs.set(output, text);
-  return text;
-}
-
-function errorFrame({ code, detail }: DroverError, requestId: string): string {
-  const { status, title, retryable } = errors[code];
-  return frame('error', {
-    type: `https://drover.dev/errors/${code}`,
-    title,
-    status,
-    detail,
-    code,
-    retryable,
-    requestId,
-  });
-}
-
-function frame(event: string, data: object, place?: EventPlace): string {
-  return `${place === undefined ? '' : `id: ${formatPlace(place)}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
