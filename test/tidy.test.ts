@@ -169,6 +169,17 @@ describe('bans', () => {
     expect([...sources.flatMap((file) => file.anyTypes), ...silenced]).toEqual([]);
   });
 
+  it('let nobody tell an executor from ids: an agent is no worker, and a worker no agent', () => {
+    const mixed =
+      /as string as (AgentId|WorkerId)|\b(agentId|agent_id|executor_id)\b\)? *(={1,3}|<>|!==?|IS NOT DISTINCT FROM|IS DISTINCT FROM) *\(?[\w.!?]*\b(workerId|worker_id)\b|\b(workerId|worker_id)\b\)? *(={1,3}|<>|!==?|IS NOT DISTINCT FROM|IS DISTINCT FROM) *\(?[\w.!?]*\b(agentId|agent_id|executor_id)\b/;
+    const offenders = sources
+      .filter(({ path }) => /^(src|test|bench)\//.test(path) && path !== 'test/tidy.test.ts')
+      .flatMap(({ path, text }) =>
+        text.split('\n').flatMap((line, i) => (mixed.test(line) ? [`${path}:${i + 1}: ${line.trim()}`] : [])),
+      );
+    expect(offenders).toEqual([]);
+  });
+
   it('give every reminder an owner', () => {
     const offenders = sources.flatMap((file) =>
       file.text

@@ -176,7 +176,7 @@ export class RunEventHub {
       attempt: attemptId(execution),
       hostId: execution.hostId,
       hostName: execution.hostName,
-      ...(execution.via === 'ssh' && execution.workerId ? { ssh: execution.workerId } : {}),
+      ...(execution.route ? { executor: execution.route.executor } : {}),
     }));
   }
 

@@ -101,9 +101,12 @@ export function hostOutputRead(
   range: { readonly offset: number; readonly length: number },
 ): ReturnType<Fleet['fetchOutput']> {
   assertCan(caller, 'job.output.view');
-  const { hostId, via, workerId } = execution;
   return ctx.fleet.fetchOutput(
-    { attempt: attemptId(execution), hostId, ...(via === 'ssh' && workerId ? { ssh: workerId } : {}) },
+    {
+      attempt: attemptId(execution),
+      hostId: execution.hostId,
+      ...(execution.route ? { executor: execution.route.executor } : {}),
+    },
     stream,
     range.offset,
     Math.min(range.length, limits.outputFetchBytesMax),

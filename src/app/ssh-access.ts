@@ -4,6 +4,7 @@
  */
 import { DroverError } from '../base/errors.ts';
 import { parseAttemptId, type AccountId, type HostId, type WorkerId } from '../base/ids.ts';
+import { isWorker } from '../domain/run/executor.ts';
 import type { SshAccess, SshHop, SshHostKey } from '../protocol/link/ssh-access.ts';
 import type { AccountRecord } from '../store/contract/account.ts';
 import type { HostHop } from '../store/contract/host-access.ts';
@@ -91,7 +92,7 @@ async function attemptSecrets(ctx: Needs, workerId: WorkerId, attempt: string): 
     current && key.attempt !== current.attempt
       ? (await ctx.store.executionHistory(current)).find((past) => past.attempt === key.attempt)
       : current;
-  if (!key || execution?.via !== 'ssh' || execution.workerId !== workerId)
+  if (!key || !execution || !isWorker(execution.route?.executor, workerId))
     throw new DroverError('not-found', { detail: 'No such attempt is with this worker.' });
   const sealed = await ctx.store.runSealedSecrets(key.runId);
   return sealed

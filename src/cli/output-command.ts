@@ -176,7 +176,7 @@ async function printWhole(session: Session, execution: Execution, stream: Stream
     });
   // What is kept whole needs no host, which may be away.
   if (execution[stream].gap === 0) return printRaw(session, execution, stream);
-  if (execution.via === 'ssh')
+  if (execution.executor?.kind === 'worker')
     throw new DroverApiError(409, {
       code: 'output-not-available',
       detail: `Over SSH nothing stays on the host once the result is safe: of this output head and tail are kept (--raw). For large output that is to be read later, have the script write a file, or install the agent: drover agents install -t ${execution.host}`,
@@ -187,7 +187,7 @@ async function printWhole(session: Session, execution: Execution, stream: Stream
 
 /** Over SSH nothing stays on the host once the result is safe; an agent keeps the whole for days. */
 function whereTheRestIs(execution: Execution, flags: string): string {
-  return execution.via === 'ssh'
+  return execution.executor?.kind === 'worker'
     ? ', nor on the host any more: over SSH nothing stays there'
     : `; they are on the host: ${flags}`;
 }

@@ -2,6 +2,7 @@
 import { dataOf, type Execution, type Run } from '@drover/sdk';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
+import { executorName } from '../domain/run/executor.ts';
 import { answer, command, group, listText, withDisconnect, withUtc, type AnswerFlags } from './command.ts';
 import { EXIT } from '../base/exit-codes.ts';
 import { UsageError } from './exit.ts';
@@ -219,7 +220,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     const rows = executions.map((e) => [
       e.host,
       endingText(e),
-      e.via ?? '',
+      e.executor ? executorName(e.executor) : '',
       String(e.attempt),
       tookText(e.startedAt, e.finishedAt),
       String(e.stdout.size),

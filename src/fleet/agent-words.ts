@@ -1,33 +1,34 @@
 /** What agents say, once it is known that they have said it: as the events and the news that the rest of the server deals in. */
 import { isErrorCode } from '../base/errors.ts';
 import { isUuid } from '../base/ids.ts';
+import { agentExecutor } from '../domain/run/executor.ts';
 import type { AgentFrame } from '../protocol/link/agent-v1.ts';
 import type { OrderMark } from '../protocol/link/session.ts';
 import type { AgentUpgradeState } from '../protocol/link/upgrade-order.ts';
-import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 import type { AgentSession } from './agent-sessions.ts';
-import type { AgentUpgradeHeard } from './fleet.ts';
+import type { AgentUpgradeHeard, HeardEvent } from './fleet.ts';
 
 /** Undefined for what is nothing about an attempt, or answers no order where it must. */
-export function attemptEventOf(frame: AgentFrame, { agentId, instance }: AgentSession): AttemptEvent | undefined {
+export function attemptEventOf(frame: AgentFrame, { agentId, instance }: AgentSession): HeardEvent | undefined {
+  const executor = agentExecutor(agentId);
   switch (frame.t) {
     case 'accepted':
-      return { k: 'accepted', a: frame.a, agentId };
+      return { k: 'accepted', a: frame.a, executor };
     case 'started':
-      return { k: 'started', a: frame.a, agentId, atMs: frame.atMs, pid: frame.pid };
+      return { k: 'started', a: frame.a, executor, atMs: frame.atMs, pid: frame.pid };
     case 'report':
-      return { k: 'report', agentId, report: frame };
+      return { k: 'report', executor, report: frame };
     case 'unknown':
-      return answered(frame, { k: 'unknown', a: frame.a, agentId, instance });
+      return answered(frame, { k: 'unknown', a: frame.a, executor, instance });
     case 'busy':
-      return answered(frame, { k: 'undelivered', a: frame.a, code: 'agent-busy', agentId, instance });
+      return answered(frame, { k: 'undelivered', a: frame.a, code: 'agent-busy', executor, instance });
     default:
       return undefined;
   }
 }
 
 /** A count of orders means something only with the server that counts: another's may have reached the same number. */
-function answered<E extends AttemptEvent>({ server, order }: Partial<OrderMark>, event: E): E | undefined {
+function answered<E extends HeardEvent>({ server, order }: Partial<OrderMark>, event: E): E | undefined {
   return server === undefined || order === undefined ? undefined : { ...event, server, order };
 }
 

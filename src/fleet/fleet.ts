@@ -4,15 +4,14 @@
  */
 import type { AccountId, AgentId, AttemptId, HostId, RunId, WorkerId } from '../base/ids.ts';
 import type { Priority } from '../domain/placement/queue-pick.ts';
+import type { Executor, Route } from '../domain/run/executor.ts';
 import type { Service } from '../base/service.ts';
 import type { AttemptEvent, ConnectionStep, WorkerLoad } from '../protocol/link/worker-v1.ts';
 import type { AgentUpgradeState } from '../protocol/link/upgrade-order.ts';
 import type { AgentHealth } from './agent-health.ts';
 
-export interface AgentLocation {
-  readonly workerId: WorkerId;
-  readonly agentId: AgentId;
-  /** Which start of the agent. */
+export interface AgentLocation extends Route {
+  readonly executor: Executor & { readonly kind: 'agent' };
   readonly instance: string;
   /** Which of the links of that start. */
   readonly link: number;
@@ -32,21 +31,28 @@ export interface Assignment {
     readonly ordinal: number;
     readonly attempt: number;
     readonly hostId: HostId;
-    readonly agentId: AgentId;
+    readonly executor: Executor;
     /** The start of the agent that it is for; another is not given it. */
     readonly instance?: string;
     readonly watch: boolean;
   }[];
 }
 
+/** What was said of an attempt, by whose word it is known to be: an agent's under its seal, or a worker's of itself. */
+export type HeardEvent = Exclude<AttemptEvent, { k: 'said' }>;
+export interface ChunkName {
+  readonly attempt: AttemptId;
+  readonly executor: Executor;
+  readonly stream: 1 | 2;
+  readonly seq: number;
+}
+export type HeardChunk = ChunkName & { readonly bytes: Uint8Array };
+
 export interface FleetListener {
-  /** What agents said of attempts of partitions that this server owns; others are dropped and come again. */
-  onEvents(workerId: WorkerId, events: readonly AttemptEvent[]): void;
+  /** What executors said of attempts of partitions that this server owns; others are dropped and come again. */
+  onEvents(workerId: WorkerId, events: readonly HeardEvent[]): void;
   /** Pieces of output; the listener answers each with `ackChunk` once written. */
-  onChunk(
-    workerId: WorkerId,
-    chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number; bytes: Uint8Array },
-  ): void;
+  onChunk(workerId: WorkerId, chunk: HeardChunk): void;
   onLinked(hostId: HostId, location: AgentLocation): void;
   /** The agent's link is gone, or its worker's. */
   onUnlinked(hostId: HostId, agentId: AgentId): void;
@@ -54,11 +60,11 @@ export interface FleetListener {
   onRoutesChanged(workerId?: WorkerId): void;
 }
 
-/** `ssh`: the worker that carries it out itself; absent for agents. */
+/** Where an attempt is, or would be: absent an executor, with the agent that its host has by then. */
 export interface AttemptPlace {
   readonly attempt: AttemptId;
   readonly hostId: HostId;
-  readonly ssh?: WorkerId;
+  readonly executor?: Executor;
 }
 export interface AttemptOrder {
   readonly partition: number;
@@ -113,8 +119,8 @@ export interface Fleet extends Service {
   assign(assignment: Assignment): boolean;
   cancel(workerId: WorkerId, order: AttemptOrder): boolean;
   query(workerId: WorkerId, order: AttemptOrder): boolean;
-  ack(workerId: WorkerId, attempts: readonly { attempt: AttemptId; agentId: AgentId }[]): void;
-  ackChunk(workerId: WorkerId, chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number }): void;
+  ack(workerId: WorkerId, attempts: readonly { attempt: AttemptId; executor: Executor }[]): void;
+  ackChunk(workerId: WorkerId, chunk: ChunkName): void;
   /** Live output of attempts, wherever their agents are linked, until the answer is called. Not bound to ownership. */
   watch(attempts: readonly AttemptPlace[], onOutput: (output: LiveOutput) => void): () => void;
   /** A range of the whole output from the host itself. Rejects `host-not-linked`, `output-not-available`. */

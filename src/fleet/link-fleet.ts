@@ -15,19 +15,19 @@ import {
 } from '../base/ids.ts';
 import { DroverError } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
+import { agentExecutor, isWorker, type Executor, type Route } from '../domain/run/executor.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Link, LinkListener } from '../link/link.ts';
 import type { MasterKey } from '../pki/sealer.ts';
 import { commonProtocol } from '../protocol/link/protocol-range.ts';
-import { ackMessage, attemptMessage, chunkAckMessage, startMessage, type Sealed } from '../protocol/link/session.ts';
+import { ackMessage, attemptMessage, chunkAckMessage, type Marked, type Sealed } from '../protocol/link/session.ts';
 import { upgradeMessage } from '../protocol/link/upgrade-order.ts';
 import {
   WORKER_PROTOCOL,
   type AttemptEvent,
   type ConnectionStep,
   type ServerToWorkerFrame,
-  type OrderedAttempt,
   type WorkerHello,
   type WorkerToServerFrame,
 } from '../protocol/link/worker-v1.ts';
@@ -35,7 +35,7 @@ import type { FleetLook } from '../store/contract/fleet-look.ts';
 import type { Store } from '../store/contract/store.ts';
 import type { WorkerRecord } from '../store/contract/worker.ts';
 import { AgentHealth } from './agent-health.ts';
-import { ordered, slices } from './attempt-orders.ts';
+import { slices } from './attempt-orders.ts';
 import { attemptEventOf, upgradeHeard } from './agent-words.ts';
 import { AgentSessions, type AgentSession } from './agent-sessions.ts';
 import type {
@@ -43,12 +43,15 @@ import type {
   Assignment,
   AttemptOrder,
   AttemptPlace,
+  ChunkName,
   Fleet,
   FleetListener,
+  HeardEvent,
   LiveOutput,
   LiveWorker,
   SshObstacle,
 } from './fleet.ts';
+import { OrderMarks } from './order-marks.ts';
 import { PresenceRecord } from './presence-record.ts';
 import { SshRoutes } from './ssh-routes.ts';
 import { WorkerDesk, type SshDesk } from './worker-desk.ts';
@@ -100,6 +103,7 @@ export class LinkFleet implements Fleet {
   readonly #workers = new Map<WorkerId, WorkerState>();
   readonly #agents = new Map<HostId, AgentLocation>();
   readonly #sessions: AgentSessions;
+  readonly #marks: OrderMarks;
   readonly #desk: WorkerDesk;
   #orders = 0;
   readonly #watches = new Set<Watch>();
@@ -154,6 +158,7 @@ export class LinkFleet implements Fleet {
         if (isNobody) this.#copied(refusal.hostId as HostId);
       },
     });
+    this.#marks = new OrderMarks(this.#sessions);
   }
 
   async start(): Promise<void> {
@@ -245,13 +250,10 @@ export class LinkFleet implements Fleet {
     const validUntilMs = this.#options.clock.nowMs() + limits.dispatchValidMs;
     const digest = createHash('sha256').update(spec).digest();
     const mark = { server: this.#options.serverId as string, order, validUntilMs };
-    const signed = targets.map(({ ordinal, attempt, hostId, agentId, instance, watch }) => ({
-      ordinal,
-      attempt,
-      hostId,
-      agentId,
+    const signed = targets.map(({ instance, watch, ...target }) => ({
+      ...target,
       ...(watch ? { watch } : {}),
-      mac: this.#startMac(agentId, instance, attemptId({ runId, task, ordinal, attempt }), mark, digest),
+      mac: this.#marks.ofStart({ ...target, instance }, attemptId({ runId, task, ...target }), mark, digest),
     }));
     // A start that comes twice is harmless; one that has gone must not be taken as not gone.
     const sent = slices(signed).map((slice) =>
@@ -271,18 +273,6 @@ export class LinkFleet implements Fleet {
     return sent.includes(true);
   }
 
-  /** None where no start of the agent that it is for is here: then nobody would believe it, and nobody should. */
-  #startMac(
-    agentId: AgentId,
-    of: string | undefined,
-    a: string,
-    mark: { server: string; order: number; validUntilMs: number },
-    digest: Uint8Array,
-  ): Uint8Array {
-    if (this.#sessions.of(agentId)?.instance !== of) return NO_MAC;
-    return this.#sessions.sign(agentId, ({ instance }) => startMessage(agentId, instance, a, mark, digest)) ?? NO_MAC;
-  }
-
   cancel(workerId: WorkerId, order: AttemptOrder): boolean {
     return this.#order('cancel', workerId, order);
   }
@@ -294,34 +284,37 @@ export class LinkFleet implements Fleet {
   #order(t: 'cancel' | 'query', workerId: WorkerId, { partition, term, order, attempts }: AttemptOrder): boolean {
     const link = this.#workers.get(workerId)?.link;
     const mark = { server: this.#options.serverId as string, order };
-    const signed = (place: AttemptPlace): OrderedAttempt => {
-      const agentId = place.ssh ? undefined : this.#agents.get(place.hostId)?.agentId;
-      const mac =
-        agentId &&
-        this.#sessions.sign(agentId, ({ instance }) => attemptMessage(t, agentId, instance, place.attempt, mark));
-      return { ...ordered(place), ...(mac ? { mac } : {}) };
-    };
+    const signed = attempts.flatMap((place) => {
+      const executor = this.#at(place)?.executor;
+      const sign = (agentId: string, instance: string): Marked =>
+        attemptMessage(t, agentId, instance, place.attempt, mark);
+      return executor ? [{ a: place.attempt, executor, ...this.#marks.of(executor, sign) }] : [];
+    });
     return (
-      link !== undefined &&
-      slices(attempts).every((slice) => link.send({ t, partition, term, ...mark, attempts: slice.map(signed) }))
+      link !== undefined && slices(signed).every((slice) => link.send({ t, partition, term, ...mark, attempts: slice }))
     );
   }
 
-  ack(workerId: WorkerId, attempts: readonly { attempt: AttemptId; agentId: AgentId }[]): void {
+  /** Who is asked about an attempt, and by whose link: the worker that carries it out, else the agent that its host has now. */
+  #at({ hostId, executor }: AttemptPlace): Route | undefined {
+    return executor?.kind === 'worker' ? { executor, workerId: executor.id } : this.#agents.get(hostId);
+  }
+
+  ack(workerId: WorkerId, attempts: readonly { attempt: AttemptId; executor: Executor }[]): void {
     for (const slice of slices(attempts))
       this.#workers.get(workerId)?.link.send({
         t: 'ack',
-        attempts: slice.map(({ attempt: a, agentId }) => {
-          const mac = this.#sessions.sign(agentId, ({ instance }) => ackMessage(agentId, instance, a));
-          return { a, agentId, ...(mac ? { mac } : {}) };
-        }),
+        attempts: slice.map(({ attempt: a, executor }) => ({
+          a,
+          executor,
+          ...this.#marks.of(executor, (agentId, instance) => ackMessage(agentId, instance, a)),
+        })),
       });
   }
 
-  ackChunk(workerId: WorkerId, chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number }): void {
-    const { attempt: a, agentId, stream, seq } = chunk;
-    const mac = this.#sessions.sign(agentId, ({ instance }) => chunkAckMessage(agentId, instance, { a, stream, seq }));
-    this.#workers.get(workerId)?.link.send({ t: 'chunk-ack', a, agentId, stream, seq, ...(mac ? { mac } : {}) });
+  ackChunk(workerId: WorkerId, { attempt: a, executor, stream, seq }: ChunkName): void {
+    const mac = this.#marks.of(executor, (agentId, instance) => chunkAckMessage(agentId, instance, { a, stream, seq }));
+    this.#workers.get(workerId)?.link.send({ t: 'chunk-ack', a, executor, stream, seq, ...mac });
   }
 
   watch(attempts: readonly AttemptPlace[], onOutput: (output: LiveOutput) => void): () => void {
@@ -338,26 +331,29 @@ export class LinkFleet implements Fleet {
   }
 
   #sendWatch(attempts: readonly AttemptPlace[], on: boolean): void {
-    const byWorker = Map.groupBy(attempts, ({ hostId, ssh }) => ssh ?? this.#agents.get(hostId)?.workerId);
-    for (const [workerId, list] of byWorker)
-      for (const slice of workerId ? slices(list) : [])
-        this.#workers.get(workerId!)?.link.send({ t: 'watch', on, attempts: slice.map(ordered) });
+    const asked = attempts.flatMap((place) => {
+      const at = this.#at(place);
+      return at ? [{ workerId: at.workerId, attempt: { a: place.attempt, executor: at.executor } }] : [];
+    });
+    for (const [workerId, list] of Map.groupBy(asked, ({ workerId: id }) => id))
+      for (const slice of slices(list))
+        this.#workers.get(workerId)?.link.send({ t: 'watch', on, attempts: slice.map(({ attempt }) => attempt) });
   }
 
   async fetchOutput(
-    { attempt, hostId, ssh }: AttemptPlace,
+    place: AttemptPlace,
     stream: 1 | 2,
     offset: number,
     length: number,
   ): Promise<{ bytes: Uint8Array; size: number; eof: boolean }> {
-    const workerId = ssh ?? this.#agents.get(hostId)?.workerId;
-    const link = workerId && this.#workers.get(workerId)?.link;
+    const at = this.#at(place);
     let asked = 0;
     return this.#fetches
-      .ask(link, (id) => {
+      .ask(at && this.#workers.get(at.workerId)?.link, (id) => {
         asked = id;
-        this.#fetched.set(id, { attempt, hostId, ...(ssh ? { ssh } : {}), stream, offset });
-        return { t: 'fetch', id, hostId, ...(ssh ? { ssh: true } : {}), a: attempt, stream, offset, length };
+        const { executor } = at!;
+        this.#fetched.set(id, { ...place, executor, stream, offset });
+        return { t: 'fetch', id, executor, a: place.attempt, stream, offset, length };
       })
       .finally(() => this.#fetched.delete(asked));
   }
@@ -446,7 +442,7 @@ export class LinkFleet implements Fleet {
       this.#desk.gone(id);
       this.#options.log.info({ workerId: id, reason }, 'a worker is gone');
       for (const [hostId, location] of this.#agents)
-        if (location.workerId === id) this.#unlinked(hostId, location.agentId, id);
+        if (location.workerId === id) this.#unlinked(hostId, location.executor.id, id);
       void this.#options.store
         .workerSeen({ id, agentAddress: state.hello.agentAddress, version: state.hello.version, linked: false })
         .catch(() => undefined);
@@ -540,10 +536,10 @@ export class LinkFleet implements Fleet {
         return this.listener.onEvents(worker.id, this.#heard(worker, frame.events));
       case 'chunk':
         // In clear a worker speaks for itself alone.
-        if (frame.agentId !== (worker.id as string)) return;
+        if (!isWorker(frame.executor, worker.id)) return;
         return this.listener.onChunk(worker.id, {
           attempt: frame.a as AttemptId,
-          agentId: frame.agentId as AgentId,
+          executor: frame.executor as Executor,
           stream: frame.stream,
           seq: frame.seq,
           bytes: frame.bytes,
@@ -556,7 +552,7 @@ export class LinkFleet implements Fleet {
           bytes: frame.bytes,
           skipped: frame.skipped ?? 0,
         };
-        return this.#onOutput(output, (place) => place.ssh === worker.id);
+        return this.#onOutput(output, (place) => isWorker(place.executor, worker.id));
       }
       case 'said':
         return this.#said(worker, frame.agentId, frame);
@@ -579,7 +575,7 @@ export class LinkFleet implements Fleet {
       }
       case 'data':
         // Over agents nothing but that there is no answer.
-        if (!this.#fetched.get(frame.id)?.ssh && frame.error === undefined) return;
+        if (!isWorker(this.#fetched.get(frame.id)?.executor, worker.id) && frame.error === undefined) return;
         return this.#fetches.answer(
           worker.link,
           frame.id,
@@ -616,18 +612,18 @@ export class LinkFleet implements Fleet {
   }
 
   /** What counts of it: an agent's words under its seal, and a worker's of what it carries out itself or has not handed on. */
-  #heard(worker: WorkerState, events: readonly AttemptEvent[]): AttemptEvent[] {
-    const heard: AttemptEvent[] = [];
+  #heard(worker: WorkerState, events: readonly AttemptEvent[]): HeardEvent[] {
+    const heard: HeardEvent[] = [];
     for (const event of events) {
       if (event.k === 'said') {
         const said = this.#sessions.open(worker.id, event.agentId, event);
         const told = said && attemptEventOf(said.frame, said.session);
         if (told) heard.push(told);
-      } else if (event.k === 'queued' || event.agentId === undefined || event.agentId === (worker.id as string))
+      } else if (event.k === 'queued' || event.executor === undefined || isWorker(event.executor, worker.id))
         heard.push(event);
       else
         this.#options.log.warn(
-          { workerId: worker.id, agentId: event.agentId, event: event.k },
+          { workerId: worker.id, executor: event.executor, event: event.k },
           'what a worker said for an agent was passed over',
         );
     }
@@ -643,13 +639,13 @@ export class LinkFleet implements Fleet {
       case 'output': {
         const { a, stream, offset, bytes, skipped = 0 } = frame;
         const output = { attempt: a as AttemptId, stream, offset, bytes, skipped };
-        return this.#onOutput(output, (place) => !place.ssh && place.hostId === hostId);
+        return this.#onOutput(output, (place) => place.executor?.kind !== 'worker' && place.hostId === hostId);
       }
       case 'chunk': {
         const { a, stream, seq, bytes } = frame;
         return this.listener.onChunk(worker.id, {
           attempt: a as AttemptId,
-          agentId: session.agentId,
+          executor: agentExecutor(session.agentId),
           stream,
           seq,
           bytes,
@@ -689,13 +685,13 @@ export class LinkFleet implements Fleet {
   #copied(hostId: HostId): void {
     this.health.copied(hostId);
     const held = this.#agents.get(hostId);
-    const session = held && this.#sessions.of(held.agentId);
+    const session = held && this.#sessions.of(held.executor.id);
     if (!held || !session) return;
-    this.#unlinked(hostId, held.agentId, held.workerId);
+    this.#unlinked(hostId, held.executor.id, held.workerId);
     this.#workers.get(held.workerId)?.link.send({
       t: 'refused',
       hostId,
-      agentId: held.agentId,
+      agentId: held.executor.id,
       instance: session.instance,
       code: 'agent-copied',
       detail: 'Another start of this agent shows itself: its data folder is in use twice.',
@@ -705,21 +701,23 @@ export class LinkFleet implements Fleet {
   #linked(session: AgentSession): void {
     const { workerId, hostId, agentId, instance, link } = session;
     const former = this.#agents.get(hostId);
-    if (former && former.agentId !== agentId) this.#sessions.forget(former.agentId);
-    const location: AgentLocation = { workerId, agentId, instance, link };
+    if (former && former.executor.id !== agentId) this.#sessions.forget(former.executor.id);
+    const location: AgentLocation = { workerId, executor: { kind: 'agent', id: agentId }, instance, link };
     this.#agents.set(hostId, location);
     this.#record.presence({ hostId, agentId, workerId, linked: true });
     this.listener.onLinked(hostId, location);
     for (const watch of this.#watches) {
-      const mine = [...watch.attempts.values()].filter((place) => place.hostId === hostId && !place.ssh);
+      const mine = [...watch.attempts.values()].filter(
+        (place) => place.hostId === hostId && place.executor?.kind !== 'worker',
+      );
       if (mine.length > 0) this.#sendWatch(mine, true);
     }
   }
 
   /** What a worker does not hold, it has lost: since its former link to us, or while no server was there at all. */
   #snapshotEnded(worker: WorkerState): void {
-    for (const [hostId, { workerId, agentId }] of this.#agents)
-      if (workerId === worker.id && !worker.snapshot?.has(hostId)) this.#unlinked(hostId, agentId, workerId);
+    for (const [hostId, { workerId, executor }] of this.#agents)
+      if (workerId === worker.id && !worker.snapshot?.has(hostId)) this.#unlinked(hostId, executor.id, workerId);
     worker.snapshot = undefined;
     this.#record.reconcile(worker.id, worker.heardAtMs);
   }

@@ -3,20 +3,25 @@
  * each sender, and what the database refuses is the fault of its sender alone.
  */
 import { limits } from '../base/limits.ts';
-import type { AgentId, WorkerId } from '../base/ids.ts';
+import type { WorkerId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { writeApart } from '../base/write-apart.ts';
+import { executorKey, type Executor } from '../domain/run/executor.ts';
 import type { OutputChunk } from '../store/contract/output.ts';
 
 const CHUNKS_PER_WRITE = 64;
 /** Of both streams of all that an agent may have running at once. */
-const WAITING_PER_SENDER_MAX = 2 * limits.outputChunksInFlightMax * limits.executionsPerAgentConcurrent;
+const AGENT_WAITING_MAX = 2 * limits.outputChunksInFlightMax * limits.executionsPerAgentConcurrent;
+const WAITING_MAX: Readonly<Record<Executor['kind'], number>> = {
+  agent: AGENT_WAITING_MAX,
+  worker: limits.sshExecutionsMax,
+};
 
 export interface ChunkWriterOptions {
   readonly log: Log;
   /** Places in the list of what may be acknowledged; `fenced` when the partition is not ours any more. */
   readonly write: (chunks: readonly OutputChunk[]) => Promise<ReadonlySet<number> | 'fenced'>;
-  readonly written: (workerId: WorkerId, agentId: AgentId, chunk: OutputChunk) => void;
+  readonly written: (workerId: WorkerId, chunk: OutputChunk) => void;
 }
 
 interface Waiting {
@@ -27,18 +32,19 @@ interface Waiting {
 export class ChunkWriter {
   readonly #options: ChunkWriterOptions;
   #waiting: Waiting[] = [];
-  readonly #bySender = new Map<AgentId, number>();
+  readonly #bySender = new Map<string, number>();
   #writing = false;
 
   constructor(options: ChunkWriterOptions) {
     this.#options = options;
   }
 
-  /** Agents send few chunks ahead of their acknowledgements; what a sender sends beyond is dropped, and comes again if it was honest. */
+  /** Executors send few chunks ahead of their acknowledgements; what a sender sends beyond is dropped, and comes again if it was honest. */
   push(workerId: WorkerId, chunk: OutputChunk): void {
-    const waiting = this.#bySender.get(chunk.agentId) ?? 0;
-    if (waiting >= (chunk.agentId === (workerId as string) ? limits.sshExecutionsMax : WAITING_PER_SENDER_MAX)) return;
-    this.#bySender.set(chunk.agentId, waiting + 1);
+    const sender = executorKey(chunk.executor);
+    const waiting = this.#bySender.get(sender) ?? 0;
+    if (waiting >= WAITING_MAX[chunk.executor.kind]) return;
+    this.#bySender.set(sender, waiting + 1);
     this.#waiting.push({ workerId, chunk });
     if (!this.#writing) void this.#drain();
   }
@@ -48,11 +54,11 @@ export class ChunkWriter {
     this.#writing = true;
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, CHUNKS_PER_WRITE);
-      for (const { chunk } of batch) this.#count(chunk.agentId);
+      for (const { chunk } of batch) this.#count(executorKey(chunk.executor));
       try {
         for (const { item, error } of await writeApart(batch, (part) => this.#write(part)))
           log.warn(
-            { agentId: item.chunk.agentId, err: error },
+            { executor: item.chunk.executor, err: error },
             'a piece of output cannot be kept, and was passed over',
           );
       } catch (error) {
@@ -69,12 +75,12 @@ export class ChunkWriter {
   async #write(batch: readonly Waiting[]): Promise<void> {
     const known = await this.#options.write(batch.map(({ chunk }) => chunk));
     if (known === 'fenced') return;
-    for (const at of known) this.#options.written(batch[at]!.workerId, batch[at]!.chunk.agentId, batch[at]!.chunk);
+    for (const at of known) this.#options.written(batch[at]!.workerId, batch[at]!.chunk);
   }
 
-  #count(agentId: AgentId): void {
-    const left = this.#bySender.get(agentId)! - 1;
-    if (left > 0) this.#bySender.set(agentId, left);
-    else this.#bySender.delete(agentId);
+  #count(sender: string): void {
+    const left = this.#bySender.get(sender)! - 1;
+    if (left > 0) this.#bySender.set(sender, left);
+    else this.#bySender.delete(sender);
   }
 }

@@ -92,7 +92,7 @@ function describe(batch: Batch, run: OwnedRun, taken: Execution<ReportedStream>[
     entry('dispatched', {
       hosts: dispatched.length,
       workers: Object.fromEntries(
-        [...Map.groupBy(dispatched, (e) => e.workerId ?? '')].map(([worker, list]) => [worker, list.length]),
+        [...Map.groupBy(dispatched, (e) => e.route?.workerId ?? '')].map(([worker, list]) => [worker, list.length]),
       ),
     });
   const lost = taken.filter((execution) => execution.state === 'lost');

@@ -1,41 +1,38 @@
 /** Whose word about an attempt counts: that of the executor of record, and what workers say of their own only from the one that has, or would be given, the attempt. */
-import type { AgentId, HostId, WorkerId } from '../base/ids.ts';
-import { isOverSsh } from '../domain/run/execution.ts';
-import type { AgentLocation } from '../fleet/fleet.ts';
-import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
+import type { HostId, WorkerId } from '../base/ids.ts';
+import { isWithAgent } from '../domain/run/execution.ts';
+import { isSameExecutor, type RouteTaken } from '../domain/run/executor.ts';
+import type { AgentLocation, HeardEvent } from '../fleet/fleet.ts';
 
 interface Attempted {
   readonly attempt: number;
   readonly hostId: HostId;
-  readonly agentId: AgentId | undefined;
-  readonly workerId: WorkerId | undefined;
+  readonly route: RouteTaken | undefined;
   /** The last order that went out for it. */
   readonly order: number;
 }
 
-/** `attempt` is the one that the event is about. The fleet has seen to it that words of agents are theirs, and that a worker speaks for itself. */
+/** `attempt` is the one that the event is about. The fleet has seen to it that words of agents are theirs, and that a worker speaks of itself. */
 export function isWordOf(
   execution: Attempted,
   attempt: number,
   workerId: WorkerId,
-  event: AttemptEvent,
+  event: HeardEvent,
   fleet: { locate(hostId: HostId): AgentLocation | undefined },
 ): boolean {
   switch (event.k) {
-    case 'said':
-      return false;
     case 'queued':
     case 'undelivered':
       if (event.k === 'undelivered' && isOfOtherOrder(event, execution)) return false;
-      // Over SSH the worker of record is the executor: another's word would have the attempt given out twice.
+      // Where the worker of record is the executor, another's word would have the attempt given out twice.
       return (
-        workerId === execution.workerId ||
-        (!isOverSsh(execution) && workerId === fleet.locate(execution.hostId)?.workerId)
+        workerId === execution.route?.workerId ||
+        (isWithAgent(execution) && workerId === fleet.locate(execution.hostId)?.workerId)
       );
     default:
       if (event.k === 'unknown' && isOfOtherOrder(event, execution)) return false;
       // Of an attempt that a newer one has superseded, the store knows who had it.
-      return attempt !== execution.attempt || event.agentId === execution.agentId;
+      return attempt !== execution.attempt || isSameExecutor(event.executor, execution.route?.executor);
   }
 }
 

@@ -1,7 +1,8 @@
 /** A decision about an execution, as the conditional write that carries it out. */
-import type { AgentId, AttemptKey, RunId } from '../base/ids.ts';
+import type { AttemptKey, RunId } from '../base/ids.ts';
 import { isTerminalExecution } from '../domain/run/execution-machine.ts';
 import type { AttemptResult, Execution } from '../domain/run/execution.ts';
+import type { Executor } from '../domain/run/executor.ts';
 import type { StreamRecord } from '../store/contract/output.ts';
 import type { ExecutionChange, LateReportChange } from '../store/contract/owner-commit.ts';
 import type { ReportedStream } from './attempt-report.ts';
@@ -20,9 +21,7 @@ export function changeOf(runId: RunId, execution: Execution<ReportedStream>, seq
     from: [execution.dbState],
     to: execution.state,
     seq,
-    ...(execution.agentId ? { agentId: execution.agentId } : {}),
-    ...(execution.agentInstance === undefined ? {} : { agentInstance: execution.agentInstance }),
-    ...(execution.workerId ? { workerId: execution.workerId } : {}),
+    ...(execution.route ? { route: execution.route } : {}),
     ...(execution.dispatchedAtMs === undefined ? {} : { dispatchedAtMs: execution.dispatchedAtMs }),
     ...(execution.startedAtMs === undefined ? {} : { startedAtMs: execution.startedAtMs }),
     ...(execution.retry ? { retry: true } : {}),
@@ -34,13 +33,13 @@ export function changeOf(runId: RunId, execution: Execution<ReportedStream>, seq
 /** What is told of an attempt that a newer one has superseded, as told by whom and when; kept beside the attempt. */
 export function lateReportOf(
   key: AttemptKey,
-  agentId: AgentId,
+  executor: Executor,
   result: AttemptResult<ReportedStream>,
   receivedAtMs: number,
 ): Omit<LateReportChange, 'seq'> {
   return {
     ...key,
-    agentId,
+    executor,
     receivedAtMs,
     from: ['lost'],
     to: result.to,

@@ -1,21 +1,22 @@
 /** What a server keeps in memory of a partition that it owns: its runs, and what waits to be written for them. */
-import type { AgentId, AttemptId, RunId, WorkerId } from '../base/ids.ts';
+import type { AttemptId, RunId, WorkerId } from '../base/ids.ts';
+import type { Executor } from '../domain/run/executor.ts';
 import type { RunActor } from '../domain/run/run-actor.ts';
-import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
+import type { HeardEvent } from '../fleet/fleet.ts';
 import type { LateReportChange } from '../store/contract/owner-commit.ts';
 import type { TimelineEntry } from '../store/contract/timeline.ts';
 import type { ReportedStream } from './attempt-report.ts';
 import type { ChunkWriter } from './chunk-writer.ts';
 
-/** An agent's report, to be acknowledged once what it says is committed. */
+/** An executor's report, to be acknowledged once what it says is committed. */
 export interface Ack {
   readonly workerId: WorkerId;
   readonly attempt: AttemptId;
-  readonly agentId: AgentId;
+  readonly executor: Executor;
 }
 
-export function ackOf(workerId: WorkerId, { agentId, report }: Extract<AttemptEvent, { k: 'report' }>): Ack {
-  return { workerId, attempt: report.a as AttemptId, agentId: agentId as AgentId };
+export function ackOf(workerId: WorkerId, { executor, report }: Extract<HeardEvent, { k: 'report' }>): Ack {
+  return { workerId, attempt: report.a as AttemptId, executor: executor as Executor };
 }
 
 export interface OwnedRun {

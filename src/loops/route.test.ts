@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentId, HostId, WorkerId } from '../base/ids.ts';
+import { workerExecutor } from '../domain/run/executor.ts';
 import { routeOf, unreachedBecause, type Obstacles, type Ways } from './route.ts';
 
 const [host, agent, near, far] = ['host' as HostId, 'agent' as AgentId, 'near' as WorkerId, 'far' as WorkerId];
-const BY_AGENT = { workerId: near, agentId: agent };
-const BY_SSH = { workerId: far, agentId: far as string as AgentId };
+const BY_AGENT = { workerId: near, executor: { kind: 'agent', id: agent } } as const;
+const BY_SSH = { workerId: far, executor: workerExecutor(far, 'ssh') };
 
 function ways(more: { linked?: boolean; ssh?: boolean; takesWork?: boolean; workerThere?: boolean } = {}): Ways {
   const { linked = true, ssh = true, takesWork = true, workerThere = true } = more;
@@ -16,7 +17,7 @@ function ways(more: { linked?: boolean; ssh?: boolean; takesWork?: boolean; work
   };
 }
 
-const waiting = { state: 'waiting', hostId: host, agentId: undefined, workerId: undefined } as const;
+const waiting = { state: 'waiting', hostId: host, route: undefined } as const;
 
 describe('an execution that waits', () => {
   it('takes the live agent, else SSH', () => {
@@ -38,29 +39,17 @@ describe('an execution that waits', () => {
 
 describe('an execution that is out', () => {
   it('stays with its executor, whatever other way there is by now', () => {
+    expect(routeOf({ state: 'running', hostId: host, route: BY_SSH }, {}, ways())).toEqual(BY_SSH);
     expect(
-      routeOf({ state: 'running', hostId: host, agentId: far as string as AgentId, workerId: far }, {}, ways()),
-    ).toEqual(BY_SSH);
-    expect(
-      routeOf(
-        { state: 'running', hostId: host, agentId: agent, workerId: near },
-        { via: 'ssh' },
-        ways({ takesWork: false }),
-      ),
+      routeOf({ state: 'running', hostId: host, route: BY_AGENT }, { via: 'ssh' }, ways({ takesWork: false })),
     ).toMatchObject(BY_AGENT);
   });
 
   it('is out of reach while its executor is', () => {
     expect(
-      routeOf(
-        { state: 'dispatched', hostId: host, agentId: far as string as AgentId, workerId: far },
-        {},
-        ways({ workerThere: false }),
-      ),
+      routeOf({ state: 'dispatched', hostId: host, route: BY_SSH }, {}, ways({ workerThere: false })),
     ).toBeUndefined();
-    expect(
-      routeOf({ state: 'running', hostId: host, agentId: agent, workerId: near }, {}, ways({ linked: false })),
-    ).toBeUndefined();
+    expect(routeOf({ state: 'running', hostId: host, route: BY_AGENT }, {}, ways({ linked: false }))).toBeUndefined();
   });
 });
 

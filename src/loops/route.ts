@@ -1,6 +1,7 @@
 /** The way to the host of an execution: for one that waits, which way it would take now; for one that is out, where its executor is. */
-import type { AgentId, HostId, WorkerId } from '../base/ids.ts';
-import { isOverSsh, type Execution, type Location } from '../domain/run/execution.ts';
+import type { HostId } from '../base/ids.ts';
+import type { Execution } from '../domain/run/execution.ts';
+import { workerExecutor, type Route } from '../domain/run/executor.ts';
 import type { Unreached } from '../domain/run/run-actor.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -9,13 +10,14 @@ export type Ways = Pick<Fleet, 'locate' | 'sshRoute' | 'isLinked' | 'takesWork'>
 export type Obstacles = Pick<Fleet, 'locate' | 'sshObstacle' | 'workers'>;
 
 export function routeOf(
-  execution: Pick<Execution<unknown>, 'state' | 'hostId' | 'agentId' | 'workerId'>,
+  execution: Pick<Execution<unknown>, 'state' | 'hostId' | 'route'>,
   spec: Pick<RunSpec, 'via'>,
   fleet: Ways,
-): Location | undefined {
+): Route | undefined {
   if (execution.state !== 'waiting') {
-    if (!isOverSsh(execution)) return fleet.locate(execution.hostId);
-    return fleet.isLinked(execution.workerId!) ? overSsh(execution.workerId!) : undefined;
+    const executor = execution.route?.executor;
+    if (executor?.kind !== 'worker') return fleet.locate(execution.hostId);
+    return fleet.isLinked(executor.id) ? { executor, workerId: executor.id } : undefined;
   }
   const via = spec.via ?? 'auto';
   return (
@@ -48,17 +50,12 @@ const UNREACHED = {
   ssh: 'The host could not be reached over SSH before the start deadline: it has no address.',
 } as const;
 
-function byAgent(hostId: HostId, fleet: Ways): Location | undefined {
+function byAgent(hostId: HostId, fleet: Ways): Route | undefined {
   const agent = fleet.locate(hostId);
   return agent && fleet.takesWork(agent.workerId) ? agent : undefined;
 }
 
-function bySsh(hostId: HostId, fleet: Ways): Location | undefined {
+function bySsh(hostId: HostId, fleet: Ways): Route | undefined {
   const workerId = fleet.sshRoute(hostId);
-  return workerId && overSsh(workerId);
-}
-
-/** The worker is its own executor. */
-function overSsh(workerId: WorkerId): Location {
-  return { workerId, agentId: workerId as string as AgentId };
+  return workerId && { workerId, executor: workerExecutor(workerId, 'ssh') };
 }

@@ -2,7 +2,7 @@
 import { attemptId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { isOverSsh, type Execution } from '../domain/run/execution.ts';
+import type { Execution } from '../domain/run/execution.ts';
 import type { Order } from '../domain/run/run-actor.ts';
 import type { AttemptPlace, Fleet } from '../fleet/fleet.ts';
 import type { ReportedStream } from './attempt-report.ts';
@@ -22,24 +22,28 @@ export function sendOrders(
   const orders = run.actor.orders(clock.monotonicMs(), (execution) => routeOf(execution, spec, fleet));
   if (orders.length === 0) return;
   const at = { partition, term };
-  const placeOf = ({ execution, workerId }: Order): AttemptPlace => ({
+  const placeOf = ({ execution, route }: Order): AttemptPlace => ({
     attempt: attemptId({ runId, task: execution.task, ordinal: execution.ordinal, attempt: execution.attempt }),
     hostId: execution.hostId,
-    ...(isOverSsh(execution) ? { ssh: workerId } : {}),
+    executor: route.executor,
   });
-  for (const [key, list] of Map.groupBy(orders, (order) => `${order.kind} ${order.execution.task} ${order.workerId}`)) {
-    const [{ kind, workerId, execution: first }] = list as [Order];
+  for (const [key, list] of Map.groupBy(
+    orders,
+    (order) => `${order.kind} ${order.execution.task} ${order.route.workerId}`,
+  )) {
+    const [{ kind, route, execution: first }] = list as [Order];
+    const { workerId } = route;
     const order = fleet.nextOrder();
     for (const { execution } of list) execution.order = order;
     if (kind === 'cancel') fleet.cancel(workerId, { ...at, order, attempts: list.map(placeOf) });
     else if (kind === 'query') fleet.query(workerId, { ...at, order, attempts: list.map(placeOf) });
     else {
-      const targets = list.map(({ execution, agentId }) => ({
+      const targets = list.map(({ execution, route: { executor } }) => ({
         ordinal: execution.ordinal,
         attempt: execution.attempt,
         hostId: execution.hostId,
-        agentId,
-        ...(execution.agentInstance === undefined ? {} : { instance: execution.agentInstance }),
+        executor,
+        ...(execution.route?.instance === undefined ? {} : { instance: execution.route.instance }),
         watch: isWatched,
       }));
       const sent = fleet.assign({

@@ -12,8 +12,6 @@ import {
   attemptKeyOf,
   parseAttemptId,
   partitionOf,
-  type AgentId,
-  type AttemptId,
   type HostId,
   type RunId,
   type ServerId,
@@ -23,9 +21,8 @@ import { errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { Service } from '../base/service.ts';
 import { emptyCounts, isTerminalExecution } from '../domain/run/execution-machine.ts';
-import { isOverSsh } from '../domain/run/execution.ts';
-import type { AgentLocation, FleetListener } from '../fleet/fleet.ts';
-import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
+import { executorKey, isSameExecutor, type Route } from '../domain/run/executor.ts';
+import type { AgentLocation, FleetListener, HeardChunk, HeardEvent } from '../fleet/fleet.ts';
 import type { OwnerLook } from '../store/contract/lease.ts';
 import type { NotKept, RunSeed } from '../store/contract/owner-commit.ts';
 import { isInstant, resultOf } from './attempt-report.ts';
@@ -149,12 +146,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
         run: { ...change, to: change.to },
         timeline: batch.timeline,
         dispatchedAtMs: nowMs,
-        executions: batch.executions.map(({ ordinal, agentId, agentInstance, workerId }) => ({
-          ordinal,
-          agentId: agentId!,
-          workerId: workerId!,
-          ...(agentInstance === undefined ? {} : { agentInstance }),
-        })),
+        executions: batch.executions.map(({ ordinal, route }) => ({ ordinal, route: route as Route })),
       },
       written: () => {
         // Ours no more, or read meanwhile by the hint: whoever holds it goes on from what is written.
@@ -262,8 +254,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
     return new ChunkWriter({
       log,
       write: async (chunks) => (isLeaseTrusted() ? store.outputChunkWrite(fence, chunks) : 'fenced'),
-      written: (workerId, agentId, chunk) =>
-        fleet.ackChunk(workerId, { attempt: attemptId(chunk), agentId, stream: chunk.stream, seq: chunk.seq }),
+      written: (workerId, { stream, seq, executor, ...key }) =>
+        fleet.ackChunk(workerId, { attempt: attemptId(key), executor, stream, seq }),
     });
   }
 
@@ -365,7 +357,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     }
   }
 
-  onEvents(workerId: WorkerId, events: readonly AttemptEvent[]): void {
+  onEvents(workerId: WorkerId, events: readonly HeardEvent[]): void {
     const touched = new Map<OwnedRun, OwnedPartition>();
     for (const event of events) {
       const key = parseAttemptId(event.k === 'report' ? event.report.a : event.a);
@@ -385,31 +377,31 @@ export class RunOwner implements Service, Ownership, FleetListener {
 
   /** A run that left memory, or never was: it is read, and what was told of it is heard again, or let go. More than are read at once come again. */
   #lookFor(owned: OwnedPartition, runId: RunId, ack: Ack, onFound: () => void): void {
-    if (owned.loading.size >= LOADS_MAX || !this.#loadsOf.enter(ack.agentId)) return;
+    if (owned.loading.size >= LOADS_MAX || !this.#loadsOf.enter(executorKey(ack.executor))) return;
     void this.#load(owned, runId, false)
       .then((isAbsent) => {
         if (owned.runs.has(runId)) onFound();
         else if (isAbsent) this.#unknown.release(runId, ack);
       })
       .catch((error: unknown) => this.#options.log.error({ err: error }, 'a report could not be carried out'))
-      .finally(() => this.#loadsOf.leave(ack.agentId));
+      .finally(() => this.#loadsOf.leave(executorKey(ack.executor)));
   }
 
   /** Not of this run as we know it: perhaps we are behind, or its database is older than the attempt. */
   #lookForAttempt(runId: RunId, key: { task: number; ordinal: number; attempt: number }, ack: Ack): void {
     const owned = this.#partitions.get(partitionOf(runId));
-    if (!owned || !this.#loadsOf.enter(ack.agentId)) return;
+    if (!owned || !this.#loadsOf.enter(executorKey(ack.executor))) return;
     const { store, isLeaseTrusted } = this.#options;
     const isOurs = (): boolean => isLeaseTrusted() && this.#partitions.get(owned.id) === owned;
     const looking = { seed: () => store.runSeed(runId), isOurs, isKnown: () => this.wake(runId) };
-    void this.#unknown.lookFor(runId, key, ack, looking).finally(() => this.#loadsOf.leave(ack.agentId));
+    void this.#unknown.lookFor(runId, key, ack, looking).finally(() => this.#loadsOf.leave(executorKey(ack.executor)));
   }
 
   #onEvent(
     run: OwnedRun,
     workerId: WorkerId,
     key: { task: number; ordinal: number; attempt: number },
-    event: AttemptEvent,
+    event: HeardEvent,
   ): void {
     const { clock, log } = this.#options;
     const { actor } = run;
@@ -419,10 +411,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     if (!execution || !isWordOf(execution, key.attempt, workerId, event, this.#options.fleet)) return;
     // A count of orders means something only with the server that counts: another's may have reached the same number.
     if ('server' in event && event.server !== undefined && event.server !== this.#options.serverId) return;
-    const isAgents = 'agentId' in event && event.agentId === execution.agentId && !isOverSsh(execution);
     switch (event.k) {
-      case 'said':
-        return;
       case 'accepted':
         return actor.onAccepted(execution, key.attempt);
       case 'started':
@@ -434,7 +423,8 @@ export class RunOwner implements Service, Ownership, FleetListener {
       case 'queued':
         return actor.onQueued(execution, key.attempt);
       case 'undelivered':
-        return isAgents && event.agentId !== undefined
+        // An agent itself can say that it has not taken an order; a worker says no more than that it has not handed one on.
+        return event.executor?.kind === 'agent' && isSameExecutor(event.executor, execution.route?.executor)
           ? actor.onBusy(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS, event.instance)
           : actor.onUndelivered(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS);
       case 'report': {
@@ -449,18 +439,14 @@ export class RunOwner implements Service, Ownership, FleetListener {
         else if (answer === 'taken') run.acks.push(ack);
         // More than a commit takes is left to come again.
         else if (answer === 'superseded' && run.late.length < limits.commitBatchMax) {
-          run.late.push(lateReportOf({ runId: actor.id, ...key }, ack.agentId, result!, clock.nowMs()));
+          run.late.push(lateReportOf({ runId: actor.id, ...key }, ack.executor, result!, clock.nowMs()));
           run.acks.push(ack);
         }
       }
     }
   }
 
-  onChunk(
-    workerId: WorkerId,
-    chunk: { attempt: AttemptId; agentId: AgentId; stream: 1 | 2; seq: number; bytes: Uint8Array },
-  ): void {
-    const { attempt, agentId, ...piece } = chunk;
+  onChunk(workerId: WorkerId, { attempt, executor, ...piece }: HeardChunk): void {
     const key = attemptKeyOf(attempt);
     const owned = this.#partitions.get(partitionOf(key.runId));
     const run = owned?.runs.get(key.runId);
@@ -468,10 +454,10 @@ export class RunOwner implements Service, Ownership, FleetListener {
     // A run that left memory is asked of the store with the chunk; so is an attempt that a newer one has superseded.
     if (!owned || (run && !execution)) return;
     // Its report would come after all of its pieces: where nobody wants those, it is let go at once.
-    if (!run && piece.seq === 0) this.#lookFor(owned, key.runId, { workerId, attempt, agentId }, () => undefined);
-    const told = { workerId, agentId, ...key, ...piece };
+    if (!run && piece.seq === 0) this.#lookFor(owned, key.runId, { workerId, attempt, executor }, () => undefined);
+    const told = { workerId, executor, ...key, ...piece };
     if (run && execution && !isPieceOf(run.actor.spec, execution, told, this.#options.fleet)) return;
-    owned.chunks.push(workerId, { ...key, ...piece, agentId });
+    owned.chunks.push(workerId, { ...key, ...piece, executor });
   }
 
   // — what follows —

@@ -51,8 +51,8 @@ export class UnknownRuns {
       this.#told.add(runId);
       if (this.#told.size > REMEMBERED_MAX) this.#told.delete(this.#told.values().next().value!);
       this.#options.log.warn(
-        { runId, attempt: ack.attempt, agentId: ack.agentId, code: 'run-not-found' },
-        'an agent told of a run or attempt that the database does not know; it may forget it',
+        { runId, attempt: ack.attempt, executor: ack.executor, code: 'run-not-found' },
+        'an executor told of a run or attempt that the database does not know; it may forget it',
       );
     }
     this.#options.ack(ack);

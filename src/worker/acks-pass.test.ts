@@ -17,15 +17,16 @@ it('tells each who reported of its own attempts in one frame, and leaves out who
   const links = new Map(['one', 'two', 'self'].map((id) => [id, link(id)]));
   const mac = (n: number): Uint8Array => Buffer.alloc(32, n);
   const a = (ordinal: number): string => `${RUN}.0.${ordinal}.1`;
+  const agent = (id: string) => ({ kind: 'agent', id }) as const;
   acksPass(
     [
-      { a: a(1), agentId: 'one', mac: mac(1) },
-      { a: a(2), agentId: 'two', mac: mac(2) },
-      { a: a(3), agentId: 'gone', mac: mac(3) },
-      { a: a(4), agentId: 'two', mac: mac(4) },
-      { a: a(5), agentId: 'self' },
+      { a: a(1), executor: agent('one'), mac: mac(1) },
+      { a: a(2), executor: agent('two'), mac: mac(2) },
+      { a: a(3), executor: agent('gone'), mac: mac(3) },
+      { a: a(4), executor: agent('two'), mac: mac(4) },
+      { a: a(5), executor: { kind: 'worker', id: 'self', engine: 'ssh' } },
     ],
-    (id) => links.get(id),
+    ({ id }) => links.get(id),
   );
   expect(Object.fromEntries(heard)).toEqual({
     one: [{ t: 'ack', acks: [{ a: a(1), mac: mac(1) }] }],

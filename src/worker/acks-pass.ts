@@ -1,4 +1,5 @@
 /** Acknowledgements on their way from a server to those who reported: to each in one frame, as a rule of one attempt. */
+import type { NamedExecutor } from '../domain/run/executor.ts';
 import { FrameTemplate } from '../link/frame-template.ts';
 import type { ServerAck } from '../protocol/link/worker-v1.ts';
 import type { AgentLink } from './output-relay.ts';
@@ -8,10 +9,13 @@ type Ack = { a: string; mac?: Uint8Array };
 const ONE = new FrameTemplate({ t: 'ack' }, ['a', 'mac'], 'acks');
 
 /** Those whose link is gone are left out: they report again. */
-export function acksPass(attempts: ServerAck['attempts'], linkOf: (agentId: string) => AgentLink | undefined): void {
+export function acksPass(
+  attempts: ServerAck['attempts'],
+  linkOf: (executor: NamedExecutor) => AgentLink | undefined,
+): void {
   const byLink = new Map<AgentLink, Ack[]>();
-  for (const { a, agentId, mac } of attempts) {
-    const link = linkOf(agentId);
+  for (const { a, executor, mac } of attempts) {
+    const link = linkOf(executor);
     if (!link) continue;
     const ack: Ack = { a, ...(mac ? { mac } : {}) };
     const acks = byLink.get(link);

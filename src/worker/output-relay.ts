@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
+import type { NamedExecutor } from '../domain/run/executor.ts';
 import type { Link } from '../link/link.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
@@ -13,14 +14,13 @@ export type ServerLink = Link<ServerToWorkerFrame, WorkerToServerFrame>;
 type Frame<F, T> = Extract<F, { t: T }>;
 
 interface Watch {
-  readonly executor: string;
+  readonly executor: NamedExecutor;
   readonly servers: Set<string>;
 }
 
 export interface OutputRelayOptions {
   readonly clock: Clock;
-  /** By the host of an agent, or by the id of this worker for what goes over SSH. */
-  readonly executor: (id: string) => AgentLink | undefined;
+  readonly executor: (executor: NamedExecutor) => AgentLink | undefined;
   /** By the server's URL, which is how watchers and fetchers are kept here. */
   readonly server: (url: string) => ServerLink | undefined;
   readonly servers: () => Iterable<ServerLink>;
@@ -48,13 +48,13 @@ export class OutputRelay {
   // — live —
 
   /** The start itself tells the agent that it is watched. */
-  watchFromStart(a: string, executor: string, server: string): void {
+  watchFromStart(a: string, executor: NamedExecutor, server: string): void {
     const watch = this.#watches.get(a);
     if (watch) watch.servers.add(server);
     else this.#watches.set(a, { executor, servers: new Set([server]) });
   }
 
-  watch(a: string, executor: string, server: string, on: boolean): void {
+  watch(a: string, executor: NamedExecutor, server: string, on: boolean): void {
     if (on) {
       this.watchFromStart(a, executor, server);
       this.#options.executor(executor)?.send({ t: 'watch', a, on: true });
@@ -113,8 +113,8 @@ export class OutputRelay {
 
   // — what the host keeps —
 
-  fetch(server: string, executor: string, frame: Frame<ServerToWorkerFrame, 'fetch'>): void {
-    const agent = this.#options.executor(executor);
+  fetch(server: string, frame: Frame<ServerToWorkerFrame, 'fetch'>): void {
+    const agent = this.#options.executor(frame.executor);
     const id = ++this.#fetchSeq;
     if (agent?.send({ t: 'fetch', id, a: frame.a, stream: frame.stream, offset: frame.offset, length: frame.length }))
       this.#fetches.set(id, { server, id: frame.id, agent });

@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import { seededRandom } from '../base/random.ts';
 import { QUEUE_WEIGHTS } from '../domain/placement/queue-pick.ts';
-import { StartDispatch, type Executor } from './start-dispatch.ts';
+import { StartDispatch, type LinkedExecutor } from './start-dispatch.ts';
 
 it('gives back the room of what was cancelled and never told its end, once, and in its own time where the end is told', () => {
   const timers: { delayMs: number; callback: () => void }[] = [];
@@ -20,12 +20,17 @@ it('gives back the room of what was cancelled and never told its end, once, and 
     weights: QUEUE_WEIGHTS,
     clock,
     random: seededRandom(1),
-    executor: () => undefined,
+    find: () => undefined,
     isCurrent: () => true,
     event: () => undefined,
     watch: () => undefined,
   });
-  const self: Executor = { agentId: 'w', link: {} as Executor['link'], lane: 'ssh', out: undefined };
+  const self: LinkedExecutor = {
+    executor: { kind: 'worker', id: 'w', engine: 'ssh' },
+    link: {} as LinkedExecutor['link'],
+    lane: 'ssh',
+    out: undefined,
+  };
   const underWay = (): number => dispatch.figures().ssh.underWay;
   dispatch.underWay(self, ['silent', 'prompt', 'running']);
   // The server says it again and again.

@@ -6,15 +6,16 @@ import { attemptId, type RunId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import type { Random } from '../base/random.ts';
+import type { NamedExecutor } from '../domain/run/executor.ts';
 import { PRIORITIES, type QueueWeights } from '../domain/placement/queue-pick.ts';
 import type { AttemptEvent, LaneFigures, LaneName, ServerAssign } from '../protocol/link/worker-v1.ts';
 import type { AgentLink } from './output-relay.ts';
 import { StartLane } from './start-lane.ts';
 import { StartFrames, StartRoom, type QueuedStart } from './start-queue.ts';
 
-/** Who carries attempts out: an agent, or this worker itself over SSH. */
-export interface Executor {
-  readonly agentId: string;
+/** An executor that is here: an agent that is linked, or this worker itself with one of its engines. */
+export interface LinkedExecutor {
+  readonly executor: NamedExecutor;
   readonly link: AgentLink;
   readonly lane: LaneName;
   /** Attempts that went out and have not ended, as far as is known here. As a rule it is one, and ten thousand agents need no set for it. */
@@ -26,7 +27,7 @@ export interface StartDispatchOptions {
   readonly weights: QueueWeights;
   readonly clock: Clock;
   readonly random: Random;
-  readonly executor: (hostId: string, agentId: string) => Executor | undefined;
+  readonly find: (hostId: string, executor: NamedExecutor) => LinkedExecutor | undefined;
   /** Whether the order's term is still the highest known. */
   readonly isCurrent: (order: { partition: number; term: number }) => boolean;
   readonly event: (a: string, event: AttemptEvent) => void;
@@ -41,6 +42,11 @@ const ROOM_LOOK_MS = 10;
 /** What has waited so long is told to wait. */
 const TELL_AFTER_MS = 1_000;
 const NO_MAC = new Uint8Array(0);
+
+/** One for agents, and one for each engine. */
+export function laneOf(executor: NamedExecutor): LaneName {
+  return executor.kind === 'agent' ? 'agent' : executor.engine;
+}
 
 export class StartDispatch {
   readonly #options: StartDispatchOptions;
@@ -72,8 +78,7 @@ export class StartDispatch {
     return { agent: of(this.#lanes.agent), ssh: of(this.#lanes.ssh) };
   }
 
-  /** `workerId` is this worker's own: what is for it goes over SSH. */
-  assign(workerId: string, server: string, assign: ServerAssign): void {
+  assign(server: string, assign: ServerAssign): void {
     if (!this.#options.isCurrent(assign)) return;
     const priority = PRIORITIES.includes(assign.priority) ? assign.priority : 'normal';
     const frames = new StartFrames(assign);
@@ -85,7 +90,7 @@ export class StartDispatch {
         ordinal: target.ordinal,
         attempt: target.attempt,
       });
-      const lane = this.#lanes[target.agentId === workerId ? 'ssh' : 'agent'];
+      const lane = this.#lanes[laneOf(target.executor)];
       const answer = lane.offer({
         a,
         priority,
@@ -104,18 +109,21 @@ export class StartDispatch {
   }
 
   /**
-   * True when nobody else need hear of it: it waited here, to go over SSH. An agent is asked also where it waited here, for a server
+   * True when nobody else need hear of it: it waited here, for this worker itself. An agent is asked also where it waited here, for a server
    * believes nobody else that an agent has not heard of an attempt.
    */
   cancel(a: string): boolean {
-    this.#lanes.agent.withdraw(a);
-    const start = this.#lanes.ssh.withdraw(a);
-    if (start) this.#options.event(a, { k: 'unknown', a, agentId: start.target.agentId });
-    return start !== undefined;
+    for (const lane of Object.values(this.#lanes)) {
+      const start = lane.withdraw(a);
+      if (start?.target.executor.kind !== 'worker') continue;
+      this.#options.event(a, { k: 'unknown', a, executor: start.target.executor });
+      return true;
+    }
+    return false;
   }
 
   /** The attempt has ended, or never began: its room is free. */
-  ended(executor: Executor, a: string): void {
+  ended(executor: LinkedExecutor, a: string): void {
     const { out } = executor;
     if (out === a) executor.out = undefined;
     else if (!(out instanceof Set) || !out.delete(a)) return;
@@ -127,7 +135,7 @@ export class StartDispatch {
    * Its executor has been told to end it. Most do at once; one whose host says nothing goes on looking, but not in our room:
    * the server settles such an attempt without a word to us.
    */
-  cancelling(executor: Executor, a: string): void {
+  cancelling(executor: LinkedExecutor, a: string): void {
     if (this.#cancelled.has(a) || !isOut(executor, a)) return;
     this.#cancelled.add(a);
     this.#options.clock.after(
@@ -141,11 +149,11 @@ export class StartDispatch {
   }
 
   /** What a newly linked agent has under way takes room here. */
-  underWay(executor: Executor, attempts: Iterable<string>): void {
+  underWay(executor: LinkedExecutor, attempts: Iterable<string>): void {
     for (const a of attempts) this.#begun(executor, a);
   }
 
-  gone(executor: Executor): void {
+  gone(executor: LinkedExecutor): void {
     this.#room.forget(executor.link);
     this.#lanes[executor.lane].ended(
       executor.out instanceof Set ? executor.out.size : executor.out === undefined ? 0 : 1,
@@ -154,7 +162,7 @@ export class StartDispatch {
     if (this.#lanes[executor.lane].length > 0) this.#startQueued();
   }
 
-  #begun(executor: Executor, a: string): void {
+  #begun(executor: LinkedExecutor, a: string): void {
     const { out } = executor;
     if (out === undefined) executor.out = a;
     else if (isOut(executor, a)) return;
@@ -187,24 +195,24 @@ export class StartDispatch {
   }
 
   #startOne(start: QueuedStart): void {
-    const { executor: find, isCurrent, clock, event } = this.#options;
+    const { find, isCurrent, clock, event } = this.#options;
     const { a, assign, target, frames, queuedAtMs } = start;
     // While it waited here the partition may have gone to another server.
     if (!isCurrent(assign)) return;
-    const executor = find(target.hostId, target.agentId);
+    const executor = find(target.hostId, target.executor);
     if (!executor) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     // It was signed for a time that is over: the owner signs it anew.
-    if (executor.lane === 'agent' && clock.monotonicMs() - queuedAtMs > limits.dispatchValidMs)
+    if (executor.executor.kind === 'agent' && clock.monotonicMs() - queuedAtMs > limits.dispatchValidMs)
       return event(a, { k: 'undelivered', a, code: 'agent-busy' });
     if (executor.link.bufferedBytes > UNREAD_BYTES_MAX) return event(a, { k: 'undelivered', a, code: 'agent-busy' });
     if (target.watch) this.#options.watch(start);
     const sent =
-      executor.lane === 'agent'
+      executor.executor.kind === 'agent'
         ? executor.link.sendEncoded(frames.encode(a, target.mac, target.watch === true))
-        : executor.link.send(sshStart(start));
+        : executor.link.send(ownStart(start));
     if (!sent) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     this.#begun(executor, a);
-    if (executor.lane === 'agent') this.#room.sent(executor.link, assign.spec.length);
+    if (executor.executor.kind === 'agent') this.#room.sent(executor.link, assign.spec.length);
   }
 
   /** Whoever sent what waits here should know, or it is sent again and again. */
@@ -224,11 +232,12 @@ export class StartDispatch {
   }
 }
 
-function isOut({ out }: Executor, a: string): boolean {
+function isOut({ out }: LinkedExecutor, a: string): boolean {
   return out === a || (out instanceof Set && out.has(a));
 }
 
-function sshStart({ a, assign, target }: QueuedStart): Parameters<AgentLink['send']>[0] {
+/** To an engine of this worker: in this very process nothing needs a mark. */
+function ownStart({ a, assign, target }: QueuedStart): Parameters<AgentLink['send']>[0] {
   return {
     t: 'start',
     a,

@@ -11,6 +11,7 @@ import type { Random } from '../base/random.ts';
 import { SecondCount } from '../base/second-count.ts';
 import type { Service } from '../base/service.ts';
 import { QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
+import { isSameExecutor, type NamedExecutor } from '../domain/run/executor.ts';
 import { decodeFrame, encodeFrame } from '../link/codec.ts';
 import { AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import type { LinkDialer, LinkListener } from '../link/link.ts';
@@ -40,7 +41,7 @@ import { EventOutbox } from './event-outbox.ts';
 import { LoadReport } from './load-report.ts';
 import { OutputRelay, type AgentLink, type ServerLink } from './output-relay.ts';
 import { ServerRequests } from './server-requests.ts';
-import { StartDispatch, type Executor } from './start-dispatch.ts';
+import { laneOf, StartDispatch, type LinkedExecutor } from './start-dispatch.ts';
 
 export type ServerDialer = LinkDialer<ServerToWorkerFrame, WorkerToServerFrame>;
 
@@ -79,7 +80,8 @@ export interface WorkerOptions {
   readonly onCertificate?: (certificate: string) => void;
 }
 
-interface HeldAgent extends Executor {
+interface HeldAgent extends LinkedExecutor {
+  readonly agentId: string;
   readonly hostId: string;
   readonly linkedAtMs: number;
   readonly protocol: number;
@@ -113,8 +115,8 @@ export class WorkerService implements Service {
   readonly #dispatch: StartDispatch;
   readonly #requests: ServerRequests;
   readonly #report: LoadReport;
-  /** This worker itself, as the executor of what goes over SSH. */
-  readonly #self: Executor | undefined;
+  /** This worker itself, as an executor. */
+  readonly #self: LinkedExecutor | undefined;
   #zoneWorkers: readonly string[] = [];
   #flushing = false;
   #draining = false;
@@ -126,22 +128,23 @@ export class WorkerService implements Service {
     this.#renewalsOf = new SecondCount(options.clock, limits.renewalsPerSecond);
     this.#relay = new OutputRelay({
       clock: options.clock,
-      executor: (id) => (id === options.id ? this.#self : this.#agents.get(id))?.link,
+      executor: (executor) => this.#find(executor)?.link,
       server: (url) => this.#servers.get(url)?.link,
       servers: () => this.#serverLinks(),
     });
     this.#requests = new ServerRequests(options.clock, () => this.#serverLinks());
-    this.#self = options.ssh && { agentId: options.id, link: options.ssh.link, lane: 'ssh', out: undefined };
+    const own: NamedExecutor = { kind: 'worker', id: options.id, engine: 'ssh' };
+    this.#self = options.ssh && { executor: own, link: options.ssh.link, lane: laneOf(own), out: undefined };
     this.#dispatch = new StartDispatch({
       capacity: options.capacity,
       weights: options.weights ?? QUEUE_WEIGHTS,
       clock: options.clock,
       random: options.random,
-      executor: (hostId, agentId) => (agentId === options.id ? this.#self : this.#agentAt(hostId, agentId)),
+      find: (hostId, executor) =>
+        executor.kind === 'agent' ? this.#agentAt(hostId, executor.id) : this.#find(executor),
       isCurrent: (order) => this.#isCurrent(order),
       event: (a, event) => this.#event(a, event),
-      watch: ({ a, target, server }) =>
-        this.#relay.watchFromStart(a, target.agentId === options.id ? options.id : target.hostId, server),
+      watch: ({ a, target, server }) => this.#relay.watchFromStart(a, target.executor, server),
     });
     this.#report = new LoadReport({
       clock: options.clock,
@@ -212,7 +215,7 @@ export class WorkerService implements Service {
     const { agents, ssh } = this.#options;
     if (ssh && this.#self) {
       const self = this.#self;
-      ssh.link.onFrame = (frame) => this.#onExecutorFrame(self, frame);
+      ssh.link.onFrame = (frame) => this.#onOwnFrame(self, frame);
       await ssh.start();
     }
     agents.onLink = (link) => this.#onAgent(link);
@@ -310,7 +313,7 @@ export class WorkerService implements Service {
         return;
       case 'assign':
         this.#report.stir();
-        return this.#dispatch.assign(this.#options.id, state.url, frame);
+        return this.#dispatch.assign(state.url, frame);
       case 'cancel':
         if (!this.#isCurrent(frame)) return;
         for (const attempt of frame.attempts)
@@ -321,21 +324,15 @@ export class WorkerService implements Service {
         for (const attempt of frame.attempts) this.#pass('query', attempt, frame);
         return;
       case 'watch':
-        for (const { a, hostId, ssh } of frame.attempts)
-          this.#relay.watch(a, ssh ? this.#options.id : hostId, state.url, frame.on);
+        for (const { a, executor } of frame.attempts) this.#relay.watch(a, executor, state.url, frame.on);
         return;
       case 'ack':
         for (const { a } of frame.attempts) this.#relay.settled(a);
-        return acksPass(frame.attempts, (agentId) => this.#executorById(agentId)?.link);
-      case 'chunk-ack':
-        this.#executorById(frame.agentId)?.link.send({
-          t: 'chunk-ack',
-          a: frame.a,
-          stream: frame.stream,
-          seq: frame.seq,
-          ...(frame.mac ? { mac: frame.mac } : {}),
-        });
-        return;
+        return acksPass(frame.attempts, (executor) => this.#find(executor)?.link);
+      case 'chunk-ack': {
+        const { executor, ...ack } = frame;
+        return void this.#find(executor)?.link.send(ack);
+      }
       case 'time': {
         const { server, nonce, serverMs, mac } = frame;
         this.#agentAt(frame.hostId, frame.agentId)?.link.send({ t: 'time', server, nonce, serverMs, mac });
@@ -347,7 +344,7 @@ export class WorkerService implements Service {
         return;
       }
       case 'fetch':
-        return this.#relay.fetch(state.url, frame.ssh ? this.#options.id : frame.hostId, frame);
+        return this.#relay.fetch(state.url, frame);
       case 'certificate':
         return this.#onCertificate(frame);
       case 'access':
@@ -398,8 +395,8 @@ export class WorkerService implements Service {
     }
   }
 
-  #pass(t: 'cancel' | 'query', { a, hostId, ssh, mac }: OrderedAttempt, { server, order }: OrderMark): void {
-    const executor = ssh ? this.#self : this.#agents.get(hostId);
+  #pass(t: 'cancel' | 'query', { a, executor: of, mac }: OrderedAttempt, { server, order }: OrderMark): void {
+    const executor = this.#find(of);
     if (!executor?.link.send({ t, a, server, order, ...(mac ? { mac } : {}) }))
       return this.#event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     if (t === 'cancel') this.#dispatch.cancelling(executor, a);
@@ -515,6 +512,7 @@ export class WorkerService implements Service {
       proof: new KeptProof(hello.proof),
       // Those of the link where it has them: what comes with a frame may keep all the text of the frame in memory.
       hostId: link.peer.hostId ?? hello.hostId,
+      executor: { kind: 'agent', id: link.peer.id },
       agentId: link.peer.id,
       link,
       linkedAtMs: nowMs,
@@ -591,32 +589,32 @@ export class WorkerService implements Service {
     }
   }
 
-  /** What this worker's own driver says of attempts over SSH. */
-  #onExecutorFrame(executor: Executor, frame: AgentFrame): void {
-    const { agentId } = executor;
+  /** What this worker's own engine says of the attempts that it carries out. */
+  #onOwnFrame(self: LinkedExecutor, frame: AgentFrame): void {
+    const { executor } = self;
     switch (frame.t) {
       case 'accepted':
-        return this.#event(frame.a, { k: 'accepted', a: frame.a, agentId });
+        return this.#event(frame.a, { k: 'accepted', a: frame.a, executor });
       case 'started':
-        return this.#event(frame.a, { k: 'started', a: frame.a, agentId, atMs: frame.atMs, pid: frame.pid });
+        return this.#event(frame.a, { k: 'started', a: frame.a, executor, atMs: frame.atMs, pid: frame.pid });
       case 'report':
-        this.#dispatch.ended(executor, frame.a);
-        return this.#event(frame.a, { k: 'report', agentId, report: frame });
+        this.#dispatch.ended(self, frame.a);
+        return this.#event(frame.a, { k: 'report', executor, report: frame });
       case 'unknown':
-        this.#dispatch.ended(executor, frame.a);
-        return this.#event(frame.a, { k: 'unknown', a: frame.a, agentId, ...order(frame) });
+        this.#dispatch.ended(self, frame.a);
+        return this.#event(frame.a, { k: 'unknown', a: frame.a, executor, ...order(frame) });
       case 'busy':
-        this.#dispatch.ended(executor, frame.a);
-        return this.#event(frame.a, { k: 'undelivered', a: frame.a, code: 'agent-busy', agentId, ...order(frame) });
+        this.#dispatch.ended(self, frame.a);
+        return this.#event(frame.a, { k: 'undelivered', a: frame.a, code: 'agent-busy', executor, ...order(frame) });
       case 'output':
-        return this.#relay.output(executor.link, frame.a, frame);
+        return this.#relay.output(self.link, frame.a, frame);
       case 'chunk': {
         const owner = this.#ownerState(frame.a)?.link;
-        return owner && this.#relay.chunk(executor, { ...frame, agentId }, owner);
+        return owner && this.#relay.chunk(self, { ...frame, executor }, owner);
       }
       case 'data': {
         const { bytes, size, eof, error } = frame;
-        return this.#relay.data(executor.link, frame.id, (id) => ({
+        return this.#relay.data(self.link, frame.id, (id) => ({
           t: 'data',
           id,
           bytes,
@@ -654,8 +652,9 @@ export class WorkerService implements Service {
     this.#renew({ csr, signature });
   }
 
-  #executorById(agentId: string): Executor | undefined {
-    return agentId === this.#options.id ? this.#self : this.#byAgentId.get(agentId);
+  #find(executor: NamedExecutor): LinkedExecutor | undefined {
+    if (executor.kind === 'agent') return this.#byAgentId.get(executor.id);
+    return isSameExecutor(executor, this.#self?.executor) ? this.#self : undefined;
   }
 
   // — truth up —

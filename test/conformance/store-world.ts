@@ -10,6 +10,7 @@ import {
   type ServerId,
   type WorkerId,
 } from '../../src/base/ids.ts';
+import { agentExecutor, type Executor } from '../../src/domain/run/executor.ts';
 import type { AuditEntry } from '../../src/store/contract/audit.ts';
 import type { Fence } from '../../src/store/contract/lease.ts';
 import type { OutputChunk } from '../../src/store/contract/output.ts';
@@ -91,15 +92,15 @@ export async function newRun(
   };
 }
 
-/** Host 0 runs the attempt, by the agent that is answered. */
-export async function begun(store: SimulableStore, runId: RunId, fence: Fence): Promise<AgentId> {
-  const agentId = newId<'agent'>() as AgentId;
-  const { exitCode: _, finishedAtMs: __, ...running } = done(runId, 0, { to: 'running', agentId });
+/** Host 0 runs the attempt, by the executor that is answered. */
+export async function begun(store: SimulableStore, runId: RunId, fence: Fence): Promise<Executor> {
+  const executor = agentExecutor(newId<'agent'>());
+  const { exitCode: _, finishedAtMs: __, ...running } = done(runId, 0, { to: 'running', route: { executor } });
   await store.ownerCommit({ fence, executions: [running], runs: [], timeline: [] });
-  return agentId;
+  return executor;
 }
 
 /** A piece of the standard output of host 0's first attempt. */
-export function pieceOf(runId: RunId, agentId: AgentId): Omit<OutputChunk, 'seq' | 'bytes'> {
-  return { runId, task: 0, ordinal: 0, attempt: 1, stream: 1, agentId };
+export function pieceOf(runId: RunId, executor: Executor): Omit<OutputChunk, 'seq' | 'bytes'> {
+  return { runId, task: 0, ordinal: 0, attempt: 1, stream: 1, executor };
 }

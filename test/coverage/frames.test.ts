@@ -6,6 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { NamedExecutor } from '../../src/domain/run/executor.ts';
 import { decodeFrame, encodeFrame } from '../../src/link/codec.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import type { FrameShapes } from '../../src/protocol/link/shape.ts';
@@ -39,6 +40,8 @@ const [HOST, AGENT, WORKER, SERVER] = [1, 2, 3, 4].map((n) => `01936f2e-0000-700
   string,
 ];
 const A = `${RUN}.0.7.1`;
+const BY_AGENT: NamedExecutor = { kind: 'agent', id: AGENT };
+const EXECUTOR: NamedExecutor = { kind: 'worker', id: WORKER, engine: 'ssh' };
 const range = { min: 1, max: 1 };
 const facts: HostFacts = {
   name: 'web-1',
@@ -173,15 +176,16 @@ const worker: Partial<Samples<WorkerToServerFrame>> = {
     t: 'events',
     events: [
       { k: 'said', a: A, agentId: AGENT, ...sealed },
-      { k: 'accepted', a: A, agentId: AGENT },
-      { k: 'started', a: A, agentId: AGENT, atMs: 1, pid: 42 },
-      { k: 'report', agentId: AGENT, report },
-      { k: 'unknown', a: A, agentId: AGENT },
+      { k: 'accepted', a: A, executor: EXECUTOR },
+      { k: 'started', a: A, executor: EXECUTOR, atMs: 1, pid: 42 },
+      { k: 'report', executor: EXECUTOR, report },
+      { k: 'unknown', a: A, executor: EXECUTOR },
       { k: 'undelivered', a: A, code: 'host-not-linked' },
+      { k: 'undelivered', a: A, code: 'agent-busy', executor: EXECUTOR, order: 6, server: SERVER },
     ],
   },
   output: { t: 'output', a: A, stream: 1, offset: 0, bytes: bytes('x'), skipped: 1 },
-  chunk: { t: 'chunk', a: A, agentId: AGENT, stream: 1, seq: 0, bytes: bytes('x') },
+  chunk: { t: 'chunk', a: A, executor: EXECUTOR, stream: 1, seq: 0, bytes: bytes('x') },
   data: { t: 'data', id: 5, bytes: bytes('x'), size: 1, eof: true, error: 'internal' },
   renew: { t: 'renew', id: 1, agentId: AGENT, csr: 'pem', signature: bytes('signature') },
   load: { t: 'load', agents: 1, queued: 2, rssBytes: 3, lagMs: 4, outputBytesHeld: 5 },
@@ -233,7 +237,10 @@ const server: Partial<Samples<ServerToWorkerFrame>> = {
     server: SERVER,
     order: 6,
     validUntilMs: 1_700_000_600_000,
-    targets: [{ ordinal: 7, attempt: 1, hostId: HOST, agentId: AGENT, mac: bytes('m'.repeat(32)), watch: true }],
+    targets: [
+      { ordinal: 7, attempt: 1, hostId: HOST, executor: BY_AGENT, mac: bytes('m'.repeat(32)), watch: true },
+      { ordinal: 8, attempt: 1, hostId: HOST, executor: EXECUTOR, mac: bytes('') },
+    ],
   },
   cancel: {
     t: 'cancel',
@@ -241,7 +248,7 @@ const server: Partial<Samples<ServerToWorkerFrame>> = {
     term: 9,
     server: SERVER,
     order: 6,
-    attempts: [{ a: A, hostId: HOST, mac: bytes('m'.repeat(32)) }],
+    attempts: [{ a: A, executor: BY_AGENT, mac: bytes('m'.repeat(32)) }],
   },
   query: {
     t: 'query',
@@ -249,11 +256,11 @@ const server: Partial<Samples<ServerToWorkerFrame>> = {
     term: 9,
     server: SERVER,
     order: 6,
-    attempts: [{ a: A, hostId: HOST, mac: bytes('m'.repeat(32)) }],
+    attempts: [{ a: A, executor: BY_AGENT, mac: bytes('m'.repeat(32)) }],
   },
-  watch: { t: 'watch', on: true, attempts: [{ a: A, hostId: HOST }] },
-  ack: { t: 'ack', attempts: [{ a: A, agentId: AGENT, mac: bytes('m'.repeat(32)) }] },
-  'chunk-ack': { t: 'chunk-ack', a: A, agentId: AGENT, stream: 1, seq: 0, mac: bytes('m'.repeat(32)) },
+  watch: { t: 'watch', on: true, attempts: [{ a: A, executor: EXECUTOR }] },
+  ack: { t: 'ack', attempts: [{ a: A, executor: BY_AGENT, mac: bytes('m'.repeat(32)) }] },
+  'chunk-ack': { t: 'chunk-ack', a: A, executor: BY_AGENT, stream: 1, seq: 0, mac: bytes('m'.repeat(32)) },
   time: {
     t: 'time',
     hostId: HOST,
@@ -264,7 +271,7 @@ const server: Partial<Samples<ServerToWorkerFrame>> = {
     mac: bytes('m'.repeat(32)),
   },
   refused: { t: 'refused', hostId: HOST, agentId: AGENT, instance: RUN, code: 'agent-copied', detail: 'why' },
-  fetch: { t: 'fetch', id: 5, hostId: HOST, a: A, stream: 1, offset: 0, length: 9 },
+  fetch: { t: 'fetch', id: 5, executor: EXECUTOR, a: A, stream: 1, offset: 0, length: 9 },
   certificate: { t: 'certificate', id: 1, certificate: 'pem', ca: 'pem', error: 'internal' },
   revoked: { t: 'revoked', agentIds: [AGENT] },
   upgrade: {

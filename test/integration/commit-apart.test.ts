@@ -11,8 +11,8 @@ import {
   type HostId,
   type RunId,
   type ServerId,
-  type WorkerId,
 } from '../../src/base/ids.ts';
+import type { Executor } from '../../src/domain/run/executor.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { RunOwner } from '../../src/loops/run-owner.ts';
@@ -22,7 +22,7 @@ import { NO_FLEET, testApi, type TestApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
 import { plainSpec } from '../support/run-spec.ts';
 
-const WORKER = newId() as string as WorkerId;
+const WORKER = newId<'worker'>();
 const INSTANCE = newId() as string;
 const HOSTS = 9;
 const actor = { kind: 'system', id: 'test', name: 'test' } as const;
@@ -31,7 +31,7 @@ const spec = plainSpec();
 let api: TestApi;
 let owner: RunOwner;
 const agents = new Map<HostId, AgentId>();
-const orders: { runId: RunId; ordinal: number; attempt: number; agentId: AgentId }[] = [];
+const orders: { runId: RunId; ordinal: number; attempt: number; executor: Executor }[] = [];
 const acknowledged = new Set<AttemptId>();
 
 beforeAll(async () => {
@@ -45,10 +45,14 @@ beforeAll(async () => {
     ...NO_FLEET,
     isLinked: () => true,
     takesWork: () => true,
-    locate: (hostId) => ({ workerId: WORKER, agentId: agents.get(hostId)!, instance: INSTANCE, link: 1 }),
+    locate: (hostId) => ({
+      workerId: WORKER,
+      executor: { kind: 'agent', id: agents.get(hostId)! },
+      instance: INSTANCE,
+      link: 1,
+    }),
     assign: ({ runId, targets }) => {
-      for (const { ordinal, attempt, agentId } of targets)
-        orders.push({ runId, ordinal, attempt, agentId: agentId as AgentId });
+      for (const { ordinal, attempt, executor } of targets) orders.push({ runId, ordinal, attempt, executor });
       return true;
     },
     ack: (_workerId, acks) => acks.forEach(({ attempt }) => acknowledged.add(attempt)),
@@ -86,7 +90,7 @@ async function newRun(): Promise<RunId> {
 function tell(id: RunId, reasonOf: (ordinal: number) => string | undefined): AttemptId[] {
   const own = orders.filter(({ runId }) => runId === id);
   const attempts = own.map(({ ordinal, attempt }) => attemptId({ runId: id, task: 0, ordinal, attempt }));
-  const events = own.map(({ ordinal, agentId }, n) => {
+  const events = own.map(({ ordinal, executor }, n) => {
     const reason = reasonOf(ordinal);
     const report: Omit<AgentReport, 't'> = {
       a: attempts[n]!,
@@ -97,7 +101,7 @@ function tell(id: RunId, reasonOf: (ordinal: number) => string | undefined): Att
       stderr: { size: 0, head: 0, tail: 0 },
       ...(reason === undefined ? { exitCode: 0 } : { reason }),
     };
-    return { k: 'report' as const, agentId, report };
+    return { k: 'report' as const, executor, report };
   });
   owner.onEvents(WORKER, events as never);
   return attempts;

@@ -17,6 +17,7 @@ import {
   type TokenId,
   type WorkerId,
 } from '../../src/base/ids.ts';
+import { agentExecutor } from '../../src/domain/run/executor.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import { agentJoin } from '../../src/store/postgres/agent/agent-join.ts';
@@ -272,7 +273,7 @@ async function lifeOfARun(): Promise<void> {
       stream: 1,
       seq: 0,
       bytes: Buffer.from('x'),
-      agentId: hosts[0]!.agentId,
+      executor: agentExecutor(hosts[0]!.agentId),
     },
   ]);
   await ownerCommit(pool, { fence, executions: targets.map((_, i) => finished(id, i)), runs: [], timeline: [] });
@@ -281,7 +282,7 @@ async function lifeOfARun(): Promise<void> {
     executions: [],
     runs: [{ runId: id, to: 'failed', counts: emptyCounts(), finishedAtMs: 2, seq: 4 }],
     timeline: [],
-    lateReports: [{ ...finished(id, 1), from: ['lost'], agentId: hosts[0]!.agentId, receivedAtMs: 3 }],
+    lateReports: [{ ...finished(id, 1), from: ['lost'], executor: agentExecutor(hosts[0]!.agentId), receivedAtMs: 3 }],
   });
   const key = { runId: id, task: 0, ordinal: 1 };
   await run.runFetch(pool, id);
@@ -315,7 +316,7 @@ function started(runId: RunId, ordinal: number): ExecutionChange {
     attempt: 1,
     from: ['waiting'],
     to: 'running',
-    agentId: hosts[0]!.agentId,
+    route: { executor: agentExecutor(hosts[0]!.agentId) },
     dispatchedAtMs: 1,
     startedAtMs: 1,
     seq: 2,

@@ -13,6 +13,7 @@ import {
   type TokenId,
   type WorkerId,
 } from '../../src/base/ids.ts';
+import { agentExecutor } from '../../src/domain/run/executor.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { LinkFleet } from '../../src/fleet/link-fleet.ts';
@@ -210,7 +211,7 @@ describe('the fleet', () => {
       ordinal,
       attempt: 1,
       hostId: newId<'host'>() as HostId,
-      agentId: AGENT,
+      executor: agentExecutor(AGENT),
       watch: false,
     }));
     expect(
@@ -259,7 +260,7 @@ describe('the fleet', () => {
     });
     await linked(good, {});
     await until('the good host to be linked', async () => (await api.store.hostFetch(good.hostId))?.linked);
-    expect(fleet.locate(good.hostId)?.agentId).toBe(good.agentId);
+    expect(fleet.locate(good.hostId)?.executor.id).toBe(good.agentId);
   });
 
   it('shows the live output of an attempt as its own agent tells it, to each watcher until that one leaves', async () => {

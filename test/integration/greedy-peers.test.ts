@@ -13,7 +13,8 @@ import { RunOwner } from '../../src/loops/run-owner.ts';
 import { UpgradeOwner } from '../../src/loops/upgrade-owner.ts';
 import { certificateRequest, newAgentKey } from '../../src/pki/identity.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
-import type { AttemptEvent, ServerToWorkerFrame } from '../../src/protocol/link/worker-v1.ts';
+import type { HeardEvent } from '../../src/fleet/fleet.ts';
+import type { ServerToWorkerFrame } from '../../src/protocol/link/worker-v1.ts';
 import type { Store } from '../../src/store/contract/store.ts';
 import { NO_FLEET, testApi, type TestApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
@@ -152,9 +153,9 @@ describe('an agent that tells again and again', () => {
     });
     await owner.start();
     const worker = newId<'worker'>() as WorkerId;
-    const reportOf = (agentId: string): AttemptEvent => ({
+    const reportOf = (id: string): HeardEvent => ({
       k: 'report',
-      agentId,
+      executor: { kind: 'agent', id },
       report: {
         t: 'report',
         a: `${newRunId(systemClock.nowMs())}.0.0.1`,

@@ -230,15 +230,16 @@ describe('a worker that was taken over', () => {
     const runId = await run('told');
     const a = `${runId}.0.0.1`;
     await orderFor(worker, runId);
-    const { agentId } = agent;
+    const executor = { kind: 'agent', id: agent.agentId } as const;
+    const own = ownOf(worker);
     const report = (exitCode: number): AgentReport => reportOf(a, exitCode);
     const good = agent.session.seal(report(5));
     const altered = agent.session.seal(report(0)).body;
     const said = (...sealed: Sealed[]): WorkerToServerFrame => saidBy(agent, a, sealed);
-    sayAll({ t: 'events', events: [{ k: 'report', agentId, report: report(0) }] });
-    sayAll({ t: 'events', events: [{ k: 'started', a, agentId, atMs: 1, pid: 1 }] });
-    sayAll({ t: 'events', events: [{ k: 'unknown', a, agentId, order: 1 }] });
-    sayAll({ t: 'events', events: [{ k: 'report', agentId: worker.id, report: report(0) }] });
+    sayAll({ t: 'events', events: [{ k: 'report', executor, report: report(0) }] });
+    sayAll({ t: 'events', events: [{ k: 'started', a, executor, atMs: 1, pid: 1 }] });
+    sayAll({ t: 'events', events: [{ k: 'unknown', a, executor, order: 1 }] });
+    sayAll({ t: 'events', events: [{ k: 'report', executor: own, report: report(0) }] });
     sayAll(said({ body: altered, mac: good.mac }));
     sayAll(said({ body: good.body, mac: Buffer.alloc(32) }));
     // An answer to an order that was never given, in the agent's own hand.
@@ -248,6 +249,8 @@ describe('a worker that was taken over', () => {
     sayAll(said(good));
     expect(await settled(runId)).toMatchObject({ state: 'failed', exitCode: 5 });
   });
+
+  const ownOf = ({ id }: HostileWorker) => ({ kind: 'worker', id, engine: 'ssh' }) as const;
 
   it('makes nothing of an order by saying that it has not handed it on', async () => {
     const worker = await attacker('default');
@@ -259,9 +262,10 @@ describe('a worker that was taken over', () => {
     const runId = await run('handed', 0, { startDeadline: '1s', lostAfter: '1s' });
     const a = `${runId}.0.0.1`;
     await orderFor(worker, runId);
+    const own = ownOf(worker);
     // The agent has it, and runs; the worker says that it never had it, and that the agent is gone.
     for (let n = 0; n < 3; n++)
-      sayAll({ t: 'events', events: [{ k: 'undelivered', a, code: 'host-not-linked', agentId: worker.id }] });
+      sayAll({ t: 'events', events: [{ k: 'undelivered', a, code: 'host-not-linked', executor: own }] });
     sayAll({ t: 'events', events: [{ k: 'undelivered', a, code: 'host-not-linked' }] });
     sayAll({ t: 'unlinked', hostId: agent.hostId, agentId: agent.agentId, atMs: 1 });
     expect(await settled(runId)).toMatchObject({ state: 'lost' });

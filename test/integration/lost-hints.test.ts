@@ -1,16 +1,7 @@
 /** What was accepted is carried out, also when every hint of it is lost and when it comes while its run is being read. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import {
-  newId,
-  newRunId,
-  partitionOf,
-  type AgentId,
-  type HostId,
-  type RunId,
-  type ServerId,
-  type WorkerId,
-} from '../../src/base/ids.ts';
+import { newId, newRunId, partitionOf, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { RunOwner } from '../../src/loops/run-owner.ts';
@@ -24,8 +15,8 @@ import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 import { plainSpec } from '../support/run-spec.ts';
 
-const WORKER = newId() as string as WorkerId;
-const AGENT = newId() as string as AgentId;
+const WORKER = newId<'worker'>();
+const AGENT = newId<'agent'>();
 const INSTANCE = newId() as string;
 const actor = { kind: 'token', id: 't', name: 'tester' } as const;
 const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: {} };
@@ -61,7 +52,8 @@ async function ownerWith(changed: Partial<Store>, lookMs?: number): Promise<void
     ...NO_FLEET,
     isLinked: () => true,
     takesWork: () => true,
-    locate: () => (isLinked ? { workerId: WORKER, agentId: AGENT, instance: INSTANCE, link: 1 } : undefined),
+    locate: () =>
+      isLinked ? { workerId: WORKER, executor: { kind: 'agent', id: AGENT }, instance: INSTANCE, link: 1 } : undefined,
     assign: ({ runId, targets }) => assigned.push({ runId, attempt: targets[0]!.attempt }) > 0,
   };
   owner = new RunOwner({

@@ -11,6 +11,7 @@ import {
   type RunId,
   type ServerId,
 } from '../../src/base/ids.ts';
+import { agentExecutor } from '../../src/domain/run/executor.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { ChunkWriter } from '../../src/loops/chunk-writer.ts';
@@ -49,7 +50,14 @@ beforeAll(async () => {
     { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: 'test', detail: {} },
   );
   await commit(
-    agents.map((agentId, ordinal) => change(ordinal, { from: ['waiting'], to: 'running', agentId, startedAtMs: 1 })),
+    agents.map((agentId, ordinal) =>
+      change(ordinal, {
+        from: ['waiting'],
+        to: 'running',
+        route: { executor: agentExecutor(agentId) },
+        startedAtMs: 1,
+      }),
+    ),
   );
 });
 afterAll(() => api.close());
@@ -69,7 +77,7 @@ function piece(ordinal: number, more: Partial<OutputChunk> = {}): OutputChunk {
     stream: 1,
     seq: 0,
     bytes: Buffer.from('x'),
-    agentId: agents[ordinal]!,
+    executor: agentExecutor(agents[ordinal]!),
     ...more,
   };
 }
@@ -80,9 +88,9 @@ async function kept(ordinal: number, attempt = 1): Promise<string | undefined> {
 
 describe('a piece of output', () => {
   it.each<[string, () => Partial<OutputChunk>]>([
-    ["of another agent's attempt", () => ({ agentId: agents[1]! })],
+    ["of another agent's attempt", () => ({ executor: agentExecutor(agents[1]!) })],
     ['of an attempt that has not begun', () => ({ attempt: 2 })],
-    ['of a host that the run has not', () => ({ ordinal: 99, agentId: agents[0]! })],
+    ['of a host that the run has not', () => ({ ordinal: 99, executor: agentExecutor(agents[0]!) })],
     ['of a run that does not exist', () => ({ runId: newRunId(systemClock.nowMs()) })],
   ])('%s belongs to nobody, and nothing of it is kept', async (_what, odd) => {
     const chunks = [piece(0, { seq: 7 }), piece(0, { seq: 8, ...odd() })];
@@ -94,7 +102,7 @@ describe('a piece of output', () => {
     const writer = new ChunkWriter({
       log: silentLog,
       write: (chunks) => api.store.outputChunkWrite(fence, chunks),
-      written: (_worker, _agent, { ordinal }) => void written.push(ordinal),
+      written: (_worker, { ordinal }) => void written.push(ordinal),
     });
     const worker = newId<'worker'>() as never;
     for (const one of [piece(1), piece(0, { seq: 2 ** 40 }), piece(2, { bytes: Buffer.from('third') })])

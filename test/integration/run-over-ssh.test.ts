@@ -1,4 +1,5 @@
 /** One run, either way in: hosts with an agent and hosts without one, real sshd, and the processes between killed. */
+import { executorName } from '../../src/domain/run/executor.ts';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +25,7 @@ interface Result {
   executions: {
     host: string;
     state: string;
-    via?: string;
+    executor: { kind: 'agent' | 'worker'; id: string; engine?: 'ssh' } | null;
     reason?: string;
     detail?: string;
     exitCode?: number;
@@ -85,7 +86,10 @@ requiring('sshd', 'root').describe('a run over SSH', () => {
       run: { state },
       executions,
     } = await run('-t', 'all', '--', 'sh', '-c', 'printf %s "$DROVER_HOST"');
-    expect([state, executions.map(({ host, via, state: how, stdout }) => [host, via, how, stdout])]).toEqual([
+    expect([
+      state,
+      executions.map(({ host, executor, state: how, stdout }) => [host, executorName(executor!), how, stdout]),
+    ]).toEqual([
       'succeeded',
       [
         ['box-1', 'ssh', 'succeeded', 'box-1'],
@@ -135,8 +139,8 @@ requiring('sshd', 'root').describe('a run over SSH', () => {
       const script = String.raw`printf 'caf\303\251 caf\351\0x\n'`;
       const exact = Buffer.from('caf\xc3\xa9 caf\xe9\0x\n', 'latin1').toString('base64');
       expect((await both('--', script)).executions).toMatchObject([
-        { host: 'box-1', via: 'ssh', stdout: exact, stdoutEncoding: 'base64' },
-        { host: 'local-1', via: 'agent', stdout: exact, stdoutEncoding: 'base64' },
+        { host: 'box-1', executor: { kind: 'worker', engine: 'ssh' }, stdout: exact, stdoutEncoding: 'base64' },
+        { host: 'local-1', executor: { kind: 'agent' }, stdout: exact, stdoutEncoding: 'base64' },
       ]);
       expect(await ok('run', '-t', 'box-1 or local-1', '--', script)).toMatch(/^café caf\ufffd\0x$/m);
     });
@@ -188,7 +192,11 @@ requiring('sshd', 'root').describe('a run over SSH', () => {
     await until('the script to begin', () => existsSync(file('once')));
     for (const pid of pidsOf(dataDir, 'worker')) process.kill(pid, 'SIGKILL');
     writeFileSync(file('gate'), '');
-    expect(await ended(id)).toMatchObject({ state: 'failed', exitCode: 3, via: 'ssh' });
+    expect(await ended(id)).toMatchObject({
+      state: 'failed',
+      exitCode: 3,
+      executor: { kind: 'worker', engine: 'ssh' },
+    });
     expect(await ok('runs', 'output', id, '--host', 'box-1', '--raw')).toBe('one ******\ntwo ******\n');
     expect(readFileSync(file('once'), 'utf8')).toBe('x\n');
   });

@@ -9,7 +9,6 @@ import {
   type HostId,
   type RunId,
   type ServerId,
-  type WorkerId,
 } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Assignment, Fleet } from '../../src/fleet/fleet.ts';
@@ -25,7 +24,7 @@ import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 import { plainSpec } from '../support/run-spec.ts';
 
-const WORKER = newId() as string as WorkerId;
+const WORKER = newId<'worker'>();
 const INSTANCE = newId() as string;
 const actor = { kind: 'token', id: 't', name: 'tester' } as const;
 const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: {} };
@@ -61,7 +60,7 @@ describe('a run that is written with its first step', () => {
       takesWork: () => true,
       locate(hostId) {
         const agentId = linked.get(hostId);
-        return agentId && { workerId: WORKER, agentId, instance: INSTANCE, link: 1 };
+        return agentId && { workerId: WORKER, executor: { kind: 'agent', id: agentId }, instance: INSTANCE, link: 1 };
       },
       assign: (assignment) => sent.push(assignment) > 0,
     };
@@ -124,7 +123,7 @@ describe('a run that is written with its first step', () => {
     return { id, run, hostIds, written: plan?.written };
   }
   const placesOf = async (id: RunId): Promise<unknown[]> =>
-    (await store.executionList(id, {}, { limit: 10 })).items.map(({ state, agentId }) => [state, agentId]);
+    (await store.executionList(id, {}, { limit: 10 })).items.map(({ state, route }) => [state, route?.executor.id]);
 
   it('has those hosts dispatched that have a way, tells so, and sends nothing before it is written', async () => {
     const { id, run, hostIds, written } = await create(3, 2);
@@ -147,7 +146,7 @@ describe('a run that is written with its first step', () => {
     linked.set(hostIds[2]!, newId<'agent'>() as AgentId);
     owner.onLinked(hostIds[2]!, {
       workerId: WORKER,
-      agentId: linked.get(hostIds[2]!)!,
+      executor: { kind: 'agent', id: linked.get(hostIds[2]!)! },
       link: 1,
       instance: INSTANCE,
     });
@@ -180,7 +179,9 @@ describe('a run that is written with its first step', () => {
     await database.query('UPDATE partition SET owner = NULL, term = term + 1 WHERE id = $1', [partitionOf(id)]);
     isTrusted = true;
     await until('it to be sent', () => sent.length > 0);
-    expect(sent.map(({ runId, targets }) => [runId, targets.map(({ agentId }) => agentId)])).toEqual([[id, [first]]]);
+    expect(sent.map(({ runId, targets }) => [runId, targets.map(({ executor }) => executor.id)])).toEqual([
+      [id, [first]],
+    ]);
   });
 
   it('is sent once when it was read by the hint before its writer said so', async () => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, partitionOf, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
+import { agentExecutor } from '../../src/domain/run/executor.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import type { NewRun } from '../../src/store/contract/run.ts';
 import { testApi, type TestApi } from '../support/api.ts';
@@ -77,7 +78,12 @@ describe('runs that are created at once', () => {
     const { term } = owned.find(({ id }) => id === run.partition)!;
     const dispatched = (id: RunId, termHeld: number): NewRun['dispatch'] => ({
       fence: { partition: run.partition, term: termHeld, serverId },
-      executions: [{ ordinal: 0, agentId: newId<'agent'>(), workerId: newId<'worker'>() }],
+      executions: [
+        {
+          ordinal: 0,
+          route: { executor: agentExecutor(newId<'agent'>()), workerId: newId<'worker'>() },
+        },
+      ],
       dispatchedAtMs: 3,
       run: { runId: id, to: 'running', counts: { ...emptyCounts(), dispatched: 1 }, seq: 2, startedAtMs: 3 },
       timeline: [],

@@ -92,9 +92,9 @@ requiring('sshd').describe('a host without an agent, of two workers', () => {
 
   it('has each attempt once and told once when the first is killed, its run is taken over, and it comes back', async () => {
     const [patient, hasty] = [await running('10m'), await running('1s')];
-    const first = (await executionOf(patient)).workerId!;
-    expect((await executionOf(hasty)).workerId).toBe(first);
-    const { name } = (await cluster.store.workerList()).find((worker) => worker.id === first)!;
+    const first = (await executionOf(patient)).route!;
+    expect((await executionOf(hasty)).route).toEqual(first);
+    const { name } = (await cluster.store.workerList()).find((worker) => worker.id === first.workerId)!;
     const worker = cluster.workers[Number(name.slice('worker-'.length)) - 1]!;
     await worker.kill();
     for (const id of [patient, hasty]) letGo(id);
@@ -106,8 +106,8 @@ requiring('sshd').describe('a host without an agent, of two workers', () => {
       const execution = await executionOf(hasty);
       return execution.attempt === 2 && execution.state === 'failed' && execution;
     });
-    expect([again.exitCode, again.workerId === first]).toEqual([3, false]);
-    expect(await executionOf(patient)).toMatchObject({ state: 'running', attempt: 1, workerId: first });
+    expect([again.exitCode, again.route?.workerId === first.workerId]).toEqual([3, false]);
+    expect(await executionOf(patient)).toMatchObject({ state: 'running', attempt: 1, route: first });
 
     // What the worker joined by is gone as well: it finds the other server by itself.
     expect(await ownerOf(patient)).toBe(cluster.servers[0]);
@@ -118,7 +118,7 @@ requiring('sshd').describe('a host without an agent, of two workers', () => {
       state: 'failed',
       exitCode: 3,
       attempt: 1,
-      workerId: first,
+      route: first,
       settledLate: false,
     });
     const shown = async () => (await api.get(`/api/v1/runs/${hasty}/executions/0/0`)).body as { history?: object[] };

@@ -1,23 +1,15 @@
 /** Reports of runs that the database does not know: let go where that is certain, and only there. */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import {
-  attemptId,
-  newId,
-  newRunId,
-  type AgentId,
-  type AttemptId,
-  type RunId,
-  type ServerId,
-  type WorkerId,
-} from '../../src/base/ids.ts';
+import { attemptId, newId, newRunId, type AttemptId, type RunId, type ServerId } from '../../src/base/ids.ts';
 import type { Log } from '../../src/base/log.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { RunOwner } from '../../src/loops/run-owner.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
-import type { AttemptEvent } from '../../src/protocol/link/worker-v1.ts';
+import { agentExecutor } from '../../src/domain/run/executor.ts';
+import type { HeardEvent } from '../../src/fleet/fleet.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import type { RunSeed } from '../../src/store/contract/owner-commit.ts';
 import type { Store } from '../../src/store/contract/store.ts';
@@ -28,8 +20,8 @@ import { testAuditKey } from '../support/audit-key.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 
-const WORKER = newId() as string as WorkerId;
-const AGENT = newId() as string as AgentId;
+const WORKER = newId<'worker'>();
+const AGENT = newId<'agent'>();
 const NOTHING = { size: 0, head: 0, tail: 0 };
 
 let database: TestDatabase;
@@ -88,10 +80,10 @@ async function ownerWith(more: { runSeed?: Store['runSeed']; isLeaseTrusted?: ()
 
 const attemptOf = (runId = newRunId(systemClock.nowMs()), ordinal = 0): AttemptId =>
   attemptId({ runId, task: 0, ordinal, attempt: 1 });
-const reportOf = (attempt: AttemptId): AttemptEvent =>
+const reportOf = (attempt: AttemptId): HeardEvent =>
   ({
     k: 'report',
-    agentId: AGENT,
+    executor: agentExecutor(AGENT),
     report: {
       t: 'report',
       a: attempt,
@@ -102,14 +94,14 @@ const reportOf = (attempt: AttemptId): AttemptEvent =>
       stdout: NOTHING,
       stderr: NOTHING,
     },
-  }) as unknown as AttemptEvent;
+  }) as unknown as HeardEvent;
 
 it('are let go, with those whose large output would have come first; told once for each run, and counted', async () => {
   const world = await ownerWith({});
   const runId = newRunId(systemClock.nowMs());
   const [first, second, large] = [attemptOf(runId, 0), attemptOf(runId, 1), attemptOf()];
   owner.onEvents(WORKER, [reportOf(first), reportOf(second)]);
-  owner.onChunk(WORKER, { attempt: large, agentId: AGENT, stream: 1, seq: 0, bytes: Buffer.from('x') });
+  owner.onChunk(WORKER, { attempt: large, executor: agentExecutor(AGENT), stream: 1, seq: 0, bytes: Buffer.from('x') });
   await until('all to be let go', () => world.acked.length === 3);
   expect(new Set(world.acked)).toEqual(new Set([first, second, large]));
   expect(world.warned.filter((line) => line.includes('does not know'))).toHaveLength(2);

@@ -9,7 +9,7 @@ import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/ag
 import type { AgentFrame, WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
 import { root } from '../support/source-tree.ts';
 import { until } from '../support/until.ts';
-import { runIn, WorkerRig } from '../support/worker-rig.ts';
+import { executorOf, runIn, WorkerRig } from '../support/worker-rig.ts';
 
 const RECORDED_ATTEMPT = '01936f2e-0000-7000-8000-000000000000.0.7.1';
 const recorded = JSON.parse(readFileSync(join(root, 'test/fixtures/links/v1/agent-to-worker.json'), 'utf8')) as Record<
@@ -34,7 +34,7 @@ describe('versions that differ', () => {
     expect(await rig.server.told(RECORDED_ATTEMPT, 'accepted')).toEqual({
       k: 'accepted',
       a: RECORDED_ATTEMPT,
-      agentId: old.agentId,
+      executor: executorOf(old),
     });
     expect(await rig.server.told(RECORDED_ATTEMPT, 'started')).toMatchObject({ pid: 42, atMs: 1_700_000_000_000 });
     expect((await rig.server.told(RECORDED_ATTEMPT, 'report')).report).toMatchObject({

@@ -6,7 +6,7 @@ import { limits } from '../../src/base/limits.ts';
 import { encodeFrame } from '../../src/link/codec.ts';
 import { proxyTo } from '../support/ssh-proxy.ts';
 import { until } from '../support/until.ts';
-import { helloOf, runIn, specOf, WorkerRig } from '../support/worker-rig.ts';
+import { executorOf, helloOf, runIn, specOf, WorkerRig } from '../support/worker-rig.ts';
 
 let rig: WorkerRig;
 
@@ -31,7 +31,7 @@ describe('large output', () => {
       most = Math.max(most, ++unacknowledged);
       setImmediate(() => {
         unacknowledged--;
-        rig.server.send({ t: 'chunk-ack', a: frame.a, agentId: frame.agentId, stream: frame.stream, seq: frame.seq });
+        rig.server.send({ t: 'chunk-ack', a: frame.a, executor: frame.executor, stream: frame.stream, seq: frame.seq });
       });
     };
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
@@ -62,7 +62,7 @@ describe('large output', () => {
         cut = true;
         rig.agentsListening.connections.at(-1)!.destroy();
       } else
-        rig.server.send({ t: 'chunk-ack', a: frame.a, agentId: frame.agentId, stream: frame.stream, seq: frame.seq });
+        rig.server.send({ t: 'chunk-ack', a: frame.a, executor: frame.executor, stream: frame.stream, seq: frame.seq });
     };
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
     await rig.server.told(a, 'report');
@@ -80,7 +80,7 @@ describe('large output', () => {
       if (frame.t !== 'chunk') return;
       if (frame.seq === 1 && !pieces.has(1)) proxy.mute(true);
       pieces.set(frame.seq, Buffer.from(frame.bytes));
-      rig.server.send({ t: 'chunk-ack', a: frame.a, agentId: frame.agentId, stream: frame.stream, seq: frame.seq });
+      rig.server.send({ t: 'chunk-ack', a: frame.a, executor: frame.executor, stream: frame.stream, seq: frame.seq });
     };
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
@@ -93,7 +93,7 @@ describe('large output', () => {
     const { report } = await rig.server.told(a, 'report');
     expect([report.exitCode, report.stdout.size]).toEqual([4, output.length]);
     expect(Buffer.concat([0, 1, 2, 3].map((seq) => pieces.get(seq)!)).equals(output)).toBe(true);
-    rig.server.send({ t: 'ack', attempts: [{ a, agentId: agent.agentId }] });
+    rig.server.send({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
     await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
     expect(agent.driver.effects).toEqual([a]);
     await proxy.stop();
@@ -104,14 +104,22 @@ describe('large output', () => {
     agent.driver.onStart = () => ({ stdout: Buffer.from('0123456789') });
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
     await rig.server.told(a, 'report');
-    rig.server.send({ t: 'fetch', id: 70, hostId: agent.hostId, a, stream: 1, offset: 4, length: 3 });
+    rig.server.send({ t: 'fetch', id: 70, executor: executorOf(agent), a, stream: 1, offset: 4, length: 3 });
     expect(await rig.server.frame('data', (frame) => frame.id === 70)).toMatchObject({ size: 10, eof: false });
-    rig.server.send({ t: 'fetch', id: 71, hostId: newId(), a, stream: 1, offset: 0, length: 3 });
+    rig.server.send({
+      t: 'fetch',
+      id: 71,
+      executor: { kind: 'agent', id: newId() },
+      a,
+      stream: 1,
+      offset: 0,
+      length: 3,
+    });
     expect(await rig.server.frame('data', (frame) => frame.id === 71)).toMatchObject({ error: 'host-not-linked' });
     rig.server.send({
       t: 'fetch',
       id: 72,
-      hostId: agent.hostId,
+      executor: executorOf(agent),
       a: attemptId({ runId: runIn(1), task: 0, ordinal: 0, attempt: 1 }),
       stream: 1,
       offset: 0,
@@ -128,13 +136,13 @@ describe('large output', () => {
     await until('the agent to be watched', () => agent.driver.watched.has(a));
     agent.driver.events.output(a, 1, 0, Buffer.from('live'), 0);
     expect(Buffer.from((await rig.server.frame('output')).bytes).toString()).toBe('live');
-    second.send({ t: 'watch', on: true, attempts: [{ a, hostId: agent.hostId }] });
+    second.send({ t: 'watch', on: true, attempts: [{ a, executor: executorOf(agent) }] });
     await second.echoed(agent);
-    rig.server.send({ t: 'watch', on: false, attempts: [{ a, hostId: agent.hostId }] });
+    rig.server.send({ t: 'watch', on: false, attempts: [{ a, executor: executorOf(agent) }] });
     await rig.server.echoed(agent);
     agent.driver.events.output(a, 1, 4, Buffer.from('more'), 7);
     expect(await second.frame('output')).toMatchObject({ offset: 4, skipped: 7 });
-    second.send({ t: 'watch', on: false, attempts: [{ a, hostId: agent.hostId }] });
+    second.send({ t: 'watch', on: false, attempts: [{ a, executor: executorOf(agent) }] });
     await until('the agent to stop showing', () => !agent.driver.watched.has(a));
     expect(rig.server.frames.filter((frame) => frame.t === 'output')).toHaveLength(1);
   });
@@ -217,12 +225,12 @@ describe('an agent', () => {
     };
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
     await rig.server.told(a, 'report');
-    rig.server.send({ t: 'ack', attempts: [{ a, agentId: agent.agentId }] });
+    rig.server.send({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
     await until(
       'the report to come again',
       () => rig.server.eventsOf(a).filter((event) => event.k === 'report').length >= 2,
     );
-    rig.server.send({ t: 'ack', attempts: [{ a, agentId: agent.agentId }] });
+    rig.server.send({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
     await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
   });
 
@@ -239,7 +247,7 @@ describe('an agent', () => {
     rig.server.send({
       t: 'fetch',
       id: 80,
-      hostId: agent.hostId,
+      executor: executorOf(agent),
       a: attemptId({ runId: runIn(1), task: 0, ordinal: 0, attempt: 1 }),
       stream: 1,
       offset: 0,
@@ -265,7 +273,7 @@ describe('an agent', () => {
       'the report to come twice',
       () => rig.server.eventsOf(a).filter((event) => event.k === 'report').length >= 2,
     );
-    rig.server.send({ t: 'ack', attempts: [{ a, agentId: agent.agentId }] });
+    rig.server.send({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
     await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
   });
 

@@ -1,6 +1,7 @@
 /** What a worker has to do: over its agents and by itself over SSH, how much at once, in which order, and what becomes of it when the worker is drained. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { newId, type AttemptId } from '../../src/base/ids.ts';
+import type { NamedExecutor } from '../../src/domain/run/executor.ts';
 import { until } from '../support/until.ts';
 import { runIn, WorkerRig } from '../support/worker-rig.ts';
 
@@ -9,7 +10,8 @@ let rig: WorkerRig;
 afterEach(() => rig.end());
 
 /** A host that the worker reaches by itself. */
-const overSsh = (): { agentId: string; hostId: string } => ({ agentId: rig.workerIdentity.id, hostId: newId() });
+const self = (): NamedExecutor => ({ kind: 'worker', id: rig.workerIdentity.id, engine: 'ssh' });
+const overSsh = (): { executor: NamedExecutor; hostId: string } => ({ executor: self(), hostId: newId() });
 
 describe('an order over SSH', () => {
   it('is carried out by the worker, with the host and the account it is for, and told as an agent would tell it', async () => {
@@ -19,11 +21,11 @@ describe('an order over SSH', () => {
     const host = overSsh();
     const [a] = rig.server.assign(runIn(1), [host], { accountId: ACCOUNT }) as [AttemptId];
     expect(await rig.server.told(a, 'report')).toMatchObject({
-      agentId: rig.workerIdentity.id,
+      executor: self(),
       report: { exitCode: 3, stdout: { inline: Buffer.from('over ssh') } },
     });
     expect(rig.ssh.targets.get(a)).toEqual({ hostId: host.hostId, accountId: ACCOUNT });
-    rig.server.send({ t: 'ack', attempts: [{ a, agentId: rig.workerIdentity.id }] });
+    rig.server.send({ t: 'ack', attempts: [{ a, executor: self() }] });
     await until('the worker to forget', () => rig.ssh.stateOf(a) === 'settled');
   });
 
@@ -31,18 +33,18 @@ describe('an order over SSH', () => {
     rig = await WorkerRig.create();
     const agent = await rig.agent();
     rig.ssh.onStart = () => undefined;
-    const [a] = rig.server.assign(runIn(1), [{ agentId: rig.workerIdentity.id, hostId: agent.hostId }], {
+    const [a] = rig.server.assign(runIn(1), [{ executor: self(), hostId: agent.hostId }], {
       watch: true,
     }) as [AttemptId];
     await rig.server.told(a, 'started');
     expect(agent.driver.effects).toEqual([]);
     rig.ssh.events.output(a, 1, 0, Buffer.from('live'), 0);
     expect(Buffer.from((await rig.server.frame('output')).bytes).toString()).toBe('live');
-    rig.server.send({ t: 'query', partition: 1, term: 1, attempts: [{ a, hostId: agent.hostId, ssh: true }] });
+    rig.server.send({ t: 'query', partition: 1, term: 1, attempts: [{ a, executor: self() }] });
     await until('the answer', () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2);
-    rig.server.send({ t: 'cancel', partition: 1, term: 1, attempts: [{ a, hostId: agent.hostId, ssh: true }] });
+    rig.server.send({ t: 'cancel', partition: 1, term: 1, attempts: [{ a, executor: self() }] });
     expect((await rig.server.told(a, 'report')).report.outcome).toBe('cancelled');
-    rig.server.send({ t: 'fetch', id: 5, hostId: agent.hostId, ssh: true, a, stream: 1, offset: 0, length: 1 });
+    rig.server.send({ t: 'fetch', id: 5, executor: self(), a, stream: 1, offset: 0, length: 1 });
     expect(await rig.server.frame('data', (frame) => frame.id === 5)).toMatchObject({ size: 0, eof: true });
   });
 
@@ -105,7 +107,7 @@ describe('a lane', () => {
     expect(rig.ssh.effects).toEqual([first, second]);
     // The same order again is no second order.
     rig.server.assign(run, [overSsh(), overSsh(), overSsh(), overSsh()]);
-    rig.server.send({ t: 'cancel', partition: 1, term: 1, attempts: [{ a: third, hostId: HOST, ssh: true }] });
+    rig.server.send({ t: 'cancel', partition: 1, term: 1, attempts: [{ a: third, executor: self() }] });
     await rig.server.told(third, 'unknown');
     rig.ssh.finish(first);
     await rig.server.told(fourth, 'started');

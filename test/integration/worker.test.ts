@@ -2,8 +2,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { attemptId, newId, type AttemptId } from '../../src/base/ids.ts';
+import type { NamedExecutor } from '../../src/domain/run/executor.ts';
 import { until } from '../support/until.ts';
-import { runIn, WorkerRig } from '../support/worker-rig.ts';
+import { executorOf, runIn, WorkerRig } from '../support/worker-rig.ts';
 
 let rig: WorkerRig;
 
@@ -19,7 +20,7 @@ describe('an order', () => {
     const { report } = await rig.server.told(a, 'report');
     expect(report).toMatchObject({ outcome: 'exited', exitCode: 0 });
     expect(rig.server.eventsOf(a).map((event) => event.k)).toEqual(['report']);
-    rig.server.send({ t: 'ack', attempts: [{ a, agentId: agent.agentId }] });
+    rig.server.send({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
     await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
   });
 
@@ -56,12 +57,12 @@ describe('an order', () => {
       rig.server.sendUnsigned({
         t: 'cancel',
         ...mark,
-        attempts: [{ a, hostId: agent.hostId, ...(mac ? { mac } : {}) }],
+        attempts: [{ a, executor: executorOf(agent), ...(mac ? { mac } : {}) }],
       });
     await rig.server.echoed(agent);
     agent.driver.finish(a, { exitCode: 5 });
     expect((await rig.server.told(a, 'report')).report).toMatchObject({ outcome: 'exited', exitCode: 5 });
-    rig.server.sendUnsigned({ t: 'ack', attempts: [{ a, agentId: agent.agentId }] });
+    rig.server.sendUnsigned({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
     await rig.server.echoed(agent);
     expect(agent.driver.stateOf(a)).toBe('finished');
   });
@@ -84,7 +85,7 @@ describe('an order', () => {
     await agent.driver.forget([a]);
     agent.driver.settled.clear();
     rig.server.send(order);
-    expect(await rig.server.told(a, 'undelivered')).toMatchObject({ code: 'agent-busy', agentId: agent.agentId });
+    expect(await rig.server.told(a, 'undelivered')).toMatchObject({ code: 'agent-busy', executor: executorOf(agent) });
     expect(agent.driver.effects).toEqual([a]);
   });
 
@@ -110,7 +111,7 @@ describe('an order', () => {
       ...kept,
       targets: kept.targets.map((target) => ({ ...target, ...placeOf(agent) })),
     };
-    rig.server.send({ t: 'query', partition: 1, term: 1, attempts: [{ a, hostId: agent.hostId }] });
+    rig.server.send({ t: 'query', partition: 1, term: 1, attempts: [{ a, executor: executorOf(agent) }] });
     await rig.server.told(a, 'unknown');
     rig.server.send(held);
     await rig.server.echoed(agent);
@@ -131,7 +132,12 @@ describe('an order', () => {
       'the start to be told again',
       () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2,
     );
-    expect(rig.server.eventsOf(a).at(-1)).toMatchObject({ k: 'started', agentId: agent.agentId, pid: 4242, atMs: 1 });
+    expect(rig.server.eventsOf(a).at(-1)).toMatchObject({
+      k: 'started',
+      executor: executorOf(agent),
+      pid: 4242,
+      atMs: 1,
+    });
     expect(agent.driver.effects).toEqual([a]);
   });
 
@@ -180,7 +186,7 @@ describe('an order', () => {
       'the report to come again',
       () => rig.server.eventsOf(a).filter((event) => event.k === 'report').length >= 2,
     );
-    rig.server.send({ t: 'ack', attempts: [{ a, agentId: agent.agentId }] });
+    rig.server.send({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
     await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
     rig.server.assign(runId, [agent]);
     // A marker behind the replay: when it is through, so is the replay.
@@ -239,8 +245,8 @@ describe('a question', () => {
       partition: 6,
       term: 1,
       attempts: [
-        { a: never, hostId: agent.hostId },
-        { a, hostId: agent.hostId },
+        { a: never, executor: executorOf(agent) },
+        { a, executor: executorOf(agent) },
       ],
     });
     await rig.server.told(never, 'unknown');
@@ -251,7 +257,7 @@ describe('a question', () => {
 
   it('about an attempt of a host that is away is told as undelivered', async () => {
     const a = attemptId({ runId: runIn(6), task: 0, ordinal: 0, attempt: 1 });
-    rig.server.send({ t: 'query', partition: 6, term: 1, attempts: [{ a, hostId: newId() }] });
+    rig.server.send({ t: 'query', partition: 6, term: 1, attempts: [{ a, executor: { kind: 'agent', id: newId() } }] });
     await rig.server.told(a, 'undelivered');
   });
 });
@@ -269,8 +275,8 @@ describe('a cancellation', () => {
       partition: 6,
       term: 1,
       attempts: [
-        { a, hostId: agent.hostId },
-        { a: never, hostId: agent.hostId },
+        { a, executor: executorOf(agent) },
+        { a: never, executor: executorOf(agent) },
       ],
     });
     expect((await rig.server.told(a, 'report')).report.outcome).toBe('cancelled');
@@ -283,7 +289,7 @@ describe('a cancellation', () => {
     const many = Array.from({ length: 2_000 }, () => agent);
     const ids = rig.server.assign(runId, many);
     const last = ids.at(-1)!;
-    rig.server.send({ t: 'cancel', partition: 6, term: 1, attempts: [{ a: last, hostId: agent.hostId }] });
+    rig.server.send({ t: 'cancel', partition: 6, term: 1, attempts: [{ a: last, executor: executorOf(agent) }] });
     await rig.server.told(ids.at(-2)!, 'report');
     const [marker] = rig.server.assign(runIn(6), [agent]) as [AttemptId];
     await rig.server.told(marker, 'report');
@@ -330,7 +336,7 @@ describe('two servers', () => {
     await second.echoed(agent);
     const [a] = second.assign(runIn(9), [agent], { term: 2 }) as [AttemptId];
     await second.told(a, 'started');
-    rig.server.send({ t: 'cancel', partition: 9, term: 1, attempts: [{ a, hostId: agent.hostId }] });
+    rig.server.send({ t: 'cancel', partition: 9, term: 1, attempts: [{ a, executor: executorOf(agent) }] });
     await rig.server.echoed(agent);
     expect(agent.driver.stateOf(a)).toBe('running');
   });
@@ -382,6 +388,6 @@ function shifted(byMs: number): Clock {
   return { ...systemClock, nowMs: () => systemClock.nowMs() + byMs };
 }
 
-function placeOf({ agentId, hostId }: { agentId: string; hostId: string }): { agentId: string; hostId: string } {
-  return { agentId, hostId };
+function placeOf(agent: { agentId: string; hostId: string }): { executor: NamedExecutor; hostId: string } {
+  return { executor: executorOf(agent), hostId: agent.hostId };
 }

@@ -81,7 +81,7 @@ export class Checks implements StoreWatcher {
     const found = this.#find(attempt);
     if (!found) return this.#sim.violate(`${attempt} has its effect and is nowhere written`);
     const { row, isHistory } = found;
-    if (row.agentId === undefined || NOT_TO_BEGIN.includes(row.state))
+    if (row.route === undefined || NOT_TO_BEGIN.includes(row.state))
       this.#sim.violate(`${attempt} has its effect while it is written as ${row.state}${isHistory ? ' and over' : ''}`);
   }
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { systemClock } from '../../src/base/clock.ts';
 import { attemptId, newRunId, partitionOf, type AttemptId, type RunId, type WorkerId } from '../../src/base/ids.ts';
+import type { NamedExecutor } from '../../src/domain/run/executor.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Link } from '../../src/link/link.ts';
 import { AgentSessions } from '../../src/fleet/agent-sessions.ts';
@@ -11,6 +12,7 @@ import {
   attemptMessage,
   chunkAckMessage,
   startMessage,
+  type Marked,
   type Sealed,
 } from '../../src/protocol/link/session.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
@@ -27,6 +29,10 @@ import { until } from './until.ts';
 
 export const masterKey = createMasterKey(Buffer.alloc(32, 7));
 const VALID_MS = 60_000;
+
+export function executorOf({ agentId }: { readonly agentId: string }): NamedExecutor {
+  return { kind: 'agent', id: agentId };
+}
 
 /** A run of a chosen partition: the last byte of the id decides. */
 export function runIn(partition: number): RunId {
@@ -107,7 +113,10 @@ export class PlayedServer {
     } else if (frame.t === 'said' || frame.t === 'data-said') {
       const said = open(frame.agentId, frame);
       if (said)
-        this.#push({ ...said, ...(frame.t === 'said' ? { agentId: frame.agentId } : { id: frame.id }) } as never);
+        this.#push({
+          ...said,
+          ...(frame.t === 'said' ? { agentId: frame.agentId, executor: executorOf(frame) } : { id: frame.id }),
+        } as never);
     } else if (frame.t === 'events')
       for (const event of frame.events) {
         const session = event.k === 'said' ? this.sessions.of(event.agentId) : undefined;
@@ -137,29 +146,33 @@ export class PlayedServer {
   }
 
   #signed(frame: ServerToWorkerFrame | Unsigned): ServerToWorkerFrame {
-    const { sessions } = this;
     if (frame.t === 'ack')
       return {
         ...frame,
-        attempts: frame.attempts.map(({ a, agentId }) => {
-          const mac = sessions.sign(agentId, ({ instance }) => ackMessage(agentId, instance, a));
-          return { a, agentId, ...(mac ? { mac } : {}) };
-        }),
+        attempts: frame.attempts.map((ack) => ({
+          ...ack,
+          ...this.#macOf(ack.executor, (agentId, instance) => ackMessage(agentId, instance, ack.a)),
+        })),
       };
-    if (frame.t === 'chunk-ack') {
-      const mac = sessions.sign(frame.agentId, ({ instance }) => chunkAckMessage(frame.agentId, instance, frame));
-      return { ...frame, ...(mac ? { mac } : {}) };
-    }
+    if (frame.t === 'chunk-ack')
+      return {
+        ...frame,
+        ...this.#macOf(frame.executor, (agentId, instance) => chunkAckMessage(agentId, instance, frame)),
+      };
     if (frame.t !== 'cancel' && frame.t !== 'query') return frame as ServerToWorkerFrame;
     const mark = { server: this.id, order: ++this.#orders };
-    const attempts = frame.attempts.map((attempt) => {
-      const agentId = this.#agentOf(attempt.hostId);
-      const mac =
-        agentId &&
-        sessions.sign(agentId, ({ instance }) => attemptMessage(frame.t, agentId, instance, attempt.a, mark));
-      return { ...attempt, ...(mac ? { mac } : {}) };
-    });
+    const attempts = frame.attempts.map((attempt) => ({
+      ...attempt,
+      ...this.#macOf(attempt.executor, (agentId, instance) =>
+        attemptMessage(frame.t, agentId, instance, attempt.a, mark),
+      ),
+    }));
     return { ...frame, ...mark, attempts };
+  }
+
+  #macOf({ kind, id }: NamedExecutor, message: (agentId: string, instance: string) => Marked): { mac?: Uint8Array } {
+    const mac = kind === 'agent' ? this.sessions.sign(id, ({ instance }) => message(id, instance)) : undefined;
+    return mac ? { mac } : {};
   }
 
   #agentOf(hostId: string): string | undefined {
@@ -201,12 +214,15 @@ export class PlayedServer {
 
   /** When this comes back, everything that was sent before has been carried out by the worker and has reached the agent. */
   async echoed(agent: { readonly hostId: string }): Promise<void> {
-    await until('the agent to be known', () => this.sessions.of(this.#agentOf(agent.hostId) ?? ''));
+    const agentId = await until('the agent to be known', () => {
+      const known = this.#agentOf(agent.hostId);
+      return known !== undefined && this.sessions.of(known) ? known : undefined;
+    });
     const id = 1_000_000 + this.frames.length;
     this.send({
       t: 'fetch',
       id,
-      hostId: agent.hostId,
+      executor: executorOf({ agentId }),
       a: attemptId({ runId: runIn(0), task: 0, ordinal: 0, attempt: 1 }),
       stream: 1,
       offset: 0,
@@ -215,10 +231,10 @@ export class PlayedServer {
     await this.frame('data', (frame) => frame.id === id);
   }
 
-  /** Signs and sends; the answer is the attempt ids in the order of the agents. */
+  /** Signs and sends; the answer is the attempt ids in the order of the hosts. */
   assign(
     runId: RunId,
-    agents: readonly { agentId: string; hostId: string }[],
+    to: readonly ({ hostId: string } & ({ agentId: string } | { executor: NamedExecutor }))[],
     options: Partial<Pick<ServerAssign, 'term' | 'priority' | 'validUntilMs' | 'accountId'>> & {
       spec?: ExecutionSpec;
       attempt?: number;
@@ -231,7 +247,7 @@ export class PlayedServer {
     const validUntilMs = options.validUntilMs ?? systemClock.nowMs() + VALID_MS;
     const attempt = options.attempt ?? 1;
     const mark = { server: this.id, order: ++this.#orders, validUntilMs };
-    const ids = agents.map((_, ordinal) => attemptId({ runId, task: 0, ordinal, attempt }));
+    const ids = to.map((_, ordinal) => attemptId({ runId, task: 0, ordinal, attempt }));
     this.send({
       t: 'assign',
       runId,
@@ -242,17 +258,19 @@ export class PlayedServer {
       spec,
       ...mark,
       ...(options.accountId ? { accountId: options.accountId } : {}),
-      targets: agents.map(({ agentId, hostId }, ordinal) => ({
-        ordinal,
-        attempt,
-        hostId,
-        agentId,
-        mac:
-          options.mac ??
-          this.sessions.sign(agentId, ({ instance }) => startMessage(agentId, instance, ids[ordinal]!, mark, digest)) ??
-          Buffer.alloc(0),
-        ...(options.watch ? { watch: true } : {}),
-      })),
+      targets: to.map((one, ordinal) => {
+        const executor: NamedExecutor = 'executor' in one ? one.executor : executorOf(one);
+        return {
+          ordinal,
+          attempt,
+          hostId: one.hostId,
+          executor,
+          mac: Buffer.alloc(0),
+          ...this.#macOf(executor, (agentId, instance) => startMessage(agentId, instance, ids[ordinal]!, mark, digest)),
+          ...(options.mac ? { mac: options.mac } : {}),
+          ...(options.watch ? { watch: true } : {}),
+        };
+      }),
     });
     return ids;
   }

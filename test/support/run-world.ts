@@ -13,7 +13,8 @@ import {
   type ExecutionState,
 } from '../../src/domain/run/execution-machine.ts';
 import { failuresTolerated } from '../../src/domain/run/failure-limit.ts';
-import type { AttemptResult, Execution, Location } from '../../src/domain/run/execution.ts';
+import { agentExecutor, type Route, type RouteTaken } from '../../src/domain/run/executor.ts';
+import type { AttemptResult, Execution } from '../../src/domain/run/execution.ts';
 import { RunActor } from '../../src/domain/run/run-actor.ts';
 import { canRunMove, isTerminalRun, runVerdict, type RunState } from '../../src/domain/run/run-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
@@ -28,7 +29,7 @@ interface Row {
   state: ExecutionState;
   attempt: number;
   failures: number;
-  agentId: AgentId | undefined;
+  route: RouteTaken | undefined;
   result: Result | undefined;
   settledLate: boolean;
   dispatchedAtMs: number | undefined;
@@ -110,7 +111,7 @@ export class RunWorld {
       state: 'waiting',
       attempt: 1,
       failures: 0,
-      agentId: undefined,
+      route: undefined,
       result: undefined,
       settledLate: false,
       dispatchedAtMs: undefined,
@@ -148,7 +149,7 @@ export class RunWorld {
         hostName: row.hostId,
         state: row.state,
         failuresInRound: row.failures,
-        ...(row.agentId === undefined ? {} : { agentId: row.agentId }),
+        ...(row.route === undefined ? {} : { route: row.route }),
         ...(row.startedAtMs === undefined ? {} : { startedAtMs: row.startedAtMs }),
         ...(row.dispatchedAtMs === undefined ? {} : { dispatchedAtMs: row.dispatchedAtMs }),
       })),
@@ -156,9 +157,9 @@ export class RunWorld {
     );
   }
 
-  #locate = ({ hostId }: { readonly hostId: HostId }): Location | undefined => {
+  #locate = ({ hostId }: { readonly hostId: HostId }): Route | undefined => {
     const host = this.hosts.find((one) => one.hostId === hostId)!;
-    return host.linked ? { workerId: 'worker' as WorkerId, agentId: host.agentId } : undefined;
+    return host.linked ? { workerId: 'worker' as WorkerId, executor: agentExecutor(host.agentId) } : undefined;
   };
 
   /** Another server takes over, or the same reads again after a commit of which nobody knows whether it landed. */
@@ -239,7 +240,7 @@ export class RunWorld {
     if (isTerminalExecution(row.state) && !execution.settledLate) throw new Error(`${row.state} was final`);
     Object.assign(row, {
       state: execution.state,
-      agentId: execution.agentId ?? row.agentId,
+      route: execution.route ?? row.route,
       result: execution.result,
       settledLate: execution.settledLate,
       dispatchedAtMs: execution.dispatchedAtMs ?? row.dispatchedAtMs,
@@ -251,7 +252,7 @@ export class RunWorld {
       state: 'waiting',
       attempt: row.attempt + 1,
       failures: row.failures + 1,
-      agentId: undefined,
+      route: undefined,
       result: undefined,
       settledLate: false,
       dispatchedAtMs: undefined,

@@ -21,7 +21,7 @@ import { MemoryDriver } from './memory-driver.ts';
 import { masterKey, PlayedServer } from './played-server.ts';
 import { until } from './until.ts';
 
-export { runIn, specOf } from './played-server.ts';
+export { executorOf, runIn, specOf } from './played-server.ts';
 
 export interface RigAgent {
   readonly identity: RigIdentity;

@@ -1287,7 +1287,12 @@ export interface components {
             /** Format: uuid */
             hostId: string;
             state: components["schemas"]["ExecutionState"];
-            via?: string;
+            /** @description Who carries the attempt out; absent while it waits */
+            executor?: components["schemas"]["Executor"];
+            /**
+             * Format: uuid
+             * @description The worker by whose link the order went
+             */
             workerId?: string;
             exitCode?: number;
             signal?: string;
@@ -1318,7 +1323,12 @@ export interface components {
             /** Format: uuid */
             hostId: string;
             state: components["schemas"]["ExecutionState"];
-            via?: string;
+            /** @description Who carries the attempt out; absent while it waits */
+            executor?: components["schemas"]["Executor"];
+            /**
+             * Format: uuid
+             * @description The worker by whose link the order went
+             */
             workerId?: string;
             exitCode?: number;
             signal?: string;
@@ -1338,6 +1348,19 @@ export interface components {
         };
         /** @enum {string} */
         ExecutionState: "waiting" | "dispatched" | "running" | "succeeded" | "failed" | "timed_out" | "cancelled" | "skipped" | "not_started" | "lost";
+        Executor: {
+            /** @constant */
+            kind: "agent";
+            /** Format: uuid */
+            id: string;
+        } | {
+            /** @constant */
+            kind: "worker";
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            engine: "ssh";
+        };
         Host: {
             /** Format: uuid */
             id: string;
@@ -1626,7 +1649,12 @@ export interface components {
             /** Format: uuid */
             hostId: string;
             state: components["schemas"]["ExecutionState"];
-            via?: string;
+            /** @description Who carries the attempt out; absent while it waits */
+            executor?: components["schemas"]["Executor"];
+            /**
+             * Format: uuid
+             * @description The worker by whose link the order went
+             */
             workerId?: string;
             exitCode?: number;
             signal?: string;

@@ -1,18 +1,12 @@
 /** An execution in its owner's memory: what it was read from, where it stands, and what was sent and heard. No decision is taken here. */
-import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
+import type { HostId, RunId } from '../../base/ids.ts';
 import type { ExecutionCounts, ExecutionState } from './execution-machine.ts';
+import type { Route, RouteTaken } from './executor.ts';
 import type { HeardFrom } from './order-pace.ts';
 import type { RunState } from './run-machine.ts';
 
-/** Who carries an attempt out. Over SSH that is the worker itself: `agentId` is then the worker's own id. */
-export interface Location {
-  readonly workerId: WorkerId;
-  readonly agentId: AgentId;
-  /** Which start of the agent; absent over SSH. */
-  readonly instance?: string;
-}
-/** Where to: for an execution that waits, the way that would be taken now; for one that is out, where its executor is. */
-export type Locate<Stream> = (execution: Execution<Stream>) => Location | undefined;
+/** For an execution that waits, the way that would be taken now; for one that is out, the way to its executor. Undefined where there is none now. */
+export type FindRoute<Stream> = (execution: Execution<Stream>) => Route | undefined;
 
 export interface SeedExecution {
   readonly task: number;
@@ -21,9 +15,7 @@ export interface SeedExecution {
   readonly hostId: HostId;
   readonly hostName: string;
   readonly state: ExecutionState;
-  readonly agentId?: AgentId;
-  readonly agentInstance?: string;
-  readonly workerId?: WorkerId;
+  readonly route?: RouteTaken;
   /** By the host's clock: shown, never compared. */
   readonly startedAtMs?: number;
   readonly dispatchedAtMs?: number;
@@ -63,10 +55,8 @@ export interface Execution<Stream> {
   attempt: number;
   state: ExecutionState;
   dbState: ExecutionState;
-  agentId: AgentId | undefined;
-  /** The start of the agent that was given the attempt: no other start of it is. */
-  agentInstance: string | undefined;
-  workerId: WorkerId | undefined;
+  /** The way that the present attempt has gone; undefined while it waits. */
+  route: RouteTaken | undefined;
   failures: number;
   dispatchedAtMs: number | undefined;
   startedAtMs: number | undefined;
@@ -93,12 +83,9 @@ export interface Execution<Stream> {
   heardFrom: HeardFrom;
 }
 
-/** Whether the present attempt is, or was, carried out by a worker over SSH. */
-export function isOverSsh(execution: {
-  readonly agentId: string | undefined;
-  readonly workerId: string | undefined;
-}): boolean {
-  return execution.agentId !== undefined && execution.agentId === (execution.workerId as string | undefined);
+/** Whether the present attempt has been given to an agent, rather than to a worker itself. */
+export function isWithAgent({ route }: { readonly route: RouteTaken | undefined }): boolean {
+  return route?.executor.kind === 'agent';
 }
 
 /** Whether an order for it may have gone out and its end is not known. */
@@ -117,9 +104,7 @@ export function executionOf<Stream>(seed: SeedExecution, nowAt: number): Executi
     attempt: seed.attempt,
     state: seed.state,
     dbState: seed.state,
-    agentId: seed.agentId,
-    agentInstance: seed.agentInstance,
-    workerId: seed.workerId,
+    route: seed.route,
     failures: seed.failuresInRound,
     dispatchedAtMs: seed.dispatchedAtMs,
     startedAtMs: seed.startedAtMs,

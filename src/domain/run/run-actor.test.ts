@@ -2,19 +2,20 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
 import { emptyCounts } from './execution-machine.ts';
-import type { Execution, Location } from './execution.ts';
+import type { Execution } from './execution.ts';
+import { agentExecutor, workerExecutor, type Route } from './executor.ts';
 import { RunActor, type Order } from './run-actor.ts';
 import type { RunSpec } from './spec.ts';
 import { plainSpec } from '../../../test/support/run-spec.ts';
 
 const RUN = '01930000-0000-7000-8000-000000000000' as RunId;
 const SPEC = plainSpec({ startDeadlineMs: 120_000, lostAfterMs: 120_000 });
-const HERE: Location = { workerId: 'worker' as WorkerId, agentId: 'agent' as AgentId, instance: 'first' };
+const HERE: Route = { workerId: 'worker' as WorkerId, executor: agentExecutor('agent' as AgentId), instance: 'first' };
 
 /** One host, and an owner that commits at once whatever is decided. */
 class OneHost {
   readonly actor: RunActor;
-  location: Location | undefined = HERE;
+  route: Route | undefined = HERE;
   at = 1_000;
 
   constructor(spec: Partial<RunSpec> = {}) {
@@ -41,7 +42,7 @@ class OneHost {
   }
 
   advance(): void {
-    this.actor.advance({ at: this.at, ms: this.at }, () => this.location);
+    this.actor.advance({ at: this.at, ms: this.at }, () => this.route);
   }
 
   commit(): void {
@@ -49,7 +50,7 @@ class OneHost {
   }
 
   orders(): Order['kind'][] {
-    return this.actor.orders(this.at, () => this.location).map((order) => order.kind);
+    return this.actor.orders(this.at, () => this.route).map((order) => order.kind);
   }
 
   /** Until the order to start is on its way. */
@@ -120,7 +121,7 @@ describe('an order that was not delivered, as a worker says', () => {
   it('is not called undelivered for a later owner either: what the one before has sent may have arrived', () => {
     const host = new OneHost().dispatched();
     host.actor.onUndelivered(host.execution, 1, host.at, 500);
-    host.location = undefined;
+    host.route = undefined;
     host.passes(1);
     host.passes(SPEC.lostAfterMs + 1);
     expect(host.execution.state).toBe('lost');
@@ -150,7 +151,7 @@ describe('an order that was not delivered, as a worker says', () => {
 describe('a loss', () => {
   function losing(): OneHost {
     const host = new OneHost().dispatched();
-    host.location = undefined;
+    host.route = undefined;
     host.passes(1);
     host.passes(SPEC.lostAfterMs + 1);
     expect(host.execution.state).toBe('lost');
@@ -178,7 +179,7 @@ describe('a loss', () => {
 
   it('is not retried by itself: it may have run', () => {
     const host = new OneHost({ retries: 3 }).dispatched();
-    host.location = undefined;
+    host.route = undefined;
     host.passes(1);
     host.passes(SPEC.lostAfterMs + 1);
     host.commit();
@@ -308,11 +309,12 @@ describe("an order that waits in a worker's queue", () => {
 });
 
 describe('an execution over SSH', () => {
-  const WORKER = { workerId: 'worker' as WorkerId, agentId: 'worker' as AgentId };
+  const ID = 'worker' as WorkerId;
+  const WORKER = { workerId: ID, executor: workerExecutor(ID, 'ssh') };
 
   function overSsh(): OneHost {
     const host = new OneHost();
-    host.location = WORKER;
+    host.route = WORKER;
     return host.dispatched();
   }
 
@@ -328,14 +330,14 @@ describe('an execution over SSH', () => {
   it('is asked for anew when its worker comes back, and lost when that stays away', () => {
     const host = overSsh();
     host.actor.onAccepted(host.execution, 1);
-    host.location = undefined as never;
+    host.route = undefined as never;
     host.passes(1_000);
     host.actor.onRoutesChanged('another' as WorkerId);
     expect(host.execution.unlinkedAt).toBeGreaterThan(0);
-    host.location = WORKER;
+    host.route = WORKER;
     host.actor.onRoutesChanged(WORKER.workerId);
     expect(host.orders()).toEqual(['start']);
-    host.location = undefined as never;
+    host.route = undefined as never;
     host.passes(1_000);
     host.passes(SPEC.lostAfterMs + 1);
     expect(host.execution.state).toBe('lost');
@@ -343,9 +345,9 @@ describe('an execution over SSH', () => {
 
   it('that found no way is tried when ways change', () => {
     const host = new OneHost();
-    host.location = undefined as never;
+    host.route = undefined as never;
     host.advance();
-    host.location = WORKER;
+    host.route = WORKER;
     host.actor.onRoutesChanged();
     host.advance();
     expect(host.execution.state).toBe('dispatched');
@@ -397,7 +399,7 @@ describe('what its executor could not start', () => {
 
   it('was lost first, and is known not to have begun when it comes back', () => {
     const host = new OneHost().dispatched();
-    host.location = undefined;
+    host.route = undefined;
     host.passes(1);
     host.passes(SPEC.lostAfterMs + 1);
     host.commit();
@@ -410,7 +412,7 @@ describe('what its executor could not start', () => {
 describe('a host that is enrolled anew while an attempt is out', () => {
   it('is another agent, which knows nothing of it: the attempt is lost, not looked for there', () => {
     const host = new OneHost().dispatched();
-    host.location = { ...HERE, agentId: 'another' as AgentId };
+    host.route = { ...HERE, executor: agentExecutor('another' as AgentId) };
     host.passes(1_000);
     expect(host.execution).toMatchObject({ state: 'lost', result: { reason: 'agent-replaced' } });
   });
@@ -436,7 +438,7 @@ describe('the clocks of two machines', () => {
 
   it("do not matter to the start deadline: a jump of the server's changes nothing", () => {
     const host = new OneHost();
-    host.location = undefined;
+    host.route = undefined;
     host.actor.advance({ at: host.at, ms: HOURS }, () => undefined);
     host.actor.advance({ at: host.at + SPEC.startDeadlineMs - 2_000, ms: -HOURS }, () => undefined);
     expect(host.execution.state).toBe('waiting');
@@ -448,7 +450,7 @@ describe('the clocks of two machines', () => {
 describe('an agent that was started anew', () => {
   it('is asked of an attempt that its former start was given, never told to begin it', () => {
     const host = new OneHost().dispatched();
-    host.location = { ...HERE, instance: 'second' };
+    host.route = { ...HERE, instance: 'second' };
     host.actor.onLinked('host' as HostId);
     host.advance();
     expect(host.orders()).toEqual(['query']);
@@ -456,7 +458,7 @@ describe('an agent that was started anew', () => {
 
   it('and knows nothing of it makes it lost: the former start, or a copy of it, may have carried it out', () => {
     const host = new OneHost().dispatched();
-    host.location = { ...HERE, instance: 'second' };
+    host.route = { ...HERE, instance: 'second' };
     host.actor.onUnknown(host.execution, 1, host.at, 'second');
     expect(host.execution.state).toBe('lost');
   });

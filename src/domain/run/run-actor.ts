@@ -3,20 +3,20 @@
  * feeds it events and the time, takes the changes to commit, and only after the commit carries out the orders that follow.
  *
  * `state` is what the actor has decided, `dbState` what is committed. Several decisions about one execution before a commit
- * fold into one write from dbState to state. An order to run is sent only after `dispatched`, with the agent's id, is
- * committed: whoever takes over sends it to that same agent, whose journal knows, and to no other.
+ * fold into one write from dbState to state. An order to run is sent only after `dispatched`, with its executor, is
+ * committed: whoever takes over sends it to that same executor, whose journal knows, and to no other.
  */
 import { assert } from '../../base/assert.ts';
 import type { ErrorCode } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
-import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
+import type { HostId, RunId, WorkerId } from '../../base/ids.ts';
 import {
   executionOf,
   isOut,
-  isOverSsh,
+  isWithAgent,
   type AttemptResult,
   type Execution,
-  type Locate,
+  type FindRoute,
   type SeedExecution,
   type SeedRun,
 } from './execution.ts';
@@ -28,6 +28,7 @@ import {
   type ExecutionCounts,
   type ExecutionState,
 } from './execution-machine.ts';
+import { isSameExecutor, isWorker, type Route } from './executor.ts';
 import { failuresTolerated } from './failure-limit.ts';
 import { askAgainAfterMs, RESEND_MS, returnPauseMs, silenceMsMax } from './order-pace.ts';
 import { isSettled, isTerminalRun, runVerdict, type RunState } from './run-machine.ts';
@@ -36,8 +37,7 @@ import type { RunSpec } from './spec.ts';
 export type Order = {
   readonly kind: 'start' | 'cancel' | 'query';
   readonly execution: Execution<unknown>;
-  readonly workerId: WorkerId;
-  readonly agentId: AgentId;
+  readonly route: Route;
 };
 
 export interface RunView {
@@ -201,7 +201,7 @@ export class RunActor<Stream = unknown> {
   /** The executor never heard of it. `start`: which start of the agent says so. */
   onUnknown(execution: Execution<Stream>, attempt: number, nowMs: number, instance?: string): void {
     if (attempt !== execution.attempt || execution.retry || execution.dbState !== execution.state) return;
-    if (execution.state === 'dispatched' && instance !== execution.agentInstance)
+    if (execution.state === 'dispatched' && instance !== execution.route?.instance)
       // The start that was given the order may have carried it out, and may be another copy of the agent: it is not given twice.
       this.#lose(
         execution,
@@ -236,14 +236,15 @@ export class RunActor<Stream = unknown> {
 
   /**
    * By the word of a worker it was not handed to the executor. Of an agent no worker can know that: an order may have reached it before, or
-   * may yet. So it stays out, and is sent again in a while. Over SSH it goes back to waiting, if no other order can have been carried out.
+   * may yet. So it stays out, and is sent again in a while. Where the worker is the executor, it goes back to waiting, if no other order can have
+   * been carried out.
    */
   onUndelivered(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfter: number): void {
     // Once a cancel is out, this may be about the cancel: it says nothing of the starts before it.
     if (!this.#mayReturn(execution, attempt) || execution.cancelSentAt > 0) return;
     execution.lastOrderAt = nowAt;
     if (execution.heardFrom === 'queue') execution.heardFrom = 'nobody';
-    if (isOverSsh(execution)) {
+    if (!isWithAgent(execution)) {
       execution.sends = Math.max(0, execution.sends - 1);
       if (execution.sends === 0 && execution.heardFrom === 'nobody') this.#return(execution, nowAt, retryAfter);
     } else if (execution.heardFrom === 'nobody')
@@ -252,7 +253,7 @@ export class RunActor<Stream = unknown> {
 
   /** By the agent's own word, in answer to the latest order: it has not taken it, and takes none of before. `instance`: which start of it says so. */
   onBusy(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfter: number, instance?: string): void {
-    if (this.#mayReturn(execution, attempt) && instance === execution.agentInstance)
+    if (this.#mayReturn(execution, attempt) && instance === execution.route?.instance)
       this.#return(execution, nowAt, retryAfter);
   }
 
@@ -276,13 +277,13 @@ export class RunActor<Stream = unknown> {
   onLinked(hostId: HostId): void {
     for (const execution of this.#byHost.get(hostId) ?? []) {
       if (this.#parked.delete(execution)) this.#ready.add(execution);
-      if (this.#inFlight.has(execution) && !isOverSsh(execution)) this.#askAnew(execution);
+      if (this.#inFlight.has(execution) && isWithAgent(execution)) this.#askAnew(execution);
     }
   }
 
   onUnlinked(hostId: HostId, nowAt: number): void {
     for (const execution of this.#byHost.get(hostId) ?? [])
-      if (this.#inFlight.has(execution) && !isOverSsh(execution)) execution.unlinkedAt ||= nowAt;
+      if (this.#inFlight.has(execution) && isWithAgent(execution)) execution.unlinkedAt ||= nowAt;
   }
 
   /** A worker is there (again), or hosts can be reached in ways that were not there before. */
@@ -290,7 +291,7 @@ export class RunActor<Stream = unknown> {
     for (const execution of this.#parked) this.#ready.add(execution);
     this.#parked.clear();
     for (const execution of this.#inFlight)
-      if (isOverSsh(execution) && execution.workerId === workerId) this.#askAnew(execution);
+      if (workerId !== undefined && isWorker(execution.route?.executor, workerId)) this.#askAnew(execution);
   }
 
   #askAnew(execution: Execution<Stream>): void {
@@ -301,21 +302,21 @@ export class RunActor<Stream = unknown> {
   // — what follows —
 
   /** Decides everything that time and the known state allow: starts, ends, losses. */
-  advance(now: { readonly at: number; readonly ms: number }, locate: Locate<Stream>): void {
+  advance(now: { readonly at: number; readonly ms: number }, findRoute: FindRoute<Stream>): void {
     if (isTerminalRun(this.state) && this.#inFlight.size === 0 && this.#ready.size === 0 && this.#parked.size === 0)
       return;
     if (now.at >= this.#lookDueAt) {
       this.#lookDueAt = now.at + this.#inFlight.size / LOOKS_PER_MS;
       this.#ordersForAll = true;
-      for (const execution of this.#inFlight) this.#guard(execution, now, locate);
+      for (const execution of this.#inFlight) this.#guard(execution, now, findRoute);
     }
     this.#checkFailureLimit();
     if (this.cancelRequestedBy !== undefined) this.#dropWaiting('cancelled', 'cancelled-by-user', now.ms);
     else if (this.limitExceeded) this.#dropWaiting('skipped', 'failure-limit', now.ms);
-    else this.#dispatch(now, locate);
+    else this.#dispatch(now, findRoute);
   }
 
-  #dispatch(now: { at: number; ms: number }, locate: Locate<Stream>): void {
+  #dispatch(now: { at: number; ms: number }, findRoute: FindRoute<Stream>): void {
     const window = this.spec.concurrency ?? Number.POSITIVE_INFINITY;
     const late = now.at > this.#startDeadlineAt;
     if (late) for (const execution of this.#parked) this.#giveUp(execution, now.ms);
@@ -332,8 +333,8 @@ export class RunActor<Stream = unknown> {
         });
         continue;
       }
-      const location = locate(execution);
-      if (!location) {
+      const route = findRoute(execution);
+      if (!route) {
         this.#ready.delete(execution);
         if (late && execution.failures === 0) this.#giveUp(execution, now.ms);
         else this.#parked.add(execution);
@@ -341,8 +342,7 @@ export class RunActor<Stream = unknown> {
       }
       this.#ready.delete(execution);
       this.#inFlight.add(execution);
-      [execution.agentId, execution.agentInstance] = [location.agentId, location.instance];
-      [execution.workerId, execution.dispatchedAtMs] = [location.workerId, now.ms];
+      [execution.route, execution.dispatchedAtMs] = [route, now.ms];
       [execution.sends, execution.heardFrom, execution.lastOrderAt] = [0, 'nobody', 0];
       [execution.unlinkedAt, execution.cancelSentAt, execution.silentSince] = [0, 0, 0];
       this.#move(execution, 'dispatched');
@@ -358,10 +358,10 @@ export class RunActor<Stream = unknown> {
     });
   }
 
-  #guard(execution: Execution<Stream>, now: { at: number; ms: number }, locate: Locate<Stream>): void {
+  #guard(execution: Execution<Stream>, now: { at: number; ms: number }, findRoute: FindRoute<Stream>): void {
     if (execution.dbState !== execution.state || execution.retry) return;
-    const location = locate(execution);
-    if (location && execution.agentId !== undefined && location.agentId !== execution.agentId) {
+    const route = findRoute(execution);
+    if (route && execution.route && !isSameExecutor(route.executor, execution.route.executor)) {
       return this.#settle(execution, {
         to: 'lost',
         reason: 'agent-replaced',
@@ -369,7 +369,7 @@ export class RunActor<Stream = unknown> {
         finishedAtMs: now.ms,
       });
     }
-    if (location) execution.unlinkedAt = 0;
+    if (route) execution.unlinkedAt = 0;
     else execution.unlinkedAt ||= now.at;
     if (execution.unlinkedAt > 0 && now.at - execution.unlinkedAt > this.spec.lostAfterMs) {
       return this.#settle(execution, {
@@ -379,12 +379,12 @@ export class RunActor<Stream = unknown> {
         finishedAtMs: now.ms,
       });
     }
-    if (location && execution.state === 'dispatched' && !isOverSsh(execution)) {
+    if (route && execution.state === 'dispatched' && isWithAgent(execution)) {
       execution.silentSince ||= now.at;
       if (now.at - execution.silentSince > silenceMsMax(this.spec, execution.heardFrom))
         return this.#lose(execution, 'The host is linked, but nobody has told whether it took the order.', now.ms);
     }
-    if (location && this.#overdueMs(execution, now.at) > 2 * this.guardMs)
+    if (route && this.#overdueMs(execution, now.at) > 2 * this.guardMs)
       this.#settle(execution, {
         to: 'timed_out',
         reason: 'deadline-guard',
@@ -424,7 +424,7 @@ export class RunActor<Stream = unknown> {
   }
 
   /** Orders that are due for what is committed as out; the caller sends them and they count as sent. */
-  orders(nowAt: number, locate: Locate<Stream>): Order[] {
+  orders(nowAt: number, findRoute: FindRoute<Stream>): Order[] {
     const orders: Order[] = [];
     for (const execution of this.#ordersForAll ? this.#inFlight : this.#fresh) {
       if (execution.dbState !== execution.state || execution.retry || !isOut(execution.state)) continue;
@@ -433,16 +433,16 @@ export class RunActor<Stream = unknown> {
       const sentAt = ends ? execution.cancelSentAt : execution.lastOrderAt;
       // Most have theirs: where they are is not looked up before something is due.
       if (sentAt !== 0 && nowAt - sentAt < (ends ? RESEND_MS : askAgainAfterMs(execution))) continue;
-      const location = locate(execution);
-      if (!location || location.agentId !== execution.agentId) continue;
-      const to = { execution, workerId: location.workerId, agentId: location.agentId };
+      const route = findRoute(execution);
+      if (!route || !isSameExecutor(route.executor, execution.route?.executor)) continue;
+      const to = { execution, route };
       if (ends) {
         execution.cancelSentAt = nowAt;
         orders.push({ kind: 'cancel', ...to });
       } else {
         execution.lastOrderAt = nowAt;
         if (execution.state === 'running') orders.push({ kind: 'query', ...to });
-        else if (execution.heardFrom === 'executor' || location.instance !== execution.agentInstance) {
+        else if (execution.heardFrom === 'executor' || route.instance !== execution.route?.instance) {
           // Counted, because that it was not delivered would be counted too.
           execution.sends++;
           orders.push({ kind: 'query', ...to });
@@ -505,14 +505,8 @@ export class RunActor<Stream = unknown> {
         false,
         undefined,
       ];
-      [execution.startedAtMs, execution.dispatchedAtMs, execution.agentId, execution.agentInstance] = [
-        undefined,
-        undefined,
-        undefined,
-        undefined,
-      ];
-      [execution.workerId, execution.sends] = [undefined, 0];
-      execution.returns = 0;
+      [execution.startedAtMs, execution.dispatchedAtMs, execution.route] = [undefined, undefined, undefined];
+      [execution.sends, execution.returns] = [0, 0];
       this.#dirty.delete(execution);
       this.#ready.add(execution);
     }

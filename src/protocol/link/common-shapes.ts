@@ -1,5 +1,6 @@
 /** Shapes that several frames share, so that what a worker takes from an agent is what a server takes from a worker. */
 import { limits } from '../../base/limits.ts';
+import { ENGINES, type NamedExecutor } from '../../domain/run/executor.ts';
 import type { AgentReport, HostFacts, StreamReport } from './agent-v1.ts';
 import type { ProtocolRange } from './protocol-range.ts';
 import type { Sealed } from './session.ts';
@@ -14,6 +15,7 @@ import {
   optional,
   record,
   text,
+  variants,
   words,
   type Shape,
 } from './shape.ts';
@@ -27,6 +29,10 @@ export const attempt = matching(
   36 + 3 * 10,
   'an attempt id',
 );
+export const executor: Shape<NamedExecutor> = variants<NamedExecutor, 'kind'>('kind', {
+  agent: { id: uuid },
+  worker: { id: uuid, engine: oneOf(...ENGINES) },
+});
 /** A code of a newer peer is taken too; what reads it knows what to do with one that is none of ours. */
 export const code = matching(/^[a-z][a-z0-9-]{0,63}$/, 64, 'an error code');
 export const fault = record<{ code: string; detail: string }>({ code, detail: words(limits.reasonLengthMax) });

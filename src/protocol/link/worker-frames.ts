@@ -13,6 +13,7 @@ import {
   code,
   count,
   digest,
+  executor,
   fault,
   fetched,
   figure,
@@ -64,18 +65,18 @@ import type {
   WorkerToServerFrame,
 } from './worker-v1.ts';
 
-const agentOf = { a: attempt, agentId: uuid } as const;
+const wordOf = { a: attempt, executor } as const;
 const event: Shape<AttemptEvent> = variants<AttemptEvent, 'k'>('k', {
-  said: { ...agentOf, ...sealed },
-  accepted: agentOf,
-  started: { ...agentOf, atMs: instant, pid },
-  report: { agentId: uuid, report },
-  unknown: { ...agentOf, order: optional(size), server: optional(text(36)), instance: optional(uuid) },
+  said: { a: attempt, agentId: uuid, ...sealed },
+  accepted: wordOf,
+  started: { ...wordOf, atMs: instant, pid },
+  report: { executor, report },
+  unknown: { ...wordOf, order: optional(size), server: optional(text(36)), instance: optional(uuid) },
   queued: { a: attempt },
   undelivered: {
     a: attempt,
     code: oneOf('host-not-linked', 'agent-busy'),
-    agentId: optional(uuid),
+    executor: optional(executor),
     order: optional(size),
     server: optional(text(36)),
     instance: optional(uuid),
@@ -118,7 +119,7 @@ export const WORKER_FRAMES = frameShapes<WorkerToServerFrame>({
   'data-said': { id: question, agentId: uuid, ...sealed },
   events: { events: list(event, limits.eventsPerFrameMax) },
   output: live,
-  chunk: { ...chunk, agentId: uuid },
+  chunk: { ...chunk, executor },
   data: { id: question, bytes: fetched, size, eof: truth, error: optional(code) },
   renew: { id: question, agentId: optional(uuid), csr: pem, signature },
   load: {
@@ -161,9 +162,9 @@ const partition = integer(0, PARTITION_COUNT - 1);
 const term = size;
 const servers = list(record({ id: uuid, url: address }), 1_000);
 const workers = list(address, limits.hostsPerFrameMax);
-const ordered = record<OrderedAttempt>({ a: attempt, hostId: uuid, ssh: optional(truth), mac: optional(digest) });
+const ordered = record<OrderedAttempt>({ a: attempt, executor, mac: optional(digest) });
 const orders = { partition, term, ...mark, attempts: list(ordered, limits.hostsPerFrameMax) } as const;
-/** HMAC-SHA256; empty over SSH. */
+/** HMAC-SHA256; empty for the worker itself. */
 const mac = bytes(0, 32);
 
 const key = text(limits.keyTextBytesMax);
@@ -228,7 +229,7 @@ export const SERVER_FRAMES = frameShapes<ServerToWorkerFrame>({
         ordinal: count,
         attempt: count,
         hostId: uuid,
-        agentId: uuid,
+        executor,
         mac,
         watch: optional(truth),
       }),
@@ -240,18 +241,14 @@ export const SERVER_FRAMES = frameShapes<ServerToWorkerFrame>({
   query: orders,
   watch: { on: truth, attempts: list(ordered, limits.hostsPerFrameMax) },
   ack: {
-    attempts: list(
-      record<{ a: string; agentId: string; mac?: Uint8Array }>({ ...agentOf, mac: optional(digest) }),
-      limits.hostsPerFrameMax,
-    ),
+    attempts: list(ordered, limits.hostsPerFrameMax),
   },
-  'chunk-ack': { ...agentOf, stream, seq: chunkSeq, mac: optional(digest) },
+  'chunk-ack': { ...wordOf, stream, seq: chunkSeq, mac: optional(digest) },
   time: { hostId: uuid, agentId: uuid, server: uuid, nonce, serverMs: instant, mac: digest },
   refused: { hostId: uuid, agentId: uuid, instance: text(36), code, detail: words(limits.reasonLengthMax) },
   fetch: {
     id: question,
-    hostId: uuid,
-    ssh: optional(truth),
+    executor,
     a: attempt,
     stream,
     offset: size,

@@ -2,6 +2,7 @@
  * Frames between server and worker, version 1; same rules as agent-v1. The worker dials every server. What an agent says
  * of an attempt travels to the server that owns the run's partition (`owners`), which any worker can compute.
  */
+import type { Engine, NamedExecutor } from '../../domain/run/executor.ts';
 import type { AgentReport } from './agent-v1.ts';
 import type { Sealed } from './session.ts';
 import type { SshAccess } from './ssh-access.ts';
@@ -63,8 +64,8 @@ export interface WorkerAskTime {
 }
 
 /**
- * What agents said of attempts, sealed by them, and what the worker says of those that it carries out itself over SSH (`agentId` is its own
- * id); batched. Order within one attempt is kept; nothing else is promised.
+ * What agents said of attempts, sealed by them, and what the worker says of those that it carries out itself; batched. Order within one
+ * attempt is kept; nothing else is promised. `executor`: whose word it is; in clear that can only be the worker itself.
  */
 export interface WorkerEvents {
   t: 'events';
@@ -72,10 +73,10 @@ export interface WorkerEvents {
 }
 export type AttemptEvent =
   | ({ k: 'said'; a: string; agentId: string } & Sealed)
-  | { k: 'accepted'; a: string; agentId: string }
-  | { k: 'started'; a: string; agentId: string; atMs: number; pid: number }
-  | { k: 'report'; agentId: string; report: AgentReport }
-  | { k: 'unknown'; a: string; agentId: string; order?: number; server?: string; instance?: string }
+  | { k: 'accepted'; a: string; executor: NamedExecutor }
+  | { k: 'started'; a: string; executor: NamedExecutor; atMs: number; pid: number }
+  | { k: 'report'; executor: NamedExecutor; report: AgentReport }
+  | { k: 'unknown'; a: string; executor: NamedExecutor; order?: number; server?: string; instance?: string }
   /** It waits its turn at the worker; sent once for each that does not start at once. */
   | { k: 'queued'; a: string }
   /** The worker could not hand it on: the agent is not linked here (any more), or its queue is full. Nothing was sent. */
@@ -83,8 +84,8 @@ export type AttemptEvent =
       k: 'undelivered';
       a: string;
       code: 'host-not-linked' | 'agent-busy';
-      /** With the order that this answers, where the agent itself has said it. */
-      agentId?: string;
+      /** With the order that this answers, where the executor itself has said it. */
+      executor?: NamedExecutor;
       order?: number;
       server?: string;
       instance?: string;
@@ -101,7 +102,7 @@ export interface WorkerOutput {
 export interface WorkerChunk {
   t: 'chunk';
   a: string;
-  agentId: string;
+  executor: NamedExecutor;
   stream: 1 | 2;
   seq: number;
   bytes: Uint8Array;
@@ -112,7 +113,7 @@ export interface WorkerDataSaid extends Sealed {
   id: number;
   agentId: string;
 }
-/** The answer to `fetch` over SSH, and that there is none. */
+/** The answer to `fetch` of what the worker itself carried out, and that there is none. */
 export interface WorkerData {
   t: 'data';
   id: number;
@@ -121,7 +122,7 @@ export interface WorkerData {
   eof: boolean;
   error?: string;
 }
-/** An agent's renewal (its own signature inside), or the worker's own when hostId is absent. */
+/** An agent's renewal (its own signature inside), or the worker's own when agentId is absent. */
 export interface WorkerRenew {
   t: 'renew';
   id: number;
@@ -141,8 +142,8 @@ export interface WorkerLoad {
   framesRefused?: number;
 }
 
-/** The ways out of a worker: over its agents, and over SSH by itself. */
-export type LaneName = 'agent' | 'ssh';
+/** The ways out of a worker: over its agents, and by each of its own engines. */
+export type LaneName = 'agent' | Engine;
 export interface LaneFigures {
   underWay: number;
   capacity: number;
@@ -269,12 +270,12 @@ export interface ServerAssign {
   /** The account that the run asks for; over SSH the worker asks for access with it. */
   accountId?: string;
 }
-/** Over SSH `agentId` is the worker's own id and `mac` is empty: the order comes over the link of the server itself. */
+/** For the worker itself `mac` is empty: the order comes over the link of the server itself. */
 export interface AssignTarget {
   ordinal: number;
   attempt: number;
   hostId: string;
-  agentId: string;
+  executor: NamedExecutor;
   mac: Uint8Array;
   watch?: boolean;
 }
@@ -296,11 +297,10 @@ export interface ServerQuery {
   order: number;
   attempts: OrderedAttempt[];
 }
-/** `ssh`: the worker itself carries it out. */
+/** `mac`: for an agent. */
 export interface OrderedAttempt {
   a: string;
-  hostId: string;
-  ssh?: boolean;
+  executor: NamedExecutor;
   mac?: Uint8Array;
 }
 export interface ServerWatch {
@@ -308,15 +308,15 @@ export interface ServerWatch {
   on: boolean;
   attempts: OrderedAttempt[];
 }
-/** Committed: the agents may forget these. */
+/** Committed: the executors may forget these. */
 export interface ServerAck {
   t: 'ack';
-  attempts: { a: string; agentId: string; mac?: Uint8Array }[];
+  attempts: OrderedAttempt[];
 }
 export interface ServerChunkAck {
   t: 'chunk-ack';
   a: string;
-  agentId: string;
+  executor: NamedExecutor;
   stream: 1 | 2;
   seq: number;
   mac?: Uint8Array;
@@ -343,8 +343,7 @@ export interface ServerRefused {
 export interface ServerFetch {
   t: 'fetch';
   id: number;
-  hostId: string;
-  ssh?: boolean;
+  executor: NamedExecutor;
   a: string;
   stream: 1 | 2;
   offset: number;

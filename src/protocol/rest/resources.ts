@@ -5,6 +5,7 @@ import { limits } from '../../base/limits.ts';
 import { HOST_KEY_POLICIES, hostNameFault } from '../../domain/inventory/host-draft.ts';
 import { parseFailureLimit } from '../../domain/run/failure-limit.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
+import { ENGINES } from '../../domain/run/executor.ts';
 import { VIAS } from '../../domain/run/spec.ts';
 import { EXECUTION_STATES, TERMINAL_EXECUTION_STATES } from '../../domain/run/execution-machine.ts';
 import { RUN_STATES } from '../../domain/run/run-machine.ts';
@@ -145,6 +146,12 @@ const Stream = z
     digest: z.string().optional(),
   })
   .meta({ id: 'Stream' });
+export const Executor = z
+  .discriminatedUnion('kind', [
+    z.object({ kind: z.literal('agent'), id: z.uuid() }),
+    z.object({ kind: z.literal('worker'), id: z.uuid(), engine: z.enum(ENGINES) }),
+  ])
+  .meta({ id: 'Executor' });
 export const Execution = z
   .object({
     runId: RunId,
@@ -155,8 +162,8 @@ export const Execution = z
     host: z.string(),
     hostId: z.uuid(),
     state: ExecutionState,
-    via: z.string().optional(),
-    workerId: z.string().optional(),
+    executor: Executor.optional().describe('Who carries the attempt out; absent while it waits'),
+    workerId: z.uuid().optional().describe('The worker by whose link the order went'),
     exitCode: z.int().optional(),
     signal: z.string().optional(),
     reason: z.string().optional(),

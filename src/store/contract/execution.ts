@@ -1,6 +1,7 @@
 /** Executions: what became of a run on each of its hosts, attempt by attempt. */
-import type { AgentId, AttemptKey, ExecutionKey, HostId, RunId, WorkerId } from '../../base/ids.ts';
+import type { AttemptKey, ExecutionKey, HostId, RunId } from '../../base/ids.ts';
 import type { ExecutionState } from '../../domain/run/execution-machine.ts';
+import type { RouteTaken } from '../../domain/run/executor.ts';
 import type { StreamRecord } from './output.ts';
 import type { Page, PageToSeq } from './page.ts';
 
@@ -9,10 +10,8 @@ export interface ExecutionRecord extends AttemptKey {
   readonly hostName: string;
   readonly state: ExecutionState;
   readonly round: number;
-  /** How its host was, or is, reached: the worker itself is the executor over SSH. */
-  readonly via?: 'agent' | 'ssh';
-  readonly workerId?: WorkerId;
-  readonly agentId?: AgentId;
+  /** The way that the attempt has gone; absent before. */
+  readonly route?: RouteTaken;
   readonly dispatchedAtMs?: number;
   readonly startedAtMs?: number;
   readonly finishedAtMs?: number;
@@ -27,7 +26,7 @@ export interface ExecutionRecord extends AttemptKey {
   readonly settledLate: boolean;
   /** The run's seq at the last change of this row. */
   readonly seq: number;
-  /** Of a past, lost attempt: what its agent told after all. */
+  /** Of a past, lost attempt: what its executor told after all. */
   readonly lateReport?: LateReport;
 }
 

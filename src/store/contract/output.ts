@@ -1,6 +1,7 @@
 /** What executions have written: kept once per content, large output in chunks, read by range or folded into groups. */
-import type { AgentId, AttemptKey, RunId } from '../../base/ids.ts';
+import type { AttemptKey, RunId } from '../../base/ids.ts';
 import type { ExecutionState } from '../../domain/run/execution-machine.ts';
+import type { Executor } from '../../domain/run/executor.ts';
 import type { Fence } from './lease.ts';
 
 /** What one stream of an attempt left behind. */
@@ -30,7 +31,7 @@ export interface OutputChunk extends AttemptKey {
   readonly stream: 1 | 2;
   readonly seq: number;
   readonly bytes: Uint8Array;
-  readonly agentId: AgentId;
+  readonly executor: Executor;
 }
 
 export interface OutputStore {

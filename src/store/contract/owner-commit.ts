@@ -1,6 +1,7 @@
 /** What the owner of a partition reads of a run to go on with it, what it decides, and how writing that came out. */
-import type { AgentId, AttemptKey, HostId, RunId, WorkerId } from '../../base/ids.ts';
+import type { AttemptKey, HostId, RunId } from '../../base/ids.ts';
 import type { ExecutionState } from '../../domain/run/execution-machine.ts';
+import type { Executor, RouteTaken } from '../../domain/run/executor.ts';
 import type { RunSpec } from '../../domain/run/spec.ts';
 import type { Fence } from './lease.ts';
 import type { StreamRecord } from './output.ts';
@@ -15,10 +16,7 @@ export interface ExecutionSeed {
   readonly hostId: HostId;
   readonly hostName: string;
   readonly state: ExecutionState;
-  readonly agentId?: AgentId;
-  /** The start of the agent that it was given to. */
-  readonly agentInstance?: string;
-  readonly workerId?: WorkerId;
+  readonly route?: RouteTaken;
   readonly dispatchedAtMs?: number;
   readonly startedAtMs?: number;
   /** Attempts of the present round that ended in failure already; `retries` allows so many more. */
@@ -36,9 +34,7 @@ export interface RunSeed {
 export interface ExecutionChange extends AttemptKey {
   readonly from: readonly ExecutionState[];
   readonly to: ExecutionState;
-  readonly agentId?: AgentId;
-  readonly agentInstance?: string;
-  readonly workerId?: WorkerId;
+  readonly route?: RouteTaken;
   readonly dispatchedAtMs?: number;
   readonly startedAtMs?: number;
   readonly finishedAtMs?: number;
@@ -55,8 +51,9 @@ export interface ExecutionChange extends AttemptKey {
   readonly seq: number;
 }
 
-/** A late report as told; written only when the history has the attempt as lost by this agent, and only once. */
-export interface LateReportChange extends ExecutionChange {
+/** A late report as told; written only when the history has the attempt as lost by this executor, and only once. */
+export interface LateReportChange extends Omit<ExecutionChange, 'route'> {
+  readonly executor: Executor;
   readonly receivedAtMs: number;
 }
 

@@ -1,5 +1,6 @@
 /** Runs: as they are created with their first step, read, listed, asked to end and opened anew. */
-import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
+import type { HostId, RunId } from '../../base/ids.ts';
+import type { Route } from '../../domain/run/executor.ts';
 import type { ExecutionCounts, ExecutionState } from '../../domain/run/execution-machine.ts';
 import type { RunState } from '../../domain/run/run-machine.ts';
 import type { RunSpec } from '../../domain/run/spec.ts';
@@ -33,12 +34,7 @@ export interface NewRun {
 /** The executions of a new run that have a way to their hosts, as dispatched; `run.seq` is theirs too. */
 export interface FirstDispatch {
   readonly fence: Fence;
-  readonly executions: readonly {
-    readonly ordinal: number;
-    readonly agentId: AgentId;
-    readonly agentInstance?: string;
-    readonly workerId: WorkerId;
-  }[];
+  readonly executions: readonly { readonly ordinal: number; readonly route: Route }[];
   readonly dispatchedAtMs: number;
   readonly run: RunChange & { readonly to: RunState };
   readonly timeline: readonly TimelineEntry[];

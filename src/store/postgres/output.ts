@@ -6,6 +6,7 @@ import type { Fence } from '../contract/lease.ts';
 import type { OutputChunk, OutputGroup, OutputStore } from '../contract/output.ts';
 import { groupByRun } from './by-run.ts';
 import { bytes } from './bytes.ts';
+import { EXECUTOR_COLUMNS, isSameExecutorSql } from './execution/execution-columns.ts';
 import { type ExecutionRow, streamOf } from './execution/execution-rows.ts';
 import { chunksRead } from './execution/execution.ts';
 import { isFenceHeld } from './lease/fence.ts';
@@ -82,11 +83,12 @@ export async function outputRead(
 const ATTEMPT_IS = (table: string): string =>
   `${table}.run_id = $1 AND ${table}.task = told.task AND ${table}.ordinal = told.ordinal AND ${table}.attempt = told.attempt`;
 
-const CHUNKS_WRITE = `WITH told AS (SELECT * FROM unnest($2::int[], $3::int[], $4::int[], $5::uuid[], $6::int[], $7::int[], $8::bytea[]) WITH ORDINALITY AS c(task, ordinal, attempt, agent_id, stream, seq, bytes, n)),
-  known AS (SELECT told.*, e.state FROM told JOIN execution e ON ${ATTEMPT_IS('e')} AND e.agent_id = told.agent_id
+const CHUNKS_WRITE = `WITH told AS (SELECT * FROM unnest($2::int[], $3::int[], $4::int[], $5::int[], $6::int[], $7::bytea[], $8::text[], $9::uuid[], $10::text[])
+    WITH ORDINALITY AS c(task, ordinal, attempt, stream, seq, bytes, executor_kind, executor_id, engine, n)),
+  known AS (SELECT told.*, e.state FROM told JOIN execution e ON ${ATTEMPT_IS('e')} AND ${isSameExecutorSql('e', 'told')}
     UNION ALL
     SELECT told.*, CASE WHEN l.run_id IS NULL THEN h.state ELSE 'told' END FROM told
-    JOIN execution_history h ON ${ATTEMPT_IS('h')} AND h.agent_id = told.agent_id LEFT JOIN late_report l ON ${ATTEMPT_IS('l')}),
+    JOIN execution_history h ON ${ATTEMPT_IS('h')} AND ${isSameExecutorSql('h', 'told')} LEFT JOIN late_report l ON ${ATTEMPT_IS('l')}),
   written AS (INSERT INTO output_chunk (run_id, task, ordinal, attempt, stream, seq, bytes)
     SELECT $1, task, ordinal, attempt, stream, seq, bytes FROM known WHERE state IN ('dispatched', 'running', 'lost') ON CONFLICT DO NOTHING)
   SELECT n FROM known`;
@@ -110,10 +112,10 @@ export async function outputChunkWrite(
           own.map((c) => c.task),
           own.map((c) => c.ordinal),
           own.map((c) => c.attempt),
-          own.map((c) => c.agentId),
           own.map((c) => c.stream),
           own.map((c) => c.seq),
           own.map((c) => bytes(c.bytes)),
+          ...EXECUTOR_COLUMNS.map(([, , pick]) => own.map(({ executor }) => pick(executor))),
         ],
       });
       for (const { n } of rows) known.add(indexes[n - 1]!);

@@ -33,10 +33,10 @@ export function outputConformance(world: () => StoreWorld): void {
     it('reads any range of chunked output as one', async () => {
       const run = await newRun(world(), 1);
       const fence = await run.fenceOf(await newServer(world().store));
-      const agentId = await begun(world().store, run.id, fence);
+      const executor = await begun(world().store, run.id, fence);
       const pieces = ['abcd', 'efgh', 'ij'];
       for (const [seq, text] of pieces.entries()) {
-        const chunk = { ...pieceOf(run.id, agentId), seq, bytes: Buffer.from(text) };
+        const chunk = { ...pieceOf(run.id, executor), seq, bytes: Buffer.from(text) };
         expect(await world().store.outputChunkWrite(fence, [chunk])).toEqual(new Set([0]));
         expect(await world().store.outputChunkWrite(fence, [chunk])).toEqual(new Set([0]));
       }

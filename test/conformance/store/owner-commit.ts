@@ -1,6 +1,7 @@
 /** What every store must do with what the owner of a partition decided. */
 import { describe, expect, it } from 'vitest';
-import { newId, type AgentId, type RunId } from '../../../src/base/ids.ts';
+import { newId, type RunId } from '../../../src/base/ids.ts';
+import { agentExecutor } from '../../../src/domain/run/executor.ts';
 import { emptyCounts } from '../../../src/domain/run/execution-machine.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';
 import type { LateReportChange } from '../../../src/store/contract/owner-commit.ts';
@@ -39,7 +40,7 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
       });
       expect(
         await world().store.outputChunkWrite(stale, [
-          { ...pieceOf(run.id, newId<'agent'>() as AgentId), seq: 0, bytes: Buffer.from('x') },
+          { ...pieceOf(run.id, agentExecutor(newId<'agent'>())), seq: 0, bytes: Buffer.from('x') },
         ]),
       ).toBe('fenced');
       expect((await world().store.executionFetch({ runId: run.id, task: 0, ordinal: 0 }))?.state).toBe('waiting');
@@ -118,10 +119,11 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
 
   describe('a late report', () => {
     const key = (runId: RunId) => ({ runId, task: 0, ordinal: 0 });
-    const agentId = newId<'agent'>() as AgentId;
+    const executor = agentExecutor(newId<'agent'>());
     const stdout = { size: 5, head: 5, tail: 0, digest: Buffer.alloc(32, 8), inline: Buffer.from('truth') };
     const told = (runId: RunId, more: Partial<LateReportChange> = {}): LateReportChange => ({
-      ...done(runId, 0, { agentId, stdout, seq: 9, from: ['lost'] }),
+      ...done(runId, 0, { stdout, seq: 9, from: ['lost'] }),
+      executor,
       receivedAtMs: 7,
       ...more,
     });
@@ -131,7 +133,7 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
       const run = await newRun(world(), 1);
       const fence = await run.fenceOf(await newServer(world().store));
       const end = to === 'lost' ? { reason: 'link-lost' } : { exitCode: 3 };
-      const { exitCode: _, ...lost } = done(run.id, 0, { to, agentId });
+      const { exitCode: _, ...lost } = done(run.id, 0, { to, route: { executor } });
       await world().store.ownerCommit({
         fence,
         executions: [{ ...lost, ...end }],
@@ -179,7 +181,7 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
         executions: [],
         runs: [],
         timeline: [],
-        lateReports: [told(lost.id, { agentId: newId<'agent'>() as AgentId })],
+        lateReports: [told(lost.id, { executor: agentExecutor(newId<'agent'>()) })],
       });
       expect(
         await world().store.ownerCommit({

@@ -1,6 +1,7 @@
 /** What every store must do with runs: as they are created, asked to end and opened anew. */
 import { describe, expect, it } from 'vitest';
 import { newId, newRunId, partitionOf, type RunId } from '../../../src/base/ids.ts';
+import { agentExecutor, type Route } from '../../../src/domain/run/executor.ts';
 import { emptyCounts } from '../../../src/domain/run/execution-machine.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { runResource } from '../../../src/http/routes/runs/run-resource.ts';
@@ -25,13 +26,17 @@ export function runConformance(world: () => StoreWorld): void {
   });
 
   describe('a run that is written with its first step', () => {
-    const [agentId, agentInstance, workerId] = [newId<'agent'>(), newId(), newId<'worker'>()];
+    const route: Route = {
+      executor: agentExecutor(newId<'agent'>()),
+      instance: newId(),
+      workerId: newId<'worker'>(),
+    };
     const create = (id: RunId, fence: Fence): ReturnType<SimulableStore['runCreate']> => {
       const hosts = ['h0', 'h1'].map((hostName) => ({ hostId: newId<'host'>(), hostName }));
       const counts = { ...emptyCounts(), waiting: 1, dispatched: 1 };
       const dispatch: FirstDispatch = {
         fence,
-        executions: [{ ordinal: 1, agentId, agentInstance, workerId }],
+        executions: [{ ordinal: 1, route }],
         dispatchedAtMs: 7,
         run: { runId: id, to: 'running', counts, seq: 2, startedAtMs: 7 },
         timeline: [{ runId: id, seq: 2, kind: 'dispatched', atMs: 7, detail: {} }],
@@ -61,7 +66,7 @@ export function runConformance(world: () => StoreWorld): void {
       expect(await create(id, fence)).toMatchObject({ state: 'running', seq: 2, startedAtMs: 7 });
       expect((await world().store.runSeed(id))!.executions).toMatchObject([
         { state: 'waiting', attempt: 1 },
-        { state: 'dispatched', agentId, agentInstance, workerId, dispatchedAtMs: 7 },
+        { state: 'dispatched', route, dispatchedAtMs: 7 },
       ]);
       expect((await world().store.timelineList(id, { limit: 9 })).map(({ kind }) => kind)).toEqual([
         'created',

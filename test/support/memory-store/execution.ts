@@ -1,6 +1,7 @@
 /** Executions of a store in memory, for reading, and how the next attempt of one opens. */
 import { DroverError } from '../../../src/base/errors.ts';
 import type { ExecutionKey, RunId } from '../../../src/base/ids.ts';
+import type { RouteTaken } from '../../../src/domain/run/executor.ts';
 import type { ExecutionFilter, ExecutionRecord } from '../../../src/store/contract/execution.ts';
 import type { Page } from '../../../src/store/contract/page.ts';
 import { attemptKey, type ExecutionRow, type MemoryTables, NOTHING, type RunRow } from './rows.ts';
@@ -19,9 +20,7 @@ export function supersede(row: RunRow, execution: ExecutionRow): void {
 }
 
 const FORGOTTEN = [
-  'agentId',
-  'agentInstance',
-  'workerId',
+  'route',
   'dispatchedAtMs',
   'startedAtMs',
   'finishedAtMs',
@@ -31,10 +30,13 @@ const FORGOTTEN = [
   'detail',
 ] as const;
 
-function recordOf({ failuresInRound: _, agentInstance: __, ...execution }: ExecutionRow): ExecutionRecord {
-  const { agentId, workerId } = execution;
-  if (agentId === undefined) return execution;
-  return { ...execution, via: agentId === (workerId as string | undefined) ? 'ssh' : 'agent' };
+function recordOf({ failuresInRound: _, ...execution }: ExecutionRow): ExecutionRecord {
+  return execution;
+}
+
+/** What of a way is kept. */
+export function routeOf({ executor, workerId, instance }: RouteTaken): RouteTaken {
+  return { executor, ...(workerId === undefined ? {} : { workerId }), ...(instance === undefined ? {} : { instance }) };
 }
 
 export function executionFetch(tables: MemoryTables, { runId, task, ordinal }: ExecutionKey) {

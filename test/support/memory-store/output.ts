@@ -1,6 +1,7 @@
 /** What executions of a store in memory have written. */
 import type { AttemptKey, RunId } from '../../../src/base/ids.ts';
 import { limits } from '../../../src/base/limits.ts';
+import { isSameExecutor } from '../../../src/domain/run/executor.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';
 import type { OutputChunk, OutputGroup, StreamRecord } from '../../../src/store/contract/output.ts';
 import { attemptKey, type ExecutionRow, type MemoryTables } from './rows.ts';
@@ -71,7 +72,8 @@ export function outputChunkWrite(
   for (const [i, chunk] of chunks.entries()) {
     const row = tables.runs.get(chunk.runId);
     const key = attemptKey(chunk);
-    const same = (one: ExecutionRow): boolean => attemptKey(one) === key && one.agentId === chunk.agentId;
+    const same = (one: ExecutionRow): boolean =>
+      attemptKey(one) === key && isSameExecutor(one.route?.executor, chunk.executor);
     const now = row?.executions.find(same);
     const former = row?.history.find(same);
     const state = now?.state ?? (row?.lateReports.has(key) ? undefined : former?.state);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { RunId } from '../../../src/base/ids.ts';
 import { limits } from '../../../src/base/limits.ts';
+import { isSameExecutor } from '../../../src/domain/run/executor.ts';
 import { canRunMove, isTerminalRun } from '../../../src/domain/run/run-machine.ts';
 import type { LateReport } from '../../../src/store/contract/execution.ts';
 import type { StreamRecord } from '../../../src/store/contract/output.ts';
@@ -15,7 +16,7 @@ import type {
 } from '../../../src/store/contract/owner-commit.ts';
 import type { RunChange } from '../../../src/store/contract/run.ts';
 import type { TimelineEntry } from '../../../src/store/contract/timeline.ts';
-import { supersede } from './execution.ts';
+import { routeOf, supersede } from './execution.ts';
 import { attemptKey, type ExecutionRow, type MemoryTables, NOTHING, type RunRow } from './rows.ts';
 
 export function runSeed(tables: MemoryTables, id: RunId): RunSeed | undefined {
@@ -33,7 +34,7 @@ export function runSeed(tables: MemoryTables, id: RunId): RunSeed | undefined {
 function seedOf(execution: ExecutionRow): ExecutionSeed {
   const { task, ordinal, attempt, hostId, hostName, state, failuresInRound } = execution;
   const seed: Record<string, unknown> = { task, ordinal, attempt, hostId, hostName, state, failuresInRound };
-  for (const name of ['agentId', 'agentInstance', 'workerId', 'dispatchedAtMs', 'startedAtMs'] as const)
+  for (const name of ['route', 'dispatchedAtMs', 'startedAtMs'] as const)
     if (execution[name] !== undefined) seed[name] = execution[name];
   return seed as unknown as ExecutionSeed;
 }
@@ -96,13 +97,10 @@ function executionWrite(tables: MemoryTables, change: ExecutionChange): boolean 
   return true;
 }
 
-/** What a change says; what it does not say of agent, worker and instants stays as it is known. */
+/** What a change says; what it does not say of the way and of instants stays as it is known. */
 function given(change: ExecutionChange): Partial<ExecutionRow> {
-  const told: Record<string, unknown> = {};
+  const told: Record<string, unknown> = change.route ? { route: routeOf(change.route) } : {};
   for (const name of [
-    'agentId',
-    'agentInstance',
-    'workerId',
     'dispatchedAtMs',
     'startedAtMs',
     'finishedAtMs',
@@ -151,7 +149,7 @@ function runWrite(tables: MemoryTables, change: RunChange): void {
   if (to !== from) tables.watcher.runMoved(row, from, to);
 }
 
-/** What was told too late to change anything: once, of an attempt that is lost, by the agent that had it. */
+/** What was told too late to change anything: once, of an attempt that is lost, by the executor that had it. */
 function lateWrite(tables: MemoryTables, reports: readonly LateReportChange[]): TimelineEntry[] {
   const entries: TimelineEntry[] = [];
   for (const [runId, list] of Map.groupBy(reports, ({ runId: id }) => id)) {
@@ -160,7 +158,7 @@ function lateWrite(tables: MemoryTables, reports: readonly LateReportChange[]): 
     for (const report of row ? list : []) {
       const key = attemptKey(report);
       const lost = row!.history.find((one) => attemptKey(one) === key && one.state === 'lost');
-      if (!lost || lost.agentId !== report.agentId || row!.lateReports.has(key)) continue;
+      if (!lost || !isSameExecutor(lost.route?.executor, report.executor) || row!.lateReports.has(key)) continue;
       row!.lateReports.set(key, lateReportOf(row!, report));
       hosts.add(lost.hostName);
     }
@@ -177,7 +175,7 @@ function lateWrite(tables: MemoryTables, reports: readonly LateReportChange[]): 
 }
 
 function lateReportOf(row: RunRow, report: LateReportChange): LateReport {
-  const { agentId: _, agentInstance: __, workerId: ___, dispatchedAtMs: ____, ...told } = given(report);
+  const { dispatchedAtMs: _, ...told } = given(report);
   return {
     ...told,
     state: report.to as LateReport['state'],

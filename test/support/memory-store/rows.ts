@@ -19,9 +19,8 @@ export const NOTHING: StreamRecord = { size: 0, head: 0, tail: 0 };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** `via` is told of agent and worker when it is read. */
-export type ExecutionRow = Mutable<Omit<ExecutionRecord, 'via' | 'lateReport'>> &
-  Mutable<Pick<ExecutionSeed, 'failuresInRound' | 'agentInstance'>>;
+export type ExecutionRow = Mutable<Omit<ExecutionRecord, 'lateReport'>> &
+  Mutable<Pick<ExecutionSeed, 'failuresInRound'>>;
 
 export interface RunRow {
   readonly run: Mutable<Omit<RunRecord, 'spec'>>;

@@ -4,7 +4,7 @@ import { emptyCounts, type ExecutionState } from '../../../src/domain/run/execut
 import { isTerminalRun } from '../../../src/domain/run/run-machine.ts';
 import type { Actor, AuditEntry } from '../../../src/store/contract/audit.ts';
 import type { NewRun, RunRecord, RunStore } from '../../../src/store/contract/run.ts';
-import { supersede } from './execution.ts';
+import { routeOf, supersede } from './execution.ts';
 import { type MemoryTables, NOTHING, type RunRow } from './rows.ts';
 
 export function runCreate(tables: MemoryTables, run: NewRun, audit: AuditEntry, nowMs: number): RunRecord {
@@ -65,15 +65,13 @@ export function runCreate(tables: MemoryTables, run: NewRun, audit: AuditEntry, 
   };
   tables.runs.set(run.id, row);
   tables.audit.push(audit);
-  for (const [ordinal, { agentId, agentInstance, workerId }] of placed) {
+  for (const [ordinal, { route }] of placed) {
     const execution = row.executions[ordinal]!;
     Object.assign(execution, {
       state: 'dispatched',
-      agentId,
-      workerId,
+      route: routeOf(route),
       dispatchedAtMs: dispatch!.dispatchedAtMs,
       seq: dispatch!.run.seq,
-      ...(agentInstance === undefined ? {} : { agentInstance }),
     });
     tables.watcher.moved(row, execution, 'waiting', 'dispatched');
   }

@@ -41,8 +41,9 @@ async function settleRuns(tx: Executor, nowMs: number): Promise<Omit<Aftermath, 
     // Of what was not sent yet, the host's agent of that time is the one that may know.
     const { rowCount } = await tx.query(
       `UPDATE execution e SET state = 'lost', reason = 'status-unknown', detail = $3, finished_at_ms = $2, seq = $4,
-         agent_id = coalesce(e.agent_id, (SELECT agent_id FROM host WHERE id = e.host_id))
-       WHERE run_id = $1 AND state IN ('waiting', 'dispatched')`,
+         executor_kind = coalesce(e.executor_kind, CASE WHEN h.agent_id IS NOT NULL THEN 'agent' END), executor_id = coalesce(e.executor_id, h.agent_id)
+       FROM execution own LEFT JOIN host h ON h.id = own.host_id
+       WHERE own.run_id = $1 AND e.run_id = $1 AND own.task = e.task AND own.ordinal = e.ordinal AND e.state IN ('waiting', 'dispatched')`,
       [run.id, nowMs, LOST, run.seq],
     );
     sum.lost += rowCount;

@@ -1,22 +1,41 @@
 /** What a change of an execution says, column by column, as the arrays of a set-based statement. */
+import type { Executor, RouteTaken } from '../../../domain/run/executor.ts';
 import type { ExecutionChange } from '../../contract/owner-commit.ts';
 import { bytes } from '../bytes.ts';
 
 export type Cell = string | number | boolean | Buffer | null;
 
+type Column<T> = readonly [name: string, type: string, pick: (from: T) => Cell];
+type ExecutionColumn = Column<ExecutionChange>;
+
+/** Who has the attempt, as the tables say it. */
+export const EXECUTOR_COLUMNS: readonly Column<Executor | undefined>[] = [
+  ['executor_kind', 'text', (executor) => executor?.kind ?? null],
+  ['executor_id', 'uuid', (executor) => executor?.id ?? null],
+  ['engine', 'text', (executor) => (executor?.kind === 'worker' ? executor.engine : null)],
+];
+
+/** That two rows name the same executor. */
+export function isSameExecutorSql(one: string, other: string): string {
+  return `${one}.executor_kind = ${other}.executor_kind AND ${one}.executor_id = ${other}.executor_id AND ${one}.engine IS NOT DISTINCT FROM ${other}.engine`;
+}
+
+/** The way of an attempt: written whole, or not at all. */
+export const ROUTE_COLUMNS: readonly Column<RouteTaken | undefined>[] = [
+  ...EXECUTOR_COLUMNS.map(
+    ([name, type, pick]): Column<RouteTaken | undefined> => [name, type, (r) => pick(r?.executor)],
+  ),
+  ['instance', 'uuid', (route) => route?.instance ?? null],
+  ['worker_id', 'uuid', (route) => route?.workerId ?? null],
+];
+
 /** Besides the ordinal: name, type, value. */
-export const EXECUTION_COLUMNS: readonly (readonly [
-  name: string,
-  type: string,
-  pick: (change: ExecutionChange) => Cell,
-])[] = [
+export const EXECUTION_COLUMNS: readonly ExecutionColumn[] = [
   ['task', 'int', (c) => c.task],
   ['attempt', 'int', (c) => c.attempt],
   ['allowed', 'text', (c) => `,${c.from.join(',')},`],
   ['state', 'text', (c) => c.to],
-  ['agent_id', 'uuid', (c) => c.agentId ?? null],
-  ['agent_instance', 'uuid', (c) => c.agentInstance ?? null],
-  ['worker_id', 'uuid', (c) => c.workerId ?? null],
+  ...ROUTE_COLUMNS.map(([name, type, pick]): ExecutionColumn => [name, type, (c) => pick(c.route)]),
   ['dispatched_at_ms', 'bigint', (c) => c.dispatchedAtMs ?? null],
   ['started_at_ms', 'bigint', (c) => c.startedAtMs ?? null],
   ['finished_at_ms', 'bigint', (c) => c.finishedAtMs ?? null],
@@ -37,7 +56,7 @@ export const EXECUTION_COLUMNS: readonly (readonly [
 ];
 
 /** Columns that a new attempt starts without. */
-export const FRESH_ATTEMPT = `state = 'waiting', attempt = attempt + 1, agent_id = NULL, agent_instance = NULL, worker_id = NULL, dispatched_at_ms = NULL, started_at_ms = NULL, finished_at_ms = NULL,
+export const FRESH_ATTEMPT = `state = 'waiting', attempt = attempt + 1, ${ROUTE_COLUMNS.map(([name]) => `${name} = NULL`).join(', ')}, dispatched_at_ms = NULL, started_at_ms = NULL, finished_at_ms = NULL,
   exit_code = NULL, signal = NULL, reason = NULL, detail = NULL, settled_late = false, out_size = 0, out_head = 0, out_tail = 0, out_digest = NULL,
   err_size = 0, err_head = 0, err_tail = 0, err_digest = NULL`;
 

@@ -1,6 +1,7 @@
 /** Rows of executions to records. One place, so that a renamed column breaks here and nowhere else. */
 import type { AgentId, HostId, RunId, WorkerId } from '../../../base/ids.ts';
 import type { ExecutionState } from '../../../domain/run/execution-machine.ts';
+import { agentExecutor, workerExecutor, type Engine, type RouteTaken } from '../../../domain/run/executor.ts';
 import type { ExecutionRecord, LateReport } from '../../contract/execution.ts';
 import type { StreamRecord } from '../../contract/output.ts';
 import { present } from '../present.ts';
@@ -15,8 +16,10 @@ export interface ExecutionRow {
   attempt: number;
   round: number;
   failures_in_round: number;
-  agent_id: string | null;
-  agent_instance: string | null;
+  executor_kind: 'agent' | 'worker' | null;
+  executor_id: string | null;
+  engine: Engine | null;
+  instance: string | null;
   worker_id: string | null;
   dispatched_at_ms: number | null;
   started_at_ms: number | null;
@@ -47,9 +50,7 @@ export function executionRecord(row: ExecutionRow): ExecutionRecord {
     hostName: row.host_name,
     state: row.state,
     round: row.round,
-    via: row.agent_id === null ? undefined : row.agent_id === row.worker_id ? 'ssh' : 'agent',
-    workerId: row.worker_id as WorkerId | null,
-    agentId: row.agent_id as AgentId | null,
+    route: routeOf(row),
     dispatchedAtMs: row.dispatched_at_ms,
     startedAtMs: row.started_at_ms,
     finishedAtMs: row.finished_at_ms,
@@ -61,6 +62,20 @@ export function executionRecord(row: ExecutionRow): ExecutionRecord {
     seq: row.seq,
     stdout: streamOf(row, 'out'),
     stderr: streamOf(row, 'err'),
+  });
+}
+
+export function routeOf(
+  row: Pick<ExecutionRow, 'executor_kind' | 'executor_id' | 'engine' | 'instance' | 'worker_id'>,
+): RouteTaken | undefined {
+  if (row.executor_kind === null) return undefined;
+  return present<RouteTaken>({
+    executor:
+      row.executor_kind === 'agent'
+        ? agentExecutor(row.executor_id as AgentId)
+        : workerExecutor(row.executor_id as WorkerId, row.engine!),
+    workerId: row.worker_id as WorkerId | null,
+    instance: row.instance,
   });
 }
 

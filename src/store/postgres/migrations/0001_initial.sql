@@ -67,12 +67,17 @@ CREATE TABLE execution (
   run_id uuid NOT NULL, task int NOT NULL, ordinal int NOT NULL, host_id uuid NOT NULL, host_name text NOT NULL,
   state text NOT NULL CHECK (state IN ('waiting', 'dispatched', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped', 'not_started', 'lost')),
   attempt int NOT NULL DEFAULT 1 CHECK (attempt >= 1), round int NOT NULL DEFAULT 1, failures_in_round int NOT NULL DEFAULT 0,
-  agent_id uuid, worker_id uuid, dispatched_at_ms bigint, started_at_ms bigint, finished_at_ms bigint,
+  -- Who has the attempt, which start of it where it is an agent, and by whose link the order went.
+  executor_kind text CHECK (executor_kind IN ('agent', 'worker')), executor_id uuid, engine text CHECK (engine IN ('ssh')), instance uuid, worker_id uuid,
+  dispatched_at_ms bigint, started_at_ms bigint, finished_at_ms bigint,
   exit_code int, signal text, reason text, detail text, settled_late boolean NOT NULL DEFAULT false, seq bigint NOT NULL DEFAULT 1,
   out_size bigint NOT NULL DEFAULT 0, out_head int NOT NULL DEFAULT 0, out_tail int NOT NULL DEFAULT 0, out_digest bytea,
   err_size bigint NOT NULL DEFAULT 0, err_head int NOT NULL DEFAULT 0, err_tail int NOT NULL DEFAULT 0, err_digest bytea,
   PRIMARY KEY (run_id, task, ordinal),
   CHECK ((finished_at_ms IS NOT NULL) = (state NOT IN ('waiting', 'dispatched', 'running'))),
+  CHECK ((executor_kind IS NULL) = (executor_id IS NULL)),
+  CHECK ((engine IS NOT NULL) = (executor_kind IS NOT DISTINCT FROM 'worker')),
+  CHECK (instance IS NULL OR executor_kind = 'agent'),
   CHECK (exit_code IS NULL OR signal IS NULL),
   CHECK (state <> 'succeeded' OR exit_code IS NOT NULL),
   CHECK (state <> 'not_started' OR started_at_ms IS NULL)

@@ -1,22 +1,31 @@
 /**
- * What agents tell of lost attempts that a newer attempt has superseded. It changes nothing of what is settled: it is kept beside the
- * attempt, once, and only from the agent that had the order.
+ * What executors tell of lost attempts that a newer attempt has superseded. It changes nothing of what is settled: it is kept beside the
+ * attempt, once, and only from the executor that had the order.
  */
 import type { RunId } from '../../../base/ids.ts';
 import type { LateReportChange } from '../../contract/owner-commit.ts';
-import { EXECUTION_COLUMNS } from '../execution/execution-columns.ts';
+import {
+  EXECUTION_COLUMNS,
+  EXECUTOR_COLUMNS,
+  isSameExecutorSql,
+  ROUTE_COLUMNS,
+} from '../execution/execution-columns.ts';
 import type { Executor } from '../pool.ts';
 
-const KEPT = EXECUTION_COLUMNS.filter(
-  ([name]) => !['allowed', 'agent_instance', 'worker_id', 'dispatched_at_ms', 'settled_late', 'seq'].includes(name),
-);
-/** The agent is a condition, no column: the attempt says whose it was. */
-const STORED = KEPT.map(([name]) => name)
-  .filter((name) => name !== 'agent_id')
-  .join(', ');
+const NOT_KEPT = new Set([
+  'allowed',
+  'dispatched_at_ms',
+  'settled_late',
+  'seq',
+  ...ROUTE_COLUMNS.map(([name]) => name),
+]);
+const KEPT = EXECUTION_COLUMNS.filter(([name]) => !NOT_KEPT.has(name));
+const STORED = KEPT.map(([name]) => name).join(', ');
+/** The executor is a condition, no column: the attempt says whose it was. */
+const TOLD = [...EXECUTOR_COLUMNS, ...KEPT].map(([name, type]) => ({ name, type }));
 const WRITE = `WITH told AS (
-    SELECT c.*, h.host_name FROM unnest($2::int[], $3::bigint[], ${KEPT.map(([, type], at) => `$${at + 4}::${type}[]`).join(', ')}) AS c(ordinal, received_at_ms, ${KEPT.map(([name]) => name).join(', ')})
-    JOIN execution_history h ON h.run_id = $1 AND h.task = c.task AND h.ordinal = c.ordinal AND h.attempt = c.attempt AND h.state = 'lost' AND h.agent_id = c.agent_id),
+    SELECT c.*, h.host_name FROM unnest($2::int[], $3::bigint[], ${TOLD.map(({ type }, at) => `$${at + 4}::${type}[]`).join(', ')}) AS c(ordinal, received_at_ms, ${TOLD.map(({ name }) => name).join(', ')})
+    JOIN execution_history h ON h.run_id = $1 AND h.task = c.task AND h.ordinal = c.ordinal AND h.attempt = c.attempt AND h.state = 'lost' AND ${isSameExecutorSql('h', 'c')}),
   written AS (INSERT INTO late_report (run_id, ordinal, received_at_ms, ${STORED}) SELECT $1, ordinal, received_at_ms, ${STORED} FROM told ON CONFLICT DO NOTHING RETURNING task, ordinal, attempt)
   SELECT DISTINCT told.host_name FROM written JOIN told USING (task, ordinal, attempt) ORDER BY told.host_name`;
 
@@ -26,7 +35,10 @@ export async function lateReportsWrite(
   runId: RunId,
   reports: readonly LateReportChange[],
 ): Promise<readonly string[]> {
-  const columns = KEPT.map(([, , pick]) => reports.map(pick));
+  const columns = [
+    ...EXECUTOR_COLUMNS.map(([, , pick]) => reports.map(({ executor }) => pick(executor))),
+    ...KEPT.map(([, , pick]) => reports.map(pick)),
+  ];
   const { rows } = await tx.query<{ host_name: string }>({
     name: 'late-reports-write',
     text: WRITE,

@@ -21,7 +21,7 @@ import type { TimelineEntry } from '../../contract/timeline.ts';
 import { groupByRun } from '../by-run.ts';
 import { bytes } from '../bytes.ts';
 import { type Day, groupByDay, isOfDay } from '../day.ts';
-import { columnOf, EXECUTION_COLUMNS, FRESH_ATTEMPT, listOf } from '../execution/execution-columns.ts';
+import { columnOf, EXECUTION_COLUMNS, FRESH_ATTEMPT, listOf, ROUTE_COLUMNS } from '../execution/execution-columns.ts';
 import { fenceKey, heldFences } from '../lease/fence.ts';
 import { allAtOnce, type Apart, byHalves } from './apart.ts';
 import { lateReportsWrite } from './late-report.ts';
@@ -157,7 +157,8 @@ async function lateWrite(tx: Executor, runId: RunId, reports: readonly LateRepor
 }
 
 /** What is once known stays known: a later change that does not say it again does not take it away. */
-const KEPT: readonly string[] = ['agent_id', 'agent_instance', 'worker_id', 'dispatched_at_ms', 'started_at_ms'];
+const KEPT: readonly string[] = ['dispatched_at_ms', 'started_at_ms'];
+const ROUTE: readonly string[] = ROUTE_COLUMNS.map(([name]) => name);
 
 const KEYS: readonly string[] = ['task', 'attempt', 'allowed'];
 
@@ -172,9 +173,14 @@ const EXECUTIONS_WRITE = ((): string => {
     const at = WRITTEN.findIndex(([column]) => column === name);
     return `coalesce(c.${name}, $${2 * at + 5}::${WRITTEN[at]![1]})`;
   };
-  const sets = EXECUTION_COLUMNS.filter(([name]) => !KEYS.includes(name)).map(
-    ([name]) => `${name} = ${KEPT.includes(name) ? `coalesce(${value(name)}, e.${name})` : value(name)}`,
-  );
+  const written = (name: string): string => {
+    if (KEPT.includes(name)) return `coalesce(${value(name)}, e.${name})`;
+    // A way has its columns together: that of a worker has an engine, that of an agent an instance.
+    return ROUTE.includes(name)
+      ? `CASE WHEN ${value('executor_kind')} IS NULL THEN e.${name} ELSE ${value(name)} END`
+      : value(name);
+  };
+  const sets = EXECUTION_COLUMNS.filter(([name]) => !KEYS.includes(name)).map(([name]) => `${name} = ${written(name)}`);
   const arrays = WRITTEN.map(([, type], at) => `$${2 * at + 4}::${type}[]`);
   return `UPDATE execution e SET ${sets.join(', ')}
     FROM unnest($3::int[], ${arrays.join(', ')}) WITH ORDINALITY AS c(ordinal, ${WRITTEN.map(([name]) => name).join(', ')}, n)

@@ -1,7 +1,7 @@
 /** What the owner of a partition reads of a run to go on with it. */
 import type { RunId } from '../../../base/ids.ts';
 import type { RunSeed } from '../../contract/owner-commit.ts';
-import type { ExecutionRow } from '../execution/execution-rows.ts';
+import { routeOf, type ExecutionRow } from '../execution/execution-rows.ts';
 import type { Pool } from '../pool.ts';
 import { present } from '../present.ts';
 import { runRecord, type RunRow, unpackSpec } from '../run/run-rows.ts';
@@ -17,7 +17,7 @@ export async function runSeed(pool: Pool, id: RunId): Promise<RunSeed | undefine
     const row = run.rows[0];
     if (!row) return undefined;
     const { rows } = await tx.query<ExecutionRow>(
-      'SELECT task, ordinal, attempt, host_id, host_name, state, agent_id, agent_instance, worker_id, dispatched_at_ms, started_at_ms, failures_in_round FROM execution WHERE run_id = $1 ORDER BY task, ordinal',
+      'SELECT task, ordinal, attempt, host_id, host_name, state, executor_kind, executor_id, engine, instance, worker_id, dispatched_at_ms, started_at_ms, failures_in_round FROM execution WHERE run_id = $1 ORDER BY task, ordinal',
       [id],
     );
     return present<RunSeed>({
@@ -32,9 +32,7 @@ export async function runSeed(pool: Pool, id: RunId): Promise<RunSeed | undefine
           hostId: e.host_id as never,
           hostName: e.host_name,
           state: e.state,
-          agentId: e.agent_id as never,
-          agentInstance: e.agent_instance,
-          workerId: e.worker_id as never,
+          route: routeOf(e),
           dispatchedAtMs: e.dispatched_at_ms,
           startedAtMs: e.started_at_ms,
           failuresInRound: e.failures_in_round,

@@ -2,11 +2,13 @@
  * New runs, each whole: its rows, its claim, its audit entry, and what its owner does first where the owner is at hand. Runs that come at
  * once are written in one transaction, so that a burst of small ones costs a handful of statements and one wait for the disk, not one each.
  */
+import type { RunId } from '../../../base/ids.ts';
 import { emptyCounts } from '../../../domain/run/execution-machine.ts';
+import type { Route } from '../../../domain/run/executor.ts';
 import type { AuditEntry } from '../../contract/audit.ts';
-import type { FirstDispatch, NewRun, RunRecord } from '../../contract/run.ts';
+import type { FirstDispatch, NewRun, RunRecord, RunTarget } from '../../contract/run.ts';
 import { auditAppendMany } from '../audit/audit.ts';
-import { type Cell, columnOf, listOf } from '../execution/execution-columns.ts';
+import { type Cell, columnOf, listOf, ROUTE_COLUMNS } from '../execution/execution-columns.ts';
 import { fenceKey, heldFences } from '../lease/fence.ts';
 import { timelineWrite } from '../timeline.ts';
 import type { Executor, Pool } from '../pool.ts';
@@ -90,23 +92,41 @@ async function runsInsert(tx: Executor, created: readonly Created[], nowMs: numb
   return new Map(rows.map((row) => [row.id, row]));
 }
 
+interface NewExecution {
+  readonly runId: RunId;
+  readonly ordinal: number;
+  readonly target: RunTarget;
+  readonly route: Route | undefined;
+  readonly dispatch: FirstDispatch | undefined;
+}
+/** Columns that as a rule say the same of all hosts of a batch. */
+const VARYING: readonly (readonly [name: string, type: string, pick: (execution: NewExecution) => Cell])[] = [
+  ['run_id', 'uuid', ({ runId }) => runId],
+  ['dispatched_at_ms', 'bigint', ({ dispatch }) => dispatch?.dispatchedAtMs ?? null],
+  ['seq', 'bigint', ({ dispatch }) => dispatch?.run.seq ?? 1],
+  ...ROUTE_COLUMNS.map(([name, type, pick]) => [name, type, ({ route }: NewExecution) => pick(route)] as const),
+];
+const EXECUTIONS_CREATE = ((): string => {
+  const names = VARYING.map(([name]) => name);
+  const value = (name: string): string =>
+    `coalesce(host.${name}, $${2 * names.indexOf(name) + 5}::${VARYING[names.indexOf(name)]![1]})`;
+  return `INSERT INTO execution (task, ordinal, host_id, host_name, state, ${names.join(', ')})
+    SELECT 0, ordinal, host_id, host_name, CASE WHEN ${value('executor_kind')} IS NULL THEN 'waiting' ELSE 'dispatched' END, ${names.map(value).join(', ')}
+    FROM unnest($1::int[], $2::uuid[], $3::text[], ${VARYING.map(([, type], at) => `$${2 * at + 4}::${type}[]`).join(', ')})
+      AS host(ordinal, host_id, host_name, ${names.join(', ')})`;
+})();
+
 async function executionsInsert(tx: Executor, created: readonly Created[]): Promise<void> {
-  const executions = created.flatMap(({ run, dispatch }) => {
-    const placed = new Map(dispatch?.executions.map((execution) => [execution.ordinal, execution]));
+  const executions = created.flatMap(({ run, dispatch }): NewExecution[] => {
+    const placed = new Map(dispatch?.executions.map(({ ordinal, route }) => [ordinal, route]));
     return run.targets.map((target, ordinal) => {
-      const place = placed.get(ordinal);
-      return { runId: run.id, ordinal, target, place, dispatch: place && dispatch };
+      const route = placed.get(ordinal);
+      return { runId: run.id, ordinal, target, route, dispatch: route && dispatch };
     });
   });
-  const column = (type: string, pick: (execution: (typeof executions)[number]) => Cell): [unknown, Cell] =>
-    columnOf(type, executions.map(pick));
   await tx.query({
     name: 'executions-create',
-    text: `INSERT INTO execution (run_id, task, ordinal, host_id, host_name, state, agent_id, agent_instance, worker_id, dispatched_at_ms, seq)
-           SELECT coalesce(run_id, $5), 0, ordinal, host_id, name, CASE WHEN coalesce(agent, $7) IS NULL THEN 'waiting' ELSE 'dispatched' END,
-             coalesce(agent, $7), coalesce(agent_instance, $9), coalesce(worker, $11), coalesce(dispatched_at_ms, $13), coalesce(seq, $15, 1)
-           FROM unnest($1::int[], $2::uuid[], $3::text[], $4::uuid[], $6::uuid[], $8::uuid[], $10::uuid[], $12::bigint[], $14::bigint[])
-             AS host(ordinal, host_id, name, run_id, agent, agent_instance, worker, dispatched_at_ms, seq)`,
+    text: EXECUTIONS_CREATE,
     values: [
       listOf(
         'int',
@@ -117,12 +137,7 @@ async function executionsInsert(tx: Executor, created: readonly Created[]): Prom
         executions.map(({ target }) => target.hostId),
       ),
       executions.map(({ target }) => target.hostName),
-      ...column('uuid', ({ runId }) => runId),
-      ...column('uuid', ({ place }) => place?.agentId ?? null),
-      ...column('uuid', ({ place }) => place?.agentInstance ?? null),
-      ...column('uuid', ({ place }) => place?.workerId ?? null),
-      ...column('bigint', ({ dispatch }) => dispatch?.dispatchedAtMs ?? null),
-      ...column('bigint', ({ dispatch }) => dispatch?.run.seq ?? null),
+      ...VARYING.flatMap(([, type, pick]) => columnOf(type, executions.map(pick))),
     ],
   });
 }
