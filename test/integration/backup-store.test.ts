@@ -118,7 +118,7 @@ async function insertRun(
   if (!isOver) await db.query('INSERT INTO run_active (run_id, partition) VALUES ($1, 3)', [id]);
   for (const [ordinal, [execution, attempt]] of executions.entries())
     await db.query(
-      'INSERT INTO execution (run_id, task, ordinal, host_id, host_name, state, attempt, agent_id, finished_at_ms, exit_code) VALUES ($1, 0, $2, $3, $4, $5, $6, $7, $8, $9)',
+      'INSERT INTO execution (run_id, task, ordinal, host_id, host_name, state, attempt, executor_kind, executor_id, finished_at_ms, exit_code) VALUES ($1, 0, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
       [
         id,
         ordinal,
@@ -126,6 +126,7 @@ async function insertRun(
         'web-1',
         execution,
         attempt,
+        execution === 'waiting' ? null : 'agent',
         execution === 'waiting' ? null : AGENT,
         execution === 'succeeded' ? 9 : null,
         execution === 'succeeded' ? 0 : null,
@@ -224,9 +225,9 @@ describe('a restore', () => {
     const target = await emptyDatabase();
     expect(await restore(target.url)).toMatchObject({ lost: 3, runsUnderWay: 1, upgradesEnded: 1 });
     const states = await target.query(
-      'SELECT e.run_id, e.state, e.attempt, e.agent_id, r.state AS run FROM execution e JOIN run r ON r.id = e.run_id ORDER BY e.run_id, ordinal',
+      'SELECT e.run_id, e.state, e.attempt, e.executor_kind, e.executor_id, r.state AS run FROM execution e JOIN run r ON r.id = e.run_id ORDER BY e.run_id, ordinal',
     );
-    expect(states.map((row) => [row.run, row.state, row.attempt, row.agent_id])).toEqual([
+    expect(states.map((row) => [row.run, row.state, row.attempt, row.executor_id])).toEqual([
       ['succeeded', 'succeeded', 1, AGENT],
       ['failed', 'succeeded', 1, AGENT],
       ['failed', 'lost', 1, AGENT],
