@@ -155,7 +155,7 @@ function endedRun(id: RunId): RunSeed {
         hostId: newId(),
         hostName: 'a',
         state: 'succeeded',
-        agentId: AGENT,
+        route: { executor: agentExecutor(AGENT) },
         workerId: WORKER,
         failuresInRound: 0,
       },
