@@ -1,8 +1,7 @@
 /**
  * An idle system, one real agent: from the request to the first byte of output at a client that watches the run. Where
  * the time goes is told beside it, from the record of the execution and from the client's own clock (one machine, one
- * clock). Each
- * sample has a floor of its own beside it (latency-floor.ts): the ratio of the medians is the figure.
+ * clock). Each sample has a floor of its own beside it (latency-floor.ts): the ratio of the medians is the figure.
  *
  *   npm run bench:latency -- [--samples 200]
  */
