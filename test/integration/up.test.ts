@@ -99,7 +99,7 @@ describe('a start that fails', () => {
     await until('the port is taken', () => taken.listening);
     const { port } = taken.address() as AddressInfo;
     await expect(begin(folder, 1, { listen: `127.0.0.1:${port}` })).rejects.toThrow(
-      /^up ended with 1: drover: server did not start: .* is in use.* \(address-in-use\)\n$/,
+      /^up ended with 3: drover: server did not start: .* is in use.* \(address-in-use\)\n$/,
     );
     taken.close();
     expect(processesOf(folder)).toEqual([]);
