@@ -2,6 +2,7 @@
  * Accounts: as whom work runs on hosts, and with which credentials. Secrets go in here and come out for a connection
  * (`accountOpen`), never towards people: records, audit and errors hold names, users and fingerprints.
  */
+import { EVERYTHING } from '../domain/access/access-node.ts';
 import { DroverError, type InputFault } from '../base/errors.ts';
 import { newId, type AccountId, type RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
@@ -120,8 +121,7 @@ export async function accountRemove(
 
 /** By name. */
 export function accountList(ctx: Pick<AppContext, 'store'>, caller: Caller): Promise<readonly AccountRecord[]> {
-  scopeOf(caller, 'access.account.view');
-  return ctx.store.accountList();
+  return ctx.store.accountList(scopeOf(caller, 'access.account.view'));
 }
 
 export function accountShow(ctx: Pick<AppContext, 'store'>, caller: Caller, idOrName: string): Promise<AccountRecord> {
@@ -146,7 +146,7 @@ export async function accountExplain(
   assertCan(caller, 'access.account.view');
   const host = await hostFetch(ctx, hostIdOrName);
   const accountId = await ctx.store.accountOfHost(host.id);
-  const choice = accountChooser(await ctx.store.accountList())(
+  const choice = accountChooser(await ctx.store.accountList(EVERYTHING))(
     { name: host.name, labels: host.labels, ...(accountId === undefined ? {} : { accountId }) },
     asked,
   );
@@ -163,7 +163,7 @@ export async function accountExplain(
 export async function accountChoices(
   ctx: Pick<AppContext, 'store'>,
 ): Promise<(host: AccountHost, asked?: string) => AccountChoice<AccountRecord>> {
-  return accountChooser(await ctx.store.accountList());
+  return accountChooser(await ctx.store.accountList(EVERYTHING));
 }
 
 /** A run uses these accounts: one audit entry for each, however many hosts it has and however often this is called. */

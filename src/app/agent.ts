@@ -15,10 +15,11 @@ export function agentList(
   ctx: FleetContext,
   caller: Caller,
   onlyTroubled: boolean,
-  page: Parameters<Store['agentList']>[0],
+  page: Parameters<Store['agentList']>[1],
 ): Promise<Page<AgentRecord>> {
-  scopeOf(caller, 'fleet.agent.view');
-  return ctx.store.agentList(page, onlyTroubled ? ctx.fleet.health.troubled().map(({ hostId }) => hostId) : undefined);
+  const scope = scopeOf(caller, 'fleet.agent.view');
+  const troubled = onlyTroubled ? ctx.fleet.health.troubled().map(({ hostId }) => hostId) : undefined;
+  return ctx.store.agentList(scope, page, troubled);
 }
 
 export function agentShow(ctx: Pick<AppContext, 'store'>, caller: Caller, id: AgentId): Promise<AgentRecord> {

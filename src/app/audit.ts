@@ -9,11 +9,10 @@ import type { AppContext } from './context.ts';
 export function auditList(
   ctx: AppContext,
   caller: Caller,
-  filter: Parameters<Store['auditList']>[0],
-  page: Parameters<Store['auditList']>[1],
+  filter: Parameters<Store['auditList']>[1],
+  page: Parameters<Store['auditList']>[2],
 ): Promise<Page<AuditRecord>> {
-  scopeOf(caller, 'audit.event.view');
-  return ctx.store.auditList(filter, page);
+  return ctx.store.auditList(scopeOf(caller, 'audit.event.view'), filter, page);
 }
 
 /** A page of the chain after an entry that is believed; from the first entry without one. */

@@ -1,6 +1,6 @@
 /** Who calls, what they may, and how that is written down. Every verb is told its caller, asks here whether they may, and audits here. */
 import { DroverError } from '../base/errors.ts';
-import { ROOT, type AccessNode, type Scope } from '../domain/access/access-node.ts';
+import { EVERYTHING, ROOT, type AccessNode, type Scope } from '../domain/access/access-node.ts';
 import type { Permission } from '../domain/access/permission.ts';
 import type { Actor, AuditEntry } from '../store/contract/audit.ts';
 
@@ -28,7 +28,7 @@ export function assertCan(
 /** For lists: where in the tree the caller has the permission. Throws `permission-denied` where they have it nowhere. */
 export function scopeOf(caller: Pick<Caller, 'actor' | 'can'>, permission: Permission): Scope {
   assertCan(caller, permission, ROOT);
-  return [ROOT];
+  return EVERYTHING;
 }
 
 /** `detail` holds no secret: whoever may read the audit sees it. */

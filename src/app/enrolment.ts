@@ -1,4 +1,5 @@
 /** How agents and workers come in, stay in, and are put out. The certificate says who they are from then on. */
+import { EVERYTHING } from '../domain/access/access-node.ts';
 import type { AgentId, WorkerId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
@@ -79,7 +80,7 @@ export async function agentJoin(
       publicKey: probe.publicKey,
       certificateExpiresAtMs: nowMs + lifetimeMs,
       zones: workers.map(({ zone }) => zone),
-      guardedLabels: guardedLabels(await ctx.store.accountList()),
+      guardedLabels: guardedLabels(await ctx.store.accountList(EVERYTHING)),
       ...(await provedAgent(ctx, input)),
     },
     { actor: SYSTEM, action: 'fleet.agent.join', detail: { name: input.name, machineId: input.machineId }, requestId },

@@ -1,4 +1,6 @@
-/** Hosts that people add, import and change: how they are reached, as which account, over which jump host. Names come in, ids are kept. */
+/** Hosts that people add, import { EVERYTHING } from '../domain/access/access-node.ts';
+import { EVERYTHING } from '../domain/access/access-node.ts';
+import and change: how they are reached, as which account, over which jump host. Names come in, ids are kept. */
 import { DroverError, inputRefusal, type InputFault } from '../base/errors.ts';
 import type { AccountId } from '../base/ids.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-draft.ts';
@@ -109,7 +111,9 @@ export async function accountNamesOf(
 }
 
 async function accountNames(ctx: Pick<AppContext, 'store'>, isAny: boolean): Promise<ReadonlyMap<string, string>> {
-  return new Map(isAny ? (await ctx.store.accountList()).map((account) => [account.id as string, account.name]) : []);
+  return new Map(
+    isAny ? (await ctx.store.accountList(EVERYTHING)).map((account) => [account.id as string, account.name]) : [],
+  );
 }
 
 function accountChange({ from, to }: FieldChange, names: ReadonlyMap<string, string>): FieldChange {

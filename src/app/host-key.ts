@@ -5,7 +5,7 @@ import { limits } from '../base/limits.ts';
 import { publicKeyAlgorithm } from '../domain/inventory/known-hosts.ts';
 import type { HostKeyRecord, NewHostKey } from '../store/contract/host-key.ts';
 import type { HostRecord } from '../store/contract/host.ts';
-import { assertCan, auditOf, scopeOf, type Caller } from './caller.ts';
+import { assertCan, auditOf, type Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
 import { hostFetch } from './host.ts';
 import { refuse } from './host-access.ts';
@@ -20,7 +20,7 @@ export async function hostKeysList(
   caller: Caller,
   idOrName: string,
 ): Promise<readonly HostKeyRecord[]> {
-  scopeOf(caller, 'fleet.host-key.view');
+  assertCan(caller, 'fleet.host-key.view');
   return ctx.store.hostKeyList((await hostFetch(ctx, idOrName)).id);
 }
 

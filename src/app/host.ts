@@ -24,11 +24,10 @@ export function hostShow(ctx: Pick<AppContext, 'store'>, caller: Caller, idOrNam
 export function hostList(
   ctx: AppContext,
   caller: Caller,
-  filter: Parameters<Store['hostList']>[0],
-  page: Parameters<Store['hostList']>[1],
+  filter: Parameters<Store['hostList']>[1],
+  page: Parameters<Store['hostList']>[2],
 ): Promise<Page<HostRecord>> {
-  scopeOf(caller, 'fleet.host.view');
-  return ctx.store.hostList(filter, page);
+  return ctx.store.hostList(scopeOf(caller, 'fleet.host.view'), filter, page);
 }
 
 /** Its agent is cut off too. */

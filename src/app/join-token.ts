@@ -51,8 +51,7 @@ export async function joinTokenCreate(
 
 /** Those that still can be used. */
 export function joinTokenList(ctx: AppContext, caller: Caller): Promise<readonly JoinToken[]> {
-  scopeOf(caller, 'fleet.join-token.view');
-  return ctx.store.joinTokenList();
+  return ctx.store.joinTokenList(scopeOf(caller, 'fleet.join-token.view'));
 }
 
 export async function joinTokenRevoke(ctx: AppContext, caller: Caller, id: TokenId): Promise<void> {

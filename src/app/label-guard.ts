@@ -1,6 +1,6 @@
 /** Which labels of hosts a caller may not change: those that scopes of accounts count on. */
 import { DroverError } from '../base/errors.ts';
-import { ROOT } from '../domain/access/access-node.ts';
+import { EVERYTHING, ROOT } from '../domain/access/access-node.ts';
 import {
   guardedDetail,
   guardedLabels,
@@ -13,7 +13,9 @@ import type { AppContext } from './context.ts';
 
 /** What this caller may not change: nothing for who manages accounts. */
 export async function guardedFrom(ctx: Pick<AppContext, 'store'>, caller: Caller): Promise<GuardedLabels> {
-  return caller.can('access.account.edit', ROOT) ? NOTHING_GUARDED : guardedLabels(await ctx.store.accountList());
+  return caller.can('access.account.edit', ROOT)
+    ? NOTHING_GUARDED
+    : guardedLabels(await ctx.store.accountList(EVERYTHING));
 }
 
 /** A machine that joins has no permission to show: its token is where such a label comes from. */

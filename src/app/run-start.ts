@@ -14,7 +14,7 @@ import type { RunSeed } from '../store/contract/owner-commit.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import type { Store } from '../store/contract/store.ts';
 import { accountUse } from './account.ts';
-import { assertCan, auditOf, scopeOf, type Caller } from './caller.ts';
+import { assertCan, auditOf, type Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
 import type { HostDirectory } from './host-view.ts';
 import { twinDetail } from './host-twin.ts';
@@ -164,7 +164,7 @@ export async function runPreview(
   targets: string,
   namesMax: number,
 ): Promise<{ hostCount: number; hosts: readonly string[] }> {
-  scopeOf(caller, 'fleet.host.view');
+  assertCan(caller, 'fleet.host.view');
   const { hosts, fault } = await expandTargets(ctx, targets);
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   return { hostCount: hosts.length, hosts: hosts.slice(0, namesMax).map((host) => host.name) };

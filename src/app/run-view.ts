@@ -24,11 +24,10 @@ export interface ExecutionPlaceInput {
 export function runList(
   ctx: AppContext,
   caller: Caller,
-  filter: Parameters<Store['runList']>[0],
-  page: Parameters<Store['runList']>[1],
+  filter: Parameters<Store['runList']>[1],
+  page: Parameters<Store['runList']>[2],
 ): Promise<Page<RunRecord>> {
-  scopeOf(caller, 'job.run.view');
-  return ctx.store.runList(filter, page);
+  return ctx.store.runList(scopeOf(caller, 'job.run.view'), filter, page);
 }
 
 /** Throws `run-not-found`, as all here do. */

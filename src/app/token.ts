@@ -1,4 +1,5 @@
 /** API tokens: made, listed, revoked. The token itself leaves here once, in the answer to whoever made it. */
+import { EVERYTHING } from '../domain/access/access-node.ts';
 import { randomBytes } from 'node:crypto';
 import { DroverError } from '../base/errors.ts';
 import { newId, type TokenId } from '../base/ids.ts';
@@ -45,14 +46,13 @@ export async function tokenCreate(
 }
 
 export function tokenList(ctx: AppContext, caller: Caller): Promise<readonly ApiToken[]> {
-  scopeOf(caller, 'access.token.view');
-  return ctx.store.apiTokenList();
+  return ctx.store.apiTokenList(scopeOf(caller, 'access.token.view'));
 }
 
 /** By id or name, of those that are not revoked. */
 export async function tokenRevoke(ctx: AppContext, caller: Caller, idOrName: string): Promise<void> {
   assertCan(caller, 'access.token.revoke');
-  const open = (await ctx.store.apiTokenList()).filter(({ revokedAtMs }) => revokedAtMs === undefined);
+  const open = (await ctx.store.apiTokenList(EVERYTHING)).filter(({ revokedAtMs }) => revokedAtMs === undefined);
   const found = open.find(({ id }) => id === idOrName) ?? open.find(({ name }) => name === idOrName);
   const isRevoked =
     found !== undefined &&

@@ -12,7 +12,7 @@ export async function agentPackageList(
   ctx: { readonly packages: AgentPackages },
   caller: Caller,
 ): Promise<readonly CheckedPackages[]> {
-  scopeOf(caller, 'fleet.agent.view');
+  assertCan(caller, 'fleet.agent.view');
   return ctx.packages.check();
 }
 
@@ -20,10 +20,9 @@ export async function agentPackageList(
 export function upgradeList(
   ctx: AppContext,
   caller: Caller,
-  page: Parameters<Store['upgradeList']>[0],
+  page: Parameters<Store['upgradeList']>[1],
 ): Promise<Page<UpgradeRecord>> {
-  scopeOf(caller, 'fleet.agent.view');
-  return ctx.store.upgradeList(page);
+  return ctx.store.upgradeList(scopeOf(caller, 'fleet.agent.view'), page);
 }
 
 export async function upgradeShow(ctx: AppContext, caller: Caller, id: string): Promise<UpgradeRecord> {
@@ -37,7 +36,7 @@ export async function agentUpgradeList(
   id: string,
   page: Parameters<Store['agentUpgradeList']>[1],
 ): Promise<Page<AgentUpgradeRecord>> {
-  scopeOf(caller, 'fleet.agent.view');
+  assertCan(caller, 'fleet.agent.view');
   await upgradeFetch(ctx, id);
   return ctx.store.agentUpgradeList(id, page);
 }

@@ -1,4 +1,5 @@
 /** Workers: listed, shown, drained, and cut off. */
+import { EVERYTHING } from '../domain/access/access-node.ts';
 import { DroverError } from '../base/errors.ts';
 import type { WorkerId } from '../base/ids.ts';
 import type { Fleet, LiveWorker } from '../fleet/fleet.ts';
@@ -15,9 +16,9 @@ export interface SeenWorker {
 }
 
 export async function workerList(ctx: FleetContext, caller: Caller): Promise<readonly SeenWorker[]> {
-  scopeOf(caller, 'fleet.worker.view');
+  const scope = scopeOf(caller, 'fleet.worker.view');
   const live = new Map(ctx.fleet.workers().map((worker) => [worker.id, worker]));
-  return (await ctx.store.workerList()).map((worker) => ({ worker, live: live.get(worker.id) }));
+  return (await ctx.store.workerList(scope)).map((worker) => ({ worker, live: live.get(worker.id) }));
 }
 
 export async function workerShow(ctx: FleetContext, caller: Caller, idOrName: string): Promise<SeenWorker> {
@@ -55,7 +56,7 @@ export async function workerRevoke(ctx: FleetContext, caller: Caller, idOrName: 
 
 /** Names of workers are not unique: one that fits several is refused. */
 async function workerFetch(ctx: AppContext, idOrName: string): Promise<WorkerRecord> {
-  const found = (await ctx.store.workerList()).filter(({ id, name }) => id === idOrName || name === idOrName);
+  const found = (await ctx.store.workerList(EVERYTHING)).filter(({ id, name }) => id === idOrName || name === idOrName);
   if (found.length > 1)
     throw new DroverError('bad-input', {
       detail: `${found.length} workers are named ${idOrName}. Give the id: ${found.map(({ id }) => id).join(', ')}.`,

@@ -1,4 +1,5 @@
 /** Prometheus metrics of a server; other rooms hand in what they count through plain callbacks. */
+import { EVERYTHING } from '../domain/access/access-node.ts';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { limits } from '../base/limits.ts';
 import type { ErrorCode } from '../base/errors.ts';
@@ -277,6 +278,7 @@ export class ServerMetrics {
     // Without the database there are counts, but no names.
     const agentsOf = await store
       .agentList(
+        EVERYTHING,
         { limit: named.length },
         named.map(({ hostId }) => hostId),
       )

@@ -2,6 +2,7 @@
  * Agents upgrade themselves, as installed: two real versions of the executable under `launch`, a server that hands out packages, scripts that run
  * through it; and versions that hang, crash, lie or are damaged, which must leave the former one running.
  */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import {
   existsSync,
   mkdirSync,
@@ -56,7 +57,8 @@ describe('an upgrade of agents', () => {
     }
     await until(
       'the agents to be linked',
-      async () => (await cluster.store.hostList({ linked: true }, { limit: 10 })).items.length === HOSTS.length,
+      async () =>
+        (await cluster.store.hostList(EVERYTHING, { linked: true }, { limit: 10 })).items.length === HOSTS.length,
     );
   }, 180_000);
   afterAll(async () => {
@@ -66,7 +68,9 @@ describe('an upgrade of agents', () => {
   });
 
   const versions = async (): Promise<unknown[]> =>
-    (await cluster.store.hostList({ linked: true }, { limit: 10 })).items.map((host) => host.facts.agentVersion);
+    (await cluster.store.hostList(EVERYTHING, { linked: true }, { limit: 10 })).items.map(
+      (host) => host.facts.agentVersion,
+    );
   async function upgrade(
     version: string,
     more: { batch?: number; maxFailed?: number; targets?: string } = {},

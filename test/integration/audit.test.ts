@@ -1,4 +1,5 @@
 /** Whoever can write the tables of the audit cannot make it verify, and whoever has not made them cannot write them. */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
@@ -177,7 +178,7 @@ describe('the chain of the audit', () => {
     const pages: (number | undefined)[][] = [];
     const ids = new Set<string>();
     for (let cursor: string | undefined; ; ) {
-      const page = await store.auditList({}, { limit: 2, ...(cursor === undefined ? {} : { cursor }) });
+      const page = await store.auditList(EVERYTHING, {}, { limit: 2, ...(cursor === undefined ? {} : { cursor }) });
       pages.push(page.items.map(({ seal }) => seal?.seq));
       for (const { id } of page.items) ids.add(id);
       cursor = page.next;
@@ -190,9 +191,9 @@ describe('the chain of the audit', () => {
   it('is listed once each, though entries are sealed between two pages', async () => {
     await write(2);
     await append(3);
-    const first = await store.auditList({}, { limit: 2 });
+    const first = await store.auditList(EVERYTHING, {}, { limit: 2 });
     await store.auditSeal();
-    const rest = await store.auditList({}, { limit: 10, cursor: first.next! });
+    const rest = await store.auditList(EVERYTHING, {}, { limit: 10, cursor: first.next! });
     expect(rest.items.map(({ seal }) => seal?.seq)).toEqual([3, 2, 1]);
     expect(new Set([...first.items, ...rest.items].map(({ id }) => id)).size).toBe(5);
   });

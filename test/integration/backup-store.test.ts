@@ -1,4 +1,5 @@
 /** Backup and restore against PostgreSQL: everything is in it, nothing is half there, and what time has passed is not believed. */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { Readable } from 'node:stream';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -278,7 +279,7 @@ describe('a restore', () => {
       expect(await store.auditVerify()).toMatchObject({ isWhole: true, checked: 2, unsealed: 1 });
       expect(await store.auditSeal()).toBe(1);
       expect(await store.auditVerify()).toMatchObject({ isWhole: true, checked: 3 });
-      expect((await store.auditList({}, { limit: 1 })).items).toMatchObject([
+      expect((await store.auditList(EVERYTHING, {}, { limit: 1 })).items).toMatchObject([
         { seal: { seq: 3 }, action: 'installation.restore', target: `backup/${summary.digest}`, detail: { lost: 3 } },
       ]);
     } finally {

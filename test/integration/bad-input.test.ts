@@ -3,6 +3,7 @@
  * is tried elsewhere: full disks (full-disk), expired certificates (renewal), wrong tokens and clocks that are off (enrolment), foreign
  * and locked data folders (up), unknown users and interpreters (conformance of drivers), newer schemas (store).
  */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,7 +55,7 @@ describe('a run that cannot be', () => {
     });
     expect(response.json()).toMatchObject({ code });
     expect(response.body).toMatch(words);
-    expect((await api.store.runList({}, { limit: 10 })).items).toEqual([]);
+    expect((await api.store.runList(EVERYTHING, {}, { limit: 10 })).items).toEqual([]);
   });
 });
 

@@ -4,6 +4,7 @@
  * end. Asked for the plan of the very values and for the one that a prepared statement settles on, and on tables without statistics (as a
  * new day's partitions are) and with them.
  */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import {
@@ -286,7 +287,7 @@ async function lifeOfARun(): Promise<void> {
   });
   const key = { runId: id, task: 0, ordinal: 1 };
   await run.runFetch(pool, id);
-  await run.runList(pool, {}, { limit: 10 });
+  await run.runList(pool, EVERYTHING, {}, { limit: 10 });
   await timelineList(pool, id, { limit: 10, afterSeq: 1 });
   await execution.executionFetch(pool, key);
   await execution.executionHistory(pool, key);
@@ -351,9 +352,9 @@ async function idleDay(): Promise<void> {
   );
   await stored.hostFetch(pool, host.name);
   await stored.hostFetch(pool, host.id);
-  await stored.hostList(pool, {}, { limit: 10 });
+  await stored.hostList(pool, EVERYTHING, {}, { limit: 10 });
   await agent.agentFetch(pool, host.agentId);
-  await agent.agentList(pool, { limit: 10 });
+  await agent.agentList(pool, EVERYTHING, { limit: 10 });
   await agentJoin(
     pool,
     {
@@ -375,7 +376,7 @@ async function idleDay(): Promise<void> {
   const claimed = { principal: 'p', key: 'k1', requestHash: Buffer.alloc(32) };
   await idempotencyClaimMany(pool, [{ ...claimed, key: `k${nowMs()}` }, claimed], nowMs());
   await idempotencyStoreMany(pool, [{ principal: 'p', key: 'k1', status: 200, body: '{}' }]);
-  await auditList(pool, {}, { limit: 10 });
+  await auditList(pool, EVERYTHING, {}, { limit: 10 });
   await auditSeal(pool);
 }
 

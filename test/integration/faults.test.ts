@@ -2,6 +2,7 @@
  * What users are promised when something dies, one fault at a time: two servers, two workers and agents as real processes on one
  * PostgreSQL. `npm run chaos` does the same things at random; here each has its own claim, and its own proof.
  */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -76,7 +77,8 @@ describe('one fault at a time', () => {
     );
     await until(
       'all hosts to be linked',
-      async () => (await cluster.store.hostList({ linked: true }, { limit: 10 })).items.length === HOSTS.length,
+      async () =>
+        (await cluster.store.hostList(EVERYTHING, { linked: true }, { limit: 10 })).items.length === HOSTS.length,
       60_000,
     );
     expect(cluster.unexpectedEnds).toEqual([]);
@@ -197,7 +199,7 @@ describe('one fault at a time', () => {
     await ended(retried!);
     await until('the script to run', async () => (await executions(cancelled!))[0]!.state === 'running');
     expect((await ownership(cancelled!)).server).toBe(cluster.servers[0]);
-    const before = (await cluster.store.runList({}, { limit: 1 })).items[0]!.id;
+    const before = (await cluster.store.runList(EVERYTHING, {}, { limit: 1 })).items[0]!.id;
     const database = new pg.Client({ connectionString: cluster.postgres.url });
     await database.connect();
     const post = (path: string, body: object): void =>
@@ -267,7 +269,7 @@ describe('one fault at a time', () => {
 
   it('PostgreSQL is killed in the middle of a run: it ends right, and every link stays', async () => {
     const since = async (): Promise<unknown> =>
-      (await cluster.store.hostList({ linked: true }, { limit: 10 })).items.map((host) => [
+      (await cluster.store.hostList(EVERYTHING, { linked: true }, { limit: 10 })).items.map((host) => [
         host.name,
         host.workerId,
         host.linkChangedAtMs,
@@ -283,13 +285,15 @@ describe('one fault at a time', () => {
 
   it('a worker is killed: its agents move to the other one, and what runs goes on', async () => {
     const id = await running('echo done');
-    const held = (await cluster.store.hostList({ linked: true }, { limit: 10 })).items.map((host) => host.workerId);
-    const victim = (await cluster.store.workerList()).find((worker) => held.includes(worker.id))!;
+    const held = (await cluster.store.hostList(EVERYTHING, { linked: true }, { limit: 10 })).items.map(
+      (host) => host.workerId,
+    );
+    const victim = (await cluster.store.workerList(EVERYTHING)).find((worker) => held.includes(worker.id))!;
     await cluster.workers[Number(victim.name.slice('worker-'.length)) - 1]!.kill();
     await until(
       'its agents to be linked elsewhere',
       async () => {
-        const { items } = await cluster.store.hostList({ linked: true }, { limit: 10 });
+        const { items } = await cluster.store.hostList(EVERYTHING, { linked: true }, { limit: 10 });
         return items.length === HOSTS.length && items.every((host) => host.workerId !== victim.id);
       },
       30_000,
@@ -369,10 +373,8 @@ describe('one fault at a time', () => {
     await agent('host-4').kill();
     for (const server of cluster.servers) server.start();
     await until('the host to be away', async () => (await cluster.store.hostFetch('host-4'))?.linked === false, 60_000);
-    expect((await cluster.store.hostList({ linked: true }, { limit: 10 })).items.map((host) => host.name)).toEqual([
-      'host-1',
-      'host-2',
-      'host-3',
-    ]);
+    expect(
+      (await cluster.store.hostList(EVERYTHING, { linked: true }, { limit: 10 })).items.map((host) => host.name),
+    ).toEqual(['host-1', 'host-2', 'host-3']);
   }, 120_000);
 });

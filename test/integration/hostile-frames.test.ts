@@ -3,6 +3,7 @@
  * is deaf for long, others are served, and the bad link alone is ended with a code. How long somebody is deaf is measured in its own time
  * on the CPU between a ping of an honest peer and the answer, by the yardstick of the machine at that time.
  */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { attemptId, newId, newRunId } from '../../src/base/ids.ts';
 import { systemClock } from '../../src/base/clock.ts';
@@ -137,7 +138,7 @@ describe(`hostile frames (HOSTILE_SEED=${seed})`, () => {
   }, 240_000);
 
   it('of agents end their links, and no worker and no server, sealed or not', async () => {
-    const workerId = (await cluster.store.workerList()).find(({ name }) => name === 'worker-1')!.id;
+    const workerId = (await cluster.store.workerList(EVERYTHING)).find(({ name }) => name === 'worker-1')!.id;
     const agents = await Promise.all(
       ['good', 'bad-1', 'bad-2', 'bad-3'].map(async (name) =>
         WanderingAgent.join(await cluster.joinToken('agent'), `frames-${name}`),
@@ -172,7 +173,9 @@ describe(`hostile frames (HOSTILE_SEED=${seed})`, () => {
       expect(ends).toContain('frame-invalid');
       expect(ends.filter((end) => !FAREWELLS.has(end))).toEqual([]);
     }
-    expect((await cluster.store.workerList()).filter(({ linked }) => linked).map(({ id }) => id)).toContain(workerId);
+    expect((await cluster.store.workerList(EVERYTHING)).filter(({ linked }) => linked).map(({ id }) => id)).toContain(
+      workerId,
+    );
     await until('the worker to tell of it', async () => (await metric(/^drover_worker_link_faults\{.*\} (\d+)/gm)) > 0);
   }, 240_000);
 });

@@ -2,6 +2,7 @@
  * A server and a worker with good certificates that say whatever bytes they like to those who have dialed them: a worker and an agent that are
  * at work. Neither ends nor is deaf for long, others are served, and the bad link alone is ended with a code that is noted.
  */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -93,7 +94,7 @@ describe(`hostile orders (HOSTILE_SEED=${seed})`, () => {
       leaseMs: HOUR_MS,
     });
     await attack(listener, cluster.workers[0]!.pid, outOfOrder(SERVER_FRAMES, Object.keys(SERVER_FRAMES)));
-    const [worker] = await cluster.store.workerList();
+    const [worker] = await cluster.store.workerList(EVERYTHING);
     expect(worker).toMatchObject({ name: 'worker-1', linked: true });
     await until('the worker to tell of it', async () => {
       const headers = { authorization: `Bearer ${cluster.token}` };

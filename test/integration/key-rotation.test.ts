@@ -1,4 +1,5 @@
 /** Replacing the master key on a real PostgreSQL: old values open until they are moved, a rotation that dies is finished by the next. */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { HostView } from '../../src/app/host-view.ts';
 import { accountCreate, accountOpen } from '../../src/app/account.ts';
@@ -111,7 +112,7 @@ describe('a rotation', () => {
       systemSecrets: 0,
       unreadable: 0,
     });
-    const { items } = await store.auditList({ action: 'access.key.rotate' }, { limit: 10 });
+    const { items } = await store.auditList(EVERYTHING, { action: 'access.key.rotate' }, { limit: 10 });
     expect(items.map(({ detail }) => detail.phase)).toEqual(['finished', 'begun', 'finished', 'begun']);
   });
 

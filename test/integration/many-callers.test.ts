@@ -1,4 +1,5 @@
 /** Many callers at once, and callers without a token: each is served or told in time to come back, and nobody takes the place of all others. */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, type AgentId, type HostId } from '../../src/base/ids.ts';
@@ -53,7 +54,7 @@ describe('a burst', () => {
     const waiting = tokens.map((token) => create(token));
     expect((await api.store.fleetLook()).servers).toEqual([]);
     // The same where callers have every connection of theirs, whatever let them in.
-    const listed = Array.from({ length: limits.requestConnectionsMax }, () => api.store.apiTokenList());
+    const listed = Array.from({ length: limits.requestConnectionsMax }, () => api.store.apiTokenList(EVERYTHING));
     expect(await api.store.runFetch(newRunId(systemClock.nowMs()), 'own')).toBeUndefined();
     expect((await api.store.fleetLook()).revoked).toEqual([]);
     await api.store.ping();
@@ -67,7 +68,7 @@ describe('a burst', () => {
     );
     expect(await forFleet.agentFetch(agentId)).toBeUndefined();
     expect(await forFleet.agentCertificateRenewed(agentId, Buffer.alloc(1), 1)).toBe(false);
-    expect(await forFleet.accountList()).toEqual([]);
+    expect(await forFleet.accountList(EVERYTHING)).toEqual([]);
     await locker.release();
     await Promise.all(listed);
     for (const answer of await Promise.all([...held, ...waiting])) expect(answer.statusCode).toBe(401);

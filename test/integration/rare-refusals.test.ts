@@ -1,4 +1,5 @@
 /** Refusals that a caller meets seldom, each provoked as it would be: by a large fleet, by two people at once, by many downloads, by an agent that says nothing. */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -75,7 +76,7 @@ it('of two people who change an account at once, the second is told', async () =
   });
   const answer = accountChange({ ...context, store }, caller, 'ops', { loginUser: 'second' });
   await expect(answer).rejects.toMatchObject({ code: 'account-changed' });
-  expect((await api.store.accountList()).map(({ loginUser }) => loginUser)).toEqual(['first']);
+  expect((await api.store.accountList(EVERYTHING)).map(({ loginUser }) => loginUser)).toEqual(['first']);
 });
 
 it('an agent that says nothing of its upgrade in time is told as unanswered, not a moment before', async () => {

@@ -1,4 +1,5 @@
 /** Runs that are created, and end, in the same moment: each is whole, and what is wrong with one is its own. */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, partitionOf, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
@@ -58,7 +59,7 @@ describe('runs that are created at once', () => {
         .map(({ id, claim }) => ({ key: claim.key, body: JSON.stringify({ id }) }))
         .sort((a, b) => (a.key < b.key ? -1 : 1)),
     );
-    const { items } = await api.store.auditList({ action: 'burst' }, { limit: 100 });
+    const { items } = await api.store.auditList(EVERYTHING, { action: 'burst' }, { limit: 100 });
     expect(items.map(({ target }) => target).sort()).toEqual(runs.map(({ id }) => id).sort());
   });
 

@@ -2,6 +2,7 @@
  * Hosts without agents, when one of several workers dies: what it had sent there has one effect and one verdict, whoever owns the run
  * by then, and the other worker touches nothing but what is new. Real servers, workers and sshd.
  */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -94,7 +95,7 @@ requiring('sshd').describe('a host without an agent, of two workers', () => {
     const [patient, hasty] = [await running('10m'), await running('1s')];
     const first = (await executionOf(patient)).route!;
     expect((await executionOf(hasty)).route).toEqual(first);
-    const { name } = (await cluster.store.workerList()).find((worker) => worker.id === first.workerId)!;
+    const { name } = (await cluster.store.workerList(EVERYTHING)).find((worker) => worker.id === first.workerId)!;
     const worker = cluster.workers[Number(name.slice('worker-'.length)) - 1]!;
     await worker.kill();
     for (const id of [patient, hasty]) letGo(id);

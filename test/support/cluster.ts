@@ -3,6 +3,7 @@
  * with its own data folder and a port that it keeps. Chaos and benchmarks use it: every process can be killed, stopped, continued and
  * started again on its data.
  */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
@@ -193,7 +194,7 @@ export class Cluster {
     await until(
       'every worker to be linked',
       async () =>
-        (await this.store.workerList()).filter((worker) => worker.linked).length === options.workers ||
+        (await this.store.workerList(EVERYTHING)).filter((worker) => worker.linked).length === options.workers ||
         this.#failEarly(),
       60_000,
     );
@@ -201,7 +202,7 @@ export class Cluster {
     await until(
       'every agent to be linked',
       async () =>
-        (await this.store.hostList({ linked: true }, { limit: 1_000 })).items.length === options.agents ||
+        (await this.store.hostList(EVERYTHING, { linked: true }, { limit: 1_000 })).items.length === options.agents ||
         this.#failEarly(),
       60_000,
     );

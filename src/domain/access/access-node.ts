@@ -10,3 +10,6 @@ export const ROOT: AccessNode = { id: 'root' };
 
 /** What a list shows to whoever asked: what lies at or below one of these nodes; nothing where there are none. */
 export type Scope = readonly AccessNode[];
+
+/** For who looks on behalf of the system, and decides by all that there is. */
+export const EVERYTHING: Scope = [ROOT];

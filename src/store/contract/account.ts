@@ -1,4 +1,5 @@
 /** Accounts for hosts over SSH. Secrets come and go sealed: an implementation never sees one in clear. */
+import type { Scope } from '../../domain/access/access-node.ts';
 import type { AccountId, HostId, RunId } from '../../base/ids.ts';
 import type { Actor, AuditEntry } from './audit.ts';
 
@@ -57,7 +58,7 @@ export interface AccountStore {
   ): Promise<{ kind: 'created'; account: AccountRecord } | { kind: 'name-taken' | 'too-many' }>;
   accountFetch(idOrName: string): Promise<AccountRecord | undefined>;
   /** All of them, by name. */
-  accountList(): Promise<readonly AccountRecord[]>;
+  accountList(scope: Scope): Promise<readonly AccountRecord[]>;
   accountIdsByName(names: readonly string[]): Promise<ReadonlyMap<string, AccountId>>;
   /** Lands only on the version that the caller has read. Secrets given are written; others whose id is not in `keep` are deleted. */
   accountReplace(

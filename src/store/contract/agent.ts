@@ -1,4 +1,5 @@
 /** Agents: how they join, which start of each counts, and how they are cut off. */
+import type { Scope } from '../../domain/access/access-node.ts';
 import type { AgentId, HostId, WorkerId } from '../../base/ids.ts';
 import type { GuardedChange, GuardedLabels } from '../../domain/access/guarded-labels.ts';
 import type { SeenInstance, SessionVerdict, ShownInstance } from '../../domain/agent/session-rule.ts';
@@ -69,7 +70,11 @@ export interface AgentStore {
   agentCertificateRenewed(id: AgentId, publicKey: Uint8Array, expiresAtMs: number): Promise<boolean>;
   agentFetch(id: AgentId): Promise<AgentRecord | undefined>;
   /** Of these hosts only, when they are given. */
-  agentList(page: { limit: number; cursor?: string }, hostIds?: readonly HostId[]): Promise<Page<AgentRecord>>;
+  agentList(
+    scope: Scope,
+    page: { limit: number; cursor?: string },
+    hostIds?: readonly HostId[],
+  ): Promise<Page<AgentRecord>>;
   agentRevoke(id: AgentId, audit: AuditEntry): Promise<'revoked' | 'already-revoked' | 'not-found'>;
   /**
    * What agents show of themselves when they link, against the record. `unknown`: not the agent in force of that host; `other-zone`: at a

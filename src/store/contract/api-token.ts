@@ -1,4 +1,5 @@
 /** Tokens that callers of the API show. */
+import type { Scope } from '../../domain/access/access-node.ts';
 import type { TokenId } from '../../base/ids.ts';
 import type { Role } from '../../domain/access/permission.ts';
 import type { AuditEntry } from './audit.ts';
@@ -21,6 +22,6 @@ export interface ApiTokenStore {
   apiTokenFetch(hash: Uint8Array): Promise<ApiToken | undefined>;
   /** Those of these tokens that are revoked or not there any more. */
   apiTokenRevokedOf(ids: readonly TokenId[]): Promise<readonly TokenId[]>;
-  apiTokenList(): Promise<readonly ApiToken[]>;
+  apiTokenList(scope: Scope): Promise<readonly ApiToken[]>;
   apiTokenRevoke(id: TokenId, audit: AuditEntry): Promise<boolean>;
 }

@@ -1,4 +1,5 @@
 /** What was done, by whom: entries, which are chained after the deed, and what a check of the chain finds. */
+import type { Scope } from '../../domain/access/access-node.ts';
 import type { Page } from './page.ts';
 
 /** Who acts: a token, or the system itself. */
@@ -54,6 +55,7 @@ export interface AuditStore {
   /** For what changes nothing else in the store, such as a login on a host that somebody asked for. */
   auditWrite(entry: AuditEntry): Promise<void>;
   auditList(
+    scope: Scope,
     filter: { action?: string; actor?: string },
     page: { limit: number; cursor?: string },
   ): Promise<Page<AuditRecord>>;

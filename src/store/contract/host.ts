@@ -1,4 +1,5 @@
 /** Hosts: their labels and facts, whether they are linked, and how they leave. */
+import type { Scope } from '../../domain/access/access-node.ts';
 import type { AgentId, HostId, WorkerId } from '../../base/ids.ts';
 import type { GuardedChange, GuardedLabels } from '../../domain/access/guarded-labels.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../../domain/inventory/host-draft.ts';
@@ -41,6 +42,7 @@ export interface HostStore {
   ): Promise<void>;
   hostFetch(idOrName: string): Promise<HostRecord | undefined>;
   hostList(
+    scope: Scope,
     filter: { linked?: boolean; twins?: boolean },
     page: { limit: number; cursor?: string },
   ): Promise<Page<HostRecord>>;

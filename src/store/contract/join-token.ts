@@ -1,4 +1,5 @@
 /** Tokens that agents and workers join with. */
+import type { Scope } from '../../domain/access/access-node.ts';
 import type { HostId, TokenId } from '../../base/ids.ts';
 import type { Actor, AuditEntry } from './audit.ts';
 
@@ -36,6 +37,6 @@ export interface JoinTokenStore {
     hash: Uint8Array,
     role: 'agent' | 'worker',
   ): Promise<'good' | 'join-token-invalid' | 'join-token-expired'>;
-  joinTokenList(): Promise<readonly JoinToken[]>;
+  joinTokenList(scope: Scope): Promise<readonly JoinToken[]>;
   joinTokenRevoke(id: TokenId, audit: AuditEntry): Promise<boolean>;
 }

@@ -1,6 +1,7 @@
 /** Runs: as they are created with their first step, read, listed, asked to end and opened anew. */
 import type { HostId, RunId } from '../../base/ids.ts';
 import type { Route } from '../../domain/run/executor.ts';
+import type { Scope } from '../../domain/access/access-node.ts';
 import type { ExecutionCounts, ExecutionState } from '../../domain/run/execution-machine.ts';
 import type { RunState } from '../../domain/run/run-machine.ts';
 import type { RunSpec } from '../../domain/run/spec.ts';
@@ -94,7 +95,7 @@ export interface RunStore {
   runSealedSecrets(id: RunId): Promise<Uint8Array | undefined>;
   /** `own`: what this server owns never waits for callers. */
   runFetch(id: RunId, whose?: 'own'): Promise<RunRecord | undefined>;
-  runList(filter: RunFilter, page: { limit: number; cursor?: string }): Promise<Page<RunRecord>>;
+  runList(scope: Scope, filter: RunFilter, page: { limit: number; cursor?: string }): Promise<Page<RunRecord>>;
   /** Marks the wish; the owner acts. False when the run is terminal already. */
   runCancelRequest(
     id: RunId,

@@ -1,4 +1,5 @@
 /** Upgrades of agents, host by host. */
+import type { Scope } from '../../domain/access/access-node.ts';
 import type { AgentId, HostId } from '../../base/ids.ts';
 import type { AgentUpgradeCounts, AgentUpgradeState, UpgradeState } from '../../domain/upgrade/upgrade-machine.ts';
 import type { Actor, AuditEntry } from './audit.ts';
@@ -51,7 +52,7 @@ export interface UpgradeStore {
     audit: AuditEntry,
   ): Promise<{ kind: 'created'; upgrade: UpgradeRecord } | { kind: 'in-progress'; host: string }>;
   upgradeFetch(id: string): Promise<UpgradeRecord | undefined>;
-  upgradeList(page: { limit: number; cursor?: string }): Promise<Page<UpgradeRecord>>;
+  upgradeList(scope: Scope, page: { limit: number; cursor?: string }): Promise<Page<UpgradeRecord>>;
   agentUpgradeList(id: string, page: { limit: number; cursor?: string }): Promise<Page<AgentUpgradeRecord>>;
   upgradeCancelRequest(
     id: string,

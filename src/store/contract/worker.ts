@@ -1,4 +1,5 @@
 /** Workers: how they join, what is seen of them, and whether they take work. */
+import type { Scope } from '../../domain/access/access-node.ts';
 import type { WorkerId } from '../../base/ids.ts';
 import type { AuditEntry } from './audit.ts';
 
@@ -26,7 +27,7 @@ export interface WorkerStore {
     | { kind: 'refused'; code: 'join-token-invalid' | 'join-token-expired' }
   >;
   workerSeen(worker: { id: WorkerId; agentAddress: string; version: string; linked: boolean }): Promise<void>;
-  workerList(): Promise<readonly WorkerRecord[]>;
+  workerList(scope: Scope): Promise<readonly WorkerRecord[]>;
   workerFetch(id: WorkerId): Promise<WorkerRecord | undefined>;
   /** For good. Audited where it changes something; undefined: there is no such worker. */
   workerRevoke(id: WorkerId, audit: AuditEntry): Promise<WorkerRecord | undefined>;

@@ -1,4 +1,6 @@
 /** Accounts and their sealed secrets, and what re-encryption needs of all sealed values. */
+import { inScope } from './scope.ts';
+import type { Scope } from '../../domain/access/access-node.ts';
 import { type AccountId, type HostId, isUuid, type RunId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type {
@@ -29,7 +31,7 @@ export function accountStore({ pool, hints, now }: StoreParts): AccountStore {
     accountCreate: (id, settings, secrets, entry) =>
       waysChange('created', accountCreate(pool, id, settings, secrets, entry, now())),
     accountFetch: (idOrName) => accountFetch(pool, idOrName),
-    accountList: () => accountList(pool),
+    accountList: (scope) => accountList(pool, scope),
     accountIdsByName: (names) => accountIdsByName(pool, names),
     accountReplace: (id, version, settings, secrets, keep, entry) =>
       waysChange('replaced', accountReplace(pool, id, version, settings, secrets, keep, entry, now())),
@@ -144,8 +146,8 @@ async function accountFetch(db: Executor, idOrName: string): Promise<AccountReco
   return rows[0] && accountRecord(rows[0]);
 }
 
-async function accountList(db: Executor): Promise<readonly AccountRecord[]> {
-  const { rows } = await db.query<AccountRow>('SELECT * FROM account ORDER BY name');
+async function accountList(db: Executor, scope: Scope): Promise<readonly AccountRecord[]> {
+  const { rows } = await db.query<AccountRow>(`SELECT * FROM account WHERE ${inScope(scope)} ORDER BY name`);
   return rows.map(accountRecord);
 }
 

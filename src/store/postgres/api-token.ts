@@ -1,4 +1,6 @@
 /** Tokens that callers of the API show. */
+import { inScope } from './scope.ts';
+import type { Scope } from '../../domain/access/access-node.ts';
 import type { TokenId } from '../../base/ids.ts';
 import type { Role } from '../../domain/access/permission.ts';
 import type { ApiToken, ApiTokenStore } from '../contract/api-token.ts';
@@ -13,7 +15,7 @@ export function apiTokenStore({ pool, ownPool, now }: StoreParts): ApiTokenStore
     apiTokenCreate: (api, entry) => apiTokenCreate(pool, api, entry, now()),
     apiTokenFetch: (hash) => apiTokenFetch(pool, hash),
     apiTokenRevokedOf: (ids) => apiTokenRevokedOf(ownPool, ids),
-    apiTokenList: () => apiTokenList(pool),
+    apiTokenList: (scope) => apiTokenList(pool, scope),
     apiTokenRevoke: (id, entry) => apiTokenRevoke(pool, id, entry, now()),
   };
 }
@@ -81,8 +83,10 @@ async function apiTokenRevokedOf(db: Executor, ids: readonly TokenId[]): Promise
   return rows.map((row) => row.id);
 }
 
-async function apiTokenList(db: Executor): Promise<readonly ApiToken[]> {
-  const { rows } = await db.query<TokenRow>('SELECT * FROM api_token ORDER BY created_at_ms DESC LIMIT 1000');
+async function apiTokenList(db: Executor, scope: Scope): Promise<readonly ApiToken[]> {
+  const { rows } = await db.query<TokenRow>(
+    `SELECT * FROM api_token WHERE ${inScope(scope)} ORDER BY created_at_ms DESC LIMIT 1000`,
+  );
   return rows.map(tokenRecord);
 }
 

@@ -1,4 +1,6 @@
 /** Hosts: labels, facts, whether they are linked, and how they leave. */
+import { inScope } from './scope.ts';
+import type { Scope } from '../../domain/access/access-node.ts';
 import { type AgentId, type HostId, isUuid, type WorkerId } from '../../base/ids.ts';
 import { guardedChange, type GuardedLabels } from '../../domain/access/guarded-labels.ts';
 import type { AuditEntry } from '../contract/audit.ts';
@@ -17,7 +19,7 @@ export function hostStore({ pool, ownPool, hints, now }: StoreParts): HostStore 
     hostPresenceReconcile: (snapshot) => hostPresenceReconcile(ownPool, snapshot),
     hostFactsWrite: (changes) => hostFactsWrite(ownPool, changes),
     hostFetch: (idOrName) => hostFetch(pool, idOrName),
-    hostList: (filter, page) => hostList(pool, filter, page),
+    hostList: (scope, filter, page) => hostList(pool, scope, filter, page),
     hostDirectory: (knownVersion) => hostDirectory(pool, knownVersion),
     hostLabel: (id, change, guarded, entry) => hostLabel(pool, id, change, guarded, entry, now()),
     async hostRemove(id, entry) {
@@ -141,12 +143,13 @@ export async function hostFetch(db: Executor, idOrName: string): Promise<HostRec
 
 export async function hostList(
   db: Executor,
+  scope: Scope,
   filter: { linked?: boolean; twins?: boolean },
   page: { limit: number; cursor?: string },
 ): Promise<Page<HostRecord>> {
   const after = decodeCursor(page.cursor, ['text']);
   const { rows } = await db.query<HostRow>(
-    `${HOST_SELECT} WHERE host.removed_at_ms IS NULL AND ($1::text IS NULL OR host.name > $1) AND ($2::boolean IS NULL OR coalesce(p.linked AND p.agent_id = host.agent_id, false) = $2) AND ($4::boolean IS NULL OR (host.twin_of IS NOT NULL) = $4) ORDER BY host.name LIMIT $3`,
+    `${HOST_SELECT} WHERE host.removed_at_ms IS NULL AND ${inScope(scope)} AND ($1::text IS NULL OR host.name > $1) AND ($2::boolean IS NULL OR coalesce(p.linked AND p.agent_id = host.agent_id, false) = $2) AND ($4::boolean IS NULL OR (host.twin_of IS NOT NULL) = $4) ORDER BY host.name LIMIT $3`,
     [after?.[0] ?? null, filter.linked ?? null, page.limit + 1, filter.twins ?? null],
   );
   const items = rows.slice(0, page.limit).map(hostRecord);

@@ -1,4 +1,6 @@
 /** Tokens that agents and workers join with. */
+import { inScope } from './scope.ts';
+import type { Scope } from '../../domain/access/access-node.ts';
 import type { HostId, TokenId } from '../../base/ids.ts';
 import type { Actor, AuditEntry } from '../contract/audit.ts';
 import type { JoinToken, JoinTokenStore } from '../contract/join-token.ts';
@@ -11,7 +13,7 @@ export function joinTokenStore({ pool, now }: StoreParts): JoinTokenStore {
   return {
     joinTokenCreate: (join, entry) => joinTokenCreate(pool, join, entry, now()),
     joinTokenCheck: (hash, role) => joinTokenCheck(pool, hash, role, now()),
-    joinTokenList: () => joinTokenList(pool, now()),
+    joinTokenList: (scope) => joinTokenList(pool, scope, now()),
     joinTokenRevoke: (id, entry) => joinTokenRevoke(pool, id, entry, now()),
   };
 }
@@ -120,9 +122,9 @@ async function joinTokenCreate(
   });
 }
 
-async function joinTokenList(db: Executor, nowMs: number): Promise<readonly JoinToken[]> {
+async function joinTokenList(db: Executor, scope: Scope, nowMs: number): Promise<readonly JoinToken[]> {
   const { rows } = await db.query<JoinTokenRow>(
-    'SELECT * FROM join_token WHERE uses_left > 0 AND expires_at_ms > $1 ORDER BY created_at_ms DESC LIMIT 1000',
+    `SELECT * FROM join_token WHERE ${inScope(scope)} AND uses_left > 0 AND expires_at_ms > $1 ORDER BY created_at_ms DESC LIMIT 1000`,
     [nowMs],
   );
   return rows.map(joinTokenRecord);

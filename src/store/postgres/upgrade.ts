@@ -1,4 +1,6 @@
 /** Upgrades of agents. One server at a time advances an upgrade: the row's lock, skipped by the others, holds for the whole step. */
+import { inScope } from './scope.ts';
+import type { Scope } from '../../domain/access/access-node.ts';
 import { emptyAgentUpgradeCounts, type AgentUpgradeState } from '../../domain/upgrade/upgrade-machine.ts';
 import { planUpgrade } from '../../domain/upgrade/upgrade-plan.ts';
 import type { AgentId, HostId } from '../../base/ids.ts';
@@ -15,7 +17,7 @@ export function upgradeStore({ pool, ownPool, now }: StoreParts): UpgradeStore {
   return {
     upgradeCreate: (wanted, entry) => upgradeCreate(pool, wanted, entry, now()),
     upgradeFetch: (id) => upgradeFetch(pool, id),
-    upgradeList: (page) => upgradeList(pool, page),
+    upgradeList: (scope, page) => upgradeList(pool, scope, page),
     agentUpgradeList: (id, page) => agentUpgradeList(pool, id, page),
     upgradeCancelRequest: (id, entry) => upgradeCancelRequest(pool, id, entry, now()),
     upgradeActiveList: () => upgradeActiveList(ownPool),
@@ -104,10 +106,14 @@ async function upgradeFetch(db: Executor, id: string): Promise<UpgradeRecord | u
   return rows[0] && upgradeRecord(rows[0], await counts(db, id));
 }
 
-async function upgradeList(db: Executor, page: { limit: number; cursor?: string }): Promise<Page<UpgradeRecord>> {
+async function upgradeList(
+  db: Executor,
+  scope: Scope,
+  page: { limit: number; cursor?: string },
+): Promise<Page<UpgradeRecord>> {
   const after = decodeCursor(page.cursor, ['uuid']);
   const { rows } = await db.query<UpgradeRow>(
-    'SELECT * FROM upgrade WHERE $1::uuid IS NULL OR id < $1 ORDER BY id DESC LIMIT $2',
+    `SELECT * FROM upgrade WHERE ${inScope(scope)} AND ($1::uuid IS NULL OR id < $1) ORDER BY id DESC LIMIT $2`,
     [after?.[0] ?? null, page.limit + 1],
   );
   const shown = rows.slice(0, page.limit);

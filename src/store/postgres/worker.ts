@@ -1,4 +1,6 @@
 /** Workers: how they join, what is seen of them, and whether they take work. */
+import { inScope } from './scope.ts';
+import type { Scope } from '../../domain/access/access-node.ts';
 import { isUuid, newId, type WorkerId } from '../../base/ids.ts';
 import type { AuditEntry } from '../contract/audit.ts';
 import type { WorkerRecord, WorkerStore } from '../contract/worker.ts';
@@ -12,7 +14,7 @@ export function workerStore({ pool, ownPool, hints, now }: StoreParts): WorkerSt
   return {
     workerJoin: (join, entry) => workerJoin(pool, join, entry, now()),
     workerSeen: (worker) => workerSeen(ownPool, worker),
-    workerList: () => workerList(pool),
+    workerList: (scope) => workerList(pool, scope),
     workerFetch: (id) => workerFetch(ownPool, id),
     async workerRevoke(id, entry) {
       const worker = await workerRevoke(pool, id, entry, now());
@@ -58,8 +60,8 @@ async function workerSeen(db: Executor, worker: In<'workerSeen'>): Promise<void>
   ]);
 }
 
-async function workerList(db: Executor): Promise<readonly WorkerRecord[]> {
-  const { rows } = await db.query<WorkerRow>('SELECT * FROM worker ORDER BY name, id');
+async function workerList(db: Executor, scope: Scope): Promise<readonly WorkerRecord[]> {
+  const { rows } = await db.query<WorkerRow>(`SELECT * FROM worker WHERE ${inScope(scope)} ORDER BY name, id`);
   return rows.map(workerRecord);
 }
 

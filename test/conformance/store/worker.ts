@@ -1,4 +1,5 @@
 /** What every store must do with workers. */
+import { EVERYTHING } from '../../../src/domain/access/access-node.ts';
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../../src/base/ids.ts';
 import { audit, type StoreWorld } from '../store-world.ts';
@@ -14,7 +15,9 @@ export function workerConformance(world: () => StoreWorld): void {
         drained: false,
       });
       expect(await world().store.workerDrain(workerId, true, audit)).toMatchObject({ drained: true });
-      expect((await world().store.workerList()).find(({ id }) => id === workerId)).toMatchObject({ drained: true });
+      expect((await world().store.workerList(EVERYTHING)).find(({ id }) => id === workerId)).toMatchObject({
+        drained: true,
+      });
       expect(await world().store.workerDrain(newId<'worker'>(), true, audit)).toBeUndefined();
     });
   });

@@ -10,7 +10,7 @@ export function agentStore({ pool, ownPool, hints, now }: StoreParts): AgentStor
     agentJoin: (join, entry) => agentJoin(pool, join, entry, now()),
     agentCertificateRenewed: (id, publicKey, expiresAtMs) => agentCertificateRenewed(pool, id, publicKey, expiresAtMs),
     agentFetch: (id) => agentFetch(pool, id),
-    agentList: (page, hostIds) => agentList(pool, page, hostIds),
+    agentList: (scope, page, hostIds) => agentList(pool, scope, page, hostIds),
     async agentRevoke(id, entry) {
       const answer = await agentRevoke(pool, id, entry, now());
       if (answer === 'revoked') hints.notify('fleet', id);

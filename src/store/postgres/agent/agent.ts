@@ -1,4 +1,6 @@
 /** Agents as they are on record. */
+import { inScope } from '../scope.ts';
+import type { Scope } from '../../../domain/access/access-node.ts';
 import { type AgentId, type HostId, isUuid } from '../../../base/ids.ts';
 import type { AgentSessionRecord } from '../../../domain/agent/session-rule.ts';
 import type { AgentRecord, AgentStore } from '../../contract/agent.ts';
@@ -48,12 +50,13 @@ export async function agentFetch(db: Executor, id: AgentId): Promise<AgentRecord
 
 export async function agentList(
   db: Executor,
+  scope: Scope,
   page: { limit: number; cursor?: string },
   hostIds?: readonly HostId[],
 ): Promise<Page<AgentRecord>> {
   const after = decodeCursor(page.cursor, ['uuid']);
   const { rows } = await db.query<AgentRow>(
-    `${AGENT_SELECT} WHERE ($1::uuid IS NULL OR agent.id > $1) AND ($3::uuid[] IS NULL OR (agent.host_id = ANY ($3) AND agent.id = host.agent_id)) ORDER BY agent.id LIMIT $2`,
+    `${AGENT_SELECT} WHERE ${inScope(scope)} AND ($1::uuid IS NULL OR agent.id > $1) AND ($3::uuid[] IS NULL OR (agent.host_id = ANY ($3) AND agent.id = host.agent_id)) ORDER BY agent.id LIMIT $2`,
     [after?.[0] ?? null, page.limit + 1, hostIds ?? null],
   );
   const items = rows.slice(0, page.limit).map(agentRecord);

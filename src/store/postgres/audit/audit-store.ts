@@ -10,7 +10,7 @@ export function auditStore({ pool, ownPool, now }: StoreParts): AuditStore {
     auditAppend: (entry) => pool.transaction((tx) => auditAppend(tx, entry, now())),
     auditSeal: () => auditSeal(ownPool),
     auditWrite: (entry) => pool.transaction((tx) => auditAppend(tx, entry, now())),
-    auditList: (filter, page) => auditList(pool, filter, page),
+    auditList: (scope, filter, page) => auditList(pool, scope, filter, page),
     auditVerify: (after) => auditVerify(pool, after),
   };
 }

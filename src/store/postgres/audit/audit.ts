@@ -3,6 +3,8 @@
  * `audit-seal.ts` numbers such entries and chains them, each hash covering the one before; `audit-verify.ts` checks marks and chain.
  * Who can write the tables has no key: what he changes or puts in is found.
  */
+import { inScope } from '../scope.ts';
+import type { Scope } from '../../../domain/access/access-node.ts';
 import { createHmac } from 'node:crypto';
 import { newId } from '../../../base/ids.ts';
 import type { Actor, AuditEntry, AuditRecord } from '../../contract/audit.ts';
@@ -77,16 +79,17 @@ const FILTER = "($4::text IS NULL OR action = $4) AND ($5::text IS NULL OR actor
  * Newest first; those that are not sealed yet come before all others, in the order in which they will be. After a page that ended with one of
  * them, what was sealed since (beyond the head of that page, $7) is left out where that page has shown it.
  */
-const LIST = `SELECT entry.*, (SELECT seq FROM audit_head) AS head FROM (
+const list = (scope: Scope): string => `SELECT entry.*, (SELECT seq FROM audit_head) AS head FROM (
     (SELECT NULL::bigint AS seq, id, at_ms, actor, action, target, detail, request_id, NULL::bytea AS hash, NULL::bytea AS previous_hash FROM audit_unsealed
-     WHERE $1::bigint IS NULL AND ($2::bigint IS NULL OR (at_ms, id) < ($2, $3::uuid)) AND ${FILTER} ORDER BY at_ms DESC, id DESC LIMIT $6)
+     WHERE ${inScope(scope)} AND $1::bigint IS NULL AND ($2::bigint IS NULL OR (at_ms, id) < ($2, $3::uuid)) AND ${FILTER} ORDER BY at_ms DESC, id DESC LIMIT $6)
     UNION ALL
     (SELECT seq, id, at_ms, actor, action, target, detail, request_id, hash, previous_hash FROM audit
-     WHERE seq < coalesce($1, 9223372036854775807) AND ($7::bigint IS NULL OR seq <= $7 OR (at_ms, id) < ($2, $3)) AND ${FILTER} ORDER BY seq DESC LIMIT $6)
+     WHERE ${inScope(scope)} AND seq < coalesce($1, 9223372036854775807) AND ($7::bigint IS NULL OR seq <= $7 OR (at_ms, id) < ($2, $3)) AND ${FILTER} ORDER BY seq DESC LIMIT $6)
   ) AS entry ORDER BY seq DESC NULLS FIRST, at_ms DESC, id DESC LIMIT $6`;
 
 export async function auditList(
   db: Executor,
+  scope: Scope,
   filter: { action?: string; actor?: string },
   page: { limit: number; cursor?: string },
 ): Promise<Page<AuditRecord>> {
@@ -98,7 +101,7 @@ export async function auditList(
     null,
   ];
   const isUnsealed = seq === 0;
-  const { rows } = await db.query<ListedRow>(LIST, [
+  const { rows } = await db.query<ListedRow>(list(scope), [
     isUnsealed ? null : seq,
     isUnsealed ? atMs : null,
     isUnsealed ? id : null,

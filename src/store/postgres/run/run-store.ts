@@ -23,7 +23,7 @@ export function runStore({ pool, ownPool, hints, now }: StoreParts): RunStore {
     },
     runSealedSecrets: (id) => runSealedSecrets(pool, id),
     runFetch: (id, whose) => runFetch(whose === 'own' ? ownPool : pool, id),
-    runList: (filter, page) => runList(pool, filter, page),
+    runList: (scope, filter, page) => runList(pool, scope, filter, page),
     async runCancelRequest(id, actor, entry) {
       const answer = await runCancelRequest(pool, id, actor, entry, now());
       if (answer === 'requested' || answer === 'already-requested') hints.notify('run', id);

@@ -1,4 +1,6 @@
 /** Runs as users see them: read, list, and the wishes (cancel, retry) that the owner carries out. */
+import { inScope } from '../scope.ts';
+import type { Scope } from '../../../domain/access/access-node.ts';
 import type { RunId } from '../../../base/ids.ts';
 import { emptyCounts, type ExecutionState } from '../../../domain/run/execution-machine.ts';
 import { isTerminalRun } from '../../../domain/run/run-machine.ts';
@@ -31,13 +33,14 @@ export async function runSealedSecrets(db: Executor, id: RunId): Promise<Uint8Ar
 
 export async function runList(
   db: Executor,
+  scope: Scope,
   filter: RunFilter,
   page: { limit: number; cursor?: string },
 ): Promise<Page<RunRecord>> {
   const after = decodeCursor(page.cursor, ['uuid']);
   const { rows } = await db.query<RunRow>(
     `SELECT ${RUN_COLUMNS} FROM run
-     WHERE ($1::uuid IS NULL OR id < $1) AND ($2::text[] IS NULL OR state = ANY ($2)) AND ($3::text IS NULL OR position(lower($3) IN lower(name)) > 0)
+     WHERE ${inScope(scope)} AND ($1::uuid IS NULL OR id < $1) AND ($2::text[] IS NULL OR state = ANY ($2)) AND ($3::text IS NULL OR position(lower($3) IN lower(name)) > 0)
        AND ($4::text IS NULL OR created_by->>'name' = $4) AND ($5::bigint IS NULL OR created_at_ms >= $5) AND ($6::bigint IS NULL OR created_at_ms < $6)
        AND ($8::uuid IS NULL OR id BETWEEN $8 AND $9)
      ORDER BY id DESC LIMIT $7`,
