@@ -1,6 +1,5 @@
-/** Hosts that people add, import { EVERYTHING } from '../domain/access/access-node.ts';
+/** Hosts that people add, import and change: how they are reached, as which account, over which jump host. Names come in, ids are kept. */
 import { EVERYTHING } from '../domain/access/access-node.ts';
-import and change: how they are reached, as which account, over which jump host. Names come in, ids are kept. */
 import { DroverError, inputRefusal, type InputFault } from '../base/errors.ts';
 import type { AccountId } from '../base/ids.ts';
 import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-draft.ts';

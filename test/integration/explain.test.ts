@@ -4,7 +4,7 @@
  * end. Asked for the plan of the very values and for the one that a prepared statement settles on, and on tables without statistics (as a
  * new day's partitions are) and with them.
  */
-import { EVERYTHING } from '../../src/domain/access/access-node.ts';
+import { EVERYTHING, type Scope } from '../../src/domain/access/access-node.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import {
@@ -408,4 +408,20 @@ describe('no hot verb reads a large table from end to end', () => {
       expect(pool.explained).toBeGreaterThan(60);
     });
   }
+});
+
+describe('a list', () => {
+  it('shows what lies in the scope of who asks, and nothing else', async () => {
+    const page = { limit: 10 };
+    const lists = [
+      (scope: Scope) => run.runList(pool, scope, {}, page),
+      (scope: Scope) => stored.hostList(pool, scope, {}, page),
+      (scope: Scope) => agent.agentList(pool, scope, page),
+      (scope: Scope) => auditList(pool, scope, {}, page),
+    ];
+    for (const list of lists) {
+      expect((await list(EVERYTHING)).items).toHaveLength(page.limit);
+      expect((await list([])).items).toEqual([]);
+    }
+  });
 });
