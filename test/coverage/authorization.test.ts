@@ -13,15 +13,13 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-/** Whatever a handler does with it is a failure. */
-const nothing = new Proxy(
-  {},
-  {
-    get: (_target, name): never => {
-      throw new Error(`${String(name)} was used`);
-    },
+/** Whoever calls anything of it has not asked first. */
+const nothing: object = new Proxy(() => undefined, {
+  get: () => nothing,
+  apply: (): never => {
+    throw new Error('something was done');
   },
-);
+});
 const ID = '01936f2e-0000-7000-8000-000000000000';
 
 async function call(
