@@ -1,4 +1,5 @@
 /** Several servers in one process, on one database: each has what it knows, counts and holds for itself, and they are one cluster. */
+import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,7 +47,7 @@ beforeAll(async () => {
     audit,
   );
   await begin('worker', 'drover-worker', ['--listen', '127.0.0.1:0', '--name', 'w']);
-  await until('the worker is linked', async () => (await store().workerList())[0]?.linked, 60_000);
+  await until('the worker is linked', async () => (await store().workerList(EVERYTHING))[0]?.linked, 60_000);
   await begin('agent', 'drover-agent', ['--name', 'h1', '--machine-id', 'm1']);
   await until('the host is linked', async () => (await store().hostFetch('h1'))?.linked, 60_000);
 }, 180_000);
