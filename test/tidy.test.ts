@@ -62,6 +62,15 @@ describe('layers', () => {
   it('use only the packages the table allows', () =>
     expect(product.flatMap((file) => forbiddenPackages(file))).toEqual([]));
 
+  it('count on no number of partitions but what servers tell, in what is not a server', () => {
+    const servers = ['app', 'domain', 'loops', 'fleet', 'store', 'http', 'bin'];
+    const offenders = product.filter(
+      (file) =>
+        !servers.includes(layerOf(file.path)) && file.imports.some((i) => i.path === 'src/domain/run/partition.ts'),
+    );
+    expect(offenders.map((file) => file.path)).toEqual([]);
+  });
+
   it('decide without the machine: domain imports no built-in but pure cryptography', () => {
     const offenders = product
       .filter((file) => layerOf(file.path) === 'domain')

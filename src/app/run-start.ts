@@ -1,7 +1,8 @@
 /** Starts an ad-hoc run: everything is checked and every fault told at once; then one transaction, and the owner takes over. */
 import { othersTurn } from '../base/clock.ts';
 import { DroverError, type ErrorCode, type InputFault } from '../base/errors.ts';
-import { newRunId, PARTITION_COUNT, partitionOf, type RunId } from '../base/ids.ts';
+import { newRunId, type RunId } from '../base/ids.ts';
+import { PARTITION_COUNT, partitionOf } from '../domain/run/partition.ts';
 import { limits } from '../base/limits.ts';
 import { ROOT } from '../domain/access/access-node.ts';
 import { scriptFormatFault } from '../domain/run/interpreter.ts';

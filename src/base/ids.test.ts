@@ -1,15 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  attemptId,
-  newRunId,
-  parseAttemptId,
-  PARTITION_COUNT,
-  partitionOf,
-  runIdFloor,
-  runIdTimeMs,
-  type RunId,
-} from './ids.ts';
+import { attemptId, newRunId, parseAttemptId, runIdFloor, runIdTimeMs, type RunId } from './ids.ts';
+import { PARTITION_COUNT, partitionOf } from '../domain/run/partition.ts';
 
 const instants = fc.integer({ min: 0, max: 2 ** 45 });
 

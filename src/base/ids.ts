@@ -67,12 +67,12 @@ function uuidText(bytes: Buffer): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-/** Runs hash to a fixed number of partitions; a partition is the unit of ownership. Changing this number needs a migration. */
-export const PARTITION_COUNT = 32;
+/** The last byte of a run's id says its partition, so there are no more. */
+export const PARTITIONS_MAX = 256;
 
-/** The last random byte of the id decides: uniform, and computable by every process without a look-up. */
-export function partitionOf(runId: RunId): number {
-  return Number.parseInt(runId.slice(34, 36), 16) % PARTITION_COUNT;
+/** The partition of a run where there are so many: uniform, and computable by every process without a look-up. */
+export function partitionAmong(count: number, runId: RunId): number {
+  return Number.parseInt(runId.slice(34, 36), 16) % count;
 }
 
 export function attemptId(key: AttemptKey): AttemptId {

@@ -13,6 +13,7 @@ import {
   type ServerId,
   type WorkerId,
 } from '../base/ids.ts';
+import { PARTITION_COUNT } from '../domain/run/partition.ts';
 import { DroverError } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import { agentExecutor, isWorker, type Executor, type Route } from '../domain/run/executor.ts';
@@ -491,14 +492,8 @@ export class LinkFleet implements Fleet {
     };
     this.#workers.set(id, state);
     former?.link.close('shutting-down', 'The worker linked again.');
-    link.send({
-      t: 'welcome',
-      protocol,
-      serverId,
-      nowMs: clock.nowMs(),
-      servers: [...this.#servers],
-      workers: this.#addressesIn(zone),
-    });
+    const [servers, workers, partitionCount] = [[...this.#servers], this.#addressesIn(zone), PARTITION_COUNT];
+    link.send({ t: 'welcome', protocol, serverId, nowMs: clock.nowMs(), partitionCount, servers, workers });
     for (const slice of slices(this.#revoked)) link.send({ t: 'revoked', agentIds: slice });
     link.send({ t: 'owns', partitions: [...this.#owned] });
     log.info({ workerId: id, name, zone }, 'a worker linked');

@@ -11,12 +11,12 @@ import {
   attemptId,
   attemptKeyOf,
   parseAttemptId,
-  partitionOf,
   type HostId,
   type RunId,
   type ServerId,
   type WorkerId,
 } from '../base/ids.ts';
+import { partitionOf } from '../domain/run/partition.ts';
 import { errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { Service } from '../base/service.ts';

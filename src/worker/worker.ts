@@ -2,7 +2,7 @@
  * A worker holds the links of its zone's agents and a link to every server. It hands orders down and truth up, and keeps
  * nothing that matters: whatever it forgets, an agent's journal or an owner's query brings back.
  */
-import { parseAttemptId, partitionOf } from '../base/ids.ts';
+import { parseAttemptId, partitionAmong } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
@@ -109,6 +109,8 @@ export class WorkerService implements Service {
   readonly #byAgentId = new Map<string, HeldAgent>();
   readonly #servers = new Map<string, ServerState>();
   readonly #owners = new Map<number, { serverId: string; term: number }>();
+  /** As servers say when they welcome this worker; before, nobody owns anything. */
+  #partitionCount = 1;
   readonly #revoked = new Set<string>();
   readonly #loads = new AgentLoads();
   readonly #relay: OutputRelay;
@@ -298,6 +300,7 @@ export class WorkerService implements Service {
             `This worker speaks worker protocol ${WORKER_PROTOCOL.min} to ${WORKER_PROTOCOL.max}.`,
           );
         }
+        this.#partitionCount = frame.partitionCount;
         return this.#onTopology(state, frame);
       case 'topology':
         return this.#onTopology(state, frame);
@@ -661,7 +664,7 @@ export class WorkerService implements Service {
 
   #ownerState(a: string): ServerState | undefined {
     const key = parseAttemptId(a);
-    const owner = key && this.#owners.get(partitionOf(key.runId));
+    const owner = key && this.#owners.get(partitionAmong(this.#partitionCount, key.runId));
     if (!owner) return undefined;
     for (const server of this.#servers.values()) if (server.link && server.serverId === owner.serverId) return server;
     return undefined;

@@ -3,13 +3,13 @@ import { systemClock } from '../../src/base/clock.ts';
 import {
   newId,
   newRunId,
-  partitionOf,
   type AgentId,
   type HostId,
   type RunId,
   type ServerId,
   type WorkerId,
 } from '../../src/base/ids.ts';
+import { partitionOf } from '../../src/domain/run/partition.ts';
 import { agentExecutor, type Executor } from '../../src/domain/run/executor.ts';
 import type { AuditEntry } from '../../src/store/contract/audit.ts';
 import type { Fence } from '../../src/store/contract/lease.ts';

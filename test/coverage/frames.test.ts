@@ -221,6 +221,7 @@ const server: Partial<Samples<ServerToWorkerFrame>> = {
     protocol: 1,
     serverId: SERVER,
     nowMs: 1,
+    partitionCount: 256,
     servers: [{ id: SERVER, url: 'https://10.0.0.3:7400' }],
     workers: ['10.0.0.2:7401'],
   },

@@ -5,13 +5,13 @@ import {
   attemptId,
   newId,
   newRunId,
-  partitionOf,
   type AgentId,
   type AttemptId,
   type HostId,
   type RunId,
   type ServerId,
 } from '../../src/base/ids.ts';
+import { partitionOf } from '../../src/domain/run/partition.ts';
 import type { Executor } from '../../src/domain/run/executor.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';

@@ -10,7 +10,6 @@ import { systemClock } from '../../src/base/clock.ts';
 import {
   newId,
   newRunId,
-  partitionOf,
   type AgentId,
   type HostId,
   type RunId,
@@ -18,6 +17,7 @@ import {
   type TokenId,
   type WorkerId,
 } from '../../src/base/ids.ts';
+import { partitionOf } from '../../src/domain/run/partition.ts';
 import { agentExecutor } from '../../src/domain/run/executor.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';

@@ -12,12 +12,13 @@ import { createLeaseKeeper, type LeaseKeeper } from '../../src/store/postgres/le
 import { Pool } from '../../src/store/postgres/pool.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from '../support/audit-key.ts';
+import { PARTITION_COUNT } from '../../src/domain/run/partition.ts';
 import type { Store } from '../../src/store/contract/store.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 
 const LEASE_MS = 1_500;
-const PARTITIONS = 32;
+const PARTITIONS = PARTITION_COUNT;
 
 let database: TestDatabase;
 let store: Store;

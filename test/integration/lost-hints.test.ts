@@ -1,7 +1,8 @@
 /** What was accepted is carried out, also when every hint of it is lost and when it comes while its run is being read. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { newId, newRunId, partitionOf, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
+import { newId, newRunId, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
+import { partitionOf } from '../../src/domain/run/partition.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { RunOwner } from '../../src/loops/run-owner.ts';

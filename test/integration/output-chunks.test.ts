@@ -2,15 +2,8 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import {
-  newId,
-  newRunId,
-  partitionOf,
-  type AgentId,
-  type HostId,
-  type RunId,
-  type ServerId,
-} from '../../src/base/ids.ts';
+import { newId, newRunId, type AgentId, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
+import { partitionOf } from '../../src/domain/run/partition.ts';
 import { agentExecutor } from '../../src/domain/run/executor.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';

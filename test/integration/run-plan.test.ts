@@ -1,15 +1,8 @@
 /** What a run's owner does first is written with the run: what lands when the ownership is lost on the way, and what is sent when. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import {
-  newId,
-  newRunId,
-  partitionOf,
-  type AgentId,
-  type HostId,
-  type RunId,
-  type ServerId,
-} from '../../src/base/ids.ts';
+import { newId, newRunId, type AgentId, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
+import { partitionOf } from '../../src/domain/run/partition.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Assignment, Fleet } from '../../src/fleet/fleet.ts';
 import { RunOwner } from '../../src/loops/run-owner.ts';

@@ -2,7 +2,8 @@
 import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { newId, newRunId, partitionOf, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
+import { newId, newRunId, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
+import { partitionOf } from '../../src/domain/run/partition.ts';
 import { agentExecutor } from '../../src/domain/run/executor.ts';
 import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
 import type { NewRun } from '../../src/store/contract/run.ts';

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { newId, newRunId, partitionOf, type TokenId } from '../../src/base/ids.ts';
+import { newId, newRunId, type TokenId } from '../../src/base/ids.ts';
+import { partitionOf } from '../../src/domain/run/partition.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { maintain } from '../../src/store/postgres/maintenance.ts';
 import { Pool } from '../../src/store/postgres/pool.ts';

@@ -313,6 +313,18 @@ describe('two servers', () => {
     expect([rig.server.eventsOf(theirs), second.eventsOf(mine)]).toEqual([[], []]);
   });
 
+  it('are found by the number of partitions that they tell', async () => {
+    const agent = await rig.agent();
+    const second = await rig.addServer();
+    // Of two partitions the second has every run whose id ends in an odd byte.
+    second.welcome(2);
+    second.owns(1, 2);
+    await second.echoed(agent);
+    const [odd] = second.assign(runIn(9), [agent], { term: 2 }) as [AttemptId];
+    await second.told(odd, 'report');
+    expect(rig.server.eventsOf(odd)).toEqual([]);
+  });
+
   it('disagree about a partition: the higher term is believed, whoever speaks last', async () => {
     const agent = await rig.agent();
     const second = await rig.addServer();

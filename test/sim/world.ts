@@ -1,7 +1,7 @@
 /** A fleet from a seed: so many servers, workers and agents, a load of runs, faults for a while, then none; and everything has to come to rest. */
 import { newRunSpec } from './load.ts';
 import type { AgentId, HostId, RunId, WorkerId } from '../../src/base/ids.ts';
-import { PARTITION_COUNT, partitionOf } from '../../src/base/ids.ts';
+import { PARTITION_COUNT, partitionOf } from '../../src/domain/run/partition.ts';
 import { limits } from '../../src/base/limits.ts';
 import { isTerminalRun } from '../../src/domain/run/run-machine.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';

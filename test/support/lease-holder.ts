@@ -4,7 +4,8 @@
  * Tells what happens as JSON lines: `{"ready":…}`, `{"committed":n}`, `{"fenced":n}`, `{"lost":true}`.
  */
 import { systemClock } from '../../src/base/clock.ts';
-import { newId, newRunId, partitionOf, type HostId, type ServerId } from '../../src/base/ids.ts';
+import { newId, newRunId, type HostId, type ServerId } from '../../src/base/ids.ts';
+import { partitionOf } from '../../src/domain/run/partition.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createLeaseKeeper } from '../../src/store/postgres/lease/lease-keeper.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';

@@ -1,7 +1,8 @@
 /** A server of the control plane that a test plays: it records what a worker tells it, opens what agents have sealed, and signs as a server does. */
 import { createHash } from 'node:crypto';
 import { systemClock } from '../../src/base/clock.ts';
-import { attemptId, newRunId, partitionOf, type AttemptId, type RunId, type WorkerId } from '../../src/base/ids.ts';
+import { attemptId, newRunId, type AttemptId, type RunId, type WorkerId } from '../../src/base/ids.ts';
+import { PARTITION_COUNT, partitionOf } from '../../src/domain/run/partition.ts';
 import type { NamedExecutor } from '../../src/domain/run/executor.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Link } from '../../src/link/link.ts';
@@ -86,7 +87,10 @@ export class PlayedServer {
     listening.links.onLink = (link) => {
       this.linkCount++;
       link.onFrame = (frame) => {
-        if (frame.t === 'hello') this.link = link;
+        if (frame.t === 'hello') {
+          this.link = link;
+          this.welcome();
+        }
         this.frames.push(frame);
         this.#hear(link.peer.id as WorkerId, frame);
         this.onFrame(frame);
@@ -95,6 +99,13 @@ export class PlayedServer {
         if (this.link === link) this.link = undefined;
       };
     };
+  }
+
+  /** Other servers are told by the test, as a change of the topology. */
+  welcome(partitionCount = PARTITION_COUNT): void {
+    const nowMs = systemClock.nowMs() + this.offsetMs;
+    const [serverId, servers, workers] = [this.id, [], []];
+    this.link?.send({ t: 'welcome', protocol: 1, serverId, nowMs, partitionCount, servers, workers });
   }
 
   get url(): string {

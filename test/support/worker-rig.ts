@@ -4,6 +4,7 @@
  */
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
+import { PARTITION_COUNT } from '../../src/domain/run/partition.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { AgentService, type AgentOptions } from '../../src/agent/agent.ts';
@@ -113,7 +114,7 @@ export class WorkerRig {
     refuse = (id) => rig.worker.refusalOf(id);
     await links.started(rig.worker);
     await first.frame('agents', (frame) => frame.last);
-    first.send({ t: 'owns', partitions: Array.from({ length: 32 }, (_, id) => ({ id, term: 1 })) });
+    first.send({ t: 'owns', partitions: Array.from({ length: PARTITION_COUNT }, (_, id) => ({ id, term: 1 })) });
     return rig;
   }
 

@@ -3,7 +3,7 @@
  * shape here, without which it does not compile, then a sample in test/coverage/frames.test.ts. Fields without a shape never get past the edge.
  */
 import { limits } from '../../base/limits.ts';
-import { PARTITION_COUNT } from '../../base/ids.ts';
+import { PARTITIONS_MAX } from '../../base/ids.ts';
 import {
   address,
   attempt,
@@ -158,7 +158,7 @@ export const WORKER_FRAMES = frameShapes<WorkerToServerFrame>({
   },
 });
 
-const partition = integer(0, PARTITION_COUNT - 1);
+const partition = integer(0, PARTITIONS_MAX - 1);
 const term = size;
 const servers = list(record({ id: uuid, url: address }), 1_000);
 const workers = list(address, limits.hostsPerFrameMax);
@@ -212,9 +212,16 @@ const access = record<SshAccess>({
 
 /** What a server may say to a worker. */
 export const SERVER_FRAMES = frameShapes<ServerToWorkerFrame>({
-  welcome: { protocol: count, serverId: uuid, nowMs: instant, servers, workers },
+  welcome: {
+    protocol: count,
+    serverId: uuid,
+    nowMs: instant,
+    partitionCount: integer(1, PARTITIONS_MAX),
+    servers,
+    workers,
+  },
   topology: { servers, workers },
-  owns: { partitions: list(record({ id: partition, term }), PARTITION_COUNT) },
+  owns: { partitions: list(record({ id: partition, term }), PARTITIONS_MAX) },
   assign: {
     runId: uuid,
     task: count,

@@ -237,6 +237,8 @@ export interface ServerWelcome {
   protocol: number;
   serverId: string;
   nowMs: number;
+  /** Into so many partitions runs are hashed: a worker finds a run's owner by it. */
+  partitionCount: number;
   /** Every live server's link address; the worker dials them all. */
   servers: { id: string; url: string }[];
   /** host:port of every live worker of the zone, told on to agents. */

@@ -1,6 +1,7 @@
 /** What every store must do with runs: as they are created, asked to end and opened anew. */
 import { describe, expect, it } from 'vitest';
-import { newId, newRunId, partitionOf, type RunId } from '../../../src/base/ids.ts';
+import { newId, newRunId, type RunId } from '../../../src/base/ids.ts';
+import { partitionOf } from '../../../src/domain/run/partition.ts';
 import { agentExecutor, type Route } from '../../../src/domain/run/executor.ts';
 import { emptyCounts } from '../../../src/domain/run/execution-machine.ts';
 import { systemClock } from '../../../src/base/clock.ts';

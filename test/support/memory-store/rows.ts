@@ -1,6 +1,6 @@
 /** What a store in memory holds: the tables that owner, fleet and creation of runs use, as maps of rows that are changed in place. */
 import type { AgentId, HostId, RunId, ServerId, WorkerId } from '../../../src/base/ids.ts';
-import { PARTITION_COUNT } from '../../../src/base/ids.ts';
+import { PARTITION_COUNT } from '../../../src/domain/run/partition.ts';
 import type { AgentSessionRecord } from '../../../src/domain/agent/session-rule.ts';
 import type { ExecutionState } from '../../../src/domain/run/execution-machine.ts';
 import type { RunState } from '../../../src/domain/run/run-machine.ts';

@@ -11,7 +11,7 @@ CREATE TABLE server_lease (
 CREATE TABLE partition (
   id int PRIMARY KEY, owner uuid, term bigint NOT NULL DEFAULT 0
 );
-INSERT INTO partition (id) SELECT generate_series(0, 31);
+INSERT INTO partition (id) SELECT generate_series(0, 255);
 
 CREATE TABLE host (
   id uuid PRIMARY KEY, name text NOT NULL, machine_id text NOT NULL DEFAULT '', labels jsonb NOT NULL DEFAULT '{}', facts jsonb NOT NULL DEFAULT '{}',

@@ -1,5 +1,5 @@
 /** What the owner of a partition asks and writes; what several partitions decide at once shares a transaction. */
-import { PARTITION_COUNT } from '../../../base/ids.ts';
+import { PARTITION_COUNT } from '../../../domain/run/partition.ts';
 import { limits } from '../../../base/limits.ts';
 import type { CommitResult, OwnerCommit, OwnerCommitStore } from '../../contract/owner-commit.ts';
 import type { StoreParts } from '../store-parts.ts';
