@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AgentReport } from '../protocol/link/agent-v1.ts';
-import { resultOf } from './attempt-report.ts';
+import { toldEndOf } from './attempt-report.ts';
 
 const STREAM = { size: 3, head: 3, tail: 0, digest: new Uint8Array(32), inline: new Uint8Array(3) };
 const REPORT: AgentReport = {
@@ -18,9 +18,8 @@ const REPORT: AgentReport = {
 
 describe('a report', () => {
   it('becomes a result', () => {
-    expect(resultOf(REPORT)).toMatchObject({
-      to: 'succeeded',
-      exitCode: 0,
+    expect(toldEndOf(REPORT)).toMatchObject({
+      outcome: { kind: 'exited', code: 0 },
       startedAtMs: 1,
       finishedAtMs: 2,
       // The digest is the one of these bytes, whatever the agent says.
@@ -31,16 +30,16 @@ describe('a report', () => {
           .digest(),
       },
     });
-    expect(resultOf({ ...REPORT, exitCode: 7 })).toMatchObject({ to: 'failed', exitCode: 7 });
-    expect(resultOf({ ...REPORT, outcome: 'refused', reason: 'spool-full' })).toMatchObject({ to: 'not_started' });
+    expect(toldEndOf({ ...REPORT, exitCode: 7 })).toMatchObject({ outcome: { kind: 'exited', code: 7 } });
+    expect(toldEndOf({ ...REPORT, outcome: 'refused', reason: 'spool-full' })).toMatchObject({
+      outcome: { kind: 'refused' },
+      reason: 'spool-full',
+    });
   });
 
   it.each<[string, Partial<Record<keyof AgentReport, unknown>>]>([
     ['an outcome that nobody knows', { outcome: 'exploded' }],
-    [
-      'success without an exit code',
-      { exitCode: undefined, outcome: 'exited', stdout: { size: -1, head: 0, tail: 0 } },
-    ],
+    ['an exit without its code', { exitCode: undefined }],
     ['an exit code that is no whole number', { exitCode: 1.5 }],
     ['an exit code that no column holds', { exitCode: 2 ** 40 }],
     ['an instant that is no whole number', { finishedAtMs: 0.5 }],
@@ -51,27 +50,31 @@ describe('a report', () => {
     ['bytes that are none', { stdout: { ...STREAM, inline: 'abc' } }],
     ['a digest that is none', { stdout: { ...STREAM, digest: '\\x' } }],
   ])('with %s is not taken', (_what, change) => {
-    expect(resultOf({ ...REPORT, ...change } as AgentReport)).toBeUndefined();
+    expect(toldEndOf({ ...REPORT, ...change } as AgentReport)).toBeUndefined();
   });
 
   it('with both an exit code and a signal ends by its code', () => {
-    const result = resultOf({ ...REPORT, exitCode: 3, signal: 'SIGKILL' });
-    expect(result).toMatchObject({ to: 'failed', exitCode: 3 });
-    expect(result).not.toHaveProperty('signal');
+    const result = toldEndOf({ ...REPORT, exitCode: 3, signal: 'SIGKILL' });
+    expect(result?.outcome).toEqual({ kind: 'exited', code: 3 });
+    const ended = toldEndOf({ ...REPORT, outcome: 'timed_out', exitCode: 3, signal: 'SIGKILL' });
+    expect(ended?.outcome).toEqual({ kind: 'timed_out', end: { kind: 'exited', code: 3 } });
+    // Killed, whatever code it tells: no success.
+    const killed = toldEndOf({ ...REPORT, outcome: 'signaled', exitCode: 0, signal: 'SIGKILL' });
+    expect(killed?.outcome).toEqual({ kind: 'signalled', signal: 'SIGKILL' });
   });
 
   it('never carries text that the database would refuse, nor more than it keeps', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 5_000 }), (text) => {
         const { exitCode: _, ...report } = REPORT;
-        const result = resultOf({
+        const result = toldEndOf({
           ...report,
-          outcome: 'refused',
+          outcome: 'signaled',
           reason: text,
           detail: `\0${text}\ud800`,
           signal: text,
         })!;
-        for (const kept of [result.reason, result.detail, result.signal]) {
+        for (const kept of [result.reason, result.detail, (result.outcome as { signal?: string }).signal]) {
           expect(kept!.includes('\0')).toBe(false);
           expect(kept!.isWellFormed()).toBe(true);
           expect(kept!.length).toBeLessThanOrEqual(2_000);

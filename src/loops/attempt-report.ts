@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { Sealer } from '../app/context.ts';
 import { limits } from '../base/limits.ts';
-import type { AttemptResult } from '../domain/run/execution.ts';
+import type { ToldEnd } from '../domain/run/execution.ts';
+import type { Outcome, ProcessEnd } from '../domain/run/outcome.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
 import type { AgentReport, ExecutionSpec, StreamReport } from '../protocol/link/agent-v1.ts';
 import { encodeExecutionSpec } from '../protocol/link/execution-spec.ts';
@@ -10,23 +11,13 @@ import type { StreamRecord } from '../store/contract/output.ts';
 
 export type ReportedStream = StreamRecord & { readonly inline?: Uint8Array };
 
-const STATES = {
-  exited: 'failed',
-  signaled: 'failed',
-  timed_out: 'timed_out',
-  cancelled: 'cancelled',
-  refused: 'not_started',
-  unknown: 'lost',
-} as const;
-
 const TEXT_MAX = 2_000;
 
 /**
  * Undefined for an outcome that this version does not know, and for anything that the database would refuse: reports of many
  * hosts are committed together, and one that is malformed must not hold up the others.
  */
-export function resultOf(report: AgentReport): AttemptResult<ReportedStream> | undefined {
-  if (!Object.hasOwn(STATES, report.outcome)) return undefined;
+export function toldEndOf(report: AgentReport): ToldEnd<ReportedStream> | undefined {
   const { exitCode, startedAtMs, finishedAtMs } = report;
   if (
     !isInstant(finishedAtMs) ||
@@ -34,25 +25,46 @@ export function resultOf(report: AgentReport): AttemptResult<ReportedStream> | u
     (exitCode !== undefined && !(Number.isInteger(exitCode) && Math.abs(exitCode) < 2 ** 31))
   )
     return undefined;
-  const to = report.outcome === 'exited' && report.exitCode === 0 ? 'succeeded' : STATES[report.outcome];
+  const outcome = outcomeOf(report);
   const [stdout, stderr] = [streamOf(report.stdout), streamOf(report.stderr)];
-  if (!stdout || !stderr || (to === 'succeeded' && report.exitCode === undefined)) return undefined;
+  if (!outcome || !stdout || !stderr) return undefined;
   const survivors = report.survivors?.length
     ? `Processes that would not die: ${report.survivors.slice(0, 50).join(', ')}.`
     : undefined;
   const detail = storableText([report.detail, survivors].filter(Boolean).join(' '));
   return {
-    to,
+    outcome,
     finishedAtMs,
     stdout,
     stderr,
-    // A process ends by the one or the other. Whoever tells both is not believed about the signal: success and retries go by the code.
-    ...(exitCode === undefined ? {} : { exitCode }),
-    ...(report.signal === undefined || exitCode !== undefined ? {} : { signal: storableText(report.signal) }),
     ...(report.reason === undefined ? {} : { reason: storableText(report.reason) }),
     ...(detail === '' ? {} : { detail }),
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
   };
+}
+
+/** Undefined for one that is not known here, or says less than it must. */
+function outcomeOf({ outcome, exitCode, signal }: AgentReport): Outcome | undefined {
+  // A process ends by the one or the other. Whoever tells both is not believed about the signal: success and retries go by the code.
+  const exited: ProcessEnd | undefined = exitCode === undefined ? undefined : { kind: 'exited', code: exitCode };
+  const signalled: ProcessEnd | undefined =
+    signal === undefined ? undefined : { kind: 'signalled', signal: storableText(signal) };
+  switch (outcome) {
+    case 'exited':
+      return exited;
+    case 'signaled':
+      return signalled ?? { kind: 'signalled' };
+    case 'timed_out':
+    case 'cancelled': {
+      const end = exited ?? signalled;
+      return { kind: outcome, ...(end ? { end } : {}) };
+    }
+    case 'refused':
+    case 'unknown':
+      return { kind: outcome };
+    default:
+      return undefined;
+  }
 }
 
 /** An instant that a database column can hold. */

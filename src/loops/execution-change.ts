@@ -1,8 +1,9 @@
 /** A decision about an execution, as the conditional write that carries it out. */
 import type { AttemptKey, RunId } from '../base/ids.ts';
 import { isTerminalExecution } from '../domain/run/execution-machine.ts';
-import type { AttemptResult, Execution } from '../domain/run/execution.ts';
+import type { AttemptResult, Execution, ToldEnd } from '../domain/run/execution.ts';
 import type { Executor } from '../domain/run/executor.ts';
+import { EXIT_ZERO, processEnd, stateAfter } from '../domain/run/outcome.ts';
 import type { StreamRecord } from '../store/contract/output.ts';
 import type { ExecutionChange, LateReportChange } from '../store/contract/owner-commit.ts';
 import type { ReportedStream } from './attempt-report.ts';
@@ -34,7 +35,7 @@ export function changeOf(runId: RunId, execution: Execution<ReportedStream>, seq
 export function lateReportOf(
   key: AttemptKey,
   executor: Executor,
-  result: AttemptResult<ReportedStream>,
+  told: ToldEnd<ReportedStream>,
   receivedAtMs: number,
 ): Omit<LateReportChange, 'seq'> {
   return {
@@ -42,21 +43,22 @@ export function lateReportOf(
     executor,
     receivedAtMs,
     from: ['lost'],
-    to: result.to,
-    ...(result.startedAtMs === undefined ? {} : { startedAtMs: result.startedAtMs }),
-    ...endOf(result),
+    to: stateAfter(told.outcome, EXIT_ZERO, told.startedAtMs !== undefined),
+    ...(told.startedAtMs === undefined ? {} : { startedAtMs: told.startedAtMs }),
+    ...endOf(told),
   };
 }
 
 function endOf(
-  result: AttemptResult<ReportedStream>,
+  result: Omit<AttemptResult<ReportedStream>, 'to'>,
 ): Pick<ExecutionChange, 'finishedAtMs' | 'exitCode' | 'signal' | 'reason' | 'detail' | 'stdout' | 'stderr'> {
+  const end = processEnd(result.outcome);
   return {
     finishedAtMs: result.finishedAtMs,
     stdout: result.stdout ?? NOTHING,
     stderr: result.stderr ?? NOTHING,
-    ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
-    ...(result.signal === undefined ? {} : { signal: result.signal }),
+    ...(end?.kind === 'exited' ? { exitCode: end.code } : {}),
+    ...(end?.kind === 'signalled' && end.signal !== undefined ? { signal: end.signal } : {}),
     ...(result.reason === undefined ? {} : { reason: result.reason }),
     ...(result.detail === undefined ? {} : { detail: result.detail.slice(0, DETAIL_LENGTH_MAX) }),
   };

@@ -25,7 +25,7 @@ import { executorKey, isSameExecutor, type Route } from '../domain/run/executor.
 import type { AgentLocation, FleetListener, HeardChunk, HeardEvent } from '../fleet/fleet.ts';
 import type { OwnerLook } from '../store/contract/lease.ts';
 import type { NotKept, RunSeed } from '../store/contract/owner-commit.ts';
-import { isInstant, resultOf } from './attempt-report.ts';
+import { isInstant, toldEndOf } from './attempt-report.ts';
 import { isPieceOf } from './chunk-check.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { DueSoon } from './due-soon.ts';
@@ -429,17 +429,17 @@ export class RunOwner implements Service, Ownership, FleetListener {
           : actor.onUndelivered(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS);
       case 'report': {
         const ack = ackOf(workerId, event);
-        const result = resultOf(event.report);
-        if (!result)
+        const told = toldEndOf(event.report);
+        if (!told)
           log.warn({ attempt: ack.attempt }, 'a report cannot be understood; if its attempt is not over, it is lost');
-        const answer = result
-          ? actor.onResult(execution, key.attempt, result, clock.monotonicMs())
+        const answer = told
+          ? actor.onResult(execution, key.attempt, told, clock.monotonicMs())
           : actor.onNotKept(execution, key.attempt, clock.nowMs());
         if (answer === 'settled') this.#options.fleet.ack(workerId, [ack]);
         else if (answer === 'taken') run.acks.push(ack);
         // More than a commit takes is left to come again.
         else if (answer === 'superseded' && run.late.length < limits.commitBatchMax) {
-          run.late.push(lateReportOf({ runId: actor.id, ...key }, ack.executor, result!, clock.nowMs()));
+          run.late.push(lateReportOf({ runId: actor.id, ...key }, ack.executor, told!, clock.nowMs()));
           run.acks.push(ack);
         }
       }

@@ -3,6 +3,7 @@
  * processes, and the ways between them, on which everything can come late, twice, or not at all. Every deed that it offers may happen
  * at any moment; whatever the order, the promises that `check` holds must hold.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { AgentId, HostId, RunId, WorkerId } from '../../src/base/ids.ts';
 import {
   canExecutionMove,
@@ -14,7 +15,8 @@ import {
 } from '../../src/domain/run/execution-machine.ts';
 import { failuresTolerated } from '../../src/domain/run/failure-limit.ts';
 import { agentExecutor, type Route, type RouteTaken } from '../../src/domain/run/executor.ts';
-import type { AttemptResult, Execution } from '../../src/domain/run/execution.ts';
+import { processEnd } from '../../src/domain/run/outcome.ts';
+import type { AttemptResult, Execution, ToldEnd } from '../../src/domain/run/execution.ts';
 import { RunActor } from '../../src/domain/run/run-actor.ts';
 import { canRunMove, isTerminalRun, runVerdict, type RunState } from '../../src/domain/run/run-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
@@ -23,14 +25,14 @@ import { plainSpec } from './run-spec.ts';
 export const RUN = '01930000-0000-7000-8000-000000000000' as RunId;
 const SPEC = plainSpec({ startDeadlineMs: 30_000, lostAfterMs: 20_000 });
 
-type Result = AttemptResult<unknown>;
+type Result = ToldEnd<unknown>;
 interface Row {
   readonly hostId: HostId;
   state: ExecutionState;
   attempt: number;
   failures: number;
   route: RouteTaken | undefined;
-  result: Result | undefined;
+  result: AttemptResult<unknown> | undefined;
   settledLate: boolean;
   dispatchedAtMs: number | undefined;
   startedAtMs: number | undefined;
@@ -375,7 +377,7 @@ export class RunWorld {
       void this.told.push({ ordinal, attempt: order.attempt, kind, ...(result ? { result } : {}) });
     if (entry?.state === 'finished') return tell('report', entry.result);
     if (entry?.state === 'settled')
-      return tell('report', { to: 'lost', reason: 'status-unknown', finishedAtMs: this.at });
+      return tell('report', { outcome: { kind: 'unknown' }, reason: 'status-unknown', finishedAtMs: this.at });
     if (order.kind === 'start' && !entry) {
       if (host.starts.includes(order.attempt)) throw new Error(`attempt ${order.attempt} of ${ordinal} runs twice`);
       if ([...host.journal.values()].some((other) => other.state === 'running'))
@@ -385,8 +387,7 @@ export class RunWorld {
     } else if (!entry) return tell('unknown');
     else if (order.kind === 'cancel')
       return this.#finish(ordinal, order.attempt, {
-        to: 'cancelled',
-        signal: 'SIGTERM',
+        outcome: { kind: 'cancelled', end: { kind: 'signalled', signal: 'SIGTERM' } },
         reason: 'cancelled-by-user',
         finishedAtMs: this.at,
       });
@@ -402,10 +403,8 @@ export class RunWorld {
   }
 
   #outcome(ordinal: number, attempt: number): Result {
-    const exitCode = this.#outcomes[(ordinal * 7 + attempt) % this.#outcomes.length] ?? 0;
-    return exitCode === 0
-      ? { to: 'succeeded', exitCode, finishedAtMs: this.at }
-      : { to: 'failed', exitCode, finishedAtMs: this.at };
+    const code = this.#outcomes[(ordinal * 7 + attempt) % this.#outcomes.length] ?? 0;
+    return { outcome: { kind: 'exited', code }, finishedAtMs: this.at };
   }
 
   #finish(ordinal: number, attempt: number, result: Result): void {
@@ -454,16 +453,18 @@ export class RunWorld {
     const neverSent =
       row.state === 'not_started' ||
       row.state === 'skipped' ||
-      (row.state === 'cancelled' && row.result?.signal === undefined);
+      (row.state === 'cancelled' && processEnd(row.result?.outcome)?.kind !== 'signalled');
     if (neverSent && ran)
       throw new Error(`attempt ${row.attempt} of ${ordinal} is ${row.state} (${row.result?.reason}) and ran`);
-    if ((row.state === 'succeeded' || row.state === 'failed') && end?.exitCode !== row.result?.exitCode)
+    if ((row.state === 'succeeded' || row.state === 'failed') && !isDeepStrictEqual(end?.outcome, row.result?.outcome))
       throw new Error(
-        `attempt ${row.attempt} of ${ordinal} is told as ${row.result?.exitCode}, it was ${end?.exitCode}`,
+        `attempt ${row.attempt} of ${ordinal} is told as ${JSON.stringify(row.result?.outcome)}, it was ${JSON.stringify(end?.outcome)}`,
       );
     // An order that never arrived leaves nobody who could tell.
     if (row.state === 'lost' && host.linked && end)
-      throw new Error(`${ordinal} is lost, its agent is here and knows that attempt ${row.attempt} is ${end.to}`);
+      throw new Error(
+        `${ordinal} is lost, its agent is here and knows that attempt ${row.attempt} is ${end.outcome.kind}`,
+      );
   }
 
   /** Faults are over, but for hosts that stay away: everything arrives, time passes, what runs ends. */

@@ -3,6 +3,7 @@ import type { HostId, RunId } from '../../base/ids.ts';
 import type { ExecutionCounts, ExecutionState } from './execution-machine.ts';
 import type { Route, RouteTaken } from './executor.ts';
 import type { HeardFrom } from './order-pace.ts';
+import type { EndState, Outcome } from './outcome.ts';
 import type { RunState } from './run-machine.ts';
 
 /** For an execution that waits, the way that would be taken now; for one that is out, the way to its executor. Undefined where there is none now. */
@@ -34,11 +35,9 @@ export interface SeedRun {
   readonly cancelRequestedBy?: string;
 }
 
-/** How an attempt ended, as its executor told. */
-export interface AttemptResult<Stream> {
-  readonly to: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'not_started' | 'lost';
-  readonly exitCode?: number;
-  readonly signal?: string;
+/** The end of an attempt, as its executor tells it. */
+export interface ToldEnd<Stream> {
+  readonly outcome: Outcome;
   readonly reason?: string;
   readonly detail?: string;
   readonly startedAtMs?: number;
@@ -46,6 +45,12 @@ export interface AttemptResult<Stream> {
   readonly stdout?: Stream;
   readonly stderr?: Stream;
 }
+
+/** How an attempt ended: the state that follows from what was told, or that was decided without its executor, and then without an outcome. */
+export type AttemptResult<Stream> = Omit<ToldEnd<Stream>, 'outcome'> & {
+  readonly to: EndState;
+  readonly outcome?: Outcome;
+};
 
 export interface Execution<Stream> {
   readonly task: number;

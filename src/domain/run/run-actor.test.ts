@@ -67,7 +67,7 @@ class OneHost {
   }
 }
 
-const SUCCESS = { to: 'succeeded', exitCode: 0, finishedAtMs: 1 } as const;
+const SUCCESS = { outcome: { kind: 'exited', code: 0 }, finishedAtMs: 1 } as const;
 
 describe('an order that an agent does not take now, by its own word', () => {
   it('waits for its next turn, whatever was sent before: the agent takes none of it any more', () => {
@@ -171,9 +171,9 @@ describe('a loss', () => {
     host.commit();
     expect(host.actor.onResult(host.execution, 1, SUCCESS, host.at)).toBe('taken');
     host.commit();
-    expect(host.actor.onResult(host.execution, 1, { to: 'failed', exitCode: 1, finishedAtMs: 2 }, host.at)).toBe(
-      'settled',
-    );
+    expect(
+      host.actor.onResult(host.execution, 1, { outcome: { kind: 'exited', code: 1 }, finishedAtMs: 2 }, host.at),
+    ).toBe('settled');
     expect(host.execution.state).toBe('succeeded');
   });
 
@@ -191,7 +191,7 @@ describe('a loss', () => {
 describe('a failure', () => {
   it('opens the next attempt, as often as was asked', () => {
     const host = new OneHost({ retries: 1 }).dispatched();
-    const failure = { to: 'failed', exitCode: 3, finishedAtMs: 1 } as const;
+    const failure = { outcome: { kind: 'exited', code: 3 }, finishedAtMs: 1 } as const;
     expect(host.actor.onResult(host.execution, 1, failure, host.at)).toBe('taken');
     host.commit();
     expect(host.execution).toMatchObject({ state: 'waiting', attempt: 2 });
@@ -208,7 +208,7 @@ describe('a failure', () => {
 
   it('that is told twice is not acknowledged before it is committed', () => {
     const host = new OneHost({ retries: 1 }).dispatched();
-    const failure = { to: 'failed', exitCode: 3, finishedAtMs: 1 } as const;
+    const failure = { outcome: { kind: 'exited', code: 3 }, finishedAtMs: 1 } as const;
     host.actor.onResult(host.execution, 1, failure, host.at);
     expect(host.actor.onResult(host.execution, 1, failure, host.at)).toBe('taken');
   });
@@ -355,7 +355,12 @@ describe('an execution over SSH', () => {
 });
 
 describe('what its executor could not start', () => {
-  const refused = { to: 'not_started', reason: 'user-unknown', detail: 'no such user', finishedAtMs: 1 } as const;
+  const refused = {
+    outcome: { kind: 'refused' },
+    reason: 'user-unknown',
+    detail: 'no such user',
+    finishedAtMs: 1,
+  } as const;
 
   it('is not started, and not a failure that counts', () => {
     const actor = new RunActor(
@@ -382,7 +387,12 @@ describe('what its executor could not start', () => {
     step();
     expect(actor.executions.map(({ state }) => state)).toEqual(['not_started', 'dispatched', 'waiting']);
     // A failure does count: the next has no turn.
-    actor.onResult(actor.executions[1]!, 1, { to: 'lost', reason: 'link-lost', finishedAtMs: 1 }, 1_000);
+    actor.onResult(
+      actor.executions[1]!,
+      1,
+      { outcome: { kind: 'unknown' }, reason: 'link-lost', finishedAtMs: 1 },
+      1_000,
+    );
     step();
     step();
     expect(actor.limitExceeded).toBe(true);

@@ -19,6 +19,7 @@ import {
   type FindRoute,
   type SeedExecution,
   type SeedRun,
+  type ToldEnd,
 } from './execution.ts';
 import {
   canExecutionMove,
@@ -31,6 +32,7 @@ import {
 import { isSameExecutor, isWorker, type Route } from './executor.ts';
 import { failuresTolerated } from './failure-limit.ts';
 import { askAgainAfterMs, RESEND_MS, returnPauseMs, silenceMsMax } from './order-pace.ts';
+import { EXIT_ZERO, stateAfter } from './outcome.ts';
 import { isSettled, isTerminalRun, runVerdict, type RunState } from './run-machine.ts';
 import type { RunSpec } from './spec.ts';
 
@@ -159,14 +161,13 @@ export class RunActor<Stream = unknown> {
   onResult(
     execution: Execution<Stream>,
     attempt: number,
-    told: AttemptResult<Stream>,
+    told: ToldEnd<Stream>,
     nowAt: number,
   ): 'settled' | 'taken' | 'superseded' | 'ignored' {
     if (attempt > execution.attempt) return 'ignored';
-    const hadBegun =
-      (told.startedAtMs ?? (attempt === execution.attempt ? execution.startedAtMs : undefined)) !== undefined;
-    // Not started is said of what certainly never ran: whoever said before that it had begun has taken that back.
-    const result: AttemptResult<Stream> = told.to === 'not_started' && hadBegun ? { ...told, to: 'failed' } : told;
+    const startedAtMs = told.startedAtMs ?? (attempt === execution.attempt ? execution.startedAtMs : undefined);
+    const to = stateAfter(told.outcome, EXIT_ZERO, startedAtMs !== undefined);
+    const result: AttemptResult<Stream> = { ...told, to };
     if (attempt < execution.attempt) return result.to === 'lost' ? 'settled' : 'superseded';
     if (execution.retry) return 'taken';
     // A loss that is being written is not what its agent says: that comes again, and settles it late.
