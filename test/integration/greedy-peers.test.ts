@@ -5,6 +5,7 @@ import { AgentPackages } from '../../src/app/agent-packages.ts';
 import { sshDesk } from '../../src/app/ssh-access.ts';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { newId, newRunId, type AgentId, type HostId, type ServerId, type WorkerId } from '../../src/base/ids.ts';
+import { PARTITION_COUNT } from '../../src/domain/run/partition.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { PresenceRecord } from '../../src/fleet/presence-record.ts';
@@ -142,7 +143,10 @@ describe('an agent that tells again and again', () => {
     const owner = new RunOwner({
       serverId: newId<'server'>() as ServerId,
       store: Object.assign(store, {
-        ownerLook: async () => ({ partitions: Array.from({ length: 32 }, (_, id) => ({ id, term: 1 })), runs: [] }),
+        ownerLook: async () => ({
+          partitions: Array.from({ length: PARTITION_COUNT }, (_, id) => ({ id, term: 1 })),
+          runs: [],
+        }),
         partitionRelease: async () => undefined,
       }),
       fleet: { ...NO_FLEET },
