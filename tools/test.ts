@@ -4,7 +4,7 @@
  * nothing is skipped there in silence.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +39,10 @@ const suite = node(
   `--outputFile.json=${path}`,
   ...process.argv.slice(2),
 );
+if (!existsSync(path)) {
+  process.stdout.write('The suite was ended before it could tell how it went.\n');
+  process.exit(suite || 1);
+}
 const report = JSON.parse(readFileSync(path, 'utf8')) as Report;
 rmSync(path, { force: true });
 const untried = report.testResults
