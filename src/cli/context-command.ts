@@ -16,7 +16,7 @@ export function addContextCommands(program: Command): void {
       name,
       url,
       current: name === current,
-      authority: ca === undefined ? 'public' : 'its own',
+      authority: ca === undefined ? 'public' : 'own',
     }));
     await answer(flags, { items }, () =>
       listText(flags, items, [

@@ -290,8 +290,8 @@ describe('contexts', () => {
       (JSON.parse((await known('context', 'list', '--json')).stdout) as { items: object[] }).items;
     const url = up.url;
     expect(await marks()).toEqual([
-      { name: 'one', url, current: false },
-      { name: 'two', url, current: true },
+      { name: 'one', url, current: false, authority: 'public' },
+      { name: 'two', url, current: true, authority: 'public' },
     ]);
     expect((await known('context', 'use', 'one')).code).toBe(0);
     expect((await known('hosts', 'list', '-o', 'name')).stdout).toBe('local-1\nlocal-2\n');
