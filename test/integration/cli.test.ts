@@ -138,7 +138,7 @@ describe('usage', () => {
     [['runs', 'retry', '01936f2e-0000-7000-8000-000000000000'], /Say which/],
     [['runs', 'output', 'x', '--stream', 'both'], /stdout or stderr/],
     [['tokens', 'create', '--name', 'x', '--role', 'king'], /viewer, operator, admin/],
-    [['nosuch'], /unknown command/],
+    [['nosuch'], /has no command nosuch/],
   ])('%j exits 2 and says why', async (args, why) => {
     const { code, stdout, stderr } = await cli(...args);
     expect([code, stdout, stderr]).toEqual([2, '', expect.stringMatching(why)]);
