@@ -178,7 +178,7 @@ it('refuses what would not work, with what to do, and changes nothing', async ()
     const refused = async (args: string[], code: string, env: Record<string, string> = {}): Promise<void> => {
       const { code: exit, stderr } = await runCli(args, env);
       expect(stderr).toContain(`(${code})`);
-      expect(exit).toBe(code === 'bad-input' ? 2 : 1);
+      expect(exit).toBe(code === 'bad-input' ? 2 : 3);
     };
     await refused(['backup', at('x'), '--data', at('nothing')], 'bad-input');
     await refused(['backup', join(folder, 'no', 'folder'), '--data', oldData], 'backup-unwritable');
