@@ -21,7 +21,7 @@ export function upgradeStore({ pool, ownPool, now }: StoreParts): UpgradeStore {
     agentUpgradeList: (id, page) => agentUpgradeList(pool, id, page),
     upgradeCancelRequest: (id, entry) => upgradeCancelRequest(pool, id, entry, now()),
     upgradeActiveList: () => upgradeActiveList(ownPool),
-    upgradeAdvance: (id) => upgradeAdvance(ownPool, id, now()),
+    upgradeAdvance: (id) => upgradeAdvance(ownPool, id, now),
     agentUpgradeHeard: (id, heard) => agentUpgradeHeard(ownPool, id, heard, now()),
   };
 }
@@ -181,7 +181,7 @@ async function upgradeActiveList(db: Executor): Promise<readonly string[]> {
 }
 
 /** One step of the plan, decided and written under the row's lock. */
-async function upgradeAdvance(pool: Pool, id: string, nowMs: number): ReturnType<UpgradeStore['upgradeAdvance']> {
+async function upgradeAdvance(pool: Pool, id: string, now: () => number): ReturnType<UpgradeStore['upgradeAdvance']> {
   return pool.transaction(async (tx) => {
     const { rows } = await tx.query<UpgradeRow>(
       'SELECT * FROM upgrade WHERE id = $1 AND finished_at_ms IS NULL FOR UPDATE SKIP LOCKED',
@@ -193,6 +193,9 @@ async function upgradeAdvance(pool: Pool, id: string, nowMs: number): ReturnType
       "SELECT ordinal, ordered_at_ms FROM agent_upgrade WHERE upgrade_id = $1 AND state = 'ordered' FOR UPDATE",
       [id],
     );
+    const standing = await counts(tx, id);
+    // Read when all that the step counts on is known: what is ordered now is ordered after the ends that let it be.
+    const nowMs = now();
     const step = planUpgrade(
       {
         state: row.state,
@@ -200,7 +203,7 @@ async function upgradeAdvance(pool: Pool, id: string, nowMs: number): ReturnType
         batch: row.batch,
         maxFailed: row.max_failed,
         waitMs: row.wait_ms,
-        counts: await counts(tx, id),
+        counts: standing,
         ordered: inHand.rows.map(({ ordinal, ordered_at_ms: orderedAtMs }) => ({ ordinal, orderedAtMs })),
       },
       nowMs,
