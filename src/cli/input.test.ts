@@ -123,6 +123,7 @@ describe('the request for a run', () => {
     expect(runRequest(['uptime', '-p'], { target: ['web-*'], timeout: '5m', as: 'deploy' })).toEqual({
       targets: 'web-*',
       command: ['uptime', '-p'],
+      account: 'deploy',
       args: [],
       env: {},
       params: {},

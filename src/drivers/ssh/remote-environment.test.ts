@@ -8,7 +8,7 @@ import { newId } from '../../base/ids.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import { localShell, type LocalShell } from '../../../test/support/local-shell.ts';
 import { until } from '../../../test/support/until.ts';
-import { startRemote } from './remote-supervisor.ts';
+import { RemoteSessions, startRemote } from './remote-supervisor.ts';
 import type { RemoteOutcome, RemoteRun } from './remote-run.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-environment-'));
@@ -36,6 +36,9 @@ interface Ran {
   readonly lines: readonly string[];
   readonly outcome: RemoteOutcome;
 }
+
+/** As a driver keeps them: what one run has learned of a shell holds for the next. */
+const sessions = new RemoteSessions();
 
 async function begin(
   shell: LocalShell,
@@ -68,7 +71,7 @@ async function begin(
       ended: (outcome) => (ended = outcome),
       output: (_stream, _offset, bytes) => void (text += Buffer.from(bytes).toString()),
     },
-    { clock: systemClock, liveAfterMs: LIVE_AFTER_MS, ...(procRoot === undefined ? {} : { procRoot }) },
+    { clock: systemClock, sessions, liveAfterMs: LIVE_AFTER_MS, ...(procRoot === undefined ? {} : { procRoot }) },
   );
   const ran = until('the end', () => ended).then(async (outcome) => {
     await remote.forget();
