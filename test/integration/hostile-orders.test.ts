@@ -19,13 +19,15 @@ import { HostileWorker } from '../support/attacker.ts';
 import { ChaosApi } from '../chaos/api.ts';
 import { Cluster, ManagedProcess } from '../support/cluster.ts';
 import { hostileMessages, type HostileMessage } from '../support/frame-arbitraries.ts';
-import { HostileListener } from '../support/hostile-listener.ts';
+import { HostileListener, LONGEST_PAUSE_MS } from '../support/hostile-listener.ts';
 import { expectNeverDeaf } from '../support/turn-watch.ts';
 import { until } from '../support/until.ts';
 
 /** Chosen anew each time; a failure names it, and `HOSTILE_SEED` brings it back. */
 const seed = Number(process.env.HOSTILE_SEED ?? newId().replaceAll('-', '').slice(-7).replace(/\D/g, '1'));
 const PER_KIND = 3;
+/** An agent whose link was ended comes back after a pause that grows: several are spoken to at once. */
+const VICTIMS = 4;
 /** Codes that a bad link may be ended with; the numbers are of the WebSocket protocol: a message too large, and none that it knows. */
 const FAREWELLS = new Set(['frame-invalid', 'protocol-unsupported', '1009', '1006']);
 const HOUR_MS = 3_600_000;
@@ -50,18 +52,31 @@ async function honestRun(): Promise<void> {
   });
 }
 
-/** Says it all while honest runs go on, and nobody is deaf for long. */
-async function attack(listener: HostileListener, pid: number, messages: readonly HostileMessage[]): Promise<void> {
+/** Who is spoken to, and through what. */
+interface Victim {
+  readonly listener: HostileListener;
+  readonly pid: number;
+}
+
+/** Says it all, a part to each victim, while honest runs go on, and nobody is deaf for long. */
+async function attack(victims: readonly Victim[], messages: readonly HostileMessage[]): Promise<void> {
   await expectNeverDeaf(async () => {
     const run = honestRun();
-    let deafMs = 0;
-    for (const message of messages) deafMs = Math.max(deafMs, await listener.say(message, pid));
+    const deafMs = await Promise.all(
+      victims.map(async ({ listener, pid }, i) => {
+        let longestMs = 0;
+        for (const message of messages.filter((_message, at) => at % victims.length === i))
+          longestMs = Math.max(longestMs, await listener.say(message, pid));
+        return longestMs;
+      }),
+    );
     await run;
-    return deafMs;
+    return Math.max(...deafMs);
   });
   expect(cluster.unexpectedEnds).toEqual([]);
-  expect(listener.ends).toContain('frame-invalid');
-  expect(listener.ends.filter((end) => !FAREWELLS.has(end))).toEqual([]);
+  const told = victims.flatMap(({ listener }) => listener.ends);
+  expect(told).toContain('frame-invalid');
+  expect(told.filter((end) => !FAREWELLS.has(end))).toEqual([]);
 }
 
 /** What is in order is left out where a good peer may say it too: to be obeyed is no harm done. */
@@ -93,7 +108,7 @@ describe(`hostile orders (HOSTILE_SEED=${seed})`, () => {
       version: '0.1.0',
       leaseMs: HOUR_MS,
     });
-    await attack(listener, cluster.workers[0]!.pid, outOfOrder(SERVER_FRAMES, Object.keys(SERVER_FRAMES)));
+    await attack([{ listener, pid: cluster.workers[0]!.pid }], outOfOrder(SERVER_FRAMES, Object.keys(SERVER_FRAMES)));
     const [worker] = await cluster.store.workerList(EVERYTHING);
     expect(worker).toMatchObject({ name: 'worker-1', linked: true });
     await until('the worker to tell of it', async () => {
@@ -103,27 +118,35 @@ describe(`hostile orders (HOSTILE_SEED=${seed})`, () => {
     });
   }, 400_000);
 
-  it('of a worker end its link, and no agent', async () => {
-    const worker = await HostileWorker.join(await cluster.joinToken('worker', 'taken'), 'taken');
-    ends.push(() => worker.end());
-    const listener = await HostileListener.listen(worker.identity);
-    ends.push(() => listener.end());
-    await worker.dial(cluster.urls[0]!, { agentAddress: `127.0.0.1:${listener.port}` });
-    const agent = new ManagedProcess({
-      name: 'taken-agent',
-      program: 'drover-agent',
-      args: ['--data', join(cluster.folder, 'taken-agent'), '--name', 'taken', '--machine-id', 'taken'],
-      env: { DROVER_JOIN: await cluster.joinToken('agent', 'taken') },
-      logFolder: join(cluster.folder, 'logs'),
-    });
-    cluster.agents.push(agent);
-    agent.start();
-    await until('the agent to link', () => listener.hellos.length > 0);
-    await attack(listener, agent.pid, outOfOrder(WORKER_TO_AGENT_FRAMES, ['workers']));
-    await until('the agent to link still', () => listener.isLinked);
-    const noted = readFileSync(join(cluster.folder, 'logs', 'taken-agent.log'), 'utf8').match(
-      /"code":"frame-invalid"/g,
-    );
-    expect(noted?.length).toBeGreaterThanOrEqual(listener.ends.filter((end) => end === 'frame-invalid').length);
+  it('of workers end their links, and no agent', async () => {
+    const victims = await Promise.all(Array.from({ length: VICTIMS }, (_, i) => victim(`taken-${i}`)));
+    await attack(victims, outOfOrder(WORKER_TO_AGENT_FRAMES, ['workers']));
+    for (const { listener, name } of victims) {
+      await until('the agent to link still', () => listener.isLinked, LONGEST_PAUSE_MS);
+      const noted = readFileSync(join(cluster.folder, 'logs', `${name}-agent.log`), 'utf8').match(
+        /"code":"frame-invalid"/g,
+      );
+      expect(noted?.length ?? 0).toBeGreaterThanOrEqual(listener.ends.filter((end) => end === 'frame-invalid').length);
+    }
   }, 400_000);
 });
+
+/** An agent in a zone of its own, whose only worker was taken over. */
+async function victim(name: string): Promise<Victim & { readonly name: string }> {
+  const worker = await HostileWorker.join(await cluster.joinToken('worker', name), name);
+  ends.push(() => worker.end());
+  const listener = await HostileListener.listen(worker.identity);
+  ends.push(() => listener.end());
+  await worker.dial(cluster.urls[0]!, { agentAddress: `127.0.0.1:${listener.port}` });
+  const agent = new ManagedProcess({
+    name: `${name}-agent`,
+    program: 'drover-agent',
+    args: ['--data', join(cluster.folder, `${name}-agent`), '--name', name, '--machine-id', name],
+    env: { DROVER_JOIN: await cluster.joinToken('agent', name) },
+    logFolder: join(cluster.folder, 'logs'),
+  });
+  cluster.agents.push(agent);
+  agent.start();
+  await until('the agent to link', () => listener.hellos.length > 0);
+  return { listener, pid: agent.pid, name };
+}

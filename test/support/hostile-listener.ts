@@ -16,6 +16,9 @@ interface Identity {
   readonly ca: string;
 }
 
+/** Whoever heard a protocol that it does not speak comes back after 30 to 90 seconds. */
+export const LONGEST_PAUSE_MS = 120_000;
+
 export class HostileListener {
   /** With what its links were ended, as it was told: error codes, or the numbers of the WebSocket protocol. */
   readonly ends: string[] = [];
@@ -69,7 +72,7 @@ export class HostileListener {
 
   /** Says it on the link that it has, or gets. Resolves when it has been read, or has ended the link, with what that cost `pid` in ms of its main thread. */
   async say(message: HostileMessage, pid: number): Promise<number> {
-    const socket = await until('a link', () => this.#socket);
+    const socket = await until('a link', () => this.#socket, LONGEST_PAUSE_MS);
     const before = mainThreadCpuMs(pid);
     if ('ping' in message) socket.ping(message.ping);
     else if ('text' in message) socket.send(message.text, { binary: false }, () => undefined);
