@@ -116,7 +116,7 @@ describe(`hostile orders (HOSTILE_SEED=${seed})`, () => {
       const metrics = await (await fetch(`${cluster.urls[0]}/metrics`, { headers })).text();
       return Number(/^drover_worker_link_faults\{.*\} (\d+)/m.exec(metrics)?.[1]) > 0;
     });
-  }, 400_000);
+  }, 900_000);
 
   it('of workers end their links, and no agent', async () => {
     const victims = await Promise.all(Array.from({ length: VICTIMS }, (_, i) => victim(`taken-${i}`)));
@@ -128,7 +128,7 @@ describe(`hostile orders (HOSTILE_SEED=${seed})`, () => {
       );
       expect(noted?.length ?? 0).toBeGreaterThanOrEqual(listener.ends.filter((end) => end === 'frame-invalid').length);
     }
-  }, 400_000);
+  }, 900_000);
 });
 
 /** An agent in a zone of its own, whose only worker was taken over. */
