@@ -2,11 +2,12 @@
  * Credentials on a command line: `--key FILE --passphrase SOURCE --password SOURCE …`, in the order in which they are written. A secret
  * never stands there itself: SOURCE is `@FILE`, `@-` (standard input), `env:VARIABLE` or `ask`.
  */
+import { canAsk } from './out.ts';
 import type { Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { limits } from '../base/limits.ts';
 import type { Faults, Inputs } from './input.ts';
-import { ask, canAsk } from './prompt.ts';
+import { ask } from './prompt.ts';
 
 type CredentialInput = Schemas['CredentialInput'];
 type Credential = Schemas['Credential'];

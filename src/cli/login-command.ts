@@ -2,6 +2,7 @@
  * `drover login|logout|whoami`. A server's certificate is signed by its own authority; whom to believe is decided here once, by file, by
  * fingerprint, or by asking, before the token is sent, and kept with the credentials.
  */
+import { canAsk } from './out.ts';
 import { createHash, X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { createClient, dataOf, DroverUnreachableError } from '@drover/sdk';
@@ -10,7 +11,7 @@ import { trustAuthority } from '../base/node-trust.ts';
 import { answer, command, withUtc, type AnswerFlags } from './command.ts';
 import { checkContextName, forgetContext, LOCAL, readContexts, storeContext } from './contexts.ts';
 import { UsageError } from './exit.ts';
-import { ask, canAsk, confirm } from './prompt.ts';
+import { ask, confirm } from './prompt.ts';
 import { timeText } from './render.ts';
 import { normalUrl, openSession, readAuthority } from './session.ts';
 import { plainText } from './text-width.ts';

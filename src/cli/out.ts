@@ -31,3 +31,8 @@ export function shownText(bytes: Uint8Array, stream: StreamName): string {
   const text = Buffer.from(bytes).toString();
   return isTerminal(stream) ? terminalText(text) : text;
 }
+
+/** Whether somebody is there who could answer a question. */
+export function canAsk(): boolean {
+  return process.stdin.isTTY === true && process.stderr.isTTY === true;
+}

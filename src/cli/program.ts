@@ -5,7 +5,15 @@ import { addCommands } from './commands.ts';
 import { EXIT } from '../base/exit-codes.ts';
 import { explain, UsageError } from './exit.ts';
 import { note } from './out.ts';
-import { commonLast, wordFault } from './word-fault.ts';
+
+/** Options that every command has, with a value or without; before the command they are meant for it as well. */
+const COMMON: Readonly<Record<string, boolean>> = {
+  '--context': true,
+  '-o': true,
+  '--output': true,
+  '-j': false,
+  '--json': false,
+};
 
 /** The answer is what to exit with. */
 export async function runCommand(given: readonly string[]): Promise<number> {
@@ -36,6 +44,7 @@ export async function runCommand(given: readonly string[]): Promise<number> {
 
 /** A fault may be about any command, so all of them are loaded for it. */
 async function worded(error: CommanderError, words: readonly string[]): Promise<UsageError> {
+  const { wordFault } = await import('./word-fault.ts');
   const all = new Command('drover');
   await addCommands(all, 'completion');
   return new UsageError(
@@ -57,4 +66,19 @@ function isForProgram(words: readonly string[]): boolean {
     const form = /^(?:--output=|-o=?)(.+)$/.exec(word)?.[1] ?? (word === '-o' || word === '--output' ? own[i + 1] : '');
     return word === '--json' || /^-[a-z]*j[a-z]*$/.test(word) || ['json', 'jsonl', 'yaml'].includes(form ?? '');
   });
+}
+
+/** The words with the common options that stand before their command put behind it, where it reads them. */
+export function commonLast(words: readonly string[]): string[] {
+  const end = words.indexOf('--');
+  const own = end < 0 ? words : words.slice(0, end);
+  const [first, moved]: [string[], string[]] = [[], []];
+  for (let i = 0; i < own.length; i++) {
+    const word = own[i]!;
+    const takesValue = COMMON[word];
+    // Behind the first word of the command it is read where it stands, or is the value of something else.
+    if (first.length > 0 || !(takesValue !== undefined || /^--(context|output)=/.test(word))) first.push(word);
+    else moved.push(word, ...(takesValue === true ? own.slice(++i, i + 1) : []));
+  }
+  return [...first, ...moved, ...(end < 0 ? [] : words.slice(end))];
 }

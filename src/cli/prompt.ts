@@ -2,10 +2,6 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 
-export function canAsk(): boolean {
-  return process.stdin.isTTY === true && process.stderr.isTTY === true;
-}
-
 /** A line from standard input; empty when there is none. A hidden one is not shown while it is typed. */
 export async function ask(question: string, options: { readonly hidden?: boolean } = {}): Promise<string> {
   const isTerminal = process.stdin.isTTY === true;

@@ -1,15 +1,14 @@
 /** `drover run`: makes a run, follows it, and shows the folded result. */
+import { canAsk } from './out.ts';
 import { dataOf, DroverApiError, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { limits } from '../base/limits.ts';
-import { meantText, nearest } from '../base/nearest.ts';
 import { answer, command, withDisconnect } from './command.ts';
 import { EXIT } from '../base/exit-codes.ts';
 import { UsageError } from './exit.ts';
 import { followToEnd } from './follow.ts';
 import { many } from './input.ts';
 import { HeldSignals } from './interrupt.ts';
-import { canAsk, confirm } from './prompt.ts';
 import { isSweeping, runRequest, type RunFlags } from './run-request.ts';
 import { foldNames } from '../domain/target/fold-names.ts';
 import { whatText } from './run-text.ts';
@@ -127,6 +126,7 @@ async function told<T>(session: Session, name: string | undefined, asked: Promis
     return await asked;
   } catch (error) {
     if (!(error instanceof DroverApiError && error.code === 'account-not-found') || name === undefined) throw error;
+    const { meantText, nearest } = await import('../base/nearest.ts');
     const accounts = await session.client.GET('/api/v1/accounts').then(dataOf, () => ({ items: [] }));
     throw new DroverApiError(error.status, {
       code: error.code,
@@ -150,6 +150,7 @@ async function confirmTargets(
   const { hostCount } = dataOf(await session.client.POST('/api/v1/runs/preview', { body: { targets } }));
   const count = Math.min(hostCount, limit ?? hostCount);
   if (count <= confirmOver()) return;
+  const { confirm } = await import('./prompt.ts');
   if (!canAsk()) throw new UsageError(`${targets} matches ${count} hosts. Say --yes if that is meant.`);
   if (!(await confirm(`${targets} matches ${count} hosts. Run on all of them?`)))
     throw new UsageError('Nothing was run.');

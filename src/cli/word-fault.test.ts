@@ -2,7 +2,8 @@
 import { Command, CommanderError } from 'commander';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { addCommands } from './commands.ts';
-import { commonLast, wordFault } from './word-fault.ts';
+import { commonLast } from './program.ts';
+import { wordFault } from './word-fault.ts';
 
 const program = new Command('drover').exitOverride().configureOutput({ writeErr: () => undefined });
 beforeAll(() => addCommands(program, 'completion'));

@@ -1,18 +1,9 @@
 /**
  * What to say of a command line that does not fit the commands: which command or option was meant, where other tools have another name
- * for it, and where its help is. And the options that every command takes, wherever they were written.
+ * for it, and where its help is. Loaded only when there is something to say.
  */
 import type { Command, CommanderError } from 'commander';
 import { meantText, nearest } from '../base/nearest.ts';
-
-/** Options that every command has, with a value or without; before the command they are meant for it as well. */
-const COMMON: Readonly<Record<string, boolean>> = {
-  '--context': true,
-  '-o': true,
-  '--output': true,
-  '-j': false,
-  '--json': false,
-};
 
 /** What other tools call options of ours; told where the command has ours. */
 const OTHERWISE: Readonly<Record<string, readonly string[]>> = {
@@ -52,21 +43,6 @@ const ADVICE: readonly (readonly [path: RegExp, option: RegExp, text: string])[]
     ' Which server is asked is said by --context NAME or DROVER_URL.',
   ],
 ];
-
-/** The words with the common options that stand before their command put behind it, where it reads them. */
-export function commonLast(words: readonly string[]): string[] {
-  const end = words.indexOf('--');
-  const own = end < 0 ? words : words.slice(0, end);
-  const [first, moved]: [string[], string[]] = [[], []];
-  for (let i = 0; i < own.length; i++) {
-    const word = own[i]!;
-    const takesValue = COMMON[word];
-    // Behind the first word of the command it is read where it stands, or is the value of something else.
-    if (first.length > 0 || !(takesValue !== undefined || /^--(context|output)=/.test(word))) first.push(word);
-    else moved.push(word, ...(takesValue === true ? own.slice(++i, i + 1) : []));
-  }
-  return [...first, ...moved, ...(end < 0 ? [] : words.slice(end))];
-}
 
 /** One sentence of what is wrong and what was meant. `program`: with every command loaded. */
 export function wordFault(error: CommanderError, program: Command, words: readonly string[]): string {

@@ -74,9 +74,10 @@ async function attack(victims: readonly Victim[], messages: readonly HostileMess
     return Math.max(...deafMs);
   });
   expect(cluster.unexpectedEnds).toEqual([]);
-  const told = victims.flatMap(({ listener }) => listener.ends);
-  expect(told).toContain('frame-invalid');
-  expect(told.filter((end) => !FAREWELLS.has(end))).toEqual([]);
+  for (const { listener } of victims) {
+    expect(listener.ends).toContain('frame-invalid');
+    expect(listener.ends.filter((end) => !FAREWELLS.has(end))).toEqual([]);
+  }
 }
 
 /** What is in order is left out where a good peer may say it too: to be obeyed is no harm done. */
@@ -126,7 +127,7 @@ describe(`hostile orders (HOSTILE_SEED=${seed})`, () => {
       const noted = readFileSync(join(cluster.folder, 'logs', `${name}-agent.log`), 'utf8').match(
         /"code":"frame-invalid"/g,
       );
-      expect(noted?.length ?? 0).toBeGreaterThanOrEqual(listener.ends.filter((end) => end === 'frame-invalid').length);
+      expect(noted?.length).toBeGreaterThanOrEqual(listener.ends.filter((end) => end === 'frame-invalid').length);
     }
   }, 900_000);
 });
