@@ -19,7 +19,7 @@ import { onStopSignal, runMain } from '../base/node-process.ts';
 import { Waiting } from '../base/node-waiting.ts';
 import { readArgs } from '../base/read-args.ts';
 import { trustAuthority } from '../base/node-trust.ts';
-import { noteFolder } from '../cli/local-folders.ts';
+import { noteFolder } from '../cli/servers/local-folders.ts';
 import { findAccount } from '../drivers/process/account.ts';
 import { assertFolderRestored } from '../embedded/database-of-folder.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';

@@ -1,10 +1,10 @@
 /** What all commands have alike: a summary, examples in the help, the forms of an answer, and one way to give it. */
 import { Option, type Command } from 'commander';
 import { UsageError } from './exit.ts';
-import { ON_DISCONNECT } from './interrupt.ts';
+import { ON_DISCONNECT } from './runs/interrupt.ts';
 import { out } from './out.ts';
 import { table } from './render.ts';
-import { chooseContext } from './session.ts';
+import { chooseContext } from './servers/session.ts';
 
 const OUTPUT_FORMS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'name'] as const;
 export type OutputForm = (typeof OUTPUT_FORMS)[number];

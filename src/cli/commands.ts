@@ -13,35 +13,35 @@ interface CommandFile {
 export const COMMAND_FILES: readonly CommandFile[] = [
   {
     names: { run: 'run a script or command on hosts' },
-    load: async () => (await import('./run-command.ts')).addRunCommand,
+    load: async () => (await import('./runs/run-command.ts')).addRunCommand,
   },
   {
     names: { runs: 'list, show, watch, cancel and retry runs' },
-    load: async () => (await import('./runs-command.ts')).addRunsCommands,
+    load: async () => (await import('./runs/runs-command.ts')).addRunsCommands,
   },
   {
     names: { hosts: 'list, show, add, import, change and remove hosts' },
-    load: async () => (await import('./hosts-command.ts')).addHostsCommands,
+    load: async () => (await import('./hosts/hosts-command.ts')).addHostsCommands,
   },
   {
     names: { accounts: 'as whom work runs on hosts, and with which credentials' },
-    load: async () => (await import('./accounts-command.ts')).addAccountsCommands,
+    load: async () => (await import('./accounts/accounts-command.ts')).addAccountsCommands,
   },
   {
     names: { agents: 'agents: their state, revoking them, the tokens they join with' },
-    load: async () => (await import('./agents-command.ts')).addAgentsCommands,
+    load: async () => (await import('./agents/agents-command.ts')).addAgentsCommands,
   },
   {
     names: { workers: 'show workers and take them out of service' },
-    load: async () => (await import('./workers-command.ts')).addWorkersCommands,
+    load: async () => (await import('./workers/workers-command.ts')).addWorkersCommands,
   },
   {
     names: { tokens: 'make, list and revoke API tokens' },
-    load: async () => (await import('./access-command.ts')).addAccessCommands,
+    load: async () => (await import('./tokens/tokens-command.ts')).addAccessCommands,
   },
   {
     names: { audit: 'read the audit trail, newest first' },
-    load: async () => (await import('./audit-command.ts')).addAuditCommands,
+    load: async () => (await import('./audit/audit-command.ts')).addAuditCommands,
   },
   {
     names: {
@@ -49,11 +49,11 @@ export const COMMAND_FILES: readonly CommandFile[] = [
       logout: 'forget the stored server and token',
       whoami: 'who am I, what may I do, and whose certificate counts',
     },
-    load: async () => (await import('./login-command.ts')).addLoginCommands,
+    load: async () => (await import('./servers/login-command.ts')).addLoginCommands,
   },
   {
     names: { context: 'servers that are stored: list them, choose one, forget one' },
-    load: async () => (await import('./context-command.ts')).addContextCommands,
+    load: async () => (await import('./servers/context-command.ts')).addContextCommands,
   },
   {
     names: { version: 'tell the version of this command' },

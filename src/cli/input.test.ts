@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseTarget } from '../domain/target/expression.ts';
 import { duration, Faults, Inputs, instant, number, oneTarget, pairs } from './input.ts';
-import { isShellLine, isSweeping, runRequest } from './run-request.ts';
+import { isShellLine, isSweeping, runRequest } from './runs/run-request.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'drover-input-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { countsLine, createPaint, foldedText, Likenesses, progressLine, table, timeText } from './render.ts';
-import { runTookText } from './run-text.ts';
+import { runTookText } from './runs/run-text.ts';
 import { cutText, terminalText, textWidth } from './text-width.ts';
 
 const plain = createPaint(false);

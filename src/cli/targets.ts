@@ -5,7 +5,7 @@ import { limits } from '../base/limits.ts';
 import { matchTarget, parseTarget } from '../domain/target/expression.ts';
 import { UsageError } from './exit.ts';
 import { many, number, oneTarget, type Faults, type Inputs } from './input.ts';
-import type { Session } from './session.ts';
+import type { Session } from './servers/session.ts';
 
 export interface TargetFlags {
   readonly target?: readonly string[];

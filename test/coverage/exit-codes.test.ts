@@ -19,11 +19,21 @@ describe('the table of exit codes', () => {
     expect(rows.map(({ code }) => code)).toEqual(Object.values(EXIT));
   });
 
-  it.each(['README.md', 'docs/guides/first-run.md', 'src/cli/run-command.ts'])('is told the same in %s', (path) => {
-    const said = page(path).replaceAll(/\s+/g, ' ');
-    const words = { 0: 'all', 1: 'some did not', 2: 'bad usage', 3: 'refused', 4: 'server not reached', 5: 'nothing' };
-    for (const [code, word] of Object.entries(words)) expect(said).toMatch(new RegExp(`\\b${code} ${word}`));
-  });
+  it.each(['README.md', 'docs/guides/first-run.md', 'src/cli/runs/run-command.ts'])(
+    'is told the same in %s',
+    (path) => {
+      const said = page(path).replaceAll(/\s+/g, ' ');
+      const words = {
+        0: 'all',
+        1: 'some did not',
+        2: 'bad usage',
+        3: 'refused',
+        4: 'server not reached',
+        5: 'nothing',
+      };
+      for (const [code, word] of Object.entries(words)) expect(said).toMatch(new RegExp(`\\b${code} ${word}`));
+    },
+  );
 
   it('names with each exit code error codes that end with it', () => {
     const named = (code: number): string[] =>

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readInventory } from '../../src/cli/import/read-inventory.ts';
+import { readInventory } from '../../src/cli/hosts/import/read-inventory.ts';
 import { programPath } from '../../tools/test-needs.ts';
 import { inventories } from '../support/ansible-inventories.ts';
 import { requiring } from '../support/needs.ts';

@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import ssh2 from 'ssh2/lib/protocol/constants.js';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readInventory } from '../../src/cli/import/read-inventory.ts';
+import { readInventory } from '../../src/cli/hosts/import/read-inventory.ts';
 import { jumpFromProxyCommand, jumpFromProxyJump } from '../../src/domain/inventory/jump-argument.ts';
 import { SSH_ALGORITHMS } from '../../src/domain/inventory/ssh-algorithms.ts';
 import { requiring } from '../support/needs.ts';

@@ -1,0 +1,251 @@
+/**
+ * Follows a run to its end: a progress bar on a terminal, plain lines otherwise, failures as they come, and live output when asked for.
+ * A server that goes away meanwhile is waited for; the run does not need us.
+ */
+import { DroverUnreachableError, watchRun, type Execution, type LiveOutput, type Run } from '@drover/sdk';
+import { pause, systemClock } from '../../base/clock.ts';
+import { answer, type OutputForm } from '../command.ts';
+import { EXIT } from '../../base/exit-codes.ts';
+import { exitOfRun } from '../exit.ts';
+import { Interrupts, listenForInterrupts, onDisconnectOf, type HeldSignals, type OnDisconnect } from './interrupt.ts';
+import { LiveLines, type LivePiece } from './live-lines.ts';
+import { canAsk, isTerminal, note, out, paintOf } from '../out.ts';
+import { countsLine, endingText, paintState, progressLine } from '../render.ts';
+import { executionsOf, printFolded, printMachine, readKept } from './result.ts';
+import type { Session } from '../servers/session.ts';
+import { plainText, terminalText } from '../text-width.ts';
+
+const FAILURES_SHOWN = 20;
+const FAILED = new Set(['failed', 'timed_out', 'lost', 'not_started']);
+const SETTLED = new Set([...FAILED, 'succeeded', 'cancelled', 'skipped']);
+const REDRAW_MS = 100;
+const LEAVE_MS = 2_000;
+/** Without a terminal progress goes to a log: seldom, and only when it has changed. */
+const PLAIN_LINE_MS = 10_000;
+
+export interface FollowFlags {
+  readonly json?: boolean;
+  readonly output?: OutputForm;
+  readonly live?: boolean;
+  readonly host?: string;
+  /** Somebody looks at a run that others may have made: an interrupt leaves it alone. */
+  readonly watching?: boolean;
+  readonly onDisconnect?: OnDisconnect;
+  /** What came while the run was being made. */
+  readonly held?: HeldSignals;
+}
+
+/** What a watch came to: its end, or that somebody left. */
+interface Followed {
+  readonly run: Run;
+  readonly left?: 'detached' | 'cancelling';
+}
+
+/** Follows, prints the result, and says what to exit with. */
+export async function followToEnd(session: Session, run: Run, flags: FollowFlags): Promise<number> {
+  const followed = await new Follower(session, run, flags).follow();
+  if (followed.left) {
+    if (flags.json) await answer(flags, { run: followed.run }, () => '');
+    // Nobody knows yet how it ends: what a shell would do after a success must not be done.
+    return EXIT.failed;
+  }
+  await printResult(session, followed.run, flags);
+  return exitOfRun(followed.run, () => executionsOf(session, run.id, { states: ['lost', 'not_started'] }));
+}
+
+export async function printResult(session: Session, run: Run, flags: FollowFlags): Promise<void> {
+  if (flags.json) await printMachine(session, run, flags);
+  else await printFolded(session, run, { outputs: flags.live !== true });
+}
+
+class Follower {
+  readonly #session: Session;
+  readonly #flags: FollowFlags;
+  readonly #paint = paintOf('stderr');
+  readonly #bar: boolean;
+  readonly #lines = new LiveLines();
+  readonly #abort = new AbortController();
+  readonly #gone = new AbortController();
+  #latest: Run;
+  #failures = 0;
+  #drawnAt = Number.NEGATIVE_INFINITY;
+  #drawn = '';
+  #stopDrawing: (() => void) | undefined;
+  #isOver = false;
+  #question: string | undefined;
+  #left: 'detached' | 'cancelling' = 'detached';
+  #cancelling: Promise<void> = Promise.resolve();
+
+  constructor(session: Session, run: Run, flags: FollowFlags) {
+    this.#session = session;
+    this.#latest = run;
+    this.#flags = flags;
+    this.#bar = isTerminal('stderr');
+  }
+
+  async follow(): Promise<Followed> {
+    const asks = canAsk();
+    const interrupts = new Interrupts({
+      asks,
+      onDisconnect: onDisconnectOf(this.#flags, asks),
+      cancel: () => this.#cancel(),
+      detach: () => this.#leave('detached'),
+      leave: () => this.#leave('cancelling'),
+      say: (line) => this.#say(line),
+      question: (text) => this.#ask(text),
+    });
+    const stopListening = listenForInterrupts(interrupts, asks);
+    const early = this.#flags.held?.release();
+    if (early !== undefined) interrupts.disconnect(early);
+    this.#draw();
+    try {
+      for await (const event of this.#events()) {
+        if (event.event === 'execution') await this.#execution(event.data);
+        else if (event.event === 'output') await this.#output(event.data);
+        else if (event.event !== 'timeline') this.#latest = event.data;
+        if (event.event === 'end') return { run: event.data };
+        this.#draw();
+      }
+      await this.#cancelSent();
+      return { run: this.#latest, left: this.#left };
+    } catch (error) {
+      if (error instanceof DroverUnreachableError)
+        throw new DroverUnreachableError(
+          `${error.message}\nThe run goes on without us; come back to it with: drover runs watch ${this.#latest.id}`,
+        );
+      throw error;
+    } finally {
+      stopListening();
+      this.#isOver = true;
+      this.#stopDrawing?.();
+      this.#clear();
+    }
+  }
+
+  #events(): ReturnType<typeof watchRun> {
+    const onAway = (error: Error): void =>
+      this.#say(this.#paint.yellow(`${error.message}; waiting for it, the run goes on`));
+    return watchRun(this.#session.options, this.#latest.id, {
+      signal: this.#abort.signal,
+      output: this.#flags.live === true,
+      onAway,
+    });
+  }
+
+  async #execution(execution: Execution): Promise<void> {
+    if (this.#flags.host !== undefined && execution.host !== this.#flags.host) return;
+    if (this.#flags.live && SETTLED.has(execution.state)) await this.#fillIn(execution);
+    if (this.#flags.json || !FAILED.has(execution.state)) return;
+    this.#failures++;
+    if (this.#failures <= FAILURES_SHOWN)
+      this.#say(
+        `${paintState(execution.state, this.#paint, '✗')} ${plainText(execution.host)}: ${endingText(execution)}${execution.detail ? ` (${plainText(execution.detail)})` : ''}`,
+      );
+    if (this.#failures === FAILURES_SHOWN + 1) this.#say(this.#paint.dim('… further failures are in the result'));
+  }
+
+  async #output({ host, ordinal, attempt, stream, offset, base64 }: LiveOutput): Promise<void> {
+    if (!this.#flags.live || (this.#flags.host !== undefined && host !== this.#flags.host)) return;
+    await this.#take({ host, ordinal, attempt, stream, offset, bytes: Buffer.from(base64, 'base64') });
+  }
+
+  /** What did not come live is in the record. */
+  async #fillIn(execution: Execution): Promise<void> {
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const at = { host: execution.host, ordinal: execution.ordinal, attempt: execution.attempt, stream };
+      const { size, head } = execution[stream];
+      if (size > this.#lines.shown(at)) {
+        const kept = await readKept(this.#session, execution, stream);
+        await this.#take({ ...at, offset: 0, bytes: kept.bytes.subarray(0, head) });
+        await this.#take({ ...at, offset: size - (kept.bytes.length - head), bytes: kept.bytes.subarray(head) });
+      }
+      await this.#write(at, this.#lines.flush(at));
+    }
+  }
+
+  async #take(piece: LivePiece): Promise<void> {
+    await this.#write(piece, this.#lines.take(piece));
+  }
+
+  async #write({ host, stream }: Pick<LivePiece, 'host' | 'stream'>, lines: readonly string[]): Promise<void> {
+    if (lines.length === 0) return;
+    this.#clear();
+    const [mark, paint] = [stream === 'stdout' ? '│' : '┆', paintOf(stream)];
+    const text = lines
+      .map((line) => `${paint.dim(`${plainText(host)} ${mark}`)} ${isTerminal(stream) ? terminalText(line) : line}\n`)
+      .join('');
+    if (stream === 'stdout') await out(text);
+    else process.stderr.write(text);
+    this.#draw();
+  }
+
+  #cancel(): void {
+    const answered = this.#session.patient.POST('/api/v1/runs/{runId}/cancel', {
+      params: { path: { runId: this.#latest.id } },
+      signal: this.#gone.signal,
+    });
+    this.#cancelling = answered.then(
+      () => undefined,
+      (error: Error & { code?: string }) =>
+        void (this.#gone.signal.aborted || error.code === 'run-already-finished' || this.#say(error.message)),
+    );
+  }
+
+  /** Whoever leaves gives the cancel a moment to be sent, and does not wait for a server that is away. */
+  async #cancelSent(): Promise<void> {
+    await Promise.race([this.#cancelling, pause(systemClock, LEAVE_MS, this.#gone.signal)]);
+    this.#gone.abort();
+  }
+
+  #leave(how: 'detached' | 'cancelling'): void {
+    this.#left = how;
+    this.#abort.abort();
+    this.#say(
+      `${how === 'detached' ? 'detached, the run goes on' : 'left; it is being cancelled'}; come back to it with: drover runs watch ${this.#latest.id}`,
+    );
+  }
+
+  /** A question stands where the bar was; whatever is told meanwhile goes above it. */
+  #ask(question: string | undefined): void {
+    this.#question = question;
+    this.#drawnAt = Number.NEGATIVE_INFINITY;
+    this.#draw();
+  }
+
+  #say(line: string): void {
+    this.#clear();
+    note(line);
+    this.#draw();
+  }
+
+  #clear(): void {
+    if (this.#bar && this.#drawn !== '') process.stderr.write('\r\x1b[K');
+    if (this.#bar) this.#drawn = '';
+  }
+
+  /** Not more often than it can be read, but the latest is always shown in the end. A question is always there. */
+  #draw(): void {
+    if (this.#isOver || (this.#flags.json && this.#question === undefined)) return;
+    const waitMs =
+      this.#question !== undefined
+        ? 0
+        : this.#drawnAt + (this.#bar ? REDRAW_MS : PLAIN_LINE_MS) - systemClock.monotonicMs();
+    if (waitMs > 0) {
+      this.#stopDrawing ??= systemClock.after(waitMs, () => {
+        this.#stopDrawing = undefined;
+        this.#draw();
+      });
+      return;
+    }
+    this.#drawnAt = systemClock.monotonicMs();
+    const { counts, hostCount, id } = this.#latest;
+    const line =
+      this.#question ??
+      (this.#bar
+        ? progressLine(counts, hostCount, process.stderr.columns || 80, this.#paint)
+        : `${id}: ${countsLine(counts, this.#paint)} of ${hostCount}`);
+    if (line === this.#drawn) return;
+    this.#drawn = line;
+    process.stderr.write(this.#bar ? `\r\x1b[K${line}` : `${line}\n`);
+  }
+}

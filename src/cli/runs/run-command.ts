@@ -1,0 +1,165 @@
+/** `drover run`: makes a run, follows it, and shows the folded result. */
+import { canAsk } from '../out.ts';
+import { dataOf, DroverApiError, type Schemas } from '@drover/sdk';
+import type { Command } from 'commander';
+import { limits } from '../../base/limits.ts';
+import { answer, command, withDisconnect } from '../command.ts';
+import { EXIT } from '../../base/exit-codes.ts';
+import { UsageError } from '../exit.ts';
+import { followToEnd } from './follow.ts';
+import { many } from '../input.ts';
+import { HeldSignals } from './interrupt.ts';
+import { isSweeping, runRequest, type RunFlags } from './run-request.ts';
+import { foldNames } from '../../domain/target/fold-names.ts';
+import { whatText } from './run-text.ts';
+import { openSession, type Session } from '../servers/session.ts';
+import { withTargets } from '../targets.ts';
+import { plainText } from '../text-width.ts';
+
+const REFUSED_SHOWN = 20;
+
+export function addRunCommand(program: Command): void {
+  withTargets(
+    withDisconnect(
+      command(program, 'run', {
+        summary: 'run a script or command on hosts',
+        description:
+          'Run a script or command on hosts, follow it, and show the folded result.\nSeveral words after -- are a program and its arguments, given byte by byte. One argument that holds a space or characters of the shell is a line for the shell (sh), as with ssh.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached, 5 nothing failed but hosts were not reached (off, or lost on the way).',
+        examples: [
+          "drover run -t 'web-*' -- uptime",
+          "drover run -t 'web-*' -- 'df -h / | tail -1; hostname'",
+          "drover run -t 'zone=a and not db-*' --script fix.sh --max-failed 5% --reason 'ticket 4711'",
+          'drover run -t all --lang python --script check.py --secret TOKEN=@token.txt --json',
+          'generate-script | drover run -t web-1 --script -',
+        ],
+      }),
+    ),
+  )
+    .option('-s, --script <file>', 'script to run; - reads it from standard input')
+    .option('-l, --lang <lang>', 'sh, bash, python, perl, node, powershell, or any program (default: #!, else sh)')
+    .option('--fix-line-ends', 'make CR LF to LF in the script, and drop a byte order mark (files from Windows)')
+    .option('-a, --arg <text>', 'argument to the script (repeatable)', many)
+    .option('-e, --env <k=v>', 'environment variable (repeatable)', many)
+    .option('-p, --param <k=v>', 'parameter, seen as DROVER_PARAM_K and kept with the run (repeatable)', many)
+    .option(
+      '--secret <k=@file>',
+      'secret from a file, k=@- from standard input, or k=env:NAME; an environment variable on the host, masked everywhere (repeatable)',
+      many,
+    )
+    .option('--as <account>', 'account to run as (drover accounts list)')
+    .option('--user <user>', 'user of the hosts to run as, where no account says who')
+    .option('--cwd <dir>', 'working directory on the hosts')
+    .option('--stdin <file>', 'file given to standard input; - gives ours')
+    .option('--timeout <duration>', 'end the script after this, such as 30s or 5m (default: 1h)')
+    .option('--kill-after <duration>', 'from TERM to KILL (default: 10s)')
+    .option('--start-deadline <duration>', 'a host that is off until then is not started (default: 2m)')
+    .option('--lost-after <duration>', 'out of reach longer than this is lost (default: 2m)')
+    .option('-c, --concurrency <n>', 'executions at once')
+    .option('--max-failed <n|n%>', 'start no more once more than this failed')
+    .option('--retries <n>', 'further attempts when the script fails')
+    .option('--via <way>', 'auto (the live agent, else SSH), agent or ssh')
+    .option('--priority <class>', 'high, normal or low: which queue it waits in when workers are busy')
+    .option('--name <text>', 'name of the run')
+    .option('--reason <text>', 'why; kept in the audit trail')
+    .option('-d, --detach', 'print the id and return')
+    .option(
+      '-y, --yes',
+      `do not ask before more than ${limits.confirmTargetsOver} hosts (DROVER_CONFIRM_OVER sets another number)`,
+    )
+    .option('--dry-run', 'check everything, say where it would go, as whom and what it would run, and write nothing')
+    .option('--live', 'show output as it comes, instead of folded at the end')
+    .argument('[command...]', 'command and arguments, after --')
+    .action(async (words: string[], flags: RunFlags) => {
+      process.exitCode = await run(words, flags);
+    });
+}
+
+async function run(words: readonly string[], flags: RunFlags): Promise<number> {
+  const body = runRequest(words, flags);
+  const session = openSession();
+  if (flags.dryRun) return dryRun(session, body, flags);
+  await confirmTargets(session, body, flags);
+  const held = new HeldSignals();
+  const query = { output: flags.live ? 'true' : 'false' } as const;
+  const started = await told(
+    session,
+    flags.as,
+    session.client.POST('/api/v1/runs', { params: { query }, body }).then(dataOf),
+  );
+  if (!flags.detach) return followToEnd(session, started, { ...flags, held });
+  await answer(flags, { run: started }, () => started.id);
+  return EXIT.succeeded;
+}
+
+/** As the server would take it, with every refusal that it would make now. */
+async function dryRun(session: Session, body: Schemas['RunCreate'], flags: RunFlags): Promise<number> {
+  const plan = await told(session, flags.as, session.client.POST('/api/v1/runs/plan', { body }).then(dataOf));
+  const { script, scriptBase64, command: argv, lang } = body;
+  const text = script ?? (scriptBase64 === undefined ? undefined : Buffer.from(scriptBase64, 'base64').toString());
+  const what = text === undefined ? { command: argv ?? [] } : { script: text, ...(lang === undefined ? {} : { lang }) };
+  await answer(flags, { dryRun: true, ...plan, ...what, args: body.args ?? [] }, () =>
+    [
+      `would run on ${plan.hostCount} ${plan.hostCount === 1 ? 'host' : 'hosts'}: ${plainText(foldNames(plan.hosts))}${plan.hostCount > plan.hosts.length ? ' …' : ''}`,
+      `as ${plan.user ?? 'whoever the agent or the account of each host is'}${plan.accounts.length === 0 ? '' : `, over SSH with ${plan.accounts.join(', ')}`}`,
+      ...whatText({ ...what, args: body.args ?? [] }),
+      ...refusedText(plan),
+      'nothing was written',
+    ].join('\n'),
+  );
+  return plan.refusedCount > 0 ? EXIT.failed : EXIT.succeeded;
+}
+
+/** Hosts that it would not start on, each with its reason. */
+function refusedText({ refused, refusedCount }: Schemas['RunPlan']): string[] {
+  if (refusedCount === 0) return [];
+  const shown = refused.slice(0, REFUSED_SHOWN);
+  return [
+    `it would not start on ${refusedCount} of them:`,
+    ...shown.map(({ host, code, detail }) => plainText(`  ${host}: ${detail} (${code})`)),
+    ...(refusedCount > shown.length ? [`  … and ${refusedCount - shown.length} more`] : []),
+  ];
+}
+
+/** A name that is no account is refused, never taken for a user of the hosts: who mistypes an account must not become somebody else. */
+async function told<T>(session: Session, name: string | undefined, asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!(error instanceof DroverApiError && error.code === 'account-not-found') || name === undefined) throw error;
+    const { meantText, nearest } = await import('../../base/nearest.ts');
+    const accounts = await session.client.GET('/api/v1/accounts').then(dataOf, () => ({ items: [] }));
+    throw new DroverApiError(error.status, {
+      code: error.code,
+      detail: `There is no account ${name}.${meantText(
+        nearest(
+          name,
+          accounts.items.map((one) => one.name),
+        ),
+      )} A user of the hosts is named with --user ${name}. See: drover accounts list.`,
+    });
+  }
+}
+
+/** The whole of a large fleet is asked about first; where nobody can be asked it must be said. */
+async function confirmTargets(
+  session: Session,
+  { targets, hostsMax: limit }: Schemas['RunCreate'],
+  flags: RunFlags,
+): Promise<void> {
+  if (flags.yes || !isSweeping(targets)) return;
+  const { hostCount } = dataOf(await session.client.POST('/api/v1/runs/preview', { body: { targets } }));
+  const count = Math.min(hostCount, limit ?? hostCount);
+  if (count <= confirmOver()) return;
+  const { confirm } = await import('../prompt.ts');
+  if (!canAsk()) throw new UsageError(`${targets} matches ${count} hosts. Say --yes if that is meant.`);
+  if (!(await confirm(`${targets} matches ${count} hosts. Run on all of them?`)))
+    throw new UsageError('Nothing was run.');
+}
+
+function confirmOver(): number {
+  const text = process.env.DROVER_CONFIRM_OVER;
+  if (text === undefined || text === '') return limits.confirmTargetsOver;
+  if (!/^\d{1,9}$/.test(text))
+    throw new UsageError(`DROVER_CONFIRM_OVER wants a whole number, not ${JSON.stringify(text)}.`);
+  return Number(text);
+}

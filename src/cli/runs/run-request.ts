@@ -1,0 +1,191 @@
+/** The flags of `drover run` to the request for a run. Everything that can be known here is checked here, and told at once. */
+import type { Schemas } from '@drover/sdk';
+import { limits } from '../../base/limits.ts';
+import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
+import { fixLineEnds, scriptFormatFault } from '../../domain/run/interpreter.ts';
+import { VIAS } from '../../domain/run/spec.ts';
+import { parseFailureLimit } from '../../domain/run/failure-limit.ts';
+import { parseTarget, type TargetExpression } from '../../domain/target/expression.ts';
+import { choice, duration, Faults, Inputs, number, pairs } from '../input.ts';
+import { hostsMaxOf, targetsOf, type TargetFlags } from '../targets.ts';
+
+export interface RunFlags extends TargetFlags {
+  readonly script?: string;
+  readonly lang?: string;
+  readonly fixLineEnds?: boolean;
+  readonly arg?: readonly string[];
+  readonly env?: readonly string[];
+  readonly param?: readonly string[];
+  readonly secret?: readonly string[];
+  readonly as?: string;
+  readonly user?: string;
+  readonly cwd?: string;
+  readonly timeout?: string;
+  readonly killAfter?: string;
+  readonly startDeadline?: string;
+  readonly lostAfter?: string;
+  readonly concurrency?: string;
+  readonly maxFailed?: string;
+  readonly retries?: string;
+  readonly name?: string;
+  readonly reason?: string;
+  readonly stdin?: string;
+  readonly detach?: boolean;
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly live?: boolean;
+  readonly via?: string;
+  readonly priority?: string;
+  readonly dryRun?: boolean;
+}
+
+export function runRequest(command: readonly string[], flags: RunFlags): Schemas['RunCreate'] {
+  const faults = new Faults();
+  const inputs = new Inputs(faults);
+  const targets =
+    targetsOf(faults, inputs, flags) ??
+    (flags.hostsFile === undefined ? faults.add('Say where: -t EXPRESSION; -t all is every host.') : undefined);
+  const work = workOf(faults, inputs, command, flags);
+  const [env, params, secrets] = [
+    pairs(faults, '--env', flags.env ?? []),
+    pairs(faults, '--param', flags.param ?? []),
+    inputs.secrets(flags.secret ?? []),
+  ];
+  checkVariables(faults, { '--env': env, '--param': params, '--secret': secrets });
+  const stdin = flags.stdin === undefined ? undefined : inputs.read('--stdin', flags.stdin, limits.stdinBytesMax);
+  const request = {
+    targets,
+    ...given('hostsMax', hostsMaxOf(faults, flags)),
+    ...work,
+    args: [...(flags.arg ?? [])],
+    env,
+    params,
+    secrets,
+    ...given('name', flags.name),
+    ...given('reason', flags.reason),
+    ...given('lang', flags.lang),
+    ...given('cwd', flags.cwd),
+    ...given('account', flags.as),
+    ...given('user', flags.user),
+    ...given('stdinBase64', stdin?.toString('base64')),
+    ...given('timeout', duration(faults, '--timeout', flags.timeout, limits.timeoutMsMax)),
+    ...given('killAfter', duration(faults, '--kill-after', flags.killAfter, limits.killAfterMsMax)),
+    ...given('startDeadline', duration(faults, '--start-deadline', flags.startDeadline, limits.startDeadlineMsMax)),
+    ...given('lostAfter', duration(faults, '--lost-after', flags.lostAfter, limits.startDeadlineMsMax)),
+    ...given(
+      'concurrency',
+      number(faults, '--concurrency', flags.concurrency, { least: 1, most: limits.concurrencyMax }),
+    ),
+    ...given('retries', number(faults, '--retries', flags.retries, { most: limits.retriesMax })),
+    ...given('maxFailed', flags.maxFailed),
+    ...given('via', choice(faults, '--via', VIAS, flags.via)),
+    ...given('priority', choice(faults, '--priority', PRIORITIES, flags.priority)),
+  };
+  if (flags.maxFailed !== undefined && !parseFailureLimit(flags.maxFailed))
+    faults.add(
+      `--max-failed wants a number of hosts from 0 to 999999999, or a share from 0% to 100%, not ${JSON.stringify(flags.maxFailed)}.`,
+    );
+  if (flags.as !== undefined && flags.user !== undefined)
+    faults.add('Give --as or --user, not both: an account says who works on the hosts.');
+  if (flags.cwd !== undefined && !flags.cwd.startsWith('/'))
+    faults.add(`--cwd wants an absolute path on the hosts, not ${JSON.stringify(flags.cwd)}.`);
+  faults.end();
+  return request as Schemas['RunCreate'];
+}
+
+/** As the server has it too; told here so that it comes with all other faults, and before a secret leaves this machine. */
+function checkVariables(
+  faults: Faults,
+  byFlag: Readonly<Record<'--env' | '--param' | '--secret', Readonly<Record<string, string>>>>,
+): void {
+  for (const [flag, values] of Object.entries(byFlag)) {
+    for (const [name, value] of Object.entries(values)) {
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+        faults.add(
+          `${flag} ${JSON.stringify(name)} is not a variable name (letters, digits and _, not beginning with a digit).`,
+        );
+      if (value.includes('\0')) faults.add(`${flag} ${name} contains a NUL character, which no process can be given.`);
+    }
+  }
+  for (const [name, value] of Object.entries(byFlag['--secret'])) {
+    const size = Buffer.byteLength(value);
+    if (size < limits.secretBytesMin || size > limits.secretBytesMax)
+      faults.add(
+        `--secret ${name} has ${size} bytes; it must have ${limits.secretBytesMin} to ${limits.secretBytesMax}, to be masked well.`,
+      );
+    if (Object.hasOwn(byFlag['--env'], name)) faults.add(`${name} is given as --env and as --secret.`);
+  }
+}
+
+function workOf(
+  faults: Faults,
+  inputs: Inputs,
+  command: readonly string[],
+  flags: RunFlags,
+): Partial<Schemas['RunCreate']> {
+  if (flags.fixLineEnds && flags.script === undefined) faults.add('--fix-line-ends mends a script: give --script too.');
+  if (flags.script !== undefined && command.length > 0)
+    faults.add('Give either --script FILE or -- COMMAND, not both. Arguments to a script are given with --arg.');
+  if (flags.script === undefined) {
+    if (command.length === 0) faults.add('Say what to run: --script FILE, or -- COMMAND …');
+    else if (command[0]!.trim() === '') faults.add('The command is empty.');
+    return isShellLine(command) ? shellLine(command[0]!) : { command: [...command] };
+  }
+  const read = inputs.read('--script', flags.script, limits.scriptBytesMax);
+  const script = read && flags.fixLineEnds ? Buffer.from(fixLineEnds(read)) : read;
+  const unfit = script && scriptFormatFault(script, flags.lang);
+  if (unfit !== undefined) faults.add(unfit);
+  if (script?.toString('latin1').trim() === '')
+    faults.add(`The script ${flags.script === '-' ? 'on standard input' : flags.script} is empty.`);
+  return {
+    ...(script ? { scriptBase64: script.toString('base64') } : {}),
+    name: flags.script === '-' ? 'script' : nameOf(flags.script.split('/').at(-1)!),
+  };
+}
+
+/**
+ * One argument with anything that a shell reads otherwise than as a letter of a name is a line for the shell, exactly as ssh has it.
+ * Whoever means a program with a space in its name calls it from a line: "'/opt/my tool'".
+ */
+export function isShellLine(command: readonly string[]): boolean {
+  return command.length === 1 && /[^\w@%+:,./-]/.test(command[0]!);
+}
+
+function shellLine(line: string): Partial<Schemas['RunCreate']> {
+  return {
+    scriptBase64: Buffer.from(`${line}\n`).toString('base64'),
+    lang: 'sh',
+    name: nameOf(line),
+  };
+}
+
+/** Of a run that was given none. Cut, because a fault of a name that nobody gave helps nobody. */
+function nameOf(text: string): string {
+  return [...text.toWellFormed().replaceAll('\0', '')].slice(0, limits.nameLengthMax / 2).join('');
+}
+
+/** Whether an expression may mean the whole fleet without naming a host: then somebody is asked, should the fleet be large. */
+export function isSweeping(text: string): boolean {
+  const parsed = parseTarget(text);
+  return parsed.ok && sweeps(parsed.expression);
+}
+
+function sweeps(expression: TargetExpression): boolean {
+  switch (expression.kind) {
+    case 'all':
+    case 'not':
+      return true;
+    case 'name':
+      return /^[*?]*\*[*?]*$/.test(expression.pattern);
+    case 'label':
+      return !expression.equal || /^\*+$/.test(expression.pattern);
+    case 'and':
+      return expression.operands.every(sweeps);
+    case 'or':
+      return expression.operands.some(sweeps);
+  }
+}
+
+function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
+}

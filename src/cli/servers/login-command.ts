@@ -1,0 +1,162 @@
+/**
+ * `drover login|logout|whoami`. A server's certificate is signed by its own authority; whom to believe is decided here once, by file, by
+ * fingerprint, or by asking, before the token is sent, and kept with the credentials.
+ */
+import { canAsk } from '../out.ts';
+import { createHash, X509Certificate } from 'node:crypto';
+import { connect, type DetailedPeerCertificate } from 'node:tls';
+import { createClient, dataOf, DroverUnreachableError } from '@drover/sdk';
+import type { Command } from 'commander';
+import { trustAuthority } from '../../base/node-trust.ts';
+import { answer, command, withUtc, type AnswerFlags } from '../command.ts';
+import { checkContextName, forgetContext, LOCAL, readContexts, storeContext } from './contexts.ts';
+import { UsageError } from '../exit.ts';
+import { ask, confirm } from '../prompt.ts';
+import { timeText } from '../render.ts';
+import { normalUrl, openSession, readAuthority } from './session.ts';
+import { plainText } from '../text-width.ts';
+
+interface LoginFlags extends AnswerFlags {
+  readonly name?: string;
+  readonly ca?: string;
+  readonly fingerprint?: string;
+}
+
+const CONNECT_MS = 10_000;
+const CHAIN_MAX = 5;
+
+export function addLoginCommands(program: Command): void {
+  command(program, 'login', {
+    summary: 'remember a server and a token',
+    description:
+      'Remember a server, its authority and a token, for this user alone. The token is asked for, or read from standard input, or from DROVER_TOKEN; never from the command line, where others could see it.',
+    examples: [
+      'drover login https://drover.example:7400',
+      'drover login https://10.0.0.5:7400 --fingerprint SHA256 <token.txt',
+    ],
+  })
+    .argument('<url>', 'such as https://drover.example:7400')
+    .option('--name <name>', 'what to call it in drover context and --context (default: its host and port)')
+    .option('--ca <file>', "certificate of the server's authority")
+    .option(
+      '--fingerprint <sha256>',
+      "fingerprint of the server's authority, as `drover whoami` tells it on the server's own machine",
+    )
+    .action(login);
+  command(program, 'logout', { summary: 'forget the stored server and token', examples: ['drover logout'] }).action(
+    async (flags: AnswerFlags) => {
+      const { current } = readContexts();
+      const wasStored = current !== undefined && current !== LOCAL;
+      if (wasStored) forgetContext(current);
+      await answer(flags, { loggedOut: wasStored, ...(wasStored ? { context: current } : {}) }, () =>
+        wasStored
+          ? 'the stored token is forgotten; it stays valid until it expires or is revoked'
+          : 'nothing was stored',
+      );
+    },
+  );
+  withUtc(
+    command(program, 'whoami', {
+      summary: 'who am I, what may I do, and whose certificate counts',
+      examples: ['drover whoami'],
+    }),
+  ).action(async (flags: AnswerFlags) => {
+    const {
+      client,
+      credentials: { url, ca },
+    } = openSession();
+    const self = dataOf(await client.GET('/api/v1/self'));
+    const fingerprint = ca === undefined ? undefined : fingerprintOf(new X509Certificate(ca));
+    await answer(
+      flags,
+      { ...self, url, ...(fingerprint ? { fingerprint } : {}) },
+      () =>
+        `${plainText(self.name)} (${self.role}) at ${url}, until ${timeText(self.expiresAt, flags.utc === true)}\n${fingerprint ? `fingerprint of its authority: ${fingerprint}\n` : ''}${self.permissions.join('\n')}`,
+    );
+  });
+}
+
+async function login(text: string, flags: LoginFlags): Promise<void> {
+  const url = normalUrl(text);
+  const name = flags.name ?? new URL(url).host;
+  checkContextName(name);
+  const ca = url.startsWith('https:') ? await authorityOf(url, flags) : undefined;
+  if (ca) trustAuthority(ca);
+  const token = process.env.DROVER_TOKEN || (await ask('Token: ', { hidden: true }));
+  if (token === '')
+    throw new UsageError(
+      'No token was given. An administrator makes one: drover tokens create --name YOU --role operator',
+    );
+  const self = dataOf(await createClient({ baseUrl: url, token }).GET('/api/v1/self'));
+  const path = storeContext(name, { url, token, ...(ca ? { ca } : {}) });
+  await answer(
+    flags,
+    { url, name: self.name, role: self.role, context: name, stored: path },
+    () => `logged in to ${url} as ${plainText(self.name)} (${self.role}); stored as ${name} in ${path}`,
+  );
+}
+
+/** Its certificate as PEM; nothing when a public authority vouches for the server already. */
+async function authorityOf(url: string, flags: LoginFlags): Promise<string | undefined> {
+  if (flags.ca) return readAuthority(flags.ca);
+  const { isTrusted, authority } = await probe(url);
+  if (isTrusted && !flags.fingerprint) return undefined;
+  const fingerprint = fingerprintOf(authority);
+  if (flags.fingerprint) {
+    if (
+      flags.fingerprint
+        .replace(/^sha256:/i, '')
+        .replaceAll(':', '')
+        .toLowerCase() !== fingerprint
+    )
+      throw new UsageError(
+        `The authority of ${url} has another fingerprint: ${fingerprint}. Somebody may stand in between. Nothing was sent.`,
+      );
+  } else {
+    if (!canAsk())
+      throw new UsageError(
+        `${url} has an authority of its own, with the fingerprint ${fingerprint}. If that is right, say --fingerprint ${fingerprint}, or give its certificate with --ca FILE.`,
+      );
+    if (
+      !(await confirm(
+        `${url} has an authority of its own, with the fingerprint\n  ${fingerprint}\nIs it the one that \`drover whoami\` tells on the server's own machine?`,
+      ))
+    )
+      throw new UsageError('Nothing was stored.');
+  }
+  return new X509Certificate(authority.raw).toString();
+}
+
+function fingerprintOf({ raw }: { readonly raw: Uint8Array }): string {
+  return createHash('sha256').update(raw).digest('hex');
+}
+
+/** Shakes hands and says nothing. */
+function probe(url: string): Promise<{ isTrusted: boolean; authority: DetailedPeerCertificate }> {
+  const { hostname, port } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  return new Promise((resolve, reject) => {
+    const socket = connect(
+      {
+        host,
+        port: Number(port || 443),
+        ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
+        rejectUnauthorized: false,
+        timeout: CONNECT_MS,
+      },
+      () => {
+        let authority = socket.getPeerCertificate(true);
+        for (
+          let depth = 0;
+          depth < CHAIN_MAX && authority.issuerCertificate && authority.issuerCertificate !== authority;
+          depth++
+        )
+          authority = authority.issuerCertificate;
+        socket.end();
+        resolve({ isTrusted: socket.authorized, authority });
+      },
+    );
+    socket.once('timeout', () => socket.destroy(new Error('no answer in time')));
+    socket.once('error', (error) => reject(new DroverUnreachableError(`${url} was not reached: ${error.message}`)));
+  });
+}
