@@ -21,6 +21,8 @@ export type Kind = (typeof KIND)[keyof typeof KIND];
 export interface BackupHeader {
   readonly programVersion: string;
   readonly schemaVersion: number;
+  /** Of the migrations that made the schema; absent in what development builds have written. */
+  readonly schemaDigest?: string | undefined;
   readonly takenAtMs: number;
   /** Tells installations apart; of one that has audited nothing yet it is empty. */
   readonly installation: string;

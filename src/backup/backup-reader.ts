@@ -160,6 +160,7 @@ function headerOf(body: Buffer): BackupHeader {
     typeof value.installation === 'string' &&
     Number.isSafeInteger(value.schemaVersion) &&
     Number.isSafeInteger(value.takenAtMs) &&
+    (value.schemaDigest === undefined || typeof value.schemaDigest === 'string') &&
     isOf(value.keyIds, /^[0-9a-f]{16}$/) &&
     isOf(value.days, /^\d{8}$/) &&
     typeof sealed === 'object' &&

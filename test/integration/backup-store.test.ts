@@ -299,11 +299,27 @@ describe('a restore', () => {
     expect(await used.query('SELECT id FROM run')).toEqual([]);
     const newer = await testDatabase();
     targets.push(newer);
-    await newer.query('INSERT INTO schema_migration (version) VALUES (9999)');
+    await newer.query("INSERT INTO schema_migration (version, digest) VALUES (9999, 'of tomorrow')");
     await expect(restore(newer.url)).rejects.toMatchObject({ code: 'restore-target-used' });
     const foreign = await emptyDatabase();
     await foreign.query('CREATE TABLE host (id int)');
     await expect(restore(foreign.url)).rejects.toMatchObject({ code: 'data-folder-foreign' });
+  });
+
+  it('of another build with other migrations is refused, and so is a backup of its database', async () => {
+    const target = await emptyDatabase();
+    const header = backup.toString('latin1');
+    for (const other of [
+      header.replace(/"schemaDigest":"./, '"schemaDigest":"-'),
+      header.replace('"schemaDigest":', '"noSuchDigest":'),
+      header.replace('"schemaDigest":', '"noSuchDigest":').replace('"schemaVersion":1', '"schemaVersion":9'),
+    ])
+      await expect(restore(target.url, Buffer.from(other, 'latin1'))).rejects.toMatchObject({ code: 'schema-unknown' });
+    const old = await testDatabase();
+    targets.push(old);
+    await old.query('ALTER TABLE schema_migration DROP COLUMN digest');
+    await old.query('INSERT INTO schema_migration (version) SELECT generate_series(2, 10)');
+    await expect(taken(old.url)).rejects.toMatchObject({ code: 'schema-unknown' });
   });
 
   it('of a newer schema, or of a file that turns out to be damaged, leaves the database as it was', async () => {

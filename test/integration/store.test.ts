@@ -200,13 +200,33 @@ describe('the schema', () => {
       auditKey: testAuditKey,
     });
     await again.close();
-    await database.query('INSERT INTO schema_migration (version) VALUES (9999)');
+    await database.query("INSERT INTO schema_migration (version, digest) VALUES (9999, 'of tomorrow')");
     await expect(
       createPostgresStore({ url: database.url, clock: systemClock, log: silentLog, auditKey: testAuditKey }),
     ).rejects.toMatchObject({
       code: 'schema-newer',
     });
     await database.query('DELETE FROM schema_migration WHERE version = 9999');
+  });
+
+  it('is refused when a build with other migrations has made it, also one that kept no digests', async () => {
+    const old = await testDatabase();
+    const opened = () =>
+      createPostgresStore({ url: old.url, clock: systemClock, log: silentLog, auditKey: testAuditKey });
+    try {
+      const [{ digest }] = (await old.query('SELECT digest FROM schema_migration WHERE version = 1')) as [
+        { digest: string },
+      ];
+      await old.query("UPDATE schema_migration SET digest = repeat('0', 64) WHERE version = 1");
+      await expect(opened()).rejects.toMatchObject({ code: 'schema-unknown' });
+      await old.query('UPDATE schema_migration SET digest = $1 WHERE version = 1', [digest]);
+      await (await opened()).close();
+      await old.query('ALTER TABLE schema_migration DROP COLUMN digest');
+      await old.query('INSERT INTO schema_migration (version) SELECT generate_series(2, 10)');
+      await expect(opened()).rejects.toMatchObject({ code: 'schema-unknown' });
+    } finally {
+      await old.drop();
+    }
   });
 
   it('is there for each of several servers that start at once on an empty database', async () => {

@@ -9,7 +9,7 @@ import { BackupWriter, type ByteSink } from '../../../backup/backup-writer.ts';
 import { DroverError } from '../../../base/errors.ts';
 import { backupTables, quoted, withoutTimeLimits, type Querier } from './backup-tables.ts';
 import { DAILY_TABLES } from '../maintenance.ts';
-import { newestSchema } from '../migrate.ts';
+import { assertSchemaOfThisProgram, newestSchema, schemaDigest } from '../migrate.ts';
 import { translateDatabaseError } from '../pool.ts';
 import { assertRestored } from './restore-marker.ts';
 
@@ -22,7 +22,7 @@ export interface BackupOptions {
   readonly onProgress: (progress: { readonly table: string; readonly bytes: number }) => void;
 }
 
-/** Rejects with `database-unavailable`, `schema-newer`, `restore-unfinished`, or `bad-input` when there is no database of Drover's. */
+/** Rejects with `database-unavailable`, `schema-newer`, `schema-unknown`, `restore-unfinished`, or `bad-input` when there is no database of Drover's. */
 export async function takeBackup(
   options: BackupOptions,
 ): Promise<{ readonly header: BackupHeader; readonly summary: BackupSummary }> {
@@ -96,6 +96,7 @@ async function headerOf(db: Querier, options: BackupOptions): Promise<BackupHead
     keyIds: string[];
     days: string[];
   };
+  await assertSchemaOfThisProgram(db);
   const newest = await newestSchema();
   if (told.schemaVersion > newest)
     throw new DroverError('schema-newer', {
@@ -108,6 +109,7 @@ async function headerOf(db: Querier, options: BackupOptions): Promise<BackupHead
   const ids = secrets.flatMap(({ name, sealed }) => options.keyIdOf(name, sealed) ?? []);
   return {
     ...told,
+    schemaDigest: await schemaDigest(told.schemaVersion),
     programVersion: options.programVersion,
     installation: (first ?? '').slice(0, 16),
     keyIds: [...new Set([...keyIds, ...ids])].sort(),

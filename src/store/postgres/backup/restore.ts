@@ -22,7 +22,7 @@ import {
 } from './backup-tables.ts';
 import { DB_NOW_MS } from '../lease/lease.ts';
 import { DAILY_TABLES, dayPartitionCreate, defaultPartitionCreate } from '../maintenance.ts';
-import { migrateIn, migrationLock, newestSchema } from '../migrate.ts';
+import { migrateIn, migrationLock, newestSchema, schemaDigest } from '../migrate.ts';
 import { letServersWork } from '../owner-role.ts';
 import { translateDatabaseError, type Executor } from '../pool.ts';
 import { settleWhatTimeHasPassed, type Aftermath } from './restore-aftermath.ts';
@@ -47,15 +47,19 @@ export interface RestoreResult extends Aftermath {
   readonly summary: BackupSummary;
 }
 
-/** Rejects with `restore-target-used`, `schema-newer`, `backup-damaged` or what `auditKeyOf` and `onMarked` throw; then the database is as it was. */
+/** Rejects with `restore-target-used`, `schema-newer`, `schema-unknown`, `backup-damaged` or what `auditKeyOf` and `onMarked` throw; then the database is as it was. */
 export async function restoreBackup(options: RestoreOptions): Promise<RestoreResult> {
   const first = await options.parts.next();
   assert(!first.done && first.value.kind === 'header', 'a backup begins with its header');
   const { header } = first.value;
   const newest = await newestSchema();
-  if (header.schemaVersion > newest)
+  if (header.schemaVersion > newest && header.schemaDigest !== undefined)
     throw new DroverError('schema-newer', {
       detail: `The backup has schema ${header.schemaVersion}, this program (${newest}) is older. Restore with version ${header.programVersion} or a newer one.`,
+    });
+  if (header.schemaDigest !== (await schemaDigest(header.schemaVersion)))
+    throw new DroverError('schema-unknown', {
+      detail: `The backup was taken of a database that a development build of Drover (${header.programVersion}) had made, with other tables than this program's. Restore it with that build.`,
     });
   const auditKey = options.auditKeyOf(header);
   const client = new pg.Client({

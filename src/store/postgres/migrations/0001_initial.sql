@@ -17,26 +17,46 @@ CREATE TABLE host (
   id uuid PRIMARY KEY, name text NOT NULL, machine_id text NOT NULL DEFAULT '', labels jsonb NOT NULL DEFAULT '{}', facts jsonb NOT NULL DEFAULT '{}',
   agent_id uuid, created_at_ms bigint NOT NULL, removed_at_ms bigint,
   -- The host that it looks like, until somebody has decided: it gets no work.
-  twin_of uuid REFERENCES host
+  twin_of uuid REFERENCES host,
+  -- How it is reached without an agent.
+  address text, port int NOT NULL DEFAULT 22 CHECK (port BETWEEN 1 AND 65535), zone text NOT NULL DEFAULT 'default',
+  jump_host_id uuid REFERENCES host CHECK (jump_host_id <> id),
+  host_key_policy text NOT NULL DEFAULT 'first-use' CHECK (host_key_policy IN ('strict', 'first-use')), algorithms jsonb,
+  -- The host's own account, if it has one. Without a foreign key: an account that is removed by force leaves its hosts refused, not silently on another.
+  account_id uuid
 );
 CREATE UNIQUE INDEX host_name ON host (name) WHERE removed_at_ms IS NULL;
 CREATE INDEX host_machine ON host (machine_id) WHERE removed_at_ms IS NULL;
 CREATE INDEX host_twin ON host (twin_of) WHERE twin_of IS NOT NULL;
+CREATE INDEX host_jump_host ON host (jump_host_id) WHERE jump_host_id IS NOT NULL;
 CREATE TABLE host_presence (
   host_id uuid PRIMARY KEY, agent_id uuid NOT NULL, worker_id uuid, linked boolean NOT NULL, changed_at_ms bigint NOT NULL
 ) WITH (fillfactor = 50);
 CREATE TABLE agent (
   id uuid PRIMARY KEY, host_id uuid NOT NULL REFERENCES host, state text NOT NULL CHECK (state IN ('active', 'revoked', 'replaced')),
-  version text, public_key bytea NOT NULL, joined_at_ms bigint NOT NULL, certificate_expires_at_ms bigint NOT NULL
+  version text, public_key bytea NOT NULL, joined_at_ms bigint NOT NULL, certificate_expires_at_ms bigint NOT NULL,
+  zone text NOT NULL DEFAULT 'default',
+  -- Which start of it counts, and whether another shows itself beside it: the record of src/domain/agent/session-rule.ts.
+  session jsonb
 );
 CREATE INDEX agent_host ON agent (host_id);
+-- Every server asks every two seconds who may not link: few, among very many agents.
+CREATE INDEX agent_cut_off ON agent (certificate_expires_at_ms) WHERE state <> 'active';
 CREATE TABLE worker (
   id uuid PRIMARY KEY, name text NOT NULL, zone text NOT NULL, agent_address text NOT NULL DEFAULT '', version text,
-  public_key bytea NOT NULL, joined_at_ms bigint NOT NULL, linked boolean NOT NULL DEFAULT false
+  public_key bytea NOT NULL, joined_at_ms bigint NOT NULL, linked boolean NOT NULL DEFAULT false,
+  -- Takes no new work; it and its servers learn of it by the fleet's hint.
+  drained boolean NOT NULL DEFAULT false,
+  -- Cut off for good: no link, no renewal, no credentials, on any server.
+  revoked_at_ms bigint
 );
 CREATE TABLE join_token (
   id uuid PRIMARY KEY, hash bytea NOT NULL UNIQUE, role text NOT NULL CHECK (role IN ('agent', 'worker')), labels jsonb NOT NULL, zone text NOT NULL,
-  uses_left int NOT NULL CHECK (uses_left >= 0), created_at_ms bigint NOT NULL, expires_at_ms bigint NOT NULL, created_by jsonb NOT NULL
+  uses_left int NOT NULL CHECK (uses_left >= 0), created_at_ms bigint NOT NULL, expires_at_ms bigint NOT NULL, created_by jsonb NOT NULL,
+  -- Made for one host: its agent becomes that host's, whatever the machine calls itself.
+  host_id uuid REFERENCES host,
+  -- Installs agents: the hosts that may join with it, once each; null for any host that is not known yet.
+  host_names text[]
 );
 CREATE TABLE api_token (
   id uuid PRIMARY KEY, hash bytea NOT NULL UNIQUE, name text NOT NULL, role text NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
@@ -47,6 +67,34 @@ CREATE UNIQUE INDEX api_token_name ON api_token (name) WHERE revoked_at_ms IS NU
 CREATE TABLE secret (name text PRIMARY KEY, sealed bytea NOT NULL);
 CREATE TABLE setting (name text PRIMARY KEY, value bigint NOT NULL);
 INSERT INTO setting VALUES ('host-directory', 1);
+-- Held by whoever changes ways to hosts, so that two changes together never close a circle; its value grows with each change.
+INSERT INTO setting VALUES ('host-access', 1);
+
+
+-- `known` keys are believed; `offered` ones were shown by a host that is known by others, and wait for somebody to accept them.
+CREATE TABLE host_key (
+  host_id uuid NOT NULL REFERENCES host, id bytea NOT NULL CHECK (length(id) = 32), algorithm text NOT NULL, key bytea NOT NULL,
+  state text NOT NULL CHECK (state IN ('known', 'offered')), origin text NOT NULL CHECK (origin IN ('first-use', 'import', 'accepted', 'offered')),
+  first_seen_at_ms bigint NOT NULL, changed_at_ms bigint NOT NULL, changed_by text NOT NULL,
+  PRIMARY KEY (host_id, id)
+);
+-- The latest of each kind is enough to decide on, however many an impostor shows.
+CREATE UNIQUE INDEX host_key_offered ON host_key (host_id, algorithm) WHERE state = 'offered';
+
+-- Accounts: as whom work runs on a host, and with which credentials. Secrets come sealed, each under a data key of its own
+-- that is itself sealed under a master key; nothing in these tables is a secret in clear.
+CREATE TABLE account (
+  id uuid PRIMARY KEY, name text NOT NULL UNIQUE, scope text NOT NULL, login_user text NOT NULL,
+  become_kind text NOT NULL CHECK (become_kind IN ('direct', 'sudo', 'su')), become_user text, become_password boolean NOT NULL DEFAULT false,
+  environment text NOT NULL CHECK (environment IN ('clean', 'login', 'agent')),
+  is_default boolean NOT NULL, priority int NOT NULL, credentials jsonb NOT NULL, version int NOT NULL DEFAULT 1 CHECK (version >= 1),
+  created_at_ms bigint NOT NULL, changed_at_ms bigint NOT NULL, created_by jsonb NOT NULL,
+  CHECK ((become_kind = 'direct') = (become_user IS NULL)), CHECK (NOT become_password OR become_user IS NOT NULL)
+);
+CREATE TABLE account_secret (
+  account_id uuid NOT NULL REFERENCES account ON DELETE CASCADE, id text NOT NULL, key_id text NOT NULL, data_key bytea NOT NULL, sealed bytea NOT NULL,
+  PRIMARY KEY (account_id, id)
+);
 
 CREATE TABLE run (
   id uuid PRIMARY KEY, partition int NOT NULL, name text NOT NULL, reason text NOT NULL, created_by jsonb NOT NULL,
@@ -83,6 +131,15 @@ CREATE TABLE execution (
   CHECK (state <> 'not_started' OR started_at_ms IS NULL)
 ) PARTITION BY RANGE (run_id);
 CREATE TABLE execution_history (LIKE execution INCLUDING DEFAULTS, PRIMARY KEY (run_id, task, ordinal, attempt)) PARTITION BY RANGE (run_id);
+-- What the agent of a lost attempt told after a newer attempt had been opened. The attempt stays lost, in the history; this is the truth beside it.
+CREATE TABLE late_report (
+  run_id uuid NOT NULL, task int NOT NULL, ordinal int NOT NULL, attempt int NOT NULL, received_at_ms bigint NOT NULL,
+  state text NOT NULL CHECK (state IN ('succeeded', 'failed', 'timed_out', 'cancelled', 'not_started')),
+  started_at_ms bigint, finished_at_ms bigint NOT NULL, exit_code int, signal text, reason text, detail text,
+  out_size bigint NOT NULL, out_head int NOT NULL, out_tail int NOT NULL, out_digest bytea,
+  err_size bigint NOT NULL, err_head int NOT NULL, err_tail int NOT NULL, err_digest bytea,
+  PRIMARY KEY (run_id, task, ordinal, attempt)
+) PARTITION BY RANGE (run_id);
 
 -- Small outputs once per run and content; folding is a GROUP BY on digests.
 CREATE TABLE output_blob (
@@ -97,6 +154,10 @@ ALTER TABLE output_chunk ALTER bytes SET STORAGE EXTERNAL;
 CREATE TABLE run_event (
   run_id uuid NOT NULL, seq bigint NOT NULL, kind text NOT NULL, at_ms bigint NOT NULL, detail jsonb NOT NULL, PRIMARY KEY (run_id, seq, kind)
 ) PARTITION BY RANGE (run_id);
+-- Once per run and account, so that a use is audited once however often a run asks.
+CREATE TABLE account_use (
+  run_id uuid NOT NULL, account_id uuid NOT NULL, at_ms bigint NOT NULL, PRIMARY KEY (run_id, account_id)
+) PARTITION BY RANGE (run_id);
 
 -- Runs that are not over, and what was asked of each: written with the asking, and compared by the run's owner with what it does.
 -- Small, so that owners can read it every few seconds; no hint is needed to find what is here.
@@ -105,10 +166,37 @@ CREATE TABLE run_active (
 );
 CREATE INDEX run_active_partition ON run_active (partition, run_id);
 
--- Append-only, chained by hash; the head row serialises writers.
+-- Upgrades of agents. Few and short-lived against runs: no partitions; maintenance deletes those that are past retention.
+CREATE TABLE upgrade (
+  id uuid PRIMARY KEY, version text NOT NULL, target_expression text NOT NULL, created_by jsonb NOT NULL,
+  state text NOT NULL CHECK (state IN ('running', 'stopping', 'succeeded', 'failed', 'cancelled')),
+  batch int NOT NULL CHECK (batch >= 1), max_failed int NOT NULL CHECK (max_failed >= 0), wait_ms bigint NOT NULL, host_count int NOT NULL,
+  created_at_ms bigint NOT NULL, finished_at_ms bigint, cancel_requested_at_ms bigint,
+  CHECK ((finished_at_ms IS NOT NULL) = (state IN ('succeeded', 'failed', 'cancelled')))
+);
+CREATE INDEX upgrade_active ON upgrade (id) WHERE finished_at_ms IS NULL;
+CREATE TABLE agent_upgrade (
+  upgrade_id uuid NOT NULL REFERENCES upgrade ON DELETE CASCADE, ordinal int NOT NULL, host_id uuid NOT NULL, host_name text NOT NULL,
+  state text NOT NULL CHECK (state IN ('waiting', 'ordered', 'succeeded', 'failed', 'rolled_back', 'unanswered', 'skipped')),
+  from_version text, progress text, code text, detail text, ordered_at_ms bigint, finished_at_ms bigint,
+  PRIMARY KEY (upgrade_id, ordinal),
+  CHECK ((finished_at_ms IS NOT NULL) = (state IN ('succeeded', 'failed', 'rolled_back', 'unanswered', 'skipped')))
+);
+CREATE UNIQUE INDEX agent_upgrade_host ON agent_upgrade (upgrade_id, host_id);
+-- A host is in one upgrade at a time, whichever servers they were asked of.
+CREATE UNIQUE INDEX agent_upgrade_in_hand ON agent_upgrade (host_id) WHERE finished_at_ms IS NULL;
+
+-- A deed writes its entry unchained, so that deeds do not wait for each other; a sealer gives the entries their numbers and chains them.
+-- The mark is under a key that the database does not hold: an entry that is changed before it is sealed is found like one that is changed after.
+CREATE TABLE audit_unsealed (
+  id uuid PRIMARY KEY, at_ms bigint NOT NULL, actor jsonb NOT NULL, action text NOT NULL, target text NOT NULL, detail jsonb NOT NULL,
+  request_id text, mark bytea NOT NULL
+);
+CREATE INDEX audit_unsealed_order ON audit_unsealed (at_ms, id);
+-- Append-only, chained by hash; whoever seals holds the head's row.
 CREATE TABLE audit (
-  seq bigint PRIMARY KEY, at_ms bigint NOT NULL, actor jsonb NOT NULL, action text NOT NULL, target text NOT NULL, detail jsonb NOT NULL,
-  request_id text, previous_hash bytea NOT NULL, hash bytea NOT NULL
+  seq bigint PRIMARY KEY, id uuid NOT NULL, at_ms bigint NOT NULL, actor jsonb NOT NULL, action text NOT NULL, target text NOT NULL, detail jsonb NOT NULL,
+  request_id text, mark bytea NOT NULL, previous_hash bytea NOT NULL, hash bytea NOT NULL
 );
 CREATE TABLE audit_head (one boolean PRIMARY KEY DEFAULT true CHECK (one), seq bigint NOT NULL, hash bytea NOT NULL);
 INSERT INTO audit_head VALUES (true, 0, '\x0000000000000000000000000000000000000000000000000000000000000000');
