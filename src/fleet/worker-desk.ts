@@ -90,6 +90,9 @@ export class WorkerDesk {
   async #answerTo({ id: workerId, zone }: Asking, frame: WorkerQuestion): Promise<ServerToWorkerFrame> {
     const { ssh, store } = this.#options;
     const { id } = frame;
+    // Asked of the record itself: a link that nobody has cut yet, because a hint was lost, gives nothing to who is revoked.
+    const record = await store.workerFetch(workerId);
+    if (!isInForce(record)) throw new DroverError('worker-revoked', { detail: 'The worker has been revoked.' });
     if (frame.t === 'renew') {
       const who =
         frame.agentId === undefined
@@ -102,9 +105,6 @@ export class WorkerDesk {
       };
     }
     if (frame.t === 'access') {
-      // Asked of the record itself: a hint that was lost must not hand out credentials.
-      const record = await store.workerFetch(workerId);
-      if (!isInForce(record)) throw new DroverError('worker-revoked', { detail: 'The worker has been revoked.' });
       if (record.drained)
         throw new DroverError('worker-draining', { detail: 'The worker is drained: it is given no credentials.' });
       return {

@@ -44,7 +44,6 @@ const PACES: readonly string[] = [
   'timeAnswerMsMax',
   'timeWaitMsMax',
   'timeAskEveryMsMin',
-  'serverUnheardMsMax',
 ];
 /** Refusals that no test can try at the figure itself, each with the reason. Whoever tries one takes it off. */
 const UNTRIED: Readonly<Record<string, string>> = {
