@@ -40,7 +40,7 @@ export function jumpFromSshArguments(text: string): SshArguments {
     const [, letters = '', attached = ''] = optionWord(words[i]!);
     const letter = letters.at(-1) ?? '';
     if (!takesValue(letter)) continue;
-    const value = attached !== '' ? attached : (words[++i] ?? '');
+    const value: string = attached !== '' ? attached : (words[++i] ?? '');
     if (letter === 'J') found ??= jumpFromProxyJump(value);
     else if (letter !== 'o') remarks.push(...(NOT_TAKEN[letter] === undefined ? [] : [NOT_TAKEN[letter]]));
     else {
