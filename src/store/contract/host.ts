@@ -31,7 +31,7 @@ export interface HostRecord {
 }
 
 export interface HostStore {
-  /** Set-based; `atMs` orders late writes of several servers. */
+  /** Set-based; `atMs` orders late writes of several servers, and `linked` counts only by the worker that the agent's session is with. */
   hostPresenceWrite(
     changes: readonly { hostId: HostId; agentId: AgentId; workerId?: WorkerId; linked: boolean; atMs: number }[],
   ): Promise<void>;

@@ -35,7 +35,10 @@ export function hostStore({ pool, ownPool, hints, now }: StoreParts): HostStore 
 
 type In<K extends keyof HostStore> = Parameters<HostStore[K]>[0];
 
-/** An older observation never overwrites a newer one, whichever server writes it. */
+/**
+ * An older observation never overwrites a newer one, whichever server writes it. That a host is linked by way of a worker counts only while
+ * the session of its agent is with that worker: a server may come late with what it was shown, and its clock does not say so.
+ */
 export async function hostPresenceWrite(db: Executor, changes: In<'hostPresenceWrite'>): Promise<void> {
   const latest = [...new Map([...changes].sort((a, b) => a.atMs - b.atMs).map((c) => [c.hostId, c])).values()].sort(
     (a, b) => (a.hostId < b.hostId ? -1 : 1),
@@ -44,6 +47,8 @@ export async function hostPresenceWrite(db: Executor, changes: In<'hostPresenceW
     name: 'presence-write',
     text: `INSERT INTO host_presence (host_id, agent_id, worker_id, linked, changed_at_ms)
            SELECT c.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::boolean[], $5::bigint[]) AS c(host_id, agent_id, worker_id, linked, at_ms)
+           LEFT JOIN agent ON agent.id = c.agent_id
+           WHERE NOT c.linked OR agent.session IS NULL OR agent.session #>> '{current,workerId}' = c.worker_id::text
            ON CONFLICT (host_id) DO UPDATE SET agent_id = excluded.agent_id, worker_id = excluded.worker_id, linked = excluded.linked, changed_at_ms = excluded.changed_at_ms
            WHERE host_presence.changed_at_ms <= excluded.changed_at_ms
              AND (excluded.linked OR NOT host_presence.linked OR host_presence.worker_id = excluded.worker_id)

@@ -33,5 +33,25 @@ export function hostConformance(world: () => StoreWorld): void {
       await seen(false, next, 30);
       expect(await world().isLinked(hostId)).toBe(false);
     });
+
+    it('stays with the worker of the newer session, when a server is late with what an older link has shown', async () => {
+      const { store, join, isLinked } = world();
+      const { agentId, hostId, workerId } = await join();
+      const { workerId: next } = await join();
+      const instance = newId();
+      const show = (at: WorkerId, link: number): Promise<readonly string[]> =>
+        store.agentInstancesShow([
+          { agentId, hostId, workerId: at, instance: { instance, start: 1, link, workerId: at } },
+        ]);
+      const seen = (linked: boolean, at: WorkerId, atMs: number): Promise<void> =>
+        store.hostPresenceWrite([{ hostId, agentId, workerId: at, linked, atMs }]);
+      expect([...(await show(workerId, 1)), ...(await show(next, 2))]).toEqual(['admitted', 'admitted']);
+      await seen(true, next, 20);
+      await seen(true, workerId, 30);
+      await seen(false, workerId, 40);
+      expect(await isLinked(hostId)).toBe(true);
+      await seen(false, next, 50);
+      expect(await isLinked(hostId)).toBe(false);
+    });
   });
 }

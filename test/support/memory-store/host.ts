@@ -8,6 +8,8 @@ type In<K extends keyof HostStore> = HostStore[K] extends (...args: infer A) => 
 export function hostPresenceWrite(tables: MemoryTables, changes: In<'hostPresenceWrite'>): void {
   for (const { hostId, agentId, workerId, linked, atMs } of [...changes].sort((a, b) => a.atMs - b.atMs)) {
     const known = tables.presence.get(hostId);
+    const session = tables.agents.get(agentId)?.session;
+    if (linked && session && session.current.workerId !== workerId) continue;
     if (known && (known.atMs > atMs || (known.linked && !linked && known.workerId !== workerId))) continue;
     tables.presence.set(hostId, { agentId, workerId, linked, atMs });
   }
