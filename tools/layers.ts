@@ -31,10 +31,14 @@ export const layers: Readonly<Record<string, Layer>> = {
     imports: ['base', 'domain', 'protocol', 'app', 'fleet', 'loops', 'pki', 'store/contract', 'agent-install'],
     packages: ['fastify', 'zod', 'prom-client'],
   },
-  worker: { imports: ['base', 'domain', 'protocol', 'link', 'pki'], packages: [] },
+  conversation: { imports: ['base', 'protocol', 'drivers/driver.ts'], packages: [] },
+  worker: {
+    imports: ['base', 'domain', 'protocol', 'link', 'pki', 'conversation', 'drivers/driver.ts'],
+    packages: [],
+  },
   enrol: { imports: ['base', 'pki'], packages: [] },
   'agent-install': { imports: [], packages: [] },
-  agent: { imports: ['base', 'protocol', 'drivers', 'link', 'pki'], packages: [] },
+  agent: { imports: ['base', 'protocol', 'conversation', 'drivers/driver.ts', 'link', 'pki'], packages: [] },
   embedded: { imports: ['base'], packages: ['pg'] },
   cli: { imports: ['base', 'domain'], packages: ['commander', '@drover/sdk', 'yaml'] },
 };

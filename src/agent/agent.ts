@@ -1,30 +1,25 @@
 /**
- * The agent: one link to a worker, one driver. It believes an order only if a server signed it for this very start of this agent and it
- * is still valid; then the driver's journal decides whether anything happens. Reports are sent again until the server has them.
+ * The life of an agent: one link to a worker, kept up; what it tells of its host, how it is, its certificate, its upgrade. What is said about
+ * attempts over that link is the conversation's: it is sealed on its way out, and believed only under the servers' marks.
  */
-import { fibonacciMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
-import { parseAttemptId, type AttemptId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Service } from '../base/service.ts';
+import { Conversation } from '../conversation/conversation.ts';
+import type { AttemptWord } from '../conversation/words.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Link, LinkDialer } from '../link/link.ts';
 import {
   AGENT_PROTOCOL,
   type AgentFrame,
+  type AgentLoad,
   type HostFacts,
-  type WorkerStart,
   type WorkerToAgentFrame,
 } from '../protocol/link/agent-v1.ts';
-import { decodeExecutionSpec } from '../protocol/link/execution-spec.ts';
 import { isSpoken } from '../protocol/link/protocol-range.ts';
-import type { OrderMark } from '../protocol/link/session.ts';
-import { fill, pieceBytes } from './kept-pieces.ts';
-import { OrdersUnknown } from './orders-unknown.ts';
-import type { OrderTrust } from './session.ts';
-import { settledBefore } from './settled-before.ts';
+import type { AgentSession } from './session.ts';
 import { isOfSystem } from './system-error.ts';
 import { TimeQuestions } from './time-questions.ts';
 
@@ -33,21 +28,13 @@ export interface AgentOptions {
   readonly hostId: string;
   readonly version: string;
   readonly bootId: string;
-  readonly trust: OrderTrust;
+  /** Whom it believes, and by what it is believed. */
+  readonly session: AgentSession;
   readonly driver: Driver;
   readonly dialer: LinkDialer<WorkerToAgentFrame, AgentFrame>;
   readonly facts: () => HostFacts;
-  readonly load: () => Promise<
-    | {
-        running: number;
-        unreported: number;
-        freeSpoolBytes: number;
-        rssBytes: number;
-        loadAverage: number;
-        freeMemoryBytes: number;
-      }
-    | undefined
-  >;
+  /** Undefined, or rejected, where there is nothing to tell. */
+  readonly load: () => Promise<Omit<AgentLoad, 't' | 'lagMs' | 'nowMs'> | undefined>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -61,33 +48,34 @@ export interface AgentOptions {
 /** Between two looks at how late the event loop is. */
 const LAG_LOOK_MS = 5_000;
 const FIRST_LOAD_MS = 5_000;
-const STARTED_WAITS_MS = 20;
 const FACTS_EVERY_MS = 10 * 60_000;
-
-interface Reporting {
-  attempt: AttemptId;
-  tries: number;
-  cancel: () => void /** Next piece to send and pieces acknowledged, per stream. */;
-  sent: Record<1 | 2, number>;
-  acked: Record<1 | 2, number>;
-  begun: boolean;
-}
 
 export class AgentService implements Service {
   readonly name = 'agent';
   readonly #options: AgentOptions;
-  readonly #reporting = new Map<string, Reporting>();
-  #link: Link<WorkerToAgentFrame, AgentFrame> | undefined;
-  readonly #unknown: OrdersUnknown;
+  readonly #conversation: Conversation;
   readonly #times: TimeQuestions;
+  #link: Link<WorkerToAgentFrame, AgentFrame> | undefined;
   /** By the monotonic clock: when a server was last heard, or the link was made. */
   #heardAt = 0;
   #stops: (() => void)[] = [];
+  #cancelFirstLoad = (): void => undefined;
+  /** The worst since it was last told. */
+  #lagMs = 0;
 
   constructor(options: AgentOptions) {
+    const { session, driver, clock, random, log } = options;
     this.#options = options;
-    this.#unknown = new OrdersUnknown(options.clock);
-    this.#times = new TimeQuestions({ clock: options.clock, send: () => this.#sendTimeQuestion() });
+    this.#times = new TimeQuestions({ clock, send: () => this.#sendTimeQuestion() });
+    this.#conversation = new Conversation({
+      ledger: driver,
+      trust: { of: 'servers', marks: session, timeAnew: () => this.#times.anew() },
+      say: (word) => this.#sayOf(word),
+      isHeard: () => this.#link !== undefined,
+      clock,
+      random,
+      log,
+    });
   }
 
   get isLinked(): boolean {
@@ -95,28 +83,12 @@ export class AgentService implements Service {
   }
 
   async start(): Promise<void> {
-    const { driver, dialer } = this.#options;
-    driver.events = {
-      // Nobody waits for this word: the start or the end says as much, and whoever asks is told.
-      accepted: () => undefined,
-      started: (a, pid, atMs) => this.#tellStarted(a, pid, atMs),
-      output: (a, stream, offset, bytes, skipped) => {
-        // Best effort: what the network does not take now is not kept for it.
-        if ((this.#link?.bufferedBytes ?? 0) < limits.liveOutputBytesPerSecondMax)
-          this.#send({ t: 'output', a, stream, offset, bytes, ...(skipped > 0 ? { skipped } : {}) });
-      },
-      finished: (a) => {
-        this.#startsToTell.get(a)?.();
-        this.#startsToTell.delete(a);
-        this.#beginReport(a);
-      },
-    };
-    await driver.start();
-    for (const { attempt, state } of driver.list()) if (state === 'finished') this.#beginReport(attempt);
+    const { dialer, random } = this.#options;
+    await this.#conversation.start();
     dialer.onLink = (link) => this.#onLink(link);
     await dialer.start();
     this.#every(
-      () => limits.agentLoadEveryMs * (0.8 + 0.4 * this.#options.random.next()),
+      () => limits.agentLoadEveryMs * (0.8 + 0.4 * random.next()),
       () => void this.#sendLoad(),
     );
     this.#watchLag();
@@ -129,15 +101,17 @@ export class AgentService implements Service {
   async stop(): Promise<void> {
     for (const stop of this.#stops) stop();
     this.#cancelFirstLoad();
-    for (const reporting of this.#reporting.values()) reporting.cancel();
-    for (const cancel of this.#startsToTell.values()) cancel();
     await this.#options.dialer.stop();
-    await this.#options.driver.stop();
+    await this.#conversation.stop();
   }
 
   /** Asks for a new certificate; the request is signed with the present key by the caller. */
   renew(csr: string, signature: Uint8Array): void {
     this.#sendPlain({ t: 'renew', csr, signature });
+  }
+
+  tellUpgrade(frame: Extract<AgentFrame, { t: 'upgrade-state' }>): void {
+    this.#send(frame);
   }
 
   #every(intervalMs: () => number, action: () => void): void {
@@ -150,10 +124,6 @@ export class AgentService implements Service {
     this.#stops.push(() => cancel());
   }
 
-  tellUpgrade(frame: Extract<AgentFrame, { t: 'upgrade-state' }>): void {
-    this.#send(frame);
-  }
-
   /** To the worker itself. */
   #sendPlain(frame: AgentFrame): boolean {
     return this.#link?.send(frame) ?? false;
@@ -161,8 +131,13 @@ export class AgentService implements Service {
 
   /** To the servers, whoever passes it on. */
   #send(frame: AgentFrame): boolean {
-    const sealed = this.#options.trust.seal(frame);
-    return this.#sendPlain(sealed ? { t: 'said', ...sealed } : frame);
+    return this.#sendPlain({ t: 'said', ...this.#options.session.seal(frame) });
+  }
+
+  #sayOf(word: AttemptWord): boolean {
+    // Best effort: what the network does not take now is not kept for it.
+    if (word.t === 'output' && (this.#link?.bufferedBytes ?? 0) >= limits.liveOutputBytesPerSecondMax) return false;
+    return this.#send(word);
   }
 
   #sendFacts(): void {
@@ -173,7 +148,7 @@ export class AgentService implements Service {
   // — the link —
 
   #onLink(link: Link<WorkerToAgentFrame, AgentFrame>): void {
-    const { agentId, hostId, version, bootId, clock, driver, trust } = this.#options;
+    const { agentId, hostId, version, bootId, clock, session } = this.#options;
     this.#link = link;
     this.#heardAt = clock.monotonicMs();
     link.onFrame = (frame) =>
@@ -195,42 +170,34 @@ export class AgentService implements Service {
       hostId,
       version,
       bootId,
-      proof: trust.proof(link.peer.id),
-      attempts: driver.list().map(({ attempt, state }) => ({ a: attempt, state })),
+      proof: session.proof(link.peer.id),
+      attempts: this.#conversation.attempts(),
     });
     // Soon, but not all agents of a worker at the same instant.
     this.#cancelFirstLoad();
     this.#cancelFirstLoad = clock.after(this.#options.random.next() * FIRST_LOAD_MS, () => void this.#sendLoad(), {
       unref: true,
     });
-    // A server hears nothing of ours before it has taken note of the link, and says so with its time.
-    if (!trust.isSealing) this.#onServerThere();
   }
 
-  /** What could not be told while it was away is told now, from the first piece. */
-  #onServerThere(): void {
-    for (const reporting of this.#reporting.values()) this.#tryReport(reporting, true);
-  }
-
+  /** A server hears nothing of ours before it has taken note of the link, and says so with its time. */
   #onTime(frame: Extract<WorkerToAgentFrame, { t: 'time' }>): void {
-    const { trust, clock } = this.#options;
-    if (!trust.hearTime(frame)) return this.#times.ask();
+    const { session, clock } = this.#options;
+    if (!session.hearTime(frame)) return this.#times.ask();
     this.#heardAt = clock.monotonicMs();
     if (!this.#times.heard(frame.nonce)) return;
     this.#sendFacts();
-    this.#onServerThere();
+    this.#conversation.tellAgain();
   }
 
-  #sendTimeQuestion(): Uint8Array | undefined {
-    const { trust } = this.#options;
-    if (!trust.isSealing) return undefined;
-    const nonce = trust.askTime();
+  #sendTimeQuestion(): Uint8Array {
+    const nonce = this.#options.session.askTime();
     this.#sendPlain({ t: 'ask-time', nonce });
     return nonce;
   }
 
   async #onFrame(frame: WorkerToAgentFrame): Promise<void> {
-    const { driver, trust, log } = this.#options;
+    const { log } = this.#options;
     switch (frame.t) {
       case 'welcome':
         if (!isSpoken(AGENT_PROTOCOL, frame.protocol)) {
@@ -244,128 +211,17 @@ export class AgentService implements Service {
           );
         }
         return this.#options.onWorkers(frame.workers);
-      case 'start':
-        return this.#onStart(frame);
-      case 'cancel':
-        if (!this.#isMeant(frame)) return;
-        if (!driver.cancel(frame.a as AttemptId)) this.#tell(frame.a as AttemptId, frame);
-        return;
-      case 'query':
-        return this.#isMeant(frame) ? this.#tell(frame.a as AttemptId, frame) : undefined;
       case 'time':
         return this.#onTime(frame);
-      case 'watch':
-        return driver.watch(frame.a as AttemptId, frame.on);
-      case 'ack':
-        return this.#onAck(frame.acks.filter(({ a, mac }) => trust.isAck(a, mac)).map(({ a }) => a as AttemptId));
-      case 'chunk-ack':
-        return trust.isChunkAck(frame) ? this.#onChunkAck(frame.a, frame.stream, frame.seq) : undefined;
-      case 'fetch':
-        return this.#onFetch(frame);
       case 'certificate':
         return this.#options.onCertificate(frame.certificate, frame.ca);
       case 'upgrade':
         return this.#options.onUpgrade(frame);
       case 'bye':
-        log.info({ code: frame.code, detail: frame.detail }, 'the worker ended the link');
+        return log.info({ code: frame.code, detail: frame.detail }, 'the worker ended the link');
+      default:
+        return this.#conversation.hear(frame);
     }
-  }
-
-  #isMeant(frame: Extract<WorkerToAgentFrame, { t: 'cancel' | 'query' }>): boolean {
-    if (this.#options.trust.isMeant(frame)) return true;
-    this.#unsigned(frame.a);
-    return false;
-  }
-
-  /** Whoever it came from is nobody, and is told nothing. */
-  #unsigned(attempt: string): void {
-    this.#options.log.error({ attempt, code: 'signature-invalid' }, 'an order that no server has signed is nothing');
-  }
-
-  async #onStart(frame: WorkerStart): Promise<void> {
-    const { driver, trust, log } = this.#options;
-    const attempt = frame.a as AttemptId;
-    if (!parseAttemptId(frame.a)) return;
-    let verdict = trust.judgeStart(frame);
-    if (verdict === 'expired' || verdict === 'time-unknown') {
-      await this.#times.anew();
-      verdict = trust.judgeStart(frame);
-    }
-    if (verdict === 'unsigned') return this.#unsigned(attempt);
-    const isKnown = driver.stateOf(attempt) !== undefined;
-    // What is known is never denied, however old the order is that asks.
-    if (verdict !== 'good') return isKnown ? this.#tell(attempt, frame) : this.#refuse(attempt, frame);
-    // It was said that this is not known here, and the server may have made something of it: only a later order counts.
-    const { server, order } = frame;
-    if (!isKnown && this.#unknown.isVoid(attempt, { server, order, signedAt: trust.signedAt(frame) }))
-      return this.#tell(attempt, frame);
-    if (frame.watch) driver.watch(attempt, true);
-    const answer = await driver
-      .startAttempt(attempt, decodeExecutionSpec(frame.spec), frame.target)
-      .catch((error: Error) => {
-        log.error({ attempt, err: error.message }, 'an order could not be recorded');
-        return 'busy' as const;
-      });
-    if (answer === 'busy') this.#refuse(attempt, frame);
-    // A duplicate of a known attempt: whoever sent it wants to know where it stands.
-    else if (isKnown) this.#tell(attempt, frame);
-  }
-
-  readonly #startsToTell = new Map<string, () => void>();
-
-  /** A script that is over before its start is told has told it with its end: one frame instead of two. */
-  #tellStarted(attempt: AttemptId, pid: number, atMs: number): void {
-    this.#startsToTell.set(
-      attempt,
-      this.#options.clock.after(STARTED_WAITS_MS, () => {
-        this.#startsToTell.delete(attempt);
-        this.#send({ t: 'started', a: attempt, pid, atMs });
-      }),
-    );
-  }
-
-  /** Answers what is known of an attempt. */
-  #tell(attempt: AttemptId, asked: OrderMark): void {
-    const state = this.#options.driver.stateOf(attempt);
-    const reporting = this.#reporting.get(attempt);
-    const start = this.#options.driver.startOf(attempt);
-    if (reporting) this.#tryReport(reporting, true);
-    // Also where it was told before: that may have been to a server that could not write it any more.
-    else if (start) this.#send({ t: 'started', a: attempt, ...start });
-    else if (state === 'accepted' || state === 'running') this.#send({ t: 'accepted', a: attempt });
-    else if (state === undefined) {
-      this.#unknown.note(attempt, asked);
-      this.#send({ t: 'unknown', a: attempt, order: asked.order, server: asked.server });
-    }
-    // Its end was committed once. Whoever asks all the same works on a restored backup, and hears no more than that it is over.
-    else if (state === 'settled') this.#send(settledBefore(attempt, this.#options.clock.nowMs()));
-  }
-
-  /** Not now: the server may go on as if it had never been sent, so neither it nor an earlier order is carried out when it comes after all. */
-  #refuse(attempt: AttemptId, asked: OrderMark): void {
-    this.#unknown.note(attempt, asked);
-    this.#send({ t: 'busy', a: attempt, order: asked.order, server: asked.server });
-  }
-
-  async #onFetch({ id, a, stream, offset, length }: Extract<WorkerToAgentFrame, { t: 'fetch' }>): Promise<void> {
-    const range = await this.#options.driver
-      .readWhole(a as AttemptId, stream, offset, Math.min(length, limits.outputFetchBytesMax))
-      .catch(() => undefined);
-    this.#send(
-      range
-        ? { t: 'data', id, a, stream, offset, bytes: range.bytes, size: range.size, eof: range.eof }
-        : {
-            t: 'data',
-            id,
-            a,
-            stream,
-            offset,
-            bytes: new Uint8Array(0),
-            size: 0,
-            eof: true,
-            error: 'output-not-available',
-          },
-    );
   }
 
   async #sendLoad(): Promise<void> {
@@ -379,14 +235,9 @@ export class AgentService implements Service {
 
   /** A worker through which no server has been heard for long may be one that no server deals with any more: another is tried. */
   #leaveIfUnheard(): void {
-    const { clock, trust } = this.#options;
-    if (!trust.isSealing || clock.monotonicMs() - this.#heardAt < limits.serverUnheardMsMax) return;
+    if (this.#options.clock.monotonicMs() - this.#heardAt < limits.serverUnheardMsMax) return;
     this.#link?.close('server-unreachable', 'No server was heard over this link.');
   }
-
-  #cancelFirstLoad = (): void => undefined;
-  /** The worst since it was last told. */
-  #lagMs = 0;
 
   #watchLag(): void {
     const { clock } = this.#options;
@@ -398,88 +249,5 @@ export class AgentService implements Service {
         expected = clock.monotonicMs() + LAG_LOOK_MS;
       },
     );
-  }
-
-  // — reporting: pieces of large output first, each acknowledged; then the report, until it is —
-
-  #beginReport(attempt: AttemptId): void {
-    if (this.#reporting.has(attempt)) return;
-    const reporting: Reporting = {
-      attempt,
-      tries: 0,
-      cancel: () => undefined,
-      sent: { 1: 0, 2: 0 },
-      acked: { 1: 0, 2: 0 },
-      begun: false,
-    };
-    this.#reporting.set(attempt, reporting);
-    this.#tryReport(reporting, false);
-  }
-
-  #tryReport(reporting: Reporting, afresh: boolean): void {
-    reporting.cancel();
-    if (afresh) reporting.sent = { ...reporting.acked };
-    const delay = fibonacciMs(
-      reporting.tries++,
-      limits.reportRetryBaseMs,
-      limits.reportRetryCapMs,
-      this.#options.random,
-    );
-    reporting.cancel = this.#options.clock.after(delay, () => this.#tryReport(reporting, true));
-    if (this.#link)
-      void this.#push(reporting).catch((error: Error) =>
-        this.#options.log.warn({ attempt: reporting.attempt, err: error.message }, 'a report could not be sent'),
-      );
-  }
-
-  /** Sends as many pieces as may be out, and the report when all are acknowledged. */
-  async #push(reporting: Reporting): Promise<void> {
-    const { driver } = this.#options;
-    const report = await driver.report(reporting.attempt);
-    if (!report || !this.#reporting.has(reporting.attempt)) return;
-    for (const stream of [1, 2] as const) {
-      const kept = pieceBytes(report, stream);
-      const pieces = Math.ceil(kept / limits.outputChunkBytes);
-      while (
-        reporting.sent[stream] < pieces &&
-        reporting.sent[stream] - reporting.acked[stream] < limits.outputChunksInFlightMax
-      ) {
-        const seq = reporting.sent[stream]++;
-        const bytes = await driver.readKept(
-          reporting.attempt,
-          stream,
-          seq * limits.outputChunkBytes,
-          limits.outputChunkBytes,
-        );
-        if (
-          !this.#send({
-            t: 'chunk',
-            a: reporting.attempt,
-            stream,
-            seq,
-            bytes: await fill(driver, reporting.attempt, stream, seq, kept, bytes),
-          })
-        )
-          return;
-      }
-      if (reporting.acked[stream] < pieces) return;
-    }
-    this.#send(report);
-  }
-
-  #onChunkAck(a: string, stream: 1 | 2, seq: number): void {
-    const reporting = this.#reporting.get(a);
-    if (!reporting || seq !== reporting.acked[stream]) return;
-    reporting.acked[stream]++;
-    reporting.tries = 0;
-    this.#tryReport(reporting, false);
-  }
-
-  async #onAck(attempts: AttemptId[]): Promise<void> {
-    await this.#options.driver.forget(attempts);
-    for (const attempt of attempts) {
-      this.#reporting.get(attempt)?.cancel();
-      this.#reporting.delete(attempt);
-    }
   }
 }

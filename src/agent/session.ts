@@ -4,9 +4,12 @@
  * by our monotonic clock from the moment that the nonce was sent. So whoever is between can make an order look older, never younger.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import { isSignedByKey, signUnderKey } from '../pki/dispatch.ts';
+import type { OrderMarks, StartVerdict } from '../conversation/order-trust.ts';
+import type { StartOrder } from '../conversation/words.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import {
   ackMessage,
@@ -23,26 +26,6 @@ import { upgradeMessage } from '../protocol/link/upgrade-order.ts';
 import type { AgentStart } from './start-counter.ts';
 
 type Frame<T extends WorkerToAgentFrame['t']> = Extract<WorkerToAgentFrame, { t: T }>;
-export type StartVerdict = 'good' | 'unsigned' | 'expired' | 'time-unknown';
-
-/** How an agent deals with what comes over its link; `SameProcess` where the other end is this very process. */
-export interface OrderTrust {
-  readonly isSealing: boolean;
-  proof(workerId: string): Sealed;
-  /** What is told goes out as it is when undefined. */
-  seal(frame: AgentFrame): Sealed | undefined;
-  askTime(): Uint8Array;
-  /** False for a time that nobody of ours has told, or that came too late to be of use. */
-  hearTime(frame: Frame<'time'>): boolean;
-  judgeStart(frame: Frame<'start'>): StartVerdict;
-  isMeant(frame: Frame<'cancel'> | Frame<'query'>): boolean;
-  isAck(a: string, mac: Uint8Array | undefined): boolean;
-  isChunkAck(frame: Frame<'chunk-ack'>): boolean;
-  /** By the server's clock, as far as it has told it. */
-  nowMs(server: string): number | undefined;
-  /** By our monotonic clock, never later than it was; undefined where the server's time is not told. */
-  signedAt(frame: Frame<'start'>): number | undefined;
-}
 
 interface Told {
   readonly serverMs: number;
@@ -52,9 +35,9 @@ interface Told {
 
 /** Questions for the time whose answers may still come. */
 const QUESTIONS_MAX = 8;
+const DISPATCH_KEY_BYTES = 32;
 
-export class AgentSession implements OrderTrust {
-  readonly isSealing = true;
+export class AgentSession implements OrderMarks {
   readonly instance: string;
   readonly #agentId: string;
   readonly #hostId: string;
@@ -72,6 +55,8 @@ export class AgentSession implements OrderTrust {
     readonly start: AgentStart;
     readonly clock: Clock;
   }) {
+    // Under a key of no length anybody could have signed.
+    assert(options.dispatchKey.length === DISPATCH_KEY_BYTES, 'the dispatch key of this agent is not whole');
     this.#agentId = options.agentId;
     this.#hostId = options.hostId;
     this.#start = options.start;
@@ -122,7 +107,7 @@ export class AgentSession implements OrderTrust {
     return told && told.serverMs + this.#clock.monotonicMs() - told.sentAt;
   }
 
-  judgeStart(frame: Frame<'start'>): StartVerdict {
+  judgeStart(frame: StartOrder): StartVerdict {
     const digest = createHash('sha256').update(frame.spec).digest();
     const message = startMessage(this.#agentId, this.instance, frame.a, frame, digest);
     if (!isSignedByKey(this.#key, message, frame.mac)) return 'unsigned';
@@ -131,7 +116,7 @@ export class AgentSession implements OrderTrust {
     return nowMs > frame.validUntilMs ? 'expired' : 'good';
   }
 
-  signedAt({ server, validUntilMs }: Frame<'start'>): number | undefined {
+  signedAt({ server, validUntilMs }: StartOrder): number | undefined {
     const nowMs = this.nowMs(server);
     return nowMs === undefined
       ? undefined
@@ -156,33 +141,4 @@ export class AgentSession implements OrderTrust {
     const message = upgradeMessage(frame.id, this.#agentId, this.instance, frame.server, digest);
     return isSignedByKey(this.#key, message, frame.mac);
   }
-}
-
-/** Over SSH the worker speaks with a driver of its own, through memory: there is nobody between who could say what the other has not. */
-export class SameProcess implements OrderTrust {
-  readonly isSealing = false;
-  proof(): Sealed {
-    return { body: new Uint8Array(0), mac: new Uint8Array(0) };
-  }
-  seal(): undefined {}
-  askTime(): Uint8Array {
-    return new Uint8Array(0);
-  }
-  hearTime(): boolean {
-    return false;
-  }
-  judgeStart(): StartVerdict {
-    return 'good';
-  }
-  isMeant(): boolean {
-    return true;
-  }
-  isAck(): boolean {
-    return true;
-  }
-  isChunkAck(): boolean {
-    return true;
-  }
-  nowMs(): undefined {}
-  signedAt(): undefined {}
 }

@@ -4,8 +4,8 @@ import { limits } from '../base/limits.ts';
 
 export interface TimeQuestionsOptions {
   readonly clock: Clock;
-  /** Sends a question and answers with its nonce; undefined where nobody is asked. */
-  readonly send: () => Uint8Array | undefined;
+  /** Sends a question and answers with its nonce. */
+  readonly send: () => Uint8Array;
 }
 
 export class TimeQuestions {
@@ -23,7 +23,6 @@ export class TimeQuestions {
     const { clock, send } = this.#options;
     if (clock.monotonicMs() - this.#askedAt < limits.timeAskEveryMsMin) return;
     const nonce = send();
-    if (!nonce) return;
     this.#askedAt = clock.monotonicMs();
     if (isRoutine) this.#routine = nonce;
   }

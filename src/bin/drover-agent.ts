@@ -143,7 +143,7 @@ async function main(): Promise<void> {
     hostId: identity.hostId,
     version: version(),
     bootId: platform.bootId(),
-    trust: session,
+    session,
     driver,
     dialer,
     clock: systemClock,

@@ -1,7 +1,6 @@
 /** `drover worker`: joins if need be, listens for agents, links to every server. */
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { createLocalExecutor } from '../agent/local-executor.ts';
 import type { WorkerJoinResult } from '../app/enrolment.ts';
 import { calmLog } from '../base/calm-log.ts';
 import { systemClock } from '../base/clock.ts';
@@ -123,15 +122,8 @@ async function main(): Promise<void> {
     secretsOf: (attempt) => worker.secretsOf(attempt),
   });
   const worker: WorkerService = new WorkerService({
+    engines: [{ name: 'ssh', ledger: driver }],
     ssh: {
-      ...createLocalExecutor({
-        workerId: identity.workerId,
-        driver,
-        version: version(),
-        clock: systemClock,
-        random: systemRandom,
-        log,
-      }),
       accessChanged: () => driver.accessChanged(),
       test: (hostId, accountId) => driver.test({ hostId, ...(accountId === undefined ? {} : { accountId }) }),
     },

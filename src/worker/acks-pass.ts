@@ -2,29 +2,29 @@
 import type { NamedExecutor } from '../domain/run/executor.ts';
 import { FrameTemplate } from '../link/frame-template.ts';
 import type { ServerAck } from '../protocol/link/worker-v1.ts';
-import type { AgentLink } from './output-relay.ts';
+import type { LinkedExecutor } from './start-dispatch.ts';
 
 type Ack = { a: string; mac?: Uint8Array };
 
 const ONE = new FrameTemplate({ t: 'ack' }, ['a', 'mac'], 'acks');
 
-/** Those whose link is gone are left out: they report again. */
+/** Those who are not here (any more) are left out: they report again. */
 export function acksPass(
   attempts: ServerAck['attempts'],
-  linkOf: (executor: NamedExecutor) => AgentLink | undefined,
+  find: (executor: NamedExecutor) => LinkedExecutor | undefined,
 ): void {
-  const byLink = new Map<AgentLink, Ack[]>();
+  const byExecutor = new Map<LinkedExecutor, Ack[]>();
   for (const { a, executor, mac } of attempts) {
-    const link = linkOf(executor);
-    if (!link) continue;
+    const linked = find(executor);
+    if (!linked) continue;
     const ack: Ack = { a, ...(mac ? { mac } : {}) };
-    const acks = byLink.get(link);
+    const acks = byExecutor.get(linked);
     if (acks) acks.push(ack);
-    else byLink.set(link, [ack]);
+    else byExecutor.set(linked, [ack]);
   }
-  for (const [link, acks] of byLink) {
+  for (const [linked, acks] of byExecutor) {
     const [{ a, mac }] = acks as [Ack];
-    if (acks.length === 1 && mac) link.sendEncoded(ONE.encode(a, mac));
-    else link.send({ t: 'ack', acks });
+    if (linked.lane === 'agent' && acks.length === 1 && mac) linked.link.sendEncoded(ONE.encode(a, mac));
+    else linked.link.send({ t: 'ack', acks });
   }
 }

@@ -83,8 +83,10 @@ export class LoadReport {
   }
 }
 
-const IDLE = '0 0 0';
+const IDLE = '0';
 
+/** What there is to do: what waits, and what is under way on each lane. Anything but nothing reads other than `IDLE`. */
 function busyness({ queued, lanes }: Pick<WorkerLoad, 'queued'> & Required<Pick<WorkerLoad, 'lanes'>>): string {
-  return `${queued} ${lanes.agent.underWay} ${lanes.ssh.underWay}`;
+  const underWay = Object.values(lanes).map((lane) => lane.underWay);
+  return queued + Math.max(...underWay) === 0 ? IDLE : [queued, ...underWay].join(' ');
 }

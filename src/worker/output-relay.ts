@@ -5,11 +5,22 @@
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import type { NamedExecutor } from '../domain/run/executor.ts';
+import type { LaterOrder } from '../conversation/words.ts';
 import type { Link } from '../link/link.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 
 export type AgentLink = Link<AgentFrame, WorkerToAgentFrame>;
+/** The way to an executor: over a network to an agent, or within this process to one of the worker's own engines. */
+export interface ExecutorLink {
+  /** False when it was not taken. */
+  send(order: LaterOrder): boolean;
+  /** What was sent and is not read yet. */
+  readonly bufferedBytes: number;
+  /** Stops and resumes hearing what it says. */
+  pause(): void;
+  resume(): void;
+}
 export type ServerLink = Link<ServerToWorkerFrame, WorkerToServerFrame>;
 type Frame<F, T> = Extract<F, { t: T }>;
 
@@ -20,7 +31,7 @@ interface Watch {
 
 export interface OutputRelayOptions {
   readonly clock: Clock;
-  readonly executor: (executor: NamedExecutor) => AgentLink | undefined;
+  readonly executor: (executor: NamedExecutor) => ExecutorLink | undefined;
   /** By the server's URL, which is how watchers and fetchers are kept here. */
   readonly server: (url: string) => ServerLink | undefined;
   readonly servers: () => Iterable<ServerLink>;
@@ -31,8 +42,8 @@ const HELD_LOOK_MS = 50;
 export class OutputRelay {
   readonly #options: OutputRelayOptions;
   readonly #watches = new Map<string, Watch>();
-  readonly #fetches = new Map<number, { readonly server: string; readonly id: number; readonly agent: AgentLink }>();
-  readonly #held = new Set<AgentLink>();
+  readonly #fetches = new Map<number, { readonly server: string; readonly id: number; readonly agent: ExecutorLink }>();
+  readonly #held = new Set<ExecutorLink>();
   #fetchSeq = 0;
   #heldBytes = 0;
 
@@ -76,7 +87,7 @@ export class OutputRelay {
   }
 
   /** `frame` is what servers are sent: the agent's own words, sealed, or this worker's. */
-  output(agent: AgentLink, a: string, frame: WorkerToServerFrame): void {
+  output(agent: ExecutorLink, a: string, frame: WorkerToServerFrame): void {
     const watch = this.#watches.get(a);
     if (!watch || this.#options.executor(watch.executor) !== agent) return;
     for (const url of watch.servers) {
@@ -88,7 +99,7 @@ export class OutputRelay {
   // — the record —
 
   /** Chunks on their way up are bounded for all agents together: beyond it those that send are not read until there is room. */
-  chunk(agent: { readonly link: AgentLink }, frame: WorkerToServerFrame, owner: ServerLink): void {
+  chunk(agent: { readonly link: ExecutorLink }, frame: WorkerToServerFrame, owner: ServerLink): void {
     if (!owner.send(frame)) return;
     if (this.#countHeld() <= limits.workerOutputBytesMax || this.#held.has(agent.link)) return;
     agent.link.pause();
@@ -102,7 +113,7 @@ export class OutputRelay {
     return this.#heldBytes;
   }
 
-  #releaseLater(link: AgentLink): void {
+  #releaseLater(link: ExecutorLink): void {
     this.#options.clock.after(HELD_LOOK_MS, () => {
       if (!this.#held.has(link)) return;
       if (this.#countHeld() > limits.workerOutputBytesMax) return this.#releaseLater(link);
@@ -121,7 +132,7 @@ export class OutputRelay {
     else this.#unreachable(server, frame.id);
   }
 
-  data(agent: AgentLink, asked: number, answer: (id: number) => WorkerToServerFrame): void {
+  data(agent: ExecutorLink, asked: number, answer: (id: number) => WorkerToServerFrame): void {
     const fetch = this.#fetches.get(asked);
     if (fetch?.agent !== agent) return;
     this.#fetches.delete(asked);
@@ -136,7 +147,7 @@ export class OutputRelay {
 
   // — ends —
 
-  agentGone(link: AgentLink): void {
+  agentGone(link: ExecutorLink): void {
     this.#held.delete(link);
     for (const [id, fetch] of this.#fetches) {
       if (fetch.agent !== link) continue;

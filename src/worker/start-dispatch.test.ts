@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import { seededRandom } from '../base/random.ts';
 import { QUEUE_WEIGHTS } from '../domain/placement/queue-pick.ts';
-import { StartDispatch, type LinkedExecutor } from './start-dispatch.ts';
+import { StartDispatch, type LinkedEngine } from './start-dispatch.ts';
 
 it('gives back the room of what was cancelled and never told its end, once, and in its own time where the end is told', () => {
   const timers: { delayMs: number; callback: () => void }[] = [];
@@ -25,9 +25,9 @@ it('gives back the room of what was cancelled and never told its end, once, and 
     event: () => undefined,
     watch: () => undefined,
   });
-  const self: LinkedExecutor = {
+  const self: LinkedEngine = {
     executor: { kind: 'worker', id: 'w', engine: 'ssh' },
-    link: {} as LinkedExecutor['link'],
+    link: {} as LinkedEngine['link'],
     lane: 'ssh',
     out: undefined,
   };

@@ -6,20 +6,29 @@ import { attemptId, type RunId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import type { Random } from '../base/random.ts';
-import type { NamedExecutor } from '../domain/run/executor.ts';
+import type { AttemptOrder } from '../conversation/words.ts';
+import { ENGINES, type EngineName, type NamedExecutor } from '../domain/run/executor.ts';
 import { PRIORITIES, type QueueWeights } from '../domain/placement/queue-pick.ts';
 import type { AttemptEvent, LaneFigures, LaneName, ServerAssign } from '../protocol/link/worker-v1.ts';
-import type { AgentLink } from './output-relay.ts';
+import type { AgentLink, ExecutorLink } from './output-relay.ts';
 import { StartLane } from './start-lane.ts';
 import { StartFrames, StartRoom, type QueuedStart } from './start-queue.ts';
 
-/** An executor that is here: an agent that is linked, or this worker itself with one of its engines. */
-export interface LinkedExecutor {
-  readonly executor: NamedExecutor;
-  readonly link: AgentLink;
-  readonly lane: LaneName;
+interface Linked {
   /** Attempts that went out and have not ended, as far as is known here. As a rule it is one, and ten thousand agents need no set for it. */
   out: string | Set<string> | undefined;
+}
+/** An executor that is here: an agent that is linked, or this worker itself with one of its engines. It has the lane of its kind. */
+export type LinkedExecutor = LinkedAgent | LinkedEngine;
+export interface LinkedAgent extends Linked {
+  readonly executor: Extract<NamedExecutor, { kind: 'agent' }>;
+  readonly link: AgentLink;
+  readonly lane: 'agent';
+}
+export interface LinkedEngine extends Linked {
+  readonly executor: Extract<NamedExecutor, { kind: 'worker' }>;
+  readonly link: ExecutorLink & { send(order: AttemptOrder): boolean };
+  readonly lane: EngineName;
 }
 
 export interface StartDispatchOptions {
@@ -41,10 +50,14 @@ const UNREAD_BYTES_MAX = 2 * 1024 * 1024;
 const ROOM_LOOK_MS = 10;
 /** What has waited so long is told to wait. */
 const TELL_AFTER_MS = 1_000;
-const NO_MAC = new Uint8Array(0);
+const LANES = ['agent', ...ENGINES] as const satisfies readonly LaneName[];
+
+function byLane<T>(make: (lane: LaneName) => T): Record<LaneName, T> {
+  return Object.fromEntries(LANES.map((lane) => [lane, make(lane)])) as Record<LaneName, T>;
+}
 
 /** One for agents, and one for each engine. */
-export function laneOf(executor: NamedExecutor): LaneName {
+function laneOf(executor: NamedExecutor): LaneName {
   return executor.kind === 'agent' ? 'agent' : executor.engine;
 }
 
@@ -62,20 +75,18 @@ export class StartDispatch {
     this.#options = options;
     const lane = (name: LaneName): StartLane =>
       new StartLane({ capacity: capacity[name], queueMax: limits.workerQueueMax, weights, clock, random });
-    this.#lanes = { agent: lane('agent'), ssh: lane('ssh') };
+    this.#lanes = byLane(lane);
   }
 
   get queued(): number {
-    return this.#lanes.agent.length + this.#lanes.ssh.length;
+    return LANES.reduce((sum, lane) => sum + this.#lanes[lane].length, 0);
   }
 
   figures(): Record<LaneName, LaneFigures> {
-    const of = (lane: StartLane): LaneFigures => ({
-      underWay: lane.underWay,
-      capacity: lane.capacity,
-      queues: lane.figures(),
+    return byLane((name) => {
+      const lane = this.#lanes[name];
+      return { underWay: lane.underWay, capacity: lane.capacity, queues: lane.figures() };
     });
-    return { agent: of(this.#lanes.agent), ssh: of(this.#lanes.ssh) };
   }
 
   assign(server: string, assign: ServerAssign): void {
@@ -202,17 +213,17 @@ export class StartDispatch {
     const executor = find(target.hostId, target.executor);
     if (!executor) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     // It was signed for a time that is over: the owner signs it anew.
-    if (executor.executor.kind === 'agent' && clock.monotonicMs() - queuedAtMs > limits.dispatchValidMs)
+    if (executor.lane === 'agent' && clock.monotonicMs() - queuedAtMs > limits.dispatchValidMs)
       return event(a, { k: 'undelivered', a, code: 'agent-busy' });
     if (executor.link.bufferedBytes > UNREAD_BYTES_MAX) return event(a, { k: 'undelivered', a, code: 'agent-busy' });
     if (target.watch) this.#options.watch(start);
     const sent =
-      executor.executor.kind === 'agent'
+      executor.lane === 'agent'
         ? executor.link.sendEncoded(frames.encode(a, target.mac, target.watch === true))
         : executor.link.send(ownStart(start));
     if (!sent) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     this.#begun(executor, a);
-    if (executor.executor.kind === 'agent') this.#room.sent(executor.link, assign.spec.length);
+    if (executor.lane === 'agent') this.#room.sent(executor.link, assign.spec.length);
   }
 
   /** Whoever sent what waits here should know, or it is sent again and again. */
@@ -237,14 +248,13 @@ function isOut({ out }: LinkedExecutor, a: string): boolean {
 }
 
 /** To an engine of this worker: in this very process nothing needs a mark. */
-function ownStart({ a, assign, target }: QueuedStart): Parameters<AgentLink['send']>[0] {
+function ownStart({ a, assign, target }: QueuedStart): AttemptOrder {
   return {
     t: 'start',
     a,
     server: assign.server,
     order: assign.order,
     validUntilMs: assign.validUntilMs,
-    mac: NO_MAC,
     spec: assign.spec,
     ...(target.watch ? { watch: true } : {}),
     target: { hostId: target.hostId, ...(assign.accountId === undefined ? {} : { accountId: assign.accountId }) },

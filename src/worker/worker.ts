@@ -11,7 +11,8 @@ import type { Random } from '../base/random.ts';
 import { SecondCount } from '../base/second-count.ts';
 import type { Service } from '../base/service.ts';
 import { QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
-import { isSameExecutor, type NamedExecutor } from '../domain/run/executor.ts';
+import type { AttemptWord } from '../conversation/words.ts';
+import type { EngineName, NamedExecutor } from '../domain/run/executor.ts';
 import { decodeFrame, encodeFrame } from '../link/codec.ts';
 import { AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import type { LinkDialer, LinkListener } from '../link/link.ts';
@@ -39,15 +40,15 @@ import { acksPass } from './acks-pass.ts';
 import { AgentLoads } from './agent-loads.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { LoadReport } from './load-report.ts';
+import { OwnEngine, type WorkerEngine } from './own-engine.ts';
 import { OutputRelay, type AgentLink, type ServerLink } from './output-relay.ts';
 import { ServerRequests } from './server-requests.ts';
-import { laneOf, StartDispatch, type LinkedExecutor } from './start-dispatch.ts';
+import { StartDispatch, type LinkedAgent, type LinkedExecutor } from './start-dispatch.ts';
 
 export type ServerDialer = LinkDialer<ServerToWorkerFrame, WorkerToServerFrame>;
 
-/** What carries out what goes over SSH; its link is the worker's own end of the conversation. */
-export interface SshSide extends Service {
-  readonly link: AgentLink;
+/** What servers want of a worker that speaks SSH, beside executions. */
+export interface SshAccessSide {
   /** Hosts or accounts have changed. */
   accessChanged(): void;
   /** Step by step; rejects where there is nothing to be tried. */
@@ -74,13 +75,15 @@ export interface WorkerOptions {
   readonly weights?: QueueWeights;
   /** Links that were ended because of a frame, since the start. */
   readonly framesRefused?: () => number;
+  /** What this worker carries out by itself, each of another name. */
+  readonly engines?: readonly WorkerEngine[];
   /** Absent: this worker does no SSH. */
-  readonly ssh?: SshSide;
+  readonly ssh?: SshAccessSide;
   /** The worker's own certificate is renewed through the server. */
   readonly onCertificate?: (certificate: string) => void;
 }
 
-interface HeldAgent extends LinkedExecutor {
+interface HeldAgent extends LinkedAgent {
   readonly agentId: string;
   readonly hostId: string;
   readonly linkedAtMs: number;
@@ -117,8 +120,8 @@ export class WorkerService implements Service {
   readonly #dispatch: StartDispatch;
   readonly #requests: ServerRequests;
   readonly #report: LoadReport;
-  /** This worker itself, as an executor. */
-  readonly #self: LinkedExecutor | undefined;
+  /** This worker itself, as an executor by each of its engines. */
+  readonly #engines: ReadonlyMap<EngineName, OwnEngine>;
   #zoneWorkers: readonly string[] = [];
   #flushing = false;
   #draining = false;
@@ -135,8 +138,14 @@ export class WorkerService implements Service {
       servers: () => this.#serverLinks(),
     });
     this.#requests = new ServerRequests(options.clock, () => this.#serverLinks());
-    const own: NamedExecutor = { kind: 'worker', id: options.id, engine: 'ssh' };
-    this.#self = options.ssh && { executor: own, link: options.ssh.link, lane: laneOf(own), out: undefined };
+    const { id: workerId, clock, random, log } = options;
+    const onWord = (self: OwnEngine, word: AttemptWord): void => this.#onOwnWord(self, word);
+    this.#engines = new Map(
+      (options.engines ?? []).map((engine) => [
+        engine.name,
+        new OwnEngine({ workerId, engine, clock, random, log, onWord }),
+      ]),
+    );
     this.#dispatch = new StartDispatch({
       capacity: options.capacity,
       weights: options.weights ?? QUEUE_WEIGHTS,
@@ -214,12 +223,8 @@ export class WorkerService implements Service {
   }
 
   async start(): Promise<void> {
-    const { agents, ssh } = this.#options;
-    if (ssh && this.#self) {
-      const self = this.#self;
-      ssh.link.onFrame = (frame) => this.#onOwnFrame(self, frame);
-      await ssh.start();
-    }
+    const { agents } = this.#options;
+    for (const engine of this.#engines.values()) await engine.start();
     agents.onLink = (link) => this.#onAgent(link);
     await agents.start();
     for (const url of [this.#options.serverUrl, ...(this.#options.knownServers ?? [])]) this.#dial(url);
@@ -230,7 +235,7 @@ export class WorkerService implements Service {
     this.#report.stop();
     this.#stopDrain();
     await this.#options.agents.stop();
-    await this.#options.ssh?.stop();
+    for (const engine of this.#engines.values()) await engine.stop();
     await Promise.all([...this.#servers.values()].map((server) => server.dialer.stop()));
   }
 
@@ -267,7 +272,7 @@ export class WorkerService implements Service {
       version,
       agentAddress,
       nowMs: clock.nowMs(),
-      features: this.#self ? ['ssh'] : [],
+      features: [...this.#engines.keys()],
     });
     const held = [...this.#agents.values()].map(({ hostId, agentId, linkedAtMs, proof }) => ({
       hostId,
@@ -331,7 +336,7 @@ export class WorkerService implements Service {
         return;
       case 'ack':
         for (const { a } of frame.attempts) this.#relay.settled(a);
-        return acksPass(frame.attempts, (executor) => this.#find(executor)?.link);
+        return acksPass(frame.attempts, (executor) => this.#find(executor));
       case 'chunk-ack': {
         const { executor, ...ack } = frame;
         return void this.#find(executor)?.link.send(ack);
@@ -593,7 +598,7 @@ export class WorkerService implements Service {
   }
 
   /** What this worker's own engine says of the attempts that it carries out. */
-  #onOwnFrame(self: LinkedExecutor, frame: AgentFrame): void {
+  #onOwnWord(self: OwnEngine, frame: AttemptWord): void {
     const { executor } = self;
     switch (frame.t) {
       case 'accepted':
@@ -657,7 +662,7 @@ export class WorkerService implements Service {
 
   #find(executor: NamedExecutor): LinkedExecutor | undefined {
     if (executor.kind === 'agent') return this.#byAgentId.get(executor.id);
-    return isSameExecutor(executor, this.#self?.executor) ? this.#self : undefined;
+    return executor.id === this.#options.id ? this.#engines.get(executor.engine) : undefined;
   }
 
   // — truth up —

@@ -37,7 +37,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'void-order',
     what: 'an order is carried out after it was said that the attempt is not known',
-    file: 'src/agent/agent.ts',
+    file: 'src/conversation/conversation.ts',
     from: 'if (!isKnown && this.#unknown.isVoid(',
     to: 'if (!isKnown && false && this.#unknown.isVoid(',
     seeds: 80,
@@ -45,7 +45,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'void-order-of-others',
     what: 'of the servers other than the last that was told, orders count that were signed before',
-    file: 'src/agent/orders-unknown.ts',
+    file: 'src/conversation/orders-unknown.ts',
     from: 'for (const [of, { at }] of words) if (of !== server && signedAt <= at) return true;',
     to: '',
     seeds: 100,

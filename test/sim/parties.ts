@@ -224,7 +224,7 @@ export class SimAgent {
       hostId,
       version: '1',
       bootId: machine.bootId,
-      trust: new AgentSession({
+      session: new AgentSession({
         agentId,
         hostId,
         dispatchKey: masterKey.dispatchKey(agentId),

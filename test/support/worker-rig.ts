@@ -8,7 +8,6 @@ import { PARTITION_COUNT } from '../../src/domain/run/partition.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { AgentService, type AgentOptions } from '../../src/agent/agent.ts';
-import { createLocalExecutor } from '../../src/agent/local-executor.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import { SERVER_FRAMES, WORKER_FRAMES } from '../../src/protocol/link/worker-frames.ts';
 import type { Link } from '../../src/link/link.ts';
@@ -76,15 +75,8 @@ export class WorkerRig {
       random: systemRandom,
       log: silentLog,
       capacity,
+      engines: [{ name: 'ssh', ledger: this.ssh }],
       ssh: {
-        ...createLocalExecutor({
-          workerId: workerIdentity.id,
-          driver: this.ssh,
-          version: '0.1.0',
-          clock: systemClock,
-          random: systemRandom,
-          log: silentLog,
-        }),
         accessChanged: () => void this.accessChanges++,
         test: async () => [{ step: 'dns', result: 'ok' }],
       },
@@ -162,7 +154,7 @@ export class WorkerRig {
     const service = this.agentService({
       agentId: identity.id,
       hostId,
-      trust: sessionOf(identity.id, hostId, clock, options.dispatchKey, options.start),
+      session: sessionOf(identity.id, hostId, clock, options.dispatchKey, options.start),
       driver,
       dialer,
       clock,
@@ -185,7 +177,7 @@ export class WorkerRig {
       agentId,
       version: '0.1.0',
       bootId: 'boot',
-      trust: sessionOf(agentId, options.hostId, systemClock),
+      session: sessionOf(agentId, options.hostId, systemClock),
       driver: new MemoryDriver(),
       clock: systemClock,
       random: systemRandom,

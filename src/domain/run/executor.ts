@@ -1,23 +1,23 @@
 /**
  * Who carries attempts out, and by which way an order gets there. This file is the vocabulary: an executor is stored, sent and shown as the value
- * below, and nobody tells its kind from ids. To add an engine: its name here, then its lane in the worker, then what it does in `drivers/`.
+ * below, and nobody tells its kind from ids. To add an engine: docs/checklists/add-engine.md.
  */
 import type { AgentId, WorkerId } from '../../base/ids.ts';
 
 /** What a worker carries work out with by itself, on hosts that need no agent for it. */
 export const ENGINES = ['ssh'] as const;
-export type Engine = (typeof ENGINES)[number];
+export type EngineName = (typeof ENGINES)[number];
 
 export type Executor =
   /** The agent of a host, as a process of its own. */
   | { readonly kind: 'agent'; readonly id: AgentId }
   /** A worker itself, with one of its engines. */
-  | { readonly kind: 'worker'; readonly id: WorkerId; readonly engine: Engine };
+  | { readonly kind: 'worker'; readonly id: WorkerId; readonly engine: EngineName };
 
 /** An executor as another process names it: an id is nobody's before it has been looked up. */
 export type NamedExecutor =
   | { readonly kind: 'agent'; readonly id: string }
-  | { readonly kind: 'worker'; readonly id: string; readonly engine: Engine };
+  | { readonly kind: 'worker'; readonly id: string; readonly engine: EngineName };
 
 /** The way of an order to its executor. */
 export interface Route {
@@ -34,7 +34,7 @@ export function agentExecutor(id: AgentId): Executor {
   return { kind: 'agent', id };
 }
 
-export function workerExecutor(id: WorkerId, engine: Engine): Executor {
+export function workerExecutor(id: WorkerId, engine: EngineName): Executor {
   return { kind: 'worker', id, engine };
 }
 

@@ -3,7 +3,7 @@
  * shape here, without which it does not compile, then a sample in test/coverage/frames.test.ts. Fields without a shape never get past the edge.
  */
 import { limits } from '../../base/limits.ts';
-import type { AgentFrame, WorkerStart, WorkerToAgentFrame } from './agent-v1.ts';
+import type { AgentFrame, WorkerToAgentFrame } from './agent-v1.ts';
 import {
   address,
   attempt,
@@ -97,7 +97,6 @@ export const WORKER_TO_AGENT_FRAMES = frameShapes<WorkerToAgentFrame>({
     mac: bytes(0, 32),
     spec: bytes(0, SPEC_BYTES_MAX),
     watch: optional(truth),
-    target: optional(record<NonNullable<WorkerStart['target']>>({ hostId: uuid, accountId: optional(uuid) })),
   },
   cancel: { a: attempt, ...mark, mac: optional(digest) },
   watch: { a: attempt, on: truth },

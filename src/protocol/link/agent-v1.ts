@@ -103,7 +103,6 @@ export interface StreamReport {
   inline?: Uint8Array;
 }
 
-/** The answer to `query` or `cancel` for an attempt that the journal does not hold and never accepted. */
 /** Not taken for now: the agent holds as many executions as it may. Nothing was journaled. */
 export interface AgentBusy {
   t: 'busy';
@@ -112,6 +111,7 @@ export interface AgentBusy {
   order?: number;
   server?: string;
 }
+/** The answer to `query` or `cancel` for an attempt that the journal does not hold and never accepted. */
 export interface AgentUnknown {
   t: 'unknown';
   a: string;
@@ -207,8 +207,6 @@ export interface WorkerStart {
   mac: Uint8Array;
   spec: Uint8Array;
   watch?: boolean;
-  /** Only inside a worker, which carries it out itself over SSH. */
-  target?: { hostId: string; accountId?: string };
 }
 
 export interface WorkerCancel {

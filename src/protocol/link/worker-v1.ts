@@ -2,7 +2,7 @@
  * Frames between server and worker, version 1; same rules as agent-v1. The worker dials every server. What an agent says
  * of an attempt travels to the server that owns the run's partition (`owners`), which any worker can compute.
  */
-import type { Engine, NamedExecutor } from '../../domain/run/executor.ts';
+import type { EngineName, NamedExecutor } from '../../domain/run/executor.ts';
 import type { AgentReport } from './agent-v1.ts';
 import type { Sealed } from './session.ts';
 import type { SshAccess } from './ssh-access.ts';
@@ -143,7 +143,7 @@ export interface WorkerLoad {
 }
 
 /** The ways out of a worker: over its agents, and by each of its own engines. */
-export type LaneName = 'agent' | Engine;
+export type LaneName = 'agent' | EngineName;
 export interface LaneFigures {
   underWay: number;
   capacity: number;

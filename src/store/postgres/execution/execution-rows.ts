@@ -1,7 +1,7 @@
 /** Rows of executions to records. One place, so that a renamed column breaks here and nowhere else. */
 import type { AgentId, HostId, RunId, WorkerId } from '../../../base/ids.ts';
 import type { ExecutionState } from '../../../domain/run/execution-machine.ts';
-import { agentExecutor, workerExecutor, type Engine, type RouteTaken } from '../../../domain/run/executor.ts';
+import { agentExecutor, workerExecutor, type EngineName, type RouteTaken } from '../../../domain/run/executor.ts';
 import type { ExecutionRecord, LateReport } from '../../contract/execution.ts';
 import type { StreamRecord } from '../../contract/output.ts';
 import { present } from '../present.ts';
@@ -18,7 +18,7 @@ export interface ExecutionRow {
   failures_in_round: number;
   executor_kind: 'agent' | 'worker' | null;
   executor_id: string | null;
-  engine: Engine | null;
+  engine: EngineName | null;
   instance: string | null;
   worker_id: string | null;
   dispatched_at_ms: number | null;

@@ -12,7 +12,7 @@ export function pieceBytes(report: AgentReport, stream: 1 | 2): number {
 
 /** A read ends where head and tail meet; a piece does not. */
 export async function fill(
-  driver: Driver,
+  ledger: Pick<Driver, 'readKept'>,
   attempt: AttemptId,
   stream: 1 | 2,
   seq: number,
@@ -23,7 +23,7 @@ export async function fill(
   const wanted = Math.min(limits.outputChunkBytes, kept - seq * limits.outputChunkBytes);
   let got = first.length;
   while (got < wanted) {
-    const more = await driver.readKept(attempt, stream, seq * limits.outputChunkBytes + got, wanted - got);
+    const more = await ledger.readKept(attempt, stream, seq * limits.outputChunkBytes + got, wanted - got);
     if (more.length === 0) break;
     parts.push(more);
     got += more.length;

@@ -1,0 +1,89 @@
+/** Whose orders count. What the conversation says and how often is tried with real links (test/integration/worker-agents.test.ts) and in the simulator. */
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { MemoryDriver } from '../../test/support/memory-driver.ts';
+import { AgentSession } from '../agent/session.ts';
+import { systemClock } from '../base/clock.ts';
+import { attemptId, newId, newRunId } from '../base/ids.ts';
+import { silentLog } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
+import { encodeExecutionSpec } from '../protocol/link/execution-spec.ts';
+import { Conversation } from './conversation.ts';
+import type { OrderTrust } from './order-trust.ts';
+import type { AttemptOrder, AttemptWord } from './words.ts';
+
+const a = attemptId({ runId: newRunId(systemClock.nowMs()), task: 0, ordinal: 0, attempt: 1 });
+const mark = { server: newId(), order: 1 };
+const spec = encodeExecutionSpec({
+  v: 1,
+  runId: 'r',
+  runName: 'n',
+  args: [],
+  env: {},
+  params: {},
+  secrets: {},
+  timeoutMs: 1_000,
+  killAfterMs: 100,
+  outputKeptBytes: 100,
+});
+const start: AttemptOrder = { t: 'start', a, ...mark, validUntilMs: Number.MAX_SAFE_INTEGER, spec };
+
+async function holding(trust: OrderTrust): Promise<{ held: Conversation; ledger: MemoryDriver; said: AttemptWord[] }> {
+  const ledger = new MemoryDriver();
+  ledger.onStart = () => undefined;
+  const said: AttemptWord[] = [];
+  const held = new Conversation({
+    ledger,
+    trust,
+    say: (word) => said.push(word) > 0,
+    isHeard: () => true,
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+  });
+  await held.start();
+  return { held, ledger, said };
+}
+
+const servers = (dispatchKey = randomBytes(32)): OrderTrust => ({
+  of: 'servers',
+  marks: new AgentSession({
+    agentId: newId(),
+    hostId: newId(),
+    dispatchKey,
+    start: { instance: newId(), start: 1 },
+    clock: systemClock,
+  }),
+  timeAnew: async () => undefined,
+});
+
+describe('orders', () => {
+  it('without a mark are nothing where servers are believed by their marks, and nobody is told anything', async () => {
+    const { held, ledger, said } = await holding(servers());
+    const orders: AttemptOrder[] = [start, { t: 'query', a, ...mark }, { t: 'cancel', a, ...mark }];
+    for (const order of orders) await held.hear(order);
+    expect([ledger.effects, said]).toEqual([[], []]);
+    ledger.onStart = () => ({});
+    await ledger.startAttempt(a, {} as never);
+    ledger.finish(a);
+    await held.hear({ t: 'ack', acks: [{ a }] });
+    expect(ledger.stateOf(a)).toBe('finished');
+    await held.stop();
+  });
+
+  it('need no mark where they come from the very process that carries them out', async () => {
+    const { held, ledger, said } = await holding({ of: 'same-process' });
+    await held.hear({ ...start, target: { hostId: 'h' } });
+    expect([ledger.effects, ledger.targets.get(a)]).toEqual([[a], { hostId: 'h' }]);
+    await held.hear({ t: 'query', a, ...mark });
+    expect(said.at(-1)).toMatchObject({ t: 'started', a });
+    await held.hear({ t: 'cancel', a, ...mark });
+    await held.hear({ t: 'ack', acks: [{ a }] });
+    expect(ledger.settled.has(a)).toBe(true);
+    await held.stop();
+  });
+
+  it('cannot be believed under a key that is none', () => {
+    expect(() => servers(Buffer.alloc(0))).toThrow(/dispatch key/);
+  });
+});
