@@ -58,7 +58,7 @@ async function agentAt(...urls: string[]) {
   const identity = await rig.links.identity('agent');
   const hostId = newId();
   const clock = new HandClock();
-  const trust = new AgentSession({
+  const session = new AgentSession({
     agentId: identity.id,
     hostId,
     dispatchKey: masterKey.dispatchKey(identity.id),
@@ -66,8 +66,8 @@ async function agentAt(...urls: string[]) {
     clock: systemClock,
   });
   let heard = 0;
-  trust.hearTime = (frame) => {
-    const isGood = AgentSession.prototype.hearTime.call(trust, frame);
+  session.hearTime = (frame) => {
+    const isGood = AgentSession.prototype.hearTime.call(session, frame);
     if (isGood) heard++;
     return isGood;
   };
@@ -77,7 +77,7 @@ async function agentAt(...urls: string[]) {
     shapes: WORKER_TO_AGENT_FRAMES,
     identity,
   });
-  const service = rig.agentService({ agentId: identity.id, hostId, trust, dialer, clock });
+  const service = rig.agentService({ agentId: identity.id, hostId, session, dialer, clock });
   await rig.links.started(service);
   return { agentId: identity.id, clock, service, timesHeard: () => heard };
 }
