@@ -2,8 +2,8 @@
 import { DroverError } from '../base/errors.ts';
 import type { RunId } from '../base/ids.ts';
 import { ROOT } from '../domain/access/access-node.ts';
-import type { ExecutionState } from '../domain/run/execution-machine.ts';
-import { isTerminalRun } from '../domain/run/run-machine.ts';
+import type { ExecutionState } from '../domain/crew/execution-machine.ts';
+import { isTerminalRun } from '../domain/flow/run-machine.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import { accountUse } from './account.ts';
 import { assertCan, auditOf, type Caller } from './caller.ts';

@@ -4,7 +4,7 @@
  */
 import { attemptId, type RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
-import { EXECUTION_STATES, isTerminalExecution } from '../domain/run/execution-machine.ts';
+import { EXECUTION_STATES, isTerminalExecution } from '../domain/crew/execution-machine.ts';
 import type { Clock } from '../base/clock.ts';
 import type { AttemptPlace, LiveOutput } from '../fleet/fleet.ts';
 import type { RunRecord } from '../store/contract/run.ts';

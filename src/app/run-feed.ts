@@ -4,7 +4,7 @@
  * slower than the run, first reads what is not kept any more by itself, piece by piece, as fast as it takes them.
  */
 import type { RunId } from '../base/ids.ts';
-import { isTerminalRun } from '../domain/run/run-machine.ts';
+import { isTerminalRun } from '../domain/flow/run-machine.ts';
 import type { ExecutionRecord } from '../store/contract/execution.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import type { Store } from '../store/contract/store.ts';

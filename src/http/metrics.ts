@@ -3,7 +3,7 @@ import { EVERYTHING } from '../domain/access/access-node.ts';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { limits } from '../base/limits.ts';
 import type { ErrorCode } from '../base/errors.ts';
-import type { ExecutionState } from '../domain/run/execution-machine.ts';
+import type { ExecutionState } from '../domain/crew/execution-machine.ts';
 import type { AppContext } from '../app/context.ts';
 import type { DatabaseSpace } from '../app/database-space.ts';
 import type { Fleet } from '../fleet/fleet.ts';

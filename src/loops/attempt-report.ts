@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { Sealer } from '../app/context.ts';
 import { limits } from '../base/limits.ts';
-import type { ToldEnd } from '../domain/run/execution.ts';
-import type { Outcome, ProcessEnd } from '../domain/run/outcome.ts';
+import type { ToldEnd } from '../domain/crew/execution.ts';
+import type { Outcome, ProcessEnd } from '../domain/crew/outcome.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
 import type { AgentReport, ExecutionSpec, StreamReport } from '../protocol/link/agent-v1.ts';
 import { encodeExecutionSpec } from '../protocol/link/execution-spec.ts';

@@ -1,9 +1,7 @@
 /** What of a partition's decisions goes into the next commit, with the runs' own rows and the entries of their timelines. */
 import { limits } from '../base/limits.ts';
-import type { ExecutionState } from '../domain/run/execution-machine.ts';
-import type { Execution } from '../domain/run/execution.ts';
-import type { RunActor } from '../domain/run/run-actor.ts';
-import { isTerminalRun } from '../domain/run/run-machine.ts';
+import type { RunWrite } from '../domain/run/run.ts';
+import { isTerminalRun } from '../domain/flow/run-machine.ts';
 import type { ExecutionChange, LateReportChange } from '../store/contract/owner-commit.ts';
 import type { RunChange } from '../store/contract/run.ts';
 import type { TimelineEntry } from '../store/contract/timeline.ts';
@@ -14,10 +12,7 @@ import type { Ack, OwnedPartition, OwnedRun } from './owned-partition.ts';
 /** One run's share of a commit, and how the run stands once it has landed. */
 interface Part {
   readonly run: OwnedRun;
-  readonly taken: readonly Execution<ReportedStream>[];
-  readonly states: readonly ExecutionState[];
-  readonly seq: number;
-  readonly state: RunActor['state'];
+  readonly write: RunWrite<ReportedStream>;
   readonly acks: readonly Ack[];
 }
 export interface Batch {
@@ -35,12 +30,11 @@ export function collectBatch(owned: OwnedPartition, nowMs: number): Batch {
     const room = limits.commitBatchMax - batch.executions.length;
     if (room <= 0) break;
     const run = owned.runs.get(runId);
-    const taken = run?.actor.take(room) ?? [];
-    if (!run || (taken.length === 0 && run.late.length === 0)) {
+    if (!run || (run.actor.crew.changeCount === 0 && run.late.length === 0)) {
       owned.dirty.delete(runId);
       continue;
     }
-    batch.parts.push(describe(batch, run, taken, nowMs));
+    batch.parts.push(describe(batch, run, room, nowMs));
   }
   return batch;
 }
@@ -48,29 +42,25 @@ export function collectBatch(owned: OwnedPartition, nowMs: number): Batch {
 /** All that a new run does first, however many hosts it has: it is written with the run's own rows. */
 export function collectFirst(run: OwnedRun, nowMs: number): Batch {
   const batch: Batch = { parts: [], executions: [], runs: [], timeline: [], lateReports: [] };
-  batch.parts.push(describe(batch, run, run.actor.take(Number.POSITIVE_INFINITY), nowMs));
+  batch.parts.push(describe(batch, run, Number.POSITIVE_INFINITY, nowMs));
   return batch;
 }
 
-function describe(batch: Batch, run: OwnedRun, taken: Execution<ReportedStream>[], nowMs: number): Part {
+function describe(batch: Batch, run: OwnedRun, room: number, nowMs: number): Part {
   const { actor } = run;
-  const seq = actor.seq + 1;
-  const states = taken.map((execution) => execution.state);
-  const view = actor.viewAfter(
-    taken,
-    taken.map((execution) => (execution.retry ? 'waiting' : execution.state)),
-  );
+  const wasOver = isTerminalRun(actor.state);
+  const write = actor.write(room);
+  const { changes: taken, states, counts, seq } = write;
   for (const execution of taken) batch.executions.push(changeOf(actor.id, execution, seq));
   const starts = states.includes('dispatched') && run.firstStart;
-  const ends = isTerminalRun(view.state) && !isTerminalRun(actor.state);
   const change: RunChange = {
     runId: actor.id,
-    to: view.state,
-    counts: view.counts,
+    to: write.state,
+    counts,
     seq,
     ...(starts ? { startedAtMs: nowMs } : {}),
-    ...(ends ? { finishedAtMs: nowMs } : {}),
-    ...(isTerminalRun(actor.state) ? { endedRound: actor.round } : {}),
+    ...(write.isEnd ? { finishedAtMs: nowMs } : {}),
+    ...(wasOver ? { endedRound: actor.round } : {}),
   };
   batch.runs.push(change);
   const entry = (kind: string, detail: Record<string, unknown>): void =>
@@ -109,12 +99,11 @@ function describe(batch: Batch, run: OwnedRun, taken: Execution<ReportedStream>[
       count: late.length,
       states: Object.fromEntries([...Map.groupBy(late, (e) => e.state)].map(([state, list]) => [state, list.length])),
     });
-  if (view.state === 'stopping' && actor.state !== 'stopping')
-    entry('stopping', { by: actor.cancelRequestedBy ?? 'failure limit' });
-  if (ends) entry('finished', { state: view.state, counts: view.counts });
+  if (write.isStop) entry('stopping', { by: actor.cancelRequestedBy ?? 'failure limit' });
+  if (write.isEnd) entry('finished', { state: write.state, counts });
   for (const report of run.late) batch.lateReports.push({ ...report, seq });
   run.late = [];
   const acks = run.acks;
   run.acks = [];
-  return { run, taken, states, seq, state: view.state, acks };
+  return { run, write, acks };
 }

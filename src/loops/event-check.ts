@@ -1,6 +1,6 @@
 /** Whose word about an attempt counts: that of the executor of record, and what workers say of their own only from the one that has, or would be given, the attempt. */
 import type { HostId, WorkerId } from '../base/ids.ts';
-import { isWithAgent } from '../domain/run/execution.ts';
+import { isWithAgent } from '../domain/crew/execution.ts';
 import { isSameExecutor, type RouteTaken } from '../domain/run/executor.ts';
 import type { AgentLocation, HeardEvent } from '../fleet/fleet.ts';
 

@@ -1,9 +1,9 @@
 /** A decision about an execution, as the conditional write that carries it out. */
 import type { AttemptKey, RunId } from '../base/ids.ts';
-import { isTerminalExecution } from '../domain/run/execution-machine.ts';
-import type { AttemptResult, Execution, ToldEnd } from '../domain/run/execution.ts';
+import { isTerminalExecution } from '../domain/crew/execution-machine.ts';
+import type { AttemptResult, Execution, ToldEnd } from '../domain/crew/execution.ts';
 import type { Executor } from '../domain/run/executor.ts';
-import { EXIT_ZERO, processEnd, stateAfter } from '../domain/run/outcome.ts';
+import { EXIT_ZERO, processEnd, stateAfter } from '../domain/crew/outcome.ts';
 import type { StreamRecord } from '../store/contract/output.ts';
 import type { ExecutionChange, LateReportChange } from '../store/contract/owner-commit.ts';
 import type { ReportedStream } from './attempt-report.ts';

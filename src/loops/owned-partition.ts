@@ -1,7 +1,7 @@
 /** What a server keeps in memory of a partition that it owns: its runs, and what waits to be written for them. */
 import type { AttemptId, RunId, WorkerId } from '../base/ids.ts';
 import type { Executor } from '../domain/run/executor.ts';
-import type { RunActor } from '../domain/run/run-actor.ts';
+import type { Run } from '../domain/run/run.ts';
 import type { HeardEvent } from '../fleet/fleet.ts';
 import type { LateReportChange } from '../store/contract/owner-commit.ts';
 import type { TimelineEntry } from '../store/contract/timeline.ts';
@@ -20,7 +20,7 @@ export function ackOf(workerId: WorkerId, { executor, report }: Extract<HeardEve
 }
 
 export interface OwnedRun {
-  readonly actor: RunActor<ReportedStream>;
+  readonly actor: Run<ReportedStream>;
   readonly specBytes: () => Uint8Array;
   acks: Ack[];
   /** Reports of superseded attempts: recorded beside them with the next commit, and acknowledged after it. */

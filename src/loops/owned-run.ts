@@ -1,8 +1,7 @@
 /** A run as its owner keeps it in memory, from what the store has of it. */
 import type { Sealer } from '../app/context.ts';
 import type { Clock } from '../base/clock.ts';
-import type { SeedRun } from '../domain/run/execution.ts';
-import { RunActor } from '../domain/run/run-actor.ts';
+import { Run, type SeedRun } from '../domain/run/run.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { RunSeed } from '../store/contract/owner-commit.ts';
 import { executionSpecOf, type ReportedStream } from './attempt-report.ts';
@@ -22,9 +21,10 @@ export function ownedRunOf(
   from: SeedRun & { readonly name: string; readonly startedAtMs?: number },
   { spec, sealedSecrets, executions }: Omit<RunSeed, 'run'>,
 ): OwnedRun {
-  const actor = new RunActor<ReportedStream>(from, spec, executions, clock.monotonicMs());
-  if (guardMs !== undefined) actor.guardMs = guardMs;
-  actor.unreached = ({ hostId }) => unreachedBecause(hostId, spec, fleet);
+  const actor = new Run<ReportedStream>(from, spec, executions, clock.monotonicMs(), {
+    ...(guardMs === undefined ? {} : { guardMs }),
+    unreached: ({ hostId }) => unreachedBecause(hostId, spec, fleet),
+  });
   let bytes: Uint8Array | undefined;
   return {
     actor,

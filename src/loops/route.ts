@@ -1,8 +1,8 @@
 /** The way to the host of an execution: for one that waits, which way it would take now; for one that is out, where its executor is. */
 import type { HostId } from '../base/ids.ts';
-import type { Execution } from '../domain/run/execution.ts';
+import type { Execution } from '../domain/crew/execution.ts';
 import { workerExecutor, type Route } from '../domain/run/executor.ts';
-import type { Unreached } from '../domain/run/run-actor.ts';
+import type { Unreached } from '../domain/crew/crew.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 

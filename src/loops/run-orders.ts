@@ -2,8 +2,8 @@
 import { attemptId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { Execution } from '../domain/run/execution.ts';
-import type { Order } from '../domain/run/run-actor.ts';
+import type { Execution } from '../domain/crew/execution.ts';
+import type { Order } from '../domain/crew/crew.ts';
 import type { AttemptPlace, Fleet } from '../fleet/fleet.ts';
 import type { ReportedStream } from './attempt-report.ts';
 import type { OwnedPartition, OwnedRun } from './owned-partition.ts';
@@ -59,7 +59,7 @@ export function sendOrders(
       });
       if (!sent)
         for (const { execution } of list)
-          run.actor.onUndelivered(
+          run.actor.crew.onUndelivered(
             execution as Execution<ReportedStream>,
             execution.attempt,
             clock.monotonicMs(),

@@ -3,7 +3,7 @@ import type { Sealer } from '../app/context.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ServerId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
-import type { ExecutionState } from '../domain/run/execution-machine.ts';
+import type { ExecutionState } from '../domain/crew/execution-machine.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Store } from '../store/contract/store.ts';
 

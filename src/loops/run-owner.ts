@@ -1,5 +1,5 @@
 /**
- * Owns partitions and advances their runs. One RunActor per run decides; this carries out: commits in batches under the
+ * Owns partitions and advances their runs. One `Run` per run decides; this carries out: commits in batches under the
  * partition's term, sends orders after the commit, acknowledges reports after the commit. It finds its work in the database; hints
  * and wakes only make it sooner.
  *
@@ -20,7 +20,7 @@ import { partitionOf } from '../domain/run/partition.ts';
 import { errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { Service } from '../base/service.ts';
-import { emptyCounts, isTerminalExecution } from '../domain/run/execution-machine.ts';
+import { isTerminalExecution } from '../domain/crew/execution-machine.ts';
 import { executorKey, isSameExecutor, type Route } from '../domain/run/executor.ts';
 import type { AgentLocation, FleetListener, HeardChunk, HeardEvent } from '../fleet/fleet.ts';
 import type { OwnerLook } from '../store/contract/lease.ts';
@@ -130,7 +130,6 @@ export class RunOwner implements Service, Ownership, FleetListener {
         name,
         state: 'waiting',
         round: 1,
-        counts: { ...emptyCounts(), waiting: executions.length },
         seq: 1,
         roundAgeMs: 0,
       },
@@ -295,7 +294,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const { store, isLeaseTrusted } = this.#options;
     if (known && !known.actor.isFinished) {
       const run = await store.runFetch(runId, 'own');
-      if (run?.cancelRequestedAtMs !== undefined) known.actor.onCancelRequested(run.cancelRequestedBy ?? '');
+      if (run?.cancelRequestedAtMs !== undefined) known.actor.cancel(run.cancelRequestedBy ?? '');
       if (run?.round === known.actor.round) {
         this.#advance(owned, known);
         return false;
@@ -319,7 +318,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
   #hold(owned: OwnedPartition, run: OwnedRun): void {
     owned.runs.set(run.actor.id, run);
     this.#tickLater();
-    for (const execution of run.actor.executions) {
+    for (const execution of run.actor.crew.executions) {
       if (isTerminalExecution(execution.state)) continue;
       const runs = this.#hosts.get(execution.hostId);
       if (runs) runs.add(run);
@@ -328,7 +327,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
   }
 
   #forgetHosts(run: OwnedRun): void {
-    for (const { hostId } of run.actor.executions) {
+    for (const { hostId } of run.actor.crew.executions) {
       const runs = this.#hosts.get(hostId);
       if (runs?.delete(run) && runs.size === 0) this.#hosts.delete(hostId);
     }
@@ -338,20 +337,21 @@ export class RunOwner implements Service, Ownership, FleetListener {
 
   onLinked(hostId: HostId, _location: AgentLocation): void {
     for (const run of this.#hosts.get(hostId) ?? []) {
-      run.actor.onLinked(hostId);
+      run.actor.crew.onLinked(hostId);
       this.#dueSoon.add(run);
     }
   }
 
   onUnlinked(hostId: HostId): void {
-    for (const run of this.#hosts.get(hostId) ?? []) run.actor.onUnlinked(hostId, this.#options.clock.monotonicMs());
+    for (const run of this.#hosts.get(hostId) ?? [])
+      run.actor.crew.onUnlinked(hostId, this.#options.clock.monotonicMs());
   }
 
   onRoutesChanged(workerId?: WorkerId): void {
     for (const owned of this.#partitions.values()) {
       for (const run of owned.runs.values()) {
         if (run.actor.isFinished) continue;
-        run.actor.onRoutesChanged(workerId);
+        run.actor.crew.onRoutesChanged(workerId);
         this.#dueSoon.add(run);
       }
     }
@@ -405,7 +405,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
   ): void {
     const { clock, log } = this.#options;
     const { actor } = run;
-    const execution = actor.at(key.task, key.ordinal);
+    const execution = actor.crew.at(key.task, key.ordinal);
     if (event.k === 'report' && (!execution || key.attempt > execution.attempt))
       return this.#lookForAttempt(actor.id, key, ackOf(workerId, event));
     if (!execution || !isWordOf(execution, key.attempt, workerId, event, this.#options.fleet)) return;
@@ -413,28 +413,28 @@ export class RunOwner implements Service, Ownership, FleetListener {
     if ('server' in event && event.server !== undefined && event.server !== this.#options.serverId) return;
     switch (event.k) {
       case 'accepted':
-        return actor.onAccepted(execution, key.attempt);
+        return actor.crew.onAccepted(execution, key.attempt);
       case 'started':
         return isInstant(event.atMs)
-          ? actor.onStarted(execution, key.attempt, event.atMs, clock.monotonicMs())
+          ? actor.crew.onStarted(execution, key.attempt, event.atMs, clock.monotonicMs())
           : undefined;
       case 'unknown':
-        return actor.onUnknown(execution, key.attempt, clock.nowMs(), event.instance);
+        return actor.crew.onUnknown(execution, key.attempt, clock.nowMs(), event.instance);
       case 'queued':
-        return actor.onQueued(execution, key.attempt);
+        return actor.crew.onQueued(execution, key.attempt);
       case 'undelivered':
         // An agent itself can say that it has not taken an order; a worker says no more than that it has not handed one on.
         return event.executor?.kind === 'agent' && isSameExecutor(event.executor, execution.route?.executor)
-          ? actor.onBusy(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS, event.instance)
-          : actor.onUndelivered(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS);
+          ? actor.crew.onBusy(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS, event.instance)
+          : actor.crew.onUndelivered(execution, key.attempt, clock.monotonicMs(), BUSY_RETRY_MS);
       case 'report': {
         const ack = ackOf(workerId, event);
         const told = toldEndOf(event.report);
         if (!told)
           log.warn({ attempt: ack.attempt }, 'a report cannot be understood; if its attempt is not over, it is lost');
         const answer = told
-          ? actor.onResult(execution, key.attempt, told, clock.monotonicMs())
-          : actor.onNotKept(execution, key.attempt, clock.nowMs());
+          ? actor.crew.onResult(execution, key.attempt, told, clock.monotonicMs())
+          : actor.crew.onNotKept(execution, key.attempt, clock.nowMs());
         if (answer === 'settled') this.#options.fleet.ack(workerId, [ack]);
         else if (answer === 'taken') run.acks.push(ack);
         // More than a commit takes is left to come again.
@@ -450,7 +450,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     const key = attemptKeyOf(attempt);
     const owned = this.#partitions.get(partitionOf(key.runId));
     const run = owned?.runs.get(key.runId);
-    const execution = run?.actor.at(key.task, key.ordinal);
+    const execution = run?.actor.crew.at(key.task, key.ordinal);
     // A run that left memory is asked of the store with the chunk; so is an attempt that a newer one has superseded.
     if (!owned || (run && !execution)) return;
     // Its report would come after all of its pieces: where nobody wants those, it is let go at once.
@@ -502,10 +502,10 @@ export class RunOwner implements Service, Ownership, FleetListener {
         atMs: clock.nowMs(),
         detail: { maxFailed: run.actor.spec.maxFailed },
       });
-    if (run.actor.hasChanges || run.late.length > 0) {
+    if (run.actor.crew.changeCount > 0 || run.late.length > 0) {
       owned.dirty.add(run.actor.id);
       if (owned.committing) return this.#sendOrders(owned, run);
-      if (run.actor.hasUrgentChanges) void this.#commit(owned);
+      if (run.actor.crew.hasUrgentChanges) void this.#commit(owned);
       else this.#commitSoon(owned);
     }
     this.#sendOrders(owned, run);
@@ -576,7 +576,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
   #landed(owned: OwnedPartition, batch: Batch, stale: ReadonlySet<RunId>, notKept: readonly NotKept[] = []): void {
     const acks: Ack[] = [];
     const unfit = Map.groupBy(notKept, (item) => item.runId);
-    for (const { run, taken, states, seq, state, acks: own } of batch.parts) {
+    for (const { run, write, acks: own } of batch.parts) {
       const { actor } = run;
       if (stale.has(actor.id)) {
         // Our view was behind: read again; what was heard comes again.
@@ -588,14 +588,12 @@ export class RunOwner implements Service, Ownership, FleetListener {
         void this.#load(owned, actor.id, true).then(() => this.#settleUnfit(owned, items));
         continue;
       }
-      actor.seq = seq;
-      actor.state = state;
-      run.firstStart &&= !states.includes('dispatched');
-      taken.forEach((execution, i) => actor.committed(execution, states[i]!));
+      run.firstStart &&= !write.states.includes('dispatched');
+      actor.landed(write);
       // A report is acknowledged when its execution is committed as ended; those still in line wait with their acks.
       for (const ack of own) {
         const key = attemptKeyOf(ack.attempt);
-        const execution = actor.at(key.task, key.ordinal)!;
+        const execution = actor.crew.at(key.task, key.ordinal)!;
         // A late report settles a loss that is written already: that is not yet the report.
         if (
           execution.attempt > key.attempt ||
@@ -604,7 +602,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
           acks.push(ack);
         else run.acks.push(ack);
       }
-      if (!actor.hasChanges && run.late.length === 0) owned.dirty.delete(actor.id);
+      if (actor.crew.changeCount === 0 && run.late.length === 0) owned.dirty.delete(actor.id);
       this.#options.store.notify('progress', actor.id);
       for (const callback of this.#progress.get(actor.id) ?? []) callback();
       // A retry may have put another in its place while this was being written.
@@ -617,9 +615,9 @@ export class RunOwner implements Service, Ownership, FleetListener {
   #settleUnfit(owned: OwnedPartition, items: readonly NotKept[]): void {
     for (const item of items) {
       const run = owned.runs.get(item.runId);
-      const execution = run?.actor.at(item.task, item.ordinal);
+      const execution = run?.actor.crew.at(item.task, item.ordinal);
       if (!run || !execution) continue;
-      run.actor.onNotKept(execution, item.attempt, this.#options.clock.nowMs());
+      run.actor.crew.onNotKept(execution, item.attempt, this.#options.clock.nowMs());
       this.#advance(owned, run);
     }
   }

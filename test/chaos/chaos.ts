@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pause, systemClock } from '../../src/base/clock.ts';
 import { seededRandom } from '../../src/base/random.ts';
-import { isTerminalRun } from '../../src/domain/run/run-machine.ts';
+import { isTerminalRun } from '../../src/domain/flow/run-machine.ts';
 import { Cluster } from '../support/cluster.ts';
 import { until } from '../support/until.ts';
 import { ChaosApi } from './api.ts';

@@ -8,8 +8,8 @@ import {
   isTerminalExecution,
   type ExecutionCounts,
   type ExecutionState,
-} from '../../src/domain/run/execution-machine.ts';
-import { isTerminalRun, runVerdict, type RunState } from '../../src/domain/run/run-machine.ts';
+} from '../../src/domain/crew/execution-machine.ts';
+import { isTerminalRun, runVerdict, type RunState } from '../../src/domain/flow/run-machine.ts';
 
 export interface AttemptRow {
   readonly attempt_id: string;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import type { RunId } from '../../src/base/ids.ts';
-import { isTerminalRun } from '../../src/domain/run/run-machine.ts';
+import { isTerminalRun } from '../../src/domain/flow/run-machine.ts';
 import type { RunRecord } from '../../src/store/contract/run.ts';
 import { ChaosApi } from '../chaos/api.ts';
 import { Cluster } from '../support/cluster.ts';

@@ -11,7 +11,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import type { RunId } from '../../src/base/ids.ts';
 import { partitionOf } from '../../src/domain/run/partition.ts';
 import { limits } from '../../src/base/limits.ts';
-import { isTerminalRun } from '../../src/domain/run/run-machine.ts';
+import { isTerminalRun } from '../../src/domain/flow/run-machine.ts';
 import type { ExecutionRecord } from '../../src/store/contract/execution.ts';
 import type { RunRecord } from '../../src/store/contract/run.ts';
 import { ChaosApi } from '../chaos/api.ts';

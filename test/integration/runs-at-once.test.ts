@@ -5,7 +5,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
 import { partitionOf } from '../../src/domain/run/partition.ts';
 import { agentExecutor } from '../../src/domain/run/executor.ts';
-import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
+import { emptyCounts } from '../../src/domain/crew/execution-machine.ts';
 import type { NewRun } from '../../src/store/contract/run.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 

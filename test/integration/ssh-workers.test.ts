@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import pg from 'pg';
 import type { RunId } from '../../src/base/ids.ts';
 import { partitionOf } from '../../src/domain/run/partition.ts';
-import { isTerminalRun } from '../../src/domain/run/run-machine.ts';
+import { isTerminalRun } from '../../src/domain/flow/run-machine.ts';
 import type { ExecutionRecord } from '../../src/store/contract/execution.ts';
 import type { RunRecord } from '../../src/store/contract/run.ts';
 import { ChaosApi } from '../chaos/api.ts';

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { attemptId, newId, newRunId, type AttemptId, type RunId, type ServerId } from '../../src/base/ids.ts';
 import type { Log } from '../../src/base/log.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { emptyCounts } from '../../src/domain/run/execution-machine.ts';
+import { emptyCounts } from '../../src/domain/crew/execution-machine.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { RunOwner } from '../../src/loops/run-owner.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';

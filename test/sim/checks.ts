@@ -5,8 +5,8 @@ import {
   EXECUTION_STATES,
   isTerminalExecution,
   type ExecutionState,
-} from '../../src/domain/run/execution-machine.ts';
-import { canRunMove, isTerminalRun, type RunState } from '../../src/domain/run/run-machine.ts';
+} from '../../src/domain/crew/execution-machine.ts';
+import { canRunMove, isTerminalRun, type RunState } from '../../src/domain/flow/run-machine.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { Fence } from '../../src/store/contract/lease.ts';
 import {

@@ -3,7 +3,7 @@ import { newRunSpec } from './load.ts';
 import type { AgentId, HostId, RunId, WorkerId } from '../../src/base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../../src/domain/run/partition.ts';
 import { limits } from '../../src/base/limits.ts';
-import { isTerminalRun } from '../../src/domain/run/run-machine.ts';
+import { isTerminalRun } from '../../src/domain/flow/run-machine.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { AuditEntry } from '../../src/store/contract/audit.ts';
 import { addAgent, addWorker } from '../support/memory-store/memory-store.ts';

@@ -1,5 +1,5 @@
 /**
- * A whole installation in miniature and without time of its own, around a real RunActor: a database of rows, hosts with journals and
+ * A whole installation in miniature and without time of its own, around a real `Run`: a database of rows, hosts with journals and
  * processes, and the ways between them, on which everything can come late, twice, or not at all. Every deed that it offers may happen
  * at any moment; whatever the order, the promises that `check` holds must hold.
  */
@@ -12,13 +12,13 @@ import {
   isTerminalExecution,
   type ExecutionCounts,
   type ExecutionState,
-} from '../../src/domain/run/execution-machine.ts';
-import { failuresTolerated } from '../../src/domain/run/failure-limit.ts';
+} from '../../src/domain/crew/execution-machine.ts';
+import { failuresTolerated } from '../../src/domain/rollout/failure-limit.ts';
 import { agentExecutor, type Route, type RouteTaken } from '../../src/domain/run/executor.ts';
-import { processEnd } from '../../src/domain/run/outcome.ts';
-import type { AttemptResult, Execution, ToldEnd } from '../../src/domain/run/execution.ts';
-import { RunActor } from '../../src/domain/run/run-actor.ts';
-import { canRunMove, isTerminalRun, runVerdict, type RunState } from '../../src/domain/run/run-machine.ts';
+import { processEnd } from '../../src/domain/crew/outcome.ts';
+import type { AttemptResult, Execution, ToldEnd } from '../../src/domain/crew/execution.ts';
+import { Run, type RunWrite } from '../../src/domain/run/run.ts';
+import { canRunMove, isTerminalRun, runVerdict, type RunState } from '../../src/domain/flow/run-machine.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
 import { plainSpec } from './run-spec.ts';
 
@@ -87,15 +87,8 @@ export class RunWorld {
   /** On their way to the owner. */
   told: Told[] = [];
   #heardOnce: Told[] = [];
-  actor: RunActor;
-  #commit:
-    | {
-        taken: Execution<unknown>[];
-        states: ExecutionState[];
-        acks: { ordinal: number; attempt: number }[];
-        state: RunState;
-      }
-    | undefined;
+  owned: Run;
+  #commit: { write: RunWrite<unknown>; acks: { ordinal: number; attempt: number }[] } | undefined;
   #acks: { ordinal: number; attempt: number }[] = [];
   at = 1_000;
 
@@ -125,19 +118,18 @@ export class RunWorld {
       seq: 1,
       cancelRequested: false,
     };
-    this.actor = this.#seeded();
+    this.owned = this.#seeded();
   }
 
   // — the owner —
 
-  #seeded(): RunActor {
-    const { state, counts, seq, cancelRequested } = this.run;
-    return new RunActor(
+  #seeded(): Run {
+    const { state, seq, cancelRequested } = this.run;
+    return new Run(
       {
         id: RUN,
         state,
         round: 1,
-        counts,
         seq,
         roundAgeMs: this.at - 1_000,
         ...(cancelRequested ? { cancelRequestedAtMs: 1, cancelRequestedBy: 'somebody' } : {}),
@@ -168,25 +160,25 @@ export class RunWorld {
   takeOver(): void {
     this.#commit = undefined;
     this.#acks = [];
-    this.actor = this.#seeded();
+    this.owned = this.#seeded();
   }
 
   advance(): void {
     // A late truth that is heard and not written yet has made one failure less of it.
     const failures = this.rows.filter(
-      (row, ordinal) => isFailure(row.state) && isFailure(this.actor.executions[ordinal]!.state),
+      (row, ordinal) => isFailure(row.state) && isFailure(this.owned.crew.executions[ordinal]!.state),
     ).length;
     const limitWasExceeded =
       this.spec.maxFailed !== undefined && failures > failuresTolerated(this.spec.maxFailed, this.rows.length);
-    const wasOut = new Set(this.actor.inFlight());
-    this.actor.advance({ at: this.at, ms: this.at }, this.#locate);
-    for (const execution of this.actor.inFlight()) {
+    const wasOut = new Set(this.owned.crew.inFlight());
+    this.owned.advance({ at: this.at, ms: this.at }, this.#locate);
+    for (const execution of this.owned.crew.inFlight()) {
       if (wasOut.has(execution)) continue;
       if (limitWasExceeded) throw new Error(`${execution.ordinal} is sent after too many had failed`);
-      if (this.run.cancelRequested && this.actor.cancelRequestedBy !== undefined)
+      if (this.run.cancelRequested && this.owned.cancelRequestedBy !== undefined)
         throw new Error(`${execution.ordinal} is sent after a cancel`);
     }
-    for (const { kind, execution } of this.actor.orders(this.at, this.#locate)) {
+    for (const { kind, execution } of this.owned.orders(this.at, this.#locate)) {
       const row = this.rows[execution.ordinal]!;
       if (row.attempt !== execution.attempt || isTerminalExecution(row.state) || row.state === 'waiting')
         throw new Error(`an order to ${kind} ${execution.ordinal} is out before it is written`);
@@ -197,18 +189,13 @@ export class RunWorld {
   /** Writes to the rows; the owner does not know yet that it landed. */
   commitBegin(max: number): void {
     if (this.#commit) return;
-    const taken = this.actor.take(max);
-    if (taken.length === 0) return;
-    const states = taken.map((execution) => execution.state);
-    const view = this.actor.viewAfter(
-      taken,
-      taken.map((execution) => (execution.retry ? 'waiting' : execution.state)),
-    );
-    for (const execution of taken) this.#write(execution);
-    this.#moveRun(view.state);
-    this.run.counts = view.counts;
-    this.run.seq++;
-    this.#commit = { taken, states, acks: this.#acks, state: view.state };
+    if (this.owned.crew.changeCount === 0) return;
+    const write = this.owned.write(max);
+    for (const execution of write.changes) this.#write(execution);
+    this.#moveRun(write.state);
+    this.run.counts = write.counts;
+    this.run.seq = write.seq;
+    this.#commit = { write, acks: this.#acks };
     this.#acks = [];
     this.check();
   }
@@ -217,11 +204,9 @@ export class RunWorld {
     const commit = this.#commit;
     if (!commit) return;
     this.#commit = undefined;
-    this.actor.seq++;
-    this.actor.state = commit.state;
-    commit.taken.forEach((execution, i) => this.actor.committed(execution, commit.states[i]!));
+    this.owned.landed(commit.write);
     for (const ack of commit.acks) {
-      const execution = this.actor.at(0, ack.ordinal)!;
+      const execution = this.owned.crew.at(0, ack.ordinal)!;
       if (
         execution.attempt > ack.attempt ||
         (isTerminalExecution(execution.dbState) && execution.dbState === execution.state)
@@ -270,7 +255,7 @@ export class RunWorld {
   cancel(): void {
     if (isTerminalRun(this.run.state)) return;
     this.run.cancelRequested = true;
-    this.actor.onCancelRequested('somebody');
+    this.owned.cancel('somebody');
   }
 
   /** Of what is on its way, something arrives; what is said of one attempt keeps its order. `again` leaves it there to arrive once more. */
@@ -291,14 +276,14 @@ export class RunWorld {
   }
 
   #onTold({ ordinal, attempt, kind, result }: Told): void {
-    const execution = this.actor.at(0, ordinal)!;
-    if (kind === 'accepted') this.actor.onAccepted(execution, attempt);
-    else if (kind === 'queued') this.actor.onQueued(execution, attempt);
-    else if (kind === 'started') this.actor.onStarted(execution, attempt, this.at, this.at);
-    else if (kind === 'unknown') this.actor.onUnknown(execution, attempt, this.at);
-    else if (kind === 'undelivered') this.actor.onUndelivered(execution, attempt, this.at, 500);
+    const execution = this.owned.crew.at(0, ordinal)!;
+    if (kind === 'accepted') this.owned.crew.onAccepted(execution, attempt);
+    else if (kind === 'queued') this.owned.crew.onQueued(execution, attempt);
+    else if (kind === 'started') this.owned.crew.onStarted(execution, attempt, this.at, this.at);
+    else if (kind === 'unknown') this.owned.crew.onUnknown(execution, attempt, this.at);
+    else if (kind === 'undelivered') this.owned.crew.onUndelivered(execution, attempt, this.at, 500);
     else {
-      const answer = this.actor.onResult(execution, attempt, result!, this.at);
+      const answer = this.owned.crew.onResult(execution, attempt, result!, this.at);
       if (answer === 'settled' || answer === 'superseded') this.#ack({ ordinal, attempt });
       else if (answer === 'taken') this.#acks.push({ ordinal, attempt });
     }
@@ -322,7 +307,7 @@ export class RunWorld {
     if (host.linked) return;
     host.linked = true;
     this.retell(ordinal);
-    this.actor.onLinked(host.hostId);
+    this.owned.crew.onLinked(host.hostId);
   }
 
   /** Orders that the worker still held come back as undelivered, or vanish with the link. */
@@ -335,7 +320,7 @@ export class RunWorld {
       for (const { attempt } of host.orders.filter((order) => !order.handedOn))
         this.told.push({ ordinal, attempt, kind: 'undelivered' });
     host.orders = [];
-    this.actor.onUnlinked(host.hostId, this.at);
+    this.owned.crew.onUnlinked(host.hostId, this.at);
   }
 
   /** The worker cannot hand on what is next for a host: the agent is busy. */

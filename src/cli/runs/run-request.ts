@@ -4,7 +4,7 @@ import { limits } from '../../base/limits.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { fixLineEnds, scriptFormatFault } from '../../domain/run/interpreter.ts';
 import { VIAS } from '../../domain/run/spec.ts';
-import { parseFailureLimit } from '../../domain/run/failure-limit.ts';
+import { parseFailureLimit } from '../../domain/rollout/failure-limit.ts';
 import { parseTarget, type TargetExpression } from '../../domain/target/expression.ts';
 import { choice, duration, Faults, Inputs, number, pairs } from '../input.ts';
 import { hostsMaxOf, targetsOf, type TargetFlags } from '../targets.ts';

@@ -4,7 +4,7 @@
  */
 import type { AccountId } from '../../base/ids.ts';
 import type { Priority } from '../placement/queue-pick.ts';
-import type { FailureLimit } from './failure-limit.ts';
+import type { FailureLimit } from '../rollout/failure-limit.ts';
 
 export const VIAS = ['auto', 'agent', 'ssh'] as const;
 export type Via = (typeof VIAS)[number];

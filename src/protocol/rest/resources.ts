@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { formatDurationMs, parseDurationMs } from '../../base/duration.ts';
 import { limits } from '../../base/limits.ts';
 import { HOST_KEY_POLICIES, hostNameFault } from '../../domain/inventory/host-draft.ts';
-import { parseFailureLimit } from '../../domain/run/failure-limit.ts';
+import { parseFailureLimit } from '../../domain/rollout/failure-limit.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { ENGINES } from '../../domain/run/executor.ts';
 import { VIAS } from '../../domain/run/spec.ts';
-import { EXECUTION_STATES, TERMINAL_EXECUTION_STATES } from '../../domain/run/execution-machine.ts';
-import { RUN_STATES } from '../../domain/run/run-machine.ts';
+import { EXECUTION_STATES, TERMINAL_EXECUTION_STATES } from '../../domain/crew/execution-machine.ts';
+import { RUN_STATES } from '../../domain/flow/run-machine.ts';
 
 const text = (max: number): z.ZodString => z.string().max(max);
 const name = text(limits.nameLengthMax);

@@ -1,6 +1,6 @@
 /** Executions: what became of a run on each of its hosts, attempt by attempt. */
 import type { AttemptKey, ExecutionKey, HostId, RunId } from '../../base/ids.ts';
-import type { ExecutionState } from '../../domain/run/execution-machine.ts';
+import type { ExecutionState } from '../../domain/crew/execution-machine.ts';
 import type { RouteTaken } from '../../domain/run/executor.ts';
 import type { StreamRecord } from './output.ts';
 import type { Page, PageToSeq } from './page.ts';

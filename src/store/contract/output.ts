@@ -1,6 +1,6 @@
 /** What executions have written: kept once per content, large output in chunks, read by range or folded into groups. */
 import type { AttemptKey, RunId } from '../../base/ids.ts';
-import type { ExecutionState } from '../../domain/run/execution-machine.ts';
+import type { ExecutionState } from '../../domain/crew/execution-machine.ts';
 import type { Executor } from '../../domain/run/executor.ts';
 import type { Fence } from './lease.ts';
 

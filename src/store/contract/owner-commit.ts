@@ -1,6 +1,6 @@
 /** What the owner of a partition reads of a run to go on with it, what it decides, and how writing that came out. */
 import type { AttemptKey, HostId, RunId } from '../../base/ids.ts';
-import type { ExecutionState } from '../../domain/run/execution-machine.ts';
+import type { ExecutionState } from '../../domain/crew/execution-machine.ts';
 import type { Executor, RouteTaken } from '../../domain/run/executor.ts';
 import type { RunSpec } from '../../domain/run/spec.ts';
 import type { Fence } from './lease.ts';

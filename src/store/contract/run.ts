@@ -2,8 +2,8 @@
 import type { HostId, RunId } from '../../base/ids.ts';
 import type { Route } from '../../domain/run/executor.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
-import type { ExecutionCounts, ExecutionState } from '../../domain/run/execution-machine.ts';
-import type { RunState } from '../../domain/run/run-machine.ts';
+import type { ExecutionCounts, ExecutionState } from '../../domain/crew/execution-machine.ts';
+import type { RunState } from '../../domain/flow/run-machine.ts';
 import type { RunSpec } from '../../domain/run/spec.ts';
 import type { Actor, AuditEntry } from './audit.ts';
 import type { Fence } from './lease.ts';

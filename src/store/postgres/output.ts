@@ -1,7 +1,7 @@
 /** What executions have written: chunks as they come, and the kept output for reading. */
 import type { AttemptKey, RunId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
-import type { ExecutionState } from '../../domain/run/execution-machine.ts';
+import type { ExecutionState } from '../../domain/crew/execution-machine.ts';
 import type { Fence } from '../contract/lease.ts';
 import type { OutputChunk, OutputGroup, OutputStore } from '../contract/output.ts';
 import { groupByRun } from './by-run.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { newId, type RunId } from '../../../src/base/ids.ts';
 import { agentExecutor } from '../../../src/domain/run/executor.ts';
-import { emptyCounts } from '../../../src/domain/run/execution-machine.ts';
+import { emptyCounts } from '../../../src/domain/crew/execution-machine.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';
 import type { LateReportChange } from '../../../src/store/contract/owner-commit.ts';
 import { audit, done, newRun, newServer, pieceOf, type StoreWorld } from '../store-world.ts';

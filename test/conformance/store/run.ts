@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { newId, newRunId, type RunId } from '../../../src/base/ids.ts';
 import { partitionOf } from '../../../src/domain/run/partition.ts';
 import { agentExecutor, type Route } from '../../../src/domain/run/executor.ts';
-import { emptyCounts } from '../../../src/domain/run/execution-machine.ts';
+import { emptyCounts } from '../../../src/domain/crew/execution-machine.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { runResource } from '../../../src/http/routes/runs/run-resource.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';

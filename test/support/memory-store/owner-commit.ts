@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { RunId } from '../../../src/base/ids.ts';
 import { limits } from '../../../src/base/limits.ts';
 import { isSameExecutor } from '../../../src/domain/run/executor.ts';
-import { canRunMove, isTerminalRun } from '../../../src/domain/run/run-machine.ts';
+import { canRunMove, isTerminalRun } from '../../../src/domain/flow/run-machine.ts';
 import type { LateReport } from '../../../src/store/contract/execution.ts';
 import type { StreamRecord } from '../../../src/store/contract/output.ts';
 import type {

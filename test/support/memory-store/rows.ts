@@ -2,8 +2,8 @@
 import type { AgentId, HostId, RunId, ServerId, WorkerId } from '../../../src/base/ids.ts';
 import { PARTITION_COUNT } from '../../../src/domain/run/partition.ts';
 import type { AgentSessionRecord } from '../../../src/domain/agent/session-rule.ts';
-import type { ExecutionState } from '../../../src/domain/run/execution-machine.ts';
-import type { RunState } from '../../../src/domain/run/run-machine.ts';
+import type { ExecutionState } from '../../../src/domain/crew/execution-machine.ts';
+import type { RunState } from '../../../src/domain/flow/run-machine.ts';
 import type { RunSpec } from '../../../src/domain/run/spec.ts';
 import type { AuditEntry } from '../../../src/store/contract/audit.ts';
 import type { ExecutionRecord, LateReport } from '../../../src/store/contract/execution.ts';

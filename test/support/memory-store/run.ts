@@ -1,7 +1,8 @@
 /** Runs of a store in memory: created, read, cancelled and retried, as `store/postgres/run/` does it. */
 import type { RunId } from '../../../src/base/ids.ts';
-import { emptyCounts, type ExecutionState } from '../../../src/domain/run/execution-machine.ts';
-import { isTerminalRun } from '../../../src/domain/run/run-machine.ts';
+import { emptyCounts, type ExecutionState } from '../../../src/domain/crew/execution-machine.ts';
+import { advanceFlow, flowOfOneTask } from '../../../src/domain/flow/flow.ts';
+import { isTerminalRun } from '../../../src/domain/flow/run-machine.ts';
 import type { Actor, AuditEntry } from '../../../src/store/contract/audit.ts';
 import type { NewRun, RunRecord, RunStore } from '../../../src/store/contract/run.ts';
 import { routeOf, supersede } from './execution.ts';
@@ -127,7 +128,11 @@ export function runRetry(
   const from = run.state;
   run.counts = emptyCounts();
   for (const { state } of row.executions) run.counts[state]++;
-  Object.assign(run, { state: 'running', round: run.round + 1, roundStartedAtMs: nowMs, seq });
+  const opened = advanceFlow(flowOfOneTask(from, run.counts, false), {
+    kind: 'round',
+    counts: new Map([[0, run.counts]]),
+  });
+  Object.assign(run, { state: opened.flow.state, round: run.round + 1, roundStartedAtMs: nowMs, seq });
   delete run.finishedAtMs;
   delete run.cancelRequestedAtMs;
   delete run.cancelRequestedBy;
@@ -140,7 +145,7 @@ export function runRetry(
     detail: { by: audit.actor.name, round: run.round, states, executions: chosen.length },
   });
   tables.audit.push(audit);
-  tables.watcher.runMoved(row, from, 'running');
+  tables.watcher.runMoved(row, from, run.state);
   tables.watcher.written(row);
   const { ...record } = run;
   return { kind: 'opened', run: record, executions: chosen.length };

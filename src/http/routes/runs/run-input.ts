@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { RunStartInput } from '../../../app/run-start.ts';
 import { parseDurationMs } from '../../../base/duration.ts';
-import { parseFailureLimit } from '../../../domain/run/failure-limit.ts';
+import { parseFailureLimit } from '../../../domain/rollout/failure-limit.ts';
 import type * as resources from '../../../protocol/rest/resources.ts';
 import { given } from '../fields.ts';
 

@@ -3,8 +3,8 @@
  * and journals forget. So nothing that was under way is ever sent again: it is told as lost, and whoever still knows better (an agent
  * that has not delivered its report yet) says so and settles it late. What ran already is only asked about.
  */
-import { emptyCounts, type ExecutionState } from '../../../domain/run/execution-machine.ts';
-import { isSettled, runVerdict } from '../../../domain/run/run-machine.ts';
+import { emptyCounts, type ExecutionState } from '../../../domain/crew/execution-machine.ts';
+import { isSettled, runVerdict } from '../../../domain/flow/run-machine.ts';
 import type { Executor } from '../pool.ts';
 
 export interface Aftermath {

@@ -1,6 +1,6 @@
 /** Rows of executions to records. One place, so that a renamed column breaks here and nowhere else. */
 import type { AgentId, HostId, RunId, WorkerId } from '../../../base/ids.ts';
-import type { ExecutionState } from '../../../domain/run/execution-machine.ts';
+import type { ExecutionState } from '../../../domain/crew/execution-machine.ts';
 import { agentExecutor, workerExecutor, type EngineName, type RouteTaken } from '../../../domain/run/executor.ts';
 import type { ExecutionRecord, LateReport } from '../../contract/execution.ts';
 import type { StreamRecord } from '../../contract/output.ts';

@@ -8,7 +8,7 @@
  */
 import type { AttemptKey, RunId } from '../../../base/ids.ts';
 import { limits } from '../../../base/limits.ts';
-import { isTerminalRun, RUN_STATES, RUN_TRANSITIONS, type RunState } from '../../../domain/run/run-machine.ts';
+import { isTerminalRun, RUN_STATES, RUN_TRANSITIONS, type RunState } from '../../../domain/flow/run-machine.ts';
 import type {
   CommitResult,
   ExecutionChange,

@@ -3,7 +3,7 @@
  * once are written in one transaction, so that a burst of small ones costs a handful of statements and one wait for the disk, not one each.
  */
 import type { RunId } from '../../../base/ids.ts';
-import { emptyCounts } from '../../../domain/run/execution-machine.ts';
+import { emptyCounts } from '../../../domain/crew/execution-machine.ts';
 import type { Route } from '../../../domain/run/executor.ts';
 import type { AuditEntry } from '../../contract/audit.ts';
 import type { FirstDispatch, NewRun, RunRecord, RunTarget } from '../../contract/run.ts';

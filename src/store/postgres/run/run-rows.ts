@@ -1,8 +1,8 @@
 /** Rows of runs to records. One place, so that a renamed column breaks here and nowhere else. */
 import { Packr } from 'msgpackr';
 import type { RunId } from '../../../base/ids.ts';
-import type { ExecutionCounts } from '../../../domain/run/execution-machine.ts';
-import type { RunState } from '../../../domain/run/run-machine.ts';
+import type { ExecutionCounts } from '../../../domain/crew/execution-machine.ts';
+import type { RunState } from '../../../domain/flow/run-machine.ts';
 import type { RunSpec } from '../../../domain/run/spec.ts';
 import type { Actor } from '../../contract/audit.ts';
 import type { RunRecord } from '../../contract/run.ts';

@@ -2,8 +2,9 @@
 import { inScope } from '../scope.ts';
 import type { Scope } from '../../../domain/access/access-node.ts';
 import type { RunId } from '../../../base/ids.ts';
-import { emptyCounts, type ExecutionState } from '../../../domain/run/execution-machine.ts';
-import { isTerminalRun } from '../../../domain/run/run-machine.ts';
+import { emptyCounts, type ExecutionState } from '../../../domain/crew/execution-machine.ts';
+import { advanceFlow, flowOfOneTask } from '../../../domain/flow/flow.ts';
+import { isTerminalRun } from '../../../domain/flow/run-machine.ts';
 import type { Actor, AuditEntry } from '../../contract/audit.ts';
 import type { Page } from '../../contract/page.ts';
 import type { RunFilter, RunRecord, RunStore } from '../../contract/run.ts';
@@ -120,11 +121,15 @@ export async function runRetry(
       [id],
     );
     const counts = { ...emptyCounts(), ...Object.fromEntries(counted.rows.map((row) => [row.state, row.count])) };
+    const opened = advanceFlow(flowOfOneTask(run.state, counts, false), {
+      kind: 'round',
+      counts: new Map([[0, counts]]),
+    });
     const updated = await tx.query<RunRow>(
-      `UPDATE run SET state = 'running', round = round + 1, round_started_at_ms = $2, finished_at_ms = NULL,
+      `UPDATE run SET state = $5, round = round + 1, round_started_at_ms = $2, finished_at_ms = NULL,
          earlier_rounds_ms = earlier_rounds_ms + greatest(0, finished_at_ms - CASE WHEN round = 1 THEN coalesce(started_at_ms, created_at_ms) ELSE round_started_at_ms END), cancel_requested_at_ms = NULL, cancel_requested_by = NULL, counts = $3, seq = $4
        WHERE id = $1 RETURNING ${RUN_COLUMNS}`,
-      [id, nowMs, JSON.stringify(counts), seq],
+      [id, nowMs, JSON.stringify(counts), seq, opened.flow.state],
     );
     await tx.query('INSERT INTO run_active (run_id, partition, round) VALUES ($1, $2, $3)', [
       id,

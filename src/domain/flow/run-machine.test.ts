@@ -9,7 +9,7 @@ import {
   TERMINAL_EXECUTION_STATES,
   type ExecutionCounts,
   type ExecutionState,
-} from './execution-machine.ts';
+} from '../crew/execution-machine.ts';
 import { canRunMove, isSettled, isTerminalRun, RUN_STATES, runVerdict } from './run-machine.ts';
 
 function counts(some: Partial<ExecutionCounts>): ExecutionCounts {

@@ -1,10 +1,11 @@
 /** What a run's owner may believe of what it hears, and when. The cases are those in which a plausible rule would tell an untruth. */
 import { describe, expect, it } from 'vitest';
+import { limits } from '../../base/limits.ts';
 import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
-import { emptyCounts } from './execution-machine.ts';
-import type { Execution } from './execution.ts';
+import type { Order } from '../crew/crew.ts';
+import type { Execution } from '../crew/execution.ts';
 import { agentExecutor, workerExecutor, type Route } from './executor.ts';
-import { RunActor, type Order } from './run-actor.ts';
+import { Run } from './run.ts';
 import type { RunSpec } from './spec.ts';
 import { plainSpec } from '../../../test/support/run-spec.ts';
 
@@ -14,13 +15,13 @@ const HERE: Route = { workerId: 'worker' as WorkerId, executor: agentExecutor('a
 
 /** One host, and an owner that commits at once whatever is decided. */
 class OneHost {
-  readonly actor: RunActor;
+  readonly run: Run;
   route: Route | undefined = HERE;
   at = 1_000;
 
   constructor(spec: Partial<RunSpec> = {}) {
-    this.actor = new RunActor(
-      { id: RUN, state: 'waiting', round: 1, counts: { ...emptyCounts(), waiting: 1 }, seq: 1, roundAgeMs: 1_000 },
+    this.run = new Run(
+      { id: RUN, state: 'waiting', round: 1, seq: 1, roundAgeMs: 1_000 },
       { ...SPEC, ...spec },
       [
         {
@@ -38,19 +39,19 @@ class OneHost {
   }
 
   get execution(): Execution<unknown> {
-    return this.actor.executions[0]!;
+    return this.run.crew.executions[0]!;
   }
 
   advance(): void {
-    this.actor.advance({ at: this.at, ms: this.at }, () => this.route);
+    this.run.advance({ at: this.at, ms: this.at }, () => this.route);
   }
 
   commit(): void {
-    for (const one of this.actor.take(10)) this.actor.committed(one, one.state);
+    for (const one of this.run.crew.take(10)) this.run.crew.committed(one, one.state);
   }
 
   orders(): Order['kind'][] {
-    return this.actor.orders(this.at, () => this.route).map((order) => order.kind);
+    return this.run.orders(this.at, () => this.route).map((order) => order.kind);
   }
 
   /** Until the order to start is on its way. */
@@ -74,13 +75,13 @@ describe('an order that an agent does not take now, by its own word', () => {
     const host = new OneHost().dispatched();
     host.passes(10_000);
     expect(host.orders()).toEqual(['start']);
-    host.actor.onBusy(host.execution, 1, host.at, 500, HERE.instance);
+    host.run.crew.onBusy(host.execution, 1, host.at, 500, HERE.instance);
     expect(host.execution.state).toBe('waiting');
   });
 
   it('stays out when another start of the agent says so', () => {
     const host = new OneHost().dispatched();
-    host.actor.onBusy(host.execution, 1, host.at, 500, 'second');
+    host.run.crew.onBusy(host.execution, 1, host.at, 500, 'second');
     expect(host.execution.state).toBe('dispatched');
   });
 
@@ -89,7 +90,7 @@ describe('an order that an agent does not take now, by its own word', () => {
     let returns = 0;
     while (host.execution.state !== 'not_started') {
       if (host.execution.state === 'dispatched') {
-        host.actor.onBusy(host.execution, 1, host.at, 500, HERE.instance);
+        host.run.crew.onBusy(host.execution, 1, host.at, 500, HERE.instance);
         returns++;
         host.commit();
       }
@@ -108,7 +109,7 @@ describe('an order that was not delivered, as a worker says', () => {
     const host = new OneHost().dispatched();
     let [sent, isOut] = [0, true];
     while (host.execution.state === 'dispatched') {
-      if (isOut) host.actor.onUndelivered(host.execution, 1, host.at, 500);
+      if (isOut) host.run.crew.onUndelivered(host.execution, 1, host.at, 500);
       host.passes(250);
       isOut = host.orders().length > 0;
       if (isOut) sent++;
@@ -120,7 +121,7 @@ describe('an order that was not delivered, as a worker says', () => {
 
   it('is not called undelivered for a later owner either: what the one before has sent may have arrived', () => {
     const host = new OneHost().dispatched();
-    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    host.run.crew.onUndelivered(host.execution, 1, host.at, 500);
     host.route = undefined;
     host.passes(1);
     host.passes(SPEC.lostAfterMs + 1);
@@ -131,16 +132,16 @@ describe('an order that was not delivered, as a worker says', () => {
     const host = new OneHost().dispatched();
     host.passes(10_000);
     expect(host.orders()).toEqual(['start']);
-    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    host.run.crew.onUndelivered(host.execution, 1, host.at, 500);
     expect(host.execution.state).toBe('dispatched');
   });
 
   it('is not taken for the start when it was the cancel: the script may be running', () => {
     const host = new OneHost().dispatched();
-    host.actor.onCancelRequested('somebody');
+    host.run.cancel('somebody');
     host.advance();
     expect(host.orders()).toEqual(['cancel']);
-    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    host.run.crew.onUndelivered(host.execution, 1, host.at, 500);
     host.advance();
     expect(host.execution.state).toBe('dispatched');
     host.passes(10_000);
@@ -160,19 +161,19 @@ describe('a loss', () => {
 
   it("that is being written leaves the agent's word unacknowledged, so that it comes again", () => {
     const host = losing();
-    expect(host.actor.onResult(host.execution, 1, SUCCESS, host.at)).toBe('ignored');
+    expect(host.run.crew.onResult(host.execution, 1, SUCCESS, host.at)).toBe('ignored');
     host.commit();
-    expect(host.actor.onResult(host.execution, 1, SUCCESS, host.at)).toBe('taken');
+    expect(host.run.crew.onResult(host.execution, 1, SUCCESS, host.at)).toBe('taken');
     expect(host.execution).toMatchObject({ state: 'succeeded', settledLate: true });
   });
 
   it('is settled by the late truth once, and by nothing after that', () => {
     const host = losing();
     host.commit();
-    expect(host.actor.onResult(host.execution, 1, SUCCESS, host.at)).toBe('taken');
+    expect(host.run.crew.onResult(host.execution, 1, SUCCESS, host.at)).toBe('taken');
     host.commit();
     expect(
-      host.actor.onResult(host.execution, 1, { outcome: { kind: 'exited', code: 1 }, finishedAtMs: 2 }, host.at),
+      host.run.crew.onResult(host.execution, 1, { outcome: { kind: 'exited', code: 1 }, finishedAtMs: 2 }, host.at),
     ).toBe('settled');
     expect(host.execution.state).toBe('succeeded');
   });
@@ -192,37 +193,51 @@ describe('a failure', () => {
   it('opens the next attempt, as often as was asked', () => {
     const host = new OneHost({ retries: 1 }).dispatched();
     const failure = { outcome: { kind: 'exited', code: 3 }, finishedAtMs: 1 } as const;
-    expect(host.actor.onResult(host.execution, 1, failure, host.at)).toBe('taken');
+    expect(host.run.crew.onResult(host.execution, 1, failure, host.at)).toBe('taken');
     host.commit();
     expect(host.execution).toMatchObject({ state: 'waiting', attempt: 2 });
     host.passes(5_000);
     host.commit();
     expect(host.orders()).toEqual(['start']);
-    host.actor.onResult(host.execution, 2, failure, host.at);
+    host.run.crew.onResult(host.execution, 2, failure, host.at);
     host.commit();
     expect(host.execution).toMatchObject({ state: 'failed', attempt: 2 });
     // What it says of the first is of an attempt that is history by now: recorded there, if it is news.
-    expect(host.actor.onResult(host.execution, 1, failure, host.at)).toBe('superseded');
+    expect(host.run.crew.onResult(host.execution, 1, failure, host.at)).toBe('superseded');
     expect(host.execution).toMatchObject({ state: 'failed', attempt: 2 });
+  });
+
+  it('that is tried again has not failed yet: it does not count for the limit', () => {
+    const host = new OneHost({ retries: 1, maxFailed: { kind: 'count', count: 0 } }).dispatched();
+    const failure = { outcome: { kind: 'exited', code: 3 }, finishedAtMs: 1 } as const;
+    host.run.crew.onResult(host.execution, 1, failure, host.at);
+    host.advance();
+    host.commit();
+    host.passes(5_000);
+    host.commit();
+    expect([host.run.limitExceeded, host.execution.state, ...host.orders()]).toEqual([false, 'dispatched', 'start']);
+    host.run.crew.onResult(host.execution, 2, failure, host.at);
+    host.advance();
+    expect(host.run.limitExceeded).toBe(true);
   });
 
   it('that is told twice is not acknowledged before it is committed', () => {
     const host = new OneHost({ retries: 1 }).dispatched();
     const failure = { outcome: { kind: 'exited', code: 3 }, finishedAtMs: 1 } as const;
-    host.actor.onResult(host.execution, 1, failure, host.at);
-    expect(host.actor.onResult(host.execution, 1, failure, host.at)).toBe('taken');
+    host.run.crew.onResult(host.execution, 1, failure, host.at);
+    expect(host.run.crew.onResult(host.execution, 1, failure, host.at)).toBe('taken');
   });
 });
 
 describe('an order that its executor has taken', () => {
   it('is asked after, not sent again, while nobody has said that it began', () => {
     const host = new OneHost().dispatched();
-    host.actor.onAccepted(host.execution, 1);
+    host.run.crew.onAccepted(host.execution, 1);
     host.passes(59_000);
     expect(host.orders()).toEqual([]);
     host.passes(1_000);
     expect(host.orders()).toEqual(['query']);
-    host.actor.onStarted(host.execution, 1, host.at, host.at);
+    host.run.crew.onStarted(host.execution, 1, host.at, host.at);
     host.commit();
     host.passes(60_000);
     expect(host.orders()).toEqual([]);
@@ -230,20 +245,20 @@ describe('an order that its executor has taken', () => {
 
   it("stays its executor's, whatever is told of the question", () => {
     const host = new OneHost().dispatched();
-    host.actor.onAccepted(host.execution, 1);
+    host.run.crew.onAccepted(host.execution, 1);
     host.passes(60_000);
     expect(host.orders()).toEqual(['query']);
-    host.actor.onUndelivered(host.execution, 1, host.at, 500);
-    host.actor.onLinked('host' as HostId);
+    host.run.crew.onUndelivered(host.execution, 1, host.at, 500);
+    host.run.crew.onLinked('host' as HostId);
     expect(host.orders()).toEqual(['start']);
-    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    host.run.crew.onUndelivered(host.execution, 1, host.at, 500);
     expect(host.execution.state).toBe('dispatched');
   });
 
   it('is sent again when its executor knows nothing of it any more', () => {
     const host = new OneHost().dispatched();
-    host.actor.onAccepted(host.execution, 1);
-    host.actor.onUnknown(host.execution, 1, host.at, HERE.instance);
+    host.run.crew.onAccepted(host.execution, 1);
+    host.run.crew.onUnknown(host.execution, 1, host.at, HERE.instance);
     expect(host.orders()).toEqual(['start']);
   });
 });
@@ -251,7 +266,7 @@ describe('an order that its executor has taken', () => {
 describe("an order that waits in a worker's queue", () => {
   it('is sent again only in case the worker has forgotten it', () => {
     const host = new OneHost().dispatched();
-    host.actor.onQueued(host.execution, 1);
+    host.run.crew.onQueued(host.execution, 1);
     host.passes(59_000);
     expect(host.orders()).toEqual([]);
     host.passes(1_000);
@@ -260,17 +275,17 @@ describe("an order that waits in a worker's queue", () => {
 
   it('is not sent again, but is when the host links anew', () => {
     const host = new OneHost().dispatched();
-    host.actor.onQueued(host.execution, 1);
+    host.run.crew.onQueued(host.execution, 1);
     host.passes(50_000);
     expect(host.orders()).toEqual([]);
-    host.actor.onLinked('host' as HostId);
+    host.run.crew.onLinked('host' as HostId);
     expect(host.orders()).toEqual(['start']);
   });
 
   it('is sent again when the worker hands it back', () => {
     const host = new OneHost().dispatched();
-    host.actor.onQueued(host.execution, 1);
-    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    host.run.crew.onQueued(host.execution, 1);
+    host.run.crew.onUndelivered(host.execution, 1, host.at, 500);
     host.passes(600);
     expect([host.execution.state, ...host.orders()]).toEqual(['dispatched', 'start']);
   });
@@ -278,7 +293,7 @@ describe("an order that waits in a worker's queue", () => {
   it('is not lost there, however long its turn takes, as long as the worker says so', () => {
     const host = new OneHost().dispatched();
     for (let minutes = 0; minutes < 60; minutes++) {
-      host.actor.onQueued(host.execution, 1);
+      host.run.crew.onQueued(host.execution, 1);
       host.passes(60_000);
       host.orders();
     }
@@ -289,21 +304,21 @@ describe("an order that waits in a worker's queue", () => {
 
   it('has an end when its cancel is answered by nobody but the queue', () => {
     const host = new OneHost().dispatched();
-    host.actor.onQueued(host.execution, 1);
-    host.actor.onCancelRequested('somebody');
+    host.run.crew.onQueued(host.execution, 1);
+    host.run.cancel('somebody');
     for (let minutes = 0; minutes < 6; minutes++) {
       host.passes(60_000);
       host.orders();
-      host.actor.onQueued(host.execution, 1);
+      host.run.crew.onQueued(host.execution, 1);
     }
     expect(host.execution.state).toBe('lost');
   });
 
   it('says nothing against what the executor has said', () => {
     const host = new OneHost().dispatched();
-    host.actor.onAccepted(host.execution, 1);
-    host.actor.onQueued(host.execution, 1);
-    host.actor.onUndelivered(host.execution, 1, host.at, 500);
+    host.run.crew.onAccepted(host.execution, 1);
+    host.run.crew.onQueued(host.execution, 1);
+    host.run.crew.onUndelivered(host.execution, 1, host.at, 500);
     expect(host.execution.state).toBe('dispatched');
   });
 });
@@ -320,22 +335,22 @@ describe('an execution over SSH', () => {
 
   it('has nothing to do with the agent of the same host', () => {
     const host = overSsh();
-    host.actor.onAccepted(host.execution, 1);
-    host.actor.onUnlinked('host' as HostId, host.at);
-    host.actor.onLinked('host' as HostId);
+    host.run.crew.onAccepted(host.execution, 1);
+    host.run.crew.onUnlinked('host' as HostId, host.at);
+    host.run.crew.onLinked('host' as HostId);
     expect(host.execution.unlinkedAt).toBe(0);
     expect(host.orders()).toEqual([]);
   });
 
   it('is asked for anew when its worker comes back, and lost when that stays away', () => {
     const host = overSsh();
-    host.actor.onAccepted(host.execution, 1);
+    host.run.crew.onAccepted(host.execution, 1);
     host.route = undefined as never;
     host.passes(1_000);
-    host.actor.onRoutesChanged('another' as WorkerId);
+    host.run.crew.onRoutesChanged('another' as WorkerId);
     expect(host.execution.unlinkedAt).toBeGreaterThan(0);
     host.route = WORKER;
-    host.actor.onRoutesChanged(WORKER.workerId);
+    host.run.crew.onRoutesChanged(WORKER.workerId);
     expect(host.orders()).toEqual(['start']);
     host.route = undefined as never;
     host.passes(1_000);
@@ -348,7 +363,7 @@ describe('an execution over SSH', () => {
     host.route = undefined as never;
     host.advance();
     host.route = WORKER;
-    host.actor.onRoutesChanged();
+    host.run.crew.onRoutesChanged();
     host.advance();
     expect(host.execution.state).toBe('dispatched');
   });
@@ -363,8 +378,8 @@ describe('what its executor could not start', () => {
   } as const;
 
   it('is not started, and not a failure that counts', () => {
-    const actor = new RunActor(
-      { id: RUN, state: 'waiting', round: 1, counts: { ...emptyCounts(), waiting: 3 }, seq: 1, roundAgeMs: 1_000 },
+    const run = new Run(
+      { id: RUN, state: 'waiting', round: 1, seq: 1, roundAgeMs: 1_000 },
       { ...SPEC, concurrency: 1, maxFailed: { kind: 'count', count: 0 }, retries: 2 },
       [0, 1, 2].map((ordinal) => ({
         task: 0,
@@ -378,32 +393,32 @@ describe('what its executor could not start', () => {
       1_000,
     );
     const step = (): void => {
-      actor.advance({ at: 1_000, ms: 1_000 }, () => HERE);
-      for (const one of actor.take(10)) actor.committed(one, one.retry ? 'failed' : one.state);
+      run.advance({ at: 1_000, ms: 1_000 }, () => HERE);
+      for (const one of run.crew.take(10)) run.crew.committed(one, one.retry ? 'failed' : one.state);
     };
     step();
-    actor.onResult(actor.executions[0]!, 1, refused, 1_000);
+    run.crew.onResult(run.crew.executions[0]!, 1, refused, 1_000);
     step();
     step();
-    expect(actor.executions.map(({ state }) => state)).toEqual(['not_started', 'dispatched', 'waiting']);
+    expect(run.crew.executions.map(({ state }) => state)).toEqual(['not_started', 'dispatched', 'waiting']);
     // A failure does count: the next has no turn.
-    actor.onResult(
-      actor.executions[1]!,
+    run.crew.onResult(
+      run.crew.executions[1]!,
       1,
       { outcome: { kind: 'unknown' }, reason: 'link-lost', finishedAtMs: 1 },
       1_000,
     );
     step();
     step();
-    expect(actor.limitExceeded).toBe(true);
-    expect(actor.executions.map(({ state }) => state)).toEqual(['not_started', 'lost', 'skipped']);
+    expect(run.limitExceeded).toBe(true);
+    expect(run.crew.executions.map(({ state }) => state)).toEqual(['not_started', 'lost', 'skipped']);
   });
 
   it('has failed once it had begun, whoever takes that back', () => {
     const host = new OneHost().dispatched();
-    host.actor.onStarted(host.execution, 1, 500, host.at);
+    host.run.crew.onStarted(host.execution, 1, 500, host.at);
     host.commit();
-    host.actor.onResult(host.execution, 1, refused, host.at);
+    host.run.crew.onResult(host.execution, 1, refused, host.at);
     expect(host.execution.state).toBe('failed');
   });
 
@@ -414,7 +429,7 @@ describe('what its executor could not start', () => {
     host.passes(SPEC.lostAfterMs + 1);
     host.commit();
     expect(host.execution.state).toBe('lost');
-    host.actor.onResult(host.execution, 1, refused, host.at);
+    host.run.crew.onResult(host.execution, 1, refused, host.at);
     expect([host.execution.state, host.execution.settledLate]).toEqual(['not_started', true]);
   });
 });
@@ -435,24 +450,24 @@ describe('the clocks of two machines', () => {
   it.each([-HOURS, -120_000, 0, 120_000, HOURS])('are never compared: the host is %i ms off', (skewMs) => {
     const host = new OneHost().dispatched();
     host.at += 10_000;
-    host.actor.onStarted(host.execution, 1, host.at + skewMs, host.at);
+    host.run.crew.onStarted(host.execution, 1, host.at + skewMs, host.at);
     host.commit();
     host.passes(LATER_MS);
     expect([host.execution.state, host.orders()]).toEqual(['running', []]);
     // It has let its own deadline pass: it is told to end it, and then it is told for it.
-    host.passes(host.actor.guardMs + 1_000);
+    host.passes(limits.deadlineGuardMs + 1_000);
     expect(host.orders()).toEqual(['cancel']);
-    host.passes(host.actor.guardMs);
+    host.passes(limits.deadlineGuardMs);
     expect(host.execution).toMatchObject({ state: 'timed_out', result: { reason: 'deadline-guard' } });
   });
 
   it("do not matter to the start deadline: a jump of the server's changes nothing", () => {
     const host = new OneHost();
     host.route = undefined;
-    host.actor.advance({ at: host.at, ms: HOURS }, () => undefined);
-    host.actor.advance({ at: host.at + SPEC.startDeadlineMs - 2_000, ms: -HOURS }, () => undefined);
+    host.run.advance({ at: host.at, ms: HOURS }, () => undefined);
+    host.run.advance({ at: host.at + SPEC.startDeadlineMs - 2_000, ms: -HOURS }, () => undefined);
     expect(host.execution.state).toBe('waiting');
-    host.actor.advance({ at: host.at + SPEC.startDeadlineMs, ms: 0 }, () => undefined);
+    host.run.advance({ at: host.at + SPEC.startDeadlineMs, ms: 0 }, () => undefined);
     expect(host.execution.state).toBe('not_started');
   });
 });
@@ -461,7 +476,7 @@ describe('an agent that was started anew', () => {
   it('is asked of an attempt that its former start was given, never told to begin it', () => {
     const host = new OneHost().dispatched();
     host.route = { ...HERE, instance: 'second' };
-    host.actor.onLinked('host' as HostId);
+    host.run.crew.onLinked('host' as HostId);
     host.advance();
     expect(host.orders()).toEqual(['query']);
   });
@@ -469,13 +484,13 @@ describe('an agent that was started anew', () => {
   it('and knows nothing of it makes it lost: the former start, or a copy of it, may have carried it out', () => {
     const host = new OneHost().dispatched();
     host.route = { ...HERE, instance: 'second' };
-    host.actor.onUnknown(host.execution, 1, host.at, 'second');
+    host.run.crew.onUnknown(host.execution, 1, host.at, 'second');
     expect(host.execution.state).toBe('lost');
   });
 
   it('is not spoken of by its own word that it has not come', () => {
     const host = new OneHost().dispatched();
-    host.actor.onUnknown(host.execution, 1, host.at, 'first');
+    host.run.crew.onUnknown(host.execution, 1, host.at, 'first');
     host.advance();
     expect([host.execution.state, ...host.orders()]).toEqual(['dispatched', 'start']);
   });

@@ -2,7 +2,7 @@
  * The states of a run and of its tasks (the same table). A run follows from its executions; nothing else may set its
  * state. A retry opens a new round: the only way out of a terminal state, and it keeps every settled attempt.
  */
-import { EXECUTION_STATES, isTerminalExecution, type ExecutionCounts } from './execution-machine.ts';
+import { EXECUTION_STATES, isTerminalExecution, type ExecutionCounts, totalOf } from '../crew/execution-machine.ts';
 
 export const RUN_STATES = [
   'created',
@@ -57,7 +57,7 @@ export function isSettled(counts: ExecutionCounts): boolean {
  * because of failures), then time-out, then success. An empty run is skipped.
  */
 export function runVerdict(counts: ExecutionCounts, cancelRequested: boolean): RunState {
-  const total = EXECUTION_STATES.reduce((sum, state) => sum + counts[state], 0);
+  const total = totalOf(counts);
   if (total === 0 || counts.skipped === total) return 'skipped';
   if (cancelRequested && counts.cancelled > 0) return 'cancelled';
   if (counts.failed + counts.lost + counts.not_started + counts.skipped > 0) return 'failed';

@@ -57,9 +57,18 @@ export function isFailure(state: ExecutionState): boolean {
   return state === 'failed' || state === 'timed_out' || state === 'lost';
 }
 
+/** Whether an order for it may have gone out and its end is not known. */
+export function isOut(state: ExecutionState): boolean {
+  return state === 'dispatched' || state === 'running';
+}
+
 /** Executions by state. */
 export type ExecutionCounts = Record<ExecutionState, number>;
 
 export function emptyCounts(): ExecutionCounts {
   return Object.fromEntries(EXECUTION_STATES.map((state) => [state, 0])) as ExecutionCounts;
+}
+
+export function totalOf(counts: ExecutionCounts): number {
+  return EXECUTION_STATES.reduce((sum, state) => sum + counts[state], 0);
 }

@@ -1,10 +1,9 @@
 /** An execution in its owner's memory: what it was read from, where it stands, and what was sent and heard. No decision is taken here. */
-import type { HostId, RunId } from '../../base/ids.ts';
-import type { ExecutionCounts, ExecutionState } from './execution-machine.ts';
-import type { Route, RouteTaken } from './executor.ts';
-import type { HeardFrom } from './order-pace.ts';
+import type { HostId } from '../../base/ids.ts';
+import { type ExecutionState, isOut } from './execution-machine.ts';
+import type { Route, RouteTaken } from '../run/executor.ts';
+import type { HeardFrom } from './delivery-pace.ts';
 import type { EndState, Outcome } from './outcome.ts';
-import type { RunState } from './run-machine.ts';
 
 /** For an execution that waits, the way that would be taken now; for one that is out, the way to its executor. Undefined where there is none now. */
 export type FindRoute<Stream> = (execution: Execution<Stream>) => Route | undefined;
@@ -21,18 +20,6 @@ export interface SeedExecution {
   readonly startedAtMs?: number;
   readonly dispatchedAtMs?: number;
   readonly failuresInRound: number;
-}
-
-export interface SeedRun {
-  readonly id: RunId;
-  readonly state: RunState;
-  readonly round: number;
-  readonly counts: ExecutionCounts;
-  readonly seq: number;
-  /** How long ago the present round began, by the clock that all servers share. */
-  readonly roundAgeMs: number;
-  readonly cancelRequestedAtMs?: number;
-  readonly cancelRequestedBy?: string;
 }
 
 /** The end of an attempt, as its executor tells it. */
@@ -91,11 +78,6 @@ export interface Execution<Stream> {
 /** Whether the present attempt has been given to an agent, rather than to a worker itself. */
 export function isWithAgent({ route }: { readonly route: RouteTaken | undefined }): boolean {
   return route?.executor.kind === 'agent';
-}
-
-/** Whether an order for it may have gone out and its end is not known. */
-export function isOut(state: ExecutionState): boolean {
-  return state === 'dispatched' || state === 'running';
 }
 
 /** An execution as its new owner reads it: `nowAt` is the owner's monotonic clock. */

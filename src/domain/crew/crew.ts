@@ -1,0 +1,430 @@
+/**
+ * The executions of one task in their owner's memory: their attempts, what was sent and heard of each, and what follows. Pure: no I/O, no
+ * clock, no chance. It knows nothing of verdicts, of how many may be out at once, or of how many may fail: it is told how many more to send,
+ * and when to stop.
+ *
+ * `state` of an execution is what is decided, `dbState` what is committed. Several decisions about one execution before a commit
+ * fold into one write from dbState to state. An order to run is sent only after `dispatched`, with its executor, is
+ * committed: whoever takes over sends it to that same executor, whose journal knows, and to no other.
+ */
+import { assert } from '../../base/assert.ts';
+import type { ErrorCode } from '../../base/errors.ts';
+import type { HostId, WorkerId } from '../../base/ids.ts';
+import { isWorker, type Route } from '../run/executor.ts';
+import {
+  askAnew,
+  beginDelivery,
+  forgetDelivery,
+  nextOrder,
+  noteAccepted,
+  noteQueued,
+  noteReturn,
+  noteUndelivered,
+  orderDueAt,
+  type OrderKind,
+} from './delivery.ts';
+import { endAnswer, type EndAnswer, isRepeated, notKeptAnswer } from './ends.ts';
+import {
+  executionOf,
+  isWithAgent,
+  type AttemptResult,
+  type Execution,
+  type FindRoute,
+  type SeedExecution,
+  type ToldEnd,
+} from './execution.ts';
+import {
+  canExecutionMove,
+  emptyCounts,
+  isOut,
+  isTerminalExecution,
+  type ExecutionCounts,
+  type ExecutionState,
+} from './execution-machine.ts';
+import { endDueAt, guardedEnd, type GuardPolicy, noteReach } from './guards.ts';
+import { EXIT_ZERO, stateAfter } from './outcome.ts';
+
+export interface Order {
+  readonly kind: OrderKind;
+  readonly execution: Execution<unknown>;
+  readonly route: Route;
+}
+
+/** Why a host had no turn before the start deadline. */
+export interface Unreached {
+  readonly reason: ErrorCode;
+  readonly detail: string;
+}
+
+export interface CrewPolicy extends GuardPolicy {
+  /** Further attempts after a failure or time-out of the script; never after a loss. */
+  readonly retries: number;
+}
+
+export interface CrewOptions {
+  readonly policy: CrewPolicy;
+  /** How much later than the host's own deadline the server steps in. */
+  readonly guardMs: number;
+  /** Told of an execution that is given up. */
+  readonly unreached: (execution: Execution<unknown>) => Unreached;
+  /** How long ago the present round began, by the clock that all servers share. */
+  readonly roundAgeMs: number;
+}
+
+/** Of the owner: its monotonic clock, and what is shown. */
+export interface Now {
+  readonly at: number;
+  readonly ms: number;
+}
+
+/** `cancel`: what is out is ended as well. `skip`: it is drained. */
+export type StopKind = 'cancel' | 'skip';
+const DROPPED = {
+  cancel: { to: 'cancelled', reason: 'cancelled-by-user' },
+  skip: { to: 'skipped', reason: 'failure-limit' },
+} as const;
+
+/** Before another attempt is sent. */
+const RETRY_PAUSE_MS = 1_000;
+/**
+ * Executions in flight for each millisecond between two looks at all of them. Events come in thousands of frames, and a look at
+ * ten thousand hosts with each would be most of the owner's work; nothing that a look finds is in such a hurry.
+ */
+const LOOKS_PER_MS = 10;
+
+export class Crew<Stream = unknown> {
+  readonly executions: readonly Execution<Stream>[];
+  /** As they are committed. */
+  readonly written: ExecutionCounts = emptyCounts();
+  /** As they are decided; what is tried again waits. */
+  readonly decided: ExecutionCounts = emptyCounts();
+  readonly #options: CrewOptions;
+  readonly #byHost = new Map<HostId, Execution<Stream>[]>();
+  readonly #ready = new Set<Execution<Stream>>();
+  readonly #parked = new Set<Execution<Stream>>();
+  readonly #inFlight = new Set<Execution<Stream>>();
+  readonly #dirty = new Set<Execution<Stream>>();
+  /** In flight, and something has changed since the last orders: the others wait for the next look. */
+  readonly #fresh = new Set<Execution<Stream>>();
+  #lookDueAt = 0;
+  #ordersForAll = false;
+  /** By the owner's monotonic clock. */
+  readonly #startDeadlineAt: number;
+  #stopping: StopKind | undefined;
+
+  constructor(options: CrewOptions, seeds: readonly SeedExecution[], nowAt: number) {
+    this.#options = options;
+    this.#startDeadlineAt = nowAt + options.policy.startDeadlineMs - Math.max(0, options.roundAgeMs);
+    this.executions = seeds.map((seed) => {
+      const execution = executionOf<Stream>(seed, nowAt);
+      this.written[seed.state]++;
+      this.decided[seed.state]++;
+      if (seed.state === 'waiting') this.#ready.add(execution);
+      if (isOut(seed.state)) this.#inFlight.add(execution);
+      const same = this.#byHost.get(seed.hostId);
+      if (same) same.push(execution);
+      else this.#byHost.set(seed.hostId, [execution]);
+      return execution;
+    });
+  }
+
+  /** Whether nothing of it waits or is out. */
+  get isOver(): boolean {
+    return this.#inFlight.size === 0 && this.#ready.size === 0 && this.#parked.size === 0;
+  }
+
+  /** Executions of which more is decided than is committed. */
+  get changeCount(): number {
+    return this.#dirty.size;
+  }
+
+  /** Whether something waits for the commit; that a process runs is news, but short scripts end before it is told. */
+  get hasUrgentChanges(): boolean {
+    for (const execution of this.#dirty) if (execution.state !== 'running') return true;
+    return false;
+  }
+
+  at(task: number, ordinal: number): Execution<Stream> | undefined {
+    const guess = this.executions[ordinal];
+    return guess?.task === task && guess.ordinal === ordinal
+      ? guess
+      : this.executions.find((e) => e.task === task && e.ordinal === ordinal);
+  }
+
+  inFlight(): Iterable<Execution<Stream>> {
+    return this.#inFlight;
+  }
+
+  // — what is heard —
+
+  /** `atMs` is the host's word, for display; the time that it has is counted from `nowAt`. */
+  onStarted(execution: Execution<Stream>, attempt: number, atMs: number, nowAt: number): void {
+    if (attempt !== execution.attempt || execution.retry) return;
+    execution.heardFrom = 'executor';
+    if (execution.state !== 'dispatched') return;
+    execution.startedAtMs = atMs;
+    execution.runningSinceAt = nowAt;
+    this.#move(execution, 'running');
+  }
+
+  onAccepted(execution: Execution<Stream>, attempt: number): void {
+    if (attempt === execution.attempt) noteAccepted(execution);
+  }
+
+  onQueued(execution: Execution<Stream>, attempt: number): void {
+    if (attempt === execution.attempt) noteQueued(execution);
+  }
+
+  onResult(execution: Execution<Stream>, attempt: number, told: ToldEnd<Stream>, nowAt: number): EndAnswer {
+    const startedAtMs = told.startedAtMs ?? (attempt === execution.attempt ? execution.startedAtMs : undefined);
+    const result: AttemptResult<Stream> = {
+      ...told,
+      to: stateAfter(told.outcome, EXIT_ZERO, startedAtMs !== undefined),
+    };
+    const answer = endAnswer(execution, attempt, result.to);
+    if (answer !== 'news') return answer;
+    if (execution.dbState === 'lost') execution.settledLate = true;
+    execution.result = result;
+    execution.startedAtMs = startedAtMs;
+    if (this.#stopping === undefined && isRepeated(execution, result, this.#options.policy.retries)) {
+      execution.retry = true;
+      execution.failures++;
+      execution.notBeforeAt = nowAt + RETRY_PAUSE_MS;
+    }
+    this.#move(execution, result.to);
+    return 'taken';
+  }
+
+  /** The executor never heard of it. `instance`: which start of the agent says so. */
+  onUnknown(execution: Execution<Stream>, attempt: number, nowMs: number, instance?: string): void {
+    if (attempt !== execution.attempt || execution.retry || execution.dbState !== execution.state) return;
+    if (execution.state === 'dispatched' && instance !== execution.route?.instance)
+      // The start that was given the order may have carried it out, and may be another copy of the agent: it is not given twice.
+      this.#lose(
+        execution,
+        'The agent began anew before it had told whether it took the order, and knows nothing of it now.',
+        nowMs,
+      );
+    else if (execution.state === 'running') this.#lose(execution, 'The agent no longer knows of the attempt.', nowMs);
+    else if (execution.state === 'dispatched' && this.#stopping === 'cancel')
+      this.#settle(execution, { ...DROPPED.cancel, finishedAtMs: nowMs });
+    else if (execution.state === 'dispatched') {
+      forgetDelivery(execution);
+      this.#fresh.add(execution);
+    }
+  }
+
+  /** Its end was told and cannot be kept; see `notKeptAnswer`. */
+  onNotKept(execution: Execution<Stream>, attempt: number, nowMs: number): 'settled' | 'taken' | 'ignored' {
+    const answer = notKeptAnswer(execution, attempt);
+    if (answer !== 'lost') return answer;
+    this.#lose(
+      execution,
+      'What its executor told of the end could not be kept; the log of the server says why.',
+      nowMs,
+    );
+    return 'taken';
+  }
+
+  /** A worker says that it has not handed the order on. */
+  onUndelivered(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfterMs: number): void {
+    if (this.#mayReturn(execution, attempt) && noteUndelivered(execution, nowAt, retryAfterMs))
+      this.#return(execution, nowAt, retryAfterMs);
+  }
+
+  /** By the agent's own word, in answer to the latest order: it has not taken it, and takes none of before. `instance`: which start of it says so. */
+  onBusy(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfterMs: number, instance?: string): void {
+    if (this.#mayReturn(execution, attempt) && instance === execution.route?.instance)
+      this.#return(execution, nowAt, retryAfterMs);
+  }
+
+  #mayReturn({ attempt: present, state, dbState, retry }: Execution<Stream>, attempt: number): boolean {
+    return attempt === present && state === 'dispatched' && dbState === 'dispatched' && !retry;
+  }
+
+  #return(execution: Execution<Stream>, nowAt: number, retryAfterMs: number): void {
+    execution.notBeforeAt = nowAt + noteReturn(execution, nowAt, retryAfterMs);
+    this.#inFlight.delete(execution);
+    this.#move(execution, 'waiting');
+    this.#ready.add(execution);
+  }
+
+  onLinked(hostId: HostId): void {
+    for (const execution of this.#byHost.get(hostId) ?? []) {
+      if (this.#parked.delete(execution)) this.#ready.add(execution);
+      if (this.#inFlight.has(execution) && isWithAgent(execution)) this.#askAnew(execution);
+    }
+  }
+
+  onUnlinked(hostId: HostId, nowAt: number): void {
+    for (const execution of this.#byHost.get(hostId) ?? [])
+      if (this.#inFlight.has(execution) && isWithAgent(execution)) execution.unlinkedAt ||= nowAt;
+  }
+
+  /** A worker is there (again), or hosts can be reached in ways that were not there before. */
+  onRoutesChanged(workerId?: WorkerId): void {
+    for (const execution of this.#parked) this.#ready.add(execution);
+    this.#parked.clear();
+    for (const execution of this.#inFlight)
+      if (workerId !== undefined && isWorker(execution.route?.executor, workerId)) this.#askAnew(execution);
+  }
+
+  #askAnew(execution: Execution<Stream>): void {
+    askAnew(execution);
+    this.#fresh.add(execution);
+  }
+
+  // — what follows —
+
+  /** Nothing more is sent or tried again; of the two kinds, a cancel is the stronger. */
+  stop(how: StopKind): void {
+    if (this.#stopping === how || this.#stopping === 'cancel') return;
+    this.#stopping = how;
+    this.#lookDueAt = 0;
+  }
+
+  /** What time has done to those that are out: losses, and ends that nobody told. */
+  look(now: Now, findRoute: FindRoute<Stream>): void {
+    if (now.at < this.#lookDueAt) return;
+    this.#lookDueAt = now.at + this.#inFlight.size / LOOKS_PER_MS;
+    this.#ordersForAll = true;
+    const { policy, guardMs } = this.#options;
+    for (const execution of this.#inFlight) {
+      if (execution.dbState !== execution.state || execution.retry) continue;
+      const route = findRoute(execution);
+      noteReach(execution, route, now.at);
+      const end = guardedEnd(execution, route, policy, guardMs, now.at);
+      if (end) this.#settle(execution, { ...end, finishedAtMs: now.ms });
+    }
+  }
+
+  /** Sends up to `start` of what waits, in order, as far as there is a way; where it is stopped, what waits is over. */
+  send(start: number, now: Now, findRoute: FindRoute<Stream>): void {
+    if (this.#stopping) return this.#dropWaiting(this.#stopping, now.ms);
+    const late = now.at >= this.#startDeadlineAt;
+    if (late) for (const execution of this.#parked) this.#giveUp(execution, now.ms);
+    let left = start;
+    for (const execution of this.#ready) {
+      if (left <= 0) return;
+      if (execution.retry || execution.notBeforeAt > now.at || execution.dbState !== 'waiting') continue;
+      this.#ready.delete(execution);
+      if (execution.returns > 0 && now.at - execution.returnedSince > this.#options.policy.startDeadlineMs) {
+        this.#settle(execution, {
+          to: 'not_started',
+          reason: 'start-deadline',
+          detail: `The host took no order before the start deadline; it came back ${execution.returns} times.`,
+          finishedAtMs: now.ms,
+        });
+        continue;
+      }
+      const route = findRoute(execution);
+      if (!route) {
+        if (late && execution.failures === 0) this.#giveUp(execution, now.ms);
+        else this.#parked.add(execution);
+        continue;
+      }
+      left--;
+      this.#inFlight.add(execution);
+      beginDelivery(execution, route, now.ms);
+      this.#move(execution, 'dispatched');
+    }
+  }
+
+  #giveUp(execution: Execution<Stream>, nowMs: number): void {
+    this.#settle(execution, { to: 'not_started', ...this.#options.unreached(execution), finishedAtMs: nowMs });
+  }
+
+  #dropWaiting(how: StopKind, nowMs: number): void {
+    for (const execution of [...this.#ready, ...this.#parked])
+      if (!execution.retry && execution.dbState === 'waiting')
+        this.#settle(execution, { ...DROPPED[how], finishedAtMs: nowMs });
+  }
+
+  /** Orders that are due for what is committed as out; the caller sends them and they count as sent. */
+  orders(nowAt: number, findRoute: FindRoute<Stream>): Order[] {
+    const { policy, guardMs } = this.#options;
+    const orders: Order[] = [];
+    for (const execution of this.#ordersForAll ? this.#inFlight : this.#fresh) {
+      if (execution.dbState !== execution.state || execution.retry || !isOut(execution.state)) continue;
+      const isCancelled = this.#stopping === 'cancel';
+      const isEnding = isCancelled || nowAt >= endDueAt(execution, policy, guardMs);
+      // Most have theirs: where they are is not looked up before something is due.
+      if (nowAt < orderDueAt(execution, isEnding)) continue;
+      const route = findRoute(execution);
+      const kind = nextOrder(execution, route, isEnding, isCancelled, nowAt);
+      if (kind && route) orders.push({ kind, execution, route });
+    }
+    this.#ordersForAll = false;
+    this.#fresh.clear();
+    return orders;
+  }
+
+  // — commits —
+
+  /** Up to `max` changes to write now. They stay decided; `committed` or a reload follows. */
+  take(max: number): Execution<Stream>[] {
+    const taken: Execution<Stream>[] = [];
+    for (const execution of this.#dirty) {
+      if (taken.length >= max) break;
+      taken.push(execution);
+    }
+    return taken;
+  }
+
+  /** Executions by state once these changes are written. */
+  countsAfter(changes: readonly Execution<Stream>[]): ExecutionCounts {
+    const counts = { ...this.written };
+    for (const execution of changes) {
+      counts[execution.dbState]--;
+      counts[execution.retry ? 'waiting' : execution.state]++;
+    }
+    return counts;
+  }
+
+  committed(execution: Execution<Stream>, written: ExecutionState): void {
+    if (execution.state === written) this.#dirty.delete(execution);
+    this.written[execution.dbState]--;
+    execution.dbState = written;
+    if (execution.retry && isTerminalExecution(written)) {
+      // The write closed the attempt and opened the next.
+      execution.attempt++;
+      [execution.state, execution.dbState, execution.retry, execution.result] = [
+        'waiting',
+        'waiting',
+        false,
+        undefined,
+      ];
+      [execution.startedAtMs, execution.dispatchedAtMs, execution.route] = [undefined, undefined, undefined];
+      [execution.sends, execution.returns] = [0, 0];
+      this.#dirty.delete(execution);
+      this.#ready.add(execution);
+    }
+    if (isTerminalExecution(execution.state) && !this.#dirty.has(execution)) execution.result = undefined;
+    else if (this.#inFlight.has(execution)) this.#fresh.add(execution);
+    this.written[execution.dbState]++;
+  }
+
+  #lose(execution: Execution<Stream>, detail: string, finishedAtMs: number): void {
+    this.#settle(execution, { to: 'lost', reason: 'status-unknown', detail, finishedAtMs });
+  }
+
+  #settle(
+    execution: Execution<Stream>,
+    result: Omit<AttemptResult<Stream>, 'to'> & { readonly to: ExecutionState },
+  ): void {
+    execution.result = result as AttemptResult<Stream>;
+    this.#move(execution, result.to);
+  }
+
+  #move(execution: Execution<Stream>, to: ExecutionState): void {
+    assert(canExecutionMove(execution.state, to), `no execution moves from ${execution.state} to ${to}`);
+    this.decided[execution.state]--;
+    this.decided[execution.retry ? 'waiting' : to]++;
+    execution.state = to;
+    this.#dirty.add(execution);
+    if (!isTerminalExecution(to)) return;
+    this.#inFlight.delete(execution);
+    this.#ready.delete(execution);
+    this.#parked.delete(execution);
+  }
+}
