@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import pg from 'pg';
 import { WebSocket } from 'ws';
 import { newId, type HostId, type RunId, type WorkerId } from '../../src/base/ids.ts';
-import { isTerminalRun } from '../../src/domain/run/run-machine.ts';
+import { isTerminalRun } from '../../src/domain/flow/run-machine.ts';
 import { certificateRequest, newAgentKey, signWith } from '../../src/pki/identity.ts';
 import type { ServerToWorkerFrame } from '../../src/protocol/link/worker-v1.ts';
 import type { ExecutionRecord } from '../../src/store/contract/execution.ts';
