@@ -16,6 +16,7 @@ import { createPostgresStore } from '../src/store/postgres/postgres-store.ts';
 import type { Store } from '../src/store/contract/store.ts';
 import { testAuditKey } from '../test/support/audit-key.ts';
 import { Cluster } from '../test/support/cluster.ts';
+import { plainSpec } from '../test/support/run-spec.ts';
 import { until } from '../test/support/until.ts';
 import { emit, median, rounded, say } from './support/figures.ts';
 import { SimulatedFleet } from './support/fleet.ts';
@@ -176,19 +177,7 @@ function createdBeside(store: Store, host: { readonly id: string; readonly name:
       reason: '',
       createdBy: actor,
       targetExpression: host.name,
-      spec: {
-        work: { kind: 'command', argv: ['true'] },
-        args: [],
-        env: {},
-        params: {},
-        secretNames: [],
-        timeoutMs: 60_000,
-        killAfterMs: 10_000,
-        startDeadlineMs: 60_000,
-        lostAfterMs: 60_000,
-        retries: 0,
-        outputKeptBytes: 1_024,
-      },
+      spec: plainSpec(),
       targets: [{ hostId: host.id as never, hostName: host.name }],
     },
     { actor, action: 'job.run.create', target: `run/${id}`, detail: {} },

@@ -7,7 +7,7 @@ import { installProgram } from '../agent-install/install-program.ts';
 import { DroverError } from '../base/errors.ts';
 import { newId, type TokenId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
-import type { Via } from '../domain/run/spec.ts';
+import type { Via } from '../domain/placement/placement.ts';
 import { formatJoinToken, hashSecret, newSecret } from '../pki/join-token.ts';
 import type { PackagesManifest } from '../protocol/rest/agent-package.ts';
 import type { RunRecord } from '../store/contract/run.ts';
@@ -101,13 +101,18 @@ function installerRun(
     reason: '',
     secrets: work.secrets,
     ...(account === undefined ? {} : { account }),
-    spec: {
-      work: { kind: 'script', script: Buffer.from(installProgram()) },
+    work: {
+      kind: 'script',
+      program: { form: 'text', text: Buffer.from(installProgram()) },
       lang: 'sh',
       args: work.args,
       env: {},
       params: {},
-      via: work.via,
+      secretNames: Object.keys(work.secrets),
+    },
+    placement: { via: work.via },
+    policy: {
+      priority: 'normal',
       timeoutMs: limits.agentInstallMsMax,
       killAfterMs: limits.killAfterMsDefault,
       startDeadlineMs: limits.startDeadlineMsDefault,

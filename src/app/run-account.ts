@@ -4,7 +4,7 @@
  */
 import type { ErrorCode, InputFault } from '../base/errors.ts';
 import type { AccountId, HostId } from '../base/ids.ts';
-import type { RunSpec } from '../domain/run/spec.ts';
+import type { Placement } from '../domain/placement/placement.ts';
 import { accountChoices, accountFetch } from './account.ts';
 import type { AppContext } from './context.ts';
 import type { WaysOverSsh } from './host-view.ts';
@@ -16,7 +16,7 @@ interface RunHost {
 }
 type UsedAccount = { readonly id: AccountId; readonly name: string };
 export interface RunAccounts {
-  readonly spec: Partial<Pick<RunSpec, 'account' | 'user' | 'environment'>>;
+  readonly placement: Partial<Omit<Placement, 'via'>>;
   readonly used: readonly UsedAccount[];
   readonly faults: readonly InputFault[];
   /** Hosts with an address that no account would log in to: told to each when its turn comes, for its agent may be there by then. */
@@ -35,12 +35,12 @@ const NAMES_MAX = 20;
 export async function runAccounts(
   ctx: Pick<AppContext, 'store' | 'hosts'>,
   hosts: readonly RunHost[],
-  spec: Pick<RunSpec, 'via' | 'user'>,
+  placement: Pick<Placement, 'via' | 'user'>,
   asked: string | undefined,
 ): Promise<RunAccounts> {
-  const ways = spec.via === 'agent' ? NO_WAYS : await ctx.hosts.waysOverSsh();
+  const ways = placement.via === 'agent' ? NO_WAYS : await ctx.hosts.waysOverSsh();
   const overSsh = hosts.filter(({ id }) => ways.has(id));
-  if (asked === undefined && overSsh.length === 0) return { spec: {}, used: [], faults: [], unreached: [] };
+  if (asked === undefined && overSsh.length === 0) return { placement: {}, used: [], faults: [], unreached: [] };
   const choose = await accountChoices(ctx);
   if (asked !== undefined) {
     const account = await accountFetch(ctx, asked);
@@ -54,12 +54,12 @@ export async function runAccounts(
           `The account ${account.name} may not be used on ${outside.slice(0, NAMES_MAX).join(', ')}${outside.length > NAMES_MAX ? ` (and ${outside.length - NAMES_MAX} more)` : ''}: its scope is ${account.scope}.`,
         ),
       );
-    if (spec.user !== undefined)
+    if (placement.user !== undefined)
       faults.push(
         fault('#/user', 'bad-input', 'Give either an account or a user, not both: the account says who works.'),
       );
     return {
-      spec: {
+      placement: {
         account: account.id,
         user: account.become.kind === 'direct' ? account.loginUser : account.become.user,
         environment: account.environment,
@@ -77,7 +77,7 @@ export async function runAccounts(
     if (choice.kind === 'chosen') used.set(choice.account.id, { id: choice.account.id, name: choice.account.name });
     else unreached.push({ id: host.id, name: host.name, code: choice.code, detail: choice.detail });
   }
-  return { spec: {}, used: [...used.values()], faults: [], unreached };
+  return { placement: {}, used: [...used.values()], faults: [], unreached };
 }
 
 const NO_WAYS: WaysOverSsh = new Map();

@@ -57,8 +57,8 @@ async function checkAccounts(
   const wanted = new Set(seed.executions.filter(({ state }) => states.includes(state)).map(({ hostId }) => hostId));
   if (wanted.size === 0) return;
   const hosts = (await ctx.hosts.directory()).hosts.filter((host) => wanted.has(host.id));
-  const { via, account } = seed.spec;
-  const { used, faults } = await runAccounts(ctx, hosts, via === undefined ? {} : { via }, account);
+  const { via, account } = seed.spec.placement;
+  const { used, faults } = await runAccounts(ctx, hosts, { via }, account);
   if (used.length > 0 && !caller.can('access.account.use', ROOT))
     throw new DroverError('permission-denied', {
       detail: 'This run would use accounts again, and the permission access.account.use is not given.',

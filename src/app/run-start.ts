@@ -5,11 +5,12 @@ import { newRunId, type RunId } from '../base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../domain/run/partition.ts';
 import { limits } from '../base/limits.ts';
 import { ROOT } from '../domain/access/access-node.ts';
-import { scriptFormatFault } from '../domain/run/interpreter.ts';
-import { stringFaults } from '../domain/run/process-strings.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { parseTarget, TargetSearch, type TargetExpression, type TargetMatch } from '../domain/target/expression.ts';
+import type { Policy } from '../domain/run/policy.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
+import type { Placement } from '../domain/placement/placement.ts';
+import { workFaults, type Work } from '../domain/work/work.ts';
 import type { HostRecord } from '../store/contract/host.ts';
 import type { RunSeed } from '../store/contract/owner-commit.ts';
 import type { RunRecord } from '../store/contract/run.ts';
@@ -27,7 +28,11 @@ export interface RunStartInput {
   readonly hostsMax?: number;
   readonly name: string;
   readonly reason: string;
-  readonly spec: Omit<RunSpec, 'secretNames'>;
+  readonly work: Work;
+  readonly policy: Policy;
+  /** As whom beyond the user: by `account`. */
+  readonly placement: Pick<Placement, 'via' | 'user'>;
+  /** The values of those that the work names. */
   readonly secrets: Readonly<Record<string, string>>;
   /** Name or id of the account to run as. */
   readonly account?: string;
@@ -55,7 +60,8 @@ export async function runBegin(
 ): Promise<RunRecord> {
   const { hosts, accounts } = await runSettled(ctx, caller, input);
   const id = newOwnedRunId(ctx);
-  const spec: RunSpec = { ...input.spec, ...accounts.spec, secretNames: Object.keys(input.secrets) };
+  const { work, policy } = input;
+  const spec: RunSpec = { work, policy, placement: { ...input.placement, ...accounts.placement } };
   const sealed =
     Object.keys(input.secrets).length > 0
       ? { sealedSecrets: ctx.sealer.seal(`run/${id}`, Buffer.from(JSON.stringify(input.secrets))) }
@@ -91,9 +97,9 @@ export async function runBegin(
       reason: input.reason,
       targets: input.targets,
       hosts: hosts.length,
-      user: spec.user ?? null,
+      user: spec.placement.user ?? null,
       account: input.account ?? null,
-      secrets: spec.secretNames,
+      secrets: Object.keys(input.secrets),
     }),
   );
   beforeStart?.(id, executions);
@@ -109,12 +115,15 @@ interface SettledRun {
 
 /** Where a run goes and as whom, or every fault of it; nothing is written. */
 async function runSettled(ctx: AppContext, caller: Caller, input: RunStartInput): Promise<SettledRun> {
-  const faults = specFaults(input);
   const { hosts: matching, fault } = await expandTargets(ctx, input.targets);
   const hosts = matching.slice(0, input.hostsMax);
-  if (fault?.code === 'bad-target') faults.unshift(fault);
-  const accounts = await runAccounts(ctx, fault ? [] : hosts, input.spec, input.account);
-  faults.push(...accounts.faults, ...lengthFaults(input, accounts.spec.environment));
+  const accounts = await runAccounts(ctx, fault ? [] : hosts, input.placement, input.account);
+  const { environment } = accounts.placement;
+  const faults = [
+    ...(fault?.code === 'bad-target' ? [fault] : []),
+    ...workFaults(input.work, { secrets: input.secrets, ...(environment === undefined ? {} : { environment }) }),
+    ...accounts.faults,
+  ];
   if (accounts.used.length > 0 && !caller.can('access.account.use', ROOT))
     throw new DroverError('permission-denied', {
       detail: 'This run would use accounts, and the permission access.account.use is not given.',
@@ -147,8 +156,10 @@ export async function runPlan(
 ): Promise<RunPlan> {
   assertCan(caller, 'job.run.create');
   const { hosts, accounts } = await runSettled(ctx, caller, input);
-  const user = accounts.spec.user ?? input.spec.user;
-  const refused = accounts.unreached.filter(({ id }) => input.spec.via === 'ssh' || ctx.fleet.locate(id) === undefined);
+  const user = accounts.placement.user ?? input.placement.user;
+  const refused = accounts.unreached.filter(
+    ({ id }) => input.placement.via === 'ssh' || ctx.fleet.locate(id) === undefined,
+  );
   return {
     hostCount: hosts.length,
     hosts: hosts.slice(0, namesMax).map((host) => host.name),
@@ -245,81 +256,4 @@ function newOwnedRunId(ctx: AppContext): RunId {
     if (owned.size === 0 || owned.has(partitionOf(id))) return id;
   }
   return newRunId(ctx.clock.nowMs());
-}
-
-/** With the environment policy of the account: what waits until its profiles have been read has a longer name. */
-function lengthFaults({ spec, secrets }: RunStartInput, environment: RunSpec['environment']): InputFault[] {
-  const argv = spec.work.kind === 'command' ? { argv: spec.work.argv } : {};
-  const policy = environment === undefined ? {} : { environment };
-  return stringFaults({ ...spec, ...argv, secrets, ...policy }).map((one) => ({ ...one, code: 'bad-input' as const }));
-}
-
-const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-function specFaults({ spec, secrets }: RunStartInput): InputFault[] {
-  const faults: InputFault[] = [];
-  const fault = (pointer: string, code: ErrorCode, detail: string): void => void faults.push({ pointer, code, detail });
-  if (spec.work.kind === 'script') {
-    if (Buffer.from(spec.work.script).toString('latin1').trim() === '')
-      fault('#/script', 'script-empty', 'The script is empty.');
-    if (spec.work.script.length > limits.scriptBytesMax)
-      fault(
-        '#/script',
-        'script-too-large',
-        `The script has ${spec.work.script.length} bytes; ${limits.scriptBytesMax} are allowed. Larger payloads are files.`,
-      );
-    const unfit = scriptFormatFault(spec.work.script, spec.lang);
-    if (unfit !== undefined) fault('#/script', 'script-format', unfit);
-  } else if (spec.work.argv.length === 0 || spec.work.argv[0] === '')
-    fault('#/command', 'script-empty', 'The command is empty.');
-  if (spec.stdin !== undefined && spec.stdin.length > limits.stdinBytesMax)
-    fault(
-      '#/stdin',
-      'bad-input',
-      `Standard input has ${spec.stdin.length} bytes; ${limits.stdinBytesMax} are allowed. Larger payloads are files.`,
-    );
-  const texts = [...(spec.work.kind === 'command' ? spec.work.argv : []), ...spec.args];
-  for (const [field, record] of [
-    ['env', spec.env],
-    ['params', spec.params],
-    ['secrets', secrets],
-  ] as const) {
-    for (const [name, value] of Object.entries(record)) {
-      if (!VARIABLE.test(name))
-        fault(
-          `#/${field}/${name}`,
-          'bad-input',
-          `${JSON.stringify(name)} is not a variable name (letters, digits and _, not beginning with a digit).`,
-        );
-      if (name.length > limits.nameLengthMax)
-        fault(
-          `#/${field}/${name.slice(0, limits.nameLengthMax)}`,
-          'bad-input',
-          `A variable's name has ${name.length} characters; ${limits.nameLengthMax} are allowed.`,
-        );
-      if (value.includes('\0'))
-        fault(
-          `#/${field}/${name}`,
-          'bad-input',
-          `The value of ${name} contains a NUL character, which no process can be given.`,
-        );
-      texts.push(name, value);
-    }
-  }
-  for (const [name, value] of Object.entries(secrets)) {
-    const bytes = Buffer.byteLength(value);
-    if (bytes < limits.secretBytesMin || bytes > limits.secretBytesMax)
-      fault(
-        `#/secrets/${name}`,
-        'bad-input',
-        `The secret ${name} has ${bytes} bytes; it must have ${limits.secretBytesMin} to ${limits.secretBytesMax} to be masked well.`,
-      );
-    if (Object.hasOwn(spec.env, name))
-      fault(`#/secrets/${name}`, 'bad-input', `${name} is given as a variable and as a secret.`);
-  }
-  if (texts.some((text) => text.includes('\0')) && faults.length === 0)
-    fault('#/args', 'bad-input', 'An argument contains a NUL character, which no process can be given.');
-  if (spec.cwd !== undefined && !spec.cwd.startsWith('/'))
-    fault('#/cwd', 'bad-input', 'The working directory must be an absolute path.');
-  return faults;
 }

@@ -100,30 +100,30 @@ function digestOf(kept: Uint8Array, gap: number): Uint8Array {
 /** The same bytes for every host of the task; secrets are in clear in here and nowhere else on the server. */
 export function executionSpecOf(
   run: { readonly id: string; readonly name: string },
-  spec: RunSpec,
+  { work, policy, placement }: RunSpec,
   sealedSecrets: Uint8Array | undefined,
   sealer: Sealer,
 ): Uint8Array {
   const secrets = sealedSecrets
     ? (JSON.parse(Buffer.from(sealer.open(`run/${run.id}`, sealedSecrets)).toString()) as Record<string, string>)
     : {};
-  const work: ExecutionSpec = {
+  const spec: ExecutionSpec = {
     v: 1,
     runId: run.id,
     runName: run.name,
-    args: [...spec.args],
-    env: { ...spec.env },
-    params: { ...spec.params },
+    args: [...work.args],
+    env: { ...work.env },
+    params: { ...work.params },
     secrets,
-    timeoutMs: spec.timeoutMs,
-    killAfterMs: spec.killAfterMs,
-    outputKeptBytes: spec.outputKeptBytes,
-    ...(spec.work.kind === 'script' ? { script: spec.work.script } : { argv: [...spec.work.argv] }),
-    ...(spec.lang === undefined ? {} : { lang: spec.lang }),
-    ...(spec.user === undefined ? {} : { user: spec.user }),
-    ...(spec.environment === undefined ? {} : { environment: spec.environment }),
-    ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
-    ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
+    timeoutMs: policy.timeoutMs,
+    killAfterMs: policy.killAfterMs,
+    outputKeptBytes: policy.outputKeptBytes,
+    ...(work.program.form === 'text' ? { script: work.program.text } : { argv: [...work.program.argv] }),
+    ...(work.lang === undefined ? {} : { lang: work.lang }),
+    ...(placement.user === undefined ? {} : { user: placement.user }),
+    ...(placement.environment === undefined ? {} : { environment: placement.environment }),
+    ...(work.cwd === undefined ? {} : { cwd: work.cwd }),
+    ...(work.stdin === undefined ? {} : { stdin: work.stdin }),
   };
-  return encodeExecutionSpec(work);
+  return encodeExecutionSpec(spec);
 }

@@ -23,7 +23,7 @@ export function ownedRunOf(
 ): OwnedRun {
   const actor = new Run<ReportedStream>(from, spec, executions, clock.monotonicMs(), {
     ...(guardMs === undefined ? {} : { guardMs }),
-    unreached: ({ hostId }) => unreachedBecause(hostId, spec, fleet),
+    unreached: ({ hostId }) => unreachedBecause(hostId, spec.placement, fleet),
   });
   let bytes: Uint8Array | undefined;
   return {

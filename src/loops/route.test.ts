@@ -17,13 +17,14 @@ function ways(more: { linked?: boolean; ssh?: boolean; takesWork?: boolean; work
   };
 }
 
+const AUTO = { via: 'auto' } as const;
 const waiting = { state: 'waiting', hostId: host, route: undefined } as const;
 
 describe('an execution that waits', () => {
   it('takes the live agent, else SSH', () => {
-    expect(routeOf(waiting, {}, ways())).toMatchObject(BY_AGENT);
-    expect(routeOf(waiting, { via: 'auto' }, ways({ linked: false }))).toEqual(BY_SSH);
-    expect(routeOf(waiting, {}, ways({ linked: false, ssh: false }))).toBeUndefined();
+    expect(routeOf(waiting, AUTO, ways())).toMatchObject(BY_AGENT);
+    expect(routeOf(waiting, AUTO, ways({ linked: false }))).toEqual(BY_SSH);
+    expect(routeOf(waiting, AUTO, ways({ linked: false, ssh: false }))).toBeUndefined();
   });
 
   it('takes the way it was told to take, or none', () => {
@@ -39,7 +40,7 @@ describe('an execution that waits', () => {
 
 describe('an execution that is out', () => {
   it('stays with its executor, whatever other way there is by now', () => {
-    expect(routeOf({ state: 'running', hostId: host, route: BY_SSH }, {}, ways())).toEqual(BY_SSH);
+    expect(routeOf({ state: 'running', hostId: host, route: BY_SSH }, AUTO, ways())).toEqual(BY_SSH);
     expect(
       routeOf({ state: 'running', hostId: host, route: BY_AGENT }, { via: 'ssh' }, ways({ takesWork: false })),
     ).toMatchObject(BY_AGENT);
@@ -47,9 +48,9 @@ describe('an execution that is out', () => {
 
   it('is out of reach while its executor is', () => {
     expect(
-      routeOf({ state: 'dispatched', hostId: host, route: BY_SSH }, {}, ways({ workerThere: false })),
+      routeOf({ state: 'dispatched', hostId: host, route: BY_SSH }, AUTO, ways({ workerThere: false })),
     ).toBeUndefined();
-    expect(routeOf({ state: 'running', hostId: host, route: BY_AGENT }, {}, ways({ linked: false }))).toBeUndefined();
+    expect(routeOf({ state: 'running', hostId: host, route: BY_AGENT }, AUTO, ways({ linked: false }))).toBeUndefined();
   });
 });
 
@@ -64,11 +65,11 @@ describe('a host that was given up', () => {
 
   it.each<[string, Partial<Obstacles>, Parameters<typeof unreachedBecause>[1], string, string]>([
     ['its agent was away', {}, { via: 'agent' }, 'start-deadline', 'agent of the host was not linked'],
-    ['its agent was away, and there is no other way', {}, {}, 'start-deadline', 'no address for SSH'],
+    ['its agent was away, and there is no other way', {}, AUTO, 'start-deadline', 'no address for SSH'],
     ['it has no address', {}, { via: 'ssh' }, 'start-deadline', 'no address'],
-    ['the worker of its agent is drained', linked, {}, 'worker-drained', 'holds the agent'],
+    ['the worker of its agent is drained', linked, AUTO, 'worker-drained', 'holds the agent'],
     ['all workers of its zone are', { sshObstacle: () => 'drained' }, { via: 'ssh' }, 'worker-drained', 'Every worker'],
-    ['its zone has none', { sshObstacle: () => 'no-worker' }, {}, 'zone-without-worker', 'No worker'],
+    ['its zone has none', { sshObstacle: () => 'no-worker' }, AUTO, 'zone-without-worker', 'No worker'],
     ['there is none at all', { workers: () => [] }, { via: 'agent' }, 'zone-without-worker', 'No worker'],
   ])('is told so when %s', (_what, more, spec, reason, detail) => {
     expect(unreachedBecause(host, spec, fleet(more))).toEqual({ reason, detail: expect.stringContaining(detail) });

@@ -3,7 +3,7 @@ import type { HostId } from '../base/ids.ts';
 import type { Execution } from '../domain/crew/execution.ts';
 import { workerExecutor, type Route } from '../domain/run/executor.ts';
 import type { Unreached } from '../domain/crew/crew.ts';
-import type { RunSpec } from '../domain/run/spec.ts';
+import type { Placement } from '../domain/placement/placement.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 
 export type Ways = Pick<Fleet, 'locate' | 'sshRoute' | 'isLinked' | 'takesWork'>;
@@ -11,7 +11,7 @@ export type Obstacles = Pick<Fleet, 'locate' | 'sshObstacle' | 'workers'>;
 
 export function routeOf(
   execution: Pick<Execution<unknown>, 'state' | 'hostId' | 'route'>,
-  spec: Pick<RunSpec, 'via'>,
+  { via }: Pick<Placement, 'via'>,
   fleet: Ways,
 ): Route | undefined {
   if (execution.state !== 'waiting') {
@@ -19,7 +19,6 @@ export function routeOf(
     if (executor?.kind !== 'worker') return fleet.locate(execution.hostId);
     return fleet.isLinked(executor.id) ? { executor, workerId: executor.id } : undefined;
   }
-  const via = spec.via ?? 'auto';
   return (
     (via === 'ssh' ? undefined : byAgent(execution.hostId, fleet)) ??
     (via === 'agent' ? undefined : bySsh(execution.hostId, fleet))
@@ -27,8 +26,7 @@ export function routeOf(
 }
 
 /** Why there is no way to a host now, by the ways that the run may take. */
-export function unreachedBecause(hostId: HostId, spec: Pick<RunSpec, 'via'>, fleet: Obstacles): Unreached {
-  const via = spec.via ?? 'auto';
+export function unreachedBecause(hostId: HostId, { via }: Pick<Placement, 'via'>, fleet: Obstacles): Unreached {
   const obstacle = via === 'agent' ? undefined : fleet.sshObstacle(hostId);
   const isHeldByDrained = via !== 'ssh' && fleet.locate(hostId) !== undefined;
   if (isHeldByDrained || obstacle === 'drained')

@@ -19,7 +19,7 @@ export function sendOrders(
   isWatched: boolean,
 ): void {
   const { id: runId, spec } = run.actor;
-  const orders = run.actor.orders(clock.monotonicMs(), (execution) => routeOf(execution, spec, fleet));
+  const orders = run.actor.orders(clock.monotonicMs(), (execution) => routeOf(execution, spec.placement, fleet));
   if (orders.length === 0) return;
   const at = { partition, term };
   const placeOf = ({ execution, route }: Order): AttemptPlace => ({
@@ -52,8 +52,8 @@ export function sendOrders(
         task: first.task,
         ...at,
         order,
-        priority: spec.priority ?? 'normal',
-        ...(spec.account === undefined ? {} : { accountId: spec.account }),
+        priority: spec.policy.priority,
+        ...(spec.placement.account === undefined ? {} : { accountId: spec.placement.account }),
         spec: run.specBytes(),
         targets,
       });

@@ -456,7 +456,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
     // Its report would come after all of its pieces: where nobody wants those, it is let go at once.
     if (!run && piece.seq === 0) this.#lookFor(owned, key.runId, { workerId, attempt, executor }, () => undefined);
     const told = { workerId, executor, ...key, ...piece };
-    if (run && execution && !isPieceOf(run.actor.spec, execution, told, this.#options.fleet)) return;
+    if (run && execution && !isPieceOf(run.actor.spec.policy, execution, told, this.#options.fleet)) return;
     owned.chunks.push(workerId, { ...key, ...piece, executor });
   }
 
@@ -500,7 +500,7 @@ export class RunOwner implements Service, Ownership, FleetListener {
       run.timeline.push({
         kind: 'failure-limit',
         atMs: clock.nowMs(),
-        detail: { maxFailed: run.actor.spec.maxFailed },
+        detail: { maxFailed: run.actor.spec.policy.maxFailed },
       });
     if (run.actor.crew.changeCount > 0 || run.late.length > 0) {
       owned.dirty.add(run.actor.id);
@@ -513,7 +513,9 @@ export class RunOwner implements Service, Ownership, FleetListener {
 
   #decide({ actor }: OwnedRun): void {
     const { clock, fleet } = this.#options;
-    actor.advance({ at: clock.monotonicMs(), ms: clock.nowMs() }, (execution) => routeOf(execution, actor.spec, fleet));
+    actor.advance({ at: clock.monotonicMs(), ms: clock.nowMs() }, (execution) =>
+      routeOf(execution, actor.spec.placement, fleet),
+    );
   }
 
   #sendOrders(owned: OwnedPartition, run: OwnedRun): void {

@@ -32,6 +32,7 @@ describe('a store in memory', () =>
         addWorker(tables, ids.workerId, 'default', 1);
         return ids;
       },
+      workKept: async () => tables.work.size,
       isLinked: async (hostId) => tables.presence.get(hostId)?.linked ?? false,
       end: async () => undefined,
     };

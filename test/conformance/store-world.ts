@@ -11,20 +11,19 @@ import {
 } from '../../src/base/ids.ts';
 import { partitionOf } from '../../src/domain/run/partition.ts';
 import { agentExecutor, type Executor } from '../../src/domain/run/executor.ts';
+import type { RunSpec } from '../../src/domain/run/spec.ts';
 import type { AuditEntry } from '../../src/store/contract/audit.ts';
 import type { Fence } from '../../src/store/contract/lease.ts';
 import type { OutputChunk } from '../../src/store/contract/output.ts';
 import type { ExecutionChange } from '../../src/store/contract/owner-commit.ts';
 import type { SimulableStore } from '../support/memory-store/memory-store.ts';
-import { plainSpec } from '../support/run-spec.ts';
+import { plainSpec, scriptText } from '../support/run-spec.ts';
 
 export const actor = { kind: 'token', id: 't', name: 'tester' } as const;
 export const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: { b: 1, a: [2, { z: 1, y: 2 }] } };
 export const spec = plainSpec({
-  work: { kind: 'script', script: Buffer.from('true') },
-  timeoutMs: 1_000,
-  startDeadlineMs: 1_000,
-  lostAfterMs: 1_000,
+  work: scriptText('true'),
+  policy: { timeoutMs: 1_000, startDeadlineMs: 1_000, lostAfterMs: 1_000 },
 });
 
 export interface StoreWorld {
@@ -36,6 +35,8 @@ export interface StoreWorld {
   roundBegan(runId: RunId, atMs: number): Promise<void>;
   /** An agent and a worker of one zone, as they are once they have joined. */
   join(): Promise<{ agentId: AgentId; hostId: HostId; workerId: WorkerId }>;
+  /** How many works are kept. */
+  workKept(): Promise<number>;
   /** Whether the record has the host as linked. */
   isLinked(hostId: HostId): Promise<boolean>;
   end(): Promise<void>;
@@ -67,6 +68,7 @@ export async function newServer(store: SimulableStore): Promise<ServerId> {
 export async function newRun(
   { store, own }: Pick<StoreWorld, 'store' | 'own'>,
   hosts: number,
+  special: RunSpec = spec,
 ): Promise<{ id: RunId; fenceOf: (serverId: ServerId) => Promise<Fence> }> {
   const id = newRunId(systemClock.nowMs());
   const targets = Array.from({ length: hosts }, (_, i) => ({ hostId: newId<'host'>() as HostId, hostName: `h${i}` }));
@@ -78,7 +80,7 @@ export async function newRun(
       reason: 'r',
       createdBy: actor,
       targetExpression: 'all',
-      spec,
+      spec: special,
       targets,
     },
     audit,

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readBackup } from '../../src/backup/backup-reader.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { runIdFloor, runIdTimeMs, type RunId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { takeBackup } from '../../src/store/postgres/backup/backup.ts';
 import {
@@ -17,6 +18,8 @@ import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts'
 import { restoreBackup, type RestoreResult } from '../../src/store/postgres/backup/restore.ts';
 import { testAuditKey } from '../support/audit-key.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
+
+const DAY_MS = 86_400_000;
 
 const KEY = await testAuditKey();
 const [HOST, JUMP, AGENT] = [1, 2, 3].map((n) => `00000000-0000-7000-8000-00000000000${n}`) as [string, string, string];
@@ -115,7 +118,13 @@ async function insertRun(
     "INSERT INTO run (id, partition, name, reason, created_by, state, target_expression, host_count, counts, created_at_ms, round_started_at_ms, finished_at_ms) VALUES ($1, 3, 'n', '', '{}', $2, 'all', $3, '{}', 1, 1, $4)",
     [id, state, executions.length, isOver ? 9 : null],
   );
-  await db.query("INSERT INTO task VALUES ($1, 0, '\\x80', NULL)", [id]);
+  await db.query("INSERT INTO work VALUES ($1, sha256('w'), '\\x80') ON CONFLICT DO NOTHING", [
+    runIdFloor(Math.floor(runIdTimeMs(id as RunId) / DAY_MS) * DAY_MS),
+  ]);
+  await db.query(
+    `INSERT INTO task (run_id, task, work_digest, policy, placement) VALUES ($1, 0, sha256('w'), '{"retries": 0}', '{"via": "auto"}')`,
+    [id],
+  );
   if (!isOver) await db.query('INSERT INTO run_active (run_id, partition) VALUES ($1, 3)', [id]);
   for (const [ordinal, [execution, attempt]] of executions.entries())
     await db.query(
@@ -212,7 +221,7 @@ describe('a restore', () => {
   it('brings every row back as it was, but for what time has passed', async () => {
     const target = await emptyDatabase();
     await restore(target.url);
-    for (const table of ['host', 'agent', 'api_token', 'secret', 'task'])
+    for (const table of ['host', 'agent', 'api_token', 'secret', 'task', 'work'])
       expect(await all(target, table), table).toEqual(await all(source, table));
     for (const table of ['join_token', 'server', 'server_lease']) expect(await all(target, table), table).toEqual([]);
     expect((await all(target, 'audit')).slice(0, 2)).toEqual(await all(source, 'audit'));

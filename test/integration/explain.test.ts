@@ -44,7 +44,7 @@ import type { AuditEntry } from '../../src/store/contract/audit.ts';
 import type { Fence } from '../../src/store/contract/lease.ts';
 import type { ExecutionChange, OwnerCommit } from '../../src/store/contract/owner-commit.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
-import { plainSpec } from '../support/run-spec.ts';
+import { plainSpec, scriptText } from '../support/run-spec.ts';
 
 const DAY_MS = 86_400_000;
 const RUNS_PER_DAY = 3_000;
@@ -58,10 +58,8 @@ const LARGE_ROWS = 2_000;
 const actor = { kind: 'token', id: 't', name: 'tester' } as const;
 const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: {} };
 const spec = plainSpec({
-  work: { kind: 'script', script: Buffer.from('true') },
-  timeoutMs: 1_000,
-  startDeadlineMs: 1_000,
-  lostAfterMs: 1_000,
+  work: scriptText('true'),
+  policy: { timeoutMs: 1_000, startDeadlineMs: 1_000, lostAfterMs: 1_000 },
 });
 
 interface PlanNode {
@@ -143,9 +141,10 @@ async function fillRuns(): Promise<void> {
     [ids, HOSTS_PER_RUN],
   );
   const full = ids.filter((_, i) => i % RUNS_PER_DAY < FULL_RUNS_PER_DAY);
-  await database.query("INSERT INTO task (run_id, task, spec) SELECT id, 0, '\\x80' FROM unnest($1::uuid[]) AS r(id)", [
-    ids,
-  ]);
+  await database.query(
+    "INSERT INTO task (run_id, task, work_digest, policy, placement) SELECT id, 0, sha256('x'), '{}', '{}' FROM unnest($1::uuid[]) AS r(id)",
+    [ids],
+  );
   const each = 'FROM unnest($1::uuid[]) AS r(id), generate_series(0, $2::int - 1) AS n';
   for (const table of ['execution', 'execution_history']) {
     await database.query(

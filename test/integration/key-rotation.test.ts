@@ -62,7 +62,7 @@ async function fill(accounts: number): Promise<void> {
     });
   }
   const id = newRunId(systemClock.nowMs());
-  const spec = plainSpec({ secretNames: ['T'] });
+  const spec = plainSpec({ work: { secretNames: ['T'] } });
   await store.runCreate(
     {
       id,

@@ -69,6 +69,7 @@ async function postgresWorld(): Promise<StoreWorld> {
       if (joined.kind === 'refused' || worker.kind === 'refused') throw new Error('neither may be refused');
       return { agentId: joined.agentId, hostId: joined.hostId, workerId: worker.workerId };
     },
+    workKept: async () => Number((await own.query('SELECT count(*) AS n FROM work'))[0]!.n),
     isLinked: async (hostId) => (await tables.hostFetch(hostId))!.linked,
     async end() {
       await tables.close();

@@ -10,7 +10,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { createLeaseKeeper } from '../../src/store/postgres/lease/lease-keeper.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from './audit-key.ts';
-import { plainSpec } from './run-spec.ts';
+import { plainSpec, scriptText } from './run-spec.ts';
 
 const [url, leaseText] = process.argv.slice(2) as [string, string];
 const leaseMs = Number(leaseText);
@@ -46,10 +46,8 @@ const partitions = (await store.ownerLook(serverId)).partitions;
 const runId = newRunId(systemClock.nowMs());
 const actor = { kind: 'system', id: 'test', name: 'test' } as const;
 const spec = plainSpec({
-  work: { kind: 'script', script: Buffer.from('true') },
-  timeoutMs: 1_000,
-  startDeadlineMs: 1_000,
-  lostAfterMs: 1_000,
+  work: scriptText('true'),
+  policy: { timeoutMs: 1_000, startDeadlineMs: 1_000, lostAfterMs: 1_000 },
 });
 const targets = Array.from({ length: HOSTS }, (_, i) => ({ hostId: newId<'host'>() as HostId, hostName: `h${i}` }));
 await store.runCreate(

@@ -23,7 +23,7 @@ import type { RunSpec } from '../../src/domain/run/spec.ts';
 import { plainSpec } from './run-spec.ts';
 
 export const RUN = '01930000-0000-7000-8000-000000000000' as RunId;
-const SPEC = plainSpec({ startDeadlineMs: 30_000, lostAfterMs: 20_000 });
+const SPEC = plainSpec({ policy: { startDeadlineMs: 30_000, lostAfterMs: 20_000 } });
 
 type Result = ToldEnd<unknown>;
 interface Row {
@@ -96,9 +96,12 @@ export class RunWorld {
     this.#outcomes = options.outcomes;
     this.spec = {
       ...SPEC,
-      retries: options.retries,
-      ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
-      ...(options.maxFailed === undefined ? {} : { maxFailed: { kind: 'count', count: options.maxFailed } }),
+      policy: {
+        ...SPEC.policy,
+        retries: options.retries,
+        ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
+        ...(options.maxFailed === undefined ? {} : { maxFailed: { kind: 'count', count: options.maxFailed } }),
+      },
     };
     this.hosts = Array.from({ length: options.hosts }, (_, ordinal) => new Host(ordinal));
     this.rows = this.hosts.map(({ hostId }) => ({
@@ -169,7 +172,7 @@ export class RunWorld {
       (row, ordinal) => isFailure(row.state) && isFailure(this.owned.crew.executions[ordinal]!.state),
     ).length;
     const limitWasExceeded =
-      this.spec.maxFailed !== undefined && failures > failuresTolerated(this.spec.maxFailed, this.rows.length);
+      this.spec.policy.maxFailed !== undefined && failures > failuresTolerated(this.spec.policy.maxFailed, this.rows.length);
     const wasOut = new Set(this.owned.crew.inFlight());
     this.owned.advance({ at: this.at, ms: this.at }, this.#locate);
     for (const execution of this.owned.crew.inFlight()) {
@@ -408,10 +411,10 @@ export class RunWorld {
     if (JSON.stringify(counted) !== JSON.stringify(this.run.counts))
       throw new Error(`counted ${JSON.stringify(counted)}, told ${JSON.stringify(this.run.counts)}`);
     const out = counted.dispatched + counted.running;
-    if (out > (this.spec.concurrency ?? Number.POSITIVE_INFINITY)) throw new Error(`${out} are out at once`);
+    if (out > (this.spec.policy.concurrency ?? Number.POSITIVE_INFINITY)) throw new Error(`${out} are out at once`);
     for (const row of this.rows)
-      if (row.attempt > 1 + this.spec.retries)
-        throw new Error(`attempt ${row.attempt} with ${this.spec.retries} retries`);
+      if (row.attempt > 1 + this.spec.policy.retries)
+        throw new Error(`attempt ${row.attempt} with ${this.spec.policy.retries} retries`);
   }
 
   /** When all is over: one final state for each, told as it was. */

@@ -3,7 +3,7 @@ import type { Schemas } from '@drover/sdk';
 import { limits } from '../../base/limits.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { fixLineEnds, scriptFormatFault } from '../../domain/run/interpreter.ts';
-import { VIAS } from '../../domain/run/spec.ts';
+import { VIAS } from '../../domain/placement/placement.ts';
 import { parseFailureLimit } from '../../domain/rollout/failure-limit.ts';
 import { parseTarget, type TargetExpression } from '../../domain/target/expression.ts';
 import { choice, duration, Faults, Inputs, number, pairs } from '../input.ts';

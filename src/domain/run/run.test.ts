@@ -6,11 +6,11 @@ import type { Order } from '../crew/crew.ts';
 import type { Execution } from '../crew/execution.ts';
 import { agentExecutor, workerExecutor, type Route } from './executor.ts';
 import { Run } from './run.ts';
-import type { RunSpec } from './spec.ts';
+import type { Policy } from './policy.ts';
 import { plainSpec } from '../../../test/support/run-spec.ts';
 
 const RUN = '01930000-0000-7000-8000-000000000000' as RunId;
-const SPEC = plainSpec({ startDeadlineMs: 120_000, lostAfterMs: 120_000 });
+const SPEC = plainSpec({ policy: { startDeadlineMs: 120_000, lostAfterMs: 120_000 } });
 const HERE: Route = { workerId: 'worker' as WorkerId, executor: agentExecutor('agent' as AgentId), instance: 'first' };
 
 /** One host, and an owner that commits at once whatever is decided. */
@@ -19,10 +19,10 @@ class OneHost {
   route: Route | undefined = HERE;
   at = 1_000;
 
-  constructor(spec: Partial<RunSpec> = {}) {
+  constructor(policy: Partial<Policy> = {}) {
     this.run = new Run(
       { id: RUN, state: 'waiting', round: 1, seq: 1, roundAgeMs: 1_000 },
-      { ...SPEC, ...spec },
+      { ...SPEC, policy: { ...SPEC.policy, ...policy } },
       [
         {
           task: 0,
@@ -99,7 +99,7 @@ describe('an order that an agent does not take now, by its own word', () => {
       host.orders();
     }
     expect(returns).toBeLessThan(20);
-    expect(host.at).toBeLessThan(1_000 + SPEC.startDeadlineMs + 30_000);
+    expect(host.at).toBeLessThan(1_000 + SPEC.policy.startDeadlineMs + 30_000);
     expect(host.execution.result?.reason ?? 'start-deadline').toBe('start-deadline');
   });
 });
@@ -116,7 +116,7 @@ describe('an order that was not delivered, as a worker says', () => {
     }
     expect(host.execution).toMatchObject({ state: 'lost', result: { reason: 'status-unknown' } });
     expect(sent).toBeGreaterThan(5);
-    expect(host.at).toBeLessThan(1_000 + SPEC.startDeadlineMs + 30_000);
+    expect(host.at).toBeLessThan(1_000 + SPEC.policy.startDeadlineMs + 30_000);
   });
 
   it('is not called undelivered for a later owner either: what the one before has sent may have arrived', () => {
@@ -124,7 +124,7 @@ describe('an order that was not delivered, as a worker says', () => {
     host.run.crew.onUndelivered(host.execution, 1, host.at, 500);
     host.route = undefined;
     host.passes(1);
-    host.passes(SPEC.lostAfterMs + 1);
+    host.passes(SPEC.policy.lostAfterMs + 1);
     expect(host.execution.state).toBe('lost');
   });
 
@@ -154,7 +154,7 @@ describe('a loss', () => {
     const host = new OneHost().dispatched();
     host.route = undefined;
     host.passes(1);
-    host.passes(SPEC.lostAfterMs + 1);
+    host.passes(SPEC.policy.lostAfterMs + 1);
     expect(host.execution.state).toBe('lost');
     return host;
   }
@@ -182,7 +182,7 @@ describe('a loss', () => {
     const host = new OneHost({ retries: 3 }).dispatched();
     host.route = undefined;
     host.passes(1);
-    host.passes(SPEC.lostAfterMs + 1);
+    host.passes(SPEC.policy.lostAfterMs + 1);
     host.commit();
     host.passes(10_000);
     expect(host.execution).toMatchObject({ state: 'lost', attempt: 1 });
@@ -354,7 +354,7 @@ describe('an execution over SSH', () => {
     expect(host.orders()).toEqual(['start']);
     host.route = undefined as never;
     host.passes(1_000);
-    host.passes(SPEC.lostAfterMs + 1);
+    host.passes(SPEC.policy.lostAfterMs + 1);
     expect(host.execution.state).toBe('lost');
   });
 
@@ -380,7 +380,7 @@ describe('what its executor could not start', () => {
   it('is not started, and not a failure that counts', () => {
     const run = new Run(
       { id: RUN, state: 'waiting', round: 1, seq: 1, roundAgeMs: 1_000 },
-      { ...SPEC, concurrency: 1, maxFailed: { kind: 'count', count: 0 }, retries: 2 },
+      { ...SPEC, policy: { ...SPEC.policy, concurrency: 1, maxFailed: { kind: 'count', count: 0 }, retries: 2 } },
       [0, 1, 2].map((ordinal) => ({
         task: 0,
         ordinal,
@@ -426,7 +426,7 @@ describe('what its executor could not start', () => {
     const host = new OneHost().dispatched();
     host.route = undefined;
     host.passes(1);
-    host.passes(SPEC.lostAfterMs + 1);
+    host.passes(SPEC.policy.lostAfterMs + 1);
     host.commit();
     expect(host.execution.state).toBe('lost');
     host.run.crew.onResult(host.execution, 1, refused, host.at);
@@ -444,7 +444,7 @@ describe('a host that is enrolled anew while an attempt is out', () => {
 });
 
 describe('the clocks of two machines', () => {
-  const LATER_MS = SPEC.timeoutMs + SPEC.killAfterMs;
+  const LATER_MS = SPEC.policy.timeoutMs + SPEC.policy.killAfterMs;
   const HOURS = 2 * 3_600_000;
 
   it.each([-HOURS, -120_000, 0, 120_000, HOURS])('are never compared: the host is %i ms off', (skewMs) => {
@@ -465,9 +465,9 @@ describe('the clocks of two machines', () => {
     const host = new OneHost();
     host.route = undefined;
     host.run.advance({ at: host.at, ms: HOURS }, () => undefined);
-    host.run.advance({ at: host.at + SPEC.startDeadlineMs - 2_000, ms: -HOURS }, () => undefined);
+    host.run.advance({ at: host.at + SPEC.policy.startDeadlineMs - 2_000, ms: -HOURS }, () => undefined);
     expect(host.execution.state).toBe('waiting');
-    host.run.advance({ at: host.at + SPEC.startDeadlineMs, ms: 0 }, () => undefined);
+    host.run.advance({ at: host.at + SPEC.policy.startDeadlineMs, ms: 0 }, () => undefined);
     expect(host.execution.state).toBe('not_started');
   });
 });

@@ -68,7 +68,7 @@ export class Run<Stream = unknown> {
     this.seq = run.seq;
     this.crew = new Crew<Stream>(
       {
-        policy: spec,
+        policy: spec.policy,
         guardMs: options.guardMs ?? limits.deadlineGuardMs,
         unreached: options.unreached ?? unreached,
         roundAgeMs: run.roundAgeMs,
@@ -98,7 +98,7 @@ export class Run<Stream = unknown> {
   advance(now: Now, findRoute: FindRoute<Stream>): void {
     if (isTerminalRun(this.state) && this.crew.isOver) return;
     this.crew.look(now, findRoute);
-    const { start, stop } = admit(this.spec, { counts: this.crew.decided, isStopped: this.limitExceeded });
+    const { start, stop } = admit(this.spec.policy, { counts: this.crew.decided, isStopped: this.limitExceeded });
     if (stop) {
       this.limitExceeded = true;
       this.crew.stop('skip');

@@ -6,7 +6,7 @@ import { HOST_KEY_POLICIES, hostNameFault } from '../../domain/inventory/host-dr
 import { parseFailureLimit } from '../../domain/rollout/failure-limit.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { ENGINES } from '../../domain/run/executor.ts';
-import { VIAS } from '../../domain/run/spec.ts';
+import { VIAS } from '../../domain/placement/placement.ts';
 import { EXECUTION_STATES, TERMINAL_EXECUTION_STATES } from '../../domain/crew/execution-machine.ts';
 import { RUN_STATES } from '../../domain/flow/run-machine.ts';
 

@@ -1,5 +1,5 @@
 /** Daily partitions ahead of time, and days beyond retention dropped. Idempotent; servers take turns by a lock. */
-import { runIdFloor } from '../../base/ids.ts';
+import { runIdFloor, runIdTimeMs, type RunId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { Executor, Pool } from './pool.ts';
 
@@ -14,6 +14,8 @@ export const DAILY_TABLES = [
   'output_chunk',
   'run_event',
   'account_use',
+  // After the tasks that refer to it.
+  'work',
 ] as const;
 export type DailyTable = (typeof DAILY_TABLES)[number];
 const LOCK = 727_002;
@@ -24,6 +26,8 @@ const LOCK = 727_002;
 const TABLE_LOCK_WAIT = '1s';
 const LOCK_NOT_AVAILABLE = '55P03';
 
+/** By which a table is divided into days, where it is not the id of a run in `run_id`. */
+const KEYS: Partial<Record<DailyTable, string>> = { run: 'id', work: 'day' };
 /** fillfactor: rows of these tables are updated in place a few times, then never again. */
 const STORAGE: Partial<Record<DailyTable, string>> = {
   run: 'WITH (fillfactor = 70)',
@@ -85,7 +89,7 @@ async function maintainTable(
     let created = 0;
     let dropped = 0;
     const today = Math.floor(nowMs / DAY_MS);
-    const key = table === 'run' ? 'id' : 'run_id';
+    const key = KEYS[table] ?? 'run_id';
     if (!existing.has(`${table}_default`)) await defaultPartitionCreate(tx, table);
     for (let day = today - 1; day <= today + options.aheadDays; day++) {
       const name = `${table}_${dayName(day)}`;
@@ -103,12 +107,13 @@ async function maintainTable(
     const oldest = Math.floor((nowMs - options.runsKeptMs) / DAY_MS);
     for (const name of existing) {
       const day = dayOf(name, table);
-      if (day === undefined || day >= oldest || (await hasActiveRuns(tx, day))) continue;
+      if (day === undefined || day >= oldest || (await isInUse(tx, table, day))) continue;
       await tx.query(`DROP TABLE ${name}`);
       dropped++;
     }
     // Runs of days that have no partition, by the same rule; few, if any.
-    if (oldest > 0)
+    if (oldest > 0 && table === 'work') await astrayWorkDelete(tx, oldest);
+    else if (oldest > 0)
       await tx.query(
         `DELETE FROM ${table}_default AS astray WHERE ${key} < $1 AND NOT EXISTS (SELECT 1 FROM run_active WHERE run_active.run_id = astray.${key})`,
         [runIdFloor(oldest * DAY_MS)],
@@ -117,10 +122,40 @@ async function maintainTable(
   });
 }
 
-async function hasActiveRuns(
-  tx: { query(text: string, values: unknown[]): Promise<{ rowCount: number }> },
-  day: number,
-): Promise<boolean> {
+/** Once it is answered with no for work, nobody can begin to use it until the transaction ends. */
+async function isInUse(tx: Executor, table: DailyTable, day: number): Promise<boolean> {
+  if (table !== 'work') return hasActiveRuns(tx, day);
+  if (await hasTasks(tx, day)) return true;
+  // Whoever writes a run has this table until its task can be seen.
+  await tx.query('LOCK TABLE work IN ACCESS EXCLUSIVE MODE');
+  return hasTasks(tx, day);
+}
+
+async function hasTasks(tx: Executor, day: number): Promise<boolean> {
+  const { rowCount } = await tx.query('SELECT 1 FROM task WHERE run_id >= $1 AND run_id < $2 LIMIT 1', [
+    runIdFloor(day * DAY_MS),
+    runIdFloor((day + 1) * DAY_MS),
+  ]);
+  return rowCount > 0;
+}
+
+/** Work of days that have no partition, of which no task is left; little, if any. */
+async function astrayWorkDelete(tx: Executor, oldest: number): Promise<void> {
+  const days = await tx.query<{ day: RunId }>('SELECT DISTINCT day FROM work_default WHERE day < $1', [
+    runIdFloor(oldest * DAY_MS),
+  ]);
+  if (days.rowCount === 0) return;
+  // As above: a run that is being written has its work here and a task that nobody else can see yet.
+  await tx.query('LOCK TABLE work_default IN SHARE ROW EXCLUSIVE MODE');
+  for (const { day } of days.rows)
+    await tx.query(
+      `DELETE FROM work_default AS astray WHERE day = $1
+       AND NOT EXISTS (SELECT 1 FROM task WHERE run_id >= $1 AND run_id < $2 AND work_digest = astray.digest)`,
+      [day, runIdFloor(runIdTimeMs(day) + DAY_MS)],
+    );
+}
+
+async function hasActiveRuns(tx: Executor, day: number): Promise<boolean> {
   const { rowCount } = await tx.query('SELECT 1 FROM run_active WHERE run_id >= $1 AND run_id < $2 LIMIT 1', [
     runIdFloor(day * DAY_MS),
     runIdFloor((day + 1) * DAY_MS),

@@ -6,9 +6,11 @@ import { agentExecutor, type Route } from '../../../src/domain/run/executor.ts';
 import { emptyCounts } from '../../../src/domain/crew/execution-machine.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { runResource } from '../../../src/http/routes/runs/run-resource.ts';
+import type { ScriptWork } from '../../../src/domain/work/script.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';
 import type { FirstDispatch } from '../../../src/store/contract/run.ts';
 import type { SimulableStore } from '../../support/memory-store/memory-store.ts';
+import { plainSpec } from '../../support/run-spec.ts';
 import { actor, audit, done, newRun, newServer, spec, type StoreWorld } from '../store-world.ts';
 
 export function runConformance(world: () => StoreWorld): void {
@@ -16,13 +18,47 @@ export function runConformance(world: () => StoreWorld): void {
     it('is created whole and read back as it was', async () => {
       const { id, fenceOf } = await newRun(world(), 3);
       const run = await world().store.runFetch(id);
-      expect(run).toMatchObject({ id, state: 'waiting', hostCount: 3, round: 1, seq: 1, spec: { timeoutMs: 1_000 } });
+      expect(run).toMatchObject({ id, state: 'waiting', hostCount: 3, round: 1, seq: 1, spec });
       expect((await world().store.executionList(id, {}, { limit: 2 })).items.map((e) => e.hostName)).toEqual([
         'h0',
         'h1',
       ]);
       const { serverId } = await fenceOf(await newServer(world().store));
       expect((await world().store.ownerLook(serverId)).runs).toContainEqual({ id, round: 1, isCancelRequested: false });
+    });
+  });
+
+  describe('the work of runs', () => {
+    it('is kept once however many ask for it at once, apart from how they go about it, and read back as it was', async () => {
+      const before = await world().workKept();
+      const work: ScriptWork = {
+        kind: 'script',
+        program: { form: 'text', text: Buffer.from(`#!/bin/sh\necho ${newId()}\n\0\xff`, 'latin1') },
+        lang: 'sh',
+        args: ['a b', ''],
+        env: { B: '2', A: '1' },
+        params: { p: 'ü' },
+        secretNames: ['TOKEN'],
+        cwd: '/tmp',
+        stdin: Buffer.from([0, 255]),
+      };
+      const specs = Array.from({ length: 20 }, (_, i) => ({
+        ...plainSpec({
+          policy: { retries: i, maxFailed: { kind: 'share', percent: 10 } },
+          placement: { user: `u${i}` },
+        }),
+        // Half of them in the other order: nobody may wait for whom waits for them.
+        work: i % 2 === 0 ? work : { ...work, args: [] },
+      }));
+      const runs = await Promise.all(
+        [...specs, ...specs.toReversed()].map(async (special) => ({ ...(await newRun(world(), 1, special)), special })),
+      );
+      // Around midnight there are two days.
+      expect([2, 4]).toContain((await world().workKept()) - before);
+      for (const { id, special } of runs) {
+        expect((await world().store.runFetch(id))!.spec).toEqual(special);
+        expect((await world().store.runSeed(id))!.spec).toEqual(special);
+      }
     });
   });
 

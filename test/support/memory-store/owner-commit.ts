@@ -17,15 +17,16 @@ import type {
 import type { RunChange } from '../../../src/store/contract/run.ts';
 import type { TimelineEntry } from '../../../src/store/contract/timeline.ts';
 import { routeOf, supersede } from './execution.ts';
+import { specOf } from './run.ts';
 import { attemptKey, type ExecutionRow, type MemoryTables, NOTHING, type RunRow } from './rows.ts';
 
 export function runSeed(tables: MemoryTables, id: RunId): RunSeed | undefined {
   const row = tables.runs.get(id);
   if (!row) return undefined;
-  const { run, spec, sealedSecrets, executions } = row;
+  const { run, sealedSecrets, executions } = row;
   return {
     run: { ...run },
-    spec,
+    spec: specOf(tables, row),
     ...(sealedSecrets ? { sealedSecrets } : {}),
     executions: executions.map(seedOf),
   };

@@ -5,6 +5,7 @@ import type { AgentSessionRecord } from '../../../src/domain/agent/session-rule.
 import type { ExecutionState } from '../../../src/domain/crew/execution-machine.ts';
 import type { RunState } from '../../../src/domain/flow/run-machine.ts';
 import type { RunSpec } from '../../../src/domain/run/spec.ts';
+import type { StoredWork } from '../../../src/domain/work/work.ts';
 import type { AuditEntry } from '../../../src/store/contract/audit.ts';
 import type { ExecutionRecord, LateReport } from '../../../src/store/contract/execution.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';
@@ -24,7 +25,9 @@ export type ExecutionRow = Mutable<Omit<ExecutionRecord, 'lateReport'>> &
 
 export interface RunRow {
   readonly run: Mutable<Omit<RunRecord, 'spec'>>;
-  readonly spec: RunSpec;
+  /** But for the work, which is in `MemoryTables.work` under `workKey`. */
+  readonly spec: Omit<RunSpec, 'work'>;
+  readonly workKey: string;
   readonly sealedSecrets: Uint8Array | undefined;
   readonly executions: ExecutionRow[];
   /** Settled earlier attempts, in the order in which they were superseded. */
@@ -67,6 +70,8 @@ export interface StoreWatcher {
 
 export class MemoryTables {
   readonly runs = new Map<RunId, RunRow>();
+  /** By its day and content. */
+  readonly work = new Map<string, StoredWork>();
   readonly servers = new Map<ServerId, { url: string; version: string; leaseUntilMs: number }>();
   readonly partitions: { readonly id: number; owner: ServerId | undefined; term: number }[] = Array.from(
     { length: PARTITION_COUNT },

@@ -1,12 +1,28 @@
 /** Runs of a store in memory: created, read, cancelled and retried, as `store/postgres/run/` does it. */
-import type { RunId } from '../../../src/base/ids.ts';
+import { runIdTimeMs, type RunId } from '../../../src/base/ids.ts';
 import { emptyCounts, type ExecutionState } from '../../../src/domain/crew/execution-machine.ts';
 import { advanceFlow, flowOfOneTask } from '../../../src/domain/flow/flow.ts';
 import { isTerminalRun } from '../../../src/domain/flow/run-machine.ts';
+import type { RunSpec } from '../../../src/domain/run/spec.ts';
+import { storedWork, workOf, type Work } from '../../../src/domain/work/work.ts';
 import type { Actor, AuditEntry } from '../../../src/store/contract/audit.ts';
 import type { NewRun, RunRecord, RunStore } from '../../../src/store/contract/run.ts';
 import { routeOf, supersede } from './execution.ts';
 import { type MemoryTables, NOTHING, type RunRow } from './rows.ts';
+
+const DAY_MS = 86_400_000;
+
+/** Once a day, as the database does it. */
+function workKeep(tables: MemoryTables, id: RunId, work: Work): string {
+  const stored = storedWork(work);
+  const key = `${Math.floor(runIdTimeMs(id) / DAY_MS)} ${JSON.stringify(stored)}`;
+  if (!tables.work.has(key)) tables.work.set(key, stored);
+  return key;
+}
+
+export function specOf(tables: MemoryTables, { spec, workKey }: RunRow): RunSpec {
+  return { work: workOf(tables.work.get(workKey)!), ...spec };
+}
 
 export function runCreate(tables: MemoryTables, run: NewRun, audit: AuditEntry, nowMs: number): RunRecord {
   const dispatch = run.dispatch && tables.holds(run.dispatch.fence) ? run.dispatch : undefined;
@@ -31,7 +47,8 @@ export function runCreate(tables: MemoryTables, run: NewRun, audit: AuditEntry, 
       seq: dispatch?.run.seq ?? 1,
       ...(dispatch?.run.startedAtMs === undefined ? {} : { startedAtMs: dispatch.run.startedAtMs }),
     },
-    spec: run.spec,
+    spec: { policy: run.spec.policy, placement: run.spec.placement },
+    workKey: workKeep(tables, run.id, run.spec.work),
     sealedSecrets: run.sealedSecrets,
     executions: run.targets.map(({ hostId, hostName }, ordinal) => ({
       runId: run.id,
@@ -81,12 +98,12 @@ export function runCreate(tables: MemoryTables, run: NewRun, audit: AuditEntry, 
     if (dispatch.run.to !== 'waiting') tables.watcher.runMoved(row, 'waiting', dispatch.run.to);
   }
   tables.watcher.written(row);
-  return { ...row.run, spec: row.spec };
+  return { ...row.run, spec: run.spec };
 }
 
 export function runFetch(tables: MemoryTables, id: RunId): RunRecord | undefined {
   const row = tables.runs.get(id);
-  return row && { ...row.run, spec: row.spec };
+  return row && { ...row.run, spec: specOf(tables, row) };
 }
 
 export function runCancelRequest(

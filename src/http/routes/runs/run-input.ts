@@ -16,15 +16,20 @@ export function runStartInput(body: z.infer<typeof resources.RunCreate>): RunSta
     reason: body.reason,
     secrets: body.secrets,
     ...given('account', body.account),
-    spec: {
-      work: script ? { kind: 'script', script } : { kind: 'command', argv: body.command ?? [] },
+    work: {
+      kind: 'script',
+      program: script ? { form: 'text', text: script } : { form: 'argv', argv: body.command ?? [] },
       ...given('lang', body.lang),
       args: body.args,
       env: body.env,
       params: body.params,
-      ...given('user', body.user),
+      secretNames: Object.keys(body.secrets),
       ...given('cwd', body.cwd),
       ...given('stdin', bytesOf(body.stdin, body.stdinBase64)),
+    },
+    placement: { via: body.via, ...given('user', body.user) },
+    policy: {
+      priority: body.priority,
       timeoutMs: parseDurationMs(body.timeout)!,
       killAfterMs: parseDurationMs(body.killAfter)!,
       startDeadlineMs: parseDurationMs(body.startDeadline)!,
@@ -32,8 +37,6 @@ export function runStartInput(body: z.infer<typeof resources.RunCreate>): RunSta
       ...given('concurrency', body.concurrency),
       ...given('maxFailed', body.maxFailed === undefined ? undefined : parseFailureLimit(body.maxFailed)),
       retries: body.retries,
-      via: body.via,
-      priority: body.priority,
       outputKeptBytes: body.outputKeptBytes,
     },
   };

@@ -29,31 +29,31 @@ export function runResource(run: RunRecord): z.infer<typeof resources.Run> {
 }
 
 export function runDetailResource(run: RunRecord): z.infer<typeof resources.RunDetail> {
-  const spec = run.spec!;
-  const limit =
-    spec.maxFailed && (spec.maxFailed.kind === 'count' ? String(spec.maxFailed.count) : `${spec.maxFailed.percent}%`);
+  const { work, policy, placement } = run.spec!;
+  const { maxFailed } = policy;
+  const limit = maxFailed && (maxFailed.kind === 'count' ? String(maxFailed.count) : `${maxFailed.percent}%`);
   return {
     ...runResource(run),
-    ...(spec.work.kind === 'script'
-      ? { script: Buffer.from(spec.work.script).toString() }
-      : { command: [...spec.work.argv] }),
-    ...given('lang', spec.lang),
-    args: [...spec.args],
-    env: spec.env,
-    params: spec.params,
-    secretNames: [...spec.secretNames],
-    ...given('user', spec.user),
-    ...given('cwd', spec.cwd),
-    timeoutMs: spec.timeoutMs,
-    killAfterMs: spec.killAfterMs,
-    startDeadlineMs: spec.startDeadlineMs,
-    lostAfterMs: spec.lostAfterMs,
-    ...given('concurrency', spec.concurrency),
+    ...(work.program.form === 'text'
+      ? { script: Buffer.from(work.program.text).toString() }
+      : { command: [...work.program.argv] }),
+    ...given('lang', work.lang),
+    args: [...work.args],
+    env: work.env,
+    params: work.params,
+    secretNames: [...work.secretNames],
+    ...given('user', placement.user),
+    ...given('cwd', work.cwd),
+    timeoutMs: policy.timeoutMs,
+    killAfterMs: policy.killAfterMs,
+    startDeadlineMs: policy.startDeadlineMs,
+    lostAfterMs: policy.lostAfterMs,
+    ...given('concurrency', policy.concurrency),
     ...given('maxFailed', limit),
-    retries: spec.retries,
-    via: spec.via ?? 'auto',
-    priority: spec.priority ?? 'normal',
-    ...given('accountId', spec.account as string | undefined),
+    retries: policy.retries,
+    via: placement.via,
+    priority: policy.priority,
+    ...given('accountId', placement.account as string | undefined),
   };
 }
 

@@ -104,11 +104,17 @@ CREATE TABLE run (
   cancel_requested_at_ms bigint, cancel_requested_by text, seq bigint NOT NULL DEFAULT 1,
   CHECK ((finished_at_ms IS NOT NULL) = (state IN ('succeeded', 'failed', 'timed_out', 'cancelled', 'skipped')))
 ) PARTITION BY RANGE (id);
--- The one task of an ad-hoc run is task 0; its state is the run's.
+-- What is to be done, once for all runs of a day that ask for the same; `day` is the least id that a run of that day can have. It goes with its
+-- day, once no task of that day is left: nobody has to be asked what else refers to it. The bytes are those of src/domain/work, never with secrets.
+CREATE TABLE work (
+  day uuid NOT NULL, digest bytea NOT NULL CHECK (length(digest) = 32), bytes bytea NOT NULL, PRIMARY KEY (day, digest)
+) PARTITION BY RANGE (day);
+ALTER TABLE work ALTER bytes SET STORAGE EXTERNAL;
+-- The one task of an ad-hoc run is task 0; its state is the run's. `work_digest` is of the work of the run's day.
 CREATE TABLE task (
-  run_id uuid NOT NULL, task int NOT NULL, spec bytea NOT NULL, sealed_secrets bytea, PRIMARY KEY (run_id, task)
+  run_id uuid NOT NULL, task int NOT NULL, work_digest bytea NOT NULL, policy jsonb NOT NULL, placement jsonb NOT NULL, sealed_secrets bytea,
+  PRIMARY KEY (run_id, task)
 ) PARTITION BY RANGE (run_id);
-ALTER TABLE task ALTER spec SET STORAGE EXTERNAL;
 
 -- No index but the key: every state change stays a heap-only update.
 CREATE TABLE execution (

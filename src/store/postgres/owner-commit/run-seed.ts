@@ -1,18 +1,20 @@
 /** What the owner of a partition reads of a run to go on with it. */
 import type { RunId } from '../../../base/ids.ts';
 import type { RunSeed } from '../../contract/owner-commit.ts';
+import { dayOfRun } from '../day.ts';
 import { routeOf, type ExecutionRow } from '../execution/execution-rows.ts';
 import type { Pool } from '../pool.ts';
 import { present } from '../present.ts';
-import { runRecord, type RunRow, unpackSpec } from '../run/run-rows.ts';
+import { runRecord, type RunRow } from '../run/run-rows.ts';
+import { IS_TASK_OF_RUN, SPEC_COLUMNS, SPEC_TABLES, specOf, type SpecRow } from '../run/work-rows.ts';
 
 /** Everything the owner needs, from one snapshot. */
 export async function runSeed(pool: Pool, id: RunId): Promise<RunSeed | undefined> {
   return pool.transaction(async (tx) => {
     await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const run = await tx.query<RunRow & { spec: Buffer; sealed_secrets: Buffer | null }>(
-      'SELECT run.*, task.spec, task.sealed_secrets FROM run JOIN task ON task.run_id = run.id AND task.task = 0 WHERE run.id = $1 AND task.run_id = $1',
-      [id],
+    const run = await tx.query<RunRow & SpecRow & { sealed_secrets: Buffer | null }>(
+      `SELECT run.*, ${SPEC_COLUMNS}, task.sealed_secrets FROM run, ${SPEC_TABLES} WHERE run.id = $1 AND ${IS_TASK_OF_RUN}`,
+      [id, dayOfRun(id)],
     );
     const row = run.rows[0];
     if (!row) return undefined;
@@ -22,7 +24,7 @@ export async function runSeed(pool: Pool, id: RunId): Promise<RunSeed | undefine
     );
     return present<RunSeed>({
       run: runRecord(row),
-      spec: unpackSpec(row.spec),
+      spec: specOf(row),
       sealedSecrets: row.sealed_secrets,
       executions: rows.map((e) =>
         present<RunSeed['executions'][number]>({

@@ -12,8 +12,8 @@ import { type Cell, columnOf, listOf, ROUTE_COLUMNS } from '../execution/executi
 import { fenceKey, heldFences } from '../lease/fence.ts';
 import { timelineWrite } from '../timeline.ts';
 import type { Executor, Pool } from '../pool.ts';
-import { packSpec, runRecord, type RunRow } from './run-rows.ts';
-import { RUN_COLUMNS } from './run-rows.ts';
+import { RUN_COLUMNS, runRecord, type RunRow } from './run-rows.ts';
+import { distinctWork, workRow } from './work-rows.ts';
 
 export interface Creation {
   readonly run: NewRun;
@@ -60,13 +60,16 @@ async function runsInsert(tx: Executor, created: readonly Created[], nowMs: numb
     ({ run, dispatch }) =>
       dispatch?.run ?? { to: 'waiting', counts: { ...emptyCounts(), waiting: run.targets.length }, seq: 1 },
   );
+  const works = created.map(({ run }) => workRow(run.id, run.spec.work));
+  const kept = distinctWork(works);
   const { rows } = await tx.query<RunRow>({
     name: 'runs-create',
-    text: `WITH new AS (SELECT * FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::text[], $9::int[], $10::jsonb[], $11::bigint[], $12::bigint[], $13::bytea[], $14::bytea[], $15::jsonb[])
-             AS t(id, partition, name, reason, created_by, state, target_expression, host_count, counts, seq, started_at_ms, spec, sealed_secrets, detail)),
+    text: `WITH new AS (SELECT * FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::text[], $9::int[], $10::jsonb[], $11::bigint[], $12::bigint[], $13::bytea[], $14::bytea[], $15::jsonb[], $16::jsonb[], $17::jsonb[])
+             AS t(id, partition, name, reason, created_by, state, target_expression, host_count, counts, seq, started_at_ms, work_digest, sealed_secrets, detail, policy, placement)),
+           kept AS (INSERT INTO work (day, digest, bytes) SELECT * FROM unnest($18::uuid[], $19::bytea[], $20::bytea[]) ON CONFLICT DO NOTHING),
            active AS (INSERT INTO run_active (run_id, partition) SELECT id, partition FROM new),
            event AS (INSERT INTO run_event (run_id, seq, kind, at_ms, detail) SELECT id, 1, 'created', $1, detail FROM new),
-           work AS (INSERT INTO task (run_id, task, spec, sealed_secrets) SELECT id, 0, spec, sealed_secrets FROM new)
+           task AS (INSERT INTO task (run_id, task, work_digest, policy, placement, sealed_secrets) SELECT id, 0, work_digest, policy, placement, sealed_secrets FROM new)
            INSERT INTO run (id, partition, name, reason, created_by, state, target_expression, host_count, counts, created_at_ms, round_started_at_ms, seq, started_at_ms)
            SELECT id, partition, name, reason, created_by, state, target_expression, host_count, counts, $1, $1, seq, started_at_ms FROM new RETURNING ${RUN_COLUMNS}`,
     values: [
@@ -82,11 +85,16 @@ async function runsInsert(tx: Executor, created: readonly Created[], nowMs: numb
       firsts.map(({ counts }) => JSON.stringify(counts)),
       firsts.map(({ seq }) => seq),
       firsts.map((first) => ('startedAtMs' in first ? (first.startedAtMs ?? null) : null)),
-      created.map(({ run }) => packSpec(run.spec)),
+      works.map(({ digest }) => digest),
       created.map(({ run }) => (run.sealedSecrets ? Buffer.from(run.sealedSecrets) : null)),
       created.map(({ run }) =>
         JSON.stringify({ by: run.createdBy.name, hosts: run.targets.length, targets: run.targetExpression }),
       ),
+      created.map(({ run }) => JSON.stringify(run.spec.policy)),
+      created.map(({ run }) => JSON.stringify(run.spec.placement)),
+      kept.map(({ day }) => day),
+      kept.map(({ digest }) => digest),
+      kept.map(({ bytes }) => bytes),
     ],
   });
   return new Map(rows.map((row) => [row.id, row]));

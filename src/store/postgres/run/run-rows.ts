@@ -1,22 +1,10 @@
 /** Rows of runs to records. One place, so that a renamed column breaks here and nowhere else. */
-import { Packr } from 'msgpackr';
 import type { RunId } from '../../../base/ids.ts';
 import type { ExecutionCounts } from '../../../domain/crew/execution-machine.ts';
 import type { RunState } from '../../../domain/flow/run-machine.ts';
-import type { RunSpec } from '../../../domain/run/spec.ts';
 import type { Actor } from '../../contract/audit.ts';
 import type { RunRecord } from '../../contract/run.ts';
 import { present } from '../present.ts';
-
-const packr = new Packr({ useRecords: false });
-
-export function packSpec(spec: RunSpec): Buffer {
-  return packr.pack(spec);
-}
-
-export function unpackSpec(bytes: Uint8Array): RunSpec {
-  return packr.unpack(bytes) as RunSpec;
-}
 
 export interface RunRow {
   id: string;

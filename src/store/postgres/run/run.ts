@@ -10,18 +10,20 @@ import type { Page } from '../../contract/page.ts';
 import type { RunFilter, RunRecord, RunStore } from '../../contract/run.ts';
 import { auditAppend } from '../audit/audit.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
+import { dayOfRun } from '../day.ts';
 import { FRESH_ATTEMPT } from '../execution/execution-columns.ts';
 import type { Executor, Pool } from '../pool.ts';
 import { present } from '../present.ts';
-import { RUN_COLUMNS, runRecord, type RunRow, unpackSpec } from './run-rows.ts';
+import { RUN_COLUMNS, runRecord, type RunRow } from './run-rows.ts';
+import { IS_TASK_OF_RUN, SPEC_COLUMNS, SPEC_TABLES, specOf, type SpecRow } from './work-rows.ts';
 
 export async function runFetch(db: Executor, id: RunId): Promise<RunRecord | undefined> {
-  const { rows } = await db.query<RunRow & { spec: Buffer }>({
+  const { rows } = await db.query<RunRow & SpecRow>({
     name: 'run-fetch',
-    text: `SELECT run.*, task.spec FROM run JOIN task ON task.run_id = run.id AND task.task = 0 WHERE run.id = $1 AND task.run_id = $1`,
-    values: [id],
+    text: `SELECT run.*, ${SPEC_COLUMNS} FROM run, ${SPEC_TABLES} WHERE run.id = $1 AND ${IS_TASK_OF_RUN}`,
+    values: [id, dayOfRun(id)],
   });
-  return rows[0] && { ...runRecord(rows[0]), spec: unpackSpec(rows[0].spec) };
+  return rows[0] && { ...runRecord(rows[0]), spec: specOf(rows[0]) };
 }
 
 export async function runSealedSecrets(db: Executor, id: RunId): Promise<Uint8Array | undefined> {

@@ -1,0 +1,40 @@
+/**
+ * Work: what is to be done, and nothing of where, by whom, how often or for how long. A tagged union over the kinds below. It is kept once by
+ * its content, however many runs ask for the same, in a form that says its kind and version. Secrets are no part of it: it holds their names.
+ */
+import { DroverError, type InputFault } from '../../base/errors.ts';
+import { SCRIPT } from './script.ts';
+import type { StoredFields, WorkKind, WorkSetting } from './work-kind.ts';
+
+/** To add a kind: its file beside `script.ts`, and its line here. */
+const WORK_KINDS = { script: SCRIPT } as const;
+
+type WorkOf<K> = K extends WorkKind<infer W> ? W : never;
+export type Work = WorkOf<(typeof WORK_KINDS)[keyof typeof WORK_KINDS]>;
+
+/** As it is kept: `v` is the version of the kind's own form. */
+export type StoredWork = StoredFields & { readonly v: number; readonly kind: string };
+
+export function storedWork(work: Work): StoredWork {
+  const { version, stored } = kindOf(work);
+  return { v: version, kind: work.kind, ...stored(work) };
+}
+
+/** Throws `schema-newer` for a kind or version that this program does not know: a newer one has kept it. */
+export function workOf({ v, kind, ...fields }: StoredWork): Work {
+  const work = Object.hasOwn(WORK_KINDS, kind) ? WORK_KINDS[kind as Work['kind']].read(v, fields) : undefined;
+  if (work === undefined)
+    throw new DroverError('schema-newer', {
+      detail: `The work of this run is of kind ${kind}, version ${v}, which this program does not know. Start the newer program.`,
+    });
+  return work;
+}
+
+/** Every fault of it at once. */
+export function workFaults(work: Work, setting: WorkSetting): InputFault[] {
+  return kindOf(work).faults(work, setting);
+}
+
+function kindOf<W extends Work>(work: W): WorkKind<W> {
+  return WORK_KINDS[work.kind] as unknown as WorkKind<W>;
+}

@@ -1,0 +1,55 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { newRunId } from '../../../base/ids.ts';
+import type { ScriptWork } from '../../../domain/work/script.ts';
+import { distinctWork, packWork, unpackWork, workRow } from './work-rows.ts';
+
+const DAY_MS = 86_400_000;
+const text: ScriptWork = {
+  kind: 'script',
+  program: { form: 'text', text: Buffer.from('#!/bin/sh\necho "$DROVER_PARAM_p" \xff\0', 'latin1') },
+  lang: 'bash',
+  args: ['one', 'zwei ü', ''],
+  env: { LANG: 'C', A: 'b' },
+  params: { p: 'value' },
+  secretNames: ['TOKEN'],
+  cwd: '/srv',
+  stdin: Buffer.from([0, 1, 255]),
+};
+const argv: ScriptWork = {
+  kind: 'script',
+  program: { form: 'argv', argv: ['uname', '-a'] },
+  args: [],
+  env: {},
+  params: {},
+  secretNames: [],
+};
+
+describe('work in the database', () => {
+  it('is readable as version 1 wrote it', () => {
+    const path = new URL('../../../../test/fixtures/work/script-v1.json', import.meta.url);
+    if (process.env.UPDATE && !existsSync(path))
+      writeFileSync(
+        path,
+        `${JSON.stringify({ text: packWork(text).toString('hex'), argv: packWork(argv).toString('hex') }, null, 2)}\n`,
+      );
+    const kept = JSON.parse(readFileSync(path, 'utf8')) as Record<'text' | 'argv', string>;
+    expect(unpackWork(Buffer.from(kept.text, 'hex'))).toEqual(text);
+    expect(unpackWork(Buffer.from(kept.argv, 'hex'))).toEqual(argv);
+  });
+
+  it('is the same for runs of one day that ask for the same, and in one order whoever writes it', () => {
+    const noon = 20_000 * DAY_MS + DAY_MS / 2;
+    const rows = [
+      workRow(newRunId(noon), text),
+      workRow(newRunId(noon + DAY_MS / 2 - 1), structuredClone(text)),
+      workRow(newRunId(noon - DAY_MS / 2), argv),
+      workRow(newRunId(noon + DAY_MS / 2), text),
+    ];
+    const keys = (from: typeof rows): string[] =>
+      distinctWork(from).map(({ day, digest }) => day + digest.toString('hex'));
+    expect(keys(rows)).toHaveLength(3);
+    expect(keys(rows)).toEqual(keys(rows.toReversed()));
+    expect(keys(rows)).toEqual(keys(rows).sort());
+  });
+});
