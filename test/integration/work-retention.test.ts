@@ -37,7 +37,8 @@ function create(id: RunId, claim?: { principal: string; key: string }): Promise<
 const over = (id: RunId): Promise<unknown> => database.query('DELETE FROM run_active WHERE run_id = $1', [id]);
 
 const isWorkWaitedFor = async (): Promise<boolean> =>
-  (await database.query("SELECT 1 FROM pg_locks WHERE NOT granted AND relation::regclass::text LIKE 'work%'")).length > 0;
+  (await database.query("SELECT 1 FROM pg_locks WHERE NOT granted AND relation::regclass::text LIKE 'work%'")).length >
+  0;
 
 describe('work of a day that is beyond retention', () => {
   it.each([

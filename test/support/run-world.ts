@@ -172,7 +172,8 @@ export class RunWorld {
       (row, ordinal) => isFailure(row.state) && isFailure(this.owned.crew.executions[ordinal]!.state),
     ).length;
     const limitWasExceeded =
-      this.spec.policy.maxFailed !== undefined && failures > failuresTolerated(this.spec.policy.maxFailed, this.rows.length);
+      this.spec.policy.maxFailed !== undefined &&
+      failures > failuresTolerated(this.spec.policy.maxFailed, this.rows.length);
     const wasOut = new Set(this.owned.crew.inFlight());
     this.owned.advance({ at: this.at, ms: this.at }, this.#locate);
     for (const execution of this.owned.crew.inFlight()) {
