@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../src/base/clock.ts';
 import { attemptId, newRunId, type AttemptId } from '../src/base/ids.ts';
 import { silentLog } from '../src/base/log.ts';
-import { createProcessDriver, type ProcessDriver } from '../src/drivers/process/process-driver.ts';
+import { createProcessDriver, type ProcessDriver } from '../src/engines/process/process-driver.ts';
 import type { ExecutionSpec } from '../src/protocol/link/agent-v1.ts';
 
 const CONCURRENCY = 64;

@@ -13,7 +13,7 @@ import { systemClock } from '../src/base/clock.ts';
 import { attemptId, newRunId, type AttemptId } from '../src/base/ids.ts';
 import { silentLog } from '../src/base/log.ts';
 import { systemRandom } from '../src/base/random.ts';
-import { createSshDriver, type SshDriver } from '../src/drivers/ssh/ssh-driver.ts';
+import { createSshDriver, type SshDriver } from '../src/engines/ssh/ssh-driver.ts';
 import type { ExecutionSpec } from '../src/protocol/link/agent-v1.ts';
 import type { SshHop } from '../src/protocol/link/ssh-access.ts';
 import { accessOf, SshWorld } from '../test/support/sshd.ts';

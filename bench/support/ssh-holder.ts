@@ -2,7 +2,7 @@
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { SshPool } from '../../src/drivers/ssh/ssh-pool.ts';
+import { SshPool } from '../../src/engines/ssh/connection/ssh-pool.ts';
 import type { SshHop } from '../../src/protocol/link/ssh-access.ts';
 
 export interface HolderSetup {

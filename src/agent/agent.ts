@@ -9,7 +9,7 @@ import type { Random } from '../base/random.ts';
 import type { Service } from '../base/service.ts';
 import { Conversation } from '../conversation/conversation.ts';
 import type { AttemptWord } from '../conversation/words.ts';
-import type { Driver } from '../drivers/driver.ts';
+import type { Driver } from '../ledger/driver.ts';
 import type { Link, LinkDialer } from '../link/link.ts';
 import {
   AGENT_PROTOCOL,

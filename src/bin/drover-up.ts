@@ -20,7 +20,7 @@ import { Waiting } from '../base/node-waiting.ts';
 import { readArgs } from '../base/read-args.ts';
 import { trustAuthority } from '../base/node-trust.ts';
 import { noteFolder } from '../cli/servers/local-folders.ts';
-import { findAccount } from '../drivers/process/account.ts';
+import { findAccount } from '../engines/process/account.ts';
 import { assertFolderRestored } from '../embedded/database-of-folder.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { readJsonFile, writeJsonFile } from '../pki/identity.ts';

@@ -14,7 +14,7 @@ import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-p
 import { readArgs } from '../base/read-args.ts';
 import { systemRandom } from '../base/random.ts';
 import { parseQueueWeights, QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
-import { createSshDriver } from '../drivers/ssh/ssh-driver.ts';
+import { createSshDriver } from '../engines/ssh/ssh-driver.ts';
 import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
 import { passedOver } from '../enrol/passed-over.ts';

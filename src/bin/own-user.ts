@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DroverError } from '../base/errors.ts';
 import { makeFolder } from '../base/node-folder.ts';
 import { systemWordsOf } from '../base/system-words.ts';
-import { findAccount, unreachableParent } from '../drivers/process/account.ts';
+import { findAccount, unreachableParent } from '../engines/process/account.ts';
 
 /** Throws `user-unknown`, and `data-folder-unwritable` when the user does not get to the folder. Who is that user already stays so. */
 export function becomeUser(name: string, dataDir: string): void {

@@ -8,7 +8,7 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Service } from '../base/service.ts';
-import type { Driver } from '../drivers/driver.ts';
+import type { Driver } from '../ledger/driver.ts';
 import { decodeExecutionSpec } from '../protocol/link/execution-spec.ts';
 import type { OrderMark } from '../protocol/link/session.ts';
 import { isAck, isChunkAck, isMeant, judgeStart, signedAt, type OrderTrust } from './order-trust.ts';

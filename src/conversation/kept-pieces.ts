@@ -1,7 +1,7 @@
 /** Kept output that is too large for its report, in pieces of one size. */
 import type { AttemptId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
-import type { Driver } from '../drivers/driver.ts';
+import type { Driver } from '../ledger/driver.ts';
 import type { AgentReport } from '../protocol/link/agent-v1.ts';
 
 /** Bytes of a stream that travel as pieces: none when they are in the report itself. */

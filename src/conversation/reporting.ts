@@ -8,7 +8,7 @@ import type { AttemptId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Driver } from '../drivers/driver.ts';
+import type { Driver } from '../ledger/driver.ts';
 import { fill, pieceBytes } from './kept-pieces.ts';
 import type { AttemptWord } from './words.ts';
 

@@ -9,7 +9,7 @@ import type { Service } from '../base/service.ts';
 import { Conversation } from '../conversation/conversation.ts';
 import type { AttemptOrder, AttemptWord } from '../conversation/words.ts';
 import type { EngineName } from '../domain/run/executor.ts';
-import type { Driver } from '../drivers/driver.ts';
+import type { Driver } from '../ledger/driver.ts';
 import { Mailbox } from './mailbox.ts';
 import type { LinkedEngine } from './start-dispatch.ts';
 

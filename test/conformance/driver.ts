@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { attemptId, newRunId, type AttemptId } from '../../src/base/ids.ts';
-import type { Driver } from '../../src/drivers/driver.ts';
+import type { Driver } from '../../src/ledger/driver.ts';
 import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
 import { until } from '../support/until.ts';
 import { requiring } from '../support/needs.ts';

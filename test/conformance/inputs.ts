@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limits } from '../../src/base/limits.ts';
-import type { Driver } from '../../src/drivers/driver.ts';
+import type { Driver } from '../../src/ledger/driver.ts';
 import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
 import { until } from '../support/until.ts';
 import { isAlive, newAttempt, reportOf, specOf } from './driver.ts';

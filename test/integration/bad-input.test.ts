@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
-import type { Driver } from '../../src/drivers/driver.ts';
-import { createProcessDriver } from '../../src/drivers/process/process-driver.ts';
+import type { Driver } from '../../src/ledger/driver.ts';
+import { createProcessDriver } from '../../src/engines/process/process-driver.ts';
 import { newAttempt, reportOf, specOf } from '../conformance/driver.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { testConnection, type ConnectionTestResult } from '../../src/drivers/ssh/connection-test.ts';
+import { testConnection, type ConnectionTestResult } from '../../src/engines/ssh/connection/connection-test.ts';
 import { accessOf, SshWorld } from '../support/sshd.ts';
 import { requiring } from '../support/needs.ts';
 

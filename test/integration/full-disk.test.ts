@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { createProcessDriver, type ProcessDriver } from '../../src/drivers/process/process-driver.ts';
+import { createProcessDriver, type ProcessDriver } from '../../src/engines/process/process-driver.ts';
 import { newAttempt, reportOf, specOf } from '../conformance/driver.ts';
 import { until } from '../support/until.ts';
 import { requiring } from '../support/needs.ts';

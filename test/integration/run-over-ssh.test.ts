@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fingerprintOf } from '../../src/drivers/ssh/host-key.ts';
+import { fingerprintOf } from '../../src/engines/ssh/connection/host-key.ts';
 import { SshWorld } from '../support/sshd.ts';
 import { until } from '../support/until.ts';
 import {

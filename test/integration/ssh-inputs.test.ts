@@ -9,7 +9,7 @@ import type { AttemptId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { createSshDriver, type SshDriver, type SshDriverOptions } from '../../src/drivers/ssh/ssh-driver.ts';
+import { createSshDriver, type SshDriver, type SshDriverOptions } from '../../src/engines/ssh/ssh-driver.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess, SshBecome } from '../../src/protocol/link/ssh-access.ts';
 import { newAttempt, specOf } from '../conformance/driver.ts';

@@ -8,8 +8,8 @@ import type { DroverError } from '../../src/base/errors.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { runBriefly, shellFault } from '../../src/drivers/ssh/shell-probe.ts';
-import { SshPool } from '../../src/drivers/ssh/ssh-pool.ts';
+import { runBriefly, shellFault } from '../../src/engines/ssh/remote/shell-probe.ts';
+import { SshPool } from '../../src/engines/ssh/connection/ssh-pool.ts';
 import type { SshCredential, SshHop } from '../../src/protocol/link/ssh-access.ts';
 import { accessOf, SshWorld, type KeyPair, type Sshd } from '../support/sshd.ts';
 import { listenWith, type Proxy } from '../support/ssh-proxy.ts';
@@ -71,7 +71,7 @@ requiring('sshd').describe('logging in', () => {
     const {
       default: { utils },
     } = await import('ssh2');
-    const { usableKey } = await import('../../src/drivers/ssh/private-key.ts');
+    const { usableKey } = await import('../../src/engines/ssh/connection/private-key.ts');
     const { readFileSync } = await import('node:fs');
     const usable = usableKey({ name: 'k', privateKey: readFileSync(path, 'utf8') });
     const key = 'key' in usable ? usable.key : expect.fail(usable.detail);

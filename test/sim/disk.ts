@@ -2,7 +2,7 @@
  * The disk of a machine, as far as a journal uses it: what is written is there until the power fails, what is synced is there for ever.
  * Of what is not synced a power failure leaves nothing, a part, or all of it. It can be full: then it takes a part and no more.
  */
-import type { JournalFile, JournalFiles } from '../../src/drivers/process/journal-files.ts';
+import type { JournalFile, JournalFiles } from '../../src/ledger/journal-files.ts';
 import type { SimProcess, Simulation } from './simulation.ts';
 
 interface Node {

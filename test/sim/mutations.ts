@@ -28,7 +28,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'journal-not-synced',
     what: 'a start or an end is believed to be on disk that a power failure takes back',
-    file: 'src/drivers/process/journal.ts',
+    file: 'src/ledger/journal.ts',
     from: `        await writeWhole(this.#file, bytes, this.#bytes);
         await this.#file.datasync();`,
     to: '        await writeWhole(this.#file, bytes, this.#bytes);',

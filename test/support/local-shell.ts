@@ -1,6 +1,6 @@
 /** A `RemoteShell` on this machine: each command in a session of its own, as sshd runs it. `cut` ends the channels as a lost connection does. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import type { RemoteChannel, RemoteEnd, RemoteShell } from '../../src/drivers/ssh/remote-shell.ts';
+import type { RemoteChannel, RemoteEnd, RemoteShell } from '../../src/engines/ssh/remote/remote-shell.ts';
 
 export interface LocalShell extends RemoteShell {
   readonly commands: string[];

@@ -8,7 +8,7 @@ import type {
   DriverAttemptState,
   DriverEvents,
   StartAnswer,
-} from '../../src/drivers/driver.ts';
+} from '../../src/ledger/driver.ts';
 import type { AgentReport, ExecutionSpec, StreamReport } from '../../src/protocol/link/agent-v1.ts';
 
 interface Held {

@@ -1,0 +1,201 @@
+/**
+ * The folder of an attempt: script, stdin, what it wrote, and the supervisor's two small files. The process writes to plain
+ * files, never to a pipe: it cannot be blocked by us, and it does not notice when we are gone.
+ */
+import { createHash } from 'node:crypto';
+import { chmodSync, chownSync, closeSync, mkdirSync, openSync, statfsSync, writeFileSync } from 'node:fs';
+import { access, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { limits } from '../../base/limits.ts';
+import type { ExecutionSpec, StreamReport } from '../../protocol/link/agent-v1.ts';
+import { writeWhole } from '../../ledger/journal.ts';
+import type { Mask } from '../../ledger/mask.ts';
+import type { Account } from './plan.ts';
+
+const BLOCK = 256 * 1024;
+const STREAM_FILES = { 1: 'stdout', 2: 'stderr' } as const;
+
+export class Spool {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    // Only root starts scripts of others, who must get to them.
+    if (process.getuid?.() === 0) chmodSync(root, 0o711);
+  }
+
+  folder(attempt: string): string {
+    return join(this.#root, attempt);
+  }
+
+  file(attempt: string, name: 'script' | 'stdin' | 'stdout' | 'stderr' | 'pid' | 'status'): string {
+    return join(this.#root, attempt, name);
+  }
+
+  async freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.#root);
+    return bavail * bsize;
+  }
+
+  /** As `freeBytes`, where a decision waits for it. */
+  freeBytesNow(): number {
+    const { bavail, bsize } = statfsSync(this.#root);
+    return bavail * bsize;
+  }
+
+  /** Makes the folder and opens its streams. The script belongs to who runs it and to nobody else. */
+  prepare(
+    attempt: string,
+    spec: ExecutionSpec,
+    account: Account,
+  ): { stdin: number | 'ignore'; stdout: number; stderr: number } {
+    const folder = this.folder(attempt);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (spec.script) {
+      const path = this.file(attempt, 'script');
+      writeFileSync(path, spec.script, { mode: 0o500 });
+      if (account.uid !== process.getuid?.()) {
+        chownSync(path, account.uid, account.gid);
+        chmodSync(folder, 0o711);
+      }
+    }
+    if (spec.stdin) writeFileSync(this.file(attempt, 'stdin'), spec.stdin, { mode: 0o600 });
+    return {
+      stdin: spec.stdin ? openSync(this.file(attempt, 'stdin'), 'r') : 'ignore',
+      // Append mode: a script that truncates or seeks its own output cannot make us misread it.
+      stdout: openSync(this.file(attempt, 'stdout'), 'a', 0o600),
+      stderr: openSync(this.file(attempt, 'stderr'), 'a', 0o600),
+    };
+  }
+
+  static closeAll(streams: { stdin: number | 'ignore'; stdout: number; stderr: number }): void {
+    if (streams.stdin !== 'ignore') closeSync(streams.stdin);
+    closeSync(streams.stdout);
+    closeSync(streams.stderr);
+  }
+
+  async size(attempt: string, stream: 1 | 2): Promise<number> {
+    return stat(this.file(attempt, STREAM_FILES[stream])).then(
+      (s) => s.size,
+      () => 0,
+    );
+  }
+
+  /** False where somebody deleted what it wrote, or is writing still. */
+  async hasStreams(attempt: string): Promise<boolean> {
+    const files = [this.file(attempt, 'stdout'), this.file(attempt, 'stderr')];
+    return (
+      await Promise.all(
+        files.map((file) =>
+          access(file).then(
+            () => true,
+            () => false,
+          ),
+        ),
+      )
+    ).every(Boolean);
+  }
+
+  async read(
+    attempt: string,
+    stream: 1 | 2,
+    offset: number,
+    length: number,
+  ): Promise<{ bytes: Buffer; size: number } | undefined> {
+    const file = await open(this.file(attempt, STREAM_FILES[stream]), 'r').catch(() => undefined);
+    if (!file) return undefined;
+    try {
+      const { size } = await file.stat();
+      const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, size - offset)));
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
+      return { bytes: bytes.subarray(0, bytesRead), size };
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Rewrites both streams through the mask, so that no secret stays on the disk. Safe to repeat: masked text holds none. */
+  async scrub(attempt: string, mask: Mask): Promise<void> {
+    for (const stream of [1, 2] as const) {
+      const path = this.file(attempt, STREAM_FILES[stream]);
+      const source = await open(path, 'r').catch(() => undefined);
+      if (!source) continue;
+      const target = await open(`${path}.masked`, 'w', 0o600);
+      try {
+        const masked = mask.stream();
+        for (;;) {
+          const block = Buffer.allocUnsafe(BLOCK);
+          const { bytesRead } = await source.read(block, 0, BLOCK);
+          await writeWhole(target, masked.push(block.subarray(0, bytesRead), bytesRead === 0), null);
+          if (bytesRead === 0) break;
+        }
+        await target.datasync();
+      } finally {
+        await source.close();
+        await target.close();
+      }
+      await rename(`${path}.masked`, path);
+    }
+  }
+
+  /** Head and tail of a finished stream, its digest, and the bytes themselves where they fit in one frame. */
+  async describe(attempt: string, stream: 1 | 2, keptBytes: number): Promise<StreamReport> {
+    const size = await this.size(attempt, stream);
+    if (size === 0) return { size: 0, head: 0, tail: 0 };
+    const head = size <= keptBytes ? size : Math.ceil(keptBytes / 2);
+    const tail = size <= keptBytes ? 0 : Math.floor(keptBytes / 2);
+    const hash = createHash('sha256');
+    const inline: Buffer[] = [];
+    for (let at = 0; at < head + tail; ) {
+      const bytes = await this.readKept(attempt, stream, { size, head, tail }, at, BLOCK);
+      if (bytes.length === 0) break;
+      hash.update(bytes);
+      if (head + tail <= limits.outputInlineBytesMax) inline.push(bytes);
+      at += bytes.length;
+    }
+    const gap = Buffer.alloc(8);
+    gap.writeBigUInt64BE(BigInt(size - head - tail));
+    return {
+      size,
+      head,
+      tail,
+      digest: hash.update(gap).digest(),
+      ...(head + tail <= limits.outputInlineBytesMax ? { inline: Buffer.concat(inline) } : {}),
+    };
+  }
+
+  /** Offsets count in the kept bytes: the head, then the tail. */
+  async readKept(
+    attempt: string,
+    stream: 1 | 2,
+    kept: { size: number; head: number; tail: number },
+    offset: number,
+    length: number,
+  ): Promise<Buffer> {
+    if (offset < kept.head)
+      return (await this.read(attempt, stream, offset, Math.min(length, kept.head - offset)))?.bytes ?? Buffer.alloc(0);
+    const inTail = offset - kept.head;
+    return (
+      (await this.read(attempt, stream, kept.size - kept.tail + inTail, Math.min(length, kept.tail - inTail)))?.bytes ??
+      Buffer.alloc(0)
+    );
+  }
+
+  async remove(attempt: string): Promise<void> {
+    await rm(this.folder(attempt), { recursive: true, force: true });
+  }
+
+  /** Folders that nobody needs any more: not in use, and untouched since `beforeMs`. */
+  async prune(beforeMs: number, inUse: (attempt: string) => boolean): Promise<number> {
+    let removed = 0;
+    for (const attempt of await readdir(this.#root)) {
+      if (inUse(attempt)) continue;
+      const { mtimeMs } = await stat(this.file(attempt, 'stdout')).catch(() => ({ mtimeMs: 0 }));
+      if (mtimeMs >= beforeMs) continue;
+      await this.remove(attempt);
+      removed++;
+    }
+    return removed;
+  }
+}

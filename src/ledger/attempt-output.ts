@@ -1,0 +1,165 @@
+/**
+ * The output of one attempt on its way through the worker: masked before it touches anything, kept as head and tail, and told
+ * live while somebody watches, at most so much a second. A disk that is full holds the host's output back; nothing is dropped.
+ */
+import { pause, type Clock } from '../base/clock.ts';
+import { limits } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { StreamReport } from '../protocol/link/agent-v1.ts';
+import type { MaskStream, SharedMasks } from './mask.ts';
+import { KeptStream } from './kept-stream.ts';
+
+const LIVE_BLOCK = 64 * 1024;
+const LIVE_PAUSE_MS = 50;
+/** How soon a full disk is noticed to have space again, at the latest. */
+const RETRY_MS_MAX = 5_000;
+
+interface Stream {
+  readonly kept: KeptStream;
+  received: number;
+  readonly masked: MaskStream;
+  sentAt: number;
+}
+
+export interface AttemptOutputOptions {
+  /** Of the files; `.1` and `.2` are added. */
+  readonly path: string;
+  readonly keptBytes: number;
+  readonly secrets: readonly string[];
+  readonly masks: SharedMasks;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly stopping: AbortSignal;
+  onLive(stream: 1 | 2, offset: number, bytes: Uint8Array, skipped: number): void;
+}
+
+export class AttemptOutput {
+  readonly #options: AttemptOutputOptions;
+  readonly #streams: Record<1 | 2, Stream>;
+  #work: Promise<void> = Promise.resolve();
+  #isWatched = false;
+  #pumping: Promise<void> | undefined;
+  #isOver = false;
+  #budget = LIVE_BLOCK;
+  #budgetAt: number;
+
+  constructor(options: AttemptOutputOptions) {
+    this.#options = options;
+    const mask = options.masks.of(options.secrets);
+    const stream = (number: 1 | 2): Stream => ({
+      kept: new KeptStream(`${options.path}.${number}`, options.keptBytes),
+      received: 0,
+      masked: mask.stream(),
+      sentAt: 0,
+    });
+    this.#streams = { 1: stream(1), 2: stream(2) };
+    this.#budgetAt = options.clock.monotonicMs();
+  }
+
+  /** Bytes of the host that are in here: where a new channel goes on. */
+  get received(): { readonly stdout: number; readonly stderr: number } {
+    return { stdout: this.#streams[1].received, stderr: this.#streams[2].received };
+  }
+
+  get kept(): Record<1 | 2, KeptStream> {
+    return { 1: this.#streams[1].kept, 2: this.#streams[2].kept };
+  }
+
+  /** `offset` counts the host's bytes; what was here before is passed over. */
+  take(number: 1 | 2, offset: number, bytes: Uint8Array): Promise<void> {
+    const stream = this.#streams[number];
+    const fresh = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).subarray(
+      Math.max(0, stream.received - offset),
+    );
+    stream.received += fresh.length;
+    return this.#pass(stream, fresh, false);
+  }
+
+  watch(on: boolean): void {
+    this.#isWatched = on;
+    if (!on) return;
+    for (const number of [1, 2] as const) this.#streams[number].sentAt = 0;
+    this.#pump();
+  }
+
+  /** All has come: what was held back because it might have begun a secret goes on, and the report of both streams is made. */
+  async finish(): Promise<{ stdout: StreamReport; stderr: StreamReport }> {
+    for (const number of [1, 2] as const) {
+      const stream = this.#streams[number];
+      if (stream.masked.heldBytes > 0) await this.#pass(stream, Buffer.alloc(0), true);
+    }
+    await this.#work;
+    this.#isOver = true;
+    await this.#pumping;
+    if (this.#isWatched) await this.#send();
+    const { 1: out, 2: err } = this.kept;
+    await Promise.all([out.sync(), err.sync()]);
+    const [stdout, stderr] = await Promise.all([out.describe(), err.describe()]);
+    return { stdout, stderr };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.kept[1].close(), this.kept[2].close()]);
+  }
+
+  #pass(stream: Stream, bytes: Buffer, final: boolean): Promise<void> {
+    this.#work = this.#work.then(async () => {
+      const masked = stream.masked.push(bytes, final);
+      if (masked.length > 0) await this.#keep(stream, masked);
+      if (this.#isWatched) this.#pump();
+    });
+    return this.#work;
+  }
+
+  async #keep(stream: Stream, masked: Buffer): Promise<void> {
+    const { clock, log, stopping, path } = this.#options;
+    for (let tries = 0; !stopping.aborted; tries++) {
+      try {
+        return await stream.kept.append(masked);
+      } catch (error) {
+        if (tries === 0)
+          log.error({ path, err: error }, 'output cannot be kept; the host is held back until it can be');
+        await pause(clock, Math.min(RETRY_MS_MAX, 100 * 2 ** tries), stopping);
+      }
+    }
+    // Stopping: what is not kept now is read again from the host by whoever comes after us.
+  }
+
+  #pump(): void {
+    this.#pumping ??= this.#send().finally(() => {
+      this.#pumping = undefined;
+      if (this.#isWatched && !this.#isOver && this.#isBehind())
+        this.#options.clock.after(LIVE_PAUSE_MS, () => this.#pump(), { unref: true });
+    });
+  }
+
+  #isBehind(): boolean {
+    return [1, 2].some((number) => this.#streams[number as 1 | 2].sentAt < this.#streams[number as 1 | 2].kept.size);
+  }
+
+  async #send(): Promise<void> {
+    const now = this.#options.clock.monotonicMs();
+    this.#budget = Math.min(
+      limits.liveOutputBytesPerSecondMax,
+      this.#budget + ((now - this.#budgetAt) / 1_000) * limits.liveOutputBytesPerSecondMax,
+    );
+    this.#budgetAt = now;
+    for (const number of [1, 2] as const) await this.#sendStream(number);
+  }
+
+  async #sendStream(number: 1 | 2): Promise<void> {
+    const stream = this.#streams[number];
+    while (stream.sentAt < stream.kept.size && this.#budget >= 1 && this.#isWatched) {
+      let at = stream.kept.nextAvailable(stream.sentAt);
+      // Far behind what may be sent: jump ahead. The final record does not depend on it.
+      const behind = stream.kept.size - at;
+      if (behind > this.#budget + limits.liveOutputBytesPerSecondMax)
+        at = stream.kept.nextAvailable(stream.kept.size - Math.floor(this.#budget));
+      const bytes = await stream.kept.read(at, Math.min(LIVE_BLOCK, Math.floor(this.#budget)));
+      if (bytes.length === 0) return;
+      this.#options.onLive(number, at, bytes, at - stream.sentAt);
+      this.#budget -= bytes.length;
+      stream.sentAt = at + bytes.length;
+    }
+  }
+}
