@@ -106,6 +106,8 @@ export interface Fleet extends Service {
   sshRoute(hostId: HostId): WorkerId | undefined;
   /** Why there is no such worker; undefined where there is one. */
   sshObstacle(hostId: HostId): SshObstacle | undefined;
+  /** Whether a worker of the host's zone is linked here, one that is being drained too. */
+  hasWorker(hostId: HostId): boolean;
   isLinked(workerId: WorkerId): boolean;
   /** Linked, and not being drained. */
   takesWork(workerId: WorkerId): boolean;

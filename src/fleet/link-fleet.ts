@@ -54,6 +54,7 @@ import type {
 } from './fleet.ts';
 import { OrderMarks } from './order-marks.ts';
 import { PresenceRecord } from './presence-record.ts';
+import { ServedZones } from './served-zones.ts';
 import { SshRoutes } from './ssh-routes.ts';
 import { WorkerDesk, type SshDesk } from './worker-desk.ts';
 import { WorkerRequests } from './worker-requests.ts';
@@ -122,6 +123,8 @@ export class LinkFleet implements Fleet {
   #isStale = false;
   #isRefreshing = false;
   readonly #sshRoutes = new SshRoutes();
+  readonly #servedZones: ServedZones;
+  readonly hasWorker = (hostId: HostId): boolean => this.#servedZones.has(hostId);
   readonly #record: PresenceRecord;
   #stops: (() => void)[] = [];
   #cancelLook = (): void => undefined;
@@ -151,6 +154,7 @@ export class LinkFleet implements Fleet {
     });
     this.health = new AgentHealth(options.clock);
     this.#desk = new WorkerDesk(options);
+    this.#servedZones = new ServedZones(options.store);
     this.#sessions = new AgentSessions({
       ...options,
       admitted: (session, { nonce }) => this.#admitted(session, nonce),
@@ -168,11 +172,7 @@ export class LinkFleet implements Fleet {
     await this.#reload();
     listener.onLink = (link) => this.#onWorker(link);
     await listener.start();
-    const stale = (): void => {
-      this.#isStale = true;
-      void this.#refresh();
-    };
-    this.#stops.push(store.listen('fleet', stale, stale), store.listen('hosts', stale, stale));
+    this.#stops.push(...(['fleet', 'hosts'] as const).map((of) => store.listen(of, this.#lookNow, this.#lookNow)));
     this.#lookByTime();
   }
 
@@ -441,6 +441,7 @@ export class LinkFleet implements Fleet {
       this.#workers.delete(id);
       this.#sessions.takeBack(id);
       this.#desk.gone(id);
+      this.#lookNow();
       this.#options.log.info({ workerId: id, reason }, 'a worker is gone');
       for (const [hostId, location] of this.#agents)
         if (location.workerId === id) this.#unlinked(hostId, location.executor.id, id);
@@ -500,6 +501,7 @@ export class LinkFleet implements Fleet {
     void store
       .workerSeen({ id, agentAddress: hello.agentAddress, version: hello.version, linked: true })
       .catch(() => undefined);
+    this.#lookNow();
     this.#tellTopology();
     if (this.#drained.has(id)) link.send({ t: 'drain', on: true });
     this.listener.onRoutesChanged(id);
@@ -725,6 +727,11 @@ export class LinkFleet implements Fleet {
     this.listener.onUnlinked(hostId, agentId);
   }
 
+  readonly #lookNow = (): void => {
+    this.#isStale = true;
+    void this.#refresh();
+  };
+
   /** One reading at a time, or an older answer could come after a newer one; what fails is read again in the next look. */
   async #refresh(): Promise<void> {
     if (this.#isRefreshing) return;
@@ -753,6 +760,7 @@ export class LinkFleet implements Fleet {
       if (this.refusalOf(id)) link.close('worker-revoked', 'The worker has been revoked.');
     this.#setServers(servers);
     this.#setDrained(new Set(workers.filter(({ drained }) => drained).map(({ id }) => id)));
+    await this.#servedZones.look(this.#workers.values(), hosts !== 'unchanged');
     if (hosts === 'unchanged') return;
     this.#sshRoutes.replace(hosts);
     for (const { link } of this.#workers.values()) link.send({ t: 'access-changed' });
@@ -785,8 +793,7 @@ export class LinkFleet implements Fleet {
     this.#cancelLook = this.#options.clock.after(
       LOOK_MS,
       () => {
-        this.#isStale = true;
-        void this.#refresh();
+        this.#lookNow();
         this.#lookByTime();
       },
       { unref: true },

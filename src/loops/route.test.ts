@@ -58,7 +58,7 @@ describe('a host that was given up', () => {
   const fleet = (more: Partial<Obstacles>): Obstacles => ({
     locate: () => undefined,
     sshObstacle: () => 'no-address',
-    workers: () => [{ id: near, name: 'near', zone: 'default', agents: 0, queued: 0, rssBytes: 0, lagMs: 0 }],
+    hasWorker: () => true,
     ...more,
   });
   const linked = { locate: () => ({ ...BY_AGENT, instance: 'instance', link: 1 }) };
@@ -69,8 +69,9 @@ describe('a host that was given up', () => {
     ['it has no address', {}, { via: 'ssh' }, 'start-deadline', 'no address'],
     ['the worker of its agent is drained', linked, AUTO, 'worker-drained', 'holds the agent'],
     ['all workers of its zone are', { sshObstacle: () => 'drained' }, { via: 'ssh' }, 'worker-drained', 'Every worker'],
-    ['its zone has none', { sshObstacle: () => 'no-worker' }, AUTO, 'zone-without-worker', 'No worker'],
-    ['there is none at all', { workers: () => [] }, { via: 'agent' }, 'zone-without-worker', 'No worker'],
+    ['its zone has none for SSH', { sshObstacle: () => 'no-worker' }, AUTO, 'zone-without-worker', 'No worker'],
+    ['its zone has none', { hasWorker: () => false }, { via: 'agent' }, 'zone-without-worker', 'No worker'],
+    ['its zone has none, and it no address', { hasWorker: () => false }, AUTO, 'zone-without-worker', 'No worker'],
   ])('is told so when %s', (_what, more, spec, reason, detail) => {
     expect(unreachedBecause(host, spec, fleet(more))).toEqual({ reason, detail: expect.stringContaining(detail) });
   });

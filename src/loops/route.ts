@@ -7,7 +7,7 @@ import type { Placement } from '../domain/placement/placement.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 
 export type Ways = Pick<Fleet, 'locate' | 'sshRoute' | 'isLinked' | 'takesWork'>;
-export type Obstacles = Pick<Fleet, 'locate' | 'sshObstacle' | 'workers'>;
+export type Obstacles = Pick<Fleet, 'locate' | 'sshObstacle' | 'hasWorker'>;
 
 export function routeOf(
   execution: Pick<Execution<unknown>, 'state' | 'hostId' | 'route'>,
@@ -34,7 +34,7 @@ export function unreachedBecause(hostId: HostId, { via }: Pick<Placement, 'via'>
       reason: 'worker-drained',
       detail: `${isHeldByDrained ? 'The worker that holds the agent of the host' : "Every worker of the host's zone"} is being drained and takes no new work, and no other was there before the start deadline. See: drover workers list.`,
     };
-  if (obstacle === 'no-worker' || fleet.workers().length === 0)
+  if (obstacle === 'no-worker' || !fleet.hasWorker(hostId))
     return {
       reason: 'zone-without-worker',
       detail: "No worker of the host's zone was linked before the start deadline. See: drover workers list.",

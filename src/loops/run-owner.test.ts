@@ -44,6 +44,7 @@ async function play(storeFor: (store: SimulableStore) => Partial<SimulableStore>
       locate: () => undefined,
       sshRoute: () => undefined,
       sshObstacle: () => 'no-address',
+      hasWorker: () => true,
     } as unknown as Fleet,
     sealer: createMasterKey(Buffer.alloc(32, 7)),
     clock,

@@ -32,6 +32,7 @@ export const NO_FLEET: Fleet = {
   locate: () => undefined,
   sshRoute: () => undefined,
   sshObstacle: () => 'no-address',
+  hasWorker: () => false,
   isLinked: () => false,
   takesWork: () => false,
   workers: () => [],

@@ -37,6 +37,8 @@ export interface HostStore {
   ): Promise<void>;
   /** Hosts that are told as linked to a worker since before `atMs` and are not among these have left while nobody was there to note it. */
   hostPresenceReconcile(snapshot: { workerId: WorkerId; linked: readonly HostId[]; atMs: number }): Promise<void>;
+  /** Hosts of all zones but these: many, where many zones are without. */
+  hostsOutside(zones: readonly string[]): Promise<readonly HostId[]>;
   hostFactsWrite(
     changes: readonly { hostId: HostId; agentId: AgentId; version: string; facts: Readonly<Record<string, unknown>> }[],
   ): Promise<void>;

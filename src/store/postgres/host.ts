@@ -17,6 +17,7 @@ export function hostStore({ pool, ownPool, hints, now }: StoreParts): HostStore 
   return {
     hostPresenceWrite: (changes) => hostPresenceWrite(ownPool, changes),
     hostPresenceReconcile: (snapshot) => hostPresenceReconcile(ownPool, snapshot),
+    hostsOutside: (zones) => hostsOutside(ownPool, zones),
     hostFactsWrite: (changes) => hostFactsWrite(ownPool, changes),
     hostFetch: (idOrName) => hostFetch(pool, idOrName),
     hostList: (scope, filter, page) => hostList(pool, scope, filter, page),
@@ -74,6 +75,15 @@ export async function hostPresenceReconcile(
      UPDATE host_presence p SET linked = false, changed_at_ms = $3 FROM gone WHERE p.host_id = gone.host_id`,
     [workerId, linked, atMs],
   );
+}
+
+/** Asked when a zone gains its first worker or loses its last, so that it may read the whole table. */
+async function hostsOutside(db: Executor, zones: In<'hostsOutside'>): ReturnType<HostStore['hostsOutside']> {
+  const { rows } = await db.query<{ id: HostId }>(
+    'SELECT id FROM host WHERE removed_at_ms IS NULL AND zone <> ALL ($1) ORDER BY id',
+    [zones],
+  );
+  return rows.map(({ id }) => id);
 }
 
 export async function hostFactsWrite(db: Executor, changes: In<'hostFactsWrite'>): Promise<void> {

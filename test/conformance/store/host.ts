@@ -54,4 +54,12 @@ export function hostConformance(world: () => StoreWorld): void {
       expect(await isLinked(hostId)).toBe(false);
     });
   });
+
+  it('names the hosts outside of zones', async () => {
+    const { store, join } = world();
+    const { hostId } = await join();
+    expect(await store.hostsOutside(['other', 'default'])).not.toContain(hostId);
+    expect(await store.hostsOutside(['other'])).toContain(hostId);
+    expect(await store.hostsOutside([])).toContain(hostId);
+  });
 }

@@ -24,6 +24,14 @@ export function hostPresenceReconcile(
       tables.presence.set(hostId, { ...row, linked: false, atMs });
 }
 
+export function hostsOutside(
+  tables: MemoryTables,
+  zones: In<'hostsOutside'>,
+): Awaited<ReturnType<HostStore['hostsOutside']>> {
+  const agents = [...tables.agents.values()].filter((agent) => !agent.isRevoked && !zones.includes(agent.zone));
+  return agents.map(({ hostId }) => hostId).sort();
+}
+
 export function hostFactsWrite(tables: MemoryTables, changes: In<'hostFactsWrite'>): void {
   for (const { hostId, agentId, facts } of changes)
     if (tables.agents.get(agentId)?.hostId === hostId) tables.facts.set(hostId, facts);

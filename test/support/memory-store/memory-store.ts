@@ -47,6 +47,7 @@ export type SimulableStore = Pick<
   | 'hostPresenceWrite'
   | 'hostPresenceReconcile'
   | 'hostFactsWrite'
+  | 'hostsOutside'
   | 'notify'
   | 'listen'
 >;
@@ -160,6 +161,7 @@ export function createMemoryStore(
     hostPresenceWrite: async (changes) => host.hostPresenceWrite(tables, changes),
     hostPresenceReconcile: async (snapshot) => host.hostPresenceReconcile(tables, snapshot),
     hostFactsWrite: async (changes) => host.hostFactsWrite(tables, changes),
+    hostsOutside: async (zones) => host.hostsOutside(tables, zones),
 
     notify: (topic, payload) => hints.notify(topic, payload),
     listen: (topic, onHint) => hints.listen(topic, onHint),
