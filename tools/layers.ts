@@ -21,6 +21,10 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: [],
   },
   fleet: { imports: ['base', 'domain', 'protocol', 'store/contract', 'pki', 'link', 'app'], packages: [] },
+  owner: {
+    imports: ['base', 'domain', 'app', 'fleet', 'protocol', 'store/contract'],
+    packages: [],
+  },
   loops: {
     imports: ['base', 'domain', 'app', 'fleet', 'protocol', 'store/contract'],
     packages: [],

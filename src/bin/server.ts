@@ -4,6 +4,7 @@ import { AgentPackages } from '../app/agent-packages.ts';
 import { DatabaseSpace } from '../app/database-space.ts';
 import { installationKeys } from '../app/installation-keys.ts';
 import { RunEventHub } from '../app/run-events.ts';
+import { RunProgress } from '../app/run-progress.ts';
 import type { EnrolmentContext } from '../app/enrolment.ts';
 import { sshDesk } from '../app/ssh-access.ts';
 import { type Clock } from '../base/clock.ts';
@@ -23,7 +24,7 @@ import { LinkFaults } from '../link/link-faults.ts';
 import { createLinkServer } from '../link/ws-server.ts';
 import { startAuditSealer } from '../loops/audit-sealer.ts';
 import { startMaintenance } from '../loops/maintenance.ts';
-import { RunOwner } from '../loops/run-owner.ts';
+import { RunOwner } from '../owner/run-owner.ts';
 import { UpgradeOwner } from '../loops/upgrade-owner.ts';
 import { fingerprint } from '../pki/ca.ts';
 import { certificateRequest, newKey } from '../pki/identity.ts';
@@ -122,6 +123,13 @@ export async function createServer(config: ServerConfig): Promise<Server> {
     ssh: sshDesk({ store: store.forFleet, sealer: masterKey }),
   });
   const lease = createLeaseKeeper({ url: config.databaseUrl, serverId, log });
+  const progress = new RunProgress();
+  const events = new RunEventHub({
+    store,
+    clock,
+    onProgress: (runId, callback) => progress.on(runId, callback),
+    watchOutput: (attempts, onOutput) => fleet.watch(attempts, onOutput),
+  });
   const owner = new RunOwner({
     serverId,
     store,
@@ -130,16 +138,11 @@ export async function createServer(config: ServerConfig): Promise<Server> {
     clock: store.clock(),
     log,
     isLeaseTrusted: () => lease.isTrusted(),
+    isWatched: (runId) => events.isWatched(runId),
+    onProgress: (runId) => progress.tell(runId),
     onCommitted: (figures) => metrics.observeCommit(figures),
     onUnknownReport: () => metrics.observeUnknownReport(),
   });
-  const events = new RunEventHub({
-    store,
-    clock,
-    onProgress: (runId, callback) => owner.onProgress(runId, callback),
-    watchOutput: (attempts, onOutput) => fleet.watch(attempts, onOutput),
-  });
-  owner.isWatched = (runId) => events.isWatched(runId);
   let publicUrl = '';
   const api = createApi(
     {
@@ -194,8 +197,6 @@ export async function createServer(config: ServerConfig): Promise<Server> {
       log.warn({ err: error }, 'the lease was lost and could not be taken again yet'),
     );
   await lease.start();
-  await answered(() => fleet.start());
-  await owner.start();
   const upgrades = new UpgradeOwner({
     store,
     fleet,
@@ -204,6 +205,8 @@ export async function createServer(config: ServerConfig): Promise<Server> {
     clock: store.clock(),
     log,
   });
+  await answered(() => fleet.start(owner, upgrades));
+  await owner.start();
   await upgrades.start();
   const stopMaintenance = startMaintenance(store, clock, log);
   const stopSealer = startAuditSealer(store, clock, log);

@@ -99,8 +99,14 @@ export interface AgentUpgradeHeard {
 /** The host has no address, its zone has no worker that speaks SSH, or each of them is being drained. */
 export type SshObstacle = 'no-address' | 'no-worker' | 'drained';
 
-export interface Fleet extends Service {
-  listener: FleetListener;
+/** What agents tell of their upgrades. */
+export interface UpgradeListener {
+  onUpgradeState(heard: AgentUpgradeHeard): void;
+}
+
+export interface Fleet extends Omit<Service, 'start'> {
+  /** From now on links are taken, and what comes over them is told to these. A start that failed may be repeated. */
+  start(runs: FleetListener, upgrades: UpgradeListener): Promise<void>;
   locate(hostId: HostId): AgentLocation | undefined;
   /** The worker that would reach the host over SSH now: of its zone, able to, and not being drained. */
   sshRoute(hostId: HostId): WorkerId | undefined;
@@ -138,7 +144,6 @@ export interface Fleet extends Service {
     order: Uint8Array,
     agents: readonly { readonly hostId: HostId; readonly agentId: AgentId }[],
   ): void;
-  onUpgradeState: (heard: AgentUpgradeHeard) => void;
   /** Tries the way to a host from the worker that would take it. Rejects `zone-without-worker`, and with the reason why there is nothing to be tried. */
   testConnection(hostId: HostId, accountId?: AccountId): Promise<readonly ConnectionStep[]>;
   /** Cuts a worker's link here, at once; the other servers hear of it from the store. */

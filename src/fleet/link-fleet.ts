@@ -47,6 +47,7 @@ import type {
   ChunkName,
   Fleet,
   FleetListener,
+  UpgradeListener,
   HeardEvent,
   LiveOutput,
   LiveWorker,
@@ -98,10 +99,11 @@ const NO_MAC = new Uint8Array(0);
 
 export class LinkFleet implements Fleet {
   readonly name = 'fleet';
-  listener: FleetListener = { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {}, onRoutesChanged() {} };
-  onUpgradeState: Fleet['onUpgradeState'] = () => undefined;
   readonly health: AgentHealth;
   readonly #options: LinkFleetOptions;
+  /** From the start on. */
+  #runs!: FleetListener;
+  #upgrades!: UpgradeListener;
   readonly #workers = new Map<WorkerId, WorkerState>();
   readonly #agents = new Map<HostId, AgentLocation>();
   readonly #sessions: AgentSessions;
@@ -166,8 +168,9 @@ export class LinkFleet implements Fleet {
     this.#marks = new OrderMarks(this.#sessions);
   }
 
-  async start(): Promise<void> {
+  async start(runs: FleetListener, upgrades: UpgradeListener): Promise<void> {
     const { listener, store } = this.#options;
+    [this.#runs, this.#upgrades] = [runs, upgrades];
     // First, for it may fail: a start that failed here may be repeated.
     await this.#reload();
     listener.onLink = (link) => this.#onWorker(link);
@@ -504,7 +507,7 @@ export class LinkFleet implements Fleet {
     this.#lookNow();
     this.#tellTopology();
     if (this.#drained.has(id)) link.send({ t: 'drain', on: true });
-    this.listener.onRoutesChanged(id);
+    this.#runs.onRoutesChanged(id);
     return state;
   }
 
@@ -530,11 +533,11 @@ export class LinkFleet implements Fleet {
           this.#unlinked(frame.hostId as HostId, frame.agentId as AgentId, worker.id);
         return;
       case 'events':
-        return this.listener.onEvents(worker.id, this.#heard(worker, frame.events));
+        return this.#runs.onEvents(worker.id, this.#heard(worker, frame.events));
       case 'chunk':
         // In clear a worker speaks for itself alone.
         if (!isWorker(frame.executor, worker.id)) return;
-        return this.listener.onChunk(worker.id, {
+        return this.#runs.onChunk(worker.id, {
           attempt: frame.a as AttemptId,
           executor: frame.executor as Executor,
           stream: frame.stream,
@@ -640,7 +643,7 @@ export class LinkFleet implements Fleet {
       }
       case 'chunk': {
         const { a, stream, seq, bytes } = frame;
-        return this.listener.onChunk(worker.id, {
+        return this.#runs.onChunk(worker.id, {
           attempt: a as AttemptId,
           executor: agentExecutor(session.agentId),
           stream,
@@ -659,7 +662,7 @@ export class LinkFleet implements Fleet {
       }
       case 'upgrade-state': {
         const heard = upgradeHeard(session, frame);
-        if (heard) this.onUpgradeState(heard);
+        if (heard) this.#upgrades.onUpgradeState(heard);
       }
     }
   }
@@ -702,7 +705,7 @@ export class LinkFleet implements Fleet {
     const location: AgentLocation = { workerId, executor: { kind: 'agent', id: agentId }, instance, link };
     this.#agents.set(hostId, location);
     this.#record.presence({ hostId, agentId, workerId, linked: true });
-    this.listener.onLinked(hostId, location);
+    this.#runs.onLinked(hostId, location);
     for (const watch of this.#watches) {
       const mine = [...watch.attempts.values()].filter(
         (place) => place.hostId === hostId && place.executor?.kind !== 'worker',
@@ -724,7 +727,7 @@ export class LinkFleet implements Fleet {
     this.#sessions.forget(agentId);
     this.health.unlinked(hostId);
     this.#record.presence({ hostId, agentId, workerId, linked: false });
-    this.listener.onUnlinked(hostId, agentId);
+    this.#runs.onUnlinked(hostId, agentId);
   }
 
   readonly #lookNow = (): void => {
@@ -764,7 +767,7 @@ export class LinkFleet implements Fleet {
     if (hosts === 'unchanged') return;
     this.#sshRoutes.replace(hosts);
     for (const { link } of this.#workers.values()) link.send({ t: 'access-changed' });
-    this.listener.onRoutesChanged();
+    this.#runs.onRoutesChanged();
   }
 
   #setServers(servers: FleetLook['servers']): void {
@@ -780,7 +783,7 @@ export class LinkFleet implements Fleet {
     if (changed.length === 0) return;
     this.#tellTopology();
     for (const { id, link } of changed) link.send({ t: 'drain', on: drained.has(id) });
-    this.listener.onRoutesChanged();
+    this.#runs.onRoutesChanged();
   }
 
   #tellTopology(): void {

@@ -9,7 +9,7 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { SecondCount } from '../base/second-count.ts';
 import type { Service } from '../base/service.ts';
-import type { AgentLocation, AgentUpgradeHeard, Fleet } from '../fleet/fleet.ts';
+import type { AgentLocation, AgentUpgradeHeard, Fleet, UpgradeListener } from '../fleet/fleet.ts';
 import { encodeUpgradeOrder } from '../protocol/link/upgrade-order.ts';
 import type { Store } from '../store/contract/store.ts';
 import type { OrderedAgent } from '../store/contract/upgrade.ts';
@@ -30,7 +30,7 @@ const IDLE_EVERY_MS = 5_000;
 /** An order is sent again after so long, or as soon as the agent has linked anew. */
 const REPEAT_MS = 15_000;
 
-export class UpgradeOwner implements Service {
+export class UpgradeOwner implements Service, UpgradeListener {
   readonly name = 'upgrade-owner';
   readonly #options: UpgradeOwnerOptions;
   /** By upgrade and host: when it was last told, by our monotonic clock, and over which link. Forgotten with the upgrade. */
@@ -47,7 +47,6 @@ export class UpgradeOwner implements Service {
 
   async start(): Promise<void> {
     this.#stopped = false;
-    this.#options.fleet.onUpgradeState = (heard) => void this.#heard(heard);
     this.#schedule(IDLE_EVERY_MS);
   }
 
@@ -128,10 +127,13 @@ export class UpgradeOwner implements Service {
     }
   }
 
-  async #heard(heard: AgentUpgradeHeard): Promise<void> {
-    const { store, log } = this.#options;
+  onUpgradeState(heard: AgentUpgradeHeard): void {
     // The order is repeated, and so is the answer of an agent that means well.
-    if (!this.#heardOf.take(heard.agentId)) return;
+    if (this.#heardOf.take(heard.agentId)) void this.#note(heard);
+  }
+
+  async #note(heard: AgentUpgradeHeard): Promise<void> {
+    const { store, log } = this.#options;
     try {
       if (await store.agentUpgradeHeard(heard.id, heard))
         log.info(

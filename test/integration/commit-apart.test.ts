@@ -15,7 +15,7 @@ import { partitionOf } from '../../src/domain/run/partition.ts';
 import type { Executor } from '../../src/domain/run/executor.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
-import { RunOwner } from '../../src/loops/run-owner.ts';
+import { RunOwner } from '../../src/owner/run-owner.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import { NO_FLEET, testApi, type TestApi } from '../support/api.ts';

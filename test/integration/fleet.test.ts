@@ -16,6 +16,7 @@ import {
 import { agentExecutor } from '../../src/domain/run/executor.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
+import type { FleetListener, UpgradeListener } from '../../src/fleet/fleet.ts';
 import { LinkFleet } from '../../src/fleet/link-fleet.ts';
 import { encodeFrame } from '../../src/link/codec.ts';
 import type { Link, LinkListener } from '../../src/link/link.ts';
@@ -36,6 +37,16 @@ const audit: AuditEntry = {
 const AGENT = newId<'agent'>() as AgentId;
 const masterKey = createMasterKey(Buffer.alloc(32, 1));
 const NO_PROOF = { body: Buffer.alloc(0), mac: Buffer.alloc(32) };
+
+/** Takes nothing of what is told. */
+const NOBODY: FleetListener & UpgradeListener = {
+  onEvents() {},
+  onChunk() {},
+  onLinked() {},
+  onUnlinked() {},
+  onRoutesChanged() {},
+  onUpgradeState() {},
+};
 
 describe('the fleet', () => {
   let api: TestApi;
@@ -65,7 +76,7 @@ describe('the fleet', () => {
       log: silentLog,
       ssh: sshDesk({ store: api.store, sealer: masterKey }),
     });
-    await fleet.start();
+    await fleet.start(NOBODY, NOBODY);
     workerId = await joinedWorker();
     say = await link(workerId, 0);
   });
@@ -406,7 +417,7 @@ describe('the fleet', () => {
       log: silentLog,
       ssh: sshDesk({ store, sealer: masterKey }),
     });
-    await other.start();
+    await other.start(NOBODY, NOBODY);
     try {
       const orders: boolean[] = [];
       const held: Link<WorkerToServerFrame, ServerToWorkerFrame> = {

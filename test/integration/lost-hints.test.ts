@@ -5,7 +5,7 @@ import { newId, newRunId, type HostId, type RunId, type ServerId } from '../../s
 import { partitionOf } from '../../src/domain/run/partition.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
-import { RunOwner } from '../../src/loops/run-owner.ts';
+import { RunOwner } from '../../src/owner/run-owner.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import type { AuditEntry } from '../../src/store/contract/audit.ts';

@@ -7,7 +7,7 @@ import { partitionOf } from '../../src/domain/run/partition.ts';
 import { agentExecutor } from '../../src/domain/run/executor.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { ChunkWriter } from '../../src/loops/chunk-writer.ts';
+import { ChunkWriter } from '../../src/owner/chunk-writer.ts';
 import type { Fence } from '../../src/store/contract/lease.ts';
 import type { OutputChunk } from '../../src/store/contract/output.ts';
 import type { ExecutionChange } from '../../src/store/contract/owner-commit.ts';

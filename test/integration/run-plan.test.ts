@@ -5,7 +5,7 @@ import { newId, newRunId, type AgentId, type HostId, type RunId, type ServerId }
 import { partitionOf } from '../../src/domain/run/partition.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Assignment, Fleet } from '../../src/fleet/fleet.ts';
-import { RunOwner } from '../../src/loops/run-owner.ts';
+import { RunOwner } from '../../src/owner/run-owner.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from '../support/audit-key.ts';
@@ -137,12 +137,7 @@ describe('a run that is written with its first step', () => {
       [2, 'dispatched', 2],
     ]);
     linked.set(hostIds[2]!, newId<'agent'>() as AgentId);
-    owner.onLinked(hostIds[2]!, {
-      workerId: WORKER,
-      executor: { kind: 'agent', id: linked.get(hostIds[2]!)! },
-      link: 1,
-      instance: INSTANCE,
-    });
+    owner.onLinked(hostIds[2]!);
     await until('the third', () => sent.length === 2);
     expect(await placesOf(id)).toEqual(hostIds.map((hostId) => ['dispatched', linked.get(hostId)]));
   });

@@ -6,7 +6,7 @@ import type { Log } from '../../src/base/log.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { emptyCounts } from '../../src/domain/crew/execution-machine.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
-import { RunOwner } from '../../src/loops/run-owner.ts';
+import { RunOwner } from '../../src/owner/run-owner.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { agentExecutor } from '../../src/domain/run/executor.ts';
 import type { HeardEvent } from '../../src/fleet/fleet.ts';

@@ -53,7 +53,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'busy-of-another-order',
     what: 'that an agent did not take an earlier order is believed of the latest, which it has carried out',
-    file: 'src/loops/event-check.ts',
+    file: 'src/owner/event-check.ts',
     from: "      if (event.k === 'undelivered' && isOfOtherOrder(event, execution)) return false;",
     to: '',
     seeds: 30,
@@ -69,13 +69,11 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'same-term-after-doubt',
     what: 'a partition is read again under the term of a write that may land yet',
-    file: 'src/loops/run-owner.ts',
-    from: `    this.#drop(owned);
-    const pauseMs`,
-    to: `    for (const run of owned.runs.values()) this.#forgetHosts(run);
-    owned.runs.clear();
-    owned.dirty.clear();
-    const pauseMs`,
+    file: 'src/owner/ownership.ts',
+    from: `    this.drop(partition);
+    this.#options.clock.after(pauseMs`,
+    to: `    for (const held of [...partition.runs.values()]) this.#options.memory.forget(partition, held);
+    this.#options.clock.after(pauseMs`,
     seeds: 100,
   },
 ];

@@ -7,7 +7,7 @@ import type { AgentId, HostId, ServerId, WorkerId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts';
 import type { Log } from '../../src/base/log.ts';
 import { LinkFleet } from '../../src/fleet/link-fleet.ts';
-import { RunOwner } from '../../src/loops/run-owner.ts';
+import { RunOwner } from '../../src/owner/run-owner.ts';
 import type { MasterKey } from '../../src/pki/sealer.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import type { AgentFrame, AgentReport, WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
@@ -117,7 +117,7 @@ export class SimServer {
     await patiently(this.process, () => this.#around.database.startClock(this.store));
     await patiently(this.process, () => this.#register());
     await new Promise<void>((resolve) => this.#renew(resolve));
-    await patiently(this.process, () => fleet.start());
+    await patiently(this.process, () => fleet.start(this.owner, { onUpgradeState() {} }));
     await this.owner.start();
     this.isReady = true;
     this.#around.sim.note(`${this.process.name} is ready as ${this.id}`);

@@ -26,7 +26,6 @@ import { testDatabase, type TestDatabase } from './database.ts';
 export const NO_FLEET: Fleet = {
   name: 'no-fleet',
   health: new AgentHealth(systemClock),
-  listener: { onEvents() {}, onChunk() {}, onLinked() {}, onUnlinked() {}, onRoutesChanged() {} },
   start: async () => undefined,
   stop: async () => undefined,
   locate: () => undefined,
@@ -48,7 +47,6 @@ export const NO_FLEET: Fleet = {
   revoke() {},
   revokeWorker() {},
   upgrade() {},
-  onUpgradeState() {},
   testConnection: () => Promise.reject(new Error('no host')),
 };
 

@@ -4,7 +4,7 @@
  */
 import type { AttemptKey, RunId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
-import type { Ack } from './owned-partition.ts';
+import type { Ack } from './ack.ts';
 
 /** Of the runs told last; one that is forgotten may be told again. */
 const REMEMBERED_MAX = 1_000;

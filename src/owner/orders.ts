@@ -6,7 +6,8 @@ import type { Execution } from '../domain/crew/execution.ts';
 import type { Order } from '../domain/crew/crew.ts';
 import type { AttemptPlace, Fleet } from '../fleet/fleet.ts';
 import type { ReportedStream } from './attempt-report.ts';
-import type { OwnedPartition, OwnedRun } from './owned-partition.ts';
+import type { HeldRun } from './held-run.ts';
+import type { OwnedPartition } from './owned-partition.ts';
 import { routeOf } from './route.ts';
 
 /** An execution that no worker would take waits this long. */
@@ -14,12 +15,13 @@ export const BUSY_RETRY_MS = 500;
 
 export function sendOrders(
   { id: partition, term }: OwnedPartition,
-  run: OwnedRun,
+  held: HeldRun,
   { clock, fleet, log }: { readonly clock: Clock; readonly fleet: Fleet; readonly log: Log },
   isWatched: boolean,
 ): void {
-  const { id: runId, spec } = run.actor;
-  const orders = run.actor.orders(clock.monotonicMs(), (execution) => routeOf(execution, spec.placement, fleet));
+  const { run } = held;
+  const { id: runId, spec } = run;
+  const orders = run.orders(clock.monotonicMs(), (execution) => routeOf(execution, spec.placement, fleet));
   if (orders.length === 0) return;
   const at = { partition, term };
   const placeOf = ({ execution, route }: Order): AttemptPlace => ({
@@ -54,12 +56,12 @@ export function sendOrders(
         order,
         priority: spec.policy.priority,
         ...(spec.placement.account === undefined ? {} : { accountId: spec.placement.account }),
-        spec: run.specBytes(),
+        spec: held.specBytes(),
         targets,
       });
       if (!sent)
         for (const { execution } of list)
-          run.actor.crew.onUndelivered(
+          run.crew.onUndelivered(
             execution as Execution<ReportedStream>,
             execution.attempt,
             clock.monotonicMs(),

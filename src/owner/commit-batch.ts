@@ -1,4 +1,5 @@
 /** What of a partition's decisions goes into the next commit, with the runs' own rows and the entries of their timelines. */
+import type { AttemptId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { RunWrite } from '../domain/run/run.ts';
 import { isTerminalRun } from '../domain/flow/run-machine.ts';
@@ -7,13 +8,15 @@ import type { RunChange } from '../store/contract/run.ts';
 import type { TimelineEntry } from '../store/contract/timeline.ts';
 import type { ReportedStream } from './attempt-report.ts';
 import { changeOf } from './execution-change.ts';
-import type { Ack, OwnedPartition, OwnedRun } from './owned-partition.ts';
+import type { Ack } from './ack.ts';
+import type { HeldRun } from './held-run.ts';
+import type { OwnedPartition } from './owned-partition.ts';
 
 /** One run's share of a commit, and how the run stands once it has landed. */
 interface Part {
-  readonly run: OwnedRun;
+  readonly held: HeldRun;
   readonly write: RunWrite<ReportedStream>;
-  readonly acks: readonly Ack[];
+  readonly acks: ReadonlyMap<AttemptId, Ack>;
 }
 export interface Batch {
   readonly parts: Part[];
@@ -24,49 +27,49 @@ export interface Batch {
 }
 
 /** Takes up to `commitBatchMax` changes; runs that have none leave the list of the dirty. */
-export function collectBatch(owned: OwnedPartition, nowMs: number): Batch {
+export function collectBatch(partition: OwnedPartition, nowMs: number): Batch {
   const batch: Batch = { parts: [], executions: [], runs: [], timeline: [], lateReports: [] };
-  for (const runId of owned.dirty) {
+  for (const runId of partition.dirty) {
     const room = limits.commitBatchMax - batch.executions.length;
     if (room <= 0) break;
-    const run = owned.runs.get(runId);
-    if (!run || (run.actor.crew.changeCount === 0 && run.late.length === 0)) {
-      owned.dirty.delete(runId);
+    const held = partition.runs.get(runId);
+    if (!held || (held.run.crew.changeCount === 0 && held.late.length === 0)) {
+      partition.dirty.delete(runId);
       continue;
     }
-    batch.parts.push(describe(batch, run, room, nowMs));
+    batch.parts.push(describe(batch, held, room, nowMs));
   }
   return batch;
 }
 
 /** All that a new run does first, however many hosts it has: it is written with the run's own rows. */
-export function collectFirst(run: OwnedRun, nowMs: number): Batch {
+export function collectFirst(held: HeldRun, nowMs: number): Batch {
   const batch: Batch = { parts: [], executions: [], runs: [], timeline: [], lateReports: [] };
-  batch.parts.push(describe(batch, run, Number.POSITIVE_INFINITY, nowMs));
+  batch.parts.push(describe(batch, held, Number.POSITIVE_INFINITY, nowMs));
   return batch;
 }
 
-function describe(batch: Batch, run: OwnedRun, room: number, nowMs: number): Part {
-  const { actor } = run;
-  const wasOver = isTerminalRun(actor.state);
-  const write = actor.write(room);
+function describe(batch: Batch, held: HeldRun, room: number, nowMs: number): Part {
+  const { run } = held;
+  const wasOver = isTerminalRun(run.state);
+  const write = run.write(room);
   const { changes: taken, states, counts, seq } = write;
-  for (const execution of taken) batch.executions.push(changeOf(actor.id, execution, seq));
-  const starts = states.includes('dispatched') && run.firstStart;
+  for (const execution of taken) batch.executions.push(changeOf(run.id, execution, seq));
+  const starts = states.includes('dispatched') && held.firstStart;
   const change: RunChange = {
-    runId: actor.id,
+    runId: run.id,
     to: write.state,
     counts,
     seq,
     ...(starts ? { startedAtMs: nowMs } : {}),
     ...(write.isEnd ? { finishedAtMs: nowMs } : {}),
-    ...(wasOver ? { endedRound: actor.round } : {}),
+    ...(wasOver ? { endedRound: run.round } : {}),
   };
   batch.runs.push(change);
   const entry = (kind: string, detail: Record<string, unknown>): void =>
-    void batch.timeline.push({ runId: actor.id, seq, kind, atMs: nowMs, detail });
-  for (const noted of run.timeline) batch.timeline.push({ runId: actor.id, seq, ...noted });
-  run.timeline = [];
+    void batch.timeline.push({ runId: run.id, seq, kind, atMs: nowMs, detail });
+  for (const noted of held.timeline) batch.timeline.push({ runId: run.id, seq, ...noted });
+  held.timeline = [];
   // What comes back and goes out again is told once, with a count, when it stays out.
   const dispatched = taken.filter((execution) => execution.state === 'dispatched' && execution.returns === 0);
   const returned = taken.filter(
@@ -99,11 +102,11 @@ function describe(batch: Batch, run: OwnedRun, room: number, nowMs: number): Par
       count: late.length,
       states: Object.fromEntries([...Map.groupBy(late, (e) => e.state)].map(([state, list]) => [state, list.length])),
     });
-  if (write.isStop) entry('stopping', { by: actor.cancelRequestedBy ?? 'failure limit' });
+  if (write.isStop) entry('stopping', { by: run.cancelRequestedBy ?? 'failure limit' });
   if (write.isEnd) entry('finished', { state: write.state, counts });
-  for (const report of run.late) batch.lateReports.push({ ...report, seq });
-  run.late = [];
-  const acks = run.acks;
-  run.acks = [];
-  return { run, write, acks };
+  for (const report of held.late) batch.lateReports.push({ ...report, seq });
+  held.late = [];
+  const acks = held.acks;
+  held.acks = new Map();
+  return { held, write, acks };
 }

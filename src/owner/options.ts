@@ -1,7 +1,7 @@
 /** What the owner of partitions is made of. */
 import type { Sealer } from '../app/context.ts';
 import type { Clock } from '../base/clock.ts';
-import type { ServerId } from '../base/ids.ts';
+import type { RunId, ServerId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { ExecutionState } from '../domain/crew/execution-machine.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -21,6 +21,10 @@ export interface RunOwnerOptions {
   readonly tickMs?: number;
   /** For tests: how late after its deadline a host is asked. */
   readonly guardMs?: number;
+  /** After every commit that touched the run, here and now. */
+  readonly onProgress?: (runId: RunId) => void;
+  /** Whether somebody wants the output of the run: it is live from its first byte then. */
+  readonly isWatched?: (runId: RunId) => boolean;
   readonly onCommitted?: (figures: {
     executions: number;
     durationMs: number;

@@ -1,0 +1,172 @@
+/**
+ * Writes what is decided, in batches and under the term of its partition: one commit of a partition in flight, and what is decided meanwhile
+ * goes with the next. Reports are acknowledged after the commit, and orders go out after it.
+ */
+import { errorCodeOf } from '../base/errors.ts';
+import { attemptId, attemptKeyOf, type RunId, type ServerId } from '../base/ids.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { isTerminalExecution } from '../domain/crew/execution-machine.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { NotKept } from '../store/contract/owner-commit.ts';
+import type { Store } from '../store/contract/store.ts';
+import type { Ack } from './ack.ts';
+import { collectBatch, type Batch } from './commit-batch.ts';
+import type { HeldRun } from './held-run.ts';
+import type { RunOwnerOptions } from './options.ts';
+import { fenceOf, type OwnedPartition } from './owned-partition.ts';
+import type { RunMemory } from './run-memory.ts';
+
+/** A short script's start and end become one write: its start alone waits so long for company. */
+const RUNNING_WAITS_MS = 30;
+/** After a failed commit, until the partition is taken again; of a database that is away, ever longer. */
+const FAILED_PAUSE_MS = 1_000;
+const AWAY_PAUSE_MS_MAX = 2_000;
+
+export interface CommitterOptions extends Pick<RunOwnerOptions, 'onCommitted' | 'onProgress'> {
+  readonly serverId: ServerId;
+  readonly store: Pick<Store, 'ownerCommit' | 'notify'>;
+  readonly fleet: Pick<Fleet, 'ack'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly isLeaseTrusted: () => boolean;
+  readonly memory: RunMemory;
+  /** What follows from a commit. */
+  readonly advance: (partition: OwnedPartition, held: HeldRun) => void;
+  /** The view of it was behind. */
+  readonly reread: (partition: OwnedPartition, runId: RunId) => Promise<unknown>;
+  readonly drop: (partition: OwnedPartition) => void;
+  readonly giveUp: (partition: OwnedPartition, pauseMs: number) => void;
+}
+
+export class Committer {
+  readonly #options: CommitterOptions;
+  /** Commits that failed one after the other, of all partitions. */
+  #failures = 0;
+  #stopped = false;
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** More of the run is decided than is written. */
+  onDecided(partition: OwnedPartition, held: HeldRun): void {
+    partition.dirty.add(held.run.id);
+    if (partition.committing) return;
+    if (held.run.crew.hasUrgentChanges) void this.#commit(partition);
+    else this.#commitSoon(partition);
+  }
+
+  #commitSoon(partition: OwnedPartition): void {
+    if (partition.commitScheduled) return;
+    partition.commitScheduled = true;
+    this.#options.clock.after(RUNNING_WAITS_MS, () => {
+      partition.commitScheduled = false;
+      if (!partition.committing) void this.#commit(partition);
+    });
+  }
+
+  async #commit(partition: OwnedPartition): Promise<void> {
+    const { clock, log, memory, serverId, store, isLeaseTrusted, onCommitted } = this.#options;
+    partition.committing = true;
+    while (partition.dirty.size > 0 && !this.#stopped && memory.isOwned(partition)) {
+      const batch = collectBatch(partition, clock.nowMs());
+      if (batch.parts.length === 0) break;
+      const began = clock.monotonicMs();
+      try {
+        if (!isLeaseTrusted()) break;
+        const { executions, runs, timeline, lateReports } = batch;
+        const fence = fenceOf(partition, serverId);
+        const result = await store.ownerCommit({ fence, executions, runs, timeline, lateReports });
+        this.#failures = 0;
+        if (result.kind === 'fenced') {
+          this.#options.drop(partition);
+          break;
+        }
+        onCommitted?.({
+          executions: executions.length,
+          durationMs: clock.monotonicMs() - began,
+          outcomes: executions.map((change) => change.to),
+        });
+        for (const item of result.notKept)
+          log.warn(item, 'a report cannot be kept; if its attempt is not over, it is lost');
+        this.landed(partition, batch, new Set(result.stale), result.notKept);
+      } catch (error) {
+        this.#failed(partition, error);
+      }
+    }
+    partition.committing = false;
+  }
+
+  #failed(partition: OwnedPartition, error: unknown): void {
+    this.#options.log.warn({ partition: partition.id, err: error }, 'a commit failed; the partition is taken anew');
+    const isAway = ['database-unavailable', 'database-full'].includes(errorCodeOf(error));
+    this.#options.giveUp(
+      partition,
+      isAway ? Math.min(AWAY_PAUSE_MS_MAX, 100 * 2 ** this.#failures++) : FAILED_PAUSE_MS,
+    );
+  }
+
+  landed(
+    partition: OwnedPartition,
+    batch: Batch,
+    stale: ReadonlySet<RunId> = new Set(),
+    notKept: readonly NotKept[] = [],
+  ): void {
+    const acks: Ack[] = [];
+    const unfit = Map.groupBy(notKept, (item) => item.runId);
+    for (const part of batch.parts) {
+      const { id } = part.held.run;
+      if (stale.has(id)) acks.push(...this.#readAnew(partition, part, unfit.get(id) ?? []));
+      else acks.push(...this.#runLanded(partition, part));
+    }
+    for (const [workerId, list] of Map.groupBy(acks, (ack) => ack.workerId)) this.#options.fleet.ack(workerId, list);
+  }
+
+  /** What follows from a write that is committed. @returns the reports that may be acknowledged now. */
+  #runLanded(partition: OwnedPartition, { held, write, acks }: Batch['parts'][number]): Ack[] {
+    const { memory, store, onProgress, advance } = this.#options;
+    const { run } = held;
+    held.firstStart &&= !write.states.includes('dispatched');
+    run.landed(write);
+    const written: Ack[] = [];
+    for (const ack of acks.values()) {
+      const key = attemptKeyOf(ack.attempt);
+      const { attempt, state, dbState } = run.crew.at(key.task, key.ordinal)!;
+      // Those in line wait with their acks; a late report settles a loss that is written already: that is not yet the report.
+      if (attempt > key.attempt || (isTerminalExecution(dbState) && dbState === state)) written.push(ack);
+      else if (!held.acks.has(ack.attempt)) held.acks.set(ack.attempt, ack);
+    }
+    if (run.crew.changeCount === 0 && held.late.length === 0) partition.dirty.delete(run.id);
+    store.notify('progress', run.id);
+    onProgress?.(run.id);
+    if (memory.isHeld(partition, held)) advance(partition, held);
+    return written;
+  }
+
+  /** Our view was behind. What was heard comes again, but for what cannot be kept: that is let go. */
+  #readAnew(
+    partition: OwnedPartition,
+    { held, acks }: Batch['parts'][number],
+    unfit: readonly NotKept[],
+  ): readonly Ack[] {
+    this.#options.memory.forget(partition, held);
+    void this.#options.reread(partition, held.run.id).then(() => this.#settleUnfit(partition, unfit));
+    return unfit.flatMap((item) => acks.get(attemptId(item)) ?? []);
+  }
+
+  /** What no column holds is never written, however often it is told: the attempts are lost, and the others of the run go on. */
+  #settleUnfit(partition: OwnedPartition, items: readonly NotKept[]): void {
+    for (const item of items) {
+      const held = partition.runs.get(item.runId);
+      const execution = held?.run.crew.at(item.task, item.ordinal);
+      if (!held || !execution) continue;
+      held.run.crew.onNotKept(execution, item.attempt, this.#options.clock.nowMs());
+      this.#options.advance(partition, held);
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/** A run as its owner holds it in memory, with what waits to be written and answered for it. */
+import type { Sealer } from '../app/context.ts';
+import type { Clock } from '../base/clock.ts';
+import type { AttemptId } from '../base/ids.ts';
+import { Run, type SeedRun } from '../domain/run/run.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { LateReportChange, RunSeed } from '../store/contract/owner-commit.ts';
+import type { TimelineEntry } from '../store/contract/timeline.ts';
+import { executionSpecOf, type ReportedStream } from './attempt-report.ts';
+import type { Ack } from './ack.ts';
+import { unreachedBecause } from './route.ts';
+
+export interface HeldRun {
+  readonly run: Run<ReportedStream>;
+  /** What its executors are given, the same for all; made when the first needs it. */
+  readonly specBytes: () => Uint8Array;
+  /** One for an attempt, however often it is told: to the worker by which it came last. */
+  acks: Map<AttemptId, Ack>;
+  /** Reports of superseded attempts: recorded beside them with the next commit, and acknowledged after it. */
+  late: Omit<LateReportChange, 'seq'>[];
+  timeline: Omit<TimelineEntry, 'seq' | 'runId'>[];
+  /** Since when it is over, by the owner's monotonic clock. */
+  idleSince: number;
+  /** Nothing of the present round has been sent yet. */
+  firstStart: boolean;
+}
+
+export interface HeldRunContext {
+  readonly clock: Clock;
+  readonly sealer: Sealer;
+  readonly fleet: Fleet;
+  /** How late after its deadline a host is asked, other than by the limits. */
+  readonly guardMs?: number;
+}
+
+export function heldRunOf(
+  { clock, sealer, fleet, guardMs }: HeldRunContext,
+  from: SeedRun & { readonly name: string; readonly startedAtMs?: number },
+  { spec, sealedSecrets, executions }: Omit<RunSeed, 'run'>,
+): HeldRun {
+  const run = new Run<ReportedStream>(from, spec, executions, clock.monotonicMs(), {
+    ...(guardMs === undefined ? {} : { guardMs }),
+    unreached: ({ hostId }) => unreachedBecause(hostId, spec.placement, fleet),
+  });
+  let bytes: Uint8Array | undefined;
+  return {
+    run,
+    acks: new Map(),
+    late: [],
+    timeline: [],
+    idleSince: clock.monotonicMs(),
+    firstStart: from.startedAtMs === undefined || from.round > 1,
+    specBytes: () => (bytes ??= executionSpecOf(from, spec, sealedSecrets, sealer)),
+  };
+}

@@ -1,0 +1,67 @@
+/** The runs that a server holds, by partition and by host. Nothing is decided here, and nothing asked for. */
+import type { HostId, RunId } from '../base/ids.ts';
+import { isTerminalExecution } from '../domain/crew/execution-machine.ts';
+import { partitionOf } from '../domain/run/partition.ts';
+import type { HeldRun } from './held-run.ts';
+import type { OwnedPartition } from './owned-partition.ts';
+
+export class RunMemory {
+  readonly partitions = new Map<number, OwnedPartition>();
+  readonly #hosts = new Map<HostId, Set<HeldRun>>();
+
+  get runCount(): number {
+    return [...this.partitions.values()].reduce((sum, { runs }) => sum + runs.size, 0);
+  }
+
+  /** The partition that the run falls into, where it is owned here. */
+  partitionOf(runId: RunId): OwnedPartition | undefined {
+    return this.partitions.get(partitionOf(runId));
+  }
+
+  /** Whether it is owned still, and under the same term. */
+  isOwned(partition: OwnedPartition): boolean {
+    return this.partitions.get(partition.id) === partition;
+  }
+
+  /** Whether this very run is held still: a retry, or a new read, may have put another in its place. */
+  isHeld(partition: OwnedPartition, held: HeldRun): boolean {
+    return this.isOwned(partition) && partition.runs.get(held.run.id) === held;
+  }
+
+  ofHost(hostId: HostId): Iterable<HeldRun> {
+    return this.#hosts.get(hostId) ?? [];
+  }
+
+  hold(partition: OwnedPartition, held: HeldRun): void {
+    const former = partition.runs.get(held.run.id);
+    if (former) this.#forgetHosts(former);
+    partition.runs.set(held.run.id, held);
+    for (const { state, hostId } of held.run.crew.executions) {
+      if (isTerminalExecution(state)) continue;
+      const runs = this.#hosts.get(hostId);
+      if (runs) runs.add(held);
+      else this.#hosts.set(hostId, new Set([held]));
+    }
+  }
+
+  forget(partition: OwnedPartition, held: HeldRun): void {
+    this.#forgetHosts(held);
+    if (partition.runs.get(held.run.id) !== held) return;
+    partition.runs.delete(held.run.id);
+    partition.dirty.delete(held.run.id);
+  }
+
+  /** The partition, with all of its runs. */
+  drop(partition: OwnedPartition): void {
+    if (this.isOwned(partition)) this.partitions.delete(partition.id);
+    for (const held of partition.runs.values()) this.#forgetHosts(held);
+    partition.runs.clear();
+  }
+
+  #forgetHosts(held: HeldRun): void {
+    for (const { hostId } of held.run.crew.executions) {
+      const runs = this.#hosts.get(hostId);
+      if (runs?.delete(held) && runs.size === 0) this.#hosts.delete(hostId);
+    }
+  }
+}

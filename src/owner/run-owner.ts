@@ -1,0 +1,225 @@
+/**
+ * Owns partitions and advances their runs. One `Run` per run decides; what follows is committed under the partition's term, orders are sent and
+ * reports acknowledged after the commit. It finds its work in the database; hints and wakes only make it sooner. Each part is a file of its own:
+ * `ownership.ts` which partitions, `run-reader.ts` and `intake.ts` what is read and heard, `committer.ts` what is written, `orders.ts` what is sent.
+ */
+import type { NewRunSeed, Ownership as RunOwnership } from '../app/context.ts';
+import { attemptId, type HostId, type RunId, type WorkerId } from '../base/ids.ts';
+import type { Service } from '../base/service.ts';
+import type { Route } from '../domain/run/executor.ts';
+import type { FleetListener, HeardChunk, HeardEvent } from '../fleet/fleet.ts';
+import type { RunSeed } from '../store/contract/owner-commit.ts';
+import { ChunkWriter } from './chunk-writer.ts';
+import { Committer } from './committer.ts';
+import { collectFirst } from './commit-batch.ts';
+import { heldRunOf, type HeldRun } from './held-run.ts';
+import { Intake } from './intake.ts';
+import type { RunOwnerOptions } from './options.ts';
+import { sendOrders } from './orders.ts';
+import { fenceOf, type OwnedPartition } from './owned-partition.ts';
+import { Ownership } from './ownership.ts';
+import { routeOf } from './route.ts';
+import { RunMemory } from './run-memory.ts';
+import { RunReader } from './run-reader.ts';
+
+/** How long a run that nobody has told of, or a cancel or retry of it, or a partition that nobody alive has, goes unseen at most. */
+const LOOK_MS = 2_000;
+const TICK_MS = 250;
+/** A finished run stays in memory this long, so that late duplicates are answered without a look into the database. */
+const IDLE_MS = 15_000;
+
+export class RunOwner implements Service, RunOwnership, FleetListener {
+  readonly name = 'run-owner';
+  readonly #options: RunOwnerOptions;
+  readonly #memory = new RunMemory();
+  readonly #ownership: Ownership;
+  readonly #reader: RunReader;
+  readonly #committer: Committer;
+  readonly #intake: Intake;
+  #stopListening = (): void => undefined;
+  #cancelTick = (): void => undefined;
+  #isTicking = false;
+  #stopped = true;
+
+  constructor(options: RunOwnerOptions) {
+    const memory = this.#memory;
+    const advance = (partition: OwnedPartition, held: HeldRun): void => this.#advance(partition, held);
+    const parts = { ...options, memory, advance };
+    this.#options = options;
+    this.#reader = new RunReader({ ...parts, admit: (partition, seed) => this.#admit(partition, seed) });
+    this.#ownership = new Ownership({
+      ...parts,
+      lookMs: options.lookMs ?? LOOK_MS,
+      newChunkWriter: (partition, term) => this.#newChunkWriter(partition, term),
+      found: (runs) => this.#reader.find(runs),
+    });
+    this.#committer = new Committer({
+      ...parts,
+      reread: (partition, runId) => this.#reader.load(partition, runId, true),
+      drop: (partition) => this.#ownership.drop(partition),
+      giveUp: (partition, pauseMs) => this.#ownership.giveUp(partition, pauseMs),
+    });
+    this.#intake = new Intake({ ...parts, reader: this.#reader });
+  }
+
+  async start(): Promise<void> {
+    this.#stopped = false;
+    this.#stopListening = this.#options.store.listen(
+      'run',
+      (runId) => this.wake(runId),
+      () => void this.#ownership.look(),
+    );
+    await this.#ownership.start();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#stopListening();
+    this.#cancelTick();
+    this.#committer.stop();
+    this.#reader.stop();
+    await this.#ownership.stop();
+  }
+
+  owned(): readonly { id: number; term: number }[] {
+    return this.#ownership.owned();
+  }
+
+  get runCount(): number {
+    return this.#memory.runCount;
+  }
+
+  wake(runId: string, seed?: RunSeed): void {
+    const partition = this.#memory.partitionOf(runId as RunId);
+    if (!partition) return;
+    if (seed && !partition.runs.has(seed.run.id) && !partition.loading.has(seed.run.id)) this.#admit(partition, seed);
+    else void this.#reader.load(partition, runId as RunId, true);
+  }
+
+  plan({ run: { id, name }, spec, sealedSecrets, executions }: NewRunSeed): ReturnType<RunOwnership['plan']> {
+    const partition = this.#memory.partitionOf(id);
+    if (!partition || !this.#options.isLeaseTrusted()) return undefined;
+    const nowMs = this.#options.clock.nowMs();
+    const held = heldRunOf(
+      this.#options,
+      { id, name, state: 'waiting', round: 1, seq: 1, roundAgeMs: 0 },
+      { spec, executions, ...(sealedSecrets ? { sealedSecrets } : {}) },
+    );
+    this.#decide(held);
+    const batch = collectFirst(held, nowMs);
+    const change = batch.runs[0]!;
+    if (batch.executions.length === 0 || change.to === undefined) return undefined;
+    return {
+      dispatch: {
+        fence: fenceOf(partition, this.#options.serverId),
+        run: { ...change, to: change.to },
+        timeline: batch.timeline,
+        dispatchedAtMs: nowMs,
+        executions: batch.executions.map(({ ordinal, route }) => ({ ordinal, route: route as Route })),
+      },
+      written: () => {
+        // Ours no more, or read meanwhile by the hint: whoever holds it goes on from what is written.
+        if (!this.#memory.isOwned(partition) || partition.runs.has(id) || partition.loading.has(id))
+          return this.wake(id);
+        this.#hold(partition, held);
+        this.#committer.landed(partition, batch);
+      },
+    };
+  }
+
+  // — what is heard —
+
+  onEvents(workerId: WorkerId, events: readonly HeardEvent[]): void {
+    this.#intake.onEvents(workerId, events);
+  }
+
+  onChunk(workerId: WorkerId, chunk: HeardChunk): void {
+    this.#intake.onChunk(workerId, chunk);
+  }
+
+  onLinked(hostId: HostId): void {
+    this.#intake.onLinked(hostId);
+  }
+
+  onUnlinked(hostId: HostId): void {
+    this.#intake.onUnlinked(hostId);
+  }
+
+  onRoutesChanged(workerId?: WorkerId): void {
+    this.#intake.onRoutesChanged(workerId);
+  }
+
+  // — what follows —
+
+  #admit(partition: OwnedPartition, seed: RunSeed): void {
+    const roundAgeMs = this.#options.clock.nowMs() - seed.run.roundStartedAtMs;
+    const held = heldRunOf(this.#options, { ...seed.run, roundAgeMs }, seed);
+    this.#hold(partition, held);
+    this.#advance(partition, held);
+  }
+
+  #hold(partition: OwnedPartition, held: HeldRun): void {
+    this.#memory.hold(partition, held);
+    this.#tickLater();
+  }
+
+  #advance(partition: OwnedPartition, held: HeldRun): void {
+    const { clock, isLeaseTrusted, isWatched } = this.#options;
+    if (!isLeaseTrusted() || !this.#memory.isOwned(partition)) return;
+    const { run } = held;
+    const wasExceeded = run.limitExceeded;
+    this.#decide(held);
+    if (!wasExceeded && run.limitExceeded)
+      held.timeline.push({
+        kind: 'failure-limit',
+        atMs: clock.nowMs(),
+        detail: { maxFailed: run.spec.policy.maxFailed },
+      });
+    if (run.crew.changeCount > 0 || held.late.length > 0) this.#committer.onDecided(partition, held);
+    sendOrders(partition, held, this.#options, isWatched?.(run.id) ?? false);
+  }
+
+  #decide({ run }: HeldRun): void {
+    const { clock, fleet } = this.#options;
+    run.advance({ at: clock.monotonicMs(), ms: clock.nowMs() }, (execution) =>
+      routeOf(execution, run.spec.placement, fleet),
+    );
+  }
+
+  /** For as long as there is a run in memory: with none, nothing here wakes this machine. */
+  #tickLater(): void {
+    if (this.#isTicking || this.#stopped) return;
+    this.#isTicking = true;
+    this.#cancelTick = this.#options.clock.after(this.#options.tickMs ?? TICK_MS, () => {
+      this.#isTicking = false;
+      this.#tick();
+      if (this.runCount > 0) this.#tickLater();
+    });
+  }
+
+  #tick(): void {
+    const now = this.#options.clock.monotonicMs();
+    for (const partition of this.#memory.partitions.values()) {
+      for (const held of partition.runs.values()) {
+        if (!held.run.isFinished) held.idleSince = now;
+        else if (now - held.idleSince > IDLE_MS) {
+          this.#memory.forget(partition, held);
+          continue;
+        }
+        this.#advance(partition, held);
+      }
+    }
+  }
+
+  #newChunkWriter(partition: number, term: number): ChunkWriter {
+    const { store, fleet, log, serverId, isLeaseTrusted } = this.#options;
+    const fence = { partition, term, serverId };
+    return new ChunkWriter({
+      log,
+      write: async (chunks) => (isLeaseTrusted() ? store.outputChunkWrite(fence, chunks) : 'fenced'),
+      written: (workerId, { stream, seq, executor, ...key }) =>
+        fleet.ackChunk(workerId, { attempt: attemptId(key), executor, stream, seq }),
+    });
+  }
+}
