@@ -3,24 +3,13 @@
  * when a worker links again. What others must see after a restart (presence, facts) is written to the store in batches.
  */
 import { createHash } from 'node:crypto';
-import { isInForce, type EnrolmentContext } from '../app/enrolment.ts';
-import {
-  attemptId,
-  type AccountId,
-  type AgentId,
-  type AttemptId,
-  type HostId,
-  type ServerId,
-  type WorkerId,
-} from '../base/ids.ts';
+import { isInForce } from '../app/enrolment.ts';
+import { attemptId, type AccountId, type AgentId, type AttemptId, type HostId, type WorkerId } from '../base/ids.ts';
 import { PARTITION_COUNT } from '../domain/run/partition.ts';
 import { DroverError } from '../base/errors.ts';
-import type { Clock } from '../base/clock.ts';
 import { agentExecutor, isWorker, type Executor, type Route } from '../domain/run/executor.ts';
 import { limits } from '../base/limits.ts';
-import type { Log } from '../base/log.ts';
-import type { Link, LinkListener } from '../link/link.ts';
-import type { MasterKey } from '../pki/sealer.ts';
+import type { Link } from '../link/link.ts';
 import { commonProtocol } from '../protocol/link/protocol-range.ts';
 import { ackMessage, attemptMessage, chunkAckMessage, type Marked, type Sealed } from '../protocol/link/session.ts';
 import { upgradeMessage } from '../protocol/link/upgrade-order.ts';
@@ -33,7 +22,6 @@ import {
   type WorkerToServerFrame,
 } from '../protocol/link/worker-v1.ts';
 import type { FleetLook } from '../store/contract/fleet-look.ts';
-import type { Store } from '../store/contract/store.ts';
 import type { WorkerRecord } from '../store/contract/worker.ts';
 import { AgentHealth } from './agent-health.ts';
 import { slices } from './attempt-orders.ts';
@@ -53,11 +41,12 @@ import type {
   LiveWorker,
   SshObstacle,
 } from './fleet.ts';
+import type { LinkFleetOptions } from './link-fleet-options.ts';
 import { OrderMarks } from './order-marks.ts';
 import { PresenceRecord } from './presence-record.ts';
 import { ServedZones } from './served-zones.ts';
 import { SshRoutes } from './ssh-routes.ts';
-import { WorkerDesk, type SshDesk } from './worker-desk.ts';
+import { WorkerDesk } from './worker-desk.ts';
 import { WorkerRequests } from './worker-requests.ts';
 
 type WorkerLink = Link<WorkerToServerFrame, ServerToWorkerFrame>;
@@ -77,17 +66,6 @@ interface WorkerState {
 interface Watch {
   readonly attempts: ReadonlyMap<string, AttemptPlace>;
   readonly onOutput: (output: LiveOutput) => void;
-}
-
-export interface LinkFleetOptions {
-  readonly serverId: ServerId;
-  readonly listener: LinkListener<WorkerToServerFrame, ServerToWorkerFrame>;
-  readonly store: Store;
-  readonly enrolment: EnrolmentContext;
-  readonly ssh: SshDesk;
-  readonly masterKey: MasterKey;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** How long a revocation, a drain or a new way to a host goes unseen at most, where no hint of it comes through. */
