@@ -33,10 +33,6 @@ export async function twinReplace(
   return answer.host;
 }
 
-export function twinDetail({ name, twinOf }: HostRecord): string {
-  return `${name} is a twin of ${twinOf}: it has the same machine id and joined without its key, so it gets no work until somebody decides. Another machine: drover hosts twins accept ${name}. The same one: drover hosts twins replace ${name}.`;
-}
-
 function entryOf(caller: Caller, action: string, host: HostRecord): AuditEntry {
   return auditOf(caller, action, `host/${host.name}`, { twinOf: host.twinOf ?? null });
 }

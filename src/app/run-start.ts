@@ -11,6 +11,7 @@ import type { Policy } from '../domain/run/policy.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
 import type { Placement } from '../domain/placement/placement.ts';
 import { workFaults, type Work } from '../domain/work/work.ts';
+import { twinDetail } from '../domain/target/twin-words.ts';
 import type { HostRecord } from '../store/contract/host.ts';
 import type { RunSeed } from '../store/contract/owner-commit.ts';
 import type { RunRecord } from '../store/contract/run.ts';
@@ -19,7 +20,6 @@ import { accountUse } from './account.ts';
 import { assertCan, auditOf, type Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
 import type { HostDirectory } from './host-view.ts';
-import { twinDetail } from './host-twin.ts';
 import { runAccounts, type RunAccounts } from './run-account.ts';
 
 export interface RunStartInput {

@@ -17,15 +17,15 @@ const COMMON: Readonly<Record<string, boolean>> = {
 
 /** The answer is what to exit with. */
 export async function runCommand(given: readonly string[]): Promise<number> {
-  const words = commonLast(given);
-  const forProgram = isForProgram(words);
+  const forProgram = isForProgram(given);
   const program = new Command('drover')
     .description('Operations work on fleets of servers.')
     .version(version())
     .exitOverride()
     // Faults of the words are told below, with what was meant.
     .configureOutput({ outputError: () => undefined, ...(forProgram ? { writeErr: () => undefined } : {}) });
-  await addCommands(program, calledCommand(words));
+  await addCommands(program, calledCommand(commonLast(given)));
+  const words = commonLast(given, program);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => error.code === 'EPIPE' && process.exit(0));
   // A terminal that was closed takes no more words; what is under way goes on.
   process.stderr.on('error', () => undefined);
@@ -68,17 +68,24 @@ function isForProgram(words: readonly string[]): boolean {
   });
 }
 
-/** The words with the common options that stand before their command put behind it, where it reads them. */
-export function commonLast(words: readonly string[]): string[] {
+/**
+ * The words with the common options that stand before their command put behind it, where it reads them. `program`: also those that stand
+ * between a group and its command, as in `drover hosts -o wide list`.
+ */
+export function commonLast(words: readonly string[], program?: Command): string[] {
   const end = words.indexOf('--');
   const own = end < 0 ? words : words.slice(0, end);
   const [first, moved]: [string[], string[]] = [[], []];
+  let at = program;
   for (let i = 0; i < own.length; i++) {
     const word = own[i]!;
     const takesValue = COMMON[word];
-    // Behind the first word of the command it is read where it stands, or is the value of something else.
-    if (first.length > 0 || !(takesValue !== undefined || /^--(context|output)=/.test(word))) first.push(word);
-    else moved.push(word, ...(takesValue === true ? own.slice(++i, i + 1) : []));
+    // Behind the last word that names a command it is read where it stands, or is the value of something else.
+    const isBefore = first.length === 0 || (at !== undefined && at.commands.length > 0);
+    if (!isBefore || !(takesValue !== undefined || /^--(context|output)=/.test(word))) {
+      first.push(word);
+      at = at?.commands.find((one) => one.name() === word);
+    } else moved.push(word, ...(takesValue === true ? own.slice(++i, i + 1) : []));
   }
   return [...first, ...moved, ...(end < 0 ? [] : words.slice(end))];
 }

@@ -3,6 +3,7 @@ import { dataOf, allPages, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { limits } from '../base/limits.ts';
 import { matchTarget, parseTarget } from '../domain/target/expression.ts';
+import { twinDetail } from '../domain/target/twin-words.ts';
 import { UsageError } from './exit.ts';
 import { many, number, oneTarget, type Faults, type Inputs } from './input.ts';
 import type { Session } from './servers/session.ts';
@@ -62,7 +63,10 @@ function hostsOf(faults: Faults, inputs: Inputs, file: string): { text: string; 
   return found;
 }
 
-/** Hosts in order of their names; with an expression those that it matches, and a name that no host has is a fault. */
+/**
+ * Hosts in order of their names; with an expression those that it matches, as a run with it would take them: no twins, whoever names one is
+ * told why, and a name that no host has is a fault.
+ */
 export async function hostsMatching(
   session: Session,
   { targets, most }: { readonly targets?: string | undefined; readonly most?: number | undefined },
@@ -77,7 +81,12 @@ export async function hostsMatching(
   if (targets === undefined) return all.slice(0, most);
   const parsed = parseTarget(targets);
   if (!parsed.ok) throw new UsageError(parsed.fault.detail);
-  const { hosts, unknownNames } = matchTarget(parsed.expression, all);
+  const { hosts, unknownNames } = matchTarget(
+    parsed.expression,
+    all.filter(({ twinOf }) => twinOf === undefined),
+  );
+  const twin = all.find(({ name }) => name === unknownNames[0]);
+  if (twin) throw new UsageError(twinDetail(twin));
   if (unknownNames.length > 0)
     throw new UsageError(`No host is named ${unknownNames.slice(0, 20).join(', ')}. See: drover hosts list`);
   return hosts.slice(0, most);

@@ -35,6 +35,11 @@ describe('a command line with a wrong word', () => {
     ['run --host web-1 -- true', /has no option --host\. Did you mean --target\?/],
     ['runs list --stat failed', /has no option --stat\. Did you mean --state\?/],
     ['hosts list --port 7', /has no option --port\. Which server is asked is said by --context NAME or DROVER_URL/],
+    [
+      'hosts -t web list',
+      /has no option -t\. It goes behind the command: drover hosts list -t, drover hosts label -t\./,
+    ],
+    ['hosts --utc list', /has no option --utc\. It goes behind the command: drover hosts list --utc/],
     ['hosts show a b', /^Too many arguments for 'show'.*\(drover hosts show --help/],
     ['tokens revoke', /^Missing required argument 'token'\./],
     ['xyzzy', /^drover has no command xyzzy\. \(drover --help tells more\)$/],
@@ -55,5 +60,17 @@ describe('options that every command has', () => {
     ['--context', '--context'],
   ])('%s is %s', (given, read) => {
     expect(commonLast(given.split(' ')).join(' ')).toBe(read);
+    expect(commonLast(given.split(' '), program).join(' ')).toBe(read);
+  });
+
+  it.each([
+    ['hosts -o wide list', 'hosts list -o wide'],
+    ['agents join-token --json list', 'agents join-token list --json'],
+    ['--context a agents -j join-token --output=name list', 'agents join-token list --context a -j --output=name'],
+    ['audit -o json verify', 'audit verify -o json'],
+    ['hosts label web-1 -o json role=a', 'hosts label web-1 -o json role=a'],
+    ['run uptime -o json', 'run uptime -o json'],
+  ])('%s is %s, between a group and its command', (given, read) => {
+    expect(commonLast(given.split(' '), program).join(' ')).toBe(read);
   });
 });

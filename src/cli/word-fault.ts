@@ -46,10 +46,10 @@ const ADVICE: readonly (readonly [path: RegExp, option: RegExp, text: string])[]
 
 /** One sentence of what is wrong and what was meant. `program`: with every command loaded. */
 export function wordFault(error: CommanderError, program: Command, words: readonly string[]): string {
-  const { command, path, rest } = commandAt(program, words);
+  const told = error.message.replace(/^error: /, '');
+  const { command, path, rest } = commandAt(program, words, optionOf(told));
   const name = ['drover', ...path].join(' ');
   const help = ` (${name} --help tells more)`;
-  const told = error.message.replace(/^error: /, '');
   switch (error.code) {
     case 'commander.unknownOption':
       return `${name} has no option ${optionOf(told)}.${optionHint(command, path, optionOf(told))}${help}`;
@@ -62,17 +62,20 @@ export function wordFault(error: CommanderError, program: Command, words: readon
   }
 }
 
-/** As far as the words name commands; `rest` is the first that names none. */
+/** As far as the words name commands, and no further than to an option that is unknown there; `rest` is the first that names none. */
 function commandAt(
   program: Command,
   words: readonly string[],
+  unknown: string,
 ): { readonly command: Command; readonly path: readonly string[]; readonly rest: string | undefined } {
   let command = program;
   const path: string[] = [];
   for (let i = 0; i < words.length && words[i] !== '--'; i++) {
     const word = words[i]!;
     if (word.startsWith('-')) {
-      if (command.options.some((option) => [option.short, option.long].includes(word) && option.required)) i++;
+      const known = command.options.find((option) => [option.short, option.long].includes(word.split('=')[0]));
+      if (!known && word.split('=')[0] === unknown) break;
+      if (known?.required && !word.includes('=')) i++;
       continue;
     }
     const below = command.commands.find((one) => one.name() === word);
@@ -91,6 +94,12 @@ function optionHint(command: Command, path: readonly string[], option: string): 
   const known = command.options.flatMap(({ long }) => (long == null ? [] : [long]));
   const ours = known.filter((long) => OTHERWISE[long]?.includes(option));
   if (ours.length > 0) return meantText(ours);
+  const below = command.commands.filter((one) => one.options.some(({ short, long }) => [short, long].includes(option)));
+  if (below.length > 0 && path.length > 0)
+    return ` It goes behind the command: ${below
+      .slice(0, 3)
+      .map((one) => `drover ${[...path, one.name()].join(' ')} ${option}`)
+      .join(', ')}.`;
   const advice = ADVICE.find(([at, what]) => at.test(path.join(' ')) && what.test(option))?.[2];
   return (
     advice ??

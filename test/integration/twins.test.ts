@@ -74,6 +74,8 @@ async function join(hostName: string, more: Join = {}): Promise<Answer> {
       : {}),
   });
 }
+let listening: Promise<string> | undefined;
+const url = (): Promise<string> => (listening ??= api.app.listen({ host: '127.0.0.1', port: 0 }));
 const host = async (idOrName: unknown): Promise<Body> => (await call('GET', `/hosts/${String(idOrName)}`)).body;
 const targets = async (expression: string): Promise<Answer> =>
   call('POST', '/runs', { targets: expression, command: ['true'] });
@@ -105,12 +107,39 @@ describe('a machine that joins with the machine id of a host', () => {
   it('is told as a twin, in the list of hosts and by itself', async () => {
     await join(name, { machineId: `id of ${name}` });
     const twin = (await join(name, { machineId: `id of ${name}` })).body.name as string;
-    const env = { DROVER_URL: await api.app.listen({ host: '127.0.0.1', port: 0 }), DROVER_TOKEN: tokens.admin };
+    const env = { DROVER_URL: await url(), DROVER_TOKEN: tokens.admin };
     const line = (await runCli(['hosts', 'list'], env)).stdout.split('\n').find((one) => one.startsWith(twin));
     expect(line).toContain(`twin of ${name}: no work`);
     expect((await runCli(['hosts', 'show', twin], env)).stdout).toMatch(
       new RegExp(`^twin of +${name}: no work until somebody decides \\(drover hosts twins\\)$`, 'm'),
     );
+  });
+
+  it('is meant by no target expression, of a list or of labels either, and whoever names it is told why', async () => {
+    await join(name);
+    const twin = (await join(name)).body.name as string;
+    const env = { DROVER_URL: await url(), DROVER_TOKEN: tokens.admin };
+    const names = async (...words: string[]): Promise<string[]> =>
+      (await runCli(['hosts', 'list', '-o', 'name', ...words], env)).stdout.trim().split('\n');
+    expect(await names()).toContain(twin);
+    for (const expression of ['all', `${name}*`, `not ${name}`])
+      expect(await names('-t', expression)).not.toContain(twin);
+    expect(await names('-t', `${name}*`)).toEqual([name]);
+    expect((await runCli(['hosts', 'label', '-t', `${name}*`, 'touched=yes'], env)).stdout).toBe(
+      `${name}: touched=yes\n`,
+    );
+    expect(await host(twin)).toMatchObject({ labels: {} });
+    for (const words of [['list'], ['label', 'touched=yes']]) {
+      const [verb, ...rest] = words as [string, ...string[]];
+      const refused = await runCli(['hosts', verb, '-t', `${name},${twin}`, ...rest], env);
+      expect([refused.code, refused.stderr]).toEqual([
+        2,
+        expect.stringContaining(`${twin} is a twin of ${name}`) as string,
+      ]);
+    }
+    expect(await host(name)).toMatchObject({ labels: { touched: 'yes' } });
+    // By its own name, without an expression, it is changed as any other.
+    expect((await runCli(['hosts', 'label', twin, 'touched=yes'], env)).code).toBe(0);
   });
 
   it('is a twin also under a name of its own, and when two join at once one of them is', async () => {
