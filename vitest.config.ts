@@ -2,8 +2,6 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'sdk/**/*.test.ts'],
-    globalSetup: 'test/support/global-setup.ts',
     pool: 'forks',
     // One more than the cores of the smallest machine: with as many as cores, a third of their time passed in waiting.
     maxWorkers: 3,
@@ -12,5 +10,16 @@ export default defineConfig({
     hookTimeout: 180_000,
     reporters: ['dot'],
     passWithNoTests: false,
+    projects: [
+      {
+        extends: true,
+        // Beside the code: no state of modules, no database, so that files share processes. Starting one costs more than most of them.
+        test: { name: 'unit', include: ['src/**/*.test.ts', 'sdk/**/*.test.ts'], isolate: false },
+      },
+      {
+        extends: true,
+        test: { name: 'system', include: ['test/**/*.test.ts'], globalSetup: 'test/support/global-setup.ts' },
+      },
+    ],
   },
 });

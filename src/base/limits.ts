@@ -137,7 +137,7 @@ export const limits = {
   /** Of the proof with which an agent links (`frame-invalid`): it has a few hundred bytes, and is read before it is known whether the agent counts. */
   linkProofBytesMax: 1_024,
   /** Links of agents that a worker tells of in one frame (`frame-invalid`): each is a MAC to check, and thousands of them are felt. */
-  linksPerFrameMax: 2_000,
+  linksPerFrameMax: 250,
   /** What an agent tells of its host: a machine of a cluster may have thousands of addresses, and nobody reads them all. */
   factsAddressesMax: 256,
   factsDisksMax: 64,

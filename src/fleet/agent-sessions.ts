@@ -86,15 +86,15 @@ export class AgentSessions {
     return this.#admitted.get(agentId as AgentId)?.session;
   }
 
-  /** Resolves when it is decided, or was taken back. */
+  /** Resolves when it is decided, or was taken back; undefined for what no agent of ours has proved to this worker. */
   show(
     workerId: WorkerId,
     { agentId, hostId, proof }: { agentId: string; hostId: string; proof: Sealed },
-  ): Promise<void> {
+  ): Promise<void> | undefined {
     const read = this.#read(workerId, agentId, hostId, proof);
     if (!read) {
       this.#options.log.warn({ workerId, hostId, agentId }, 'a link that no agent of ours has proved was passed over');
-      return Promise.resolve();
+      return undefined;
     }
     return new Promise((resolve) => {
       const shown: Shown = {

@@ -61,6 +61,8 @@ interface WorkerState {
   snapshot: Set<string> | undefined;
   /** What it has shown of agents and is not decided yet; no snapshot once that is over. */
   shown: Promise<void>[];
+  /** Agents that the present snapshot has told of so far, whatever of them. */
+  shownCount: number;
   load: Omit<LiveWorker, 'id' | 'name' | 'zone'>;
 }
 interface Watch {
@@ -357,8 +359,9 @@ export class LinkFleet implements Fleet {
 
   /** Whatever their workers make of it: nothing is sent to them any more. */
   revoke(agentIds: readonly AgentId[]): void {
-    for (const { agentId, hostId, workerId } of agentIds.flatMap((id) => this.#sessions.of(id) ?? []))
-      this.#unlinked(hostId, agentId, workerId);
+    for (const { hostId, agentId } of agentIds.flatMap((id) => this.#sessions.of(id) ?? []))
+      if (this.#agents.get(hostId)?.executor.id === agentId) this.#unlinked(hostId);
+      else this.#sessions.forget(agentId);
     for (const worker of this.#workers.values())
       for (const slice of slices(agentIds)) worker.link.send({ t: 'revoked', agentIds: slice });
   }
@@ -425,7 +428,7 @@ export class LinkFleet implements Fleet {
       this.#lookNow();
       this.#options.log.info({ workerId: id, reason }, 'a worker is gone');
       for (const [hostId, location] of this.#agents)
-        if (location.workerId === id) this.#unlinked(hostId, location.executor.id, id);
+        if (location.workerId === id) this.#unlinked(hostId);
       void this.#options.store
         .workerSeen({ id, agentAddress: state.hello.agentAddress, version: state.hello.version, linked: false })
         .catch(() => undefined);
@@ -470,6 +473,7 @@ export class LinkFleet implements Fleet {
       link,
       snapshot: new Set(),
       shown: [],
+      shownCount: 0,
       load: { agents: 0, queued: 0, rssBytes: 0, lagMs: 0 },
     };
     this.#workers.set(id, state);
@@ -492,24 +496,32 @@ export class LinkFleet implements Fleet {
   #onFrame(worker: WorkerState, frame: WorkerToServerFrame): void {
     switch (frame.t) {
       case 'agents':
+        worker.shownCount += frame.agents.length;
+        if (worker.shownCount > limits.agentsPerWorkerMax)
+          return worker.link.close('frame-invalid', 'No worker holds so many agents.');
         for (const agent of frame.agents) {
-          worker.shown.push(this.#sessions.show(worker.id, agent));
+          const decided = this.#sessions.show(worker.id, agent);
+          if (!decided) continue;
+          worker.shown.push(decided);
           (worker.snapshot ??= new Set()).add(agent.hostId);
         }
-        if (frame.last)
+        if (frame.last) {
+          worker.shownCount = 0;
           void Promise.all(worker.shown.splice(0)).then(() => {
             if (this.#workers.get(worker.id) === worker) this.#snapshotEnded(worker);
           });
+        }
         return;
       case 'linked':
         // A snapshot that is still looked up was told before: it does not say that this host is not held.
-        worker.snapshot?.add(frame.hostId);
-        return void this.#sessions.show(worker.id, frame);
-      case 'unlinked':
-        this.#sessions.takeBack(worker.id, frame.agentId);
-        if (this.#agents.get(frame.hostId as HostId)?.workerId === worker.id)
-          this.#unlinked(frame.hostId as HostId, frame.agentId as AgentId, worker.id);
+        if (this.#sessions.show(worker.id, frame)) worker.snapshot?.add(frame.hostId);
         return;
+      case 'unlinked': {
+        this.#sessions.takeBack(worker.id, frame.agentId);
+        const held = this.#agents.get(frame.hostId as HostId);
+        if (held?.workerId === worker.id && held.executor.id === frame.agentId) this.#unlinked(frame.hostId as HostId);
+        return;
+      }
       case 'events':
         return this.#runs.onEvents(worker.id, this.#heard(worker, frame.events));
       case 'chunk':
@@ -665,7 +677,7 @@ export class LinkFleet implements Fleet {
     const held = this.#agents.get(hostId);
     const session = held && this.#sessions.of(held.executor.id);
     if (!held || !session) return;
-    this.#unlinked(hostId, held.executor.id, held.workerId);
+    this.#unlinked(hostId);
     this.#workers.get(held.workerId)?.link.send({
       t: 'refused',
       hostId,
@@ -694,13 +706,18 @@ export class LinkFleet implements Fleet {
 
   /** What a worker does not hold, it has lost: since its former link to us, or while no server was there at all. */
   #snapshotEnded(worker: WorkerState): void {
-    for (const [hostId, { workerId, executor }] of this.#agents)
-      if (workerId === worker.id && !worker.snapshot?.has(hostId)) this.#unlinked(hostId, executor.id, workerId);
+    for (const [hostId, { workerId }] of this.#agents)
+      if (workerId === worker.id && !worker.snapshot?.has(hostId)) this.#unlinked(hostId);
     worker.snapshot = undefined;
     this.#record.reconcile(worker.id, worker.heardAtMs);
   }
 
-  #unlinked(hostId: HostId, agentId: AgentId, workerId: WorkerId): void {
+  /** Whom a host's link was with is known here, and is nobody's word. */
+  #unlinked(hostId: HostId): void {
+    const held = this.#agents.get(hostId);
+    if (!held) return;
+    const { workerId } = held;
+    const agentId = held.executor.id;
     this.#agents.delete(hostId);
     this.#sessions.forget(agentId);
     this.health.unlinked(hostId);

@@ -119,7 +119,7 @@ describe('the places of a server', () => {
   it('of long requests are some for one token, and some in all', () => {
     const admission = new Admission(systemClock, longRequestAdmission);
     const ask = (caller: string, count: number): void => {
-      for (let i = 0; i < count; i++) void admission.run(caller, 0, never);
+      for (let i = 0; i < count; i++) void admission.run(caller, 0, never).catch(() => undefined);
     };
     ask('a', limits.longRequestsPerTokenMax);
     expect(admission.figures.waiting).toBe(0);

@@ -8,6 +8,7 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { LinkDialer, PeerRole } from './link.ts';
+import { LoopTurns } from './loop-turns.ts';
 import { watchLinks, WsLink, type LinkEnd } from './ws-link.ts';
 
 export interface LinkClientOptions extends LinkEnd {
@@ -47,6 +48,7 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
   let stopWatch = (): void => undefined;
   let dialing: WebSocket | undefined;
   const links = new Set<WsLink<In, Out>>();
+  const turns = new LoopTurns();
   const client = {
     name: `link-client-${options.peerRole}`,
     current: undefined as WsLink<In, Out> | undefined,
@@ -133,7 +135,7 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
         socket,
         { role: options.peerRole, id: String(tls.getPeerCertificate().subject.CN), address: url },
         options,
-        clock.nowMs(),
+        { turns, nowMs: clock.nowMs() },
       );
       links.add(link);
       client.current = link;

@@ -2,6 +2,9 @@ import { EventEmitter } from 'node:events';
 import type { WebSocket } from 'ws';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../base/clock.ts';
+import { record } from '../protocol/link/shape.ts';
+import { encodeFrame } from './codec.ts';
+import { LoopTurns } from './loop-turns.ts';
 import { watchLinks, WsLink } from './ws-link.ts';
 
 type Watched = Pick<WsLink<never, never>, 'heard' | 'spoken' | 'silentSweeps' | 'ping' | 'abandon'>;
@@ -47,12 +50,68 @@ describe('the sweep over links', () => {
   it('leaves the pinging to the end that has begun it', () => {
     const socket = new EventEmitter();
     const peer = { role: 'agent', id: 'agent', address: '' } as const;
-    const wired = new WsLink(socket as WebSocket, peer, { shapes: {} }, 0);
+    const wired = new WsLink(socket as WebSocket, peer, { shapes: {} }, { turns: new LoopTurns(), nowMs: 0 });
     [wired.heard, wired.spoken] = [false, false];
     socket.emit('pong');
     expect([wired.heard, wired.spoken]).toEqual([true, false]);
     wired.heard = false;
     socket.emit('ping');
     expect([wired.heard, wired.spoken]).toEqual([true, true]);
+  });
+});
+
+describe('a link whose frames take long', () => {
+  /** A socket that tells what it was asked, with a link whose every frame takes 4 ms. */
+  function busyLink(turns = new LoopTurns()): { frame: () => void; asked: string[]; link: WsLink<{ t: 'data' }, never> } {
+    const asked: string[] = [];
+    const socket = Object.assign(new EventEmitter(), {
+      pause: () => void asked.push('pause'),
+      resume: () => void asked.push('resume'),
+    });
+    const peer = { role: 'agent', id: 'agent', address: '' } as const;
+    const link = new WsLink<{ t: 'data' }, never>(
+      socket as unknown as WebSocket,
+      peer,
+      { shapes: { data: record<object>({}) } },
+      { turns, nowMs: 0 },
+    );
+    link.onFrame = () => {
+      const until = performance.now() + 4;
+      while (performance.now() < until);
+    };
+    return { frame: () => void socket.emit('message', encodeFrame({ t: 'data' }), true), asked, link };
+  }
+  const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  it('waits for the next turn when it has had its part of one', async () => {
+    const { frame, asked } = busyLink();
+    for (let i = 0; i < 3; i++) frame();
+    expect(asked).toEqual(['pause']);
+    await nextTurn();
+    await nextTurn();
+    expect(asked).toEqual(['pause', 'resume']);
+  });
+
+  it('is not kept waiting for what it did in other turns, or others in this one', async () => {
+    const turns = new LoopTurns();
+    const [one, other] = [busyLink(turns), busyLink(turns)];
+    for (let i = 0; i < 5; i++) {
+      one.frame();
+      other.frame();
+      await nextTurn();
+      await nextTurn();
+    }
+    expect([...one.asked, ...other.asked]).toEqual([]);
+  });
+
+  it('stays paused for whoever has paused it besides', async () => {
+    const { frame, asked, link } = busyLink();
+    for (let i = 0; i < 3; i++) frame();
+    link.pause();
+    await nextTurn();
+    await nextTurn();
+    expect(asked).toEqual(['pause', 'pause']);
+    link.resume();
+    expect(asked).toEqual(['pause', 'pause', 'resume']);
   });
 });

@@ -7,8 +7,11 @@ import { limits } from '../base/limits.ts';
 import { decodeFrame, encodeFrame } from './codec.ts';
 import type { FrameShapes } from '../protocol/link/shape.ts';
 import type { Link, LinkFault, Peer } from './link.ts';
+import type { LoopTurns } from './loop-turns.ts';
 import { messageOf } from './ws-message.ts';
 
+/** The event loop reads of a socket what is there, up to two megabytes at once: of a peer that never stops, so much is carried out before others have their turn. */
+const TURN_MS = 10;
 const SEND_BUFFER_MAX = 2 * limits.frameBytesMax;
 /** Beyond it a copy costs more than it saves. */
 const MESSAGE_COPIED_MAX = 16_384;
@@ -62,12 +65,24 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   readonly #socket: WebSocket;
   readonly #below: Writable | undefined;
   readonly #end: LinkEnd;
+  readonly #turns: LoopTurns;
+  /** The last turn of the loop in which frames came, and how long they have taken in it. */
+  #turn = -1;
+  #tookMs = 0;
+  #isHeld = false;
+  #isTurnOver = false;
   #closed = false;
   #isEndedHere = false;
 
-  /** `below`: what the WebSocket itself writes to, where its messages go out as they are, without a mask. */
-  constructor(socket: WebSocket, peer: Peer, end: LinkEnd, nowMs: number, below?: Writable) {
+  /** `turns`: one for all links of this end. `below`: what the WebSocket itself writes to, where its messages go out as they are, without a mask. */
+  constructor(
+    socket: WebSocket,
+    peer: Peer,
+    end: LinkEnd,
+    { turns, nowMs, below }: { readonly turns: LoopTurns; readonly nowMs: number; readonly below?: Writable },
+  ) {
     this.#socket = socket;
+    this.#turns = turns;
     this.#below = below;
     this.peer = peer;
     this.openedAtMs = nowMs;
@@ -85,6 +100,7 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     this.heard = true;
     // Between our farewell and its answer the peer may still talk; nobody listens any more.
     if (this.#closed) return;
+    const begunAt = performance.now();
     try {
       if (!isBinary) throw new DroverError('frame-invalid', { detail: 'Only binary messages are frames.' });
       const frame = decodeFrame(data, this.#end.shapes);
@@ -93,6 +109,21 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     } catch (error) {
       this.#failed(error);
     }
+    this.#took(performance.now() - begunAt);
+  }
+
+  /** Who takes more than a turn's time waits for the next turn, in which everybody else is heard first. */
+  #took(ms: number): void {
+    const turn = this.#turns.current;
+    this.#tookMs = (turn === this.#turn ? this.#tookMs : 0) + ms;
+    this.#turn = turn;
+    if (this.#tookMs < TURN_MS || this.#isTurnOver || this.#closed) return;
+    this.#isTurnOver = true;
+    this.#socket.pause();
+    setImmediate(() => {
+      this.#isTurnOver = false;
+      if (!this.#isHeld) this.#socket.resume();
+    });
   }
 
   /** A frame that is none, or that nobody could carry out, is the fault of this link alone. The peer is told no more than it may know. */
@@ -131,11 +162,13 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   }
 
   pause(): void {
+    this.#isHeld = true;
     this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#isHeld = false;
+    if (!this.#isTurnOver) this.#socket.resume();
   }
 
   close(code = 'shutting-down', detail = ''): void {

@@ -10,6 +10,7 @@ import { limits } from '../base/limits.ts';
 import { SecondCount } from '../base/second-count.ts';
 import { TLS_SPOKEN } from '../base/tls.ts';
 import type { LinkListener, Peer, PeerRole } from './link.ts';
+import { LoopTurns } from './loop-turns.ts';
 import { watchLinks, WsLink, type LinkEnd } from './ws-link.ts';
 
 /**
@@ -51,6 +52,7 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
     clientTracking: false,
   });
   const links = new Set<WsLink<In, Out>>();
+  const turns = new LoopTurns();
   let stopWatch: (() => void) | undefined;
   const admitted = new SecondCount(clock, limits.linkAdmissionsPerSecond);
   const admittedOf = new SecondCount(clock, limits.linksPerPeerPerSecond);
@@ -70,7 +72,7 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
 
   // A function of its own: whatever lives as long as the link must not keep the request alive as well.
   const open = (ws: WebSocket, peer: Peer, socket: Duplex): void => {
-    const link = new WsLink<In, Out>(ws, peer, options, clock.nowMs(), socket);
+    const link = new WsLink<In, Out>(ws, peer, options, { turns, nowMs: clock.nowMs(), below: socket });
     links.add(link);
     ws.on('close', () => leave(link));
     countOf.set(peer.id, (countOf.get(peer.id) ?? 0) + 1);

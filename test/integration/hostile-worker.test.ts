@@ -1,6 +1,7 @@
 /** What a worker that was taken over can not do, tried against real servers over real links. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/base/ids.ts';
+import { limits } from '../../src/base/limits.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { Sealed } from '../../src/protocol/link/session.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../../src/protocol/link/worker-v1.ts';
@@ -218,6 +219,47 @@ describe('a worker that was taken over', () => {
     foreign.say(agent.linked(foreign.id));
     await until('the refusal', () => foreign.frames.some((frame) => frame.t === 'refused'));
     expect(((await (await api('GET', '/hosts/strayed')).json()) as { linked: boolean }).linked).toBe(false);
+  });
+
+  it('ends the link of no agent but those that it holds, whosever host it names with it', async () => {
+    const own = await attacker('default');
+    await own.dial(cluster.urls[0]!);
+    const agent = await WanderingAgent.join(await cluster.joinToken('agent'), 'kept');
+    own.say(agent.linked(own.id));
+    await heldBy(own, agent);
+    const foreign = await attacker('dmz');
+    await foreign.dial(cluster.urls[0]!);
+    const puppet = await WanderingAgent.join(await cluster.joinToken('agent', 'dmz'), 'puppet');
+    foreign.say(puppet.linked(foreign.id));
+    await heldBy(foreign, puppet);
+    const atMs = Date.now();
+    foreign.say({ t: 'unlinked', hostId: puppet.hostId, agentId: agent.agentId, atMs });
+    foreign.say({ t: 'unlinked', hostId: agent.hostId, agentId: puppet.agentId, atMs });
+    foreign.say({ t: 'unlinked', hostId: agent.hostId, agentId: agent.agentId, atMs });
+    // Whatever the other has said is read before it is answered.
+    await foreign.ask<'access'>({ t: 'access', hostId: agent.hostId });
+    const runId = await run('kept');
+    await orderFor(own, runId);
+    const report = agent.session.seal(reportOf(`${runId}.0.0.1`, 0));
+    own.say(saidBy(agent, `${runId}.0.0.1`, [report]));
+    expect(await settled(runId)).toMatchObject({ state: 'succeeded' });
+    expect(((await (await api('GET', '/hosts/puppet')).json()) as { linked: boolean }).linked).toBe(true);
+  });
+
+  it('is sent away when it tells of more agents than a worker may hold, and others are answered meanwhile', async () => {
+    const worker = await attacker('dmz');
+    await worker.dial(cluster.urls[0]!);
+    const agents = Array.from({ length: limits.linksPerFrameMax }, () => ({
+      hostId: newId(),
+      agentId: newId(),
+      sinceMs: 1,
+      proof: { body: Buffer.alloc(300), mac: Buffer.alloc(32) },
+    }));
+    let sent = 0;
+    while (worker.link?.send({ t: 'agents', agents, last: false }) && sent <= limits.agentsPerWorkerMax)
+      [sent] = [sent + agents.length, await api('GET', '/whoami')];
+    await until('it to be sent away', () => worker.refusals.includes('frame-invalid'));
+    expect(sent).toBeGreaterThanOrEqual(limits.agentsPerWorkerMax);
   });
 
   it('invents, alters and repeats nothing that an agent has said', async () => {
