@@ -1,5 +1,5 @@
 /** Starts an ad-hoc run: everything is checked and every fault told at once; then one transaction, and the owner takes over. */
-import { othersTurn } from '../base/clock.ts';
+import { othersTurn, systemClock } from '../base/clock.ts';
 import { DroverError, type ErrorCode, type InputFault } from '../base/errors.ts';
 import { newRunId, type RunId } from '../base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../domain/run/partition.ts';
@@ -233,16 +233,22 @@ export async function expandTargets(
   return { hosts };
 }
 
-/** Hosts that are held against an expression before others get their turn: each term of it costs a host a few hundred nanoseconds. */
-const HOSTS_AT_ONCE = 250;
+/** Hosts that are held against an expression between two looks at the clock: each term of it costs a host a few hundred nanoseconds, as a rule. */
+const HOSTS_AT_ONCE = 10;
+/** Longest look at hosts before others get their turn. */
+const SLICE_MS = 10;
 
 async function matchInTurns(
   expression: TargetExpression,
   hosts: HostDirectory['hosts'],
 ): Promise<TargetMatch<HostDirectory['hosts'][number]>> {
   const search = new TargetSearch<HostDirectory['hosts'][number]>(expression);
+  let sliceEndsAt = systemClock.monotonicMs() + SLICE_MS;
   for (let at = 0; at < hosts.length; at += HOSTS_AT_ONCE) {
-    if (at > 0) await othersTurn();
+    if (systemClock.monotonicMs() >= sliceEndsAt) {
+      await othersTurn();
+      sliceEndsAt = systemClock.monotonicMs() + SLICE_MS;
+    }
     search.look(hosts.slice(at, at + HOSTS_AT_ONCE));
   }
   return search.found();

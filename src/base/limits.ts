@@ -27,6 +27,9 @@ export const limits = {
   /** Shorter secrets are refused: masking them would blank out ordinary text. */
   secretBytesMin: 4,
   requestBodyBytesMax: 4 * MiB,
+  /** Bodies that a server holds at once, from before their first byte until the answer (`overloaded`): of all callers, and of one. */
+  requestBodiesBytesMax: 128 * MiB,
+  requestBodiesPerCallerBytesMax: 32 * MiB,
   /** Body of an operation that needs no token (`body-too-large`): anybody may send it. */
   publicBodyBytesMax: 64 * KiB,
   /** Values in a body, each of a list or an object counted: judging them takes 5 µs each. Imports are judged entry by entry. */
@@ -41,6 +44,8 @@ export const limits = {
   targetExpressionDepthMax: 50,
   /** Sets of numbers in one name, as in `rack[1-4]n[1-8]`. */
   targetNumberSetsMax: 8,
+  /** Ranges of numbers with a step, as `0-100/10`, in a pattern with `*` or `?`: each is held against each number in a name. */
+  targetGlobStepsMax: 16,
   /** Words and signs of one expression; the names of ten thousand hosts and the commas between them are half of it. More is felt by everybody while it is read. */
   targetWordsMax: 40_000,
   /** Names and values that one expression stands for, its sets of numbers written out: twice a hundred thousand are felt by everybody. */

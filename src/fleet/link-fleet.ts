@@ -26,6 +26,7 @@ import type { WorkerRecord } from '../store/contract/worker.ts';
 import { AgentHealth } from './agent-health.ts';
 import { slices } from './attempt-orders.ts';
 import { attemptEventOf, upgradeHeard } from './agent-words.ts';
+import { AgentSnapshot } from './agent-snapshot.ts';
 import { AgentSessions, type AgentSession } from './agent-sessions.ts';
 import type {
   AgentLocation,
@@ -58,11 +59,7 @@ interface WorkerState {
   readonly hello: WorkerHello;
   readonly heardAtMs: number;
   readonly link: WorkerLink;
-  snapshot: Set<string> | undefined;
-  /** What it has shown of agents and is not decided yet; no snapshot once that is over. */
-  shown: Promise<void>[];
-  /** Agents that the present snapshot has told of so far, whatever of them. */
-  shownCount: number;
+  readonly snapshot: AgentSnapshot;
   load: Omit<LiveWorker, 'id' | 'name' | 'zone'>;
 }
 interface Watch {
@@ -427,8 +424,7 @@ export class LinkFleet implements Fleet {
       this.#desk.gone(id);
       this.#lookNow();
       this.#options.log.info({ workerId: id, reason }, 'a worker is gone');
-      for (const [hostId, location] of this.#agents)
-        if (location.workerId === id) this.#unlinked(hostId);
+      for (const [hostId, location] of this.#agents) if (location.workerId === id) this.#unlinked(hostId);
       void this.#options.store
         .workerSeen({ id, agentAddress: state.hello.agentAddress, version: state.hello.version, linked: false })
         .catch(() => undefined);
@@ -471,9 +467,7 @@ export class LinkFleet implements Fleet {
       hello,
       heardAtMs: clock.nowMs(),
       link,
-      snapshot: new Set(),
-      shown: [],
-      shownCount: 0,
+      snapshot: new AgentSnapshot(),
       load: { agents: 0, queued: 0, rssBytes: 0, lagMs: 0 },
     };
     this.#workers.set(id, state);
@@ -496,25 +490,15 @@ export class LinkFleet implements Fleet {
   #onFrame(worker: WorkerState, frame: WorkerToServerFrame): void {
     switch (frame.t) {
       case 'agents':
-        worker.shownCount += frame.agents.length;
-        if (worker.shownCount > limits.agentsPerWorkerMax)
+        if (!worker.snapshot.take(frame.agents, (agent) => this.#sessions.show(worker.id, agent)))
           return worker.link.close('frame-invalid', 'No worker holds so many agents.');
-        for (const agent of frame.agents) {
-          const decided = this.#sessions.show(worker.id, agent);
-          if (!decided) continue;
-          worker.shown.push(decided);
-          (worker.snapshot ??= new Set()).add(agent.hostId);
-        }
-        if (frame.last) {
-          worker.shownCount = 0;
-          void Promise.all(worker.shown.splice(0)).then(() => {
+        if (frame.last)
+          void worker.snapshot.decided().then(() => {
             if (this.#workers.get(worker.id) === worker) this.#snapshotEnded(worker);
           });
-        }
         return;
       case 'linked':
-        // A snapshot that is still looked up was told before: it does not say that this host is not held.
-        if (this.#sessions.show(worker.id, frame)) worker.snapshot?.add(frame.hostId);
+        if (this.#sessions.show(worker.id, frame)) worker.snapshot.add(frame.hostId);
         return;
       case 'unlinked': {
         this.#sessions.takeBack(worker.id, frame.agentId);
@@ -706,9 +690,9 @@ export class LinkFleet implements Fleet {
 
   /** What a worker does not hold, it has lost: since its former link to us, or while no server was there at all. */
   #snapshotEnded(worker: WorkerState): void {
+    const told = worker.snapshot.end();
     for (const [hostId, { workerId }] of this.#agents)
-      if (workerId === worker.id && !worker.snapshot?.has(hostId)) this.#unlinked(hostId);
-    worker.snapshot = undefined;
+      if (workerId === worker.id && !told.has(hostId)) this.#unlinked(hostId);
     this.#record.reconcile(worker.id, worker.heardAtMs);
   }
 

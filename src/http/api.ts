@@ -12,6 +12,7 @@ import { networkOf } from '../base/network.ts';
 import { AddressRate, type AddressRateOptions } from './address-rate.ts';
 import { Admission, longRequestAdmission, type AdmissionLimits } from './admission.ts';
 import { Authentication, type Authenticated } from './authentication.ts';
+import { bodyBytesOf, BodyPlaces, type BodyLimits } from './body-places.ts';
 import { DownloadPlaces, type DownloadLimits } from './download-places.ts';
 import { parseJson, validate } from './input.ts';
 import { openApiDocument } from './openapi.ts';
@@ -25,6 +26,7 @@ export interface ApiOptions {
   readonly readiness: () => Promise<Readonly<Record<string, boolean>>>;
   /** Other limits than the product's, for tests. */
   readonly admission?: AdmissionLimits;
+  readonly bodies?: BodyLimits;
   readonly publicRate?: Partial<AddressRateOptions>;
   readonly downloads?: DownloadLimits;
 }
@@ -36,6 +38,7 @@ interface Door {
   readonly admission: Admission;
   /** For requests that wait for hosts and not for the database: they have places of their own. */
   readonly longAdmission: Admission;
+  readonly bodies: BodyPlaces;
 }
 
 function openDoor(ctx: ApiContext, options: ApiOptions): Door {
@@ -43,6 +46,7 @@ function openDoor(ctx: ApiContext, options: ApiOptions): Door {
   return {
     admission,
     longAdmission: new Admission(ctx.clock, longRequestAdmission),
+    bodies: new BodyPlaces(options.bodies),
     authentication: new Authentication(ctx.store, ctx.clock, admission),
     publicRate: new AddressRate({ clock: ctx.clock, ...options.publicRate }),
   };
@@ -121,18 +125,27 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
 
 function addOperation(app: FastifyInstance, ctx: ApiContext, door: Door, operation: Operation): void {
   const callers = new WeakMap<FastifyRequest, Authenticated>();
+  const bodyLimit = operation.permission === 'public' ? limits.publicBodyBytesMax : limits.requestBodyBytesMax;
+  const placeOf = (caller: Authenticated, request: FastifyRequest): string =>
+    caller.actor === PUBLIC_ACTOR ? `address ${networkOf(request.ip)}` : caller.actor.id;
   app.route({
     method: operation.method,
     url: `/api/v1${operation.path.replace(/\{(\w+)\}/g, ':$1')}`,
     config: { operationId: operation.id },
     exposeHeadRoute: operation.contentType !== 'text/event-stream',
-    bodyLimit: operation.permission === 'public' ? limits.publicBodyBytesMax : limits.requestBodyBytesMax,
-    onRequest: async (request) => void callers.set(request, await receive(door, operation, request)),
+    bodyLimit,
+    onRequest: async (request, reply) => {
+      const caller = await receive(door, operation, request);
+      callers.set(request, caller);
+      const bytes = bodyBytesOf(request.raw, bodyLimit);
+      if (bytes === 0) return;
+      const give = door.bodies.take(placeOf(caller, request), bytes);
+      reply.raw.once('finish', give).once('close', give);
+    },
     handler(request, reply) {
       const caller = callers.get(request)!;
-      const key = caller.actor === PUBLIC_ACTOR ? `address ${networkOf(request.ip)}` : caller.actor.id;
       const admission = operation.isLong ? door.longAdmission : door.admission;
-      return admission.run(key, Number(request.headers['content-length'] ?? 0), () =>
+      return admission.run(placeOf(caller, request), bodyBytesOf(request.raw, bodyLimit), () =>
         serve(ctx, door, operation, caller, request, reply),
       );
     },
@@ -273,7 +286,9 @@ function sendProblem(ctx: ApiContext, request: FastifyRequest, reply: FastifyRep
   const { code } = error;
   const { status, title, retryable } = errors[code];
   // What is away for now is told to whoever asked; a stack is for what should not be.
-  if (status === 503)
+  if (!request.raw.complete && request.raw.destroyed)
+    ctx.log.debug({ requestId: request.id }, 'a caller has broken off its request');
+  else if (status === 503)
     ctx.log.warn(
       { requestId: request.id, code, err: error.message, ...error.context },
       'a request could not be served now',

@@ -135,7 +135,7 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
         socket,
         { role: options.peerRole, id: String(tls.getPeerCertificate().subject.CN), address: url },
         options,
-        { turns, nowMs: clock.nowMs() },
+        { turns, clock },
       );
       links.add(link);
       client.current = link;

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { WebSocket } from 'ws';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Clock } from '../base/clock.ts';
+import { systemClock, type Clock } from '../base/clock.ts';
 import { record } from '../protocol/link/shape.ts';
 import { encodeFrame } from './codec.ts';
 import { LoopTurns } from './loop-turns.ts';
@@ -50,7 +50,7 @@ describe('the sweep over links', () => {
   it('leaves the pinging to the end that has begun it', () => {
     const socket = new EventEmitter();
     const peer = { role: 'agent', id: 'agent', address: '' } as const;
-    const wired = new WsLink(socket as WebSocket, peer, { shapes: {} }, { turns: new LoopTurns(), nowMs: 0 });
+    const wired = new WsLink(socket as WebSocket, peer, { shapes: {} }, { turns: new LoopTurns(), clock: systemClock });
     [wired.heard, wired.spoken] = [false, false];
     socket.emit('pong');
     expect([wired.heard, wired.spoken]).toEqual([true, false]);
@@ -62,8 +62,13 @@ describe('the sweep over links', () => {
 
 describe('a link whose frames take long', () => {
   /** A socket that tells what it was asked, with a link whose every frame takes 4 ms. */
-  function busyLink(turns = new LoopTurns()): { frame: () => void; asked: string[]; link: WsLink<{ t: 'data' }, never> } {
+  function busyLink(turns = new LoopTurns()): {
+    frame: () => void;
+    asked: string[];
+    link: WsLink<{ t: 'data' }, never>;
+  } {
     const asked: string[] = [];
+    let nowMs = 0;
     const socket = Object.assign(new EventEmitter(), {
       pause: () => void asked.push('pause'),
       resume: () => void asked.push('resume'),
@@ -73,12 +78,9 @@ describe('a link whose frames take long', () => {
       socket as unknown as WebSocket,
       peer,
       { shapes: { data: record<object>({}) } },
-      { turns, nowMs: 0 },
+      { turns, clock: { ...systemClock, monotonicMs: () => nowMs } },
     );
-    link.onFrame = () => {
-      const until = performance.now() + 4;
-      while (performance.now() < until);
-    };
+    link.onFrame = () => void (nowMs += 4);
     return { frame: () => void socket.emit('message', encodeFrame({ t: 'data' }), true), asked, link };
   }
   const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -66,6 +66,7 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   readonly #below: Writable | undefined;
   readonly #end: LinkEnd;
   readonly #turns: LoopTurns;
+  readonly #clock: Clock;
   /** The last turn of the loop in which frames came, and how long they have taken in it. */
   #turn = -1;
   #tookMs = 0;
@@ -79,13 +80,14 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     socket: WebSocket,
     peer: Peer,
     end: LinkEnd,
-    { turns, nowMs, below }: { readonly turns: LoopTurns; readonly nowMs: number; readonly below?: Writable },
+    { turns, clock, below }: { readonly turns: LoopTurns; readonly clock: Clock; readonly below?: Writable },
   ) {
     this.#socket = socket;
     this.#turns = turns;
+    this.#clock = clock;
     this.#below = below;
     this.peer = peer;
-    this.openedAtMs = nowMs;
+    this.openedAtMs = clock.nowMs();
     this.#end = end;
     (socket as LinkedSocket).link = this as WsLink<never, never>;
     socket.on('message', onMessage);
@@ -100,7 +102,7 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     this.heard = true;
     // Between our farewell and its answer the peer may still talk; nobody listens any more.
     if (this.#closed) return;
-    const begunAt = performance.now();
+    const begunAt = this.#clock.monotonicMs();
     try {
       if (!isBinary) throw new DroverError('frame-invalid', { detail: 'Only binary messages are frames.' });
       const frame = decodeFrame(data, this.#end.shapes);
@@ -109,7 +111,7 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     } catch (error) {
       this.#failed(error);
     }
-    this.#took(performance.now() - begunAt);
+    this.#took(this.#clock.monotonicMs() - begunAt);
   }
 
   /** Who takes more than a turn's time waits for the next turn, in which everybody else is heard first. */

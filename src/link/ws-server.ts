@@ -72,7 +72,7 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
 
   // A function of its own: whatever lives as long as the link must not keep the request alive as well.
   const open = (ws: WebSocket, peer: Peer, socket: Duplex): void => {
-    const link = new WsLink<In, Out>(ws, peer, options, { turns, nowMs: clock.nowMs(), below: socket });
+    const link = new WsLink<In, Out>(ws, peer, options, { turns, clock, below: socket });
     links.add(link);
     ws.on('close', () => leave(link));
     countOf.set(peer.id, (countOf.get(peer.id) ?? 0) + 1);

@@ -1,5 +1,6 @@
 /** What a worker that was taken over can not do, tried against real servers over real links. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
@@ -232,7 +233,7 @@ describe('a worker that was taken over', () => {
     const puppet = await WanderingAgent.join(await cluster.joinToken('agent', 'dmz'), 'puppet');
     foreign.say(puppet.linked(foreign.id));
     await heldBy(foreign, puppet);
-    const atMs = Date.now();
+    const atMs = systemClock.nowMs();
     foreign.say({ t: 'unlinked', hostId: puppet.hostId, agentId: agent.agentId, atMs });
     foreign.say({ t: 'unlinked', hostId: agent.hostId, agentId: puppet.agentId, atMs });
     foreign.say({ t: 'unlinked', hostId: agent.hostId, agentId: agent.agentId, atMs });

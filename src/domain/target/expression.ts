@@ -11,8 +11,8 @@ import {
   expandNamePattern,
   isPlainName,
   nameMatcher,
-  namesOf,
   parseNamePattern,
+  readingOf,
   type NamePattern,
 } from './name-pattern.ts';
 
@@ -211,12 +211,12 @@ function atom(token: Token): { term: TargetExpression; names: number } {
   return { term: { kind: 'label', label, pattern, equal: !negated }, names: namesIn(pattern, column + at + 1) };
 }
 
-/** How many names a pattern stands for; none, when it is a glob. */
+/** How many names a pattern stands for, or is to read. */
 function namesIn(text: string, column: number): number {
   if (isPlainName(text)) return 1;
   const parsed = parseNamePattern(text);
   if (!parsed.ok) throw new ParseFault({ column: column + parsed.offset, detail: parsed.detail });
-  return namesOf(parsed.pattern);
+  return readingOf(parsed.pattern);
 }
 
 function isLiteral(pattern: string): boolean {

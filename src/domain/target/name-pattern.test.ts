@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../base/clock.ts';
+import { limits } from '../../base/limits.ts';
 import { expandNamePattern, nameMatcher, parseNamePattern, wildcardMatcher, type NamePattern } from './name-pattern.ts';
 
 function pattern(text: string): NamePattern {
@@ -21,6 +23,30 @@ describe('a set of numbers', () => {
     ['n[1,1-2]', 'n1 n2'],
     ['web-1', 'web-1'],
   ])('%s', (text, names) => expect(expandNamePattern(pattern(text))).toEqual(names.split(' ')));
+
+  it('costs a name no more for a thousand times as many numbers beside a glob', () => {
+    const name = '1'.repeat(128);
+    const tookFor = (count: number): number => {
+      const matches = nameMatcher(pattern(`*[${Array.from({ length: count }, (_, i) => 3 * i + 2).join(',')}]x`));
+      const begunAt = systemClock.monotonicMs();
+      for (let i = 0; i < 20; i++) expect(matches(name)).toBe(false);
+      return systemClock.monotonicMs() - begunAt;
+    };
+    const [few, many] = [1, 2, 3]
+      .map(() => [tookFor(30), tookFor(30_000)] as const)
+      .toSorted((a, b) => a[1] / a[0] - b[1] / b[0])[1]!;
+    expect(many / few).toBeLessThan(100);
+  });
+
+  it('beside a glob has so many ranges with steps, and not one more', () => {
+    const ranges = (count: number): string =>
+      `n[${Array.from({ length: count }, (_, i) => `${i}-${i + 90}/10`).join(',')}]*`;
+    expect(parseNamePattern(ranges(limits.targetGlobStepsMax)).ok).toBe(true);
+    expect(parseNamePattern(ranges(limits.targetGlobStepsMax + 1))).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining('16 are allowed'),
+    });
+  });
 
   it('fits beside a glob the names that it would spell out', () => {
     const numbers = fc

@@ -6,14 +6,7 @@
  * A pattern without a glob names things one by one, and can be expanded to them.
  */
 import { limits } from '../../base/limits.ts';
-
-/** Numbers of one range, both ends included; `width` 0 is "as short as may be". */
-interface NumberRange {
-  readonly from: number;
-  readonly to: number;
-  readonly step: number;
-  readonly width: number;
-}
+import { DIGITS_MAX, isWhole, NumberSet, type NumberRange } from './number-set.ts';
 
 type PatternPart =
   | { readonly kind: 'char'; readonly char: string }
@@ -31,9 +24,6 @@ export type ParsedPattern =
   | { readonly ok: true; readonly pattern: NamePattern }
   /** `offset` counts characters from the start of the pattern. */
   | { readonly ok: false; readonly offset: number; readonly detail: string };
-
-/** Longer numbers are not exact as doubles, and no fleet counts so far. */
-const DIGITS_MAX = 15;
 
 export function parseNamePattern(text: string): ParsedPattern {
   const parts: PatternPart[] = [];
@@ -70,15 +60,27 @@ export function isPlainName(text: string): boolean {
 const PATTERN_SIGN = /[*?[\]]/;
 
 /** How many names `expandNamePattern` makes of it, at most: equal ones are counted each time. 0 for a glob. */
-export function namesOf({ parts, isGlob }: NamePattern): number {
+function namesOf({ parts, isGlob }: NamePattern): number {
   if (isGlob) return 0;
   return parts.reduce((product, part) => (part.kind === 'numbers' ? product * sizeOf(part.ranges) : product), 1);
+}
+
+/** What it is to read, as names of a list: the names that it stands for; of a glob the ranges of numbers in it. */
+export function readingOf(pattern: NamePattern): number {
+  return pattern.isGlob ? rangesOf(pattern).length : namesOf(pattern);
+}
+
+function rangesOf({ parts }: NamePattern): NumberRange[] {
+  return parts.flatMap((part) => (part.kind === 'numbers' ? part.ranges : []));
 }
 
 function sizeFault(pattern: NamePattern): string | undefined {
   const sets = pattern.parts.filter((part) => part.kind === 'numbers');
   if (sets.length > limits.targetNumberSetsMax)
     return `it has ${sets.length} sets of numbers; ${limits.targetNumberSetsMax} are allowed in one name`;
+  const stepped = pattern.isGlob ? rangesOf(pattern).filter((range) => !isWhole(range)).length : 0;
+  if (stepped > limits.targetGlobStepsMax)
+    return `it has ${stepped} ranges with steps; ${limits.targetGlobStepsMax} are allowed beside * and ?`;
   const count = namesOf(pattern);
   return count > limits.targetsPerRunMax
     ? `it names ${count} hosts; ${limits.targetsPerRunMax} are allowed`
@@ -168,7 +170,10 @@ export function nameMatcher(pattern: NamePattern): (text: string) => boolean {
   const { parts } = pattern;
   if (!parts.some((part) => part.kind === 'numbers')) return globMatcher(parts as readonly GlobPart[]);
   const shortest = parts.filter((part) => part.kind !== 'any').length;
-  return (text) => text.length >= shortest && shapeMatches(parts, text);
+  const shape = parts.map((part) =>
+    part.kind === 'numbers' ? { kind: part.kind, set: new NumberSet(part.ranges) } : part,
+  );
+  return (text) => text.length >= shortest && shapeMatches(shape, text);
 }
 
 /** `*` and `?` and nothing else, as ssh_config and known_hosts have it. */
@@ -182,6 +187,7 @@ export function wildcardMatcher(text: string): (text: string) => boolean {
   );
 }
 
+type ShapePart = GlobPart | { readonly kind: 'numbers'; readonly set: NumberSet };
 type GlobPart = Exclude<PatternPart, { readonly kind: 'numbers' }>;
 
 /** Greedy with one point to go back to. */
@@ -210,7 +216,7 @@ function globMatcher(parts: readonly GlobPart[]): (text: string) => boolean {
  * Walks the text once with all the places of the pattern that may be reached at each of its characters. A set of numbers goes
  * on after each run of digits that it has, so `n[1-20]*` is no guess about where the number ends.
  */
-function shapeMatches(parts: readonly PatternPart[], text: string): boolean {
+function shapeMatches(parts: readonly ShapePart[], text: string): boolean {
   const width = parts.length + 1;
   const reached = new Uint8Array((text.length + 1) * width);
   reached[0] = 1;
@@ -223,8 +229,11 @@ function shapeMatches(parts: readonly PatternPart[], text: string): boolean {
         reached[here + 1] = 1;
         if (at < text.length) reached[here + width] = 1;
       } else if (part.kind === 'numbers') {
-        for (let end = at + 1; end <= text.length && end - at <= DIGITS_MAX && isDigit(text[end - 1]!); end++)
-          if (hasNumber(part.ranges, text.slice(at, end))) reached[end * width + index + 1] = 1;
+        let number = 0;
+        for (let end = at + 1; end <= text.length && end - at <= DIGITS_MAX && isDigit(text[end - 1]!); end++) {
+          number = number * 10 + Number(text[end - 1]);
+          if (part.set.has(number, end - at, text[at] === '0' && end - at > 1)) reached[end * width + index + 1] = 1;
+        }
       } else if (at < text.length && (part.kind === 'char' ? part.char === text[at] : part.has(text[at]!)))
         reached[here + width + 1] = 1;
     }
@@ -234,12 +243,4 @@ function shapeMatches(parts: readonly PatternPart[], text: string): boolean {
 
 function isDigit(char: string): boolean {
   return char >= '0' && char <= '9';
-}
-
-function hasNumber(ranges: readonly NumberRange[], digits: string): boolean {
-  const number = Number(digits);
-  return ranges.some(
-    ({ from, to, step, width }) =>
-      number >= from && number <= to && (number - from) % step === 0 && String(number).padStart(width, '0') === digits,
-  );
 }

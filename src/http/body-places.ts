@@ -1,0 +1,57 @@
+/**
+ * How much of bodies a server holds at once: of all callers, and of each. A body has its place before a byte of it is read and until its answer
+ * is sent, so that no number of connections makes more of them than there is room for.
+ */
+import type { IncomingMessage } from 'node:http';
+import { DroverError } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
+
+export interface BodyLimits {
+  /** Bytes, of all callers together and of one. */
+  readonly allMax: number;
+  readonly perCallerMax: number;
+}
+const bodyLimits: BodyLimits = {
+  allMax: limits.requestBodiesBytesMax,
+  perCallerMax: limits.requestBodiesPerCallerBytesMax,
+};
+const RETRY_AFTER_S = 2;
+
+/** Bytes that a request will send at most; one that does not say how many may send as many as its operation takes. */
+export function bodyBytesOf({ headers }: IncomingMessage, bodyLimit: number): number {
+  if (headers['transfer-encoding'] !== undefined) return bodyLimit;
+  return Math.min(Number(headers['content-length'] ?? 0), bodyLimit);
+}
+
+export class BodyPlaces {
+  readonly #limits: BodyLimits;
+  readonly #of = new Map<string, number>();
+  #all = 0;
+
+  constructor(placeLimits: BodyLimits = bodyLimits) {
+    this.#limits = placeLimits;
+  }
+
+  /** Throws `overloaded` where there is no room for so many bytes; the answer gives them back, once. */
+  take(caller: string, bytes: number): () => void {
+    const theirs = this.#of.get(caller) ?? 0;
+    if (theirs + bytes > this.#limits.perCallerMax || this.#all + bytes > this.#limits.allMax)
+      throw new DroverError('overloaded', {
+        detail: 'Requests with large bodies are under way already; send this one again in a moment.',
+        retryAfterS: RETRY_AFTER_S,
+      });
+    this.#add(caller, bytes);
+    let isTaken = true;
+    return () => {
+      if (isTaken) this.#add(caller, -bytes);
+      isTaken = false;
+    };
+  }
+
+  #add(caller: string, bytes: number): void {
+    this.#all += bytes;
+    const left = (this.#of.get(caller) ?? 0) + bytes;
+    if (left > 0) this.#of.set(caller, left);
+    else this.#of.delete(caller);
+  }
+}
