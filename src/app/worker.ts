@@ -54,9 +54,12 @@ export async function workerRevoke(ctx: FleetContext, caller: Caller, idOrName: 
   return seen(ctx, revoked);
 }
 
-/** Names of workers are not unique: one that fits several is refused. */
+/** Names of workers are not unique: one that fits several is refused. An id is the id, whatever anybody is named. */
 async function workerFetch(ctx: AppContext, idOrName: string): Promise<WorkerRecord> {
-  const found = (await ctx.store.workerList(EVERYTHING)).filter(({ id, name }) => id === idOrName || name === idOrName);
+  const workers = await ctx.store.workerList(EVERYTHING);
+  const itself = workers.find(({ id }) => id === idOrName);
+  if (itself) return itself;
+  const found = workers.filter(({ name }) => name === idOrName);
   if (found.length > 1)
     throw new DroverError('bad-input', {
       detail: `${found.length} workers are named ${idOrName}. Give the id: ${found.map(({ id }) => id).join(', ')}.`,

@@ -1,10 +1,12 @@
 /** What all commands have alike: a summary, examples in the help, the forms of an answer, and one way to give it. */
 import { Option, type Command } from 'commander';
 import { UsageError } from './exit.ts';
+import { jsonText, yamlText } from './form-text.ts';
 import { ON_DISCONNECT } from './runs/interrupt.ts';
-import { out } from './out.ts';
+import { isTerminal, out } from './out.ts';
 import { table } from './render.ts';
 import { chooseContext } from './servers/session.ts';
+import { plainText, terminalText } from './text-width.ts';
 
 const OUTPUT_FORMS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'name'] as const;
 export type OutputForm = (typeof OUTPUT_FORMS)[number];
@@ -76,22 +78,23 @@ export async function answer<D>(
   text: () => string,
   name: (item: ItemOf<D>) => string = nameOf,
 ): Promise<void> {
-  if (!flags.json) return out(`${text()}\n`);
+  // Every text from elsewhere is made plain where it is put into a line; whoever forgets it gives the terminal no commands all the same.
+  if (!flags.json) return out(`${isTerminal('stdout') ? terminalText(text()) : text()}\n`);
   const items = itemsOf(document);
   switch (flags.output) {
     case 'jsonl':
-      for (const item of items) await out(`${JSON.stringify(item)}\n`);
+      for (const item of items) await out(`${jsonText(item)}\n`);
       return;
     case 'yaml':
-      return out((await import('yaml')).stringify(document, { aliasDuplicateObjects: false }));
+      return out(yamlText(await import('yaml'), document));
     case 'name':
       for (const item of items) {
         const text = name(item as ItemOf<D>);
-        if (text !== '') await out(`${text}\n`);
+        if (text !== '') await out(`${plainText(text)}\n`);
       }
       return;
     default:
-      return out(`${JSON.stringify(document)}\n`);
+      return out(`${jsonText(document)}\n`);
   }
 }
 

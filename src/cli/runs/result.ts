@@ -1,6 +1,7 @@
 /** The result of a run: folded for people, one document for programs. Written piece by piece, however much it is. */
 import { allPages, dataOf, DroverApiError, type Execution, type Run } from '@drover/sdk';
 import type { OutputForm } from '../command.ts';
+import { jsonText, yamlText } from '../form-text.ts';
 import { note, out, paintOf, shownText } from '../out.ts';
 import { foldedText, Likenesses, verdictLine, type FoldedGroup, type Kept } from '../render.ts';
 import type { Session } from '../servers/session.ts';
@@ -101,16 +102,16 @@ export async function printMachine(
   if (output === 'jsonl') return printExecutions(session, run, host, (text) => `${text}\n`);
   if (output === 'yaml') {
     // YAML has no end that could be written later: the executions are a list below their run.
-    const { stringify } = await import('yaml');
-    await out(`${stringify({ run })}executions:\n`);
+    const yaml = await import('yaml');
+    await out(`${yamlText(yaml, { run })}executions:\n`);
     return printExecutions(
       session,
       run,
       host,
-      (text) => `- ${stringify(JSON.parse(text)).trimEnd().replaceAll('\n', '\n  ')}\n`,
+      (text) => `- ${yamlText(yaml, JSON.parse(text)).trimEnd().replaceAll('\n', '\n  ')}\n`,
     );
   }
-  await out(`{"run":${JSON.stringify(run)},"executions":[`);
+  await out(`{"run":${jsonText(run)},"executions":[`);
   await printExecutions(session, run, host, (text, isFirst) => (isFirst ? text : `,${text}`));
   await out(']}\n');
 }
@@ -126,7 +127,7 @@ async function printExecutions(
   const pending: Promise<object>[] = [];
   let isFirst = true;
   const writeNext = async (): Promise<void> => {
-    const text = JSON.stringify(await pending.shift());
+    const text = jsonText(await pending.shift());
     await out(form(text, isFirst));
     isFirst = false;
   };

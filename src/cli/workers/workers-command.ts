@@ -5,6 +5,7 @@ import { pause, systemClock } from '../../base/clock.ts';
 import { answer, command, group, listText, withUtc, type AnswerFlags } from '../command.ts';
 import { table, timeText } from '../render.ts';
 import { openSession } from '../servers/session.ts';
+import { plainText } from '../text-width.ts';
 
 type Worker = Schemas['Worker'];
 const PRIORITIES = ['high', 'normal', 'low'] as const;
@@ -54,7 +55,7 @@ export function addWorkersCommands(program: Command): void {
         dataOf(await client.POST('/api/v1/workers/{worker}/drain', { params: { path: { worker } } })),
         async () => dataOf(await client.GET('/api/v1/workers/{worker}', { params: { path: { worker } } })),
       );
-      await answer(flags, drained, () => `${drained.name} takes no new work. ${toFinish(drained)}`);
+      await answer(flags, drained, () => `${plainText(drained.name)} takes no new work. ${toFinish(drained)}`);
     });
   command(workers, 'revoke', {
     summary: 'cut a worker off for good',
@@ -67,7 +68,7 @@ export function addWorkersCommands(program: Command): void {
       const revoked = dataOf(
         await openSession().client.POST('/api/v1/workers/{worker}/revoke', { params: { path: { worker } } }),
       );
-      await answer(flags, revoked, () => `${revoked.name} is cut off for good.`);
+      await answer(flags, revoked, () => `${plainText(revoked.name)} is cut off for good.`);
     });
   command(workers, 'resume', {
     summary: 'give a drained worker work again',
@@ -78,7 +79,7 @@ export function addWorkersCommands(program: Command): void {
       const resumed = dataOf(
         await openSession().client.POST('/api/v1/workers/{worker}/resume', { params: { path: { worker } } }),
       );
-      await answer(flags, resumed, () => `${resumed.name} takes work again.`);
+      await answer(flags, resumed, () => `${plainText(resumed.name)} takes work again.`);
     });
 }
 
@@ -96,11 +97,11 @@ function toFinish(worker: Worker): string {
   if (!worker.linked) return 'It is away: what it has under way is not known here.';
   const { figuresAt, lanes, queued = 0 } = worker;
   if (figuresAt === undefined || !lanes)
-    return `It has not said yet what it has under way: drover workers show ${worker.name}`;
+    return `It has not said yet what it has under way: drover workers show ${plainText(worker.name)}`;
   const left = lanes.agent.underWay + lanes.ssh.underWay + queued;
   return left === 0
     ? 'Nothing is under way: it may be stopped.'
-    : `Under way or waiting there: ${left}. It may be stopped when nothing is: drover workers show ${worker.name}`;
+    : `Under way or waiting there: ${left}. It may be stopped when nothing is: drover workers show ${plainText(worker.name)}`;
 }
 
 function stateOf(worker: Worker): string {
@@ -118,8 +119,8 @@ function mebibytes(bytes: number | undefined): string {
 
 function describe(worker: Worker, utc: boolean): string {
   const lines = [
-    `${worker.name}  ${worker.id}`,
-    `zone ${worker.zone}, ${stateOf(worker)}, agents link to ${worker.agentAddress || '(not known yet)'}${worker.version ? `, version ${worker.version}` : ''}`,
+    `${plainText(worker.name)}  ${worker.id}`,
+    `zone ${plainText(worker.zone)}, ${stateOf(worker)}, agents link to ${plainText(worker.agentAddress) || '(not known yet)'}${worker.version ? `, version ${plainText(worker.version)}` : ''}`,
   ];
   if (worker.figuresAt !== undefined)
     lines.push(

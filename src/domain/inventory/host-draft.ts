@@ -6,6 +6,7 @@
  * carried along as the file states them, never turned into an account here: an account holds secrets, and making one is an act of its own.
  */
 import { limits } from '../../base/limits.ts';
+import { ownNameFault } from '../access/name-rule.ts';
 
 export interface SourceLine {
   readonly file: string;
@@ -72,6 +73,8 @@ export function hostNameFault(name: string): string | undefined {
     return `the name has ${name.length} characters; ${limits.nameLengthMax} are allowed`;
   if (TARGET_WORDS.test(name))
     return `${JSON.stringify(name)} is a word of targets (drover help run), so no host can be named so`;
+  const fault = ownNameFault(name);
+  if (fault !== undefined) return fault;
   return HOST_NAME.test(name)
     ? undefined
     : `${JSON.stringify(name)} is not a name for a host: letters, digits and . _ - : @ only`;

@@ -1,5 +1,7 @@
 /** Shapes of accounts in the API. What is secret goes in and never comes out. */
 import { z } from 'zod';
+import { plainNameFault } from '../../domain/access/name-rule.ts';
+import { checked } from './checked.ts';
 import { limits } from '../../base/limits.ts';
 
 const text = (max: number): z.ZodString => z.string().max(max);
@@ -7,10 +9,7 @@ const instant = z.string().describe('RFC 3339, UTC');
 const user = text(256).min(1);
 /** Checked by what they are; the limit here only keeps nonsense away. */
 const secret = text(limits.keyTextBytesMax);
-const accountName = text(limits.nameLengthMax).regex(
-  /^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$/,
-  'letters, digits and . _ - : @',
-);
+const accountName = checked(limits.nameLengthMax, plainNameFault);
 
 const credentialName = text(limits.nameLengthMax)
   .min(1)

@@ -8,17 +8,8 @@ import {
   hostNameFault,
   labelFault,
 } from '../../domain/inventory/host-draft.ts';
+import { checked } from './checked.ts';
 import { SSH_ALGORITHMS } from '../../domain/inventory/ssh-algorithms.ts';
-
-const checked = (max: number, faultOf: (text: string) => string | undefined): z.ZodString =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .superRefine((text, context) => {
-      const message = faultOf(text);
-      if (message !== undefined) context.addIssue({ code: 'custom', message });
-    }) as unknown as z.ZodString;
 
 const hostName = checked(limits.nameLengthMax, hostNameFault);
 const address = checked(limits.addressLengthMax, addressFault).describe(

@@ -4,6 +4,8 @@ import { formatDurationMs, parseDurationMs } from '../../base/duration.ts';
 import { limits } from '../../base/limits.ts';
 import { HOST_KEY_POLICIES, hostNameFault } from '../../domain/inventory/host-draft.ts';
 import { parseFailureLimit } from '../../domain/rollout/failure-limit.ts';
+import { lineFault, ownNameFault, plainNameFault } from '../../domain/access/name-rule.ts';
+import { checked } from './checked.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { ENGINES } from '../../domain/run/executor.ts';
 import { VIAS } from '../../domain/placement/placement.ts';
@@ -11,7 +13,7 @@ import { EXECUTION_STATES, TERMINAL_EXECUTION_STATES } from '../../domain/crew/e
 import { RUN_STATES } from '../../domain/flow/run-machine.ts';
 
 const text = (max: number): z.ZodString => z.string().max(max);
-const name = text(limits.nameLengthMax);
+const name = checked(limits.nameLengthMax, lineFault, 0);
 const instant = z.string().describe('RFC 3339, UTC');
 const labels = z
   .record(text(limits.labelLengthMax), text(limits.labelLengthMax))
@@ -347,7 +349,7 @@ export const JoinTokenCreated = JoinToken.extend({ token: z.string().describe('S
 });
 export const ApiTokenCreate = z
   .strictObject({
-    name: name.min(1),
+    name: checked(limits.nameLengthMax, ownNameFault),
     role: z.enum(['viewer', 'operator', 'admin']),
     lifetime: duration(limits.apiTokenMsMax).default('90d'),
   })
@@ -408,10 +410,7 @@ export const AgentJoin = z
   .strictObject({
     secret: text(200),
     csr: text(8_192),
-    name: name.superRefine((value, context) => {
-      const message = hostNameFault(value);
-      if (message !== undefined) context.addIssue({ code: 'custom', message });
-    }),
+    name: checked(limits.nameLengthMax, hostNameFault),
     machineId: text(200),
     labels: labels.default({}),
     facts: z.record(z.string(), z.unknown()).default({}),
@@ -443,8 +442,8 @@ export const WorkerJoin = z
   .strictObject({
     secret: text(200),
     csr: text(8_192),
-    name,
-    version: text(50),
+    name: checked(limits.nameLengthMax, plainNameFault),
+    version: checked(50, lineFault, 0),
     nowMs: z.int().optional().describe('The clock of the joining machine'),
   })
   .meta({ id: 'WorkerJoin' });

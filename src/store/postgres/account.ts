@@ -140,7 +140,7 @@ async function secretsWrite(tx: Executor, id: AccountId, secrets: readonly Seale
 
 async function accountFetch(db: Executor, idOrName: string): Promise<AccountRecord | undefined> {
   const { rows } = await db.query<AccountRow>(
-    'SELECT * FROM account WHERE name = $1 OR id = $2 ORDER BY name = $1 DESC LIMIT 1',
+    'SELECT * FROM account WHERE name = $1 OR id = $2 ORDER BY (id = $2) IS TRUE DESC LIMIT 1',
     [idOrName, isUuid(idOrName) ? idOrName : null],
   );
   return rows[0] && accountRecord(rows[0]);

@@ -161,10 +161,10 @@ async function hostKeyImport(
       'SELECT id, name FROM host WHERE (name = ANY($1) OR id = ANY($2::uuid[])) AND removed_at_ms IS NULL ORDER BY id FOR NO KEY UPDATE',
       [names, names.filter(isUuid)],
     );
-    // A name wins over an id, as everywhere.
+    // An id wins over a name, as everywhere.
     const byName = new Map([
-      ...held.map((host) => [host.id as string, host] as const),
       ...held.map((host) => [host.name, host] as const),
+      ...held.map((host) => [host.id as string, host] as const),
     ]);
     const missing = names.flatMap((name, index) => (byName.has(name) ? [] : [index]));
     if (missing.length > 0) return { kind: 'not-found', indexes: missing };

@@ -150,7 +150,7 @@ function hostRecord(row: HostRow): HostRecord {
 
 export async function hostFetch(db: Executor, idOrName: string): Promise<HostRecord | undefined> {
   const { rows } = await db.query<HostRow>(
-    `${HOST_SELECT} WHERE host.removed_at_ms IS NULL AND (host.name = $1 OR host.id = $2) ORDER BY host.name = $1 DESC LIMIT 1`,
+    `${HOST_SELECT} WHERE host.removed_at_ms IS NULL AND (host.name = $1 OR host.id = $2) ORDER BY (host.id = $2) IS TRUE DESC LIMIT 1`,
     [idOrName, isUuid(idOrName) ? idOrName : null],
   );
   return rows[0] && hostRecord(rows[0]);
