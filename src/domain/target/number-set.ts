@@ -67,8 +67,9 @@ function leastOf(width: number): number {
 
 function between({ from, to, step, width }: NumberRange, least: number, most: number): NumberRange[] {
   const first = from >= least ? from : from + Math.ceil((least - from) / step) * step;
-  const last = Math.min(to, most);
-  return first <= last ? [{ from: first, to: last, step, width }] : [];
+  const end = Math.min(to, most);
+  // The last that a step comes to: what is between two of them is none of it.
+  return first <= end ? [{ from: first, to: first + Math.floor((end - first) / step) * step, step, width }] : [];
 }
 
 function spreadOf(ranges: readonly NumberRange[]): Spread {
