@@ -43,6 +43,7 @@ import type {
   SshObstacle,
 } from './fleet.ts';
 import type { LinkFleetOptions } from './link-fleet-options.ts';
+import { LiveWatches } from './live-watches.ts';
 import { OrderMarks } from './order-marks.ts';
 import { PresenceRecord } from './presence-record.ts';
 import { ServedZones } from './served-zones.ts';
@@ -61,10 +62,6 @@ interface WorkerState {
   readonly link: WorkerLink;
   readonly snapshot: AgentSnapshot;
   load: Omit<LiveWorker, 'id' | 'name' | 'zone'>;
-}
-interface Watch {
-  readonly attempts: ReadonlyMap<string, AttemptPlace>;
-  readonly onOutput: (output: LiveOutput) => void;
 }
 
 /** How long a revocation, a drain or a new way to a host goes unseen at most, where no hint of it comes through. */
@@ -87,7 +84,7 @@ export class LinkFleet implements Fleet {
   readonly #marks: OrderMarks;
   readonly #desk: WorkerDesk;
   #orders = 0;
-  readonly #watches = new Set<Watch>();
+  readonly #watches = new LiveWatches((attempts, on) => this.#sendWatch(attempts, on));
   readonly #fetches: WorkerRequests<{ bytes: Uint8Array; size: number; eof: boolean }>;
   /** What of which attempt was asked for under which number. */
   readonly #fetched = new Map<number, AttemptPlace & { stream: 1 | 2; offset: number }>();
@@ -299,16 +296,7 @@ export class LinkFleet implements Fleet {
   }
 
   watch(attempts: readonly AttemptPlace[], onOutput: (output: LiveOutput) => void): () => void {
-    const watch: Watch = { attempts: new Map(attempts.map((place) => [place.attempt, place])), onOutput };
-    this.#watches.add(watch);
-    this.#sendWatch(attempts, true);
-    return () => {
-      this.#watches.delete(watch);
-      this.#sendWatch(
-        attempts.filter(({ attempt }) => ![...this.#watches].some((other) => other.attempts.has(attempt))),
-        false,
-      );
-    };
+    return this.#watches.add(attempts, onOutput);
   }
 
   #sendWatch(attempts: readonly AttemptPlace[], on: boolean): void {
@@ -526,7 +514,7 @@ export class LinkFleet implements Fleet {
           bytes: frame.bytes,
           skipped: frame.skipped ?? 0,
         };
-        return this.#onOutput(output, (place) => isWorker(place.executor, worker.id));
+        return this.#watches.heard(output, (place) => isWorker(place.executor, worker.id));
       }
       case 'said':
         return this.#said(worker, frame.agentId, frame);
@@ -613,7 +601,7 @@ export class LinkFleet implements Fleet {
       case 'output': {
         const { a, stream, offset, bytes, skipped = 0 } = frame;
         const output = { attempt: a as AttemptId, stream, offset, bytes, skipped };
-        return this.#onOutput(output, (place) => place.executor?.kind !== 'worker' && place.hostId === hostId);
+        return this.#watches.heard(output, (place) => place.executor?.kind !== 'worker' && place.hostId === hostId);
       }
       case 'chunk': {
         const { a, stream, seq, bytes } = frame;
@@ -638,13 +626,6 @@ export class LinkFleet implements Fleet {
         const heard = upgradeHeard(session, frame);
         if (heard) this.#upgrades.onUpgradeState(heard);
       }
-    }
-  }
-
-  #onOutput(output: LiveOutput, isTheirs: (place: AttemptPlace) => boolean): void {
-    for (const watch of this.#watches) {
-      const place = watch.attempts.get(output.attempt);
-      if (place && isTheirs(place)) watch.onOutput(output);
     }
   }
 
@@ -680,12 +661,7 @@ export class LinkFleet implements Fleet {
     this.#agents.set(hostId, location);
     this.#record.presence({ hostId, agentId, workerId, linked: true });
     this.#runs.onLinked(hostId, location);
-    for (const watch of this.#watches) {
-      const mine = [...watch.attempts.values()].filter(
-        (place) => place.hostId === hostId && place.executor?.kind !== 'worker',
-      );
-      if (mine.length > 0) this.#sendWatch(mine, true);
-    }
+    this.#watches.askAgain((place) => place.hostId === hostId && place.executor?.kind !== 'worker');
   }
 
   /** What a worker does not hold, it has lost: since its former link to us, or while no server was there at all. */
