@@ -192,6 +192,7 @@ export const limits = {
   ordersUnknownMax: 10_000,
   /** One of two copies of an agent that has not shown itself for so long is taken as gone. */
   agentCopyQuietMs: 15 * MINUTE_MS,
+  /** That an agent holds, unreported ends included (`agent-busy`). Nobody counts more of it: an agent that says more when it links is none of ours (`frame-invalid`), so agents come to hold fewer before workers take fewer. */
   executionsPerAgentMax: 256,
   executionsPerAgentConcurrent: 64,
   workerQueueMax: 200_000,

@@ -100,6 +100,13 @@ describe('frames', () => {
     expect(refusalOf(encodeFrame(ids(limits.hostsPerFrameMax + 1)), SERVER_FRAMES)).toBe('frame-invalid');
   });
 
+  it('of an agent that links tell of as many attempts as an agent holds', () => {
+    const told = (count: number) =>
+      encodeFrame({ ...hello(), attempts: Array.from({ length: count }, () => ({ a: A, state: 'running' })) });
+    expect(refusalOf(told(limits.executionsPerAgentMax), AGENT_FRAMES)).toBeUndefined();
+    expect(refusalOf(told(limits.executionsPerAgentMax + 1), AGENT_FRAMES)).toBe('frame-invalid');
+  });
+
   it('hold so many values, are nested so deep, and not more', () => {
     const UNKNOWN = 't-of-another-day';
     // The map, its type and the name of it, the name of the list, and the list.

@@ -4,7 +4,110 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import { seededRandom } from '../base/random.ts';
 import { QUEUE_WEIGHTS } from '../domain/placement/queue-pick.ts';
-import { StartDispatch, type LinkedEngine } from './start-dispatch.ts';
+import { newId } from '../base/ids.ts';
+import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
+import { StartDispatch, type LinkedAgent, type LinkedEngine } from './start-dispatch.ts';
+
+/** Agents that are linked to a worker with room for so many executions, and what has gone out to each of them. */
+function agentsOf(capacity: number): {
+  dispatch: StartDispatch;
+  agent: () => LinkedAgent;
+  order: (agent: LinkedAgent, count?: number) => void;
+  sentTo: (agent: LinkedAgent) => number;
+  events: AttemptEvent[];
+} {
+  const linked = new Map<string, LinkedAgent>();
+  const sent = new Map<string, number>();
+  const events: AttemptEvent[] = [];
+  const dispatch = new StartDispatch({
+    capacity: { agent: capacity, ssh: 1 },
+    weights: QUEUE_WEIGHTS,
+    clock: { ...systemClock, after: () => () => undefined },
+    random: seededRandom(1),
+    find: (_hostId, { id }) => linked.get(id),
+    isCurrent: () => true,
+    event: (_a, event) => void events.push(event),
+    watch: () => undefined,
+  });
+  return {
+    dispatch,
+    events,
+    sentTo: ({ executor: { id } }) => sent.get(id) ?? 0,
+    agent() {
+      const id = newId();
+      const sendEncoded = (): boolean => sent.set(id, (sent.get(id) ?? 0) + 1).size > 0;
+      const link = { bufferedBytes: 0, sendEncoded } as unknown as LinkedAgent['link'];
+      const agent: LinkedAgent = { executor: { kind: 'agent', id }, link, lane: 'agent', out: undefined };
+      linked.set(id, agent);
+      return agent;
+    },
+    order({ executor }, count = 1) {
+      dispatch.assign('server', {
+        t: 'assign',
+        runId: newId(),
+        task: 0,
+        partition: 0,
+        term: 1,
+        priority: 'normal',
+        spec: new Uint8Array(1),
+        server: newId(),
+        order: 1,
+        validUntilMs: 0,
+        targets: Array.from({ length: count }, (_, ordinal) => ({
+          ordinal,
+          attempt: 1,
+          hostId: newId(),
+          executor,
+          mac: new Uint8Array(32),
+        })),
+      });
+    },
+  };
+}
+
+/** As many as an agent may hold. */
+const madeUp = (): string[] => Array.from({ length: limits.executionsPerAgentMax }, (_, i) => `${newId()}.0.${i}.1`);
+
+it('lets no agent keep others from being started on by what it says of itself, nor many that say so together', () => {
+  const { dispatch, agent, order, sentTo } = agentsOf(limits.executionsPerAgentMax);
+  const neighbour = agent();
+  const liars = Array.from({ length: 12 }, agent);
+  for (const [i, liar] of liars.entries()) {
+    dispatch.underWay(liar, madeUp());
+    order(neighbour);
+    expect(sentTo(neighbour)).toBe(i + 1);
+  }
+  // What was ordered here takes its room whole, and waits for room of its own.
+  order(neighbour, limits.executionsPerAgentMax - liars.length);
+  expect(sentTo(neighbour)).toBeLessThan(limits.executionsPerAgentMax);
+  for (const liar of liars) dispatch.gone(liar);
+  expect(sentTo(neighbour)).toBe(limits.executionsPerAgentMax);
+  expect(dispatch.figures().agent.underWay).toBe(limits.executionsPerAgentMax);
+});
+
+it('counts what an agent says of itself whole as long as nothing else is under way, and no longer than it says so', () => {
+  const { dispatch, agent, order, sentTo } = agentsOf(4);
+  const [busy, other] = [agent(), agent()];
+  dispatch.underWay(busy, ['a', 'b', 'c']);
+  expect(dispatch.figures().agent.underWay).toBe(3);
+  // Its part is two of four, and so is the other's.
+  order(other, 3);
+  expect(sentTo(other)).toBe(2);
+  for (const a of ['a', 'b']) dispatch.ended(busy, a);
+  expect(sentTo(other)).toBe(3);
+  dispatch.ended(busy, 'c');
+  order(other, 2);
+  expect([sentTo(other), dispatch.queued]).toEqual([4, 1]);
+});
+
+it('has no more under way with one agent than an agent holds', () => {
+  const { dispatch, agent, order, sentTo, events } = agentsOf(10 * limits.executionsPerAgentMax);
+  const silent = agent();
+  order(silent, limits.executionsPerAgentMax + 1);
+  expect(sentTo(silent)).toBe(limits.executionsPerAgentMax);
+  expect(events).toEqual([expect.objectContaining({ k: 'undelivered', code: 'agent-busy' })]);
+  expect(dispatch.figures().agent.underWay).toBe(limits.executionsPerAgentMax);
+});
 
 it('gives back the room of what was cancelled and never told its end, once, and in its own time where the end is told', () => {
   const timers: { delayMs: number; callback: () => void }[] = [];

@@ -14,9 +14,14 @@ import type { AgentLink, ExecutorLink } from './output-relay.ts';
 import { StartLane } from './start-lane.ts';
 import { StartFrames, StartRoom, type QueuedStart } from './start-queue.ts';
 
+/** As a rule it is one, and ten thousand agents need no set for it. */
+type Attempts = string | Set<string> | undefined;
+
 interface Linked {
-  /** Attempts that went out and have not ended, as far as is known here. As a rule it is one, and ten thousand agents need no set for it. */
-  out: string | Set<string> | undefined;
+  /** Attempts that went out and have not ended, as far as is known here. */
+  out: Attempts;
+  /** Those of them that went out from elsewhere, or before this worker began: it said so itself, when it linked. */
+  told?: Attempts;
 }
 /** An executor that is here: an agent that is linked, or this worker itself with one of its engines. It has the lane of its kind. */
 export type LinkedExecutor = LinkedAgent | LinkedEngine;
@@ -135,11 +140,15 @@ export class StartDispatch {
 
   /** The attempt has ended, or never began: its room is free. */
   ended(executor: LinkedExecutor, a: string): void {
-    const { out } = executor;
-    if (out === a) executor.out = undefined;
-    else if (!(out instanceof Set) || !out.delete(a)) return;
-    this.#lanes[executor.lane].ended(1);
-    if (this.#lanes[executor.lane].length > 0) this.#startQueued();
+    if (!has(executor.out, a)) return;
+    executor.out = without(executor.out, a);
+    const lane = this.#lanes[executor.lane];
+    if (has(executor.told, a)) {
+      lane.told(countOf(executor.told), countOf(executor.told) - 1);
+      executor.told = without(executor.told, a);
+    }
+    lane.ended(1);
+    if (lane.length > 0) this.#startQueued();
   }
 
   /**
@@ -147,7 +156,7 @@ export class StartDispatch {
    * the server settles such an attempt without a word to us.
    */
   cancelling(executor: LinkedExecutor, a: string): void {
-    if (this.#cancelled.has(a) || !isOut(executor, a)) return;
+    if (this.#cancelled.has(a) || !has(executor.out, a)) return;
     this.#cancelled.add(a);
     this.#options.clock.after(
       limits.workerCancelledRoomMs,
@@ -159,26 +168,26 @@ export class StartDispatch {
     );
   }
 
-  /** What a newly linked agent has under way takes room here. */
+  /** What a newly linked agent says it has under way takes room here: all of it, as long as nobody else waits for room. */
   underWay(executor: LinkedExecutor, attempts: Iterable<string>): void {
     for (const a of attempts) this.#begun(executor, a);
+    const { out } = executor;
+    executor.told = out instanceof Set ? new Set(out) : out;
+    this.#lanes[executor.lane].told(0, countOf(out));
   }
 
   gone(executor: LinkedExecutor): void {
     this.#room.forget(executor.link);
-    this.#lanes[executor.lane].ended(
-      executor.out instanceof Set ? executor.out.size : executor.out === undefined ? 0 : 1,
-    );
-    executor.out = undefined;
-    if (this.#lanes[executor.lane].length > 0) this.#startQueued();
+    const lane = this.#lanes[executor.lane];
+    lane.told(countOf(executor.told), 0);
+    lane.ended(countOf(executor.out));
+    executor.out = executor.told = undefined;
+    if (lane.length > 0) this.#startQueued();
   }
 
   #begun(executor: LinkedExecutor, a: string): void {
-    const { out } = executor;
-    if (out === undefined) executor.out = a;
-    else if (isOut(executor, a)) return;
-    else if (out instanceof Set) out.add(a);
-    else executor.out = new Set([out, a]);
+    if (has(executor.out, a)) return;
+    executor.out = including(executor.out, a);
     this.#lanes[executor.lane].begun();
   }
 
@@ -215,6 +224,9 @@ export class StartDispatch {
     // It was signed for a time that is over: the owner signs it anew.
     if (executor.lane === 'agent' && clock.monotonicMs() - queuedAtMs > limits.dispatchValidMs)
       return event(a, { k: 'undelivered', a, code: 'agent-busy' });
+    // It would say so itself, unless it means to hold the room of others.
+    if (executor.lane === 'agent' && countOf(executor.out) >= limits.executionsPerAgentMax && !has(executor.out, a))
+      return event(a, { k: 'undelivered', a, code: 'agent-busy' });
     if (executor.link.bufferedBytes > UNREAD_BYTES_MAX) return event(a, { k: 'undelivered', a, code: 'agent-busy' });
     if (target.watch) this.#options.watch(start);
     const sent =
@@ -243,8 +255,23 @@ export class StartDispatch {
   }
 }
 
-function isOut({ out }: LinkedExecutor, a: string): boolean {
-  return out === a || (out instanceof Set && out.has(a));
+function has(attempts: Attempts, a: string): boolean {
+  return attempts === a || (attempts instanceof Set && attempts.has(a));
+}
+
+function countOf(attempts: Attempts): number {
+  return attempts instanceof Set ? attempts.size : attempts === undefined ? 0 : 1;
+}
+
+function including(attempts: Attempts, a: string): Attempts {
+  if (attempts === undefined) return a;
+  return attempts instanceof Set ? attempts.add(a) : new Set([attempts, a]);
+}
+
+function without(attempts: Attempts, a: string): Attempts {
+  if (attempts === a) return undefined;
+  if (attempts instanceof Set) attempts.delete(a);
+  return attempts;
 }
 
 /** To an engine of this worker: in this very process nothing needs a mark. */

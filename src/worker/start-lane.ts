@@ -31,6 +31,8 @@ export class StartLane {
     normal: { starts: 0, waitedMs: 0 },
     low: { starts: 0, waitedMs: 0 },
   };
+  /** Executors by how many attempts of theirs only their own word says are under way. */
+  readonly #tellers = new Map<number, number>();
   #underWay = 0;
 
   constructor(options: StartLaneOptions) {
@@ -42,7 +44,20 @@ export class StartLane {
   }
 
   get hasRoom(): boolean {
-    return this.#underWay < this.#options.capacity;
+    const { capacity } = this.#options;
+    return this.#underWay < capacity || this.#underWay - this.#beyondShares() < capacity;
+  }
+
+  /**
+   * An executor's own word takes no more than a fair part of the room from what waits: what is left is a part as well. So whoever says much keeps
+   * nobody from starting; where it is true, more may be under way than there is room for, until that has ended.
+   */
+  #beyondShares(): number {
+    const { capacity } = this.#options;
+    const share = capacity / (1 + [...this.#tellers.values()].reduce((sum, executors) => sum + executors, 0));
+    let beyond = 0;
+    for (const [attempts, executors] of this.#tellers) beyond += executors * Math.max(0, attempts - share);
+    return beyond;
   }
 
   /** `known`: the very attempt waits here already. */
@@ -99,6 +114,17 @@ export class StartLane {
       start.isTold = true;
       yield start.a;
     }
+  }
+
+  /** Of the attempts that have begun, one executor's own word was all that told of `before`, and now is of `now`. */
+  told(before: number, now: number): void {
+    const count = (attempts: number, by: 1 | -1): void => {
+      const executors = (this.#tellers.get(attempts) ?? 0) + by;
+      if (executors === 0) this.#tellers.delete(attempts);
+      else this.#tellers.set(attempts, executors);
+    };
+    if (before > 0) count(before, -1);
+    if (now > 0) count(now, 1);
   }
 
   get underWay(): number {

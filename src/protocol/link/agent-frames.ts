@@ -37,8 +37,6 @@ import {
 } from './common-shapes.ts';
 import { bytes, integer, list, oneOf, optional, record, text, truth, frameShapes } from './shape.ts';
 
-/** More than an agent holds, `executionsPerAgentMax`, so that a later one may hold fewer. */
-const HELLO_ATTEMPTS_MAX = 4_096;
 /** Scripts, standard input and secrets, and a little for their names. */
 const SPEC_BYTES_MAX =
   limits.scriptBytesMax +
@@ -55,7 +53,10 @@ export const AGENT_FRAMES = frameShapes<AgentFrame>({
     version,
     bootId: text(100),
     proof,
-    attempts: list(record({ a: attempt, state: oneOf('accepted', 'running', 'finished') }), HELLO_ATTEMPTS_MAX),
+    attempts: list(
+      record({ a: attempt, state: oneOf('accepted', 'running', 'finished') }),
+      limits.executionsPerAgentMax,
+    ),
   },
   accepted: { a: attempt },
   started: { a: attempt, pid, atMs: instant },
