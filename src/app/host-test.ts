@@ -21,5 +21,14 @@ export async function hostTest(
   await ctx.store.auditWrite(
     auditOf(caller, 'fleet.host.test', `host/${host.name}`, account ? { account: account.name } : {}),
   );
-  return ctx.fleet.testConnection(host.id, account?.id);
+  const steps = await ctx.fleet.testConnection(host.id, account?.id);
+  // Who names an account asks about that account; without one it is the way that a run would take.
+  if (account === undefined)
+    await ctx.store.hostContactsWrite([{ hostId: host.id, atMs: ctx.clock.nowMs(), ...failureOf(steps) }]);
+  return steps;
+}
+
+function failureOf(steps: readonly ConnectionStep[]): { code?: string } {
+  const failed = steps.find(({ result }) => result === 'failed');
+  return failed ? { code: failed.code ?? 'internal' } : {};
 }

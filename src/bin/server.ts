@@ -25,6 +25,7 @@ import { createLinkServer } from '../link/ws-server.ts';
 import { startAuditSealer } from '../loops/audit-sealer.ts';
 import { startMaintenance } from '../loops/maintenance.ts';
 import { RunOwner } from '../owner/run-owner.ts';
+import { SshContacts } from '../owner/ssh-contacts.ts';
 import { UpgradeOwner } from '../loops/upgrade-owner.ts';
 import { fingerprint } from '../pki/ca.ts';
 import { certificateRequest, newKey } from '../pki/identity.ts';
@@ -130,6 +131,7 @@ export async function createServer(config: ServerConfig): Promise<Server> {
     onProgress: (runId, callback) => progress.on(runId, callback),
     watchOutput: (attempts, onOutput) => fleet.watch(attempts, onOutput),
   });
+  const contacts = new SshContacts({ store, clock: store.clock(), log });
   const owner = new RunOwner({
     serverId,
     store,
@@ -141,6 +143,7 @@ export async function createServer(config: ServerConfig): Promise<Server> {
     isWatched: (runId) => events.isWatched(runId),
     onProgress: (runId) => progress.tell(runId),
     onCommitted: (figures) => metrics.observeCommit(figures),
+    onContact: (hostId, contact) => contacts.note(hostId, contact),
     onUnknownReport: () => metrics.observeUnknownReport(),
   });
   let publicUrl = '';
@@ -223,6 +226,7 @@ export async function createServer(config: ServerConfig): Promise<Server> {
       await stopSealer();
       await upgrades.stop();
       await owner.stop();
+      await contacts.stop();
       await fleet.stop();
       await lease.stop();
       await store.serverDeregister(serverId).catch(() => undefined);

@@ -7,6 +7,7 @@ import { attemptId, attemptKeyOf, type RunId, type ServerId } from '../base/ids.
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { isTerminalExecution } from '../domain/crew/execution-machine.ts';
+import { sshContactOf } from '../domain/crew/ssh-contact.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { NotKept } from '../store/contract/owner-commit.ts';
 import type { Store } from '../store/contract/store.ts';
@@ -23,7 +24,7 @@ const RUNNING_WAITS_MS = 30;
 const FAILED_PAUSE_MS = 1_000;
 const AWAY_PAUSE_MS_MAX = 2_000;
 
-export interface CommitterOptions extends Pick<RunOwnerOptions, 'onCommitted' | 'onProgress'> {
+export interface CommitterOptions extends Pick<RunOwnerOptions, 'onCommitted' | 'onContact' | 'onProgress'> {
   readonly serverId: ServerId;
   readonly store: Pick<Store, 'ownerCommit' | 'notify'>;
   readonly fleet: Pick<Fleet, 'ack'>;
@@ -132,6 +133,7 @@ export class Committer {
     const { memory, store, onProgress, advance } = this.#options;
     const { run } = held;
     held.firstStart &&= !write.states.includes('dispatched');
+    this.#tellContacts(write);
     run.landed(write);
     const written: Ack[] = [];
     for (const ack of acks.values()) {
@@ -146,6 +148,15 @@ export class Committer {
     onProgress?.(run.id);
     if (memory.isHeld(partition, held)) advance(partition, held);
     return written;
+  }
+
+  #tellContacts({ changes, states }: Batch['parts'][number]['write']): void {
+    const { onContact } = this.#options;
+    if (!onContact) return;
+    for (const [i, { hostId, route, result }] of changes.entries()) {
+      const contact = sshContactOf(states[i]!, route, result);
+      if (contact) onContact(hostId, contact);
+    }
   }
 
   /** Our view was behind. What was heard comes again, but for what cannot be kept: that is let go. */

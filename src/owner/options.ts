@@ -1,9 +1,10 @@
 /** What the owner of partitions is made of. */
 import type { Sealer } from '../app/context.ts';
 import type { Clock } from '../base/clock.ts';
-import type { RunId, ServerId } from '../base/ids.ts';
+import type { HostId, RunId, ServerId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { ExecutionState } from '../domain/crew/execution-machine.ts';
+import type { SshContact } from '../domain/crew/ssh-contact.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Store } from '../store/contract/store.ts';
 
@@ -30,6 +31,8 @@ export interface RunOwnerOptions {
     durationMs: number;
     outcomes: readonly ExecutionState[];
   }) => void;
+  /** What the end of an attempt says of the way to its host over SSH. */
+  readonly onContact?: (hostId: HostId, contact: SshContact) => void;
   /** A report of a run that the database does not know was let go. */
   readonly onUnknownReport?: () => void;
 }

@@ -72,6 +72,7 @@ async function fill(db: TestDatabase): Promise<void> {
       [AGENT, HOST],
     ],
     ['INSERT INTO host_presence VALUES ($1, $2, $2, true, 5)', [HOST, AGENT]],
+    ["INSERT INTO host_contact VALUES ($1, 5, 'ssh-refused')", [HOST]],
     [
       "INSERT INTO worker (id, name, zone, public_key, joined_at_ms, linked) VALUES ($1, 'w', 'default', '\\x01', 1, true)",
       [AGENT],

@@ -1389,6 +1389,13 @@ export interface components {
             jumpHost?: string;
             /** @description It has the machine id of this host and joined without its key: no work until somebody decides */
             twinOf?: string;
+            /** @description The last connection over SSH, of a run or of a test of the way that a run takes */
+            sshContact?: {
+                /** @description RFC 3339, UTC */
+                at: string;
+                /** @description Why it was not reached; absent: it was */
+                code?: string;
+            };
             /** @enum {string} */
             hostKeyPolicy?: "strict" | "first-use";
             algorithms?: {

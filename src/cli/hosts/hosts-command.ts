@@ -22,8 +22,8 @@ interface ListFlags extends AnswerFlags, TargetFlags {
   readonly down?: boolean;
 }
 
-const HOST_STATES = ['linked', 'lost', 'never', 'ssh', 'none'] as const;
-const DOWN: readonly string[] = ['lost', 'never', 'none'];
+const HOST_STATES = ['linked', 'lost', 'never', 'ssh', 'unreached', 'none'] as const;
+const DOWN: readonly string[] = ['lost', 'never', 'unreached', 'none'];
 
 export function addHostsCommands(program: Command): void {
   const hosts = group(program, 'hosts', 'list, show, add, import, change and remove hosts');
@@ -32,7 +32,7 @@ export function addHostsCommands(program: Command): void {
       command(hosts, 'list', {
         summary: 'list hosts',
         description:
-          'List hosts by name, with their state: linked (its agent is), lost (its agent was), never (its agent never was), ssh (no agent; reached over SSH when work comes), none (no agent and no address).',
+          'List hosts by name, with their state: linked (its agent is), lost (its agent was), never (its agent never was), ssh (no agent; reached over SSH when work comes), unreached (the same, and the last connection of a run or of drover hosts test failed), none (no agent and no address).',
         examples: [
           'drover hosts list',
           "drover hosts list -t 'role=web and not web-9' --limit 5",
@@ -43,7 +43,7 @@ export function addHostsCommands(program: Command): void {
     ),
   )
     .option('--state <states>', `one or several of ${HOST_STATES.join(', ')}`)
-    .option('--down', 'only what cannot be reached by its agent now: the states lost, never and none')
+    .option('--down', 'only what is not there, as far as is known: the states lost, never, unreached and none')
     .option('--linked', 'only those whose agent is linked')
     .option('--unlinked', 'only those whose agent is not')
     .action(list);
@@ -113,6 +113,7 @@ async function list(flags: ListFlags): Promise<void> {
       ],
       ['OS', (host) => String(host.facts.distribution ?? host.facts.os ?? '')],
       ['ADDRESS', (host) => dialledText(host) ?? addressesOf(host)[0]],
+      ['LAST SSH', (host) => contactText(host, flags), 'wide'],
       ['ZONE', (host) => host.zone, 'wide'],
       ['ACCOUNT', (host) => host.account, 'wide'],
       ['KNOWN SINCE', (host) => timeText(host.createdAt, flags.utc === true), 'wide'],
@@ -135,6 +136,7 @@ async function show(name: string, flags: AnswerFlags): Promise<void> {
       ],
       ['zone', host.zone],
       ['address', sshText(host)],
+      ['last ssh', contactText(host, flags)],
       ['jump host', host.jumpHost ?? ''],
       ['account', host.account ?? (host.accountId === undefined ? '' : `${host.accountId}, which has been removed`)],
       ['host keys', host.hostKeyPolicy ?? ''],
@@ -162,7 +164,9 @@ function dialledText({ address, port }: Host): string | undefined {
 /** What a person wants to know first: can it be reached now. */
 function stateOf(host: Host): (typeof HOST_STATES)[number] {
   if (host.linked) return 'linked';
-  if (host.agentId === undefined) return host.address === undefined ? 'none' : 'ssh';
+  if (host.agentId === undefined && host.address !== undefined)
+    return host.sshContact?.code === undefined ? 'ssh' : 'unreached';
+  if (host.agentId === undefined) return 'none';
   return host.linkChangedAt === undefined ? 'never' : 'lost';
 }
 
@@ -211,6 +215,12 @@ function reachText(host: Host, flags: AnswerFlags): string {
       ? ''
       : `agent away${host.linkChangedAt ? ` since ${timeText(host.linkChangedAt, flags.utc === true)}` : ', never linked'}`;
   return [...host.reachableBy, ...(away === '' ? [] : [away])].join(', ') || 'nothing';
+}
+
+/** Nobody holds a link to a host over SSH: how the last connection went is what is known. */
+function contactText({ address, sshContact }: Host, flags: AnswerFlags): string {
+  if (address === undefined || sshContact === undefined) return '';
+  return `${sshContact.code ?? 'reached'} ${timeText(sshContact.at, flags.utc === true)}`;
 }
 
 function sshText(host: Host): string {

@@ -240,6 +240,10 @@ export const Host = z
       .string()
       .optional()
       .describe('It has the machine id of this host and joined without its key: no work until somebody decides'),
+    sshContact: z
+      .object({ at: instant, code: z.string().optional().describe('Why it was not reached; absent: it was') })
+      .optional()
+      .describe('The last connection over SSH, of a run or of a test of the way that a run takes'),
     hostKeyPolicy: z.enum(HOST_KEY_POLICIES).optional(),
     algorithms: z.record(z.string(), z.array(z.string())).optional(),
   })

@@ -28,6 +28,8 @@ export interface HostRecord {
   readonly twinOf?: string;
   readonly hostKeyPolicy: HostKeyPolicy;
   readonly algorithms?: HostAlgorithms;
+  /** How the last connection over SSH went, of those that a run or a test made; absent: none was tried. */
+  readonly sshContact?: { readonly atMs: number /** Absent: the host was reached. */; readonly code?: string };
 }
 
 export interface HostStore {
@@ -42,6 +44,8 @@ export interface HostStore {
   hostFactsWrite(
     changes: readonly { hostId: HostId; agentId: AgentId; version: string; facts: Readonly<Record<string, unknown>> }[],
   ): Promise<void>;
+  /** Set-based; an older one never overwrites a newer one. */
+  hostContactsWrite(contacts: readonly { hostId: HostId; atMs: number; code?: string }[]): Promise<void>;
   hostFetch(idOrName: string): Promise<HostRecord | undefined>;
   hostList(
     scope: Scope,

@@ -19,6 +19,7 @@ export function hostStore({ pool, ownPool, hints, now }: StoreParts): HostStore 
     hostPresenceReconcile: (snapshot) => hostPresenceReconcile(ownPool, snapshot),
     hostsOutside: (zones) => hostsOutside(ownPool, zones),
     hostFactsWrite: (changes) => hostFactsWrite(ownPool, changes),
+    hostContactsWrite: (contacts) => hostContactsWrite(ownPool, contacts),
     hostFetch: (idOrName) => hostFetch(pool, idOrName),
     hostList: (scope, filter, page) => hostList(pool, scope, filter, page),
     hostDirectory: (knownVersion) => hostDirectory(pool, knownVersion),
@@ -103,8 +104,20 @@ export async function hostFactsWrite(db: Executor, changes: In<'hostFactsWrite'>
   );
 }
 
-const HOST_SELECT = `SELECT host.*, coalesce(p.linked AND p.agent_id = host.agent_id, false) AS linked, p.worker_id, p.changed_at_ms, jump.name AS jump_host, original.name AS original
-  FROM host LEFT JOIN host_presence p ON p.host_id = host.id LEFT JOIN host jump ON jump.id = host.jump_host_id LEFT JOIN host original ON original.id = host.twin_of`;
+async function hostContactsWrite(db: Executor, contacts: In<'hostContactsWrite'>): Promise<void> {
+  const latest = [...new Map([...contacts].sort((a, b) => a.atMs - b.atMs).map((c) => [c.hostId, c])).values()].sort(
+    (a, b) => (a.hostId < b.hostId ? -1 : 1),
+  );
+  await db.query({
+    name: 'host-contacts-write',
+    text: `INSERT INTO host_contact (host_id, at_ms, code) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[])
+           ON CONFLICT (host_id) DO UPDATE SET at_ms = excluded.at_ms, code = excluded.code WHERE host_contact.at_ms <= excluded.at_ms`,
+    values: [latest.map((c) => c.hostId), latest.map((c) => c.atMs), latest.map((c) => c.code ?? null)],
+  });
+}
+
+const HOST_SELECT = `SELECT host.*, contact.at_ms AS contact_at_ms, contact.code AS contact_code, coalesce(p.linked AND p.agent_id = host.agent_id, false) AS linked, p.worker_id, p.changed_at_ms, jump.name AS jump_host, original.name AS original
+  FROM host LEFT JOIN host_presence p ON p.host_id = host.id LEFT JOIN host_contact contact ON contact.host_id = host.id LEFT JOIN host jump ON jump.id = host.jump_host_id LEFT JOIN host original ON original.id = host.twin_of`;
 
 interface HostRow {
   id: HostId;
@@ -124,6 +137,8 @@ interface HostRow {
   original: string | null;
   host_key_policy: HostRecord['hostKeyPolicy'];
   algorithms: HostRecord['algorithms'] | null;
+  contact_at_ms: number | null;
+  contact_code: string | null;
 }
 
 function hostRecord(row: HostRow): HostRecord {
@@ -145,6 +160,10 @@ function hostRecord(row: HostRow): HostRecord {
     twinOf: row.original,
     hostKeyPolicy: row.host_key_policy,
     algorithms: row.algorithms,
+    sshContact:
+      row.contact_at_ms === null
+        ? undefined
+        : { atMs: row.contact_at_ms, ...(row.contact_code === null ? {} : { code: row.contact_code }) },
   });
 }
 

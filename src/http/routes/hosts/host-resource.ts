@@ -29,6 +29,10 @@ export function hostResource(host: HostRecord, accounts: ReadonlyMap<string, str
     ...given('jumpHost', host.jumpHost),
     ...given('twinOf', host.twinOf),
     ...given(
+      'sshContact',
+      host.sshContact && { at: new Date(host.sshContact.atMs).toISOString(), ...given('code', host.sshContact.code) },
+    ),
+    ...given(
       'algorithms',
       host.algorithms && Object.fromEntries(Object.entries(host.algorithms).map(([kind, names]) => [kind, [...names]])),
     ),

@@ -32,6 +32,10 @@ CREATE INDEX host_jump_host ON host (jump_host_id) WHERE jump_host_id IS NOT NUL
 CREATE TABLE host_presence (
   host_id uuid PRIMARY KEY, agent_id uuid NOT NULL, worker_id uuid, linked boolean NOT NULL, changed_at_ms bigint NOT NULL
 ) WITH (fillfactor = 50);
+-- How the last connection to a host over SSH went; code is null where it was reached.
+CREATE TABLE host_contact (
+  host_id uuid PRIMARY KEY, at_ms bigint NOT NULL, code text
+) WITH (fillfactor = 50);
 CREATE TABLE agent (
   id uuid PRIMARY KEY, host_id uuid NOT NULL REFERENCES host, state text NOT NULL CHECK (state IN ('active', 'revoked', 'replaced')),
   version text, public_key bytea NOT NULL, joined_at_ms bigint NOT NULL, certificate_expires_at_ms bigint NOT NULL,
