@@ -56,7 +56,7 @@ export interface FleetListener {
   onLinked(hostId: HostId, location: AgentLocation): void;
   /** The agent's link is gone, or its worker's. */
   onUnlinked(hostId: HostId, agentId: AgentId): void;
-  /** Hosts may be reached in ways that were not there before; `workerId` is the worker that has come (again), if that is why. */
+  /** Hosts may be reached in other ways than before, or in none; `workerId` is the worker that has come (again), if that is why. */
   onRoutesChanged(workerId?: WorkerId): void;
 }
 

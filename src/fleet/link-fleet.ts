@@ -413,6 +413,7 @@ export class LinkFleet implements Fleet {
       this.#lookNow();
       this.#options.log.info({ workerId: id, reason }, 'a worker is gone');
       for (const [hostId, location] of this.#agents) if (location.workerId === id) this.#unlinked(hostId);
+      this.#runs.onRoutesChanged();
       void this.#options.store
         .workerSeen({ id, agentAddress: state.hello.agentAddress, version: state.hello.version, linked: false })
         .catch(() => undefined);

@@ -19,8 +19,6 @@ export interface HeldRun {
   /** Reports of superseded attempts: recorded beside them with the next commit, and acknowledged after it. */
   late: Omit<LateReportChange, 'seq'>[];
   timeline: Omit<TimelineEntry, 'seq' | 'runId'>[];
-  /** Since when it is over, by the owner's monotonic clock. */
-  idleSince: number;
   /** Nothing of the present round has been sent yet. */
   firstStart: boolean;
 }
@@ -48,7 +46,6 @@ export function heldRunOf(
     acks: new Map(),
     late: [],
     timeline: [],
-    idleSince: clock.monotonicMs(),
     firstStart: from.startedAtMs === undefined || from.round > 1,
     specBytes: () => (bytes ??= executionSpecOf(from, spec, sealedSecrets, sealer)),
   };

@@ -100,8 +100,7 @@ export class Intake implements FleetListener {
       if (held) {
         this.#onEvent(held, workerId, key, event);
         touched.set(held, partition);
-      } else if (event.k === 'report')
-        this.#lookFor(partition, key.runId, ackOf(workerId, event), () => this.onEvents(workerId, [event]));
+      } else if (event.k === 'report') this.#onReportOfOther(partition, workerId, key, event);
     }
     for (const [held, partition] of touched) advance(partition, held);
   }
@@ -115,7 +114,8 @@ export class Intake implements FleetListener {
     // A run that left memory is asked of the store with the chunk; so is an attempt that a newer one has superseded.
     if (!partition || (run && !execution)) return;
     // Its report would come after all of its pieces: where nobody wants those, it is let go at once.
-    if (!run && piece.seq === 0) this.#lookFor(partition, key.runId, { workerId, attempt, executor }, () => undefined);
+    if (!run && piece.seq === 0 && memory.tombstones.roundOf(key.runId) === undefined)
+      this.#lookFor(partition, key.runId, { workerId, attempt, executor }, () => undefined);
     const told = { workerId, executor, ...key, ...piece };
     if (run && execution && !isPieceOf(run.spec.policy, execution, told, fleet)) return;
     partition.chunks.push(workerId, { ...key, ...piece, executor });
@@ -168,6 +168,14 @@ export class Intake implements FleetListener {
       held.late.push(lateReportOf(key, ack.executor, told!, clock.nowMs()));
       held.acks.set(ack.attempt, ack);
     }
+  }
+
+  /** Of a run that is not held. */
+  #onReportOfOther(partition: OwnedPartition, workerId: WorkerId, key: AttemptKey, event: Report): void {
+    const ack = ackOf(workerId, event);
+    const answer = this.#options.memory.tombstones.answerTo(key, ack.executor);
+    if (answer === 'settled') this.#options.fleet.ack(workerId, [ack]);
+    else if (answer === undefined) this.#lookFor(partition, key.runId, ack, () => this.onEvents(workerId, [event]));
   }
 
   /** A run that left memory, or never was: it is read, and what was told of it is heard again, or let go. More than are read at once come again. */

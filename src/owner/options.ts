@@ -19,7 +19,6 @@ export interface RunOwnerOptions {
   /** Whether this server's lease may be believed right now. */
   readonly isLeaseTrusted: () => boolean;
   readonly lookMs?: number;
-  readonly tickMs?: number;
   /** For tests: how late after its deadline a host is asked. */
   readonly guardMs?: number;
   /** After every commit that touched the run, here and now. */

@@ -1,13 +1,20 @@
-/** The runs that a server holds, by partition and by host. Nothing is decided here, and nothing asked for. */
+/** The runs that a server holds, by partition and by host, and what is left of those that are over. Nothing is decided here, and nothing asked for. */
+import type { Clock } from '../base/clock.ts';
 import type { HostId, RunId } from '../base/ids.ts';
 import { isTerminalExecution } from '../domain/crew/execution-machine.ts';
 import { partitionOf } from '../domain/run/partition.ts';
 import type { HeldRun } from './held-run.ts';
 import type { OwnedPartition } from './owned-partition.ts';
+import { Tombstones } from './tombstones.ts';
 
 export class RunMemory {
   readonly partitions = new Map<number, OwnedPartition>();
+  readonly tombstones: Tombstones;
   readonly #hosts = new Map<HostId, Set<HeldRun>>();
+
+  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+    this.tombstones = new Tombstones(clock);
+  }
 
   get runCount(): number {
     return [...this.partitions.values()].reduce((sum, { runs }) => sum + runs.size, 0);
@@ -36,6 +43,7 @@ export class RunMemory {
     const former = partition.runs.get(held.run.id);
     if (former) this.#forgetHosts(former);
     partition.runs.set(held.run.id, held);
+    this.tombstones.delete(held.run.id);
     for (const { state, hostId } of held.run.crew.executions) {
       if (isTerminalExecution(state)) continue;
       const runs = this.#hosts.get(hostId);
@@ -49,6 +57,12 @@ export class RunMemory {
     if (partition.runs.get(held.run.id) !== held) return;
     partition.runs.delete(held.run.id);
     partition.dirty.delete(held.run.id);
+  }
+
+  /** It is over, and nothing of it is to be written. */
+  bury(partition: OwnedPartition, held: HeldRun): void {
+    this.forget(partition, held);
+    this.tombstones.add(held.run);
   }
 
   /** The partition, with all of its runs. */

@@ -21,28 +21,30 @@ import { Ownership } from './ownership.ts';
 import { routeOf } from './route.ts';
 import { RunMemory } from './run-memory.ts';
 import { RunReader } from './run-reader.ts';
+import { Timers } from './timers.ts';
 
 /** How long a run that nobody has told of, or a cancel or retry of it, or a partition that nobody alive has, goes unseen at most. */
 const LOOK_MS = 2_000;
-const TICK_MS = 250;
-/** A finished run stays in memory this long, so that late duplicates are answered without a look into the database. */
-const IDLE_MS = 15_000;
+/** A run that is over is held this long for what was told of it at the same time; then its tombstone answers. */
+const LINGER_MS = 500;
+/** While the lease cannot be believed, nothing is decided. */
+const UNTRUSTED_MS = 250;
 
 export class RunOwner implements Service, RunOwnership, FleetListener {
   readonly name = 'run-owner';
   readonly #options: RunOwnerOptions;
-  readonly #memory = new RunMemory();
+  readonly #memory: RunMemory;
   readonly #ownership: Ownership;
   readonly #reader: RunReader;
   readonly #committer: Committer;
   readonly #intake: Intake;
+  readonly #timers: Timers<HeldRun>;
   #stopListening = (): void => undefined;
-  #cancelTick = (): void => undefined;
-  #isTicking = false;
   #stopped = true;
 
   constructor(options: RunOwnerOptions) {
-    const memory = this.#memory;
+    const memory = (this.#memory = new RunMemory(options.clock));
+    this.#timers = new Timers(options.clock, (held) => this.#onDue(held));
     const advance = (partition: OwnedPartition, held: HeldRun): void => this.#advance(partition, held);
     const parts = { ...options, memory, advance };
     this.#options = options;
@@ -76,7 +78,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#stopListening();
-    this.#cancelTick();
+    this.#timers.stop();
     this.#committer.stop();
     this.#reader.stop();
     await this.#ownership.stop();
@@ -122,7 +124,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
         // Ours no more, or read meanwhile by the hint: whoever holds it goes on from what is written.
         if (!this.#memory.isOwned(partition) || partition.runs.has(id) || partition.loading.has(id))
           return this.wake(id);
-        this.#hold(partition, held);
+        this.#memory.hold(partition, held);
         this.#committer.landed(partition, batch);
       },
     };
@@ -155,18 +157,14 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
   #admit(partition: OwnedPartition, seed: RunSeed): void {
     const roundAgeMs = this.#options.clock.nowMs() - seed.run.roundStartedAtMs;
     const held = heldRunOf(this.#options, { ...seed.run, roundAgeMs }, seed);
-    this.#hold(partition, held);
-    this.#advance(partition, held);
-  }
-
-  #hold(partition: OwnedPartition, held: HeldRun): void {
     this.#memory.hold(partition, held);
-    this.#tickLater();
+    this.#advance(partition, held);
   }
 
   #advance(partition: OwnedPartition, held: HeldRun): void {
     const { clock, isLeaseTrusted, isWatched } = this.#options;
-    if (!isLeaseTrusted() || !this.#memory.isOwned(partition)) return;
+    if (!this.#memory.isOwned(partition)) return;
+    if (!isLeaseTrusted()) return this.#timers.set(held, clock.monotonicMs() + UNTRUSTED_MS);
     const { run } = held;
     const wasExceeded = run.limitExceeded;
     this.#decide(held);
@@ -178,6 +176,15 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
       });
     if (run.crew.changeCount > 0 || held.late.length > 0) this.#committer.onDecided(partition, held);
     sendOrders(partition, held, this.#options, isWatched?.(run.id) ?? false);
+    this.#timers.set(held, run.isFinished ? clock.monotonicMs() + LINGER_MS : run.dueAt);
+  }
+
+  #onDue(held: HeldRun): void {
+    const partition = this.#memory.partitionOf(held.run.id);
+    if (!partition || this.#stopped || !this.#memory.isHeld(partition, held)) return;
+    const isOver = held.run.isFinished && held.acks.size === 0 && held.late.length === 0;
+    if (isOver) this.#memory.bury(partition, held);
+    else this.#advance(partition, held);
   }
 
   #decide({ run }: HeldRun): void {
@@ -185,31 +192,6 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     run.advance({ at: clock.monotonicMs(), ms: clock.nowMs() }, (execution) =>
       routeOf(execution, run.spec.placement, fleet),
     );
-  }
-
-  /** For as long as there is a run in memory: with none, nothing here wakes this machine. */
-  #tickLater(): void {
-    if (this.#isTicking || this.#stopped) return;
-    this.#isTicking = true;
-    this.#cancelTick = this.#options.clock.after(this.#options.tickMs ?? TICK_MS, () => {
-      this.#isTicking = false;
-      this.#tick();
-      if (this.runCount > 0) this.#tickLater();
-    });
-  }
-
-  #tick(): void {
-    const now = this.#options.clock.monotonicMs();
-    for (const partition of this.#memory.partitions.values()) {
-      for (const held of partition.runs.values()) {
-        if (!held.run.isFinished) held.idleSince = now;
-        else if (now - held.idleSince > IDLE_MS) {
-          this.#memory.forget(partition, held);
-          continue;
-        }
-        this.#advance(partition, held);
-      }
-    }
   }
 
   #newChunkWriter(partition: number, term: number): ChunkWriter {

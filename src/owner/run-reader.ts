@@ -50,7 +50,9 @@ export class RunReader {
         const known = partition?.runs.get(asked.id)?.run;
         const isUnderWay =
           known?.round === asked.round && (!asked.isCancelRequested || known.cancelRequestedBy !== undefined);
-        if (partition && !isUnderWay) await this.load(partition, asked.id, true);
+        // It has ended since it was looked for.
+        const isOver = this.#options.memory.tombstones.roundOf(asked.id) === asked.round;
+        if (partition && !isUnderWay && !isOver) await this.load(partition, asked.id, true);
       }
     }
   }

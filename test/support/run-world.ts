@@ -456,13 +456,17 @@ export class RunWorld {
       );
   }
 
-  /** Faults are over, but for hosts that stay away: everything arrives, time passes, what runs ends. */
-  settle(away: ReadonlySet<number>): void {
+  /**
+   * Faults are over, but for hosts that stay away: everything arrives, time passes, what runs ends. `idly`: the run is advanced when something
+   * was heard of it or it says that it is due, and not every second.
+   */
+  settle(away: ReadonlySet<number>, idly = false): void {
     for (const [ordinal] of this.hosts.entries())
       if (away.has(ordinal)) this.unlink(ordinal, false);
       else this.link(ordinal);
     for (let round = 0; round < 200; round++) {
-      this.at += 1_000;
+      if (!idly) this.at += 1_000;
+      else if (Number.isFinite(this.owned.dueAt)) this.at = Math.max(this.at, this.owned.dueAt);
       this.advance();
       this.commitBegin(100);
       this.commitEnd();

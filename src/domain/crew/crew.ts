@@ -41,7 +41,7 @@ import {
   type ExecutionCounts,
   type ExecutionState,
 } from './execution-machine.ts';
-import { endDueAt, guardedEnd, type GuardPolicy, noteReach } from './guards.ts';
+import { endDueAt, guardDueAt, guardedEnd, type GuardPolicy, noteReach } from './guards.ts';
 import { EXIT_ZERO, stateAfter } from './outcome.ts';
 
 export interface Order {
@@ -91,6 +91,10 @@ const RETRY_PAUSE_MS = 1_000;
  * ten thousand hosts with each would be most of the owner's work; nothing that a look finds is in such a hurry.
  */
 const LOOKS_PER_MS = 10;
+/** Looked at as often as that where something is out: a change of the ways to hosts of which nobody told is seen then. */
+const LOOK_MS_MAX = 15_000;
+/** Until those are given up that were found to have no way after the start deadline. */
+const GIVE_UP_MS = 250;
 
 export class Crew<Stream = unknown> {
   readonly executions: readonly Execution<Stream>[];
@@ -106,7 +110,11 @@ export class Crew<Stream = unknown> {
   readonly #dirty = new Set<Execution<Stream>>();
   /** In flight, and something has changed since the last orders: the others wait for the next look. */
   readonly #fresh = new Set<Execution<Stream>>();
+  /** No look before, and one at last at this time; whatever is due in between may make it earlier. */
+  #lookNotBeforeAt = 0;
   #lookDueAt = 0;
+  /** When time lets something go out that waits, or gives it up. */
+  #sendDueAt = 0;
   #ordersForAll = false;
   /** By the owner's monotonic clock. */
   readonly #startDeadlineAt: number;
@@ -155,6 +163,13 @@ export class Crew<Stream = unknown> {
     return this.#inFlight;
   }
 
+  /** When there is something to do that nobody will tell of, by the owner's monotonic clock: `look` and `send` are due then. */
+  get dueAt(): number {
+    const lookAt =
+      this.#inFlight.size > 0 ? Math.max(this.#lookNotBeforeAt, this.#lookDueAt) : Number.POSITIVE_INFINITY;
+    return Math.min(lookAt, this.#ready.size + this.#parked.size > 0 ? this.#sendDueAt : Number.POSITIVE_INFINITY);
+  }
+
   // — what is heard —
 
   /** `atMs` is the host's word, for display; the time that it has is counted from `nowAt`. */
@@ -165,6 +180,7 @@ export class Crew<Stream = unknown> {
     execution.startedAtMs = atMs;
     execution.runningSinceAt = nowAt;
     this.#move(execution, 'running');
+    this.#lookBy(this.#dueOf(execution, nowAt));
   }
 
   onAccepted(execution: Execution<Stream>, attempt: number): void {
@@ -228,8 +244,9 @@ export class Crew<Stream = unknown> {
 
   /** A worker says that it has not handed the order on. */
   onUndelivered(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfterMs: number): void {
-    if (this.#mayReturn(execution, attempt) && noteUndelivered(execution, nowAt, retryAfterMs))
-      this.#return(execution, nowAt, retryAfterMs);
+    if (!this.#mayReturn(execution, attempt)) return;
+    if (noteUndelivered(execution, nowAt, retryAfterMs)) this.#return(execution, nowAt, retryAfterMs);
+    else this.#lookBy(this.#dueOf(execution, nowAt));
   }
 
   /** By the agent's own word, in answer to the latest order: it has not taken it, and takes none of before. `instance`: which start of it says so. */
@@ -258,11 +275,15 @@ export class Crew<Stream = unknown> {
 
   onUnlinked(hostId: HostId, nowAt: number): void {
     for (const execution of this.#byHost.get(hostId) ?? [])
-      if (this.#inFlight.has(execution) && isWithAgent(execution)) execution.unlinkedAt ||= nowAt;
+      if (this.#inFlight.has(execution) && isWithAgent(execution)) {
+        execution.unlinkedAt ||= nowAt;
+        this.#lookBy(this.#dueOf(execution, nowAt));
+      }
   }
 
-  /** A worker is there (again), or hosts can be reached in ways that were not there before. */
+  /** A worker is there (again), or the ways to hosts are others than before. */
   onRoutesChanged(workerId?: WorkerId): void {
+    this.#lookDueAt = 0;
     for (const execution of this.#parked) this.#ready.add(execution);
     this.#parked.clear();
     for (const execution of this.#inFlight)
@@ -280,13 +301,15 @@ export class Crew<Stream = unknown> {
   stop(how: StopKind): void {
     if (this.#stopping === how || this.#stopping === 'cancel') return;
     this.#stopping = how;
-    this.#lookDueAt = 0;
+    // Whoever is to be ended is told at once.
+    if (how === 'cancel') [this.#lookNotBeforeAt, this.#lookDueAt] = [0, 0];
   }
 
   /** What time has done to those that are out: losses, and ends that nobody told. */
   look(now: Now, findRoute: FindRoute<Stream>): void {
-    if (now.at < this.#lookDueAt) return;
-    this.#lookDueAt = now.at + this.#inFlight.size / LOOKS_PER_MS;
+    if (now.at < this.#lookNotBeforeAt) return;
+    this.#lookNotBeforeAt = now.at + this.#inFlight.size / LOOKS_PER_MS;
+    this.#lookDueAt = now.at + LOOK_MS_MAX;
     this.#ordersForAll = true;
     const { policy, guardMs } = this.#options;
     for (const execution of this.#inFlight) {
@@ -300,13 +323,21 @@ export class Crew<Stream = unknown> {
 
   /** Sends up to `start` of what waits, in order, as far as there is a way; where it is stopped, what waits is over. */
   send(start: number, now: Now, findRoute: FindRoute<Stream>): void {
+    this.#sendDueAt = this.#stopping ? Number.POSITIVE_INFINITY : this.#startDeadlineAt;
     if (this.#stopping) return this.#dropWaiting(this.#stopping, now.ms);
     const late = now.at >= this.#startDeadlineAt;
-    if (late) for (const execution of this.#parked) this.#giveUp(execution, now.ms);
+    if (late) {
+      this.#sendDueAt = Number.POSITIVE_INFINITY;
+      for (const execution of this.#parked) this.#giveUp(execution, now.ms);
+    }
     let left = start;
     for (const execution of this.#ready) {
       if (left <= 0) return;
-      if (execution.retry || execution.notBeforeAt > now.at || execution.dbState !== 'waiting') continue;
+      if (execution.retry || execution.dbState !== 'waiting') continue;
+      if (execution.notBeforeAt > now.at) {
+        this.#sendDueAt = Math.min(this.#sendDueAt, execution.notBeforeAt);
+        continue;
+      }
       this.#ready.delete(execution);
       if (execution.returns > 0 && now.at - execution.returnedSince > this.#options.policy.startDeadlineMs) {
         this.#settle(execution, {
@@ -320,7 +351,10 @@ export class Crew<Stream = unknown> {
       const route = findRoute(execution);
       if (!route) {
         if (late && execution.failures === 0) this.#giveUp(execution, now.ms);
-        else this.#parked.add(execution);
+        else {
+          this.#parked.add(execution);
+          if (late) this.#sendDueAt = Math.min(this.#sendDueAt, now.at + GIVE_UP_MS);
+        }
         continue;
       }
       left--;
@@ -349,14 +383,33 @@ export class Crew<Stream = unknown> {
       const isCancelled = this.#stopping === 'cancel';
       const isEnding = isCancelled || nowAt >= endDueAt(execution, policy, guardMs);
       // Most have theirs: where they are is not looked up before something is due.
-      if (nowAt < orderDueAt(execution, isEnding)) continue;
-      const route = findRoute(execution);
-      const kind = nextOrder(execution, route, isEnding, isCancelled, nowAt);
-      if (kind && route) orders.push({ kind, execution, route });
+      if (nowAt >= orderDueAt(execution, isEnding)) {
+        const route = findRoute(execution);
+        noteReach(execution, route, nowAt);
+        const kind = nextOrder(execution, route, isEnding, isCancelled, nowAt);
+        if (kind && route) orders.push({ kind, execution, route });
+      }
+      this.#lookBy(this.#dueOf(execution, nowAt));
     }
     this.#ordersForAll = false;
     this.#fresh.clear();
     return orders;
+  }
+
+  #lookBy(at: number): void {
+    if (at < this.#lookDueAt) this.#lookDueAt = at;
+  }
+
+  /** When something is to be done about it, if nothing is heard until then. */
+  #dueOf(execution: Execution<Stream>, nowAt: number): number {
+    const { policy, guardMs } = this.#options;
+    const guardAt = guardDueAt(execution, policy, guardMs);
+    // Nothing can be sent to it before it is there again.
+    if (execution.unlinkedAt > 0) return guardAt;
+    const endingAt = this.#stopping === 'cancel' ? 0 : endDueAt(execution, policy, guardMs);
+    return nowAt < endingAt
+      ? Math.min(guardAt, endingAt, orderDueAt(execution, false))
+      : Math.min(guardAt, orderDueAt(execution, true));
   }
 
   // — commits —

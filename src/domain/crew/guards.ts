@@ -57,6 +57,12 @@ export function guardedEnd(
   return undefined;
 }
 
+/** When the first of these happens, if nothing is heard until then. */
+export function guardDueAt(execution: Watched, policy: GuardPolicy, guardMs: number): number {
+  if (execution.unlinkedAt > 0) return lossDueAt(execution, policy);
+  return Math.min(silenceDueAt(execution, policy), endDueAt(execution, policy, 2 * guardMs));
+}
+
 /** By when the host should have told the end of what it runs, and so much later. */
 export function endDueAt({ state, runningSinceAt }: Watched, policy: GuardPolicy, laterMs: number): number {
   return state === 'running'

@@ -54,14 +54,15 @@ describe('a run under any interleaving', () => {
         options,
         deeds,
         fc.array(fc.nat(4), { maxLength: 2 }),
-        ({ concurrency, maxFailed, ...given }, happened, away) => {
+        fc.boolean(),
+        ({ concurrency, maxFailed, ...given }, happened, away, idly) => {
           const world = new RunWorld({
             ...given,
             ...(concurrency === undefined ? {} : { concurrency }),
             ...(maxFailed === undefined ? {} : { maxFailed }),
           });
           for (const [name, n] of happened) deedOf.get(name)!(world, n);
-          world.settle(new Set(away));
+          world.settle(new Set(away), idly);
           world.checkEnd();
         },
       ),

@@ -106,6 +106,11 @@ export class Run<Stream = unknown> {
     this.crew.send(start, now, findRoute);
   }
 
+  /** When it is to be advanced, if nothing is heard until then, by the owner's monotonic clock. */
+  get dueAt(): number {
+    return this.isFinished ? Number.POSITIVE_INFINITY : this.crew.dueAt;
+  }
+
   orders(nowAt: number, findRoute: FindRoute<Stream>): Order[] {
     return this.crew.orders(nowAt, findRoute);
   }
