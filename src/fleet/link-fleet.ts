@@ -75,7 +75,6 @@ export class LinkFleet implements Fleet {
   readonly name = 'fleet';
   readonly health: AgentHealth;
   readonly #options: LinkFleetOptions;
-  /** From the start on. */
   #runs!: FleetListener;
   #upgrades!: UpgradeListener;
   readonly #workers = new Map<WorkerId, WorkerState>();
