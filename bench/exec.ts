@@ -1,5 +1,5 @@
 /**
- * Real `true` through one process driver, journal and spool on, at concurrency 64, against a bare child_process.spawn
+ * Real `true` through one ledger of processes, journal and spool on, at concurrency 64, against a bare child_process.spawn
  * loop in the same run, in turns. Prints where the rest goes. `--soak N` runs N more and tells what that did to memory.
  */
 import { spawn } from 'node:child_process';
@@ -10,7 +10,8 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../src/base/clock.ts';
 import { attemptId, newRunId, type AttemptId } from '../src/base/ids.ts';
 import { silentLog } from '../src/base/log.ts';
-import { createProcessDriver, type ProcessDriver } from '../src/engines/process/process-driver.ts';
+import type { Ledger } from '../src/ledger/ledger.ts';
+import { createProcessLedger } from '../src/engines/process/process-ledger.ts';
 import type { ExecutionSpec } from '../src/protocol/link/agent-v1.ts';
 
 const CONCURRENCY = 64;
@@ -53,17 +54,17 @@ function bare(): Promise<void> {
   return new Promise((resolve) => spawn('/bin/true', { stdio: 'ignore' }).once('exit', () => resolve()));
 }
 
-function supervised(driver: ProcessDriver): () => Promise<void> {
-  const waiting = new Map<AttemptId, () => void>();
-  driver.events = { ...driver.events, finished: (attempt) => waiting.get(attempt)?.() };
+const waiting = new Map<AttemptId, () => void>();
+
+function supervised(ledger: Ledger): () => Promise<void> {
   return async () => {
     const attempt = attemptId({ runId, task: 0, ordinal: ordinal++, attempt: 1 });
     const finished = new Promise<void>((resolve) => waiting.set(attempt, resolve));
-    await driver.startAttempt(attempt, spec);
+    await ledger.startAttempt(attempt, spec);
     await finished;
     waiting.delete(attempt);
     // As the server's acknowledgement would: not waited for.
-    void driver.forget([attempt]);
+    void ledger.forget([attempt]);
   };
 }
 
@@ -73,9 +74,15 @@ function median(numbers: readonly number[]): number {
 
 const dataDir = mkdtempSync(join(tmpdir(), 'drover-bench-'));
 chmodSync(dataDir, 0o711);
-const driver = createProcessDriver({ dataDir, hostName: 'bench', hostId: 'bench', clock: systemClock, log: silentLog });
-await driver.start();
-const one = supervised(driver);
+const { ledger } = createProcessLedger({
+  dataDir,
+  hostName: 'bench',
+  hostId: 'bench',
+  clock: systemClock,
+  log: silentLog,
+});
+await ledger.start({ started() {}, output() {}, finished: (attempt) => waiting.get(attempt)?.() });
+const one = supervised(ledger);
 const figures: { bare: number; drover: number }[] = [];
 await inParallel(200, one);
 for (let round = 0; round < Number(values.rounds); round++) {
@@ -93,7 +100,7 @@ if (values.soak) {
     `${JSON.stringify({ bench: 'exec-soak', executions: Number(values.soak), rss_mib_before: before, rss_mib_after: rss() })}\n`,
   );
 }
-await driver.stop();
+await ledger.stop();
 rmSync(dataDir, { recursive: true, force: true });
 process.stdout.write(
   `${JSON.stringify({

@@ -1,5 +1,5 @@
 /**
- * `true` on N hosts over SSH: the driver with its journal, raw `ssh2`, and the peers that are installed, cold and warm,
+ * `true` on N hosts over SSH: the ledger with its journal, raw `ssh2`, and the peers that are installed, cold and warm,
  * in turns in one session against one sshd on this machine. The hosts are names for sixteen addresses of it. `--memory
  * N` holds N warm connections in a process of their own and tells what it takes.
  */
@@ -13,7 +13,8 @@ import { systemClock } from '../src/base/clock.ts';
 import { attemptId, newRunId, type AttemptId } from '../src/base/ids.ts';
 import { silentLog } from '../src/base/log.ts';
 import { systemRandom } from '../src/base/random.ts';
-import { createSshDriver, type SshDriver } from '../src/engines/ssh/ssh-driver.ts';
+import type { Ledger } from '../src/ledger/ledger.ts';
+import { createSshLedger } from '../src/engines/ssh/ssh-ledger.ts';
 import type { ExecutionSpec } from '../src/protocol/link/agent-v1.ts';
 import type { SshHop } from '../src/protocol/link/ssh-access.ts';
 import { accessOf, SshWorld } from '../test/support/sshd.ts';
@@ -100,27 +101,25 @@ async function rawRound(): Promise<{ cold: number; warm: number }> {
   return { cold, warm };
 }
 
-// — the driver —
+// — ours —
 
-function runner(driver: SshDriver): (index: number) => Promise<void> {
-  const waiting = new Map<AttemptId, () => void>();
-  driver.events = { ...driver.events, finished: (attempt) => waiting.get(attempt)?.() };
+function runner(ledger: Ledger, waiting: Map<AttemptId, () => void>): (index: number) => Promise<void> {
   return async (index) => {
     const attempt = attemptId({ runId, task: 0, ordinal: ordinal++, attempt: 1 });
     const finished = new Promise<void>((resolve) => waiting.set(attempt, resolve));
-    await driver.startAttempt(attempt, spec, { hostId: String(index) });
+    await ledger.startAttempt(attempt, spec, { hostId: String(index) });
     await finished;
     waiting.delete(attempt);
-    const report = await driver.report(attempt);
+    const report = await ledger.report(attempt);
     if (report?.exitCode !== 0) throw new Error(`host ${index}: ${JSON.stringify(report)}`);
     // As the server's acknowledgement would: not waited for.
-    void driver.forget([attempt]);
+    void ledger.forget([attempt]);
   };
 }
 
-async function driverRound(): Promise<{ cold: number; warm: number; cpuMs: number }> {
+async function droverRound(): Promise<{ cold: number; warm: number; cpuMs: number }> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-bench-'));
-  const driver = createSshDriver({
+  const { ledger } = createSshLedger({
     dir,
     clock: systemClock,
     random: systemRandom,
@@ -129,13 +128,14 @@ async function driverRound(): Promise<{ cold: number; warm: number; cpuMs: numbe
     recordHostKey: async () => 'recorded',
     secretsOf: async () => [],
   });
-  await driver.start();
-  const one = runner(driver);
+  const waiting = new Map<AttemptId, () => void>();
+  await ledger.start({ started() {}, output() {}, finished: (attempt) => waiting.get(attempt)?.() });
+  const one = runner(ledger, waiting);
   const before = process.cpuUsage();
   const cold = await perSecond(hosts, one);
   const used = process.cpuUsage(before);
   const warm = await perSecond(hosts, one);
-  await driver.stop();
+  await ledger.stop();
   rmSync(dir, { recursive: true, force: true });
   return { cold, warm, cpuMs: (used.user + used.system) / 1_000 / hosts };
 }
@@ -174,7 +174,7 @@ try {
     const raw = await rawRound();
     note('raw cold', raw.cold);
     note('raw warm', raw.warm);
-    const drover = await driverRound();
+    const drover = await droverRound();
     note('drover cold', drover.cold);
     note('drover warm', drover.warm);
     note('cpu', drover.cpuMs);

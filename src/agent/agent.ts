@@ -9,7 +9,7 @@ import type { Random } from '../base/random.ts';
 import type { Service } from '../base/service.ts';
 import { Conversation } from '../conversation/conversation.ts';
 import type { AttemptWord } from '../conversation/words.ts';
-import type { Driver } from '../ledger/driver.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import type { Link, LinkDialer } from '../link/link.ts';
 import {
   AGENT_PROTOCOL,
@@ -30,7 +30,7 @@ export interface AgentOptions {
   readonly bootId: string;
   /** Whom it believes, and by what it is believed. */
   readonly session: AgentSession;
-  readonly driver: Driver;
+  readonly ledger: Ledger;
   readonly dialer: LinkDialer<WorkerToAgentFrame, AgentFrame>;
   readonly facts: () => HostFacts;
   /** Undefined, or rejected, where there is nothing to tell. */
@@ -64,11 +64,11 @@ export class AgentService implements Service {
   #lagMs = 0;
 
   constructor(options: AgentOptions) {
-    const { session, driver, clock, random, log } = options;
+    const { session, ledger, clock, random, log } = options;
     this.#options = options;
     this.#times = new TimeQuestions({ clock, send: () => this.#sendTimeQuestion() });
     this.#conversation = new Conversation({
-      ledger: driver,
+      ledger,
       trust: { of: 'servers', marks: session, timeAnew: () => this.#times.anew() },
       say: (word) => this.#sayOf(word),
       isHeard: () => this.#link !== undefined,

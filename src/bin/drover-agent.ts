@@ -23,7 +23,7 @@ import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-p
 import { readArgs } from '../base/read-args.ts';
 import { systemRandom } from '../base/random.ts';
 import { platformOfHost } from '../engines/process/platform-of-host.ts';
-import { createProcessDriver } from '../engines/process/process-driver.ts';
+import { createProcessLedger } from '../engines/process/process-ledger.ts';
 import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
 import { noteWorkers, workersToDial, type KnownWorkers } from '../enrol/known-workers.ts';
@@ -106,7 +106,7 @@ async function main(): Promise<void> {
     log,
     onRefused: (code, detail) => log.error({ code, detail }, 'the worker refused this agent'),
   });
-  const driver = createProcessDriver({
+  const { ledger, engine } = createProcessLedger({
     platform,
     dataDir,
     hostName: identity.name,
@@ -144,15 +144,15 @@ async function main(): Promise<void> {
     version: version(),
     bootId: platform.bootId(),
     session,
-    driver,
+    ledger,
     dialer,
     clock: systemClock,
     random: systemRandom,
     log,
     facts: () => hostFacts(identity.name, identity.labels, version()),
     load: async () => ({
-      ...driver.load(),
-      freeSpoolBytes: await driver.freeSpoolBytes(),
+      ...ledger.load(),
+      freeSpoolBytes: await engine.freeSpoolBytes(),
       rssBytes: process.memoryUsage.rss(),
       loadAverage: loadavg()[0]!,
       freeMemoryBytes: freemem(),

@@ -14,7 +14,7 @@ import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-p
 import { readArgs } from '../base/read-args.ts';
 import { systemRandom } from '../base/random.ts';
 import { parseQueueWeights, QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
-import { createSshDriver } from '../engines/ssh/ssh-driver.ts';
+import { createSshLedger } from '../engines/ssh/ssh-ledger.ts';
 import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
 import { passedOver } from '../enrol/passed-over.ts';
@@ -112,7 +112,7 @@ async function main(): Promise<void> {
   const agentAddress = values.advertise ?? `${host === '0.0.0.0' || host === '::' ? ownAddress() : host}:${bound}`;
 
   const renewal = new CertificateRenewal(identity, newKey, () => save(identity));
-  const driver = createSshDriver({
+  const ssh = createSshLedger({
     dir: join(dataDir, 'ssh'),
     clock: systemClock,
     random: systemRandom,
@@ -122,10 +122,10 @@ async function main(): Promise<void> {
     secretsOf: (attempt) => worker.secretsOf(attempt),
   });
   const worker: WorkerService = new WorkerService({
-    engines: [{ name: 'ssh', ledger: driver }],
+    engines: [{ name: 'ssh', ledger: ssh.ledger }],
     ssh: {
-      accessChanged: () => driver.accessChanged(),
-      test: (hostId, accountId) => driver.test({ hostId, ...(accountId === undefined ? {} : { accountId }) }),
+      accessChanged: () => ssh.engine.accessChanged(),
+      test: (hostId, accountId) => ssh.engine.test({ hostId, ...(accountId === undefined ? {} : { accountId }) }),
     },
     id: identity.workerId,
     version: version(),

@@ -1,13 +1,14 @@
 /** Whose orders count. What the conversation says and how often is tried with real links (test/integration/worker-agents.test.ts) and in the simulator. */
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { MemoryDriver } from '../../test/support/memory-driver.ts';
+import { MemoryLedger } from '../../test/support/memory-ledger.ts';
+import { until } from '../../test/support/until.ts';
 import { AgentSession } from '../agent/session.ts';
 import { systemClock } from '../base/clock.ts';
 import { attemptId, newId, newRunId } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
-import { encodeExecutionSpec } from '../protocol/link/execution-spec.ts';
+import { decodeExecutionSpec, encodeExecutionSpec } from '../protocol/link/execution-spec.ts';
 import { Conversation } from './conversation.ts';
 import type { OrderTrust } from './order-trust.ts';
 import type { AttemptOrder, AttemptWord } from './words.ts';
@@ -28,8 +29,8 @@ const spec = encodeExecutionSpec({
 });
 const start: AttemptOrder = { t: 'start', a, ...mark, validUntilMs: Number.MAX_SAFE_INTEGER, spec };
 
-async function holding(trust: OrderTrust): Promise<{ held: Conversation; ledger: MemoryDriver; said: AttemptWord[] }> {
-  const ledger = new MemoryDriver();
+async function holding(trust: OrderTrust): Promise<{ held: Conversation; ledger: MemoryLedger; said: AttemptWord[] }> {
+  const ledger = new MemoryLedger();
   ledger.onStart = () => undefined;
   const said: AttemptWord[] = [];
   const held = new Conversation({
@@ -64,8 +65,8 @@ describe('orders', () => {
     for (const order of orders) await held.hear(order);
     expect([ledger.effects, said]).toEqual([[], []]);
     ledger.onStart = () => ({});
-    await ledger.startAttempt(a, {} as never);
-    ledger.finish(a);
+    await ledger.startAttempt(a, decodeExecutionSpec(spec));
+    await until('it to end', () => ledger.report(a));
     await held.hear({ t: 'ack', acks: [{ a }] });
     expect(ledger.stateOf(a)).toBe('finished');
     await held.stop();
@@ -78,8 +79,9 @@ describe('orders', () => {
     await held.hear({ t: 'query', a, ...mark });
     expect(said.at(-1)).toMatchObject({ t: 'started', a });
     await held.hear({ t: 'cancel', a, ...mark });
+    await until('it to end', () => ledger.report(a));
     await held.hear({ t: 'ack', acks: [{ a }] });
-    expect(ledger.settled.has(a)).toBe(true);
+    expect(ledger.stateOf(a)).toBe('settled');
     await held.stop();
   });
 

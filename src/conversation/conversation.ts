@@ -8,7 +8,8 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Service } from '../base/service.ts';
-import type { Driver } from '../ledger/driver.ts';
+import type { AttemptStart } from '../ledger/engine.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { decodeExecutionSpec } from '../protocol/link/execution-spec.ts';
 import type { OrderMark } from '../protocol/link/session.ts';
 import { isAck, isChunkAck, isMeant, judgeStart, signedAt, type OrderTrust } from './order-trust.ts';
@@ -18,7 +19,7 @@ import { settledBefore } from './settled-before.ts';
 import type { AttemptOrder, AttemptWord, LaterOrder, StartOrder } from './words.ts';
 
 export interface ConversationOptions {
-  readonly ledger: Driver;
+  readonly ledger: Ledger;
   readonly trust: OrderTrust;
   /** False when nobody took it: what matters is said again. */
   readonly say: (word: AttemptWord) => boolean;
@@ -46,10 +47,8 @@ export class Conversation implements Service {
 
   async start(): Promise<void> {
     const { ledger, say } = this.#options;
-    ledger.events = {
-      // Nobody waits for this word: the start or the end says as much, and whoever asks is told.
-      accepted: () => undefined,
-      started: (a, pid, atMs) => this.#tellStarted(a, pid, atMs),
+    await ledger.start({
+      started: (a, start) => this.#tellStarted(a, start),
       output: (a, stream, offset, bytes, skipped) => {
         say({ t: 'output', a, stream, offset, bytes, ...(skipped > 0 ? { skipped } : {}) });
       },
@@ -58,8 +57,7 @@ export class Conversation implements Service {
         this.#startsToTell.delete(a);
         this.#reporting.begin(a);
       },
-    };
-    await ledger.start();
+    });
     for (const { attempt, state } of ledger.list()) if (state === 'finished') this.#reporting.begin(attempt);
   }
 
@@ -142,7 +140,7 @@ export class Conversation implements Service {
   }
 
   /** A script that is over before its start is told has told it with its end: one word instead of two. */
-  #tellStarted(attempt: AttemptId, pid: number, atMs: number): void {
+  #tellStarted(attempt: AttemptId, { pid, atMs }: AttemptStart): void {
     const { clock, say } = this.#options;
     const tell = (): void => {
       this.#startsToTell.delete(attempt);

@@ -1,7 +1,7 @@
 /** Kept output that is too large for its report, in pieces of one size. */
 import type { AttemptId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
-import type { Driver } from '../ledger/driver.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import type { AgentReport } from '../protocol/link/agent-v1.ts';
 
 /** Bytes of a stream that travel as pieces: none when they are in the report itself. */
@@ -12,7 +12,7 @@ export function pieceBytes(report: AgentReport, stream: 1 | 2): number {
 
 /** A read ends where head and tail meet; a piece does not. */
 export async function fill(
-  ledger: Pick<Driver, 'readKept'>,
+  ledger: Pick<Ledger, 'readKept'>,
   attempt: AttemptId,
   stream: 1 | 2,
   seq: number,

@@ -8,12 +8,12 @@ import type { AttemptId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Driver } from '../ledger/driver.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { fill, pieceBytes } from './kept-pieces.ts';
 import type { AttemptWord } from './words.ts';
 
 export interface ReportingOptions {
-  readonly ledger: Pick<Driver, 'report' | 'readKept'>;
+  readonly ledger: Pick<Ledger, 'report' | 'readKept'>;
   /** False when it was not taken: it is said again later. */
   readonly say: (word: AttemptWord) => boolean;
   /** Whether anybody is there to hear it. */

@@ -2,6 +2,7 @@
  * What is said about attempts, between whoever gives the orders and whoever carries them out: the same words for an agent and for a worker
  * with one of its engines. Over a network they are frames, under marks and seals; inside one process they are handed over as they are.
  */
+import type { AttemptSubject } from '../ledger/engine.ts';
 import type { AgentFrame, WorkerStart, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 
 type Order<T extends WorkerToAgentFrame['t']> = Extract<WorkerToAgentFrame, { t: T }>;
@@ -9,7 +10,7 @@ type Order<T extends WorkerToAgentFrame['t']> = Extract<WorkerToAgentFrame, { t:
 /** A start. `mac` is there where it came over a network, `target` where the executor reaches many hosts. */
 export type StartOrder = Omit<WorkerStart, 'mac'> & {
   readonly mac?: Uint8Array;
-  readonly target?: { readonly hostId: string; readonly accountId?: string };
+  readonly target?: AttemptSubject;
 };
 /** What may be ordered of an attempt that was given out before. */
 export type LaterOrder = Order<'cancel' | 'query' | 'watch' | 'ack' | 'chunk-ack' | 'fetch'>;

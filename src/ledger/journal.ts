@@ -24,27 +24,24 @@ const SETTLED_NOW_MAX = 100_000;
 
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
 
-export interface ProcessIdentity {
-  /** The leader: the script's own process. */
+/** What a begun attempt is found by: own to its engine, but for the two that every engine tells. */
+export interface JournaledStart {
   readonly pid: number;
-  /** Field 22 of /proc/PID/stat, clock ticks since boot: tells a process from a later one with its number. */
-  readonly startTicks: number;
-  readonly supervisorPid: number;
-  readonly bootId: string;
-  /** Clock ticks and wall clock when it started; deadlines count from here. */
+  /** By the wall clock of the machine that carries it out. */
   readonly startedAtMs: number;
+  readonly [ofEngine: string]: string | number | Uint8Array;
 }
 
 export type JournalRecord =
-  /** `spec` is sealed when it carries secrets (`sealed: true`). */
+  /** `spec` is what the engine keeps of the work, and sealed (`sealed: true`) where that is secret; `bootId` is empty where attempts outlive the machine. */
   | { k: 'accepted'; a: string; atMs: number; bootId: string; sealed: boolean; spec: Uint8Array }
-  | { k: 'started'; a: string; process: ProcessIdentity }
+  | { k: 'started'; a: string; process: JournaledStart }
   | { k: 'ended'; a: string; report: AgentReport }
   | { k: 'settled'; a: string; atMs: number };
 
 export interface JournalEntry {
   accepted: Extract<JournalRecord, { k: 'accepted' }>;
-  started?: ProcessIdentity;
+  started?: JournaledStart;
   report?: AgentReport;
 }
 

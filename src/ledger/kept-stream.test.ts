@@ -39,7 +39,7 @@ describe('kept output', () => {
         expect(report.inline !== undefined || whole.length === 0).toBe(expected.length <= limits.outputInlineBytesMax);
         await stream.sync();
         await stream.close();
-        const again = await KeptStream.reopen(path, kept, report);
+        const again = await KeptStream.reopen(path, report);
         const parts: Buffer[] = [];
         for (let at = 0; at < expected.length; at += parts.at(-1)!.length) parts.push(await again.readKept(at, 9_999));
         expect(Buffer.concat(parts).equals(expected)).toBe(true);

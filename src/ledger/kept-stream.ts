@@ -2,13 +2,11 @@
  * Head and tail of one stream while it comes in. What is small stays in memory and never sees the disk; beyond that a file of fixed
  * size takes it: the head, then a ring that the tail runs round in. Offsets count the bytes as they were appended.
  */
-import { createHash } from 'node:crypto';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { limits } from '../base/limits.ts';
 import type { StreamReport } from '../protocol/link/agent-v1.ts';
 import { writeWhole } from './journal.ts';
-
-const BLOCK = 256 * 1024;
+import { describeStream } from './stream-report.ts';
 
 export class KeptStream {
   readonly #path: string;
@@ -18,15 +16,17 @@ export class KeptStream {
   #file: FileHandle | undefined;
   #size = 0;
 
-  constructor(path: string, keptBytes: number) {
+  /** Bytes that are kept at most, half of them from the end where it is one number. */
+  constructor(path: string, kept: number | Pick<StreamReport, 'head' | 'tail'>) {
+    const { head, tail } = typeof kept === 'number' ? { head: Math.ceil(kept / 2), tail: Math.floor(kept / 2) } : kept;
     this.#path = path;
-    this.#headMax = Math.ceil(keptBytes / 2);
-    this.#tailMax = Math.floor(keptBytes / 2);
+    this.#headMax = head;
+    this.#tailMax = tail;
   }
 
   /** A stream of an earlier process of ours, as its report says. */
-  static async reopen(path: string, keptBytes: number, report: StreamReport): Promise<KeptStream> {
-    const kept = new KeptStream(path, keptBytes);
+  static async reopen(path: string, report: StreamReport): Promise<KeptStream> {
+    const kept = new KeptStream(path, { head: report.head, tail: report.tail });
     kept.#size = report.size;
     // Small ones travel in the report. Where there was a gap the file has them too, at their places.
     if (report.inline && !kept.hasGap) kept.#memory = [Buffer.from(report.inline)];
@@ -67,30 +67,10 @@ export class KeptStream {
     await this.#file?.datasync();
   }
 
-  async describe(): Promise<StreamReport> {
+  describe(): Promise<StreamReport> {
     const size = this.#size;
-    if (size === 0) return { size: 0, head: 0, tail: 0 };
-    const head = this.hasGap ? this.#headMax : size;
-    const tail = this.hasGap ? this.#tailMax : 0;
-    const isInline = head + tail <= limits.outputInlineBytesMax;
-    const hash = createHash('sha256');
-    const parts: Buffer[] = [];
-    for (let at = 0; at < head + tail; ) {
-      const bytes = await this.readKept(at, BLOCK);
-      if (bytes.length === 0) break;
-      hash.update(bytes);
-      if (isInline) parts.push(bytes);
-      at += bytes.length;
-    }
-    const gap = Buffer.alloc(8);
-    gap.writeBigUInt64BE(BigInt(size - head - tail));
-    return {
-      size,
-      head,
-      tail,
-      digest: hash.update(gap).digest(),
-      ...(isInline ? { inline: Buffer.concat(parts) } : {}),
-    };
+    const kept = this.hasGap ? { size, head: this.#headMax, tail: this.#tailMax } : { size, head: size, tail: 0 };
+    return describeStream(kept, (offset, length) => this.readKept(offset, length));
   }
 
   /** Offsets count in the kept bytes: the head, then the tail. */

@@ -9,14 +9,14 @@ import type { Service } from '../base/service.ts';
 import { Conversation } from '../conversation/conversation.ts';
 import type { AttemptOrder, AttemptWord } from '../conversation/words.ts';
 import type { EngineName } from '../domain/run/executor.ts';
-import type { Driver } from '../ledger/driver.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { Mailbox } from './mailbox.ts';
 import type { LinkedEngine } from './start-dispatch.ts';
 
 /** What a worker carries out by itself: the ledger of what one of its engines does. */
 export interface WorkerEngine {
   readonly name: EngineName;
-  readonly ledger: Driver;
+  readonly ledger: Ledger;
 }
 
 export interface OwnEngineOptions {

@@ -1,14 +1,14 @@
-/** What every driver must do about environment policies. `make` gives a started driver whose own environment has AGENT_OWN=yes, and the means to end it. */
+/** What every ledger must do about environment policies. `make` gives a started ledger whose own environment has AGENT_OWN=yes, and the means to end it. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Driver } from '../../src/ledger/driver.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
-import { newAttempt, reportOf, specOf } from './driver.ts';
+import { newAttempt, reportOf, specOf } from './ledger.ts';
 
-export function environmentConformance(make: () => Promise<{ driver: Driver; end: () => Promise<void> }>): void {
-  describe('environment policies of a driver', () => {
+export function environmentConformance(make: () => Promise<{ ledger: Ledger; end: () => Promise<void> }>): void {
+  describe('environment policies of a ledger', () => {
     let world: Awaited<ReturnType<typeof make>>;
     const home = mkdtempSync(join(tmpdir(), 'drover-home-'));
     beforeAll(async () => {
@@ -28,8 +28,8 @@ export function environmentConformance(make: () => Promise<{ driver: Driver; end
 
     async function run(more: Partial<ExecutionSpec>): Promise<{ report: AgentReport; text: string; lines: string[] }> {
       const attempt = newAttempt();
-      expect(await world.driver.startAttempt(attempt, specOf('env; pwd', more))).toBe('accepted');
-      const report = await reportOf(world.driver, attempt);
+      expect(await world.ledger.startAttempt(attempt, specOf('env; pwd', more))).toBe('accepted');
+      const report = await reportOf(world.ledger, attempt);
       const text = Buffer.from(report.stdout.inline ?? []).toString();
       return { report, text, lines: text.trimEnd().split('\n') };
     }
@@ -40,7 +40,7 @@ export function environmentConformance(make: () => Promise<{ driver: Driver; end
       cwd: home,
     });
 
-    it('are clean where nothing is said: no profile, nothing of whoever started the driver', async () => {
+    it('are clean where nothing is said: no profile, nothing of whoever started the ledger', async () => {
       for (const policy of [{}, { environment: 'clean' as const }]) {
         const { text, lines } = await run({ ...given(), ...policy });
         expect(text).not.toMatch(/FROM_PROFILE|AGENT_OWN/);
@@ -67,27 +67,27 @@ export function environmentConformance(make: () => Promise<{ driver: Driver; end
     it('find programs where only the login shell does, keep arguments and exit codes, and show no secret in arguments', async () => {
       const { script: _script, ...bare } = specOf('');
       const attempt = newAttempt();
-      await world.driver.startAttempt(attempt, {
+      await world.ledger.startAttempt(attempt, {
         ...bare,
         ...given(),
         environment: 'login',
         argv: ['only-here', '', 'a b', '$HOME'],
       });
-      expect(Buffer.from((await reportOf(world.driver, attempt)).stdout.inline!).toString()).toBe('found  a b $HOME\n');
+      expect(Buffer.from((await reportOf(world.ledger, attempt)).stdout.inline!).toString()).toBe('found  a b $HOME\n');
       const missing = newAttempt();
-      await world.driver.startAttempt(missing, { ...bare, ...given(), environment: 'login', argv: ['drover-nothing'] });
-      expect(await reportOf(world.driver, missing)).toMatchObject({ outcome: 'exited', exitCode: 127 });
+      await world.ledger.startAttempt(missing, { ...bare, ...given(), environment: 'login', argv: ['drover-nothing'] });
+      expect(await reportOf(world.ledger, missing)).toMatchObject({ outcome: 'exited', exitCode: 127 });
       const status = newAttempt();
-      await world.driver.startAttempt(
+      await world.ledger.startAttempt(
         status,
         specOf('tr "\\000" " " </proc/$$/cmdline; exit 137', { ...given(), environment: 'login' }),
       );
-      const report = await reportOf(world.driver, status);
+      const report = await reportOf(world.ledger, status);
       expect(report).toMatchObject({ outcome: 'exited', exitCode: 137 });
       expect(Buffer.from(report.stdout.inline!).toString()).not.toMatch(/drover-login|hunter2/);
     });
 
-    it('hand on what the driver itself has for agent, but not its own workings', async () => {
+    it('hand on what the ledger itself has for agent, but not its own workings', async () => {
       const { lines, text } = await run({ ...given(), environment: 'agent' });
       expect(lines).toEqual(expect.arrayContaining(['AGENT_OWN=yes', 'GIVEN=a  b "$(echo no)" \'*\'']));
       expect(text).not.toMatch(/FROM_PROFILE|^DROVER_JOIN=|^NODE_CHANNEL_FD=/m);

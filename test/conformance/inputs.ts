@@ -1,6 +1,6 @@
 /**
- * Inputs that users of other tools reported as trouble, alike for every driver: what scripts and arguments look like, how scripts end,
- * and what they leave behind. `make` gives a started driver and the means to end its world; many inputs run in it at once.
+ * Inputs that users of other tools reported as trouble, alike for every ledger: what scripts and arguments look like, how scripts end,
+ * and what they leave behind. `make` gives a started ledger and the means to end its world; many inputs run in it at once.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -8,24 +8,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limits } from '../../src/base/limits.ts';
-import type { Driver } from '../../src/ledger/driver.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
 import { until } from '../support/until.ts';
-import { isAlive, newAttempt, reportOf, specOf } from './driver.ts';
+import { isAlive, newAttempt, reportOf, specOf } from './ledger.ts';
 
 const BOM = '\ufeff';
 const SEARCHED = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export function inputConformance(
-  make: () => Promise<{ driver: Driver; restart: () => Promise<Driver>; end: () => Promise<void> }>,
+  make: () => Promise<{ ledger: Ledger; restart: () => Promise<Ledger>; end: () => Promise<void> }>,
 ): void {
   describe('inputs that were trouble elsewhere', () => {
     let world: Awaited<ReturnType<typeof make>>;
-    let driver: Driver;
+    let ledger: Ledger;
     const scratch = mkdtempSync(join(tmpdir(), 'drover-inputs-'));
     beforeAll(async () => {
       world = await make();
-      driver = world.driver;
+      ledger = world.ledger;
     });
     afterAll(async () => {
       await world.end();
@@ -34,14 +34,14 @@ export function inputConformance(
 
     async function run(script: string, more: Partial<ExecutionSpec> = {}): Promise<AgentReport> {
       const attempt = newAttempt();
-      expect(await driver.startAttempt(attempt, specOf(script, more))).toBe('accepted');
-      return reportOf(driver, attempt);
+      expect(await ledger.startAttempt(attempt, specOf(script, more))).toBe('accepted');
+      return reportOf(ledger, attempt);
     }
     async function command(argv: string[], more: Partial<ExecutionSpec> = {}): Promise<AgentReport> {
       const { script: _script, ...spec } = specOf('', more);
       const attempt = newAttempt();
-      expect(await driver.startAttempt(attempt, { ...spec, argv })).toBe('accepted');
-      return reportOf(driver, attempt);
+      expect(await ledger.startAttempt(attempt, { ...spec, argv })).toBe('accepted');
+      return reportOf(ledger, attempt);
     }
     const bytes = (report: AgentReport): Buffer => Buffer.from(report.stdout.inline ?? []);
     const text = (report: AgentReport): string => bytes(report).toString();
@@ -170,13 +170,13 @@ export function inputConformance(
 
     it('has the output at once after the end, also of a silent script', async () => {
       const [loud, silent] = [newAttempt(), newAttempt()];
-      await driver.startAttempt(loud, specOf('echo loud'));
-      await driver.startAttempt(silent, specOf('true'));
-      await reportOf(driver, loud);
-      expect(await driver.readWhole(loud, 1, 0, 100)).toMatchObject({ size: 5, eof: true });
-      expect((await reportOf(driver, silent)).stdout).toEqual({ size: 0, head: 0, tail: 0 });
-      expect(await driver.readWhole(silent, 1, 0, 100)).toMatchObject({ size: 0, eof: true });
-      expect(await driver.readKept(silent, 2, 0, 100)).toHaveLength(0);
+      await ledger.startAttempt(loud, specOf('echo loud'));
+      await ledger.startAttempt(silent, specOf('true'));
+      await reportOf(ledger, loud);
+      expect(await ledger.readWhole(loud, 1, 0, 100)).toMatchObject({ size: 5, eof: true });
+      expect((await reportOf(ledger, silent)).stdout).toEqual({ size: 0, head: 0, tail: 0 });
+      expect(await ledger.readWhole(silent, 1, 0, 100)).toMatchObject({ size: 0, eof: true });
+      expect(await ledger.readKept(silent, 2, 0, 100)).toHaveLength(0);
     });
 
     it('tells 9, 137 and 255 apart', async () => {
@@ -213,7 +213,7 @@ export function inputConformance(
     it('ends a script that is cancelled after a restart of ours', async () => {
       const file = join(scratch, 'restarted');
       const attempt = newAttempt();
-      await driver.startAttempt(
+      await ledger.startAttempt(
         attempt,
         specOf('echo $$ > "$F"; trap "" TERM; while :; do sleep 1; done', { env: { F: file } }),
       );
@@ -221,9 +221,9 @@ export function inputConformance(
         'the script wrote its pid',
         () => existsSync(file) && (Number(readFileSync(file, 'utf8')) || undefined),
       );
-      driver = await world.restart();
-      expect(driver.cancel(attempt)).toBe(true);
-      expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'cancelled' });
+      ledger = await world.restart();
+      expect(ledger.cancel(attempt)).toBe(true);
+      expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'cancelled' });
       expect(isAlive(pid)).toBe(false);
     });
   });

@@ -3,7 +3,19 @@ import type { Metafile } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { agentBundle } from '../../tools/agent-bundle.ts';
 
-const LAYERS = ['agent', 'base', 'bin', 'domain', 'drivers', 'enrol', 'link', 'pki', 'protocol'];
+const LAYERS = [
+  'agent',
+  'base',
+  'bin',
+  'domain',
+  'conversation',
+  'engines',
+  'ledger',
+  'enrol',
+  'link',
+  'pki',
+  'protocol',
+];
 const PACKAGES = ['msgpackr', 'ws'];
 const BUNDLE_BYTES_MAX = 600 * 1024;
 

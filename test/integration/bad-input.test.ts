@@ -1,7 +1,7 @@
 /**
  * What users and machines get wrong: each is told by a stable code and by words that say what is wrong and what to do. What of the list
  * is tried elsewhere: full disks (full-disk), expired certificates (renewal), wrong tokens and clocks that are off (enrolment), foreign
- * and locked data folders (up), unknown users and interpreters (conformance of drivers), newer schemas (store).
+ * and locked data folders (up), unknown users and interpreters (conformance of ledgers), newer schemas (store).
  */
 import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,9 +10,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
-import type { Driver } from '../../src/ledger/driver.ts';
-import { createProcessDriver } from '../../src/engines/process/process-driver.ts';
-import { newAttempt, reportOf, specOf } from '../conformance/driver.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { createProcessLedger } from '../../src/engines/process/process-ledger.ts';
+import { newAttempt, reportOf, specOf } from '../conformance/ledger.ts';
+import { nobody } from '../support/listeners.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
 describe('a run that cannot be', () => {
@@ -61,24 +62,24 @@ describe('a run that cannot be', () => {
 
 describe('a folder that cannot be written on a host', () => {
   let folder: string;
-  let driver: Driver;
+  let ledger: Ledger;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'drover-unwritable-'));
   });
   afterAll(async () => {
-    await driver?.stop();
+    await ledger?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const make = (dataDir: string): Driver =>
-    createProcessDriver({
+  const make = (dataDir: string): Ledger =>
+    createProcessLedger({
       dataDir,
       hostName: 'h',
       hostId: 'id',
       clock: systemClock,
       log: silentLog,
       useCgroups: false,
-    });
+    }).ledger;
 
   it('keeps the agent from starting, and is named', () => {
     writeFileSync(join(folder, 'file'), '');
@@ -92,14 +93,14 @@ describe('a folder that cannot be written on a host', () => {
 
   it('refuses what comes while its spool is gone, and nothing after', async () => {
     const dataDir = join(folder, 'data');
-    driver = make(dataDir);
-    await driver.start();
+    ledger = make(dataDir);
+    await ledger.start(nobody);
     // Also root cannot make a folder in a file.
     renameSync(join(dataDir, 'spool'), join(dataDir, 'away'));
     writeFileSync(join(dataDir, 'spool'), '');
     const refused = newAttempt();
-    await driver.startAttempt(refused, specOf('echo ran'));
-    expect(await reportOf(driver, refused)).toMatchObject({
+    await ledger.startAttempt(refused, specOf('echo ran'));
+    expect(await reportOf(ledger, refused)).toMatchObject({
       outcome: 'refused',
       reason: 'spool-unwritable',
       detail: expect.stringContaining('cannot be written') as string,
@@ -107,7 +108,7 @@ describe('a folder that cannot be written on a host', () => {
     rmSync(join(dataDir, 'spool'));
     renameSync(join(dataDir, 'away'), join(dataDir, 'spool'));
     const good = newAttempt();
-    await driver.startAttempt(good, specOf('echo ran'));
-    expect(await reportOf(driver, good)).toMatchObject({ outcome: 'exited', exitCode: 0 });
+    await ledger.startAttempt(good, specOf('echo ran'));
+    expect(await reportOf(ledger, good)).toMatchObject({ outcome: 'exited', exitCode: 0 });
   });
 });

@@ -6,17 +6,19 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { createProcessDriver, type ProcessDriver } from '../../src/engines/process/process-driver.ts';
-import { newAttempt, reportOf, specOf } from '../conformance/driver.ts';
+import { createProcessLedger } from '../../src/engines/process/process-ledger.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { newAttempt, reportOf, specOf } from '../conformance/ledger.ts';
+import { nobody } from '../support/listeners.ts';
 import { until } from '../support/until.ts';
 import { requiring } from '../support/needs.ts';
 
 requiring('root').describe('an agent on a full disk', () => {
   let dataDir: string;
-  let driver: ProcessDriver;
+  let ledger: Ledger;
   const filling = (): string => join(dataDir, 'filling');
-  const make = (): ProcessDriver =>
-    createProcessDriver({
+  const make = (): Ledger =>
+    createProcessLedger({
       dataDir,
       hostName: 'h',
       hostId: 'id',
@@ -24,16 +26,16 @@ requiring('root').describe('an agent on a full disk', () => {
       log: silentLog,
       useCgroups: false,
       spoolFreeBytesMin: 0,
-    });
+    }).ledger;
 
   beforeEach(async () => {
     dataDir = mkdtempSync(join(tmpdir(), 'drover-full-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=0711', 'tmpfs', dataDir]);
-    driver = make();
-    await driver.start();
+    ledger = make();
+    await ledger.start(nobody);
   });
   afterEach(async () => {
-    await driver.stop();
+    await ledger.stop();
     execFileSync('umount', ['--lazy', dataDir]);
     rmSync(dataDir, { recursive: true, force: true });
   });
@@ -53,19 +55,19 @@ requiring('root').describe('an agent on a full disk', () => {
     const spec = specOf(`exit 7 # ${'x'.repeat(100_000)}`);
     fill();
     // A duplicate while the first is being refused is refused alike, not believed.
-    const answers = await Promise.allSettled([driver.startAttempt(attempt, spec), driver.startAttempt(attempt, spec)]);
+    const answers = await Promise.allSettled([ledger.startAttempt(attempt, spec), ledger.startAttempt(attempt, spec)]);
     for (const answer of answers) expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'spool-full' } });
-    expect(driver.stateOf(attempt)).toBeUndefined();
-    expect(driver.list()).toEqual([]);
-    expect(driver.cancel(attempt)).toBe(false);
+    expect(ledger.stateOf(attempt)).toBeUndefined();
+    expect(ledger.list()).toEqual([]);
+    expect(ledger.cancel(attempt)).toBe(false);
     rmSync(filling());
-    expect(await driver.startAttempt(attempt, spec)).toBe('accepted');
-    expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'exited', exitCode: 7 });
+    expect(await ledger.startAttempt(attempt, spec)).toBe('accepted');
+    expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'exited', exitCode: 7 });
   });
 
   it('starts again once there is space, also when nothing has run since', async () => {
-    await driver.stop();
-    driver = createProcessDriver({
+    await ledger.stop();
+    ({ ledger } = createProcessLedger({
       dataDir,
       hostName: 'h',
       hostId: 'id',
@@ -73,13 +75,13 @@ requiring('root').describe('an agent on a full disk', () => {
       log: silentLog,
       useCgroups: false,
       spoolFreeBytesMin: 2 * 1_024 * 1_024,
-    });
-    await driver.start();
+    }));
+    await ledger.start(nobody);
     writeFileSync(filling(), Buffer.alloc(3 * 1_024 * 1_024));
     const run = async (): Promise<unknown> => {
       const attempt = newAttempt();
-      await driver.startAttempt(attempt, specOf('sleep 0.3'));
-      return (await reportOf(driver, attempt)).reason;
+      await ledger.startAttempt(attempt, specOf('sleep 0.3'));
+      return (await reportOf(ledger, attempt)).reason;
     };
     // How much is free is looked at while something runs: the first may still begin.
     await until('the agent to see it', async () => (await run()) === 'spool-full');
@@ -92,7 +94,7 @@ requiring('root').describe('an agent on a full disk', () => {
     const elsewhere = mkdtempSync(join(tmpdir(), 'drover-go-'));
     const go = join(elsewhere, 'go');
     for (const attempt of attempts)
-      await driver.startAttempt(
+      await ledger.startAttempt(
         attempt,
         specOf(`head -c 30000 /dev/zero | tr '\\0' x; until [ -e ${go} ]; do sleep 0.02; done; exit 137`),
       );
@@ -100,20 +102,20 @@ requiring('root').describe('an agent on a full disk', () => {
     await until('both have written', () =>
       attempts.every(
         (attempt) =>
-          driver.stateOf(attempt) === 'running' && statSync(join(dataDir, 'spool', attempt, 'stdout')).size === 30_000,
+          ledger.stateOf(attempt) === 'running' && statSync(join(dataDir, 'spool', attempt, 'stdout')).size === 30_000,
       ),
     );
     fill();
     writeFileSync(go, '');
-    await until('both have ended', () => attempts.every((attempt) => driver.stateOf(attempt) === 'accepted'));
-    expect(await driver.report(attempts[0])).toBeUndefined();
-    await driver.stop();
+    await until('both have ended', () => attempts.every((attempt) => ledger.stateOf(attempt) === 'accepted'));
+    expect(await ledger.report(attempts[0])).toBeUndefined();
+    await ledger.stop();
     rmSync(elsewhere, { recursive: true });
     rmSync(filling());
-    driver = make();
-    await driver.start();
+    ledger = make();
+    await ledger.start(nobody);
     for (const attempt of attempts)
-      expect(await reportOf(driver, attempt)).toMatchObject({
+      expect(await reportOf(ledger, attempt)).toMatchObject({
         outcome: 'exited',
         exitCode: 137,
         stdout: { size: 30_000 },

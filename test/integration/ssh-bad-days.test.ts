@@ -1,4 +1,4 @@
-/** The SSH driver and the connection test on bad days: what cannot be reached, what cuts the line, what refuses; against real sshd. */
+/** The engine of SSH and the connection test on bad days: what cannot be reached, what cuts the line, what refuses; against real sshd. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,10 +11,12 @@ import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { testConnection } from '../../src/engines/ssh/connection/connection-test.ts';
-import { createSshDriver, type SshDriver, type SshDriverOptions } from '../../src/engines/ssh/ssh-driver.ts';
+import { createSshLedger, type SshLedgerOptions } from '../../src/engines/ssh/ssh-ledger.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess } from '../../src/protocol/link/ssh-access.ts';
-import { newAttempt, specOf } from '../conformance/driver.ts';
+import { newAttempt, specOf } from '../conformance/ledger.ts';
+import { nobody } from '../support/listeners.ts';
 import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
 import { proxyTo } from '../support/ssh-proxy.ts';
 import { tracesOf } from '../support/traces.ts';
@@ -25,23 +27,23 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
   let world: SshWorld;
   let sshd: Sshd;
   let folder: string;
-  const drivers: SshDriver[] = [];
+  const ledgers: Ledger[] = [];
   beforeAll(async () => {
     world = new SshWorld();
     sshd = await world.start();
     folder = mkdtempSync(join(tmpdir(), 'drover-ssh-'));
   });
   afterAll(async () => {
-    await Promise.all(drivers.map((driver) => driver.stop()));
+    await Promise.all(ledgers.map((ledger) => ledger.stop()));
     await world.end();
     rmSync(folder, { recursive: true, force: true });
   });
 
   async function start(
     access: SshAccess | (() => Promise<SshAccess>),
-    more: Partial<SshDriverOptions> = {},
-  ): Promise<SshDriver> {
-    const driver = createSshDriver({
+    more: Partial<SshLedgerOptions> = {},
+  ): Promise<Ledger> {
+    const { ledger } = createSshLedger({
       dir: mkdtempSync(join(folder, 'worker-')),
       clock: systemClock,
       random: systemRandom,
@@ -52,16 +54,16 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
       access: typeof access === 'function' ? access : async () => access,
       ...more,
     });
-    drivers.push(driver);
-    await driver.start();
-    return driver;
+    ledgers.push(ledger);
+    await ledger.start(nobody);
+    return ledger;
   }
-  const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> =>
-    until(`the report of ${attempt}`, () => driver.report(attempt));
-  async function run(driver: SshDriver, script: string, more: Parameters<typeof specOf>[1] = {}): Promise<AgentReport> {
+  const reportOf = (ledger: Ledger, attempt: AttemptId): Promise<AgentReport> =>
+    until(`the report of ${attempt}`, () => ledger.report(attempt));
+  async function run(ledger: Ledger, script: string, more: Parameters<typeof specOf>[1] = {}): Promise<AgentReport> {
     const attempt = newAttempt();
-    await driver.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
-    return reportOf(driver, attempt);
+    await ledger.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
+    return reportOf(ledger, attempt);
   }
   const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();
   /** What attempts of ours have on the host. */
@@ -69,21 +71,21 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
 
   it('goes on with a script whose connection is cut, loses no output, and runs it once', async () => {
     const proxy = await proxyTo(sshd);
-    const driver = await start(accessOf(world.hop(proxy)));
+    const ledger = await start(accessOf(world.hop(proxy)));
     const [once, gate] = [join(folder, 'once'), join(folder, 'gate')];
     const attempt = newAttempt();
     const script =
       'echo x >> "$F"; i=0; while [ ! -e "$G" ]; do i=$((i+1)); echo line $i; sleep 0.05; done; echo last; exit 9';
-    await driver.startAttempt(attempt, specOf(script, { env: { F: once, G: gate } }), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf(script, { env: { F: once, G: gate } }), { hostId: 'h' });
     for (let cut = 0; cut < 3; cut++) {
       await until(
         'it runs on a new connection',
-        () => driver.stateOf(attempt) === 'running' && proxy.connections > cut && existsSync(once),
+        () => ledger.stateOf(attempt) === 'running' && proxy.connections > cut && existsSync(once),
       );
       proxy.cutAll();
     }
     writeFileSync(gate, '');
-    const report = await reportOf(driver, attempt);
+    const report = await reportOf(ledger, attempt);
     expect(report).toMatchObject({ outcome: 'exited', exitCode: 9 });
     const lines = text(report).trim().split('\n');
     expect(lines).toEqual([...lines.slice(0, -1).map((_, i) => `line ${i + 1}`), 'last']);
@@ -94,16 +96,16 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
 
   it('repeats an order that was lost on its way, and the script runs once, wherever the line is cut', async () => {
     const proxy = await proxyTo(sshd);
-    const driver = await start(accessOf(world.hop(proxy)));
+    const ledger = await start(accessOf(world.hop(proxy)));
     for (let cut = 0; cut < 6; cut++) {
       // Logged in: it is the order that is to be cut, not the login.
-      expect((await run(driver, 'true')).exitCode).toBe(0);
+      expect((await run(ledger, 'true')).exitCode).toBe(0);
       const once = join(folder, `cut-${cut}`);
       const attempt = newAttempt();
-      await driver.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), { hostId: 'h' });
+      await ledger.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), { hostId: 'h' });
       await new Promise<void>((resolve) => systemClock.after(cut * 7, resolve));
       proxy.cutAll();
-      const report = await reportOf(driver, attempt);
+      const report = await reportOf(ledger, attempt);
       expect(report).toMatchObject({ outcome: 'exited', exitCode: 4 });
       expect(readFileSync(once, 'utf8')).toBe('x\n');
     }
@@ -112,13 +114,13 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
 
   it('cancels a script while its connection is away', async () => {
     const proxy = await proxyTo(sshd);
-    const driver = await start(accessOf(world.hop(proxy)));
+    const ledger = await start(accessOf(world.hop(proxy)));
     const attempt = newAttempt();
-    await driver.startAttempt(attempt, specOf('sleep 60'), { hostId: 'h' });
-    await until('it runs', () => driver.stateOf(attempt) === 'running');
+    await ledger.startAttempt(attempt, specOf('sleep 60'), { hostId: 'h' });
+    await until('it runs', () => ledger.stateOf(attempt) === 'running');
     proxy.cutAll();
-    expect(driver.cancel(attempt)).toBe(true);
-    expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'cancelled' });
+    expect(ledger.cancel(attempt)).toBe(true);
+    expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'cancelled' });
     await proxy.stop();
   });
 
@@ -131,45 +133,45 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
         return systemClock.after(delayMs, callback, options);
       },
     };
-    const [killAfterMs, driver] = [777, await start(accessOf(world.hop(sshd)), { clock })];
+    const [killAfterMs, ledger] = [777, await start(accessOf(world.hop(sshd)), { clock })];
     const attempt = newAttempt();
-    await driver.startAttempt(attempt, specOf('sleep 60', { killAfterMs }), { hostId: 'h' });
-    const pid = (await until('it runs', () => driver.startOf(attempt))).pid;
+    await ledger.startAttempt(attempt, specOf('sleep 60', { killAfterMs }), { hostId: 'h' });
+    const pid = (await until('it runs', () => ledger.startOf(attempt))).pid;
     const parent = Number(/^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
     // Nothing is left there that could tell, or kill.
     const ours = descendantsOf(parent).filter((each) => each !== pid);
     for (const each of ours) process.kill(each, 'SIGSTOP');
     for (const path of leftOnHost(attempt)) rmSync(dirname(path), { recursive: true, force: true });
-    driver.cancel(attempt);
-    driver.cancel(attempt);
+    ledger.cancel(attempt);
+    ledger.cancel(attempt);
     expect(looks).toHaveLength(1);
     looks[0]!();
-    expect(await reportOf(driver, attempt)).toMatchObject({
+    expect(await reportOf(ledger, attempt)).toMatchObject({
       outcome: 'unknown',
       reason: 'host-rebooted',
       detail: expect.stringContaining('may still run'),
     });
-    expect(driver.load().running).toBe(0);
+    expect(ledger.load().running).toBe(0);
     for (const each of [pid, parent, ...ours]) process.kill(each, 'SIGKILL');
   });
 
   it('cancels at once what has not left yet, however long the host takes to answer', async () => {
-    const driver = await start(() => new Promise<SshAccess>(() => undefined));
+    const ledger = await start(() => new Promise<SshAccess>(() => undefined));
     const attempt = newAttempt();
-    await driver.startAttempt(attempt, specOf('true'), { hostId: 'h' });
-    driver.cancel(attempt);
-    expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled-by-user' });
+    await ledger.startAttempt(attempt, specOf('true'), { hostId: 'h' });
+    ledger.cancel(attempt);
+    expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled-by-user' });
   });
 
   it('cancels at once where the login shell hangs, or no session is free', async () => {
     const hanging = await world.start({ lines: ['ForceCommand sleep 60', 'MaxSessions 1'] });
-    const driver = await start(accessOf(world.hop(hanging)));
+    const ledger = await start(accessOf(world.hop(hanging)));
     const attempts = [newAttempt(), newAttempt()];
-    for (const attempt of attempts) await driver.startAttempt(attempt, specOf('true'), { hostId: 'h' });
+    for (const attempt of attempts) await ledger.startAttempt(attempt, specOf('true'), { hostId: 'h' });
     await until('a session began', () => hanging.log().includes('Starting session'));
     for (const attempt of attempts) {
-      expect(driver.cancel(attempt)).toBe(true);
-      expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled-by-user' });
+      expect(ledger.cancel(attempt)).toBe(true);
+      expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled-by-user' });
     }
   });
 
@@ -188,7 +190,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
   it('after a restart finds what never came to be, and says that nothing ran', async () => {
     const dir = mkdtempSync(join(folder, 'worker-'));
     let answer: (access: SshAccess) => void = () => undefined;
-    const first = createSshDriver({
+    const { ledger: first } = createSshLedger({
       dir,
       clock: systemClock,
       random: systemRandom,
@@ -198,7 +200,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
       orderValidMs: 2_000,
       access: () => new Promise((resolve) => (answer = resolve)),
     });
-    await first.start();
+    await first.start(nobody);
     const attempt = newAttempt();
     await first.startAttempt(attempt, specOf('true'), { hostId: 'h' });
     const stopped = first.stop();
@@ -294,8 +296,8 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
 
   it('keeps to a server that opens few sessions', async () => {
     const small = await world.start({ lines: ['MaxSessions 2'] });
-    const driver = await start(accessOf(world.hop(small)));
-    const reports = await Promise.all(Array.from({ length: 8 }, (_, i) => run(driver, `exit ${i}`)));
+    const ledger = await start(accessOf(world.hop(small)));
+    const reports = await Promise.all(Array.from({ length: 8 }, (_, i) => run(ledger, `exit ${i}`)));
     expect(reports.map((report) => report.exitCode)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 

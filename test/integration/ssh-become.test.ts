@@ -9,10 +9,12 @@ import type { AttemptId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { testConnection } from '../../src/engines/ssh/connection/connection-test.ts';
-import { createSshDriver, type SshDriver } from '../../src/engines/ssh/ssh-driver.ts';
+import { createSshLedger } from '../../src/engines/ssh/ssh-ledger.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess, SshBecome } from '../../src/protocol/link/ssh-access.ts';
-import { newAttempt, specOf } from '../conformance/driver.ts';
+import { newAttempt, specOf } from '../conformance/ledger.ts';
+import { nobody } from '../support/listeners.ts';
 import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
 import { proxyTo } from '../support/ssh-proxy.ts';
 import { until } from '../support/until.ts';
@@ -28,7 +30,7 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
   let sudoLog: string;
   /** Who logs in: may all without a password, with his own, nothing, all but only from a terminal; and who is become. */
   let who: { free: string; asked: string; nobody: string; terminal: string; target: string };
-  const drivers: SshDriver[] = [];
+  const ledgers: Ledger[] = [];
 
   beforeAll(async () => {
     world = new SshWorld();
@@ -50,14 +52,14 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
     );
   });
   afterAll(async () => {
-    await Promise.all(drivers.map((driver) => driver.stop()));
+    await Promise.all(ledgers.map((ledger) => ledger.stop()));
     await world.end();
     rmSync(scratch, { recursive: true, force: true });
   });
 
   const accessAs = (user: string, become: SshBecome): SshAccess => ({ ...accessOf(world.hop(sshd, { user })), become });
-  async function driverFor(access: SshAccess): Promise<SshDriver> {
-    const driver = createSshDriver({
+  async function ledgerFor(access: SshAccess): Promise<Ledger> {
+    const { ledger } = createSshLedger({
       dir: mkdtempSync(join(world.folder, 'worker-')),
       clock: systemClock,
       random: systemRandom,
@@ -66,17 +68,17 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
       secretsOf: async () => [],
       access: async () => access,
     });
-    drivers.push(driver);
-    await driver.start();
-    return driver;
+    ledgers.push(ledger);
+    await ledger.start(nobody);
+    return ledger;
   }
-  const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> =>
-    until(`the report of ${attempt}`, () => driver.report(attempt));
+  const reportOf = (ledger: Ledger, attempt: AttemptId): Promise<AgentReport> =>
+    until(`the report of ${attempt}`, () => ledger.report(attempt));
   async function run(access: SshAccess, script: string, more: Parameters<typeof specOf>[1] = {}): Promise<AgentReport> {
-    const driver = await driverFor(access);
+    const ledger = await ledgerFor(access);
     const attempt = newAttempt();
-    await driver.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
-    return reportOf(driver, attempt);
+    await ledger.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
+    return reportOf(ledger, attempt);
   }
   const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();
   const testOf = async (access: SshAccess): Promise<unknown[]> =>
@@ -186,17 +188,17 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
       for (const why of ['cancelled', 'timed_out'] as const) {
         const file = join('/tmp', `.${scratch.split('/').at(-1)}-${name.replaceAll(' ', '-')}-${why}`);
         const script = `trap '' TERM; setsid sh -c 'echo $$ >${file}; exec sleep 60' & sh -c 'trap "" TERM; while :; do sleep 1; done' & while :; do sleep 1; done`;
-        const driver = await driverFor(access);
+        const ledger = await ledgerFor(access);
         const attempt = newAttempt();
-        await driver.startAttempt(attempt, specOf(script, { timeoutMs: why === 'timed_out' ? 1_500 : 30_000 }), {
+        await ledger.startAttempt(attempt, specOf(script, { timeoutMs: why === 'timed_out' ? 1_500 : 30_000 }), {
           hostId: 'h',
         });
         const pid = await until(
           'the child wrote its pid',
           () => existsSync(file) && Number(readFileSync(file, 'utf8')),
         );
-        if (why === 'cancelled') driver.cancel(attempt);
-        expect([name, await reportOf(driver, attempt)]).toMatchObject([name, { outcome: why }]);
+        if (why === 'cancelled') ledger.cancel(attempt);
+        expect([name, await reportOf(ledger, attempt)]).toMatchObject([name, { outcome: why }]);
         expect([name, isAlive(pid)]).toEqual([name, false]);
         rmSync(file, { force: true });
       }
@@ -205,22 +207,22 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
 
   it('is found again when the line is cut, by sudo with its password', async () => {
     const proxy = await proxyTo(sshd);
-    const driver = await driverFor({
+    const ledger = await ledgerFor({
       ...accessOf(world.hop(proxy, { user: who.asked })),
       become: { kind: 'sudo', user: who.target, password: PASSWORD },
     });
     const gate = join('/tmp', `.${scratch.split('/').at(-1)}-cut`);
     const attempt = newAttempt();
-    await driver.startAttempt(
+    await ledger.startAttempt(
       attempt,
       specOf('echo one; while [ ! -e "$G" ]; do sleep 0.05; done; echo two; exit 9', { env: { G: gate } }),
       { hostId: 'h' },
     );
-    await until('it runs', () => driver.stateOf(attempt) === 'running');
+    await until('it runs', () => ledger.stateOf(attempt) === 'running');
     proxy.cutAll();
     await until('it is reached again', () => proxy.connections > 1);
     writeFileSync(gate, '');
-    const report = await reportOf(driver, attempt);
+    const report = await reportOf(ledger, attempt);
     rmSync(gate);
     expect(report).toMatchObject({ outcome: 'exited', exitCode: 9 });
     expect(text(report)).toBe('one\ntwo\n');
@@ -230,9 +232,9 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
   it('shows secrets and passwords to nobody: not in the arguments of a process, not in what sudo logs', async () => {
     for (const access of Object.values(ways())) {
       const gate = join('/tmp', `.${scratch.split('/').at(-1)}-gate`);
-      const driver = await driverFor(access);
+      const ledger = await ledgerFor(access);
       const attempt = newAttempt();
-      await driver.startAttempt(
+      await ledger.startAttempt(
         attempt,
         specOf('echo "$TOKEN"; while [ ! -e "$G" ]; do sleep 0.05; done', {
           env: { G: gate },
@@ -240,13 +242,13 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
         }),
         { hostId: 'h' },
       );
-      await until('it runs', () => driver.stateOf(attempt) === 'running');
+      await until('it runs', () => ledger.stateOf(attempt) === 'running');
       const seen = commandLines();
       expect(seen).toContain(attempt);
       expect(seen).not.toContain(SECRET);
       expect(seen).not.toContain(PASSWORD);
       writeFileSync(gate, '');
-      const report = await reportOf(driver, attempt);
+      const report = await reportOf(ledger, attempt);
       rmSync(gate);
       expect(report).toMatchObject({ outcome: 'exited', exitCode: 0 });
       expect(text(report)).toBe('******\n');

@@ -9,10 +9,12 @@ import type { AttemptId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { createSshDriver, type SshDriver, type SshDriverOptions } from '../../src/engines/ssh/ssh-driver.ts';
+import { createSshLedger, type SshLedgerOptions } from '../../src/engines/ssh/ssh-ledger.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess, SshBecome } from '../../src/protocol/link/ssh-access.ts';
-import { newAttempt, specOf } from '../conformance/driver.ts';
+import { newAttempt, specOf } from '../conformance/ledger.ts';
+import { nobody } from '../support/listeners.ts';
 import { requiring } from '../support/needs.ts';
 import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
 import { until } from '../support/until.ts';
@@ -27,21 +29,21 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
   let sshd: Sshd;
   let folder: string;
   const services: string[] = [];
-  const drivers: SshDriver[] = [];
+  const ledgers: Ledger[] = [];
   beforeAll(async () => {
     world = new SshWorld();
     sshd = await world.start();
     folder = mkdtempSync(join(tmpdir(), 'drover-inputs-'));
   });
   afterAll(async () => {
-    await Promise.all(drivers.map((driver) => driver.stop()));
+    await Promise.all(ledgers.map((ledger) => ledger.stop()));
     for (const path of services) rmSync(path, { force: true });
     await world.end();
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function start(access: SshAccess, more: Partial<SshDriverOptions> = {}): Promise<SshDriver> {
-    const driver = createSshDriver({
+  async function start(access: SshAccess, more: Partial<SshLedgerOptions> = {}): Promise<Ledger> {
+    const { ledger } = createSshLedger({
       dir: mkdtempSync(join(folder, 'worker-')),
       clock: systemClock,
       random: systemRandom,
@@ -51,21 +53,21 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
       access: async () => access,
       ...more,
     });
-    drivers.push(driver);
-    await driver.start();
-    return driver;
+    ledgers.push(ledger);
+    await ledger.start(nobody);
+    return ledger;
   }
-  const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> =>
-    until(`the report of ${attempt}`, () => driver.report(attempt));
+  const reportOf = (ledger: Ledger, attempt: AttemptId): Promise<AgentReport> =>
+    until(`the report of ${attempt}`, () => ledger.report(attempt));
   async function run(
-    driver: SshDriver,
+    ledger: Ledger,
     script: string | Buffer,
     more: Parameters<typeof specOf>[1] = {},
   ): Promise<AgentReport> {
     const attempt = newAttempt();
     const spec = { ...specOf('', more), script: Buffer.from(script) };
-    await driver.startAttempt(attempt, spec, { hostId: 'h' });
-    return reportOf(driver, attempt);
+    await ledger.startAttempt(attempt, spec, { hostId: 'h' });
+    return reportOf(ledger, attempt);
   }
   const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();
 
@@ -118,8 +120,8 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
 
   it('40 runs at once with MaxStartups 2:100:2 and MaxSessions 1 all succeed', async () => {
     const tight = await world.start({ lines: ['MaxStartups 2:100:2', 'MaxSessions 1'] });
-    const driver = await start(accessOf(world.hop(tight)));
-    const reports = await Promise.all(Array.from({ length: 40 }, (_, i) => run(driver, `exit ${i}`)));
+    const ledger = await start(accessOf(world.hop(tight)));
+    const reports = await Promise.all(Array.from({ length: 40 }, (_, i) => run(ledger, `exit ${i}`)));
     expect(reports.map((report) => report.exitCode)).toEqual(Array.from({ length: 40 }, (_, i) => i));
   });
 
@@ -152,12 +154,12 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
         { kind: 'sudo', user: target },
         { kind: 'su', user: target, password: PASSWORD },
       ] as const) {
-        const driver = await start(accessAs(free, become));
-        expect(text(await run(driver, SHOW, { args: ODD }))).toBe(shown);
-        expect(text(await run(driver, 'od -c'))).toBe('0000000\n');
+        const ledger = await start(accessAs(free, become));
+        expect(text(await run(ledger, SHOW, { args: ODD }))).toBe(shown);
+        expect(text(await run(ledger, 'od -c'))).toBe('0000000\n');
         // A third user, and a script in a folder that he cannot have.
         expect(
-          text(await run(driver, '#!/usr/bin/env python3\nimport os; print(os.getuid() == os.stat(__file__).st_uid)')),
+          text(await run(ledger, '#!/usr/bin/env python3\nimport os; print(os.getuid() == os.stat(__file__).st_uid)')),
         ).toBe('True\n');
       }
     });
@@ -195,18 +197,18 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
       execFileSync('mkfifo', [fifo]);
       const user = pamUser([`auth optional pam_exec.so quiet /bin/cat ${fifo}`, 'auth required pam_unix.so']);
       const time = passingTime();
-      const driver = await start(withPassword(user), { clock: time.clock });
+      const ledger = await start(withPassword(user), { clock: time.clock });
       for (const passedMs of [20_000, limits.sshBecomeMs]) {
         const attempt = newAttempt();
-        await driver.startAttempt(attempt, specOf('id -un'), { hostId: 'h' });
+        await ledger.startAttempt(attempt, specOf('id -un'), { hostId: 'h' });
         const held = await until('PAM stands still', () => writerOf(fifo));
         time.pass(passedMs);
         if (passedMs === 20_000) {
-          expect(await driver.report(attempt)).toBeUndefined();
+          expect(await ledger.report(attempt)).toBeUndefined();
           closeSync(held);
-          expect(text(await reportOf(driver, attempt))).toBe('root\n');
+          expect(text(await reportOf(ledger, attempt))).toBe('root\n');
         } else {
-          expect(await reportOf(driver, attempt)).toMatchObject({
+          expect(await reportOf(ledger, attempt)).toMatchObject({
             outcome: 'refused',
             reason: 'become-not-allowed',
             detail: expect.stringContaining('PAM may hang'),
@@ -234,16 +236,16 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
         [password, ...other],
       ]) {
         const time = passingTime();
-        const driver = await start(withPassword(pamUser(stack, '!passprompt_override')), { clock: time.clock });
+        const ledger = await start(withPassword(pamUser(stack, '!passprompt_override')), { clock: time.clock });
         const report = await until('the question was heard in time', async () => {
           rmSync(reached, { force: true });
           const attempt = newAttempt();
-          await driver.startAttempt(attempt, specOf('echo ran'), { hostId: 'h' });
+          await ledger.startAttempt(attempt, specOf('echo ran'), { hostId: 'h' });
           await until('it is asked', () => existsSync(reached));
           await run(direct, 'true');
-          expect(await driver.report(attempt)).toBeUndefined();
+          expect(await ledger.report(attempt)).toBeUndefined();
           time.pass(limits.sshBecomeMs);
-          const told = await reportOf(driver, attempt);
+          const told = await reportOf(ledger, attempt);
           return told.detail?.includes('STRESS') && told;
         });
         expect(report).toMatchObject({

@@ -9,10 +9,12 @@ import type { AttemptId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { runBriefly } from '../../src/engines/ssh/remote/shell-probe.ts';
-import { createSshDriver, type SshDriver } from '../../src/engines/ssh/ssh-driver.ts';
+import { createSshLedger } from '../../src/engines/ssh/ssh-ledger.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
 import { SshPool } from '../../src/engines/ssh/connection/ssh-pool.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
-import { newAttempt, specOf } from '../conformance/driver.ts';
+import { newAttempt, specOf } from '../conformance/ledger.ts';
+import { nobody } from '../support/listeners.ts';
 import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
 import { listenWith } from '../support/ssh-proxy.ts';
 import { until } from '../support/until.ts';
@@ -101,25 +103,25 @@ requiring('sshd').describe('a host behind a jump host', () => {
   it.each(CUTS)(
     'goes on with a script that was under way, once, with all of its output: $killed',
     async ({ killed }) => {
-      const driver: SshDriver = createSshDriver({
+      const { ledger } = createSshLedger({
         ...options,
         dir: mkdtempSync(join(folder, 'worker-')),
         secretsOf: async () => [],
       });
-      await driver.start();
+      await ledger.start(nobody);
       try {
         const [mark, gate, attempt] = [join(folder, `mark ${killed}`), join(folder, `gate ${killed}`), newAttempt()];
-        await driver.startAttempt(
+        await ledger.startAttempt(
           attempt,
           specOf('echo x >> "$F"; echo one; while [ ! -e "$G" ]; do sleep 0.05; done; echo two; exit 9', {
             env: { F: mark, G: gate },
           }),
           { hostId: 'h' },
         );
-        await until('the script began', () => driver.stateOf(attempt) === 'running' && existsSync(mark));
+        await until('the script began', () => ledger.stateOf(attempt) === 'running' && existsSync(mark));
         cut(killed);
         writeFileSync(gate, '');
-        const report = await reportOf(driver, attempt);
+        const report = await reportOf(ledger, attempt);
         expect([
           report.outcome,
           report.exitCode,
@@ -127,11 +129,11 @@ requiring('sshd').describe('a host behind a jump host', () => {
           readFileSync(mark, 'utf8'),
         ]).toEqual(['exited', 9, 'one\ntwo\n', 'x\n']);
       } finally {
-        await driver.stop();
+        await ledger.stop();
       }
     },
   );
 });
 
-const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> =>
-  until(`the report of ${attempt}`, () => driver.report(attempt));
+const reportOf = (ledger: Ledger, attempt: AttemptId): Promise<AgentReport> =>
+  until(`the report of ${attempt}`, () => ledger.report(attempt));

@@ -8,8 +8,10 @@ import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { startRemote } from '../../src/engines/ssh/remote/remote-supervisor.ts';
 import type { RemoteOutcome } from '../../src/engines/ssh/remote/remote-run.ts';
-import { createSshDriver, type SshDriver } from '../../src/engines/ssh/ssh-driver.ts';
-import { newAttempt, specOf } from '../conformance/driver.ts';
+import { createSshLedger } from '../../src/engines/ssh/ssh-ledger.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { newAttempt, specOf } from '../conformance/ledger.ts';
+import { nobody } from '../support/listeners.ts';
 import { localShell } from '../support/local-shell.ts';
 import { requiring } from '../support/needs.ts';
 import { accessOf, SshWorld } from '../support/sshd.ts';
@@ -20,14 +22,14 @@ import { until } from '../support/until.ts';
 requiring('sshd').describe('an order over SSH that is stuck on its way', () => {
   let world: SshWorld;
   let folder: string;
-  const drivers: SshDriver[] = [];
+  const ledgers: Ledger[] = [];
   const proxies = new Set<Proxy>();
   beforeAll(() => {
     world = new SshWorld();
     folder = mkdtempSync(join(tmpdir(), 'drover-late-'));
   });
   afterAll(async () => {
-    await Promise.all(drivers.map((driver) => driver.stop()));
+    await Promise.all(ledgers.map((ledger) => ledger.stop()));
     await Promise.all([...proxies].map((proxy) => proxy.stop()));
     await world.end();
     rmSync(folder, { recursive: true, force: true });
@@ -37,10 +39,10 @@ requiring('sshd').describe('an order over SSH that is stuck on its way', () => {
     orderValidMs: number,
     dir = mkdtempSync(join(folder, 'worker-')),
     there?: Proxy,
-  ): Promise<{ proxy: Proxy; driver: SshDriver }> {
+  ): Promise<{ proxy: Proxy } & ReturnType<typeof createSshLedger>> {
     const proxy = there ?? (await proxyTo(await world.start()));
     proxies.add(proxy);
-    const driver = createSshDriver({
+    const { ledger, engine } = createSshLedger({
       dir,
       clock: systemClock,
       random: systemRandom,
@@ -50,25 +52,25 @@ requiring('sshd').describe('an order over SSH that is stuck on its way', () => {
       access: async () => accessOf(world.hop(proxy)),
       orderValidMs,
     });
-    drivers.push(driver);
-    await driver.start();
-    return { proxy, driver };
+    ledgers.push(ledger);
+    await ledger.start(nobody);
+    return { proxy, ledger, engine };
   }
 
   /** An order that lies in a shell which has stopped, on a line that went mute: neither side was told that the other is gone. */
-  async function stick({ proxy, driver }: Awaited<ReturnType<typeof start>>, once: string) {
+  async function stick({ proxy, ledger, engine }: Awaited<ReturnType<typeof start>>, once: string) {
     const file = `${once}.shell`;
     const first = newAttempt();
-    await driver.startAttempt(first, specOf('echo $PPID > "$F"', { env: { F: file } }), { hostId: 'h' });
-    await until('a shell is kept', async () => (await driver.report(first)) && tracesOf(first).length === 0);
+    await ledger.startAttempt(first, specOf('echo $PPID > "$F"', { env: { F: file } }), { hostId: 'h' });
+    await until('a shell is kept', async () => (await ledger.report(first)) && tracesOf(first).length === 0);
     const shell = Number(readFileSync(file, 'latin1'));
     process.kill(shell, 'SIGSTOP');
     const [attempt, passed] = [newAttempt(), proxy.passed];
-    await driver.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), { hostId: 'h' });
     await until('the order is there', () => proxy.passed > passed + 300);
     proxy.mute(true);
     proxy.cutAll();
-    await until('it is noticed here', () => driver.load().connections === 0);
+    await until('it is noticed here', () => engine.connections === 0);
     proxy.mute(false);
     return { attempt, shell };
   }
@@ -79,9 +81,9 @@ requiring('sshd').describe('an order over SSH that is stuck on its way', () => {
     const rig = await start(1_000);
     const once = join(folder, 'once');
     const { attempt, shell } = await stick(rig, once);
-    const report = await until('the repeated one ends', () => rig.driver.report(attempt));
+    const report = await until('the repeated one ends', () => rig.ledger.report(attempt));
     expect(report).toMatchObject({ outcome: 'exited', exitCode: 4 });
-    await rig.driver.forget([attempt]);
+    await rig.ledger.forget([attempt]);
     await until('it is forgotten', () => tracesOf(attempt).length === 0);
     process.kill(shell, 'SIGCONT');
     await until('its shell has taken it up', () => !isThere(shell) || readFileSync(once, 'latin1') !== 'x\n');
@@ -95,12 +97,12 @@ requiring('sshd').describe('an order over SSH that is stuck on its way', () => {
       const rig = await start(600_000, dir);
       const once = join(folder, `may-${isRestarted}`);
       const { attempt, shell } = await stick(rig, once);
-      if (isRestarted) await rig.driver.stop();
-      const { driver } = isRestarted ? await start(600_000, dir, rig.proxy) : rig;
-      if (!isRestarted) driver.cancel(attempt);
-      await until('the host was asked', () => rig.proxy.connections > 1 && driver.load().connections > 0);
+      if (isRestarted) await rig.ledger.stop();
+      const { ledger, engine } = isRestarted ? await start(600_000, dir, rig.proxy) : rig;
+      if (!isRestarted) ledger.cancel(attempt);
+      await until('the host was asked', () => rig.proxy.connections > 1 && engine.connections > 0);
       process.kill(shell, 'SIGCONT');
-      const report = await until('the end', () => driver.report(attempt));
+      const report = await until('the end', () => ledger.report(attempt));
       // Whichever comes first, the cancel or its end: it has begun, and that is told.
       expect(report.startedAtMs).toBeDefined();
       if (isRestarted) expect(report).toMatchObject({ outcome: 'exited', exitCode: 4 });

@@ -9,10 +9,12 @@ import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { testConnection } from '../../src/engines/ssh/connection/connection-test.ts';
-import { createSshDriver, type SshDriver, type SshDriverOptions } from '../../src/engines/ssh/ssh-driver.ts';
+import { createSshLedger, type SshLedgerOptions } from '../../src/engines/ssh/ssh-ledger.ts';
+import type { Ledger, LedgerListener } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess } from '../../src/protocol/link/ssh-access.ts';
-import { isAlive, newAttempt, specOf } from '../conformance/driver.ts';
+import { isAlive, newAttempt, specOf } from '../conformance/ledger.ts';
+import { nobody } from '../support/listeners.ts';
 import { requiring } from '../support/needs.ts';
 import { accessOf, SshWorld } from '../support/sshd.ts';
 import { proxyTo } from '../support/ssh-proxy.ts';
@@ -22,19 +24,26 @@ import { until } from '../support/until.ts';
 requiring('sshd').describe('scripts on hosts as people have them', () => {
   let world: SshWorld;
   let folder: string;
-  const drivers: SshDriver[] = [];
+  const ledgers: Ledger[] = [];
   beforeAll(() => {
     world = new SshWorld();
     folder = mkdtempSync(join(tmpdir(), 'drover-odd-'));
   });
   afterAll(async () => {
-    await Promise.all(drivers.map((driver) => driver.stop()));
+    await Promise.all(ledgers.map((ledger) => ledger.stop()));
     await world.end();
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function start(access: SshAccess, more: Partial<SshDriverOptions> = {}): Promise<SshDriver> {
-    const driver = createSshDriver({
+  async function start(access: SshAccess, more: Partial<SshLedgerOptions> = {}): Promise<Ledger> {
+    return (await startBoth(access, more)).ledger;
+  }
+  async function startBoth(
+    access: SshAccess,
+    more: Partial<SshLedgerOptions>,
+    listener: LedgerListener = nobody,
+  ): Promise<ReturnType<typeof createSshLedger>> {
+    const made = createSshLedger({
       dir: mkdtempSync(join(folder, 'worker-')),
       clock: systemClock,
       random: systemRandom,
@@ -45,22 +54,22 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
       access: async () => access,
       ...more,
     });
-    drivers.push(driver);
-    await driver.start();
-    return driver;
+    ledgers.push(made.ledger);
+    await made.ledger.start(listener);
+    return made;
   }
-  const reportOf = (driver: SshDriver, attempt: AttemptId): Promise<AgentReport> =>
-    until(`the report of ${attempt}`, () => driver.report(attempt));
-  async function run(driver: SshDriver, script: string, more: Parameters<typeof specOf>[1] = {}): Promise<AgentReport> {
+  const reportOf = (ledger: Ledger, attempt: AttemptId): Promise<AgentReport> =>
+    until(`the report of ${attempt}`, () => ledger.report(attempt));
+  async function run(ledger: Ledger, script: string, more: Parameters<typeof specOf>[1] = {}): Promise<AgentReport> {
     const attempt = newAttempt();
-    await driver.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
-    return reportOf(driver, attempt);
+    await ledger.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
+    return reportOf(ledger, attempt);
   }
   /** Logged in, and its shell waits for the next order, with nothing left to say. */
-  async function warmUp(driver: SshDriver): Promise<void> {
+  async function warmUp(ledger: Ledger): Promise<void> {
     const attempt = newAttempt();
-    await driver.startAttempt(attempt, specOf('true'), { hostId: 'h' });
-    expect(await reportOf(driver, attempt)).toMatchObject({ exitCode: 0 });
+    await ledger.startAttempt(attempt, specOf('true'), { hostId: 'h' });
+    expect(await reportOf(ledger, attempt)).toMatchObject({ exitCode: 0 });
     await until('nothing is left of it', () => tracesOf(attempt).length === 0);
   }
   const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();
@@ -92,15 +101,15 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
 
   it('repeats an order that was lost on its way though start files print, numbers too, and runs it once', async () => {
     const proxy = await proxyTo(await talking(NOISE));
-    const driver = await start(accessOf(world.hop(proxy)));
-    await warmUp(driver);
+    const ledger = await start(accessOf(world.hop(proxy)));
+    await warmUp(ledger);
     const [once, attempt] = [join(folder, 'lost-once'), newAttempt()];
     proxy.mute(true);
-    await driver.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), { hostId: 'h' });
     await until('the order is swallowed', () => proxy.swallowed > 0);
     proxy.mute(false);
     proxy.cutAll();
-    expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'exited', exitCode: 4 });
+    expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'exited', exitCode: 4 });
     expect(readFileSync(once, 'latin1')).toBe('x\n');
     await proxy.stop();
   });
@@ -118,33 +127,37 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
         },
       };
       const proxy = await proxyTo(await world.start());
-      const driver = await start(accessOf(world.hop(proxy)), { clock });
-      await warmUp(driver);
+      const ledger = await start(accessOf(world.hop(proxy)), { clock });
+      await warmUp(ledger);
       timers.length = 0;
       const attempt = newAttempt();
       proxy.mute(true);
-      await driver.startAttempt(attempt, specOf('true', { timeoutMs, killAfterMs }), { hostId: 'h' });
+      await ledger.startAttempt(attempt, specOf('true', { timeoutMs, killAfterMs }), { hostId: 'h' });
       await until('the order is swallowed', () => proxy.swallowed > 0);
       await proxy.stop();
-      if (isCancelled) driver.cancel(attempt);
+      if (isCancelled) ledger.cancel(attempt);
       await until('it counts', () => timers.length > 0);
       // Among them the one that asks the host anew; it says nothing.
       for (const due of timers.splice(0)) due();
-      expect(await reportOf(driver, attempt)).toMatchObject({
+      expect(await reportOf(ledger, attempt)).toMatchObject({
         outcome: 'unknown',
         reason: 'ssh-lost',
         detail: expect.stringMatching(isCancelled ? /long after the cancel: it may have run/ : /time was long up/),
       });
-      expect(driver.load().running).toBe(0);
+      expect(ledger.load().running).toBe(0);
     }
   });
 
   it('is told once, with all that it said, where the network goes without a word in mid-run and comes back', async () => {
     const proxy = await proxyTo(await world.start());
     const dial = { keepaliveMs: 250, keepalivesMissedMax: 2, handshakeMs: 4_000 };
-    const driver = await start(accessOf(world.hop(proxy)), { connections: { dial } });
     const told: string[] = [];
-    driver.events.finished = (attempt) => void told.push(attempt);
+    const finished = (attempt: string): void => void told.push(attempt);
+    const { ledger, engine } = await startBoth(
+      accessOf(world.hop(proxy)),
+      { connections: { dial } },
+      { ...nobody, finished },
+    );
     // One ends while nobody can be told, the other once somebody can.
     const script =
       'echo x >> "$F"; i=0; until [ -e "$G" ]; do i=$((i + 1)); echo line $i; sleep 0.02; done; echo last; exit 9';
@@ -153,18 +166,18 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
       return { attempt: newAttempt(), once, gate, env: { F: once, G: gate } };
     });
     const [gone, back] = both as [(typeof both)[number], (typeof both)[number]];
-    for (const { attempt, env } of both) await driver.startAttempt(attempt, specOf(script, { env }), { hostId: 'h' });
-    const pids = await Promise.all(both.map(({ attempt }) => until('it runs', () => driver.startOf(attempt)?.pid)));
+    for (const { attempt, env } of both) await ledger.startAttempt(attempt, specOf(script, { env }), { hostId: 'h' });
+    const pids = await Promise.all(both.map(({ attempt }) => until('it runs', () => ledger.startOf(attempt)?.pid)));
     proxy.mute(true);
     writeFileSync(gone.gate, '');
     await until('it has ended there', () => !isAlive(pids[0]!));
-    await until('the silence is noticed', () => driver.load().connections === 0 && proxy.swallowed > 0);
-    expect(both.map(({ attempt }) => driver.stateOf(attempt))).toEqual(['running', 'running']);
+    await until('the silence is noticed', () => engine.connections === 0 && proxy.swallowed > 0);
+    expect(both.map(({ attempt }) => ledger.stateOf(attempt))).toEqual(['running', 'running']);
     proxy.mute(false);
-    await until('the other is found again', () => driver.load().connections > 0);
+    await until('the other is found again', () => engine.connections > 0);
     writeFileSync(back.gate, '');
     for (const { attempt, once } of both) {
-      const report = await reportOf(driver, attempt);
+      const report = await reportOf(ledger, attempt);
       expect(report).toMatchObject({ outcome: 'exited', exitCode: 9 });
       const lines = text(report).trim().split('\n');
       expect(lines).toEqual([...lines.slice(0, -1).map((_, i) => `line ${i + 1}`), 'last']);
@@ -194,11 +207,11 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
         '#!/bin/sh -eu\nid -un',
         '#!/usr/bin/env python3\nimport os, pwd; print(pwd.getpwuid(os.getuid()).pw_name)',
       ])
-        for (const [driver, more] of [
+        for (const [ledger, more] of [
           [asThird, {}],
           [asRoot, { user: third }],
         ] as const) {
-          const report = await run(driver, script, more);
+          const report = await run(ledger, script, more);
           expect([script, report.outcome, report.exitCode, text(report)]).toEqual([script, 'exited', 0, `${third}\n`]);
         }
     },

@@ -21,7 +21,7 @@ describe('large output', () => {
     const stdout = Buffer.from(
       Array.from({ length: 5 * limits.outputChunkBytes + 77 }, (_, i) => (i * 31 + (i >> 8)) & 0xff),
     );
-    agent.driver.onStart = () => ({ stdout });
+    agent.ledger.onStart = () => ({ stdout });
     const pieces = new Map<number, Buffer>();
     let most = 0;
     let unacknowledged = 0;
@@ -52,7 +52,7 @@ describe('large output', () => {
 
   it('goes on where it was after the link was lost, and the report still comes last', async () => {
     const agent = await rig.agent();
-    agent.driver.onStart = () => ({ stdout: Buffer.alloc(4 * limits.outputChunkBytes, 'x') });
+    agent.ledger.onStart = () => ({ stdout: Buffer.alloc(4 * limits.outputChunkBytes, 'x') });
     const seen: number[] = [];
     let cut = false;
     rig.server.onFrame = (frame) => {
@@ -74,7 +74,7 @@ describe('large output', () => {
     const proxy = await proxyTo({ address: '127.0.0.1', port: rig.agentsListening.port });
     const agent = await rig.agent({ port: proxy.port, heartbeatMs: 100, silentMs: 600 });
     const output = Buffer.concat([0, 1, 2, 3].map((n) => Buffer.alloc(limits.outputChunkBytes, String(n))));
-    agent.driver.onStart = () => undefined;
+    agent.ledger.onStart = () => undefined;
     const pieces = new Map<number, Buffer>();
     rig.server.onFrame = (frame) => {
       if (frame.t !== 'chunk') return;
@@ -84,7 +84,7 @@ describe('large output', () => {
     };
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
-    agent.driver.finish(a, { stdout: output, exitCode: 4 });
+    agent.ledger.finish(a, { stdout: output, exitCode: 4 });
     await until('it has noticed', () => !agent.isLinked());
     expect(pieces.size).toBeLessThan(4);
     proxy.mute(false);
@@ -94,14 +94,14 @@ describe('large output', () => {
     expect([report.exitCode, report.stdout.size]).toEqual([4, output.length]);
     expect(Buffer.concat([0, 1, 2, 3].map((seq) => pieces.get(seq)!)).equals(output)).toBe(true);
     rig.server.send({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
-    await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
-    expect(agent.driver.effects).toEqual([a]);
+    await until('the agent to forget', () => agent.ledger.stateOf(a) === 'settled');
+    expect(agent.ledger.effects).toEqual([a]);
     await proxy.stop();
   });
 
   it('can be fetched whole in ranges, and a host that is away says so', async () => {
     const agent = await rig.agent();
-    agent.driver.onStart = () => ({ stdout: Buffer.from('0123456789') });
+    agent.ledger.onStart = () => ({ stdout: Buffer.from('0123456789') });
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
     await rig.server.told(a, 'report');
     rig.server.send({ t: 'fetch', id: 70, executor: executorOf(agent), a, stream: 1, offset: 4, length: 3 });
@@ -130,30 +130,30 @@ describe('large output', () => {
 
   it('is shown live only to who watches, and only while', async () => {
     const agent = await rig.agent();
-    agent.driver.onStart = () => undefined;
+    agent.ledger.onStart = () => undefined;
     const second = await rig.addServer();
     const [a] = rig.server.assign(runIn(1), [agent], { watch: true }) as [AttemptId];
-    await until('the agent to be watched', () => agent.driver.watched.has(a));
-    agent.driver.events.output(a, 1, 0, Buffer.from('live'), 0);
+    await until('the agent to be watched', () => agent.ledger.watched.has(a));
+    agent.ledger.output(a, 1, 0, Buffer.from('live'), 0);
     expect(Buffer.from((await rig.server.frame('output')).bytes).toString()).toBe('live');
     second.send({ t: 'watch', on: true, attempts: [{ a, executor: executorOf(agent) }] });
     await second.echoed(agent);
     rig.server.send({ t: 'watch', on: false, attempts: [{ a, executor: executorOf(agent) }] });
     await rig.server.echoed(agent);
-    agent.driver.events.output(a, 1, 4, Buffer.from('more'), 7);
+    agent.ledger.output(a, 1, 4, Buffer.from('more'), 7);
     expect(await second.frame('output')).toMatchObject({ offset: 4, skipped: 7 });
     second.send({ t: 'watch', on: false, attempts: [{ a, executor: executorOf(agent) }] });
-    await until('the agent to stop showing', () => !agent.driver.watched.has(a));
+    await until('the agent to stop showing', () => !agent.ledger.watched.has(a));
     expect(rig.server.frames.filter((frame) => frame.t === 'output')).toHaveLength(1);
   });
 
   it('is not shown any more when the only server that watched is gone', async () => {
     const agent = await rig.agent();
-    agent.driver.onStart = () => undefined;
+    agent.ledger.onStart = () => undefined;
     const [a] = rig.server.assign(runIn(1), [agent], { watch: true }) as [AttemptId];
-    await until('the agent to be watched', () => agent.driver.watched.has(a));
+    await until('the agent to be watched', () => agent.ledger.watched.has(a));
     rig.server.listening.connections.at(-1)!.destroy();
-    await until('the agent to stop showing', () => !agent.driver.watched.has(a));
+    await until('the agent to stop showing', () => !agent.ledger.watched.has(a));
   });
 });
 
@@ -218,9 +218,9 @@ describe('an agent', () => {
 
   it('whose disk is full when it should forget goes on, and forgets when it comes again', async () => {
     const agent = await rig.agent();
-    const { forget } = agent.driver;
-    agent.driver.forget = async () => {
-      agent.driver.forget = forget;
+    const { forget } = agent.ledger;
+    agent.ledger.forget = async () => {
+      agent.ledger.forget = forget;
       throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
     };
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
@@ -231,7 +231,7 @@ describe('an agent', () => {
       () => rig.server.eventsOf(a).filter((event) => event.k === 'report').length >= 2,
     );
     rig.server.send({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
-    await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
+    await until('the agent to forget', () => agent.ledger.stateOf(a) === 'settled');
   });
 
   it('is told of every worker of its zone as they come and go, not only when it links', async () => {
@@ -274,17 +274,17 @@ describe('an agent', () => {
       () => rig.server.eventsOf(a).filter((event) => event.k === 'report').length >= 2,
     );
     rig.server.send({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
-    await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
+    await until('the agent to forget', () => agent.ledger.stateOf(a) === 'settled');
   });
 
   it('that was cut off while a script ended tells it as soon as it is back', async () => {
     const agent = await rig.agent();
-    agent.driver.onStart = () => undefined;
+    agent.ledger.onStart = () => undefined;
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
     rig.agentsListening.connections.at(-1)!.destroy();
     await rig.server.frame('unlinked', (frame) => frame.hostId === agent.hostId);
-    agent.driver.finish(a, { exitCode: 4 });
+    agent.ledger.finish(a, { exitCode: 4 });
     expect((await rig.server.told(a, 'report')).report.exitCode).toBe(4);
   });
 });

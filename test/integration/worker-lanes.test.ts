@@ -37,8 +37,8 @@ describe('an order over SSH', () => {
       watch: true,
     }) as [AttemptId];
     await rig.server.told(a, 'started');
-    expect(agent.driver.effects).toEqual([]);
-    rig.ssh.events.output(a, 1, 0, Buffer.from('live'), 0);
+    expect(agent.ledger.effects).toEqual([]);
+    rig.ssh.output(a, 1, 0, Buffer.from('live'), 0);
     expect(Buffer.from((await rig.server.frame('output')).bytes).toString()).toBe('live');
     rig.server.send({ t: 'query', partition: 1, term: 1, attempts: [{ a, executor: self() }] });
     await until('the answer', () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2);

@@ -21,7 +21,7 @@ describe('an order', () => {
     expect(report).toMatchObject({ outcome: 'exited', exitCode: 0 });
     expect(rig.server.eventsOf(a).map((event) => event.k)).toEqual(['report']);
     rig.server.send({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
-    await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
+    await until('the agent to forget', () => agent.ledger.stateOf(a) === 'settled');
   });
 
   it("that the server did not sign is nobody's: nothing runs, and nothing is told", async () => {
@@ -29,7 +29,7 @@ describe('an order', () => {
     const [a] = rig.server.assign(runIn(1), [agent], { mac: Buffer.alloc(32) }) as [AttemptId];
     const [bare] = rig.server.assign(runIn(1), [agent], { mac: Buffer.alloc(0) }) as [AttemptId];
     await rig.server.echoed(agent);
-    expect(agent.driver.effects).toEqual([]);
+    expect(agent.ledger.effects).toEqual([]);
     expect([...rig.server.eventsOf(a), ...rig.server.eventsOf(bare)]).toEqual([]);
   });
 
@@ -42,12 +42,12 @@ describe('an order', () => {
     // The same order, sent to the first agent by a worker that lies about whom it is for.
     rig.server.send({ ...signed, targets: signed.targets.map((target) => ({ ...target, ...placeOf(agent) })) });
     await rig.server.echoed(agent);
-    expect(agent.driver.effects).toEqual([]);
+    expect(agent.ledger.effects).toEqual([]);
   });
 
   it('in a bad copy does nothing to a script that runs, nor does a cancel or an ack that no server has signed', async () => {
     const agent = await rig.agent();
-    agent.driver.onStart = () => undefined;
+    agent.ledger.onStart = () => undefined;
     const runId = runIn(1);
     const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
@@ -60,11 +60,11 @@ describe('an order', () => {
         attempts: [{ a, executor: executorOf(agent), ...(mac ? { mac } : {}) }],
       });
     await rig.server.echoed(agent);
-    agent.driver.finish(a, { exitCode: 5 });
+    agent.ledger.finish(a, { exitCode: 5 });
     expect((await rig.server.told(a, 'report')).report).toMatchObject({ outcome: 'exited', exitCode: 5 });
     rig.server.sendUnsigned({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
     await rig.server.echoed(agent);
-    expect(agent.driver.stateOf(a)).toBe('finished');
+    expect(agent.ledger.stateOf(a)).toBe('finished');
   });
 
   it('replayed when its time is over has no effect, whatever the worker says the time is', async () => {
@@ -82,11 +82,11 @@ describe('an order', () => {
     // A day and an hour: the tombstone is gone, and the host's wall clock was set back meanwhile.
     offsetMs = 25 * 3_600_000;
     rig.server.offsetMs = offsetMs;
-    await agent.driver.forget([a]);
-    agent.driver.settled.clear();
+    await agent.ledger.forget([a]);
+    agent.ledger.loseTombstone(a);
     rig.server.send(order);
     expect(await rig.server.told(a, 'undelivered')).toMatchObject({ code: 'agent-busy', executor: executorOf(agent) });
-    expect(agent.driver.effects).toEqual([a]);
+    expect(agent.ledger.effects).toEqual([a]);
   });
 
   it('signed for a former start of the agent means nothing to the next', async () => {
@@ -94,12 +94,12 @@ describe('an order', () => {
     const runId = runIn(1);
     rig.server.assign(runId, [agent]);
     const order = rig.server.sent.findLast((frame) => frame.t === 'assign')!;
-    await until('the first start to have it', () => agent.driver.effects.length === 1);
+    await until('the first start to have it', () => agent.ledger.effects.length === 1);
     await agent.service.stop();
     const next = await rig.agent({ identity: agent.identity, hostId: agent.hostId, start: 2 });
     rig.server.send(order);
     await rig.server.echoed(next);
-    expect(next.driver.effects).toEqual([]);
+    expect(next.ledger.effects).toEqual([]);
   });
 
   it('that was said to be unknown is not carried out when it comes after all, but a later one is', async () => {
@@ -115,15 +115,15 @@ describe('an order', () => {
     await rig.server.told(a, 'unknown');
     rig.server.send(held);
     await rig.server.echoed(agent);
-    expect(agent.driver.effects).toEqual([]);
+    expect(agent.ledger.effects).toEqual([]);
     rig.server.assign(runId, [agent]);
     await rig.server.told(a, 'report');
-    expect(agent.driver.effects).toEqual([a]);
+    expect(agent.ledger.effects).toEqual([a]);
   });
 
   it('that comes again is answered with where the attempt stands', async () => {
     const agent = await rig.agent();
-    agent.driver.onStart = () => undefined;
+    agent.ledger.onStart = () => undefined;
     const runId = runIn(1);
     const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
@@ -138,12 +138,12 @@ describe('an order', () => {
       pid: 4242,
       atMs: 1,
     });
-    expect(agent.driver.effects).toEqual([a]);
+    expect(agent.ledger.effects).toEqual([a]);
   });
 
   it('that comes again from a new owner tells it of a start that only the former one has heard', async () => {
     const agent = await rig.agent();
-    agent.driver.onStart = () => undefined;
+    agent.ledger.onStart = () => undefined;
     const runId = runIn(9);
     const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
@@ -152,7 +152,7 @@ describe('an order', () => {
     await second.echoed(agent);
     second.assign(runId, [agent], { term: 2 });
     await second.told(a, 'started');
-    expect(agent.driver.effects).toEqual([a]);
+    expect(agent.ledger.effects).toEqual([a]);
   });
 
   it('that comes after its time is not taken, and can be sent again', async () => {
@@ -160,10 +160,10 @@ describe('an order', () => {
     const runId = runIn(1);
     const [a] = rig.server.assign(runId, [agent], { validUntilMs: systemClock.nowMs() - 1_000 }) as [AttemptId];
     expect(await rig.server.told(a, 'undelivered')).toMatchObject({ code: 'agent-busy' });
-    expect(agent.driver.effects).toEqual([]);
+    expect(agent.ledger.effects).toEqual([]);
     rig.server.assign(runId, [agent]);
     await rig.server.told(a, 'report');
-    expect(agent.driver.effects).toEqual([a]);
+    expect(agent.ledger.effects).toEqual([a]);
   });
 
   it("is judged by the server's clock, so that a host whose clock is a day ahead still works", async () => {
@@ -174,12 +174,12 @@ describe('an order', () => {
 
   it('replayed while it runs, after it ended and after it was forgotten has no second effect', async () => {
     const agent = await rig.agent();
-    agent.driver.onStart = () => undefined;
+    agent.ledger.onStart = () => undefined;
     const runId = runIn(5);
     const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
     rig.server.assign(runId, [agent]);
-    agent.driver.finish(a);
+    agent.ledger.finish(a);
     await rig.server.told(a, 'report');
     rig.server.assign(runId, [agent]);
     await until(
@@ -187,12 +187,12 @@ describe('an order', () => {
       () => rig.server.eventsOf(a).filter((event) => event.k === 'report').length >= 2,
     );
     rig.server.send({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
-    await until('the agent to forget', () => agent.driver.stateOf(a) === 'settled');
+    await until('the agent to forget', () => agent.ledger.stateOf(a) === 'settled');
     rig.server.assign(runId, [agent]);
     // A marker behind the replay: when it is through, so is the replay.
     const [marker] = rig.server.assign(runIn(5), [agent]) as [AttemptId];
-    await until('the marker to run', () => agent.driver.effects.includes(marker));
-    expect(agent.driver.effects).toEqual([a, marker]);
+    await until('the marker to run', () => agent.ledger.effects.includes(marker));
+    expect(agent.ledger.effects).toEqual([a, marker]);
   });
 
   it('for a host that is not linked here is told as undelivered at once', async () => {
@@ -207,12 +207,12 @@ describe('an order', () => {
     const now = await rig.agent({ hostId: former.hostId });
     const [a] = rig.server.assign(runIn(2), [former]) as [AttemptId];
     expect(await rig.server.told(a, 'undelivered')).toMatchObject({ code: 'host-not-linked' });
-    expect([former.driver.effects, now.driver.effects]).toEqual([[], []]);
+    expect([former.ledger.effects, now.ledger.effects]).toEqual([[], []]);
   });
 
   it('that an agent has no room for is told as undelivered, busy', async () => {
     const agent = await rig.agent();
-    agent.driver.capacity = 0;
+    agent.ledger.capacity = 0;
     const [a] = rig.server.assign(runIn(2), [agent]) as [AttemptId];
     expect(await rig.server.told(a, 'undelivered')).toMatchObject({ code: 'agent-busy' });
   });
@@ -221,7 +221,7 @@ describe('an order', () => {
     const agents = await Promise.all(Array.from({ length: 4 }, () => rig.agent()));
     const [low, high] = [runIn(4), runIn(4)];
     const order: string[] = [];
-    for (const agent of agents) agent.driver.onStart = (attempt) => (order.push(attempt.slice(0, 36)), {});
+    for (const agent of agents) agent.ledger.onStart = (attempt) => (order.push(attempt.slice(0, 36)), {});
     // Past what one turn of the worker's loop hands out, so that a queue stands when the high one comes.
     const targets = Array.from({ length: 3_000 }, (_, i) => agents[i % agents.length]!);
     rig.server.assign(low, targets, { priority: 'low' });
@@ -235,7 +235,7 @@ describe('an order', () => {
 describe('a question', () => {
   it('about an attempt that never came is answered unknown; about one that runs, its start; about one that ended, its report', async () => {
     const agent = await rig.agent();
-    agent.driver.onStart = () => undefined;
+    agent.ledger.onStart = () => undefined;
     const runId = runIn(6);
     const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
@@ -251,7 +251,7 @@ describe('a question', () => {
     });
     await rig.server.told(never, 'unknown');
     await until('the answer', () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2);
-    agent.driver.finish(a, { exitCode: 3 });
+    agent.ledger.finish(a, { exitCode: 3 });
     expect((await rig.server.told(a, 'report')).report.exitCode).toBe(3);
   });
 
@@ -265,7 +265,7 @@ describe('a question', () => {
 describe('a cancellation', () => {
   it('ends what runs, and is answered unknown for what the agent never had', async () => {
     const agent = await rig.agent();
-    agent.driver.onStart = () => undefined;
+    agent.ledger.onStart = () => undefined;
     const runId = runIn(6);
     const [a] = rig.server.assign(runId, [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
@@ -296,7 +296,7 @@ describe('a cancellation', () => {
     // Either it was cancelled in the queue or the start had gone out before; then it was the agent's to decide.
     const told = rig.server.eventsOf(last).map((event) => event.k);
     expect(told.includes('unknown') || told.includes('report')).toBe(true);
-    if (told.includes('unknown') && !told.includes('accepted')) expect(agent.driver.effects).not.toContain(last);
+    if (told.includes('unknown') && !told.includes('accepted')) expect(agent.ledger.effects).not.toContain(last);
   });
 });
 
@@ -336,13 +336,13 @@ describe('two servers', () => {
     const [good] = second.assign(runIn(9), [agent], { term: 2 }) as [AttemptId];
     await second.told(good, 'report');
     await rig.server.echoed(agent);
-    expect(agent.driver.effects).not.toContain(stale);
+    expect(agent.ledger.effects).not.toContain(stale);
     expect(rig.server.eventsOf(stale)).toEqual([]);
   });
 
   it('a stale owner can neither cancel nor ask', async () => {
     const agent = await rig.agent();
-    agent.driver.onStart = () => undefined;
+    agent.ledger.onStart = () => undefined;
     const second = await rig.addServer();
     second.owns(9, 2);
     await second.echoed(agent);
@@ -350,18 +350,18 @@ describe('two servers', () => {
     await second.told(a, 'started');
     rig.server.send({ t: 'cancel', partition: 9, term: 1, attempts: [{ a, executor: executorOf(agent) }] });
     await rig.server.echoed(agent);
-    expect(agent.driver.stateOf(a)).toBe('running');
+    expect(agent.ledger.stateOf(a)).toBe('running');
   });
 
   it('the report of a run goes to the new owner after a take-over, with nobody asking', async () => {
     const agent = await rig.agent();
-    agent.driver.onStart = () => undefined;
+    agent.ledger.onStart = () => undefined;
     const [a] = rig.server.assign(runIn(9), [agent]) as [AttemptId];
     await rig.server.told(a, 'started');
     const second = await rig.addServer();
     second.owns(9, 2);
     await second.echoed(agent);
-    agent.driver.finish(a);
+    agent.ledger.finish(a);
     await second.told(a, 'report');
     expect(rig.server.eventsOf(a).some((event) => event.k === 'report')).toBe(false);
   });

@@ -19,7 +19,7 @@ import { leaseRenew } from '../support/memory-store/lease.ts';
 import type { SimDatabase } from './database.ts';
 import type { SimMachine } from './machine.ts';
 import type { SimNetwork } from './network.ts';
-import { ScriptDriver } from './script-driver.ts';
+import { ScriptLedger } from './script-ledger.ts';
 import { SimProcess, trueTime, type Simulation } from './simulation.ts';
 
 export interface Surroundings {
@@ -199,7 +199,7 @@ export class SimWorker {
 export class SimAgent {
   readonly process: SimProcess;
   readonly machine: SimMachine;
-  readonly driver: ScriptDriver;
+  readonly ledger: ScriptLedger;
   readonly service: AgentService;
 
   constructor(
@@ -216,7 +216,7 @@ export class SimAgent {
     const { disk } = machine;
     const before = disk.starts;
     disk.starts = { start: (before?.start ?? 0) + 1, instance: sim.newId() };
-    this.driver = new ScriptDriver(sim, machine, process, log, onAcknowledged);
+    this.ledger = new ScriptLedger({ sim, machine, process }, log, onAcknowledged);
     let told = [...workers];
     const first = sim.below(workers.length);
     this.service = new AgentService({
@@ -231,7 +231,7 @@ export class SimAgent {
         start: { ...disk.starts, ...(before ? { after: before.instance } : {}) },
         clock: process.clock,
       }),
-      driver: this.driver,
+      ledger: this.ledger,
       dialer: network.dialer<WorkerToAgentFrame, AgentFrame>({
         process,
         peer: { role: 'agent', id: agentId, hostId, address: machine.name },

@@ -318,7 +318,7 @@ export class World implements Surroundings {
   }
 
   #held(): string[] {
-    return this.hosts.flatMap(({ agent }) => (agent ? [...agent.driver.journal.entries.keys()] : []));
+    return this.hosts.flatMap(({ agent }) => (agent ? agent.ledger.list().map(({ attempt }) => attempt) : []));
   }
 
   #load(): void {

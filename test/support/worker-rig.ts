@@ -1,5 +1,5 @@
 /**
- * A real worker between servers that a test plays and real agents with a driver in memory, over real links. A played server
+ * A real worker between servers that a test plays and real agents with a ledger in memory, over real links. A played server
  * records what the worker tells it and signs orders as a server does.
  */
 import { systemClock, type Clock } from '../../src/base/clock.ts';
@@ -17,7 +17,7 @@ import { AGENT_PROTOCOL, type AgentFrame, type WorkerToAgentFrame } from '../../
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../../src/protocol/link/worker-v1.ts';
 import { WorkerService } from '../../src/worker/worker.ts';
 import { LinkRig, type Listening, type RigIdentity } from './link-rig.ts';
-import { MemoryDriver } from './memory-driver.ts';
+import { MemoryLedger } from './memory-ledger.ts';
 import { masterKey, PlayedServer } from './played-server.ts';
 import { until } from './until.ts';
 
@@ -27,7 +27,7 @@ export interface RigAgent {
   readonly identity: RigIdentity;
   readonly agentId: string;
   readonly hostId: string;
-  readonly driver: MemoryDriver;
+  readonly ledger: MemoryLedger;
   readonly service: AgentService;
   readonly workersTold: string[][];
   isLinked(): boolean;
@@ -50,7 +50,7 @@ export class WorkerRig {
   readonly agentsListening: Listening<AgentFrame, WorkerToAgentFrame>;
   readonly workerIdentity: RigIdentity;
   /** What the worker carries out itself. */
-  readonly ssh = new MemoryDriver();
+  readonly ssh = new MemoryLedger();
   /** How often it was told that hosts or accounts have changed. */
   accessChanges = 0;
 
@@ -139,7 +139,7 @@ export class WorkerRig {
   ): Promise<RigAgent> {
     const identity = options.identity ?? (await this.links.identity('agent'));
     const hostId = options.hostId ?? newId();
-    const driver = new MemoryDriver();
+    const ledger = new MemoryLedger();
     const clock = options.clock ?? systemClock;
     const dialer = this.links.dialer<WorkerToAgentFrame, AgentFrame>({
       urls: [options.port === undefined ? this.agentsListening.url : `wss://127.0.0.1:${options.port}/link`],
@@ -155,7 +155,7 @@ export class WorkerRig {
       agentId: identity.id,
       hostId,
       session: sessionOf(identity.id, hostId, clock, options.dispatchKey, options.start),
-      driver,
+      ledger,
       dialer,
       clock,
       onWorkers: (workers) => workersTold.push([...workers]),
@@ -167,7 +167,7 @@ export class WorkerRig {
         'the server to know the agent',
         () => this.server.sessions.of(identity.id)?.start === (options.start ?? 1),
       );
-    return { identity, agentId: identity.id, hostId, driver, service, workersTold, isLinked: () => service.isLinked };
+    return { identity, agentId: identity.id, hostId, ledger, service, workersTold, isLinked: () => service.isLinked };
   }
 
   /** The real agent, on whatever it is given; it is not started. */
@@ -178,7 +178,7 @@ export class WorkerRig {
       version: '0.1.0',
       bootId: 'boot',
       session: sessionOf(agentId, options.hostId, systemClock),
-      driver: new MemoryDriver(),
+      ledger: new MemoryLedger(),
       clock: systemClock,
       random: systemRandom,
       log: silentLog,

@@ -1,5 +1,5 @@
 /**
- * What the process driver needs of an operating system, and everything that it needs: who brings the agent to another one writes this, and nothing else
+ * What the engine of processes needs of an operating system, and everything that it needs: who brings the agent to another one writes this, and nothing else
  * in the agent changes (docs/guides/agents.md, Portability). All of it is synchronous and small, but for moving processes into a group.
  *
  * macOS: `launch` needs another way to an exact status (a supervisor that waits and writes it; there is no /proc to read a zombie from), `processTree` by

@@ -13,6 +13,7 @@ import { launchSupervised } from './supervisor.ts';
 import { until } from '../../../test/support/until.ts';
 
 const ATTEMPT = 'run.0.0.1';
+const NOBODY = { openOutput() {}, isWatched: () => false, started() {}, ended() {} };
 
 async function sleeper(env: Record<string, string>): Promise<ChildProcess> {
   const child = spawn('sleep', ['60'], { env });
@@ -24,6 +25,7 @@ function attemptOf(supervisorPid: number): RunningAttempt {
   return new RunningAttempt({
     attempt: ATTEMPT,
     spec: {} as ExecutionSpec,
+    sink: NOBODY,
     folder: '/nowhere',
     cgroup: undefined,
     supervisorPid,
@@ -93,6 +95,7 @@ it('begins nothing, and ends, when its supervisor was killed before it stopped',
   const attempt = new RunningAttempt({
     attempt: ATTEMPT,
     spec: {} as ExecutionSpec,
+    sink: NOBODY,
     folder,
     cgroup: undefined,
     supervisorPid: supervisor.pid!,

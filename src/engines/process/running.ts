@@ -6,9 +6,25 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { limits } from '../../base/limits.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
-import type { ProcessIdentity } from '../../ledger/journal.ts';
+import type { AttemptSink, Outcome, Trace } from '../../ledger/engine.ts';
 import { attemptMarker, type Platform, type ProcessHandle, type ProcessStat } from './platform.ts';
 import { UNBEGUN } from './supervisor.ts';
+
+export interface ProcessIdentity {
+  /** The leader: the script's own process. */
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat, clock ticks since boot: tells a process from a later one with its number. */
+  readonly startTicks: number;
+  readonly supervisorPid: number;
+  readonly bootId: string;
+  /** By the wall clock when it was found; deadlines count from its ticks. */
+  readonly startedAtMs: number;
+}
+
+/** As it was told with `started`. */
+export function identityIn({ started }: Trace): ProcessIdentity | undefined {
+  return started as unknown as ProcessIdentity | undefined;
+}
 
 export type ProcessEnding =
   | { readonly exitCode: number | null; readonly signal: string | null }
@@ -23,6 +39,7 @@ export interface RunningOptions {
   readonly platform: Platform;
   readonly attempt: string;
   readonly spec: ExecutionSpec;
+  readonly sink: AttemptSink;
   readonly folder: string;
   readonly cgroup: string | undefined;
   /** -1 where it is gone and nobody knows what it was. */
@@ -34,6 +51,7 @@ export interface RunningOptions {
 export class RunningAttempt {
   readonly attempt: string;
   readonly spec: ExecutionSpec;
+  readonly sink: AttemptSink;
   /** Once the tree has been moved into a group of its own. */
   cgroup: string | undefined;
   adopting: Promise<void> | undefined;
@@ -57,6 +75,7 @@ export class RunningAttempt {
     this.#platform = options.platform;
     this.attempt = options.attempt;
     this.spec = options.spec;
+    this.sink = options.sink;
     this.cgroup = options.cgroup;
     this.supervisorPid = options.supervisorPid;
     this.child = options.child;
@@ -167,6 +186,19 @@ export class RunningAttempt {
     });
   }
 
+  /** How it ended, once it has. */
+  outcome(): Outcome {
+    const { ending, identity, survivors } = this;
+    const { exitCode, signal } = typeof ending === 'object' ? ending : { exitCode: null, signal: null };
+    return {
+      ...outcomeOf(this.killCause, ending),
+      ...(exitCode === null ? {} : { exitCode }),
+      ...(signal === null ? {} : { signal }),
+      ...(identity ? { startedAtMs: identity.startedAtMs } : {}),
+      ...(survivors.length > 0 ? { survivors } : {}),
+    };
+  }
+
   /** The status has been read (or never will be): the stopped shell has done its duty. */
   releaseSupervisor(): void {
     releaseSupervisor(this.#platform, this.attempt, this.supervisorPid);
@@ -191,4 +223,36 @@ export function leaderOfStopped(platform: Platform, supervisorPid: number): Proc
 export function releaseSupervisor(platform: Platform, attempt: string, supervisorPid: number): void {
   const supervisor = platform.processStat(supervisorPid);
   if (supervisor && platform.hasMarker(supervisorPid, attemptMarker(attempt))) platform.signal(supervisor, 'SIGKILL');
+}
+
+function outcomeOf(
+  killCause: KillCause | undefined,
+  ending: ProcessEnding | undefined,
+): Pick<Outcome, 'outcome' | 'reason' | 'detail'> {
+  switch (killCause) {
+    case 'timed_out':
+      return { outcome: 'timed_out' };
+    case 'cancelled':
+      return { outcome: 'cancelled', reason: 'cancelled-by-user' };
+    case 'output-limit':
+      return {
+        outcome: 'signaled',
+        reason: 'output-limit',
+        detail: 'It wrote more than an execution may, and was ended before it filled the disk.',
+      };
+    case undefined:
+      if (ending === 'unbegun')
+        return {
+          outcome: 'unknown',
+          reason: 'status-unknown',
+          detail: 'Its supervisor was killed before the script began: nothing of it ran.',
+        };
+      if (ending === undefined || ending === 'unknown')
+        return {
+          outcome: 'unknown',
+          reason: 'status-unknown',
+          detail: 'The process is gone, and nobody saw how it ended.',
+        };
+      return { outcome: ending.signal === null ? 'exited' : 'signaled' };
+  }
 }

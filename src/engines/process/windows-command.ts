@@ -1,6 +1,6 @@
 /**
  * How commands and scripts are written for Windows, as pure functions: there a process is given one line of text and takes it apart by itself, and cmd.exe
- * reads that line once more by rules of its own. Nothing here is executed by a driver yet (platform-of-host.ts refuses Windows); it is settled, and tested
+ * reads that line once more by rules of its own. Nothing here is executed by an engine yet (platform-of-host.ts refuses Windows); it is settled, and tested
  * as text, so that the platform file is all that is missing.
  */
 

@@ -13,7 +13,7 @@ import { limits } from '../../../base/limits.ts';
 import type { Log } from '../../../base/log.ts';
 import type { Random } from '../../../base/random.ts';
 import type { ExecutionSpec } from '../../../protocol/link/agent-v1.ts';
-import type { AttemptOutput } from '../../../ledger/attempt-output.ts';
+import type { IncomingOutput } from '../../../ledger/incoming-output.ts';
 import { neededUser } from '../remote/remote-become.ts';
 import type { RemoteFollower, RemoteOutcome, RemoteRun } from '../remote/remote-run.ts';
 import { attachRemote, type RemoteSessions, startRemote } from '../remote/remote-supervisor.ts';
@@ -45,7 +45,7 @@ export interface SshAttemptOptions {
   readonly stopping: AbortSignal;
   readonly orderValidMs: number;
   /** Made anew from the secrets after a restart. */
-  output(): Promise<AttemptOutput>;
+  output(): Promise<IncomingOutput>;
   isWatched(): boolean;
   onStarted(pid: number, atMs: number): void;
   onEnded(outcome: RemoteOutcome, run: RemoteRun | undefined): void;

@@ -1,5 +1,5 @@
 /** The last line of a run as an outcome: raw wait status and cause into what a report says. Pure. */
-import { FILES_DELETED } from '../../../ledger/end-record.ts';
+import { FILES_DELETED } from '../../../ledger/ledger.ts';
 import { decodeWaitStatus } from '../../process/platform-linux.ts';
 import type { RemoteOutcome } from './remote-run.ts';
 

@@ -1,6 +1,6 @@
 /**
- * What the SSH driver is offered: a run on a host that goes on when the channel is lost, and can be found again by its
- * attempt. Everything here is one attempt over one `RemoteShell`; connections, journals and retries are the driver's.
+ * What the engine of SSH is offered: a run on a host that goes on when the channel is lost, and can be found again by its
+ * attempt. Everything here is one attempt over one `RemoteShell`; connections and retries are the engine's, the record is the ledger's.
  */
 import type { ErrorCode } from '../../../base/errors.ts';
 import type { AgentReport, ExecutionSpec } from '../../../protocol/link/agent-v1.ts';

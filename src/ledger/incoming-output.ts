@@ -5,8 +5,7 @@
 import { pause, type Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import type { StreamReport } from '../protocol/link/agent-v1.ts';
-import type { MaskStream, SharedMasks } from './mask.ts';
+import type { Mask, MaskStream } from './mask.ts';
 import { KeptStream } from './kept-stream.ts';
 
 const LIVE_BLOCK = 64 * 1024;
@@ -21,31 +20,31 @@ interface Stream {
   sentAt: number;
 }
 
-export interface AttemptOutputOptions {
+export interface IncomingOutputOptions {
   /** Of the files; `.1` and `.2` are added. */
   readonly path: string;
   readonly keptBytes: number;
-  readonly secrets: readonly string[];
-  readonly masks: SharedMasks;
+  readonly mask: Mask;
   readonly clock: Clock;
   readonly log: Log;
   readonly stopping: AbortSignal;
   onLive(stream: 1 | 2, offset: number, bytes: Uint8Array, skipped: number): void;
 }
 
-export class AttemptOutput {
-  readonly #options: AttemptOutputOptions;
+export class IncomingOutput {
+  readonly #options: IncomingOutputOptions;
   readonly #streams: Record<1 | 2, Stream>;
   #work: Promise<void> = Promise.resolve();
   #isWatched = false;
   #pumping: Promise<void> | undefined;
   #isOver = false;
+  #isCutOff = false;
   #budget = LIVE_BLOCK;
   #budgetAt: number;
 
-  constructor(options: AttemptOutputOptions) {
+  constructor(options: IncomingOutputOptions) {
     this.#options = options;
-    const mask = options.masks.of(options.secrets);
+    const { mask } = options;
     const stream = (number: 1 | 2): Stream => ({
       kept: new KeptStream(`${options.path}.${number}`, options.keptBytes),
       received: 0,
@@ -82,8 +81,8 @@ export class AttemptOutput {
     this.#pump();
   }
 
-  /** All has come: what was held back because it might have begun a secret goes on, and the report of both streams is made. */
-  async finish(): Promise<{ stdout: StreamReport; stderr: StreamReport }> {
+  /** All has come: what was held back because it might have begun a secret goes on. On disk when it resolves; rejects when something is missing. */
+  async finish(): Promise<void> {
     for (const number of [1, 2] as const) {
       const stream = this.#streams[number];
       if (stream.masked.heldBytes > 0) await this.#pass(stream, Buffer.alloc(0), true);
@@ -94,12 +93,7 @@ export class AttemptOutput {
     if (this.#isWatched) await this.#send();
     const { 1: out, 2: err } = this.kept;
     await Promise.all([out.sync(), err.sync()]);
-    const [stdout, stderr] = await Promise.all([out.describe(), err.describe()]);
-    return { stdout, stderr };
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([this.kept[1].close(), this.kept[2].close()]);
+    if (this.#isCutOff) throw new Error('the output was cut off while we were stopping');
   }
 
   #pass(stream: Stream, bytes: Buffer, final: boolean): Promise<void> {
@@ -122,7 +116,8 @@ export class AttemptOutput {
         await pause(clock, Math.min(RETRY_MS_MAX, 100 * 2 ** tries), stopping);
       }
     }
-    // Stopping: what is not kept now is read again from the host by whoever comes after us.
+    // Stopping: what is not kept now is read again from the host by whoever comes after us, and is no end before.
+    this.#isCutOff = true;
   }
 
   #pump(): void {

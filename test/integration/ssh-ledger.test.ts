@@ -1,4 +1,4 @@
-/** The SSH driver against real sshd: the conformance suites of all drivers. */
+/** The ledger with the engine of SSH, against real sshd: the conformance suites of all engines. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,63 +8,58 @@ import type { AttemptId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import type { Driver } from '../../src/ledger/driver.ts';
-import { createSshDriver, type SshDriver } from '../../src/engines/ssh/ssh-driver.ts';
-import { driverConformance, newAttempt, specOf } from '../conformance/driver.ts';
+import type { Ledger, LedgerListener } from '../../src/ledger/ledger.ts';
+import { createSshLedger } from '../../src/engines/ssh/ssh-ledger.ts';
+import { ledgerConformance, newAttempt, specOf } from '../conformance/ledger.ts';
 import { inputConformance } from '../conformance/inputs.ts';
 import { environmentConformance } from '../conformance/environment.ts';
+import { nobody } from '../support/listeners.ts';
 import { accessOf, SshWorld } from '../support/sshd.ts';
 import { requiring } from '../support/needs.ts';
 
-/** The driver with one host, as drivers without a choice of hosts look. */
-function withTarget(driver: SshDriver, secrets: Map<AttemptId, readonly string[]>): Driver {
-  return new Proxy(driver as unknown as Driver, {
-    get(_target, name) {
-      if (name === 'startAttempt') {
-        return (attempt: AttemptId, spec: Parameters<Driver['startAttempt']>[1]) => {
-          secrets.set(attempt, Object.values(spec.secrets));
-          return driver.startAttempt(attempt, spec, { hostId: 'h' });
-        };
-      }
-      const value = (driver as unknown as Record<string | symbol, unknown>)[name];
-      return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(driver) : value;
-    },
-    set(_target, name, value) {
-      (driver as unknown as Record<string | symbol, unknown>)[name] = value;
-      return true;
-    },
-  });
+/** The ledger with one host, as ledgers without a choice of hosts look. */
+function withSubject(ledger: Ledger, secrets: Map<AttemptId, readonly string[]>): Ledger {
+  const start = ledger.startAttempt.bind(ledger);
+  ledger.startAttempt = (attempt, work) => {
+    secrets.set(attempt, Object.values(work.secrets));
+    return start(attempt, work, { hostId: 'h' });
+  };
+  return ledger;
 }
 
 async function sshRig(
   lines: (world: SshWorld) => string[],
-): Promise<{ driver: Driver; restart(): Promise<Driver>; end(): Promise<void> }> {
+  listener: LedgerListener = nobody,
+): Promise<{ ledger: Ledger; restart(): Promise<Ledger>; end(): Promise<void> }> {
   const world = new SshWorld();
   const sshd = await world.start({ lines: lines(world) });
   const dir = mkdtempSync(join(tmpdir(), 'drover-ssh-'));
   const secrets = new Map<AttemptId, readonly string[]>();
-  const make = (): SshDriver =>
-    createSshDriver({
-      dir,
-      clock: systemClock,
-      random: systemRandom,
-      log: silentLog,
-      access: async () => accessOf(world.hop(sshd)),
-      recordHostKey: async () => 'recorded',
-      secretsOf: async (attempt) => secrets.get(attempt)!,
-    });
-  let driver = make();
-  await driver.start();
+  const make = (): Ledger =>
+    withSubject(
+      createSshLedger({
+        dir,
+        clock: systemClock,
+        random: systemRandom,
+        log: silentLog,
+        access: async () => accessOf(world.hop(sshd)),
+        recordHostKey: async () => 'recorded',
+        secretsOf: async (attempt) => secrets.get(attempt)!,
+      }).ledger,
+      secrets,
+    );
+  let ledger = make();
+  await ledger.start(listener);
   return {
-    driver: withTarget(driver, secrets),
+    ledger,
     async restart() {
-      await driver.stop();
-      driver = make();
-      await driver.start();
-      return withTarget(driver, secrets);
+      await ledger.stop();
+      ledger = make();
+      await ledger.start(listener);
+      return ledger;
     },
     async end() {
-      await driver.stop();
+      await ledger.stop();
       await world.end();
       rmSync(dir, { recursive: true, force: true });
     },
@@ -72,7 +67,7 @@ async function sshRig(
 }
 
 requiring('sshd').describe('scripts over SSH', () => {
-  driverConformance(() => sshRig(() => []), limits.sshSpoolBytesMax);
+  ledgerConformance((listener) => sshRig(() => [], listener), limits.sshSpoolBytesMax);
   inputConformance(() => sshRig(() => []));
   // What a session has of its own: here from sshd, elsewhere from pam_env or the shell's start-up files.
   environmentConformance(() =>
@@ -81,7 +76,7 @@ requiring('sshd').describe('scripts over SSH', () => {
 
   it('are taken up to as many as a worker holds over SSH, and then it is busy', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'drover-ssh-'));
-    const driver = createSshDriver({
+    const { ledger } = createSshLedger({
       dir,
       clock: systemClock,
       random: systemRandom,
@@ -90,12 +85,12 @@ requiring('sshd').describe('scripts over SSH', () => {
       recordHostKey: async () => 'recorded',
       secretsOf: async () => [],
     });
-    await driver.start();
-    const start = () => driver.startAttempt(newAttempt(), specOf('true'), { hostId: 'h' });
+    await ledger.start(nobody);
+    const start = () => ledger.startAttempt(newAttempt(), specOf('true'), { hostId: 'h' });
     const answers = await Promise.all(Array.from({ length: limits.sshExecutionsMax }, start));
     expect(new Set(answers)).toEqual(new Set(['accepted']));
     expect(await start()).toBe('busy');
-    await driver.stop();
+    await ledger.stop();
     rmSync(dir, { recursive: true, force: true });
   });
 });

@@ -1,11 +1,11 @@
-/** What every driver must do, whatever carries it out. `make` gives a started driver and the means to end its world. */
+/** What every ledger must do, whichever engine carries it out. `make` gives a started ledger and the means to end its world. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { attemptId, newRunId, type AttemptId } from '../../src/base/ids.ts';
-import type { Driver } from '../../src/ledger/driver.ts';
+import type { Ledger, LedgerListener } from '../../src/ledger/ledger.ts';
 import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
 import { until } from '../support/until.ts';
 import { requiring } from '../support/needs.ts';
@@ -31,8 +31,8 @@ export function specOf(script: string, more: Partial<ExecutionSpec> = {}): Execu
   };
 }
 
-export async function reportOf(driver: Driver, attempt: AttemptId): Promise<AgentReport> {
-  return until(`the report of ${attempt}`, () => driver.report(attempt));
+export async function reportOf(ledger: Ledger, attempt: AttemptId): Promise<AgentReport> {
+  return until(`the report of ${attempt}`, () => ledger.report(attempt));
 }
 
 export function isAlive(pid: number): boolean {
@@ -44,17 +44,22 @@ export function isAlive(pid: number): boolean {
 }
 
 /** `outputBytesMax`: the most that a stream of an execution may have. */
-export function driverConformance(
-  make: () => Promise<{ driver: Driver; restart: () => Promise<Driver>; end: () => Promise<void> }>,
+export function ledgerConformance(
+  make: (listener: LedgerListener) => Promise<{
+    ledger: Ledger;
+    restart: () => Promise<Ledger>;
+    end: () => Promise<void>;
+  }>,
   outputBytesMax: number,
 ): void {
-  describe('a driver', () => {
+  describe('a ledger and its engine', () => {
     let world: Awaited<ReturnType<typeof make>>;
-    let driver: Driver;
-    const scratch = mkdtempSync(join(tmpdir(), 'drover-driver-'));
+    let ledger: Ledger;
+    let onLive: LedgerListener['output'] = () => undefined;
+    const scratch = mkdtempSync(join(tmpdir(), 'drover-ledger-'));
     beforeAll(async () => {
-      world = await make();
-      driver = world.driver;
+      world = await make({ started() {}, finished() {}, output: (...live) => onLive(...live) });
+      ledger = world.ledger;
     });
     afterAll(async () => {
       await world.end();
@@ -63,8 +68,8 @@ export function driverConformance(
 
     async function run(script: string, more: Partial<ExecutionSpec> = {}): Promise<AgentReport> {
       const attempt = newAttempt();
-      expect(await driver.startAttempt(attempt, specOf(script, more))).toBe('accepted');
-      return reportOf(driver, attempt);
+      expect(await ledger.startAttempt(attempt, specOf(script, more))).toBe('accepted');
+      return reportOf(ledger, attempt);
     }
     const text = (report: AgentReport, stream: 'stdout' | 'stderr' = 'stdout'): string =>
       Buffer.from(report[stream].inline ?? []).toString();
@@ -78,13 +83,13 @@ export function driverConformance(
         truncate -s 0 "$o"`;
       const spec = { env: { F: join(scratch, 'large') }, killAfterMs: 10_000 };
       const [within, beyond] = [newAttempt(), newAttempt()];
-      await driver.startAttempt(within, specOf(scriptOf(outputBytesMax), spec));
+      await ledger.startAttempt(within, specOf(scriptOf(outputBytesMax), spec));
       await until('the one to be large', () => existsSync(join(scratch, `large.${outputBytesMax}`)));
-      await driver.startAttempt(beyond, specOf(scriptOf(outputBytesMax + 1), spec));
-      expect(await reportOf(driver, beyond)).toMatchObject({ outcome: 'signaled', reason: 'output-limit' });
-      expect(await driver.report(within)).toBeUndefined();
+      await ledger.startAttempt(beyond, specOf(scriptOf(outputBytesMax + 1), spec));
+      expect(await reportOf(ledger, beyond)).toMatchObject({ outcome: 'signaled', reason: 'output-limit' });
+      expect(await ledger.report(within)).toBeUndefined();
       writeFileSync(join(scratch, 'large.over'), '');
-      expect(await reportOf(driver, within)).toMatchObject({ outcome: 'exited', exitCode: 0 });
+      expect(await reportOf(ledger, within)).toMatchObject({ outcome: 'exited', exitCode: 0 });
     });
 
     it('keeps all 256 exit codes exactly', async () => {
@@ -93,14 +98,14 @@ export function driverConformance(
       // Within what an agent takes at once.
       for (let from = 0; from < 256; from += 64) {
         const batch = attempts.slice(from, from + 64);
-        await Promise.all(batch.map((attempt, i) => driver.startAttempt(attempt, specOf(`exit ${from + i}`))));
+        await Promise.all(batch.map((attempt, i) => ledger.startAttempt(attempt, specOf(`exit ${from + i}`))));
         for (const attempt of batch) {
-          const report = await reportOf(driver, attempt);
+          const report = await reportOf(ledger, attempt);
           expect(report.signal).toBeUndefined();
           expect(report.outcome).toBe('exited');
           codes.push(report.exitCode);
         }
-        await driver.forget(batch);
+        await ledger.forget(batch);
       }
       expect(codes).toEqual(Array.from({ length: 256 }, (_, code) => code));
     });
@@ -134,15 +139,15 @@ export function driverConformance(
 
     it('keeps head and tail of a line larger than the cap, counts the gap, and gives the whole on demand', async () => {
       const attempt = newAttempt();
-      await driver.startAttempt(
+      await ledger.startAttempt(
         attempt,
         specOf(`head -c 1000000 /dev/zero | tr '\\000' x; printf end`, { outputKeptBytes: 1_000 }),
       );
-      const report = await reportOf(driver, attempt);
+      const report = await reportOf(ledger, attempt);
       expect(report.stdout).toMatchObject({ size: 1_000_003, head: 500, tail: 500 });
       expect(text(report).endsWith('xend')).toBe(true);
       expect(text(report)).toHaveLength(1_000);
-      const whole = await driver.readWhole(attempt, 1, 999_999, 100);
+      const whole = await ledger.readWhole(attempt, 1, 999_999, 100);
       expect(Buffer.from(whole!.bytes).toString()).toBe('xend');
       expect(whole).toMatchObject({ size: 1_000_003, eof: true });
     });
@@ -187,10 +192,10 @@ export function driverConformance(
 
     it('leaves no secret on the disk, in the report or in the whole output', async () => {
       const attempt = newAttempt();
-      await driver.startAttempt(attempt, specOf('echo "x $S y"; echo "$S" >&2', { secrets: { S: 'correct horse' } }));
-      const report = await reportOf(driver, attempt);
+      await ledger.startAttempt(attempt, specOf('echo "x $S y"; echo "$S" >&2', { secrets: { S: 'correct horse' } }));
+      const report = await reportOf(ledger, attempt);
       expect(text(report)).toBe('x ****** y\n');
-      expect(Buffer.from((await driver.readWhole(attempt, 2, 0, 100))!.bytes).toString()).toBe('******\n');
+      expect(Buffer.from((await ledger.readWhole(attempt, 2, 0, 100))!.bytes).toString()).toBe('******\n');
     });
 
     it('refuses what cannot be, with a reason', async () => {
@@ -241,14 +246,14 @@ export function driverConformance(
       it(`leaves nothing of a cancelled tree: ${what}`, async () => {
         const file = join(scratch, what.replaceAll(' ', '-'));
         const attempt = newAttempt();
-        await driver.startAttempt(attempt, specOf(script, { env: { F: file } }));
+        await ledger.startAttempt(attempt, specOf(script, { env: { F: file } }));
         const pid = await until(
           'the child wrote its pid',
           () => existsSync(file) && (Number(readFileSync(file, 'utf8')) || undefined),
         );
         expect(isAlive(pid)).toBe(true);
-        expect(driver.cancel(attempt)).toBe(true);
-        expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'cancelled' });
+        expect(ledger.cancel(attempt)).toBe(true);
+        expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'cancelled' });
         expect(isAlive(pid)).toBe(false);
       });
     }
@@ -257,65 +262,62 @@ export function driverConformance(
       const file = join(scratch, 'once');
       const attempt = newAttempt();
       const spec = specOf('echo x >> "$F"', { env: { F: file } });
-      await Promise.all([driver.startAttempt(attempt, spec), driver.startAttempt(attempt, spec)]);
-      await reportOf(driver, attempt);
-      expect(await driver.startAttempt(attempt, spec)).toBe('accepted');
-      await driver.forget([attempt]);
-      expect(await driver.startAttempt(attempt, spec)).toBe('settled');
+      await Promise.all([ledger.startAttempt(attempt, spec), ledger.startAttempt(attempt, spec)]);
+      await reportOf(ledger, attempt);
+      expect(await ledger.startAttempt(attempt, spec)).toBe('accepted');
+      await ledger.forget([attempt]);
+      expect(await ledger.startAttempt(attempt, spec)).toBe('settled');
       expect(readFileSync(file, 'utf8')).toBe('x\n');
     });
 
     it('tells live output of a watched attempt, masked', async () => {
       const attempt = newAttempt();
       const seen: Buffer[] = [];
-      driver.events = {
-        ...driver.events,
-        output: (a, _stream, _offset, bytes) => void (a === attempt && seen.push(Buffer.from(bytes))),
-      };
-      await driver.startAttempt(
+      onLive = (a, _stream, _offset, bytes) => void (a === attempt && seen.push(Buffer.from(bytes)));
+      await ledger.startAttempt(
         attempt,
         specOf('echo one; sleep 0.2; echo my secret-value; sleep 5', { secrets: { S: 'secret-value' } }),
       );
-      driver.watch(attempt, true);
+      ledger.watch(attempt, true);
       await until(
         'live output',
         () => Buffer.concat(seen).toString().startsWith('one\nmy ') && Buffer.concat(seen).toString(),
       );
-      driver.cancel(attempt);
-      await reportOf(driver, attempt);
+      ledger.cancel(attempt);
+      await reportOf(ledger, attempt);
       expect(Buffer.concat(seen).toString()).toBe('one\nmy ******\n');
     });
 
     it('finds its attempts again after a restart and goes on as if nothing had happened', async () => {
       const [file, gate] = [join(scratch, 'restart'), join(scratch, 'gate')];
       const [running, ended, secret] = [newAttempt(), newAttempt(), newAttempt()];
-      await driver.startAttempt(
+      await ledger.startAttempt(
         running,
         specOf('echo x >> "$F"; while [ ! -e "$G" ]; do sleep 0.05; done; echo late; exit 137', {
           env: { F: file, G: gate },
         }),
       );
-      await driver.startAttempt(ended, specOf('exit 3'));
-      await driver.startAttempt(
+      await ledger.startAttempt(ended, specOf('exit 3'));
+      await ledger.startAttempt(
         secret,
         specOf('echo $S; while [ ! -e "$G" ]; do sleep 0.05; done; echo $S', {
           env: { G: gate },
           secrets: { S: 'p4ssw0rd' },
         }),
       );
-      await reportOf(driver, ended);
+      await reportOf(ledger, ended);
       await until('it began', () => existsSync(file));
-      const begun = await until('its start to be known', () => driver.startOf(running));
+      const begun = await until('its start to be known', () => ledger.startOf(running));
       expect(begun.pid).toBeGreaterThan(1);
-      driver = await world.restart();
-      expect(driver.stateOf(running)).toBe('running');
-      expect(driver.startOf(running)).toEqual(begun);
-      expect(driver.startOf(ended)).toBeUndefined();
-      expect((await driver.report(ended))?.exitCode).toBe(3);
+      ledger = await world.restart();
+      expect(ledger.stateOf(running)).toBe('running');
+      expect(ledger.startOf(running)).toEqual(begun);
+      expect(ledger.startOf(ended)).toBeUndefined();
+      expect((await ledger.report(ended))?.exitCode).toBe(3);
       await run(`touch ${gate}`);
-      expect(await reportOf(driver, running)).toMatchObject({ outcome: 'exited', exitCode: 137 });
-      expect(text((await driver.report(running))!)).toBe('late\n');
-      expect(text(await reportOf(driver, secret))).toBe('******\n******\n');
+      expect(await reportOf(ledger, running)).toMatchObject({ outcome: 'exited', exitCode: 137 });
+      expect(text((await ledger.report(running))!)).toBe('late\n');
+      expect(text(await reportOf(ledger, secret))).toBe('******\n******\n');
       expect(readFileSync(file, 'utf8')).toBe('x\n');
     });
   });

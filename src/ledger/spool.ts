@@ -1,78 +1,45 @@
 /**
- * The folder of an attempt: script, stdin, what it wrote, and the supervisor's two small files. The process writes to plain
- * files, never to a pipe: it cannot be blocked by us, and it does not notice when we are gone.
+ * Folders of attempts, each with its script, its standard input, what it wrote, and the two small files of its supervisor. Whoever is started
+ * makes a folder; what is written there is read, cleaned and in time removed here.
  */
-import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, closeSync, mkdirSync, openSync, statfsSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, statfsSync } from 'node:fs';
 import { access, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { limits } from '../../base/limits.ts';
-import type { ExecutionSpec, StreamReport } from '../../protocol/link/agent-v1.ts';
-import { writeWhole } from '../../ledger/journal.ts';
-import type { Mask } from '../../ledger/mask.ts';
-import type { Account } from './plan.ts';
+import type { StreamReport } from '../protocol/link/agent-v1.ts';
+import { writeWhole } from './journal.ts';
+import type { Mask } from './mask.ts';
+import { describeStream, headAndTail } from './stream-report.ts';
 
 const BLOCK = 256 * 1024;
 const STREAM_FILES = { 1: 'stdout', 2: 'stderr' } as const;
 
 export class Spool {
-  readonly #root: string;
+  readonly root: string;
 
   constructor(root: string) {
-    this.#root = root;
+    this.root = root;
     mkdirSync(root, { recursive: true, mode: 0o700 });
     // Only root starts scripts of others, who must get to them.
     if (process.getuid?.() === 0) chmodSync(root, 0o711);
   }
 
   folder(attempt: string): string {
-    return join(this.#root, attempt);
+    return join(this.root, attempt);
   }
 
   file(attempt: string, name: 'script' | 'stdin' | 'stdout' | 'stderr' | 'pid' | 'status'): string {
-    return join(this.#root, attempt, name);
+    return join(this.root, attempt, name);
   }
 
   async freeBytes(): Promise<number> {
-    const { bavail, bsize } = await statfs(this.#root);
+    const { bavail, bsize } = await statfs(this.root);
     return bavail * bsize;
   }
 
   /** As `freeBytes`, where a decision waits for it. */
   freeBytesNow(): number {
-    const { bavail, bsize } = statfsSync(this.#root);
+    const { bavail, bsize } = statfsSync(this.root);
     return bavail * bsize;
-  }
-
-  /** Makes the folder and opens its streams. The script belongs to who runs it and to nobody else. */
-  prepare(
-    attempt: string,
-    spec: ExecutionSpec,
-    account: Account,
-  ): { stdin: number | 'ignore'; stdout: number; stderr: number } {
-    const folder = this.folder(attempt);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if (spec.script) {
-      const path = this.file(attempt, 'script');
-      writeFileSync(path, spec.script, { mode: 0o500 });
-      if (account.uid !== process.getuid?.()) {
-        chownSync(path, account.uid, account.gid);
-        chmodSync(folder, 0o711);
-      }
-    }
-    if (spec.stdin) writeFileSync(this.file(attempt, 'stdin'), spec.stdin, { mode: 0o600 });
-    return {
-      stdin: spec.stdin ? openSync(this.file(attempt, 'stdin'), 'r') : 'ignore',
-      // Append mode: a script that truncates or seeks its own output cannot make us misread it.
-      stdout: openSync(this.file(attempt, 'stdout'), 'a', 0o600),
-      stderr: openSync(this.file(attempt, 'stderr'), 'a', 0o600),
-    };
-  }
-
-  static closeAll(streams: { stdin: number | 'ignore'; stdout: number; stderr: number }): void {
-    if (streams.stdin !== 'ignore') closeSync(streams.stdin);
-    closeSync(streams.stdout);
-    closeSync(streams.stderr);
   }
 
   async size(attempt: string, stream: 1 | 2): Promise<number> {
@@ -141,28 +108,8 @@ export class Spool {
 
   /** Head and tail of a finished stream, its digest, and the bytes themselves where they fit in one frame. */
   async describe(attempt: string, stream: 1 | 2, keptBytes: number): Promise<StreamReport> {
-    const size = await this.size(attempt, stream);
-    if (size === 0) return { size: 0, head: 0, tail: 0 };
-    const head = size <= keptBytes ? size : Math.ceil(keptBytes / 2);
-    const tail = size <= keptBytes ? 0 : Math.floor(keptBytes / 2);
-    const hash = createHash('sha256');
-    const inline: Buffer[] = [];
-    for (let at = 0; at < head + tail; ) {
-      const bytes = await this.readKept(attempt, stream, { size, head, tail }, at, BLOCK);
-      if (bytes.length === 0) break;
-      hash.update(bytes);
-      if (head + tail <= limits.outputInlineBytesMax) inline.push(bytes);
-      at += bytes.length;
-    }
-    const gap = Buffer.alloc(8);
-    gap.writeBigUInt64BE(BigInt(size - head - tail));
-    return {
-      size,
-      head,
-      tail,
-      digest: hash.update(gap).digest(),
-      ...(head + tail <= limits.outputInlineBytesMax ? { inline: Buffer.concat(inline) } : {}),
-    };
+    const kept = headAndTail(await this.size(attempt, stream), keptBytes);
+    return describeStream(kept, (offset, length) => this.readKept(attempt, stream, kept, offset, length));
   }
 
   /** Offsets count in the kept bytes: the head, then the tail. */
@@ -189,7 +136,7 @@ export class Spool {
   /** Folders that nobody needs any more: not in use, and untouched since `beforeMs`. */
   async prune(beforeMs: number, inUse: (attempt: string) => boolean): Promise<number> {
     let removed = 0;
-    for (const attempt of await readdir(this.#root)) {
+    for (const attempt of await readdir(this.root)) {
       if (inUse(attempt)) continue;
       const { mtimeMs } = await stat(this.file(attempt, 'stdout')).catch(() => ({ mtimeMs: 0 }));
       if (mtimeMs >= beforeMs) continue;

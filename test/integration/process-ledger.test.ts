@@ -10,32 +10,35 @@ import { silentLog } from '../../src/base/log.ts';
 import { Journal } from '../../src/ledger/journal.ts';
 import { platformOfHost } from '../../src/engines/process/platform-of-host.ts';
 import type { Platform } from '../../src/engines/process/platform.ts';
-import { createProcessDriver } from '../../src/engines/process/process-driver.ts';
+import type { LedgerListener } from '../../src/ledger/ledger.ts';
+import { createProcessLedger } from '../../src/engines/process/process-ledger.ts';
 import type { ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
-import { driverConformance, newAttempt, reportOf, specOf } from '../conformance/driver.ts';
+import { ledgerConformance, newAttempt, reportOf, specOf } from '../conformance/ledger.ts';
 import { inputConformance } from '../conformance/inputs.ts';
+import { nobody } from '../support/listeners.ts';
 import { requiring } from '../support/needs.ts';
 import { until } from '../support/until.ts';
 import { environmentConformance } from '../conformance/environment.ts';
 
 function processRig(useCgroups: boolean) {
-  return async () => {
+  return async (listener: LedgerListener = nobody) => {
     const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
     chmodSync(dataDir, 0o711);
     const make = () =>
-      createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, useCgroups });
-    let driver = make();
-    await driver.start();
+      createProcessLedger({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, useCgroups })
+        .ledger;
+    let ledger = make();
+    await ledger.start(listener);
     return {
-      driver,
+      ledger,
       async restart() {
-        await driver.stop();
-        driver = make();
-        await driver.start();
-        return driver;
+        await ledger.stop();
+        ledger = make();
+        await ledger.start(listener);
+        return ledger;
       },
       async end() {
-        await driver.stop();
+        await ledger.stop();
         rmSync(dataDir, { recursive: true, force: true });
       },
     };
@@ -45,7 +48,7 @@ function processRig(useCgroups: boolean) {
 for (const useCgroups of [true, false]) {
   describe(
     useCgroups ? 'processes, with control groups where the host has them' : 'processes, without control groups',
-    () => driverConformance(processRig(useCgroups), limits.spoolBytesMax),
+    () => ledgerConformance(processRig(useCgroups), limits.spoolBytesMax),
   );
 }
 
@@ -55,35 +58,41 @@ describe('processes', () => {
   it('whose files somebody deletes in mid-run end exactly, or at their deadline, and it is told', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
     const gate = join(dataDir, 'gate');
-    const driver = createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog });
-    await driver.start();
+    const { ledger } = createProcessLedger({
+      dataDir,
+      hostName: 'h',
+      hostId: 'id',
+      clock: systemClock,
+      log: silentLog,
+    });
+    await ledger.start(nobody);
     try {
       const script = 'trap "" TERM; echo one; until [ -e "$G" ]; do sleep 0.05; done; exit 137';
       const exact = newAttempt();
-      await driver.startAttempt(exact, specOf(script, { env: { G: gate } }));
+      await ledger.startAttempt(exact, specOf(script, { env: { G: gate } }));
       const late = newAttempt();
       const short = { env: { G: `${gate}.never` }, timeoutMs: 2_500, killAfterMs: 200 };
-      await driver.startAttempt(late, specOf(script, short));
+      await ledger.startAttempt(late, specOf(script, short));
       const secret = newAttempt();
-      await driver.startAttempt(secret, specOf(script, { env: { G: gate }, secrets: { S: 'hunter2-hunter2' } }));
+      await ledger.startAttempt(secret, specOf(script, { env: { G: gate }, secrets: { S: 'hunter2-hunter2' } }));
       // The shell has read the script, and is told as started.
       const said = (attempt: string): string => readFileSync(join(dataDir, 'spool', attempt, 'stdout'), 'latin1');
       await until('they run', () =>
-        [exact, late, secret].every((attempt) => driver.startOf(attempt) && said(attempt) === 'one\n'),
+        [exact, late, secret].every((attempt) => ledger.startOf(attempt) && said(attempt) === 'one\n'),
       );
       for (const attempt of [exact, late, secret]) rmSync(join(dataDir, 'spool', attempt), { recursive: true });
-      const pid = driver.startOf(late)!.pid;
+      const pid = ledger.startOf(late)!.pid;
       writeFileSync(gate, '');
       const detail = expect.stringContaining('deleted its files');
       for (const attempt of [exact, secret])
-        expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'exited', exitCode: 137, detail });
-      expect(await reportOf(driver, late)).toMatchObject({ outcome: 'timed_out', detail });
+        expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'exited', exitCode: 137, detail });
+      expect(await reportOf(ledger, late)).toMatchObject({ outcome: 'timed_out', detail });
       await until('nothing of it is left', () => !existsSync(`/proc/${pid}`));
       const whole = newAttempt();
-      await driver.startAttempt(whole, specOf('true'));
-      expect((await reportOf(driver, whole)).detail).toBeUndefined();
+      await ledger.startAttempt(whole, specOf('true'));
+      expect((await reportOf(ledger, whole)).detail).toBeUndefined();
     } finally {
-      await driver.stop();
+      await ledger.stop();
       rmSync(dataDir, { recursive: true, force: true });
     }
   });
@@ -106,9 +115,10 @@ describe('processes', () => {
       },
     };
     const make = () =>
-      createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, platform });
-    let driver = make();
-    await driver.start();
+      createProcessLedger({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, platform })
+        .ledger;
+    let ledger = make();
+    await ledger.start(nobody);
     const { script: _script, ...command } = specOf('');
     const waiting = (name: string, more: Partial<ExecutionSpec> = {}): ExecutionSpec => ({
       ...command,
@@ -127,24 +137,24 @@ describe('processes', () => {
         rmSync(gate, { force: true });
         const name = (what: string): string => `${what}-${isFirst}`;
         const [exact, late, found] = [newAttempt(), newAttempt(), newAttempt()];
-        await driver.startAttempt(late, waiting(name('late'), { timeoutMs: 2_500 }));
-        await driver.startAttempt(exact, waiting(name('exact')));
-        expect(await reportOf(driver, late)).toMatchObject({ outcome: 'timed_out', detail });
+        await ledger.startAttempt(late, waiting(name('late'), { timeoutMs: 2_500 }));
+        await ledger.startAttempt(exact, waiting(name('exact')));
+        expect(await reportOf(ledger, late)).toMatchObject({ outcome: 'timed_out', detail });
         for (const pid of pidsOf(name('late'))) await until('it is gone', () => !existsSync(`/proc/${pid}`));
         // Our successor knows nothing but that it was accepted.
-        await driver.startAttempt(found, waiting(name('found')));
-        await driver.stop();
-        expect(driver.startOf(found)).toBeUndefined();
+        await ledger.startAttempt(found, waiting(name('found')));
+        await ledger.stop();
+        expect(ledger.startOf(found)).toBeUndefined();
         await until('it runs', () => pidsOf(name('found')).length > 0);
-        driver = make();
-        await driver.start();
+        ledger = make();
+        await ledger.start(nobody);
         writeFileSync(gate, '');
         for (const attempt of [exact, found])
-          expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'exited', exitCode: 137, detail });
+          expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'exited', exitCode: 137, detail });
         for (const what of ['exact', 'late', 'found']) expect(pidsOf(name(what))).toHaveLength(1);
       }
     } finally {
-      await driver.stop();
+      await ledger.stop();
       rmSync(dataDir, { recursive: true, force: true });
     }
   });
@@ -152,17 +162,17 @@ describe('processes', () => {
   it('are taken up to as many as an agent holds, and then it is busy', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
     const options = { dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, concurrent: 1 };
-    const driver = createProcessDriver(options);
-    await driver.start();
+    const { ledger } = createProcessLedger(options);
+    await ledger.start(nobody);
     try {
       const attempts = Array.from({ length: limits.executionsPerAgentMax }, () => newAttempt());
-      const answers = await Promise.all(attempts.map((attempt) => driver.startAttempt(attempt, specOf('sleep 60'))));
+      const answers = await Promise.all(attempts.map((attempt) => ledger.startAttempt(attempt, specOf('sleep 60'))));
       expect(new Set(answers)).toEqual(new Set(['accepted']));
-      expect(await driver.startAttempt(newAttempt(), specOf('true'))).toBe('busy');
-      for (const attempt of attempts.toReversed()) driver.cancel(attempt);
-      for (const attempt of attempts) expect(await reportOf(driver, attempt)).toMatchObject({ outcome: 'cancelled' });
+      expect(await ledger.startAttempt(newAttempt(), specOf('true'))).toBe('busy');
+      for (const attempt of attempts.toReversed()) ledger.cancel(attempt);
+      for (const attempt of attempts) expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'cancelled' });
     } finally {
-      await driver.stop();
+      await ledger.stop();
       rmSync(dataDir, { recursive: true, force: true });
     }
   });
@@ -172,16 +182,22 @@ describe('processes', () => {
     async () => {
       const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
       chmodSync(dataDir, 0o700);
-      const driver = createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog });
-      await driver.start();
+      const { ledger } = createProcessLedger({
+        dataDir,
+        hostName: 'h',
+        hostId: 'id',
+        clock: systemClock,
+        log: silentLog,
+      });
+      await ledger.start(nobody);
       try {
         const attempt = newAttempt();
-        await driver.startAttempt(attempt, specOf('true', { user: 'nobody' }));
-        const report = await reportOf(driver, attempt);
+        await ledger.startAttempt(attempt, specOf('true', { user: 'nobody' }));
+        const report = await reportOf(ledger, attempt);
         expect(report).toMatchObject({ outcome: 'refused', reason: 'script-unreachable' });
         expect(report.detail).toContain(dataDir);
       } finally {
-        await driver.stop();
+        await ledger.stop();
         rmSync(dataDir, { recursive: true, force: true });
       }
     },
@@ -191,8 +207,8 @@ describe('processes', () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'noexec,size=4m,mode=0711', 'tmpfs', dataDir]);
     const options = { dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, spoolFreeBytesMin: 0 };
-    const driver = createProcessDriver(options);
-    await driver.start();
+    const { ledger } = createProcessLedger(options);
+    await ledger.start(nobody);
     try {
       writeFileSync(join(dataDir, 'tried'), '#!/bin/sh\n', { mode: 0o755 });
       // The folder is as it is meant.
@@ -203,13 +219,13 @@ describe('processes', () => {
         '#!/usr/bin/env python3\nimport os, pwd; print(pwd.getpwuid(os.getuid()).pw_name)',
       ]) {
         const attempt = newAttempt();
-        await driver.startAttempt(attempt, specOf(script, { user: 'nobody' }));
-        const report = await reportOf(driver, attempt);
+        await ledger.startAttempt(attempt, specOf(script, { user: 'nobody' }));
+        const report = await reportOf(ledger, attempt);
         const said = Buffer.from(report.stdout.inline ?? []).toString();
         expect([script, report.outcome, report.exitCode, said]).toEqual([script, 'exited', 0, 'nobody\n']);
       }
     } finally {
-      await driver.stop();
+      await ledger.stop();
       execFileSync('umount', ['--lazy', dataDir]);
       rmSync(dataDir, { recursive: true, force: true });
     }
@@ -236,13 +252,19 @@ describe('processes', () => {
     });
     await journal.close();
     const ended = once(supervisor, 'exit');
-    const driver = createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog });
-    await driver.start();
+    const { ledger } = createProcessLedger({
+      dataDir,
+      hostName: 'h',
+      hostId: 'id',
+      clock: systemClock,
+      log: silentLog,
+    });
+    await ledger.start(nobody);
     try {
       expect(await ended).toEqual([null, 'SIGKILL']);
-      expect(driver.stateOf(attempt)).toBe('finished');
+      expect(ledger.stateOf(attempt)).toBe('finished');
     } finally {
-      await driver.stop();
+      await ledger.stop();
       rmSync(dataDir, { recursive: true, force: true });
     }
   });
@@ -252,7 +274,7 @@ describe('processes', () => {
     async (coreLimit) => {
       const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
       chmodSync(dataDir, 0o711);
-      const driver = createProcessDriver({
+      const { ledger } = createProcessLedger({
         dataDir,
         hostName: 'h',
         hostId: 'id',
@@ -260,14 +282,14 @@ describe('processes', () => {
         log: silentLog,
         coreLimit,
       });
-      await driver.start();
+      await ledger.start(nobody);
       try {
         const attempt = newAttempt();
-        await driver.startAttempt(
+        await ledger.startAttempt(
           attempt,
           specOf('ulimit -S -c; ulimit -H -c; echo supervisor; grep "^Max core" /proc/$PPID/limits'),
         );
-        const report = await reportOf(driver, attempt);
+        const report = await reportOf(ledger, attempt);
         const [soft, hard, , supervisor] = Buffer.from(report.stdout.inline ?? [])
           .toString()
           .split('\n');
@@ -276,7 +298,7 @@ describe('processes', () => {
         expect(supervisor).toMatch(new RegExp(`^Max core file size +${own[1]} `));
         expect(report.stderr.size).toBe(0);
       } finally {
-        await driver.stop();
+        await ledger.stop();
         rmSync(dataDir, { recursive: true, force: true });
       }
     },
@@ -287,12 +309,18 @@ describe('processes', () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
     chmodSync(dataDir, 0o711);
     Object.assign(process.env, own);
-    const driver = createProcessDriver({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog });
-    await driver.start();
+    const { ledger } = createProcessLedger({
+      dataDir,
+      hostName: 'h',
+      hostId: 'id',
+      clock: systemClock,
+      log: silentLog,
+    });
+    await ledger.start(nobody);
     return {
-      driver,
+      ledger,
       async end() {
-        await driver.stop();
+        await ledger.stop();
         for (const name of Object.keys(own)) delete process.env[name];
         rmSync(dataDir, { recursive: true, force: true });
       },

@@ -1,0 +1,146 @@
+/** From an order to a supervised process on this host, or to the reason why there is none: account, plan, folder, space, and the launch itself. */
+import type { ChildProcess } from 'node:child_process';
+import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import type { AttemptId } from '../../base/ids.ts';
+import { limits } from '../../base/limits.ts';
+import type { Refusal } from '../../ledger/engine.ts';
+import type { Spool } from '../../ledger/spool.ts';
+import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
+import { findAccount, findProgram, lackOf, ownAccount, unreachableParent } from './account.ts';
+import { isRefusal, planProcess, type Account } from './plan.ts';
+import type { Platform } from './platform.ts';
+
+export interface ProcessLauncherOptions {
+  readonly platform: Platform;
+  readonly spool: Spool;
+  readonly hostName: string;
+  readonly hostId: string;
+  readonly spoolFreeBytesMin?: number;
+  readonly coreLimit?: string | undefined;
+}
+
+/** Open files of a process that is about to be. */
+interface Streams {
+  readonly stdin: number | 'ignore';
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+export class ProcessLauncher {
+  readonly #options: ProcessLauncherOptions;
+  /** As last looked at; one statfs per second while something runs, not per execution. */
+  #freeBytes = Number.MAX_SAFE_INTEGER;
+
+  constructor(options: ProcessLauncherOptions) {
+    this.#options = options;
+  }
+
+  lookAtSpace(): void {
+    void this.#options.spool.freeBytes().then(
+      (free) => {
+        this.#freeBytes = free;
+      },
+      () => undefined,
+    );
+  }
+
+  /** The supervisor. Without a pid it could not be made, and its `error` says why. */
+  launch(attempt: AttemptId, spec: ExecutionSpec): ChildProcess | Refusal {
+    const { spool, platform, hostName, hostId, coreLimit } = this.#options;
+    const account = spec.user === undefined ? ownAccount() : findAccount(spec.user);
+    if (!account) return { refused: 'user-unknown', detail: `This host has no user ${JSON.stringify(spec.user)}.` };
+    const scriptPath = spool.file(attempt, 'script');
+    const plan = planProcess(spec, {
+      attemptId: attempt,
+      hostName,
+      hostId,
+      scriptPath,
+      account,
+      agentUid: process.getuid?.() ?? 0,
+      agentEnvironment: process.env,
+      findProgram,
+      lackOf,
+      family: platform.family,
+    });
+    if (isRefusal(plan)) return plan;
+    if (!existsSync(plan.cwd) && spec.cwd !== undefined)
+      return { refused: 'directory-missing', detail: `There is no folder ${spec.cwd} on this host.` };
+    const streams = this.#prepare(attempt, spec, account);
+    if (isRefusal(streams)) return streams;
+    try {
+      const blocked =
+        spec.script && account.uid !== process.getuid?.() ? unreachableParent(scriptPath, account) : undefined;
+      if (blocked)
+        return {
+          refused: 'script-unreachable',
+          detail: `${account.name} may not pass ${blocked}; move the agent's data folder (--data) to a place that everybody may pass.`,
+        };
+      return platform.launch({
+        folder: spool.folder(attempt),
+        argv: plan.argv,
+        env: plan.env,
+        cwd: existsSync(plan.cwd) ? plan.cwd : '/',
+        stdio: streams,
+        coreLimit,
+      });
+    } catch (error) {
+      const missing =
+        (error as NodeJS.ErrnoException).code === 'ENOTDIR' || (error as NodeJS.ErrnoException).code === 'EACCES';
+      return missing
+        ? { refused: 'directory-missing', detail: `The folder ${plan.cwd} cannot be entered.` }
+        : { refused: 'spawn-failed', detail: (error as Error).message };
+    } finally {
+      closeAll(streams);
+    }
+  }
+
+  #prepare(attempt: AttemptId, spec: ExecutionSpec, account: Account): Streams | Refusal {
+    const { spool, spoolFreeBytesMin: least = limits.spoolFreeBytesMin } = this.#options;
+    try {
+      const streams = prepareFolder(spool, attempt, spec, account);
+      // Looked at only while something runs: what it was then may be long past.
+      if (this.#freeBytes < least) this.#freeBytes = spool.freeBytesNow();
+      if (this.#freeBytes < least) {
+        closeAll(streams);
+        return {
+          refused: 'spool-full',
+          detail: `Only ${this.#freeBytes} bytes are free in ${spool.root}; the agent wants ${least}.`,
+        };
+      }
+      return streams;
+    } catch (error) {
+      const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
+      return {
+        refused: full ? 'spool-full' : 'spool-unwritable',
+        detail: `The spool of ${attempt} cannot be written: ${(error as Error).message}`,
+      };
+    }
+  }
+}
+
+/** Makes the folder and opens its streams. The script belongs to who runs it and to nobody else. */
+function prepareFolder(spool: Spool, attempt: AttemptId, spec: ExecutionSpec, account: Account): Streams {
+  const folder = spool.folder(attempt);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (spec.script) {
+    const path = spool.file(attempt, 'script');
+    writeFileSync(path, spec.script, { mode: 0o500 });
+    if (account.uid !== process.getuid?.()) {
+      chownSync(path, account.uid, account.gid);
+      chmodSync(folder, 0o711);
+    }
+  }
+  if (spec.stdin) writeFileSync(spool.file(attempt, 'stdin'), spec.stdin, { mode: 0o600 });
+  return {
+    stdin: spec.stdin ? openSync(spool.file(attempt, 'stdin'), 'r') : 'ignore',
+    // Append mode: a script that truncates or seeks its own output cannot make us misread it.
+    stdout: openSync(spool.file(attempt, 'stdout'), 'a', 0o600),
+    stderr: openSync(spool.file(attempt, 'stderr'), 'a', 0o600),
+  };
+}
+
+function closeAll({ stdin, stdout, stderr }: Streams): void {
+  if (stdin !== 'ignore') closeSync(stdin);
+  closeSync(stdout);
+  closeSync(stderr);
+}

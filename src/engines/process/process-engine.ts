@@ -1,0 +1,261 @@
+/**
+ * The engine of processes on this host. Main path of an attempt: plan → launch (supervised, launch.ts) → look (one sweep for all) → end. Its
+ * children outlive it; a successor finds them by the trace, by their files or by their mark (find-process.ts), and goes on.
+ *
+ * Background processes that a script leaves behind on purpose are left alone when it ends by itself; on cancel and time-out nothing of its tree
+ * survives.
+ */
+import { Packr } from 'msgpackr';
+import type { Clock } from '../../base/clock.ts';
+import type { AttemptId } from '../../base/ids.ts';
+import { limits } from '../../base/limits.ts';
+import type { AcceptTrace, Absent, AttemptSink, Engine, Held, Refusal, Trace, Unknown } from '../../ledger/engine.ts';
+import type { Spool } from '../../ledger/spool.ts';
+import type { AgentReport, ExecutionSpec } from '../../protocol/link/agent-v1.ts';
+import { findProcess } from './find-process.ts';
+import { ProcessLauncher } from './launch.ts';
+import { platformOfHost } from './platform-of-host.ts';
+import type { Platform } from './platform.ts';
+import { identityIn, releaseSupervisor, RunningAttempt, type ProcessIdentity } from './running.ts';
+
+/** Short scripts are over before a group is worth its price. */
+const ADOPT_AFTER_MS = 400;
+const packr = new Packr({ useRecords: false });
+
+export interface ProcessEngineOptions {
+  /** Where scripts lie and write; the ledger keeps their output from there. */
+  readonly spool: Spool;
+  /** That of this host, unless given. */
+  readonly platform?: Platform;
+  readonly hostName: string;
+  readonly hostId: string;
+  readonly clock: Clock;
+  /** For tests of hosts without control groups. */
+  readonly useCgroups?: boolean;
+  /** Of what one attempt writes, both streams together. */
+  readonly spoolBytesMax?: number;
+  readonly spoolFreeBytesMin?: number;
+  /** Soft limit of core files for what is started, as `ulimit -S -c` takes it; ours, unless given. */
+  readonly coreLimit?: string | undefined;
+}
+
+export class ProcessEngine implements Engine {
+  readonly name = 'process';
+  readonly #options: ProcessEngineOptions;
+  readonly #platform: Platform;
+  readonly #clock: Clock;
+  readonly #spool: Spool;
+  readonly #launcher: ProcessLauncher;
+  readonly #running = new Set<RunningAttempt>();
+  #bootId = '';
+  #cgroupBase: string | undefined;
+  #cancelSweep: (() => void) | undefined;
+  #sweepAt = 0;
+  #freeLookAt = 0;
+  #isStopped = true;
+
+  constructor(options: ProcessEngineOptions) {
+    this.#options = options;
+    this.#platform = options.platform ?? platformOfHost();
+    this.#clock = options.clock;
+    this.#spool = options.spool;
+    this.#launcher = new ProcessLauncher({ ...options, platform: this.#platform });
+  }
+
+  get bootId(): string {
+    return this.#bootId;
+  }
+
+  async start(): Promise<void> {
+    this.#bootId = this.#platform.bootId();
+    this.#cgroupBase = this.#options.useCgroups === false ? undefined : this.#platform.groupBase();
+    this.#isStopped = false;
+    this.#scheduleSweep(0);
+  }
+
+  /** Children go on; the next start finds them. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancelSweep?.();
+  }
+
+  freeSpoolBytes(): Promise<number> {
+    return this.#spool.freeBytes();
+  }
+
+  traceOf(_attempt: AttemptId, work: ExecutionSpec): AcceptTrace {
+    return { bytes: packr.pack(work), isSecret: Object.keys(work.secrets).length > 0 };
+  }
+
+  begin(attempt: AttemptId, work: ExecutionSpec, _subject: unknown, sink: AttemptSink): Held | Refusal {
+    const child = this.#launcher.launch(attempt, work);
+    if ('refused' in child) return child;
+    if (child.pid === undefined) {
+      child.once('error', ({ message: detail }) => sink.ended({ outcome: 'refused', reason: 'spawn-failed', detail }));
+      return { stop: () => undefined };
+    }
+    const now = this.#clock.monotonicMs();
+    return this.#follow(
+      new RunningAttempt({
+        platform: this.#platform,
+        attempt,
+        spec: work,
+        sink,
+        folder: this.#spool.folder(attempt),
+        cgroup: undefined,
+        supervisorPid: child.pid,
+        child,
+        deadlineAt: now + work.timeoutMs,
+      }),
+      now,
+    );
+  }
+
+  async resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held | Absent | Unknown> {
+    const work = packr.unpack(Buffer.from(trace.accepted)) as ExecutionSpec;
+    sink.openOutput({ keptBytes: work.outputKeptBytes, secrets: Object.values(work.secrets) });
+    if (trace.bootId !== this.#bootId)
+      return {
+        unknown: 'host-rebooted',
+        detail: 'The host restarted before the end of the script was recorded.',
+      };
+    const known = identityIn(trace);
+    const identity = known ?? (await findProcess(attempt, { ...this.#options, platform: this.#platform }));
+    if (!identity) {
+      // Its leader never executed: the pid file is written before it may, and there is none.
+      await this.#spool.remove(attempt);
+      return { absent: work };
+    }
+    const now = this.#clock.monotonicMs();
+    const ageMs = Math.max(
+      0,
+      this.#platform.uptimeMs() - (identity.startTicks * 1_000) / this.#platform.ticksPerSecond,
+    );
+    const running = new RunningAttempt({
+      platform: this.#platform,
+      attempt,
+      spec: work,
+      sink,
+      folder: this.#spool.folder(attempt),
+      cgroup: this.#cgroupOf(attempt),
+      supervisorPid: identity.supervisorPid,
+      child: undefined,
+      deadlineAt: now + work.timeoutMs - ageMs,
+    });
+    if (known) running.identity = identity;
+    else this.#identified(running, identity);
+    return this.#follow(running, now);
+  }
+
+  /** Our predecessor may have been killed right after it had recorded the end. */
+  reopen(attempt: AttemptId, trace: Trace, _report: AgentReport): undefined {
+    const identity = identityIn(trace);
+    if (identity?.bootId === this.#bootId) releaseSupervisor(this.#platform, attempt, identity.supervisorPid);
+  }
+
+  #follow(running: RunningAttempt, now: number): Held {
+    running.firstLookAt = now;
+    running.nextLookAt = now + limits.sweepMsMin;
+    running.nextSizeLookAt = now + 1_000;
+    this.#running.add(running);
+    this.#scheduleSweep(limits.sweepMsMin);
+    return {
+      stop: (cause) => {
+        running.beginKill(cause, this.#clock.monotonicMs());
+        running.nextLookAt = 0;
+        this.#scheduleSweep(0);
+      },
+    };
+  }
+
+  #cgroupOf(attempt: string): string | undefined {
+    return this.#cgroupBase === undefined ? undefined : `${this.#cgroupBase}/drover-${attempt}`;
+  }
+
+  // — looking —
+
+  #scheduleSweep(delayMs: number): void {
+    const at = this.#clock.monotonicMs() + delayMs;
+    if (this.#isStopped || (this.#cancelSweep && this.#sweepAt <= at)) return;
+    this.#cancelSweep?.();
+    this.#sweepAt = at;
+    this.#cancelSweep = this.#clock.after(delayMs, () => {
+      this.#cancelSweep = undefined;
+      this.#sweep();
+    });
+  }
+
+  #sweep(): void {
+    const now = this.#clock.monotonicMs();
+    let next = Number.POSITIVE_INFINITY;
+    for (const running of this.#running) {
+      if (running.nextLookAt <= now) this.#look(running, now);
+      if (this.#running.has(running)) next = Math.min(next, running.nextLookAt);
+    }
+    if (now >= this.#freeLookAt) {
+      this.#freeLookAt = now + 1_000;
+      this.#launcher.lookAtSpace();
+    }
+    if (next !== Number.POSITIVE_INFINITY) this.#scheduleSweep(Math.max(limits.sweepMsMin, next - now));
+  }
+
+  #look(running: RunningAttempt, now: number): void {
+    if (!running.identity) this.#identify(running);
+    const ending = running.look();
+    if (!running.isKilling && ending === undefined && running.isDue(now)) running.beginKill('timed_out', now);
+    if (now >= running.nextSizeLookAt) this.#lookAtSize(running, now);
+    if (now - running.firstLookAt > ADOPT_AFTER_MS && !running.adopting && ending === undefined)
+      running.adopting = this.#adopt(running);
+    const over = running.isKilling
+      ? running.pursueKill(now) && (running.look() !== undefined || running.survivors.length > 0)
+      : ending !== undefined;
+    if (over) this.#end(running);
+    else running.nextLookAt = now + running.lookInterval(now);
+  }
+
+  #identify(running: RunningAttempt): void {
+    const pid = running.leaderPid();
+    const stat = pid === undefined ? undefined : this.#platform.processStat(pid);
+    if (pid === undefined || !stat || !running.isLeader(stat)) return;
+    const startedAtMs =
+      this.#clock.nowMs() -
+      Math.max(0, Math.round(this.#platform.uptimeMs() - (stat.startTicks * 1_000) / this.#platform.ticksPerSecond));
+    const { supervisorPid } = running;
+    this.#identified(running, { pid, startTicks: stat.startTicks, supervisorPid, startedAtMs, bootId: this.#bootId });
+  }
+
+  /** Once the leader is known it goes to the journal: a successor finds the process by it. */
+  #identified(running: RunningAttempt, identity: ProcessIdentity): void {
+    const { pid, startedAtMs: atMs, ...trace } = identity;
+    running.identity = identity;
+    running.sink.started({ pid, atMs }, trace);
+  }
+
+  /** What lives longer gets a control group of its own, from which nothing of it can escape. */
+  async #adopt(running: RunningAttempt): Promise<void> {
+    const path = this.#cgroupOf(running.attempt);
+    if (path === undefined || !this.#platform.groupCreate(path)) return;
+    running.cgroup = path;
+    await this.#platform.groupAdopt(path, () =>
+      this.#running.has(running) ? running.tree().map(({ pid }) => pid) : [],
+    );
+  }
+
+  #lookAtSize(running: RunningAttempt, now: number): void {
+    running.nextSizeLookAt = now + 1_000;
+    const most = this.#options.spoolBytesMax ?? limits.spoolBytesMax;
+    void Promise.all([this.#spool.size(running.attempt, 1), this.#spool.size(running.attempt, 2)]).then(
+      ([out, err]) => {
+        if (out + err > most) running.beginKill('output-limit', this.#clock.monotonicMs());
+      },
+    );
+  }
+
+  #end(running: RunningAttempt): void {
+    this.#running.delete(running);
+    const { cgroup, adopting } = running;
+    if (cgroup !== undefined) void (adopting ?? Promise.resolve()).then(() => this.#platform.groupRemove(cgroup));
+    // Until the end is on disk, the zombie keeps the status for whoever comes after us.
+    running.sink.ended(running.outcome(), { recorded: () => running.releaseSupervisor() });
+  }
+}

@@ -1,0 +1,358 @@
+/**
+ * What the ledger does of itself, whatever the engine, with one that only notes what is asked of it. With real engines it is tried by
+ * test/conformance/ledger.ts, and under every kind of fault by the simulator.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MemoryFiles } from '../../test/support/memory-files.ts';
+import { until } from '../../test/support/until.ts';
+import { othersTurn, systemClock } from '../base/clock.ts';
+import { attemptId, newRunId, type AttemptId } from '../base/ids.ts';
+import { silentLog } from '../base/log.ts';
+import type { ExecutionSpec } from '../protocol/link/agent-v1.ts';
+import type { Absent, AcceptTrace, AttemptSink, Engine, Held, Refusal, Remains, Trace, Unknown } from './engine.ts';
+import { IncomingOutput } from './incoming-output.ts';
+import { Ledger, type LedgerListener, type LedgerOptions } from './ledger.ts';
+import { SharedMasks } from './mask.ts';
+import type { FinishedOutput, Outputs } from './outputs.ts';
+import { TraceVault } from './trace-vault.ts';
+
+const SECRET = 'correct horse battery staple';
+const runId = newRunId(systemClock.nowMs());
+let ordinal = 0;
+const newAttempt = (): AttemptId => attemptId({ runId, task: 0, ordinal: ordinal++, attempt: 1 });
+const work: ExecutionSpec = {
+  v: 1,
+  runId: 'r',
+  runName: 'n',
+  args: [],
+  env: {},
+  params: {},
+  secrets: {},
+  timeoutMs: 1_000,
+  killAfterMs: 100,
+  outputKeptBytes: 100,
+};
+
+class NotingEngine implements Engine {
+  readonly name = 'noting';
+  bootId = 'boot';
+  readonly begun: string[] = [];
+  readonly resumed: { attempt: string; trace: Trace }[] = [];
+  readonly stopped: string[] = [];
+  readonly sinks = new Map<string, AttemptSink>();
+  isSecret = false;
+  refusal: Refusal | undefined;
+  answer: Absent | Unknown | undefined;
+  remains: Remains | undefined;
+
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+  traceOf(): AcceptTrace {
+    return { bytes: Buffer.from(SECRET), isSecret: this.isSecret };
+  }
+  begin(attempt: AttemptId, _work: ExecutionSpec, _subject: unknown, sink: AttemptSink): Held | Refusal {
+    this.begun.push(attempt);
+    return this.refusal ?? this.#hold(attempt, sink);
+  }
+  async resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held | Absent | Unknown> {
+    this.resumed.push({ attempt, trace });
+    return this.answer ?? this.#hold(attempt, sink);
+  }
+  reopen(): Remains | undefined {
+    return this.remains;
+  }
+
+  #hold(attempt: string, sink: AttemptSink): Held {
+    this.sinks.set(attempt, sink);
+    return { stop: () => void this.stopped.push(attempt) };
+  }
+}
+
+const NONE = { size: 0, head: 0, tail: 0 };
+/** Nothing is ever written; a test may have it fail, or keep less than there was. */
+class NoOutputs implements Outputs {
+  finish: () => Promise<FinishedOutput> = async () => ({ stdout: NONE, stderr: NONE });
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+  open(): void {}
+  watch(): void {}
+  isWatched(): boolean {
+    return false;
+  }
+  async readKept(): Promise<Uint8Array> {
+    return new Uint8Array(0);
+  }
+  async readWhole(): Promise<undefined> {}
+  async forget(): Promise<void> {}
+}
+
+let folder: string;
+let files: MemoryFiles;
+let engine: NotingEngine;
+let outputs: NoOutputs;
+let told: string[];
+const ledgers: Ledger[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drover-ledger-'));
+  [files, engine, outputs, told] = [new MemoryFiles(), new NotingEngine(), new NoOutputs(), []];
+});
+afterEach(async () => {
+  for (const ledger of ledgers.splice(0)) await ledger.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function open(more: Partial<LedgerOptions> = {}): Promise<Ledger> {
+  const ledger = new Ledger({
+    engine,
+    outputs,
+    journal: { path: '/journal', files },
+    attemptsMax: 10,
+    clock: systemClock,
+    log: silentLog,
+    ...more,
+  });
+  const listener: LedgerListener = {
+    started: (attempt) => void told.push(`started ${attempt}`),
+    output() {},
+    finished: (attempt) => void told.push(`finished ${attempt}`),
+  };
+  await ledger.start(listener);
+  ledgers.push(ledger);
+  return ledger;
+}
+
+/** As after a kill: the next ledger has the files and nothing else. */
+async function again(more: Partial<LedgerOptions> = {}): Promise<Ledger> {
+  await ledgers.pop()?.stop();
+  engine = Object.assign(new NotingEngine(), { answer: engine.answer, remains: engine.remains });
+  return open(more);
+}
+
+const end = (attempt: string): void => engine.sinks.get(attempt)!.ended({ outcome: 'exited', exitCode: 0 });
+
+describe('a ledger', () => {
+  it('begins an attempt once, however often and when it is given', async () => {
+    const ledger = await open();
+    const a = newAttempt();
+    expect(await Promise.all([ledger.startAttempt(a, work), ledger.startAttempt(a, work)])).toEqual([
+      'accepted',
+      'accepted',
+    ]);
+    expect(await ledger.startAttempt(a, work)).toBe('accepted');
+    end(a);
+    await until('its end', () => ledger.report(a));
+    expect(await ledger.startAttempt(a, work)).toBe('accepted');
+    await ledger.forget([a]);
+    expect(await ledger.startAttempt(a, work)).toBe('settled');
+    expect(await (await again()).startAttempt(a, work)).toBe('settled');
+    expect([engine.begun, ledger.list()]).toEqual([[], []]);
+  });
+
+  it('has accepted on the disk before it begins, and tells no end before that is there', async () => {
+    const kept = async (): Promise<string> => (await files.read('/journal')).toString('latin1');
+    const ledger = await open();
+    const a = newAttempt();
+    let keptAtBegin = '';
+    const begin = engine.begin.bind(engine);
+    const seen: Promise<void>[] = [];
+    engine.begin = (...order) => {
+      seen.push(kept().then((text) => void (keptAtBegin = text)));
+      return begin(...order);
+    };
+    await ledger.startAttempt(a, work);
+    await Promise.all(seen);
+    expect(keptAtBegin).toContain(a);
+    let finish: () => void = () => undefined;
+    outputs.finish = () => new Promise((resolve) => (finish = () => resolve({ stdout: NONE, stderr: NONE })));
+    end(a);
+    await othersTurn();
+    expect([told, await ledger.report(a), ledger.stateOf(a)]).toEqual([[], undefined, 'accepted']);
+    finish();
+    await until('it to be told', () => told.length > 0);
+    expect(await kept()).toContain('exited');
+  });
+
+  it('lets so many begin at once, the oldest first, and the next as soon as one has ended', async () => {
+    const ledger = await open({ concurrent: 2 });
+    const attempts = Array.from({ length: 4 }, newAttempt) as [AttemptId, AttemptId, AttemptId, AttemptId];
+    for (const a of attempts) await ledger.startAttempt(a, work);
+    expect(engine.begun).toEqual(attempts.slice(0, 2));
+    // One that waits never begins when it is cancelled.
+    expect(ledger.cancel(attempts[2])).toBe(true);
+    end(attempts[0]);
+    expect(engine.begun).toEqual([attempts[0], attempts[1], attempts[3]]);
+    expect(await until('its end', () => ledger.report(attempts[2]))).toMatchObject({
+      outcome: 'cancelled',
+      detail: 'Cancelled before it began.',
+    });
+    expect(ledger.load()).toEqual({ running: 2, unreported: 4 });
+  });
+
+  it('holds no more than it may, ended ones that the server does not have included', async () => {
+    const ledger = await open({ attemptsMax: 1 });
+    const a = newAttempt();
+    await ledger.startAttempt(a, work);
+    end(a);
+    await until('its end', () => ledger.report(a));
+    expect(await ledger.startAttempt(newAttempt(), work)).toBe('busy');
+    await ledger.forget([a]);
+    expect(await ledger.startAttempt(newAttempt(), work)).toBe('accepted');
+  });
+
+  it('ends what is cancelled while it is being accepted before it begins, and passes on every later cancel', async () => {
+    const ledger = await open();
+    const [early, late] = [newAttempt(), newAttempt()];
+    const accepting = ledger.startAttempt(early, work);
+    expect(ledger.cancel(early)).toBe(true);
+    await accepting;
+    await ledger.startAttempt(late, work);
+    for (let n = 0; n < 2; n++) ledger.cancel(late);
+    expect([engine.begun, engine.stopped]).toEqual([[late], [late, late]]);
+    expect(ledger.cancel(newAttempt())).toBe(false);
+    expect(await until('its end', () => ledger.report(early))).toMatchObject({ outcome: 'cancelled' });
+  });
+
+  it('believes the first end alone, and nothing that comes after it', async () => {
+    const ledger = await open();
+    const a = newAttempt();
+    await ledger.startAttempt(a, work);
+    end(a);
+    engine.sinks.get(a)!.ended({ outcome: 'unknown' });
+    engine.sinks.get(a)!.started({ pid: 2, atMs: 1 }, {});
+    expect(await until('its end', () => ledger.report(a))).toMatchObject({ outcome: 'exited' });
+    await othersTurn();
+    expect([told, ledger.startOf(a)]).toEqual([[`finished ${a}`], undefined]);
+  });
+
+  it('reports what an engine refuses', async () => {
+    engine.refusal = { refused: 'user-unknown', detail: 'Nobody.' };
+    const ledger = await open();
+    const a = newAttempt();
+    expect(await ledger.startAttempt(a, work)).toBe('accepted');
+    expect(await until('its end', () => ledger.report(a))).toMatchObject({
+      outcome: 'refused',
+      reason: 'user-unknown',
+      detail: 'Nobody.',
+    });
+  });
+
+  it('records an end again until it can, and leaves it to the next when it is stopped before', async () => {
+    const ledger = await open();
+    const [a, b] = [newAttempt(), newAttempt()];
+    for (const each of [a, b]) await ledger.startAttempt(each, work);
+    let failures = 1;
+    outputs.finish = async () => {
+      if (failures-- > 0) throw new Error('no space');
+      return { stdout: NONE, stderr: NONE };
+    };
+    end(a);
+    await until('its end', () => ledger.report(a));
+    failures = Number.POSITIVE_INFINITY;
+    end(b);
+    await othersTurn();
+    await again();
+    expect(engine.resumed.map(({ attempt }) => attempt)).toEqual([b]);
+    expect(told).toEqual([`finished ${a}`]);
+  });
+
+  it('hands its traces back after a restart, and goes on with what is in hand', async () => {
+    const ledger = await open();
+    const [a, b] = [newAttempt(), newAttempt()];
+    for (const each of [a, b]) await ledger.startAttempt(each, work);
+    engine.sinks.get(a)!.started({ pid: 7, atMs: 9 }, { ticks: 3 });
+    const next = await again();
+    expect(engine.resumed).toMatchObject([
+      {
+        attempt: a,
+        trace: {
+          bootId: 'boot',
+          accepted: Buffer.from(SECRET),
+          start: { pid: 7, atMs: 9 },
+          started: { ticks: 3 },
+        },
+      },
+      { attempt: b, trace: { bootId: 'boot' } },
+    ]);
+    expect(engine.resumed[1]!.trace.start).toBeUndefined();
+    expect([next.stateOf(a), next.startOf(a), next.stateOf(b)]).toEqual(['running', { pid: 7, atMs: 9 }, 'accepted']);
+    next.cancel(a);
+    expect(engine.stopped).toEqual([a]);
+    end(a);
+    expect(await until('its end', () => next.report(a))).toMatchObject({ outcome: 'exited' });
+  });
+
+  it('begins what never began, as there is room, and gives up what nobody can tell of', async () => {
+    const ledger = await open({ concurrent: 1 });
+    const [a, b] = [newAttempt(), newAttempt()];
+    for (const each of [a, b]) await ledger.startAttempt(each, work);
+    engine.answer = { absent: work };
+    await again({ concurrent: 1 });
+    expect(engine.begun).toEqual([a]);
+    engine.answer = { unknown: 'host-rebooted', detail: 'Gone.' };
+    const last = await again();
+    for (const each of [a, b])
+      expect(await until('its end', () => last.report(each))).toMatchObject({
+        outcome: 'unknown',
+        reason: 'host-rebooted',
+        detail: 'Gone.',
+      });
+    expect(engine.begun).toEqual([]);
+  });
+
+  it('says to what is left of an attempt that its end is recorded, and that it is forgotten, each once', async () => {
+    const said: string[] = [];
+    const remains = (of: string): Remains => ({
+      recorded: (isWhole) => void said.push(`${of} recorded ${isWhole}`),
+      forgotten: () => void said.push(`${of} forgotten`),
+    });
+    outputs.finish = async () => ({ stdout: { size: 9, head: 2, tail: 2 }, stderr: NONE });
+    const ledger = await open();
+    const [a, b] = [newAttempt(), newAttempt()];
+    for (const each of [a, b]) {
+      await ledger.startAttempt(each, work);
+      engine.sinks.get(each)!.ended({ outcome: 'exited' }, remains('first'));
+      await until('its end', () => ledger.report(each));
+    }
+    await ledger.forget([a, a]);
+    engine.remains = remains('next');
+    await (await again()).forget([b]);
+    expect(said).toEqual(['first recorded false', 'first recorded false', 'first forgotten', 'next forgotten']);
+  });
+
+  it('seals what an engine calls secret, for that attempt alone, and takes none where it has no vault', async () => {
+    engine.isSecret = true;
+    const a = newAttempt();
+    const bare = await open();
+    await expect(bare.startAttempt(a, work)).rejects.toThrow(/keeps no secrets/);
+    expect([bare.stateOf(a), engine.begun]).toEqual([undefined, []]);
+    const vault = new TraceVault(join(folder, 'key'));
+    const ledger = await again({ vault });
+    engine.isSecret = true;
+    await ledger.startAttempt(a, work);
+    expect((await files.read('/journal')).toString('latin1')).not.toContain(SECRET);
+    await again({ vault: new TraceVault(join(folder, 'key')) });
+    expect(engine.resumed[0]!.trace.accepted).toEqual(Buffer.from(SECRET));
+    const sealed = vault.seal(a, Buffer.from(SECRET));
+    expect(() => vault.open(newAttempt(), sealed)).toThrow();
+  });
+});
+
+it('makes no end of output that was cut off because the ledger stopped', async () => {
+  const stopping = new AbortController();
+  const output = new IncomingOutput({
+    path: join(folder, 'a'),
+    keptBytes: 100,
+    mask: new SharedMasks().of([]),
+    clock: systemClock,
+    log: silentLog,
+    stopping: stopping.signal,
+    onLive: () => undefined,
+  });
+  await output.take(1, 0, Buffer.from('here'));
+  stopping.abort();
+  await output.take(1, 4, Buffer.from('and not here'));
+  await expect(output.finish()).rejects.toThrow(/cut off/);
+});
