@@ -75,7 +75,7 @@ const NEVER = [
 ];
 /** Where they are provoked, and as what: a kernel that refuses processes, a line that is cut at the right byte. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  'spawn-failed': 'src/drivers/ssh/remote-supervisor.test.ts',
+  'spawn-failed': 'src/engines/ssh/remote/remote-supervisor.test.ts',
   'ssh-timeout': 'test/integration/ssh-login.test.ts',
   'ssh-key-passphrase': 'test/integration/ssh-login.test.ts',
   'ssh-key-unreadable': 'test/integration/ssh-login.test.ts',
