@@ -36,12 +36,14 @@ export interface AgentInstallContext extends AppContext {
   readonly caFingerprint: string;
 }
 
+const INSTALL = 'fleet.agent.install';
+
 export async function agentInstall(
   ctx: AgentInstallContext,
   caller: Caller,
   input: AgentInstallInput,
 ): Promise<RunRecord> {
-  assertCan(caller, 'fleet.agent.install');
+  assertCan(caller, INSTALL);
   const manifest = await ctx.packages.choose(input.version);
   const { hosts, fault } = await expandTargets(ctx, input.targets);
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
@@ -74,7 +76,6 @@ export async function agentInstall(
 
 /** Over SSH, for an agent cannot see its own end. Refused on hosts where scripts run, unless forced: they run on with nobody watching. */
 export async function agentUninstall(ctx: AppContext, caller: Caller, input: AgentUninstallInput): Promise<RunRecord> {
-  assertCan(caller, 'fleet.agent.install');
   return installerRun(ctx, caller, input, {
     name: 'uninstall agent',
     via: 'ssh',
@@ -96,6 +97,7 @@ function installerRun(
 ): Promise<RunRecord> {
   const { targets, account, concurrency } = input;
   return runBegin(ctx, caller, {
+    permission: INSTALL,
     targets,
     name: work.name,
     reason: '',

@@ -27,7 +27,7 @@ export async function runRetry(
   states: readonly ExecutionState[],
 ): Promise<RunRecord> {
   assertCan(caller, 'job.run.retry');
-  await checkAccounts(ctx, caller, id, states);
+  await checkAnew(ctx, caller, id, states);
   const answer = await ctx.store.runRetry(id, states, auditOf(caller, 'job.run.retry', `run/${id}`, { states }));
   switch (answer.kind) {
     case 'not-found':
@@ -43,17 +43,14 @@ export async function runRetry(
 }
 
 /**
- * A new round uses accounts as a new run does, and may be asked for by somebody else, long after: rights, scopes and labels count as
- * they are now. What is not there or cannot be retried is left for the retry itself to say; a host that was removed is not reached at all.
+ * A new round does what the run did and uses accounts as a new run does, and may be asked for by somebody else, long after: rights, scopes and
+ * labels count as they are now. What is not there or cannot be retried is left for the retry itself to say; a host that was removed is not reached at all.
  */
-async function checkAccounts(
-  ctx: AppContext,
-  caller: Caller,
-  id: RunId,
-  states: readonly ExecutionState[],
-): Promise<void> {
+async function checkAnew(ctx: AppContext, caller: Caller, id: RunId, states: readonly ExecutionState[]): Promise<void> {
   const seed = await ctx.store.runSeed(id);
-  if (!seed || !isTerminalRun(seed.run.state)) return;
+  if (!seed) return;
+  assertCan(caller, seed.run.permission);
+  if (!isTerminalRun(seed.run.state)) return;
   const wanted = new Set(seed.executions.filter(({ state }) => states.includes(state)).map(({ hostId }) => hostId));
   if (wanted.size === 0) return;
   const hosts = (await ctx.hosts.directory()).hosts.filter((host) => wanted.has(host.id));

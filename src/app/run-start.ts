@@ -5,6 +5,7 @@ import { newRunId, type RunId } from '../base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../domain/run/partition.ts';
 import { limits } from '../base/limits.ts';
 import { ROOT } from '../domain/access/access-node.ts';
+import type { Permission } from '../domain/access/permission.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { parseTarget, TargetSearch, type TargetExpression, type TargetMatch } from '../domain/target/expression.ts';
 import type { Policy } from '../domain/run/policy.ts';
@@ -47,17 +48,17 @@ export function runStart(
   input: RunStartInput,
   beforeStart?: BeforeStart,
 ): Promise<RunRecord> {
-  assertCan(caller, 'job.run.create');
-  return runBegin(ctx, caller, input, beforeStart);
+  return runBegin(ctx, caller, { ...input, permission: 'job.run.create' }, beforeStart);
 }
 
-/** For other verbs that do their work by a run, and ask for their own permission. */
+/** For other verbs that do their work by a run: `permission` is asked for here, and again of whoever retries the run. */
 export async function runBegin(
   ctx: AppContext,
   caller: Caller,
-  input: RunStartInput,
+  input: RunStartInput & { readonly permission: Permission },
   beforeStart?: BeforeStart,
 ): Promise<RunRecord> {
+  assertCan(caller, input.permission);
   const { hosts, accounts } = await runSettled(ctx, caller, input);
   const id = newOwnedRunId(ctx);
   const { work, policy } = input;
@@ -85,6 +86,7 @@ export async function runBegin(
       name: input.name,
       reason: input.reason,
       createdBy: caller.actor,
+      permission: input.permission,
       targetExpression: input.targets,
       spec,
       targets: hosts.map(({ id: hostId, name }) => ({ hostId, hostName: name })),

@@ -162,6 +162,32 @@ describe('an idempotency key', () => {
   });
 });
 
+describe('a run that needed more than to run scripts', () => {
+  it('is opened anew by nobody who might not have asked for it', async () => {
+    const operator = { authorization: `Bearer ${await api.token('operator')}` };
+    const uninstall = await call('POST', '/agents/uninstall', { targets: 'all' });
+    const script = await call('POST', '/runs', { targets: 'all', script: 'x' });
+    expect((await call('POST', '/agents/uninstall', { targets: 'all' }, operator)).status).toBe(403);
+    for (const { body } of [uninstall, script]) {
+      await api.database.query(
+        "UPDATE execution SET state = 'failed', exit_code = 1, finished_at_ms = 1 WHERE run_id = $1",
+        [body.id],
+      );
+      await api.database.query("UPDATE run SET state = 'failed', finished_at_ms = 1 WHERE id = $1", [body.id]);
+      await api.database.query('DELETE FROM run_active WHERE run_id = $1', [body.id]);
+    }
+    const retry = (id: unknown, headers = {}) =>
+      call('POST', `/runs/${String(id)}/retry`, { states: ['failed'] }, headers);
+    expect(await retry(uninstall.body.id, operator)).toMatchObject({
+      status: 403,
+      body: { code: 'permission-denied', detail: expect.stringContaining('fleet.agent.install') },
+    });
+    expect((await call('GET', `/runs/${String(uninstall.body.id)}`)).body).toMatchObject({ state: 'failed', round: 1 });
+    expect((await retry(script.body.id, operator)).status).toBe(201);
+    expect((await retry(uninstall.body.id)).status).toBe(201);
+  });
+});
+
 describe('runs', () => {
   it('are told with what they do, but never with their secrets', async () => {
     const { body } = await call('POST', '/runs', {

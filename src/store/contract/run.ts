@@ -2,6 +2,7 @@
 import type { HostId, RunId } from '../../base/ids.ts';
 import type { Route } from '../../domain/run/executor.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
+import type { Permission } from '../../domain/access/permission.ts';
 import type { ExecutionCounts, ExecutionState } from '../../domain/crew/execution-machine.ts';
 import type { RunState } from '../../domain/flow/run-machine.ts';
 import type { RunSpec } from '../../domain/run/spec.ts';
@@ -21,6 +22,8 @@ export interface NewRun {
   readonly name: string;
   readonly reason: string;
   readonly createdBy: Actor;
+  /** What was asked of whoever wanted it, and is asked of whoever wants it again; absent: `job.run.create`. */
+  readonly permission?: Permission;
   readonly targetExpression: string;
   readonly spec: RunSpec;
   /** AES-256-GCM sealed JSON of name → value; absent without secrets. */
@@ -58,6 +61,8 @@ export interface RunRecord {
   readonly name: string;
   readonly reason: string;
   readonly createdBy: Actor;
+  /** That a new round of it needs, beside the one to retry. */
+  readonly permission: Permission;
   readonly state: RunState;
   /** From 1; a retry opens the next. */
   readonly round: number;

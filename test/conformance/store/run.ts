@@ -19,12 +19,37 @@ export function runConformance(world: () => StoreWorld): void {
       const { id, fenceOf } = await newRun(world(), 3);
       const run = await world().store.runFetch(id);
       expect(run).toMatchObject({ id, state: 'waiting', hostCount: 3, round: 1, seq: 1, spec });
+      expect(run!.permission).toBe('job.run.create');
       expect((await world().store.executionList(id, {}, { limit: 2 })).items.map((e) => e.hostName)).toEqual([
         'h0',
         'h1',
       ]);
       const { serverId } = await fenceOf(await newServer(world().store));
       expect((await world().store.ownerLook(serverId)).runs).toContainEqual({ id, round: 1, isCancelRequested: false });
+    });
+  });
+
+  describe('a run that needed another permission', () => {
+    it('remembers it, for whoever reads or retries it', async () => {
+      const { store } = world();
+      const permission = 'fleet.agent.install';
+      const id = newRunId(systemClock.nowMs());
+      const created = await store.runCreate(
+        {
+          id,
+          partition: partitionOf(id),
+          name: 'n',
+          reason: 'r',
+          createdBy: actor,
+          permission,
+          targetExpression: 'all',
+          spec,
+          targets: [],
+        },
+        audit,
+      );
+      const read = [created, await store.runFetch(id), (await store.runSeed(id))!.run];
+      expect(read.map((run) => run!.permission)).toEqual([permission, permission, permission]);
     });
   });
 

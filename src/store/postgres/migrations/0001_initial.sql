@@ -102,6 +102,8 @@ CREATE TABLE account_secret (
 
 CREATE TABLE run (
   id uuid PRIMARY KEY, partition int NOT NULL, name text NOT NULL, reason text NOT NULL, created_by jsonb NOT NULL,
+  -- What whoever asked for it had to have, and whoever asks for it again has to.
+  permission text NOT NULL DEFAULT 'job.run.create',
   state text NOT NULL CHECK (state IN ('created', 'waiting', 'running', 'stopping', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped')),
   round int NOT NULL DEFAULT 1 CHECK (round >= 1), target_expression text NOT NULL, host_count int NOT NULL, counts jsonb NOT NULL,
   created_at_ms bigint NOT NULL, round_started_at_ms bigint NOT NULL, started_at_ms bigint, finished_at_ms bigint, earlier_rounds_ms bigint NOT NULL DEFAULT 0,

@@ -1,5 +1,6 @@
 /** Rows of runs to records. One place, so that a renamed column breaks here and nowhere else. */
 import type { RunId } from '../../../base/ids.ts';
+import type { Permission } from '../../../domain/access/permission.ts';
 import type { ExecutionCounts } from '../../../domain/crew/execution-machine.ts';
 import type { RunState } from '../../../domain/flow/run-machine.ts';
 import type { Actor } from '../../contract/audit.ts';
@@ -12,6 +13,7 @@ export interface RunRow {
   name: string;
   reason: string;
   created_by: Actor;
+  permission: Permission;
   state: RunState;
   round: number;
   target_expression: string;
@@ -34,6 +36,7 @@ export function runRecord(row: RunRow): RunRecord {
     name: row.name,
     reason: row.reason,
     createdBy: row.created_by,
+    permission: row.permission,
     state: row.state,
     round: row.round,
     targetExpression: row.target_expression,
@@ -51,5 +54,5 @@ export function runRecord(row: RunRow): RunRecord {
   });
 }
 
-export const RUN_COLUMNS = `id, partition, name, reason, created_by, state, round, target_expression, host_count, counts, created_at_ms, round_started_at_ms, started_at_ms,
+export const RUN_COLUMNS = `id, partition, name, reason, created_by, permission, state, round, target_expression, host_count, counts, created_at_ms, round_started_at_ms, started_at_ms,
   finished_at_ms, earlier_rounds_ms, cancel_requested_at_ms, cancel_requested_by, seq`;
