@@ -1,7 +1,8 @@
 /** A backup is read as it was written, or refused: wherever it was cut, changed or added to. */
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BackupHeader } from './backup-format.ts';
+import { CHUNK_BYTES_MAX, DAYS_MAX, KIND, type BackupHeader } from './backup-format.ts';
 import { readBackup, type BackupPart } from './backup-reader.ts';
 import { BackupWriter } from './backup-writer.ts';
 
@@ -17,9 +18,9 @@ const HEADER: BackupHeader = {
 
 type Tables = readonly { readonly name: string; readonly rows: readonly string[] }[];
 
-async function written(tables: Tables): Promise<Buffer> {
+async function written(tables: Tables, header = HEADER): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  const writer = await BackupWriter.begin(async (bytes) => void pieces.push(bytes), HEADER);
+  const writer = await BackupWriter.begin(async (bytes) => void pieces.push(bytes), header);
   for (const { name, rows } of tables)
     await writer.table(
       { name, columns: ['a', 'b'] },
@@ -38,6 +39,12 @@ async function read(file: Buffer, pieceBytes = 7): Promise<BackupPart[]> {
     for (let at = 0; at < file.length; at += pieceBytes) yield file.subarray(at, at + pieceBytes);
   };
   return Array.fromAsync(readBackup(pieces()));
+}
+
+function daysFrom(first: string, count: number): string[] {
+  return Array.from({ length: count }, (_, n) =>
+    new Date(Date.parse(first) + n * 86_400_000).toISOString().slice(0, 10).replaceAll('-', ''),
+  );
 }
 
 const FILE = await written([
@@ -85,6 +92,54 @@ describe('a backup', () => {
   it('of a later format is left to a later program', async () => {
     for (const line of ['drover backup, format 2\n', 'drover backup, format 10\n'])
       await expect(read(Buffer.from(`${line}anything`))).rejects.toMatchObject({ code: 'schema-newer' });
+  });
+
+  it('with a row larger than a chunk may be is read as it was written', async () => {
+    const row = 'x'.repeat(CHUNK_BYTES_MAX + 1);
+    const parts = await read(await written([{ name: 'work', rows: ['1', row, '2'] }]), 65_536);
+    const chunks = parts.flatMap((part) => (part.kind === 'rows' ? [part.bytes] : []));
+    expect(Math.max(...chunks.map(({ length }) => length))).toBe(CHUNK_BYTES_MAX);
+    expect(Buffer.concat(chunks).equals(Buffer.from(`1\n${row}\n2\n`))).toBe(true);
+    expect(parts.at(-1)).toMatchObject({ kind: 'end', summary: { tables: [{ name: 'work', rows: 3 }] } });
+  });
+
+  it('is refused before more is unpacked of a part than a chunk may have', async () => {
+    const sized = async (bytes: number): Promise<Buffer> => {
+      const empty = await written([{ name: 'host', rows: [] }]);
+      const packed = gzipSync(Buffer.alloc(bytes, 10));
+      const head = Buffer.alloc(5);
+      head.writeUInt32BE(packed.length);
+      head[4] = KIND.rows;
+      // Right behind the head of the table: what the others say of it is not reached.
+      const at = empty.indexOf('"columns":["a","b"]}') + '"columns":["a","b"]}'.length;
+      return Buffer.concat([empty.subarray(0, at), head, packed, empty.subarray(at)]);
+    };
+    const detail = (bytes: number) =>
+      sized(bytes)
+        .then((file) => read(file, 65_536))
+        .catch((error: Error) => error.message);
+    expect(await detail(CHUNK_BYTES_MAX)).toContain('the rows of host are not those');
+    expect(await detail(CHUNK_BYTES_MAX + 1)).toContain('does not unpack');
+  });
+
+  it.each([
+    ['more days than anybody keeps', daysFrom('2026-01-01', DAYS_MAX + 1)],
+    ['a day that no calendar has', ['20260230']],
+    ['a month that no calendar has', ['20261301']],
+    ['a day before all days', ['00010101']],
+    ['a day twice', ['20261127', '20261127']],
+    ['a number for a day', [20261127]],
+  ])('with %s is refused by its head', async (_what, days) => {
+    const file = await written([], { ...HEADER, days: days as string[] });
+    await expect(read(file, 65_536)).rejects.toMatchObject({
+      code: 'backup-damaged',
+      message: expect.stringContaining('its first part cannot be read'),
+    });
+  });
+
+  it('with as many days as may be kept is read', async () => {
+    const days = daysFrom('2026-01-01', DAYS_MAX);
+    expect((await read(await written([], { ...HEADER, days }), 65_536))[0]).toMatchObject({ header: { days } });
   });
 
   it('is refused when anything follows it, even itself', async () => {

@@ -9,6 +9,7 @@ import { DroverError } from '../base/errors.ts';
 import {
   CHUNK_BYTES_MAX,
   countRows,
+  DAYS_MAX,
   damaged,
   FORMAT_LINE,
   HEADER_BYTES_MAX,
@@ -162,12 +163,22 @@ function headerOf(body: Buffer): BackupHeader {
     Number.isSafeInteger(value.takenAtMs) &&
     (value.schemaDigest === undefined || typeof value.schemaDigest === 'string') &&
     isOf(value.keyIds, /^[0-9a-f]{16}$/) &&
-    isOf(value.days, /^\d{8}$/) &&
+    areDays(value.days) &&
     typeof sealed === 'object' &&
     sealed !== null &&
     Object.values(sealed).every((secret) => typeof secret === 'string');
   if (!isSound) throw damaged('its first part cannot be read');
   return value as unknown as BackupHeader;
+}
+
+/** Days of the calendar, none twice: tables are made for each of them. */
+function areDays(list: unknown): boolean {
+  const isDay = (name: unknown): boolean => {
+    const [, year, month, day] = /^(\d{4})(\d{2})(\d{2})$/.exec(String(name)) ?? [];
+    const instant = new Date(`${year}-${month}-${day}T00:00:00Z`);
+    return typeof name === 'string' && instant.getTime() >= 0 && instant.getUTCDate() === Number(day);
+  };
+  return Array.isArray(list) && list.length <= DAYS_MAX && new Set(list).size === list.length && list.every(isDay);
 }
 
 function tableOf(body: Buffer): BackupTable {

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import {
   CHUNK_BYTES,
+  CHUNK_BYTES_MAX,
   countRows,
   FORMAT_LINE,
   KIND,
@@ -47,11 +48,14 @@ export class BackupWriter {
     let [count, held, pieces]: [number, number, Uint8Array[]] = [0, 0, []];
     const flush = async (): Promise<void> => {
       if (held === 0) return;
-      const chunk = Buffer.concat(pieces);
+      const all = Buffer.concat(pieces);
       [held, pieces] = [0, []];
-      digest.update(chunk);
-      count += countRows(chunk);
-      await this.#frame(KIND.rows, await compress(chunk, LEVEL));
+      for (let at = 0; at < all.length; at += CHUNK_BYTES_MAX) {
+        const chunk = all.subarray(at, at + CHUNK_BYTES_MAX);
+        digest.update(chunk);
+        count += countRows(chunk);
+        await this.#frame(KIND.rows, await compress(chunk, LEVEL));
+      }
     };
     for await (const piece of rows) {
       pieces.push(piece);
