@@ -186,15 +186,20 @@ async function serve(
   const input = await validate(operation, request);
   const whileValid: Call<never, never, never>['whileValid'] = (onEnd) => door.authentication.whileValid(caller, onEnd);
   const call = { ctx, caller, request, reply, whileValid, ...input } as unknown as Call<never, never, never>;
-  const key =
-    operation.method === 'GET' || operation.permission === 'public' ? undefined : request.headers['idempotency-key'];
+  const key = takesKey(operation, input.body) ? request.headers['idempotency-key'] : undefined;
   if (key === undefined) return answer(operation, reply, await operation.handle(call));
   return serveOnce(ctx, operation, call, String(key), reply);
 }
 
 /** What makes more to keep. Reading, ending and taking away go on for as long as PostgreSQL itself can. */
-export function needsRoom({ method, needsNoRoom }: Operation): boolean {
-  return method !== 'GET' && method !== 'DELETE' && !needsNoRoom;
+export function needsRoom({ method, needsNoRoom, asksOnly }: Operation): boolean {
+  return method !== 'GET' && method !== 'DELETE' && !needsNoRoom && asksOnly !== true;
+}
+
+/** What writes nothing would keep, by its key, an answer for whoever may only read. */
+function takesKey({ method, permission, asksOnly }: Operation, body: unknown): boolean {
+  if (method === 'GET' || permission === 'public') return false;
+  return !(typeof asksOnly === 'function' ? asksOnly(body as never) : asksOnly);
 }
 
 /** The first request with a key is carried out; the same again gets the same answer, another one a refusal. */

@@ -22,7 +22,7 @@ export function openApiDocument(operations: readonly Operation[]): Json {
       title: 'Drover',
       version: '1',
       description:
-        'Operations work on fleets of servers. Errors are RFC 9457 problems with stable codes; every mutation takes an Idempotency-Key.',
+        'Operations work on fleets of servers. Errors are RFC 9457 problems with stable codes; every mutation takes an Idempotency-Key, and what writes nothing ignores one.',
     },
     paths,
     components: {
@@ -37,13 +37,13 @@ function describe(operation: Operation, schemaOf: (schema: z.ZodType, io: 'input
     ...parametersOf(operation.params, 'path', schemaOf),
     ...parametersOf(operation.query, 'query', schemaOf),
   ];
-  if (operation.method !== 'GET' && operation.permission !== 'public')
+  if (operation.method !== 'GET' && operation.permission !== 'public' && operation.asksOnly !== true)
     parameters.push({
       name: 'Idempotency-Key',
       in: 'header',
       required: false,
       schema: { type: 'string', maxLength: 200 },
-      description: 'The same key with the same request gets the first answer again',
+      description: `The same key with the same request gets the first answer again${operation.asksOnly ? '; ignored where the body asks for nothing to be written' : ''}`,
     });
   const codes = new Set([
     ...operation.errors,
@@ -65,6 +65,9 @@ function describe(operation: Operation, schemaOf: (schema: z.ZodType, io: 'input
   return {
     operationId: operation.id,
     summary: operation.summary,
+    ...(operation.asksOnly === true
+      ? { description: 'It writes nothing and takes no Idempotency-Key: one that is sent is ignored.' }
+      : {}),
     'x-permission': operation.permission,
     ...(operation.permission === 'public' ? { security: [] } : { security: [{ token: [] }] }),
     ...(parameters.length > 0 ? { parameters } : {}),

@@ -59,8 +59,13 @@ export interface Operation {
   readonly bulk?: { readonly key: string; readonly entriesMax: number };
   /** It waits for hosts, or for whoever reads: its places are apart from those of the database. */
   readonly isLong?: boolean;
-  /** It only asks, ends or takes away, though its method is none for that: done also while the database has no room for new work. */
+  /** It ends or takes away, though its method is none for that: done also while the database has no room for new work. */
   readonly needsNoRoom?: boolean;
+  /**
+   * It writes nothing, though its method is none for that, or nothing with such a body: there is nothing that must not happen twice, so no
+   * Idempotency-Key is looked at, and no answer kept.
+   */
+  readonly asksOnly?: true | ((body: never) => boolean);
   readonly status: 200 | 201 | 202 | 204;
   /** Absent for 204 and for streams, which name their content type. */
   readonly response?: z.ZodType;

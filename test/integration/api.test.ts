@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fileURLToPath } from 'node:url';
 import { limits } from '../../src/base/limits.ts';
+import { operations } from '../../src/http/routes/routes.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
@@ -159,6 +160,39 @@ describe('an idempotency key', () => {
     expect((await call('POST', '/runs', { targets: 'all', script: 'x' }, { 'idempotency-key': 'k2' })).status).toBe(
       201,
     );
+  });
+});
+
+describe('a question that writes nothing', () => {
+  it.each([
+    ['/runs/preview', { targets: 'all' }],
+    ['/runs/plan', { targets: 'all', script: 'x' }],
+    ['/hosts/import', { hosts: [{ name: 'asked-for', address: '10.0.0.9' }], dryRun: true }],
+  ])('to %s is answered each time, and nothing is kept of it under an Idempotency-Key', async (path, body) => {
+    const kept = () => api.database.query('SELECT principal, key FROM idempotency ORDER BY key');
+    const before = await kept();
+    for (let n = 0; n < 2; n++) {
+      const { status, headers } = await call('POST', path, body, { 'idempotency-key': `asks ${path}` });
+      expect([status, headers['idempotency-replayed']]).toEqual([200, undefined]);
+    }
+    expect(await kept()).toEqual(before);
+    // Another question under the same key is another question.
+    expect((await call('POST', path, { ...body, targets: 7 }, { 'idempotency-key': `asks ${path}` })).body.code).toBe(
+      'bad-input',
+    );
+  });
+
+  it('is every POST that only asks, and an import that is to change nothing is none that does', async () => {
+    expect(operations.filter(({ asksOnly }) => asksOnly).map(({ id }) => id)).toEqual([
+      'previewTargets',
+      'planRun',
+      'importHosts',
+    ]);
+    const hosts = [{ name: 'made-once', address: '10.0.0.9' }];
+    const made = () => call('POST', '/hosts/import', { hosts }, { 'idempotency-key': 'import' });
+    await made();
+    expect((await made()).headers['idempotency-replayed']).toBe('true');
+    await call('DELETE', '/hosts/made-once', undefined);
   });
 });
 

@@ -72,6 +72,7 @@ it('with little space left takes no new work, whatever it is, and does all that 
     'cancelRun',
     'cancelUpgrade',
     'drainWorker',
+    'planRun',
     'previewTargets',
     'resumeWorker',
     'revokeAgent',

@@ -27,7 +27,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Tell which hosts a target expression matches */
+        /**
+         * Tell which hosts a target expression matches
+         * @description It writes nothing and takes no Idempotency-Key: one that is sent is ignored.
+         */
         post: operations["previewTargets"];
         delete?: never;
         options?: never;
@@ -44,7 +47,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Check a run whole and tell where it would go and as whom; nothing is written */
+        /**
+         * Check a run whole and tell where it would go and as whom; nothing is written
+         * @description It writes nothing and takes no Idempotency-Key: one that is sent is ignored.
+         */
         post: operations["planRun"];
         delete?: never;
         options?: never;
@@ -2208,10 +2214,7 @@ export interface operations {
     previewTargets: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The same key with the same request gets the first answer again */
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -2307,10 +2310,7 @@ export interface operations {
     planRun: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The same key with the same request gets the first answer again */
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -3692,7 +3692,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key with the same request gets the first answer again */
+                /** @description The same key with the same request gets the first answer again; ignored where the body asks for nothing to be written */
                 "Idempotency-Key"?: string;
             };
             path?: never;

@@ -1,4 +1,5 @@
 /** How hosts are reached: added, imported, changed, tried. */
+import type { z } from 'zod';
 import { hostAdd, hostEdit, hostsImport } from '../../../app/host-access.ts';
 import { hostTest } from '../../../app/host-test.ts';
 import { limits } from '../../../base/limits.ts';
@@ -32,6 +33,7 @@ export const hostAccessRoutes = [
   operation({
     id: 'importHosts',
     method: 'POST',
+    asksOnly: ({ dryRun }: z.infer<typeof r.HostImport>) => dryRun,
     path: '/hosts/import',
     summary: 'Add and change many hosts, all or none; what is not given of a host that exists stays',
     permission: 'fleet.host.import',

@@ -63,7 +63,7 @@ export const runStartRoutes = [
     id: 'previewTargets',
     method: 'POST',
     path: '/runs/preview',
-    needsNoRoom: true,
+    asksOnly: true,
     summary: 'Tell which hosts a target expression matches',
     permission: 'fleet.host.view',
     body: z
@@ -78,6 +78,7 @@ export const runStartRoutes = [
     id: 'planRun',
     method: 'POST',
     path: '/runs/plan',
+    asksOnly: true,
     summary: 'Check a run whole and tell where it would go and as whom; nothing is written',
     permission: 'job.run.create',
     body: r.RunCreate,
