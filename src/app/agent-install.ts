@@ -7,6 +7,7 @@ import { installProgram } from '../agent-install/install-program.ts';
 import { DroverError } from '../base/errors.ts';
 import { newId, type TokenId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
+import { EXIT_ZERO } from '../domain/crew/outcome.ts';
 import type { Via } from '../domain/placement/placement.ts';
 import { formatJoinToken, hashSecret, newSecret } from '../pki/join-token.ts';
 import type { PackagesManifest } from '../protocol/rest/agent-package.ts';
@@ -120,6 +121,7 @@ function installerRun(
       startDeadlineMs: limits.startDeadlineMsDefault,
       lostAfterMs: limits.lostAfterMsDefault,
       concurrency,
+      success: EXIT_ZERO,
       retries: 0,
       outputKeptBytes: limits.outputKeptBytesDefault,
     },

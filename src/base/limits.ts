@@ -64,6 +64,9 @@ export const limits = {
   startDeadlineMsDefault: 2 * MINUTE_MS,
   startDeadlineMsMax: 30 * DAY_MS,
   retriesMax: 100,
+  /** Exit codes that a run may name as success, and the greatest of them. */
+  successExitCodesMax: 256,
+  exitCodeMax: 2_147_483_647,
   /** Executions in flight per run unless asked otherwise: no limit of its own, the workers' capacity holds. */
   concurrencyMax: 100_000,
   idempotencyKeyLengthMax: 200,

@@ -3,7 +3,7 @@ import type { AttemptKey, RunId } from '../base/ids.ts';
 import { isTerminalExecution } from '../domain/crew/execution-machine.ts';
 import type { AttemptResult, Execution, ToldEnd } from '../domain/crew/execution.ts';
 import type { Executor } from '../domain/run/executor.ts';
-import { EXIT_ZERO, processEnd, stateAfter } from '../domain/crew/outcome.ts';
+import { stateAfter, type SuccessCriteria } from '../domain/crew/outcome.ts';
 import type { StreamRecord } from '../store/contract/output.ts';
 import type { ExecutionChange, LateReportChange } from '../store/contract/owner-commit.ts';
 import type { ReportedStream } from './attempt-report.ts';
@@ -36,6 +36,7 @@ export function lateReportOf(
   key: AttemptKey,
   executor: Executor,
   told: ToldEnd<ReportedStream>,
+  success: SuccessCriteria,
   receivedAtMs: number,
 ): Omit<LateReportChange, 'seq'> {
   return {
@@ -43,7 +44,7 @@ export function lateReportOf(
     executor,
     receivedAtMs,
     from: ['lost'],
-    to: stateAfter(told.outcome, EXIT_ZERO, told.startedAtMs !== undefined),
+    to: stateAfter(told.outcome, success, told.startedAtMs !== undefined),
     ...(told.startedAtMs === undefined ? {} : { startedAtMs: told.startedAtMs }),
     ...endOf(told),
   };
@@ -51,14 +52,12 @@ export function lateReportOf(
 
 function endOf(
   result: Omit<AttemptResult<ReportedStream>, 'to'>,
-): Pick<ExecutionChange, 'finishedAtMs' | 'exitCode' | 'signal' | 'reason' | 'detail' | 'stdout' | 'stderr'> {
-  const end = processEnd(result.outcome);
+): Pick<ExecutionChange, 'finishedAtMs' | 'outcome' | 'reason' | 'detail' | 'stdout' | 'stderr'> {
   return {
     finishedAtMs: result.finishedAtMs,
     stdout: result.stdout ?? NOTHING,
     stderr: result.stderr ?? NOTHING,
-    ...(end?.kind === 'exited' ? { exitCode: end.code } : {}),
-    ...(end?.kind === 'signalled' && end.signal !== undefined ? { signal: end.signal } : {}),
+    ...(result.outcome ? { outcome: result.outcome } : {}),
     ...(result.reason === undefined ? {} : { reason: result.reason }),
     ...(result.detail === undefined ? {} : { detail: result.detail.slice(0, DETAIL_LENGTH_MAX) }),
   };

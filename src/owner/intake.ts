@@ -165,7 +165,7 @@ export class Intake implements FleetListener {
     else if (answer === 'taken') held.acks.set(ack.attempt, ack);
     // More than a commit takes is left to come again.
     else if (answer === 'superseded' && held.late.length < limits.commitBatchMax) {
-      held.late.push(lateReportOf(key, ack.executor, told!, clock.nowMs()));
+      held.late.push(lateReportOf(key, ack.executor, told!, held.run.spec.policy.success, clock.nowMs()));
       held.acks.set(ack.attempt, ack);
     }
   }

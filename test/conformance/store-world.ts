@@ -42,6 +42,8 @@ export interface StoreWorld {
   end(): Promise<void>;
 }
 
+export const exited = (code: number) => ({ kind: 'exited', code }) as const;
+
 export function done(runId: RunId, ordinal: number, more: Partial<ExecutionChange> = {}): ExecutionChange {
   return {
     runId,
@@ -50,7 +52,7 @@ export function done(runId: RunId, ordinal: number, more: Partial<ExecutionChang
     attempt: 1,
     from: ['waiting', 'dispatched', 'running'],
     to: 'succeeded',
-    exitCode: 0,
+    outcome: exited(0),
     startedAtMs: 1,
     finishedAtMs: 2,
     seq: 5,
@@ -97,7 +99,7 @@ export async function newRun(
 /** Host 0 runs the attempt, by the executor that is answered. */
 export async function begun(store: SimulableStore, runId: RunId, fence: Fence): Promise<Executor> {
   const executor = agentExecutor(newId<'agent'>());
-  const { exitCode: _, finishedAtMs: __, ...running } = done(runId, 0, { to: 'running', route: { executor } });
+  const { outcome: _, finishedAtMs: __, ...running } = done(runId, 0, { to: 'running', route: { executor } });
   await store.ownerCommit({ fence, executions: [running], runs: [], timeline: [] });
   return executor;
 }

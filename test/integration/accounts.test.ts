@@ -277,7 +277,7 @@ describe('the use of an account', () => {
       const run = await call('POST', '/runs', { targets: 'db-ok,db-moved', script: 'true', name: 'n', ...body });
       expect([run.status, run.text]).toEqual([201, expect.any(String)]);
       await api.database.query(
-        "UPDATE execution SET state = 'failed', exit_code = 1, finished_at_ms = 1 WHERE run_id = $1",
+        "UPDATE execution SET state = 'failed', outcome = 'exited', exit_code = 1, finished_at_ms = 1 WHERE run_id = $1",
         [run.body.id],
       );
       await api.database.query("UPDATE run SET state = 'failed', finished_at_ms = 1 WHERE id = $1", [run.body.id]);
@@ -304,7 +304,7 @@ describe('the use of an account', () => {
       ]);
       expect((await call('GET', `/runs/${id}`)).body).toMatchObject({ state: 'failed', round: 1 });
       await api.database.query(
-        "UPDATE execution SET state = 'succeeded', exit_code = 0 WHERE run_id = $1 AND host_name = 'db-moved'",
+        "UPDATE execution SET state = 'succeeded', outcome = 'exited', exit_code = 0 WHERE run_id = $1 AND host_name = 'db-moved'",
         [id],
       );
       expect((await retry(id)).status).toBe(201);

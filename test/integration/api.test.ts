@@ -62,10 +62,11 @@ describe('input', () => {
       retries: -1,
       nonsense: true,
       maxFailed: 'lots',
+      successExitCodes: [],
     });
     expect(status).toBe(400);
     expect((body.errors as { pointer: string }[]).map((fault) => fault.pointer)).toEqual(
-      expect.arrayContaining(['#/timeout', '#/retries', '#/maxFailed', '#']),
+      expect.arrayContaining(['#/timeout', '#/retries', '#/maxFailed', '#/successExitCodes', '#']),
     );
     expect(body).toMatchObject({
       code: 'bad-input',
@@ -229,13 +230,15 @@ describe('runs', () => {
       script: 'echo',
       secrets: { PASS: 'hunter2hunter2' },
       maxFailed: '10%',
+      successExitCodes: [3, 0, 3],
     });
     const shown = await call('GET', `/runs/${String(body.id)}`);
     expect(shown.body).toMatchObject({ script: 'echo', secretNames: ['PASS'], maxFailed: '10%', state: 'waiting' });
+    expect(shown.body.successExitCodes).toEqual([0, 3]);
     const dump = JSON.stringify([
       shown,
       ...(await Promise.all(
-        ['run', 'task', 'audit', 'run_event', 'idempotency', 'execution'].map((table) =>
+        ['run', 'task', 'work', 'audit', 'run_event', 'idempotency', 'execution'].map((table) =>
           api.database.query(`SELECT t::text FROM ${table} t`),
         ),
       )),

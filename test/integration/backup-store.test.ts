@@ -129,7 +129,7 @@ async function insertRun(
   if (!isOver) await db.query('INSERT INTO run_active (run_id, partition) VALUES ($1, 3)', [id]);
   for (const [ordinal, [execution, attempt]] of executions.entries())
     await db.query(
-      'INSERT INTO execution (run_id, task, ordinal, host_id, host_name, state, attempt, executor_kind, executor_id, finished_at_ms, exit_code) VALUES ($1, 0, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
+      'INSERT INTO execution (run_id, task, ordinal, host_id, host_name, state, attempt, executor_kind, executor_id, finished_at_ms, exit_code, outcome) VALUES ($1, 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
       [
         id,
         ordinal,
@@ -141,6 +141,7 @@ async function insertRun(
         execution === 'waiting' ? null : AGENT,
         execution === 'succeeded' ? 9 : null,
         execution === 'succeeded' ? 0 : null,
+        execution === 'succeeded' ? 'exited' : null,
       ],
     );
 }

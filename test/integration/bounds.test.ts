@@ -57,6 +57,12 @@ const most: readonly Case[] = [
   ['milliseconds before a kill', limits.killAfterMsMax, (n) => run({ killAfter: `${n}ms` }), 'bad-duration'],
   ['milliseconds of waiting', limits.startDeadlineMsMax, (n) => run({ startDeadline: `${n}ms` }), 'bad-duration'],
   ['retries', limits.retriesMax, (n) => run({ retries: n })],
+  [
+    'exit codes that are success',
+    limits.successExitCodesMax,
+    (n) => run({ successExitCodes: Array.from({ length: n }, (_, code) => code) }),
+  ],
+  ['an exit code', limits.exitCodeMax, (n) => run({ successExitCodes: [n] })],
   ['executions at once', limits.concurrencyMax, (n) => run({ concurrency: n })],
   ['bytes of output kept', limits.outputKeptBytesMax, (n) => run({ outputKeptBytes: n })],
   ['characters of a key', limits.idempotencyKeyLengthMax, (n) => run({}, { 'idempotency-key': x(n) })],

@@ -148,8 +148,8 @@ async function fillRuns(): Promise<void> {
   const each = 'FROM unnest($1::uuid[]) AS r(id), generate_series(0, $2::int - 1) AS n';
   for (const table of ['execution', 'execution_history']) {
     await database.query(
-      `INSERT INTO ${table} (run_id, task, ordinal, host_id, host_name, state, exit_code, finished_at_ms, seq, out_digest)
-      SELECT r.id, 0, n, gen_random_uuid(), 'h' || n, 'succeeded', 0, 2, n, sha256(int4send(n)) ${each}`,
+      `INSERT INTO ${table} (run_id, task, ordinal, host_id, host_name, state, outcome, exit_code, finished_at_ms, seq, out_digest)
+      SELECT r.id, 0, n, gen_random_uuid(), 'h' || n, 'succeeded', 'exited', 0, 2, n, sha256(int4send(n)) ${each}`,
       [full, HOSTS_PER_RUN],
     );
   }

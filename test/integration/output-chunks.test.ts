@@ -105,7 +105,7 @@ describe('a piece of output', () => {
   });
 
   it('of an attempt that has ended is dropped, and told as taken so that its sender goes on', async () => {
-    await commit([change(1, { exitCode: 0, finishedAtMs: 2 })]);
+    await commit([change(1, { outcome: { kind: 'exited', code: 0 }, finishedAtMs: 2 })]);
     expect(await api.store.outputChunkWrite(fence, [piece(1, { seq: 1, bytes: Buffer.from('forged') })])).toEqual(
       new Set([0]),
     );
@@ -117,7 +117,7 @@ describe('a piece of output', () => {
     const bytes = Buffer.alloc(limits.outputInlineBytesMax + 1, 'y');
     await api.store.outputChunkWrite(fence, [piece(2, { stream: 2, bytes })]);
     const told = { size: bytes.length + 5, head: bytes.length, tail: 0, digest: Buffer.alloc(32, 1) };
-    await commit([change(2, { exitCode: 0, finishedAtMs: 2, stderr: told, stdout: told })]);
+    await commit([change(2, { outcome: { kind: 'exited', code: 0 }, finishedAtMs: 2, stderr: told, stdout: told })]);
     const execution = await api.store.executionFetch({ runId, task: 0, ordinal: 2 });
     const gap = Buffer.from([0, 0, 0, 0, 0, 0, 0, 5]);
     expect(Buffer.from(execution!.stderr.digest!)).toEqual(createHash('sha256').update(bytes).update(gap).digest());

@@ -185,7 +185,7 @@ describe('commits of several partitions at once', () => {
               attempt: n === behind ? 2 : 1,
               from: ['waiting'],
               to: 'failed',
-              exitCode: n === unfit ? 2 ** 40 : n,
+              outcome: { kind: 'exited', code: n === unfit ? 2 ** 40 : n },
               startedAtMs: 1,
               finishedAtMs: 2,
               seq: 5,
@@ -209,8 +209,8 @@ describe('commits of several partitions at once', () => {
             },
       );
       expect((await api.store.runFetch(id))!.state).toBe(isWritten ? 'failed' : 'waiting');
-      const { exitCode } = (await api.store.executionFetch({ runId: id, task: 0, ordinal: 0 }))!;
-      expect(exitCode).toBe(isWritten ? n : undefined);
+      const { outcome } = (await api.store.executionFetch({ runId: id, task: 0, ordinal: 0 }))!;
+      expect(outcome).toEqual(isWritten ? { kind: 'exited', code: n } : undefined);
     }
   });
 });

@@ -87,6 +87,38 @@ describe('the whole of it, as a user starts it', () => {
     expect(executions[2]).toMatchObject({ stdout: '/wA=', stdoutEncoding: 'base64' });
   });
 
+  it('takes for success what the run names as that: no other attempt, and an exit code of 0', async () => {
+    const script = 'case $DROVER_HOST in local-1) exit 3;; local-2) exit 4;; *) kill -9 $$;; esac';
+    const asked = ['--success-exit-codes', '3,0', '--retries', '1', '--', 'sh', '-c', script];
+    const { code, executions, run: whole } = await run('-t', 'all', ...asked);
+    expect(code).toBe(1);
+    expect(executions.map((e) => [e.state, e.exitCode, e.signal, e.attempt])).toEqual([
+      ['succeeded', 3, null, 1],
+      ['failed', 4, null, 2],
+      ['failed', null, 'SIGKILL', 2],
+    ]);
+    const client = createClient({ baseUrl: up.url, token: up.token });
+    const list = dataOf(await client.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId: whole.id } } }));
+    expect(list.items.map(({ outcome, exitCode, signal }) => [outcome, exitCode, signal])).toEqual([
+      ['exited', 3, undefined],
+      ['exited', 4, undefined],
+      ['signalled', undefined, 'SIGKILL'],
+    ]);
+    const folded = await cli('run', '-t', 'local-1', ...asked);
+    expect(folded).toMatchObject({ code: 0, stdout: expect.stringContaining('succeeded, exit 3') });
+    expect((await cli('runs', 'show', whole.id)).stdout).toContain('success is exit 0, 3');
+    // The second round judges as the first did.
+    expect((await cli('runs', 'retry', whole.id, '--all')).code).toBe(1);
+    const [first] = dataOf(
+      await client.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId: whole.id } } }),
+    ).items;
+    expect([first?.state, first?.exitCode, first?.attempt]).toEqual(['succeeded', 3, 2]);
+    expect(await cli('run', '-t', 'local-1', '--success-exit-codes', '0,x', '--', 'true')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--success-exit-codes wants exit codes from 0 to 2147483647 such as 0,3'),
+    });
+  });
+
   it('folds equal output for people', async () => {
     const { stdout, stderr, code } = await cli(
       'run',

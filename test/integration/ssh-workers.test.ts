@@ -108,7 +108,7 @@ requiring('sshd').describe('a host without an agent, of two workers', () => {
       const execution = await executionOf(hasty);
       return execution.attempt === 2 && execution.state === 'failed' && execution;
     });
-    expect([again.exitCode, again.route?.workerId === first.workerId]).toEqual([3, false]);
+    expect([again.outcome, again.route?.workerId === first.workerId]).toEqual([{ kind: 'exited', code: 3 }, false]);
     expect(await executionOf(patient)).toMatchObject({ state: 'running', attempt: 1, route: first });
 
     // What the worker joined by is gone as well: it finds the other server by itself.

@@ -6,6 +6,7 @@ import {
   isTerminalExecution,
   type ExecutionState,
 } from '../../src/domain/crew/execution-machine.ts';
+import { exitCodeOf } from '../../src/domain/crew/outcome.ts';
 import { canRunMove, isTerminalRun, type RunState } from '../../src/domain/flow/run-machine.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { Fence } from '../../src/store/contract/lease.ts';
@@ -104,9 +105,13 @@ export class Checks implements StoreWatcher {
     if (!isTerminalExecution(row.state)) this.#sim.violate(`${attempt} is acknowledged and only ${row.state}`);
     else if (row.state === 'lost' && report.outcome !== 'unknown' && !late)
       this.#sim.violate(`${attempt} is acknowledged as ${report.outcome} and written as lost`);
-    else if (report.outcome === 'exited' && row.state !== 'timed_out' && (late ?? row).exitCode !== report.exitCode)
+    else if (
+      report.outcome === 'exited' &&
+      row.state !== 'timed_out' &&
+      exitCodeOf((late ?? row).outcome) !== report.exitCode
+    )
       this.#sim.violate(
-        `${attempt} is acknowledged with ${report.exitCode} and written with ${(late ?? row).exitCode}`,
+        `${attempt} is acknowledged with ${report.exitCode} and written as ${JSON.stringify((late ?? row).outcome)}`,
       );
     else if (report.outcome === 'exited' && row.state !== 'timed_out') this.#mustHaveOutput(attempt);
   }
@@ -129,12 +134,15 @@ export class Checks implements StoreWatcher {
     const attempt = `${row.runId}.${attemptKey(row)}`;
     const count = this.effects.get(attempt) ?? 0;
     const script = this.scripts.get(attempt);
+    const exitCode = exitCodeOf(row.outcome);
+    const { exitCodes } = this.#tables.runs.get(row.runId)!.spec.policy.success;
+    const isSuccess = script !== undefined && exitCodes.includes(script.exitCode);
     const tell = (what: string): void =>
-      this.#sim.violate(`${attempt} is ${row.state} (${row.exitCode ?? row.reason ?? ''}) and ${what}`);
+      this.#sim.violate(`${attempt} is ${row.state} (${exitCode ?? row.reason ?? ''}) and ${what}`);
     if (NEVER_RAN.includes(row.state) && count > 0) tell('has run');
-    if (row.state === 'succeeded' && (count !== 1 || script?.exitCode !== 0 || script.killedFor !== undefined))
+    if (row.state === 'succeeded' && (count !== 1 || !isSuccess || script.killedFor !== undefined))
       tell('did not succeed');
-    if (row.state === 'failed' && row.exitCode !== undefined && script?.exitCode !== row.exitCode)
+    if (row.state === 'failed' && exitCode !== undefined && (isSuccess || script?.exitCode !== exitCode))
       tell(`ended with ${script?.exitCode}`);
     if (row.state === 'cancelled' && count > 0 && script?.killedFor !== 'cancelled') tell('was not ended');
     if (row.state === 'timed_out' && row.reason !== 'deadline-guard' && script?.killedFor !== 'timed_out')

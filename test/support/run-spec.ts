@@ -1,4 +1,5 @@
 /** The plainest run that there is: `true`, once, with a minute for everything; a test says what is special about its own. */
+import { EXIT_ZERO } from '../../src/domain/crew/outcome.ts';
 import type { Placement } from '../../src/domain/placement/placement.ts';
 import type { Policy } from '../../src/domain/run/policy.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
@@ -27,6 +28,7 @@ export function plainSpec({ work, policy, placement }: Special = {}): RunSpec {
       killAfterMs: 1_000,
       startDeadlineMs: 60_000,
       lostAfterMs: 60_000,
+      success: EXIT_ZERO,
       retries: 0,
       outputKeptBytes: 1_024,
       ...policy,

@@ -15,7 +15,7 @@ import {
 } from '../../src/domain/crew/execution-machine.ts';
 import { failuresTolerated } from '../../src/domain/rollout/failure-limit.ts';
 import { agentExecutor, type Route, type RouteTaken } from '../../src/domain/run/executor.ts';
-import { processEnd } from '../../src/domain/crew/outcome.ts';
+import { signalOf } from '../../src/domain/crew/outcome.ts';
 import type { AttemptResult, Execution, ToldEnd } from '../../src/domain/crew/execution.ts';
 import { Run, type RunWrite } from '../../src/domain/run/run.ts';
 import { canRunMove, isTerminalRun, runVerdict, type RunState } from '../../src/domain/flow/run-machine.ts';
@@ -442,7 +442,7 @@ export class RunWorld {
     const neverSent =
       row.state === 'not_started' ||
       row.state === 'skipped' ||
-      (row.state === 'cancelled' && processEnd(row.result?.outcome)?.kind !== 'signalled');
+      (row.state === 'cancelled' && signalOf(row.result?.outcome) === undefined);
     if (neverSent && ran)
       throw new Error(`attempt ${row.attempt} of ${ordinal} is ${row.state} (${row.result?.reason}) and ran`);
     if ((row.state === 'succeeded' || row.state === 'failed') && !isDeepStrictEqual(end?.outcome, row.result?.outcome))

@@ -1300,6 +1300,7 @@ export interface components {
              * @description The worker by whose link the order went
              */
             workerId?: string;
+            outcome?: components["schemas"]["Outcome"];
             exitCode?: number;
             signal?: string;
             reason?: string;
@@ -1336,6 +1337,7 @@ export interface components {
              * @description The worker by whose link the order went
              */
             workerId?: string;
+            outcome?: components["schemas"]["Outcome"];
             exitCode?: number;
             signal?: string;
             reason?: string;
@@ -1629,6 +1631,7 @@ export interface components {
             startedAt?: string;
             /** @description RFC 3339, UTC */
             finishedAt: string;
+            outcome?: components["schemas"]["Outcome"];
             exitCode?: number;
             signal?: string;
             reason?: string;
@@ -1636,8 +1639,14 @@ export interface components {
             stdout: components["schemas"]["Stream"];
             stderr: components["schemas"]["Stream"];
         };
+        /**
+         * @description How the attempt ended, as its executor told it; what that means is the state. Absent where nothing was told
+         * @enum {string}
+         */
+        Outcome: "exited" | "signalled" | "timed_out" | "cancelled" | "refused" | "unknown";
         OutputGroup: {
             state: components["schemas"]["ExecutionState"];
+            outcome?: components["schemas"]["Outcome"];
             exitCode?: number;
             signal?: string;
             reason?: string;
@@ -1669,6 +1678,7 @@ export interface components {
              * @description The worker by whose link the order went
              */
             workerId?: string;
+            outcome?: components["schemas"]["Outcome"];
             exitCode?: number;
             signal?: string;
             reason?: string;
@@ -1798,6 +1808,13 @@ export interface components {
             /** @default 0 */
             retries?: number;
             /**
+             * @description Exit codes that are success
+             * @default [
+             *       0
+             *     ]
+             */
+            successExitCodes?: number[];
+            /**
              * @description The way to the hosts: the live agent, else SSH; or one of them only
              * @default auto
              * @enum {string}
@@ -1859,6 +1876,7 @@ export interface components {
             concurrency?: number;
             maxFailed?: string;
             retries: number;
+            successExitCodes: number[];
             /** @enum {string} */
             via: "auto" | "agent" | "ssh";
             /** @enum {string} */

@@ -56,6 +56,7 @@ export function addRunCommand(program: Command): void {
     .option('--lost-after <duration>', 'out of reach longer than this is lost (default: 2m)')
     .option('-c, --concurrency <n>', 'executions at once')
     .option('--max-failed <n|n%>', 'start no more once more than this failed')
+    .option('--success-exit-codes <n,n>', 'exit codes that are success (default: 0)')
     .option('--retries <n>', 'further attempts when the script fails')
     .option('--via <way>', 'auto (the live agent, else SSH), agent or ssh')
     .option('--priority <class>', 'high, normal or low: which queue it waits in when workers are busy')

@@ -4,6 +4,7 @@ import { limits } from '../../base/limits.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { fixLineEnds, scriptFormatFault } from '../../domain/run/interpreter.ts';
 import { VIAS } from '../../domain/placement/placement.ts';
+import { parseExitCodes } from '../../domain/crew/outcome.ts';
 import { parseFailureLimit } from '../../domain/rollout/failure-limit.ts';
 import { parseTarget, type TargetExpression } from '../../domain/target/expression.ts';
 import { choice, duration, Faults, Inputs, number, pairs } from '../input.ts';
@@ -26,6 +27,7 @@ export interface RunFlags extends TargetFlags {
   readonly lostAfter?: string;
   readonly concurrency?: string;
   readonly maxFailed?: string;
+  readonly successExitCodes?: string;
   readonly retries?: string;
   readonly name?: string;
   readonly reason?: string;
@@ -77,6 +79,10 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
       number(faults, '--concurrency', flags.concurrency, { least: 1, most: limits.concurrencyMax }),
     ),
     ...given('retries', number(faults, '--retries', flags.retries, { most: limits.retriesMax })),
+    ...given(
+      'successExitCodes',
+      flags.successExitCodes === undefined ? undefined : parseExitCodes(flags.successExitCodes),
+    ),
     ...given('maxFailed', flags.maxFailed),
     ...given('via', choice(faults, '--via', VIAS, flags.via)),
     ...given('priority', choice(faults, '--priority', PRIORITIES, flags.priority)),
@@ -84,6 +90,10 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
   if (flags.maxFailed !== undefined && !parseFailureLimit(flags.maxFailed))
     faults.add(
       `--max-failed wants a number of hosts from 0 to 999999999, or a share from 0% to 100%, not ${JSON.stringify(flags.maxFailed)}.`,
+    );
+  if (flags.successExitCodes !== undefined && !parseExitCodes(flags.successExitCodes))
+    faults.add(
+      `--success-exit-codes wants exit codes from 0 to ${limits.exitCodeMax} such as 0,3 (at most ${limits.successExitCodesMax}), not ${JSON.stringify(flags.successExitCodes)}.`,
     );
   if (flags.as !== undefined && flags.user !== undefined)
     faults.add('Give --as or --user, not both: an account says who works on the hosts.');

@@ -48,6 +48,7 @@ export function settingRows(run: RunDetail): [string, string][] {
         ...(run.concurrency === undefined ? [] : [`concurrency ${run.concurrency}`]),
         ...(run.maxFailed === undefined ? [] : [`max failed ${run.maxFailed}`]),
         ...(run.retries === 0 ? [] : [`retries ${run.retries}`]),
+        ...(run.successExitCodes.join() === '0' ? [] : [`success is exit ${run.successExitCodes.join(', ')}`]),
       ].join(', '),
     ],
     ['via', run.via === 'auto' ? undefined : run.via],

@@ -42,7 +42,7 @@ import {
   type ExecutionState,
 } from './execution-machine.ts';
 import { endDueAt, guardDueAt, guardedEnd, type GuardPolicy, noteReach } from './guards.ts';
-import { EXIT_ZERO, stateAfter } from './outcome.ts';
+import { stateAfter, type SuccessCriteria } from './outcome.ts';
 
 export interface Order {
   readonly kind: OrderKind;
@@ -57,6 +57,8 @@ export interface Unreached {
 }
 
 export interface CrewPolicy extends GuardPolicy {
+  /** What of an outcome is success. */
+  readonly success: SuccessCriteria;
   /** Further attempts after a failure or time-out of the script; never after a loss. */
   readonly retries: number;
 }
@@ -195,7 +197,7 @@ export class Crew<Stream = unknown> {
     const startedAtMs = told.startedAtMs ?? (attempt === execution.attempt ? execution.startedAtMs : undefined);
     const result: AttemptResult<Stream> = {
       ...told,
-      to: stateAfter(told.outcome, EXIT_ZERO, startedAtMs !== undefined),
+      to: stateAfter(told.outcome, this.#options.policy.success, startedAtMs !== undefined),
     };
     const answer = endAnswer(execution, attempt, result.to);
     if (answer !== 'news') return answer;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EXIT_ZERO, processEnd, stateAfter, type EndState, type Outcome } from './outcome.ts';
+import { EXIT_ZERO, exitCodeOf, parseExitCodes, signalOf, stateAfter, type EndState, type Outcome } from './outcome.ts';
 
 const killed = { kind: 'signalled', signal: 'SIGKILL' } as const;
 
@@ -29,12 +29,26 @@ describe('an outcome', () => {
   });
 
   it('says how the process ended where there was one', () => {
-    expect(processEnd({ kind: 'exited', code: 4 })).toEqual({ kind: 'exited', code: 4 });
-    expect(processEnd({ kind: 'cancelled', end: killed })).toBe(killed);
-    expect([processEnd({ kind: 'refused' }), processEnd({ kind: 'unknown' }), processEnd(undefined)]).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ]);
+    const ends = (outcome?: Outcome): unknown[] => [exitCodeOf(outcome), signalOf(outcome)];
+    expect(ends({ kind: 'exited', code: 4 })).toEqual([4, undefined]);
+    expect(ends({ kind: 'timed_out', end: { kind: 'exited', code: 0 } })).toEqual([0, undefined]);
+    expect(ends({ kind: 'cancelled', end: killed })).toEqual([undefined, 'SIGKILL']);
+    for (const outcome of [{ kind: 'refused' }, { kind: 'unknown' }, undefined] as const)
+      expect(ends(outcome)).toEqual([undefined, undefined]);
   });
+});
+
+describe('exit codes that are success', () => {
+  it.each<[string, number[] | undefined]>([
+    ['0', [0]],
+    [' 3, 0 ,3', [0, 3]],
+    ['2147483647', [2_147_483_647]],
+    ['2147483648', undefined],
+    ['', undefined],
+    ['0,', undefined],
+    ['-1', undefined],
+    ['1.5', undefined],
+    ['0-3', undefined],
+    [Array.from({ length: 257 }, (_, n) => n).join(), undefined],
+  ])('%j are read as %j', (text, codes) => expect(parseExitCodes(text)).toEqual(codes));
 });

@@ -3,6 +3,7 @@
  * what the criteria of the work say it is. An engine whose work ends otherwise (an answer with a status, rows) adds its kind here, and what of
  * it is success to the criteria.
  */
+import { limits } from '../../base/limits.ts';
 import type { TerminalExecutionState } from './execution-machine.ts';
 
 /** How a process ended. */
@@ -24,7 +25,30 @@ export interface SuccessCriteria {
   readonly exitCodes: readonly number[];
 }
 
+export const OUTCOME_KINDS = [
+  'exited',
+  'signalled',
+  'timed_out',
+  'cancelled',
+  'refused',
+  'unknown',
+] as const satisfies readonly Outcome['kind'][];
+
+/** Of whoever says nothing of it. */
 export const EXIT_ZERO: SuccessCriteria = { exitCodes: [0] };
+
+/** `0,3`: whole numbers, each once and in order. Undefined when it is not that, or more than a run may name. */
+export function parseExitCodes(text: string): number[] | undefined {
+  const words = text.split(',').map((word) => word.trim());
+  if (!words.every((word) => /^\d{1,10}$/.test(word) && Number(word) <= limits.exitCodeMax)) return undefined;
+  const codes = exitCodesOf(words.map(Number));
+  return codes.length <= limits.successExitCodesMax ? codes : undefined;
+}
+
+/** Each once, in order: the same criteria are kept alike however they were asked for. */
+export function exitCodesOf(codes: readonly number[]): number[] {
+  return [...new Set(codes)].sort((one, other) => one - other);
+}
 
 export type EndState = Exclude<TerminalExecutionState, 'skipped'>;
 
@@ -46,8 +70,20 @@ export function stateAfter(outcome: Outcome, criteria: SuccessCriteria, hasBegun
   }
 }
 
+/** Of its process, if it had one and that exited. */
+export function exitCodeOf(outcome: Outcome | undefined): number | undefined {
+  const end = processEnd(outcome);
+  return end?.kind === 'exited' ? end.code : undefined;
+}
+
+/** The name of the signal that ended its process, if one did. */
+export function signalOf(outcome: Outcome | undefined): string | undefined {
+  const end = processEnd(outcome);
+  return end?.kind === 'signalled' ? end.signal : undefined;
+}
+
 /** How its process ended, if it had one and that was seen. */
-export function processEnd(outcome: Outcome | undefined): ProcessEnd | undefined {
+function processEnd(outcome: Outcome | undefined): ProcessEnd | undefined {
   switch (outcome?.kind) {
     case 'exited':
     case 'signalled':

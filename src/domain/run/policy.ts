@@ -1,4 +1,5 @@
 /** How a run goes about its work: for how long, how often, on how many hosts at once, and when it gives up. Nothing of what the work is. */
+import type { SuccessCriteria } from '../crew/outcome.ts';
 import type { Priority } from '../placement/queue-pick.ts';
 import type { FailureLimit } from '../rollout/failure-limit.ts';
 
@@ -16,6 +17,8 @@ export interface Policy {
   /** Executions in flight at once; undefined: as many as the workers take. */
   readonly concurrency?: number;
   readonly maxFailed?: FailureLimit;
+  /** What of an outcome is success. */
+  readonly success: SuccessCriteria;
   /** Further attempts after a failure or time-out of the script; never after a loss. */
   readonly retries: number;
   /** Kept of each output stream, bytes: half head, half tail. */

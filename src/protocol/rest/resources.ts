@@ -9,6 +9,7 @@ import { checked } from './checked.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { ENGINES } from '../../domain/run/executor.ts';
 import { VIAS } from '../../domain/placement/placement.ts';
+import { EXIT_ZERO, OUTCOME_KINDS } from '../../domain/crew/outcome.ts';
 import { EXECUTION_STATES, TERMINAL_EXECUTION_STATES } from '../../domain/crew/execution-machine.ts';
 import { RUN_STATES } from '../../domain/flow/run-machine.ts';
 
@@ -78,6 +79,12 @@ export const RunCreate = z
       })
       .optional(),
     retries: z.int().min(0).max(limits.retriesMax).default(0),
+    successExitCodes: z
+      .array(z.int().min(0).max(limits.exitCodeMax))
+      .min(1)
+      .max(limits.successExitCodesMax)
+      .default([...EXIT_ZERO.exitCodes])
+      .describe('Exit codes that are success'),
     via: z.enum(VIAS).default('auto').describe('The way to the hosts: the live agent, else SSH; or one of them only'),
     priority: z.enum(PRIORITIES).default('normal').describe("Which of a worker's queues it waits in"),
     outputKeptBytes: z.int().min(0).max(limits.outputKeptBytesMax).default(limits.outputKeptBytesDefault),
@@ -134,6 +141,7 @@ export const RunDetail = Run.extend({
   concurrency: z.int().optional(),
   maxFailed: z.string().optional(),
   retries: z.int(),
+  successExitCodes: z.array(z.int()),
   via: z.enum(VIAS),
   priority: z.enum(PRIORITIES),
   accountId: z.string().optional(),
@@ -154,6 +162,12 @@ export const Executor = z
     z.object({ kind: z.literal('worker'), id: z.uuid(), engine: z.enum(ENGINES) }),
   ])
   .meta({ id: 'Executor' });
+const Outcome = z
+  .enum(OUTCOME_KINDS)
+  .describe(
+    'How the attempt ended, as its executor told it; what that means is the state. Absent where nothing was told',
+  )
+  .meta({ id: 'Outcome' });
 export const Execution = z
   .object({
     runId: RunId,
@@ -166,6 +180,7 @@ export const Execution = z
     state: ExecutionState,
     executor: Executor.optional().describe('Who carries the attempt out; absent while it waits'),
     workerId: z.uuid().optional().describe('The worker by whose link the order went'),
+    outcome: Outcome.optional(),
     exitCode: z.int().optional(),
     signal: z.string().optional(),
     reason: z.string().optional(),
@@ -185,6 +200,7 @@ export const LateReport = z
     receivedAt: instant,
     startedAt: instant.optional(),
     finishedAt: instant,
+    outcome: Outcome.optional(),
     exitCode: z.int().optional(),
     signal: z.string().optional(),
     reason: z.string().optional(),
@@ -201,6 +217,7 @@ export const PastExecution = Execution.extend({
 export const OutputGroup = z
   .object({
     state: ExecutionState,
+    outcome: Outcome.optional(),
     exitCode: z.int().optional(),
     signal: z.string().optional(),
     reason: z.string().optional(),

@@ -1,5 +1,6 @@
 /** Executions: what became of a run on each of its hosts, attempt by attempt. */
 import type { AttemptKey, ExecutionKey, HostId, RunId } from '../../base/ids.ts';
+import type { Outcome } from '../../domain/crew/outcome.ts';
 import type { ExecutionState } from '../../domain/crew/execution-machine.ts';
 import type { RouteTaken } from '../../domain/run/executor.ts';
 import type { StreamRecord } from './output.ts';
@@ -15,8 +16,8 @@ export interface ExecutionRecord extends AttemptKey {
   readonly dispatchedAtMs?: number;
   readonly startedAtMs?: number;
   readonly finishedAtMs?: number;
-  readonly exitCode?: number;
-  readonly signal?: string;
+  /** How the attempt ended, as its executor told it; absent where it was settled without its executor. */
+  readonly outcome?: Outcome;
   /** An error code that says why, where the state alone does not. */
   readonly reason?: string;
   readonly detail?: string;
@@ -36,8 +37,8 @@ export interface LateReport {
   readonly receivedAtMs: number;
   readonly startedAtMs?: number;
   readonly finishedAtMs: number;
-  readonly exitCode?: number;
-  readonly signal?: string;
+  /** How the attempt ended, as its executor told it; absent where it was settled without its executor. */
+  readonly outcome?: Outcome;
   readonly reason?: string;
   readonly detail?: string;
   readonly stdout: StreamRecord;

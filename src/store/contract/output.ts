@@ -1,5 +1,6 @@
 /** What executions have written: kept once per content, large output in chunks, read by range or folded into groups. */
 import type { AttemptKey, RunId } from '../../base/ids.ts';
+import type { Outcome } from '../../domain/crew/outcome.ts';
 import type { ExecutionState } from '../../domain/crew/execution-machine.ts';
 import type { Executor } from '../../domain/run/executor.ts';
 import type { Fence } from './lease.ts';
@@ -15,8 +16,8 @@ export interface StreamRecord {
 /** One group of `runs output`: executions that ended alike with the same output. */
 export interface OutputGroup {
   readonly state: ExecutionState;
-  readonly exitCode?: number;
-  readonly signal?: string;
+  /** How the attempt ended, as its executor told it; absent where it was settled without its executor. */
+  readonly outcome?: Outcome;
   readonly reason?: string;
   readonly stdout: StreamRecord;
   readonly stderr: StreamRecord;

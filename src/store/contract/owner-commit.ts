@@ -1,5 +1,6 @@
 /** What the owner of a partition reads of a run to go on with it, what it decides, and how writing that came out. */
 import type { AttemptKey, HostId, RunId } from '../../base/ids.ts';
+import type { Outcome } from '../../domain/crew/outcome.ts';
 import type { ExecutionState } from '../../domain/crew/execution-machine.ts';
 import type { Executor, RouteTaken } from '../../domain/run/executor.ts';
 import type { RunSpec } from '../../domain/run/spec.ts';
@@ -38,8 +39,8 @@ export interface ExecutionChange extends AttemptKey {
   readonly dispatchedAtMs?: number;
   readonly startedAtMs?: number;
   readonly finishedAtMs?: number;
-  readonly exitCode?: number;
-  readonly signal?: string;
+  /** How the attempt ended, as its executor told it; absent where it was settled without its executor. */
+  readonly outcome?: Outcome;
   readonly reason?: string;
   readonly detail?: string;
   readonly stdout?: StreamRecord & { readonly inline?: Uint8Array };

@@ -7,7 +7,7 @@ import type { OutputChunk, OutputGroup, OutputStore } from '../contract/output.t
 import { groupByRun } from './by-run.ts';
 import { bytes } from './bytes.ts';
 import { EXECUTOR_COLUMNS, isSameExecutorSql } from './execution/execution-columns.ts';
-import { type ExecutionRow, streamOf } from './execution/execution-rows.ts';
+import { type ExecutionRow, outcomeOf, streamOf } from './execution/execution-rows.ts';
 import { chunksRead } from './execution/execution.ts';
 import { isFenceHeld } from './lease/fence.ts';
 import type { Executor, Pool } from './pool.ts';
@@ -30,19 +30,18 @@ export async function outputGroups(
   const { rows } = await db.query<
     ExecutionRow & { count: number; hosts: string[]; first: { task: number; ordinal: number; attempt: number } }
   >(
-    `SELECT state, exit_code, signal, reason, out_size, out_head, out_tail, out_digest, err_size, err_head, err_tail, err_digest, count(*) AS count,
+    `SELECT state, outcome, exit_code, signal, reason, out_size, out_head, out_tail, out_digest, err_size, err_head, err_tail, err_digest, count(*) AS count,
             (array_agg(host_name ORDER BY task, ordinal))[1:$2] AS hosts,
             (array_agg(jsonb_build_object('task', task, 'ordinal', ordinal, 'attempt', attempt) ORDER BY task, ordinal))[1] AS first
      FROM execution WHERE run_id = $1
-     GROUP BY state, exit_code, signal, reason, out_size, out_head, out_tail, out_digest, err_size, err_head, err_tail, err_digest
+     GROUP BY state, outcome, exit_code, signal, reason, out_size, out_head, out_tail, out_digest, err_size, err_head, err_tail, err_digest
      ORDER BY count DESC, min(ordinal) LIMIT $3`,
     [runId, options.hostsMax, options.groupsMax],
   );
   return rows.map((row) =>
     present<OutputGroup>({
       state: row.state as ExecutionState,
-      exitCode: row.exit_code,
-      signal: row.signal,
+      outcome: outcomeOf(row),
       reason: row.reason,
       stdout: streamOf(row, 'out'),
       stderr: streamOf(row, 'err'),

@@ -1,6 +1,6 @@
 /** What every store must do with what executions have written. */
 import { describe, expect, it } from 'vitest';
-import { begun, done, newRun, newServer, pieceOf, type StoreWorld } from '../store-world.ts';
+import { begun, done, exited, newRun, newServer, pieceOf, type StoreWorld } from '../store-world.ts';
 
 export function outputConformance(world: () => StoreWorld): void {
   describe('output', () => {
@@ -13,7 +13,7 @@ export function outputConformance(world: () => StoreWorld): void {
         executions: [
           done(run.id, 0, { stdout }),
           done(run.id, 1, { stdout }),
-          done(run.id, 2, { to: 'failed', exitCode: 3 }),
+          done(run.id, 2, { to: 'failed', outcome: exited(3) }),
         ],
         runs: [],
         timeline: [],

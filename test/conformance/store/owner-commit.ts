@@ -5,7 +5,7 @@ import { agentExecutor } from '../../../src/domain/run/executor.ts';
 import { emptyCounts } from '../../../src/domain/crew/execution-machine.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';
 import type { LateReportChange } from '../../../src/store/contract/owner-commit.ts';
-import { audit, done, newRun, newServer, pieceOf, type StoreWorld } from '../store-world.ts';
+import { audit, done, exited, newRun, newServer, pieceOf, type StoreWorld } from '../store-world.ts';
 
 export function ownerCommitConformance(world: () => StoreWorld): void {
   describe('an owner', () => {
@@ -22,7 +22,7 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
       expect((await world().store.executionFetch({ runId: run.id, task: 0, ordinal: 0 }))?.state).toBe('succeeded');
       const again = await world().store.ownerCommit({
         fence,
-        executions: [done(run.id, 0, { to: 'failed', exitCode: 1 })],
+        executions: [done(run.id, 0, { to: 'failed', outcome: exited(1) })],
         runs: [],
         timeline: [],
       });
@@ -51,13 +51,15 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
       const fence = await run.fenceOf(await newServer(world().store));
       await world().store.ownerCommit({
         fence,
-        executions: [done(run.id, 0, { to: 'failed', exitCode: 4, retry: true })],
+        executions: [done(run.id, 0, { to: 'failed', outcome: exited(4), retry: true })],
         runs: [],
         timeline: [],
       });
       const key = { runId: run.id, task: 0, ordinal: 0 };
       expect(await world().store.executionFetch(key)).toMatchObject({ state: 'waiting', attempt: 2 });
-      expect(await world().store.executionHistory(key)).toMatchObject([{ state: 'failed', attempt: 1, exitCode: 4 }]);
+      expect(await world().store.executionHistory(key)).toMatchObject([
+        { state: 'failed', attempt: 1, outcome: exited(4) },
+      ]);
       expect((await world().store.runSeed(run.id))!.executions[0]).toMatchObject({ failuresInRound: 1, attempt: 2 });
     });
   });
@@ -88,10 +90,10 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
     it('does not end the round that a retry of others has opened meanwhile', async () => {
       const run = await newRun(world(), 2);
       const fence = await run.fenceOf(await newServer(world().store));
-      const { exitCode: _, ...lost } = done(run.id, 1, { to: 'lost', reason: 'link-lost' });
+      const { outcome: _, ...lost } = done(run.id, 1, { to: 'lost', reason: 'link-lost' });
       await world().store.ownerCommit({
         fence,
-        executions: [done(run.id, 0, { to: 'failed', exitCode: 1 }), lost],
+        executions: [done(run.id, 0, { to: 'failed', outcome: exited(1) }), lost],
         runs: [
           { runId: run.id, to: 'failed', counts: { ...emptyCounts(), failed: 1, lost: 1 }, finishedAtMs: 3, seq: 6 },
         ],
@@ -132,8 +134,8 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
     async function superseded(to: 'lost' | 'failed'): Promise<{ id: RunId; fence: Fence }> {
       const run = await newRun(world(), 1);
       const fence = await run.fenceOf(await newServer(world().store));
-      const end = to === 'lost' ? { reason: 'link-lost' } : { exitCode: 3 };
-      const { exitCode: _, ...lost } = done(run.id, 0, { to, route: { executor } });
+      const end = to === 'lost' ? { reason: 'link-lost' } : { outcome: exited(3) };
+      const { outcome: _, ...lost } = done(run.id, 0, { to, route: { executor } });
       await world().store.ownerCommit({
         fence,
         executions: [{ ...lost, ...end }],
@@ -154,7 +156,7 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
         {
           attempt: 1,
           state: 'lost',
-          lateReport: { state: 'succeeded', exitCode: 0, receivedAtMs: 7, stdout: { size: 5 } },
+          lateReport: { state: 'succeeded', outcome: exited(0), receivedAtMs: 7, stdout: { size: 5 } },
         },
       ]);
       expect(Buffer.from((await world().store.outputRead({ ...key(id), attempt: 1 }, 1, 0, 10))!).toString()).toBe(

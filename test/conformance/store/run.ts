@@ -11,7 +11,7 @@ import type { Fence } from '../../../src/store/contract/lease.ts';
 import type { FirstDispatch } from '../../../src/store/contract/run.ts';
 import type { SimulableStore } from '../../support/memory-store/memory-store.ts';
 import { plainSpec } from '../../support/run-spec.ts';
-import { actor, audit, done, newRun, newServer, spec, type StoreWorld } from '../store-world.ts';
+import { actor, audit, done, exited, newRun, newServer, spec, type StoreWorld } from '../store-world.ts';
 
 export function runConformance(world: () => StoreWorld): void {
   describe('a run', () => {
@@ -162,7 +162,7 @@ export function runConformance(world: () => StoreWorld): void {
       });
       await world().store.ownerCommit({
         fence: await run.fenceOf(await newServer(world().store)),
-        executions: [done(run.id, 0, { to: 'failed', exitCode: 1 })],
+        executions: [done(run.id, 0, { to: 'failed', outcome: exited(1) })],
         runs: [{ runId: run.id, to: 'failed', counts: { ...emptyCounts(), failed: 1 }, finishedAtMs: 3, seq: 6 }],
         timeline: [],
       });
@@ -181,7 +181,7 @@ export function runConformance(world: () => StoreWorld): void {
       const counts = { ...emptyCounts(), succeeded: 1, failed: 1 };
       await world().store.ownerCommit({
         fence,
-        executions: [done(run.id, 0), done(run.id, 1, { to: 'failed', exitCode: 1 })],
+        executions: [done(run.id, 0), done(run.id, 1, { to: 'failed', outcome: exited(1) })],
         runs: [{ runId: run.id, to: 'failed', counts, finishedAtMs: 3, seq: 6 }],
         timeline: [],
       });
@@ -207,7 +207,7 @@ export function runConformance(world: () => StoreWorld): void {
       const end = async (atMs: number, seq: number, attempt: number): Promise<unknown> =>
         world().store.ownerCommit({
           fence,
-          executions: [done(run.id, 0, { to: 'failed', exitCode: 1, attempt, seq })],
+          executions: [done(run.id, 0, { to: 'failed', outcome: exited(1), attempt, seq })],
           runs: [{ runId: run.id, to: 'failed', counts: { ...emptyCounts(), failed: 1 }, finishedAtMs: atMs, seq }],
           timeline: [],
         });

@@ -19,16 +19,7 @@ export function supersede(row: RunRow, execution: ExecutionRow): void {
   });
 }
 
-const FORGOTTEN = [
-  'route',
-  'dispatchedAtMs',
-  'startedAtMs',
-  'finishedAtMs',
-  'exitCode',
-  'signal',
-  'reason',
-  'detail',
-] as const;
+const FORGOTTEN = ['route', 'dispatchedAtMs', 'startedAtMs', 'finishedAtMs', 'outcome', 'reason', 'detail'] as const;
 
 function recordOf({ failuresInRound: _, ...execution }: ExecutionRow): ExecutionRecord {
   return execution;

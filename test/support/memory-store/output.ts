@@ -13,20 +13,17 @@ export function outputGroups(
 ): OutputGroup[] {
   const hex = ({ size, head, tail, digest }: StreamRecord): string =>
     `${size} ${head} ${tail} ${digest ? Buffer.from(digest).toString('hex') : ''}`;
-  const alike = Map.groupBy(
-    tables.runs.get(runId)?.executions ?? [],
-    ({ state, exitCode, signal, reason, stdout, stderr }) =>
-      [state, exitCode, signal, reason, hex(stdout), hex(stderr)].join(' | '),
+  const alike = Map.groupBy(tables.runs.get(runId)?.executions ?? [], ({ state, outcome, reason, stdout, stderr }) =>
+    [state, JSON.stringify(outcome), reason, hex(stdout), hex(stderr)].join(' | '),
   );
   return [...alike.values()]
     .sort((a, b) => b.length - a.length)
     .slice(0, groupsMax)
     .map((list) => {
-      const { state, exitCode, signal, reason, stdout, stderr, task, ordinal, attempt } = list[0]!;
+      const { state, outcome, reason, stdout, stderr, task, ordinal, attempt } = list[0]!;
       return {
         state,
-        ...(exitCode === undefined ? {} : { exitCode }),
-        ...(signal === undefined ? {} : { signal }),
+        ...(outcome === undefined ? {} : { outcome }),
         ...(reason === undefined ? {} : { reason }),
         stdout,
         stderr,

@@ -76,7 +76,7 @@ function executionWrite(tables: MemoryTables, change: ExecutionChange): boolean 
   if (!row || !execution || execution.attempt !== change.attempt || !change.from.includes(execution.state))
     return false;
   const from = execution.state;
-  for (const name of ['finishedAtMs', 'exitCode', 'signal', 'reason', 'detail'] as const) delete execution[name];
+  for (const name of ['finishedAtMs', 'outcome', 'reason', 'detail'] as const) delete execution[name];
   Object.assign(execution, {
     ...given(change),
     state: change.to,
@@ -101,15 +101,7 @@ function executionWrite(tables: MemoryTables, change: ExecutionChange): boolean 
 /** What a change says; what it does not say of the way and of instants stays as it is known. */
 function given(change: ExecutionChange): Partial<ExecutionRow> {
   const told: Record<string, unknown> = change.route ? { route: routeOf(change.route) } : {};
-  for (const name of [
-    'dispatchedAtMs',
-    'startedAtMs',
-    'finishedAtMs',
-    'exitCode',
-    'signal',
-    'reason',
-    'detail',
-  ] as const)
+  for (const name of ['dispatchedAtMs', 'startedAtMs', 'finishedAtMs', 'outcome', 'reason', 'detail'] as const)
     if (change[name] !== undefined) told[name] = change[name];
   return told;
 }

@@ -1,5 +1,6 @@
 /** Executions of a run, and what they said, as the API shows them. */
 import type { z } from 'zod';
+import { exitCodeOf, signalOf, type Outcome } from '../../../domain/crew/outcome.ts';
 import type * as resources from '../../../protocol/rest/resources.ts';
 import type { ExecutionRecord } from '../../../store/contract/execution.ts';
 import type { OutputGroup, StreamRecord } from '../../../store/contract/output.ts';
@@ -17,8 +18,7 @@ export function executionResource(e: ExecutionRecord): z.infer<typeof resources.
     state: e.state,
     ...given('executor', e.route?.executor),
     ...given('workerId', e.route?.workerId),
-    ...given('exitCode', e.exitCode),
-    ...given('signal', e.signal),
+    ...outcomeFields(e.outcome),
     ...given('reason', e.reason),
     ...given('detail', e.detail),
     stdout: streamResource(e.stdout),
@@ -42,8 +42,7 @@ export function pastExecutionResource(e: ExecutionRecord): z.infer<typeof resour
         receivedAt: new Date(late.receivedAtMs).toISOString(),
         finishedAt: new Date(late.finishedAtMs).toISOString(),
         ...at('startedAt', late.startedAtMs),
-        ...given('exitCode', late.exitCode),
-        ...given('signal', late.signal),
+        ...outcomeFields(late.outcome),
         ...given('reason', late.reason),
         ...given('detail', late.detail),
         stdout: streamResource(late.stdout),
@@ -57,14 +56,25 @@ export function outputGroupResource(group: OutputGroup): z.infer<typeof resource
   const { task, ordinal, attempt } = group.sample;
   return {
     state: group.state,
-    ...given('exitCode', group.exitCode),
-    ...given('signal', group.signal),
+    ...outcomeFields(group.outcome),
     ...given('reason', group.reason),
     count: group.count,
     hosts: [...group.hosts],
     stdout: streamResource(group.stdout),
     stderr: streamResource(group.stderr),
     sample: { task, ordinal, attempt },
+  };
+}
+
+function outcomeFields(outcome: Outcome | undefined): {
+  outcome?: Outcome['kind'];
+  exitCode?: number;
+  signal?: string;
+} {
+  return {
+    ...given('outcome', outcome?.kind),
+    ...given('exitCode', exitCodeOf(outcome)),
+    ...given('signal', signalOf(outcome)),
   };
 }
 

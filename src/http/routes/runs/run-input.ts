@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { RunStartInput } from '../../../app/run-start.ts';
 import { parseDurationMs } from '../../../base/duration.ts';
+import { exitCodesOf } from '../../../domain/crew/outcome.ts';
 import { parseFailureLimit } from '../../../domain/rollout/failure-limit.ts';
 import type * as resources from '../../../protocol/rest/resources.ts';
 import { given } from '../fields.ts';
@@ -36,6 +37,7 @@ export function runStartInput(body: z.infer<typeof resources.RunCreate>): RunSta
       lostAfterMs: parseDurationMs(body.lostAfter)!,
       ...given('concurrency', body.concurrency),
       ...given('maxFailed', body.maxFailed === undefined ? undefined : parseFailureLimit(body.maxFailed)),
+      success: { exitCodes: exitCodesOf(body.successExitCodes) },
       retries: body.retries,
       outputKeptBytes: body.outputKeptBytes,
     },

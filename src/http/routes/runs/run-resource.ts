@@ -51,6 +51,7 @@ export function runDetailResource(run: RunRecord): z.infer<typeof resources.RunD
     ...given('concurrency', policy.concurrency),
     ...given('maxFailed', limit),
     retries: policy.retries,
+    successExitCodes: [...policy.success.exitCodes],
     via: placement.via,
     priority: policy.priority,
     ...given('accountId', placement.account as string | undefined),

@@ -1,4 +1,5 @@
 /** What a change of an execution says, column by column, as the arrays of a set-based statement. */
+import { exitCodeOf, signalOf, type Outcome } from '../../../domain/crew/outcome.ts';
 import type { Executor, RouteTaken } from '../../../domain/run/executor.ts';
 import type { ExecutionChange } from '../../contract/owner-commit.ts';
 import { bytes } from '../bytes.ts';
@@ -29,6 +30,13 @@ export const ROUTE_COLUMNS: readonly Column<RouteTaken | undefined>[] = [
   ['worker_id', 'uuid', (route) => route?.workerId ?? null],
 ];
 
+/** How an attempt ended: the kind, and beside it how its process did, by which people look for executions. */
+const OUTCOME_COLUMNS: readonly Column<Outcome | undefined>[] = [
+  ['outcome', 'text', (outcome) => outcome?.kind ?? null],
+  ['exit_code', 'int', (outcome) => exitCodeOf(outcome) ?? null],
+  ['signal', 'text', (outcome) => signalOf(outcome) ?? null],
+];
+
 /** Besides the ordinal: name, type, value. */
 export const EXECUTION_COLUMNS: readonly ExecutionColumn[] = [
   ['task', 'int', (c) => c.task],
@@ -39,8 +47,7 @@ export const EXECUTION_COLUMNS: readonly ExecutionColumn[] = [
   ['dispatched_at_ms', 'bigint', (c) => c.dispatchedAtMs ?? null],
   ['started_at_ms', 'bigint', (c) => c.startedAtMs ?? null],
   ['finished_at_ms', 'bigint', (c) => c.finishedAtMs ?? null],
-  ['exit_code', 'int', (c) => c.exitCode ?? null],
-  ['signal', 'text', (c) => c.signal ?? null],
+  ...OUTCOME_COLUMNS.map(([name, type, pick]): ExecutionColumn => [name, type, (c) => pick(c.outcome)]),
   ['reason', 'text', (c) => c.reason ?? null],
   ['detail', 'text', (c) => c.detail ?? null],
   ['settled_late', 'boolean', (c) => c.settledLate ?? false],
@@ -57,7 +64,7 @@ export const EXECUTION_COLUMNS: readonly ExecutionColumn[] = [
 
 /** Columns that a new attempt starts without. */
 export const FRESH_ATTEMPT = `state = 'waiting', attempt = attempt + 1, ${ROUTE_COLUMNS.map(([name]) => `${name} = NULL`).join(', ')}, dispatched_at_ms = NULL, started_at_ms = NULL, finished_at_ms = NULL,
-  exit_code = NULL, signal = NULL, reason = NULL, detail = NULL, settled_late = false, out_size = 0, out_head = 0, out_tail = 0, out_digest = NULL,
+  outcome = NULL, exit_code = NULL, signal = NULL, reason = NULL, detail = NULL, settled_late = false, out_size = 0, out_head = 0, out_tail = 0, out_digest = NULL,
   err_size = 0, err_head = 0, err_tail = 0, err_digest = NULL`;
 
 /**

@@ -1,5 +1,6 @@
 /** Rows of executions to records. One place, so that a renamed column breaks here and nowhere else. */
 import type { AgentId, HostId, RunId, WorkerId } from '../../../base/ids.ts';
+import type { Outcome, ProcessEnd } from '../../../domain/crew/outcome.ts';
 import type { ExecutionState } from '../../../domain/crew/execution-machine.ts';
 import { agentExecutor, workerExecutor, type EngineName, type RouteTaken } from '../../../domain/run/executor.ts';
 import type { ExecutionRecord, LateReport } from '../../contract/execution.ts';
@@ -24,6 +25,7 @@ export interface ExecutionRow {
   dispatched_at_ms: number | null;
   started_at_ms: number | null;
   finished_at_ms: number | null;
+  outcome: Outcome['kind'] | null;
   exit_code: number | null;
   signal: string | null;
   reason: string | null;
@@ -54,8 +56,7 @@ export function executionRecord(row: ExecutionRow): ExecutionRecord {
     dispatchedAtMs: row.dispatched_at_ms,
     startedAtMs: row.started_at_ms,
     finishedAtMs: row.finished_at_ms,
-    exitCode: row.exit_code,
-    signal: row.signal,
+    outcome: outcomeOf(row),
     reason: row.reason,
     detail: row.detail,
     settledLate: row.settled_late,
@@ -79,11 +80,34 @@ export function routeOf(
   });
 }
 
+export function outcomeOf(row: Pick<ExecutionRow, 'outcome' | 'exit_code' | 'signal'>): Outcome | undefined {
+  const end = processEndOf(row);
+  switch (row.outcome) {
+    case null:
+      return undefined;
+    case 'exited':
+    case 'signalled':
+      return end ?? { kind: 'signalled' };
+    case 'timed_out':
+    case 'cancelled':
+      return { kind: row.outcome, ...(end ? { end } : {}) };
+    case 'refused':
+    case 'unknown':
+      return { kind: row.outcome };
+  }
+}
+
+function processEndOf({ exit_code: code, signal }: Pick<ExecutionRow, 'exit_code' | 'signal'>): ProcessEnd | undefined {
+  if (code !== null) return { kind: 'exited', code };
+  return signal === null ? undefined : { kind: 'signalled', signal };
+}
+
 export interface LateReportRow
   extends Pick<
     ExecutionRow,
     | 'attempt'
     | 'started_at_ms'
+    | 'outcome'
     | 'exit_code'
     | 'signal'
     | 'reason'
@@ -108,8 +132,7 @@ export function lateReport(row: LateReportRow): LateReport {
     receivedAtMs: row.received_at_ms,
     startedAtMs: row.started_at_ms,
     finishedAtMs: row.finished_at_ms,
-    exitCode: row.exit_code,
-    signal: row.signal,
+    outcome: outcomeOf(row),
     reason: row.reason,
     detail: row.detail,
     stdout: streamOf(row, 'out'),

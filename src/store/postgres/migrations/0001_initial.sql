@@ -130,6 +130,8 @@ CREATE TABLE execution (
   -- Who has the attempt, which start of it where it is an agent, and by whose link the order went.
   executor_kind text CHECK (executor_kind IN ('agent', 'worker')), executor_id uuid, engine text CHECK (engine IN ('ssh')), instance uuid, worker_id uuid,
   dispatched_at_ms bigint, started_at_ms bigint, finished_at_ms bigint,
+  -- How it ended as its executor told it, and beside it how its process did; null where it was settled without its executor.
+  outcome text CHECK (outcome IN ('exited', 'signalled', 'timed_out', 'cancelled', 'refused', 'unknown')),
   exit_code int, signal text, reason text, detail text, settled_late boolean NOT NULL DEFAULT false, seq bigint NOT NULL DEFAULT 1,
   out_size bigint NOT NULL DEFAULT 0, out_head int NOT NULL DEFAULT 0, out_tail int NOT NULL DEFAULT 0, out_digest bytea,
   err_size bigint NOT NULL DEFAULT 0, err_head int NOT NULL DEFAULT 0, err_tail int NOT NULL DEFAULT 0, err_digest bytea,
@@ -138,8 +140,13 @@ CREATE TABLE execution (
   CHECK ((executor_kind IS NULL) = (executor_id IS NULL)),
   CHECK ((engine IS NOT NULL) = (executor_kind IS NOT DISTINCT FROM 'worker')),
   CHECK (instance IS NULL OR executor_kind = 'agent'),
+  CHECK (outcome IS NULL OR finished_at_ms IS NOT NULL),
+  CHECK ((outcome IS NOT DISTINCT FROM 'exited') <= (exit_code IS NOT NULL)),
+  CHECK (exit_code IS NULL OR coalesce(outcome IN ('exited', 'timed_out', 'cancelled'), false)),
+  CHECK (signal IS NULL OR coalesce(outcome IN ('signalled', 'timed_out', 'cancelled'), false)),
   CHECK (exit_code IS NULL OR signal IS NULL),
-  CHECK (state <> 'succeeded' OR exit_code IS NOT NULL),
+  -- What of an outcome is success is said by the policy of its task; without one nothing is.
+  CHECK (state <> 'succeeded' OR outcome IS NOT NULL),
   CHECK (state <> 'not_started' OR started_at_ms IS NULL)
 ) PARTITION BY RANGE (run_id);
 CREATE TABLE execution_history (LIKE execution INCLUDING DEFAULTS, PRIMARY KEY (run_id, task, ordinal, attempt)) PARTITION BY RANGE (run_id);
@@ -147,7 +154,7 @@ CREATE TABLE execution_history (LIKE execution INCLUDING DEFAULTS, PRIMARY KEY (
 CREATE TABLE late_report (
   run_id uuid NOT NULL, task int NOT NULL, ordinal int NOT NULL, attempt int NOT NULL, received_at_ms bigint NOT NULL,
   state text NOT NULL CHECK (state IN ('succeeded', 'failed', 'timed_out', 'cancelled', 'not_started')),
-  started_at_ms bigint, finished_at_ms bigint NOT NULL, exit_code int, signal text, reason text, detail text,
+  started_at_ms bigint, finished_at_ms bigint NOT NULL, outcome text NOT NULL, exit_code int, signal text, reason text, detail text,
   out_size bigint NOT NULL, out_head int NOT NULL, out_tail int NOT NULL, out_digest bytea,
   err_size bigint NOT NULL, err_head int NOT NULL, err_tail int NOT NULL, err_digest bytea,
   PRIMARY KEY (run_id, task, ordinal, attempt)
