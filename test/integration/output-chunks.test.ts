@@ -11,6 +11,7 @@ import { ChunkWriter } from '../../src/owner/chunk-writer.ts';
 import type { Fence } from '../../src/store/contract/lease.ts';
 import type { OutputChunk } from '../../src/store/contract/output.ts';
 import type { ExecutionChange } from '../../src/store/contract/owner-commit.ts';
+import { plainSpec } from '../support/run-spec.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
 
@@ -37,7 +38,7 @@ beforeAll(async () => {
       reason: '',
       createdBy: { kind: 'system', id: 'test', name: 'test' },
       targetExpression: 'all',
-      spec: {} as never,
+      spec: plainSpec(),
       targets: agents.map((_, i) => ({ hostId: newId<'host'>() as HostId, hostName: `h${i}` })),
     },
     { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: 'test', detail: {} },

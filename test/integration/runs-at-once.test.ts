@@ -7,6 +7,7 @@ import { partitionOf } from '../../src/domain/run/partition.ts';
 import { agentExecutor } from '../../src/domain/run/executor.ts';
 import { emptyCounts } from '../../src/domain/crew/execution-machine.ts';
 import type { NewRun } from '../../src/store/contract/run.ts';
+import { plainSpec } from '../support/run-spec.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
 const actor = { kind: 'system', id: 'test', name: 'test' } as const;
@@ -30,7 +31,7 @@ function newRun(hosts: number, id = newRunId(systemClock.nowMs())): NewRun {
     reason: '',
     createdBy: actor,
     targetExpression: 'all',
-    spec: {} as never,
+    spec: plainSpec(),
     targets: Array.from({ length: hosts }, (_, n) => ({ hostId: newId<'host'>() as HostId, hostName: `h${n}` })),
   };
 }
