@@ -328,7 +328,7 @@ function finished(runId: RunId, ordinal: number): ExecutionChange {
   const output = { size: 1, head: 1, tail: 0, digest: Buffer.alloc(32, ordinal % 5), inline: Buffer.from('x') };
   const end =
     ordinal % 4 === 0
-      ? ({ to: 'succeeded', exitCode: 0 } as const)
+      ? ({ to: 'succeeded', outcome: { kind: 'exited', code: 0 } } as const)
       : ({ to: 'failed', exitCode: 1, retry: ordinal % 4 === 1 } as const);
   return { runId, task: 0, ordinal, attempt: 1, from: ['running'], finishedAtMs: 2, seq: 3, stdout: output, ...end };
 }

@@ -135,7 +135,7 @@ describe('runs of several days that end in one commit', () => {
           attempt: 1,
           from: ['waiting' as const],
           to: 'succeeded' as const,
-          exitCode: 0,
+          outcome: { kind: 'exited' as const, code: 0 },
           startedAtMs: 1,
           finishedAtMs: 2 + n,
           seq: 5,

@@ -1640,7 +1640,7 @@ export interface components {
             stderr: components["schemas"]["Stream"];
         };
         /**
-         * @description How the attempt ended, as its executor told it; what that means is the state. Absent where nothing was told
+         * @description How the attempt ended, as its executor told it; absent where nothing was told
          * @enum {string}
          */
         Outcome: "exited" | "signalled" | "timed_out" | "cancelled" | "refused" | "unknown";

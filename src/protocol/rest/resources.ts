@@ -164,9 +164,7 @@ export const Executor = z
   .meta({ id: 'Executor' });
 const Outcome = z
   .enum(OUTCOME_KINDS)
-  .describe(
-    'How the attempt ended, as its executor told it; what that means is the state. Absent where nothing was told',
-  )
+  .describe('How the attempt ended, as its executor told it; absent where nothing was told')
   .meta({ id: 'Outcome' });
 export const Execution = z
   .object({
