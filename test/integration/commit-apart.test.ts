@@ -99,7 +99,7 @@ function tell(id: RunId, reasonOf: (ordinal: number) => string | undefined): Att
       startedAtMs: 1,
       stdout: { size: 0, head: 0, tail: 0 },
       stderr: { size: 0, head: 0, tail: 0 },
-      ...(reason === undefined ? { outcome: { kind: 'exited' as const, code: 0 } } : { reason }),
+      ...(reason === undefined ? { exitCode: 0 } : { reason }),
     };
     return { k: 'report' as const, executor, report };
   });
