@@ -30,6 +30,11 @@ export const limits = {
   /** Bodies that a server holds at once, from before their first byte until the answer (`overloaded`): of all callers, and of one. */
   requestBodiesBytesMax: 128 * MiB,
   requestBodiesPerCallerBytesMax: 32 * MiB,
+  /** Answers that have not been read yet (`overloaded`): of all callers, and of one. */
+  answersBytesMax: 256 * MiB,
+  answersPerCallerBytesMax: 64 * MiB,
+  /** Requests of one connection that are not answered yet; who sends more is cut. */
+  requestsPipelinedMax: 16,
   /** Body of an operation that needs no token (`body-too-large`): anybody may send it. */
   publicBodyBytesMax: 64 * KiB,
   /** Values in a body, each of a list or an object counted: judging them takes 5 µs each. Imports are judged entry by entry. */

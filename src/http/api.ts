@@ -12,7 +12,7 @@ import { networkOf } from '../base/network.ts';
 import { AddressRate, type AddressRateOptions } from './address-rate.ts';
 import { Admission, longRequestAdmission, type AdmissionLimits } from './admission.ts';
 import { Authentication, type Authenticated } from './authentication.ts';
-import { bodyBytesOf, BodyPlaces, type BodyLimits } from './body-places.ts';
+import { answerLimits, bodyBytesOf, bodyLimits, BytePlaces, type ByteLimits } from './byte-places.ts';
 import { DownloadPlaces, type DownloadLimits } from './download-places.ts';
 import { parseJson, validate } from './input.ts';
 import { openApiDocument } from './openapi.ts';
@@ -20,13 +20,18 @@ import type { ApiContext, Call, Operation } from './operation.ts';
 import { addPackageRoute } from './routes/agents/package-route.ts';
 import { operations } from './routes/routes.ts';
 
+/** Smaller answers are bounded by how many of them a connection may have. */
+const ANSWER_COUNTED_MIN = 1_024;
+/** Readiness is asked of the database by whoever looks first, and told to all who look within this. */
+const READINESS_BELIEVED_MS = 1_000;
 const PUBLIC_ACTOR: Actor = { kind: 'system', id: 'public', name: 'public' };
 
 export interface ApiOptions {
   readonly readiness: () => Promise<Readonly<Record<string, boolean>>>;
   /** Other limits than the product's, for tests. */
   readonly admission?: AdmissionLimits;
-  readonly bodies?: BodyLimits;
+  readonly bodies?: ByteLimits;
+  readonly answers?: ByteLimits;
   readonly publicRate?: Partial<AddressRateOptions>;
   readonly downloads?: DownloadLimits;
 }
@@ -38,7 +43,8 @@ interface Door {
   readonly admission: Admission;
   /** For requests that wait for hosts and not for the database: they have places of their own. */
   readonly longAdmission: Admission;
-  readonly bodies: BodyPlaces;
+  readonly bodies: BytePlaces;
+  readonly answers: BytePlaces;
 }
 
 function openDoor(ctx: ApiContext, options: ApiOptions): Door {
@@ -46,7 +52,14 @@ function openDoor(ctx: ApiContext, options: ApiOptions): Door {
   return {
     admission,
     longAdmission: new Admission(ctx.clock, longRequestAdmission),
-    bodies: new BodyPlaces(options.bodies),
+    bodies: new BytePlaces(
+      options.bodies ?? bodyLimits,
+      'Requests with large bodies are under way already; send this one again in a moment.',
+    ),
+    answers: new BytePlaces(
+      options.answers ?? answerLimits,
+      'Earlier answers have not been read yet; read them, and ask again in a moment.',
+    ),
     authentication: new Authentication(ctx.store, ctx.clock, admission),
     publicRate: new AddressRate({ clock: ctx.clock, ...options.publicRate }),
   };
@@ -72,14 +85,13 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
     (_request, text, done) => parseJson(String(text), done),
   );
   app.setErrorHandler((error, request, reply) => sendProblem(ctx, request, reply, error));
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      ctx,
-      request,
-      reply,
-      new DroverError('not-found', { detail: `There is nothing at ${request.method} ${request.url.split('?')[0]}.` }),
-    ),
-  );
+  const door = openDoor(ctx, options);
+  app.setNotFoundHandler((request) => {
+    takePublic(door, request.ip);
+    throw new DroverError('not-found', {
+      detail: `There is nothing at ${request.method} ${request.url.split('?')[0]}.`,
+    });
+  });
   app.addHook('onRequest', async (request, reply) => void reply.header('drover-request-id', request.id));
   app.addHook('onResponse', async (request, reply) => {
     const operation = request.routeOptions.config as { operationId?: string };
@@ -96,18 +108,27 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
       'request',
     );
   });
-  const door = openDoor(ctx, options);
   for (const operation of operations) addOperation(app, ctx, door, operation);
-  const document = JSON.stringify(openApiDocument(operations));
-  app.get('/api/openapi.json', async (_request, reply) => reply.type('application/json').send(document));
+  const document = Buffer.from(JSON.stringify(openApiDocument(operations)));
+  app.get('/api/openapi.json', {
+    onRequest: async (request) => takePublic(door, request.ip),
+    onSend: async (request, reply, payload) =>
+      holdAnswer(ctx, door, `address ${networkOf(request.ip)}`, reply, payload),
+    handler: async (_request, reply) => reply.type('application/json').send(document),
+  });
   addPackageRoute(app, {
     packages: ctx.packages,
     places: new DownloadPlaces(ctx.clock, options.downloads),
     onRequest: (address) => takePublic(door, address),
   });
-  app.get('/healthz', async () => ({ status: 'alive' }));
-  app.get('/readyz', async (_request, reply) => {
-    const checks = await options.readiness();
+  app.get('/healthz', async (request) => {
+    takePublic(door, request.ip);
+    return { status: 'alive' };
+  });
+  const readiness = believedFor(READINESS_BELIEVED_MS, ctx.clock, options.readiness);
+  app.get('/readyz', async (request, reply) => {
+    takePublic(door, request.ip);
+    const checks = await readiness();
     const ready = Object.values(checks).every(Boolean);
     // Told, but no reason to send callers away: reading works, and so does ending what runs.
     return reply
@@ -115,7 +136,7 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
       .send({ status: ready ? 'ready' : 'not-ready', checks, databaseSpace: ctx.space.state() });
   });
   app.get('/metrics', async (request, reply) => {
-    authorize(await door.authentication.authenticate(request), 'system.metrics.view');
+    authorize(await whoIs(door, request), 'system.metrics.view');
     return reply.type('text/plain; version=0.0.4').send(await ctx.metrics.render(ctx));
   });
   return app;
@@ -126,8 +147,8 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
 function addOperation(app: FastifyInstance, ctx: ApiContext, door: Door, operation: Operation): void {
   const callers = new WeakMap<FastifyRequest, Authenticated>();
   const bodyLimit = operation.permission === 'public' ? limits.publicBodyBytesMax : limits.requestBodyBytesMax;
-  const placeOf = (caller: Authenticated, request: FastifyRequest): string =>
-    caller.actor === PUBLIC_ACTOR ? `address ${networkOf(request.ip)}` : caller.actor.id;
+  const placeOf = (caller: Authenticated | undefined, request: FastifyRequest): string =>
+    caller === undefined || caller.actor === PUBLIC_ACTOR ? `address ${networkOf(request.ip)}` : caller.actor.id;
   app.route({
     method: operation.method,
     url: `/api/v1${operation.path.replace(/\{(\w+)\}/g, ':$1')}`,
@@ -142,6 +163,8 @@ function addOperation(app: FastifyInstance, ctx: ApiContext, door: Door, operati
       const give = door.bodies.take(placeOf(caller, request), bytes);
       reply.raw.once('finish', give).once('close', give);
     },
+    onSend: async (request, reply, payload) =>
+      holdAnswer(ctx, door, placeOf(callers.get(request), request), reply, payload),
     handler(request, reply) {
       const caller = callers.get(request)!;
       const admission = operation.isLong ? door.longAdmission : door.admission;
@@ -152,15 +175,55 @@ function addOperation(app: FastifyInstance, ctx: ApiContext, door: Door, operati
   });
 }
 
+/** An answer has its place until it is taken, and so long for that as a slow reader needs. */
+function holdAnswer(ctx: ApiContext, door: Door, caller: string, reply: FastifyReply, payload: unknown): void {
+  const bytes =
+    typeof payload === 'string' ? Buffer.byteLength(payload) : Buffer.isBuffer(payload) ? payload.length : 0;
+  if (bytes < ANSWER_COUNTED_MIN) return;
+  const give = door.answers.take(caller, bytes);
+  const cancel = ctx.clock.after(
+    limits.connectionStepMsMax + (bytes / limits.bodyStepBytesMin) * limits.connectionStepMsMax,
+    () => reply.raw.destroy(),
+    { unref: true },
+  );
+  const taken = (): void => {
+    cancel();
+    give();
+  };
+  reply.raw.once('finish', taken).once('close', taken);
+}
+
 /** Before a byte of the body is read: who does not may not make the server hold one. */
 async function receive(door: Door, operation: Operation, request: FastifyRequest): Promise<Authenticated> {
   if (operation.permission === 'public') {
     takePublic(door, request.ip);
     return { actor: PUBLIC_ACTOR, requestId: request.id, role: 'viewer', expiresAtMs: 0, can: () => false };
   }
-  const caller = await door.authentication.authenticate(request);
+  const caller = await whoIs(door, request);
   authorize(caller, operation.permission);
   return caller;
+}
+
+/** Who has no good token asks as anybody does: so often, and no more. */
+async function whoIs(door: Door, request: FastifyRequest): Promise<Authenticated> {
+  try {
+    return await door.authentication.authenticate(request);
+  } catch (error) {
+    if (errors[errorCodeOf(error)].status === 401) takePublic(door, request.ip);
+    throw error;
+  }
+}
+
+/** One question for all who ask within so long. What failed is asked again at once. */
+function believedFor<T>(ms: number, clock: ApiContext['clock'], ask: () => Promise<T>): () => Promise<T> {
+  let last: { readonly answer: Promise<T>; readonly untilMs: number } | undefined;
+  return () => {
+    if (last && last.untilMs > clock.monotonicMs()) return last.answer;
+    const answer = ask();
+    last = { answer, untilMs: clock.monotonicMs() + ms };
+    answer.catch(() => (last = undefined));
+    return answer;
+  };
 }
 
 /** Throws where an address asks without a token more often than it may. */

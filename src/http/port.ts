@@ -76,7 +76,14 @@ export function createPort(options: PortOptions): Port {
     ...(options.connections && { connections: options.connections }),
   });
   const pace = new BodyPace(deadlines.bodyBytes, (socket) => listener.cut(socket, 'body'));
+  const unanswered = new WeakMap<Socket, number>();
   const onRequest: RequestListener = (request, response) => {
+    const { socket } = request;
+    const count = (unanswered.get(socket) ?? 0) + 1;
+    // Node reads questions ahead of answers that nobody takes, without an end.
+    if (count > limits.requestsPipelinedMax) return listener.cut(socket, 'answers');
+    unanswered.set(socket, count);
+    response.once('close', () => unanswered.set(socket, unanswered.get(socket)! - 1));
     pace.watch(request);
     options.onRequest(request, response);
   };

@@ -1,5 +1,6 @@
 /** Many callers at once, and callers without a token: each is served or told in time to come back, and nobody takes the place of all others. */
 import { EVERYTHING } from '../../src/domain/access/access-node.ts';
+import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, type AgentId, type HostId } from '../../src/base/ids.ts';
@@ -7,6 +8,7 @@ import { limits } from '../../src/base/limits.ts';
 import { newApiToken } from '../../src/app/token.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
 import { testApi, type TestApi } from '../support/api.ts';
+import { until } from '../support/until.ts';
 
 describe('a burst', () => {
   let api: TestApi;
@@ -114,5 +116,91 @@ describe('a caller without a token', () => {
   it('cannot make the server hold a body where a token is needed', async () => {
     const answer = await api.app.inject({ method: 'POST', url: '/api/v1/hosts/import', payload: '{'.repeat(100_000) });
     expect(answer.json()).toMatchObject({ status: 401 });
+  });
+});
+
+describe('what is on its way', () => {
+  const MiB = 1_048_576;
+  let api: TestApi;
+  let port: number;
+  let tokens: string[];
+  beforeAll(async () => {
+    api = await testApi({
+      bodies: { allMax: 3 * MiB, perCallerMax: 2 * MiB },
+      answers: { allMax: 8 * MiB, perCallerMax: 4 * MiB },
+    });
+    tokens = await Promise.all([api.token('operator'), api.token('operator')]);
+    port = Number(new URL(await api.app.listen({ host: '127.0.0.1', port: 0 })).port);
+    const created = await fetch(`http://127.0.0.1:${port}/api/v1/hosts`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await api.token('admin')}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'web-1', address: '192.0.2.1' }),
+    });
+    expect(created.status).toBe(201);
+  });
+  afterAll(() => api.close());
+
+  const open = (text: string): Socket => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined).once('connect', () => void socket.pause().write(text));
+    return socket;
+  };
+  const head = (token: string, line: string, more = ''): string =>
+    `${line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n${more}\r\n`;
+  const preview = async (token: string): Promise<number> =>
+    (
+      await fetch(`http://127.0.0.1:${port}/api/v1/runs/preview`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ targets: 'all' }),
+      })
+    ).status;
+
+  it('to the server has room for each caller and for all, and gives it back when it is broken off', async () => {
+    const [greedy, modest] = tokens as [string, string];
+    expect(await preview(greedy)).toBe(200);
+    const body = head(
+      greedy,
+      'POST /api/v1/runs/preview',
+      `Content-Type: application/json\r\nContent-Length: ${2 * MiB}\r\n`,
+    );
+    let half: Socket | undefined;
+    // One that finds another under way is refused itself.
+    await until('there is no room', async () => {
+      half?.destroy();
+      half = open(`${body}{`);
+      return (await preview(greedy)) === 503 && (await preview(greedy)) === 503;
+    });
+    expect(await preview(modest)).toBe(200);
+    half?.destroy();
+    await until('there is room again', async () => (await preview(greedy)) === 200);
+  });
+
+  it('from the server has room for each caller and for all, and gives it back when it is taken or broken off', async () => {
+    const [greedy, modest] = tokens as [string, string];
+    const run = await fetch(`http://127.0.0.1:${port}/api/v1/runs`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${greedy}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ targets: 'web-1', script: `true # ${'x'.repeat(MiB - 100)}` }),
+    });
+    const { id } = (await run.json()) as { id: string };
+    expect([run.status, id]).toEqual([201, expect.any(String)]);
+    const show = async (token: string): Promise<number> => {
+      const answer = await fetch(`http://127.0.0.1:${port}/api/v1/runs/${id}`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      await answer.arrayBuffer();
+      return answer.status;
+    };
+    expect(await show(greedy)).toBe(200);
+    const unread = [1, 2, 3].map(() => open(''));
+    // What the system holds for a socket, some megabytes, is filled first; then the answers wait in the server.
+    await until('there is no room', async () => {
+      for (const socket of unread) socket.write(head(greedy, `GET /api/v1/runs/${id}`));
+      return (await show(greedy)) === 503;
+    });
+    expect(await show(modest)).toBe(200);
+    for (const socket of unread) socket.destroy();
+    await until('there is room again', async () => (await show(greedy)) === 200);
   });
 });

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { request as httpsRequest } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { ConnectionGuard } from '../../src/base/connection-guard.ts';
 import { createPort, type Port, type PortDeadlines, type PortOptions } from '../../src/http/port.ts';
@@ -78,6 +79,22 @@ describe('the port', () => {
     expect(await spokenAt(port.address.port, { min: 'TLSv1.2', max: 'TLSv1.3', suites: 'ALL' })).toMatchObject({
       version: 'TLSv1.3',
     });
+  });
+
+  it('answers so many questions of a connection at once, and cuts whoever asks more', async () => {
+    const ask = async (count: number): Promise<number> => {
+      const socket = connect(port.address.port, '127.0.0.1');
+      let text = '';
+      socket.setEncoding('latin1').on('data', (part: string) => (text += part));
+      socket.on('error', () => undefined);
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      const last = count === 1 ? '' : 'GET /x HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(count - 1);
+      socket.write(`${last}GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      await closed;
+      return text.split('plain /x').length - 1;
+    };
+    expect(await ask(limits.requestsPipelinedMax)).toBe(limits.requestsPipelinedMax);
+    expect(await ask(limits.requestsPipelinedMax + 1)).toBeLessThan(limits.requestsPipelinedMax);
   });
 
   it('takes a first byte that comes alone', async () => {

@@ -9,7 +9,9 @@ const instant = z.string().describe('RFC 3339, UTC');
 const user = text(256).min(1);
 /** Checked by what they are; the limit here only keeps nonsense away. */
 const secret = text(limits.keyTextBytesMax);
-const accountName = checked(limits.nameLengthMax, plainNameFault);
+const accountName = checked(limits.nameLengthMax, plainNameFault).describe(
+  'Letters, digits and . _ - : @, and nothing that could be an id',
+);
 
 const credentialName = text(limits.nameLengthMax)
   .min(1)

@@ -1,19 +1,23 @@
 /**
- * How much of bodies a server holds at once: of all callers, and of each. A body has its place before a byte of it is read and until its answer
- * is sent, so that no number of connections makes more of them than there is room for.
+ * How many bytes a server holds at once for callers: of all of them, and for each. A body has its place before a byte of it is read and until its
+ * answer is sent, an answer until it is taken, so that no number of connections makes more of either than there is room for.
  */
 import type { IncomingMessage } from 'node:http';
 import { DroverError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 
-export interface BodyLimits {
+export interface ByteLimits {
   /** Bytes, of all callers together and of one. */
   readonly allMax: number;
   readonly perCallerMax: number;
 }
-const bodyLimits: BodyLimits = {
+export const bodyLimits: ByteLimits = {
   allMax: limits.requestBodiesBytesMax,
   perCallerMax: limits.requestBodiesPerCallerBytesMax,
+};
+export const answerLimits: ByteLimits = {
+  allMax: limits.answersBytesMax,
+  perCallerMax: limits.answersPerCallerBytesMax,
 };
 const RETRY_AFTER_S = 2;
 
@@ -23,23 +27,23 @@ export function bodyBytesOf({ headers }: IncomingMessage, bodyLimit: number): nu
   return Math.min(Number(headers['content-length'] ?? 0), bodyLimit);
 }
 
-export class BodyPlaces {
-  readonly #limits: BodyLimits;
+export class BytePlaces {
+  readonly #limits: ByteLimits;
+  readonly #detail: string;
   readonly #of = new Map<string, number>();
   #all = 0;
 
-  constructor(placeLimits: BodyLimits = bodyLimits) {
+  /** `detail`: what whoever finds no place is told. */
+  constructor(placeLimits: ByteLimits, detail: string) {
     this.#limits = placeLimits;
+    this.#detail = detail;
   }
 
   /** Throws `overloaded` where there is no room for so many bytes; the answer gives them back, once. */
   take(caller: string, bytes: number): () => void {
     const theirs = this.#of.get(caller) ?? 0;
     if (theirs + bytes > this.#limits.perCallerMax || this.#all + bytes > this.#limits.allMax)
-      throw new DroverError('overloaded', {
-        detail: 'Requests with large bodies are under way already; send this one again in a moment.',
-        retryAfterS: RETRY_AFTER_S,
-      });
+      throw new DroverError('overloaded', { detail: this.#detail, retryAfterS: RETRY_AFTER_S });
     this.#add(caller, bytes);
     let isTaken = true;
     return () => {
