@@ -42,8 +42,9 @@ function quoted(text: string): string[] {
   return [
     text.replaceAll("'", `'\\''`),
     text.replaceAll("'", `'"'"'`),
-    text.replace(/[^\w@%+=:./~\-\u0080-\uffff]/g, '\\$&'),
-    text.replace(/[^\w@%+=:,./~\-\u0080-\uffff]/g, '\\$&'),
+    ...[/[^\w@%+=:./~#\-\u0080-\uffff]|^[#~]|(?<=[:=])~/g, /[^\w@%+=:,./~#\-\u0080-\uffff]|^[#~]|(?<=[:=])~/g].map(
+      (special) => text.replace(special, '\\$&'),
+    ),
     Buffer.from(ansi, 'latin1').toString(),
     ansi.replace(/[\x80-\xff]/g, (one) => `\\${one.charCodeAt(0).toString(8)}`),
   ];

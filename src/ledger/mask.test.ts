@@ -78,6 +78,19 @@ describe('masking', () => {
     expect(whole([odd], text).replace(/\*{6}/g, '')).toMatch(/^[\s+:'"$\\=.a]{0,12}$/);
   });
 
+  it('knows what bash makes of any secret that it is to quote', () => {
+    const secrets = fc.sample(
+      fc.string({ unit: fc.constantFrom(...`aZ0 !"#$%&'()*+,-./:;<=>?@[\\]^_\`{|}~é\t`), minLength: 8, maxLength: 20 }),
+      { numRuns: 500, seed: 7 },
+    );
+    const shown = execFileSync('bash', ['-c', 'for s; do printf "%q\\0" "$s"; done', 'bash', ...secrets], {
+      env: { PATH: process.env.PATH, LANG: 'C.UTF-8' },
+    })
+      .toString()
+      .split('\0');
+    expect(secrets.filter((secret, i) => !whole([secret], shown[i]!).includes('******'))).toEqual([]);
+  });
+
   it.each([0, 1, 2, 3])('knows Base64 inside something longer, %d bytes in', (before) => {
     const text = Buffer.from(`${'u'.repeat(before)}:correct horse:x`).toString('base64');
     const masked = whole(['correct horse'], text);

@@ -93,6 +93,25 @@ describe('the chain of the audit', () => {
     ['what was done', "UPDATE audit SET action = 'fleet.host.view' WHERE seq = 3", 3, 'altered'],
     ['by whom', `UPDATE audit SET actor = '{"kind":"token","id":"t","name":"eve"}' WHERE seq = 3`, 3, 'altered'],
     ['by whom, in another shape', "UPDATE audit SET actor = 'null' WHERE seq = 3", 3, 'altered'],
+    ['by whom, with a word more', `UPDATE audit SET actor = actor || '{"x":1}' WHERE seq = 3`, 3, 'altered'],
+    [
+      'its mark to nothing',
+      'ALTER TABLE audit ALTER mark DROP NOT NULL; UPDATE audit SET mark = NULL WHERE seq = 3',
+      3,
+      'altered',
+    ],
+    [
+      'its hash to nothing',
+      'ALTER TABLE audit ALTER hash DROP NOT NULL; UPDATE audit SET hash = NULL WHERE seq = 3',
+      3,
+      'altered',
+    ],
+    [
+      'what it follows to nothing',
+      'ALTER TABLE audit ALTER previous_hash DROP NOT NULL; UPDATE audit SET previous_hash = NULL WHERE seq = 3',
+      3,
+      'unchained',
+    ],
     ['a detail', `UPDATE audit SET detail = jsonb_set(detail, '{set,a}', '"x"') WHERE seq = 3`, 3, 'altered'],
     ['when', 'UPDATE audit SET at_ms = at_ms + 1 WHERE seq = 3', 3, 'altered'],
     ['the request', 'UPDATE audit SET request_id = NULL WHERE seq = 3', 3, 'altered'],
@@ -122,6 +141,8 @@ describe('the chain of the audit', () => {
     await write(5);
     await asOwner(statement);
     expect((await verify()).fault).toMatchObject({ seq, kind });
+    // What is left is still listed.
+    expect((await store.auditList(EVERYTHING, {}, { limit: 10 })).items.length).toBeGreaterThan(1);
   });
 
   it('cannot be made anew by who has no key: entries taken out and all hashes computed over again', async () => {

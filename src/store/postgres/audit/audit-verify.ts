@@ -55,13 +55,14 @@ function faultOf(key: Uint8Array, before: AuditPosition, row: SealedRow): AuditF
       detail: `Entry ${expected} is missing; the next one there is ${row.seq}.`,
     };
   const previous = Buffer.from(before.hash, 'hex');
-  if (!row.previous_hash.equals(previous))
+  if (!Buffer.isBuffer(row.previous_hash) || !row.previous_hash.equals(previous))
     return {
       seq: row.seq,
       kind: 'unchained',
       detail: `Entry ${row.seq} does not follow entry ${before.seq}: it was made after another one.`,
     };
-  if (!isAsMarked(key, row) || !auditHash(key, previous, row.seq, row.mark).equals(row.hash))
+  const isAsSealed = Buffer.isBuffer(row.hash) && isAsMarked(key, row);
+  if (!isAsSealed || !auditHash(key, previous, row.seq, row.mark).equals(row.hash))
     return {
       seq: row.seq,
       kind: 'altered',

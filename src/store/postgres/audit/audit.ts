@@ -41,9 +41,7 @@ function auditMark(key: Uint8Array, id: string, atMs: number, entry: AuditEntry)
   const canonical = JSON.stringify([
     id,
     atMs,
-    entry.actor.kind,
-    entry.actor.id,
-    entry.actor.name,
+    sortKeys(entry.actor),
     entry.action,
     entry.target,
     sortKeys(entry.detail),
@@ -59,7 +57,7 @@ export function auditHash(key: Uint8Array, previous: Uint8Array, seq: number, ma
 
 /** Whether the entry is as its deed wrote it. What was written into the table past us may be of any shape; then it is not ours. */
 export function isAsMarked(key: Uint8Array, row: MarkedRow): boolean {
-  if (typeof row.actor !== 'object' || row.actor === null) return false;
+  if (typeof row.actor !== 'object' || row.actor === null || !Buffer.isBuffer(row.mark)) return false;
   return auditMark(key, row.id, row.at_ms, entryOf(row)).equals(row.mark);
 }
 
@@ -160,6 +158,11 @@ function auditRecord(row: ListedRow): AuditRecord {
     atMs: row.at_ms,
     ...(row.seq === null
       ? {}
-      : { seal: { seq: row.seq, hash: row.hash!.toString('hex'), previousHash: row.previous_hash!.toString('hex') } }),
+      : { seal: { seq: row.seq, hash: hexOf(row.hash), previousHash: hexOf(row.previous_hash) } }),
   };
+}
+
+/** Empty where somebody has taken it out: the check of the chain tells that, and the entries are listed all the same. */
+function hexOf(hash: Buffer | null): string {
+  return hash?.toString('hex') ?? '';
 }
