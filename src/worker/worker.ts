@@ -8,7 +8,6 @@ import { DroverError, errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { SecondCount } from '../base/second-count.ts';
 import type { Service } from '../base/service.ts';
 import { QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
 import type { AttemptWord } from '../conversation/words.ts';
@@ -38,10 +37,12 @@ import {
 } from '../protocol/link/worker-v1.ts';
 import { acksPass } from './acks-pass.ts';
 import { AgentLoads } from './agent-loads.ts';
+import { Drain } from './drain.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { LoadReport } from './load-report.ts';
 import { OwnEngine, type WorkerEngine } from './own-engine.ts';
 import { OutputRelay, type AgentLink, type ServerLink } from './output-relay.ts';
+import { Renewals } from './renewals.ts';
 import { ServerRequests } from './server-requests.ts';
 import { StartDispatch, type LinkedAgent, type LinkedExecutor } from './start-dispatch.ts';
 
@@ -101,9 +102,6 @@ interface ServerState {
 
 /** How long events may wait for company before they are sent on. */
 const EVENT_FLUSH_MS = 2;
-/** A drained worker sends so many agents to others at once: they come to a worker that has others to serve. */
-const DRAIN_BATCH = 200;
-const DRAIN_EVERY_MS = 500;
 
 export class WorkerService implements Service {
   readonly name = 'worker';
@@ -119,18 +117,29 @@ export class WorkerService implements Service {
   readonly #relay: OutputRelay;
   readonly #dispatch: StartDispatch;
   readonly #requests: ServerRequests;
+  readonly #renewals: Renewals;
+  readonly #drain: Drain;
   readonly #report: LoadReport;
   /** This worker itself, as an executor by each of its engines. */
   readonly #engines: ReadonlyMap<EngineName, OwnEngine>;
   #zoneWorkers: readonly string[] = [];
   #flushing = false;
-  #draining = false;
-  #isRetired = false;
-  #stopDrain = (): void => undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#renewalsOf = new SecondCount(options.clock, limits.renewalsPerSecond);
+    const { id: workerId, clock, random, log } = options;
+    this.#renewals = new Renewals({
+      clock,
+      log,
+      servers: () => this.#serverLinks(),
+      onOwn: (certificate) => options.onCertificate?.(certificate),
+    });
+    this.#drain = new Drain({
+      clock,
+      log,
+      agents: () => this.#agents.values(),
+      hasOthers: () => this.#zoneWorkers.some((address) => address !== options.agentAddress),
+    });
     this.#relay = new OutputRelay({
       clock: options.clock,
       executor: (executor) => this.#find(executor)?.link,
@@ -138,7 +147,6 @@ export class WorkerService implements Service {
       servers: () => this.#serverLinks(),
     });
     this.#requests = new ServerRequests(options.clock, () => this.#serverLinks());
-    const { id: workerId, clock, random, log } = options;
     const onWord = (self: OwnEngine, word: AttemptWord): void => this.#onOwnWord(self, word);
     this.#engines = new Map(
       (options.engines ?? []).map((engine) => [
@@ -213,13 +221,12 @@ export class WorkerService implements Service {
   /** Why an agent may not link here. */
   refusalOf(agentId: string): 'agent-revoked' | 'worker-draining' | undefined {
     if (this.#revoked.has(agentId)) return 'agent-revoked';
-    return this.#isRetired ? 'worker-draining' : undefined;
+    return this.#drain.isRetired ? 'worker-draining' : undefined;
   }
 
   /** This worker has been revoked: its agents are of use elsewhere only. */
   retire(): void {
-    this.#isRetired = true;
-    this.#drain(true);
+    this.#drain.retire();
   }
 
   async start(): Promise<void> {
@@ -233,7 +240,7 @@ export class WorkerService implements Service {
 
   async stop(): Promise<void> {
     this.#report.stop();
-    this.#stopDrain();
+    this.#drain.stop();
     await this.#options.agents.stop();
     for (const engine of this.#engines.values()) await engine.stop();
     await Promise.all([...this.#servers.values()].map((server) => server.dialer.stop()));
@@ -354,7 +361,7 @@ export class WorkerService implements Service {
       case 'fetch':
         return this.#relay.fetch(state.url, frame);
       case 'certificate':
-        return this.#onCertificate(frame);
+        return this.#renewals.onAnswer(frame);
       case 'access':
       case 'secrets':
       case 'host-key':
@@ -365,7 +372,7 @@ export class WorkerService implements Service {
         return void this.#testConnection(state, frame);
       case 'drain':
         this.#report.tell();
-        return this.#drain(frame.on);
+        return this.#drain.set(frame.on);
       case 'upgrade':
         for (const { hostId, agentId, mac } of frame.targets)
           if (this.#agents.get(hostId)?.agentId === agentId)
@@ -410,22 +417,6 @@ export class WorkerService implements Service {
     if (t === 'cancel') this.#dispatch.cancelling(executor, a);
   }
 
-  /** While other workers of the zone can serve them, agents are sent there, a batch at a time. */
-  #drain(on: boolean): void {
-    if (on === this.#draining || (this.#isRetired && !on)) return;
-    this.#draining = on;
-    this.#stopDrain();
-    this.#options.log.info({ on }, on ? 'draining: no new work is taken' : 'work is taken again');
-    const batch = (): void => {
-      const others = this.#zoneWorkers.filter((address) => address !== this.#options.agentAddress);
-      if (others.length > 0 || this.#isRetired)
-        for (const agent of [...this.#agents.values()].slice(0, DRAIN_BATCH))
-          agent.link.close('worker-draining', 'This worker is being emptied; another takes over.');
-      this.#stopDrain = this.#options.clock.after(DRAIN_EVERY_MS, batch, { unref: true });
-    };
-    if (on) batch();
-  }
-
   #onTopology(state: ServerState, frame: Extract<ServerToWorkerFrame, { t: 'welcome' | 'topology' }>): void {
     state.workers = frame.workers;
     this.#tellWorkers();
@@ -464,17 +455,6 @@ export class WorkerService implements Service {
       nowMs: this.#options.clock.nowMs(),
       workers: [...this.#zoneWorkers],
     };
-  }
-
-  // — orders —
-
-  #onCertificate(frame: Extract<ServerToWorkerFrame, { t: 'certificate' }>): void {
-    const asked = this.#renewals.get(frame.id);
-    this.#renewals.delete(frame.id);
-    if (!frame.certificate || !frame.ca)
-      return this.#options.log.warn({ error: frame.error }, 'a certificate was not renewed');
-    if (asked === 'self') this.#options.onCertificate?.(frame.certificate);
-    else asked?.send({ t: 'certificate', certificate: frame.certificate, ca: frame.ca });
   }
 
   // — agents —
@@ -552,7 +532,7 @@ export class WorkerService implements Service {
     const { agentId, hostId } = agent;
     switch (frame.t) {
       case 'renew':
-        return this.#renew(frame, agent);
+        return this.#renewals.ask(frame, agent);
       case 'load':
         return this.#loads.heard(hostId, frame, this.#options.clock.nowMs());
       case 'said':
@@ -634,30 +614,9 @@ export class WorkerService implements Service {
     }
   }
 
-  readonly #renewals = new Map<number, AgentLink | 'self'>();
-  #renewalSeq = 0;
-  readonly #renewalsOf: SecondCount;
-
-  #renew(frame: { csr: string; signature: Uint8Array }, agent?: HeldAgent): void {
-    // An agent that asks again and again gets nothing by it, and its servers are not asked.
-    if (agent && !this.#renewalsOf.take(agent.agentId)) return;
-    const server = [...this.#servers.values()].find((candidate) => candidate.link);
-    const id = ++this.#renewalSeq;
-    if (
-      server?.link?.send({
-        t: 'renew',
-        id,
-        ...(agent ? { agentId: agent.agentId } : {}),
-        csr: frame.csr,
-        signature: frame.signature,
-      })
-    )
-      this.#renewals.set(id, agent?.link ?? 'self');
-  }
-
   /** Asks for a new certificate for the worker itself. */
   renewOwn(csr: string, signature: Uint8Array): void {
-    this.#renew({ csr, signature });
+    this.#renewals.ask({ csr, signature });
   }
 
   #find(executor: NamedExecutor): LinkedExecutor | undefined {

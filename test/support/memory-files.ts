@@ -1,26 +1,36 @@
 /** Files of a journal that are nowhere but in memory, for a ledger whose disk is not what a test is about. They outlive the ledger, as a disk does. */
 import type { JournalFile, JournalFiles } from '../../src/ledger/journal-files.ts';
 
+interface Content {
+  /** With room for more. */
+  bytes: Buffer;
+  length: number;
+}
+
 export class MemoryFiles implements JournalFiles {
-  readonly #files = new Map<string, Buffer>();
+  readonly #files = new Map<string, Content>();
 
   async read(path: string): Promise<Buffer> {
-    return this.#files.get(path) ?? Buffer.alloc(0);
+    const { bytes, length } = this.#of(path);
+    return Buffer.from(bytes.subarray(0, length));
   }
 
   async open(path: string, flags: 'w' | 'r+'): Promise<JournalFile> {
-    if (flags === 'w') this.#files.set(path, Buffer.alloc(0));
-    const content = (): Buffer => this.#files.get(path) ?? Buffer.alloc(0);
+    if (flags === 'w') this.#files.delete(path);
+    const content = this.#of(path);
+    this.#files.set(path, content);
     return {
       write: async (bytes, offset, length, position) => {
-        const at = position ?? content().length;
-        const after = Buffer.alloc(Math.max(content().length, at + length));
-        content().copy(after);
-        after.set(bytes.subarray(offset, offset + length), at);
-        this.#files.set(path, after);
+        const at = position ?? content.length;
+        if (at + length > content.bytes.length)
+          content.bytes = Buffer.concat([content.bytes, Buffer.alloc(at + length)]);
+        content.bytes.set(bytes.subarray(offset, offset + length), at);
+        content.length = Math.max(content.length, at + length);
         return { bytesWritten: length };
       },
-      truncate: async (length) => void this.#files.set(path, content().subarray(0, length)),
+      truncate: async (length) => {
+        content.length = length;
+      },
       async sync() {},
       async datasync() {},
       async close() {},
@@ -28,7 +38,7 @@ export class MemoryFiles implements JournalFiles {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    this.#files.set(to, await this.read(from));
+    this.#files.set(to, this.#of(from));
     this.#files.delete(from);
   }
 
@@ -37,4 +47,8 @@ export class MemoryFiles implements JournalFiles {
   }
 
   async syncFolder(): Promise<void> {}
+
+  #of(path: string): Content {
+    return this.#files.get(path) ?? { bytes: Buffer.alloc(0), length: 0 };
+  }
 }

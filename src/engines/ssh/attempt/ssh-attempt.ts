@@ -17,6 +17,7 @@ import type { IncomingOutput } from '../../../ledger/incoming-output.ts';
 import { neededUser } from '../remote/remote-become.ts';
 import type { RemoteFollower, RemoteOutcome, RemoteRun } from '../remote/remote-run.ts';
 import { attachRemote, type RemoteSessions, startRemote } from '../remote/remote-supervisor.ts';
+import { Patience } from './patience.ts';
 import { runBriefly, shellFault } from '../remote/shell-probe.ts';
 import type { ReachedHost, SshPool, SshTarget } from '../connection/ssh-pool.ts';
 
@@ -52,8 +53,6 @@ export interface SshAttemptOptions {
 }
 
 const UNWATCHED_LIVE_AFTER_MS = 1_000;
-/** Timers take no more than 24 days; a look too early does no harm. */
-const LOOK_AFTER_MS_MAX = 24 * 60 * 60_000;
 
 type Following = { readonly run: RemoteRun; readonly lost: Promise<string | undefined> };
 
@@ -68,8 +67,7 @@ export class SshAttempt {
   #hasStarted = false;
   #isCancelled = false;
   #hasEnded = false;
-  #cancelLook: () => void = () => undefined;
-  #cancelGivingUp: () => void = () => undefined;
+  readonly #patience: Patience;
   /** Where the first try of the order went. */
   #folder: string | undefined;
   /** By the host's clock: what was sent there and is not known there by then never begins. Unknown after a restart, until the host has told its time. */
@@ -94,6 +92,8 @@ export class SshAttempt {
     this.#isOut = options.spec === undefined;
     this.#leftAtMs = options.clock.monotonicMs();
     this.#hasStarted = hasStarted;
+    const { timeoutMs, killAfterMs } = options.note;
+    this.#patience = new Patience({ clock, timeoutMs, killAfterMs, onGivenUp: () => this.#giveUp() });
   }
 
   get #ageMs(): number {
@@ -158,30 +158,24 @@ export class SshAttempt {
     }
   }
 
+  #giveUpLater(): void {
+    if (!this.#hasStarted && !this.#hasEnded) this.#patience.giveUpLater(this.#isCancelled);
+  }
+
   /**
    * An order that nobody has confirmed is ended by its deadline and by a cancel, whether or not the host can be asked: as unknown,
-   * because it may have begun, and be ended there. Counted from when it left, or from when somebody cancelled.
+   * because it may have begun, and be ended there.
    */
-  #giveUpLater(waitedMs = 0): void {
-    const { clock, note } = this.#options;
-    this.#cancelGivingUp();
-    if (this.#hasStarted || this.#hasEnded) return;
-    const waitMs = (this.#isCancelled ? 0 : note.timeoutMs) + note.killAfterMs + limits.sshSilentMs - waitedMs;
-    const stepMs = Math.min(waitMs, LOOK_AFTER_MS_MAX);
-    this.#cancelGivingUp = clock.after(
-      stepMs,
-      () => {
-        if (stepMs < waitMs) return this.#giveUpLater(waitedMs + stepMs);
-        const run = this.#run;
-        this.#end({
-          outcome: 'unknown',
-          reason: 'ssh-lost',
-          detail: `The order was sent and the host never said what became of it, until ${this.#isCancelled ? 'long after the cancel' : 'its time was long up'}: it may have run.${this.#lastFault === undefined ? '' : ` The last try to ask: ${this.#lastFault}`}`,
-        });
-        run?.leave();
-      },
-      { unref: true },
-    );
+  #giveUp(): void {
+    const run = this.#run;
+    const until = this.#isCancelled ? 'long after the cancel' : 'its time was long up';
+    const lastTry = this.#lastFault === undefined ? '' : ` The last try to ask: ${this.#lastFault}`;
+    this.#end({
+      outcome: 'unknown',
+      reason: 'ssh-lost',
+      detail: `The order was sent and the host never said what became of it, until ${until}: it may have run.${lastTry}`,
+    });
+    run?.leave();
   }
 
   #stop(run: RemoteRun): void {
@@ -191,19 +185,13 @@ export class SshAttempt {
 
   /** A host that follows and never tells the end, though it must be over, is asked anew: what was to tell it may be gone, with its files. */
   #lookLater(run: RemoteRun): void {
-    const { clock, note } = this.#options;
-    const leftMs = this.#isCancelled ? 0 : Math.max(0, note.timeoutMs - this.#ageMs);
-    this.#cancelLook();
-    this.#cancelLook = clock.after(
-      Math.min(leftMs + note.killAfterMs + limits.sshSilentMs, LOOK_AFTER_MS_MAX),
-      () => run.leave(),
-      { unref: true },
-    );
+    const leftMs = this.#isCancelled ? 0 : Math.max(0, this.#options.note.timeoutMs - this.#ageMs);
+    this.#patience.lookLater(leftMs, () => run.leave());
   }
 
   /** The worker stops: it goes on on its host, and our successor finds it. */
   abandon(): void {
-    this.#cancelGivingUp();
+    this.#patience.keepOn();
     this.#onOver();
   }
 
@@ -313,7 +301,7 @@ export class SshAttempt {
       run,
       lost: run.lost.then((reason) => {
         this.#run = undefined;
-        this.#cancelLook();
+        this.#patience.lookNoMore();
         follower.isCurrent = false;
         return reason;
       }),
@@ -329,7 +317,7 @@ export class SshAttempt {
       started: (pid, atMs) => {
         if (this.#hasStarted) return;
         this.#hasStarted = true;
-        this.#cancelGivingUp();
+        this.#patience.keepOn();
         // What was needed to start it again is needed no more.
         this.#spec = undefined;
         this.#options.onStarted(pid, atMs);
@@ -401,7 +389,7 @@ export class SshAttempt {
       });
     // As if it had never left: should it still come in, the host does not begin it.
     this.#isOut = false;
-    this.#cancelGivingUp();
+    this.#patience.keepOn();
     throw new DroverError('ssh-lost', { detail: 'The order was lost on its way to the host.' });
   }
 
@@ -437,8 +425,7 @@ export class SshAttempt {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#spec = undefined;
-    this.#cancelLook();
-    this.#cancelGivingUp();
+    this.#patience.stop();
     this.#onOver();
     this.#options.onEnded({ ...outcome, finishedAtMs: outcome.finishedAtMs ?? this.#options.clock.nowMs() }, run);
   }
