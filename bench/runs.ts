@@ -5,6 +5,7 @@
  *
  *   npm run bench:runs -- [--runs 5000] [--agents 200] [--slices 5]
  */
+import { hostSubject } from '../src/domain/run/subject.ts';
 import { parseArgs } from 'node:util';
 import { Logger, run as graphileRun } from 'graphile-worker';
 import pg from 'pg';
@@ -178,7 +179,7 @@ function createdBeside(store: Store, host: { readonly id: string; readonly name:
       createdBy: actor,
       targetExpression: host.name,
       spec: plainSpec(),
-      targets: [{ hostId: host.id as never, hostName: host.name }],
+      targets: [hostSubject(host.id as never, host.name)],
     },
     { actor, action: 'job.run.create', target: `run/${id}`, detail: {} },
   );

@@ -51,7 +51,9 @@ async function checkAnew(ctx: AppContext, caller: Caller, id: RunId, states: rea
   if (!seed) return;
   assertCan(caller, seed.run.permission);
   if (!isTerminalRun(seed.run.state)) return;
-  const wanted = new Set(seed.executions.filter(({ state }) => states.includes(state)).map(({ hostId }) => hostId));
+  const wanted = new Set(
+    seed.executions.filter(({ state }) => states.includes(state)).map(({ subject }) => subject.id),
+  );
   if (wanted.size === 0) return;
   const hosts = (await ctx.hosts.directory()).hosts.filter((host) => wanted.has(host.id));
   const { via, account } = seed.spec.placement;

@@ -174,8 +174,8 @@ export class RunEventHub {
     const { items } = await this.#sources.store.executionList(runId, { states }, { limit: WATCHED_HOSTS_MAX });
     return items.map((execution) => ({
       attempt: attemptId(execution),
-      hostId: execution.hostId,
-      hostName: execution.hostName,
+      hostId: execution.subject.id,
+      hostName: execution.subject.name,
       ...(execution.route ? { executor: execution.route.executor } : {}),
     }));
   }

@@ -10,6 +10,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import { parseTarget, TargetSearch, type TargetExpression, type TargetMatch } from '../domain/target/expression.ts';
 import type { Policy } from '../domain/run/policy.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
+import { hostSubject } from '../domain/run/subject.ts';
 import type { Placement } from '../domain/placement/placement.ts';
 import { workFaults, type Work } from '../domain/work/work.ts';
 import { twinDetail } from '../domain/target/twin-words.ts';
@@ -73,8 +74,7 @@ export async function runBegin(
     task: 0,
     ordinal,
     attempt: 1,
-    hostId: host.id,
-    hostName: host.name,
+    subject: hostSubject(host.id, host.name),
     state: 'waiting' as const,
     failuresInRound: 0,
   }));
@@ -89,7 +89,7 @@ export async function runBegin(
       permission: input.permission,
       targetExpression: input.targets,
       spec,
-      targets: hosts.map(({ id: hostId, name }) => ({ hostId, hostName: name })),
+      targets: executions.map(({ subject }) => subject),
       ...sealed,
       ...(caller.claim ? { claim: caller.claim } : {}),
       ...(plan ? { dispatch: plan.dispatch } : {}),

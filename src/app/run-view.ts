@@ -103,7 +103,7 @@ export function hostOutputRead(
   return ctx.fleet.fetchOutput(
     {
       attempt: attemptId(execution),
-      hostId: execution.hostId,
+      hostId: execution.subject.id,
       ...(execution.route ? { executor: execution.route.executor } : {}),
     },
     stream,

@@ -2,6 +2,7 @@
 import type { HostId, WorkerId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { isSameExecutor, type Executor, type RouteTaken } from '../domain/run/executor.ts';
+import type { Subject } from '../domain/run/subject.ts';
 import type { AgentLocation } from '../fleet/fleet.ts';
 
 export interface Piece {
@@ -13,7 +14,7 @@ export interface Piece {
 
 export function isPieceOf(
   spec: { readonly outputKeptBytes: number },
-  execution: { readonly hostId: HostId; readonly attempt: number; readonly route: RouteTaken | undefined },
+  execution: { readonly subject: Subject; readonly attempt: number; readonly route: RouteTaken | undefined },
   { workerId, executor, attempt, seq }: Piece,
   fleet: { locate(hostId: HostId): AgentLocation | undefined },
 ): boolean {
@@ -21,6 +22,6 @@ export function isPieceOf(
   if (attempt === execution.attempt && !isSameExecutor(execution.route?.executor, executor)) return false;
   // A worker speaks for itself; an agent through the worker that holds its link.
   if (executor.kind === 'worker') return executor.id === workerId;
-  const location = fleet.locate(execution.hostId);
+  const location = fleet.locate(execution.subject.id);
   return location?.workerId === workerId && isSameExecutor(location.executor, executor);
 }

@@ -78,7 +78,7 @@ function describe(batch: Batch, held: HeldRun, room: number, nowMs: number): Par
   );
   if (returned.length > 0)
     entry('came-back', {
-      hosts: returned.map((execution) => execution.hostName).slice(0, 20),
+      hosts: returned.map((execution) => execution.subject.name).slice(0, 20),
       count: returned.reduce((sum, { returns }) => sum + returns, 0),
     });
   if (dispatched.length > 0)
@@ -91,14 +91,14 @@ function describe(batch: Batch, held: HeldRun, room: number, nowMs: number): Par
   const lost = taken.filter((execution) => execution.state === 'lost');
   if (lost.length > 0)
     entry('lost', {
-      hosts: lost.map((execution) => execution.hostName).slice(0, 20),
+      hosts: lost.map((execution) => execution.subject.name).slice(0, 20),
       count: lost.length,
       reason: lost[0]!.result?.reason,
     });
   const late = taken.filter((execution) => execution.settledLate && execution.result);
   if (late.length > 0)
     entry('settled-late', {
-      hosts: late.map((execution) => execution.hostName).slice(0, 20),
+      hosts: late.map((execution) => execution.subject.name).slice(0, 20),
       count: late.length,
       states: Object.fromEntries([...Map.groupBy(late, (e) => e.state)].map(([state, list]) => [state, list.length])),
     });

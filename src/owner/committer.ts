@@ -153,9 +153,9 @@ export class Committer {
   #tellContacts({ changes, states }: Batch['parts'][number]['write']): void {
     const { onContact } = this.#options;
     if (!onContact) return;
-    for (const [i, { hostId, route, result }] of changes.entries()) {
+    for (const [i, { subject, route, result }] of changes.entries()) {
       const contact = sshContactOf(states[i]!, route, result);
-      if (contact) onContact(hostId, contact);
+      if (contact) onContact(subject.id, contact);
     }
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { attemptId, newRunId, type AgentId, type HostId, type WorkerId } from '../base/ids.ts';
+import { hostSubject } from '../domain/run/subject.ts';
 import { agentExecutor, workerExecutor, type Executor } from '../domain/run/executor.ts';
 import type { HeardEvent } from '../fleet/fleet.ts';
 import { isPieceOf } from './chunk-check.ts';
@@ -8,9 +9,9 @@ import { limits } from '../base/limits.ts';
 
 const [agent, other] = ['agent', 'other agent'] as AgentId[];
 const [worker, stranger] = ['worker', 'stranger'] as WorkerId[];
-const hostId = 'host' as HostId;
+const subject = hostSubject('host' as HostId, 'h');
 const a = attemptId({ runId: newRunId(1_800_000_000_000), task: 0, ordinal: 0, attempt: 2 });
-const given = (executor: Executor) => ({ attempt: 2, hostId, route: { executor, workerId: worker! }, order: 7 });
+const given = (executor: Executor) => ({ attempt: 2, subject, route: { executor, workerId: worker! }, order: 7 });
 const own = (id: WorkerId): Executor => workerExecutor(id, 'ssh');
 const byAgent = given(agentExecutor(agent!));
 const bySsh = given(own(worker!));

@@ -2,11 +2,12 @@
 import type { HostId, WorkerId } from '../base/ids.ts';
 import { isWithAgent } from '../domain/crew/execution.ts';
 import { isSameExecutor, type RouteTaken } from '../domain/run/executor.ts';
+import type { Subject } from '../domain/run/subject.ts';
 import type { AgentLocation, HeardEvent } from '../fleet/fleet.ts';
 
 interface Attempted {
   readonly attempt: number;
-  readonly hostId: HostId;
+  readonly subject: Subject;
   readonly route: RouteTaken | undefined;
   /** The last order that went out for it. */
   readonly order: number;
@@ -27,7 +28,7 @@ export function isWordOf(
       // Where the worker of record is the executor, another's word would have the attempt given out twice.
       return (
         workerId === execution.route?.workerId ||
-        (isWithAgent(execution) && workerId === fleet.locate(execution.hostId)?.workerId)
+        (isWithAgent(execution) && workerId === fleet.locate(execution.subject.id)?.workerId)
       );
     default:
       if (event.k === 'unknown' && isOfOtherOrder(event, execution)) return false;

@@ -38,7 +38,7 @@ export function heldRunOf(
 ): HeldRun {
   const run = new Run<ReportedStream>(from, spec, executions, clock.monotonicMs(), {
     ...(guardMs === undefined ? {} : { guardMs }),
-    unreached: ({ hostId }) => unreachedBecause(hostId, spec.placement, fleet),
+    unreached: ({ subject }) => unreachedBecause(subject.id, spec.placement, fleet),
   });
   let bytes: Uint8Array | undefined;
   return {

@@ -26,7 +26,7 @@ export function sendOrders(
   const at = { partition, term };
   const placeOf = ({ execution, route }: Order): AttemptPlace => ({
     attempt: attemptId({ runId, task: execution.task, ordinal: execution.ordinal, attempt: execution.attempt }),
-    hostId: execution.hostId,
+    hostId: execution.subject.id,
     executor: route.executor,
   });
   for (const [key, list] of Map.groupBy(
@@ -43,7 +43,7 @@ export function sendOrders(
       const targets = list.map(({ execution, route: { executor } }) => ({
         ordinal: execution.ordinal,
         attempt: execution.attempt,
-        hostId: execution.hostId,
+        hostId: execution.subject.id,
         executor,
         ...(execution.route?.instance === undefined ? {} : { instance: execution.route.instance }),
         watch: isWatched,

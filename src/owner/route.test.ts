@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentId, HostId, WorkerId } from '../base/ids.ts';
+import { hostSubject } from '../domain/run/subject.ts';
 import { workerExecutor } from '../domain/run/executor.ts';
 import { routeOf, unreachedBecause, type Obstacles, type Ways } from './route.ts';
 
@@ -18,7 +19,8 @@ function ways(more: { linked?: boolean; ssh?: boolean; takesWork?: boolean; work
 }
 
 const AUTO = { via: 'auto' } as const;
-const waiting = { state: 'waiting', hostId: host, route: undefined } as const;
+const subject = hostSubject(host, 'h');
+const waiting = { state: 'waiting', subject, route: undefined } as const;
 
 describe('an execution that waits', () => {
   it('takes the live agent, else SSH', () => {
@@ -40,17 +42,17 @@ describe('an execution that waits', () => {
 
 describe('an execution that is out', () => {
   it('stays with its executor, whatever other way there is by now', () => {
-    expect(routeOf({ state: 'running', hostId: host, route: BY_SSH }, AUTO, ways())).toEqual(BY_SSH);
+    expect(routeOf({ state: 'running', subject, route: BY_SSH }, AUTO, ways())).toEqual(BY_SSH);
     expect(
-      routeOf({ state: 'running', hostId: host, route: BY_AGENT }, { via: 'ssh' }, ways({ takesWork: false })),
+      routeOf({ state: 'running', subject, route: BY_AGENT }, { via: 'ssh' }, ways({ takesWork: false })),
     ).toMatchObject(BY_AGENT);
   });
 
   it('is out of reach while its executor is', () => {
     expect(
-      routeOf({ state: 'dispatched', hostId: host, route: BY_SSH }, AUTO, ways({ workerThere: false })),
+      routeOf({ state: 'dispatched', subject, route: BY_SSH }, AUTO, ways({ workerThere: false })),
     ).toBeUndefined();
-    expect(routeOf({ state: 'running', hostId: host, route: BY_AGENT }, AUTO, ways({ linked: false }))).toBeUndefined();
+    expect(routeOf({ state: 'running', subject, route: BY_AGENT }, AUTO, ways({ linked: false }))).toBeUndefined();
   });
 });
 

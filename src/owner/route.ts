@@ -10,18 +10,18 @@ export type Ways = Pick<Fleet, 'locate' | 'sshRoute' | 'isLinked' | 'takesWork'>
 export type Obstacles = Pick<Fleet, 'locate' | 'sshObstacle' | 'hasWorker'>;
 
 export function routeOf(
-  execution: Pick<Execution<unknown>, 'state' | 'hostId' | 'route'>,
+  execution: Pick<Execution<unknown>, 'state' | 'subject' | 'route'>,
   { via }: Pick<Placement, 'via'>,
   fleet: Ways,
 ): Route | undefined {
   if (execution.state !== 'waiting') {
     const executor = execution.route?.executor;
-    if (executor?.kind !== 'worker') return fleet.locate(execution.hostId);
+    if (executor?.kind !== 'worker') return fleet.locate(execution.subject.id);
     return fleet.isLinked(executor.id) ? { executor, workerId: executor.id } : undefined;
   }
   return (
-    (via === 'ssh' ? undefined : byAgent(execution.hostId, fleet)) ??
-    (via === 'agent' ? undefined : bySsh(execution.hostId, fleet))
+    (via === 'ssh' ? undefined : byAgent(execution.subject.id, fleet)) ??
+    (via === 'agent' ? undefined : bySsh(execution.subject.id, fleet))
   );
 }
 

@@ -44,8 +44,9 @@ export class RunMemory {
     if (former) this.#forgetHosts(former);
     partition.runs.set(held.run.id, held);
     this.tombstones.delete(held.run.id);
-    for (const { state, hostId } of held.run.crew.executions) {
+    for (const { state, subject } of held.run.crew.executions) {
       if (isTerminalExecution(state)) continue;
+      const hostId = subject.id;
       const runs = this.#hosts.get(hostId);
       if (runs) runs.add(held);
       else this.#hosts.set(hostId, new Set([held]));
@@ -73,7 +74,8 @@ export class RunMemory {
   }
 
   #forgetHosts(held: HeldRun): void {
-    for (const { hostId } of held.run.crew.executions) {
+    for (const { subject } of held.run.crew.executions) {
+      const hostId = subject.id;
       const runs = this.#hosts.get(hostId);
       if (runs?.delete(held) && runs.size === 0) this.#hosts.delete(hostId);
     }

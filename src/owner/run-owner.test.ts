@@ -7,6 +7,7 @@ import { until } from '../../test/support/until.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
+import { hostSubject } from '../domain/run/subject.ts';
 import { partitionOf, PARTITION_COUNT } from '../domain/run/partition.ts';
 import { silentLog } from '../base/log.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -100,7 +101,7 @@ it('takes a partition under another term after a commit of which nobody knows wh
       createdBy: actor,
       targetExpression: '*',
       spec: newRunSpec(new Simulation(1), true),
-      targets: [{ hostId, hostName: 'a' }],
+      targets: [hostSubject(hostId, 'a')],
     },
     audit,
   );

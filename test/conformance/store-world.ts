@@ -1,4 +1,5 @@
 /** What the suite of stores works with: a store on empty tables, and the means that only its tables have. */
+import { hostSubject } from '../../src/domain/run/subject.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import {
   newId,
@@ -73,7 +74,7 @@ export async function newRun(
   special: RunSpec = spec,
 ): Promise<{ id: RunId; fenceOf: (serverId: ServerId) => Promise<Fence> }> {
   const id = newRunId(systemClock.nowMs());
-  const targets = Array.from({ length: hosts }, (_, i) => ({ hostId: newId<'host'>() as HostId, hostName: `h${i}` }));
+  const targets = Array.from({ length: hosts }, (_, i) => hostSubject(newId<'host'>() as HostId, `h${i}`));
   await store.runCreate(
     {
       id,

@@ -1,4 +1,5 @@
 /** A host whose word no column holds: its attempt is told as lost, and nobody else of the run or the partition waits for it. */
+import { hostSubject } from '../../src/domain/run/subject.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import {
@@ -75,8 +76,8 @@ afterAll(async () => {
 
 async function newRun(): Promise<RunId> {
   const id = newRunId(systemClock.nowMs());
-  const targets = Array.from({ length: HOSTS }, (_, n) => ({ hostId: newId<'host'>() as HostId, hostName: `h${n}` }));
-  for (const { hostId } of targets) agents.set(hostId, newId<'agent'>() as AgentId);
+  const targets = Array.from({ length: HOSTS }, (_, n) => hostSubject(newId<'host'>() as HostId, `h${n}`));
+  for (const { id: hostId } of targets) agents.set(hostId, newId<'agent'>() as AgentId);
   await api.store.runCreate(
     { id, partition: partitionOf(id), name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets },
     { actor, action: 'test', target: 'test', detail: {} },

@@ -4,6 +4,7 @@
  * end. Asked for the plan of the very values and for the one that a prepared statement settles on, and on tables without statistics (as a
  * new day's partitions are) and with them.
  */
+import { hostSubject } from '../../src/domain/run/subject.ts';
 import { EVERYTHING, type Scope } from '../../src/domain/access/access-node.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
@@ -246,7 +247,7 @@ const FIRST = {
 /** What the life of one run sends, from its creation to the last page that somebody reads of it. */
 async function lifeOfARun(): Promise<void> {
   const id = newRunId(nowMs());
-  const targets = hosts.slice(0, HOSTS_PER_RUN).map((host) => ({ hostId: host.id, hostName: host.name }));
+  const targets = hosts.slice(0, HOSTS_PER_RUN).map((host) => hostSubject(host.id, host.name));
   const [partition, serverId] = [partitionOf(id), newId<'server'>()];
   const fenced = { ...FIRST, fence: { partition, serverId, term: 0 } };
   const one = { id, partition, name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets };

@@ -1,4 +1,5 @@
 /** What was accepted is carried out, also when every hint of it is lost and when it comes while its run is being read. */
+import { hostSubject } from '../../src/domain/run/subject.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
@@ -82,7 +83,7 @@ async function newRun(): Promise<RunId> {
       createdBy: actor,
       targetExpression: 'all',
       spec,
-      targets: [{ hostId: newId<'host'>() as HostId, hostName: 'h' }],
+      targets: [hostSubject(newId<'host'>() as HostId, 'h')],
     },
     audit,
   );

@@ -1,4 +1,5 @@
 /** Whose output is kept: that of attempts that are out with its very sender, and nobody else's. */
+import { hostSubject } from '../../src/domain/run/subject.ts';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
@@ -39,7 +40,7 @@ beforeAll(async () => {
       createdBy: { kind: 'system', id: 'test', name: 'test' },
       targetExpression: 'all',
       spec: plainSpec(),
-      targets: agents.map((_, i) => ({ hostId: newId<'host'>() as HostId, hostName: `h${i}` })),
+      targets: agents.map((_, i) => hostSubject(newId<'host'>() as HostId, `h${i}`)),
     },
     { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: 'test', detail: {} },
   );

@@ -1,4 +1,5 @@
 /** What a watcher is told of a run: all of it, however much happens in one commit, and of what is dropped how much. */
+import { hostSubject } from '../../src/domain/run/subject.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closedAt } from '../../src/app/event-place.ts';
 import { RunEventHub } from '../../src/app/run-events.ts';
@@ -42,7 +43,7 @@ async function newRun(): Promise<RunId> {
       createdBy: actor,
       targetExpression: 'all',
       spec: plainSpec(),
-      targets: [{ hostId: newId<'host'>() as HostId, hostName: 'h' }],
+      targets: [hostSubject(newId<'host'>() as HostId, 'h')],
     },
     { actor, action: 'test', target: 'test', detail: {} },
   );

@@ -1,4 +1,5 @@
 /** What a run's owner does first is written with the run: what lands when the ownership is lost on the way, and what is sent when. */
+import { hostSubject } from '../../src/domain/run/subject.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, type AgentId, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
@@ -85,12 +86,12 @@ describe('a run that is written with its first step', () => {
     const id = newRunId(systemClock.nowMs());
     const hostIds = Array.from({ length: hosts }, () => newId<'host'>() as HostId);
     for (const hostId of hostIds.slice(0, linkedHosts)) linked.set(hostId, newId<'agent'>() as AgentId);
-    const targets = hostIds.map((hostId, i) => ({ hostId, hostName: `h${i}` }));
+    const targets = hostIds.map((hostId, i) => hostSubject(hostId, `h${i}`));
     const plan = owner.plan({
       run: { id, name: 'n' },
       spec,
-      executions: targets.map((target, ordinal) => ({
-        ...target,
+      executions: targets.map((subject, ordinal) => ({
+        subject,
         task: 0,
         ordinal,
         attempt: 1,

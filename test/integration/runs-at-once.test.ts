@@ -1,4 +1,5 @@
 /** Runs that are created, and end, in the same moment: each is whole, and what is wrong with one is its own. */
+import { hostSubject } from '../../src/domain/run/subject.ts';
 import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
@@ -32,7 +33,7 @@ function newRun(hosts: number, id = newRunId(systemClock.nowMs())): NewRun {
     createdBy: actor,
     targetExpression: 'all',
     spec: plainSpec(),
-    targets: Array.from({ length: hosts }, (_, n) => ({ hostId: newId<'host'>() as HostId, hostName: `h${n}` })),
+    targets: Array.from({ length: hosts }, (_, n) => hostSubject(newId<'host'>() as HostId, `h${n}`)),
   };
 }
 
@@ -53,7 +54,7 @@ describe('runs that are created at once', () => {
     for (const [i, run] of runs.entries()) {
       expect(records[i]).toMatchObject({ id: run.id, state: 'waiting', counts: { waiting: run.targets.length } });
       const { items } = await api.store.executionList(run.id, {}, { limit: 10 });
-      expect(items.map(({ hostId }) => hostId)).toEqual(run.targets.map(({ hostId }) => hostId));
+      expect(items.map(({ subject }) => subject)).toEqual(run.targets);
     }
     const claims = await api.database.query("SELECT key, body FROM idempotency WHERE principal = 'p' ORDER BY key");
     expect(claims).toEqual(

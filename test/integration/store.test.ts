@@ -1,3 +1,4 @@
+import { hostSubject } from '../../src/domain/run/subject.ts';
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
@@ -82,7 +83,7 @@ describe('small output', () => {
   it('lies once per content', async () => {
     const id = newRunId(systemClock.nowMs());
     const [partition, serverId] = [partitionOf(id), newId<'server'>()];
-    const targets = ['h0', 'h1'].map((hostName) => ({ hostId: newId<'host'>(), hostName }));
+    const targets = ['h0', 'h1'].map((hostName) => hostSubject(newId<'host'>(), hostName));
     const [name, reason, targetExpression] = ['n', '', 'all'];
     await store.runCreate({ id, partition, name, reason, createdBy: actor, targetExpression, spec, targets }, audit);
     await store.serverRegister({ id: serverId, url: 'https://127.0.0.1:1', version: 'test', leaseMs: 60_000 });
@@ -305,7 +306,7 @@ describe('the schema', () => {
         createdBy: actor,
         targetExpression: 'all',
         spec,
-        targets: [{ hostId: newId<'host'>(), hostName: 'h' }],
+        targets: [hostSubject(newId<'host'>(), 'h')],
       },
       audit,
     );

@@ -1,4 +1,5 @@
 /** A fleet from a seed: so many servers, workers and agents, a load of runs, faults for a while, then none; and everything has to come to rest. */
+import { hostSubject } from '../../src/domain/run/subject.ts';
 import { newRunSpec } from './load.ts';
 import type { AgentId, HostId, RunId, WorkerId } from '../../src/base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../../src/domain/run/partition.ts';
@@ -194,8 +195,7 @@ export class World implements Surroundings {
       task: 0,
       ordinal,
       attempt: 1,
-      hostId,
-      hostName: name,
+      subject: hostSubject(hostId, name),
       state: 'waiting' as const,
       failuresInRound: 0,
     }));
@@ -210,7 +210,7 @@ export class World implements Surroundings {
         createdBy: actor,
         targetExpression: '*',
         spec,
-        targets: executions.map(({ hostId, hostName }) => ({ hostId, hostName })),
+        targets: executions.map(({ subject }) => subject),
         ...(plan ? { dispatch: plan.dispatch } : {}),
       },
       audit,

@@ -3,6 +3,7 @@
  * without end and without ever asking whether it still is trusted, so that only the database's fence stands in its way.
  * Tells what happens as JSON lines: `{"ready":…}`, `{"committed":n}`, `{"fenced":n}`, `{"lost":true}`.
  */
+import { hostSubject } from '../../src/domain/run/subject.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, type HostId, type ServerId } from '../../src/base/ids.ts';
 import { partitionOf } from '../../src/domain/run/partition.ts';
@@ -49,7 +50,7 @@ const spec = plainSpec({
   work: scriptText('true'),
   policy: { timeoutMs: 1_000, startDeadlineMs: 1_000, lostAfterMs: 1_000 },
 });
-const targets = Array.from({ length: HOSTS }, (_, i) => ({ hostId: newId<'host'>() as HostId, hostName: `h${i}` }));
+const targets = Array.from({ length: HOSTS }, (_, i) => hostSubject(newId<'host'>() as HostId, `h${i}`));
 await store.runCreate(
   {
     id: runId,

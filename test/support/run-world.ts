@@ -19,6 +19,7 @@ import { signalOf } from '../../src/domain/crew/outcome.ts';
 import type { AttemptResult, Execution, ToldEnd } from '../../src/domain/crew/execution.ts';
 import { Run, type RunWrite } from '../../src/domain/run/run.ts';
 import { canRunMove, isTerminalRun, runVerdict, type RunState } from '../../src/domain/flow/run-machine.ts';
+import { hostSubject, type Subject } from '../../src/domain/run/subject.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
 import { plainSpec } from './run-spec.ts';
 
@@ -142,8 +143,7 @@ export class RunWorld {
         task: 0,
         ordinal,
         attempt: row.attempt,
-        hostId: row.hostId,
-        hostName: row.hostId,
+        subject: hostSubject(row.hostId, row.hostId),
         state: row.state,
         failuresInRound: row.failures,
         ...(row.route === undefined ? {} : { route: row.route }),
@@ -154,8 +154,8 @@ export class RunWorld {
     );
   }
 
-  #locate = ({ hostId }: { readonly hostId: HostId }): Route | undefined => {
-    const host = this.hosts.find((one) => one.hostId === hostId)!;
+  #locate = ({ subject }: { readonly subject: Subject }): Route | undefined => {
+    const host = this.hosts.find((one) => one.hostId === subject.id)!;
     return host.linked ? { workerId: 'worker' as WorkerId, executor: agentExecutor(host.agentId) } : undefined;
   };
 

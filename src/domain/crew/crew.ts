@@ -131,9 +131,9 @@ export class Crew<Stream = unknown> {
       this.decided[seed.state]++;
       if (seed.state === 'waiting') this.#ready.add(execution);
       if (isOut(seed.state)) this.#inFlight.add(execution);
-      const same = this.#byHost.get(seed.hostId);
+      const same = this.#byHost.get(seed.subject.id);
       if (same) same.push(execution);
-      else this.#byHost.set(seed.hostId, [execution]);
+      else this.#byHost.set(seed.subject.id, [execution]);
       return execution;
     });
   }

@@ -1,7 +1,7 @@
 /** An execution in its owner's memory: what it was read from, where it stands, and what was sent and heard. No decision is taken here. */
-import type { HostId } from '../../base/ids.ts';
 import { type ExecutionState, isOut } from './execution-machine.ts';
 import type { Route, RouteTaken } from '../run/executor.ts';
+import type { Subject } from '../run/subject.ts';
 import type { HeardFrom } from './delivery-pace.ts';
 import type { EndState, Outcome } from './outcome.ts';
 
@@ -12,8 +12,7 @@ export interface SeedExecution {
   readonly task: number;
   readonly ordinal: number;
   readonly attempt: number;
-  readonly hostId: HostId;
-  readonly hostName: string;
+  readonly subject: Subject;
   readonly state: ExecutionState;
   readonly route?: RouteTaken;
   /** By the host's clock: shown, never compared. */
@@ -42,8 +41,7 @@ export type AttemptResult<Stream> = Omit<ToldEnd<Stream>, 'outcome'> & {
 export interface Execution<Stream> {
   readonly task: number;
   readonly ordinal: number;
-  readonly hostId: HostId;
-  readonly hostName: string;
+  readonly subject: Subject;
   attempt: number;
   state: ExecutionState;
   dbState: ExecutionState;
@@ -86,8 +84,7 @@ export function executionOf<Stream>(seed: SeedExecution, nowAt: number): Executi
   return {
     task: seed.task,
     ordinal: seed.ordinal,
-    hostId: seed.hostId,
-    hostName: seed.hostName,
+    subject: seed.subject,
     attempt: seed.attempt,
     state: seed.state,
     dbState: seed.state,

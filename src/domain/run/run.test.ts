@@ -6,6 +6,7 @@ import type { Order } from '../crew/crew.ts';
 import type { Execution } from '../crew/execution.ts';
 import { agentExecutor, workerExecutor, type Route } from './executor.ts';
 import { Run } from './run.ts';
+import { hostSubject } from './subject.ts';
 import type { Policy } from './policy.ts';
 import { plainSpec } from '../../../test/support/run-spec.ts';
 
@@ -28,8 +29,7 @@ class OneHost {
           task: 0,
           ordinal: 0,
           attempt: 1,
-          hostId: 'host' as HostId,
-          hostName: 'h1',
+          subject: hostSubject('host' as HostId, 'h1'),
           state: 'waiting',
           failuresInRound: 0,
         },
@@ -385,8 +385,7 @@ describe('what its executor could not start', () => {
         task: 0,
         ordinal,
         attempt: 1,
-        hostId: `host-${ordinal}` as HostId,
-        hostName: `h${ordinal}`,
+        subject: hostSubject(`host-${ordinal}` as HostId, `h${ordinal}`),
         state: 'waiting' as const,
         failuresInRound: 0,
       })),

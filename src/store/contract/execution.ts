@@ -1,14 +1,14 @@
 /** Executions: what became of a run on each of its hosts, attempt by attempt. */
-import type { AttemptKey, ExecutionKey, HostId, RunId } from '../../base/ids.ts';
+import type { AttemptKey, ExecutionKey, RunId } from '../../base/ids.ts';
 import type { Outcome } from '../../domain/crew/outcome.ts';
 import type { ExecutionState } from '../../domain/crew/execution-machine.ts';
 import type { RouteTaken } from '../../domain/run/executor.ts';
+import type { Subject } from '../../domain/run/subject.ts';
 import type { StreamRecord } from './output.ts';
 import type { Page, PageToSeq } from './page.ts';
 
 export interface ExecutionRecord extends AttemptKey {
-  readonly hostId: HostId;
-  readonly hostName: string;
+  readonly subject: Subject;
   readonly state: ExecutionState;
   readonly round: number;
   /** The way that the attempt has gone; absent before. */

@@ -1,8 +1,9 @@
 /** What the owner of a partition reads of a run to go on with it, what it decides, and how writing that came out. */
-import type { AttemptKey, HostId, RunId } from '../../base/ids.ts';
+import type { AttemptKey, RunId } from '../../base/ids.ts';
 import type { Outcome } from '../../domain/crew/outcome.ts';
 import type { ExecutionState } from '../../domain/crew/execution-machine.ts';
 import type { Executor, RouteTaken } from '../../domain/run/executor.ts';
+import type { Subject } from '../../domain/run/subject.ts';
 import type { RunSpec } from '../../domain/run/spec.ts';
 import type { Fence } from './lease.ts';
 import type { StreamRecord } from './output.ts';
@@ -14,8 +15,7 @@ export interface ExecutionSeed {
   readonly task: number;
   readonly ordinal: number;
   readonly attempt: number;
-  readonly hostId: HostId;
-  readonly hostName: string;
+  readonly subject: Subject;
   readonly state: ExecutionState;
   readonly route?: RouteTaken;
   readonly dispatchedAtMs?: number;

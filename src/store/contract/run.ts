@@ -1,6 +1,7 @@
 /** Runs: as they are created with their first step, read, listed, asked to end and opened anew. */
-import type { HostId, RunId } from '../../base/ids.ts';
+import type { RunId } from '../../base/ids.ts';
 import type { Route } from '../../domain/run/executor.ts';
+import type { Subject } from '../../domain/run/subject.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
 import type { Permission } from '../../domain/access/permission.ts';
 import type { ExecutionCounts, ExecutionState } from '../../domain/crew/execution-machine.ts';
@@ -10,11 +11,6 @@ import type { Actor, AuditEntry } from './audit.ts';
 import type { Fence } from './lease.ts';
 import type { Page } from './page.ts';
 import type { TimelineEntry } from './timeline.ts';
-
-export interface RunTarget {
-  readonly hostId: HostId;
-  readonly hostName: string;
-}
 
 export interface NewRun {
   readonly id: RunId;
@@ -28,7 +24,7 @@ export interface NewRun {
   readonly spec: RunSpec;
   /** AES-256-GCM sealed JSON of name → value; absent without secrets. */
   readonly sealedSecrets?: Uint8Array;
-  readonly targets: readonly RunTarget[];
+  readonly targets: readonly Subject[];
   /** Marked as done in the same transaction: a crash right after it cannot make a second run of the same request. */
   readonly claim?: { readonly principal: string; readonly key: string };
   /** What its owner does first, written with it; left out, and the run waits, when the fence is stale. */

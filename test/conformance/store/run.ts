@@ -1,4 +1,5 @@
 /** What every store must do with runs: as they are created, asked to end and opened anew. */
+import { hostSubject } from '../../../src/domain/run/subject.ts';
 import { describe, expect, it } from 'vitest';
 import { newId, newRunId, type RunId } from '../../../src/base/ids.ts';
 import { partitionOf } from '../../../src/domain/run/partition.ts';
@@ -20,7 +21,7 @@ export function runConformance(world: () => StoreWorld): void {
       const run = await world().store.runFetch(id);
       expect(run).toMatchObject({ id, state: 'waiting', hostCount: 3, round: 1, seq: 1, spec });
       expect(run!.permission).toBe('job.run.create');
-      expect((await world().store.executionList(id, {}, { limit: 2 })).items.map((e) => e.hostName)).toEqual([
+      expect((await world().store.executionList(id, {}, { limit: 2 })).items.map((e) => e.subject.name)).toEqual([
         'h0',
         'h1',
       ]);
@@ -94,7 +95,7 @@ export function runConformance(world: () => StoreWorld): void {
       workerId: newId<'worker'>(),
     };
     const create = (id: RunId, fence: Fence): ReturnType<SimulableStore['runCreate']> => {
-      const hosts = ['h0', 'h1'].map((hostName) => ({ hostId: newId<'host'>(), hostName }));
+      const hosts = ['h0', 'h1'].map((hostName) => hostSubject(newId<'host'>(), hostName));
       const counts = { ...emptyCounts(), waiting: 1, dispatched: 1 };
       const dispatch: FirstDispatch = {
         fence,

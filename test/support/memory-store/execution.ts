@@ -43,8 +43,8 @@ export function executionList(
 ): Page<ExecutionRecord> {
   const after = page.cursor === undefined ? -1 : placeOf(page.cursor);
   const matching = (tables.runs.get(runId)?.executions ?? []).filter(
-    ({ ordinal, state, hostName: name }) =>
-      ordinal > after && (states?.includes(state) ?? true) && (hostName === undefined || name === hostName),
+    ({ ordinal, state, subject }) =>
+      ordinal > after && (states?.includes(state) ?? true) && (hostName === undefined || subject.name === hostName),
   );
   const items = matching.slice(0, page.limit).map(recordOf);
   const isMore = matching.length > page.limit;

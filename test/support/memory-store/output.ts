@@ -28,7 +28,7 @@ export function outputGroups(
         stdout,
         stderr,
         count: list.length,
-        hosts: list.slice(0, hostsMax).map(({ hostName }) => hostName),
+        hosts: list.slice(0, hostsMax).map(({ subject }) => subject.name),
         sample: { runId, task, ordinal, attempt },
       };
     });

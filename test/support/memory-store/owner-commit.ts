@@ -33,8 +33,8 @@ export function runSeed(tables: MemoryTables, id: RunId): RunSeed | undefined {
 }
 
 function seedOf(execution: ExecutionRow): ExecutionSeed {
-  const { task, ordinal, attempt, hostId, hostName, state, failuresInRound } = execution;
-  const seed: Record<string, unknown> = { task, ordinal, attempt, hostId, hostName, state, failuresInRound };
+  const { task, ordinal, attempt, subject, state, failuresInRound } = execution;
+  const seed: Record<string, unknown> = { task, ordinal, attempt, subject, state, failuresInRound };
   for (const name of ['route', 'dispatchedAtMs', 'startedAtMs'] as const)
     if (execution[name] !== undefined) seed[name] = execution[name];
   return seed as unknown as ExecutionSeed;
@@ -153,7 +153,7 @@ function lateWrite(tables: MemoryTables, reports: readonly LateReportChange[]): 
       const lost = row!.history.find((one) => attemptKey(one) === key && one.state === 'lost');
       if (!lost || !isSameExecutor(lost.route?.executor, report.executor) || row!.lateReports.has(key)) continue;
       row!.lateReports.set(key, lateReportOf(row!, report));
-      hosts.add(lost.hostName);
+      hosts.add(lost.subject.name);
     }
     if (hosts.size > 0)
       entries.push({

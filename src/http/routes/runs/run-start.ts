@@ -49,8 +49,8 @@ export const runStartRoutes = [
           id,
           seeds.map((seed) => ({
             attempt: attemptId({ runId: id, ...seed }),
-            hostId: seed.hostId,
-            hostName: seed.hostName,
+            hostId: seed.subject.id,
+            hostName: seed.subject.name,
           })),
         );
       return runResource(

@@ -3,6 +3,7 @@ import type { AgentId, HostId, RunId, WorkerId } from '../../../base/ids.ts';
 import type { Outcome, ProcessEnd } from '../../../domain/crew/outcome.ts';
 import type { ExecutionState } from '../../../domain/crew/execution-machine.ts';
 import { agentExecutor, workerExecutor, type EngineName, type RouteTaken } from '../../../domain/run/executor.ts';
+import { hostSubject, type Subject } from '../../../domain/run/subject.ts';
 import type { ExecutionRecord, LateReport } from '../../contract/execution.ts';
 import type { StreamRecord } from '../../contract/output.ts';
 import { present } from '../present.ts';
@@ -48,8 +49,7 @@ export function executionRecord(row: ExecutionRow): ExecutionRecord {
     task: row.task,
     ordinal: row.ordinal,
     attempt: row.attempt,
-    hostId: row.host_id as HostId,
-    hostName: row.host_name,
+    subject: subjectOf(row),
     state: row.state,
     round: row.round,
     route: routeOf(row),
@@ -64,6 +64,11 @@ export function executionRecord(row: ExecutionRow): ExecutionRecord {
     stdout: streamOf(row, 'out'),
     stderr: streamOf(row, 'err'),
   });
+}
+
+/** Every row is of a host: the columns say so by not being null. */
+export function subjectOf(row: Pick<ExecutionRow, 'host_id' | 'host_name'>): Subject {
+  return hostSubject(row.host_id as HostId, row.host_name);
 }
 
 export function routeOf(

@@ -2,7 +2,7 @@
 import type { RunId } from '../../../base/ids.ts';
 import type { RunSeed } from '../../contract/owner-commit.ts';
 import { dayOfRun } from '../day.ts';
-import { routeOf, type ExecutionRow } from '../execution/execution-rows.ts';
+import { routeOf, subjectOf, type ExecutionRow } from '../execution/execution-rows.ts';
 import type { Pool } from '../pool.ts';
 import { present } from '../present.ts';
 import { runRecord, type RunRow } from '../run/run-rows.ts';
@@ -31,8 +31,7 @@ export async function runSeed(pool: Pool, id: RunId): Promise<RunSeed | undefine
           task: e.task,
           ordinal: e.ordinal,
           attempt: e.attempt,
-          hostId: e.host_id as never,
-          hostName: e.host_name,
+          subject: subjectOf(e),
           state: e.state,
           route: routeOf(e),
           dispatchedAtMs: e.dispatched_at_ms,

@@ -5,8 +5,9 @@
 import type { RunId } from '../../../base/ids.ts';
 import { emptyCounts } from '../../../domain/crew/execution-machine.ts';
 import type { Route } from '../../../domain/run/executor.ts';
+import type { Subject } from '../../../domain/run/subject.ts';
 import type { AuditEntry } from '../../contract/audit.ts';
-import type { FirstDispatch, NewRun, RunRecord, RunTarget } from '../../contract/run.ts';
+import type { FirstDispatch, NewRun, RunRecord } from '../../contract/run.ts';
 import { auditAppendMany } from '../audit/audit.ts';
 import { type Cell, columnOf, listOf, ROUTE_COLUMNS } from '../execution/execution-columns.ts';
 import { fenceKey, heldFences } from '../lease/fence.ts';
@@ -104,7 +105,7 @@ async function runsInsert(tx: Executor, created: readonly Created[], nowMs: numb
 interface NewExecution {
   readonly runId: RunId;
   readonly ordinal: number;
-  readonly target: RunTarget;
+  readonly subject: Subject;
   readonly route: Route | undefined;
   readonly dispatch: FirstDispatch | undefined;
 }
@@ -128,9 +129,9 @@ const EXECUTIONS_CREATE = ((): string => {
 async function executionsInsert(tx: Executor, created: readonly Created[]): Promise<void> {
   const executions = created.flatMap(({ run, dispatch }): NewExecution[] => {
     const placed = new Map(dispatch?.executions.map(({ ordinal, route }) => [ordinal, route]));
-    return run.targets.map((target, ordinal) => {
+    return run.targets.map((subject, ordinal) => {
       const route = placed.get(ordinal);
-      return { runId: run.id, ordinal, target, route, dispatch: route && dispatch };
+      return { runId: run.id, ordinal, subject, route, dispatch: route && dispatch };
     });
   });
   await tx.query({
@@ -143,9 +144,9 @@ async function executionsInsert(tx: Executor, created: readonly Created[]): Prom
       ),
       listOf(
         'uuid',
-        executions.map(({ target }) => target.hostId),
+        executions.map(({ subject }) => subject.id),
       ),
-      executions.map(({ target }) => target.hostName),
+      executions.map(({ subject }) => subject.name),
       ...VARYING.flatMap(([, type, pick]) => columnOf(type, executions.map(pick))),
     ],
   });
