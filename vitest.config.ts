@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SlowFirst } from './test/support/slow-first.ts';
 
 export default defineConfig({
   test: {
@@ -8,6 +9,7 @@ export default defineConfig({
     // For machines that are far slower than ours; what hangs is told as well a minute later.
     testTimeout: 90_000,
     hookTimeout: 180_000,
+    sequence: { sequencer: SlowFirst },
     reporters: ['dot'],
     passWithNoTests: false,
     projects: [
