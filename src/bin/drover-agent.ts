@@ -95,11 +95,13 @@ async function main(): Promise<void> {
   if (values['enrol-only']) return void process.stdout.write(`${identity.agentId}\n`);
   const place = systemRandom.next();
   const address = (worker: string): string => `wss://${worker}/link/v1/agent`;
+  const faults = new LinkFaults(log);
   const dialer = createLinkClient<WorkerToAgentFrame, AgentFrame>({
     urls: () => workersToDial(identity, values.worker ?? [], place).map(address),
     peerRole: 'worker',
     shapes: WORKER_TO_AGENT_FRAMES,
-    onFault: new LinkFaults(log).note,
+    onFault: faults.note,
+    onPassedOver: faults.notePassedOver,
     identity: () => identity,
     clock: systemClock,
     random: systemRandom,

@@ -85,6 +85,7 @@ async function main(): Promise<void> {
     role: 'agent',
     shapes: AGENT_FRAMES,
     onFault: faults.note,
+    onPassedOver: faults.notePassedOver,
     clock: systemClock,
     refuse: (id) => worker.refusalOf(id),
   });
@@ -143,7 +144,7 @@ async function main(): Promise<void> {
       agent: parseCapacity('--capacity', values.capacity, limits.workerExecutionsDefault),
       ssh: parseCapacity('--ssh-capacity', values['ssh-capacity'], limits.workerSshExecutionsDefault),
     },
-    framesRefused: () => faults.total,
+    frameCounts: () => ({ framesRefused: faults.total, framesPassedOver: faults.passedOver }),
     weights: parseWeights(values['queue-weights']),
     dial: (url) =>
       createLinkClient<ServerToWorkerFrame, WorkerToServerFrame>({
@@ -151,6 +152,7 @@ async function main(): Promise<void> {
         peerRole: 'server',
         shapes: SERVER_FRAMES,
         onFault: faults.note,
+        onPassedOver: faults.notePassedOver,
         identity: () => identity,
         clock: systemClock,
         random: systemRandom,

@@ -97,10 +97,16 @@ export async function createServer(config: ServerConfig): Promise<Server> {
     clock.nowMs(),
   );
 
+  const faults = new LinkFaults(
+    log,
+    (code) => metrics.observeLinkFault(code),
+    () => metrics.observeFramePassedOver(),
+  );
   const listener = createLinkServer<WorkerToServerFrame, ServerToWorkerFrame>({
     role: 'worker',
     shapes: WORKER_FRAMES,
-    onFault: new LinkFaults(log, (code) => metrics.observeLinkFault(code)).note,
+    onFault: faults.note,
+    onPassedOver: faults.notePassedOver,
     clock,
     refuse: (id) => fleet.refusalOf(id),
   });

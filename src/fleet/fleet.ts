@@ -72,7 +72,10 @@ export interface AttemptOrder {
   readonly order: number;
   readonly attempts: readonly AttemptPlace[];
 }
-export type LiveWorker = Pick<WorkerLoad, 'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes' | 'framesRefused'> & {
+export type LiveWorker = Pick<
+  WorkerLoad,
+  'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes' | 'framesRefused' | 'framesPassedOver'
+> & {
   readonly id: WorkerId;
   readonly name: string;
   readonly zone: string /** When it said so, by the server's clock; absent until it has. */;

@@ -554,17 +554,11 @@ export class LinkFleet implements Fleet {
         return;
       case 'connection-tested':
         return this.#tests.answer(worker.link, frame.id, frame.error, frame.steps ?? []);
-      case 'load':
-        worker.load = {
-          agents: frame.agents,
-          queued: frame.queued,
-          rssBytes: frame.rssBytes,
-          lagMs: frame.lagMs,
-          heardAtMs: this.#options.clock.nowMs(),
-          ...(frame.lanes ? { lanes: frame.lanes } : {}),
-          ...(frame.framesRefused === undefined ? {} : { framesRefused: frame.framesRefused }),
-        };
+      case 'load': {
+        const { t: _type, outputBytesHeld: _held, ...figures } = frame;
+        worker.load = { ...figures, heardAtMs: this.#options.clock.nowMs() };
         return;
+      }
       case 'access':
       case 'secrets':
       case 'host-key':

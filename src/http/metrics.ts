@@ -162,9 +162,20 @@ export class ServerMetrics {
     labelNames: ['code'],
     registers: this.#registers,
   });
+  readonly #passedOver = new Counter({
+    name: 'drover_link_frames_passed_over_total',
+    help: 'Frames of workers of types that this server does not know',
+    registers: this.#registers,
+  });
   readonly #framesRefused = new Gauge({
     name: 'drover_worker_link_faults',
     help: 'Links of agents and servers that a worker ended because of a frame since it started',
+    labelNames: ['worker'],
+    registers: this.#registers,
+  });
+  readonly #framesPassedOver = new Gauge({
+    name: 'drover_worker_frames_passed_over',
+    help: 'Frames of agents and servers of types that a worker does not know, since it started',
     labelNames: ['worker'],
     registers: this.#registers,
   });
@@ -215,6 +226,10 @@ export class ServerMetrics {
     this.#unknownReports.inc();
   }
 
+  observeFramePassedOver(): void {
+    this.#passedOver.inc();
+  }
+
   observeLinkFault(code: ErrorCode): void {
     this.#linkFaults.inc({ code });
   }
@@ -231,12 +246,14 @@ export class ServerMetrics {
       this.#starts,
       this.#waited,
       this.#framesRefused,
+      this.#framesPassedOver,
     ])
       gauge.reset();
     for (const worker of ctx.fleet.workers()) {
       this.#agents.set({ worker: worker.name }, worker.agents);
       this.#lag.set({ worker: worker.name }, worker.lagMs);
       this.#framesRefused.set({ worker: worker.name }, worker.framesRefused ?? 0);
+      this.#framesPassedOver.set({ worker: worker.name }, worker.framesPassedOver ?? 0);
       this.#drained.set({ worker: worker.name }, ctx.fleet.takesWork(worker.id) ? 0 : 1);
       for (const [lane, figures] of Object.entries(worker.lanes ?? {})) {
         this.#underWay.set({ worker: worker.name, lane }, figures.underWay);

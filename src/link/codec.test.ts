@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { Packr } from 'msgpackr';
+import { describe, expect, it, vi } from 'vitest';
 import { hostileFrameOf, frameOf } from '../../test/support/frame-arbitraries.ts';
 import { errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
@@ -117,6 +118,49 @@ describe('frames', () => {
     const deep = (depth: number) => encodeFrame({ t: UNKNOWN, x: nested(depth - 1) });
     expect(refusalOf(deep(limits.frameDepthMax), AGENT_FRAMES)).toBeUndefined();
     expect(refusalOf(deep(limits.frameDepthMax + 1), AGENT_FRAMES)).toBe('frame-invalid');
+  });
+
+  it('of types that are not known here are passed over, and nothing of them is unpacked', () => {
+    const unpack = vi.spyOn(Packr.prototype, 'unpack');
+    const maps = Array.from({ length: 60_000 }, (_, n) => ({ [`k${n}`]: 1 }));
+    for (const [, shapes] of ALL) {
+      expect(decodeFrame(encodeFrame({ t: 'of-tomorrow', x: maps }), shapes)).toBeUndefined();
+      expect(decodeFrame(encodeFrame({ x: maps, t: 'of-tomorrow' }), shapes)).toBeUndefined();
+    }
+    expect(unpack).not.toHaveBeenCalled();
+    decodeFrame(encodeFrame({ t: 'accepted', a: A }), AGENT_FRAMES);
+    expect(unpack).toHaveBeenCalledOnce();
+    unpack.mockRestore();
+  });
+
+  it('say what they are by the name t of the outermost map, wherever it stands, and by nothing else', () => {
+    expect(decodeFrame(encodeFrame({ a: A, x: [{ t: 'renew' }, 't', 'renew'], t: 'accepted' }), AGENT_FRAMES)).toEqual({
+      t: 'accepted',
+      a: A,
+    });
+    for (const frame of [
+      { x: { t: 'accepted' }, a: A },
+      { x: 't', accepted: A },
+      ['t', 'accepted'],
+      { t: 7 },
+      { t: null },
+      {},
+      7,
+    ])
+      expect(refusalOf(encodeFrame(frame as object), AGENT_FRAMES)).toBe('frame-invalid');
+    // What is read is what was found, also where a peer says two.
+    const entries = (frame: object): Buffer => encodeFrame(frame).subarray(3);
+    const map16 = Buffer.from([0xde, 0, 3]);
+    const twice = Buffer.concat([map16, entries({ t: 'accepted', a: A }), entries({ t: 'renew' })]);
+    expect(decodeFrame(twice, AGENT_FRAMES)).toEqual({ t: 'accepted', a: A });
+  });
+
+  it('hold no more values than a frame of their type has, with room for fields of tomorrow', () => {
+    const more = (count: number) => encodeFrame({ t: 'accepted', a: A, of: Array(count).fill(null) });
+    expect(refusalOf(more(500), AGENT_FRAMES)).toBeUndefined();
+    expect(refusalOf(more(5_000), AGENT_FRAMES)).toBe('frame-invalid');
+    const most = Object.values(AGENT_FRAMES).map(({ valuesMax }) => valuesMax!);
+    expect(Math.max(...most)).toBeLessThan(limits.frameValuesMax / 20);
   });
 
   it('tell of as many addresses and disks of a host as anybody reads', () => {

@@ -2,8 +2,8 @@
 import { Packr } from 'msgpackr';
 import { DroverError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
-import { msgpackFault, type ScanLimits } from '../protocol/link/msgpack-scan.ts';
-import { ShapeFault, type FrameShapes } from '../protocol/link/shape.ts';
+import { scanFrame, type ScanLimits } from '../protocol/link/msgpack-scan.ts';
+import { ShapeFault, type FrameShape, type FrameShapes } from '../protocol/link/shape.ts';
 
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
 const SCAN: ScanLimits = { depthMax: limits.frameDepthMax, valuesMax: limits.frameValuesMax };
@@ -13,22 +13,21 @@ export function encodeFrame(frame: object): Buffer {
 }
 
 /**
- * Undefined for a type that is not known here: a newer peer may say more. Fields that are not known here are left out. Throws `frame-invalid` for
+ * Undefined for a type that is not known here: a newer peer may say more. Nothing of it is unpacked. Fields that are not known here are left out. Throws `frame-invalid` for
  * anything else; the detail names the field, never the value.
  */
 export function decodeFrame(bytes: Uint8Array, shapes: FrameShapes): { t: string } | undefined {
-  const fault = msgpackFault(bytes, SCAN);
+  const { fault, t } = scanFrame(bytes, SCAN, (type) => shapeOf(shapes, type)?.valuesMax);
   if (fault !== undefined) throw new DroverError('frame-invalid', { detail: `A frame ${fault}.` });
+  if (t === undefined) throw new DroverError('frame-invalid', { detail: 'A frame has no type.' });
+  const shape = shapeOf(shapes, t);
+  if (!shape) return undefined;
   let frame: unknown;
   try {
     frame = packr.unpack(bytes);
   } catch (error) {
     throw new DroverError('frame-invalid', { detail: 'A frame is not MessagePack.', cause: error });
   }
-  const t = isObject(frame) ? frame.t : undefined;
-  if (typeof t !== 'string') throw new DroverError('frame-invalid', { detail: 'A frame has no type.' });
-  const shape = Object.hasOwn(shapes, t) ? shapes[t] : undefined;
-  if (!shape) return undefined;
   try {
     const read = shape.read(frame, t) as { t: string };
     read.t = t;
@@ -40,6 +39,6 @@ export function decodeFrame(bytes: Uint8Array, shapes: FrameShapes): { t: string
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function shapeOf(shapes: FrameShapes, t: string): FrameShape | undefined {
+  return Object.hasOwn(shapes, t) ? shapes[t] : undefined;
 }

@@ -60,6 +60,25 @@ describe('the sweep over links', () => {
   });
 });
 
+describe('a link over which frames of unknown types come', () => {
+  it('goes on, tells nobody of them, and counts them', () => {
+    const socket = Object.assign(new EventEmitter(), { pause: () => undefined, resume: () => undefined });
+    const peer = { role: 'agent', id: 'agent', address: '' } as const;
+    const counts: number[] = [];
+    const link = new WsLink<{ t: 'data' }, never>(
+      socket as unknown as WebSocket,
+      peer,
+      { shapes: { data: record<object>({}) }, onPassedOver: (_peer, count) => void counts.push(count) },
+      { turns: new LoopTurns(), clock: systemClock },
+    );
+    const heard: string[] = [];
+    link.onFrame = ({ t }) => void heard.push(t);
+    for (const t of ['of-tomorrow', 'data', 'of-tomorrow']) socket.emit('message', encodeFrame({ t }), true);
+    expect(counts).toEqual([1, 2]);
+    expect(heard).toEqual(['data']);
+  });
+});
+
 describe('a link whose frames take long', () => {
   /** A socket that tells what it was asked, with a link whose every frame takes 4 ms. */
   function busyLink(turns = new LoopTurns()): {

@@ -51,6 +51,8 @@ export interface LinkEnd {
   readonly shapes: FrameShapes;
   /** A link was ended because of a frame; told once for each link. */
   readonly onFault?: (fault: LinkFault) => void;
+  /** A frame was of a type that is not known here; `count` of them have come over this link. */
+  readonly onPassedOver?: (peer: Peer, count: number) => void;
 }
 
 export class WsLink<In extends { t: string }, Out extends { t: string }> implements Link<In, Out> {
@@ -72,6 +74,7 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   #tookMs = 0;
   #isHeld = false;
   #isTurnOver = false;
+  #passedOver = 0;
   #closed = false;
   #isEndedHere = false;
 
@@ -106,6 +109,7 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     try {
       if (!isBinary) throw new DroverError('frame-invalid', { detail: 'Only binary messages are frames.' });
       const frame = decodeFrame(data, this.#end.shapes);
+      if (!frame) this.#end.onPassedOver?.(this.peer, ++this.#passedOver);
       const work = frame && this.onFrame(frame as In);
       if (work) work.catch((error: unknown) => this.#failed(error));
     } catch (error) {

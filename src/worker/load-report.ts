@@ -8,7 +8,10 @@ import type { WorkerAgentLoads, WorkerLoad } from '../protocol/link/worker-v1.ts
 
 export interface LoadReportOptions {
   readonly clock: Clock;
-  readonly figures: () => Pick<WorkerLoad, 'agents' | 'queued' | 'outputBytesHeld' | 'framesRefused'> &
+  readonly figures: () => Pick<
+    WorkerLoad,
+    'agents' | 'queued' | 'outputBytesHeld' | 'framesRefused' | 'framesPassedOver'
+  > &
     Required<Pick<WorkerLoad, 'lanes'>>;
   readonly agentLoads: () => readonly WorkerAgentLoads[];
   /** To every server. */

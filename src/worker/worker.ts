@@ -33,6 +33,7 @@ import {
   type LaneName,
   type OrderedAttempt,
   type ServerToWorkerFrame,
+  type WorkerLoad,
   type WorkerToServerFrame,
 } from '../protocol/link/worker-v1.ts';
 import { acksPass } from './acks-pass.ts';
@@ -74,8 +75,8 @@ export interface WorkerOptions {
   /** Executions under way at once, by the way they go. */
   readonly capacity: Readonly<Record<LaneName, number>>;
   readonly weights?: QueueWeights;
-  /** Links that were ended because of a frame, since the start. */
-  readonly framesRefused?: () => number;
+  /** Of the links of this process, since the start. */
+  readonly frameCounts?: () => Pick<WorkerLoad, 'framesRefused' | 'framesPassedOver'>;
   /** What this worker carries out by itself, each of another name. */
   readonly engines?: readonly WorkerEngine[];
   /** Absent: this worker does no SSH. */
@@ -173,7 +174,7 @@ export class WorkerService implements Service {
         queued: this.#dispatch.queued,
         outputBytesHeld: this.#relay.heldBytes,
         lanes: this.#dispatch.figures(),
-        framesRefused: options.framesRefused?.() ?? 0,
+        ...options.frameCounts?.(),
       }),
       send: (frame) => {
         for (const link of this.#serverLinks()) link.send(frame);

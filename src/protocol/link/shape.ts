@@ -3,6 +3,7 @@
  * throws a `ShapeFault`. Written here rather than taken from a library because every frame of ten thousand agents passes through. A shape also
  * says what it takes, so that tests can make values of it, good and bad.
  */
+import { limits } from '../../base/limits.ts';
 
 export interface Shape<T> {
   /** What it takes, for tests. */
@@ -28,8 +29,12 @@ export type ShapeKind =
 export type FieldsOf<T> = {
   readonly [K in keyof T]-?: object extends Pick<T, K> ? OptionalShape<Exclude<T[K], undefined>> : Shape<T[K]>;
 };
+export interface FrameShape extends Shape<object> {
+  /** Values (names, texts, numbers, lists, maps) that a frame of this type has at most, fields of a newer peer included. */
+  readonly valuesMax?: number;
+}
 /** The frames of one direction by their type. */
-export type FrameShapes = Readonly<Record<string, Shape<object>>>;
+export type FrameShapes = Readonly<Record<string, FrameShape>>;
 
 export class ShapeFault extends Error {}
 
@@ -192,7 +197,33 @@ export function frameShapes<F extends { t: string }>(
     readonly [T in F['t']]: FieldsOf<Omit<Extract<F, { t: T }>, 't'>>;
   },
 ): FrameShapes {
-  return recordsOf(of);
+  return Object.fromEntries(
+    Object.entries(recordsOf(of)).map(([t, shape]) => [t, { ...shape, valuesMax: withFieldsOfTomorrow(shape.is) }]),
+  );
+}
+
+/** A newer peer may say twice as much of everything, and something besides; nothing of it is read here. */
+function withFieldsOfTomorrow(kind: ShapeKind): number {
+  return Math.min(2 * valuesOf(kind) + 1_000, limits.frameValuesMax);
+}
+
+/** Values that a value of this kind has at most, itself included. */
+function valuesOf(kind: ShapeKind): number {
+  switch (kind.kind) {
+    case 'list':
+      return 1 + kind.max * valuesOf(kind.of.is);
+    case 'dictionary':
+      return 1 + kind.max * (1 + valuesOf(kind.of.is));
+    case 'record':
+      return Object.values(kind.fields).reduce(
+        (sum, field) => sum + 1 + valuesOf(('optional' in field ? field.optional : field).is),
+        1,
+      );
+    case 'variants':
+      return 2 + Math.max(...Object.values(kind.of).map(({ is }) => valuesOf(is)));
+    default:
+      return 1;
+  }
 }
 
 function recordsOf(of: object): Readonly<Record<string, Shape<object>>> {

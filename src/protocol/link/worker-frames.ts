@@ -130,6 +130,7 @@ export const WORKER_FRAMES = frameShapes<WorkerToServerFrame>({
     outputBytesHeld: figure,
     lanes: optional(record({ agent: lane, ssh: lane })),
     framesRefused: optional(size),
+    framesPassedOver: optional(size),
   },
   access: { id: question, hostId: uuid, accountId: optional(uuid) },
   secrets: { id: question, a: attempt },

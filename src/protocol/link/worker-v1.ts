@@ -140,6 +140,8 @@ export interface WorkerLoad {
   lanes?: Record<LaneName, LaneFigures>;
   /** Frames of agents and servers that were none, or could not be carried out, since the worker started; each ended its link. */
   framesRefused?: number;
+  /** Frames of agents and servers of types that the worker does not know, since it started. */
+  framesPassedOver?: number;
 }
 
 /** The ways out of a worker: over its agents, and by each of its own engines. */
