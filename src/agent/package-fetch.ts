@@ -33,6 +33,8 @@ export interface FetchOptions {
   /** Of servers, each as good as the other. */
   readonly urls: readonly string[];
   readonly ca: string;
+  /** Shown to servers: an agent has places of its own there, whoever else is behind its address. */
+  readonly identity?: { readonly privateKey: string; readonly certificate: string };
   readonly folder: string;
   /** For all of it. */
   readonly withinMs: number;
@@ -99,7 +101,7 @@ async function fetchAll(options: FetchOptions, partial: string): Promise<void> {
 
 function fetchRest(
   url: URL,
-  { ca, entry, clock }: FetchOptions,
+  { ca, entry, clock, identity }: FetchOptions,
   partial: string,
   from: number,
   endMs: number,
@@ -111,7 +113,13 @@ function fetchRest(
       headers: { range: `bytes=${from}-` },
       timeout: Math.max(1, Math.min(SILENT_MS, endMs - clock.monotonicMs())),
       agent: false,
-      ...(secure ? { ca, checkServerIdentity: () => undefined } : {}),
+      ...(secure
+        ? {
+            ca,
+            checkServerIdentity: () => undefined,
+            ...(identity ? { key: identity.privateKey, cert: identity.certificate } : {}),
+          }
+        : {}),
     });
     request.on('error', reject);
     request.on('timeout', () => request.destroy(new Error('nothing came for a while')));

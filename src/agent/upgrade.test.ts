@@ -91,7 +91,7 @@ describe('an order to upgrade and its end', () => {
         nowMs: () => nowMs + SKEW_MS,
       },
       root,
-      ca: () => '',
+      identity: () => ({ privateKey: '', certificate: '', ca: '' }),
       clock,
       random: { next: () => 0.5 },
       log: silentLog,

@@ -28,7 +28,8 @@ export interface AgentUpgradeOptions {
   readonly session: { isUpgrade(frame: WorkerUpgrade): boolean; nowMs(server: string): number | undefined };
   /** Undefined when this agent was not installed as a package: then it cannot replace itself. */
   readonly root: InstallRoot | undefined;
-  readonly ca: () => string;
+  /** As it is now: it is renewed. */
+  readonly identity: () => { readonly privateKey: string; readonly certificate: string; readonly ca: string };
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -165,11 +166,13 @@ export class AgentUpgrade {
       });
     this.#stage = 'fetching';
     this.#tell(id, 'fetching');
+    const identity = this.#options.identity();
     const staged = await fetchPackage({
       entry,
       publicKey: order.publicKey,
       urls: order.urls,
-      ca: this.#options.ca(),
+      ca: identity.ca,
+      identity,
       folder: root.incoming,
       withinMs,
       clock,

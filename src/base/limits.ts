@@ -368,6 +368,8 @@ export const limits = {
   packageDownloadsMax: 100,
   /** Of them of one address (networks of IPv6 count as one): hosts behind one address fetch in turns, and none of them keeps all others out. */
   packageDownloadsPerAddressMax: 20,
+  /** Of one agent that shows its certificate, which counts for itself and not for its address: one that was cut on its way may still count when it is back. */
+  packageDownloadsPerAgentMax: 2,
   /** A reader of a package takes at least `packageStepBytesMin` in every `packageStepMs`, or is cut off and may go on later: 40 MiB in the half hour that an installation has are 240 KiB. */
   packageStepMs: 10_000,
   packageStepBytesMin: 128 * KiB,

@@ -131,7 +131,7 @@ async function main(): Promise<void> {
     version: version(),
     session,
     root: installRoot === undefined ? undefined : new InstallRoot(installRoot),
-    ca: () => identity.ca,
+    identity: () => identity,
     clock: systemClock,
     random: systemRandom,
     log,

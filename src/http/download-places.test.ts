@@ -31,7 +31,8 @@ it('who takes less than the least pace from one look to the next is cut, and onl
     bytes: 0,
     cuts: 0,
   }));
-  for (const reader of readers) places.take('10.0.0.1', { taken: () => reader.bytes, cut: () => void reader.cuts++ });
+  for (const reader of readers)
+    places.take({ address: '10.0.0.1' }, { taken: () => reader.bytes, cut: () => void reader.cuts++ });
   for (let look = 0; look < 3; look++) {
     for (const reader of readers) reader.bytes += reader.pace;
     ring();
@@ -41,9 +42,15 @@ it('who takes less than the least pace from one look to the next is cut, and onl
 
 it('a place that is given back is free once, and nobody looks at its reader any more', () => {
   const { clock, ring } = handClock();
-  const places = new DownloadPlaces(clock, { perServerMax: 2, perAddressMax: 1, stepMs: 1, stepBytesMin: 1 });
+  const places = new DownloadPlaces(clock, {
+    perServerMax: 2,
+    perAddressMax: 1,
+    perAgentMax: 1,
+    stepMs: 1,
+    stepBytesMin: 1,
+  });
   let cuts = 0;
-  const take = (address: string): (() => void) => places.take(address, { taken: () => 0, cut: () => void cuts++ });
+  const take = (address: string): (() => void) => places.take({ address }, { taken: () => 0, cut: () => void cuts++ });
   const leave = take('10.0.0.1');
   expect(() => take('10.0.0.1')).toThrow();
   const leaveOther = take('10.0.0.2');
@@ -56,4 +63,16 @@ it('a place that is given back is free once, and nobody looks at its reader any 
   leaveAgain();
   ring();
   expect(cuts).toBe(0);
+});
+
+it('an agent that shows who it is has places of its own, so many and no more, whoever else is at its address', () => {
+  const { clock } = handClock();
+  const places = new DownloadPlaces(clock);
+  const take = (agentId?: string): (() => void) =>
+    places.take({ address: '10.0.0.1', agentId }, { taken: () => 0, cut: () => undefined });
+  for (let n = 0; n < limits.packageDownloadsPerAddressMax; n++) take();
+  expect(() => take()).toThrow(expect.objectContaining({ code: 'too-many-requests' }));
+  for (let n = 0; n < limits.packageDownloadsPerAgentMax; n++) take('one');
+  expect(() => take('one')).toThrow(expect.objectContaining({ code: 'too-many-requests' }));
+  take('another')();
 });

@@ -1,5 +1,6 @@
 /**
- * How many may fetch packages at once: of all, and of one address. A place is for who reads: whoever takes less than the least
+ * How many may fetch packages at once: of all, and of one agent that has shown its certificate, else of one address: agents behind one
+ * address do not share its places, and whoever shows nothing takes none of theirs. A place is for who reads: whoever takes less than the least
  * pace from one look to the next is cut off, and may go on from where it was.
  */
 import type { Clock } from '../base/clock.ts';
@@ -10,6 +11,7 @@ import { networkOf } from '../base/network.ts';
 export interface DownloadLimits {
   readonly perServerMax: number;
   readonly perAddressMax: number;
+  readonly perAgentMax: number;
   /** A reader takes at least `stepBytesMin` in every `stepMs`. */
   readonly stepMs: number;
   readonly stepBytesMin: number;
@@ -17,11 +19,19 @@ export interface DownloadLimits {
 const downloadLimits: DownloadLimits = {
   perServerMax: limits.packageDownloadsMax,
   perAddressMax: limits.packageDownloadsPerAddressMax,
+  perAgentMax: limits.packageDownloadsPerAgentMax,
   stepMs: limits.packageStepMs,
   stepBytesMin: limits.packageStepBytesMin,
 };
 
 const RETRY_AFTER_S = 10;
+
+/** Who fetches. */
+export interface DownloadPeer {
+  readonly address: string;
+  /** By its certificate. */
+  readonly agentId?: string | undefined;
+}
 
 export interface Download {
   /** How many bytes the reader has taken so far. */
@@ -33,7 +43,7 @@ export interface Download {
 export class DownloadPlaces {
   readonly #clock: Clock;
   readonly #limits: DownloadLimits;
-  readonly #byAddress = new Map<string, number>();
+  readonly #byPeer = new Map<string, number>();
   #all = 0;
 
   constructor(clock: Clock, places: DownloadLimits = downloadLimits) {
@@ -42,16 +52,17 @@ export class DownloadPlaces {
   }
 
   /** Throws `too-many-requests` when there is none; the answer gives it back, and may be called again. */
-  take(address: string, download: Download): () => void {
-    const key = networkOf(address);
-    const theirs = this.#byAddress.get(key) ?? 0;
-    if (theirs >= this.#limits.perAddressMax || this.#all >= this.#limits.perServerMax)
+  take({ address, agentId }: DownloadPeer, download: Download): () => void {
+    const { perServerMax, perAgentMax, perAddressMax } = this.#limits;
+    const [key, most] = agentId === undefined ? [networkOf(address), perAddressMax] : [`agent ${agentId}`, perAgentMax];
+    const theirs = this.#byPeer.get(key) ?? 0;
+    if (theirs >= most || this.#all >= perServerMax)
       throw new DroverError('too-many-requests', {
         detail: 'Many hosts fetch packages at once; come back in a moment.',
         retryAfterS: RETRY_AFTER_S,
       });
     this.#all++;
-    this.#byAddress.set(key, theirs + 1);
+    this.#byPeer.set(key, theirs + 1);
     const stopLooking = this.#watch(download);
     let isHeld = true;
     return () => {
@@ -59,9 +70,9 @@ export class DownloadPlaces {
       isHeld = false;
       stopLooking();
       this.#all--;
-      const left = this.#byAddress.get(key)! - 1;
-      if (left > 0) this.#byAddress.set(key, left);
-      else this.#byAddress.delete(key);
+      const left = this.#byPeer.get(key)! - 1;
+      if (left > 0) this.#byPeer.set(key, left);
+      else this.#byPeer.delete(key);
     };
   }
 

@@ -122,7 +122,13 @@ it('a package is for who reads it: who takes nothing is cut off, and the place i
   };
   addPackageRoute(app, {
     packages: { file: () => ({ path, entry: { fileSize: size, fileSha256: 'x' } }) } as unknown as AgentPackages,
-    places: new DownloadPlaces(clock, { perServerMax: 1, perAddressMax: 1, stepMs: 100, stepBytesMin: 1 }),
+    places: new DownloadPlaces(clock, {
+      perServerMax: 1,
+      perAddressMax: 1,
+      perAgentMax: 1,
+      stepMs: 100,
+      stepBytesMin: 1,
+    }),
     onRequest: () => undefined,
   });
   await app.listen({ host: '127.0.0.1', port: 0 });

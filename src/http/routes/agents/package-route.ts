@@ -1,7 +1,7 @@
 /**
  * `GET /agent-install.sh`: the installer of the agent. `GET /agent-packages/{file}`: the compressed executables, whole or from an offset, for agents that upgrade and for hosts that are installed. Without
  * a token: what is fetched is no secret and is believed by its signature alone. So many requests a second of an address, and so many at
- * once, who read at the least pace; the others are told to come back.
+ * once (an agent that shows its certificate counts for itself), who read at the least pace; the others are told to come back.
  */
 import { createReadStream, type ReadStream } from 'node:fs';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -9,18 +9,22 @@ import type { AgentPackages } from '../../../app/agent-packages.ts';
 import { installProgram } from '../../../agent-install/install-program.ts';
 import { DroverError } from '../../../base/errors.ts';
 import type { DownloadPlaces } from '../../download-places.ts';
+import { peerAgent } from '../../peer-agent.ts';
 
 export interface PackageRouteOptions {
   readonly packages: AgentPackages;
   readonly places: DownloadPlaces;
-  /** Throws when the address asks too often. */
-  readonly onRequest: (address: string) => void;
+  /** Throws when whoever it is asks too often: an address, or an agent. */
+  readonly onRequest: (peer: string) => void;
 }
 
 export function addPackageRoute(app: FastifyInstance, options: PackageRouteOptions): void {
   const { packages, places } = options;
   const installer = installProgram();
-  const onRequest = async ({ ip }: FastifyRequest): Promise<void> => options.onRequest(ip);
+  const onRequest = async ({ ip, raw }: FastifyRequest): Promise<void> => {
+    const agentId = peerAgent(raw.socket);
+    options.onRequest(agentId === undefined ? ip : `agent ${agentId}`);
+  };
   app.get('/agent-install.sh', { onRequest }, (_request, reply) => reply.type('text/x-shellscript').send(installer));
   // A question for the head alone would read the whole file and throw it away.
   const forFiles = { onRequest, exposeHeadRoute: false };
@@ -35,7 +39,10 @@ export function addPackageRoute(app: FastifyInstance, options: PackageRouteOptio
     if (from === undefined) return reply.status(416).header('content-range', `bytes */${entry.fileSize}`).send();
     let stream: ReadStream | undefined;
     // Cut as a connection: an answer that ends early looks like a whole one to nobody.
-    const leave = places.take(request.ip, { taken: () => stream?.bytesRead ?? 0, cut: () => reply.raw.destroy() });
+    const leave = places.take(
+      { address: request.ip, agentId: peerAgent(request.raw.socket) },
+      { taken: () => stream?.bytesRead ?? 0, cut: () => reply.raw.destroy() },
+    );
     stream = createReadStream(path, { start: from });
     stream.once('close', leave);
     // A reader that is gone leaves the stream open otherwise.
