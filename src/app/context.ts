@@ -1,9 +1,8 @@
 /** What every verb of `app` is given. Built once in `bin`; a verb takes it first, then its input, and answers with a value. */
 import type { Clock } from '../base/clock.ts';
-import type { RunId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
-import type { RunSeed } from '../store/contract/owner-commit.ts';
-import type { FirstDispatch } from '../store/contract/run.ts';
+import type { AuditEntry } from '../store/contract/audit.ts';
+import type { NewRun, RunRecord } from '../store/contract/run.ts';
 import type { Store } from '../store/contract/store.ts';
 import type { HostView } from './host-view.ts';
 
@@ -33,21 +32,13 @@ export interface KeyedSealer extends Sealer {
   digest(bytes: string | Uint8Array): Buffer;
 }
 
-/** A run that is about to be written. */
-export interface NewRunSeed extends Omit<RunSeed, 'run'> {
-  readonly run: { readonly id: RunId; readonly name: string };
-}
-
 export interface Ownership {
   owned(): readonly { id: number; term: number }[];
   /**
-   * What the owner would do first with a run that is not written yet: written with it, it spares a commit and the wait for it.
-   * Nothing has happened until `written` is called. Undefined when the run is another server's, or none of its hosts has a way now.
+   * Writes a new run together with what its owner does first, and goes on from there: undefined where the run is another server's, or this one's lease
+   * cannot be believed. `onWritten` is called when the run is written, before anything of it starts. Rejects as `runCreate` does.
    */
-  plan(seed: NewRunSeed): { readonly dispatch: FirstDispatch; written(): void } | undefined;
-  /**
-   * Wakes the owner loop of this run at once when it is here; otherwise nothing (the store's hint wakes the other server).
-   * Whoever has just written the run hands it over, which spares the owner reading it.
-   */
-  wake(runId: string, seed?: RunSeed): void;
+  create(run: NewRun, audit: AuditEntry, onWritten: () => void): Promise<RunRecord> | undefined;
+  /** Wakes the owner loop of this run at once when it is here; otherwise nothing (the store's hint wakes the other server). */
+  wake(runId: string): void;
 }

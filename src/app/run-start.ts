@@ -6,6 +6,7 @@ import { PARTITION_COUNT, partitionOf } from '../domain/run/partition.ts';
 import { limits } from '../base/limits.ts';
 import { ROOT } from '../domain/access/access-node.ts';
 import type { Permission } from '../domain/access/permission.ts';
+import { firstAttempts, type SeedExecution } from '../domain/crew/execution.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { parseTarget, TargetSearch, type TargetExpression, type TargetMatch } from '../domain/target/expression.ts';
 import type { Policy } from '../domain/run/policy.ts';
@@ -15,8 +16,8 @@ import type { Placement } from '../domain/placement/placement.ts';
 import { workFaults, type Work } from '../domain/work/work.ts';
 import { twinDetail } from '../domain/target/twin-words.ts';
 import type { HostRecord } from '../store/contract/host.ts';
-import type { RunSeed } from '../store/contract/owner-commit.ts';
-import type { RunRecord } from '../store/contract/run.ts';
+import type { AuditEntry } from '../store/contract/audit.ts';
+import type { NewRun, RunRecord } from '../store/contract/run.ts';
 import type { Store } from '../store/contract/store.ts';
 import { accountUse } from './account.ts';
 import { assertCan, auditOf, type Caller } from './caller.ts';
@@ -41,7 +42,7 @@ export interface RunStartInput {
 }
 
 /** `beforeStart` is told of the run when it is written, before anything of it starts. */
-type BeforeStart = (id: RunId, seeds: RunSeed['executions']) => void;
+type BeforeStart = (id: RunId, executions: readonly SeedExecution[]) => void;
 
 export function runStart(
   ctx: AppContext,
@@ -70,44 +71,40 @@ export async function runBegin(
       : {};
   // First: a use that is on record and did not happen is better than one that happened and is not.
   await accountUse(ctx, caller.actor, id, accounts.used);
-  const executions = hosts.map((host, ordinal) => ({
-    task: 0,
-    ordinal,
-    attempt: 1,
-    subject: hostSubject(host.id, host.name),
-    state: 'waiting' as const,
-    failuresInRound: 0,
-  }));
-  const plan = ctx.ownership.plan({ run: { id, name: input.name }, spec, ...sealed, executions });
-  const run = await ctx.store.runCreate(
-    {
-      id,
-      partition: partitionOf(id),
-      name: input.name,
-      reason: input.reason,
-      createdBy: caller.actor,
-      permission: input.permission,
-      targetExpression: input.targets,
-      spec,
-      targets: executions.map(({ subject }) => subject),
-      ...sealed,
-      ...(caller.claim ? { claim: caller.claim } : {}),
-      ...(plan ? { dispatch: plan.dispatch } : {}),
-    },
-    auditOf(caller, 'job.run.create', `run/${id}`, {
-      name: input.name,
-      reason: input.reason,
-      targets: input.targets,
-      hosts: hosts.length,
-      user: spec.placement.user ?? null,
-      account: input.account ?? null,
-      secrets: Object.keys(input.secrets),
-    }),
-  );
-  beforeStart?.(id, executions);
-  if (plan && run.seq === plan.dispatch.run.seq) plan.written();
-  else ctx.ownership.wake(id, { run, spec, ...sealed, executions });
-  return run;
+  const targets = hosts.map(({ id: hostId, name }) => hostSubject(hostId, name));
+  const run: NewRun = {
+    id,
+    partition: partitionOf(id),
+    name: input.name,
+    reason: input.reason,
+    createdBy: caller.actor,
+    permission: input.permission,
+    targetExpression: input.targets,
+    spec,
+    targets,
+    ...sealed,
+    ...(caller.claim ? { claim: caller.claim } : {}),
+  };
+  const audit = auditOf(caller, 'job.run.create', `run/${id}`, {
+    name: input.name,
+    reason: input.reason,
+    targets: input.targets,
+    hosts: hosts.length,
+    user: spec.placement.user ?? null,
+    account: input.account ?? null,
+    secrets: Object.keys(input.secrets),
+  });
+  const onWritten = (): void => beforeStart?.(id, firstAttempts(targets));
+  return ctx.ownership.create(run, audit, onWritten) ?? runLeft(ctx, run, audit, onWritten);
+}
+
+/** Written as one that waits: its owner hears of it from the store. */
+async function runLeft(ctx: AppContext, run: NewRun, audit: AuditEntry, onWritten: () => void): Promise<RunRecord> {
+  const record = await ctx.store.runCreate(run, audit);
+  onWritten();
+  // This server may be its owner by now.
+  ctx.ownership.wake(run.id);
+  return record;
 }
 
 interface SettledRun {

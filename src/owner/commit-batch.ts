@@ -1,10 +1,13 @@
 /** What of a partition's decisions goes into the next commit, with the runs' own rows and the entries of their timelines. */
+import { assert } from '../base/assert.ts';
 import type { AttemptId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
+import type { Route } from '../domain/run/executor.ts';
 import type { RunWrite } from '../domain/run/run.ts';
 import { isTerminalRun } from '../domain/flow/run-machine.ts';
 import type { ExecutionChange, LateReportChange } from '../store/contract/owner-commit.ts';
-import type { RunChange } from '../store/contract/run.ts';
+import type { Fence } from '../store/contract/lease.ts';
+import type { FirstDispatch, RunChange } from '../store/contract/run.ts';
 import type { TimelineEntry } from '../store/contract/timeline.ts';
 import type { ReportedStream } from './attempt-report.ts';
 import { changeOf } from './execution-change.ts';
@@ -33,7 +36,7 @@ export function collectBatch(partition: OwnedPartition, nowMs: number): Batch {
     const room = limits.commitBatchMax - batch.executions.length;
     if (room <= 0) break;
     const held = partition.runs.get(runId);
-    if (!held || (held.run.crew.changeCount === 0 && held.late.length === 0)) {
+    if (!held || (held.run.crew.changes.count === 0 && held.late.length === 0)) {
       partition.dirty.delete(runId);
       continue;
     }
@@ -42,11 +45,33 @@ export function collectBatch(partition: OwnedPartition, nowMs: number): Batch {
   return batch;
 }
 
-/** All that a new run does first, however many hosts it has: it is written with the run's own rows. */
-export function collectFirst(held: HeldRun, nowMs: number): Batch {
+/**
+ * All that a new run does first, however many hosts it has: it is written with the run's own rows. Undefined where that is nothing, or more than
+ * to give hosts their orders, which the commits after it write.
+ */
+export function collectFirst(held: HeldRun, nowMs: number): Batch | undefined {
+  const decided = held.run.crew.changes.take(Number.POSITIVE_INFINITY);
+  if (decided.length === 0 || decided.some(({ state }) => state !== 'dispatched')) return undefined;
   const batch: Batch = { parts: [], executions: [], runs: [], timeline: [], lateReports: [] };
   batch.parts.push(describe(batch, held, Number.POSITIVE_INFINITY, nowMs));
   return batch;
+}
+
+/** As it is given to the store with the new run. */
+export function firstDispatch(
+  { executions, runs: [change], timeline }: Batch,
+  fence: Fence,
+  nowMs: number,
+): FirstDispatch {
+  const { to } = change!;
+  assert(to !== undefined, 'what a run does first says what state it is in');
+  return {
+    fence,
+    run: { ...change!, to },
+    timeline,
+    dispatchedAtMs: nowMs,
+    executions: executions.map(({ ordinal, route }) => ({ ordinal, route: route as Route })),
+  };
 }
 
 function describe(batch: Batch, held: HeldRun, room: number, nowMs: number): Part {

@@ -58,7 +58,7 @@ export class Committer {
   onDecided(partition: OwnedPartition, held: HeldRun): void {
     partition.dirty.add(held.run.id);
     if (partition.committing) return;
-    if (held.run.crew.hasUrgentChanges) void this.#commit(partition);
+    if (held.run.crew.changes.hasUrgent) void this.#commit(partition);
     else this.#commitSoon(partition);
   }
 
@@ -143,7 +143,7 @@ export class Committer {
       if (attempt > key.attempt || (isTerminalExecution(dbState) && dbState === state)) written.push(ack);
       else if (!held.acks.has(ack.attempt)) held.acks.set(ack.attempt, ack);
     }
-    if (run.crew.changeCount === 0 && held.late.length === 0) partition.dirty.delete(run.id);
+    if (run.crew.changes.count === 0 && held.late.length === 0) partition.dirty.delete(run.id);
     store.notify('progress', run.id);
     onProgress?.(run.id);
     if (memory.isHeld(partition, held)) advance(partition, held);

@@ -2,9 +2,11 @@
 import type { Sealer } from '../app/context.ts';
 import type { Clock } from '../base/clock.ts';
 import type { AttemptId } from '../base/ids.ts';
+import { firstAttempts } from '../domain/crew/execution.ts';
 import { Run, type SeedRun } from '../domain/run/run.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { LateReportChange, RunSeed } from '../store/contract/owner-commit.ts';
+import type { NewRun } from '../store/contract/run.ts';
 import type { TimelineEntry } from '../store/contract/timeline.ts';
 import { executionSpecOf, type ReportedStream } from './attempt-report.ts';
 import type { Ack } from './ack.ts';
@@ -49,4 +51,13 @@ export function heldRunOf(
     firstStart: from.startedAtMs === undefined || from.round > 1,
     specBytes: () => (bytes ??= executionSpecOf(from, spec, sealedSecrets, sealer)),
   };
+}
+
+/** A run that nobody has written yet. */
+export function newHeldRun(context: HeldRunContext, { id, name, spec, sealedSecrets, targets }: NewRun): HeldRun {
+  return heldRunOf(
+    context,
+    { id, name, state: 'created', round: 1, seq: 1, roundAgeMs: 0 },
+    { spec, executions: firstAttempts(targets), ...(sealedSecrets ? { sealedSecrets } : {}) },
+  );
 }

@@ -3,16 +3,17 @@
  * reports acknowledged after the commit. It finds its work in the database; hints and wakes only make it sooner. Each part is a file of its own:
  * `ownership.ts` which partitions, `run-reader.ts` and `intake.ts` what is read and heard, `committer.ts` what is written, `orders.ts` what is sent.
  */
-import type { NewRunSeed, Ownership as RunOwnership } from '../app/context.ts';
+import type { Ownership as RunOwnership } from '../app/context.ts';
 import { attemptId, type HostId, type RunId, type WorkerId } from '../base/ids.ts';
 import type { Service } from '../base/service.ts';
-import type { Route } from '../domain/run/executor.ts';
 import type { FleetListener, HeardChunk, HeardEvent } from '../fleet/fleet.ts';
+import type { AuditEntry } from '../store/contract/audit.ts';
 import type { RunSeed } from '../store/contract/owner-commit.ts';
+import type { NewRun, RunRecord } from '../store/contract/run.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { Committer } from './committer.ts';
-import { collectFirst } from './commit-batch.ts';
-import { heldRunOf, type HeldRun } from './held-run.ts';
+import { collectFirst, firstDispatch } from './commit-batch.ts';
+import { heldRunOf, newHeldRun, type HeldRun } from './held-run.ts';
 import { Intake } from './intake.ts';
 import type { RunOwnerOptions } from './options.ts';
 import { sendOrders } from './orders.ts';
@@ -92,42 +93,37 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     return this.#memory.runCount;
   }
 
-  wake(runId: string, seed?: RunSeed): void {
+  wake(runId: string): void {
     const partition = this.#memory.partitionOf(runId as RunId);
-    if (!partition) return;
-    if (seed && !partition.runs.has(seed.run.id) && !partition.loading.has(seed.run.id)) this.#admit(partition, seed);
-    else void this.#reader.load(partition, runId as RunId, true);
+    if (partition) void this.#reader.load(partition, runId as RunId, true);
   }
 
-  plan({ run: { id, name }, spec, sealedSecrets, executions }: NewRunSeed): ReturnType<RunOwnership['plan']> {
-    const partition = this.#memory.partitionOf(id);
+  create(run: NewRun, audit: AuditEntry, onWritten: () => void): Promise<RunRecord> | undefined {
+    const partition = this.#memory.partitionOf(run.id);
     if (!partition || !this.#options.isLeaseTrusted()) return undefined;
-    const nowMs = this.#options.clock.nowMs();
-    const held = heldRunOf(
-      this.#options,
-      { id, name, state: 'waiting', round: 1, seq: 1, roundAgeMs: 0 },
-      { spec, executions, ...(sealedSecrets ? { sealedSecrets } : {}) },
-    );
+    return this.#create(partition, run, audit, onWritten);
+  }
+
+  /** One transaction: the run whole, and what is done first of it, that part under the partition's term. */
+  async #create(partition: OwnedPartition, run: NewRun, audit: AuditEntry, onWritten: () => void): Promise<RunRecord> {
+    const { store, clock, serverId } = this.#options;
+    const nowMs = clock.nowMs();
+    const held = newHeldRun(this.#options, run);
     this.#decide(held);
-    const batch = collectFirst(held, nowMs);
-    const change = batch.runs[0]!;
-    if (batch.executions.length === 0 || change.to === undefined) return undefined;
-    return {
-      dispatch: {
-        fence: fenceOf(partition, this.#options.serverId),
-        run: { ...change, to: change.to },
-        timeline: batch.timeline,
-        dispatchedAtMs: nowMs,
-        executions: batch.executions.map(({ ordinal, route }) => ({ ordinal, route: route as Route })),
-      },
-      written: () => {
-        // Ours no more, or read meanwhile by the hint: whoever holds it goes on from what is written.
-        if (!this.#memory.isOwned(partition) || partition.runs.has(id) || partition.loading.has(id))
-          return this.wake(id);
-        this.#memory.hold(partition, held);
-        this.#committer.landed(partition, batch);
-      },
-    };
+    const first = collectFirst(held, nowMs);
+    const dispatch = first && firstDispatch(first, fenceOf(partition, serverId), nowMs);
+    const record = await store.runCreate(dispatch ? { ...run, dispatch } : run, audit);
+    onWritten();
+    const isFenced = dispatch !== undefined && record.seq !== dispatch.run.seq;
+    // Ours no more, or read meanwhile by the hint: whoever holds it goes on from what is written.
+    if (isFenced || !this.#memory.isOwned(partition) || partition.runs.has(run.id) || partition.loading.has(run.id))
+      this.wake(run.id);
+    else {
+      this.#memory.hold(partition, held);
+      if (first) this.#committer.landed(partition, first);
+      else this.#advance(partition, held);
+    }
+    return record;
   }
 
   // — what is heard —
@@ -174,7 +170,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
         atMs: clock.nowMs(),
         detail: { maxFailed: run.spec.policy.maxFailed },
       });
-    if (run.crew.changeCount > 0 || held.late.length > 0) this.#committer.onDecided(partition, held);
+    if (run.crew.changes.count > 0 || held.late.length > 0) this.#committer.onDecided(partition, held);
     sendOrders(partition, held, this.#options, isWatched?.(run.id) ?? false);
     this.#timers.set(held, run.isFinished ? clock.monotonicMs() + LINGER_MS : run.dueAt);
   }

@@ -320,7 +320,7 @@ describe('the use of an account', () => {
         sealer,
         clock: systemClock,
         log: silentLog,
-        ownership: { owned: () => [], plan: () => undefined, wake: () => undefined },
+        ownership: { owned: () => [], create: () => undefined, wake: () => undefined },
       };
       const caller = {
         actor: { kind: 'token', id: 'x', name: 'mia' },

@@ -31,7 +31,7 @@ const context = (sealer: MasterKey, over: Partial<AppContext['store']> = {}): Ap
   clock: systemClock,
   log: silentLog,
   sealer,
-  ownership: { owned: () => [], plan: () => undefined, wake() {} },
+  ownership: { owned: () => [], create: () => undefined, wake() {} },
 });
 
 beforeAll(async () => {

@@ -62,7 +62,7 @@ it('of two people who change an account at once, the second is told', async () =
     clock: systemClock,
     log: silentLog,
     sealer: createMasterKey(Buffer.alloc(32, 1)),
-    ownership: { owned: () => [], plan: () => undefined, wake() {} },
+    ownership: { owned: () => [], create: () => undefined, wake() {} },
   };
   const other = (): Promise<unknown> => accountChange(context, caller, 'ops', { loginUser: 'first' });
   const store: AppContext['store'] = new Proxy<AppContext['store']>(api.store, {

@@ -32,6 +32,8 @@ describe('a run that is written with its first step', () => {
   let isTrusted: boolean;
   let linked: Map<HostId, AgentId>;
   let sent: Assignment[];
+  let told: string[];
+  let around: { readonly before: (id: RunId) => unknown; readonly after: (id: RunId) => unknown };
 
   beforeAll(async () => {
     database = await testDatabase();
@@ -47,7 +49,8 @@ describe('a run that is written with its first step', () => {
     await database.drop();
   });
   beforeEach(async () => {
-    [linked, sent, isTrusted, serverId] = [new Map(), [], true, newId<'server'>() as ServerId];
+    [linked, sent, told, isTrusted, serverId] = [new Map(), [], [], true, newId<'server'>() as ServerId];
+    around = { before: () => undefined, after: () => undefined };
     const fleet: Fleet = {
       ...NO_FLEET,
       isLinked: () => true,
@@ -61,7 +64,15 @@ describe('a run that is written with its first step', () => {
     await store.serverRegister({ id: serverId, url: 'https://127.0.0.1:1', version: 'test', leaseMs: 60_000 });
     owner = new RunOwner({
       serverId,
-      store,
+      store: {
+        ...store,
+        runCreate: async (run, entry) => {
+          await around.before(run.id);
+          const record = await store.runCreate(run, entry);
+          await around.after(run.id);
+          return record;
+        },
+      },
       fleet,
       sealer: createMasterKey(Buffer.alloc(32, 1)),
       clock: systemClock,
@@ -77,30 +88,17 @@ describe('a run that is written with its first step', () => {
     await store.serverDeregister(serverId);
   });
 
-  /** A run on so many hosts, of which the first are linked; `meanwhile` happens between the plan and the writing. */
+  /** A run on so many hosts, of which the first are linked. What happens right before and right after its writing is for each test to say. */
   async function create(
     hosts: number,
     linkedHosts: number,
-    meanwhile: (id: RunId) => unknown = () => undefined,
-  ): Promise<{ id: RunId; run: RunRecord; hostIds: HostId[]; written: (() => void) | undefined }> {
+    happens: Partial<typeof around> = {},
+  ): Promise<{ id: RunId; run: RunRecord | undefined; hostIds: HostId[] }> {
     const id = newRunId(systemClock.nowMs());
     const hostIds = Array.from({ length: hosts }, () => newId<'host'>() as HostId);
     for (const hostId of hostIds.slice(0, linkedHosts)) linked.set(hostId, newId<'agent'>() as AgentId);
-    const targets = hostIds.map((hostId, i) => hostSubject(hostId, `h${i}`));
-    const plan = owner.plan({
-      run: { id, name: 'n' },
-      spec,
-      executions: targets.map((subject, ordinal) => ({
-        subject,
-        task: 0,
-        ordinal,
-        attempt: 1,
-        state: 'waiting',
-        failuresInRound: 0,
-      })),
-    });
-    await meanwhile(id);
-    const run = await store.runCreate(
+    around = { before: () => undefined, after: () => undefined, ...happens };
+    const run = await owner.create(
       {
         id,
         partition: partitionOf(id),
@@ -109,23 +107,22 @@ describe('a run that is written with its first step', () => {
         createdBy: actor,
         targetExpression: 'all',
         spec,
-        targets,
-        ...(plan ? { dispatch: plan.dispatch } : {}),
+        targets: hostIds.map((hostId, i) => hostSubject(hostId, `h${i}`)),
       },
       audit,
+      () => told.push(`written, ${sent.length} sent`),
     );
-    return { id, run, hostIds, written: plan?.written };
+    return { id, run, hostIds };
   }
   const placesOf = async (id: RunId): Promise<unknown[]> =>
     (await store.executionList(id, {}, { limit: 10 })).items.map(({ state, route }) => [state, route?.executor.id]);
 
   it('has those hosts dispatched that have a way, tells so, and sends nothing before it is written', async () => {
-    const { id, run, hostIds, written } = await create(3, 2);
-    expect(sent).toEqual([]);
-    written!();
+    const { id, run, hostIds } = await create(3, 2);
+    expect(told).toEqual(['written, 0 sent']);
     expect(sent.map(({ runId, targets }) => [runId, targets.map(({ ordinal }) => ordinal)])).toEqual([[id, [0, 1]]]);
     expect(run).toMatchObject({ state: 'running', seq: 2, counts: { dispatched: 2, waiting: 1 } });
-    expect(run.startedAtMs).toBeGreaterThan(0);
+    expect(run!.startedAtMs).toBeGreaterThan(0);
     expect(await placesOf(id)).toEqual([
       ['dispatched', linked.get(hostIds[0]!)],
       ['dispatched', linked.get(hostIds[1]!)],
@@ -144,15 +141,21 @@ describe('a run that is written with its first step', () => {
   });
 
   it("has no first step where no host has a way, or where it is another server's", async () => {
-    expect(await create(2, 0)).toMatchObject({ run: { state: 'waiting', seq: 1 }, written: undefined });
+    const { run, hostIds } = await create(2, 0);
+    expect(run).toMatchObject({ state: 'waiting', seq: 1 });
+    // It is held all the same: whoever has a way by now is sent to at once.
+    linked.set(hostIds[1]!, newId<'agent'>() as AgentId);
+    owner.onLinked(hostIds[1]!);
+    await until('it to be sent', () => sent.length === 1);
     isTrusted = false;
-    expect(await create(1, 1)).toMatchObject({ run: { state: 'waiting', seq: 1 }, written: undefined });
+    expect(await create(1, 1)).toMatchObject({ run: undefined });
   });
 
   it('waits, with nothing sent, when its partition was lost before it was written', async () => {
-    const { id, run, hostIds } = await create(1, 1, (runId) =>
-      database.query('UPDATE partition SET owner = NULL, term = term + 1 WHERE id = $1', [partitionOf(runId)]),
-    );
+    const { id, run, hostIds } = await create(1, 1, {
+      before: (runId) =>
+        database.query('UPDATE partition SET owner = NULL, term = term + 1 WHERE id = $1', [partitionOf(runId)]),
+    });
     expect(run).toMatchObject({ state: 'waiting', seq: 1, counts: { waiting: 1 } });
     // Whoever has the partition then (here: the same server, in a new term) begins as if nothing had been planned.
     await until('it to be sent', () => sent.length > 0);
@@ -160,10 +163,8 @@ describe('a run that is written with its first step', () => {
   });
 
   it('sends nothing when its partition was lost after it was written: the next owner does, to the same agent', async () => {
-    const { id, hostIds, written } = await create(1, 1);
+    const { id, hostIds } = await create(1, 1, { after: () => void (isTrusted = false) });
     const first = linked.get(hostIds[0]!);
-    isTrusted = false;
-    written!();
     expect(sent).toEqual([]);
     await database.query('UPDATE partition SET owner = NULL, term = term + 1 WHERE id = $1', [partitionOf(id)]);
     isTrusted = true;
@@ -174,10 +175,12 @@ describe('a run that is written with its first step', () => {
   });
 
   it('is sent once when it was read by the hint before its writer said so', async () => {
-    const { id, written } = await create(1, 1);
-    owner.wake(id);
-    await until('it to be sent', () => sent.length > 0);
-    written!();
+    const { id } = await create(1, 1, {
+      after: (runId) => {
+        owner.wake(runId);
+        return until('it to be sent', () => sent.length > 0);
+      },
+    });
     expect(sent.filter(({ runId }) => runId === id)).toHaveLength(1);
   });
 });

@@ -5,6 +5,7 @@ import type { AgentId, HostId, RunId, WorkerId } from '../../src/base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../../src/domain/run/partition.ts';
 import { limits } from '../../src/base/limits.ts';
 import { isTerminalRun } from '../../src/domain/flow/run-machine.ts';
+import type { NewRun } from '../../src/store/contract/run.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { AuditEntry } from '../../src/store/contract/audit.ts';
 import { addAgent, addWorker } from '../support/memory-store/memory-store.ts';
@@ -191,32 +192,18 @@ export class World implements Surroundings {
     const owned = owner.owned();
     const partition = owned.length > 0 && sim.chance(0.7) ? sim.pick(owned).id : sim.below(PARTITION_COUNT);
     const id = this.#newRunId(partition);
-    const executions = chosen.map(({ hostId, name }, ordinal) => ({
-      task: 0,
-      ordinal,
-      attempt: 1,
-      subject: hostSubject(hostId, name),
-      state: 'waiting' as const,
-      failuresInRound: 0,
-    }));
-    const plan = owner.plan({ run: { id, name: 'sim' }, spec, executions });
     sim.note(`${server.process.name} is asked for run ${id} on ${chosen.length}`);
-    const run = await store.runCreate(
-      {
-        id,
-        partition,
-        name: 'sim',
-        reason: '',
-        createdBy: actor,
-        targetExpression: '*',
-        spec,
-        targets: executions.map(({ subject }) => subject),
-        ...(plan ? { dispatch: plan.dispatch } : {}),
-      },
-      audit,
-    );
-    if (plan && run.seq === plan.dispatch.run.seq) plan.written();
-    else owner.wake(id, { run, spec, executions });
+    const run: NewRun = {
+      id,
+      partition,
+      name: 'sim',
+      reason: '',
+      createdBy: actor,
+      targetExpression: '*',
+      spec,
+      targets: chosen.map(({ hostId, name }) => hostSubject(hostId, name)),
+    };
+    await (owner.create(run, audit, () => undefined) ?? store.runCreate(run, audit).then(() => owner.wake(id)));
   }
 
   #newRunId(partition: number): RunId {

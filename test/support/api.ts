@@ -86,7 +86,7 @@ export async function testApi(
       clock: systemClock,
       log: silentLog,
       sealer: masterKey,
-      ownership: { owned: () => [], plan: () => undefined, wake() {} },
+      ownership: { owned: () => [], create: () => undefined, wake() {} },
       fleet: NO_FLEET,
       packages: new AgentPackages('/nonexistent', undefined, silentLog),
       enrolment: {

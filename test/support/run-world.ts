@@ -193,7 +193,7 @@ export class RunWorld {
   /** Writes to the rows; the owner does not know yet that it landed. */
   commitBegin(max: number): void {
     if (this.#commit) return;
-    if (this.owned.crew.changeCount === 0) return;
+    if (this.owned.crew.changes.count === 0) return;
     const write = this.owned.write(max);
     for (const execution of write.changes) this.#write(execution);
     this.#moveRun(write.state);

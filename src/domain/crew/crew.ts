@@ -3,14 +3,13 @@
  * clock, no chance. It knows nothing of verdicts, of how many may be out at once, or of how many may fail: it is told how many more to send,
  * and when to stop.
  *
- * `state` of an execution is what is decided, `dbState` what is committed. Several decisions about one execution before a commit
- * fold into one write from dbState to state. An order to run is sent only after `dispatched`, with its executor, is
- * committed: whoever takes over sends it to that same executor, whose journal knows, and to no other.
+ * An order to run is sent only after `dispatched`, with its executor, is committed: whoever takes over sends it to that same executor, whose
+ * journal knows, and to no other.
  */
-import { assert } from '../../base/assert.ts';
 import type { ErrorCode } from '../../base/errors.ts';
 import type { HostId, WorkerId } from '../../base/ids.ts';
 import { isWorker, type Route } from '../run/executor.ts';
+import { Changes } from './changes.ts';
 import {
   askAnew,
   beginDelivery,
@@ -33,14 +32,7 @@ import {
   type SeedExecution,
   type ToldEnd,
 } from './execution.ts';
-import {
-  canExecutionMove,
-  emptyCounts,
-  isOut,
-  isTerminalExecution,
-  type ExecutionCounts,
-  type ExecutionState,
-} from './execution-machine.ts';
+import { isOut, isTerminalExecution, type ExecutionState } from './execution-machine.ts';
 import { endDueAt, guardDueAt, guardedEnd, type GuardPolicy, noteReach } from './guards.ts';
 import { stateAfter, type SuccessCriteria } from './outcome.ts';
 
@@ -100,16 +92,12 @@ const GIVE_UP_MS = 250;
 
 export class Crew<Stream = unknown> {
   readonly executions: readonly Execution<Stream>[];
-  /** As they are committed. */
-  readonly written: ExecutionCounts = emptyCounts();
-  /** As they are decided; what is tried again waits. */
-  readonly decided: ExecutionCounts = emptyCounts();
+  readonly changes = new Changes<Stream>();
   readonly #options: CrewOptions;
   readonly #byHost = new Map<HostId, Execution<Stream>[]>();
   readonly #ready = new Set<Execution<Stream>>();
   readonly #parked = new Set<Execution<Stream>>();
   readonly #inFlight = new Set<Execution<Stream>>();
-  readonly #dirty = new Set<Execution<Stream>>();
   /** In flight, and something has changed since the last orders: the others wait for the next look. */
   readonly #fresh = new Set<Execution<Stream>>();
   /** No look before, and one at last at this time; whatever is due in between may make it earlier. */
@@ -127,8 +115,7 @@ export class Crew<Stream = unknown> {
     this.#startDeadlineAt = nowAt + options.policy.startDeadlineMs - Math.max(0, options.roundAgeMs);
     this.executions = seeds.map((seed) => {
       const execution = executionOf<Stream>(seed, nowAt);
-      this.written[seed.state]++;
-      this.decided[seed.state]++;
+      this.changes.add(seed);
       if (seed.state === 'waiting') this.#ready.add(execution);
       if (isOut(seed.state)) this.#inFlight.add(execution);
       const same = this.#byHost.get(seed.subject.id);
@@ -141,17 +128,6 @@ export class Crew<Stream = unknown> {
   /** Whether nothing of it waits or is out. */
   get isOver(): boolean {
     return this.#inFlight.size === 0 && this.#ready.size === 0 && this.#parked.size === 0;
-  }
-
-  /** Executions of which more is decided than is committed. */
-  get changeCount(): number {
-    return this.#dirty.size;
-  }
-
-  /** Whether something waits for the commit; that a process runs is news, but short scripts end before it is told. */
-  get hasUrgentChanges(): boolean {
-    for (const execution of this.#dirty) if (execution.state !== 'running') return true;
-    return false;
   }
 
   at(task: number, ordinal: number): Execution<Stream> | undefined {
@@ -414,49 +390,11 @@ export class Crew<Stream = unknown> {
       : Math.min(guardAt, orderDueAt(execution, true));
   }
 
-  // — commits —
-
-  /** Up to `max` changes to write now. They stay decided; `committed` or a reload follows. */
-  take(max: number): Execution<Stream>[] {
-    const taken: Execution<Stream>[] = [];
-    for (const execution of this.#dirty) {
-      if (taken.length >= max) break;
-      taken.push(execution);
-    }
-    return taken;
-  }
-
-  /** Executions by state once these changes are written. */
-  countsAfter(changes: readonly Execution<Stream>[]): ExecutionCounts {
-    const counts = { ...this.written };
-    for (const execution of changes) {
-      counts[execution.dbState]--;
-      counts[execution.retry ? 'waiting' : execution.state]++;
-    }
-    return counts;
-  }
-
-  committed(execution: Execution<Stream>, written: ExecutionState): void {
-    if (execution.state === written) this.#dirty.delete(execution);
-    this.written[execution.dbState]--;
-    execution.dbState = written;
-    if (execution.retry && isTerminalExecution(written)) {
-      // The write closed the attempt and opened the next.
-      execution.attempt++;
-      [execution.state, execution.dbState, execution.retry, execution.result] = [
-        'waiting',
-        'waiting',
-        false,
-        undefined,
-      ];
-      [execution.startedAtMs, execution.dispatchedAtMs, execution.route] = [undefined, undefined, undefined];
-      [execution.sends, execution.returns] = [0, 0];
-      this.#dirty.delete(execution);
-      this.#ready.add(execution);
-    }
-    if (isTerminalExecution(execution.state) && !this.#dirty.has(execution)) execution.result = undefined;
+  /** The write of its change to `state` has landed. */
+  committed(execution: Execution<Stream>, state: ExecutionState): void {
+    if (this.changes.committed(execution, state)) this.#ready.add(execution);
+    if (isTerminalExecution(execution.state) && !this.changes.has(execution)) execution.result = undefined;
     else if (this.#inFlight.has(execution)) this.#fresh.add(execution);
-    this.written[execution.dbState]++;
   }
 
   #lose(execution: Execution<Stream>, detail: string, finishedAtMs: number): void {
@@ -472,11 +410,7 @@ export class Crew<Stream = unknown> {
   }
 
   #move(execution: Execution<Stream>, to: ExecutionState): void {
-    assert(canExecutionMove(execution.state, to), `no execution moves from ${execution.state} to ${to}`);
-    this.decided[execution.state]--;
-    this.decided[execution.retry ? 'waiting' : to]++;
-    execution.state = to;
-    this.#dirty.add(execution);
+    this.changes.move(execution, to);
     if (!isTerminalExecution(to)) return;
     this.#inFlight.delete(execution);
     this.#ready.delete(execution);

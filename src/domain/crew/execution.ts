@@ -21,6 +21,18 @@ export interface SeedExecution {
   readonly failuresInRound: number;
 }
 
+/** The executions of a new task, in the order of its frozen subjects. */
+export function firstAttempts(subjects: readonly Subject[], task = 0): SeedExecution[] {
+  return subjects.map((subject, ordinal) => ({
+    task,
+    ordinal,
+    attempt: 1,
+    subject,
+    state: 'waiting',
+    failuresInRound: 0,
+  }));
+}
+
 /** The end of an attempt, as its executor tells it. */
 export interface ToldEnd<Stream> {
   readonly outcome: Outcome;

@@ -47,7 +47,7 @@ class OneHost {
   }
 
   commit(): void {
-    for (const one of this.run.crew.take(10)) this.run.crew.committed(one, one.state);
+    for (const one of this.run.crew.changes.take(10)) this.run.crew.committed(one, one.state);
   }
 
   orders(): Order['kind'][] {
@@ -393,7 +393,7 @@ describe('what its executor could not start', () => {
     );
     const step = (): void => {
       run.advance({ at: 1_000, ms: 1_000 }, () => HERE);
-      for (const one of run.crew.take(10)) run.crew.committed(one, one.retry ? 'failed' : one.state);
+      for (const one of run.crew.changes.take(10)) run.crew.committed(one, one.retry ? 'failed' : one.state);
     };
     step();
     run.crew.onResult(run.crew.executions[0]!, 1, refused, 1_000);

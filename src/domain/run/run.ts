@@ -9,7 +9,7 @@ import { limits } from '../../base/limits.ts';
 import { Crew, type CrewOptions, type Now, type Order } from '../crew/crew.ts';
 import type { Execution, FindRoute, SeedExecution } from '../crew/execution.ts';
 import type { ExecutionCounts, ExecutionState } from '../crew/execution-machine.ts';
-import { advanceFlow, type Flow, flowOfOneTask, type FlowEffect, type FlowEvent } from '../flow/flow.ts';
+import { advanceFlow, type Flow, flowOfOneTask, newFlow, type FlowEffect, type FlowEvent } from '../flow/flow.ts';
 import { canRunMove, isTerminalRun, type RunState } from '../flow/run-machine.ts';
 import { admit } from '../rollout/rollout.ts';
 import type { RunSpec } from './spec.ts';
@@ -80,12 +80,23 @@ export class Run<Stream = unknown> {
     // Stopping without a cancel was for the failures.
     this.limitExceeded = run.state === 'stopping' && !isCancelRequested;
     if (this.limitExceeded) this.crew.stop('skip');
-    this.#flow = flowOfOneTask(run.state, { ...this.crew.written }, isCancelRequested && isTerminalRun(run.state));
+    const counts = { ...this.crew.changes.written };
+    this.#flow =
+      run.state === 'created'
+        ? newFlow([[{ task: TASK, counts }]])
+        : flowOfOneTask(run.state, counts, isCancelRequested && isTerminalRun(run.state));
+    if (run.state === 'created') this.#start();
     if (isCancelRequested) this.cancel(run.cancelRequestedBy ?? '');
   }
 
   get isFinished(): boolean {
-    return isTerminalRun(this.state) && this.crew.changeCount === 0;
+    return isTerminalRun(this.state) && this.crew.changes.count === 0;
+  }
+
+  /** A new run waits from its first write on. */
+  #start(): void {
+    this.#advanceFlow({ kind: 'start' });
+    this.state = this.#flow.state;
   }
 
   cancel(by: string): void {
@@ -98,7 +109,10 @@ export class Run<Stream = unknown> {
   advance(now: Now, findRoute: FindRoute<Stream>): void {
     if (isTerminalRun(this.state) && this.crew.isOver) return;
     this.crew.look(now, findRoute);
-    const { start, stop } = admit(this.spec.policy, { counts: this.crew.decided, isStopped: this.limitExceeded });
+    const { start, stop } = admit(this.spec.policy, {
+      counts: this.crew.changes.decided,
+      isStopped: this.limitExceeded,
+    });
     if (stop) {
       this.limitExceeded = true;
       this.crew.stop('skip');
@@ -117,13 +131,13 @@ export class Run<Stream = unknown> {
 
   /** Up to `changesMax` changes, and what the run is once they are written. One write at a time: `landed`, or a reload, follows. */
   write(changesMax: number): RunWrite<Stream> {
-    const changes = this.crew.take(changesMax);
-    const counts = this.crew.countsAfter(changes);
+    const changes = this.crew.changes.take(changesMax);
+    const counts = this.crew.changes.countsAfter(changes);
     const effects = this.#advanceFlow({
       kind: 'progressed',
       task: TASK,
       counts,
-      undecided: this.crew.changeCount - changes.length,
+      undecided: this.crew.changes.count - changes.length,
       isStopped: this.limitExceeded,
     });
     const { state } = this.#flow;
