@@ -22,6 +22,7 @@ import {
   orderDueAt,
   type OrderKind,
 } from './delivery.ts';
+import { dueOf } from './due.ts';
 import { endAnswer, type EndAnswer, isRepeated, notKeptAnswer } from './ends.ts';
 import {
   executionOf,
@@ -33,7 +34,7 @@ import {
   type ToldEnd,
 } from './execution.ts';
 import { isOut, isTerminalExecution, type ExecutionState } from './execution-machine.ts';
-import { endDueAt, guardDueAt, guardedEnd, type GuardPolicy, noteReach } from './guards.ts';
+import { endDueAt, guardedEnd, type GuardPolicy, noteReach } from './guards.ts';
 import { stateAfter, type SuccessCriteria } from './outcome.ts';
 
 export interface Order {
@@ -158,7 +159,7 @@ export class Crew<Stream = unknown> {
     execution.startedAtMs = atMs;
     execution.runningSinceAt = nowAt;
     this.#move(execution, 'running');
-    this.#lookBy(this.#dueOf(execution, nowAt));
+    this.#lookInTimeFor(execution, nowAt);
   }
 
   onAccepted(execution: Execution<Stream>, attempt: number): void {
@@ -224,7 +225,7 @@ export class Crew<Stream = unknown> {
   onUndelivered(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfterMs: number): void {
     if (!this.#mayReturn(execution, attempt)) return;
     if (noteUndelivered(execution, nowAt, retryAfterMs)) this.#return(execution, nowAt, retryAfterMs);
-    else this.#lookBy(this.#dueOf(execution, nowAt));
+    else this.#lookInTimeFor(execution, nowAt);
   }
 
   /** By the agent's own word, in answer to the latest order: it has not taken it, and takes none of before. `instance`: which start of it says so. */
@@ -255,7 +256,7 @@ export class Crew<Stream = unknown> {
     for (const execution of this.#byHost.get(hostId) ?? [])
       if (this.#inFlight.has(execution) && isWithAgent(execution)) {
         execution.unlinkedAt ||= nowAt;
-        this.#lookBy(this.#dueOf(execution, nowAt));
+        this.#lookInTimeFor(execution, nowAt);
       }
   }
 
@@ -367,27 +368,18 @@ export class Crew<Stream = unknown> {
         const kind = nextOrder(execution, route, isEnding, isCancelled, nowAt);
         if (kind && route) orders.push({ kind, execution, route });
       }
-      this.#lookBy(this.#dueOf(execution, nowAt));
+      this.#lookInTimeFor(execution, nowAt);
     }
     this.#ordersForAll = false;
     this.#fresh.clear();
     return orders;
   }
 
-  #lookBy(at: number): void {
-    if (at < this.#lookDueAt) this.#lookDueAt = at;
-  }
-
-  /** When something is to be done about it, if nothing is heard until then. */
-  #dueOf(execution: Execution<Stream>, nowAt: number): number {
+  /** Something about it may be due before the next look. */
+  #lookInTimeFor(execution: Execution<Stream>, nowAt: number): void {
     const { policy, guardMs } = this.#options;
-    const guardAt = guardDueAt(execution, policy, guardMs);
-    // Nothing can be sent to it before it is there again.
-    if (execution.unlinkedAt > 0) return guardAt;
-    const endingAt = this.#stopping === 'cancel' ? 0 : endDueAt(execution, policy, guardMs);
-    return nowAt < endingAt
-      ? Math.min(guardAt, endingAt, orderDueAt(execution, false))
-      : Math.min(guardAt, orderDueAt(execution, true));
+    const at = dueOf(execution, policy, guardMs, this.#stopping === 'cancel', nowAt);
+    if (at < this.#lookDueAt) this.#lookDueAt = at;
   }
 
   /** The write of its change to `state` has landed. */
