@@ -2,7 +2,7 @@
 import type { HostId } from '../base/ids.ts';
 import type { Execution } from '../domain/crew/execution.ts';
 import { workerExecutor, type Route } from '../domain/run/executor.ts';
-import type { Unreached } from '../domain/crew/crew.ts';
+import type { Unreached } from '../domain/crew/crew-options.ts';
 import type { Placement } from '../domain/placement/placement.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 

@@ -6,10 +6,10 @@
  * An order to run is sent only after `dispatched`, with its executor, is committed: whoever takes over sends it to that same executor, whose
  * journal knows, and to no other.
  */
-import type { ErrorCode } from '../../base/errors.ts';
 import type { HostId, WorkerId } from '../../base/ids.ts';
 import { isWorker, type Route } from '../run/executor.ts';
 import { Changes } from './changes.ts';
+import type { CrewOptions } from './crew-options.ts';
 import {
   askAnew,
   beginDelivery,
@@ -34,36 +34,13 @@ import {
   type ToldEnd,
 } from './execution.ts';
 import { isOut, isTerminalExecution, type ExecutionState } from './execution-machine.ts';
-import { endDueAt, guardedEnd, type GuardPolicy, noteReach } from './guards.ts';
-import { stateAfter, type SuccessCriteria } from './outcome.ts';
+import { endDueAt, guardedEnd, noteReach } from './guards.ts';
+import { stateAfter } from './outcome.ts';
 
 export interface Order {
   readonly kind: OrderKind;
   readonly execution: Execution<unknown>;
   readonly route: Route;
-}
-
-/** Why a host had no turn before the start deadline. */
-export interface Unreached {
-  readonly reason: ErrorCode;
-  readonly detail: string;
-}
-
-export interface CrewPolicy extends GuardPolicy {
-  /** What of an outcome is success. */
-  readonly success: SuccessCriteria;
-  /** Further attempts after a failure or time-out of the script; never after a loss. */
-  readonly retries: number;
-}
-
-export interface CrewOptions {
-  readonly policy: CrewPolicy;
-  /** How much later than the host's own deadline the server steps in. */
-  readonly guardMs: number;
-  /** Told of an execution that is given up. */
-  readonly unreached: (execution: Execution<unknown>) => Unreached;
-  /** How long ago the present round began, by the clock that all servers share. */
-  readonly roundAgeMs: number;
 }
 
 /** Of the owner: its monotonic clock, and what is shown. */

@@ -6,7 +6,8 @@
 import { assert } from '../../base/assert.ts';
 import type { RunId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
-import { Crew, type CrewOptions, type Now, type Order } from '../crew/crew.ts';
+import { Crew, type Now, type Order } from '../crew/crew.ts';
+import type { CrewOptions } from '../crew/crew-options.ts';
 import type { Execution, FindRoute, SeedExecution } from '../crew/execution.ts';
 import type { ExecutionCounts, ExecutionState } from '../crew/execution-machine.ts';
 import { advanceFlow, type Flow, flowOfOneTask, newFlow, type FlowEffect, type FlowEvent } from '../flow/flow.ts';
