@@ -1,72 +1,11 @@
 /** What a run's owner may believe of what it hears, and when. The cases are those in which a plausible rule would tell an untruth. */
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../base/limits.ts';
-import type { AgentId, HostId, RunId, WorkerId } from '../../base/ids.ts';
-import type { Order } from '../crew/crew.ts';
-import type { Execution } from '../crew/execution.ts';
-import { agentExecutor, workerExecutor, type Route } from './executor.ts';
+import type { AgentId, HostId, WorkerId } from '../../base/ids.ts';
+import { agentExecutor, workerExecutor } from './executor.ts';
 import { Run } from './run.ts';
 import { hostSubject } from './subject.ts';
-import type { Policy } from './policy.ts';
-import { plainSpec } from '../../../test/support/run-spec.ts';
-
-const RUN = '01930000-0000-7000-8000-000000000000' as RunId;
-const SPEC = plainSpec({ policy: { startDeadlineMs: 120_000, lostAfterMs: 120_000 } });
-const HERE: Route = { workerId: 'worker' as WorkerId, executor: agentExecutor('agent' as AgentId), instance: 'first' };
-
-/** One host, and an owner that commits at once whatever is decided. */
-class OneHost {
-  readonly run: Run;
-  route: Route | undefined = HERE;
-  at = 1_000;
-
-  constructor(policy: Partial<Policy> = {}) {
-    this.run = new Run(
-      { id: RUN, state: 'waiting', round: 1, seq: 1, roundAgeMs: 1_000 },
-      { ...SPEC, policy: { ...SPEC.policy, ...policy } },
-      [
-        {
-          task: 0,
-          ordinal: 0,
-          attempt: 1,
-          subject: hostSubject('host' as HostId, 'h1'),
-          state: 'waiting',
-          failuresInRound: 0,
-        },
-      ],
-      this.at,
-    );
-  }
-
-  get execution(): Execution<unknown> {
-    return this.run.crew.executions[0]!;
-  }
-
-  advance(): void {
-    this.run.advance({ at: this.at, ms: this.at }, () => this.route);
-  }
-
-  commit(): void {
-    for (const one of this.run.crew.changes.take(10)) this.run.crew.committed(one, one.state);
-  }
-
-  orders(): Order['kind'][] {
-    return this.run.orders(this.at, () => this.route).map((order) => order.kind);
-  }
-
-  /** Until the order to start is on its way. */
-  dispatched(): this {
-    this.advance();
-    this.commit();
-    expect(this.orders()).toEqual(['start']);
-    return this;
-  }
-
-  passes(ms: number): void {
-    this.at += ms;
-    this.advance();
-  }
-}
+import { HERE, OneHost, RUN, SPEC } from '../../../test/support/one-host.ts';
 
 const SUCCESS = { outcome: { kind: 'exited', code: 0 }, finishedAtMs: 1 } as const;
 
@@ -492,57 +431,5 @@ describe('an agent that was started anew', () => {
     host.run.crew.onUnknown(host.execution, 1, host.at, 'first');
     host.advance();
     expect([host.execution.state, ...host.orders()]).toEqual(['dispatched', 'start']);
-  });
-});
-
-describe('a run of which nobody tells anything', () => {
-  it('is due when its order is to be sent again, and at last once in a while', () => {
-    const host = new OneHost().dispatched();
-    expect(host.run.dueAt).toBe(host.at + 5_000);
-    host.run.crew.onAccepted(host.execution, 1);
-    host.passes(5_000);
-    host.orders();
-    expect(host.run.dueAt).toBe(host.at + 15_000);
-  });
-
-  it('is due when its host is away for too long', () => {
-    const host = new OneHost({ lostAfterMs: 4_000 }).dispatched();
-    host.run.crew.onUnlinked('host' as HostId, host.at);
-    expect(host.run.dueAt).toBe(host.at + 4_000);
-    host.route = undefined;
-    host.passes(4_000);
-    expect(host.execution.state).toBe('lost');
-  });
-
-  it('is due when its host should have ended the script', () => {
-    const host = new OneHost({ timeoutMs: 100, killAfterMs: 100 }).dispatched();
-    host.run.crew.onStarted(host.execution, 1, host.at, host.at);
-    host.commit();
-    const endAt = host.at + 200 + limits.deadlineGuardMs;
-    while (host.at < endAt) {
-      expect(host.run.dueAt).toBeGreaterThan(host.at);
-      expect(host.run.dueAt).toBeLessThanOrEqual(endAt);
-      host.passes(host.run.dueAt - host.at);
-      expect(host.orders()).toEqual(host.at < endAt ? [] : ['cancel']);
-    }
-  });
-
-  it('is due when what came back has its next turn, and when what has no way has had its time', () => {
-    const host = new OneHost().dispatched();
-    host.run.crew.onBusy(host.execution, 1, host.at, 500, HERE.instance);
-    host.commit();
-    host.advance();
-    expect(host.run.dueAt).toBe(host.at + 500);
-    host.route = undefined;
-    host.passes(500);
-    expect(host.run.dueAt).toBe(SPEC.policy.startDeadlineMs);
-  });
-
-  it('is due no more when it is over', () => {
-    const host = new OneHost().dispatched();
-    host.run.crew.onResult(host.execution, 1, SUCCESS, host.at);
-    const write = host.run.write(10);
-    host.run.landed(write);
-    expect([host.run.state, host.run.dueAt]).toEqual(['succeeded', Number.POSITIVE_INFINITY]);
   });
 });
