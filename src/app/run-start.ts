@@ -1,5 +1,5 @@
 /** Starts an ad-hoc run: everything is checked and every fault told at once; then one transaction, and the owner takes over. */
-import { othersTurn, systemClock } from '../base/clock.ts';
+import { othersTurn, type Clock } from '../base/clock.ts';
 import { DroverError, type ErrorCode, type InputFault } from '../base/errors.ts';
 import { newRunId, type RunId } from '../base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../domain/run/partition.ts';
@@ -189,7 +189,7 @@ async function firstTwin(store: Store, names: readonly string[]): Promise<HostRe
 
 /** The frozen host list of a run. */
 export async function expandTargets(
-  { store, hosts: view }: Pick<AppContext, 'store' | 'hosts'>,
+  { store, hosts: view, clock }: Pick<AppContext, 'store' | 'hosts' | 'clock'>,
   text: string,
 ): Promise<{ hosts: HostDirectory['hosts']; fault?: InputFault }> {
   const pointer = '#/targets';
@@ -203,7 +203,7 @@ export async function expandTargets(
         detail: `The target is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.`,
       },
     };
-  const { hosts, unknownNames } = await matchInTurns(parsed.expression, (await view.directory()).hosts);
+  const { hosts, unknownNames } = await matchInTurns(parsed.expression, (await view.directory()).hosts, clock);
   const twin = unknownNames.length > 0 ? await firstTwin(store, unknownNames) : undefined;
   if (twin) return { hosts, fault: { pointer, code: 'host-is-twin', detail: twinDetail(twin) } };
   if (unknownNames.length > 0)
@@ -240,13 +240,14 @@ const SLICE_MS = 10;
 async function matchInTurns(
   expression: TargetExpression,
   hosts: HostDirectory['hosts'],
+  clock: Clock,
 ): Promise<TargetMatch<HostDirectory['hosts'][number]>> {
   const search = new TargetSearch<HostDirectory['hosts'][number]>(expression);
-  let sliceEndsAt = systemClock.monotonicMs() + SLICE_MS;
+  let sliceEndsAt = clock.monotonicMs() + SLICE_MS;
   for (let at = 0; at < hosts.length; at += HOSTS_AT_ONCE) {
-    if (systemClock.monotonicMs() >= sliceEndsAt) {
+    if (clock.monotonicMs() >= sliceEndsAt) {
       await othersTurn();
-      sliceEndsAt = systemClock.monotonicMs() + SLICE_MS;
+      sliceEndsAt = clock.monotonicMs() + SLICE_MS;
     }
     search.look(hosts.slice(at, at + HOSTS_AT_ONCE));
   }
