@@ -218,7 +218,7 @@ describe('an order', () => {
   });
 
   it('of high priority overtakes a long queue of low ones, which all run in the end', async () => {
-    const agents = await Promise.all(Array.from({ length: 4 }, () => rig.agent()));
+    const agents = await Promise.all(Array.from({ length: 20 }, () => rig.agent()));
     const [low, high] = [runIn(4), runIn(4)];
     const order: string[] = [];
     for (const agent of agents) agent.ledger.onStart = (attempt) => (order.push(attempt.slice(0, 36)), {});
@@ -284,9 +284,10 @@ describe('a cancellation', () => {
   });
 
   it('of what is still queued at the worker means that it never runs', async () => {
-    const agent = await rig.agent();
+    const agents = await Promise.all(Array.from({ length: 20 }, () => rig.agent()));
     const runId = runIn(6);
-    const many = Array.from({ length: 2_000 }, () => agent);
+    const many = Array.from({ length: 2_000 }, (_, i) => agents[i % agents.length]!);
+    const agent = many.at(-1)!;
     const ids = rig.server.assign(runId, many);
     const last = ids.at(-1)!;
     rig.server.send({ t: 'cancel', partition: 6, term: 1, attempts: [{ a: last, executor: executorOf(agent) }] });
