@@ -62,8 +62,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'linked-not-in-snapshot',
     what: 'a host that links while the former hosts of its worker are looked up is taken for unlinked',
     file: 'src/fleet/link-fleet.ts',
-    from: '        worker.snapshot?.add(frame.hostId);',
-    to: '',
+    from: 'if (this.#sessions.show(worker.id, frame)) worker.snapshot.add(frame.hostId);',
+    to: 'this.#sessions.show(worker.id, frame);',
     seeds: 150,
   },
   {
