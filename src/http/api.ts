@@ -14,6 +14,7 @@ import { Admission, longRequestAdmission, type AdmissionLimits } from './admissi
 import { Authentication, type Authenticated } from './authentication.ts';
 import { answerLimits, bodyBytesOf, bodyLimits, BytePlaces, type ByteLimits } from './byte-places.ts';
 import { DownloadPlaces, type DownloadLimits } from './download-places.ts';
+import { HeldFor } from './held-for.ts';
 import { parseJson, validate } from './input.ts';
 import { openApiDocument } from './openapi.ts';
 import type { ApiContext, Call, Operation } from './operation.ts';
@@ -45,6 +46,7 @@ interface Door {
   readonly longAdmission: Admission;
   readonly bodies: BytePlaces;
   readonly answers: BytePlaces;
+  readonly held: HeldFor;
 }
 
 function openDoor(ctx: ApiContext, options: ApiOptions): Door {
@@ -56,6 +58,7 @@ function openDoor(ctx: ApiContext, options: ApiOptions): Door {
       options.bodies ?? bodyLimits,
       'Requests with large bodies are under way already; send this one again in a moment.',
     ),
+    held: new HeldFor(),
     answers: new BytePlaces(
       options.answers ?? answerLimits,
       'Earlier answers have not been read yet; read them, and ask again in a moment.',
@@ -160,8 +163,7 @@ function addOperation(app: FastifyInstance, ctx: ApiContext, door: Door, operati
       callers.set(request, caller);
       const bytes = bodyBytesOf(request.raw, bodyLimit);
       if (bytes === 0) return;
-      const give = door.bodies.take(placeOf(caller, request), bytes);
-      reply.raw.once('finish', give).once('close', give);
+      door.held.add(request.raw, reply.raw, door.bodies.take(placeOf(caller, request), bytes));
     },
     onSend: async (request, reply, payload) =>
       holdAnswer(ctx, door, placeOf(callers.get(request), request), reply, payload),
@@ -181,16 +183,16 @@ function holdAnswer(ctx: ApiContext, door: Door, caller: string, reply: FastifyR
     typeof payload === 'string' ? Buffer.byteLength(payload) : Buffer.isBuffer(payload) ? payload.length : 0;
   if (bytes < ANSWER_COUNTED_MIN) return;
   const give = door.answers.take(caller, bytes);
+  const { socket } = reply.request.raw;
   const cancel = ctx.clock.after(
     limits.connectionStepMsMax + (bytes / limits.bodyStepBytesMin) * limits.connectionStepMsMax,
-    () => reply.raw.destroy(),
+    () => socket.destroy(),
     { unref: true },
   );
-  const taken = (): void => {
+  door.held.add(reply.request.raw, reply.raw, () => {
     cancel();
     give();
-  };
-  reply.raw.once('finish', taken).once('close', taken);
+  });
 }
 
 /** Before a byte of the body is read: who does not may not make the server hold one. */
