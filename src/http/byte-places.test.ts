@@ -28,6 +28,14 @@ describe.each([
 });
 
 describe('a place', () => {
+  it('is counted also for who cannot be refused, and then others are', () => {
+    const places = placesOf({ allMax: 100, perCallerMax: 100 });
+    const give = places.hold('a', 150);
+    expect(() => places.take('b', 1)).toThrow(overloaded);
+    give();
+    places.take('b', 100);
+  });
+
   it('is given back once', () => {
     const places = placesOf({ allMax: 100, perCallerMax: 100 });
     const give = places.take('a', 50);

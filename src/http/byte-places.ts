@@ -44,6 +44,11 @@ export class BytePlaces {
     const theirs = this.#of.get(caller) ?? 0;
     if (theirs + bytes > this.#limits.perCallerMax || this.#all + bytes > this.#limits.allMax)
       throw new DroverError('overloaded', { detail: this.#detail, retryAfterS: RETRY_AFTER_S });
+    return this.hold(caller, bytes);
+  }
+
+  /** The same where nobody can be refused any more. */
+  hold(caller: string, bytes: number): () => void {
     this.#add(caller, bytes);
     let isTaken = true;
     return () => {

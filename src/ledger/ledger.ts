@@ -104,11 +104,15 @@ export class Ledger {
     this.#listener = listener;
     await this.#journal.open(clock.nowMs());
     await engine.start();
-    await outputs.start(this.#journal.entries, (attempt, ...live) => listener.output(attempt as AttemptId, ...live));
+    await outputs.start(
+      this.#journal.entries,
+      (attempt, ...live) => listener.output(attempt as AttemptId, ...live),
+      this.#stopping.signal,
+    );
     for (const [a, entry] of this.#journal.entries) {
       const attempt = a as AttemptId;
       if (!entry.report) await this.#resume(attempt, entry);
-      else this.#remainsOf(attempt, engine.reopen(attempt, this.#traceOf(attempt, entry), entry.report));
+      else this.#reopen(attempt, entry, entry.report);
     }
     this.#beginWaiting();
   }
@@ -256,9 +260,25 @@ export class Ledger {
     else begun.held = answer;
   }
 
+  /** Its end is recorded, and is told whatever its trace has become. */
+  #reopen(attempt: AttemptId, entry: JournalEntry, report: AgentReport): void {
+    const { engine, log } = this.#options;
+    try {
+      this.#remainsOf(attempt, engine.reopen(attempt, this.#traceOf(attempt, entry), report));
+    } catch (error) {
+      log.warn({ attempt, err: error }, 'what is left of an execution cannot be read; its end is told all the same');
+    }
+  }
+
   async #resume(attempt: AttemptId, entry: JournalEntry): Promise<void> {
-    const trace = this.#traceOf(attempt, entry);
     const { begun, sink } = this.#beginning(attempt);
+    const trace = this.#readTrace(attempt, entry);
+    if (!trace)
+      return sink.ended({
+        outcome: 'unknown',
+        reason: 'status-unknown',
+        detail: 'Its record here cannot be read any more.',
+      });
     begun.start = trace.start;
     const answer = await this.#options.engine.resume(attempt, trace, sink);
     if ('unknown' in answer) sink.ended({ outcome: 'unknown', reason: answer.unknown, detail: answer.detail });
@@ -352,6 +372,16 @@ export class Ledger {
     const { vault } = this.#options;
     if (!vault) throw new Error(`the ledger of ${this.#options.engine.name} keeps no secrets`);
     return { sealed: true, spec: vault.seal(attempt, bytes) };
+  }
+
+  /** Undefined where the key of its seal is another: one execution is not known any more, and the others are. */
+  #readTrace(attempt: AttemptId, entry: JournalEntry): Trace | undefined {
+    try {
+      return this.#traceOf(attempt, entry);
+    } catch (error) {
+      this.#options.log.error({ attempt, err: error }, 'the record of an execution cannot be read');
+      return undefined;
+    }
   }
 
   #traceOf(attempt: AttemptId, { accepted, started }: JournalEntry): Trace {

@@ -64,10 +64,15 @@ export class LiveTail {
 
   /** The rest, as far as the budget goes, and the end of it. */
   finish(): void {
-    for (const stream of [1, 2] as const) {
-      this.#read(stream, true);
-      const { fd } = this.#streams[stream];
-      if (fd >= 0) closeSync(fd);
+    for (const stream of [1, 2] as const) this.#read(stream, true);
+    this.close();
+  }
+
+  /** Nobody watches any more. It is not pumped again. */
+  close(): void {
+    for (const stream of Object.values(this.#streams)) {
+      if (stream.fd >= 0) closeSync(stream.fd);
+      stream.fd = -1;
     }
   }
 

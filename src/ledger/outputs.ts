@@ -30,8 +30,12 @@ export interface FinishedOutput {
 export type OnLive = (attempt: string, stream: 1 | 2, offset: number, bytes: Uint8Array, skipped: number) => void;
 
 export interface Outputs {
-  /** `reports` of all attempts in the journal; undefined of those that have not ended. */
-  start(reports: ReadonlyMap<string, { readonly report?: FinishedOutput }>, onLive: OnLive): Promise<void>;
+  /** `reports` of all attempts in the journal; undefined of those that have not ended. `stopping`: what waits for space, waits no longer. */
+  start(
+    reports: ReadonlyMap<string, { readonly report?: FinishedOutput }>,
+    onLive: OnLive,
+    stopping: AbortSignal,
+  ): Promise<void>;
   stop(): Promise<void>;
   /** Before any output. A second time it changes nothing. */
   open(attempt: string, facts: OutputFacts): void;

@@ -25,6 +25,8 @@ export class SpooledOutputs implements Outputs {
   readonly #facts = new Map<string, OutputFacts>();
   readonly #watched = new Set<string>();
   readonly #tails = new Map<string, LiveTail>();
+  /** Ended, and not forgotten: nothing more is written, and what was has been told. */
+  readonly #finished = new Set<string>();
   #onLive: OnLive = () => undefined;
   #cancelPump: (() => void) | undefined;
   #cancelPrune = (): void => undefined;
@@ -50,6 +52,7 @@ export class SpooledOutputs implements Outputs {
     this.#isStopped = true;
     this.#cancelPump?.();
     this.#cancelPrune();
+    for (const attempt of [...this.#tails.keys()]) this.#endTail(attempt);
   }
 
   open(attempt: string, facts: OutputFacts): void {
@@ -61,7 +64,7 @@ export class SpooledOutputs implements Outputs {
   watch(attempt: string, on: boolean): void {
     if (!on) {
       this.#watched.delete(attempt);
-      this.#tails.delete(attempt);
+      this.#endTail(attempt);
       return;
     }
     this.#watched.add(attempt);
@@ -79,6 +82,7 @@ export class SpooledOutputs implements Outputs {
       keptBytes: limits.outputKeptBytesDefault,
       secrets: [],
     };
+    this.#finished.add(attempt);
     this.#tails.get(attempt)?.finish();
     this.#tails.delete(attempt);
     if (secrets.length > 0) await spool.scrub(attempt, this.#masks.of(secrets));
@@ -103,11 +107,13 @@ export class SpooledOutputs implements Outputs {
     for (const attempt of attempts) {
       this.#facts.delete(attempt);
       this.#watched.delete(attempt);
+      this.#finished.delete(attempt);
+      this.#endTail(attempt);
     }
   }
 
   #tail(attempt: string, { secrets }: OutputFacts): void {
-    if (this.#tails.has(attempt)) return;
+    if (this.#tails.has(attempt) || this.#finished.has(attempt)) return;
     const { spool } = this.#options;
     const tail = new LiveTail({
       files: { 1: spool.file(attempt, 'stdout'), 2: spool.file(attempt, 'stderr') },
@@ -116,6 +122,11 @@ export class SpooledOutputs implements Outputs {
     });
     this.#tails.set(attempt, tail);
     this.#pumpIn(0);
+  }
+
+  #endTail(attempt: string): void {
+    this.#tails.get(attempt)?.close();
+    this.#tails.delete(attempt);
   }
 
   #pumpIn(delayMs: number): void {

@@ -30,7 +30,7 @@ export class StreamedOutputs implements Outputs {
   readonly #masks = new SharedMasks();
   readonly #streams = new Map<string, Streams>();
   readonly #watched = new Set<string>();
-  readonly #stopping = new AbortController();
+  #stopping = new AbortController().signal;
   #onLive: OnLive = () => undefined;
 
   constructor(options: StreamedOutputsOptions) {
@@ -38,8 +38,13 @@ export class StreamedOutputs implements Outputs {
   }
 
   /** What is there of an attempt without an end is taken in again from the beginning. */
-  async start(attempts: ReadonlyMap<string, { readonly report?: FinishedOutput }>, onLive: OnLive): Promise<void> {
+  async start(
+    attempts: ReadonlyMap<string, { readonly report?: FinishedOutput }>,
+    onLive: OnLive,
+    stopping: AbortSignal,
+  ): Promise<void> {
     this.#onLive = onLive;
+    this.#stopping = stopping;
     for (const file of readdirSync(this.#options.dir))
       if (!attempts.get(file.replace(/\.[12]$/, ''))?.report) rmSync(join(this.#options.dir, file), { force: true });
     for (const [attempt, { report }] of attempts) {
@@ -51,7 +56,6 @@ export class StreamedOutputs implements Outputs {
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
     for (const { kept } of this.#streams.values()) await Promise.all([kept[1].close(), kept[2].close()]);
   }
 
@@ -64,7 +68,7 @@ export class StreamedOutputs implements Outputs {
       mask: this.#masks.of(secrets),
       clock,
       log,
-      stopping: this.#stopping.signal,
+      stopping: this.#stopping,
       onLive: (...live) => this.#onLive(attempt, ...live),
     });
     this.#streams.set(attempt, { kept: incoming.kept, incoming });

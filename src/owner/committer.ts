@@ -20,6 +20,8 @@ import type { RunMemory } from './run-memory.ts';
 
 /** A short script's start and end become one write: its start alone waits so long for company. */
 const RUNNING_WAITS_MS = 30;
+/** While nobody is sure of the lease nothing is written; it is asked again so soon. */
+const UNTRUSTED_MS = 100;
 /** After a failed commit, until the partition is taken again; of a database that is away, ever longer. */
 const FAILED_PAUSE_MS = 1_000;
 const AWAY_PAUSE_MS_MAX = 2_000;
@@ -59,13 +61,13 @@ export class Committer {
     partition.dirty.add(held.run.id);
     if (partition.committing) return;
     if (held.run.crew.changes.hasUrgent) void this.#commit(partition);
-    else this.#commitSoon(partition);
+    else this.#commitIn(RUNNING_WAITS_MS, partition);
   }
 
-  #commitSoon(partition: OwnedPartition): void {
+  #commitIn(delayMs: number, partition: OwnedPartition): void {
     if (partition.commitScheduled) return;
     partition.commitScheduled = true;
-    this.#options.clock.after(RUNNING_WAITS_MS, () => {
+    this.#options.clock.after(delayMs, () => {
       partition.commitScheduled = false;
       if (!partition.committing) void this.#commit(partition);
     });
@@ -75,11 +77,15 @@ export class Committer {
     const { clock, log, memory, serverId, store, isLeaseTrusted, onCommitted } = this.#options;
     partition.committing = true;
     while (partition.dirty.size > 0 && !this.#stopped && memory.isOwned(partition)) {
+      // Before anything is taken: what is taken is not decided again.
+      if (!isLeaseTrusted()) {
+        this.#commitIn(UNTRUSTED_MS, partition);
+        break;
+      }
       const batch = collectBatch(partition, clock.nowMs());
       if (batch.parts.length === 0) break;
       const began = clock.monotonicMs();
       try {
-        if (!isLeaseTrusted()) break;
         const { executions, runs, timeline, lateReports } = batch;
         const fence = fenceOf(partition, serverId);
         const result = await store.ownerCommit({ fence, executions, runs, timeline, lateReports });
@@ -136,12 +142,15 @@ export class Committer {
     this.#tellContacts(write);
     run.landed(write);
     const written: Ack[] = [];
-    for (const ack of acks.values()) {
+    // A report that came again while this was written is of the same end.
+    for (const ack of [...acks.values(), ...held.acks.values()]) {
       const key = attemptKeyOf(ack.attempt);
       const { attempt, state, dbState } = run.crew.at(key.task, key.ordinal)!;
       // Those in line wait with their acks; a late report settles a loss that is written already: that is not yet the report.
-      if (attempt > key.attempt || (isTerminalExecution(dbState) && dbState === state)) written.push(ack);
-      else if (!held.acks.has(ack.attempt)) held.acks.set(ack.attempt, ack);
+      if (attempt > key.attempt || (isTerminalExecution(dbState) && dbState === state)) {
+        if (!written.some((one) => one.attempt === ack.attempt)) written.push(ack);
+        held.acks.delete(ack.attempt);
+      } else if (!held.acks.has(ack.attempt)) held.acks.set(ack.attempt, ack);
     }
     if (run.crew.changes.count === 0 && held.late.length === 0) partition.dirty.delete(run.id);
     store.notify('progress', run.id);

@@ -120,6 +120,8 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
       this.wake(run.id);
     else {
       this.#memory.hold(partition, held);
+      // Hosts and workers that linked while it was written found nobody who waited for them.
+      held.run.crew.onRoutesChanged();
       if (first) this.#committer.landed(partition, first);
       else this.#advance(partition, held);
     }
@@ -170,8 +172,9 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
         atMs: clock.nowMs(),
         detail: { maxFailed: run.spec.policy.maxFailed },
       });
-    if (run.crew.changes.count > 0 || held.late.length > 0) this.#committer.onDecided(partition, held);
     sendOrders(partition, held, this.#options, isWatched?.(run.id) ?? false);
+    // What no worker would take has come back meanwhile, and is written as well.
+    if (run.crew.changes.count > 0 || held.late.length > 0) this.#committer.onDecided(partition, held);
     this.#timers.set(held, run.isFinished ? clock.monotonicMs() + LINGER_MS : run.dueAt);
   }
 

@@ -16,6 +16,9 @@ const STEP_MS = 10;
 /** Entries that mean nothing, in a heap that is small otherwise. */
 const LEFT_MAX = 1_000;
 
+/** Node's timers end at 24.8 days, and a longer one comes at once: what is further away is looked at in between. */
+const WAIT_MS_MAX = 3_600_000;
+
 export class Timers<T extends object> {
   readonly #clock: Pick<Clock, 'after' | 'monotonicMs'>;
   readonly #onDue: (one: T) => void;
@@ -83,7 +86,10 @@ export class Timers<T extends object> {
     if (!first || first.at >= this.#armedAt) return;
     this.#cancel();
     this.#armedAt = first.at;
-    this.#cancel = this.#clock.after(Math.max(STEP_MS, first.at - this.#clock.monotonicMs()), () => this.#fire());
+    this.#cancel = this.#clock.after(
+      Math.min(WAIT_MS_MAX, Math.max(STEP_MS, first.at - this.#clock.monotonicMs())),
+      () => this.#fire(),
+    );
   }
 
   #fire(): void {

@@ -205,7 +205,7 @@ describe('a run that needed more than to run scripts', () => {
     expect((await call('POST', '/agents/uninstall', { targets: 'all' }, operator)).status).toBe(403);
     for (const { body } of [uninstall, script]) {
       await api.database.query(
-        "UPDATE execution SET state = 'failed', exit_code = 1, finished_at_ms = 1 WHERE run_id = $1",
+        "UPDATE execution SET state = 'failed', outcome = 'exited', exit_code = 1, finished_at_ms = 1 WHERE run_id = $1",
         [body.id],
       );
       await api.database.query("UPDATE run SET state = 'failed', finished_at_ms = 1 WHERE id = $1", [body.id]);

@@ -77,7 +77,10 @@ async function serve(issuer: CertificateAuthority, chain: string): Promise<{ url
   return { url: `https://127.0.0.1:${port.address.port}`, paths };
 }
 
-function joinBody(secret: string, name = newId()): { secret: string; csr: string; name: string; machineId: string } {
+function joinBody(
+  secret: string,
+  name = `host-${newId()}`,
+): { secret: string; csr: string; name: string; machineId: string } {
   return { secret, csr: certificateRequest(newKey()), name, machineId: name };
 }
 
@@ -277,7 +280,7 @@ describe('joining again', () => {
   };
 
   it('with a key of the agent keeps the agent and the host, even if the certificate has long expired or the machine got another id', async () => {
-    const [name, key] = [newId(), newKey()];
+    const [name, key] = [`host-${newId()}`, newKey()];
     const first = await agentJoin(ctx, { ...full(await secretFor('agent'), name), csr: certificateRequest(key) }, 'r');
     const second = await again(name, 'another-machine-id', { agentId: first.agentId, keys: [newKey(), key] });
     expect(second).toMatchObject({ agentId: first.agentId, hostId: first.hostId, dispatchKey: first.dispatchKey });
@@ -294,9 +297,9 @@ describe('joining again', () => {
   });
 
   it('keeps the host also under another name, and keeps the name that the host has on record', async () => {
-    const [name, key] = [newId(), newKey()];
+    const [name, key] = [`host-${newId()}`, newKey()];
     const first = await agentJoin(ctx, { ...full(await secretFor('agent'), name), csr: certificateRequest(key) }, 'r');
-    expect(await again(newId(), 'm', { agentId: first.agentId, keys: [key] })).toMatchObject({
+    expect(await again(`host-${newId()}`, 'm', { agentId: first.agentId, keys: [key] })).toMatchObject({
       agentId: first.agentId,
       hostId: first.hostId,
       name,
@@ -304,7 +307,7 @@ describe('joining again', () => {
   });
 
   it('with a renewal that somebody on the way has seen is proof of nothing: neither the agent nor its key is given', async () => {
-    const [name, key] = [newId(), newKey()];
+    const [name, key] = [`host-${newId()}`, newKey()];
     const first = await agentJoin(ctx, { ...full(await secretFor('agent'), name), csr: certificateRequest(key) }, 'r');
     const csr = certificateRequest(newAgentKey());
     const [renewal, proof] = [signWith(key, csr), signWith(key, joinProofMessage(await secretFor('agent'), csr))];
@@ -312,7 +315,7 @@ describe('joining again', () => {
       const answer = await agentJoin(
         ctx,
         {
-          ...full(await secretFor('agent'), newId(), newId()),
+          ...full(await secretFor('agent'), `host-${newId()}`, newId()),
           csr,
           previous: { agentId: first.agentId, signatures: [signature.toString('base64')] },
         },
@@ -325,12 +328,12 @@ describe('joining again', () => {
   });
 
   it('without its key, or as an agent that was revoked, is a twin', async () => {
-    const [name, key] = [newId(), newKey()];
+    const [name, key] = [`host-${newId()}`, newKey()];
     const first = await agentJoin(ctx, { ...full(await secretFor('agent'), name), csr: certificateRequest(key) }, 'r');
     const forged = await again(name, name, { agentId: first.agentId, keys: [newKey()] });
     expect(forged).toMatchObject({ twinOf: name });
     expect(forged.dispatchKey).not.toBe(first.dispatchKey);
-    const [other, otherKey] = [newId(), newKey()];
+    const [other, otherKey] = [`host-${newId()}`, newKey()];
     const revoked = await agentJoin(
       ctx,
       { ...full(await secretFor('agent'), other), csr: certificateRequest(otherKey) },
@@ -345,7 +348,7 @@ describe('joining again', () => {
   });
 });
 
-function full(secret: string, name: string = newId(), machineId = name): Parameters<typeof agentJoin>[1] {
+function full(secret: string, name = `host-${newId()}`, machineId = name): Parameters<typeof agentJoin>[1] {
   return { secret, csr: certificateRequest(newKey()), name, machineId, labels: {}, facts: {} };
 }
 

@@ -318,7 +318,7 @@ describe('one fault at a time', () => {
       {
         state: 'failed',
         attempt: 1,
-        exitCode: 3,
+        outcome: { kind: 'exited', code: 3 },
         settledLate: false,
         startedAtMs: before!.startedAtMs,
         stdout: { size: 5 },
@@ -335,7 +335,9 @@ describe('one fault at a time', () => {
     expect(await executions(id)).toMatchObject([{ state: 'lost', reason: 'link-lost' }]);
     agent('host-2').start();
     await until('the truth', async () => (await executions(id))[0]!.state === 'succeeded');
-    expect(await executions(id)).toMatchObject([{ state: 'succeeded', exitCode: 0, settledLate: true, attempt: 1 }]);
+    expect(await executions(id)).toMatchObject([
+      { state: 'succeeded', outcome: { kind: 'exited', code: 0 }, settledLate: true, attempt: 1 },
+    ]);
     expect(await cluster.store.runFetch(id)).toMatchObject({ state: 'succeeded', counts: { succeeded: 1, lost: 0 } });
     expect(
       (await cluster.store.timelineList(id, { limit: 100 })).filter(({ kind }) => kind === 'settled-late'),

@@ -244,7 +244,10 @@ describe('a worker that was taken over', () => {
     const report = agent.session.seal(reportOf(`${runId}.0.0.1`, 0));
     own.say(saidBy(agent, `${runId}.0.0.1`, [report]));
     expect(await settled(runId)).toMatchObject({ state: 'succeeded' });
-    expect(((await (await api('GET', '/hosts/puppet')).json()) as { linked: boolean }).linked).toBe(true);
+    await until(
+      'its own agent to be shown as linked',
+      async () => ((await (await api('GET', '/hosts/puppet')).json()) as { linked: boolean }).linked,
+    );
   });
 
   it('is sent away when it tells of more agents than a worker may hold, and others are answered meanwhile', async () => {

@@ -267,7 +267,7 @@ requiring('root', 'sshd', 'sudo').describe('a host that does not begin', () => {
       const id = runs.get(row)!;
       await until('the run to end', async () => isTerminalRun((await cluster.store.runFetch(id))!.state), 150_000);
       const [execution] = (await cluster.store.executionList(id, {}, { limit: 1 })).items;
-      expect(execution).toMatchObject({ hostName, state: 'not_started', reason });
+      expect(execution).toMatchObject({ subject: { name: hostName }, state: 'not_started', reason });
       expect(execution!.detail).toMatch(words);
       expect(execution!.startedAtMs).toBeUndefined();
     },

@@ -18,6 +18,7 @@ import { newId, type HostId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { DownloadPlaces } from '../../src/http/download-places.ts';
+import { HeldFor } from '../../src/http/held-for.ts';
 import { addPackageRoute } from '../../src/http/routes/agents/package-route.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { testApi, type TestApi } from '../support/api.ts';
@@ -121,6 +122,7 @@ it('a package is for who reads it: who takes nothing is cut off, and the place i
     },
   };
   addPackageRoute(app, {
+    held: new HeldFor(),
     packages: { file: () => ({ path, entry: { fileSize: size, fileSha256: 'x' } }) } as unknown as AgentPackages,
     places: new DownloadPlaces(clock, {
       perServerMax: 1,
@@ -175,6 +177,7 @@ it('packages are fetched by as many hosts at once as a server bears; the next co
   const app = fastify();
   app.setErrorHandler((error, _request, reply) => reply.status(429).send({ code: errorCodeOf(error) }));
   addPackageRoute(app, {
+    held: new HeldFor(),
     packages: { file: () => ({ path, entry: { fileSize: size, fileSha256: 'x' } }) } as unknown as AgentPackages,
     places: new DownloadPlaces(systemClock),
     onRequest: () => undefined,

@@ -112,7 +112,13 @@ describe('a worker that is drained', () => {
     await order(first.id, 'drain');
     await allAt(second.id);
     await order(second.id, 'drain');
-    for (const execution of await ended(await start('host-*', { startDeadline: '1s' })))
+    const deferred = async (): Promise<readonly ExecutionRecord[]> =>
+      ended(await start('host-*', { startDeadline: '1s' }));
+    // Whichever server has the run: the other one hears of it a moment later.
+    await until('both servers to know', async () =>
+      (await Promise.all([1, 2, 3, 4].map(deferred))).flat().every(({ state }) => state === 'not_started'),
+    );
+    for (const execution of await deferred())
       expect(execution).toMatchObject({
         state: 'not_started',
         reason: 'worker-drained',

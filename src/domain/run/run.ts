@@ -10,7 +10,7 @@ import { Crew, type Now, type Order } from '../crew/crew.ts';
 import type { CrewOptions } from '../crew/crew-options.ts';
 import type { Execution, FindRoute, SeedExecution } from '../crew/execution.ts';
 import type { ExecutionCounts, ExecutionState } from '../crew/execution-machine.ts';
-import { advanceFlow, type Flow, flowOfOneTask, newFlow, type FlowEffect, type FlowEvent } from '../flow/flow.ts';
+import { advanceFlow, type Flow, flowOfOneTask, newFlow, type FlowEvent } from '../flow/flow.ts';
 import { canRunMove, isTerminalRun, type RunState } from '../flow/run-machine.ts';
 import { admit } from '../rollout/rollout.ts';
 import type { RunSpec } from './spec.ts';
@@ -134,7 +134,7 @@ export class Run<Stream = unknown> {
   write(changesMax: number): RunWrite<Stream> {
     const changes = this.crew.changes.take(changesMax);
     const counts = this.crew.changes.countsAfter(changes);
-    const effects = this.#advanceFlow({
+    this.#advanceFlow({
       kind: 'progressed',
       task: TASK,
       counts,
@@ -149,7 +149,7 @@ export class Run<Stream = unknown> {
       state,
       counts,
       seq: this.seq + 1,
-      isEnd: effects.some(({ kind }) => kind === 'settle-run') && !isTerminalRun(this.state),
+      isEnd: isTerminalRun(state) && !isTerminalRun(this.state),
       isStop: state === 'stopping' && this.state !== 'stopping',
     };
   }
@@ -161,11 +161,10 @@ export class Run<Stream = unknown> {
     changes.forEach((execution, i) => this.crew.committed(execution, states[i]!));
   }
 
-  #advanceFlow(event: FlowEvent): readonly FlowEffect[] {
+  #advanceFlow(event: FlowEvent): void {
     const { flow, effects } = advanceFlow(this.#flow, event);
     this.#flow = flow;
     for (const effect of effects) if (effect.kind === 'stop-task') this.crew.stop(effect.how);
-    return effects;
   }
 }
 

@@ -9,17 +9,19 @@ import type { AgentPackages } from '../../../app/agent-packages.ts';
 import { installProgram } from '../../../agent-install/install-program.ts';
 import { DroverError } from '../../../base/errors.ts';
 import type { DownloadPlaces } from '../../download-places.ts';
+import type { HeldFor } from '../../held-for.ts';
 import { peerAgent } from '../../peer-agent.ts';
 
 export interface PackageRouteOptions {
   readonly packages: AgentPackages;
   readonly places: DownloadPlaces;
+  readonly held: HeldFor;
   /** Throws when whoever it is asks too often: an address, or an agent. */
   readonly onRequest: (peer: string) => void;
 }
 
 export function addPackageRoute(app: FastifyInstance, options: PackageRouteOptions): void {
-  const { packages, places } = options;
+  const { packages, places, held } = options;
   const installer = installProgram();
   const onRequest = async ({ ip, raw }: FastifyRequest): Promise<void> => {
     const agentId = peerAgent(raw.socket);
@@ -38,15 +40,16 @@ export function addPackageRoute(app: FastifyInstance, options: PackageRouteOptio
     const from = offsetOf(request.headers.range, entry.fileSize);
     if (from === undefined) return reply.status(416).header('content-range', `bytes */${entry.fileSize}`).send();
     let stream: ReadStream | undefined;
+    const { socket } = request.raw;
     // Cut as a connection: an answer that ends early looks like a whole one to nobody.
     const leave = places.take(
       { address: request.ip, agentId: peerAgent(request.raw.socket) },
-      { taken: () => stream?.bytesRead ?? 0, cut: () => reply.raw.destroy() },
+      { taken: () => stream?.bytesRead ?? 0, cut: () => socket.destroy() },
     );
     stream = createReadStream(path, { start: from });
     stream.once('close', leave);
     // A reader that is gone leaves the stream open otherwise.
-    reply.raw.once('close', () => stream.destroy());
+    held.add(request.raw, reply.raw, () => stream.destroy());
     void reply
       .status(from > 0 ? 206 : 200)
       .type('application/gzip')
