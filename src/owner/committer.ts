@@ -152,7 +152,8 @@ export class Committer {
         held.acks.delete(ack.attempt);
       } else if (!held.acks.has(ack.attempt)) held.acks.set(ack.attempt, ack);
     }
-    if (run.crew.changes.count === 0 && held.late.length === 0) partition.dirty.delete(run.id);
+    if (memory.isHeld(partition, held) && run.crew.changes.count === 0 && held.late.length === 0)
+      partition.dirty.delete(run.id);
     store.notify('progress', run.id);
     onProgress?.(run.id);
     if (memory.isHeld(partition, held)) advance(partition, held);

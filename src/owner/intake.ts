@@ -75,8 +75,10 @@ export class Intake implements FleetListener {
   }
 
   onUnlinked(hostId: HostId): void {
-    for (const { run } of this.#options.memory.ofHost(hostId))
-      run.crew.onUnlinked(hostId, this.#options.clock.monotonicMs());
+    for (const held of this.#options.memory.ofHost(hostId)) {
+      held.run.crew.onUnlinked(hostId, this.#options.clock.monotonicMs());
+      this.#dueSoon.add(held);
+    }
   }
 
   onRoutesChanged(workerId?: WorkerId): void {

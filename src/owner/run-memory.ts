@@ -12,7 +12,11 @@ export class RunMemory {
   readonly tombstones: Tombstones;
   readonly #hosts = new Map<HostId, Set<HeldRun>>();
 
-  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+  readonly #onLeft: (held: HeldRun) => void;
+
+  /** `onLeft`: told of each run that is held no more. */
+  constructor(clock: Pick<Clock, 'monotonicMs'>, onLeft: (held: HeldRun) => void) {
+    this.#onLeft = onLeft;
     this.tombstones = new Tombstones(clock);
   }
 
@@ -41,7 +45,7 @@ export class RunMemory {
 
   hold(partition: OwnedPartition, held: HeldRun): void {
     const former = partition.runs.get(held.run.id);
-    if (former) this.#forgetHosts(former);
+    if (former) this.#leave(former);
     partition.runs.set(held.run.id, held);
     this.tombstones.delete(held.run.id);
     for (const { state, subject } of held.run.crew.executions) {
@@ -54,7 +58,7 @@ export class RunMemory {
   }
 
   forget(partition: OwnedPartition, held: HeldRun): void {
-    this.#forgetHosts(held);
+    this.#leave(held);
     if (partition.runs.get(held.run.id) !== held) return;
     partition.runs.delete(held.run.id);
     partition.dirty.delete(held.run.id);
@@ -69,11 +73,12 @@ export class RunMemory {
   /** The partition, with all of its runs. */
   drop(partition: OwnedPartition): void {
     if (this.isOwned(partition)) this.partitions.delete(partition.id);
-    for (const held of partition.runs.values()) this.#forgetHosts(held);
+    for (const held of partition.runs.values()) this.#leave(held);
     partition.runs.clear();
   }
 
-  #forgetHosts(held: HeldRun): void {
+  #leave(held: HeldRun): void {
+    this.#onLeft(held);
     for (const { subject } of held.run.crew.executions) {
       const hostId = subject.id;
       const runs = this.#hosts.get(hostId);

@@ -6,11 +6,12 @@ import { MemoryTables } from '../../test/support/memory-store/rows.ts';
 import { until } from '../../test/support/until.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
-import { newId } from '../base/ids.ts';
+import { newId, type AgentId, type AttemptId, type HostId, type RunId, type WorkerId } from '../base/ids.ts';
 import { hostSubject } from '../domain/run/subject.ts';
 import { partitionOf, PARTITION_COUNT } from '../domain/run/partition.ts';
 import { silentLog } from '../base/log.ts';
-import type { Fleet } from '../fleet/fleet.ts';
+import type { AgentLocation, Fleet } from '../fleet/fleet.ts';
+import type { NewRun } from '../store/contract/run.ts';
 import { createMasterKey } from '../pki/sealer.ts';
 import type { Store } from '../store/contract/store.ts';
 import { RunOwner } from './run-owner.ts';
@@ -22,6 +23,10 @@ interface Played {
   /** All timers are due. */
   readonly pass: () => boolean;
   isTrusted: boolean;
+  /** Where agents are linked, by host. */
+  readonly links: Map<HostId, AgentLocation>;
+  /** Attempts that were acknowledged. */
+  readonly acked: AttemptId[];
 }
 
 async function play(storeFor: (store: SimulableStore) => Partial<SimulableStore> = () => ({})): Promise<Played> {
@@ -36,13 +41,21 @@ async function play(storeFor: (store: SimulableStore) => Partial<SimulableStore>
   const store = createMemoryStore(new MemoryTables(), clock);
   const serverId = newId<'server'>();
   await store.serverRegister({ id: serverId, url: 'https://127.0.0.1:1', version: '1', leaseMs: 60_000 });
-  const played = { isTrusted: true } as Played;
+  const links = new Map<HostId, AgentLocation>();
+  const acked: AttemptId[] = [];
+  const played = { isTrusted: true, links, acked } as unknown as Played;
+  let orders = 0;
   const owner = new RunOwner({
     serverId,
     store: { ...store, ...storeFor(store) } as unknown as Store,
     fleet: {
       announceOwned() {},
-      locate: () => undefined,
+      locate: (hostId: HostId) => links.get(hostId),
+      takesWork: () => true,
+      nextOrder: () => ++orders,
+      assign: () => true,
+      ack: (_workerId: WorkerId, attempts: readonly { attempt: AttemptId }[]) =>
+        void acked.push(...attempts.map(({ attempt }) => attempt)),
       sshRoute: () => undefined,
       sshObstacle: () => 'no-address',
       hasWorker: () => true,
@@ -113,5 +126,85 @@ it('takes a partition under another term after a commit of which nobody knows wh
   );
   expect(terms).toEqual([1, 2]);
   expect(await late!()).toEqual({ kind: 'fenced' });
+  await owner.stop();
+});
+
+const actor = { kind: 'token', id: 'a', name: 'a' } as const;
+const audit = { actor, action: 'a', target: 'a', detail: {} };
+function newRun(id: RunId, hostId: HostId): NewRun {
+  return {
+    id,
+    partition: partitionOf(id),
+    name: 'a',
+    reason: '',
+    createdBy: actor,
+    targetExpression: '*',
+    spec: newRunSpec(new Simulation(1), true),
+    targets: [hostSubject(hostId, 'a')],
+  };
+}
+function newLocation(): AgentLocation {
+  return {
+    workerId: newId<'worker'>() as WorkerId,
+    executor: { kind: 'agent', id: newId<'agent'>() as AgentId },
+    instance: newId(),
+    link: 1,
+  };
+}
+
+it('gives work to a host that linked while its run was being written', async () => {
+  const hostId = newId<'host'>();
+  const location = newLocation();
+  const { owner, store, links, pass }: Played = await play((inner) => ({
+    async runCreate(run, entry) {
+      links.set(hostId, location);
+      owner.onLinked(hostId);
+      return inner.runCreate(run, entry);
+    },
+  }));
+  const id = newId<'run'>();
+  await owner.create(newRun(id, hostId), audit, () => undefined);
+  const stateOf = async (): Promise<string | undefined> =>
+    (await store.executionFetch({ runId: id, task: 0, ordinal: 0 }))?.state;
+  // No timer is due: the deadline by which it would be looked at again is a minute away.
+  await until('it to be sent', async () => (await stateOf()) === 'dispatched');
+  expect(pass()).toBe(true);
+  await owner.stop();
+});
+
+it('lets a run go whose end was told again while it was being written', async () => {
+  const hostId = newId<'host'>();
+  const location = newLocation();
+  let again: (() => void) | undefined;
+  const { owner, links, acked, pass }: Played = await play((inner) => ({
+    async ownerCommit(commit) {
+      again?.();
+      return inner.ownerCommit(commit);
+    },
+  }));
+  links.set(hostId, location);
+  const id = newId<'run'>();
+  await owner.create(newRun(id, hostId), audit, () => undefined);
+  const attempt = `${id}.0.0.1` as AttemptId;
+  const tell = (): void =>
+    owner.onEvents(location.workerId, [
+      {
+        k: 'report',
+        executor: location.executor,
+        report: {
+          t: 'report',
+          a: attempt,
+          outcome: 'exited',
+          exitCode: 0,
+          finishedAtMs: 1,
+          stdout: { size: 0, head: 0, tail: 0 },
+          stderr: { size: 0, head: 0, tail: 0 },
+        },
+      },
+    ]);
+  again = tell;
+  tell();
+  await until('the end to be acknowledged', () => acked.includes(attempt));
+  await until('the run to be let go', () => pass() && owner.runCount === 0);
   await owner.stop();
 });

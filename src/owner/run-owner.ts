@@ -44,7 +44,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
   #stopped = true;
 
   constructor(options: RunOwnerOptions) {
-    const memory = (this.#memory = new RunMemory(options.clock));
+    const memory = (this.#memory = new RunMemory(options.clock, (held) => this.#timers.delete(held)));
     this.#timers = new Timers(options.clock, (held) => this.#onDue(held));
     const advance = (partition: OwnedPartition, held: HeldRun): void => this.#advance(partition, held);
     const parts = { ...options, memory, advance };
@@ -161,7 +161,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
 
   #advance(partition: OwnedPartition, held: HeldRun): void {
     const { clock, isLeaseTrusted, isWatched } = this.#options;
-    if (!this.#memory.isOwned(partition)) return;
+    if (!this.#memory.isHeld(partition, held)) return;
     if (!isLeaseTrusted()) return this.#timers.set(held, clock.monotonicMs() + UNTRUSTED_MS);
     const { run } = held;
     const wasExceeded = run.limitExceeded;

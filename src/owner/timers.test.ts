@@ -36,6 +36,26 @@ class PlayedClock {
 }
 
 describe('timers', () => {
+  it('ask for no wait that a clock of the machine cannot keep', () => {
+    const clock = new PlayedClock();
+    const waits: number[] = [];
+    const called: number[] = [];
+    const DAY = 86_400_000;
+    const timers = new Timers<object>(
+      {
+        monotonicMs: clock.monotonicMs,
+        after: (ms, callback) => (waits.push(ms), clock.after(ms, callback)),
+      },
+      () => void called.push(clock.now),
+    );
+    timers.set({}, 30 * DAY);
+    clock.goTo(31 * DAY);
+    expect(Math.max(...waits)).toBeLessThan(2 ** 31);
+    expect(waits.length).toBeLessThan(1_000);
+    expect(called.every((at) => at >= 30 * DAY)).toBe(true);
+    expect(called).toHaveLength(1);
+  });
+
   it('call for the earliest first, with one timer of the clock, and for none once all are out', () => {
     const clock = new PlayedClock();
     const called: [string, number][] = [];
