@@ -47,6 +47,8 @@ class NotingEngine implements Engine {
   refusal: Refusal | undefined;
   answer: Absent | Unknown | undefined;
   remains: Remains | undefined;
+  /** Falls over whatever it is given. */
+  isBroken = false;
 
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
@@ -55,10 +57,12 @@ class NotingEngine implements Engine {
   }
   begin(attempt: AttemptId, _work: ExecutionSpec, _subject: unknown, sink: AttemptSink): Held | Refusal {
     this.begun.push(attempt);
+    if (this.isBroken) throw new Error('out of order');
     return this.refusal ?? this.#hold(attempt, sink);
   }
   async resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held | Absent | Unknown> {
     this.resumed.push({ attempt, trace });
+    if (this.isBroken) throw new Error('out of order');
     return this.answer ?? this.#hold(attempt, sink);
   }
   reopen(): Remains | undefined {
@@ -127,7 +131,11 @@ async function open(more: Partial<LedgerOptions> = {}): Promise<Ledger> {
 /** As after a kill: the next ledger has the files and nothing else. */
 async function again(more: Partial<LedgerOptions> = {}): Promise<Ledger> {
   await ledgers.pop()?.stop();
-  engine = Object.assign(new NotingEngine(), { answer: engine.answer, remains: engine.remains });
+  engine = Object.assign(new NotingEngine(), {
+    answer: engine.answer,
+    remains: engine.remains,
+    isBroken: engine.isBroken,
+  });
   return open(more);
 }
 
@@ -149,6 +157,27 @@ describe('a ledger', () => {
     expect(await ledger.startAttempt(a, work)).toBe('settled');
     expect(await (await again()).startAttempt(a, work)).toBe('settled');
     expect([engine.begun, ledger.list()]).toEqual([[], []]);
+  });
+
+  it('tells that it does not know of what its engine falls over, at the beginning and after a restart, and goes on with the others', async () => {
+    const ledger = await open();
+    const [first, second, third] = [newAttempt(), newAttempt(), newAttempt()];
+    await ledger.startAttempt(first, work);
+    engine.isBroken = true;
+    await ledger.startAttempt(second, work);
+    expect(await until('an end', () => ledger.report(second))).toMatchObject({
+      outcome: 'unknown',
+      reason: 'status-unknown',
+    });
+    const next = await again();
+    expect(await until('an end', () => next.report(first))).toMatchObject({
+      outcome: 'unknown',
+      reason: 'status-unknown',
+    });
+    engine.isBroken = false;
+    await next.startAttempt(third, work);
+    end(third);
+    expect(await until('an end', () => next.report(third))).toMatchObject({ outcome: 'exited' });
   });
 
   it('has accepted on the disk before it begins, and tells no end before that is there', async () => {

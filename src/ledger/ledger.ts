@@ -255,7 +255,12 @@ export class Ledger {
     const { engine } = this.#options;
     const { begun, sink } = this.#beginning(attempt);
     sink.openOutput({ keptBytes: work.outputKeptBytes, secrets: Object.values(work.secrets) });
-    const answer = engine.begin(attempt, work, subject, sink);
+    let answer: ReturnType<Engine['begin']>;
+    try {
+      answer = engine.begin(attempt, work, subject, sink);
+    } catch (error) {
+      return this.#fellOver(attempt, sink, error);
+    }
     if ('refused' in answer) sink.ended({ outcome: 'refused', reason: answer.refused, detail: answer.detail });
     else begun.held = answer;
   }
@@ -280,12 +285,27 @@ export class Ledger {
         detail: 'Its record here cannot be read any more.',
       });
     begun.start = trace.start;
-    const answer = await this.#options.engine.resume(attempt, trace, sink);
+    let answer: Awaited<ReturnType<Engine['resume']>>;
+    try {
+      answer = await this.#options.engine.resume(attempt, trace, sink);
+    } catch (error) {
+      return this.#fellOver(attempt, sink, error);
+    }
     if ('unknown' in answer) sink.ended({ outcome: 'unknown', reason: answer.unknown, detail: answer.detail });
     else if ('absent' in answer) {
       this.#begun.delete(attempt);
       this.#waiting.set(attempt, { work: answer.absent, subject: answer.subject });
     } else begun.held = answer;
+  }
+
+  /** A fault of an engine is the end of one attempt, which may have begun, and of nothing else. */
+  #fellOver(attempt: AttemptId, sink: AttemptSink, error: unknown): void {
+    this.#options.log.error(
+      { attempt, err: error },
+      'an execution could not be begun or found again, for a fault of ours',
+    );
+    const detail = `Its executor fell over it: ${(error as Error).message}`;
+    sink.ended({ outcome: 'unknown', reason: 'status-unknown', detail });
   }
 
   #beginning(attempt: AttemptId): { readonly begun: Begun; readonly sink: AttemptSink } {

@@ -58,6 +58,10 @@ describe('a worker that asks for certificates again and again', () => {
       zone: 'default',
       link: { send: (frame: ServerToWorkerFrame) => answers.push(frame) > 0 },
     };
+    await api.database.query(
+      "INSERT INTO worker (id, name, zone, public_key, joined_at_ms) VALUES ($1, 'greedy', 'default', 'x', 1)",
+      [worker.id],
+    );
     const [one, other] = [newId(), newId()];
     const renew = (id: number, agentId: string): void =>
       desk.answer(worker, {

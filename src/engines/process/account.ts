@@ -46,9 +46,14 @@ export function findProgram(name: string, path: string): string | undefined {
 
 /** Why a path, taken from the root, is no program of `findProgram`; a bare name is only absent. */
 export function lackOf(name: string): ProgramLack {
-  const stat = name.includes('/') ? statSync(join('/', name), { throwIfNoEntry: false }) : undefined;
-  if (!stat) return 'absent';
-  return stat.isDirectory() ? 'folder' : 'locked';
+  if (!name.includes('/')) return 'absent';
+  try {
+    const stat = statSync(join('/', name), { throwIfNoEntry: false });
+    return stat === undefined ? 'absent' : stat.isDirectory() ? 'folder' : 'locked';
+  } catch (error) {
+    // A folder on the way that we may not pass; or a path that leads nowhere, such as one that is too long or goes in circles.
+    return ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '') ? 'locked' : 'absent';
+  }
 }
 
 /** The first parent folder of `path` that an account other than root may not pass, or undefined. */

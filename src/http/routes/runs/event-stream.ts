@@ -28,6 +28,8 @@ export async function streamEvents(
   const abort = new AbortController();
   let end: DroverError | undefined;
   raw.on('close', () => abort.abort());
+  // Gone before anybody listened.
+  if (raw.destroyed) abort.abort();
   raw.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
