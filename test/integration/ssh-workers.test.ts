@@ -118,7 +118,7 @@ requiring('sshd').describe('a host without an agent, of two workers', () => {
     expect(await ended(patient)).toMatchObject({ state: 'failed', counts: { failed: 1 } });
     expect(await executionOf(patient)).toMatchObject({
       state: 'failed',
-      exitCode: 3,
+      outcome: { kind: 'exited', code: 3 },
       attempt: 1,
       route: first,
       settledLate: false,

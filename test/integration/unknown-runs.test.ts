@@ -4,6 +4,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { attemptId, newId, newRunId, type AttemptId, type RunId, type ServerId } from '../../src/base/ids.ts';
 import type { Log } from '../../src/base/log.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { hostSubject } from '../../src/domain/run/subject.ts';
 import { emptyCounts } from '../../src/domain/crew/execution-machine.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { RunOwner } from '../../src/owner/run-owner.ts';
@@ -152,8 +153,7 @@ function endedRun(id: RunId): RunSeed {
         task: 0,
         ordinal: 0,
         attempt: 1,
-        hostId: newId(),
-        hostName: 'a',
+        subject: hostSubject(newId<'host'>(), 'a'),
         state: 'succeeded',
         route: { executor: agentExecutor(AGENT) },
         workerId: WORKER,
