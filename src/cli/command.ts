@@ -1,7 +1,6 @@
 /** What all commands have alike: a summary, examples in the help, the forms of an answer, and one way to give it. */
 import { Option, type Command } from 'commander';
 import { UsageError } from './exit.ts';
-import { jsonText, yamlText } from './form-text.ts';
 import { ON_DISCONNECT } from './runs/interrupt.ts';
 import { isTerminal, out } from './out.ts';
 import { table } from './render.ts';
@@ -80,6 +79,7 @@ export async function answer<D>(
 ): Promise<void> {
   // Every text from elsewhere is made plain where it is put into a line; whoever forgets it gives the terminal no commands all the same.
   if (!flags.json) return out(`${isTerminal('stdout') ? terminalText(text()) : text()}\n`);
+  const { jsonText, yamlText } = await import('./form-text.ts');
   const items = itemsOf(document);
   switch (flags.output) {
     case 'jsonl':

@@ -4,7 +4,6 @@ import { version } from '../base/node-process.ts';
 import { addCommands } from './commands.ts';
 import { EXIT } from '../base/exit-codes.ts';
 import { explain, UsageError } from './exit.ts';
-import { jsonText } from './form-text.ts';
 import { note } from './out.ts';
 
 /** Options that every command has, with a value or without; before the command they are meant for it as well. */
@@ -36,7 +35,7 @@ export async function runCommand(given: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.succeeded;
     const { message, code, problem } = explain(error instanceof CommanderError ? await worded(error, words) : error);
-    if (forProgram) process.stderr.write(`${jsonText(problem)}\n`);
+    if (forProgram) process.stderr.write(`${(await import('./form-text.ts')).jsonText(problem)}\n`);
     // Whoever named a group alone has been shown its help.
     else if (!(error instanceof CommanderError && error.code === 'commander.help')) note(`drover: ${message}`);
     return code;
