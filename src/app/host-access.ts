@@ -2,7 +2,8 @@
 import { EVERYTHING } from '../domain/access/access-node.ts';
 import { DroverError, inputRefusal, type InputFault } from '../base/errors.ts';
 import type { AccountId } from '../base/ids.ts';
-import type { HostAlgorithms, HostKeyPolicy } from '../domain/inventory/host-draft.ts';
+import type { HostAlgorithms } from '../domain/inventory/host-draft.ts';
+import type { HostKeyPolicy } from '../domain/inventory/host-key-policy.ts';
 import type { FieldChange, HostEntry, PlanFault, PlannedHost } from '../domain/inventory/host-plan.ts';
 import type { HostRecord } from '../store/contract/host.ts';
 import { assertCan, auditOf, type Caller } from './caller.ts';

@@ -2,7 +2,7 @@
 import { dataOf, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { limits } from '../../base/limits.ts';
-import { HOST_KEY_POLICIES, type HostKeyPolicy } from '../../domain/inventory/host-draft.ts';
+import { HOST_KEY_POLICIES, type HostKeyPolicy } from '../../domain/inventory/host-key-policy.ts';
 import { answer, command, type AnswerFlags } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
 import { duration, Faults, many, number, pairs } from '../input.ts';

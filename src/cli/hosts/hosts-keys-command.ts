@@ -1,29 +1,10 @@
 /** `drover hosts keys list|accept|remove|import`: the keys that hosts are known by. */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { allPages, dataOf, type Schemas } from '@drover/sdk';
+import { dataOf } from '@drover/sdk';
 import type { Command } from 'commander';
-import {
-  knownHostNames,
-  matchesKnownHost,
-  parseKnownHosts,
-  type KnownHostLine,
-} from '../../domain/inventory/known-hosts.ts';
 import { answer, command, group, listText, withUtc, type AnswerFlags } from '../command.ts';
-import { UsageError } from '../exit.ts';
-import { readText } from './import/read-text.ts';
-import { note } from '../out.ts';
 import { timeText } from '../render.ts';
 import { openSession } from '../servers/session.ts';
 import { plainText } from '../text-width.ts';
-
-type Host = Schemas['Host'];
-
-const PAGE = 1_000;
-/** In one request: with several large keys each, they stay well within what a request may hold. */
-const HOSTS_AT_ONCE = 200;
-/** Each hashed line costs a digest for each host; more than this takes minutes. */
-const COMPARISONS_MAX = 20_000_000;
 
 export function addHostsKeys(hosts: Command): void {
   const keys = group(hosts, 'keys', 'the keys that hosts are known by');
@@ -75,7 +56,9 @@ export function addHostsKeys(hosts: Command): void {
   })
     .argument('[file]', 'default: ~/.ssh/known_hosts')
     .option('--dry-run', 'show what would be taken, and take nothing')
-    .action(importKeys);
+    .action(async (file: string | undefined, flags: AnswerFlags & { readonly dryRun?: boolean }) =>
+      (await import('./known-hosts-import.ts')).importKnownHosts(file, flags),
+    );
 }
 
 async function list(host: string, flags: AnswerFlags): Promise<void> {
@@ -93,62 +76,4 @@ async function list(host: string, flags: AnswerFlags): Promise<void> {
           ['KEY', (key) => key.key, 'wide'],
         ]),
   );
-}
-
-/** A file that is something else is understood from its first lines. */
-const REMARKS_SHOWN = 100;
-
-async function importKeys(file: string | undefined, flags: AnswerFlags & { readonly dryRun?: boolean }): Promise<void> {
-  const path = file ?? join(homedir(), '.ssh', 'known_hosts');
-  const { lines, remarks } = parseKnownHosts(path, readText(path));
-  for (const { line, detail } of remarks.slice(0, REMARKS_SHOWN))
-    note(`drover: note: ${plainText(`${path}:${line}: ${detail}`)}`);
-  if (lines.length === 0) throw new UsageError(`${path} holds no key that can be taken.`);
-  const { client } = openSession();
-  const hosts = (
-    await Array.fromAsync(
-      allPages((cursor) =>
-        client
-          .GET('/api/v1/hosts', { params: { query: { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) } } })
-          .then(dataOf),
-      ),
-    )
-  ).filter((host) => host.address !== undefined);
-  if (hosts.length * lines.length > COMPARISONS_MAX)
-    throw new UsageError(
-      `${hosts.length} hosts and ${lines.length} lines are too many to compare at once. Part the file.`,
-    );
-  const found = keysOfHosts(hosts, lines);
-  const result = {
-    dryRun: flags.dryRun === true,
-    hosts: found.length,
-    added: 0,
-    keys: found.map(({ host, keys }) => ({ host, keys: keys.length })),
-  };
-  for (let at = 0; at < found.length && !flags.dryRun; at += HOSTS_AT_ONCE)
-    result.added += dataOf(
-      await client.POST('/api/v1/host-keys/import', { body: { hosts: found.slice(at, at + HOSTS_AT_ONCE) } }),
-    ).added;
-  await answer(
-    flags,
-    result,
-    () =>
-      flags.dryRun
-        ? [
-            ...found.map(({ host, keys }) =>
-              plainText(`${host}: ${keys.length === 1 ? '1 key' : `${keys.length} keys`}`),
-            ),
-            `would be taken for ${found.length} hosts`,
-          ].join('\n')
-        : `${result.added} new keys for ${found.length} hosts`,
-    ({ keys }) => keys.map(({ host }) => host).join('\n'),
-  );
-}
-
-function keysOfHosts(hosts: readonly Host[], lines: readonly KnownHostLine[]): { host: string; keys: string[] }[] {
-  return hosts.flatMap((host) => {
-    const names = knownHostNames(host);
-    const keys = [...new Set(lines.filter((line) => matchesKnownHost(line, names)).map((line) => line.key))];
-    return keys.length === 0 ? [] : [{ host: host.name, keys }];
-  });
 }

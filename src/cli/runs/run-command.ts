@@ -6,7 +6,6 @@ import { limits } from '../../base/limits.ts';
 import { answer, command, withDisconnect } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
 import { UsageError } from '../exit.ts';
-import { followToEnd } from './follow.ts';
 import { many } from '../input.ts';
 import { HeldSignals } from './interrupt.ts';
 import { isSweeping, runRequest, type RunFlags } from './run-request.ts';
@@ -87,7 +86,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
     flags.as,
     session.client.POST('/api/v1/runs', { params: { query }, body }).then(dataOf),
   );
-  if (!flags.detach) return followToEnd(session, started, { ...flags, held });
+  if (!flags.detach) return (await import('./follow.ts')).followToEnd(session, started, { ...flags, held });
   await answer(flags, { run: started }, () => started.id);
   return EXIT.succeeded;
 }

@@ -7,6 +7,7 @@
  */
 import { limits } from '../../base/limits.ts';
 import { ownNameFault } from '../access/name-rule.ts';
+import { HOST_KEY_POLICIES, type HostKeyPolicy } from './host-key-policy.ts';
 
 export interface SourceLine {
   readonly file: string;
@@ -15,9 +16,6 @@ export interface SourceLine {
 export interface InventoryFault extends SourceLine {
   readonly detail: string;
 }
-
-export const HOST_KEY_POLICIES = ['strict', 'first-use'] as const;
-export type HostKeyPolicy = (typeof HOST_KEY_POLICIES)[number];
 
 export const ALGORITHM_KINDS = ['kex', 'cipher', 'serverHostKey', 'hmac'] as const;
 /** Overrides of what is offered to a host over SSH, each list whole. */

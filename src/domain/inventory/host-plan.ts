@@ -7,7 +7,8 @@
 import type { ErrorCode } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
 import { guardedChange, guardedDetail, NOTHING_GUARDED, type GuardedLabels } from '../access/guarded-labels.ts';
-import { jumpPath, type HostAlgorithms, type HostKeyPolicy } from './host-draft.ts';
+import { jumpPath, type HostAlgorithms } from './host-draft.ts';
+import type { HostKeyPolicy } from './host-key-policy.ts';
 
 export interface HostSettings {
   readonly address: string | null;

@@ -1,13 +1,8 @@
 /** Hosts as people add, import and change them, and the keys that they are known by. */
 import { z } from 'zod';
 import { limits } from '../../base/limits.ts';
-import {
-  addressFault,
-  ALGORITHM_KINDS,
-  HOST_KEY_POLICIES,
-  hostNameFault,
-  labelFault,
-} from '../../domain/inventory/host-draft.ts';
+import { addressFault, ALGORITHM_KINDS, hostNameFault, labelFault } from '../../domain/inventory/host-draft.ts';
+import { HOST_KEY_POLICIES } from '../../domain/inventory/host-key-policy.ts';
 import { checked } from './checked.ts';
 import { SSH_ALGORITHMS } from '../../domain/inventory/ssh-algorithms.ts';
 

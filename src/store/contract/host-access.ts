@@ -1,7 +1,8 @@
 /** How hosts are reached without an agent. Changes of ways to hosts go one after the other, so that two together never close a circle of jump hosts. */
 import type { AccountId, HostId } from '../../base/ids.ts';
 import type { GuardedLabels } from '../../domain/access/guarded-labels.ts';
-import type { HostAlgorithms, HostKeyPolicy } from '../../domain/inventory/host-draft.ts';
+import type { HostAlgorithms } from '../../domain/inventory/host-draft.ts';
+import type { HostKeyPolicy } from '../../domain/inventory/host-key-policy.ts';
 import type { FieldChange, HostEntry, PlanFault, PlannedHost } from '../../domain/inventory/host-plan.ts';
 import type { AuditEntry } from './audit.ts';
 import type { NewHostKey } from './host-key.ts';

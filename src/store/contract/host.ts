@@ -2,7 +2,8 @@
 import type { Scope } from '../../domain/access/access-node.ts';
 import type { AgentId, HostId, WorkerId } from '../../base/ids.ts';
 import type { GuardedChange, GuardedLabels } from '../../domain/access/guarded-labels.ts';
-import type { HostAlgorithms, HostKeyPolicy } from '../../domain/inventory/host-draft.ts';
+import type { HostAlgorithms } from '../../domain/inventory/host-draft.ts';
+import type { HostKeyPolicy } from '../../domain/inventory/host-key-policy.ts';
 import type { AuditEntry } from './audit.ts';
 import type { Page } from './page.ts';
 

@@ -2,7 +2,8 @@
 import { assert } from '../../base/assert.ts';
 import { newId, type AccountId, type HostId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
-import type { HostAlgorithms, HostKeyPolicy } from '../../domain/inventory/host-draft.ts';
+import type { HostAlgorithms } from '../../domain/inventory/host-draft.ts';
+import type { HostKeyPolicy } from '../../domain/inventory/host-key-policy.ts';
 import type { GuardedLabels } from '../../domain/access/guarded-labels.ts';
 import {
   planHosts,

@@ -1,13 +1,14 @@
 /** The audit trail. */
 import { z } from 'zod';
 import { auditList, auditVerify } from '../../../app/audit.ts';
+import { AuditCheck, AuditEntry } from '../../../protocol/rest/audit-resources.ts';
 import * as r from '../../../protocol/rest/resources.ts';
 import type { AuditRecord } from '../../../store/contract/audit.ts';
 import { operation } from '../../operation.ts';
 import { compact, given } from '../fields.ts';
 import { page, pageOfQuery } from '../page.ts';
 
-function auditResource(entry: AuditRecord): z.infer<typeof r.AuditEntry> {
+function auditResource(entry: AuditRecord): z.infer<typeof AuditEntry> {
   return {
     id: entry.id,
     at: new Date(entry.atMs).toISOString(),
@@ -29,7 +30,7 @@ export const auditRoutes = [
     permission: 'audit.event.view',
     query: z.strictObject({ ...page, action: z.string().max(200).optional(), actor: z.string().max(200).optional() }),
     status: 200,
-    response: r.pageOf(r.AuditEntry),
+    response: r.pageOf(AuditEntry),
     errors: ['bad-input'],
     async handle({ ctx, caller, query }) {
       const { items, next } = await auditList(
@@ -55,7 +56,7 @@ export const auditRoutes = [
         .describe('NUMBER:HASH of an entry that is believed; from the first entry without it'),
     }),
     status: 200,
-    response: r.AuditCheck,
+    response: AuditCheck,
     errors: ['bad-input'],
     async handle({ ctx, caller, query }) {
       const [seq, hash] = query.after?.split(':') ?? [];
