@@ -6,7 +6,7 @@ import { errorCodeOf } from '../base/errors.ts';
 import { attemptId, attemptKeyOf, type RunId, type ServerId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { isTerminalExecution } from '../domain/crew/execution-machine.ts';
+import { isTerminalExecution, type ExecutionState } from '../domain/crew/execution-machine.ts';
 import { sshContactOf } from '../domain/crew/ssh-contact.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { NotKept } from '../store/contract/owner-commit.ts';
@@ -142,15 +142,22 @@ export class Committer {
     this.#tellContacts(write);
     run.landed(write);
     const written: Ack[] = [];
-    // A report that came again while this was written is of the same end.
-    for (const ack of [...acks.values(), ...held.acks.values()]) {
+    const isEndWritten = (attempt: number, state: ExecutionState, dbState: ExecutionState, of: number): boolean =>
+      attempt === of && isTerminalExecution(dbState) && dbState === state;
+    for (const ack of acks.values()) {
       const key = attemptKeyOf(ack.attempt);
       const { attempt, state, dbState } = run.crew.at(key.task, key.ordinal)!;
       // Those in line wait with their acks; a late report settles a loss that is written already: that is not yet the report.
-      if (attempt > key.attempt || (isTerminalExecution(dbState) && dbState === state)) {
-        if (!written.some((one) => one.attempt === ack.attempt)) written.push(ack);
-        held.acks.delete(ack.attempt);
-      } else if (!held.acks.has(ack.attempt)) held.acks.set(ack.attempt, ack);
+      if (attempt > key.attempt || isEndWritten(attempt, state, dbState, key.attempt)) written.push(ack);
+      else if (!held.acks.has(ack.attempt)) held.acks.set(ack.attempt, ack);
+    }
+    // A report that came again while this was written is of the same end. One of an earlier attempt is written beside it, by the next commit.
+    for (const ack of [...held.acks.values()]) {
+      const key = attemptKeyOf(ack.attempt);
+      const { attempt, state, dbState } = run.crew.at(key.task, key.ordinal)!;
+      if (!isEndWritten(attempt, state, dbState, key.attempt)) continue;
+      held.acks.delete(ack.attempt);
+      if (!written.some((one) => one.attempt === ack.attempt)) written.push(ack);
     }
     if (memory.isHeld(partition, held) && run.crew.changes.count === 0 && held.late.length === 0)
       partition.dirty.delete(run.id);

@@ -107,7 +107,7 @@ export class StartDispatch {
         attempt: target.attempt,
       });
       const lane = this.#lanes[laneOf(target.executor)];
-      const answer = lane.offer({
+      const start: QueuedStart = {
         a,
         priority,
         assign,
@@ -117,7 +117,14 @@ export class StartDispatch {
         queuedAtMs,
         isTold: false,
         isWithdrawn: false,
-      });
+      };
+      const executor = this.#options.find(target.hostId, target.executor);
+      // It has its room already, and the first order may be lost: it waits for nobody's end, least of all its own.
+      if (executor && has(executor.out, a)) {
+        this.#startOne(start);
+        continue;
+      }
+      const answer = lane.offer(start);
       if (answer === 'full') this.#options.event(a, { k: 'undelivered', a, code: 'agent-busy' });
       else if (answer === 'known') this.#options.event(a, { k: 'queued', a });
     }

@@ -24,6 +24,8 @@ const REGRESSIONS: readonly (readonly [seed: number, faultyMs: number, what: str
   [1023, 90_000, 'a host that linked while the former hosts of its worker were looked up was unreachable'],
   [1_000_183, 90_000, 'a former start of an agent, written late, looked like a copy of it'],
   [2_000_068, 90_000, 'a write of before landed under the term that its server had given up and taken again'],
+  [9_000_237, 90_000, 'starts that were lost held all the room of a worker, and their repetitions waited for it'],
+  [9_500_406, 90_000, 'the late report of an earlier attempt was acknowledged before it was written'],
 ];
 
 /** Fresh with every commit, and with every day on which somebody works on one, and the same for everybody who tries that: what fails here fails there. */
