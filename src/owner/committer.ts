@@ -6,7 +6,8 @@ import { errorCodeOf } from '../base/errors.ts';
 import { attemptId, attemptKeyOf, type RunId, type ServerId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { isTerminalExecution, type ExecutionState } from '../domain/crew/execution-machine.ts';
+import type { Execution } from '../domain/crew/execution.ts';
+import { isTerminalExecution } from '../domain/crew/execution-machine.ts';
 import { sshContactOf } from '../domain/crew/ssh-contact.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { NotKept } from '../store/contract/owner-commit.ts';
@@ -141,30 +142,27 @@ export class Committer {
     held.firstStart &&= !write.states.includes('dispatched');
     this.#tellContacts(write);
     run.landed(write);
-    const written: Ack[] = [];
-    const isEndWritten = (attempt: number, state: ExecutionState, dbState: ExecutionState, of: number): boolean =>
-      attempt === of && isTerminalExecution(dbState) && dbState === state;
+    const written = new Map<string, Ack>();
     for (const ack of acks.values()) {
-      const key = attemptKeyOf(ack.attempt);
-      const { attempt, state, dbState } = run.crew.at(key.task, key.ordinal)!;
+      const { task, ordinal, attempt } = attemptKeyOf(ack.attempt);
+      const execution = run.crew.at(task, ordinal)!;
       // Those in line wait with their acks; a late report settles a loss that is written already: that is not yet the report.
-      if (attempt > key.attempt || isEndWritten(attempt, state, dbState, key.attempt)) written.push(ack);
+      if (execution.attempt > attempt || isEndWritten(execution, attempt)) written.set(ack.attempt, ack);
       else if (!held.acks.has(ack.attempt)) held.acks.set(ack.attempt, ack);
     }
     // A report that came again while this was written is of the same end. One of an earlier attempt is written beside it, by the next commit.
     for (const ack of [...held.acks.values()]) {
-      const key = attemptKeyOf(ack.attempt);
-      const { attempt, state, dbState } = run.crew.at(key.task, key.ordinal)!;
-      if (!isEndWritten(attempt, state, dbState, key.attempt)) continue;
+      const { task, ordinal, attempt } = attemptKeyOf(ack.attempt);
+      if (!isEndWritten(run.crew.at(task, ordinal)!, attempt)) continue;
       held.acks.delete(ack.attempt);
-      if (!written.some((one) => one.attempt === ack.attempt)) written.push(ack);
+      written.set(ack.attempt, ack);
     }
     if (memory.isHeld(partition, held) && run.crew.changes.count === 0 && held.late.length === 0)
       partition.dirty.delete(run.id);
     store.notify('progress', run.id);
     onProgress?.(run.id);
     if (memory.isHeld(partition, held)) advance(partition, held);
-    return written;
+    return [...written.values()];
   }
 
   #tellContacts({ changes, states }: Batch['parts'][number]['write']): void {
@@ -197,4 +195,9 @@ export class Committer {
       this.#options.advance(partition, held);
     }
   }
+}
+
+/** Whether the end of that very attempt is what the database has. */
+function isEndWritten({ attempt, state, dbState }: Execution<unknown>, of: number): boolean {
+  return attempt === of && isTerminalExecution(dbState) && dbState === state;
 }

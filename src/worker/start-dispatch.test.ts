@@ -12,7 +12,7 @@ import { StartDispatch, type LinkedAgent, type LinkedEngine } from './start-disp
 function agentsOf(capacity: number): {
   dispatch: StartDispatch;
   agent: () => LinkedAgent;
-  order: (agent: LinkedAgent, count?: number) => void;
+  order: (agent: LinkedAgent, count?: number, runId?: string) => void;
   sentTo: (agent: LinkedAgent) => number;
   events: AttemptEvent[];
 } {
@@ -41,10 +41,10 @@ function agentsOf(capacity: number): {
       linked.set(id, agent);
       return agent;
     },
-    order({ executor }, count = 1) {
+    order({ executor }, count = 1, runId = newId()) {
       dispatch.assign('server', {
         t: 'assign',
-        runId: newId(),
+        runId,
         task: 0,
         partition: 0,
         term: 1,
@@ -98,6 +98,20 @@ it('counts what an agent says of itself whole as long as nothing else is under w
   dispatch.ended(busy, 'c');
   order(other, 2);
   expect([sentTo(other), dispatch.queued]).toEqual([4, 1]);
+});
+
+it('sends what has its room already again at once: a start that was lost may be all that the room is held by', () => {
+  const { dispatch, agent, order, sentTo } = agentsOf(1);
+  const [first, other] = [agent(), agent()];
+  const runId = newId();
+  order(first, 1, runId);
+  order(other);
+  expect([sentTo(first), sentTo(other)]).toEqual([1, 0]);
+  order(first, 1, runId);
+  expect([sentTo(first), sentTo(other)]).toEqual([2, 0]);
+  expect([dispatch.figures().agent.underWay, dispatch.queued]).toEqual([1, 1]);
+  dispatch.ended(first, `${runId}.0.0.1`);
+  expect(sentTo(other)).toBe(1);
 });
 
 it('has no more under way with one agent than an agent holds', () => {
