@@ -237,6 +237,8 @@ export const limits = {
   sshHopsMax: 8,
   /** Sessions on one connection, before the server's own MaxSessions (10 by default) is met and remembered. */
   sshSessionsPerConnectionMax: 64,
+  /** A server that opens no session, though none of ours is open, may not have freed the last one; after so long a new connection is made. */
+  sshSessionFreeMs: 5_000,
   sshTcpMs: 10_000,
   /** Key exchange and login; slow name services take several seconds of it. */
   sshHandshakeMs: 30_000,

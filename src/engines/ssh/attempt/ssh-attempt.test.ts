@@ -1,35 +1,16 @@
 import { expect, it } from 'vitest';
-import type { Clock } from '../../../base/clock.ts';
 import { DroverError } from '../../../base/errors.ts';
 import type { AttemptId } from '../../../base/ids.ts';
 import { limits } from '../../../base/limits.ts';
 import { silentLog } from '../../../base/log.ts';
 import { RemoteSessions } from '../remote/remote-supervisor.ts';
+import { fastClock } from '../../../../test/support/fast-clock.ts';
 import { SshAttempt } from './ssh-attempt.ts';
 import type { SshPool } from '../connection/ssh-pool.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const TIMEOUT_MS = 60_000;
-
-/** Pauses pass at once, on both clocks; the wall clock may jump. Whoever waits for something else is never called. */
-function fastClock(): Clock & { jumpMs: number; passedMs: number } {
-  const clock = {
-    jumpMs: 0,
-    passedMs: 1_000_000,
-    nowMs: () => 1_900_000_000_000 + clock.passedMs + clock.jumpMs,
-    monotonicMs: () => clock.passedMs,
-    after(delayMs: number, callback: () => void) {
-      const timer = setImmediate(() => {
-        clock.passedMs += delayMs;
-        callback();
-      });
-      return () => clearImmediate(timer);
-    },
-    soon: (callback: () => void) => void setImmediate(callback),
-  };
-  return clock;
-}
 
 it.each([
   ['ahead', 3 * DAY_MS],

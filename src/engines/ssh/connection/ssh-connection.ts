@@ -16,7 +16,7 @@ import { quoted, sshError } from './ssh-faults.ts';
 
 /** Successes at the limit after which one more is tried. */
 const RAISE_AFTER = 64;
-/** A server frees a session a moment after it has ended: so often an empty connection is refused before it is believed. */
+/** So often a connection that has never had a session is refused one before the server is believed. */
 const EMPTY_REFUSALS_MAX = 4;
 const REASON_PROHIBITED = 1;
 
@@ -42,6 +42,7 @@ export class SshConnection {
   readonly #resting = new Map<ClientChannel, () => void>();
   #sessionsMax: number = limits.sshSessionsPerConnectionMax;
   #successes = 0;
+  #hasServed = false;
   #lostBecause: string | undefined;
 
   /** `line` is what the client speaks over: only when it is closed do all channels end. */
@@ -121,10 +122,12 @@ export class SshConnection {
   }
 
   async #open<T>(request: Request, adopt: (stream: ClientChannel) => T, next?: SshHop): Promise<T> {
+    let emptySince: number | undefined;
     for (let emptyRefusals = 0; ; ) {
       await this.#enter();
       try {
         const stream = await this.#ask(request, adopt);
+        this.#hasServed = true;
         if (
           this.#active >= this.#sessionsMax &&
           ++this.#successes >= RAISE_AFTER &&
@@ -146,7 +149,16 @@ export class SshConnection {
           this.#successes = 0;
           continue;
         }
-        if (++emptyRefusals > EMPTY_REFUSALS_MAX)
+        const now = this.#options.clock.monotonicMs();
+        emptySince ??= now;
+        emptyRefusals++;
+        if (this.#hasServed) {
+          // What ran in the last session has not ended over there, or the host has had no time to notice. A connection of its own frees who asks.
+          if (now - emptySince >= limits.sshSessionFreeMs) {
+            this.#loseLine('the host did not free the last session on it');
+            throw this.#lostError();
+          }
+        } else if (emptyRefusals > EMPTY_REFUSALS_MAX)
           throw sshError(
             'ssh-session-refused',
             this.hop,
@@ -177,9 +189,7 @@ export class SshConnection {
 
   #refusedCommand(message: string, error: unknown): DroverError {
     if (/No response from server|Not connected/.test(message)) {
-      // Nobody may be handed it again, whether or not its end will ever be told.
-      this.#lose('it was gone when a command was to be run');
-      this.#line.destroy();
+      this.#loseLine('it was gone when a command was to be run');
     }
     if (!this.isOpen) return this.#lostError();
     return sshError(
@@ -234,6 +244,12 @@ export class SshConnection {
     const next = this.#waiting.shift();
     if (next) next();
     else if (this.#active === 0 && this.isOpen) this.#options.onIdle();
+  }
+
+  /** Nobody may be handed it again, whether or not its end will ever be told. */
+  #loseLine(reason: string): void {
+    this.#lose(reason);
+    this.#line.destroy();
   }
 
   #lose(reason: string): void {

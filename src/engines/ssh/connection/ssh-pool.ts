@@ -137,15 +137,17 @@ export class SshPool {
     for (const wake of this.#room.splice(0)) wake();
   }
 
-  /** A connection that proves to be dead at this very moment is replaced, once. */
+  /** A connection that proves to be of no use at this very moment is replaced. */
   async #exec(target: SshTarget, command: string): Promise<RemoteChannel> {
-    const { connection } = await this.#reach(target);
-    try {
-      return await connection.exec(command);
-    } catch (error) {
-      if ((error as DroverError).code !== 'ssh-lost' || connection.isOpen) throw error;
+    for (let tries = 1; ; tries++) {
+      const { connection } = await this.#reach(target);
+      try {
+        return await connection.exec(command);
+      } catch (error) {
+        const isGone = (error as DroverError).code === 'ssh-lost' && !connection.isOpen;
+        if (!isGone || tries >= limits.sshCutLoginTriesMax || this.#abort.signal.aborted) throw error;
+      }
     }
-    return (await this.#reach(target)).connection.exec(command);
   }
 
   #reach(target: SshTarget): Promise<Entry> {
