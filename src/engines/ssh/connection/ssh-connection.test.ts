@@ -7,7 +7,10 @@ import { fastClock } from '../../../../test/support/fast-clock.ts';
 import { SshConnection } from './ssh-connection.ts';
 
 /** The client of a server that refuses sessions as often as it is told to: what ssh2 says of one that has not freed the last. */
-function connectionWith(refusals: { left: number }): { connection: SshConnection; clock: ReturnType<typeof fastClock> } {
+function connectionWith(refusals: { left: number }): {
+  connection: SshConnection;
+  clock: ReturnType<typeof fastClock>;
+} {
   const clock = fastClock();
   const client = Object.assign(new EventEmitter(), {
     end: () => undefined,
