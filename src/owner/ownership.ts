@@ -91,11 +91,12 @@ export class Ownership {
         // A write under a term that was given up may be under way still, and would land beside what is decided from now on.
         const again = partitions.filter(({ id, term }) => this.#givenUp.get(id) === term);
         if (again.length > 0) {
-          this.#isLookDue = true;
           await store.partitionRelease(
             serverId,
             again.map(({ id }) => id),
           );
+          // Only now: where they cannot be given back, the next look comes by time.
+          this.#isLookDue = true;
         }
         this.#take(partitions.filter((partition) => !again.includes(partition)));
         this.#finding = found(runs);

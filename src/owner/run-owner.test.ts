@@ -208,3 +208,55 @@ it('lets a run go whose end was told again while it was being written', async ()
   await until('the run to be let go', () => pass() && owner.runCount === 0);
   await owner.stop();
 });
+
+it('lets a run go that it cannot decide on, reads it anew, and goes on with the others', async () => {
+  const [broken, good] = [newId<'run'>(), newId<'run'>()];
+  const [hostOfBroken, hostOfGood] = [newId<'host'>(), newId<'host'>()];
+  const location = newLocation();
+  let faults = 0;
+  const { owner, store, links, pass }: Played = await play();
+  links.set(hostOfGood, location);
+  // Two faults: of a first decision, and of one by time.
+  Object.defineProperty(links, 'get', {
+    value: (hostId: HostId) => {
+      if (hostId === hostOfBroken && faults++ < 2) throw new Error('a fault of ours');
+      return Map.prototype.get.call(links, hostId);
+    },
+  });
+  await store.runCreate(newRun(broken, hostOfBroken), audit);
+  await store.runCreate(newRun(good, hostOfGood), audit);
+  owner.wake(broken);
+  owner.wake(good);
+  const stateOf = async (id: RunId): Promise<string | undefined> =>
+    (await store.executionFetch({ runId: id, task: 0, ordinal: 0 }))?.state;
+  await until('the other to be sent', async () => pass() && (await stateOf(good)) === 'dispatched');
+  await until('it to be read anew', () => pass() && faults > 2);
+  links.set(hostOfBroken, location);
+  owner.onLinked(hostOfBroken);
+  await until('it to be sent', async () => pass() && (await stateOf(broken)) === 'dispatched');
+  await owner.stop();
+});
+
+it('does not ask again at once where partitions cannot be given back', async () => {
+  let looks = 0;
+  const played: Played = await play((inner) => ({
+    async ownerLook(serverId) {
+      looks++;
+      return inner.ownerLook(serverId);
+    },
+    async partitionRelease() {
+      throw new DroverError('database-unavailable', { detail: 'It is away.' });
+    },
+  }));
+  const { owner, terms, pass } = played;
+  played.isTrusted = false;
+  pass();
+  await until('all to be given up', () => terms().length === 0);
+  played.isTrusted = true;
+  const before = looks;
+  pass();
+  await until('it to be looked for', () => looks > before);
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(looks - before).toBe(1);
+  await owner.stop();
+});

@@ -159,9 +159,19 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     this.#advance(partition, held);
   }
 
+  /** A fault of ours in one run does not end the server, which has others: that run is let go, and read anew with the next look. */
   #advance(partition: OwnedPartition, held: HeldRun): void {
-    const { clock, isLeaseTrusted, isWatched } = this.#options;
     if (!this.#memory.isHeld(partition, held)) return;
+    try {
+      this.#carryOn(partition, held);
+    } catch (error) {
+      this.#options.log.error({ runId: held.run.id, err: error }, 'a run could not be decided on; it is read anew');
+      this.#memory.forget(partition, held);
+    }
+  }
+
+  #carryOn(partition: OwnedPartition, held: HeldRun): void {
+    const { clock, isLeaseTrusted, isWatched } = this.#options;
     if (!isLeaseTrusted()) return this.#timers.set(held, clock.monotonicMs() + UNTRUSTED_MS);
     const { run } = held;
     const wasExceeded = run.limitExceeded;

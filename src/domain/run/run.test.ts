@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { limits } from '../../base/limits.ts';
 import type { AgentId, HostId, WorkerId } from '../../base/ids.ts';
 import { agentExecutor, workerExecutor } from './executor.ts';
+import { firstAttempts } from '../crew/execution.ts';
 import { Run } from './run.ts';
 import { hostSubject } from './subject.ts';
 import { HERE, OneHost, RUN, SPEC } from '../../../test/support/one-host.ts';
@@ -41,6 +42,25 @@ describe('an order that an agent does not take now, by its own word', () => {
     expect(host.at).toBeLessThan(1_000 + SPEC.policy.startDeadlineMs + 30_000);
     expect(host.execution.result?.reason ?? 'start-deadline').toBe('start-deadline');
   });
+});
+
+it('knows after a new read that its failures had stopped it, also where it was cancelled since', () => {
+  const policy = { ...SPEC.policy, maxFailed: { kind: 'count', count: 0 } } as const;
+  const stopped = (failed: number): boolean => {
+    const executions = [0, 1].map((ordinal) => ({
+      ...firstAttempts([hostSubject(`h${ordinal}` as HostId, `h${ordinal}`)])[0]!,
+      ordinal,
+      state: ordinal < failed ? ('failed' as const) : ('running' as const),
+    }));
+    const cancelled = { cancelRequestedAtMs: 1, cancelRequestedBy: 'somebody' };
+    return new Run(
+      { id: RUN, state: 'stopping', round: 1, seq: 3, roundAgeMs: 0, ...cancelled },
+      { ...SPEC, policy },
+      executions,
+      0,
+    ).limitExceeded;
+  };
+  expect([stopped(1), stopped(0)]).toEqual([true, false]);
 });
 
 describe('an order that was not delivered, as a worker says', () => {

@@ -78,10 +78,12 @@ export class Run<Stream = unknown> {
       nowAt,
     );
     const isCancelRequested = run.cancelRequestedAtMs !== undefined;
-    // Stopping without a cancel was for the failures.
-    this.limitExceeded = run.state === 'stopping' && !isCancelRequested;
-    if (this.limitExceeded) this.crew.stop('skip');
     const counts = { ...this.crew.changes.written };
+    // Stopping without a cancel was for the failures; with one, the failures say whether it was for them before.
+    this.limitExceeded =
+      run.state === 'stopping' &&
+      (!isCancelRequested || admit(spec.policy, { counts, isStopped: false }).stop !== undefined);
+    if (this.limitExceeded) this.crew.stop('skip');
     this.#flow =
       run.state === 'created'
         ? newFlow([[{ task: TASK, counts }]])
