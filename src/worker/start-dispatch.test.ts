@@ -9,7 +9,10 @@ import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 import { StartDispatch, type LinkedAgent, type LinkedEngine } from './start-dispatch.ts';
 
 /** Agents that are linked to a worker with room for so many executions, and what has gone out to each of them. */
-function agentsOf(capacity: number): {
+function agentsOf(
+  capacity: number,
+  term = { highest: 1 },
+): {
   dispatch: StartDispatch;
   agent: () => LinkedAgent;
   order: (agent: LinkedAgent, count?: number, runId?: string) => void;
@@ -25,7 +28,7 @@ function agentsOf(capacity: number): {
     clock: { ...systemClock, after: () => () => undefined },
     random: seededRandom(1),
     find: (_hostId, { id }) => linked.get(id),
-    isCurrent: () => true,
+    isCurrent: (assign) => assign.term === term.highest,
     event: (_a, event) => void events.push(event),
     watch: () => undefined,
   });
@@ -47,7 +50,7 @@ function agentsOf(capacity: number): {
         runId,
         task: 0,
         partition: 0,
-        term: 1,
+        term: term.highest,
         priority: 'normal',
         spec: new Uint8Array(1),
         server: newId(),
@@ -112,6 +115,33 @@ it('sends what has its room already again at once: a start that was lost may be 
   expect([dispatch.figures().agent.underWay, dispatch.queued]).toEqual([1, 1]);
   dispatch.ended(first, `${runId}.0.0.1`);
   expect(sentTo(other)).toBe(1);
+});
+
+it('sends what waits by the newest order: the server that gave the first may own it no more', () => {
+  const term = { highest: 1 };
+  const { dispatch, agent, order, sentTo, events } = agentsOf(1, term);
+  const [first, other] = [agent(), agent()];
+  const [busy, runId] = [newId(), newId()];
+  order(first, 1, busy);
+  order(other, 1, runId);
+  term.highest = 2;
+  order(other, 1, runId);
+  expect([sentTo(other), dispatch.queued, events]).toEqual([0, 1, [{ k: 'queued', a: `${runId}.0.0.1` }]]);
+  dispatch.ended(first, `${busy}.0.0.1`);
+  expect([sentTo(other), dispatch.queued]).toEqual([1, 0]);
+});
+
+it('goes on with what waits after a start that could not be carried out', () => {
+  const { dispatch, agent, order, sentTo } = agentsOf(2);
+  const [broken, other] = [agent(), agent()];
+  Object.assign(broken.link, {
+    sendEncoded: () => {
+      throw new Error('a fault of ours');
+    },
+  });
+  expect(() => order(broken)).toThrow('a fault of ours');
+  order(other);
+  expect([sentTo(other), dispatch.queued]).toEqual([1, 0]);
 });
 
 it('has no more under way with one agent than an agent holds', () => {

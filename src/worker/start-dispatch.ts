@@ -12,7 +12,7 @@ import { PRIORITIES, type QueueWeights } from '../domain/placement/queue-pick.ts
 import type { AttemptEvent, LaneFigures, LaneName, ServerAssign } from '../protocol/link/worker-v1.ts';
 import type { AgentLink, ExecutorLink } from './output-relay.ts';
 import { StartLane } from './start-lane.ts';
-import { StartFrames, StartRoom, type QueuedStart } from './start-queue.ts';
+import { StartFrames, StartRoom, type QueuedStart, type StartOrder } from './start-queue.ts';
 
 /** As a rule it is one, and ten thousand agents need no set for it. */
 type Attempts = string | Set<string> | undefined;
@@ -98,7 +98,7 @@ export class StartDispatch {
     if (!this.#options.isCurrent(assign)) return;
     const priority = PRIORITIES.includes(assign.priority) ? assign.priority : 'normal';
     const frames = new StartFrames(assign);
-    const queuedAtMs = this.#options.clock.monotonicMs();
+    const cameAtMs = this.#options.clock.monotonicMs();
     for (const target of assign.targets) {
       const a = attemptId({
         runId: assign.runId as RunId,
@@ -107,17 +107,8 @@ export class StartDispatch {
         attempt: target.attempt,
       });
       const lane = this.#lanes[laneOf(target.executor)];
-      const start: QueuedStart = {
-        a,
-        priority,
-        assign,
-        target,
-        server,
-        frames,
-        queuedAtMs,
-        isTold: false,
-        isWithdrawn: false,
-      };
+      const order = { assign, target, server, frames, cameAtMs };
+      const start: QueuedStart = { a, priority, order, queuedAtMs: cameAtMs, isTold: false, isWithdrawn: false };
       const executor = this.#options.find(target.hostId, target.executor);
       // It has its room already, and the first order may be lost: it waits for nobody's end, least of all its own.
       if (executor && has(executor.out, a)) {
@@ -138,8 +129,9 @@ export class StartDispatch {
   cancel(a: string): boolean {
     for (const lane of Object.values(this.#lanes)) {
       const start = lane.withdraw(a);
-      if (start?.target.executor.kind !== 'worker') continue;
-      this.#options.event(a, { k: 'unknown', a, executor: start.target.executor });
+      const executor = start?.order.target.executor;
+      if (executor?.kind !== 'worker') continue;
+      this.#options.event(a, { k: 'unknown', a, executor });
       return true;
     }
     return false;
@@ -203,6 +195,15 @@ export class StartDispatch {
     this.#starting = true;
     const lanes = Object.values(this.#lanes);
     const turn = (): void => {
+      try {
+        startSome();
+      } catch (error) {
+        // Whoever gave this one hears of the fault; the others go out with the next that comes, or ends.
+        this.#starting = false;
+        throw error;
+      }
+    };
+    const startSome = (): void => {
       for (let n = 0; n < STARTS_PER_TURN; n++) {
         if (!this.#room.isLeft()) return void this.#options.clock.after(ROOM_LOOK_MS, turn);
         let isIdle = true;
@@ -223,13 +224,14 @@ export class StartDispatch {
 
   #startOne(start: QueuedStart): void {
     const { find, isCurrent, clock, event } = this.#options;
-    const { a, assign, target, frames, queuedAtMs } = start;
+    const { a, order } = start;
+    const { assign, target, frames, cameAtMs } = order;
     // While it waited here the partition may have gone to another server.
     if (!isCurrent(assign)) return;
     const executor = find(target.hostId, target.executor);
     if (!executor) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     // It was signed for a time that is over: the owner signs it anew.
-    if (executor.lane === 'agent' && clock.monotonicMs() - queuedAtMs > limits.dispatchValidMs)
+    if (executor.lane === 'agent' && clock.monotonicMs() - cameAtMs > limits.dispatchValidMs)
       return event(a, { k: 'undelivered', a, code: 'agent-busy' });
     // It would say so itself, unless it means to hold the room of others.
     if (executor.lane === 'agent' && countOf(executor.out) >= limits.executionsPerAgentMax && !has(executor.out, a))
@@ -239,7 +241,7 @@ export class StartDispatch {
     const sent =
       executor.lane === 'agent'
         ? executor.link.sendEncoded(frames.encode(a, target.mac, target.watch === true))
-        : executor.link.send(ownStart(start));
+        : executor.link.send(ownStart(a, order));
     if (!sent) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     this.#begun(executor, a);
     if (executor.lane === 'agent') this.#room.sent(executor.link, assign.spec.length);
@@ -282,7 +284,7 @@ function without(attempts: Attempts, a: string): Attempts {
 }
 
 /** To an engine of this worker: in this very process nothing needs a mark. */
-function ownStart({ a, assign, target }: QueuedStart): AttemptOrder {
+function ownStart(a: string, { assign, target }: StartOrder): AttemptOrder {
   return {
     t: 'start',
     a,

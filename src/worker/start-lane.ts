@@ -60,9 +60,13 @@ export class StartLane {
     return beyond;
   }
 
-  /** `known`: the very attempt waits here already. */
+  /** `known`: the very attempt waits here already, and goes out by the newer order when its turn comes. Another server may have signed it. */
   offer(start: QueuedStart): 'taken' | 'known' | 'full' {
-    if (this.#waiting.has(start.a)) return 'known';
+    const known = this.#waiting.get(start.a);
+    if (known) {
+      known.order = start.order;
+      return 'known';
+    }
     if (this.#waiting.size >= this.#options.queueMax) return 'full';
     this.#waiting.set(start.a, start);
     this.#queues[start.priority].push(start);

@@ -6,14 +6,23 @@ import type { ServerAssign } from '../protocol/link/worker-v1.ts';
 export interface QueuedStart {
   readonly a: string;
   readonly priority: Priority;
+  /** By the monotonic clock: since when it waits. */
+  readonly queuedAtMs: number;
+  /** The newest order for it. */
+  order: StartOrder;
+  isTold: boolean;
+  isWithdrawn: boolean;
+}
+
+/** One attempt of an assignment, as a server has ordered it. */
+export interface StartOrder {
   readonly assign: ServerAssign;
   readonly target: ServerAssign['targets'][number];
+  /** The link by which it came. */
   readonly server: string;
   readonly frames: StartFrames;
   /** By the monotonic clock. */
-  readonly queuedAtMs: number;
-  isTold: boolean;
-  isWithdrawn: boolean;
+  readonly cameAtMs: number;
 }
 
 type OrderOfAll = Pick<ServerAssign, 'server' | 'order' | 'validUntilMs' | 'spec'>;

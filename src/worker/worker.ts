@@ -164,7 +164,7 @@ export class WorkerService implements Service {
         executor.kind === 'agent' ? this.#agentAt(hostId, executor.id) : this.#find(executor),
       isCurrent: (order) => this.#isCurrent(order),
       event: (a, event) => this.#event(a, event),
-      watch: ({ a, target, server }) => this.#relay.watchFromStart(a, target.executor, server),
+      watch: ({ a, order: { target, server } }) => this.#relay.watchFromStart(a, target.executor, server),
     });
     this.#report = new LoadReport({
       clock: options.clock,
