@@ -1,4 +1,5 @@
 /** Marks on what a server orders and acknowledges, under the keys of the agents that it is for. A worker itself needs none: its link is proof enough. */
+import type { AgentId } from '../base/ids.ts';
 import type { Executor } from '../domain/run/executor.ts';
 import { startMessage, type Marked } from '../protocol/link/session.ts';
 import type { AgentSessions } from './agent-sessions.ts';
@@ -28,5 +29,10 @@ export class OrderMarks {
   ): Uint8Array {
     if (executor.kind !== 'agent' || this.#sessions.of(executor.id)?.instance !== meant) return NO_MAC;
     return this.of(executor, (agentId, instance) => startMessage(agentId, instance, a, mark, digest)).mac ?? NO_MAC;
+  }
+
+  /** Empty where the agent is not here. */
+  ofUpgrade(agentId: AgentId, message: (instance: string) => Marked): Uint8Array {
+    return this.#sessions.sign(agentId, ({ instance }) => message(instance)) ?? NO_MAC;
   }
 }

@@ -61,9 +61,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'linked-not-in-snapshot',
     what: 'a host that links while the former hosts of its worker are looked up is taken for unlinked',
-    file: 'src/fleet/link-fleet.ts',
-    from: 'if (this.#sessions.show(worker.id, frame)) worker.snapshot.add(frame.hostId);',
-    to: 'this.#sessions.show(worker.id, frame);',
+    file: 'src/fleet/worker-words.ts',
+    from: 'if (sessions.show(worker.id, frame)) worker.snapshot.add(frame.hostId);',
+    to: 'sessions.show(worker.id, frame);',
     seeds: 150,
   },
   {
