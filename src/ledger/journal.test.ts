@@ -83,12 +83,29 @@ describe('the journal', () => {
     }
   });
 
-  it('says so when it is damaged in the middle, or is something else', async () => {
+  it('says so when it is damaged in the middle, at whatever byte, or is something else', async () => {
     await fill();
     const whole = readFileSync(path);
-    whole[20]! ^= 0xff;
-    expect(() => decodeJournal(whole, path)).toThrow(/damaged at byte/);
+    const lastAt = whole.length - encodeRecord(records.at(-1)!).length;
+    for (let at = 8; at < lastAt; at++)
+      for (const bits of [0x01, 0x80, 0xff]) {
+        const damaged = Buffer.from(whole);
+        damaged[at]! ^= bits;
+        expect(() => decodeJournal(damaged, path), `byte ${at}`).toThrow(/damaged at byte/);
+      }
     expect(() => decodeJournal(Buffer.from('something else'), path)).toThrow(/not a journal/);
+  });
+
+  it('cuts off what a crash left behind the last record: zeros, of a file that was made longer first, or anything', async () => {
+    await fill();
+    const whole = readFileSync(path);
+    for (const rest of [Buffer.alloc(1), Buffer.alloc(8), Buffer.alloc(9_000), Buffer.alloc(4_096, 0xde)]) {
+      writeFileSync(path, Buffer.concat([whole, rest]));
+      const journal = await open();
+      expect([...journal.entries.keys()]).toEqual([`${RUN}.0.0.1`, `${RUN}.0.1.1`]);
+      await journal.close();
+      expect(readFileSync(path).equals(whole)).toBe(true);
+    }
   });
 
   it('keeps the tombstones of this start, whatever the wall clock does', async () => {

@@ -242,7 +242,10 @@ export function encodeRecord(record: JournalRecord): Buffer {
   return bytes;
 }
 
-/** Records up to the first torn one, and how many bytes they span (0 for an empty file). */
+/**
+ * Records up to the first torn one, and how many bytes they span (0 for an empty file). What a crash leaves behind the last record that was
+ * promised may be anything, zeros as well; where a whole record follows somewhere, it is no such rest but damage.
+ */
 export function decodeJournal(bytes: Buffer, path: string): { records: JournalRecord[]; validBytes: number } {
   if (bytes.length === 0) return { records: [], validBytes: 0 };
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) {
@@ -253,27 +256,30 @@ export function decodeJournal(bytes: Buffer, path: string): { records: JournalRe
   const records: JournalRecord[] = [];
   let at = MAGIC.length;
   while (at + HEADER_BYTES <= bytes.length) {
-    const length = bytes.readUInt32BE(at);
-    const end = at + HEADER_BYTES + length;
-    if (length > RECORD_BYTES_MAX || end > bytes.length) break;
-    const payload = bytes.subarray(at + HEADER_BYTES, end);
-    if (crc32(payload) !== bytes.readUInt32BE(at + 4)) {
-      if (end < bytes.length && hasRecordAt(bytes, end))
+    const payload = payloadAt(bytes, at);
+    if (!payload) {
+      for (let next = at + 1; next + HEADER_BYTES < bytes.length; next++) {
+        if (!payloadAt(bytes, next)) continue;
         throw new DroverError('data-folder-foreign', {
           detail: `${path} is damaged at byte ${at}. Restore it, or enrol the host anew on an empty folder.`,
         });
+      }
       break;
     }
     records.push(packr.unpack(payload) as JournalRecord);
-    at = end;
+    at += HEADER_BYTES + payload.length;
   }
   return { records, validBytes: at };
 }
 
-function hasRecordAt(bytes: Buffer, at: number): boolean {
-  if (at + HEADER_BYTES > bytes.length) return false;
-  const end = at + HEADER_BYTES + bytes.readUInt32BE(at);
-  return end <= bytes.length && crc32(bytes.subarray(at + HEADER_BYTES, end)) === bytes.readUInt32BE(at + 4);
+/** Of the whole record that begins there, if one does. Every record is a map of a few entries, and says so with its first byte. */
+function payloadAt(bytes: Buffer, at: number): Buffer | undefined {
+  const start = at + HEADER_BYTES;
+  const length = bytes.readUInt32BE(at);
+  if (length === 0 || length > RECORD_BYTES_MAX || start + length > bytes.length) return undefined;
+  const isMap = bytes[start]! >> 4 === 0x8 || bytes[start] === 0xde;
+  const payload = bytes.subarray(start, start + length);
+  return isMap && crc32(payload) === bytes.readUInt32BE(at + 4) ? payload : undefined;
 }
 
 /** A disk that fills up takes a part and reports no error: whoever does not look has promised half a record. */

@@ -111,20 +111,28 @@ async function maintainTable(
       await tx.query(`DROP TABLE ${name}`);
       dropped++;
     }
-    // Runs of days that have no partition, by the same rule; few, if any.
     if (oldest > 0 && table === 'work') await astrayWorkDelete(tx, oldest);
-    else if (oldest > 0)
-      await tx.query(
-        `DELETE FROM ${table}_default AS astray WHERE ${key} < $1 AND NOT EXISTS (SELECT 1 FROM run_active WHERE run_active.run_id = astray.${key})`,
-        [runIdFloor(oldest * DAY_MS)],
-      );
+    else if (oldest > 0) await astrayRunsDelete(tx, table, key, oldest);
     return { created, dropped };
   });
 }
 
-/** Once it is answered with no for work, nobody can begin to use it until the transaction ends. */
+/** Rows of runs of days that have no partition, by the same rule; few, if any. */
+async function astrayRunsDelete(tx: Executor, table: DailyTable, key: string, oldest: number): Promise<void> {
+  const astray = `${key} < $1 AND NOT EXISTS (SELECT 1 FROM run_active WHERE run_active.run_id = astray.${key})`;
+  // As above: what is retried at this moment is waited for, and then asked again.
+  await tx.query(`SELECT 1 FROM ${table}_default AS astray WHERE ${astray} FOR UPDATE`, [runIdFloor(oldest * DAY_MS)]);
+  await tx.query(`DELETE FROM ${table}_default AS astray WHERE ${astray}`, [runIdFloor(oldest * DAY_MS)]);
+}
+
+/** Once it is answered with no, nobody can begin to use it until the transaction ends. */
 async function isInUse(tx: Executor, table: DailyTable, day: number): Promise<boolean> {
-  if (table !== 'work') return hasActiveRuns(tx, day);
+  if (table !== 'work') {
+    if (await hasActiveRuns(tx, day)) return true;
+    // Whoever retries a run of that day has this table until its new round can be seen.
+    await tx.query(`LOCK TABLE ONLY ${table} IN ACCESS EXCLUSIVE MODE`);
+    return hasActiveRuns(tx, day);
+  }
   if (await hasTasks(tx, day)) return true;
   // Whoever writes a run has this table until its task can be seen.
   await tx.query('LOCK TABLE work IN ACCESS EXCLUSIVE MODE');
