@@ -34,7 +34,7 @@ describe('fetching a package', () => {
   let folder: string;
   let server: Server;
   let requests: (string | undefined)[];
-  let answer: (n: number, from: number) => { status: number; body?: Buffer; cutAfter?: number };
+  let answer: (n: number, from: number) => { status: number | 'none'; body?: Buffer; cutAfter?: number };
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'drover-fetch-'));
@@ -43,6 +43,7 @@ describe('fetching a package', () => {
     server = createServer((request, response) => {
       requests.push(request.headers.range);
       const { status, body, cutAfter } = answer(requests.length, Number(/\d+/.exec(request.headers.range ?? '')![0]));
+      if (status === 'none') return;
       response.writeHead(status);
       if (cutAfter === undefined) response.end(body);
       // Not destroyed: a reset would take back what is on its way.
@@ -52,6 +53,7 @@ describe('fetching a package', () => {
   });
   afterEach(() => {
     server.close();
+    server.closeAllConnections();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -102,6 +104,21 @@ describe('fetching a package', () => {
       detail: expect.stringContaining('500'),
     });
     expect(requests).toHaveLength(8);
+  });
+
+  it('tells what the server has said, also where the time was over in the middle of the last try', async () => {
+    // As a server with its hands full answers: in time at first, and then not any more.
+    answer = (n) => ({ status: n === 1 ? 422 : 'none', body: Buffer.from('{"detail":"it has 3 bytes"}') });
+    await expect(fetchOf(entryOf(), 1_500)).rejects.toMatchObject({
+      code: 'package-fetch-failed',
+      detail: expect.stringContaining('the server answered 422 (it has 3 bytes)'),
+    });
+    expect(requests.length).toBeGreaterThan(1);
+    answer = () => ({ status: 'none' });
+    await expect(fetchOf(entryOf(), 50)).rejects.toMatchObject({
+      code: 'package-fetch-failed',
+      detail: expect.stringContaining('nothing came in time'),
+    });
   });
 
   it('believes nothing that is not signed, is another, is cut in itself, or is more than it says; and asks for nothing when the signature is bad', async () => {

@@ -69,10 +69,12 @@ export async function fetchPackage(options: FetchOptions): Promise<string> {
 }
 
 class ServerBusy extends Error {}
+/** There was less time left than a server may be silent, and nothing came in it. */
+class TimeOver extends Error {}
 
 async function fetchAll(options: FetchOptions, partial: string): Promise<void> {
   const { entry, urls, clock, random } = options;
-  let why = urls.length > 0 ? 'there was no time left' : 'no address was given';
+  let why: string | undefined;
   const endMs = clock.monotonicMs() + options.withinMs;
   const leftOf = (ms: number): number => Math.max(0, Math.min(ms, endMs - clock.monotonicMs()));
   for (let [tries, turn] = [0, 0]; tries < TRIES && urls.length > 0 && clock.monotonicMs() < endMs; tries++, turn++) {
@@ -88,7 +90,8 @@ async function fetchAll(options: FetchOptions, partial: string): Promise<void> {
       why = `${url.host} ended early`;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw error;
-      why = `${url.host}: ${(error as Error).message}`;
+      // A try that the end of the time cut off is no reason where there is another.
+      if (why === undefined || !(error instanceof TimeOver)) why = `${url.host}: ${(error as Error).message}`;
       if (error instanceof ServerBusy) {
         tries = -1;
         await pause(clock, leftOf(BUSY_MS * (0.5 + random.next())));
@@ -96,6 +99,7 @@ async function fetchAll(options: FetchOptions, partial: string): Promise<void> {
     }
     if ((statSync(partial, { throwIfNoEntry: false })?.size ?? 0) > have) tries = -1;
   }
+  why ??= urls.length > 0 ? 'there was no time left' : 'no address was given';
   throw new DroverError('package-fetch-failed', { detail: `The package ${entry.file} could not be fetched: ${why}.` });
 }
 
@@ -109,9 +113,10 @@ function fetchRest(
   return new Promise((resolve, reject) => {
     // The server is known by the authority that we joined; its name may be any, for what comes is believed by its signature alone.
     const secure = url.protocol === 'https:';
+    const leftMs = endMs - clock.monotonicMs();
     const request = (secure ? httpsRequest : httpRequest)(url, {
       headers: { range: `bytes=${from}-` },
-      timeout: Math.max(1, Math.min(SILENT_MS, endMs - clock.monotonicMs())),
+      timeout: Math.max(1, Math.min(SILENT_MS, leftMs)),
       agent: false,
       ...(secure
         ? {
@@ -122,7 +127,11 @@ function fetchRest(
         : {}),
     });
     request.on('error', reject);
-    request.on('timeout', () => request.destroy(new Error('nothing came for a while')));
+    request.on('timeout', () =>
+      request.destroy(
+        leftMs < SILENT_MS ? new TimeOver('nothing came in time') : new Error('nothing came for a while'),
+      ),
+    );
     request.on('response', (response) => {
       const whole = response.statusCode === 200;
       if (!whole && response.statusCode !== 206) {
