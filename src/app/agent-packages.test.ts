@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DroverError } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
 import { silentLog } from '../base/log.ts';
 import { newReleaseKey, signPackage } from '../pki/package-signature.ts';
 import { AgentPackages, compareVersions } from './agent-packages.ts';
@@ -119,6 +120,58 @@ describe('the packages of a folder', () => {
     expect(packages.of('1.9.0')).toBeUndefined();
     put('1.9.0', ours);
     expect(packages.of('1.9.0')).toEqual(one);
+  });
+
+  it('are the newest that a server reads; the one after them is told of, with how many are older', async () => {
+    const crowded = mkdtempSync(join(tmpdir(), 'drover-packages-'));
+    const manifestOf = (n: number): string => join(crowded, `drover-agent-1.${n}.0.json`);
+    const told = async (): Promise<unknown[]> => {
+      const packages = new AgentPackages(crowded, undefined, silentLog);
+      const last = (await packages.check()).at(-1)!;
+      const chosen = await packages.choose('1.0.0').then(
+        ({ version }) => version,
+        ({ code, detail }: DroverError) => `${code}: ${detail}`,
+      );
+      return [packages.list().length, packages.list()[0]!.version, last.version, last.problem, chosen];
+    };
+    try {
+      const identity = { os: 'linux', arch: 'x64', size: 4, sha256: 'a'.repeat(64) };
+      const add = (n: number): void => {
+        const [version, file] = [`1.${n}.0`, `drover-agent-1.${n}.0-linux-x64.gz`];
+        const entry = { ...identity, version, file, fileSize: 4, fileSha256: 'b'.repeat(64) };
+        const signature = signPackage(entry, ours.privateKey);
+        const manifest = { v: 1, version, publicKey: ours.publicKey, packages: [{ ...entry, signature }] };
+        writeFileSync(manifestOf(n), JSON.stringify(manifest));
+      };
+      const most = limits.packageVersionsMax;
+      for (let n = 0; n < most; n++) add(n);
+      expect(await told()).toEqual([
+        most,
+        `1.${most - 1}.0`,
+        '1.0.0',
+        undefined,
+        expect.stringMatching(/^package-invalid: No package of 1\.0\.0 is whole: .* is missing\./),
+      ]);
+      add(most);
+      const why = `it is not read: a server reads the ${most} newest of its folder`;
+      expect(await told()).toEqual([
+        most,
+        `1.${most}.0`,
+        '1.0.0',
+        why,
+        expect.stringContaining(`package-invalid: The manifest of 1.0.0 was passed over: ${why}.`),
+      ]);
+      add(most + 1);
+      expect(await told()).toEqual([
+        most,
+        `1.${most + 1}.0`,
+        '1.1.0',
+        why.replace('it is', 'it and 1 older are'),
+        expect.stringContaining('package-not-found: '),
+      ]);
+    } finally {
+      rmSync(crowded, { recursive: true, force: true });
+    }
   });
 
   it('compares versions by their numbers', () => {

@@ -115,9 +115,21 @@ export class AgentPackages {
     } catch {
       return [];
     }
-    const manifests = names.filter((name) => MANIFEST.test(name)).slice(0, limits.packageVersionsMax);
+    const found = names
+      .filter((name) => MANIFEST.test(name))
+      .sort((a, b) => compareVersions(versionOf(b), versionOf(a)));
+    const [manifests, older] = [found.slice(0, limits.packageVersionsMax), found.slice(limits.packageVersionsMax)];
     for (const name of this.#manifests.keys()) if (!manifests.includes(name)) this.#manifests.delete(name);
-    return manifests.map((name) => this.#readOnce(name)).sort((a, b) => compareVersions(b.version, a.version));
+    return [...manifests.map((name) => this.#readOnce(name)), ...this.#leaveOut(older)];
+  }
+
+  /** Told as one, under the newest of them: there may be any number. */
+  #leaveOut(older: readonly string[]): ReadManifest[] {
+    const [name] = older;
+    if (name === undefined) return [];
+    const unread = older.length > 1 ? `it and ${older.length - 1} older are not read` : 'it is not read';
+    const why = `${unread}: a server reads the ${limits.packageVersionsMax} newest of its folder`;
+    return [this.#passOver(name, versionOf(name), why)];
   }
 
   /** Reading and checking signatures is work that anybody could cause: a manifest is read once for as long as it stays the same. */
@@ -133,7 +145,7 @@ export class AgentPackages {
   }
 
   #read(name: string): ReadManifest {
-    const version = MANIFEST.exec(name)![1]!;
+    const version = versionOf(name);
     try {
       const manifest = JSON.parse(readFileSync(join(this.#folder, name), 'utf8')) as PackagesManifest;
       const publicKey = this.#releaseKey ?? manifest.publicKey;
@@ -182,6 +194,10 @@ export class AgentPackages {
     this.#verdicts.set(entry.file, { of, problem: verdict });
     return verdict;
   }
+}
+
+function versionOf(manifest: string): string {
+  return MANIFEST.exec(manifest)![1]!;
 }
 
 function identityOf({ ino, size, mtimeMs, ctimeMs }: Stats): string {

@@ -364,7 +364,7 @@ export const limits = {
   problemHostsInMetricsMax: 20,
 
   // — packages and upgrades of agents —
-  /** Manifests that a server reads from its packages folder: more is a folder of something else. */
+  /** Manifests that a server reads from its packages folder, the newest; it tells of older ones, which it has not (`package-not-found`): more is a folder of something else. */
   packageVersionsMax: 200,
   /** Hosts that fetch a package from one server at once; the others are told to come back. 40 MiB each, so this also bounds what the network sees. */
   packageDownloadsMax: 100,

@@ -31,7 +31,6 @@ const PACES: readonly string[] = [
   'ownerConnectionsMax',
   'fleetConnectionsMax',
   'publicAddressesMax',
-  'packageVersionsMax',
   'upgradeTrialMsMin',
   'upgradeTrialMsMax',
   'watchedEventsKeptMax',
