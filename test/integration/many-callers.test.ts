@@ -1,13 +1,17 @@
 /** Many callers at once, and callers without a token: each is served or told in time to come back, and nobody takes the place of all others. */
 import { EVERYTHING } from '../../src/domain/access/access-node.ts';
-import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
+import { othersTurn, systemClock } from '../../src/base/clock.ts';
 import { newId, newRunId, type AgentId, type HostId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
+import { silentLog } from '../../src/base/log.ts';
 import { newApiToken } from '../../src/app/token.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
+import { Pool } from '../../src/store/postgres/pool.ts';
 import { testApi, type TestApi } from '../support/api.ts';
+import { testDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 
 describe('a burst', () => {
@@ -74,6 +78,30 @@ describe('a burst', () => {
     await locker.release();
     await Promise.all(listed);
     for (const answer of await Promise.all([...held, ...waiting])) expect(answer.statusCode).toBe(401);
+  });
+});
+
+describe('a process that has its hands full', () => {
+  it('for longer than PostgreSQL may be silent takes the connections that were made meanwhile', async () => {
+    const database = await testDatabase();
+    const pool = new Pool({ url: database.url, log: silentLog });
+    const answers = Promise.all([pool.query('SELECT 1 AS one'), pool.query('SELECT 1 AS one')]);
+    await othersTurn();
+    // They are being made, and nobody listens, as in the turn in which a thousand requests begin on a machine that is busy too.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_200);
+    expect((await answers).map(({ rows }) => rows)).toEqual([[{ one: 1 }], [{ one: 1 }]]);
+    await pool.close();
+    await database.drop();
+  });
+
+  it('still tells of a database that says nothing', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const pool = new Pool({ url: `postgres://nobody@127.0.0.1:${port}/none`, log: silentLog });
+    await expect(pool.query('SELECT 1')).rejects.toMatchObject({ code: 'database-unavailable' });
+    await pool.close();
+    silent.close();
   });
 });
 

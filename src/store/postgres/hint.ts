@@ -2,12 +2,12 @@
  * LISTEN/NOTIFY as a hint and nothing more: coalesced on the way out, on a connection of its own on the way in. Whoever
  * listens finds its work without it; `onGap` says that hints may have been missed.
  */
-import pg from 'pg';
 import { fullJitterMs } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
 import type { HintTopic } from '../contract/hint.ts';
+import { PatientClient } from './patient-client.ts';
 import type { Pool } from './pool.ts';
 
 const COALESCE_MS = 10;
@@ -24,7 +24,7 @@ export class Hints {
   readonly #log: Log;
   readonly #listeners = new Set<Listener>();
   readonly #pending = new Map<string, { topic: HintTopic; payload: string }>();
-  #client: pg.Client | undefined;
+  #client: PatientClient | undefined;
   #flushing = false;
   #closed = false;
   #attempt = 0;
@@ -71,9 +71,8 @@ export class Hints {
   }
 
   async #connect(): Promise<void> {
-    const client = new pg.Client({
+    const client = new PatientClient({
       connectionString: this.#url,
-      connectionTimeoutMillis: 5_000,
       application_name: 'drover-hints',
       keepAlive: true,
     });

@@ -7,6 +7,7 @@ import { assert } from '../../base/assert.ts';
 import { DroverError } from '../../base/errors.ts';
 import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
+import { PatientClient } from './patient-client.ts';
 
 // int8 as number: our counters and instants stay far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -89,7 +90,7 @@ export class Pool implements Executor {
     this.#pool = new pg.Pool({
       connectionString: options.url,
       max,
-      connectionTimeoutMillis: 5_000,
+      Client: PatientClient,
       // A login costs both sides more than a minute of keeping the connection.
       idleTimeoutMillis: 60_000,
       statement_timeout: 60_000,
@@ -183,10 +184,7 @@ export class Pool implements Executor {
   }
 }
 
-/**
- * Connections of a pool, given out in the order in which they are asked for. The library's own queue ends a wait by the time that it
- * allows for connecting, which then looks as if the database were away; here whoever waits gets one.
- */
+/** Connections of a pool, given out in the order in which they are asked for; whoever waits gets one. */
 class Places {
   #free: number;
   readonly #waiting: (() => void)[] = [];
