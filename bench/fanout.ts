@@ -106,7 +106,7 @@ async function measureRuns(
   cpu_us_per_host: number;
   cpu_us: CpuByRole;
 }> {
-  const database = new pg.Client({ connectionString: cluster.postgres.url });
+  const database = new pg.Client({ connectionString: cluster.databaseUrl });
   await database.connect();
   try {
     // Compiled code and warm caches are the state of a server that has been up for a minute.

@@ -94,7 +94,7 @@ async function highestKiB(pid: number, forMs: number): Promise<number> {
 }
 
 async function executions(cluster: Cluster, count: number): Promise<void> {
-  const database = new pg.Pool({ connectionString: cluster.postgres.url, max: 4 });
+  const database = new pg.Pool({ connectionString: cluster.databaseUrl, max: 4 });
   try {
     let left = count;
     const users = Array.from({ length: IN_FLIGHT }, async () => {

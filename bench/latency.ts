@@ -28,7 +28,7 @@ interface Sample {
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { samples: { type: 'string', default: '200' } } });
   const cluster = await Cluster.start({ servers: 1, workers: 1, agents: 1 });
-  const database = new pg.Client({ connectionString: cluster.postgres.url });
+  const database = new pg.Client({ connectionString: cluster.databaseUrl });
   let floor: LatencyFloor | undefined;
   try {
     await database.connect();

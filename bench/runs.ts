@@ -49,7 +49,7 @@ async function main(): Promise<void> {
   });
   const [runs, slices] = [Number(values.runs), Number(values.slices)];
   const cluster = await Cluster.start({ servers: 1, workers: 1, agents: 0 });
-  const database = new pg.Client({ connectionString: cluster.postgres.url });
+  const database = new pg.Client({ connectionString: cluster.databaseUrl });
   let fleet: SimulatedFleet | undefined;
   let store: Store | undefined;
   try {
@@ -57,7 +57,7 @@ async function main(): Promise<void> {
     fleet = await SimulatedFleet.start(cluster, Number(values.agents));
     await fleet.waitLinked(cluster, TIMEOUT_MS);
     store = await createPostgresStore({
-      url: cluster.postgres.url,
+      url: cluster.databaseUrl,
       clock: systemClock,
       log: silentLog,
       auditKey: testAuditKey,
@@ -68,11 +68,11 @@ async function main(): Promise<void> {
     const byStore = (n: number): Promise<unknown> => createdBeside(store!, hosts.rows[n % hosts.rows.length]!);
     await slice(cluster, database, byApi, CLIENTS, WARM_UP);
     await slice(cluster, database, byStore, WRITERS, WARM_UP);
-    await peerRate(cluster.postgres.url, WARM_UP);
+    await peerRate(cluster.databaseUrl, WARM_UP);
     const [api, bulk, peer]: [Slice[], Slice[], number[]] = [[], [], []];
     // By turns, so that what else the machine does falls on all three alike.
     for (let i = 0; i < slices; i++) {
-      peer.push(await peerRate(cluster.postgres.url, runs));
+      peer.push(await peerRate(cluster.databaseUrl, runs));
       api.push(await slice(cluster, database, byApi, CLIENTS, Math.ceil(runs / 2)));
       bulk.push(await slice(cluster, database, byStore, WRITERS, runs));
       emit({

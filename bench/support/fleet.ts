@@ -104,7 +104,7 @@ export class SimulatedFleet {
 }
 
 async function withDatabase<T>(cluster: Cluster, action: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: cluster.postgres.url });
+  const client = new pg.Client({ connectionString: cluster.databaseUrl });
   await client.connect();
   return action(client).finally(() => client.end());
 }

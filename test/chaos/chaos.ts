@@ -134,7 +134,7 @@ async function watchFinality(
   signal: AbortSignal,
 ): Promise<void> {
   while (await pause(systemClock, LOOK_EVERY_MS, signal)) {
-    const world = await readWorld(cluster.postgres.url).catch(() => undefined);
+    const world = await readWorld(cluster.databaseUrl).catch(() => undefined);
     if (world) faults.push(...finality.look(world));
   }
 }
@@ -144,7 +144,7 @@ async function settled(cluster: Cluster, faults: string[]): Promise<World> {
   let last = '';
   let since = systemClock.monotonicMs();
   const quiet = async (): Promise<World | undefined> => {
-    const world = await readWorld(cluster.postgres.url).catch(() => undefined);
+    const world = await readWorld(cluster.databaseUrl).catch(() => undefined);
     if (!world || world.runs.some((run) => !isTerminalRun(run.state))) return undefined;
     const now = JSON.stringify([world.runs.map((run) => [run.id, run.state]), world.attempts.map((row) => row.state)]);
     if (now !== last) [last, since] = [now, systemClock.monotonicMs()];
@@ -158,7 +158,7 @@ async function settled(cluster: Cluster, faults: string[]): Promise<World> {
     );
   } catch (error) {
     faults.push((error as Error).message);
-    return readWorld(cluster.postgres.url);
+    return readWorld(cluster.databaseUrl);
   }
 }
 

@@ -221,7 +221,7 @@ describe('the installer', () => {
 
   it('installs by a run, on hosts that were known without an agent, with a token that is good for them alone', async () => {
     const hostId = newId();
-    const database = new pg.Client({ connectionString: cluster.postgres.url });
+    const database = new pg.Client({ connectionString: cluster.databaseUrl });
     await database.connect();
     await database.query("INSERT INTO host (id, name, created_at_ms) VALUES ($1, 'bare', 0)", [hostId]);
     await database

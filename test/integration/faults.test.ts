@@ -93,7 +93,7 @@ describe('one fault at a time', () => {
   }
 
   async function query<T>(text: string, values: unknown[] = []): Promise<T[]> {
-    const client = new pg.Client({ connectionString: cluster.postgres.url });
+    const client = new pg.Client({ connectionString: cluster.databaseUrl });
     await client.connect();
     try {
       return (await client.query(text, values)).rows as T[];
@@ -201,7 +201,7 @@ describe('one fault at a time', () => {
     await until('the script to run', async () => (await executions(cancelled!))[0]!.state === 'running');
     expect((await ownership(cancelled!)).server).toBe(cluster.servers[0]);
     const before = (await cluster.store.runList(EVERYTHING, {}, { limit: 1 })).items[0]!.id;
-    const database = new pg.Client({ connectionString: cluster.postgres.url });
+    const database = new pg.Client({ connectionString: cluster.databaseUrl });
     await database.connect();
     const post = (path: string, body: object): void =>
       void fetch(`${url}/api/v1/runs${path}`, {

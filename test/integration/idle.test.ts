@@ -22,7 +22,7 @@ let database: pg.Client;
 
 beforeAll(async () => {
   cluster = await Cluster.start({ servers: 1, workers: 1, agents: 2 });
-  database = new pg.Client({ connectionString: cluster.postgres.url });
+  database = new pg.Client({ connectionString: cluster.databaseUrl });
   await database.connect();
   await database.query(`CREATE FUNCTION tell_renewal() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_notify('renewal', ''); RETURN NULL; END $$`);

@@ -1,5 +1,6 @@
-/** An end of a link that we made ourselves, for what the peer said: its echo is no refusal. */
+/** An end of a link that we made ourselves, for what the peer said: its echo is no refusal; and when there is another link. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { encodeFrame } from '../../src/link/codec.ts';
 import type { Link } from '../../src/link/link.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
@@ -13,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.end());
 
-it('is followed by another link at the usual pace, and told to nobody as a refusal', async () => {
+async function linked(more: { readonly clock?: Clock } = {}) {
   const listening = await rig.listen<AgentFrame, WorkerToAgentFrame>({
     as: await rig.identity('worker'),
     role: 'agent',
@@ -30,15 +31,39 @@ it('is followed by another link at the usual pace, and told to nobody as a refus
     shapes: WORKER_TO_AGENT_FRAMES,
     identity: await rig.identity('agent'),
     onRefused: (code) => refusals.push(code),
+    ...more,
   });
   dialer.onLink = (link) => links.push(link);
   await rig.started(dialer);
+  await until('the link', () => links[0]);
+  return { links, downs, refusals };
+}
+
+it('is followed by another link at the usual pace, and told to nobody as a refusal', async () => {
+  const { links, downs, refusals } = await linked();
   const ends: string[] = [];
-  (await until('the link', () => links[0])).onClose = (reason) => ends.push(reason);
+  links[0]!.onClose = (reason) => ends.push(reason);
   (await until('its other end', () => downs[0])).sendEncoded(encodeFrame({ t: 'start', a: 1 }));
   // A refusal for good would have it wait for half a minute at least.
   await until('another link', () => links[1]);
   expect(ends).toEqual(['frame-invalid']);
   expect(refusals).toEqual([]);
   expect(links[1]!.send({ t: 'accepted', a: 'a' })).toBe(true);
+});
+
+it('for a protocol that nobody here speaks is told, and followed by another link after a long pause', async () => {
+  const pauses: number[] = [];
+  const { links, refusals } = await linked({
+    clock: {
+      ...systemClock,
+      after: (delayMs, callback, options) => (
+        options?.unref || pauses.push(delayMs), systemClock.after(options?.unref ? delayMs : 1, callback, options)
+      ),
+    },
+  });
+  const before = pauses.length;
+  links[0]!.close('protocol-unsupported', 'Too old.');
+  expect(refusals).toEqual(['protocol-unsupported']);
+  expect(Math.max(...pauses.slice(before))).toBeGreaterThanOrEqual(30_000);
+  await until('another link', () => links[1]);
 });

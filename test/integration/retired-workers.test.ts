@@ -132,7 +132,7 @@ describe('a worker that is drained', () => {
 describe('a worker that is revoked', () => {
   /** In the record alone: nobody is told of it, and servers look by time every two seconds. */
   async function setRevoked(id: string, isRevoked: boolean): Promise<void> {
-    const client = new pg.Client({ connectionString: cluster.postgres.url });
+    const client = new pg.Client({ connectionString: cluster.databaseUrl });
     await client.connect();
     try {
       await client.query('UPDATE worker SET revoked_at_ms = $2 WHERE id = $1', [id, isRevoked ? 1 : null]);

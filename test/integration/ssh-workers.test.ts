@@ -79,7 +79,7 @@ requiring('sshd').describe('a host without an agent, of two workers', () => {
   }
 
   async function ownerOf(id: RunId): Promise<ManagedProcess> {
-    const client = new pg.Client({ connectionString: cluster.postgres.url });
+    const client = new pg.Client({ connectionString: cluster.databaseUrl });
     await client.connect();
     try {
       const { rows } = await client.query<{ url: string }>(

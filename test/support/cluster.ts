@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installationKeys } from '../../src/app/installation-keys.ts';
+import { assert } from '../../src/base/assert.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -127,11 +128,14 @@ export interface ClusterOptions {
   readonly agentEnv?: Readonly<Record<string, string>>;
   /** Settings of PostgreSQL besides the product's own. */
   readonly postgres?: Readonly<Record<string, string>>;
+  /** An empty or migrated database, in the place of a PostgreSQL of its own. */
+  readonly databaseUrl?: string;
 }
 
 export class Cluster {
   readonly folder: string;
-  readonly postgres: EmbeddedPostgres;
+  readonly #postgres: EmbeddedPostgres | undefined;
+  readonly #givenUrl: string | undefined;
   readonly servers: ManagedProcess[] = [];
   readonly workers: ManagedProcess[] = [];
   readonly agents: ManagedProcess[] = [];
@@ -146,12 +150,14 @@ export class Cluster {
     this.folder = mkdtempSync(join(tmpdir(), 'drover-cluster-'));
     chmodSync(this.folder, 0o755);
     mkdirSync(join(this.folder, 'logs'));
-    this.postgres = createEmbeddedPostgres({
-      dir: join(this.folder, 'postgres'),
-      clock: systemClock,
-      log: silentLog,
-      ...(options.postgres ? { settings: options.postgres } : {}),
-    });
+    this.#givenUrl = options.databaseUrl;
+    if (options.databaseUrl === undefined)
+      this.#postgres = createEmbeddedPostgres({
+        dir: join(this.folder, 'postgres'),
+        clock: systemClock,
+        log: silentLog,
+        ...(options.postgres ? { settings: options.postgres } : {}),
+      });
     this.token = newSecret();
   }
 
@@ -167,6 +173,16 @@ export class Cluster {
     }
   }
 
+  /** Of its own. */
+  get postgres(): EmbeddedPostgres {
+    assert(this.#postgres !== undefined, 'a cluster on a database of others has no PostgreSQL');
+    return this.#postgres;
+  }
+
+  get databaseUrl(): string {
+    return this.#givenUrl ?? this.postgres.url;
+  }
+
   get processes(): readonly ManagedProcess[] {
     return [...this.servers, ...this.workers, ...this.agents];
   }
@@ -176,9 +192,9 @@ export class Cluster {
   }
 
   async #start(options: ClusterOptions): Promise<void> {
-    await this.postgres.start();
+    await this.#postgres?.start();
     this.store = await createPostgresStore({
-      url: this.postgres.url,
+      url: this.databaseUrl,
       clock: systemClock,
       log: silentLog,
       poolMax: 4,
@@ -212,7 +228,7 @@ export class Cluster {
   async #addServer(index: number, env: Readonly<Record<string, string>>): Promise<void> {
     const port = await freePort();
     const server = this.#process(`server-${index}`, 'drover-server', ['--listen', `127.0.0.1:${port}`], {
-      DATABASE_URL: `${this.postgres.url}?application_name=server-${index}`,
+      DATABASE_URL: `${this.databaseUrl}?application_name=server-${index}`,
       DROVER_MASTER_KEY: this.masterKey.toString('base64'),
       ...env,
     });
@@ -301,7 +317,7 @@ export class Cluster {
     for (const group of [this.agents, this.workers, this.servers])
       await Promise.all(group.map((process) => process.terminate()));
     await this.store?.close().catch(() => undefined);
-    await this.postgres.stop();
+    await this.#postgres?.stop();
     if (!options.keepFolder) rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -14,6 +14,8 @@ import { testAuditKey } from './audit-key.ts';
 declare module 'vitest' {
   export interface ProvidedContext {
     databaseUrl: string;
+    /** For what is costly to make and the same for all test files. */
+    sharedFolder: string;
   }
 }
 
@@ -26,7 +28,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     dir,
     clock: systemClock,
     log: silentLog,
-    settings: { fsync: 'off', synchronous_commit: 'off', shared_buffers: '128MB' },
+    settings: { fsync: 'off', synchronous_commit: 'off', shared_buffers: '128MB', max_connections: '400' },
   });
   await postgres.start();
   const store = await createPostgresStore({
@@ -41,6 +43,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await admin.query('ALTER DATABASE drover RENAME TO template_drover');
   await admin.end();
   project.provide('databaseUrl', postgres.url);
+  project.provide('sharedFolder', join(dir, 'shared'));
   return async () => {
     await postgres.stop();
     rmSync(dir, { recursive: true, force: true });

@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
-import { systemClock, type Clock } from '../../base/clock.ts';
+import { systemClock as clock } from '../../base/clock.ts';
 
 /** Without a word for so long, as often as this process has looked in time. */
 const SILENT_MS = 5_000;
@@ -15,7 +15,7 @@ const LATE_MS = EVERY_MS / 10;
 /** However busy this process is. */
 const LOOKS_MAX = 12 * LOOKS;
 
-/** For a pool, which makes and connects its clients by itself. */
+/** Its `connect` rejects with a lost connection when it is given up. */
 export class PatientClient extends pg.Client {
   constructor(config?: string | pg.ClientConfig) {
     super(config);
@@ -23,8 +23,8 @@ export class PatientClient extends pg.Client {
   }
 }
 
-/** Of a client that is about to connect. Its `connect` rejects with a lost connection when it is given up. */
-export function giveUpWhenSilent(client: pg.Client, clock: Clock = systemClock): void {
+/** Of a client that is about to connect. */
+function giveUpWhenSilent(client: pg.Client): void {
   let cancel = (): void => undefined;
   const watch = (looks: number, inTime: number): void => {
     const dueAtMs = clock.monotonicMs() + EVERY_MS;
