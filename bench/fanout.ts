@@ -8,6 +8,7 @@
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { pause, systemClock } from '../src/base/clock.ts';
+import { given } from '../src/base/given.ts';
 import { Cluster } from '../test/support/cluster.ts';
 import { until } from '../test/support/until.ts';
 import { BareLinks, type BareRound } from './support/bare-ws.ts';
@@ -73,7 +74,10 @@ async function measure(agents: number, options: { runs: number; storm: boolean }
       workers,
       ...figures,
       worker_kib_per_agent: workerKiB,
-      ...(stormS === undefined ? {} : { storm_s: stormS, storm_ratio: rounded(stormS / figures.bare_s, 1) }),
+      ...given({
+        storm_s: stormS,
+        storm_ratio: stormS === undefined ? undefined : rounded(stormS / figures.bare_s, 1),
+      }),
     });
   } finally {
     await fleet?.stop();

@@ -6,6 +6,7 @@
 import { build, stop, type Metafile } from 'esbuild';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { given } from '../src/base/given.ts';
 
 /** Ends the bundler's own process, which otherwise stays for as long as ours; the next call starts it again. */
 export const bundlerStop = stop;
@@ -40,7 +41,7 @@ export async function agentBundle(
     platform: 'node',
     format,
     target: 'node20',
-    ...(format === 'esm' ? { banner: { js: BUILT_IN_REQUIRE } } : {}),
+    ...given({ banner: format === 'esm' ? { js: BUILT_IN_REQUIRE } : undefined }),
     define: options.version === undefined ? DEFINED : { 'process.env.DROVER_VERSION': JSON.stringify(options.version) },
     external: OPTIONAL_ACCELERATORS,
     write: options.write,

@@ -8,6 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { fullJitterMs } from '../../src/base/backoff.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { limits } from '../../src/base/limits.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { decodeFrame, encodeFrame } from '../../src/link/codec.ts';
@@ -93,7 +94,7 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
       skipUTF8Validation: true,
       handshakeTimeout: 60_000,
       checkServerIdentity: (() => undefined) as never,
-      ...(localAddress === undefined ? {} : { localAddress }),
+      ...given({ localAddress }),
     });
     let settled = false;
     let pauseMs: number | undefined;

@@ -156,11 +156,9 @@ export async function* watchRun(
   for (;;) {
     try {
       const url = new URL(`/api/v1/runs/${runId}/events?output=${watch.output === true}`, options.baseUrl);
-      const headers: Record<string, string> = {
-        accept: 'text/event-stream',
-        ...(options.token ? { authorization: `Bearer ${options.token}` } : {}),
-        ...(lastId === undefined ? {} : { 'last-event-id': lastId }),
-      };
+      const headers: Record<string, string> = { accept: 'text/event-stream' };
+      if (options.token) headers.authorization = `Bearer ${options.token}`;
+      if (lastId !== undefined) headers['last-event-id'] = lastId;
       const response = await reach(options, new Request(url, { headers }), watch.signal);
       if (!response.ok) throw await problemOf(response);
       for await (const { id, event, data } of parseEvents(response.body!)) {
@@ -219,7 +217,7 @@ async function* parseEvents(
           .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
       );
       const [id, event, data] = [fields.get('id'), fields.get('event'), fields.get('data')];
-      if (event !== undefined && data !== undefined) yield { event, data, ...(id === undefined ? {} : { id }) };
+      if (event !== undefined && data !== undefined) yield id === undefined ? { event, data } : { event, data, id };
     }
   }
 }

@@ -18,6 +18,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { given } from '../base/given.ts';
 
 export interface Trial {
   readonly id: string;
@@ -76,7 +77,7 @@ export class InstallRoot {
   trial(): Trial | undefined {
     const [id, to, from, seconds, endsAtMs] = this.#lines('trial');
     return id && to && from
-      ? { id, to, from, seconds: Number(seconds), ...(endsAtMs ? { endsAtMs: Number(endsAtMs) } : {}) }
+      ? { id, to, from, seconds: Number(seconds), ...given({ endsAtMs: endsAtMs ? Number(endsAtMs) : undefined }) }
       : undefined;
   }
 

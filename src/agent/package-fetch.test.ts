@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../base/clock.ts';
 import { systemClock } from '../base/clock.ts';
+import { given } from '../base/given.ts';
 import { newReleaseKey, signPackage } from '../pki/package-signature.ts';
 import type { AgentPackage } from '../protocol/rest/agent-package.ts';
 import { fetchPackage } from './package-fetch.ts';
@@ -81,7 +82,11 @@ describe('fetching a package', () => {
     });
 
   it('goes on where it was cut, and gives the executable byte for byte', async () => {
-    answer = (n, from) => ({ status: 206, body: compressed.subarray(from), ...(n < 40 ? { cutAfter: 500 } : {}) });
+    answer = (n, from) => ({
+      status: 206,
+      body: compressed.subarray(from),
+      ...given({ cutAfter: n < 40 ? 500 : undefined }),
+    });
     expect(readFileSync(await fetchOf(entryOf())).equals(program)).toBe(true);
     // What has arrived is never asked for again.
     expect(requests).toEqual(Array.from({ length: 40 }, (_, i) => `bytes=${i * 500}-`));

@@ -13,6 +13,7 @@ import { createGunzip } from 'node:zlib';
 import { fullJitterMs } from '../base/backoff.ts';
 import { pause, type Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import type { Random } from '../base/random.ts';
 import { isPackageSigned } from '../pki/package-signature.ts';
 import type { AgentPackage } from '../protocol/rest/agent-package.ts';
@@ -114,17 +115,13 @@ function fetchRest(
     // The server is known by the authority that we joined; its name may be any, for what comes is believed by its signature alone.
     const secure = url.protocol === 'https:';
     const leftMs = endMs - clock.monotonicMs();
+    const own = given({ key: identity?.privateKey, cert: identity?.certificate });
+    const tls = secure ? { ca, checkServerIdentity: () => undefined, ...own } : {};
     const request = (secure ? httpsRequest : httpRequest)(url, {
       headers: { range: `bytes=${from}-` },
       timeout: Math.max(1, Math.min(SILENT_MS, leftMs)),
       agent: false,
-      ...(secure
-        ? {
-            ca,
-            checkServerIdentity: () => undefined,
-            ...(identity ? { key: identity.privateKey, cert: identity.certificate } : {}),
-          }
-        : {}),
+      ...tls,
     });
     request.on('error', reject);
     request.on('timeout', () =>

@@ -6,6 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import { isSignedByKey, signUnderKey } from '../pki/dispatch.ts';
 import type { OrderMarks, StartVerdict } from '../conversation/order-trust.ts';
@@ -72,7 +73,7 @@ export class AgentSession implements OrderMarks {
       hostId: this.#hostId,
       workerId,
       instance,
-      ...(after === undefined ? {} : { after }),
+      ...given({ after }),
       start,
       link: ++this.#links,
       nonce: this.askTime(),

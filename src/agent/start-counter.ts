@@ -1,6 +1,7 @@
 /** The starts of an agent, counted in its data folder: moved on and on disk before anybody hears of the start. */
 import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { given } from '../base/given.ts';
 import { readJsonFile } from '../pki/identity.ts';
 
 const FILE = 'starts.json';
@@ -24,5 +25,5 @@ export function beginStart(dataDir: string, instance: string): AgentStart {
   } finally {
     closeSync(folder);
   }
-  return { instance, start, ...(before ? { after: before.instance } : {}) };
+  return { instance, start, ...given({ after: before?.instance }) };
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../base/clock.ts';
+import { given } from '../base/given.ts';
 import { newId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { silentLog } from '../base/log.ts';
@@ -122,7 +123,7 @@ describe('an order to upgrade and its end', () => {
       urls: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`],
       trialSeconds: TRIAL_S,
       validUntilMs: nowMs + SKEW_MS + 600_000,
-      ...(endsAtMs === undefined ? {} : { endsAtMs: endsAtMs + SKEW_MS }),
+      ...given({ endsAtMs: endsAtMs === undefined ? undefined : endsAtMs + SKEW_MS }),
     });
     return {
       t: 'upgrade',

@@ -11,6 +11,7 @@ import { chmodSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import type { Clock } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -189,9 +190,12 @@ export class AgentUpgrade {
       to: order.version,
       from: version,
       seconds: order.trialSeconds,
-      ...(order.endsAtMs === undefined
-        ? {}
-        : { endsAtMs: Math.round(clock.nowMs() + order.endsAtMs - this.#serverMs(server)) }),
+      ...given({
+        endsAtMs:
+          order.endsAtMs === undefined
+            ? undefined
+            : Math.round(clock.nowMs() + order.endsAtMs - this.#serverMs(server)),
+      }),
     });
     log.info({ from: version, to: order.version }, 'switching to another version');
     this.#options.restart();
@@ -225,7 +229,7 @@ export class AgentUpgrade {
   }
 
   #tellOutcome({ id, state, code, detail }: Outcome): void {
-    this.#tell(id, state, { ...(code ? { code } : {}), ...(detail ? { detail } : {}) });
+    this.#tell(id, state, given({ code: code || undefined, detail: detail || undefined }));
   }
 
   #tell(id: string, state: AgentUpgradeState['state'], more: { code?: string; detail?: string } = {}): void {

@@ -1,6 +1,7 @@
 /** Credentials as they come in: checked, described by what may be known of them, and sealed. Faults say what to do and never hold a value. */
 import { newId, type AccountId } from '../base/ids.ts';
 import type { InputFault } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import { sealEnvelope, type EnvelopeKey } from '../pki/envelope.ts';
 import { KeyFault } from '../pki/openssh-key.ts';
@@ -139,22 +140,24 @@ async function checkKey(
     field = 'certificate';
     const certificate =
       input.certificate === undefined ? undefined : inspectCertificate(input.certificate, key.publicKey, nowMs);
-    const until =
-      certificate?.validBeforeS === undefined
-        ? {}
-        : { certificateUntil: new Date(Math.min(certificate.validBeforeS * 1_000, 8.64e15)).toISOString() };
+    const untilS = certificate?.validBeforeS;
     return {
       facts: {
         type: key.type,
         fingerprint: key.fingerprint,
-        ...(certificate
-          ? { certificate: certificate.keyId, principals: certificate.principals.join(','), ...until }
-          : {}),
+        ...given({
+          certificate: certificate?.keyId,
+          principals: certificate?.principals.join(','),
+          certificateUntil:
+            untilS === undefined ? undefined : new Date(Math.min(untilS * 1_000, 8.64e15)).toISOString(),
+        }),
       },
       secret: {
         privateKey: key.text,
-        ...(key.isPassphraseNeeded ? { passphrase: input.passphrase! } : {}),
-        ...(certificate ? { certificate: certificate.text } : {}),
+        ...given({
+          passphrase: key.isPassphraseNeeded ? input.passphrase! : undefined,
+          certificate: certificate?.text,
+        }),
       },
     };
   } catch (error) {

@@ -4,6 +4,7 @@
  */
 import { EVERYTHING } from '../domain/access/access-node.ts';
 import { DroverError, type InputFault } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { newId, type AccountId, type RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { accountChooser, type AccountChoice, type AccountHost } from '../domain/access/account-choice.ts';
@@ -147,7 +148,7 @@ export async function accountExplain(
   const host = await hostFetch(ctx, hostIdOrName);
   const accountId = await ctx.store.accountOfHost(host.id);
   const choice = accountChooser(await ctx.store.accountList(EVERYTHING))(
-    { name: host.name, labels: host.labels, ...(accountId === undefined ? {} : { accountId }) },
+    { name: host.name, labels: host.labels, ...given({ accountId }) },
     asked,
   );
   // Only an account that the run asks for counts on both ways.
@@ -221,8 +222,7 @@ export async function accountOpen(ctx: Pick<AppContext, 'store' | 'sealer'>, id:
           kind,
           name,
           privateKey: secret.privateKey!,
-          ...(secret.passphrase === undefined ? {} : { passphrase: secret.passphrase }),
-          ...(secret.certificate === undefined ? {} : { certificate: secret.certificate }),
+          ...given({ passphrase: secret.passphrase, certificate: secret.certificate }),
         }
       : { kind, name, password: secret.password! };
   });
@@ -237,14 +237,14 @@ export async function accountOpen(ctx: Pick<AppContext, 'store' | 'sealer'>, id:
 /** sudo asks for the login user's own password, so that of the login will do where no other is given; su asks for the other user's. */
 function becomeOf(
   { become }: AccountRecord,
-  given: string | undefined,
+  own: string | undefined,
   credentials: readonly SshCredential[],
 ): SshBecome {
   if (become.kind === 'direct') return { kind: 'direct' };
   const login =
     become.kind === 'sudo' ? credentials.find((credential) => credential.kind === 'password')?.password : undefined;
-  const password = given ?? login;
-  return { kind: become.kind, user: become.user, ...(password === undefined ? {} : { password }) };
+  const password = own ?? login;
+  return { kind: become.kind, user: become.user, ...given({ password }) };
 }
 
 // — input to settings —

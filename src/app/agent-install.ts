@@ -5,6 +5,7 @@
  */
 import { installProgram } from '../agent-install/install-program.ts';
 import { DroverError } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { newId, type TokenId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { EXIT_ZERO } from '../domain/crew/outcome.ts';
@@ -103,7 +104,7 @@ function installerRun(
     name: work.name,
     reason: '',
     secrets: work.secrets,
-    ...(account === undefined ? {} : { account }),
+    ...given({ account }),
     work: {
       kind: 'script',
       program: { form: 'text', text: Buffer.from(installProgram()) },

@@ -8,6 +8,7 @@ import { createReadStream, readdirSync, readFileSync, statSync, type Stats } fro
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { DroverError } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { isPackageSigned } from '../pki/package-signature.ts';
@@ -62,9 +63,9 @@ export class AgentPackages {
       const packages: CheckedPackage[] = [];
       for (const entry of manifest?.packages ?? []) {
         const wrong = await this.#fileProblem(entry);
-        packages.push({ ...entry, ...(wrong === undefined ? {} : { problem: wrong }) });
+        packages.push({ ...entry, ...given({ problem: wrong }) });
       }
-      checked.push({ version, packages, ...(problem === undefined ? {} : { problem }) });
+      checked.push({ version, packages, ...given({ problem }) });
     }
     const files = new Set(checked.flatMap(({ packages }) => packages.map(({ file }) => file)));
     for (const file of this.#verdicts.keys()) if (!files.has(file)) this.#verdicts.delete(file);

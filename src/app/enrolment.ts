@@ -3,6 +3,7 @@ import { EVERYTHING } from '../domain/access/access-node.ts';
 import type { AgentId, WorkerId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import { guardedLabels } from '../domain/access/guarded-labels.ts';
 import type { CertificateAuthority } from '../pki/ca.ts';
@@ -89,7 +90,7 @@ export async function agentJoin(
   if (outcome.kind === 'refused')
     throw new DroverError(outcome.code, {
       detail: refusalDetail(outcome.code, input.name),
-      ...(outcome.code === 'link-busy' ? { retryAfterS: 5 } : {}),
+      ...given({ retryAfterS: outcome.code === 'link-busy' ? 5 : undefined }),
     });
   if (outcome.replaced) ctx.store.notify('fleet', outcome.replaced);
   const signed = await ctx.ca.sign(
@@ -106,8 +107,7 @@ export async function agentJoin(
     nowMs,
     name: outcome.name,
     labels: outcome.labels,
-    ...(outcome.replaced ? { replaced: outcome.replaced } : {}),
-    ...(outcome.twinOf === undefined ? {} : { twinOf: outcome.twinOf }),
+    ...given({ replaced: outcome.replaced, twinOf: outcome.twinOf }),
   };
 }
 
@@ -185,7 +185,7 @@ export async function certificateRenew(
       id: who.id,
       role: who.role,
       lifetimeMs: ctx.certificateMs ?? limits.agentCertificateMs,
-      ...(agent ? { hostId: agent.hostId } : {}),
+      ...given({ hostId: agent?.hostId }),
     },
     nowMs,
   );

@@ -1,6 +1,7 @@
 /** Hosts that people add, import and change: how they are reached, as which account, over which jump host. Names come in, ids are kept. */
 import { EVERYTHING } from '../domain/access/access-node.ts';
 import { DroverError, inputRefusal, type InputFault } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import type { AccountId } from '../base/ids.ts';
 import type { HostAlgorithms } from '../domain/inventory/host-draft.ts';
 import type { HostKeyPolicy } from '../domain/inventory/host-key-policy.ts';
@@ -120,8 +121,7 @@ function accountChange({ from, to }: FieldChange, names: ReadonlyMap<string, str
   const name = (id: unknown): string => names.get(id as AccountId) ?? String(id);
   return {
     field: 'account',
-    ...(from === undefined ? {} : { from: name(from) }),
-    ...(to === undefined ? {} : { to: name(to) }),
+    ...given({ from: from === undefined ? undefined : name(from), to: to === undefined ? undefined : name(to) }),
   };
 }
 
@@ -135,7 +135,7 @@ async function settleAccounts(
   const ids = named.length > 0 ? await ctx.store.accountIdsByName(named) : new Map<string, AccountId>();
   const faults: InputFault[] = [];
   const entries = inputs.map(({ account, algorithms, ...others }, index): HostEntry => {
-    const rest = { ...others, ...(algorithms === undefined ? {} : { algorithms: givenAlgorithms(algorithms) }) };
+    const rest = algorithms === undefined ? others : { ...others, algorithms: givenAlgorithms(algorithms) };
     if (typeof account !== 'string') return account === null ? { ...rest, accountId: null } : rest;
     const accountId = ids.get(account);
     if (accountId === undefined)
@@ -144,7 +144,7 @@ async function settleAccounts(
         code: 'account-not-found',
         detail: `there is no account ${account}; see: drover accounts list`,
       });
-    return { ...rest, ...(accountId === undefined ? {} : { accountId }) };
+    return { ...rest, ...given({ accountId }) };
   });
   return { entries, faults };
 }

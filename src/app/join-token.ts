@@ -1,5 +1,6 @@
 /** Join tokens: made, listed, revoked. The token itself leaves here once, in the answer to whoever made it. */
 import { DroverError } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { newId, type TokenId } from '../base/ids.ts';
 import { guardedChange } from '../domain/access/guarded-labels.ts';
 import { formatJoinToken, hashSecret, newSecret } from '../pki/join-token.ts';
@@ -38,12 +39,12 @@ export async function joinTokenCreate(
   const guarded = guardedChange(await guardedFrom(ctx, caller), host?.labels ?? {}, { ...host?.labels, ...labels });
   if (guarded) throw labelProtected(guarded);
   const record = await ctx.store.joinTokenCreate(
-    { id, hash: hashSecret(secret), role, labels, zone, ...(host ? { hostId: host.id } : {}), uses, lifetimeMs },
+    { id, hash: hashSecret(secret), role, labels, zone, ...given({ hostId: host?.id }), uses, lifetimeMs },
     auditOf(caller, 'fleet.join-token.create', `join-token/${id}`, {
       role,
       uses,
       zone,
-      ...(host ? { host: host.name } : {}),
+      ...given({ host: host?.name }),
     }),
   );
   return { record, token: formatJoinToken({ url: ctx.publicUrl(), fingerprint: ctx.caFingerprint, secret }) };

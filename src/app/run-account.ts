@@ -3,6 +3,7 @@
  * others are the hosts' own or the defaults of their scopes. Every account that the run may use is audited under the run, once.
  */
 import type { ErrorCode, InputFault } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import type { AccountId, HostId } from '../base/ids.ts';
 import type { Placement } from '../domain/placement/placement.ts';
 import { accountChoices, accountFetch } from './account.ts';
@@ -73,7 +74,7 @@ export async function runAccounts(
   const unreached: UnreachedHost[] = [];
   for (const host of overSsh) {
     const accountId = ways.get(host.id)?.accountId;
-    const choice = choose({ name: host.name, labels: host.labels, ...(accountId === undefined ? {} : { accountId }) });
+    const choice = choose({ name: host.name, labels: host.labels, ...given({ accountId }) });
     if (choice.kind === 'chosen') used.set(choice.account.id, { id: choice.account.id, name: choice.account.name });
     else unreached.push({ id: host.id, name: host.name, code: choice.code, detail: choice.detail });
   }

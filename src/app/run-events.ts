@@ -6,6 +6,7 @@ import { attemptId, type RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { EXECUTION_STATES, isTerminalExecution } from '../domain/crew/execution-machine.ts';
 import type { Clock } from '../base/clock.ts';
+import { given } from '../base/given.ts';
 import type { AttemptPlace, LiveOutput } from '../fleet/fleet.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import type { Store } from '../store/contract/store.ts';
@@ -176,7 +177,7 @@ export class RunEventHub {
       attempt: attemptId(execution),
       hostId: execution.subject.id,
       hostName: execution.subject.name,
-      ...(execution.route ? { executor: execution.route.executor } : {}),
+      ...given({ executor: execution.route?.executor }),
     }));
   }
 

@@ -1,6 +1,7 @@
 /** Starts an ad-hoc run: everything is checked and every fault told at once; then one transaction, and the owner takes over. */
 import { othersTurn, type Clock } from '../base/clock.ts';
 import { DroverError, type ErrorCode, type InputFault } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { newRunId, type RunId } from '../base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../domain/run/partition.ts';
 import { limits } from '../base/limits.ts';
@@ -83,7 +84,7 @@ export async function runBegin(
     spec,
     targets,
     ...sealed,
-    ...(caller.claim ? { claim: caller.claim } : {}),
+    ...given({ claim: caller.claim }),
   };
   const audit = auditOf(caller, 'job.run.create', `run/${id}`, {
     name: input.name,
@@ -120,7 +121,7 @@ async function runSettled(ctx: AppContext, caller: Caller, input: RunStartInput)
   const { environment } = accounts.placement;
   const faults = [
     ...(fault?.code === 'bad-target' ? [fault] : []),
-    ...workFaults(input.work, { secrets: input.secrets, ...(environment === undefined ? {} : { environment }) }),
+    ...workFaults(input.work, { secrets: input.secrets, ...given({ environment }) }),
     ...accounts.faults,
   ];
   if (accounts.used.length > 0 && !caller.can('access.account.use', ROOT))
@@ -163,7 +164,7 @@ export async function runPlan(
     hostCount: hosts.length,
     hosts: hosts.slice(0, namesMax).map((host) => host.name),
     accounts: accounts.used.map((account) => account.name),
-    ...(user === undefined ? {} : { user }),
+    ...given({ user }),
     refusedCount: refused.length,
     refused: refused.slice(0, namesMax).map(({ name, code, detail }) => ({ host: name, code, detail })),
   };

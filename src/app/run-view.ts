@@ -1,5 +1,6 @@
 /** Runs as people look at them: lists, one whole, its timeline, its executions and what they said. */
 import { DroverError } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { attemptId, type AttemptKey, type RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -104,7 +105,7 @@ export function hostOutputRead(
     {
       attempt: attemptId(execution),
       hostId: execution.subject.id,
-      ...(execution.route ? { executor: execution.route.executor } : {}),
+      ...given({ executor: execution.route?.executor }),
     },
     stream,
     range.offset,

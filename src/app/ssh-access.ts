@@ -3,6 +3,7 @@
  * by which keys the stops are known. Secrets leave the server here, so a worker is told of hosts of its own zone only, and of the way to them.
  */
 import { DroverError } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { parseAttemptId, type AccountId, type HostId, type WorkerId } from '../base/ids.ts';
 import { isWorker } from '../domain/run/executor.ts';
 import type { SshAccess, SshHop, SshHostKey } from '../protocol/link/ssh-access.ts';
@@ -49,10 +50,7 @@ function accountFor(
   hop: HostHop,
   asked: AccountId | undefined,
 ): AccountRecord {
-  const choice = choose(
-    { name: hop.hostName, labels: hop.labels, ...(hop.accountId === undefined ? {} : { accountId: hop.accountId }) },
-    asked,
-  );
+  const choice = choose({ name: hop.hostName, labels: hop.labels, ...given({ accountId: hop.accountId }) }, asked);
   if (choice.kind === 'chosen') return choice.account;
   throw new DroverError(choice.code, { detail: choice.detail });
 }
@@ -66,9 +64,12 @@ function hopAccess(hop: HostHop, { user, credentials }: OpenedAccount): SshHop {
     credentials,
     hostKeyPolicy: hop.hostKeyPolicy,
     knownHostKeys: hop.knownHostKeys.map(({ algorithm, key }) => ({ algorithm, key })),
-    ...(hop.algorithms === undefined
-      ? {}
-      : { algorithms: Object.fromEntries(Object.entries(hop.algorithms).map(([kind, names]) => [kind, [...names]])) }),
+    ...given({
+      algorithms:
+        hop.algorithms === undefined
+          ? undefined
+          : Object.fromEntries(Object.entries(hop.algorithms).map(([kind, names]) => [kind, [...names]])),
+    }),
   };
 }
 
@@ -80,7 +81,7 @@ export async function sshHostKeyRecord(
   key: SshHostKey,
   workerId?: WorkerId,
 ): Promise<'recorded' | 'refused'> {
-  const answer = await ctx.store.hostKeyRecord(hostId, key, { zone, ...(workerId === undefined ? {} : { workerId }) });
+  const answer = await ctx.store.hostKeyRecord(hostId, key, { zone, ...given({ workerId }) });
   return answer === 'changed' ? 'refused' : 'recorded';
 }
 

@@ -14,6 +14,7 @@ import type { AgentJoinResult } from '../app/enrolment.ts';
 import { calmLog } from '../base/calm-log.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { newId } from '../base/ids.ts';
 import { refuseOwnCoreFiles } from '../base/node-core-files.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
@@ -237,14 +238,14 @@ async function enrol(
       secret: token.secret,
       csr,
       nowMs: systemClock.nowMs(),
-      ...(known
-        ? {
-            previous: {
+      ...given({
+        previous: known
+          ? {
               agentId: known.agentId,
               signatures: keys.map((key) => signWith(key, proof).toString('base64')),
-            },
-          }
-        : {}),
+            }
+          : undefined,
+      }),
       name,
       machineId: flags['machine-id'] ?? (process.env.DROVER_MACHINE_ID || machineId()),
       labels,

@@ -4,6 +4,7 @@ import { certificateLifeMs } from '../app/certificate-life.ts';
 import { calmLog } from '../base/calm-log.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { newId, type TokenId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { refuseCoreFiles } from '../base/node-core-files.ts';
@@ -69,7 +70,7 @@ async function main(): Promise<void> {
   const token = values['bootstrap-token']
     ? await onceDatabaseAnswers(systemClock, log, () => bootstrapToken(server.store))
     : undefined;
-  const ready = { ready: true, url: server.url, ...(token ? { token } : {}) };
+  const ready = { ready: true, url: server.url, ...given({ token: token || undefined }) };
   log.info({ url: server.url }, 'ready');
   // Our supervisor reaches us from this machine, whatever name others use.
   process.send?.({ ...ready, localUrl: server.localUrl, ca: server.ca });

@@ -5,6 +5,7 @@ import type { WorkerJoinResult } from '../app/enrolment.ts';
 import { calmLog } from '../base/calm-log.ts';
 import { systemClock } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import { refuseCoreFiles } from '../base/node-core-files.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
@@ -126,7 +127,7 @@ async function main(): Promise<void> {
     engines: [{ name: 'ssh', ledger: ssh.ledger }],
     ssh: {
       accessChanged: () => ssh.engine.accessChanged(),
-      test: (hostId, accountId) => ssh.engine.test({ hostId, ...(accountId === undefined ? {} : { accountId }) }),
+      test: (hostId, accountId) => ssh.engine.test({ hostId, ...given({ accountId }) }),
     },
     id: identity.workerId,
     version: version(),

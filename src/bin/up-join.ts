@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { allPages, dataOf, type DroverClient } from '@drover/sdk';
+import { given } from '../base/given.ts';
 import { readJsonFile } from '../pki/identity.ts';
 import { formatJoinToken, parseJoinToken } from '../pki/join-token.ts';
 
@@ -11,9 +12,7 @@ const IDENTITY = 'identity.json';
 export async function joinedIds(client: DroverClient): Promise<ReadonlySet<string>> {
   const agents = await Array.fromAsync(
     allPages((cursor) =>
-      client
-        .GET('/api/v1/agents', { params: { query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) } } })
-        .then(dataOf),
+      client.GET('/api/v1/agents', { params: { query: { limit: 1_000, ...given({ cursor }) } } }).then(dataOf),
     ),
   );
   const workers = dataOf(await client.GET('/api/v1/workers'));
@@ -43,6 +42,8 @@ export async function joinEnv(
     (await client.GET('/api/v1/hosts', { params: { query: { limit: 1_000 } } }).then(dataOf)).items.some(
       ({ name }) => name === host,
     );
-  const { token } = dataOf(await client.POST('/api/v1/join-tokens', { body: { role, ...(isKnown ? { host } : {}) } }));
+  const { token } = dataOf(
+    await client.POST('/api/v1/join-tokens', { body: { role, ...given({ host: isKnown ? host : undefined }) } }),
+  );
   return { DROVER_JOIN: formatJoinToken({ ...parseJoinToken(token), url: access.url }) };
 }

@@ -1,6 +1,7 @@
 /** What a command ends with, and how a failure is told: to a person in words, to a program as one problem. */
 import { DroverApiError, DroverUnreachableError, type Run } from '@drover/sdk';
 import { EXIT, exitOfRefusal } from '../base/exit-codes.ts';
+import { given } from '../base/given.ts';
 import { UNREACHED } from '../domain/run/unreached.ts';
 import { isAboutPath, systemWords } from '../base/system-words.ts';
 
@@ -51,8 +52,7 @@ export function explain(error: unknown): { message: string; code: number; proble
       status,
       code: error.code,
       detail,
-      ...(errors.length > 0 ? { errors } : {}),
-      ...(requestId === undefined ? {} : { requestId }),
+      ...given({ errors: errors.length > 0 ? errors : undefined, requestId }),
       exitCode: code,
     },
   };

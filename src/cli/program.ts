@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../base/node-process.ts';
 import { addCommands } from './commands.ts';
 import { EXIT } from '../base/exit-codes.ts';
+import { given } from '../base/given.ts';
 import { explain, UsageError } from './exit.ts';
 import { note } from './out.ts';
 
@@ -16,16 +17,19 @@ const COMMON: Readonly<Record<string, boolean>> = {
 };
 
 /** The answer is what to exit with. */
-export async function runCommand(given: readonly string[]): Promise<number> {
-  const forProgram = isForProgram(given);
+export async function runCommand(args: readonly string[]): Promise<number> {
+  const forProgram = isForProgram(args);
   const program = new Command('drover')
     .description('Operations work on fleets of servers.')
     .version(version())
     .exitOverride()
     // Faults of the words are told below, with what was meant.
-    .configureOutput({ outputError: () => undefined, ...(forProgram ? { writeErr: () => undefined } : {}) });
-  await addCommands(program, calledCommand(commonLast(given)));
-  const words = commonLast(given, program);
+    .configureOutput({
+      outputError: () => undefined,
+      ...given({ writeErr: forProgram ? () => undefined : undefined }),
+    });
+  await addCommands(program, calledCommand(commonLast(args)));
+  const words = commonLast(args, program);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => error.code === 'EPIPE' && process.exit(0));
   // A terminal that was closed takes no more words; what is under way goes on.
   process.stderr.on('error', () => undefined);

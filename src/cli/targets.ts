@@ -1,6 +1,7 @@
 /** Which hosts a command is about: expressions, files of hosts, and how many of them at most. */
 import { dataOf, allPages, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import { matchTarget, parseTarget } from '../domain/target/expression.ts';
 import { twinDetail } from '../domain/target/twin-words.ts';
@@ -73,9 +74,7 @@ export async function hostsMatching(
 ): Promise<readonly Host[]> {
   const all = await Array.fromAsync(
     allPages((cursor) =>
-      session.client
-        .GET('/api/v1/hosts', { params: { query: { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) } } })
-        .then(dataOf),
+      session.client.GET('/api/v1/hosts', { params: { query: { limit: PAGE, ...given({ cursor }) } } }).then(dataOf),
     ),
   );
   if (targets === undefined) return all.slice(0, most);

@@ -8,6 +8,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import { pause, systemClock, type Clock } from '../base/clock.ts';
 import { DroverError, isErrorCode, type ErrorCode } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import { silentLog, type Log } from '../base/log.ts';
 import { systemRandom, type Random } from '../base/random.ts';
@@ -59,7 +60,7 @@ async function postOnce<T>(token: JoinTokenText, path: string, body: object): Pr
       method: 'POST',
       headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) },
       timeout: TIMEOUT_MS,
-      ...(secure ? { rejectUnauthorized: false, agent: false as const } : {}),
+      ...given({ rejectUnauthorized: secure ? false : undefined, agent: secure ? false : undefined }),
     });
     const unreachable = (why: string): void =>
       reject(new DroverError('host-not-linked', { detail: `The server ${token.url} was not reached: ${why}` }));

@@ -3,6 +3,7 @@
  * store says which start of the agent counts, and from then on what the agent seals is opened here, and nothing else is heard of it.
  */
 import type { Clock } from '../base/clock.ts';
+import { given } from '../base/given.ts';
 import { isUuid, type AgentId, type HostId, type WorkerId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { decodeFrame } from '../link/codec.ts';
@@ -218,7 +219,7 @@ export class AgentSessions {
             link: proof.link,
             workerId,
             shownAtMs,
-            ...(proof.after ? { after: proof.after } : {}),
+            ...given({ after: proof.after || undefined }),
           },
         })),
       );

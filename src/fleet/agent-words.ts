@@ -1,5 +1,6 @@
 /** What agents say, once it is known that they have said it: as the events and the news that the rest of the server deals in. */
 import { isErrorCode } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { isUuid } from '../base/ids.ts';
 import { agentExecutor } from '../domain/run/executor.ts';
 import type { AgentFrame } from '../protocol/link/agent-v1.ts';
@@ -53,7 +54,9 @@ export function upgradeHeard(
     hostId,
     agentId,
     state,
-    ...(code === undefined ? {} : { code: isErrorCode(code) ? code : 'internal' }),
-    ...(detail === undefined ? {} : { detail: clean(detail) }),
+    ...given({
+      code: code === undefined ? undefined : isErrorCode(code) ? code : 'internal',
+      detail: detail === undefined ? undefined : clean(detail),
+    }),
   };
 }

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
+import { given } from '../base/given.ts';
 import { attemptId, type AgentId, type AttemptId, type HostId, type ServerId, type WorkerId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { Executor, Route } from '../domain/run/executor.ts';
@@ -48,11 +49,10 @@ export class ExecutorOrders {
     const validUntilMs = clock.nowMs() + limits.dispatchValidMs;
     const digest = createHash('sha256').update(spec).digest();
     const mark = { server: server as string, order, validUntilMs };
-    const signed = targets.map(({ instance, watch, ...target }) => ({
-      ...target,
-      ...(watch ? { watch } : {}),
-      mac: marks.ofStart({ ...target, instance }, attemptId({ runId, task, ...target }), mark, digest),
-    }));
+    const signed = targets.map(({ instance, watch, ...target }) => {
+      const mac = marks.ofStart({ ...target, instance }, attemptId({ runId, task, ...target }), mark, digest);
+      return watch ? { ...target, watch, mac } : { ...target, mac };
+    });
     // A start that comes twice is harmless; one that has gone must not be taken as not gone.
     const sent = slices(signed).map((slice) =>
       worker.link.send({
@@ -65,7 +65,7 @@ export class ExecutorOrders {
         spec,
         ...mark,
         targets: slice,
-        ...(accountId === undefined ? {} : { accountId }),
+        ...given({ accountId }),
       }),
     );
     return sent.includes(true);

@@ -4,6 +4,7 @@
  * reads what other servers and users change.
  */
 import { DroverError } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import type { AccountId, AgentId, AttemptId, HostId, WorkerId } from '../base/ids.ts';
 import type { Executor } from '../domain/run/executor.ts';
 import type { ConnectionStep } from '../protocol/link/worker-v1.ts';
@@ -241,7 +242,7 @@ export class LinkFleet implements Fleet {
       t: 'connection-test',
       id,
       hostId,
-      ...(accountId === undefined ? {} : { accountId }),
+      ...given({ accountId }),
     }));
   }
 

@@ -4,6 +4,7 @@
  */
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { DroverError, errorCodeOf, errors, type ErrorCode } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { newId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { ROOT } from '../domain/access/access-node.ts';
@@ -377,7 +378,10 @@ function sendProblem(ctx: ApiContext, request: FastifyRequest, reply: FastifyRep
     code,
     retryable,
     requestId: request.id,
-    ...(error.faultCount > 0 ? { errors: error.faults, errorCount: error.faultCount } : {}),
+    ...given({
+      errors: error.faultCount > 0 ? error.faults : undefined,
+      errorCount: error.faultCount > 0 ? error.faultCount : undefined,
+    }),
   };
   return reply.status(status).type('application/problem+json').send(JSON.stringify(problem));
 }
@@ -394,7 +398,7 @@ function toDroverError(thrown: unknown): DroverError {
   if (thrown instanceof DroverError) return thrown;
   const known = refusalOfFastify(thrown);
   return new DroverError(known ?? 'internal', {
-    ...(known ? { detail: (thrown as Error).message.slice(0, 1_000) } : {}),
+    ...given({ detail: known ? (thrown as Error).message.slice(0, 1_000) : undefined }),
     cause: thrown,
   });
 }

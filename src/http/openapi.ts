@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 document, made from the table of operations; api/openapi.json is it, committed, and a test keeps it so. */
 import { z } from 'zod';
 import { errors } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { Problem } from '../protocol/rest/resources.ts';
 import type { Operation } from './operation.ts';
 
@@ -65,20 +66,23 @@ function describe(operation: Operation, schemaOf: (schema: z.ZodType, io: 'input
   return {
     operationId: operation.id,
     summary: operation.summary,
-    ...(operation.asksOnly === true
-      ? { description: 'It writes nothing and takes no Idempotency-Key: one that is sent is ignored.' }
-      : {}),
+    ...given({
+      description:
+        operation.asksOnly === true
+          ? 'It writes nothing and takes no Idempotency-Key: one that is sent is ignored.'
+          : undefined,
+    }),
     'x-permission': operation.permission,
     ...(operation.permission === 'public' ? { security: [] } : { security: [{ token: [] }] }),
-    ...(parameters.length > 0 ? { parameters } : {}),
-    ...(operation.body
-      ? {
-          requestBody: {
+    ...given({
+      parameters: parameters.length > 0 ? parameters : undefined,
+      requestBody: operation.body
+        ? {
             required: true,
             content: { 'application/json': { schema: schemaOf(operation.body, 'input') } },
-          },
-        }
-      : {}),
+          }
+        : undefined,
+    }),
     responses,
   };
 }
@@ -91,9 +95,10 @@ function success(operation: Operation, schemaOf: (schema: z.ZodType, io: 'input'
         [operation.contentType]: {
           schema: {
             type: 'string',
-            ...(operation.contentType === 'application/octet-stream'
-              ? { contentMediaType: 'application/octet-stream' }
-              : {}),
+            ...given({
+              contentMediaType:
+                operation.contentType === 'application/octet-stream' ? 'application/octet-stream' : undefined,
+            }),
           },
         },
       },

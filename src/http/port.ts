@@ -11,6 +11,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import type { ConnectionLimits } from '../base/connection-guard.ts';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { createListener, isLoopback, type Listener } from '../base/node-listener.ts';
@@ -73,7 +74,7 @@ export function createPort(options: PortOptions): Port {
     log,
     handshakeMs: deadlines.handshakeMs,
     onConnection: receive,
-    ...(options.connections && { connections: options.connections }),
+    ...given({ connections: options.connections }),
   });
   const pace = new BodyPace(deadlines.bodyBytes, (socket) => listener.cut(socket, 'body'));
   const unanswered = new WeakMap<Socket, number>();

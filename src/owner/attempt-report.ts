@@ -1,6 +1,7 @@
 /** Between the executor's words and the domain's: reports in, the work to do out. Wire types end here. */
 import { createHash } from 'node:crypto';
 import type { Sealer } from '../app/context.ts';
+import { given, type Writable } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import type { ToldEnd } from '../domain/crew/execution.ts';
 import type { Outcome, ProcessEnd } from '../domain/crew/outcome.ts';
@@ -32,15 +33,11 @@ export function toldEndOf(report: AgentReport): ToldEnd<ReportedStream> | undefi
     ? `Processes that would not die: ${report.survivors.slice(0, 50).join(', ')}.`
     : undefined;
   const detail = storableText([report.detail, survivors].filter(Boolean).join(' '));
-  return {
-    outcome,
-    finishedAtMs,
-    stdout,
-    stderr,
-    ...(report.reason === undefined ? {} : { reason: storableText(report.reason) }),
-    ...(detail === '' ? {} : { detail }),
-    ...(startedAtMs === undefined ? {} : { startedAtMs }),
-  };
+  const end: Writable<ToldEnd<ReportedStream>> = { outcome, finishedAtMs, stdout, stderr };
+  if (report.reason !== undefined) end.reason = storableText(report.reason);
+  if (detail !== '') end.detail = detail;
+  if (startedAtMs !== undefined) end.startedAtMs = startedAtMs;
+  return end;
 }
 
 /** Undefined for one that is not known here, or says less than it must. */
@@ -57,7 +54,7 @@ function outcomeOf({ outcome, exitCode, signal }: AgentReport): Outcome | undefi
     case 'timed_out':
     case 'cancelled': {
       const end = exited ?? signalled;
-      return { kind: outcome, ...(end ? { end } : {}) };
+      return end ? { kind: outcome, end } : { kind: outcome };
     }
     case 'refused':
     case 'unknown':
@@ -119,11 +116,13 @@ export function executionSpecOf(
     killAfterMs: policy.killAfterMs,
     outputKeptBytes: policy.outputKeptBytes,
     ...(work.program.form === 'text' ? { script: work.program.text } : { argv: [...work.program.argv] }),
-    ...(work.lang === undefined ? {} : { lang: work.lang }),
-    ...(placement.user === undefined ? {} : { user: placement.user }),
-    ...(placement.environment === undefined ? {} : { environment: placement.environment }),
-    ...(work.cwd === undefined ? {} : { cwd: work.cwd }),
-    ...(work.stdin === undefined ? {} : { stdin: work.stdin }),
+    ...given({
+      lang: work.lang,
+      user: placement.user,
+      environment: placement.environment,
+      cwd: work.cwd,
+      stdin: work.stdin,
+    }),
   };
   return encodeExecutionSpec(spec);
 }

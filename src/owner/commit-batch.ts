@@ -1,4 +1,5 @@
 /** What of a partition's decisions goes into the next commit, with the runs' own rows and the entries of their timelines. */
+import type { Writable } from '../base/given.ts';
 import { assert } from '../base/assert.ts';
 import type { AttemptId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
@@ -81,15 +82,15 @@ function describe(batch: Batch, held: HeldRun, room: number, nowMs: number): Par
   const { changes: taken, states, counts, seq } = write;
   for (const execution of taken) batch.executions.push(changeOf(run.id, execution, seq));
   const starts = states.includes('dispatched') && held.firstStart;
-  const change: RunChange = {
+  const change: Writable<RunChange> = {
     runId: run.id,
     to: write.state,
     counts,
     seq,
-    ...(starts ? { startedAtMs: nowMs } : {}),
-    ...(write.isEnd ? { finishedAtMs: nowMs } : {}),
-    ...(wasOver ? { endedRound: run.round } : {}),
   };
+  if (starts) change.startedAtMs = nowMs;
+  if (write.isEnd) change.finishedAtMs = nowMs;
+  if (wasOver) change.endedRound = run.round;
   batch.runs.push(change);
   const entry = (kind: string, detail: Record<string, unknown>): void =>
     void batch.timeline.push({ runId: run.id, seq, kind, atMs: nowMs, detail });

@@ -1,4 +1,5 @@
 /** A decision about an execution, as the conditional write that carries it out. */
+import { given, type Writable } from '../base/given.ts';
 import type { AttemptKey, RunId } from '../base/ids.ts';
 import { isTerminalExecution } from '../domain/crew/execution-machine.ts';
 import type { AttemptResult, Execution, ToldEnd } from '../domain/crew/execution.ts';
@@ -14,7 +15,7 @@ const DETAIL_LENGTH_MAX = 2_000;
 export function changeOf(runId: RunId, execution: Execution<ReportedStream>, seq: number): ExecutionChange {
   const { result } = execution;
   const finished = isTerminalExecution(execution.state);
-  return {
+  const change: Writable<ExecutionChange> = {
     runId,
     task: execution.task,
     ordinal: execution.ordinal,
@@ -22,13 +23,13 @@ export function changeOf(runId: RunId, execution: Execution<ReportedStream>, seq
     from: [execution.dbState],
     to: execution.state,
     seq,
-    ...(execution.route ? { route: execution.route } : {}),
-    ...(execution.dispatchedAtMs === undefined ? {} : { dispatchedAtMs: execution.dispatchedAtMs }),
-    ...(execution.startedAtMs === undefined ? {} : { startedAtMs: execution.startedAtMs }),
-    ...(execution.retry ? { retry: true } : {}),
-    ...(execution.settledLate ? { settledLate: true } : {}),
-    ...(finished && result ? endOf(result) : {}),
   };
+  if (execution.route) change.route = execution.route;
+  if (execution.dispatchedAtMs !== undefined) change.dispatchedAtMs = execution.dispatchedAtMs;
+  if (execution.startedAtMs !== undefined) change.startedAtMs = execution.startedAtMs;
+  if (execution.retry) change.retry = true;
+  if (execution.settledLate) change.settledLate = true;
+  return finished && result ? Object.assign(change, endOf(result)) : change;
 }
 
 /** What is told of an attempt that a newer one has superseded, as told by whom and when; kept beside the attempt. */
@@ -45,20 +46,21 @@ export function lateReportOf(
     receivedAtMs,
     from: ['lost'],
     to: stateAfter(told.outcome, success, told.startedAtMs !== undefined),
-    ...(told.startedAtMs === undefined ? {} : { startedAtMs: told.startedAtMs }),
+    ...given({ startedAtMs: told.startedAtMs }),
     ...endOf(told),
   };
 }
 
-function endOf(
-  result: Omit<AttemptResult<ReportedStream>, 'to'>,
-): Pick<ExecutionChange, 'finishedAtMs' | 'outcome' | 'reason' | 'detail' | 'stdout' | 'stderr'> {
-  return {
+type End = Pick<ExecutionChange, 'finishedAtMs' | 'outcome' | 'reason' | 'detail' | 'stdout' | 'stderr'>;
+
+function endOf(result: Omit<AttemptResult<ReportedStream>, 'to'>): End {
+  const end: Writable<End> = {
     finishedAtMs: result.finishedAtMs,
     stdout: result.stdout ?? NOTHING,
     stderr: result.stderr ?? NOTHING,
-    ...(result.outcome ? { outcome: result.outcome } : {}),
-    ...(result.reason === undefined ? {} : { reason: result.reason }),
-    ...(result.detail === undefined ? {} : { detail: result.detail.slice(0, DETAIL_LENGTH_MAX) }),
   };
+  if (result.outcome) end.outcome = result.outcome;
+  if (result.reason !== undefined) end.reason = result.reason;
+  if (result.detail !== undefined) end.detail = result.detail.slice(0, DETAIL_LENGTH_MAX);
+  return end;
 }

@@ -1,6 +1,7 @@
 /** A run as its owner holds it in memory, with what waits to be written and answered for it. */
 import type { Sealer } from '../app/context.ts';
 import type { Clock } from '../base/clock.ts';
+import { given } from '../base/given.ts';
 import type { AttemptId } from '../base/ids.ts';
 import { firstAttempts } from '../domain/crew/execution.ts';
 import { Run, type SeedRun } from '../domain/run/run.ts';
@@ -39,7 +40,7 @@ export function heldRunOf(
   { spec, sealedSecrets, executions }: Omit<RunSeed, 'run'>,
 ): HeldRun {
   const run = new Run<ReportedStream>(from, spec, executions, clock.monotonicMs(), {
-    ...(guardMs === undefined ? {} : { guardMs }),
+    ...given({ guardMs }),
     unreached: ({ subject }) => unreachedBecause(subject.id, spec.placement, fleet),
   });
   let bytes: Uint8Array | undefined;
@@ -58,6 +59,6 @@ export function newHeldRun(context: HeldRunContext, { id, name, spec, sealedSecr
   return heldRunOf(
     context,
     { id, name, state: 'created', round: 1, seq: 1, roundAgeMs: 0 },
-    { spec, executions: firstAttempts(targets), ...(sealedSecrets ? { sealedSecrets } : {}) },
+    { spec, executions: firstAttempts(targets), ...given({ sealedSecrets }) },
   );
 }

@@ -1,4 +1,5 @@
 /** Orders of a run, on their way to the workers: only what is committed is sent, and what could not be sent is told to the run. */
+import { given } from '../base/given.ts';
 import { attemptId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -40,14 +41,12 @@ export function sendOrders(
     if (kind === 'cancel') fleet.cancel(workerId, { ...at, order, attempts: list.map(placeOf) });
     else if (kind === 'query') fleet.query(workerId, { ...at, order, attempts: list.map(placeOf) });
     else {
-      const targets = list.map(({ execution, route: { executor } }) => ({
-        ordinal: execution.ordinal,
-        attempt: execution.attempt,
-        hostId: execution.subject.id,
-        executor,
-        ...(execution.route?.instance === undefined ? {} : { instance: execution.route.instance }),
-        watch: isWatched,
-      }));
+      const targets = list.map(({ execution, route: { executor } }) => {
+        const { ordinal, attempt, subject } = execution;
+        const target = { ordinal, attempt, hostId: subject.id, executor, watch: isWatched };
+        const instance = execution.route?.instance;
+        return instance === undefined ? target : { ...target, instance };
+      });
       const sent = fleet.assign({
         workerId,
         runId,
@@ -55,7 +54,7 @@ export function sendOrders(
         ...at,
         order,
         priority: spec.policy.priority,
-        ...(spec.placement.account === undefined ? {} : { accountId: spec.placement.account }),
+        ...given({ accountId: spec.placement.account }),
         spec: held.specBytes(),
         targets,
       });

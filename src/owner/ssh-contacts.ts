@@ -3,6 +3,7 @@
  * commits of runs: a second of it that is lost with a server is made good by the next connection.
  */
 import type { Clock } from '../base/clock.ts';
+import { given } from '../base/given.ts';
 import type { HostId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { writeApart } from '../base/write-apart.ts';
@@ -29,7 +30,7 @@ export class SshContacts {
 
   /** As of now, by this clock: the host's own is for display alone. */
   note(hostId: HostId, { code }: SshContact): void {
-    this.#last.set(hostId, { hostId, atMs: this.#clock.nowMs(), ...(code === undefined ? {} : { code }) });
+    this.#last.set(hostId, { hostId, atMs: this.#clock.nowMs(), ...given({ code }) });
     this.#schedule();
   }
 

@@ -6,6 +6,7 @@
  * the passphrase opens it. What SSH libraries do not read (PKCS #8) comes back in a form that they do.
  */
 import { createHash, createPrivateKey, createPublicKey, randomBytes, type KeyObject } from 'node:crypto';
+import { given } from '../base/given.ts';
 import { KeyFault, openOpensshKey } from './openssh-key.ts';
 import { WireFault, WireReader, wireNumber, wireString } from './ssh-wire.ts';
 
@@ -99,7 +100,7 @@ function inspectPem(text: string, label: string, passphrase: string | undefined)
 
 function openPem(text: string, isEncrypted: boolean, passphrase: string | undefined): KeyObject {
   try {
-    return createPrivateKey({ key: text, format: 'pem', ...(passphrase === undefined ? {} : { passphrase }) });
+    return createPrivateKey({ key: text, format: 'pem', ...given({ passphrase }) });
   } catch (error) {
     // The library's own words may quote what it was given; its code says enough.
     const { code = '' } = error as { code?: string };

@@ -17,7 +17,7 @@ export function acksPass(
   for (const { a, executor, mac } of attempts) {
     const linked = find(executor);
     if (!linked) continue;
-    const ack: Ack = { a, ...(mac ? { mac } : {}) };
+    const ack: Ack = mac ? { a, mac } : { a };
     const acks = byExecutor.get(linked);
     if (acks) acks.push(ack);
     else byExecutor.set(linked, [ack]);

@@ -2,6 +2,7 @@
  * What agents say of their load, on its way to the servers: the last word of each agent since the last time, all together in few frames. Nothing is
  * kept once it is sent; a server that links later hears of every agent within a minute.
  */
+import { given } from '../base/given.ts';
 import type { AgentLoad } from '../protocol/link/agent-v1.ts';
 import type { AgentLoadFigures, WorkerAgentLoads } from '../protocol/link/worker-v1.ts';
 
@@ -31,8 +32,7 @@ export class AgentLoads {
       loadAverage,
       lagMs,
       freeSpoolBytes,
-      ...(freeMemoryBytes === undefined ? {} : { freeMemoryBytes }),
-      ...(theirNowMs === undefined ? {} : { skewMs: theirNowMs - nowMs }),
+      ...given({ freeMemoryBytes, skewMs: theirNowMs === undefined ? undefined : theirNowMs - nowMs }),
     });
   }
 

@@ -3,6 +3,7 @@
  * and is read here for the room that an attempt takes and for where it belongs.
  */
 import type { Clock } from '../base/clock.ts';
+import { given } from '../base/given.ts';
 import type { AttemptWord } from '../conversation/words.ts';
 import { decodeFrame } from '../link/codec.ts';
 import { AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
@@ -116,7 +117,7 @@ export class ExecutorWords {
           bytes,
           size,
           eof,
-          ...(error === undefined ? {} : { error }),
+          ...given({ error }),
         }));
       }
     }

@@ -1,5 +1,6 @@
 /** Certificates on their way: what agents, and this worker itself, ask a server to renew, and to whom its answer belongs. */
 import type { Clock } from '../base/clock.ts';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { SecondCount } from '../base/second-count.ts';
@@ -36,7 +37,7 @@ export class Renewals {
     const [server] = this.#options.servers();
     const id = ++this.#seq;
     const { csr, signature } = request;
-    if (server?.send({ t: 'renew', id, ...(agent ? { agentId: agent.agentId } : {}), csr, signature }))
+    if (server?.send({ t: 'renew', id, ...given({ agentId: agent ? agent.agentId : undefined }), csr, signature }))
       this.#asked.set(id, agent?.link ?? 'self');
   }
 

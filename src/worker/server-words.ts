@@ -1,5 +1,6 @@
 /** What servers say: orders for executors, answers to what was asked, and the news that this worker and its agents live by. */
 import { DroverError, errorCodeOf } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import type { Log } from '../base/log.ts';
 import type { NamedExecutor } from '../domain/run/executor.ts';
 import { isSpoken } from '../protocol/link/protocol-range.ts';
@@ -145,7 +146,7 @@ export class ServerWords {
   #pass(t: 'cancel' | 'query', { a, executor: of, mac }: OrderedAttempt, { server, order }: OrderMark): void {
     const { events, dispatch, find } = this.#options;
     const executor = find(of);
-    if (!executor?.link.send({ t, a, server, order, ...(mac ? { mac } : {}) }))
+    if (!executor?.link.send({ t, a, server, order, ...given({ mac }) }))
       return events.tell(a, { k: 'undelivered', a, code: 'host-not-linked' });
     if (t === 'cancel') dispatch.cancelling(executor, a);
   }

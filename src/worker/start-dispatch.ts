@@ -4,6 +4,7 @@
  */
 import { attemptId, type RunId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import type { Random } from '../base/random.ts';
 import type { AttemptOrder } from '../conversation/words.ts';
@@ -292,7 +293,7 @@ function ownStart(a: string, { assign, target }: StartOrder): AttemptOrder {
     order: assign.order,
     validUntilMs: assign.validUntilMs,
     spec: assign.spec,
-    ...(target.watch ? { watch: true } : {}),
-    target: { hostId: target.hostId, ...(assign.accountId === undefined ? {} : { accountId: assign.accountId }) },
+    ...given({ watch: target.watch || undefined }),
+    target: { hostId: target.hostId, ...given({ accountId: assign.accountId }) },
   };
 }

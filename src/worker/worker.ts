@@ -3,6 +3,7 @@
  * nothing that matters: whatever it forgets, an agent's journal or an owner's query brings back. This file joins its parts.
  */
 import type { Clock } from '../base/clock.ts';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -232,7 +233,7 @@ export class WorkerService implements Service {
     const { access } = await this.#requests.ask<'access'>({
       t: 'access',
       hostId,
-      ...(accountId === undefined ? {} : { accountId }),
+      ...given({ accountId }),
     });
     return access!;
   }

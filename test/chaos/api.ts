@@ -3,6 +3,7 @@
  * is an answer. Faults of the way (no connection, 503, 429, a request still under way) are waited out; refusals are answers.
  */
 import { pause, systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { newId } from '../../src/base/ids.ts';
 
 export interface ApiAnswer {
@@ -48,11 +49,10 @@ export class ChaosApi {
         const response = await fetch(`${url}${path}`, {
           method,
           signal: AbortSignal.timeout(REQUEST_MS),
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          ...given({ body: body === undefined ? undefined : JSON.stringify(body) }),
           headers: {
             authorization: `Bearer ${this.#token}`,
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-            ...(key === undefined ? {} : { 'idempotency-key': key }),
+            ...given({ 'content-type': body === undefined ? undefined : 'application/json', 'idempotency-key': key }),
           },
         });
         const answer = (await response.json()) as Record<string, unknown>;

@@ -12,6 +12,7 @@ import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pause, systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { isTerminalRun } from '../../src/domain/flow/run-machine.ts';
 import { Cluster } from '../support/cluster.ts';
@@ -76,7 +77,7 @@ async function main(): Promise<number> {
     seed,
     ...outcome.figures,
     violations: outcome.faults.length,
-    ...(ok ? {} : { logs: join(cluster.folder, 'logs') }),
+    ...given({ logs: ok ? undefined : join(cluster.folder, 'logs') }),
   });
   return ok ? 0 : 1;
 }

@@ -3,6 +3,7 @@
  * whoever asks gets an answer in the end. What is started is remembered, because at the end it must all be there.
  */
 import { pause, systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import type { Random } from '../../src/base/random.ts';
 import type { ChaosApi } from './api.ts';
 import { chaosScript } from './script.ts';
@@ -77,7 +78,7 @@ export class Load {
       startDeadline: '60s',
       lostAfter: plan.lostAfter,
       retries: plan.retries,
-      ...(plan.concurrency === undefined ? {} : { concurrency: plan.concurrency }),
+      ...given({ concurrency: plan.concurrency }),
     });
     if (created.status !== 201) throw new Error(`a run was refused: ${created.status} ${JSON.stringify(created.body)}`);
     const id = String(created.body.id);

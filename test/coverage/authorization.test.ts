@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { given } from '../../src/base/given.ts';
 import type { AccessNode } from '../../src/domain/access/access-node.ts';
 import { ROLES, roleAllows, type Role } from '../../src/domain/access/permission.ts';
 import { operations } from '../../src/http/routes/routes.ts';
@@ -30,11 +31,11 @@ async function call(
   const response = await api.app.inject({
     method: operation.method,
     url,
-    headers: {
-      ...(token ? { authorization: `Bearer ${token}` } : {}),
-      ...(operation.body ? { 'content-type': 'application/json' } : {}),
-    },
-    ...(operation.body ? { payload: '{}' } : {}),
+    headers: given({
+      authorization: token ? `Bearer ${token}` : undefined,
+      'content-type': operation.body ? 'application/json' : undefined,
+    }),
+    ...given({ payload: operation.body ? '{}' : undefined }),
   });
   const type = String(response.headers['content-type'] ?? '');
   return {

@@ -5,6 +5,7 @@ import { HostView } from '../../src/app/host-view.ts';
 import { accountChoices, accountOpen, accountUse } from '../../src/app/account.ts';
 import { runRetry } from '../../src/app/run-change.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { newRunId, type AccountId, type RunId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -53,10 +54,10 @@ async function call(
     url: `/api/v1${path}`,
     headers: {
       authorization: `Bearer ${admin}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...given({ 'content-type': body === undefined ? undefined : 'application/json' }),
       ...headers,
     },
-    ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...given({ payload: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   return {
     status: response.statusCode,

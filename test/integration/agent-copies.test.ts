@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { given } from '../../src/base/given.ts';
 import { newId } from '../../src/base/ids.ts';
 import { Cluster, ManagedProcess } from '../support/cluster.ts';
 import { until } from '../support/until.ts';
@@ -35,7 +36,7 @@ async function api<T>(method: string, path: string, body?: unknown, server = 0):
       'content-type': 'application/json',
       'idempotency-key': newId(),
     },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...given({ body: body === undefined ? undefined : JSON.stringify(body) }),
   });
   if (!answer.ok) throw new Error(await answer.text());
   return (await answer.json()) as T;

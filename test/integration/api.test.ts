@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fileURLToPath } from 'node:url';
+import { given } from '../../src/base/given.ts';
 import { limits } from '../../src/base/limits.ts';
 import { operations } from '../../src/http/routes/routes.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
@@ -25,10 +26,10 @@ async function call(
     url: `/api/v1${path}`,
     headers: {
       authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...given({ 'content-type': body === undefined ? undefined : 'application/json' }),
       ...headers,
     },
-    ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...given({ payload: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   return {
     status: response.statusCode,

@@ -3,6 +3,7 @@ import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
@@ -199,7 +200,7 @@ describe('the chain of the audit', () => {
     const pages: (number | undefined)[][] = [];
     const ids = new Set<string>();
     for (let cursor: string | undefined; ; ) {
-      const page = await store.auditList(EVERYTHING, {}, { limit: 2, ...(cursor === undefined ? {} : { cursor }) });
+      const page = await store.auditList(EVERYTHING, {}, { limit: 2, ...given({ cursor }) });
       pages.push(page.items.map(({ seal }) => seal?.seq));
       for (const { id } of page.items) ids.add(id);
       cursor = page.next;

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, dataOf, type DroverClient } from '@drover/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { given } from '../../src/base/given.ts';
 import { testDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 import {
@@ -56,7 +57,7 @@ async function startAgent(up: RunningUp, join?: string): Promise<void> {
   const worker = workers.find((item) => item.agents !== undefined)!.agentAddress;
   agent = spawn(drover, ['agent', '--data', at('agent'), '--name', 'web-1', '--worker', worker], {
     stdio: 'ignore',
-    env: { ...cleanEnv(), ...(join === undefined ? {} : { DROVER_JOIN: join }) },
+    env: { ...cleanEnv(), ...given({ DROVER_JOIN: join }) },
   });
   await until('the agent to be linked', async () =>
     dataOf(await clientOf(up).GET('/api/v1/hosts', { params: { query: { linked: 'true' } } })).items.some(

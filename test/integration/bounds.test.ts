@@ -3,6 +3,7 @@
  * own code. No run comes of it: there is no host. A limit of another edge is tried where that edge is (test/coverage/limits.test.ts).
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { given } from '../../src/base/given.ts';
 import { limits } from '../../src/base/limits.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
@@ -126,7 +127,7 @@ describe('a limit of what may be asked', () => {
       method,
       url,
       headers: { authorization: `Bearer ${token}`, ...headers },
-      ...(payload ? { payload } : {}),
+      ...given({ payload }),
     });
     return answer.statusCode < 300 ? 'taken' : answer.json<{ code: string }>().code;
   }

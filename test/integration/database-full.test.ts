@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { FreeSpace } from '../../src/base/free-space.ts';
+import { given } from '../../src/base/given.ts';
 import { needsRoom } from '../../src/http/api.ts';
 import { operations } from '../../src/http/routes/routes.ts';
 import { testApi, type TestApi } from '../support/api.ts';
@@ -21,7 +22,7 @@ async function call(method: 'GET' | 'POST', url: string): Promise<[status: numbe
     method,
     url: `/api/v1${url}`,
     headers: { authorization: `Bearer ${token}` },
-    ...(method === 'POST' ? { payload: { name: 'ci', role: 'viewer', lifetime: '1h' } } : {}),
+    ...given({ payload: method === 'POST' ? { name: 'ci', role: 'viewer', lifetime: '1h' } : undefined }),
   });
   return [answer.statusCode, (answer.json() as { code?: unknown }).code];
 }

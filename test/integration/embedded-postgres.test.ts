@@ -8,6 +8,7 @@ import pg from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { errorCodeOf } from '../../src/base/errors.ts';
+import { given } from '../../src/base/given.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
@@ -32,7 +33,7 @@ function embedded(dir: string, onRestart?: (why: string, logFile: string) => voi
     clock: systemClock,
     log: silentLog,
     settings: { shared_buffers: '16MB' },
-    ...(onRestart ? { onRestart } : {}),
+    ...given({ onRestart }),
   });
   ends.push(() => postgres.stop());
   return postgres;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sshAccess, sshHostKeyRecord } from '../../src/app/ssh-access.ts';
+import { given } from '../../src/base/given.ts';
 import { newId, type HostId, type WorkerId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { hostKeyFingerprint } from '../../src/app/host-key.ts';
@@ -26,9 +27,9 @@ async function call(method: 'GET' | 'POST' | 'DELETE' | 'PATCH', path: string, b
     url: `/api/v1${path}`,
     headers: {
       authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...given({ 'content-type': body === undefined ? undefined : 'application/json' }),
     },
-    ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
+    ...given({ payload: body === undefined ? undefined : JSON.stringify(body) }),
   });
   return { status: response.statusCode, body: (response.body === '' ? {} : response.json()) as Body };
 }

@@ -7,6 +7,7 @@ import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { attemptId, newId, newRunId } from '../../src/base/ids.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { limits } from '../../src/base/limits.ts';
 import { encodeFrame } from '../../src/link/codec.ts';
 import { AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
@@ -47,7 +48,7 @@ async function honestRun(): Promise<string> {
         'content-type': 'application/json',
         'idempotency-key': newId(),
       },
-      ...(body ? { body: JSON.stringify(body) } : {}),
+      ...given({ body: body ? JSON.stringify(body) : undefined }),
     });
     if (!answer.ok) throw new Error(await answer.text());
     return (await answer.json()) as Record<string, unknown>;
@@ -121,7 +122,7 @@ describe(`hostile frames (HOSTILE_SEED=${seed})`, () => {
     const url = `wss://${new URL(cluster.urls[0]!).host}/link/v1/worker`;
     const [good] = [linkOf({ url, identity: honest!.identity, hello: workerHello(honest!) })];
     const attackers = bad.map((worker, n) =>
-      linkOf({ url, identity: worker.identity, ...(n === 0 ? { hello: workerHello(worker) } : {}) }),
+      linkOf({ url, identity: worker.identity, ...given({ hello: n === 0 ? workerHello(worker) : undefined }) }),
     );
     const counted = await metric(/^drover_link_faults_total\{code="frame-invalid"\} (\d+)/gm);
     await attackInVain(cluster.servers[0]!.pid, good!, attackers, [
@@ -146,7 +147,7 @@ describe(`hostile frames (HOSTILE_SEED=${seed})`, () => {
     );
     const url = `wss://127.0.0.1:${cluster.workerPorts[0]}/link/v1/agent`;
     const [good, ...bad] = agents.map((agent, n) =>
-      linkOf({ url, identity: agent.identity, ...(n === 3 ? {} : { hello: () => agent.hello(workerId) }) }),
+      linkOf({ url, identity: agent.identity, ...given({ hello: n === 3 ? undefined : () => agent.hello(workerId) }) }),
     );
     const messages = hostileMessages(AGENT_FRAMES, seed, PER_KIND);
     const sealing = agents[1]!;

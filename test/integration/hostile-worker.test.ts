@@ -1,6 +1,7 @@
 /** What a worker that was taken over can not do, tried against real servers over real links. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { newId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
@@ -35,7 +36,7 @@ async function api(method: string, path: string, body?: unknown, server = 0): Pr
       'content-type': 'application/json',
       'idempotency-key': newId(),
     },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...given({ body: body === undefined ? undefined : JSON.stringify(body) }),
   });
 }
 

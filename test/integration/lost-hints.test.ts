@@ -2,6 +2,7 @@
 import { hostSubject } from '../../src/domain/run/subject.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { newId, newRunId, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
 import { partitionOf } from '../../src/domain/run/partition.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -66,7 +67,7 @@ async function ownerWith(changed: Partial<Store>, lookMs?: number): Promise<void
     clock: systemClock,
     log: silentLog,
     isLeaseTrusted: () => true,
-    ...(lookMs === undefined ? {} : { lookMs }),
+    ...given({ lookMs }),
   });
   await owner.start();
   await until('the partitions', () => owner.owned().length > 0);

@@ -1,5 +1,6 @@
 /** What is given by name or id is the thing that has the id, whoever is named how; and nobody takes a name that could be an id, or that commands a terminal. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { given } from '../../src/base/given.ts';
 import { newId } from '../../src/base/ids.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
 import { testApi, type TestApi } from '../support/api.ts';
@@ -21,7 +22,7 @@ async function call(
     method,
     url: `/api/v1${path}`,
     headers: { authorization: `Bearer ${token}` },
-    ...(body ? { payload: body } : {}),
+    ...given({ payload: body }),
   });
   return { status: answer.statusCode, body: answer.json() };
 }

@@ -8,6 +8,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { given } from '../../src/base/given.ts';
 import { newId, type RunId } from '../../src/base/ids.ts';
 import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { isTerminalRun } from '../../src/domain/flow/run-machine.ts';
@@ -200,7 +201,7 @@ requiring('root', 'sshd', 'sudo').describe('a host that does not begin', () => {
     world.allow(`${user.asks} ALL=(ALL) ALL`, `${user.wrong} ALL=(ALL) ALL`);
     execFileSync('chage', ['-d', '0', user.expired!]);
     const sudo = (password?: string): object => ({
-      become: { kind: 'sudo', user: 'root', ...(password === undefined ? {} : { password }) },
+      become: { kind: 'sudo', user: 'root', ...given({ password }) },
     });
     await account('ops', 'ssh-*');
     await account('asks', 'ssh-asks', { loginUser: user.asks, ...sudo() });

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { given } from '../../src/base/given.ts';
 import { limits } from '../../src/base/limits.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 import { root } from '../support/source-tree.ts';
@@ -211,11 +212,13 @@ describe('an odd input', () => {
             url: `${url}${query.length > 0 ? `?${query.join('&')}` : ''}`,
             headers: {
               authorization: `Bearer ${token}`,
-              ...(input.body === undefined ? {} : { 'content-type': 'application/json' }),
-              ...(input.key === undefined ? {} : { 'idempotency-key': input.key as string }),
-              ...(input.lastEventId === undefined ? {} : { 'last-event-id': input.lastEventId as string }),
+              ...given({
+                'content-type': input.body === undefined ? undefined : 'application/json',
+                'idempotency-key': input.key === undefined ? undefined : (input.key as string),
+                'last-event-id': input.lastEventId === undefined ? undefined : (input.lastEventId as string),
+              }),
             },
-            ...(input.body === undefined ? {} : { payload: JSON.stringify(input.body) }),
+            ...given({ payload: input.body === undefined ? undefined : JSON.stringify(input.body) }),
           });
           // What the empty fleet of this test cannot do is told as such.
           if (response.statusCode === 503) expect(response.json()).toMatchObject({ code: 'host-not-linked' });

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { given } from '../../src/base/given.ts';
 import { newDataDir, removeDataDir, runCli, startUp, stopUp, type CliResult, type RunningUp } from '../support/up.ts';
 
 const INSTALL = ['agents', 'install', '-t', 'nobody-of-that-name'];
@@ -23,7 +24,10 @@ function onTheMachine(packages: string | undefined, ...args: string[]): Promise<
   const access = JSON.parse(readFileSync(join(dataDir, 'access.json'), 'utf8')) as Record<string, string>;
   writeFileSync(
     join(configHome, 'drover', 'contexts.json'),
-    JSON.stringify({ current: 'here', contexts: { here: { ...access, ...(packages ? { packages } : {}) } } }),
+    JSON.stringify({
+      current: 'here',
+      contexts: { here: { ...access, ...given({ packages: packages || undefined }) } },
+    }),
   );
   const programs = join(configHome, 'bin');
   mkdirSync(programs, { recursive: true });

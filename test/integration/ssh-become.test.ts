@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import type { AttemptId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
@@ -109,7 +110,7 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
   ] as const) {
     it(`by sudo ${how}: root, and another user`, async () => {
       for (const user of ['root', who.target]) {
-        const access = accessAs(who[login], { kind: 'sudo', user, ...(password === undefined ? {} : { password }) });
+        const access = accessAs(who[login], { kind: 'sudo', user, ...given({ password }) });
         const report = await run(access, identity, { stdin: Buffer.from('in\n') });
         const home = user === 'root' ? '/root' : '/tmp';
         expect(report).toMatchObject({ outcome: 'exited', exitCode: 137 });

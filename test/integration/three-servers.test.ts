@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { AgentPackages } from '../../src/app/agent-packages.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { newId, type TokenId } from '../../src/base/ids.ts';
 import { PARTITION_COUNT } from '../../src/domain/run/partition.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -90,7 +91,7 @@ async function ask<Answer>(server: Server, method: 'GET' | 'POST', path: string,
   const response = await fetch(`${server.url}${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'idempotency-key': newId() },
-    ...(body ? { body: JSON.stringify(body) } : {}),
+    ...given({ body: body ? JSON.stringify(body) : undefined }),
   });
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
   const isText = response.headers.get('content-type')?.startsWith('text/plain');

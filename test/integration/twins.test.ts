@@ -1,5 +1,6 @@
 /** A machine that looks like a host is not that host until it proves it or somebody says so; and who may change which label. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { given } from '../../src/base/given.ts';
 import { newId, type HostId } from '../../src/base/ids.ts';
 import { certificateRequest, newKey, signWith } from '../../src/pki/identity.ts';
 import type { Role } from '../../src/domain/access/permission.ts';
@@ -34,9 +35,9 @@ async function call(
     url: `/api/v1${path}`,
     headers: {
       authorization: `Bearer ${tokens[role]}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...given({ 'content-type': body === undefined ? undefined : 'application/json' }),
     },
-    ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
+    ...given({ payload: body === undefined ? undefined : JSON.stringify(body) }),
   });
   return { status: response.statusCode, body: (response.body === '' ? {} : response.json()) as Body };
 }
@@ -64,14 +65,14 @@ async function join(hostName: string, more: Join = {}): Promise<Answer> {
     name: hostName,
     machineId: more.machineId ?? `machine of ${hostName}`,
     labels: more.labels ?? {},
-    ...(previous
-      ? {
-          previous: {
+    ...given({
+      previous: previous
+        ? {
             agentId: previous.agentId,
             signatures: [signWith(previous.key, joinProofMessage(secret, csr)).toString('base64')],
-          },
-        }
-      : {}),
+          }
+        : undefined,
+    }),
   });
 }
 let listening: Promise<string> | undefined;

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closedAt, parsePlace } from '../../src/app/event-place.ts';
 import { RunEventHub, type EventSources, type RunTold } from '../../src/app/run-events.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import type { RunId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { testApi, type TestApi } from '../support/api.ts';
@@ -168,7 +169,7 @@ async function* stream(id: RunId, options: { bearer?: string; lastEventId?: stri
   const response = await fetch(new URL(`/api/v1/runs/${id}/events`, url), {
     headers: {
       authorization: `Bearer ${options.bearer ?? token}`,
-      ...(options.lastEventId === undefined ? {} : { 'last-event-id': options.lastEventId }),
+      ...given({ 'last-event-id': options.lastEventId }),
     },
   });
   if (!response.ok) throw Object.assign(new Error(await response.text()), { status: response.status });
@@ -180,8 +181,7 @@ async function* stream(id: RunId, options: { bearer?: string; lastEventId?: stri
     for (const block of blocks) {
       const field = (name: string): string | undefined => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1];
       const [event, data, eventId] = [field('event'), field('data'), field('id')];
-      if (event !== undefined)
-        yield { event, data: JSON.parse(data!) as Sse['data'], ...(eventId === undefined ? {} : { id: eventId }) };
+      if (event !== undefined) yield { event, data: JSON.parse(data!) as Sse['data'], ...given({ id: eventId }) };
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Work goes with its day, when nothing of that day refers to it any more: also not what is being written at that very moment. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { newId, newRunId, runIdFloor, type RunId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { partitionOf } from '../../src/domain/run/partition.ts';
@@ -34,7 +35,7 @@ function create(
   const [name, reason, targetExpression] = ['old', '', 'all'];
   const partition = partitionOf(id);
   return store.runCreate(
-    { id, partition, name, reason, createdBy: actor, targetExpression, spec, targets, ...(claim ? { claim } : {}) },
+    { id, partition, name, reason, createdBy: actor, targetExpression, spec, targets, ...given({ claim }) },
     audit,
   );
 }

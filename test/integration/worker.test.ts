@@ -1,6 +1,7 @@
 /** A real worker between played servers and real agents: whose word goes where, by which term, and what never gets through. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { attemptId, newId, type AttemptId } from '../../src/base/ids.ts';
 import type { NamedExecutor } from '../../src/domain/run/executor.ts';
 import { until } from '../support/until.ts';
@@ -57,7 +58,7 @@ describe('an order', () => {
       rig.server.sendUnsigned({
         t: 'cancel',
         ...mark,
-        attempts: [{ a, executor: executorOf(agent), ...(mac ? { mac } : {}) }],
+        attempts: [{ a, executor: executorOf(agent), ...given({ mac }) }],
       });
     await rig.server.echoed(agent);
     agent.ledger.finish(a, { exitCode: 5 });

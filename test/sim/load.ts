@@ -1,4 +1,5 @@
 /** Runs of all kinds, as a seed draws them. */
+import { given } from '../../src/base/given.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
 import { plainSpec } from '../support/run-spec.ts';
 import type { Simulation } from './simulation.ts';
@@ -13,8 +14,10 @@ export function newRunSpec(sim: Simulation, isPlain: boolean): RunSpec {
       retries: isPlain ? 0 : sim.pick([0, 0, 1, 3]),
       outputKeptBytes: 4 << 20,
       priority: sim.pick(['low', 'normal', 'high'] as const),
-      ...(!isPlain && sim.chance(0.3) ? { concurrency: 1 + sim.below(3) } : {}),
-      ...(!isPlain && sim.chance(0.2) ? { maxFailed: { kind: 'count', count: sim.below(3) } } : {}),
+      ...given({
+        concurrency: !isPlain && sim.chance(0.3) ? 1 + sim.below(3) : undefined,
+        maxFailed: !isPlain && sim.chance(0.2) ? { kind: 'count' as const, count: sim.below(3) } : undefined,
+      }),
     },
   });
   // Not drawn: a seed that found something is to find it again.

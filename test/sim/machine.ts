@@ -1,5 +1,6 @@
 /** A host: its clock, its disk, and the scripts that run on it, which outlive the agent and die with the machine. What runs here has had its effect. */
 import { createHash } from 'node:crypto';
+import { given } from '../../src/base/given.ts';
 import { limits } from '../../src/base/limits.ts';
 import type { StreamReport } from '../../src/protocol/link/agent-v1.ts';
 import { SimDisk } from './disk.ts';
@@ -92,7 +93,7 @@ export class SimMachine {
       head: bytes.length,
       tail: 0,
       digest: createHash('sha256').update(bytes).update(Buffer.alloc(8)).digest(),
-      ...(bytes.length <= limits.outputInlineBytesMax ? { inline: bytes } : {}),
+      ...given({ inline: bytes.length <= limits.outputInlineBytesMax ? bytes : undefined }),
     };
   }
 }

@@ -3,6 +3,7 @@ import type { EnrolmentContext } from '../../src/app/enrolment.ts';
 import { AgentService } from '../../src/agent/agent.ts';
 import { AgentSession } from '../../src/agent/session.ts';
 import { DroverError } from '../../src/base/errors.ts';
+import { given } from '../../src/base/given.ts';
 import type { AgentId, HostId, ServerId, WorkerId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import type { Log } from '../../src/base/log.ts';
@@ -228,7 +229,7 @@ export class SimAgent {
         agentId,
         hostId,
         dispatchKey: masterKey.dispatchKey(agentId),
-        start: { ...disk.starts, ...(before ? { after: before.instance } : {}) },
+        start: { ...disk.starts, ...given({ after: before?.instance }) },
         clock: process.clock,
       }),
       ledger: this.ledger,

@@ -11,6 +11,7 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { failureOf } from './trace.ts';
 import { World } from './world.ts';
 
@@ -45,7 +46,7 @@ async function main(): Promise<number> {
   let digest = '';
   const isTimeOver = (): boolean => systemClock.monotonicMs() - beganAt > minutes * 60_000;
   while ((sum.worlds < runs || sum.faults < faultsWanted) && !isTimeOver()) {
-    const outcome = await new World({ seed: first + sum.worlds, faultyMs, ...(onLine ? { onLine } : {}) }).run();
+    const outcome = await new World({ seed: first + sum.worlds, faultyMs, ...given({ onLine }) }).run();
     if (outcome.violations.length > 0) {
       process.stdout.write(`${await failureOf(outcome, { faultyMs })}\n`);
       return 1;
@@ -66,7 +67,7 @@ async function main(): Promise<number> {
       firstSeed: first,
       ...sum,
       simulatedMs: Math.round(sum.simulatedMs),
-      ...(sum.worlds === 1 ? { digest } : {}),
+      ...given({ digest: sum.worlds === 1 ? digest : undefined }),
       seconds: Math.round(seconds * 10) / 10,
       faultsPerSecond: Math.round(sum.faults / seconds),
       kinds: Object.fromEntries(kinds),

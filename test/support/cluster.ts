@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { installationKeys } from '../../src/app/installation-keys.ts';
 import { assert } from '../../src/base/assert.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
@@ -76,8 +77,10 @@ export class ManagedProcess {
       env: {
         PATH: process.env.PATH ?? '',
         HOME: process.env.HOME ?? '/',
-        ...(process.env.DROVER_LOG ? { DROVER_LOG: process.env.DROVER_LOG } : {}),
-        ...(process.env.NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE } : {}),
+        ...given({
+          DROVER_LOG: process.env.DROVER_LOG || undefined,
+          NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE || undefined,
+        }),
         ...this.#env,
       },
     });
@@ -156,7 +159,7 @@ export class Cluster {
         dir: join(this.folder, 'postgres'),
         clock: systemClock,
         log: silentLog,
-        ...(options.postgres ? { settings: options.postgres } : {}),
+        ...given({ settings: options.postgres }),
       });
     this.token = newSecret();
   }

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import type { ErrorCode } from '../../src/base/errors.ts';
+import { given } from '../../src/base/given.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLog, type Log } from '../../src/base/log.ts';
 import { systemRandom, type Random } from '../../src/base/random.ts';
@@ -77,7 +78,7 @@ export class LinkRig {
         role,
         lifetimeMs,
         names: ['127.0.0.1'],
-        ...(hostId === undefined ? {} : { hostId }),
+        ...given({ hostId }),
       },
       systemClock.nowMs() + endsInMs - lifetimeMs,
     );

@@ -1,6 +1,7 @@
 /** A server of the control plane that a test plays: it records what a worker tells it, opens what agents have sealed, and signs as a server does. */
 import { createHash } from 'node:crypto';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { attemptId, newRunId, type AttemptId, type RunId, type WorkerId } from '../../src/base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../../src/domain/run/partition.ts';
 import type { NamedExecutor } from '../../src/domain/run/executor.ts';
@@ -268,7 +269,7 @@ export class PlayedServer {
       priority: options.priority ?? 'normal',
       spec,
       ...mark,
-      ...(options.accountId ? { accountId: options.accountId } : {}),
+      ...given({ accountId: options.accountId || undefined }),
       targets: to.map((one, ordinal) => {
         const executor: NamedExecutor = 'executor' in one ? one.executor : executorOf(one);
         return {
@@ -278,8 +279,7 @@ export class PlayedServer {
           executor,
           mac: Buffer.alloc(0),
           ...this.#macOf(executor, (agentId, instance) => startMessage(agentId, instance, ids[ordinal]!, mark, digest)),
-          ...(options.mac ? { mac: options.mac } : {}),
-          ...(options.watch ? { watch: true } : {}),
+          ...given({ mac: options.mac, watch: options.watch || undefined }),
         };
       }),
     });

@@ -4,6 +4,7 @@
  * at any moment; whatever the order, the promises that `check` holds must hold.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { given } from '../../src/base/given.ts';
 import type { AgentId, HostId, RunId, WorkerId } from '../../src/base/ids.ts';
 import {
   canExecutionMove,
@@ -100,8 +101,10 @@ export class RunWorld {
       policy: {
         ...SPEC.policy,
         retries: options.retries,
-        ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
-        ...(options.maxFailed === undefined ? {} : { maxFailed: { kind: 'count', count: options.maxFailed } }),
+        ...given({
+          concurrency: options.concurrency,
+          maxFailed: options.maxFailed === undefined ? undefined : { kind: 'count' as const, count: options.maxFailed },
+        }),
       },
     };
     this.hosts = Array.from({ length: options.hosts }, (_, ordinal) => new Host(ordinal));
@@ -136,7 +139,10 @@ export class RunWorld {
         round: 1,
         seq,
         roundAgeMs: this.at - 1_000,
-        ...(cancelRequested ? { cancelRequestedAtMs: 1, cancelRequestedBy: 'somebody' } : {}),
+        ...given({
+          cancelRequestedAtMs: cancelRequested ? 1 : undefined,
+          cancelRequestedBy: cancelRequested ? 'somebody' : undefined,
+        }),
       },
       this.spec,
       this.rows.map((row, ordinal) => ({
@@ -146,9 +152,7 @@ export class RunWorld {
         subject: hostSubject(row.hostId, row.hostId),
         state: row.state,
         failuresInRound: row.failures,
-        ...(row.route === undefined ? {} : { route: row.route }),
-        ...(row.startedAtMs === undefined ? {} : { startedAtMs: row.startedAtMs }),
-        ...(row.dispatchedAtMs === undefined ? {} : { dispatchedAtMs: row.dispatchedAtMs }),
+        ...given({ route: row.route, startedAtMs: row.startedAtMs, dispatchedAtMs: row.dispatchedAtMs }),
       })),
       this.at,
     );
@@ -363,7 +367,7 @@ export class RunWorld {
     if (again) host.orders.unshift({ ...order, handedOn: true });
     const entry = host.journal.get(order.attempt);
     const tell = (kind: Told['kind'], result?: Result): void =>
-      void this.told.push({ ordinal, attempt: order.attempt, kind, ...(result ? { result } : {}) });
+      void this.told.push({ ordinal, attempt: order.attempt, kind, ...given({ result }) });
     if (entry?.state === 'finished') return tell('report', entry.result);
     if (entry?.state === 'settled')
       return tell('report', { outcome: { kind: 'unknown' }, reason: 'status-unknown', finishedAtMs: this.at });

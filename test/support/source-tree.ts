@@ -32,6 +32,8 @@ export interface SourceFile {
   readonly worldReads: readonly string[];
   readonly anyTypes: readonly string[];
   readonly focusedTests: readonly string[];
+  /** Spreads that put fields into an object on a condition, as `file:line`. */
+  readonly conditionalSpreads: readonly string[];
   /** What a module keeps from one call to the next, as `file:line name`. */
   readonly moduleState: readonly string[];
 }
@@ -56,6 +58,7 @@ export function readSource(path: string): SourceFile {
     worldReads: [] as string[],
     anyTypes: [] as string[],
     focusedTests: [] as string[],
+    conditionalSpreads: [] as string[],
   };
   const at = (node: ts.Node): string => `${path}:${file.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
   const visit = (node: ts.Node): void => {
@@ -71,6 +74,7 @@ export function readSource(path: string): SourceFile {
       /^(describe|it|test)\b/.test(node.expression.getText())
     )
       found.focusedTests.push(`${at(node)} .${node.name.text}`);
+    if (ts.isSpreadAssignment(node) && isConditional(node.expression)) found.conditionalSpreads.push(at(node));
     ts.forEachChild(node, visit);
   };
   visit(file);
@@ -143,6 +147,22 @@ function isThreadUrl(node: ts.Node): node is ts.NewExpression {
 
 function located(specifier: string, from: string): { specifier: string; path: string | undefined } {
   return { specifier, path: specifier.startsWith('.') ? normalize(join(dirname(from), specifier)) : undefined };
+}
+
+/** `x ? { x } : {}`, either way round, `x && { x }`, and the same with undefined for nothing. */
+function isConditional(node: ts.Expression): boolean {
+  if (ts.isParenthesizedExpression(node)) return isConditional(node.expression);
+  if (ts.isConditionalExpression(node)) return [node.whenTrue, node.whenFalse].some(isNothing);
+  return ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.AmpersandAmpersandToken;
+}
+
+function isNothing(node: ts.Expression): boolean {
+  if (ts.isParenthesizedExpression(node)) return isNothing(node.expression);
+  return (
+    (ts.isObjectLiteralExpression(node) && node.properties.length === 0) ||
+    (ts.isIdentifier(node) && node.text === 'undefined') ||
+    node.kind === ts.SyntaxKind.NullKeyword
+  );
 }
 
 const WORLD_CALLS =

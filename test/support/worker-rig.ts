@@ -3,6 +3,7 @@
  * records what the worker tells it and signs orders as a server does.
  */
 import { systemClock, type Clock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { newId } from '../../src/base/ids.ts';
 import { PARTITION_COUNT } from '../../src/domain/run/partition.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -147,8 +148,7 @@ export class WorkerRig {
       shapes: WORKER_TO_AGENT_FRAMES,
       identity,
       clock,
-      ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
-      ...(options.silentMs === undefined ? {} : { silentMs: options.silentMs }),
+      ...given({ heartbeatMs: options.heartbeatMs, silentMs: options.silentMs }),
     });
     const workersTold: string[][] = [];
     const service = this.agentService({

@@ -4,6 +4,7 @@ import { Option, type Command } from 'commander';
 import { CredentialWords, readSecret } from './account-credentials.ts';
 import { answer, command, group, listText, withUtc, type AnswerFlags } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
+import { given } from '../../base/given.ts';
 import { UsageError } from '../exit.ts';
 import { Faults, Inputs } from '../input.ts';
 import { timeText } from '../render.ts';
@@ -173,10 +174,12 @@ function addEdit(accounts: Command): void {
           inputs,
           present,
         )),
-        ...(flags.name === undefined ? {} : { name: flags.name }),
-        ...(flags.scope === undefined ? {} : { scope: flags.scope }),
-        ...(flags.user === undefined ? {} : { loginUser: flags.user }),
-        ...(flags.credentials === false || !words.isEmpty ? { credentials } : {}),
+        ...given({
+          name: flags.name,
+          scope: flags.scope,
+          loginUser: flags.user,
+          credentials: flags.credentials === false || !words.isEmpty ? credentials : undefined,
+        }),
       };
       faults.end();
       if (Object.keys(body).length === 0) throw new UsageError('Nothing was given to change.');
@@ -211,20 +214,13 @@ async function settings(
     !(/^-?\d{1,4}$/.test(flags.priority) && Math.abs(Number(flags.priority)) <= 1_000)
   )
     faults.add(`--priority wants a whole number from -1000 to 1000, not ${JSON.stringify(flags.priority)}.`);
-  return {
-    ...(isBecome
-      ? {
-          become: {
-            kind,
-            ...(user === undefined || kind === 'direct' ? {} : { user }),
-            ...(password === undefined ? {} : { password }),
-          },
-        }
-      : {}),
-    ...(flags.environment === undefined ? {} : { environment: flags.environment }),
-    ...(flags.default === undefined ? {} : { isDefault: flags.default }),
-    ...(flags.priority === undefined ? {} : { priority: Number(flags.priority) }),
-  };
+  const become = { kind, ...given({ user: kind === 'direct' ? undefined : user, password }) };
+  return given({
+    become: isBecome ? become : undefined,
+    environment: flags.environment,
+    isDefault: flags.default,
+    priority: flags.priority === undefined ? undefined : Number(flags.priority),
+  });
 }
 
 async function list(flags: AnswerFlags): Promise<void> {

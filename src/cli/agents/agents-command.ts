@@ -1,6 +1,7 @@
 /** `drover agents list|show|revoke|keep|join-token|upgrade`: who may hold a link, in which state they are, what they join with, which version they have. */
 import { allPages, dataOf, DroverApiError, type DroverClient, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
+import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { answer, command, group, listText, withUtc, type AnswerFlags } from '../command.ts';
 import { callerOf, choiceFrom, chosenId } from '../chosen-id.ts';
@@ -153,9 +154,7 @@ function joinTokenIdOf(client: DroverClient, text: string): Promise<string> {
 
 function agentsOf(session: Session): AsyncGenerator<Agent> {
   return allPages((cursor) =>
-    session.client
-      .GET('/api/v1/agents', { params: { query: { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) } } })
-      .then(dataOf),
+    session.client.GET('/api/v1/agents', { params: { query: { limit: PAGE, ...given({ cursor }) } } }).then(dataOf),
   );
 }
 
@@ -242,7 +241,7 @@ async function createJoinToken(flags: JoinTokenFlags): Promise<void> {
     lifetime: duration(faults, '--lifetime', flags.lifetime, limits.apiTokenMsMax) ?? '1h',
     zone: flags.zone,
     labels: pairs(faults, '--label', flags.label ?? []),
-    ...(flags.host === undefined ? {} : { host: flags.host }),
+    ...given({ host: flags.host }),
   };
   faults.end();
   const created = dataOf(await openSession().client.POST('/api/v1/join-tokens', { body }));

@@ -5,6 +5,7 @@ import { pause, systemClock } from '../../base/clock.ts';
 import { limits } from '../../base/limits.ts';
 import { answer, command, group, listText, withUtc, type AnswerFlags } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
+import { given } from '../../base/given.ts';
 import { callerOf, choiceFrom, chosenId } from '../chosen-id.ts';
 import { duration, Faults, number } from '../input.ts';
 import { out } from '../out.ts';
@@ -181,7 +182,7 @@ interface InstallerFlags extends AnswerFlags {
 
 async function install(flags: InstallerFlags & { readonly to?: string; readonly zone: string }): Promise<void> {
   const session = openSession();
-  const body = { ...installerBody(flags), zone: flags.zone, ...(flags.to === undefined ? {} : { version: flags.to }) };
+  const body = { ...installerBody(flags), zone: flags.zone, ...given({ version: flags.to }) };
   const run = await withPackages(session, flags.to, async () =>
     dataOf(await session.client.POST('/api/v1/agents/install', { body })),
   );
@@ -202,7 +203,7 @@ function installerBody(flags: InstallerFlags): { targets: string; concurrency: n
     number(faults, '--concurrency', flags.concurrency, { least: 1, most: limits.upgradeBatchMax }) ??
     limits.agentInstallsDefault;
   faults.end();
-  return { targets: flags.target, concurrency, ...(flags.as === undefined ? {} : { account: flags.as }) };
+  return { targets: flags.target, concurrency, ...given({ account: flags.as }) };
 }
 
 async function followInstaller(session: Session, run: Schemas['Run'], flags: InstallerFlags): Promise<void> {
@@ -217,7 +218,7 @@ async function upgrade(flags: UpgradeFlags): Promise<void> {
     batch: number(faults, '--batch', flags.batch, { least: 1, most: limits.upgradeBatchMax }) ?? 50,
     maxFailed: number(faults, '--max-failed', flags.maxFailed, { most: limits.targetsPerRunMax }) ?? 0,
     wait: duration(faults, '--wait', flags.wait, limits.upgradeWaitMsMax) ?? '10m',
-    ...(flags.to === undefined ? {} : { version: flags.to }),
+    ...given({ version: flags.to }),
   };
   faults.end();
   const session = openSession();
@@ -232,9 +233,7 @@ async function upgrade(flags: UpgradeFlags): Promise<void> {
 function upgradeIdOf(client: DroverClient, text: string): Promise<string> {
   const upgrades = () =>
     allPages((cursor) =>
-      client
-        .GET('/api/v1/upgrades', { params: { query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } } })
-        .then(dataOf),
+      client.GET('/api/v1/upgrades', { params: { query: { limit: 100, ...given({ cursor }) } } }).then(dataOf),
     );
   return chosenId(text, {
     noun: 'an upgrade',
@@ -252,7 +251,7 @@ async function agentsOf(client: DroverClient, id: string) {
     allPages((cursor) =>
       client
         .GET('/api/v1/upgrades/{id}/agents', {
-          params: { path: { id }, query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) } },
+          params: { path: { id }, query: { limit: 1_000, ...given({ cursor }) } },
         })
         .then(dataOf),
     ),

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { limits } from '../../base/limits.ts';
 import { answer, command, listText, withUtc, type AnswerFlags } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
+import { given } from '../../base/given.ts';
 import { Faults, number } from '../input.ts';
 import { paintOf } from '../out.ts';
 import { timeText } from '../render.ts';
@@ -83,9 +84,7 @@ async function audit(flags: AuditFlags): Promise<void> {
   do {
     const query = {
       limit: Math.min(limits.pageSizeMax, wanted - items.length),
-      ...(flags.action ? { action: flags.action } : {}),
-      ...(flags.by ? { actor: flags.by } : {}),
-      ...(next === undefined ? {} : { cursor: next }),
+      ...given({ action: flags.action || undefined, actor: flags.by || undefined, cursor: next }),
     };
     const page = dataOf(await client.GET('/api/v1/audit', { params: { query } }));
     items.push(...page.items);
@@ -93,7 +92,7 @@ async function audit(flags: AuditFlags): Promise<void> {
   } while (next !== undefined && items.length < wanted);
   await answer(
     flags,
-    { items, ...(next === undefined ? {} : { next }) },
+    { items, ...given({ next }) },
     () =>
       `${listText(flags, items, [
         ['SEQ', (entry) => (entry.seq === undefined ? '-' : String(entry.seq))],

@@ -5,6 +5,7 @@ import { limits } from '../../base/limits.ts';
 import { HOST_KEY_POLICIES, type HostKeyPolicy } from '../../domain/inventory/host-key-policy.ts';
 import { answer, command, type AnswerFlags } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
+import { given } from '../../base/given.ts';
 import { duration, Faults, many, number, pairs } from '../input.ts';
 import { table } from '../render.ts';
 import { openSession } from '../servers/session.ts';
@@ -117,16 +118,16 @@ function settingsOf(flags: SettingFlags, faults: Faults): Omit<Schemas['HostImpo
       list === undefined ? [] : [[kind, list.split(',').map((name) => name.trim())]],
     ),
   ) as Schemas['HostAlgorithms'];
-  return {
-    ...(flags.address === undefined ? {} : { address: flags.address }),
-    ...(port === undefined ? {} : { port }),
-    ...(flags.zone === undefined ? {} : { zone: flags.zone }),
-    ...(flags.label.length === 0 ? {} : { labels }),
-    ...(flags.account === undefined ? {} : { account: flags.account }),
-    ...(flags.jumpHost === undefined ? {} : { jumpHost: flags.jumpHost }),
-    ...(flags.hostKeyPolicy === undefined ? {} : { hostKeyPolicy: flags.hostKeyPolicy }),
-    ...(Object.keys(algorithms).length === 0 ? {} : { algorithms }),
-  };
+  return given({
+    address: flags.address,
+    port,
+    zone: flags.zone,
+    labels: flags.label.length === 0 ? undefined : labels,
+    account: flags.account,
+    jumpHost: flags.jumpHost,
+    hostKeyPolicy: flags.hostKeyPolicy,
+    algorithms: Object.keys(algorithms).length === 0 ? undefined : algorithms,
+  });
 }
 
 async function add(name: string, flags: SettingFlags): Promise<void> {
@@ -151,7 +152,7 @@ async function edit(
   );
   for (const [setting, field] of Object.entries(CLEARABLE))
     if (field in cleared && field in settings) faults.add(`${setting} is given and cleared; do one of both.`);
-  const body = { ...settings, ...cleared, ...(flags.name === undefined ? {} : { name: flags.name }) };
+  const body = { ...settings, ...cleared, ...given({ name: flags.name }) };
   if (Object.keys(body).length === 0) faults.add('Say what to change. See: drover hosts edit --help');
   faults.end();
   const host = dataOf(

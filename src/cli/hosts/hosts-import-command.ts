@@ -1,6 +1,7 @@
 /** `drover hosts import`: an inventory of another tool, or of Drover's own, as hosts. Faults of the file and of the server come all at once, each with its file and line. */
 import { dataOf, DroverApiError, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
+import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { INVENTORY_FORMATS, type InventoryFormat } from '../../domain/inventory/format.ts';
 import type { HostDraft, InventoryFault } from '../../domain/inventory/host-draft.ts';
@@ -122,7 +123,7 @@ function tellUsers(
 
 function entryOf(
   draft: HostDraft,
-  given: {
+  flags: {
     labels: Record<string, string>;
     accounts: Record<string, string>;
     account: string | undefined;
@@ -132,22 +133,25 @@ function entryOf(
   const { name, address, port, jumpHost, hostKeyPolicy, algorithms } = draft;
   const account =
     draft.account ??
-    (draft.loginUser !== undefined && Object.hasOwn(given.accounts, draft.loginUser)
-      ? given.accounts[draft.loginUser]
-      : given.account);
-  const zone = draft.zone ?? given.zone;
+    (draft.loginUser !== undefined && Object.hasOwn(flags.accounts, draft.loginUser)
+      ? flags.accounts[draft.loginUser]
+      : flags.account);
+  const zone = draft.zone ?? flags.zone;
   return {
     name,
     address,
-    labels: { ...draft.labels, ...given.labels },
-    ...(port === undefined ? {} : { port }),
-    ...(zone === undefined ? {} : { zone }),
-    ...(account === undefined ? {} : { account }),
-    ...(jumpHost === undefined ? {} : { jumpHost }),
-    ...(hostKeyPolicy === undefined ? {} : { hostKeyPolicy }),
-    ...(algorithms === undefined
-      ? {}
-      : { algorithms: Object.fromEntries(Object.entries(algorithms).map(([kind, names]) => [kind, [...names]])) }),
+    labels: { ...draft.labels, ...flags.labels },
+    ...given({
+      port,
+      zone,
+      account,
+      jumpHost,
+      hostKeyPolicy,
+      algorithms:
+        algorithms === undefined
+          ? undefined
+          : Object.fromEntries(Object.entries(algorithms).map(([kind, names]) => [kind, [...names]])),
+    }),
   };
 }
 
@@ -191,7 +195,7 @@ async function send(drafts: readonly HostDraft[], hosts: Entry[], dryRun: boolea
     throw new DroverApiError(error.status, {
       code: error.code,
       detail: `Nothing was imported. ${countOf(lines.length, 'thing is', 'things are')} wrong:${faultLines(lines)}`,
-      ...(error.requestId === undefined ? {} : { requestId: error.requestId }),
+      ...given({ requestId: error.requestId }),
     });
   }
 }

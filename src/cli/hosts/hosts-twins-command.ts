@@ -1,6 +1,7 @@
 /** `drover hosts twins`: hosts that look like another, and deciding which machine they are. */
 import { allPages, dataOf } from '@drover/sdk';
 import type { Command } from 'commander';
+import { given } from '../../base/given.ts';
 import { answer, command, listText, withUtc, type AnswerFlags } from '../command.ts';
 import { timeText } from '../render.ts';
 import { openSession } from '../servers/session.ts';
@@ -57,7 +58,7 @@ async function list(flags: AnswerFlags): Promise<void> {
     allPages((cursor) =>
       client
         .GET('/api/v1/hosts', {
-          params: { query: { limit: PAGE, twins: 'true', ...(cursor === undefined ? {} : { cursor }) } },
+          params: { query: { limit: PAGE, twins: 'true', ...given({ cursor }) } },
         })
         .then(dataOf),
     ),

@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { allPages, dataOf, type Schemas } from '@drover/sdk';
+import { given } from '../../base/given.ts';
 import {
   knownHostNames,
   matchesKnownHost,
@@ -39,9 +40,7 @@ export async function importKnownHosts(
   const hosts = (
     await Array.fromAsync(
       allPages((cursor) =>
-        client
-          .GET('/api/v1/hosts', { params: { query: { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) } } })
-          .then(dataOf),
+        client.GET('/api/v1/hosts', { params: { query: { limit: PAGE, ...given({ cursor }) } } }).then(dataOf),
       ),
     )
   ).filter((host) => host.address !== undefined);

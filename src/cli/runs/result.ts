@@ -1,5 +1,6 @@
 /** The result of a run: folded for people, one document for programs. Written piece by piece, however much it is. */
 import { allPages, dataOf, DroverApiError, type Execution, type Run } from '@drover/sdk';
+import { given } from '../../base/given.ts';
 import type { OutputForm } from '../command.ts';
 import { jsonText, yamlText } from '../form-text.ts';
 import { note, out, paintOf, shownText } from '../out.ts';
@@ -82,9 +83,7 @@ export function executionsOf(
           path: { runId },
           query: {
             limit: 1_000,
-            ...(host === undefined ? {} : { host }),
-            ...(states === undefined ? {} : { state: states.join(',') }),
-            ...(cursor === undefined ? {} : { cursor }),
+            ...given({ host, state: states === undefined ? undefined : states.join(','), cursor }),
           },
         },
       })

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { limits } from '../../base/limits.ts';
 import { answer, command, withDisconnect } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
+import { given } from '../../base/given.ts';
 import { UsageError } from '../exit.ts';
 import { many } from '../input.ts';
 import { HeldSignals } from './interrupt.ts';
@@ -96,7 +97,7 @@ async function dryRun(session: Session, body: Schemas['RunCreate'], flags: RunFl
   const plan = await told(session, flags.as, session.client.POST('/api/v1/runs/plan', { body }).then(dataOf));
   const { script, scriptBase64, command: argv, lang } = body;
   const text = script ?? (scriptBase64 === undefined ? undefined : Buffer.from(scriptBase64, 'base64').toString());
-  const what = text === undefined ? { command: argv ?? [] } : { script: text, ...(lang === undefined ? {} : { lang }) };
+  const what = text === undefined ? { command: argv ?? [] } : { script: text, ...given({ lang }) };
   await answer(flags, { dryRun: true, ...plan, ...what, args: body.args ?? [] }, () =>
     [
       `would run on ${plan.hostCount} ${plan.hostCount === 1 ? 'host' : 'hosts'}: ${plainText(foldNames(plan.hosts))}${plan.hostCount > plan.hosts.length ? ' …' : ''}`,

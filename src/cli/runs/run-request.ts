@@ -1,5 +1,6 @@
 /** The flags of `drover run` to the request for a run. Everything that can be known here is checked here, and told at once. */
 import type { Schemas } from '@drover/sdk';
+import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { fixLineEnds, scriptFormatFault } from '../../domain/run/interpreter.ts';
@@ -57,35 +58,31 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
   const stdin = flags.stdin === undefined ? undefined : inputs.read('--stdin', flags.stdin, limits.stdinBytesMax);
   const request = {
     targets,
-    ...given('hostsMax', hostsMaxOf(faults, flags)),
+    ...given({ hostsMax: hostsMaxOf(faults, flags) }),
     ...work,
     args: [...(flags.arg ?? [])],
     env,
     params,
     secrets,
-    ...given('name', flags.name),
-    ...given('reason', flags.reason),
-    ...given('lang', flags.lang),
-    ...given('cwd', flags.cwd),
-    ...given('account', flags.as),
-    ...given('user', flags.user),
-    ...given('stdinBase64', stdin?.toString('base64')),
-    ...given('timeout', duration(faults, '--timeout', flags.timeout, limits.timeoutMsMax)),
-    ...given('killAfter', duration(faults, '--kill-after', flags.killAfter, limits.killAfterMsMax)),
-    ...given('startDeadline', duration(faults, '--start-deadline', flags.startDeadline, limits.startDeadlineMsMax)),
-    ...given('lostAfter', duration(faults, '--lost-after', flags.lostAfter, limits.startDeadlineMsMax)),
-    ...given(
-      'concurrency',
-      number(faults, '--concurrency', flags.concurrency, { least: 1, most: limits.concurrencyMax }),
-    ),
-    ...given('retries', number(faults, '--retries', flags.retries, { most: limits.retriesMax })),
-    ...given(
-      'successExitCodes',
-      flags.successExitCodes === undefined ? undefined : parseExitCodes(flags.successExitCodes),
-    ),
-    ...given('maxFailed', flags.maxFailed),
-    ...given('via', choice(faults, '--via', VIAS, flags.via)),
-    ...given('priority', choice(faults, '--priority', PRIORITIES, flags.priority)),
+    ...given({
+      name: flags.name,
+      reason: flags.reason,
+      lang: flags.lang,
+      cwd: flags.cwd,
+      account: flags.as,
+      user: flags.user,
+      stdinBase64: stdin?.toString('base64'),
+      timeout: duration(faults, '--timeout', flags.timeout, limits.timeoutMsMax),
+      killAfter: duration(faults, '--kill-after', flags.killAfter, limits.killAfterMsMax),
+      startDeadline: duration(faults, '--start-deadline', flags.startDeadline, limits.startDeadlineMsMax),
+      lostAfter: duration(faults, '--lost-after', flags.lostAfter, limits.startDeadlineMsMax),
+      concurrency: number(faults, '--concurrency', flags.concurrency, { least: 1, most: limits.concurrencyMax }),
+      retries: number(faults, '--retries', flags.retries, { most: limits.retriesMax }),
+      successExitCodes: flags.successExitCodes === undefined ? undefined : parseExitCodes(flags.successExitCodes),
+      maxFailed: flags.maxFailed,
+      via: choice(faults, '--via', VIAS, flags.via),
+      priority: choice(faults, '--priority', PRIORITIES, flags.priority),
+    }),
   };
   if (flags.maxFailed !== undefined && !parseFailureLimit(flags.maxFailed))
     faults.add(
@@ -148,7 +145,7 @@ function workOf(
   if (script?.toString('latin1').trim() === '')
     faults.add(`The script ${flags.script === '-' ? 'on standard input' : flags.script} is empty.`);
   return {
-    ...(script ? { scriptBase64: script.toString('base64') } : {}),
+    ...given({ scriptBase64: script ? script.toString('base64') : undefined }),
     name: flags.script === '-' ? 'script' : nameOf(flags.script.split('/').at(-1)!),
   };
 }
@@ -194,8 +191,4 @@ function sweeps(expression: TargetExpression): boolean {
     case 'or':
       return expression.operands.some(sweeps);
   }
-}
-
-function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
 }

@@ -5,6 +5,7 @@ import { systemClock } from '../../base/clock.ts';
 import { executorName } from '../../domain/run/executor.ts';
 import { answer, command, group, listText, withDisconnect, withUtc, type AnswerFlags } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
+import { given } from '../../base/given.ts';
 import { UsageError } from '../exit.ts';
 import { followToEnd } from './follow.ts';
 import { HeldSignals, type OnDisconnect } from './interrupt.ts';
@@ -140,13 +141,13 @@ async function list(flags: ListFlags): Promise<void> {
   ];
   faults.end();
   const { client } = openSession();
-  const filters = {
-    ...(flags.state ? { state: flags.state } : {}),
-    ...(flags.name ? { name: flags.name } : {}),
-    ...(flags.by ? { createdBy: flags.by } : {}),
-    ...(createdAfter ? { createdAfter } : {}),
-    ...(createdBefore ? { createdBefore } : {}),
-  };
+  const filters = given({
+    state: flags.state || undefined,
+    name: flags.name || undefined,
+    createdBy: flags.by || undefined,
+    createdAfter: createdAfter || undefined,
+    createdBefore: createdBefore || undefined,
+  });
   const items: Run[] = [];
   let next = flags.cursor;
   do {
@@ -156,7 +157,7 @@ async function list(flags: ListFlags): Promise<void> {
           query: {
             limit: Math.min(PAGE, wanted - items.length),
             ...filters,
-            ...(next === undefined ? {} : { cursor: next }),
+            ...given({ cursor: next }),
           },
         },
       }),
@@ -167,7 +168,7 @@ async function list(flags: ListFlags): Promise<void> {
   const utc = flags.utc === true;
   await answer(
     flags,
-    { items, ...(next === undefined ? {} : { next }) },
+    { items, ...given({ next }) },
     () =>
       `${listText(flags, items, [
         ['ID', (run) => run.id],

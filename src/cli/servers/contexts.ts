@@ -5,6 +5,7 @@
 import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { given } from '../../base/given.ts';
 import { makeFolder } from '../../base/node-folder.ts';
 import { systemWords, systemWordsOf } from '../../base/system-words.ts';
 import { UsageError } from '../exit.ts';
@@ -139,8 +140,10 @@ export function credentialsOf(document: unknown): Credentials | undefined {
     ? {
         url,
         token,
-        ...(typeof ca === 'string' ? { ca } : {}),
-        ...(typeof packages === 'string' ? { packages } : {}),
+        ...given({
+          ca: typeof ca === 'string' ? ca : undefined,
+          packages: typeof packages === 'string' ? packages : undefined,
+        }),
       }
     : undefined;
 }

@@ -7,6 +7,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { createClient, dataOf, DroverUnreachableError } from '@drover/sdk';
 import type { Command } from 'commander';
+import { given } from '../../base/given.ts';
 import { trustAuthority } from '../../base/node-trust.ts';
 import { answer, command, withUtc, type AnswerFlags } from '../command.ts';
 import { checkContextName, forgetContext, LOCAL, readContexts, storeContext } from './contexts.ts';
@@ -48,7 +49,7 @@ export function addLoginCommands(program: Command): void {
       const { current } = readContexts();
       const wasStored = current !== undefined && current !== LOCAL;
       if (wasStored) forgetContext(current);
-      await answer(flags, { loggedOut: wasStored, ...(wasStored ? { context: current } : {}) }, () =>
+      await answer(flags, { loggedOut: wasStored, ...given({ context: wasStored ? current : undefined }) }, () =>
         wasStored
           ? 'the stored token is forgotten; it stays valid until it expires or is revoked'
           : 'nothing was stored',
@@ -69,7 +70,7 @@ export function addLoginCommands(program: Command): void {
     const fingerprint = ca === undefined ? undefined : fingerprintOf(new X509Certificate(ca));
     await answer(
       flags,
-      { ...self, url, ...(fingerprint ? { fingerprint } : {}) },
+      { ...self, url, ...given({ fingerprint: fingerprint || undefined }) },
       () =>
         `${plainText(self.name)} (${self.role}) at ${url}, until ${timeText(self.expiresAt, flags.utc === true)}\n${fingerprint ? `fingerprint of its authority: ${fingerprint}\n` : ''}${self.permissions.join('\n')}`,
     );
@@ -88,7 +89,7 @@ async function login(text: string, flags: LoginFlags): Promise<void> {
       'No token was given. An administrator makes one: drover tokens create --name YOU --role operator',
     );
   const self = dataOf(await createClient({ baseUrl: url, token }).GET('/api/v1/self'));
-  const path = storeContext(name, { url, token, ...(ca ? { ca } : {}) });
+  const path = storeContext(name, { url, token, ...given({ ca: ca || undefined }) });
   await answer(
     flags,
     { url, name: self.name, role: self.role, context: name, stored: path },
@@ -140,7 +141,7 @@ function probe(url: string): Promise<{ isTrusted: boolean; authority: DetailedPe
       {
         host,
         port: Number(port || 443),
-        ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
+        ...given({ servername: /^[\d.]+$|:/.test(host) ? undefined : host }),
         rejectUnauthorized: false,
         timeout: CONNECT_MS,
       },

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createClient, type ClientOptions, type DroverClient } from '@drover/sdk';
+import { given } from '../../base/given.ts';
 import { trustAuthority } from '../../base/node-trust.ts';
 import { systemWords } from '../../base/system-words.ts';
 import { contextOf, credentialsOf, readContexts, type Credentials } from './contexts.ts';
@@ -58,7 +59,7 @@ function findCredentials(): Credentials {
     throw new UsageError(
       'No server is known. Start one here with `drover up`, log in with `drover login URL`, or set DROVER_URL and DROVER_TOKEN.',
     );
-  return { ...found, ...(token ? { token } : {}), ...ca };
+  return { ...found, ...given({ token: token || undefined }), ...ca };
 }
 
 /** Of this server, or the one in use. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { given } from '../../base/given.ts';
 import { accountChooser, type AccountHost, type ScopedAccount } from './account-choice.ts';
 
 const account = (id: string, scope: string, more: Partial<ScopedAccount> = {}): ScopedAccount => ({
@@ -12,7 +13,7 @@ const account = (id: string, scope: string, more: Partial<ScopedAccount> = {}): 
 const host = (name: string, labels: Record<string, string> = {}, accountId?: string): AccountHost => ({
   name,
   labels,
-  ...(accountId === undefined ? {} : { accountId }),
+  ...given({ accountId }),
 });
 
 describe('the choice of an account', () => {

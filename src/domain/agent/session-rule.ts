@@ -3,6 +3,7 @@
  * of its links has a number; both are proved under the agent's key. Two instances that cannot follow one another are copies of one data
  * folder: then neither is given anything, until only one shows itself any more, or somebody decides. Pure: no I/O, no clock.
  */
+import { given } from '../../base/given.ts';
 
 /** What an agent shows when it links. */
 export interface ShownInstance {
@@ -51,7 +52,7 @@ export function judgeInstance(
   const { shownAtMs } = shown;
   const isSame = shown.instance === record?.current.instance;
   const sinceMs = isSame ? record.current.sinceMs : shownAtMs;
-  const seen: SeenInstance = { ...shown, seenAtMs: nowMs, ...(sinceMs === undefined ? {} : { sinceMs }) };
+  const seen: SeenInstance = { ...shown, seenAtMs: nowMs, ...given({ sinceMs }) };
   if (!record) return { verdict: 'admitted', record: { current: seen, former: [], banned: [] } };
   const { current, rival, former, banned } = record;
   const isQuiet = (other: SeenInstance): boolean => nowMs - other.seenAtMs > quietMs;

@@ -5,6 +5,7 @@
  * Drafts name accounts and jump hosts by name; whether those exist is for the server to say. A login user and a key file are
  * carried along as the file states them, never turned into an account here: an account holds secrets, and making one is an act of its own.
  */
+import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { ownNameFault } from '../access/name-rule.ts';
 import { HOST_KEY_POLICIES, type HostKeyPolicy } from './host-key-policy.ts';
@@ -143,14 +144,16 @@ export class InventoryCollector {
       address,
       labels: Object.fromEntries(labels),
       source: { file: at.file, line: at.line },
-      ...(port === undefined ? {} : { port }),
-      ...(zone === undefined ? {} : { zone }),
-      ...(account === undefined ? {} : { account }),
-      ...(jumpHost === undefined ? {} : { jumpHost }),
-      ...(hostKeyPolicy === undefined ? {} : { hostKeyPolicy }),
-      ...(fields.algorithms === undefined ? {} : { algorithms: fields.algorithms }),
-      ...(loginUser === undefined ? {} : { loginUser }),
-      ...(identityFile === undefined ? {} : { identityFile }),
+      ...given({
+        port,
+        zone,
+        account,
+        jumpHost,
+        hostKeyPolicy,
+        algorithms: fields.algorithms,
+        loginUser,
+        identityFile,
+      }),
     });
   }
 

@@ -5,6 +5,7 @@
  * A plan is made against all the hosts it names; whoever carries it out holds them still meanwhile.
  */
 import type { ErrorCode } from '../../base/errors.ts';
+import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { guardedChange, guardedDetail, NOTHING_GUARDED, type GuardedLabels } from '../access/guarded-labels.ts';
 import { jumpPath, type HostAlgorithms } from './host-draft.ts';
@@ -119,8 +120,7 @@ function planHost(entry: HostEntry, known: KnownHost | undefined): PlannedHost {
 function change(field: string, from: unknown, to: unknown): FieldChange {
   return {
     field,
-    ...(from === null || from === undefined ? {} : { from }),
-    ...(to === null || to === undefined ? {} : { to }),
+    ...given({ from: from ?? undefined, to: to ?? undefined }),
   };
 }
 

@@ -3,6 +3,7 @@
  * first value wins, patterns and negations apply, `Include` is followed and holds within the block that it stands in. Of `Match` only what
  * does not depend on the moment of connecting is understood (`all`, `originalhost`); the rest is refused by name.
  */
+import { given } from '../../base/given.ts';
 import { wildcardMatcher } from '../target/name-pattern.ts';
 import { InventoryCollector, type HostAlgorithms, type Inventory, type SourceLine } from './host-draft.ts';
 import { jumpFromProxyCommand, jumpFromProxyJump } from './jump-argument.ts';
@@ -165,7 +166,7 @@ function addHost(collector: InventoryCollector, name: string, source: SourceLine
     jumpHost: jumpOf(collector, name, options),
     hostKeyPolicy: policyOf(collector, options),
     labels: {},
-    ...(Object.keys(algorithms).length > 0 ? { algorithms } : {}),
+    ...given({ algorithms: Object.keys(algorithms).length > 0 ? algorithms : undefined }),
   });
 }
 

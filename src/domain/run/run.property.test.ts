@@ -1,6 +1,7 @@
 /** Whatever happens to a run in whatever order, late, twice or not at all: what its owner decides keeps every promise. */
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
+import { given } from '../../base/given.ts';
 import { RunWorld } from '../../../test/support/run-world.ts';
 
 /** Everything that can happen; the number chooses among hosts, messages and amounts. */
@@ -55,12 +56,8 @@ describe('a run under any interleaving', () => {
         deeds,
         fc.array(fc.nat(4), { maxLength: 2 }),
         fc.boolean(),
-        ({ concurrency, maxFailed, ...given }, happened, away, idly) => {
-          const world = new RunWorld({
-            ...given,
-            ...(concurrency === undefined ? {} : { concurrency }),
-            ...(maxFailed === undefined ? {} : { maxFailed }),
-          });
+        ({ concurrency, maxFailed, ...others }, happened, away, idly) => {
+          const world = new RunWorld({ ...others, ...given({ concurrency, maxFailed }) });
           for (const [name, n] of happened) deedOf.get(name)!(world, n);
           world.settle(new Set(away), idly);
           world.checkEnd();

@@ -1,5 +1,6 @@
 /** A script, or a program with its arguments, run as one process on a host. Either is held by the same engines, ends alike and has the same limits. */
 import type { ErrorCode, InputFault } from '../../base/errors.ts';
+import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { scriptFormatFault } from '../run/interpreter.ts';
 import { stringFaults } from '../run/process-strings.ts';
@@ -37,13 +38,12 @@ export const SCRIPT: WorkKind<ScriptWork> = {
   stored({ program, lang, args, env, params, secretNames, cwd, stdin }) {
     const stored: StoredScript = {
       ...(program.form === 'text' ? { script: program.text } : { argv: program.argv }),
-      ...(lang === undefined ? {} : { lang }),
+      ...given({ lang }),
       args,
       env,
       params,
       secretNames,
-      ...(cwd === undefined ? {} : { cwd }),
-      ...(stdin === undefined ? {} : { stdin }),
+      ...given({ cwd, stdin }),
     };
     return stored as StoredFields;
   },
@@ -166,11 +166,11 @@ function secretFaults({ env }: ScriptWork, { secrets }: WorkSetting): InputFault
 /** With the environment policy of the account: what waits until its profiles have been read has a longer name. */
 function lengthFaults({ program, args, env, params }: ScriptWork, { secrets, environment }: WorkSetting): InputFault[] {
   return stringFaults({
-    ...(program.form === 'argv' ? { argv: program.argv } : {}),
+    ...given({ argv: program.form === 'argv' ? program.argv : undefined }),
     args,
     env,
     params,
     secrets,
-    ...(environment === undefined ? {} : { environment }),
+    ...given({ environment }),
   }).map(({ pointer, detail }) => fault(pointer, 'bad-input', detail));
 }

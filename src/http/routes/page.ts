@@ -1,7 +1,7 @@
 /** Pages of lists: what every list takes, and how it is handed on. */
 import { z } from 'zod';
+import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
-import { compact } from './fields.ts';
 
 export const page = {
   limit: z.coerce.number().int().min(1).max(limits.pageSizeMax).default(limits.pageSizeDefault),
@@ -12,5 +12,5 @@ export function pageOfQuery({ limit, cursor }: { limit: number; cursor?: string 
   limit: number;
   cursor?: string;
 } {
-  return compact({ limit, cursor });
+  return given({ limit, cursor });
 }

@@ -1,13 +1,13 @@
 /** Tokens that callers of the API show. */
 import { inScope } from './scope.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
+import { given } from '../../base/given.ts';
 import type { TokenId } from '../../base/ids.ts';
 import type { Role } from '../../domain/access/permission.ts';
 import type { ApiToken, ApiTokenStore } from '../contract/api-token.ts';
 import type { AuditEntry } from '../contract/audit.ts';
 import { auditAppend } from './audit/audit.ts';
 import type { Executor, Pool } from './pool.ts';
-import { present } from './present.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export function apiTokenStore({ pool, ownPool, now }: StoreParts): ApiTokenStore {
@@ -32,13 +32,13 @@ interface TokenRow {
 }
 
 function tokenRecord(row: TokenRow): ApiToken {
-  return present<ApiToken>({
+  return given({
     id: row.id,
     name: row.name,
     role: row.role,
     createdAtMs: row.created_at_ms,
     expiresAtMs: row.expires_at_ms,
-    revokedAtMs: row.revoked_at_ms,
+    revokedAtMs: row.revoked_at_ms ?? undefined,
   });
 }
 

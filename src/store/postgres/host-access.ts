@@ -1,5 +1,6 @@
 /** How hosts are reached without an agent: set-based writes of whole imports, and the way to one host with all its stops. */
 import { assert } from '../../base/assert.ts';
+import { given } from '../../base/given.ts';
 import { newId, type AccountId, type HostId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { HostAlgorithms } from '../../domain/inventory/host-draft.ts';
@@ -18,7 +19,6 @@ import type { HostAccess, HostAccessStore, HostHop, HostWriteOutcome } from '../
 import { auditAppend } from './audit/audit.ts';
 import { DIRECTORY_CHANGED, hostAccessChanged, hostAccessHold } from './host-versions.ts';
 import type { Executor, Pool } from './pool.ts';
-import { present } from './present.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export function hostAccessStore({ pool, hints, now }: StoreParts): HostAccessStore {
@@ -266,17 +266,17 @@ async function hostAccess(db: Executor, id: HostId): Promise<HostAccess> {
 }
 
 function hostHop(row: HopRow): HostHop {
-  return present<HostHop>({
+  return {
     hostId: row.id,
     hostName: row.name,
     labels: row.labels,
-    address: row.address,
+    // The whole way has addresses: `hostAccess` has looked.
+    address: row.address!,
     port: row.port,
-    accountId: row.account_id,
     hostKeyPolicy: row.host_key_policy,
-    algorithms: row.algorithms,
+    ...given({ accountId: row.account_id ?? undefined, algorithms: row.algorithms ?? undefined }),
     knownHostKeys: row.keys.map(({ algorithm, key }) => ({ algorithm, key: Buffer.from(key, 'base64') })),
-  });
+  };
 }
 
 async function hostAccessList(db: Executor, knownVersion?: number): ReturnType<HostAccessStore['hostAccessList']> {
@@ -295,7 +295,7 @@ async function hostAccessList(db: Executor, knownVersion?: number): ReturnType<H
       id,
       name,
       zone,
-      ...(accountId === null ? {} : { accountId }),
+      ...given({ accountId: accountId ?? undefined }),
     })),
   };
 }

@@ -1,6 +1,7 @@
 /** Hosts: labels, facts, whether they are linked, and how they leave. */
 import { inScope } from './scope.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
+import { given } from '../../base/given.ts';
 import { type AgentId, type HostId, isUuid, type WorkerId } from '../../base/ids.ts';
 import { guardedChange, type GuardedLabels } from '../../domain/access/guarded-labels.ts';
 import type { AuditEntry } from '../contract/audit.ts';
@@ -10,7 +11,6 @@ import { auditAppend } from './audit/audit.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { DIRECTORY_CHANGED, hostAccessChanged, hostAccessHold } from './host-versions.ts';
 import type { Executor, Pool } from './pool.ts';
-import { present } from './present.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export function hostStore({ pool, ownPool, hints, now }: StoreParts): HostStore {
@@ -142,28 +142,28 @@ interface HostRow {
 }
 
 function hostRecord(row: HostRow): HostRecord {
-  return present<HostRecord>({
+  return given({
     id: row.id,
     name: row.name,
     labels: row.labels,
     facts: row.facts,
-    agentId: row.agent_id,
+    agentId: row.agent_id ?? undefined,
     linked: row.linked,
-    workerId: row.linked ? row.worker_id : undefined,
-    linkChangedAtMs: row.changed_at_ms,
+    workerId: (row.linked ? row.worker_id : undefined) ?? undefined,
+    linkChangedAtMs: row.changed_at_ms ?? undefined,
     createdAtMs: row.created_at_ms,
     zone: row.zone,
-    address: row.address,
+    address: row.address ?? undefined,
     port: row.port,
-    accountId: row.account_id,
-    jumpHost: row.jump_host,
-    twinOf: row.original,
+    accountId: row.account_id ?? undefined,
+    jumpHost: row.jump_host ?? undefined,
+    twinOf: row.original ?? undefined,
     hostKeyPolicy: row.host_key_policy,
-    algorithms: row.algorithms,
+    algorithms: row.algorithms ?? undefined,
     sshContact:
       row.contact_at_ms === null
         ? undefined
-        : { atMs: row.contact_at_ms, ...(row.contact_code === null ? {} : { code: row.contact_code }) },
+        : { atMs: row.contact_at_ms, ...given({ code: row.contact_code ?? undefined }) },
   });
 }
 
@@ -187,7 +187,7 @@ export async function hostList(
     [after?.[0] ?? null, filter.linked ?? null, page.limit + 1, filter.twins ?? null],
   );
   const items = rows.slice(0, page.limit).map(hostRecord);
-  return present<Page<HostRecord>>({
+  return given({
     items,
     next: rows.length > page.limit ? encodeCursor([items.at(-1)!.name]) : undefined,
   });

@@ -1,12 +1,12 @@
 /** Tokens that agents and workers join with. */
 import { inScope } from './scope.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
+import { given } from '../../base/given.ts';
 import type { HostId, TokenId } from '../../base/ids.ts';
 import type { Actor, AuditEntry } from '../contract/audit.ts';
 import type { JoinToken, JoinTokenStore } from '../contract/join-token.ts';
 import { auditAppend } from './audit/audit.ts';
 import type { Executor, Pool } from './pool.ts';
-import { present } from './present.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export function joinTokenStore({ pool, now }: StoreParts): JoinTokenStore {
@@ -81,12 +81,12 @@ interface JoinTokenRow {
 }
 
 function joinTokenRecord(row: JoinTokenRow): JoinToken {
-  return present<JoinToken>({
+  return given({
     id: row.id,
     role: row.role,
     labels: row.labels,
     zone: row.zone,
-    hostId: row.host_id,
+    hostId: row.host_id ?? undefined,
     usesLeft: row.uses_left,
     createdAtMs: row.created_at_ms,
     expiresAtMs: row.expires_at_ms,

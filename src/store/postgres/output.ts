@@ -1,4 +1,5 @@
 /** What executions have written: chunks as they come, and the kept output for reading. */
+import { given } from '../../base/given.ts';
 import type { AttemptKey, RunId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { ExecutionState } from '../../domain/crew/execution-machine.ts';
@@ -11,7 +12,6 @@ import { type ExecutionRow, outcomeOf, streamOf } from './execution/execution-ro
 import { chunksRead } from './execution/execution.ts';
 import { isFenceHeld } from './lease/fence.ts';
 import type { Executor, Pool } from './pool.ts';
-import { present } from './present.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export function outputStore({ pool, ownPool }: StoreParts): OutputStore {
@@ -39,10 +39,10 @@ export async function outputGroups(
     [runId, options.hostsMax, options.groupsMax],
   );
   return rows.map((row) =>
-    present<OutputGroup>({
+    given({
       state: row.state as ExecutionState,
       outcome: outcomeOf(row),
-      reason: row.reason,
+      reason: row.reason ?? undefined,
       stdout: streamOf(row, 'out'),
       stderr: streamOf(row, 'err'),
       count: row.count,

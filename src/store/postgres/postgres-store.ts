@@ -1,5 +1,6 @@
 /** The store on PostgreSQL: one pool for callers, one for what the server owns, one for its fleet, one connection for hints, the nouns' files behind the contract. */
 import type { Clock } from '../../base/clock.ts';
+import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { SecretStore } from '../contract/secret.ts';
@@ -49,7 +50,7 @@ export type PostgresStore = Store & { readonly forFleet: Store };
 export async function createPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
   const { clock, log, url } = options;
   const onFull = options.onFull ?? (() => undefined);
-  const pool = new Pool({ url, log, onFull, ...(options.poolMax === undefined ? {} : { max: options.poolMax }) });
+  const pool = new Pool({ url, log, onFull, ...given({ max: options.poolMax }) });
   const secrets = secretStore({ pool });
   // What callers ask for never keeps what this server owns from being written, nor its partitions and hints.
   const ownPool = new Pool({

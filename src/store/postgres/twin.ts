@@ -1,11 +1,11 @@
 /** What is decided of a host that looks like another one. */
+import { given } from '../../base/given.ts';
 import type { AgentId, HostId } from '../../base/ids.ts';
 import type { AuditEntry } from '../contract/audit.ts';
 import { auditAppend } from './audit/audit.ts';
 import { DIRECTORY_CHANGED, hostAccessChanged, hostAccessHold } from './host-versions.ts';
 import { hostFetch } from './host.ts';
 import type { Pool } from './pool.ts';
-import { present } from './present.ts';
 import type { StoreParts } from './store-parts.ts';
 import type { TwinStore } from '../contract/twin.ts';
 
@@ -80,10 +80,6 @@ async function twinReplace(
     await hostAccessChanged(tx);
     await tx.query(DIRECTORY_CHANGED);
     await auditAppend(tx, { ...audit, detail: { ...audit.detail, replaced: former.original } }, nowMs);
-    return present<Extract<Awaited<ReturnType<TwinStore['twinReplace']>>, { kind: 'replaced' }>>({
-      kind: 'replaced',
-      host: (await hostFetch(tx, id))!,
-      agentId: former.agent_id,
-    });
+    return { kind: 'replaced', host: (await hostFetch(tx, id))!, ...given({ agentId: former.agent_id ?? undefined }) };
   });
 }

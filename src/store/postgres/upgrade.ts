@@ -3,6 +3,7 @@ import { inScope } from './scope.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
 import { emptyAgentUpgradeCounts, type AgentUpgradeState } from '../../domain/upgrade/upgrade-machine.ts';
 import { planUpgrade } from '../../domain/upgrade/upgrade-plan.ts';
+import { given } from '../../base/given.ts';
 import type { AgentId, HostId } from '../../base/ids.ts';
 import type { Actor, AuditEntry } from '../contract/audit.ts';
 import type { Page } from '../contract/page.ts';
@@ -10,7 +11,6 @@ import type { AgentUpgradeRecord, NewUpgrade, OrderedAgent, UpgradeRecord, Upgra
 import { auditAppend } from './audit/audit.ts';
 import type { Executor, Pool } from './pool.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
-import { present } from './present.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export function upgradeStore({ pool, ownPool, now }: StoreParts): UpgradeStore {
@@ -119,7 +119,7 @@ async function upgradeList(
   const shown = rows.slice(0, page.limit);
   const items: UpgradeRecord[] = [];
   for (const row of shown) items.push(upgradeRecord(row, await counts(db, row.id)));
-  return present<Page<UpgradeRecord>>({
+  return given({
     items,
     next: rows.length > page.limit ? encodeCursor([shown.at(-1)!.id]) : undefined,
   });
@@ -136,20 +136,20 @@ async function agentUpgradeList(
     [id, after?.[0] ?? null, page.limit + 1],
   );
   const items = rows.slice(0, page.limit).map((row) =>
-    present<AgentUpgradeRecord>({
+    given({
       ordinal: row.ordinal,
       hostId: row.host_id,
       hostName: row.host_name,
       state: row.state,
-      fromVersion: row.from_version,
-      progress: row.progress,
-      code: row.code,
-      detail: row.detail,
-      orderedAtMs: row.ordered_at_ms,
-      finishedAtMs: row.finished_at_ms,
+      fromVersion: row.from_version ?? undefined,
+      progress: row.progress ?? undefined,
+      code: row.code ?? undefined,
+      detail: row.detail ?? undefined,
+      orderedAtMs: row.ordered_at_ms ?? undefined,
+      finishedAtMs: row.finished_at_ms ?? undefined,
     }),
   );
-  return present<Page<AgentUpgradeRecord>>({
+  return given({
     items,
     next: rows.length > page.limit ? encodeCursor([items.at(-1)!.ordinal]) : undefined,
   });
@@ -279,7 +279,7 @@ async function counts(db: Executor, id: string): Promise<UpgradeRecord['counts']
 }
 
 function upgradeRecord(row: UpgradeRow, found: UpgradeRecord['counts']): UpgradeRecord {
-  return present<UpgradeRecord>({
+  return given({
     id: row.id,
     version: row.version,
     targets: row.target_expression,
@@ -291,7 +291,7 @@ function upgradeRecord(row: UpgradeRow, found: UpgradeRecord['counts']): Upgrade
     hostCount: row.host_count,
     counts: found,
     createdAtMs: row.created_at_ms,
-    finishedAtMs: row.finished_at_ms,
-    cancelRequestedAtMs: row.cancel_requested_at_ms,
+    finishedAtMs: row.finished_at_ms ?? undefined,
+    cancelRequestedAtMs: row.cancel_requested_at_ms ?? undefined,
   });
 }

@@ -1,13 +1,13 @@
 /** Workers: how they join, what is seen of them, and whether they take work. */
 import { inScope } from './scope.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
+import { given } from '../../base/given.ts';
 import { isUuid, newId, type WorkerId } from '../../base/ids.ts';
 import type { AuditEntry } from '../contract/audit.ts';
 import type { WorkerRecord, WorkerStore } from '../contract/worker.ts';
 import { auditAppend } from './audit/audit.ts';
 import { joinTokenHold, joinTokenUse } from './join-token.ts';
 import type { Executor, Pool } from './pool.ts';
-import { present } from './present.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export function workerStore({ pool, ownPool, hints, now }: StoreParts): WorkerStore {
@@ -79,17 +79,17 @@ export interface WorkerRow {
 }
 
 export function workerRecord(row: WorkerRow): WorkerRecord {
-  return present<WorkerRecord>({
+  return given({
     id: row.id,
     name: row.name,
     zone: row.zone,
     agentAddress: row.agent_address,
     linked: row.linked,
     joinedAtMs: row.joined_at_ms,
-    version: row.version,
+    version: row.version ?? undefined,
     publicKey: row.public_key,
     drained: row.drained,
-    revokedAtMs: row.revoked_at_ms,
+    revokedAtMs: row.revoked_at_ms ?? undefined,
   });
 }
 

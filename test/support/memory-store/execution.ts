@@ -1,5 +1,6 @@
 /** Executions of a store in memory, for reading, and how the next attempt of one opens. */
 import { DroverError } from '../../../src/base/errors.ts';
+import { given } from '../../../src/base/given.ts';
 import type { ExecutionKey, RunId } from '../../../src/base/ids.ts';
 import type { RouteTaken } from '../../../src/domain/run/executor.ts';
 import type { ExecutionFilter, ExecutionRecord } from '../../../src/store/contract/execution.ts';
@@ -27,7 +28,7 @@ function recordOf({ failuresInRound: _, ...execution }: ExecutionRow): Execution
 
 /** What of a way is kept. */
 export function routeOf({ executor, workerId, instance }: RouteTaken): RouteTaken {
-  return { executor, ...(workerId === undefined ? {} : { workerId }), ...(instance === undefined ? {} : { instance }) };
+  return { executor, ...given({ workerId, instance }) };
 }
 
 export function executionFetch(tables: MemoryTables, { runId, task, ordinal }: ExecutionKey) {
@@ -48,7 +49,10 @@ export function executionList(
   );
   const items = matching.slice(0, page.limit).map(recordOf);
   const isMore = matching.length > page.limit;
-  return { items, ...(isMore ? { next: Buffer.from(`after ${items.at(-1)!.ordinal}`).toString('base64url') } : {}) };
+  return {
+    items,
+    ...given({ next: isMore ? Buffer.from(`after ${items.at(-1)!.ordinal}`).toString('base64url') : undefined }),
+  };
 }
 
 function placeOf(cursor: string): number {
@@ -63,6 +67,6 @@ export function executionHistory(tables: MemoryTables, { runId, task, ordinal }:
     .filter((one) => one.task === task && one.ordinal === ordinal)
     .map((one) => {
       const late = row!.lateReports.get(attemptKey(one));
-      return { ...recordOf(one), ...(late ? { lateReport: late } : {}) };
+      return { ...recordOf(one), ...given({ lateReport: late }) };
     });
 }

@@ -1,4 +1,5 @@
 /** What executions of a store in memory have written. */
+import { given } from '../../../src/base/given.ts';
 import type { AttemptKey, RunId } from '../../../src/base/ids.ts';
 import { limits } from '../../../src/base/limits.ts';
 import { isSameExecutor } from '../../../src/domain/run/executor.ts';
@@ -23,8 +24,7 @@ export function outputGroups(
       const { state, outcome, reason, stdout, stderr, task, ordinal, attempt } = list[0]!;
       return {
         state,
-        ...(outcome === undefined ? {} : { outcome }),
-        ...(reason === undefined ? {} : { reason }),
+        ...given({ outcome, reason }),
         stdout,
         stderr,
         count: list.length,

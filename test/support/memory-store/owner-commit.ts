@@ -1,5 +1,6 @@
 /** What the owner of a partition reads of a run, and what it decided, written at once or not at all, as `store/postgres/owner-commit/` does it. */
 import { createHash } from 'node:crypto';
+import { given } from '../../../src/base/given.ts';
 import type { RunId } from '../../../src/base/ids.ts';
 import { limits } from '../../../src/base/limits.ts';
 import { isSameExecutor } from '../../../src/domain/run/executor.ts';
@@ -27,7 +28,7 @@ export function runSeed(tables: MemoryTables, id: RunId): RunSeed | undefined {
   return {
     run: { ...run },
     spec: specOf(tables, row),
-    ...(sealedSecrets ? { sealedSecrets } : {}),
+    ...given({ sealedSecrets }),
     executions: executions.map(seedOf),
   };
 }
@@ -78,7 +79,7 @@ function executionWrite(tables: MemoryTables, change: ExecutionChange): boolean 
   const from = execution.state;
   for (const name of ['finishedAtMs', 'outcome', 'reason', 'detail'] as const) delete execution[name];
   Object.assign(execution, {
-    ...given(change),
+    ...told(change),
     state: change.to,
     settledLate: change.settledLate ?? false,
     seq: change.seq,
@@ -99,11 +100,11 @@ function executionWrite(tables: MemoryTables, change: ExecutionChange): boolean 
 }
 
 /** What a change says; what it does not say of the way and of instants stays as it is known. */
-function given(change: ExecutionChange): Partial<ExecutionRow> {
-  const told: Record<string, unknown> = change.route ? { route: routeOf(change.route) } : {};
+function told(change: ExecutionChange): Partial<ExecutionRow> {
+  const fields: Record<string, unknown> = change.route ? { route: routeOf(change.route) } : {};
   for (const name of ['dispatchedAtMs', 'startedAtMs', 'finishedAtMs', 'outcome', 'reason', 'detail'] as const)
-    if (change[name] !== undefined) told[name] = change[name];
-  return told;
+    if (change[name] !== undefined) fields[name] = change[name];
+  return fields;
 }
 
 /** Once per content; the stream itself refers to it. */
@@ -168,9 +169,9 @@ function lateWrite(tables: MemoryTables, reports: readonly LateReportChange[]): 
 }
 
 function lateReportOf(row: RunRow, report: LateReportChange): LateReport {
-  const { dispatchedAtMs: _, ...told } = given(report);
+  const { dispatchedAtMs: _, ...known } = told(report);
   return {
-    ...told,
+    ...known,
     state: report.to as LateReport['state'],
     receivedAtMs: report.receivedAtMs,
     finishedAtMs: report.finishedAtMs!,

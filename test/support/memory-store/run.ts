@@ -1,4 +1,5 @@
 /** Runs of a store in memory: created, read, cancelled and retried, as `store/postgres/run/` does it. */
+import { given } from '../../../src/base/given.ts';
 import { runIdTimeMs, type RunId } from '../../../src/base/ids.ts';
 import { emptyCounts, type ExecutionState } from '../../../src/domain/crew/execution-machine.ts';
 import { advanceFlow, flowOfOneTask } from '../../../src/domain/flow/flow.ts';
@@ -46,7 +47,7 @@ export function runCreate(tables: MemoryTables, run: NewRun, audit: AuditEntry, 
       roundStartedAtMs: nowMs,
       earlierRoundsMs: 0,
       seq: dispatch?.run.seq ?? 1,
-      ...(dispatch?.run.startedAtMs === undefined ? {} : { startedAtMs: dispatch.run.startedAtMs }),
+      ...given({ startedAtMs: dispatch?.run.startedAtMs === undefined ? undefined : dispatch.run.startedAtMs }),
     },
     spec: { policy: run.spec.policy, placement: run.spec.placement },
     workKey: workKeep(tables, run.id, run.spec.work),

@@ -11,6 +11,7 @@ import {
   type Document,
   type Node,
 } from 'yaml';
+import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
 import type { DocumentNode } from '../../../domain/inventory/document.ts';
 import type { InventoryFault } from '../../../domain/inventory/host-draft.ts';
@@ -83,7 +84,7 @@ export function parseYaml(
     const value = isScalar(node) ? node.value : null;
     return {
       line,
-      ...(isScalar(node) && node.tag !== undefined ? { tag: node.tag } : {}),
+      ...given({ tag: isScalar(node) && node.tag !== undefined ? node.tag : undefined }),
       value:
         typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
           ? typeof value === 'number' && isScalar(node) && node.source !== undefined

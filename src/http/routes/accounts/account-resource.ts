@@ -1,7 +1,9 @@
 /** An account as the API shows it: made field by field, so that nothing sealed or secret slips into an answer. */
 import type { z } from 'zod';
+import { given } from '../../../base/given.ts';
 import type * as r from '../../../protocol/rest/account-resources.ts';
 import type { AccountRecord } from '../../../store/contract/account.ts';
+import { instant } from '../instant.ts';
 
 export function accountResource(a: AccountRecord): z.infer<typeof r.Account> {
   return {
@@ -11,7 +13,7 @@ export function accountResource(a: AccountRecord): z.infer<typeof r.Account> {
     loginUser: a.loginUser,
     become: {
       kind: a.become.kind,
-      ...(a.become.kind === 'direct' ? {} : { user: a.become.user }),
+      ...given({ user: a.become.kind === 'direct' ? undefined : a.become.user }),
       hasPassword: a.hasBecomePassword,
     },
     environment: a.environment,
@@ -19,8 +21,8 @@ export function accountResource(a: AccountRecord): z.infer<typeof r.Account> {
     priority: a.priority,
     credentials: a.credentials.map(({ id, kind, name, facts }) => ({ id, kind, name, ...facts })),
     version: a.version,
-    createdAt: new Date(a.createdAtMs).toISOString(),
-    changedAt: new Date(a.changedAtMs).toISOString(),
+    createdAt: instant(a.createdAtMs),
+    changedAt: instant(a.changedAtMs),
     createdBy: a.createdBy.name,
   };
 }

@@ -1,12 +1,12 @@
 /** Packages of the agent, and runs of the installer. */
 import type { z } from 'zod';
+import { given } from '../../../base/given.ts';
 import { agentInstall, agentUninstall } from '../../../app/agent-install.ts';
 import type { CheckedPackages } from '../../../app/agent-packages.ts';
 import { agentPackageList } from '../../../app/upgrade.ts';
 import { pageOf, Run } from '../../../protocol/rest/resources.ts';
 import * as r from '../../../protocol/rest/upgrade.ts';
 import { operation } from '../../operation.ts';
-import { compact } from '../fields.ts';
 import { replayRun, runResource } from '../runs/run-resource.ts';
 
 export const agentPackageRoutes = [
@@ -68,11 +68,11 @@ export const agentPackageRoutes = [
 ];
 
 function packagesResource({ version, packages, problem }: CheckedPackages): z.infer<typeof r.AgentPackages> {
-  return compact({
+  return given({
     version,
     problem,
     packages: packages.map(({ os, arch, size, sha256, file, fileSize, fileSha256, signature, problem: wrong }) =>
-      compact({ os, arch, size, sha256, file, fileSize, fileSha256, signature, problem: wrong }),
+      given({ os, arch, size, sha256, file, fileSize, fileSha256, signature, problem: wrong }),
     ),
   });
 }

@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import { agentInstanceKeep, agentList, agentRevoke, agentShow } from '../../../app/agent.ts';
 import { agentJoin } from '../../../app/enrolment.ts';
+import { given } from '../../../base/given.ts';
 import type { AgentId } from '../../../base/ids.ts';
 import * as r from '../../../protocol/rest/resources.ts';
 import { operation } from '../../operation.ts';
-import { compact } from '../fields.ts';
 import { page, pageOfQuery } from '../page.ts';
 import { agentResource } from './agent-resource.ts';
 
@@ -24,7 +24,7 @@ export const agentRoutes = [
     errors: ['bad-input'],
     async handle({ ctx, caller, query }) {
       const { items, next } = await agentList(ctx, caller, query.problems === 'true', pageOfQuery(query));
-      return compact({ items: items.map((agent) => agentResource(agent, ctx.fleet.health)), next });
+      return given({ items: items.map((agent) => agentResource(agent, ctx.fleet.health)), next });
     },
   }),
   operation({

@@ -1,22 +1,23 @@
 /** The audit trail. */
 import { z } from 'zod';
+import { given } from '../../../base/given.ts';
 import { auditList, auditVerify } from '../../../app/audit.ts';
 import { AuditCheck, AuditEntry } from '../../../protocol/rest/audit-resources.ts';
 import * as r from '../../../protocol/rest/resources.ts';
 import type { AuditRecord } from '../../../store/contract/audit.ts';
 import { operation } from '../../operation.ts';
-import { compact, given } from '../fields.ts';
 import { page, pageOfQuery } from '../page.ts';
+import { instant } from '../instant.ts';
 
 function auditResource(entry: AuditRecord): z.infer<typeof AuditEntry> {
   return {
     id: entry.id,
-    at: new Date(entry.atMs).toISOString(),
+    at: instant(entry.atMs),
     actor: entry.actor.name,
     action: entry.action,
     target: entry.target,
     detail: entry.detail,
-    ...given('requestId', entry.requestId),
+    ...given({ requestId: entry.requestId }),
     ...entry.seal,
   };
 }
@@ -36,10 +37,10 @@ export const auditRoutes = [
       const { items, next } = await auditList(
         ctx,
         caller,
-        compact({ action: query.action, actor: query.actor }),
+        given({ action: query.action, actor: query.actor }),
         pageOfQuery(query),
       );
-      return compact({ items: items.map(auditResource), next });
+      return given({ items: items.map(auditResource), next });
     },
   }),
   operation({

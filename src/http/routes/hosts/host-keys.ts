@@ -13,6 +13,7 @@ import { pageOf } from '../../../protocol/rest/resources.ts';
 import type { HostKeyRecord } from '../../../store/contract/host-key.ts';
 import { operation } from '../../operation.ts';
 import { hostParams } from './host-params.ts';
+import { instant } from '../instant.ts';
 
 const keyParams = hostParams.extend({
   fingerprint: z.string().max(200).describe('As listed, or a beginning of it that fits one key only'),
@@ -25,8 +26,8 @@ function hostKeyResource(key: HostKeyRecord): z.infer<typeof r.HostKey> {
     key: Buffer.from(key.key).toString('base64'),
     state: key.state,
     origin: key.origin,
-    firstSeenAt: new Date(key.firstSeenAtMs).toISOString(),
-    changedAt: new Date(key.changedAtMs).toISOString(),
+    firstSeenAt: instant(key.firstSeenAtMs),
+    changedAt: instant(key.changedAtMs),
     changedBy: key.changedBy,
   };
 }

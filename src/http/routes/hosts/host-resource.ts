@@ -1,8 +1,9 @@
 /** A host as the API shows it. */
 import type { z } from 'zod';
+import { given } from '../../../base/given.ts';
 import type * as resources from '../../../protocol/rest/resources.ts';
 import type { HostRecord } from '../../../store/contract/host.ts';
-import { at, given } from '../fields.ts';
+import { instant } from '../instant.ts';
 
 export function hostResource(host: HostRecord, accounts: ReadonlyMap<string, string>): z.infer<typeof resources.Host> {
   const reachableBy = [
@@ -14,27 +15,27 @@ export function hostResource(host: HostRecord, accounts: ReadonlyMap<string, str
     name: host.name,
     labels: host.labels,
     facts: host.facts,
-    ...given('agentId', host.agentId as string | undefined),
+    ...given({ agentId: host.agentId as string | undefined }),
     linked: host.linked,
-    ...given('workerId', host.workerId as string | undefined),
-    ...at('linkChangedAt', host.linkChangedAtMs),
-    createdAt: new Date(host.createdAtMs).toISOString(),
+    ...given({ workerId: host.workerId as string | undefined, linkChangedAt: instant(host.linkChangedAtMs) }),
+    createdAt: instant(host.createdAtMs),
     reachableBy,
     zone: host.zone,
-    ...(host.address === undefined
-      ? {}
-      : { address: host.address, port: host.port, hostKeyPolicy: host.hostKeyPolicy }),
-    ...given('accountId', host.accountId),
-    ...given('account', accounts.get(host.accountId ?? '')),
-    ...given('jumpHost', host.jumpHost),
-    ...given('twinOf', host.twinOf),
-    ...given(
-      'sshContact',
-      host.sshContact && { at: new Date(host.sshContact.atMs).toISOString(), ...given('code', host.sshContact.code) },
-    ),
-    ...given(
-      'algorithms',
-      host.algorithms && Object.fromEntries(Object.entries(host.algorithms).map(([kind, names]) => [kind, [...names]])),
-    ),
+    ...given({
+      address: host.address,
+      port: host.address === undefined ? undefined : host.port,
+      hostKeyPolicy: host.address === undefined ? undefined : host.hostKeyPolicy,
+      accountId: host.accountId,
+      account: accounts.get(host.accountId ?? ''),
+      jumpHost: host.jumpHost,
+      twinOf: host.twinOf,
+      sshContact: host.sshContact && {
+        at: instant(host.sshContact.atMs),
+        ...given({ code: host.sshContact.code }),
+      },
+      algorithms:
+        host.algorithms &&
+        Object.fromEntries(Object.entries(host.algorithms).map(([kind, names]) => [kind, [...names]])),
+    }),
   };
 }

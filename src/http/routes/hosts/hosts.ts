@@ -1,11 +1,11 @@
 /** Hosts: listed, shown, labelled, removed. */
 import { z } from 'zod';
+import { given } from '../../../base/given.ts';
 import { hostList, hostRemove, hostShow } from '../../../app/host.ts';
 import { accountNamesOf } from '../../../app/host-access.ts';
 import { hostLabel } from '../../../app/host-label.ts';
 import * as r from '../../../protocol/rest/resources.ts';
 import { operation } from '../../operation.ts';
-import { compact } from '../fields.ts';
 import { page, pageOfQuery } from '../page.ts';
 import { hostParams, oneHost } from './host-params.ts';
 import { hostResource } from './host-resource.ts';
@@ -29,14 +29,14 @@ export const hostRoutes = [
       const { items, next } = await hostList(
         ctx,
         caller,
-        compact({
+        given({
           linked: query.linked === undefined ? undefined : query.linked === 'true',
           twins: query.twins === undefined ? undefined : query.twins === 'true',
         }),
         pageOfQuery(query),
       );
       const accounts = await accountNamesOf(ctx, items);
-      return compact({ items: items.map((host) => hostResource(host, accounts)), next });
+      return given({ items: items.map((host) => hostResource(host, accounts)), next });
     },
   }),
   operation({

@@ -2,11 +2,12 @@
 import { z } from 'zod';
 import { joinTokenCreate, joinTokenList, joinTokenRevoke } from '../../../app/join-token.ts';
 import { parseDurationMs } from '../../../base/duration.ts';
+import { given } from '../../../base/given.ts';
 import type { TokenId } from '../../../base/ids.ts';
 import * as r from '../../../protocol/rest/resources.ts';
 import type { JoinToken } from '../../../store/contract/join-token.ts';
 import { operation } from '../../operation.ts';
-import { given } from '../fields.ts';
+import { instant } from '../instant.ts';
 
 const idParams = z.strictObject({ id: z.uuid() });
 
@@ -16,10 +17,10 @@ function joinTokenResource(token: JoinToken): z.infer<typeof r.JoinToken> {
     role: token.role,
     labels: token.labels,
     zone: token.zone,
-    ...given('hostId', token.hostId as string | undefined),
+    ...given({ hostId: token.hostId as string | undefined }),
     usesLeft: token.usesLeft,
-    expiresAt: new Date(token.expiresAtMs).toISOString(),
-    createdAt: new Date(token.createdAtMs).toISOString(),
+    expiresAt: instant(token.expiresAtMs),
+    createdAt: instant(token.createdAtMs),
     createdBy: token.createdBy.name,
   };
 }

@@ -1,10 +1,11 @@
 /** Executions of a run, and what they said, as the API shows them. */
 import type { z } from 'zod';
+import { given } from '../../../base/given.ts';
 import { exitCodeOf, signalOf, type Outcome } from '../../../domain/crew/outcome.ts';
 import type * as resources from '../../../protocol/rest/resources.ts';
 import type { ExecutionRecord } from '../../../store/contract/execution.ts';
 import type { OutputGroup, StreamRecord } from '../../../store/contract/output.ts';
-import { at, given } from '../fields.ts';
+import { instant } from '../instant.ts';
 
 export function executionResource(e: ExecutionRecord): z.infer<typeof resources.Execution> {
   return {
@@ -16,18 +17,18 @@ export function executionResource(e: ExecutionRecord): z.infer<typeof resources.
     host: e.subject.name,
     hostId: e.subject.id,
     state: e.state,
-    ...given('executor', e.route?.executor),
-    ...given('workerId', e.route?.workerId),
+    ...given({ executor: e.route?.executor, workerId: e.route?.workerId }),
     ...outcomeFields(e.outcome),
-    ...given('reason', e.reason),
-    ...given('detail', e.detail),
+    ...given({ reason: e.reason, detail: e.detail }),
     stdout: streamResource(e.stdout),
     stderr: streamResource(e.stderr),
     settledLate: e.settledLate,
     seq: e.seq,
-    ...at('dispatchedAt', e.dispatchedAtMs),
-    ...at('startedAt', e.startedAtMs),
-    ...at('finishedAt', e.finishedAtMs),
+    ...given({
+      dispatchedAt: instant(e.dispatchedAtMs),
+      startedAt: instant(e.startedAtMs),
+      finishedAt: instant(e.finishedAtMs),
+    }),
   };
 }
 
@@ -35,20 +36,18 @@ export function pastExecutionResource(e: ExecutionRecord): z.infer<typeof resour
   const late = e.lateReport;
   return {
     ...executionResource(e),
-    ...given(
-      'lateReport',
-      late && {
+    ...given({
+      lateReport: late && {
         state: late.state,
-        receivedAt: new Date(late.receivedAtMs).toISOString(),
-        finishedAt: new Date(late.finishedAtMs).toISOString(),
-        ...at('startedAt', late.startedAtMs),
+        receivedAt: instant(late.receivedAtMs),
+        finishedAt: instant(late.finishedAtMs),
+        ...given({ startedAt: instant(late.startedAtMs) }),
         ...outcomeFields(late.outcome),
-        ...given('reason', late.reason),
-        ...given('detail', late.detail),
+        ...given({ reason: late.reason, detail: late.detail }),
         stdout: streamResource(late.stdout),
         stderr: streamResource(late.stderr),
       },
-    ),
+    }),
   };
 }
 
@@ -57,7 +56,7 @@ export function outputGroupResource(group: OutputGroup): z.infer<typeof resource
   return {
     state: group.state,
     ...outcomeFields(group.outcome),
-    ...given('reason', group.reason),
+    ...given({ reason: group.reason }),
     count: group.count,
     hosts: [...group.hosts],
     stdout: streamResource(group.stdout),
@@ -71,11 +70,7 @@ function outcomeFields(outcome: Outcome | undefined): {
   exitCode?: number;
   signal?: string;
 } {
-  return {
-    ...given('outcome', outcome?.kind),
-    ...given('exitCode', exitCodeOf(outcome)),
-    ...given('signal', signalOf(outcome)),
-  };
+  return given({ outcome: outcome?.kind, exitCode: exitCodeOf(outcome), signal: signalOf(outcome) });
 }
 
 function streamResource(stream: StreamRecord): {
@@ -90,6 +85,6 @@ function streamResource(stream: StreamRecord): {
     head: stream.head,
     tail: stream.tail,
     gap: stream.size - stream.head - stream.tail,
-    ...given('digest', stream.digest && Buffer.from(stream.digest).toString('hex')),
+    ...given({ digest: stream.digest && Buffer.from(stream.digest).toString('hex') }),
   };
 }

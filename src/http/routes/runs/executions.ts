@@ -1,10 +1,10 @@
 /** Executions of a run, and what they said. */
 import { z } from 'zod';
 import { executionList, executionShow, hostOutputRead, outputGroups, outputOwner } from '../../../app/run-view.ts';
+import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
 import * as r from '../../../protocol/rest/resources.ts';
 import { operation } from '../../operation.ts';
-import { compact } from '../fields.ts';
 import { page, pageOfQuery } from '../page.ts';
 import { executionResource, outputGroupResource, pastExecutionResource } from './execution-resource.ts';
 import { streamOutput } from './output-stream.ts';
@@ -27,10 +27,10 @@ export const executionRoutes = [
         ctx,
         caller,
         params.runId,
-        compact({ states: query.state, hostName: query.host }),
+        given({ states: query.state, hostName: query.host }),
         pageOfQuery(query),
       );
-      return compact({ items: items.map(executionResource), next });
+      return given({ items: items.map(executionResource), next });
     },
   }),
   operation({

@@ -1,11 +1,12 @@
 /** A run as the API shows it. */
 import type { z } from 'zod';
+import { given } from '../../../base/given.ts';
 import { runFetch } from '../../../app/run-view.ts';
 import type * as resources from '../../../protocol/rest/resources.ts';
 import type { RunRecord } from '../../../store/contract/run.ts';
 import type { TimelineEntry } from '../../../store/contract/timeline.ts';
 import type { ApiContext } from '../../operation.ts';
-import { at, given } from '../fields.ts';
+import { instant } from '../instant.ts';
 
 export function runResource(run: RunRecord): z.infer<typeof resources.Run> {
   return {
@@ -19,12 +20,14 @@ export function runResource(run: RunRecord): z.infer<typeof resources.Run> {
     hostCount: run.hostCount,
     counts: run.counts,
     seq: run.seq,
-    createdAt: new Date(run.createdAtMs).toISOString(),
-    ...at('startedAt', run.startedAtMs),
-    ...at('finishedAt', run.finishedAtMs),
-    ...given('durationMs', durationMsOf(run)),
-    ...at('cancelRequestedAt', run.cancelRequestedAtMs),
-    ...given('cancelRequestedBy', run.cancelRequestedBy),
+    createdAt: instant(run.createdAtMs),
+    ...given({
+      startedAt: instant(run.startedAtMs),
+      finishedAt: instant(run.finishedAtMs),
+      durationMs: durationMsOf(run),
+      cancelRequestedAt: instant(run.cancelRequestedAtMs),
+      cancelRequestedBy: run.cancelRequestedBy,
+    }),
   };
 }
 
@@ -37,29 +40,27 @@ export function runDetailResource(run: RunRecord): z.infer<typeof resources.RunD
     ...(work.program.form === 'text'
       ? { script: Buffer.from(work.program.text).toString() }
       : { command: [...work.program.argv] }),
-    ...given('lang', work.lang),
+    ...given({ lang: work.lang }),
     args: [...work.args],
     env: work.env,
     params: work.params,
     secretNames: [...work.secretNames],
-    ...given('user', placement.user),
-    ...given('cwd', work.cwd),
+    ...given({ user: placement.user, cwd: work.cwd }),
     timeoutMs: policy.timeoutMs,
     killAfterMs: policy.killAfterMs,
     startDeadlineMs: policy.startDeadlineMs,
     lostAfterMs: policy.lostAfterMs,
-    ...given('concurrency', policy.concurrency),
-    ...given('maxFailed', limit),
+    ...given({ concurrency: policy.concurrency, maxFailed: limit }),
     retries: policy.retries,
     successExitCodes: [...policy.success.exitCodes],
     via: placement.via,
     priority: policy.priority,
-    ...given('accountId', placement.account as string | undefined),
+    ...given({ accountId: placement.account as string | undefined }),
   };
 }
 
 export function timelineResource(entry: TimelineEntry): z.infer<typeof resources.TimelineEntry> {
-  return { seq: entry.seq, at: new Date(entry.atMs).toISOString(), kind: entry.kind, detail: entry.detail };
+  return { seq: entry.seq, at: instant(entry.atMs), kind: entry.kind, detail: entry.detail };
 }
 
 /** For operations that make a run: the record holds the run's id from the moment that the run is written, whoever died after that. */

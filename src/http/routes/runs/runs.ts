@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { parsePlace } from '../../../app/event-place.ts';
 import { runList, runShow, timelineList } from '../../../app/run-view.ts';
 import { DroverError } from '../../../base/errors.ts';
+import { given } from '../../../base/given.ts';
 import * as r from '../../../protocol/rest/resources.ts';
 import { operation } from '../../operation.ts';
-import { compact } from '../fields.ts';
 import { page, pageOfQuery } from '../page.ts';
 import { streamEvents } from './event-stream.ts';
 import { isTrue, list, runParams } from './run-params.ts';
@@ -42,7 +42,7 @@ export const runRoutes = [
       const { items, next } = await runList(
         ctx,
         caller,
-        compact({
+        given({
           states: query.state,
           name: query.name,
           createdBy: query.createdBy,
@@ -52,7 +52,7 @@ export const runRoutes = [
         }),
         pageOfQuery(query),
       );
-      return compact({ items: items.map(runResource), next });
+      return given({ items: items.map(runResource), next });
     },
   }),
   operation({

@@ -2,20 +2,21 @@
 import { z } from 'zod';
 import { tokenCreate, tokenList, tokenRevoke } from '../../../app/token.ts';
 import { parseDurationMs } from '../../../base/duration.ts';
+import { given } from '../../../base/given.ts';
 import { ROLES } from '../../../domain/access/permission.ts';
 import * as r from '../../../protocol/rest/resources.ts';
 import type { ApiToken } from '../../../store/contract/api-token.ts';
 import { operation } from '../../operation.ts';
-import { at } from '../fields.ts';
+import { instant } from '../instant.ts';
 
 function apiTokenResource(token: ApiToken): z.infer<typeof r.ApiToken> {
   return {
     id: token.id,
     name: token.name,
     role: token.role,
-    createdAt: new Date(token.createdAtMs).toISOString(),
-    expiresAt: new Date(token.expiresAtMs).toISOString(),
-    ...at('revokedAt', token.revokedAtMs),
+    createdAt: instant(token.createdAtMs),
+    expiresAt: instant(token.expiresAtMs),
+    ...given({ revokedAt: instant(token.revokedAtMs) }),
   };
 }
 
@@ -72,7 +73,7 @@ export const tokenRoutes = [
       name: caller.actor.name,
       role: caller.role,
       permissions: [...ROLES[caller.role]],
-      expiresAt: new Date(caller.expiresAtMs).toISOString(),
+      expiresAt: instant(caller.expiresAtMs),
     }),
   }),
 ];

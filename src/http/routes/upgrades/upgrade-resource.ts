@@ -1,11 +1,12 @@
 /** Upgrades, and how each agent of one stands, as the API shows them. */
 import type { z } from 'zod';
+import { given } from '../../../base/given.ts';
 import type * as r from '../../../protocol/rest/upgrade.ts';
 import type { AgentUpgradeRecord, UpgradeRecord } from '../../../store/contract/upgrade.ts';
-import { compact } from '../fields.ts';
+import { instant } from '../instant.ts';
 
 export function upgradeResource(upgrade: UpgradeRecord): z.infer<typeof r.Upgrade> {
-  return compact({
+  return given({
     id: upgrade.id,
     version: upgrade.version,
     targets: upgrade.targets,
@@ -16,14 +17,14 @@ export function upgradeResource(upgrade: UpgradeRecord): z.infer<typeof r.Upgrad
     waitMs: upgrade.waitMs,
     hostCount: upgrade.hostCount,
     counts: { ...upgrade.counts },
-    createdAt: new Date(upgrade.createdAtMs).toISOString(),
+    createdAt: instant(upgrade.createdAtMs),
     finishedAt: instant(upgrade.finishedAtMs),
     cancelRequestedAt: instant(upgrade.cancelRequestedAtMs),
   });
 }
 
 export function agentUpgradeResource(agent: AgentUpgradeRecord): z.infer<typeof r.AgentUpgrade> {
-  return compact({
+  return given({
     host: agent.hostName,
     hostId: agent.hostId,
     state: agent.state,
@@ -34,8 +35,4 @@ export function agentUpgradeResource(agent: AgentUpgradeRecord): z.infer<typeof 
     orderedAt: instant(agent.orderedAtMs),
     finishedAt: instant(agent.finishedAtMs),
   });
-}
-
-function instant(ms: number | undefined): string | undefined {
-  return ms === undefined ? undefined : new Date(ms).toISOString();
 }

@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { agentUpgradeList, upgradeCancel, upgradeList, upgradeShow } from '../../../app/upgrade.ts';
 import { upgradeStart } from '../../../app/upgrade-start.ts';
 import { parseDurationMs } from '../../../base/duration.ts';
+import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
 import { pageOf } from '../../../protocol/rest/resources.ts';
 import * as r from '../../../protocol/rest/upgrade.ts';
 import { operation } from '../../operation.ts';
-import { compact } from '../fields.ts';
 import { page, pageOfQuery } from '../page.ts';
 import { agentUpgradeResource, upgradeResource } from './upgrade-resource.ts';
 
@@ -53,7 +53,7 @@ export const upgradeRoutes = [
     errors: ['bad-input'],
     async handle({ ctx, caller, query }) {
       const { items, next } = await upgradeList(ctx, caller, pageOfQuery(query));
-      return compact({ items: items.map(upgradeResource), next });
+      return given({ items: items.map(upgradeResource), next });
     },
   }),
   operation({
@@ -81,7 +81,7 @@ export const upgradeRoutes = [
     errors: ['not-found', 'bad-input'],
     async handle({ ctx, caller, params, query }) {
       const { items, next } = await agentUpgradeList(ctx, caller, params.id, pageOfQuery(query));
-      return compact({ items: items.map(agentUpgradeResource), next });
+      return given({ items: items.map(agentUpgradeResource), next });
     },
   }),
   operation({

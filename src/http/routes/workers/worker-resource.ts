@@ -1,9 +1,10 @@
 /** A worker as the API shows it. */
 import type { z } from 'zod';
+import { given } from '../../../base/given.ts';
 import type { SeenWorker } from '../../../app/worker.ts';
 import type { LaneFigures } from '../../../protocol/link/worker-v1.ts';
 import type * as resources from '../../../protocol/rest/resources.ts';
-import { given } from '../fields.ts';
+import { instant } from '../instant.ts';
 
 export function workerResource({ worker, live }: SeenWorker): z.infer<typeof resources.Worker> {
   return {
@@ -13,12 +14,16 @@ export function workerResource({ worker, live }: SeenWorker): z.infer<typeof res
     agentAddress: worker.agentAddress,
     linked: live !== undefined || worker.linked,
     drained: worker.drained,
-    ...given('revokedAt', worker.revokedAtMs === undefined ? undefined : new Date(worker.revokedAtMs).toISOString()),
-    ...given('version', worker.version),
-    joinedAt: new Date(worker.joinedAtMs).toISOString(),
-    ...(live ? { agents: live.agents, queued: live.queued, rssBytes: live.rssBytes, lagMs: live.lagMs } : {}),
-    ...given('figuresAt', live?.heardAtMs === undefined ? undefined : new Date(live.heardAtMs).toISOString()),
-    ...given('lanes', live?.lanes && { agent: laneResource(live.lanes.agent), ssh: laneResource(live.lanes.ssh) }),
+    ...given({ revokedAt: instant(worker.revokedAtMs), version: worker.version }),
+    joinedAt: instant(worker.joinedAtMs),
+    ...given({
+      agents: live?.agents,
+      queued: live?.queued,
+      rssBytes: live?.rssBytes,
+      lagMs: live?.lagMs,
+      figuresAt: instant(live?.heardAtMs),
+      lanes: live?.lanes && { agent: laneResource(live.lanes.agent), ssh: laneResource(live.lanes.ssh) },
+    }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** An agent joins: which host it becomes, its labels, its token used up, in one transaction. */
+import { given } from '../../../base/given.ts';
 import { type AgentId, type HostId, newId } from '../../../base/ids.ts';
 import { limits } from '../../../base/limits.ts';
 import { guardedChange } from '../../../domain/access/guarded-labels.ts';
@@ -9,7 +10,6 @@ import { auditAppend } from '../audit/audit.ts';
 import { DIRECTORY_CHANGED } from '../host-versions.ts';
 import { joinTokenHold, joinTokenUse } from '../join-token.ts';
 import type { Executor, Pool } from '../pool.ts';
-import { present } from '../present.ts';
 
 type In<K extends keyof AgentStore> = Parameters<AgentStore[K]>[0];
 
@@ -114,8 +114,8 @@ async function agentJoinOnce(
     await tx.query(DIRECTORY_CHANGED);
     const detail = isTwin ? { ...audit.detail, twinOf: original!.name } : audit.detail;
     await auditAppend(tx, { ...audit, detail, target: `host/${name}` }, nowMs);
-    return present<JoinOutcome>({
-      kind: 'joined',
+    return given({
+      kind: 'joined' as const,
       hostId,
       agentId,
       name,

@@ -1,6 +1,7 @@
 /** Agents as they are on record. */
 import { inScope } from '../scope.ts';
 import type { Scope } from '../../../domain/access/access-node.ts';
+import { given } from '../../../base/given.ts';
 import { type AgentId, type HostId, isUuid } from '../../../base/ids.ts';
 import type { AgentSessionRecord } from '../../../domain/agent/session-rule.ts';
 import type { AgentRecord, AgentStore } from '../../contract/agent.ts';
@@ -9,7 +10,6 @@ import type { Page } from '../../contract/page.ts';
 import { auditAppend } from '../audit/audit.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import type { Executor, Pool } from '../pool.ts';
-import { present } from '../present.ts';
 
 const AGENT_SELECT = `SELECT agent.*, host.name AS host_name, coalesce(p.linked AND p.agent_id = agent.id, false) AS linked
   FROM agent JOIN host ON host.id = agent.host_id LEFT JOIN host_presence p ON p.host_id = agent.host_id`;
@@ -28,12 +28,12 @@ interface AgentRow {
 }
 
 function agentRecord(row: AgentRow): AgentRecord {
-  return present<AgentRecord>({
+  return given({
     id: row.id,
     hostId: row.host_id,
     hostName: row.host_name,
     state: row.state,
-    version: row.version,
+    version: row.version ?? undefined,
     joinedAtMs: row.joined_at_ms,
     certificateExpiresAtMs: row.certificate_expires_at_ms,
     publicKey: row.public_key,
@@ -60,7 +60,7 @@ export async function agentList(
     [after?.[0] ?? null, page.limit + 1, hostIds ?? null],
   );
   const items = rows.slice(0, page.limit).map(agentRecord);
-  return present<Page<AgentRecord>>({
+  return given({
     items,
     next: rows.length > page.limit ? encodeCursor([items.at(-1)!.id]) : undefined,
   });

@@ -6,12 +6,12 @@
 import { inScope } from '../scope.ts';
 import type { Scope } from '../../../domain/access/access-node.ts';
 import { createHmac } from 'node:crypto';
+import { given } from '../../../base/given.ts';
 import { newId } from '../../../base/ids.ts';
 import type { Actor, AuditEntry, AuditRecord } from '../../contract/audit.ts';
 import type { Page } from '../../contract/page.ts';
 import type { Executor } from '../pool.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
-import { present } from '../present.ts';
 
 export async function auditAppend(tx: Executor, entry: AuditEntry, nowMs: number): Promise<void> {
   await auditAppendMany(tx, [entry], nowMs);
@@ -110,7 +110,7 @@ export async function auditList(
   ]);
   const shown = rows.slice(0, page.limit);
   const last = shown.at(-1);
-  return present<Page<AuditRecord>>({
+  return given({
     items: shown.map(auditRecord),
     next:
       last && rows.length > page.limit ? encodeCursor([last.seq ?? 0, last.at_ms, last.id, last.head ?? 0]) : undefined,
@@ -142,12 +142,12 @@ interface ListedRow extends EntryRow {
 }
 
 function entryOf(row: EntryRow): AuditEntry {
-  return present<AuditEntry>({
+  return given({
     actor: row.actor,
     action: row.action,
     target: row.target,
     detail: row.detail,
-    requestId: row.request_id,
+    requestId: row.request_id ?? undefined,
   });
 }
 
@@ -156,9 +156,10 @@ function auditRecord(row: ListedRow): AuditRecord {
     ...entryOf(row),
     id: row.id,
     atMs: row.at_ms,
-    ...(row.seq === null
-      ? {}
-      : { seal: { seq: row.seq, hash: hexOf(row.hash), previousHash: hexOf(row.previous_hash) } }),
+    ...given({
+      seal:
+        row.seq === null ? undefined : { seq: row.seq, hash: hexOf(row.hash), previousHash: hexOf(row.previous_hash) },
+    }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Rows of executions to records. One place, so that a renamed column breaks here and nowhere else. */
+import { given } from '../../../base/given.ts';
 import type { AgentId, HostId, RunId, WorkerId } from '../../../base/ids.ts';
 import type { Outcome, ProcessEnd } from '../../../domain/crew/outcome.ts';
 import type { ExecutionState } from '../../../domain/crew/execution-machine.ts';
@@ -6,7 +7,6 @@ import { agentExecutor, workerExecutor, type EngineName, type RouteTaken } from 
 import { hostSubject, type Subject } from '../../../domain/run/subject.ts';
 import type { ExecutionRecord, LateReport } from '../../contract/execution.ts';
 import type { StreamRecord } from '../../contract/output.ts';
-import { present } from '../present.ts';
 
 export interface ExecutionRow {
   run_id: string;
@@ -44,7 +44,7 @@ export interface ExecutionRow {
 }
 
 export function executionRecord(row: ExecutionRow): ExecutionRecord {
-  return present<ExecutionRecord>({
+  return given({
     runId: row.run_id as RunId,
     task: row.task,
     ordinal: row.ordinal,
@@ -53,12 +53,12 @@ export function executionRecord(row: ExecutionRow): ExecutionRecord {
     state: row.state,
     round: row.round,
     route: routeOf(row),
-    dispatchedAtMs: row.dispatched_at_ms,
-    startedAtMs: row.started_at_ms,
-    finishedAtMs: row.finished_at_ms,
+    dispatchedAtMs: row.dispatched_at_ms ?? undefined,
+    startedAtMs: row.started_at_ms ?? undefined,
+    finishedAtMs: row.finished_at_ms ?? undefined,
     outcome: outcomeOf(row),
-    reason: row.reason,
-    detail: row.detail,
+    reason: row.reason ?? undefined,
+    detail: row.detail ?? undefined,
     settledLate: row.settled_late,
     seq: row.seq,
     stdout: streamOf(row, 'out'),
@@ -75,13 +75,13 @@ export function routeOf(
   row: Pick<ExecutionRow, 'executor_kind' | 'executor_id' | 'engine' | 'instance' | 'worker_id'>,
 ): RouteTaken | undefined {
   if (row.executor_kind === null) return undefined;
-  return present<RouteTaken>({
+  return given({
     executor:
       row.executor_kind === 'agent'
         ? agentExecutor(row.executor_id as AgentId)
         : workerExecutor(row.executor_id as WorkerId, row.engine!),
-    workerId: row.worker_id as WorkerId | null,
-    instance: row.instance,
+    workerId: (row.worker_id as WorkerId | null) ?? undefined,
+    instance: row.instance ?? undefined,
   });
 }
 
@@ -95,7 +95,7 @@ export function outcomeOf(row: Pick<ExecutionRow, 'outcome' | 'exit_code' | 'sig
       return end ?? { kind: 'signalled' };
     case 'timed_out':
     case 'cancelled':
-      return { kind: row.outcome, ...(end ? { end } : {}) };
+      return { kind: row.outcome, ...given({ end }) };
     case 'refused':
     case 'unknown':
       return { kind: row.outcome };
@@ -132,14 +132,14 @@ export interface LateReportRow
 }
 
 export function lateReport(row: LateReportRow): LateReport {
-  return present<LateReport>({
+  return given({
     state: row.state,
     receivedAtMs: row.received_at_ms,
-    startedAtMs: row.started_at_ms,
+    startedAtMs: row.started_at_ms ?? undefined,
     finishedAtMs: row.finished_at_ms,
     outcome: outcomeOf(row),
-    reason: row.reason,
-    detail: row.detail,
+    reason: row.reason ?? undefined,
+    detail: row.detail ?? undefined,
     stdout: streamOf(row, 'out'),
     stderr: streamOf(row, 'err'),
   });
@@ -152,10 +152,10 @@ export function streamOf(
   >,
   stream: 'out' | 'err',
 ): StreamRecord {
-  return present<StreamRecord>({
+  return given({
     size: row[`${stream}_size`],
     head: row[`${stream}_head`],
     tail: row[`${stream}_tail`],
-    digest: row[`${stream}_digest`],
+    digest: row[`${stream}_digest`] ?? undefined,
   });
 }

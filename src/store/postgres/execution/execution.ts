@@ -1,11 +1,11 @@
 /** Executions, for reading. */
+import { given } from '../../../base/given.ts';
 import type { AttemptKey, ExecutionKey, RunId } from '../../../base/ids.ts';
 import type { ExecutionFilter, ExecutionRecord, ExecutionStore } from '../../contract/execution.ts';
 import type { Page } from '../../contract/page.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import { executionRecord, type ExecutionRow, lateReport, type LateReportRow } from './execution-rows.ts';
 import type { Executor } from '../pool.ts';
-import { present } from '../present.ts';
 import type { StoreParts } from '../store-parts.ts';
 
 export function executionStore({ pool }: StoreParts): ExecutionStore {
@@ -40,7 +40,7 @@ export async function executionList(
   );
   const items = rows.slice(0, page.limit).map(executionRecord);
   const last = items.at(-1);
-  return present<Page<ExecutionRecord>>({
+  return given({
     items,
     next: rows.length > page.limit && last ? encodeCursor([last.task, last.ordinal]) : undefined,
   });
@@ -73,9 +73,7 @@ export async function executionHistory(db: Executor, key: ExecutionKey): Promise
     [key.runId, key.task, key.ordinal],
   );
   const byAttempt = new Map(late.rows.map((row) => [row.attempt, lateReport(row)]));
-  return rows.map((row) =>
-    present<ExecutionRecord>({ ...executionRecord(row), lateReport: byAttempt.get(row.attempt) }),
-  );
+  return rows.map((row) => given({ ...executionRecord(row), lateReport: byAttempt.get(row.attempt) }));
 }
 
 export async function chunksRead(

@@ -1,10 +1,10 @@
 /** What the owner of a partition reads of a run to go on with it. */
+import { given } from '../../../base/given.ts';
 import type { RunId } from '../../../base/ids.ts';
 import type { RunSeed } from '../../contract/owner-commit.ts';
 import { dayOfRun } from '../day.ts';
 import { routeOf, subjectOf, type ExecutionRow } from '../execution/execution-rows.ts';
 import type { Pool } from '../pool.ts';
-import { present } from '../present.ts';
 import { runRecord, type RunRow } from '../run/run-rows.ts';
 import { IS_TASK_OF_RUN, SPEC_COLUMNS, SPEC_TABLES, specOf, type SpecRow } from '../run/work-rows.ts';
 
@@ -22,20 +22,20 @@ export async function runSeed(pool: Pool, id: RunId): Promise<RunSeed | undefine
       'SELECT task, ordinal, attempt, host_id, host_name, state, executor_kind, executor_id, engine, instance, worker_id, dispatched_at_ms, started_at_ms, failures_in_round FROM execution WHERE run_id = $1 ORDER BY task, ordinal',
       [id],
     );
-    return present<RunSeed>({
+    return given({
       run: runRecord(row),
       spec: specOf(row),
-      sealedSecrets: row.sealed_secrets,
+      sealedSecrets: row.sealed_secrets ?? undefined,
       executions: rows.map((e) =>
-        present<RunSeed['executions'][number]>({
+        given({
           task: e.task,
           ordinal: e.ordinal,
           attempt: e.attempt,
           subject: subjectOf(e),
           state: e.state,
           route: routeOf(e),
-          dispatchedAtMs: e.dispatched_at_ms,
-          startedAtMs: e.started_at_ms,
+          dispatchedAtMs: e.dispatched_at_ms ?? undefined,
+          startedAtMs: e.started_at_ms ?? undefined,
           failuresInRound: e.failures_in_round,
         }),
       ),

@@ -1,11 +1,11 @@
 /** Rows of runs to records. One place, so that a renamed column breaks here and nowhere else. */
+import { given } from '../../../base/given.ts';
 import type { RunId } from '../../../base/ids.ts';
 import type { Permission } from '../../../domain/access/permission.ts';
 import type { ExecutionCounts } from '../../../domain/crew/execution-machine.ts';
 import type { RunState } from '../../../domain/flow/run-machine.ts';
 import type { Actor } from '../../contract/audit.ts';
 import type { RunRecord } from '../../contract/run.ts';
-import { present } from '../present.ts';
 
 export interface RunRow {
   id: string;
@@ -30,7 +30,7 @@ export interface RunRow {
 }
 
 export function runRecord(row: RunRow): RunRecord {
-  return present<RunRecord>({
+  return given({
     id: row.id as RunId,
     partition: row.partition,
     name: row.name,
@@ -44,11 +44,11 @@ export function runRecord(row: RunRow): RunRecord {
     counts: row.counts,
     createdAtMs: row.created_at_ms,
     roundStartedAtMs: row.round_started_at_ms,
-    startedAtMs: row.started_at_ms,
-    finishedAtMs: row.finished_at_ms,
+    startedAtMs: row.started_at_ms ?? undefined,
+    finishedAtMs: row.finished_at_ms ?? undefined,
     earlierRoundsMs: row.earlier_rounds_ms,
-    cancelRequestedAtMs: row.cancel_requested_at_ms,
-    cancelRequestedBy: row.cancel_requested_by,
+    cancelRequestedAtMs: row.cancel_requested_at_ms ?? undefined,
+    cancelRequestedBy: row.cancel_requested_by ?? undefined,
     seq: row.seq,
     spec: undefined,
   });

@@ -1,6 +1,7 @@
 /** Runs as users see them: read, list, and the wishes (cancel, retry) that the owner carries out. */
 import { inScope } from '../scope.ts';
 import type { Scope } from '../../../domain/access/access-node.ts';
+import { given } from '../../../base/given.ts';
 import type { RunId } from '../../../base/ids.ts';
 import { emptyCounts, type ExecutionState } from '../../../domain/crew/execution-machine.ts';
 import { advanceFlow, flowOfOneTask } from '../../../domain/flow/flow.ts';
@@ -13,7 +14,6 @@ import { decodeCursor, encodeCursor } from '../cursor.ts';
 import { dayOfRun } from '../day.ts';
 import { FRESH_ATTEMPT } from '../execution/execution-columns.ts';
 import type { Executor, Pool } from '../pool.ts';
-import { present } from '../present.ts';
 import { RUN_COLUMNS, runRecord, type RunRow } from './run-rows.ts';
 import { IS_TASK_OF_RUN, SPEC_COLUMNS, SPEC_TABLES, specOf, type SpecRow } from './work-rows.ts';
 
@@ -59,7 +59,7 @@ export async function runList(
     ],
   );
   const items = rows.slice(0, page.limit).map(runRecord);
-  return present<Page<RunRecord>>({
+  return given({
     items,
     next: rows.length > page.limit ? encodeCursor([items.at(-1)!.id]) : undefined,
   });
