@@ -183,6 +183,8 @@ export const limits = {
   logLinesAlikePerSecond: 20,
   /** Runs that have left memory and are read because one agent or worker reports of them, at once; the other reports come again. */
   runLoadsPerSenderMax: 8,
+  /** Reports and pieces of output of one agent or worker that wait until it is known whether their attempts are there; the others come again. */
+  attemptLooksPerSenderMax: 64,
   /** A frame may be carried out only this long after it was signed; retries are signed anew. */
   dispatchValidMs: 10 * MINUTE_MS,
   /** Settled attempts an agent remembers, so that a late duplicate never runs twice. Must be longer than `dispatchValidMs`. */

@@ -1,6 +1,7 @@
 /**
- * Output larger than a report carries, on its way into the store: written in the order it came, acknowledged once it is there. What waits is bounded for
- * each sender, and what the database refuses is the fault of its sender alone.
+ * Output larger than a report carries, on its way into the store, of all partitions: one write at a time, so that it never takes the connections that
+ * commits need; senders in turn, of each in the order it came; acknowledged once it is there. What waits is bounded for each sender and in all, and what
+ * the database refuses is the fault of its sender alone.
  */
 import { limits } from '../base/limits.ts';
 import type { WorkerId } from '../base/ids.ts';
@@ -8,31 +9,36 @@ import type { Log } from '../base/log.ts';
 import { writeApart } from '../base/write-apart.ts';
 import { executorKey, type Executor } from '../domain/run/executor.ts';
 import type { OutputChunk } from '../store/contract/output.ts';
+import type { OwnedPartition } from './owned-partition.ts';
 
-const CHUNKS_PER_WRITE = 64;
-/** Of both streams of all that an agent may have running at once. */
-const AGENT_WAITING_MAX = 2 * limits.outputChunksInFlightMax * limits.executionsPerAgentConcurrent;
+/** 2 MiB: what a write keeps the database, and the turn of this process, busy with. */
+const CHUNKS_PER_WRITE = 16;
+/** Of an agent both streams of all that it may have running at once; of a worker a part of what it may have, for the others come again. */
 const WAITING_MAX: Readonly<Record<Executor['kind'], number>> = {
-  agent: AGENT_WAITING_MAX,
-  worker: limits.sshExecutionsMax,
+  agent: 2 * limits.outputChunksInFlightMax * limits.executionsPerAgentConcurrent,
+  worker: 512,
 };
+/** 128 MiB of all senders. Where so much waits, none is given more than its part of that. */
+const ALL_WAITING_MAX = 1_024;
 
 export interface ChunkWriterOptions {
   readonly log: Log;
-  /** Places in the list of what may be acknowledged; `fenced` when the partition is not ours any more. */
-  readonly write: (chunks: readonly OutputChunk[]) => Promise<ReadonlySet<number> | 'fenced'>;
+  /** Places in the list of what may be acknowledged. */
+  readonly write: (chunks: readonly WaitingChunk[]) => Promise<ReadonlySet<number>>;
   readonly written: (workerId: WorkerId, chunk: OutputChunk) => void;
 }
 
-interface Waiting {
+export interface WaitingChunk {
+  readonly partition: OwnedPartition;
   readonly workerId: WorkerId;
   readonly chunk: OutputChunk;
 }
 
 export class ChunkWriter {
   readonly #options: ChunkWriterOptions;
-  #waiting: Waiting[] = [];
-  readonly #bySender = new Map<string, number>();
+  /** By sender; whose turn is next stands first. */
+  readonly #waiting = new Map<string, WaitingChunk[]>();
+  #count = 0;
   #writing = false;
 
   constructor(options: ChunkWriterOptions) {
@@ -40,21 +46,26 @@ export class ChunkWriter {
   }
 
   /** Executors send few chunks ahead of their acknowledgements; what a sender sends beyond is dropped, and comes again if it was honest. */
-  push(workerId: WorkerId, chunk: OutputChunk): void {
+  push(partition: OwnedPartition, workerId: WorkerId, chunk: OutputChunk): void {
     const sender = executorKey(chunk.executor);
-    const waiting = this.#bySender.get(sender) ?? 0;
-    if (waiting >= WAITING_MAX[chunk.executor.kind]) return;
-    this.#bySender.set(sender, waiting + 1);
-    this.#waiting.push({ workerId, chunk });
+    const own = this.#waiting.get(sender) ?? [];
+    if (own.length >= this.#room(chunk.executor)) return;
+    own.push({ partition, workerId, chunk });
+    this.#waiting.set(sender, own);
+    this.#count++;
     if (!this.#writing) void this.#drain();
+  }
+
+  #room({ kind }: Executor): number {
+    const part = this.#count < ALL_WAITING_MAX ? ALL_WAITING_MAX : Math.floor(ALL_WAITING_MAX / this.#waiting.size);
+    return Math.min(WAITING_MAX[kind], part);
   }
 
   async #drain(): Promise<void> {
     const { log } = this.#options;
     this.#writing = true;
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, CHUNKS_PER_WRITE);
-      for (const { chunk } of batch) this.#count(executorKey(chunk.executor));
+    while (this.#count > 0) {
+      const batch = this.#next();
       try {
         for (const { item, error } of await writeApart(batch, (part) => this.#write(part)))
           log.warn(
@@ -67,20 +78,25 @@ export class ChunkWriter {
         break;
       }
     }
-    this.#waiting = [];
-    this.#bySender.clear();
+    this.#waiting.clear();
+    this.#count = 0;
     this.#writing = false;
   }
 
-  async #write(batch: readonly Waiting[]): Promise<void> {
-    const known = await this.#options.write(batch.map(({ chunk }) => chunk));
-    if (known === 'fenced') return;
-    for (const at of known) this.#options.written(batch[at]!.workerId, batch[at]!.chunk);
+  /** One of each sender, and again, as many as are written at once. */
+  #next(): WaitingChunk[] {
+    const batch: WaitingChunk[] = [];
+    while (batch.length < CHUNKS_PER_WRITE && this.#count > 0) {
+      const [sender, own] = this.#waiting.entries().next().value!;
+      batch.push(own.shift()!);
+      this.#count--;
+      this.#waiting.delete(sender);
+      if (own.length > 0) this.#waiting.set(sender, own);
+    }
+    return batch;
   }
 
-  #count(sender: string): void {
-    const left = this.#bySender.get(sender)! - 1;
-    if (left > 0) this.#bySender.set(sender, left);
-    else this.#bySender.delete(sender);
+  async #write(batch: readonly WaitingChunk[]): Promise<void> {
+    for (const at of await this.#options.write(batch)) this.#options.written(batch[at]!.workerId, batch[at]!.chunk);
   }
 }

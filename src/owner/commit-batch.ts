@@ -37,7 +37,7 @@ export function collectBatch(partition: OwnedPartition, nowMs: number): Batch {
     const room = limits.commitBatchMax - batch.executions.length;
     if (room <= 0) break;
     const held = partition.runs.get(runId);
-    if (!held || (held.run.crew.changes.count === 0 && held.late.length === 0)) {
+    if (!held || (held.run.crew.changes.count === 0 && held.late.size === 0)) {
       partition.dirty.delete(runId);
       continue;
     }
@@ -130,8 +130,8 @@ function describe(batch: Batch, held: HeldRun, room: number, nowMs: number): Par
     });
   if (write.isStop) entry('stopping', { by: run.cancelRequestedBy ?? 'failure limit' });
   if (write.isEnd) entry('finished', { state: write.state, counts });
-  for (const report of held.late) batch.lateReports.push({ ...report, seq });
-  held.late = [];
+  for (const report of held.late.values()) batch.lateReports.push({ ...report, seq });
+  held.late = new Map();
   const acks = held.acks;
   held.acks = new Map();
   return { held, write, acks };

@@ -157,7 +157,7 @@ export class Committer {
       held.acks.delete(ack.attempt);
       written.set(ack.attempt, ack);
     }
-    if (memory.isHeld(partition, held) && run.crew.changes.count === 0 && held.late.length === 0)
+    if (memory.isHeld(partition, held) && run.crew.changes.count === 0 && held.late.size === 0)
       partition.dirty.delete(run.id);
     store.notify('progress', run.id);
     onProgress?.(run.id);

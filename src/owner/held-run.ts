@@ -19,8 +19,8 @@ export interface HeldRun {
   readonly specBytes: () => Uint8Array;
   /** One for an attempt, however often it is told: to the worker by which it came last. */
   acks: Map<AttemptId, Ack>;
-  /** Reports of superseded attempts: recorded beside them with the next commit, and acknowledged after it. */
-  late: Omit<LateReportChange, 'seq'>[];
+  /** Reports of superseded attempts, the last of each: recorded beside them with the next commit, and acknowledged after it. */
+  late: Map<AttemptId, Omit<LateReportChange, 'seq'>>;
   timeline: Omit<TimelineEntry, 'seq' | 'runId'>[];
   /** Nothing of the present round has been sent yet. */
   firstStart: boolean;
@@ -47,7 +47,7 @@ export function heldRunOf(
   return {
     run,
     acks: new Map(),
-    late: [],
+    late: new Map(),
     timeline: [],
     firstStart: from.startedAtMs === undefined || from.round > 1,
     specBytes: () => (bytes ??= executionSpecOf(from, spec, sealedSecrets, sealer)),

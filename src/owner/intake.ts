@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import {
+  attemptId,
   attemptKeyOf,
   parseAttemptId,
   type AttemptKey,
@@ -14,12 +15,16 @@ import {
 } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import { executorKey, isSameExecutor } from '../domain/run/executor.ts';
+import type { ToldEnd } from '../domain/crew/execution.ts';
+import { executorKey, isSameExecutor, type Executor } from '../domain/run/executor.ts';
 import type { Fleet, FleetListener, HeardChunk, HeardEvent } from '../fleet/fleet.ts';
+import type { OutputChunk } from '../store/contract/output.ts';
 import type { Store } from '../store/contract/store.ts';
 import { ackOf, type Ack } from './ack.ts';
-import { isInstant, toldEndOf } from './attempt-report.ts';
-import { isPieceOf } from './chunk-check.ts';
+import { isInstant, toldEndOf, type ReportedStream } from './attempt-report.ts';
+import { AttemptLookup } from './attempt-lookup.ts';
+import { isKept, isOpen, isPieceOf } from './chunk-check.ts';
+import type { ChunkWriter } from './chunk-writer.ts';
 import { DueSoon } from './due-soon.ts';
 import { isWordOf } from './event-check.ts';
 import { lateReportOf } from './execution-change.ts';
@@ -36,13 +41,14 @@ const LOADS_MAX = 256;
 
 export interface IntakeOptions {
   readonly serverId: ServerId;
-  readonly store: Pick<Store, 'runSeed'>;
+  readonly store: Pick<Store, 'attemptsLook'>;
   readonly fleet: Fleet;
   readonly clock: Clock;
   readonly log: Log;
   readonly isLeaseTrusted: () => boolean;
   readonly memory: RunMemory;
   readonly reader: RunReader;
+  readonly chunks: Pick<ChunkWriter, 'push'>;
   /** What follows from what was heard. */
   readonly advance: (partition: OwnedPartition, held: HeldRun) => void;
   /** A report of a run that the database does not know was let go. */
@@ -55,6 +61,7 @@ export class Intake implements FleetListener {
   readonly #options: IntakeOptions;
   readonly #dueSoon: DueSoon<HeldRun>;
   readonly #unknown: UnknownRuns;
+  readonly #lookup: AttemptLookup;
   readonly #loadsOf = new SenderRoom(limits.runLoadsPerSenderMax);
 
   constructor(options: IntakeOptions) {
@@ -64,6 +71,7 @@ export class Intake implements FleetListener {
       const partition = memory.partitionOf(held.run.id);
       if (partition?.runs.get(held.run.id) === held) advance(partition, held);
     });
+    this.#lookup = new AttemptLookup(options);
     this.#unknown = new UnknownRuns({ log, ack: (ack) => fleet.ack(ack.workerId, [ack]), onReport: onUnknownReport });
   }
 
@@ -111,16 +119,37 @@ export class Intake implements FleetListener {
     const { memory, fleet } = this.#options;
     const key = attemptKeyOf(attempt);
     const partition = memory.partitionOf(key.runId);
-    const run = partition?.runs.get(key.runId)?.run;
-    const execution = run?.crew.at(key.task, key.ordinal);
-    // A run that left memory is asked of the store with the chunk; so is an attempt that a newer one has superseded.
-    if (!partition || (run && !execution)) return;
-    // Its report would come after all of its pieces: where nobody wants those, it is let go at once.
-    if (!run && piece.seq === 0 && memory.tombstones.roundOf(key.runId) === undefined)
-      this.#lookFor(partition, key.runId, { workerId, attempt, executor }, () => undefined);
-    const told = { workerId, executor, ...key, ...piece };
-    if (run && execution && !isPieceOf(run.spec.policy, execution, told, fleet)) return;
-    partition.chunks.push(workerId, { ...key, ...piece, executor });
+    if (!partition) return;
+    const chunk = { ...key, ...piece, executor };
+    const run = partition.runs.get(key.runId)?.run;
+    if (run) {
+      const execution = run.crew.at(key.task, key.ordinal);
+      if (!execution || !isPieceOf(run.spec.policy, execution, { workerId, ...chunk }, fleet)) return;
+      if (key.attempt === execution.attempt) return this.#options.chunks.push(partition, workerId, chunk);
+    } else {
+      const answer = memory.tombstones.answerTo(key, executor);
+      if (answer === 'settled')
+        return fleet.ackChunk(workerId, { attempt, executor, stream: piece.stream, seq: piece.seq });
+      if (answer === 'ignored') return;
+    }
+    this.#onPieceOfOther(partition, workerId, chunk);
+  }
+
+  /** Of an attempt that its run in memory, if there is one, does not know: nothing of it goes to the database before that has said whose it is. */
+  #onPieceOfOther(partition: OwnedPartition, workerId: WorkerId, chunk: OutputChunk): void {
+    const { memory, fleet, isLeaseTrusted } = this.#options;
+    const { stream, seq, executor } = chunk;
+    const attempt = attemptId(chunk);
+    // Its report would come after all of its pieces: where nobody wants those, it is let go with the first of them.
+    const isFirst = seq === 0;
+    this.#lookup.ask(chunk, executor, isFirst, (standing) => {
+      if (!memory.isOwned(partition)) return;
+      if (!standing) {
+        if (isFirst && isLeaseTrusted()) this.#unknown.release(chunk.runId, { workerId, attempt, executor });
+      } else if (!isSameExecutor(standing.executor, executor) || !isKept(standing, seq)) return;
+      else if (isOpen(standing)) this.#options.chunks.push(partition, workerId, chunk);
+      else fleet.ackChunk(workerId, { attempt, executor, stream, seq });
+    });
   }
 
   #onEvent(held: HeldRun, workerId: WorkerId, key: AttemptKey, event: HeardEvent): void {
@@ -165,11 +194,23 @@ export class Intake implements FleetListener {
       : crew.onNotKept(execution, key.attempt, clock.nowMs());
     if (answer === 'settled') fleet.ack(workerId, [ack]);
     else if (answer === 'taken') held.acks.set(ack.attempt, ack);
-    // More than a commit takes is left to come again.
-    else if (answer === 'superseded' && held.late.length < limits.commitBatchMax) {
-      held.late.push(lateReportOf(key, ack.executor, told!, held.run.spec.policy.success, clock.nowMs()));
+    else if (answer === 'superseded') this.#onLateReport(held, key, ack, told!);
+  }
+
+  /** The run does not know any more who had the attempt, and how it ended; the store does. */
+  #onLateReport(held: HeldRun, key: AttemptKey, ack: Ack, told: ToldEnd<ReportedStream>): void {
+    const { memory, clock, advance } = this.#options;
+    const partition = memory.partitionOf(key.runId);
+    if (!partition) return;
+    this.#askOf(partition, key, ack, () => {
+      // More than a commit takes is left to come again.
+      if (!memory.isHeld(partition, held) || held.late.size >= limits.commitBatchMax) return;
+      this.#lookup.forget(ack.attempt);
+      const { success } = held.run.spec.policy;
+      held.late.set(ack.attempt, lateReportOf(key, ack.executor, told, success, clock.nowMs()));
       held.acks.set(ack.attempt, ack);
-    }
+      advance(partition, held);
+    });
   }
 
   /** Of a run that is not held. */
@@ -177,33 +218,45 @@ export class Intake implements FleetListener {
     const ack = ackOf(workerId, event);
     const answer = this.#options.memory.tombstones.answerTo(key, ack.executor);
     if (answer === 'settled') this.#options.fleet.ack(workerId, [ack]);
-    else if (answer === undefined) this.#lookFor(partition, key.runId, ack, () => this.onEvents(workerId, [event]));
+    else if (answer === undefined)
+      this.#askOf(partition, key, ack, () =>
+        this.#load(partition, key.runId, ack.executor, () => this.onEvents(workerId, [event])),
+      );
   }
 
-  /** A run that left memory, or never was: it is read, and what was told of it is heard again, or let go. More than are read at once come again. */
-  #lookFor(partition: OwnedPartition, runId: RunId, ack: Ack, onFound: () => void): void {
-    if (partition.loading.size >= LOADS_MAX || !this.#loadsOf.enter(executorKey(ack.executor))) return;
+  /** What is told of an attempt that its run in memory, if there is one, does not know. `onOpen`: it has no end yet, or may have another, and the word is its executor's. */
+  #askOf(partition: OwnedPartition, key: AttemptKey, ack: Ack, onOpen: () => void): void {
+    const { memory, fleet, isLeaseTrusted } = this.#options;
+    this.#lookup.ask(key, ack.executor, true, (standing) => {
+      if (!memory.isOwned(partition)) return;
+      if (!standing) {
+        if (isLeaseTrusted()) this.#unknown.release(key.runId, ack);
+      } else if (isOpen(standing)) {
+        if (isSameExecutor(standing.executor, ack.executor)) onOpen();
+      } else fleet.ack(ack.workerId, [ack]);
+    });
+  }
+
+  /** A run that left memory. More than are read at once come again. */
+  #load(partition: OwnedPartition, runId: RunId, sender: Executor, onLoaded: () => void): void {
+    if (partition.runs.has(runId)) return onLoaded();
+    if (partition.loading.size >= LOADS_MAX || !this.#loadsOf.enter(executorKey(sender))) return;
     void this.#options.reader
       .load(partition, runId, false)
-      .then((isAbsent) => {
-        if (partition.runs.has(runId)) onFound();
-        else if (isAbsent) this.#unknown.release(runId, ack);
-      })
+      .then(() => partition.runs.has(runId) && onLoaded())
       .catch((error: unknown) => this.#options.log.error({ err: error }, 'a report could not be carried out'))
-      .finally(() => this.#loadsOf.leave(executorKey(ack.executor)));
+      .finally(() => this.#loadsOf.leave(executorKey(sender)));
   }
 
   /** Not of this run as we know it: perhaps we are behind, or its database is older than the attempt. */
   #lookForAttempt(key: AttemptKey, ack: Ack): void {
-    const { store, memory, reader, isLeaseTrusted } = this.#options;
-    const { runId } = key;
-    const partition = memory.partitionOf(runId);
-    if (!partition || !this.#loadsOf.enter(executorKey(ack.executor))) return;
-    const looking = {
-      seed: () => store.runSeed(runId),
-      isOurs: () => isLeaseTrusted() && memory.isOwned(partition),
-      isKnown: () => void reader.load(partition, runId, true),
-    };
-    void this.#unknown.lookFor(runId, key, ack, looking).finally(() => this.#loadsOf.leave(executorKey(ack.executor)));
+    const { memory, reader, isLeaseTrusted } = this.#options;
+    const partition = memory.partitionOf(key.runId);
+    if (!partition) return;
+    this.#lookup.ask(key, ack.executor, true, (standing) => {
+      if (!memory.isOwned(partition)) return;
+      if (standing) void reader.load(partition, key.runId, true);
+      else if (isLeaseTrusted()) this.#unknown.release(key.runId, ack);
+    });
   }
 }

@@ -1,7 +1,6 @@
 /** What a server keeps in memory of a partition that it owns: its runs, and what waits to be written for them. */
 import type { RunId, ServerId } from '../base/ids.ts';
 import type { Fence } from '../store/contract/lease.ts';
-import type { ChunkWriter } from './chunk-writer.ts';
 import type { HeldRun } from './held-run.ts';
 
 /** A run that is being read. `again`: somebody has changed it meanwhile, so that it is read once more. */
@@ -18,20 +17,18 @@ export interface OwnedPartition {
   readonly loading: Map<RunId, Loading>;
   /** Runs of which more is decided than is written. */
   readonly dirty: Set<RunId>;
-  readonly chunks: ChunkWriter;
   committing: boolean;
   commitScheduled: boolean;
 }
 
 /** As it is taken: nothing of it has been read. */
-export function newPartition(id: number, term: number, chunks: ChunkWriter): OwnedPartition {
+export function newPartition(id: number, term: number): OwnedPartition {
   return {
     id,
     term,
     runs: new Map(),
     loading: new Map(),
     dirty: new Set(),
-    chunks,
     committing: false,
     commitScheduled: false,
   };

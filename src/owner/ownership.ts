@@ -10,7 +10,6 @@ import type { Log } from '../base/log.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { OwnerLook } from '../store/contract/lease.ts';
 import type { Store } from '../store/contract/store.ts';
-import type { ChunkWriter } from './chunk-writer.ts';
 import { newPartition, type OwnedPartition } from './owned-partition.ts';
 import type { RunMemory } from './run-memory.ts';
 
@@ -24,7 +23,6 @@ export interface OwnershipOptions {
   readonly memory: RunMemory;
   /** How long a partition that nobody alive has, or a run of ours that nobody has told of, goes unseen at most. */
   readonly lookMs: number;
-  readonly newChunkWriter: (partition: number, term: number) => ChunkWriter;
   /** Runs of the owned partitions that are not over; resolves when they are read. */
   readonly found: (runs: OwnerLook['runs']) => Promise<void>;
 }
@@ -107,12 +105,12 @@ export class Ownership {
   }
 
   #take(now: OwnerLook['partitions']): void {
-    const { memory, fleet, log, newChunkWriter } = this.#options;
+    const { memory, fleet, log } = this.#options;
     const before = memory.partitions.size;
     const terms = new Map(now.map(({ id, term }) => [id, term]));
     for (const [id, partition] of memory.partitions) if (terms.get(id) !== partition.term) this.drop(partition);
     const gained = now.filter(({ id }) => !memory.partitions.has(id));
-    for (const { id, term } of gained) memory.partitions.set(id, newPartition(id, term, newChunkWriter(id, term)));
+    for (const { id, term } of gained) memory.partitions.set(id, newPartition(id, term));
     if (gained.length > 0) log.info({ partitions: gained.map(({ id }) => id) }, 'partitions taken over');
     // Workers that link later are told by the fleet; those that are there know what has not changed.
     if (gained.length > 0 || now.length !== before) fleet.announceOwned(now);

@@ -53,7 +53,6 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     this.#ownership = new Ownership({
       ...parts,
       lookMs: options.lookMs ?? LOOK_MS,
-      newChunkWriter: (partition, term) => this.#newChunkWriter(partition, term),
       found: (runs) => this.#reader.find(runs),
     });
     this.#committer = new Committer({
@@ -62,7 +61,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
       drop: (partition) => this.#ownership.drop(partition),
       giveUp: (partition, pauseMs) => this.#ownership.giveUp(partition, pauseMs),
     });
-    this.#intake = new Intake({ ...parts, reader: this.#reader });
+    this.#intake = new Intake({ ...parts, reader: this.#reader, chunks: this.#newChunkWriter() });
   }
 
   async start(): Promise<void> {
@@ -184,14 +183,14 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
       });
     sendOrders(partition, held, this.#options, isWatched?.(run.id) ?? false);
     // What no worker would take has come back meanwhile, and is written as well.
-    if (run.crew.changes.count > 0 || held.late.length > 0) this.#committer.onDecided(partition, held);
+    if (run.crew.changes.count > 0 || held.late.size > 0) this.#committer.onDecided(partition, held);
     this.#timers.set(held, run.isFinished ? clock.monotonicMs() + LINGER_MS : run.dueAt);
   }
 
   #onDue(held: HeldRun): void {
     const partition = this.#memory.partitionOf(held.run.id);
     if (!partition || this.#stopped || !this.#memory.isHeld(partition, held)) return;
-    const isOver = held.run.isFinished && held.acks.size === 0 && held.late.length === 0;
+    const isOver = held.run.isFinished && held.acks.size === 0 && held.late.size === 0;
     if (isOver) this.#memory.bury(partition, held);
     else this.#advance(partition, held);
   }
@@ -203,12 +202,21 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     );
   }
 
-  #newChunkWriter(partition: number, term: number): ChunkWriter {
+  #newChunkWriter(): ChunkWriter {
     const { store, fleet, log, serverId, isLeaseTrusted } = this.#options;
-    const fence = { partition, term, serverId };
     return new ChunkWriter({
       log,
-      write: async (chunks) => (isLeaseTrusted() ? store.outputChunkWrite(fence, chunks) : 'fenced'),
+      write: async (waiting) => {
+        const partitions = new Set(
+          waiting.map(({ partition }) => partition).filter((one) => this.#memory.isOwned(one)),
+        );
+        if (partitions.size === 0 || !isLeaseTrusted()) return new Set();
+        const fences = [...partitions].map((partition) => fenceOf(partition, serverId));
+        return store.outputChunkWrite(
+          fences,
+          waiting.map(({ chunk }) => chunk),
+        );
+      },
       written: (workerId, { stream, seq, executor, ...key }) =>
         fleet.ackChunk(workerId, { attempt: attemptId(key), executor, stream, seq }),
     });

@@ -2,7 +2,7 @@
  * Reports of runs and attempts that the database does not know: of what was begun after the backup that was restored, or is older than runs are kept. Nobody
  * will ever want them, so they are acknowledged, lest agents tell them for ever; told once for each run, and counted.
  */
-import type { AttemptKey, RunId } from '../base/ids.ts';
+import type { RunId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Ack } from './ack.ts';
 
@@ -23,28 +23,7 @@ export class UnknownRuns {
     this.#options = options;
   }
 
-  /** A report of a run that is there: of an attempt that is not, it is let go. Where the run cannot be read now, it comes again. */
-  async lookFor(
-    runId: RunId,
-    { task, ordinal, attempt }: Omit<AttemptKey, 'runId'>,
-    ack: Ack,
-    run: {
-      readonly seed: () => Promise<{ readonly executions: readonly Omit<AttemptKey, 'runId'>[] } | undefined>;
-      readonly isOurs: () => boolean;
-      readonly isKnown: () => void;
-    },
-  ): Promise<void> {
-    try {
-      const seed = await run.seed();
-      const known = seed?.executions.find((one) => one.task === task && one.ordinal === ordinal);
-      if (known && known.attempt >= attempt) run.isKnown();
-      else if (run.isOurs()) this.release(runId, ack);
-    } catch (error) {
-      this.#options.log.warn({ runId, err: error }, 'a run could not be read; what was told of it comes again');
-    }
-  }
-
-  /** Only for a run of an owned partition that was looked for in the database, and is not there. */
+  /** Only for an attempt of an owned partition that was looked for in the database after this was told, and is not there. */
   release(runId: RunId, ack: Ack): void {
     this.#options.onReport?.();
     if (!this.#told.has(runId)) {

@@ -33,6 +33,7 @@ describe('a store in memory', () =>
         return ids;
       },
       workKept: async () => tables.work.size,
+      outputsKept: async (runId) => tables.runs.get(runId)!.blobs.size,
       isLinked: async (hostId) => tables.presence.get(hostId)?.linked ?? false,
       end: async () => undefined,
     };

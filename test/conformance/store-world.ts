@@ -38,6 +38,8 @@ export interface StoreWorld {
   join(): Promise<{ agentId: AgentId; hostId: HostId; workerId: WorkerId }>;
   /** How many works are kept. */
   workKept(): Promise<number>;
+  /** How many small outputs are kept of a run. */
+  outputsKept(runId: RunId): Promise<number>;
   /** Whether the record has the host as linked. */
   isLinked(hostId: HostId): Promise<boolean>;
   end(): Promise<void>;

@@ -34,6 +34,7 @@ import { runSeed } from '../../src/store/postgres/owner-commit/run-seed.ts';
 import { fleetLook } from '../../src/store/postgres/fleet-look.ts';
 import * as lease from '../../src/store/postgres/lease/lease.ts';
 import { outputChunkWrite, outputGroups, outputRead } from '../../src/store/postgres/output.ts';
+import { attemptsLook } from '../../src/store/postgres/owner-commit/attempts-look.ts';
 import { ownerCommitMany } from '../../src/store/postgres/owner-commit/owner-commit.ts';
 import { Pool, type Executor, type Query, type Row } from '../../src/store/postgres/pool.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
@@ -265,18 +266,26 @@ async function lifeOfARun(): Promise<void> {
     runs: [{ runId: id, to: 'running', counts: emptyCounts(), startedAtMs: 1, seq: 2 }],
     timeline: [{ runId: id, seq: 2, atMs: 1, kind: 'started', detail: {} }],
   });
-  await outputChunkWrite(pool, fence, [
-    {
-      runId: id,
-      task: 0,
-      ordinal: 0,
-      attempt: 1,
-      stream: 1,
-      seq: 0,
-      bytes: Buffer.from('x'),
-      executor: agentExecutor(hosts[0]!.agentId),
-    },
+  await attemptsLook(pool, [
+    { runId: id, task: 0, ordinal: 0, attempt: 1 },
+    { runId: newRunId(nowMs()), task: 0, ordinal: 0, attempt: 1 },
   ]);
+  await outputChunkWrite(
+    pool,
+    [fence],
+    [
+      {
+        runId: id,
+        task: 0,
+        ordinal: 0,
+        attempt: 1,
+        stream: 1,
+        seq: 0,
+        bytes: Buffer.from('x'),
+        executor: agentExecutor(hosts[0]!.agentId),
+      },
+    ],
+  );
   await ownerCommit(pool, { fence, executions: targets.map((_, i) => finished(id, i)), runs: [], timeline: [] });
   await ownerCommit(pool, {
     fence,

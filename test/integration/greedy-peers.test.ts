@@ -4,8 +4,19 @@ import { certificateRenew, type EnrolmentContext } from '../../src/app/enrolment
 import { AgentPackages } from '../../src/app/agent-packages.ts';
 import { sshDesk } from '../../src/app/ssh-access.ts';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
-import { newId, newRunId, type AgentId, type HostId, type ServerId, type WorkerId } from '../../src/base/ids.ts';
+import {
+  attemptId,
+  newId,
+  newRunId,
+  type AgentId,
+  type AttemptId,
+  type AttemptKey,
+  type HostId,
+  type ServerId,
+  type WorkerId,
+} from '../../src/base/ids.ts';
 import { PARTITION_COUNT } from '../../src/domain/run/partition.ts';
+import { agentExecutor, workerExecutor, type Executor } from '../../src/domain/run/executor.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { PresenceRecord } from '../../src/fleet/presence-record.ts';
@@ -141,10 +152,9 @@ describe('an agent that tells again and again', () => {
     await owner.stop();
   });
 
-  it('of runs that nobody remembers: so many are read at once, and another agent is not kept waiting', async () => {
-    const read: string[] = [];
-    const store = noting('runSeed', (runId) => void read.push(runId));
-    const owner = new RunOwner({
+  /** An owner of all partitions, over a store of which some is noted. */
+  function ownerOf(store: typeof api.store): RunOwner {
+    return new RunOwner({
       serverId: newId<'server'>() as ServerId,
       store: Object.assign(store, {
         ownerLook: async () => ({
@@ -159,34 +169,85 @@ describe('an agent that tells again and again', () => {
       log: silentLog,
       isLeaseTrusted: () => true,
     });
+  }
+  const madeUp = (): AttemptId => `${newRunId(systemClock.nowMs())}.0.0.1` as AttemptId;
+  const reportOf = (id: string): HeardEvent => ({
+    k: 'report',
+    executor: { kind: 'agent', id },
+    report: {
+      t: 'report',
+      a: madeUp(),
+      outcome: 'exited',
+      exitCode: 0,
+      finishedAtMs: 1,
+      stdout: { size: 0, head: 0, tail: 0 },
+      stderr: { size: 0, head: 0, tail: 0 },
+    },
+  });
+
+  it('of runs that nobody remembers: so many are looked for at once, in one question, and another agent is not kept waiting', async () => {
+    const looks: AttemptKey[][] = [];
+    const read: string[] = [];
+    const store = Object.assign(
+      noting('attemptsLook', (keys) => void looks.push([...keys])),
+      { runSeed: async (runId: string) => void read.push(runId) },
+    );
+    const owner = ownerOf(store as typeof api.store);
     await owner.start();
     const worker = newId<'worker'>() as WorkerId;
-    const reportOf = (id: string): HeardEvent => ({
-      k: 'report',
-      executor: { kind: 'agent', id },
-      report: {
-        t: 'report',
-        a: `${newRunId(systemClock.nowMs())}.0.0.1`,
-        outcome: 'exited',
-        exitCode: 0,
-        finishedAtMs: 1,
-        stdout: { size: 0, head: 0, tail: 0 },
-        stderr: { size: 0, head: 0, tail: 0 },
-      },
-    });
     const [greedy, other] = [newId(), newId()];
     owner.onEvents(
       worker,
       Array.from({ length: 500 }, () => reportOf(greedy)),
     );
-    expect(read).toHaveLength(limits.runLoadsPerSenderMax);
-    owner.onEvents(worker, [reportOf(other)]);
-    expect(read).toHaveLength(limits.runLoadsPerSenderMax + 1);
+    const others = reportOf(other);
+    owner.onEvents(worker, [others]);
+    await until('them to be looked for', () => looks.flat().length >= limits.attemptLooksPerSenderMax + 1);
+    expect(looks.flat()).toHaveLength(limits.attemptLooksPerSenderMax + 1);
+    expect(looks).toHaveLength(2);
+    expect(looks.flat().map(attemptId)).toContain((others as { report: { a: string } }).report.a);
+    const before = looks.length;
     await until('room to be there again', () => {
-      const before = read.length;
       owner.onEvents(worker, [reportOf(greedy)]);
-      return read.length > before;
+      return looks.length > before;
     });
+    expect(read).toEqual([]);
     await owner.stop();
   });
+
+  it.each<[string, Executor]>([
+    ['an agent', agentExecutor(newId<'agent'>())],
+    ['a worker of another zone', workerExecutor(newId<'worker'>(), 'ssh')],
+  ])(
+    'of runs that nobody remembers: no piece of output that %s makes up goes to the database',
+    async (_who, executor) => {
+      const asked: string[] = [];
+      let [answers, written] = [0, 0];
+      const store = Object.assign(Object.create(api.store) as typeof api.store, {
+        async attemptsLook(keys: readonly AttemptKey[]) {
+          asked.push(...keys.map(attemptId));
+          const found = await api.store.attemptsLook(keys);
+          answers++;
+          return found;
+        },
+        outputChunkWrite: async () => (written++, new Set()),
+      });
+      const owner = ownerOf(store);
+      await owner.start();
+      const worker = (executor.kind === 'worker' ? executor.id : newId<'worker'>()) as WorkerId;
+      const bytes = Buffer.alloc(limits.outputChunkBytes);
+      const tell = (attempt: AttemptId, seq = 1): void =>
+        owner.onChunk(worker, { attempt, executor, stream: 1, seq, bytes });
+      const same = madeUp();
+      tell(same);
+      await until('it to be looked for', () => answers === 1);
+      for (let n = 0; n < 500; n++) tell(same);
+      expect(asked).toHaveLength(1);
+      for (let n = 0; n < 500; n++) tell(madeUp());
+      await until('the others to be looked for', () => asked.length >= 1 + limits.attemptLooksPerSenderMax);
+      expect(asked.length).toBe(1 + limits.attemptLooksPerSenderMax);
+      expect(written).toBe(0);
+      await owner.stop();
+    },
+  );
 });

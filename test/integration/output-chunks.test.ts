@@ -8,6 +8,7 @@ import { partitionOf } from '../../src/domain/run/partition.ts';
 import { agentExecutor } from '../../src/domain/run/executor.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { newPartition } from '../../src/owner/owned-partition.ts';
 import { ChunkWriter } from '../../src/owner/chunk-writer.ts';
 import type { Fence } from '../../src/store/contract/lease.ts';
 import type { OutputChunk } from '../../src/store/contract/output.ts';
@@ -89,26 +90,30 @@ describe('a piece of output', () => {
     ['of a run that does not exist', () => ({ runId: newRunId(systemClock.nowMs()) })],
   ])('%s belongs to nobody, and nothing of it is kept', async (_what, odd) => {
     const chunks = [piece(0, { seq: 7 }), piece(0, { seq: 8, ...odd() })];
-    expect(await api.store.outputChunkWrite(fence, chunks)).toEqual(new Set([0]));
+    expect(await api.store.outputChunkWrite([fence], chunks)).toEqual(new Set([0]));
   });
 
   it('that the database refuses keeps out nobody else, and is not tried for ever', async () => {
     const written: number[] = [];
     const writer = new ChunkWriter({
       log: silentLog,
-      write: (chunks) => api.store.outputChunkWrite(fence, chunks),
+      write: (waiting) =>
+        api.store.outputChunkWrite(
+          [fence],
+          waiting.map(({ chunk }) => chunk),
+        ),
       written: (_worker, { ordinal }) => void written.push(ordinal),
     });
     const worker = newId<'worker'>() as never;
     for (const one of [piece(1), piece(0, { seq: 2 ** 40 }), piece(2, { bytes: Buffer.from('third') })])
-      writer.push(worker, one);
+      writer.push(newPartition(fence.partition, fence.term), worker, one);
     await until('the good pieces to be written', () => written.length === 2);
     expect(written.sort()).toEqual([1, 2]);
   });
 
   it('of an attempt that has ended is dropped, and told as taken so that its sender goes on', async () => {
     await commit([change(1, { outcome: { kind: 'exited', code: 0 }, finishedAtMs: 2 })]);
-    expect(await api.store.outputChunkWrite(fence, [piece(1, { seq: 1, bytes: Buffer.from('forged') })])).toEqual(
+    expect(await api.store.outputChunkWrite([fence], [piece(1, { seq: 1, bytes: Buffer.from('forged') })])).toEqual(
       new Set([0]),
     );
     const rows = await api.database.query('SELECT seq FROM output_chunk WHERE run_id = $1 AND ordinal = 1', [runId]);
@@ -117,7 +122,7 @@ describe('a piece of output', () => {
 
   it('has the digest that the server takes of it, not the one that is told', async () => {
     const bytes = Buffer.alloc(limits.outputInlineBytesMax + 1, 'y');
-    await api.store.outputChunkWrite(fence, [piece(2, { stream: 2, bytes })]);
+    await api.store.outputChunkWrite([fence], [piece(2, { stream: 2, bytes })]);
     const told = { size: bytes.length + 5, head: bytes.length, tail: 0, digest: Buffer.alloc(32, 1) };
     await commit([change(2, { outcome: { kind: 'exited', code: 0 }, finishedAtMs: 2, stderr: told, stdout: told })]);
     const execution = await api.store.executionFetch({ runId, task: 0, ordinal: 2 });

@@ -71,6 +71,7 @@ async function postgresWorld(): Promise<StoreWorld> {
       return { agentId: joined.agentId, hostId: joined.hostId, workerId: worker.workerId };
     },
     workKept: async () => Number((await own.query('SELECT count(*) AS n FROM work'))[0]!.n),
+    outputsKept: async (runId) => (await own.query('SELECT 1 FROM output_blob WHERE run_id = $1', [runId])).length,
     isLinked: async (hostId) => (await tables.hostFetch(hostId))!.linked,
     async end() {
       await tables.close();

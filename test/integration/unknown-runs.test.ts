@@ -46,15 +46,22 @@ afterAll(async () => {
 interface World {
   readonly acked: string[];
   readonly warned: string[];
+  /** Of runs. */
   readonly reads: () => number;
+  /** For attempts. */
+  readonly looks: () => number;
   readonly counted: () => number;
 }
 
-async function ownerWith(more: { runSeed?: Store['runSeed']; isLeaseTrusted?: () => boolean }): Promise<World> {
+async function ownerWith(more: {
+  runSeed?: Store['runSeed'];
+  attemptsLook?: Store['attemptsLook'];
+  isLeaseTrusted?: () => boolean;
+}): Promise<World> {
   serverId = newId<'server'>() as ServerId;
   await store.serverRegister({ id: serverId, url: 'https://127.0.0.1:1', version: 'test', leaseMs: 60_000 });
   const [acked, warned]: [string[], string[]] = [[], []];
-  let [reads, counted] = [0, 0];
+  let [reads, looks, counted] = [0, 0, 0];
   const fleet: Fleet = { ...NO_FLEET, ack: (_worker, acks) => void acked.push(...acks.map(({ attempt }) => attempt)) };
   const log: Log = { ...silentLog, warn: (_fields, message) => void warned.push(message) };
   owner = new RunOwner({
@@ -64,6 +71,10 @@ async function ownerWith(more: { runSeed?: Store['runSeed']; isLeaseTrusted?: ()
       runSeed: async (id) => {
         reads++;
         return (more.runSeed ?? store.runSeed)(id);
+      },
+      attemptsLook: async (keys) => {
+        looks++;
+        return (more.attemptsLook ?? store.attemptsLook)(keys);
       },
     },
     fleet,
@@ -76,7 +87,7 @@ async function ownerWith(more: { runSeed?: Store['runSeed']; isLeaseTrusted?: ()
   });
   await owner.start();
   await until('the partitions', () => owner.owned().length > 0);
-  return { acked, warned, reads: () => reads, counted: () => counted };
+  return { acked, warned, reads: () => reads, looks: () => looks, counted: () => counted };
 }
 
 const attemptOf = (runId = newRunId(systemClock.nowMs()), ordinal = 0): AttemptId =>
@@ -107,16 +118,18 @@ it('are let go, with those whose large output would have come first; told once f
   expect(new Set(world.acked)).toEqual(new Set([first, second, large]));
   expect(world.warned.filter((line) => line.includes('does not know'))).toHaveLength(2);
   expect(world.counted()).toBe(3);
+  // Nobody reads a whole run for what anybody may say.
+  expect(world.reads()).toBe(0);
 });
 
-it('stay with their agents while the run cannot be read', async () => {
+it('stay with their agents while nobody can look for them', async () => {
   let isAway = true;
   const world = await ownerWith({
-    runSeed: (id) => (isAway ? Promise.reject(new Error('away')) : store.runSeed(id)),
+    attemptsLook: (keys) => (isAway ? Promise.reject(new Error('away')) : store.attemptsLook(keys)),
   });
   const attempt = attemptOf();
   owner.onEvents(WORKER, [reportOf(attempt)]);
-  await until('the read to have failed', () => world.warned.some((line) => line.includes('could not be read')));
+  await until('the look to have failed', () => world.warned.some((line) => line.includes('could not be looked for')));
   expect(world.acked).toEqual([]);
   // It comes again, as reports do.
   isAway = false;
@@ -129,16 +142,16 @@ it("stay with their agents while the partition may be somebody else's", async ()
   const world = await ownerWith({
     isLeaseTrusted: () => isTrusted,
     // Nothing is there; and before that is told, the lease is over.
-    runSeed: async () => {
+    attemptsLook: async () => {
       isTrusted = false;
-      return undefined;
+      return [undefined];
     },
   });
   const attempt = attemptOf();
   owner.onEvents(WORKER, [reportOf(attempt)]);
   await until(
     'it to have been looked for, and the partitions to be given up',
-    () => world.reads() === 1 && owner.owned().length === 0,
+    () => world.looks() === 1 && owner.owned().length === 0,
   );
   expect(world.acked).toEqual([]);
 });
@@ -163,36 +176,44 @@ function endedRun(id: RunId): RunSeed {
   } as unknown as RunSeed;
 }
 
-it('are let go with attempts and hosts that their run has not', async () => {
+/** A run that is over is held for a moment after it was read. */
+async function held(runId: RunId): Promise<void> {
+  await until('the run to be held', () => {
+    owner.wake(runId);
+    return owner.runCount === 1;
+  });
+}
+
+it.each(['held', 'not held'])('are let go with attempts and hosts that their run has not, %s', async (how) => {
   const runId = newRunId(systemClock.nowMs());
   const world = await ownerWith({ runSeed: async () => endedRun(runId) });
   const [later, elsewhere] = [attemptId({ runId, task: 0, ordinal: 0, attempt: 2 }), attemptOf(runId, 7)];
-  owner.onEvents(WORKER, [reportOf(later)]);
-  await until('the later attempt to be let go', () => world.acked.includes(later));
-  owner.onEvents(WORKER, [reportOf(elsewhere)]);
-  await until('the other host to be let go', () => world.acked.includes(elsewhere));
+  for (const attempt of [later, elsewhere]) {
+    if (how === 'held') await held(runId);
+    owner.onEvents(WORKER, [reportOf(attempt)]);
+    await until('it to be let go', () => world.acked.includes(attempt));
+  }
   expect(world.counted()).toBe(2);
 });
 
 it('stay with their agents when the attempt has been opened meanwhile', async () => {
   const runId = newRunId(systemClock.nowMs());
-  let reads = 0;
+  const open = { state: 'dispatched', executor: agentExecutor(AGENT), isTold: false, outputKeptBytes: 1 } as const;
+  let isRetried = false;
   const world = await ownerWith({
     runSeed: async () => {
       const seed = endedRun(runId);
-      // Somebody retries it between the two looks.
-      return ++reads === 1
-        ? seed
-        : {
-            ...seed,
-            run: { ...seed.run, round: 2 },
-            executions: seed.executions.map((one) => ({ ...one, attempt: 2 })),
-          };
+      const executions = seed.executions.map((one) => ({ ...one, attempt: 2 }));
+      return isRetried ? { ...seed, run: { ...seed.run, round: 2 }, executions } : seed;
     },
+    attemptsLook: async () => [open],
   });
+  await held(runId);
+  const before = world.reads();
+  isRetried = true;
   owner.onEvents(WORKER, [reportOf(attemptId({ runId, task: 0, ordinal: 0, attempt: 2 }))]);
-  await until('it to have been looked for again', () => reads > 2);
-  expect(world.counted()).toBe(0);
+  await until('the run to be read again', () => world.reads() > before);
+  expect([world.acked, world.counted()]).toEqual([[], 0]);
 });
 
 it('are let go when nobody can understand them and their attempt is over', async () => {
@@ -200,6 +221,7 @@ it('are let go when nobody can understand them and their attempt is over', async
   const world = await ownerWith({ runSeed: async () => endedRun(runId) });
   const attempt = attemptOf(runId);
   const told = reportOf(attempt) as { report: object };
+  await held(runId);
   owner.onEvents(WORKER, [{ ...told, report: { ...told.report, outcome: 'of-a-later-version' } } as never]);
   await until('it to be let go', () => world.acked.includes(attempt));
   expect(world.warned.filter((line) => line.includes('cannot be understood'))).toHaveLength(1);

@@ -39,6 +39,9 @@ export interface OutputStore {
   outputGroups(runId: RunId, options: { hostsMax: number; groupsMax: number }): Promise<readonly OutputGroup[]>;
   /** A range of the kept bytes (head and tail joined); undefined when nothing is kept. */
   outputRead(key: AttemptKey, stream: 1 | 2, offset: number, length: number): Promise<Uint8Array | undefined>;
-  /** Idempotent by key. Kept while the attempt is out with its sender, or lost; answers the places of those whose attempt is the sender's, kept or not. */
-  outputChunkWrite(fence: Fence, chunks: readonly OutputChunk[]): Promise<ReadonlySet<number> | 'fenced'>;
+  /**
+   * Idempotent by key. Kept while the attempt is out with its sender, or lost; answers the places of those whose attempt is the sender's, kept or not.
+   * What is of a partition without a fence that holds is passed over.
+   */
+  outputChunkWrite(fences: readonly Fence[], chunks: readonly OutputChunk[]): Promise<ReadonlySet<number>>;
 }

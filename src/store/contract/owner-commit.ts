@@ -31,6 +31,17 @@ export interface RunSeed {
   readonly executions: readonly ExecutionSeed[];
 }
 
+/** What is known of one attempt, whether or not a newer one has superseded it. */
+export interface AttemptStanding {
+  readonly state: ExecutionState;
+  /** To whom it was given; absent where to nobody, or nobody took it. */
+  readonly executor?: Executor;
+  /** It was superseded as lost, and its late report is kept. */
+  readonly isTold: boolean;
+  /** Of each of its streams. */
+  readonly outputKeptBytes: number;
+}
+
 /** One conditional change of an execution. Lands only if attempt matches and the state is one of `from`. */
 export interface ExecutionChange extends AttemptKey {
   readonly from: readonly ExecutionState[];
@@ -87,5 +98,7 @@ export type CommitResult =
 
 export interface OwnerCommitStore {
   runSeed(id: RunId): Promise<RunSeed | undefined>;
+  /** In the order of the keys; undefined for an attempt that is not there. Costs what its keys cost, however large their runs are. */
+  attemptsLook(keys: readonly AttemptKey[]): Promise<readonly (AttemptStanding | undefined)[]>;
   ownerCommit(commit: OwnerCommit): Promise<CommitResult>;
 }

@@ -3,6 +3,7 @@ import { given } from '../../base/given.ts';
 import type { AttemptKey, RunId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { ExecutionState } from '../../domain/crew/execution-machine.ts';
+import { partitionOf } from '../../domain/run/partition.ts';
 import type { Fence } from '../contract/lease.ts';
 import type { OutputChunk, OutputGroup, OutputStore } from '../contract/output.ts';
 import { groupByRun } from './by-run.ts';
@@ -10,7 +11,7 @@ import { bytes } from './bytes.ts';
 import { EXECUTOR_COLUMNS, isSameExecutorSql } from './execution/execution-columns.ts';
 import { type ExecutionRow, outcomeOf, streamOf } from './execution/execution-rows.ts';
 import { chunksRead } from './execution/execution.ts';
-import { isFenceHeld } from './lease/fence.ts';
+import { fenceKey, heldFences } from './lease/fence.ts';
 import type { Executor, Pool } from './pool.ts';
 import type { StoreParts } from './store-parts.ts';
 
@@ -18,7 +19,7 @@ export function outputStore({ pool, ownPool }: StoreParts): OutputStore {
   return {
     outputGroups: (id, groups) => outputGroups(pool, id, groups),
     outputRead: (key, stream, offset, length) => outputRead(pool, key, stream, offset, length),
-    outputChunkWrite: (fence, chunks) => outputChunkWrite(ownPool, fence, chunks),
+    outputChunkWrite: (fences, chunks) => outputChunkWrite(ownPool, fences, chunks),
   };
 }
 
@@ -95,13 +96,15 @@ const CHUNKS_WRITE = `WITH told AS (SELECT * FROM unnest($2::int[], $3::int[], $
 /** Written before the report that refers to it; a repeated chunk is the same chunk. */
 export async function outputChunkWrite(
   pool: Pool,
-  fence: Fence,
+  fences: readonly Fence[],
   chunks: readonly OutputChunk[],
-): Promise<ReadonlySet<number> | 'fenced'> {
+): Promise<ReadonlySet<number>> {
   return pool.transaction(async (tx) => {
-    if (!(await isFenceHeld(tx, fence))) return 'fenced';
+    const held = await heldFences(tx, fences);
+    const partitions = new Set(fences.flatMap((fence) => (held.has(fenceKey(fence)) ? [fence.partition] : [])));
     const known = new Set<number>();
     for (const [runId, indexes] of groupByRun(chunks)) {
+      if (!partitions.has(partitionOf(runId))) continue;
       const own = indexes.map((i) => chunks[i]!);
       const { rows } = await tx.query<{ n: number }>({
         name: 'chunks-write',

@@ -30,6 +30,22 @@ export function outputConformance(world: () => StoreWorld): void {
       ).toBe('ell');
     });
 
+    it('takes pieces of runs of several partitions at once, each under its own fence', async () => {
+      const serverId = await newServer(world().store);
+      const pieces = [];
+      const fences = [];
+      for (let n = 0; n < 3; n++) {
+        const run = await newRun(world(), 1);
+        const fence = await run.fenceOf(serverId);
+        const executor = await begun(world().store, run.id, fence);
+        pieces.push({ ...pieceOf(run.id, executor), seq: 0, bytes: Buffer.of(n) });
+        fences.push(fence);
+      }
+      // Two runs of one partition are under one fence, the later of the two.
+      const current = [...new Map(fences.map((fence) => [fence.partition, fence])).values()];
+      expect(await world().store.outputChunkWrite(current, pieces)).toEqual(new Set([0, 1, 2]));
+    });
+
     it('reads any range of chunked output as one', async () => {
       const run = await newRun(world(), 1);
       const fence = await run.fenceOf(await newServer(world().store));
@@ -37,8 +53,8 @@ export function outputConformance(world: () => StoreWorld): void {
       const pieces = ['abcd', 'efgh', 'ij'];
       for (const [seq, text] of pieces.entries()) {
         const chunk = { ...pieceOf(run.id, executor), seq, bytes: Buffer.from(text) };
-        expect(await world().store.outputChunkWrite(fence, [chunk])).toEqual(new Set([0]));
-        expect(await world().store.outputChunkWrite(fence, [chunk])).toEqual(new Set([0]));
+        expect(await world().store.outputChunkWrite([fence], [chunk])).toEqual(new Set([0]));
+        expect(await world().store.outputChunkWrite([fence], [chunk])).toEqual(new Set([0]));
       }
       await world().store.ownerCommit({
         fence,

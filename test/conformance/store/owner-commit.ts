@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { newId, type RunId } from '../../../src/base/ids.ts';
 import { agentExecutor } from '../../../src/domain/run/executor.ts';
 import { emptyCounts } from '../../../src/domain/crew/execution-machine.ts';
+import { PARTITION_COUNT } from '../../../src/domain/run/partition.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';
 import type { LateReportChange } from '../../../src/store/contract/owner-commit.ts';
-import { audit, done, exited, newRun, newServer, pieceOf, type StoreWorld } from '../store-world.ts';
+import { audit, begun, done, exited, newRun, newServer, pieceOf, spec, type StoreWorld } from '../store-world.ts';
 
 export function ownerCommitConformance(world: () => StoreWorld): void {
   describe('an owner', () => {
@@ -29,21 +30,39 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
       expect(again).toMatchObject({ kind: 'committed', refused: [0] });
     });
 
+    it('keeps no output of a change that is refused', async () => {
+      const run = await newRun(world(), 2);
+      const fence = await run.fenceOf(await newServer(world().store));
+      const output = (n: number) => ({ size: 1, head: 1, tail: 0, digest: Buffer.alloc(32, n), inline: Buffer.of(n) });
+      const result = await world().store.ownerCommit({
+        fence,
+        executions: [
+          done(run.id, 0, { stdout: output(1) }),
+          done(run.id, 1, { attempt: 2, stdout: output(2), stderr: output(3) }),
+        ],
+        runs: [],
+        timeline: [],
+      });
+      expect(result).toMatchObject({ refused: [1] });
+      expect(await world().outputsKept(run.id)).toBe(1);
+    });
+
     it('writes nothing at all once another term began', async () => {
       const run = await newRun(world(), 1);
       const stale = await run.fenceOf(await newServer(world().store));
-      await run.fenceOf(await newServer(world().store));
+      const executor = await begun(world().store, run.id, stale);
+      const fence = await run.fenceOf(await newServer(world().store));
       expect(
         await world().store.ownerCommit({ fence: stale, executions: [done(run.id, 0)], runs: [], timeline: [] }),
       ).toEqual({
         kind: 'fenced',
       });
-      expect(
-        await world().store.outputChunkWrite(stale, [
-          { ...pieceOf(run.id, agentExecutor(newId<'agent'>())), seq: 0, bytes: Buffer.from('x') },
-        ]),
-      ).toBe('fenced');
-      expect((await world().store.executionFetch({ runId: run.id, task: 0, ordinal: 0 }))?.state).toBe('waiting');
+      const piece = { ...pieceOf(run.id, executor), seq: 0, bytes: Buffer.from('x') };
+      const other = { ...fence, partition: (fence.partition + 1) % PARTITION_COUNT };
+      for (const fences of [[stale], [other], []])
+        expect(await world().store.outputChunkWrite(fences, [piece])).toEqual(new Set());
+      expect(await world().store.outputChunkWrite([stale, fence], [piece])).toEqual(new Set([0]));
+      expect((await world().store.executionFetch({ runId: run.id, task: 0, ordinal: 0 }))?.state).toBe('running');
     });
 
     it('opens the next attempt together with the failure of this one', async () => {
@@ -61,6 +80,32 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
         { state: 'failed', attempt: 1, outcome: exited(4) },
       ]);
       expect((await world().store.runSeed(run.id))!.executions[0]).toMatchObject({ failuresInRound: 1, attempt: 2 });
+    });
+  });
+
+  describe('what is known of an attempt', () => {
+    it('is told by its key alone, of the present one and of those before it', async () => {
+      const run = await newRun(world(), 2);
+      const fence = await run.fenceOf(await newServer(world().store));
+      const executor = agentExecutor(newId<'agent'>());
+      const { outcome: _, ...lost } = done(run.id, 0, { to: 'lost', reason: 'link-lost', route: { executor } });
+      await world().store.ownerCommit({
+        fence,
+        executions: [lost],
+        runs: [{ runId: run.id, to: 'failed', counts: { ...emptyCounts(), lost: 1 }, finishedAtMs: 3, seq: 6 }],
+        timeline: [],
+      });
+      const at = (ordinal: number, attempt: number) => ({ runId: run.id, task: 0, ordinal, attempt });
+      const keys = [at(0, 2), at(1, 1), at(0, 1), at(9, 1), { ...at(0, 1), runId: newId<'run'>() }];
+      const outputKeptBytes = spec.policy.outputKeptBytes;
+      const first = { state: 'lost', executor, isTold: false, outputKeptBytes };
+      const untouched = { state: 'waiting', isTold: false, outputKeptBytes };
+      expect(await world().store.attemptsLook(keys)).toEqual([undefined, untouched, first, undefined, undefined]);
+      await world().store.runRetry(run.id, ['lost'], audit);
+      expect(await world().store.attemptsLook(keys.slice(0, 3))).toEqual([untouched, untouched, first]);
+      const told: LateReportChange = { ...done(run.id, 0, { from: ['lost'] }), executor, receivedAtMs: 7 };
+      await world().store.ownerCommit({ fence, executions: [], runs: [], timeline: [], lateReports: [told] });
+      expect(await world().store.attemptsLook([keys[2]!])).toEqual([{ ...first, isTold: true }]);
     });
   });
 
@@ -168,6 +213,17 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
       expect(await world().store.executionFetch(key(id))).toMatchObject({ attempt: 2, state: 'waiting' });
     });
 
+    it('is the first of those that are told at once, and no output of the others is kept', async () => {
+      const { id, fence } = await superseded('lost');
+      const other = { size: 3, head: 3, tail: 0, digest: Buffer.alloc(32, 9), inline: Buffer.from('lie') };
+      const write = (...lateReports: LateReportChange[]): Promise<unknown> =>
+        world().store.ownerCommit({ fence, executions: [], runs: [], timeline: [], lateReports });
+      await write(told(id), told(id, { stdout: other }));
+      await write(told(id, { stderr: other }));
+      expect(await world().store.executionHistory(key(id))).toMatchObject([{ lateReport: { stdout: { size: 5 } } }]);
+      expect(await world().outputsKept(id)).toBe(1);
+    });
+
     it('says nothing against an attempt that is not lost, nor from an agent that had no order, nor under a former term', async () => {
       const failed = await superseded('failed');
       await world().store.ownerCommit({
@@ -198,6 +254,7 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
         const history = await world().store.executionHistory(key(id));
         expect(history).toHaveLength(1);
         expect(history[0]).not.toHaveProperty('lateReport');
+        expect(await world().outputsKept(id)).toBe(0);
         expect(
           (await world().store.timelineList(id, { limit: 100 })).filter((entry) => entry.kind === 'late-report'),
         ).toEqual([]);

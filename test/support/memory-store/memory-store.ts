@@ -33,6 +33,7 @@ export type SimulableStore = Pick<
   | 'outputRead'
   | 'ownerLook'
   | 'runSeed'
+  | 'attemptsLook'
   | 'ownerCommit'
   | 'outputChunkWrite'
   | 'serverRegister'
@@ -129,8 +130,9 @@ export function createMemoryStore(
       return { partitions, runs: found };
     },
     runSeed: async (id) => owner.runSeed(tables, id),
+    attemptsLook: async (keys) => owner.attemptsLook(tables, keys),
     ownerCommit: async (commit) => owner.ownerCommit(tables, commit),
-    outputChunkWrite: async (fence, chunks) => output.outputChunkWrite(tables, fence, chunks),
+    outputChunkWrite: async (fences, chunks) => output.outputChunkWrite(tables, fences, chunks),
 
     serverRegister: async (server) => lease.serverRegister(tables, server, now()),
     serverDeregister: async (id) => lease.serverDeregister(tables, id),

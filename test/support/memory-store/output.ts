@@ -60,11 +60,12 @@ export function outputRead(
 
 export function outputChunkWrite(
   tables: MemoryTables,
-  fence: Fence,
+  fences: readonly Fence[],
   chunks: readonly OutputChunk[],
-): ReadonlySet<number> | 'fenced' {
-  if (!tables.holds(fence)) return 'fenced';
-  tables.watcher.owned(fence);
+): ReadonlySet<number> {
+  const held = fences.filter((fence) => tables.holds(fence));
+  for (const fence of held) tables.watcher.owned(fence);
+  const partitions = new Set(held.map(({ partition }) => partition));
   const known = new Set<number>();
   for (const [i, chunk] of chunks.entries()) {
     const row = tables.runs.get(chunk.runId);
@@ -74,7 +75,7 @@ export function outputChunkWrite(
     const now = row?.executions.find(same);
     const former = row?.history.find(same);
     const state = now?.state ?? (row?.lateReports.has(key) ? undefined : former?.state);
-    if (!row || (!now && !former)) continue;
+    if (!row || !partitions.has(row.run.partition) || (!now && !former)) continue;
     known.add(i);
     if (state !== 'dispatched' && state !== 'running' && state !== 'lost') continue;
     const at = `${key}.${chunk.stream}`;

@@ -1,13 +1,14 @@
 /** What the owner of a partition reads of a run, and what it decided, written at once or not at all, as `store/postgres/owner-commit/` does it. */
 import { createHash } from 'node:crypto';
 import { given } from '../../../src/base/given.ts';
-import type { RunId } from '../../../src/base/ids.ts';
+import type { AttemptKey, RunId } from '../../../src/base/ids.ts';
 import { limits } from '../../../src/base/limits.ts';
 import { isSameExecutor } from '../../../src/domain/run/executor.ts';
 import { canRunMove, isTerminalRun } from '../../../src/domain/flow/run-machine.ts';
 import type { LateReport } from '../../../src/store/contract/execution.ts';
 import type { StreamRecord } from '../../../src/store/contract/output.ts';
 import type {
+  AttemptStanding,
   CommitResult,
   ExecutionChange,
   ExecutionSeed,
@@ -31,6 +32,19 @@ export function runSeed(tables: MemoryTables, id: RunId): RunSeed | undefined {
     ...given({ sealedSecrets }),
     executions: executions.map(seedOf),
   };
+}
+
+export function attemptsLook(tables: MemoryTables, keys: readonly AttemptKey[]): (AttemptStanding | undefined)[] {
+  return keys.map((key) => {
+    const row = tables.runs.get(key.runId);
+    const of = attemptKey(key);
+    const same = (one: ExecutionRow): boolean => attemptKey(one) === of;
+    const one = row?.executions.find(same) ?? row?.history.find(same);
+    if (!row || !one) return undefined;
+    const { outputKeptBytes } = row.spec.policy;
+    const isTold = row.lateReports.has(of);
+    return { state: one.state, isTold, outputKeptBytes, ...given({ executor: one.route?.executor }) };
+  });
 }
 
 function seedOf(execution: ExecutionRow): ExecutionSeed {

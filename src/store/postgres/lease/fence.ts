@@ -5,10 +5,6 @@
 import type { Fence } from '../../contract/lease.ts';
 import type { Executor } from '../pool.ts';
 
-export async function isFenceHeld(tx: Executor, fence: Fence): Promise<boolean> {
-  return (await heldFences(tx, [fence])).size === 1;
-}
-
 /** Locks the partitions that are still owned under these terms. @returns their keys. */
 export async function heldFences(tx: Executor, fences: readonly Fence[]): Promise<ReadonlySet<string>> {
   if (fences.length === 0) return new Set();

@@ -4,6 +4,7 @@ import { limits } from '../../../base/limits.ts';
 import type { CommitResult, OwnerCommit, OwnerCommitStore } from '../../contract/owner-commit.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { Together } from '../together.ts';
+import { attemptsLook } from './attempts-look.ts';
 import { ownerCommitMany } from './owner-commit.ts';
 import { runSeed } from './run-seed.ts';
 
@@ -16,6 +17,7 @@ export function ownerCommitStore({ ownPool }: StoreParts): OwnerCommitStore {
   });
   return {
     runSeed: (id) => runSeed(ownPool, id),
+    attemptsLook: (keys) => attemptsLook(ownPool, keys),
     ownerCommit: (commit) => commits.call(commit),
   };
 }

@@ -140,8 +140,13 @@ const HOSTS_NAMED_MAX = 20;
 
 /** What was told too late to change anything; what of it is news belongs on the timeline. */
 async function lateWrite(tx: Executor, runId: RunId, reports: readonly LateReportChange[]): Promise<TimelineEntry[]> {
-  await blobsWrite(tx, reports);
-  const hosts = await lateReportsWrite(tx, runId, reports);
+  const news = await lateReportsWrite(tx, runId, reports);
+  // Of the others nothing is kept: whoever tells of an attempt again and again would fill the tables with what nobody can read.
+  await blobsWrite(
+    tx,
+    news.map(({ at }) => reports[at]!),
+  );
+  const hosts = [...new Set(news.map(({ hostName }) => hostName))].sort();
   const { seq, receivedAtMs: atMs } = reports[0]!;
   return hosts.length === 0
     ? []
@@ -199,7 +204,6 @@ const EXECUTIONS_WRITE = ((): string => {
  * (run_id, seq) 10 or on (run_id, state) 11, and with either no update is heap-only any more; fillfactor 100 instead of 50: 9.
  */
 async function executionsWrite(tx: Executor, day: Day, changes: readonly ExecutionChange[]): Promise<Set<number>> {
-  await blobsWrite(tx, changes);
   const { rows } = await tx.query<{ n: number }>({
     name: 'executions-write',
     text: EXECUTIONS_WRITE,
@@ -215,6 +219,7 @@ async function executionsWrite(tx: Executor, day: Day, changes: readonly Executi
   });
   const landed = new Set(rows.map((row) => row.n - 1));
   const written = changes.filter((_change, i) => landed.has(i));
+  await blobsWrite(tx, written);
   await digestsWrite(tx, day, written);
   await attemptsReopen(
     tx,
