@@ -20,9 +20,11 @@ export function limitsPage(): string {
   const lines = readFileSync(source, 'utf8').split('\n');
   const out = [HEAD];
   let why = '';
+  let isOpen = false;
   for (const line of lines.slice(lines.findIndex((text) => text.startsWith('export const limits')) + 1)) {
     const section = /^ {2}\/\/ — (.*) —/.exec(line);
     const comment = /^ {2}\/\*\* (.*) \*\//.exec(line);
+    const more = isOpen ? /^ {3}\* (.*)$/.exec(line) : null;
     const name = /^ {2}(\w+):/.exec(line)?.[1];
     if (section)
       out.push(
@@ -30,7 +32,10 @@ export function limitsPage(): string {
         '| limit | value | why |',
         '|---|---|---|',
       );
+    if (line === '  /**') [isOpen, why] = [true, ''];
+    if (line === '   */') isOpen = false;
     if (comment) why = comment[1]!;
+    if (more) why += `${why === '' ? '' : ' '}${more[1]}`;
     if (name !== undefined && Object.hasOwn(limits, name)) {
       out.push(`| \`${name}\` | ${valueText(name, limits[name as keyof typeof limits])} | ${why} |`);
       why = '';

@@ -1,4 +1,7 @@
-/** The installer as one program for a host: `install.sh` with `launch.sh` inside. What runs it on the host needs nothing else but the executable. */
+/**
+ * The installer as one program for a host: `install.sh` with `launch.sh` inside. What runs it on the host needs nothing
+ * else but the executable.
+ */
 import { readFileSync } from 'node:fs';
 
 export function installProgram(): string {

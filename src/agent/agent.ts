@@ -1,6 +1,7 @@
 /**
- * The life of an agent: one link to a worker, kept up; what it tells of its host, how it is, its certificate, its upgrade. What is said about
- * attempts over that link is the conversation's: it is sealed on its way out, and believed only under the servers' marks.
+ * The life of an agent: one link to a worker, kept up; what it tells of its host, how it is, its certificate, its
+ * upgrade. What is said about attempts over that link is the conversation's: it is sealed on its way out, and believed
+ * only under the servers' marks.
  */
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';

@@ -126,28 +126,32 @@ describe('fetching a package', () => {
     });
   });
 
-  it('believes nothing that is not signed, is another, is cut in itself, or is more than it says; and asks for nothing when the signature is bad', async () => {
-    await expect(
-      fetchOf({ ...entryOf(), signature: signPackage({ ...entryOf(), size: 1 }, key.privateKey) }),
-    ).rejects.toMatchObject({ code: 'package-invalid' });
-    expect(requests).toEqual([]);
-    for (const change of [
-      { sha256: 'c'.repeat(64) },
-      { fileSha256: 'd'.repeat(64) },
-      { size: program.length - 1 },
-      { size: program.length + 1 },
-    ])
-      await expect(fetchOf(entryOf(change))).rejects.toMatchObject({ code: 'package-invalid' });
-    const cut = compressed.subarray(0, -9);
-    answer = (_n, from) => ({ status: 206, body: cut.subarray(from) });
-    await expect(fetchOf(entryOf({ fileSize: cut.length, fileSha256: sha256(cut) }))).rejects.toMatchObject({
-      code: 'package-invalid',
-    });
-    answer = () => ({ status: 206, body: Buffer.concat([compressed, Buffer.alloc(10)]) });
-    await expect(fetchOf(entryOf({ fileSha256: 'e'.repeat(64) }))).rejects.toMatchObject({
-      code: expect.stringMatching(/^package-/),
-    });
-    // Nothing that could be started, or taken for a good beginning, is left.
-    expect(readdirSync(folder).filter((name) => name.endsWith('.staged'))).toEqual([]);
-  });
+  it(
+    'believes nothing that is not signed, is another, is cut in itself, or is more than it says; and asks for ' +
+      'nothing when the signature is bad',
+    async () => {
+      await expect(
+        fetchOf({ ...entryOf(), signature: signPackage({ ...entryOf(), size: 1 }, key.privateKey) }),
+      ).rejects.toMatchObject({ code: 'package-invalid' });
+      expect(requests).toEqual([]);
+      for (const change of [
+        { sha256: 'c'.repeat(64) },
+        { fileSha256: 'd'.repeat(64) },
+        { size: program.length - 1 },
+        { size: program.length + 1 },
+      ])
+        await expect(fetchOf(entryOf(change))).rejects.toMatchObject({ code: 'package-invalid' });
+      const cut = compressed.subarray(0, -9);
+      answer = (_n, from) => ({ status: 206, body: cut.subarray(from) });
+      await expect(fetchOf(entryOf({ fileSize: cut.length, fileSha256: sha256(cut) }))).rejects.toMatchObject({
+        code: 'package-invalid',
+      });
+      answer = () => ({ status: 206, body: Buffer.concat([compressed, Buffer.alloc(10)]) });
+      await expect(fetchOf(entryOf({ fileSha256: 'e'.repeat(64) }))).rejects.toMatchObject({
+        code: expect.stringMatching(/^package-/),
+      });
+      // Nothing that could be started, or taken for a good beginning, is left.
+      expect(readdirSync(folder).filter((name) => name.endsWith('.staged'))).toEqual([]);
+    },
+  );
 });

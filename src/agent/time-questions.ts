@@ -1,4 +1,7 @@
-/** An agent's questions for the servers' time: not too often, waited for where an order depends on it, and told apart from what says that a server is there. */
+/**
+ * An agent's questions for the servers' time: not too often, waited for where an order depends on it, and told apart
+ * from what says that a server is there.
+ */
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 

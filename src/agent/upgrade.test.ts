@@ -149,25 +149,29 @@ describe('an order to upgrade and its end', () => {
     expect(readFileSync(join(folder, 'trial'), 'utf8')).toBe(`${ORDER}\n1.1.0\n1.0.0\n${TRIAL_S}\n`);
   });
 
-  it('fails while somebody waits for it when the package does not come, says why, and stays failed when the package is put right', async () => {
-    const endsAtMs = nowMs + WAIT_MS;
-    isThere = false;
-    const upgrade = agent();
-    upgrade.onOrder(frameOf(endsAtMs));
-    await ended();
-    expect(nowMs).toBeLessThan(endsAtMs - TRIAL_S * 1_000);
-    expect(told.at(-1)).toMatchObject({
-      state: 'failed',
-      code: 'package-fetch-failed',
-      detail: expect.stringContaining('404'),
-    });
-    isThere = true;
-    const before = requests;
-    upgrade.onOrder(frameOf(endsAtMs));
-    agent().onOrder(frameOf(endsAtMs));
-    expect(told.slice(-2).map(({ state }) => state)).toEqual(['failed', 'failed']);
-    expect([requests, restarts, readlinkSync(join(folder, 'current'))]).toEqual([before, 0, '1.0.0']);
-  });
+  it(
+    'fails while somebody waits for it when the package does not come, says why, and stays failed when the package ' +
+      'is put right',
+    async () => {
+      const endsAtMs = nowMs + WAIT_MS;
+      isThere = false;
+      const upgrade = agent();
+      upgrade.onOrder(frameOf(endsAtMs));
+      await ended();
+      expect(nowMs).toBeLessThan(endsAtMs - TRIAL_S * 1_000);
+      expect(told.at(-1)).toMatchObject({
+        state: 'failed',
+        code: 'package-fetch-failed',
+        detail: expect.stringContaining('404'),
+      });
+      isThere = true;
+      const before = requests;
+      upgrade.onOrder(frameOf(endsAtMs));
+      agent().onOrder(frameOf(endsAtMs));
+      expect(told.slice(-2).map(({ state }) => state)).toEqual(['failed', 'failed']);
+      expect([requests, restarts, readlinkSync(join(folder, 'current'))]).toEqual([before, 0, '1.0.0']);
+    },
+  );
 
   it('is not switched to when what was fetched came too late for the trial', async () => {
     const endsAtMs = nowMs + WAIT_MS;

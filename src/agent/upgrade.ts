@@ -1,10 +1,12 @@
 /**
- * The agent's part in an upgrade: believe the order (it is signed for this very agent), fetch and check the package, see that it starts at
- * all, switch while there is time for the trial, and end in order; whoever started us starts the new version, which finds the executions again by the journal. On trial the new
- * version has so many seconds to be linked, and steady; else `launch` takes it back. Scripts run through all of it.
+ * The agent's part in an upgrade: believe the order (it is signed for this very agent), fetch and check the package,
+ * see that it starts at all, switch while there is time for the trial, and end in order; whoever started us starts the
+ * new version, which finds the executions again by the journal. On trial the new version has so many seconds to be
+ * linked, and steady; else `launch` takes it back. Scripts run through all of it.
  *
- * Orders come again until they are answered. What dies where: before the switch nothing has changed and the next order begins again (what was
- * fetched is kept); after it the trial is on disk; once there is an outcome, every repetition of the order is answered with it.
+ * Orders come again until they are answered. What dies where: before the switch nothing has changed and the next order
+ * begins again (what was fetched is kept); after it the trial is on disk; once there is an outcome, every repetition of
+ * the order is answered with it.
  */
 import { execFile } from 'node:child_process';
 import { chmodSync } from 'node:fs';
@@ -239,7 +241,9 @@ export class AgentUpgrade {
 
 function outOfTime({ trialSeconds }: UpgradeOrder): DroverError {
   return new DroverError('upgrade-out-of-time', {
-    detail: `Too little of the time for this upgrade was left to switch and try the new version for ${trialSeconds} s. Nothing was changed; give it more (--wait).`,
+    detail:
+      `Too little of the time for this upgrade was left to switch and try the new version for ${trialSeconds} s. ` +
+      'Nothing was changed; give it more (--wait).',
   });
 }
 

@@ -1,4 +1,7 @@
-/** Credentials as they come in: checked, described by what may be known of them, and sealed. Faults say what to do and never hold a value. */
+/**
+ * Credentials as they come in: checked, described by what may be known of them, and sealed. Faults say what to do and
+ * never hold a value.
+ */
 import { newId, type AccountId } from '../base/ids.ts';
 import type { InputFault } from '../base/errors.ts';
 import { given } from '../base/given.ts';

@@ -116,7 +116,9 @@ export async function accountRemove(
   if (answer.kind !== 'in-use') return;
   const more = answer.hostCount > answer.hosts.length ? ` and ${answer.hostCount - answer.hosts.length} more` : '';
   throw new DroverError('account-in-use', {
-    detail: `${account.name} is the account of ${answer.hosts.join(', ')}${more}. Give them another first, or remove it by force: then work on them is refused until they have another.`,
+    detail:
+      `${account.name} is the account of ${answer.hosts.join(', ')}${more}. Give them another first, or remove it ` +
+      'by force: then work on them is refused until they have another.',
   });
 }
 
@@ -156,7 +158,9 @@ export async function accountExplain(
     ? choice
     : {
         ...choice,
-        why: `${choice.why} So it is over SSH; its agent, while it is linked, runs scripts as the agent's own user unless the run names an account.`,
+        why:
+          `${choice.why} So it is over SSH; its agent, while it is linked, runs scripts as the agent's own user ` +
+          'unless the run names an account.',
       };
 }
 
@@ -203,7 +207,9 @@ export async function accountOpen(ctx: Pick<AppContext, 'store' | 'sealer'>, id:
       );
     } catch (error) {
       throw new DroverError('secret-unreadable', {
-        detail: `A secret of the account ${account.name} does not open under the master keys of this server. Give it the key that sealed it, or store the secret again.`,
+        detail:
+          `A secret of the account ${account.name} does not open under the master keys of this server. Give it the ` +
+          'key that sealed it, or store the secret again.',
         context: { accountId: id, keyId: sealed.keyId },
         cause: error,
       });

@@ -1,7 +1,7 @@
 /**
- * Installs agents by a run: the installer is a script as any other, so it goes whatever way a host is reached, is followed, cancelled and retried like a run, and
- * leaves its output. The join token in it is good for these hosts by name, once each, and for an hour; only such a token lets a host that was known without
- * an agent get one.
+ * Installs agents by a run: the installer is a script as any other, so it goes whatever way a host is reached, is
+ * followed, cancelled and retried like a run, and leaves its output. The join token in it is good for these hosts by
+ * name, once each, and for an hour; only such a token lets a host that was known without an agent get one.
  */
 import { installProgram } from '../agent-install/install-program.ts';
 import { DroverError } from '../base/errors.ts';

@@ -1,7 +1,9 @@
 /**
- * The packages of the agent that this server can hand out: a folder with a manifest per version, as `npm run build:agent` writes it. It is looked
- * at whenever somebody asks, so that a new version is there as soon as its files are; a manifest is read and verified again when its file has changed. A manifest that is damaged, or not signed by the
- * configured release key, is passed over; the log says so once, and `check` tells of it and of files that are not what their manifest says.
+ * The packages of the agent that this server can hand out: a folder with a manifest per version, as
+ * `npm run build:agent` writes it. It is looked at whenever somebody asks, so that a new version is there as soon as
+ * its files are; a manifest is read and verified again when its file has changed. A manifest that is damaged, or not
+ * signed by the configured release key, is passed over; the log says so once, and `check` tells of it and of files that
+ * are not what their manifest says.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, readdirSync, readFileSync, statSync, type Stats } from 'node:fs';
@@ -96,7 +98,10 @@ export class AgentPackages {
     return found.manifest;
   }
 
-  /** The file's path and what the manifest says of it; undefined for anything that is not of a good manifest. Throws `package-invalid` for one of the wrong size. */
+  /**
+   * The file's path and what the manifest says of it; undefined for anything that is not of a good manifest. Throws
+   * `package-invalid` for one of the wrong size.
+   */
   file(name: string): { path: string; entry: AgentPackage } | undefined {
     if (!FILE.test(name)) return undefined;
     const entry = this.list()

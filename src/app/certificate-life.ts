@@ -9,7 +9,9 @@ export function certificateLifeMs(text: string | undefined): number {
   const ms = parseDurationMs(text);
   if (ms === undefined || ms < limits.agentCertificateMsMin || ms > limits.agentCertificateMs)
     throw new DroverError('bad-duration', {
-      detail: `DROVER_CERTIFICATE_LIFE wants a duration from ${limits.agentCertificateMsMin / 1_000}s to ${limits.agentCertificateMs / 86_400_000}d, not ${JSON.stringify(text)}.`,
+      detail:
+        `DROVER_CERTIFICATE_LIFE wants a duration from ${limits.agentCertificateMsMin / 1_000}s to ` +
+        `${limits.agentCertificateMs / 86_400_000}d, not ${JSON.stringify(text)}.`,
     });
   return ms;
 }

@@ -35,8 +35,9 @@ export interface KeyedSealer extends Sealer {
 export interface Ownership {
   owned(): readonly { id: number; term: number }[];
   /**
-   * Writes a new run together with what its owner does first, and goes on from there: undefined where the run is another server's, or this one's lease
-   * cannot be believed. `onWritten` is called when the run is written, before anything of it starts. Rejects as `runCreate` does.
+   * Writes a new run together with what its owner does first, and goes on from there: undefined where the run is
+   * another server's, or this one's lease cannot be believed. `onWritten` is called when the run is written, before
+   * anything of it starts. Rejects as `runCreate` does.
    */
   create(run: NewRun, audit: AuditEntry, onWritten: () => void): Promise<RunRecord> | undefined;
   /** Wakes the owner loop of this run at once when it is here; otherwise nothing (the store's hint wakes the other server). */

@@ -43,7 +43,10 @@ export class DatabaseSpace {
     if (!this.#disk?.isLow()) return;
     const freeMiB = Math.floor(this.#disk.freeBytes() / 1_048_576);
     throw new DroverError('database-full', {
-      detail: `The disk of the database has ${freeMiB} MiB left, and ${limits.databaseFreeBytesMin / 1_048_576} are kept for what is under way; nothing of this was done. Reading works, and what runs goes on. Make room at ${this.#disk.folder}; nothing has to be restarted.`,
+      detail:
+        `The disk of the database has ${freeMiB} MiB left, and ${limits.databaseFreeBytesMin / 1_048_576} are kept ` +
+        'for what is under way; nothing of this was done. Reading works, and what runs goes on. Make room at ' +
+        `${this.#disk.folder}; nothing has to be restarted.`,
       retryAfterS: RETRY_AFTER_S,
     });
   }

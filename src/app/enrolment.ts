@@ -214,7 +214,9 @@ async function assertTokenOpens(
 export function assertClockFits(nowMs: number, theirNowMs: number | undefined): void {
   if (theirNowMs === undefined || Math.abs(nowMs - theirNowMs) <= limits.joinClockSkewMsMax) return;
   throw new DroverError('certificate-invalid', {
-    detail: `The clock of the joining machine (${instant(theirNowMs)}) and the server's (${instant(nowMs)}) differ too much for certificates to hold. Set the clock (NTP) and join again; the token is still good.`,
+    detail:
+      `The clock of the joining machine (${instant(theirNowMs)}) and the server's (${instant(nowMs)}) differ too ` +
+      'much for certificates to hold. Set the clock (NTP) and join again; the token is still good.',
   });
 }
 
@@ -247,11 +249,18 @@ function badCsr(): DroverError {
 function refusalDetail(code: string, name: string): string {
   switch (code) {
     case 'host-name-taken':
-      return `There is a host ${name} already that this machine is not known to be. Give this one another name (--name), or remove the old host first (drover hosts remove ${name}). If this machine is that host, and no agent holds it, join with a token made for it: drover hosts join-token ${name}.`;
+      return (
+        `There is a host ${name} already that this machine is not known to be. Give this one another name ` +
+        `(--name), or remove the old host first (drover hosts remove ${name}). If this machine is that host, and ` +
+        `no agent holds it, join with a token made for it: drover hosts join-token ${name}.`
+      );
     case 'bad-input':
       return `${name} would have more than ${limits.labelsPerHostMax} labels. The token is still good.`;
     case 'link-busy':
-      return 'No worker of the zone of this token is linked yet that an agent could link to. Start one (drover worker), then join again; the token is still good.';
+      return (
+        'No worker of the zone of this token is linked yet that an agent could link to. Start one (drover worker), ' +
+        'then join again; the token is still good.'
+      );
     case 'join-token-expired':
       return 'The join token has expired or is used up. Make a new one: drover agents join-token create.';
     default:

@@ -1,8 +1,8 @@
 /**
- * Where an event stands among all of a run: the id that a stream gives it, and that a watcher resumes by. Events of a run are in the order
- * of its seq; within one seq come its timeline entries, then its executions by task and ordinal, then the run itself, which closes the seq.
- * A place stays what it is for as long as the run does, so that a watcher who resumes misses nothing and is told nothing twice: an execution
- * that changed meanwhile has a later place.
+ * Where an event stands among all of a run: the id that a stream gives it, and that a watcher resumes by. Events of a
+ * run are in the order of its seq; within one seq come its timeline entries, then its executions by task and ordinal,
+ * then the run itself, which closes the seq. A place stays what it is for as long as the run does, so that a watcher
+ * who resumes misses nothing and is told nothing twice: an execution that changed meanwhile has a later place.
  */
 export interface EventPlace {
   readonly seq: number;

@@ -59,7 +59,9 @@ export async function hostKeysImport(
     );
   if (answer.kind === 'too-many')
     throw new DroverError('too-many-host-keys', {
-      detail: `${answer.hostName} would have more than ${limits.hostKeysPerHostMax} keys. Remove those that are out of use: drover hosts keys list ${answer.hostName}.`,
+      detail:
+        `${answer.hostName} would have more than ${limits.hostKeysPerHostMax} keys. Remove those that are out of ` +
+        `use: drover hosts keys list ${answer.hostName}.`,
     });
   return answer.kind === 'imported' ? { hosts: answer.hosts, added: answer.added } : { hosts: 0, added: 0 };
 }
@@ -117,6 +119,8 @@ async function findKey(
 
 function noSuchKey(host: HostRecord, fingerprint: string, fits = 0): DroverError {
   return new DroverError('host-key-not-found', {
-    detail: `${host.name} has ${fits === 0 ? 'no key' : `${fits} keys`} with the fingerprint ${fingerprint}; give ${BEGINNING_MIN} characters of it or more. See: drover hosts keys list ${host.name}.`,
+    detail:
+      `${host.name} has ${fits === 0 ? 'no key' : `${fits} keys`} with the fingerprint ${fingerprint}; give ` +
+      `${BEGINNING_MIN} characters of it or more. See: drover hosts keys list ${host.name}.`,
   });
 }

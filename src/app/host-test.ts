@@ -7,7 +7,10 @@ import type { AppContext } from './context.ts';
 import { hostFetch } from './host.ts';
 import { hostWithoutAddress } from './host-access.ts';
 
-/** `asked` is an account's name or id. Throws what stands in the way before anything could be tried: no such host, no account for it, no worker of its zone. */
+/**
+ * `asked` is an account's name or id. Throws what stands in the way before anything could be tried: no such host, no
+ * account for it, no worker of its zone.
+ */
 export async function hostTest(
   ctx: AppContext & { readonly fleet: Pick<Fleet, 'testConnection'> },
   caller: Caller,

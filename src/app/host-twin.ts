@@ -1,4 +1,7 @@
-/** Twins: hosts that joined with the machine id of another and without its key. They get no work until somebody says which machine they are. */
+/**
+ * Twins: hosts that joined with the machine id of another and without its key. They get no work until somebody says
+ * which machine they are.
+ */
 import { DroverError } from '../base/errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { AuditEntry } from '../store/contract/audit.ts';

@@ -33,7 +33,8 @@ async function loadCa(store: SecretStore, masterKey: MasterKey, clock: Clock): P
   } catch (error) {
     throw new DroverError('data-folder-foreign', {
       detail:
-        'The database was set up under another master key. All servers of one database need the same DROVER_MASTER_KEY (or the same master.key file).',
+        'The database was set up under another master key. All servers of one database need the same ' +
+        'DROVER_MASTER_KEY (or the same master.key file).',
       cause: error,
     });
   }

@@ -52,7 +52,9 @@ export async function runAccounts(
         fault(
           '#/account',
           'account-out-of-scope',
-          `The account ${account.name} may not be used on ${outside.slice(0, NAMES_MAX).join(', ')}${outside.length > NAMES_MAX ? ` (and ${outside.length - NAMES_MAX} more)` : ''}: its scope is ${account.scope}.`,
+          `The account ${account.name} may not be used on ${outside.slice(0, NAMES_MAX).join(', ')}` +
+            `${outside.length > NAMES_MAX ? ` (and ${outside.length - NAMES_MAX} more)` : ''}: its scope is ` +
+            `${account.scope}.`,
         ),
       );
     if (placement.user !== undefined)

@@ -43,8 +43,9 @@ export async function runRetry(
 }
 
 /**
- * A new round does what the run did and uses accounts as a new run does, and may be asked for by somebody else, long after: rights, scopes and
- * labels count as they are now. What is not there or cannot be retried is left for the retry itself to say; a host that was removed is not reached at all.
+ * A new round does what the run did and uses accounts as a new run does, and may be asked for by somebody else, long
+ * after: rights, scopes and labels count as they are now. What is not there or cannot be retried is left for the retry
+ * itself to say; a host that was removed is not reached at all.
  */
 async function checkAnew(ctx: AppContext, caller: Caller, id: RunId, states: readonly ExecutionState[]): Promise<void> {
   const seed = await ctx.store.runSeed(id);

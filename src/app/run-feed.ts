@@ -70,7 +70,10 @@ export class RunFeed {
     if (run.seq > this.#readTo.seq) this.changed();
   }
 
-  /** Pieces after the place, until the run is over and everything of it was told, or the signal aborts. `undefined`: nothing now; `wake` says when to look again. */
+  /**
+   * Pieces after the place, until the run is over and everything of it was told, or the signal aborts. `undefined`:
+   * nothing now; `wake` says when to look again.
+   */
   async *watch(
     after: EventPlace,
     signal: AbortSignal,
@@ -112,7 +115,10 @@ export class RunFeed {
     }
   }
 
-  /** What lies between a watcher's place and what is kept: the next events of it, and how far they go. What changed meanwhile has moved to a later place, which is kept. */
+  /**
+   * What lies between a watcher's place and what is kept: the next events of it, and how far they go. What changed
+   * meanwhile has moved to a later place, which is kept.
+   */
   async #catchUp(place: EventPlace): Promise<{ events: Piece; to: EventPlace }> {
     const end = this.#keptAfter;
     const read = await eventsAfter(this.#store, this.#runId, place, end.seq, READ_MAX);
@@ -159,7 +165,10 @@ export class RunFeed {
   }
 }
 
-/** The next events after a place, up to a seq, in order; fewer than `limit` only where there are no more. The run's own are not among them. */
+/**
+ * The next events after a place, up to a seq, in order; fewer than `limit` only where there are no more. The run's own
+ * are not among them.
+ */
 async function eventsAfter(
   store: FeedStore,
   runId: RunId,

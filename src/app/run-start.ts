@@ -213,7 +213,9 @@ export async function expandTargets(
       fault: {
         pointer,
         code: 'host-not-found',
-        detail: `No host is named ${unknownNames.slice(0, 20).join(', ')}${unknownNames.length > 20 ? ` (and ${unknownNames.length - 20} more)` : ''}. See: drover hosts list.`,
+        detail:
+          `No host is named ${unknownNames.slice(0, 20).join(', ')}` +
+          `${unknownNames.length > 20 ? ` (and ${unknownNames.length - 20} more)` : ''}. See: drover hosts list.`,
       },
     };
   if (hosts.length === 0)
@@ -233,7 +235,10 @@ export async function expandTargets(
   return { hosts };
 }
 
-/** Hosts that are held against an expression between two looks at the clock: each term of it costs a host a few hundred nanoseconds, as a rule. */
+/**
+ * Hosts that are held against an expression between two looks at the clock: each term of it costs a host a few hundred
+ * nanoseconds, as a rule.
+ */
 const HOSTS_AT_ONCE = 10;
 /** Longest look at hosts before others get their turn. */
 const SLICE_MS = 10;

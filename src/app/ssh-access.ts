@@ -1,6 +1,7 @@
 /**
- * What a worker asks of the server before it opens a connection to a host over SSH: the way there, as whom to log in at each stop, and
- * by which keys the stops are known. Secrets leave the server here, so a worker is told of hosts of its own zone only, and of the way to them.
+ * What a worker asks of the server before it opens a connection to a host over SSH: the way there, as whom to log in at
+ * each stop, and by which keys the stops are known. Secrets leave the server here, so a worker is told of hosts of its
+ * own zone only, and of the way to them.
  */
 import { DroverError } from '../base/errors.ts';
 import { given } from '../base/given.ts';

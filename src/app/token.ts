@@ -29,7 +29,9 @@ export async function tokenCreate(
   if (ctx.agentsShareUser && role === 'operator')
     throw new DroverError('agents-share-user', {
       detail:
-        "The agents that `drover up` started run as its own user, and whoever runs scripts there can read the administrator's token. Start it as root (its agents then run as nobody), or with --agents 0; or say that this is meant: --agents-as with the name of this user.",
+        'The agents that `drover up` started run as its own user, and whoever runs scripts there can read the ' +
+        "administrator's token. Start it as root (its agents then run as nobody), or with --agents 0; or say " +
+        'that this is meant: --agents-as with the name of this user.',
     });
   const token = newApiToken();
   const id = newId<'token'>() as TokenId;

@@ -1,8 +1,9 @@
 /**
- * The file of a backup: a line that names the format, then frames, then nothing. A frame is its length (4 bytes), its kind (1 byte) and
- * its body; the last one carries the SHA-256 of every byte before it. So a file that was cut, changed or added to anywhere is told from a
- * whole one. It tells damage, not malice: whoever may write a backup may write what is restored, and it is kept like the database itself. What its
- * parts may make a reader hold, and the database make, is bounded all the same.
+ * The file of a backup: a line that names the format, then frames, then nothing. A frame is its length (4 bytes), its
+ * kind (1 byte) and its body; the last one carries the SHA-256 of every byte before it. So a file that was cut, changed
+ * or added to anywhere is told from a whole one. It tells damage, not malice: whoever may write a backup may write what
+ * is restored, and it is kept like the database itself. What its parts may make a reader hold, and the database make,
+ * is bounded all the same.
  *
  * Rows travel as PostgreSQL's own COPY text, which every version of it reads, in compressed chunks of bounded size.
  */
@@ -12,7 +13,10 @@ export const FORMAT_LINE = Buffer.from('drover backup, format 1\n');
 
 /** Of rows in one frame, before they are compressed. */
 export const CHUNK_BYTES = 1024 * 1024;
-/** What PostgreSQL sends at once may be larger than a chunk is to be; no chunk is larger than this, which is what a reader unpacks at once. */
+/**
+ * What PostgreSQL sends at once may be larger than a chunk is to be; no chunk is larger than this, which is what a
+ * reader unpacks at once.
+ */
 export const CHUNK_BYTES_MAX = 16 * 1024 * 1024;
 export const HEADER_BYTES_MAX = 16 * 1024 * 1024;
 /** Runs are kept for 90 days, and a day as long as a run of it is not over. */

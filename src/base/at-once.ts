@@ -1,4 +1,7 @@
-/** Does the work for each item, for at most so many at the same time. Rejects with the first failure, and begins no further item after it. */
+/**
+ * Does the work for each item, for at most so many at the same time. Rejects with the first failure, and begins no
+ * further item after it.
+ */
 export async function eachAtOnce<T>(
   items: readonly T[],
   atOnce: number,

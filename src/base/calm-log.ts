@@ -1,6 +1,7 @@
 /**
- * A log that nobody fills: a peer that was taken over can give cause for the same warning thousands of times a second, and the disk is everybody's. Of each
- * warning or error so many a second are written, the others are counted, and the count is told a second later. What is not a warning passes as it is.
+ * A log that nobody fills: a peer that was taken over can give cause for the same warning thousands of times a second,
+ * and the disk is everybody's. Of each warning or error so many a second are written, the others are counted, and the
+ * count is told a second later. What is not a warning passes as it is.
  */
 import type { Clock } from './clock.ts';
 import { limits } from './limits.ts';

@@ -79,7 +79,10 @@ export function attemptId(key: AttemptKey): AttemptId {
   return `${key.runId}.${key.task}.${key.ordinal}.${key.attempt}` as AttemptId;
 }
 
-/** Undefined when the text is not an attempt id; callers at an edge turn that into their own refusal. Once or more for every word about an attempt: 0.1 µs. */
+/**
+ * Undefined when the text is not an attempt id; callers at an edge turn that into their own refusal. Once or more for
+ * every word about an attempt: 0.1 µs.
+ */
 export function parseAttemptId(text: string): AttemptKey | undefined {
   if (!hasUuid(text) || text.charCodeAt(UUID_LENGTH) !== DOT) return undefined;
   const numbers = [-1, -1, -1];

@@ -15,7 +15,10 @@ export const limits = {
   scriptBytesMax: 1 * MiB,
   /** Standard input given with a run. */
   stdinBytesMax: 1 * MiB,
-  /** Arguments, variables, parameters and secrets of one run together, as a process gets them: with their names and ends. Linux takes 2 MiB unless its stack is limited. */
+  /**
+   * Arguments, variables, parameters and secrets of one run together, as a process gets them: with their names and
+   * ends. Linux takes 2 MiB unless its stack is limited.
+   */
   argumentsBytesMax: 128 * KiB,
   /** One argument, or one variable with its name, `=` and end: what Linux takes for one string. */
   argumentStringBytesMax: 128 * KiB,
@@ -51,7 +54,10 @@ export const limits = {
   targetNumberSetsMax: 8,
   /** Ranges of numbers with a step, as `0-100/10`, in a pattern with `*` or `?`: each is held against each number in a name. */
   targetGlobStepsMax: 16,
-  /** Words and signs of one expression; the names of ten thousand hosts and the commas between them are half of it. More is felt by everybody while it is read. */
+  /**
+   * Words and signs of one expression; the names of ten thousand hosts and the commas between them are half of it. More
+   * is felt by everybody while it is read.
+   */
   targetWordsMax: 40_000,
   /** Names and values that one expression stands for, its sets of numbers written out: twice a hundred thousand are felt by everybody. */
   targetNamesMax: 100_000,
@@ -80,12 +86,18 @@ export const limits = {
   confirmTargetsOver: 100,
 
   // — callers —
-  /** Requests of one address that need no token (`too-many-requests`): so many a second, and so many at once after a quiet time. A whole rack joins at once. */
+  /**
+   * Requests of one address that need no token (`too-many-requests`): so many a second, and so many at once after a
+   * quiet time. A whole rack joins at once.
+   */
   publicRequestsPerSecond: 50,
   publicRequestsBurst: 500,
   /** Addresses that are remembered for it, those heard last; networks of IPv6 count as one address. */
   publicAddressesMax: 10_000,
-  /** Connections of a port that are no links: in all (fewer where the process has few descriptors), of one address, and how many of all are kept for this machine and for addresses that links came from. */
+  /**
+   * Connections of a port that are no links: in all (fewer where the process has few descriptors), of one address, and
+   * how many of all are kept for this machine and for addresses that links came from.
+   */
   connectionsMax: 10_000,
   connectionsPerAddressMax: 1_000,
   connectionsKeptForKnown: 1_000,
@@ -107,7 +119,10 @@ export const limits = {
   requestsWaitingMax: 2_000,
   requestsWaitingBytesMax: 64 * MiB,
   requestWaitMsMax: 10_000,
-  /** Connections of one server to PostgreSQL: for requests, for what it owns, for what its workers and agents ask, and one each for its lease and for hints. */
+  /**
+   * Connections of one server to PostgreSQL: for requests, for what it owns, for what its workers and agents ask, and
+   * one each for its lease and for hints.
+   */
   requestConnectionsMax: 12,
   ownerConnectionsMax: 6,
   fleetConnectionsMax: 4,
@@ -132,7 +147,10 @@ export const limits = {
   spoolKeptMs: 7 * DAY_MS,
   /** Spool of one execution (`output-limit`): the tree is killed beyond it, before it fills the host's disk. */
   spoolBytesMax: 16 * 1024 * MiB,
-  /** The same for a script run over SSH, per stream; it lies in the host's folder for temporary files, not in one of ours (`output-limit`). */
+  /**
+   * The same for a script run over SSH, per stream; it lies in the host's folder for temporary files, not in one of
+   * ours (`output-limit`).
+   */
   sshSpoolBytesMax: 4 * 1024 * MiB,
   /** Shortest interval between two looks at a young process; what a short script waits for at most. */
   sweepMsMin: 2,
@@ -141,13 +159,19 @@ export const limits = {
 
   // — links and frames —
   frameBytesMax: 8 * MiB,
-  /** Values in one frame (`frame-invalid`): a list of empty maps takes a byte for each on the line and fifty in memory. An order for `hostsPerFrameMax` hosts has half as many. */
+  /**
+   * Values in one frame (`frame-invalid`): a list of empty maps takes a byte for each on the line and fifty in memory.
+   * An order for `hostsPerFrameMax` hosts has half as many.
+   */
   frameValuesMax: 250_000,
   /** Lists and maps within each other (`frame-invalid`); access to a host over SSH has six. */
   frameDepthMax: 12,
   /** Hosts, attempts, or agents in one frame, of some 160 bytes each: no long pause for the other end. More travel in several. */
   hostsPerFrameMax: 10_000,
-  /** Of the proof with which an agent links (`frame-invalid`): it has a few hundred bytes, and is read before it is known whether the agent counts. */
+  /**
+   * Of the proof with which an agent links (`frame-invalid`): it has a few hundred bytes, and is read before it is
+   * known whether the agent counts.
+   */
   linkProofBytesMax: 1_024,
   /** Links of agents that a worker tells of in one frame (`frame-invalid`): each is a MAC to check, and thousands of them are felt. */
   linksPerFrameMax: 250,
@@ -166,12 +190,18 @@ export const limits = {
   linkSilentMsMax: 35_000,
   /** Handshakes a worker or server lets in per second; the others are told when to come back. */
   linkAdmissionsPerSecond: 500,
-  /** Of them of one agent or worker: one that came back before it was known that its former link is dead has two. Beyond it the oldest is ended. */
+  /**
+   * Of them of one agent or worker: one that came back before it was known that its former link is dead has two. Beyond
+   * it the oldest is ended.
+   */
   linksPerPeerMax: 3,
   /** Of one agent or worker: one that flaps links twice, and one that means harm must not use up what there is for all. */
   linksPerPeerPerSecond: 5,
   agentsPerWorkerMax: 60_000,
-  /** Questions of one worker that a server sees to at once: access to hosts, keys, secrets to mask, and as many renewals of certificates. */
+  /**
+   * Questions of one worker that a server sees to at once: access to hosts, keys, secrets to mask, and as many renewals
+   * of certificates.
+   */
   workerQuestionsAtOnceMax: 8,
   /** The others wait, for a worker that starts anew asks for thousands at once; what is beyond is refused (`overloaded`). */
   workerQuestionsWaitingMax: 10_000,
@@ -183,7 +213,10 @@ export const limits = {
   logLinesAlikePerSecond: 20,
   /** Runs that have left memory and are read because one agent or worker reports of them, at once; the other reports come again. */
   runLoadsPerSenderMax: 8,
-  /** Reports and pieces of output of one agent or worker that wait until it is known whether their attempts are there; the others come again. */
+  /**
+   * Reports and pieces of output of one agent or worker that wait until it is known whether their attempts are there;
+   * the others come again.
+   */
   attemptLooksPerSenderMax: 64,
   /** A frame may be carried out only this long after it was signed; retries are signed anew. */
   dispatchValidMs: 10 * MINUTE_MS,
@@ -202,7 +235,10 @@ export const limits = {
   ordersUnknownMax: 10_000,
   /** One of two copies of an agent that has not shown itself for so long is taken as gone. */
   agentCopyQuietMs: 15 * MINUTE_MS,
-  /** That an agent holds, unreported ends included (`agent-busy`). Nobody counts more of it: an agent that says more when it links is none of ours (`frame-invalid`), so agents come to hold fewer before workers take fewer. */
+  /**
+   * That an agent holds, unreported ends included (`agent-busy`). Nobody counts more of it: an agent that says more
+   * when it links is none of ours (`frame-invalid`), so agents come to hold fewer before workers take fewer.
+   */
   executionsPerAgentMax: 256,
   executionsPerAgentConcurrent: 64,
   workerQueueMax: 200_000,
@@ -210,7 +246,10 @@ export const limits = {
   workerExecutionsDefault: 50_000,
   /** The same over SSH, where the worker holds a connection and a channel for each. `drover worker --ssh-capacity` */
   workerSshExecutionsDefault: 1_000,
-  /** What was cancelled, by a user or because its deadline is long over, takes room no longer than this, though its host has not told its end: kills take seconds, and a host that says nothing would hold a place for good. */
+  /**
+   * What was cancelled, by a user or because its deadline is long over, takes room no longer than this, though its host
+   * has not told its end: kills take seconds, and a host that says nothing would hold a place for good.
+   */
   workerCancelledRoomMs: 120_000,
   eventsPerFrameMax: 512,
   liveWatchersPerServerMax: 1_000,
@@ -239,19 +278,34 @@ export const limits = {
   sshHopsMax: 8,
   /** Sessions on one connection, before the server's own MaxSessions (10 by default) is met and remembered. */
   sshSessionsPerConnectionMax: 64,
-  /** A server that opens no session, though none of ours is open, may not have freed the last one; after so long a new connection is made. */
+  /**
+   * A server that opens no session, though none of ours is open, may not have freed the last one; after so long a new
+   * connection is made.
+   */
   sshSessionFreeMs: 5_000,
   sshTcpMs: 10_000,
   /** Key exchange and login; slow name services take several seconds of it. */
   sshHandshakeMs: 30_000,
-  /** For sudo and su to run the program or to ask for a password: a name service or PAM takes some seconds of it, a question without an answer all of it. */
+  /**
+   * For sudo and su to run the program or to ask for a password: a name service or PAM takes some seconds of it, a
+   * question without an answer all of it.
+   */
   sshBecomeMs: 30_000,
-  /** For a shell that was given a channel to say its first word: slow start-up files take some of it, a file server that hangs all of it. */
+  /**
+   * For a shell that was given a channel to say its first word: slow start-up files take some of it, a file server that
+   * hangs all of it.
+   */
   sshBeginMs: 60_000,
-  /** How long an order over SSH may be on its way. A host that takes it up later, by its own clock, does not begin it; before that nobody repeats it, or says that nothing ran. */
+  /**
+   * How long an order over SSH may be on its way. A host that takes it up later, by its own clock, does not begin it;
+   * before that nobody repeats it, or says that nothing ran.
+   */
   sshOrderValidMs: 30_000,
   sshKeepaliveMs: 15_000,
-  /** How long after a script must be over, by its deadline or a cancel, its host may say nothing of the end before it is asked anew: kills and output of an ordinary size take seconds. */
+  /**
+   * How long after a script must be over, by its deadline or a cancel, its host may say nothing of the end before it is
+   * asked anew: kills and output of an ordinary size take seconds.
+   */
   sshSilentMs: 90_000,
   /** Unanswered keepalives after which a connection is given up. */
   sshKeepalivesMissedMax: 3,
@@ -259,7 +313,10 @@ export const limits = {
   sshBusyTriesMax: 10,
   sshBusyBaseMs: 250,
   sshBusyCapMs: 5_000,
-  /** A connection that ends before the login is through is tried again so often, with the same delays: a bad line or a restarting sshd, not a server that refuses so. */
+  /**
+   * A connection that ends before the login is through is tried again so often, with the same delays: a bad line or a
+   * restarting sshd, not a server that refuses so.
+   */
   sshCutLoginTriesMax: 3,
   /** Attempts over SSH that a worker holds; each has its output up to `outputInlineBytesMax` in memory, the rest on disk. */
   sshExecutionsMax: 4_096,
@@ -297,7 +354,10 @@ export const limits = {
   /** A server that starts while PostgreSQL is away waits for it for so long (`database-unavailable`); then its own supervisor may try. */
   databaseWaitMsMax: 2 * MINUTE_MS,
   commitBatchMax: 5_000,
-  /** Free space at the data of an embedded PostgreSQL below which new work is refused (`database-full`): room for the ends of what runs, and for several of PostgreSQL's 16 MiB log segments. */
+  /**
+   * Free space at the data of an embedded PostgreSQL below which new work is refused (`database-full`): room for the
+   * ends of what runs, and for several of PostgreSQL's 16 MiB log segments.
+   */
   databaseFreeBytesMin: 128 * MiB,
 
   // — identity —
@@ -322,7 +382,10 @@ export const limits = {
   hostsPerImportMax: 10_000,
   /** A file that is imported; the largest inventories seen are a few MiB. */
   importFileBytesMax: 16 * MiB,
-  /** Parts of a YAML document that are there because of aliases, counted each time: three nested lists of a hundred aliases are a million. */
+  /**
+   * Parts of a YAML document that are there because of aliases, counted each time: three nested lists of a hundred
+   * aliases are a million.
+   */
   importAliasedPartsMax: 100_000,
   /** A DNS name has at most 253 characters. */
   addressLengthMax: 255,
@@ -366,15 +429,30 @@ export const limits = {
   problemHostsInMetricsMax: 20,
 
   // — packages and upgrades of agents —
-  /** Manifests that a server reads from its packages folder, the newest; it tells of older ones, which it has not (`package-not-found`): more is a folder of something else. */
+  /**
+   * Manifests that a server reads from its packages folder, the newest; it tells of older ones, which it has not
+   * (`package-not-found`): more is a folder of something else.
+   */
   packageVersionsMax: 200,
-  /** Hosts that fetch a package from one server at once; the others are told to come back. 40 MiB each, so this also bounds what the network sees. */
+  /**
+   * Hosts that fetch a package from one server at once; the others are told to come back. 40 MiB each, so this also
+   * bounds what the network sees.
+   */
   packageDownloadsMax: 100,
-  /** Of them of one address (networks of IPv6 count as one): hosts behind one address fetch in turns, and none of them keeps all others out. */
+  /**
+   * Of them of one address (networks of IPv6 count as one): hosts behind one address fetch in turns, and none of them
+   * keeps all others out.
+   */
   packageDownloadsPerAddressMax: 20,
-  /** Of one agent that shows its certificate, which counts for itself and not for its address: one that was cut on its way may still count when it is back. */
+  /**
+   * Of one agent that shows its certificate, which counts for itself and not for its address: one that was cut on its
+   * way may still count when it is back.
+   */
   packageDownloadsPerAgentMax: 2,
-  /** A reader of a package takes at least `packageStepBytesMin` in every `packageStepMs`, or is cut off and may go on later: 40 MiB in the half hour that an installation has are 240 KiB. */
+  /**
+   * A reader of a package takes at least `packageStepBytesMin` in every `packageStepMs`, or is cut off and may go on
+   * later: 40 MiB in the half hour that an installation has are 240 KiB.
+   */
   packageStepMs: 10_000,
   packageStepBytesMin: 128 * KiB,
   /** Agents of one batch. */

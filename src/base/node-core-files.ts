@@ -2,7 +2,8 @@
  * Processes that hold secrets in clear leave no core file: a crash must not write passwords to a disk. The limit is one byte, not
  * none: Linux hands a core to a program (core_pattern with a pipe) even at none, but never at one.
  *
- * Node has no call for it, so util-linux does it from outside, and only for this process: scripts may leave core files if whoever runs them wants that. What it does not cover: swap (encrypt it), and root on the machine.
+ * Node has no call for it, so util-linux does it from outside, and only for this process: scripts may leave core files
+ * if whoever runs them wants that. What it does not cover: swap (encrypt it), and root on the machine.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -16,8 +17,9 @@ export function refuseCoreFiles(log: Log): void {
 }
 
 /**
- * The same for a process that starts scripts of others, who may want core files: the hard limit stays for them. Answers what they are to be given as
- * soft limit, as `ulimit -S -c` takes it; undefined where that is not known, and then they inherit ours.
+ * The same for a process that starts scripts of others, who may want core files: the hard limit stays for them. Answers
+ * what they are to be given as soft limit, as `ulimit -S -c` takes it; undefined where that is not known, and then they
+ * inherit ours.
  */
 export function refuseOwnCoreFiles(log: Log): string | undefined {
   const { soft, hard } = coreLimits();

@@ -1,4 +1,7 @@
-/** How many files and connections this process has open, of how many it may. Linux tells; elsewhere nothing is known, and nothing refused. */
+/**
+ * How many files and connections this process has open, of how many it may. Linux tells; elsewhere nothing is known,
+ * and nothing refused.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Clock } from './clock.ts';
 

@@ -54,7 +54,9 @@ export async function acquireFolderLock(
   if (taken) {
     const holder = await askHolder(address);
     throw new DroverError('data-folder-in-use', {
-      detail: `Another Drover process${holder ? ` (pid ${holder})` : ''} uses ${folder}. Stop it first, or choose another folder with --data.`,
+      detail:
+        `Another Drover process${holder ? ` (pid ${holder})` : ''} uses ${folder}. Stop it first, or choose ` +
+        'another folder with --data.',
     });
   }
   server.unref();
@@ -62,8 +64,9 @@ export async function acquireFolderLock(
 }
 
 /**
- * What lies in a folder of somebody else's, or was put there by him, is his to choose: keys, identities, journals. Root's is not, who can do
- * everything anyway, and whose volumes others are given to write to. Throws `data-folder-foreign`; what is not there is nobody's.
+ * What lies in a folder of somebody else's, or was put there by him, is his to choose: keys, identities, journals.
+ * Root's is not, who can do everything anyway, and whose volumes others are given to write to. Throws
+ * `data-folder-foreign`; what is not there is nobody's.
  */
 export function assertOurs(path: string, what: string): void {
   const us = process.getuid?.();
@@ -72,7 +75,10 @@ export function assertOurs(path: string, what: string): void {
   const foreign = stats.find((stat) => stat !== undefined && stat.uid !== 0 && stat.uid !== us);
   if (us === undefined || !foreign) return;
   throw new DroverError('data-folder-foreign', {
-    detail: `${what} ${path} belongs to another user (uid ${foreign.uid}), who may have chosen what is in it; this process is of uid ${us}. Choose another folder with --data, or look at what is in it and make it yours (chown).`,
+    detail:
+      `${what} ${path} belongs to another user (uid ${foreign.uid}), who may have chosen what is in it; this ` +
+      `process is of uid ${us}. Choose another folder with --data, or look at what is in it and make it yours ` +
+      '(chown).',
   });
 }
 

@@ -1,4 +1,7 @@
-/** So many a second of each, for what a peer may ask again and again: by a whole second of the clock, so that nothing is kept of who has asked before. */
+/**
+ * So many a second of each, for what a peer may ask again and again: by a whole second of the clock, so that nothing is
+ * kept of who has asked before.
+ */
 import type { Clock } from './clock.ts';
 
 export class SecondCount {

@@ -1,6 +1,7 @@
 /**
- * A batch of items from many peers, written together because that is fast. Where the database refuses it for what is in it, halves are tried apart,
- * down to the item at fault: nobody's item keeps out those of others, and none is tried for ever. An unavailable database is nobody's fault.
+ * A batch of items from many peers, written together because that is fast. Where the database refuses it for what is in
+ * it, halves are tried apart, down to the item at fault: nobody's item keeps out those of others, and none is tried for
+ * ever. An unavailable database is nobody's fault.
  */
 
 export interface RefusedItem<T> {

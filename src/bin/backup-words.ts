@@ -30,7 +30,9 @@ export async function* backupAt(path: string): AsyncGenerator<BackupPart, void> 
   } catch (error) {
     if (errorCodeOf(error) !== 'backup-damaged' || !path.endsWith(PART_SUFFIX)) throw error;
     throw new DroverError('backup-damaged', {
-      detail: `${path} is no backup yet: it is what one has written so far that is still at work, or that was killed. ${path.slice(0, -PART_SUFFIX.length)}, if it is there, is the one before it.`,
+      detail:
+        `${path} is no backup yet: it is what one has written so far that is still at work, or that was killed. ` +
+        `${path.slice(0, -PART_SUFFIX.length)}, if it is there, is the one before it.`,
       cause: error,
     });
   }

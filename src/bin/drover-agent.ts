@@ -191,8 +191,8 @@ async function main(): Promise<void> {
 }
 
 /**
- * For an installer that comes again: the agent that is enrolled here, whose certificate is still good; its token stays unused. Who installs over an
- * agent means that one, not to take it away from another server by mistake.
+ * For an installer that comes again: the agent that is enrolled here, whose certificate is still good; its token stays
+ * unused. Who installs over an agent means that one, not to take it away from another server by mistake.
  */
 function enrolledAs(dataDir: string, token: string | undefined): string | undefined {
   const known = readJsonFile<AgentIdentity>(dataDir, IDENTITY);
@@ -280,7 +280,8 @@ function tellHowItJoined(
   if (answer.twinOf !== undefined)
     log.warn(
       { code: 'host-is-twin', host: answer.name, twinOf: answer.twinOf },
-      `this machine has the machine id of ${answer.twinOf} and not its key: it joined as ${answer.name}, and gets no work until somebody decides (drover hosts twins)`,
+      `this machine has the machine id of ${answer.twinOf} and not its key: it joined as ${answer.name}, and ` +
+        'gets no work until somebody decides (drover hosts twins)',
     );
   else if (answer.name !== asked.name)
     log.warn({ host: answer.name, asked: asked.name }, 'joined as the host that the token or the key is for');

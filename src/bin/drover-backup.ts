@@ -91,7 +91,9 @@ function say(
     const { header, summary } = what;
     const keys = header.keyIds.length > 0 ? `\n  keys     ${header.keyIds.join(', ')}` : '';
     out.write(
-      `Backup ${how}: ${path}\n  of       ${new Date(header.takenAtMs).toISOString()}, Drover ${header.programVersion}, schema ${header.schemaVersion}\n  holds    ${summary.rows} rows of ${summary.tables.length} tables, ${summary.bytes} bytes${keys}\n  digest   ${summary.digest}\n`,
+      `Backup ${how}: ${path}\n  of       ${new Date(header.takenAtMs).toISOString()}, Drover ` +
+        `${header.programVersion}, schema ${header.schemaVersion}\n  holds    ${summary.rows} rows of ` +
+        `${summary.tables.length} tables, ${summary.bytes} bytes${keys}\n  digest   ${summary.digest}\n`,
     );
   }
 }

@@ -1,4 +1,7 @@
-/** `drover restore`: puts a backup into an empty database. The file is read to its end before anything is begun, and again while it is restored. */
+/**
+ * `drover restore`: puts a backup into an empty database. The file is read to its end before anything is begun, and
+ * again while it is restored.
+ */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { BackupHeader } from '../backup/backup-format.ts';
@@ -71,11 +74,22 @@ async function main(): Promise<void> {
     progress.clear();
     if (values.json)
       process.stdout.write(
-        `${JSON.stringify({ file: path, ...told(header, summary), lost, runsUnderWay, upgradesEnded, isAnew: isAnew || database.isAnew })}\n`,
+        `${JSON.stringify({
+          file: path,
+          ...told(header, summary),
+          lost,
+          runsUnderWay,
+          upgradesEnded,
+          isAnew: isAnew || database.isAnew,
+        })}\n`,
       );
     else
       process.stdout.write(
-        `Restored ${summary.rows} rows of ${new Date(header.takenAtMs).toISOString()}.\n  lost         ${lost} executions that may have been carried out since (drover runs list --state failed; look before you retry)\n  under way    ${runsUnderWay} runs of which something ran then: their agents are asked\n  upgrades     ${upgradesEnded} ended\nStart ${external ? 'the servers' : `drover up --data ${dataDir}`} now. Tokens that were revoked after the backup are valid again: docs/operations/backup.md.\n`,
+        `Restored ${summary.rows} rows of ${new Date(header.takenAtMs).toISOString()}.\n  lost         ${lost} ` +
+          'executions that may have been carried out since (drover runs list --state failed; look before you ' +
+          `retry)\n  under way    ${runsUnderWay} runs of which something ran then: their agents are asked\n  ` +
+          `upgrades     ${upgradesEnded} ended\nStart ${external ? 'the servers' : `drover up --data ${dataDir}`} ` +
+          'now. Tokens that were revoked after the backup are valid again: docs/operations/backup.md.\n',
       );
   } catch (error) {
     if (!isInterrupted && !database.isAnew) await database.unmark();
@@ -108,7 +122,10 @@ async function readWhole(path: string): Promise<BackupHeader> {
 function auditKeyOf(header: BackupHeader, masterKey: MasterKey | undefined, where: string): Uint8Array {
   const missing = (why: string): DroverError =>
     new DroverError('backup-key-missing', {
-      detail: `${why} The backup needs the master key of its time${header.keyIds.length > 0 ? ` (${header.keyIds.join(', ')})` : ''}: give its file with --master-key, or DROVER_MASTER_KEY.`,
+      detail:
+        `${why} The backup needs the master key of its ` +
+        `time${header.keyIds.length > 0 ? ` (${header.keyIds.join(', ')})` : ''}: give its file with --master-key, ` +
+        'or DROVER_MASTER_KEY.',
     });
   if (!masterKey) throw missing(`There is no master key in ${where}.`);
   const lacking = header.keyIds.filter((id) => !masterKey.keyIds.includes(id));
@@ -128,7 +145,10 @@ function auditKeyOf(header: BackupHeader, masterKey: MasterKey | undefined, wher
   }
 }
 
-/** Where the server will look for it. Before the database is written: a restore that was not finished can be repeated, one without its key not. */
+/**
+ * Where the server will look for it. Before the database is written: a restore that was not finished can be repeated,
+ * one without its key not.
+ */
 async function placeKey(from: string, to: string): Promise<void> {
   const text = readFileSync(from, 'utf8');
   if (resolve(from) === resolve(to)) return;

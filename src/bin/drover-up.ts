@@ -89,7 +89,12 @@ async function main(): Promise<void> {
 function welcome(config: Config, url: string, token: string): string {
   const known = config.dataDir === upDataDir();
   const access = known ? '' : `  export DROVER_URL=${url} DROVER_TOKEN=${token}\n`;
-  return `Drover is up at ${url}\n\n  data     ${config.dataDir}\n  token    ${known ? join(config.dataDir, ACCESS) : token}\n  hosts    ${config.agents}${scriptsAs(config)}\n\nGo on in another terminal:\n${access}  drover hosts list\n  drover run -t all -- uptime\n\nCtrl-C stops it; the data stays.\n`;
+  return (
+    `Drover is up at ${url}\n\n  data     ${config.dataDir}\n  token    ` +
+    `${known ? join(config.dataDir, ACCESS) : token}\n  hosts    ${config.agents}${scriptsAs(config)}\n\nGo on in ` +
+    `another terminal:\n${access}  drover hosts list\n  drover run -t all -- uptime\n\nCtrl-C stops it; the data ` +
+    'stays.\n'
+  );
 }
 
 function scriptsAs({ agents, agentsAs, isTokenExposed }: Config): string {

@@ -31,7 +31,9 @@ export function becomeUser(name: string, dataDir: string): void {
   const locked = unreachableParent(join(dataDir, 'x'), { ...account, uid: -1, gid: -1 });
   if (locked !== undefined && locked !== dataDir)
     throw new DroverError('data-folder-unwritable', {
-      detail: `The user ${name} does not get to ${dataDir}: ${locked} is closed to others. Choose another folder with --data, or open it (chmod o+x ${locked}).`,
+      detail:
+        `The user ${name} does not get to ${dataDir}: ${locked} is closed to others. Choose another folder with ` +
+        `--data, or open it (chmod o+x ${locked}).`,
     });
   if (statSync(dataDir).uid !== account.uid) handOver(dataDir, account.uid, account.gid);
   process.setgroups!(groupsOf(account.name, account.gid));

@@ -1,4 +1,7 @@
-/** How the worker and the agents of `drover up` come to join: by a token that leads to this machine, once, unless they have joined before. */
+/**
+ * How the worker and the agents of `drover up` come to join: by a token that leads to this machine, once, unless they
+ * have joined before.
+ */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { allPages, dataOf, type DroverClient } from '@drover/sdk';

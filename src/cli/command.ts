@@ -60,7 +60,8 @@ export function withDisconnect(target: Command): Command {
   return target.addOption(
     new Option(
       '--on-disconnect <what>',
-      'what becomes of the run when this command is ended (SIGTERM, a closed terminal, Ctrl-C without a terminal): cancel or detach (default: detach at a terminal, else cancel)',
+      'what becomes of the run when this command is ended (SIGTERM, a closed terminal, Ctrl-C without a ' +
+        'terminal): cancel or detach (default: detach at a terminal, else cancel)',
     ).choices(ON_DISCONNECT),
   );
 }

@@ -28,7 +28,8 @@ export function addCompletionCommand(program: Command): void {
   command(program, 'completion', {
     summary: 'print completion for a shell',
     description:
-      'Print completion for a shell: of commands, options and the values that are one of a few. Load it from the file that your shell reads at its start.',
+      'Print completion for a shell: of commands, options and the values that are one of a few. Load it from the ' +
+      'file that your shell reads at its start.',
     examples: [
       'drover completion bash >/etc/bash_completion.d/drover',
       'source <(drover completion bash)',
@@ -97,7 +98,9 @@ function cases(nodes: readonly CompletionNode[]): { paths: string; valued: strin
     words: nodes
       .map(
         ({ path, words, options }) =>
-          `    ${quoted(path)}) words=${quoted([...words.map(({ word }) => word), ...options.flatMap(({ flags }) => flags.slice(-1))].join(' '))} ;;`,
+          `    ${quoted(path)}) ` +
+          `words=${quoted([...words.map(({ word }) => word), ...options.flatMap(({ flags }) => flags.slice(-1))].join(' '))}` +
+          ' ;;',
       )
       .join('\n'),
     values: values.join('\n'),

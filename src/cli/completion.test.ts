@@ -23,9 +23,13 @@ afterAll(() => rmSync(folder, { recursive: true }));
 function ask(shell: 'bash' | 'zsh' | 'fish', line: string): string[] {
   const words = line.split(' ').map((word) => `'${word}'`);
   const program = {
-    bash: `source ${files.bash}; COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _drover; printf '%s\\n' "\${COMPREPLY[@]}"`,
+    bash:
+      `source ${files.bash}; COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _drover; printf ` +
+      `'%s\\n' "\${COMPREPLY[@]}"`,
     // Its own completion needs a terminal; what ours offers it is caught.
-    zsh: `compdef() { :; }; compadd() { shift; print -l -- "$@"; }; _files() { :; }; source ${files.zsh}; words=(${words.join(' ')}); CURRENT=${words.length}; _drover`,
+    zsh:
+      `compdef() { :; }; compadd() { shift; print -l -- "$@"; }; _files() { :; }; source ${files.zsh}; ` +
+      `words=(${words.join(' ')}); CURRENT=${words.length}; _drover`,
     fish: `source ${files.fish}; complete -C '${line}'`,
   }[shell];
   const { stdout, stderr, status } = spawnSync(shell, shell === 'zsh' ? ['-fc', program] : ['-c', program], {

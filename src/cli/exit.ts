@@ -81,7 +81,10 @@ export async function exitOfRun(
 
 function unreachableAdvice(message: string): string {
   if (/certificate|altname|self.signed/i.test(message))
-    return 'Its certificate is not one that this machine trusts. `drover login URL` asks whom to trust and keeps it; DROVER_CA names a file with the certificate of its authority.';
+    return (
+      'Its certificate is not one that this machine trusts. `drover login URL` asks whom to trust and keeps it; ' +
+      'DROVER_CA names a file with the certificate of its authority.'
+    );
   return 'Is the server running? Check DROVER_URL, or log in again.';
 }
 
@@ -90,7 +93,8 @@ function explainRefusal(error: DroverApiError): { message: string; code: number 
   const advice = status === 401 ? '\nCheck DROVER_TOKEN, or log in again: drover login URL.' : '';
   const faults =
     errors.length > 1
-      ? `${errors.length} things are wrong:${errors.map((fault) => `\n  ${flagOf(fault.pointer)}: ${fault.detail} (${fault.code})`).join('')}`
+      ? `${errors.length} things are ` +
+        `wrong:${errors.map((fault) => `\n  ${flagOf(fault.pointer)}: ${fault.detail} (${fault.code})`).join('')}`
       : errors.length === 1
         ? `${flagOf(errors[0]!.pointer)}: ${errors[0]!.detail}`
         : detail;

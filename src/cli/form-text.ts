@@ -1,6 +1,7 @@
 /**
- * Answers for programs, as JSON and YAML. Such a document may be looked at on a terminal as well, and what hosts and people have named must not
- * command it: characters that could are written by their numbers, which is the same document.
+ * Answers for programs, as JSON and YAML. Such a document may be looked at on a terminal as well, and what hosts and
+ * people have named must not command it: characters that could are written by their numbers, which is the same
+ * document.
  */
 import type { stringify as stringifyYaml } from 'yaml';
 

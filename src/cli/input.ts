@@ -162,7 +162,9 @@ export class Inputs {
       // The value is not repeated: it may be a real one.
       else if (!source.startsWith('@'))
         this.#faults.add(
-          `--secret ${name} wants ${name}=@FILE, ${name}=@- (standard input) or ${name}=env:VARIABLE, so that the value never stands on a command line. If that was a real one, change it: it is in this shell's history.`,
+          `--secret ${name} wants ${name}=@FILE, ${name}=@- (standard input) or ${name}=env:VARIABLE, so that ` +
+            "the value never stands on a command line. If that was a real one, change it: it is in this shell's " +
+            'history.',
         );
     }
     return found;

@@ -1,7 +1,7 @@
 /**
- * The two streams of a command, each by its own kind: a terminal is given nothing that could command it, and colours; a file or a program
- * is given bytes as they are. Standard output may be slow: what is written waits until it is taken, so that a large result never piles up in
- * memory.
+ * The two streams of a command, each by its own kind: a terminal is given nothing that could command it, and colours; a
+ * file or a program is given bytes as they are. Standard output may be slow: what is written waits until it is taken,
+ * so that a large result never piles up in memory.
  */
 import { once } from 'node:events';
 import { createPaint, type Paint } from './render.ts';

@@ -1,4 +1,7 @@
-/** The whole of the client's commands as one program: what is asked for is loaded, called, and its failure is told in the form that was asked for. */
+/**
+ * The whole of the client's commands as one program: what is asked for is loaded, called, and its failure is told in
+ * the form that was asked for.
+ */
 import { Command, CommanderError } from 'commander';
 import { version } from '../base/node-process.ts';
 import { addCommands } from './commands.ts';

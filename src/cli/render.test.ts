@@ -53,7 +53,8 @@ describe('a run on the terminal', () => {
       decode,
     );
     expect(text).toBe(
-      '── a[1,2] … and 3 more (5) failed, exit 3\nx\n… 7 bytes are not kept here; a host with an agent still has them: drover runs output RUN --host HOST --full\ny\nstderr:\noops',
+      '── a[1,2] … and 3 more (5) failed, exit 3\nx\n… 7 bytes are not kept here; a host with an agent still has ' +
+        'them: drover runs output RUN --host HOST --full\ny\nstderr:\noops',
     );
   });
   it('lines up columns, wide characters too, and obeys no cell', () => {

@@ -67,7 +67,10 @@ export function progressLine(
   const cells = Math.max(0, Math.min(30, Math.max(10, width - 60), width - 1 - share.length - 3 - plain.length));
   const room = width - 1 - cells - share.length - 3;
   const filled = total === 0 ? cells : Math.floor((done / total) * cells);
-  return `${'█'.repeat(filled)}${paint.dim('░'.repeat(cells - filled))} ${share}  ${plain.length <= room ? countsLine(counts, paint) : cutText(plain, Math.max(1, room))}`;
+  return (
+    `${'█'.repeat(filled)}${paint.dim('░'.repeat(cells - filled))} ${share}  ` +
+    `${plain.length <= room ? countsLine(counts, paint) : cutText(plain, Math.max(1, room))}`
+  );
 }
 
 export interface Ending {
@@ -99,7 +102,10 @@ export interface FoldedGroup {
   readonly difference?: string | undefined;
 }
 
-/** Groups whose outputs differ in bytes that nobody sees: a newline at the end, or what a terminal must not be given. Digests are held, not outputs. */
+/**
+ * Groups whose outputs differ in bytes that nobody sees: a newline at the end, or what a terminal must not be given.
+ * Digests are held, not outputs.
+ */
 export class Likenesses {
   readonly #seen = new Map<string, Readonly<Record<'stdout' | 'stderr', Digests>>>();
 
@@ -138,7 +144,10 @@ function digest(...parts: readonly (string | Buffer)[]): string {
 /** Output that several hosts share, once, under their names. `decode` makes text of bytes. */
 export function foldedText(group: FoldedGroup, paint: Paint, decode: (bytes: Uint8Array) => string): string {
   const more = group.count > group.hosts.length ? ` … and ${group.count - group.hosts.length} more` : '';
-  const head = `${paint.bold(`── ${plainText(foldNames(group.hosts))}${more}`)} ${paint.dim(`(${group.count})`)} ${paintState(group.ending.state, paint, endingText(group.ending))}${group.difference === undefined ? '' : ` ${paint.yellow(`(${group.difference})`)}`}`;
+  const head =
+    `${paint.bold(`── ${plainText(foldNames(group.hosts))}${more}`)} ${paint.dim(`(${group.count})`)} ` +
+    `${paintState(group.ending.state, paint, endingText(group.ending))}` +
+    `${group.difference === undefined ? '' : ` ${paint.yellow(`(${group.difference})`)}`}`;
   const [stdout, stderr] = [block(group.stdout, paint, decode), block(group.stderr, paint, decode)];
   return [head, stdout, stderr === '' ? '' : `${paint.dim('stderr:')}\n${stderr}`].filter(Boolean).join('\n');
 }
@@ -171,7 +180,10 @@ export function verdictLine(
   paint: Paint,
 ): string {
   const took = run.durationMs === undefined ? '' : ` in ${formatDurationMs(run.durationMs)}`;
-  return `${paintState(run.state, paint, paint.bold(stateWord(run.state)))}: ${countsLine(run.counts, paint)} of ${run.hostCount}${took}  ${paint.dim(run.id)}`;
+  return (
+    `${paintState(run.state, paint, paint.bold(stateWord(run.state)))}: ${countsLine(run.counts, paint)} of ` +
+    `${run.hostCount}${took}  ${paint.dim(run.id)}`
+  );
 }
 
 /** Columns as wide as their widest cell, two spaces apart. Cells are names and texts of others: shown, never obeyed. */

@@ -14,7 +14,8 @@ const ROLES: readonly {
     name: 'up',
     summary: 'start everything on this machine',
     description:
-      'Start server, worker and agents on this machine, on embedded PostgreSQL or on DATABASE_URL. Commands on this machine find it by themselves.',
+      'Start server, worker and agents on this machine, on embedded PostgreSQL or on DATABASE_URL. Commands on ' +
+      'this machine find it by themselves.',
     options: [
       ['--data <dir>', 'data folder (default: /var/lib/drover for root, else ~/.local/share/drover)'],
       ['--listen <host:port>', 'where to listen; port 0 takes any (default: 127.0.0.1:7400)'],
@@ -80,7 +81,9 @@ const ROLES: readonly {
     name: 'backup',
     summary: 'write a backup of the database, or verify one',
     description:
-      'On the machine of the server: write a backup of the database of DATABASE_URL, or of the data folder of drover up, while everything goes on. `drover backup verify FILE` reads one to its end. The master key is not in it: keep it apart.',
+      'On the machine of the server: write a backup of the database of DATABASE_URL, or of the data folder of ' +
+      'drover up, while everything goes on. `drover backup verify FILE` reads one to its end. The master key is ' +
+      'not in it: keep it apart.',
     usage: '[options] FILE | verify FILE',
     options: [
       ['--data <dir>', 'data folder of drover up, or with DATABASE_URL that of the server (for the names of keys)'],
@@ -96,7 +99,9 @@ const ROLES: readonly {
     name: 'restore',
     summary: 'restore a backup into an empty database',
     description:
-      'On the machine of the server, before it is started: restore a backup into the empty database of DATABASE_URL (made as the role of DATABASE_OWNER_URL, if that is set), or into a new data folder of drover up.',
+      'On the machine of the server, before it is started: restore a backup into the empty database of ' +
+      'DATABASE_URL (made as the role of DATABASE_OWNER_URL, if that is set), or into a new data folder of ' +
+      'drover up.',
     usage: '[options] FILE',
     options: [
       ['--data <dir>', 'data folder to make for drover up; with DATABASE_URL that of the server'],

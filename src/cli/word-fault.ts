@@ -25,7 +25,8 @@ const ADVICE: readonly (readonly [path: RegExp, option: RegExp, text: string])[]
   [
     /^login$/,
     /^--(token|password|api-key|secret)$/,
-    ' A token never stands on a command line, where others could read it: it is asked for, read from standard input (drover login URL <token.txt), or taken from DROVER_TOKEN.',
+    ' A token never stands on a command line, where others could read it: it is asked for, read from standard ' +
+      'input (drover login URL <token.txt), or taken from DROVER_TOKEN.',
   ],
   [
     /^run$/,

@@ -26,11 +26,17 @@ const RESTORE_FILE_TEXT = 'A restore has begun here and is not finished: docs/op
 export function assertFolderRestored(dataDir: string): void {
   if (existsSync(join(dataDir, RESTORE_FILE)))
     throw new DroverError('restore-unfinished', {
-      detail: `A restore into ${dataDir} was begun and did not come to its end, so nothing is in it. Repeat drover restore with the same backup and --data. To begin a new installation here instead, remove ${join(dataDir, RESTORE_FILE)}.`,
+      detail:
+        `A restore into ${dataDir} was begun and did not come to its end, so nothing is in it. Repeat drover ` +
+        'restore with the same backup and --data. To begin a new installation here instead, remove ' +
+        `${join(dataDir, RESTORE_FILE)}.`,
     });
 }
 
-/** Of a folder that has a database. Rejects with `bad-input` where there is none, `database-unavailable` while it is starting, `restore-unfinished`. */
+/**
+ * Of a folder that has a database. Rejects with `bad-input` where there is none, `database-unavailable` while it is
+ * starting, `restore-unfinished`.
+ */
 export async function openFolderDatabase(dataDir: string, clock: Clock, log: Log): Promise<FolderDatabase> {
   if (!(await hasDatabase(dataDir)))
     throw new DroverError('bad-input', {

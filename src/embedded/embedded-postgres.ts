@@ -283,7 +283,8 @@ function databaseOwner(): Owner {
   if (!made)
     throw new DroverError('embedded-database-failed', {
       detail:
-        'PostgreSQL does not run as root, and the user drover-postgres could not be created. Create it (useradd --system drover-postgres), run Drover as another user, or set DATABASE_URL.',
+        'PostgreSQL does not run as root, and the user drover-postgres could not be created. Create it (useradd ' +
+        '--system drover-postgres), run Drover as another user, or set DATABASE_URL.',
     });
   return made;
 }
@@ -298,7 +299,9 @@ async function assertReachable(dir: string, owner: Owner): Promise<void> {
   const { status } = spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', dir], { ...owner, cwd: '/' });
   if (status !== 0)
     throw new DroverError('embedded-database-failed', {
-      detail: `PostgreSQL does not run as root, and its user cannot enter ${dir}. Choose a data folder whose parents everybody may pass (chmod o+x), for example below /var/lib.`,
+      detail:
+        `PostgreSQL does not run as root, and its user cannot enter ${dir}. Choose a data folder whose parents ` +
+        'everybody may pass (chmod o+x), for example below /var/lib.',
     });
 }
 

@@ -1,6 +1,7 @@
 /**
- * What PostgreSQL says, and its ends, for whoever looks for the reason later. On a disk that is full the words wait here, the oldest and the
- * newest of them, and are written as soon as there is space: just then they are what somebody will want to read.
+ * What PostgreSQL says, and its ends, for whoever looks for the reason later. On a disk that is full the words wait
+ * here, the oldest and the newest of them, and are written as soon as there is space: just then they are what somebody
+ * will want to read.
  */
 import { appendFileSync, renameSync, statSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';

@@ -34,7 +34,8 @@ export async function identityOf<T extends { readonly certificate: string; reado
   if (hasExpired)
     log.error(
       { code: 'certificate-expired' },
-      'the certificate has expired; start once with --join TOKEN, a new one, on this data folder (drover agents join-token create). Check the clock first.',
+      'the certificate has expired; start once with --join TOKEN, a new one, on this data folder (drover agents ' +
+        'join-token create). Check the clock first.',
     );
   return known;
 }

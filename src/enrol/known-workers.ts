@@ -1,6 +1,7 @@
 /**
- * Where an agent may find a worker. Workers tell each other's addresses, and one that was taken over may tell of places where nobody is; so what the server
- * itself said when the agent joined is never forgotten, and is tried when nothing else answers.
+ * Where an agent may find a worker. Workers tell each other's addresses, and one that was taken over may tell of places
+ * where nobody is; so what the server itself said when the agent joined is never forgotten, and is tried when nothing
+ * else answers.
  */
 
 export interface KnownWorkers {
@@ -22,7 +23,10 @@ export function noteWorkers(known: KnownWorkers, told: readonly string[]): boole
   return true;
 }
 
-/** In the order in which they are dialed. `place`, from 0 to 1, is where this agent begins: every agent is told the same, so they spread. */
+/**
+ * In the order in which they are dialed. `place`, from 0 to 1, is where this agent begins: every agent is told the
+ * same, so they spread.
+ */
 export function workersToDial(known: KnownWorkers, given: readonly string[], place: number): string[] {
   const first = Math.floor(place * known.workers.length);
   const told = [...known.workers.slice(first), ...known.workers.slice(0, first)];

@@ -12,7 +12,8 @@ export function passedOver(
   for (const [name, value] of Object.entries(asked.labels ?? {}))
     if (is.labels?.[name] !== value)
       told.push(
-        `--label ${name}=${value} was passed over: this host has joined, and its labels are the server's since (drover hosts label ${is.name} ${name}=${value})`,
+        `--label ${name}=${value} was passed over: this host has joined, and its labels are the server's since ` +
+          `(drover hosts label ${is.name} ${name}=${value})`,
       );
   if (asked.name !== undefined && asked.name !== is.name)
     told.push(

@@ -1,13 +1,17 @@
 /**
- * How agents are: what they last said of their load, how often they linked of late, and what is wrong with whom. Soft and bounded: loads live as long as
- * the link, links are remembered for ten minutes. Every server hears all of it, so each answers for the whole fleet.
+ * How agents are: what they last said of their load, how often they linked of late, and what is wrong with whom. Soft
+ * and bounded: loads live as long as the link, links are remembered for ten minutes. Every server hears all of it, so
+ * each answers for the whole fleet.
  */
 import type { Clock } from '../base/clock.ts';
 import type { HostId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { AgentLoadFigures } from '../protocol/link/worker-v1.ts';
 
-/** `flapping`: linked again and again. `lagging`: its event loop is late. `skewed`: its clock is off. `spool-low`: little space for output. `copied`: two starts of it show themselves. */
+/**
+ * `flapping`: linked again and again. `lagging`: its event loop is late. `skewed`: its clock is off. `spool-low`:
+ * little space for output. `copied`: two starts of it show themselves.
+ */
 const AGENT_PROBLEMS = ['flapping', 'lagging', 'skewed', 'spool-low', 'copied'] as const;
 export type AgentProblem = (typeof AGENT_PROBLEMS)[number];
 
@@ -38,7 +42,10 @@ export class AgentHealth {
     this.#clock = clock;
   }
 
-  /** One start of its agent counts (again). `link` names the link among all links of the host: one that is shown again, because its worker has linked anew, is no new one. */
+  /**
+   * One start of its agent counts (again). `link` names the link among all links of the host: one that is shown again,
+   * because its worker has linked anew, is no new one.
+   */
   linked(hostId: HostId, link: string): void {
     this.#copied.delete(hostId);
     const nowMs = this.#clock.monotonicMs();

@@ -1,6 +1,7 @@
 /**
- * Which agents a worker holds, as it tells when it has linked: in several frames, of which the last says that it is. Only what agents have proved
- * counts, and each proof is looked up on its own, so the whole is there somewhat after its last frame.
+ * Which agents a worker holds, as it tells when it has linked: in several frames, of which the last says that it is.
+ * Only what agents have proved counts, and each proof is looked up on its own, so the whole is there somewhat after its
+ * last frame.
  */
 import { limits } from '../base/limits.ts';
 
@@ -27,7 +28,10 @@ export class AgentSnapshot {
     return true;
   }
 
-  /** A host whose agent has linked while the snapshot is still looked up: that was told before, and does not say that the host is not held. */
+  /**
+   * A host whose agent has linked while the snapshot is still looked up: that was told before, and does not say that
+   * the host is not held.
+   */
   add(hostId: string): void {
     this.#hosts?.add(hostId);
   }

@@ -147,7 +147,10 @@ export interface Fleet extends Omit<Service, 'start'> {
     order: Uint8Array,
     agents: readonly { readonly hostId: HostId; readonly agentId: AgentId }[],
   ): void;
-  /** Tries the way to a host from the worker that would take it. Rejects `zone-without-worker`, and with the reason why there is nothing to be tried. */
+  /**
+   * Tries the way to a host from the worker that would take it. Rejects `zone-without-worker`, and with the reason why
+   * there is nothing to be tried.
+   */
   testConnection(hostId: HostId, accountId?: AccountId): Promise<readonly ConnectionStep[]>;
   /** Cuts a worker's link here, at once; the other servers hear of it from the store. */
   revokeWorker(workerId: WorkerId): void;

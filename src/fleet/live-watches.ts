@@ -1,4 +1,7 @@
-/** Who watches the live output of which attempts here: executors are asked for it while somebody does, and what they send goes to each of them. */
+/**
+ * Who watches the live output of which attempts here: executors are asked for it while somebody does, and what they
+ * send goes to each of them.
+ */
 import type { AttemptPlace, LiveOutput } from './fleet.ts';
 
 interface Watch {

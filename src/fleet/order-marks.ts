@@ -1,4 +1,7 @@
-/** Marks on what a server orders and acknowledges, under the keys of the agents that it is for. A worker itself needs none: its link is proof enough. */
+/**
+ * Marks on what a server orders and acknowledges, under the keys of the agents that it is for. A worker itself needs
+ * none: its link is proof enough.
+ */
 import type { AgentId } from '../base/ids.ts';
 import type { Executor } from '../domain/run/executor.ts';
 import { startMessage, type Marked } from '../protocol/link/session.ts';
@@ -20,7 +23,10 @@ export class OrderMarks {
     return mac ? { mac } : {};
   }
 
-  /** Empty where no start of the agent that it is for is here: then nobody would believe it, and nobody should. `digest`: SHA-256 of the spec. */
+  /**
+   * Empty where no start of the agent that it is for is here: then nobody would believe it, and nobody should.
+   * `digest`: SHA-256 of the spec.
+   */
   ofStart(
     { executor, instance: meant }: { readonly executor: Executor; readonly instance: string | undefined },
     a: string,

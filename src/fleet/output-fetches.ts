@@ -1,4 +1,7 @@
-/** Ranges of whole outputs, fetched from the hosts themselves: what was asked of whom, so that nobody else answers and nothing else is taken. */
+/**
+ * Ranges of whole outputs, fetched from the hosts themselves: what was asked of whom, so that nobody else answers and
+ * nothing else is taken.
+ */
 import type { Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { isWorker, type Route } from '../domain/run/executor.ts';

@@ -1,6 +1,7 @@
 /**
- * What workers ask that costs more than reading it: the database is asked, secrets are opened, certificates signed. So many of one sender are
- * carried out at once, the others of it wait in the order they came, and what does not fit is refused: no sender takes the server for itself.
+ * What workers ask that costs more than reading it: the database is asked, secrets are opened, certificates signed. So
+ * many of one sender are carried out at once, the others of it wait in the order they came, and what does not fit is
+ * refused: no sender takes the server for itself.
  */
 export interface TurnLimits {
   readonly atOnceMax: number;

@@ -1,7 +1,7 @@
 /**
- * Which hosts are in zones that have a worker here. Of a host in another it is said that this is why nothing begins there; whether its agent
- * was linked before says nothing then. Hosts of zones without a worker are few as a rule, and are read when a zone gains its first worker
- * or loses its last.
+ * Which hosts are in zones that have a worker here. Of a host in another it is said that this is why nothing begins
+ * there; whether its agent was linked before says nothing then. Hosts of zones without a worker are few as a rule, and
+ * are read when a zone gains its first worker or loses its last.
  */
 import type { HostId } from '../base/ids.ts';
 import type { Store } from '../store/contract/store.ts';

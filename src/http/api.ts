@@ -126,7 +126,8 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
     held: door.held,
     onRequest: (address) => takePublic(door, address),
   });
-  // No rate for these two: who looks after servers asks from the address of all other callers where a proxy stands between, and asking costs nothing.
+  // No rate for these two: who looks after servers asks from the address of all other callers where a proxy stands
+  // between, and asking costs nothing.
   app.get('/healthz', async () => ({ status: 'alive' }));
   const readiness = believedFor(READINESS_BELIEVED_MS, ctx.clock, options.readiness);
   app.get('/readyz', async (_request, reply) => {
@@ -329,7 +330,9 @@ async function serveOnce(
 function shownOnceBefore({ what, revoke }: NonNullable<Operation['shownOnce']>, kept: string): DroverError {
   const { id } = JSON.parse(kept) as { id: string };
   return new DroverError('secret-shown-once', {
-    detail: `This request was carried out before and made the ${what} ${id}, which was shown in that answer only. If the answer is lost, revoke it (${revoke} ${id}) and make another.`,
+    detail:
+      `This request was carried out before and made the ${what} ${id}, which was shown in that answer only. If the ` +
+      `answer is lost, revoke it (${revoke} ${id}) and make another.`,
   });
 }
 

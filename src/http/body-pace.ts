@@ -1,4 +1,7 @@
-/** Looks at the requests that are on their way in: whose body comes slower than the least rate is cut, long before the deadline of the whole. */
+/**
+ * Looks at the requests that are on their way in: whose body comes slower than the least rate is cut, long before the
+ * deadline of the whole.
+ */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 

@@ -1,6 +1,7 @@
 /**
- * How many bytes a server holds at once for callers: of all of them, and for each. A body has its place before a byte of it is read and until its
- * answer is sent, an answer until it is taken, so that no number of connections makes more of either than there is room for.
+ * How many bytes a server holds at once for callers: of all of them, and for each. A body has its place before a byte
+ * of it is read and until its answer is sent, an answer until it is taken, so that no number of connections makes more
+ * of either than there is room for.
  */
 import type { IncomingMessage } from 'node:http';
 import { DroverError } from '../base/errors.ts';

@@ -1,6 +1,7 @@
 /**
- * What a server holds for a request until its answer is taken or its connection is gone. Node tells of neither for an answer whose connection went
- * before anybody listened, nor for one that waited behind another: so the connection itself is watched, once for all its requests.
+ * What a server holds for a request until its answer is taken or its connection is gone. Node tells of neither for an
+ * answer whose connection went before anybody listened, nor for one that waited behind another: so the connection
+ * itself is watched, once for all its requests.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';

@@ -23,7 +23,8 @@ export function openApiDocument(operations: readonly Operation[]): Json {
       title: 'Drover',
       version: '1',
       description:
-        'Operations work on fleets of servers. Errors are RFC 9457 problems with stable codes; every mutation takes an Idempotency-Key, and what writes nothing ignores one.',
+        'Operations work on fleets of servers. Errors are RFC 9457 problems with stable codes; every mutation ' +
+        'takes an Idempotency-Key, and what writes nothing ignores one.',
     },
     paths,
     components: {
@@ -44,7 +45,9 @@ function describe(operation: Operation, schemaOf: (schema: z.ZodType, io: 'input
       in: 'header',
       required: false,
       schema: { type: 'string', maxLength: 200 },
-      description: `The same key with the same request gets the first answer again${operation.asksOnly ? '; ignored where the body asks for nothing to be written' : ''}`,
+      description:
+        'The same key with the same request gets the first answer ' +
+        `again${operation.asksOnly ? '; ignored where the body asks for nothing to be written' : ''}`,
     });
   const codes = new Set([
     ...operation.errors,

@@ -1,4 +1,7 @@
-/** The agent whose own certificate opened a connection: who needs no token may show it, and then counts for itself wherever it comes from. */
+/**
+ * The agent whose own certificate opened a connection: who needs no token may show it, and then counts for itself
+ * wherever it comes from.
+ */
 import { TLSSocket } from 'node:tls';
 import type { Socket } from 'node:net';
 

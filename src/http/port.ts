@@ -106,7 +106,9 @@ export function createPort(options: PortOptions): Port {
       if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') listener.cut(socket as Socket, 'request');
       else if (socket.writable)
         socket.end(
-          `HTTP/1.1 ${error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'}\r\nConnection: close\r\n\r\n`,
+          'HTTP/1.1 ' +
+            `${error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'}` +
+            '\r\nConnection: close\r\n\r\n',
         );
       else socket.destroy();
     });
@@ -131,7 +133,8 @@ export function createPort(options: PortOptions): Port {
   function hand(socket: Socket, target: HttpServer): void {
     if (target === plain && !isLoopback(socket.remoteAddress)) {
       socket.end(
-        'HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nPlain HTTP is for this machine only; use https.\n',
+        'HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nPlain HTTP is for this ' +
+          'machine only; use https.\n',
       );
       return;
     }

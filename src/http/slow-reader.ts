@@ -1,4 +1,7 @@
-/** Writing to whoever may read slowly, or not at all: the next piece is asked for when the last is taken, and a reader who takes nothing for long is given up. */
+/**
+ * Writing to whoever may read slowly, or not at all: the next piece is asked for when the last is taken, and a reader
+ * who takes nothing for long is given up.
+ */
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';

@@ -1,4 +1,7 @@
-/** Seals the audit: entries that deeds have written get their number and their place in the chain. Every server does it; one at a time gets to. */
+/**
+ * Seals the audit: entries that deeds have written get their number and their place in the chain. Every server does it;
+ * one at a time gets to.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Store } from '../store/contract/store.ts';

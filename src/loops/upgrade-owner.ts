@@ -1,7 +1,8 @@
 /**
- * Carries upgrades of agents out. Every server looks; the store lets one at a time take a step, and keeps what was decided. Orders are sent after
- * their commit and again until the agents have answered, so that a server that dies in between, a link that breaks, or an agent that starts anew
- * costs a moment only. Nothing here is remembered that the store does not know, but when an order was last sent.
+ * Carries upgrades of agents out. Every server looks; the store lets one at a time take a step, and keeps what was
+ * decided. Orders are sent after their commit and again until the agents have answered, so that a server that dies in
+ * between, a link that breaks, or an agent that starts anew costs a moment only. Nothing here is remembered that the
+ * store does not know, but when an order was last sent.
  */
 import type { AgentPackages } from '../app/agent-packages.ts';
 import type { Clock } from '../base/clock.ts';

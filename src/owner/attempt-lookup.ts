@@ -1,6 +1,7 @@
 /**
- * What the database knows of attempts that are not held here, asked for because somebody tells of them. Anybody may tell of anything, so it costs little:
- * by key alone, many in one question and one question at a time, so much of each sender, and what was found is remembered for a while.
+ * What the database knows of attempts that are not held here, asked for because somebody tells of them. Anybody may
+ * tell of anything, so it costs little: by key alone, many in one question and one question at a time, so much of each
+ * sender, and what was found is remembered for a while.
  */
 import type { Clock } from '../base/clock.ts';
 import { attemptId, type AttemptId, type AttemptKey } from '../base/ids.ts';
@@ -46,8 +47,9 @@ export class AttemptLookup {
   }
 
   /**
-   * `answered` is called at once with what is remembered, else once it is read; never where the sender has no room, or it cannot be read: what was told
-   * comes again. `isDecisive`: that there is no such attempt is read after this call, because something is let go of for it.
+   * `answered` is called at once with what is remembered, else once it is read; never where the sender has no room, or
+   * it cannot be read: what was told comes again. `isDecisive`: that there is no such attempt is read after this call,
+   * because something is let go of for it.
    */
   ask(key: AttemptKey, sender: NamedExecutor, isDecisive: boolean, answered: OnStanding): void {
     const id = attemptId(key);

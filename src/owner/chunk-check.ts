@@ -1,4 +1,7 @@
-/** Which pieces of output a server takes: those of an attempt that is out with their very sender, and no more than the run keeps. The store looks again. */
+/**
+ * Which pieces of output a server takes: those of an attempt that is out with their very sender, and no more than the
+ * run keeps. The store looks again.
+ */
 import type { HostId, WorkerId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { isOut } from '../domain/crew/execution-machine.ts';

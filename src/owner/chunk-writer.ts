@@ -1,7 +1,8 @@
 /**
- * Output larger than a report carries, on its way into the store, of all partitions: one write at a time, so that it never takes the connections that
- * commits need; senders in turn, of each in the order it came; acknowledged once it is there. What waits is bounded for each sender and in all, and what
- * the database refuses is the fault of its sender alone.
+ * Output larger than a report carries, on its way into the store, of all partitions: one write at a time, so that it
+ * never takes the connections that commits need; senders in turn, of each in the order it came; acknowledged once it is
+ * there. What waits is bounded for each sender and in all, and what the database refuses is the fault of its sender
+ * alone.
  */
 import { limits } from '../base/limits.ts';
 import type { WorkerId } from '../base/ids.ts';

@@ -47,8 +47,8 @@ export function collectBatch(partition: OwnedPartition, nowMs: number): Batch {
 }
 
 /**
- * All that a new run does first, however many hosts it has: it is written with the run's own rows. Undefined where that is nothing, or more than
- * to give hosts their orders, which the commits after it write.
+ * All that a new run does first, however many hosts it has: it is written with the run's own rows. Undefined where that
+ * is nothing, or more than to give hosts their orders, which the commits after it write.
  */
 export function collectFirst(held: HeldRun, nowMs: number): Batch | undefined {
   const decided = held.run.crew.changes.take(Number.POSITIVE_INFINITY);

@@ -1,6 +1,6 @@
 /**
- * Writes what is decided, in batches and under the term of its partition: one commit of a partition in flight, and what is decided meanwhile
- * goes with the next. Reports are acknowledged after the commit, and orders go out after it.
+ * Writes what is decided, in batches and under the term of its partition: one commit of a partition in flight, and what
+ * is decided meanwhile goes with the next. Reports are acknowledged after the commit, and orders go out after it.
  */
 import { errorCodeOf } from '../base/errors.ts';
 import { attemptId, attemptKeyOf, type RunId, type ServerId } from '../base/ids.ts';
@@ -150,7 +150,8 @@ export class Committer {
       if (execution.attempt > attempt || isEndWritten(execution, attempt)) written.set(ack.attempt, ack);
       else if (!held.acks.has(ack.attempt)) held.acks.set(ack.attempt, ack);
     }
-    // A report that came again while this was written is of the same end. One of an earlier attempt is written beside it, by the next commit.
+    // A report that came again while this was written is of the same end. One of an earlier attempt is written beside
+    // it, by the next commit.
     for (const ack of [...held.acks.values()]) {
       const { task, ordinal, attempt } = attemptKeyOf(ack.attempt);
       if (!isEndWritten(run.crew.at(task, ordinal)!, attempt)) continue;

@@ -1,4 +1,7 @@
-/** Whose word about an attempt counts: that of the executor of record, and what workers say of their own only from the one that has, or would be given, the attempt. */
+/**
+ * Whose word about an attempt counts: that of the executor of record, and what workers say of their own only from the
+ * one that has, or would be given, the attempt.
+ */
 import type { HostId, WorkerId } from '../base/ids.ts';
 import { isWithAgent } from '../domain/crew/execution.ts';
 import { isSameExecutor, type RouteTaken } from '../domain/run/executor.ts';
@@ -13,7 +16,10 @@ interface Attempted {
   readonly order: number;
 }
 
-/** `attempt` is the one that the event is about. The fleet has seen to it that words of agents are theirs, and that a worker speaks of itself. */
+/**
+ * `attempt` is the one that the event is about. The fleet has seen to it that words of agents are theirs, and that a
+ * worker speaks of itself.
+ */
 export function isWordOf(
   execution: Attempted,
   attempt: number,

@@ -1,6 +1,6 @@
 /**
- * What is heard of runs: that hosts and workers come and go, what executors say of attempts, and pieces of their output. Of a partition that is not
- * ours nothing is taken; it comes again. Nothing is written here.
+ * What is heard of runs: that hosts and workers come and go, what executors say of attempts, and pieces of their
+ * output. Of a partition that is not ours nothing is taken; it comes again. Nothing is written here.
  */
 import type { Clock } from '../base/clock.ts';
 import {
@@ -135,7 +135,10 @@ export class Intake implements FleetListener {
     this.#onPieceOfOther(partition, workerId, chunk);
   }
 
-  /** Of an attempt that its run in memory, if there is one, does not know: nothing of it goes to the database before that has said whose it is. */
+  /**
+   * Of an attempt that its run in memory, if there is one, does not know: nothing of it goes to the database before
+   * that has said whose it is.
+   */
   #onPieceOfOther(partition: OwnedPartition, workerId: WorkerId, chunk: OutputChunk): void {
     const { memory, fleet, isLeaseTrusted } = this.#options;
     const { stream, seq, executor } = chunk;
@@ -224,7 +227,10 @@ export class Intake implements FleetListener {
       );
   }
 
-  /** What is told of an attempt that its run in memory, if there is one, does not know. `onOpen`: it has no end yet, or may have another, and the word is its executor's. */
+  /**
+   * What is told of an attempt that its run in memory, if there is one, does not know. `onOpen`: it has no end yet, or
+   * may have another, and the word is its executor's.
+   */
   #askOf(partition: OwnedPartition, key: AttemptKey, ack: Ack, onOpen: () => void): void {
     const { memory, fleet, isLeaseTrusted } = this.#options;
     this.#lookup.ask(key, ack.executor, true, (standing) => {

@@ -1,4 +1,7 @@
-/** What is told of attempts that a newer one has superseded, or whose run has left memory: it counts from the executor that had them, and from nobody else. */
+/**
+ * What is told of attempts that a newer one has superseded, or whose run has left memory: it counts from the executor
+ * that had them, and from nobody else.
+ */
 import { expect, it } from 'vitest';
 import { createMemoryStore, type SimulableStore } from '../../test/support/memory-store/memory-store.ts';
 import { MemoryTables } from '../../test/support/memory-store/rows.ts';

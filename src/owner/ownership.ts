@@ -1,8 +1,9 @@
 /**
  * Which partitions a server owns: taken and given back as the store says, looked for by time whatever is hinted.
  *
- * When a commit fails, nobody knows whether it landed, or will: the partition is given up and taken again under another term, so that
- * nothing of before can land beside what is read and decided then. What was heard meanwhile is heard again, because nothing was acknowledged.
+ * When a commit fails, nobody knows whether it landed, or will: the partition is given up and taken again under another
+ * term, so that nothing of before can land beside what is read and decided then. What was heard meanwhile is heard
+ * again, because nothing was acknowledged.
  */
 import type { Clock } from '../base/clock.ts';
 import type { ServerId } from '../base/ids.ts';

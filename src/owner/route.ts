@@ -32,7 +32,10 @@ export function unreachedBecause(hostId: HostId, { via }: Pick<Placement, 'via'>
   if (isHeldByDrained || obstacle === 'drained')
     return {
       reason: 'worker-drained',
-      detail: `${isHeldByDrained ? 'The worker that holds the agent of the host' : "Every worker of the host's zone"} is being drained and takes no new work, and no other was there before the start deadline. See: drover workers list.`,
+      detail:
+        `${isHeldByDrained ? 'The worker that holds the agent of the host' : "Every worker of the host's zone"} is ` +
+        'being drained and takes no new work, and no other was there before the start deadline. See: drover ' +
+        'workers list.',
     };
   if (obstacle === 'no-worker' || !fleet.hasWorker(hostId))
     return {

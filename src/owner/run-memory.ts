@@ -1,4 +1,7 @@
-/** The runs that a server holds, by partition and by host, and what is left of those that are over. Nothing is decided here, and nothing asked for. */
+/**
+ * The runs that a server holds, by partition and by host, and what is left of those that are over. Nothing is decided
+ * here, and nothing asked for.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { HostId, RunId } from '../base/ids.ts';
 import { isTerminalExecution } from '../domain/crew/execution-machine.ts';

@@ -1,7 +1,8 @@
 /**
- * Owns partitions and advances their runs. One `Run` per run decides; what follows is committed under the partition's term, orders are sent and
- * reports acknowledged after the commit. It finds its work in the database; hints and wakes only make it sooner. Each part is a file of its own:
- * `ownership.ts` which partitions, `run-reader.ts` and `intake.ts` what is read and heard, `committer.ts` what is written, `orders.ts` what is sent.
+ * Owns partitions and advances their runs. One `Run` per run decides; what follows is committed under the partition's
+ * term, orders are sent and reports acknowledged after the commit. It finds its work in the database; hints and wakes
+ * only make it sooner. Each part is a file of its own: `ownership.ts` which partitions, `run-reader.ts` and `intake.ts`
+ * what is read and heard, `committer.ts` what is written, `orders.ts` what is sent.
  */
 import type { Ownership as RunOwnership } from '../app/context.ts';
 import { attemptId, type HostId, type RunId, type WorkerId } from '../base/ids.ts';

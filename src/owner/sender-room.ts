@@ -1,6 +1,6 @@
 /**
- * How much of one sender is under way at once: what is beyond its room is passed over, and comes again if the sender was honest. An agent may report
- * of any run, say, and one that makes runs up has the owner read for nobody but itself.
+ * How much of one sender is under way at once: what is beyond its room is passed over, and comes again if the sender
+ * was honest. An agent may report of any run, say, and one that makes runs up has the owner read for nobody but itself.
  */
 export class SenderRoom {
   readonly #max: number;

@@ -1,6 +1,7 @@
 /**
- * Writes how the last connection to each host over SSH went, for whoever looks at hosts. Of the last of each host and in batches, beside the
- * commits of runs: a second of it that is lost with a server is made good by the next connection.
+ * Writes how the last connection to each host over SSH went, for whoever looks at hosts. Of the last of each host and
+ * in batches, beside the commits of runs: a second of it that is lost with a server is made good by the next
+ * connection.
  */
 import type { Clock } from '../base/clock.ts';
 import { given } from '../base/given.ts';

@@ -1,6 +1,6 @@
 /**
- * Calls back for each of many things when its time has come: a heap of due times, and one timer of the clock for the earliest. Setting a later time
- * costs nothing: the earlier one comes, finds that it is not due yet, and is put back.
+ * Calls back for each of many things when its time has come: a heap of due times, and one timer of the clock for the
+ * earliest. Setting a later time costs nothing: the earlier one comes, finds that it is not due yet, and is put back.
  */
 import type { Clock } from '../base/clock.ts';
 

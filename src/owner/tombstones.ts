@@ -1,6 +1,7 @@
 /**
- * What is left of runs that are over: enough to answer late duplicates without a look into the database, and no more. What a tombstone says is
- * committed and stays true, whoever owns the partition since: a later attempt makes the end of this one no other.
+ * What is left of runs that are over: enough to answer late duplicates without a look into the database, and no more.
+ * What a tombstone says is committed and stays true, whoever owns the partition since: a later attempt makes the end of
+ * this one no other.
  */
 import type { Clock } from '../base/clock.ts';
 import type { AttemptKey, RunId } from '../base/ids.ts';
@@ -80,7 +81,10 @@ export class Tombstones {
     return this.#byRun.get(id)?.round;
   }
 
-  /** A report of it: `settled`, and to be acknowledged; `ignored`, because it is not its executor's; undefined: only the run itself can tell. */
+  /**
+   * A report of it: `settled`, and to be acknowledged; `ignored`, because it is not its executor's; undefined: only the
+   * run itself can tell.
+   */
   answerTo({ runId, ordinal, attempt }: AttemptKey, executor: NamedExecutor): 'settled' | 'ignored' | undefined {
     const tombstone = this.#byRun.get(runId);
     if (!tombstone || ordinal >= tombstone.executors.length || tombstone.lost.has(ordinal)) return undefined;

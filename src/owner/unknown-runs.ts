@@ -1,6 +1,7 @@
 /**
- * Reports of runs and attempts that the database does not know: of what was begun after the backup that was restored, or is older than runs are kept. Nobody
- * will ever want them, so they are acknowledged, lest agents tell them for ever; told once for each run, and counted.
+ * Reports of runs and attempts that the database does not know: of what was begun after the backup that was restored,
+ * or is older than runs are kept. Nobody will ever want them, so they are acknowledged, lest agents tell them for ever;
+ * told once for each run, and counted.
  */
 import type { RunId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';

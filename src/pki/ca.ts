@@ -1,6 +1,6 @@
 /**
- * The fleet's own certificate authority: it signs with ECDSA P-256; a holder's key may be Ed25519. A certificate says who its holder is (CN) and what (OU);
- * nothing else about a peer is believed.
+ * The fleet's own certificate authority: it signs with ECDSA P-256; a holder's key may be Ed25519. A certificate says
+ * who its holder is (CN) and what (OU); nothing else about a peer is believed.
  */
 import 'reflect-metadata';
 import { createHash, webcrypto, X509Certificate } from 'node:crypto';

@@ -29,5 +29,8 @@ export function encodeCsr(privateKey: KeyObject): string {
   const isEd25519 = privateKey.asymmetricKeyType === 'ed25519';
   const signature = sign(isEd25519 ? null : 'sha256', info, privateKey);
   const request = der(SEQUENCE, info, isEd25519 ? ED25519 : ECDSA_WITH_SHA256, der(0x03, Buffer.from([0]), signature));
-  return `-----BEGIN CERTIFICATE REQUEST-----\n${request.toString('base64').replace(/.{64}/g, '$&\n').trim()}\n-----END CERTIFICATE REQUEST-----\n`;
+  return (
+    `-----BEGIN CERTIFICATE REQUEST-----\n${request.toString('base64').replace(/.{64}/g, '$&\n').trim()}\n-----END ` +
+    'CERTIFICATE REQUEST-----\n'
+  );
 }

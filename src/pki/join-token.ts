@@ -21,8 +21,8 @@ export function hashSecret(secret: string): Buffer {
 }
 
 /**
- * What an agent that joins again signs with the key that it had. It names the token, for a renewal is signed too and passes through workers: what
- * one of them has seen of it must not join.
+ * What an agent that joins again signs with the key that it had. It names the token, for a renewal is signed too and
+ * passes through workers: what one of them has seen of it must not join.
  */
 export function joinProofMessage(secret: string, csr: string): string {
   return `drover-join-1\n${hashSecret(secret).toString('base64url')}\n${csr}`;

@@ -98,7 +98,10 @@ export function openWith(key: Uint8Array, purpose: string, sealed: Uint8Array): 
   return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]);
 }
 
-/** From DROVER_MASTER_KEY (32 bytes, Base64; several by commas, the newest first), else from a file of a key a line that is made on first use. */
+/**
+ * From DROVER_MASTER_KEY (32 bytes, Base64; several by commas, the newest first), else from a file of a key a line that
+ * is made on first use.
+ */
 export function loadMasterKey(file: string, environment: string | undefined): MasterKey {
   if (environment !== undefined) return parseMasterKeys(environment, 'DROVER_MASTER_KEY');
   try {
@@ -143,7 +146,9 @@ function parseMasterKeys(text: string, where: string): MasterKey {
     });
   if (keys.length > limits.masterKeysMax)
     throw new DroverError('bad-input', {
-      detail: `${where} holds ${keys.length} keys; ${limits.masterKeysMax} are allowed. Re-encrypt with drover accounts rotate-keys, then take old ones away.`,
+      detail:
+        `${where} holds ${keys.length} keys; ${limits.masterKeysMax} are allowed. Re-encrypt with drover accounts ` +
+        'rotate-keys, then take old ones away.',
     });
   return createMasterKey(newest, ...older);
 }

@@ -144,7 +144,15 @@ describe('a private key', () => {
       [pem('ed448', {}), undefined, 'no keys of the type Ed448'],
       [pem('rsa', { modulusLength: 768 }), undefined, '768 bits'],
       [
-        `-----BEGIN OPENSSH PRIVATE KEY-----\n${Buffer.concat([Buffer.from('openssh-key-v1\0'), wireString('none'), wireString('none'), wireString(''), Buffer.from([0, 0, 0, 1]), wireString(wireString('sk-ssh-ed25519@openssh.com')), wireString('')]).toString('base64')}\n-----END OPENSSH PRIVATE KEY-----`,
+        '-----BEGIN OPENSSH PRIVATE KEY-----\n' +
+          Buffer.concat([
+            Buffer.from('openssh-key-v1\0'),
+            ...['none', 'none', ''].map(wireString),
+            Buffer.from([0, 0, 0, 1]),
+            wireString(wireString('sk-ssh-ed25519@openssh.com')),
+            wireString(''),
+          ]).toString('base64') +
+          '\n-----END OPENSSH PRIVATE KEY-----',
         undefined,
         'hardware token',
       ],

@@ -181,7 +181,10 @@ export interface InspectedCertificate {
 const FOREVER = 0xffff_ffff_ffff_ffffn;
 const USER_CERTIFICATE = 1;
 
-/** An OpenSSH user certificate (PROTOCOL.certkeys), for this key and not expired. Whether a server trusts its CA, only that server knows. */
+/**
+ * An OpenSSH user certificate (PROTOCOL.certkeys), for this key and not expired. Whether a server trusts its CA, only
+ * that server knows.
+ */
 export function inspectCertificate(given: string, publicKey: Buffer, nowMs: number): InspectedCertificate {
   const [type = '', base64 = ''] = given.trim().split(/\s+/);
   const base = /^((?:ssh-(?:ed25519|rsa))|ecdsa-sha2-nistp(?:256|384|521))-cert-v01@openssh\.com$/.exec(type)?.[1];

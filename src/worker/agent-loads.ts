@@ -1,6 +1,7 @@
 /**
- * What agents say of their load, on its way to the servers: the last word of each agent since the last time, all together in few frames. Nothing is
- * kept once it is sent; a server that links later hears of every agent within a minute.
+ * What agents say of their load, on its way to the servers: the last word of each agent since the last time, all
+ * together in few frames. Nothing is kept once it is sent; a server that links later hears of every agent within a
+ * minute.
  */
 import { given } from '../base/given.ts';
 import type { AgentLoad } from '../protocol/link/agent-v1.ts';

@@ -1,4 +1,7 @@
-/** A worker that is being emptied: while others of its zone can serve its agents they are sent there, so many at once as those can take in. */
+/**
+ * A worker that is being emptied: while others of its zone can serve its agents they are sent there, so many at once as
+ * those can take in.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { AgentLink } from './output-relay.ts';

@@ -1,4 +1,7 @@
-/** What agents said, on its way to one server: sent in company, in frames of bounded size, kept within bounds while the server is behind. */
+/**
+ * What agents said, on its way to one server: sent in company, in frames of bounded size, kept within bounds while the
+ * server is behind.
+ */
 import { limits } from '../base/limits.ts';
 import { encodeFrame } from '../link/codec.ts';
 import { FrameTemplate } from '../link/frame-template.ts';

@@ -1,6 +1,6 @@
 /**
- * Words on their way inside one process: each is handed over in a turn of its own, as it would be had it come by a network, so that nobody is
- * answered in the middle of what he says. It can be held, and what comes meanwhile waits.
+ * Words on their way inside one process: each is handed over in a turn of its own, as it would be had it come by a
+ * network, so that nobody is answered in the middle of what he says. It can be held, and what comes meanwhile waits.
  */
 import type { Clock } from '../base/clock.ts';
 

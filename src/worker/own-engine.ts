@@ -1,6 +1,7 @@
 /**
- * This worker itself as an executor, by one of its engines. It holds the same conversation about attempts as an agent does, with the ledger of
- * that engine, in this very process: reports until acknowledged, pieces of output, questions and cancels are one code for both.
+ * This worker itself as an executor, by one of its engines. It holds the same conversation about attempts as an agent
+ * does, with the ledger of that engine, in this very process: reports until acknowledged, pieces of output, questions
+ * and cancels are one code for both.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';

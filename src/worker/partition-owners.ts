@@ -1,4 +1,7 @@
-/** Which server owns which partition, as far as servers have told: an order under an earlier term counts no more, and events go to the owner. */
+/**
+ * Which server owns which partition, as far as servers have told: an order under an earlier term counts no more, and
+ * events go to the owner.
+ */
 import { parseAttemptId, partitionAmong } from '../base/ids.ts';
 
 export class PartitionOwners {

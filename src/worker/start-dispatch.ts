@@ -124,8 +124,8 @@ export class StartDispatch {
   }
 
   /**
-   * True when nobody else need hear of it: it waited here, for this worker itself. An agent is asked also where it waited here, for a server
-   * believes nobody else that an agent has not heard of an attempt.
+   * True when nobody else need hear of it: it waited here, for this worker itself. An agent is asked also where it
+   * waited here, for a server believes nobody else that an agent has not heard of an attempt.
    */
   cancel(a: string): boolean {
     for (const lane of Object.values(this.#lanes)) {

@@ -49,8 +49,9 @@ export class StartLane {
   }
 
   /**
-   * An executor's own word takes no more than a fair part of the room from what waits: what is left is a part as well. So whoever says much keeps
-   * nobody from starting; where it is true, more may be under way than there is room for, until that has ended.
+   * An executor's own word takes no more than a fair part of the room from what waits: what is left is a part as well.
+   * So whoever says much keeps nobody from starting; where it is true, more may be under way than there is room for,
+   * until that has ended.
    */
   #beyondShares(): number {
     const { capacity } = this.#options;
@@ -60,7 +61,10 @@ export class StartLane {
     return beyond;
   }
 
-  /** `known`: the very attempt waits here already, and goes out by the newer order when its turn comes. Another server may have signed it. */
+  /**
+   * `known`: the very attempt waits here already, and goes out by the newer order when its turn comes. Another server
+   * may have signed it.
+   */
   offer(start: QueuedStart): 'taken' | 'known' | 'full' {
     const known = this.#waiting.get(start.a);
     if (known) {

@@ -106,7 +106,8 @@ export async function readSecret(
     return process.env[source.slice(4)] ?? faults.add(`${flag}: there is no environment variable ${source.slice(4)}.`);
   if (source !== 'ask')
     return faults.add(
-      `${flag} wants @FILE, @- (standard input), env:VARIABLE or ask, so that the value never stands on a command line. If that was a real one, change it: it is in this shell's history.`,
+      `${flag} wants @FILE, @- (standard input), env:VARIABLE or ask, so that the value never stands on a ` +
+        "command line. If that was a real one, change it: it is in this shell's history.",
     );
   return canAsk()
     ? ask(`${flag.slice(2)}: `, { hidden: true })

@@ -42,7 +42,8 @@ export function addAccountsCommands(program: Command): void {
   command(accounts, 'remove', {
     summary: 'remove an account and its secrets',
     description:
-      'Remove an account and its secrets. Refused while hosts name it as their own, unless forced; then work on those hosts is refused until they have another.',
+      'Remove an account and its secrets. Refused while hosts name it as their own, unless forced; then work on ' +
+      'those hosts is refused until they have another.',
     examples: ['drover accounts remove dba'],
   })
     .argument('<account>', 'name or id')
@@ -63,7 +64,8 @@ export function addAccountsCommands(program: Command): void {
   command(accounts, 'rotate-keys', {
     summary: 're-encrypt all stored secrets under the newest master key',
     description:
-      'Re-encrypt all stored secrets under the newest master key of the server, beside all other work. It may be stopped and repeated at any time.',
+      'Re-encrypt all stored secrets under the newest master key of the server, beside all other work. It may be ' +
+      'stopped and repeated at any time.',
     examples: ['drover accounts rotate-keys'],
   }).action(rotateKeys);
 }
@@ -82,7 +84,8 @@ function withSettings(target: Command): Command {
     .option('--become-user <user>', 'whom to become (default: root)')
     .option(
       '--become-password <source>',
-      "for sudo the login user's (default: that of the login), for su the other user's; from @FILE, @- (standard input), env:VARIABLE or ask",
+      "for sudo the login user's (default: that of the login), for su the other user's; from @FILE, @- (standard " +
+        'input), env:VARIABLE or ask',
     )
     .addOption(
       new Option('--environment <policy>', 'variables that scripts start with (default: clean)').choices([
@@ -101,7 +104,8 @@ function addCreate(accounts: Command): void {
     command(accounts, 'create', {
       summary: 'make an account',
       description:
-        'Make an account. Credentials are tried in the order in which they are written here. They are checked, sealed, and never shown again.',
+        'Make an account. Credentials are tried in the order in which they are written here. They are checked, ' +
+        'sealed, and never shown again.',
       examples: [
         "drover accounts create web --scope 'web-*' --user deploy --key ~/.ssh/deploy",
         'drover accounts create dba --scope role=db --user ops --key ops.key --passphrase ask --become sudo --become-user postgres',
@@ -137,7 +141,8 @@ function addEdit(accounts: Command): void {
     command(accounts, 'edit', {
       summary: 'change an account',
       description:
-        'Change an account; what is not given stays. Where any credential is given, those given are all that it has afterwards: --keep NAME keeps one of the present ones in its place in the order.',
+        'Change an account; what is not given stays. Where any credential is given, those given are all that it ' +
+        'has afterwards: --keep NAME keeps one of the present ones in its place in the order.',
       examples: [
         "drover accounts edit web --scope 'web-* and not web-9'",
         'drover accounts edit dba --key new.key --keep password',
@@ -264,11 +269,14 @@ async function explain(host: string, flags: AnswerFlags & { readonly as?: string
 async function rotateKeys(flags: AnswerFlags): Promise<void> {
   const result = dataOf(await openSession().client.POST('/api/v1/keys/rotate'));
   if (result.unreadable > 0) process.exitCode = EXIT.failed;
-  const moved = `${result.accountSecrets} credentials, ${result.runSecrets} runs' secrets and ${result.systemSecrets} of the system were re-encrypted`;
+  const moved =
+    `${result.accountSecrets} credentials, ${result.runSecrets} runs' secrets and ${result.systemSecrets} of the ` +
+    'system were re-encrypted';
   await answer(flags, result, () =>
     result.unreadable === 0
       ? `everything is under master key ${result.keyId} now: ${moved}`
-      : `${moved} under master key ${result.keyId}; ${result.unreadable} more open under none of the server's keys and were left as they are. Its log names them. Keep the old keys until that is settled.`,
+      : `${moved} under master key ${result.keyId}; ${result.unreadable} more open under none of the server's keys ` +
+        'and were left as they are. Its log names them. Keep the old keys until that is settled.',
   );
 }
 
@@ -299,7 +307,8 @@ function credentialText(credential: Schemas['Credential'], utc: boolean): string
   const certificate =
     credential.certificate === undefined
       ? undefined
-      : `certificate ${credential.certificate} for ${credential.principals || 'anybody'}${credential.certificateUntil === undefined ? '' : `, until ${timeText(credential.certificateUntil, utc)}`}`;
+      : `certificate ${credential.certificate} for ${credential.principals || 'anybody'}` +
+        `${credential.certificateUntil === undefined ? '' : `, until ${timeText(credential.certificateUntil, utc)}`}`;
   return [
     credential.name === credential.kind ? credential.name : `${credential.name} (${credential.kind})`,
     credential.type,

@@ -1,4 +1,7 @@
-/** `drover agents list|show|revoke|keep|join-token|upgrade`: who may hold a link, in which state they are, what they join with, which version they have. */
+/**
+ * `drover agents list|show|revoke|keep|join-token|upgrade`: who may hold a link, in which state they are, what they
+ * join with, which version they have.
+ */
 import { allPages, dataOf, DroverApiError, type DroverClient, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { given } from '../../base/given.ts';
@@ -47,7 +50,8 @@ export function addAgentsCommands(program: Command): void {
   command(agents, 'revoke', {
     summary: 'cut an agent off for good',
     description:
-      'Cut an agent off for good: its link is closed and its certificate is worth nothing any more. What runs on its host runs on, and is told as lost.',
+      'Cut an agent off for good: its link is closed and its certificate is worth nothing any more. What runs on ' +
+      'its host runs on, and is told as lost.',
     examples: ['drover agents revoke web-7'],
   })
     .argument('<agent>', 'name of its host, or id')
@@ -60,7 +64,9 @@ export function addAgentsCommands(program: Command): void {
   command(agents, 'keep', {
     summary: 'decide which of two copies of an agent is the right one',
     description:
-      'When the data folder of an agent is in use twice, or was put back from a backup, neither of the two is given work. `drover agents show` says which starts show themselves; this decides for one of them, and the other is never let in again.',
+      'When the data folder of an agent is in use twice, or was put back from a backup, neither of the two is ' +
+      'given work. `drover agents show` says which starts show themselves; this decides for one of them, and the ' +
+      'other is never let in again.',
     examples: ['drover agents keep web-7 0193a1b2-0000-7000-8000-000000000001'],
   })
     .argument('<agent>', 'name of its host, or id')
@@ -225,7 +231,10 @@ function loadRows({ load, links, problems }: Agent, flags: AnswerFlags): string[
     ['problems', problems.join(', ') || 'none'],
   ];
   if (!load) return rows;
-  const said = `${load.running} running, ${load.unreported} to be reported, load ${load.loadAverage.toFixed(2)}, ${mebibytes(load.rssBytes)} used by the agent, ${mebibytes(load.freeMemoryBytes) || 'unknown'} of memory and ${mebibytes(load.freeSpoolBytes)} for output free`;
+  const said =
+    `${load.running} running, ${load.unreported} to be reported, load ${load.loadAverage.toFixed(2)}, ` +
+    `${mebibytes(load.rssBytes)} used by the agent, ${mebibytes(load.freeMemoryBytes) || 'unknown'} of memory and ` +
+    `${mebibytes(load.freeSpoolBytes)} for output free`;
   return [...rows, ['load', said], ['told', timeText(load.at, flags.utc === true)]];
 }
 

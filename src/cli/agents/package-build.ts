@@ -18,7 +18,8 @@ const clone = fileURLToPath(new URL('../../..', import.meta.url));
 const STEP = 'step: ';
 /** A server that is not known as one of this machine may be anywhere: this clone does not write into folders that such a one names. */
 const ELSEWHERE =
-  ' It makes itself only where `drover up` runs, for the user who started it, in a clone of Drover; this server is not one of those that run here.';
+  ' It makes itself only where `drover up` runs, for the user who started it, in a clone of Drover; this server ' +
+  'is not one of those that run here.';
 const NO_CLONE = ' It makes itself only in a clone of Drover, which this is not.';
 
 /** Asks once more when the server had no package, this is the machine where one can be made, and it was made. */
@@ -43,7 +44,10 @@ export async function withPackages<Answer>(
 function withAdvice(error: DroverApiError, why: string): DroverApiError {
   return new DroverApiError(error.status, {
     code: error.code,
-    detail: `${error.detail}${why} What to do: on any machine, in a clone of Drover of version ${version()}, npm run build:agent -- --out FOLDER; copy what is in FOLDER into that folder of the server (every server, if there are several); then repeat this command.`,
+    detail:
+      `${error.detail}${why} What to do: on any machine, in a clone of Drover of version ${version()}, npm run ` +
+      'build:agent -- --out FOLDER; copy what is in FOLDER into that folder of the server (every server, if there ' +
+      'are several); then repeat this command.',
   });
 }
 

@@ -39,7 +39,8 @@ export function addUpgradeCommands(agents: Command): void {
   command(agents, 'install', {
     summary: 'install agents on hosts, by a run of the installer',
     description:
-      'Install agents by a run of the installer, which goes the way that each host is reached, as a rule over SSH. The hosts fetch the package from the server, so they must reach it. Doing it again does no harm.',
+      'Install agents by a run of the installer, which goes the way that each host is reached, as a rule over ' +
+      'SSH. The hosts fetch the package from the server, so they must reach it. Doing it again does no harm.',
     examples: [
       "drover agents install -t 'rack=7' --as root",
       'drover agents install -t all --to 1.4.0 --concurrency 200',
@@ -55,7 +56,8 @@ export function addUpgradeCommands(agents: Command): void {
   command(agents, 'uninstall', {
     summary: 'take agents off hosts, by a run of the installer',
     description:
-      'Take agents off hosts by a run of the installer, over SSH. Refused where scripts run, unless forced: then they run on with nobody watching. Journal and output stay on the host until --purge.',
+      'Take agents off hosts by a run of the installer, over SSH. Refused where scripts run, unless forced: then ' +
+      'they run on with nobody watching. Journal and output stay on the host until --purge.',
     examples: ["drover agents uninstall -t 'rack=7' --as root"],
   })
     .requiredOption('-t, --target <expression>', 'as of a run')
@@ -68,7 +70,9 @@ export function addUpgradeCommands(agents: Command): void {
   command(agents, 'upgrade', {
     summary: 'bring agents to another version, batch by batch',
     description:
-      'Bring agents to another version, batch by batch: a batch begins when the one before it is well. An agent that does not come up under the new version goes back to the one it had, by itself. Scripts run on meanwhile.',
+      'Bring agents to another version, batch by batch: a batch begins when the one before it is well. An agent ' +
+      'that does not come up under the new version goes back to the one it had, by itself. Scripts run on ' +
+      'meanwhile.',
     examples: [
       "drover agents upgrade -t 'zone=a'",
       'drover agents upgrade -t all --to 1.2.0 --batch 100 --max-failed 3',
@@ -149,7 +153,8 @@ export function addUpgradeCommands(agents: Command): void {
   command(agents, 'packages', {
     summary: 'list the versions of the agent that the server has',
     description:
-      'List the versions of the agent that the server has, and what is wrong with those that it cannot hand out: a manifest that was passed over, a file that is missing or damaged.',
+      'List the versions of the agent that the server has, and what is wrong with those that it cannot hand out: ' +
+      'a manifest that was passed over, a file that is missing or damaged.',
     examples: ['drover agents packages'],
   }).action(async (flags: AnswerFlags) => {
     const found = dataOf(await openSession().client.GET('/api/v1/agent-packages'));

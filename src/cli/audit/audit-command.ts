@@ -40,7 +40,9 @@ export function addAuditCommands(program: Command): void {
   command(trail, 'verify', {
     summary: 'check that the audit trail is as it was written',
     description:
-      'Check that the audit trail is as it was written: every entry by its hash, which is made under a key that is not in the database. Says which entry is wrong, and ends with 1 then. Note the head that it prints somewhere else and check from it later (--after): so an end that was cut off is found as well.',
+      'Check that the audit trail is as it was written: every entry by its hash, which is made under a key that ' +
+      'is not in the database. Says which entry is wrong, and ends with 1 then. Note the head that it prints ' +
+      'somewhere else and check from it later (--after): so an end that was cut off is found as well.',
     examples: ['drover audit verify', 'drover audit verify --after 812:5f0c…'],
   })
     .option('--after <number:hash>', 'only what follows this entry, which is believed and must be there')
@@ -68,7 +70,8 @@ async function verify(_flags: unknown, self: Command): Promise<void> {
     () =>
       fault
         ? `${fault.detail} (${fault.kind})\nUp to entry ${through.seq} the trail is as it was written.`
-        : `${checked} entries are as they were written${check.unsealed ? `, and ${check.unsealed} that wait for their seal` : ''}. The head is ${after}`,
+        : `${checked} entries are as they were ` +
+          `written${check.unsealed ? `, and ${check.unsealed} that wait for their seal` : ''}. The head is ${after}`,
     () => String(after),
   );
   if (fault) process.exitCode = EXIT.failed;

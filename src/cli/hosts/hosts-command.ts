@@ -32,7 +32,9 @@ export function addHostsCommands(program: Command): void {
       command(hosts, 'list', {
         summary: 'list hosts',
         description:
-          'List hosts by name, with their state: linked (its agent is), lost (its agent was), never (its agent never was), ssh (no agent; reached over SSH when work comes), unreached (the same, and the last connection of a run or of drover hosts test failed), none (no agent and no address).',
+          'List hosts by name, with their state: linked (its agent is), lost (its agent was), never (its agent ' +
+          'never was), ssh (no agent; reached over SSH when work comes), unreached (the same, and the last ' +
+          'connection of a run or of drover hosts test failed), none (no agent and no address).',
         examples: [
           'drover hosts list',
           "drover hosts list -t 'role=web and not web-9' --limit 5",
@@ -54,7 +56,9 @@ export function addHostsCommands(program: Command): void {
     command(hosts, 'label', {
       summary: 'set labels (NAME=VALUE) and take them off (NAME-)',
       description:
-        'Set labels (NAME=VALUE) and take them off (NAME-), of one host or, with -t or --hosts-file, of all that match. Of several hosts each is changed by itself: those that were refused are told, the others are changed.',
+        'Set labels (NAME=VALUE) and take them off (NAME-), of one host or, with -t or --hosts-file, of all that ' +
+        'match. Of several hosts each is changed by itself: those that were refused are told, the others are ' +
+        'changed.',
       examples: [
         'drover hosts label web-7 zone=a role=front',
         'drover hosts label web-7 canary-',

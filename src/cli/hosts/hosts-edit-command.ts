@@ -50,7 +50,8 @@ export function addHostsEdit(hosts: Command): void {
     command(hosts, 'edit', {
       summary: 'change how a host is reached, its account or its name',
       description:
-        'Change how a host is reached, its account or its name. What is not given stays. The host stays the same one: runs and keys of before belong to it.',
+        'Change how a host is reached, its account or its name. What is not given stays. The host stays the same ' +
+        'one: runs and keys of before belong to it.',
       examples: [
         'drover hosts edit web-1 --address 10.0.0.12',
         'drover hosts edit web-1 --name web-01',
@@ -74,7 +75,8 @@ export function addHostsEdit(hosts: Command): void {
   command(hosts, 'join-token', {
     summary: 'make a token for an agent that is to become this host',
     description:
-      "Make a join token for one agent, which becomes this host whatever its machine is called. Refused at the join while another machine's agent holds the host.",
+      'Make a join token for one agent, which becomes this host whatever its machine is called. Refused at the ' +
+      "join while another machine's agent holds the host.",
     examples: [
       'drover hosts join-token web-1',
       'ssh web-1 sudo drover agent --join "$(drover hosts join-token web-1)"',
@@ -193,6 +195,8 @@ function reachText(host: Host): string {
   const ssh =
     host.address === undefined
       ? 'not reached over SSH'
-      : `${host.address}${host.port === 22 ? '' : ` port ${host.port}`}${host.jumpHost === undefined ? '' : ` through ${host.jumpHost}`}${host.account === undefined ? '' : ` as ${host.account}`}`;
+      : `${host.address}${host.port === 22 ? '' : ` port ${host.port}`}` +
+        `${host.jumpHost === undefined ? '' : ` through ${host.jumpHost}`}` +
+        `${host.account === undefined ? '' : ` as ${host.account}`}`;
   return plainText(`${host.name}: ${ssh}`);
 }

@@ -1,4 +1,7 @@
-/** `drover hosts import`: an inventory of another tool, or of Drover's own, as hosts. Faults of the file and of the server come all at once, each with its file and line. */
+/**
+ * `drover hosts import`: an inventory of another tool, or of Drover's own, as hosts. Faults of the file and of the
+ * server come all at once, each with its file and line.
+ */
 import { dataOf, DroverApiError, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { given } from '../../base/given.ts';
@@ -32,7 +35,9 @@ export function addHostsImport(hosts: Command): void {
   command(hosts, 'import', {
     summary: 'add and change hosts from an inventory',
     description:
-      'Add and change hosts from a file: CSV, YAML, an Ansible inventory (INI, YAML, or a folder with group_vars and host_vars), or an ssh_config. All of it is taken, or none. Hosts that exist get what the file says of them and keep the rest, so importing a file again changes nothing.',
+      'Add and change hosts from a file: CSV, YAML, an Ansible inventory (INI, YAML, or a folder with group_vars ' +
+      'and host_vars), or an ssh_config. All of it is taken, or none. Hosts that exist get what the file says of ' +
+      'them and keep the rest, so importing a file again changes nothing.',
     examples: [
       'drover hosts import servers.csv --dry-run',
       'drover hosts import inventory/ --account-for deploy=web --account ops',
@@ -116,7 +121,9 @@ function tellUsers(
   for (const [user, hosts] of users) {
     const files = [...new Set(hosts.flatMap((host) => host.identityFile ?? []))];
     note(
-      `drover: note: ${countOf(hosts.length, 'host is', 'hosts are')} logged in to as ${plainText(user)}${files.length > 0 ? ` (with ${plainText(files.slice(0, 3).join(', '))})` : ''}; say which account that is with --account-for ${plainText(user)}=ACCOUNT, or a default account of their scope is taken`,
+      `drover: note: ${countOf(hosts.length, 'host is', 'hosts are')} logged in to as ${plainText(user)}` +
+        `${files.length > 0 ? ` (with ${plainText(files.slice(0, 3).join(', '))})` : ''}; say which account that ` +
+        `is with --account-for ${plainText(user)}=ACCOUNT, or a default account of their scope is taken`,
     );
   }
 }
@@ -206,7 +213,8 @@ function resultText({ dryRun, created, updated, unchanged, hosts }: Imported): s
     .slice(0, CHANGES_SHOWN)
     .map(
       (host) =>
-        `${host.action === 'created' ? '+' : '~'} ${plainText(host.name)}${host.changes.map((change) => `\n    ${plainText(change.field)}: ${valueText(change.from)} → ${valueText(change.to)}`).join('')}`,
+        `${host.action === 'created' ? '+' : '~'} ${plainText(host.name)}` +
+        `${host.changes.map((change) => `\n    ${plainText(change.field)}: ${valueText(change.from)} → ${valueText(change.to)}`).join('')}`,
     );
   if (changed.length > lines.length) lines.push(`… and ${changed.length - lines.length} more`);
   return [...lines, `${dryRun ? 'would be: ' : ''}${created} created, ${updated} updated, ${unchanged} unchanged`].join(

@@ -12,7 +12,8 @@ export function addHostsKeys(hosts: Command): void {
     command(keys, 'list', {
       summary: 'list the keys of a host',
       description:
-        'List the keys that a host is known by, and those that it offered since. An offered key is not believed: nobody logs in to a host that shows it until it is accepted.',
+        'List the keys that a host is known by, and those that it offered since. An offered key is not believed: ' +
+        'nobody logs in to a host that shows it until it is accepted.',
       examples: ['drover hosts keys list web-1'],
     }),
   )
@@ -21,7 +22,8 @@ export function addHostsKeys(hosts: Command): void {
   command(keys, 'accept', {
     summary: 'believe a key that a host offered',
     description:
-      'Believe a key that a host offered, after you have compared its fingerprint with the host itself (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). Known keys of the same kind go. Audited.',
+      'Believe a key that a host offered, after you have compared its fingerprint with the host itself ' +
+      '(ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). Known keys of the same kind go. Audited.',
     examples: ['drover hosts keys accept web-1 SHA256:uNiVztksCsDhcc0u9e8BrzXVk'],
   })
     .argument('<host>', 'name or id')
@@ -37,7 +39,8 @@ export function addHostsKeys(hosts: Command): void {
   command(keys, 'remove', {
     summary: 'forget a key of a host',
     description:
-      'Forget a key of a host. A host that is left without keys is trusted anew when it is next connected to, unless its policy is strict. Audited.',
+      'Forget a key of a host. A host that is left without keys is trusted anew when it is next connected to, ' +
+      'unless its policy is strict. Audited.',
     examples: ['drover hosts keys remove web-1 SHA256:uNiVztksCsDhcc0u9e8BrzXVk'],
   })
     .argument('<host>', 'name or id')
@@ -51,7 +54,9 @@ export function addHostsKeys(hosts: Command): void {
   command(keys, 'import', {
     summary: 'take keys from a known_hosts file',
     description:
-      'Take the keys of all hosts that a known_hosts file tells of, by name or address with their ports; hashed names are understood. They are believed from then on, beside the keys that were known before. Lines of other hosts are left out; lines that are no keys are told, and the others taken.',
+      'Take the keys of all hosts that a known_hosts file tells of, by name or address with their ports; hashed ' +
+      'names are understood. They are believed from then on, beside the keys that were known before. Lines of ' +
+      'other hosts are left out; lines that are no keys are told, and the others taken.',
     examples: ['drover hosts keys import', 'drover hosts keys import /etc/ssh/ssh_known_hosts --dry-run'],
   })
     .argument('[file]', 'default: ~/.ssh/known_hosts')

@@ -14,7 +14,8 @@ export function addHostsTwins(hosts: Command): void {
     command(hosts, 'twins', {
       summary: 'list hosts that joined with the machine id of another, and decide which machine they are',
       description:
-        'List hosts that joined with the machine id of another and without its key: clones, or the same machine that lost its data folder. They get no work until somebody decides.',
+        'List hosts that joined with the machine id of another and without its key: clones, or the same machine ' +
+        'that lost its data folder. They get no work until somebody decides.',
       examples: [
         'drover hosts twins',
         'drover hosts twins accept web-1-twin-3f9a01     # another machine',
@@ -36,7 +37,8 @@ export function addHostsTwins(hosts: Command): void {
   command(twins, 'replace', {
     summary: 'let a twin take the place of the host that it is',
     description:
-      'Let a twin take the place of the host that it is, with its name, labels, address, account and host keys. The former host is removed and its agent revoked. Records of past runs stay.',
+      'Let a twin take the place of the host that it is, with its name, labels, address, account and host keys. ' +
+      'The former host is removed and its agent revoked. Records of past runs stay.',
     examples: ['drover hosts twins replace web-1-twin-3f9a01'],
   })
     .argument('<host>', 'name or id of the twin')

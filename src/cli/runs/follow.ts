@@ -139,7 +139,8 @@ class Follower {
     this.#failures++;
     if (this.#failures <= FAILURES_SHOWN)
       this.#say(
-        `${paintState(execution.state, this.#paint, '✗')} ${plainText(execution.host)}: ${endingText(execution)}${execution.detail ? ` (${plainText(execution.detail)})` : ''}`,
+        `${paintState(execution.state, this.#paint, '✗')} ${plainText(execution.host)}: ${endingText(execution)}` +
+          `${execution.detail ? ` (${plainText(execution.detail)})` : ''}`,
       );
     if (this.#failures === FAILURES_SHOWN + 1) this.#say(this.#paint.dim('… further failures are in the result'));
   }
@@ -201,7 +202,8 @@ class Follower {
     this.#left = how;
     this.#abort.abort();
     this.#say(
-      `${how === 'detached' ? 'detached, the run goes on' : 'left; it is being cancelled'}; come back to it with: drover runs watch ${this.#latest.id}`,
+      `${how === 'detached' ? 'detached, the run goes on' : 'left; it is being cancelled'}; come back to it ` +
+        `with: drover runs watch ${this.#latest.id}`,
     );
   }
 

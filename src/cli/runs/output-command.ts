@@ -75,7 +75,8 @@ function checked(flags: OutputFlags): StreamName {
     faults.add(`--stream is stdout or stderr, not ${JSON.stringify(flags.stream)}.`);
   if (isExact && isTerminal('stdout'))
     faults.add(
-      'Exact bytes could command this terminal: send them to a file or a program (… >FILE, … | less). Without --raw and --full they are shown so that they cannot.',
+      'Exact bytes could command this terminal: send them to a file or a program (… >FILE, … | less). Without ' +
+        '--raw and --full they are shown so that they cannot.',
     );
   faults.end();
   return flags.stream === 'stderr' ? 'stderr' : 'stdout';
@@ -152,7 +153,8 @@ async function printHost(session: Session, execution: Execution): Promise<void> 
     else process.stderr.write(text);
   }
   note(
-    `${paintState(execution.state, paintOf('stderr'), `${plainText(execution.host)}: ${endingText(execution)}`)}${OPEN.has(execution.state) ? '; its output comes when it has ended, or with --follow' : ''}`,
+    `${paintState(execution.state, paintOf('stderr'), `${plainText(execution.host)}: ${endingText(execution)}`)}` +
+      `${OPEN.has(execution.state) ? '; its output comes when it has ended, or with --follow' : ''}`,
   );
 }
 
@@ -163,7 +165,8 @@ async function printRaw(session: Session, execution: Execution, stream: StreamNa
   return gap === 0
     ? EXIT.succeeded
     : tellMissing(
-        `${gap} of ${execution[stream].size} bytes are not kept here and were left out after byte ${head}${whereTheRestIs(execution, '--full')}`,
+        `${gap} of ${execution[stream].size} bytes are not kept here and were left out after byte ${head}` +
+          `${whereTheRestIs(execution, '--full')}`,
       );
 }
 
@@ -179,7 +182,10 @@ async function printWhole(session: Session, execution: Execution, stream: Stream
   if (execution.executor?.kind === 'worker')
     throw new DroverApiError(409, {
       code: 'output-not-available',
-      detail: `Over SSH nothing stays on the host once the result is safe: of this output head and tail are kept (--raw). For large output that is to be read later, have the script write a file, or install the agent: drover agents install -t ${execution.host}`,
+      detail:
+        'Over SSH nothing stays on the host once the result is safe: of this output head and tail are kept ' +
+        '(--raw). For large output that is to be read later, have the script write a file, or install the agent: ' +
+        `drover agents install -t ${execution.host}`,
     });
   await copyRanges(session, execution, stream, { source: 'host', from: 0, to: Number.POSITIVE_INFINITY });
   return EXIT.succeeded;
@@ -294,7 +300,10 @@ class RawFollower {
   }
 }
 
-/** Exact bytes are of one stream. Who did not say which is told that there is another, and nobody takes the one for all that was written. */
+/**
+ * Exact bytes are of one stream. Who did not say which is told that there is another, and nobody takes the one for all
+ * that was written.
+ */
 function tellOther({ host, stderr }: Execution): void {
   if (stderr.size > 0)
     note(

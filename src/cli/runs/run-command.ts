@@ -24,7 +24,11 @@ export function addRunCommand(program: Command): void {
       command(program, 'run', {
         summary: 'run a script or command on hosts',
         description:
-          'Run a script or command on hosts, follow it, and show the folded result.\nSeveral words after -- are a program and its arguments, given byte by byte. One argument that holds a space or characters of the shell is a line for the shell (sh), as with ssh.\nExit code: 0 all succeeded, 1 some did not (or it was left before its end), 2 bad usage, 3 refused, 4 server not reached, 5 nothing failed but hosts were not reached (off, or lost on the way).',
+          'Run a script or command on hosts, follow it, and show the folded result.\nSeveral words after -- are ' +
+          'a program and its arguments, given byte by byte. One argument that holds a space or characters of the ' +
+          'shell is a line for the shell (sh), as with ssh.\nExit code: 0 all succeeded, 1 some did not (or it ' +
+          'was left before its end), 2 bad usage, 3 refused, 4 server not reached, 5 nothing failed but hosts ' +
+          'were not reached (off, or lost on the way).',
         examples: [
           "drover run -t 'web-*' -- uptime",
           "drover run -t 'web-*' -- 'df -h / | tail -1; hostname'",
@@ -100,8 +104,10 @@ async function dryRun(session: Session, body: Schemas['RunCreate'], flags: RunFl
   const what = text === undefined ? { command: argv ?? [] } : { script: text, ...given({ lang }) };
   await answer(flags, { dryRun: true, ...plan, ...what, args: body.args ?? [] }, () =>
     [
-      `would run on ${plan.hostCount} ${plan.hostCount === 1 ? 'host' : 'hosts'}: ${plainText(foldNames(plan.hosts))}${plan.hostCount > plan.hosts.length ? ' …' : ''}`,
-      `as ${plan.user ?? 'whoever the agent or the account of each host is'}${plan.accounts.length === 0 ? '' : `, over SSH with ${plan.accounts.join(', ')}`}`,
+      `would run on ${plan.hostCount} ${plan.hostCount === 1 ? 'host' : 'hosts'}: ` +
+        `${plainText(foldNames(plan.hosts))}${plan.hostCount > plan.hosts.length ? ' …' : ''}`,
+      `as ${plan.user ?? 'whoever the agent or the account of each host is'}` +
+        `${plan.accounts.length === 0 ? '' : `, over SSH with ${plan.accounts.join(', ')}`}`,
       ...whatText({ ...what, args: body.args ?? [] }),
       ...refusedText(plan),
       'nothing was written',

@@ -90,7 +90,8 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
     );
   if (flags.successExitCodes !== undefined && !parseExitCodes(flags.successExitCodes))
     faults.add(
-      `--success-exit-codes wants exit codes from 0 to ${limits.exitCodeMax} such as 0,3 (at most ${limits.successExitCodesMax}), not ${JSON.stringify(flags.successExitCodes)}.`,
+      `--success-exit-codes wants exit codes from 0 to ${limits.exitCodeMax} such as 0,3 (at most ` +
+        `${limits.successExitCodesMax}), not ${JSON.stringify(flags.successExitCodes)}.`,
     );
   if (flags.as !== undefined && flags.user !== undefined)
     faults.add('Give --as or --user, not both: an account says who works on the hosts.');

@@ -232,7 +232,10 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
       rows.length === 0
         ? 'every host succeeded (--all lists them)'
         : table(['HOST', 'STATE', 'VIA', 'ATTEMPT', 'TOOK', 'STDOUT', 'STDERR', 'DETAIL'], rows);
-    return `${verdictLine(run, paint)}\n${head}\n${whatText(run).join('\n')}\n\n${events}\n\n${hosts}${!every && rows.length >= SHOWN_MAX ? `\n${paint.dim('… and more: --all')}` : ''}`;
+    return (
+      `${verdictLine(run, paint)}\n${head}\n${whatText(run).join('\n')}\n\n${events}\n\n${hosts}` +
+      `${!every && rows.length >= SHOWN_MAX ? `\n${paint.dim('… and more: --all')}` : ''}`
+    );
   });
 }
 

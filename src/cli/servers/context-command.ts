@@ -8,7 +8,8 @@ export function addContextCommands(program: Command): void {
   command(contexts, 'list', {
     summary: 'list the servers that are stored',
     description:
-      'List the servers that drover login has stored, and the one that drover up runs on this machine (local). Tokens are not shown. DROVER_URL and DROVER_TOKEN go before all of them.',
+      'List the servers that drover login has stored, and the one that drover up runs on this machine (local). ' +
+      'Tokens are not shown. DROVER_URL and DROVER_TOKEN go before all of them.',
     examples: ['drover context list', 'drover context list -o name'],
   }).action(async (flags: AnswerFlags) => {
     const { current, contexts: stored } = readContexts();

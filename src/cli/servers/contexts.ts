@@ -44,7 +44,9 @@ export function contextOf(name: string): Credentials {
   const found = contexts.get(name);
   if (!found)
     throw new UsageError(
-      `There is no context ${JSON.stringify(name)}. ${contexts.size === 0 ? 'None is stored: drover login URL' : `There are: ${[...contexts.keys()].join(', ')}`}.`,
+      `There is no context ${JSON.stringify(name)}. ` +
+        `${contexts.size === 0 ? 'None is stored: drover login URL' : `There are: ${[...contexts.keys()].join(', ')}`}` +
+        '.',
     );
   return found;
 }

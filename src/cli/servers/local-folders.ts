@@ -1,6 +1,7 @@
 /**
- * Data folders that this user's `drover up` was given with `--data`, so that commands know the servers of this machine by their address, as
- * they know the one in the default folder. Only paths are noted: token and authority stay in the folder, and are read from one of ours alone.
+ * Data folders that this user's `drover up` was given with `--data`, so that commands know the servers of this machine
+ * by their address, as they know the one in the default folder. Only paths are noted: token and authority stay in the
+ * folder, and are read from one of ours alone.
  */
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';

@@ -30,7 +30,8 @@ export function addLoginCommands(program: Command): void {
   command(program, 'login', {
     summary: 'remember a server and a token',
     description:
-      'Remember a server, its authority and a token, for this user alone. The token is asked for, or read from standard input, or from DROVER_TOKEN; never from the command line, where others could see it.',
+      'Remember a server, its authority and a token, for this user alone. The token is asked for, or read from ' +
+      'standard input, or from DROVER_TOKEN; never from the command line, where others could see it.',
     examples: [
       'drover login https://drover.example:7400',
       'drover login https://10.0.0.5:7400 --fingerprint SHA256 <token.txt',
@@ -72,7 +73,8 @@ export function addLoginCommands(program: Command): void {
       flags,
       { ...self, url, ...given({ fingerprint: fingerprint || undefined }) },
       () =>
-        `${plainText(self.name)} (${self.role}) at ${url}, until ${timeText(self.expiresAt, flags.utc === true)}\n${fingerprint ? `fingerprint of its authority: ${fingerprint}\n` : ''}${self.permissions.join('\n')}`,
+        `${plainText(self.name)} (${self.role}) at ${url}, until ${timeText(self.expiresAt, flags.utc === true)}` +
+        `\n${fingerprint ? `fingerprint of its authority: ${fingerprint}\n` : ''}${self.permissions.join('\n')}`,
     );
   });
 }
@@ -116,11 +118,13 @@ async function authorityOf(url: string, flags: LoginFlags): Promise<string | und
   } else {
     if (!canAsk())
       throw new UsageError(
-        `${url} has an authority of its own, with the fingerprint ${fingerprint}. If that is right, say --fingerprint ${fingerprint}, or give its certificate with --ca FILE.`,
+        `${url} has an authority of its own, with the fingerprint ${fingerprint}. If that is right, say ` +
+          `--fingerprint ${fingerprint}, or give its certificate with --ca FILE.`,
       );
     if (
       !(await confirm(
-        `${url} has an authority of its own, with the fingerprint\n  ${fingerprint}\nIs it the one that \`drover whoami\` tells on the server's own machine?`,
+        `${url} has an authority of its own, with the fingerprint\n  ${fingerprint}\nIs it the one that \`drover ` +
+          "whoami` tells on the server's own machine?",
       ))
     )
       throw new UsageError('Nothing was stored.');

@@ -45,7 +45,8 @@ export function addWorkersCommands(program: Command): void {
   command(workers, 'drain', {
     summary: 'give a worker no new work',
     description:
-      'Give a worker no new work: what is under way ends, and its agents go to the other workers of the zone. It stays drained until it is resumed, also over restarts.',
+      'Give a worker no new work: what is under way ends, and its agents go to the other workers of the zone. It ' +
+      'stays drained until it is resumed, also over restarts.',
     examples: ['drover workers drain worker-1'],
   })
     .argument('<worker>', 'name or id')
@@ -60,7 +61,9 @@ export function addWorkersCommands(program: Command): void {
   command(workers, 'revoke', {
     summary: 'cut a worker off for good',
     description:
-      'Cut a worker off for good: every server ends its link, renews no certificate of its and gives it no credentials, and its agents go to the other workers of the zone. What it had under way over SSH is told as lost. It can only come back by joining anew.',
+      'Cut a worker off for good: every server ends its link, renews no certificate of its and gives it no ' +
+      'credentials, and its agents go to the other workers of the zone. What it had under way over SSH is told ' +
+      'as lost. It can only come back by joining anew.',
     examples: ['drover workers revoke worker-1'],
   })
     .argument('<worker>', 'name or id')
@@ -120,11 +123,14 @@ function mebibytes(bytes: number | undefined): string {
 function describe(worker: Worker, utc: boolean): string {
   const lines = [
     `${plainText(worker.name)}  ${worker.id}`,
-    `zone ${plainText(worker.zone)}, ${stateOf(worker)}, agents link to ${plainText(worker.agentAddress) || '(not known yet)'}${worker.version ? `, version ${plainText(worker.version)}` : ''}`,
+    `zone ${plainText(worker.zone)}, ${stateOf(worker)}, agents link to ` +
+      `${plainText(worker.agentAddress) || '(not known yet)'}` +
+      `${worker.version ? `, version ${plainText(worker.version)}` : ''}`,
   ];
   if (worker.figuresAt !== undefined)
     lines.push(
-      `at ${timeText(worker.figuresAt, utc)}: ${worker.agents} agents, ${mebibytes(worker.rssBytes ?? 0)}, event loop ${Math.round(worker.lagMs ?? 0)} ms late`,
+      `at ${timeText(worker.figuresAt, utc)}: ${worker.agents} agents, ${mebibytes(worker.rssBytes ?? 0)}, event ` +
+        `loop ${Math.round(worker.lagMs ?? 0)} ms late`,
     );
   if (worker.lanes) {
     const rows = (['agent', 'ssh'] as const).flatMap((lane) =>

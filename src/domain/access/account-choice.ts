@@ -83,18 +83,23 @@ function chooseDefault<Account extends ScopedAccount>(
     return {
       kind: 'refused',
       code: 'account-missing',
-      detail: `${host.name} has no account of its own, no default account covers it, and the run asks for none. Name one with --as, or make one for it: drover accounts create --default.`,
+      detail:
+        `${host.name} has no account of its own, no default account covers it, and the run asks for none. Name one ` +
+        'with --as, or make one for it: drover accounts create --default.',
     };
   if (second?.priority === first.priority) {
     const names = candidates.filter(({ priority }) => priority === first.priority).map(({ name }) => name);
     return {
       kind: 'refused',
       code: 'account-ambiguous',
-      detail: `The default accounts ${names.join(', ')} cover ${host.name} with the same priority. Give them different ones, narrow a scope, or name one with --as.`,
+      detail:
+        `The default accounts ${names.join(', ')} cover ${host.name} with the same priority. Give them different ` +
+        'ones, narrow a scope, or name one with --as.',
     };
   }
   const why = second
-    ? `It is the default account with the highest priority (${first.priority}) whose scope covers the host; next would be ${second.name} (${second.priority}).`
+    ? `It is the default account with the highest priority (${first.priority}) whose scope covers the host; next ` +
+      `would be ${second.name} (${second.priority}).`
     : 'It is the only default account whose scope covers the host.';
   return { kind: 'chosen', account: first, why };
 }

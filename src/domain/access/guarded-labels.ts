@@ -51,5 +51,8 @@ export function guardedChange(
 }
 
 export function guardedDetail({ label, account }: GuardedChange): string {
-  return `The label ${label} decides where the account ${account} may be used: its scope counts on it. Changing it needs the permission access.account.edit.`;
+  return (
+    `The label ${label} decides where the account ${account} may be used: its scope counts on it. Changing it ` +
+    'needs the permission access.account.edit.'
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * What is decided of executions and what is committed. `state` of an execution is what is decided, `dbState` what is committed; several decisions
- * about one before a commit fold into one write from dbState to state.
+ * What is decided of executions and what is committed. `state` of an execution is what is decided, `dbState` what is
+ * committed; several decisions about one before a commit fold into one write from dbState to state.
  */
 import { assert } from '../../base/assert.ts';
 import type { Execution } from './execution.ts';

@@ -1,10 +1,10 @@
 /**
- * The executions of one task in their owner's memory: their attempts, what was sent and heard of each, and what follows. Pure: no I/O, no
- * clock, no chance. It knows nothing of verdicts, of how many may be out at once, or of how many may fail: it is told how many more to send,
- * and when to stop.
+ * The executions of one task in their owner's memory: their attempts, what was sent and heard of each, and what
+ * follows. Pure: no I/O, no clock, no chance. It knows nothing of verdicts, of how many may be out at once, or of how
+ * many may fail: it is told how many more to send, and when to stop.
  *
- * An order to run is sent only after `dispatched`, with its executor, is committed: whoever takes over sends it to that same executor, whose
- * journal knows, and to no other.
+ * An order to run is sent only after `dispatched`, with its executor, is committed: whoever takes over sends it to that
+ * same executor, whose journal knows, and to no other.
  */
 import type { HostId, WorkerId } from '../../base/ids.ts';
 import { isWorker, type Route } from '../run/executor.ts';
@@ -205,7 +205,10 @@ export class Crew<Stream = unknown> {
     else this.#lookInTimeFor(execution, nowAt);
   }
 
-  /** By the agent's own word, in answer to the latest order: it has not taken it, and takes none of before. `instance`: which start of it says so. */
+  /**
+   * By the agent's own word, in answer to the latest order: it has not taken it, and takes none of before. `instance`:
+   * which start of it says so.
+   */
   onBusy(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfterMs: number, instance?: string): void {
     if (this.#mayReturn(execution, attempt) && instance === execution.route?.instance)
       this.#return(execution, nowAt, retryAfterMs);

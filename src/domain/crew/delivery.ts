@@ -1,6 +1,6 @@
 /**
- * Orders of an attempt on their way: what was sent of it, who has said that it has it, and what is to be sent next. An attempt is ordered only
- * from the executor that it was given to; its journal makes an order that comes twice harmless.
+ * Orders of an attempt on their way: what was sent of it, who has said that it has it, and what is to be sent next. An
+ * attempt is ordered only from the executor that it was given to; its journal makes an order that comes twice harmless.
  */
 import { isSameExecutor, type Route } from '../run/executor.ts';
 import { askAgainAfterMs, RESEND_MS, returnPauseMs } from './delivery-pace.ts';
@@ -45,9 +45,9 @@ export function noteReturn(execution: Delivery, nowAt: number, retryAfterMs: num
 }
 
 /**
- * By the word of a worker it was not handed to the executor. Of an agent no worker can know that: an order may have reached it before, or
- * may yet. So it stays out, and is sent again in a while. Where the worker is the executor, it goes back to waiting, if no other order can have
- * been carried out. @returns whether it goes back.
+ * By the word of a worker it was not handed to the executor. Of an agent no worker can know that: an order may have
+ * reached it before, or may yet. So it stays out, and is sent again in a while. Where the worker is the executor, it
+ * goes back to waiting, if no other order can have been carried out. @returns whether it goes back.
  */
 export function noteUndelivered(execution: Delivery, nowAt: number, retryAfterMs: number): boolean {
   // Once a cancel is out, this may be about the cancel: it says nothing of the starts before it.
@@ -63,7 +63,10 @@ export function noteUndelivered(execution: Delivery, nowAt: number, retryAfterMs
   return execution.sends === 0 && execution.heardFrom === 'nobody';
 }
 
-/** When the next order is due, by the owner's monotonic clock. `isEnding`: it is to end, because somebody asked or its time is long over. */
+/**
+ * When the next order is due, by the owner's monotonic clock. `isEnding`: it is to end, because somebody asked or its
+ * time is long over.
+ */
 export function orderDueAt(execution: Delivery, isEnding: boolean): number {
   const sentAt = isEnded(execution, isEnding) ? execution.cancelSentAt : execution.lastOrderAt;
   return sentAt === 0 ? 0 : sentAt + (isEnded(execution, isEnding) ? RESEND_MS : askAgainAfterMs(execution));

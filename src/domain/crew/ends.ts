@@ -3,7 +3,10 @@ import { isTerminalExecution, type ExecutionState } from './execution-machine.ts
 import type { AttemptResult, Execution } from './execution.ts';
 import type { EndState } from './outcome.ts';
 
-/** `settled`: already known (acknowledge), `taken`: will be committed, `superseded`: of an attempt that is history, `ignored`: not ours to take. */
+/**
+ * `settled`: already known (acknowledge), `taken`: will be committed, `superseded`: of an attempt that is history,
+ * `ignored`: not ours to take.
+ */
 export type EndAnswer = 'settled' | 'taken' | 'superseded' | 'ignored';
 
 type Standing = Pick<Execution<unknown>, 'attempt' | 'state' | 'dbState' | 'retry' | 'result'>;

@@ -52,7 +52,10 @@ export function canExecutionMove(from: ExecutionState, to: ExecutionState): bool
   return (EXECUTION_TRANSITIONS[from] as readonly ExecutionState[]).includes(to);
 }
 
-/** Counts toward `max-failed`: everything that started, or may have, and did not succeed. What certainly never ran says nothing of the script. */
+/**
+ * Counts toward `max-failed`: everything that started, or may have, and did not succeed. What certainly never ran says
+ * nothing of the script.
+ */
 export function isFailure(state: ExecutionState): boolean {
   return state === 'failed' || state === 'timed_out' || state === 'lost';
 }

@@ -5,7 +5,10 @@ import type { Subject } from '../run/subject.ts';
 import type { HeardFrom } from './delivery-pace.ts';
 import type { EndState, Outcome } from './outcome.ts';
 
-/** For an execution that waits, the way that would be taken now; for one that is out, the way to its executor. Undefined where there is none now. */
+/**
+ * For an execution that waits, the way that would be taken now; for one that is out, the way to its executor. Undefined
+ * where there is none now.
+ */
 export type FindRoute<Stream> = (execution: Execution<Stream>) => Route | undefined;
 
 export interface SeedExecution {
@@ -44,7 +47,10 @@ export interface ToldEnd<Stream> {
   readonly stderr?: Stream;
 }
 
-/** How an attempt ended: the state that follows from what was told, or that was decided without its executor, and then without an outcome. */
+/**
+ * How an attempt ended: the state that follows from what was told, or that was decided without its executor, and then
+ * without an outcome.
+ */
 export type AttemptResult<Stream> = Omit<ToldEnd<Stream>, 'outcome'> & {
   readonly to: EndState;
   readonly outcome?: Outcome;

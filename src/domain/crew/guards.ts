@@ -1,6 +1,7 @@
 /**
- * What time alone does to an attempt that is out: it is lost when its host is away or silent for too long, and timed out when nobody has told
- * the end that its host should have seen. Clocks of two machines are never compared: all instants are of the owner's monotonic clock.
+ * What time alone does to an attempt that is out: it is lost when its host is away or silent for too long, and timed
+ * out when nobody has told the end that its host should have seen. Clocks of two machines are never compared: all
+ * instants are of the owner's monotonic clock.
  */
 import { isSameExecutor, type Route } from '../run/executor.ts';
 import { silenceMsMax } from './delivery-pace.ts';

@@ -1,7 +1,7 @@
 /**
- * How an attempt ended, as its executor tells it, and what that means. The outcome is what happened and nothing of what it means: success is
- * what the criteria of the work say it is. An engine whose work ends otherwise (an answer with a status, rows) adds its kind here, and what of
- * it is success to the criteria.
+ * How an attempt ended, as its executor tells it, and what that means. The outcome is what happened and nothing of what
+ * it means: success is what the criteria of the work say it is. An engine whose work ends otherwise (an answer with a
+ * status, rows) adds its kind here, and what of it is success to the criteria.
  */
 import { limits } from '../../base/limits.ts';
 import type { TerminalExecutionState } from './execution-machine.ts';

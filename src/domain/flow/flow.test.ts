@@ -1,4 +1,7 @@
-/** Runs of several stages: what is opened when, what becomes of what has no turn, and that it all ends, whatever happens in whatever order. */
+/**
+ * Runs of several stages: what is opened when, what becomes of what has no turn, and that it all ends, whatever happens
+ * in whatever order.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

@@ -2,9 +2,9 @@
  * A run as its stages in order, and each stage as its tasks. It knows how many executions of a task are in which state, and no hosts.
  * Pure: an event and the flow answer with the flow after it and with what is to be done.
  *
- * The tasks of a stage are opened together, when every stage before has succeeded; a stage that is not to come is skipped, or cancelled
- * where somebody asked for that. Who opens tasks, sends and writes is not said here; nor is when a task is stopped by its own rollout, which is
- * told with its counts.
+ * The tasks of a stage are opened together, when every stage before has succeeded; a stage that is not to come is
+ * skipped, or cancelled where somebody asked for that. Who opens tasks, sends and writes is not said here; nor is when
+ * a task is stopped by its own rollout, which is told with its counts.
  */
 import { assert } from '../../base/assert.ts';
 import { emptyCounts, type ExecutionCounts, totalOf } from '../crew/execution-machine.ts';
@@ -29,7 +29,10 @@ export interface Flow {
 
 export type FlowEvent =
   | { readonly kind: 'start' }
-  /** Where the executions of a task are now: on its way, at its end, or after it, when the late truth of a lost one has changed its counts. */
+  /**
+   * Where the executions of a task are now: on its way, at its end, or after it, when the late truth of a lost one has
+   * changed its counts.
+   */
   | TaskProgress
   | { readonly kind: 'cancel' }
   /** Somebody has opened executions of a settled run anew: `counts` of the tasks of which there are such. */

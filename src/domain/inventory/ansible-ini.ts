@@ -1,4 +1,7 @@
-/** The INI form of an Ansible inventory: `[group]`, `[group:vars]`, `[group:children]`, host lines with ranges and `key=value` variables. */
+/**
+ * The INI form of an Ansible inventory: `[group]`, `[group:vars]`, `[group:children]`, host lines with ranges and
+ * `key=value` variables.
+ */
 import type { AnsibleModel } from './ansible-model.ts';
 import { hostLineWords, hostsOfPattern, iniValue } from './ansible-text.ts';
 import type { InventoryCollector, SourceLine } from './host-draft.ts';

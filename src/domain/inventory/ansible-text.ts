@@ -1,7 +1,13 @@
-/** Texts as Ansible's INI reader takes them apart: words of a host line, values, addresses with a port, ranges. Source: ansible-core 2.14. */
+/**
+ * Texts as Ansible's INI reader takes them apart: words of a host line, values, addresses with a port, ranges. Source:
+ * ansible-core 2.14.
+ */
 import { limits } from '../../base/limits.ts';
 
-/** Words as Python's `shlex.split(…, comments=True)`: a # outside quotes begins a remark wherever it stands. Undefined: a quote is not closed. */
+/**
+ * Words as Python's `shlex.split(…, comments=True)`: a # outside quotes begins a remark wherever it stands. Undefined:
+ * a quote is not closed.
+ */
 export function hostLineWords(line: string): string[] | undefined {
   const words: string[] = [];
   let word: string | undefined;
@@ -30,8 +36,9 @@ export function hostLineWords(line: string): string[] | undefined {
 }
 
 /**
- * A value of the INI form, which Ansible reads as a Python literal where it is one: `'it # is quoted'` and `2222 # remark` lose their quotes
- * and their remark, `deploy # no remark` is text as it stands. Lists and maps have no use here and are kept as text.
+ * A value of the INI form, which Ansible reads as a Python literal where it is one: `'it # is quoted'` and
+ * `2222 # remark` lose their quotes and their remark, `deploy # no remark` is text as it stands. Lists and maps have no
+ * use here and are kept as text.
  */
 export function iniValue(text: string): string {
   return pythonString(text) ?? pythonNumber(text) ?? text;

@@ -1,6 +1,7 @@
 /**
- * Hosts from CSV (RFC 4180): a header row, then a host a row. Columns are named, in any order; `label:NAME` columns become labels,
- * and a `labels` column holds `k=v` texts parted by blanks or semicolons. An unknown column is a fault: a misspelt one must not be dropped quietly.
+ * Hosts from CSV (RFC 4180): a header row, then a host a row. Columns are named, in any order; `label:NAME` columns
+ * become labels, and a `labels` column holds `k=v` texts parted by blanks or semicolons. An unknown column is a fault:
+ * a misspelt one must not be dropped quietly.
  */
 import { InventoryCollector, type DraftFields, type Inventory } from './host-draft.ts';
 

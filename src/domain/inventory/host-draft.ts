@@ -181,7 +181,8 @@ export class InventoryCollector {
       if (other)
         this.fault(
           host.source,
-          `the host ${host.name} is in here twice; it is on line ${other.source.line}${other.source.file === host.source.file ? '' : ` of ${other.source.file}`} already`,
+          `the host ${host.name} is in here twice; it is on line ${other.source.line}` +
+            `${other.source.file === host.source.file ? '' : ` of ${other.source.file}`} already`,
         );
       else first.set(host.name, host);
     }
@@ -206,7 +207,10 @@ function withJumpHostByName(
   return fits.length === 1 ? { ...host, jumpHost: fits[0]!.name } : host;
 }
 
-/** From the first jump host to the one dialled last before `name`; by names as `jumpHostOf` knows them. A circle or too long a path is a fault. */
+/**
+ * From the first jump host to the one dialled last before `name`; by names as `jumpHostOf` knows them. A circle or too
+ * long a path is a fault.
+ */
 export function jumpPath(
   name: string,
   jumpHostOf: (name: string) => string | undefined,

@@ -181,7 +181,8 @@ function hostFaults(
       fault(
         'address',
         'host-is-jump-host',
-        `${dependents.slice(0, 10).join(', ')}${dependents.length > 10 ? ` and ${dependents.length - 10} more` : ''} jump through ${entry.name}`,
+        `${dependents.slice(0, 10).join(', ')}` +
+          `${dependents.length > 10 ? ` and ${dependents.length - 10} more` : ''} jump through ${entry.name}`,
       );
   }
   return faults;

@@ -17,7 +17,8 @@ describe('CSV', () => {
   it('gives hosts with labels, whatever the order of columns and the quoting', () => {
     const { hosts, faults } = inventoryFromCsv(
       'f.csv',
-      '\ufefflabels,Name,address,PORT,label:site,"jump host"\r\n"a=1; b=2",web-1,10.0.0.1,2222,"Z""rich, CH",bastion\r\n\r\n,bastion,,,,\r\n',
+      '\ufefflabels,Name,address,PORT,label:site,"jump host"\r\n"a=1; b=2",web-1,10.0.0.1,2222,"Z""rich, ' +
+        'CH",bastion\r\n\r\n,bastion,,,,\r\n',
     );
     expect(faults).toEqual([]);
     expect(hosts).toEqual([
@@ -197,7 +198,8 @@ ansible_user=root
 
   it('tells what it cannot take', () => {
     const { faults, remarks } = ansible(
-      '[a:children]\nb\n[b:children]\na\n[b]\nh ansible_port="{{ port }}" ansible_password=hunter2\nw ansible_connection=winrm\nx[3:1]\n[odd:thing]\n"open\n',
+      '[a:children]\nb\n[b:children]\na\n[b]\nh ansible_port="{{ port }}" ansible_password=hunter2\nw ' +
+        'ansible_connection=winrm\nx[3:1]\n[odd:thing]\n"open\n',
     );
     expect(faults.map((fault) => `${fault.line}: ${fault.detail}`).toSorted()).toEqual([
       expect.stringContaining('4: the group b contains itself: b → a → b'),
@@ -314,7 +316,9 @@ describe('known_hosts', () => {
   it('is matched by name, address, port and hash', () => {
     const { lines, remarks } = parseKnownHosts(
       'k',
-      `# mine\nweb-1,10.0.0.1 ssh-ed25519 ${key}\n[web-2]:2222 ssh-ed25519 ${key} me@x\n${hashed('web-3')} ssh-ed25519 ${key}\n*.lan,!x.lan ssh-ed25519 ${key}\n@revoked web-1 ssh-ed25519 ${key}\nweb-1 ssh-rsa ${key}\njunk\n`,
+      `# mine\nweb-1,10.0.0.1 ssh-ed25519 ${key}\n[web-2]:2222 ssh-ed25519 ${key} me@x\n${hashed('web-3')} ` +
+        `ssh-ed25519 ${key}\n*.lan,!x.lan ssh-ed25519 ${key}\n@revoked web-1 ssh-ed25519 ${key}\nweb-1 ssh-rsa ` +
+        `${key}\njunk\n`,
     );
     const linesOf = (host: { name: string; address?: string; port?: number }): number[] =>
       lines.filter((line) => matchesKnownHost(line, knownHostNames(host))).map((line) => line.line);

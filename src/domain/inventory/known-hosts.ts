@@ -26,7 +26,9 @@ export function parseKnownHosts(file: string, text: string): { lines: KnownHostL
       remarks.push({
         file,
         line,
-        detail: `${marker} is not taken over: ${marker === '@revoked' ? 'remove a revoked key with drover hosts keys remove' : 'host certificates are not supported'}`,
+        detail:
+          `${marker} is not taken over: ` +
+          `${marker === '@revoked' ? 'remove a revoked key with drover hosts keys remove' : 'host certificates are not supported'}`,
       });
     else if (patterns === undefined || algorithm === undefined || key === undefined)
       remarks.push({ file, line, detail: 'left out: expected host names, the kind of the key, and the key' });

@@ -1,7 +1,8 @@
 /**
  * When a run stops starting more hosts because too many failed. `max-failed` is what is tolerated: a run stops when
  * MORE hosts than that have failed. A share is of all hosts of the run, rounded down (10 % of 15 tolerates 1). What
- * counts: failed, timed out and lost; what was not started did no harm. It is checked before each start; what is in flight is drained, not killed.
+ * counts: failed, timed out and lost; what was not started did no harm. It is checked before each start; what is in
+ * flight is drained, not killed.
  */
 export type FailureLimit =
   | { readonly kind: 'count'; readonly count: number }

@@ -1,6 +1,7 @@
 /**
- * How a task goes out over its executions: how many more of them may be sent now, and when it is to be stopped because too many have
- * failed. Pure; it knows counts and no hosts. Which of the executions are sent is for their crew to say: in order, those that can be reached.
+ * How a task goes out over its executions: how many more of them may be sent now, and when it is to be stopped because
+ * too many have failed. Pure; it knows counts and no hosts. Which of the executions are sent is for their crew to say:
+ * in order, those that can be reached.
  */
 import { EXECUTION_STATES, isFailure, isOut, type ExecutionCounts } from '../crew/execution-machine.ts';
 import { isFailureLimitExceeded, type FailureLimit } from './failure-limit.ts';

@@ -1,6 +1,7 @@
 /**
- * Who carries attempts out, and by which way an order gets there. This file is the vocabulary: an executor is stored, sent and shown as the value
- * below, and nobody tells its kind from ids. To add an engine: docs/checklists/add-engine.md.
+ * Who carries attempts out, and by which way an order gets there. This file is the vocabulary: an executor is stored,
+ * sent and shown as the value below, and nobody tells its kind from ids. To add an engine:
+ * docs/checklists/add-engine.md.
  */
 import type { AgentId, WorkerId } from '../../base/ids.ts';
 

@@ -63,7 +63,8 @@ export function scriptFormatFault(script: Uint8Array, lang: string | undefined):
   const end = script.indexOf(0x0a);
   const last = script[(end === -1 ? script.length : end) - 1];
   return last === 0x0d
-    ? `The first line of the script ends with a carriage return (CR LF, as Windows writes lines), which a shell takes for a part of the last word. ${repair}`
+    ? 'The first line of the script ends with a carriage return (CR LF, as Windows writes lines), which a shell ' +
+        `takes for a part of the last word. ${repair}`
     : undefined;
 }
 

@@ -59,13 +59,17 @@ export function stringFaults(given: GivenStrings): { pointer: string; detail: st
     .filter(({ bytes }) => bytes > limits.argumentStringBytesMax)
     .map(({ pointer, what, bytes }) => ({
       pointer,
-      detail: `The ${what} has ${bytes} bytes with its name and its end; an operating system takes ${limits.argumentStringBytesMax} for one string. Give what is larger on standard input.`,
+      detail:
+        `The ${what} has ${bytes} bytes with its name and its end; an operating system takes ` +
+        `${limits.argumentStringBytesMax} for one string. Give what is larger on standard input.`,
     }));
   const total = strings.reduce((sum, { bytes }) => sum + bytes, 0);
   if (total > limits.argumentsBytesMax)
     faults.push({
       pointer: '#/args',
-      detail: `Arguments, variables, parameters and secrets have ${total} bytes together, with their names; ${limits.argumentsBytesMax} are allowed. Give what is larger on standard input.`,
+      detail:
+        `Arguments, variables, parameters and secrets have ${total} bytes together, with their names; ` +
+        `${limits.argumentsBytesMax} are allowed. Give what is larger on standard input.`,
     });
   return faults;
 }

@@ -1,7 +1,7 @@
 /**
- * A run in its owner's memory: its flow says what state it is in, its rollout how much of it may be out, and its crew carries that out. Pure:
- * the owner feeds it events and the time, takes the changes to commit, and only after the commit carries out the orders that follow. Every
- * run has one stage of one task, task 0.
+ * A run in its owner's memory: its flow says what state it is in, its rollout how much of it may be out, and its crew
+ * carries that out. Pure: the owner feeds it events and the time, takes the changes to commit, and only after the
+ * commit carries out the orders that follow. Every run has one stage of one task, task 0.
  */
 import { assert } from '../../base/assert.ts';
 import type { RunId } from '../../base/ids.ts';

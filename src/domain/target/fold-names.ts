@@ -1,6 +1,6 @@
 /**
- * Many names as few words: `web-1 web-2 web-3 db-1` → `web-[1-3],db-1`. What comes out is a target, and means exactly these names when it is
- * given back (name-pattern.ts).
+ * Many names as few words: `web-1 web-2 web-3 db-1` → `web-[1-3],db-1`. What comes out is a target, and means exactly
+ * these names when it is given back (name-pattern.ts).
  */
 
 /** Longer numbers are kept as they are: they are addresses or hashes, not a count. */

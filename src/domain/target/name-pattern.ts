@@ -1,7 +1,8 @@
 /**
- * Patterns for names and label values. Globs: `*`, `?`, `[abc]`, `[a-c]`, `[!x]` (single letters and signs, never digits). Number sets:
- * `[1-12]`, `[01-20,25]`, `[0-100/10]`, any number of them in a name: `rack[1-4]n[1-8]`. A number with a leading zero fixes the width, as in
- * ClusterShell's node sets: `[08-11]` is 08, 09, 10, 11, and `[8-11]` is 8, 9, 10, 11. Patterns match whole names or values.
+ * Patterns for names and label values. Globs: `*`, `?`, `[abc]`, `[a-c]`, `[!x]` (single letters and signs, never
+ * digits). Number sets: `[1-12]`, `[01-20,25]`, `[0-100/10]`, any number of them in a name: `rack[1-4]n[1-8]`. A number
+ * with a leading zero fixes the width, as in ClusterShell's node sets: `[08-11]` is 08, 09, 10, 11, and `[8-11]` is 8,
+ * 9, 10, 11. Patterns match whole names or values.
  *
  * A pattern without a glob names things one by one, and can be expanded to them.
  */

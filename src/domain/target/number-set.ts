@@ -1,6 +1,7 @@
 /**
- * Numbers of one bracket, such as `[08-11,20]`, made ready to be asked again and again: each question costs the logarithm of the ranges, however
- * many somebody has written. A number with a leading zero is another one than without, as in ClusterShell's node sets.
+ * Numbers of one bracket, such as `[08-11,20]`, made ready to be asked again and again: each question costs the
+ * logarithm of the ranges, however many somebody has written. A number with a leading zero is another one than without,
+ * as in ClusterShell's node sets.
  */
 
 /** Numbers of one range, both ends included; `width` 0 is "as short as may be". */

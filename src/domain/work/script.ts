@@ -1,4 +1,7 @@
-/** A script, or a program with its arguments, run as one process on a host. Either is held by the same engines, ends alike and has the same limits. */
+/**
+ * A script, or a program with its arguments, run as one process on a host. Either is held by the same engines, ends
+ * alike and has the same limits.
+ */
 import type { ErrorCode, InputFault } from '../../base/errors.ts';
 import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
@@ -14,7 +17,10 @@ export type Program =
 export interface ScriptWork {
   readonly kind: 'script';
   readonly program: Program;
-  /** Name or path of the interpreter (`sh`, `bash`, `python`, `perl`, `node`, `powershell`, any other program); undefined: `#!`, else `sh`. */
+  /**
+   * Name or path of the interpreter (`sh`, `bash`, `python`, `perl`, `node`, `powershell`, any other program);
+   * undefined: `#!`, else `sh`.
+   */
   readonly lang?: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;

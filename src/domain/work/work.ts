@@ -1,6 +1,7 @@
 /**
- * Work: what is to be done, and nothing of where, by whom, how often or for how long. A tagged union over the kinds below. It is kept once by
- * its content, however many runs ask for the same, in a form that says its kind and version. Secrets are no part of it: it holds their names.
+ * Work: what is to be done, and nothing of where, by whom, how often or for how long. A tagged union over the kinds
+ * below. It is kept once by its content, however many runs ask for the same, in a form that says its kind and version.
+ * Secrets are no part of it: it holds their names.
  */
 import { DroverError, type InputFault } from '../../base/errors.ts';
 import { SCRIPT } from './script.ts';

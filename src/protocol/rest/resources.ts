@@ -400,7 +400,8 @@ export const AgentJoin = z
       .object({ agentId: z.uuid(), signatures: z.array(text(200)).max(2) })
       .optional()
       .describe(
-        'The agent that it was until now; signatures, base64, by its keys, of `drover-join-1`, the SHA-256 of the secret in base64url and csr, each on a line',
+        'The agent that it was until now; signatures, base64, by its keys, of `drover-join-1`, the SHA-256 of ' +
+          'the secret in base64url and csr, each on a line',
       ),
   })
   .meta({ id: 'AgentJoin' });

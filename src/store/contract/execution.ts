@@ -64,7 +64,10 @@ export interface ExecutionStore {
     filter: ExecutionFilter,
     page: { limit: number; cursor?: string },
   ): Promise<Page<ExecutionRecord>>;
-  /** Executions by their last change, as (seq, task, ordinal): the next after a place, up to a seq. What an event stream still has to tell. */
+  /**
+   * Executions by their last change, as (seq, task, ordinal): the next after a place, up to a seq. What an event stream
+   * still has to tell.
+   */
   executionChanges(runId: RunId, after: ExecutionPlace, page: PageToSeq): Promise<readonly ExecutionRecord[]>;
   /** Settled earlier attempts, oldest first. */
   executionHistory(key: ExecutionKey): Promise<readonly ExecutionRecord[]>;

@@ -1,5 +1,8 @@
 /** Hints between servers: they wake somebody up, and nothing is lost with them but time. */
-/** `run`: payload is the run id (created, cancel asked, retried). `progress`: a run's seq grew. `fleet`: revoked or removed. `hosts`: ways to hosts changed. */
+/**
+ * `run`: payload is the run id (created, cancel asked, retried). `progress`: a run's seq grew. `fleet`: revoked or
+ * removed. `hosts`: ways to hosts changed.
+ */
 export type HintTopic = 'run' | 'progress' | 'fleet' | 'hosts';
 
 export interface HintStore {

@@ -1,4 +1,7 @@
-/** How hosts are reached without an agent. Changes of ways to hosts go one after the other, so that two together never close a circle of jump hosts. */
+/**
+ * How hosts are reached without an agent. Changes of ways to hosts go one after the other, so that two together never
+ * close a circle of jump hosts.
+ */
 import type { AccountId, HostId } from '../../base/ids.ts';
 import type { GuardedLabels } from '../../domain/access/guarded-labels.ts';
 import type { HostAlgorithms } from '../../domain/inventory/host-draft.ts';
@@ -52,7 +55,10 @@ export interface HostAccessStore {
     | { kind: 'not-found' }
   >;
   hostAccess(id: HostId): Promise<HostAccess>;
-  /** All hosts that have an address, for the workers of their zones. `version` changes with every change of a way to a host; hint: topic `hosts`. */
+  /**
+   * All hosts that have an address, for the workers of their zones. `version` changes with every change of a way to a
+   * host; hint: topic `hosts`.
+   */
   hostAccessList(
     knownVersion?: number,
   ): Promise<

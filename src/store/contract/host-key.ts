@@ -23,9 +23,10 @@ export interface NewHostKey {
 export interface HostKeyStore {
   hostKeyList(id: HostId): Promise<readonly HostKeyRecord[]>;
   /**
-   * A key that a host has shown, before anybody logs in to it. The first one of a host under `first-use` is `recorded`, whoever comes first.
-   * `changed`: not believed, and kept as `offered` for somebody to accept or remove; a host under `strict` without keys, too.
-   * So is, without a trace, one that is gone, and one that no host of the zone of who saw it is, or is reached through.
+   * A key that a host has shown, before anybody logs in to it. The first one of a host under `first-use` is `recorded`,
+   * whoever comes first. `changed`: not believed, and kept as `offered` for somebody to accept or remove; a host under
+   * `strict` without keys, too. So is, without a trace, one that is gone, and one that no host of the zone of who saw
+   * it is, or is reached through.
    */
   hostKeyRecord(
     id: HostId,

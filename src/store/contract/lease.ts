@@ -1,4 +1,7 @@
-/** Servers, their leases and the partitions that they own. The lease itself is renewed on a connection of its own: `postgres/lease/lease-keeper.ts`. */
+/**
+ * Servers, their leases and the partitions that they own. The lease itself is renewed on a connection of its own:
+ * `postgres/lease/lease-keeper.ts`.
+ */
 import type { RunId, ServerId } from '../../base/ids.ts';
 
 /** Ownership of a partition, as of a term. A stale fence makes the whole write a no-op. */

@@ -40,8 +40,8 @@ export interface OutputStore {
   /** A range of the kept bytes (head and tail joined); undefined when nothing is kept. */
   outputRead(key: AttemptKey, stream: 1 | 2, offset: number, length: number): Promise<Uint8Array | undefined>;
   /**
-   * Idempotent by key. Kept while the attempt is out with its sender, or lost; answers the places of those whose attempt is the sender's, kept or not.
-   * What is of a partition without a fence that holds is passed over.
+   * Idempotent by key. Kept while the attempt is out with its sender, or lost; answers the places of those whose
+   * attempt is the sender's, kept or not. What is of a partition without a fence that holds is passed over.
    */
   outputChunkWrite(fences: readonly Fence[], chunks: readonly OutputChunk[]): Promise<ReadonlySet<number>>;
 }

@@ -47,7 +47,10 @@ export interface RunChange {
   readonly startedAtMs?: number;
   readonly finishedAtMs?: number;
   readonly seq: number;
-  /** The round that the run had ended with, when its owner believes it over: a retry may have opened the next, and then nothing of it is written. */
+  /**
+   * The round that the run had ended with, when its owner believes it over: a retry may have opened the next, and then
+   * nothing of it is written.
+   */
   readonly endedRound?: number;
 }
 
@@ -90,7 +93,10 @@ export interface RunFilter {
 }
 
 export interface RunStore {
-  /** One transaction: run, task, executions, the timeline's first entries and the audit entry. Wakes the partition (hint). The answer's `seq` tells whether `dispatch` is in it. */
+  /**
+   * One transaction: run, task, executions, the timeline's first entries and the audit entry. Wakes the partition
+   * (hint). The answer's `seq` tells whether `dispatch` is in it.
+   */
   runCreate(run: NewRun, audit: AuditEntry): Promise<RunRecord>;
   /** The run's secrets, sealed under `run/<id>`; undefined where it has none. */
   runSealedSecrets(id: RunId): Promise<Uint8Array | undefined>;
@@ -103,7 +109,10 @@ export interface RunStore {
     actor: Actor,
     audit: AuditEntry,
   ): Promise<'requested' | 'already-requested' | 'already-finished' | 'not-found'>;
-  /** Opens round + 1 over the executions in `states`: their settled attempts move to the history, attempt + 1 waits. Only on a terminal run. */
+  /**
+   * Opens round + 1 over the executions in `states`: their settled attempts move to the history, attempt + 1 waits.
+   * Only on a terminal run.
+   */
   runRetry(
     id: RunId,
     states: readonly ExecutionState[],

@@ -1,6 +1,6 @@
 /**
- * The contract of durable state, composed of a file for each noun. `postgres/` implements it under the same names; nothing outside `bin` and
- * tests may know that.
+ * The contract of durable state, composed of a file for each noun. `postgres/` implements it under the same names;
+ * nothing outside `bin` and tests may know that.
  *
  * Rules of every implementation:
  *  - A state changes only if it still is what the caller thinks; rows that did not change are an answer, not an error.

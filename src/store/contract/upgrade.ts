@@ -59,7 +59,10 @@ export interface UpgradeStore {
     audit: AuditEntry,
   ): Promise<'requested' | 'already-requested' | 'already-finished' | 'not-found'>;
   upgradeActiveList(): Promise<readonly string[]>;
-  /** Plans and writes the next step in one transaction; undefined while another server does, or when it has ended. Answers who is in hand then. */
+  /**
+   * Plans and writes the next step in one transaction; undefined while another server does, or when it has ended.
+   * Answers who is in hand then.
+   */
   upgradeAdvance(
     id: string,
   ): Promise<{ state: UpgradeState; version: string; waitMs: number; ordered: readonly OrderedAgent[] } | undefined>;

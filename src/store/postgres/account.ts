@@ -112,7 +112,10 @@ async function accountCreate(
     const { rows: counted } = await tx.query<{ count: number }>('SELECT count(*) AS count FROM account');
     if (counted[0]!.count >= limits.accountsMax) return { kind: 'too-many' };
     const { rows } = await tx.query<AccountRow>(
-      `INSERT INTO account (id, created_at_ms, changed_at_ms, created_by, name, scope, login_user, become_kind, become_user, become_password, environment, is_default, priority, credentials)
+      `INSERT INTO account (
+         id, created_at_ms, changed_at_ms, created_by, name, scope, login_user, become_kind, become_user,
+         become_password, environment, is_default, priority, credentials
+       )
        VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (name) DO NOTHING RETURNING *`,
       [id, nowMs, JSON.stringify(audit.actor), ...settingValues(settings)],
     );
@@ -126,7 +129,9 @@ async function accountCreate(
 
 async function secretsWrite(tx: Executor, id: AccountId, secrets: readonly SealedSecret[]): Promise<void> {
   await tx.query(
-    `INSERT INTO account_secret (account_id, id, key_id, data_key, sealed) SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bytea[], $5::bytea[])
+    `INSERT INTO account_secret (account_id, id, key_id, data_key, sealed)
+     SELECT $1, *
+     FROM unnest($2::text[], $3::text[], $4::bytea[], $5::bytea[])
      ON CONFLICT (account_id, id) DO UPDATE SET key_id = excluded.key_id, data_key = excluded.data_key, sealed = excluded.sealed`,
     [
       id,
@@ -181,7 +186,9 @@ async function accountReplace(
       const taken = await tx.query('SELECT 1 FROM account WHERE name = $1 AND id <> $2', [settings.name, id]);
       if (taken.rows[0]) return { kind: 'name-taken' };
       const { rows } = await tx.query<AccountRow>(
-        `UPDATE account SET version = version + 1, changed_at_ms = $2, name = $3, scope = $4, login_user = $5, become_kind = $6, become_user = $7, become_password = $8, environment = $9, is_default = $10, priority = $11, credentials = $12
+        `UPDATE account
+       SET version = version + 1, changed_at_ms = $2, name = $3, scope = $4, login_user = $5, become_kind = $6,
+         become_user = $7, become_password = $8, environment = $9, is_default = $10, priority = $11, credentials = $12
        WHERE id = $1 RETURNING *`,
         [id, nowMs, ...settingValues(settings)],
       );
@@ -257,7 +264,12 @@ async function accountUsed(
 ): Promise<readonly AccountId[]> {
   return pool.transaction(async (tx) => {
     const { rows } = await tx.query<{ account_id: AccountId }>(
-      'INSERT INTO account_use (run_id, account_id, at_ms) SELECT DISTINCT $1::uuid, id, $3::bigint FROM unnest($2::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING RETURNING account_id',
+      `INSERT INTO account_use (run_id, account_id, at_ms)
+       SELECT DISTINCT $1::uuid, id, $3::bigint
+       FROM unnest($2::uuid[]) AS id
+       ORDER BY id
+       ON CONFLICT DO NOTHING
+       RETURNING account_id`,
       [runId, uses.map((use) => use.accountId), nowMs],
     );
     const first = rows.map((row) => row.account_id);
@@ -273,7 +285,11 @@ async function accountSecretsNotUnder(
   limit: number,
 ): ReturnType<AccountStore['accountSecretsNotUnder']> {
   const { rows } = await db.query<SecretRow>(
-    'SELECT * FROM account_secret WHERE key_id <> $1 AND ($2::uuid IS NULL OR (account_id, id) > ($2::uuid, $3::text)) ORDER BY account_id, id LIMIT $4',
+    `SELECT *
+     FROM account_secret
+     WHERE key_id <> $1 AND ($2::uuid IS NULL OR (account_id, id) > ($2::uuid, $3::text))
+     ORDER BY account_id, id
+     LIMIT $4`,
     [keyId, after?.accountId ?? null, after?.id ?? '', limit],
   );
   return rows.map((row) => ({ accountId: row.account_id, ...sealedSecret(row) }));
@@ -285,9 +301,24 @@ async function accountSecretsReseal(
   changes: Parameters<AccountStore['accountSecretsReseal']>[0],
 ): Promise<number> {
   const { rowCount } = await db.query(
-    `WITH c AS (SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::bytea[], $6::bytea[]) AS c(account_id, id, was, key_id, data_key, sealed)),
-          locked AS (SELECT s.account_id, s.id FROM account_secret s JOIN c USING (account_id, id) WHERE s.data_key = c.was ORDER BY s.account_id, s.id FOR UPDATE OF s)
-     UPDATE account_secret s SET key_id = c.key_id, data_key = c.data_key, sealed = c.sealed FROM c JOIN locked USING (account_id, id) WHERE s.account_id = c.account_id AND s.id = c.id AND s.data_key = c.was`,
+    `WITH c AS (
+       SELECT *
+       FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::bytea[], $6::bytea[])
+         AS c(account_id, id, was, key_id, data_key, sealed)
+     ),
+          locked AS (
+            SELECT s.account_id, s.id
+            FROM account_secret s
+            JOIN c USING (account_id, id)
+            WHERE s.data_key = c.was
+            ORDER BY s.account_id, s.id
+            FOR UPDATE OF s
+          )
+     UPDATE account_secret s
+     SET key_id = c.key_id, data_key = c.data_key, sealed = c.sealed
+     FROM c
+     JOIN locked USING (account_id, id)
+     WHERE s.account_id = c.account_id AND s.id = c.id AND s.data_key = c.was`,
     [
       changes.map((c) => c.accountId),
       changes.map((c) => c.id),

@@ -55,7 +55,10 @@ async function apiTokenCreate(
       [token.name, nowMs],
     );
     const { rows } = await tx.query<TokenRow>(
-      'INSERT INTO api_token (id, hash, name, role, created_at_ms, expires_at_ms) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) WHERE revoked_at_ms IS NULL DO NOTHING RETURNING *',
+      `INSERT INTO api_token (id, hash, name, role, created_at_ms, expires_at_ms)
+       VALUES ($1, $2, $3, $4, $5, $6)
+       ON CONFLICT (name) WHERE revoked_at_ms IS NULL DO NOTHING
+       RETURNING *`,
       [token.id, token.hash, token.name, token.role, nowMs, nowMs + token.lifetimeMs],
     );
     if (!rows[0]) return 'name-taken';

@@ -1,7 +1,8 @@
 /**
- * The database's wall clock, which all servers share: instants that one server writes and another reads or compares are of one clock, however
- * wrong the machines' own are. Read every few seconds, along with what is asked anyway where that is, and counted on by the monotonic clock,
- * so that a jump of this machine's clock changes nothing. Certificates are not its business: TLS goes by the machine's clock.
+ * The database's wall clock, which all servers share: instants that one server writes and another reads or compares are
+ * of one clock, however wrong the machines' own are. Read every few seconds, along with what is asked anyway where that
+ * is, and counted on by the monotonic clock, so that a jump of this machine's clock changes nothing. Certificates are
+ * not its business: TLS goes by the machine's clock.
  */
 import type { Clock } from '../../base/clock.ts';
 import type { Executor } from './pool.ts';

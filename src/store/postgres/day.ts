@@ -1,6 +1,6 @@
 /**
- * Tables of runs are partitioned by the day of the run. A statement about many runs names the bounds of their ids within one day: PostgreSQL
- * reads that day's partition alone, and of its index no more than lies between them.
+ * Tables of runs are partitioned by the day of the run. A statement about many runs names the bounds of their ids
+ * within one day: PostgreSQL reads that day's partition alone, and of its index no more than lies between them.
  */
 import { runIdFloor, runIdTimeMs, type RunId } from '../../base/ids.ts';
 

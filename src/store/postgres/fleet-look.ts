@@ -1,4 +1,7 @@
-/** What every server asks of the fleet by time: who may not link, who is drained, which servers live, and whether ways to hosts have changed. */
+/**
+ * What every server asks of the fleet by time: who may not link, who is drained, which servers live, and whether ways
+ * to hosts have changed.
+ */
 import type { AgentId, ServerId } from '../../base/ids.ts';
 import type { FleetLook, FleetLookStore } from '../contract/fleet-look.ts';
 import { workerRecord, type WorkerRow } from './worker.ts';

@@ -133,7 +133,12 @@ async function planWorld(tx: Executor, entries: readonly HostEntry[]): Promise<P
     ),
   ];
   const { rows } = await tx.query<KnownRow>(
-    `SELECT host.*, jump.name AS jump_host FROM host LEFT JOIN host jump ON jump.id = host.jump_host_id WHERE host.name = ANY($1) AND host.removed_at_ms IS NULL ORDER BY host.id FOR UPDATE OF host`,
+    `SELECT host.*, jump.name AS jump_host
+     FROM host
+     LEFT JOIN host jump ON jump.id = host.jump_host_id
+     WHERE host.name = ANY($1) AND host.removed_at_ms IS NULL
+     ORDER BY host.id
+     FOR UPDATE OF host`,
     [names],
   );
   const known = new Map(
@@ -158,7 +163,10 @@ async function planWorld(tx: Executor, entries: readonly HostEntry[]): Promise<P
   const jumps = needsWays
     ? (
         await tx.query<{ name: string; jump_host: string }>(
-          'SELECT host.name, jump.name AS jump_host FROM host JOIN host jump ON jump.id = host.jump_host_id WHERE host.removed_at_ms IS NULL',
+          `SELECT host.name, jump.name AS jump_host
+           FROM host
+           JOIN host jump ON jump.id = host.jump_host_id
+           WHERE host.removed_at_ms IS NULL`,
         )
       ).rows
     : [];
@@ -166,7 +174,8 @@ async function planWorld(tx: Executor, entries: readonly HostEntry[]): Promise<P
 }
 
 const COLUMNS =
-  'id uuid, name text, labels jsonb, address text, port int, zone text, account_id uuid, jump_host_id uuid, host_key_policy text, algorithms jsonb';
+  'id uuid, name text, labels jsonb, address text, port int, zone text, account_id uuid, jump_host_id uuid, ' +
+  'host_key_policy text, algorithms jsonb';
 
 async function writePlan(
   tx: Executor,
@@ -197,13 +206,17 @@ async function writePlan(
   if (created.length > 0) {
     await tx.query(
       `INSERT INTO host (id, name, labels, address, port, zone, account_id, jump_host_id, host_key_policy, algorithms, created_at_ms)
-       SELECT id, name, labels, address, port, zone, account_id, jump_host_id, host_key_policy, algorithms, $2 FROM jsonb_to_recordset($1::jsonb) AS h(${COLUMNS})`,
+       SELECT id, name, labels, address, port, zone, account_id, jump_host_id, host_key_policy, algorithms, $2
+       FROM jsonb_to_recordset($1::jsonb) AS h(${COLUMNS})`,
       [JSON.stringify(created.map(row)), nowMs],
     );
   }
   if (updated.length > 0) {
     await tx.query(
-      `UPDATE host SET name = h.name, labels = h.labels, address = h.address, port = h.port, zone = h.zone, account_id = h.account_id, jump_host_id = h.jump_host_id, host_key_policy = h.host_key_policy, algorithms = h.algorithms
+      `UPDATE host
+       SET name = h.name, labels = h.labels, address = h.address, port = h.port, zone = h.zone,
+         account_id = h.account_id, jump_host_id = h.jump_host_id, host_key_policy = h.host_key_policy,
+         algorithms = h.algorithms
        FROM jsonb_to_recordset($1::jsonb) AS h(${COLUMNS}) WHERE host.id = h.id`,
       [JSON.stringify(updated.map(row))],
     );
@@ -252,8 +265,19 @@ async function hostAccess(db: Executor, id: HostId): Promise<HostAccess> {
     text: `WITH RECURSIVE hop AS (
              SELECT host.*, 1 AS depth FROM host WHERE id = $1 AND removed_at_ms IS NULL
              UNION ALL SELECT host.*, hop.depth + 1 FROM hop JOIN host ON host.id = hop.jump_host_id WHERE hop.depth <= $2)
-           SELECT hop.depth, hop.id, hop.name, hop.labels, hop.address, hop.port, hop.zone, hop.account_id, hop.host_key_policy, hop.algorithms,
-             coalesce((SELECT jsonb_agg(jsonb_build_object('algorithm', k.algorithm, 'key', encode(k.key, 'base64')) ORDER BY k.algorithm, k.id) FROM host_key k WHERE k.host_id = hop.id AND k.state = 'known'), '[]') AS keys
+           SELECT hop.depth, hop.id, hop.name, hop.labels, hop.address, hop.port, hop.zone, hop.account_id,
+             hop.host_key_policy, hop.algorithms,
+             coalesce(
+               (
+                 SELECT jsonb_agg(
+                   jsonb_build_object('algorithm', k.algorithm, 'key', encode(k.key, 'base64'))
+                   ORDER BY k.algorithm, k.id
+                 )
+                 FROM host_key k
+                 WHERE k.host_id = hop.id AND k.state = 'known'
+               ),
+               '[]'
+             ) AS keys
            FROM hop ORDER BY hop.depth DESC`,
     values: [id, limits.sshHopsMax],
   });

@@ -64,8 +64,10 @@ async function writeKey(
   nowMs: number,
 ): Promise<void> {
   await tx.query(
-    `INSERT INTO host_key (host_id, id, algorithm, key, state, origin, first_seen_at_ms, changed_at_ms, changed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
-     ON CONFLICT (host_id, id) DO UPDATE SET state = excluded.state, origin = excluded.origin, changed_at_ms = excluded.changed_at_ms, changed_by = excluded.changed_by`,
+    `INSERT INTO host_key (host_id, id, algorithm, key, state, origin, first_seen_at_ms, changed_at_ms, changed_by)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
+     ON CONFLICT (host_id, id) DO UPDATE SET state = excluded.state, origin = excluded.origin,
+       changed_at_ms = excluded.changed_at_ms, changed_by = excluded.changed_by`,
     [hostId, keyId(key.key), key.algorithm, key.key, state, origin, nowMs, by],
   );
 }
@@ -89,7 +91,16 @@ async function hostKeyList(db: Executor, id: HostId): Promise<readonly HostKeyRe
 /** A worker may see keys of the hosts of its zone, and of those on the way to them. */
 async function isOnWayInto(tx: Executor, zone: string, id: HostId): Promise<boolean> {
   const { rows } = await tx.query(
-    `WITH RECURSIVE through AS (SELECT id, zone FROM host WHERE id = $1 UNION SELECT host.id, host.zone FROM through JOIN host ON host.jump_host_id = through.id WHERE host.removed_at_ms IS NULL)
+    `WITH RECURSIVE through AS (
+       SELECT id, zone
+       FROM host
+       WHERE id = $1
+       UNION
+       SELECT host.id, host.zone
+       FROM through
+       JOIN host ON host.jump_host_id = through.id
+       WHERE host.removed_at_ms IS NULL
+     )
      SELECT 1 FROM through WHERE zone = $2 LIMIT 1`,
     [id, zone],
   );
@@ -154,7 +165,9 @@ async function hostKeyImport(
   audit: AuditEntry,
   nowMs: number,
 ): ReturnType<HostKeyStore['hostKeyImport']> {
-  const given = `SELECT DISTINCT ON (host_id, id) host_id, decode(id, 'hex') AS id, algorithm, decode(key, 'hex') AS key FROM jsonb_to_recordset($1::jsonb) AS k(host_id uuid, id text, algorithm text, key text) ORDER BY host_id, id`;
+  const given = `SELECT DISTINCT ON (host_id, id) host_id, decode(id, 'hex') AS id, algorithm, decode(key, 'hex') AS key
+    FROM jsonb_to_recordset($1::jsonb) AS k(host_id uuid, id text, algorithm text, key text)
+    ORDER BY host_id, id`;
   return pool.transaction(async (tx) => {
     const names = hosts.map((host) => host.host);
     const { rows: held } = await tx.query<{ id: HostId; name: string }>(
@@ -179,14 +192,23 @@ async function hostKeyImport(
     const hostNames = new Map(held.map((host) => [host.id, host.name]));
     const ids = [...new Set(flat.map((key) => key.host_id))];
     const full = await tx.query<{ host_id: HostId }>(
-      `WITH given AS (${given}), together AS (SELECT host_id, id FROM given UNION SELECT host_id, id FROM host_key WHERE host_id = ANY($2)) SELECT host_id FROM together GROUP BY host_id HAVING count(*) > $3 LIMIT 1`,
+      `WITH given AS (${given}), together AS (
+         SELECT host_id, id FROM given UNION SELECT host_id, id FROM host_key WHERE host_id = ANY($2)
+       )
+       SELECT host_id
+       FROM together
+       GROUP BY host_id
+       HAVING count(*) > $3
+       LIMIT 1`,
       [JSON.stringify(flat), ids, limits.hostKeysPerHostMax],
     );
     if (full.rows[0]) return { kind: 'too-many', hostName: hostNames.get(full.rows[0].host_id)! };
     const { rows } = await tx.query<{ host_id: HostId; id: Buffer }>(
       `INSERT INTO host_key (host_id, id, algorithm, key, state, origin, first_seen_at_ms, changed_at_ms, changed_by)
        SELECT g.host_id, g.id, g.algorithm, g.key, 'known', 'import', $2::bigint, $2::bigint, $3 FROM (${given}) AS g
-       ON CONFLICT (host_id, id) DO UPDATE SET state = 'known', origin = 'import', changed_at_ms = excluded.changed_at_ms, changed_by = excluded.changed_by WHERE host_key.state = 'offered'
+       ON CONFLICT (host_id, id) DO UPDATE SET state = 'known', origin = 'import',
+         changed_at_ms = excluded.changed_at_ms, changed_by = excluded.changed_by
+       WHERE host_key.state = 'offered'
        RETURNING host_id, id`,
       [JSON.stringify(flat), nowMs, audit.actor.name],
     );

@@ -48,13 +48,18 @@ export async function hostPresenceWrite(db: Executor, changes: In<'hostPresenceW
   await db.query({
     name: 'presence-write',
     text: `INSERT INTO host_presence (host_id, agent_id, worker_id, linked, changed_at_ms)
-           SELECT c.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::boolean[], $5::bigint[]) AS c(host_id, agent_id, worker_id, linked, at_ms)
+           SELECT c.*
+           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::boolean[], $5::bigint[])
+             AS c(host_id, agent_id, worker_id, linked, at_ms)
            LEFT JOIN agent ON agent.id = c.agent_id
            WHERE NOT c.linked OR agent.session IS NULL OR agent.session #>> '{current,workerId}' = c.worker_id::text
-           ON CONFLICT (host_id) DO UPDATE SET agent_id = excluded.agent_id, worker_id = excluded.worker_id, linked = excluded.linked, changed_at_ms = excluded.changed_at_ms
+           ON CONFLICT (host_id) DO UPDATE SET agent_id = excluded.agent_id, worker_id = excluded.worker_id,
+             linked = excluded.linked, changed_at_ms = excluded.changed_at_ms
            WHERE host_presence.changed_at_ms <= excluded.changed_at_ms
              AND (excluded.linked OR NOT host_presence.linked OR host_presence.worker_id = excluded.worker_id)
-             AND (host_presence.linked, host_presence.worker_id, host_presence.agent_id) IS DISTINCT FROM (excluded.linked, excluded.worker_id, excluded.agent_id)`,
+             AND (
+               host_presence.linked, host_presence.worker_id, host_presence.agent_id
+             ) IS DISTINCT FROM (excluded.linked, excluded.worker_id, excluded.agent_id)`,
     values: [
       latest.map((c) => c.hostId),
       latest.map((c) => c.agentId),
@@ -65,13 +70,20 @@ export async function hostPresenceWrite(db: Executor, changes: In<'hostPresenceW
   });
 }
 
-/** Once per link of a worker, so it may read the whole table; an index by worker would cost every change of presence. Rows are locked in the order in which `hostPresenceWrite` takes them, so that two servers never wait for each other. */
+/**
+ * Once per link of a worker, so it may read the whole table; an index by worker would cost every change of presence.
+ * Rows are locked in the order in which `hostPresenceWrite` takes them, so that two servers never wait for each other.
+ */
 export async function hostPresenceReconcile(
   db: Executor,
   { workerId, linked, atMs }: In<'hostPresenceReconcile'>,
 ): Promise<void> {
   await db.query(
-    `WITH gone AS (SELECT host_id FROM host_presence p WHERE worker_id = $1 AND linked AND changed_at_ms <= $3 AND NOT EXISTS (SELECT 1 FROM unnest($2::uuid[]) AS held(id) WHERE held.id = p.host_id)
+    `WITH gone AS (
+       SELECT host_id
+       FROM host_presence p
+       WHERE worker_id = $1 AND linked AND changed_at_ms <= $3
+         AND NOT EXISTS (SELECT 1 FROM unnest($2::uuid[]) AS held(id) WHERE held.id = p.host_id)
                    ORDER BY host_id FOR UPDATE)
      UPDATE host_presence p SET linked = false, changed_at_ms = $3 FROM gone WHERE p.host_id = gone.host_id`,
     [workerId, linked, atMs],
@@ -93,8 +105,16 @@ export async function hostFactsWrite(db: Executor, changes: In<'hostFactsWrite'>
   );
   await db.query(
     `WITH c AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[]) AS c(host_id, agent_id, version, facts)),
-          versions AS (UPDATE agent SET version = c.version FROM c WHERE agent.id = c.agent_id AND agent.version IS DISTINCT FROM c.version)
-     UPDATE host SET facts = c.facts FROM c WHERE host.id = c.host_id AND host.agent_id = c.agent_id AND host.facts IS DISTINCT FROM c.facts`,
+          versions AS (
+            UPDATE agent
+            SET version = c.version
+            FROM c
+            WHERE agent.id = c.agent_id AND agent.version IS DISTINCT FROM c.version
+          )
+     UPDATE host
+     SET facts = c.facts
+     FROM c
+     WHERE host.id = c.host_id AND host.agent_id = c.agent_id AND host.facts IS DISTINCT FROM c.facts`,
     [
       latest.map((c) => c.hostId),
       latest.map((c) => c.agentId),
@@ -116,8 +136,14 @@ async function hostContactsWrite(db: Executor, contacts: In<'hostContactsWrite'>
   });
 }
 
-const HOST_SELECT = `SELECT host.*, contact.at_ms AS contact_at_ms, contact.code AS contact_code, coalesce(p.linked AND p.agent_id = host.agent_id, false) AS linked, p.worker_id, p.changed_at_ms, jump.name AS jump_host, original.name AS original
-  FROM host LEFT JOIN host_presence p ON p.host_id = host.id LEFT JOIN host_contact contact ON contact.host_id = host.id LEFT JOIN host jump ON jump.id = host.jump_host_id LEFT JOIN host original ON original.id = host.twin_of`;
+const HOST_SELECT = `SELECT host.*, contact.at_ms AS contact_at_ms, contact.code AS contact_code,
+    coalesce(p.linked AND p.agent_id = host.agent_id, false) AS linked, p.worker_id, p.changed_at_ms,
+    jump.name AS jump_host, original.name AS original
+  FROM host
+  LEFT JOIN host_presence p ON p.host_id = host.id
+  LEFT JOIN host_contact contact ON contact.host_id = host.id
+  LEFT JOIN host jump ON jump.id = host.jump_host_id
+  LEFT JOIN host original ON original.id = host.twin_of`;
 
 interface HostRow {
   id: HostId;
@@ -183,7 +209,12 @@ export async function hostList(
 ): Promise<Page<HostRecord>> {
   const after = decodeCursor(page.cursor, ['text']);
   const { rows } = await db.query<HostRow>(
-    `${HOST_SELECT} WHERE host.removed_at_ms IS NULL AND ${inScope(scope)} AND ($1::text IS NULL OR host.name > $1) AND ($2::boolean IS NULL OR coalesce(p.linked AND p.agent_id = host.agent_id, false) = $2) AND ($4::boolean IS NULL OR (host.twin_of IS NOT NULL) = $4) ORDER BY host.name LIMIT $3`,
+    `${HOST_SELECT}
+     WHERE host.removed_at_ms IS NULL AND ${inScope(scope)} AND ($1::text IS NULL OR host.name > $1)
+       AND ($2::boolean IS NULL OR coalesce(p.linked AND p.agent_id = host.agent_id, false) = $2)
+       AND ($4::boolean IS NULL OR (host.twin_of IS NOT NULL) = $4)
+     ORDER BY host.name
+     LIMIT $3`,
     [after?.[0] ?? null, filter.linked ?? null, page.limit + 1, filter.twins ?? null],
   );
   const items = rows.slice(0, page.limit).map(hostRecord);
@@ -245,7 +276,11 @@ export async function hostRemove(
     ]);
     if (dependent.rows[0]) return 'is-jump-host';
     const busy = await tx.query(
-      "SELECT 1 FROM run_active a JOIN execution e ON e.run_id = a.run_id WHERE e.host_id = $1 AND e.state IN ('waiting', 'dispatched', 'running') LIMIT 1",
+      `SELECT 1
+       FROM run_active a
+       JOIN execution e ON e.run_id = a.run_id
+       WHERE e.host_id = $1 AND e.state IN ('waiting', 'dispatched', 'running')
+       LIMIT 1`,
       [id],
     );
     if (busy.rows[0]) return 'in-use';

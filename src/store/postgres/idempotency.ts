@@ -55,9 +55,15 @@ export async function idempotencyClaimMany(
   );
   const { rows: won } = await db.query<{ principal: string; key: string }>({
     name: 'idempotency-claim',
-    text: `INSERT INTO idempotency (created_at_ms, principal, key, request_hash) SELECT $1::bigint, * FROM unnest($2::text[], $3::text[], $4::bytea[])
+    text: `INSERT INTO idempotency (created_at_ms, principal, key, request_hash)
+     SELECT $1::bigint, *
+     FROM unnest($2::text[], $3::text[], $4::bytea[])
      ON CONFLICT (principal, key) DO UPDATE SET created_at_ms = $1, request_hash = excluded.request_hash, status = NULL, body = NULL
-     WHERE (idempotency.status IS NULL AND idempotency.request_hash = excluded.request_hash AND idempotency.created_at_ms < $1 - ${CLAIM_MS}) OR idempotency.created_at_ms < $1 - ${limits.idempotencyKeptMs}
+     WHERE (
+       idempotency.status IS NULL AND idempotency.request_hash = excluded.request_hash
+       AND idempotency.created_at_ms < $1 - ${CLAIM_MS}
+     )
+       OR idempotency.created_at_ms < $1 - ${limits.idempotencyKeptMs}
      RETURNING principal, key`,
     values: [
       nowMs,
@@ -90,7 +96,9 @@ interface ClaimRow {
 async function claimsFetch(db: Executor, claims: readonly Claim[]): Promise<readonly ClaimRow[]> {
   if (claims.length === 0) return [];
   const { rows } = await db.query<ClaimRow>(
-    'SELECT principal, key, request_hash, status, body FROM idempotency WHERE (principal, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))',
+    `SELECT principal, key, request_hash, status, body
+     FROM idempotency
+     WHERE (principal, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
     [claims.map(({ principal }) => principal), claims.map(({ key }) => key)],
   );
   return rows;
@@ -112,7 +120,9 @@ export async function idempotencyStoreMany(db: Executor, ends: readonly ClaimEnd
   const sorted = [...ends].sort((one, other) => (claimKey(one) < claimKey(other) ? -1 : 1));
   await db.query({
     name: 'idempotency-store',
-    text: `UPDATE idempotency i SET status = c.status, body = c.body FROM unnest($1::text[], $2::text[], $3::int[], $4::text[]) AS c(principal, key, status, body)
+    text: `UPDATE idempotency i
+           SET status = c.status, body = c.body
+           FROM unnest($1::text[], $2::text[], $3::int[], $4::text[]) AS c(principal, key, status, body)
            WHERE i.principal = c.principal AND i.key = c.key`,
     values: [
       sorted.map(({ principal }) => principal),

@@ -102,7 +102,11 @@ async function joinTokenCreate(
 ): Promise<JoinToken> {
   return pool.transaction(async (tx) => {
     const { rows } = await tx.query<JoinTokenRow>(
-      'INSERT INTO join_token (id, hash, role, labels, zone, uses_left, created_at_ms, expires_at_ms, created_by, host_id, host_names) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING *',
+      `INSERT INTO join_token (
+         id, hash, role, labels, zone, uses_left, created_at_ms, expires_at_ms, created_by, host_id, host_names
+       )
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+       RETURNING *`,
       [
         token.id,
         token.hash,

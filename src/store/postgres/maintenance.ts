@@ -34,7 +34,10 @@ const STORAGE: Partial<Record<DailyTable, string>> = {
   execution: 'WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0)',
 };
 
-/** One transaction per table: making a partition locks its parent, and holding one such lock while waiting for another would be a deadlock with whoever writes a run. */
+/**
+ * One transaction per table: making a partition locks its parent, and holding one such lock while waiting for another
+ * would be a deadlock with whoever writes a run.
+ */
 export async function maintain(
   pool: Pool,
   options: { runsKeptMs: number; aheadDays: number },
@@ -67,7 +70,8 @@ export async function defaultPartitionCreate(tx: Executor, table: DailyTable): P
 export async function dayPartitionCreate(tx: Executor, table: DailyTable, day: number): Promise<void> {
   const [from, to] = [runIdFloor(day * DAY_MS), runIdFloor((day + 1) * DAY_MS)];
   await tx.query(
-    `CREATE TABLE IF NOT EXISTS ${table}_${dayName(day)} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}') ${STORAGE[table] ?? ''}`,
+    `CREATE TABLE IF NOT EXISTS ${table}_${dayName(day)} PARTITION OF ${table}
+     FOR VALUES FROM ('${from}') TO ('${to}') ${STORAGE[table] ?? ''}`,
   );
 }
 
@@ -82,7 +86,12 @@ async function maintainTable(
     await tx.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
     await tx.query(`SET LOCAL lock_timeout = '${TABLE_LOCK_WAIT}'`);
     const { rows } = await tx.query<{ name: string }>(
-      'SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace WHERE n.nspname = current_schema() AND p.relname = $1',
+      `SELECT c.relname AS name
+       FROM pg_inherits i
+       JOIN pg_class c ON c.oid = i.inhrelid
+       JOIN pg_class p ON p.oid = i.inhparent
+       JOIN pg_namespace n ON n.oid = p.relnamespace
+       WHERE n.nspname = current_schema() AND p.relname = $1`,
       [table],
     );
     const existing = new Set(rows.map((row) => row.name));

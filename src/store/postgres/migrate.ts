@@ -23,7 +23,9 @@ export async function migrate(pool: Pool): Promise<void> {
     await assertRestored(tx);
     await migrateIn(tx, newest, (present) => {
       throw new DroverError('schema-newer', {
-        detail: `The database has schema ${present}, this program knows ${newest}. Start the newer program, or restore a backup taken before the upgrade.`,
+        detail:
+          `The database has schema ${present}, this program knows ${newest}. Start the newer program, or restore a ` +
+          'backup taken before the upgrade.',
       });
     });
   });
@@ -46,11 +48,15 @@ export async function schemaDigest(upTo: number): Promise<string> {
   return all.digest('hex');
 }
 
-/** Applies what is missing up to version `upTo`; a database that is beyond it is given to `onNewer` and left alone. Throws `schema-unknown` or `data-folder-foreign`. */
+/**
+ * Applies what is missing up to version `upTo`; a database that is beyond it is given to `onNewer` and left alone.
+ * Throws `schema-unknown` or `data-folder-foreign`.
+ */
 export async function migrateIn(tx: Executor, upTo: number, onNewer: (present: number) => void): Promise<void> {
   await migrationLock(tx);
   const { rows } = await tx.query<{ ours: string | null; foreign: string | null }>(
-    "SELECT to_regclass('schema_migration')::text AS ours, coalesce(to_regclass('run'), to_regclass('host'), to_regclass('partition'))::text AS foreign",
+    `SELECT to_regclass('schema_migration')::text AS ours,
+       coalesce(to_regclass('run'), to_regclass('host'), to_regclass('partition'))::text AS foreign`,
   );
   if (rows[0]!.ours === null && rows[0]!.foreign !== null) {
     throw new DroverError('data-folder-foreign', {
@@ -58,7 +64,9 @@ export async function migrateIn(tx: Executor, upTo: number, onNewer: (present: n
     });
   }
   await tx.query(
-    'CREATE TABLE IF NOT EXISTS schema_migration (version int PRIMARY KEY, digest text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())',
+    `CREATE TABLE IF NOT EXISTS schema_migration (
+       version int PRIMARY KEY, digest text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
+     )`,
   );
   const known = await migrations();
   const applied = await appliedMigrations(tx);
@@ -97,7 +105,10 @@ function assertOfThisProgram(applied: Map<number, string | null>, known: readonl
     const ours = own.get(version);
     if (digest !== null && (ours === undefined || ours === digest)) continue;
     throw new DroverError('schema-unknown', {
-      detail: `The database was made by a development build of Drover: its schema ${version} is not this program's, and nothing leads from there to here. Give an empty database in DATABASE_URL or a new data folder with --data, or go on with the build that made it.`,
+      detail:
+        `The database was made by a development build of Drover: its schema ${version} is not this program's, and ` +
+        'nothing leads from there to here. Give an empty database in DATABASE_URL or a new data folder with ' +
+        '--data, or go on with the build that made it.',
     });
   }
 }

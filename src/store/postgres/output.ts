@@ -31,11 +31,13 @@ export async function outputGroups(
   const { rows } = await db.query<
     ExecutionRow & { count: number; hosts: string[]; first: { task: number; ordinal: number; attempt: number } }
   >(
-    `SELECT state, outcome, exit_code, signal, reason, out_size, out_head, out_tail, out_digest, err_size, err_head, err_tail, err_digest, count(*) AS count,
+    `SELECT state, outcome, exit_code, signal, reason, out_size, out_head, out_tail, out_digest, err_size, err_head,
+       err_tail, err_digest, count(*) AS count,
             (array_agg(host_name ORDER BY task, ordinal))[1:$2] AS hosts,
             (array_agg(jsonb_build_object('task', task, 'ordinal', ordinal, 'attempt', attempt) ORDER BY task, ordinal))[1] AS first
      FROM execution WHERE run_id = $1
-     GROUP BY state, outcome, exit_code, signal, reason, out_size, out_head, out_tail, out_digest, err_size, err_head, err_tail, err_digest
+     GROUP BY state, outcome, exit_code, signal, reason, out_size, out_head, out_tail, out_digest, err_size, err_head,
+       err_tail, err_digest
      ORDER BY count DESC, min(ordinal) LIMIT $3`,
     [runId, options.hostsMax, options.groupsMax],
   );
@@ -83,14 +85,21 @@ export async function outputRead(
 const ATTEMPT_IS = (table: string): string =>
   `${table}.run_id = $1 AND ${table}.task = told.task AND ${table}.ordinal = told.ordinal AND ${table}.attempt = told.attempt`;
 
-const CHUNKS_WRITE = `WITH told AS (SELECT * FROM unnest($2::int[], $3::int[], $4::int[], $5::int[], $6::int[], $7::bytea[], $8::text[], $9::uuid[], $10::text[])
+const CHUNKS_WRITE = `WITH told AS (
+    SELECT *
+    FROM unnest(
+      $2::int[], $3::int[], $4::int[], $5::int[], $6::int[], $7::bytea[], $8::text[], $9::uuid[], $10::text[]
+    )
     WITH ORDINALITY AS c(task, ordinal, attempt, stream, seq, bytes, executor_kind, executor_id, engine, n)),
   known AS (SELECT told.*, e.state FROM told JOIN execution e ON ${ATTEMPT_IS('e')} AND ${isSameExecutorSql('e', 'told')}
     UNION ALL
     SELECT told.*, CASE WHEN l.run_id IS NULL THEN h.state ELSE 'told' END FROM told
     JOIN execution_history h ON ${ATTEMPT_IS('h')} AND ${isSameExecutorSql('h', 'told')} LEFT JOIN late_report l ON ${ATTEMPT_IS('l')}),
   written AS (INSERT INTO output_chunk (run_id, task, ordinal, attempt, stream, seq, bytes)
-    SELECT $1, task, ordinal, attempt, stream, seq, bytes FROM known WHERE state IN ('dispatched', 'running', 'lost') ON CONFLICT DO NOTHING)
+    SELECT $1, task, ordinal, attempt, stream, seq, bytes
+    FROM known
+    WHERE state IN ('dispatched', 'running', 'lost')
+    ON CONFLICT DO NOTHING)
   SELECT n FROM known`;
 
 /** Written before the report that refers to it; a repeated chunk is the same chunk. */

@@ -25,11 +25,13 @@ export async function letServersWork(tx: Executor, server: string): Promise<void
   const { rows } = await tx.query<{ statement: string }>(
     `SELECT format(grants.text, current_schema(), $1::text) AS statement FROM (VALUES
        ('GRANT USAGE, CREATE ON SCHEMA %I TO %I'), ('GRANT SELECT, INSERT ON %I.audit TO %I'),
-       ('GRANT SELECT, INSERT, DELETE ON %I.audit_unsealed TO %I'), ('GRANT SELECT, UPDATE ON %I.audit_head TO %I'), ('GRANT SELECT ON %I.schema_migration TO %I')) AS grants(text)
+       ('GRANT SELECT, INSERT, DELETE ON %I.audit_unsealed TO %I'), ('GRANT SELECT, UPDATE ON %I.audit_head TO %I'),
+       ('GRANT SELECT ON %I.schema_migration TO %I')) AS grants(text)
      UNION ALL SELECT format('ALTER TABLE %I.%I OWNER TO %I', n.nspname, c.relname, $1::text)
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p')
-       AND pg_get_userbyid(c.relowner) = current_user AND c.relname NOT IN ('audit', 'audit_unsealed', 'audit_head', 'schema_migration')`,
+       AND pg_get_userbyid(c.relowner) = current_user
+       AND c.relname NOT IN ('audit', 'audit_unsealed', 'audit_head', 'schema_migration')`,
     [server],
   );
   for (const { statement } of rows) await tx.query(statement);

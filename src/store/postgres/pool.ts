@@ -48,7 +48,8 @@ export function translateDatabaseError(error: unknown, onFull: () => void = () =
     onFull();
     return new DroverError('database-full', {
       detail:
-        'PostgreSQL has no space left to write; nothing of this was done. Reading works, and what runs goes on. Make room where PostgreSQL keeps its data; nothing has to be restarted.',
+        'PostgreSQL has no space left to write; nothing of this was done. Reading works, and what runs goes on. ' +
+        'Make room where PostgreSQL keeps its data; nothing has to be restarted.',
       retryAfterS: RETRY_WHEN_FULL_S,
       cause: error,
     });
@@ -61,7 +62,10 @@ export function translateDatabaseError(error: unknown, onFull: () => void = () =
     : error;
 }
 
-/** Whether the database refused what was to be written, not the writing: a value that no column holds, a broken constraint. It would again. */
+/**
+ * Whether the database refused what was to be written, not the writing: a value that no column holds, a broken
+ * constraint. It would again.
+ */
 export function isDataRefused(error: unknown): error is Error {
   const { code } = (error ?? {}) as { code?: unknown };
   return error instanceof Error && typeof code === 'string' && /^2[23]/.test(code);

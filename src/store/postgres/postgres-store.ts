@@ -1,4 +1,7 @@
-/** The store on PostgreSQL: one pool for callers, one for what the server owns, one for its fleet, one connection for hints, the nouns' files behind the contract. */
+/**
+ * The store on PostgreSQL: one pool for callers, one for what the server owns, one for its fleet, one connection for
+ * hints, the nouns' files behind the contract.
+ */
 import type { Clock } from '../../base/clock.ts';
 import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
@@ -43,7 +46,10 @@ export interface PostgresStoreOptions {
   readonly auditKey: (secrets: Pick<SecretStore, 'secretPut' | 'secretFetch'>) => Promise<Uint8Array>;
 }
 
-/** `forFleet`: the same over connections of its own, for what this server asks in the name of its workers and agents: no caller is in its way. */
+/**
+ * `forFleet`: the same over connections of its own, for what this server asks in the name of its workers and agents: no
+ * caller is in its way.
+ */
 export type PostgresStore = Store & { readonly forFleet: Store };
 
 /** Connects, migrates and makes the coming days' partitions before it answers. */

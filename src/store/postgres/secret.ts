@@ -34,7 +34,11 @@ async function runSecretsList(
   limit: number,
 ): Promise<readonly SealedRunSecrets[]> {
   const { rows } = await db.query<{ run_id: RunId; task: number; sealed_secrets: Buffer }>(
-    'SELECT run_id, task, sealed_secrets FROM task WHERE sealed_secrets IS NOT NULL AND ($1::uuid IS NULL OR (run_id, task) > ($1::uuid, $2::int)) ORDER BY run_id, task LIMIT $3',
+    `SELECT run_id, task, sealed_secrets
+     FROM task
+     WHERE sealed_secrets IS NOT NULL AND ($1::uuid IS NULL OR (run_id, task) > ($1::uuid, $2::int))
+     ORDER BY run_id, task
+     LIMIT $3`,
     [after?.runId ?? null, after?.task ?? 0, limit],
   );
   return rows.map((row) => ({ runId: row.run_id, task: row.task, sealed: row.sealed_secrets }));

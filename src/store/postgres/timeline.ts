@@ -42,7 +42,10 @@ export async function timelineWrite(tx: Executor, entries: readonly TimelineEntr
   if (entries.length === 0) return;
   await tx.query({
     name: 'timeline-write',
-    text: `INSERT INTO run_event (run_id, seq, kind, at_ms, detail) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::jsonb[]) ON CONFLICT DO NOTHING`,
+    text: `INSERT INTO run_event (run_id, seq, kind, at_ms, detail)
+      SELECT *
+      FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::jsonb[])
+      ON CONFLICT DO NOTHING`,
     values: [
       entries.map((e) => e.runId),
       entries.map((e) => e.seq),

@@ -1,4 +1,7 @@
-/** Lets calls that come at once share a transaction: what comes while others are being written goes with the next. One that comes alone waits for nobody. */
+/**
+ * Lets calls that come at once share a transaction: what comes while others are being written goes with the next. One
+ * that comes alone waits for nobody.
+ */
 import { isDataRefused } from './pool.ts';
 
 export interface TogetherOptions<Item, Answer> {
@@ -51,7 +54,10 @@ export class Together<Item, Answer> {
     return this.#waiting.splice(0, tooMuch === -1 ? this.#waiting.length : tooMuch);
   }
 
-  /** Of those that the database refuses together each is written by itself: one that is bad takes no other with it. Any other failure is that of all. */
+  /**
+   * Of those that the database refuses together each is written by itself: one that is bad takes no other with it. Any
+   * other failure is that of all.
+   */
   async #write(batch: readonly Waiting<Item, Answer>[]): Promise<void> {
     let answers: readonly Answer[];
     try {

@@ -62,7 +62,11 @@ async function twinReplace(
     const former = rows[0];
     if (!former) return { kind: 'not-twin' };
     const busy = await tx.query(
-      "SELECT 1 FROM run_active a JOIN execution e ON e.run_id = a.run_id WHERE e.host_id = $1 AND e.state IN ('waiting', 'dispatched', 'running') LIMIT 1",
+      `SELECT 1
+       FROM run_active a
+       JOIN execution e ON e.run_id = a.run_id
+       WHERE e.host_id = $1 AND e.state IN ('waiting', 'dispatched', 'running')
+       LIMIT 1`,
       [former.original],
     );
     if (busy.rows[0]) return { kind: 'in-use', hostName: former.name };

@@ -68,7 +68,10 @@ async function upgradeCreate(
       );
       if (busy.rows[0]) return { kind: 'in-progress', host: busy.rows[0].host_name };
       await tx.query(
-        `INSERT INTO upgrade (id, version, target_expression, created_by, state, batch, max_failed, wait_ms, host_count, created_at_ms) VALUES ($1, $2, $3, $4, 'running', $5, $6, $7, $8, $9)`,
+        `INSERT INTO upgrade (
+           id, version, target_expression, created_by, state, batch, max_failed, wait_ms, host_count, created_at_ms
+         )
+         VALUES ($1, $2, $3, $4, 'running', $5, $6, $7, $8, $9)`,
         [
           upgrade.id,
           upgrade.version,
@@ -210,7 +213,10 @@ async function upgradeAdvance(pool: Pool, id: string, now: () => number): Return
     );
     if (step.unanswered.length > 0)
       await tx.query(
-        "UPDATE agent_upgrade SET state = 'unanswered', code = 'upgrade-unanswered', detail = CASE WHEN progress IS NULL THEN $4 ELSE $5 || progress END, finished_at_ms = $3 WHERE upgrade_id = $1 AND ordinal = ANY ($2) AND state = 'ordered'",
+        `UPDATE agent_upgrade
+         SET state = 'unanswered', code = 'upgrade-unanswered',
+           detail = CASE WHEN progress IS NULL THEN $4 ELSE $5 || progress END, finished_at_ms = $3
+         WHERE upgrade_id = $1 AND ordinal = ANY ($2) AND state = 'ordered'`,
         [
           id,
           step.unanswered,
@@ -226,7 +232,12 @@ async function upgradeAdvance(pool: Pool, id: string, now: () => number): Return
       );
     if (step.order > 0)
       await tx.query(
-        "UPDATE agent_upgrade SET state = 'ordered', ordered_at_ms = $3 WHERE upgrade_id = $1 AND state = 'waiting' AND ordinal IN (SELECT ordinal FROM agent_upgrade WHERE upgrade_id = $1 AND state = 'waiting' ORDER BY ordinal LIMIT $2)",
+        `UPDATE agent_upgrade
+         SET state = 'ordered', ordered_at_ms = $3
+         WHERE upgrade_id = $1 AND state = 'waiting'
+           AND ordinal IN (
+             SELECT ordinal FROM agent_upgrade WHERE upgrade_id = $1 AND state = 'waiting' ORDER BY ordinal LIMIT $2
+           )`,
         [id, step.order, nowMs],
       );
     const isOver = step.state === 'succeeded' || step.state === 'failed' || step.state === 'cancelled';
@@ -237,7 +248,10 @@ async function upgradeAdvance(pool: Pool, id: string, now: () => number): Return
         isOver ? nowMs : null,
       ]);
     const ordered = await tx.query<{ host_id: HostId; agent_id: AgentId | null; ordered_at_ms: number }>(
-      "SELECT u.host_id, host.agent_id, u.ordered_at_ms FROM agent_upgrade u JOIN host ON host.id = u.host_id WHERE u.upgrade_id = $1 AND u.state = 'ordered'",
+      `SELECT u.host_id, host.agent_id, u.ordered_at_ms
+       FROM agent_upgrade u
+       JOIN host ON host.id = u.host_id
+       WHERE u.upgrade_id = $1 AND u.state = 'ordered'`,
       [id],
     );
     return {
@@ -263,8 +277,12 @@ async function agentUpgradeHeard(
   const end =
     heard.state === 'succeeded' || heard.state === 'failed' || heard.state === 'rolled_back' ? heard.state : undefined;
   const { rowCount } = await db.query(
-    `UPDATE agent_upgrade u SET state = coalesce($4, state), progress = $5, code = $6, detail = $7, finished_at_ms = CASE WHEN $4::text IS NULL THEN NULL ELSE $8::bigint END
-     FROM host WHERE u.upgrade_id = $1 AND u.host_id = $2 AND host.id = u.host_id AND host.agent_id = $3 AND u.state = 'ordered' AND (u.progress, $4::text) IS DISTINCT FROM ($5, NULL)`,
+    `UPDATE agent_upgrade u
+     SET state = coalesce($4, state), progress = $5, code = $6, detail = $7,
+       finished_at_ms = CASE WHEN $4::text IS NULL THEN NULL ELSE $8::bigint END
+     FROM host
+     WHERE u.upgrade_id = $1 AND u.host_id = $2 AND host.id = u.host_id AND host.agent_id = $3 AND u.state = 'ordered'
+       AND (u.progress, $4::text) IS DISTINCT FROM ($5, NULL)`,
     [id, heard.hostId, heard.agentId, end ?? null, heard.state, heard.code ?? null, heard.detail ?? null, nowMs],
   );
   return rowCount > 0;

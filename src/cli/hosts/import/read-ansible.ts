@@ -37,7 +37,9 @@ function noInventory(folder: string): string {
   const why =
     passed.length === 0
       ? ''
-      : ` As Ansible does, ${passed.slice(0, 5).join(', ')}${passed.length > 5 ? ' …' : ''} ${passed.length === 1 ? 'is' : 'are'} passed over in a folder: name the file itself, ${join(folder, passed[0] ?? '')}, or take the ending off.`;
+      : ` As Ansible does, ${passed.slice(0, 5).join(', ')}${passed.length > 5 ? ' …' : ''} ` +
+        `${passed.length === 1 ? 'is' : 'are'} passed over in a folder: name the file itself, ` +
+        `${join(folder, passed[0] ?? '')}, or take the ending off.`;
   return `There is no inventory file in ${folder}.${why}`;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Files of an inventory, read into drafts: which format, and which other files an ssh_config includes (Ansible's are in read-ansible.ts). What the texts mean is decided in `domain/inventory`.
+ * Files of an inventory, read into drafts: which format, and which other files an ssh_config includes (Ansible's are in
+ * read-ansible.ts). What the texts mean is decided in `domain/inventory`.
  */
 import { existsSync, globSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';

@@ -1,7 +1,8 @@
 /**
- * `GET /agent-install.sh`: the installer of the agent. `GET /agent-packages/{file}`: the compressed executables, whole or from an offset, for agents that upgrade and for hosts that are installed. Without
- * a token: what is fetched is no secret and is believed by its signature alone. So many requests a second of an address, and so many at
- * once (an agent that shows its certificate counts for itself), who read at the least pace; the others are told to come back.
+ * `GET /agent-install.sh`: the installer of the agent. `GET /agent-packages/{file}`: the compressed executables, whole
+ * or from an offset, for agents that upgrade and for hosts that are installed. Without a token: what is fetched is no
+ * secret and is believed by its signature alone. So many requests a second of an address, and so many at once (an agent
+ * that shows its certificate counts for itself), who read at the least pace; the others are told to come back.
  */
 import { createReadStream, type ReadStream } from 'node:fs';
 import type { FastifyInstance, FastifyRequest } from 'fastify';

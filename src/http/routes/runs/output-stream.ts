@@ -7,7 +7,10 @@ import { limits } from '../../../base/limits.ts';
 import type { Call } from '../../operation.ts';
 import { written } from '../../slow-reader.ts';
 
-/** The headers are on the reply already. Throws `output-not-available` before anything is written; an answer that breaks later is cut off. */
+/**
+ * The headers are on the reply already. Throws `output-not-available` before anything is written; an answer that breaks
+ * later is cut off.
+ */
 export async function streamOutput(
   call: Pick<Call<unknown, unknown, unknown>, 'ctx' | 'caller' | 'request' | 'reply' | 'whileValid'>,
   attempt: AttemptKey,

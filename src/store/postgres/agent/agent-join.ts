@@ -91,8 +91,10 @@ async function agentJoinOnce(
     else if (host)
       await tx.query("UPDATE agent SET state = 'replaced' WHERE host_id = $1 AND state = 'active'", [hostId]);
     const written = await tx.query<{ labels: Record<string, string> }>(
-      `INSERT INTO host (id, name, machine_id, labels, facts, agent_id, created_at_ms, zone, twin_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-       ON CONFLICT (id) DO UPDATE SET agent_id = $6, machine_id = $3, facts = $5, labels = host.labels || $4, zone = CASE WHEN host.address IS NULL THEN $8 ELSE host.zone END
+      `INSERT INTO host (id, name, machine_id, labels, facts, agent_id, created_at_ms, zone, twin_of)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+       ON CONFLICT (id) DO UPDATE SET agent_id = $6, machine_id = $3, facts = $5, labels = host.labels || $4,
+         zone = CASE WHEN host.address IS NULL THEN $8 ELSE host.zone END
        RETURNING labels`,
       [
         hostId,
@@ -108,7 +110,8 @@ async function agentJoinOnce(
     );
     if (decision !== 'same')
       await tx.query(
-        "INSERT INTO agent (id, host_id, state, public_key, joined_at_ms, certificate_expires_at_ms, zone) VALUES ($1, $2, 'active', $3, $4, $5, $6)",
+        `INSERT INTO agent (id, host_id, state, public_key, joined_at_ms, certificate_expires_at_ms, zone)
+         VALUES ($1, $2, 'active', $3, $4, $5, $6)`,
         [agentId, hostId, join.publicKey, nowMs, join.certificateExpiresAtMs, token.zone],
       );
     await tx.query(DIRECTORY_CHANGED);
@@ -138,7 +141,8 @@ async function knownHost(
   const where = async (condition: string, value: string): Promise<KnownHost | undefined> =>
     (
       await tx.query<KnownHost>(
-        `SELECT id, name, machine_id, agent_id, labels, (SELECT agent.id FROM agent WHERE agent.id = host.agent_id AND agent.state = 'active') AS active_agent
+        `SELECT id, name, machine_id, agent_id, labels,
+           (SELECT agent.id FROM agent WHERE agent.id = host.agent_id AND agent.state = 'active') AS active_agent
          FROM host WHERE ${condition} AND removed_at_ms IS NULL FOR UPDATE`,
         [value],
       )

@@ -56,7 +56,11 @@ export async function agentList(
 ): Promise<Page<AgentRecord>> {
   const after = decodeCursor(page.cursor, ['uuid']);
   const { rows } = await db.query<AgentRow>(
-    `${AGENT_SELECT} WHERE ${inScope(scope)} AND ($1::uuid IS NULL OR agent.id > $1) AND ($3::uuid[] IS NULL OR (agent.host_id = ANY ($3) AND agent.id = host.agent_id)) ORDER BY agent.id LIMIT $2`,
+    `${AGENT_SELECT}
+     WHERE ${inScope(scope)} AND ($1::uuid IS NULL OR agent.id > $1)
+       AND ($3::uuid[] IS NULL OR (agent.host_id = ANY ($3) AND agent.id = host.agent_id))
+     ORDER BY agent.id
+     LIMIT $2`,
     [after?.[0] ?? null, page.limit + 1, hostIds ?? null],
   );
   const items = rows.slice(0, page.limit).map(agentRecord);

@@ -1,6 +1,7 @@
 /**
- * Numbers and chains the entries that deeds have written. The head's row is the fence: one sealer holds it at a time, for one transaction,
- * and another passes by. An entry is sealed as it stands, changed or not, with the mark of its deed, so that what was changed stays to be found.
+ * Numbers and chains the entries that deeds have written. The head's row is the fence: one sealer holds it at a time,
+ * for one transaction, and another passes by. An entry is sealed as it stands, changed or not, with the mark of its
+ * deed, so that what was changed stays to be found.
  */
 import { limits } from '../../../base/limits.ts';
 import { auditHash, type MarkedRow } from './audit.ts';
@@ -37,7 +38,11 @@ async function batchSeal(tx: Executor): Promise<number> {
   await tx.query({
     name: 'audit-seal',
     text: `INSERT INTO audit (seq, id, at_ms, actor, action, target, detail, request_id, mark, previous_hash, hash)
-           SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::jsonb[], $5::text[], $6::text[], $7::jsonb[], $8::text[], $9::bytea[], $10::bytea[], $11::bytea[])`,
+           SELECT *
+           FROM unnest(
+             $1::bigint[], $2::uuid[], $3::bigint[], $4::jsonb[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
+             $9::bytea[], $10::bytea[], $11::bytea[]
+           )`,
     values: [
       rows.map((_, n) => head.seq + 1 + n),
       rows.map((row) => row.id),

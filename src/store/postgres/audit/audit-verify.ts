@@ -42,7 +42,9 @@ async function unsealedCheck(db: Executor): Promise<Pick<AuditCheck, 'unsealed' 
   ]);
   const bad = rows.find((row) => !isAsMarked(db.auditKey, row));
   if (!bad) return { unsealed: rows.length, isWhole: true };
-  const detail = `An entry that is not sealed yet (${bad.id}) is not as it was written: its mark under the key of this installation is another.`;
+  const detail =
+    `An entry that is not sealed yet (${bad.id}) is not as it was written: its mark under the key of this ` +
+    'installation is another.';
   return { unsealed: rows.length, fault: { kind: 'altered', detail }, isWhole: false };
 }
 

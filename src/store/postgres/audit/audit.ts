@@ -74,15 +74,25 @@ function sortKeys(value: unknown): unknown {
 
 const FILTER = "($4::text IS NULL OR action = $4) AND ($5::text IS NULL OR actor->>'name' = $5)";
 /**
- * Newest first; those that are not sealed yet come before all others, in the order in which they will be. After a page that ended with one of
- * them, what was sealed since (beyond the head of that page, $7) is left out where that page has shown it.
+ * Newest first; those that are not sealed yet come before all others, in the order in which they will be. After a page
+ * that ended with one of them, what was sealed since (beyond the head of that page, $7) is left out where that page has
+ * shown it.
  */
 const list = (scope: Scope): string => `SELECT entry.*, (SELECT seq FROM audit_head) AS head FROM (
-    (SELECT NULL::bigint AS seq, id, at_ms, actor, action, target, detail, request_id, NULL::bytea AS hash, NULL::bytea AS previous_hash FROM audit_unsealed
-     WHERE ${inScope(scope)} AND $1::bigint IS NULL AND ($2::bigint IS NULL OR (at_ms, id) < ($2, $3::uuid)) AND ${FILTER} ORDER BY at_ms DESC, id DESC LIMIT $6)
+    (
+      SELECT NULL::bigint AS seq, id, at_ms, actor, action, target, detail, request_id, NULL::bytea AS hash,
+        NULL::bytea AS previous_hash
+      FROM audit_unsealed
+     WHERE ${inScope(scope)} AND $1::bigint IS NULL AND ($2::bigint IS NULL OR (at_ms, id) < ($2, $3::uuid))
+       AND ${FILTER}
+     ORDER BY at_ms DESC, id DESC
+     LIMIT $6)
     UNION ALL
     (SELECT seq, id, at_ms, actor, action, target, detail, request_id, hash, previous_hash FROM audit
-     WHERE ${inScope(scope)} AND seq < coalesce($1, 9223372036854775807) AND ($7::bigint IS NULL OR seq <= $7 OR (at_ms, id) < ($2, $3)) AND ${FILTER} ORDER BY seq DESC LIMIT $6)
+     WHERE ${inScope(scope)} AND seq < coalesce($1, 9223372036854775807)
+       AND ($7::bigint IS NULL OR seq <= $7 OR (at_ms, id) < ($2, $3)) AND ${FILTER}
+     ORDER BY seq DESC
+     LIMIT $6)
   ) AS entry ORDER BY seq DESC NULLS FIRST, at_ms DESC, id DESC LIMIT $6`;
 
 export async function auditList(

@@ -68,7 +68,10 @@ export function quoted(name: string): string {
 export async function withoutTimeLimits(db: Querier): Promise<void> {
   await db.query(
     `SELECT set_config(name, '0', false) FROM pg_settings
-     WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout')`,
+     WHERE name IN (
+       'statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout',
+       'idle_session_timeout'
+     )`,
   );
   await db.query("SET client_encoding = 'UTF8'; SET DateStyle = 'ISO'; SET TimeZone = 'UTC'; SET bytea_output = 'hex'");
 }

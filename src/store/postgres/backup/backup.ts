@@ -22,7 +22,10 @@ export interface BackupOptions {
   readonly onProgress: (progress: { readonly table: string; readonly bytes: number }) => void;
 }
 
-/** Rejects with `database-unavailable`, `schema-newer`, `schema-unknown`, `restore-unfinished`, or `bad-input` when there is no database of Drover's. */
+/**
+ * Rejects with `database-unavailable`, `schema-newer`, `schema-unknown`, `restore-unfinished`, or `bad-input` when
+ * there is no database of Drover's.
+ */
 export async function takeBackup(
   options: BackupOptions,
 ): Promise<{ readonly header: BackupHeader; readonly summary: BackupSummary }> {
@@ -85,7 +88,10 @@ async function headerOf(db: Querier, options: BackupOptions): Promise<BackupHead
        (SELECT coalesce(encode(hash, 'hex'), '') FROM audit WHERE seq = 1) AS first,
        (SELECT coalesce(array_agg(DISTINCT key_id), '{}') FROM account_secret) AS "keyIds",
        (SELECT coalesce(array_agg(DISTINCT substring(c.relname FROM '_(\\d{8})$')), '{}')
-        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace
+        FROM pg_inherits i
+        JOIN pg_class c ON c.oid = i.inhrelid
+        JOIN pg_class p ON p.oid = i.inhparent
+        JOIN pg_namespace n ON n.oid = p.relnamespace
         WHERE n.nspname = current_schema() AND p.relname = ANY ($1) AND c.relname ~ '_\\d{8}$') AS days`,
     [DAILY_TABLES],
   );

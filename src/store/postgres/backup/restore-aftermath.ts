@@ -34,16 +34,21 @@ export async function settleWhatTimeHasPassed(tx: Executor, nowMs: number): Prom
 
 async function settleRuns(tx: Executor, nowMs: number): Promise<Omit<Aftermath, 'upgradesEnded'>> {
   const { rows: active } = await tx.query<{ id: string; seq: number; isCancelled: boolean }>(
-    'SELECT r.id, r.seq + 1 AS seq, r.cancel_requested_at_ms IS NOT NULL AS "isCancelled" FROM run_active a JOIN run r ON r.id = a.run_id ORDER BY r.id',
+    `SELECT r.id, r.seq + 1 AS seq, r.cancel_requested_at_ms IS NOT NULL AS "isCancelled"
+     FROM run_active a
+     JOIN run r ON r.id = a.run_id
+     ORDER BY r.id`,
   );
   const sum = { lost: 0, runsUnderWay: 0 };
   for (const run of active) {
     // Of what was not sent yet, the host's agent of that time is the one that may know.
     const { rowCount } = await tx.query(
       `UPDATE execution e SET state = 'lost', reason = 'status-unknown', detail = $3, finished_at_ms = $2, seq = $4,
-         executor_kind = coalesce(e.executor_kind, CASE WHEN h.agent_id IS NOT NULL THEN 'agent' END), executor_id = coalesce(e.executor_id, h.agent_id)
+         executor_kind = coalesce(e.executor_kind, CASE WHEN h.agent_id IS NOT NULL THEN 'agent' END),
+         executor_id = coalesce(e.executor_id, h.agent_id)
        FROM execution own LEFT JOIN host h ON h.id = own.host_id
-       WHERE own.run_id = $1 AND e.run_id = $1 AND own.task = e.task AND own.ordinal = e.ordinal AND e.state IN ('waiting', 'dispatched')`,
+       WHERE own.run_id = $1 AND e.run_id = $1 AND own.task = e.task AND own.ordinal = e.ordinal
+         AND e.state IN ('waiting', 'dispatched')`,
       [run.id, nowMs, LOST, run.seq],
     );
     sum.lost += rowCount;
@@ -58,7 +63,10 @@ async function settleRuns(tx: Executor, nowMs: number): Promise<Omit<Aftermath, 
     const counts = { ...emptyCounts(), ...Object.fromEntries(counted.rows.map((row) => [row.state, row.count])) };
     const verdict = isSettled(counts) ? runVerdict(counts, run.isCancelled) : undefined;
     await tx.query(
-      'UPDATE run SET counts = $2, seq = $3, state = coalesce($4, state), finished_at_ms = CASE WHEN $4::text IS NULL THEN NULL ELSE $5::bigint END WHERE id = $1',
+      `UPDATE run
+       SET counts = $2, seq = $3, state = coalesce($4, state),
+         finished_at_ms = CASE WHEN $4::text IS NULL THEN NULL ELSE $5::bigint END
+       WHERE id = $1`,
       [run.id, JSON.stringify(counts), run.seq, verdict ?? null, nowMs],
     );
     if (verdict) await tx.query('DELETE FROM run_active WHERE run_id = $1', [run.id]);
@@ -78,7 +86,8 @@ async function endUpgrades(tx: Executor, nowMs: number): Promise<number> {
   await tx.query(
     `UPDATE agent_upgrade SET state = CASE state WHEN 'waiting' THEN 'skipped' ELSE 'unanswered' END, finished_at_ms = $1,
        code = CASE state WHEN 'waiting' THEN code ELSE 'upgrade-unanswered' END,
-       detail = CASE state WHEN 'waiting' THEN detail ELSE 'A backup from before its end was restored; the version of the agent tells what came of it.' END
+       detail = CASE state WHEN 'waiting' THEN detail
+         ELSE 'A backup from before its end was restored; the version of the agent tells what came of it.' END
      WHERE finished_at_ms IS NULL`,
     [nowMs],
   );

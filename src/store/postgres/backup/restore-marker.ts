@@ -14,7 +14,8 @@ export async function assertRestored(db: Querier): Promise<void> {
   const { rows } = await db.query(
     `SELECT to_regclass($1) IS NOT NULL AS "isMarked",
        EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-         WHERE d.datname = current_database() AND l.locktype = 'advisory' AND (l.classid, l.objid) = (0, $2::bigint) AND l.granted) AS "isAtWork"`,
+         WHERE d.datname = current_database() AND l.locktype = 'advisory' AND (l.classid, l.objid) = (0, $2::bigint)
+           AND l.granted) AS "isAtWork"`,
     [RESTORE_MARKER, RESTORE_LOCK],
   );
   const { isMarked, isAtWork } = rows[0] as { isMarked: boolean; isAtWork: boolean };
@@ -22,7 +23,8 @@ export async function assertRestored(db: Querier): Promise<void> {
   throw new DroverError('restore-unfinished', {
     detail: isAtWork
       ? 'A restore is at work in this database. Repeat this when it is over.'
-      : `A restore into this database was begun and did not come to its end, so nothing is in it. Repeat drover restore with the same backup. To begin a new installation here instead: DROP TABLE ${RESTORE_MARKER}.`,
+      : 'A restore into this database was begun and did not come to its end, so nothing is in it. Repeat drover ' +
+        `restore with the same backup. To begin a new installation here instead: DROP TABLE ${RESTORE_MARKER}.`,
   });
 }
 

@@ -35,7 +35,10 @@ export interface RestoreOptions {
   readonly auditKeyOf: (header: BackupHeader) => Uint8Array;
   /** The role that servers work as, where it is not the one that restores. */
   readonly serverRole?: string | undefined;
-  /** Once nobody else begins in this database any more, and before anything is in it. `isAnew`: an earlier restore had been ended in the middle. */
+  /**
+   * Once nobody else begins in this database any more, and before anything is in it. `isAnew`: an earlier restore had
+   * been ended in the middle.
+   */
   readonly onMarked?: (isAnew: boolean) => Promise<void>;
   readonly onProgress: (progress: { readonly table: string }) => void;
 }
@@ -47,7 +50,10 @@ export interface RestoreResult extends Aftermath {
   readonly summary: BackupSummary;
 }
 
-/** Rejects with `restore-target-used`, `schema-newer`, `schema-unknown`, `backup-damaged` or what `auditKeyOf` and `onMarked` throw; then the database is as it was. */
+/**
+ * Rejects with `restore-target-used`, `schema-newer`, `schema-unknown`, `backup-damaged` or what `auditKeyOf` and
+ * `onMarked` throw; then the database is as it was.
+ */
 export async function restoreBackup(options: RestoreOptions): Promise<RestoreResult> {
   const first = await options.parts.next();
   assert(!first.done && first.value.kind === 'header', 'a backup begins with its header');
@@ -55,11 +61,15 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRes
   const newest = await newestSchema();
   if (header.schemaVersion > newest && header.schemaDigest !== undefined)
     throw new DroverError('schema-newer', {
-      detail: `The backup has schema ${header.schemaVersion}, this program (${newest}) is older. Restore with version ${header.programVersion} or a newer one.`,
+      detail:
+        `The backup has schema ${header.schemaVersion}, this program (${newest}) is older. Restore with version ` +
+        `${header.programVersion} or a newer one.`,
     });
   if (header.schemaDigest !== (await schemaDigest(header.schemaVersion)))
     throw new DroverError('schema-unknown', {
-      detail: `The backup was taken of a database that a development build of Drover (${header.programVersion}) had made, with other tables than this program's. Restore it with that build.`,
+      detail:
+        `The backup was taken of a database that a development build of Drover (${header.programVersion}) had ` +
+        "made, with other tables than this program's. Restore it with that build.",
     });
   const auditKey = options.auditKeyOf(header);
   const client = new pg.Client({
@@ -112,7 +122,9 @@ async function prepare(client: pg.Client, header: BackupHeader, auditKey: Uint8A
   const tx = executorOf(client, auditKey);
   await migrateIn(tx, header.schemaVersion, (present) => {
     throw new DroverError('restore-target-used', {
-      detail: `The database has schema ${present} already, the backup is of schema ${header.schemaVersion}. Give an empty database; it is migrated after the restore.`,
+      detail:
+        `The database has schema ${present} already, the backup is of schema ${header.schemaVersion}. Give an ` +
+        'empty database; it is migrated after the restore.',
     });
   });
   await assertUnused(client);
@@ -200,7 +212,9 @@ async function assertUnused(db: Querier): Promise<void> {
     const { rows } = await db.query(`SELECT 1 FROM ${quoted(name)} LIMIT 1`);
     if (rows.length > 0)
       throw new DroverError('restore-target-used', {
-        detail: `The database is in use: its table ${name} holds something. Give an empty database in DATABASE_URL, or a new data folder with --data.`,
+        detail:
+          `The database is in use: its table ${name} holds something. Give an empty database in DATABASE_URL, or a ` +
+          'new data folder with --data.',
       });
   }
 }

@@ -18,7 +18,10 @@ export const EXECUTOR_COLUMNS: readonly Column<Executor | undefined>[] = [
 
 /** That two rows name the same executor. */
 export function isSameExecutorSql(one: string, other: string): string {
-  return `${one}.executor_kind = ${other}.executor_kind AND ${one}.executor_id = ${other}.executor_id AND ${one}.engine IS NOT DISTINCT FROM ${other}.engine`;
+  return (
+    `${one}.executor_kind = ${other}.executor_kind AND ${one}.executor_id = ${other}.executor_id AND ${one}.engine ` +
+    `IS NOT DISTINCT FROM ${other}.engine`
+  );
 }
 
 /** The way of an attempt: written whole, or not at all. */
@@ -63,13 +66,17 @@ export const EXECUTION_COLUMNS: readonly ExecutionColumn[] = [
 ];
 
 /** Columns that a new attempt starts without. */
-export const FRESH_ATTEMPT = `state = 'waiting', attempt = attempt + 1, ${ROUTE_COLUMNS.map(([name]) => `${name} = NULL`).join(', ')}, dispatched_at_ms = NULL, started_at_ms = NULL, finished_at_ms = NULL,
-  outcome = NULL, exit_code = NULL, signal = NULL, reason = NULL, detail = NULL, settled_late = false, out_size = 0, out_head = 0, out_tail = 0, out_digest = NULL,
+export const FRESH_ATTEMPT = `state = 'waiting', attempt = attempt + 1,
+  ${ROUTE_COLUMNS.map(([name]) => `${name} = NULL`).join(', ')},
+  dispatched_at_ms = NULL, started_at_ms = NULL, finished_at_ms = NULL,
+  outcome = NULL, exit_code = NULL, signal = NULL, reason = NULL, detail = NULL, settled_late = false,
+  out_size = 0, out_head = 0, out_tail = 0, out_digest = NULL,
   err_size = 0, err_head = 0, err_tail = 0, err_digest = NULL`;
 
 /**
- * A column of a set-based statement: the list of its values, and the one value instead, beside an empty list, where all are the same. An empty
- * list unnests to NULLs, so that a statement takes `coalesce(row, one)`. What is the same in ten thousand rows travels once.
+ * A column of a set-based statement: the list of its values, and the one value instead, beside an empty list, where all
+ * are the same. An empty list unnests to NULLs, so that a statement takes `coalesce(row, one)`. What is the same in ten
+ * thousand rows travels once.
  */
 export function columnOf(type: string, cells: readonly Cell[]): [unknown, Cell] {
   const first = cells[0] ?? null;
@@ -83,7 +90,10 @@ export function columnOf(type: string, cells: readonly Cell[]): [unknown, Cell] 
 /** Whose values are written without anything in them that a list would have to escape. */
 const PLAIN: readonly string[] = ['int', 'bigint', 'uuid'];
 
-/** As the driver takes it; it escapes every value with two regular expressions, which for numbers and ids is most of what a batch costs there. */
+/**
+ * As the driver takes it; it escapes every value with two regular expressions, which for numbers and ids is most of
+ * what a batch costs there.
+ */
 export function listOf(type: string, cells: readonly Cell[]): unknown {
   if (!PLAIN.includes(type)) return cells;
   let list = '';

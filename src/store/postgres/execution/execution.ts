@@ -34,7 +34,10 @@ export async function executionList(
 ): Promise<Page<ExecutionRecord>> {
   const after = decodeCursor(page.cursor, ['int', 'int']) ?? [0, -1];
   const { rows } = await db.query<ExecutionRow>(
-    `SELECT * FROM execution WHERE run_id = $1 AND (task, ordinal) > ($2, $3) AND ($4::text[] IS NULL OR state = ANY ($4)) AND ($5::text IS NULL OR host_name = $5)
+    `SELECT *
+     FROM execution
+     WHERE run_id = $1 AND (task, ordinal) > ($2, $3) AND ($4::text[] IS NULL OR state = ANY ($4))
+       AND ($5::text IS NULL OR host_name = $5)
      ORDER BY task, ordinal LIMIT $6`,
     [runId, after[0], after[1], filter.states ?? null, filter.hostName ?? null, page.limit + 1],
   );
@@ -84,7 +87,10 @@ export async function chunksRead(
   length: number,
 ): Promise<Uint8Array | undefined> {
   const { rows } = await db.query<{ bytes: Buffer }>(
-    `SELECT substr(bytes, greatest(1, $6 - start + 1)::int, least(size, greatest(0, $6 + $7 - start))::int - greatest(0, $6 - start)::int) AS bytes
+    `SELECT substr(
+       bytes, greatest(1, $6 - start + 1)::int,
+       least(size, greatest(0, $6 + $7 - start))::int - greatest(0, $6 - start)::int
+     ) AS bytes
      FROM (SELECT seq, bytes, length(bytes) AS size, sum(length(bytes)) OVER (ORDER BY seq) - length(bytes) AS start
            FROM output_chunk WHERE run_id = $1 AND task = $2 AND ordinal = $3 AND attempt = $4 AND stream = $5) AS chunk
      WHERE start < $6 + $7 AND start + size > $6 ORDER BY seq`,

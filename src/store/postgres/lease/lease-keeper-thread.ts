@@ -1,6 +1,7 @@
 /**
- * The thread that renews a server's lease on its own connection, so that a busy main thread never loses it. Whether that thread is
- * alive is seen from its answer to each renewal; while the database is away there is none to tell of, so it is asked, or it would look stuck.
+ * The thread that renews a server's lease on its own connection, so that a busy main thread never loses it. Whether
+ * that thread is alive is seen from its answer to each renewal; while the database is away there is none to tell of, so
+ * it is asked, or it would look stuck.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import pg from 'pg';

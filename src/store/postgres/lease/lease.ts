@@ -23,11 +23,15 @@ export const DB_NOW_MS = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint
 export async function serverRegister(pool: Pool, server: Parameters<LeaseStore['serverRegister']>[0]): Promise<void> {
   await pool.transaction(async (tx) => {
     await tx.query(
-      `INSERT INTO server (id, url, version, started_at_ms) VALUES ($1, $2, $3, ${DB_NOW_MS}) ON CONFLICT (id) DO UPDATE SET url = $2, version = $3`,
+      `INSERT INTO server (id, url, version, started_at_ms)
+       VALUES ($1, $2, $3, ${DB_NOW_MS})
+       ON CONFLICT (id) DO UPDATE SET url = $2, version = $3`,
       [server.id, server.url, server.version],
     );
     await tx.query(
-      `INSERT INTO server_lease (server_id, expires_at_ms) VALUES ($1, ${DB_NOW_MS} + $2) ON CONFLICT (server_id) DO UPDATE SET expires_at_ms = ${DB_NOW_MS} + $2`,
+      `INSERT INTO server_lease (server_id, expires_at_ms)
+       VALUES ($1, ${DB_NOW_MS} + $2)
+       ON CONFLICT (server_id) DO UPDATE SET expires_at_ms = ${DB_NOW_MS} + $2`,
       [server.id, server.leaseMs],
     );
     // Servers that have been gone for an hour are nobody's business any more.
@@ -38,7 +42,9 @@ export async function serverRegister(pool: Pool, server: Parameters<LeaseStore['
 }
 
 /** Extends the lease if it still is alive; a lease that has run out may have lost its partitions and must start over. */
-export const LEASE_RENEW = `UPDATE server_lease SET expires_at_ms = ${DB_NOW_MS} + $2 WHERE server_id = $1 AND expires_at_ms > ${DB_NOW_MS}`;
+export const LEASE_RENEW = `UPDATE server_lease
+  SET expires_at_ms = ${DB_NOW_MS} + $2
+  WHERE server_id = $1 AND expires_at_ms > ${DB_NOW_MS}`;
 
 export async function serverDeregister(pool: Pool, id: ServerId): Promise<void> {
   await pool.transaction(async (tx) => {
@@ -47,9 +53,14 @@ export async function serverDeregister(pool: Pool, id: ServerId): Promise<void> 
   });
 }
 
-/** A server's partitions lie together, but for what it took over: one range of the index, where each of 256 would be a way into it of its own. */
+/**
+ * A server's partitions lie together, but for what it took over: one range of the index, where each of 256 would be a
+ * way into it of its own.
+ */
 const ACTIVE = `SELECT coalesce(json_agg(json_build_array(a.run_id, a.round, a.cancel_requested) ORDER BY a.run_id), '[]')
-  FROM run_active a WHERE a.partition BETWEEN (SELECT min(id) FROM partition WHERE owner = $1) AND (SELECT max(id) FROM partition WHERE owner = $1)
+  FROM run_active a
+  WHERE a.partition BETWEEN (SELECT min(id) FROM partition WHERE owner = $1)
+    AND (SELECT max(id) FROM partition WHERE owner = $1)
     AND EXISTS (SELECT FROM partition p WHERE p.id = a.partition AND p.owner = $1)`;
 type ActiveRow = readonly [RunId, round: number, isCancelRequested: boolean];
 
@@ -59,7 +70,11 @@ type ActiveRow = readonly [RunId, round: number, isCancelRequested: boolean];
  * (`id term,id term`): of 256 of them JSON takes three times as long.
  */
 const LOOK = `WITH alive AS MATERIALIZED (SELECT server_id FROM server_lease WHERE expires_at_ms > ${DB_NOW_MS}),
-  share AS (SELECT count(*) AS total, count(*) FILTER (WHERE owner = $1) AS mine, count(*) FILTER (WHERE owner IS NULL OR owner NOT IN (SELECT server_id FROM alive)) AS free FROM partition),
+  share AS (
+    SELECT count(*) AS total, count(*) FILTER (WHERE owner = $1) AS mine,
+      count(*) FILTER (WHERE owner IS NULL OR owner NOT IN (SELECT server_id FROM alive)) AS free
+    FROM partition
+  ),
   fair AS (SELECT ceil(total::float8 / greatest((SELECT count(*) FROM alive), 1)) AS each FROM share)
   SELECT ${DB_NOW_MS} AS now_ms,
     EXISTS (SELECT FROM alive WHERE server_id = $1) AND (mine = each OR (mine < each AND free = 0)) AS settled,
@@ -107,7 +122,9 @@ function activeRun([id, round, isCancelRequested]: ActiveRow): ActiveRun {
 async function partitionMove(pool: Pool, id: ServerId): Promise<readonly { id: number; term: number }[]> {
   return pool.transaction(async (tx) => {
     const alive = await tx.query<{ servers: number; me: boolean }>(
-      `SELECT count(*)::int AS servers, coalesce(bool_or(server_id = $1), false) AS me FROM server_lease WHERE expires_at_ms > ${DB_NOW_MS}`,
+      `SELECT count(*)::int AS servers, coalesce(bool_or(server_id = $1), false) AS me
+       FROM server_lease
+       WHERE expires_at_ms > ${DB_NOW_MS}`,
       [id],
     );
     const { servers, me } = alive.rows[0]!;
@@ -128,7 +145,9 @@ async function partitionMove(pool: Pool, id: ServerId): Promise<readonly { id: n
       );
     } else if (mine > fair) {
       await tx.query(
-        'UPDATE partition SET owner = NULL WHERE id IN (SELECT id FROM partition WHERE owner = $1 ORDER BY id DESC LIMIT $2 FOR UPDATE SKIP LOCKED)',
+        `UPDATE partition
+         SET owner = NULL
+         WHERE id IN (SELECT id FROM partition WHERE owner = $1 ORDER BY id DESC LIMIT $2 FOR UPDATE SKIP LOCKED)`,
         [id, mine - fair],
       );
     }

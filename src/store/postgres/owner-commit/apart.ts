@@ -1,7 +1,10 @@
 /** Writes of many items that may hold one which the database refuses: all at once, or by halves until each such item stands alone. */
 import { isDataRefused, type Executor } from '../pool.ts';
 
-/** Writes the items by `write`, which may be called more than once and with part of them. @returns those that are refused, with what the database said. */
+/**
+ * Writes the items by `write`, which may be called more than once and with part of them. @returns those that are
+ * refused, with what the database said.
+ */
 export type Apart = (
   items: readonly number[],
   write: (items: readonly number[]) => Promise<void>,

@@ -1,4 +1,7 @@
-/** What is known of attempts of which somebody tells, asked for by key alone: one look into indexes for each, and nothing else of their runs. */
+/**
+ * What is known of attempts of which somebody tells, asked for by key alone: one look into indexes for each, and
+ * nothing else of their runs.
+ */
 import { given } from '../../../base/given.ts';
 import type { AttemptKey } from '../../../base/ids.ts';
 import type { AttemptStanding } from '../../contract/owner-commit.ts';
@@ -13,12 +16,16 @@ interface StandingRow extends Pick<ExecutionRow, 'state' | 'executor_kind' | 'ex
 }
 
 const isSame = (table: string): string =>
-  `${isOfDay(`${table}.run_id`)} AND ${table}.run_id = k.run_id AND ${table}.task = k.task AND ${table}.ordinal = k.ordinal AND ${table}.attempt = k.attempt`;
+  `${isOfDay(`${table}.run_id`)} AND ${table}.run_id = k.run_id AND ${table}.task = k.task AND ${table}.ordinal ` + `= k.ordinal AND ${table}.attempt = k.attempt`;
 const standing = (table: string, isTold: string): string =>
   `SELECT ${table}.state, ${table}.executor_kind, ${table}.executor_id, ${table}.engine, ${isTold} AS is_told`;
 
 const LOOK = `SELECT k.n, a.*,
-    (SELECT (t.policy ->> 'outputKeptBytes')::int FROM task t WHERE ${isOfDay('t.run_id')} AND t.run_id = k.run_id AND t.task = k.task) AS output_kept_bytes
+    (
+      SELECT (t.policy ->> 'outputKeptBytes')::int
+      FROM task t
+      WHERE ${isOfDay('t.run_id')} AND t.run_id = k.run_id AND t.task = k.task
+    ) AS output_kept_bytes
   FROM unnest($3::uuid[], $4::int[], $5::int[], $6::int[]) WITH ORDINALITY AS k(run_id, task, ordinal, attempt, n)
   CROSS JOIN LATERAL (
     ${standing('e', 'false')} FROM execution e WHERE ${isSame('e')}

@@ -26,10 +26,20 @@ const TOLD = [...EXECUTOR_COLUMNS, ...KEPT].map(([name, type]) => ({ name, type 
 /** Of several reports of one attempt the first. */
 const WRITE = `WITH told AS (
     SELECT DISTINCT ON (c.task, c.ordinal, c.attempt) c.*, h.host_name
-    FROM unnest($2::int[], $3::bigint[], ${TOLD.map(({ type }, at) => `$${at + 4}::${type}[]`).join(', ')}) WITH ORDINALITY AS c(ordinal, received_at_ms, ${TOLD.map(({ name }) => name).join(', ')}, n)
-    JOIN execution_history h ON h.run_id = $1 AND h.task = c.task AND h.ordinal = c.ordinal AND h.attempt = c.attempt AND h.state = 'lost' AND ${isSameExecutorSql('h', 'c')}
+    FROM unnest(
+      $2::int[], $3::bigint[], ${TOLD.map(({ type }, at) => `$${at + 4}::${type}[]`).join(', ')}
+    ) WITH ORDINALITY
+      AS c(ordinal, received_at_ms, ${TOLD.map(({ name }) => name).join(', ')}, n)
+    JOIN execution_history h ON h.run_id = $1 AND h.task = c.task AND h.ordinal = c.ordinal AND h.attempt = c.attempt
+      AND h.state = 'lost' AND ${isSameExecutorSql('h', 'c')}
     ORDER BY c.task, c.ordinal, c.attempt, c.n),
-  written AS (INSERT INTO late_report (run_id, ordinal, received_at_ms, ${STORED}) SELECT $1, ordinal, received_at_ms, ${STORED} FROM told ON CONFLICT DO NOTHING RETURNING task, ordinal, attempt)
+  written AS (
+    INSERT INTO late_report (run_id, ordinal, received_at_ms, ${STORED})
+    SELECT $1, ordinal, received_at_ms, ${STORED}
+    FROM told
+    ON CONFLICT DO NOTHING
+    RETURNING task, ordinal, attempt
+  )
   SELECT told.n, told.host_name FROM written JOIN told USING (task, ordinal, attempt) ORDER BY told.n`;
 
 /** Answers what of it was news: the places in the list, and the hosts. */

@@ -29,8 +29,8 @@ import { type Executor, isDataRefused, type Pool } from '../pool.ts';
 import { timelineWrite } from '../timeline.ts';
 
 /**
- * What several partitions have decided, each under its own term, in one transaction. Where the database refuses a value in it, all is written
- * once more by halves, so that one host's nonsense holds up no other.
+ * What several partitions have decided, each under its own term, in one transaction. Where the database refuses a value
+ * in it, all is written once more by halves, so that one host's nonsense holds up no other.
  */
 export async function ownerCommitMany(pool: Pool, commits: readonly OwnerCommit[]): Promise<readonly CommitResult[]> {
   try {
@@ -189,7 +189,8 @@ const EXECUTIONS_WRITE = ((): string => {
   const arrays = WRITTEN.map(([, type], at) => `$${2 * at + 4}::${type}[]`);
   return `UPDATE execution e SET ${sets.join(', ')}
     FROM unnest($3::int[], ${arrays.join(', ')}) WITH ORDINALITY AS c(ordinal, ${WRITTEN.map(([name]) => name).join(', ')}, n)
-    WHERE ${isOfDay('e.run_id')} AND e.run_id = ${value('run_id')} AND e.task = ${value('task')} AND e.ordinal = c.ordinal AND e.attempt = ${value('attempt')}
+    WHERE ${isOfDay('e.run_id')} AND e.run_id = ${value('run_id')} AND e.task = ${value('task')}
+      AND e.ordinal = c.ordinal AND e.attempt = ${value('attempt')}
       AND position(',' || e.state || ',' IN ${value('allowed')}) > 0
     RETURNING c.n`;
 })();
@@ -272,7 +273,10 @@ async function blobsWrite(tx: Executor, changes: readonly (ExecutionChange | Lat
   const sorted = [...blobs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, blob]) => blob);
   await tx.query({
     name: 'blobs-write',
-    text: 'INSERT INTO output_blob (run_id, digest, bytes) SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) ON CONFLICT DO NOTHING',
+    text: `INSERT INTO output_blob (run_id, digest, bytes)
+      SELECT *
+      FROM unnest($1::uuid[], $2::bytea[], $3::bytea[])
+      ON CONFLICT DO NOTHING`,
     values: [
       sorted.map((blob) => blob.runId),
       sorted.map((blob) => bytes(blob.digest)),
@@ -293,9 +297,14 @@ async function runsWrite(tx: Executor, day: Day, changes: readonly RunChange[]):
   const terminal = changes.map(({ to }) => to !== undefined && isTerminalRun(to));
   await tx.query({
     name: 'runs-write',
-    text: `UPDATE run SET state = coalesce(c.state, run.state), counts = c.counts, seq = greatest(run.seq, c.seq), started_at_ms = coalesce(run.started_at_ms, c.started_at_ms),
+    text: `UPDATE run
+           SET state = coalesce(c.state, run.state), counts = c.counts, seq = greatest(run.seq, c.seq),
+             started_at_ms = coalesce(run.started_at_ms, c.started_at_ms),
              finished_at_ms = CASE WHEN c.terminal THEN coalesce(c.finished_at_ms, run.finished_at_ms) ELSE run.finished_at_ms END
-           FROM unnest($3::uuid[], $4::text[], $5::jsonb[], $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::text[]) AS c(id, state, counts, seq, started_at_ms, terminal, finished_at_ms, allowed)
+           FROM unnest(
+             $3::uuid[], $4::text[], $5::jsonb[], $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::text[]
+           )
+             AS c(id, state, counts, seq, started_at_ms, terminal, finished_at_ms, allowed)
            WHERE ${isOfDay('run.id')} AND run.id = c.id AND (c.state IS NULL OR position(',' || run.state || ',' IN c.allowed) > 0)`,
     values: [
       day.first,
@@ -320,22 +329,27 @@ async function runsWrite(tx: Executor, day: Day, changes: readonly RunChange[]):
 }
 
 /**
- * Large output has come as chunks before its report: its digest is that of the chunks, whatever the report says. Chunks that are not what the report
- * promises are not shown as its output.
+ * Large output has come as chunks before its report: its digest is that of the chunks, whatever the report says. Chunks
+ * that are not what the report promises are not shown as its output.
  */
 const DIGESTS_WRITE = ((): string => {
   const stream = (name: 'out' | 'err', number: 1 | 2): string => `
     SELECT e.run_id, e.task, e.ordinal, ${number} AS stream, coalesce(sum(length(c.bytes)), 0) = e.${name}_head + e.${name}_tail AS whole,
-      sha256(coalesce(string_agg(c.bytes, ''::bytea ORDER BY c.seq), ''::bytea) || int8send(e.${name}_size - e.${name}_head - e.${name}_tail)) AS digest
+      sha256(
+        coalesce(string_agg(c.bytes, ''::bytea ORDER BY c.seq), ''::bytea)
+          || int8send(e.${name}_size - e.${name}_head - e.${name}_tail)
+      ) AS digest
     FROM ${KEY_ROWS} JOIN execution e ON ${isOfDay('e.run_id')} AND e.run_id = k.run_id AND e.task = k.task AND e.ordinal = k.ordinal
-    LEFT JOIN output_chunk c ON ${isOfDay('c.run_id')} AND c.run_id = e.run_id AND c.task = e.task AND c.ordinal = e.ordinal AND c.attempt = e.attempt AND c.stream = ${number}
+    LEFT JOIN output_chunk c ON ${isOfDay('c.run_id')} AND c.run_id = e.run_id AND c.task = e.task
+      AND c.ordinal = e.ordinal AND c.attempt = e.attempt AND c.stream = ${number}
     WHERE e.${name}_digest IS NOT NULL AND e.${name}_head + e.${name}_tail > $6
     GROUP BY e.run_id, e.task, e.ordinal, e.${name}_size, e.${name}_head, e.${name}_tail`;
   const sets = (['out', 'err'] as const).map(
     (
       name,
     ) => `${name}_digest = CASE WHEN ${name}.whole IS NULL THEN e.${name}_digest WHEN ${name}.whole THEN ${name}.digest END,
-      ${name}_head = CASE WHEN ${name}.whole IS false THEN 0 ELSE e.${name}_head END, ${name}_tail = CASE WHEN ${name}.whole IS false THEN 0 ELSE e.${name}_tail END`,
+      ${name}_head = CASE WHEN ${name}.whole IS false THEN 0 ELSE e.${name}_head END,
+      ${name}_tail = CASE WHEN ${name}.whole IS false THEN 0 ELSE e.${name}_tail END`,
   );
   return `WITH o AS (${stream('out', 1)}), r AS (${stream('err', 2)})
     UPDATE execution e SET ${sets.join(', ')}

@@ -19,7 +19,11 @@ export async function runSeed(pool: Pool, id: RunId): Promise<RunSeed | undefine
     const row = run.rows[0];
     if (!row) return undefined;
     const { rows } = await tx.query<ExecutionRow>(
-      'SELECT task, ordinal, attempt, host_id, host_name, state, executor_kind, executor_id, engine, instance, worker_id, dispatched_at_ms, started_at_ms, failures_in_round FROM execution WHERE run_id = $1 ORDER BY task, ordinal',
+      `SELECT task, ordinal, attempt, host_id, host_name, state, executor_kind, executor_id, engine, instance,
+         worker_id, dispatched_at_ms, started_at_ms, failures_in_round
+       FROM execution
+       WHERE run_id = $1
+       ORDER BY task, ordinal`,
       [id],
     );
     return given({

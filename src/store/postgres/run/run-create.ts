@@ -65,14 +65,38 @@ async function runsInsert(tx: Executor, created: readonly Created[], nowMs: numb
   const kept = distinctWork(works);
   const { rows } = await tx.query<RunRow>({
     name: 'runs-create',
-    text: `WITH new AS (SELECT * FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::text[], $9::int[], $10::jsonb[], $11::bigint[], $12::bigint[], $13::bytea[], $14::bytea[], $15::jsonb[], $16::jsonb[], $17::jsonb[], $21::text[])
-             AS t(id, partition, name, reason, created_by, state, target_expression, host_count, counts, seq, started_at_ms, work_digest, sealed_secrets, detail, policy, placement, permission)),
-           kept AS (INSERT INTO work (day, digest, bytes) SELECT * FROM unnest($18::uuid[], $19::bytea[], $20::bytea[]) ON CONFLICT DO NOTHING),
+    text: `WITH new AS (
+             SELECT *
+             FROM unnest(
+               $2::uuid[], $3::int[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::text[], $9::int[],
+               $10::jsonb[], $11::bigint[], $12::bigint[], $13::bytea[], $14::bytea[], $15::jsonb[], $16::jsonb[],
+               $17::jsonb[], $21::text[]
+             )
+             AS t(
+               id, partition, name, reason, created_by, state, target_expression, host_count, counts, seq,
+               started_at_ms, work_digest, sealed_secrets, detail, policy, placement, permission
+             )),
+           kept AS (
+             INSERT INTO work (day, digest, bytes)
+             SELECT *
+             FROM unnest($18::uuid[], $19::bytea[], $20::bytea[])
+             ON CONFLICT DO NOTHING
+           ),
            active AS (INSERT INTO run_active (run_id, partition) SELECT id, partition FROM new),
            event AS (INSERT INTO run_event (run_id, seq, kind, at_ms, detail) SELECT id, 1, 'created', $1, detail FROM new),
-           task AS (INSERT INTO task (run_id, task, work_digest, policy, placement, sealed_secrets) SELECT id, 0, work_digest, policy, placement, sealed_secrets FROM new)
-           INSERT INTO run (id, partition, name, reason, created_by, permission, state, target_expression, host_count, counts, created_at_ms, round_started_at_ms, seq, started_at_ms)
-           SELECT id, partition, name, reason, created_by, permission, state, target_expression, host_count, counts, $1, $1, seq, started_at_ms FROM new RETURNING ${RUN_COLUMNS}`,
+           task AS (
+             INSERT INTO task (run_id, task, work_digest, policy, placement, sealed_secrets)
+             SELECT id, 0, work_digest, policy, placement, sealed_secrets
+             FROM new
+           )
+           INSERT INTO run (
+             id, partition, name, reason, created_by, permission, state, target_expression, host_count, counts,
+             created_at_ms, round_started_at_ms, seq, started_at_ms
+           )
+           SELECT id, partition, name, reason, created_by, permission, state, target_expression, host_count, counts,
+             $1, $1, seq, started_at_ms
+           FROM new
+           RETURNING ${RUN_COLUMNS}`,
     values: [
       nowMs,
       created.map(({ run }) => run.id),
@@ -121,7 +145,8 @@ const EXECUTIONS_CREATE = ((): string => {
   const value = (name: string): string =>
     `coalesce(host.${name}, $${2 * names.indexOf(name) + 5}::${VARYING[names.indexOf(name)]![1]})`;
   return `INSERT INTO execution (task, ordinal, host_id, host_name, state, ${names.join(', ')})
-    SELECT 0, ordinal, host_id, host_name, CASE WHEN ${value('executor_kind')} IS NULL THEN 'waiting' ELSE 'dispatched' END, ${names.map(value).join(', ')}
+    SELECT 0, ordinal, host_id, host_name,
+      CASE WHEN ${value('executor_kind')} IS NULL THEN 'waiting' ELSE 'dispatched' END, ${names.map(value).join(', ')}
     FROM unnest($1::int[], $2::uuid[], $3::text[], ${VARYING.map(([, type], at) => `$${2 * at + 4}::${type}[]`).join(', ')})
       AS host(ordinal, host_id, host_name, ${names.join(', ')})`;
 })();

@@ -54,5 +54,6 @@ export function runRecord(row: RunRow): RunRecord {
   });
 }
 
-export const RUN_COLUMNS = `id, partition, name, reason, created_by, permission, state, round, target_expression, host_count, counts, created_at_ms, round_started_at_ms, started_at_ms,
+export const RUN_COLUMNS = `id, partition, name, reason, created_by, permission, state, round, target_expression,
+  host_count, counts, created_at_ms, round_started_at_ms, started_at_ms,
   finished_at_ms, earlier_rounds_ms, cancel_requested_at_ms, cancel_requested_by, seq`;

@@ -43,8 +43,10 @@ export async function runList(
   const after = decodeCursor(page.cursor, ['uuid']);
   const { rows } = await db.query<RunRow>(
     `SELECT ${RUN_COLUMNS} FROM run
-     WHERE ${inScope(scope)} AND ($1::uuid IS NULL OR id < $1) AND ($2::text[] IS NULL OR state = ANY ($2)) AND ($3::text IS NULL OR position(lower($3) IN lower(name)) > 0)
-       AND ($4::text IS NULL OR created_by->>'name' = $4) AND ($5::bigint IS NULL OR created_at_ms >= $5) AND ($6::bigint IS NULL OR created_at_ms < $6)
+     WHERE ${inScope(scope)} AND ($1::uuid IS NULL OR id < $1) AND ($2::text[] IS NULL OR state = ANY ($2))
+       AND ($3::text IS NULL OR position(lower($3) IN lower(name)) > 0)
+       AND ($4::text IS NULL OR created_by->>'name' = $4) AND ($5::bigint IS NULL OR created_at_ms >= $5)
+       AND ($6::bigint IS NULL OR created_at_ms < $6)
        AND ($8::uuid IS NULL OR id BETWEEN $8 AND $9)
      ORDER BY id DESC LIMIT $7`,
     [
@@ -129,7 +131,12 @@ export async function runRetry(
     });
     const updated = await tx.query<RunRow>(
       `UPDATE run SET state = $5, round = round + 1, round_started_at_ms = $2, finished_at_ms = NULL,
-         earlier_rounds_ms = earlier_rounds_ms + greatest(0, finished_at_ms - CASE WHEN round = 1 THEN coalesce(started_at_ms, created_at_ms) ELSE round_started_at_ms END), cancel_requested_at_ms = NULL, cancel_requested_by = NULL, counts = $3, seq = $4
+         earlier_rounds_ms = earlier_rounds_ms + greatest(
+           0,
+           finished_at_ms
+             - CASE WHEN round = 1 THEN coalesce(started_at_ms, created_at_ms) ELSE round_started_at_ms END
+         ),
+         cancel_requested_at_ms = NULL, cancel_requested_by = NULL, counts = $3, seq = $4
        WHERE id = $1 RETURNING ${RUN_COLUMNS}`,
       [id, nowMs, JSON.stringify(counts), seq, opened.flow.state],
     );
