@@ -9,6 +9,7 @@ import { layers, type Layer } from '../tools/layers.ts';
 import { readSource, repositoryFiles, root, type SourceFile } from './support/source-tree.ts';
 
 const FILE_LINES_MAX = 500;
+const COLUMNS_MAX = 140;
 /** Files that hold more than one idea still, and are split with the middle of the house. No file is added here, and none grows past its number. */
 const LONG_FILES: ReadonlyMap<string, number> = new Map([['test/integration/host-access.test.ts', 650]]);
 /** State of a whole program after all, and why. */
@@ -21,7 +22,7 @@ const PROGRAM_STATE: ReadonlyMap<string, string> = new Map([
   ['src/pki/dispatch.ts inner', 'scratch, the same'],
   ['src/pki/dispatch.ts outer', 'scratch, the same'],
 ]);
-/** Folders whose spreads are carried over to `given` next. */
+/** Folders that are carried over to `given`, and wrapped, next. */
 const UNTIL_THE_WIRE_IS_DONE = /^src\/(protocol\/link|ledger|conversation|engines|link)\//;
 const files = repositoryFiles();
 const sources = files
@@ -216,6 +217,15 @@ describe('files', () => {
         .filter((file) => file.lineCount > (LONG_FILES.get(file.path) ?? FILE_LINES_MAX))
         .map((file) => `${file.path}: ${file.lineCount} lines`),
     ).toEqual([]);
+  });
+
+  it('have lines of 140 columns at most in src: SQL, comments and long texts too', () => {
+    const offenders = sources
+      .filter(({ path }) => path.startsWith('src/') && !UNTIL_THE_WIRE_IS_DONE.test(path))
+      .flatMap(({ path, text }) =>
+        text.split('\n').flatMap((line, i) => ([...line].length > COLUMNS_MAX ? [`${path}:${i + 1}`] : [])),
+      );
+    expect(offenders).toEqual([]);
   });
 
   it('are named in kebab-case', () => {

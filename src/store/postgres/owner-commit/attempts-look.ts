@@ -16,7 +16,8 @@ interface StandingRow extends Pick<ExecutionRow, 'state' | 'executor_kind' | 'ex
 }
 
 const isSame = (table: string): string =>
-  `${isOfDay(`${table}.run_id`)} AND ${table}.run_id = k.run_id AND ${table}.task = k.task AND ${table}.ordinal ` + `= k.ordinal AND ${table}.attempt = k.attempt`;
+  `${isOfDay(`${table}.run_id`)} AND ${table}.run_id = k.run_id AND ${table}.task = k.task AND ${table}.ordinal ` +
+  `= k.ordinal AND ${table}.attempt = k.attempt`;
 const standing = (table: string, isTold: string): string =>
   `SELECT ${table}.state, ${table}.executor_kind, ${table}.executor_id, ${table}.engine, ${isTold} AS is_told`;
 
