@@ -5,7 +5,7 @@ import { ON_DISCONNECT } from './runs/interrupt.ts';
 import { isTerminal, out } from './out.ts';
 import { table } from './render.ts';
 import { chooseContext } from './servers/session.ts';
-import { plainText, terminalText } from './text-width.ts';
+import { capital, plainText, terminalText } from './text-width.ts';
 
 const OUTPUT_FORMS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'name'] as const;
 export type OutputForm = (typeof OUTPUT_FORMS)[number];
@@ -139,8 +139,4 @@ export function listText<T>(flags: AnswerFlags, items: readonly T[], columns: re
     shown.map(([title]) => title),
     items.map((item) => shown.map(([, cell]) => cell(item) ?? '')),
   );
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

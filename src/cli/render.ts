@@ -213,3 +213,8 @@ export function timeText(iso: string | undefined, utc: boolean): string {
       : `${offset < 0 ? '-' : '+'}${two(Math.floor(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
   return `${local.slice(0, 10)} ${local.slice(11, 19)} ${zone}`;
 }
+
+/** Nothing for what is not known. */
+export function mebibytes(bytes: number | undefined): string {
+  return bytes === undefined ? '' : `${Math.round(bytes / 1_048_576)} MiB`;
+}

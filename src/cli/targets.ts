@@ -16,8 +16,6 @@ export interface TargetFlags {
 }
 type Host = Schemas['Host'];
 
-const PAGE = 1_000;
-
 export function withTargets(command: Command): Command {
   return command
     .option(
@@ -74,7 +72,9 @@ export async function hostsMatching(
 ): Promise<readonly Host[]> {
   const all = await Array.fromAsync(
     allPages((cursor) =>
-      session.client.GET('/api/v1/hosts', { params: { query: { limit: PAGE, ...given({ cursor }) } } }).then(dataOf),
+      session.client
+        .GET('/api/v1/hosts', { params: { query: { limit: limits.pageSizeMax, ...given({ cursor }) } } })
+        .then(dataOf),
     ),
   );
   if (targets === undefined) return all.slice(0, most);

@@ -51,3 +51,8 @@ export function terminalText(text: string): string {
     .replace(/\x1b\[[\d;:]*m|[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (match) => (match.length > 1 ? match : '�'));
   return inert.includes('\x1b[') ? `${inert}\x1b[0m` : inert;
 }
+
+/** With a large first letter. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -4,6 +4,7 @@
  */
 import type { Command, CommanderError } from 'commander';
 import { meantText, nearest } from '../base/nearest.ts';
+import { capital } from './text-width.ts';
 
 /** What other tools call options of ours; told where the command has ours. */
 const OTHERWISE: Readonly<Record<string, readonly string[]>> = {
@@ -135,8 +136,4 @@ function pathsTo(command: Command, word: string, path: readonly string[] = []): 
     ...(path.length > 0 && nearest(word, [one.name()]).length > 0 ? [[...path, one.name()].join(' ')] : []),
     ...pathsTo(one, word, [...path, one.name()]),
   ]);
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -9,7 +9,7 @@ import { limits } from '../../base/limits.ts';
 import { answer, command, group, listText, withUtc, type AnswerFlags } from '../command.ts';
 import { callerOf, choiceFrom, chosenId } from '../chosen-id.ts';
 import { duration, Faults, many, number, pairs } from '../input.ts';
-import { table, timeText } from '../render.ts';
+import { mebibytes, table, timeText } from '../render.ts';
 import { openSession, type Session } from '../servers/session.ts';
 import { plainText } from '../text-width.ts';
 import { addUpgradeCommands } from './upgrade-commands.ts';
@@ -27,8 +27,6 @@ interface JoinTokenFlags extends AnswerFlags {
   readonly label?: readonly string[];
   readonly host?: string;
 }
-
-const PAGE = 1_000;
 
 export function addAgentsCommands(program: Command): void {
   const agents = group(program, 'agents', 'agents: their state, revoking them, the tokens they join with');
@@ -160,7 +158,9 @@ function joinTokenIdOf(client: DroverClient, text: string): Promise<string> {
 
 function agentsOf(session: Session): AsyncGenerator<Agent> {
   return allPages((cursor) =>
-    session.client.GET('/api/v1/agents', { params: { query: { limit: PAGE, ...given({ cursor }) } } }).then(dataOf),
+    session.client
+      .GET('/api/v1/agents', { params: { query: { limit: limits.pageSizeMax, ...given({ cursor }) } } })
+      .then(dataOf),
   );
 }
 
@@ -236,10 +236,6 @@ function loadRows({ load, links, problems }: Agent, flags: AnswerFlags): string[
     `${mebibytes(load.rssBytes)} used by the agent, ${mebibytes(load.freeMemoryBytes) || 'unknown'} of memory and ` +
     `${mebibytes(load.freeSpoolBytes)} for output free`;
   return [...rows, ['load', said], ['told', timeText(load.at, flags.utc === true)]];
-}
-
-function mebibytes(bytes: number | undefined): string {
-  return bytes === undefined ? '' : `${Math.round(bytes / 1_048_576)} MiB`;
 }
 
 async function createJoinToken(flags: JoinTokenFlags): Promise<void> {

@@ -2,12 +2,11 @@
 import { allPages, dataOf } from '@drover/sdk';
 import type { Command } from 'commander';
 import { given } from '../../base/given.ts';
+import { limits } from '../../base/limits.ts';
 import { answer, command, listText, withUtc, type AnswerFlags } from '../command.ts';
 import { timeText } from '../render.ts';
 import { openSession } from '../servers/session.ts';
 import { plainText } from '../text-width.ts';
-
-const PAGE = 1_000;
 
 export function addHostsTwins(hosts: Command): void {
   const twins = withUtc(
@@ -60,7 +59,7 @@ async function list(flags: AnswerFlags): Promise<void> {
     allPages((cursor) =>
       client
         .GET('/api/v1/hosts', {
-          params: { query: { limit: PAGE, twins: 'true', ...given({ cursor }) } },
+          params: { query: { limit: limits.pageSizeMax, twins: 'true', ...given({ cursor }) } },
         })
         .then(dataOf),
     ),

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { allPages, dataOf, type Schemas } from '@drover/sdk';
 import { given } from '../../base/given.ts';
+import { limits } from '../../base/limits.ts';
 import {
   knownHostNames,
   matchesKnownHost,
@@ -18,7 +19,6 @@ import { readText } from './import/read-text.ts';
 
 type Host = Schemas['Host'];
 
-const PAGE = 1_000;
 /** In one request: with several large keys each, they stay well within what a request may hold. */
 const HOSTS_AT_ONCE = 200;
 /** Each hashed line costs a digest for each host; more than this takes minutes. */
@@ -40,7 +40,9 @@ export async function importKnownHosts(
   const hosts = (
     await Array.fromAsync(
       allPages((cursor) =>
-        client.GET('/api/v1/hosts', { params: { query: { limit: PAGE, ...given({ cursor }) } } }).then(dataOf),
+        client
+          .GET('/api/v1/hosts', { params: { query: { limit: limits.pageSizeMax, ...given({ cursor }) } } })
+          .then(dataOf),
       ),
     )
   ).filter((host) => host.address !== undefined);

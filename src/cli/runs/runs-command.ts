@@ -6,6 +6,7 @@ import { executorName } from '../../domain/run/executor.ts';
 import { answer, command, group, listText, withDisconnect, withUtc, type AnswerFlags } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
 import { given } from '../../base/given.ts';
+import { limits } from '../../base/limits.ts';
 import { UsageError } from '../exit.ts';
 import { followToEnd } from './follow.ts';
 import { HeldSignals, type OnDisconnect } from './interrupt.ts';
@@ -46,7 +47,6 @@ interface RetryFlags extends AnswerFlags {
 
 const RUN_ID = 'id, a beginning of it that fits one run, or last: the last that you have made';
 const STATES = ['waiting', 'running', 'stopping', 'succeeded', 'failed', 'cancelled'];
-const PAGE = 1_000;
 const NAME_COLUMNS = 40;
 /** A larger run shows those that did not succeed only, and not more than so many. */
 const SHOWN_ALL = 50;
@@ -155,7 +155,7 @@ async function list(flags: ListFlags): Promise<void> {
       await client.GET('/api/v1/runs', {
         params: {
           query: {
-            limit: Math.min(PAGE, wanted - items.length),
+            limit: Math.min(limits.pageSizeMax, wanted - items.length),
             ...filters,
             ...given({ cursor: next }),
           },
@@ -244,7 +244,7 @@ type Timeline = Awaited<ReturnType<typeof timelinePage>>;
 async function timelinePage(session: Session, runId: string, after: number) {
   return dataOf(
     await session.client.GET('/api/v1/runs/{runId}/timeline', {
-      params: { path: { runId }, query: { limit: PAGE, after } },
+      params: { path: { runId }, query: { limit: limits.pageSizeMax, after } },
     }),
   ).items;
 }
@@ -254,7 +254,7 @@ async function timelineOf(session: Session, runId: string): Promise<Timeline> {
   for (;;) {
     const page = await timelinePage(session, runId, entries.at(-1)?.seq ?? 0);
     entries.push(...page);
-    if (page.length < PAGE) return entries;
+    if (page.length < limits.pageSizeMax) return entries;
   }
 }
 

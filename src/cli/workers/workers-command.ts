@@ -3,7 +3,7 @@ import { dataOf, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { pause, systemClock } from '../../base/clock.ts';
 import { answer, command, group, listText, withUtc, type AnswerFlags } from '../command.ts';
-import { table, timeText } from '../render.ts';
+import { mebibytes, table, timeText } from '../render.ts';
 import { openSession } from '../servers/session.ts';
 import { plainText } from '../text-width.ts';
 
@@ -114,10 +114,6 @@ function stateOf(worker: Worker): string {
 
 function underWay({ lanes }: Worker): string {
   return lanes ? String(lanes.agent.underWay + lanes.ssh.underWay) : '';
-}
-
-function mebibytes(bytes: number | undefined): string {
-  return bytes === undefined ? '' : `${Math.round(bytes / 1_048_576)} MiB`;
 }
 
 function describe(worker: Worker, utc: boolean): string {

@@ -2,10 +2,9 @@
 import { z } from 'zod';
 import { plainNameFault } from '../../domain/access/name-rule.ts';
 import { checked } from './checked.ts';
+import { instant, text } from './fields.ts';
 import { limits } from '../../base/limits.ts';
 
-const text = (max: number): z.ZodString => z.string().max(max);
-const instant = z.string().describe('RFC 3339, UTC');
 const user = text(256).min(1);
 /** Checked by what they are; the limit here only keeps nonsense away. */
 const secret = text(limits.keyTextBytesMax);

@@ -1,7 +1,6 @@
 /** Shapes of the audit trail as it is read and checked. */
 import { z } from 'zod';
-
-const instant = z.string().describe('RFC 3339, UTC');
+import { instant } from './fields.ts';
 
 export const AuditEntry = z
   .object({

@@ -4,6 +4,7 @@ import { limits } from '../../base/limits.ts';
 import { addressFault, ALGORITHM_KINDS, hostNameFault, labelFault } from '../../domain/inventory/host-draft.ts';
 import { HOST_KEY_POLICIES } from '../../domain/inventory/host-key-policy.ts';
 import { checked } from './checked.ts';
+import { instant } from './fields.ts';
 import { SSH_ALGORITHMS } from '../../domain/inventory/ssh-algorithms.ts';
 
 const hostName = checked(limits.nameLengthMax, hostNameFault);
@@ -93,7 +94,6 @@ export const HostImported = z
   })
   .meta({ id: 'HostImported' });
 
-const instant = z.string().describe('RFC 3339, UTC');
 export const HostTest = z
   .strictObject({ account: z.string().max(200).optional().describe('Name or id; else the one that a run would take') })
   .meta({ id: 'HostTest' });

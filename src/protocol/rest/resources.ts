@@ -7,6 +7,7 @@ import { HOST_KEY_POLICIES } from '../../domain/inventory/host-key-policy.ts';
 import { parseFailureLimit } from '../../domain/rollout/failure-limit.ts';
 import { lineFault, ownNameFault, plainNameFault } from '../../domain/access/name-rule.ts';
 import { checked } from './checked.ts';
+import { instant, text } from './fields.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { ENGINES } from '../../domain/run/executor.ts';
 import { VIAS } from '../../domain/placement/placement.ts';
@@ -14,9 +15,7 @@ import { EXIT_ZERO, OUTCOME_KINDS } from '../../domain/crew/outcome.ts';
 import { EXECUTION_STATES, TERMINAL_EXECUTION_STATES } from '../../domain/crew/execution-machine.ts';
 import { RUN_STATES } from '../../domain/flow/run-machine.ts';
 
-const text = (max: number): z.ZodString => z.string().max(max);
 const name = checked(limits.nameLengthMax, lineFault, 0);
-const instant = z.string().describe('RFC 3339, UTC');
 const labels = z
   .record(text(limits.labelLengthMax), text(limits.labelLengthMax))
   .refine((value) => Object.keys(value).length <= limits.labelsPerHostMax, `at most ${limits.labelsPerHostMax} labels`);

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.ts';
 import { limits } from '../../base/limits.ts';
 import { AGENT_UPGRADE_STATES, UPGRADE_STATES } from '../../domain/upgrade/upgrade-machine.ts';
+import { instant } from './fields.ts';
 
-const instant = z.string().describe('RFC 3339, UTC');
 const AgentUpgradeStateName = z.enum(AGENT_UPGRADE_STATES).meta({ id: 'AgentUpgradeState' });
 
 function isWait(text: string): boolean {

@@ -13,8 +13,9 @@ import * as r from '../../../protocol/rest/account-resources.ts';
 import { pageOf } from '../../../protocol/rest/resources.ts';
 import { operation } from '../../operation.ts';
 import { accountResource } from './account-resource.ts';
+import { idOrName } from '../params.ts';
 
-const accountParams = z.strictObject({ account: z.string().max(200).describe('Id or name') });
+const accountParams = z.strictObject({ account: idOrName });
 const inputErrors = ['bad-input', 'bad-target', 'bad-credential', 'account-name-taken'] as const;
 
 export const accountRoutes = [
@@ -85,7 +86,7 @@ export const accountRoutes = [
     path: '/hosts/{host}/account',
     summary: 'Which account a run would take on this host, and why',
     permission: 'access.account.view',
-    params: z.strictObject({ host: z.string().max(200).describe('Id or name') }),
+    params: z.strictObject({ host: idOrName }),
     query: z.strictObject({ as: z.string().max(200).optional().describe('Account that the run asks for') }),
     status: 200,
     response: r.AccountChoice,

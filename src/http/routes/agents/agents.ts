@@ -7,9 +7,8 @@ import type { AgentId } from '../../../base/ids.ts';
 import * as r from '../../../protocol/rest/resources.ts';
 import { operation } from '../../operation.ts';
 import { page, pageOfQuery } from '../page.ts';
+import { idParams } from '../params.ts';
 import { agentResource } from './agent-resource.ts';
-
-const idParams = z.strictObject({ id: z.uuid() });
 
 export const agentRoutes = [
   operation({

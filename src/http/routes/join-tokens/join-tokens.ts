@@ -8,8 +8,7 @@ import * as r from '../../../protocol/rest/resources.ts';
 import type { JoinToken } from '../../../store/contract/join-token.ts';
 import { operation } from '../../operation.ts';
 import { instant } from '../instant.ts';
-
-const idParams = z.strictObject({ id: z.uuid() });
+import { idParams } from '../params.ts';
 
 function joinTokenResource(token: JoinToken): z.infer<typeof r.JoinToken> {
   return {

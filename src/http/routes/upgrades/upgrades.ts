@@ -9,9 +9,8 @@ import { pageOf } from '../../../protocol/rest/resources.ts';
 import * as r from '../../../protocol/rest/upgrade.ts';
 import { operation } from '../../operation.ts';
 import { page, pageOfQuery } from '../page.ts';
+import { idParams } from '../params.ts';
 import { agentUpgradeResource, upgradeResource } from './upgrade-resource.ts';
-
-const idParams = z.strictObject({ id: z.uuid() });
 
 export const upgradeRoutes = [
   operation({

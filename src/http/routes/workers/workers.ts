@@ -5,8 +5,9 @@ import { workerDrain, workerList, workerRevoke, workerShow } from '../../../app/
 import * as r from '../../../protocol/rest/resources.ts';
 import { operation } from '../../operation.ts';
 import { workerResource } from './worker-resource.ts';
+import { idOrName } from '../params.ts';
 
-const workerParams = z.strictObject({ worker: z.string().max(200).describe('Id or name') });
+const workerParams = z.strictObject({ worker: idOrName });
 
 export const workerRoutes = [
   operation({
