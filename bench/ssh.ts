@@ -7,7 +7,7 @@ import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
 import ssh2, { type Client } from 'ssh2';
 import { systemClock } from '../src/base/clock.ts';
 import { attemptId, newRunId, type AttemptId } from '../src/base/ids.ts';
@@ -111,7 +111,8 @@ function runner(ledger: Ledger, waiting: Map<AttemptId, () => void>): (index: nu
     await finished;
     waiting.delete(attempt);
     const report = await ledger.report(attempt);
-    if (report?.exitCode !== 0) throw new Error(`host ${index}: ${JSON.stringify(report)}`);
+    if (!isDeepStrictEqual(report?.outcome, { kind: 'exited', code: 0 }))
+      throw new Error(`host ${index}: ${JSON.stringify(report)}`);
     // As the server's acknowledgement would: not waited for.
     void ledger.forget([attempt]);
   };

@@ -171,8 +171,7 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
     const report: AgentReport = {
       t: 'report',
       a: frame.a,
-      outcome: 'exited',
-      exitCode: 0,
+      outcome: { kind: 'exited', code: 0 },
       startedAtMs: nowMs,
       finishedAtMs: nowMs,
       stdout: EMPTY_STREAM,

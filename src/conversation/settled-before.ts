@@ -6,8 +6,7 @@ export function settledBefore(attempt: string, nowMs: number): Extract<AgentFram
   return {
     t: 'report',
     a: attempt,
-    outcome: 'unknown',
-    reason: 'status-unknown',
+    outcome: { kind: 'unknown', reason: 'status-unknown' },
     detail: 'The host has carried this attempt out before, and does not do it twice. How it ended was told then.',
     finishedAtMs: nowMs,
     stdout: nothing,

@@ -21,8 +21,8 @@ export interface AttemptStart {
   readonly atMs: number;
 }
 
-/** How an attempt ended. Without `finishedAtMs` it has ended now. */
-export type Outcome = Omit<AgentReport, 't' | 'a' | 'finishedAtMs' | 'stdout' | 'stderr'> & {
+/** The end of an attempt: its outcome, and what there is to say beside it. Without `finishedAtMs` it has ended now. */
+export type AttemptEnd = Omit<AgentReport, 't' | 'a' | 'finishedAtMs' | 'stdout' | 'stderr'> & {
   readonly finishedAtMs?: number;
 };
 
@@ -35,7 +35,7 @@ export interface AttemptSink {
   /** It has begun. `trace` is journaled, so that a successor finds it. */
   started(start: AttemptStart, trace: StartTrace): void;
   /** How it ended. `remains`: what there still is of it beyond what the ledger keeps. */
-  ended(outcome: Outcome, remains?: Remains): void;
+  ended(end: AttemptEnd, remains?: Remains): void;
 }
 
 /** An attempt that an engine has in hand. */

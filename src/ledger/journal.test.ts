@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AgentReport } from '../protocol/link/agent-v1.ts';
+import type { ReportedOutcome } from '../protocol/link/agent-v1.ts';
 import { decodeJournal, encodeRecord, Journal, type JournalRecord } from './journal.ts';
 import { requiring } from '../../test/support/needs.ts';
 
@@ -11,8 +11,7 @@ const RUN = '01936f2e-0000-7000-8000-000000000000';
 const report = {
   t: 'report' as const,
   a: `${RUN}.0.0.1`,
-  outcome: 'exited' as const,
-  exitCode: 3,
+  outcome: { kind: 'exited' as const, code: 3 },
   finishedAtMs: 2,
   stdout: { size: 0, head: 0, tail: 0 },
   stderr: { size: 0, head: 0, tail: 0 },
@@ -57,7 +56,10 @@ describe('the journal', () => {
     await fill();
     const journal = await open();
     expect([...journal.entries.keys()]).toEqual([`${RUN}.0.0.1`, `${RUN}.0.1.1`]);
-    expect(journal.entries.get(`${RUN}.0.0.1`)).toMatchObject({ started: { pid: 5 }, report: { exitCode: 3 } });
+    expect(journal.entries.get(`${RUN}.0.0.1`)).toMatchObject({
+      started: { pid: 5 },
+      report: { outcome: { kind: 'exited', code: 3 } },
+    });
     expect(journal.tombstones.get(`${RUN}.0.2.1`)).toBe(9);
     await journal.close();
   });
@@ -187,58 +189,53 @@ describe('the journal', () => {
     },
   );
 
-  it('still reads every kind of record and of end that version 1 wrote', () => {
-    const fixture = new URL('../../test/fixtures/journals/v1-every-kind.bin', import.meta.url);
-    const outcomes = [
-      'exited',
-      'signaled',
-      'timed_out',
-      'cancelled',
-      'refused',
-      'unknown',
-    ] as const satisfies readonly AgentReport['outcome'][];
-    const every: JournalRecord[] = outcomes.flatMap((outcome, n): JournalRecord[] => {
+  /** Every kind of record, with such ends. */
+  const everyKind = (outcomes: readonly ReportedOutcome[]): JournalRecord[] =>
+    outcomes.flatMap((outcome, n): JournalRecord[] => {
       const a = `${RUN}.0.${n}.2`;
       const streams = {
         stdout: { size: 9, head: 2, tail: 3, digest: Buffer.from('digest'), inline: Buffer.from('abcde') },
         stderr: { size: 2 ** 33, head: 0, tail: 0 },
       };
+      const found = { pid: 10 + n, startTicks: 2 ** 34, supervisorPid: 20 + n, startedAtMs: 1_700_000_000_001 };
+      const times = { startedAtMs: 1, finishedAtMs: 2 };
       return [
         { k: 'accepted', a, atMs: 1_700_000_000_000 + n, bootId: 'boot', sealed: n % 2 === 0, spec: Buffer.from([n]) },
-        {
-          k: 'started',
-          a,
-          process: {
-            pid: 10 + n,
-            startTicks: 2 ** 34,
-            supervisorPid: 20 + n,
-            bootId: 'boot',
-            startedAtMs: 1_700_000_000_001,
-          },
-        },
-        {
-          k: 'ended',
-          a,
-          report: {
-            t: 'report',
-            a,
-            outcome,
-            exitCode: n,
-            signal: 'SIGKILL',
-            reason: 'output-limit',
-            detail: 'why',
-            startedAtMs: 1,
-            finishedAtMs: 2,
-            survivors: [7],
-            ...streams,
-          },
-        },
+        { k: 'started', a, process: { ...found, bootId: 'boot' } },
+        { k: 'ended', a, report: { t: 'report', a, outcome, detail: 'why', ...times, survivors: [7], ...streams } },
         { k: 'settled', a: `${RUN}.0.${n}.1`, atMs: 3 },
       ];
     });
+  const fixtureOf = (name: string): URL => new URL(`../../test/fixtures/journals/${name}`, import.meta.url);
+
+  it('still reads every kind of record and of end as it is written', () => {
+    const killed = { kind: 'signalled', signal: 'SIGKILL' } as const;
+    const every = everyKind([
+      { kind: 'exited', code: 3 },
+      killed,
+      { ...killed, reason: 'output-limit' },
+      { kind: 'timed_out', end: killed },
+      { kind: 'cancelled', end: { kind: 'exited', code: 0 } },
+      { kind: 'cancelled' },
+      { kind: 'refused', reason: 'interpreter-missing' },
+      { kind: 'unknown', reason: 'host-rebooted' },
+    ]);
+    const fixture = fixtureOf('v1-outcomes.bin');
     if (process.env.UPDATE && !existsSync(fixture))
       writeFileSync(fixture, Buffer.concat([Buffer.from('DROVERJ1'), ...every.map(encodeRecord)]));
-    expect(decodeJournal(readFileSync(fixture), 'v1-every-kind.bin').records).toEqual(every);
+    expect(decodeJournal(readFileSync(fixture), 'v1-outcomes.bin').records).toEqual(every);
+  });
+
+  it('still reads the ends that were written before an outcome was a value: each had exit code, signal and reason', () => {
+    const every = everyKind([
+      { kind: 'exited', code: 0 },
+      { kind: 'signalled', signal: 'SIGKILL', reason: 'output-limit' },
+      { kind: 'timed_out', end: { kind: 'exited', code: 2 } },
+      { kind: 'cancelled', end: { kind: 'exited', code: 3 } },
+      { kind: 'refused', reason: 'output-limit' },
+      { kind: 'unknown', reason: 'output-limit' },
+    ]);
+    expect(decodeJournal(readFileSync(fixtureOf('v1-every-kind.bin')), 'v1-every-kind.bin').records).toEqual(every);
   });
 
   it('passes over records that a later version wrote, so that the way back from an upgrade is open', async () => {
@@ -252,10 +249,7 @@ describe('the journal', () => {
   });
 
   it('still reads what version 1 wrote', () => {
-    const fixture = new URL('../../test/fixtures/journals/v1.bin', import.meta.url);
-    if (process.env.UPDATE && !existsSync(fixture))
-      writeFileSync(fixture, Buffer.concat([Buffer.from('DROVERJ1'), ...records.map(encodeRecord)]));
-    const { records: read } = decodeJournal(readFileSync(fixture), 'v1.bin');
+    const { records: read } = decodeJournal(readFileSync(fixtureOf('v1.bin')), 'v1.bin');
     expect(read).toEqual(records);
   });
 });

@@ -3,7 +3,7 @@
  * synced, before anything runs; an attempt leaves only when the server has committed its report, and then a tombstone stays
  * behind, so that a late duplicate never runs twice.
  *
- * Format 1 (readable for ever; test/fixtures/journals/v1.bin): the 8 bytes `DROVERJ1`, then records
+ * Format 1 (readable for ever; test/fixtures/journals): the 8 bytes `DROVERJ1`, then records
  * [u32 BE length][u32 BE CRC-32 of payload][MessagePack payload]. A torn tail is a crash in mid-write and is cut off; its
  * record was never promised to anybody. A broken record before the last one is damage, and said so.
  */
@@ -12,6 +12,7 @@ import { crc32 } from 'node:zlib';
 import { Packr } from 'msgpackr';
 import { DroverError } from '../base/errors.ts';
 import type { AgentReport } from '../protocol/link/agent-v1.ts';
+import { reportIn } from './flat-report.ts';
 import { nodeJournalFiles, type JournalFile, type JournalFiles } from './journal-files.ts';
 
 const MAGIC = Buffer.from('DROVERJ1');
@@ -266,7 +267,7 @@ export function decodeJournal(bytes: Buffer, path: string): { records: JournalRe
       }
       break;
     }
-    records.push(packr.unpack(payload) as JournalRecord);
+    records.push(recordOf(payload));
     at += HEADER_BYTES + payload.length;
   }
   return { records, validBytes: at };
@@ -280,6 +281,11 @@ function payloadAt(bytes: Buffer, at: number): Buffer | undefined {
   const isMap = bytes[start]! >> 4 === 0x8 || bytes[start] === 0xde;
   const payload = bytes.subarray(start, start + length);
   return isMap && crc32(payload) === bytes.readUInt32BE(at + 4) ? payload : undefined;
+}
+
+function recordOf(payload: Buffer): JournalRecord {
+  const record = packr.unpack(payload) as JournalRecord;
+  return record.k === 'ended' ? { ...record, report: reportIn(record.report) } : record;
 }
 
 /** A disk that fills up takes a part and reports no error: whoever does not look has promised half a record. */

@@ -139,7 +139,7 @@ async function again(more: Partial<LedgerOptions> = {}): Promise<Ledger> {
   return open(more);
 }
 
-const end = (attempt: string): void => engine.sinks.get(attempt)!.ended({ outcome: 'exited', exitCode: 0 });
+const end = (attempt: string): void => engine.sinks.get(attempt)!.ended({ outcome: { kind: 'exited', code: 0 } });
 
 describe('a ledger', () => {
   it('begins an attempt once, however often and when it is given', async () => {
@@ -166,18 +166,16 @@ describe('a ledger', () => {
     engine.isBroken = true;
     await ledger.startAttempt(second, work);
     expect(await until('an end', () => ledger.report(second))).toMatchObject({
-      outcome: 'unknown',
-      reason: 'status-unknown',
+      outcome: { kind: 'unknown', reason: 'status-unknown' },
     });
     const next = await again();
     expect(await until('an end', () => next.report(first))).toMatchObject({
-      outcome: 'unknown',
-      reason: 'status-unknown',
+      outcome: { kind: 'unknown', reason: 'status-unknown' },
     });
     engine.isBroken = false;
     await next.startAttempt(third, work);
     end(third);
-    expect(await until('an end', () => next.report(third))).toMatchObject({ outcome: 'exited' });
+    expect(await until('an end', () => next.report(third))).toMatchObject({ outcome: { kind: 'exited' } });
   });
 
   it('has accepted on the disk before it begins, and tells no end before that is there', async () => {
@@ -214,7 +212,7 @@ describe('a ledger', () => {
     end(attempts[0]);
     expect(engine.begun).toEqual([attempts[0], attempts[1], attempts[3]]);
     expect(await until('its end', () => ledger.report(attempts[2]))).toMatchObject({
-      outcome: 'cancelled',
+      outcome: { kind: 'cancelled' },
       detail: 'Cancelled before it began.',
     });
     expect(ledger.load()).toEqual({ running: 2, unreported: 4 });
@@ -241,7 +239,7 @@ describe('a ledger', () => {
     for (let n = 0; n < 2; n++) ledger.cancel(late);
     expect([engine.begun, engine.stopped]).toEqual([[late], [late, late]]);
     expect(ledger.cancel(newAttempt())).toBe(false);
-    expect(await until('its end', () => ledger.report(early))).toMatchObject({ outcome: 'cancelled' });
+    expect(await until('its end', () => ledger.report(early))).toMatchObject({ outcome: { kind: 'cancelled' } });
   });
 
   it('believes the first end alone, and nothing that comes after it', async () => {
@@ -249,9 +247,9 @@ describe('a ledger', () => {
     const a = newAttempt();
     await ledger.startAttempt(a, work);
     end(a);
-    engine.sinks.get(a)!.ended({ outcome: 'unknown' });
+    engine.sinks.get(a)!.ended({ outcome: { kind: 'unknown', reason: 'status-unknown' } });
     engine.sinks.get(a)!.started({ pid: 2, atMs: 1 }, {});
-    expect(await until('its end', () => ledger.report(a))).toMatchObject({ outcome: 'exited' });
+    expect(await until('its end', () => ledger.report(a))).toMatchObject({ outcome: { kind: 'exited' } });
     await othersTurn();
     expect([told, ledger.startOf(a)]).toEqual([[`finished ${a}`], undefined]);
   });
@@ -262,8 +260,7 @@ describe('a ledger', () => {
     const a = newAttempt();
     expect(await ledger.startAttempt(a, work)).toBe('accepted');
     expect(await until('its end', () => ledger.report(a))).toMatchObject({
-      outcome: 'refused',
-      reason: 'user-unknown',
+      outcome: { kind: 'refused', reason: 'user-unknown' },
       detail: 'Nobody.',
     });
   });
@@ -310,7 +307,7 @@ describe('a ledger', () => {
     next.cancel(a);
     expect(engine.stopped).toEqual([a]);
     end(a);
-    expect(await until('its end', () => next.report(a))).toMatchObject({ outcome: 'exited' });
+    expect(await until('its end', () => next.report(a))).toMatchObject({ outcome: { kind: 'exited' } });
   });
 
   it('begins what never began, as there is room, and gives up what nobody can tell of', async () => {
@@ -324,8 +321,7 @@ describe('a ledger', () => {
     const last = await again();
     for (const each of [a, b])
       expect(await until('its end', () => last.report(each))).toMatchObject({
-        outcome: 'unknown',
-        reason: 'host-rebooted',
+        outcome: { kind: 'unknown', reason: 'host-rebooted' },
         detail: 'Gone.',
       });
     expect(engine.begun).toEqual([]);
@@ -342,7 +338,7 @@ describe('a ledger', () => {
     const [a, b] = [newAttempt(), newAttempt()];
     for (const each of [a, b]) {
       await ledger.startAttempt(each, work);
-      engine.sinks.get(each)!.ended({ outcome: 'exited' }, remains('first'));
+      engine.sinks.get(each)!.ended({ outcome: { kind: 'exited', code: 0 } }, remains('first'));
       await until('its end', () => ledger.report(each));
     }
     await ledger.forget([a, a]);

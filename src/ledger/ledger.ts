@@ -12,12 +12,12 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { AgentReport, ExecutionSpec } from '../protocol/link/agent-v1.ts';
 import type {
+  AttemptEnd,
   AttemptSink,
   AttemptStart,
   AttemptSubject,
   Engine,
   Held,
-  Outcome,
   Remains,
   StopCause,
   Trace,
@@ -261,7 +261,8 @@ export class Ledger {
     } catch (error) {
       return this.#fellOver(attempt, sink, error);
     }
-    if ('refused' in answer) sink.ended({ outcome: 'refused', reason: answer.refused, detail: answer.detail });
+    if ('refused' in answer)
+      sink.ended({ outcome: { kind: 'refused', reason: answer.refused }, detail: answer.detail });
     else begun.held = answer;
   }
 
@@ -280,8 +281,7 @@ export class Ledger {
     const trace = this.#readTrace(attempt, entry);
     if (!trace)
       return sink.ended({
-        outcome: 'unknown',
-        reason: 'status-unknown',
+        outcome: { kind: 'unknown', reason: 'status-unknown' },
         detail: 'Its record here cannot be read any more.',
       });
     begun.start = trace.start;
@@ -291,7 +291,8 @@ export class Ledger {
     } catch (error) {
       return this.#fellOver(attempt, sink, error);
     }
-    if ('unknown' in answer) sink.ended({ outcome: 'unknown', reason: answer.unknown, detail: answer.detail });
+    if ('unknown' in answer)
+      sink.ended({ outcome: { kind: 'unknown', reason: answer.unknown }, detail: answer.detail });
     else if ('absent' in answer) {
       this.#begun.delete(attempt);
       this.#waiting.set(attempt, { work: answer.absent, subject: answer.subject });
@@ -305,7 +306,7 @@ export class Ledger {
       'an execution could not be begun or found again, for a fault of ours',
     );
     const detail = `Its executor fell over it: ${(error as Error).message}`;
-    sink.ended({ outcome: 'unknown', reason: 'status-unknown', detail });
+    sink.ended({ outcome: { kind: 'unknown', reason: 'status-unknown' }, detail });
   }
 
   #beginning(attempt: AttemptId): { readonly begun: Begun; readonly sink: AttemptSink } {
@@ -324,10 +325,10 @@ export class Ledger {
         void this.#journal.append({ k: 'started', a: attempt, process }).catch(() => undefined);
         this.#listener?.started(attempt, start);
       },
-      ended: (outcome, remains) => {
+      ended: (end, remains) => {
         if (!isCurrent()) return;
         this.#begun.delete(attempt);
-        this.#record(attempt, outcome, remains);
+        this.#record(attempt, end, remains);
         this.#beginWaiting();
       },
     };
@@ -337,32 +338,28 @@ export class Ledger {
   // — ending —
 
   #recordUnbegun(attempt: AttemptId): void {
-    this.#record(attempt, {
-      outcome: 'cancelled',
-      reason: 'cancelled-by-user',
-      detail: 'Cancelled before it began.',
-    });
+    this.#record(attempt, { outcome: { kind: 'cancelled' }, detail: 'Cancelled before it began.' });
   }
 
-  #record(attempt: AttemptId, outcome: Outcome, remains?: Remains): void {
+  #record(attempt: AttemptId, end: AttemptEnd, remains?: Remains): void {
     const { log } = this.#options;
-    const recording = this.#recordWhenever(attempt, outcome, remains)
+    const recording = this.#recordWhenever(attempt, end, remains)
       .catch((error: unknown) => log.error({ attempt, err: error }, 'the end of an execution met a fault of ours'))
       .finally(() => this.#recording.delete(recording));
     this.#recording.add(recording);
   }
 
   /** Output first, then the record. A disk without space delays it; each step may be repeated, and is, until it is recorded or a successor does it. */
-  async #recordWhenever(attempt: AttemptId, outcome: Outcome, remains: Remains | undefined): Promise<void> {
+  async #recordWhenever(attempt: AttemptId, end: AttemptEnd, remains: Remains | undefined): Promise<void> {
     const { clock, log, outputs } = this.#options;
-    const finishedAtMs = outcome.finishedAtMs ?? clock.nowMs();
+    const finishedAtMs = end.finishedAtMs ?? clock.nowMs();
     for (let tries = 0; ; tries++) {
       if (this.#stopping.signal.aborted) return;
       try {
         const { isIncomplete, ...streams } = await outputs.finish(attempt);
-        const isLost = isIncomplete === true && outcome.startedAtMs !== undefined;
-        const detail = isLost ? { detail: [outcome.detail, FILES_DELETED].filter(Boolean).join(' ') } : {};
-        const report: AgentReport = { t: 'report', a: attempt, ...outcome, ...detail, finishedAtMs, ...streams };
+        const isLost = isIncomplete === true && end.startedAtMs !== undefined;
+        const detail = isLost ? { detail: [end.detail, FILES_DELETED].filter(Boolean).join(' ') } : {};
+        const report: AgentReport = { t: 'report', a: attempt, ...end, ...detail, finishedAtMs, ...streams };
         await this.#journal.append({ k: 'ended', a: attempt, report });
         this.#remainsOf(attempt, remains);
         remains?.recorded?.(isWhole(report));

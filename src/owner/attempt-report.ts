@@ -4,9 +4,15 @@ import type { Sealer } from '../app/context.ts';
 import { given, type Writable } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import type { ToldEnd } from '../domain/crew/execution.ts';
-import type { Outcome, ProcessEnd } from '../domain/crew/outcome.ts';
+import type { Outcome, ProcessEnd as KnownEnd } from '../domain/crew/outcome.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
-import type { AgentReport, ExecutionSpec, StreamReport } from '../protocol/link/agent-v1.ts';
+import type {
+  AgentReport,
+  ExecutionSpec,
+  ProcessEnd,
+  ReportedOutcome,
+  StreamReport,
+} from '../protocol/link/agent-v1.ts';
 import { encodeExecutionSpec } from '../protocol/link/execution-spec.ts';
 import type { StreamRecord } from '../store/contract/output.ts';
 
@@ -19,46 +25,65 @@ const TEXT_MAX = 2_000;
  * hosts are committed together, and one that is malformed must not hold up the others.
  */
 export function toldEndOf(report: AgentReport): ToldEnd<ReportedStream> | undefined {
-  const { exitCode, startedAtMs, finishedAtMs } = report;
-  if (
-    !isInstant(finishedAtMs) ||
-    (startedAtMs !== undefined && !isInstant(startedAtMs)) ||
-    (exitCode !== undefined && !(Number.isInteger(exitCode) && Math.abs(exitCode) < 2 ** 31))
-  )
-    return undefined;
-  const outcome = outcomeOf(report);
+  const { startedAtMs, finishedAtMs } = report;
+  if (!isInstant(finishedAtMs) || (startedAtMs !== undefined && !isInstant(startedAtMs))) return undefined;
+  const outcome = outcomeOf(report.outcome);
   const [stdout, stderr] = [streamOf(report.stdout), streamOf(report.stderr)];
   if (!outcome || !stdout || !stderr) return undefined;
   const survivors = report.survivors?.length
     ? `Processes that would not die: ${report.survivors.slice(0, 50).join(', ')}.`
     : undefined;
+  const reason = reasonOf(report.outcome);
   const detail = storableText([report.detail, survivors].filter(Boolean).join(' '));
   const end: Writable<ToldEnd<ReportedStream>> = { outcome, finishedAtMs, stdout, stderr };
-  if (report.reason !== undefined) end.reason = storableText(report.reason);
+  if (reason !== undefined) end.reason = storableText(reason);
   if (detail !== '') end.detail = detail;
   if (startedAtMs !== undefined) end.startedAtMs = startedAtMs;
   return end;
 }
 
-/** Undefined for one that is not known here, or says less than it must. */
-function outcomeOf({ outcome, exitCode, signal }: AgentReport): Outcome | undefined {
-  // A process ends by the one or the other. Whoever tells both is not believed about the signal: success and retries go by the code.
-  const exited: ProcessEnd | undefined = exitCode === undefined ? undefined : { kind: 'exited', code: exitCode };
-  const signalled: ProcessEnd | undefined =
-    signal === undefined ? undefined : { kind: 'signalled', signal: storableText(signal) };
-  switch (outcome) {
+/** What happened, apart from why. Undefined for one that is not known here, or says less than it must. */
+function outcomeOf(told: ReportedOutcome): Outcome | undefined {
+  switch (told.kind) {
     case 'exited':
-      return exited;
-    case 'signaled':
-      return signalled ?? { kind: 'signalled' };
+    case 'signalled':
+      return endOf(told);
     case 'timed_out':
     case 'cancelled': {
-      const end = exited ?? signalled;
-      return end ? { kind: outcome, end } : { kind: outcome };
+      if (!told.end) return { kind: told.kind };
+      const end = endOf(told.end);
+      return end && { kind: told.kind, end };
     }
     case 'refused':
     case 'unknown':
-      return { kind: outcome };
+      return { kind: told.kind };
+    default:
+      return undefined;
+  }
+}
+
+function endOf(end: ProcessEnd): KnownEnd | undefined {
+  switch (end.kind) {
+    case 'exited':
+      return Number.isInteger(end.code) && Math.abs(end.code) < 2 ** 31
+        ? { kind: 'exited', code: end.code }
+        : undefined;
+    case 'signalled':
+      return end.signal === undefined ? { kind: 'signalled' } : { kind: 'signalled', signal: storableText(end.signal) };
+    default:
+      return undefined;
+  }
+}
+
+/** Why, as every result has it beside its outcome, whoever has decided it. */
+function reasonOf(told: ReportedOutcome): string | undefined {
+  switch (told.kind) {
+    case 'signalled':
+    case 'refused':
+    case 'unknown':
+      return told.reason;
+    case 'cancelled':
+      return 'cancelled-by-user';
     default:
       return undefined;
   }

@@ -32,8 +32,7 @@ const spoken = (executor: Executor): HeardEvent[] => [
     report: {
       t: 'report',
       a,
-      outcome: 'exited',
-      exitCode: 0,
+      outcome: { kind: 'exited', code: 0 },
       finishedAtMs: 1,
       stdout: { size: 0, head: 0, tail: 0 },
       stderr: { size: 0, head: 0, tail: 0 },

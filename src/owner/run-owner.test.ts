@@ -194,8 +194,7 @@ it('lets a run go whose end was told again while it was being written', async ()
         report: {
           t: 'report',
           a: attempt,
-          outcome: 'exited',
-          exitCode: 0,
+          outcome: { kind: 'exited', code: 0 },
           finishedAtMs: 1,
           stdout: { size: 0, head: 0, tail: 0 },
           stderr: { size: 0, head: 0, tail: 0 },

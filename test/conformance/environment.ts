@@ -50,7 +50,7 @@ export function environmentConformance(make: () => Promise<{ ledger: Ledger; end
 
     it('read the profiles for login, and what was given still wins, exactly, folder and secrets too', async () => {
       const { report, text, lines } = await run({ ...given(), environment: 'login' });
-      expect(report).toMatchObject({ outcome: 'exited', exitCode: 0 });
+      expect(report).toMatchObject({ outcome: { kind: 'exited', code: 0 } });
       expect(lines).toEqual(
         expect.arrayContaining([
           'FROM_PROFILE=yes',
@@ -76,14 +76,14 @@ export function environmentConformance(make: () => Promise<{ ledger: Ledger; end
       expect(Buffer.from((await reportOf(world.ledger, attempt)).stdout.inline!).toString()).toBe('found  a b $HOME\n');
       const missing = newAttempt();
       await world.ledger.startAttempt(missing, { ...bare, ...given(), environment: 'login', argv: ['drover-nothing'] });
-      expect(await reportOf(world.ledger, missing)).toMatchObject({ outcome: 'exited', exitCode: 127 });
+      expect(await reportOf(world.ledger, missing)).toMatchObject({ outcome: { kind: 'exited', code: 127 } });
       const status = newAttempt();
       await world.ledger.startAttempt(
         status,
         specOf('tr "\\000" " " </proc/$$/cmdline; exit 137', { ...given(), environment: 'login' }),
       );
       const report = await reportOf(world.ledger, status);
-      expect(report).toMatchObject({ outcome: 'exited', exitCode: 137 });
+      expect(report).toMatchObject({ outcome: { kind: 'exited', code: 137 } });
       expect(Buffer.from(report.stdout.inline!).toString()).not.toMatch(/drover-login|hunter2/);
     });
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { attemptId, newRunId, type AttemptId } from '../../src/base/ids.ts';
 import type { Ledger, LedgerListener } from '../../src/ledger/ledger.ts';
-import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
+import type { AgentReport, ExecutionSpec, ReportedOutcome } from '../../src/protocol/link/agent-v1.ts';
 import { until } from '../support/until.ts';
 import { requiring } from '../support/needs.ts';
 
@@ -29,6 +29,11 @@ export function specOf(script: string, more: Partial<ExecutionSpec> = {}): Execu
     outputKeptBytes: 4_194_304,
     ...more,
   };
+}
+
+/** As a report has it. */
+export function exited(code: number): ReportedOutcome {
+  return { kind: 'exited', code };
 }
 
 export async function reportOf(ledger: Ledger, attempt: AttemptId): Promise<AgentReport> {
@@ -86,28 +91,23 @@ export function ledgerConformance(
       await ledger.startAttempt(within, specOf(scriptOf(outputBytesMax), spec));
       await until('the one to be large', () => existsSync(join(scratch, `large.${outputBytesMax}`)));
       await ledger.startAttempt(beyond, specOf(scriptOf(outputBytesMax + 1), spec));
-      expect(await reportOf(ledger, beyond)).toMatchObject({ outcome: 'signaled', reason: 'output-limit' });
+      expect(await reportOf(ledger, beyond)).toMatchObject({ outcome: { kind: 'signalled', reason: 'output-limit' } });
       expect(await ledger.report(within)).toBeUndefined();
       writeFileSync(join(scratch, 'large.over'), '');
-      expect(await reportOf(ledger, within)).toMatchObject({ outcome: 'exited', exitCode: 0 });
+      expect(await reportOf(ledger, within)).toMatchObject({ outcome: { kind: 'exited', code: 0 } });
     });
 
     it('keeps all 256 exit codes exactly', async () => {
       const attempts = Array.from({ length: 256 }, () => newAttempt());
-      const codes: (number | undefined)[] = [];
+      const outcomes: ReportedOutcome[] = [];
       // Within what an agent takes at once.
       for (let from = 0; from < 256; from += 64) {
         const batch = attempts.slice(from, from + 64);
         await Promise.all(batch.map((attempt, i) => ledger.startAttempt(attempt, specOf(`exit ${from + i}`))));
-        for (const attempt of batch) {
-          const report = await reportOf(ledger, attempt);
-          expect(report.signal).toBeUndefined();
-          expect(report.outcome).toBe('exited');
-          codes.push(report.exitCode);
-        }
+        for (const attempt of batch) outcomes.push((await reportOf(ledger, attempt)).outcome);
         await ledger.forget(batch);
       }
-      expect(codes).toEqual(Array.from({ length: 256 }, (_, code) => code));
+      expect(outcomes).toEqual(Array.from({ length: 256 }, (_, code) => exited(code)));
     });
 
     it('tells every deadly signal from every exit code', async () => {
@@ -126,7 +126,7 @@ export function ledgerConformance(
       ];
       for (const [name, number] of Object.entries(constants.signals).filter(([signal]) => !harmless.includes(signal))) {
         const report = await run(`kill -${number} $$; sleep 5`, { lang: 'sh' });
-        expect([report.outcome, report.signal, report.exitCode]).toEqual(['signaled', name, undefined]);
+        expect(report.outcome).toEqual({ kind: 'signalled', signal: name });
       }
     });
 
@@ -160,8 +160,7 @@ export function ledgerConformance(
       expect(text(await run('#!/usr/bin/env python3\nprint("shebang")'))).toBe('shebang\n');
       expect(text(await run('', { argv: ['/bin/echo', 'a  b', '*'] }))).toBe('a  b *\n');
       expect(await run('x', { lang: 'no-such-interpreter' })).toMatchObject({
-        outcome: 'refused',
-        reason: 'interpreter-missing',
+        outcome: { kind: 'refused', reason: 'interpreter-missing' },
       });
     });
 
@@ -169,7 +168,7 @@ export function ledgerConformance(
       for (const word of ['cd', 'say', 'tree', 'rest', 'onpath', 'no-such-program'])
         expect([word, await run('', { argv: [word, '/tmp'] })]).toMatchObject([
           word,
-          { outcome: 'refused', reason: 'interpreter-missing' },
+          { outcome: { kind: 'refused', reason: 'interpreter-missing' } },
         ]);
       expect(text(await run('', { argv: ['printf', '%s,', 'a'] }))).toBe('a,');
     });
@@ -200,14 +199,14 @@ export function ledgerConformance(
 
     it('refuses what cannot be, with a reason', async () => {
       expect(await run('true', { user: 'no-such-user-here' })).toMatchObject({
-        outcome: 'refused',
-        reason: 'user-unknown',
+        outcome: { kind: 'refused', reason: 'user-unknown' },
       });
       expect(await run('true', { cwd: '/no/such/folder' })).toMatchObject({
-        outcome: 'refused',
-        reason: 'directory-missing',
+        outcome: { kind: 'refused', reason: 'directory-missing' },
       });
-      expect(await run('true', { env: { A: 'x\0y' } })).toMatchObject({ outcome: 'refused', reason: 'bad-input' });
+      expect(await run('true', { env: { A: 'x\0y' } })).toMatchObject({
+        outcome: { kind: 'refused', reason: 'bad-input' },
+      });
     });
 
     requiring('root').it('runs as another user with its groups', async () => {
@@ -220,7 +219,7 @@ export function ledgerConformance(
         '(sleep 600 & echo $! >"$F"; exec sleep 600) </dev/null >/dev/null 2>&1 & echo $! >>"$F.of"; i=0; while [ $i -lt 12 ]; do echo some ten bytes; echo and as many >&2; sleep 0.2; i=$((i + 1)); done; exit 4',
         { env: { F: kept } },
       );
-      expect([report.exitCode, report.stdout.size]).toEqual([4, 12 * 15]);
+      expect([report.outcome, report.stdout.size]).toEqual([exited(4), 12 * 15]);
       const pids = [kept, `${kept}.of`].map((file) => Number(readFileSync(file, 'utf8')));
       // What it left running runs still: nobody waited for that.
       expect(pids.map(isAlive)).toEqual([true, true]);
@@ -229,7 +228,7 @@ export function ledgerConformance(
 
     it('ends an attempt at its deadline, counted from the start of the process', async () => {
       const report = await run('echo begun; sleep 60', { timeoutMs: 300 });
-      expect(report).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
+      expect(report).toMatchObject({ outcome: { kind: 'timed_out', end: { kind: 'signalled', signal: 'SIGTERM' } } });
       expect(text(report)).toBe('begun\n');
       expect(report.finishedAtMs - report.startedAtMs!).toBeLessThan(60_000);
     });
@@ -253,7 +252,7 @@ export function ledgerConformance(
         );
         expect(isAlive(pid)).toBe(true);
         expect(ledger.cancel(attempt)).toBe(true);
-        expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'cancelled' });
+        expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { kind: 'cancelled' } });
         expect(isAlive(pid)).toBe(false);
       });
     }
@@ -313,9 +312,9 @@ export function ledgerConformance(
       expect(ledger.stateOf(running)).toBe('running');
       expect(ledger.startOf(running)).toEqual(begun);
       expect(ledger.startOf(ended)).toBeUndefined();
-      expect((await ledger.report(ended))?.exitCode).toBe(3);
+      expect((await ledger.report(ended))?.outcome).toEqual(exited(3));
       await run(`touch ${gate}`);
-      expect(await reportOf(ledger, running)).toMatchObject({ outcome: 'exited', exitCode: 137 });
+      expect(await reportOf(ledger, running)).toMatchObject({ outcome: { kind: 'exited', code: 137 } });
       expect(text((await ledger.report(running))!)).toBe('late\n');
       expect(text(await reportOf(ledger, secret))).toBe('******\n******\n');
       expect(readFileSync(file, 'utf8')).toBe('x\n');

@@ -61,10 +61,7 @@ const facts: HostFacts = {
 const report: AgentReport = {
   t: 'report',
   a: A,
-  outcome: 'exited',
-  exitCode: 3,
-  signal: 'SIGTERM',
-  reason: 'output-limit',
+  outcome: { kind: 'timed_out', end: { kind: 'signalled', signal: 'SIGTERM' } },
   detail: 'why',
   startedAtMs: 1_700_000_000_000,
   finishedAtMs: 1_700_000_000_500,

@@ -101,14 +101,13 @@ describe('a folder that cannot be written on a host', () => {
     const refused = newAttempt();
     await ledger.startAttempt(refused, specOf('echo ran'));
     expect(await reportOf(ledger, refused)).toMatchObject({
-      outcome: 'refused',
-      reason: 'spool-unwritable',
+      outcome: { kind: 'refused', reason: 'spool-unwritable' },
       detail: expect.stringContaining('cannot be written') as string,
     });
     rmSync(join(dataDir, 'spool'));
     renameSync(join(dataDir, 'away'), join(dataDir, 'spool'));
     const good = newAttempt();
     await ledger.startAttempt(good, specOf('echo ran'));
-    expect(await reportOf(ledger, good)).toMatchObject({ outcome: 'exited', exitCode: 0 });
+    expect(await reportOf(ledger, good)).toMatchObject({ outcome: { kind: 'exited', code: 0 } });
   });
 });

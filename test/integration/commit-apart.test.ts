@@ -95,12 +95,11 @@ function tell(id: RunId, reasonOf: (ordinal: number) => string | undefined): Att
     const reason = reasonOf(ordinal);
     const report: Omit<AgentReport, 't'> = {
       a: attempts[n]!,
-      outcome: reason === undefined ? 'exited' : 'timed_out',
+      outcome: reason === undefined ? { kind: 'exited', code: 0 } : { kind: 'signalled', reason },
       finishedAtMs: 2,
       startedAtMs: 1,
       stdout: { size: 0, head: 0, tail: 0 },
       stderr: { size: 0, head: 0, tail: 0 },
-      ...(reason === undefined ? { exitCode: 0 } : { reason }),
     };
     return { k: 'report' as const, executor, report };
   });

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -62,7 +63,7 @@ requiring('root').describe('an agent on a full disk', () => {
     expect(ledger.cancel(attempt)).toBe(false);
     rmSync(filling());
     expect(await ledger.startAttempt(attempt, spec)).toBe('accepted');
-    expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'exited', exitCode: 7 });
+    expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { kind: 'exited', code: 7 } });
   });
 
   it('starts again once there is space, also when nothing has run since', async () => {
@@ -81,12 +82,14 @@ requiring('root').describe('an agent on a full disk', () => {
     const run = async (): Promise<unknown> => {
       const attempt = newAttempt();
       await ledger.startAttempt(attempt, specOf('sleep 0.3'));
-      return (await reportOf(ledger, attempt)).reason;
+      return (await reportOf(ledger, attempt)).outcome;
     };
     // How much is free is looked at while something runs: the first may still begin.
-    await until('the agent to see it', async () => (await run()) === 'spool-full');
+    await until('the agent to see it', async () =>
+      isDeepStrictEqual(await run(), { kind: 'refused', reason: 'spool-full' }),
+    );
     rmSync(filling());
-    expect(await run()).toBeUndefined();
+    expect(await run()).toEqual({ kind: 'exited', code: 0 });
   });
 
   it('keeps the exact end of a script until it can be recorded, also over a restart', async () => {
@@ -116,8 +119,7 @@ requiring('root').describe('an agent on a full disk', () => {
     await ledger.start(nobody);
     for (const attempt of attempts)
       expect(await reportOf(ledger, attempt)).toMatchObject({
-        outcome: 'exited',
-        exitCode: 137,
+        outcome: { kind: 'exited', code: 137 },
         stdout: { size: 30_000 },
       });
   });

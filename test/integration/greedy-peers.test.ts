@@ -177,8 +177,7 @@ describe('an agent that tells again and again', () => {
     report: {
       t: 'report',
       a: madeUp(),
-      outcome: 'exited',
-      exitCode: 0,
+      outcome: { kind: 'exited', code: 0 },
       finishedAtMs: 1,
       stdout: { size: 0, head: 0, tail: 0 },
       stderr: { size: 0, head: 0, tail: 0 },

@@ -149,11 +149,10 @@ describe('a worker that was taken over', () => {
     await until('the servers to take note of the link', () => new Set(answers()).size >= worker.links.length);
   };
 
-  const reportOf = (a: string, exitCode: number): AgentReport => ({
+  const reportOf = (a: string, code: number): AgentReport => ({
     t: 'report',
     a,
-    outcome: 'exited',
-    exitCode,
+    outcome: { kind: 'exited', code },
     finishedAtMs: 1_700_000_000_000,
     stdout: { size: 0, head: 0, tail: 0 },
     stderr: { size: 0, head: 0, tail: 0 },
@@ -279,7 +278,7 @@ describe('a worker that was taken over', () => {
     await orderFor(worker, runId);
     const executor = { kind: 'agent', id: agent.agentId } as const;
     const own = ownOf(worker);
-    const report = (exitCode: number): AgentReport => reportOf(a, exitCode);
+    const report = (code: number): AgentReport => reportOf(a, code);
     const good = agent.session.seal(report(5));
     const altered = agent.session.seal(report(0)).body;
     const said = (...sealed: Sealed[]): WorkerToServerFrame => saidBy(agent, a, sealed);

@@ -13,7 +13,7 @@ import type { Platform } from '../../src/engines/process/platform.ts';
 import type { LedgerListener } from '../../src/ledger/ledger.ts';
 import { createProcessLedger } from '../../src/engines/process/process-ledger.ts';
 import type { ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
-import { ledgerConformance, newAttempt, reportOf, specOf } from '../conformance/ledger.ts';
+import { exited, ledgerConformance, newAttempt, reportOf, specOf } from '../conformance/ledger.ts';
 import { inputConformance } from '../conformance/inputs.ts';
 import { nobody } from '../support/listeners.ts';
 import { requiring } from '../support/needs.ts';
@@ -85,8 +85,8 @@ describe('processes', () => {
       writeFileSync(gate, '');
       const detail = expect.stringContaining('deleted its files');
       for (const attempt of [exact, secret])
-        expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'exited', exitCode: 137, detail });
-      expect(await reportOf(ledger, late)).toMatchObject({ outcome: 'timed_out', detail });
+        expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { kind: 'exited', code: 137 }, detail });
+      expect(await reportOf(ledger, late)).toMatchObject({ outcome: { kind: 'timed_out' }, detail });
       await until('nothing of it is left', () => !existsSync(`/proc/${pid}`));
       const whole = newAttempt();
       await ledger.startAttempt(whole, specOf('true'));
@@ -139,7 +139,7 @@ describe('processes', () => {
         const [exact, late, found] = [newAttempt(), newAttempt(), newAttempt()];
         await ledger.startAttempt(late, waiting(name('late'), { timeoutMs: 2_500 }));
         await ledger.startAttempt(exact, waiting(name('exact')));
-        expect(await reportOf(ledger, late)).toMatchObject({ outcome: 'timed_out', detail });
+        expect(await reportOf(ledger, late)).toMatchObject({ outcome: { kind: 'timed_out' }, detail });
         for (const pid of pidsOf(name('late'))) await until('it is gone', () => !existsSync(`/proc/${pid}`));
         // Our successor knows nothing but that it was accepted.
         await ledger.startAttempt(found, waiting(name('found')));
@@ -150,7 +150,7 @@ describe('processes', () => {
         await ledger.start(nobody);
         writeFileSync(gate, '');
         for (const attempt of [exact, found])
-          expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'exited', exitCode: 137, detail });
+          expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { kind: 'exited', code: 137 }, detail });
         for (const what of ['exact', 'late', 'found']) expect(pidsOf(name(what))).toHaveLength(1);
       }
     } finally {
@@ -170,7 +170,8 @@ describe('processes', () => {
       expect(new Set(answers)).toEqual(new Set(['accepted']));
       expect(await ledger.startAttempt(newAttempt(), specOf('true'))).toBe('busy');
       for (const attempt of attempts.toReversed()) ledger.cancel(attempt);
-      for (const attempt of attempts) expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'cancelled' });
+      for (const attempt of attempts)
+        expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { kind: 'cancelled' } });
     } finally {
       await ledger.stop();
       rmSync(dataDir, { recursive: true, force: true });
@@ -194,7 +195,7 @@ describe('processes', () => {
         const attempt = newAttempt();
         await ledger.startAttempt(attempt, specOf('true', { user: 'nobody' }));
         const report = await reportOf(ledger, attempt);
-        expect(report).toMatchObject({ outcome: 'refused', reason: 'script-unreachable' });
+        expect(report).toMatchObject({ outcome: { kind: 'refused', reason: 'script-unreachable' } });
         expect(report.detail).toContain(dataDir);
       } finally {
         await ledger.stop();
@@ -222,7 +223,7 @@ describe('processes', () => {
         await ledger.startAttempt(attempt, specOf(script, { user: 'nobody' }));
         const report = await reportOf(ledger, attempt);
         const said = Buffer.from(report.stdout.inline ?? []).toString();
-        expect([script, report.outcome, report.exitCode, said]).toEqual([script, 'exited', 0, 'nobody\n']);
+        expect([script, report.outcome, said]).toEqual([script, exited(0), 'nobody\n']);
       }
     } finally {
       await ledger.stop();
@@ -248,7 +249,14 @@ describe('processes', () => {
     await journal.append({
       k: 'ended',
       a: attempt,
-      report: { t: 'report', a: attempt, outcome: 'exited', exitCode: 0, finishedAtMs: 0, stdout: none, stderr: none },
+      report: {
+        t: 'report',
+        a: attempt,
+        outcome: { kind: 'exited', code: 0 },
+        finishedAtMs: 0,
+        stdout: none,
+        stderr: none,
+      },
     });
     await journal.close();
     const ended = once(supervisor, 'exit');

@@ -15,7 +15,7 @@ import { createSshLedger, type SshLedgerOptions } from '../../src/engines/ssh/ss
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess } from '../../src/protocol/link/ssh-access.ts';
-import { newAttempt, specOf } from '../conformance/ledger.ts';
+import { exited, newAttempt, specOf } from '../conformance/ledger.ts';
 import { nobody } from '../support/listeners.ts';
 import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
 import { proxyTo } from '../support/ssh-proxy.ts';
@@ -86,7 +86,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     }
     writeFileSync(gate, '');
     const report = await reportOf(ledger, attempt);
-    expect(report).toMatchObject({ outcome: 'exited', exitCode: 9 });
+    expect(report).toMatchObject({ outcome: { kind: 'exited', code: 9 } });
     const lines = text(report).trim().split('\n');
     expect(lines).toEqual([...lines.slice(0, -1).map((_, i) => `line ${i + 1}`), 'last']);
     expect(readFileSync(once, 'utf8')).toBe('x\n');
@@ -99,14 +99,14 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     const ledger = await start(accessOf(world.hop(proxy)));
     for (let cut = 0; cut < 6; cut++) {
       // Logged in: it is the order that is to be cut, not the login.
-      expect((await run(ledger, 'true')).exitCode).toBe(0);
+      expect((await run(ledger, 'true')).outcome).toEqual(exited(0));
       const once = join(folder, `cut-${cut}`);
       const attempt = newAttempt();
       await ledger.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), { hostId: 'h' });
       await new Promise<void>((resolve) => systemClock.after(cut * 7, resolve));
       proxy.cutAll();
       const report = await reportOf(ledger, attempt);
-      expect(report).toMatchObject({ outcome: 'exited', exitCode: 4 });
+      expect(report).toMatchObject({ outcome: { kind: 'exited', code: 4 } });
       expect(readFileSync(once, 'utf8')).toBe('x\n');
     }
     await proxy.stop();
@@ -120,7 +120,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     await until('it runs', () => ledger.stateOf(attempt) === 'running');
     proxy.cutAll();
     expect(ledger.cancel(attempt)).toBe(true);
-    expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'cancelled' });
+    expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { kind: 'cancelled' } });
     await proxy.stop();
   });
 
@@ -147,8 +147,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     expect(looks).toHaveLength(1);
     looks[0]!();
     expect(await reportOf(ledger, attempt)).toMatchObject({
-      outcome: 'unknown',
-      reason: 'host-rebooted',
+      outcome: { kind: 'unknown', reason: 'host-rebooted' },
       detail: expect.stringContaining('may still run'),
     });
     expect(ledger.load().running).toBe(0);
@@ -160,7 +159,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     const attempt = newAttempt();
     await ledger.startAttempt(attempt, specOf('true'), { hostId: 'h' });
     ledger.cancel(attempt);
-    expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled-by-user' });
+    expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { kind: 'cancelled' } });
   });
 
   it('cancels at once where the login shell hangs, or no session is free', async () => {
@@ -171,7 +170,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     await until('a session began', () => hanging.log().includes('Starting session'));
     for (const attempt of attempts) {
       expect(ledger.cancel(attempt)).toBe(true);
-      expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled-by-user' });
+      expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { kind: 'cancelled' } });
     }
   });
 
@@ -180,8 +179,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     async () => {
       const dropping = await world.start({ lines: ['ForceCommand kill -9 $PPID'] });
       expect(await run(await start(accessOf(world.hop(dropping))), 'true')).toMatchObject({
-        outcome: 'refused',
-        reason: 'ssh-lost',
+        outcome: { kind: 'refused', reason: 'ssh-lost' },
         detail: expect.stringContaining('Nothing ran'),
       });
     },
@@ -209,8 +207,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     const second = await start(accessOf(world.hop(sshd)), { dir });
     // This machine has been up for longer than the test; a host that restarted meanwhile would be told as unknown.
     expect(await reportOf(second, attempt)).toMatchObject({
-      outcome: 'refused',
-      reason: 'ssh-lost',
+      outcome: { kind: 'refused', reason: 'ssh-lost' },
       detail: expect.stringContaining('Nothing ran'),
     });
   });
@@ -251,22 +248,19 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
   it('refuses with the reason when the host cannot be reached or lets nobody in', async () => {
     const refused = async (access: SshAccess): Promise<AgentReport> => run(await start(access), 'true');
     expect(await refused(accessOf(world.hop({ address: '127.0.0.1', port: 1 })))).toMatchObject({
-      outcome: 'refused',
-      reason: 'ssh-refused',
+      outcome: { kind: 'refused', reason: 'ssh-refused' },
     });
     expect(
       await refused(accessOf(world.hop(sshd, { credentials: [world.credential(world.makeKey('ed25519'))] }))),
-    ).toMatchObject({ outcome: 'refused', reason: 'ssh-auth-failed' });
+    ).toMatchObject({ outcome: { kind: 'refused', reason: 'ssh-auth-failed' } });
     expect(await refused(accessOf(world.hop(sshd, { hostKeyPolicy: 'strict' })))).toMatchObject({
-      outcome: 'refused',
-      reason: 'ssh-host-key-unknown',
+      outcome: { kind: 'refused', reason: 'ssh-host-key-unknown' },
     });
     const denied = await start(async () =>
       Promise.reject(new DroverError('permission-denied', { detail: 'Not for you.' })),
     );
     expect(await run(denied, 'true')).toMatchObject({
-      outcome: 'refused',
-      reason: 'permission-denied',
+      outcome: { kind: 'refused', reason: 'permission-denied' },
       detail: 'Not for you.',
     });
   });
@@ -274,8 +268,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
   it('names a shell that runs nothing', async () => {
     const forced = await world.start({ lines: ['ForceCommand echo only backups here; exit 3'] });
     expect(await run(await start(accessOf(world.hop(forced))), 'true')).toMatchObject({
-      outcome: 'refused',
-      reason: 'ssh-no-shell',
+      outcome: { kind: 'refused', reason: 'ssh-no-shell' },
       detail: expect.stringContaining('only backups'),
     });
   });
@@ -283,14 +276,13 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
   requiring('root').it('names /bin/false and an expired password', async () => {
     expect(
       await run(await start(accessOf(world.hop(sshd, { user: world.makeUser({ shell: '/bin/false' }) }))), 'true'),
-    ).toMatchObject({ outcome: 'refused', reason: 'ssh-no-shell' });
+    ).toMatchObject({ outcome: { kind: 'refused', reason: 'ssh-no-shell' } });
     const user = world.makeUser({ password: 'correct horse' });
     execFileSync('chage', ['-d', '0', user]);
     const plain = await world.start({ lines: ['PasswordAuthentication yes'] });
     const hop = world.hop(plain, { user, credentials: [{ kind: 'password', name: 'pw', password: 'correct horse' }] });
     expect(await run(await start(accessOf(hop)), 'true')).toMatchObject({
-      outcome: 'refused',
-      reason: 'ssh-password-expired',
+      outcome: { kind: 'refused', reason: 'ssh-password-expired' },
     });
   });
 
@@ -298,7 +290,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     const small = await world.start({ lines: ['MaxSessions 2'] });
     const ledger = await start(accessOf(world.hop(small)));
     const reports = await Promise.all(Array.from({ length: 8 }, (_, i) => run(ledger, `exit ${i}`)));
-    expect(reports.map((report) => report.exitCode)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(reports.map(({ outcome }) => outcome)).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map(exited));
   });
 
   describe('the connection test', () => {

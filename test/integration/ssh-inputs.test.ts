@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import type { AttemptId } from '../../src/base/ids.ts';
@@ -13,7 +14,7 @@ import { createSshLedger, type SshLedgerOptions } from '../../src/engines/ssh/ss
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess, SshBecome } from '../../src/protocol/link/ssh-access.ts';
-import { newAttempt, specOf } from '../conformance/ledger.ts';
+import { exited, newAttempt, specOf } from '../conformance/ledger.ts';
 import { nobody } from '../support/listeners.ts';
 import { requiring } from '../support/needs.ts';
 import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
@@ -80,7 +81,7 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
         const hop = world.hop(sshd, { user });
         const direct = await start(accessOf(hop));
         expect(text(await run(direct, SHOW, { args: ODD }))).toBe(shown);
-        expect(await run(direct, 'exit 137')).toMatchObject({ outcome: 'exited', exitCode: 137 });
+        expect(await run(direct, 'exit 137')).toMatchObject({ outcome: { kind: 'exited', code: 137 } });
         const sudo = await start({ ...accessOf(hop), become: { kind: 'sudo', user: 'root' } });
         expect(text(await run(sudo, `id -un; ${SHOW}`, { args: ODD }))).toBe(`root\n${shown}`);
       },
@@ -101,8 +102,7 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
     expect([text(report), report.stderr.size]).toEqual(['clean\n', 0]);
     const leaving = await world.start({ lines: [`SetEnv HOME=${exits}`] });
     expect(await run(await start(accessOf(world.hop(leaving))), 'echo ran')).toMatchObject({
-      outcome: 'refused',
-      reason: 'ssh-no-shell',
+      outcome: { kind: 'refused', reason: 'ssh-no-shell' },
     });
   });
 
@@ -113,7 +113,7 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
       const forced = await world.start({ lines: [`AuthorizedKeysFile ${keys}`] });
       expect([command, await run(await start(accessOf(world.hop(forced))), 'echo ran')]).toMatchObject([
         command,
-        { outcome: 'refused', reason: 'ssh-no-shell', stdout: { size: 0 } },
+        { outcome: { kind: 'refused', reason: 'ssh-no-shell' }, stdout: { size: 0 } },
       ]);
     }
   });
@@ -123,7 +123,7 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
     const ledger = await start(accessOf(world.hop(tight)));
     const reports = await Promise.all(Array.from({ length: 40 }, (_, i) => run(ledger, `exit ${i}`)));
     // The whole report is shown of one that did not run.
-    expect(reports.filter(({ exitCode }, i) => exitCode !== i)).toEqual([]);
+    expect(reports.filter(({ outcome }, i) => !isDeepStrictEqual(outcome, exited(i)))).toEqual([]);
   });
 
   requiring('sudo').describe('through sudo and su', () => {
@@ -170,8 +170,7 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
       expect(
         await run(await start(accessAs(user, { kind: 'su', user: closed, password: PASSWORD })), 'echo ran'),
       ).toMatchObject({
-        outcome: 'refused',
-        reason: 'become-not-allowed',
+        outcome: { kind: 'refused', reason: 'become-not-allowed' },
         detail: expect.stringContaining('using restricted shell /usr/sbin/nologin'),
       });
     });
@@ -210,8 +209,7 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
           expect(text(await reportOf(ledger, attempt))).toBe('root\n');
         } else {
           expect(await reportOf(ledger, attempt)).toMatchObject({
-            outcome: 'refused',
-            reason: 'become-not-allowed',
+            outcome: { kind: 'refused', reason: 'become-not-allowed' },
             detail: expect.stringContaining('PAM may hang'),
           });
           closeSync(held);
@@ -226,8 +224,7 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
       const other = [`auth optional pam_exec.so quiet /bin/touch ${reached}`, 'auth required pam_stress.so'];
       // By default sudo shows our question instead of any other.
       expect(await run(await start(withPassword(pamUser([password, ...other]))), 'echo ran')).toMatchObject({
-        outcome: 'refused',
-        reason: 'become-not-allowed',
+        outcome: { kind: 'refused', reason: 'become-not-allowed' },
         detail: expect.stringContaining('asked for something that the stored password is no answer to'),
         stdout: { size: 0 },
       });
@@ -250,8 +247,7 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
           return told.detail?.includes('STRESS') && told;
         });
         expect(report).toMatchObject({
-          outcome: 'refused',
-          reason: 'become-not-allowed',
+          outcome: { kind: 'refused', reason: 'become-not-allowed' },
           detail: expect.stringContaining('it said "STRESS Password:", which an account has no answer to'),
           stdout: { size: 0 },
         });
@@ -268,7 +264,7 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
       ] as const) {
         const report = await run(await start(accessAs(user, become)), tree, { timeoutMs: 2_000 });
         const pids = text(report).trim().split('\n');
-        expect([report.outcome, pids.length]).toEqual(['timed_out', 2]);
+        expect([report.outcome.kind, pids.length]).toEqual(['timed_out', 2]);
         expect(pids.filter(isAlive)).toEqual([]);
       }
     });

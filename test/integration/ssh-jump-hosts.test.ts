@@ -124,10 +124,9 @@ requiring('sshd').describe('a host behind a jump host', () => {
         const report = await reportOf(ledger, attempt);
         expect([
           report.outcome,
-          report.exitCode,
           Buffer.from(report.stdout.inline ?? []).toString(),
           readFileSync(mark, 'utf8'),
-        ]).toEqual(['exited', 9, 'one\ntwo\n', 'x\n']);
+        ]).toEqual([{ kind: 'exited', code: 9 }, 'one\ntwo\n', 'x\n']);
       } finally {
         await ledger.stop();
       }

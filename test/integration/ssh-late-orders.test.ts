@@ -7,7 +7,7 @@ import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { startRemote } from '../../src/engines/ssh/remote/remote-supervisor.ts';
-import type { RemoteOutcome } from '../../src/engines/ssh/remote/remote-run.ts';
+import type { RemoteEnd } from '../../src/engines/ssh/remote/remote-run.ts';
 import { createSshLedger } from '../../src/engines/ssh/ssh-ledger.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { newAttempt, specOf } from '../conformance/ledger.ts';
@@ -82,7 +82,7 @@ requiring('sshd').describe('an order over SSH that is stuck on its way', () => {
     const once = join(folder, 'once');
     const { attempt, shell } = await stick(rig, once);
     const report = await until('the repeated one ends', () => rig.ledger.report(attempt));
-    expect(report).toMatchObject({ outcome: 'exited', exitCode: 4 });
+    expect(report).toMatchObject({ outcome: { kind: 'exited', code: 4 } });
     await rig.ledger.forget([attempt]);
     await until('it is forgotten', () => tracesOf(attempt).length === 0);
     process.kill(shell, 'SIGCONT');
@@ -105,7 +105,7 @@ requiring('sshd').describe('an order over SSH that is stuck on its way', () => {
       const report = await until('the end', () => ledger.report(attempt));
       // Whichever comes first, the cancel or its end: it has begun, and that is told.
       expect(report.startedAtMs).toBeDefined();
-      if (isRestarted) expect(report).toMatchObject({ outcome: 'exited', exitCode: 4 });
+      if (isRestarted) expect(report).toMatchObject({ outcome: { kind: 'exited', code: 4 } });
     }
   });
 });
@@ -122,7 +122,7 @@ describe('an order over SSH that a host takes up after its time', () => {
       // Ours stood still for an hour, as one does that is suspended.
       const clock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() - backMs };
       const run = async (orderValidMs: number) => {
-        let outcome: RemoteOutcome | undefined;
+        let ended: RemoteEnd | undefined;
         const attempt = newAttempt();
         const order = {
           attempt,
@@ -131,20 +131,19 @@ describe('an order over SSH that a host takes up after its time', () => {
           hostId: 'h',
           become: { kind: 'direct' } as const,
         };
-        const follower = { started() {}, output() {}, ended: (end: RemoteOutcome) => void (outcome = end) };
+        const follower = { started() {}, output() {}, ended: (end: RemoteEnd) => void (ended = end) };
         const remote = await startRemote(shell, order, follower, { clock, orderValidMs, liveAfterMs: 60_000 });
-        const end = await until('the end', () => outcome);
+        const end = await until('the end', () => ended);
         await remote.forget();
         await until('nothing is left', () => tracesOf(attempt).length === 0);
         return end;
       };
-      expect(await run(60_000)).toMatchObject({ outcome: 'exited', exitCode: 0 });
+      expect(await run(60_000)).toMatchObject({ outcome: { kind: 'exited', code: 0 } });
       backMs = 3_600_000;
-      expect(await run(60_000)).toMatchObject({ outcome: 'exited', exitCode: 0 });
+      expect(await run(60_000)).toMatchObject({ outcome: { kind: 'exited', code: 0 } });
       expect(readFileSync(once, 'latin1')).toBe('x\nx\n');
       expect(await run(0)).toMatchObject({
-        outcome: 'refused',
-        reason: 'ssh-timeout',
+        outcome: { kind: 'refused', reason: 'ssh-timeout' },
         detail: expect.stringContaining('Nothing ran'),
       });
       expect(readFileSync(once, 'latin1')).toBe('x\nx\n');

@@ -13,7 +13,7 @@ import { createSshLedger, type SshLedgerOptions } from '../../src/engines/ssh/ss
 import type { Ledger, LedgerListener } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess } from '../../src/protocol/link/ssh-access.ts';
-import { isAlive, newAttempt, specOf } from '../conformance/ledger.ts';
+import { exited, isAlive, newAttempt, specOf } from '../conformance/ledger.ts';
 import { nobody } from '../support/listeners.ts';
 import { requiring } from '../support/needs.ts';
 import { accessOf, SshWorld } from '../support/sshd.ts';
@@ -69,7 +69,7 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
   async function warmUp(ledger: Ledger): Promise<void> {
     const attempt = newAttempt();
     await ledger.startAttempt(attempt, specOf('true'), { hostId: 'h' });
-    expect(await reportOf(ledger, attempt)).toMatchObject({ exitCode: 0 });
+    expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { code: 0 } });
     await until('nothing is left of it', () => tracesOf(attempt).length === 0);
   }
   const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();
@@ -94,7 +94,7 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
   it('keeps what start files print out of everything, however much it is', async () => {
     const access = accessOf(world.hop(await talking(NOISE)));
     const report = await run(await start(access), 'echo clean');
-    expect(report).toMatchObject({ outcome: 'exited', exitCode: 0, stderr: { size: 0 } });
+    expect(report).toMatchObject({ outcome: { kind: 'exited', code: 0 }, stderr: { size: 0 } });
     expect(text(report)).toBe('clean\n');
     expect(await failedSteps(access)).toEqual([]);
   });
@@ -109,7 +109,7 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
     await until('the order is swallowed', () => proxy.swallowed > 0);
     proxy.mute(false);
     proxy.cutAll();
-    expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: 'exited', exitCode: 4 });
+    expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { kind: 'exited', code: 4 } });
     expect(readFileSync(once, 'latin1')).toBe('x\n');
     await proxy.stop();
   });
@@ -140,8 +140,7 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
       // Among them the one that asks the host anew; it says nothing.
       for (const due of timers.splice(0)) due();
       expect(await reportOf(ledger, attempt)).toMatchObject({
-        outcome: 'unknown',
-        reason: 'ssh-lost',
+        outcome: { kind: 'unknown', reason: 'ssh-lost' },
         detail: expect.stringMatching(isCancelled ? /long after the cancel: it may have run/ : /time was long up/),
       });
       expect(ledger.load().running).toBe(0);
@@ -178,7 +177,7 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
     writeFileSync(back.gate, '');
     for (const { attempt, once } of both) {
       const report = await reportOf(ledger, attempt);
-      expect(report).toMatchObject({ outcome: 'exited', exitCode: 9 });
+      expect(report).toMatchObject({ outcome: { kind: 'exited', code: 9 } });
       const lines = text(report).trim().split('\n');
       expect(lines).toEqual([...lines.slice(0, -1).map((_, i) => `line ${i + 1}`), 'last']);
       expect(readFileSync(once, 'latin1')).toBe('x\n');
@@ -212,7 +211,7 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
           [asRoot, { user: third }],
         ] as const) {
           const report = await run(ledger, script, more);
-          expect([script, report.outcome, report.exitCode, text(report)]).toEqual([script, 'exited', 0, `${third}\n`]);
+          expect([script, report.outcome, text(report)]).toEqual([script, exited(0), `${third}\n`]);
         }
     },
   );
@@ -225,14 +224,13 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
       const asUser = await start(accessOf(world.hop(server, { user })));
       for (const more of [{}, { user }]) {
         const report = await run(asUser, 'id -un; exit 137', more);
-        expect([report.outcome, report.exitCode, text(report)]).toEqual(['exited', 137, `${user}\n`]);
+        expect([report.outcome, text(report)]).toEqual([exited(137), `${user}\n`]);
       }
       const asRoot = await start(accessOf(world.hop(server, { user: root })));
       const report = await run(asRoot, 'id -un; sleep 60', { user, timeoutMs: 500 });
-      expect([report.outcome, text(report)]).toEqual(['timed_out', `${user}\n`]);
+      expect([report.outcome.kind, text(report)]).toEqual(['timed_out', `${user}\n`]);
       expect(await run(asUser, 'true', { user: 'nobody' })).toMatchObject({
-        outcome: 'refused',
-        reason: 'user-not-permitted',
+        outcome: { kind: 'refused', reason: 'user-not-permitted' },
       });
       expect(await failedSteps(accessOf(world.hop(server, { user })))).toEqual([]);
     });

@@ -99,8 +99,7 @@ const reportOf = (attempt: AttemptId): HeardEvent =>
     report: {
       t: 'report',
       a: attempt,
-      outcome: 'exited',
-      exitCode: 0,
+      outcome: { kind: 'exited', code: 0 },
       startedAtMs: 1,
       finishedAtMs: 2,
       stdout: NOTHING,
@@ -222,7 +221,7 @@ it('are let go when nobody can understand them and their attempt is over', async
   const attempt = attemptOf(runId);
   const told = reportOf(attempt) as { report: object };
   await held(runId);
-  owner.onEvents(WORKER, [{ ...told, report: { ...told.report, outcome: 'of-a-later-version' } } as never]);
+  owner.onEvents(WORKER, [{ ...told, report: { ...told.report, outcome: { kind: 'of-a-later-version' } } } as never]);
   await until('it to be let go', () => world.acked.includes(attempt));
   expect(world.warned.filter((line) => line.includes('cannot be understood'))).toHaveLength(1);
 });

@@ -38,8 +38,7 @@ describe('versions that differ', () => {
     });
     expect(await rig.server.told(RECORDED_ATTEMPT, 'started')).toMatchObject({ pid: 42, atMs: 1_700_000_000_000 });
     expect((await rig.server.told(RECORDED_ATTEMPT, 'report')).report).toMatchObject({
-      outcome: 'exited',
-      exitCode: 3,
+      outcome: { kind: 'timed_out', end: { kind: 'signalled', signal: 'SIGTERM' } },
       stdout: { size: 10, head: 2, tail: 3 },
       survivors: [77],
     });

@@ -91,7 +91,7 @@ describe('large output', () => {
     // What was said meanwhile is lost, also of a dial.
     proxy.cutAll();
     const { report } = await rig.server.told(a, 'report');
-    expect([report.exitCode, report.stdout.size]).toEqual([4, output.length]);
+    expect([report.outcome, report.stdout.size]).toEqual([{ kind: 'exited', code: 4 }, output.length]);
     expect(Buffer.concat([0, 1, 2, 3].map((seq) => pieces.get(seq)!)).equals(output)).toBe(true);
     rig.server.send({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
     await until('the agent to forget', () => agent.ledger.stateOf(a) === 'settled');
@@ -205,7 +205,7 @@ describe('an agent', () => {
     const odd = await rig.bareAgent();
     const nonsense: object[] = [
       { t: 'accepted', a: 'not-an-attempt' },
-      { t: 'report', a: 'x', outcome: 'exited', finishedAtMs: 1, stdout: {}, stderr: {} },
+      { t: 'report', a: 'x', outcome: { kind: 'exited' }, finishedAtMs: 1, stdout: {}, stderr: {} },
       { t: 'chunk', a: '..', stream: 9, seq: -1, bytes: Buffer.alloc(3) },
       { t: 'data', id: 12_345, bytes: Buffer.alloc(0), size: 0, eof: true },
       { t: 'busy', a: '' },
@@ -285,7 +285,7 @@ describe('an agent', () => {
     rig.agentsListening.connections.at(-1)!.destroy();
     await rig.server.frame('unlinked', (frame) => frame.hostId === agent.hostId);
     agent.ledger.finish(a, { exitCode: 4 });
-    expect((await rig.server.told(a, 'report')).report.exitCode).toBe(4);
+    expect((await rig.server.told(a, 'report')).report.outcome).toEqual({ kind: 'exited', code: 4 });
   });
 });
 
@@ -329,8 +329,7 @@ describe('bounds', () => {
       const frame = {
         t: 'report' as const,
         a: attemptId({ runId, task: 0, ordinal, attempt: 1 }),
-        outcome: 'exited' as const,
-        exitCode: 0,
+        outcome: { kind: 'exited' as const, code: 0 },
         finishedAtMs: 1,
         stdout: stream,
         stderr: stream,

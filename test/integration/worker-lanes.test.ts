@@ -22,7 +22,7 @@ describe('an order over SSH', () => {
     const [a] = rig.server.assign(runIn(1), [host], { accountId: ACCOUNT }) as [AttemptId];
     expect(await rig.server.told(a, 'report')).toMatchObject({
       executor: self(),
-      report: { exitCode: 3, stdout: { inline: Buffer.from('over ssh') } },
+      report: { outcome: { kind: 'exited', code: 3 }, stdout: { inline: Buffer.from('over ssh') } },
     });
     expect(rig.ssh.targets.get(a)).toEqual({ hostId: host.hostId, accountId: ACCOUNT });
     rig.server.send({ t: 'ack', attempts: [{ a, executor: self() }] });
@@ -43,7 +43,7 @@ describe('an order over SSH', () => {
     rig.server.send({ t: 'query', partition: 1, term: 1, attempts: [{ a, executor: self() }] });
     await until('the answer', () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2);
     rig.server.send({ t: 'cancel', partition: 1, term: 1, attempts: [{ a, executor: self() }] });
-    expect((await rig.server.told(a, 'report')).report.outcome).toBe('cancelled');
+    expect((await rig.server.told(a, 'report')).report.outcome.kind).toBe('cancelled');
     rig.server.send({ t: 'fetch', id: 5, executor: self(), a, stream: 1, offset: 0, length: 1 });
     expect(await rig.server.frame('data', (frame) => frame.id === 5)).toMatchObject({ size: 0, eof: true });
   });

@@ -19,7 +19,7 @@ describe('an order', () => {
     const agent = await rig.agent();
     const [a] = rig.server.assign(runIn(3), [agent]) as [AttemptId];
     const { report } = await rig.server.told(a, 'report');
-    expect(report).toMatchObject({ outcome: 'exited', exitCode: 0 });
+    expect(report).toMatchObject({ outcome: { kind: 'exited', code: 0 } });
     expect(rig.server.eventsOf(a).map((event) => event.k)).toEqual(['report']);
     rig.server.send({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
     await until('the agent to forget', () => agent.ledger.stateOf(a) === 'settled');
@@ -62,7 +62,7 @@ describe('an order', () => {
       });
     await rig.server.echoed(agent);
     agent.ledger.finish(a, { exitCode: 5 });
-    expect((await rig.server.told(a, 'report')).report).toMatchObject({ outcome: 'exited', exitCode: 5 });
+    expect((await rig.server.told(a, 'report')).report).toMatchObject({ outcome: { kind: 'exited', code: 5 } });
     rig.server.sendUnsigned({ t: 'ack', attempts: [{ a, executor: executorOf(agent) }] });
     await rig.server.echoed(agent);
     expect(agent.ledger.stateOf(a)).toBe('finished');
@@ -170,7 +170,7 @@ describe('an order', () => {
   it("is judged by the server's clock, so that a host whose clock is a day ahead still works", async () => {
     const agent = await rig.agent({ clock: shifted(86_400_000) });
     const [a] = rig.server.assign(runIn(1), [agent]) as [AttemptId];
-    expect((await rig.server.told(a, 'report')).report).toMatchObject({ outcome: 'exited' });
+    expect((await rig.server.told(a, 'report')).report).toMatchObject({ outcome: { kind: 'exited' } });
   });
 
   it('replayed while it runs, after it ended and after it was forgotten has no second effect', async () => {
@@ -253,7 +253,7 @@ describe('a question', () => {
     await rig.server.told(never, 'unknown');
     await until('the answer', () => rig.server.eventsOf(a).filter((event) => event.k === 'started').length === 2);
     agent.ledger.finish(a, { exitCode: 3 });
-    expect((await rig.server.told(a, 'report')).report.exitCode).toBe(3);
+    expect((await rig.server.told(a, 'report')).report.outcome).toEqual({ kind: 'exited', code: 3 });
   });
 
   it('about an attempt of a host that is away is told as undelivered', async () => {
@@ -280,7 +280,7 @@ describe('a cancellation', () => {
         { a: never, executor: executorOf(agent) },
       ],
     });
-    expect((await rig.server.told(a, 'report')).report.outcome).toBe('cancelled');
+    expect((await rig.server.told(a, 'report')).report.outcome.kind).toBe('cancelled');
     await rig.server.told(never, 'unknown');
   });
 

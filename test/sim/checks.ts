@@ -103,17 +103,17 @@ export class Checks implements StoreWatcher {
     const { run, row } = found;
     const late = run.lateReports.get(attemptKey(row));
     if (!isTerminalExecution(row.state)) this.#sim.violate(`${attempt} is acknowledged and only ${row.state}`);
-    else if (row.state === 'lost' && report.outcome !== 'unknown' && !late)
-      this.#sim.violate(`${attempt} is acknowledged as ${report.outcome} and written as lost`);
+    else if (row.state === 'lost' && report.outcome.kind !== 'unknown' && !late)
+      this.#sim.violate(`${attempt} is acknowledged as ${report.outcome.kind} and written as lost`);
     else if (
-      report.outcome === 'exited' &&
+      report.outcome.kind === 'exited' &&
       row.state !== 'timed_out' &&
-      exitCodeOf((late ?? row).outcome) !== report.exitCode
+      exitCodeOf((late ?? row).outcome) !== report.outcome.code
     )
       this.#sim.violate(
-        `${attempt} is acknowledged with ${report.exitCode} and written as ${JSON.stringify((late ?? row).outcome)}`,
+        `${attempt} is acknowledged with ${report.outcome.code} and written as ${JSON.stringify((late ?? row).outcome)}`,
       );
-    else if (report.outcome === 'exited' && row.state !== 'timed_out') this.#mustHaveOutput(attempt);
+    else if (report.outcome.kind === 'exited' && row.state !== 'timed_out') this.#mustHaveOutput(attempt);
   }
 
   #mustHaveOutput(attempt: string): void {

@@ -92,9 +92,9 @@ class ScriptEngine implements Engine {
   #ended(script: Script, sink: AttemptSink): void {
     const { killedFor, exitCode } = script;
     const startedAtMs = this.#startedAtMs(script);
-    if (killedFor === undefined) sink.ended({ outcome: 'exited', exitCode, startedAtMs });
-    else if (killedFor === 'power') sink.ended({ outcome: 'unknown', reason: 'host-rebooted' });
-    else sink.ended({ outcome: killedFor, signal: 'SIGTERM', startedAtMs });
+    if (killedFor === undefined) sink.ended({ outcome: { kind: 'exited', code: exitCode }, startedAtMs });
+    else if (killedFor === 'power') sink.ended({ outcome: { kind: 'unknown', reason: 'host-rebooted' } });
+    else sink.ended({ outcome: { kind: killedFor, end: { kind: 'signalled', signal: 'SIGTERM' } }, startedAtMs });
   }
 
   #startedAtMs({ startedAtMs }: Script): number {

@@ -6,7 +6,7 @@ import type { AttemptSink, AttemptStart, AttemptSubject, Engine, Held, Trace } f
 import { Ledger, type StartAnswer } from '../../src/ledger/ledger.ts';
 import type { FinishedOutput, OnLive, OutputRange, Outputs } from '../../src/ledger/outputs.ts';
 import { describeStream } from '../../src/ledger/stream-report.ts';
-import type { AgentReport, ExecutionSpec, StreamReport } from '../../src/protocol/link/agent-v1.ts';
+import type { ExecutionSpec, ReportedOutcome, StreamReport } from '../../src/protocol/link/agent-v1.ts';
 import { MemoryFiles } from './memory-files.ts';
 
 const START: AttemptStart = { pid: 4242, atMs: 1 };
@@ -97,7 +97,7 @@ class MemoryEngine implements Engine {
 
   #hold(attempt: AttemptId, sink: AttemptSink): Held {
     this.running.set(attempt, sink);
-    return { stop: () => sink.ended({ outcome: 'cancelled', exitCode: 0 }) };
+    return { stop: () => sink.ended({ outcome: { kind: 'cancelled', end: { kind: 'exited', code: 0 } } }) };
   }
 }
 
@@ -167,10 +167,10 @@ export class MemoryLedger extends Ledger {
   finish(
     attempt: AttemptId,
     { stdout = new Uint8Array(0), exitCode = 0 }: Ending = {},
-    outcome: AgentReport['outcome'] = 'exited',
+    outcome: ReportedOutcome = { kind: 'exited', code: exitCode },
   ): void {
     this.#outputs.stdout.set(attempt, Buffer.from(stdout));
-    this.#engine.running.get(attempt)?.ended({ outcome, exitCode, finishedAtMs: 2 });
+    this.#engine.running.get(attempt)?.ended({ outcome, finishedAtMs: 2 });
   }
 
   /** As if its script had just written this. */

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
+import type { ProcessEnd } from '../../protocol/link/agent-v1.ts';
 import type { Platform, ProcessHandle, ProcessStat, TreeQuery } from './platform.ts';
 import { launchSupervised } from './supervisor.ts';
 
@@ -58,10 +59,11 @@ function uptimeMs(): number {
 }
 
 /** Raw wait status to what a parent would be told (wait(2)): the low seven bits are the signal, the high byte the code. */
-export function decodeWaitStatus(status: number): { exitCode: number | null; signal: string | null } {
+export function decodeWaitStatus(status: number): ProcessEnd {
   const signal = status & 0x7f;
-  if (signal === 0) return { exitCode: (status >> 8) & 0xff, signal: null };
-  return { exitCode: null, signal: signalName(signal) };
+  return signal === 0
+    ? { kind: 'exited', code: (status >> 8) & 0xff }
+    : { kind: 'signalled', signal: signalName(signal) };
 }
 
 const NAMES = new Map(

@@ -6,6 +6,7 @@
  * sessions and environments of `sysctl kern.procargs2`, no groups. Windows: a job object is launch, group and tree in one.
  */
 import type { ChildProcess } from 'node:child_process';
+import type { ProcessEnd } from '../../protocol/link/agent-v1.ts';
 import type { Launch } from './supervisor.ts';
 
 export interface ProcessStat {
@@ -52,7 +53,7 @@ export interface Platform {
   processStat(pid: number): ProcessStat | undefined;
   /** Children that the process has not reaped, dead ones too. */
   childrenOf(pid: number): ProcessStat[];
-  decodeWaitStatus(status: number): { exitCode: number | null; signal: string | null };
+  decodeWaitStatus(status: number): ProcessEnd;
   /** Live processes of an attempt, whatever they did to get away. */
   processTree(query: TreeQuery): ProcessHandle[];
   /** Nothing where the process is gone, or its number is another's by now. */

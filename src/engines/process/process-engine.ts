@@ -91,7 +91,9 @@ export class ProcessEngine implements Engine {
     const child = this.#launcher.launch(attempt, work);
     if ('refused' in child) return child;
     if (child.pid === undefined) {
-      child.once('error', ({ message: detail }) => sink.ended({ outcome: 'refused', reason: 'spawn-failed', detail }));
+      child.once('error', ({ message: detail }) =>
+        sink.ended({ outcome: { kind: 'refused', reason: 'spawn-failed' }, detail }),
+      );
       return { stop: () => undefined };
     }
     const now = this.#clock.monotonicMs();
@@ -256,6 +258,6 @@ export class ProcessEngine implements Engine {
     const { cgroup, adopting } = running;
     if (cgroup !== undefined) void (adopting ?? Promise.resolve()).then(() => this.#platform.groupRemove(cgroup));
     // Until the end is on disk, the zombie keeps the status for whoever comes after us.
-    running.sink.ended(running.outcome(), { recorded: () => running.releaseSupervisor() });
+    running.sink.ended(running.end(), { recorded: () => running.releaseSupervisor() });
   }
 }

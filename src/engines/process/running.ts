@@ -5,8 +5,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { limits } from '../../base/limits.ts';
-import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
-import type { AttemptSink, Outcome, Trace } from '../../ledger/engine.ts';
+import type { ExecutionSpec, ProcessEnd } from '../../protocol/link/agent-v1.ts';
+import type { AttemptEnd, AttemptSink, Trace } from '../../ledger/engine.ts';
 import { attemptMarker, type Platform, type ProcessHandle, type ProcessStat } from './platform.ts';
 import { UNBEGUN } from './supervisor.ts';
 
@@ -26,10 +26,7 @@ export function identityIn({ started }: Trace): ProcessIdentity | undefined {
   return started as unknown as ProcessIdentity | undefined;
 }
 
-export type ProcessEnding =
-  | { readonly exitCode: number | null; readonly signal: string | null }
-  | 'unknown'
-  | 'unbegun';
+export type ProcessEnding = ProcessEnd | 'unknown' | 'unbegun';
 export type KillCause = 'timed_out' | 'cancelled' | 'output-limit';
 
 /** TERM first; after the grace KILL, again and again, for at most this long. */
@@ -131,7 +128,7 @@ export class RunningAttempt {
       const text = readFileSync(`${this.#folder}/status`, 'latin1');
       if (text === `${UNBEGUN}\n`) return 'unbegun';
       const code = Number(text);
-      if (text.endsWith('\n') && code <= 128) return { exitCode: code, signal: null };
+      if (text.endsWith('\n') && code <= 128) return { kind: 'exited', code };
     } catch {
       // The supervisor was killed before it could write.
     }
@@ -187,13 +184,10 @@ export class RunningAttempt {
   }
 
   /** How it ended, once it has. */
-  outcome(): Outcome {
+  end(): AttemptEnd {
     const { ending, identity, survivors } = this;
-    const { exitCode, signal } = typeof ending === 'object' ? ending : { exitCode: null, signal: null };
     return {
-      ...outcomeOf(this.killCause, ending),
-      ...(exitCode === null ? {} : { exitCode }),
-      ...(signal === null ? {} : { signal }),
+      ...endOf(this.killCause, ending),
       ...(identity ? { startedAtMs: identity.startedAtMs } : {}),
       ...(survivors.length > 0 ? { survivors } : {}),
     };
@@ -225,34 +219,29 @@ export function releaseSupervisor(platform: Platform, attempt: string, superviso
   if (supervisor && platform.hasMarker(supervisorPid, attemptMarker(attempt))) platform.signal(supervisor, 'SIGKILL');
 }
 
-function outcomeOf(
+function endOf(
   killCause: KillCause | undefined,
   ending: ProcessEnding | undefined,
-): Pick<Outcome, 'outcome' | 'reason' | 'detail'> {
+): Pick<AttemptEnd, 'outcome' | 'detail'> {
+  const end = typeof ending === 'object' ? ending : undefined;
   switch (killCause) {
     case 'timed_out':
-      return { outcome: 'timed_out' };
     case 'cancelled':
-      return { outcome: 'cancelled', reason: 'cancelled-by-user' };
+      return { outcome: { kind: killCause, ...(end ? { end } : {}) } };
     case 'output-limit':
       return {
-        outcome: 'signaled',
-        reason: 'output-limit',
+        outcome: { kind: 'signalled', ...(end?.kind === 'signalled' ? end : {}), reason: 'output-limit' },
         detail: 'It wrote more than an execution may, and was ended before it filled the disk.',
       };
     case undefined:
-      if (ending === 'unbegun')
-        return {
-          outcome: 'unknown',
-          reason: 'status-unknown',
-          detail: 'Its supervisor was killed before the script began: nothing of it ran.',
-        };
-      if (ending === undefined || ending === 'unknown')
-        return {
-          outcome: 'unknown',
-          reason: 'status-unknown',
-          detail: 'The process is gone, and nobody saw how it ended.',
-        };
-      return { outcome: ending.signal === null ? 'exited' : 'signaled' };
+      return end
+        ? { outcome: end }
+        : {
+            outcome: { kind: 'unknown', reason: 'status-unknown' },
+            detail:
+              ending === 'unbegun'
+                ? 'Its supervisor was killed before the script began: nothing of it ran.'
+                : 'The process is gone, and nobody saw how it ended.',
+          };
   }
 }

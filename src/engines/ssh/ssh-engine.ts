@@ -110,7 +110,7 @@ export class SshEngine implements Engine {
   }
 
   reopen(attempt: AttemptId, trace: Trace, { outcome }: AgentReport): RemoteRemains {
-    return this.#remains(attempt, noteIn(trace), outcome !== 'refused');
+    return this.#remains(attempt, noteIn(trace), outcome.kind !== 'refused');
   }
 
   #carry(attempt: AttemptId, { note, acceptedAtMs, spec, hasStarted }: Carried, sink: AttemptSink): Held {
@@ -131,11 +131,11 @@ export class SshEngine implements Engine {
         output: () => this.#outputOf(attempt, note, sink),
         isWatched: () => sink.isWatched(),
         onStarted: (pid, atMs) => sink.started({ pid, atMs }, {}),
-        onEnded: (outcome, run) => {
+        onEnded: (end, run) => {
           this.#carried.delete(carried);
           const remains = this.#remains(attempt, note, run !== undefined);
           remains.run = run;
-          sink.ended(outcome, remains);
+          sink.ended(end, remains);
         },
       },
       hasStarted,

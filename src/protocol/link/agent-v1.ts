@@ -73,15 +73,27 @@ export interface AgentChunk {
   bytes: Uint8Array;
 }
 
+/** How a process ended. A signal has its name, with `SIG`; absent where nobody saw which it was. */
+export type ProcessEnd = { kind: 'exited'; code: number } | { kind: 'signalled'; signal?: string };
+
+/** How an attempt ended, whole: what it was, and whatever belongs to that and to nothing else. A `reason` is an error code. */
+export type ReportedOutcome =
+  | { kind: 'exited'; code: number }
+  /** `reason`: its executor ended it, for this (`output-limit`). */
+  | { kind: 'signalled'; signal?: string; reason?: string }
+  /** Ended by its executor, at its deadline or because somebody asked; `end`: how its process then ended, where it had one and that was seen. */
+  | { kind: 'timed_out' | 'cancelled'; end?: ProcessEnd }
+  /** Nothing of it ran. */
+  | { kind: 'refused'; reason: string }
+  /** It ran, or may have run, and nobody can tell how it ended. */
+  | { kind: 'unknown'; reason: string };
+
 /** The final record of an attempt. Sent again on a Fibonacci schedule until acknowledged. */
 export interface AgentReport {
   t: 'report';
   a: string;
-  outcome: 'exited' | 'signaled' | 'timed_out' | 'cancelled' | 'refused' | 'unknown';
-  exitCode?: number;
-  signal?: string;
-  /** An error code for refused and unknown, and where it explains more (`output-limit`). */
-  reason?: string;
+  outcome: ReportedOutcome;
+  /** For people: what there is to say of it beyond the outcome. */
   detail?: string;
   startedAtMs?: number;
   finishedAtMs: number;

@@ -1,7 +1,7 @@
 /** Shapes that several frames share, so that what a worker takes from an agent is what a server takes from a worker. */
 import { limits } from '../../base/limits.ts';
 import { ENGINES, type NamedExecutor } from '../../domain/run/executor.ts';
-import type { AgentReport, HostFacts, StreamReport } from './agent-v1.ts';
+import type { AgentReport, HostFacts, ProcessEnd, ReportedOutcome, StreamReport } from './agent-v1.ts';
 import type { ProtocolRange } from './protocol-range.ts';
 import type { Sealed } from './session.ts';
 import {
@@ -88,12 +88,20 @@ const streamReport = record<StreamReport>({
   digest: optional(digest),
   inline: optional(bytes(0, limits.outputInlineBytesMax)),
 });
+const exited = { code: integer(-(2 ** 31 - 1), 2 ** 31 - 1) } as const;
+const signal = optional(text(32));
+const end = variants<ProcessEnd, 'kind'>('kind', { exited, signalled: { signal } });
+const outcome: Shape<ReportedOutcome> = variants<ReportedOutcome, 'kind'>('kind', {
+  exited,
+  signalled: { signal, reason: optional(code) },
+  timed_out: { end: optional(end) },
+  cancelled: { end: optional(end) },
+  refused: { reason: code },
+  unknown: { reason: code },
+});
 export const reportFields = {
   a: attempt,
-  outcome: oneOf('exited', 'signaled', 'timed_out', 'cancelled', 'refused', 'unknown'),
-  exitCode: optional(integer(-(2 ** 31), 2 ** 31 - 1)),
-  signal: optional(text(32)),
-  reason: optional(code),
+  outcome,
   detail: optional(words(limits.reasonLengthMax)),
   startedAtMs: optional(instant),
   finishedAtMs: instant,

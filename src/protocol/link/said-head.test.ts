@@ -8,7 +8,10 @@ const STREAM = { size: 0, head: 0, tail: 0 };
 
 describe('the head of what an agent has sealed', () => {
   it.each(['accepted', 'started', 'report', 'unknown', 'busy'])('is the kind and the attempt of %s', (t) => {
-    expect(saidHead(encodeBody({ t, a: A, outcome: 'exited', stdout: STREAM, survivors: [1] }))).toEqual({ t, a: A });
+    expect(saidHead(encodeBody({ t, a: A, outcome: { kind: 'exited' }, stdout: STREAM, survivors: [1] }))).toEqual({
+      t,
+      a: A,
+    });
     // As another encoder may write a small map.
     const short = Buffer.concat([Buffer.from([0x82]), encodeBody({ t, a: A }).subarray(3)]);
     expect(saidHead(short)).toEqual({ t, a: A });

@@ -49,7 +49,7 @@ it.each([
       true,
     );
     await attempt.carry();
-    expect(outcomes).toEqual([expect.objectContaining({ outcome: 'unknown', reason: 'ssh-lost' })]);
+    expect(outcomes).toEqual([expect.objectContaining({ outcome: { kind: 'unknown', reason: 'ssh-lost' } })]);
     const passedMs = clock.passedMs - beganAt;
     expect(passedMs).toBeGreaterThan(limits.sshReattachMs + TIMEOUT_MS);
     expect(passedMs).toBeLessThan(limits.sshReattachMs + TIMEOUT_MS + 2 * HOUR_MS);

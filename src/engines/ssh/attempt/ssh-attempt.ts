@@ -7,15 +7,16 @@
  */
 import { fullJitterMs } from '../../../base/backoff.ts';
 import { pause, type Clock } from '../../../base/clock.ts';
-import { DroverError, errorCodeOf, type ErrorCode } from '../../../base/errors.ts';
+import { DroverError, errorCodeOf } from '../../../base/errors.ts';
 import type { AttemptId } from '../../../base/ids.ts';
 import { limits } from '../../../base/limits.ts';
 import type { Log } from '../../../base/log.ts';
 import type { Random } from '../../../base/random.ts';
 import type { ExecutionSpec } from '../../../protocol/link/agent-v1.ts';
+import type { AttemptEnd } from '../../../ledger/engine.ts';
 import type { IncomingOutput } from '../../../ledger/incoming-output.ts';
 import { neededUser } from '../remote/remote-become.ts';
-import type { RemoteFollower, RemoteOutcome, RemoteRun } from '../remote/remote-run.ts';
+import type { RemoteEnd, RemoteFollower, RemoteRun } from '../remote/remote-run.ts';
 import { attachRemote, type RemoteSessions, startRemote } from '../remote/remote-supervisor.ts';
 import { Patience } from './patience.ts';
 import { runBriefly, shellFault } from '../remote/shell-probe.ts';
@@ -49,7 +50,7 @@ export interface SshAttemptOptions {
   output(): Promise<IncomingOutput>;
   isWatched(): boolean;
   onStarted(pid: number, atMs: number): void;
-  onEnded(outcome: RemoteOutcome, run: RemoteRun | undefined): void;
+  onEnded(end: RemoteEnd, run: RemoteRun | undefined): void;
 }
 
 const UNWATCHED_LIVE_AFTER_MS = 1_000;
@@ -130,8 +131,7 @@ export class SshAttempt {
         this.#lastFault = detailOf(error);
         if (this.#isOverdue())
           return this.#end({
-            outcome: 'unknown',
-            reason: 'ssh-lost',
+            outcome: { kind: 'unknown', reason: 'ssh-lost' },
             detail: `The connection was lost, and the host was not reached again: ${detailOf(error)}`,
           });
       }
@@ -150,8 +150,7 @@ export class SshAttempt {
     // Asked again and again, as long as no end is told.
     if (this.#isCancelled) return this.#run?.stop('cancelled');
     this.#isCancelled = true;
-    if (!this.#isOut)
-      this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
+    if (!this.#isOut) this.#end({ outcome: { kind: 'cancelled' }, detail: 'Cancelled before it began.' });
     else {
       this.#giveUpLater();
       if (this.#run) this.#stop(this.#run);
@@ -171,8 +170,7 @@ export class SshAttempt {
     const until = this.#isCancelled ? 'long after the cancel' : 'its time was long up';
     const lastTry = this.#lastFault === undefined ? '' : ` The last try to ask: ${this.#lastFault}`;
     this.#end({
-      outcome: 'unknown',
-      reason: 'ssh-lost',
+      outcome: { kind: 'unknown', reason: 'ssh-lost' },
       detail: `The order was sent and the host never said what became of it, until ${until}: it may have run.${lastTry}`,
     });
     run?.leave();
@@ -291,7 +289,7 @@ export class SshAttempt {
   async #follow(run: RemoteRun, follower: CurrentFollower): Promise<Following> {
     follower.run = run;
     // It may have ended before the caller had it in his hands.
-    if (follower.outcome) await follower.conclude(follower.outcome, run);
+    if (follower.end) await follower.conclude(follower.end, run);
     else {
       this.#run = run;
       if (this.#isCancelled) this.#stop(run);
@@ -312,7 +310,7 @@ export class SshAttempt {
     const output = await this.#options.output();
     const follower: CurrentFollower = {
       isCurrent: true,
-      outcome: undefined,
+      end: undefined,
       run: undefined,
       started: (pid, atMs) => {
         if (this.#hasStarted) return;
@@ -323,18 +321,21 @@ export class SshAttempt {
         this.#options.onStarted(pid, atMs);
       },
       output: (stream, offset, bytes) => (follower.isCurrent ? output.take(stream, offset, bytes) : undefined),
-      ended: (outcome) => {
+      ended: (end) => {
         if (!follower.isCurrent) return;
-        follower.outcome = outcome;
-        if (follower.run) void follower.conclude(outcome, follower.run);
+        follower.end = end;
+        if (follower.run) void follower.conclude(end, follower.run);
       },
-      conclude: async (outcome, run) => {
+      conclude: async (end, run) => {
         // Nothing ran: a question to the shell brings out why.
-        const isUnclear = outcome.outcome === 'refused' && outcome.reason === 'spawn-failed';
+        const isUnclear = end.outcome.kind === 'refused' && end.outcome.reason === 'spawn-failed';
         const fault = isUnclear
           ? await shellFault(shell, host.hop, this.#options.clock).catch(() => undefined)
           : undefined;
-        this.#end(fault ? { ...outcome, reason: fault.code, detail: fault.detail } : outcome, run);
+        this.#end(
+          fault ? { ...end, outcome: { kind: 'refused', reason: fault.code }, detail: fault.detail } : end,
+          run,
+        );
       },
     };
     return follower;
@@ -355,8 +356,7 @@ export class SshAttempt {
     const { clock, orderValidMs } = this.#options;
     if (this.#hasStarted) {
       return this.#end({
-        outcome: 'unknown',
-        reason: 'host-rebooted',
+        outcome: { kind: 'unknown', reason: 'host-rebooted' },
         detail:
           'It had begun, and the host knows nothing of it any more: it restarted, or its temporary files were removed; then the script may still run.',
       });
@@ -367,8 +367,7 @@ export class SshAttempt {
       throw new DroverError('ssh-lost', { detail: `${host.hostName} did not tell since when it is up.` });
     if (uptimeS * 1_000 < this.#ageMs + limits.sshRebootMarginMs) {
       return this.#end({
-        outcome: 'unknown',
-        reason: 'host-rebooted',
+        outcome: { kind: 'unknown', reason: 'host-rebooted' },
         detail: 'The host restarted while the order was on its way, so that nobody knows whether it began.',
       });
     }
@@ -379,12 +378,10 @@ export class SshAttempt {
         detail: 'The host does not know the order, which may still be on its way there.',
       });
     }
-    if (this.#isCancelled)
-      return this.#end({ outcome: 'cancelled', reason: 'cancelled-by-user', detail: 'Cancelled before it began.' });
+    if (this.#isCancelled) return this.#end({ outcome: { kind: 'cancelled' }, detail: 'Cancelled before it began.' });
     if (!this.#spec)
       return this.#end({
-        outcome: 'refused',
-        reason: 'ssh-lost',
+        outcome: { kind: 'refused', reason: 'ssh-lost' },
         detail: 'The worker stopped, or lost the connection, before the host had taken the order. Nothing ran.',
       });
     // As if it had never left: should it still come in, the host does not begin it.
@@ -410,7 +407,7 @@ export class SshAttempt {
 
   #refuse(error: unknown): void {
     const code = errorCodeOf(error);
-    this.#end({ outcome: 'refused', reason: code, detail: detailOf(error) });
+    this.#end({ outcome: { kind: 'refused', reason: code }, detail: detailOf(error) });
   }
 
   #isOverdue(): boolean {
@@ -418,25 +415,22 @@ export class SshAttempt {
     return this.#ageMs > note.timeoutMs + note.killAfterMs + limits.sshReattachMs;
   }
 
-  #end(
-    outcome: Omit<RemoteOutcome, 'finishedAtMs'> & { readonly finishedAtMs?: number; readonly reason?: ErrorCode },
-    run?: RemoteRun,
-  ): void {
+  #end(end: AttemptEnd, run?: RemoteRun): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#spec = undefined;
     this.#patience.stop();
     this.#onOver();
-    this.#options.onEnded({ ...outcome, finishedAtMs: outcome.finishedAtMs ?? this.#options.clock.nowMs() }, run);
+    this.#options.onEnded({ ...end, finishedAtMs: end.finishedAtMs ?? this.#options.clock.nowMs() }, run);
   }
 }
 
 interface CurrentFollower extends RemoteFollower {
   /** A channel that was given up says nothing any more. */
   isCurrent: boolean;
-  outcome: RemoteOutcome | undefined;
+  end: RemoteEnd | undefined;
   run: RemoteRun | undefined;
-  conclude(outcome: RemoteOutcome, run: RemoteRun): Promise<void>;
+  conclude(end: RemoteEnd, run: RemoteRun): Promise<void>;
 }
 
 function detailOf(error: unknown): string {

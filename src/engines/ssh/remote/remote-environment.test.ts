@@ -9,13 +9,13 @@ import type { ExecutionSpec } from '../../../protocol/link/agent-v1.ts';
 import { localShell, type LocalShell } from '../../../../test/support/local-shell.ts';
 import { until } from '../../../../test/support/until.ts';
 import { RemoteSessions, startRemote } from './remote-supervisor.ts';
-import type { RemoteOutcome, RemoteRun } from './remote-run.ts';
+import type { RemoteEnd, RemoteRun } from './remote-run.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-environment-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** A shell whose script lives longer is not kept: long enough for a busy machine, and short enough for the deadlines here. */
-const LIVE_AFTER_MS = 300;
+/** A shell whose script lives longer is not kept: as the engine has it, long enough for a busy machine and short enough for the deadlines here. */
+const liveAfterMs = ({ timeoutMs }: ExecutionSpec): number => timeoutMs / 8;
 
 function homeWith(profile: string): string {
   const home = mkdtempSync(join(scratch, "home's "));
@@ -34,7 +34,7 @@ function isAlive(pid: number): boolean {
 interface Ran {
   readonly text: string;
   readonly lines: readonly string[];
-  readonly outcome: RemoteOutcome;
+  readonly end: RemoteEnd;
 }
 
 /** As a driver keeps them: what one run has learned of a shell holds for the next. */
@@ -61,21 +61,21 @@ async function begin(
     ...more,
   };
   let text = '';
-  let ended: RemoteOutcome | undefined;
+  let ended: RemoteEnd | undefined;
   const attempt = `${newId()}.0.0.1`;
   const remote = await startRemote(
     shell,
     { attempt, spec, hostName: 'web1', hostId: 'h1', become: { kind: 'direct' } },
     {
       started: () => undefined,
-      ended: (outcome) => (ended = outcome),
+      ended: (end) => (ended = end),
       output: (_stream, _offset, bytes) => void (text += Buffer.from(bytes).toString()),
     },
-    { clock: systemClock, sessions, liveAfterMs: LIVE_AFTER_MS, ...(procRoot === undefined ? {} : { procRoot }) },
+    { clock: systemClock, sessions, liveAfterMs: liveAfterMs(spec), ...(procRoot === undefined ? {} : { procRoot }) },
   );
-  const ran = until('the end', () => ended).then(async (outcome) => {
+  const ran = until('the end', () => ended).then(async (end) => {
     await remote.forget();
-    return { text, lines: text.split('\n'), outcome };
+    return { text, lines: text.split('\n'), end };
   });
   return { remote, ran, attempt };
 }
@@ -157,14 +157,14 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
 
     it('of a login is read once per run, also where there is no /proc', async () => {
       const home = homeWith('echo x >>"$HOME/read"; export FROM_PROFILE=yes\n');
-      const { lines, outcome } = await run(
+      const { lines, end } = await run(
         localShell(login),
         'echo $FROM_PROFILE "$1"; exit 137',
         { environment: 'login', env: { HOME: home }, args: [`"it's"`] },
         '/nonexistent',
       );
       expect(lines).toContain(`yes "it's"`);
-      expect(outcome).toMatchObject({ outcome: 'exited', exitCode: 137 });
+      expect(end).toMatchObject({ outcome: { kind: 'exited', code: 137 } });
       expect(readFileSync(join(home, 'read'), 'latin1')).toBe('x\n');
     });
   });
@@ -181,11 +181,11 @@ describe('a profile', () => {
   it('that exits does so to the script, and one that never ends meets the deadline, all of it', async () => {
     expect(await run(dash(), 'echo never', inHome('echo bye; exit 5\n'))).toMatchObject({
       text: 'bye\n',
-      outcome: { outcome: 'exited', exitCode: 5 },
+      end: { outcome: { kind: 'exited', code: 5 } },
     });
     const waiting = inHome('echo $$ >"$HOME/pid"; sleep 60 & sleep 60\n', { timeoutMs: 400 });
-    const { outcome } = await run(dash(), 'echo never', waiting);
-    expect(outcome).toMatchObject({ outcome: 'timed_out' });
+    const { end } = await run(dash(), 'echo never', waiting);
+    expect(end).toMatchObject({ outcome: { kind: 'timed_out' } });
     expect(isAlive(Number(readFileSync(join(waiting.env!.HOME!, 'pid'), 'latin1')))).toBe(false);
   });
 
@@ -193,7 +193,7 @@ describe('a profile', () => {
     const spec = inHome('echo here; sleep 60\n');
     const { remote, ran } = await begin(dash(), 'echo never', spec);
     remote.stop('cancelled');
-    expect((await ran).outcome).toMatchObject({ outcome: 'cancelled' });
+    expect((await ran).end).toMatchObject({ outcome: { kind: 'cancelled' } });
   });
 
   it('is read by the login shell that the user has, or by sh where that one lets nobody in or reads otherwise', async () => {
@@ -215,10 +215,10 @@ describe('a profile', () => {
     });
     expect(text).toMatch(/^found .*\.x\n$/);
     expect(
-      (await run(dash(), 'true', { environment: 'login', lang: '/no/such/program', env: { HOME: home } })).outcome,
-    ).toMatchObject({ outcome: 'refused', reason: 'interpreter-missing' });
+      (await run(dash(), 'true', { environment: 'login', lang: '/no/such/program', env: { HOME: home } })).end,
+    ).toMatchObject({ outcome: { kind: 'refused', reason: 'interpreter-missing' } });
     expect(
-      (await run(dash(), 'true', { environment: 'login', lang: 'drover-nothing', env: { HOME: home } })).outcome,
-    ).toMatchObject({ outcome: 'exited', exitCode: 127 });
+      (await run(dash(), 'true', { environment: 'login', lang: 'drover-nothing', env: { HOME: home } })).end,
+    ).toMatchObject({ outcome: { kind: 'exited', code: 127 } });
   });
 });

@@ -8,7 +8,7 @@ import { newId } from '../../../base/ids.ts';
 import type { ExecutionSpec } from '../../../protocol/link/agent-v1.ts';
 import { localShell, type LocalShell } from '../../../../test/support/local-shell.ts';
 import { until } from '../../../../test/support/until.ts';
-import type { RemoteOrder, RemoteOutcome, RemoteRun } from './remote-run.ts';
+import type { RemoteEnd, RemoteOrder, RemoteRun } from './remote-run.ts';
 import { attachRemote, startRemote } from './remote-supervisor.ts';
 import { requiring } from '../../../../test/support/needs.ts';
 
@@ -23,7 +23,7 @@ interface Following {
   readonly remote: RemoteRun;
   readonly pid: () => number | undefined;
   readonly bytes: () => Buffer;
-  readonly outcome: () => RemoteOutcome | undefined;
+  readonly end: () => RemoteEnd | undefined;
 }
 
 function isAlive(pid: number): boolean {
@@ -85,21 +85,21 @@ requiring('root').describe('a host whose disk is full', () => {
     start: (follower: Parameters<typeof startRemote>[2]) => Promise<RemoteRun | 'absent'>,
   ): Promise<Following> {
     const pieces: Buffer[] = [];
-    let [pid, outcome]: [number | undefined, RemoteOutcome | undefined] = [undefined, undefined];
+    let [pid, end]: [number | undefined, RemoteEnd | undefined] = [undefined, undefined];
     const remote = await start({
       started: (leader) => void (pid = leader),
       output: (_stream, _offset, bytes) => void pieces.push(Buffer.from(bytes)),
-      ended: (how) => void (outcome = how),
+      ended: (how) => void (end = how),
     });
     if (remote === 'absent') throw new Error('absent');
-    return { remote, pid: () => pid, bytes: () => Buffer.concat(pieces), outcome: () => outcome };
+    return { remote, pid: () => pid, bytes: () => Buffer.concat(pieces), end: () => end };
   }
 
   const isFull = (): boolean => statfsSync(folder()).bavail === 0;
 
   /** All that the disk took has come, and nothing is left of it. */
-  async function settled({ remote, bytes, outcome, pid }: Following): Promise<RemoteOutcome> {
-    const ended = await until('the end', outcome);
+  async function settled({ remote, bytes, end, pid }: Following): Promise<RemoteEnd> {
+    const ended = await until('the end', end);
     expect(bytes().length).toBeGreaterThan(900_000);
     expect(bytes().toString('latin1', 0, 6)).toBe('first\n');
     expect(isAlive(pid()!)).toBe(false);
@@ -123,7 +123,7 @@ requiring('root').describe('a host whose disk is full', () => {
         it('keeps deadlines, and says that it was one', async () => {
           expect(
             await settled(await begin(orderOf(`${FILL_ALL}; exec sleep 600`, { timeoutMs: 1_500 }))),
-          ).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
+          ).toMatchObject({ outcome: { kind: 'timed_out', end: { kind: 'signalled', signal: 'SIGTERM' } } });
         });
 
         it('takes a cancel', async () => {
@@ -133,17 +133,17 @@ requiring('root').describe('a host whose disk is full', () => {
             () => isFull() && run.pid() && /^sleep/.test(readFileSync(`/proc/${run.pid()}/comm`, 'latin1')),
           );
           run.remote.stop('cancelled');
-          expect(await settled(run)).toMatchObject({ outcome: 'cancelled', signal: 'SIGTERM' });
+          expect(await settled(run)).toMatchObject({
+            outcome: { kind: 'cancelled', end: { kind: 'signalled', signal: 'SIGTERM' } },
+          });
         });
 
         it('tells exact ends, of short scripts and of long ones', async () => {
           expect(await settled(await begin(orderOf(`${FILL}; exit 137`), PATIENT_MS))).toMatchObject({
-            outcome: 'exited',
-            exitCode: 137,
+            outcome: { kind: 'exited', code: 137 },
           });
           expect(await settled(await begin(orderOf(`${FILL}; sleep 0.5; kill -9 $$`)))).toMatchObject({
-            outcome: 'signaled',
-            signal: 'SIGKILL',
+            outcome: { kind: 'signalled', signal: 'SIGKILL' },
           });
         });
       });
@@ -162,7 +162,7 @@ requiring('root').describe('a host whose disk is full', () => {
           attachRemote(within(['dash']), order, { stdout: 0, stderr: 0 }, follower, { clock }),
         ),
       ),
-    ).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
+    ).toMatchObject({ outcome: { kind: 'timed_out', end: { kind: 'signalled', signal: 'SIGTERM' } } });
   });
 
   it('begins nothing that it cannot keep, and says so', async () => {
@@ -179,7 +179,9 @@ requiring('root').describe('a host whose disk is full', () => {
       XDG_RUNTIME_DIR: '/tmp',
     });
     const run = await follow((follower) => startRemote(shell, orderOf('true'), follower, { clock }));
-    expect(await until('the refusal', run.outcome)).toMatchObject({ outcome: 'refused', reason: 'spool-unwritable' });
+    expect(await until('the refusal', run.end)).toMatchObject({
+      outcome: { kind: 'refused', reason: 'spool-unwritable' },
+    });
     expect(readdirSync(folder())).toEqual(['filling']);
   });
 });

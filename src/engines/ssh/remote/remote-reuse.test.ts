@@ -9,7 +9,7 @@ import type { ExecutionSpec } from '../../../protocol/link/agent-v1.ts';
 import { localShell, type LocalShell } from '../../../../test/support/local-shell.ts';
 import { tracesOf } from '../../../../test/support/traces.ts';
 import { until } from '../../../../test/support/until.ts';
-import type { RemoteOrder, RemoteOutcome, RemoteRun } from './remote-run.ts';
+import type { RemoteEnd, RemoteOrder, RemoteRun } from './remote-run.ts';
 import { attachRemote, RemoteSessions, startRemote } from './remote-supervisor.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-reuse-'));
@@ -22,7 +22,7 @@ const sessions = new RemoteSessions();
 interface Ran {
   readonly attempt: string;
   readonly text: string;
-  readonly outcome: RemoteOutcome;
+  readonly end: RemoteEnd;
 }
 
 function orderOf(script: string, more: Partial<ExecutionSpec> = {}): RemoteOrder {
@@ -51,16 +51,16 @@ async function run(
 ): Promise<Ran> {
   const order = orderOf(script, more);
   const pieces: Uint8Array[] = [];
-  let outcome: RemoteOutcome | undefined;
+  let end: RemoteEnd | undefined;
   const remote = await startRemote(
     shell,
     order,
-    { started() {}, output: (_stream, _offset, bytes) => void pieces.push(bytes), ended: (how) => (outcome = how) },
+    { started() {}, output: (_stream, _offset, bytes) => void pieces.push(bytes), ended: (how) => (end = how) },
     { clock, sessions, liveAfterMs },
   );
-  const ended = await until('the end', () => outcome);
+  const ended = await until('the end', () => end);
   await remote.forget();
-  return { attempt: order.attempt, text: Buffer.concat(pieces).toString(), outcome: ended };
+  return { attempt: order.attempt, text: Buffer.concat(pieces).toString(), end: ended };
 }
 
 function isGone(...attempts: readonly string[]): boolean {
@@ -85,19 +85,18 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
         cwd: '/usr',
         stdin: Buffer.from('in'),
       });
-      expect(first).toMatchObject({ text: "o'ver one /usr\nin", outcome: { outcome: 'exited', exitCode: 137 } });
+      expect(first).toMatchObject({ text: "o'ver one /usr\nin", end: { outcome: { kind: 'exited', code: 137 } } });
       const second = await run(
         shell,
         'printf "[%s]" "$LEFT" "$1" "$DROVER_ATTEMPT_ID" "$LEAKED"; cat; umask; case $PATH in *nowhere*) exit 1;; esac; exit 130',
       );
       expect(second.text).toMatch(/^\[\]\[\]\[[^\]]+\]\[\]0022\n$/);
       expect(second.text).toContain(second.attempt);
-      expect(second.outcome).toMatchObject({ outcome: 'exited', exitCode: 130 });
-      expect((await run(shell, 'kill -INT $$; sleep 5')).outcome).toMatchObject({
-        outcome: 'signaled',
-        signal: 'SIGINT',
+      expect(second.end).toMatchObject({ outcome: { kind: 'exited', code: 130 } });
+      expect((await run(shell, 'kill -INT $$; sleep 5')).end).toMatchObject({
+        outcome: { kind: 'signalled', signal: 'SIGINT' },
       });
-      expect((await run(shell, 'exit 143')).outcome).toMatchObject({ outcome: 'exited', exitCode: 143 });
+      expect((await run(shell, 'exit 143')).end).toMatchObject({ outcome: { kind: 'exited', code: 143 } });
       expect(shell.commands).toHaveLength(1);
       await until('nothing is left', () => isGone(first.attempt, second.attempt));
     });
@@ -108,11 +107,11 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
         const { attempt: earlier } = await run(shell, 'echo first');
         const gate = join(scratch, `${login[0]}-${isCut}`);
         const order = orderOf('until [ -e "$G" ]; do sleep 0.05; done; exit 5', { env: { G: gate } });
-        let [hasStarted, outcome]: [boolean, RemoteOutcome | undefined] = [false, undefined];
+        let [hasStarted, end]: [boolean, RemoteEnd | undefined] = [false, undefined];
         const follower = {
           started: () => void (hasStarted = true),
           output() {},
-          ended: (how: RemoteOutcome) => void (outcome = how),
+          ended: (how: RemoteEnd) => void (end = how),
         };
         let remote: RemoteRun | 'absent' = await startRemote(shell, order, follower, {
           clock,
@@ -126,7 +125,7 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
         expect(isGone(order.attempt)).toBe(false);
         if (isCut) remote = await attachRemote(shell, order, { stdout: 0, stderr: 0 }, follower, { clock, sessions });
         writeFileSync(gate, '');
-        expect(await until('the end', () => outcome)).toMatchObject({ outcome: 'exited', exitCode: 5 });
+        expect(await until('the end', () => end)).toMatchObject({ outcome: { kind: 'exited', code: 5 } });
         await (remote as RemoteRun).forget();
         await until('nothing is left', () => isGone(order.attempt));
       }
@@ -137,7 +136,7 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
       const { attempt } = await run(shell, 'true');
       shell.cut();
       await until('nothing is left', () => isGone(attempt));
-      expect((await run(shell, 'exit 3')).outcome.exitCode).toBe(3);
+      expect((await run(shell, 'exit 3')).end.outcome).toEqual({ kind: 'exited', code: 3 });
     });
   });
 }
@@ -148,7 +147,10 @@ describe('a kept shell', () => {
     const file = join(scratch, 'once');
     await run(shell, 'echo $PPID > "$F"', { env: { F: file } });
     process.kill(Number(readFileSync(file, 'latin1')), 'SIGKILL');
-    expect((await run(shell, 'echo x >> "$F.x"; exit 4', { env: { F: file } })).outcome.exitCode).toBe(4);
+    expect((await run(shell, 'echo x >> "$F.x"; exit 4', { env: { F: file } })).end.outcome).toEqual({
+      kind: 'exited',
+      code: 4,
+    });
     expect(readFileSync(`${file}.x`, 'latin1')).toBe('x\n');
   });
 

@@ -2,8 +2,8 @@
  * What the engine of SSH is offered: a run on a host that goes on when the channel is lost, and can be found again by its
  * attempt. Everything here is one attempt over one `RemoteShell`; connections and retries are the engine's, the record is the ledger's.
  */
-import type { ErrorCode } from '../../../base/errors.ts';
-import type { AgentReport, ExecutionSpec } from '../../../protocol/link/agent-v1.ts';
+import type { AttemptEnd } from '../../../ledger/engine.ts';
+import type { ExecutionSpec } from '../../../protocol/link/agent-v1.ts';
 import type { SshBecome } from '../../../protocol/link/ssh-access.ts';
 
 export interface RemoteOrder {
@@ -15,22 +15,14 @@ export interface RemoteOrder {
 }
 
 /** How an attempt ended, by this side's clock. `started…` is absent when nothing ran. */
-export interface RemoteOutcome extends Pick<AgentReport, 'outcome' | 'detail'> {
-  readonly exitCode?: number;
-  /** With `SIG`. */
-  readonly signal?: string;
-  readonly reason?: ErrorCode;
-  readonly startedAtMs?: number;
-  readonly finishedAtMs: number;
-  readonly survivors?: number[];
-}
+export type RemoteEnd = AttemptEnd & { readonly finishedAtMs: number };
 
 export interface RemoteFollower {
   started(pid: number, atMs: number): void;
   /** In order and without gaps per stream, from the offset that was asked for. The channel is not read on until the promise settles. */
   output(stream: 1 | 2, offset: number, bytes: Uint8Array): void | Promise<void>;
   /** Once, after all output that there was; the host keeps all of it until `forget`. */
-  ended(outcome: RemoteOutcome): void;
+  ended(end: RemoteEnd): void;
 }
 
 export interface RemoteRun {

@@ -5,12 +5,12 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../base/clock.ts';
 import { newId } from '../../../base/ids.ts';
-import type { ExecutionSpec } from '../../../protocol/link/agent-v1.ts';
+import type { ExecutionSpec, ReportedOutcome } from '../../../protocol/link/agent-v1.ts';
 import { localShell, type LocalShell } from '../../../../test/support/local-shell.ts';
 import { tracesOf } from '../../../../test/support/traces.ts';
 import { until } from '../../../../test/support/until.ts';
 import { attachRemote, RemoteSessions, startRemote } from './remote-supervisor.ts';
-import type { RemoteOrder, RemoteOutcome, RemoteRun } from './remote-run.ts';
+import type { RemoteEnd, RemoteOrder, RemoteRun } from './remote-run.ts';
 import { requiring } from '../../../../test/support/needs.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-remote-'));
@@ -19,6 +19,8 @@ const sessions = new RemoteSessions();
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const clock = systemClock;
+/** For what begins many shells, one after the other: a busy machine takes long for each. */
+const PATIENT_MS = 300_000;
 
 function orderOf(script: string | Buffer, more: Partial<ExecutionSpec> = {}): RemoteOrder {
   const spec: ExecutionSpec = {
@@ -41,7 +43,7 @@ function orderOf(script: string | Buffer, more: Partial<ExecutionSpec> = {}): Re
 class Follower {
   pid: number | undefined;
   readonly streams = { 1: Buffer.alloc(0), 2: Buffer.alloc(0) };
-  outcome: RemoteOutcome | undefined;
+  end: RemoteEnd | undefined;
   constructor(from = { stdout: 0, stderr: 0 }) {
     this.streams = { 1: Buffer.alloc(from.stdout), 2: Buffer.alloc(from.stderr) };
   }
@@ -52,29 +54,25 @@ class Follower {
     expect(offset).toBe(this.streams[stream].length);
     this.streams[stream] = Buffer.concat([this.streams[stream], bytes]);
   }
-  ended(outcome: RemoteOutcome): void {
-    expect(this.outcome).toBeUndefined();
-    this.outcome = outcome;
+  ended(end: RemoteEnd): void {
+    expect(this.end).toBeUndefined();
+    this.end = end;
   }
   get text(): string {
     return this.streams[1].toString();
   }
 }
 
-async function run(
-  shell: LocalShell,
-  order: RemoteOrder,
-  procRoot?: string,
-): Promise<Follower & { outcome: RemoteOutcome }> {
+async function run(shell: LocalShell, order: RemoteOrder, procRoot?: string): Promise<Follower & { end: RemoteEnd }> {
   const follower = new Follower();
   const remote = await startRemote(shell, order, follower, {
     clock,
     sessions,
     ...(procRoot === undefined ? {} : { procRoot }),
   });
-  await until('the end', () => follower.outcome);
+  await until('the end', () => follower.end);
   await remote.forget();
-  return follower as Follower & { outcome: RemoteOutcome };
+  return follower as Follower & { end: RemoteEnd };
 }
 
 function isAlive(pid: number): boolean {
@@ -93,28 +91,30 @@ for (const [name, login] of Object.entries(shells)) {
 
     it('keeps output and codes, and leaves nothing', async () => {
       const order = orderOf(`printf 'a\\000\\377\\n'; printf 'err' >&2; exit 137`);
-      const { outcome, streams } = await run(shell, order);
-      expect(outcome).toMatchObject({ outcome: 'exited', exitCode: 137 });
-      expect(outcome.signal).toBeUndefined();
+      const { end, streams } = await run(shell, order);
+      expect(end.outcome).toEqual({ kind: 'exited', code: 137 });
       expect(streams[1]).toEqual(Buffer.from([97, 0, 255, 10]));
       expect(streams[2].toString()).toBe('err');
       expect(tracesOf(order.attempt)).toEqual([]);
     });
 
-    it('tells signals from codes', async () => {
-      for (const [signal, number] of Object.entries(constants.signals).filter(([signal]) =>
-        ['SIGINT', 'SIGPIPE', 'SIGTERM', 'SIGKILL', 'SIGHUP'].includes(signal),
-      )) {
-        expect((await run(shell, orderOf(`kill -${number} $$; sleep 5`))).outcome).toMatchObject({
-          outcome: 'signaled',
-          signal,
-        });
-        expect((await run(shell, orderOf(`exit ${128 + number}`))).outcome).toMatchObject({
-          outcome: 'exited',
-          exitCode: 128 + number,
-        });
-      }
-    });
+    it(
+      'tells signals from codes',
+      async () => {
+        for (const [signal, number] of Object.entries(constants.signals).filter(([signal]) =>
+          ['SIGINT', 'SIGPIPE', 'SIGTERM', 'SIGKILL', 'SIGHUP'].includes(signal),
+        )) {
+          expect((await run(shell, orderOf(`kill -${number} $$; sleep 5`))).end.outcome).toEqual({
+            kind: 'signalled',
+            signal,
+          });
+          expect((await run(shell, orderOf(`exit ${128 + number}`))).end).toMatchObject({
+            outcome: { kind: 'exited', code: 128 + number },
+          });
+        }
+      },
+      PATIENT_MS,
+    );
 
     it('gives a clean environment and the given one, whatever is in it', async () => {
       const odd = `a'b"c$d\`e\\f\ng h!%*~\u00e9\u{1f600}\t`;
@@ -135,8 +135,8 @@ for (const [name, login] of Object.entries(shells)) {
       const order = orderOf(`trap '' TERM; setsid sh -c 'echo $$ > ${file}; exec sleep 60' & sleep 60`, {
         timeoutMs: 400,
       });
-      const { outcome } = await run(shell, order);
-      expect(outcome).toMatchObject({ outcome: 'timed_out' });
+      const { end } = await run(shell, order);
+      expect(end).toMatchObject({ outcome: { kind: 'timed_out' } });
       expect(isAlive(Number(readFileSync(file, 'latin1')))).toBe(false);
       expect(tracesOf(order.attempt)).toEqual([]);
     });
@@ -146,22 +146,26 @@ for (const [name, login] of Object.entries(shells)) {
 describe('a run', () => {
   const shell = localShell(['dash']);
 
-  it('keeps all 256 codes', async () => {
-    const codes: (number | undefined)[] = [];
-    for (let from = 0; from < 256; from += 8)
-      codes.push(
-        ...(await Promise.all(Array.from({ length: 8 }, (_, i) => run(shell, orderOf(`exit ${from + i}`))))).map(
-          ({ outcome }) => outcome.exitCode,
-        ),
-      );
-    expect(codes).toEqual(Array.from({ length: 256 }, (_, code) => code));
-  });
+  it(
+    'keeps all 256 codes',
+    async () => {
+      const outcomes: ReportedOutcome[] = [];
+      for (let from = 0; from < 256; from += 8)
+        outcomes.push(
+          ...(await Promise.all(Array.from({ length: 8 }, (_, i) => run(shell, orderOf(`exit ${from + i}`))))).map(
+            ({ end }) => end.outcome,
+          ),
+        );
+      expect(outcomes).toEqual(Array.from({ length: 256 }, (_, code) => ({ kind: 'exited', code })));
+    },
+    PATIENT_MS,
+  );
 
   it('takes scripts and input of any size and any bytes, and tells all output exactly', async () => {
     const script = Buffer.concat([Buffer.from('cat; exit 0\n'), Buffer.alloc(600_000, '#\0\xff', 'latin1')]);
     const stdin = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
-    const { streams, outcome } = await run(shell, orderOf(script, { stdin, lang: 'sh' }));
-    expect(outcome.exitCode).toBe(0);
+    const { streams, end } = await run(shell, orderOf(script, { stdin, lang: 'sh' }));
+    expect(end.outcome).toEqual({ kind: 'exited', code: 0 });
     expect(streams[1].equals(stdin)).toBe(true);
   });
 
@@ -173,25 +177,20 @@ describe('a run', () => {
   });
 
   it('refuses before anything ran', async () => {
-    expect((await run(shell, orderOf('true', { cwd: '/no/such/folder' }))).outcome).toMatchObject({
-      outcome: 'refused',
-      reason: 'directory-missing',
+    expect((await run(shell, orderOf('true', { cwd: '/no/such/folder' }))).end).toMatchObject({
+      outcome: { kind: 'refused', reason: 'directory-missing' },
     });
-    expect((await run(shell, orderOf('true', { lang: 'no-such-interpreter' }))).outcome).toMatchObject({
-      outcome: 'refused',
-      reason: 'interpreter-missing',
+    expect((await run(shell, orderOf('true', { lang: 'no-such-interpreter' }))).end).toMatchObject({
+      outcome: { kind: 'refused', reason: 'interpreter-missing' },
     });
-    expect((await run(shell, orderOf('true', { env: { A: 'x\0y' } }))).outcome).toMatchObject({
-      outcome: 'refused',
-      reason: 'bad-input',
+    expect((await run(shell, orderOf('true', { env: { A: 'x\0y' } }))).end).toMatchObject({
+      outcome: { kind: 'refused', reason: 'bad-input' },
     });
-    expect((await run(shell, orderOf('true', { env: { 'a-b': '1' } }))).outcome).toMatchObject({
-      outcome: 'refused',
-      reason: 'bad-input',
+    expect((await run(shell, orderOf('true', { env: { 'a-b': '1' } }))).end).toMatchObject({
+      outcome: { kind: 'refused', reason: 'bad-input' },
     });
-    expect((await run(localShell(['/bin/false']), orderOf('true'))).outcome).toMatchObject({
-      outcome: 'refused',
-      reason: 'spawn-failed',
+    expect((await run(localShell(['/bin/false']), orderOf('true'))).end).toMatchObject({
+      outcome: { kind: 'refused', reason: 'spawn-failed' },
     });
   });
 
@@ -221,7 +220,7 @@ describe('a run', () => {
     const remote = await startRemote(shell, orderOf(`until [ -e ${gate} ]; do sleep 0.1; done`), follower, { clock });
     await until('both are gone', () => [told, watched].every((name) => !existsSync(dirname(name))));
     writeFileSync(gate, '');
-    await until('the end', () => follower.outcome);
+    await until('the end', () => follower.end);
     await remote.forget();
     for (const suffix of ['i', 'o']) expect(existsSync(`${open}.${suffix}`)).toBe(true);
     rmSync(dirname(open), { recursive: true });
@@ -242,8 +241,8 @@ describe('a run', () => {
       startRemote(shell, order, first, { clock, folder }),
       startRemote(localShell(['dash']), order, second, { clock, folder }),
     ]);
-    await until('both ends', () => first.outcome && second.outcome);
-    expect([first.outcome!.exitCode, second.outcome!.exitCode]).toEqual([7, 7]);
+    await until('both ends', () => first.end && second.end);
+    expect([first, second].map(({ end }) => end?.outcome)).toEqual([7, 7].map((code) => ({ kind: 'exited', code })));
     await Promise.all(runs.map((each) => each.forget()));
     expect(readFileSync(file, 'latin1')).toBe('x\n');
     expect(tracesOf(order.attempt)).toEqual([]);
@@ -251,13 +250,11 @@ describe('a run', () => {
 
   it('works where there is no /proc', async () => {
     const none = '/nonexistent';
-    expect((await run(shell, orderOf('echo x; exit 137'), none)).outcome).toMatchObject({
-      outcome: 'exited',
-      exitCode: 137,
+    expect((await run(shell, orderOf('echo x; exit 137'), none)).end).toMatchObject({
+      outcome: { kind: 'exited', code: 137 },
     });
-    expect((await run(shell, orderOf('kill -9 $$'), none)).outcome).toMatchObject({
-      outcome: 'signaled',
-      signal: 'SIGKILL',
+    expect((await run(shell, orderOf('kill -9 $$'), none)).end).toMatchObject({
+      outcome: { kind: 'signalled', signal: 'SIGKILL' },
     });
     const file = join(scratch, 'no-proc');
     expect(
@@ -269,8 +266,8 @@ describe('a run', () => {
           }),
           none,
         )
-      ).outcome,
-    ).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
+      ).end,
+    ).toMatchObject({ outcome: { kind: 'timed_out', end: { kind: 'signalled', signal: 'SIGTERM' } } });
     expect(isAlive(Number(readFileSync(file, 'latin1')))).toBe(false);
   });
 });
@@ -285,8 +282,8 @@ requiring('root').describe('a run as somebody else', () => {
       { ...orderOf(who), become: { kind: 'su', user: 'nobody' } as const },
     ];
     for (const order of [direct, su]) {
-      const { text, outcome } = await run(localShell(['dash']), order);
-      expect(outcome.exitCode).toBe(130);
+      const { text, end } = await run(localShell(['dash']), order);
+      expect(end.outcome).toEqual({ kind: 'exited', code: 130 });
       expect(text).toMatch(/^nobody\n\S+ nobody nobody\n$/);
       expect(tracesOf(order.attempt)).toEqual([]);
     }
@@ -297,8 +294,11 @@ requiring('root').describe('a run as somebody else', () => {
       login: readonly string[],
       more: Partial<RemoteOrder>,
       user?: string,
-    ): Promise<string | undefined> =>
-      (await run(localShell(login), { ...orderOf(who, user === undefined ? {} : { user }), ...more })).outcome.reason;
+    ): Promise<string | undefined> => {
+      const order = { ...orderOf(who, user === undefined ? {} : { user }), ...more };
+      const { outcome } = (await run(localShell(login), order)).end;
+      return outcome.kind === 'refused' ? outcome.reason : undefined;
+    };
     expect(await reason(['dash'], {}, 'no-such-user-here')).toBe('user-unknown');
     expect(await reason(['dash'], {}, 'x; reboot')).toBe('user-unknown');
     expect(await reason(['dash'], { become: { kind: 'su', user: 'no-such-user-here' } })).toBe('user-unknown');
@@ -332,8 +332,8 @@ describe('a lost channel', () => {
     const { remote, follower } = await attached(order, { stdout: 4, stderr: 0 });
     expect(follower.pid).toBe(first.pid);
     await run(localShell(['dash']), orderOf(`touch ${gate}`));
-    await until('the end', () => follower.outcome);
-    expect(follower.outcome).toMatchObject({ outcome: 'exited', exitCode: 130 });
+    await until('the end', () => follower.end);
+    expect(follower.end).toMatchObject({ outcome: { kind: 'exited', code: 130 } });
     expect(follower.streams[1].subarray(4).toString()).toBe('two\n');
     expect(Buffer.from((await remote.readWhole(1, 2, 100)).bytes).toString()).toBe('e\ntwo\n');
     await remote.forget();
@@ -351,8 +351,10 @@ describe('a lost channel', () => {
     shell.cut();
     await until('the host ended it', () => !isAlive(Number(readFileSync(file, 'latin1'))));
     const { remote, follower } = await attached(order, { stdout: 0, stderr: 0 });
-    await until('the end', () => follower.outcome);
-    expect(follower.outcome).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
+    await until('the end', () => follower.end);
+    expect(follower.end).toMatchObject({
+      outcome: { kind: 'timed_out', end: { kind: 'signalled', signal: 'SIGTERM' } },
+    });
     await remote.forget();
     expect(tracesOf(order.attempt)).toEqual([]);
   });
@@ -374,10 +376,9 @@ describe('a lost channel', () => {
     writeFileSync(login, `#!/bin/sh\nwhile [ ! -e ${gate} ]; do sleep 0.05; done\nexec dash "$@"\n`, { mode: 0o755 });
     const [shell, first, second] = [localShell([login]), new Follower(), new Follower()];
     await startRemote(shell, orderOf(`echo x >> ${file}`), first, { clock, sessions, beginMs: 200 });
-    await until('the refusal', () => first.outcome);
-    expect(first.outcome).toMatchObject({
-      outcome: 'refused',
-      reason: 'ssh-timeout',
+    await until('the refusal', () => first.end);
+    expect(first.end).toMatchObject({
+      outcome: { kind: 'refused', reason: 'ssh-timeout' },
       detail: expect.stringContaining('Nothing ran'),
     });
     expect(Buffer.concat(shell.sent).toString()).not.toContain(file);
@@ -394,8 +395,8 @@ describe('a lost channel', () => {
     writeFileSync(gate, '');
     await until('the order came through', () => existsSync(file));
     const { remote, follower } = await attached(order, { stdout: 0, stderr: 0 });
-    await until('the end', () => follower.outcome);
-    expect(follower.outcome).toMatchObject({ outcome: 'exited', exitCode: 7 });
+    await until('the end', () => follower.end);
+    expect(follower.end).toMatchObject({ outcome: { kind: 'exited', code: 7 } });
     await remote.forget();
     expect(readFileSync(file, 'latin1')).toBe('x\n');
   });
@@ -410,8 +411,10 @@ describe('a lost channel', () => {
     const { remote, follower } = await attached(order, { stdout: 0, stderr: 0 });
     remote.stop('cancelled');
     remote.stop('timed_out');
-    await until('the end', () => follower.outcome);
-    expect(follower.outcome).toMatchObject({ outcome: 'cancelled', reason: 'cancelled-by-user', signal: 'SIGTERM' });
+    await until('the end', () => follower.end);
+    expect(follower.end).toMatchObject({
+      outcome: { kind: 'cancelled', end: { kind: 'signalled', signal: 'SIGTERM' } },
+    });
     await remote.forget();
     expect(tracesOf(order.attempt)).toEqual([]);
   });
@@ -435,8 +438,8 @@ describe('a cancelled tree', () => {
       });
       const pid = await until('the child wrote its pid', () => existsSync(file) && Number(readFileSync(file, 'utf8')));
       remote.stop('cancelled');
-      await until('the end', () => follower.outcome);
-      expect(follower.outcome).toMatchObject({ outcome: 'cancelled' });
+      await until('the end', () => follower.end);
+      expect(follower.end).toMatchObject({ outcome: { kind: 'cancelled' } });
       expect(isAlive(pid)).toBe(false);
       await remote.forget();
     });

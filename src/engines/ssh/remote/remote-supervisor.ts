@@ -15,9 +15,9 @@ import { RemoteConversation } from './remote-conversation.ts';
 import { basics, orderText, type OrderText } from './remote-order.ts';
 import { attachProgram, startProgram } from './remote-program.ts';
 import { isRefusalCode, remoteFault, silence } from './remote-faults.ts';
-import { outcomeOf } from './remote-outcome.ts';
+import { remoteEndOf } from './remote-end.ts';
 import type { RemoteMessage } from './remote-parser.ts';
-import type { RemoteFollower, RemoteOrder, RemoteOutcome, RemoteRun } from './remote-run.ts';
+import type { RemoteEnd, RemoteFollower, RemoteOrder, RemoteRun } from './remote-run.ts';
 import type { RemoteShell } from './remote-shell.ts';
 
 /** A script that lives longer gets a watch on its host, and tells its output as it comes. Measured on this side: no timer over there is that cheap. */
@@ -160,9 +160,9 @@ class Run implements RemoteRun {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#cancelLive();
-    const finishedAtMs = this.#clock.nowMs();
+    const end: RemoteEnd = { outcome: { kind: 'refused', reason: code }, detail, finishedAtMs: this.#clock.nowMs() };
     // Later, so that whoever started it holds the run by then.
-    this.#clock.after(0, () => this.#follower.ended({ outcome: 'refused', reason: code, detail, finishedAtMs }));
+    this.#clock.after(0, () => this.#follower.ended(end));
   }
 
   async start(order: RemoteOrder): Promise<void> {
@@ -352,7 +352,7 @@ class Run implements RemoteRun {
       else if (words[0] === 'D') this.#hasLostFiles = true;
       else if (words[0] === 'F') this.#tellForgotten('forgotten');
       else if (words[0] === 'E') {
-        this.#end(outcomeOf(words, this.#startedAtMs, this.#clock.nowMs(), this.#hasLostFiles));
+        this.#end(remoteEndOf(words, this.#startedAtMs, this.#clock.nowMs(), this.#hasLostFiles));
         if (this.#isKeepable && !this.#isLive) return true;
       } else if (words[0] === 'R') {
         const fault = remoteFault(words);
@@ -393,11 +393,11 @@ class Run implements RemoteRun {
     this.#conversation?.send(`live_on ${this.#identity}\n`);
   }
 
-  #end(outcome: RemoteOutcome): void {
+  #end(end: RemoteEnd): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#cancelLive();
-    this.#follower.ended(outcome);
+    this.#follower.ended(end);
   }
 
   // — what a caller wants —
