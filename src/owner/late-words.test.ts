@@ -110,7 +110,14 @@ function reportOf(id: RunId, executor: Executor, output: string): HeardEvent {
   const nothing = { size: 0, head: 0, tail: 0 };
   const stdout = { size: inline.length, head: inline.length, tail: 0, inline };
   const a = attemptOf(id);
-  const report = { t: 'report', a, outcome: { kind: 'exited', code: 0 }, finishedAtMs: 1, stdout, stderr: nothing } as const;
+  const report = {
+    t: 'report',
+    a,
+    outcome: { kind: 'exited', code: 0 },
+    finishedAtMs: 1,
+    stdout,
+    stderr: nothing,
+  } as const;
   return { k: 'report', executor, report };
 }
 
