@@ -239,7 +239,8 @@ export class Intake implements FleetListener {
         if (isLeaseTrusted()) this.#unknown.release(key.runId, ack);
       } else if (isOpen(standing)) {
         if (isSameExecutor(standing.executor, ack.executor)) onOpen();
-      } else fleet.ack(ack.workerId, [ack]);
+        // One that waits was given back by its executor, which is asked again with the next order.
+      } else if (standing.state !== 'waiting') fleet.ack(ack.workerId, [ack]);
     });
   }
 

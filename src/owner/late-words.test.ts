@@ -39,7 +39,9 @@ interface World {
   readonly acknowledged: string[];
   readonly wrote: string[];
   readonly looks: () => number;
-  /** A run of one host of which the first attempt was given to `ONE` and ended so. */
+  /** A run of one host that its owner has not heard of. */
+  created(): Promise<RunId>;
+  /** One of which the first attempt was given to `ONE` and ended so. */
   ended(end: Pick<ExecutionChange, 'to' | 'outcome' | 'reason'>): Promise<RunId>;
 }
 
@@ -78,7 +80,7 @@ async function world(): Promise<World> {
     isLeaseTrusted: () => true,
   });
   await owner.start();
-  const ended: World['ended'] = async (end) => {
+  const created: World['created'] = async () => {
     const id = newId<'run'>();
     const partition = partitionOf(id);
     const targets = [hostSubject(newId<'host'>(), 'a')];
@@ -87,6 +89,11 @@ async function world(): Promise<World> {
       { id, partition, name: 'a', reason: '', createdBy, targetExpression: '*', spec, targets },
       audit,
     );
+    return id;
+  };
+  const ended: World['ended'] = async (end) => {
+    const id = await created();
+    const partition = partitionOf(id);
     const first = { runId: id, task: 0, ordinal: 0, attempt: 1, from: ['waiting'], seq: 2, finishedAtMs: 3 } as const;
     const counts = { ...emptyCounts(), [end.to]: 1 };
     const { term } = owner.owned().find((one) => one.id === partition)!;
@@ -98,7 +105,7 @@ async function world(): Promise<World> {
     });
     return id;
   };
-  return { owner, store, tables, commits, acked, acknowledged, wrote, looks: () => looks, ended };
+  return { owner, store, tables, commits, acked, acknowledged, wrote, looks: () => looks, created, ended };
 }
 
 const LOST = { to: 'lost', reason: 'link-lost' } as const;
@@ -178,6 +185,18 @@ it('a report of a superseded attempt whose end is known is acknowledged, and not
   await until('they to be acknowledged', () => all.acked.length === 101);
   expect([all.commits, all.looks()]).toEqual([[], 1]);
   expect(all.tables.runs.get(id)!.blobs.size).toBe(0);
+  await all.owner.stop();
+});
+
+it('a report of an attempt that waits is not acknowledged: whoever gave it back may have it still', async () => {
+  const all = await world();
+  const id = await all.created();
+  all.owner.onEvents(WORKER, [reportOf(id, ONE, 'truth')]);
+  await until('it to be looked for', () => all.looks() === 1);
+  const over = await all.ended(FAILED);
+  all.owner.onEvents(STRANGER, [reportOf(over, ONE, 'more')]);
+  await until('what came later to be acknowledged', () => all.acked.length > 0);
+  expect(all.acked).toEqual([`${STRANGER} ${executorKey(ONE)}`]);
   await all.owner.stop();
 });
 
