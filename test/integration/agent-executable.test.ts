@@ -8,29 +8,25 @@ import { createHash } from 'node:crypto';
 import { createClient, dataOf } from '@drover/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isPackageSigned } from '../../src/pki/package-signature.ts';
-import type { PackagesManifest } from '../../src/protocol/rest/agent-package.ts';
-import { buildAgent } from '../../tools/agent-build.ts';
-import { Cluster } from '../support/cluster.ts';
+import { PACKAGES_MANIFEST, type PackagesManifest } from '../../src/protocol/rest/agent-package.ts';
+import { executableOf, putVersion } from '../support/agent-packages.ts';
+import type { Cluster } from '../support/cluster.ts';
+import { testCluster } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
 
-const VERSION = '7.6.5';
+const VERSION = '1.1.0';
 const MiB = 1024 * 1024;
 
 describe('the executable of the agent', () => {
   const folder = mkdtempSync(join(tmpdir(), 'drover-executable-'));
-  const executable = join(folder, `drover-agent-${VERSION}-linux-${process.arch}`);
+  const executable = executableOf(folder, VERSION);
   let manifest: PackagesManifest;
   let cluster: Cluster;
 
   beforeAll(async () => {
-    manifest = await buildAgent({
-      out: folder,
-      archs: [process.arch],
-      version: VERSION,
-      keyFile: join(folder, 'key', 'release.key'),
-      compression: 1,
-    });
-    cluster = await Cluster.start({ servers: 1, workers: 1, agents: 1, agentProgram: executable });
+    await putVersion(folder, VERSION);
+    manifest = JSON.parse(readFileSync(join(folder, PACKAGES_MANIFEST(VERSION)), 'utf8')) as PackagesManifest;
+    cluster = await testCluster({ servers: 1, workers: 1, agents: 1, agentProgram: executable });
   }, 180_000);
   afterAll(async () => {
     await cluster?.stop();

@@ -17,8 +17,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, dataOf } from '@drover/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addPackage, buildVersion, executableOf, packProgram, placeAgent } from '../support/agent-packages.ts';
-import { Cluster, ManagedProcess } from '../support/cluster.ts';
+import { addPackage, putVersion, executableOf, packProgram, placeAgent } from '../support/agent-packages.ts';
+import { type Cluster, ManagedProcess } from '../support/cluster.ts';
+import { testCluster } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
 import { runCli, type CliResult } from '../support/up.ts';
 
@@ -35,9 +36,9 @@ describe('an upgrade of agents', () => {
 
   beforeAll(async () => {
     mkdirSync(packages, { mode: 0o755 });
-    await buildVersion(packages, '1.0.0');
-    await buildVersion(packages, '1.1.0');
-    cluster = await Cluster.start({ servers: 1, workers: 1, agents: 0, serverEnv: { DROVER_PACKAGES: packages } });
+    await putVersion(packages, '1.0.0');
+    await putVersion(packages, '1.1.0');
+    cluster = await testCluster({ servers: 1, workers: 1, agents: 0, serverEnv: { DROVER_PACKAGES: packages } });
     for (const host of HOSTS) {
       const launch = placeAgent(rootOf(host), executableOf(packages, '1.0.0'), '1.0.0');
       const env = {

@@ -5,7 +5,8 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Cluster } from '../support/cluster.ts';
+import type { Cluster } from '../support/cluster.ts';
+import { testCluster } from '../support/test-cluster.ts';
 
 /** About a second each. */
 const RENEWALS = 15;
@@ -21,7 +22,7 @@ let cluster: Cluster;
 let database: pg.Client;
 
 beforeAll(async () => {
-  cluster = await Cluster.start({ servers: 1, workers: 1, agents: 2 });
+  cluster = await testCluster({ servers: 1, workers: 1, agents: 2 });
   database = new pg.Client({ connectionString: cluster.databaseUrl });
   await database.connect();
   await database.query(`CREATE FUNCTION tell_renewal() RETURNS trigger LANGUAGE plpgsql AS

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { requiring } from '../support/needs.ts';
 import { SshWorld } from '../support/sshd.ts';
-import { cliOf, newDataDir, removeDataDir, startUp, stopUp, type CliResult, type RunningUp } from '../support/up.ts';
+import { testUp, type TestUp } from '../support/test-cluster.ts';
+import { cliOf, newDataDir, type CliResult } from '../support/up.ts';
 import { until } from '../support/until.ts';
 
 type Listed = { items: { name: string; sshContact?: { at: string; code?: string } }[] };
@@ -10,12 +11,12 @@ type Listed = { items: { name: string; sshContact?: { at: string; code?: string 
 requiring('sshd').describe('what is down', () => {
   const dataDir = newDataDir();
   const world = new SshWorld();
-  let up: RunningUp;
+  let up: TestUp;
   let cli: (...args: string[]) => Promise<CliResult>;
   let port: string;
 
   beforeAll(async () => {
-    up = await startUp(dataDir, 1);
+    up = await testUp(dataDir, 1);
     cli = cliOf(up);
     port = String((await world.start()).port);
     const login = ['--default', '--user', world.user];
@@ -35,9 +36,8 @@ requiring('sshd').describe('what is down', () => {
     await ok('hosts', 'add', 'box-2', '--address', '127.0.0.1', '--port', '1');
   }, 120_000);
   afterAll(async () => {
-    await stopUp(up);
+    await up?.end();
     await world.end();
-    removeDataDir(dataDir);
   });
 
   async function ok(...args: string[]): Promise<string> {

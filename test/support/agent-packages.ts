@@ -1,25 +1,77 @@
 /** Packages of the agent for tests: real executables built here, and small scripts that play a version that is not what it should be. */
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { inject } from 'vitest';
 import { releasePublicKey, signPackage } from '../../src/pki/package-signature.ts';
 import { PACKAGES_MANIFEST, type PackagesManifest } from '../../src/protocol/rest/agent-package.ts';
 import { buildAgent } from '../../tools/agent-build.ts';
+import { until } from './until.ts';
+
+const MAKING_MS_MAX = 170_000;
 
 export function executableOf(folder: string, version: string): string {
   return join(folder, `drover-agent-${version}-linux-${process.arch}`);
 }
 
 export async function buildVersion(folder: string, version: string): Promise<void> {
-  await buildAgent({
-    out: folder,
-    archs: [process.arch],
-    version,
-    keyFile: join(folder, 'key', 'release.key'),
-    compression: 1,
+  await buildAgent({ out: folder, archs: [process.arch], version, keyFile: releaseKeyOf(folder), compression: 1 });
+}
+
+/**
+ * Real packages of a version, with the key that has signed them in `key/release.key`. Each version is built once for the whole test run, by whoever
+ * asks first, and copied: a test may damage its own.
+ */
+export async function putVersion(folder: string, version: string): Promise<void> {
+  const shared = join(inject('sharedFolder'), 'packages');
+  await onceForAll(join(shared, version), async (out) => {
+    await buildAgent({ out, archs: [process.arch], version, keyFile: releaseKeyOf(shared), compression: 1 });
   });
+  cpSync(join(shared, version), folder, { recursive: true, mode: constants.COPYFILE_FICLONE });
+  mkdirSync(dirname(releaseKeyOf(folder)), { recursive: true });
+  copyFileSync(releaseKeyOf(shared), releaseKeyOf(folder));
+}
+
+function releaseKeyOf(folder: string): string {
+  return join(folder, 'key', 'release.key');
+}
+
+/** Makes a folder that all test files share; the others wait for whoever is making it. */
+async function onceForAll(folder: string, make: (folder: string) => Promise<void>): Promise<void> {
+  // One at a time, also of different folders: they have the key in common.
+  const lock = join(dirname(folder), 'lock');
+  mkdirSync(dirname(folder), { recursive: true });
+  await until('the one who makes it', () => existsSync(folder) || isMade(lock), MAKING_MS_MAX);
+  if (existsSync(folder)) return;
+  try {
+    await make(`${folder}.new`);
+    renameSync(`${folder}.new`, folder);
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
+}
+
+function isMade(folder: string): boolean {
+  try {
+    mkdirSync(folder);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A package that is signed well and holds `program`; `change` is what went wrong when it was packed. */
