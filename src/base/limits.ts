@@ -173,6 +173,8 @@ export const limits = {
    * known whether the agent counts.
    */
   linkProofBytesMax: 1_024,
+  /** Of the nonce that a server answers with its time (`frame-invalid`); agents draw 16. */
+  linkNonceBytesMax: 64,
   /** Links of agents that a worker tells of in one frame (`frame-invalid`): each is a MAC to check, and thousands of them are felt. */
   linksPerFrameMax: 250,
   /** What an agent tells of its host: a machine of a cluster may have thousands of addresses, and nobody reads them all. */

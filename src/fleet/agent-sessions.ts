@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { given } from '../base/given.ts';
 import { isUuid, type AgentId, type HostId, type WorkerId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
+import { writeApart } from '../base/write-apart.ts';
 import { decodeFrame } from '../link/codec.ts';
 import { AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import { isSignedByKey, signUnderKey } from '../pki/dispatch.ts';
@@ -21,6 +22,7 @@ import {
   type Sealed,
 } from '../protocol/link/session.ts';
 import type { ServerRefused, ServerTime } from '../protocol/link/worker-v1.ts';
+import type { AgentShown } from '../store/contract/agent.ts';
 import type { Store } from '../store/contract/store.ts';
 
 export interface AgentSession {
@@ -207,26 +209,18 @@ export class AgentSessions {
       batch.push(shown);
     }
     if (batch.length === 0) return true;
+    const verdicts = new Map<Shown, Verdict>();
     try {
-      const verdicts = await this.#options.store.agentInstancesShow(
-        batch.map(({ workerId, proof, atMs: shownAtMs }) => ({
-          agentId: proof.agentId as AgentId,
-          hostId: proof.hostId as HostId,
-          workerId,
-          instance: {
-            instance: proof.instance,
-            start: proof.start,
-            link: proof.link,
-            workerId,
-            shownAtMs,
-            ...given({ after: proof.after || undefined }),
-          },
-        })),
-      );
-      batch.forEach((shown, n) => {
-        if (!shown.isOver) this.#decided(shown, verdicts[n]!);
-        shown.done();
+      const refused = await writeApart(batch, async (some) => {
+        const answers = await this.#options.store.agentInstancesShow(some.map(shownOf));
+        some.forEach((shown, n) => verdicts.set(shown, answers[n]!));
       });
+      for (const { item, error } of refused) this.#notStored(item, error);
+      for (const shown of batch) {
+        const verdict = verdicts.get(shown);
+        if (verdict && !shown.isOver) this.#decided(shown, verdict);
+        shown.done();
+      }
       return true;
     } catch (error) {
       this.#options.log.warn({ err: error }, 'links of agents could not be looked up; they will be again');
@@ -239,7 +233,15 @@ export class AgentSessions {
     }
   }
 
-  #decided({ workerId, proof }: Shown, verdict: Awaited<ReturnType<Store['agentInstancesShow']>>[number]): void {
+  /** What one agent says of itself that no column holds keeps none of the others out, and is not asked again. */
+  #notStored({ workerId, proof }: Shown, error: unknown): void {
+    const { agentId, hostId, instance } = proof;
+    this.#options.log.error({ workerId, agentId, err: error }, 'the link of an agent cannot be stored');
+    const detail = 'The proof of the link cannot be stored.';
+    this.#options.refused(workerId, { t: 'refused', hostId, agentId, instance, code: 'frame-invalid', detail }, false);
+  }
+
+  #decided({ workerId, proof }: Shown, verdict: Verdict): void {
     const { agentId, hostId, instance, start, link } = proof as LinkProof & { agentId: AgentId; hostId: HostId };
     if (verdict === 'admitted') {
       const known = this.of(agentId);
@@ -260,6 +262,18 @@ export class AgentSessions {
       verdict === 'copied',
     );
   }
+}
+
+type Verdict = Awaited<ReturnType<Store['agentInstancesShow']>>[number];
+
+function shownOf({ workerId, proof, atMs: shownAtMs }: Shown): AgentShown {
+  const { agentId, hostId, instance, start, link, after } = proof;
+  return {
+    agentId: agentId as AgentId,
+    hostId: hostId as HostId,
+    workerId,
+    instance: { instance, start, link, workerId, shownAtMs, ...given({ after }) },
+  };
 }
 
 function keyOf({ workerId, proof }: Shown): string {

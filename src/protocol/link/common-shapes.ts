@@ -61,7 +61,7 @@ export const digest = bytes(32, 32);
 export const sealed = { body: bytes(0, limits.frameBytesMax / 2), mac: bytes(0, 32) } as const;
 /** That an agent has linked: a few ids and numbers, which a server reads before it knows that the agent counts. */
 export const proof = record<Sealed>({ body: bytes(0, limits.linkProofBytesMax), mac: bytes(0, 32) });
-export const nonce = bytes(0, 64);
+export const nonce = bytes(0, limits.linkNonceBytesMax);
 export const mark = { server: text(36), order: size } as const;
 export const stream: Shape<1 | 2> = oneOf(1, 2);
 export const protocolRange = record<ProtocolRange>({ min: count, max: count });

@@ -4,6 +4,9 @@
  * said to or by one start of an agent means anything to another.
  */
 import { Packr } from 'msgpackr';
+import { nonce, uuid } from './common-shapes.ts';
+import { scanFrame } from './msgpack-scan.ts';
+import { integer, optional, record } from './shape.ts';
 
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
 
@@ -41,16 +44,24 @@ export function encodeBody(value: object): Buffer {
   return packr.pack(value);
 }
 
+/** Servers store what is in it and send it on to the worker, so it is held to the very shapes of the frames in which it goes. */
+export const linkProofShape = record<LinkProof>({
+  agentId: uuid,
+  hostId: uuid,
+  workerId: uuid,
+  instance: uuid,
+  after: optional(uuid),
+  start: integer(1, Number.MAX_SAFE_INTEGER),
+  link: integer(1, Number.MAX_SAFE_INTEGER),
+  nonce,
+});
+const SCAN = { depthMax: 2, valuesMax: 64 };
+
 /** Undefined for what is no proof; its author is known already. */
 export function decodeLinkProof(body: Uint8Array): LinkProof | undefined {
+  if (scanFrame(body, SCAN, () => undefined).fault !== undefined) return undefined;
   try {
-    const proof = packr.unpack(body) as LinkProof;
-    const isWhole =
-      [proof.agentId, proof.hostId, proof.workerId, proof.instance].every((text) => typeof text === 'string') &&
-      (proof.after === undefined || proof.after === null || typeof proof.after === 'string') &&
-      [proof.start, proof.link].every((count) => Number.isSafeInteger(count) && count > 0) &&
-      proof.nonce instanceof Uint8Array;
-    return isWhole ? proof : undefined;
+    return linkProofShape.read(packr.unpack(body), 'proof');
   } catch {
     return undefined;
   }
