@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { countsLine, createPaint, foldedText, Likenesses, progressLine, table, timeText } from './render.ts';
+import {
+  countsLine,
+  createPaint,
+  endingText,
+  foldedText,
+  Likenesses,
+  progressLine,
+  table,
+  timeText,
+} from './render.ts';
 import { runTookText } from './runs/run-text.ts';
-import { cutText, terminalText, textWidth } from './text-width.ts';
+import { cutText, plainText, terminalText, textWidth } from './text-width.ts';
 
 const plain = createPaint(false);
 
@@ -88,4 +97,10 @@ describe('text for a terminal', () => {
     expect([cutText('主机一', 6), cutText('主机一', 5), cutText('abc', 2)]).toEqual(['主机一', '主机…', 'a…']));
   it('keeps colours and ends them, and obeys nothing else', () =>
     expect(terminalText('\x1b[31mred\x1b[2J\x07\tx\r\n')).toBe('\x1b[31mred�[2J�\tx\n\x1b[0m'));
+  it('never turns the order of what stands around it', () =>
+    expect([terminalText('a\u202eb\u2066c'), plainText('a\u202eb\u200f\u2028c')]).toEqual(['a�b�c', 'a�b��c']));
+  it('is what a host says of how a script ended', () =>
+    expect(endingText({ state: 'failed', signal: '\x1b]0;t\x07\u009b2J', reason: 'a\x1b[2J' })).toBe(
+      'failed, �]0;t��2J, a�[2J',
+    ));
 });

@@ -83,7 +83,8 @@ export interface Ending {
 export function endingText(ending: Ending): string {
   const how =
     ending.signal ?? (ending.exitCode !== undefined && ending.exitCode !== 0 ? `exit ${ending.exitCode}` : undefined);
-  return [stateWord(ending.state), how, ending.reason].filter(Boolean).join(', ');
+  // Signal and reason are the words of a host.
+  return plainText([stateWord(ending.state), how, ending.reason].filter(Boolean).join(', '));
 }
 
 /** What is kept of a stream: head and tail, and how much between them is not. */

@@ -39,16 +39,18 @@ export function cutText(text: string, width: number): string {
 
 /** One line of text from elsewhere (names, labels, reasons): control characters are shown, not obeyed. */
 export function plainText(text: string): string {
-  return text.replace(/[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, (character) =>
+  return text.replace(/[\0-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) =>
     character === '\n' ? '⏎' : character === '\t' ? ' ' : '�',
   );
 }
 
-/** Output of a script for a terminal: lines, tabs and colours are kept; what moves the cursor, sets titles or rings is not obeyed. */
+/** Output of a script for a terminal: lines, tabs and colours are kept; what moves the cursor, sets titles, rings or turns the order of letters is not obeyed. */
 export function terminalText(text: string): string {
   const inert = text
     .replaceAll('\r\n', '\n')
-    .replace(/\x1b\[[\d;:]*m|[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (match) => (match.length > 1 ? match : '�'));
+    .replace(/\x1b\[[\d;:]*m|[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, (match) =>
+      match.length > 1 ? match : '�',
+    );
   return inert.includes('\x1b[') ? `${inert}\x1b[0m` : inert;
 }
 

@@ -12,15 +12,8 @@ import { AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import { isSignedByKey, signUnderKey } from '../pki/dispatch.ts';
 import type { MasterKey } from '../pki/sealer.ts';
 import type { AgentFrame } from '../protocol/link/agent-v1.ts';
-import {
-  decodeLinkProof,
-  linkMessage,
-  saidMessage,
-  timeMessage,
-  type LinkProof,
-  type Marked,
-  type Sealed,
-} from '../protocol/link/session.ts';
+import { decodeLinkProof, type LinkProof } from '../protocol/link/link-proof.ts';
+import { linkMessage, saidMessage, timeMessage, type Marked, type Sealed } from '../protocol/link/session.ts';
 import type { ServerRefused, ServerTime } from '../protocol/link/worker-v1.ts';
 import type { AgentShown } from '../store/contract/agent.ts';
 import type { Store } from '../store/contract/store.ts';

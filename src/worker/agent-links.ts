@@ -8,7 +8,8 @@ import {
   type WorkerToAgentFrame,
 } from '../protocol/link/agent-v1.ts';
 import { commonProtocol } from '../protocol/link/protocol-range.ts';
-import { decodeLinkProof, type Sealed } from '../protocol/link/session.ts';
+import { decodeLinkProof } from '../protocol/link/link-proof.ts';
+import { type Sealed } from '../protocol/link/session.ts';
 import { KeptProof } from './kept-proof.ts';
 import type { AgentLink } from './output-relay.ts';
 import type { LinkedAgent } from './start-dispatch.ts';

@@ -2,7 +2,8 @@
  * The proof with which an agent has linked, kept for the servers that come later. As text it takes its own 350 bytes; as it came it would
  * keep the whole of what was read from the network, and two views of it, in memory for as long as the link lives.
  */
-import { decodeLinkProof, type Sealed } from '../protocol/link/session.ts';
+import { decodeLinkProof } from '../protocol/link/link-proof.ts';
+import { type Sealed } from '../protocol/link/session.ts';
 
 export class KeptProof {
   /** A character for each byte. */

@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { decodeFrame, encodeFrame } from '../../link/codec.ts';
 import { limits } from '../../base/limits.ts';
 import { newId } from '../../base/ids.ts';
-import { decodeLinkProof, encodeBody, type LinkProof } from './session.ts';
+import { decodeLinkProof, type LinkProof } from './link-proof.ts';
+import { encodeBody } from './session.ts';
 import { SERVER_FRAMES } from './worker-frames.ts';
 
 const proof: LinkProof = {
