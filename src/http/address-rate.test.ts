@@ -13,7 +13,9 @@ describe('the rate of an address', () => {
     const rate = new AddressRate({ clock: clockAt(at), perSecond: 2, burst: 3 });
     expect([1, 2, 3, 4].map(() => rate.take('10.0.0.1'))).toEqual([0, 0, 0, 1]);
     expect(rate.take('10.0.0.2')).toBe(0);
+    expect(['10.0.0.1', '10.0.0.3'].map((address) => rate.hasLeft(address))).toEqual([false, true]);
     at.ms = 500;
+    expect(rate.hasLeft('10.0.0.1')).toBe(true);
     expect([1, 2].map(() => rate.take('10.0.0.1'))).toEqual([0, 1]);
   });
 

@@ -32,14 +32,22 @@ export class AddressRate {
   /** Seconds after which the address may come back; 0: it may now, and that is counted. */
   take(address: string): number {
     const [key, nowMs] = [networkOf(address), this.#clock.monotonicMs()];
-    const known = this.#heard.get(key);
-    this.#heard.delete(key);
-    const left = known
-      ? Math.min(this.#burst, known.left + ((nowMs - known.atMs) / 1_000) * this.#perSecond)
-      : this.#burst;
+    const left = this.#left(key, nowMs);
     const isTaken = left >= 1;
+    this.#heard.delete(key);
     this.#heard.set(key, { left: isTaken ? left - 1 : left, atMs: nowMs });
     if (this.#heard.size > this.#addressesMax) this.#heard.delete(this.#heard.keys().next().value!);
     return isTaken ? 0 : Math.ceil((1 - left) / this.#perSecond);
+  }
+
+  /** Whether `take` would be given one now; nothing is counted. */
+  hasLeft(address: string): boolean {
+    return this.#left(networkOf(address), this.#clock.monotonicMs()) >= 1;
+  }
+
+  #left(key: string, nowMs: number): number {
+    const known = this.#heard.get(key);
+    if (!known) return this.#burst;
+    return Math.min(this.#burst, known.left + ((nowMs - known.atMs) / 1_000) * this.#perSecond);
   }
 }

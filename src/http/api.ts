@@ -26,6 +26,7 @@ import { operations } from './routes/routes.ts';
 const ANSWER_COUNTED_MIN = 1_024;
 /** Readiness is asked of the database by whoever looks first, and told to all who look within this. */
 const READINESS_BELIEVED_MS = 1_000;
+const METRICS_BELIEVED_MS = 1_000;
 const PUBLIC_ACTOR: Actor = { kind: 'system', id: 'public', name: 'public' };
 
 export interface ApiOptions {
@@ -52,6 +53,7 @@ interface Door {
 
 function openDoor(ctx: ApiContext, options: ApiOptions): Door {
   const admission = new Admission(ctx.clock, options.admission);
+  const publicRate = new AddressRate({ clock: ctx.clock, ...options.publicRate });
   return {
     admission,
     longAdmission: new Admission(ctx.clock, longRequestAdmission),
@@ -64,8 +66,8 @@ function openDoor(ctx: ApiContext, options: ApiOptions): Door {
       options.answers ?? answerLimits,
       'Earlier answers have not been read yet; read them, and ask again in a moment.',
     ),
-    authentication: new Authentication(ctx.store, ctx.clock, admission),
-    publicRate: new AddressRate({ clock: ctx.clock, ...options.publicRate }),
+    authentication: new Authentication(ctx.store, ctx.clock, admission, (address) => publicRate.hasLeft(address)),
+    publicRate,
   };
 }
 
@@ -138,11 +140,25 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
       .status(ready ? 200 : 503)
       .send({ status: ready ? 'ready' : 'not-ready', checks, databaseSpace: ctx.space.state() });
   });
-  app.get('/metrics', async (request, reply) => {
-    authorize(await whoIs(door, request), 'system.metrics.view');
-    return reply.type('text/plain; version=0.0.4').send(await ctx.metrics.render(ctx));
-  });
+  addMetricsRoute(app, ctx, door);
   return app;
+}
+
+/** One page for all who ask within a second: making it asks the database, and every collector asks every few seconds. */
+function addMetricsRoute(app: FastifyInstance, ctx: ApiContext, door: Door): void {
+  const callers = new WeakMap<FastifyRequest, Authenticated>();
+  const page = believedFor(METRICS_BELIEVED_MS, ctx.clock, () => ctx.metrics.render(ctx));
+  app.get('/metrics', {
+    onRequest: async (request) => {
+      const caller = await whoIs(door, request);
+      authorize(caller, 'system.metrics.view');
+      callers.set(request, caller);
+    },
+    onSend: async (request, reply, payload) =>
+      holdAnswer(ctx, door, callers.get(request)?.actor.id ?? `address ${networkOf(request.ip)}`, reply, payload),
+    handler: async (request, reply) =>
+      reply.type('text/plain; version=0.0.4').send(await door.admission.run(callers.get(request)!.actor.id, 0, page)),
+  });
 }
 
 // — the way of a request —

@@ -3,10 +3,12 @@
  * looked at by time: one that was revoked or has expired ends its streams, on whichever server, and so does one that nobody could confirm
  * for long.
  */
+import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import type { TokenId } from '../base/ids.ts';
+import { limits } from '../base/limits.ts';
 import { isRole, roleAllows, type Role } from '../domain/access/permission.ts';
 import { hashSecret } from '../pki/join-token.ts';
 import type { Caller } from '../app/caller.ts';
@@ -31,16 +33,34 @@ interface OpenStream {
   readonly onEnd: (why: DroverError) => void;
 }
 
+/** A question that is under way, and who waits for its answer. */
+interface Asked {
+  readonly token: Promise<ApiToken | undefined>;
+  readonly sockets: Socket[];
+}
+
 export class Authentication {
   readonly #store: Pick<Store, 'apiTokenFetch' | 'apiTokenRevokedOf'>;
   readonly #clock: Clock;
   readonly #admission: Admission;
-  readonly #known = new Map<string, { token: Promise<ApiToken | undefined>; untilMs: number }>();
+  /** Tokens that were found, with until when they are believed without a question; the one asked longest ago first. */
+  readonly #known = new Map<string, { readonly token: ApiToken; readonly untilMs: number }>();
+  readonly #asked = new Map<string, Asked>();
+  /** By network: how many tokens are looked up that nobody knew here. */
+  readonly #unknownOf = new Map<string, number>();
+  readonly #mayAsk: (address: string) => boolean;
   readonly #streams = new Set<OpenStream>();
   #confirmedAtMs = 0;
   #looking = false;
 
-  constructor(store: Pick<Store, 'apiTokenFetch' | 'apiTokenRevokedOf'>, clock: Clock, admission: Admission) {
+  /** `mayAsk`: whether the address has some of its rate of requests without a token left. */
+  constructor(
+    store: Pick<Store, 'apiTokenFetch' | 'apiTokenRevokedOf'>,
+    clock: Clock,
+    admission: Admission,
+    mayAsk: (address: string) => boolean,
+  ) {
+    this.#mayAsk = mayAsk;
     this.#store = store;
     this.#clock = clock;
     this.#admission = admission;
@@ -52,7 +72,7 @@ export class Authentication {
       throw new DroverError('unauthenticated', {
         detail: 'Send a token: Authorization: Bearer drt_… (make one with `drover tokens create`).',
       });
-    const token = await this.#lookUp(match[1]!, request.ip);
+    const token = await this.#lookUp(match[1]!, request);
     if (!token || token.revokedAtMs !== undefined || !isRole(token.role)) throw revoked();
     if (token.expiresAtMs <= this.#clock.nowMs()) throw expired(token.name, token.expiresAtMs);
     return {
@@ -74,26 +94,64 @@ export class Authentication {
     return () => void this.#streams.delete(stream);
   }
 
-  /** Many requests with one token ask once. */
-  async #lookUp(text: string, address: string): Promise<ApiToken | undefined> {
-    const now = this.#clock.monotonicMs();
+  /**
+   * Many requests with one token ask once. A token that was good waits for the database under its own name. One that nobody knows here is
+   * anybody's: it waits with those of its address, which has no more of them under way than it may send requests without a token.
+   */
+  async #lookUp(text: string, request: FastifyRequest): Promise<ApiToken | undefined> {
     const hash = hashSecret(text);
     const key = hash.toString('latin1');
     const known = this.#known.get(key);
-    if (known && known.untilMs > now) return known.token;
-    const token = this.#admission.run(`address ${networkOf(address)}`, 0, () => this.#store.apiTokenFetch(hash));
-    if (this.#known.size >= TOKENS_KNOWN_MAX) this.#known.clear();
-    const entry = { token, untilMs: Number.POSITIVE_INFINITY };
-    this.#known.set(key, entry);
-    try {
-      await token;
+    if (known && known.untilMs > this.#clock.monotonicMs()) return known.token;
+    const asked = this.#asked.get(key);
+    if (!asked) return this.#ask(key, hash, known?.token, request);
+    asked.sockets.push(request.raw.socket);
+    return asked.token;
+  }
+
+  #ask(
+    key: string,
+    hash: Buffer,
+    known: ApiToken | undefined,
+    { ip, raw }: FastifyRequest,
+  ): Promise<ApiToken | undefined> {
+    const leave = known ? () => undefined : this.#enterUnknown(ip);
+    const sockets = [raw.socket];
+    const caller = known ? known.id : `address ${networkOf(ip)}`;
+    const ask = async (): Promise<ApiToken | undefined> => {
+      if (sockets.every((socket) => socket.destroyed))
+        throw new DroverError('overloaded', { detail: 'Whoever asked is gone.' });
       // What is believed is as old as the question.
-      entry.untilMs = now + TOKEN_BELIEVED_MS;
-    } catch (error) {
-      if (this.#known.get(key) === entry) this.#known.delete(key);
-      throw error;
-    }
+      const askedAtMs = this.#clock.monotonicMs();
+      const token = await this.#store.apiTokenFetch(hash);
+      this.#known.delete(key);
+      if (token) this.#known.set(key, { token, untilMs: askedAtMs + TOKEN_BELIEVED_MS });
+      if (this.#known.size > TOKENS_KNOWN_MAX) this.#known.delete(this.#known.keys().next().value!);
+      return token;
+    };
+    const token = this.#admission.run(caller, 0, ask).finally(() => {
+      this.#asked.delete(key);
+      leave();
+    });
+    this.#asked.set(key, { token, sockets });
     return token;
+  }
+
+  /** Counts one more of the address that is looked up; throws where it has had its share. */
+  #enterUnknown(address: string): () => void {
+    const network = networkOf(address);
+    const underWay = this.#unknownOf.get(network) ?? 0;
+    if (underWay >= limits.unknownTokensPerAddressMax || !this.#mayAsk(address))
+      throw new DroverError('too-many-requests', {
+        detail: 'Too many requests from this address with tokens that are not known; come back in a moment.',
+        retryAfterS: 1,
+      });
+    this.#unknownOf.set(network, underWay + 1);
+    return () => {
+      const left = this.#unknownOf.get(network)! - 1;
+      if (left > 0) this.#unknownOf.set(network, left);
+      else this.#unknownOf.delete(network);
+    };
   }
 
   #lookLater(): void {

@@ -355,4 +355,12 @@ describe('the document', () => {
       'drover_http_requests_total',
     );
   });
+
+  it('makes one page of metrics for all who ask at the same time', async () => {
+    const ask = () => api.app.inject({ url: '/metrics', headers: { authorization: `Bearer ${token}` } });
+    const pages = await Promise.all(Array.from({ length: 50 }, ask));
+    expect(new Set(pages.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+    // It has the CPU time of the process in it, which stands for no two of them.
+    expect(new Set(pages.map(({ body }) => body)).size).toBeLessThanOrEqual(2);
+  });
 });
