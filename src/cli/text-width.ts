@@ -44,7 +44,7 @@ export function plainText(text: string): string {
   );
 }
 
-/** Output of a script for a terminal: lines, tabs and colours are kept; what moves the cursor, sets titles, rings or turns the order of letters is not obeyed. */
+/** Output of a script for a terminal: lines, tabs and colours are kept; cursor, titles, bells and the order of letters obey no script. */
 export function terminalText(text: string): string {
   const inert = text
     .replaceAll('\r\n', '\n')
