@@ -92,7 +92,7 @@ export const limits = {
    */
   publicRequestsPerSecond: 50,
   publicRequestsBurst: 500,
-  /** Tokens of one address, not found here before, that are looked up at once (`too-many-requests`): who is known waits behind none of them. */
+  /** Tokens of an address, not found here before, that are looked up at once (`too-many-requests`): the known wait behind none of them. */
   unknownTokensPerAddressMax: 32,
   /** Addresses that are remembered for it, those heard last; networks of IPv6 count as one address. */
   publicAddressesMax: 10_000,
