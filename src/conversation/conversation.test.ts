@@ -1,4 +1,7 @@
-/** Whose orders count. What the conversation says and how often is tried with real links (test/integration/worker-agents.test.ts) and in the simulator. */
+/**
+ * Whose orders count. What the conversation says and how often is tried with real links
+ * (test/integration/worker-agents.test.ts) and in the simulator.
+ */
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { MemoryLedger } from '../../test/support/memory-ledger.ts';

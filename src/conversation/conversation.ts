@@ -1,8 +1,10 @@
 /**
- * The conversation about attempts, as whoever carries them out holds it: an agent over its link, a worker with each of its own engines. It
- * believes an order only as far as its trust goes; then the ledger decides whether anything happens. Ends are told until the server has them.
+ * The conversation about attempts, as whoever carries them out holds it: an agent over its link, a worker with each of
+ * its own engines. It believes an order only as far as its trust goes; then the ledger decides whether anything
+ * happens. Ends are told until the server has them.
  */
 import type { Clock } from '../base/clock.ts';
+import { given } from '../base/given.ts';
 import { parseAttemptId, type AttemptId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
@@ -50,7 +52,7 @@ export class Conversation implements Service {
     await ledger.start({
       started: (a, start) => this.#tellStarted(a, start),
       output: (a, stream, offset, bytes, skipped) => {
-        say({ t: 'output', a, stream, offset, bytes, ...(skipped > 0 ? { skipped } : {}) });
+        say({ t: 'output', a, stream, offset, bytes, ...given({ skipped: skipped > 0 ? skipped : undefined }) });
       },
       finished: (a) => {
         this.#startsToTell.get(a)?.();
@@ -166,7 +168,10 @@ export class Conversation implements Service {
     else if (state === 'settled') say(settledBefore(a, clock.nowMs()));
   }
 
-  /** Not now: the server may go on as if it had never been sent, so neither it nor an earlier order is carried out when it comes after all. */
+  /**
+   * Not now: the server may go on as if it had never been sent, so neither it nor an earlier order is carried out when
+   * it comes after all.
+   */
   #refuse(a: AttemptId, asked: OrderMark): void {
     this.#unknown.note(a, asked);
     this.#options.say({ t: 'busy', a, order: asked.order, server: asked.server });

@@ -1,6 +1,7 @@
 /**
- * Whose orders count. It is a value that everybody has to give who holds a conversation: without one there is none, and a mark that is missing
- * is a wrong one. Only where orders come from the very process that carries them out is there nobody between who could have made them up.
+ * Whose orders count. It is a value that everybody has to give who holds a conversation: without one there is none, and
+ * a mark that is missing is a wrong one. Only where orders come from the very process that carries them out is there
+ * nobody between who could have made them up.
  */
 import type { LaterOrder, StartOrder } from './words.ts';
 

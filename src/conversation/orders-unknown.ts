@@ -33,7 +33,10 @@ export class OrdersUnknown {
     this.#clock = clock;
   }
 
-  /** Said in answer to this order. Said again of the same or an earlier one, it is no new word: played again and again, an order holds up nothing. */
+  /**
+   * Said in answer to this order. Said again of the same or an earlier one, it is no new word: played again and again,
+   * an order holds up nothing.
+   */
   note(a: string, { server, order }: OrderMark): void {
     const words = this.#said.get(a) ?? new Map<string, Word>();
     // Two refusals at a time may come in any order: the later of the orders counts.

@@ -81,7 +81,10 @@ export class IncomingOutput {
     this.#pump();
   }
 
-  /** All has come: what was held back because it might have begun a secret goes on. On disk when it resolves; rejects when something is missing. */
+  /**
+   * All has come: what was held back because it might have begun a secret goes on. On disk when it resolves; rejects
+   * when something is missing.
+   */
   async finish(): Promise<void> {
     for (const number of [1, 2] as const) {
       const stream = this.#streams[number];

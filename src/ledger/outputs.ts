@@ -1,7 +1,7 @@
 /**
- * The contract of what keeps the output of attempts until the server has it: masked, head and tail of it, told live while somebody looks on.
- * There are two, for there are two ways in which output comes: into files that scripts write themselves (spooled-outputs.ts), and as bytes that
- * an engine takes in (streamed-outputs.ts).
+ * The contract of what keeps the output of attempts until the server has it: masked, head and tail of it, told live
+ * while somebody looks on. There are two, for there are two ways in which output comes: into files that scripts write
+ * themselves (spooled-outputs.ts), and as bytes that an engine takes in (streamed-outputs.ts).
  */
 import type { StreamReport } from '../protocol/link/agent-v1.ts';
 
@@ -30,7 +30,10 @@ export interface FinishedOutput {
 export type OnLive = (attempt: string, stream: 1 | 2, offset: number, bytes: Uint8Array, skipped: number) => void;
 
 export interface Outputs {
-  /** `reports` of all attempts in the journal; undefined of those that have not ended. `stopping`: what waits for space, waits no longer. */
+  /**
+   * `reports` of all attempts in the journal; undefined of those that have not ended. `stopping`: what waits for space,
+   * waits no longer.
+   */
   start(
     reports: ReadonlyMap<string, { readonly report?: FinishedOutput }>,
     onLive: OnLive,
@@ -41,7 +44,10 @@ export interface Outputs {
   open(attempt: string, facts: OutputFacts): void;
   watch(attempt: string, on: boolean): void;
   isWatched(attempt: string): boolean;
-  /** All that there will be has come: clean and on disk when it resolves. It is called again when it rejects, or when what follows fails. */
+  /**
+   * All that there will be has come: clean and on disk when it resolves. It is called again when it rejects, or when
+   * what follows fails.
+   */
   finish(attempt: string): Promise<FinishedOutput>;
   /** Of a finished attempt; offsets count in the kept bytes, the head and then the tail. */
   readKept(attempt: string, stream: 1 | 2, report: StreamReport, offset: number, length: number): Promise<Uint8Array>;

@@ -1,6 +1,6 @@
 /**
- * Folders of attempts, each with its script, its standard input, what it wrote, and the two small files of its supervisor. Whoever is started
- * makes a folder; what is written there is read, cleaned and in time removed here.
+ * Folders of attempts, each with its script, its standard input, what it wrote, and the two small files of its
+ * supervisor. Whoever is started makes a folder; what is written there is read, cleaned and in time removed here.
  */
 import { chmodSync, mkdirSync, statfsSync } from 'node:fs';
 import { access, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';

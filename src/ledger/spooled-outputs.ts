@@ -1,6 +1,7 @@
 /**
- * Output that scripts write themselves, into files of a spool, never to a pipe: they cannot be blocked by us, and do not notice when we are gone.
- * The files are rewritten without secrets when the attempt has ended, and stay for `spoolKeptMs`, whoever has the rest of it by then.
+ * Output that scripts write themselves, into files of a spool, never to a pipe: they cannot be blocked by us, and do
+ * not notice when we are gone. The files are rewritten without secrets when the attempt has ended, and stay for
+ * `spoolKeptMs`, whoever has the rest of it by then.
  */
 import type { Clock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';

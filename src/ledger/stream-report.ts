@@ -1,5 +1,9 @@
-/** What is told of the output of an ended attempt: how much there was, what is kept of it, and by what two outputs are seen to be the same. */
+/**
+ * What is told of the output of an ended attempt: how much there was, what is kept of it, and by what two outputs are
+ * seen to be the same.
+ */
 import { createHash } from 'node:crypto';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import type { StreamReport } from '../protocol/link/agent-v1.ts';
 
@@ -34,6 +38,6 @@ export async function describeStream(
     head,
     tail,
     digest: hash.update(gap).digest(),
-    ...(isInline ? { inline: Buffer.concat(parts) } : {}),
+    ...given({ inline: isInline ? Buffer.concat(parts) : undefined }),
   };
 }

@@ -1,6 +1,7 @@
 /**
- * Output that comes as bytes, taken in by an engine from wherever its scripts run: masked before it touches anything, head and tail of it kept here
- * until the server has it. What is left out between the two may still be where it was written.
+ * Output that comes as bytes, taken in by an engine from wherever its scripts run: masked before it touches anything,
+ * head and tail of it kept here until the server has it. What is left out between the two may still be where it was
+ * written.
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

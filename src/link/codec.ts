@@ -1,4 +1,7 @@
-/** Frames to bytes and back: one MessagePack map each. What comes in is checked whole before anybody believes it; the shapes are in protocol/link. */
+/**
+ * Frames to bytes and back: one MessagePack map each. What comes in is checked whole before anybody believes it; the
+ * shapes are in protocol/link.
+ */
 import { Packr } from 'msgpackr';
 import { DroverError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
@@ -13,8 +16,8 @@ export function encodeFrame(frame: object): Buffer {
 }
 
 /**
- * Undefined for a type that is not known here: a newer peer may say more. Nothing of it is unpacked. Fields that are not known here are left out. Throws `frame-invalid` for
- * anything else; the detail names the field, never the value.
+ * Undefined for a type that is not known here: a newer peer may say more. Nothing of it is unpacked. Fields that are
+ * not known here are left out. Throws `frame-invalid` for anything else; the detail names the field, never the value.
  */
 export function decodeFrame(bytes: Uint8Array, shapes: FrameShapes): { t: string } | undefined {
   const { fault, t } = scanFrame(bytes, SCAN, (type) => shapeOf(shapes, type)?.valuesMax);

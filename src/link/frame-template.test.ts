@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { given } from '../base/given.ts';
 import { decodeFrame, encodeFrame } from './codec.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import type { AgentSaid } from '../protocol/link/agent-v1.ts';
@@ -20,7 +21,7 @@ describe('FrameTemplate', () => {
         fc.boolean(),
         (spec, validUntilMs, a, mac, watch) => {
           const template = new FrameTemplate(
-            { t: 'start', ...MARK, validUntilMs, spec: Buffer.from(spec), ...(watch ? { watch: true } : {}) },
+            { t: 'start', ...MARK, validUntilMs, spec: Buffer.from(spec), ...given({ watch: watch || undefined }) },
             ['a', 'mac'],
           );
           for (const attempt of [a, `${a}1`]) {
@@ -36,7 +37,7 @@ describe('FrameTemplate', () => {
               spec: Buffer.from(spec),
               a: attempt,
               mac,
-              ...(watch ? { watch: true } : {}),
+              ...given({ watch: watch || undefined }),
             });
           }
         },

@@ -18,7 +18,10 @@ export interface Peer {
   readonly address: string;
 }
 
-/** Why one end has ended a link: `frame-invalid` for what is no frame, the code of what was thrown for one that could not be carried out. */
+/**
+ * Why one end has ended a link: `frame-invalid` for what is no frame, the code of what was thrown for one that could
+ * not be carried out.
+ */
 export interface LinkFault {
   readonly peer: Peer;
   readonly code: ErrorCode;

@@ -1,6 +1,6 @@
 /**
- * Turns of the event loop, counted while somebody asks: what two callers do in the same turn, nobody else of the process had a chance between. The
- * links of one end share one.
+ * Turns of the event loop, counted while somebody asks: what two callers do in the same turn, nobody else of the
+ * process had a chance between. The links of one end share one.
  */
 export class LoopTurns {
   #turn = 0;

@@ -1,4 +1,7 @@
-/** Dials a link and keeps it up: several addresses in turn, full jitter between tries, the peer's certificate checked against our CA and the wanted role. */
+/**
+ * Dials a link and keeps it up: several addresses in turn, full jitter between tries, the peer's certificate checked
+ * against our CA and the wanted role.
+ */
 import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { fullJitterMs } from '../base/backoff.ts';

@@ -10,7 +10,10 @@ import type { Link, LinkFault, Peer } from './link.ts';
 import type { LoopTurns } from './loop-turns.ts';
 import { messageOf } from './ws-message.ts';
 
-/** The event loop reads of a socket what is there, up to two megabytes at once: of a peer that never stops, so much is carried out before others have their turn. */
+/**
+ * The event loop reads of a socket what is there, up to two megabytes at once: of a peer that never stops, so much is
+ * carried out before others have their turn.
+ */
 const TURN_MS = 10;
 const SEND_BUFFER_MAX = 2 * limits.frameBytesMax;
 /** Beyond it a copy costs more than it saves. */
@@ -78,7 +81,10 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   #closed = false;
   #isEndedHere = false;
 
-  /** `turns`: one for all links of this end. `below`: what the WebSocket itself writes to, where its messages go out as they are, without a mask. */
+  /**
+   * `turns`: one for all links of this end. `below`: what the WebSocket itself writes to, where its messages go out as
+   * they are, without a mask.
+   */
   constructor(
     socket: WebSocket,
     peer: Peer,

@@ -1,4 +1,7 @@
-/** Accepts links on upgrades of an HTTPS server: only with a certificate of our CA for the wanted role, and only so many a second and of one peer. */
+/**
+ * Accepts links on upgrades of an HTTPS server: only with a certificate of our CA for the wanted role, and only so many
+ * a second and of one peer.
+ */
 import { constants } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -6,6 +9,7 @@ import type { TlsOptions, TLSSocket } from 'node:tls';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Clock } from '../base/clock.ts';
 import { errors, type ErrorCode } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import { SecondCount } from '../base/second-count.ts';
 import { TLS_SPOKEN } from '../base/tls.ts';
@@ -14,9 +18,10 @@ import { LoopTurns } from './loop-turns.ts';
 import { watchLinks, WsLink, type LinkEnd } from './ws-link.ts';
 
 /**
- * TLS of a socket that links come in on: as on the server's port, so that a probe or a proxy that knows 1.2 alone hears an answer; our own
- * ends dial with 1.3 only. Links live for days: no session tickets, which cost memory for the life of each. X25519 alone, because the public
- * part of a hybrid exchange stays with each connection too (5 KiB of OpenSSL 3.5's ML-KEM); see ADR 0010.
+ * TLS of a socket that links come in on: as on the server's port, so that a probe or a proxy that knows 1.2 alone hears
+ * an answer; our own ends dial with 1.3 only. Links live for days: no session tickets, which cost memory for the life
+ * of each. X25519 alone, because the public part of a hybrid exchange stays with each connection too (5 KiB of OpenSSL
+ * 3.5's ML-KEM); see ADR 0010.
  */
 export const LINK_TLS = {
   ...TLS_SPOKEN,
@@ -118,7 +123,7 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
         role: options.role,
         id,
         address: tls.remoteAddress ?? '',
-        ...(hostId === undefined ? {} : { hostId }),
+        ...given({ hostId }),
       };
       sockets.handleUpgrade(request, socket, head, (ws) => open(ws, peer, socket));
       return true;
@@ -137,7 +142,9 @@ function certificateFault(tls: TLSSocket, role: PeerRole, nowMs: number): [Error
   if (why === 'CERT_HAS_EXPIRED')
     return [
       'certificate-expired',
-      `The certificate ended at ${to}; the clock here says ${now}. Start the ${role} once with a new join token on the same data folder (drover ${role} --join TOKEN).${role === 'agent' ? ' The host keeps its identity.' : ''}`,
+      `The certificate ended at ${to}; the clock here says ${now}. Start the ${role} once with a new join token ` +
+        `on the same data folder (drover ${role} --join ` +
+        `TOKEN).${role === 'agent' ? ' The host keeps its identity.' : ''}`,
     ];
   if (why === 'CERT_NOT_YET_VALID')
     return [
@@ -151,7 +158,8 @@ function refuseUpgrade(socket: Duplex, code: ErrorCode, detail = ''): false {
   const { status, title } = errors[code];
   const body = JSON.stringify({ code, title, detail });
   socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nContent-Length: ` +
+      `${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
   return false;
 }

@@ -26,7 +26,10 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Shells that read `-l -c` as sh does; for others, and for those that let nobody in, it is sh itself. */
 export const SH_LIKE = ['sh', 'bash', 'dash', 'ash', 'ksh', 'mksh', 'zsh'];
 
-/** Its arguments: the folder, the names, the command. Goes back to its folder, gives the variables that were given their values again, whatever the profiles made of them, and becomes the command. */
+/**
+ * Its arguments: the folder, the names, the command. Goes back to its folder, gives the variables that were given their
+ * values again, whatever the profiles made of them, and becomes the command.
+ */
 export const AFTER_LOGIN = `[ -z "\${ZSH_VERSION-}" ] || emulate sh
 cd "$1" 2>/dev/null
 for n in $2; do eval "$n=\\$${HELD}$n; export $n; unset ${HELD}$n"; done

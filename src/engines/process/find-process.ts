@@ -1,4 +1,7 @@
-/** Finds what an earlier process of ours has launched and had no time to journal: between the two there are only its files and its mark to go by. */
+/**
+ * Finds what an earlier process of ours has launched and had no time to journal: between the two there are only its
+ * files and its mark to go by.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { pause, type Clock } from '../../base/clock.ts';
 import type { Spool } from '../../ledger/spool.ts';

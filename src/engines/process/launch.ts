@@ -1,4 +1,7 @@
-/** From an order to a supervised process on this host, or to the reason why there is none: account, plan, folder, space, and the launch itself. */
+/**
+ * From an order to a supervised process on this host, or to the reason why there is none: account, plan, folder, space,
+ * and the launch itself.
+ */
 import type { ChildProcess } from 'node:child_process';
 import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import type { AttemptId } from '../../base/ids.ts';

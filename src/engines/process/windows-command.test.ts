@@ -48,7 +48,10 @@ function takenApart(line: string): string[] {
   return begun ? [...args, current] : args;
 }
 
-/** What cmd.exe makes of a part of a line: outside quotes a caret takes the meaning from what follows. Throws where something still has one. */
+/**
+ * What cmd.exe makes of a part of a line: outside quotes a caret takes the meaning from what follows. Throws where
+ * something still has one.
+ */
 function readByCmd(text: string): string {
   let read = '';
   for (let i = 0; i < text.length; i++) {

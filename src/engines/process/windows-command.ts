@@ -1,7 +1,8 @@
 /**
- * How commands and scripts are written for Windows, as pure functions: there a process is given one line of text and takes it apart by itself, and cmd.exe
- * reads that line once more by rules of its own. Nothing here is executed by an engine yet (platform-of-host.ts refuses Windows); it is settled, and tested
- * as text, so that the platform file is all that is missing.
+ * How commands and scripts are written for Windows, as pure functions: there a process is given one line of text and
+ * takes it apart by itself, and cmd.exe reads that line once more by rules of its own. Nothing here is executed by an
+ * engine yet (platform-of-host.ts refuses Windows); it is settled, and tested as text, so that the platform file is all
+ * that is missing.
  */
 
 /** CreateProcess takes no longer line, cmd.exe a much shorter one; both count UTF-16 units. */
@@ -29,7 +30,8 @@ export function windowsCommand(program: string, args: readonly string[], cmd: st
 }
 
 /**
- * One argument as CommandLineToArgvW and the C runtime take it apart: backslashes are themselves, but before a quote each counts half, and a quote needs one.
+ * One argument as CommandLineToArgvW and the C runtime take it apart: backslashes are themselves, but before a quote
+ * each counts half, and a quote needs one.
  */
 export function quoteArgument(text: string): string {
   if (text !== '' && !/[\s"]/.test(text)) return text;
@@ -37,8 +39,9 @@ export function quoteArgument(text: string): string {
 }
 
 /**
- * One argument for a batch file: first as above, then every sign that means something to cmd.exe gets a caret, quotes included, so that it never believes itself
- * inside quotes and every caret counts. Twice, because the arguments of a batch file are read a second time where they are used (`%1`).
+ * One argument for a batch file: first as above, then every sign that means something to cmd.exe gets a caret, quotes
+ * included, so that it never believes itself inside quotes and every caret counts. Twice, because the arguments of a
+ * batch file are read a second time where they are used (`%1`).
  */
 export function quoteForCmd(text: string): string {
   const quoted = `"${text.replaceAll(/(\\*)"/g, '$1$1\\"').replace(/(\\+)$/, '$1$1')}"`;
@@ -71,7 +74,10 @@ export function powershellScript(
   );
 }
 
-/** A line of PowerShell, past every quoting: Base64 of UTF-16LE. By itself it would end with 0 or 1; the last line tells the code of the program. */
+/**
+ * A line of PowerShell, past every quoting: Base64 of UTF-16LE. By itself it would end with 0 or 1; the last line tells
+ * the code of the program.
+ */
 export function powershellEncoded(powershell: string, text: string): WindowsCommand | WindowsFault {
   const encoded = Buffer.from(`${text}\r\nif ($null -ne $LASTEXITCODE) { exit $LASTEXITCODE }`, 'utf16le').toString(
     'base64',
@@ -79,7 +85,10 @@ export function powershellEncoded(powershell: string, text: string): WindowsComm
   return windowsCommand(powershell, ['-NoLogo', '-NoProfile', '-NonInteractive', '-EncodedCommand', encoded], '');
 }
 
-/** A program with arguments as PowerShell reads it: in single quotes nothing means anything, but a single quote (also the typographic ones). */
+/**
+ * A program with arguments as PowerShell reads it: in single quotes nothing means anything, but a single quote (also
+ * the typographic ones).
+ */
 export function powershellInvocation(argv: readonly string[]): string {
   return `& ${argv.map((text) => `'${text.replaceAll(/['\u2018\u2019\u201a\u201b]/g, '$&$&')}'`).join(' ')}`;
 }
@@ -97,9 +106,9 @@ export function scriptName(language: WindowsLanguage): string {
 }
 
 /**
- * The bytes of the script file. Windows PowerShell 5 reads a file without a byte order mark in the code page of the system. cmd.exe
- * needs CR LF (with LF alone it loses labels), takes a mark for part of the first command, and reads bytes by the console's code page, so UTF-8 is set first.
- * What is not UTF-8 goes as it is: its author knows why.
+ * The bytes of the script file. Windows PowerShell 5 reads a file without a byte order mark in the code page of the
+ * system. cmd.exe needs CR LF (with LF alone it loses labels), takes a mark for part of the first command, and reads
+ * bytes by the console's code page, so UTF-8 is set first. What is not UTF-8 goes as it is: its author knows why.
  */
 export function scriptBytes(language: WindowsLanguage, script: Uint8Array): Uint8Array {
   const bytes = Buffer.from(script);

@@ -1,6 +1,7 @@
 /**
- * What every frame between worker and agent must be, whole, before anybody reads it. To add a field: the interface in agent-v1.ts first, then its
- * shape here, without which it does not compile, then a sample in test/coverage/frames.test.ts. Fields without a shape never get past the edge.
+ * What every frame between worker and agent must be, whole, before anybody reads it. To add a field: the interface in
+ * agent-v1.ts first, then its shape here, without which it does not compile, then a sample in
+ * test/coverage/frames.test.ts. Fields without a shape never get past the edge.
  */
 import { limits } from '../../base/limits.ts';
 import type { AgentFrame, WorkerToAgentFrame } from './agent-v1.ts';

@@ -1,7 +1,8 @@
 /**
- * A look at MessagePack before it is decoded: nothing is made of bytes that promise more than they hold, are nested without end, hold more
- * values than a frame has, or hold extensions, which no frame uses and which would become whatever a peer likes. The same pass finds the type of
- * the frame, and by it how many values such a frame has. One pass, and nothing allocated but the answer.
+ * A look at MessagePack before it is decoded: nothing is made of bytes that promise more than they hold, are nested
+ * without end, hold more values than a frame has, or hold extensions, which no frame uses and which would become
+ * whatever a peer likes. The same pass finds the type of the frame, and by it how many values such a frame has. One
+ * pass, and nothing allocated but the answer.
  */
 
 /** What may be within what, and how much there may be of it. */
@@ -56,7 +57,7 @@ export function scanFrame(
   for (;;) {
     while (left[depth] === 0) {
       if (depth === 0)
-        return at === end ? { ...(t === undefined ? {} : { t }) } : { fault: 'has bytes behind its end' };
+        return at === end ? (t === undefined ? {} : { t }) : { fault: 'has bytes behind its end' };
       depth--;
     }
     left[depth]!--;

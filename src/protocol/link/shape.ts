@@ -1,7 +1,7 @@
 /**
- * Shapes of what comes over a link. A shape reads a value whole: it answers with a copy that has what the shape names and nothing else, or
- * throws a `ShapeFault`. Written here rather than taken from a library because every frame of ten thousand agents passes through. A shape also
- * says what it takes, so that tests can make values of it, good and bad.
+ * Shapes of what comes over a link. A shape reads a value whole: it answers with a copy that has what the shape names
+ * and nothing else, or throws a `ShapeFault`. Written here rather than taken from a library because every frame of ten
+ * thousand agents passes through. A shape also says what it takes, so that tests can make values of it, good and bad.
  */
 import { limits } from '../../base/limits.ts';
 
@@ -25,7 +25,10 @@ export type ShapeKind =
   | { readonly kind: 'record'; readonly fields: Readonly<Record<string, Shape<unknown> | OptionalShape<unknown>>> }
   | { readonly kind: 'variants'; readonly by: string; readonly of: Readonly<Record<string, Shape<unknown>>> };
 
-/** A shape for every field of T, optional where the field is: a field that is added to an interface does not compile before its shape is there. */
+/**
+ * A shape for every field of T, optional where the field is: a field that is added to an interface does not compile
+ * before its shape is there.
+ */
 export type FieldsOf<T> = {
   readonly [K in keyof T]-?: object extends Pick<T, K> ? OptionalShape<Exclude<T[K], undefined>> : Shape<T[K]>;
 };

@@ -1,6 +1,7 @@
 /**
- * What every frame between server and worker must be, whole, before anybody reads it. To add a field: the interface in worker-v1.ts first, then its
- * shape here, without which it does not compile, then a sample in test/coverage/frames.test.ts. Fields without a shape never get past the edge.
+ * What every frame between server and worker must be, whole, before anybody reads it. To add a field: the interface in
+ * worker-v1.ts first, then its shape here, without which it does not compile, then a sample in
+ * test/coverage/frames.test.ts. Fields without a shape never get past the edge.
  */
 import { limits } from '../../base/limits.ts';
 import { PARTITIONS_MAX } from '../../base/ids.ts';

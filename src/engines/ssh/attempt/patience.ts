@@ -1,6 +1,7 @@
 /**
- * How long is waited for what a host does not say. An order that nobody has confirmed is given up by its deadline, or soon after a cancel; a host
- * that follows and tells no end, though it must be over, is asked anew. Both go by the monotonic clock.
+ * How long is waited for what a host does not say. An order that nobody has confirmed is given up by its deadline, or
+ * soon after a cancel; a host that follows and tells no end, though it must be over, is asked anew. Both go by the
+ * monotonic clock.
  */
 import type { Clock } from '../../../base/clock.ts';
 import { limits } from '../../../base/limits.ts';

@@ -127,7 +127,8 @@ export class AuthPlan {
     else if (this.#tried.length > 0) parts.push(`The host had not answered yet to ${this.#tried.at(-1)}.`);
     if (this.#banner) parts.push(`It said: "${this.#banner}".`);
     parts.push(
-      "Where this happens each time, sshd's log tells why: some servers hang up so after a few refused credentials, or when PAM refuses the account.",
+      "Where this happens each time, sshd's log tells why: some servers hang up so after a few refused " +
+        'credentials, or when PAM refuses the account.',
     );
     // Hosts count what they refuse, and some lock the account: another try is for people to decide.
     return sshError('ssh-lost', this.#hop, parts.join(' '), undefined, {
@@ -140,7 +141,8 @@ export class AuthPlan {
       return sshError(
         'ssh-password-expired',
         this.#hop,
-        `the password has expired, and the host wants a new one ("${quoted(this.#passwordExpired)}"). Change it there (passwd), then store the new one in the account.`,
+        `the password has expired, and the host wants a new one ("${quoted(this.#passwordExpired)}"). Change it ` +
+          'there (passwd), then store the new one in the account.',
       );
     }
     const parts = [`none of the account's credentials was accepted. Tried: ${this.#tried.join(', ') || 'nothing'}.`];
@@ -155,7 +157,8 @@ export class AuthPlan {
     if (this.#banner) parts.push(`It said: "${this.#banner}".`);
     if (this.#tried.length > 0)
       parts.push(
-        `Check user name and authorized_keys; a locked or expired account, AllowUsers and file modes look alike from outside and stand in sshd's log.`,
+        'Check user name and authorized_keys; a locked or expired account, AllowUsers and file modes look alike ' +
+          "from outside and stand in sshd's log.",
       );
     else if (this.#left.length > 0) parts.push('Give the account a credential of a kind that the host takes.');
     return sshError('ssh-auth-failed', this.#hop, parts.join(' '));

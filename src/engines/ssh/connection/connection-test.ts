@@ -44,8 +44,10 @@ export interface ConnectionTestOptions {
  */
 const foldersProgram = (name: string): string =>
   [
-    `for d in /tmp /var/tmp /dev/shm "$HOME" "$XDG_RUNTIME_DIR"; do [ -d "$d" ] && [ -w "$d" ] || continue; f="$d/.drover-test-${name}"; mkdir -m 700 "$f" 2>/dev/null || continue; is="";`,
-    'if echo "exit 0" 2>/dev/null >"$f/x" && [ -s "$f/x" ]; then chmod 700 "$f/x"; if "$f/x" 2>/dev/null; then is=takes; else is=noexec; fi; fi;',
+    'for d in /tmp /var/tmp /dev/shm "$HOME" "$XDG_RUNTIME_DIR"; do [ -d "$d" ] && [ -w "$d" ] || continue; ' +
+      `f="$d/.drover-test-${name}"; mkdir -m 700 "$f" 2>/dev/null || continue; is="";`,
+    'if echo "exit 0" 2>/dev/null >"$f/x" && [ -s "$f/x" ]; then chmod 700 "$f/x"; if "$f/x" 2>/dev/null; then ' +
+      'is=takes; else is=noexec; fi; fi;',
     'rm -rf "$f"; [ -z "$is" ] || echo "$is $d"; done; echo over',
   ].join(' ');
 
@@ -175,7 +177,9 @@ async function testFolders(shell: RemoteShell, access: SshAccess, clock: Clock):
     );
   if (folders.length === 0) {
     throw new DroverError('spool-unwritable', {
-      detail: `${access.hops.at(-1)!.address}: none of /tmp, /var/tmp, /dev/shm, the home and the runtime folder takes a file. Free space there, or make one of them writable for the account.`,
+      detail:
+        `${access.hops.at(-1)!.address}: none of /tmp, /var/tmp, /dev/shm, the home and the runtime folder takes a ` +
+        'file. Free space there, or make one of them writable for the account.',
     });
   }
   const noexec = folders.filter((folder) => !folder.runs).map((folder) => folder.path);
@@ -186,7 +190,9 @@ async function testFolders(shell: RemoteShell, access: SshAccess, clock: Clock):
       : {
           step: 'noexec',
           result: 'warning',
-          detail: `Nothing may be executed in ${noexec.join(', ')}. Scripts run all the same, through their interpreter; programs that they unpack there will not.`,
+          detail:
+            `Nothing may be executed in ${noexec.join(', ')}. Scripts run all the same, through their interpreter; ` +
+            'programs that they unpack there will not.',
         },
   ];
 }

@@ -67,7 +67,8 @@ export async function settleHostKey(
       sshError(
         'ssh-host-key-changed',
         hop,
-        `the host key ${algorithm} ${fingerprint} was not recorded, because another one was, or recording was refused. Look at the host's keys and accept the right one (drover hosts keys accept).`,
+        `the host key ${algorithm} ${fingerprint} was not recorded, because another one was, or recording was ` +
+          "refused. Look at the host's keys and accept the right one (drover hosts keys accept).",
       ),
     );
   } catch (error) {
@@ -77,7 +78,8 @@ export async function settleHostKey(
         sshError(
           distrust.code,
           hop,
-          `${distrust.what} The server could not be told of the key (${why}), so it is not in its list yet; the next connection tells of it.`,
+          `${distrust.what} The server could not be told of the key (${why}), so it is not in its list yet; the ` +
+            'next connection tells of it.',
           error,
         ),
       );
@@ -103,12 +105,17 @@ function distrustOf(
     const known = hop.knownHostKeys.map((one) => `${keyAlgorithm(one.key)} ${fingerprintOf(one.key)}`).join(', ');
     return {
       code: 'ssh-host-key-changed',
-      what: `the host key has changed. Known: ${known}. Now shown: ${shown}. If the host was reinstalled, compare with ssh-keygen -lf on its console and accept the key (drover hosts keys accept); if not, somebody may stand in between.`,
+      what:
+        `the host key has changed. Known: ${known}. Now shown: ${shown}. If the host was reinstalled, compare with ` +
+        'ssh-keygen -lf on its console and accept the key (drover hosts keys accept); if not, somebody may stand ' +
+        'in between.',
     };
   }
   if (hop.hostKeyPolicy !== 'strict') return undefined;
   return {
     code: 'ssh-host-key-unknown',
-    what: `the host key ${shown} is not known, and this host's policy is strict. Compare it with ssh-keygen -lf on its console and accept it (drover hosts keys accept), or let the first use record it.`,
+    what:
+      `the host key ${shown} is not known, and this host's policy is strict. Compare it with ssh-keygen -lf on its ` +
+      'console and accept it (drover hosts keys accept), or let the first use record it.',
   };
 }

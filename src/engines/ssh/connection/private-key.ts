@@ -4,6 +4,7 @@
  */
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import ssh2, { type ParsedKey } from 'ssh2';
+import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
 import { fingerprintOf } from './host-key.ts';
 import { withCertificate } from './user-certificate.ts';
@@ -63,7 +64,7 @@ function isFault(key: ParsedKey | KeyFault): key is KeyFault {
 function parsePkcs8(pem: string, text: KeyText): ParsedKey | Error | KeyFault {
   let key: KeyObject;
   try {
-    key = createPrivateKey({ key: pem, ...(text.passphrase === undefined ? {} : { passphrase: text.passphrase }) });
+    key = createPrivateKey({ key: pem, ...given({ passphrase: text.passphrase }) });
   } catch (error) {
     if (!pem.includes('ENCRYPTED')) return error as Error;
     return passphraseFault(text);
@@ -120,7 +121,8 @@ function faultOf(text: KeyText, message: string): KeyFault {
     return unreadable(text, 'it is a PuTTY key of version 3; export it with puttygen -O private-openssh');
   return unreadable(
     text,
-    `${message.toLowerCase().replace(/\.$/, '')}. OpenSSH and PEM keys are taken (Ed25519, RSA, ECDSA); convert it with ssh-keygen -p -f FILE`,
+    `${message.toLowerCase().replace(/\.$/, '')}. OpenSSH and PEM keys are taken (Ed25519, RSA, ECDSA); convert ` +
+      'it with ssh-keygen -p -f FILE',
   );
 }
 

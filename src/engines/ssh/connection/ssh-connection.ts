@@ -153,7 +153,8 @@ export class SshConnection {
         emptySince ??= now;
         emptyRefusals++;
         if (this.#hasServed) {
-          // What ran in the last session has not ended over there, or the host has had no time to notice. A connection of its own frees who asks.
+          // What ran in the last session has not ended over there, or the host has had no time to notice. A connection
+          // of its own frees who asks.
           if (now - emptySince >= limits.sshSessionFreeMs) {
             this.#loseLine('the host did not free the last session on it');
             throw this.#lostError();
@@ -162,7 +163,8 @@ export class SshConnection {
           throw sshError(
             'ssh-session-refused',
             this.hop,
-            `it lets the account log in and open no session (${quoted(message)}). Check MaxSessions in its sshd_config, and its limits of processes.`,
+            `it lets the account log in and open no session (${quoted(message)}). Check MaxSessions in its ` +
+              'sshd_config, and its limits of processes.',
             error,
           );
         await pause(this.#options.clock, fullJitterMs(emptyRefusals, 50, 1_000, this.#options.random));
@@ -195,7 +197,8 @@ export class SshConnection {
     return sshError(
       'ssh-no-shell',
       this.hop,
-      `it refused to run a command (${quoted(message)}). The account may be for file transfer or forwarding only; look for ForceCommand and restrict in sshd_config and authorized_keys.`,
+      `it refused to run a command (${quoted(message)}). The account may be for file transfer or forwarding ` +
+        'only; look for ForceCommand and restrict in sshd_config and authorized_keys.',
       error,
     );
   }
@@ -211,7 +214,9 @@ export class SshConnection {
     return sshError(
       'ssh-refused',
       next,
-      `the jump host ${this.hop.address} cannot reach it (${quoted(message.replace('(SSH) Channel open failure: ', ''))}). Check address and port as seen from there.`,
+      `the jump host ${this.hop.address} cannot reach it ` +
+        `(${quoted(message.replace('(SSH) Channel open failure: ', ''))}). Check address and port as seen from ` +
+        'there.',
       error,
     );
   }

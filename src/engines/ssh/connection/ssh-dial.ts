@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import ssh2, { type Client, type ConnectConfig } from 'ssh2';
 import type { Clock } from '../../../base/clock.ts';
 import { DroverError } from '../../../base/errors.ts';
+import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
 import type { SshHop } from '../../../protocol/link/ssh-access.ts';
 import { AuthPlan } from './auth-plan.ts';
@@ -39,7 +40,8 @@ export function openSocket(hop: SshHop, options: DialOptions): Promise<Socket> {
         sshError(
           'ssh-timeout',
           hop,
-          `no answer to the connection within ${options.tcpMs / 1_000} s. Check address, routes and firewalls between the worker and the host.`,
+          `no answer to the connection within ${options.tcpMs / 1_000} s. Check address, routes and firewalls ` +
+            'between the worker and the host.',
         ),
       );
     });
@@ -76,7 +78,10 @@ function joinWrites(socket: Socket): Socket {
   return socket;
 }
 
-/** Takes the socket over: it is closed when this rejects. `adopt` listens in the very turn of the login: its end may be in the same packet. */
+/**
+ * Takes the socket over: it is closed when this rejects. `adopt` listens in the very turn of the login: its end may be
+ * in the same packet.
+ */
 export function openClient<T>(
   hop: SshHop,
   plan: AuthPlan,
@@ -161,9 +166,7 @@ class Opening {
   #config(): ConnectConfig {
     const { algorithms } = this.#hop;
     const offered = {
-      ...(algorithms?.kex ? { kex: algorithms.kex } : {}),
-      ...(algorithms?.cipher ? { cipher: algorithms.cipher } : {}),
-      ...(algorithms?.hmac ? { hmac: algorithms.hmac } : {}),
+      ...given({ kex: algorithms?.kex, cipher: algorithms?.cipher, hmac: algorithms?.hmac }),
       serverHostKey: hostKeyAlgorithms(this.#hop),
     };
     return {
@@ -215,7 +218,8 @@ class Opening {
       return sshError(
         'ssh-silent',
         this.#hop,
-        `it takes the connection on port ${this.#hop.port} and says nothing for ${seconds} s. Something else may listen there, sshd may be stuck, or a firewall drops what it says.`,
+        `it takes the connection on port ${this.#hop.port} and says nothing for ${seconds} s. Something else may ` +
+          'listen there, sshd may be stuck, or a firewall drops what it says.',
       );
     return sshError(
       'ssh-timeout',

@@ -3,6 +3,7 @@
  * made printable; secrets never come near here.
  */
 import { DroverError, type ErrorCode } from '../../../base/errors.ts';
+import { given } from '../../../base/given.ts';
 import type { SshHop } from '../../../protocol/link/ssh-access.ts';
 
 const QUOTED_MAX = 300;
@@ -27,7 +28,7 @@ export function sshError(
   return new DroverError(code, {
     detail: `${hopName(hop)}: ${what}`,
     context: { hostId: hop.hostId, ...context },
-    ...(cause === undefined ? {} : { cause }),
+    ...given({ cause }),
   });
 }
 
@@ -42,7 +43,8 @@ export function socketFault(hop: SshHop, error: NodeJS.ErrnoException): DroverEr
       return sshError(
         'ssh-name-unknown',
         hop,
-        `the worker's resolver does not know the name ${hop.address} (${first.code}). Correct the host's address, or the resolver of the worker.`,
+        `the worker's resolver does not know the name ${hop.address} (${first.code}). Correct the host's ` +
+          'address, or the resolver of the worker.',
         error,
       );
     case 'ECONNREFUSED':
@@ -73,7 +75,8 @@ export function socketFault(hop: SshHop, error: NodeJS.ErrnoException): DroverEr
       return sshError(
         'ssh-busy',
         hop,
-        "it closed the connection before SSH began. It may be over its MaxStartups, or block the worker's address (fail2ban, hosts.deny, a firewall).",
+        "it closed the connection before SSH began. It may be over its MaxStartups, or block the worker's " +
+          'address (fail2ban, hosts.deny, a firewall).',
         error,
       );
     default:
@@ -96,7 +99,8 @@ export function handshakeFault(hop: SshHop, error: Error, heard: string): Drover
       return sshError(
         'ssh-busy',
         hop,
-        "it closed the connection before it said a word. It may be over its MaxStartups, or block the worker's address (fail2ban, hosts.deny, a firewall).",
+        "it closed the connection before it said a word. It may be over its MaxStartups, or block the worker's " +
+          'address (fail2ban, hosts.deny, a firewall).',
         error,
       );
     return sshError(
@@ -120,7 +124,10 @@ export function handshakeFault(hop: SshHop, error: Error, heard: string): Drover
 /** RFC 4253, 11.1: of a damaged line, a lost one, and too many. What else a server says before it hangs up is about who wants in. */
 const NOT_ABOUT_THE_LOGIN = new Set([4, 5, 6, 10, 12]);
 
-/** The server took its leave during the login, and said that it is over; not a line that was cut. `code` is the reason, as ssh2 tells it. */
+/**
+ * The server took its leave during the login, and said that it is over; not a line that was cut. `code` is the reason,
+ * as ssh2 tells it.
+ */
 export function isVerdict(error: Error & { readonly code?: unknown }): boolean {
   return (
     typeof error.code === 'number' && !NOT_ABOUT_THE_LOGIN.has(error.code) && !/timed?[- ]?out/i.test(error.message)

@@ -84,7 +84,8 @@ describe('the command of a channel', () => {
     const login = join(folder, 'login');
     writeFileSync(
       login,
-      '#!/bin/sh\necho "sudo: unknown user app" >&2; echo drover-asks-for-a-password >&2; head -c 9000 /dev/zero | tr "\\0" x >&2\nexec dash "$@"\n',
+      '#!/bin/sh\necho "sudo: unknown user app" >&2; echo drover-asks-for-a-password >&2; head -c 9000 /dev/zero ' +
+        '| tr "\\0" x >&2\nexec dash "$@"\n',
       { mode: 0o755 },
     );
     const shell = localShell([login], { PATH: `${folder}:/usr/bin:/bin` });

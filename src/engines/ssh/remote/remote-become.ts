@@ -7,6 +7,7 @@
  * No command is longer than a server takes: Dropbear ends the connection at 9,000 bytes.
  */
 import type { ErrorCode } from '../../../base/errors.ts';
+import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
 import type { SshBecome } from '../../../protocol/link/ssh-access.ts';
 
@@ -18,7 +19,8 @@ export interface RemoteUser {
 
 /** Whom there is to become for a script that is to run as `user`, or as whoever the account says: nobody where that is who logs in. */
 export function neededUser(become: SshBecome, user: string | undefined, login: string): RemoteUser {
-  if (become.kind === 'direct') return { become, ...(user === undefined || user === login ? {} : { user }) };
+  if (become.kind === 'direct')
+    return { become, ...given({ user: user === undefined || user === login ? undefined : user }) };
   if (become.user === login && (user === undefined || user === login)) return { become: { kind: 'direct' } };
   return { become };
 }
@@ -31,7 +33,10 @@ export interface RemoteProgram {
 
 export interface BecomeCommand {
   readonly command: string;
-  /** What is told on standard input before anything else. Under sudo and su it is the whole program: what sudo runs stands in its log, which people read. */
+  /**
+   * What is told on standard input before anything else. Under sudo and su it is the whole program: what sudo runs
+   * stands in its log, which people read.
+   */
   readonly first: string;
   /** Present when the program must be waited for, because a password may be asked for first; without one, to be asked is the end. */
   readonly ask?: { readonly prompt: RegExp; readonly password: string | undefined };
@@ -42,7 +47,10 @@ export interface BecomeFault {
   readonly detail: string;
 }
 
-/** Words of one channel, made of its mark: said on standard error before the tools, by sudo as its question, and by the program once it runs. */
+/**
+ * Words of one channel, made of its mark: said on standard error before the tools, by sudo as its question, and by the
+ * program once it runs.
+ */
 export const saidBefore = (mark: string): string => `drover-${mark}-begins`;
 export const question = (mark: string): string => `drover-${mark}-asks-for-a-password`;
 export const readiness = (mark: string): string => `drover-${mark}-is-ready`;
@@ -54,7 +62,10 @@ export function isPlainUser(user: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?$/.test(user);
 }
 
-/** `mark`: letters and digits that nobody can guess. `plain`: the login shell is a POSIX shell and small; it takes the program itself, which saves an exec. */
+/**
+ * `mark`: letters and digits that nobody can guess. `plain`: the login shell is a POSIX shell and small; it takes the
+ * program itself, which saves an exec.
+ */
 export function becomeCommand(
   program: RemoteProgram,
   { become, user }: RemoteUser,
@@ -99,7 +110,10 @@ export function becomeStuck(said: string, { become }: RemoteUser): BecomeFault {
   const text = lastLine(said.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]+/g, ' '));
   return {
     code: 'become-not-allowed',
-    detail: `${become.kind} did not become ${userOf(become)} within ${limits.sshBecomeMs / 1_000} s: ${text === '' ? 'it said nothing; its name service or PAM may hang' : `it said "${text}", which an account has no answer to (a second factor?)`}.`,
+    detail:
+      `${become.kind} did not become ${userOf(become)} within ${limits.sshBecomeMs / 1_000} s: ` +
+      `${text === '' ? 'it said nothing; its name service or PAM may hang' : `it said "${text}", which an account has no answer to (a second factor?)`}` +
+      '.',
   };
 }
 
@@ -122,7 +136,8 @@ export function becomeFault(stderr: string, { become, user }: RemoteUser): Becom
   if (/expired|no longer valid|token manipulation|account validation failure|change your password/i.test(stderr))
     return fault(
       'become-not-allowed',
-      `${kind} does not become ${become.user}, because the account or its password has expired or is locked on the host: ${lastLine(stderr)}`,
+      `${kind} does not become ${become.user}, because the account or its password has expired or is locked on ` +
+        `the host: ${lastLine(stderr)}`,
     );
   // sudo that took no password asks again, and then says that it got none.
   if (/incorrect password|try again|authentication failure|authentication token/i.test(stderr))
@@ -131,7 +146,8 @@ export function becomeFault(stderr: string, { become, user }: RemoteUser): Becom
     if (become.password === undefined) return passwordMissing({ become });
     return fault(
       'become-not-allowed',
-      `${kind} asked for something that the stored password is no answer to, and did not become ${become.user}; it said "${stderr.trim().replace(/\s+/g, ' ').slice(0, 300)}".`,
+      `${kind} asked for something that the stored password is no answer to, and did not become ${become.user}; ` +
+        `it said "${stderr.trim().replace(/\s+/g, ' ').slice(0, 300)}".`,
     );
   }
   if (
@@ -150,7 +166,8 @@ export function becomeFault(stderr: string, { become, user }: RemoteUser): Becom
   const text = lastLine(stderr);
   return fault(
     'become-not-allowed',
-    `${kind} ended without becoming ${become.user}: ${text === '' ? 'it said nothing' : `it said "${text}"`}. Look at the account's shell there, and at the host's PAM.`,
+    `${kind} ended without becoming ${become.user}: ${text === '' ? 'it said nothing' : `it said "${text}"`}. ` +
+      "Look at the account's shell there, and at the host's PAM.",
   );
 }
 
@@ -158,13 +175,18 @@ function lastLine(text: string): string {
   return text.trim().split('\n').at(-1)!.slice(0, 300);
 }
 
-/** Root steps down: $1 the program, $2 the user, $3 what is said first. As oneself there is nothing to do. setpriv becomes the shell; su stays in between. */
+/**
+ * Root steps down: $1 the program, $2 the user, $3 what is said first. As oneself there is nothing to do. setpriv
+ * becomes the shell; su stays in between.
+ */
 const STEP_DOWN = [
   'echo "$3" >&2;',
   'if [ "$(id -un)" = "$2" ]; then exec /bin/sh -c "$1"; fi;',
   'l=$(getent passwd "$2" 2>/dev/null || grep "^$2:" /etc/passwd); if [ -z "$l" ]; then echo drover-user-unknown >&2; exit 1; fi;',
   'if [ "$(id -u)" -gt 0 ]; then echo drover-user-not-permitted >&2; exit 1; fi;',
-  'export DROVER_PROGRAM="$1"; IFS=:; set -f; set -- $l; unset XDG_RUNTIME_DIR; export USER="$1" LOGNAME="$1" HOME="${6:-/}" SHELL="${7:-/bin/sh}";',
-  'if setpriv --help 2>&1 | grep -q init-groups; then exec setpriv --reuid="$3" --regid="$4" --init-groups -- /bin/sh -c "$DROVER_PROGRAM"; fi;',
+  'export DROVER_PROGRAM="$1"; IFS=:; set -f; set -- $l; unset XDG_RUNTIME_DIR; export USER="$1" LOGNAME="$1" ' +
+    'HOME="${6:-/}" SHELL="${7:-/bin/sh}";',
+  'if setpriv --help 2>&1 | grep -q init-groups; then exec setpriv --reuid="$3" --regid="$4" --init-groups -- ' +
+    '/bin/sh -c "$DROVER_PROGRAM"; fi;',
   'exec su -s /bin/sh -c "/bin/sh -c \\"\\$DROVER_PROGRAM\\"; exit" "$1"',
 ].join(' ');

@@ -82,7 +82,9 @@ export class RemoteConversation {
     const how = end.kind === 'exited' ? `code ${end.code}` : `signal ${end.signal}`;
     const said = this.#toolsSaid().trim().slice(0, 500);
     return new DroverError('spawn-failed', {
-      detail: `The login shell of the host ended with ${how} and ran nothing${said ? `; it said: ${said}` : ''}. Drover needs an account with a shell that can run /bin/sh.`,
+      detail:
+        `The login shell of the host ended with ${how} and ran nothing${said ? `; it said: ${said}` : ''}. Drover ` +
+        'needs an account with a shell that can run /bin/sh.',
     });
   }
 
@@ -124,7 +126,10 @@ export class RemoteConversation {
     this.#channel.close();
   }
 
-  /** Its shell takes another order: false when it must not be kept. What it still has to remove, it removes unless the next order comes at once. */
+  /**
+   * Its shell takes another order: false when it must not be kept. What it still has to remove, it removes unless the
+   * next order comes at once.
+   */
   rest(clock: Clock): boolean {
     if (!this.#channel.stdin.writable || !this.#channel.rest(() => void this.finish().catch(() => this.close())))
       return false;

@@ -5,7 +5,9 @@ import { programLackDetail, type ProgramLack, type ProgramOrigin } from '../../.
 /** It took a channel, and may yet do what it was told. */
 export function silence(waitedMs: number): DroverError {
   return new DroverError('ssh-timeout', {
-    detail: `The login works, and the shell of the host says nothing for ${waitedMs / 1_000} s: its start-up files, or the file server of its home, may hang.`,
+    detail:
+      `The login works, and the shell of the host says nothing for ${waitedMs / 1_000} s: its start-up files, or ` +
+      'the file server of its home, may hang.',
   });
 }
 
@@ -24,7 +26,9 @@ export function remoteFault(words: readonly string[]): DroverError {
     }
     case 'spool-full':
       return new DroverError(code, {
-        detail: `The script or its output could not be written in ${detail} on the host: there is no space, or the connection was cut while it was sent.`,
+        detail:
+          `The script or its output could not be written in ${detail} on the host: there is no space, or the ` +
+          'connection was cut while it was sent.',
       });
     default:
       return new DroverError(isErrorCode(code) ? code : 'spawn-failed', { detail: `The host said: ${detail}` });

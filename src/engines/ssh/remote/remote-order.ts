@@ -6,6 +6,7 @@
  * What `check` and `begin` make of the environment they make in the leader, a fork of the shell that takes orders: nothing of it
  * is there for the next one.
  */
+import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
 import { HELD, stringFaults } from '../../../domain/run/process-strings.ts';
 import { AFTER_LOGIN, AGENT_ONLY, PATH, SH_LIKE } from '../../process/environment.ts';
@@ -58,14 +59,20 @@ export function orderText(order: RemoteOrder, context: OrderContext): OrderText 
     `N=${context.nonce}; R=${quote(context.procRoot)}; F=${context.folder};`,
     `T=${Math.ceil(spec.timeoutMs / 10)}; K=${Math.ceil(spec.killAfterMs / 10)}; C=${limits.sshSpoolBytesMax};`,
     `store() { ${stored.length > 0 ? stored.join(' && ') : ':'}; };`,
-    `check() { ${swept(order, context.inherited)} PATH=${env.PATH === undefined ? `"\${O:-${PATH}}"` : quote(env.PATH)}; ${login?.check ?? ''} ${folder(spec.cwd)} ${command.check} };`,
-    `begin() { umask 022; unset OLDPWD; ${command.begin} ${login?.begin ?? ''} export PATH; ${exported(Object.entries(env).filter(([name]) => !(name in own)))}; own; ${login?.hold ?? ''} exec "$@"; };`,
+    `check() { ${swept(order, context.inherited)} ` +
+      `PATH=${env.PATH === undefined ? `"\${O:-${PATH}}"` : quote(env.PATH)}; ${login?.check ?? ''} ` +
+      `${folder(spec.cwd)} ${command.check} };`,
+    `begin() { umask 022; unset OLDPWD; ${command.begin} ${login?.begin ?? ''} export PATH; ` +
+      `${exported(Object.entries(env).filter(([name]) => !(name in own)))}; own; ${login?.hold ?? ''} exec "$@"; };`,
     `own() { ${exported(Object.entries(own))}; };`,
   ];
   return { parts, call: 'start', blobs };
 }
 
-/** What the session has and the script does not get: all of it, so that the same script behaves alike whoever logged in; for `agent` our own workings alone. */
+/**
+ * What the session has and the script does not get: all of it, so that the same script behaves alike whoever logged in;
+ * for `agent` our own workings alone.
+ */
 function swept({ spec, become }: RemoteOrder, inherited: readonly string[]): string {
   const isKept = (name: string): boolean =>
     OWN.has(name) ||
@@ -78,7 +85,10 @@ function swept({ spec, become }: RemoteOrder, inherited: readonly string[]): str
     : unset;
 }
 
-/** As agents do it (environment.ts): the user's shell reads its profiles, gives what was given its values again, and becomes the command. */
+/**
+ * As agents do it (environment.ts): the user's shell reads its profiles, gives what was given its values again, and
+ * becomes the command.
+ */
 function underLogin(order: RemoteOrder): { check: string; begin: string; hold: string } {
   const names = Object.keys(givenVariables(order));
   return {
@@ -124,12 +134,12 @@ function environmentOf(order: RemoteOrder, inherited: readonly string[]): Record
   const user = become.kind === 'direct' ? '' : become.user;
   const isAgent = spec.environment === 'agent';
   return {
-    ...(isAgent ? {} : { PATH }),
+    ...given({ PATH: isAgent ? undefined : PATH }),
     HOME: '',
     USER: user,
     LOGNAME: user,
     SHELL: '',
-    ...(isAgent && inherited.includes('LANG') ? {} : { LANG: 'C.UTF-8' }),
+    ...given({ LANG: isAgent && inherited.includes('LANG') ? undefined : 'C.UTF-8' }),
     ...givenVariables(order),
   };
 }
@@ -216,6 +226,8 @@ function found(
   // On one line, as a refusal is told.
   const names = quote(programs.join(' or ').replace(/\s+/g, ' ').slice(0, 1_000));
   const where = bare.length > 0 ? ' "(looked in $PATH)"' : '';
-  const check = `v=absent; w=${last === undefined ? '' : quote(last)}; for x in ${words(candidates)}; do if ${test}; then w=$x; break; fi; ${lack}; done; [ -n "$w" ] || no interpreter-missing ${origin} $v ${names}${where};`;
+  const check =
+    `v=absent; w=${last === undefined ? '' : quote(last)}; for x in ${words(candidates)}; do if ${test}; then ` +
+    `w=$x; break; fi; ${lack}; done; [ -n "$w" ] || no interpreter-missing ${origin} $v ${names}${where};`;
   return { check, begin: `set -- "$w" ${rest};` };
 }

@@ -1,4 +1,7 @@
-/** One command on a host: what a channel of an SSH connection gives, and what a local shell gives in tests. No more is known of the way there. */
+/**
+ * One command on a host: what a channel of an SSH connection gives, and what a local shell gives in tests. No more is
+ * known of the way there.
+ */
 import type { Readable, Writable } from 'node:stream';
 
 export type RemoteEnd =
@@ -14,7 +17,10 @@ export interface RemoteChannel {
   readonly stderr: Readable;
   /** Settles, never rejects, after both outputs have ended. */
   readonly ended: Promise<RemoteEnd>;
-  /** Nothing runs on it for now: it counts for nothing, and is had back by `wake`. `finish` is called where its place is needed. False when it must not be kept. */
+  /**
+   * Nothing runs on it for now: it counts for nothing, and is had back by `wake`. `finish` is called where its place is
+   * needed. False when it must not be kept.
+   */
   rest(finish: () => void): boolean;
   /** False when it is gone. */
   wake(): boolean;

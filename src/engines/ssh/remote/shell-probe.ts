@@ -64,7 +64,10 @@ export async function runBriefly(
   return { stdout, stderr, noise, end };
 }
 
-/** Undefined when the account runs commands. Rejects as `exec` does. `isSilent` in the context: it gave no answer, and may run later what it was told. */
+/**
+ * Undefined when the account runs commands. Rejects as `exec` does. `isSilent` in the context: it gave no answer, and
+ * may run later what it was told.
+ */
 export async function shellFault(shell: RemoteShell, hop: SshHop, clock: Clock): Promise<DroverError | undefined> {
   const answer = await runBriefly(shell, 'true', '', clock);
   if (answer.stdout !== undefined) return undefined;
@@ -73,14 +76,16 @@ export async function shellFault(shell: RemoteShell, hop: SshHop, clock: Clock):
     return sshError(
       'ssh-password-expired',
       hop,
-      `the password has expired, and the host wants a new one ("${said}"). Change it there (passwd), then store the new one in the account.`,
+      `the password has expired, and the host wants a new one ("${said}"). Change it there (passwd), then store ` +
+        'the new one in the account.',
     );
   }
   if (answer.end.kind === 'lost')
     return sshError(
       'ssh-no-shell',
       hop,
-      `it took the command and gave no answer${said ? ` but "${said}"` : ''} (${answer.end.reason}). Look at the account's shell and at ForceCommand.`,
+      `it took the command and gave no answer${said ? ` but "${said}"` : ''} (${answer.end.reason}). Look at the ` +
+        "account's shell and at ForceCommand.",
       undefined,
       { isSilent: true },
     );
@@ -88,6 +93,8 @@ export async function shellFault(shell: RemoteShell, hop: SshHop, clock: Clock):
   return sshError(
     'ssh-no-shell',
     hop,
-    `the account logs in and runs no commands: ${said ? `it said "${said}"` : 'it said nothing'} (${how}). Its shell is /bin/false or nologin, restricted, or replaced by ForceCommand; give it a shell (chsh), or use another account.`,
+    `the account logs in and runs no commands: ${said ? `it said "${said}"` : 'it said nothing'} (${how}). Its ` +
+      'shell is /bin/false or nologin, restricted, or replaced by ForceCommand; give it a shell (chsh), or use ' +
+      'another account.',
   );
 }
