@@ -56,8 +56,7 @@ export function scanFrame(
   left[0] = 1;
   for (;;) {
     while (left[depth] === 0) {
-      if (depth === 0)
-        return at === end ? (t === undefined ? {} : { t }) : { fault: 'has bytes behind its end' };
+      if (depth === 0) return at === end ? (t === undefined ? {} : { t }) : { fault: 'has bytes behind its end' };
       depth--;
     }
     left[depth]!--;
