@@ -88,6 +88,7 @@ async function reach(options: ClientOptions, request: Request, signal?: AbortSig
     const cause = (error as { cause?: { code?: string; message?: string } }).cause;
     throw new DroverUnreachableError(
       `${options.baseUrl} was not reached: ${cause?.message || cause?.code || (error as Error).message}`,
+      { cause: cause ?? error },
     );
   }
 }

@@ -45,6 +45,10 @@ export async function upgradeStart(
       maxFailed: input.maxFailed,
     }),
   );
+  if (answer.kind === 'no-agent')
+    throw new DroverError('no-target-matched', {
+      detail: `None of the hosts that match ${input.targets} has an agent. See: drover hosts list; drover agents install.`,
+    });
   if (answer.kind === 'in-progress')
     throw new DroverError('upgrade-in-progress', {
       detail: `The agent of ${answer.host} is in an upgrade that has not ended. See: drover agents upgrades.`,

@@ -2,7 +2,7 @@
  * A listening socket that nobody takes for himself: no more connections than there is room and descriptors for, and a deadline for each
  * handshake. The system drops newcomers without a word when a process is out of descriptors, so they are counted before it comes to that.
  */
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from './clock.ts';
 import { ConnectionGuard, connectionLimits, type ConnectionLimits } from './connection-guard.ts';
@@ -36,7 +36,7 @@ export interface Listener {
   readonly troubles: Readonly<Record<ListenerTrouble, number>>;
   /** False while there are hardly any descriptors. */
   isWell(): boolean;
-  /** Throws `address-in-use`. */
+  /** Throws `address-in-use`, and `bad-input` for an address that is not ours to listen on. */
   listen(host: string, port: number): Promise<void>;
   close(): Promise<void>;
   cut(socket: Socket, step: string): void;
@@ -133,14 +133,7 @@ export function createListener(options: ListenerOptions): Listener {
     isWell,
     listen: (host, port) =>
       new Promise((resolve, reject) => {
-        const onRefused = (error: NodeJS.ErrnoException): void =>
-          reject(
-            error.code === 'EADDRINUSE'
-              ? new DroverError('address-in-use', {
-                  detail: `${host}:${port} is in use. Stop what uses it, or choose another with --listen.`,
-                })
-              : error,
-          );
+        const onRefused = (error: NodeJS.ErrnoException): void => reject(refusalOf(error, host, port));
         server.once('error', onRefused);
         server.listen({ host, port, backlog: BACKLOG }, () => {
           server.off('error', onRefused);
@@ -196,4 +189,33 @@ function peerOf(socket: Socket): string {
 
 export function isLoopback(address: string | undefined): boolean {
   return address !== undefined && (/^(::ffff:)?127\./.test(address) || address === '::1');
+}
+
+/** What is up to whoever chose the address, in words; anything else as it is. */
+function refusalOf(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  const refused = (code: 'address-in-use' | 'bad-input', why: string): DroverError =>
+    new DroverError(code, { detail: `${isIPv6(host) ? `[${host}]` : host}:${port} ${why}` });
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return refused('address-in-use', 'is in use. Stop what uses it, or choose another with --listen.');
+    case 'EADDRNOTAVAIL':
+      return refused(
+        'bad-input',
+        'cannot be listened on: this machine has no such address. Choose one of its own with --listen.',
+      );
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return refused(
+        'bad-input',
+        `cannot be listened on: the name ${host} is not known here. Choose an address with --listen.`,
+      );
+    case 'EACCES':
+    case 'EPERM':
+      return refused(
+        'bad-input',
+        'cannot be listened on: this user may not take that port. Choose one from 1024 on with --listen.',
+      );
+    default:
+      return error;
+  }
 }

@@ -11,7 +11,8 @@ import { findMasterKey } from '../pki/sealer.ts';
 import { takeBackup } from '../store/postgres/backup/backup.ts';
 import { openPlace } from './backup-place.ts';
 import { backupAt, masterKeyFile, onInterrupt, Progress, told } from './backup-words.ts';
-import { serverDataDir, upDataDir } from './data-folders.ts';
+import { upDataDir } from '../base/node-data-folder.ts';
+import { serverDataDir } from './data-folders.ts';
 import { onceDatabaseAnswers } from './database-wait.ts';
 
 async function main(): Promise<void> {

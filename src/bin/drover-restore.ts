@@ -17,7 +17,8 @@ import { findMasterKey, type MasterKey } from '../pki/sealer.ts';
 import { currentRole } from '../store/postgres/owner-role.ts';
 import { restoreBackup } from '../store/postgres/backup/restore.ts';
 import { backupAt, masterKeyFile, onInterrupt, Progress, told } from './backup-words.ts';
-import { serverDataDir, upDataDir } from './data-folders.ts';
+import { upDataDir } from '../base/node-data-folder.ts';
+import { serverDataDir } from './data-folders.ts';
 
 async function main(): Promise<void> {
   const { values, positionals } = readArgs({

@@ -12,6 +12,7 @@ import { pause, systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { FreeSpace } from '../base/free-space.ts';
 import { limits } from '../base/limits.ts';
+import { upDataDir } from '../base/node-data-folder.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { MANY_CONNECTIONS } from '../base/node-memory.ts';
@@ -19,13 +20,13 @@ import { onStopSignal, runMain } from '../base/node-process.ts';
 import { Waiting } from '../base/node-waiting.ts';
 import { readArgs } from '../base/read-args.ts';
 import { trustAuthority } from '../base/node-trust.ts';
+import { programName } from '../cli/program-name.ts';
 import { noteFolder } from '../cli/servers/local-folders.ts';
 import { findAccount } from '../engines/process/account.ts';
 import { assertFolderRestored } from '../embedded/database-of-folder.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { readJsonFile, writeJsonFile } from '../pki/identity.ts';
 import { agentBundle } from './agent-program.ts';
-import { upDataDir } from './data-folders.ts';
 import { joinEnv, joinedIds } from './up-join.ts';
 import { SupervisedChild, type ChildOptions } from './supervised-child.ts';
 
@@ -88,12 +89,13 @@ async function main(): Promise<void> {
 
 function welcome(config: Config, url: string, token: string): string {
   const known = config.dataDir === upDataDir();
+  const program = programName();
   const access = known ? '' : `  export DROVER_URL=${url} DROVER_TOKEN=${token}\n`;
   return (
     `Drover is up at ${url}\n\n  data     ${config.dataDir}\n  token    ` +
     `${known ? join(config.dataDir, ACCESS) : token}\n  hosts    ${config.agents}${scriptsAs(config)}\n\nGo on in ` +
-    `another terminal:\n${access}  drover hosts list\n  drover run -t all -- uptime\n\nCtrl-C stops it; the data ` +
-    'stays.\n'
+    `another terminal:\n${access}  ${program} hosts list\n  ${program} run -t all -- uptime\n\nCtrl-C stops it; the ` +
+    'data stays.\n'
   );
 }
 

@@ -3,7 +3,11 @@ import { DroverApiError, DroverUnreachableError, type Run } from '@drover/sdk';
 import { EXIT, exitOfRefusal } from '../base/exit-codes.ts';
 import { given } from '../base/given.ts';
 import { UNREACHED } from '../domain/run/unreached.ts';
+import { networkWords } from '../base/network-words.ts';
+import { upDataDir } from '../base/node-data-folder.ts';
 import { isAboutPath, systemWords } from '../base/system-words.ts';
+import { programName } from './program-name.ts';
+import { ownFolderOf } from './servers/local-folders.ts';
 
 /** The command line itself is wrong. */
 export class UsageError extends Error {
@@ -31,12 +35,7 @@ export function explain(error: unknown): { message: string; code: number; proble
   });
   if (error instanceof UsageError) return told('Bad usage', 'bad-input', error.message, EXIT.usage);
   if (error instanceof DroverUnreachableError)
-    return told(
-      'Server not reached',
-      'server-unreachable',
-      `${error.message}\n${unreachableAdvice(error.message)}`,
-      EXIT.unreachable,
-    );
+    return told('Server not reached', 'server-unreachable', unreachedText(error), EXIT.unreachable);
   // Whoever opens a file says what it was for; this is for those that we never thought of.
   if (isAboutPath(error)) return told('Bad usage', 'bad-input', `${error.path}: ${systemWords(error)}.`, EXIT.usage);
   if (!(error instanceof DroverApiError))
@@ -79,13 +78,29 @@ export async function exitOfRun(
   return EXIT.hostsUnreached;
 }
 
-function unreachableAdvice(message: string): string {
+/** In words, and what to do about it. */
+function unreachedText({ message, cause }: DroverUnreachableError): string {
+  const [url = ''] = message.split(' was not reached: ');
+  const words = networkWords(cause);
+  return `${words === undefined ? message : `${url} was not reached: ${words}.`}\n${unreachedAdvice(url, message)}`;
+}
+
+function unreachedAdvice(url: string, message: string): string {
+  const own = ownFolderOf(url);
+  if (own !== undefined)
+    return (
+      'It is the drover up of this machine, which does not run now. Start it: ' +
+      `${programName()} up${own === upDataDir() ? '' : ` --data ${own}`} (data in ${own}).`
+    );
   if (/certificate|altname|self.signed/i.test(message))
     return (
       'Its certificate is not one that this machine trusts. `drover login URL` asks whom to trust and keeps it; ' +
       'DROVER_CA names a file with the certificate of its authority.'
     );
-  return 'Is the server running? Check DROVER_URL, or log in again.';
+  return (
+    'Is the server running, and is the address right? It is in DROVER_URL, or in what drover login stored ' +
+    '(drover context list).'
+  );
 }
 
 function explainRefusal(error: DroverApiError): { message: string; code: number } {

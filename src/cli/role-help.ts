@@ -17,7 +17,7 @@ const ROLES: readonly {
       'Start server, worker and agents on this machine, on embedded PostgreSQL or on DATABASE_URL. Commands on ' +
       'this machine find it by themselves.',
     options: [
-      ['--data <dir>', 'data folder (default: /var/lib/drover for root, else ~/.local/share/drover)'],
+      ['--data <dir>', 'data folder (default: DROVER_DATA, else /var/lib/drover for root, else ~/.local/share/drover)'],
       ['--listen <host:port>', 'where to listen; port 0 takes any (default: 127.0.0.1:7400)'],
       [
         '--agents-as <user>',
@@ -33,7 +33,10 @@ const ROLES: readonly {
     summary: 'start a server on DATABASE_URL',
     description: 'Start a server on the PostgreSQL database of DATABASE_URL. Any number of them share the work.',
     options: [
-      ['--data <dir>', 'data folder: holds the master key unless DROVER_MASTER_KEY is set'],
+      [
+        '--data <dir>',
+        'data folder: holds the master key unless DROVER_MASTER_KEY is set (default: /var/lib/drover-server for root, else ~/.local/share/drover-server)',
+      ],
       ['--listen <host:port>', 'API and links of workers (default: 127.0.0.1:7400)'],
       ['--advertise <host:port>', 'how others reach it'],
       ['--bootstrap-token', 'make an admin token and print it'],
@@ -50,7 +53,7 @@ const ROLES: readonly {
     summary: 'start a worker',
     description: 'Start a worker, which holds the links of the agents of its zone.',
     options: [
-      ['--data <dir>', 'data folder'],
+      ['--data <dir>', 'data folder (default: /var/lib/drover-worker for root, else ~/.local/share/drover-worker)'],
       ['--join <token>', 'join token of role worker, or DROVER_JOIN; needed once'],
       ['--listen <host:port>', 'links of agents (default: 0.0.0.0:7401)'],
       ['--advertise <host:port>', 'how agents reach it'],
@@ -68,10 +71,11 @@ const ROLES: readonly {
     summary: 'start the agent of this host',
     description: 'Start the agent of this host. As root it can run scripts as any user of the host.',
     options: [
-      ['--data <dir>', 'data folder'],
+      ['--data <dir>', 'data folder (default: /var/lib/drover-agent for root, else ~/.local/share/drover-agent)'],
       ['--join <token>', 'join token, or DROVER_JOIN; needed once'],
       ['--name <name>', 'name of the host (default: that of the machine)'],
       ['--label <k=v>', 'label of the host (repeatable)'],
+      ['--run-as <user>', 'started as root: become this user, once the data folder is its own'],
       ['--worker <host:port>', 'worker to dial, when those it knows have moved (repeatable)'],
       ['--machine-id <id>', "or DROVER_MACHINE_ID: identity of the host, when the machine's own is not unique"],
     ],

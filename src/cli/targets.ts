@@ -1,5 +1,5 @@
 /** Which hosts a command is about: expressions, files of hosts, and how many of them at most. */
-import { dataOf, allPages, type Schemas } from '@drover/sdk';
+import { dataOf, allPages, DroverApiError, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
@@ -64,7 +64,7 @@ function hostsOf(faults: Faults, inputs: Inputs, file: string): { text: string; 
 
 /**
  * Hosts in order of their names; with an expression those that it matches, as a run with it would take them: no twins, whoever names one is
- * told why, and a name that no host has is a fault.
+ * told why, and a name that no host has is refused, as is an expression that matches none: in the words, and with the codes, of a run.
  */
 export async function hostsMatching(
   session: Session,
@@ -85,8 +85,16 @@ export async function hostsMatching(
     all.filter(({ twinOf }) => twinOf === undefined),
   );
   const twin = all.find(({ name }) => name === unknownNames[0]);
-  if (twin) throw new UsageError(twinDetail(twin));
+  if (twin) throw new DroverApiError(409, { code: 'host-is-twin', detail: twinDetail(twin) });
   if (unknownNames.length > 0)
-    throw new UsageError(`No host is named ${unknownNames.slice(0, 20).join(', ')}. See: drover hosts list`);
+    throw new DroverApiError(404, {
+      code: 'host-not-found',
+      detail: `No host is named ${unknownNames.slice(0, 20).join(', ')}${unknownNames.length > 20 ? ` (and ${unknownNames.length - 20} more)` : ''}. See: drover hosts list.`,
+    });
+  if (hosts.length === 0)
+    throw new DroverApiError(422, {
+      code: 'no-target-matched',
+      detail: `No host matches ${targets}. See: drover hosts list.`,
+    });
   return hosts.slice(0, most);
 }

@@ -7,6 +7,7 @@ import { request as httpsRequest } from 'node:https';
 import { createHash, X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import { pause, systemClock, type Clock } from '../base/clock.ts';
+import { networkWords } from '../base/network-words.ts';
 import { DroverError, isErrorCode, type ErrorCode } from '../base/errors.ts';
 import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
@@ -64,7 +65,9 @@ async function postOnce<T>(token: JoinTokenText, path: string, body: object): Pr
     });
     const unreachable = (why: string): void =>
       reject(new DroverError('host-not-linked', { detail: `The server ${token.url} was not reached: ${why}` }));
-    request.on('error', (error) => (error instanceof DroverError ? reject(error) : unreachable(error.message)));
+    request.on('error', (error) =>
+      error instanceof DroverError ? reject(error) : unreachable(networkWords(error) ?? error.message),
+    );
     request.on('timeout', () => request.destroy(new Error('no answer in time')));
     request.on('response', (response) => {
       const chunks: Buffer[] = [];

@@ -69,12 +69,12 @@ export class UpgradeOwner implements Service, UpgradeListener {
   }
 
   async #look(): Promise<boolean> {
-    const { store, log } = this.#options;
+    const { store, fleet, log } = this.#options;
     try {
       const active = await store.upgradeActiveList();
       for (const id of this.#sent.keys()) if (!active.includes(id)) this.#sent.delete(id);
       for (const id of active) {
-        const step = await store.upgradeAdvance(id);
+        const step = await store.upgradeAdvance(id, (host) => fleet.locate(host) !== undefined);
         if (step) this.#order(id, step);
       }
       return active.length > 0;

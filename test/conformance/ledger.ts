@@ -1,5 +1,5 @@
 /** What every ledger must do, whichever engine carries it out. `make` gives a started ledger and the means to end its world. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -207,6 +207,25 @@ export function ledgerConformance(
       expect(await run('true', { env: { A: 'x\0y' } })).toMatchObject({
         outcome: { kind: 'refused', reason: 'bad-input' },
       });
+      for (const cwd of ['/etc/passwd', '/etc/passwd/below'])
+        expect(await run('true', { cwd })).toMatchObject({
+          outcome: { kind: 'refused', reason: 'directory-missing' },
+        });
+    });
+
+    requiring('root').it('refuses a folder that the user may not enter, and takes one that it may', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'drover-locked-'));
+      const below = join(folder, 'below');
+      mkdirSync(below);
+      for (const cwd of [folder, below])
+        expect(await run('true', { user: 'nobody', cwd })).toMatchObject({
+          outcome: { kind: 'refused', reason: 'directory-missing' },
+          detail: expect.stringContaining(cwd),
+        });
+      chownSync(folder, 0, 65_534);
+      chmodSync(folder, 0o750);
+      expect(text(await run('pwd', { user: 'nobody', cwd: below }))).toBe(`${below}\n`);
+      rmSync(folder, { recursive: true });
     });
 
     requiring('root').it('runs as another user with its groups', async () => {

@@ -302,7 +302,7 @@ describe('the pages', () => {
   it('are helped by `--help`, which has every option of the roles but those that their supervisors give', async () => {
     const program = new Command('drover');
     await addCommands(program, 'completion');
-    const internal = ['agents-share-user', 'database-folder', 'run-as', 'enrol-only', 'version'];
+    const internal = ['agents-share-user', 'database-folder', 'enrol-only', 'version'];
     const unsaid = ['up', 'server', 'worker', 'agent'].flatMap((role) => {
       const source = readFileSync(join(root, `src/bin/drover-${role}.ts`), 'utf8');
       const said = program.commands.find((one) => one.name() === role)!.options.map((option) => option.long!.slice(2));

@@ -40,6 +40,7 @@ const ROWS: readonly Row[] = [
   ['user-not-permitted', 'as-nobody', /daemon/, { user: 'daemon' }],
   ['interpreter-missing', 'host-1', /\/nonexistent\/program/, { command: ['/nonexistent/program'] }],
   ['directory-missing', 'host-1', /\/nonexistent/, { cwd: '/nonexistent' }],
+  ['directory-missing', 'as-nobody', /\/root may not be entered by nobody/, { cwd: '/root' }],
   [
     'script-unreachable',
     'shut-away',

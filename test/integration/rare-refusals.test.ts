@@ -80,31 +80,60 @@ it('of two people who change an account at once, the second is told', async () =
   expect((await api.store.accountList(EVERYTHING)).map(({ loginUser }) => loginUser)).toEqual(['first']);
 });
 
+it('an upgrade passes over hosts without an agent at once, and once cancelled does not wait for agents that are away', async () => {
+  const [bare, away] = [newId<'host'>() as HostId, newId<'host'>() as HostId];
+  for (const [id, name] of [
+    [bare, 'bare'],
+    [away, 'away'],
+  ])
+    await api.database.query('INSERT INTO host (id, name, created_at_ms) VALUES ($1, $2, 1)', [id, name]);
+  await enrolled(away);
+  const create = (id: string, ...hosts: { id: HostId; name: string }[]) =>
+    api.store.upgradeCreate(
+      { id, version: '1.1.0', targets: 'all', createdBy: system, batch: 2, maxFailed: 0, waitMs: 600_000, hosts },
+      { actor: system, action: 'test', target: id, detail: {} },
+    );
+  const none = newId();
+  expect(await create(none, { id: bare, name: 'bare' })).toEqual({ kind: 'no-agent' });
+  expect(await api.store.upgradeFetch(none)).toBeUndefined();
+  const id = newId();
+  await create(id, { id: bare, name: 'bare' }, { id: away, name: 'away' });
+  const agents = async () => (await api.store.agentUpgradeList(id, { limit: 2 })).items;
+  await api.store.upgradeAdvance(id, () => false);
+  expect(await agents()).toMatchObject([{ state: 'skipped', detail: 'The host has no agent.' }, { state: 'ordered' }]);
+  await api.store.upgradeCancelRequest(id, { actor: system, action: 'test', target: id, detail: {} });
+  await api.database.query('UPDATE agent_upgrade SET ordered_at_ms = ordered_at_ms - 15000 WHERE ordinal = 1', []);
+  await api.store.upgradeAdvance(id, () => true);
+  expect((await agents())[1]).toMatchObject({ state: 'ordered' });
+  expect(await api.store.upgradeAdvance(id, () => false)).toMatchObject({ state: 'cancelled' });
+  expect((await agents())[1]).toMatchObject({ state: 'skipped', detail: expect.stringContaining('not linked') });
+});
+
 it('an agent that says nothing of its upgrade in time is told as unanswered, not a moment before', async () => {
   const [id, hostId] = [newId(), newId<'host'>() as HostId];
   await api.database.query("INSERT INTO host (id, name, created_at_ms) VALUES ($1, 'mute', 1)", [hostId]);
-  const actor = { kind: 'system', id: 'test', name: 'test' } as const;
+  await enrolled(hostId);
   await api.store.upgradeCreate(
     {
       id,
       version: '1.1.0',
       targets: 'mute',
-      createdBy: actor,
+      createdBy: system,
       batch: 1,
       maxFailed: 0,
       waitMs: 600_000,
       hosts: [{ id: hostId, name: 'mute' }],
     },
-    { actor, action: 'test', target: id, detail: {} },
+    { actor: system, action: 'test', target: id, detail: {} },
   );
   const agent = async () => (await api.store.agentUpgradeList(id, { limit: 1 })).items[0];
-  await api.store.upgradeAdvance(id);
-  await api.store.upgradeAdvance(id);
+  await api.store.upgradeAdvance(id, () => true);
+  await api.store.upgradeAdvance(id, () => true);
   expect(await agent()).toMatchObject({ state: 'ordered' });
   await api.database.query('UPDATE agent_upgrade SET ordered_at_ms = ordered_at_ms - 600001 WHERE upgrade_id = $1', [
     id,
   ]);
-  await api.store.upgradeAdvance(id);
+  await api.store.upgradeAdvance(id, () => true);
   expect(await agent()).toMatchObject({ state: 'unanswered', code: 'upgrade-unanswered' });
 });
 
@@ -209,3 +238,14 @@ it('packages are fetched by as many hosts at once as a server bears; the next co
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+const system = { kind: 'system', id: 'test', name: 'test' } as const;
+
+async function enrolled(hostId: HostId): Promise<void> {
+  const agentId = newId();
+  await api.database.query(
+    "INSERT INTO agent (id, host_id, state, public_key, joined_at_ms, certificate_expires_at_ms) VALUES ($1, $2, 'active', '\\x00', 1, 1)",
+    [agentId, hostId],
+  );
+  await api.database.query('UPDATE host SET agent_id = $1 WHERE id = $2', [agentId, hostId]);
+}

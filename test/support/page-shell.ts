@@ -60,7 +60,7 @@ export class PageShell {
     for (const name of ['clone', 'bin', 'typed']) mkdirSync(join(this.home, name));
     symlinkSync(drover, join(this.home, 'bin', 'drover'));
     symlinkSync(drover, join(this.folder, 'drover'));
-    const { XDG_CONFIG_HOME: _config, XDG_DATA_HOME: _data, DROVER_CA: _ca, ...rest } = cleanEnv();
+    const { XDG_CONFIG_HOME: _config, ...rest } = cleanEnv();
     this.#shell = spawn('sh', [], {
       cwd: this.folder,
       stdio: ['pipe', 'pipe', 'inherit'],

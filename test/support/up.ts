@@ -95,9 +95,18 @@ export function cliOf(up: RunningUp): (...args: string[]) => Promise<CliResult> 
   return (...args) => runCli(args, { DROVER_URL: up.url, DROVER_TOKEN: up.token });
 }
 
+/**
+ * The environment of every `drover` that a test starts: it knows no server, neither one that whoever runs the tests has told it, nor the
+ * `drover up` of this machine, and so works on none but the one that the test names.
+ */
 export function cleanEnv(): NodeJS.ProcessEnv {
-  const { DATABASE_URL: _database, DROVER_URL: _url, DROVER_TOKEN: _token, ...env } = process.env;
-  return { ...env, HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' };
+  const own = Object.entries(process.env).filter(([name]) => !/^(?:DROVER_(?!LOG$)|XDG_|DATABASE_)/.test(name));
+  return {
+    ...Object.fromEntries(own),
+    HOME: '/nonexistent',
+    XDG_CONFIG_HOME: '/nonexistent',
+    DROVER_DATA: '/nonexistent',
+  };
 }
 
 /** Pids of the processes of one role that use a data folder. */

@@ -285,6 +285,8 @@ async function follow(client: DroverClient, id: string, { json }: AnswerFlags): 
 async function finish(client: DroverClient, ended: Upgrade, flags: AnswerFlags): Promise<void> {
   const items = await agentsOf(client, ended.id);
   const others = items.filter((agent) => agent.state !== 'succeeded');
+  // Of one that succeeded only hosts without an agent are skipped: there is nothing to upgrade, and nothing failed.
+  const failed = others.filter((agent) => agent.state !== 'skipped');
   if (flags.json) await answer(flags, { upgrade: ended, agents: items }, () => '');
   else {
     if (others.length > 0)
@@ -300,7 +302,7 @@ async function finish(client: DroverClient, ended: Upgrade, flags: AnswerFlags):
       await out(`and ${others.length - FAILED_SHOWN_MAX} more: drover agents upgrades show ${ended.id}\n`);
     await out(`upgrade ${ended.state}: ${countsText(ended)}\n`);
   }
-  process.exitCode = others.length === 0 && ended.state === 'succeeded' ? EXIT.succeeded : EXIT.failed;
+  process.exitCode = failed.length === 0 && ended.state === 'succeeded' ? EXIT.succeeded : EXIT.failed;
 }
 
 function countsText(upgrade: Upgrade): string {

@@ -7,7 +7,14 @@ import { pause, systemClock } from '../../base/clock.ts';
 import { answer, type OutputForm } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
 import { exitOfRun } from '../exit.ts';
-import { Interrupts, listenForInterrupts, onDisconnectOf, type HeldSignals, type OnDisconnect } from './interrupt.ts';
+import {
+  Interrupts,
+  listenForInterrupts,
+  asksOf,
+  onDisconnectOf,
+  type HeldSignals,
+  type OnDisconnect,
+} from './interrupt.ts';
 import { LiveLines, type LivePiece } from './live-lines.ts';
 import { canAsk, isTerminal, note, out, paintOf } from '../out.ts';
 import { countsLine, endingText, paintState, progressLine } from '../render.ts';
@@ -84,7 +91,7 @@ class Follower {
   }
 
   async follow(): Promise<Followed> {
-    const asks = canAsk();
+    const asks = asksOf(this.#flags, canAsk());
     const interrupts = new Interrupts({
       asks,
       onDisconnect: onDisconnectOf(this.#flags, asks),

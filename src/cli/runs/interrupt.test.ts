@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Interrupts, onDisconnectOf, type OnDisconnect } from './interrupt.ts';
+import { asksOf, Interrupts, onDisconnectOf, type OnDisconnect } from './interrupt.ts';
 
 function told(options: { asks: boolean; onDisconnect?: OnDisconnect }, keys: readonly string[]): string[] {
   const done: string[] = [];
@@ -55,6 +55,13 @@ describe('Ctrl-C', () => {
     expect(told({ asks: false }, ['^C'])).toEqual(['answered', 'cancel']);
     expect(told({ asks: false, onDisconnect: 'detach' }, ['^C'])).toEqual(['detach']);
   });
+});
+
+it('an interrupt of who only watches leaves the run alone, at a terminal too', () => {
+  const flags = { watching: true };
+  const asks = asksOf(flags, true);
+  expect(told({ asks, onDisconnect: onDisconnectOf(flags, asks) }, ['^C'])).toEqual(['detach']);
+  expect([asksOf({}, true), asksOf({}, false)]).toEqual([true, false]);
 });
 
 describe('SIGTERM and SIGHUP', () => {

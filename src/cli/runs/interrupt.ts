@@ -14,6 +14,11 @@ export function onDisconnectOf(
   return flags.onDisconnect ?? (flags.watching || asks ? 'detach' : 'cancel');
 }
 
+/** Whoever only watches is not asked: there is nothing to choose, and a key that is pressed again is not meant for the run. */
+export function asksOf(flags: { readonly watching?: boolean }, canAsk: boolean): boolean {
+  return canAsk && flags.watching !== true;
+}
+
 export interface InterruptActions {
   /** Somebody may be asked. */
   readonly asks: boolean;

@@ -6,6 +6,7 @@ import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { given } from '../../base/given.ts';
+import { upDataDir } from '../../base/node-data-folder.ts';
 import { makeFolder } from '../../base/node-folder.ts';
 import { systemWords, systemWordsOf } from '../../base/system-words.ts';
 import { UsageError } from '../exit.ts';
@@ -31,7 +32,7 @@ const NAME = /^[\w.:@[\]-]{1,100}$/;
 /** All that are known; the local one last. */
 export function readContexts(): Contexts {
   const { current, contexts } = readStored();
-  const local = readJson(join(defaultDataDir(), 'access.json'), credentialsOf);
+  const local = readJson(join(upDataDir(), 'access.json'), credentialsOf);
   const all = new Map(contexts);
   if (local && !all.has(LOCAL)) all.set(LOCAL, local);
   // Of several one must have been chosen: nobody works on another server than the one that is meant.
@@ -128,12 +129,6 @@ function removeFile(): void {
 
 function contextsFile(): string {
   return join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'drover', 'contexts.json');
-}
-
-function defaultDataDir(): string {
-  return process.getuid?.() === 0
-    ? '/var/lib/drover'
-    : join(process.env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'drover');
 }
 
 export function credentialsOf(document: unknown): Credentials | undefined {

@@ -6,6 +6,7 @@
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { upDataDir } from '../../base/node-data-folder.ts';
 import { makeFolder } from '../../base/node-folder.ts';
 
 /** More are of experiments that nobody remembers. */
@@ -23,12 +24,21 @@ export function noteFolder(dataDir: string): void {
 
 /** What lies in `access.json` of the first folder whose server has this address. */
 export function accessAt(url: string): unknown {
-  for (const folder of readFolders()) {
+  return folderAt(url, readFolders())?.access;
+}
+
+/** The data folder of this machine whose server has this address, the default one among them. */
+export function ownFolderOf(url: string): string | undefined {
+  return folderAt(url, [upDataDir(), ...readFolders()])?.folder;
+}
+
+function folderAt(url: string, folders: readonly string[]): { folder: string; access: unknown } | undefined {
+  for (const folder of folders) {
     const path = join(folder, 'access.json');
     try {
       if (statSync(path).uid !== process.getuid?.()) continue;
       const access = JSON.parse(readFileSync(path, 'utf8')) as { url?: unknown } | null;
-      if (access?.url === url) return access;
+      if (access?.url === url) return { folder, access };
     } catch {
       // It is gone, or half of it is there: then its server is not known here.
     }

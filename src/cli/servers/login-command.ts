@@ -53,7 +53,7 @@ export function addLoginCommands(program: Command): void {
       await answer(flags, { loggedOut: wasStored, ...given({ context: wasStored ? current : undefined }) }, () =>
         wasStored
           ? 'the stored token is forgotten; it stays valid until it expires or is revoked'
-          : 'nothing was stored',
+          : nothingForgotten(readContexts()),
       );
     },
   );
@@ -77,6 +77,17 @@ export function addLoginCommands(program: Command): void {
         `\n${fingerprint ? `fingerprint of its authority: ${fingerprint}\n` : ''}${self.permissions.join('\n')}`,
     );
   });
+}
+
+/** Why `logout` had nothing to forget: what is stored may be another's than the one that is spoken to. */
+function nothingForgotten({ current, contexts }: ReturnType<typeof readContexts>): string {
+  const others = [...contexts.keys()].filter((name) => name !== LOCAL);
+  if (others.length === 0) return 'no server and no token were stored';
+  const why =
+    current === LOCAL
+      ? 'commands speak to the server of this machine (local), which is not stored'
+      : 'no stored server is chosen';
+  return `nothing was forgotten: ${why}. Stored are ${others.join(', ')}; drover context remove NAME forgets one`;
 }
 
 async function login(text: string, flags: LoginFlags): Promise<void> {
@@ -162,6 +173,8 @@ function probe(url: string): Promise<{ isTrusted: boolean; authority: DetailedPe
       },
     );
     socket.once('timeout', () => socket.destroy(new Error('no answer in time')));
-    socket.once('error', (error) => reject(new DroverUnreachableError(`${url} was not reached: ${error.message}`)));
+    socket.once('error', (error) =>
+      reject(new DroverUnreachableError(`${url} was not reached: ${error.message}`, { cause: error })),
+    );
   });
 }

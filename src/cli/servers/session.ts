@@ -7,6 +7,7 @@ import { trustAuthority } from '../../base/node-trust.ts';
 import { systemWords } from '../../base/system-words.ts';
 import { contextOf, credentialsOf, readContexts, type Credentials } from './contexts.ts';
 import { UsageError } from '../exit.ts';
+import { programName } from '../program-name.ts';
 import { accessAt } from './local-folders.ts';
 import { patientFetch } from './patient-fetch.ts';
 
@@ -57,7 +58,7 @@ function findCredentials(): Credentials {
     );
   if (!found)
     throw new UsageError(
-      'No server is known. Start one here with `drover up`, log in with `drover login URL`, or set DROVER_URL and DROVER_TOKEN.',
+      `No server is known. Start one here with \`${programName()} up\`, log in with \`${programName()} login URL\`, or set DROVER_URL and DROVER_TOKEN.`,
     );
   return { ...found, ...given({ token: token || undefined }), ...ca };
 }

@@ -24,7 +24,7 @@ export type AgentUpgradeState = (typeof AGENT_UPGRADE_STATES)[number];
 
 export const AGENT_UPGRADE_TRANSITIONS = {
   waiting: ['ordered', 'skipped'],
-  ordered: ['succeeded', 'failed', 'rolled_back', 'unanswered'],
+  ordered: ['succeeded', 'failed', 'rolled_back', 'unanswered', 'skipped'],
   succeeded: [],
   failed: [],
   rolled_back: [],

@@ -29,12 +29,16 @@ describe('the plan of an upgrade', () => {
     expect(planUpgrade(standing({ counts: { waiting: 25 } }), 0)).toEqual({
       order: 10,
       unanswered: [],
+      skipSilent: [],
       skipWaiting: false,
       state: 'running',
     });
     expect(
       planUpgrade(
-        standing({ counts: { waiting: 15, ordered: 1, succeeded: 9 }, ordered: [{ ordinal: 3, orderedAtMs: 0 }] }),
+        standing({
+          counts: { waiting: 15, ordered: 1, succeeded: 9 },
+          ordered: [{ ordinal: 3, orderedAtMs: 0, isSilent: false }],
+        }),
         59_999,
       ),
     ).toMatchObject({ order: 0, unanswered: [], state: 'running' });
@@ -50,11 +54,17 @@ describe('the plan of an upgrade', () => {
       counts: { waiting: 15, ordered: 2, rolled_back: 1 },
       maxFailed: 1,
       ordered: [
-        { ordinal: 1, orderedAtMs: 0 },
-        { ordinal: 2, orderedAtMs: 30_000 },
+        { ordinal: 1, orderedAtMs: 0, isSilent: false },
+        { ordinal: 2, orderedAtMs: 30_000, isSilent: false },
       ],
     });
-    expect(planUpgrade(late, 60_000)).toEqual({ order: 0, unanswered: [1], skipWaiting: true, state: 'stopping' });
+    expect(planUpgrade(late, 60_000)).toEqual({
+      order: 0,
+      unanswered: [1],
+      skipSilent: [],
+      skipWaiting: true,
+      state: 'stopping',
+    });
     expect(
       planUpgrade(standing({ state: 'stopping', counts: { skipped: 15, failed: 2, succeeded: 8 }, maxFailed: 1 }), 0),
     ).toMatchObject({ state: 'failed' });
@@ -65,6 +75,7 @@ describe('the plan of an upgrade', () => {
     expect(planUpgrade(standing({ cancelRequested: true, counts: { waiting: 5 } }), 0)).toEqual({
       order: 0,
       unanswered: [],
+      skipSilent: [],
       skipWaiting: true,
       state: 'cancelled',
     });
@@ -73,11 +84,26 @@ describe('the plan of an upgrade', () => {
         standing({
           cancelRequested: true,
           counts: { waiting: 5, ordered: 1 },
-          ordered: [{ ordinal: 0, orderedAtMs: 0 }],
+          ordered: [{ ordinal: 0, orderedAtMs: 0, isSilent: false }],
         }),
         0,
       ),
     ).toMatchObject({ skipWaiting: true, state: 'stopping' });
+  });
+
+  it('waits, once it is cancelled, for those that could answer, and not for those whose agent is away', () => {
+    const ordered = [
+      { ordinal: 0, orderedAtMs: 0, isSilent: true },
+      { ordinal: 1, orderedAtMs: 0, isSilent: false },
+    ];
+    const silent = standing({ counts: { ordered: 2, waiting: 3 }, ordered });
+    expect(planUpgrade(silent, 30_000)).toMatchObject({ skipSilent: [], state: 'running' });
+    const cancelled = { ...silent, cancelRequested: true };
+    expect(planUpgrade(cancelled, 14_999)).toMatchObject({ skipSilent: [], state: 'stopping' });
+    expect(planUpgrade(cancelled, 15_000)).toMatchObject({ skipSilent: [0], skipWaiting: true, state: 'stopping' });
+    expect(
+      planUpgrade({ ...cancelled, counts: { ...silent.counts, ordered: 1 }, ordered: ordered.slice(0, 1) }, 15_000),
+    ).toMatchObject({ skipSilent: [0], unanswered: [], state: 'cancelled' });
   });
 
   it('does nothing to one that has ended, and moves only along the table, never with more in hand than a batch', () => {
@@ -98,15 +124,16 @@ describe('the plan of an upgrade', () => {
             batch,
             maxFailed,
             counts: { waiting, failed, ordered: ages.length },
-            ordered: ages.map((orderedAtMs, ordinal) => ({ ordinal, orderedAtMs })),
+            ordered: ages.map((orderedAtMs, ordinal) => ({ ordinal, orderedAtMs, isSilent: ordinal % 2 === 0 })),
           });
           const step = planUpgrade(from, 120_000);
           if (isTerminalUpgrade(state))
-            return void expect(step).toEqual({ order: 0, unanswered: [], skipWaiting: false, state });
+            return void expect(step).toEqual({ order: 0, unanswered: [], skipSilent: [], skipWaiting: false, state });
           expect(
             step.state === state || (UPGRADE_TRANSITIONS[state] as readonly UpgradeState[]).includes(step.state),
           ).toBe(true);
-          const inHand = ages.length - step.unanswered.length;
+          const inHand = ages.length - new Set([...step.unanswered, ...step.skipSilent]).size;
+          if (!cancelRequested) expect(step.skipSilent).toEqual([]);
           if (step.order > 0) expect(inHand).toBe(0);
           expect(step.order).toBeLessThanOrEqual(batch);
           if (isTerminalUpgrade(step.state)) expect(inHand + (step.skipWaiting ? 0 : waiting)).toBe(0);

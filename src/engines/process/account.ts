@@ -56,6 +56,28 @@ export function lackOf(name: string): ProgramLack {
   }
 }
 
+/** Why our own user cannot work in a folder, as the end of a sentence that begins with it; or undefined. */
+export function folderLack(folder: string): string | undefined {
+  try {
+    if (!statSync(folder).isDirectory()) return 'is no folder';
+    accessSync(folder, constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')
+      ? `may not be entered by ${userInfo().username}`
+      : 'is not there';
+  }
+}
+
+/** The same of a user that we can become: by the modes, and where they refuse by trying, since they tell nothing of groups and lists. */
+export function folderLackOf(folder: string, account: Account, enter: readonly string[]): string | undefined {
+  const lack = folderLack(folder);
+  if (lack !== undefined || unreachableParent(join(folder, '.within'), account) === undefined) return lack;
+  const [program, ...args] = enter;
+  const { status, error } = spawnSync(program!, args, { stdio: 'ignore', cwd: '/', timeout: 10_000 });
+  return error || status === 0 ? undefined : `may not be entered by ${account.name}`;
+}
+
 /** The first parent folder of `path` that an account other than root may not pass, or undefined. */
 export function unreachableParent(path: string, account: Account): string | undefined {
   if (account.uid === 0) return undefined;

@@ -3,13 +3,22 @@
  * and the launch itself.
  */
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import type { AttemptId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
+import { systemWords } from '../../base/system-words.ts';
 import type { Refusal } from '../../ledger/engine.ts';
 import type { Spool } from '../../ledger/spool.ts';
 import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
-import { findAccount, findProgram, lackOf, ownAccount, unreachableParent } from './account.ts';
+import {
+  findAccount,
+  findProgram,
+  folderLack,
+  folderLackOf,
+  lackOf,
+  ownAccount,
+  unreachableParent,
+} from './account.ts';
 import { isRefusal, planProcess, type Account } from './plan.ts';
 import type { Platform } from './platform.ts';
 
@@ -66,8 +75,11 @@ export class ProcessLauncher {
       family: platform.family,
     });
     if (isRefusal(plan)) return plan;
-    if (!existsSync(plan.cwd) && spec.cwd !== undefined)
-      return { refused: 'directory-missing', detail: `There is no folder ${spec.cwd} on this host.` };
+    if (spec.cwd !== undefined) {
+      const lack = plan.enter ? folderLackOf(plan.cwd, account, plan.enter) : folderLack(plan.cwd);
+      if (lack !== undefined)
+        return { refused: 'directory-missing', detail: `The folder ${plan.cwd} ${lack} on this host.` };
+    }
     const streams = this.#prepare(attempt, spec, account);
     if (isRefusal(streams)) return streams;
     try {
@@ -82,16 +94,12 @@ export class ProcessLauncher {
         folder: spool.folder(attempt),
         argv: plan.argv,
         env: plan.env,
-        cwd: existsSync(plan.cwd) ? plan.cwd : '/',
+        cwd: folderLack(plan.cwd) === undefined ? plan.cwd : '/',
         stdio: streams,
         coreLimit,
       });
     } catch (error) {
-      const missing =
-        (error as NodeJS.ErrnoException).code === 'ENOTDIR' || (error as NodeJS.ErrnoException).code === 'EACCES';
-      return missing
-        ? { refused: 'directory-missing', detail: `The folder ${plan.cwd} cannot be entered.` }
-        : { refused: 'spawn-failed', detail: (error as Error).message };
+      return spawnRefusal(error as Error);
     } finally {
       closeAll(streams);
     }
@@ -119,6 +127,18 @@ export class ProcessLauncher {
       };
     }
   }
+}
+
+/** What the system said when it was to make the process; the working folder was entered before. */
+export function spawnRefusal(error: Error): Refusal {
+  const { code } = error as NodeJS.ErrnoException;
+  const why =
+    code === 'EAGAIN'
+      ? 'as many processes run as this user or this machine may have'
+      : code === 'ENOMEM'
+        ? 'no memory is left'
+        : systemWords(error);
+  return { refused: 'spawn-failed', detail: `The process could not be made: ${why}.` };
 }
 
 /** Makes the folder and opens its streams. The script belongs to who runs it and to nobody else. */

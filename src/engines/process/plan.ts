@@ -28,6 +28,8 @@ export interface Refusal {
 /** `argv` for Windows: the program, and its whole line as CreateProcess takes it (windows-command.ts). */
 export interface ProcessPlan {
   readonly argv: readonly string[];
+  /** Ends with 0 where the account may enter the working folder; absent where it is the agent's own. */
+  readonly enter?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
 }
@@ -76,7 +78,12 @@ export function planProcess(spec: ExecutionSpec, context: PlanContext): ProcessP
     context,
     env.PATH!,
   );
-  return isRefusal(argv) ? argv : { argv: argv.argv, env, cwd };
+  if (isRefusal(argv)) return argv;
+  const enter =
+    context.account.uid === context.agentUid
+      ? undefined
+      : becomeAccount(['/bin/sh', '-c', 'cd -- "$1"', 'sh', cwd], context, env.PATH!);
+  return { argv: argv.argv, env, cwd, ...(enter === undefined || isRefusal(enter) ? {} : { enter: enter.argv }) };
 }
 
 function commandLine(spec: ExecutionSpec, context: PlanContext, path: string): { argv: string[] } | Refusal {

@@ -13,7 +13,7 @@ import type { AcceptTrace, Absent, AttemptSink, Engine, Held, Refusal, Trace, Un
 import type { Spool } from '../../ledger/spool.ts';
 import type { AgentReport, ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import { findProcess } from './find-process.ts';
-import { ProcessLauncher } from './launch.ts';
+import { ProcessLauncher, spawnRefusal } from './launch.ts';
 import { platformOfHost } from './platform-of-host.ts';
 import type { Platform } from './platform.ts';
 import { identityIn, releaseSupervisor, RunningAttempt, type ProcessIdentity } from './running.ts';
@@ -91,9 +91,10 @@ export class ProcessEngine implements Engine {
     const child = this.#launcher.launch(attempt, work);
     if ('refused' in child) return child;
     if (child.pid === undefined) {
-      child.once('error', ({ message: detail }) =>
-        sink.ended({ outcome: { kind: 'refused', reason: 'spawn-failed' }, detail }),
-      );
+      child.once('error', (error) => {
+        const { refused: reason, detail } = spawnRefusal(error);
+        sink.ended({ outcome: { kind: 'refused', reason }, detail });
+      });
       return { stop: () => undefined };
     }
     const now = this.#clock.monotonicMs();

@@ -46,11 +46,16 @@ export interface OrderedAgent {
 }
 
 export interface UpgradeStore {
-  /** One transaction with its audit entry. A host is in one upgrade at a time. */
+  /** One transaction with its audit entry. A host is in one upgrade at a time; one without an agent is skipped from the start. */
   upgradeCreate(
     upgrade: NewUpgrade,
     audit: AuditEntry,
-  ): Promise<{ kind: 'created'; upgrade: UpgradeRecord } | { kind: 'in-progress'; host: string }>;
+  ): Promise<
+    | { kind: 'created'; upgrade: UpgradeRecord }
+    | { kind: 'in-progress'; host: string }
+    /** None of the hosts has one; nothing was written. */
+    | { kind: 'no-agent' }
+  >;
   upgradeFetch(id: string): Promise<UpgradeRecord | undefined>;
   upgradeList(scope: Scope, page: { limit: number; cursor?: string }): Promise<Page<UpgradeRecord>>;
   agentUpgradeList(id: string, page: { limit: number; cursor?: string }): Promise<Page<AgentUpgradeRecord>>;
@@ -61,10 +66,11 @@ export interface UpgradeStore {
   upgradeActiveList(): Promise<readonly string[]>;
   /**
    * Plans and writes the next step in one transaction; undefined while another server does, or when it has ended.
-   * Answers who is in hand then.
+   * Answers who is in hand then. `isLinked` says whose agent could answer now.
    */
   upgradeAdvance(
     id: string,
+    isLinked: (host: HostId) => boolean,
   ): Promise<{ state: UpgradeState; version: string; waitMs: number; ordered: readonly OrderedAgent[] } | undefined>;
   /** False when it changed nothing: said before, or not in hand. */
   agentUpgradeHeard(

@@ -21,7 +21,7 @@ export function upgradeStore({ pool, ownPool, now }: StoreParts): UpgradeStore {
     agentUpgradeList: (id, page) => agentUpgradeList(pool, id, page),
     upgradeCancelRequest: (id, entry) => upgradeCancelRequest(pool, id, entry, now()),
     upgradeActiveList: () => upgradeActiveList(ownPool),
-    upgradeAdvance: (id) => upgradeAdvance(ownPool, id, now),
+    upgradeAdvance: (id, isLinked) => upgradeAdvance(ownPool, id, isLinked, now),
     agentUpgradeHeard: (id, heard) => agentUpgradeHeard(ownPool, id, heard, now()),
   };
 }
@@ -93,16 +93,25 @@ async function upgradeCreate(
         [upgrade.id, upgrade.hosts.map((host) => host.id), upgrade.hosts.map((host) => host.name)],
       );
       if (rowCount < upgrade.hosts.length) throw new HostsTaken();
+      // Told at once: nobody would answer for them.
+      const without = await tx.query(
+        `UPDATE agent_upgrade u SET state = 'skipped', detail = $2, finished_at_ms = $3 FROM host
+         WHERE u.upgrade_id = $1 AND host.id = u.host_id AND host.agent_id IS NULL`,
+        [upgrade.id, 'The host has no agent.', nowMs],
+      );
+      if (without.rowCount === upgrade.hosts.length) throw new NoAgent();
       await auditAppend(tx, audit, nowMs);
       return { kind: 'created', upgrade: (await upgradeFetch(tx, upgrade.id))! };
     })
     .catch((error: unknown) => {
       if (error instanceof HostsTaken) return { kind: 'in-progress', host: upgrade.hosts[0]!.name };
+      if (error instanceof NoAgent) return { kind: 'no-agent' };
       throw error;
     });
 }
 
 class HostsTaken extends Error {}
+class NoAgent extends Error {}
 
 async function upgradeFetch(db: Executor, id: string): Promise<UpgradeRecord | undefined> {
   const { rows } = await db.query<UpgradeRow>('SELECT * FROM upgrade WHERE id = $1', [id]);
@@ -184,7 +193,12 @@ async function upgradeActiveList(db: Executor): Promise<readonly string[]> {
 }
 
 /** One step of the plan, decided and written under the row's lock. */
-async function upgradeAdvance(pool: Pool, id: string, now: () => number): ReturnType<UpgradeStore['upgradeAdvance']> {
+async function upgradeAdvance(
+  pool: Pool,
+  id: string,
+  isLinked: (host: HostId) => boolean,
+  now: () => number,
+): ReturnType<UpgradeStore['upgradeAdvance']> {
   return pool.transaction(async (tx) => {
     const { rows } = await tx.query<UpgradeRow>(
       'SELECT * FROM upgrade WHERE id = $1 AND finished_at_ms IS NULL FOR UPDATE SKIP LOCKED',
@@ -192,8 +206,8 @@ async function upgradeAdvance(pool: Pool, id: string, now: () => number): Return
     );
     const row = rows[0];
     if (!row) return undefined;
-    const inHand = await tx.query<{ ordinal: number; ordered_at_ms: number }>(
-      "SELECT ordinal, ordered_at_ms FROM agent_upgrade WHERE upgrade_id = $1 AND state = 'ordered' FOR UPDATE",
+    const inHand = await tx.query<{ ordinal: number; host_id: HostId; progress: string | null; ordered_at_ms: number }>(
+      "SELECT ordinal, host_id, progress, ordered_at_ms FROM agent_upgrade WHERE upgrade_id = $1 AND state = 'ordered' FOR UPDATE",
       [id],
     );
     const standing = await counts(tx, id);
@@ -207,7 +221,11 @@ async function upgradeAdvance(pool: Pool, id: string, now: () => number): Return
         maxFailed: row.max_failed,
         waitMs: row.wait_ms,
         counts: standing,
-        ordered: inHand.rows.map(({ ordinal, ordered_at_ms: orderedAtMs }) => ({ ordinal, orderedAtMs })),
+        ordered: inHand.rows.map((agent) => ({
+          ordinal: agent.ordinal,
+          orderedAtMs: agent.ordered_at_ms,
+          isSilent: agent.progress === null && !isLinked(agent.host_id),
+        })),
       },
       nowMs,
     );
@@ -224,6 +242,11 @@ async function upgradeAdvance(pool: Pool, id: string, now: () => number): Return
           'It told nothing in time: it was not linked, or is too old to know the order; or no server had the package.',
           'It told no end in time. The last that it told: ',
         ],
+      );
+    if (step.skipSilent.length > 0)
+      await tx.query(
+        "UPDATE agent_upgrade SET state = 'skipped', detail = $4, finished_at_ms = $3 WHERE upgrade_id = $1 AND ordinal = ANY ($2) AND state = 'ordered'",
+        [id, step.skipSilent, nowMs, 'Its agent was not linked, and had told nothing, when the upgrade was cancelled.'],
       );
     if (step.skipWaiting)
       await tx.query(
