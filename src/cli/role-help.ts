@@ -35,7 +35,8 @@ const ROLES: readonly {
     options: [
       [
         '--data <dir>',
-        'data folder: holds the master key unless DROVER_MASTER_KEY is set (default: /var/lib/drover-server for root, else ~/.local/share/drover-server)',
+        'data folder: holds the master key unless DROVER_MASTER_KEY is set ' +
+          '(default: /var/lib/drover-server for root, else ~/.local/share/drover-server)',
       ],
       ['--listen <host:port>', 'API and links of workers (default: 127.0.0.1:7400)'],
       ['--advertise <host:port>', 'how others reach it'],

@@ -86,10 +86,11 @@ export async function hostsMatching(
   );
   const twin = all.find(({ name }) => name === unknownNames[0]);
   if (twin) throw new DroverApiError(409, { code: 'host-is-twin', detail: twinDetail(twin) });
+  const more = unknownNames.length > 20 ? ` (and ${unknownNames.length - 20} more)` : '';
   if (unknownNames.length > 0)
     throw new DroverApiError(404, {
       code: 'host-not-found',
-      detail: `No host is named ${unknownNames.slice(0, 20).join(', ')}${unknownNames.length > 20 ? ` (and ${unknownNames.length - 20} more)` : ''}. See: drover hosts list.`,
+      detail: `No host is named ${unknownNames.slice(0, 20).join(', ')}${more}. See: drover hosts list.`,
     });
   if (hosts.length === 0)
     throw new DroverApiError(422, {

@@ -58,7 +58,8 @@ function findCredentials(): Credentials {
     );
   if (!found)
     throw new UsageError(
-      `No server is known. Start one here with \`${programName()} up\`, log in with \`${programName()} login URL\`, or set DROVER_URL and DROVER_TOKEN.`,
+      `No server is known. Start one here with \`${programName()} up\`, log in with ` +
+        `\`${programName()} login URL\`, or set DROVER_URL and DROVER_TOKEN.`,
     );
   return { ...found, ...given({ token: token || undefined }), ...ca };
 }

@@ -245,7 +245,8 @@ async function upgradeAdvance(
       );
     if (step.skipSilent.length > 0)
       await tx.query(
-        "UPDATE agent_upgrade SET state = 'skipped', detail = $4, finished_at_ms = $3 WHERE upgrade_id = $1 AND ordinal = ANY ($2) AND state = 'ordered'",
+        `UPDATE agent_upgrade SET state = 'skipped', detail = $4, finished_at_ms = $3
+         WHERE upgrade_id = $1 AND ordinal = ANY ($2) AND state = 'ordered'`,
         [id, step.skipSilent, nowMs, 'Its agent was not linked, and had told nothing, when the upgrade was cancelled.'],
       );
     if (step.skipWaiting)
