@@ -54,6 +54,8 @@ export const limits = {
   targetNumberSetsMax: 8,
   /** Ranges of numbers with a step, as `0-100/10`, in a pattern with `*` or `?`: each is held against each number in a name. */
   targetGlobStepsMax: 16,
+  /** Letters, signs and ranges of them in one `[ ]`, as in `[a-cx]`: names have some forty of them. */
+  targetLettersMax: 64,
   /**
    * Words and signs of one expression; the names of ten thousand hosts and the commas between them are half of it. More
    * is felt by everybody while it is read.

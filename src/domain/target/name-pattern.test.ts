@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../base/clock.ts';
 import { limits } from '../../base/limits.ts';
-import { expandNamePattern, nameMatcher, parseNamePattern, wildcardMatcher, type NamePattern } from './name-pattern.ts';
+import { LetterSet, type LetterRange } from './letter-set.ts';
+import {
+  expandNamePattern,
+  nameMatcher,
+  parseNamePattern,
+  readingOf,
+  wildcardMatcher,
+  type NamePattern,
+} from './name-pattern.ts';
 
 function pattern(text: string): NamePattern {
   const parsed = parseNamePattern(text);
@@ -64,6 +72,31 @@ describe('a set of numbers', () => {
         const name = text.join('');
         const heads = Array.from({ length: name.length + 1 }, (_, end) => name.slice(0, end));
         expect(glob(name)).toBe(heads.some(exact));
+      }),
+    );
+  });
+});
+
+describe('a set of letters', () => {
+  it('costs a name no more than some comparisons, and has so many letters and not one more', () => {
+    const letters = (count: number): string => `*[${'a'.repeat(count)}]`;
+    expect(parseNamePattern(letters(limits.targetLettersMax)).ok).toBe(true);
+    expect(parseNamePattern(letters(limits.targetLettersMax + 1))).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining('64 are allowed'),
+    });
+    expect(readingOf(pattern('*[a-cx][!abc]*'))).toBe(5);
+  });
+
+  it('has what one of its ranges has', () => {
+    const chars = fc.constantFrom(...'abcdefgh-.é');
+    const range = fc.oneof(
+      chars.map((char): LetterRange => [char, char]),
+      fc.tuple(chars, chars),
+    );
+    fc.assert(
+      fc.property(fc.array(range, { maxLength: 8 }), chars, (ranges, char) => {
+        expect(new LetterSet(ranges).has(char)).toBe(ranges.some(([from, to]) => char >= from && char <= to));
       }),
     );
   });

@@ -7,11 +7,13 @@
  * A pattern without a glob names things one by one, and can be expanded to them.
  */
 import { limits } from '../../base/limits.ts';
+import { LetterSet, type LetterRange } from './letter-set.ts';
 import { DIGITS_MAX, isWhole, NumberSet, type NumberRange } from './number-set.ts';
 
 type PatternPart =
   | { readonly kind: 'char'; readonly char: string }
-  | { readonly kind: 'one'; has(char: string): boolean }
+  /** `ranges` counts the letters and ranges of letters in brackets; absent for `?`. */
+  | { readonly kind: 'one'; has(char: string): boolean; readonly ranges?: number }
   | { readonly kind: 'any' }
   | { readonly kind: 'numbers'; readonly ranges: readonly NumberRange[] };
 
@@ -66,9 +68,13 @@ function namesOf({ parts, isGlob }: NamePattern): number {
   return parts.reduce((product, part) => (part.kind === 'numbers' ? product * sizeOf(part.ranges) : product), 1);
 }
 
-/** What it is to read, as names of a list: the names that it stands for; of a glob the ranges of numbers in it. */
+/** What it is to read, as names of a list: the names that it stands for; of a glob the ranges of numbers and of letters in it. */
 export function readingOf(pattern: NamePattern): number {
-  return pattern.isGlob ? rangesOf(pattern).length : namesOf(pattern);
+  return pattern.isGlob ? rangesOf(pattern).length + lettersOf(pattern) : namesOf(pattern);
+}
+
+function lettersOf({ parts }: NamePattern): number {
+  return parts.reduce((sum, part) => sum + (part.kind === 'one' ? (part.ranges ?? 0) : 0), 0);
 }
 
 function rangesOf({ parts }: NamePattern): NumberRange[] {
@@ -120,17 +126,21 @@ function hasLeadingZero(digits: string): boolean {
   return digits.length > 1 && digits.startsWith('0');
 }
 
-function letterPart(text: string): PatternPart {
+/** @returns what is wrong with it, where there are too many. */
+function letterPart(text: string): PatternPart | string {
   const negated = text.length > 1 && (text[0] === '!' || text[0] === '^');
   const body = negated ? text.slice(1) : text;
-  const ranges: [string, string][] = [];
+  const ranges: LetterRange[] = [];
   for (let i = 0; i < body.length; i++) {
     if (body[i + 1] === '-' && i + 2 < body.length) {
       ranges.push([body[i]!, body[i + 2]!]);
       i += 2;
     } else ranges.push([body[i]!, body[i]!]);
   }
-  return { kind: 'one', has: (char) => ranges.some(([from, to]) => char >= from && char <= to) !== negated };
+  if (ranges.length > limits.targetLettersMax)
+    return `it has ${ranges.length} letters in one [ ]; ${limits.targetLettersMax} are allowed`;
+  const set = new LetterSet(ranges);
+  return { kind: 'one', has: (char) => set.has(char) !== negated, ranges: ranges.length };
 }
 
 function sizeOf(ranges: readonly NumberRange[]): number {
