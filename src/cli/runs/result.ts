@@ -63,12 +63,14 @@ export async function readKept(session: Session, at: OutputPlace, stream: 'stdou
 
 async function readOutput(session: Session, at: OutputPlace, stream: 'stdout' | 'stderr'): Promise<Buffer> {
   const { runId, task, ordinal, attempt } = at;
-  if (at[stream].size === 0) return Buffer.alloc(0);
+  const { size, gap } = at[stream];
+  if (size - gap <= 0) return Buffer.alloc(0);
   const answer = await session.patient.GET('/api/v1/runs/{runId}/executions/{task}/{ordinal}/output', {
     params: { path: { runId, task, ordinal }, query: { stream, attempt } },
     parseAs: 'arrayBuffer',
   });
-  return Buffer.from(answer.data as unknown as ArrayBuffer);
+  // An answer without a body has no data at all.
+  return Buffer.from((answer.data ?? new ArrayBuffer(0)) as unknown as ArrayBuffer);
 }
 
 export function executionsOf(
