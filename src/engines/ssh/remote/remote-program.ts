@@ -24,7 +24,7 @@
  * cap in bytes, V until when the order is valid, u the start and t the time in 1/100 s since boot, F the name of the folder, r the place it is in, d its path and b
  * the common path of the files, D those of orders that are over, L the listener, i the pid of the caller of `self`; s q f g state, wait status, parent and session as
  * `stat` found them, I the start; P the start of the leader; h l the tree and its living, H these with their starts: nobody is signalled whose start is another; O Q the search path and locale of the session, as they were. From `.i`: Y teller, J
- * last watch, G cause, M who reports, B whether files were deleted, E end, S status; Z is set where a watch holds the output open; w is the cause as the watch knows it, also where nothing can be written.
+ * last watch, G cause, M who reports, B whether files were deleted, E end, S status; Z is set where a watch holds the output open; others are those of another account that only their environment names; w is the cause as the watch knows it, also where nothing can be written.
  */
 import type { RemoteProgram } from './remote-become.ts';
 
@@ -75,8 +75,10 @@ self() {
   if [ -e "$R/self/stat" ]; then cd -P "$R/self"; i=\${PWD##*/}; cd /; else i=$(exec sh -c "echo \\$PPID"); fi
 }
 stat() {
-  s=
-  IFS= read -r x 2>/dev/null <"$R/$1/stat" || return 1
+  s=; set -- "$1"
+  while IFS= read -r x; do set -- "$1" "$x"; done 2>/dev/null <"$R/$1/stat"
+  [ -n "$2" ] || return 1
+  x=$2
   q=\${x##* }; x=\${x##*) }; s=\${x%% *}
   x=\${x#* }; f=\${x%% *}
   x=\${x#* }; x=\${x#* }; g=\${x%% *}
@@ -126,7 +128,10 @@ farewell() { free; remove; say F; exit 0; }
  * run that goes on, it makes the guard anew, and holds the output open, so that both are found again; where neither can be, it
  * still ends the tree at its deadline. Kills are decided here alone, and written down before they begin, so
  * that whoever sees the end knows its cause; where that cannot be written they come all the same. The tree: what descends from the leader, has the attempt in its environment, has
- * the spool as output, or is in a session of one of these that is neither X's nor ours.
+ * the spool as output, or is in a session of one of these that is neither X's nor ours. Anybody on the host can write the attempt into his own environment:
+ * a process of another account that is in the tree for this alone has its descendants taken with it, and nobody else of its session.
+ *
+ * A process names itself, with line breaks too: of what /proc says of it the last line alone has what follows the name, and the number is that of its folder.
  *
  * A piece of live output ends with the nonce, not after a number of bytes: a script may cut its own output short meanwhile.
  */
@@ -141,9 +146,9 @@ running() {
 }
 alive() { running || held; }
 marked() {
-  y=
-  IFS= read -r y 2>/dev/null <"$R/$1/environ" || [ -n "$y" ] || return 1
-  case $y in *DROVER_ATTEMPT_ID=$A[0-9]*) return 1;; *DROVER_ATTEMPT_ID=$A*) return 0;; esac
+  while y=; IFS= read -r y || [ -n "$y" ]; do
+    case $y in *DROVER_ATTEMPT_ID=$A[0-9]*) ;; *DROVER_ATTEMPT_ID=$A*) return 0;; esac
+  done 2>/dev/null <"$R/$1/environ"
   return 1
 }
 lines() { z=$("$@" 2>/dev/null); }
@@ -174,33 +179,54 @@ send() {
   [ -z "$o" ] || kill -s "$1" $o
 }
 walk() {
-  lines eval "cat $R/[0-9]*/stat"
+  lines eval "grep \\"\\" /dev/null $R/[0-9]*/stat"
   IFS=$n; set -f; set -- $z; set +f; IFS=" $n"
-  h=" "; e=" "; o=" 0 "
+  h=" "; e=" "; o=" 0 "; others=" "
   if alive; then h=" $p "; fi
   stat self && o="$o$g "
   stat "$X" && o="$o$g "
+  k=
   for x in $(grep -l "DROVER_ATTEMPT_ID=$A" "$R"/[0-9]*/environ 2>/dev/null); do
     x=\${x%/environ}; x=\${x##*/}
-    marked "$x" && h="$h$x "
+    marked "$x" || continue
+    if [ -O "$R/$x" ]; then h="$h$x "; else k="$k $x"; fi
   done
   for x in "$R"/[0-9]*; do
     if [ "$x/fd/1" -ef "$b.o" ] || [ "$x/fd/2" -ef "$b.e" ]; then h="$h\${x##*/} "; fi
   done
+  reach "$@"
+  for x in $k; do
+    case $h in *" $x "*) ;; *) h="$h$x "; others="$others$x ";; esac
+  done
+  [ "$others" = " " ] || reach "$@"
+  scan live "$@"
+}
+reach() {
   while :; do
     m=$h
-    for x do near "\${x%% *}" \${x##*) }; done
+    scan near "$@"
     [ "$m" = "$h" ] && break
   done
-  for x do live "\${x%% *}" 0 \${x##*) }; done
+}
+scan() {
+  v=$1; c=
+  shift
+  for x do
+    case $x in "$R"/*/stat:*) ;; *) continue;; esac
+    y=\${x#"$R"/}; y=\${y%%/*}
+    [ "$y" = "$c" ] || [ -z "$c" ] || $v "$c" 0 $z
+    c=$y; z=\${x##*) }
+  done
+  [ -z "$c" ] || $v "$c" 0 $z
 }
 near() {
   case $h in
-    *" $1 "*) case $o$e in *" $5 "*) ;; *) e="$e$5 ";; esac;;
-    *" $3 "*) h="$h$1 ";;
-    *) case $e in *" $5 "*) h="$h$1 ";; esac;;
+    *" $1 "*) case $others in *" $1 "*) ;; *) mates "$6";; esac;;
+    *" $4 "*) h="$h$1 "; case $others in *" $4 "*) others="$others$1 ";; esac;;
+    *) case $e in *" $6 "*) h="$h$1 ";; esac;;
   esac
 }
+mates() { case $o$e in *" $1 "*) ;; *) e="$e$1 ";; esac; }
 chase() {
   j=; k=
   while tree; [ -n "$l" ]; do
