@@ -101,7 +101,7 @@ export class Committer {
           outcomes: executions.map((change) => change.to),
         });
         for (const item of result.notKept)
-          log.warn(item, 'a report cannot be kept; if its attempt is not over, it is lost');
+          log.warn(item, 'what was told or decided of an attempt cannot be kept; where it is not over, it ends so');
         this.landed(partition, batch, new Set(result.stale), result.notKept);
       } catch (error) {
         this.#failed(partition, error);
@@ -181,20 +181,27 @@ export class Committer {
     { held, acks }: Batch['parts'][number],
     unfit: readonly NotKept[],
   ): readonly Ack[] {
-    this.#options.memory.forget(partition, held);
-    void this.#options.reread(partition, held.run.id).then(() => this.#settleUnfit(partition, unfit));
+    const { memory, reread } = this.#options;
+    const { id } = held.run;
+    memory.forget(partition, held);
+    if (unfit.length > 0) partition.unfit.set(id, unfit);
+    void reread(partition, id);
     return unfit.flatMap((item) => acks.get(attemptId(item)) ?? []);
   }
+}
 
-  /** What no column holds is never written, however often it is told: the attempts are lost, and the others of the run go on. */
-  #settleUnfit(partition: OwnedPartition, items: readonly NotKept[]): void {
-    for (const item of items) {
-      const held = partition.runs.get(item.runId);
-      const execution = held?.run.crew.at(item.task, item.ordinal);
-      if (!held || !execution) continue;
-      held.run.crew.onNotKept(execution, item.attempt, this.#options.clock.nowMs());
-      this.#options.advance(partition, held);
-    }
+/**
+ * What no column holds is never written, however often it is told or decided: an attempt that was out is lost, one that waits has not started,
+ * and the others of the run go on. Called for a run as it has just been read.
+ */
+export function settleUnfit(partition: OwnedPartition, { run }: HeldRun, nowMs: number): void {
+  const items = partition.unfit.get(run.id) ?? [];
+  partition.unfit.delete(run.id);
+  for (const item of items) {
+    const execution = run.crew.at(item.task, item.ordinal);
+    if (!execution) continue;
+    if (execution.state === 'waiting' && execution.attempt === item.attempt) run.crew.onOrderNotKept(execution, nowMs);
+    else run.crew.onNotKept(execution, item.attempt, nowMs);
   }
 }
 

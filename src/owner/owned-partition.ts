@@ -1,6 +1,7 @@
 /** What a server keeps in memory of a partition that it owns: its runs, and what waits to be written for them. */
 import type { RunId, ServerId } from '../base/ids.ts';
 import type { Fence } from '../store/contract/lease.ts';
+import type { NotKept } from '../store/contract/owner-commit.ts';
 import type { HeldRun } from './held-run.ts';
 
 /** A run that is being read. `again`: somebody has changed it meanwhile, so that it is read once more. */
@@ -17,6 +18,8 @@ export interface OwnedPartition {
   readonly loading: Map<RunId, Loading>;
   /** Runs of which more is decided than is written. */
   readonly dirty: Set<RunId>;
+  /** What the database refuses of runs that are read anew: settled when they are held again, before anything else is decided of them. */
+  readonly unfit: Map<RunId, readonly NotKept[]>;
   committing: boolean;
   commitScheduled: boolean;
 }
@@ -29,6 +32,7 @@ export function newPartition(id: number, term: number): OwnedPartition {
     runs: new Map(),
     loading: new Map(),
     dirty: new Set(),
+    unfit: new Map(),
     committing: false,
     commitScheduled: false,
   };

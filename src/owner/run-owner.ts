@@ -12,7 +12,7 @@ import type { AuditEntry } from '../store/contract/audit.ts';
 import type { RunSeed } from '../store/contract/owner-commit.ts';
 import type { NewRun, RunRecord } from '../store/contract/run.ts';
 import { ChunkWriter } from './chunk-writer.ts';
-import { Committer } from './committer.ts';
+import { Committer, settleUnfit } from './committer.ts';
 import { collectFirst, firstDispatch } from './commit-batch.ts';
 import { heldRunOf, newHeldRun, type HeldRun } from './held-run.ts';
 import { Intake } from './intake.ts';
@@ -156,6 +156,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     const roundAgeMs = this.#options.clock.nowMs() - seed.run.roundStartedAtMs;
     const held = heldRunOf(this.#options, { ...seed.run, roundAgeMs }, seed);
     this.#memory.hold(partition, held);
+    settleUnfit(partition, held, this.#options.clock.nowMs());
     this.#advance(partition, held);
   }
 

@@ -16,6 +16,7 @@ import { partitionOf } from '../../src/domain/run/partition.ts';
 import type { Executor } from '../../src/domain/run/executor.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
+import type { NewRun } from '../../src/store/contract/run.ts';
 import { RunOwner } from '../../src/owner/run-owner.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
@@ -34,6 +35,8 @@ let owner: RunOwner;
 const agents = new Map<HostId, AgentId>();
 const orders: { runId: RunId; ordinal: number; attempt: number; executor: Executor }[] = [];
 const acknowledged = new Set<AttemptId>();
+/** Hosts to which no way can be written. */
+const unfit = new Set<HostId>();
 
 beforeAll(async () => {
   api = await testApi();
@@ -49,7 +52,7 @@ beforeAll(async () => {
     locate: (hostId) => ({
       workerId: WORKER,
       executor: { kind: 'agent', id: agents.get(hostId)! },
-      instance: INSTANCE,
+      instance: unfit.has(hostId) ? 'no-uuid' : INSTANCE,
       link: 1,
     }),
     assign: ({ runId, targets }) => {
@@ -74,14 +77,31 @@ afterAll(async () => {
   await api.close();
 });
 
-async function newRun(): Promise<RunId> {
+const audit = { actor, action: 'test', target: 'test', detail: {} };
+
+function runOf(isUnfit: (ordinal: number) => boolean = () => false): NewRun {
   const id = newRunId(systemClock.nowMs());
   const targets = Array.from({ length: HOSTS }, (_, n) => hostSubject(newId<'host'>() as HostId, `h${n}`));
-  for (const { id: hostId } of targets) agents.set(hostId, newId<'agent'>() as AgentId);
-  await api.store.runCreate(
-    { id, partition: partitionOf(id), name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets },
-    { actor, action: 'test', target: 'test', detail: {} },
-  );
+  for (const [n, { id: hostId }] of targets.entries()) {
+    agents.set(hostId, newId<'agent'>() as AgentId);
+    if (isUnfit(n)) unfit.add(hostId);
+  }
+  return {
+    id,
+    partition: partitionOf(id),
+    name: 'n',
+    reason: '',
+    createdBy: actor,
+    targetExpression: 'all',
+    spec,
+    targets,
+  };
+}
+
+async function newRun(): Promise<RunId> {
+  const run = runOf();
+  const { id } = run;
+  await api.store.runCreate(run, audit);
   const ordered = (): number => orders.filter(({ runId }) => runId === id).length;
   await until('the orders', () => ordered() === HOSTS, 15_000);
   return id;
@@ -135,5 +155,26 @@ describe('an end that cannot be kept', () => {
       return attempts.every((attempt) => acknowledged.has(attempt));
     });
     expect(await statesOf(id)).toEqual(states);
+  });
+});
+
+describe('an order that cannot be written', () => {
+  it.each([
+    ['as the run is made', (run: NewRun) => owner.create(run, audit, () => undefined)],
+    ['later', (run: NewRun) => api.store.runCreate(run, audit)],
+  ])('%s ends its own execution, and the others of the run go out', async (_when, create) => {
+    const run = runOf((ordinal) => ordinal === 4);
+    await create(run);
+    const ordered = (): number => orders.filter(({ runId }) => runId === run.id).length;
+    await until('the orders', () => ordered() === HOSTS - 1);
+    await until('the end', async () => {
+      tell(run.id, () => undefined);
+      return (await api.store.runFetch(run.id))?.finishedAtMs !== undefined;
+    });
+    const { items } = await api.store.executionList(run.id, {}, { limit: 100 });
+    expect(items.map(({ state }) => state)).toEqual(
+      Array.from({ length: HOSTS }, (_, n) => (n === 4 ? 'not_started' : 'succeeded')),
+    );
+    expect(items[4]).toMatchObject({ reason: 'internal', detail: expect.stringContaining('could not be written') });
   });
 });

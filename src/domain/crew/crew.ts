@@ -198,6 +198,16 @@ export class Crew<Stream = unknown> {
     return 'taken';
   }
 
+  /** No order for it can be written, whatever happens: as it was read it waits, nothing ran, and it is over. */
+  onOrderNotKept(execution: Execution<Stream>, nowMs: number): void {
+    this.#settle(execution, {
+      to: 'not_started',
+      reason: 'internal',
+      detail: 'The order for it could not be written; the log of the server says why.',
+      finishedAtMs: nowMs,
+    });
+  }
+
   /** A worker says that it has not handed the order on. */
   onUndelivered(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfterMs: number): void {
     if (!this.#mayReturn(execution, attempt)) return;

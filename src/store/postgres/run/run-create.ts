@@ -12,7 +12,7 @@ import { auditAppendMany } from '../audit/audit.ts';
 import { type Cell, columnOf, listOf, ROUTE_COLUMNS } from '../execution/execution-columns.ts';
 import { fenceKey, heldFences } from '../lease/fence.ts';
 import { timelineWrite } from '../timeline.ts';
-import type { Executor, Pool } from '../pool.ts';
+import { type Executor, isDataRefused, type Pool } from '../pool.ts';
 import { RUN_COLUMNS, runRecord, type RunRow } from './run-rows.ts';
 import { distinctWork, workRow } from './work-rows.ts';
 
@@ -31,6 +31,17 @@ export async function runCreateMany(
   creations: readonly Creation[],
   nowMs: number,
 ): Promise<readonly RunRecord[]> {
+  try {
+    return await runsWrite(pool, creations, nowMs);
+  } catch (error) {
+    if (!isDataRefused(error) || creations.every(({ run }) => run.dispatch === undefined)) throw error;
+    // The way to one host may be what no column holds: all are written as runs that wait, and their owners find out which host it is.
+    const waiting = creations.map(({ run: { dispatch: _, ...run }, audit }) => ({ run, audit }));
+    return runsWrite(pool, waiting, nowMs);
+  }
+}
+
+async function runsWrite(pool: Pool, creations: readonly Creation[], nowMs: number): Promise<readonly RunRecord[]> {
   return pool.transaction(async (tx) => {
     const held = await heldFences(
       tx,
