@@ -191,8 +191,8 @@ export class Committer {
 }
 
 /**
- * What no column holds is never written, however often it is told or decided: an attempt that was out is lost, one that waits has not started,
- * and the others of the run go on. Called for a run as it has just been read.
+ * What no column holds is never written, however often it is told or decided: an attempt that was out is lost, one that waits has not
+ * started, and the others of the run go on. Called for a run as it has just been read.
  */
 export function settleUnfit(partition: OwnedPartition, { run }: HeldRun, nowMs: number): void {
   const items = partition.unfit.get(run.id) ?? [];

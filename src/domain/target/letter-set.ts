@@ -1,5 +1,6 @@
 /**
- * Letters and signs of one bracket, such as `[a-cx]`, made ready to be asked again and again: each question costs the logarithm of the ranges.
+ * Letters and signs of one bracket, such as `[a-cx]`, made ready to be asked again and again: each question costs the logarithm of the
+ * ranges.
  */
 
 /** Both ends included; one that runs downwards has nothing. */
