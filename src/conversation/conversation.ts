@@ -129,14 +129,19 @@ export class Conversation implements Service {
     // It was said that this is not known here, and the server may have made something of it: only a later order counts.
     const mark = { server: order.server, order: order.order, signedAt: signedAt(trust, order) };
     if (!isKnown && this.#unknown.isVoid(attempt, mark)) return this.#tell(attempt, order);
-    if (order.watch) ledger.watch(attempt, true);
-    const answer = await ledger
+    const starting = ledger
       .startAttempt(attempt, decodeExecutionSpec(order.spec), order.target)
       .catch((error: Error) => {
         log.error({ attempt, err: error.message }, 'an order could not be recorded');
         return 'busy' as const;
       });
-    if (answer === 'busy') this.#refuse(attempt, order);
+    // Only now is it known there.
+    if (order.watch) ledger.watch(attempt, true);
+    const answer = await starting;
+    if (answer === 'busy') {
+      ledger.watch(attempt, false);
+      this.#refuse(attempt, order);
+    }
     // A duplicate of a known attempt: whoever sent it wants to know where it stands.
     else if (isKnown) this.#tell(attempt, order);
   }

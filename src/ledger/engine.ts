@@ -105,6 +105,11 @@ export interface Engine extends Service {
   ): Held | Refusal;
   /** Once for each attempt without an end that an earlier process left. What takes long is done in hand, as `Held`. */
   resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held | Absent | Unknown>;
+  /**
+   * Nobody can take it in hand (its trace cannot be read, or this engine fell over it): whatever of it may run here is ended, for nobody else
+   * would end it at its deadline. Absent where that is seen to elsewhere.
+   */
+  abandon?(attempt: AttemptId): Promise<void>;
   /** Once for each whose end is recorded and not forgotten. */
   reopen(attempt: AttemptId, trace: Trace, report: AgentReport): Remains | undefined;
 }

@@ -47,6 +47,7 @@ class NotingEngine implements Engine {
   refusal: Refusal | undefined;
   answer: Absent | Unknown | undefined;
   remains: Remains | undefined;
+  readonly abandoned: string[] = [];
   /** Falls over whatever it is given. */
   isBroken = false;
 
@@ -65,6 +66,9 @@ class NotingEngine implements Engine {
     if (this.isBroken) throw new Error('out of order');
     return this.answer ?? this.#hold(attempt, sink);
   }
+  async abandon(attempt: AttemptId): Promise<void> {
+    this.abandoned.push(attempt);
+  }
   reopen(): Remains | undefined {
     return this.remains;
   }
@@ -82,7 +86,10 @@ class NoOutputs implements Outputs {
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
   open(): void {}
-  watch(): void {}
+  readonly watched: string[] = [];
+  watch(attempt?: string, on?: boolean): void {
+    if (on) this.watched.push(attempt!);
+  }
   isWatched(): boolean {
     return false;
   }
@@ -172,6 +179,8 @@ describe('a ledger', () => {
     expect(await until('an end', () => next.report(first))).toMatchObject({
       outcome: { kind: 'unknown', reason: 'status-unknown' },
     });
+    // Nobody has it in hand: what may run of it has been ended.
+    expect(engine.abandoned).toContain(first);
     engine.isBroken = false;
     await next.startAttempt(third, work);
     end(third);
@@ -216,6 +225,17 @@ describe('a ledger', () => {
       detail: 'Cancelled before it began.',
     });
     expect(ledger.load()).toEqual({ running: 2, unreported: 4 });
+  });
+
+  it('remembers that somebody watches for attempts that are here, and for no others', async () => {
+    const ledger = await open();
+    const [here, elsewhere] = [newAttempt(), newAttempt()];
+    ledger.watch(elsewhere, true);
+    const starting = ledger.startAttempt(here, work);
+    ledger.watch(here, true);
+    await starting;
+    ledger.watch(here, true);
+    expect(outputs.watched).toEqual([here, here]);
   });
 
   it('holds no more than it may, ended ones that the server does not have included', async () => {
@@ -360,6 +380,13 @@ describe('a ledger', () => {
     expect((await files.read('/journal')).toString('latin1')).not.toContain(SECRET);
     await again({ vault: new TraceVault(join(folder, 'key')) });
     expect(engine.resumed[0]!.trace.accepted).toEqual(Buffer.from(SECRET));
+    // The key is another one: what ran is ended before its end is told.
+    const other = await again({ vault: new TraceVault(join(folder, 'another-key')) });
+    expect(await until('its end', () => other.report(a))).toMatchObject({
+      outcome: 'unknown',
+      detail: expect.stringContaining('none of its output is told'),
+    });
+    expect([engine.resumed, engine.abandoned]).toEqual([[], [a]]);
     const sealed = vault.seal(a, Buffer.from(SECRET));
     expect(() => vault.open(newAttempt(), sealed)).toThrow();
   });

@@ -64,6 +64,9 @@ export interface LedgerOptions {
 export const FILES_DELETED =
   'Somebody deleted its files on the host while it ran. How it ended is certain; some of its output may be missing.';
 
+const RECORD_UNREADABLE =
+  'Its record here cannot be read any more. What ran of it was ended, and none of its output is told: nobody knows its secrets to take them out.';
+
 /** How soon a full disk is noticed to have space again, at the latest. */
 const RECORD_RETRY_MS_MAX = 5_000;
 
@@ -175,7 +178,9 @@ export class Ledger {
     return true;
   }
 
+  /** Of an attempt that is here, or is being accepted: of others nothing is remembered. */
   watch(attempt: AttemptId, on: boolean): void {
+    if (on && !this.#journal.entries.has(attempt) && !this.#accepting.has(attempt)) return;
     this.#options.outputs.watch(attempt, on);
   }
 
@@ -279,11 +284,7 @@ export class Ledger {
   async #resume(attempt: AttemptId, entry: JournalEntry): Promise<void> {
     const { begun, sink } = this.#beginning(attempt);
     const trace = this.#readTrace(attempt, entry);
-    if (!trace)
-      return sink.ended({
-        outcome: { kind: 'unknown', reason: 'status-unknown' },
-        detail: 'Its record here cannot be read any more.',
-      });
+    if (!trace) return this.#abandon(attempt, sink, RECORD_UNREADABLE);
     begun.start = trace.start;
     let answer: Awaited<ReturnType<Engine['resume']>>;
     try {
@@ -305,7 +306,16 @@ export class Ledger {
       { attempt, err: error },
       'an execution could not be begun or found again, for a fault of ours',
     );
-    const detail = `Its executor fell over it: ${(error as Error).message}`;
+    void this.#abandon(attempt, sink, `Its executor fell over it: ${(error as Error).message}`);
+  }
+
+  /** Nobody has it in hand: whatever of it may still run is ended, and then its end is told. */
+  async #abandon(attempt: AttemptId, sink: AttemptSink, detail: string): Promise<void> {
+    try {
+      await this.#options.engine.abandon?.(attempt);
+    } catch (error) {
+      this.#options.log.error({ attempt, err: error }, 'what may run of an execution could not be ended');
+    }
     sink.ended({ outcome: { kind: 'unknown', reason: 'status-unknown' }, detail });
   }
 

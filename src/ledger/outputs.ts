@@ -45,8 +45,8 @@ export interface Outputs {
   watch(attempt: string, on: boolean): void;
   isWatched(attempt: string): boolean;
   /**
-   * All that there will be has come: clean and on disk when it resolves. It is called again when it rejects, or when
-   * what follows fails.
+   * All that there will be has come: clean and on disk when it resolves. Of what was never opened nothing is told or kept,
+   * for nobody knows its secrets. It is called again when it rejects, or when what follows fails.
    */
   finish(attempt: string): Promise<FinishedOutput>;
   /** Of a finished attempt; offsets count in the kept bytes, the head and then the tail. */

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -69,4 +69,14 @@ it('tells nothing again to who watches when it has ended, and does not go on loo
   outputs.watch(ATTEMPT, true);
   pass();
   expect([live, openFiles()]).toEqual([['told'], []]);
+});
+
+it('tells and keeps nothing of output of which nobody knows the secrets', async () => {
+  const spool = new Spool(folder);
+  mkdirSync(spool.folder('b'));
+  for (const stream of ['stdout', 'stderr'] as const) writeFileSync(spool.file('b', stream), 'a planted secret');
+  const nothing = { size: 0, head: 0, tail: 0 };
+  // Twice, as where the end could not be recorded.
+  for (let n = 0; n < 2; n++) expect(await outputs.finish('b')).toEqual({ stdout: nothing, stderr: nothing });
+  expect([existsSync(spool.folder('b')), await outputs.readWhole('b', 1, 0, 100)]).toEqual([false, undefined]);
 });

@@ -12,6 +12,7 @@ import { SharedMasks } from './mask.ts';
 import type { FinishedOutput, OnLive, OutputFacts, OutputRange, Outputs } from './outputs.ts';
 import type { Spool } from './spool.ts';
 
+const NOTHING: StreamReport = { size: 0, head: 0, tail: 0 };
 const PRUNE_EVERY_MS = 10 * 60_000;
 
 export interface SpooledOutputsOptions {
@@ -79,13 +80,16 @@ export class SpooledOutputs implements Outputs {
 
   async finish(attempt: string): Promise<FinishedOutput> {
     const { spool } = this.#options;
-    const { keptBytes, secrets } = this.#facts.get(attempt) ?? {
-      keptBytes: limits.outputKeptBytesDefault,
-      secrets: [],
-    };
+    const facts = this.#facts.get(attempt);
     this.#finished.add(attempt);
     this.#tails.get(attempt)?.finish();
     this.#tails.delete(attempt);
+    if (!facts) {
+      // What is there may hold secrets, and nobody knows which.
+      await spool.remove(attempt);
+      return { stdout: NOTHING, stderr: NOTHING };
+    }
+    const { keptBytes, secrets } = facts;
     if (secrets.length > 0) await spool.scrub(attempt, this.#masks.of(secrets));
     const isIncomplete = !(await spool.hasStreams(attempt));
     const [stdout, stderr] = await Promise.all([

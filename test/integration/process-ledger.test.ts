@@ -9,7 +9,7 @@ import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { Journal } from '../../src/ledger/journal.ts';
 import { platformOfHost } from '../../src/engines/process/platform-of-host.ts';
-import type { Platform } from '../../src/engines/process/platform.ts';
+import { attemptMarker, type Platform } from '../../src/engines/process/platform.ts';
 import type { LedgerListener } from '../../src/ledger/ledger.ts';
 import { createProcessLedger } from '../../src/engines/process/process-ledger.ts';
 import type { ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
@@ -91,6 +91,37 @@ describe('processes', () => {
       const whole = newAttempt();
       await ledger.startAttempt(whole, specOf('true'));
       expect((await reportOf(ledger, whole)).detail).toBeUndefined();
+    } finally {
+      await ledger.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  });
+
+  it('of which the record cannot be read after a restart are ended, and none of their output is told', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
+    const make = (): ReturnType<typeof createProcessLedger>['ledger'] =>
+      createProcessLedger({ dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog }).ledger;
+    let ledger = make();
+    await ledger.start(nobody);
+    try {
+      const attempt = newAttempt();
+      const secrets = { S: 'planted-secret' };
+      await ledger.startAttempt(attempt, specOf('echo "$S"; sleep 60 & sleep 61', { secrets }));
+      const said = join(dataDir, 'spool', attempt, 'stdout');
+      await until('it runs', () => ledger.startOf(attempt) && readFileSync(said, 'latin1').includes(secrets.S));
+      const processes = platformOfHost().processesWithMarker(attemptMarker(attempt));
+      expect(processes.length).toBeGreaterThan(2);
+      await ledger.stop();
+      rmSync(join(dataDir, 'journal.key'));
+      ledger = make();
+      await ledger.start(nobody);
+      expect(await reportOf(ledger, attempt)).toMatchObject({
+        outcome: 'unknown',
+        detail: expect.stringContaining('cannot be read any more'),
+        stdout: { size: 0 },
+      });
+      expect(platformOfHost().processesWithMarker(attemptMarker(attempt))).toEqual([]);
+      expect([existsSync(said), await ledger.readWhole(attempt, 1, 0, 100)]).toEqual([false, undefined]);
     } finally {
       await ledger.stop();
       rmSync(dataDir, { recursive: true, force: true });

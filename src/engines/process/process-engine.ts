@@ -6,7 +6,7 @@
  * survives.
  */
 import { Packr } from 'msgpackr';
-import type { Clock } from '../../base/clock.ts';
+import { pause, type Clock } from '../../base/clock.ts';
 import type { AttemptId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { AcceptTrace, Absent, AttemptSink, Engine, Held, Refusal, Trace, Unknown } from '../../ledger/engine.ts';
@@ -15,11 +15,14 @@ import type { AgentReport, ExecutionSpec } from '../../protocol/link/agent-v1.ts
 import { findProcess } from './find-process.ts';
 import { ProcessLauncher, spawnRefusal } from './launch.ts';
 import { platformOfHost } from './platform-of-host.ts';
-import type { Platform } from './platform.ts';
+import { attemptMarker, type Platform } from './platform.ts';
 import { identityIn, releaseSupervisor, RunningAttempt, type ProcessIdentity } from './running.ts';
 
 /** Short scripts are over before a group is worth its price. */
 const ADOPT_AFTER_MS = 400;
+/** Processes that are killed are gone within a look or two, unless they hang in the kernel. */
+const ABANDON_LOOKS_MAX = 100;
+const ABANDON_LOOK_MS = 10;
 const packr = new Packr({ useRecords: false });
 
 export interface ProcessEngineOptions {
@@ -148,6 +151,23 @@ export class ProcessEngine implements Engine {
     if (known) running.identity = identity;
     else this.#identified(running, identity);
     return this.#follow(running, now);
+  }
+
+  /** Its supervisor, which waits for somebody to read the end, goes with the tree. */
+  async abandon(attempt: AttemptId): Promise<void> {
+    const query = {
+      session: -1,
+      marker: attemptMarker(attempt),
+      folder: this.#spool.folder(attempt),
+      group: this.#cgroupOf(attempt),
+      except: new Set<number>(),
+    };
+    for (let look = 0; look < ABANDON_LOOKS_MAX; look++) {
+      const tree = this.#platform.processTree(query);
+      if (tree.length === 0) return;
+      for (const process of tree) this.#platform.signal(process, 'SIGKILL');
+      await pause(this.#clock, ABANDON_LOOK_MS);
+    }
   }
 
   /** Our predecessor may have been killed right after it had recorded the end. */
