@@ -383,7 +383,7 @@ describe('a ledger', () => {
     // The key is another one: what ran is ended before its end is told.
     const other = await again({ vault: new TraceVault(join(folder, 'another-key')) });
     expect(await until('its end', () => other.report(a))).toMatchObject({
-      outcome: 'unknown',
+      outcome: { kind: 'unknown', reason: 'status-unknown' },
       detail: expect.stringContaining('none of its output is told'),
     });
     expect([engine.resumed, engine.abandoned]).toEqual([[], [a]]);

@@ -116,7 +116,7 @@ describe('processes', () => {
       ledger = make();
       await ledger.start(nobody);
       expect(await reportOf(ledger, attempt)).toMatchObject({
-        outcome: 'unknown',
+        outcome: { kind: 'unknown', reason: 'status-unknown' },
         detail: expect.stringContaining('cannot be read any more'),
         stdout: { size: 0 },
       });

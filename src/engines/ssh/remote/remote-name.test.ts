@@ -10,7 +10,7 @@ import { localShell } from '../../../../test/support/local-shell.ts';
 import { requiring } from '../../../../test/support/needs.ts';
 import { until } from '../../../../test/support/until.ts';
 import { startProgram } from './remote-program.ts';
-import type { RemoteOrder, RemoteOutcome } from './remote-run.ts';
+import type { RemoteEnd, RemoteOrder } from './remote-run.ts';
 import { RemoteSessions, startRemote } from './remote-supervisor.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-name-'));
@@ -87,15 +87,15 @@ describe('a script that takes a name with a line break', () => {
       hostId: 'h1',
       become: { kind: 'direct' },
     };
-    let outcome: RemoteOutcome | undefined;
+    let told: RemoteEnd | undefined;
     const follower = {
       started: () => undefined,
       output: () => undefined,
-      ended: (end: RemoteOutcome) => (outcome = end),
+      ended: (end: RemoteEnd) => (told = end),
     };
     const remote = await startRemote(localShell(['dash']), order, follower, { clock, sessions: new RemoteSessions() });
-    await until('the end', () => outcome);
-    expect(outcome).toMatchObject({ outcome: 'timed_out', signal: 'SIGTERM' });
+    await until('the end', () => told);
+    expect(told).toMatchObject({ outcome: { kind: 'timed_out', end: { kind: 'signalled', signal: 'SIGTERM' } } });
     await remote.forget();
   });
 });
