@@ -334,12 +334,12 @@ describe('hosts', () => {
     expect((await cli('run', '--hosts-file', file, '--', 'true')).stderr).toContain('names no hosts');
     expect(await cli('hosts', 'list', '-t', 'nosuch')).toMatchObject({
       code: 3,
-      stderr: expect.stringMatching(/^No host is named nosuch\..*\(host-not-found\)/) as string,
+      stderr: expect.stringMatching(/^drover: No host is named nosuch\..*\(host-not-found\)/) as string,
     });
     for (const args of [['list'], ['label', 'a=b']])
       expect(await cli('hosts', args[0]!, '-t', 'nosuch=*', ...args.slice(1))).toMatchObject({
         code: 3,
-        stderr: expect.stringMatching(/^No host matches nosuch=\*\..*\(no-target-matched\)/) as string,
+        stderr: expect.stringMatching(/^drover: No host matches nosuch=\*\..*\(no-target-matched\)/) as string,
       });
     await cli('hosts', 'remove', 'box-1');
   });
