@@ -11,7 +11,7 @@ import type { Service } from '../base/service.ts';
 import { Conversation } from '../conversation/conversation.ts';
 import type { AttemptWord } from '../conversation/words.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Link, LinkDialer } from '../link/link.ts';
+import type { Link, LinkDialer, LinkHandlers } from '../link/link.ts';
 import {
   AGENT_PROTOCOL,
   type AgentFrame,
@@ -56,7 +56,7 @@ export class AgentService implements Service {
   readonly #options: AgentOptions;
   readonly #conversation: Conversation;
   readonly #times: TimeQuestions;
-  #link: Link<WorkerToAgentFrame, AgentFrame> | undefined;
+  #link: Link<AgentFrame> | undefined;
   /** By the monotonic clock: when a server was last heard, or the link was made. */
   #heardAt = 0;
   #stops: (() => void)[] = [];
@@ -86,8 +86,7 @@ export class AgentService implements Service {
   async start(): Promise<void> {
     const { dialer, random } = this.#options;
     await this.#conversation.start();
-    dialer.onLink = (link) => this.#onLink(link);
-    await dialer.start();
+    await dialer.start((link) => this.#onLink(link));
     this.#every(
       () => limits.agentLoadEveryMs * (0.8 + 0.4 * random.next()),
       () => void this.#sendLoad(),
@@ -148,22 +147,10 @@ export class AgentService implements Service {
 
   // — the link —
 
-  #onLink(link: Link<WorkerToAgentFrame, AgentFrame>): void {
+  #onLink(link: Link<AgentFrame>): LinkHandlers<WorkerToAgentFrame> {
     const { agentId, hostId, version, bootId, clock, session } = this.#options;
     this.#link = link;
     this.#heardAt = clock.monotonicMs();
-    link.onFrame = (frame) =>
-      this.#onFrame(frame).catch((error: unknown) => {
-        // A full disk fails what a frame asks for, and that comes again: no reason to part from the worker, as a bug is.
-        if (!isOfSystem(error)) throw error;
-        this.#options.log.error({ frame: frame.t, err: error }, 'a frame could not be carried out');
-      });
-    link.onClose = () => {
-      if (this.#link !== link) return;
-      this.#link = undefined;
-      this.#cancelFirstLoad();
-      this.#options.onUnlinked();
-    };
     link.send({
       t: 'hello',
       protocol: AGENT_PROTOCOL,
@@ -179,6 +166,20 @@ export class AgentService implements Service {
     this.#cancelFirstLoad = clock.after(this.#options.random.next() * FIRST_LOAD_MS, () => void this.#sendLoad(), {
       unref: true,
     });
+    return {
+      onFrame: (frame) =>
+        this.#onFrame(frame).catch((error: unknown) => {
+          // A full disk fails what a frame asks for, and that comes again: no reason to part from the worker, as a bug is.
+          if (!isOfSystem(error)) throw error;
+          this.#options.log.error({ frame: frame.t, err: error }, 'a frame could not be carried out');
+        }),
+      onClose: () => {
+        if (this.#link !== link) return;
+        this.#link = undefined;
+        this.#cancelFirstLoad();
+        this.#options.onUnlinked();
+      },
+    };
   }
 
   /** A server hears nothing of ours before it has taken note of the link, and says so with its time. */

@@ -125,8 +125,7 @@ export class LinkFleet implements Fleet {
     [this.#runs, this.#upgrades] = [runs, upgrades];
     // First, for it may fail: a start that failed here may be repeated.
     await this.#reload();
-    listener.onLink = (link) => this.#links.accept(link);
-    await listener.start();
+    await listener.start((link) => this.#links.accept(link));
     this.#stops.push(...(['fleet', 'hosts'] as const).map((of) => store.listen(of, this.#look.now, this.#look.now)));
     this.#look.start();
   }

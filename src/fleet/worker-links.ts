@@ -6,6 +6,7 @@ import { isInForce } from '../app/enrolment.ts';
 import type { Clock } from '../base/clock.ts';
 import type { WorkerId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
+import type { LinkHandlers } from '../link/link.ts';
 import { commonProtocol } from '../protocol/link/protocol-range.ts';
 import { WORKER_PROTOCOL, type WorkerHello, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import type { Store } from '../store/contract/store.ts';
@@ -47,7 +48,7 @@ export class WorkerLinks {
     return record && !isInForce(record) ? 'worker-revoked' : undefined;
   }
 
-  accept(link: WorkerLink): void {
+  accept(link: WorkerLink): LinkHandlers<WorkerToServerFrame> {
     const { roster, onFrame } = this.#options;
     let worker: LinkedWorker | undefined;
     let isGreeted = false;
@@ -56,7 +57,7 @@ export class WorkerLinks {
     const hear = (frame: WorkerToServerFrame): void => {
       if (worker && roster.isCurrent(worker)) onFrame(worker, frame);
     };
-    link.onFrame = (frame) => {
+    const greet = (frame: WorkerToServerFrame): void | Promise<void> => {
       if (frame.t !== 'hello') {
         if (!isGreeted) return undefined;
         if (worker) hear(frame);
@@ -78,9 +79,12 @@ export class WorkerLinks {
         )
         .finally(() => link.resume());
     };
-    link.onClose = (reason) => {
-      isClosed = true;
-      if (worker && roster.isCurrent(worker)) this.#onClose(worker, reason);
+    return {
+      onFrame: greet,
+      onClose: (reason) => {
+        isClosed = true;
+        if (worker && roster.isCurrent(worker)) this.#onClose(worker, reason);
+      },
     };
   }
 

@@ -6,13 +6,13 @@ import type { Clock } from '../base/clock.ts';
 import type { AgentId, ServerId, WorkerId } from '../base/ids.ts';
 import { PARTITION_COUNT } from '../domain/run/partition.ts';
 import type { Link } from '../link/link.ts';
-import type { ServerToWorkerFrame, WorkerHello, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import type { ServerToWorkerFrame, WorkerHello } from '../protocol/link/worker-v1.ts';
 import type { FleetLook } from '../store/contract/fleet-look.ts';
 import type { AgentSnapshot } from './agent-snapshot.ts';
 import type { LiveWorker } from './fleet.ts';
 import { slices } from './frame-slices.ts';
 
-export type WorkerLink = Link<WorkerToServerFrame, ServerToWorkerFrame>;
+export type WorkerLink = Link<ServerToWorkerFrame>;
 export interface LinkedWorker {
   readonly id: WorkerId;
   /** What its enrolment says of it. */

@@ -10,7 +10,7 @@ import { errors, isErrorCode } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { LinkDialer, PeerRole } from './link.ts';
+import { NOBODY, type LinkDialer, type OnLink, type PeerRole } from './link.ts';
 import { LoopTurns } from './loop-turns.ts';
 import { watchLinks, WsLink, type LinkEnd } from './ws-link.ts';
 
@@ -50,13 +50,14 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
   let cancel = (): void => undefined;
   let stopWatch = (): void => undefined;
   let dialing: WebSocket | undefined;
+  let onLink: OnLink<In, Out> = () => NOBODY;
   const links = new Set<WsLink<In, Out>>();
   const turns = new LoopTurns();
   const client = {
     name: `link-client-${options.peerRole}`,
     current: undefined as WsLink<In, Out> | undefined,
-    onLink: (_link: WsLink<In, Out>): void => undefined,
-    async start() {
+    async start(hears: OnLink<In, Out>) {
+      onLink = hears;
       stopped = false;
       stopWatch = watchLinks(
         links as Set<WsLink<never, never>>,
@@ -134,17 +135,7 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
     socket.on('open', () => {
       dialing = undefined;
       const tls = (socket as unknown as { _socket: TLSSocket })._socket;
-      const link = new WsLink<In, Out>(
-        socket,
-        { role: options.peerRole, id: String(tls.getPeerCertificate().subject.CN), address: url },
-        options,
-        { turns, clock },
-      );
-      links.add(link);
-      client.current = link;
-      // Not before the peer has spoken: one that lets us in only to send us away is no reason to hurry.
-      socket.once('message', () => (attempt = 0));
-      link.onEnded = (code) => {
+      const onEnded = (code: string): void => {
         if (!link.isEndedHere) return;
         hasMovedOn = true;
         endHere(link, code);
@@ -153,7 +144,17 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
           clock.after(FAREWELL_MS, () => socket.terminate(), { unref: true }),
         );
       };
-      client.onLink(link);
+      const link = new WsLink<In, Out>(
+        socket,
+        { role: options.peerRole, id: String(tls.getPeerCertificate().subject.CN), address: url },
+        options,
+        { turns, clock, onEnded },
+      );
+      links.add(link);
+      client.current = link;
+      // Not before the peer has spoken: one that lets us in only to send us away is no reason to hurry.
+      socket.once('message', () => (attempt = 0));
+      link.open(onLink);
     });
     socket.on('close', (_code, reason) => {
       dialing = undefined;
@@ -183,7 +184,7 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
     again(REFUSED_PAUSE_MS * (0.5 + random.next()));
   }
 
-  return client as unknown as LinkDialer<In, Out>;
+  return client;
 }
 
 function parseProblem(body: string): { code: string; detail: string } {

@@ -60,6 +60,26 @@ describe('the sweep over links', () => {
   });
 });
 
+describe('a link that ends while it is being opened', () => {
+  it('is told as ended to whoever it was opened for', () => {
+    const socket = Object.assign(new EventEmitter(), { send: () => undefined, close: () => undefined });
+    const peer = { role: 'agent', id: 'agent', address: '' } as const;
+    const ends: string[] = [];
+    const link = new WsLink(
+      socket as unknown as WebSocket,
+      peer,
+      { shapes: {} },
+      { turns: new LoopTurns(), clock: systemClock, onEnded: (reason) => void ends.push(`end: ${reason}`) },
+    );
+    link.open((opened) => {
+      opened.close('link-busy');
+      return { onFrame: () => undefined, onClose: (reason) => void ends.push(reason) };
+    });
+    link.close('link-busy');
+    expect(ends).toEqual(['end: link-busy', 'link-busy']);
+  });
+});
+
 describe('a link over which frames of unknown types come', () => {
   it('goes on, tells nobody of them, and counts them', () => {
     const socket = Object.assign(new EventEmitter(), { pause: () => undefined, resume: () => undefined });
@@ -72,7 +92,7 @@ describe('a link over which frames of unknown types come', () => {
       { turns: new LoopTurns(), clock: systemClock },
     );
     const heard: string[] = [];
-    link.onFrame = ({ t }) => void heard.push(t);
+    link.open(() => ({ onFrame: ({ t }) => void heard.push(t), onClose: () => undefined }));
     for (const t of ['of-tomorrow', 'data', 'of-tomorrow']) socket.emit('message', encodeFrame({ t }), true);
     expect(counts).toEqual([1, 2]);
     expect(heard).toEqual(['data']);
@@ -99,7 +119,7 @@ describe('a link whose frames take long', () => {
       { shapes: { data: record<object>({}) } },
       { turns, clock: { ...systemClock, monotonicMs: () => nowMs } },
     );
-    link.onFrame = () => void (nowMs += 4);
+    link.open(() => ({ onFrame: () => void (nowMs += 4), onClose: () => undefined }));
     return { frame: () => void socket.emit('message', encodeFrame({ t: 'data' }), true), asked, link };
   }
   const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

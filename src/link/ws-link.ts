@@ -6,7 +6,7 @@ import { DroverError, errorCodeOf } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import { decodeFrame, encodeFrame } from './codec.ts';
 import type { FrameShapes } from '../protocol/link/shape.ts';
-import type { Link, LinkFault, Peer } from './link.ts';
+import type { Link, LinkFault, LinkHandlers, OnLink, Peer } from './link.ts';
 import type { LoopTurns } from './loop-turns.ts';
 import { messageOf } from './ws-message.ts';
 
@@ -58,11 +58,9 @@ export interface LinkEnd {
   readonly onPassedOver?: (peer: Peer, count: number) => void;
 }
 
-export class WsLink<In extends { t: string }, Out extends { t: string }> implements Link<In, Out> {
+export class WsLink<In extends { t: string }, Out extends { t: string }> implements Link<Out> {
   readonly peer: Peer;
   readonly openedAtMs: number;
-  onFrame: Link<In, Out>['onFrame'] = () => undefined;
-  onClose: (reason: string) => void = () => undefined;
   /** Set by whatever arrives, read and cleared by the sweep; so is `spoken` by whatever is sent. */
   heard = true;
   spoken = false;
@@ -80,21 +78,36 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   #passedOver = 0;
   #closed = false;
   #isEndedHere = false;
+  #reason = '';
+  #handlers: LinkHandlers<In> | undefined;
+  readonly #onEnded: ((reason: string) => void) | undefined;
 
   /**
    * `turns`: one for all links of this end. `below`: what the WebSocket itself writes to, where its messages go out as
    * they are, without a mask.
+   * `onEnded`: for the end that keeps the link up; told after its handlers.
    */
   constructor(
     socket: WebSocket,
     peer: Peer,
     end: LinkEnd,
-    { turns, clock, below }: { readonly turns: LoopTurns; readonly clock: Clock; readonly below?: Writable },
+    {
+      turns,
+      clock,
+      below,
+      onEnded,
+    }: {
+      readonly turns: LoopTurns;
+      readonly clock: Clock;
+      readonly below?: Writable;
+      readonly onEnded?: (reason: string) => void;
+    },
   ) {
     this.#socket = socket;
     this.#turns = turns;
     this.#clock = clock;
     this.#below = below;
+    this.#onEnded = onEnded;
     this.peer = peer;
     this.openedAtMs = clock.nowMs();
     this.#end = end;
@@ -104,6 +117,13 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
     socket.on('pong', onPong);
     socket.on('error', onSocketError);
     socket.on('close', onSocketClose);
+  }
+
+  /** Once, before anything is read. */
+  open(onLink: OnLink<In, Out>): void {
+    const handlers = onLink(this);
+    this.#handlers = handlers;
+    if (this.#closed) handlers.onClose(this.#reason);
   }
 
   /** What the socket brings; for the socket's handlers only. */
@@ -116,7 +136,7 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
       if (!isBinary) throw new DroverError('frame-invalid', { detail: 'Only binary messages are frames.' });
       const frame = decodeFrame(data, this.#end.shapes);
       if (!frame) this.#end.onPassedOver?.(this.peer, ++this.#passedOver);
-      const work = frame && this.onFrame(frame as In);
+      const work = frame && this.#handlers?.onFrame(frame as In);
       if (work) work.catch((error: unknown) => this.#failed(error));
     } catch (error) {
       this.#failed(error);
@@ -200,12 +220,10 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   ended(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.onClose(reason);
-    this.onEnded(reason);
+    this.#reason = reason;
+    this.#handlers?.onClose(reason);
+    this.#onEnded?.(reason);
   }
-
-  /** For the end that keeps the link up: told after its user. */
-  onEnded: (reason: string) => void = () => undefined;
 }
 
 /**

@@ -13,7 +13,7 @@ import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import { SecondCount } from '../base/second-count.ts';
 import { TLS_SPOKEN } from '../base/tls.ts';
-import type { LinkListener, Peer, PeerRole } from './link.ts';
+import { NOBODY, type LinkListener, type OnLink, type Peer, type PeerRole } from './link.ts';
 import { LoopTurns } from './loop-turns.ts';
 import { watchLinks, WsLink, type LinkEnd } from './ws-link.ts';
 
@@ -59,6 +59,10 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
   const links = new Set<WsLink<In, Out>>();
   const turns = new LoopTurns();
   let stopWatch: (() => void) | undefined;
+  let onLink: OnLink<In, Out> = (link) => {
+    link.close('shutting-down');
+    return NOBODY;
+  };
   const admitted = new SecondCount(clock, limits.linkAdmissionsPerSecond);
   const admittedOf = new SecondCount(clock, limits.linksPerPeerPerSecond);
   const countOf = new Map<string, number>();
@@ -87,16 +91,16 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
       leave(oldest);
       oldest.abandon('linked again and again');
     }
-    server.onLink(link);
+    link.open(onLink);
   };
 
   const server: LinkServer<In, Out> = {
     name: `link-server-${options.role}`,
-    onLink: (link) => link.close('shutting-down'),
     get size() {
       return links.size;
     },
-    async start() {
+    async start(hears) {
+      onLink = hears;
       stopWatch = watchLinks(
         links as Set<WsLink<never, never>>,
         clock,

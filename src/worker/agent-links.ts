@@ -1,6 +1,7 @@
 /** The agents that are linked here: what each must show to be taken in, and what it is told of the workers of the zone. */
 import type { Clock } from '../base/clock.ts';
 import { encodeFrame } from '../link/codec.ts';
+import type { LinkHandlers } from '../link/link.ts';
 import {
   AGENT_PROTOCOL,
   type AgentFrame,
@@ -93,21 +94,23 @@ export class AgentLinks {
     }
   }
 
-  accept(link: AgentLink): void {
+  accept(link: AgentLink): LinkHandlers<AgentFrame> {
     const { onFrame, onClosed, onUnlinked } = this.#options;
     let agent: HeldAgent | undefined;
-    link.onFrame = (frame) => {
-      if (frame.t === 'hello' && !agent) agent = this.#onHello(link, frame);
-      else if (frame.t === 'hello') link.close('frame-invalid', 'A link has one hello.');
-      else if (agent) onFrame(agent, frame);
-    };
-    link.onClose = () => {
-      onClosed(link, agent);
-      if (!agent) return;
-      if (this.#byAgent.get(agent.agentId) === agent) this.#byAgent.delete(agent.agentId);
-      if (this.#byHost.get(agent.hostId) !== agent) return;
-      this.#byHost.delete(agent.hostId);
-      onUnlinked(agent);
+    return {
+      onFrame: (frame) => {
+        if (frame.t === 'hello' && !agent) agent = this.#onHello(link, frame);
+        else if (frame.t === 'hello') link.close('frame-invalid', 'A link has one hello.');
+        else if (agent) onFrame(agent, frame);
+      },
+      onClose: () => {
+        onClosed(link, agent);
+        if (!agent) return;
+        if (this.#byAgent.get(agent.agentId) === agent) this.#byAgent.delete(agent.agentId);
+        if (this.#byHost.get(agent.hostId) !== agent) return;
+        this.#byHost.delete(agent.hostId);
+        onUnlinked(agent);
+      },
     };
   }
 

@@ -7,10 +7,10 @@ import { limits } from '../base/limits.ts';
 import type { NamedExecutor } from '../domain/run/executor.ts';
 import type { LaterOrder } from '../conversation/words.ts';
 import type { Link } from '../link/link.ts';
-import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
+import type { WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 
-export type AgentLink = Link<AgentFrame, WorkerToAgentFrame>;
+export type AgentLink = Link<WorkerToAgentFrame>;
 /** The way to an executor: over a network to an agent, or within this process to one of the worker's own engines. */
 export interface ExecutorLink {
   /** False when it was not taken. */
@@ -21,7 +21,7 @@ export interface ExecutorLink {
   pause(): void;
   resume(): void;
 }
-export type ServerLink = Link<ServerToWorkerFrame, WorkerToServerFrame>;
+export type ServerLink = Link<WorkerToServerFrame>;
 type Frame<F, T> = Extract<F, { t: T }>;
 
 interface Watch {

@@ -3,7 +3,7 @@
  * one that it joined by always is.
  */
 import type { Clock } from '../base/clock.ts';
-import type { LinkDialer } from '../link/link.ts';
+import { NOBODY, type LinkDialer, type LinkHandlers } from '../link/link.ts';
 import {
   WORKER_PROTOCOL,
   type ServerToWorkerFrame,
@@ -104,25 +104,30 @@ export class ServerLinks {
     const dialer = this.#options.dial(url);
     const server: KnownServer = { url, dialer, link: undefined, serverId: '', events: new EventOutbox(), workers: [] };
     this.#servers.set(url, server);
-    dialer.onLink = (link) => this.#onLink(server, link);
-    void dialer.start();
+    void dialer.start((link) => this.#onLink(server, link));
   }
 
-  #onLink(server: KnownServer, link: ServerLink): void {
+  #onLink(server: KnownServer, link: ServerLink): LinkHandlers<ServerToWorkerFrame> {
     const { clock, hello, onFrame, onLinked, onUnlinked } = this.#options;
     // One server may be known by two addresses (the one we joined by, and its own). Two links would displace each other for ever;
     // the second says nothing and ends, and is tried again ever more slowly, in case the first address stops being good.
-    if ([...this.#servers.values()].some((other) => other !== server && other.link && other.serverId === link.peer.id))
-      return link.close('shutting-down', 'This server is linked by another address.');
+    if (
+      [...this.#servers.values()].some((other) => other !== server && other.link && other.serverId === link.peer.id)
+    ) {
+      link.close('shutting-down', 'This server is linked by another address.');
+      return NOBODY;
+    }
     server.link = link;
     server.serverId = link.peer.id;
-    link.onFrame = (frame) => onFrame(server, frame);
-    link.onClose = () => {
-      server.link = undefined;
-      server.events.clear();
-      onUnlinked(server, link);
-    };
     link.send({ t: 'hello', protocol: WORKER_PROTOCOL, ...hello(), nowMs: clock.nowMs() });
     onLinked(link);
+    return {
+      onFrame: (frame) => onFrame(server, frame),
+      onClose: () => {
+        server.link = undefined;
+        server.events.clear();
+        onUnlinked(server, link);
+      },
+    };
   }
 }

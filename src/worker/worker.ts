@@ -189,8 +189,7 @@ export class WorkerService implements Service {
   async start(): Promise<void> {
     const { agents } = this.#options;
     for (const engine of this.#engines.values()) await engine.start();
-    agents.onLink = (link) => this.#agents.accept(link);
-    await agents.start();
+    await agents.start((link) => this.#agents.accept(link));
     this.#servers.start();
     this.#report.start();
   }

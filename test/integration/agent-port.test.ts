@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createAgentPort, type AgentPort } from '../../src/link/agent-port.ts';
+import { NOBODY } from '../../src/link/link.ts';
 import { createLinkServer } from '../../src/link/ws-server.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import { LinkRig } from '../support/link-rig.ts';
@@ -19,7 +20,7 @@ afterEach(() => rig.end());
 async function start(options: { stepMs?: number; placesPerAddress?: number }): Promise<AgentPort & { links: number }> {
   const as = await rig.identity('worker');
   const links = createLinkServer({ role: 'agent', shapes: AGENT_FRAMES, clock: systemClock });
-  links.onLink = () => undefined;
+  await links.start(() => NOBODY);
   const port = createAgentPort({
     clock: systemClock,
     log: silentLog,
@@ -88,7 +89,7 @@ describe('whoever comes to a worker', () => {
         shapes: WORKER_TO_AGENT_FRAMES,
         identity: await rig.identity('agent'),
       });
-      await rig.started(dialer);
+      await dialer.start(() => NOBODY);
       await until('it to be linked', () => port.links === linked);
       expect(port.connections).toBe(1);
     }

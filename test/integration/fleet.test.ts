@@ -19,7 +19,7 @@ import { silentLog } from '../../src/base/log.ts';
 import type { FleetListener, UpgradeListener } from '../../src/fleet/fleet.ts';
 import { LinkFleet } from '../../src/fleet/link-fleet.ts';
 import { encodeFrame } from '../../src/link/codec.ts';
-import type { Link, LinkListener } from '../../src/link/link.ts';
+import type { Link, LinkListener, OnLink } from '../../src/link/link.ts';
 import { hashSecret, newSecret } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { HostFacts } from '../../src/protocol/link/agent-v1.ts';
@@ -51,7 +51,7 @@ const NOBODY: FleetListener & UpgradeListener = {
 describe('the fleet', () => {
   let api: TestApi;
   let fleet: LinkFleet;
-  let listener: LinkListener<WorkerToServerFrame, ServerToWorkerFrame>;
+  let onLink: OnLink<WorkerToServerFrame, ServerToWorkerFrame>;
   let say: (frame: WorkerToServerFrame) => void;
   let workerId: WorkerId;
   const sent: ServerToWorkerFrame[] = [];
@@ -59,10 +59,9 @@ describe('the fleet', () => {
 
   beforeAll(async () => {
     api = await testApi();
-    listener = {
+    const listener: LinkListener<WorkerToServerFrame, ServerToWorkerFrame> = {
       name: 'in-memory',
-      onLink: () => undefined,
-      start: async () => undefined,
+      start: async (hears) => void (onLink = hears),
       stop: async () => undefined,
     };
     const enrolment = { store: api.store, clock: systemClock, ca: api.ca, masterKey, workers: () => [] };
@@ -140,7 +139,7 @@ describe('the fleet', () => {
   /** A worker's link to the fleet, up to its hello. */
   async function link(id: WorkerId, nowMs: number): Promise<((frame: WorkerToServerFrame) => void) & { cut(): void }> {
     let welcomed = false;
-    const end: Link<WorkerToServerFrame, ServerToWorkerFrame> = {
+    const end: Link<ServerToWorkerFrame> = {
       peer: { role: 'worker', id, address: '' },
       openedAtMs: 0,
       bufferedBytes: 0,
@@ -149,12 +148,10 @@ describe('the fleet', () => {
       pause: () => void reading.push('paused'),
       resume: () => void reading.push('resumed'),
       close() {},
-      onFrame: () => undefined,
-      onClose: () => undefined,
     };
-    listener.onLink(end);
+    const { onFrame, onClose } = onLink(end);
     reading.length = 0;
-    end.onFrame({
+    void onFrame({
       t: 'hello',
       protocol: { min: 1, max: 1 },
       workerId: id,
@@ -166,7 +163,7 @@ describe('the fleet', () => {
     expect(reading).toEqual(['paused']);
     await until('the welcome', () => welcomed);
     expect(reading).toEqual(['paused', 'resumed']);
-    return Object.assign((frame: WorkerToServerFrame) => void end.onFrame(frame), { cut: () => end.onClose('cut') });
+    return Object.assign((frame: WorkerToServerFrame) => void onFrame(frame), { cut: () => onClose('cut') });
   }
 
   /** The agent's own side: each time another start of it. */
@@ -401,10 +398,10 @@ describe('the fleet', () => {
       ...api.store,
       fleetLook: () => (failures-- > 0 ? Promise.reject(new Error('away')) : api.store.fleetLook()),
     };
+    let onLinkThere!: OnLink<WorkerToServerFrame, ServerToWorkerFrame>;
     const quiet: LinkListener<WorkerToServerFrame, ServerToWorkerFrame> = {
       name: 'in-memory',
-      onLink: () => undefined,
-      start: async () => undefined,
+      start: async (hears) => void (onLinkThere = hears),
       stop: async () => undefined,
     };
     const other = new LinkFleet({
@@ -420,7 +417,7 @@ describe('the fleet', () => {
     await other.start(NOBODY, NOBODY);
     try {
       const orders: boolean[] = [];
-      const held: Link<WorkerToServerFrame, ServerToWorkerFrame> = {
+      const held: Link<ServerToWorkerFrame> = {
         peer: { role: 'worker', id: worker, address: '' },
         openedAtMs: 0,
         bufferedBytes: 0,
@@ -429,11 +426,8 @@ describe('the fleet', () => {
         pause() {},
         resume() {},
         close() {},
-        onFrame: () => undefined,
-        onClose: () => undefined,
       };
-      quiet.onLink(held);
-      held.onFrame({
+      void onLinkThere(held).onFrame({
         t: 'hello',
         protocol: { min: 1, max: 1 },
         workerId: worker,

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { encodeFrame } from '../../src/link/codec.ts';
-import type { Link } from '../../src/link/link.ts';
+import { NOBODY, type Link } from '../../src/link/link.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
 import { LinkRig } from '../support/link-rig.ts';
@@ -20,10 +20,12 @@ async function linked(more: { readonly clock?: Clock } = {}) {
     role: 'agent',
     shapes: AGENT_FRAMES,
   });
-  const downs: Link<AgentFrame, WorkerToAgentFrame>[] = [];
-  listening.links.onLink = (link) => void downs.push(link);
-  await listening.links.start();
-  const links: Link<WorkerToAgentFrame, AgentFrame>[] = [];
+  const downs: Link<WorkerToAgentFrame>[] = [];
+  await listening.links.start((link) => {
+    downs.push(link);
+    return NOBODY;
+  });
+  const links: Link<AgentFrame>[] = [];
   const refusals: string[] = [];
   const dialer = rig.dialer<WorkerToAgentFrame, AgentFrame>({
     urls: [listening.url],
@@ -33,16 +35,17 @@ async function linked(more: { readonly clock?: Clock } = {}) {
     onRefused: (code) => refusals.push(code),
     ...more,
   });
-  dialer.onLink = (link) => links.push(link);
-  await rig.started(dialer);
+  const ends: string[] = [];
+  await dialer.start((link) => {
+    const isFirst = links.push(link) === 1;
+    return { onFrame: () => undefined, onClose: (reason) => void (isFirst && ends.push(reason)) };
+  });
   await until('the link', () => links[0]);
-  return { links, downs, refusals };
+  return { links, downs, refusals, ends };
 }
 
 it('is followed by another link at the usual pace, and told to nobody as a refusal', async () => {
-  const { links, downs, refusals } = await linked();
-  const ends: string[] = [];
-  links[0]!.onClose = (reason) => ends.push(reason);
+  const { links, downs, refusals, ends } = await linked();
   (await until('its other end', () => downs[0])).sendEncoded(encodeFrame({ t: 'start', a: 1 }));
   // A refusal for good would have it wait for half a minute at least.
   await until('another link', () => links[1]);

@@ -22,25 +22,23 @@ it('come whole, both ways and in order', async () => {
     role: 'agent',
     shapes: AGENT_FRAMES,
   });
-  let down: Link<AgentFrame, WorkerToAgentFrame> | undefined;
-  let up: Link<WorkerToAgentFrame, AgentFrame> | undefined;
+  let down: Link<WorkerToAgentFrame> | undefined;
+  let up: Link<AgentFrame> | undefined;
   const [heard, back]: [AgentFrame[], WorkerToAgentFrame[]] = [[], []];
-  listening.links.onLink = (link) => {
+  await listening.links.start((link) => {
     down = link;
-    link.onFrame = (frame) => void heard.push(frame);
-  };
-  await listening.links.start();
+    return { onFrame: (frame) => void heard.push(frame), onClose: () => undefined };
+  });
   const dialer = rig.dialer<WorkerToAgentFrame, AgentFrame>({
     urls: [listening.url],
     peerRole: 'worker',
     shapes: WORKER_TO_AGENT_FRAMES,
     identity: await rig.identity('agent'),
   });
-  dialer.onLink = (link) => {
+  await dialer.start((link) => {
     up = link;
-    link.onFrame = (frame) => void back.push(frame);
-  };
-  await rig.started(dialer);
+    return { onFrame: (frame) => void back.push(frame), onClose: () => undefined };
+  });
   await until('both ends to be linked', () => up && down);
   const bytes = Buffer.alloc(70_000, 'bytes');
   const mac = bytes.subarray(0, 32);

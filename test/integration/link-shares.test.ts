@@ -1,6 +1,7 @@
 /** What one peer may have of a port for links, so that there is room for the others whatever it does. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { NOBODY } from '../../src/link/link.ts';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { limits } from '../../src/base/limits.ts';
 import { AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
@@ -22,8 +23,8 @@ async function listen(clock: Clock = systemClock): Promise<Listening<AgentFrame,
     role: 'agent',
     shapes: AGENT_FRAMES,
     clock,
+    onLink: () => NOBODY,
   });
-  listening.links.onLink = () => undefined;
   return listening;
 }
 

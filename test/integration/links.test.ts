@@ -7,15 +7,16 @@ import { limits } from '../../src/base/limits.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { encodeFrame } from '../../src/link/codec.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
-import type { Link } from '../../src/link/link.ts';
+import { NOBODY, type Link } from '../../src/link/link.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
 import { LinkRig, type Listening, type RigIdentity } from '../support/link-rig.ts';
+import { rawLink, UPGRADE, webSocketFrame } from '../support/raw-link.ts';
 import { until } from '../support/until.ts';
 
 const ATTEMPT = '01936f2e-0000-7000-8000-000000000000.0.7.1';
 
-type Up = Link<WorkerToAgentFrame, AgentFrame>;
-type Down = Link<AgentFrame, WorkerToAgentFrame>;
+type Up = Link<AgentFrame>;
+type Down = Link<WorkerToAgentFrame>;
 
 let rig: LinkRig;
 let worker: RigIdentity;
@@ -35,23 +36,31 @@ interface Pair {
 }
 
 async function listen(
-  options: Partial<Parameters<LinkRig['listen']>[0]> = {},
+  options: Partial<Parameters<typeof rig.listen<AgentFrame, WorkerToAgentFrame>>[0]> = {},
 ): Promise<Listening<AgentFrame, WorkerToAgentFrame>> {
-  const listening = await rig.listen<AgentFrame, WorkerToAgentFrame>({
+  return rig.listen<AgentFrame, WorkerToAgentFrame>({
     as: worker,
     role: 'agent',
     shapes: AGENT_FRAMES,
+    onLink: () => NOBODY,
     ...options,
   });
-  listening.links.onLink = () => undefined;
-  return listening;
 }
 
 /** Every refusal and every link of a dialer, as they come. */
 async function dial(
   urls: readonly string[],
   identity: RigIdentity,
-  options: { clock?: Clock; random?: ReturnType<typeof seededRandom>; heartbeatMs?: number; silentMs?: number } = {},
+  {
+    onClose = () => undefined,
+    ...options
+  }: {
+    clock?: Clock;
+    random?: ReturnType<typeof seededRandom>;
+    heartbeatMs?: number;
+    silentMs?: number;
+    onClose?: (reason: string) => void;
+  } = {},
 ): Promise<{ links: Up[]; refusals: { code: string; detail: string }[]; logged: string[]; stop: () => Promise<void> }> {
   const links: Up[] = [];
   const refusals: { code: string; detail: string }[] = [];
@@ -67,29 +76,31 @@ async function dial(
     onRefused: (code, detail) => refusals.push({ code, detail }),
     ...options,
   });
-  dialer.onLink = (link) => links.push(link);
-  await rig.started(dialer);
+  await dialer.start((link) => {
+    links.push(link);
+    return { onFrame: () => undefined, onClose };
+  });
   return { links, refusals, logged, stop: () => dialer.stop() };
 }
 
 async function pair(
-  server: Partial<Parameters<LinkRig['listen']>[0]> = {},
+  server: Parameters<typeof listen>[0] = {},
   client: { heartbeatMs?: number; silentMs?: number } = {},
 ): Promise<Pair> {
   const heard: AgentFrame[] = [];
   const closedUp: string[] = [];
   const closedDown: string[] = [];
-  const listening = await listen(server);
   let down: Down | undefined;
-  listening.links.onLink = (link) => {
-    down = link;
-    link.onFrame = (frame) => void heard.push(frame);
-    link.onClose = (reason) => closedDown.push(reason);
-  };
-  await listening.links.start();
-  const { links } = await dial([listening.url], await rig.identity('agent'), client);
+  const listening = await listen({
+    ...server,
+    onLink: (link) => {
+      down = link;
+      return { onFrame: (frame) => void heard.push(frame), onClose: (reason) => void closedDown.push(reason) };
+    },
+  });
+  const onClose = (reason: string): void => void closedUp.push(reason);
+  const { links } = await dial([listening.url], await rig.identity('agent'), { ...client, onClose });
   const up = await until('both ends to be linked', () => (down ? links[0] : undefined));
-  up.onClose = (reason) => closedUp.push(reason);
   return { up, down: down!, heard, closedUp, closedDown };
 }
 
@@ -181,7 +192,10 @@ describe('whom we link to', () => {
       shapes: AGENT_FRAMES,
     });
     const seen: Down[] = [];
-    listening.links.onLink = (link) => seen.push(link);
+    await listening.links.start((link) => {
+      seen.push(link);
+      return NOBODY;
+    });
     const { links, logged } = await dial([listening.url], await rig.identity('agent'));
     await until('the dialer to say why', () =>
       logged.find((line) => /self-signed|unable to (get|verify)|certificate/i.test(line)),
@@ -224,13 +238,14 @@ describe('frames', () => {
       (tls: TLSSocket) => tls.write(webSocketFrame(2, encodeFrame({ t: 'started', a: ATTEMPT, pid: 1 }))),
     ],
   ])('end the link that sends %s, and no other', async (_what, send) => {
-    const listening = await listen();
     const closed: string[] = [];
     const downs: Down[] = [];
-    listening.links.onLink = (link) => {
-      downs.push(link);
-      link.onClose = (reason) => closed.push(reason);
-    };
+    const listening = await listen({
+      onLink: (link) => {
+        downs.push(link);
+        return { onFrame: () => undefined, onClose: (reason) => void closed.push(reason) };
+      },
+    });
     const { links: others } = await dial([listening.url], await rig.identity('agent'));
     await until('the other link', () => others[0]);
     const tls = await rawLink(listening, await rig.identity('agent'));
@@ -265,13 +280,14 @@ describe('frames', () => {
 
 describe('a link', () => {
   it('that was ended here is not heard any more, whatever the peer still says', async () => {
-    const listening = await listen();
     const heard: AgentFrame[] = [];
     const downs: Down[] = [];
-    listening.links.onLink = (link) => {
-      downs.push(link);
-      link.onFrame = (frame) => void heard.push(frame);
-    };
+    const listening = await listen({
+      onLink: (link) => {
+        downs.push(link);
+        return { onFrame: (frame) => void heard.push(frame), onClose: () => undefined };
+      },
+    });
     const tls = await rawLink(listening, await rig.identity('agent'));
     const said = (a: string): boolean => tls.write(webSocketFrame(2, encodeFrame({ t: 'accepted', a })));
     said(ATTEMPT);
@@ -286,8 +302,12 @@ describe('a link', () => {
 
   it('that is ended for good is not dialed again soon, and somebody is told', async () => {
     const delays: number[] = [];
-    const listening = await listen();
-    listening.links.onLink = (link) => link.close('protocol-unsupported', 'Too old.');
+    const listening = await listen({
+      onLink: (link) => {
+        link.close('protocol-unsupported', 'Too old.');
+        return NOBODY;
+      },
+    });
     const { refusals } = await dial([listening.url], await rig.identity('agent'), { clock: recording(delays) });
     expect(await until('a refusal', () => refusals[0])).toMatchObject({ code: 'protocol-unsupported' });
     expect(delays.at(-1)).toBeGreaterThanOrEqual(30_000);
@@ -295,8 +315,12 @@ describe('a link', () => {
 
   it('that is let in and ended at once is dialed ever more slowly', async () => {
     const delays: number[] = [];
-    const listening = await listen();
-    listening.links.onLink = (link) => listening.connections.at(-1)!.destroy() && void link;
+    const listening = await listen({
+      onLink: () => {
+        listening.connections.at(-1)!.destroy();
+        return NOBODY;
+      },
+    });
     await dial([listening.url], await rig.identity('agent'), {
       clock: impatient(delays),
       random: { next: () => 0.999 },
@@ -318,12 +342,12 @@ describe('a link', () => {
   });
 
   it('is given up by both ends when the network swallows everything', async () => {
-    const listening = await listen({ heartbeatMs: 40, silentMs: 160 });
     const closed: string[] = [];
-    listening.links.onLink = (link) => {
-      link.onClose = (reason) => closed.push(reason);
-    };
-    await listening.links.start();
+    const listening = await listen({
+      heartbeatMs: 40,
+      silentMs: 160,
+      onLink: () => ({ onFrame: () => undefined, onClose: (reason) => void closed.push(reason) }),
+    });
     const tls = await rawLink(listening, await rig.identity('agent'));
     // Reads nothing and answers no ping, as a host does whose network is gone.
     tls.pause();
@@ -350,8 +374,12 @@ describe('a link', () => {
 
   it('that ends comes back with full jitter, never in step', async () => {
     const delays: number[] = [];
-    const listening = await listen();
-    listening.links.onLink = (link) => link.close('shutting-down');
+    await listen({
+      onLink: (link) => {
+        link.close('shutting-down');
+        return NOBODY;
+      },
+    });
     const random = seededRandom(11);
     await dial(['wss://127.0.0.1:1/link'], await rig.identity('agent'), { clock: impatient(delays), random });
     await until('a dozen tries', () => delays.length >= 12);
@@ -441,36 +469,6 @@ describe('admission', () => {
     expect(cut).toBe(2);
   });
 });
-
-const UPGRADE =
-  'GET /link HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
-
-/** A link without our client, for bytes that it would never send. */
-async function rawLink(listening: { port: number }, identity: RigIdentity): Promise<TLSSocket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(
-      {
-        host: '127.0.0.1',
-        port: listening.port,
-        key: identity.privateKey,
-        cert: identity.certificate,
-        ca: identity.ca,
-        checkServerIdentity: () => undefined,
-      },
-      () => socket.write(UPGRADE),
-    );
-    socket
-      .on('error', reject)
-      .once('data', (bytes: Buffer) =>
-        bytes.toString().startsWith('HTTP/1.1 101') ? resolve(socket) : reject(new Error(bytes.toString())),
-      );
-  });
-}
-
-/** One masked frame of a client, shorter than 126 bytes. */
-function webSocketFrame(opcode: number, payload: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
-}
 
 function recording(delays: number[]): Clock {
   return {

@@ -6,6 +6,7 @@ import { newId, type WorkerId } from '../../src/base/ids.ts';
 import { limits } from '../../src/base/limits.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
+import type { OnLink } from '../../src/link/link.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { masterKey } from '../support/played-server.ts';
 import { until } from '../support/until.ts';
@@ -32,11 +33,9 @@ interface PlayedWorker {
 async function playWorker(passesTime: boolean): Promise<PlayedWorker> {
   const as = await rig.links.identity('worker');
   const played = { url: '', hellos: 0, asks: 0, ends: [] as string[] };
-  const listening = await rig.links.listen<AgentFrame, WorkerToAgentFrame>({ as, role: 'agent', shapes: AGENT_FRAMES });
-  played.url = listening.url;
-  listening.links.onLink = (link) => {
-    link.onClose = (reason) => void played.ends.push(reason);
-    link.onFrame = (frame) => {
+  const onLink: OnLink<AgentFrame, WorkerToAgentFrame> = (link) => ({
+    onClose: (reason) => void played.ends.push(reason),
+    onFrame: (frame) => {
       if (frame.t === 'hello') {
         played.hellos++;
         link.send({ t: 'welcome', protocol: 1, workerId: as.id, nowMs: systemClock.nowMs(), workers: [] });
@@ -48,8 +47,9 @@ async function playWorker(passesTime: boolean): Promise<PlayedWorker> {
         const { server, nonce, serverMs, mac } = rig.server.sessions.time(session, frame.nonce);
         link.send({ t: 'time', server, nonce, serverMs, mac });
       }
-    };
-  };
+    },
+  });
+  played.url = (await rig.links.listen({ as, role: 'agent', shapes: AGENT_FRAMES, onLink })).url;
   return played;
 }
 

@@ -89,14 +89,14 @@ describe('versions that differ', () => {
       role: 'agent',
       shapes: AGENT_FRAMES,
     });
-    listening.links.onLink = (link) => {
-      link.onFrame = (known) => {
+    await listening.links.start((link) => ({
+      onFrame: (known) => {
         heard.push(known);
         if (known.t === 'hello')
           link.send({ t: 'welcome', protocol: 2, workerId: newId(), nowMs: systemClock.nowMs(), workers: [] });
-      };
-      link.onClose = (reason) => closed.push(reason);
-    };
+      },
+      onClose: (reason) => void closed.push(reason),
+    }));
     const agent = await rig.agent();
     const dialer = rig.links.dialer<WorkerToAgentFrame, AgentFrame>({
       urls: [listening.url],

@@ -7,7 +7,7 @@ import { fullJitterMs } from '../../src/base/backoff.ts';
 import { DroverError, errorCodeOf, errors, isErrorCode } from '../../src/base/errors.ts';
 import { limits } from '../../src/base/limits.ts';
 import { decodeFrame, encodeFrame } from '../../src/link/codec.ts';
-import type { Link, LinkDialer, LinkListener, Peer } from '../../src/link/link.ts';
+import type { Link, LinkDialer, LinkHandlers, LinkListener, OnLink, Peer } from '../../src/link/link.ts';
 import type { FrameShapes } from '../../src/protocol/link/shape.ts';
 import { HostileWorker } from './hostile-worker.ts';
 import type { SimProcess, Simulation } from './simulation.ts';
@@ -19,12 +19,12 @@ const DIAL_MS_MAX = 10_000;
 /** What may come twice: words about attempts, which say themselves what they are about. */
 const REPEATABLE = new Set(['assign', 'start', 'cancel', 'query', 'ack', 'chunk-ack', 'said', 'events', 'ask-time']);
 
-class SimLink implements Link<Frame, Frame> {
+class SimLink implements Link<Frame> {
   readonly peer: Peer;
   readonly openedAtMs: number;
   readonly process: SimProcess;
-  onFrame: Link<Frame, Frame>['onFrame'] = () => undefined;
-  onClose: (reason: string) => void = () => undefined;
+  #handlers: LinkHandlers<Frame> | undefined;
+  #reason = '';
   other!: SimLink;
   bufferedBytes = 0;
   isClosed = false;
@@ -44,6 +44,12 @@ class SimLink implements Link<Frame, Frame> {
     this.peer = peer;
     this.shapes = shapes;
     this.openedAtMs = process.clock.nowMs();
+  }
+
+  open(onLink: OnLink<Frame, Frame>): void {
+    const handlers = onLink(this);
+    this.#handlers = handlers;
+    if (this.isClosed) handlers.onClose(this.#reason);
   }
 
   send(frame: Frame): boolean {
@@ -92,7 +98,7 @@ class SimLink implements Link<Frame, Frame> {
       const frame = decodeFrame(bytes, this.shapes);
       if (!frame) return;
       this.#network.sim.note(`${this.other.process.name} → ${this.process.name} ${describe(frame)}`);
-      const work = this.onFrame(frame);
+      const work = this.#handlers?.onFrame(frame);
       if (work) work.catch((error: unknown) => this.#failed(error));
     } catch (error) {
       this.#failed(error);
@@ -139,8 +145,9 @@ class SimLink implements Link<Frame, Frame> {
   ended(reason: string): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.#reason = reason;
     this.#network.links.delete(this);
-    if (this.process.isAlive) this.onClose(reason);
+    if (this.process.isAlive) this.#handlers?.onClose(reason);
   }
 }
 
@@ -257,13 +264,12 @@ export class SimNetwork {
   }): LinkListener<In, Out> {
     const { process, address, peer, shapes, refuse } = options;
     const own = new Set<SimLink>();
-    const listener: LinkListener<In, Out> = {
+    return {
       name: `listener of ${process.name}`,
-      onLink: (link) => link.close('shutting-down'),
-      start: async () => {
+      start: async (onLink) => {
         const accept = (near: SimLink): void => {
           own.add(near);
-          listener.onLink(near as unknown as Link<In, Out>);
+          near.open(onLink as unknown as OnLink<Frame, Frame>);
         };
         this.#listening.set(address, { process, accept, refuse, peer, shapes });
       },
@@ -272,7 +278,6 @@ export class SimNetwork {
         for (const link of own) link.close('shutting-down', 'This process is stopping.');
       },
     };
-    return listener;
   }
 
   dialer<In extends Frame, Out extends Frame>(options: {
@@ -287,6 +292,7 @@ export class SimNetwork {
     let [tries, turn, isStopped] = [0, 0, true];
     let cancel = (): void => undefined;
     let current: SimLink | undefined;
+    let hears: OnLink<In, Out>;
     const again = (pauseMs: number): void => {
       if (isStopped) return;
       cancel();
@@ -324,27 +330,30 @@ export class SimNetwork {
       if (isStopped) return link.close();
       if (link.isClosed) return later();
       current = link;
-      dialer.onLink(link as unknown as Link<In, Out>);
-      const [onFrame, onClose] = [link.onFrame, link.onClose];
-      link.onFrame = (frame) => {
-        tries = 0;
-        return onFrame(frame);
-      };
-      link.onClose = (reason) => {
-        current = undefined;
-        onClose(reason);
-        if (isErrorCode(reason) && !errors[reason].retryable && !link.isEndedHere)
-          again((reason === 'agent-copied' ? COPIED_PAUSE_MS : REFUSED_PAUSE_MS) * sim.between(0.5, 1.5));
-        else later();
-      };
+      link.open((opened) => {
+        const { onFrame, onClose } = hears(opened as unknown as Link<Out>) as unknown as LinkHandlers<Frame>;
+        return {
+          onFrame: (frame) => {
+            tries = 0;
+            return onFrame(frame);
+          },
+          onClose: (reason) => {
+            current = undefined;
+            onClose(reason);
+            if (isErrorCode(reason) && !errors[reason].retryable && !link.isEndedHere)
+              again((reason === 'agent-copied' ? COPIED_PAUSE_MS : REFUSED_PAUSE_MS) * sim.between(0.5, 1.5));
+            else later();
+          },
+        };
+      });
     };
-    const dialer: LinkDialer<In, Out> = {
+    return {
       name: `dialer of ${process.name}`,
       get current() {
-        return current as unknown as Link<In, Out> | undefined;
+        return current as unknown as Link<Out> | undefined;
       },
-      onLink: () => undefined,
-      async start() {
+      async start(onLink) {
+        hears = onLink;
         isStopped = false;
         dial();
       },
@@ -354,7 +363,6 @@ export class SimNetwork {
         current?.close('shutting-down', 'This process is stopping.');
       },
     };
-    return dialer;
   }
 }
 

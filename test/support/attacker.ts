@@ -30,8 +30,8 @@ export class HostileWorker {
   readonly identity: { privateKey: string; certificate: string; ca: string };
   readonly #dialers: LinkDialer<ServerToWorkerFrame, WorkerToServerFrame>[] = [];
   /** To the server that it dialed last, and to all. */
-  link: Link<ServerToWorkerFrame, WorkerToServerFrame> | undefined;
-  readonly links: Link<ServerToWorkerFrame, WorkerToServerFrame>[] = [];
+  link: Link<WorkerToServerFrame> | undefined;
+  readonly links: Link<WorkerToServerFrame>[] = [];
   #questions = 0;
 
   private constructor(id: string, identity: { privateKey: string; certificate: string; ca: string }) {
@@ -65,10 +65,9 @@ export class HostileWorker {
       onRefused: (code) => this.refusals.push(code),
     });
     this.#dialers.push(dialer);
-    dialer.onLink = (link) => {
+    await dialer.start((link) => {
       this.link = link;
       this.links.push(link);
-      link.onFrame = (frame) => void this.frames.push(frame);
       link.send({
         t: 'hello',
         protocol: { min: 1, max: 1 },
@@ -79,8 +78,8 @@ export class HostileWorker {
         features: ['ssh'],
         ...claims,
       } as WorkerToServerFrame);
-    };
-    await dialer.start();
+      return { onFrame: (frame) => void this.frames.push(frame), onClose: () => undefined };
+    });
     await until('a welcome or a refusal', () => this.#count('welcome') > welcomes || this.refusals.length > refusals);
   }
 

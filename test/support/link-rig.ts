@@ -13,7 +13,7 @@ import { silentLog, type Log } from '../../src/base/log.ts';
 import { systemRandom, type Random } from '../../src/base/random.ts';
 import type { Service } from '../../src/base/service.ts';
 import type { FrameShapes } from '../../src/protocol/link/shape.ts';
-import type { LinkDialer, PeerRole } from '../../src/link/link.ts';
+import type { LinkDialer, OnLink, PeerRole } from '../../src/link/link.ts';
 import { createLinkClient } from '../../src/link/ws-client.ts';
 import { createLinkServer, type LinkServer } from '../../src/link/ws-server.ts';
 import { CertificateAuthority } from '../../src/pki/ca.ts';
@@ -95,9 +95,12 @@ export class LinkRig {
     linksMax?: number;
     heartbeatMs?: number;
     silentMs?: number;
+    /** Without it they are to be started by whoever asks. */
+    onLink?: OnLink<In, Out>;
   }): Promise<Listening<In, Out>> {
-    const { as, port, ...rest } = options;
+    const { as, port, onLink, ...rest } = options;
     const links = createLinkServer<In, Out>({ clock: systemClock, ...rest });
+    if (onLink) await links.start(onLink);
     const https = createServer({
       key: as.privateKey,
       cert: `${as.certificate}\n${as.ca}`,

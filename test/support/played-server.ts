@@ -66,7 +66,7 @@ export class PlayedServer {
   readonly frames: WorkerToServerFrame[] = [];
   /** How many links it has seen. */
   linkCount = 0;
-  link: Link<WorkerToServerFrame, ServerToWorkerFrame> | undefined;
+  link: Link<ServerToWorkerFrame> | undefined;
   readonly id: string;
   onFrame: (frame: WorkerToServerFrame) => void = () => undefined;
   /** As of a real server, but that every start of an agent counts. */
@@ -85,21 +85,23 @@ export class PlayedServer {
       admitted: (session, { nonce }) => void this.link?.send(this.sessions.time(session, nonce)),
       refused: () => undefined,
     });
-    listening.links.onLink = (link) => {
+    void listening.links.start((link) => {
       this.linkCount++;
-      link.onFrame = (frame) => {
-        if (frame.t === 'hello') {
-          this.link = link;
-          this.welcome();
-        }
-        this.frames.push(frame);
-        this.#hear(link.peer.id as WorkerId, frame);
-        this.onFrame(frame);
+      return {
+        onFrame: (frame) => {
+          if (frame.t === 'hello') {
+            this.link = link;
+            this.welcome();
+          }
+          this.frames.push(frame);
+          this.#hear(link.peer.id as WorkerId, frame);
+          this.onFrame(frame);
+        },
+        onClose: () => {
+          if (this.link === link) this.link = undefined;
+        },
       };
-      link.onClose = () => {
-        if (this.link === link) this.link = undefined;
-      };
-    };
+    });
   }
 
   /** Other servers are told by the test, as a change of the topology. */

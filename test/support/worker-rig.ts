@@ -37,7 +37,7 @@ export interface RigAgent {
 export interface BareAgent {
   readonly agentId: string;
   readonly hostId: string;
-  readonly link: Link<WorkerToAgentFrame, AgentFrame>;
+  readonly link: Link<AgentFrame>;
   /** Under its seal. */
   readonly say: (frame: AgentFrame) => boolean;
   readonly frames: WorkerToAgentFrame[];
@@ -224,15 +224,13 @@ export class WorkerRig {
       identity: as,
       onRefused: (code) => refusals.push(code),
     });
-    const linked = new Promise<Link<WorkerToAgentFrame, AgentFrame>>((resolve) => {
-      dialer.onLink = (link) => {
-        link.onFrame = (frame) => void frames.push(frame);
-        link.send({ ...helloOf(as.id, hostId, session.proof(link.peer.id)), protocol });
-        resolve(link);
-      };
+    const link = await new Promise<Link<AgentFrame>>((resolve) => {
+      void dialer.start((linked) => {
+        linked.send({ ...helloOf(as.id, hostId, session.proof(linked.peer.id)), protocol });
+        resolve(linked);
+        return { onFrame: (frame) => void frames.push(frame), onClose: () => undefined };
+      });
     });
-    await this.links.started(dialer);
-    const link = await linked;
     return {
       agentId: as.id,
       hostId,
