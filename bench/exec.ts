@@ -12,7 +12,7 @@ import { attemptId, newRunId, type AttemptId } from '../src/base/ids.ts';
 import { silentLog } from '../src/base/log.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import { createProcessLedger } from '../src/engines/process/process-ledger.ts';
-import type { ExecutionSpec } from '../src/protocol/link/agent-v1.ts';
+import { specOf } from '../test/support/execution-spec.ts';
 
 const CONCURRENCY = 64;
 const { values } = parseArgs({
@@ -24,19 +24,7 @@ const { values } = parseArgs({
 });
 const count = Number(values.count);
 const runId = newRunId(systemClock.nowMs());
-const spec: ExecutionSpec = {
-  v: 1,
-  runId,
-  runName: 'bench',
-  argv: ['/bin/true'],
-  args: [],
-  env: {},
-  params: {},
-  secrets: {},
-  timeoutMs: 60_000,
-  killAfterMs: 1_000,
-  outputKeptBytes: 4_194_304,
-};
+const spec = specOf(['/bin/true'], { runId, runName: 'bench', timeoutMs: 60_000, killAfterMs: 1_000 });
 let ordinal = 0;
 
 async function inParallel(total: number, one: () => Promise<void>): Promise<number> {

@@ -15,8 +15,8 @@ import { silentLog } from '../src/base/log.ts';
 import { systemRandom } from '../src/base/random.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import { createSshLedger } from '../src/engines/ssh/ssh-ledger.ts';
-import type { ExecutionSpec } from '../src/protocol/link/agent-v1.ts';
 import type { SshHop } from '../src/protocol/link/ssh-access.ts';
+import { specOf } from '../test/support/execution-spec.ts';
 import { accessOf, SshWorld } from '../test/support/sshd.ts';
 import { lackOf } from '../tools/test-needs.ts';
 import { emit, median, rounded } from './support/figures.ts';
@@ -36,19 +36,7 @@ const { values } = parseArgs({
 });
 const hosts = Number(values.hosts);
 const runId = newRunId(systemClock.nowMs());
-const spec: ExecutionSpec = {
-  v: 1,
-  runId,
-  runName: 'bench',
-  script: Buffer.from('true'),
-  args: [],
-  env: {},
-  params: {},
-  secrets: {},
-  timeoutMs: 60_000,
-  killAfterMs: 1_000,
-  outputKeptBytes: 4_194_304,
-};
+const spec = specOf('true', { runId, runName: 'bench', timeoutMs: 60_000, killAfterMs: 1_000 });
 let ordinal = 0;
 
 async function perSecond(count: number, one: (index: number) => Promise<void>): Promise<number> {

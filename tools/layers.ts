@@ -29,9 +29,12 @@ export const layers: Readonly<Record<string, Layer>> = {
     imports: ['base', 'domain', 'app', 'fleet', 'protocol', 'store/contract'],
     packages: [],
   },
-  ledger: { imports: ['base', 'domain/run', 'protocol'], packages: ['msgpackr'] },
-  engines: { imports: ['base', 'domain/run', 'protocol', 'ledger'], packages: ['msgpackr'] },
-  'engines/ssh': { imports: ['base', 'domain/run', 'protocol', 'ledger', 'engines'], packages: ['msgpackr', 'ssh2'] },
+  ledger: { imports: ['base', 'domain/run', 'domain/work', 'protocol'], packages: ['msgpackr'] },
+  engines: { imports: ['base', 'domain/run', 'domain/work', 'protocol', 'ledger'], packages: ['msgpackr'] },
+  'engines/ssh': {
+    imports: ['base', 'domain/run', 'domain/work', 'protocol', 'ledger', 'engines'],
+    packages: ['msgpackr', 'ssh2'],
+  },
   http: {
     imports: ['base', 'domain', 'protocol', 'app', 'fleet', 'loops', 'pki', 'store/contract', 'agent-install'],
     packages: ['fastify', 'zod', 'prom-client'],

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { specOf } from '../../test/support/execution-spec.ts';
 import { MemoryLedger } from '../../test/support/memory-ledger.ts';
 import { until } from '../../test/support/until.ts';
 import { AgentSession } from '../agent/session.ts';
@@ -18,18 +19,7 @@ import type { AttemptOrder, AttemptWord } from './words.ts';
 
 const a = attemptId({ runId: newRunId(systemClock.nowMs()), task: 0, ordinal: 0, attempt: 1 });
 const mark = { server: newId(), order: 1 };
-const spec = encodeExecutionSpec({
-  v: 1,
-  runId: 'r',
-  runName: 'n',
-  args: [],
-  env: {},
-  params: {},
-  secrets: {},
-  timeoutMs: 1_000,
-  killAfterMs: 100,
-  outputKeptBytes: 100,
-});
+const spec = encodeExecutionSpec(specOf('true'));
 const start: AttemptOrder = { t: 'start', a, ...mark, validUntilMs: Number.MAX_SAFE_INTEGER, spec };
 
 async function holding(trust: OrderTrust): Promise<{ held: Conversation; ledger: MemoryLedger; said: AttemptWord[] }> {

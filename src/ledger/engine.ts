@@ -6,8 +6,12 @@
 import type { ErrorCode } from '../base/errors.ts';
 import type { AttemptId } from '../base/ids.ts';
 import type { Service } from '../base/service.ts';
+import type { Work } from '../domain/work/work.ts';
 import type { AgentReport, ExecutionSpec } from '../protocol/link/agent-v1.ts';
 import type { OutputFacts, OutputRange } from './outputs.ts';
+
+/** What an engine carries out: work of a kind that it has named, and what holds beside it for this run. */
+export type ExecutionOrder = Omit<ExecutionSpec, 'work'> & { readonly work: Work };
 
 /** What it is done to, for an engine that reaches many hosts. Absent where it is the engine's own host. */
 export interface AttemptSubject {
@@ -50,7 +54,7 @@ export interface Refusal {
   readonly refused: ErrorCode;
   readonly detail: string;
 }
-/** It never began, and may: with this work, as soon as there is room. */
+/** It never began, and may: with this order, as soon as there is room. */
 export interface Absent {
   readonly absent: ExecutionSpec;
   readonly subject?: AttemptSubject;
@@ -94,12 +98,14 @@ export interface Remains {
 export interface Engine extends Service {
   /** The start of the machine on which attempts run and end with it; empty where they outlive it. Known once it has started. */
   readonly bootId: string;
-  /** Throws where the order is none for this engine: then nothing is known of the attempt. */
-  traceOf(attempt: AttemptId, work: ExecutionSpec, subject: AttemptSubject | undefined): AcceptTrace;
+  /** Of the work that it carries out. Any other is refused by the ledger, and never begun. */
+  readonly kinds: readonly Work['kind'][];
+  /** Throws where the order is none for this engine: then nothing is known of the attempt. Its work may be of any kind. */
+  traceOf(attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject | undefined): AcceptTrace;
   /** Its acceptance is on disk. At most once for an attempt, but for one that `resume` has called absent. */
   begin(
     attempt: AttemptId,
-    work: ExecutionSpec,
+    order: ExecutionOrder,
     subject: AttemptSubject | undefined,
     sink: AttemptSink,
   ): Held | Refusal;

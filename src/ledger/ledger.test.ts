@@ -6,13 +6,26 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { specOf } from '../../test/support/execution-spec.ts';
 import { MemoryFiles } from '../../test/support/memory-files.ts';
 import { until } from '../../test/support/until.ts';
 import { othersTurn, systemClock } from '../base/clock.ts';
 import { attemptId, newRunId, type AttemptId } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
+import type { Work } from '../domain/work/work.ts';
 import type { ExecutionSpec } from '../protocol/link/agent-v1.ts';
-import type { Absent, AcceptTrace, AttemptSink, Engine, Held, Refusal, Remains, Trace, Unknown } from './engine.ts';
+import type {
+  Absent,
+  AcceptTrace,
+  AttemptSink,
+  Engine,
+  ExecutionOrder,
+  Held,
+  Refusal,
+  Remains,
+  Trace,
+  Unknown,
+} from './engine.ts';
 import { IncomingOutput } from './incoming-output.ts';
 import { Ledger, type LedgerListener, type LedgerOptions } from './ledger.ts';
 import { SharedMasks } from './mask.ts';
@@ -23,21 +36,11 @@ const SECRET = 'correct horse battery staple';
 const runId = newRunId(systemClock.nowMs());
 let ordinal = 0;
 const newAttempt = (): AttemptId => attemptId({ runId, task: 0, ordinal: ordinal++, attempt: 1 });
-const work: ExecutionSpec = {
-  v: 1,
-  runId: 'r',
-  runName: 'n',
-  args: [],
-  env: {},
-  params: {},
-  secrets: {},
-  timeoutMs: 1_000,
-  killAfterMs: 100,
-  outputKeptBytes: 100,
-};
+const work = specOf('true', { timeoutMs: 1_000, killAfterMs: 100, outputKeptBytes: 100 });
 
 class NotingEngine implements Engine {
   readonly name = 'noting';
+  kinds: readonly Work['kind'][] = ['script'];
   bootId = 'boot';
   readonly begun: string[] = [];
   readonly resumed: { attempt: string; trace: Trace }[] = [];
@@ -56,7 +59,7 @@ class NotingEngine implements Engine {
   traceOf(): AcceptTrace {
     return { bytes: Buffer.from(SECRET), isSecret: this.isSecret };
   }
-  begin(attempt: AttemptId, _work: ExecutionSpec, _subject: unknown, sink: AttemptSink): Held | Refusal {
+  begin(attempt: AttemptId, _order: ExecutionOrder, _subject: unknown, sink: AttemptSink): Held | Refusal {
     this.begun.push(attempt);
     if (this.isBroken) throw new Error('out of order');
     return this.refusal ?? this.#hold(attempt, sink);
@@ -260,6 +263,34 @@ describe('a ledger', () => {
     expect([engine.begun, engine.stopped]).toEqual([[late], [late, late]]);
     expect(ledger.cancel(newAttempt())).toBe(false);
     expect(await until('its end', () => ledger.report(early))).toMatchObject({ outcome: { kind: 'cancelled' } });
+  });
+
+  it('asks its engine for no work of a kind that this does not name, and refuses it', async () => {
+    engine.kinds = [];
+    const ledger = await open();
+    const a = newAttempt();
+    expect(await ledger.startAttempt(a, work)).toBe('accepted');
+    expect((await until('its end', () => ledger.report(a))).outcome).toEqual({
+      kind: 'refused',
+      reason: 'work-kind-unknown',
+    });
+    expect(engine.begun).toEqual([]);
+  });
+
+  it('begins nothing that was journaled before work had kinds, and says that nothing ran', async () => {
+    const first = await open();
+    const a = newAttempt();
+    await first.startAttempt(a, work);
+    await first.stop();
+    const { work: _work, ...flat } = work;
+    engine.answer = { absent: flat as ExecutionSpec };
+    engine.begun.length = 0;
+    const next = await open();
+    expect((await until('its end', () => next.report(a))).outcome).toEqual({
+      kind: 'refused',
+      reason: 'work-kind-unknown',
+    });
+    expect(engine.begun).toEqual([]);
   });
 
   it('believes the first end alone, and nothing that comes after it', async () => {

@@ -10,6 +10,7 @@ import { pause, type Clock } from '../base/clock.ts';
 import type { AttemptId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
+import { knownWork, type StoredWork } from '../domain/work/work.ts';
 import type { AgentReport, ExecutionSpec } from '../protocol/link/agent-v1.ts';
 import type {
   AttemptEnd,
@@ -84,7 +85,7 @@ export class Ledger {
   /** Starts that are being journaled: neither known for good nor unknown. */
   readonly #accepting = new Map<string, Promise<StartAnswer>>();
   /** Accepted, and without room yet; oldest first. */
-  readonly #waiting = new Map<string, { readonly work: ExecutionSpec; readonly subject: AttemptSubject | undefined }>();
+  readonly #waiting = new Map<string, { readonly spec: ExecutionSpec; readonly subject: AttemptSubject | undefined }>();
   readonly #begun = new Map<string, Begun>();
   readonly #cancelled = new Set<string>();
   readonly #recording = new Set<Promise<void>>();
@@ -133,21 +134,21 @@ export class Ledger {
 
   /**
    * Resolves when the decision is durable. Rejects with `spool-full` or `spool-unwritable` when the journal cannot take it: then nothing is known
-   * of it and nothing ran. Faults of the work (no such user …) become a report of outcome `refused`.
+   * of it and nothing ran. Faults of the work (no such user, a kind that is not known here …) become a report of outcome `refused`.
    */
-  async startAttempt(attempt: AttemptId, work: ExecutionSpec, subject?: AttemptSubject): Promise<StartAnswer> {
+  async startAttempt(attempt: AttemptId, spec: ExecutionSpec, subject?: AttemptSubject): Promise<StartAnswer> {
     if (this.#journal.tombstones.has(attempt)) return 'settled';
     if (this.#journal.entries.has(attempt)) return 'accepted';
     // A duplicate is as good as the first: it is answered when, and as, that one is.
     const same = this.#accepting.get(attempt);
     if (same) return same;
     if (this.#journal.entries.size + this.#accepting.size >= this.#options.attemptsMax) return 'busy';
-    const accepting = this.#accept(attempt, work, subject).finally(() => this.#accepting.delete(attempt));
+    const accepting = this.#accept(attempt, spec, subject).finally(() => this.#accepting.delete(attempt));
     this.#accepting.set(attempt, accepting);
     return accepting;
   }
 
-  async #accept(attempt: AttemptId, work: ExecutionSpec, subject: AttemptSubject | undefined): Promise<StartAnswer> {
+  async #accept(attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject | undefined): Promise<StartAnswer> {
     const { engine, clock } = this.#options;
     try {
       await this.#journal.append({
@@ -155,7 +156,7 @@ export class Ledger {
         a: attempt,
         atMs: clock.nowMs(),
         bootId: engine.bootId,
-        ...this.#sealed(attempt, engine.traceOf(attempt, work, subject)),
+        ...this.#sealed(attempt, engine.traceOf(attempt, spec, subject)),
       });
     } catch (error) {
       this.#cancelled.delete(attempt);
@@ -163,7 +164,7 @@ export class Ledger {
     }
     if (this.#cancelled.has(attempt)) this.#recordUnbegun(attempt);
     else {
-      this.#waiting.set(attempt, { work, subject });
+      this.#waiting.set(attempt, { spec, subject });
       this.#beginWaiting();
     }
     return 'accepted';
@@ -252,17 +253,25 @@ export class Ledger {
       const [next] = this.#waiting;
       if (!next) return;
       this.#waiting.delete(next[0]);
-      this.#begin(next[0] as AttemptId, next[1].work, next[1].subject);
+      this.#begin(next[0] as AttemptId, next[1].spec, next[1].subject);
     }
   }
 
-  #begin(attempt: AttemptId, work: ExecutionSpec, subject: AttemptSubject | undefined): void {
+  #begin(attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject | undefined): void {
     const { engine } = this.#options;
     const { begun, sink } = this.#beginning(attempt);
-    sink.openOutput({ keptBytes: work.outputKeptBytes, secrets: Object.values(work.secrets) });
+    sink.openOutput({ keptBytes: spec.outputKeptBytes, secrets: Object.values(spec.secrets) });
+    // What a journal has from before work had kinds says none.
+    const told = spec.work as StoredWork | undefined;
+    const work = told && knownWork(told);
+    if (!work || !engine.kinds.includes(work.kind))
+      return sink.ended({
+        outcome: { kind: 'refused', reason: 'work-kind-unknown' },
+        detail: `The engine ${engine.name} here does not know what it is to do: ${told ? `work of kind ${told.kind}, version ${told.v}` : 'an order that says no kind'}. Nothing ran.`,
+      });
     let answer: ReturnType<Engine['begin']>;
     try {
-      answer = engine.begin(attempt, work, subject, sink);
+      answer = engine.begin(attempt, { ...spec, work }, subject, sink);
     } catch (error) {
       return this.#fellOver(attempt, sink, error);
     }
@@ -296,7 +305,7 @@ export class Ledger {
       sink.ended({ outcome: { kind: 'unknown', reason: answer.unknown }, detail: answer.detail });
     else if ('absent' in answer) {
       this.#begun.delete(attempt);
-      this.#waiting.set(attempt, { work: answer.absent, subject: answer.subject });
+      this.#waiting.set(attempt, { spec: answer.absent, subject: answer.subject });
     } else begun.held = answer;
   }
 

@@ -6,6 +6,7 @@ import { limits } from '../base/limits.ts';
 import type { ToldEnd } from '../domain/crew/execution.ts';
 import type { Outcome, ProcessEnd as KnownEnd } from '../domain/crew/outcome.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
+import { storedWork } from '../domain/work/work.ts';
 import type {
   AgentReport,
   ExecutionSpec,
@@ -133,21 +134,12 @@ export function executionSpecOf(
     v: 1,
     runId: run.id,
     runName: run.name,
-    args: [...work.args],
-    env: { ...work.env },
-    params: { ...work.params },
+    work: storedWork(work),
     secrets,
     timeoutMs: policy.timeoutMs,
     killAfterMs: policy.killAfterMs,
     outputKeptBytes: policy.outputKeptBytes,
-    ...(work.program.form === 'text' ? { script: work.program.text } : { argv: [...work.program.argv] }),
-    ...given({
-      lang: work.lang,
-      user: placement.user,
-      environment: placement.environment,
-      cwd: work.cwd,
-      stdin: work.stdin,
-    }),
+    ...given({ user: placement.user, environment: placement.environment }),
   };
   return encodeExecutionSpec(spec);
 }

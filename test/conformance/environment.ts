@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ledger } from '../../src/ledger/ledger.ts';
-import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
-import { newAttempt, reportOf, specOf } from './ledger.ts';
+import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
+import { newAttempt, reportOf } from './ledger.ts';
+import { specOf, type SpecMore } from '../support/execution-spec.ts';
 
 export function environmentConformance(make: () => Promise<{ ledger: Ledger; end: () => Promise<void> }>): void {
   describe('environment policies of a ledger', () => {
@@ -26,7 +27,7 @@ export function environmentConformance(make: () => Promise<{ ledger: Ledger; end
       rmSync(home, { recursive: true, force: true });
     });
 
-    async function run(more: Partial<ExecutionSpec>): Promise<{ report: AgentReport; text: string; lines: string[] }> {
+    async function run(more: SpecMore): Promise<{ report: AgentReport; text: string; lines: string[] }> {
       const attempt = newAttempt();
       expect(await world.ledger.startAttempt(attempt, specOf('env; pwd', more))).toBe('accepted');
       const report = await reportOf(world.ledger, attempt);
@@ -65,23 +66,15 @@ export function environmentConformance(make: () => Promise<{ ledger: Ledger; end
     });
 
     it('find programs where only the login shell does, keep arguments and exit codes, and show no secret in arguments', async () => {
-      const { script: _script, ...bare } = specOf('');
       const attempt = newAttempt();
-      await world.ledger.startAttempt(attempt, {
-        ...bare,
-        ...given(),
-        environment: 'login',
-        argv: ['only-here', '', 'a b', '$HOME'],
-      });
+      const login = { ...given(), environment: 'login' } as const;
+      await world.ledger.startAttempt(attempt, specOf(['only-here', '', 'a b', '$HOME'], login));
       expect(Buffer.from((await reportOf(world.ledger, attempt)).stdout.inline!).toString()).toBe('found  a b $HOME\n');
       const missing = newAttempt();
-      await world.ledger.startAttempt(missing, { ...bare, ...given(), environment: 'login', argv: ['drover-nothing'] });
+      await world.ledger.startAttempt(missing, specOf(['drover-nothing'], login));
       expect(await reportOf(world.ledger, missing)).toMatchObject({ outcome: { kind: 'exited', code: 127 } });
       const status = newAttempt();
-      await world.ledger.startAttempt(
-        status,
-        specOf('tr "\\000" " " </proc/$$/cmdline; exit 137', { ...given(), environment: 'login' }),
-      );
+      await world.ledger.startAttempt(status, specOf('tr "\\000" " " </proc/$$/cmdline; exit 137', login));
       const report = await reportOf(world.ledger, status);
       expect(report).toMatchObject({ outcome: { kind: 'exited', code: 137 } });
       expect(Buffer.from(report.stdout.inline!).toString()).not.toMatch(/drover-login|hunter2/);

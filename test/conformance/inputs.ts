@@ -9,9 +9,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limits } from '../../src/base/limits.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
-import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
+import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import { until } from '../support/until.ts';
-import { isAlive, newAttempt, reportOf, specOf } from './ledger.ts';
+import { isAlive, newAttempt, reportOf } from './ledger.ts';
+import { specOf, type SpecMore } from '../support/execution-spec.ts';
 
 const BOM = '\ufeff';
 const SEARCHED = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -32,15 +33,14 @@ export function inputConformance(
       rmSync(scratch, { recursive: true, force: true });
     });
 
-    async function run(script: string, more: Partial<ExecutionSpec> = {}): Promise<AgentReport> {
+    async function run(script: string, more: SpecMore = {}): Promise<AgentReport> {
       const attempt = newAttempt();
       expect(await ledger.startAttempt(attempt, specOf(script, more))).toBe('accepted');
       return reportOf(ledger, attempt);
     }
-    async function command(argv: string[], more: Partial<ExecutionSpec> = {}): Promise<AgentReport> {
-      const { script: _script, ...spec } = specOf('', more);
+    async function command(argv: string[], more: SpecMore = {}): Promise<AgentReport> {
       const attempt = newAttempt();
-      expect(await ledger.startAttempt(attempt, { ...spec, argv })).toBe('accepted');
+      expect(await ledger.startAttempt(attempt, specOf(argv, more))).toBe('accepted');
       return reportOf(ledger, attempt);
     }
     const bytes = (report: AgentReport): Buffer => Buffer.from(report.stdout.inline ?? []);

@@ -6,29 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { attemptId, newRunId, type AttemptId } from '../../src/base/ids.ts';
 import type { Ledger, LedgerListener } from '../../src/ledger/ledger.ts';
-import type { AgentReport, ExecutionSpec, ReportedOutcome } from '../../src/protocol/link/agent-v1.ts';
+import type { AgentReport, ReportedOutcome } from '../../src/protocol/link/agent-v1.ts';
+import { specOf, type SpecMore } from '../support/execution-spec.ts';
 import { until } from '../support/until.ts';
 import { requiring } from '../support/needs.ts';
 
 export function newAttempt(): AttemptId {
   return attemptId({ runId: newRunId(systemClock.nowMs()), task: 0, ordinal: 0, attempt: 1 });
-}
-
-export function specOf(script: string, more: Partial<ExecutionSpec> = {}): ExecutionSpec {
-  return {
-    v: 1,
-    runId: 'r',
-    runName: 'n',
-    script: Buffer.from(script),
-    args: [],
-    env: {},
-    params: {},
-    secrets: {},
-    timeoutMs: 20_000,
-    killAfterMs: 300,
-    outputKeptBytes: 4_194_304,
-    ...more,
-  };
 }
 
 /** As a report has it. */
@@ -71,11 +55,32 @@ export function ledgerConformance(
       rmSync(scratch, { recursive: true, force: true });
     });
 
-    async function run(script: string, more: Partial<ExecutionSpec> = {}): Promise<AgentReport> {
+    async function run(program: string | readonly string[], more: SpecMore = {}): Promise<AgentReport> {
       const attempt = newAttempt();
-      expect(await ledger.startAttempt(attempt, specOf(script, more))).toBe('accepted');
+      expect(await ledger.startAttempt(attempt, specOf(program, more))).toBe('accepted');
       return reportOf(ledger, attempt);
     }
+
+    it('refuses work of a kind, or of a form, that it does not know, and nothing runs, also after a restart', async () => {
+      const file = join(scratch, 'unknown');
+      const known = specOf('echo x > "$F"', { env: { F: file } });
+      const attempts: AttemptId[] = [];
+      for (const work of [
+        { ...known.work, kind: 'of-tomorrow' },
+        { ...known.work, v: 2 },
+      ]) {
+        const attempt = newAttempt();
+        expect(await ledger.startAttempt(attempt, { ...known, work })).toBe('accepted');
+        const report = await reportOf(ledger, attempt);
+        expect(report.outcome).toEqual({ kind: 'refused', reason: 'work-kind-unknown' });
+        expect([report.detail, report.startedAtMs]).toEqual([expect.stringContaining(work.kind), undefined]);
+        attempts.push(attempt);
+      }
+      ledger = await world.restart();
+      for (const attempt of attempts)
+        expect((await ledger.report(attempt))?.outcome).toEqual({ kind: 'refused', reason: 'work-kind-unknown' });
+      expect(existsSync(file)).toBe(false);
+    });
     const text = (report: AgentReport, stream: 'stdout' | 'stderr' = 'stdout'): string =>
       Buffer.from(report[stream].inline ?? []).toString();
 
@@ -158,7 +163,7 @@ export function ledgerConformance(
       );
       expect(text(await run('print "perl\\n"', { lang: 'perl' }))).toBe('perl\n');
       expect(text(await run('#!/usr/bin/env python3\nprint("shebang")'))).toBe('shebang\n');
-      expect(text(await run('', { argv: ['/bin/echo', 'a  b', '*'] }))).toBe('a  b *\n');
+      expect(text(await run(['/bin/echo', 'a  b', '*']))).toBe('a  b *\n');
       expect(await run('x', { lang: 'no-such-interpreter' })).toMatchObject({
         outcome: { kind: 'refused', reason: 'interpreter-missing' },
       });
@@ -166,11 +171,11 @@ export function ledgerConformance(
 
     it('knows programs alone: words of a shell, and of our own, are none', async () => {
       for (const word of ['cd', 'say', 'tree', 'rest', 'onpath', 'no-such-program'])
-        expect([word, await run('', { argv: [word, '/tmp'] })]).toMatchObject([
+        expect([word, await run([word, '/tmp'])]).toMatchObject([
           word,
           { outcome: { kind: 'refused', reason: 'interpreter-missing' } },
         ]);
-      expect(text(await run('', { argv: ['printf', '%s,', 'a'] }))).toBe('a,');
+      expect(text(await run(['printf', '%s,', 'a']))).toBe('a,');
     });
 
     it('gives a clean environment, parameters, secrets by environment only, and /dev/null or the given standard input', async () => {

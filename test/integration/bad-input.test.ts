@@ -12,7 +12,8 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { createProcessLedger } from '../../src/engines/process/process-ledger.ts';
-import { newAttempt, reportOf, specOf } from '../conformance/ledger.ts';
+import { newAttempt, reportOf } from '../conformance/ledger.ts';
+import { specOf } from '../support/execution-spec.ts';
 import { nobody } from '../support/listeners.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 

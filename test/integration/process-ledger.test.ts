@@ -13,7 +13,8 @@ import { attemptMarker, type Platform } from '../../src/engines/process/platform
 import type { LedgerListener } from '../../src/ledger/ledger.ts';
 import { createProcessLedger } from '../../src/engines/process/process-ledger.ts';
 import type { ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
-import { exited, ledgerConformance, newAttempt, reportOf, specOf } from '../conformance/ledger.ts';
+import { exited, ledgerConformance, newAttempt, reportOf } from '../conformance/ledger.ts';
+import { specOf, type SpecMore } from '../support/execution-spec.ts';
 import { inputConformance } from '../conformance/inputs.ts';
 import { nobody } from '../support/listeners.ts';
 import { requiring } from '../support/needs.ts';
@@ -150,14 +151,12 @@ describe('processes', () => {
         .ledger;
     let ledger = make();
     await ledger.start(nobody);
-    const { script: _script, ...command } = specOf('');
-    const waiting = (name: string, more: Partial<ExecutionSpec> = {}): ExecutionSpec => ({
-      ...command,
-      argv: ['sh', '-c', 'trap "" TERM; echo $$ >> "$F"; until [ -e "$G" ]; do sleep 0.05; done; exit 137'],
-      env: { F: join(dataDir, name), G: gate },
-      killAfterMs: 200,
-      ...more,
-    });
+    const waiting = (name: string, more: SpecMore = {}): ExecutionSpec =>
+      specOf(['sh', '-c', 'trap "" TERM; echo $$ >> "$F"; until [ -e "$G" ]; do sleep 0.05; done; exit 137'], {
+        env: { F: join(dataDir, name), G: gate },
+        killAfterMs: 200,
+        ...more,
+      });
     const pidsOf = (name: string): number[] =>
       existsSync(join(dataDir, name))
         ? readFileSync(join(dataDir, name), 'latin1').trim().split('\n').filter(Boolean).map(Number)

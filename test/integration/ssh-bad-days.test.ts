@@ -15,7 +15,8 @@ import { createSshLedger, type SshLedgerOptions } from '../../src/engines/ssh/ss
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess } from '../../src/protocol/link/ssh-access.ts';
-import { exited, newAttempt, specOf } from '../conformance/ledger.ts';
+import { exited, newAttempt } from '../conformance/ledger.ts';
+import { specOf } from '../support/execution-spec.ts';
 import { nobody } from '../support/listeners.ts';
 import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
 import { proxyTo } from '../support/ssh-proxy.ts';

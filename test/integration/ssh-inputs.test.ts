@@ -14,7 +14,8 @@ import { createSshLedger, type SshLedgerOptions } from '../../src/engines/ssh/ss
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess, SshBecome } from '../../src/protocol/link/ssh-access.ts';
-import { exited, newAttempt, specOf } from '../conformance/ledger.ts';
+import { exited, newAttempt } from '../conformance/ledger.ts';
+import { specOf } from '../support/execution-spec.ts';
 import { nobody } from '../support/listeners.ts';
 import { requiring } from '../support/needs.ts';
 import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
@@ -66,8 +67,7 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
     more: Parameters<typeof specOf>[1] = {},
   ): Promise<AgentReport> {
     const attempt = newAttempt();
-    const spec = { ...specOf('', more), script: Buffer.from(script) };
-    await ledger.startAttempt(attempt, spec, { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
     return reportOf(ledger, attempt);
   }
   const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();

@@ -10,7 +10,8 @@ import { startRemote } from '../../src/engines/ssh/remote/remote-supervisor.ts';
 import type { RemoteEnd } from '../../src/engines/ssh/remote/remote-run.ts';
 import { createSshLedger } from '../../src/engines/ssh/ssh-ledger.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
-import { newAttempt, specOf } from '../conformance/ledger.ts';
+import { newAttempt } from '../conformance/ledger.ts';
+import { executionOrder, specOf } from '../support/execution-spec.ts';
 import { nobody } from '../support/listeners.ts';
 import { localShell } from '../support/local-shell.ts';
 import { requiring } from '../support/needs.ts';
@@ -126,7 +127,7 @@ describe('an order over SSH that a host takes up after its time', () => {
         const attempt = newAttempt();
         const order = {
           attempt,
-          spec: specOf('echo x >> "$F"', { env: { F: once } }),
+          spec: executionOrder('echo x >> "$F"', { env: { F: once } }),
           hostName: 'h',
           hostId: 'h',
           become: { kind: 'direct' } as const,

@@ -13,7 +13,8 @@ import { createSshLedger, type SshLedgerOptions } from '../../src/engines/ssh/ss
 import type { Ledger, LedgerListener } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess } from '../../src/protocol/link/ssh-access.ts';
-import { exited, isAlive, newAttempt, specOf } from '../conformance/ledger.ts';
+import { exited, isAlive, newAttempt } from '../conformance/ledger.ts';
+import { specOf } from '../support/execution-spec.ts';
 import { nobody } from '../support/listeners.ts';
 import { requiring } from '../support/needs.ts';
 import { accessOf, SshWorld } from '../support/sshd.ts';

@@ -10,6 +10,7 @@ import type {
   AcceptTrace,
   AttemptSink,
   Engine,
+  ExecutionOrder,
   Held,
   Refusal,
   Trace,
@@ -41,6 +42,7 @@ function mustBeKept({ sim, machine }: Place, attempt: string, kind: JournalRecor
 
 class ScriptEngine implements Engine {
   readonly name = 'script';
+  readonly kinds = ['script'] as const;
   readonly bootId: string;
   readonly #place: Place;
   readonly #clock: Clock;
@@ -54,32 +56,32 @@ class ScriptEngine implements Engine {
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
 
-  traceOf(_attempt: AttemptId, work: ExecutionSpec): AcceptTrace {
-    return { bytes: encodeExecutionSpec(work), isSecret: false };
+  traceOf(_attempt: AttemptId, spec: ExecutionSpec): AcceptTrace {
+    return { bytes: encodeExecutionSpec(spec), isSecret: false };
   }
 
-  begin(attempt: AttemptId, work: ExecutionSpec, _subject: unknown, sink: AttemptSink): Held | Refusal {
+  begin(attempt: AttemptId, order: ExecutionOrder, _subject: unknown, sink: AttemptSink): Held | Refusal {
     const { machine } = this.#place;
     if (machine.disk.isFull) return { refused: 'spool-full', detail: 'The disk is full.' };
     mustBeKept(this.#place, attempt, 'accepted', 'it begins');
-    return this.#follow(machine.run(attempt), work, sink, false);
+    return this.#follow(machine.run(attempt), order, sink, false);
   }
 
   async resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held | Absent | Unknown> {
-    const work = decodeExecutionSpec(trace.accepted);
+    const spec = decodeExecutionSpec(trace.accepted);
     if (trace.bootId !== this.bootId) return { unknown: 'host-rebooted', detail: 'The host restarted.' };
     const script = this.#place.machine.scripts.get(attempt);
-    return script ? this.#follow(script, work, sink, trace.start !== undefined) : { absent: work };
+    return script ? this.#follow(script, spec, sink, trace.start !== undefined) : { absent: spec };
   }
 
   reopen(): undefined {}
 
-  #follow(script: Script, work: ExecutionSpec, sink: AttemptSink, isKnown: boolean): Held {
+  #follow(script: Script, { timeoutMs }: Pick<ExecutionSpec, 'timeoutMs'>, sink: AttemptSink, isKnown: boolean): Held {
     const { sim, process } = this.#place;
     if (script.state === 'ended') this.#ended(script, sink);
     else {
       script.onEnd = () => void sim.after(sim.between(0.5, 20), () => this.#ended(script, sink), process);
-      this.#clock.after(work.timeoutMs - (sim.nowMs - script.startedAtMs), () => this.#kill(script, 'timed_out'));
+      this.#clock.after(timeoutMs - (sim.nowMs - script.startedAtMs), () => this.#kill(script, 'timed_out'));
       if (!isKnown) sink.started({ pid: 1, atMs: this.#startedAtMs(script) }, {});
     }
     return { stop: (cause) => this.#kill(script, cause) };

@@ -2,7 +2,15 @@
 import { systemClock } from '../../src/base/clock.ts';
 import type { AttemptId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
-import type { AttemptSink, AttemptStart, AttemptSubject, Engine, Held, Trace } from '../../src/ledger/engine.ts';
+import type {
+  AttemptSink,
+  AttemptStart,
+  AttemptSubject,
+  Engine,
+  ExecutionOrder,
+  Held,
+  Trace,
+} from '../../src/ledger/engine.ts';
 import { Ledger, type StartAnswer } from '../../src/ledger/ledger.ts';
 import type { FinishedOutput, OnLive, OutputRange, Outputs } from '../../src/ledger/outputs.ts';
 import { describeStream } from '../../src/ledger/stream-report.ts';
@@ -68,11 +76,12 @@ class MemoryOutputs implements Outputs {
 
 class MemoryEngine implements Engine {
   readonly name = 'memory';
+  readonly kinds = ['script'] as const;
   readonly bootId = 'boot';
   readonly effects: string[] = [];
   readonly targets = new Map<string, AttemptSubject>();
   readonly running = new Map<string, AttemptSink>();
-  onStart: (attempt: AttemptId, spec: ExecutionSpec) => Ending | undefined = () => ({});
+  onStart: (attempt: AttemptId, order: ExecutionOrder) => Ending | undefined = () => ({});
   finish: (attempt: string, ending: Ending) => void = () => undefined;
 
   async start(): Promise<void> {}
@@ -80,12 +89,12 @@ class MemoryEngine implements Engine {
   traceOf(): { bytes: Uint8Array; isSecret: boolean } {
     return { bytes: new Uint8Array(0), isSecret: false };
   }
-  begin(attempt: AttemptId, work: ExecutionSpec, subject: AttemptSubject | undefined, sink: AttemptSink): Held {
+  begin(attempt: AttemptId, order: ExecutionOrder, subject: AttemptSubject | undefined, sink: AttemptSink): Held {
     this.effects.push(attempt);
     if (subject) this.targets.set(attempt, subject);
     const held = this.#hold(attempt, sink);
     sink.started(START, {});
-    const ending = this.onStart(attempt, work);
+    const ending = this.onStart(attempt, order);
     // Not in the same breath: no process ends before its start was told.
     if (ending) setImmediate(() => this.finish(attempt, ending));
     return held;
@@ -103,7 +112,7 @@ class MemoryEngine implements Engine {
 
 export class MemoryLedger extends Ledger {
   /** Ended at once, each; undefined leaves it running. */
-  onStart: (attempt: AttemptId, spec: ExecutionSpec) => Ending | undefined = () => ({});
+  onStart: (attempt: AttemptId, order: ExecutionOrder) => Ending | undefined = () => ({});
   readonly #room: { attempts: number };
   readonly #lost = new Set<string>();
   readonly #engine: MemoryEngine;
@@ -125,7 +134,7 @@ export class MemoryLedger extends Ledger {
     this.#engine = engine;
     this.#outputs = outputs;
     this.#room = room;
-    engine.onStart = (attempt, spec) => this.onStart(attempt, spec);
+    engine.onStart = (attempt, order) => this.onStart(attempt, order);
     engine.finish = (attempt, ending) => this.finish(attempt as AttemptId, ending);
   }
 
@@ -158,8 +167,8 @@ export class MemoryLedger extends Ledger {
     return state === 'settled' && this.#lost.has(attempt) ? undefined : state;
   }
 
-  override async startAttempt(attempt: AttemptId, work: ExecutionSpec, subject?: AttemptSubject): Promise<StartAnswer> {
-    const answer = await super.startAttempt(attempt, work, subject);
+  override async startAttempt(attempt: AttemptId, spec: ExecutionSpec, subject?: AttemptSubject): Promise<StartAnswer> {
+    const answer = await super.startAttempt(attempt, spec, subject);
     if (answer === 'settled' && this.#lost.has(attempt)) this.#engine.effects.push(attempt);
     return answer;
   }

@@ -26,6 +26,7 @@ import type {
   ServerToWorkerFrame,
   WorkerToServerFrame,
 } from '../../src/protocol/link/worker-v1.ts';
+import { specOf as scriptSpecOf } from './execution-spec.ts';
 import { type Listening } from './link-rig.ts';
 import { until } from './until.ts';
 
@@ -45,19 +46,7 @@ export function runIn(partition: number): RunId {
 }
 
 export function specOf(runId: string, script = 'true'): ExecutionSpec {
-  return {
-    v: 1,
-    runId,
-    runName: 'test',
-    script: Buffer.from(script),
-    args: [],
-    env: {},
-    params: {},
-    secrets: {},
-    timeoutMs: 60_000,
-    killAfterMs: 1_000,
-    outputKeptBytes: 4 << 20,
-  };
+  return scriptSpecOf(script, { runId, runName: 'test', timeoutMs: 60_000, killAfterMs: 1_000 });
 }
 
 /** One server of the control plane, played by the test. */

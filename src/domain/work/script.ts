@@ -39,6 +39,11 @@ type StoredScript = Omit<ScriptWork, 'kind' | 'program'> & {
   readonly argv?: readonly string[];
 };
 
+/** The text of the script; undefined for a command. */
+export function scriptText({ program }: ScriptWork): Uint8Array | undefined {
+  return program.form === 'text' ? program.text : undefined;
+}
+
 export const SCRIPT: WorkKind<ScriptWork> = {
   version: 1,
   stored({ program, lang, args, env, params, secretNames, cwd, stdin }) {
@@ -169,8 +174,14 @@ function secretFaults({ env }: ScriptWork, { secrets }: WorkSetting): InputFault
   return faults;
 }
 
-/** With the environment policy of the account: what waits until its profiles have been read has a longer name. */
-function lengthFaults({ program, args, env, params }: ScriptWork, { secrets, environment }: WorkSetting): InputFault[] {
+/**
+ * Strings that no process can be given. With the environment policy of the account: what waits until its profiles have
+ * been read has a longer name.
+ */
+export function lengthFaults(
+  { program, args, env, params }: ScriptWork,
+  { secrets, environment }: WorkSetting,
+): InputFault[] {
   return stringFaults({
     ...given({ argv: program.form === 'argv' ? program.argv : undefined }),
     args,

@@ -12,7 +12,10 @@ export interface WorkSetting {
 export type StoredFields = Readonly<Record<string, unknown>>;
 
 export interface WorkKind<W extends { readonly kind: string }> {
-  /** Of the stored form that is written. Earlier ones are read for as long as a run of theirs may be kept. */
+  /**
+   * Of the stored form that is written, in the database and in orders. Earlier ones are read for as long as a run of
+   * theirs may be kept.
+   */
   readonly version: number;
   /** What is kept beside version and kind: fields in one order and nothing that is absent, so that equal work is equal bytes. */
   stored(work: W): StoredFields;

@@ -13,7 +13,7 @@ const WORK_KINDS = { script: SCRIPT } as const;
 type WorkOf<K> = K extends WorkKind<infer W> ? W : never;
 export type Work = WorkOf<(typeof WORK_KINDS)[keyof typeof WORK_KINDS]>;
 
-/** As it is kept: `v` is the version of the kind's own form. */
+/** As it is kept, and as executors are given it: `v` is the version of the kind's own form. */
 export type StoredWork = StoredFields & { readonly v: number; readonly kind: string };
 
 export function storedWork(work: Work): StoredWork {
@@ -21,12 +21,19 @@ export function storedWork(work: Work): StoredWork {
   return { v: version, kind: work.kind, ...stored(work) };
 }
 
-/** Throws `schema-newer` for a kind or version that this program does not know: a newer one has kept it. */
-export function workOf({ v, kind, ...fields }: StoredWork): Work {
-  const work = Object.hasOwn(WORK_KINDS, kind) ? WORK_KINDS[kind as Work['kind']].read(v, fields) : undefined;
+/** Undefined for a kind or version that this program does not know: a newer one has written it. */
+export function knownWork({ v, kind, ...fields }: StoredWork): Work | undefined {
+  return Object.hasOwn(WORK_KINDS, kind) ? WORK_KINDS[kind as Work['kind']].read(v, fields) : undefined;
+}
+
+/** Throws `schema-newer` for what this program does not know. */
+export function workOf(stored: StoredWork): Work {
+  const work = knownWork(stored);
   if (work === undefined)
     throw new DroverError('schema-newer', {
-      detail: `The work of this run is of kind ${kind}, version ${v}, which this program does not know. Start the newer program.`,
+      detail:
+        `The work of this run is of kind ${stored.kind}, version ${stored.v}, which this program does not know. ` +
+        'Start the newer program.',
     });
   return work;
 }

@@ -6,7 +6,7 @@
  * Variables, parameters and secrets that were given win in all three, as do ours. Pure.
  */
 import { HELD } from '../../domain/run/process-strings.ts';
-import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
+import type { ExecutionOrder } from '../../ledger/engine.ts';
 
 export interface EnvironmentContext {
   readonly attemptId: string;
@@ -36,18 +36,18 @@ for n in $2; do eval "$n=\\$${HELD}$n; export $n; unset ${HELD}$n"; done
 shift 2
 exec "$@"`;
 
-export function environmentOf(spec: ExecutionSpec, context: EnvironmentContext): Record<string, string> {
+export function environmentOf(order: ExecutionOrder, context: EnvironmentContext): Record<string, string> {
   const { account } = context;
   const own = { HOME: account.home, USER: account.name, LOGNAME: account.name, SHELL: account.shell };
-  const given = givenVariables(spec, context);
-  if (spec.environment === 'agent') {
+  const given = givenVariables(order, context);
+  if (order.environment === 'agent') {
     const agents = Object.entries(context.agentEnvironment).filter(
       (entry): entry is [string, string] => entry[1] !== undefined && !AGENT_ONLY.test(entry[0]),
     );
     return { PATH, LANG: 'C.UTF-8', ...Object.fromEntries(agents), ...own, ...given };
   }
   const held =
-    spec.environment === 'login'
+    order.environment === 'login'
       ? Object.fromEntries(
           Object.entries(given)
             .filter(([name]) => NAME.test(name))
@@ -57,16 +57,16 @@ export function environmentOf(spec: ExecutionSpec, context: EnvironmentContext):
   return { PATH, LANG: 'C.UTF-8', ...own, ...given, ...held };
 }
 
-function givenVariables(spec: ExecutionSpec, context: EnvironmentContext): Record<string, string> {
+function givenVariables(order: ExecutionOrder, context: EnvironmentContext): Record<string, string> {
   const params = Object.fromEntries(
-    Object.entries(spec.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]),
+    Object.entries(order.work.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]),
   );
   return {
-    ...spec.env,
+    ...order.work.env,
     ...params,
-    ...spec.secrets,
-    DROVER_RUN_ID: spec.runId,
-    DROVER_RUN_NAME: spec.runName,
+    ...order.secrets,
+    DROVER_RUN_ID: order.runId,
+    DROVER_RUN_NAME: order.runName,
     DROVER_ATTEMPT_ID: context.attemptId,
     DROVER_ATTEMPT: context.attemptId.split('.').at(-1)!,
     DROVER_HOST: context.hostName,
@@ -78,11 +78,11 @@ function givenVariables(spec: ExecutionSpec, context: EnvironmentContext): Recor
 export function underLogin(
   argv: readonly string[],
   cwd: string,
-  spec: ExecutionSpec,
+  order: ExecutionOrder,
   context: EnvironmentContext,
 ): string[] {
   const { shell } = context.account;
-  const names = Object.keys(givenVariables(spec, context)).filter((name) => NAME.test(name));
+  const names = Object.keys(givenVariables(order, context)).filter((name) => NAME.test(name));
   return [
     SH_LIKE.includes(shell.split('/').at(-1)!) ? shell : '/bin/sh',
     '-l',

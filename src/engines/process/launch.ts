@@ -7,9 +7,9 @@ import { chmodSync, chownSync, closeSync, mkdirSync, openSync, writeFileSync } f
 import type { AttemptId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import { systemWords } from '../../base/system-words.ts';
-import type { Refusal } from '../../ledger/engine.ts';
+import { scriptText, type ScriptWork } from '../../domain/work/script.ts';
+import type { ExecutionOrder, Refusal } from '../../ledger/engine.ts';
 import type { Spool } from '../../ledger/spool.ts';
-import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import {
   findAccount,
   findProgram,
@@ -57,12 +57,13 @@ export class ProcessLauncher {
   }
 
   /** The supervisor. Without a pid it could not be made, and its `error` says why. */
-  launch(attempt: AttemptId, spec: ExecutionSpec): ChildProcess | Refusal {
+  launch(attempt: AttemptId, order: ExecutionOrder): ChildProcess | Refusal {
     const { spool, platform, hostName, hostId, coreLimit } = this.#options;
-    const account = spec.user === undefined ? ownAccount() : findAccount(spec.user);
-    if (!account) return { refused: 'user-unknown', detail: `This host has no user ${JSON.stringify(spec.user)}.` };
+    const { user, work } = order;
+    const account = user === undefined ? ownAccount() : findAccount(user);
+    if (!account) return { refused: 'user-unknown', detail: `This host has no user ${JSON.stringify(user)}.` };
     const scriptPath = spool.file(attempt, 'script');
-    const plan = planProcess(spec, {
+    const plan = planProcess(order, {
       attemptId: attempt,
       hostName,
       hostId,
@@ -75,16 +76,16 @@ export class ProcessLauncher {
       family: platform.family,
     });
     if (isRefusal(plan)) return plan;
-    if (spec.cwd !== undefined) {
+    if (work.cwd !== undefined) {
       const lack = plan.enter ? folderLackOf(plan.cwd, account, plan.enter) : folderLack(plan.cwd);
       if (lack !== undefined)
         return { refused: 'directory-missing', detail: `The folder ${plan.cwd} ${lack} on this host.` };
     }
-    const streams = this.#prepare(attempt, spec, account);
+    const streams = this.#prepare(attempt, work, account);
     if (isRefusal(streams)) return streams;
     try {
       const blocked =
-        spec.script && account.uid !== process.getuid?.() ? unreachableParent(scriptPath, account) : undefined;
+        scriptText(work) && account.uid !== process.getuid?.() ? unreachableParent(scriptPath, account) : undefined;
       if (blocked)
         return {
           refused: 'script-unreachable',
@@ -105,10 +106,10 @@ export class ProcessLauncher {
     }
   }
 
-  #prepare(attempt: AttemptId, spec: ExecutionSpec, account: Account): Streams | Refusal {
+  #prepare(attempt: AttemptId, work: ScriptWork, account: Account): Streams | Refusal {
     const { spool, spoolFreeBytesMin: least = limits.spoolFreeBytesMin } = this.#options;
     try {
-      const streams = prepareFolder(spool, attempt, spec, account);
+      const streams = prepareFolder(spool, attempt, work, account);
       // Looked at only while something runs: what it was then may be long past.
       if (this.#freeBytes < least) this.#freeBytes = spool.freeBytesNow();
       if (this.#freeBytes < least) {
@@ -142,20 +143,21 @@ export function spawnRefusal(error: Error): Refusal {
 }
 
 /** Makes the folder and opens its streams. The script belongs to who runs it and to nobody else. */
-function prepareFolder(spool: Spool, attempt: AttemptId, spec: ExecutionSpec, account: Account): Streams {
+function prepareFolder(spool: Spool, attempt: AttemptId, work: ScriptWork, account: Account): Streams {
+  const text = scriptText(work);
   const folder = spool.folder(attempt);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (spec.script) {
+  if (text) {
     const path = spool.file(attempt, 'script');
-    writeFileSync(path, spec.script, { mode: 0o500 });
+    writeFileSync(path, text, { mode: 0o500 });
     if (account.uid !== process.getuid?.()) {
       chownSync(path, account.uid, account.gid);
       chmodSync(folder, 0o711);
     }
   }
-  if (spec.stdin) writeFileSync(spool.file(attempt, 'stdin'), spec.stdin, { mode: 0o600 });
+  if (work.stdin) writeFileSync(spool.file(attempt, 'stdin'), work.stdin, { mode: 0o600 });
   return {
-    stdin: spec.stdin ? openSync(spool.file(attempt, 'stdin'), 'r') : 'ignore',
+    stdin: work.stdin ? openSync(spool.file(attempt, 'stdin'), 'r') : 'ignore',
     // Append mode: a script that truncates or seeks its own output cannot make us misread it.
     stdout: openSync(spool.file(attempt, 'stdout'), 'a', 0o600),
     stderr: openSync(spool.file(attempt, 'stderr'), 'a', 0o600),

@@ -1,22 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
+import { executionOrder } from '../../../test/support/execution-spec.ts';
 import { DroverError } from '../../base/errors.ts';
 import { planProcess, type PlanContext, type ProcessPlan } from './plan.ts';
 import { platformOfHost } from './platform-of-host.ts';
 
-const SPEC: ExecutionSpec = {
-  v: 1,
-  runId: 'r',
-  runName: 'n',
-  args: [],
-  env: {},
-  params: {},
-  secrets: {},
-  timeoutMs: 1,
-  killAfterMs: 1,
-  outputKeptBytes: 1,
-};
-const script = Buffer.from('x');
 const there =
   (programs: Record<string, string>) =>
   (name: string): string | undefined =>
@@ -44,35 +31,43 @@ describe('the plan of a process on Windows', () => {
   it.each([
     [
       'a script without a language',
-      { script, args: ['a b'] },
+      'x',
+      { args: ['a b'] },
       [
         'C:\\W\\powershell.exe',
         'C:\\W\\powershell.exe -NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass -File C:\\s\\script.ps1 "a b"',
       ],
     ],
-    ['another interpreter', { script, lang: 'python' }, ['C:\\py\\python.exe', 'C:\\py\\python.exe C:\\s\\script.ps1']],
-    ['a program', { argv: ['tool.exe', '%X%'], args: ['y'] }, ['C:\\t\\tool.exe', 'C:\\t\\tool.exe %X% y']],
+    ['another interpreter', 'x', { lang: 'python' }, ['C:\\py\\python.exe', 'C:\\py\\python.exe C:\\s\\script.ps1']],
+    ['a program', ['tool.exe', '%X%'], { args: ['y'] }, ['C:\\t\\tool.exe', 'C:\\t\\tool.exe %X% y']],
     [
       'a batch file',
-      { argv: ['build.cmd', '&'] },
+      ['build.cmd', '&'],
+      {},
       ['C:\\W\\cmd.exe', 'C:\\W\\cmd.exe /d /s /v:off /c "C:\\t\\build.cmd ^^^"^^^&^^^""'],
     ],
-  ])('takes %s', (_, more, argv) => expect(planProcess({ ...SPEC, ...more }, WINDOWS)).toMatchObject({ argv }));
+  ])('takes %s', (_, program, more, argv) =>
+    expect(planProcess(executionOrder(program, more), WINDOWS)).toMatchObject({ argv }),
+  );
 
   it('takes a script of cmd.exe, and a command of PowerShell past every quoting', () => {
     expect(
-      planProcess({ ...SPEC, script, lang: 'cmd' }, { ...WINDOWS, scriptPath: 'C:\\s\\script.cmd' }),
+      planProcess(executionOrder('x', { lang: 'cmd' }), { ...WINDOWS, scriptPath: 'C:\\s\\script.cmd' }),
     ).toMatchObject({ argv: ['C:\\W\\cmd.exe', 'C:\\W\\cmd.exe /d /s /v:off /c "C:\\s\\script.cmd"'] });
-    const plan = planProcess({ ...SPEC, argv: ['Get-Item', "it's"], lang: 'powershell' }, WINDOWS) as ProcessPlan;
+    const plan = planProcess(executionOrder(['Get-Item', "it's"], { lang: 'powershell' }), WINDOWS) as ProcessPlan;
     expect(Buffer.from(plan.argv[1]!.split(' ').at(-1)!, 'base64').toString('utf16le')).toContain(
       "& 'Get-Item' 'it''s'",
     );
   });
 
   it('refuses what cannot be done there', () => {
-    expect(planProcess({ ...SPEC, script, user: 'other' }, WINDOWS)).toMatchObject({ refused: 'user-not-permitted' });
-    expect(planProcess({ ...SPEC, script, lang: 'ruby' }, WINDOWS)).toMatchObject({ refused: 'interpreter-missing' });
-    expect(planProcess({ ...SPEC, argv: ['build.cmd', 'a\nb'] }, WINDOWS)).toMatchObject({ refused: 'bad-input' });
+    expect(planProcess(executionOrder('x', { user: 'other' }), WINDOWS)).toMatchObject({
+      refused: 'user-not-permitted',
+    });
+    expect(planProcess(executionOrder('x', { lang: 'ruby' }), WINDOWS)).toMatchObject({
+      refused: 'interpreter-missing',
+    });
+    expect(planProcess(executionOrder(['build.cmd', 'a\nb']), WINDOWS)).toMatchObject({ refused: 'bad-input' });
   });
 });
 

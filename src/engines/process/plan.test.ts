@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
+import { executionOrder, type SpecMore } from '../../../test/support/execution-spec.ts';
+import type { ExecutionOrder } from '../../ledger/engine.ts';
 import { isRefusal, planProcess, type PlanContext, type ProcessPlan } from './plan.ts';
 
 const context: PlanContext = {
@@ -22,23 +23,13 @@ const context: PlanContext = {
   findProgram: (name) =>
     ({ setpriv: '/usr/bin/setpriv', bash: '/usr/bin/bash', uptime: '/usr/bin/uptime', '/bin/sh': '/bin/sh' })[name],
 };
-const spec = (more: Partial<ExecutionSpec> = {}): ExecutionSpec => ({
-  v: 1,
-  runId: 'r',
-  runName: 'n',
-  script: Buffer.from('true'),
-  args: ['a'],
-  env: { K: 'v' },
-  params: {},
-  secrets: { S: 'secret' },
-  timeoutMs: 1,
-  killAfterMs: 1,
-  outputKeptBytes: 1,
-  ...more,
-});
+type Given = SpecMore & { readonly argv?: readonly string[] };
 
-function plan(more: Partial<ExecutionSpec>, over: Partial<PlanContext> = {}): ProcessPlan {
-  const planned = planProcess(spec(more), { ...context, ...over });
+const order = ({ argv, ...more }: Given = {}): ExecutionOrder =>
+  executionOrder(argv ?? 'true', { args: ['a'], env: { K: 'v' }, secrets: { S: 'secret' }, ...more });
+
+function plan(more: Given, over: Partial<PlanContext> = {}): ProcessPlan {
+  const planned = planProcess(order(more), { ...context, ...over });
   if (isRefusal(planned)) throw new Error(planned.detail);
   return planned;
 }
@@ -99,8 +90,8 @@ describe('a plan', () => {
   );
 
   it('leaves bare names to the login shell, and looks others up', () => {
-    expect(plan({ environment: 'login', argv: ['uptime'], script: undefined as never }).argv).toContain('uptime');
-    expect(plan({ environment: 'login', argv: ['own-tool'], script: undefined as never }).argv).toContain('own-tool');
+    expect(plan({ environment: 'login', argv: ['uptime'] }).argv).toContain('uptime');
+    expect(plan({ environment: 'login', argv: ['own-tool'] }).argv).toContain('own-tool');
     expect(plan({ environment: 'login', lang: 'bash' }).argv).toContain('bash');
     expect(plan({ environment: 'login', lang: 'perl' }).argv).toContain('perl');
     expect(plan({ lang: 'bash' }).argv).toContain('bash');
@@ -109,7 +100,7 @@ describe('a plan', () => {
       { environment: 'login' as const, lang: '/opt/none' },
       { environment: 'login' as const, argv: ['/opt/none'] },
     ])
-      expect(planProcess(spec(more), context)).toMatchObject({ refused: 'interpreter-missing' });
+      expect(planProcess(order(more), context)).toMatchObject({ refused: 'interpreter-missing' });
   });
 
   it('passes over names that no shell can assign, so that nothing is evaluated', () => {
@@ -127,9 +118,9 @@ describe('a plan', () => {
   });
 
   it('says why it cannot become somebody', () => {
-    expect(planProcess(spec(), { ...context, agentUid: 5 })).toMatchObject({ refused: 'user-not-permitted' });
+    expect(planProcess(order(), { ...context, agentUid: 5 })).toMatchObject({ refused: 'user-not-permitted' });
     expect(
-      planProcess(spec(), { ...context, findProgram: (name) => (name === '/bin/sh' ? name : undefined) }),
+      planProcess(order(), { ...context, findProgram: (name) => (name === '/bin/sh' ? name : undefined) }),
     ).toMatchObject({ refused: 'interpreter-missing' });
   });
 });

@@ -17,8 +17,8 @@ import {
   type ProgramLack,
   type ProgramOrigin,
 } from '../../domain/run/interpreter.ts';
-import { stringFaults } from '../../domain/run/process-strings.ts';
-import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
+import { lengthFaults } from '../../domain/work/script.ts';
+import type { ExecutionOrder } from '../../ledger/engine.ts';
 import { environmentOf, underLogin, type EnvironmentContext } from './environment.ts';
 
 export interface Refusal {
@@ -59,22 +59,24 @@ export function isRefusal(plan: object): plan is Refusal {
   return 'refused' in plan;
 }
 
-export function planProcess(spec: ExecutionSpec, context: PlanContext): ProcessPlan | Refusal {
-  const env = environmentOf(spec, context);
-  const cwd = spec.cwd ?? context.account.home;
-  const nul = [...(spec.argv ?? []), ...spec.args, ...Object.entries(env).flat()].some((text) => text.includes('\0'));
+export function planProcess(order: ExecutionOrder, context: PlanContext): ProcessPlan | Refusal {
+  const { work } = order;
+  const env = environmentOf(order, context);
+  const cwd = work.cwd ?? context.account.home;
+  const words = [...(work.program.form === 'argv' ? work.program.argv : []), ...work.args];
+  const nul = [...words, ...Object.entries(env).flat()].some((text) => text.includes('\0'));
   if (nul)
     return {
       refused: 'bad-input',
       detail: 'An argument or a variable contains a NUL character, which no process can be given.',
     };
-  const long = stringFaults(spec)[0];
+  const long = lengthFaults(work, order)[0];
   if (long) return { refused: 'bad-input', detail: long.detail };
-  if (context.family === 'windows') return planWindows(spec, context, env);
-  const command = commandLine(spec, context, env.PATH!);
+  if (context.family === 'windows') return planWindows(order, context, env);
+  const command = commandLine(order, context, env.PATH!);
   if (isRefusal(command)) return command;
   const argv = becomeAccount(
-    spec.environment === 'login' ? underLogin(command.argv, cwd, spec, context) : command.argv,
+    order.environment === 'login' ? underLogin(command.argv, cwd, order, context) : command.argv,
     context,
     env.PATH!,
   );
@@ -86,20 +88,19 @@ export function planProcess(spec: ExecutionSpec, context: PlanContext): ProcessP
   return { argv: argv.argv, env, cwd, ...(enter === undefined || isRefusal(enter) ? {} : { enter: enter.argv }) };
 }
 
-function commandLine(spec: ExecutionSpec, context: PlanContext, path: string): { argv: string[] } | Refusal {
-  if (spec.argv) {
-    const [program = '', ...rest] = spec.argv;
-    const found = locate([program], spec, context, path);
-    return found === undefined
-      ? lacking('command', [program], context, path)
-      : { argv: [found, ...rest, ...spec.args] };
+function commandLine(order: ExecutionOrder, context: PlanContext, path: string): { argv: string[] } | Refusal {
+  const { program, args, lang } = order.work;
+  if (program.form === 'argv') {
+    const [name = '', ...rest] = program.argv;
+    const found = locate([name], order, context, path);
+    return found === undefined ? lacking('command', [name], context, path) : { argv: [found, ...rest, ...args] };
   }
-  const choice = interpreterOf(spec.script!, spec.lang);
+  const choice = interpreterOf(program.text, lang);
   if (isRefusal(choice)) return choice;
-  const found = locate(choice.programs, spec, context, path);
+  const found = locate(choice.programs, order, context, path);
   return found === undefined
     ? lacking(choice.origin, choice.programs, context, path)
-    : { argv: [found, ...choice.args, context.scriptPath, ...spec.args] };
+    : { argv: [found, ...choice.args, context.scriptPath, ...args] };
 }
 
 /**
@@ -108,7 +109,7 @@ function commandLine(spec: ExecutionSpec, context: PlanContext, path: string): {
  */
 function locate(
   programs: readonly string[],
-  spec: ExecutionSpec,
+  order: ExecutionOrder,
   context: PlanContext,
   path: string,
 ): string | undefined {
@@ -117,7 +118,7 @@ function locate(
     // The shell that begins it would take a dash for an option.
     if (found !== undefined) return isBare(program) && !program.startsWith('-') ? program : found;
   }
-  return spec.environment === 'login' ? programs.find(isBare) : undefined;
+  return order.environment === 'login' ? programs.find(isBare) : undefined;
 }
 
 function isBare(program: string): boolean {
@@ -131,35 +132,37 @@ function lacking(origin: ProgramOrigin, programs: readonly string[], context: Pl
 }
 
 /** Which program takes what, on Windows. Another account wants a token of its own there, which a command line cannot give. */
-function planWindows(spec: ExecutionSpec, context: PlanContext, env: Record<string, string>): ProcessPlan | Refusal {
-  if (spec.user !== undefined && spec.user !== context.account.name)
+function planWindows(order: ExecutionOrder, context: PlanContext, env: Record<string, string>): ProcessPlan | Refusal {
+  const { args, lang, cwd } = order.work;
+  const argv = order.work.program.form === 'argv' ? order.work.program.argv : undefined;
+  if (order.user !== undefined && order.user !== context.account.name)
     return { refused: 'user-not-permitted', detail: 'On Windows scripts run as the account of the agent.' };
   const find = (...names: string[]): string | undefined =>
     names.map((name) => context.findProgram(name, env.PATH!)).find((path) => path !== undefined);
-  const language = windowsLanguage(spec.lang);
+  const language = windowsLanguage(lang);
   const wanted =
-    spec.argv && !(spec.lang && language === 'powershell')
-      ? [spec.argv[0] ?? '']
+    argv && !(lang && language === 'powershell')
+      ? [argv[0] ?? '']
       : language === 'powershell'
         ? ['pwsh.exe', 'powershell.exe']
         : language === 'cmd'
           ? ['cmd.exe']
-          : [spec.lang!];
+          : [lang!];
   const program = find(...wanted);
   const cmd = find('cmd.exe') ?? 'cmd.exe';
-  if (program === undefined) return lacking(spec.argv ? 'command' : 'lang', wanted, context, env.PATH!);
-  const command = spec.argv
-    ? language === 'powershell' && spec.lang
-      ? powershellEncoded(program, powershellInvocation([...spec.argv, ...spec.args]))
-      : windowsCommand(program, [...spec.argv.slice(1), ...spec.args], cmd)
+  if (program === undefined) return lacking(argv ? 'command' : 'lang', wanted, context, env.PATH!);
+  const command = argv
+    ? language === 'powershell' && lang
+      ? powershellEncoded(program, powershellInvocation([...argv, ...args]))
+      : windowsCommand(program, [...argv.slice(1), ...args], cmd)
     : language === 'powershell'
-      ? powershellScript(program, context.scriptPath, spec.args)
+      ? powershellScript(program, context.scriptPath, args)
       : language === 'cmd'
-        ? windowsCommand(context.scriptPath, spec.args, program)
-        : windowsCommand(program, [context.scriptPath, ...spec.args], cmd);
+        ? windowsCommand(context.scriptPath, args, program)
+        : windowsCommand(program, [context.scriptPath, ...args], cmd);
   return isWindowsFault(command)
     ? { refused: 'bad-input', detail: command.fault }
-    : { argv: [command.program, command.line], env, cwd: spec.cwd ?? context.account.home };
+    : { argv: [command.program, command.line], env, cwd: cwd ?? context.account.home };
 }
 
 /** Another account with its supplementary groups. setpriv replaces itself by the program; runuser and su stay in between. */

@@ -9,7 +9,17 @@ import { Packr } from 'msgpackr';
 import { pause, type Clock } from '../../base/clock.ts';
 import type { AttemptId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
-import type { AcceptTrace, Absent, AttemptSink, Engine, Held, Refusal, Trace, Unknown } from '../../ledger/engine.ts';
+import type {
+  AcceptTrace,
+  Absent,
+  AttemptSink,
+  Engine,
+  ExecutionOrder,
+  Held,
+  Refusal,
+  Trace,
+  Unknown,
+} from '../../ledger/engine.ts';
 import type { Spool } from '../../ledger/spool.ts';
 import type { AgentReport, ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import { findProcess } from './find-process.ts';
@@ -44,6 +54,7 @@ export interface ProcessEngineOptions {
 
 export class ProcessEngine implements Engine {
   readonly name = 'process';
+  readonly kinds = ['script'] as const;
   readonly #options: ProcessEngineOptions;
   readonly #platform: Platform;
   readonly #clock: Clock;
@@ -86,12 +97,12 @@ export class ProcessEngine implements Engine {
     return this.#spool.freeBytes();
   }
 
-  traceOf(_attempt: AttemptId, work: ExecutionSpec): AcceptTrace {
-    return { bytes: packr.pack(work), isSecret: Object.keys(work.secrets).length > 0 };
+  traceOf(_attempt: AttemptId, spec: ExecutionSpec): AcceptTrace {
+    return { bytes: packr.pack(spec), isSecret: Object.keys(spec.secrets).length > 0 };
   }
 
-  begin(attempt: AttemptId, work: ExecutionSpec, _subject: unknown, sink: AttemptSink): Held | Refusal {
-    const child = this.#launcher.launch(attempt, work);
+  begin(attempt: AttemptId, order: ExecutionOrder, _subject: unknown, sink: AttemptSink): Held | Refusal {
+    const child = this.#launcher.launch(attempt, order);
     if ('refused' in child) return child;
     if (child.pid === undefined) {
       child.once('error', (error) => {
@@ -105,21 +116,21 @@ export class ProcessEngine implements Engine {
       new RunningAttempt({
         platform: this.#platform,
         attempt,
-        spec: work,
+        killAfterMs: order.killAfterMs,
         sink,
         folder: this.#spool.folder(attempt),
         cgroup: undefined,
         supervisorPid: child.pid,
         child,
-        deadlineAt: now + work.timeoutMs,
+        deadlineAt: now + order.timeoutMs,
       }),
       now,
     );
   }
 
   async resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held | Absent | Unknown> {
-    const work = packr.unpack(Buffer.from(trace.accepted)) as ExecutionSpec;
-    sink.openOutput({ keptBytes: work.outputKeptBytes, secrets: Object.values(work.secrets) });
+    const spec = packr.unpack(Buffer.from(trace.accepted)) as ExecutionSpec;
+    sink.openOutput({ keptBytes: spec.outputKeptBytes, secrets: Object.values(spec.secrets) });
     if (trace.bootId !== this.#bootId)
       return {
         unknown: 'host-rebooted',
@@ -130,7 +141,7 @@ export class ProcessEngine implements Engine {
     if (!identity) {
       // Its leader never executed: the pid file is written before it may, and there is none.
       await this.#spool.remove(attempt);
-      return { absent: work };
+      return { absent: spec };
     }
     const now = this.#clock.monotonicMs();
     const ageMs = Math.max(
@@ -140,13 +151,13 @@ export class ProcessEngine implements Engine {
     const running = new RunningAttempt({
       platform: this.#platform,
       attempt,
-      spec: work,
+      killAfterMs: spec.killAfterMs,
       sink,
       folder: this.#spool.folder(attempt),
       cgroup: this.#cgroupOf(attempt),
       supervisorPid: identity.supervisorPid,
       child: undefined,
-      deadlineAt: now + work.timeoutMs - ageMs,
+      deadlineAt: now + spec.timeoutMs - ageMs,
     });
     if (known) running.identity = identity;
     else this.#identified(running, identity);

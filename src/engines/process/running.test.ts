@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
-import type { ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import { platformOfHost } from './platform-of-host.ts';
 import { RunningAttempt } from './running.ts';
 import { launchSupervised } from './supervisor.ts';
@@ -24,7 +23,7 @@ async function sleeper(env: Record<string, string>): Promise<ChildProcess> {
 function attemptOf(supervisorPid: number): RunningAttempt {
   return new RunningAttempt({
     attempt: ATTEMPT,
-    spec: {} as ExecutionSpec,
+    killAfterMs: 0,
     sink: NOBODY,
     folder: '/nowhere',
     cgroup: undefined,
@@ -94,7 +93,7 @@ it('begins nothing, and ends, when its supervisor was killed before it stopped',
   expect(existsSync(join(folder, 'ran'))).toBe(false);
   const attempt = new RunningAttempt({
     attempt: ATTEMPT,
-    spec: {} as ExecutionSpec,
+    killAfterMs: 0,
     sink: NOBODY,
     folder,
     cgroup: undefined,

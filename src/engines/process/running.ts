@@ -5,7 +5,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { limits } from '../../base/limits.ts';
-import type { ExecutionSpec, ProcessEnd } from '../../protocol/link/agent-v1.ts';
+import type { ProcessEnd } from '../../protocol/link/agent-v1.ts';
 import type { AttemptEnd, AttemptSink, Trace } from '../../ledger/engine.ts';
 import { attemptMarker, type Platform, type ProcessHandle, type ProcessStat } from './platform.ts';
 import { UNBEGUN } from './supervisor.ts';
@@ -35,7 +35,8 @@ const KILL_PERSISTS_MS = 5_000;
 export interface RunningOptions {
   readonly platform: Platform;
   readonly attempt: string;
-  readonly spec: ExecutionSpec;
+  /** From TERM to KILL. */
+  readonly killAfterMs: number;
   readonly sink: AttemptSink;
   readonly folder: string;
   readonly cgroup: string | undefined;
@@ -47,7 +48,6 @@ export interface RunningOptions {
 
 export class RunningAttempt {
   readonly attempt: string;
-  readonly spec: ExecutionSpec;
   readonly sink: AttemptSink;
   /** Once the tree has been moved into a group of its own. */
   cgroup: string | undefined;
@@ -64,6 +64,7 @@ export class RunningAttempt {
   readonly #platform: Platform;
   readonly #folder: string;
   readonly #deadlineAt: number;
+  readonly #killAfterMs: number;
   #termAt = 0;
   #killAt = 0;
   #nextSignalAt = 0;
@@ -71,7 +72,7 @@ export class RunningAttempt {
   constructor(options: RunningOptions) {
     this.#platform = options.platform;
     this.attempt = options.attempt;
-    this.spec = options.spec;
+    this.#killAfterMs = options.killAfterMs;
     this.sink = options.sink;
     this.cgroup = options.cgroup;
     this.supervisorPid = options.supervisorPid;
@@ -139,7 +140,7 @@ export class RunningAttempt {
     this.killCause ??= cause;
     if (this.#termAt > 0) return;
     this.#termAt = now;
-    this.#killAt = now + this.spec.killAfterMs;
+    this.#killAt = now + this.#killAfterMs;
     this.#nextSignalAt = 0;
   }
 

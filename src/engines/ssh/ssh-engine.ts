@@ -13,7 +13,15 @@ import type { AttemptId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
-import type { AcceptTrace, AttemptSink, AttemptSubject, Engine, Held, Trace } from '../../ledger/engine.ts';
+import type {
+  AcceptTrace,
+  AttemptSink,
+  AttemptSubject,
+  Engine,
+  ExecutionOrder,
+  Held,
+  Trace,
+} from '../../ledger/engine.ts';
 import type { IncomingOutput } from '../../ledger/incoming-output.ts';
 import type { StreamedOutputs } from '../../ledger/streamed-outputs.ts';
 import type { AgentReport, ExecutionSpec } from '../../protocol/link/agent-v1.ts';
@@ -45,7 +53,7 @@ export interface SshEngineOptions {
 interface Carried {
   readonly note: SshNote;
   readonly acceptedAtMs: number;
-  readonly spec: ExecutionSpec | undefined;
+  readonly spec: ExecutionOrder | undefined;
   readonly hasStarted: boolean;
 }
 
@@ -53,6 +61,7 @@ const packr = new Packr({ useRecords: false });
 
 export class SshEngine implements Engine {
   readonly name = 'ssh';
+  readonly kinds = ['script'] as const;
   /** Attempts outlive this machine. */
   readonly bootId = '';
   readonly #options: SshEngineOptions;
@@ -93,14 +102,14 @@ export class SshEngine implements Engine {
     return this.#pool.size;
   }
 
-  traceOf(_attempt: AttemptId, work: ExecutionSpec, subject: AttemptSubject | undefined): AcceptTrace {
-    return { bytes: packr.pack(noteOf(work, subject)), isSecret: false };
+  traceOf(_attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject | undefined): AcceptTrace {
+    return { bytes: packr.pack(noteOf(spec, subject)), isSecret: false };
   }
 
-  begin(attempt: AttemptId, work: ExecutionSpec, subject: AttemptSubject | undefined, sink: AttemptSink): Held {
-    const note = noteOf(work, subject);
+  begin(attempt: AttemptId, order: ExecutionOrder, subject: AttemptSubject | undefined, sink: AttemptSink): Held {
+    const note = noteOf(order, subject);
     const acceptedAtMs = this.#options.clock.nowMs();
-    return this.#carry(attempt, { note, acceptedAtMs, spec: work, hasStarted: false }, sink);
+    return this.#carry(attempt, { note, acceptedAtMs, spec: order, hasStarted: false }, sink);
   }
 
   async resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held> {
@@ -180,15 +189,15 @@ export class SshEngine implements Engine {
   }
 }
 
-function noteOf(work: ExecutionSpec, subject: AttemptSubject | undefined): SshNote {
+function noteOf(order: Omit<ExecutionSpec, 'work'>, subject: AttemptSubject | undefined): SshNote {
   assert(subject, 'a start over SSH names its host');
   return {
     target: subject,
-    ...(work.user === undefined ? {} : { user: work.user }),
-    keptBytes: work.outputKeptBytes,
-    timeoutMs: work.timeoutMs,
-    killAfterMs: work.killAfterMs,
-    hasSecrets: Object.keys(work.secrets).length > 0,
+    ...(order.user === undefined ? {} : { user: order.user }),
+    keptBytes: order.outputKeptBytes,
+    timeoutMs: order.timeoutMs,
+    killAfterMs: order.killAfterMs,
+    hasSecrets: Object.keys(order.secrets).length > 0,
   };
 }
 

@@ -6,6 +6,7 @@
  * `a` is always an attempt id. Duplicates, reordering and late frames are harmless by construction: the agent's
  * journal decides, not the frame.
  */
+import type { StoredWork } from '../../domain/work/work.ts';
 import type { Sealed } from './session.ts';
 import type { AgentUpgradeState, WorkerUpgrade } from './upgrade-order.ts';
 
@@ -296,23 +297,21 @@ export type WorkerToAgentFrame =
   | WorkerUpgrade
   | WorkerBye;
 
-/** The work itself, encoded once per task with MessagePack and carried as bytes to every host. */
+/**
+ * What an executor is given, encoded once per task with MessagePack and carried as bytes to every host: the work, and beside it what holds for
+ * this run alone. So a new kind of work changes nothing here.
+ */
 export interface ExecutionSpec {
   v: 1;
   runId: string;
   runName: string;
-  script?: Uint8Array;
-  argv?: string[];
-  lang?: string;
-  args: string[];
-  env: Record<string, string>;
-  params: Record<string, string>;
+  /** In the stored form of its kind (src/domain/work), which says kind and version. Who does not know them refuses, and never guesses. */
+  work: StoredWork;
+  /** Values of the secrets that the work names; they are masked in all output. */
   secrets: Record<string, string>;
   user?: string;
-  /** Variables that the script starts with: a few that are the same everywhere (`clean`, also when absent), a login shell's of the user, or the agent's own. */
+  /** Variables that it starts with: a few that are the same everywhere (`clean`, also when absent), a login shell's of the user, or the agent's own. */
   environment?: 'clean' | 'login' | 'agent';
-  cwd?: string;
-  stdin?: Uint8Array;
   timeoutMs: number;
   killAfterMs: number;
   outputKeptBytes: number;

@@ -1,4 +1,4 @@
-/** The work of a task as bytes: encoded once by the server, signed over, decoded by the executor. */
+/** What an executor is given, as bytes: encoded once by the server, signed over, decoded by the executor. */
 import { Packr } from 'msgpackr';
 import type { ExecutionSpec } from './agent-v1.ts';
 

@@ -12,8 +12,7 @@ import type { AttemptId } from '../../../base/ids.ts';
 import { limits } from '../../../base/limits.ts';
 import type { Log } from '../../../base/log.ts';
 import type { Random } from '../../../base/random.ts';
-import type { ExecutionSpec } from '../../../protocol/link/agent-v1.ts';
-import type { AttemptEnd } from '../../../ledger/engine.ts';
+import type { AttemptEnd, ExecutionOrder } from '../../../ledger/engine.ts';
 import type { IncomingOutput } from '../../../ledger/incoming-output.ts';
 import { neededUser } from '../remote/remote-become.ts';
 import type { RemoteEnd, RemoteFollower, RemoteRun } from '../remote/remote-run.ts';
@@ -38,7 +37,7 @@ export interface SshAttemptOptions {
   readonly note: SshNote;
   readonly acceptedAtMs: number;
   /** Absent after a restart of the worker: then it is only looked for. */
-  readonly spec: ExecutionSpec | undefined;
+  readonly spec: ExecutionOrder | undefined;
   readonly pool: SshPool;
   readonly sessions: RemoteSessions;
   readonly clock: Clock;
@@ -61,7 +60,7 @@ export class SshAttempt {
   readonly #options: SshAttemptOptions;
   /** By the monotonic clock: a wall clock that jumps makes nothing overdue, and no host restarted. */
   readonly #acceptedAt: number;
-  #spec: ExecutionSpec | undefined;
+  #spec: ExecutionOrder | undefined;
   #run: RemoteRun | undefined;
   /** The order may have reached the host. */
   #isOut: boolean;

@@ -5,17 +5,18 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../base/clock.ts';
 import { newId } from '../../../base/ids.ts';
-import type { ExecutionSpec } from '../../../protocol/link/agent-v1.ts';
+import { executionOrder, type SpecMore } from '../../../../test/support/execution-spec.ts';
 import { localShell, type LocalShell } from '../../../../test/support/local-shell.ts';
 import { until } from '../../../../test/support/until.ts';
 import { RemoteSessions, startRemote } from './remote-supervisor.ts';
+import type { ExecutionOrder } from '../../../ledger/engine.ts';
 import type { RemoteEnd, RemoteRun } from './remote-run.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-environment-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** A shell whose script lives longer is not kept: as the engine has it, long enough for a busy machine and short enough for the deadlines here. */
-const liveAfterMs = ({ timeoutMs }: ExecutionSpec): number => timeoutMs / 8;
+const liveAfterMs = ({ timeoutMs }: ExecutionOrder): number => timeoutMs / 8;
 
 function homeWith(profile: string): string {
   const home = mkdtempSync(join(scratch, "home's "));
@@ -43,23 +44,10 @@ const sessions = new RemoteSessions();
 async function begin(
   shell: LocalShell,
   script: string,
-  more: Partial<ExecutionSpec>,
+  more: SpecMore,
   procRoot?: string,
 ): Promise<{ remote: RemoteRun; ran: Promise<Ran>; attempt: string }> {
-  const spec: ExecutionSpec = {
-    v: 1,
-    runId: 'r',
-    runName: 'n',
-    script: Buffer.from(script),
-    args: [],
-    env: {},
-    params: {},
-    secrets: {},
-    timeoutMs: 20_000,
-    killAfterMs: 300,
-    outputKeptBytes: 4_194_304,
-    ...more,
-  };
+  const spec = executionOrder(script, more);
   let text = '';
   let ended: RemoteEnd | undefined;
   const attempt = `${newId()}.0.0.1`;
@@ -80,12 +68,8 @@ async function begin(
   return { remote, ran, attempt };
 }
 
-const run = async (
-  shell: LocalShell,
-  script: string,
-  more: Partial<ExecutionSpec> = {},
-  procRoot?: string,
-): Promise<Ran> => (await begin(shell, script, more, procRoot)).ran;
+const run = async (shell: LocalShell, script: string, more: SpecMore = {}, procRoot?: string): Promise<Ran> =>
+  (await begin(shell, script, more, procRoot)).ran;
 
 /** Names that the program uses for itself, and what a shell or sudo would hand on. */
 const ODD = {
@@ -172,7 +156,7 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
 
 describe('a profile', () => {
   const dash = (): LocalShell => localShell(['dash'], { SHELL: '/bin/dash' });
-  const inHome = (profile: string, more: Partial<ExecutionSpec> = {}): Partial<ExecutionSpec> => ({
+  const inHome = (profile: string, more: SpecMore = {}): SpecMore => ({
     environment: 'login',
     env: { HOME: homeWith(profile) },
     ...more,

@@ -18,7 +18,7 @@ import { basename, dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../../base/clock.ts';
 import { newId } from '../../../base/ids.ts';
-import type { ExecutionSpec } from '../../../protocol/link/agent-v1.ts';
+import { executionOrder, type SpecMore } from '../../../../test/support/execution-spec.ts';
 import { localShell, type LocalShell } from '../../../../test/support/local-shell.ts';
 import { requiring } from '../../../../test/support/needs.ts';
 import { tracesOf } from '../../../../test/support/traces.ts';
@@ -35,21 +35,8 @@ afterAll(() => {
 const PATIENT_MS = 60_000;
 const NOBODY = 65_534;
 
-function orderOf(script: string, more: Partial<ExecutionSpec> = {}): RemoteOrder {
-  const spec: ExecutionSpec = {
-    v: 1,
-    runId: 'r',
-    runName: 'n',
-    script: Buffer.from(script),
-    args: [],
-    env: {},
-    params: {},
-    secrets: {},
-    timeoutMs: 60_000,
-    killAfterMs: 300,
-    outputKeptBytes: 4_194_304,
-    ...more,
-  };
+function orderOf(script: string, more: SpecMore = {}): RemoteOrder {
+  const spec = executionOrder(script, { timeoutMs: 60_000, ...more });
   return { attempt: `${newId()}.0.0.1`, spec, hostName: 'web1', hostId: 'h1', become: { kind: 'direct' } };
 }
 
@@ -95,11 +82,9 @@ function plant(path: string): string {
 
 describe('the files of a run', () => {
   it('lie in a folder that only its user can enter, under a name that says nothing', async () => {
-    const [gate, order] = [
-      join(scratch, 'modes'),
-      orderOf('until [ -e "$G" ]; do sleep 0.05; done', { stdin: Buffer.from('in') }),
-    ];
-    const following = await begin(localShell(['dash']), { ...order, spec: { ...order.spec, env: { G: gate } } });
+    const gate = join(scratch, 'modes');
+    const order = orderOf('until [ -e "$G" ]; do sleep 0.05; done', { stdin: Buffer.from('in'), env: { G: gate } });
+    const following = await begin(localShell(['dash']), order);
     await until('it runs', () => following.pid);
     const files = tracesOf(order.attempt);
     expect(new Set(files.map((file) => file.slice(-2)))).toEqual(new Set(['.i', '.x', '.n', '.o', '.e']));

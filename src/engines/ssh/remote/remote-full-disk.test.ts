@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../../base/clock.ts';
 import { newId } from '../../../base/ids.ts';
-import type { ExecutionSpec } from '../../../protocol/link/agent-v1.ts';
+import { executionOrder, type SpecMore } from '../../../../test/support/execution-spec.ts';
 import { localShell, type LocalShell } from '../../../../test/support/local-shell.ts';
 import { until } from '../../../../test/support/until.ts';
 import type { RemoteEnd, RemoteOrder, RemoteRun } from './remote-run.ts';
@@ -63,21 +63,8 @@ requiring('root').describe('a host whose disk is full', () => {
     host.kill('SIGKILL');
   });
 
-  function orderOf(script: string, more: Partial<ExecutionSpec> = {}): RemoteOrder {
-    const spec: ExecutionSpec = {
-      v: 1,
-      runId: 'r',
-      runName: 'n',
-      script: Buffer.from(script),
-      args: [],
-      env: {},
-      params: {},
-      secrets: {},
-      timeoutMs: 60_000,
-      killAfterMs: 300,
-      outputKeptBytes: 4_194_304,
-      ...more,
-    };
+  function orderOf(script: string, more: SpecMore = {}): RemoteOrder {
+    const spec = executionOrder(script, { timeoutMs: 60_000, ...more });
     return { attempt: `${newId()}.0.0.1`, spec, hostName: 'web1', hostId: 'h1', become: { kind: 'direct' } };
   }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { newId } from '../../../base/ids.ts';
 import { systemClock as clock } from '../../../base/clock.ts';
+import { executionOrder } from '../../../../test/support/execution-spec.ts';
 import { localShell } from '../../../../test/support/local-shell.ts';
 import { requiring } from '../../../../test/support/needs.ts';
 import { until } from '../../../../test/support/until.ts';
@@ -70,19 +71,7 @@ describe('a script that takes a name with a line break', () => {
     const program = named('a\nb');
     const order: RemoteOrder = {
       attempt: `${newId()}.0.0.1`,
-      spec: {
-        v: 1,
-        runId: 'r',
-        runName: 'n',
-        script: Buffer.from(`exec "${program}" 60`),
-        args: [],
-        env: {},
-        params: {},
-        secrets: {},
-        timeoutMs: 1_000,
-        killAfterMs: 300,
-        outputKeptBytes: 65_536,
-      },
+      spec: executionOrder(`exec "${program}" 60`, { timeoutMs: 1_000, outputKeptBytes: 65_536 }),
       hostName: 'web1',
       hostId: 'h1',
       become: { kind: 'direct' },

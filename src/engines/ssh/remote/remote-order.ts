@@ -8,7 +8,8 @@
  */
 import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
-import { HELD, stringFaults } from '../../../domain/run/process-strings.ts';
+import { HELD } from '../../../domain/run/process-strings.ts';
+import { lengthFaults, scriptText } from '../../../domain/work/script.ts';
 import { AFTER_LOGIN, AGENT_ONLY, PATH, SH_LIKE } from '../../process/environment.ts';
 import { interpreterOf, type ProgramOrigin } from '../../../domain/run/interpreter.ts';
 import { isRefusal, type Refusal } from '../../process/plan.ts';
@@ -45,11 +46,14 @@ export interface OrderContext {
 
 export function orderText(order: RemoteOrder, context: OrderContext): OrderText | Refusal {
   const { spec } = order;
+  const { work } = spec;
   const env = environmentOf(order, context.inherited);
   const fault = faultOf(order, env);
   if (fault) return { refused: 'bad-input', detail: fault };
   const blobs: Uint8Array[] = [];
-  const stored = [store(spec.script, '$b.x', blobs), store(spec.stdin, '$b.n', blobs)].filter((text) => text !== '');
+  const stored = [store(scriptText(work), '$b.x', blobs), store(work.stdin, '$b.n', blobs)].filter(
+    (text) => text !== '',
+  );
   const command = commandOf(order);
   if (isRefusal(command)) return command;
   const own = ownEnvironment(order);
@@ -61,7 +65,7 @@ export function orderText(order: RemoteOrder, context: OrderContext): OrderText 
     `store() { ${stored.length > 0 ? stored.join(' && ') : ':'}; };`,
     `check() { ${swept(order, context.inherited)} ` +
       `PATH=${env.PATH === undefined ? `"\${O:-${PATH}}"` : quote(env.PATH)}; ${login?.check ?? ''} ` +
-      `${folder(spec.cwd)} ${command.check} };`,
+      `${folder(work.cwd)} ${command.check} };`,
     `begin() { umask 022; unset OLDPWD; ${command.begin} ${login?.begin ?? ''} export PATH; ` +
       `${exported(Object.entries(env).filter(([name]) => !(name in own)))}; own; ${login?.hold ?? ''} exec "$@"; };`,
     `own() { ${exported(Object.entries(own))}; };`,
@@ -113,14 +117,11 @@ function quote(text: string): string {
 }
 
 function faultOf(order: RemoteOrder, env: Readonly<Record<string, string>>): string | undefined {
-  const { spec } = order;
-  if (
-    [...(spec.argv ?? []), ...spec.args, spec.cwd ?? '', spec.lang ?? '', ...Object.entries(env).flat()].some((text) =>
-      text.includes('\0'),
-    )
-  )
+  const { work } = order.spec;
+  const words = [...(work.program.form === 'argv' ? work.program.argv : []), ...work.args];
+  if ([...words, work.cwd ?? '', work.lang ?? '', ...Object.entries(env).flat()].some((text) => text.includes('\0')))
     return 'An argument or a variable contains a NUL character, which no process can be given.';
-  const long = stringFaults(spec)[0];
+  const long = lengthFaults(work, order.spec)[0];
   if (long) return long.detail;
   const odd = Object.keys(env).find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || RESERVED.has(name));
   return odd === undefined
@@ -148,10 +149,10 @@ function environmentOf(order: RemoteOrder, inherited: readonly string[]): Record
 function givenVariables(order: RemoteOrder): Record<string, string> {
   const { spec } = order;
   const params = Object.fromEntries(
-    Object.entries(spec.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]),
+    Object.entries(spec.work.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]),
   );
   return {
-    ...spec.env,
+    ...spec.work.env,
     ...params,
     ...spec.secrets,
     DROVER_HOST: order.hostName,
@@ -192,13 +193,14 @@ function folder(cwd: string | undefined): string {
 /** `check` refuses what is not there; `begin` sets the argument vector. */
 function commandOf({ spec }: RemoteOrder): { check: string; begin: string } | Refusal {
   const isLogin = spec.environment === 'login';
-  if (spec.argv) {
-    const [program = '', ...rest] = spec.argv;
-    return found('command', [program], words([...rest, ...spec.args]), isLogin);
+  const { program, args, lang } = spec.work;
+  if (program.form === 'argv') {
+    const [name = '', ...rest] = program.argv;
+    return found('command', [name], words([...rest, ...args]), isLogin);
   }
-  const choice = interpreterOf(spec.script!, spec.lang);
+  const choice = interpreterOf(program.text, lang);
   if (isRefusal(choice)) return choice;
-  return found(choice.origin, choice.programs, `${words(choice.args)} "$b.x" ${words(spec.args)}`, isLogin);
+  return found(choice.origin, choice.programs, `${words(choice.args)} "$b.x" ${words(args)}`, isLogin);
 }
 
 function words(list: readonly string[]): string {

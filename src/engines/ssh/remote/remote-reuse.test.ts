@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../../base/clock.ts';
 import { newId } from '../../../base/ids.ts';
-import type { ExecutionSpec } from '../../../protocol/link/agent-v1.ts';
+import { executionOrder, type SpecMore } from '../../../../test/support/execution-spec.ts';
 import { localShell, type LocalShell } from '../../../../test/support/local-shell.ts';
 import { tracesOf } from '../../../../test/support/traces.ts';
 import { until } from '../../../../test/support/until.ts';
@@ -25,30 +25,12 @@ interface Ran {
   readonly end: RemoteEnd;
 }
 
-function orderOf(script: string, more: Partial<ExecutionSpec> = {}): RemoteOrder {
-  const spec: ExecutionSpec = {
-    v: 1,
-    runId: 'r',
-    runName: 'n',
-    script: Buffer.from(script),
-    args: [],
-    env: {},
-    params: {},
-    secrets: {},
-    timeoutMs: 60_000,
-    killAfterMs: 300,
-    outputKeptBytes: 4_194_304,
-    ...more,
-  };
+function orderOf(script: string, more: SpecMore = {}): RemoteOrder {
+  const spec = executionOrder(script, { timeoutMs: 60_000, ...more });
   return { attempt: `${newId()}.0.0.1`, spec, hostName: 'web1', hostId: 'h1', become: { kind: 'direct' } };
 }
 
-async function run(
-  shell: LocalShell,
-  script: string,
-  more: Partial<ExecutionSpec> = {},
-  liveAfterMs = PATIENT_MS,
-): Promise<Ran> {
+async function run(shell: LocalShell, script: string, more: SpecMore = {}, liveAfterMs = PATIENT_MS): Promise<Ran> {
   const order = orderOf(script, more);
   const pieces: Uint8Array[] = [];
   let end: RemoteEnd | undefined;

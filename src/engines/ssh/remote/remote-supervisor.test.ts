@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../base/clock.ts';
 import { newId } from '../../../base/ids.ts';
-import type { ExecutionSpec, ReportedOutcome } from '../../../protocol/link/agent-v1.ts';
+import type { ReportedOutcome } from '../../../protocol/link/agent-v1.ts';
+import { executionOrder, type SpecMore } from '../../../../test/support/execution-spec.ts';
 import { localShell, type LocalShell } from '../../../../test/support/local-shell.ts';
 import { tracesOf } from '../../../../test/support/traces.ts';
 import { until } from '../../../../test/support/until.ts';
@@ -22,21 +23,8 @@ const clock = systemClock;
 /** For what begins many shells, one after the other: a busy machine takes long for each. */
 const PATIENT_MS = 300_000;
 
-function orderOf(script: string | Buffer, more: Partial<ExecutionSpec> = {}): RemoteOrder {
-  const spec: ExecutionSpec = {
-    v: 1,
-    runId: 'r',
-    runName: 'n',
-    script: Buffer.from(script),
-    args: [],
-    env: {},
-    params: {},
-    secrets: {},
-    timeoutMs: 20_000,
-    killAfterMs: 300,
-    outputKeptBytes: 4_194_304,
-    ...more,
-  };
+function orderOf(script: string | Buffer, more: SpecMore = {}): RemoteOrder {
+  const spec = executionOrder(script, more);
   return { attempt: `${newId()}.0.0.1`, spec, hostName: 'web1', hostId: 'h1', become: { kind: 'direct' } };
 }
 
