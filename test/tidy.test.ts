@@ -22,8 +22,6 @@ const PROGRAM_STATE: ReadonlyMap<string, string> = new Map([
   ['src/pki/dispatch.ts inner', 'scratch, the same'],
   ['src/pki/dispatch.ts outer', 'scratch, the same'],
 ]);
-/** Folders in which some files have spreads and long lines of before still: they are carried over next, and no folder is added. */
-const CARRIED_OVER_NEXT = /^src\/(protocol\/link|ledger|engines)\//;
 const files = repositoryFiles();
 const sources = files
   .filter(
@@ -187,12 +185,10 @@ describe('bans', () => {
 
   it('leave out fields that are undefined in one way: `given`', () => {
     const helper = /\bfunction (compact|present|dropUndefined|omitUndefined|definedOnly)\b/;
-    const offenders = sources
-      .filter(({ path }) => !CARRIED_OVER_NEXT.test(path))
-      .flatMap((file) => [
-        ...file.conditionalSpreads,
-        ...(helper.test(file.text) ? [`${file.path} has a helper`] : []),
-      ]);
+    const offenders = sources.flatMap((file) => [
+      ...file.conditionalSpreads,
+      ...(helper.test(file.text) ? [`${file.path} has a helper`] : []),
+    ]);
     expect(offenders).toEqual([]);
   });
 
@@ -221,7 +217,7 @@ describe('files', () => {
 
   it('have lines of 140 columns at most in src: SQL, comments and long texts too', () => {
     const offenders = sources
-      .filter(({ path }) => path.startsWith('src/') && !CARRIED_OVER_NEXT.test(path))
+      .filter(({ path }) => path.startsWith('src/'))
       .flatMap(({ path, text }) =>
         text.split('\n').flatMap((line, i) => ([...line].length > COLUMNS_MAX ? [`${path}:${i + 1}`] : [])),
       );

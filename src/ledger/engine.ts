@@ -1,7 +1,8 @@
 /**
- * The contract of an engine: what really begins, resumes and stops work. It decides nothing about the record. Whether an attempt may begin, what
- * is kept of it, when its end is told and how long it is remembered is the ledger's (ledger.ts), which is written once. One conformance suite
- * (test/conformance/ledger.ts) proves the ledger with every engine. To add one: docs/checklists/add-engine.md.
+ * The contract of an engine: what really begins, resumes and stops work. It decides nothing about the record. Whether
+ * an attempt may begin, what is kept of it, when its end is told and how long it is remembered is the ledger's
+ * (ledger.ts), which is written once. One conformance suite (test/conformance/ledger.ts) proves the ledger with every
+ * engine. To add one: docs/checklists/add-engine.md.
  */
 import type { ErrorCode } from '../base/errors.ts';
 import type { AttemptId } from '../base/ids.ts';
@@ -112,8 +113,8 @@ export interface Engine extends Service {
   /** Once for each attempt without an end that an earlier process left. What takes long is done in hand, as `Held`. */
   resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held | Absent | Unknown>;
   /**
-   * Nobody can take it in hand (its trace cannot be read, or this engine fell over it): whatever of it may run here is ended, for nobody else
-   * would end it at its deadline. Absent where that is seen to elsewhere.
+   * Nobody can take it in hand (its trace cannot be read, or this engine fell over it): whatever of it may run here is
+   * ended, for nobody else would end it at its deadline. Absent where that is seen to elsewhere.
    */
   abandon?(attempt: AttemptId): Promise<void>;
   /** Once for each whose end is recorded and not forgotten. */

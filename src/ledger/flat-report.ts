@@ -1,4 +1,8 @@
-/** Ends as journals held them before an outcome was a value: its name, with whatever belonged to it beside. Read for ever, never written. */
+/**
+ * Ends as journals held them before an outcome was a value: its name, with whatever belonged to it beside. Read for
+ * ever, never written.
+ */
+import { given } from '../base/given.ts';
 import type { AgentReport, ProcessEnd, ReportedOutcome } from '../protocol/link/agent-v1.ts';
 
 export type FlatReport = Omit<AgentReport, 'outcome'> & {
@@ -40,12 +44,11 @@ function outcomeOf(
       // Killed, whatever code is told with it.
       return {
         kind: 'signalled',
-        ...(signal === undefined ? {} : { signal }),
-        ...(reason === undefined ? {} : { reason }),
+        ...given({ signal, reason }),
       };
     case 'timed_out':
     case 'cancelled':
-      return { kind: name, ...(end ? { end } : {}) };
+      return { kind: name, ...given({ end }) };
     case 'refused':
       return { kind: 'refused', reason: reason ?? 'internal' };
     default:

@@ -34,7 +34,10 @@ export interface JournaledStart {
 }
 
 export type JournalRecord =
-  /** `spec` is what the engine keeps of the work, and sealed (`sealed: true`) where that is secret; `bootId` is empty where attempts outlive the machine. */
+  /**
+   * `spec` is what the engine keeps of the work, and sealed (`sealed: true`) where that is secret; `bootId` is empty
+   * where attempts outlive the machine.
+   */
   | { k: 'accepted'; a: string; atMs: number; bootId: string; sealed: boolean; spec: Uint8Array }
   | { k: 'started'; a: string; process: JournaledStart }
   | { k: 'ended'; a: string; report: AgentReport }

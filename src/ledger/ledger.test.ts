@@ -169,7 +169,7 @@ describe('a ledger', () => {
     expect([engine.begun, ledger.list()]).toEqual([[], []]);
   });
 
-  it('tells that it does not know of what its engine falls over, at the beginning and after a restart, and goes on with the others', async () => {
+  it('does not know of what its engine falls over, at the beginning and after a restart, and goes on with the others', async () => {
     const ledger = await open();
     const [first, second, third] = [newAttempt(), newAttempt(), newAttempt()];
     await ledger.startAttempt(first, work);

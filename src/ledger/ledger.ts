@@ -1,11 +1,13 @@
 /**
- * The truth of an executor about its attempts, written once for every engine. Main path of an attempt: accept (journal, synced) → begin, when
- * there is room → started (journal) → ended → output finished (masked, on disk) → end (journal) → told, again and again by the conversation →
- * forgotten, once the server has committed it: then a tombstone stays, for longer than an order may be valid.
+ * The truth of an executor about its attempts, written once for every engine. Main path of an attempt: accept (journal,
+ * synced) → begin, when there is room → started (journal) → ended → output finished (masked, on disk) → end (journal) →
+ * told, again and again by the conversation → forgotten, once the server has committed it: then a tombstone stays, for
+ * longer than an order may be valid.
  *
- * So an attempt begins at most once, whatever is killed: before its acceptance is on disk nothing ran; after it, the engine finds it again, or
- * knows that it never began, or it is lost. Nothing is told before it is durable.
+ * So an attempt begins at most once, whatever is killed: before its acceptance is on disk nothing ran; after it, the
+ * engine finds it again, or knows that it never began, or it is lost. Nothing is told before it is durable.
  */
+import { given } from '../base/given.ts';
 import { pause, type Clock } from '../base/clock.ts';
 import type { AttemptId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
@@ -66,7 +68,8 @@ export const FILES_DELETED =
   'Somebody deleted its files on the host while it ran. How it ended is certain; some of its output may be missing.';
 
 const RECORD_UNREADABLE =
-  'Its record here cannot be read any more. What ran of it was ended, and none of its output is told: nobody knows its secrets to take them out.';
+  'Its record here cannot be read any more. What ran of it was ended, and none of its output is told: ' +
+  'nobody knows its secrets to take them out.';
 
 /** How soon a full disk is noticed to have space again, at the latest. */
 const RECORD_RETRY_MS_MAX = 5_000;
@@ -98,11 +101,14 @@ export class Ledger {
     this.#options = options;
     this.#journal = new Journal(journal.path, {
       tombstoneKeptMs: limits.tombstoneKeptMs,
-      ...(journal.files ? { files: journal.files } : {}),
+      ...given({ files: journal.files }),
     });
   }
 
-  /** Finds again what an earlier process left. What happens from here on is told to `listener`; ends that are there already are in `list`. */
+  /**
+   * Finds again what an earlier process left. What happens from here on is told to `listener`; ends that are there
+   * already are in `list`.
+   */
   async start(listener: LedgerListener): Promise<void> {
     const { engine, outputs, clock } = this.#options;
     this.#listener = listener;
@@ -133,8 +139,9 @@ export class Ledger {
   }
 
   /**
-   * Resolves when the decision is durable. Rejects with `spool-full` or `spool-unwritable` when the journal cannot take it: then nothing is known
-   * of it and nothing ran. Faults of the work (no such user, a kind that is not known here …) become a report of outcome `refused`.
+   * Resolves when the decision is durable. Rejects with `spool-full` or `spool-unwritable` when the journal cannot take
+   * it: then nothing is known of it and nothing ran. Faults of the work (no such user, a kind that is not known here …)
+   * become a report of outcome `refused`.
    */
   async startAttempt(attempt: AttemptId, spec: ExecutionSpec, subject?: AttemptSubject): Promise<StartAnswer> {
     if (this.#journal.tombstones.has(attempt)) return 'settled';
@@ -267,7 +274,9 @@ export class Ledger {
     if (!work || !engine.kinds.includes(work.kind))
       return sink.ended({
         outcome: { kind: 'refused', reason: 'work-kind-unknown' },
-        detail: `The engine ${engine.name} here does not know what it is to do: ${told ? `work of kind ${told.kind}, version ${told.v}` : 'an order that says no kind'}. Nothing ran.`,
+        detail:
+          `The engine ${engine.name} here does not know what it is to do: ` +
+          `${told ? `work of kind ${told.kind}, version ${told.v}` : 'an order that says no kind'}. Nothing ran.`,
       });
     let answer: ReturnType<Engine['begin']>;
     try {
@@ -368,7 +377,10 @@ export class Ledger {
     this.#recording.add(recording);
   }
 
-  /** Output first, then the record. A disk without space delays it; each step may be repeated, and is, until it is recorded or a successor does it. */
+  /**
+   * Output first, then the record. A disk without space delays it; each step may be repeated, and is, until it is
+   * recorded or a successor does it.
+   */
   async #recordWhenever(attempt: AttemptId, end: AttemptEnd, remains: Remains | undefined): Promise<void> {
     const { clock, log, outputs } = this.#options;
     const finishedAtMs = end.finishedAtMs ?? clock.nowMs();
@@ -428,7 +440,7 @@ export class Ledger {
       acceptedAtMs: accepted.atMs,
       bootId: accepted.bootId,
       accepted: bytes,
-      ...(started ? { start: { pid: started.pid, atMs: started.startedAtMs }, started } : {}),
+      ...given({ start: started && { pid: started.pid, atMs: started.startedAtMs }, started }),
     };
   }
 }

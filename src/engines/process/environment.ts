@@ -20,8 +20,12 @@ export interface EnvironmentContext {
 /** What is looked through where nothing else is said. */
 export const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Node's and a service manager's channels to the agent, and what it was told itself: no script may speak there. */
-export const AGENT_ONLY =
-  /^(DROVER_|NODE_(CHANNEL_|UNIQUE_ID)|NOTIFY_SOCKET$|LISTEN_(FDS|PID|FDNAMES)$|WATCHDOG_(USEC|PID)$|MAINPID$|INVOCATION_ID$|JOURNAL_STREAM$)/;
+export const AGENT_ONLY = new RegExp(
+  [
+    '^(DROVER_|NODE_(CHANNEL_|UNIQUE_ID)|NOTIFY_SOCKET$|LISTEN_(FDS|PID|FDNAMES)$|WATCHDOG_(USEC|PID)$',
+    '|MAINPID$|INVOCATION_ID$|JOURNAL_STREAM$)',
+  ].join(''),
+);
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Shells that read `-l -c` as sh does; for others, and for those that let nobody in, it is sh itself. */
 export const SH_LIKE = ['sh', 'bash', 'dash', 'ash', 'ksh', 'mksh', 'zsh'];

@@ -2,6 +2,7 @@
  * From what was asked to what is executed: argument vector and environment. Pure, but for the look-up of programs that it is
  * given. Refusals are values: the attempt ends as refused, with a code and a sentence that helps.
  */
+import { given } from '../../base/given.ts';
 import {
   isWindowsFault,
   powershellEncoded,
@@ -85,7 +86,12 @@ export function planProcess(order: ExecutionOrder, context: PlanContext): Proces
     context.account.uid === context.agentUid
       ? undefined
       : becomeAccount(['/bin/sh', '-c', 'cd -- "$1"', 'sh', cwd], context, env.PATH!);
-  return { argv: argv.argv, env, cwd, ...(enter === undefined || isRefusal(enter) ? {} : { enter: enter.argv }) };
+  return {
+    argv: argv.argv,
+    env,
+    cwd,
+    ...given({ enter: enter === undefined || isRefusal(enter) ? undefined : enter.argv }),
+  };
 }
 
 function commandLine(order: ExecutionOrder, context: PlanContext, path: string): { argv: string[] } | Refusal {

@@ -1,6 +1,6 @@
 /**
- * Everything that the engine of processes knows of Linux: /proc and control groups, and the supervisor that leans on /proc. All reads are synchronous and small; a process that
- * vanishes while it is looked at is simply not there.
+ * Everything that the engine of processes knows of Linux: /proc and control groups, and the supervisor that leans on
+ * /proc. All reads are synchronous and small; a process that vanishes while it is looked at is simply not there.
  */
 import {
   mkdirSync,

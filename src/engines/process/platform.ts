@@ -1,9 +1,11 @@
 /**
- * What the engine of processes needs of an operating system, and everything that it needs: who brings the agent to another one writes this, and nothing else
- * in the agent changes (docs/guides/agents.md, Portability). All of it is synchronous and small, but for moving processes into a group.
+ * What the engine of processes needs of an operating system, and everything that it needs: who brings the agent to
+ * another one writes this, and nothing else in the agent changes (docs/guides/agents.md, Portability). All of it is
+ * synchronous and small, but for moving processes into a group.
  *
- * macOS: `launch` needs another way to an exact status (a supervisor that waits and writes it; there is no /proc to read a zombie from), `processTree` by
- * sessions and environments of `sysctl kern.procargs2`, no groups. Windows: a job object is launch, group and tree in one.
+ * macOS: `launch` needs another way to an exact status (a supervisor that waits and writes it; there is no /proc to
+ * read a zombie from), `processTree` by sessions and environments of `sysctl kern.procargs2`, no groups. Windows: a job
+ * object is launch, group and tree in one.
  */
 import type { ChildProcess } from 'node:child_process';
 import type { ProcessEnd } from '../../protocol/link/agent-v1.ts';
@@ -47,7 +49,10 @@ export interface Platform {
   /** Changes when the host restarts. */
   bootId(): string;
   uptimeMs(): number;
-  /** Starts a process so that it outlives us and its end can be read exactly, by us or by our successor. On Windows `argv` is the program and its whole line. */
+  /**
+   * Starts a process so that it outlives us and its end can be read exactly, by us or by our successor. On Windows
+   * `argv` is the program and its whole line.
+   */
   launch(launch: Launch): ChildProcess;
   /** Undefined for a process that is not there. */
   processStat(pid: number): ProcessStat | undefined;

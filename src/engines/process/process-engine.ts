@@ -1,9 +1,10 @@
 /**
- * The engine of processes on this host. Main path of an attempt: plan → launch (supervised, launch.ts) → look (one sweep for all) → end. Its
- * children outlive it; a successor finds them by the trace, by their files or by their mark (find-process.ts), and goes on.
+ * The engine of processes on this host. Main path of an attempt: plan → launch (supervised, launch.ts) → look (one
+ * sweep for all) → end. Its children outlive it; a successor finds them by the trace, by their files or by their mark
+ * (find-process.ts), and goes on.
  *
- * Background processes that a script leaves behind on purpose are left alone when it ends by itself; on cancel and time-out nothing of its tree
- * survives.
+ * Background processes that a script leaves behind on purpose are left alone when it ends by itself; on cancel and
+ * time-out nothing of its tree survives.
  */
 import { Packr } from 'msgpackr';
 import { pause, type Clock } from '../../base/clock.ts';

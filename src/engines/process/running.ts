@@ -2,6 +2,7 @@
  * One attempt whose process exists: looked at by a sweep, not by events, because after a restart there are no events. Knows
  * how to tell its end, its deadline, its live output and how to kill its tree; decides nothing about the record.
  */
+import { given } from '../../base/given.ts';
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { limits } from '../../base/limits.ts';
@@ -189,8 +190,10 @@ export class RunningAttempt {
     const { ending, identity, survivors } = this;
     return {
       ...endOf(this.killCause, ending),
-      ...(identity ? { startedAtMs: identity.startedAtMs } : {}),
-      ...(survivors.length > 0 ? { survivors } : {}),
+      ...given({
+        startedAtMs: identity?.startedAtMs,
+        survivors: survivors.length > 0 ? survivors : undefined,
+      }),
     };
   }
 
@@ -228,10 +231,14 @@ function endOf(
   switch (killCause) {
     case 'timed_out':
     case 'cancelled':
-      return { outcome: { kind: killCause, ...(end ? { end } : {}) } };
+      return { outcome: { kind: killCause, ...given({ end }) } };
     case 'output-limit':
       return {
-        outcome: { kind: 'signalled', ...(end?.kind === 'signalled' ? end : {}), reason: 'output-limit' },
+        outcome: {
+          kind: 'signalled',
+          ...given({ signal: end?.kind === 'signalled' ? end.signal : undefined }),
+          reason: 'output-limit',
+        },
         detail: 'It wrote more than an execution may, and was ended before it filled the disk.',
       };
     case undefined:

@@ -1,10 +1,12 @@
 /**
- * The engine of hosts without an agent: one for a whole worker, with a host named at every start. It keeps pooled connections; each attempt is
- * carried by an `SshAttempt` until its end is known.
+ * The engine of hosts without an agent: one for a whole worker, with a host named at every start. It keeps pooled
+ * connections; each attempt is carried by an `SshAttempt` until its end is known.
  *
- * Credentials are asked for when a connection is opened and are in memory only; its traces say where attempts are, and hold neither work nor
- * secret. So after a restart an attempt is looked for on its host, and goes on; what had not reached the host is never begun.
+ * Credentials are asked for when a connection is opened and are in memory only; its traces say where attempts are, and
+ * hold neither work nor secret. So after a restart an attempt is looked for on its host, and goes on; what had not
+ * reached the host is never begun.
  */
+import { given } from '../../base/given.ts';
 import { Packr } from 'msgpackr';
 import { assert } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -31,7 +33,7 @@ import { SshAttempt, type SshNote } from './attempt/ssh-attempt.ts';
 import { testConnection, type ConnectionTestResult } from './connection/connection-test.ts';
 import type { RecordHostKey } from './connection/host-key.ts';
 import { SshPool, type SshPoolOptions, type SshTarget } from './connection/ssh-pool.ts';
-import { RemoteSessions } from './remote/remote-supervisor.ts';
+import { RemoteSessions } from './remote/remote-sessions.ts';
 
 export interface SshEngineOptions {
   /** Where the output that comes in is put. */
@@ -193,7 +195,7 @@ function noteOf(order: Omit<ExecutionSpec, 'work'>, subject: AttemptSubject | un
   assert(subject, 'a start over SSH names its host');
   return {
     target: subject,
-    ...(order.user === undefined ? {} : { user: order.user }),
+    ...given({ user: order.user }),
     keptBytes: order.outputKeptBytes,
     timeoutMs: order.timeoutMs,
     killAfterMs: order.killAfterMs,

@@ -82,7 +82,10 @@ export type ReportedOutcome =
   | { kind: 'exited'; code: number }
   /** `reason`: its executor ended it, for this (`output-limit`). */
   | { kind: 'signalled'; signal?: string; reason?: string }
-  /** Ended by its executor, at its deadline or because somebody asked; `end`: how its process then ended, where it had one and that was seen. */
+  /**
+   * Ended by its executor, at its deadline or because somebody asked; `end`: how its process then ended, where it had
+   * one and that was seen.
+   */
   | { kind: 'timed_out' | 'cancelled'; end?: ProcessEnd }
   /** Nothing of it ran. */
   | { kind: 'refused'; reason: string }
@@ -298,8 +301,8 @@ export type WorkerToAgentFrame =
   | WorkerBye;
 
 /**
- * What an executor is given, encoded once per task with MessagePack and carried as bytes to every host: the work, and beside it what holds for
- * this run alone. So a new kind of work changes nothing here.
+ * What an executor is given, encoded once per task with MessagePack and carried as bytes to every host: the work, and
+ * beside it what holds for this run alone. So a new kind of work changes nothing here.
  */
 export interface ExecutionSpec {
   v: 1;
@@ -310,7 +313,10 @@ export interface ExecutionSpec {
   /** Values of the secrets that the work names; they are masked in all output. */
   secrets: Record<string, string>;
   user?: string;
-  /** Variables that it starts with: a few that are the same everywhere (`clean`, also when absent), a login shell's of the user, or the agent's own. */
+  /**
+   * Variables that it starts with: a few that are the same everywhere (`clean`, also when absent), a login shell's of
+   * the user, or the agent's own.
+   */
   environment?: 'clean' | 'login' | 'agent';
   timeoutMs: number;
   killAfterMs: number;

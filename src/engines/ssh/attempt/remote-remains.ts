@@ -8,7 +8,8 @@ import type { OutputRange } from '../../../ledger/outputs.ts';
 import type { SshPool } from '../connection/ssh-pool.ts';
 import { neededUser } from '../remote/remote-become.ts';
 import type { RemoteFollower, RemoteRun } from '../remote/remote-run.ts';
-import { attachRemote, type RemoteSessions } from '../remote/remote-supervisor.ts';
+import { type RemoteSessions } from '../remote/remote-sessions.ts';
+import { attachRemote } from '../remote/remote-supervisor.ts';
 import type { SshNote } from './ssh-attempt.ts';
 
 export interface RemoteRemainsOptions {

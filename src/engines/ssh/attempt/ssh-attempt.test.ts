@@ -3,7 +3,7 @@ import { DroverError } from '../../../base/errors.ts';
 import type { AttemptId } from '../../../base/ids.ts';
 import { limits } from '../../../base/limits.ts';
 import { silentLog } from '../../../base/log.ts';
-import { RemoteSessions } from '../remote/remote-supervisor.ts';
+import { RemoteSessions } from '../remote/remote-sessions.ts';
 import { fastClock } from '../../../../test/support/fast-clock.ts';
 import { SshAttempt } from './ssh-attempt.ts';
 import type { SshPool } from '../connection/ssh-pool.ts';

@@ -5,6 +5,7 @@
  * A start that was lost on the way is repeated, and nothing is said to have not run, once the order is valid no more by the clock
  * of a host that does not know it. But a host that has restarted since has lost its guards, so there nothing is repeated or said.
  */
+import { given } from '../../../base/given.ts';
 import { fullJitterMs } from '../../../base/backoff.ts';
 import { pause, type Clock } from '../../../base/clock.ts';
 import { DroverError, errorCodeOf } from '../../../base/errors.ts';
@@ -16,7 +17,8 @@ import type { AttemptEnd, ExecutionOrder } from '../../../ledger/engine.ts';
 import type { IncomingOutput } from '../../../ledger/incoming-output.ts';
 import { neededUser } from '../remote/remote-become.ts';
 import type { RemoteEnd, RemoteFollower, RemoteRun } from '../remote/remote-run.ts';
-import { attachRemote, type RemoteSessions, startRemote } from '../remote/remote-supervisor.ts';
+import { type RemoteSessions } from '../remote/remote-sessions.ts';
+import { attachRemote, startRemote } from '../remote/remote-supervisor.ts';
 import { Patience } from './patience.ts';
 import { runBriefly, shellFault } from '../remote/shell-probe.ts';
 import type { ReachedHost, SshPool, SshTarget } from '../connection/ssh-pool.ts';
@@ -70,7 +72,10 @@ export class SshAttempt {
   readonly #patience: Patience;
   /** Where the first try of the order went. */
   #folder: string | undefined;
-  /** By the host's clock: what was sent there and is not known there by then never begins. Unknown after a restart, until the host has told its time. */
+  /**
+   * By the host's clock: what was sent there and is not known there by then never begins. Unknown after a restart,
+   * until the host has told its time.
+   */
   #validUntil: number | undefined;
   /** By ours. */
   #leftAtMs: number;
@@ -180,7 +185,10 @@ export class SshAttempt {
     this.#lookLater(run);
   }
 
-  /** A host that follows and never tells the end, though it must be over, is asked anew: what was to tell it may be gone, with its files. */
+  /**
+   * A host that follows and never tells the end, though it must be over, is asked anew: what was to tell it may be
+   * gone, with its files.
+   */
   #lookLater(run: RemoteRun): void {
     const leftMs = this.#isCancelled ? 0 : Math.max(0, this.#options.note.timeoutMs - this.#ageMs);
     this.#patience.lookLater(leftMs, () => run.leave());
@@ -248,7 +256,7 @@ export class SshAttempt {
           onLeaving,
           orderValidMs: this.#options.orderValidMs,
           ...this.#pace(),
-          ...(this.#folder === undefined ? {} : { folder: this.#folder }),
+          ...given({ folder: this.#folder }),
         }),
         follower,
       );
@@ -357,7 +365,8 @@ export class SshAttempt {
       return this.#end({
         outcome: { kind: 'unknown', reason: 'host-rebooted' },
         detail:
-          'It had begun, and the host knows nothing of it any more: it restarted, or its temporary files were removed; then the script may still run.',
+          'It had begun, and the host knows nothing of it any more: it restarted, or its temporary files were ' +
+          'removed; then the script may still run.',
       });
     }
     const answer = await runBriefly(shell, 'cat /proc/uptime', '', clock);

@@ -112,8 +112,9 @@ export function becomeStuck(said: string, { become }: RemoteUser): BecomeFault {
     code: 'become-not-allowed',
     detail:
       `${become.kind} did not become ${userOf(become)} within ${limits.sshBecomeMs / 1_000} s: ` +
-      `${text === '' ? 'it said nothing; its name service or PAM may hang' : `it said "${text}", which an account has no answer to (a second factor?)`}` +
-      '.',
+      (text === ''
+        ? 'it said nothing; its name service or PAM may hang.'
+        : `it said "${text}", which an account has no answer to (a second factor?).`),
   };
 }
 

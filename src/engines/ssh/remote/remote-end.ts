@@ -1,4 +1,5 @@
 /** The last line of a run as its end: raw wait status and cause into what a report says. Pure. */
+import { given } from '../../../base/given.ts';
 import { FILES_DELETED } from '../../../ledger/ledger.ts';
 import type { ProcessEnd } from '../../../protocol/link/agent-v1.ts';
 import { decodeWaitStatus } from '../../process/platform-linux.ts';
@@ -18,18 +19,24 @@ export function remoteEndOf(
   const end = endOf(status);
   const left = survivors.filter((pid) => pid !== '').map(Number);
   const rest = {
-    ...(hasLostFiles ? { detail: FILES_DELETED } : {}),
     finishedAtMs: Math.max(startedAtMs ?? 0, nowMs - Math.max(0, Number(now) - Number(over)) * 10),
-    ...(startedAtMs === undefined ? {} : { startedAtMs }),
-    ...(left.length > 0 ? { survivors: left } : {}),
+    ...given({
+      startedAtMs,
+      detail: hasLostFiles ? FILES_DELETED : undefined,
+      survivors: left.length > 0 ? left : undefined,
+    }),
   };
   switch (cause) {
     case 'timed_out':
     case 'cancelled':
-      return { outcome: { kind: cause, ...(end ? { end } : {}) }, ...rest };
+      return { outcome: { kind: cause, ...given({ end }) }, ...rest };
     case 'output-limit':
       return {
-        outcome: { kind: 'signalled', ...(end?.kind === 'signalled' ? end : {}), reason: 'output-limit' },
+        outcome: {
+          kind: 'signalled',
+          ...given({ signal: end?.kind === 'signalled' ? end.signal : undefined }),
+          reason: 'output-limit',
+        },
         detail: 'It wrote more than an execution may, and was ended before it filled the disk.',
         ...rest,
       };

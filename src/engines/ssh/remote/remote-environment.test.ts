@@ -1,4 +1,8 @@
-/** Environment policies on a host, over shells of this machine: what a session has, what a profile does, and that no order meets what another one had. */
+/**
+ * Environment policies on a host, over shells of this machine: what a session has, what a profile does, and that no
+ * order meets what another one had.
+ */
+import { given } from '../../../base/given.ts';
 import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,14 +12,18 @@ import { newId } from '../../../base/ids.ts';
 import { executionOrder, type SpecMore } from '../../../../test/support/execution-spec.ts';
 import { localShell, type LocalShell } from '../../../../test/support/local-shell.ts';
 import { until } from '../../../../test/support/until.ts';
-import { RemoteSessions, startRemote } from './remote-supervisor.ts';
+import { RemoteSessions } from './remote-sessions.ts';
+import { startRemote } from './remote-supervisor.ts';
 import type { ExecutionOrder } from '../../../ledger/engine.ts';
 import type { RemoteEnd, RemoteRun } from './remote-run.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-environment-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** A shell whose script lives longer is not kept: as the engine has it, long enough for a busy machine and short enough for the deadlines here. */
+/**
+ * A shell whose script lives longer is not kept: as the engine has it, long enough for a busy machine and short enough
+ * for the deadlines here.
+ */
 const liveAfterMs = ({ timeoutMs }: ExecutionOrder): number => timeoutMs / 8;
 
 function homeWith(profile: string): string {
@@ -59,7 +67,7 @@ async function begin(
       ended: (end) => (ended = end),
       output: (_stream, _offset, bytes) => void (text += Buffer.from(bytes).toString()),
     },
-    { clock: systemClock, sessions, liveAfterMs: liveAfterMs(spec), ...(procRoot === undefined ? {} : { procRoot }) },
+    { clock: systemClock, sessions, liveAfterMs: liveAfterMs(spec), ...given({ procRoot }) },
   );
   const ran = until('the end', () => ended).then(async (end) => {
     await remote.forget();

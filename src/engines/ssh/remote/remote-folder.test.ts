@@ -1,4 +1,7 @@
-/** Where the program keeps its files on a host: a folder of its own that nobody else can get at, and that somebody may clear away while a script runs. */
+/**
+ * Where the program keeps its files on a host: a folder of its own that nobody else can get at, and that somebody may
+ * clear away while a script runs.
+ */
 import {
   chmodSync,
   chownSync,

@@ -1,4 +1,8 @@
-/** The program on a host whose disk fills up while a script runs: kills come, the true end is told, and what was kept is handed over. A mount namespace of its own is that host. */
+/**
+ * The program on a host whose disk fills up while a script runs: kills come, the true end is told, and what was kept is
+ * handed over. A mount namespace of its own is that host.
+ */
+import { given } from '../../../base/given.ts';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,7 +53,12 @@ requiring('root').describe('a host whose disk is full', () => {
         'private',
         'sh',
         '-c',
-        `set -e; for d in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o mode=1777,size=1m,nr_inodes=${INODES} tmpfs "$d"; done; echo ready; exec sleep 600`,
+        [
+          'set -e',
+          `for d in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o mode=1777,size=1m,nr_inodes=${INODES} tmpfs "$d"; done`,
+          'echo ready',
+          'exec sleep 600',
+        ].join('; '),
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
@@ -102,7 +111,7 @@ requiring('root').describe('a host whose disk is full', () => {
           startRemote(within(login), order, follower, {
             clock,
             procRoot,
-            ...(liveAfterMs === undefined ? {} : { liveAfterMs }),
+            ...given({ liveAfterMs }),
           }),
         );
 

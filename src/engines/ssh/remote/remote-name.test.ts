@@ -12,7 +12,8 @@ import { requiring } from '../../../../test/support/needs.ts';
 import { until } from '../../../../test/support/until.ts';
 import { startProgram } from './remote-program.ts';
 import type { RemoteEnd, RemoteOrder } from './remote-run.ts';
-import { RemoteSessions, startRemote } from './remote-supervisor.ts';
+import { RemoteSessions } from './remote-sessions.ts';
+import { startRemote } from './remote-supervisor.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-name-'));
 const children: ChildProcess[] = [];
@@ -123,7 +124,8 @@ function parentOf(pid: number): number | undefined {
 /** The numbers of the living of the tree, in order. */
 function treeOf(login: readonly string[], attempt: string, leader: number): number[] {
   const loop = startProgram.head.lastIndexOf('while IFS= read -r y');
-  const program = `${startProgram.head.slice(0, loop)} ${startProgram.rest}; R=/proc; p=${leader}; X=${process.pid}; A=${attempt}; b=${scratch}/none; P=; tree; echo "$l"`;
+  const set = `R=/proc; p=${leader}; X=${process.pid}; A=${attempt}; b=${scratch}/none; P=`;
+  const program = `${startProgram.head.slice(0, loop)} ${startProgram.rest}; ${set}; tree; echo "$l"`;
   const text = execFileSync(login[0]!, [...login.slice(1), '-c', program], { encoding: 'utf8' });
   return text
     .trim()

@@ -9,22 +9,28 @@
  * `watch` (deadline, kills, spool limit) and a live `follow`. Nothing else is forked unless there is output to hand over. Where
  * there is no /proc, `lead` stays as the parent and tells a signal from an exit code by the message that its shell writes.
  *
- * Files, all 0600 and named by the attempt, lie in a folder of this shell's own: 0700, made by it under a name that nobody could
- * guess, in the first place that takes it, and looked at before each use, since whoever clears that place may let somebody else make
- * one of the same name. `.i` is guard, identity and all that becomes of it (made atomically: the at-most-once. Whether an order is still valid is looked
- * at after that, so that one that is neither known nor valid can be repeated), `.x` script, `.n` input, `.o` `.e` output, `.t` one of these being put back. What is
- * told of a run is appended to `.i` alone: its block is there since the beginning, so a full disk, and one that can take no more files, still takes the cause of
- * a kill and the end. So it stays below one block of 4 KiB.
+ * Files, all 0600 and named by the attempt, lie in a folder of this shell's own: 0700, made by it under a name that
+ * nobody could guess, in the first place that takes it, and looked at before each use, since whoever clears that place
+ * may let somebody else make one of the same name. `.i` is guard, identity and all that becomes of it (made atomically:
+ * the at-most-once. Whether an order is still valid is looked at after that, so that one that is neither known nor
+ * valid can be repeated), `.x` script, `.n` input, `.o` `.e` output, `.t` one of these being put back. What is told of
+ * a run is appended to `.i` alone: its block is there since the beginning, so a full disk, and one that can take no
+ * more files, still takes the cause of a kill and the end. So it stays below one block of 4 KiB.
  *
- * A line is one write; its order among the others decides. After the two of the identity: `Y` the teller, `W` a watch that holds the output, `K` why
- * it is to be killed (the first counts), `C` the live `follow` will report, `D` the files were deleted and `.i` was made anew, `T` the end as the teller saw it, who then reports,
- * and `S` as the watch did. A `T` after a `K` or an end only tells the status: the kill goes on until the whole tree is gone.
+ * A line is one write; its order among the others decides. After the two of the identity: `Y` the teller, `W` a watch
+ * that holds the output, `K` why it is to be killed (the first counts), `C` the live `follow` will report, `D` the
+ * files were deleted and `.i` was made anew, `T` the end as the teller saw it, who then reports, and `S` as the watch
+ * did. A `T` after a `K` or an end only tells the status: the kill goes on until the whole tree is gone.
  *
- * Variables, unset first because a session may hand some on: A attempt, N nonce before every line of ours, R the root of /proc, T deadline and K grace in 1/100 s, C spool
- * cap in bytes, V until when the order is valid, u the start and t the time in 1/100 s since boot, F the name of the folder, r the place it is in, d its path and b
- * the common path of the files, D those of orders that are over, L the listener, i the pid of the caller of `self`; s q f g state, wait status, parent and session as
- * `stat` found them, I the start; P the start of the leader; h l the tree and its living, H these with their starts: nobody is signalled whose start is another; O Q the search path and locale of the session, as they were. From `.i`: Y teller, J
- * last watch, G cause, M who reports, B whether files were deleted, E end, S status; Z is set where a watch holds the output open; others are those of another account that only their environment names; w is the cause as the watch knows it, also where nothing can be written.
+ * Variables, unset first because a session may hand some on: A attempt, N nonce before every line of ours, R the root
+ * of /proc, T deadline and K grace in 1/100 s, C spool cap in bytes, V until when the order is valid, u the start and t
+ * the time in 1/100 s since boot, F the name of the folder, r the place it is in, d its path and b the common path of
+ * the files, D those of orders that are over, L the listener, i the pid of the caller of `self`; s q f g state, wait
+ * status, parent and session as `stat` found them, I the start; P the start of the leader; h l the tree and its living,
+ * H these with their starts: nobody is signalled whose start is another; O Q the search path and locale of the session,
+ * as they were. From `.i`: Y teller, J last watch, G cause, M who reports, B whether files were deleted, E end, S
+ * status; Z is set where a watch holds the output open; others are those of another account that only their environment
+ * names; w is the cause as the watch knows it, also where nothing can be written.
  */
 import type { RemoteProgram } from './remote-become.ts';
 import { TREE } from './remote-tree.ts';
@@ -124,6 +130,12 @@ bye() { free; remove exec; }
 farewell() { free; remove; say F; exit 0; }
 `;
 
+/** What a sweep looks at below `$1`: runs that were over a week ago, files of a month ago, and folders, which go when they are empty. */
+const OVER =
+  '$(find "$1"/.drover-*/*.i -prune -type f -mtime +7 -exec grep -l "^[ST] " {} + 2>/dev/null | head -n 100)';
+const OLD = '$(find "$1"/.drover-*/*.? -prune -type f -mtime +31 2>/dev/null | head -n 100)';
+const EMPTY = '$(find "$1"/.drover-* -prune -type d -mtime +7 2>/dev/null | head -n 100)';
+
 /**
  * The watch looks every tenth of a second, or less often. It knows all that it needs by itself: when somebody deletes the files of a
  * run that goes on, it makes the guard anew, and holds the output open, so that both are found again; where neither can be, it
@@ -214,7 +226,7 @@ look() {
 sweep() {
   set -- "\${d%/*}"
   D=$n
-  for y in $(find "$1"/.drover-*/*.i -prune -type f -mtime +7 -exec grep -l "^[ST] " {} + 2>/dev/null | head -n 100) $(find "$1"/.drover-*/*.? -prune -type f -mtime +31 2>/dev/null | head -n 100) $(find "$1"/.drover-* -prune -type d -mtime +7 2>/dev/null | head -n 100); do
+  for y in ${OVER} ${OLD} ${EMPTY}; do
     case $y in */.drover-*/*) A=\${y##*/}; A=\${A%.?}; d=\${y%/*};; *) A=; d=$y;; esac
     F=\${d##*/.drover-}
     ours || continue
@@ -381,8 +393,9 @@ live_on() { p=\${p:-$1}; u=\${u:-$2}; guard; if note C && load && [ "$M" = C ]; 
 `;
 
 /**
- * Finds a run again. A guard without a leader is a start under way, or one whose shell died before anything ran; without a shell, too,
- * it is one that is just being made. `A` tells the time before it was looked for: an order that was not there when it was over begins no more.
+ * Finds a run again. A guard without a leader is a start under way, or one whose shell died before anything ran;
+ * without a shell, too, it is one that is just being made. `A` tells the time before it was looked for: an order that
+ * was not there when it was over begins no more.
  */
 const ATTACH = `
 known() {

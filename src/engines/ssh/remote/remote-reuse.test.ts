@@ -10,7 +10,8 @@ import { localShell, type LocalShell } from '../../../../test/support/local-shel
 import { tracesOf } from '../../../../test/support/traces.ts';
 import { until } from '../../../../test/support/until.ts';
 import type { RemoteEnd, RemoteOrder, RemoteRun } from './remote-run.ts';
-import { attachRemote, RemoteSessions, startRemote } from './remote-supervisor.ts';
+import { RemoteSessions } from './remote-sessions.ts';
+import { attachRemote, startRemote } from './remote-supervisor.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-reuse-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));

@@ -1,4 +1,5 @@
 /** The program and what speaks with it, over shells of this machine: real processes, real files, and channels that are cut. */
+import { given } from '../../../base/given.ts';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -10,7 +11,8 @@ import { executionOrder, type SpecMore } from '../../../../test/support/executio
 import { localShell, type LocalShell } from '../../../../test/support/local-shell.ts';
 import { tracesOf } from '../../../../test/support/traces.ts';
 import { until } from '../../../../test/support/until.ts';
-import { attachRemote, RemoteSessions, startRemote } from './remote-supervisor.ts';
+import { RemoteSessions } from './remote-sessions.ts';
+import { attachRemote, startRemote } from './remote-supervisor.ts';
 import type { RemoteEnd, RemoteOrder, RemoteRun } from './remote-run.ts';
 import { requiring } from '../../../../test/support/needs.ts';
 
@@ -56,7 +58,7 @@ async function run(shell: LocalShell, order: RemoteOrder, procRoot?: string): Pr
   const remote = await startRemote(shell, order, follower, {
     clock,
     sessions,
-    ...(procRoot === undefined ? {} : { procRoot }),
+    ...given({ procRoot }),
   });
   await until('the end', () => follower.end);
   await remote.forget();

@@ -5,6 +5,7 @@
  * Whatever is cut: before the guard is on the host nothing ran; after it, the host knows how it goes on and how it ended until
  * `forget`. So whoever calls writes down what came, and then forgets.
  */
+import { given } from '../../../base/given.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { DroverError, type ErrorCode } from '../../../base/errors.ts';
 import { limits } from '../../../base/limits.ts';
@@ -18,9 +19,13 @@ import { isRefusalCode, remoteFault, silence } from './remote-faults.ts';
 import { remoteEndOf } from './remote-end.ts';
 import type { RemoteMessage } from './remote-parser.ts';
 import type { RemoteEnd, RemoteFollower, RemoteOrder, RemoteRun } from './remote-run.ts';
+import { RemoteSessions, type Session } from './remote-sessions.ts';
 import type { RemoteShell } from './remote-shell.ts';
 
-/** A script that lives longer gets a watch on its host, and tells its output as it comes. Measured on this side: no timer over there is that cheap. */
+/**
+ * A script that lives longer gets a watch on its host, and tells its output as it comes. Measured on this side: no
+ * timer over there is that cheap.
+ */
 const LIVE_AFTER_MS = 40;
 
 export interface RemoteOptions {
@@ -37,36 +42,20 @@ export interface RemoteOptions {
   readonly orderValidMs?: number;
   /** Where an earlier try of the same order was sent to. */
   readonly folder?: string;
-  /** Asked right before the order leaves, with the name of the folder that a repetition must give, and until when it may begin there; false when it must not any more: then nothing ran, and nothing is told. */
+  /**
+   * Asked right before the order leaves, with the name of the folder that a repetition must give, and until when it may
+   * begin there; false when it must not any more: then nothing ran, and nothing is told.
+   */
   onLeaving?(folder: string, validUntil: number): boolean;
-  /** The host does not know the attempt, and what time it was there before it looked: orders that were valid until then, or less long, never begin. */
+  /**
+   * The host does not know the attempt, and what time it was there before it looked: orders that were valid until then,
+   * or less long, never begin.
+   */
   onAbsent?(hostTime: number): void;
 }
 
 export interface RemoteTarget extends RemoteUser {
   readonly attempt: string;
-}
-
-/** What a session is like: the same for all channels of a shell as the same user, so asked once. */
-interface Session {
-  /** Names of its environment. */
-  readonly inherited: readonly string[];
-  /** Its login shell is a small POSIX shell. */
-  readonly isPlain: boolean;
-  readonly time: HostTime;
-  /** Shells there that wait for an order. */
-  readonly kept: RemoteConversation[];
-}
-
-/** What is known of sessions, by the shell that they are of and by user; whoever brings none asks anew each time. */
-export class RemoteSessions {
-  readonly #known = new WeakMap<RemoteShell, Map<string, Session>>();
-
-  of(shell: RemoteShell): Map<string, Session> {
-    const known = this.#known.get(shell) ?? new Map<string, Session>();
-    this.#known.set(shell, known);
-    return known;
-  }
 }
 
 /** Rejects when no channel could be had: then nothing ran. Everything else comes through the follower. */
@@ -79,7 +68,7 @@ export async function startRemote(
   const { become, spec, attempt } = order;
   const run = new Run(
     shell,
-    { attempt, become, ...(spec.user === undefined || become.kind !== 'direct' ? {} : { user: spec.user }) },
+    { attempt, become, ...given({ user: become.kind === 'direct' ? spec.user : undefined }) },
     follower,
     options,
   );
