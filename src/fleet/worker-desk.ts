@@ -57,7 +57,9 @@ export class WorkerDesk {
   answer(worker: Asking, frame: WorkerQuestion): void {
     const refuse = (code: 'too-many-requests' | 'overloaded'): void =>
       void worker.link.send(refusalOf(frame, { code, detail: 'The worker asks more than the server can see to.' }));
-    if (frame.t === 'renew' && !this.#renewalsOf.take(frame.agentId ?? worker.id)) return refuse('too-many-requests');
+    // Of each worker by itself: one that names another's agent takes nothing from it.
+    if (frame.t === 'renew' && !this.#renewalsOf.take(`${worker.id} ${frame.agentId ?? ''}`))
+      return refuse('too-many-requests');
     const turns = frame.t === 'renew' ? this.#renewals : this.#questions;
     if (!turns.run(worker.id, () => this.#answer(worker, frame))) refuse('overloaded');
   }
