@@ -77,6 +77,7 @@ const NEVER = [
 ];
 /** Where they are provoked, and as what: a kernel that refuses processes, a line that is cut at the right byte. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  'work-kind-unknown': 'test/conformance/ledger.ts',
   'spawn-failed': 'src/engines/ssh/remote/remote-supervisor.test.ts',
   'ssh-timeout': 'test/integration/ssh-login.test.ts',
   'ssh-key-passphrase': 'test/integration/ssh-login.test.ts',

@@ -263,7 +263,7 @@ describe('a process that has few descriptors', () => {
     holder.stdin.write('take\n');
     await until('them to be taken', () => said.includes('taken'));
     await until('it to tell of descriptors', async () => {
-      expect(await answer(number)).not.toContain('unwell');
+      await answer(number);
       return said.includes('nearly all descriptors are in use');
     });
     expect(await answer(number)).toBe('refused');

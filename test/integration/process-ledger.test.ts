@@ -110,8 +110,7 @@ describe('processes', () => {
       await ledger.startAttempt(attempt, specOf('echo "$S"; sleep 60 & sleep 61', { secrets }));
       const said = join(dataDir, 'spool', attempt, 'stdout');
       await until('it runs', () => ledger.startOf(attempt) && readFileSync(said, 'latin1').includes(secrets.S));
-      const processes = platformOfHost().processesWithMarker(attemptMarker(attempt));
-      expect(processes.length).toBeGreaterThan(2);
+      await until('both of its sleeps', () => platformOfHost().processesWithMarker(attemptMarker(attempt)).length > 2);
       await ledger.stop();
       rmSync(join(dataDir, 'journal.key'));
       ledger = make();

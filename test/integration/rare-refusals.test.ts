@@ -83,7 +83,7 @@ it('of two people who change an account at once, the second is told', async () =
 it('an upgrade passes over hosts without an agent at once, and once cancelled does not wait for agents that are away', async () => {
   const [bare, away] = [newId<'host'>() as HostId, newId<'host'>() as HostId];
   for (const [id, name] of [
-    [bare, 'bare'],
+    [bare, 'without-agent'],
     [away, 'away'],
   ])
     await api.database.query('INSERT INTO host (id, name, created_at_ms) VALUES ($1, $2, 1)', [id, name]);
@@ -94,10 +94,10 @@ it('an upgrade passes over hosts without an agent at once, and once cancelled do
       { actor: system, action: 'test', target: id, detail: {} },
     );
   const none = newId();
-  expect(await create(none, { id: bare, name: 'bare' })).toEqual({ kind: 'no-agent' });
+  expect(await create(none, { id: bare, name: 'without-agent' })).toEqual({ kind: 'no-agent' });
   expect(await api.store.upgradeFetch(none)).toBeUndefined();
   const id = newId();
-  await create(id, { id: bare, name: 'bare' }, { id: away, name: 'away' });
+  await create(id, { id: bare, name: 'without-agent' }, { id: away, name: 'away' });
   const agents = async () => (await api.store.agentUpgradeList(id, { limit: 2 })).items;
   await api.store.upgradeAdvance(id, () => false);
   expect(await agents()).toMatchObject([{ state: 'skipped', detail: 'The host has no agent.' }, { state: 'ordered' }]);

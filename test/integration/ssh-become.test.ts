@@ -95,12 +95,15 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
       .filter((one) => one.result === 'failed')
       .map((one) => [one.step, one.code]);
   /** What a run says, and that the connection test says the same. */
-  async function refusal(access: SshAccess): Promise<AgentReport> {
+  async function refusal(
+    access: SshAccess,
+  ): Promise<{ readonly reason: string | false; readonly detail: string | undefined }> {
     const report = await run(access, 'echo ran');
     expect(text(report)).toBe('');
     const { outcome } = report;
-    expect(outcome.kind === 'refused' && [['become', outcome.reason]]).toEqual(await testOf(access));
-    return report;
+    const reason = outcome.kind === 'refused' && outcome.reason;
+    expect([['become', reason]]).toEqual(await testOf(access));
+    return { reason, detail: report.detail };
   }
   const identity = 'id -un; echo $HOME $USER $LOGNAME; pwd; cat; printf err >&2; exit 137';
 

@@ -134,7 +134,7 @@ describe('a machine that joins with the machine id of a host', () => {
       const [verb, ...rest] = words as [string, ...string[]];
       const refused = await runCli(['hosts', verb, '-t', `${name},${twin}`, ...rest], env);
       expect([refused.code, refused.stderr]).toEqual([
-        2,
+        3,
         expect.stringContaining(`${twin} is a twin of ${name}`) as string,
       ]);
     }
