@@ -182,7 +182,8 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
 
     it('its deadline ends it, though the line is cut too', async () => {
       const shell = localShell(login);
-      const order = orderOf('trap "" TERM; while :; do sleep 1; done', { timeoutMs: 2_500 });
+      // Long enough for all that comes before it, on a busy machine too.
+      const order = orderOf('trap "" TERM; while :; do sleep 1; done', { timeoutMs: 8_000 });
       const first = await begin(shell, order, { liveAfterMs: 1 });
       await until('it runs', () => first.pid);
       await until('a watch is there', () => isWatched(order.attempt));
