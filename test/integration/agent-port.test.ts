@@ -1,6 +1,5 @@
 /** The port of a worker: deadlines and places for those who have not proved that they are agents, and none for those who have. */
-import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
@@ -12,6 +11,10 @@ import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/ag
 import { LinkRig } from '../support/link-rig.ts';
 import { spokenAt, TLS_TABLE } from '../support/tls-spoken.ts';
 import { until } from '../support/until.ts';
+
+/** However it comes to its end: the other side may reset it. */
+const closed = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => socket.on('error', () => undefined).once('close', () => resolve()));
 
 let rig: LinkRig;
 beforeEach(async () => void (rig = await LinkRig.create()));
@@ -41,7 +44,7 @@ describe('whoever comes to a worker', () => {
   it('and says nothing, drips a handshake, or drips a head, is cut', async () => {
     const port = await start({ stepMs: 150 });
     const { port: number } = port.address;
-    await once(connect(number, '127.0.0.1').resume(), 'close');
+    await closed(connect(number, '127.0.0.1').resume());
     const dripping = connect(number, '127.0.0.1').on('error', () => undefined);
     const drip = (bytes: Buffer): void => {
       if (dripping.destroyed) return;
@@ -49,10 +52,10 @@ describe('whoever comes to a worker', () => {
       systemClock.after(20, () => drip(Buffer.from([0])));
     };
     drip(Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]));
-    await once(dripping, 'close');
+    await closed(dripping);
     const tls = connectTls({ port: number, host: '127.0.0.1', rejectUnauthorized: false });
     tls.on('error', () => undefined).on('secureConnect', () => tls.write('GET / HTTP/1.1\r\nX-A: '));
-    await once(tls, 'close');
+    await closed(tls);
     expect(port.troubles['too-slow']).toBe(3);
     await until('none to count any more', () => port.connections === 0);
   });
@@ -74,12 +77,7 @@ describe('whoever comes to a worker', () => {
     const port = await start({ placesPerAddress: 2 });
     const silent = [connect(port.address.port, '127.0.0.1'), connect(port.address.port, '127.0.0.1')];
     await until('two to be there', () => port.connections === 2);
-    await once(
-      connect(port.address.port, '127.0.0.1')
-        .on('error', () => undefined)
-        .resume(),
-      'close',
-    );
+    await closed(connect(port.address.port, '127.0.0.1').resume());
     expect(port.troubles['no-room']).toBe(1);
     silent[0]!.destroy();
     for (let linked = 1; linked <= 3; linked++) {
