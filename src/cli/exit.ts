@@ -2,8 +2,6 @@
 import { DroverApiError, DroverUnreachableError, type Run } from '@drover/sdk';
 import { EXIT, exitOfRefusal } from '../base/exit-codes.ts';
 import { given } from '../base/given.ts';
-import { UNREACHED } from '../domain/run/unreached.ts';
-import { networkWords } from '../base/network-words.ts';
 import { upDataDir } from '../base/node-data-folder.ts';
 import { isAboutPath, systemWords } from '../base/system-words.ts';
 import { programName } from './program-name.ts';
@@ -26,16 +24,22 @@ interface Problem {
   readonly exitCode: number;
 }
 
+interface Explained {
+  readonly message: string;
+  readonly code: number;
+  readonly problem: Problem;
+}
+
 /** One calm message for whatever went wrong, the code to exit with, and the same for a program. */
-export function explain(error: unknown): { message: string; code: number; problem: Problem } {
-  const told = (title: string, code: string, message: string, exitCode: number): ReturnType<typeof explain> => ({
+export async function explain(error: unknown): Promise<Explained> {
+  const told = (title: string, code: string, message: string, exitCode: number): Explained => ({
     message,
     code: exitCode,
     problem: { type: 'about:blank', title, code, detail: message, exitCode },
   });
   if (error instanceof UsageError) return told('Bad usage', 'bad-input', error.message, EXIT.usage);
   if (error instanceof DroverUnreachableError)
-    return told('Server not reached', 'server-unreachable', unreachedText(error), EXIT.unreachable);
+    return told('Server not reached', 'server-unreachable', await unreachedText(error), EXIT.unreachable);
   // Whoever opens a file says what it was for; this is for those that we never thought of.
   if (isAboutPath(error)) return told('Bad usage', 'bad-input', `${error.path}: ${systemWords(error)}.`, EXIT.usage);
   if (!(error instanceof DroverApiError))
@@ -74,12 +78,14 @@ export async function exitOfRun(
     not_started = 0,
   } = counts as Readonly<Record<string, number>>;
   if (state !== 'failed' || failed + timed_out + cancelled > 0 || lost + not_started === 0) return EXIT.failed;
+  const { UNREACHED } = await import('../domain/run/unreached.ts');
   for await (const { reason } of others()) if (!UNREACHED.has(reason ?? '')) return EXIT.failed;
   return EXIT.hostsUnreached;
 }
 
 /** In words, and what to do about it. */
-function unreachedText({ message, cause }: DroverUnreachableError): string {
+async function unreachedText({ message, cause }: DroverUnreachableError): Promise<string> {
+  const { networkWords } = await import('../base/network-words.ts');
   const [url = ''] = message.split(' was not reached: ');
   const words = networkWords(cause);
   return `${words === undefined ? message : `${url} was not reached: ${words}.`}\n${unreachedAdvice(url, message)}`;

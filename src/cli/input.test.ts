@@ -115,12 +115,12 @@ describe('the targets of a command line', () => {
     ['web-*', false],
     ['zone=a and not db-*', false],
     ['local-[1-9]', false],
-  ])('%s means the whole fleet: %s', (text, sweeps) => expect(isSweeping(text)).toBe(sweeps));
+  ])('%s means the whole fleet: %s', async (text, sweeps) => expect(await isSweeping(text)).toBe(sweeps));
 });
 
 describe('the request for a run', () => {
-  it('holds what was said and nothing else', () => {
-    expect(runRequest(['uptime', '-p'], { target: ['web-*'], timeout: '5m', as: 'deploy' })).toEqual({
+  it('holds what was said and nothing else', async () => {
+    expect(await runRequest(['uptime', '-p'], { target: ['web-*'], timeout: '5m', as: 'deploy' })).toEqual({
       targets: 'web-*',
       command: ['uptime', '-p'],
       account: 'deploy',
@@ -131,7 +131,7 @@ describe('the request for a run', () => {
       timeout: '5m',
     });
     const script = file('fix.sh', Buffer.from([0x23, 0xff]));
-    expect(runRequest([], { target: ['all'], script, arg: ['x'] })).toEqual({
+    expect(await runRequest([], { target: ['all'], script, arg: ['x'] })).toEqual({
       targets: 'all',
       scriptBase64: 'I/8=',
       name: 'fix.sh',
@@ -140,53 +140,54 @@ describe('the request for a run', () => {
       params: {},
       secrets: {},
     });
-    expect(runRequest([], { target: ['all'], script, name: 'mine' }).name).toBe('mine');
+    expect((await runRequest([], { target: ['all'], script, name: 'mine' })).name).toBe('mine');
   });
 
-  it('takes one argument that a shell would read as a line for the shell, as ssh does, and several as they are', () => {
-    const line = (text: string): string | undefined => runRequest([text], { target: ['all'] }).scriptBase64;
+  it('takes one argument that a shell would read as a line for the shell, as ssh does, and several as they are', async () => {
+    const line = async (text: string): Promise<string | undefined> =>
+      (await runRequest([text], { target: ['all'] })).scriptBase64;
     for (const text of ['echo hi; hostname', 'ls | wc', 'echo $HOME', 'a b', "'x'", '*', 'x>y', '~/bin/x', 'x\ty'])
-      expect(Buffer.from(line(text) ?? '', 'base64').toString()).toBe(`${text}\n`);
-    for (const text of ['uptime', '/usr/bin/x-1.2_3', 'a:b,c@d%+']) expect(line(text)).toBe(undefined);
+      expect(Buffer.from((await line(text)) ?? '', 'base64').toString()).toBe(`${text}\n`);
+    for (const text of ['uptime', '/usr/bin/x-1.2_3', 'a:b,c@d%+']) expect(await line(text)).toBe(undefined);
     expect(isShellLine(['echo', 'hi; hostname'])).toBe(false);
-    expect(runRequest(['print(1)'], { target: ['all'], lang: 'python' })).toMatchObject({
+    expect(await runRequest(['print(1)'], { target: ['all'], lang: 'python' })).toMatchObject({
       lang: 'python',
       name: 'print(1)',
     });
   });
 
-  it('wants to be told where', () => expect(() => runRequest(['x'], {})).toThrow('Say where: -t EXPRESSION'));
+  it('wants to be told where', () => expect(runRequest(['x'], {})).rejects.toThrow('Say where: -t EXPRESSION'));
 
-  it('has a name that the server takes, whatever the file or the line is called', () => {
+  it('has a name that the server takes, whatever the file or the line is called', async () => {
     const script = file(`${'n'.repeat(240)}.sh`, 'true');
-    expect(runRequest([], { target: ['all'], script }).name).toHaveLength(100);
-    expect(runRequest([`echo ${'😀'.repeat(150)}`], { target: ['all'] }).name!.isWellFormed()).toBe(true);
+    expect((await runRequest([], { target: ['all'], script })).name).toHaveLength(100);
+    expect((await runRequest([`echo ${'😀'.repeat(150)}`], { target: ['all'] })).name!.isWellFormed()).toBe(true);
   });
 
-  it('has standard input of any bytes', () => {
+  it('has standard input of any bytes', async () => {
     const stdin = file('image', Buffer.from([0, 0xff, 10]));
-    expect(runRequest(['cat'], { target: ['all'], stdin })).toMatchObject({ stdinBase64: 'AP8K' });
+    expect(await runRequest(['cat'], { target: ['all'], stdin })).toMatchObject({ stdinBase64: 'AP8K' });
   });
 
-  it('mends a script from Windows when it is told to, and says so when it is not', () => {
+  it('mends a script from Windows when it is told to, and says so when it is not', async () => {
     const script = file('windows.sh', '\ufeff#!/bin/sh\r\necho\r\n');
-    expect(() => runRequest([], { target: ['all'], script })).toThrow(/byte order mark .*--fix-line-ends/);
-    expect(runRequest([], { target: ['all'], script, lang: 'powershell' })).toHaveProperty('scriptBase64');
-    const { scriptBase64 } = runRequest([], { target: ['all'], script, fixLineEnds: true });
+    await expect(runRequest([], { target: ['all'], script })).rejects.toThrow(/byte order mark .*--fix-line-ends/);
+    expect(await runRequest([], { target: ['all'], script, lang: 'powershell' })).toHaveProperty('scriptBase64');
+    const { scriptBase64 } = await runRequest([], { target: ['all'], script, fixLineEnds: true });
     expect(Buffer.from(scriptBase64!, 'base64').toString()).toBe('#!/bin/sh\necho\n');
-    expect(() => runRequest(['x'], { target: ['all'], fixLineEnds: true })).toThrow(/--script/);
+    await expect(runRequest(['x'], { target: ['all'], fixLineEnds: true })).rejects.toThrow(/--script/);
   });
 
-  it('is refused with all its faults', () => {
+  it('is refused with all its faults', async () => {
     const empty = file('empty.sh', ' \n');
     const [short, nul] = [file('short', 'abc'), file('nul', 'abc\0def')];
-    expect(() =>
+    await expect(
       runRequest(['x'], {
         script: empty,
         env: ['A B=1', 'S=1'],
         secret: [`S=@${short}`, `N=@${nul}`],
         concurrency: '0',
       }),
-    ).toThrow(/^8 things are wrong:/);
+    ).rejects.toThrow(/^8 things are wrong:/);
   });
 });

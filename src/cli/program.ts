@@ -41,7 +41,9 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? EXIT.succeeded);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.succeeded;
-    const { message, code, problem } = explain(error instanceof CommanderError ? await worded(error, words) : error);
+    const { message, code, problem } = await explain(
+      error instanceof CommanderError ? await worded(error, words) : error,
+    );
     if (forProgram) process.stderr.write(`${(await import('./form-text.ts')).jsonText(problem)}\n`);
     // Whoever named a group alone has been shown its help.
     else if (!(error instanceof CommanderError && error.code === 'commander.help')) note(`drover: ${message}`);

@@ -1,10 +1,8 @@
-/** Which hosts a command is about: expressions, files of hosts, and how many of them at most. */
+/** Which hosts a command is about: expressions, files of hosts, and how many of them at most. Who names none loads no rules of names. */
 import { dataOf, allPages, DroverApiError, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
-import { matchTarget, parseTarget } from '../domain/target/expression.ts';
-import { twinDetail } from '../domain/target/twin-words.ts';
 import { UsageError } from './exit.ts';
 import { many, number, oneTarget, type Faults, type Inputs } from './input.ts';
 import type { Session } from './servers/session.ts';
@@ -32,12 +30,14 @@ export function withTargets(command: Command): Command {
 }
 
 /** One expression for all that was given; undefined when nothing was. */
-export function targetsOf(faults: Faults, inputs: Inputs, flags: TargetFlags): string | undefined {
+export async function targetsOf(faults: Faults, inputs: Inputs, flags: TargetFlags): Promise<string | undefined> {
   const lines = (flags.hostsFile ?? []).flatMap((file) => hostsOf(faults, inputs, file));
   const all = [
     ...(flags.target ?? []).map((text) => ({ text, place: '--target' })),
     ...lines.map(({ text, file, line }) => ({ text, place: `--hosts-file ${file}:${line}` })),
   ];
+  if (all.length === 0) return undefined;
+  const { parseTarget } = await import('../domain/target/expression.ts');
   for (const { text, place } of all) {
     const parsed = parseTarget(text);
     if (!parsed.ok)
@@ -45,7 +45,7 @@ export function targetsOf(faults: Faults, inputs: Inputs, flags: TargetFlags): s
         `${place} ${JSON.stringify(text)} is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.`,
       );
   }
-  return all.length === 0 ? undefined : oneTarget(all.map(({ text }) => text));
+  return oneTarget(all.map(({ text }) => text));
 }
 
 export function hostsMaxOf(faults: Faults, flags: TargetFlags): number | undefined {
@@ -78,6 +78,7 @@ export async function hostsMatching(
     ),
   );
   if (targets === undefined) return all.slice(0, most);
+  const { matchTarget, parseTarget } = await import('../domain/target/expression.ts');
   const parsed = parseTarget(targets);
   if (!parsed.ok) throw new UsageError(parsed.fault.detail);
   const { hosts, unknownNames } = matchTarget(
@@ -85,7 +86,10 @@ export async function hostsMatching(
     all.filter(({ twinOf }) => twinOf === undefined),
   );
   const twin = all.find(({ name }) => name === unknownNames[0]);
-  if (twin) throw new DroverApiError(409, { code: 'host-is-twin', detail: twinDetail(twin) });
+  if (twin) {
+    const { twinDetail } = await import('../domain/target/twin-words.ts');
+    throw new DroverApiError(409, { code: 'host-is-twin', detail: twinDetail(twin) });
+  }
   const more = unknownNames.length > 20 ? ` (and ${unknownNames.length - 20} more)` : '';
   if (unknownNames.length > 0)
     throw new DroverApiError(404, {

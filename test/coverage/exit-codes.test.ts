@@ -46,10 +46,10 @@ describe('the table of exit codes', () => {
     expect(exitOfError('internal')).toBe(EXIT.failed);
   });
 
-  it('says of every error code the same, whether a server tells it or a program of this machine', () => {
+  it('says of every error code the same, whether a server tells it or a program of this machine', async () => {
     for (const [code, { status }] of Object.entries(errors))
       if (code !== 'internal')
-        expect([code, explain(new DroverApiError(status, { code, detail: '' })).code]).toEqual([
+        expect([code, (await explain(new DroverApiError(status, { code, detail: '' }))).code]).toEqual([
           code,
           exitOfError(code),
         ]);
@@ -57,10 +57,10 @@ describe('the table of exit codes', () => {
     for (const [code] of bad) expect([code, exitOfError(code)]).toEqual([code, EXIT.usage]);
   });
 
-  it('holds for what no server says', () => {
-    expect(explain(new UsageError('x')).code).toBe(EXIT.usage);
-    expect(explain(new DroverUnreachableError('x')).code).toBe(EXIT.unreachable);
-    expect(explain(new Error('x')).code).toBe(EXIT.failed);
+  it('holds for what no server says', async () => {
+    expect((await explain(new UsageError('x'))).code).toBe(EXIT.usage);
+    expect((await explain(new DroverUnreachableError('x'))).code).toBe(EXIT.unreachable);
+    expect((await explain(new Error('x'))).code).toBe(EXIT.failed);
   });
 });
 

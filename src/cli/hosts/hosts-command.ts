@@ -96,7 +96,7 @@ async function list(flags: ListFlags): Promise<void> {
       `--state knows ${HOST_STATES.join(', ')}; not ${unknown.map((state) => JSON.stringify(state)).join(', ')}.`,
     );
   if (flags.state !== undefined && flags.down) faults.add('Give --state or --down, not both.');
-  const targets = targetsOf(faults, new Inputs(faults), flags);
+  const targets = await targetsOf(faults, new Inputs(faults), flags);
   const most = hostsMaxOf(faults, flags);
   faults.end();
   const items = (await hostsMatching(openSession(), { targets }))
@@ -176,7 +176,7 @@ function stateOf(host: Host): (typeof HOST_STATES)[number] {
 
 async function label(words: readonly string[], flags: AnswerFlags & TargetFlags): Promise<void> {
   const faults = new Faults();
-  const targets = targetsOf(faults, new Inputs(faults), flags);
+  const targets = await targetsOf(faults, new Inputs(faults), flags);
   const most = hostsMaxOf(faults, flags);
   const [named, texts] =
     targets === undefined && flags.hostsFile === undefined ? [words[0], words.slice(1)] : [undefined, words];

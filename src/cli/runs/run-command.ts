@@ -80,7 +80,7 @@ export function addRunCommand(program: Command): void {
 }
 
 async function run(words: readonly string[], flags: RunFlags): Promise<number> {
-  const body = runRequest(words, flags);
+  const body = await runRequest(words, flags);
   const session = openSession();
   if (flags.dryRun) return dryRun(session, body, flags);
   await confirmTargets(session, body, flags);
@@ -153,7 +153,7 @@ async function confirmTargets(
   { targets, hostsMax: limit }: Schemas['RunCreate'],
   flags: RunFlags,
 ): Promise<void> {
-  if (flags.yes || !isSweeping(targets)) return;
+  if (flags.yes || !(await isSweeping(targets))) return;
   const { hostCount } = dataOf(await session.client.POST('/api/v1/runs/preview', { body: { targets } }));
   const count = Math.min(hostCount, limit ?? hostCount);
   if (count <= confirmOver()) return;

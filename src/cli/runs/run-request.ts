@@ -1,13 +1,13 @@
-/** The flags of `drover run` to the request for a run. Everything that can be known here is checked here, and told at once. */
+/**
+ * The flags of `drover run` to the request for a run. Everything that can be known here is checked here, and told at once. The rules of a
+ * flag are loaded when it is given.
+ */
 import type { Schemas } from '@drover/sdk';
 import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
-import { fixLineEnds, scriptFormatFault } from '../../domain/run/interpreter.ts';
 import { VIAS } from '../../domain/placement/placement.ts';
-import { parseExitCodes } from '../../domain/crew/outcome.ts';
-import { parseFailureLimit } from '../../domain/rollout/failure-limit.ts';
-import { parseTarget, type TargetExpression } from '../../domain/target/expression.ts';
+import type { TargetExpression } from '../../domain/target/expression.ts';
 import { choice, duration, Faults, Inputs, number, pairs } from '../input.ts';
 import { hostsMaxOf, targetsOf, type TargetFlags } from '../targets.ts';
 
@@ -42,13 +42,13 @@ export interface RunFlags extends TargetFlags {
   readonly dryRun?: boolean;
 }
 
-export function runRequest(command: readonly string[], flags: RunFlags): Schemas['RunCreate'] {
+export async function runRequest(command: readonly string[], flags: RunFlags): Promise<Schemas['RunCreate']> {
   const faults = new Faults();
   const inputs = new Inputs(faults);
   const targets =
-    targetsOf(faults, inputs, flags) ??
+    (await targetsOf(faults, inputs, flags)) ??
     (flags.hostsFile === undefined ? faults.add('Say where: -t EXPRESSION; -t all is every host.') : undefined);
-  const work = workOf(faults, inputs, command, flags);
+  const work = await workOf(faults, inputs, command, flags);
   const [env, params, secrets] = [
     pairs(faults, '--env', flags.env ?? []),
     pairs(faults, '--param', flags.param ?? []),
@@ -56,6 +56,7 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
   ];
   checkVariables(faults, { '--env': env, '--param': params, '--secret': secrets });
   const stdin = flags.stdin === undefined ? undefined : inputs.read('--stdin', flags.stdin, limits.stdinBytesMax);
+  const successExitCodes = flags.successExitCodes === undefined ? undefined : await exitCodesOf(flags.successExitCodes);
   const request = {
     targets,
     ...given({ hostsMax: hostsMaxOf(faults, flags) }),
@@ -78,17 +79,17 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
       lostAfter: duration(faults, '--lost-after', flags.lostAfter, limits.startDeadlineMsMax),
       concurrency: number(faults, '--concurrency', flags.concurrency, { least: 1, most: limits.concurrencyMax }),
       retries: number(faults, '--retries', flags.retries, { most: limits.retriesMax }),
-      successExitCodes: flags.successExitCodes === undefined ? undefined : parseExitCodes(flags.successExitCodes),
+      successExitCodes,
       maxFailed: flags.maxFailed,
       via: choice(faults, '--via', VIAS, flags.via),
       priority: choice(faults, '--priority', PRIORITIES, flags.priority),
     }),
   };
-  if (flags.maxFailed !== undefined && !parseFailureLimit(flags.maxFailed))
+  if (flags.maxFailed !== undefined && !(await isFailureLimit(flags.maxFailed)))
     faults.add(
       `--max-failed wants a number of hosts from 0 to 999999999, or a share from 0% to 100%, not ${JSON.stringify(flags.maxFailed)}.`,
     );
-  if (flags.successExitCodes !== undefined && !parseExitCodes(flags.successExitCodes))
+  if (flags.successExitCodes !== undefined && successExitCodes === undefined)
     faults.add(
       `--success-exit-codes wants exit codes from 0 to ${limits.exitCodeMax} such as 0,3 (at most ` +
         `${limits.successExitCodesMax}), not ${JSON.stringify(flags.successExitCodes)}.`,
@@ -99,6 +100,16 @@ export function runRequest(command: readonly string[], flags: RunFlags): Schemas
     faults.add(`--cwd wants an absolute path on the hosts, not ${JSON.stringify(flags.cwd)}.`);
   faults.end();
   return request as Schemas['RunCreate'];
+}
+
+async function exitCodesOf(text: string): Promise<number[] | undefined> {
+  const { parseExitCodes } = await import('../../domain/crew/outcome.ts');
+  return parseExitCodes(text);
+}
+
+async function isFailureLimit(text: string): Promise<boolean> {
+  const { parseFailureLimit } = await import('../../domain/rollout/failure-limit.ts');
+  return parseFailureLimit(text) !== undefined;
 }
 
 /** As the server has it too; told here so that it comes with all other faults, and before a secret leaves this machine. */
@@ -125,12 +136,12 @@ function checkVariables(
   }
 }
 
-function workOf(
+async function workOf(
   faults: Faults,
   inputs: Inputs,
   command: readonly string[],
   flags: RunFlags,
-): Partial<Schemas['RunCreate']> {
+): Promise<Partial<Schemas['RunCreate']>> {
   if (flags.fixLineEnds && flags.script === undefined) faults.add('--fix-line-ends mends a script: give --script too.');
   if (flags.script !== undefined && command.length > 0)
     faults.add('Give either --script FILE or -- COMMAND, not both. Arguments to a script are given with --arg.');
@@ -139,6 +150,7 @@ function workOf(
     else if (command[0]!.trim() === '') faults.add('The command is empty.');
     return isShellLine(command) ? shellLine(command[0]!) : { command: [...command] };
   }
+  const { fixLineEnds, scriptFormatFault } = await import('../../domain/run/interpreter.ts');
   const read = inputs.read('--script', flags.script, limits.scriptBytesMax);
   const script = read && flags.fixLineEnds ? Buffer.from(fixLineEnds(read)) : read;
   const unfit = script && scriptFormatFault(script, flags.lang);
@@ -173,7 +185,8 @@ function nameOf(text: string): string {
 }
 
 /** Whether an expression may mean the whole fleet without naming a host: then somebody is asked, should the fleet be large. */
-export function isSweeping(text: string): boolean {
+export async function isSweeping(text: string): Promise<boolean> {
+  const { parseTarget } = await import('../../domain/target/expression.ts');
   const parsed = parseTarget(text);
   return parsed.ok && sweeps(parsed.expression);
 }
