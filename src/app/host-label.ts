@@ -1,4 +1,6 @@
 /** Setting and removing labels of a host. */
+import { DroverError } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
 import type { HostRecord } from '../store/contract/host.ts';
 import { assertCan, auditOf, type Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
@@ -20,5 +22,9 @@ export async function hostLabel(
     auditOf(caller, 'fleet.host.edit', `host/${host.name}`, { ...change }),
   );
   if (changed && 'refused' in changed) throw labelProtected(changed.refused);
+  if (changed && 'tooMany' in changed)
+    throw new DroverError('bad-input', {
+      detail: `${host.name} would have ${changed.tooMany} labels; ${limits.labelsPerHostMax} are allowed.`,
+    });
   return changed ?? hostFetch(ctx, idOrName);
 }

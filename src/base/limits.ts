@@ -46,6 +46,8 @@ export const limits = {
   faultsToldMax: 100,
   jsonDepthMax: 32,
   nameLengthMax: 200,
+  /** Of the name of a host, a worker or a zone, in UTF-8: as many as a file's name may have. Letters of most scripts take two or three. */
+  nameBytesMax: 255,
   reasonLengthMax: 2_000,
   /** Names of ten thousand hosts written out. */
   targetExpressionLengthMax: 200_000,
@@ -67,6 +69,8 @@ export const limits = {
   targetTermsMax: 200,
   labelsPerHostMax: 64,
   labelLengthMax: 128,
+  /** Of a label's key, and of its value, in UTF-8: a fleet's labels are held in memory by each server. */
+  labelBytesMax: 256,
   pageSizeMax: 1_000,
   pageSizeDefault: 100,
   timeoutMsMax: 30 * DAY_MS,

@@ -23,6 +23,7 @@ import { createJsonLog } from '../base/node-log.ts';
 import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-process.ts';
 import { readArgs } from '../base/read-args.ts';
 import { systemRandom } from '../base/random.ts';
+import { oneForm } from '../domain/target/nameable.ts';
 import { platformOfHost } from '../engines/process/platform-of-host.ts';
 import { createProcessLedger } from '../engines/process/process-ledger.ts';
 import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
@@ -73,6 +74,8 @@ async function main(): Promise<void> {
     strict: true,
   });
   if (values.version) return void process.stdout.write(`${version()}\n`);
+  // As the server has it on record, so that the two can be compared.
+  if (values.name !== undefined) values.name = oneForm(values.name);
   const platform = platformOfHost();
   const dataDir =
     values.data ??
@@ -302,7 +305,7 @@ function noteLink(dataDir: string, state: 'linked' | 'unlinked', log: Log): void
 function parseLabel(text: string): [string, string] {
   const at = text.indexOf('=');
   if (at < 1) throw new DroverError('bad-input', { detail: `--label wants NAME=VALUE, not ${JSON.stringify(text)}.` });
-  return [text.slice(0, at), text.slice(at + 1)];
+  return [oneForm(text.slice(0, at)), oneForm(text.slice(at + 1))];
 }
 
 void runMain(main);

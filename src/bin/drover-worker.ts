@@ -15,6 +15,7 @@ import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-p
 import { readArgs } from '../base/read-args.ts';
 import { systemRandom } from '../base/random.ts';
 import { parseQueueWeights, QUEUE_WEIGHTS, type QueueWeights } from '../domain/placement/queue-pick.ts';
+import { oneForm } from '../domain/target/nameable.ts';
 import { createSshLedger } from '../engines/ssh/ssh-ledger.ts';
 import { fingerprintOf, identityOf } from '../enrol/identity-choice.ts';
 import { postJoin } from '../enrol/join-client.ts';
@@ -65,6 +66,8 @@ async function main(): Promise<void> {
     },
     strict: true,
   });
+  // As the server has it on record.
+  if (values.name !== undefined) values.name = oneForm(values.name);
   const dataDir =
     values.data ??
     (process.getuid?.() === 0 ? '/var/lib/drover-worker' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-worker`);

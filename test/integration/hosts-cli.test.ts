@@ -114,7 +114,7 @@ describe('drover hosts import', () => {
   it('takes CSV, shows it first, and finds nothing to do again', async () => {
     const path = file(
       'servers.csv',
-      'name,address,port,jump_host,label:env\nc-1,10.2.0.1,,gw,prod\n"c-2",10.2.0.2,2200,c-1,"pr,od"\n',
+      'name,address,port,jump_host,label:env\nc-1,10.2.0.1,,gw,prod\n"c-2",10.2.0.2,2200,c-1,"pr/od"\n',
     );
     expect((await hosts('import', path, '--dry-run')).stdout).toBe(
       '+ c-1\n+ c-2\nwould be: 2 created, 0 updated, 0 unchanged\n',

@@ -927,7 +927,7 @@ export interface components {
             createdBy: string;
         };
         AccountChange: {
-            /** @description Letters, digits and . _ - : @, and nothing that could be an id */
+            /** @description Letters a-z and A-Z, digits and . _ - : @, and nothing that could be an id */
             name?: string;
             /** @description Target expression: hosts that it may be used on */
             scope?: string;
@@ -954,7 +954,7 @@ export interface components {
             code?: string;
         };
         AccountCreate: {
-            /** @description Letters, digits and . _ - : @, and nothing that could be an id */
+            /** @description Letters a-z and A-Z, digits and . _ - : @, and nothing that could be an id */
             name: string;
             /** @description Target expression: hosts that it may be used on */
             scope: string;

@@ -121,7 +121,7 @@ function checkVariables(
     for (const [name, value] of Object.entries(values)) {
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
         faults.add(
-          `${flag} ${JSON.stringify(name)} is not a variable name (letters, digits and _, not beginning with a digit).`,
+          `${flag} ${JSON.stringify(name)} is not a variable name (letters a-z and A-Z, digits and _, not beginning with a digit).`,
         );
       if (value.includes('\0')) faults.add(`${flag} ${name} contains a NUL character, which no process can be given.`);
     }

@@ -79,7 +79,7 @@ export function forgetContext(name: string): void {
 export function checkContextName(name: string): void {
   if (!NAME.test(name) || name === LOCAL)
     throw new UsageError(
-      `${JSON.stringify(name)} is no name for a context: letters, digits and . _ - : @ [ ], 100 at most, and not ${LOCAL}.`,
+      `${JSON.stringify(name)} is no name for a context: letters a-z and A-Z, digits and . _ - : @ [ ], 100 at most, and not ${LOCAL}.`,
     );
 }
 

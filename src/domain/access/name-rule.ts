@@ -19,6 +19,8 @@ export function ownNameFault(name: string): string | undefined {
 export function plainNameFault(name: string): string | undefined {
   return (
     ownNameFault(name) ??
-    (PLAIN.test(name) ? undefined : `${JSON.stringify(name)} is not a name: letters, digits and . _ - : @ only`)
+    (PLAIN.test(name)
+      ? undefined
+      : `${JSON.stringify(name)} is not a name: letters a-z and A-Z, digits and . _ - : @ only`)
   );
 }

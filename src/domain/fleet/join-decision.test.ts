@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { limits } from '../../base/limits.ts';
+import { hostNameFault } from '../target/nameable.ts';
 import { decideJoin, twinName, type JoinRequest } from './join-decision.ts';
 
 const request = (more: Partial<JoinRequest>): JoinRequest => ({
@@ -39,7 +41,11 @@ describe('who joins', () => {
   });
 
   it('as a twin has a name of its own within the limit', () => {
-    expect(twinName('web-1', '01936f2e-0000-7000-8000-000000abcdef', 63)).toBe('web-1-twin-abcdef');
-    expect(twinName('x'.repeat(63), '01936f2e-0000-7000-8000-000000abcdef', 63)).toHaveLength(63);
+    const hostId = '01936f2e-0000-7000-8000-000000abcdef';
+    expect(twinName('web-1', hostId)).toBe('web-1-twin-abcdef');
+    expect(twinName('x'.repeat(limits.nameLengthMax), hostId)).toHaveLength(limits.nameLengthMax);
+    const longest = '库'.repeat(limits.nameBytesMax / 3);
+    expect(twinName(longest, hostId)).toMatch(/^库+-twin-abcdef$/);
+    expect([longest, twinName(longest, hostId)].map(hostNameFault)).toEqual([undefined, undefined]);
   });
 });

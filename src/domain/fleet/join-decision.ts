@@ -3,6 +3,8 @@
  * host that has had an agent is joined again by proof of that agent's key, or with a token that was made for this very host;
  * whoever merely looks like it becomes a host of its own, a twin, and somebody decides.
  */
+import { nameWithSuffix } from '../target/nameable.ts';
+
 export interface JoinRequest {
   /** The host that the proved agent, the token or the name leads to. */
   readonly known?: { readonly machineId: string; readonly hasActiveAgent: boolean } | undefined;
@@ -29,7 +31,6 @@ export function decideJoin(request: JoinRequest): JoinDecision {
 }
 
 /** Clones have one name as a rule, so a twin gets another, from the end of its id. */
-export function twinName(name: string, hostId: string, lengthMax: number): string {
-  const suffix = `-twin-${hostId.slice(-6)}`;
-  return name.slice(0, lengthMax - suffix.length) + suffix;
+export function twinName(name: string, hostId: string): string {
+  return nameWithSuffix(name, `-twin-${hostId.slice(-6)}`);
 }

@@ -1,10 +1,12 @@
 /**
  * Hosts out of an Ansible inventory: groups become labels `group/NAME=true`, variables are merged as Ansible does, and the connection
- * variables become address, port, login user, key file and jump host. Hosts that are not reached by SSH are told and left out.
+ * variables become address, port, login user, key file and jump host. Hosts that are not reached by SSH are told and left out. A group
+ * or a variable that no label can be made of is a fault of its own line, told once.
  *
  * Other variables stay where they are, unless they are asked for as labels. Passwords and become secrets are never read:
  * secrets belong in accounts. Templates are not evaluated; one in a connection variable is a fault.
  */
+import { labelFault, labelKeyFault } from '../target/nameable.ts';
 import type { AnsibleHost, AnsibleModel, AnsibleGroup, Variables } from './ansible-model.ts';
 import type { DraftFields, Inventory, InventoryCollector } from './host-draft.ts';
 import { jumpFromSshArguments } from './jump-argument.ts';
@@ -21,6 +23,10 @@ export function inventoryFromAnsible(
 ): Inventory {
   const depths = groupDepths(model);
   const memberships = groupsOfHosts(model);
+  for (const name of new Set([...memberships.values()].flatMap((groups) => [...groups]))) {
+    const unfit = groupFault(name);
+    if (unfit !== undefined) collector.fault(model.groups.get(name)!.source, unfit);
+  }
   for (const host of model.hosts.values()) {
     const groups = inOrder(memberships.get(host.name) ?? new Set(), model, depths);
     const reading = { host, groups, variables: hostVariables(model, host, groups), collector };
@@ -31,6 +37,15 @@ export function inventoryFromAnsible(
 
 /** Above all groups, and the one of hosts that are in no other: neither tells anything of a host. */
 const NOT_A_LABEL: ReadonlySet<string> = new Set(['all', 'ungrouped']);
+
+function groupLabel(group: string): string {
+  return `group/${group}`;
+}
+
+function groupFault(group: string): string | undefined {
+  const unfit = NOT_A_LABEL.has(group) ? undefined : labelKeyFault(groupLabel(group));
+  return unfit === undefined ? undefined : `no label can be made of the group ${group}: ${unfit}`;
+}
 
 /** From the top down, by priority where they are equally deep; the last one wins. */
 function inOrder(names: ReadonlySet<string>, model: AnsibleModel, depths: ReadonlyMap<string, number>): AnsibleGroup[] {
@@ -98,11 +113,16 @@ function draftFields(reading: Reading, options: AnsibleOptions): DraftFields {
     if (PASSWORDS.test(variable))
       collector.remark(value, `${variable} is not read: put the secret into an account (drover accounts create)`);
   const labels: Record<string, string> = Object.fromEntries(
-    groups.filter((group) => !NOT_A_LABEL.has(group.name)).map((group) => [`group/${group.name}`, 'true']),
+    groups
+      .filter(({ name }) => !NOT_A_LABEL.has(name) && groupFault(name) === undefined)
+      .map(({ name }) => [groupLabel(name), 'true']),
   );
   for (const variable of options.labelVariables ?? []) {
     const value = optionOf(reading, variable);
-    if (value !== undefined) labels[variable] = value;
+    if (value === undefined) continue;
+    const unfit = labelFault(variable, value);
+    if (unfit === undefined) labels[variable] = value;
+    else collector.fault(variables.get(variable)!, `${variable} of ${host.name} makes no label: ${unfit}`);
   }
   const address = optionOf(reading, 'ansible_host', 'ansible_ssh_host');
   return {

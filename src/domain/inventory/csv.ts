@@ -3,6 +3,7 @@
  * become labels, and a `labels` column holds `k=v` texts parted by blanks or semicolons. An unknown column is a fault:
  * a misspelt one must not be dropped quietly.
  */
+import { labelKeyFault, oneForm } from '../target/nameable.ts';
 import { InventoryCollector, type DraftFields, type Inventory } from './host-draft.ts';
 
 interface CsvRow {
@@ -72,7 +73,13 @@ function readHeader(collector: InventoryCollector, file: string, header: CsvRow)
   const columns = header.cells.map((cell) => {
     const title = cell.trim();
     const key = title.toLowerCase().replaceAll(/[ -]/g, '_');
-    if (/^label:/i.test(title)) return `label:${title.slice(6).trim()}`;
+    if (/^label:/i.test(title)) {
+      const label = oneForm(title.slice(6).trim());
+      const unfit = labelKeyFault(label);
+      // Told here once, and not on every row.
+      if (unfit !== undefined) collector.fault(at, unfit);
+      return unfit === undefined ? `label:${label}` : undefined;
+    }
     if (Object.hasOwn(COLUMNS, key)) return COLUMNS[key]!;
     collector.fault(
       at,

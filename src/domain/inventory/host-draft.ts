@@ -7,7 +7,7 @@
  */
 import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
-import { ownNameFault } from '../access/name-rule.ts';
+import { hostNameFault, labelFault, labelTwice, labelsInOneForm, oneForm, zoneFault } from '../target/nameable.ts';
 import { HOST_KEY_POLICIES, type HostKeyPolicy } from './host-key-policy.ts';
 
 export interface SourceLine {
@@ -59,38 +59,13 @@ export interface DraftFields {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$/;
-/** Somebody who gives such a name as a target would get other hosts than meant. */
-const TARGET_WORDS = /^(?:all|and|or|not)$/i;
-const LABEL_NAME = /^[A-Za-z0-9_.:/-]+$/;
 /** A name or an IPv4 or IPv6 address; nothing that could be taken for an option or a user. */
 const ADDRESS = /^(?!-)[A-Za-z0-9_.:%-]+$/;
-
-/** Undefined when the text is a name that a host may have; else what is wrong with it. */
-export function hostNameFault(name: string): string | undefined {
-  if (name.length > limits.nameLengthMax)
-    return `the name has ${name.length} characters; ${limits.nameLengthMax} are allowed`;
-  if (TARGET_WORDS.test(name))
-    return `${JSON.stringify(name)} is a word of targets (drover help run), so no host can be named so`;
-  const fault = ownNameFault(name);
-  if (fault !== undefined) return fault;
-  return HOST_NAME.test(name)
-    ? undefined
-    : `${JSON.stringify(name)} is not a name for a host: letters, digits and . _ - : @ only`;
-}
 
 export function addressFault(address: string): string | undefined {
   return ADDRESS.test(address) && address.length <= limits.addressLengthMax
     ? undefined
     : `${JSON.stringify(address)} is not an address: a name, an IPv4 or an IPv6 address without brackets`;
-}
-
-export function labelFault(name: string, value: string): string | undefined {
-  if (!LABEL_NAME.test(name))
-    return `${JSON.stringify(name)} is not a name for a label: letters, digits and . _ - : / only`;
-  return name.length > limits.labelLengthMax || value.length > limits.labelLengthMax
-    ? `the label ${name.slice(0, 40)} is longer than ${limits.labelLengthMax} characters`
-    : undefined;
 }
 
 /** Collects what a reader finds in one or more files. */
@@ -111,22 +86,19 @@ export class InventoryCollector {
 
   host(at: SourceLine, fields: DraftFields): void {
     const said = (text: string | undefined): string | undefined =>
-      text === undefined || text.trim() === '' ? undefined : text.trim();
-    const name = fields.name.trim();
+      text === undefined || text.trim() === '' ? undefined : oneForm(text.trim());
+    const name = oneForm(fields.name.trim());
     const address = said(fields.address) ?? name;
-    for (const detail of [hostNameFault(name), said(fields.address) === undefined ? undefined : addressFault(address)])
-      if (detail !== undefined) this.fault(at, detail);
+    const nameFault = hostNameFault(name);
+    if (nameFault !== undefined) this.fault(at, nameFault);
+    if (address !== name) this.#check(at, addressFault(address));
+    else if (nameFault === undefined && addressFault(address) !== undefined)
+      this.fault(at, `nothing can be dialled by the name ${name}: say at which address the host is`);
     const port = this.#port(at, said(fields.port));
     const hostKeyPolicy = this.#policy(at, said(fields.hostKeyPolicy));
-    const labels = Object.entries(fields.labels);
-    if (labels.length > limits.labelsPerHostMax)
-      this.fault(at, `${name} has ${labels.length} labels; ${limits.labelsPerHostMax} are allowed`);
-    for (const [label, value] of labels) {
-      const detail = labelFault(label, value);
-      if (detail !== undefined) this.fault(at, detail);
-    }
+    const labels = this.#labels(at, name, fields.labels);
+    if (said(fields.zone) !== undefined) this.#check(at, zoneFault(said(fields.zone)!));
     for (const [what, text] of [
-      ['zone', fields.zone],
       ['account', fields.account],
       ['jump host', fields.jumpHost],
     ] as const)
@@ -142,7 +114,7 @@ export class InventoryCollector {
     this.#hosts.push({
       name,
       address,
-      labels: Object.fromEntries(labels),
+      labels,
       source: { file: at.file, line: at.line },
       ...given({
         port,
@@ -155,6 +127,20 @@ export class InventoryCollector {
         identityFile,
       }),
     });
+  }
+
+  #check(at: SourceLine, detail: string | undefined): void {
+    if (detail !== undefined) this.fault(at, detail);
+  }
+
+  #labels(at: SourceLine, name: string, labels: Readonly<Record<string, string>>): Record<string, string> {
+    const entries = Object.entries(labels);
+    if (entries.length > limits.labelsPerHostMax)
+      this.fault(at, `${name} has ${entries.length} labels; ${limits.labelsPerHostMax} are allowed`);
+    for (const [label, value] of entries) this.#check(at, labelFault(label, value));
+    const twice = labelTwice(labels);
+    if (twice !== undefined) this.fault(at, `${name} has the label ${twice} twice`);
+    return labelsInOneForm(labels);
   }
 
   #port(at: SourceLine, text: string | undefined): number | undefined {

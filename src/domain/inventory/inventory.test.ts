@@ -17,8 +17,8 @@ describe('CSV', () => {
   it('gives hosts with labels, whatever the order of columns and the quoting', () => {
     const { hosts, faults } = inventoryFromCsv(
       'f.csv',
-      '\ufefflabels,Name,address,PORT,label:site,"jump host"\r\n"a=1; b=2",web-1,10.0.0.1,2222,"Z""rich, ' +
-        'CH",bastion\r\n\r\n,bastion,,,,\r\n',
+      '\ufefflabels,Name,address,PORT,label:site,"jump host"\r\n"a=1; b=2",web-1,10.0.0.1,2222,"Z\u00fcrich",' +
+        'bastion\r\n\r\n,bastion,,,,\r\n',
     );
     expect(faults).toEqual([]);
     expect(hosts).toEqual([
@@ -27,7 +27,7 @@ describe('CSV', () => {
         address: '10.0.0.1',
         port: 2222,
         jumpHost: 'bastion',
-        labels: { a: '1', b: '2', site: 'Z"rich, CH' },
+        labels: { a: '1', b: '2', site: 'Zürich' },
         source: { file: 'f.csv', line: 2 },
       },
       { name: 'bastion', address: 'bastion', labels: {}, source: { file: 'f.csv', line: 4 } },
@@ -53,7 +53,43 @@ describe('CSV', () => {
     expect(told(inventoryFromCsv('f', 'name\taddress\na\tb\n'))).toEqual([expect.stringContaining('tabs')]);
   });
 
+  it('takes names and labels of every script, in one form', () => {
+    const { hosts, faults } = inventoryFromCsv(
+      'f.csv',
+      'name,address,zone,jump_host,label:角色,label:cafe\u0301\n数据库-1,10.0.0.1,上海,跳板,主库,是\n跳板,10.0.0.2,,,,\n',
+    );
+    expect(faults).toEqual([]);
+    expect(hosts[0]).toMatchObject({
+      name: '数据库-1',
+      zone: '上海',
+      jumpHost: '跳板',
+      labels: { 角色: '主库', 'caf\u00e9': '是' },
+    });
+  });
+
+  it('tells which letter of which name cannot be, a column of labels once', () => {
+    const text =
+      'name,address,zone,label:a b,labels\nweb１,10.0.0.1,z,x,\n数据库,,z,x,\nn,10.0.0.3,"a b",x,"r=(x);q=1"\n';
+    expect(told(inventoryFromCsv('f', text))).toEqual([
+      expect.stringMatching(/^1: "a b" is not a key for a label: " " \(U\+0020\) is not allowed/),
+      expect.stringMatching(/^2: "web１" is not a name for a host: "１" .*another form of "1"/),
+      expect.stringMatching(/^3: nothing can be dialled by the name 数据库: say at which address the host is/),
+      expect.stringMatching(/^4: "\(x\)" is not a value for the label "r": "\(" /),
+      expect.stringMatching(/^4: "a b" is not a name for a zone: " "/),
+    ]);
+    expect(told(inventoryFromCsv('f', 'name,label:\u00e9,label:e\u0301\n'))).toEqual([
+      expect.stringMatching(/^1: the column .* is in here twice/),
+    ]);
+    expect(told(inventoryFromCsv('f', 'name,labels\nn,\u00e9=1;e\u0301=2\n'))).toEqual([
+      '2: n has the label \u00e9 twice',
+    ]);
+    expect(
+      told(inventoryFromCsv('f', 'name\n\u00e9,1.1.1.1\n'.replace('name', 'name,address').concat('e\u0301,1.1.1.2\n'))),
+    ).toEqual([expect.stringMatching(/^3: the host é is in here twice/)]);
+  });
+
   it('counts lines within quotes, and refuses what RFC 4180 does not know', () => {
+    expect(parseCsv('"Z""rich, CH",b\n').rows).toEqual([{ line: 1, cells: ['Z"rich, CH', 'b'] }]);
     expect(parseCsv('"a\nb",c\nd,e').rows.map((row) => row.line)).toEqual([1, 3]);
     expect(parseCsv('a\n"b').fault).toEqual({ line: 2, detail: 'a quote is not closed' });
     expect(parseCsv('a\n"b"c').fault?.line).toBe(2);
@@ -196,6 +232,25 @@ ansible_user=root
     ]);
   });
 
+  it('takes groups of every script, and tells of each group and variable that makes no label where it stands', () => {
+    const { hosts, faults } = ansible(
+      '[数据库]\n库-1 ansible_host=10.0.0.1 机房=上海\n库-2 ansible_host=10.0.0.2\n[web&db]\n库-1\n库-2\n[web&db:vars]\n' +
+        'site = a b\n[空:children]\n数据库\n',
+      { labelVariables: ['机房', 'site'] },
+    );
+    expect(hosts.map(({ labels }) => labels)).toEqual([
+      { 'group/数据库': 'true', 'group/空': 'true', 机房: '上海' },
+      { 'group/数据库': 'true', 'group/空': 'true' },
+    ]);
+    expect(faults.map(({ line, detail }) => `${line}: ${detail}`)).toEqual([
+      expect.stringMatching(
+        /^4: no label can be made of the group web&db: "group\/web&db" is not a key for a label: "&"/,
+      ),
+      expect.stringMatching(/^8: site of 库-1 makes no label: "a b" is not a value for the label "site": " "/),
+      expect.stringMatching(/^8: site of 库-2 makes no label/),
+    ]);
+  });
+
   it('tells what it cannot take', () => {
     const { faults, remarks } = ansible(
       '[a:children]\nb\n[b:children]\na\n[b]\nh ansible_port="{{ port }}" ansible_password=hunter2\nw ' +
@@ -291,6 +346,15 @@ Host *
     ]);
     expect(told(inventoryFromSshConfig('c', 'Host a\n MACs umac-64@openssh.com\n', include))).toEqual([
       expect.stringContaining('none of macs is known'),
+    ]);
+  });
+
+  it('tells which names no host can have, and which nothing can be dialled by', () => {
+    expect(
+      told(inventoryFromSshConfig('c', 'Host 数据库\n  HostName 10.0.0.1\nHost 网页\nHost web#1\n', include)),
+    ).toEqual([
+      expect.stringMatching(/^3: nothing can be dialled by the name 网页/),
+      expect.stringMatching(/^4: "web#1" is not a name for a host: "#" \(U\+0023\) is not allowed/),
     ]);
   });
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../base/limits.ts';
-import { formatTarget, matchTarget, parseTarget, type TargetExpression } from './expression.ts';
+import { formatTarget, matchTarget, parseTarget, type TargetExpression, type TargetHost } from './expression.ts';
 
 const hosts = [
   { name: 'web-1', labels: { zone: 'a', role: 'web' } },
@@ -9,11 +9,18 @@ const hosts = [
   { name: 'db-1', labels: { zone: 'a', role: 'db' } },
   { name: 'db-10', labels: {} },
 ];
+const chinese = [
+  { name: '数据库-1', labels: { 角色: '主库', 'group/数据库': 'true' } },
+  { name: '数据库-2', labels: { 角色: '从库' } },
+  { name: '数据库-12', labels: { 角色: '主库', café: '是' } },
+  { name: '𠮷野-甲', labels: {} },
+  { name: '上野-乙', labels: {} },
+];
 
-function names(text: string): string[] {
+function names(text: string, all: readonly TargetHost[] = hosts): string[] {
   const parsed = parseTarget(text);
   if (!parsed.ok) throw new Error(`${parsed.fault.column}: ${parsed.fault.detail}`);
-  return matchTarget(parsed.expression, hosts).hosts.map((host) => host.name);
+  return matchTarget<TargetHost>(parsed.expression, all).hosts.map((host) => host.name);
 }
 
 describe('a target', () => {
@@ -45,6 +52,44 @@ describe('a target', () => {
     ['not not web-1', ['web-1']],
     ['NOT zone=a AND web-*', ['web-2']],
   ])('%s', (text, matched) => expect(names(text)).toEqual(matched));
+
+  it.each([
+    ['数据库-1', ['数据库-1']],
+    ['数据库-[1-2]', ['数据库-1', '数据库-2']],
+    ['数据库-*', ['数据库-1', '数据库-2', '数据库-12']],
+    ['数据库-?', ['数据库-1', '数据库-2']],
+    ['角色=主库', ['数据库-1', '数据库-12']],
+    ['角色=?库 and not 角色=主库', ['数据库-2']],
+    ['角色=[主从]库', ['数据库-1', '数据库-2', '数据库-12']],
+    ['角色=[!主]库', ['数据库-2']],
+    ['group/数据库=true', ['数据库-1']],
+    ['?野-*', ['𠮷野-甲', '上野-乙']],
+    ['[𠮷x]野-*', ['𠮷野-甲']],
+    ['[一-龥]野-?', ['上野-乙']],
+    ['[\u{20000}-\u{2fa1d}]野-?', ['𠮷野-甲']],
+    ['[!上]野-[甲乙]', ['𠮷野-甲']],
+    ['cafe\u0301=是', ['数据库-12']],
+    ['角色=主库\u3000and\u3000caf\u00e9=是', ['数据库-12']],
+  ])('%s, in other scripts', (text, matched) => expect(names(text, chinese)).toEqual(matched));
+
+  it.each([
+    ['角色＝主库', 3, /"＝" \(U\+FF1D\) is not part of a target: it is another form of "=", so write that/],
+    ['数据库-[１-3]', 6, /"１" \(U\+FF11\) is not part of a target: it is another form of "1"/],
+    ['web-1，web-2', 6, /another form of ","/],
+    ['（web-1）', 1, /another form of "\("/],
+    ['web\u200b-1', 4, /U\+200B is not part of a target: it cannot be seen/],
+    [
+      'a and web-1、web-2',
+      12,
+      /"、" \(U\+3001\) is not part of a target; names and labels hold letters, marks and digits of any script/,
+    ],
+    ['a and 🦊', 7, /"🦊" \(U\+1F98A\) is not part/],
+    ['\ud800', 1, /U\+D800 is not part/],
+    ['a*=b', 1, /a label is written name=value: "a\*" is not a key for a label: "\*"/],
+  ])('%j is refused at column %i, in other scripts', (text, column, detail) => {
+    const parsed = parseTarget(text);
+    expect(parsed.ok ? undefined : parsed.fault).toMatchObject({ column, detail: expect.stringMatching(detail) });
+  });
 
   it.each([
     ['', 1, /empty/],

@@ -3,10 +3,11 @@
  * `not` binds closest, then `and`, then `or`. Names and values are patterns: globs, and sets of numbers (name-pattern.ts).
  *
  * A name without a glob is a promise that the host exists, and so is each name of a set of numbers: one that does not exist is an
- * error, even when others match.
+ * error, even when others match. Which letters words may hold stands in nameable.ts.
  */
 import { assert } from '../../base/assert.ts';
 import { limits } from '../../base/limits.ts';
+import { labelKeyFault, marksFault, oddLetter, OddLetters, oneForm, PLAIN_SIGNS, signsText } from './nameable.ts';
 import {
   expandNamePattern,
   isPlainName,
@@ -49,8 +50,12 @@ class ParseFault extends Error {
   }
 }
 
-/** Commas and signs belong to a word within its brackets. A bracket that is not closed is the pattern's fault to tell. */
-const WORD = /(?:[A-Za-z0-9_.:*?\]/@+!=%~^-]|\[[^[\]\s()]*\]?)+/y;
+/**
+ * Commas and signs belong to a word within its brackets. A bracket that is not closed is the pattern's fault to tell. What is beyond ASCII
+ * is looked at as a whole word, which is much cheaper.
+ */
+const WORD = new RegExp(String.raw`(?:[A-Za-z0-9*?\]${PLAIN_SIGNS}]+|[^\0-\x7f\s]+|\[[^[\]\s()]*\]?)+`, 'y');
+const BEYOND_ASCII = /[^\0-\x7f]/;
 
 export function parseTarget(text: string): ParsedTarget {
   try {
@@ -67,6 +72,9 @@ export function parseTarget(text: string): ParsedTarget {
 
 function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
+  const marks = BEYOND_ASCII.test(text) ? marksFault(text) : undefined;
+  if (marks) throw new ParseFault({ column: marks.at + 1, detail: marks.detail });
+  const odd = new OddLetters();
   for (let at = 0; at < text.length; ) {
     if (tokens.length === limits.targetWordsMax && text.slice(at).trim() !== '')
       throw new ParseFault({
@@ -82,16 +90,31 @@ function tokenize(text: string): Token[] {
     } else {
       WORD.lastIndex = at;
       const word = WORD.exec(text)?.[0];
-      if (word === undefined)
-        throw new ParseFault({
-          column: at + 1,
-          detail: `${JSON.stringify(char)} is not part of a target; names may hold letters, digits and . _ - : / @`,
-        });
-      tokens.push({ text: word, column: at + 1 });
+      if (word === undefined) throw notPart(String.fromCodePoint(text.codePointAt(at)!), at + 1);
+      tokens.push({ text: wordInOneForm(word, at + 1, odd), column: at + 1 });
       at += word.length;
     }
   }
   return tokens;
+}
+
+/** As names and labels are on record. A letter that none of them can have is told here, for nothing would ever match it. */
+function wordInOneForm(word: string, column: number, odd: OddLetters): string {
+  if (!BEYOND_ASCII.test(word)) return word;
+  const text = oneForm(word);
+  const found = odd.find(text);
+  if (found) throw notPart(found.char, column + found.at);
+  return text;
+}
+
+function notPart(char: string, column: number): ParseFault {
+  const { said, why } = oddLetter(char) ?? { said: JSON.stringify(char), why: undefined };
+  return new ParseFault({
+    column,
+    detail:
+      `${said} is not part of a target${why === undefined ? '' : `: ${why}`}; names and labels hold letters, marks ` +
+      `and digits of any script and ${signsText(PLAIN_SIGNS)}`,
+  });
 }
 
 class Parser {
@@ -207,7 +230,8 @@ function atom(token: Token): { term: TargetExpression; names: number } {
   const negated = text[at - 1] === '!';
   const label = text.slice(0, negated ? at - 1 : at);
   const pattern = text.slice(at + 1);
-  if (!/^[A-Za-z0-9_.:/-]+$/.test(label)) throw new ParseFault({ column, detail: 'a label is written name=value' });
+  const unfit = label === '' ? 'the key is missing' : labelKeyFault(label);
+  if (unfit !== undefined) throw new ParseFault({ column, detail: `a label is written name=value: ${unfit}` });
   return { term: { kind: 'label', label, pattern, equal: !negated }, names: namesIn(pattern, column + at + 1) };
 }
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hostNameFault } from '../inventory/host-draft.ts';
 import { matchTarget, parseTarget } from './expression.ts';
 import { foldNames } from './fold-names.ts';
+import { hostNameFault, oneForm } from './nameable.ts';
 
 function named(text: string): string[] {
   const parsed = parseTarget(text);
@@ -26,13 +26,34 @@ describe('hosts in short', () => {
   it('means exactly these hosts when it is given back as a target', () => {
     const number = fc.oneof(fc.nat(12), fc.nat(120), fc.nat({ max: 10_000_000_000_000 })).map(String);
     const word = fc.oneof(
-      fc.constantFrom('web-', 'n', 'rack', '.dc', '::', 'a@b', '-', '_', '.', 'ALL', 'x'),
+      fc.constantFrom(
+        'web-',
+        'n',
+        'rack',
+        '.dc',
+        '::',
+        'a@b',
+        '-',
+        '_',
+        '.',
+        'ALL',
+        'x',
+        '数据库',
+        '架',
+        'é',
+        'e\u0301',
+        '\u0308',
+        '𠮷',
+        '한',
+        '٣',
+        'เ',
+      ),
       number,
       fc.nat(30).map((n) => String(n).padStart(3, '0')),
     );
     const name = fc
       .array(word, { minLength: 1, maxLength: 5 })
-      .map((words) => words.join(''))
+      .map((words) => oneForm(words.join('')))
       .filter((text) => hostNameFault(text) === undefined);
     fc.assert(
       fc.property(fc.uniqueArray(name, { minLength: 1, maxLength: 40 }), (names) => {

@@ -89,14 +89,17 @@ describe('a set of letters', () => {
   });
 
   it('has what one of its ranges has', () => {
-    const chars = fc.constantFrom(...'abcdefgh-.é');
+    const chars = fc.constantFrom(...'abcdefgh-.é库\uffe0𠮷');
+    const code = (char: string): number => char.codePointAt(0)!;
     const range = fc.oneof(
       chars.map((char): LetterRange => [char, char]),
       fc.tuple(chars, chars),
     );
     fc.assert(
       fc.property(fc.array(range, { maxLength: 8 }), chars, (ranges, char) => {
-        expect(new LetterSet(ranges).has(char)).toBe(ranges.some(([from, to]) => char >= from && char <= to));
+        expect(new LetterSet(ranges).has(char)).toBe(
+          ranges.some(([from, to]) => code(char) >= code(from) && code(char) <= code(to)),
+        );
       }),
     );
   });
@@ -114,6 +117,13 @@ describe('a glob', () => {
     ['*[1-20]*', 'n20', true],
     ['?[1-20]', 'n21', false],
     ['?[01-20]', 'n1', false],
+    ['?', '𠮷', true],
+    ['??', '𠮷', false],
+    ['?[1-20]?', '𠮷7野', true],
+    ['[𠮷]', '𠮷', true],
+    ['[!a]', '𠮷', true],
+    ['*库', '𠮷库', true],
+    ['e?', 'é', false],
   ])('%s, %j: %s', (text, name, matched) => expect(nameMatcher(pattern(text))(name)).toBe(matched));
 
   it('is not slowed down by a hostile pattern', () => {

@@ -1,6 +1,6 @@
 /**
- * Patterns for names and label values. Globs: `*`, `?`, `[abc]`, `[a-c]`, `[!x]` (single letters and signs, never
- * digits). Number sets: `[1-12]`, `[01-20,25]`, `[0-100/10]`, any number of them in a name: `rack[1-4]n[1-8]`. A number
+ * Patterns for names and label values. Globs: `*`, `?`, `[abc]`, `[a-c]`, `[!x]` (single letters and signs of any script,
+ * never the digits 0 to 9). Number sets: `[1-12]`, `[01-20,25]`, `[0-100/10]`, any number of them in a name: `rack[1-4]n[1-8]`. A number
  * with a leading zero fixes the width, as in ClusterShell's node sets: `[08-11]` is 08, 09, 10, 11, and `[8-11]` is 8,
  * 9, 10, 11. Patterns match whole names or values.
  *
@@ -32,7 +32,7 @@ export function parseNamePattern(text: string): ParsedPattern {
   const parts: PatternPart[] = [];
   let isGlob = false;
   for (let at = 0; at < text.length; at++) {
-    const char = text[at]!;
+    const char = String.fromCodePoint(text.codePointAt(at)!);
     if (char === '*') {
       if (parts.at(-1)?.kind !== 'any') parts.push({ kind: 'any' });
       isGlob = true;
@@ -49,7 +49,10 @@ export function parseNamePattern(text: string): ParsedPattern {
       parts.push(part);
       isGlob ||= part.kind === 'one';
       at = end;
-    } else parts.push({ kind: 'char', char });
+    } else {
+      parts.push({ kind: 'char', char });
+      at += char.length - 1;
+    }
   }
   const pattern = { parts, isGlob };
   const detail = sizeFault(pattern);
@@ -129,7 +132,7 @@ function hasLeadingZero(digits: string): boolean {
 /** @returns what is wrong with it, where there are too many. */
 function letterPart(text: string): PatternPart | string {
   const negated = text.length > 1 && (text[0] === '!' || text[0] === '^');
-  const body = negated ? text.slice(1) : text;
+  const body = charactersOf(negated ? text.slice(1) : text);
   const ranges: LetterRange[] = [];
   for (let i = 0; i < body.length; i++) {
     if (body[i + 1] === '-' && i + 2 < body.length) {
@@ -184,7 +187,10 @@ export function nameMatcher(pattern: NamePattern): (text: string) => boolean {
   const shape = parts.map((part) =>
     part.kind === 'numbers' ? { kind: part.kind, set: new NumberSet(part.ranges) } : part,
   );
-  return (text) => text.length >= shortest && shapeMatches(shape, text);
+  return (text) => {
+    const characters = charactersOf(text);
+    return characters.length >= shortest && shapeMatches(shape, characters);
+  };
 }
 
 /** `*` and `?` and nothing else, as ssh_config and known_hosts have it. */
@@ -201,9 +207,15 @@ export function wildcardMatcher(text: string): (text: string) => boolean {
 type ShapePart = GlobPart | { readonly kind: 'numbers'; readonly set: NumberSet };
 type GlobPart = Exclude<PatternPart, { readonly kind: 'numbers' }>;
 
+/** A character is one to `?` and to brackets also where UTF-16 has two units for it. Most texts hold none of those. */
+function charactersOf(text: string): ArrayLike<string> {
+  return /[\ud800-\udfff]/.test(text) ? Array.from(text) : text;
+}
+
 /** Greedy with one point to go back to. */
 function globMatcher(parts: readonly GlobPart[]): (text: string) => boolean {
-  return (text) => {
+  return (whole) => {
+    const text = charactersOf(whole);
     let [p, t, star, mark] = [0, 0, -1, 0];
     while (t < text.length) {
       const part = parts[p];
@@ -227,7 +239,7 @@ function globMatcher(parts: readonly GlobPart[]): (text: string) => boolean {
  * Walks the text once with all the places of the pattern that may be reached at each of its characters. A set of numbers goes
  * on after each run of digits that it has, so `n[1-20]*` is no guess about where the number ends.
  */
-function shapeMatches(parts: readonly ShapePart[], text: string): boolean {
+function shapeMatches(parts: readonly ShapePart[], text: ArrayLike<string>): boolean {
   const width = parts.length + 1;
   const reached = new Uint8Array((text.length + 1) * width);
   reached[0] = 1;

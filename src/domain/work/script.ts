@@ -129,7 +129,7 @@ function variableFaults({ program, args, env, params }: ScriptWork, { secrets }:
           fault(
             `#/${field}/${name}`,
             'bad-input',
-            `${JSON.stringify(name)} is not a variable name (letters, digits and _, not beginning with a digit).`,
+            `${JSON.stringify(name)} is not a variable name (letters a-z and A-Z, digits and _, not beginning with a digit).`,
           ),
         );
       if (name.length > limits.nameLengthMax)

@@ -9,7 +9,7 @@ const user = text(256).min(1);
 /** Checked by what they are; the limit here only keeps nonsense away. */
 const secret = text(limits.keyTextBytesMax);
 const accountName = checked(limits.nameLengthMax, plainNameFault).describe(
-  'Letters, digits and . _ - : @, and nothing that could be an id',
+  'Letters a-z and A-Z, digits and . _ - : @, and nothing that could be an id',
 );
 
 const credentialName = text(limits.nameLengthMax)

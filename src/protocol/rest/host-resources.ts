@@ -1,31 +1,22 @@
 /** Hosts as people add, import and change them, and the keys that they are known by. */
 import { z } from 'zod';
 import { limits } from '../../base/limits.ts';
-import { addressFault, ALGORITHM_KINDS, hostNameFault, labelFault } from '../../domain/inventory/host-draft.ts';
+import { addressFault, ALGORITHM_KINDS } from '../../domain/inventory/host-draft.ts';
 import { HOST_KEY_POLICIES } from '../../domain/inventory/host-key-policy.ts';
 import { checked } from './checked.ts';
 import { instant } from './fields.ts';
+import { hostName, idOrFleetName, labels, zoneName } from './name-fields.ts';
 import { SSH_ALGORITHMS } from '../../domain/inventory/ssh-algorithms.ts';
 
-const hostName = checked(limits.nameLengthMax, hostNameFault);
 const address = checked(limits.addressLengthMax, addressFault).describe(
   'A name, an IPv4 or an IPv6 address; taken as it is by the worker that dials',
 );
 const otherName = z.string().min(1).max(limits.nameLengthMax);
+const otherHost = idOrFleetName.min(1);
 const port = z.int().min(1).max(65_535);
 const policy = z
   .enum(HOST_KEY_POLICIES)
   .describe('strict: only known keys; first-use: the first key seen is recorded, after that as strict');
-const labels = z
-  .record(z.string().max(limits.labelLengthMax), z.string().max(limits.labelLengthMax))
-  .superRefine((value, context) => {
-    if (Object.keys(value).length > limits.labelsPerHostMax)
-      context.addIssue({ code: 'custom', message: `at most ${limits.labelsPerHostMax} labels` });
-    for (const [name, text] of Object.entries(value)) {
-      const message = labelFault(name, text);
-      if (message !== undefined) context.addIssue({ code: 'custom', message, path: [name] });
-    }
-  });
 const algorithms = z
   .strictObject(
     Object.fromEntries(
@@ -40,10 +31,10 @@ const algorithms = z
 
 const settings = {
   port: port.optional(),
-  zone: otherName.optional(),
+  zone: zoneName.optional(),
   labels: labels.optional(),
   account: otherName.optional(),
-  jumpHost: otherName.optional().describe('Name of the host to jump through'),
+  jumpHost: otherHost.optional().describe('Name of the host to jump through'),
   hostKeyPolicy: policy.optional(),
   algorithms: algorithms.optional(),
 };
@@ -72,7 +63,7 @@ export const HostEdit = z
     ...settings,
     address: address.nullable().optional().describe('null: not reached over SSH any more'),
     account: otherName.nullable().optional(),
-    jumpHost: otherName.nullable().optional(),
+    jumpHost: otherHost.describe('Name of the host to jump through').nullable().optional(),
     algorithms: algorithms.nullable().optional(),
   })
   .meta({ id: 'HostEdit' });
@@ -129,7 +120,7 @@ export const HostKeyImport = z
     hosts: z
       .array(
         z.strictObject({
-          host: otherName.describe('Id or name'),
+          host: otherHost.describe('Id or name'),
           keys: z
             .array(z.string().max(limits.hostKeyBytesMax * 2))
             .min(1)

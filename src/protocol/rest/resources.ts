@@ -2,12 +2,12 @@
 import { z } from 'zod';
 import { formatDurationMs, parseDurationMs } from '../../base/duration.ts';
 import { limits } from '../../base/limits.ts';
-import { hostNameFault } from '../../domain/inventory/host-draft.ts';
 import { HOST_KEY_POLICIES } from '../../domain/inventory/host-key-policy.ts';
 import { parseFailureLimit } from '../../domain/rollout/failure-limit.ts';
-import { lineFault, ownNameFault, plainNameFault } from '../../domain/access/name-rule.ts';
+import { lineFault, ownNameFault } from '../../domain/access/name-rule.ts';
 import { checked } from './checked.ts';
 import { instant, text } from './fields.ts';
+import { hostName, idOrFleetName, labelKeys, labels, workerName, zoneName } from './name-fields.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { ENGINES } from '../../domain/run/executor.ts';
 import { VIAS } from '../../domain/placement/placement.ts';
@@ -15,10 +15,7 @@ import { EXIT_ZERO } from '../../domain/crew/outcome.ts';
 import { EXECUTION_STATES, TERMINAL_EXECUTION_STATES } from '../../domain/crew/execution-machine.ts';
 import { RUN_STATES } from '../../domain/flow/run-machine.ts';
 
-const name = checked(limits.nameLengthMax, lineFault, 0);
-const labels = z
-  .record(text(limits.labelLengthMax), text(limits.labelLengthMax))
-  .refine((value) => Object.keys(value).length <= limits.labelsPerHostMax, `at most ${limits.labelsPerHostMax} labels`);
+const name = checked(limits.nameLengthMax, lineFault, { min: 0 });
 const strings = z.record(z.string(), z.string());
 const variables = (max: number) =>
   strings.refine((value) => Object.keys(value).length <= max, `at most ${max} are allowed`).default({});
@@ -275,7 +272,7 @@ export const Host = z
 export const HostLabel = z
   .strictObject({
     set: labels.default({}),
-    remove: z.array(text(limits.labelLengthMax)).max(limits.labelsPerHostMax).default([]),
+    remove: labelKeys.default([]),
   })
   .meta({ id: 'HostLabel' });
 export const AgentKeep = z
@@ -349,10 +346,12 @@ export const JoinTokenCreate = z
   .strictObject({
     role: z.enum(['agent', 'worker']).default('agent'),
     labels: labels.default({}),
-    zone: name.default('default'),
+    zone: zoneName.default('default'),
     uses: z.int().min(1).max(limits.joinTokenUsesMax).default(1),
     lifetime: duration(limits.apiTokenMsMax).default('1h'),
-    host: name.optional().describe('Id or name of a host: whoever joins with the token becomes its agent, in its zone'),
+    host: idOrFleetName
+      .optional()
+      .describe('Id or name of a host: whoever joins with the token becomes its agent, in its zone'),
   })
   .refine((body) => body.host === undefined || (body.role === 'agent' && body.uses === 1), {
     message: 'a token made for a host is for one agent',
@@ -399,7 +398,7 @@ export const AgentJoin = z
   .strictObject({
     secret: text(200),
     csr: text(8_192),
-    name: checked(limits.nameLengthMax, hostNameFault),
+    name: hostName,
     machineId: text(200),
     labels: labels.default({}),
     facts: z.record(z.string(), z.unknown()).default({}),
@@ -432,8 +431,8 @@ export const WorkerJoin = z
   .strictObject({
     secret: text(200),
     csr: text(8_192),
-    name: checked(limits.nameLengthMax, plainNameFault),
-    version: checked(50, lineFault, 0),
+    name: workerName,
+    version: checked(50, lineFault, { min: 0 }),
     nowMs: z.int().optional().describe('The clock of the joining machine'),
   })
   .meta({ id: 'WorkerJoin' });

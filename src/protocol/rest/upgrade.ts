@@ -4,6 +4,7 @@ import { parseDurationMs } from '../../base/duration.ts';
 import { limits } from '../../base/limits.ts';
 import { AGENT_UPGRADE_STATES, UPGRADE_STATES } from '../../domain/upgrade/upgrade-machine.ts';
 import { instant } from './fields.ts';
+import { zoneName } from './name-fields.ts';
 
 const AgentUpgradeStateName = z.enum(AGENT_UPGRADE_STATES).meta({ id: 'AgentUpgradeState' });
 
@@ -46,11 +47,7 @@ export const AgentInstall = z
       .max(limits.nameLengthMax)
       .optional()
       .describe('Name or id of an account that is root, or becomes it; else the one that each host has'),
-    zone: z
-      .string()
-      .max(limits.nameLengthMax)
-      .default('default')
-      .describe('Of the workers that the agents will link to'),
+    zone: zoneName.default('default').describe('Of the workers that the agents will link to'),
     concurrency: z
       .int()
       .min(1)

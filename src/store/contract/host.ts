@@ -60,12 +60,12 @@ export interface HostStore {
     | { version: number; hosts: readonly { id: HostId; name: string; labels: Readonly<Record<string, string>> }[] }
     | 'unchanged'
   >;
-  /** Undefined: there is no such host. Refused where a guarded label would change. */
+  /** Undefined: there is no such host. Refused where a guarded label would change; `tooMany`: so many labels it would have. */
   hostLabel(
     id: HostId,
     change: { set: Readonly<Record<string, string>>; remove: readonly string[] },
     guarded: GuardedLabels,
     audit: AuditEntry,
-  ): Promise<HostRecord | { readonly refused: GuardedChange } | undefined>;
+  ): Promise<HostRecord | { readonly refused: GuardedChange } | { readonly tooMany: number } | undefined>;
   hostRemove(id: HostId, audit: AuditEntry): Promise<'removed' | 'in-use' | 'is-jump-host' | 'not-found'>;
 }

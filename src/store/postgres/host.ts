@@ -3,6 +3,7 @@ import { inScope } from './scope.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
 import { given } from '../../base/given.ts';
 import { type AgentId, type HostId, isUuid, type WorkerId } from '../../base/ids.ts';
+import { limits } from '../../base/limits.ts';
 import { guardedChange, type GuardedLabels } from '../../domain/access/guarded-labels.ts';
 import type { AuditEntry } from '../contract/audit.ts';
 import type { HostRecord, HostStore } from '../contract/host.ts';
@@ -253,6 +254,11 @@ export async function hostLabel(
     if (!rows[0]) return undefined;
     const refused = guardedChange(guarded, rows[0].before, rows[0].after);
     if (refused) return { refused };
+    const [had, count] = [rows[0].before, rows[0].after].map((labels) => Object.keys(labels).length) as [
+      number,
+      number,
+    ];
+    if (count > limits.labelsPerHostMax && count > had) return { tooMany: count };
     await tx.query('UPDATE host SET labels = $2 WHERE id = $1', [id, JSON.stringify(rows[0].after)]);
     await tx.query(DIRECTORY_CHANGED);
     await auditAppend(tx, audit, nowMs);

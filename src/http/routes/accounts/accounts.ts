@@ -13,6 +13,7 @@ import * as r from '../../../protocol/rest/account-resources.ts';
 import { pageOf } from '../../../protocol/rest/resources.ts';
 import { operation } from '../../operation.ts';
 import { accountResource } from './account-resource.ts';
+import { hostParams } from '../hosts/host-params.ts';
 import { idOrName } from '../params.ts';
 
 const accountParams = z.strictObject({ account: idOrName });
@@ -86,7 +87,7 @@ export const accountRoutes = [
     path: '/hosts/{host}/account',
     summary: 'Which account a run would take on this host, and why',
     permission: 'access.account.view',
-    params: z.strictObject({ host: idOrName }),
+    params: hostParams,
     query: z.strictObject({ as: z.string().max(200).optional().describe('Account that the run asks for') }),
     status: 200,
     response: r.AccountChoice,

@@ -5,9 +5,9 @@ import type { Host } from '../../../protocol/rest/resources.ts';
 import type { HostRecord } from '../../../store/contract/host.ts';
 import type { ApiContext } from '../../operation.ts';
 import { hostResource } from './host-resource.ts';
-import { idOrName } from '../params.ts';
+import { idOrFleetName } from '../../../protocol/rest/name-fields.ts';
 
-export const hostParams = z.strictObject({ host: idOrName });
+export const hostParams = z.strictObject({ host: idOrFleetName });
 
 export async function oneHost(ctx: ApiContext, host: HostRecord): Promise<z.infer<typeof Host>> {
   return hostResource(host, await accountNamesOf(ctx, [host]));

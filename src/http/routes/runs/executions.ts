@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { executionList, executionShow, hostOutputRead, outputGroups, outputOwner } from '../../../app/run-view.ts';
 import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
+import { idOrFleetName } from '../../../protocol/rest/name-fields.ts';
 import * as r from '../../../protocol/rest/resources.ts';
 import { operation } from '../../operation.ts';
 import { page, pageOfQuery } from '../page.ts';
@@ -18,7 +19,11 @@ export const executionRoutes = [
     summary: 'List the executions of a run',
     permission: 'job.run.view',
     params: runParams,
-    query: z.strictObject({ ...page, state: list(r.ExecutionState), host: z.string().max(200).optional() }),
+    query: z.strictObject({
+      ...page,
+      state: list(r.ExecutionState),
+      host: idOrFleetName.optional().describe('Name of the host'),
+    }),
     status: 200,
     response: r.pageOf(r.Execution),
     errors: ['run-not-found', 'bad-input'],

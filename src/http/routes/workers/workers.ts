@@ -5,9 +5,9 @@ import { workerDrain, workerList, workerRevoke, workerShow } from '../../../app/
 import * as r from '../../../protocol/rest/resources.ts';
 import { operation } from '../../operation.ts';
 import { workerResource } from './worker-resource.ts';
-import { idOrName } from '../params.ts';
+import { idOrFleetName } from '../../../protocol/rest/name-fields.ts';
 
-const workerParams = z.strictObject({ worker: idOrName });
+const workerParams = z.strictObject({ worker: idOrFleetName });
 
 export const workerRoutes = [
   operation({

@@ -79,7 +79,7 @@ async function agentJoinOnce(
     // Only now: a token that was refused is good for another try.
     await joinTokenUse(tx, token.id, join.name);
     const hostId = host?.id ?? newId<'host'>();
-    const name = host?.name ?? (isTwin ? twinName(join.name, hostId, limits.nameLengthMax) : join.name);
+    const name = host?.name ?? (isTwin ? twinName(join.name, hostId) : join.name);
     const agentId = decision === 'same' ? join.keepAgentId! : newId<'agent'>();
     if (decision === 'same')
       await tx.query('UPDATE agent SET public_key = $2, certificate_expires_at_ms = $3, zone = $4 WHERE id = $1', [

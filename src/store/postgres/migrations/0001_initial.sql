@@ -14,7 +14,9 @@ CREATE TABLE partition (
 INSERT INTO partition (id) SELECT generate_series(0, 255);
 
 CREATE TABLE host (
-  id uuid PRIMARY KEY, name text NOT NULL, machine_id text NOT NULL DEFAULT '', labels jsonb NOT NULL DEFAULT '{}', facts jsonb NOT NULL DEFAULT '{}',
+  -- In one form (NFC), so that equal names are equal bytes: src/domain/target/nameable.ts.
+  id uuid PRIMARY KEY, name text NOT NULL CHECK (name IS NFC NORMALIZED AND octet_length(name) BETWEEN 1 AND 255),
+  machine_id text NOT NULL DEFAULT '', labels jsonb NOT NULL DEFAULT '{}', facts jsonb NOT NULL DEFAULT '{}',
   agent_id uuid, created_at_ms bigint NOT NULL, removed_at_ms bigint,
   -- The host that it looks like, until somebody has decided: it gets no work.
   twin_of uuid REFERENCES host,
