@@ -42,7 +42,10 @@ interface Answer {
 async function call(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<Answer> {
   const answer = await fetch(`${up.url}/api/v1${path}`, {
     method,
-    headers: { authorization: `Bearer ${up.token}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+    headers: {
+      authorization: `Bearer ${up.token}`,
+      ...given({ 'content-type': body && 'application/json' }),
+    },
     ...given({ body: body && JSON.stringify(body) }),
   });
   const text = await answer.text();

@@ -135,5 +135,7 @@ export const inventories: Readonly<Record<string, InventoryCase>> = {
   'an encrypted variable': yaml(
     'web:\n  vars:\n    secret: !vault |\n      $ANSIBLE_VAULT;1.1;AES256\n      6162\n  hosts:\n    a:\n',
   ),
-  'names that are no host names': ini('[web]\nuser@h1\nh2_ ansible_host=1.2.3.4\n'),
+  'names that are no host names': ini(
+    '[web]\nuser@h1 ansible_host=1.2.3.5\nh2_ ansible_host=1.2.3.4\n数据库-1 ansible_host=1.2.3.6\n',
+  ),
 };
