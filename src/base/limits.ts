@@ -26,7 +26,10 @@ export const limits = {
   /** Variables of one run, and as many parameters. */
   environmentEntriesMax: 1_000,
   secretsMax: 100,
-  secretBytesMax: 64 * KiB,
+  /** A chain of certificates with its key has 8 KiB. To mask it takes a worker or agent 10 ms and 1.5 MiB for each KiB. */
+  secretBytesMax: 16 * KiB,
+  /** Secrets of one run together. */
+  secretsBytesMax: 32 * KiB,
   /** Shorter secrets are refused: masking them would blank out ordinary text. */
   secretBytesMin: 4,
   requestBodyBytesMax: 4 * MiB,
@@ -188,12 +191,8 @@ export const limits = {
   /** What an agent tells of its host: a machine of a cluster may have thousands of addresses, and nobody reads them all. */
   factsAddressesMax: 256,
   factsDisksMax: 64,
-  /** An acknowledgement waits no longer than this for the end of a burst: well below `reportRetryBaseMs`. */
-  ackWaitMsMax: 2_000,
-  /** Acknowledgements of a server that wait for the end of a burst; more of them are sent in its midst. */
-  acksWaitingMax: 50_000,
   /** An agent reports again, at the latest after this, until the server has committed. */
-  reportRetryBaseMs: 5_000,
+  reportRetryBaseMs: 1_000,
   reportRetryCapMs: 5 * MINUTE_MS,
   reconnectBaseMs: 500,
   reconnectCapMs: 15_000,
@@ -407,6 +406,11 @@ export const limits = {
   algorithmsPerKindMax: 64,
   /** Keys recorded for a host: one of each kind is usual. */
   hostKeysPerHostMax: 32,
+  /**
+   * Keys not believed of one host that the audit tells of one by one in an hour; of more it tells ever more rarely, with
+   * their count: who shows another one each time must not fill it.
+   */
+  hostKeyOffersToldPerHour: 5,
   /** A public key of RSA with 16,384 bits has 2 KiB. */
   hostKeyBytesMax: 8 * KiB,
 

@@ -16,7 +16,8 @@ const RETRY_MS_MAX = 5_000;
 interface Stream {
   readonly kept: KeptStream;
   received: number;
-  readonly masked: MaskStream;
+  /** Once the forms of the secrets are made; nothing is kept before. */
+  masked: MaskStream | undefined;
   sentAt: number;
 }
 
@@ -24,7 +25,8 @@ export interface IncomingOutputOptions {
   /** Of the files; `.1` and `.2` are added. */
   readonly path: string;
   readonly keptBytes: number;
-  readonly mask: Mask;
+  /** What comes before it is there waits for it. */
+  readonly mask: Promise<Mask>;
   readonly clock: Clock;
   readonly log: Log;
   readonly stopping: AbortSignal;
@@ -34,7 +36,7 @@ export interface IncomingOutputOptions {
 export class IncomingOutput {
   readonly #options: IncomingOutputOptions;
   readonly #streams: Record<1 | 2, Stream>;
-  #work: Promise<void> = Promise.resolve();
+  #work: Promise<void>;
   #isWatched = false;
   #pumping: Promise<void> | undefined;
   #isOver = false;
@@ -44,15 +46,19 @@ export class IncomingOutput {
 
   constructor(options: IncomingOutputOptions) {
     this.#options = options;
-    const { mask } = options;
     const stream = (number: 1 | 2): Stream => ({
       kept: new KeptStream(`${options.path}.${number}`, options.keptBytes),
       received: 0,
-      masked: mask.stream(),
+      masked: undefined,
       sentAt: 0,
     });
     this.#streams = { 1: stream(1), 2: stream(2) };
     this.#budgetAt = options.clock.monotonicMs();
+    this.#work = options.mask.then((mask) => {
+      for (const number of [1, 2] as const) this.#streams[number].masked = mask.stream();
+    });
+    // Whoever waits for the work is told; an output that nobody takes anything into is none to fall over.
+    this.#work.catch(() => undefined);
   }
 
   /** Bytes of the host that are in here: where a new channel goes on. */
@@ -86,11 +92,11 @@ export class IncomingOutput {
    * when something is missing.
    */
   async finish(): Promise<void> {
+    await this.#work;
     for (const number of [1, 2] as const) {
       const stream = this.#streams[number];
-      if (stream.masked.heldBytes > 0) await this.#pass(stream, Buffer.alloc(0), true);
+      if (stream.masked!.heldBytes > 0) await this.#pass(stream, Buffer.alloc(0), true);
     }
-    await this.#work;
     this.#isOver = true;
     await this.#pumping;
     if (this.#isWatched) await this.#send();
@@ -101,7 +107,7 @@ export class IncomingOutput {
 
   #pass(stream: Stream, bytes: Buffer, final: boolean): Promise<void> {
     this.#work = this.#work.then(async () => {
-      const masked = stream.masked.push(bytes, final);
+      const masked = stream.masked!.push(bytes, final);
       if (masked.length > 0) await this.#keep(stream, masked);
       if (this.#isWatched) this.#pump();
     });

@@ -28,7 +28,7 @@ import type {
 } from './engine.ts';
 import { IncomingOutput } from './incoming-output.ts';
 import { Ledger, type LedgerListener, type LedgerOptions } from './ledger.ts';
-import { SharedMasks } from './mask.ts';
+import { createMask, SharedMasks, type Mask } from './mask.ts';
 import type { FinishedOutput, Outputs } from './outputs.ts';
 import { TraceVault } from './trace-vault.ts';
 
@@ -438,4 +438,24 @@ it('makes no end of output that was cut off because the ledger stopped', async (
   stopping.abort();
   await output.take(1, 4, Buffer.from('and not here'));
   await expect(output.finish()).rejects.toThrow(/cut off/);
+});
+
+it('keeps nothing of output before it is known what to mask, and then all of it', async () => {
+  let known = (_mask: Mask): void => undefined;
+  const output = new IncomingOutput({
+    path: join(folder, 'b'),
+    keptBytes: 100,
+    mask: new Promise((resolve) => (known = resolve)),
+    clock: systemClock,
+    log: silentLog,
+    stopping: new AbortController().signal,
+    onLive: () => undefined,
+  });
+  const taken = [output.take(1, 0, Buffer.from('it is hun')), output.take(1, 9, Buffer.from('ter2 and hunt'))];
+  const finished = output.finish();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([output.received.stdout, output.kept[1].size]).toEqual([22, 0]);
+  known(createMask(['hunter2']));
+  await Promise.all([...taken, finished]);
+  expect((await output.kept[1].read(0, 100)).toString()).toBe('it is ****** and hunt');
 });

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createMask } from './mask.ts';
+import { limits } from '../base/limits.ts';
+import { secretForms } from './mask-forms.ts';
+import { createMask, HELD_BYTES_MAX, SharedMasks, type MaskStream } from './mask.ts';
 
 function maskInPieces(secrets: string[], pieces: Buffer[]): Buffer {
   const stream = createMask(secrets).stream();
@@ -141,5 +143,109 @@ describe('masking', () => {
     const plain = Math.max(...Array.from({ length: 3 }, () => costOf(Buffer.alloc(size, 'b'))));
     // Two MiB; what compared anew at each byte would cost thousands of times as much.
     expect(costOf(Buffer.from(`${'a'.repeat(65_535)}b`.repeat(32)))).toBeLessThan(50 * plain);
+  });
+
+  it('holds no more than so much of what may begin a secret, and masks what is longer, however it was cut', () => {
+    const value = Array.from({ length: 1_000 }, (_, n) => String.fromCharCode(97 + ((n * n + (n >> 3)) % 26))).join('');
+    const mask = createMask([value]);
+    const blanks = ' '.repeat(250);
+    const beginning = [...value.slice(0, 800)].join(blanks);
+    const feed = (text: string, cut: () => number): { told: string; heldMax: number } => {
+      const bytes = Buffer.from(text);
+      const stream = mask.stream();
+      const parts: Buffer[] = [];
+      let heldMax = 0;
+      for (let at = 0, to = 0; at < bytes.length; at = to) {
+        to = Math.min(bytes.length, at + cut());
+        parts.push(stream.push(bytes.subarray(at, to), false));
+        heldMax = Math.max(heldMax, stream.heldBytes);
+      }
+      return { told: Buffer.concat([...parts, stream.push(Buffer.alloc(0), true)]).toString(), heldMax };
+    };
+    // Three times as much as is held; then something else, the whole of the secret, and a beginning that is short enough to be anything.
+    const short = [...value.slice(0, 100)].join(blanks);
+    const text = `from ${beginning}! and ${[...value].join('\n')}, ${value} and ${short}?`;
+    const { told } = feed(text, () => text.length);
+    expect(told).toBe(`from ******! and ******, ****** and ${short}?`);
+    fc.assert(
+      fc.property(fc.integer({ min: 300, max: 100_000 }), (length) => {
+        const cut = feed(text, () => length);
+        expect(cut.told).toBe(told);
+        expect(cut.heldMax).toBeLessThanOrEqual(HELD_BYTES_MAX + blanks.length);
+      }),
+      { numRuns: 8, examples: [[HELD_BYTES_MAX], [HELD_BYTES_MAX - 1], [251], [1_021]] },
+    );
+  });
+
+  it('masks forms that are longer than what is held', () => {
+    const value = Array.from({ length: 8_000 }, (_, n) => ['\u0001', 'ö', '"', 'x'][(n * n + (n >> 2)) % 4]).join('');
+    for (const form of [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)])
+      for (const length of [form.length, 1_000])
+        expect(
+          maskInPieces(
+            [value],
+            [...`<${form}> `.repeat(3).matchAll(new RegExp(`[^]{1,${length}}`, 'g'))].map(([piece]) =>
+              Buffer.from(piece),
+            ),
+          ).toString(),
+        ).toBe('<******> '.repeat(3));
+    const controls = '\u0001\u0002\u0003'.repeat(4_000);
+    const escaped = JSON.stringify(controls).slice(1, -1);
+    expect(escaped.length).toBeGreaterThan(HELD_BYTES_MAX);
+    expect(whole([controls], `<${escaped}>`)).toBe('<******>');
+  });
+});
+
+describe('masks that attempts share', () => {
+  const large = (seed: number): string =>
+    Array.from({ length: limits.secretBytesMax / 64 }, (_, n) =>
+      String.fromCharCode(...Array.from({ length: 63 }, (_, at) => 33 + ((n * 31 + at * at * seed) % 90))),
+    ).join('\n');
+
+  it('are made of large secrets in many turns, one set at a time, and of small ones at once', async () => {
+    const masks = new SharedMasks();
+    let turns = 0;
+    let isOver = false;
+    const count = (): void => void (isOver || (turns++, setImmediate(count)));
+    setImmediate(count);
+    const ends: string[] = [];
+    const made = async (name: string, secrets: string[]): Promise<MaskStream> => {
+      const mask = await masks.of(secrets);
+      ends.push(`${name} after ${turns < 30 ? 'few' : turns < 100 ? 'some' : 'many'} turns`);
+      return mask.stream();
+    };
+    const [first, second] = [large(7), large(11)];
+    const streams = await Promise.all([
+      made('first', [first]),
+      made('second', [second]),
+      made('first again', [first]),
+      made('small', ['hunter2']),
+    ]);
+    isOver = true;
+    expect(ends).toEqual([
+      'small after few turns',
+      expect.stringMatching(/^first after (some|many)/),
+      expect.stringMatching(/^first again after (some|many)/),
+      'second after many turns',
+    ]);
+    for (const [n, secret] of [first, second, first, 'hunter2'].entries())
+      for (const form of [secret, Buffer.from(secret).toString('base64')])
+        expect(streams[n]!.push(Buffer.from(`<${form}>`), true).toString()).toBe('<******>');
+    expect(await masks.of([first])).toBe(await masks.of([first]));
+  });
+
+  it('have no form that takes long by itself, also of a secret of line feeds', () => {
+    const cpuMs = (): number => {
+      const { user, system } = process.threadCpuUsage();
+      return (user + system) / 1_000;
+    };
+    const steps: number[] = [];
+    const forms = secretForms([`${'\n'.repeat(limits.secretBytesMax - 1)}x`]);
+    for (let isDone = false; !isDone; ) {
+      const before = cpuMs();
+      isDone = forms.next().done === true;
+      steps.push(cpuMs() - before);
+    }
+    expect(Math.max(...steps)).toBeLessThan(steps.reduce((sum, one) => sum + one, 0) / 4);
   });
 });

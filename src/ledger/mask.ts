@@ -1,9 +1,13 @@
 /**
  * Secrets out of bytes: whatever belongs to a known form of one (mask-forms.ts) becomes `******`, however the stream was cut into
  * pieces. Longer forms are found over line breaks and blanks too, so a Base64 text that was wrapped and a key that was indented
- * or wrapped anew are masked like any other. Each byte is looked at once; what is held back is bounded by the longest form.
+ * or wrapped anew are masked like any other. Each byte is looked at once. What is held back because it may begin a secret is bounded
+ * (`HELD_BYTES_MAX`), for a host may know the secret and write the beginning of it for ever, with blanks between: what is longer and
+ * is still the beginning of a form is masked as if it were all of it. The forms of large secrets are made in slices, one set at a time.
  */
 import { createHash } from 'node:crypto';
+import { othersTurn } from '../base/clock.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { secretForms } from './mask-forms.ts';
 import { PatternSet } from './pattern-set.ts';
 
@@ -12,6 +16,12 @@ const REPLACEMENT = Buffer.from('******');
 const SPACED_BYTES_MIN = 16;
 /** Longer runs of blanks than this, and than any of a secret, part what stands on both sides. */
 const BLANKS_MAX = 256;
+/** Of the beginning of a form, with the blanks between. No text that is so much like a secret is anything else. */
+export const HELD_BYTES_MAX = 64 * 1024;
+/** Secrets of so many bytes together are made ready at once, in a few milliseconds: most are passwords and tokens. */
+const AT_ONCE_BYTES_MAX = 256;
+/** Bytes of forms that are made in one go: a millisecond or two. */
+const SLICE_BYTES = 16 * 1024;
 
 export interface Mask {
   readonly isEmpty: boolean;
@@ -27,25 +37,53 @@ export interface MaskStream {
   push(bytes: Buffer, final: boolean): Buffer;
 }
 
+/** In one go, which takes a while where the secrets are large: 10 ms for each KiB. */
 export function createMask(secrets: readonly string[]): Mask {
-  return secrets.length === 0 ? NOTHING : new FormMask(secrets);
+  if (secrets.length === 0) return NOTHING;
+  for (const making = FormMask.making(secrets); ; ) {
+    const step = making.next();
+    if (step.done) return step.value;
+  }
 }
 
 /** Attempts of one run have the same secrets: what is made of them is shared for as long as one of them uses it. */
 export class SharedMasks {
   readonly #made = new Map<string, WeakRef<Mask>>();
+  readonly #beingMade = new Map<string, Promise<Mask>>();
+  /** One set after the other, so that others have their turns between any two slices. */
+  #last: Promise<unknown> = Promise.resolve();
 
-  of(secrets: readonly string[]): Mask {
+  async of(secrets: readonly string[]): Promise<Mask> {
     if (secrets.length === 0) return NOTHING;
     const hash = createHash('sha256');
     for (const secret of secrets) hash.update(`${Buffer.byteLength(secret)}:`).update(secret);
     const key = hash.digest('base64');
-    const known = this.#made.get(key)?.deref();
+    const known = this.#made.get(key)?.deref() ?? this.#beingMade.get(key);
     if (known) return known;
-    const mask = createMask(secrets);
+    if (secrets.reduce((sum, secret) => sum + Buffer.byteLength(secret), 0) <= AT_ONCE_BYTES_MAX)
+      return this.#keep(key, createMask(secrets));
+    const making = this.#last.then(() => madeInTurns(secrets)).then((mask) => this.#keep(key, mask));
+    this.#beingMade.set(key, making);
+    this.#last = making.then(
+      () => undefined,
+      () => void this.#beingMade.delete(key),
+    );
+    return making;
+  }
+
+  #keep(key: string, mask: Mask): Mask {
     for (const [other, ref] of this.#made) if (ref.deref() === undefined) this.#made.delete(other);
     this.#made.set(key, new WeakRef(mask));
+    this.#beingMade.delete(key);
     return mask;
+  }
+}
+
+async function madeInTurns(secrets: readonly string[]): Promise<Mask> {
+  for (const making = FormMask.making(secrets); ; ) {
+    const step = making.next();
+    if (step.done) return step.value;
+    await othersTurn();
   }
 }
 
@@ -58,29 +96,46 @@ const NOTHING: Mask = {
 class FormMask implements Mask {
   readonly isEmpty = false;
   readonly longest: number;
+  /** Bytes with which a form begins: all others pass quickly. */
+  readonly begins = new Uint8Array(256);
   readonly exact: PatternSet;
   /** Patterns without their blanks, looked for in the stream without its blanks. */
   readonly spaced: PatternSet;
   readonly blanksMax: number;
-  /** Bytes with which a form begins: all others pass quickly. */
-  readonly begins = new Uint8Array(256);
 
-  constructor(secrets: readonly string[]) {
-    const [exact, spaced]: [Buffer[], Buffer[]] = [[], []];
+  /** Slice by slice, each of a few milliseconds. */
+  static *making(secrets: readonly string[]): Generator<void, FormMask> {
+    const [exact, spaced] = [new Map<string, Buffer>(), new Map<string, Buffer>()];
     let blanksMax = BLANKS_MAX;
+    let work = 0;
     for (const form of secretForms(secrets)) {
-      const dense = form.filter((byte) => !isBlank(byte));
-      if (dense.length < SPACED_BYTES_MIN) exact.push(form);
+      const dense = withoutBlanks(form);
+      if (dense.length < SPACED_BYTES_MIN) exact.set(form.toString('latin1'), form);
       else {
-        spaced.push(Buffer.from(dense));
+        spaced.set(dense.toString('latin1'), dense);
         blanksMax = Math.max(blanksMax, form.length - dense.length);
       }
+      work += form.length;
+      if (work < SLICE_BYTES) continue;
+      work = 0;
+      yield;
     }
-    this.exact = new PatternSet(exact);
-    this.spaced = new PatternSet(spaced);
+    const [short, long] = [[...exact.values()], [...spaced.values()]];
+    return new FormMask(
+      { exact: yield* PatternSet.making(short), spaced: yield* PatternSet.making(long), blanksMax },
+      [...short, ...long].map((form) => form[0]!),
+    );
+  }
+
+  private constructor(
+    { exact, spaced, blanksMax }: Pick<FormMask, 'exact' | 'spaced' | 'blanksMax'>,
+    begins: readonly number[],
+  ) {
+    this.exact = exact;
+    this.spaced = spaced;
     this.blanksMax = blanksMax;
-    this.longest = Math.max(this.exact.longest, this.spaced.longest);
-    for (const form of [...exact, ...spaced]) this.begins[form[0]!] = 1;
+    this.longest = Math.max(exact.longest, spaced.longest);
+    for (const byte of begins) this.begins[byte] = 1;
   }
 
   stream(): MaskStream {
@@ -90,7 +145,7 @@ class FormMask implements Mask {
 
 class FormStream implements MaskStream {
   readonly #mask: FormMask;
-  #held: Buffer = Buffer.alloc(0);
+  readonly #held = new HeldBytes();
   /** Offset of the first byte held; offsets count from the beginning of the stream. */
   #base = 0;
   #exact = 0;
@@ -101,6 +156,8 @@ class FormStream implements MaskStream {
   #blanks = 0;
   /** Known parts of secrets that were not told yet, in order and apart from each other. */
   #found: { from: number; to: number }[] = [];
+  /** Up to here all that the state of `spaced` stands for is among them, because it is too long to wait for the rest of it. */
+  #covered = 0;
   /** What was told last is a replacement: a part that follows at once belongs to it. */
   #isMasked = false;
 
@@ -113,17 +170,18 @@ class FormStream implements MaskStream {
   }
 
   push(bytes: Buffer, final: boolean): Buffer {
-    this.#scan(bytes, this.#base + this.#held.length);
-    const input = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    const end = this.#base + input.length;
-    return this.#tell(input, final ? end : this.#firstOpen(end));
+    const offset = this.#base + this.#held.length;
+    this.#scan(bytes, offset);
+    const end = offset + bytes.length;
+    return this.#tell(bytes, final ? end : this.#firstOpen(end));
   }
 
-  /** Where the earliest secret begins that the last bytes may be a part of. */
+  /** Where the earliest secret begins that the last bytes may be a part of, and that is not masked already. */
   #firstOpen(end: number): number {
     const { exact, spaced } = this.#mask;
     const depth = spaced.depth(this.#spaced);
-    return Math.min(end - exact.depth(this.#exact), depth === 0 ? end : this.#placeOf(depth));
+    const place = depth === 0 ? end : depth > HELD_BYTES_MAX ? 0 : this.#placeOf(depth);
+    return Math.min(end - exact.depth(this.#exact), Math.max(place, this.#covered));
   }
 
   /** Of the byte that stands so many before the next one, blanks not counted. */
@@ -147,11 +205,24 @@ class FormStream implements MaskStream {
       this.#blanks = 0;
       this.#spaced = spaced.next(this.#spaced, byte);
       const depth = spaced.depth(this.#spaced);
-      if (depth > this.#places.length) this.#grow();
+      if (depth > this.#places.length && depth <= HELD_BYTES_MAX) this.#grow();
       this.#places[this.#dense++ & (this.#places.length - 1)] = offset + at;
-      const long = spaced.match(this.#spaced);
-      if (long > 0) this.#add(this.#placeOf(long), offset + at + 1);
+      this.#findSpaced(depth, spaced.match(this.#spaced), offset + at + 1);
     }
+  }
+
+  /** After the byte before `end`: of the form that it may be a part of so many bytes are here; `long`, if not 0, are a whole one. */
+  #findSpaced(depth: number, long: number, end: number): void {
+    if (depth > HELD_BYTES_MAX) {
+      // Where it began is not remembered: further back than what was covered before this byte.
+      this.#add(Math.min(this.#found.at(-1)?.from ?? this.#covered, this.#covered), end);
+      this.#covered = end;
+      return;
+    }
+    if (depth > 0 && end - this.#placeOf(depth) >= HELD_BYTES_MAX) {
+      this.#add(this.#placeOf(depth), end);
+      this.#covered = end;
+    } else if (long > 0) this.#add(this.#placeOf(long), end);
   }
 
   /** Called before the byte that makes the state deeper than the ring is written: what the ring has is all that is needed. */
@@ -173,14 +244,23 @@ class FormStream implements MaskStream {
   }
 
   /** Everything before `safe`, and all of a secret that goes over it: only more of the same may come to that. */
-  #tell(input: Buffer, safe: number): Buffer {
+  #tell(bytes: Buffer, safe: number): Buffer {
     const parts: Buffer[] = [];
     let at = this.#base;
+    let fresh = bytes;
+    const upTo = (to: number): Buffer[] => {
+      const held = this.#held.take(to - at);
+      const rest = Math.max(0, to - at - held.reduce((sum, { length }) => sum + length, 0));
+      at = Math.max(at, to);
+      if (rest === 0) return held;
+      held.push(fresh.subarray(0, rest));
+      fresh = fresh.subarray(rest);
+      return held;
+    };
     const pass = (to: number): void => {
       if (to <= at) return;
-      parts.push(input.subarray(at - this.#base, to - this.#base));
+      parts.push(...upTo(to));
       this.#isMasked = false;
-      at = to;
     };
     let told = 0;
     for (const { from, to } of this.#found) {
@@ -189,16 +269,22 @@ class FormStream implements MaskStream {
       pass(from);
       if (!this.#isMasked) parts.push(REPLACEMENT);
       this.#isMasked = true;
-      at = Math.max(at, to);
+      upTo(to);
     }
     if (told > 0) this.#found.splice(0, told);
     pass(safe);
-    // A copy where little is left of much: it would hold the whole block.
-    const rest = input.subarray(at - this.#base);
-    this.#held = rest.length === 0 ? rest : Buffer.from(rest);
+    this.#held.put(fresh);
     this.#base = at;
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   }
+}
+
+/** By hand: what calls back for each byte takes fifty times as long. */
+function withoutBlanks(form: Buffer): Buffer {
+  const dense = Buffer.allocUnsafe(form.length);
+  let length = 0;
+  for (let at = 0; at < form.length; at++) if (!isBlank(form[at]!)) dense[length++] = form[at]!;
+  return dense.subarray(0, length);
 }
 
 function isBlank(byte: number): boolean {

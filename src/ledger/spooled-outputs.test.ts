@@ -39,8 +39,9 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** All timers are due. */
-const pass = (): void => {
+/** All timers are due, once what was asked for has come to set them. */
+const pass = async (): Promise<void> => {
+  await new Promise((resolve) => setImmediate(resolve));
   for (const callback of due.splice(0)) callback();
 };
 const openFiles = (): string[] =>
@@ -52,9 +53,9 @@ const openFiles = (): string[] =>
     }
   });
 
-it('tells a watcher what is written, and holds no file of it when nobody watches any more', () => {
+it('tells a watcher what is written, and holds no file of it when nobody watches any more', async () => {
   outputs.watch(ATTEMPT, true);
-  pass();
+  await pass();
   expect([live, openFiles().length]).toEqual([['told'], 2]);
   outputs.watch(ATTEMPT, false);
   expect(openFiles()).toEqual([]);
@@ -62,12 +63,12 @@ it('tells a watcher what is written, and holds no file of it when nobody watches
 
 it('tells nothing again to who watches when it has ended, and does not go on looking', async () => {
   outputs.watch(ATTEMPT, true);
-  pass();
+  await pass();
   await outputs.finish(ATTEMPT);
   expect([live, openFiles()]).toEqual([['told'], []]);
   outputs.watch(ATTEMPT, false);
   outputs.watch(ATTEMPT, true);
-  pass();
+  await pass();
   expect([live, openFiles()]).toEqual([['told'], []]);
 });
 

@@ -8,7 +8,7 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { StreamReport } from '../protocol/link/agent-v1.ts';
 import { LiveTail } from './live-tail.ts';
-import { SharedMasks } from './mask.ts';
+import { SharedMasks, type Mask } from './mask.ts';
 import type { FinishedOutput, OnLive, OutputFacts, OutputRange, Outputs } from './outputs.ts';
 import type { Spool } from './spool.ts';
 
@@ -81,6 +81,8 @@ export class SpooledOutputs implements Outputs {
   async finish(attempt: string): Promise<FinishedOutput> {
     const { spool } = this.#options;
     const facts = this.#facts.get(attempt);
+    // Before the last look at what was written: whoever watches sees it too.
+    const mask = await this.#masks.of(facts?.secrets ?? []);
     this.#finished.add(attempt);
     this.#tails.get(attempt)?.finish();
     this.#tails.delete(attempt);
@@ -89,8 +91,8 @@ export class SpooledOutputs implements Outputs {
       await spool.remove(attempt);
       return { stdout: NOTHING, stderr: NOTHING };
     }
-    const { keptBytes, secrets } = facts;
-    if (secrets.length > 0) await spool.scrub(attempt, this.#masks.of(secrets));
+    const { keptBytes } = facts;
+    if (!mask.isEmpty) await spool.scrub(attempt, mask);
     const isIncomplete = !(await spool.hasStreams(attempt));
     const [stdout, stderr] = await Promise.all([
       spool.describe(attempt, 1, keptBytes),
@@ -117,12 +119,22 @@ export class SpooledOutputs implements Outputs {
     }
   }
 
-  #tail(attempt: string, { secrets }: OutputFacts): void {
+  #tail(attempt: string, facts: OutputFacts): void {
     if (this.#tails.has(attempt) || this.#finished.has(attempt)) return;
+    this.#masks.of(facts.secrets).then(
+      (mask) => this.#tailMasked(attempt, facts, mask),
+      (error: unknown) =>
+        this.#options.log.error({ attempt, err: error }, 'live output cannot be masked; it is not told'),
+    );
+  }
+
+  #tailMasked(attempt: string, facts: OutputFacts, mask: Mask): void {
+    const isWanted = this.#watched.has(attempt) && this.#facts.get(attempt) === facts && !this.#isStopped;
+    if (!isWanted || this.#tails.has(attempt) || this.#finished.has(attempt)) return;
     const { spool } = this.#options;
     const tail = new LiveTail({
       files: { 1: spool.file(attempt, 'stdout'), 2: spool.file(attempt, 'stderr') },
-      mask: this.#masks.of(secrets),
+      mask,
       onOutput: (stream, offset, bytes, skipped) => this.#onLive(attempt, stream, offset, bytes, skipped),
     });
     this.#tails.set(attempt, tail);

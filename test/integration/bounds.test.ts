@@ -38,6 +38,11 @@ const most: readonly Case[] = [
   ['parameters', limits.environmentEntriesMax, (n) => run({ params: entries(n, '') })],
   ['secrets', limits.secretsMax, (n) => run({ secrets: entries(n, 'value') })],
   ['bytes of a secret', limits.secretBytesMax, (n) => run({ secrets: { A: x(n) } })],
+  [
+    'bytes of all secrets',
+    limits.secretsBytesMax,
+    (n) => run({ secrets: { A: x(limits.secretBytesMax), B: x(100), C: x(n - limits.secretBytesMax - 100) } }),
+  ],
   ['characters of a name', limits.nameLengthMax, (n) => run({ name: x(n) })],
   ["characters of a variable's name", limits.nameLengthMax, (n) => run({ env: { [x(n)]: '' } })],
   ['characters of a reason', limits.reasonLengthMax, (n) => run({ reason: x(n) })],

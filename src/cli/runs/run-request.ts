@@ -134,6 +134,9 @@ function checkVariables(
       );
     if (Object.hasOwn(byFlag['--env'], name)) faults.add(`${name} is given as --env and as --secret.`);
   }
+  const all = Object.values(byFlag['--secret']).reduce((sum, value) => sum + Buffer.byteLength(value), 0);
+  if (all > limits.secretsBytesMax)
+    faults.add(`The values of --secret have ${all} bytes together; a run may have ${limits.secretsBytesMax}.`);
 }
 
 async function workOf(

@@ -171,6 +171,16 @@ function secretFaults({ env }: ScriptWork, { secrets }: WorkSetting): InputFault
     if (Object.hasOwn(env, name))
       faults.push(fault(`#/secrets/${name}`, 'bad-input', `${name} is given as a variable and as a secret.`));
   }
+  const all = Object.values(secrets).reduce((sum, value) => sum + Buffer.byteLength(value), 0);
+  if (all > limits.secretsBytesMax)
+    faults.push(
+      fault(
+        '#/secrets',
+        'bad-input',
+        `The secrets have ${all} bytes together; a run may have ${limits.secretsBytesMax}, to be masked well. Give ` +
+          'a secret with which the script fetches or opens what is larger.',
+      ),
+    );
   return faults;
 }
 

@@ -269,7 +269,7 @@ export const SERVER_FRAMES = frameShapes<ServerToWorkerFrame>({
   access: { id: question, access: optional(access), error: optional(fault) },
   secrets: {
     id: question,
-    values: optional(list(text(limits.secretBytesMax), limits.secretsMax)),
+    values: optional(list(text(limits.argumentStringBytesMax), limits.secretsMax)),
     error: optional(fault),
   },
   'access-changed': {},
