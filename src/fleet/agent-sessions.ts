@@ -278,6 +278,12 @@ const REFUSALS = {
     code: 'agent-copied',
     detail: 'Two starts of this agent show themselves: its data folder is in use twice, or was put back from a backup.',
   },
+  outdated: {
+    code: 'agent-copied',
+    detail:
+      'Many starts of this agent have followed this one: its data folder was put back from an old backup. ' +
+      'Join the host anew, in that folder.',
+  },
   banned: { code: 'agent-copied', detail: 'Somebody has decided for another copy of this agent.' },
   unknown: { code: 'agent-revoked', detail: 'This is not the agent of that host.' },
   'other-zone': { code: 'link-busy', detail: 'The agent is of another zone than this worker.' },

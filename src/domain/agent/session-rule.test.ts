@@ -108,6 +108,24 @@ describe('the start of an agent that counts', () => {
       ],
     ],
     [
+      'never one of a lower number because the present one is quiet: its proof may have been kept',
+      [
+        [{ instance: 'c', start: 3, shownAtMs: 30 }, 'admitted'],
+        [{ instance: 'b', start: 2, shownAtMs: 40 }, 'copied', QUIET + 2_000],
+        [{ instance: 'b', start: 2, shownAtMs: 50 }, 'copied', QUIET + 3_000],
+        [{ instance: 'b', start: 2, link: 2, shownAtMs: 60 }, 'copied', 3 * QUIET],
+        [{ instance: 'c', start: 3, link: 2, shownAtMs: 70 }, 'admitted', 5 * QUIET],
+      ],
+    ],
+    [
+      'what follows one of a lower number, once its own is not lower and the present one has been quiet',
+      [
+        [{ instance: 'c', start: 3 }, 'admitted'],
+        [{ instance: 'b', start: 2 }, 'copied', QUIET + 2_000],
+        [{ instance: 'b2', after: 'b', start: 3 }, 'admitted', QUIET + 3_000],
+      ],
+    ],
+    [
       'the present one, when its rival has been quiet',
       [
         [{ instance: 'a', start: 2 }, 'admitted'],
@@ -116,6 +134,46 @@ describe('the start of an agent that counts', () => {
       ],
     ],
   ])('is %s', (_what, steps) => void play(steps));
+
+  it('is none of those from before all that are remembered, shown again by a worker that kept their proofs', () => {
+    const starts = Array.from({ length: 40 }, (_, n) => ({
+      instance: `i${n + 1}`,
+      start: n + 1,
+      link: 3,
+      shownAtMs: n,
+    }));
+    const record = play(starts.map((shown) => [shown, 'admitted'] as const))!;
+    expect(record).toMatchObject({ floor: 23, former: { length: 16 } });
+    const living = starts.at(-1)!;
+    play(
+      starts
+        .flatMap((shown, n): Step[] =>
+          shown === living
+            ? []
+            : // Again and again, also while nobody has looked at the living one for long; that one is let in as ever.
+              ([1_000, 3 * QUIET] as const).flatMap((atMs): Step[] => [
+                [{ ...shown, shownAtMs: 100 }, n < 23 ? 'outdated' : 'stale', atMs],
+                [{ ...shown, link: 9, shownAtMs: 100 }, n < 23 ? 'outdated' : 'copied', atMs],
+              ]),
+        )
+        .filter(([, verdict]) => verdict !== 'copied'),
+      record,
+    );
+    play([[{ ...living, link: 4, shownAtMs: 101 }, 'admitted', 4 * QUIET]], record);
+  });
+
+  it('is counted from by records that a former version has written, without the numbers of former starts', () => {
+    const former = Array.from({ length: 16 }, (_, n) => ({ instance: `i${n + 1}`, link: 1 }));
+    const current = { instance: 'i17', start: 17, link: 1, workerId: 'w', seenAtMs: 0 };
+    play(
+      [
+        [{ instance: 'i18', start: 18 }, 'admitted'],
+        [{ instance: 'i1', start: 1, link: 5 }, 'outdated'],
+        [{ instance: 'i2', start: 2 }, 'stale'],
+      ],
+      { current, former, banned: [] },
+    );
+  });
 
   it('is the one that somebody chose, with what follows it, and never the other or what follows that', () => {
     const record = play([

@@ -1,7 +1,9 @@
 /**
  * Which start of an agent counts. Each start of an agent's process is an instance with a start counter that its data folder keeps, each
  * of its links has a number; both are proved under the agent's key. Two instances that cannot follow one another are copies of one data
- * folder: then neither is given anything, until only one shows itself any more, or somebody decides. Pure: no I/O, no clock.
+ * folder: then neither is given anything, until only one shows itself any more, or somebody decides. A lower count than that of the
+ * current one takes its place by nobody's silence: a worker may have kept its proof, and shows it when nobody can answer.
+ * Pure: no I/O, no clock.
  */
 import { given } from '../../base/given.ts';
 
@@ -27,14 +29,24 @@ export interface AgentSessionRecord {
   /** Shows itself beside the current one: while it is here, neither counts. */
   readonly rival?: SeenInstance;
   /** The last few that the current one has followed, with their last link: told again, they are old news. */
-  readonly former: readonly { readonly instance: string; readonly link: number }[];
+  readonly former: readonly FormerInstance[];
+  /** Highest count of those that were of them and are not remembered any more: what has no higher one is long over. */
+  readonly floor?: number;
   /** Decided against, with whatever says that it has followed them. */
   readonly banned: readonly string[];
+}
+interface FormerInstance {
+  readonly instance: string;
+  readonly link: number;
+  /** Absent in records of former versions. */
+  readonly start?: number;
 }
 export type SessionVerdict =
   | 'admitted'
   /** Of a link or a start that is over; says nothing new. */
   | 'stale'
+  /** Of a start from before all that are remembered: a proof that was kept, or a data folder from an old backup. */
+  | 'outdated'
   /** There are two, and nobody knows which is right. */
   | 'copied'
   /** One that somebody has decided against, or what has followed it. */
@@ -61,7 +73,7 @@ export function judgeInstance(
     return { verdict: 'banned', record: { ...record, banned: remember(banned, shown.instance) } };
   if (isSame) {
     if (shown.link < current.link) return { verdict: 'stale', record };
-    if (!rival || isQuiet(rival)) return { verdict: 'admitted', record: { current: seen, former, banned } };
+    if (!rival || isQuiet(rival)) return { verdict: 'admitted', record: { ...withoutRival(record), current: seen } };
     return { verdict: 'copied', record: { ...record, current: seen } };
   }
   const known = former.find(({ instance }) => instance === shown.instance);
@@ -74,11 +86,12 @@ export function judgeInstance(
     shown.start < current.start
   )
     return { verdict: 'stale', record };
+  if (!known && record.floor !== undefined && shown.start <= record.floor) return { verdict: 'outdated', record };
   if (rival) {
     if (shown.instance === rival.instance && shown.link < rival.link) return { verdict: 'stale', record };
     const isAlone =
       isQuiet(current) && (shown.instance === rival.instance || shown.after === rival.instance || isQuiet(rival));
-    return isAlone
+    return isAlone && shown.start >= current.start
       ? { verdict: 'admitted', record: follow(record, seen) }
       : { verdict: 'copied', record: { ...record, rival: seen } };
   }
@@ -88,14 +101,28 @@ export function judgeInstance(
 
 /** Somebody says which of the two it is; the other is never let in again. Undefined: it is neither of them. */
 export function decideInstance(record: AgentSessionRecord, instance: string): AgentSessionRecord | undefined {
-  const { current, rival, former, banned } = record;
+  const { current, rival } = record;
   const [kept, other] = instance === current.instance ? [current, rival] : [rival, current];
   if (kept?.instance !== instance) return undefined;
-  return { current: kept, former, banned: other ? remember(banned, other.instance) : banned };
+  return {
+    ...withoutRival(record),
+    current: kept,
+    ...given({ banned: other && remember(record.banned, other.instance) }),
+  };
 }
 
-function follow({ current, former, banned }: AgentSessionRecord, seen: SeenInstance): AgentSessionRecord {
-  return { current: seen, former: remember(former, { instance: current.instance, link: current.link }), banned };
+function follow(record: AgentSessionRecord, seen: SeenInstance): AgentSessionRecord {
+  const { instance, link, start } = record.current;
+  const former = remember(record.former, { instance, link, start });
+  const [oldest] = record.former;
+  // Of one without a count is known that each that followed it had a higher one.
+  const gone = oldest && former[0] !== oldest ? (oldest.start ?? Math.max(0, start - REMEMBERED_MAX)) : undefined;
+  const floor = gone === undefined ? record.floor : Math.max(gone, record.floor ?? 0);
+  return { ...withoutRival(record), current: seen, former, ...given({ floor }) };
+}
+
+function withoutRival({ rival: _, ...record }: AgentSessionRecord): AgentSessionRecord {
+  return record;
 }
 
 function remember<T>(list: readonly T[], one: T): readonly T[] {
