@@ -433,6 +433,29 @@ describe('a host key', () => {
     expect((await keysOf('k-first')).filter((key) => key.state === 'known')).toHaveLength(1);
   });
 
+  it('that is another one each time is told of in the audit a few times an hour, with how many there were', async () => {
+    const host = await add('k-untold');
+    await record(host, 'true');
+    const offers = async (): Promise<Body[]> =>
+      (await auditOf('fleet.host-key.offer'))
+        .filter(({ target }) => target === 'host/k-untold')
+        .map(({ detail }) => detail as Body)
+        .toReversed();
+    for (let n = 0; n < 45; n++) await record(host, `made-up-${n}`);
+    const told = await offers();
+    expect(told.map(({ untold }) => untold)).toEqual([...Array(5).fill(undefined), 4, 9, 19]);
+    expect(told.map(({ fingerprint }) => fingerprint)).toEqual(
+      [0, 1, 2, 3, 4, 9, 19, 39].map((n) => hostKeyFingerprint(publicKey(`made-up-${n}`))),
+    );
+    // The latest is kept for somebody to accept, told of or not; that of another host is told at once.
+    expect((await keysOf('k-untold')).map(({ fingerprint }) => fingerprint)).toContain(
+      hostKeyFingerprint(publicKey('made-up-44')),
+    );
+    await api.database.query('UPDATE host_key_offers SET since_ms = since_ms - 3600000 WHERE host_id = $1', [host]);
+    await record(host, 'an hour later');
+    expect((await offers()).at(-1)).toMatchObject({ untold: 5 });
+  });
+
   it('that changed is kept as offered, told in the audit once, and believed only when accepted', async () => {
     const host = await add('k-changed');
     await record(host, 'old');

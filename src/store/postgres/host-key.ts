@@ -3,8 +3,10 @@
  * key that comes second is never believed by accident.
  */
 import { createHash } from 'node:crypto';
+import { given } from '../../base/given.ts';
 import { isUuid, type HostId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
+import { offerCounted } from '../../domain/inventory/key-offers.ts';
 import type { Actor, AuditEntry } from '../contract/audit.ts';
 import type { HostKeyRecord, HostKeyStore, NewHostKey } from '../contract/host-key.ts';
 import { auditAppend } from './audit/audit.ts';
@@ -129,14 +131,18 @@ async function hostKeyRecord(
     const digest = keyId(key.key);
     const same = rows.find((row) => row.id.equals(digest));
     if (same?.state === 'known') return 'known';
-    const audit = (action: string): Promise<void> =>
+    const audit = (action: string, untold = 0): Promise<void> =>
       auditAppend(
         tx,
         {
           actor,
           action,
           target: `host/${host.name}`,
-          detail: { algorithm: key.algorithm, fingerprint: fingerprintOf(digest) },
+          detail: {
+            algorithm: key.algorithm,
+            fingerprint: fingerprintOf(digest),
+            ...given({ untold: untold || undefined }),
+          },
         },
         nowMs,
       );
@@ -154,9 +160,26 @@ async function hostKeyRecord(
     await tx.query('DELETE FROM host_key WHERE host_id = $1 AND id = ANY($2)', [id, gone.map((row) => row.id)]);
     if (rows.length - gone.length < limits.hostKeysPerHostMax)
       await writeKey(tx, id, key, 'offered', 'offered', actor.name, nowMs);
-    await audit('fleet.host-key.offer');
+    const told = await countOffer(tx, id, nowMs);
+    if (told) await audit('fleet.host-key.offer', told.untold);
     return 'changed';
   });
+}
+
+/** Of a host whose row is held. Undefined: the audit does not tell of this one. */
+async function countOffer(tx: Executor, id: HostId, nowMs: number): Promise<{ readonly untold: number } | undefined> {
+  const { rows } = await tx.query<{ since_ms: number; offers: number; untold: number }>(
+    'SELECT since_ms, offers, untold FROM host_key_offers WHERE host_id = $1',
+    [id],
+  );
+  const before = rows[0] && { sinceMs: rows[0].since_ms, offers: rows[0].offers, untold: rows[0].untold };
+  const { now, told } = offerCounted(before, nowMs, limits.hostKeyOffersToldPerHour);
+  await tx.query(
+    `INSERT INTO host_key_offers (host_id, since_ms, offers, untold) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (host_id) DO UPDATE SET since_ms = excluded.since_ms, offers = excluded.offers, untold = excluded.untold`,
+    [id, now.sinceMs, now.offers, now.untold],
+  );
+  return told;
 }
 
 async function hostKeyImport(

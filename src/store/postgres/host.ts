@@ -293,6 +293,7 @@ export async function hostRemove(
     await tx.query('UPDATE host SET removed_at_ms = $2 WHERE id = $1', [id, nowMs]);
     await tx.query("UPDATE agent SET state = 'revoked' WHERE host_id = $1 AND state = 'active'", [id]);
     await tx.query('DELETE FROM host_key WHERE host_id = $1', [id]);
+    await tx.query('DELETE FROM host_key_offers WHERE host_id = $1', [id]);
     await hostAccessChanged(tx);
     await tx.query(DIRECTORY_CHANGED);
     await auditAppend(tx, audit, nowMs);

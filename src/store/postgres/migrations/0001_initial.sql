@@ -86,6 +86,10 @@ CREATE TABLE host_key (
 );
 -- The latest of each kind is enough to decide on, however many an impostor shows.
 CREATE UNIQUE INDEX host_key_offered ON host_key (host_id, algorithm) WHERE state = 'offered';
+-- How many keys that nobody believes a host was said to show, for the audit: src/domain/inventory/key-offers.ts.
+CREATE TABLE host_key_offers (
+  host_id uuid PRIMARY KEY REFERENCES host, since_ms bigint NOT NULL, offers int NOT NULL, untold int NOT NULL
+) WITH (fillfactor = 50);
 
 -- Accounts: as whom work runs on a host, and with which credentials. Secrets come sealed, each under a data key of its own
 -- that is itself sealed under a master key; nothing in these tables is a secret in clear.
