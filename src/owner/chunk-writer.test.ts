@@ -97,3 +97,51 @@ it('gives nobody more than a part where much waits', async () => {
     expect(of(late)).toBeLessThan(256);
   }
 });
+
+it('sends a piece that is repeated to the database once, while it waits and once it is there, and acknowledges each', async () => {
+  const { writer, begun, written, end } = writes();
+  const sender = agentExecutor(newId<'agent'>());
+  const [first, second] = [piece(sender, 0), piece(sender, 1)];
+  for (let n = 0; n < 50; n++) for (const one of [first, second]) writer.push(partitions[0]!, WORKER, one);
+  await end();
+  await end();
+  expect(begun.map((chunks) => chunks.map(({ chunk }) => chunk))).toEqual([[first], [second]]);
+  expect(written).toEqual([first, second]);
+  for (let n = 0; n < 50; n++) writer.push(partitions[0]!, WORKER, { ...first, bytes: Buffer.of(2) });
+  expect([begun.length, written.length]).toEqual([2, 52]);
+  // Of the other stream, of the next attempt and of another ordinal it is another one.
+  const others = [
+    { ...first, stream: 2 as const },
+    { ...first, attempt: 2 },
+    { ...first, ordinal: 1 },
+    { ...first, seq: 8 },
+  ];
+  for (const other of others) writer.push(partitions[0]!, WORKER, other);
+  await end();
+  await end();
+  expect(begun.slice(2).flatMap((chunks) => chunks.map(({ chunk }) => chunk))).toEqual(others);
+});
+
+it('asks the database anew for a piece that it did not know or could not be asked for', async () => {
+  const sender = agentExecutor(newId<'agent'>());
+  const answers: (() => ReadonlySet<number>)[] = [
+    () => new Set(),
+    () => {
+      throw new Error('away');
+    },
+    () => new Set([0]),
+  ];
+  let writes = 0;
+  const written: OutputChunk[] = [];
+  const writer = new ChunkWriter({
+    log: silentLog,
+    write: async () => answers[writes++]!(),
+    written: (_worker, chunk) => void written.push(chunk),
+  });
+  const one = piece(sender, 0);
+  for (let n = 0; n < 4; n++) {
+    writer.push(partitions[0]!, WORKER, one);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect([writes, written.length]).toEqual([3, 2]);
+});

@@ -2,15 +2,16 @@
  * Output larger than a report carries, on its way into the store, of all partitions: one write at a time, so that it
  * never takes the connections that commits need; senders in turn, of each in the order it came; acknowledged once it is
  * there. What waits is bounded for each sender and in all, and what the database refuses is the fault of its sender
- * alone.
+ * alone. A piece that is there already, or that waits, is not sent to the database again, however often it is told.
  */
 import { limits } from '../base/limits.ts';
-import type { WorkerId } from '../base/ids.ts';
+import { attemptId, type WorkerId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { writeApart } from '../base/write-apart.ts';
 import { executorKey, type Executor } from '../domain/run/executor.ts';
 import type { OutputChunk } from '../store/contract/output.ts';
 import type { OwnedPartition } from './owned-partition.ts';
+import { StoredPieces } from './stored-pieces.ts';
 
 /** 2 MiB: what a write keeps the database, and the turn of this process, busy with. */
 const CHUNKS_PER_WRITE = 16;
@@ -39,6 +40,9 @@ export class ChunkWriter {
   readonly #options: ChunkWriterOptions;
   /** By sender; whose turn is next stands first. */
   readonly #waiting = new Map<string, WaitingChunk[]>();
+  /** What waits or is being written. */
+  readonly #underWay = new Set<string>();
+  readonly #stored = new StoredPieces();
   #count = 0;
   #writing = false;
 
@@ -48,10 +52,14 @@ export class ChunkWriter {
 
   /** Executors send few chunks ahead of their acknowledgements; what a sender sends beyond is dropped, and comes again if it was honest. */
   push(partition: OwnedPartition, workerId: WorkerId, chunk: OutputChunk): void {
+    if (this.#stored.has(chunk)) return this.#options.written(workerId, chunk);
+    const piece = pieceKey(chunk);
+    if (this.#underWay.has(piece)) return;
     const sender = executorKey(chunk.executor);
     const own = this.#waiting.get(sender) ?? [];
     if (own.length >= this.#room(chunk.executor)) return;
     own.push({ partition, workerId, chunk });
+    this.#underWay.add(piece);
     this.#waiting.set(sender, own);
     this.#count++;
     if (!this.#writing) void this.#drain();
@@ -73,6 +81,7 @@ export class ChunkWriter {
             { executor: item.chunk.executor, err: error },
             'a piece of output cannot be kept, and was passed over',
           );
+        for (const { chunk } of batch) this.#underWay.delete(pieceKey(chunk));
       } catch (error) {
         // Not acknowledged, so it comes again.
         log.warn({ err: error }, 'output could not be written');
@@ -80,6 +89,7 @@ export class ChunkWriter {
       }
     }
     this.#waiting.clear();
+    this.#underWay.clear();
     this.#count = 0;
     this.#writing = false;
   }
@@ -98,6 +108,14 @@ export class ChunkWriter {
   }
 
   async #write(batch: readonly WaitingChunk[]): Promise<void> {
-    for (const at of await this.#options.write(batch)) this.#options.written(batch[at]!.workerId, batch[at]!.chunk);
+    for (const at of await this.#options.write(batch)) {
+      const { workerId, chunk } = batch[at]!;
+      this.#stored.add(chunk);
+      this.#options.written(workerId, chunk);
+    }
   }
+}
+
+function pieceKey(chunk: OutputChunk): string {
+  return `${executorKey(chunk.executor)} ${attemptId(chunk)} ${chunk.stream} ${chunk.seq}`;
 }
