@@ -167,7 +167,7 @@ function cpuByRole(cluster: Cluster): CpuByRole {
 
 /** From the request leaving to the run's row being terminal for another connection, i.e. everything committed. */
 async function measureRun(cluster: Cluster, fleet: SimulatedFleet, database: pg.Client): Promise<Measured> {
-  await fleet.acknowledgedAtMs();
+  await fleet.executedAtMs();
   const beganMs = systemClock.monotonicMs();
   const beganAtMs = systemClock.nowMs();
   const runId = await createRun(cluster, { targets: 'all', command: ['true'] });
@@ -176,7 +176,7 @@ async function measureRun(cluster: Cluster, fleet: SimulatedFleet, database: pg.
   if (row.state !== 'succeeded' || row.counts.succeeded !== fleet.size)
     throw new Error(`the run ended as ${row.state}: ${JSON.stringify(row.counts)}`);
   await until('every agent to know', async () => (await fleet.progress()).unacknowledged === 0, RUN_TIMEOUT_MS);
-  return { totalS, hostMs: (await fleet.acknowledgedAtMs()).map((atMs) => atMs - beganAtMs) };
+  return { totalS, hostMs: (await fleet.executedAtMs()).map((atMs) => atMs - beganAtMs) };
 }
 
 async function runEnd(database: pg.Client, runId: string): Promise<{ state: string; counts: Record<string, number> }> {

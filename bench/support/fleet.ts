@@ -78,9 +78,9 @@ export class SimulatedFleet {
     };
   }
 
-  /** When reports were acknowledged since the last asking: the moments at which hosts were done for good. */
-  async acknowledgedAtMs(): Promise<number[]> {
-    const all = await Promise.all(this.#simulators.map((simulator) => simulator.ask('acknowledged', 'acknowledged')));
+  /** When starts were carried out since the last asking: the moments at which the hosts themselves were done. */
+  async executedAtMs(): Promise<number[]> {
+    const all = await Promise.all(this.#simulators.map((simulator) => simulator.ask('executed', 'executed')));
     return all.flatMap((one) => [...one.atMs]);
   }
 

@@ -43,7 +43,7 @@ export interface SimulatedSetup {
 export type SimulatedMessage =
   | { kind: 'progress'; linked: number; dialed: number; refusedMac: number; executed: number; unacknowledged: number }
   /** When each report was acknowledged, i.e. known to be committed: wall clock, milliseconds. Cleared by the asking. */
-  | { kind: 'acknowledged'; atMs: Float64Array };
+  | { kind: 'executed'; atMs: Float64Array };
 
 const EMPTY_STREAM = { size: 0, head: 0, tail: 0 } as const;
 /** Dials that may be under way at once: each is a TLS handshake on our own core. */
@@ -51,7 +51,7 @@ const DIALS_MAX = 256;
 
 const totals = { linked: 0, dialed: 0, refusedMac: 0, executed: 0 };
 const unacknowledged = new Map<string, AgentReport>();
-let acknowledgedAtMs: number[] = [];
+let executedAtMs: number[] = [];
 let dialing = 0;
 const queue: (() => void)[] = [];
 
@@ -156,9 +156,7 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
       const facts = { name: agent.name, os: 'linux', agentVersion: '0.1.0' };
       say({ t: 'facts', version: '0.1.0', bootId: 'simulated', nowMs: systemClock.nowMs(), facts });
       for (const a of held()) say(unacknowledged.get(a)!);
-    } else if (frame?.t === 'ack')
-      for (const { a } of frame.acks)
-        if (unacknowledged.delete(a) && mine.delete(a)) acknowledgedAtMs.push(systemClock.nowMs());
+    } else if (frame?.t === 'ack') for (const { a } of frame.acks) if (unacknowledged.delete(a)) mine.delete(a);
   }
 
   function start(frame: WorkerStart): void {
@@ -180,6 +178,7 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
     mine.add(frame.a);
     unacknowledged.set(frame.a, report);
     totals.executed++;
+    executedAtMs.push(nowMs);
     // Three frames, one packet: what is said in one turn of the event loop leaves together.
     const tls = (socket as unknown as { _socket: TLSSocket })._socket;
     tls.cork();
@@ -192,12 +191,12 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
 
 process.once('message', (setup: SimulatedSetup) => {
   setup.agents.forEach((agent, i) => simulate(agent, setup, setup.localAddresses[i % setup.localAddresses.length]));
-  process.on('message', (order: 'progress' | 'acknowledged') => {
+  process.on('message', (order: 'progress' | 'executed') => {
     const answer: SimulatedMessage =
       order === 'progress'
         ? { kind: 'progress', ...totals, unacknowledged: unacknowledged.size }
-        : { kind: 'acknowledged', atMs: Float64Array.from(acknowledgedAtMs) };
-    if (order === 'acknowledged') acknowledgedAtMs = [];
+        : { kind: 'executed', atMs: Float64Array.from(executedAtMs) };
+    if (order === 'executed') executedAtMs = [];
     process.send!(answer);
   });
 });

@@ -191,8 +191,12 @@ export const limits = {
   /** What an agent tells of its host: a machine of a cluster may have thousands of addresses, and nobody reads them all. */
   factsAddressesMax: 256,
   factsDisksMax: 64,
+  /** An acknowledgement waits no longer than this for the end of a burst: well below `reportRetryBaseMs`. */
+  ackWaitMsMax: 2_000,
+  /** Acknowledgements of a server that wait for the end of a burst; more of them are sent in its midst. */
+  acksWaitingMax: 50_000,
   /** An agent reports again, at the latest after this, until the server has committed. */
-  reportRetryBaseMs: 1_000,
+  reportRetryBaseMs: 5_000,
   reportRetryCapMs: 5 * MINUTE_MS,
   reconnectBaseMs: 500,
   reconnectCapMs: 15_000,

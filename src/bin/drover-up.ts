@@ -4,9 +4,9 @@
  */
 import { chmodSync, mkdirSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createClient, dataOf, DroverApiError, type DroverClient } from '@drover/sdk';
+import { createClient, dataOf, type DroverClient } from '@drover/sdk';
 import { eachAtOnce } from '../base/at-once.ts';
 import { pause, systemClock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
@@ -18,49 +18,24 @@ import { createJsonLog } from '../base/node-log.ts';
 import { MANY_CONNECTIONS } from '../base/node-memory.ts';
 import { onStopSignal, runMain } from '../base/node-process.ts';
 import { Waiting } from '../base/node-waiting.ts';
-import { readArgs } from '../base/read-args.ts';
 import { trustAuthority } from '../base/node-trust.ts';
 import { programName } from '../cli/program-name.ts';
 import { noteFolder } from '../cli/servers/local-folders.ts';
-import { findAccount } from '../engines/process/account.ts';
 import { assertFolderRestored } from '../embedded/database-of-folder.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
-import { readJsonFile, writeJsonFile } from '../pki/identity.ts';
 import { agentBundle } from './agent-program.ts';
-import { joinEnv, joinedIds } from './up-join.ts';
 import { SupervisedChild, type ChildOptions } from './supervised-child.ts';
+import { ACCESS, isDue, isValid, readAccess, renewToken, writeAccess, type Access } from './up-access.ts';
+import { parseConfig, type UpConfig } from './up-config.ts';
+import { joinEnv, joinedIds } from './up-join.ts';
 
-/** How this machine's own client finds us; readable by our user alone. */
-interface Access {
-  readonly url: string;
-  readonly token: string;
-  readonly ca: string;
-  readonly expiresAtMs: number;
-  /** Where the server looks for packages of the agent: the command of this machine makes them when they are first needed. */
-  readonly packages: string;
-}
 interface ServerReady {
   readonly url: string;
   readonly localUrl: string;
   readonly ca: string;
   readonly token?: string;
 }
-interface Config {
-  readonly dataDir: string;
-  readonly listen: string;
-  readonly agents: number;
-  /** The user that this machine's agents, and so the scripts on it, run as; ours where it is absent. */
-  readonly agentsAs: string | undefined;
-  /** They run as our own user, and nobody has said that this is meant: whoever runs scripts here could read our token. */
-  readonly isTokenExposed: boolean;
-  readonly json: boolean;
-}
-
-const ACCESS = 'access.json';
-/** What every system has for work that is to own nothing. */
-const UNPRIVILEGED = 'nobody';
 const READY_MS = 60_000;
-const TOKEN_RENEW_BEFORE_MS = 30 * 86_400_000;
 /** Agents that start at the same time: more would only take the processors from each other, until all of them are late. */
 const AGENTS_AT_ONCE = 2 * availableParallelism();
 const LOOK_AFTER_MS = 60 * 60_000;
@@ -87,7 +62,7 @@ async function main(): Promise<void> {
   else process.stdout.write(welcome(config, url, token));
 }
 
-function welcome(config: Config, url: string, token: string): string {
+function welcome(config: UpConfig, url: string, token: string): string {
   const known = config.dataDir === upDataDir();
   const program = programName();
   const access = known ? '' : `  export DROVER_URL=${url} DROVER_TOKEN=${token}\n`;
@@ -99,53 +74,15 @@ function welcome(config: Config, url: string, token: string): string {
   );
 }
 
-function scriptsAs({ agents, agentsAs, isTokenExposed }: Config): string {
+function scriptsAs({ agents, agentsAs, isTokenExposed }: UpConfig): string {
   if (agents === 0) return '';
   return isTokenExposed
     ? ', where scripts run as you: they can read your token, so tokens for operators are refused (--agents-as)'
     : `, where scripts run as ${agentsAs}`;
 }
 
-function parseConfig(): Config {
-  const { values } = readArgs({
-    options: {
-      data: { type: 'string' },
-      listen: { type: 'string', default: '127.0.0.1:7400' },
-      agents: { type: 'string', default: '1' },
-      'agents-as': { type: 'string' },
-      json: { type: 'boolean', default: false },
-    },
-    strict: true,
-  });
-  const agents = Number(values.agents);
-  if (!/^\d{1,3}$/.test(values.agents) || agents > 200)
-    throw new DroverError('bad-input', {
-      detail: `--agents wants a number from 0 to 200, not ${JSON.stringify(values.agents)}.`,
-    });
-  if (!(Number(/:(\d{1,5})$/.exec(values.listen)?.[1]) <= 65_535))
-    throw new DroverError('bad-input', {
-      detail: `--listen wants HOST:PORT with a port from 0 to 65535, not ${JSON.stringify(values.listen)}.`,
-    });
-  // PostgreSQL and the children have working folders of their own.
-  return {
-    dataDir: resolve(values.data ?? upDataDir()),
-    listen: values.listen,
-    agents,
-    json: values.json,
-    ...agentsUser(values['agents-as'], agents),
-  };
-}
-
-/** Root's agents become nobody unless somebody says otherwise. Who is not root has no other user to give them. */
-function agentsUser(asked: string | undefined, agents: number): Pick<Config, 'agentsAs' | 'isTokenExposed'> {
-  if (asked !== undefined && !findAccount(asked))
-    throw new DroverError('bad-input', { detail: `--agents-as wants a user of this machine; there is no ${asked}.` });
-  const agentsAs = asked ?? (process.getuid?.() === 0 && findAccount(UNPRIVILEGED) ? UNPRIVILEGED : undefined);
-  return { agentsAs, isTokenExposed: agents > 0 && agentsAs === undefined };
-}
-
 class Up {
-  readonly #config: Config;
+  readonly #config: UpConfig;
   readonly #log: ReturnType<typeof createJsonLog>;
   readonly #children: SupervisedChild[] = [];
   readonly #waiting = new Waiting({
@@ -159,7 +96,7 @@ class Up {
   #stopped: Promise<void> | undefined;
   #interrupts = 0;
 
-  constructor(config: Config, log: ReturnType<typeof createJsonLog>) {
+  constructor(config: UpConfig, log: ReturnType<typeof createJsonLog>) {
     this.#config = config;
     this.#log = log;
   }
@@ -287,7 +224,7 @@ class Up {
       ...(this.#disk ? ['--database-folder', this.#disk.folder] : []),
     ];
     const before = on(any && known ? new URL(known.url).port : '0');
-    const wantsToken = !known || known.expiresAtMs < systemClock.nowMs() + TOKEN_RENEW_BEFORE_MS;
+    const wantsToken = !known || isDue(known);
     const child = this.#child('server', 'server', { env: { DATABASE_URL: databaseUrl } }, args(before, wantsToken));
     let ready = await child.start<ServerReady>().catch((error: unknown) => {
       if (before === on('0')) throw error;
@@ -311,7 +248,7 @@ class Up {
         ? { token: ready.token, expiresAtMs: systemClock.nowMs() + limits.apiTokenMsDefault }
         : { token: known!.token, expiresAtMs: known!.expiresAtMs }),
     };
-    writeJsonFile(dataDir, ACCESS, access);
+    writeAccess(dataDir, access);
     this.#noteFolder();
     return { access, publicUrl: ready.url };
   }
@@ -422,7 +359,7 @@ class Up {
       LOOK_AFTER_MS,
       () => {
         for (const child of this.#children) child.trimLog();
-        this.#renewToken(access).then(
+        renewToken(this.#config.dataDir, access).then(
           (renewed) => this.#lookAfter(renewed),
           (error: unknown) => {
             this.#log.warn({ err: error }, 'the local token could not be renewed yet');
@@ -433,44 +370,10 @@ class Up {
       { unref: true },
     );
   }
-
-  async #renewToken(access: Access): Promise<Access> {
-    if (access.expiresAtMs > systemClock.nowMs() + TOKEN_RENEW_BEFORE_MS) return access;
-    const client = createClient({ baseUrl: access.url, token: access.token });
-    const created = dataOf(
-      await client.POST('/api/v1/tokens', {
-        body: { name: `local-admin-${new Date(systemClock.nowMs()).toISOString()}`, role: 'admin', lifetime: '90d' },
-      }),
-    );
-    const renewed = { ...access, token: created.token, expiresAtMs: Date.parse(created.expiresAt) };
-    writeJsonFile(this.#config.dataDir, ACCESS, renewed);
-    return renewed;
-  }
-}
-
-async function isValid(baseUrl: string, token: string): Promise<boolean> {
-  return createClient({ baseUrl, token })
-    .GET('/api/v1/self')
-    .then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof DroverApiError && error.status === 401) return false;
-        throw error;
-      },
-    );
 }
 
 function entryPoint(): string {
   return fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './drover.ts' : './drover.mjs', import.meta.url));
-}
-
-function readAccess(dataDir: string): Access | undefined {
-  try {
-    return readJsonFile<Access>(dataDir, ACCESS);
-  } catch {
-    // Half a file is no file: a new token is made.
-    return undefined;
-  }
 }
 
 async function polled(who: string, condition: () => Promise<boolean>): Promise<void> {

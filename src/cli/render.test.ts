@@ -52,7 +52,7 @@ describe('a run on the terminal', () => {
     const decode = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
     const text = foldedText(
       {
-        ending: { state: 'failed', exitCode: 3 },
+        ending: { state: 'failed', outcome: { kind: 'exited', code: 3 } },
         hosts: ['a1', 'a2'],
         count: 5,
         stdout: { bytes: Buffer.from('x\ny\n'), head: 2, gap: 7 },
@@ -100,7 +100,11 @@ describe('text for a terminal', () => {
   it('never turns the order of what stands around it', () =>
     expect([terminalText('a\u202eb\u2066c'), plainText('a\u202eb\u200f\u2028c')]).toEqual(['a�b�c', 'a�b��c']));
   it('is what a host says of how a script ended', () =>
-    expect(endingText({ state: 'failed', signal: '\x1b]0;t\x07\u009b2J', reason: 'a\x1b[2J' })).toBe(
-      'failed, �]0;t��2J, a�[2J',
-    ));
+    expect(
+      endingText({
+        state: 'failed',
+        outcome: { kind: 'signalled', signal: '\x1b]0;t\x07\u009b2J' },
+        reason: 'a\x1b[2J',
+      }),
+    ).toBe('failed, �]0;t��2J, a�[2J'));
 });

@@ -1,6 +1,7 @@
 /** How runs look on a terminal. Pure: text in, text out. */
 import { createHash } from 'node:crypto';
 import { formatDurationMs } from '../base/duration.ts';
+import { exitCodeOf, signalOf, type Outcome } from '../domain/crew/outcome.ts';
 import { foldNames } from '../domain/target/fold-names.ts';
 import { cutText, padText, plainText, textWidth } from './text-width.ts';
 
@@ -75,14 +76,13 @@ export function progressLine(
 
 export interface Ending {
   readonly state: string;
-  readonly exitCode?: number | undefined;
-  readonly signal?: string | undefined;
+  readonly outcome?: Outcome | undefined;
   readonly reason?: string | undefined;
 }
 
 export function endingText(ending: Ending): string {
-  const how =
-    ending.signal ?? (ending.exitCode !== undefined && ending.exitCode !== 0 ? `exit ${ending.exitCode}` : undefined);
+  const code = exitCodeOf(ending.outcome);
+  const how = signalOf(ending.outcome) ?? (code ? `exit ${code}` : undefined);
   // Signal and reason are the words of a host.
   return plainText([stateWord(ending.state), how, ending.reason].filter(Boolean).join(', '));
 }

@@ -33,6 +33,7 @@ import { PresenceRecord } from './presence-record.ts';
 import { RepeatedLook } from './repeated-look.ts';
 import { ServedZones } from './served-zones.ts';
 import { SshRoutes } from './ssh-routes.ts';
+import { WaitingAcks } from './waiting-acks.ts';
 import { WorkerDesk } from './worker-desk.ts';
 import { WorkerLinks } from './worker-links.ts';
 import { WorkerRequests } from './worker-requests.ts';
@@ -61,6 +62,7 @@ export class LinkFleet implements Fleet {
   readonly #sshRoutes = new SshRoutes();
   readonly #servedZones: ServedZones;
   readonly #record: PresenceRecord;
+  readonly #acks: WaitingAcks;
   /** At once when a worker comes or goes, or a hint says that something has changed. */
   readonly #look: RepeatedLook;
   #stops: (() => void)[] = [];
@@ -94,6 +96,7 @@ export class LinkFleet implements Fleet {
       send: (workerId, frame) => void this.#roster.of(workerId)?.link.send(frame),
     });
     this.#orders = new ExecutorOrders({ ...parts, agents: this.#agents, marks: new OrderMarks(this.#sessions) });
+    this.#acks = new WaitingAcks(clock, (workerId, acks) => this.#orders.ack(workerId, acks));
     this.#fetches = new OutputFetches(parts);
     this.#tests = new WorkerRequests(
       clock,
@@ -133,6 +136,7 @@ export class LinkFleet implements Fleet {
   async stop(): Promise<void> {
     for (const stop of this.#stops) stop();
     this.#look.stop();
+    this.#acks.sendAll();
     this.#sessions.stop();
     this.#fetches.stop();
     this.#tests.stop();
@@ -209,7 +213,7 @@ export class LinkFleet implements Fleet {
   }
 
   ack(workerId: WorkerId, attempts: readonly { attempt: AttemptId; executor: Executor }[]): void {
-    this.#orders.ack(workerId, attempts);
+    this.#acks.add(workerId, attempts);
   }
 
   ackChunk(workerId: WorkerId, chunk: ChunkName): void {

@@ -37,7 +37,7 @@ describe('the executable of the agent', () => {
   async function run(command: string[]): Promise<string> {
     return dataOf(await client().POST('/api/v1/runs', { body: { targets: 'host-1', command } })).id;
   }
-  async function ended(runId: string): Promise<{ state: string; exitCode?: number | null }> {
+  async function ended(runId: string): Promise<{ state: string; outcome?: object }> {
     await until('the run to be over', async () =>
       ['succeeded', 'failed'].includes(
         dataOf(await client().GET('/api/v1/runs/{runId}', { params: { path: { runId } } })).state,
@@ -79,14 +79,17 @@ describe('the executable of the agent', () => {
   });
 
   it('runs scripts, keeps exact codes, and finds them again after its own death', async () => {
-    expect(await ended(await run(['sh', '-c', 'exit 137']))).toMatchObject({ state: 'failed', exitCode: 137 });
+    expect(await ended(await run(['sh', '-c', 'exit 137']))).toMatchObject({
+      state: 'failed',
+      outcome: { kind: 'exited', code: 137 },
+    });
     const mark = join(folder, 'mark');
     const id = await run(['sh', '-c', `echo once >> ${mark}; sleep 2; exit 7`]);
     await until('it to have begun', () => statSync(mark, { throwIfNoEntry: false }));
     const [agent] = cluster.agents;
     await agent!.kill();
     agent!.start();
-    expect(await ended(id)).toMatchObject({ state: 'failed', exitCode: 7 });
+    expect(await ended(id)).toMatchObject({ state: 'failed', outcome: { kind: 'exited', code: 7 } });
     expect(readFileSync(mark, 'utf8')).toBe('once\n');
   });
 

@@ -130,9 +130,9 @@ describe('an upgrade of agents', () => {
       );
       return items.every((execution) => execution.finishedAt) && items;
     });
-    expect(executions.map((execution) => [execution.state, execution.exitCode, execution.attempt])).toEqual([
-      ['failed', 7, 1],
-      ['failed', 7, 1],
+    expect(executions.map((execution) => [execution.state, execution.outcome, execution.attempt])).toEqual([
+      ['failed', { kind: 'exited', code: 7 }, 1],
+      ['failed', { kind: 'exited', code: 7 }, 1],
     ]);
     for (const host of HOSTS) expect(readFileSync(`${marks}.${host}`, 'utf8')).toBe('began\n');
   }, 120_000);

@@ -339,7 +339,7 @@ function finished(runId: RunId, ordinal: number): ExecutionChange {
   const end =
     ordinal % 4 === 0
       ? ({ to: 'succeeded', outcome: { kind: 'exited', code: 0 } } as const)
-      : ({ to: 'failed', exitCode: 1, retry: ordinal % 4 === 1 } as const);
+      : ({ to: 'failed', outcome: { kind: 'exited', code: 1 }, retry: ordinal % 4 === 1 } as const);
   return { runId, task: 0, ordinal, attempt: 1, from: ['running'], finishedAtMs: 2, seq: 3, stdout: output, ...end };
 }
 

@@ -360,7 +360,9 @@ describe('one fault at a time', () => {
       state: 'succeeded',
       attempt: 2,
       settledLate: false,
-      history: [{ attempt: 1, state: 'lost', lateReport: { state: 'succeeded', exitCode: 0 } }],
+      history: [
+        { attempt: 1, state: 'lost', lateReport: { state: 'succeeded', outcome: { kind: 'exited', code: 0 } } },
+      ],
     });
     const { body: timeline } = await api.get(`/api/v1/runs/${id}/timeline`);
     expect(

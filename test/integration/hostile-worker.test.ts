@@ -131,7 +131,7 @@ describe('a worker that was taken over', () => {
     if (answer.status !== 201) throw new Error(await answer.text());
     return ((await answer.json()) as { id: string }).id;
   }
-  async function executionOf(runId: string): Promise<{ state: string; exitCode?: number; reason?: string }> {
+  async function executionOf(runId: string): Promise<{ state: string; outcome?: object; reason?: string }> {
     const page = (await (await api('GET', `/runs/${runId}/executions`)).json()) as { items: { state: string }[] };
     return page.items[0]!;
   }
@@ -293,7 +293,7 @@ describe('a worker that was taken over', () => {
     sayAll(said(agent.session.seal({ t: 'started', a, pid: 7, atMs: 1_700_000_000_000 })));
     await until('what the agent said to count', async () => (await executionOf(runId)).state === 'running');
     sayAll(said(good));
-    expect(await settled(runId)).toMatchObject({ state: 'failed', exitCode: 5 });
+    expect(await settled(runId)).toMatchObject({ state: 'failed', outcome: { kind: 'exited', code: 5 } });
   });
 
   const ownOf = ({ id }: HostileWorker) => ({ kind: 'worker', id, engine: 'ssh' }) as const;

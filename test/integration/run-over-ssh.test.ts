@@ -28,7 +28,7 @@ interface Result {
     executor: { kind: 'agent' | 'worker'; id: string; engine?: 'ssh' } | null;
     reason?: string;
     detail?: string;
-    exitCode?: number;
+    outcome: object | null;
     stdout: string;
   }[];
 }
@@ -129,7 +129,11 @@ requiring('sshd', 'root').describe('a run over SSH', () => {
     const {
       executions: [done],
     } = await run('-t', 'box-1', '--', 'sh', '-c', 'head -c 3000000 /dev/zero | tr "\\000" x; echo bad >&2; exit 7');
-    expect([done!.exitCode, done!.stdout.length, done!.stdout.replaceAll('x', '')]).toEqual([7, 3_000_000, '']);
+    expect([done!.outcome, done!.stdout.length, done!.stdout.replaceAll('x', '')]).toEqual([
+      { kind: 'exited', code: 7 },
+      3_000_000,
+      '',
+    ]);
   });
 
   describe('either way', () => {
@@ -194,7 +198,7 @@ requiring('sshd', 'root').describe('a run over SSH', () => {
     writeFileSync(file('gate'), '');
     expect(await ended(id)).toMatchObject({
       state: 'failed',
-      exitCode: 3,
+      outcome: { kind: 'exited', code: 3 },
       executor: { kind: 'worker', engine: 'ssh' },
     });
     expect(await ok('runs', 'output', id, '--host', 'box-1', '--raw')).toBe('one ******\ntwo ******\n');

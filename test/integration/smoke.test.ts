@@ -20,8 +20,7 @@ interface Document {
   executions: {
     host: string;
     state: string;
-    exitCode: number | null;
-    signal: string | null;
+    outcome: { kind: string; code?: number; signal?: string } | null;
     stdout: string;
     stdoutEncoding: string;
     stderr: string;
@@ -53,7 +52,7 @@ describe('the whole of it, as a user starts it', () => {
     const { run: summary, executions, code } = await run('-t', 'local-[1-2]', '--', 'sh', '-c', 'echo $DROVER_HOST');
     expect(code).toBe(0);
     expect(summary).toMatchObject({ state: 'succeeded', counts: { succeeded: 2 } });
-    expect(executions.map((e) => [e.host, e.stdout, e.exitCode])).toEqual([
+    expect(executions.map((e) => [e.host, e.stdout, e.outcome?.code])).toEqual([
       ['local-1', 'local-1\n', 0],
       ['local-2', 'local-2\n', 0],
     ]);
@@ -79,10 +78,10 @@ describe('the whole of it, as a user starts it', () => {
       'case $DROVER_HOST in local-1) exit 137;; local-2) kill -9 $$;; *) printf "\\377\\000";; esac',
     );
     expect(code).toBe(1);
-    expect(executions.map((e) => [e.state, e.exitCode, e.signal])).toEqual([
-      ['failed', 137, null],
-      ['failed', null, 'SIGKILL'],
-      ['succeeded', 0, null],
+    expect(executions.map((e) => [e.state, e.outcome])).toEqual([
+      ['failed', { kind: 'exited', code: 137 }],
+      ['failed', { kind: 'signalled', signal: 'SIGKILL' }],
+      ['succeeded', { kind: 'exited', code: 0 }],
     ]);
     expect(executions[2]).toMatchObject({ stdout: '/wA=', stdoutEncoding: 'base64' });
   });
@@ -92,17 +91,17 @@ describe('the whole of it, as a user starts it', () => {
     const asked = ['--success-exit-codes', '3,0', '--retries', '1', '--', 'sh', '-c', script];
     const { code, executions, run: whole } = await run('-t', 'all', ...asked);
     expect(code).toBe(1);
-    expect(executions.map((e) => [e.state, e.exitCode, e.signal, e.attempt])).toEqual([
-      ['succeeded', 3, null, 1],
-      ['failed', 4, null, 2],
-      ['failed', null, 'SIGKILL', 2],
+    expect(executions.map((e) => [e.state, e.outcome, e.attempt])).toEqual([
+      ['succeeded', { kind: 'exited', code: 3 }, 1],
+      ['failed', { kind: 'exited', code: 4 }, 2],
+      ['failed', { kind: 'signalled', signal: 'SIGKILL' }, 2],
     ]);
     const client = createClient({ baseUrl: up.url, token: up.token });
     const list = dataOf(await client.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId: whole.id } } }));
-    expect(list.items.map(({ outcome, exitCode, signal }) => [outcome, exitCode, signal])).toEqual([
-      ['exited', 3, undefined],
-      ['exited', 4, undefined],
-      ['signalled', undefined, 'SIGKILL'],
+    expect(list.items.map(({ outcome }) => outcome)).toEqual([
+      { kind: 'exited', code: 3 },
+      { kind: 'exited', code: 4 },
+      { kind: 'signalled', signal: 'SIGKILL' },
     ]);
     const folded = await cli('run', '-t', 'local-1', ...asked);
     expect(folded).toMatchObject({ code: 0, stdout: expect.stringContaining('succeeded, exit 3') });
@@ -112,7 +111,7 @@ describe('the whole of it, as a user starts it', () => {
     const [first] = dataOf(
       await client.GET('/api/v1/runs/{runId}/executions', { params: { path: { runId: whole.id } } }),
     ).items;
-    expect([first?.state, first?.exitCode, first?.attempt]).toEqual(['succeeded', 3, 2]);
+    expect(first).toMatchObject({ state: 'succeeded', outcome: { kind: 'exited', code: 3 }, attempt: 2 });
     expect(await cli('run', '-t', 'local-1', '--success-exit-codes', '0,x', '--', 'true')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('--success-exit-codes wants exit codes from 0 to 2147483647 such as 0,3'),
@@ -188,7 +187,10 @@ describe('the whole of it, as a user starts it', () => {
   it('ends a run at its time-out and by cancel, and stops after too many failures', async () => {
     expect(
       (await run('-t', 'local-1', '--timeout', '300ms', '--kill-after', '300ms', '--', 'sleep', '60')).executions[0],
-    ).toMatchObject({ state: 'timed_out', signal: 'SIGTERM' });
+    ).toMatchObject({
+      state: 'timed_out',
+      outcome: { kind: 'timed_out', end: { kind: 'signalled', signal: 'SIGTERM' } },
+    });
     const id = (await cli('run', '-t', 'local-1', '--detach', '--', 'sleep', '60')).stdout.trim();
     await cli('runs', 'cancel', id);
     const watched = JSON.parse((await cli('runs', 'watch', id, '--json')).stdout) as Document;

@@ -128,9 +128,9 @@ requiring('sshd').describe('a host without an agent, of two workers', () => {
     expect(await shown()).toMatchObject({
       state: 'failed',
       attempt: 2,
-      exitCode: 3,
+      outcome: { kind: 'exited', code: 3 },
       settledLate: false,
-      history: [{ attempt: 1, state: 'lost', lateReport: { state: 'failed', exitCode: 3 } }],
+      history: [{ attempt: 1, state: 'lost', lateReport: { state: 'failed', outcome: { kind: 'exited', code: 3 } } }],
     });
     const place = { runId: patient, task: 0, ordinal: 0, attempt: 1 };
     const output = await cluster.store.outputRead(place, 1, 0, 200);

@@ -1303,8 +1303,6 @@ export interface components {
              */
             workerId?: string;
             outcome?: components["schemas"]["Outcome"];
-            exitCode?: number;
-            signal?: string;
             reason?: string;
             detail?: string;
             stdout: components["schemas"]["Stream"];
@@ -1340,8 +1338,6 @@ export interface components {
              */
             workerId?: string;
             outcome?: components["schemas"]["Outcome"];
-            exitCode?: number;
-            signal?: string;
             reason?: string;
             detail?: string;
             stdout: components["schemas"]["Stream"];
@@ -1634,23 +1630,56 @@ export interface components {
             /** @description RFC 3339, UTC */
             finishedAt: string;
             outcome?: components["schemas"]["Outcome"];
-            exitCode?: number;
-            signal?: string;
             reason?: string;
             detail?: string;
             stdout: components["schemas"]["Stream"];
             stderr: components["schemas"]["Stream"];
         };
-        /**
-         * @description How the attempt ended, as its executor told it; absent where nothing was told
-         * @enum {string}
-         */
-        Outcome: "exited" | "signalled" | "timed_out" | "cancelled" | "refused" | "unknown";
+        /** @description How the attempt ended, as its executor told it; absent where nothing was told */
+        Outcome: {
+            /** @constant */
+            kind: "exited";
+            code: number;
+        } | {
+            /** @constant */
+            kind: "signalled";
+            signal?: string;
+        } | {
+            /** @constant */
+            kind: "timed_out";
+            /** @description How its process then ended, if that was seen */
+            end?: {
+                /** @constant */
+                kind: "exited";
+                code: number;
+            } | {
+                /** @constant */
+                kind: "signalled";
+                signal?: string;
+            };
+        } | {
+            /** @constant */
+            kind: "cancelled";
+            /** @description How its process then ended, if that was seen */
+            end?: {
+                /** @constant */
+                kind: "exited";
+                code: number;
+            } | {
+                /** @constant */
+                kind: "signalled";
+                signal?: string;
+            };
+        } | {
+            /** @constant */
+            kind: "refused";
+        } | {
+            /** @constant */
+            kind: "unknown";
+        };
         OutputGroup: {
             state: components["schemas"]["ExecutionState"];
             outcome?: components["schemas"]["Outcome"];
-            exitCode?: number;
-            signal?: string;
             reason?: string;
             count: number;
             hosts: string[];
@@ -1681,8 +1710,6 @@ export interface components {
              */
             workerId?: string;
             outcome?: components["schemas"]["Outcome"];
-            exitCode?: number;
-            signal?: string;
             reason?: string;
             detail?: string;
             stdout: components["schemas"]["Stream"];

@@ -25,15 +25,6 @@ export interface SuccessCriteria {
   readonly exitCodes: readonly number[];
 }
 
-export const OUTCOME_KINDS = [
-  'exited',
-  'signalled',
-  'timed_out',
-  'cancelled',
-  'refused',
-  'unknown',
-] as const satisfies readonly Outcome['kind'][];
-
 /** Of whoever says nothing of it. */
 export const EXIT_ZERO: SuccessCriteria = { exitCodes: [0] };
 

@@ -11,7 +11,7 @@ import { hostName, idOrFleetName, labelKeys, labels, workerName, zoneName } from
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { ENGINES } from '../../domain/run/executor.ts';
 import { VIAS } from '../../domain/placement/placement.ts';
-import { EXIT_ZERO, OUTCOME_KINDS } from '../../domain/crew/outcome.ts';
+import { EXIT_ZERO } from '../../domain/crew/outcome.ts';
 import { EXECUTION_STATES, TERMINAL_EXECUTION_STATES } from '../../domain/crew/execution-machine.ts';
 import { RUN_STATES } from '../../domain/flow/run-machine.ts';
 
@@ -159,8 +159,23 @@ export const Executor = z
     z.object({ kind: z.literal('worker'), id: z.uuid(), engine: z.enum(ENGINES) }),
   ])
   .meta({ id: 'Executor' });
+const exited = z.object({ kind: z.literal('exited'), code: z.int() });
+const signalled = z.object({ kind: z.literal('signalled'), signal: z.string().optional() });
+const stopped = {
+  end: z
+    .discriminatedUnion('kind', [exited, signalled])
+    .optional()
+    .describe('How its process then ended, if that was seen'),
+};
 const Outcome = z
-  .enum(OUTCOME_KINDS)
+  .discriminatedUnion('kind', [
+    exited,
+    signalled,
+    z.object({ kind: z.literal('timed_out'), ...stopped }),
+    z.object({ kind: z.literal('cancelled'), ...stopped }),
+    z.object({ kind: z.literal('refused') }),
+    z.object({ kind: z.literal('unknown') }),
+  ])
   .describe('How the attempt ended, as its executor told it; absent where nothing was told')
   .meta({ id: 'Outcome' });
 export const Execution = z
@@ -176,8 +191,6 @@ export const Execution = z
     executor: Executor.optional().describe('Who carries the attempt out; absent while it waits'),
     workerId: z.uuid().optional().describe('The worker by whose link the order went'),
     outcome: Outcome.optional(),
-    exitCode: z.int().optional(),
-    signal: z.string().optional(),
     reason: z.string().optional(),
     detail: z.string().optional(),
     stdout: Stream,
@@ -196,8 +209,6 @@ export const LateReport = z
     startedAt: instant.optional(),
     finishedAt: instant,
     outcome: Outcome.optional(),
-    exitCode: z.int().optional(),
-    signal: z.string().optional(),
     reason: z.string().optional(),
     detail: z.string().optional(),
     stdout: Stream,
@@ -213,8 +224,6 @@ export const OutputGroup = z
   .object({
     state: ExecutionState,
     outcome: Outcome.optional(),
-    exitCode: z.int().optional(),
-    signal: z.string().optional(),
     reason: z.string().optional(),
     count: z.int(),
     hosts: z.array(z.string()),

@@ -1,7 +1,6 @@
 /** Executions of a run, and what they said, as the API shows them. */
 import type { z } from 'zod';
 import { given } from '../../../base/given.ts';
-import { exitCodeOf, signalOf, type Outcome } from '../../../domain/crew/outcome.ts';
 import type * as resources from '../../../protocol/rest/resources.ts';
 import type { ExecutionRecord } from '../../../store/contract/execution.ts';
 import type { OutputGroup, StreamRecord } from '../../../store/contract/output.ts';
@@ -18,8 +17,7 @@ export function executionResource(e: ExecutionRecord): z.infer<typeof resources.
     hostId: e.subject.id,
     state: e.state,
     ...given({ executor: e.route?.executor, workerId: e.route?.workerId }),
-    ...outcomeFields(e.outcome),
-    ...given({ reason: e.reason, detail: e.detail }),
+    ...given({ outcome: e.outcome, reason: e.reason, detail: e.detail }),
     stdout: streamResource(e.stdout),
     stderr: streamResource(e.stderr),
     settledLate: e.settledLate,
@@ -41,9 +39,12 @@ export function pastExecutionResource(e: ExecutionRecord): z.infer<typeof resour
         state: late.state,
         receivedAt: instant(late.receivedAtMs),
         finishedAt: instant(late.finishedAtMs),
-        ...given({ startedAt: instant(late.startedAtMs) }),
-        ...outcomeFields(late.outcome),
-        ...given({ reason: late.reason, detail: late.detail }),
+        ...given({
+          startedAt: instant(late.startedAtMs),
+          outcome: late.outcome,
+          reason: late.reason,
+          detail: late.detail,
+        }),
         stdout: streamResource(late.stdout),
         stderr: streamResource(late.stderr),
       },
@@ -55,22 +56,13 @@ export function outputGroupResource(group: OutputGroup): z.infer<typeof resource
   const { task, ordinal, attempt } = group.sample;
   return {
     state: group.state,
-    ...outcomeFields(group.outcome),
-    ...given({ reason: group.reason }),
+    ...given({ outcome: group.outcome, reason: group.reason }),
     count: group.count,
     hosts: [...group.hosts],
     stdout: streamResource(group.stdout),
     stderr: streamResource(group.stderr),
     sample: { task, ordinal, attempt },
   };
-}
-
-function outcomeFields(outcome: Outcome | undefined): {
-  outcome?: Outcome['kind'];
-  exitCode?: number;
-  signal?: string;
-} {
-  return given({ outcome: outcome?.kind, exitCode: exitCodeOf(outcome), signal: signalOf(outcome) });
 }
 
 function streamResource(stream: StreamRecord): {

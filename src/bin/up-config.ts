@@ -1,0 +1,58 @@
+/** What `drover up` is asked for on its command line. */
+import { resolve } from 'node:path';
+import { DroverError } from '../base/errors.ts';
+import { upDataDir } from '../base/node-data-folder.ts';
+import { readArgs } from '../base/read-args.ts';
+import { findAccount } from '../engines/process/account.ts';
+
+export interface UpConfig {
+  readonly dataDir: string;
+  readonly listen: string;
+  readonly agents: number;
+  /** The user that this machine's agents, and so the scripts on it, run as; ours where it is absent. */
+  readonly agentsAs: string | undefined;
+  /** They run as our own user, and nobody has said that this is meant: whoever runs scripts here could read our token. */
+  readonly isTokenExposed: boolean;
+  readonly json: boolean;
+}
+
+/** What every system has for work that is to own nothing. */
+const UNPRIVILEGED = 'nobody';
+
+export function parseConfig(): UpConfig {
+  const { values } = readArgs({
+    options: {
+      data: { type: 'string' },
+      listen: { type: 'string', default: '127.0.0.1:7400' },
+      agents: { type: 'string', default: '1' },
+      'agents-as': { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+    strict: true,
+  });
+  const agents = Number(values.agents);
+  if (!/^\d{1,3}$/.test(values.agents) || agents > 200)
+    throw new DroverError('bad-input', {
+      detail: `--agents wants a number from 0 to 200, not ${JSON.stringify(values.agents)}.`,
+    });
+  if (!(Number(/:(\d{1,5})$/.exec(values.listen)?.[1]) <= 65_535))
+    throw new DroverError('bad-input', {
+      detail: `--listen wants HOST:PORT with a port from 0 to 65535, not ${JSON.stringify(values.listen)}.`,
+    });
+  // PostgreSQL and the children have working folders of their own.
+  return {
+    dataDir: resolve(values.data ?? upDataDir()),
+    listen: values.listen,
+    agents,
+    json: values.json,
+    ...agentsUser(values['agents-as'], agents),
+  };
+}
+
+/** Root's agents become nobody unless somebody says otherwise. Who is not root has no other user to give them. */
+function agentsUser(asked: string | undefined, agents: number): Pick<UpConfig, 'agentsAs' | 'isTokenExposed'> {
+  if (asked !== undefined && !findAccount(asked))
+    throw new DroverError('bad-input', { detail: `--agents-as wants a user of this machine; there is no ${asked}.` });
+  const agentsAs = asked ?? (process.getuid?.() === 0 && findAccount(UNPRIVILEGED) ? UNPRIVILEGED : undefined);
+  return { agentsAs, isTokenExposed: agents > 0 && agentsAs === undefined };
+}
