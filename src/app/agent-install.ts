@@ -10,6 +10,7 @@ import { newId, type TokenId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { EXIT_ZERO } from '../domain/crew/outcome.ts';
 import type { Via } from '../domain/placement/placement.ts';
+import type { Work } from '../domain/work/work.ts';
 import { formatJoinToken, hashSecret, newSecret } from '../pki/join-token.ts';
 import type { PackagesManifest } from '../protocol/rest/agent-package.ts';
 import type { RunRecord } from '../store/contract/run.ts';
@@ -39,6 +40,12 @@ export interface AgentInstallContext extends AppContext {
 }
 
 const INSTALL = 'fleet.agent.install';
+const UNINSTALL = 'uninstall';
+
+/** Whether what succeeds of a run leaves a host without its agent. Only `agentUninstall` makes such: nobody else gives a run that permission. */
+export function isUninstall(run: { readonly permission?: string; readonly work: Work }): boolean {
+  return run.permission === INSTALL && run.work.kind === 'script' && run.work.args[0] === UNINSTALL;
+}
 
 export async function agentInstall(
   ctx: AgentInstallContext,
@@ -81,7 +88,7 @@ export async function agentUninstall(ctx: AppContext, caller: Caller, input: Age
   return installerRun(ctx, caller, input, {
     name: 'uninstall agent',
     via: 'ssh',
-    args: ['uninstall', ...(input.force ? ['--force'] : []), ...(input.purge ? ['--purge'] : [])],
+    args: [UNINSTALL, ...(input.force ? ['--force'] : []), ...(input.purge ? ['--purge'] : [])],
     secrets: {},
   });
 }

@@ -6,6 +6,7 @@ import type { ErrorCode, InputFault } from '../base/errors.ts';
 import { given } from '../base/given.ts';
 import type { AccountId, HostId } from '../base/ids.ts';
 import type { Placement } from '../domain/placement/placement.ts';
+import type { AccountRecord } from '../store/contract/account.ts';
 import { accountChoices, accountFetch } from './account.ts';
 import type { AppContext } from './context.ts';
 import type { WaysOverSsh } from './host-view.ts';
@@ -20,6 +21,8 @@ export interface RunAccounts {
   readonly placement: Partial<Omit<Placement, 'via'>>;
   readonly used: readonly UsedAccount[];
   readonly faults: readonly InputFault[];
+  /** The account that logs in to each host with an address, where there is one for it. */
+  readonly logins: ReadonlyMap<HostId, AccountRecord>;
   /** Hosts with an address that no account would log in to: told to each when its turn comes, for its agent may be there by then. */
   readonly unreached: readonly UnreachedHost[];
 }
@@ -41,7 +44,7 @@ export async function runAccounts(
 ): Promise<RunAccounts> {
   const ways = placement.via === 'agent' ? NO_WAYS : await ctx.hosts.waysOverSsh();
   const overSsh = hosts.filter(({ id }) => ways.has(id));
-  if (asked === undefined && overSsh.length === 0) return { placement: {}, used: [], faults: [], unreached: [] };
+  if (asked === undefined && overSsh.length === 0) return NO_ACCOUNTS;
   const choose = await accountChoices(ctx);
   if (asked !== undefined) {
     const account = await accountFetch(ctx, asked);
@@ -69,21 +72,26 @@ export async function runAccounts(
       },
       used: [account],
       faults,
+      logins: new Map(overSsh.map(({ id }) => [id, account])),
       unreached: [],
     };
   }
   const used = new Map<AccountId, UsedAccount>();
+  const logins = new Map<HostId, AccountRecord>();
   const unreached: UnreachedHost[] = [];
   for (const host of overSsh) {
     const accountId = ways.get(host.id)?.accountId;
     const choice = choose({ name: host.name, labels: host.labels, ...given({ accountId }) });
-    if (choice.kind === 'chosen') used.set(choice.account.id, { id: choice.account.id, name: choice.account.name });
-    else unreached.push({ id: host.id, name: host.name, code: choice.code, detail: choice.detail });
+    if (choice.kind === 'chosen') {
+      used.set(choice.account.id, { id: choice.account.id, name: choice.account.name });
+      logins.set(host.id, choice.account);
+    } else unreached.push({ id: host.id, name: host.name, code: choice.code, detail: choice.detail });
   }
-  return { placement: {}, used: [...used.values()], faults: [], unreached };
+  return { placement: {}, used: [...used.values()], faults: [], logins, unreached };
 }
 
 const NO_WAYS: WaysOverSsh = new Map();
+const NO_ACCOUNTS: RunAccounts = { placement: {}, used: [], faults: [], logins: new Map(), unreached: [] };
 
 function fault(pointer: string, code: ErrorCode, detail: string): InputFault {
   return { pointer, code, detail };

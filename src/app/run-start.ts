@@ -1,6 +1,6 @@
 /** Starts an ad-hoc run: everything is checked and every fault told at once; then one transaction, and the owner takes over. */
 import { othersTurn, type Clock } from '../base/clock.ts';
-import { DroverError, type ErrorCode, type InputFault } from '../base/errors.ts';
+import { DroverError, type InputFault } from '../base/errors.ts';
 import { given } from '../base/given.ts';
 import { newRunId, type RunId } from '../base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../domain/run/partition.ts';
@@ -8,7 +8,6 @@ import { limits } from '../base/limits.ts';
 import { ROOT } from '../domain/access/access-node.ts';
 import type { Permission } from '../domain/access/permission.ts';
 import { firstAttempts, type SeedExecution } from '../domain/crew/execution.ts';
-import type { Fleet } from '../fleet/fleet.ts';
 import { parseTarget, TargetSearch, type TargetExpression, type TargetMatch } from '../domain/target/expression.ts';
 import type { Policy } from '../domain/run/policy.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
@@ -114,7 +113,7 @@ interface SettledRun {
 }
 
 /** Where a run goes and as whom, or every fault of it; nothing is written. */
-async function runSettled(ctx: AppContext, caller: Caller, input: RunStartInput): Promise<SettledRun> {
+export async function runSettled(ctx: AppContext, caller: Caller, input: RunStartInput): Promise<SettledRun> {
   const { hosts: matching, fault } = await expandTargets(ctx, input.targets);
   const hosts = matching.slice(0, input.hostsMax);
   const accounts = await runAccounts(ctx, fault ? [] : hosts, input.placement, input.account);
@@ -135,39 +134,6 @@ async function runSettled(ctx: AppContext, caller: Caller, input: RunStartInput)
     });
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   return { hosts, accounts };
-}
-
-export interface RunPlan {
-  readonly hostCount: number;
-  readonly hosts: readonly string[];
-  readonly accounts: readonly string[];
-  readonly user?: string;
-  /** Hosts that it would not start on as things are now: over SSH alone, and no account may log in to them. */
-  readonly refusedCount: number;
-  readonly refused: readonly { readonly host: string; readonly code: ErrorCode; readonly detail: string }[];
-}
-
-/** What `runStart` would do, with the same refusals; lists hold the first `namesMax`. */
-export async function runPlan(
-  ctx: AppContext & { readonly fleet: Pick<Fleet, 'locate'> },
-  caller: Caller,
-  input: RunStartInput,
-  namesMax: number,
-): Promise<RunPlan> {
-  assertCan(caller, 'job.run.create');
-  const { hosts, accounts } = await runSettled(ctx, caller, input);
-  const user = accounts.placement.user ?? input.placement.user;
-  const refused = accounts.unreached.filter(
-    ({ id }) => input.placement.via === 'ssh' || ctx.fleet.locate(id) === undefined,
-  );
-  return {
-    hostCount: hosts.length,
-    hosts: hosts.slice(0, namesMax).map((host) => host.name),
-    accounts: accounts.used.map((account) => account.name),
-    ...given({ user }),
-    refusedCount: refused.length,
-    refused: refused.slice(0, namesMax).map(({ name, code, detail }) => ({ host: name, code, detail })),
-  };
 }
 
 export async function runPreview(

@@ -80,7 +80,10 @@ function describe(batch: Batch, held: HeldRun, room: number, nowMs: number): Par
   const wasOver = isTerminalRun(run.state);
   const write = run.write(room);
   const { changes: taken, states, counts, seq } = write;
-  for (const execution of taken) batch.executions.push(changeOf(run.id, execution, seq));
+  for (const execution of taken) {
+    const change = changeOf(run.id, execution, seq);
+    batch.executions.push(held.uninstalls && change.to === 'succeeded' ? { ...change, uninstalls: true } : change);
+  }
   const starts = states.includes('dispatched') && held.firstStart;
   const change: Writable<RunChange> = {
     runId: run.id,

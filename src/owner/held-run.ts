@@ -1,8 +1,10 @@
 /** A run as its owner holds it in memory, with what waits to be written and answered for it. */
+import { isUninstall } from '../app/agent-install.ts';
 import type { Sealer } from '../app/context.ts';
 import type { Clock } from '../base/clock.ts';
 import { given } from '../base/given.ts';
 import type { AttemptId } from '../base/ids.ts';
+import type { Permission } from '../domain/access/permission.ts';
 import { firstAttempts } from '../domain/crew/execution.ts';
 import { Run, type SeedRun } from '../domain/run/run.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -17,6 +19,8 @@ export interface HeldRun {
   readonly run: Run<ReportedStream>;
   /** What its executors are given, the same for all; made when the first needs it. */
   readonly specBytes: () => Uint8Array;
+  /** Hosts on which it succeeds have no agent any more. */
+  readonly uninstalls: boolean;
   /** One for an attempt, however often it is told: to the worker by which it came last. */
   acks: Map<AttemptId, Ack>;
   /** Reports of superseded attempts, the last of each: recorded beside them with the next commit, and acknowledged after it. */
@@ -36,7 +40,7 @@ export interface HeldRunContext {
 
 export function heldRunOf(
   { clock, sealer, fleet, guardMs }: HeldRunContext,
-  from: SeedRun & { readonly name: string; readonly startedAtMs?: number },
+  from: SeedRun & { readonly name: string; readonly startedAtMs?: number; readonly permission?: Permission },
   { spec, sealedSecrets, executions }: Omit<RunSeed, 'run'>,
 ): HeldRun {
   const run = new Run<ReportedStream>(from, spec, executions, clock.monotonicMs(), {
@@ -46,6 +50,7 @@ export function heldRunOf(
   let bytes: Uint8Array | undefined;
   return {
     run,
+    uninstalls: isUninstall({ ...given({ permission: from.permission }), work: spec.work }),
     acks: new Map(),
     late: new Map(),
     timeline: [],
@@ -55,10 +60,11 @@ export function heldRunOf(
 }
 
 /** A run that nobody has written yet. */
-export function newHeldRun(context: HeldRunContext, { id, name, spec, sealedSecrets, targets }: NewRun): HeldRun {
+export function newHeldRun(context: HeldRunContext, run: NewRun): HeldRun {
+  const { id, name, spec, sealedSecrets, targets, permission } = run;
   return heldRunOf(
     context,
-    { id, name, state: 'created', round: 1, seq: 1, roundAgeMs: 0 },
+    { id, name, state: 'created', round: 1, seq: 1, roundAgeMs: 0, ...given({ permission }) },
     { spec, executions: firstAttempts(targets), ...given({ sealedSecrets }) },
   );
 }

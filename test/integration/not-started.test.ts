@@ -70,6 +70,9 @@ const ROWS: readonly Row[] = [
   ['ssh-no-shell', 'ssh-forced', /only backups here/],
 ];
 
+/** Those that are known before anything is tried: a dry run tells them. */
+const PLANNED = ['user-not-permitted', 'account-missing', 'account-ambiguous', 'account-out-of-scope'];
+
 /** They are reasons of a state that is another, or of nobody's: an agent that holds as many as it may comes back until the deadline. */
 const NEVER = [
   ...['signature-invalid', 'agent-busy', 'output-limit', 'agent-replaced', 'host-rebooted', 'status-unknown'],
@@ -262,6 +265,28 @@ requiring('root', 'sshd', 'sudo').describe('a host that does not begin', () => {
     execFileSync('umount', ['--lazy', tmpfs]);
     rmSync(scratch, { recursive: true, force: true });
   }, 120_000);
+
+  it.each(ROWS.filter(([code]) => PLANNED.includes(code)).map((row) => ({ row, reason: row[0], name: row[1] })))(
+    'has a dry run say $reason of $name',
+    async ({ row: [code, name, words, asked = {}] }) => {
+      const plan = await api.post('/api/v1/runs/plan', { targets: name, command: ['true'], ...asked });
+      expect(plan.body).toMatchObject({ refusedCount: 1, refused: [{ host: name, code }], as: [] });
+      expect(JSON.stringify(plan.body)).toMatch(words);
+    },
+  );
+
+  it('is told by a dry run as whom its agent works', async () => {
+    const plan = await api.post('/api/v1/runs/plan', { targets: 'as-nobody or host-1', command: ['true'] });
+    expect(plan.body).toMatchObject({
+      refusedCount: 0,
+      as: [
+        { via: 'agent', user: 'nobody', hosts: ['as-nobody'] },
+        { via: 'agent', user: 'root', hosts: ['host-1'] },
+      ],
+    });
+    const daemon = await api.post('/api/v1/runs/plan', { targets: 'host-1', command: ['true'], user: 'daemon' });
+    expect(daemon.body).toMatchObject({ refusedCount: 0, as: [{ via: 'agent', user: 'daemon', hosts: ['host-1'] }] });
+  });
 
   it.each(ROWS.map((row) => ({ row, reason: row[0], name: row[1] })))(
     'says $reason of $name',

@@ -35,6 +35,44 @@ describe('a dry run', () => {
     expect(plan).toMatchObject({ refusedCount: 1, refused: [{ host: 'db-1', code: 'account-missing' }] });
   });
 
+  it('says on which hosts as whom, and by which way', async () => {
+    await cli('accounts', 'create', 'ops', '--scope', 'db-1', '--user', 'root', '--password', 'env:WEB_PASSWORD');
+    await cli('hosts', 'edit', 'db-1', '--account', 'ops');
+    const { code, stdout } = await dryRun('-t', 'all', '--limit', '4', '-o', 'json');
+    expect(code).toBe(EXIT.failed);
+    expect(JSON.parse(stdout)).toMatchObject({
+      as: [
+        { via: 'ssh', user: 'root', account: 'ops', hostCount: 1, hosts: ['db-1'] },
+        { via: 'ssh', user: 'deploy', account: 'deploy', hostCount: 2, hosts: ['web-1', 'web-2'] },
+      ],
+      refused: [{ host: 'db-2', code: 'account-missing' }],
+    });
+    expect((await dryRun('-t', 'db-1', '-t', 'web-*')).stdout).toContain(
+      '\n  db-1       as root, over SSH with ops\n  web-[1,2]  as deploy, over SSH with deploy\n',
+    );
+    expect((await dryRun('-t', 'web-1', '--via', 'agent')).stdout).toContain('\n  web-1  no way there now');
+    await cli('hosts', 'edit', 'db-1', '--account', '');
+  });
+
+  it('tells the user that who logs in cannot become, and the one that root can', async () => {
+    const refused = await dryRun('-t', 'web-*', '--user', 'daemon');
+    expect(refused.stdout).toMatch(
+      /not start on 2 of them:\n {2}web-1: The account deploy logs in to web-1 as deploy, .* become daemon\..*\(user-not-permitted\)\n/,
+    );
+    expect(refused.code).toBe(EXIT.failed);
+    const become = ['--become', 'sudo', '--become-user', 'postgres'];
+    const login = ['--user', 'admin', '--password', 'env:WEB_PASSWORD'];
+    expect(await cli('accounts', 'create', 'dba', '--scope', 'db-2', ...login, ...become)).toMatchObject({ code: 0 });
+    await cli('hosts', 'edit', 'db-2', '--account', 'dba');
+    expect((await dryRun('-t', 'db-2', '--user', 'postgres')).stdout).toContain('as postgres, over SSH with dba');
+    expect(await dryRun('-t', 'db-2', '--user', 'root')).toMatchObject({
+      code: EXIT.failed,
+      stdout: expect.stringContaining(
+        'The account dba becomes postgres on db-2, not root. (user-not-permitted)',
+      ) as string,
+    });
+  });
+
   it('names none where every host has its account, or goes by its agent alone', async () => {
     for (const words of [['web-*'], ['db-*', '--via', 'agent']]) {
       const { code, stdout } = await dryRun('-t', ...words);

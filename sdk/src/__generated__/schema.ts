@@ -997,6 +997,8 @@ export interface components {
             state: string;
             version?: string;
             linked: boolean;
+            /** @description When a run has taken it off its host; it has not linked since */
+            uninstalledAt?: string;
             /** @description RFC 3339, UTC */
             joinedAt: string;
             /** @description RFC 3339, UTC */
@@ -1377,7 +1379,10 @@ export interface components {
             facts: {
                 [key: string]: unknown;
             };
+            /** @description Absent: it has no agent, or none any more */
             agentId?: string;
+            /** @description When a run has taken its agent off; it has not linked since */
+            agentUninstalledAt?: string;
             linked: boolean;
             workerId?: string;
             /** @description RFC 3339, UTC */
@@ -1920,7 +1925,22 @@ export interface components {
             accounts: string[];
             /** @description User of the hosts that it works as, where that is the same everywhere */
             user?: string;
-            /** @description Hosts without a live agent that no account may log in to: it would not start there */
+            /** @description As whom it works on the hosts that it would not be refused on; the first thousand such groups */
+            as: {
+                /**
+                 * @description By which way as things are now; none: it would wait
+                 * @enum {string}
+                 */
+                via: "agent" | "ssh" | "none";
+                /** @description Absent where nobody has said so yet */
+                user?: string;
+                /** @description That logs in over SSH */
+                account?: string;
+                hostCount: number;
+                /** @description Those that are among the first thousand */
+                hosts: string[];
+            }[];
+            /** @description Hosts that it would not start on: no account may log in there and no agent is live, or who works there cannot become the user that was asked for */
             refusedCount: number;
             /** @description The first thousand of them, with the reason that the run would have */
             refused: {

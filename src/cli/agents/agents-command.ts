@@ -15,6 +15,7 @@ import { plainText } from '../text-width.ts';
 import { addUpgradeCommands } from './upgrade-commands.ts';
 
 type Agent = Schemas['Agent'];
+const AGENT_STATES = ['linked', 'unlinked', 'uninstalled', 'revoked'] as const;
 interface ListFlags extends AnswerFlags {
   readonly state?: string;
   readonly problems?: boolean;
@@ -36,7 +37,7 @@ export function addAgentsCommands(program: Command): void {
       examples: ['drover agents list', 'drover agents list --state unlinked', 'drover agents list --json'],
     }),
   )
-    .addOption(new Option('--state <state>', 'only those').choices(['linked', 'unlinked', 'revoked']))
+    .addOption(new Option('--state <state>', 'only those').choices(AGENT_STATES))
     .option('--problems', 'only those that flap, lag, are skewed, low on space or copied')
     .action(list);
   withUtc(command(agents, 'show', { summary: 'show the state of one agent', examples: ['drover agents show web-7'] }))
@@ -203,9 +204,10 @@ async function list(flags: ListFlags): Promise<void> {
 }
 
 /** One word for what a person wants to know first. */
-function stateOf(agent: Agent): 'linked' | 'unlinked' | 'revoked' {
+function stateOf(agent: Agent): (typeof AGENT_STATES)[number] {
   if (agent.state !== 'active') return 'revoked';
-  return agent.linked ? 'linked' : 'unlinked';
+  if (agent.linked) return 'linked';
+  return agent.uninstalledAt === undefined ? 'unlinked' : 'uninstalled';
 }
 
 function rowsOf(agent: Agent, flags: AnswerFlags): string[][] {

@@ -146,7 +146,12 @@ async function show(name: string, flags: AnswerFlags): Promise<void> {
       ['host keys', host.hostKeyPolicy ?? ''],
       ['algorithms', factText(host.algorithms)],
       ['worker', host.workerId ?? ''],
-      ['agent', host.agentId ?? ''],
+      [
+        'agent',
+        host.agentUninstalledAt === undefined
+          ? (host.agentId ?? '')
+          : `uninstalled ${timeText(host.agentUninstalledAt, flags.utc === true)}`,
+      ],
       ['known since', timeText(host.createdAt, flags.utc === true)],
       ['labels', labelsText(host.labels)],
       ...Object.entries(host.facts).map(([fact, value]) => [fact, factText(value)]),

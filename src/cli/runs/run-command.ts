@@ -10,13 +10,9 @@ import { UsageError } from '../exit.ts';
 import { many } from '../input.ts';
 import { HeldSignals } from './interrupt.ts';
 import { isSweeping, runRequest, type RunFlags } from './run-request.ts';
-import { foldNames } from '../../domain/target/fold-names.ts';
-import { whatText } from './run-text.ts';
+import { planText } from './plan-text.ts';
 import { openSession, type Session } from '../servers/session.ts';
 import { withTargets } from '../targets.ts';
-import { plainText } from '../text-width.ts';
-
-const REFUSED_SHOWN = 20;
 
 export function addRunCommand(program: Command): void {
   withTargets(
@@ -102,29 +98,9 @@ async function dryRun(session: Session, body: Schemas['RunCreate'], flags: RunFl
   const { script, scriptBase64, command: argv, lang } = body;
   const text = script ?? (scriptBase64 === undefined ? undefined : Buffer.from(scriptBase64, 'base64').toString());
   const what = text === undefined ? { command: argv ?? [] } : { script: text, ...given({ lang }) };
-  await answer(flags, { dryRun: true, ...plan, ...what, args: body.args ?? [] }, () =>
-    [
-      `would run on ${plan.hostCount} ${plan.hostCount === 1 ? 'host' : 'hosts'}: ` +
-        `${plainText(foldNames(plan.hosts))}${plan.hostCount > plan.hosts.length ? ' …' : ''}`,
-      `as ${plan.user ?? 'whoever the agent or the account of each host is'}` +
-        `${plan.accounts.length === 0 ? '' : `, over SSH with ${plan.accounts.join(', ')}`}`,
-      ...whatText({ ...what, args: body.args ?? [] }),
-      ...refusedText(plan),
-      'nothing was written',
-    ].join('\n'),
-  );
+  const asked = { ...what, args: body.args ?? [] };
+  await answer(flags, { dryRun: true, ...plan, ...asked }, () => planText(plan, asked));
   return plan.refusedCount > 0 ? EXIT.failed : EXIT.succeeded;
-}
-
-/** Hosts that it would not start on, each with its reason. */
-function refusedText({ refused, refusedCount }: Schemas['RunPlan']): string[] {
-  if (refusedCount === 0) return [];
-  const shown = refused.slice(0, REFUSED_SHOWN);
-  return [
-    `it would not start on ${refusedCount} of them:`,
-    ...shown.map(({ host, code, detail }) => plainText(`  ${host}: ${detail} (${code})`)),
-    ...(refusedCount > shown.length ? [`  … and ${refusedCount - shown.length} more`] : []),
-  ];
 }
 
 /** A name that is no account is refused, never taken for a user of the hosts: who mistypes an account must not become somebody else. */

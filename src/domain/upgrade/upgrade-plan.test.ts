@@ -106,6 +106,20 @@ describe('the plan of an upgrade', () => {
     ).toMatchObject({ skipSilent: [0], unanswered: [], state: 'cancelled' });
   });
 
+  it('ends as cancelled when what was in hand never answers, and as failed only where more failed than may', () => {
+    const hanging = standing({
+      state: 'stopping',
+      cancelRequested: true,
+      counts: { ordered: 1, skipped: 4 },
+      ordered: [{ ordinal: 0, orderedAtMs: 0, isSilent: false }],
+    });
+    expect(planUpgrade(hanging, 60_000)).toMatchObject({ unanswered: [0], state: 'cancelled' });
+    const cancelled = { state: 'stopping', cancelRequested: true } as const;
+    expect(planUpgrade(standing({ ...cancelled, counts: { unanswered: 1, skipped: 4 } }), 0).state).toBe('cancelled');
+    expect(planUpgrade(standing({ ...cancelled, counts: { rolled_back: 1, skipped: 4 } }), 0).state).toBe('failed');
+    expect(planUpgrade(standing({ counts: { unanswered: 1 } }), 0).state).toBe('failed');
+  });
+
   it('does nothing to one that has ended, and moves only along the table, never with more in hand than a batch', () => {
     const count = fc.nat(30);
     fc.assert(

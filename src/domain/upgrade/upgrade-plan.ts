@@ -47,7 +47,9 @@ export function planUpgrade(standing: UpgradeStanding, nowMs: number): UpgradeSt
         .filter((ordinal) => !unanswered.includes(ordinal))
     : [];
   const inHand = counts.ordered - unanswered.length - skipSilent.length;
-  const failed = counts.failed + counts.rolled_back + counts.unanswered + unanswered.length;
+  // Who cancels waits for no answer: an agent that gives none is no failure of the upgrade any more.
+  const silent = standing.cancelRequested ? 0 : counts.unanswered + unanswered.length;
+  const failed = counts.failed + counts.rolled_back + silent;
   const tooMany = failed > standing.maxFailed;
   if (tooMany || standing.cancelRequested || state === 'stopping') {
     if (inHand > 0) return { order: 0, unanswered, skipSilent, skipWaiting: true, state: 'stopping' };

@@ -245,7 +245,8 @@ export const Host = z
     name: z.string(),
     labels: strings,
     facts: z.record(z.string(), z.unknown()),
-    agentId: z.string().optional(),
+    agentId: z.string().optional().describe('Absent: it has no agent, or none any more'),
+    agentUninstalledAt: instant.optional().describe('When a run has taken its agent off; it has not linked since'),
     linked: z.boolean(),
     workerId: z.string().optional(),
     linkChangedAt: instant.optional(),
@@ -286,6 +287,7 @@ export const Agent = z
     state: z.string(),
     version: z.string().optional(),
     linked: z.boolean(),
+    uninstalledAt: instant.optional().describe('When a run has taken it off its host; it has not linked since'),
     joinedAt: instant,
     certificateExpiresAt: instant,
     load: z

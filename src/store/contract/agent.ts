@@ -17,6 +17,8 @@ export interface AgentRecord {
   /** SPKI of the key that the agent proved to hold; a renewal must be signed by it. */
   readonly publicKey: Uint8Array;
   readonly linked: boolean;
+  /** When a run has taken it off its host; absent as soon as it is linked again. */
+  readonly uninstalledAtMs?: number;
   /** The two starts that show themselves while neither can be the other's successor. */
   readonly copies?: readonly SeenInstance[];
 }

@@ -12,7 +12,10 @@ export interface HostRecord {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly facts: Readonly<Record<string, unknown>>;
+  /** Absent: it has none, or none any more: it was revoked or taken off. */
   readonly agentId?: AgentId;
+  /** When a run has taken its agent off; absent as soon as it is linked again. */
+  readonly agentUninstalledAtMs?: number;
   readonly linked: boolean;
   readonly workerId?: WorkerId;
   /** Last change of `linked`. */
@@ -34,7 +37,7 @@ export interface HostRecord {
 }
 
 export interface HostStore {
-  /** Set-based; `atMs` orders late writes of several servers, and `linked` counts only by the worker that the agent's session is with. */
+  /** Set-based; `atMs` orders late writes of several servers, a link says that an agent is installed (again), and `linked` counts only by the worker that the agent's session is with. */
   hostPresenceWrite(
     changes: readonly { hostId: HostId; agentId: AgentId; workerId?: WorkerId; linked: boolean; atMs: number }[],
   ): Promise<void>;
@@ -48,6 +51,8 @@ export interface HostStore {
   /** Set-based; an older one never overwrites a newer one. */
   hostContactsWrite(contacts: readonly { hostId: HostId; atMs: number; code?: string }[]): Promise<void>;
   hostFetch(idOrName: string): Promise<HostRecord | undefined>;
+  /** As whom the agents of these hosts last said that they run, and on which system; hosts of which nobody has said so are left out. */
+  hostAgentUsers(ids: readonly HostId[]): Promise<ReadonlyMap<HostId, { readonly user: string; readonly os: string }>>;
   hostList(
     scope: Scope,
     filter: { linked?: boolean; twins?: boolean },

@@ -59,6 +59,8 @@ export interface ExecutionChange extends AttemptKey {
   readonly settledLate?: boolean;
   /** Automatic retry: the row's attempt (this change's outcome) moves to the history and attempt + 1 opens as waiting. */
   readonly retry?: boolean;
+  /** It has taken the host's agent off: the host has none until one links that had not linked before this attempt was dispatched. */
+  readonly uninstalls?: boolean;
   /** The run's seq of this change. */
   readonly seq: number;
 }

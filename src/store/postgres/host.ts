@@ -22,6 +22,7 @@ export function hostStore({ pool, ownPool, hints, now }: StoreParts): HostStore 
     hostFactsWrite: (changes) => hostFactsWrite(ownPool, changes),
     hostContactsWrite: (contacts) => hostContactsWrite(ownPool, contacts),
     hostFetch: (idOrName) => hostFetch(pool, idOrName),
+    hostAgentUsers: (ids) => hostAgentUsers(pool, ids),
     hostList: (scope, filter, page) => hostList(pool, scope, filter, page),
     hostDirectory: (knownVersion) => hostDirectory(pool, knownVersion),
     hostLabel: (id, change, guarded, entry) => hostLabel(pool, id, change, guarded, entry, now()),
@@ -55,12 +56,16 @@ export async function hostPresenceWrite(db: Executor, changes: In<'hostPresenceW
            LEFT JOIN agent ON agent.id = c.agent_id
            WHERE NOT c.linked OR agent.session IS NULL OR agent.session #>> '{current,workerId}' = c.worker_id::text
            ON CONFLICT (host_id) DO UPDATE SET agent_id = excluded.agent_id, worker_id = excluded.worker_id,
-             linked = excluded.linked, changed_at_ms = excluded.changed_at_ms
+             linked = excluded.linked, changed_at_ms = excluded.changed_at_ms,
+             uninstalled_at_ms = CASE WHEN NOT excluded.linked THEN host_presence.uninstalled_at_ms END
            WHERE host_presence.changed_at_ms <= excluded.changed_at_ms
              AND (excluded.linked OR NOT host_presence.linked OR host_presence.worker_id = excluded.worker_id)
              AND (
-               host_presence.linked, host_presence.worker_id, host_presence.agent_id
-             ) IS DISTINCT FROM (excluded.linked, excluded.worker_id, excluded.agent_id)`,
+               (
+                 host_presence.linked, host_presence.worker_id, host_presence.agent_id
+               ) IS DISTINCT FROM (excluded.linked, excluded.worker_id, excluded.agent_id)
+               OR (excluded.linked AND host_presence.uninstalled_at_ms IS NOT NULL)
+             )`,
     values: [
       latest.map((c) => c.hostId),
       latest.map((c) => c.agentId),
@@ -139,9 +144,12 @@ async function hostContactsWrite(db: Executor, contacts: In<'hostContactsWrite'>
 
 const HOST_SELECT = `SELECT host.*, contact.at_ms AS contact_at_ms, contact.code AS contact_code,
     coalesce(p.linked AND p.agent_id = host.agent_id, false) AS linked, p.worker_id, p.changed_at_ms,
-    jump.name AS jump_host, original.name AS original
+    CASE WHEN NOT p.linked THEN p.uninstalled_at_ms END AS uninstalled_at_ms,
+    jump.name AS jump_host, original.name AS original,
+    agent.state = 'active' AND (p.uninstalled_at_ms IS NULL OR p.linked) AS has_agent
   FROM host
   LEFT JOIN host_presence p ON p.host_id = host.id
+  LEFT JOIN agent ON agent.id = host.agent_id
   LEFT JOIN host_contact contact ON contact.host_id = host.id
   LEFT JOIN host jump ON jump.id = host.jump_host_id
   LEFT JOIN host original ON original.id = host.twin_of`;
@@ -152,9 +160,11 @@ interface HostRow {
   labels: Record<string, string>;
   facts: Record<string, unknown>;
   agent_id: AgentId | null;
+  has_agent: boolean | null;
   linked: boolean;
   worker_id: WorkerId | null;
   changed_at_ms: number | null;
+  uninstalled_at_ms: number | null;
   created_at_ms: number;
   zone: string;
   address: string | null;
@@ -174,7 +184,8 @@ function hostRecord(row: HostRow): HostRecord {
     name: row.name,
     labels: row.labels,
     facts: row.facts,
-    agentId: row.agent_id ?? undefined,
+    agentId: row.has_agent ? row.agent_id! : undefined,
+    agentUninstalledAtMs: row.uninstalled_at_ms ?? undefined,
     linked: row.linked,
     workerId: (row.linked ? row.worker_id : undefined) ?? undefined,
     linkChangedAtMs: row.changed_at_ms ?? undefined,
@@ -200,6 +211,19 @@ export async function hostFetch(db: Executor, idOrName: string): Promise<HostRec
     [idOrName, isUuid(idOrName) ? idOrName : null],
   );
   return rows[0] && hostRecord(rows[0]);
+}
+
+async function hostAgentUsers(db: Executor, ids: readonly HostId[]): ReturnType<HostStore['hostAgentUsers']> {
+  const { rows } = await db.query<{ id: HostId; user: string; os: string }>(
+    `SELECT host.id, facts ->> 'agentUser' AS user, coalesce(facts ->> 'os', '') AS os
+     FROM host
+     JOIN agent ON agent.id = host.agent_id
+     LEFT JOIN host_presence p ON p.host_id = host.id
+     WHERE host.id = ANY ($1::uuid[]) AND agent.state = 'active' AND facts ->> 'agentUser' IS NOT NULL
+       AND (p.linked OR p.uninstalled_at_ms IS NULL)`,
+    [ids],
+  );
+  return new Map(rows.map(({ id, user, os }) => [id, { user, os }]));
 }
 
 export async function hostList(

@@ -96,7 +96,12 @@ async function upgradeCreate(
       // Told at once: nobody would answer for them.
       const without = await tx.query(
         `UPDATE agent_upgrade u SET state = 'skipped', detail = $2, finished_at_ms = $3 FROM host
-         WHERE u.upgrade_id = $1 AND host.id = u.host_id AND host.agent_id IS NULL`,
+         WHERE u.upgrade_id = $1 AND host.id = u.host_id AND NOT EXISTS (
+           SELECT 1
+           FROM agent
+           LEFT JOIN host_presence p ON p.host_id = host.id
+           WHERE agent.id = host.agent_id AND agent.state = 'active' AND (p.uninstalled_at_ms IS NULL OR p.linked)
+         )`,
         [upgrade.id, 'The host has no agent.', nowMs],
       );
       if (without.rowCount === upgrade.hosts.length) throw new NoAgent();

@@ -29,6 +29,7 @@ export function agentResource(agent: AgentRecord, health: AgentHealth): z.infer<
         ? [...new Set([...health.problemsOf(agent.hostId), ...(agent.copies ? ['copied'] : [])])]
         : [],
     ...given({
+      uninstalledAt: instant(agent.uninstalledAtMs),
       copies: agent.copies?.map(({ instance, start, workerId, seenAtMs }) => ({
         instance,
         start,

@@ -15,7 +15,7 @@ export function hostResource(host: HostRecord, accounts: ReadonlyMap<string, str
     name: host.name,
     labels: host.labels,
     facts: host.facts,
-    ...given({ agentId: host.agentId as string | undefined }),
+    ...given({ agentId: host.agentId as string | undefined, agentUninstalledAt: instant(host.agentUninstalledAtMs) }),
     linked: host.linked,
     ...given({ workerId: host.workerId as string | undefined, linkChangedAt: instant(host.linkChangedAtMs) }),
     createdAt: instant(host.createdAtMs),

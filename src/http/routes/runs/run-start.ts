@@ -1,7 +1,8 @@
 /** Runs: planned, started, cancelled, retried. */
 import { z } from 'zod';
 import { runCancel, runRetry } from '../../../app/run-change.ts';
-import { runPlan, runPreview, runStart } from '../../../app/run-start.ts';
+import { runPlan } from '../../../app/run-plan.ts';
+import { runPreview, runStart } from '../../../app/run-start.ts';
 import { attemptId, type RunId } from '../../../base/ids.ts';
 import { limits } from '../../../base/limits.ts';
 import * as r from '../../../protocol/rest/resources.ts';
@@ -89,9 +90,23 @@ export const runStartRoutes = [
         hosts: z.array(z.string()).describe('The first thousand, by name'),
         accounts: z.array(z.string()).describe('Accounts that it may use over SSH, or the one that was asked for'),
         user: z.string().optional().describe('User of the hosts that it works as, where that is the same everywhere'),
+        as: z
+          .array(
+            z.object({
+              via: z.enum(['agent', 'ssh', 'none']).describe('By which way as things are now; none: it would wait'),
+              user: z.string().optional().describe('Absent where nobody has said so yet'),
+              account: z.string().optional().describe('That logs in over SSH'),
+              hostCount: z.int(),
+              hosts: z.array(z.string()).describe('Those that are among the first thousand'),
+            }),
+          )
+          .describe('As whom it works on the hosts that it would not be refused on; the first thousand such groups'),
         refusedCount: z
           .int()
-          .describe('Hosts without a live agent that no account may log in to: it would not start there'),
+          .describe(
+            'Hosts that it would not start on: no account may log in there and no agent is live, or who works there ' +
+              'cannot become the user that was asked for',
+          ),
         refused: z
           .array(z.object({ host: z.string(), code: z.string(), detail: z.string() }))
           .describe('The first thousand of them, with the reason that the run would have'),

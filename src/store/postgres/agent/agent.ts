@@ -11,7 +11,8 @@ import { auditAppend } from '../audit/audit.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import type { Executor, Pool } from '../pool.ts';
 
-const AGENT_SELECT = `SELECT agent.*, host.name AS host_name, coalesce(p.linked AND p.agent_id = agent.id, false) AS linked
+const AGENT_SELECT = `SELECT agent.*, host.name AS host_name, coalesce(p.linked AND p.agent_id = agent.id, false) AS linked,
+    CASE WHEN NOT p.linked AND p.agent_id = agent.id THEN p.uninstalled_at_ms END AS uninstalled_at_ms
   FROM agent JOIN host ON host.id = agent.host_id LEFT JOIN host_presence p ON p.host_id = agent.host_id`;
 
 interface AgentRow {
@@ -25,6 +26,7 @@ interface AgentRow {
   certificate_expires_at_ms: number;
   linked: boolean;
   session: AgentSessionRecord | null;
+  uninstalled_at_ms: number | null;
 }
 
 function agentRecord(row: AgentRow): AgentRecord {
@@ -38,6 +40,7 @@ function agentRecord(row: AgentRow): AgentRecord {
     certificateExpiresAtMs: row.certificate_expires_at_ms,
     publicKey: row.public_key,
     linked: row.linked,
+    uninstalledAtMs: row.uninstalled_at_ms ?? undefined,
     copies: row.session?.rival && [row.session.current, row.session.rival],
   });
 }

@@ -32,7 +32,9 @@ CREATE INDEX host_machine ON host (machine_id) WHERE removed_at_ms IS NULL;
 CREATE INDEX host_twin ON host (twin_of) WHERE twin_of IS NOT NULL;
 CREATE INDEX host_jump_host ON host (jump_host_id) WHERE jump_host_id IS NOT NULL;
 CREATE TABLE host_presence (
-  host_id uuid PRIMARY KEY, agent_id uuid NOT NULL, worker_id uuid, linked boolean NOT NULL, changed_at_ms bigint NOT NULL
+  host_id uuid PRIMARY KEY, agent_id uuid NOT NULL, worker_id uuid, linked boolean NOT NULL, changed_at_ms bigint NOT NULL,
+  -- A run has taken the agent off then, and it has not linked since.
+  uninstalled_at_ms bigint
 ) WITH (fillfactor = 50);
 -- How the last connection to a host over SSH went; code is null where it was reached.
 CREATE TABLE host_contact (

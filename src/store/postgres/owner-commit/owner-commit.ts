@@ -24,7 +24,9 @@ import { type Day, groupByDay, isOfDay } from '../day.ts';
 import { columnOf, EXECUTION_COLUMNS, FRESH_ATTEMPT, listOf, ROUTE_COLUMNS } from '../execution/execution-columns.ts';
 import { fenceKey, heldFences } from '../lease/fence.ts';
 import { allAtOnce, type Apart, byHalves } from './apart.ts';
+import { KEY_ROWS, keysOf } from './execution-keys.ts';
 import { lateReportsWrite } from './late-report.ts';
+import { agentsUninstalled } from './agents-uninstalled.ts';
 import { type Executor, isDataRefused, type Pool } from '../pool.ts';
 import { timelineWrite } from '../timeline.ts';
 
@@ -227,19 +229,12 @@ async function executionsWrite(tx: Executor, day: Day, changes: readonly Executi
     day,
     written.filter((change) => change.retry),
   );
+  await agentsUninstalled(
+    tx,
+    day,
+    written.filter((change) => change.uninstalls),
+  );
   return landed;
-}
-
-const KEY_ROWS = 'unnest($3::uuid[], $4::int[], $5::int[]) AS k(run_id, task, ordinal)';
-
-function keysOf(day: Day, changes: readonly ExecutionChange[]): unknown[] {
-  return [
-    day.first,
-    day.last,
-    changes.map((change) => change.runId),
-    changes.map((change) => change.task),
-    changes.map((change) => change.ordinal),
-  ];
 }
 
 /** The settled attempt moves to the history and the next one waits, in the same transaction as its outcome. */
