@@ -98,6 +98,46 @@ describe('processes', () => {
     }
   });
 
+  it.each([
+    { host: 'tells when', platform: platformOfHost() },
+    { host: 'does not tell when', platform: { ...platformOfHost(), endedAgoMs: () => undefined } },
+  ])('that ended while no agent ran are told as they were, where the host $host', async ({ platform }) => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
+    const options = { dataDir, hostName: 'h', hostId: 'id', clock: systemClock, log: silentLog, platform };
+    let { ledger } = createProcessLedger(options);
+    await ledger.start(nobody);
+    try {
+      const [attempt, gate] = [newAttempt(), join(dataDir, 'gate')];
+      await ledger.startAttempt(attempt, specOf('until [ -e "$G" ]; do sleep 0.05; done', { env: { G: gate } }));
+      await until('it runs', () => ledger.startOf(attempt));
+      const { pid } = ledger.startOf(attempt)!;
+      await ledger.stop();
+      const openedAt = Date.now();
+      writeFileSync(gate, '');
+      await until('its end', () => platform.processStat(pid)?.state === 'Z');
+      const endedAt = Date.now();
+      // Much longer than it took to see the end.
+      await until('time to pass', () => Date.now() - endedAt > 10 * (endedAt - openedAt) + 1_000, 120_000);
+      const seenAt = Date.now();
+      ({ ledger } = createProcessLedger(options));
+      await ledger.start(nobody);
+      const { outcome, finishedAtMs, detail } = await reportOf(ledger, attempt);
+      expect(outcome).toEqual({ kind: 'exited', code: 0 });
+      if (platform.endedAgoMs(process.pid) === undefined) {
+        expect(finishedAtMs).toBeGreaterThanOrEqual(seenAt);
+        expect(detail).toContain('the time of its end is when that was seen');
+      } else {
+        expect(detail).toBeUndefined();
+        // The host's figures are as good as its scheduler's tick.
+        expect(finishedAtMs).toBeGreaterThanOrEqual(openedAt - 100);
+        expect(finishedAtMs).toBeLessThanOrEqual(endedAt + (seenAt - endedAt) / 2);
+      }
+    } finally {
+      await ledger.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  });
+
   it('of which the record cannot be read after a restart are ended, and none of their output is told', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'drover-agent-'));
     const make = (): ReturnType<typeof createProcessLedger>['ledger'] =>

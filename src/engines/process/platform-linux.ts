@@ -58,6 +58,25 @@ function uptimeMs(): number {
   return Number(readFileSync('/proc/uptime', 'latin1').split(' ')[0]) * 1_000;
 }
 
+/**
+ * The scheduler keeps when a process last ran, in milliseconds of a clock of its own, and shows it of a zombie too: the end was the last that
+ * it did. How long ago that was is seen beside the same figure of us, who run now. Kernels without these figures (CONFIG_SCHED_DEBUG) tell
+ * nothing. That clock stands still while the machine is suspended.
+ */
+function endedAgoMs(pid: number): number | undefined {
+  const [ended, now] = [lastRanMs(pid), lastRanMs(process.pid)];
+  return ended === undefined || now === undefined ? undefined : Math.max(0, now - ended);
+}
+
+function lastRanMs(pid: number): number | undefined {
+  try {
+    const figure = /^se\.exec_start\s*:\s*(\d+\.\d+)$/m.exec(readFileSync(`/proc/${pid}/sched`, 'latin1'))?.[1];
+    return figure === undefined ? undefined : Number(figure);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Raw wait status to what a parent would be told (wait(2)): the low seven bits are the signal, the high byte the code. */
 export function decodeWaitStatus(status: number): ProcessEnd {
   const signal = status & 0x7f;
@@ -243,6 +262,7 @@ export const linuxPlatform: Platform = {
   bootId,
   uptimeMs,
   launch: launchSupervised,
+  endedAgoMs,
   processStat,
   childrenOf,
   decodeWaitStatus,

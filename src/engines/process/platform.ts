@@ -56,6 +56,8 @@ export interface Platform {
   launch(launch: Launch): ChildProcess;
   /** Undefined for a process that is not there. */
   processStat(pid: number): ProcessStat | undefined;
+  /** How long ago a process that has ended and is not reaped did so; undefined where this system does not tell. */
+  endedAgoMs(pid: number): number | undefined;
   /** Children that the process has not reaped, dead ones too. */
   childrenOf(pid: number): ProcessStat[];
   decodeWaitStatus(status: number): ProcessEnd;

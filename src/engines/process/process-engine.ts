@@ -31,6 +31,8 @@ import { identityIn, releaseSupervisor, RunningAttempt, type ProcessIdentity } f
 
 /** Short scripts are over before a group is worth its price. */
 const ADOPT_AFTER_MS = 400;
+/** Whoever has not looked for so long was not there. */
+const LATE_LOOK_MS = 1_000;
 /** Processes that are killed are gone within a look or two, unless they hang in the kernel. */
 const ABANDON_LOOKS_MAX = 100;
 const ABANDON_LOOK_MS = 10;
@@ -244,8 +246,9 @@ export class ProcessEngine implements Engine {
     const over = running.isKilling
       ? running.pursueKill(now) && (running.look() !== undefined || running.survivors.length > 0)
       : ending !== undefined;
-    if (over) this.#end(running);
-    else running.nextLookAt = now + running.lookInterval(now);
+    if (over) return this.#end(running, now);
+    running.lookedAt = now;
+    running.nextLookAt = now + running.lookInterval(now);
   }
 
   #identify(running: RunningAttempt): void {
@@ -286,11 +289,14 @@ export class ProcessEngine implements Engine {
     );
   }
 
-  #end(running: RunningAttempt): void {
+  #end(running: RunningAttempt, now: number): void {
     this.#running.delete(running);
     const { cgroup, adopting } = running;
     if (cgroup !== undefined) void (adopting ?? Promise.resolve()).then(() => this.#platform.groupRemove(cgroup));
     // Until the end is on disk, the zombie keeps the status for whoever comes after us.
-    running.sink.ended(running.end(), { recorded: () => running.releaseSupervisor() });
+    const { lookedAt, child } = running;
+    // Of one that we have begun the first look is not late.
+    const isLate = lookedAt === undefined ? child === undefined : now - lookedAt > LATE_LOOK_MS;
+    running.sink.ended(running.end(this.#clock.nowMs(), isLate), { recorded: () => running.releaseSupervisor() });
   }
 }

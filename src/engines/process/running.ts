@@ -4,7 +4,7 @@
  */
 import { given } from '../../base/given.ts';
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { limits } from '../../base/limits.ts';
 import type { ProcessEnd } from '../../protocol/link/agent-v1.ts';
 import type { AttemptEnd, AttemptSink, Trace } from '../../ledger/engine.ts';
@@ -60,6 +60,8 @@ export class RunningAttempt {
   firstLookAt = 0;
   nextSizeLookAt = 0;
   ending: ProcessEnding | undefined;
+  /** Of the look before the present one; absent where nobody of this process has looked before. */
+  lookedAt: number | undefined;
   killCause: KillCause | undefined;
   survivors: number[] = [];
   readonly #platform: Platform;
@@ -185,16 +187,42 @@ export class RunningAttempt {
     });
   }
 
-  /** How it ended, once it has. */
-  end(): AttemptEnd {
-    const { ending, identity, survivors } = this;
+  /**
+   * How it ended, once it has. `isLate`: nobody has looked for a while (the agent was not there, or the machine stood still), so that now
+   * is not when it ended. Then the host is asked, and where it does not know either, it is said.
+   */
+  end(nowMs: number, isLate: boolean): AttemptEnd {
+    const { ending, identity, survivors, killCause } = this;
+    const isAsked = isLate && killCause === undefined && typeof ending === 'object';
+    const endedAtMs = isAsked ? this.#endedAtMs(nowMs) : undefined;
     return {
-      ...endOf(this.killCause, ending),
+      ...endOf(killCause, ending),
       ...given({
+        detail: isAsked && endedAtMs === undefined ? END_SEEN : undefined,
+        finishedAtMs: endedAtMs,
         startedAtMs: identity?.startedAtMs,
         survivors: survivors.length > 0 ? survivors : undefined,
       }),
     };
+  }
+
+  /** By the wall clock: never before it began, never after now. */
+  #endedAtMs(nowMs: number): number | undefined {
+    const pid = this.leaderPid();
+    const stat = pid === undefined ? undefined : this.#platform.processStat(pid);
+    const agoMs = stat?.state === 'Z' && this.isLeader(stat) ? this.#platform.endedAgoMs(stat.pid) : undefined;
+    const endedAtMs = agoMs === undefined ? this.#statusWrittenAtMs() : nowMs - agoMs;
+    if (endedAtMs === undefined) return undefined;
+    return Math.round(Math.min(nowMs, Math.max(this.identity?.startedAtMs ?? 0, endedAtMs)));
+  }
+
+  /** Where the supervisor has reaped the leader, it wrote so at once. */
+  #statusWrittenAtMs(): number | undefined {
+    try {
+      return statSync(`${this.#folder}/status`).mtimeMs;
+    } catch {
+      return undefined;
+    }
   }
 
   /** The status has been read (or never will be): the stopped shell has done its duty. */
@@ -222,6 +250,10 @@ export function releaseSupervisor(platform: Platform, attempt: string, superviso
   const supervisor = platform.processStat(supervisorPid);
   if (supervisor && platform.hasMarker(supervisorPid, attemptMarker(attempt))) platform.signal(supervisor, 'SIGKILL');
 }
+
+/** Of an end whose time nobody knows. */
+const END_SEEN =
+  'It ended while nobody looked (its agent was not running, or the host stood still): the time of its end is when that was seen.';
 
 function endOf(
   killCause: KillCause | undefined,
