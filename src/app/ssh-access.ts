@@ -66,6 +66,7 @@ function hopAccess(hop: HostHop, { user, credentials }: OpenedAccount): SshHop {
     hostKeyPolicy: hop.hostKeyPolicy,
     knownHostKeys: hop.knownHostKeys.map(({ algorithm, key }) => ({ algorithm, key })),
     ...given({
+      isOtherKeyShown: hop.isOtherKeyShown || undefined,
       algorithms:
         hop.algorithms === undefined
           ? undefined

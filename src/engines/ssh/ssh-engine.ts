@@ -97,7 +97,8 @@ export class SshEngine implements Engine {
   /** Step by step, over a connection of its own. Rejects with the server's reason when there is no way to be tried. */
   async test(target: SshTarget): Promise<ConnectionTestResult[]> {
     const { access, clock, random, log, recordHostKey } = this.#options;
-    return testConnection(await access(target), { clock, random, log, recordHostKey });
+    const onKeyChanged = (hostId: string): void => this.#pool.keyChanged(hostId);
+    return testConnection(await access(target), { clock, random, log, recordHostKey, onKeyChanged });
   }
 
   get connections(): number {

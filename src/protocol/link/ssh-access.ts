@@ -31,6 +31,8 @@ export interface SshHop {
   /** `strict`: only known keys. `first-use`: the first key seen is recorded, after that as strict. */
   hostKeyPolicy: 'strict' | 'first-use';
   knownHostKeys: SshHostKey[];
+  /** The host has shown a key that is not believed, and nobody has decided: a connection of before it did is not gone on with. */
+  isOtherKeyShown?: boolean;
   /** Overrides of what is offered, each list whole; absent: the library's modern defaults. */
   algorithms?: { kex?: string[]; cipher?: string[]; serverHostKey?: string[]; hmac?: string[] };
 }

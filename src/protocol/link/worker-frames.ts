@@ -195,6 +195,7 @@ const hop = record<SshHop>({
     record<SshHostKey>({ algorithm: text(100), key: bytes(1, limits.hostKeyBytesMax) }),
     limits.hostKeysPerHostMax,
   ),
+  isOtherKeyShown: optional(truth),
   algorithms: optional(
     record<NonNullable<SshHop['algorithms']>>({
       kex: algorithm,

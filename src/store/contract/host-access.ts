@@ -22,6 +22,8 @@ export interface HostHop {
   readonly algorithms?: HostAlgorithms;
   /** Only those that are believed. */
   readonly knownHostKeys: readonly NewHostKey[];
+  /** It has shown a key that is not believed, and nobody has decided. */
+  readonly isOtherKeyShown: boolean;
 }
 
 export type HostAccess =

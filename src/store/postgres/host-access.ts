@@ -256,6 +256,7 @@ interface HopRow {
   host_key_policy: HostKeyPolicy;
   algorithms: HostAlgorithms | null;
   keys: { algorithm: string; key: string }[];
+  is_other_key_shown: boolean;
 }
 
 async function hostAccess(db: Executor, id: HostId): Promise<HostAccess> {
@@ -277,7 +278,8 @@ async function hostAccess(db: Executor, id: HostId): Promise<HostAccess> {
                  WHERE k.host_id = hop.id AND k.state = 'known'
                ),
                '[]'
-             ) AS keys
+             ) AS keys,
+             EXISTS (SELECT 1 FROM host_key k WHERE k.host_id = hop.id AND k.state = 'offered') AS is_other_key_shown
            FROM hop ORDER BY hop.depth DESC`,
     values: [id, limits.sshHopsMax],
   });
@@ -299,6 +301,7 @@ function hostHop(row: HopRow): HostHop {
     port: row.port,
     hostKeyPolicy: row.host_key_policy,
     ...given({ accountId: row.account_id ?? undefined, algorithms: row.algorithms ?? undefined }),
+    isOtherKeyShown: row.is_other_key_shown,
     knownHostKeys: row.keys.map(({ algorithm, key }) => ({ algorithm, key: Buffer.from(key, 'base64') })),
   };
 }

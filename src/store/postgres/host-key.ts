@@ -10,13 +10,21 @@ import { offerCounted } from '../../domain/inventory/key-offers.ts';
 import type { Actor, AuditEntry } from '../contract/audit.ts';
 import type { HostKeyRecord, HostKeyStore, NewHostKey } from '../contract/host-key.ts';
 import { auditAppend } from './audit/audit.ts';
+import { hostAccessChanged } from './host-versions.ts';
 import type { Executor, Pool } from './pool.ts';
 import type { StoreParts } from './store-parts.ts';
 
-export function hostKeyStore({ pool, now }: StoreParts): HostKeyStore {
+export function hostKeyStore({ pool, hints, now }: StoreParts): HostKeyStore {
   return {
     hostKeyList: (id) => hostKeyList(pool, id),
-    hostKeyRecord: (id, key, seenBy) => hostKeyRecord(pool, id, key, seenBy, now()),
+    async hostKeyRecord(id, key, seenBy) {
+      const answer = await hostKeyRecord(pool, id, key, seenBy, now());
+      if (answer !== 'offered') return answer;
+      // Every worker looks at its connections to the host. Apart from the record: ways are changed before any row of a host is held.
+      await hostAccessChanged(pool);
+      hints.notify('hosts', '');
+      return 'changed';
+    },
     hostKeyImport: (keys, entry) => hostKeyImport(pool, keys, entry, now()),
     hostKeyAccept: (id, keyId, entry) => hostKeyAccept(pool, id, keyId, entry, now()),
     hostKeyRemove: (id, keyId, entry) => hostKeyRemove(pool, id, keyId, entry, now()),
@@ -115,7 +123,7 @@ async function hostKeyRecord(
   key: NewHostKey,
   seenBy: Parameters<HostKeyStore['hostKeyRecord']>[2],
   nowMs: number,
-): ReturnType<HostKeyStore['hostKeyRecord']> {
+): Promise<Awaited<ReturnType<HostKeyStore['hostKeyRecord']>> | 'offered'> {
   const { zone, workerId } = seenBy;
   const actor: Actor = {
     kind: 'system',
@@ -162,7 +170,8 @@ async function hostKeyRecord(
       await writeKey(tx, id, key, 'offered', 'offered', actor.name, nowMs);
     const told = await countOffer(tx, id, nowMs);
     if (told) await audit('fleet.host-key.offer', told.untold);
-    return 'changed';
+    // Of several the first alone is news to connections.
+    return offered.length === 0 ? 'offered' : 'changed';
   });
 }
 

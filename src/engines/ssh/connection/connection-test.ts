@@ -34,6 +34,7 @@ export interface ConnectionTestOptions {
   readonly random: Random;
   readonly log: Log;
   readonly recordHostKey: RecordHostKey;
+  readonly onKeyChanged?: SshPoolOptions['onKeyChanged'] & object;
   readonly dial?: SshPoolOptions['dial'] & object;
 }
 

@@ -22,6 +22,8 @@ export interface DialOptions {
   readonly handshakeMs: number;
   readonly keepaliveMs: number;
   readonly keepalivesMissedMax: number;
+  /** The host shows another key than it is known by: said before anything else is made of it. */
+  onKeyChanged?(hostId: string): void;
   /** Tells of steps that are done, for the connection test. */
   onStep?(step: DialStep): void;
 }
@@ -186,7 +188,10 @@ class Opening {
   }
 
   async #verify(key: Buffer): Promise<boolean> {
-    return settleHostKey(this.#hop, key, this.#options.recordHostKey, (fault) => (this.#fault = fault));
+    return settleHostKey(this.#hop, key, this.#options.recordHostKey, (fault) => {
+      this.#fault = fault;
+      if (fault.code === 'ssh-host-key-changed') this.#options.onKeyChanged?.(this.#hop.hostId);
+    });
   }
 
   #onError(error: Error & { level?: string; code?: unknown }): void {

@@ -27,6 +27,9 @@ export interface SshTarget {
   readonly accountId?: string;
 }
 
+/** Of the names of connections that nobody is given any more; no host's id begins so. */
+const RETIRED = 'retired ';
+
 /** Nothing is run on a jump host. */
 const NO_SHELL: RemoteShell = {
   exec: async () =>
@@ -39,6 +42,8 @@ export interface SshPoolOptions {
   readonly log: Log;
   access(target: SshTarget): Promise<SshAccess>;
   readonly recordHostKey: RecordHostKey;
+  /** A host on the way shows another key than it is known by; the pool itself has taken its connections out of use by then. */
+  onKeyChanged?(hostId: string): void;
   /** Steps of dials that are done, by the host of the hop. */
   onStep?(hostId: string, step: DialStep): void;
   readonly connectionsMax?: number;
@@ -60,6 +65,8 @@ interface Entry {
   readonly connection: SshConnection;
   readonly host: ReachedHost;
   readonly shell: RemoteShell;
+  /** Hosts that it goes by, the last one too. */
+  readonly way: readonly string[];
   readonly digest: string;
   generation: number;
   idleSince: number;
@@ -117,15 +124,27 @@ export class SshPool {
     }
   }
 
+  /**
+   * A host has shown another key than it is known by, to whomever: nothing new goes over the connections that there are to it or by it. Who
+   * comes next dials, and is told what the host is now.
+   */
+  keyChanged(hostId: string): void {
+    for (const [key, { way }] of [...this.#entries]) if (way.includes(hostId)) this.#retire(key);
+  }
+
   /** What is known of the target is out of date: the next use dials anew. What runs on the present connection goes on. */
   retire(target: SshTarget): void {
-    const key = keyOf(target);
+    this.#retire(keyOf(target));
+  }
+
+  #retire(key: string): void {
     const entry = this.#entries.get(key);
     if (!entry) return;
     if (entry.connection.isIdle) return entry.connection.close();
+    if (key.startsWith(RETIRED)) return;
     // Under a name that nobody asks for it is closed when it is idle for long, like any other.
     this.#entries.delete(key);
-    const retired = `retired ${key} ${this.#retired++}`;
+    const retired = `${RETIRED}${key} ${this.#retired++}`;
     this.#entries.set(retired, entry);
     this.#keyOf.set(entry.connection, retired);
   }
@@ -199,7 +218,8 @@ export class SshPool {
     if (before.length > 0) await this.#reachJump(before);
     await this.#makeRoom();
     try {
-      return this.#keep(key, hop, await this.#dialPatiently(hop, before), shell, host, seen);
+      const way = hops.map(({ hostId }) => hostId);
+      return this.#keep(key, hop, await this.#dialPatiently(hop, before), { shell, host, way, ...seen });
     } finally {
       this.#opening--;
       this.#room.shift()?.();
@@ -265,6 +285,10 @@ export class SshPool {
         ...this.#options.dial,
         clock: this.#options.clock,
         recordHostKey: this.#options.recordHostKey,
+        onKeyChanged: (hostId) => {
+          this.keyChanged(hostId);
+          this.#options.onKeyChanged?.(hostId);
+        },
         onStep: (step) => this.#options.onStep?.(hop.hostId, step),
       };
       const plan = new AuthPlan(hop, this.#keys);
@@ -289,20 +313,13 @@ export class SshPool {
 
   readonly #keyOf = new Map<SshConnection, string>();
 
-  #keep(
-    key: string,
-    hop: SshHop,
-    connection: SshConnection,
-    shell: RemoteShell,
-    host: ReachedHost,
-    seen: { readonly digest: string; readonly generation: number },
-  ): Entry {
+  #keep(key: string, hop: SshHop, connection: SshConnection, of: Omit<Entry, 'connection' | 'idleSince'>): Entry {
     if (!connection.isOpen) throw sshError('ssh-lost', hop, 'the connection was lost right after the login.');
     if (this.#abort.signal.aborted) {
       connection.close();
       throw sshError('ssh-lost', hop, 'the worker is stopping.');
     }
-    const entry: Entry = { connection, host, shell, ...seen, idleSince: this.#options.clock.monotonicMs() };
+    const entry: Entry = { connection, ...of, idleSince: this.#options.clock.monotonicMs() };
     this.#entries.set(key, entry);
     this.#keyOf.set(connection, key);
     this.#idle.add(key);
