@@ -42,7 +42,10 @@ export interface AgentInstallContext extends AppContext {
 const INSTALL = 'fleet.agent.install';
 const UNINSTALL = 'uninstall';
 
-/** Whether what succeeds of a run leaves a host without its agent. Only `agentUninstall` makes such: nobody else gives a run that permission. */
+/**
+ * Whether what succeeds of a run leaves a host without its agent. Only `agentUninstall` makes such: nobody else gives a run that
+ * permission.
+ */
 export function isUninstall(run: { readonly permission?: string; readonly work: Work }): boolean {
   return run.permission === INSTALL && run.work.kind === 'script' && run.work.args[0] === UNINSTALL;
 }

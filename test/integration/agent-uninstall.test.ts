@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
 import type { HostRecord } from '../../src/store/contract/host.ts';
 import { putVersion } from '../support/agent-packages.ts';
 import { Cluster } from '../support/cluster.ts';
@@ -87,9 +88,15 @@ requiring('root', 'sshd').describe('a host whose agent is uninstalled', () => {
     const agent = (await box()).agentId!;
     // The end of its link is one as any other again.
     const { workerId } = await box();
-    const gone = { hostId: (await box()).id, agentId: agent, workerId: workerId!, linked: false, atMs: Date.now() };
+    const gone = {
+      hostId: (await box()).id,
+      agentId: agent,
+      workerId: workerId!,
+      linked: false,
+      atMs: systemClock.nowMs(),
+    };
     await cluster.store.hostPresenceWrite([gone]);
     expect(await named('--state', 'lost')).toBe('box\n');
-    await cluster.store.hostPresenceWrite([{ ...gone, linked: true, atMs: Date.now() }]);
+    await cluster.store.hostPresenceWrite([{ ...gone, linked: true, atMs: systemClock.nowMs() }]);
   }, 120_000);
 });

@@ -112,13 +112,13 @@ describe('processes', () => {
       await until('it runs', () => ledger.startOf(attempt));
       const { pid } = ledger.startOf(attempt)!;
       await ledger.stop();
-      const openedAt = Date.now();
+      const openedAt = systemClock.nowMs();
       writeFileSync(gate, '');
       await until('its end', () => platform.processStat(pid)?.state === 'Z');
-      const endedAt = Date.now();
+      const endedAt = systemClock.nowMs();
       // Much longer than it took to see the end.
-      await until('time to pass', () => Date.now() - endedAt > 10 * (endedAt - openedAt) + 1_000, 120_000);
-      const seenAt = Date.now();
+      await until('time to pass', () => systemClock.nowMs() - endedAt > 10 * (endedAt - openedAt) + 1_000, 120_000);
+      const seenAt = systemClock.nowMs();
       ({ ledger } = createProcessLedger(options));
       await ledger.start(nobody);
       const { outcome, finishedAtMs, detail } = await reportOf(ledger, attempt);

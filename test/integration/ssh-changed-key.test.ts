@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, afterEach, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import type { HostId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
@@ -108,7 +109,10 @@ requiring('sshd').describe('a host whose key has changed', () => {
     pool = new SshPool(
       options(() => {
         const way = access();
-        return { ...way, hops: way.hops.map((hop) => ({ ...hop, ...(isOtherKeyShown ? { isOtherKeyShown } : {}) })) };
+        return {
+          ...way,
+          hops: way.hops.map((hop) => ({ ...hop, ...given({ isOtherKeyShown: isOtherKeyShown || undefined }) })),
+        };
       }),
     );
     await said(await begin('true'));

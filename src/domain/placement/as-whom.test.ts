@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { given } from '../../base/given.ts';
 import { asWhom, type Worker } from './as-whom.ts';
 
 const account = (loginUser: string, become?: string): Worker => ({
@@ -22,7 +23,7 @@ it.each<[string, Worker, string | undefined, string | undefined]>([
   ['as whom the account becomes', account('deploy', 'postgres'), undefined, 'postgres'],
   ['as whom the account becomes, by name', account('deploy', 'postgres'), 'postgres', 'postgres'],
 ])('works %s', (_how, worker, asked, user) => {
-  expect(asWhom('h', worker, asked)).toEqual({ kind: 'user', ...(user === undefined ? {} : { user }) });
+  expect(asWhom('h', worker, asked)).toEqual({ kind: 'user', ...given({ user }) });
 });
 
 it.each<[string, Worker, string, RegExp]>([

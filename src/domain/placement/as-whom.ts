@@ -1,7 +1,7 @@
 /**
  * As whom a run works on a host, as far as that is known before it is tried: by what the host's agent has told of itself, or by the
- * account that logs in. The host decides in the end (engines/process/plan.ts, engines/ssh/remote/remote-become.ts) by the same rules; that it
- * has no such user at all is known to it alone.
+ * account that logs in. The host decides in the end by the same rules (engines/process/plan.ts, engines/ssh/remote/remote-become.ts);
+ * that it has no such user at all is known to it alone.
  */
 import type { ErrorCode } from '../../base/errors.ts';
 import { given } from '../../base/given.ts';

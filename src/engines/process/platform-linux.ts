@@ -59,9 +59,9 @@ function uptimeMs(): number {
 }
 
 /**
- * The scheduler keeps when a process last ran, in milliseconds of a clock of its own, and shows it of a zombie too: the end was the last that
- * it did. How long ago that was is seen beside the same figure of us, who run now. Kernels without these figures (CONFIG_SCHED_DEBUG) tell
- * nothing. That clock stands still while the machine is suspended.
+ * The scheduler keeps when a process last ran, in milliseconds of a clock of its own, and shows it of a zombie too: the end was the
+ * last that it did. How long ago that was is seen beside the same figure of us, who run now. Kernels without these figures
+ * (CONFIG_SCHED_DEBUG) tell nothing. That clock stands still while the machine is suspended.
  */
 function endedAgoMs(pid: number): number | undefined {
   const [ended, now] = [lastRanMs(pid), lastRanMs(process.pid)];

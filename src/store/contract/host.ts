@@ -37,7 +37,10 @@ export interface HostRecord {
 }
 
 export interface HostStore {
-  /** Set-based; `atMs` orders late writes of several servers, a link says that an agent is installed (again), and `linked` counts only by the worker that the agent's session is with. */
+  /**
+   * Set-based; `atMs` orders late writes of several servers, a link says that an agent is installed (again), and `linked` counts only by
+   * the worker that the agent's session is with.
+   */
   hostPresenceWrite(
     changes: readonly { hostId: HostId; agentId: AgentId; workerId?: WorkerId; linked: boolean; atMs: number }[],
   ): Promise<void>;

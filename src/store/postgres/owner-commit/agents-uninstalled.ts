@@ -1,6 +1,7 @@
 /**
- * What a run that takes agents off has done is written with the ends of its executions: these hosts have no agent any more. Who and what the
- * agent is stays on record, so that it goes on as the same when it is installed again; its link takes the mark away (`hostPresenceWrite`).
+ * What a run that takes agents off has done is written with the ends of its executions: these hosts have no agent any more. Who and
+ * what the agent is stays on record, so that it goes on as the same when it is installed again; its link takes the mark away
+ * (`hostPresenceWrite`).
  */
 import type { ExecutionChange } from '../../contract/owner-commit.ts';
 import { type Day, isOfDay } from '../day.ts';
