@@ -8,6 +8,7 @@ import { platformOfHost } from '../src/engines/process/platform-of-host.ts';
 import type { ProcessStat } from '../src/engines/process/platform.ts';
 
 const LOOK_MS = 1_000;
+const CLOSE_LOOK_MS = 50;
 const GONE_LOOK_MS = 50;
 /** Databases and servers end in order within a moment, or not at all. */
 const TERM_MS = 3_000;
@@ -18,15 +19,28 @@ export class OwnProcesses {
   readonly #mark: string;
   /** Process → when it began: a later one with its number is none of ours. */
   readonly #known = new Map<number, number>();
-  readonly #looking: NodeJS.Timeout;
+  #looking: NodeJS.Timeout;
 
   /** `pid` leads a session of its own. `mark` is in its environment, as NAME=VALUE. */
   constructor(pid: number, mark: string) {
     this.#mark = mark;
     const stat = this.#platform.processStat(pid);
     if (stat) this.#known.set(pid, stat.startTicks);
-    this.#looking = setInterval(() => this.#look(), LOOK_MS);
-    this.#looking.unref();
+    this.#looking = this.#lookEvery(LOOK_MS);
+  }
+
+  /**
+   * They are about to be ended: whoever lives now is known from now on, before a parent goes by whom it would be found, and so is what they
+   * start on the way.
+   */
+  watchClosely(): void {
+    this.stopLooking();
+    this.#look();
+    this.#looking = this.#lookEvery(CLOSE_LOOK_MS);
+  }
+
+  #lookEvery(ms: number): NodeJS.Timeout {
+    return setInterval(() => this.#look(), ms).unref();
   }
 
   stopLooking(): void {

@@ -74,6 +74,7 @@ export async function runSuite(signals: StopSignals, words: readonly string[]): 
   const cut = new Promise<'cut'>((resolve) => {
     signals.onStop = () => {
       signals.onStop = () => resolve('cut');
+      own.watchClosely();
       process.stdout.write(
         '\nStopping: what runs is cut short and cleans up behind itself for a moment; again ends it at once.\n',
       );

@@ -10,10 +10,14 @@ const WORDS_MAX = 300;
 
 export default class TestReporter implements Reporter {
   #vitest: Vitest | undefined;
+  #isStopping = false;
 
   onInit(vitest: Vitest): void {
     this.#vitest = vitest;
-    process.on('message', () => void vitest.cancelCurrentRun('keyboard-input'));
+    process.on('message', () => {
+      this.#isStopping = true;
+      void vitest.cancelCurrentRun('keyboard-input');
+    });
     // Who started us was killed: nobody is left to end what we start.
     process.on('disconnect', () => void vitest.exit(true));
     // Whether or not somebody listens, it is no reason to stay.
@@ -36,7 +40,7 @@ export default class TestReporter implements Reporter {
   onTestCaseResult(test: TestCase): void {
     const { state, errors } = test.result();
     // What a stop has cut short, or kept from beginning, counts as not tried to its end.
-    if (state === 'pending' || (state === 'skipped' && this.#vitest?.isCancelling === true)) return;
+    if (state === 'pending' || (state === 'skipped' && this.#isStopping)) return;
     const file = this.#pathOf(test.module.moduleId);
     this.#tell({ kind: 'test', file, name: test.fullName, state });
     if (state === 'failed') this.#name(file, test.fullName, errors);
@@ -51,7 +55,7 @@ export default class TestReporter implements Reporter {
     this.#fault(file, 'the file itself', module.errors());
     // A run that is cancelled ends files of which not all was tried.
     const isWhole = [...module.children.allTests()].every((test) => test.result().state !== 'pending');
-    if (isWhole && this.#vitest?.isCancelling !== true) this.#tell({ kind: 'ended', file, atMs: Date.now() });
+    if (isWhole && !this.#isStopping) this.#tell({ kind: 'ended', file, atMs: Date.now() });
   }
 
   #fault(file: string, name: string, errors: readonly { readonly message: string }[]): void {
