@@ -132,10 +132,12 @@ export class Inputs {
       const bytes = readUpTo(path, bytesMax + 1);
       return bytes.length <= bytesMax
         ? bytes
-        : this.#faults.add(`${flag} ${path} has more than the ${bytesMax} bytes that are allowed.`);
+        : this.#faults.add(
+            `${flag}: ${path === '-' ? 'standard input' : `the file ${path}`} has more than the ${bytesMax} bytes that are allowed.`,
+          );
     } catch (error) {
       return this.#faults.add(
-        `${flag} ${path === '-' ? 'standard input' : path} cannot be read: ${systemWords(error)}.`,
+        `${flag}: ${path === '-' ? 'standard input' : `the file ${path}`} cannot be read: ${systemWords(error)}.`,
       );
     }
   }
@@ -144,7 +146,9 @@ export class Inputs {
     const bytes = this.read(flag, path, bytesMax);
     if (bytes === undefined) return undefined;
     const text = bytes.toString();
-    return Buffer.from(text).equals(bytes) ? text : this.#faults.add(`${flag} ${path} is not UTF-8 text.`);
+    return Buffer.from(text).equals(bytes)
+      ? text
+      : this.#faults.add(`${flag}: ${path === '-' ? 'standard input' : `the file ${path}`} is not UTF-8 text.`);
   }
 
   /** Never from the command line itself, where everybody on the machine could read it. */

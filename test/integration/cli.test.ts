@@ -129,7 +129,7 @@ describe('usage', () => {
   it.each([
     [
       ['run', '--script', '/nonexistent', '-t', 'all'],
-      /--script \/nonexistent cannot be read: there is no such file or folder/,
+      /--script: the file \/nonexistent cannot be read: there is no such file or folder/,
     ],
     [['run', '--script', 'x', '--', 'y'], /not both/],
     [['run', '--env', 'NOVALUE', '--', 'true'], /NAME=VALUE/],
@@ -373,7 +373,8 @@ describe('secrets', () => {
 it('a run is shown with the workers of its timeline by name', async () => {
   await cli('run', '-t', 'local-1', '--', 'true');
   const { stdout } = await cli('runs', 'show', await newestRun());
-  expect(stdout).toContain(`dispatched     hosts=1 workers={"${hostname()}":1}`);
+  expect(stdout).toContain(`dispatched     1 host, by worker ${hostname()}\n`);
+  expect(stdout).toMatch(/created +by \S+, for 1 host \(local-1\)\n/);
 });
 
 describe('at a terminal', () => {

@@ -117,7 +117,7 @@ describe('drover hosts import', () => {
       'name,address,port,jump_host,label:env\nc-1,10.2.0.1,,gw,prod\n"c-2",10.2.0.2,2200,c-1,"pr/od"\n',
     );
     expect((await hosts('import', path, '--dry-run')).stdout).toBe(
-      '+ c-1\n+ c-2\nwould be: 2 created, 0 updated, 0 unchanged\n',
+      '+ c-1  10.2.0.1, by way of gw\n+ c-2  10.2.0.2:2200, by way of c-1\nwould be: 2 created, 0 updated, 0 unchanged\n',
     );
     expect((await hosts('import', path)).stdout).toContain('2 created, 0 updated, 0 unchanged');
     expect(await hosts('import', path)).toMatchObject({ code: 0, stdout: '0 created, 0 updated, 2 unchanged\n' });
@@ -272,7 +272,9 @@ describe('drover hosts import', () => {
       '.ssh/config',
       'Include config.d/*\nHost s-1\n  HostName 10.5.0.1\n  ProxyJump gw\nHost *\n  User me\n',
     );
-    expect((await hosts('import', config)).stdout).toContain('+ s-2\n+ s-1\n2 created');
+    expect((await hosts('import', config)).stdout).toContain(
+      '+ s-2  s-2:2200\n+ s-1  10.5.0.1, by way of gw\n2 created',
+    );
     expect(await show('s-1')).toMatchObject({ address: '10.5.0.1', jumpHost: 'gw' });
     expect(await show('s-2')).toMatchObject({ address: 's-2', port: 2200 });
     expect(

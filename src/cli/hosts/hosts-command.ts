@@ -10,6 +10,7 @@ import { EXIT } from '../../base/exit-codes.ts';
 import { Faults, Inputs, pairs } from '../input.ts';
 import { note } from '../out.ts';
 import { timeText } from '../render.ts';
+import { dialledText } from './dialled-text.ts';
 import { openSession } from '../servers/session.ts';
 import { hostsMatching, hostsMaxOf, targetsOf, withTargets, type TargetFlags } from '../targets.ts';
 import { plainText } from '../text-width.ts';
@@ -162,12 +163,6 @@ async function show(name: string, flags: AnswerFlags): Promise<void> {
       .map(([title, value]) => `${plainText(title).padEnd(widest)}  ${plainText(value)}`)
       .join('\n');
   });
-}
-
-/** Where workers dial it, the port where it is not the usual one; an IPv6 address is put in brackets before a port. */
-function dialledText({ address, port }: Host): string | undefined {
-  if (address === undefined || port === undefined || port === 22) return address;
-  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 /** What a person wants to know first: can it be reached now. */

@@ -12,6 +12,7 @@ import { answer, command, type AnswerFlags } from '../command.ts';
 import { UsageError } from '../exit.ts';
 import { Faults, many, pairs } from '../input.ts';
 import { note } from '../out.ts';
+import { dialledText } from './dialled-text.ts';
 import { openSession } from '../servers/session.ts';
 import { plainText } from '../text-width.ts';
 
@@ -93,7 +94,7 @@ async function importHosts(path: string, flags: ImportFlags): Promise<void> {
   await answer(
     flags,
     result,
-    () => resultText(result),
+    () => resultText(result, new Map(entries.map((entry) => [entry.name, entry]))),
     ({ hosts }) => hosts.map(({ name }) => name).join('\n'),
   );
 }
@@ -207,19 +208,33 @@ async function send(drafts: readonly HostDraft[], hosts: Entry[], dryRun: boolea
   }
 }
 
-function resultText({ dryRun, created, updated, unchanged, hosts }: Imported): string {
+function resultText(
+  { dryRun, created, updated, unchanged, hosts }: Imported,
+  entries: ReadonlyMap<string, Entry>,
+): string {
   const changed = hosts.filter((host) => host.action !== 'unchanged');
   const lines = changed
     .slice(0, CHANGES_SHOWN)
     .map(
       (host) =>
         `${host.action === 'created' ? '+' : '~'} ${plainText(host.name)}` +
+        `${host.action === 'created' ? plainText(wayText(entries.get(host.name))) : ''}` +
         `${host.changes.map((change) => `\n    ${plainText(change.field)}: ${valueText(change.from)} → ${valueText(change.to)}`).join('')}`,
     );
   if (changed.length > lines.length) lines.push(`… and ${changed.length - lines.length} more`);
   return [...lines, `${dryRun ? 'would be: ' : ''}${created} created, ${updated} updated, ${unchanged} unchanged`].join(
     '\n',
   );
+}
+
+/** Of a new host: where it is dialled, as whom, and by which way; what the file leaves out is not told. */
+function wayText(entry: Entry | undefined): string {
+  if (!entry) return '';
+  const { address, port, account, jumpHost } = entry;
+  const dialled = address === undefined ? undefined : dialledText({ address, ...given({ port }) });
+  const parts = [dialled, account && `account ${account}`, jumpHost && `by way of ${jumpHost}`];
+  const told = parts.filter((part) => part !== undefined && part !== '');
+  return told.length === 0 ? '' : `  ${told.join(', ')}`;
 }
 
 function valueText(value: unknown): string {

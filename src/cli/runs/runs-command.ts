@@ -17,6 +17,7 @@ import { countsLine, createPaint, endingText, table, timeText, verdictLine } fro
 import { executionsOf } from './result.ts';
 import { runIdOf } from './run-id.ts';
 import { runTookText, settingRows, tookText, whatText } from './run-text.ts';
+import { timelineText } from './timeline-text.ts';
 import { openSession, type Session } from '../servers/session.ts';
 import { cutText, plainText } from '../text-width.ts';
 
@@ -213,10 +214,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
       .flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(9)} ${plainText(value)}`]))
       .join('\n');
     const events = timeline
-      .map(
-        (entry) =>
-          `${timeText(entry.at, utc)}  ${entry.kind.padEnd(14)} ${paint.dim(detailText(entry.detail, workers))}`,
-      )
+      .map((entry) => `${timeText(entry.at, utc)}  ${entry.kind.padEnd(14)} ${paint.dim(timelineText(entry, workers))}`)
       .join('\n');
     const rows = executions.map((e) => [
       e.host,
@@ -262,18 +260,6 @@ async function timelineOf(session: Session, runId: string): Promise<Timeline> {
 async function workerNames(session: Session): Promise<ReadonlyMap<string, string>> {
   const page = await session.client.GET('/api/v1/workers').then(dataOf, () => ({ items: [] }));
   return new Map(page.items.map(({ id, name }) => [id, name]));
-}
-
-function detailText(detail: unknown, workers: ReadonlyMap<string, string>): string {
-  if (typeof detail !== 'object' || detail === null) return '';
-  const text = Object.entries(detail)
-    .map(([name, value]) => {
-      if (name === 'counts' && typeof value === 'object' && value !== null)
-        return countsLine(value as Record<string, number>, createPaint(false));
-      return `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`;
-    })
-    .join(' ');
-  return plainText(text.replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => workers.get(id) ?? id));
 }
 
 async function retry(id: string, flags: RetryFlags): Promise<void> {

@@ -8,8 +8,10 @@
  */
 import { labelFault, labelKeyFault } from '../target/nameable.ts';
 import type { AnsibleHost, AnsibleModel, AnsibleGroup, Variables } from './ansible-model.ts';
+import { given } from '../../base/given.ts';
+import type { HostKeyPolicy } from './host-key-policy.ts';
 import type { DraftFields, Inventory, InventoryCollector } from './host-draft.ts';
-import { jumpFromSshArguments } from './jump-argument.ts';
+import { jumpFromSshArguments, KEYS_ARE_CHECKED } from './jump-argument.ts';
 
 export interface AnsibleOptions {
   /** Variables that become labels of the same name. */
@@ -107,6 +109,9 @@ const PASSWORDS =
 /** In the order in which they come to stand on the command line of ssh, where the first of equal options wins. */
 const SSH_ARGUMENTS = ['ansible_ssh_args', 'ansible_ssh_common_args', 'ansible_ssh_extra_args'];
 
+/** Whether the keys of hosts are looked at; an Ansible of whatever version knows the one or the other. */
+const UNCHECKED = ['ansible_host_key_checking', 'ansible_ssh_host_key_checking'];
+
 function draftFields(reading: Reading, options: AnsibleOptions): DraftFields {
   const { host, groups, variables, collector } = reading;
   for (const [variable, value] of variables)
@@ -131,13 +136,18 @@ function draftFields(reading: Reading, options: AnsibleOptions): DraftFields {
     port: optionOf(reading, 'ansible_port', 'ansible_ssh_port'),
     loginUser: optionOf(reading, 'ansible_user', 'ansible_ssh_user'),
     identityFile: optionOf(reading, 'ansible_private_key_file', 'ansible_ssh_private_key_file'),
-    jumpHost: jumpHostOf(reading, address),
+    ...wayOf(reading, address),
     labels,
   };
 }
 
-function jumpHostOf(reading: Reading, address: string | undefined): string | undefined {
+/** Jump host and policy of host keys, of the arguments that ssh is given. */
+function wayOf(reading: Reading, address: string | undefined): Pick<DraftFields, 'jumpHost' | 'hostKeyPolicy'> {
   const { host, variables, collector } = reading;
+  let hostKeyPolicy: HostKeyPolicy | undefined;
+  for (const variable of UNCHECKED)
+    if (/^(false|no|off|0)$/i.test(optionOf(reading, variable) ?? ''))
+      collector.remark(variables.get(variable)!, `${variable}: ${KEYS_ARE_CHECKED}`);
   const jumps = SSH_ARGUMENTS.flatMap((variable) => {
     const text = optionOf(reading, variable);
     if (text === undefined) return [];
@@ -145,11 +155,13 @@ function jumpHostOf(reading: Reading, address: string | undefined): string | und
     if (found.fault !== undefined)
       collector.fault(variables.get(variable)!, `${variable} of ${host.name}: ${found.fault}`);
     for (const remark of found.remarks) collector.remark(variables.get(variable)!, `${variable}: ${remark}`);
+    hostKeyPolicy ??= found.hostKeyPolicy;
     return found.isDirect || found.jumpHost !== undefined ? [found] : [];
   });
   const jumpHost = jumps[0]?.jumpHost;
   // Arguments given for a whole group hold for the jump host too, which is not meant to jump through itself.
-  return jumpHost === host.name || jumpHost === address ? undefined : jumpHost;
+  const isItself = jumpHost === host.name || jumpHost === address;
+  return given({ jumpHost: isItself ? undefined : jumpHost, hostKeyPolicy });
 }
 
 /** How far each group is below `all`, by the longest way; deeper groups win. The model holds no circles. */

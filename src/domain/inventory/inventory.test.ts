@@ -295,6 +295,27 @@ describe('jump hosts of other tools', () => {
       expect.stringMatching(/^User /),
       expect.stringMatching(/^IdentityFile /),
     ]));
+  it('policies of host keys are taken, but for none at all, which is told', () => {
+    const of = (text: string) => jumpFromSshArguments(text);
+    expect(of('-o StrictHostKeyChecking=yes -oStrictHostKeyChecking=no')).toMatchObject({
+      hostKeyPolicy: 'strict',
+      remarks: [],
+    });
+    expect(of('-o StrictHostKeyChecking=accept-new').hostKeyPolicy).toBe('first-use');
+    expect(of("-o 'StrictHostKeyChecking no'")).toMatchObject({ remarks: [expect.stringContaining('not taken over')] });
+    const { hosts, remarks } = ansible(
+      '[web]\na\nb ansible_ssh_common_args="-o StrictHostKeyChecking=yes"\n[web:vars]\n' +
+        'ansible_ssh_common_args="-o StrictHostKeyChecking=no"\n[all:vars]\nansible_host_key_checking=False\n',
+    );
+    expect(hosts.map(({ name, hostKeyPolicy }) => [name, hostKeyPolicy])).toEqual([
+      ['a', undefined],
+      ['b', 'strict'],
+    ]);
+    expect(remarks.map(({ line, detail }) => `${line} ${detail.split(':')[0]}`)).toEqual([
+      '7 ansible_host_key_checking',
+      '5 ansible_ssh_common_args',
+    ]);
+  });
   it.each(['nc %h %p', 'ssh -W %h:%p', 'ssh b nc %h %p', 'sh -c "ssh -W %h:%p b"'])(
     'the command %s is refused',
     (text) => expect(jumpFromProxyCommand(text).fault).toBeDefined(),

@@ -3,6 +3,8 @@
  * host of its own, with its own account and keys, so only its name is taken; users and ports belong to that host's entry.
  * Any other proxy command is refused: Drover runs no commands of a file on the worker.
  */
+import { given } from '../../base/given.ts';
+import type { HostKeyPolicy } from './host-key-policy.ts';
 
 export interface JumpArgument {
   readonly jumpHost?: string;
@@ -14,6 +16,8 @@ export interface SshArguments extends JumpArgument {
   readonly isDirect: boolean;
   /** Options that bear on where and as whom ssh goes, and are not taken from here. */
   readonly remarks: readonly string[];
+  /** As StrictHostKeyChecking says, where Drover has such a policy. */
+  readonly hostKeyPolicy?: HostKeyPolicy;
 }
 
 /** Short options of ssh(1) that take a value, beside -J and -o. */
@@ -30,11 +34,31 @@ const NOT_TAKEN: Readonly<Record<string, string>> = {
   identityfile: 'IdentityFile is not read; the key file is ansible_ssh_private_key_file',
 };
 
+/** What is said where a file wants hosts believed whatever key they show. */
+export const KEYS_ARE_CHECKED =
+  'StrictHostKeyChecking no is not taken over: Drover records the first key and refuses a changed one';
+
+/** Of the value of StrictHostKeyChecking; undefined where it leaves that to the default, or to somebody who is asked. */
+export function hostKeyPolicyOf(value: string | undefined): HostKeyPolicy | 'unchecked' | undefined {
+  switch (value?.toLowerCase()) {
+    case 'yes':
+      return 'strict';
+    case 'accept-new':
+      return 'first-use';
+    case 'no':
+    case 'off':
+      return 'unchecked';
+    default:
+      return undefined;
+  }
+}
+
 /** As ssh reads them: the first of ProxyJump (-J too) and ProxyCommand holds. */
 export function jumpFromSshArguments(text: string): SshArguments {
   const words = shellWords(text);
   if (words === undefined) return { fault: 'a quote is not closed', isDirect: false, remarks: [] };
   let found: JumpArgument | undefined;
+  let checking: string | undefined;
   const remarks: string[] = [];
   for (let i = 0; i < words.length; i++) {
     const [, letters = '', attached = ''] = optionWord(words[i]!);
@@ -48,11 +72,15 @@ export function jumpFromSshArguments(text: string): SshArguments {
       const name = key.toLowerCase();
       if (name === 'proxyjump') found ??= jumpFromProxyJump(text);
       else if (name === 'proxycommand') found ??= jumpFromProxyCommand(text);
+      else if (name === 'stricthostkeychecking') checking ??= text.trim();
       else if (NOT_TAKEN[name] !== undefined && name.length > 1) remarks.push(NOT_TAKEN[name]);
     }
   }
+  const policy = hostKeyPolicyOf(checking);
+  if (policy === 'unchecked') remarks.push(KEYS_ARE_CHECKED);
   return {
     ...found,
+    ...given({ hostKeyPolicy: policy === 'unchecked' ? undefined : policy }),
     isDirect: found !== undefined && found.jumpHost === undefined && found.fault === undefined,
     remarks,
   };

@@ -6,7 +6,7 @@
 import { given } from '../../base/given.ts';
 import { wildcardMatcher } from '../target/name-pattern.ts';
 import { InventoryCollector, type HostAlgorithms, type Inventory, type SourceLine } from './host-draft.ts';
-import { jumpFromProxyCommand, jumpFromProxyJump } from './jump-argument.ts';
+import { hostKeyPolicyOf, jumpFromProxyCommand, jumpFromProxyJump, KEYS_ARE_CHECKED } from './jump-argument.ts';
 import { isSupportedAlgorithm } from './ssh-algorithms.ts';
 
 /** Gives the files that an `Include` names (globs and ~ resolved), in order. */
@@ -224,19 +224,8 @@ function jumpOf(collector: InventoryCollector, name: string, options: ReadonlyMa
 
 function policyOf(collector: InventoryCollector, options: ReadonlyMap<string, Option>): string | undefined {
   const option = options.get('stricthostkeychecking');
-  switch (option?.value.toLowerCase()) {
-    case 'yes':
-      return 'strict';
-    case 'accept-new':
-      return 'first-use';
-    case 'no':
-    case 'off':
-      collector.remark(
-        option,
-        'StrictHostKeyChecking no is not taken over: Drover records the first key and refuses a changed one',
-      );
-      return undefined;
-    default:
-      return undefined;
-  }
+  const policy = hostKeyPolicyOf(option?.value);
+  if (policy !== 'unchecked') return policy;
+  collector.remark(option!, KEYS_ARE_CHECKED);
+  return undefined;
 }

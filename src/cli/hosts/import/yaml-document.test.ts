@@ -31,3 +31,21 @@ it('has so many parts because of aliases and no more, however they grow', () => 
   );
   expect(faultsOf(bomb.join('\n'))).toMatchObject(tooMany);
 });
+
+it.each([
+  ['- name: a\n- name: b\n port: 1\n', 3, /stands in a list and does not begin with "- "/],
+  ['a:\n  b: 1\n c: 2\n', 3, /indented otherwise/],
+  ['a: b: c\n', 1, /two keys stand on one line/],
+  ['a\nb: 1\n', 1, /a key goes over several lines/],
+  ['a: 1\na: 2\n', 2, /this key is there twice/],
+  ['a:\n\t- b\n', 2, /indented by a tab/],
+  ['a: "x\nb: 1\n', 3, /a quote is not closed/],
+  ['a: @x\n', 1, /a value that begins with @ has to be quoted/],
+  ['a: [1, 2\nb: 3\n', 2, /is not closed, or not indented/],
+  ['a: "\\q"\n', 1, /in double quotes \\q means nothing/],
+  ['a: *b\n', 1, /the alias \*b is of no anchor/],
+  ['a: "x" y\n', 1, /behind the end of this value/],
+])('tells the fault of %j by its line, in words', (text, line, words) => {
+  const read = parseYaml('a.yaml', text);
+  expect('faults' in read && read.faults[0]).toMatchObject({ line, detail: expect.stringMatching(words) as string });
+});

@@ -15,6 +15,7 @@ import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
 import type { DocumentNode } from '../../../domain/inventory/document.ts';
 import type { InventoryFault } from '../../../domain/inventory/host-draft.ts';
+import { yamlWords } from './yaml-words.ts';
 
 /**
  * `ansible`: as Ansible's own reader does, which is YAML 1.1 and takes the last of equal keys. Elsewhere a key that comes twice is a
@@ -36,7 +37,7 @@ export function parseYaml(
       faults: parsed.errors.map((error) => ({
         file,
         line: counter.linePos(error.pos[0]).line,
-        detail: error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''),
+        detail: yamlWords(error.message),
       })),
     };
   const faults: InventoryFault[] = [];
@@ -60,6 +61,8 @@ export function parseYaml(
     if (excess !== undefined && faults.length === 0) faults.push({ file, line, detail: excess });
     if (faults.length > 0) return { line, value: null };
     if (isAlias(node)) {
+      if (!targets.has(node) && faults.length === 0)
+        faults.push({ file, line, detail: `the alias *${node.source} is of no anchor (&${node.source}) before it` });
       within++;
       const meant = convert(targets.get(node), line, depth + 1);
       within--;
