@@ -10,17 +10,18 @@ import type { Clock } from '../../../base/clock.ts';
 import { DroverError, type ErrorCode } from '../../../base/errors.ts';
 import { limits } from '../../../base/limits.ts';
 import { isRefusal } from '../../process/plan.ts';
-import { HostTime } from './host-time.ts';
-import { isPlainUser, type RemoteUser } from './remote-become.ts';
+import { isPlainUser } from './remote-become.ts';
 import { RemoteConversation } from './remote-conversation.ts';
 import { basics, orderText, type OrderText } from './remote-order.ts';
 import { attachProgram, startProgram } from './remote-program.ts';
 import { isRefusalCode, remoteFault, silence } from './remote-faults.ts';
 import { remoteEndOf } from './remote-end.ts';
 import type { RemoteMessage } from './remote-parser.ts';
+import { erase, readWhole, type RemotePlace, type RemoteTarget } from './remote-questions.ts';
 import type { RemoteEnd, RemoteFollower, RemoteOrder, RemoteRun } from './remote-run.ts';
-import { RemoteSessions, type Session } from './remote-sessions.ts';
+import { learnSession, RemoteSessions, type Session } from './remote-sessions.ts';
 import type { RemoteShell } from './remote-shell.ts';
+import { spokenSoon } from './spoken-soon.ts';
 
 /**
  * A script that lives longer gets a watch on its host, and tells its output as it comes. Measured on this side: no
@@ -52,10 +53,6 @@ export interface RemoteOptions {
    * or less long, never begin.
    */
   onAbsent?(hostTime: number): void;
-}
-
-export interface RemoteTarget extends RemoteUser {
-  readonly attempt: string;
 }
 
 /** Rejects when no channel could be had: then nothing ran. Everything else comes through the follower. */
@@ -100,9 +97,9 @@ class Run implements RemoteRun {
   readonly #target: RemoteTarget;
   readonly #follower: RemoteFollower;
   readonly #clock: Clock;
-  readonly #procRoot: string;
+  /** Where it is carried out, for questions of its own. */
+  readonly #place: RemotePlace;
   readonly #liveAfterMs: number;
-  readonly #beginMs: number;
   readonly #options: RemoteOptions;
   #folder: string | undefined;
   #hasLostFiles = false;
@@ -130,9 +127,14 @@ class Run implements RemoteRun {
     this.#target = target;
     this.#follower = follower;
     this.#clock = options.clock;
-    this.#procRoot = options.procRoot ?? '/proc';
     this.#liveAfterMs = options.liveAfterMs ?? LIVE_AFTER_MS;
-    this.#beginMs = options.beginMs ?? limits.sshBeginMs;
+    this.#place = {
+      shell,
+      target,
+      clock: options.clock,
+      procRoot: options.procRoot ?? '/proc',
+      beginMs: options.beginMs ?? limits.sshBeginMs,
+    };
     this.#folder = options.folder;
     this.#options = options;
     this.#farewell = new Promise((resolve) => {
@@ -185,7 +187,7 @@ class Run implements RemoteRun {
     const validUntil = session?.time.validUntil(this.#options.orderValidMs ?? limits.sshOrderValidMs) ?? 0;
     const text =
       session &&
-      orderText(order, { nonce, folder, procRoot: this.#procRoot, validUntil, inherited: session.inherited });
+      orderText(order, { nonce, folder, procRoot: this.#place.procRoot, validUntil, inherited: session.inherited });
     if (text && isRefusal(text)) {
       this.refuse(text.refused, text.detail);
       return conversation.close();
@@ -245,34 +247,16 @@ class Run implements RemoteRun {
   ): Promise<Session | undefined> {
     const known = this.#knownSession();
     if (known && !this.#isLate) return known;
-    conversation.send(`N=${conversation.nonce}; R='${this.#procRoot}'; now; say U "$t"; say W 0; export -p; say\n`);
-    const pieces: Buffer[] = [];
-    const time = known?.time ?? new HostTime(this.#clock);
-    for (;;) {
-      const next = await this.#soon(messages.next());
-      if (next === 'silent') {
-        this.refuse('ssh-timeout', `${silence(this.#beginMs).detail} Nothing ran.`);
-        conversation.close();
-        return undefined;
-      }
-      const { value, done } = next;
-      if (done) return undefined;
-      if (value.kind === 'line' && value.words[0] === 'U') time.hear(Number(value.words[1]));
-      if (value.kind === 'output') pieces.push(value.bytes);
-      if (value.kind === 'output-end') break;
+    const learned = await learnSession(conversation, messages, { ...this.#place, time: known?.time });
+    if (learned === 'silent') {
+      this.refuse('ssh-timeout', `${silence(this.#place.beginMs).detail} Nothing ran.`);
+      conversation.close();
+      return undefined;
     }
-    const text = Buffer.concat(pieces).toString('latin1');
-    const inherited = [...text.matchAll(/^(?:export|declare -\w+) ([A-Za-z_]\w*)(?:=|$)/gm)].map((match) => match[1]!);
-    const session: Session = {
-      kept: [],
-      inherited,
-      time,
-      isPlain: /^(?:export|declare -\w+) SHELL=['"]?[\w/.-]*\/(?:sh|dash|ash)['"]?$/m.test(text),
-    };
     const meanwhile = this.#knownSession();
-    if (meanwhile) return meanwhile;
-    this.#sessions.set(this.#sessionKey(), session);
-    return session;
+    if (!learned || meanwhile) return learned && meanwhile;
+    this.#sessions.set(this.#sessionKey(), learned);
+    return learned;
   }
 
   /** True when the host knows it. */
@@ -280,13 +264,13 @@ class Run implements RemoteRun {
     const conversation = await RemoteConversation.open(this.#shell, attachProgram, this.#target, this.#clock);
     this.#conversation = conversation;
     conversation.send(
-      `${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#procRoot })} attach ${from.stdout} ${from.stderr}\n`,
+      `${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#place.procRoot })} attach ${from.stdout} ${from.stderr}\n`,
     );
     const messages = conversation.messages();
-    const first = await this.#soon(messages.next());
+    const first = await spokenSoon(messages.next(), this.#place);
     if (first === 'silent') {
       conversation.close();
-      throw silence(this.#beginMs);
+      throw silence(this.#place.beginMs);
     }
     if (first.done || first.value.kind !== 'line') throw await conversation.fault();
     const { words } = first.value;
@@ -303,15 +287,6 @@ class Run implements RemoteRun {
     return true;
   }
 
-  /** `silent` when the host takes a channel and says nothing on it; what it says later is not waited for. */
-  async #soon<T>(next: Promise<T>): Promise<T | 'silent'> {
-    let cancel: () => void = () => undefined;
-    const silent = new Promise<'silent'>((resolve) => {
-      cancel = this.#clock.after(this.#beginMs, () => resolve('silent'), { unref: true });
-    });
-    return Promise.race([next, silent]).finally(() => cancel());
-  }
-
   // — following —
 
   /** Until the channel ends. True when anything was heard, `late` when that is that the order is valid no more. */
@@ -322,11 +297,11 @@ class Run implements RemoteRun {
   ): Promise<boolean | 'late'> {
     const blobs = [...(text?.blobs ?? [])];
     let heard = text === undefined;
-    const first = await (heard ? messages.next() : this.#soon(messages.next()));
+    const first = await (heard ? messages.next() : spokenSoon(messages.next(), this.#place));
     if (first === 'silent') {
       // It may begin yet: only the host can say, when it speaks again.
       conversation.close();
-      this.#tellLost(silence(this.#beginMs).detail);
+      this.#tellLost(silence(this.#place.beginMs).detail);
       return true;
     }
     // By hand: leaving a loop over them would end them, and a kept shell has more to say.
@@ -408,43 +383,8 @@ class Run implements RemoteRun {
     this.#goLive();
   }
 
-  async readWhole(
-    stream: 1 | 2,
-    offset: number,
-    length: number,
-  ): Promise<{ bytes: Uint8Array; size: number; eof: boolean }> {
-    const pieces: Buffer[] = [];
-    let size: number | undefined;
-    for await (const message of this.#ask(`whole ${stream} ${offset} ${length}`)) {
-      if (message.kind === 'output') pieces.push(message.bytes);
-      if (message.kind === 'line' && message.words[0] === 'W') size = Number(message.words[1]);
-      if (message.kind === 'line' && message.words[0] === 'A')
-        throw new DroverError('output-not-available', { detail: 'The host holds no output of this attempt any more.' });
-    }
-    if (size === undefined) throw new DroverError('link-lost', { detail: 'The host did not answer.' });
-    const bytes = Buffer.concat(pieces);
-    return { bytes, size, eof: offset + bytes.length >= size };
-  }
-
-  /** One question on a channel of its own. */
-  async *#ask(question: string): AsyncGenerator<RemoteMessage, void> {
-    const conversation = await RemoteConversation.open(this.#shell, attachProgram, this.#target, this.#clock);
-    conversation.send(
-      `${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#procRoot })} ${question}; exit\n`,
-    );
-    let heard = false;
-    const messages = conversation.messages();
-    const first = await this.#soon(messages.next());
-    if (first === 'silent') {
-      conversation.close();
-      throw silence(this.#beginMs);
-    }
-    for (let next = first; !next.done; next = await messages.next()) {
-      heard = true;
-      yield next.value;
-    }
-    const end = await conversation.ended;
-    if (!heard || end.kind === 'lost') throw await conversation.fault();
+  readWhole(stream: 1 | 2, offset: number, length: number): Promise<{ bytes: Uint8Array; size: number; eof: boolean }> {
+    return readWhole(this.#place, { stream, offset, length });
   }
 
   forget(): Promise<void> {
@@ -482,8 +422,6 @@ class Run implements RemoteRun {
       conversation.close();
       if (end === 'forgotten' || (!this.#isLive && end.kind !== 'lost')) return;
     }
-    let done = false;
-    for await (const message of this.#ask('erase')) done ||= message.kind === 'line' && message.words[0] === 'F';
-    if (!done) throw new DroverError('link-lost', { detail: 'The host did not say that the attempt is forgotten.' });
+    await erase(this.#place);
   }
 }
