@@ -263,9 +263,9 @@ class Run implements RemoteRun {
   async attach(from: { readonly stdout: number; readonly stderr: number }): Promise<boolean> {
     const conversation = await RemoteConversation.open(this.#shell, attachProgram, this.#target, this.#clock);
     this.#conversation = conversation;
-    conversation.send(
-      `${basics(this.#target.attempt, { nonce: conversation.nonce, procRoot: this.#place.procRoot })} attach ${from.stdout} ${from.stderr}\n`,
-    );
+    const { procRoot } = this.#place;
+    const known = basics(this.#target.attempt, { nonce: conversation.nonce, procRoot });
+    conversation.send(`${known} attach ${from.stdout} ${from.stderr}\n`);
     const messages = conversation.messages();
     const first = await spokenSoon(messages.next(), this.#place);
     if (first === 'silent') {
