@@ -296,6 +296,7 @@ describe('the way to a host', () => {
         port: 2200,
         accountId: expect.any(String) as string,
         hostKeyPolicy: 'first-use',
+        isOtherKeyShown: true,
         knownHostKeys: [key],
       },
       {
@@ -305,6 +306,7 @@ describe('the way to a host', () => {
         address: 'mid.example',
         port: 22,
         hostKeyPolicy: 'first-use',
+        isOtherKeyShown: false,
         knownHostKeys: [],
       },
       {
@@ -315,6 +317,7 @@ describe('the way to a host', () => {
         port: 22,
         hostKeyPolicy: 'strict',
         algorithms: { kex: ['curve25519-sha256'] },
+        isOtherKeyShown: false,
         knownHostKeys: [],
       },
     ]);
