@@ -118,6 +118,17 @@ describe('the start of an agent that counts', () => {
       ],
     ],
     [
+      'a former one that goes on linking, when the copy that followed it has been quiet',
+      [
+        [{ instance: 'a', link: 3 }, 'admitted'],
+        [{ instance: 'b', after: 'a', start: 2 }, 'admitted', 2_000],
+        [{ instance: 'a', link: 4 }, 'copied', 3_000],
+        [{ instance: 'a', link: 5 }, 'copied', QUIET],
+        [{ instance: 'a', link: 3 }, 'stale', QUIET + 4_000],
+        [{ instance: 'a', link: 6 }, 'admitted', QUIET + 5_000],
+      ],
+    ],
+    [
       'what follows one of a lower number, once its own is not lower and the present one has been quiet',
       [
         [{ instance: 'c', start: 3 }, 'admitted'],

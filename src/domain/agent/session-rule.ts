@@ -1,8 +1,8 @@
 /**
  * Which start of an agent counts. Each start of an agent's process is an instance with a start counter that its data folder keeps, each
  * of its links has a number; both are proved under the agent's key. Two instances that cannot follow one another are copies of one data
- * folder: then neither is given anything, until only one shows itself any more, or somebody decides. A lower count than that of the
- * current one takes its place by nobody's silence: a worker may have kept its proof, and shows it when nobody can answer.
+ * folder: then neither is given anything, until only one shows itself any more, or somebody decides. A start that was never
+ * seen takes the place of one with a higher count by nobody's silence: a worker may have kept its proof, and shows it then.
  * Pure: no I/O, no clock.
  */
 import { given } from '../../base/given.ts';
@@ -91,7 +91,8 @@ export function judgeInstance(
     if (shown.instance === rival.instance && shown.link < rival.link) return { verdict: 'stale', record };
     const isAlone =
       isQuiet(current) && (shown.instance === rival.instance || shown.after === rival.instance || isQuiet(rival));
-    return isAlone && shown.start >= current.start
+    // One that was current before and links anew is alive: the copy that followed it may be gone.
+    return isAlone && (shown.start >= current.start || known !== undefined)
       ? { verdict: 'admitted', record: follow(record, seen) }
       : { verdict: 'copied', record: { ...record, rival: seen } };
   }
