@@ -372,6 +372,12 @@ export const limits = {
   databaseWaitMsMax: 2 * MINUTE_MS,
   commitBatchMax: 5_000,
   /**
+   * What executors of a run are given, scripts above all, that a server holds with each run that is not over; larger
+   * ones are read when they are sent, of which those used last are kept in so many bytes together.
+   */
+  orderSpecOwnBytesMax: 4 * KiB,
+  orderSpecsKeptBytesMax: 32 * MiB,
+  /**
    * Free space at the data of an embedded PostgreSQL below which new work is refused (`database-full`): room for the
    * ends of what runs, and for several of PostgreSQL's 16 MiB log segments.
    */

@@ -1,6 +1,5 @@
 /** A run as its owner holds it in memory, with what waits to be written and answered for it. */
 import { isUninstall } from '../app/agent-install.ts';
-import type { Sealer } from '../app/context.ts';
 import type { Clock } from '../base/clock.ts';
 import { given } from '../base/given.ts';
 import type { AttemptId } from '../base/ids.ts';
@@ -11,14 +10,15 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { LateReportChange, RunSeed } from '../store/contract/owner-commit.ts';
 import type { NewRun } from '../store/contract/run.ts';
 import type { TimelineEntry } from '../store/contract/timeline.ts';
-import { executionSpecOf, type ReportedStream } from './attempt-report.ts';
+import type { ReportedStream } from './attempt-report.ts';
 import type { Ack } from './ack.ts';
+import type { OrderSpec, OrderSpecs } from './order-specs.ts';
 import { unreachedBecause } from './route.ts';
 
 export interface HeldRun {
   readonly run: Run<ReportedStream>;
-  /** What its executors are given, the same for all; made when the first needs it. */
-  readonly specBytes: () => Uint8Array;
+  /** What its executors are given, the same for all. */
+  readonly orderSpec: OrderSpec;
   /** Hosts on which it succeeds have no agent any more. */
   readonly uninstalls: boolean;
   /** One for an attempt, however often it is told: to the worker by which it came last. */
@@ -32,22 +32,23 @@ export interface HeldRun {
 
 export interface HeldRunContext {
   readonly clock: Clock;
-  readonly sealer: Sealer;
+  readonly specs: OrderSpecs;
   readonly fleet: Fleet;
   /** How late after its deadline a host is asked, other than by the limits. */
   readonly guardMs?: number;
 }
 
 export function heldRunOf(
-  { clock, sealer, fleet, guardMs }: HeldRunContext,
+  { clock, specs, fleet, guardMs }: HeldRunContext,
   from: SeedRun & { readonly name: string; readonly startedAtMs?: number; readonly permission?: Permission },
   { spec, sealedSecrets, executions }: Omit<RunSeed, 'run'>,
 ): HeldRun {
+  // What is held on to below is the placement: the whole of the spec would be held with it.
+  const { placement } = spec;
   const run = new Run<ReportedStream>(from, spec, executions, clock.monotonicMs(), {
     ...given({ guardMs }),
-    unreached: ({ subject }) => unreachedBecause(subject.id, spec.placement, fleet),
+    unreached: ({ subject }) => unreachedBecause(subject.id, placement, fleet),
   });
-  let bytes: Uint8Array | undefined;
   return {
     run,
     uninstalls: isUninstall({ ...given({ permission: from.permission }), work: spec.work }),
@@ -55,7 +56,7 @@ export function heldRunOf(
     late: new Map(),
     timeline: [],
     firstStart: from.startedAtMs === undefined || from.round > 1,
-    specBytes: () => (bytes ??= executionSpecOf(from, spec, sealedSecrets, sealer)),
+    orderSpec: specs.of({ id: from.id, name: from.name }, { ...spec, ...given({ sealedSecrets }) }),
   };
 }
 

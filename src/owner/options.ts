@@ -7,6 +7,7 @@ import type { ExecutionState } from '../domain/crew/execution-machine.ts';
 import type { SshContact } from '../domain/crew/ssh-contact.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Store } from '../store/contract/store.ts';
+import type { OrderSpecsOptions } from './order-specs.ts';
 
 export interface RunOwnerOptions {
   readonly serverId: ServerId;
@@ -19,6 +20,8 @@ export interface RunOwnerOptions {
   /** Whether this server's lease may be believed right now. */
   readonly isLeaseTrusted: () => boolean;
   readonly lookMs?: number;
+  /** For tests: how much is held of what executors are given. */
+  readonly specs?: Pick<OrderSpecsOptions, 'ownBytesMax' | 'keptBytesMax'>;
   /** For tests: how late after its deadline a host is asked. */
   readonly guardMs?: number;
   /** After every commit that touched the run, here and now. */

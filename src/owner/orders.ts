@@ -4,6 +4,7 @@ import { attemptId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Execution } from '../domain/crew/execution.ts';
+import { isOut } from '../domain/crew/execution-machine.ts';
 import type { Order } from '../domain/crew/crew.ts';
 import type { AttemptPlace, Fleet } from '../fleet/fleet.ts';
 import type { ReportedStream } from './attempt-report.ts';
@@ -14,12 +15,27 @@ import { routeOf } from './route.ts';
 /** An execution that no worker would take waits this long. */
 export const BUSY_RETRY_MS = 500;
 
+export interface SendContext {
+  readonly clock: Clock;
+  readonly fleet: Fleet;
+  readonly log: Log;
+}
+
+export interface SendingRun {
+  readonly isWatched: boolean;
+  /** Whether the run is held still, and may be decided on. */
+  readonly isMeant: () => boolean;
+  /** Some of what was to be sent later has come back. */
+  readonly onNotSent: () => void;
+}
+
 export function sendOrders(
   { id: partition, term }: OwnedPartition,
   held: HeldRun,
-  { clock, fleet, log }: { readonly clock: Clock; readonly fleet: Fleet; readonly log: Log },
-  isWatched: boolean,
+  context: SendContext,
+  sending: SendingRun,
 ): void {
+  const { clock, fleet } = context;
   const { run } = held;
   const { id: runId, spec } = run;
   const orders = run.orders(clock.monotonicMs(), (execution) => routeOf(execution, spec.placement, fleet));
@@ -30,43 +46,98 @@ export function sendOrders(
     hostId: execution.subject.id,
     executor: route.executor,
   });
-  for (const [key, list] of Map.groupBy(
+  for (const list of Map.groupBy(
     orders,
     (order) => `${order.kind} ${order.execution.task} ${order.route.workerId}`,
-  )) {
-    const [{ kind, route, execution: first }] = list as [Order];
+  ).values()) {
+    const [{ kind, route }] = list as [Order];
     const { workerId } = route;
     const order = fleet.nextOrder();
     for (const { execution } of list) execution.order = order;
     if (kind === 'cancel') fleet.cancel(workerId, { ...at, order, attempts: list.map(placeOf) });
     else if (kind === 'query') fleet.query(workerId, { ...at, order, attempts: list.map(placeOf) });
-    else {
-      const targets = list.map(({ execution, route: { executor } }) => {
-        const { ordinal, attempt, subject } = execution;
-        const target = { ordinal, attempt, hostId: subject.id, executor, watch: isWatched };
-        const instance = execution.route?.instance;
-        return instance === undefined ? target : { ...target, instance };
-      });
-      const sent = fleet.assign({
-        workerId,
-        runId,
-        task: first.task,
-        ...at,
-        order,
-        priority: spec.policy.priority,
-        ...given({ accountId: spec.placement.account }),
-        spec: held.specBytes(),
-        targets,
-      });
-      if (!sent)
-        for (const { execution } of list)
-          run.crew.onUndelivered(
-            execution as Execution<ReportedStream>,
-            execution.attempt,
-            clock.monotonicMs(),
-            BUSY_RETRY_MS,
-          );
-      else log.debug({ runId, workerId, hosts: list.length, key }, 'dispatched');
-    }
+    else sendStarts(held, { ...at, order }, list, context, sending);
   }
+}
+
+interface OrderPlace {
+  readonly partition: number;
+  readonly term: number;
+  readonly order: number;
+}
+
+/** At once where what the executors are given is at hand; else once it is read, as far as it is meant then. */
+function sendStarts(
+  held: HeldRun,
+  place: OrderPlace,
+  list: readonly Order[],
+  context: SendContext,
+  sending: SendingRun,
+): void {
+  const bytes = held.orderSpec.atHand();
+  if (bytes) {
+    const isSent = assign(held, place, list, bytes, context, sending);
+    if (!isSent) comeBack(held, list, context);
+    return;
+  }
+  const attempts = list.map(({ execution }) => execution.attempt);
+  // An order of another number has gone out since, or it is over.
+  const isLast = ({ execution }: Order, at: number): boolean =>
+    isOut(execution.state) && execution.attempt === attempts[at] && execution.order === place.order;
+  void held.orderSpec
+    .read()
+    .catch((error: unknown) => {
+      context.log.warn(
+        { runId: held.run.id, err: error },
+        'what is to be carried out could not be read; it will be again',
+      );
+      return undefined;
+    })
+    .then((read) => {
+      const still = sending.isMeant() ? list.filter(isLast) : [];
+      if (still.length === 0 || (read && assign(held, place, still, read, context, sending))) return;
+      comeBack(held, still, context);
+      sending.onNotSent();
+    });
+}
+
+/** False where the worker's link takes nothing now. */
+function assign(
+  { run: { id: runId, spec } }: HeldRun,
+  place: OrderPlace,
+  list: readonly Order[],
+  bytes: Uint8Array,
+  { fleet, log }: SendContext,
+  { isWatched }: SendingRun,
+): boolean {
+  const [{ route, execution: first }] = list as [Order];
+  const { workerId } = route;
+  const targets = list.map(({ execution, route: { executor } }) => {
+    const { ordinal, attempt, subject } = execution;
+    const target = { ordinal, attempt, hostId: subject.id, executor, watch: isWatched };
+    const instance = execution.route?.instance;
+    return instance === undefined ? target : { ...target, instance };
+  });
+  const isSent = fleet.assign({
+    workerId,
+    runId,
+    task: first.task,
+    ...place,
+    priority: spec.policy.priority,
+    ...given({ accountId: spec.placement.account }),
+    spec: bytes,
+    targets,
+  });
+  if (isSent) log.debug({ runId, workerId, hosts: list.length }, 'dispatched');
+  return isSent;
+}
+
+function comeBack({ run }: HeldRun, list: readonly Order[], { clock }: SendContext): void {
+  for (const { execution } of list)
+    run.crew.onUndelivered(
+      execution as Execution<ReportedStream>,
+      execution.attempt,
+      clock.monotonicMs(),
+      BUSY_RETRY_MS,
+    );
 }

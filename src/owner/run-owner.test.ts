@@ -6,14 +6,16 @@ import { MemoryTables } from '../../test/support/memory-store/rows.ts';
 import { until } from '../../test/support/until.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { newId, type AgentId, type AttemptId, type HostId, type RunId, type WorkerId } from '../base/ids.ts';
 import { hostSubject } from '../domain/run/subject.ts';
 import { partitionOf, PARTITION_COUNT } from '../domain/run/partition.ts';
 import { silentLog } from '../base/log.ts';
-import type { AgentLocation, Fleet } from '../fleet/fleet.ts';
+import type { AgentLocation, Assignment, Fleet } from '../fleet/fleet.ts';
 import type { NewRun } from '../store/contract/run.ts';
 import { createMasterKey } from '../pki/sealer.ts';
 import type { Store } from '../store/contract/store.ts';
+import type { RunOwnerOptions } from './options.ts';
 import { RunOwner } from './run-owner.ts';
 
 interface Played {
@@ -29,7 +31,10 @@ interface Played {
   readonly acked: AttemptId[];
 }
 
-async function play(storeFor: (store: SimulableStore) => Partial<SimulableStore> = () => ({})): Promise<Played> {
+async function play(
+  storeFor: (store: SimulableStore) => Partial<SimulableStore> = () => ({}),
+  options: Partial<Pick<RunOwnerOptions, 'specs'>> & { readonly onAssign?: (assignment: Assignment) => void } = {},
+): Promise<Played> {
   let timers: (() => void)[] = [];
   const clock: Clock = {
     ...systemClock,
@@ -53,7 +58,12 @@ async function play(storeFor: (store: SimulableStore) => Partial<SimulableStore>
       locate: (hostId: HostId) => links.get(hostId),
       takesWork: () => true,
       nextOrder: () => ++orders,
-      assign: () => true,
+      assign: (assignment: Assignment) => {
+        options.onAssign?.(assignment);
+        return true;
+      },
+      cancel: () => true,
+      query: () => true,
       ack: (_workerId: WorkerId, attempts: readonly { attempt: AttemptId }[]) =>
         void acked.push(...attempts.map(({ attempt }) => attempt)),
       sshRoute: () => undefined,
@@ -64,6 +74,7 @@ async function play(storeFor: (store: SimulableStore) => Partial<SimulableStore>
     clock,
     log: silentLog,
     isLeaseTrusted: () => played.isTrusted,
+    ...given({ specs: options.specs }),
   });
   await owner.start();
   return Object.assign(played, {
@@ -257,5 +268,68 @@ it('does not ask again at once where partitions cannot be given back', async () 
   await until('it to be looked for', () => looks > before);
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
   expect(looks - before).toBe(1);
+  await owner.stop();
+});
+
+it('reads a large script anew when its host is there, and again where that fails', async () => {
+  const [hostId, location] = [newId<'host'>(), newLocation()];
+  const assigned: Assignment[] = [];
+  let reads = 0;
+  const { owner, links, pass }: Played = await play(
+    (inner) => ({
+      async runSpec(id) {
+        if (++reads === 1) throw new DroverError('database-unavailable', { detail: 'It is away.' });
+        return inner.runSpec(id);
+      },
+    }),
+    { specs: { ownBytesMax: 0, keptBytesMax: 0 }, onAssign: (assignment) => void assigned.push(assignment) },
+  );
+  const id = newId<'run'>();
+  await owner.create(newRun(id, hostId), audit, () => undefined);
+  links.set(hostId, location);
+  owner.onLinked(hostId);
+  await until('it to be sent', () => pass() && assigned.length > 0);
+  expect(reads).toBe(2);
+  expect(assigned[0]).toMatchObject({ runId: id, workerId: location.workerId, targets: [{ hostId, attempt: 1 }] });
+  expect(Buffer.from(assigned[0]!.spec).includes(id)).toBe(true);
+  await owner.stop();
+});
+
+it('sends nothing of what is over by the time that its script is read', async () => {
+  const [hostId, location] = [newId<'host'>(), newLocation()];
+  const assigned: Assignment[] = [];
+  let goOn = (): void => undefined;
+  const { owner, store, links, pass }: Played = await play(
+    (inner) => ({
+      async runSpec(id) {
+        await new Promise<void>((resolve) => (goOn = resolve));
+        return inner.runSpec(id);
+      },
+    }),
+    { specs: { ownBytesMax: 0, keptBytesMax: 0 }, onAssign: (assignment) => void assigned.push(assignment) },
+  );
+  links.set(hostId, location);
+  const idle = goOn;
+  const id = newId<'run'>();
+  await owner.create(newRun(id, hostId), audit, () => undefined);
+  await until('it to be read', () => pass() && goOn !== idle);
+  owner.onEvents(location.workerId, [
+    {
+      k: 'report',
+      executor: location.executor,
+      report: {
+        t: 'report',
+        a: `${id}.0.0.1` as AttemptId,
+        outcome: { kind: 'exited', code: 0 },
+        finishedAtMs: 1,
+        stdout: { size: 0, head: 0, tail: 0 },
+        stderr: { size: 0, head: 0, tail: 0 },
+      },
+    },
+  ]);
+  await until('it to be over', async () => pass() && (await store.runFetch(id, 'own'))?.state === 'succeeded');
+  goOn();
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(assigned).toEqual([]);
   await owner.stop();
 });

@@ -18,6 +18,7 @@ import { heldRunOf, newHeldRun, type HeldRun } from './held-run.ts';
 import { Intake } from './intake.ts';
 import type { RunOwnerOptions } from './options.ts';
 import { sendOrders } from './orders.ts';
+import { OrderSpecs } from './order-specs.ts';
 import { fenceOf, type OwnedPartition } from './owned-partition.ts';
 import { Ownership } from './ownership.ts';
 import { routeOf } from './route.ts';
@@ -41,6 +42,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
   readonly #committer: Committer;
   readonly #intake: Intake;
   readonly #timers: Timers<HeldRun>;
+  readonly #specs: OrderSpecs;
   #stopListening = (): void => undefined;
   #stopped = true;
 
@@ -50,6 +52,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     const advance = (partition: OwnedPartition, held: HeldRun): void => this.#advance(partition, held);
     const parts = { ...options, memory, advance };
     this.#options = options;
+    this.#specs = new OrderSpecs({ ...options, ...options.specs });
     this.#reader = new RunReader({ ...parts, admit: (partition, seed) => this.#admit(partition, seed) });
     this.#ownership = new Ownership({
       ...parts,
@@ -108,7 +111,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
   async #create(partition: OwnedPartition, run: NewRun, audit: AuditEntry, onWritten: () => void): Promise<RunRecord> {
     const { store, clock, serverId } = this.#options;
     const nowMs = clock.nowMs();
-    const held = newHeldRun(this.#options, run);
+    const held = newHeldRun({ ...this.#options, specs: this.#specs }, run);
     this.#decide(held);
     const first = collectFirst(held, nowMs);
     const dispatch = first && firstDispatch(first, fenceOf(partition, serverId), nowMs);
@@ -154,7 +157,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
 
   #admit(partition: OwnedPartition, seed: RunSeed): void {
     const roundAgeMs = this.#options.clock.nowMs() - seed.run.roundStartedAtMs;
-    const held = heldRunOf(this.#options, { ...seed.run, roundAgeMs }, seed);
+    const held = heldRunOf({ ...this.#options, specs: this.#specs }, { ...seed.run, roundAgeMs }, seed);
     this.#memory.hold(partition, held);
     settleUnfit(partition, held, this.#options.clock.nowMs());
     this.#advance(partition, held);
@@ -183,7 +186,11 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
         atMs: clock.nowMs(),
         detail: { maxFailed: run.spec.policy.maxFailed },
       });
-    sendOrders(partition, held, this.#options, isWatched?.(run.id) ?? false);
+    sendOrders(partition, held, this.#options, {
+      isWatched: isWatched?.(run.id) ?? false,
+      isMeant: () => this.#memory.isHeld(partition, held) && isLeaseTrusted(),
+      onNotSent: () => this.#advance(partition, held),
+    });
     // What no worker would take has come back meanwhile, and is written as well.
     if (run.crew.changes.count > 0 || held.late.size > 0) this.#committer.onDecided(partition, held);
     this.#timers.set(held, run.isFinished ? clock.monotonicMs() + LINGER_MS : run.dueAt);

@@ -30,7 +30,7 @@ import * as agent from '../../src/store/postgres/agent/agent.ts';
 import * as stored from '../../src/store/postgres/host.ts';
 import { timelineAfter, timelineList } from '../../src/store/postgres/timeline.ts';
 import { idempotencyClaimMany, idempotencyStoreMany } from '../../src/store/postgres/idempotency.ts';
-import { runSeed } from '../../src/store/postgres/owner-commit/run-seed.ts';
+import { runSeed, runSpec } from '../../src/store/postgres/owner-commit/run-seed.ts';
 import { fleetLook } from '../../src/store/postgres/fleet-look.ts';
 import * as lease from '../../src/store/postgres/lease/lease.ts';
 import { outputChunkWrite, outputGroups, outputRead } from '../../src/store/postgres/output.ts';
@@ -259,6 +259,7 @@ async function lifeOfARun(): Promise<void> {
     nowMs(),
   );
   await runSeed(pool, id);
+  await runSpec(pool, id);
   const fence = await fenceOf(id);
   await ownerCommit(pool, {
     fence,

@@ -17,6 +17,8 @@ import type { RunSpec } from './spec.ts';
 
 const TASK = 0;
 
+export type RunTerms = Pick<RunSpec, 'policy' | 'placement'>;
+
 export interface SeedRun {
   readonly id: RunId;
   readonly state: RunState;
@@ -44,7 +46,8 @@ export interface RunWrite<Stream> {
 
 export class Run<Stream = unknown> {
   readonly id: RunId;
-  readonly spec: RunSpec;
+  /** Without the work, which the run needs for nothing and which may be large. */
+  readonly spec: RunTerms;
   readonly round: number;
   readonly crew: Crew<Stream>;
   /** As it is committed. */
@@ -57,19 +60,19 @@ export class Run<Stream = unknown> {
 
   constructor(
     run: SeedRun,
-    spec: RunSpec,
+    { policy, placement }: RunTerms,
     seeds: readonly SeedExecution[],
     nowAt: number,
     options: Partial<Pick<CrewOptions, 'guardMs' | 'unreached'>> = {},
   ) {
     this.id = run.id;
-    this.spec = spec;
+    this.spec = { policy, placement };
     this.state = run.state;
     this.round = run.round;
     this.seq = run.seq;
     this.crew = new Crew<Stream>(
       {
-        policy: spec.policy,
+        policy,
         guardMs: options.guardMs ?? limits.deadlineGuardMs,
         unreached: options.unreached ?? unreached,
         roundAgeMs: run.roundAgeMs,
@@ -82,7 +85,7 @@ export class Run<Stream = unknown> {
     // Stopping without a cancel was for the failures; with one, the failures say whether it was for them before.
     this.limitExceeded =
       run.state === 'stopping' &&
-      (!isCancelRequested || admit(spec.policy, { counts, isStopped: false }).stop !== undefined);
+      (!isCancelRequested || admit(policy, { counts, isStopped: false }).stop !== undefined);
     if (this.limitExceeded) this.crew.stop('skip');
     this.#flow =
       run.state === 'created'

@@ -67,6 +67,10 @@ export const SCRIPT: WorkKind<ScriptWork> = {
       ...same,
     };
   },
+  bytes: ({ program, args, env, params, secretNames, stdin }) =>
+    (program.form === 'text' ? program.text.length : bytesOf(program.argv)) +
+    [args, secretNames, ...Object.entries(env), ...Object.entries(params)].reduce((sum, one) => sum + bytesOf(one), 0) +
+    (stdin?.length ?? 0),
   faults(work, setting) {
     return [
       ...programFaults(work),
@@ -154,6 +158,10 @@ function variableFaults({ program, args, env, params }: ScriptWork, { secrets }:
   if (words.some((word) => word.includes('\0')))
     faults.push(fault('#/args', 'bad-input', 'An argument contains a NUL character, which no process can be given.'));
   return faults;
+}
+
+function bytesOf(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + text.length, 0);
 }
 
 function secretFaults({ env }: ScriptWork, { secrets }: WorkSetting): InputFault[] {

@@ -21,6 +21,8 @@ export interface WorkKind<W extends { readonly kind: string }> {
   stored(work: W): StoredFields;
   /** Undefined for a version that this program does not know. */
   read(version: number, fields: StoredFields): W | undefined;
+  /** That it takes in memory, about. */
+  bytes(work: W): number;
   /** What of it cannot be carried out anywhere, each with its place in the body of a request; all at once. */
   faults(work: W, setting: WorkSetting): InputFault[];
 }

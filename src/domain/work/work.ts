@@ -43,6 +43,11 @@ export function workFaults(work: Work, setting: WorkSetting): InputFault[] {
   return kindOf(work).faults(work, setting);
 }
 
+/** In memory, about. */
+export function workBytes(work: Work): number {
+  return kindOf(work).bytes(work);
+}
+
 function kindOf<W extends Work>(work: W): WorkKind<W> {
   return WORK_KINDS[work.kind] as unknown as WorkKind<W>;
 }

@@ -100,6 +100,8 @@ export type CommitResult =
 
 export interface OwnerCommitStore {
   runSeed(id: RunId): Promise<RunSeed | undefined>;
+  /** Of a seed what does not change, without its executions, which may be many. */
+  runSpec(id: RunId): Promise<(RunSpec & Pick<RunSeed, 'sealedSecrets'>) | undefined>;
   /** In the order of the keys; undefined for an attempt that is not there. Costs what its keys cost, however large their runs are. */
   attemptsLook(keys: readonly AttemptKey[]): Promise<readonly (AttemptStanding | undefined)[]>;
   ownerCommit(commit: OwnerCommit): Promise<CommitResult>;

@@ -84,6 +84,7 @@ export function runConformance(world: () => StoreWorld): void {
       for (const { id, special } of runs) {
         expect((await world().store.runFetch(id))!.spec).toEqual(special);
         expect((await world().store.runSeed(id))!.spec).toEqual(special);
+        expect(await world().store.runSpec(id)).toEqual(special);
       }
     });
   });

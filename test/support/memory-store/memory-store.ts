@@ -33,6 +33,7 @@ export type SimulableStore = Pick<
   | 'outputRead'
   | 'ownerLook'
   | 'runSeed'
+  | 'runSpec'
   | 'attemptsLook'
   | 'ownerCommit'
   | 'outputChunkWrite'
@@ -130,6 +131,7 @@ export function createMemoryStore(
       return { partitions, runs: found };
     },
     runSeed: async (id) => owner.runSeed(tables, id),
+    runSpec: async (id) => owner.runSpec(tables, id),
     attemptsLook: async (keys) => owner.attemptsLook(tables, keys),
     ownerCommit: async (commit) => owner.ownerCommit(tables, commit),
     outputChunkWrite: async (fences, chunks) => output.outputChunkWrite(tables, fences, chunks),

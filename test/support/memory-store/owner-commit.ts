@@ -14,6 +14,7 @@ import type {
   ExecutionSeed,
   LateReportChange,
   OwnerCommit,
+  OwnerCommitStore,
   RunSeed,
 } from '../../../src/store/contract/owner-commit.ts';
 import type { RunChange } from '../../../src/store/contract/run.ts';
@@ -32,6 +33,11 @@ export function runSeed(tables: MemoryTables, id: RunId): RunSeed | undefined {
     ...given({ sealedSecrets }),
     executions: executions.map(seedOf),
   };
+}
+
+export function runSpec(tables: MemoryTables, id: RunId): Awaited<ReturnType<OwnerCommitStore['runSpec']>> {
+  const row = tables.runs.get(id);
+  return row && { ...specOf(tables, row), ...given({ sealedSecrets: row.sealedSecrets }) };
 }
 
 export function attemptsLook(tables: MemoryTables, keys: readonly AttemptKey[]): (AttemptStanding | undefined)[] {

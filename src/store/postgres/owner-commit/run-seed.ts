@@ -1,12 +1,22 @@
 /** What the owner of a partition reads of a run to go on with it. */
 import { given } from '../../../base/given.ts';
 import type { RunId } from '../../../base/ids.ts';
-import type { RunSeed } from '../../contract/owner-commit.ts';
+import type { OwnerCommitStore, RunSeed } from '../../contract/owner-commit.ts';
 import { dayOfRun } from '../day.ts';
 import { routeOf, subjectOf, type ExecutionRow } from '../execution/execution-rows.ts';
 import type { Pool } from '../pool.ts';
 import { runRecord, type RunRow } from '../run/run-rows.ts';
 import { IS_TASK_OF_RUN, SPEC_COLUMNS, SPEC_TABLES, specOf, type SpecRow } from '../run/work-rows.ts';
+
+export async function runSpec(pool: Pool, id: RunId): ReturnType<OwnerCommitStore['runSpec']> {
+  const { rows } = await pool.query<SpecRow & { sealed_secrets: Buffer | null }>({
+    name: 'run-spec',
+    text: `SELECT ${SPEC_COLUMNS}, task.sealed_secrets FROM ${SPEC_TABLES} WHERE ${IS_TASK_OF_RUN}`,
+    values: [id, dayOfRun(id)],
+  });
+  const row = rows[0];
+  return row && { ...specOf(row), ...given({ sealedSecrets: row.sealed_secrets ?? undefined }) };
+}
 
 /** Everything the owner needs, from one snapshot. */
 export async function runSeed(pool: Pool, id: RunId): Promise<RunSeed | undefined> {
