@@ -20,7 +20,11 @@ const FAULTY_MS = 30_000;
  * own as well: these here are worlds that were hard once.
  */
 const REGRESSIONS: readonly (readonly [seed: number, faultyMs: number, what: string])[] = [
-  [1_455_052_486, 90_000, 'an agent whose copy came and went was never let in again, because the copy had started once more'],
+  [
+    1_455_052_486,
+    90_000,
+    'an agent whose copy came and went was never let in again, because the copy had started once more',
+  ],
   [101, 90_000, 'an acknowledgement that a full disk could not keep cut the link of its agent'],
   [1023, 90_000, 'a host that linked while the former hosts of its worker were looked up was unreachable'],
   [1_000_183, 90_000, 'a former start of an agent, written late, looked like a copy of it'],
