@@ -174,6 +174,7 @@ export const errors = {
   'data-folder-unwritable': { status: 500, retryable: false, title: 'The data folder cannot be written' },
   'schema-newer': { status: 500, retryable: false, title: 'The database is newer than this program' },
   'schema-unknown': { status: 500, retryable: false, title: 'The database is of another build of this program' },
+  'database-encoding': { status: 500, retryable: false, title: 'The database does not hold UTF-8' },
   'database-full': { status: 507, retryable: true, title: 'The database has no space left' },
   'database-unavailable': { status: 503, retryable: true, title: 'The database does not answer' },
   'embedded-database-failed': { status: 500, retryable: false, title: 'The embedded PostgreSQL did not start' },

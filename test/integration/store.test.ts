@@ -232,6 +232,20 @@ describe('the schema', () => {
     }
   });
 
+  it('is refused in a database of another encoding than UTF-8, before anything is made in it', async () => {
+    const [{ current }] = (await database.query('SELECT current_database() AS current')) as [{ current: string }];
+    const name = `${current}_ascii`;
+    await database.query(`CREATE DATABASE ${name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0`);
+    const url = database.url.replace(/[^/]*$/, name);
+    try {
+      await expect(
+        createPostgresStore({ url, clock: systemClock, log: silentLog, auditKey: testAuditKey }),
+      ).rejects.toMatchObject({ code: 'database-encoding' });
+    } finally {
+      await database.query(`DROP DATABASE ${name} WITH (FORCE)`);
+    }
+  });
+
   it('is there for each of several servers that start at once on an empty database', async () => {
     const [{ current }] = (await database.query('SELECT current_database() AS current')) as [{ current: string }];
     const name = `${current}_empty`;

@@ -13,7 +13,7 @@ const FOLDER = new URL('./migrations/', import.meta.url);
 /** Any constant will do; it keeps two servers from migrating at the same time. */
 const LOCK = 727_001;
 
-/** Throws `schema-newer`, `schema-unknown`, `data-folder-foreign`, or `restore-unfinished` in a database that a restore was ended in. */
+/** Throws `schema-newer`, `schema-unknown`, `data-folder-foreign`, `database-encoding`, or `restore-unfinished` in a database that a restore was ended in. */
 export async function migrate(pool: Pool): Promise<void> {
   const newest = await newestSchema();
   await pool.transaction(async (tx) => {
@@ -50,7 +50,7 @@ export async function schemaDigest(upTo: number): Promise<string> {
 
 /**
  * Applies what is missing up to version `upTo`; a database that is beyond it is given to `onNewer` and left alone.
- * Throws `schema-unknown` or `data-folder-foreign`.
+ * Throws `schema-unknown`, `data-folder-foreign` or `database-encoding`.
  */
 export async function migrateIn(tx: Executor, upTo: number, onNewer: (present: number) => void): Promise<void> {
   await migrationLock(tx);
@@ -63,6 +63,7 @@ export async function migrateIn(tx: Executor, upTo: number, onNewer: (present: n
       detail: 'The database holds tables of another program. Give Drover a database of its own in DATABASE_URL.',
     });
   }
+  await assertHoldsUtf8(tx);
   await tx.query(
     `CREATE TABLE IF NOT EXISTS schema_migration (
        version int PRIMARY KEY, digest text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
@@ -78,6 +79,17 @@ export async function migrateIn(tx: Executor, upTo: number, onNewer: (present: n
     await tx.query(text);
     await tx.query('INSERT INTO schema_migration (version, digest) VALUES ($1, $2)', [version, digest]);
   }
+}
+
+/** Names are of every script, and the checks of the tables are of Unicode: another encoding would refuse them one by one, later. */
+async function assertHoldsUtf8(tx: Executor): Promise<void> {
+  const { rows } = await tx.query<{ encoding: string }>("SELECT current_setting('server_encoding') AS encoding");
+  if (rows[0]!.encoding !== 'UTF8')
+    throw new DroverError('database-encoding', {
+      detail:
+        `The database has the encoding ${rows[0]!.encoding}; Drover needs UTF8. Make another and give it in ` +
+        "DATABASE_URL: CREATE DATABASE drover ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0.",
+    });
 }
 
 /** Throws `schema-unknown` where the database was made by a build with other migrations. In a database that was migrated once. */
