@@ -106,6 +106,17 @@ requiring('sshd', 'root').describe('a run over SSH', () => {
     ]);
   });
 
+  it('gives scripts the name of a host in any script of people, byte by byte', async () => {
+    await ok('hosts', 'edit', 'box-2', '--name', '盒子-𠮷', '--account', 'ops');
+    await ok('accounts', 'edit', 'ops', '--scope', 'box-* or 盒子-?');
+    try {
+      const { executions } = await run('-t', '盒子-?', '--', 'sh', '-c', 'printf %s "$DROVER_HOST"');
+      expect(executions).toMatchObject([{ host: '盒子-𠮷', state: 'succeeded', stdout: '盒子-𠮷' }]);
+    } finally {
+      await ok('hosts', 'edit', '盒子-𠮷', '--name', 'box-2', '--clear', 'account');
+    }
+  });
+
   it('takes the way that is asked for, or does not start and says why', async () => {
     const {
       executions: [bySsh],
