@@ -13,7 +13,10 @@ const FOLDER = new URL('./migrations/', import.meta.url);
 /** Any constant will do; it keeps two servers from migrating at the same time. */
 const LOCK = 727_001;
 
-/** Throws `schema-newer`, `schema-unknown`, `data-folder-foreign`, `database-encoding`, or `restore-unfinished` in a database that a restore was ended in. */
+/**
+ * Throws `schema-newer`, `schema-unknown`, `data-folder-foreign`, `database-encoding`, or `restore-unfinished` in a database that a
+ * restore was ended in.
+ */
 export async function migrate(pool: Pool): Promise<void> {
   const newest = await newestSchema();
   await pool.transaction(async (tx) => {
