@@ -80,14 +80,14 @@ export async function answer<D>(
 ): Promise<void> {
   // Every text from elsewhere is made plain where it is put into a line; whoever forgets it gives the terminal no commands all the same.
   if (!flags.json) return out(`${isTerminal('stdout') ? terminalText(text()) : text()}\n`);
-  const { jsonText, yamlText } = await import('./form-text.ts');
+  const { jsonText } = await import('./form-text.ts');
   const items = itemsOf(document);
   switch (flags.output) {
     case 'jsonl':
       for (const item of items) await out(`${jsonText(item)}\n`);
       return;
     case 'yaml':
-      return out(yamlText(await import('yaml'), document));
+      return out((await import('./yaml-text.ts')).yamlText(document));
     case 'name':
       for (const item of items) {
         const text = name(item as ItemOf<D>);

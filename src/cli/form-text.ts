@@ -1,10 +1,7 @@
 /**
- * Answers for programs, as JSON and YAML. Such a document may be looked at on a terminal as well, and what hosts and
- * people have named must not command it: characters that could are written by their numbers, which is the same
- * document.
+ * Answers for programs, as JSON; as YAML in yaml-text.ts. Such a document may be looked at on a terminal as well, and what hosts and
+ * people have named must not command it: characters that could are written by their numbers, which is the same document.
  */
-import type { stringify as stringifyYaml } from 'yaml';
-
 /** Left as they are by `JSON.stringify`: controls beyond ASCII, breaks of lines, and what turns the direction of a text. */
 const COMMANDING = /[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
@@ -12,21 +9,7 @@ export function jsonText(value: unknown): string {
   return byNumber(JSON.stringify(value));
 }
 
-/** `yaml` is loaded by who needs it: a command starts without. */
-export function yamlText(yaml: { readonly stringify: typeof stringifyYaml }, value: unknown): string {
-  const text = yaml.stringify(value, { aliasDuplicateObjects: false });
-  // By their numbers they can stand between double quotes alone.
-  return COMMANDING.test(text)
-    ? byNumber(
-        yaml.stringify(value, {
-          aliasDuplicateObjects: false,
-          defaultStringType: 'QUOTE_DOUBLE',
-          defaultKeyType: 'QUOTE_DOUBLE',
-        }),
-      )
-    : text;
-}
-
-function byNumber(text: string): string {
+/** The characters of a text that could command a terminal, by their numbers. */
+export function byNumber(text: string): string {
   return text.replace(COMMANDING, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

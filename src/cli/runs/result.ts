@@ -2,7 +2,7 @@
 import { allPages, dataOf, DroverApiError, type Execution, type Run } from '@drover/sdk';
 import { given } from '../../base/given.ts';
 import type { OutputForm } from '../command.ts';
-import { jsonText, yamlText } from '../form-text.ts';
+import { jsonText } from '../form-text.ts';
 import { note, out, paintOf, shownText } from '../out.ts';
 import { foldedText, Likenesses, verdictLine, type FoldedGroup, type Kept } from '../render.ts';
 import type { Session } from '../servers/session.ts';
@@ -103,13 +103,13 @@ export async function printMachine(
   if (output === 'jsonl') return printExecutions(session, run, host, (text) => `${text}\n`);
   if (output === 'yaml') {
     // YAML has no end that could be written later: the executions are a list below their run.
-    const yaml = await import('yaml');
-    await out(`${yamlText(yaml, { run })}executions:\n`);
+    const { yamlText } = await import('../yaml-text.ts');
+    await out(`${yamlText({ run })}executions:\n`);
     return printExecutions(
       session,
       run,
       host,
-      (text) => `- ${yamlText(yaml, JSON.parse(text)).trimEnd().replaceAll('\n', '\n  ')}\n`,
+      (text) => `- ${yamlText(JSON.parse(text)).trimEnd().replaceAll('\n', '\n  ')}\n`,
     );
   }
   await out(`{"run":${jsonText(run)},"executions":[`);
