@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { given } from '../../src/base/given.ts';
 import { newId } from '../../src/base/ids.ts';
-import { Cluster, ManagedProcess } from '../support/cluster.ts';
+import { type Cluster, ManagedProcess } from '../support/cluster.ts';
+import { testCluster } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
 
 interface AgentResource {
@@ -20,7 +21,7 @@ let copy: ManagedProcess;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'drover-copies-'));
-  cluster = await Cluster.start({ servers: 2, workers: 1, agents: 1 });
+  cluster = await testCluster({ servers: 2, workers: 1, agents: 1 });
 }, 120_000);
 afterAll(async () => {
   await copy?.kill();

@@ -5,40 +5,29 @@ import { parse as parseYaml } from 'yaml';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTerminal } from '../support/terminal.ts';
+import { runPackaged, testUp, type TestUp } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
-import {
-  cleanEnv,
-  cliOf,
-  drover,
-  newDataDir,
-  removeDataDir,
-  runCli,
-  startUp,
-  stopUp,
-  type CliResult,
-  type RunningUp,
-} from '../support/up.ts';
+import { packagedDrover } from '../support/programs.ts';
+import { cleanEnv, cliOf, newDataDir, runStateOf, type CliResult } from '../support/up.ts';
 
+const drover = packagedDrover();
 const dataDir = newDataDir();
 const folder = join(dataDir, '..', 'files');
-let up: RunningUp;
+let up: TestUp;
 let cli: (...args: string[]) => Promise<CliResult>;
 
 beforeAll(async () => {
-  up = await startUp(dataDir, 2);
+  up = await testUp(dataDir, 2);
   cli = cliOf(up);
   mkdirSync(folder);
 });
 afterAll(async () => {
-  await stopUp(up);
-  removeDataDir(dataDir);
+  await up?.end();
 });
 
 const access = (): Record<string, string> => ({ DROVER_URL: up.url, DROVER_TOKEN: up.token });
 
-async function stateOf(id: string): Promise<string> {
-  return (JSON.parse((await cli('runs', 'show', id, '--json')).stdout) as { run: { state: string } }).run.state;
-}
+const stateOf = (id: string): Promise<string | undefined> => runStateOf(up, id);
 
 async function detached(...args: string[]): Promise<string> {
   const { stdout, stderr } = await cli('run', '--detach', ...args);
@@ -49,7 +38,7 @@ async function detached(...args: string[]): Promise<string> {
 async function ended(id: string): Promise<void> {
   await until(
     `${id} has ended`,
-    async () => !['created', 'waiting', 'running', 'stopping'].includes(await stateOf(id)),
+    async () => !['created', 'waiting', 'running', 'stopping', undefined].includes(await stateOf(id)),
   );
 }
 
@@ -262,7 +251,7 @@ describe('an answer', () => {
       expect(JSON.parse(result.stderr)).toMatchObject({ code, exitCode, detail: expect.any(String) as string });
     }
     expect(
-      JSON.parse((await runCli(['whoami', '--json'], { ...access(), DROVER_URL: 'http://127.0.0.1:1' })).stderr),
+      JSON.parse((await runPackaged(['whoami', '--json'], { ...access(), DROVER_URL: 'http://127.0.0.1:1' })).stderr),
     ).toMatchObject({
       code: 'server-unreachable',
       exitCode: 4,
@@ -279,12 +268,12 @@ describe('an answer', () => {
 
 describe('contexts', () => {
   const home = { HOME: folder, XDG_CONFIG_HOME: join(folder, '.config') };
-  const known = (...args: string[]): Promise<CliResult> => runCli(args, home);
+  const known = (...args: string[]): Promise<CliResult> => runPackaged(args, home);
   const file = join(home.XDG_CONFIG_HOME, 'drover', 'contexts.json');
 
   it('are stored by logging in, in one file for this user alone, and chosen by name', async () => {
     for (const name of ['one', 'two'])
-      expect((await runCli(['login', up.url, '--name', name], { ...home, DROVER_TOKEN: up.token })).code).toBe(0);
+      expect((await runPackaged(['login', up.url, '--name', name], { ...home, DROVER_TOKEN: up.token })).code).toBe(0);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const marks = async (): Promise<unknown> =>
       (JSON.parse((await known('context', 'list', '--json')).stdout) as { items: object[] }).items;
@@ -301,7 +290,7 @@ describe('contexts', () => {
     });
     expect((await known('hosts', 'list', '--context', 'two')).code).toBe(0);
     // Nobody works on another server than the one that was meant.
-    expect((await runCli(['logout'], home)).code).toBe(0);
+    expect((await runPackaged(['logout'], home)).code).toBe(0);
     expect((await known('context', 'list', '-o', 'name')).stdout).toBe('two\n');
     expect((await known('context', 'remove', 'two')).code).toBe(0);
     expect((await known('hosts', 'list')).stderr).toContain('No server is known');
@@ -309,7 +298,7 @@ describe('contexts', () => {
 });
 
 it('tells its version', async () =>
-  expect((await runCli(['version'])).stdout).toMatch(/^drover \d+\.\d+\.\d+ \(Node v24\./));
+  expect((await runPackaged(['version'])).stdout).toMatch(/^drover \d+\.\d+\.\d+ \(Node v24\./));
 
 describe('hosts', () => {
   it('are listed by expression, file, number and state', async () => {

@@ -5,32 +5,22 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTerminal, type Terminal } from '../support/terminal.ts';
+import { runPackaged, testUp, type TestUp } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
-import {
-  cleanEnv,
-  cliOf,
-  drover,
-  newDataDir,
-  pidsOf,
-  removeDataDir,
-  runCli,
-  startUp,
-  stopUp,
-  type CliResult,
-  type RunningUp,
-} from '../support/up.ts';
+import { packagedDrover } from '../support/programs.ts';
+import { cleanEnv, cliOf, newDataDir, pidsOf, type CliResult } from '../support/up.ts';
 
+const drover = packagedDrover();
 const dataDir = newDataDir();
-let up: RunningUp;
+let up: TestUp;
 let cli: (...args: string[]) => Promise<CliResult>;
 
 beforeAll(async () => {
-  up = await startUp(dataDir, 2);
+  up = await testUp(dataDir, 2);
   cli = cliOf(up);
 });
 afterAll(async () => {
-  await stopUp(up);
-  removeDataDir(dataDir);
+  await up?.end();
 });
 
 function access(more: Record<string, string> = {}): Record<string, string> {
@@ -151,13 +141,15 @@ describe('before the whole fleet', () => {
 
   it('it must be said where nobody can be asked', async () => {
     const env = access({ DROVER_CONFIRM_OVER: '1' });
-    expect(await runCli(['run', '-t', 'all', '--', 'true'], env)).toMatchObject({
+    expect(await runPackaged(['run', '-t', 'all', '--', 'true'], env)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('--yes') as string,
     });
-    expect((await runCli(['run', '-t', 'all', '--yes', '--', 'true'], env)).code).toBe(0);
-    expect((await runCli(['run', '-t', 'local-*', '--', 'true'], env)).code).toBe(0);
-    expect((await runCli(['run', '-t', 'all', '--', 'true'], access({ DROVER_CONFIRM_OVER: 'many' }))).code).toBe(2);
+    expect((await runPackaged(['run', '-t', 'all', '--yes', '--', 'true'], env)).code).toBe(0);
+    expect((await runPackaged(['run', '-t', 'local-*', '--', 'true'], env)).code).toBe(0);
+    expect((await runPackaged(['run', '-t', 'all', '--', 'true'], access({ DROVER_CONFIRM_OVER: 'many' }))).code).toBe(
+      2,
+    );
   });
 });
 
@@ -220,8 +212,8 @@ describe('runs', () => {
 
   it('are shown with the zone of this place, or in UTC', async () => {
     const env = access({ TZ: 'Asia/Shanghai' });
-    expect((await runCli(['runs', 'list', '-n', '1'], env)).stdout).toMatch(/\d\d:\d\d:\d\d \+08:00/);
-    expect((await runCli(['runs', 'list', '-n', '1', '--utc'], env)).stdout).toMatch(/\d\d:\d\d:\d\d UTC/);
+    expect((await runPackaged(['runs', 'list', '-n', '1'], env)).stdout).toMatch(/\d\d:\d\d:\d\d \+08:00/);
+    expect((await runPackaged(['runs', 'list', '-n', '1', '--utc'], env)).stdout).toMatch(/\d\d:\d\d:\d\d UTC/);
   });
 });
 

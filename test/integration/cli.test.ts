@@ -8,35 +8,26 @@ import { join } from 'node:path';
 import { getCACertificates } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTerminal, type Terminal } from '../support/terminal.ts';
+import { runPackaged, testUp, type TestUp } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
-import {
-  cleanEnv,
-  cliOf,
-  drover,
-  newDataDir,
-  removeDataDir,
-  runCli,
-  startUp,
-  stopUp,
-  type CliResult,
-  type RunningUp,
-} from '../support/up.ts';
+import { packagedDrover } from '../support/programs.ts';
+import { cleanEnv, cliOf, newDataDir, runStateOf, type CliResult } from '../support/up.ts';
 
+const drover = packagedDrover();
 const dataDir = newDataDir();
 const home = join(dataDir, '..', 'home');
-let up: RunningUp;
+let up: TestUp;
 let cli: (...args: string[]) => Promise<CliResult>;
 let local: { url: string; ca: string };
 
 beforeAll(async () => {
-  up = await startUp(dataDir, 3, { listen: '0.0.0.0:0' });
+  up = await testUp(dataDir, 3, { listen: '0.0.0.0:0' });
   local = JSON.parse(readFileSync(join(dataDir, 'access.json'), 'utf8')) as typeof local;
   cli = cliOf({ ...up, url: local.url });
   mkdirSync(home);
 });
 afterAll(async () => {
-  await stopUp(up);
-  removeDataDir(dataDir);
+  await up?.end();
 });
 
 function file(name: string, content: string): string {
@@ -48,9 +39,7 @@ function terminal(...args: string[]): Terminal {
   return openTerminal([drover, ...args], { DROVER_URL: local.url, DROVER_TOKEN: up.token, HOME: home });
 }
 
-async function stateOf(id: string): Promise<string> {
-  return (JSON.parse((await cli('runs', 'show', id, '--json')).stdout) as { run: { state: string } }).run.state;
-}
+const stateOf = (id: string): Promise<string | undefined> => runStateOf({ url: local.url, token: up.token }, id);
 
 async function newestRun(): Promise<string> {
   return (JSON.parse((await cli('runs', 'list', '-n', '1', '--json')).stdout) as { items: { id: string }[] }).items[0]!
@@ -59,7 +48,7 @@ async function newestRun(): Promise<string> {
 
 describe('logging in', () => {
   const login = (args: readonly string[], env: Record<string, string> = {}): Promise<CliResult> =>
-    runCli(['login', up.url, ...args], {
+    runPackaged(['login', up.url, ...args], {
       HOME: home,
       XDG_CONFIG_HOME: join(home, '.config'),
       DROVER_TOKEN: up.token,
@@ -82,9 +71,9 @@ describe('logging in', () => {
     expect((await login(['--fingerprint', await fingerprint()])).code).toBe(0);
     expect(statSync(stored).mode & 0o777).toBe(0o600);
     const env = { HOME: home, XDG_CONFIG_HOME: join(home, '.config') };
-    expect((await runCli(['run', '-t', 'local-1', '--', 'true'], env)).code).toBe(0);
-    expect((await runCli(['logout'], env)).code).toBe(0);
-    expect((await runCli(['whoami'], env)).code).toBe(2);
+    expect((await runPackaged(['run', '-t', 'local-1', '--', 'true'], env)).code).toBe(0);
+    expect((await runPackaged(['logout'], env)).code).toBe(0);
+    expect((await runPackaged(['whoami'], env)).code).toBe(2);
   });
 
   it('takes the authority from a file, and refuses a file that is none', async () => {
@@ -103,7 +92,7 @@ describe('logging in', () => {
   });
 
   it('tells the fingerprint where the server is known', async () => {
-    const told = await runCli(['whoami', '--json'], {
+    const told = await runPackaged(['whoami', '--json'], {
       DROVER_URL: up.url,
       DROVER_TOKEN: up.token,
       DROVER_CA: file('ca.pem', local.ca),
@@ -227,7 +216,7 @@ describe('usage', () => {
       '127.0.0.1',
     );
     await until('it listens', () => gateway.listening);
-    const { code } = await runCli(['whoami'], {
+    const { code } = await runPackaged(['whoami'], {
       DROVER_URL: `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`,
       DROVER_TOKEN: 'x',
     });
@@ -347,7 +336,7 @@ describe('secrets', () => {
     const file = join(home, 'secret');
     writeFileSync(file, 'open sesame\n');
     chmodSync(file, 0o600);
-    const result = await runCli(
+    const result = await runPackaged(
       [
         'run',
         '-t',

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import type { HostRecord } from '../../src/store/contract/host.ts';
-import { Cluster, ManagedProcess } from '../support/cluster.ts';
+import { type Cluster, ManagedProcess } from '../support/cluster.ts';
+import { testCluster } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
 
 const LIFE_MS_MIN = 12_000;
@@ -41,7 +42,7 @@ describe('certificates that live for seconds', () => {
   let lifeMs: number;
   beforeAll(async () => {
     lifeMs = Math.max(LIFE_MS_MIN, Math.ceil(STARTS_OF_A_LIFE * (await startMs())));
-    cluster = await Cluster.start({
+    cluster = await testCluster({
       servers: 1,
       workers: 1,
       agents: 1,

@@ -16,9 +16,10 @@ import type { ExecutionRecord } from '../../src/store/contract/execution.ts';
 import type { WorkerRecord } from '../../src/store/contract/worker.ts';
 import { ChaosApi } from '../chaos/api.ts';
 import { HostileWorker, WanderingAgent } from '../support/attacker.ts';
-import { Cluster } from '../support/cluster.ts';
+import type { Cluster } from '../support/cluster.ts';
 import { requiring } from '../support/needs.ts';
 import { SshWorld } from '../support/sshd.ts';
+import { testCluster } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
 
 const AGENTS = 3;
@@ -27,7 +28,7 @@ let api: ChaosApi;
 const attackers: HostileWorker[] = [];
 
 beforeAll(async () => {
-  cluster = await Cluster.start({ servers: 2, workers: 2, agents: AGENTS });
+  cluster = await testCluster({ servers: 2, workers: 2, agents: AGENTS });
   api = new ChaosApi(cluster.urls, cluster.token);
 }, 180_000);
 afterEach(async () => {

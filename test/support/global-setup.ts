@@ -1,5 +1,8 @@
-/** One PostgreSQL for the whole test run, with a migrated template database that each test file clones. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+/**
+ * Made once for the whole test run: the npm package, for tests that call its command many times, and a PostgreSQL with a migrated template database that each test file
+ * clones.
+ */
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +12,13 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
+import { bundlerStop } from '../../tools/agent-bundle.ts';
+import { buildPrograms } from '../../tools/build.ts';
 import { testAuditKey } from './audit-key.ts';
+import { PACKAGE_FOLDER } from './programs.ts';
+import { drover } from './up.ts';
+
+const packages = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -22,8 +31,9 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-test-'));
   chmodSync(dir, 0o711);
-  // The hundreds of processes that the tests start compile our sources once, not each for itself.
-  process.env.NODE_COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/drover-compiled', import.meta.url));
+  // The processes of the tests compile what they run once, not each for itself.
+  process.env.NODE_COMPILE_CACHE = join(packages, '.cache/drover-compiled');
+  await layOutPackage(join(dir, 'package'));
   const postgres = createEmbeddedPostgres({
     dir,
     clock: systemClock,
@@ -48,4 +58,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await postgres.stop();
     rmSync(dir, { recursive: true, force: true });
   };
+}
+
+/** As npm lays it out. Test files, which are processes of their own that start later, find it in their environment. */
+async function layOutPackage(folder: string): Promise<void> {
+  await buildPrograms(join(folder, 'dist'));
+  await bundlerStop();
+  copyFileSync(drover, join(folder, 'drover'));
+  // Node and PostgreSQL, which it asks for.
+  symlinkSync(packages, join(folder, 'node_modules'));
+  process.env[PACKAGE_FOLDER] = folder;
 }

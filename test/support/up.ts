@@ -5,8 +5,9 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { compiledFolder } from './programs.ts';
 
-/** There is no home to keep it in. */
+/** Of this clone: what runs is its sources. */
 export const drover = fileURLToPath(new URL('../../drover', import.meta.url));
 
 export interface RunningUp {
@@ -91,8 +92,17 @@ export function runCli(
   });
 }
 
-export function cliOf(up: RunningUp): (...args: string[]) => Promise<CliResult> {
-  return (...args) => runCli(args, { DROVER_URL: up.url, DROVER_TOKEN: up.token });
+/** `program`: another command than the clone's. */
+export function cliOf(up: RunningUp & { readonly program?: string }): (...args: string[]) => Promise<CliResult> {
+  return (...args) => runCli(args, { DROVER_URL: up.url, DROVER_TOKEN: up.token }, up.program);
+}
+
+/** Of a run, asked without a command, for whoever asks until it has come; undefined while the server is not there. */
+export async function runStateOf(up: Pick<RunningUp, 'url' | 'token'>, id: string): Promise<string | undefined> {
+  const response = await fetch(`${up.url}/api/v1/runs/${id}`, {
+    headers: { authorization: `Bearer ${up.token}` },
+  }).catch(() => undefined);
+  return response?.ok ? ((await response.json()) as { state: string }).state : undefined;
 }
 
 /**
@@ -103,6 +113,8 @@ export function cleanEnv(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^(?:DROVER_(?!LOG$)|XDG_|DATABASE_)/.test(name));
   return {
     ...Object.fromEntries(own),
+    // There is no home to keep it in.
+    NODE_COMPILE_CACHE: compiledFolder(),
     HOME: '/nonexistent',
     XDG_CONFIG_HOME: '/nonexistent',
     DROVER_DATA: '/nonexistent',
