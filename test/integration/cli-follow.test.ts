@@ -94,6 +94,9 @@ describe('output that is large', () => {
     const full = started('runs', 'output', id, '--full');
     expect(await full.ended).toBe(0);
     expect(sha256(full.stdout())).toBe(whole);
+    // Who begins to follow when it is over already has missed nothing either.
+    const late = started('runs', 'output', id, '--host', 'local-1', '--follow', '--raw');
+    expect([await late.ended, late.stderr(), sha256(late.stdout())]).toEqual([0, '', whole]);
     const raw = started('runs', 'output', id, '--raw');
     expect([await raw.ended, raw.stderr()]).toEqual([
       1,

@@ -91,7 +91,7 @@ async function show(session: Session, run: Run, flags: OutputFlags, stream: Stre
     }
     const code = flags.full
       ? await printWhole(session, execution, stream)
-      : flags.follow && OPEN.has(execution.state)
+      : flags.follow
         ? await new RawFollower(session, execution, stream).follow()
         : await printRaw(session, execution, stream);
     if (flags.stream === undefined) tellOther(execution);
@@ -239,6 +239,13 @@ class RawFollower {
   }
 
   async follow(): Promise<number> {
+    // It may have ended before anybody could follow it: nothing of it is left out for that.
+    if (!OPEN.has(this.#first.state)) await this.#finish(this.#first);
+    else await this.#followLive();
+    return this.#missing.length === 0 ? EXIT.succeeded : tellMissing(this.#missing.join('\n'));
+  }
+
+  async #followLive(): Promise<void> {
     const { runId, task, ordinal } = this.#first;
     const onAway = (error: Error): void => note(`${error.message}; waiting for it, the run goes on`);
     for await (const { event, data } of watchRun(this.#session.options, runId, { output: true, onAway })) {
@@ -254,7 +261,6 @@ class RawFollower {
       else if (data.stream === this.#stream)
         await this.#take({ offset: data.offset, bytes: Buffer.from(data.base64, 'base64') });
     }
-    return this.#missing.length === 0 ? EXIT.succeeded : tellMissing(this.#missing.join('\n'));
   }
 
   async #take(piece: { readonly offset: number; readonly bytes: Buffer }): Promise<void> {
