@@ -43,7 +43,7 @@ function onPong(this: WebSocket): void {
 }
 
 function onSocketClose(this: WebSocket, _code: number, reason: Buffer): void {
-  linkOf(this).ended(reason.toString() || 'connection closed');
+  linkOf(this).gone(reason.toString() || 'connection closed');
 }
 
 /** A close follows. */
@@ -56,6 +56,8 @@ export interface LinkEnd {
   readonly onFault?: (fault: LinkFault) => void;
   /** A frame was of a type that is not known here; `count` of them have come over this link. */
   readonly onPassedOver?: (peer: Peer, count: number) => void;
+  /** The connection of a link is gone: later than the link's own end, which does not wait for the peer. */
+  readonly onGone?: (link: WsLink<never, never>) => void;
 }
 
 export class WsLink<In extends { t: string }, Out extends { t: string }> implements Link<Out> {
@@ -215,6 +217,12 @@ export class WsLink<In extends { t: string }, Out extends { t: string }> impleme
   abandon(reason: string): void {
     this.#socket.terminate();
     this.ended(reason);
+  }
+
+  /** For the socket's handlers only. */
+  gone(reason: string): void {
+    this.ended(reason);
+    this.#end.onGone?.(this as WsLink<never, never>);
   }
 
   ended(reason: string): void {

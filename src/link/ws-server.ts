@@ -71,24 +71,25 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
   const admit = (id: string): boolean =>
     admittedOf.take(id) && admitted.take('all') && links.size < (options.linksMax ?? limits.agentsPerWorkerMax);
 
-  const leave = (link: WsLink<In, Out>): void => {
-    if (!links.delete(link)) return;
+  const leave = (link: WsLink<never, never>): void => {
+    if (!links.delete(link as WsLink<In, Out>)) return;
     const { id } = link.peer;
     const left = countOf.get(id)! - 1;
     if (left > 0) countOf.set(id, left);
     else countOf.delete(id);
   };
 
+  const end: LinkEnd = { ...options, onGone: leave };
+
   // A function of its own: whatever lives as long as the link must not keep the request alive as well.
   const open = (ws: WebSocket, peer: Peer, socket: Duplex): void => {
-    const link = new WsLink<In, Out>(ws, peer, options, { turns, clock, below: socket });
+    const link = new WsLink<In, Out>(ws, peer, end, { turns, clock, below: socket });
     links.add(link);
-    ws.on('close', () => leave(link));
     countOf.set(peer.id, (countOf.get(peer.id) ?? 0) + 1);
     // Its oldest is as good as dead: an honest peer has one, and those that say nothing must not fill the place of others.
     if (countOf.get(peer.id)! > limits.linksPerPeerMax) {
       const oldest = [...links].find((other) => other.peer.id === peer.id)!;
-      leave(oldest);
+      leave(oldest as WsLink<never, never>);
       oldest.abandon('linked again and again');
     }
     link.open(onLink);
@@ -123,6 +124,7 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
       const refusal = options.refuse?.(subject.CN) ?? (admit(subject.CN) ? undefined : 'link-busy');
       if (refusal) return refuseUpgrade(socket, refusal);
       const { CN: id, O: hostId } = subject;
+      forgetHandshake(tls);
       const peer: Peer = {
         role: options.role,
         id,
@@ -134,6 +136,13 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
     },
   };
   return server;
+}
+
+/** Node keeps the timer of a handshake that is over for as long as the socket lives. */
+function forgetHandshake(tls: TLSSocket): void {
+  tls.setTimeout(0);
+  const timer = Object.getOwnPropertySymbols(tls).find((symbol) => symbol.description === 'timeout');
+  if (timer) (tls as unknown as Record<symbol, unknown>)[timer] = null;
 }
 
 /** Why a certificate does not count, in words that say what to do; a clock that is off is told with both times. */

@@ -95,26 +95,25 @@ export class AgentLinks {
   }
 
   accept(link: AgentLink): LinkHandlers<AgentFrame> {
-    const { onFrame, onClosed, onUnlinked } = this.#options;
-    let agent: HeldAgent | undefined;
-    return {
-      onFrame: (frame) => {
-        if (frame.t === 'hello' && !agent) agent = this.#onHello(link, frame);
-        else if (frame.t === 'hello') link.close('frame-invalid', 'A link has one hello.');
-        else if (agent) onFrame(agent, frame);
-      },
-      onClose: () => {
-        onClosed(link, agent);
-        if (!agent) return;
-        if (this.#byAgent.get(agent.agentId) === agent) this.#byAgent.delete(agent.agentId);
-        if (this.#byHost.get(agent.hostId) !== agent) return;
-        this.#byHost.delete(agent.hostId);
-        onUnlinked(agent);
-      },
-    };
+    return new HeldLink(this, link);
   }
 
-  #onHello(link: AgentLink, hello: AgentHello): HeldAgent | undefined {
+  /** For held links only; so are the next two. */
+  heard(agent: HeldAgent, frame: AgentFrame): void {
+    this.#options.onFrame(agent, frame);
+  }
+
+  closed(link: AgentLink, agent: HeldAgent | undefined): void {
+    const { onClosed, onUnlinked } = this.#options;
+    onClosed(link, agent);
+    if (!agent) return;
+    if (this.#byAgent.get(agent.agentId) === agent) this.#byAgent.delete(agent.agentId);
+    if (this.#byHost.get(agent.hostId) !== agent) return;
+    this.#byHost.delete(agent.hostId);
+    onUnlinked(agent);
+  }
+
+  greeted(link: AgentLink, hello: AgentHello): HeldAgent | undefined {
     const { clock, underWay, onLinked } = this.#options;
     if (this.#revoked.has(link.peer.id)) return void link.close('agent-revoked', 'The agent has been revoked.');
     if (hello.agentId !== link.peer.id)
@@ -158,5 +157,27 @@ export class AgentLinks {
   #welcome(protocol: number): WorkerToAgentFrame {
     const { workerId, clock } = this.#options;
     return { t: 'welcome', protocol, workerId, nowMs: clock.nowMs(), workers: [...this.#zoneWorkers] };
+  }
+}
+
+/** What a link has besides itself: no closures, of which two for each link are two megabytes for ten thousand agents. */
+class HeldLink implements LinkHandlers<AgentFrame> {
+  readonly #links: AgentLinks;
+  readonly #link: AgentLink;
+  #agent: HeldAgent | undefined;
+
+  constructor(links: AgentLinks, link: AgentLink) {
+    this.#links = links;
+    this.#link = link;
+  }
+
+  onFrame(frame: AgentFrame): void {
+    if (frame.t === 'hello' && !this.#agent) this.#agent = this.#links.greeted(this.#link, frame);
+    else if (frame.t === 'hello') this.#link.close('frame-invalid', 'A link has one hello.');
+    else if (this.#agent) this.#links.heard(this.#agent, frame);
+  }
+
+  onClose(): void {
+    this.#links.closed(this.#link, this.#agent);
   }
 }
