@@ -79,8 +79,10 @@ export function labelsInOneForm(labels: Readonly<Record<string, string>>): Recor
 
 /** A key that stands in there more than once, in several forms. */
 export function labelTwice(labels: Readonly<Record<string, string>>): string | undefined {
-  const keys = Object.keys(labels).map(oneForm);
-  return keys.find((key, index) => keys.indexOf(key) < index);
+  const seen = new Set<string>();
+  return Object.keys(labels)
+    .map(oneForm)
+    .find((key) => seen.size === seen.add(key).size);
 }
 
 /** The name with the suffix, cut before it by whole characters until both fit where names are kept. */

@@ -32,8 +32,9 @@ export const labels = z
     z.string().overwrite(oneForm).max(limits.labelLengthMax),
   )
   .superRefine((value, context) => {
+    // Of so many nobody wants to hear what else is wrong with each.
     if (Object.keys(value).length > limits.labelsPerHostMax)
-      context.addIssue({ code: 'custom', message: `at most ${limits.labelsPerHostMax} labels` });
+      return context.addIssue({ code: 'custom', message: `at most ${limits.labelsPerHostMax} labels` });
     const twice = labelTwice(value);
     if (twice !== undefined)
       context.addIssue({ code: 'custom', message: `the label ${twice} is given twice`, path: [twice] });
