@@ -12,7 +12,7 @@ import { attemptId, newRunId, type AttemptId } from '../src/base/ids.ts';
 import { silentLog } from '../src/base/log.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import { createProcessLedger } from '../src/engines/process/process-ledger.ts';
-import { specOf } from '../test/support/execution-spec.ts';
+import { HOST, specOf } from '../test/support/execution-spec.ts';
 
 const CONCURRENCY = 64;
 const { values } = parseArgs({
@@ -48,7 +48,7 @@ function supervised(ledger: Ledger): () => Promise<void> {
   return async () => {
     const attempt = attemptId({ runId, task: 0, ordinal: ordinal++, attempt: 1 });
     const finished = new Promise<void>((resolve) => waiting.set(attempt, resolve));
-    await ledger.startAttempt(attempt, spec);
+    await ledger.startAttempt(attempt, spec, HOST);
     await finished;
     waiting.delete(attempt);
     // As the server's acknowledgement would: not waited for.

@@ -95,7 +95,7 @@ function runner(ledger: Ledger, waiting: Map<AttemptId, () => void>): (index: nu
   return async (index) => {
     const attempt = attemptId({ runId, task: 0, ordinal: ordinal++, attempt: 1 });
     const finished = new Promise<void>((resolve) => waiting.set(attempt, resolve));
-    await ledger.startAttempt(attempt, spec, { hostId: String(index) });
+    await ledger.startAttempt(attempt, spec, { hostId: String(index), hostName: `bench-${index}` });
     await finished;
     waiting.delete(attempt);
     const report = await ledger.report(attempt);

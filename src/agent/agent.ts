@@ -221,6 +221,8 @@ export class AgentService implements Service {
         return this.#options.onUpgrade(frame);
       case 'bye':
         return log.info({ code: frame.code, detail: frame.detail }, 'the worker ended the link');
+      case 'start':
+        return this.#conversation.hear({ ...frame, target: { hostId: this.#options.hostId } });
       default:
         return this.#conversation.hear(frame);
     }

@@ -108,9 +108,9 @@ export class AgentSession implements OrderMarks {
     return told && told.serverMs + this.#clock.monotonicMs() - told.sentAt;
   }
 
-  judgeStart(frame: StartOrder): StartVerdict {
+  judgeStart(frame: Omit<StartOrder, 'target'>): StartVerdict {
     const digest = createHash('sha256').update(frame.spec).digest();
-    const message = startMessage(this.#agentId, this.instance, frame.a, frame, digest);
+    const message = startMessage(this.#agentId, this.instance, frame, frame, digest);
     if (!isSignedByKey(this.#key, message, frame.mac)) return 'unsigned';
     const nowMs = this.nowMs(frame.server);
     if (nowMs === undefined) return 'time-unknown';

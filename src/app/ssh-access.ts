@@ -39,7 +39,6 @@ export async function sshAccess(ctx: Needs, zone: string, hostId: HostId, accoun
   const last = accounts.at(-1)!;
   return {
     hostId,
-    hostName: way.hostName,
     accountId: last.account.id,
     hops: way.hops.map((hop, index) => hopAccess(hop, accounts[index]!)),
     become: last.become,

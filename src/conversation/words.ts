@@ -7,10 +7,10 @@ import type { AgentFrame, WorkerStart, WorkerToAgentFrame } from '../protocol/li
 
 type Order<T extends WorkerToAgentFrame['t']> = Extract<WorkerToAgentFrame, { t: T }>;
 
-/** A start. `mac` is there where it came over a network, `target` where the executor reaches many hosts. */
+/** A start. `mac` is there where it came over a network. `target`: the host that it is for; an agent has one, its own. */
 export type StartOrder = Omit<WorkerStart, 'mac'> & {
   readonly mac?: Uint8Array;
-  readonly target?: AttemptSubject;
+  readonly target: Omit<AttemptSubject, 'hostName'>;
 };
 /** What may be ordered of an attempt that was given out before. */
 export type LaterOrder = Order<'cancel' | 'query' | 'watch' | 'ack' | 'chunk-ack' | 'fetch'>;

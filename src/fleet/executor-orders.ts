@@ -16,6 +16,11 @@ import type { HostAgents } from './host-agents.ts';
 import type { OrderMarks } from './order-marks.ts';
 import type { WorkerRoster } from './worker-roster.ts';
 
+/** Of one host in an `assign`: ids, mark and executor have some 200 bytes, and the name has up to `nameBytesMax`. */
+const TARGET_BYTES_MAX = 512;
+/** Of what an `assign` has once, beside the work. */
+const ASSIGN_BYTES_MAX = 1_024;
+
 export interface ExecutorOrdersOptions {
   readonly serverId: ServerId;
   readonly clock: Clock;
@@ -50,11 +55,12 @@ export class ExecutorOrders {
     const digest = createHash('sha256').update(spec).digest();
     const mark = { server: server as string, order, validUntilMs };
     const signed = targets.map(({ instance, watch, ...target }) => {
-      const mac = marks.ofStart({ ...target, instance }, attemptId({ runId, task, ...target }), mark, digest);
+      const place = { a: attemptId({ runId, task, ...target }), hostName: target.hostName };
+      const mac = marks.ofStart({ executor: target.executor, instance }, place, mark, digest);
       return watch ? { ...target, watch, mac } : { ...target, mac };
     });
     // A start that comes twice is harmless; one that has gone must not be taken as not gone.
-    const sent = slices(signed).map((slice) =>
+    const sent = slices(signed, targetsPerFrame(spec)).map((slice) =>
       worker.link.send({
         t: 'assign',
         runId,
@@ -138,4 +144,10 @@ export class ExecutorOrders {
         roster.of(workerId!)?.link.send({ t: 'upgrade', id, server, order, targets: slice });
     }
   }
+}
+
+/** Long names beside a large work would be more than a frame may have: then it travels in one more. */
+function targetsPerFrame(spec: Uint8Array): number {
+  const room = limits.frameBytesMax - ASSIGN_BYTES_MAX - spec.length;
+  return Math.min(limits.hostsPerFrameMax, Math.max(1, Math.floor(room / TARGET_BYTES_MAX)));
 }

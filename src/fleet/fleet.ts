@@ -31,6 +31,7 @@ export interface Assignment {
     readonly ordinal: number;
     readonly attempt: number;
     readonly hostId: HostId;
+    readonly hostName: string;
     readonly executor: Executor;
     /** The start of the agent that it is for; another is not given it. */
     readonly instance?: string;

@@ -29,12 +29,12 @@ export class OrderMarks {
    */
   ofStart(
     { executor, instance: meant }: { readonly executor: Executor; readonly instance: string | undefined },
-    a: string,
+    place: { readonly a: string; readonly hostName: string },
     mark: { readonly server: string; readonly order: number; readonly validUntilMs: number },
     digest: Uint8Array,
   ): Uint8Array {
     if (executor.kind !== 'agent' || this.#sessions.of(executor.id)?.instance !== meant) return NO_MAC;
-    return this.of(executor, (agentId, instance) => startMessage(agentId, instance, a, mark, digest)).mac ?? NO_MAC;
+    return this.of(executor, (agentId, instance) => startMessage(agentId, instance, place, mark, digest)).mac ?? NO_MAC;
   }
 
   /** Empty where the agent is not here. */

@@ -14,9 +14,11 @@ import type { OutputFacts, OutputRange } from './outputs.ts';
 /** What an engine carries out: work of a kind that it has named, and what holds beside it for this run. */
 export type ExecutionOrder = Omit<ExecutionSpec, 'work'> & { readonly work: Work };
 
-/** What it is done to, for an engine that reaches many hosts. Absent where it is the engine's own host. */
+/** The host that it is done to, as the run has it: id and name are what the script is told. */
 export interface AttemptSubject {
   readonly hostId: string;
+  readonly hostName: string;
+  /** For an engine that reaches hosts by accounts, where the run asks for one. */
   readonly accountId?: string;
 }
 
@@ -58,7 +60,7 @@ export interface Refusal {
 /** It never began, and may: with this order, as soon as there is room. */
 export interface Absent {
   readonly absent: ExecutionSpec;
-  readonly subject?: AttemptSubject;
+  readonly subject: AttemptSubject;
 }
 /** It may have run, and nobody can tell how it ended: the attempt is lost. */
 export interface Unknown {
@@ -102,14 +104,9 @@ export interface Engine extends Service {
   /** Of the work that it carries out. Any other is refused by the ledger, and never begun. */
   readonly kinds: readonly Work['kind'][];
   /** Throws where the order is none for this engine: then nothing is known of the attempt. Its work may be of any kind. */
-  traceOf(attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject | undefined): AcceptTrace;
+  traceOf(attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject): AcceptTrace;
   /** Its acceptance is on disk. At most once for an attempt, but for one that `resume` has called absent. */
-  begin(
-    attempt: AttemptId,
-    order: ExecutionOrder,
-    subject: AttemptSubject | undefined,
-    sink: AttemptSink,
-  ): Held | Refusal;
+  begin(attempt: AttemptId, order: ExecutionOrder, subject: AttemptSubject, sink: AttemptSink): Held | Refusal;
   /** Once for each attempt without an end that an earlier process left. What takes long is done in hand, as `Held`. */
   resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held | Absent | Unknown>;
   /**

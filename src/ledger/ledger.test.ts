@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { specOf } from '../../test/support/execution-spec.ts';
+import { HOST, specOf } from '../../test/support/execution-spec.ts';
 import { MemoryFiles } from '../../test/support/memory-files.ts';
 import { until } from '../../test/support/until.ts';
 import { othersTurn, systemClock } from '../base/clock.ts';
@@ -155,26 +155,26 @@ describe('a ledger', () => {
   it('begins an attempt once, however often and when it is given', async () => {
     const ledger = await open();
     const a = newAttempt();
-    expect(await Promise.all([ledger.startAttempt(a, work), ledger.startAttempt(a, work)])).toEqual([
+    expect(await Promise.all([ledger.startAttempt(a, work, HOST), ledger.startAttempt(a, work, HOST)])).toEqual([
       'accepted',
       'accepted',
     ]);
-    expect(await ledger.startAttempt(a, work)).toBe('accepted');
+    expect(await ledger.startAttempt(a, work, HOST)).toBe('accepted');
     end(a);
     await until('its end', () => ledger.report(a));
-    expect(await ledger.startAttempt(a, work)).toBe('accepted');
+    expect(await ledger.startAttempt(a, work, HOST)).toBe('accepted');
     await ledger.forget([a]);
-    expect(await ledger.startAttempt(a, work)).toBe('settled');
-    expect(await (await again()).startAttempt(a, work)).toBe('settled');
+    expect(await ledger.startAttempt(a, work, HOST)).toBe('settled');
+    expect(await (await again()).startAttempt(a, work, HOST)).toBe('settled');
     expect([engine.begun, ledger.list()]).toEqual([[], []]);
   });
 
   it('does not know of what its engine falls over, at the beginning and after a restart, and goes on with the others', async () => {
     const ledger = await open();
     const [first, second, third] = [newAttempt(), newAttempt(), newAttempt()];
-    await ledger.startAttempt(first, work);
+    await ledger.startAttempt(first, work, HOST);
     engine.isBroken = true;
-    await ledger.startAttempt(second, work);
+    await ledger.startAttempt(second, work, HOST);
     expect(await until('an end', () => ledger.report(second))).toMatchObject({
       outcome: { kind: 'unknown', reason: 'status-unknown' },
     });
@@ -185,7 +185,7 @@ describe('a ledger', () => {
     // Nobody has it in hand: what may run of it has been ended.
     expect(engine.abandoned).toContain(first);
     engine.isBroken = false;
-    await next.startAttempt(third, work);
+    await next.startAttempt(third, work, HOST);
     end(third);
     expect(await until('an end', () => next.report(third))).toMatchObject({ outcome: { kind: 'exited' } });
   });
@@ -201,7 +201,7 @@ describe('a ledger', () => {
       seen.push(kept().then((text) => void (keptAtBegin = text)));
       return begin(...order);
     };
-    await ledger.startAttempt(a, work);
+    await ledger.startAttempt(a, work, HOST);
     await Promise.all(seen);
     expect(keptAtBegin).toContain(a);
     let finish: () => void = () => undefined;
@@ -217,7 +217,7 @@ describe('a ledger', () => {
   it('lets so many begin at once, the oldest first, and the next as soon as one has ended', async () => {
     const ledger = await open({ concurrent: 2 });
     const attempts = Array.from({ length: 4 }, newAttempt) as [AttemptId, AttemptId, AttemptId, AttemptId];
-    for (const a of attempts) await ledger.startAttempt(a, work);
+    for (const a of attempts) await ledger.startAttempt(a, work, HOST);
     expect(engine.begun).toEqual(attempts.slice(0, 2));
     // One that waits never begins when it is cancelled.
     expect(ledger.cancel(attempts[2])).toBe(true);
@@ -234,7 +234,7 @@ describe('a ledger', () => {
     const ledger = await open();
     const [here, elsewhere] = [newAttempt(), newAttempt()];
     ledger.watch(elsewhere, true);
-    const starting = ledger.startAttempt(here, work);
+    const starting = ledger.startAttempt(here, work, HOST);
     ledger.watch(here, true);
     await starting;
     ledger.watch(here, true);
@@ -244,21 +244,21 @@ describe('a ledger', () => {
   it('holds no more than it may, ended ones that the server does not have included', async () => {
     const ledger = await open({ attemptsMax: 1 });
     const a = newAttempt();
-    await ledger.startAttempt(a, work);
+    await ledger.startAttempt(a, work, HOST);
     end(a);
     await until('its end', () => ledger.report(a));
-    expect(await ledger.startAttempt(newAttempt(), work)).toBe('busy');
+    expect(await ledger.startAttempt(newAttempt(), work, HOST)).toBe('busy');
     await ledger.forget([a]);
-    expect(await ledger.startAttempt(newAttempt(), work)).toBe('accepted');
+    expect(await ledger.startAttempt(newAttempt(), work, HOST)).toBe('accepted');
   });
 
   it('ends what is cancelled while it is being accepted before it begins, and passes on every later cancel', async () => {
     const ledger = await open();
     const [early, late] = [newAttempt(), newAttempt()];
-    const accepting = ledger.startAttempt(early, work);
+    const accepting = ledger.startAttempt(early, work, HOST);
     expect(ledger.cancel(early)).toBe(true);
     await accepting;
-    await ledger.startAttempt(late, work);
+    await ledger.startAttempt(late, work, HOST);
     for (let n = 0; n < 2; n++) ledger.cancel(late);
     expect([engine.begun, engine.stopped]).toEqual([[late], [late, late]]);
     expect(ledger.cancel(newAttempt())).toBe(false);
@@ -269,7 +269,7 @@ describe('a ledger', () => {
     engine.kinds = [];
     const ledger = await open();
     const a = newAttempt();
-    expect(await ledger.startAttempt(a, work)).toBe('accepted');
+    expect(await ledger.startAttempt(a, work, HOST)).toBe('accepted');
     expect((await until('its end', () => ledger.report(a))).outcome).toEqual({
       kind: 'refused',
       reason: 'work-kind-unknown',
@@ -280,10 +280,10 @@ describe('a ledger', () => {
   it('begins nothing that was journaled before work had kinds, and says that nothing ran', async () => {
     const first = await open();
     const a = newAttempt();
-    await first.startAttempt(a, work);
+    await first.startAttempt(a, work, HOST);
     await first.stop();
     const { work: _work, ...flat } = work;
-    engine.answer = { absent: flat as ExecutionSpec };
+    engine.answer = { absent: flat as ExecutionSpec, subject: HOST };
     engine.begun.length = 0;
     const next = await open();
     expect((await until('its end', () => next.report(a))).outcome).toEqual({
@@ -296,7 +296,7 @@ describe('a ledger', () => {
   it('believes the first end alone, and nothing that comes after it', async () => {
     const ledger = await open();
     const a = newAttempt();
-    await ledger.startAttempt(a, work);
+    await ledger.startAttempt(a, work, HOST);
     end(a);
     engine.sinks.get(a)!.ended({ outcome: { kind: 'unknown', reason: 'status-unknown' } });
     engine.sinks.get(a)!.started({ pid: 2, atMs: 1 }, {});
@@ -309,7 +309,7 @@ describe('a ledger', () => {
     engine.refusal = { refused: 'user-unknown', detail: 'Nobody.' };
     const ledger = await open();
     const a = newAttempt();
-    expect(await ledger.startAttempt(a, work)).toBe('accepted');
+    expect(await ledger.startAttempt(a, work, HOST)).toBe('accepted');
     expect(await until('its end', () => ledger.report(a))).toMatchObject({
       outcome: { kind: 'refused', reason: 'user-unknown' },
       detail: 'Nobody.',
@@ -319,7 +319,7 @@ describe('a ledger', () => {
   it('records an end again until it can, and leaves it to the next when it is stopped before', async () => {
     const ledger = await open();
     const [a, b] = [newAttempt(), newAttempt()];
-    for (const each of [a, b]) await ledger.startAttempt(each, work);
+    for (const each of [a, b]) await ledger.startAttempt(each, work, HOST);
     let failures = 1;
     outputs.finish = async () => {
       if (failures-- > 0) throw new Error('no space');
@@ -338,7 +338,7 @@ describe('a ledger', () => {
   it('hands its traces back after a restart, and goes on with what is in hand', async () => {
     const ledger = await open();
     const [a, b] = [newAttempt(), newAttempt()];
-    for (const each of [a, b]) await ledger.startAttempt(each, work);
+    for (const each of [a, b]) await ledger.startAttempt(each, work, HOST);
     engine.sinks.get(a)!.started({ pid: 7, atMs: 9 }, { ticks: 3 });
     const next = await again();
     expect(engine.resumed).toMatchObject([
@@ -364,8 +364,8 @@ describe('a ledger', () => {
   it('begins what never began, as there is room, and gives up what nobody can tell of', async () => {
     const ledger = await open({ concurrent: 1 });
     const [a, b] = [newAttempt(), newAttempt()];
-    for (const each of [a, b]) await ledger.startAttempt(each, work);
-    engine.answer = { absent: work };
+    for (const each of [a, b]) await ledger.startAttempt(each, work, HOST);
+    engine.answer = { absent: work, subject: HOST };
     await again({ concurrent: 1 });
     expect(engine.begun).toEqual([a]);
     engine.answer = { unknown: 'host-rebooted', detail: 'Gone.' };
@@ -388,7 +388,7 @@ describe('a ledger', () => {
     const ledger = await open();
     const [a, b] = [newAttempt(), newAttempt()];
     for (const each of [a, b]) {
-      await ledger.startAttempt(each, work);
+      await ledger.startAttempt(each, work, HOST);
       engine.sinks.get(each)!.ended({ outcome: { kind: 'exited', code: 0 } }, remains('first'));
       await until('its end', () => ledger.report(each));
     }
@@ -402,12 +402,12 @@ describe('a ledger', () => {
     engine.isSecret = true;
     const a = newAttempt();
     const bare = await open();
-    await expect(bare.startAttempt(a, work)).rejects.toThrow(/keeps no secrets/);
+    await expect(bare.startAttempt(a, work, HOST)).rejects.toThrow(/keeps no secrets/);
     expect([bare.stateOf(a), engine.begun]).toEqual([undefined, []]);
     const vault = new TraceVault(join(folder, 'key'));
     const ledger = await again({ vault });
     engine.isSecret = true;
-    await ledger.startAttempt(a, work);
+    await ledger.startAttempt(a, work, HOST);
     expect((await files.read('/journal')).toString('latin1')).not.toContain(SECRET);
     await again({ vault: new TraceVault(join(folder, 'key')) });
     expect(engine.resumed[0]!.trace.accepted).toEqual(Buffer.from(SECRET));

@@ -88,7 +88,7 @@ export class Ledger {
   /** Starts that are being journaled: neither known for good nor unknown. */
   readonly #accepting = new Map<string, Promise<StartAnswer>>();
   /** Accepted, and without room yet; oldest first. */
-  readonly #waiting = new Map<string, { readonly spec: ExecutionSpec; readonly subject: AttemptSubject | undefined }>();
+  readonly #waiting = new Map<string, { readonly spec: ExecutionSpec; readonly subject: AttemptSubject }>();
   readonly #begun = new Map<string, Begun>();
   readonly #cancelled = new Set<string>();
   readonly #recording = new Set<Promise<void>>();
@@ -143,7 +143,7 @@ export class Ledger {
    * it: then nothing is known of it and nothing ran. Faults of the work (no such user, a kind that is not known here …)
    * become a report of outcome `refused`.
    */
-  async startAttempt(attempt: AttemptId, spec: ExecutionSpec, subject?: AttemptSubject): Promise<StartAnswer> {
+  async startAttempt(attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject): Promise<StartAnswer> {
     if (this.#journal.tombstones.has(attempt)) return 'settled';
     if (this.#journal.entries.has(attempt)) return 'accepted';
     // A duplicate is as good as the first: it is answered when, and as, that one is.
@@ -155,7 +155,7 @@ export class Ledger {
     return accepting;
   }
 
-  async #accept(attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject | undefined): Promise<StartAnswer> {
+  async #accept(attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject): Promise<StartAnswer> {
     const { engine, clock } = this.#options;
     try {
       await this.#journal.append({
@@ -264,7 +264,7 @@ export class Ledger {
     }
   }
 
-  #begin(attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject | undefined): void {
+  #begin(attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject): void {
     const { engine } = this.#options;
     const { begun, sink } = this.#beginning(attempt);
     sink.openOutput({ keptBytes: spec.outputKeptBytes, secrets: Object.values(spec.secrets) });

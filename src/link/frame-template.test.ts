@@ -1,6 +1,8 @@
 import fc from 'fast-check';
+import { unpack } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
 import { given } from '../base/given.ts';
+import { limits } from '../base/limits.ts';
 import { decodeFrame, encodeFrame } from './codec.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import type { AgentSaid } from '../protocol/link/agent-v1.ts';
@@ -18,14 +20,19 @@ describe('FrameTemplate', () => {
           .tuple(fc.uuid(), fc.nat(999_999), fc.nat(999_999))
           .map(([run, task, ordinal]) => `${run}.${task}.${ordinal}.1`),
         fc.uint8Array({ minLength: 32, maxLength: 32 }),
+        fc.string({ unit: 'binary', maxLength: limits.nameLengthMax }).map((name) => name.replaceAll('\0', '')),
         fc.boolean(),
-        (spec, validUntilMs, a, mac, watch) => {
+        (spec, validUntilMs, a, mac, name, watch) => {
+          const hostName = name.slice(0, limits.nameLengthMax).toWellFormed();
           const template = new FrameTemplate(
             { t: 'start', ...MARK, validUntilMs, spec: Buffer.from(spec), ...given({ watch: watch || undefined }) },
-            ['a', 'mac'],
+            ['a', 'hostName', 'mac'],
           );
           for (const attempt of [a, `${a}1`]) {
-            const frame = decodeFrame(template.encode(attempt, mac), WORKER_TO_AGENT_FRAMES) as Record<string, unknown>;
+            const frame = decodeFrame(template.encode(attempt, hostName, mac), WORKER_TO_AGENT_FRAMES) as Record<
+              string,
+              unknown
+            >;
             expect({
               ...frame,
               spec: Buffer.from(frame.spec as Uint8Array),
@@ -36,6 +43,7 @@ describe('FrameTemplate', () => {
               validUntilMs,
               spec: Buffer.from(spec),
               a: attempt,
+              hostName,
               mac,
               ...given({ watch: watch || undefined }),
             });
@@ -53,6 +61,12 @@ describe('FrameTemplate', () => {
       expect(Buffer.from(frame.body).equals(body), `${length}`).toBe(true);
       expect(Buffer.from(frame.mac)).toEqual(mac);
     }
+  });
+
+  it('takes texts of any script and length', () => {
+    const template = new FrameTemplate({ t: 'bye', code: 'link-busy' }, ['detail']);
+    for (const detail of ['', 'x'.repeat(255), 'é'.repeat(128), '库'.repeat(85), '𠮷'.repeat(100), '库'.repeat(30_000)])
+      expect(unpack(template.encode(detail))).toEqual({ t: 'bye', code: 'link-busy', detail });
   });
 
   it('makes a frame with a list of one entry', () => {

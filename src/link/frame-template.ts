@@ -1,10 +1,10 @@
 /** One frame for many peers: what they have in common is encoded once, what differs is appended for each. */
 import { encodeFrame } from './codec.ts';
 
-/** Of MessagePack: a map of up to 15 fields, a list of one, a string of up to 255, and bytes by the length of their length. */
+/** Of MessagePack: a map of up to 15 fields, a list of one, and strings and bytes by the length of their length. */
 const FIXMAP = 0x80;
 const LIST_OF_ONE = 0x91;
-const STR8 = 0xd9;
+const [STR8, STR16, STR32] = [0xd9, 0xda, 0xdb];
 const [BIN8, BIN16, BIN32] = [0xc4, 0xc5, 0xc6];
 
 export class FrameTemplate {
@@ -26,11 +26,13 @@ export class FrameTemplate {
     this.#keys = own.map(encodeValue);
   }
 
-  /** Values in the order of the names; strings are ASCII, and not longer than 255. */
+  /** Values in the order of the names. */
   encode(...values: readonly (string | Uint8Array)[]): Buffer {
     let length = this.#head.length;
-    for (let i = 0; i < values.length; i++)
-      length += this.#keys[i]!.length + 1 + bytesOfLength(values[i]!) + values[i]!.length;
+    for (let i = 0; i < values.length; i++) {
+      const size = sizeOf(values[i]!);
+      length += this.#keys[i]!.length + 1 + bytesOfLength(size) + size;
+    }
     const frame = Buffer.allocUnsafe(length);
     frame.set(this.#head);
     let at = this.#head.length;
@@ -38,19 +40,26 @@ export class FrameTemplate {
       const [key, value] = [this.#keys[i]!, values[i]!];
       frame.set(key, at);
       at += key.length;
-      const wide = bytesOfLength(value);
-      frame[at++] = typeof value === 'string' ? STR8 : wide === 1 ? BIN8 : wide === 2 ? BIN16 : BIN32;
-      at = frame.writeUIntBE(value.length, at, wide);
-      if (typeof value === 'string') frame.write(value, at, 'latin1');
+      const size = sizeOf(value);
+      const wide = bytesOfLength(size);
+      const isText = typeof value === 'string';
+      frame[at++] =
+        wide === 1 ? (isText ? STR8 : BIN8) : wide === 2 ? (isText ? STR16 : BIN16) : isText ? STR32 : BIN32;
+      at = frame.writeUIntBE(size, at, wide);
+      if (isText) frame.write(value, at);
       else frame.set(value, at);
-      at += value.length;
+      at += size;
     }
     return frame;
   }
 }
 
-function bytesOfLength(value: string | Uint8Array): 1 | 2 | 4 {
-  return value.length <= 0xff ? 1 : value.length <= 0xffff ? 2 : 4;
+function sizeOf(value: string | Uint8Array): number {
+  return typeof value === 'string' ? Buffer.byteLength(value) : value.length;
+}
+
+function bytesOfLength(size: number): 1 | 2 | 4 {
+  return size <= 0xff ? 1 : size <= 0xffff ? 2 : 4;
 }
 
 /** The value alone, which the encoder of frames takes as well. */

@@ -114,7 +114,7 @@ function assign(
   const { workerId } = route;
   const targets = list.map(({ execution, route: { executor } }) => {
     const { ordinal, attempt, subject } = execution;
-    const target = { ordinal, attempt, hostId: subject.id, executor, watch: isWatched };
+    const target = { ordinal, attempt, hostId: subject.id, hostName: subject.name, executor, watch: isWatched };
     const instance = execution.route?.instance;
     return instance === undefined ? target : { ...target, instance };
   });

@@ -290,7 +290,11 @@ it('reads a large script anew when its host is there, and again where that fails
   owner.onLinked(hostId);
   await until('it to be sent', () => pass() && assigned.length > 0);
   expect(reads).toBe(2);
-  expect(assigned[0]).toMatchObject({ runId: id, workerId: location.workerId, targets: [{ hostId, attempt: 1 }] });
+  expect(assigned[0]).toMatchObject({
+    runId: id,
+    workerId: location.workerId,
+    targets: [{ hostId, hostName: 'a', attempt: 1 }],
+  });
   expect(Buffer.from(assigned[0]!.spec).includes(id)).toBe(true);
   await owner.stop();
 });

@@ -60,6 +60,7 @@ function agentsOf(
           ordinal,
           attempt: 1,
           hostId: newId(),
+          hostName: 'web',
           executor,
           mac: new Uint8Array(32),
         })),

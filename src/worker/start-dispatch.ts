@@ -241,7 +241,7 @@ export class StartDispatch {
     if (target.watch) this.#options.watch(start);
     const sent =
       executor.lane === 'agent'
-        ? executor.link.sendEncoded(frames.encode(a, target.mac, target.watch === true))
+        ? executor.link.sendEncoded(frames.encode(a, target, target.watch === true))
         : executor.link.send(ownStart(a, order));
     if (!sent) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
     this.#begun(executor, a);
@@ -293,6 +293,7 @@ function ownStart(a: string, { assign, target }: StartOrder): AttemptOrder {
     order: assign.order,
     validUntilMs: assign.validUntilMs,
     spec: assign.spec,
+    hostName: target.hostName,
     ...given({ watch: target.watch || undefined }),
     target: { hostId: target.hostId, ...given({ accountId: assign.accountId }) },
   };

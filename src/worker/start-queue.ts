@@ -27,7 +27,7 @@ export interface StartOrder {
 
 type OrderOfAll = Pick<ServerAssign, 'server' | 'order' | 'validUntilMs' | 'spec'>;
 
-/** The starts of one assignment: own to each agent are only the attempt and the mark that makes it valid. */
+/** The starts of one assignment: own to each agent are only the attempt, the name of its host and the mark that makes it valid. */
 export class StartFrames {
   readonly #assign: OrderOfAll;
   #plain: FrameTemplate | undefined;
@@ -37,16 +37,20 @@ export class StartFrames {
     this.#assign = assign;
   }
 
-  encode(a: string, mac: Uint8Array, isWatched: boolean): Buffer {
+  encode(
+    a: string,
+    { mac, hostName }: { readonly mac: Uint8Array; readonly hostName: string },
+    isWatched: boolean,
+  ): Buffer {
     const template = isWatched
       ? (this.#watched ??= this.#template({ watch: true }))
       : (this.#plain ??= this.#template({}));
-    return template.encode(a, mac);
+    return template.encode(a, hostName, mac);
   }
 
   #template(more: object): FrameTemplate {
     const { server, order, validUntilMs, spec } = this.#assign;
-    return new FrameTemplate({ t: 'start', server, order, validUntilMs, spec, ...more }, ['a', 'mac']);
+    return new FrameTemplate({ t: 'start', server, order, validUntilMs, spec, ...more }, ['a', 'hostName', 'mac']);
   }
 }
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import { newAttempt, reportOf } from './ledger.ts';
-import { specOf, type SpecMore } from '../support/execution-spec.ts';
+import { HOST, specOf, type SpecMore } from '../support/execution-spec.ts';
 
 export function environmentConformance(make: () => Promise<{ ledger: Ledger; end: () => Promise<void> }>): void {
   describe('environment policies of a ledger', () => {
@@ -29,7 +29,7 @@ export function environmentConformance(make: () => Promise<{ ledger: Ledger; end
 
     async function run(more: SpecMore): Promise<{ report: AgentReport; text: string; lines: string[] }> {
       const attempt = newAttempt();
-      expect(await world.ledger.startAttempt(attempt, specOf('env; pwd', more))).toBe('accepted');
+      expect(await world.ledger.startAttempt(attempt, specOf('env; pwd', more), HOST)).toBe('accepted');
       const report = await reportOf(world.ledger, attempt);
       const text = Buffer.from(report.stdout.inline ?? []).toString();
       return { report, text, lines: text.trimEnd().split('\n') };
@@ -68,13 +68,13 @@ export function environmentConformance(make: () => Promise<{ ledger: Ledger; end
     it('find programs where only the login shell does, keep arguments and exit codes, and show no secret in arguments', async () => {
       const attempt = newAttempt();
       const login = { ...given(), environment: 'login' } as const;
-      await world.ledger.startAttempt(attempt, specOf(['only-here', '', 'a b', '$HOME'], login));
+      await world.ledger.startAttempt(attempt, specOf(['only-here', '', 'a b', '$HOME'], login), HOST);
       expect(Buffer.from((await reportOf(world.ledger, attempt)).stdout.inline!).toString()).toBe('found  a b $HOME\n');
       const missing = newAttempt();
-      await world.ledger.startAttempt(missing, specOf(['drover-nothing'], login));
+      await world.ledger.startAttempt(missing, specOf(['drover-nothing'], login), HOST);
       expect(await reportOf(world.ledger, missing)).toMatchObject({ outcome: { kind: 'exited', code: 127 } });
       const status = newAttempt();
-      await world.ledger.startAttempt(status, specOf('tr "\\000" " " </proc/$$/cmdline; exit 137', login));
+      await world.ledger.startAttempt(status, specOf('tr "\\000" " " </proc/$$/cmdline; exit 137', login), HOST);
       const report = await reportOf(world.ledger, status);
       expect(report).toMatchObject({ outcome: { kind: 'exited', code: 137 } });
       expect(Buffer.from(report.stdout.inline!).toString()).not.toMatch(/drover-login|hunter2/);

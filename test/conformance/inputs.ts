@@ -12,7 +12,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import { until } from '../support/until.ts';
 import { isAlive, newAttempt, reportOf } from './ledger.ts';
-import { specOf, type SpecMore } from '../support/execution-spec.ts';
+import { HOST, specOf, type SpecMore } from '../support/execution-spec.ts';
 
 const BOM = '\ufeff';
 const SEARCHED = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -35,12 +35,12 @@ export function inputConformance(
 
     async function run(script: string, more: SpecMore = {}): Promise<AgentReport> {
       const attempt = newAttempt();
-      expect(await ledger.startAttempt(attempt, specOf(script, more))).toBe('accepted');
+      expect(await ledger.startAttempt(attempt, specOf(script, more), HOST)).toBe('accepted');
       return reportOf(ledger, attempt);
     }
     async function command(argv: string[], more: SpecMore = {}): Promise<AgentReport> {
       const attempt = newAttempt();
-      expect(await ledger.startAttempt(attempt, specOf(argv, more))).toBe('accepted');
+      expect(await ledger.startAttempt(attempt, specOf(argv, more), HOST)).toBe('accepted');
       return reportOf(ledger, attempt);
     }
     const bytes = (report: AgentReport): Buffer => Buffer.from(report.stdout.inline ?? []);
@@ -169,8 +169,8 @@ export function inputConformance(
 
     it('has the output at once after the end, also of a silent script', async () => {
       const [loud, silent] = [newAttempt(), newAttempt()];
-      await ledger.startAttempt(loud, specOf('echo loud'));
-      await ledger.startAttempt(silent, specOf('true'));
+      await ledger.startAttempt(loud, specOf('echo loud'), HOST);
+      await ledger.startAttempt(silent, specOf('true'), HOST);
       await reportOf(ledger, loud);
       expect(await ledger.readWhole(loud, 1, 0, 100)).toMatchObject({ size: 5, eof: true });
       expect((await reportOf(ledger, silent)).stdout).toEqual({ size: 0, head: 0, tail: 0 });
@@ -215,6 +215,7 @@ export function inputConformance(
       await ledger.startAttempt(
         attempt,
         specOf('echo $$ > "$F"; trap "" TERM; while :; do sleep 1; done', { env: { F: file } }),
+        HOST,
       );
       const pid = await until(
         'the script wrote its pid',

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { attemptId, newRunId, type AttemptId } from '../../src/base/ids.ts';
 import type { Ledger, LedgerListener } from '../../src/ledger/ledger.ts';
 import type { AgentReport, ReportedOutcome } from '../../src/protocol/link/agent-v1.ts';
-import { specOf, type SpecMore } from '../support/execution-spec.ts';
+import { HOST, specOf, type SpecMore } from '../support/execution-spec.ts';
 import { until } from '../support/until.ts';
 import { requiring } from '../support/needs.ts';
 
@@ -57,7 +57,7 @@ export function ledgerConformance(
 
     async function run(program: string | readonly string[], more: SpecMore = {}): Promise<AgentReport> {
       const attempt = newAttempt();
-      expect(await ledger.startAttempt(attempt, specOf(program, more))).toBe('accepted');
+      expect(await ledger.startAttempt(attempt, specOf(program, more), HOST)).toBe('accepted');
       return reportOf(ledger, attempt);
     }
 
@@ -70,7 +70,7 @@ export function ledgerConformance(
         { ...known.work, v: 2 },
       ]) {
         const attempt = newAttempt();
-        expect(await ledger.startAttempt(attempt, { ...known, work })).toBe('accepted');
+        expect(await ledger.startAttempt(attempt, { ...known, work }, HOST)).toBe('accepted');
         const report = await reportOf(ledger, attempt);
         expect(report.outcome).toEqual({ kind: 'refused', reason: 'work-kind-unknown' });
         expect([report.detail, report.startedAtMs]).toEqual([expect.stringContaining(work.kind), undefined]);
@@ -93,9 +93,9 @@ export function ledgerConformance(
         truncate -s 0 "$o"`;
       const spec = { env: { F: join(scratch, 'large') }, killAfterMs: 10_000 };
       const [within, beyond] = [newAttempt(), newAttempt()];
-      await ledger.startAttempt(within, specOf(scriptOf(outputBytesMax), spec));
+      await ledger.startAttempt(within, specOf(scriptOf(outputBytesMax), spec), HOST);
       await until('the one to be large', () => existsSync(join(scratch, `large.${outputBytesMax}`)));
-      await ledger.startAttempt(beyond, specOf(scriptOf(outputBytesMax + 1), spec));
+      await ledger.startAttempt(beyond, specOf(scriptOf(outputBytesMax + 1), spec), HOST);
       expect(await reportOf(ledger, beyond)).toMatchObject({ outcome: { kind: 'signalled', reason: 'output-limit' } });
       expect(await ledger.report(within)).toBeUndefined();
       writeFileSync(join(scratch, 'large.over'), '');
@@ -108,7 +108,7 @@ export function ledgerConformance(
       // Within what an agent takes at once.
       for (let from = 0; from < 256; from += 64) {
         const batch = attempts.slice(from, from + 64);
-        await Promise.all(batch.map((attempt, i) => ledger.startAttempt(attempt, specOf(`exit ${from + i}`))));
+        await Promise.all(batch.map((attempt, i) => ledger.startAttempt(attempt, specOf(`exit ${from + i}`), HOST)));
         for (const attempt of batch) outcomes.push((await reportOf(ledger, attempt)).outcome);
         await ledger.forget(batch);
       }
@@ -147,6 +147,7 @@ export function ledgerConformance(
       await ledger.startAttempt(
         attempt,
         specOf(`head -c 1000000 /dev/zero | tr '\\000' x; printf end`, { outputKeptBytes: 1_000 }),
+        HOST,
       );
       const report = await reportOf(ledger, attempt);
       expect(report.stdout).toMatchObject({ size: 1_000_003, head: 500, tail: 500 });
@@ -196,7 +197,11 @@ export function ledgerConformance(
 
     it('leaves no secret on the disk, in the report or in the whole output', async () => {
       const attempt = newAttempt();
-      await ledger.startAttempt(attempt, specOf('echo "x $S y"; echo "$S" >&2', { secrets: { S: 'correct horse' } }));
+      await ledger.startAttempt(
+        attempt,
+        specOf('echo "x $S y"; echo "$S" >&2', { secrets: { S: 'correct horse' } }),
+        HOST,
+      );
       const report = await reportOf(ledger, attempt);
       expect(text(report)).toBe('x ****** y\n');
       expect(Buffer.from((await ledger.readWhole(attempt, 2, 0, 100))!.bytes).toString()).toBe('******\n');
@@ -269,7 +274,7 @@ export function ledgerConformance(
       it(`leaves nothing of a cancelled tree: ${what}`, async () => {
         const file = join(scratch, what.replaceAll(' ', '-'));
         const attempt = newAttempt();
-        await ledger.startAttempt(attempt, specOf(script, { env: { F: file } }));
+        await ledger.startAttempt(attempt, specOf(script, { env: { F: file } }), HOST);
         const pid = await until(
           'the child wrote its pid',
           () => existsSync(file) && (Number(readFileSync(file, 'utf8')) || undefined),
@@ -281,15 +286,24 @@ export function ledgerConformance(
       });
     }
 
+    it('tells scripts the id and the name of their host as each order has them', async () => {
+      const script = 'printf "%s %s" "$DROVER_HOST_ID" "$DROVER_HOST"';
+      for (const hostName of ['web-1', '主机-1', `it's "$HOME" \\n`, 'web-1']) {
+        const attempt = newAttempt();
+        await ledger.startAttempt(attempt, specOf(script), { ...HOST, hostName });
+        expect(text(await reportOf(ledger, attempt))).toBe(`${HOST.hostId} ${hostName}`);
+      }
+    });
+
     it('takes a start twice as once, and not again after it is settled', async () => {
       const file = join(scratch, 'once');
       const attempt = newAttempt();
       const spec = specOf('echo x >> "$F"', { env: { F: file } });
-      await Promise.all([ledger.startAttempt(attempt, spec), ledger.startAttempt(attempt, spec)]);
+      await Promise.all([ledger.startAttempt(attempt, spec, HOST), ledger.startAttempt(attempt, spec, HOST)]);
       await reportOf(ledger, attempt);
-      expect(await ledger.startAttempt(attempt, spec)).toBe('accepted');
+      expect(await ledger.startAttempt(attempt, spec, HOST)).toBe('accepted');
       await ledger.forget([attempt]);
-      expect(await ledger.startAttempt(attempt, spec)).toBe('settled');
+      expect(await ledger.startAttempt(attempt, spec, HOST)).toBe('settled');
       expect(readFileSync(file, 'utf8')).toBe('x\n');
     });
 
@@ -300,6 +314,7 @@ export function ledgerConformance(
       await ledger.startAttempt(
         attempt,
         specOf('echo one; sleep 0.2; echo my secret-value; sleep 5', { secrets: { S: 'secret-value' } }),
+        HOST,
       );
       ledger.watch(attempt, true);
       await until(
@@ -319,14 +334,16 @@ export function ledgerConformance(
         specOf('echo x >> "$F"; while [ ! -e "$G" ]; do sleep 0.05; done; echo late; exit 137', {
           env: { F: file, G: gate },
         }),
+        HOST,
       );
-      await ledger.startAttempt(ended, specOf('exit 3'));
+      await ledger.startAttempt(ended, specOf('exit 3'), HOST);
       await ledger.startAttempt(
         secret,
         specOf('echo $S; while [ ! -e "$G" ]; do sleep 0.05; done; echo $S', {
           env: { G: gate },
           secrets: { S: 'p4ssw0rd' },
         }),
+        HOST,
       );
       await reportOf(ledger, ended);
       await until('it began', () => existsSync(file));

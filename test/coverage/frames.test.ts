@@ -135,6 +135,7 @@ const workerToAgent: Samples<WorkerToAgentFrame> = {
     validUntilMs: 1_700_000_600_000,
     mac: bytes('m'.repeat(32)),
     spec: bytes('spec'),
+    hostName: '库-1',
     watch: true,
   },
   cancel: { t: 'cancel', a: A, server: SERVER, order: 6, mac: bytes('m'.repeat(32)) },
@@ -236,8 +237,16 @@ const server: Partial<Samples<ServerToWorkerFrame>> = {
     order: 6,
     validUntilMs: 1_700_000_600_000,
     targets: [
-      { ordinal: 7, attempt: 1, hostId: HOST, executor: BY_AGENT, mac: bytes('m'.repeat(32)), watch: true },
-      { ordinal: 8, attempt: 1, hostId: HOST, executor: EXECUTOR, mac: bytes('') },
+      {
+        ordinal: 7,
+        attempt: 1,
+        hostId: HOST,
+        hostName: '库-1',
+        executor: BY_AGENT,
+        mac: bytes('m'.repeat(32)),
+        watch: true,
+      },
+      { ordinal: 8, attempt: 1, hostId: HOST, hostName: 'web-1', executor: EXECUTOR, mac: bytes('') },
     ],
   },
   cancel: {
@@ -290,7 +299,6 @@ const server: Partial<Samples<ServerToWorkerFrame>> = {
     error: { code: 'host-not-found', detail: 'why' },
     access: {
       hostId: HOST,
-      hostName: 'web-1',
       accountId: RUN,
       become: { kind: 'sudo', user: 'root', password: 'p' },
       hops: [
@@ -393,8 +401,8 @@ describe('what travels inside frames', () => {
   it('is signed over the same bytes as ever', () => {
     const mark = { server: SERVER, order: 6, validUntilMs: 5 };
     const text = ({ head, body = bytes('') }: Marked): string => head + Buffer.from(body).toString();
-    expect(text(startMessage(AGENT, HOST, A, mark, bytes('digest')))).toBe(
-      `drover-start-1\n${AGENT}\n${HOST}\n${A}\n${SERVER}\n6\n5\ndigest`,
+    expect(text(startMessage(AGENT, HOST, { a: A, hostName: '库-1' }, mark, bytes('digest')))).toBe(
+      `drover-start-1\n${AGENT}\n${HOST}\n${A}\n${SERVER}\n6\n5\n库-1\ndigest`,
     );
     expect(text(attemptMessage('cancel', AGENT, HOST, A, mark))).toBe(
       `drover-cancel-1\n${AGENT}\n${HOST}\n${A}\n${SERVER}\n6\n`,

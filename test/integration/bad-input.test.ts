@@ -13,7 +13,7 @@ import { silentLog } from '../../src/base/log.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { createProcessLedger } from '../../src/engines/process/process-ledger.ts';
 import { newAttempt, reportOf } from '../conformance/ledger.ts';
-import { specOf } from '../support/execution-spec.ts';
+import { HOST, specOf } from '../support/execution-spec.ts';
 import { nobody } from '../support/listeners.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 
@@ -100,7 +100,7 @@ describe('a folder that cannot be written on a host', () => {
     renameSync(join(dataDir, 'spool'), join(dataDir, 'away'));
     writeFileSync(join(dataDir, 'spool'), '');
     const refused = newAttempt();
-    await ledger.startAttempt(refused, specOf('echo ran'));
+    await ledger.startAttempt(refused, specOf('echo ran'), HOST);
     expect(await reportOf(ledger, refused)).toMatchObject({
       outcome: { kind: 'refused', reason: 'spool-unwritable' },
       detail: expect.stringContaining('cannot be written') as string,
@@ -108,7 +108,7 @@ describe('a folder that cannot be written on a host', () => {
     rmSync(join(dataDir, 'spool'));
     renameSync(join(dataDir, 'away'), join(dataDir, 'spool'));
     const good = newAttempt();
-    await ledger.startAttempt(good, specOf('echo ran'));
+    await ledger.startAttempt(good, specOf('echo ran'), HOST);
     expect(await reportOf(ledger, good)).toMatchObject({ outcome: { kind: 'exited', code: 0 } });
   });
 });

@@ -18,7 +18,8 @@ import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { FleetListener, UpgradeListener } from '../../src/fleet/fleet.ts';
 import { LinkFleet } from '../../src/fleet/link-fleet.ts';
-import { encodeFrame } from '../../src/link/codec.ts';
+import { decodeFrame, encodeFrame } from '../../src/link/codec.ts';
+import { SERVER_FRAMES } from '../../src/protocol/link/worker-frames.ts';
 import type { Link, LinkListener, OnLink } from '../../src/link/link.ts';
 import { hashSecret, newSecret } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
@@ -219,9 +220,11 @@ describe('the fleet', () => {
       ordinal,
       attempt: 1,
       hostId: newId<'host'>() as HostId,
+      hostName: '库'.repeat(limits.nameBytesMax / 3),
       executor: agentExecutor(AGENT),
-      watch: false,
+      watch: true,
     }));
+    const secretBytes = limits.secretsMax * limits.secretBytesMax;
     expect(
       fleet.assign({
         workerId,
@@ -231,11 +234,12 @@ describe('the fleet', () => {
         term: 1,
         order: 1,
         priority: 'normal',
-        spec: Buffer.alloc(limits.scriptBytesMax),
+        spec: Buffer.alloc(limits.scriptBytesMax + limits.stdinBytesMax + 2 * limits.argumentsBytesMax + secretBytes),
         targets,
       }),
     ).toBe(true);
     const frames = sent.filter((frame) => frame.t === 'assign');
+    for (const frame of frames) expect(decodeFrame(encodeFrame(frame), SERVER_FRAMES)).toMatchObject({ t: 'assign' });
     expect(Math.max(...frames.map((frame) => encodeFrame(frame).length))).toBeLessThan(limits.frameBytesMax);
     expect(frames.flatMap((frame) => frame.targets.map((target) => target.ordinal))).toEqual(
       targets.map((target) => target.ordinal),

@@ -10,7 +10,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { createProcessLedger } from '../../src/engines/process/process-ledger.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { newAttempt, reportOf } from '../conformance/ledger.ts';
-import { specOf } from '../support/execution-spec.ts';
+import { HOST, specOf } from '../support/execution-spec.ts';
 import { nobody } from '../support/listeners.ts';
 import { until } from '../support/until.ts';
 import { requiring } from '../support/needs.ts';
@@ -57,13 +57,16 @@ requiring('root').describe('an agent on a full disk', () => {
     const spec = specOf(`exit 7 # ${'x'.repeat(100_000)}`);
     fill();
     // A duplicate while the first is being refused is refused alike, not believed.
-    const answers = await Promise.allSettled([ledger.startAttempt(attempt, spec), ledger.startAttempt(attempt, spec)]);
+    const answers = await Promise.allSettled([
+      ledger.startAttempt(attempt, spec, HOST),
+      ledger.startAttempt(attempt, spec, HOST),
+    ]);
     for (const answer of answers) expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'spool-full' } });
     expect(ledger.stateOf(attempt)).toBeUndefined();
     expect(ledger.list()).toEqual([]);
     expect(ledger.cancel(attempt)).toBe(false);
     rmSync(filling());
-    expect(await ledger.startAttempt(attempt, spec)).toBe('accepted');
+    expect(await ledger.startAttempt(attempt, spec, HOST)).toBe('accepted');
     expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { kind: 'exited', code: 7 } });
   });
 
@@ -82,7 +85,7 @@ requiring('root').describe('an agent on a full disk', () => {
     writeFileSync(filling(), Buffer.alloc(3 * 1_024 * 1_024));
     const run = async (): Promise<unknown> => {
       const attempt = newAttempt();
-      await ledger.startAttempt(attempt, specOf('sleep 0.3'));
+      await ledger.startAttempt(attempt, specOf('sleep 0.3'), HOST);
       return (await reportOf(ledger, attempt)).outcome;
     };
     // How much is free is looked at while something runs: the first may still begin.
@@ -101,6 +104,7 @@ requiring('root').describe('an agent on a full disk', () => {
       await ledger.startAttempt(
         attempt,
         specOf(`head -c 30000 /dev/zero | tr '\\0' x; until [ -e ${go} ]; do sleep 0.02; done; exit 137`),
+        HOST,
       );
     // Their output goes into the record of their end: more than the journal's last page has room for.
     await until('both have written', () =>

@@ -44,7 +44,7 @@ it('come whole, both ways and in order', async () => {
   const mac = bytes.subarray(0, 32);
   for (const length of LENGTHS) {
     const spec = bytes.subarray(0, length);
-    down!.send({ t: 'start', a: ATTEMPT, server: 's', order: 1, validUntilMs: 1, mac, spec });
+    down!.send({ t: 'start', a: ATTEMPT, server: 's', order: 1, validUntilMs: 1, mac, spec, hostName: 'h' });
     down!.send({ t: 'watch', a: ATTEMPT, on: true });
     up!.send({ t: 'data', id: 1, a: ATTEMPT, stream: 1, offset: 0, bytes: spec, size: length, eof: true });
   }

@@ -14,7 +14,7 @@ import type { LedgerListener } from '../../src/ledger/ledger.ts';
 import { createProcessLedger } from '../../src/engines/process/process-ledger.ts';
 import type { ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
 import { exited, ledgerConformance, newAttempt, reportOf } from '../conformance/ledger.ts';
-import { specOf, type SpecMore } from '../support/execution-spec.ts';
+import { HOST, specOf, type SpecMore } from '../support/execution-spec.ts';
 import { inputConformance } from '../conformance/inputs.ts';
 import { nobody } from '../support/listeners.ts';
 import { requiring } from '../support/needs.ts';
@@ -70,12 +70,12 @@ describe('processes', () => {
     try {
       const script = 'trap "" TERM; echo one; until [ -e "$G" ]; do sleep 0.05; done; exit 137';
       const exact = newAttempt();
-      await ledger.startAttempt(exact, specOf(script, { env: { G: gate } }));
+      await ledger.startAttempt(exact, specOf(script, { env: { G: gate } }), HOST);
       const late = newAttempt();
       const short = { env: { G: `${gate}.never` }, timeoutMs: 2_500, killAfterMs: 200 };
-      await ledger.startAttempt(late, specOf(script, short));
+      await ledger.startAttempt(late, specOf(script, short), HOST);
       const secret = newAttempt();
-      await ledger.startAttempt(secret, specOf(script, { env: { G: gate }, secrets: { S: 'hunter2-hunter2' } }));
+      await ledger.startAttempt(secret, specOf(script, { env: { G: gate }, secrets: { S: 'hunter2-hunter2' } }), HOST);
       // The shell has read the script, and is told as started.
       const said = (attempt: string): string => readFileSync(join(dataDir, 'spool', attempt, 'stdout'), 'latin1');
       await until('they run', () =>
@@ -90,7 +90,7 @@ describe('processes', () => {
       expect(await reportOf(ledger, late)).toMatchObject({ outcome: { kind: 'timed_out' }, detail });
       await until('nothing of it is left', () => !existsSync(`/proc/${pid}`));
       const whole = newAttempt();
-      await ledger.startAttempt(whole, specOf('true'));
+      await ledger.startAttempt(whole, specOf('true'), HOST);
       expect((await reportOf(ledger, whole)).detail).toBeUndefined();
     } finally {
       await ledger.stop();
@@ -108,7 +108,7 @@ describe('processes', () => {
     await ledger.start(nobody);
     try {
       const [attempt, gate] = [newAttempt(), join(dataDir, 'gate')];
-      await ledger.startAttempt(attempt, specOf('until [ -e "$G" ]; do sleep 0.05; done', { env: { G: gate } }));
+      await ledger.startAttempt(attempt, specOf('until [ -e "$G" ]; do sleep 0.05; done', { env: { G: gate } }), HOST);
       await until('it runs', () => ledger.startOf(attempt));
       const { pid } = ledger.startOf(attempt)!;
       await ledger.stop();
@@ -147,7 +147,7 @@ describe('processes', () => {
     try {
       const attempt = newAttempt();
       const secrets = { S: 'planted-secret' };
-      await ledger.startAttempt(attempt, specOf('echo "$S"; sleep 60 & sleep 61', { secrets }));
+      await ledger.startAttempt(attempt, specOf('echo "$S"; sleep 60 & sleep 61', { secrets }), HOST);
       const said = join(dataDir, 'spool', attempt, 'stdout');
       await until('it runs', () => ledger.startOf(attempt) && readFileSync(said, 'latin1').includes(secrets.S));
       await until('both of its sleeps', () => platformOfHost().processesWithMarker(attemptMarker(attempt)).length > 2);
@@ -206,12 +206,12 @@ describe('processes', () => {
         rmSync(gate, { force: true });
         const name = (what: string): string => `${what}-${isFirst}`;
         const [exact, late, found] = [newAttempt(), newAttempt(), newAttempt()];
-        await ledger.startAttempt(late, waiting(name('late'), { timeoutMs: 2_500 }));
-        await ledger.startAttempt(exact, waiting(name('exact')));
+        await ledger.startAttempt(late, waiting(name('late'), { timeoutMs: 2_500 }), HOST);
+        await ledger.startAttempt(exact, waiting(name('exact')), HOST);
         expect(await reportOf(ledger, late)).toMatchObject({ outcome: { kind: 'timed_out' }, detail });
         for (const pid of pidsOf(name('late'))) await until('it is gone', () => !existsSync(`/proc/${pid}`));
         // Our successor knows nothing but that it was accepted.
-        await ledger.startAttempt(found, waiting(name('found')));
+        await ledger.startAttempt(found, waiting(name('found')), HOST);
         await ledger.stop();
         expect(ledger.startOf(found)).toBeUndefined();
         await until('it runs', () => pidsOf(name('found')).length > 0);
@@ -235,9 +235,11 @@ describe('processes', () => {
     await ledger.start(nobody);
     try {
       const attempts = Array.from({ length: limits.executionsPerAgentMax }, () => newAttempt());
-      const answers = await Promise.all(attempts.map((attempt) => ledger.startAttempt(attempt, specOf('sleep 60'))));
+      const answers = await Promise.all(
+        attempts.map((attempt) => ledger.startAttempt(attempt, specOf('sleep 60'), HOST)),
+      );
       expect(new Set(answers)).toEqual(new Set(['accepted']));
-      expect(await ledger.startAttempt(newAttempt(), specOf('true'))).toBe('busy');
+      expect(await ledger.startAttempt(newAttempt(), specOf('true'), HOST)).toBe('busy');
       for (const attempt of attempts.toReversed()) ledger.cancel(attempt);
       for (const attempt of attempts)
         expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { kind: 'cancelled' } });
@@ -262,7 +264,7 @@ describe('processes', () => {
       await ledger.start(nobody);
       try {
         const attempt = newAttempt();
-        await ledger.startAttempt(attempt, specOf('true', { user: 'nobody' }));
+        await ledger.startAttempt(attempt, specOf('true', { user: 'nobody' }), HOST);
         const report = await reportOf(ledger, attempt);
         expect(report).toMatchObject({ outcome: { kind: 'refused', reason: 'script-unreachable' } });
         expect(report.detail).toContain(dataDir);
@@ -289,7 +291,7 @@ describe('processes', () => {
         '#!/usr/bin/env python3\nimport os, pwd; print(pwd.getpwuid(os.getuid()).pw_name)',
       ]) {
         const attempt = newAttempt();
-        await ledger.startAttempt(attempt, specOf(script, { user: 'nobody' }));
+        await ledger.startAttempt(attempt, specOf(script, { user: 'nobody' }), HOST);
         const report = await reportOf(ledger, attempt);
         const said = Buffer.from(report.stdout.inline ?? []).toString();
         expect([script, report.outcome, said]).toEqual([script, exited(0), 'nobody\n']);
@@ -365,6 +367,7 @@ describe('processes', () => {
         await ledger.startAttempt(
           attempt,
           specOf('ulimit -S -c; ulimit -H -c; echo supervisor; grep "^Max core" /proc/$PPID/limits'),
+          HOST,
         );
         const report = await reportOf(ledger, attempt);
         const [soft, hard, , supervisor] = Buffer.from(report.stdout.inline ?? [])

@@ -16,7 +16,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess } from '../../src/protocol/link/ssh-access.ts';
 import { exited, newAttempt } from '../conformance/ledger.ts';
-import { specOf } from '../support/execution-spec.ts';
+import { HOST, specOf } from '../support/execution-spec.ts';
 import { nobody } from '../support/listeners.ts';
 import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
 import { proxyTo } from '../support/ssh-proxy.ts';
@@ -63,7 +63,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     until(`the report of ${attempt}`, () => ledger.report(attempt));
   async function run(ledger: Ledger, script: string, more: Parameters<typeof specOf>[1] = {}): Promise<AgentReport> {
     const attempt = newAttempt();
-    await ledger.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf(script, more), HOST);
     return reportOf(ledger, attempt);
   }
   const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();
@@ -77,7 +77,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     const attempt = newAttempt();
     const script =
       'echo x >> "$F"; i=0; while [ ! -e "$G" ]; do i=$((i+1)); echo line $i; sleep 0.05; done; echo last; exit 9';
-    await ledger.startAttempt(attempt, specOf(script, { env: { F: once, G: gate } }), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf(script, { env: { F: once, G: gate } }), HOST);
     for (let cut = 0; cut < 3; cut++) {
       await until(
         'it runs on a new connection',
@@ -103,7 +103,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
       expect((await run(ledger, 'true')).outcome).toEqual(exited(0));
       const once = join(folder, `cut-${cut}`);
       const attempt = newAttempt();
-      await ledger.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), { hostId: 'h' });
+      await ledger.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), HOST);
       await new Promise<void>((resolve) => systemClock.after(cut * 7, resolve));
       proxy.cutAll();
       const report = await reportOf(ledger, attempt);
@@ -117,7 +117,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     const proxy = await proxyTo(sshd);
     const ledger = await start(accessOf(world.hop(proxy)));
     const attempt = newAttempt();
-    await ledger.startAttempt(attempt, specOf('sleep 60'), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf('sleep 60'), HOST);
     await until('it runs', () => ledger.stateOf(attempt) === 'running');
     proxy.cutAll();
     expect(ledger.cancel(attempt)).toBe(true);
@@ -136,7 +136,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     };
     const [killAfterMs, ledger] = [777, await start(accessOf(world.hop(sshd)), { clock })];
     const attempt = newAttempt();
-    await ledger.startAttempt(attempt, specOf('sleep 60', { killAfterMs }), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf('sleep 60', { killAfterMs }), HOST);
     const pid = (await until('it runs', () => ledger.startOf(attempt))).pid;
     const parent = Number(/^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
     // Nothing is left there that could tell, or kill.
@@ -158,7 +158,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
   it('cancels at once what has not left yet, however long the host takes to answer', async () => {
     const ledger = await start(() => new Promise<SshAccess>(() => undefined));
     const attempt = newAttempt();
-    await ledger.startAttempt(attempt, specOf('true'), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf('true'), HOST);
     ledger.cancel(attempt);
     expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { kind: 'cancelled' } });
   });
@@ -167,7 +167,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     const hanging = await world.start({ lines: ['ForceCommand sleep 60', 'MaxSessions 1'] });
     const ledger = await start(accessOf(world.hop(hanging)));
     const attempts = [newAttempt(), newAttempt()];
-    for (const attempt of attempts) await ledger.startAttempt(attempt, specOf('true'), { hostId: 'h' });
+    for (const attempt of attempts) await ledger.startAttempt(attempt, specOf('true'), HOST);
     await until('a session began', () => hanging.log().includes('Starting session'));
     for (const attempt of attempts) {
       expect(ledger.cancel(attempt)).toBe(true);
@@ -201,7 +201,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
     });
     await first.start(nobody);
     const attempt = newAttempt();
-    await first.startAttempt(attempt, specOf('true'), { hostId: 'h' });
+    await first.startAttempt(attempt, specOf('true'), HOST);
     const stopped = first.stop();
     answer(accessOf(world.hop(sshd)));
     await stopped;
@@ -224,7 +224,7 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
         env: { G: gate },
         secrets: { S: 'hunter2-hunter2' },
       }),
-      { hostId: 'h' },
+      HOST,
     );
     await until('it runs', () => first.stateOf(attempt) === 'running');
     await first.stop();

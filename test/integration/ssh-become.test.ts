@@ -15,7 +15,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess, SshBecome } from '../../src/protocol/link/ssh-access.ts';
 import { newAttempt } from '../conformance/ledger.ts';
-import { specOf } from '../support/execution-spec.ts';
+import { HOST, specOf } from '../support/execution-spec.ts';
 import { nobody } from '../support/listeners.ts';
 import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
 import { proxyTo } from '../support/ssh-proxy.ts';
@@ -79,7 +79,7 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
   async function run(access: SshAccess, script: string, more: Parameters<typeof specOf>[1] = {}): Promise<AgentReport> {
     const ledger = await ledgerFor(access);
     const attempt = newAttempt();
-    await ledger.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf(script, more), HOST);
     return reportOf(ledger, attempt);
   }
   const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();
@@ -195,9 +195,7 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
         const script = `trap '' TERM; setsid sh -c 'echo $$ >${file}; exec sleep 60' & sh -c 'trap "" TERM; while :; do sleep 1; done' & while :; do sleep 1; done`;
         const ledger = await ledgerFor(access);
         const attempt = newAttempt();
-        await ledger.startAttempt(attempt, specOf(script, { timeoutMs: why === 'timed_out' ? 1_500 : 30_000 }), {
-          hostId: 'h',
-        });
+        await ledger.startAttempt(attempt, specOf(script, { timeoutMs: why === 'timed_out' ? 1_500 : 30_000 }), HOST);
         const pid = await until(
           'the child wrote its pid',
           () => existsSync(file) && Number(readFileSync(file, 'utf8')),
@@ -221,7 +219,7 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
     await ledger.startAttempt(
       attempt,
       specOf('echo one; while [ ! -e "$G" ]; do sleep 0.05; done; echo two; exit 9', { env: { G: gate } }),
-      { hostId: 'h' },
+      HOST,
     );
     await until('it runs', () => ledger.stateOf(attempt) === 'running');
     proxy.cutAll();
@@ -245,7 +243,7 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
           env: { G: gate },
           secrets: { TOKEN: SECRET },
         }),
-        { hostId: 'h' },
+        HOST,
       );
       await until('it runs', () => ledger.stateOf(attempt) === 'running');
       const seen = commandLines();

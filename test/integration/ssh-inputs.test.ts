@@ -15,7 +15,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess, SshBecome } from '../../src/protocol/link/ssh-access.ts';
 import { exited, newAttempt } from '../conformance/ledger.ts';
-import { specOf } from '../support/execution-spec.ts';
+import { HOST, specOf } from '../support/execution-spec.ts';
 import { nobody } from '../support/listeners.ts';
 import { requiring } from '../support/needs.ts';
 import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
@@ -67,7 +67,7 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
     more: Parameters<typeof specOf>[1] = {},
   ): Promise<AgentReport> {
     const attempt = newAttempt();
-    await ledger.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf(script, more), HOST);
     return reportOf(ledger, attempt);
   }
   const text = (report: AgentReport): string => Buffer.from(report.stdout.inline ?? []).toString();
@@ -200,7 +200,7 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
       const ledger = await start(withPassword(user), { clock: time.clock });
       for (const passedMs of [20_000, limits.sshBecomeMs]) {
         const attempt = newAttempt();
-        await ledger.startAttempt(attempt, specOf('id -un'), { hostId: 'h' });
+        await ledger.startAttempt(attempt, specOf('id -un'), HOST);
         const held = await until('PAM stands still', () => writerOf(fifo));
         time.pass(passedMs);
         if (passedMs === 20_000) {
@@ -238,7 +238,7 @@ requiring('sshd', 'root').describe('inputs over SSH', () => {
         const report = await until('the question was heard in time', async () => {
           rmSync(reached, { force: true });
           const attempt = newAttempt();
-          await ledger.startAttempt(attempt, specOf('echo ran'), { hostId: 'h' });
+          await ledger.startAttempt(attempt, specOf('echo ran'), HOST);
           await until('it is asked', () => existsSync(reached));
           await run(direct, 'true');
           expect(await ledger.report(attempt)).toBeUndefined();

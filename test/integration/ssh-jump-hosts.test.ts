@@ -14,7 +14,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import { SshPool } from '../../src/engines/ssh/connection/ssh-pool.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import { newAttempt } from '../conformance/ledger.ts';
-import { specOf } from '../support/execution-spec.ts';
+import { HOST, specOf } from '../support/execution-spec.ts';
 import { nobody } from '../support/listeners.ts';
 import { accessOf, SshWorld, type Sshd } from '../support/sshd.ts';
 import { listenWith } from '../support/ssh-proxy.ts';
@@ -117,7 +117,7 @@ requiring('sshd').describe('a host behind a jump host', () => {
           specOf('echo x >> "$F"; echo one; while [ ! -e "$G" ]; do sleep 0.05; done; echo two; exit 9', {
             env: { F: mark, G: gate },
           }),
-          { hostId: 'h' },
+          HOST,
         );
         await until('the script began', () => ledger.stateOf(attempt) === 'running' && existsSync(mark));
         cut(killed);

@@ -11,7 +11,7 @@ import type { RemoteEnd } from '../../src/engines/ssh/remote/remote-run.ts';
 import { createSshLedger } from '../../src/engines/ssh/ssh-ledger.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { newAttempt } from '../conformance/ledger.ts';
-import { executionOrder, specOf } from '../support/execution-spec.ts';
+import { HOST, executionOrder, specOf } from '../support/execution-spec.ts';
 import { nobody } from '../support/listeners.ts';
 import { localShell } from '../support/local-shell.ts';
 import { requiring } from '../support/needs.ts';
@@ -62,12 +62,12 @@ requiring('sshd').describe('an order over SSH that is stuck on its way', () => {
   async function stick({ proxy, ledger, engine }: Awaited<ReturnType<typeof start>>, once: string) {
     const file = `${once}.shell`;
     const first = newAttempt();
-    await ledger.startAttempt(first, specOf('echo $PPID > "$F"', { env: { F: file } }), { hostId: 'h' });
+    await ledger.startAttempt(first, specOf('echo $PPID > "$F"', { env: { F: file } }), HOST);
     await until('a shell is kept', async () => (await ledger.report(first)) && tracesOf(first).length === 0);
     const shell = Number(readFileSync(file, 'latin1'));
     process.kill(shell, 'SIGSTOP');
     const [attempt, passed] = [newAttempt(), proxy.passed];
-    await ledger.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), HOST);
     await until('the order is there', () => proxy.passed > passed + 300);
     proxy.mute(true);
     proxy.cutAll();

@@ -11,19 +11,19 @@ import { systemRandom } from '../../src/base/random.ts';
 import type { Ledger, LedgerListener } from '../../src/ledger/ledger.ts';
 import { createSshLedger } from '../../src/engines/ssh/ssh-ledger.ts';
 import { ledgerConformance, newAttempt } from '../conformance/ledger.ts';
-import { specOf } from '../support/execution-spec.ts';
+import { HOST, specOf } from '../support/execution-spec.ts';
 import { inputConformance } from '../conformance/inputs.ts';
 import { environmentConformance } from '../conformance/environment.ts';
 import { nobody } from '../support/listeners.ts';
 import { accessOf, SshWorld } from '../support/sshd.ts';
 import { requiring } from '../support/needs.ts';
 
-/** The ledger with one host, as ledgers without a choice of hosts look. */
-function withSubject(ledger: Ledger, secrets: Map<AttemptId, readonly string[]>): Ledger {
+/** The ledger, and whoever knows the secrets of what is started there. */
+function withSecrets(ledger: Ledger, secrets: Map<AttemptId, readonly string[]>): Ledger {
   const start = ledger.startAttempt.bind(ledger);
-  ledger.startAttempt = (attempt, work) => {
+  ledger.startAttempt = (attempt, work, subject) => {
     secrets.set(attempt, Object.values(work.secrets));
-    return start(attempt, work, { hostId: 'h' });
+    return start(attempt, work, subject);
   };
   return ledger;
 }
@@ -37,7 +37,7 @@ async function sshRig(
   const dir = mkdtempSync(join(tmpdir(), 'drover-ssh-'));
   const secrets = new Map<AttemptId, readonly string[]>();
   const make = (): Ledger =>
-    withSubject(
+    withSecrets(
       createSshLedger({
         dir,
         clock: systemClock,
@@ -87,7 +87,7 @@ requiring('sshd').describe('scripts over SSH', () => {
       secretsOf: async () => [],
     });
     await ledger.start(nobody);
-    const start = () => ledger.startAttempt(newAttempt(), specOf('true'), { hostId: 'h' });
+    const start = () => ledger.startAttempt(newAttempt(), specOf('true'), HOST);
     const answers = await Promise.all(Array.from({ length: limits.sshExecutionsMax }, start));
     expect(new Set(answers)).toEqual(new Set(['accepted']));
     expect(await start()).toBe('busy');

@@ -14,7 +14,7 @@ import type { Ledger, LedgerListener } from '../../src/ledger/ledger.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { SshAccess } from '../../src/protocol/link/ssh-access.ts';
 import { exited, isAlive, newAttempt } from '../conformance/ledger.ts';
-import { specOf } from '../support/execution-spec.ts';
+import { HOST, specOf } from '../support/execution-spec.ts';
 import { nobody } from '../support/listeners.ts';
 import { requiring } from '../support/needs.ts';
 import { accessOf, SshWorld } from '../support/sshd.ts';
@@ -63,13 +63,13 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
     until(`the report of ${attempt}`, () => ledger.report(attempt));
   async function run(ledger: Ledger, script: string, more: Parameters<typeof specOf>[1] = {}): Promise<AgentReport> {
     const attempt = newAttempt();
-    await ledger.startAttempt(attempt, specOf(script, more), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf(script, more), HOST);
     return reportOf(ledger, attempt);
   }
   /** Logged in, and its shell waits for the next order, with nothing left to say. */
   async function warmUp(ledger: Ledger): Promise<void> {
     const attempt = newAttempt();
-    await ledger.startAttempt(attempt, specOf('true'), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf('true'), HOST);
     expect(await reportOf(ledger, attempt)).toMatchObject({ outcome: { code: 0 } });
     await until('nothing is left of it', () => tracesOf(attempt).length === 0);
   }
@@ -106,7 +106,7 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
     await warmUp(ledger);
     const [once, attempt] = [join(folder, 'lost-once'), newAttempt()];
     proxy.mute(true);
-    await ledger.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), { hostId: 'h' });
+    await ledger.startAttempt(attempt, specOf('echo x >> "$F"; exit 4', { env: { F: once } }), HOST);
     await until('the order is swallowed', () => proxy.swallowed > 0);
     proxy.mute(false);
     proxy.cutAll();
@@ -133,7 +133,7 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
       timers.length = 0;
       const attempt = newAttempt();
       proxy.mute(true);
-      await ledger.startAttempt(attempt, specOf('true', { timeoutMs, killAfterMs }), { hostId: 'h' });
+      await ledger.startAttempt(attempt, specOf('true', { timeoutMs, killAfterMs }), HOST);
       await until('the order is swallowed', () => proxy.swallowed > 0);
       await proxy.stop();
       if (isCancelled) ledger.cancel(attempt);
@@ -166,7 +166,7 @@ requiring('sshd').describe('scripts on hosts as people have them', () => {
       return { attempt: newAttempt(), once, gate, env: { F: once, G: gate } };
     });
     const [gone, back] = both as [(typeof both)[number], (typeof both)[number]];
-    for (const { attempt, env } of both) await ledger.startAttempt(attempt, specOf(script, { env }), { hostId: 'h' });
+    for (const { attempt, env } of both) await ledger.startAttempt(attempt, specOf(script, { env }), HOST);
     const pids = await Promise.all(both.map(({ attempt }) => until('it runs', () => ledger.startOf(attempt)?.pid)));
     proxy.mute(true);
     writeFileSync(gone.gate, '');

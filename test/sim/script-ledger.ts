@@ -2,6 +2,7 @@
  * The real ledger over an engine of simulated scripts, as the agent of a simulated machine has it. What needs a real host (accounts, control
  * groups, spool files) is left out. What the ledger promises is looked for on the disk in the very moment that somebody relies on it.
  */
+import { Packr } from 'msgpackr';
 import type { AttemptId } from '../../src/base/ids.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import type { Log } from '../../src/base/log.ts';
@@ -9,6 +10,7 @@ import type {
   Absent,
   AcceptTrace,
   AttemptSink,
+  AttemptSubject,
   Engine,
   ExecutionOrder,
   Held,
@@ -26,6 +28,12 @@ import type { SimProcess, Simulation } from './simulation.ts';
 
 const CONCURRENT = 3;
 const JOURNAL = '/agent/journal';
+const packr = new Packr({ useRecords: false });
+
+/** No name that an agent has of itself. */
+export function nameInRuns(hostId: string): string {
+  return `主机-${hostId.slice(-6)}`;
+}
 
 interface Place {
   readonly sim: Simulation;
@@ -56,22 +64,33 @@ class ScriptEngine implements Engine {
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
 
-  traceOf(_attempt: AttemptId, spec: ExecutionSpec): AcceptTrace {
-    return { bytes: encodeExecutionSpec(spec), isSecret: false };
+  traceOf(_attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject): AcceptTrace {
+    return { bytes: packr.pack({ spec: encodeExecutionSpec(spec), subject }), isSecret: false };
   }
 
-  begin(attempt: AttemptId, order: ExecutionOrder, _subject: unknown, sink: AttemptSink): Held | Refusal {
-    const { machine } = this.#place;
+  begin(
+    attempt: AttemptId,
+    order: ExecutionOrder,
+    { hostId, hostName }: AttemptSubject,
+    sink: AttemptSink,
+  ): Held | Refusal {
+    const { machine, sim } = this.#place;
+    if (hostName !== nameInRuns(hostId))
+      sim.violate(`${attempt}: it is told that its host is called ${hostName}, and its run says ${nameInRuns(hostId)}`);
     if (machine.disk.isFull) return { refused: 'spool-full', detail: 'The disk is full.' };
     mustBeKept(this.#place, attempt, 'accepted', 'it begins');
     return this.#follow(machine.run(attempt), order, sink, false);
   }
 
   async resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held | Absent | Unknown> {
-    const spec = decodeExecutionSpec(trace.accepted);
+    const { spec: bytes, subject } = packr.unpack(Buffer.from(trace.accepted)) as {
+      spec: Uint8Array;
+      subject: AttemptSubject;
+    };
+    const spec = decodeExecutionSpec(bytes);
     if (trace.bootId !== this.bootId) return { unknown: 'host-rebooted', detail: 'The host restarted.' };
     const script = this.#place.machine.scripts.get(attempt);
-    return script ? this.#follow(script, spec, sink, trace.start !== undefined) : { absent: spec };
+    return script ? this.#follow(script, spec, sink, trace.start !== undefined) : { absent: spec, subject };
   }
 
   reopen(): undefined {}

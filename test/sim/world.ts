@@ -15,6 +15,7 @@ import { Faults } from './faults.ts';
 import { SimMachine, type Script } from './machine.ts';
 import { SimNetwork } from './network.ts';
 import { SimAgent, SimServer, SimWorker, type Surroundings } from './parties.ts';
+import { nameInRuns } from './script-ledger.ts';
 import { Simulation, trueTime, type SimProcess } from './simulation.ts';
 
 const ZONE = 'default';
@@ -201,7 +202,7 @@ export class World implements Surroundings {
       createdBy: actor,
       targetExpression: '*',
       spec,
-      targets: chosen.map(({ hostId, name }) => hostSubject(hostId, name)),
+      targets: chosen.map(({ hostId }) => hostSubject(hostId, nameInRuns(hostId))),
     };
     await (owner.create(run, audit, () => undefined) ?? store.runCreate(run, audit).then(() => owner.wake(id)));
   }

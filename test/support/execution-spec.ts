@@ -2,13 +2,16 @@
 import { given } from '../../src/base/given.ts';
 import type { ScriptWork } from '../../src/domain/work/script.ts';
 import { storedWork, workOf } from '../../src/domain/work/work.ts';
-import type { ExecutionOrder } from '../../src/ledger/engine.ts';
+import type { AttemptSubject, ExecutionOrder } from '../../src/ledger/engine.ts';
 import type { ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
 
 /** A text is a script, a list of words a command. */
 export type ProgramGiven = string | Uint8Array | readonly string[];
 export type SpecMore = Partial<Omit<ScriptWork, 'kind' | 'program' | 'secretNames'>> &
   Partial<Omit<ExecutionSpec, 'v' | 'work'>>;
+
+/** The host that it is for, as the run has it. */
+export const HOST: AttemptSubject = { hostId: 'h', hostName: 'host-of-run' };
 
 /** As it is sent. */
 export function specOf(program: ProgramGiven, more: SpecMore = {}): ExecutionSpec {

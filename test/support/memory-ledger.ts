@@ -89,9 +89,9 @@ class MemoryEngine implements Engine {
   traceOf(): { bytes: Uint8Array; isSecret: boolean } {
     return { bytes: new Uint8Array(0), isSecret: false };
   }
-  begin(attempt: AttemptId, order: ExecutionOrder, subject: AttemptSubject | undefined, sink: AttemptSink): Held {
+  begin(attempt: AttemptId, order: ExecutionOrder, subject: AttemptSubject, sink: AttemptSink): Held {
     this.effects.push(attempt);
-    if (subject) this.targets.set(attempt, subject);
+    this.targets.set(attempt, subject);
     const held = this.#hold(attempt, sink);
     sink.started(START, {});
     const ending = this.onStart(attempt, order);
@@ -167,7 +167,7 @@ export class MemoryLedger extends Ledger {
     return state === 'settled' && this.#lost.has(attempt) ? undefined : state;
   }
 
-  override async startAttempt(attempt: AttemptId, spec: ExecutionSpec, subject?: AttemptSubject): Promise<StartAnswer> {
+  override async startAttempt(attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject): Promise<StartAnswer> {
     const answer = await super.startAttempt(attempt, spec, subject);
     if (answer === 'settled' && this.#lost.has(attempt)) this.#engine.effects.push(attempt);
     return answer;

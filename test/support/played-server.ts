@@ -26,7 +26,7 @@ import type {
   ServerToWorkerFrame,
   WorkerToServerFrame,
 } from '../../src/protocol/link/worker-v1.ts';
-import { specOf as scriptSpecOf } from './execution-spec.ts';
+import { HOST, specOf as scriptSpecOf } from './execution-spec.ts';
 import { type Listening } from './link-rig.ts';
 import { until } from './until.ts';
 
@@ -237,7 +237,7 @@ export class PlayedServer {
   /** Signs and sends; the answer is the attempt ids in the order of the hosts. */
   assign(
     runId: RunId,
-    to: readonly ({ hostId: string } & ({ agentId: string } | { executor: NamedExecutor }))[],
+    to: readonly ({ hostId: string; hostName?: string } & ({ agentId: string } | { executor: NamedExecutor }))[],
     options: Partial<Pick<ServerAssign, 'term' | 'priority' | 'validUntilMs' | 'accountId'>> & {
       spec?: ExecutionSpec;
       attempt?: number;
@@ -263,13 +263,16 @@ export class PlayedServer {
       ...given({ accountId: options.accountId || undefined }),
       targets: to.map((one, ordinal) => {
         const executor: NamedExecutor = 'executor' in one ? one.executor : executorOf(one);
+        const { hostName = HOST.hostName } = one;
+        const place = { a: ids[ordinal]!, hostName };
         return {
           ordinal,
           attempt,
           hostId: one.hostId,
+          hostName,
           executor,
           mac: Buffer.alloc(0),
-          ...this.#macOf(executor, (agentId, instance) => startMessage(agentId, instance, ids[ordinal]!, mark, digest)),
+          ...this.#macOf(executor, (agentId, instance) => startMessage(agentId, instance, place, mark, digest)),
           ...given({ mac: options.mac, watch: options.watch || undefined }),
         };
       }),

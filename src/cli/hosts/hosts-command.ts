@@ -131,6 +131,7 @@ async function list(flags: ListFlags): Promise<void> {
 async function show(name: string, flags: AnswerFlags): Promise<void> {
   const host = dataOf(await openSession().client.GET('/api/v1/hosts/{host}', { params: { path: { host: name } } }));
   await answer(flags, host, () => {
+    const { name: joinedAs, labels: _, ...facts } = host.facts;
     const rows = [
       ['name', host.name],
       ['id', host.id],
@@ -155,7 +156,9 @@ async function show(name: string, flags: AnswerFlags): Promise<void> {
       ],
       ['known since', timeText(host.createdAt, flags.utc === true)],
       ['labels', labelsText(host.labels)],
-      ...Object.entries(host.facts).map(([fact, value]) => [fact, factText(value)]),
+      // The agent goes on telling what it joined with; name and labels are what the record says.
+      ['joined as', joinedAs === host.name ? '' : factText(joinedAs)],
+      ...Object.entries(facts).map(([fact, value]) => [fact, factText(value)]),
     ] as [string, string][];
     const widest = Math.max(...rows.map(([title]) => title.length));
     return rows

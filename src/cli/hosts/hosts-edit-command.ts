@@ -51,7 +51,7 @@ export function addHostsEdit(hosts: Command): void {
       summary: 'change how a host is reached, its account or its name',
       description:
         'Change how a host is reached, its account or its name. What is not given stays. The host stays the same ' +
-        'one: runs and keys of before belong to it.',
+        'one: runs and keys of before belong to it. Scripts are told the name that their run has for it (DROVER_HOST).',
       examples: [
         'drover hosts edit web-1 --address 10.0.0.12',
         'drover hosts edit web-1 --name web-01',

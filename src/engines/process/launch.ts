@@ -8,7 +8,7 @@ import type { AttemptId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import { systemWords } from '../../base/system-words.ts';
 import { scriptText, type ScriptWork } from '../../domain/work/script.ts';
-import type { ExecutionOrder, Refusal } from '../../ledger/engine.ts';
+import type { AttemptSubject, ExecutionOrder, Refusal } from '../../ledger/engine.ts';
 import type { Spool } from '../../ledger/spool.ts';
 import {
   findAccount,
@@ -25,8 +25,6 @@ import type { Platform } from './platform.ts';
 export interface ProcessLauncherOptions {
   readonly platform: Platform;
   readonly spool: Spool;
-  readonly hostName: string;
-  readonly hostId: string;
   readonly spoolFreeBytesMin?: number;
   readonly coreLimit?: string | undefined;
 }
@@ -57,8 +55,8 @@ export class ProcessLauncher {
   }
 
   /** The supervisor. Without a pid it could not be made, and its `error` says why. */
-  launch(attempt: AttemptId, order: ExecutionOrder): ChildProcess | Refusal {
-    const { spool, platform, hostName, hostId, coreLimit } = this.#options;
+  launch(attempt: AttemptId, order: ExecutionOrder, { hostId, hostName }: AttemptSubject): ChildProcess | Refusal {
+    const { spool, platform, coreLimit } = this.#options;
     const { user, work } = order;
     const account = user === undefined ? ownAccount() : findAccount(user);
     if (!account) return { refused: 'user-unknown', detail: `This host has no user ${JSON.stringify(user)}.` };

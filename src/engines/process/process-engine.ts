@@ -14,6 +14,7 @@ import type {
   AcceptTrace,
   Absent,
   AttemptSink,
+  AttemptSubject,
   Engine,
   ExecutionOrder,
   Held,
@@ -43,6 +44,7 @@ export interface ProcessEngineOptions {
   readonly spool: Spool;
   /** That of this host, unless given. */
   readonly platform?: Platform;
+  /** As the host joined: told to scripts whose order is in a journal from before orders named their host. */
   readonly hostName: string;
   readonly hostId: string;
   readonly clock: Clock;
@@ -54,6 +56,9 @@ export interface ProcessEngineOptions {
   /** Soft limit of core files for what is started, as `ulimit -S -c` takes it; ours, unless given. */
   readonly coreLimit?: string | undefined;
 }
+
+/** What the journal keeps of an order. Those from before orders named their host are without `subject`. */
+type Accepted = ExecutionSpec & { readonly subject?: AttemptSubject };
 
 export class ProcessEngine implements Engine {
   readonly name = 'process';
@@ -100,12 +105,15 @@ export class ProcessEngine implements Engine {
     return this.#spool.freeBytes();
   }
 
-  traceOf(_attempt: AttemptId, spec: ExecutionSpec): AcceptTrace {
-    return { bytes: packr.pack(spec), isSecret: Object.keys(spec.secrets).length > 0 };
+  traceOf(_attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject): AcceptTrace {
+    return {
+      bytes: packr.pack({ ...spec, subject } satisfies Accepted),
+      isSecret: Object.keys(spec.secrets).length > 0,
+    };
   }
 
-  begin(attempt: AttemptId, order: ExecutionOrder, _subject: unknown, sink: AttemptSink): Held | Refusal {
-    const child = this.#launcher.launch(attempt, order);
+  begin(attempt: AttemptId, order: ExecutionOrder, subject: AttemptSubject, sink: AttemptSink): Held | Refusal {
+    const child = this.#launcher.launch(attempt, order, subject);
     if ('refused' in child) return child;
     if (child.pid === undefined) {
       child.once('error', (error) => {
@@ -132,7 +140,8 @@ export class ProcessEngine implements Engine {
   }
 
   async resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held | Absent | Unknown> {
-    const spec = packr.unpack(Buffer.from(trace.accepted)) as ExecutionSpec;
+    const { hostId, hostName } = this.#options;
+    const { subject = { hostId, hostName }, ...spec } = packr.unpack(Buffer.from(trace.accepted)) as Accepted;
     sink.openOutput({ keptBytes: spec.outputKeptBytes, secrets: Object.values(spec.secrets) });
     if (trace.bootId !== this.#bootId)
       return {
@@ -144,7 +153,7 @@ export class ProcessEngine implements Engine {
     if (!identity) {
       // Its leader never executed: the pid file is written before it may, and there is none.
       await this.#spool.remove(attempt);
-      return { absent: spec };
+      return { absent: spec, subject };
     }
     const now = this.#clock.monotonicMs();
     const ageMs = Math.max(

@@ -8,7 +8,6 @@
  */
 import { given } from '../../base/given.ts';
 import { Packr } from 'msgpackr';
-import { assert } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import { DroverError } from '../../base/errors.ts';
 import type { AttemptId } from '../../base/ids.ts';
@@ -29,7 +28,7 @@ import type { StreamedOutputs } from '../../ledger/streamed-outputs.ts';
 import type { AgentReport, ExecutionSpec } from '../../protocol/link/agent-v1.ts';
 import type { SshAccess } from '../../protocol/link/ssh-access.ts';
 import { RemoteRemains } from './attempt/remote-remains.ts';
-import { SshAttempt, type SshNote } from './attempt/ssh-attempt.ts';
+import { SshAttempt, type OrderOfHost, type SshNote } from './attempt/ssh-attempt.ts';
 import { testConnection, type ConnectionTestResult } from './connection/connection-test.ts';
 import type { RecordHostKey } from './connection/host-key.ts';
 import { SshPool, type SshPoolOptions, type SshTarget } from './connection/ssh-pool.ts';
@@ -55,7 +54,7 @@ export interface SshEngineOptions {
 interface Carried {
   readonly note: SshNote;
   readonly acceptedAtMs: number;
-  readonly spec: ExecutionOrder | undefined;
+  readonly order: OrderOfHost | undefined;
   readonly hasStarted: boolean;
 }
 
@@ -105,34 +104,38 @@ export class SshEngine implements Engine {
     return this.#pool.size;
   }
 
-  traceOf(_attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject | undefined): AcceptTrace {
+  traceOf(_attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject): AcceptTrace {
     return { bytes: packr.pack(noteOf(spec, subject)), isSecret: false };
   }
 
-  begin(attempt: AttemptId, order: ExecutionOrder, subject: AttemptSubject | undefined, sink: AttemptSink): Held {
+  begin(attempt: AttemptId, order: ExecutionOrder, subject: AttemptSubject, sink: AttemptSink): Held {
     const note = noteOf(order, subject);
     const acceptedAtMs = this.#options.clock.nowMs();
-    return this.#carry(attempt, { note, acceptedAtMs, spec: order, hasStarted: false }, sink);
+    return this.#carry(
+      attempt,
+      { note, acceptedAtMs, order: { spec: order, hostName: subject.hostName }, hasStarted: false },
+      sink,
+    );
   }
 
   async resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held> {
     const { acceptedAtMs, start } = trace;
     const hasStarted = start !== undefined;
-    return this.#carry(attempt, { note: noteIn(trace), acceptedAtMs, spec: undefined, hasStarted }, sink);
+    return this.#carry(attempt, { note: noteIn(trace), acceptedAtMs, order: undefined, hasStarted }, sink);
   }
 
   reopen(attempt: AttemptId, trace: Trace, { outcome }: AgentReport): RemoteRemains {
     return this.#remains(attempt, noteIn(trace), outcome.kind !== 'refused');
   }
 
-  #carry(attempt: AttemptId, { note, acceptedAtMs, spec, hasStarted }: Carried, sink: AttemptSink): Held {
+  #carry(attempt: AttemptId, { note, acceptedAtMs, order, hasStarted }: Carried, sink: AttemptSink): Held {
     const { clock, random, log, orderValidMs = limits.sshOrderValidMs } = this.#options;
     const carried = new SshAttempt(
       {
         attempt,
         note,
         acceptedAtMs,
-        spec,
+        order,
         pool: this.#pool,
         sessions: this.#sessions,
         clock,
@@ -192,10 +195,9 @@ export class SshEngine implements Engine {
   }
 }
 
-function noteOf(order: Omit<ExecutionSpec, 'work'>, subject: AttemptSubject | undefined): SshNote {
-  assert(subject, 'a start over SSH names its host');
+function noteOf(order: Omit<ExecutionSpec, 'work'>, { hostId, accountId }: AttemptSubject): SshNote {
   return {
-    target: subject,
+    target: { hostId, ...given({ accountId }) },
     ...given({ user: order.user }),
     keptBytes: order.outputKeptBytes,
     timeoutMs: order.timeoutMs,

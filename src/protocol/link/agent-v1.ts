@@ -222,6 +222,8 @@ export interface WorkerStart {
   /** HMAC-SHA256 under the agent's dispatch key over startMessage(): only the server can make it. */
   mac: Uint8Array;
   spec: Uint8Array;
+  /** Of this host, as the run has it; the script is told it. */
+  hostName: string;
   watch?: boolean;
 }
 

@@ -48,15 +48,15 @@ export function timeMessage(
   return { head: `drover-time-1\n${agentId}\n${instance}\n${server}\n${serverMs}\n`, body: nonce };
 }
 
-/** `specDigest` is SHA-256 of the spec bytes. */
+/** `hostName`: what the script is told that its host is called. `specDigest` is SHA-256 of the spec bytes. */
 export function startMessage(
   agentId: string,
   instance: string,
-  a: string,
+  { a, hostName }: { readonly a: string; readonly hostName: string },
   { server, order, validUntilMs }: OrderMark & { readonly validUntilMs: number },
   specDigest: Uint8Array,
 ): Marked {
-  const head = `drover-start-1\n${agentId}\n${instance}\n${a}\n${server}\n${order}\n${validUntilMs}\n`;
+  const head = `drover-start-1\n${agentId}\n${instance}\n${a}\n${server}\n${order}\n${validUntilMs}\n${hostName}\n`;
   return { head, body: specDigest };
 }
 

@@ -5,8 +5,6 @@
 
 export interface SshAccess {
   hostId: string;
-  /** What scripts see as `DROVER_HOST`; absent: the address. */
-  hostName?: string;
   /** The account that this access is for; connections are pooled per host × account × path. */
   accountId: string;
   /** From the first jump host to the host itself; never empty, at most `sshHopsMax`. */

@@ -207,7 +207,6 @@ const hop = record<SshHop>({
 });
 const access = record<SshAccess>({
   hostId: uuid,
-  hostName: optional(name),
   accountId: uuid,
   hops: list(hop, limits.sshHopsMax),
   become,
@@ -239,6 +238,7 @@ export const SERVER_FRAMES = frameShapes<ServerToWorkerFrame>({
         ordinal: count,
         attempt: count,
         hostId: uuid,
+        hostName: name,
         executor,
         mac,
         watch: optional(truth),

@@ -279,6 +279,8 @@ export interface AssignTarget {
   ordinal: number;
   attempt: number;
   hostId: string;
+  /** As the run has it: what the script is told, whatever the host was called before or is called since. Under the mark. */
+  hostName: string;
   executor: NamedExecutor;
   mac: Uint8Array;
   watch?: boolean;

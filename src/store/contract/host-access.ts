@@ -28,7 +28,7 @@ export interface HostHop {
 
 export type HostAccess =
   /** From the first jump host to the host itself; at most `sshHopsMax`. */
-  | { readonly kind: 'access'; readonly hostName: string; readonly zone: string; readonly hops: readonly HostHop[] }
+  | { readonly kind: 'access'; readonly zone: string; readonly hops: readonly HostHop[] }
   /** `hostName` is the host on the way that has no address. */
   | { readonly kind: 'no-address'; readonly hostName: string }
   | { readonly kind: 'not-found' };

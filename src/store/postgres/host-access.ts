@@ -288,7 +288,7 @@ async function hostAccess(db: Executor, id: HostId): Promise<HostAccess> {
   assert(rows.length <= limits.sshHopsMax, `the way to ${host.name} has more than ${limits.sshHopsMax} hops`);
   const without = rows.findLast((row) => row.address === null);
   if (without) return { kind: 'no-address', hostName: without.name };
-  return { kind: 'access', hostName: host.name, zone: host.zone, hops: rows.map(hostHop) };
+  return { kind: 'access', zone: host.zone, hops: rows.map(hostHop) };
 }
 
 function hostHop(row: HopRow): HostHop {

@@ -26,7 +26,7 @@ it.each([
         attempt: '0'.repeat(32) as AttemptId,
         note: { timeoutMs: TIMEOUT_MS, killAfterMs: 1_000, hasSecrets: false } as never,
         acceptedAtMs: clock.nowMs(),
-        spec: undefined,
+        order: undefined,
         orderValidMs: limits.sshOrderValidMs,
         sessions: new RemoteSessions(),
         pool: {

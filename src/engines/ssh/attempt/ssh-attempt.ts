@@ -34,12 +34,18 @@ export interface SshNote {
   readonly hasSecrets: boolean;
 }
 
+/** What is to be begun, and what the host is called in the run: whoever has named it otherwise since, the script is told this. */
+export interface OrderOfHost {
+  readonly spec: ExecutionOrder;
+  readonly hostName: string;
+}
+
 export interface SshAttemptOptions {
   readonly attempt: AttemptId;
   readonly note: SshNote;
   readonly acceptedAtMs: number;
   /** Absent after a restart of the worker: then it is only looked for. */
-  readonly spec: ExecutionOrder | undefined;
+  readonly order: OrderOfHost | undefined;
   readonly pool: SshPool;
   readonly sessions: RemoteSessions;
   readonly clock: Clock;
@@ -62,7 +68,7 @@ export class SshAttempt {
   readonly #options: SshAttemptOptions;
   /** By the monotonic clock: a wall clock that jumps makes nothing overdue, and no host restarted. */
   readonly #acceptedAt: number;
-  #spec: ExecutionOrder | undefined;
+  #order: OrderOfHost | undefined;
   #run: RemoteRun | undefined;
   /** The order may have reached the host. */
   #isOut: boolean;
@@ -89,12 +95,12 @@ export class SshAttempt {
   });
 
   constructor(options: SshAttemptOptions, hasStarted: boolean) {
-    const { clock, spec, acceptedAtMs } = options;
+    const { clock, order, acceptedAtMs } = options;
     this.#options = options;
     // Of an attempt of an earlier life of the worker only the wall clock tells how old it is.
-    this.#acceptedAt = clock.monotonicMs() - (spec ? 0 : Math.max(0, clock.nowMs() - acceptedAtMs));
-    this.#spec = spec;
-    this.#isOut = options.spec === undefined;
+    this.#acceptedAt = clock.monotonicMs() - (order ? 0 : Math.max(0, clock.nowMs() - acceptedAtMs));
+    this.#order = order;
+    this.#isOut = order === undefined;
     this.#leftAtMs = options.clock.monotonicMs();
     this.#hasStarted = hasStarted;
     const { timeoutMs, killAfterMs } = options.note;
@@ -216,7 +222,7 @@ export class SshAttempt {
   }
 
   async #begin(reached: Awaited<ReturnType<SshPool['shell']>>): Promise<Following | undefined> {
-    const { attempt, clock } = this.#options;
+    const { attempt, note, clock } = this.#options;
     const { host, shell } = reached;
     const follower = await this.#follower(reached);
     if (this.#hasEnded) return undefined;
@@ -230,7 +236,8 @@ export class SshAttempt {
       return true;
     };
     try {
-      const { user: wanted, ...spec } = this.#spec!;
+      const { hostName, spec: whole } = this.#order!;
+      const { user: wanted, ...spec } = whole;
       const { become, user } = neededUser(host.become, wanted, host.hop.user);
       const order = {
         attempt,
@@ -245,8 +252,8 @@ export class SshAttempt {
               ? {}
               : { user: wanted }),
         },
-        hostName: host.hostName,
-        hostId: host.hostId,
+        hostName,
+        hostId: note.target.hostId,
         become,
       };
       return await this.#follow(
@@ -324,7 +331,7 @@ export class SshAttempt {
         this.#hasStarted = true;
         this.#patience.keepOn();
         // What was needed to start it again is needed no more.
-        this.#spec = undefined;
+        this.#order = undefined;
         this.#options.onStarted(pid, atMs);
       },
       output: (stream, offset, bytes) => (follower.isCurrent ? output.take(stream, offset, bytes) : undefined),
@@ -359,7 +366,7 @@ export class SshAttempt {
   }
 
   /** The host knows nothing of it. Either it never began there, or the host has forgotten. */
-  async #missing({ shell, host }: Awaited<ReturnType<SshPool['shell']>>, hostTime: number): Promise<void> {
+  async #missing({ shell }: Awaited<ReturnType<SshPool['shell']>>, hostTime: number): Promise<void> {
     const { clock, orderValidMs } = this.#options;
     if (this.#hasStarted) {
       return this.#end({
@@ -372,7 +379,7 @@ export class SshAttempt {
     const answer = await runBriefly(shell, 'cat /proc/uptime', '', clock);
     const uptimeS = Number.parseFloat(answer.stdout ?? '');
     if (Number.isNaN(uptimeS))
-      throw new DroverError('ssh-lost', { detail: `${host.hostName} did not tell since when it is up.` });
+      throw new DroverError('ssh-lost', { detail: 'The host did not tell since when it is up.' });
     if (uptimeS * 1_000 < this.#ageMs + limits.sshRebootMarginMs) {
       return this.#end({
         outcome: { kind: 'unknown', reason: 'host-rebooted' },
@@ -387,7 +394,7 @@ export class SshAttempt {
       });
     }
     if (this.#isCancelled) return this.#end({ outcome: { kind: 'cancelled' }, detail: 'Cancelled before it began.' });
-    if (!this.#spec)
+    if (!this.#order)
       return this.#end({
         outcome: { kind: 'refused', reason: 'ssh-lost' },
         detail: 'The worker stopped, or lost the connection, before the host had taken the order. Nothing ran.',
@@ -426,7 +433,7 @@ export class SshAttempt {
   #end(end: AttemptEnd, run?: RemoteRun): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#spec = undefined;
+    this.#order = undefined;
     this.#patience.stop();
     this.#onOver();
     this.#options.onEnded({ ...end, finishedAtMs: end.finishedAtMs ?? this.#options.clock.nowMs() }, run);

@@ -54,8 +54,6 @@ export interface SshPoolOptions {
 
 /** What is known of a target while there is a connection to it; no credential of the login is in it. */
 export interface ReachedHost {
-  readonly hostId: string;
-  readonly hostName: string;
   readonly become: SshBecome;
   readonly hop: SshHop;
 }
@@ -181,8 +179,6 @@ export class SshPool {
         access.hops,
         shell,
         {
-          hostId: access.hostId,
-          hostName: access.hostName ?? hop.address,
           become: access.become,
           hop: { ...hop, credentials: [] },
         },
@@ -238,8 +234,6 @@ export class SshPool {
             hops,
             NO_SHELL,
             {
-              hostId: last.hostId,
-              hostName: last.address,
               become: { kind: 'direct' },
               hop: { ...last, credentials: [] },
             },
