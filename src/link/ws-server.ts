@@ -140,7 +140,6 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
 
 /** Node keeps the timer of a handshake that is over for as long as the socket lives. */
 function forgetHandshake(tls: TLSSocket): void {
-  tls.setTimeout(0);
   const timer = Object.getOwnPropertySymbols(tls).find((symbol) => symbol.description === 'timeout');
   if (timer) (tls as unknown as Record<symbol, unknown>)[timer] = null;
 }

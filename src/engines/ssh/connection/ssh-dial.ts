@@ -179,7 +179,12 @@ class Opening {
       keepaliveInterval: this.#options.keepaliveMs,
       keepaliveCountMax: this.#options.keepalivesMissedMax,
       algorithms: offered as ConnectConfig['algorithms'] & object,
-      hostVerifier: (key: Buffer, verify: (ok: boolean) => void) => void this.#verify(key).then(verify),
+      hostVerifier: (key: Buffer, verify: (ok: boolean) => void) => {
+        // The host may hang up while the server is asked, and there is nobody left then to be told: ssh2 throws.
+        this.#verify(key)
+          .then((isBelieved) => void (this.#stage === 'kex' && verify(isBelieved)))
+          .catch((error: unknown) => this.#fail(this.#closed('', error as Error)));
+      },
       authHandler: (allowed, partial, next) => {
         const method = this.#plan.next(allowed, partial);
         next(method as Parameters<typeof next>[0]);
