@@ -7,6 +7,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import { assertCan, type Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
 import type { RunAccounts } from './run-account.ts';
+import { hostWithoutAddress } from './host-access.ts';
 import { runSettled, type RunStartInput } from './run-start.ts';
 
 /** Lists hold the first so many that the caller asks for; counts are of all. */
@@ -52,7 +53,7 @@ export async function runPlan(
   const refused: RefusedHost[] = [];
   for (const [index, { id, name }] of hosts.entries()) {
     const { via, worker } = wayTo(id, input.placement.via, accounts, ctx.fleet, told);
-    const barred = via === 'agent' ? undefined : unreached.get(id);
+    const barred = via === 'agent' ? undefined : (unreached.get(id) ?? withoutAddress(name, via, input.placement.via));
     const whom = barred ? { kind: 'refused' as const, ...barred } : asWhom(name, worker, user);
     if (whom.kind === 'refused') {
       refused.push({ host: name, code: whom.code, detail: whom.detail });
@@ -74,6 +75,17 @@ export async function runPlan(
     refusedCount: refused.length,
     refused: refused.slice(0, namesMax),
   };
+}
+
+/** Over SSH alone, where there is no address, it never comes to a start. */
+function withoutAddress(
+  host: string,
+  way: AsGroup['via'],
+  asked: RunStartInput['placement']['via'],
+): { readonly code: ErrorCode; readonly detail: string } | undefined {
+  if (way !== 'none' || asked !== 'ssh') return undefined;
+  const { code, detail } = hostWithoutAddress(host);
+  return { code, detail };
 }
 
 /** The way that the owner would take now (`owner/route.ts`), and who is at its end. */

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { RUN_STATES } from '../domain/flow/run-machine.ts';
 import { parseTarget } from '../domain/target/expression.ts';
-import { duration, Faults, Inputs, instant, number, oneTarget, pairs } from './input.ts';
+import { choicesOf, duration, Faults, Inputs, instant, number, oneTarget, pairs } from './input.ts';
 import { isShellLine, isSweeping, runRequest } from './runs/run-request.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'drover-input-'));
@@ -96,6 +97,26 @@ describe('a command line', () => {
     expect(instant(faults, '--since', '2h', Date.parse('2026-03-01T12:00:00Z'))).toBe('2026-03-01T10:00:00.000Z');
     faults.end();
   });
+});
+
+describe('states of a command line', () => {
+  it.each([...RUN_STATES])('know %s, as every run that has it is listed by', (state) => {
+    const faults = new Faults();
+    expect(choicesOf(faults, '--state', RUN_STATES, state)).toEqual([state]);
+    faults.end();
+  });
+
+  it('are taken as they are shown to people, several at once', () =>
+    expect(choicesOf(new Faults(), '--state', RUN_STATES, 'failed, timed out,timed-out')).toEqual([
+      'failed',
+      'timed_out',
+      'timed_out',
+    ]));
+
+  it('are told when one is unknown', () =>
+    expect(faultsOf((faults) => choicesOf(faults, '--state', ['ssh', 'lost'], 'ssh,lots'))).toBe(
+      '--state knows ssh, lost; not "lots".',
+    ));
 });
 
 describe('the targets of a command line', () => {

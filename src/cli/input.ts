@@ -84,6 +84,20 @@ export function choice<T extends string>(
   );
 }
 
+/** Words with commas between them, each one of `choices`; the words for people, `timed-out`, are taken for those of the API. */
+export function choicesOf<T extends string>(
+  faults: Faults,
+  flag: string,
+  choices: readonly T[],
+  text: string | undefined,
+): readonly T[] | undefined {
+  const words = text?.split(',').map((word) => word.trim().replace(/[- ]/g, '_'));
+  const unknown = (words ?? []).filter((word) => !choices.some((choice) => choice === word));
+  if (unknown.length > 0)
+    return faults.add(`${flag} knows ${choices.join(', ')}; not ${unknown.map((word) => JSON.stringify(word)).join(', ')}.`);
+  return words as readonly T[] | undefined;
+}
+
 export function duration(
   faults: Faults,
   flag: string,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { EXECUTION_STATES } from '../domain/crew/execution-machine.ts';
 import {
   countsLine,
   createPaint,
@@ -35,6 +36,8 @@ describe('a run on the terminal', () => {
     expect(countsLine({ waiting: 1, failed: 2, succeeded: 3, lost: 0 }, plain)).toBe(
       '3 succeeded, 2 failed, 1 waiting',
     ));
+  it.each([...EXECUTION_STATES])('counts those that are %s', (state) =>
+    expect(countsLine({ [state]: 2 }, plain)).toBe(`2 ${state.replace('_', ' ')}`));
   it('draws its progress', () =>
     expect(progressLine({ succeeded: 5, running: 5 }, 10, 80, plain)).toMatch(
       /^█{10}░{10} 5\/10 {2}5 succeeded, 5 running$/,

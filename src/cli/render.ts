@@ -1,6 +1,7 @@
 /** How runs look on a terminal. Pure: text in, text out. */
 import { createHash } from 'node:crypto';
 import { formatDurationMs } from '../base/duration.ts';
+import type { ExecutionState } from '../domain/crew/execution-machine.ts';
 import { exitCodeOf, signalOf, type Outcome } from '../domain/crew/outcome.ts';
 import { foldNames } from '../domain/target/fold-names.ts';
 import { cutText, padText, plainText, textWidth } from './text-width.ts';
@@ -32,16 +33,22 @@ const ORDER = [
   'running',
   'dispatched',
   'waiting',
-] as const;
+] as const satisfies readonly ExecutionState[];
+const BAD: ReadonlySet<string> = new Set<ExecutionState>(['failed', 'timed_out', 'lost', 'not_started']);
 const WORDS: Readonly<Record<string, string>> = { timed_out: 'timed out', not_started: 'not started' };
 
 function stateWord(state: string): string {
   return WORDS[state] ?? state;
 }
 
+/** Whether somebody has to look at it. */
+export function isBad(state: string): boolean {
+  return BAD.has(state);
+}
+
 export function paintState(state: string, paint: Paint, text = stateWord(state)): string {
   if (state === 'succeeded') return paint.green(text);
-  if (['failed', 'timed_out', 'lost', 'not_started'].includes(state)) return paint.red(text);
+  if (isBad(state)) return paint.red(text);
   return ['cancelled', 'skipped', 'stopping'].includes(state) ? paint.yellow(text) : text;
 }
 

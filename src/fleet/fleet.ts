@@ -116,6 +116,8 @@ export interface Fleet extends Omit<Service, 'start'> {
   sshRoute(hostId: HostId): WorkerId | undefined;
   /** Why there is no such worker; undefined where there is one. */
   sshObstacle(hostId: HostId): SshObstacle | undefined;
+  /** How often the list of hosts with an address was begun to be read, and the last such look that has ended. */
+  accessLooks(): { readonly begun: number; readonly done: number };
   /** Whether a worker of the host's zone is linked here, one that is being drained too. */
   hasWorker(hostId: HostId): boolean;
   isLinked(workerId: WorkerId): boolean;

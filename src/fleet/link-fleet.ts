@@ -65,6 +65,7 @@ export class LinkFleet implements Fleet {
   readonly #acks: WaitingAcks;
   /** At once when a worker comes or goes, or a hint says that something has changed. */
   readonly #look: RepeatedLook;
+  readonly #accessLooks = { begun: 0, done: 0 };
   #stops: (() => void)[] = [];
 
   constructor(options: LinkFleetOptions) {
@@ -158,6 +159,10 @@ export class LinkFleet implements Fleet {
     if (!this.#sshRoutes.has(hostId)) return 'no-address';
     if (this.sshRoute(hostId)) return undefined;
     return this.#sshRoutes.pick(hostId, this.#roster.overSsh(true)) ? 'drained' : 'no-worker';
+  }
+
+  accessLooks(): { readonly begun: number; readonly done: number } {
+    return this.#accessLooks;
   }
 
   hasWorker(hostId: HostId): boolean {
@@ -280,6 +285,7 @@ export class LinkFleet implements Fleet {
   /** What others may have changed: who is cut off, who is drained, which servers live, which hosts are reached over SSH. */
   async #reload(): Promise<void> {
     const { store, ssh } = this.#options;
+    const look = ++this.#accessLooks.begun;
     const { revoked, workers, servers, hostAccessVersion } = await store.fleetLook();
     const known = this.#sshRoutes.version;
     const hosts = hostAccessVersion === known ? 'unchanged' : await ssh.hosts(known);
@@ -289,8 +295,9 @@ export class LinkFleet implements Fleet {
     const drained = workers.filter((worker) => worker.drained).map(({ id }) => id);
     if (this.#roster.setDrained(new Set(drained))) this.#runs.onRoutesChanged();
     await this.#servedZones.look(this.#roster.all(), hosts !== 'unchanged');
+    if (hosts !== 'unchanged') this.#sshRoutes.replace(hosts);
+    this.#accessLooks.done = look;
     if (hosts === 'unchanged') return;
-    this.#sshRoutes.replace(hosts);
     this.#roster.sendAll({ t: 'access-changed' });
     this.#runs.onRoutesChanged();
   }

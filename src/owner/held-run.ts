@@ -13,7 +13,7 @@ import type { TimelineEntry } from '../store/contract/timeline.ts';
 import type { ReportedStream } from './attempt-report.ts';
 import type { Ack } from './ack.ts';
 import type { OrderSpec, OrderSpecs } from './order-specs.ts';
-import { unreachedBecause } from './route.ts';
+import { neverReached, unreachedBecause } from './route.ts';
 
 export interface HeldRun {
   readonly run: Run<ReportedStream>;
@@ -45,9 +45,11 @@ export function heldRunOf(
 ): HeldRun {
   // What is held on to below is the placement: the whole of the spec would be held with it.
   const { placement } = spec;
+  const lookedBefore = fleet.accessLooks().begun;
   const run = new Run<ReportedStream>(from, spec, executions, clock.monotonicMs(), {
     ...given({ guardMs }),
     unreached: ({ subject }) => unreachedBecause(subject.id, placement, fleet),
+    never: ({ subject }) => neverReached(subject.id, placement, fleet, lookedBefore),
   });
   return {
     run,

@@ -72,6 +72,7 @@ async function world(): Promise<World> {
       ackChunk: (_workerId, { executor, seq }) => void acknowledged.push(`${executorKey(executor)} ${seq}`),
       sshRoute: () => undefined,
       sshObstacle: () => 'no-address',
+      accessLooks: () => ({ begun: 0, done: 0 }),
       hasWorker: () => true,
     } as Partial<Fleet> as Fleet,
     sealer: createMasterKey(Buffer.alloc(32, 7)),

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentId, HostId, WorkerId } from '../base/ids.ts';
+import type { SshObstacle } from '../fleet/fleet.ts';
 import { hostSubject } from '../domain/run/subject.ts';
 import { workerExecutor } from '../domain/run/executor.ts';
-import { routeOf, unreachedBecause, type Obstacles, type Ways } from './route.ts';
+import { neverReached, routeOf, unreachedBecause, type Obstacles, type Ways } from './route.ts';
 
 const [host, agent, near, far] = ['host' as HostId, 'agent' as AgentId, 'near' as WorkerId, 'far' as WorkerId];
 const BY_AGENT = { workerId: near, executor: { kind: 'agent', id: agent } } as const;
@@ -68,7 +69,7 @@ describe('a host that was given up', () => {
   it.each<[string, Partial<Obstacles>, Parameters<typeof unreachedBecause>[1], string, string]>([
     ['its agent was away', {}, { via: 'agent' }, 'start-deadline', 'agent of the host was not linked'],
     ['its agent was away, and there is no other way', {}, AUTO, 'start-deadline', 'no address for SSH'],
-    ['it has no address', {}, { via: 'ssh' }, 'start-deadline', 'no address'],
+    ['it has no address', {}, { via: 'ssh' }, 'host-without-address', '--address ADDRESS'],
     ['the worker of its agent is drained', linked, AUTO, 'worker-drained', 'holds the agent'],
     ['all workers of its zone are', { sshObstacle: () => 'drained' }, { via: 'ssh' }, 'worker-drained', 'Every worker'],
     ['its zone has none for SSH', { sshObstacle: () => 'no-worker' }, AUTO, 'zone-without-worker', 'No worker'],
@@ -77,4 +78,26 @@ describe('a host that was given up', () => {
   ])('is told so when %s', (_what, more, spec, reason, detail) => {
     expect(unreachedBecause(host, spec, fleet(more))).toEqual({ reason, detail: expect.stringContaining(detail) });
   });
+});
+
+describe('a host to which there can be no way', () => {
+  const fleet = (done: number, obstacle: SshObstacle | undefined): Parameters<typeof neverReached>[2] => ({
+    sshObstacle: () => obstacle,
+    accessLooks: () => ({ begun: done, done }),
+  });
+
+  it('is one without an address, over SSH alone, as soon as addresses were read after the run was made', () => {
+    expect(neverReached(host, { via: 'ssh' }, fleet(3, 'no-address'), 3)).toBe('unsure');
+    expect(neverReached(host, { via: 'ssh' }, fleet(4, 'no-address'), 3)).toMatchObject({ reason: 'host-without-address' });
+  });
+
+  it.each<[string, Parameters<typeof neverReached>[1], SshObstacle | undefined]>([
+    ['its agent may come', AUTO, 'no-address'],
+    ['its agent is asked for', { via: 'agent' }, 'no-address'],
+    ['a worker may come', { via: 'ssh' }, 'no-worker'],
+    ['another worker may come', { via: 'ssh' }, 'drained'],
+    ['there is one', { via: 'ssh' }, undefined],
+  ])('is none when %s', (_what, placement, obstacle) =>
+    expect(neverReached(host, placement, fleet(4, obstacle), 3)).toBeUndefined(),
+  );
 });

@@ -28,6 +28,7 @@ export function routeOf(
 /** Why there is no way to a host now, by the ways that the run may take. */
 export function unreachedBecause(hostId: HostId, { via }: Pick<Placement, 'via'>, fleet: Obstacles): Unreached {
   const obstacle = via === 'agent' ? undefined : fleet.sshObstacle(hostId);
+  if (via === 'ssh' && obstacle === 'no-address') return WITHOUT_ADDRESS;
   const isHeldByDrained = via !== 'ssh' && fleet.locate(hostId) !== undefined;
   if (isHeldByDrained || obstacle === 'drained')
     return {
@@ -45,10 +46,31 @@ export function unreachedBecause(hostId: HostId, { via }: Pick<Placement, 'via'>
   return { reason: 'start-deadline', detail: UNREACHED[via] };
 }
 
+/**
+ * Why there can be no way to a host, however long one waits: over SSH alone, without an address. A host may have been given one a moment
+ * before the run was made, so the list of addresses counts that was read after the run was held here (`lookedBefore`: looks begun by then).
+ */
+export function neverReached(
+  hostId: HostId,
+  { via }: Pick<Placement, 'via'>,
+  fleet: Pick<Fleet, 'sshObstacle' | 'accessLooks'>,
+  lookedBefore: number,
+): Unreached | 'unsure' | undefined {
+  if (via !== 'ssh' || fleet.sshObstacle(hostId) !== 'no-address') return undefined;
+  return fleet.accessLooks().done > lookedBefore ? WITHOUT_ADDRESS : 'unsure';
+}
+
+const WITHOUT_ADDRESS: Unreached = {
+  reason: 'host-without-address',
+  detail:
+    'The run goes over SSH alone (--via ssh), and the host has no address. Give it one: drover hosts edit HOST ' +
+    '--address ADDRESS; or leave out --via.',
+};
+
 const UNREACHED = {
   auto: 'The host did not come on line before the start deadline: its agent was not linked, and it has no address for SSH.',
   agent: 'The agent of the host was not linked before the start deadline.',
-  ssh: 'The host could not be reached over SSH before the start deadline: it has no address.',
+  ssh: 'The host could not be reached over SSH before the start deadline.',
 } as const;
 
 function byAgent(hostId: HostId, fleet: Ways): Route | undefined {

@@ -68,6 +68,7 @@ async function play(
         void acked.push(...attempts.map(({ attempt }) => attempt)),
       sshRoute: () => undefined,
       sshObstacle: () => 'no-address',
+      accessLooks: () => ({ begun: 0, done: 0 }),
       hasWorker: () => true,
     } as unknown as Fleet,
     sealer: createMasterKey(Buffer.alloc(32, 7)),

@@ -259,10 +259,23 @@ describe('an answer', () => {
   });
 
   it('exits with 5 when hosts were not reached and nothing failed, with 1 as soon as something did', async () => {
-    const via = (script: string): Promise<CliResult> =>
-      cli('run', '-t', 'local-1', '--via', 'ssh', '--start-deadline', '1s', '--', script);
-    expect((await via('true')).code).toBe(5);
+    expect((await cli('hosts', 'add', 'no-agent', '--address', '127.0.0.1')).code).toBe(0);
+    const away = await cli('run', '-t', 'no-agent', '--via', 'agent', '--start-deadline', '1s', '--', 'true');
+    expect(away).toMatchObject({ code: 5, stdout: expect.stringContaining('start-deadline') });
+    expect((await cli('hosts', 'remove', 'no-agent')).code).toBe(0);
     expect((await cli('run', '-t', 'local-1', '--', 'false')).code).toBe(1);
+  });
+});
+
+describe('a host without an address, over SSH alone', () => {
+  const ssh = (...more: string[]): Promise<CliResult> =>
+    cli('run', '-t', 'local-1', '--via', 'ssh', '--start-deadline', '1d', ...more, '--', 'true');
+
+  it('is told by a dry run, and at once by the run, as what stays so', async () => {
+    expect((await ssh('--dry-run')).stdout).toMatch(/local-1.*--address ADDRESS.*host-without-address/);
+    const run = await ssh();
+    expect(run.stdout).toMatch(/not started, host-without-address/);
+    expect(run.code).toBe(1);
   });
 });
 
@@ -390,7 +403,7 @@ describe('runs', () => {
     );
     const shown = (await cli('runs', 'show', stdout.trim())).stdout;
     expect(shown).toMatch(/1 succeeded of 1/);
-    expect(shown).toMatch(/ finished +state=succeeded 1 succeeded\n/);
+    expect(shown).toMatch(/ finished +succeeded: 1 succeeded\n/);
     for (const text of [
       "command: echo 'x y'",
       "params    k='a b'",
@@ -411,6 +424,15 @@ describe('runs', () => {
     expect((await cli('runs', 'show', id.slice(0, 4))).stderr).toContain('Several runs');
     expect((await cli('runs', 'show', 'ffffffff')).stderr).toContain('No run has an id that begins');
     expect((await cli('runs', 'show', 'x')).code).toBe(2);
+  });
+
+  it('are listed by every state that they may have', async () => {
+    const id = await detached('-t', 'local-1', '--timeout', '1s', '--', 'sleep 60');
+    await ended(id);
+    for (const state of ['timed_out', 'timed-out', 'failed,timed_out'])
+      expect((await cli('runs', 'list', '--state', state, '-o', 'name')).stdout).toContain(id);
+    expect((await cli('runs', 'list', '--state', 'failed', '-o', 'name')).stdout).not.toContain(id);
+    expect((await cli('runs', 'list', '--help')).stdout).toContain('timed_out');
   });
 
   it('show the output of an earlier attempt', async () => {

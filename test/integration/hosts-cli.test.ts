@@ -101,6 +101,22 @@ describe('drover hosts', () => {
     });
   });
 
+  it('says what to write where an address holds a port, the same when a host is added and when it is changed', async () => {
+    const stderr = 'drover: --address: "1.2.3.4:22" is not an address: write 1.2.3.4 alone, and 22 as the port.\n';
+    for (const verb of [['add', 'y'], ['edit', 'web-01']])
+      expect(await hosts(...verb, '--address', '1.2.3.4:22')).toMatchObject({ code: 2, stderr });
+    expect(await hosts('add', '10.0.0.300')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('say with --address') as string,
+    });
+  });
+
+  it('tells an unknown word to clear as the one fault that it is', async () =>
+    expect(await hosts('edit', 'web-01', '--clear', 'jumphost')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^drover: --clear takes [^\n]*, not "jumphost"\.\n$/) as string,
+    }));
+
   it('makes the token with which an agent becomes a host', async () => {
     expect((await hosts('join-token', 'gw')).stdout).toMatch(/^\S+\n$/);
     expect(await hosts('join-token', 'nobody')).toMatchObject({

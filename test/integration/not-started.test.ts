@@ -25,12 +25,7 @@ type Row = readonly [code: string, host: string, words: RegExp, asked?: object];
 const ROWS: readonly Row[] = [
   ['start-deadline', 'away', /agent of the host was not linked before the start deadline/, { via: 'agent' }],
   ['start-deadline', 'away', /its agent was not linked, and it has no address for SSH/],
-  [
-    'start-deadline',
-    'away',
-    /could not be reached over SSH before the start deadline: it has no address/,
-    { via: 'ssh' },
-  ],
+  ['host-without-address', 'away', /over SSH alone .*has no address.*--address ADDRESS/, { via: 'ssh' }],
   ['zone-without-worker', 'deserted', /No worker of the host's zone was linked .*drover workers list/],
   ['zone-without-worker', 'deserted', /No worker of the host's zone/, { via: 'agent' }],
   ['zone-without-worker', 'ssh-deserted', /No worker of the host's zone/],

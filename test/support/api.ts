@@ -31,6 +31,7 @@ export const NO_FLEET: Fleet = {
   locate: () => undefined,
   sshRoute: () => undefined,
   sshObstacle: () => 'no-address',
+    accessLooks: () => ({ begun: 0, done: 0 }),
   hasWorker: () => false,
   isLinked: () => false,
   takesWork: () => false,

@@ -7,7 +7,7 @@ import { addHostsImport } from './hosts-import-command.ts';
 import { addHostsKeys } from './hosts-keys-command.ts';
 import { addHostsTwins } from './hosts-twins-command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
-import { Faults, Inputs, pairs } from '../input.ts';
+import { choicesOf, Faults, Inputs, pairs } from '../input.ts';
 import { note } from '../out.ts';
 import { timeText } from '../render.ts';
 import { dialledText } from './dialled-text.ts';
@@ -24,7 +24,7 @@ interface ListFlags extends AnswerFlags, TargetFlags {
 }
 
 const HOST_STATES = ['linked', 'lost', 'never', 'ssh', 'unreached', 'none'] as const;
-const DOWN: readonly string[] = ['lost', 'never', 'unreached', 'none'];
+const DOWN: readonly (typeof HOST_STATES)[number][] = ['lost', 'never', 'unreached', 'none'];
 
 export function addHostsCommands(program: Command): void {
   const hosts = group(program, 'hosts', 'list, show, add, import, change and remove hosts');
@@ -46,7 +46,7 @@ export function addHostsCommands(program: Command): void {
     ),
   )
     .option('--state <states>', `one or several of ${HOST_STATES.join(', ')}`)
-    .option('--down', 'only what is not there, as far as is known: the states lost, never, unreached and none')
+    .option('--down', `only what is not there, as far as is known: the states ${DOWN.slice(0, -1).join(', ')} and ${DOWN.at(-1)}`)
     .option('--linked', 'only those whose agent is linked')
     .option('--unlinked', 'only those whose agent is not')
     .action(list);
@@ -90,12 +90,7 @@ async function list(flags: ListFlags): Promise<void> {
   const faults = new Faults();
   if (flags.linked && flags.unlinked)
     faults.add('Give --linked or --unlinked, not both; without them all hosts are listed.');
-  const states = flags.state?.split(',') ?? (flags.down ? DOWN : undefined);
-  const unknown = (states ?? []).filter((state) => !(HOST_STATES as readonly string[]).includes(state));
-  if (unknown.length > 0)
-    faults.add(
-      `--state knows ${HOST_STATES.join(', ')}; not ${unknown.map((state) => JSON.stringify(state)).join(', ')}.`,
-    );
+  const states = choicesOf(faults, '--state', HOST_STATES, flags.state) ?? (flags.down ? DOWN : undefined);
   if (flags.state !== undefined && flags.down) faults.add('Give --state or --down, not both.');
   const targets = await targetsOf(faults, new Inputs(faults), flags);
   const most = hostsMaxOf(faults, flags);

@@ -2,6 +2,7 @@
 import { dataOf, type Schemas } from '@drover/sdk';
 import { Option, type Command } from 'commander';
 import { limits } from '../../base/limits.ts';
+import { addressFault } from '../../domain/inventory/address.ts';
 import { HOST_KEY_POLICIES, type HostKeyPolicy } from '../../domain/inventory/host-key-policy.ts';
 import { answer, command, type AnswerFlags } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
@@ -120,6 +121,8 @@ function settingsOf(flags: SettingFlags, faults: Faults): Omit<Schemas['HostImpo
       list === undefined ? [] : [[kind, list.split(',').map((name) => name.trim())]],
     ),
   ) as Schemas['HostAlgorithms'];
+  const address = flags.address === undefined ? undefined : addressFault(flags.address);
+  if (address !== undefined) faults.add(`--address: ${address}.`);
   return given({
     address: flags.address,
     port,
@@ -135,6 +138,8 @@ function settingsOf(flags: SettingFlags, faults: Faults): Omit<Schemas['HostImpo
 async function add(name: string, flags: SettingFlags): Promise<void> {
   const faults = new Faults();
   const settings = settingsOf(flags, faults);
+  if (flags.address === undefined && addressFault(name) !== undefined)
+    faults.add(`Nothing can be dialled by the name ${name}: say with --address at which address the host is.`);
   faults.end();
   const host = dataOf(await openSession().client.POST('/api/v1/hosts', { body: { address: name, ...settings, name } }));
   await answer(flags, host, () => `added ${reachText(host)}`);
@@ -155,7 +160,8 @@ async function edit(
   for (const [setting, field] of Object.entries(CLEARABLE))
     if (field in cleared && field in settings) faults.add(`${setting} is given and cleared; do one of both.`);
   const body = { ...settings, ...cleared, ...given({ name: flags.name }) };
-  if (Object.keys(body).length === 0) faults.add('Say what to change. See: drover hosts edit --help');
+  // A word that --clear does not know is a fault of its own: it was meant to change something.
+  if (Object.keys(body).length === 0 && flags.clear.length === 0) faults.add('Say what to change. See: drover hosts edit --help');
   faults.end();
   const host = dataOf(
     await openSession().client.PATCH('/api/v1/hosts/{host}', { params: { path: { host: name } }, body }),

@@ -4,6 +4,7 @@
  */
 import { DroverUnreachableError, watchRun, type Execution, type LiveOutput, type Run } from '@drover/sdk';
 import { pause, systemClock } from '../../base/clock.ts';
+import { isTerminalExecution } from '../../domain/crew/execution-machine.ts';
 import { answer, type OutputForm } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
 import { exitOfRun } from '../exit.ts';
@@ -17,14 +18,12 @@ import {
 } from './interrupt.ts';
 import { LiveLines, type LivePiece } from './live-lines.ts';
 import { canAsk, isTerminal, note, out, paintOf } from '../out.ts';
-import { countsLine, endingText, paintState, progressLine } from '../render.ts';
+import { countsLine, endingText, isBad, paintState, progressLine } from '../render.ts';
 import { executionsOf, printFolded, printMachine, readKept } from './result.ts';
 import type { Session } from '../servers/session.ts';
 import { plainText, terminalText } from '../text-width.ts';
 
 const FAILURES_SHOWN = 20;
-const FAILED = new Set(['failed', 'timed_out', 'lost', 'not_started']);
-const SETTLED = new Set([...FAILED, 'succeeded', 'cancelled', 'skipped']);
 const REDRAW_MS = 100;
 const LEAVE_MS = 2_000;
 /** Without a terminal progress goes to a log: seldom, and only when it has changed. */
@@ -141,8 +140,8 @@ class Follower {
 
   async #execution(execution: Execution): Promise<void> {
     if (this.#flags.host !== undefined && execution.host !== this.#flags.host) return;
-    if (this.#flags.live && SETTLED.has(execution.state)) await this.#fillIn(execution);
-    if (this.#flags.json || !FAILED.has(execution.state)) return;
+    if (this.#flags.live && isTerminalExecution(execution.state)) await this.#fillIn(execution);
+    if (this.#flags.json || !isBad(execution.state)) return;
     this.#failures++;
     if (this.#failures <= FAILURES_SHOWN)
       this.#say(

@@ -2,6 +2,8 @@
 import { dataOf, type Execution, type Run } from '@drover/sdk';
 import type { Command } from 'commander';
 import { systemClock } from '../../base/clock.ts';
+import { TERMINAL_EXECUTION_STATES } from '../../domain/crew/execution-machine.ts';
+import { RUN_STATES } from '../../domain/flow/run-machine.ts';
 import { executorName } from '../../domain/run/executor.ts';
 import { answer, command, group, listText, withDisconnect, withUtc, type AnswerFlags } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
@@ -10,7 +12,7 @@ import { limits } from '../../base/limits.ts';
 import { UsageError } from '../exit.ts';
 import { followToEnd } from './follow.ts';
 import { HeldSignals, type OnDisconnect } from './interrupt.ts';
-import { Faults, instant, number } from '../input.ts';
+import { choicesOf, Faults, instant, number } from '../input.ts';
 import { paintOf } from '../out.ts';
 import { addOutputCommand } from './output-command.ts';
 import { countsLine, createPaint, endingText, table, timeText, verdictLine } from '../render.ts';
@@ -47,7 +49,6 @@ interface RetryFlags extends AnswerFlags {
 }
 
 const RUN_ID = 'id, a beginning of it that fits one run, or last: the last that you have made';
-const STATES = ['waiting', 'running', 'stopping', 'succeeded', 'failed', 'cancelled'];
 const NAME_COLUMNS = 40;
 /** A larger run shows those that did not succeed only, and not more than so many. */
 const SHOWN_ALL = 50;
@@ -60,12 +61,12 @@ export function addRunsCommands(program: Command): void {
       summary: 'list runs, newest first',
       examples: [
         'drover runs list',
-        'drover runs list --state failed,running --since 1d',
+        'drover runs list --state failed,timed_out --since 1d',
         'drover runs list -n 500 --name deploy --json',
       ],
     }),
   )
-    .option('--state <states>', `one or several of ${STATES.join(', ')}`)
+    .option('--state <states>', `one or several of ${RUN_STATES.join(', ')}`)
     .option('--name <text>', 'whose name holds this')
     .option('--by <name>', 'made by this token')
     .option('--since <time>', 'made after this: 2h (ago), or a date and time')
@@ -132,9 +133,7 @@ async function fetchRun(session: Session, id: string) {
 async function list(flags: ListFlags): Promise<void> {
   const faults = new Faults();
   const wanted = number(faults, '--limit', flags.limit, { least: 1 }) ?? 1;
-  const unknown = flags.state?.split(',').filter((state) => !STATES.includes(state)) ?? [];
-  if (unknown.length > 0)
-    faults.add(`--state knows ${STATES.join(', ')}; not ${unknown.map((state) => JSON.stringify(state)).join(', ')}.`);
+  const states = choicesOf(faults, '--state', RUN_STATES, flags.state || undefined);
   const now = systemClock.nowMs();
   const [createdAfter, createdBefore] = [
     instant(faults, '--since', flags.since, now),
@@ -143,7 +142,7 @@ async function list(flags: ListFlags): Promise<void> {
   faults.end();
   const { client } = openSession();
   const filters = given({
-    state: flags.state || undefined,
+    state: states?.join(','),
     name: flags.name || undefined,
     createdBy: flags.by || undefined,
     createdAfter: createdAfter || undefined,
@@ -271,8 +270,7 @@ async function retry(id: string, flags: RetryFlags): Promise<void> {
     cancelled: flags.cancelled,
     skipped: flags.skipped,
   };
-  const every = ['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped', 'not_started', 'lost'] as const;
-  const states = flags.all ? [...every] : every.filter((state) => chosen[state]);
+  const states = TERMINAL_EXECUTION_STATES.filter((state) => flags.all || chosen[state]);
   if (states.length === 0)
     throw new UsageError('Say which: --failed, --lost, --timed-out, --not-started, --cancelled, --skipped, or --all.');
   const session = openSession();

@@ -23,6 +23,11 @@ export interface CrewOptions {
   readonly guardMs: number;
   /** Told of an execution that is given up. */
   readonly unreached: (execution: Execution<unknown>) => Unreached;
+  /**
+   * Of one that has no way now: why there can be none, so that waiting for it is of no use; `unsure` while that is not
+   * known yet and asked again soon; undefined where one may come.
+   */
+  readonly never: (execution: Execution<unknown>) => Unreached | 'unsure' | undefined;
   /** How long ago the present round began, by the clock that all servers share. */
   readonly roundAgeMs: number;
 }

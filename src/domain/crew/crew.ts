@@ -65,7 +65,7 @@ const RETRY_PAUSE_MS = 1_000;
 const LOOKS_PER_MS = 10;
 /** Looked at as often as that where something is out: a change of the ways to hosts of which nobody told is seen then. */
 const LOOK_MS_MAX = 15_000;
-/** Until those are given up that were found to have no way after the start deadline. */
+/** Until those are given up that had no way after the start deadline, or are asked about again of which it was not known. */
 const GIVE_UP_MS = 250;
 
 export class Crew<Stream = unknown> {
@@ -300,8 +300,9 @@ export class Crew<Stream = unknown> {
       for (const execution of this.#parked) this.#giveUp(execution, now.ms);
     }
     let left = start;
+    const unsure: Execution<Stream>[] = [];
     for (const execution of this.#ready) {
-      if (left <= 0) return;
+      if (left <= 0) break;
       if (execution.retry || execution.dbState !== 'waiting') continue;
       if (execution.notBeforeAt > now.at) {
         this.#sendDueAt = Math.min(this.#sendDueAt, execution.notBeforeAt);
@@ -319,7 +320,10 @@ export class Crew<Stream = unknown> {
       }
       const route = findRoute(execution);
       if (!route) {
-        if (late && execution.failures === 0) this.#giveUp(execution, now.ms);
+        const never = this.#options.never(execution);
+        if (never === 'unsure' && !late) unsure.push(execution);
+        else if (never !== undefined && never !== 'unsure') this.#giveUp(execution, now.ms, never);
+        else if (late && execution.failures === 0) this.#giveUp(execution, now.ms);
         else {
           this.#parked.add(execution);
           if (late) this.#sendDueAt = Math.min(this.#sendDueAt, now.at + GIVE_UP_MS);
@@ -331,10 +335,14 @@ export class Crew<Stream = unknown> {
       beginDelivery(execution, route, now.ms);
       this.#move(execution, 'dispatched');
     }
+    for (const execution of unsure) {
+      this.#sendDueAt = Math.min(this.#sendDueAt, now.at + GIVE_UP_MS);
+      this.#ready.add(execution);
+    }
   }
 
-  #giveUp(execution: Execution<Stream>, nowMs: number): void {
-    this.#settle(execution, { to: 'not_started', ...this.#options.unreached(execution), finishedAtMs: nowMs });
+  #giveUp(execution: Execution<Stream>, finishedAtMs: number, why = this.#options.unreached(execution)): void {
+    this.#settle(execution, { to: 'not_started', ...why, finishedAtMs });
   }
 
   #dropWaiting(how: StopKind, nowMs: number): void {

@@ -8,6 +8,7 @@
 import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { hostNameFault, labelFault, labelTwice, labelsInOneForm, oneForm, zoneFault } from '../target/nameable.ts';
+import { addressFault } from './address.ts';
 import { HOST_KEY_POLICIES, type HostKeyPolicy } from './host-key-policy.ts';
 
 export interface SourceLine {
@@ -57,15 +58,6 @@ export interface DraftFields {
   readonly loginUser?: string | undefined;
   readonly identityFile?: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
-}
-
-/** A name or an IPv4 or IPv6 address; nothing that could be taken for an option or a user. */
-const ADDRESS = /^(?!-)[A-Za-z0-9_.:%-]+$/;
-
-export function addressFault(address: string): string | undefined {
-  return ADDRESS.test(address) && address.length <= limits.addressLengthMax
-    ? undefined
-    : `${JSON.stringify(address)} is not an address: a name, an IPv4 or an IPv6 address without brackets`;
 }
 
 /** Collects what a reader finds in one or more files. */

@@ -221,6 +221,13 @@ ansible_user=root
     );
   });
 
+  it('refuses what cannot be dialled, and says what to write', () =>
+    expect(told(ansible('a ansible_host=10.0.0.300\nb ansible_host=10.0.0.1:22\n10.0.0.256\n'))).toEqual([
+      expect.stringMatching(/^1: "10\.0\.0\.300" is not an address: an IPv4 address is four numbers/),
+      expect.stringMatching(/^2: "10\.0\.0\.1:22" is not an address: write 10\.0\.0\.1 alone, and 22 as the port/),
+      expect.stringMatching(/^3: nothing can be dialled by the name 10\.0\.0\.256/),
+    ]));
+
   it('knows a jump host by its address, and lets none jump through itself', () => {
     const { hosts, faults } = ansible(
       'gate ansible_host=203.0.113.7\n[web]\nw1\n[all:vars]\nansible_ssh_common_args=-J ops@203.0.113.7:22\n',

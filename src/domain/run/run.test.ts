@@ -328,6 +328,33 @@ describe('an execution over SSH', () => {
   });
 });
 
+describe('a host to which there can be no way', () => {
+  it('is given up at once, as soon as that is known; the others wait on', () => {
+    let isKnown = false;
+    const run = new Run(
+      { id: RUN, state: 'waiting', round: 1, seq: 1, roundAgeMs: 1_000 },
+      SPEC,
+      firstAttempts(['bare', 'other'].map((name) => hostSubject(name as HostId, name))),
+      1_000,
+      {
+        never: ({ subject }) => {
+          if (subject.id !== 'bare') return undefined;
+          return isKnown ? { reason: 'host-without-address', detail: 'none' } : 'unsure';
+        },
+      },
+    );
+    const send = (at: number): void => run.crew.send(10, { ms: at, at }, () => undefined);
+    send(1_000);
+    expect(run.crew.executions.map(({ state }) => state)).toEqual(['waiting', 'waiting']);
+    expect(run.crew.dueAt).toBeLessThan(2_000);
+    isKnown = true;
+    send(run.crew.dueAt);
+    expect(run.crew.executions.map(({ state }) => state)).toEqual(['not_started', 'waiting']);
+    expect(run.crew.executions[0]!.result).toMatchObject({ reason: 'host-without-address' });
+    expect(run.crew.dueAt).toBeGreaterThan(2_000);
+  });
+});
+
 describe('what its executor could not start', () => {
   const refused = {
     outcome: { kind: 'refused' },

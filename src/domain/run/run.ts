@@ -63,7 +63,7 @@ export class Run<Stream = unknown> {
     { policy, placement }: RunTerms,
     seeds: readonly SeedExecution[],
     nowAt: number,
-    options: Partial<Pick<CrewOptions, 'guardMs' | 'unreached'>> = {},
+    options: Partial<Pick<CrewOptions, 'guardMs' | 'unreached' | 'never'>> = {},
   ) {
     this.id = run.id;
     this.spec = { policy, placement };
@@ -75,6 +75,7 @@ export class Run<Stream = unknown> {
         policy,
         guardMs: options.guardMs ?? limits.deadlineGuardMs,
         unreached: options.unreached ?? unreached,
+        never: options.never ?? ((): undefined => undefined),
         roundAgeMs: run.roundAgeMs,
       },
       seeds,

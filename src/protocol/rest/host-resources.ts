@@ -1,7 +1,8 @@
 /** Hosts as people add, import and change them, and the keys that they are known by. */
 import { z } from 'zod';
 import { limits } from '../../base/limits.ts';
-import { addressFault, ALGORITHM_KINDS } from '../../domain/inventory/host-draft.ts';
+import { addressFault } from '../../domain/inventory/address.ts';
+import { ALGORITHM_KINDS } from '../../domain/inventory/host-draft.ts';
 import { HOST_KEY_POLICIES } from '../../domain/inventory/host-key-policy.ts';
 import { checked } from './checked.ts';
 import { instant } from './fields.ts';
