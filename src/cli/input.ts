@@ -94,7 +94,9 @@ export function choicesOf<T extends string>(
   const words = text?.split(',').map((word) => word.trim().replace(/[- ]/g, '_'));
   const unknown = (words ?? []).filter((word) => !choices.some((choice) => choice === word));
   if (unknown.length > 0)
-    return faults.add(`${flag} knows ${choices.join(', ')}; not ${unknown.map((word) => JSON.stringify(word)).join(', ')}.`);
+    return faults.add(
+      `${flag} knows ${choices.join(', ')}; not ${unknown.map((word) => JSON.stringify(word)).join(', ')}.`,
+    );
   return words as readonly T[] | undefined;
 }
 

@@ -37,7 +37,8 @@ describe('a run on the terminal', () => {
       '3 succeeded, 2 failed, 1 waiting',
     ));
   it.each([...EXECUTION_STATES])('counts those that are %s', (state) =>
-    expect(countsLine({ [state]: 2 }, plain)).toBe(`2 ${state.replace('_', ' ')}`));
+    expect(countsLine({ [state]: 2 }, plain)).toBe(`2 ${state.replace('_', ' ')}`),
+  );
   it('draws its progress', () =>
     expect(progressLine({ succeeded: 5, running: 5 }, 10, 80, plain)).toMatch(
       /^█{10}░{10} 5\/10 {2}5 succeeded, 5 running$/,

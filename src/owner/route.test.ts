@@ -88,7 +88,9 @@ describe('a host to which there can be no way', () => {
 
   it('is one without an address, over SSH alone, as soon as addresses were read after the run was made', () => {
     expect(neverReached(host, { via: 'ssh' }, fleet(3, 'no-address'), 3)).toBe('unsure');
-    expect(neverReached(host, { via: 'ssh' }, fleet(4, 'no-address'), 3)).toMatchObject({ reason: 'host-without-address' });
+    expect(neverReached(host, { via: 'ssh' }, fleet(4, 'no-address'), 3)).toMatchObject({
+      reason: 'host-without-address',
+    });
   });
 
   it.each<[string, Parameters<typeof neverReached>[1], SshObstacle | undefined]>([

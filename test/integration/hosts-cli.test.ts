@@ -103,7 +103,10 @@ describe('drover hosts', () => {
 
   it('says what to write where an address holds a port, the same when a host is added and when it is changed', async () => {
     const stderr = 'drover: --address: "1.2.3.4:22" is not an address: write 1.2.3.4 alone, and 22 as the port.\n';
-    for (const verb of [['add', 'y'], ['edit', 'web-01']])
+    for (const verb of [
+      ['add', 'y'],
+      ['edit', 'web-01'],
+    ])
       expect(await hosts(...verb, '--address', '1.2.3.4:22')).toMatchObject({ code: 2, stderr });
     expect(await hosts('add', '10.0.0.300')).toMatchObject({
       code: 2,

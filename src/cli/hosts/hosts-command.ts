@@ -46,7 +46,10 @@ export function addHostsCommands(program: Command): void {
     ),
   )
     .option('--state <states>', `one or several of ${HOST_STATES.join(', ')}`)
-    .option('--down', `only what is not there, as far as is known: the states ${DOWN.slice(0, -1).join(', ')} and ${DOWN.at(-1)}`)
+    .option(
+      '--down',
+      `only what is not there, as far as is known: the states ${DOWN.slice(0, -1).join(', ')} and ${DOWN.at(-1)}`,
+    )
     .option('--linked', 'only those whose agent is linked')
     .option('--unlinked', 'only those whose agent is not')
     .action(list);

@@ -161,7 +161,8 @@ async function edit(
     if (field in cleared && field in settings) faults.add(`${setting} is given and cleared; do one of both.`);
   const body = { ...settings, ...cleared, ...given({ name: flags.name }) };
   // A word that --clear does not know is a fault of its own: it was meant to change something.
-  if (Object.keys(body).length === 0 && flags.clear.length === 0) faults.add('Say what to change. See: drover hosts edit --help');
+  if (Object.keys(body).length === 0 && flags.clear.length === 0)
+    faults.add('Say what to change. See: drover hosts edit --help');
   faults.end();
   const host = dataOf(
     await openSession().client.PATCH('/api/v1/hosts/{host}', { params: { path: { host: name } }, body }),
