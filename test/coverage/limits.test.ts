@@ -11,6 +11,8 @@ import { repositoryFiles, root } from '../support/source-tree.ts';
 
 /** They bound what Drover itself does or holds at once: nobody is refused, so there is nothing to try one beyond. */
 const PACES: readonly string[] = [
+  'orderSpecOwnBytesMax',
+  'orderSpecsKeptBytesMax',
   'workerStartBytesMax',
   'liveOutputBytesPerSecondMax',
   'outputFetchBytesMax',

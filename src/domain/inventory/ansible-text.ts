@@ -116,8 +116,13 @@ function isAddress(text: string): boolean {
   return HOST_NAME.test(text) || IPV6.test(text);
 }
 
+/** A name, and the ranges of several labels of it. */
+const PATTERN_LENGTH_MAX = 1_024;
+
 /** `web[01:50]`, `db-[a:f]`, `n[0:10:2]`, several in one name. A fault is answered as a text. */
 export function expandRange(pattern: string, hostsMax: number): readonly string[] | string {
+  // Of brackets that nobody closes, each would be looked at to the end of the line.
+  if (pattern.length > PATTERN_LENGTH_MAX) return `${JSON.stringify(pattern.slice(0, 60))}… is too long for a host`;
   const match = /^(.*?)\[([^\]:]*):([^\]:]*)(?::(\d+))?\](.*)$/.exec(pattern);
   if (!match)
     return /[[\]]/.test(pattern)

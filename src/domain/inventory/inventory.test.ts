@@ -334,6 +334,12 @@ describe('ssh_config', () => {
   const include = (pattern: string): { file: string; text: string }[] =>
     pattern === 'more' ? [{ file: 'more', text: 'Port 2200\nHost inner\n  HostName 10.0.0.7\n' }] : [];
 
+  it('takes no longer for a line of many blanks than for another', () => {
+    // The square of them would be minutes.
+    const { hosts } = inventoryFromSshConfig('config', `Host${' '.repeat(300_000)}a\u2028b\nHost c\n`, include);
+    expect(hosts.map(({ name }) => name)).toContain('c');
+  });
+
   it('gives the named hosts, each with the first value of every option', () => {
     const { hosts, faults, remarks } = inventoryFromSshConfig(
       'config',

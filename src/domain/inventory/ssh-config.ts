@@ -24,10 +24,12 @@ interface Block {
 }
 
 const INCLUDE_DEPTH_MAX = 16;
+/** Files that are included, each time: some that include themselves would be millions within that depth. */
+const INCLUDED_MAX = 1_000;
 
 export function inventoryFromSshConfig(file: string, text: string, include: IncludeReader): Inventory {
   const collector = new InventoryCollector();
-  const reading: Reading = { collector, blocks: [], include };
+  const reading: Reading = { collector, blocks: [], include, included: 0 };
   readBlocks(reading, file, text, []);
   const names = new Map<string, SourceLine>();
   for (const { conditions, source } of reading.blocks)
@@ -42,6 +44,7 @@ interface Reading {
   readonly collector: InventoryCollector;
   readonly blocks: Block[];
   readonly include: IncludeReader;
+  included: number;
 }
 
 /** `around`: what a host must fit for the file to be read at all, by the blocks that include it. */
@@ -60,7 +63,7 @@ function readBlocks(reading: Reading, file: string, text: string, around: readon
     const at = { file, line: index + 1 };
     const line = raw.trim();
     if (line === '' || line.startsWith('#')) continue;
-    const match = /^(\w+)(?:\s*=\s*|\s+)(.+)$/.exec(line);
+    const match = /^(\w+)(?:\s*=\s*|\s+)([^]+)$/.exec(line);
     const key = match?.[1]!.toLowerCase() ?? '';
     const words = match && (TAKES_THE_LINE.has(key) ? [match[2]!] : optionWords(match[2]!));
     if (!words || words.length === 0) {
@@ -73,7 +76,12 @@ function readBlocks(reading: Reading, file: string, text: string, around: readon
       if (around.length >= INCLUDE_DEPTH_MAX) collector.fault(at, `Include is nested deeper than ${INCLUDE_DEPTH_MAX}`);
       else
         for (const pattern of words)
-          for (const part of include(pattern)) readBlocks(reading, part.file, part.text, block.conditions);
+          if (reading.included < INCLUDED_MAX)
+            for (const part of include(pattern)) {
+              if (++reading.included === INCLUDED_MAX)
+                collector.fault(at, `more than ${INCLUDED_MAX} files are included`);
+              if (reading.included < INCLUDED_MAX) readBlocks(reading, part.file, part.text, block.conditions);
+            }
       // What follows comes after what was included, and the first value wins.
       block = open(block.source, block.conditions.at(-1)!);
     } else block.options.push({ ...at, key, value: words.join(' ') });

@@ -11,7 +11,7 @@ import { readAnsibleVariables, readAnsibleYaml } from '../../../domain/inventory
 import { isMap, type DocumentNode } from '../../../domain/inventory/document.ts';
 import { InventoryCollector, type Inventory } from '../../../domain/inventory/host-draft.ts';
 import { UsageError } from '../../exit.ts';
-import { readText } from './read-text.ts';
+import { InventoryFiles } from './read-text.ts';
 import { parseYaml } from './yaml-document.ts';
 
 /** Folders within folders; far more than anybody nests, and an end to links that lead in a circle. */
@@ -21,13 +21,13 @@ const PASSED_OVER =
   /^\.|^(?:host_vars|group_vars|vars_plugins)$|(?:\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.ini|\.cfg|\.retry)$/;
 const VARIABLE_EXTENSIONS = ['', '.yml', '.yaml', '.json'];
 
-export function readAnsible(path: string, options: AnsibleOptions): Inventory {
+export function readAnsible(path: string, options: AnsibleOptions, texts = new InventoryFiles()): Inventory {
   const [model, collector] = [new AnsibleModel(), new InventoryCollector()];
   const folder = path !== '-' && isFolder(path);
   const files = folder ? inventoryFiles(path, collector, 1) : [path];
   if (files.length === 0) throw new UsageError(noInventory(path));
-  for (const file of files) readFile(model, collector, file);
-  if (path !== '-') readVariableFolders(model, collector, folder ? path : dirname(path));
+  for (const file of files) readFile(model, collector, file, folder ? texts.found(file) : texts.named(file));
+  if (path !== '-') readVariableFolders(model, collector, texts, folder ? path : dirname(path));
   return inventoryFromAnsible(model, collector, options);
 }
 
@@ -69,8 +69,7 @@ function namesIn(folder: string): string[] {
  * YAML where the name says so or says nothing and the text is a map; INI otherwise, and also where a name promises YAML and the text
  * is none.
  */
-function readFile(model: AnsibleModel, collector: InventoryCollector, file: string): void {
-  const text = readText(file);
+function readFile(model: AnsibleModel, collector: InventoryCollector, file: string, text: string): void {
   const at = { file, line: 1 };
   if (text.startsWith('$ANSIBLE_VAULT'))
     return collector.fault(at, 'the file is encrypted with ansible-vault: decrypt it first (ansible-vault view)');
@@ -104,16 +103,27 @@ function readGroups(model: AnsibleModel, collector: InventoryCollector, file: st
   readAnsibleYaml(model, collector, file, document);
 }
 
-function readVariableFolders(model: AnsibleModel, collector: InventoryCollector, folder: string): void {
+function readVariableFolders(
+  model: AnsibleModel,
+  collector: InventoryCollector,
+  texts: InventoryFiles,
+  folder: string,
+): void {
   for (const { name, fileVariables } of model.groups.values())
-    readVariables(collector, join(folder, 'group_vars'), name, fileVariables);
+    readVariables(collector, texts, join(folder, 'group_vars'), name, fileVariables);
   for (const { name, fileVariables } of model.hosts.values())
-    readVariables(collector, join(folder, 'host_vars'), name, fileVariables);
+    readVariables(collector, texts, join(folder, 'host_vars'), name, fileVariables);
 }
 
-function readVariables(collector: InventoryCollector, folder: string, name: string, into: Variables): void {
+function readVariables(
+  collector: InventoryCollector,
+  texts: InventoryFiles,
+  folder: string,
+  name: string,
+  into: Variables,
+): void {
   if (name.includes('/') || !isFolder(folder)) return;
-  for (const file of variableFiles(folder, name)) readVariableFile(collector, file, into);
+  for (const file of variableFiles(folder, name)) readVariableFile(collector, file, texts.found(file), into);
 }
 
 /** The first there is of `web`, `web.yml`, `web.yaml` and `web.json`; of a folder all its files, in order. */
@@ -134,8 +144,7 @@ function filesOfFolder(folder: string, depth: number): string[] {
     });
 }
 
-function readVariableFile(collector: InventoryCollector, file: string, into: Variables): void {
-  const text = readText(file);
+function readVariableFile(collector: InventoryCollector, file: string, text: string, into: Variables): void {
   if (text.startsWith('$ANSIBLE_VAULT'))
     return collector.remark({ file, line: 1 }, 'the file is encrypted with ansible-vault and was not read');
   const parsed = parseYaml(file, text, 'ansible');

@@ -13,25 +13,26 @@ import type { Inventory } from '../../../domain/inventory/host-draft.ts';
 import { inventoryFromSshConfig } from '../../../domain/inventory/ssh-config.ts';
 import { UsageError } from '../../exit.ts';
 import { readAnsible } from './read-ansible.ts';
-import { readText } from './read-text.ts';
+import { InventoryFiles } from './read-text.ts';
 import { parseYaml } from './yaml-document.ts';
 
 export function readInventory(path: string, format: InventoryFormat | undefined, options: AnsibleOptions): Inventory {
   const chosen = format ?? formatOf(path);
+  const files = new InventoryFiles();
   switch (chosen) {
     case 'csv':
-      return inventoryFromCsv(path, readText(path));
+      return inventoryFromCsv(path, files.named(path));
     case 'ssh-config':
-      return inventoryFromSshConfig(path, readText(path), (pattern) => includedFiles(pattern));
+      return inventoryFromSshConfig(path, files.named(path), (pattern) => includedFiles(files, pattern));
     case 'ansible':
-      return readAnsible(path, options);
+      return readAnsible(path, options, files);
     case 'yaml': {
-      const parsed = parseYaml(path, readText(path));
+      const parsed = parseYaml(path, files.named(path));
       if ('faults' in parsed) return { hosts: [], faults: parsed.faults, remarks: [] };
       // Ours has a list under hosts; a map of groups is Ansible's.
       const { document } = parsed;
       const isOurs = format === 'yaml' || !isMap(document) || Array.isArray(document.value.get('hosts')?.value);
-      return isOurs ? inventoryFromDocument(path, document) : readAnsible(path, options);
+      return isOurs ? inventoryFromDocument(path, document) : readAnsible(path, options, files);
     }
   }
 }
@@ -49,11 +50,11 @@ function formatOf(path: string): InventoryFormat {
 }
 
 /** As ssh(1): ~ is the home folder, relative names are those of ~/.ssh. Nothing found is not an error there, and none here. */
-function includedFiles(pattern: string): { file: string; text: string }[] {
+function includedFiles(files: InventoryFiles, pattern: string): { file: string; text: string }[] {
   const home = pattern.replace(/^~(?=\/|$)/, homedir());
   const path = isAbsolute(home) ? home : join(homedir(), '.ssh', home);
   return globSync(path)
     .toSorted()
     .filter((file) => statSync(file).isFile())
-    .map((file) => ({ file, text: readText(file) }));
+    .map((file) => ({ file, text: files.found(file) }));
 }
