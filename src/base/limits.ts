@@ -405,7 +405,7 @@ export const limits = {
   hostsPerImportMax: 10_000,
   /** A file that is imported; the largest inventories seen are a few MiB. */
   importFileBytesMax: 16 * MiB,
-  /** Files of one import (variables of hosts and groups, included ones each time), and the bytes of all of them: an Include may lead in a circle. */
+  /** Files of one import (variables of hosts and groups, included ones each time), and the bytes of all of them. */
   importFilesMax: 20_000,
   importBytesMax: 256 * MiB,
   /**
