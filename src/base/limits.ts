@@ -158,10 +158,7 @@ export const limits = {
   spoolKeptMs: 7 * DAY_MS,
   /** Spool of one execution (`output-limit`): the tree is killed beyond it, before it fills the host's disk. */
   spoolBytesMax: 16 * 1024 * MiB,
-  /**
-   * The same for a script run over SSH, per stream; it lies in the host's folder for temporary files, not in one of
-   * ours (`output-limit`).
-   */
+  /** The same for a script run over SSH, per stream; it lies in the host's own folder for temporary files. */
   sshSpoolBytesMax: 4 * 1024 * MiB,
   /** Shortest interval between two looks at a young process; what a short script waits for at most. */
   sweepMsMin: 2,
@@ -215,10 +212,7 @@ export const limits = {
   /** Of one agent or worker: one that flaps links twice, and one that means harm must not use up what there is for all. */
   linksPerPeerPerSecond: 5,
   agentsPerWorkerMax: 60_000,
-  /**
-   * Questions of one worker that a server sees to at once: access to hosts, keys, secrets to mask, and as many renewals
-   * of certificates.
-   */
+  /** Questions of one worker that a server sees to at once (access, keys, secrets to mask), and as many renewals. */
   workerQuestionsAtOnceMax: 8,
   /** The others wait, for a worker that starts anew asks for thousands at once; what is beyond is refused (`overloaded`). */
   workerQuestionsWaitingMax: 10_000,
