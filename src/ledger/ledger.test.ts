@@ -14,6 +14,7 @@ import { attemptId, newRunId, type AttemptId } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import type { Work } from '../domain/work/work.ts';
 import type { ExecutionSpec } from '../protocol/link/agent-v1.ts';
+import { report as reportShape } from '../protocol/link/common-shapes.ts';
 import type {
   Absent,
   AcceptTrace,
@@ -27,6 +28,8 @@ import type {
   Unknown,
 } from './engine.ts';
 import { IncomingOutput } from './incoming-output.ts';
+import { fits } from './fitting-words.ts';
+import { Journal } from './journal.ts';
 import { Ledger, type LedgerListener, type LedgerOptions } from './ledger.ts';
 import { createMask, SharedMasks, type Mask } from './mask.ts';
 import type { FinishedOutput, Outputs } from './outputs.ts';
@@ -188,6 +191,38 @@ describe('a ledger', () => {
     await next.startAttempt(third, work, HOST);
     end(third);
     expect(await until('an end', () => next.report(third))).toMatchObject({ outcome: { kind: 'exited' } });
+  });
+
+  it('records an end that no server would take as one that nobody knows, and tells no such start', async () => {
+    const ledger = await open();
+    const a = newAttempt();
+    await ledger.startAttempt(a, work, HOST);
+    engine.sinks.get(a)!.started({ pid: Number.NaN, atMs: 1 }, {});
+    engine.sinks.get(a)!.ended({ outcome: { kind: 'exited', code: 0 }, finishedAtMs: 5.5, survivors: [Number.NaN] });
+    const report = await until('its end', () => ledger.report(a));
+    expect(report).toMatchObject({ outcome: { kind: 'unknown', reason: 'status-unknown' }, stdout: NONE });
+    expect([fits(reportShape, report), told]).toEqual([true, [`finished ${a}`]]);
+  });
+
+  it('mends what an earlier program has recorded and no server takes', async () => {
+    const journal = new Journal('/journal', { tombstoneKeptMs: 1, files });
+    await journal.open(0);
+    const [ended, running] = [newAttempt(), newAttempt()];
+    const broken = {
+      outcome: { kind: 'exited', code: 0 },
+      finishedAtMs: Number.NaN,
+      stdout: NONE,
+      stderr: NONE,
+    } as const;
+    for (const a of [ended, running])
+      await journal.append({ k: 'accepted', a, atMs: 1, bootId: 'boot', sealed: false, spec: Buffer.from('x') });
+    await journal.append({ k: 'ended', a: ended, report: { t: 'report', a: ended, ...broken } });
+    await journal.append({ k: 'started', a: running, process: { pid: Number.NaN, startedAtMs: 100.5 } });
+    await journal.close();
+    const ledger = await open();
+    const report = (await ledger.report(ended))!;
+    expect(report).toMatchObject({ outcome: { kind: 'unknown', reason: 'status-unknown' } });
+    expect([fits(reportShape, report), ledger.startOf(running)]).toEqual([true, undefined]);
   });
 
   it('has accepted on the disk before it begins, and tells no end before that is there', async () => {

@@ -27,6 +27,7 @@ import type {
 } from './engine.ts';
 import { Journal, type JournalEntry } from './journal.ts';
 import type { JournalFiles } from './journal-files.ts';
+import { fittingReport, isFittingStart } from './fitting-words.ts';
 import { isWhole, type OutputRange, type Outputs } from './outputs.ts';
 import type { TraceVault } from './trace-vault.ts';
 
@@ -113,6 +114,7 @@ export class Ledger {
     const { engine, outputs, clock } = this.#options;
     this.#listener = listener;
     await this.#journal.open(clock.nowMs());
+    this.#mendReports();
     await engine.start();
     await outputs.start(
       this.#journal.entries,
@@ -125,6 +127,17 @@ export class Ledger {
       else this.#reopen(attempt, entry, entry.report);
     }
     this.#beginWaiting();
+  }
+
+  /** Of a program from before ends were held against what a server takes. */
+  #mendReports(): void {
+    const { clock, log } = this.#options;
+    for (const [attempt, entry] of this.#journal.entries) {
+      const report = entry.report && fittingReport(entry.report, clock.nowMs());
+      if (!report || report === entry.report) continue;
+      log.warn({ attempt, detail: report.detail }, 'a recorded end is none that a server takes; it is told as unknown');
+      entry.report = report;
+    }
   }
 
   /** What has begun goes on; the next start finds it. */
@@ -303,7 +316,7 @@ export class Ledger {
     const { begun, sink } = this.#beginning(attempt);
     const trace = this.#readTrace(attempt, entry);
     if (!trace) return this.#abandon(attempt, sink, RECORD_UNREADABLE);
-    begun.start = trace.start;
+    begun.start = trace.start && isFittingStart(trace.start) ? trace.start : undefined;
     let answer: Awaited<ReturnType<Engine['resume']>>;
     try {
       answer = await this.#options.engine.resume(attempt, trace, sink);
@@ -347,6 +360,8 @@ export class Ledger {
       isWatched: () => outputs.isWatched(attempt),
       started: (start, trace) => {
         if (!isCurrent()) return;
+        if (!isFittingStart(start))
+          return this.#options.log.error({ attempt, ...start }, 'a start that no server takes was passed over');
         begun.start = start;
         const process = { ...trace, pid: start.pid, startedAtMs: start.atMs };
         // A successor finds it without this too, if not as well.
@@ -390,7 +405,10 @@ export class Ledger {
         const { isIncomplete, ...streams } = await outputs.finish(attempt);
         const isLost = isIncomplete === true && end.startedAtMs !== undefined;
         const detail = isLost ? { detail: [end.detail, FILES_DELETED].filter(Boolean).join(' ') } : {};
-        const report: AgentReport = { t: 'report', a: attempt, ...end, ...detail, finishedAtMs, ...streams };
+        const told: AgentReport = { t: 'report', a: attempt, ...end, ...detail, finishedAtMs, ...streams };
+        const report = fittingReport(told, clock.nowMs());
+        if (report !== told)
+          log.error({ attempt, detail: report.detail }, 'an end that no server takes is told as unknown');
         await this.#journal.append({ k: 'ended', a: attempt, report });
         this.#remainsOf(attempt, remains);
         remains?.recorded?.(isWhole(report));

@@ -10,14 +10,19 @@ import { AGENT_FRAMES } from '../protocol/link/agent-frames.ts';
 import type { AgentFrame } from '../protocol/link/agent-v1.ts';
 import { saidHead } from '../protocol/link/said-head.ts';
 import type { OrderMark, Sealed } from '../protocol/link/session.ts';
+import type { AttemptEvent } from '../protocol/link/worker-v1.ts';
 import type { HeldAgent } from './agent-links.ts';
 import type { AgentLoads } from './agent-loads.ts';
 import type { AttemptEvents } from './attempt-events.ts';
+import { fittingEvent, isFittingFrame } from './fitting-frames.ts';
 import type { OwnEngine } from './own-engine.ts';
 import type { OutputRelay } from './output-relay.ts';
 import type { Renewals } from './renewals.ts';
 import type { ServerLinks } from './server-links.ts';
 import type { StartDispatch } from './start-dispatch.ts';
+
+/** In answer to a question whose answer fits no frame. */
+const NO_OUTPUT = { bytes: new Uint8Array(0), size: 0, eof: true, error: 'output-not-available' } as const;
 
 export interface ExecutorWordsOptions {
   readonly clock: Clock;
@@ -91,36 +96,39 @@ export class ExecutorWords {
     const { events, dispatch, relay } = this.#options;
     switch (frame.t) {
       case 'accepted':
-        return events.tell(frame.a, { k: 'accepted', a: frame.a, executor });
+        return this.#tell(frame.a, { k: 'accepted', a: frame.a, executor });
       case 'started':
-        return events.tell(frame.a, { k: 'started', a: frame.a, executor, atMs: frame.atMs, pid: frame.pid });
+        return this.#tell(frame.a, { k: 'started', a: frame.a, executor, atMs: frame.atMs, pid: frame.pid });
       case 'report':
         dispatch.ended(self, frame.a);
-        return events.tell(frame.a, { k: 'report', executor, report: frame });
+        return this.#tell(frame.a, { k: 'report', executor, report: frame });
       case 'unknown':
         dispatch.ended(self, frame.a);
-        return events.tell(frame.a, { k: 'unknown', a: frame.a, executor, ...order(frame) });
+        return this.#tell(frame.a, { k: 'unknown', a: frame.a, executor, ...order(frame) });
       case 'busy':
         dispatch.ended(self, frame.a);
-        return events.tell(frame.a, { k: 'undelivered', a: frame.a, code: 'agent-busy', executor, ...order(frame) });
+        return this.#tell(frame.a, { k: 'undelivered', a: frame.a, code: 'agent-busy', executor, ...order(frame) });
       case 'output':
-        return relay.output(self.link, frame.a, frame);
+        return isFittingFrame(frame) ? relay.output(self.link, frame.a, frame) : undefined;
       case 'chunk': {
         const owner = events.ownerOf(frame.a)?.link;
         return owner && relay.chunk(self, { ...frame, executor }, owner);
       }
       case 'data': {
         const { bytes, size, eof, error } = frame;
-        return relay.data(self.link, frame.id, (id) => ({
-          t: 'data',
-          id,
-          bytes,
-          size,
-          eof,
-          ...given({ error }),
-        }));
+        return relay.data(self.link, frame.id, (id) => {
+          const answer = { t: 'data', id, bytes, size, eof, ...given({ error }) } as const;
+          return isFittingFrame(answer) ? answer : { t: 'data', id, ...NO_OUTPUT };
+        });
       }
     }
+  }
+
+  /** What fits no frame is told as an end that nobody knows, or not at all. */
+  #tell(a: string, event: AttemptEvent): void {
+    const { clock, events } = this.#options;
+    const fitting = fittingEvent(event, clock.nowMs());
+    if (fitting) events.tell(a, fitting);
   }
 }
 

@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import { DroverError, isErrorCode } from '../base/errors.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import { isFittingFrame } from './fitting-frames.ts';
 import type { ServerLink } from './output-relay.ts';
 
 type Question = Extract<WorkerToServerFrame, { t: 'access' | 'secrets' | 'host-key' }>;
@@ -32,12 +33,15 @@ export class ServerRequests {
   /** Rejects with what the server says, and `server-unreachable` when none answers in time. */
   async ask<T extends Question['t']>(question: Omit<Extract<Question, { t: T }>, 'id'>): Promise<Answer<T>> {
     const id = ++this.#seq;
+    const frame = { ...question, id } as unknown as Question;
+    if (!isFittingFrame(frame))
+      throw new DroverError('frame-invalid', { detail: 'What was said by a host cannot be told to a server.' });
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(ANSWER_MS, () =>
         pending.settle(new DroverError('server-unreachable', { detail: 'No server has answered the worker in time.' })),
       );
       const pending: Pending = {
-        frame: { ...question, id } as unknown as Question,
+        frame,
         link: undefined,
         settle: (answer) => {
           this.#pending.delete(id);

@@ -22,6 +22,8 @@ interface Offered {
 
 /** Rounds of questions after which a host that goes on asking is given up. */
 const QUESTION_ROUNDS_MAX = 8;
+/** Questions of one round: a host may ask thousands, and each answer is the password. */
+const QUESTIONS_MAX = 16;
 
 /** sshd hands on what PAM says of an account that is right and may not log in, and hangs up without a word of its own. */
 const ACCOUNT_REFUSED = /\baccount\b.{0,20}\b(expired|locked|disabled)\b/i;
@@ -222,7 +224,7 @@ export class AuthPlan {
           if (asksForNew !== undefined) this.expirePassword(asksForNew);
           rounds++;
           const answers =
-            asksForNew !== undefined || rounds > QUESTION_ROUNDS_MAX
+            asksForNew !== undefined || rounds > QUESTION_ROUNDS_MAX || prompts.length > QUESTIONS_MAX
               ? []
               : prompts.map((one) => (one.echo ? '' : password));
           finish(answers);

@@ -18,6 +18,9 @@ export class ForwardedLine extends Duplex {
     channel.once('close', () => this.destroy());
     // How it ended is told by the end.
     channel.on('error', () => this.destroy());
+    // A line has one stream: what is said beside it is dropped.
+    channel.stderr.on('error', () => undefined);
+    channel.stderr.resume();
     // What is still to be written cannot be read over there any more; waiting for it could be for ever.
     this.once('end', () => this.destroy());
   }

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { DroverError } from '../../../base/errors.ts';
+import { limits } from '../../../base/limits.ts';
 import type { SshHop, SshHostKey } from '../../../protocol/link/ssh-access.ts';
 import { quoted, sshError } from './ssh-faults.ts';
 
@@ -55,6 +56,17 @@ export async function settleHostKey(
   refuse: (fault: DroverError) => void,
 ): Promise<boolean> {
   if (hop.knownHostKeys.some((known) => Buffer.from(known.key).equals(key))) return true;
+  if (key.length > limits.hostKeyBytesMax) {
+    refuse(
+      sshError(
+        'ssh-host-key-unknown',
+        hop,
+        `what it shows as its host key has ${key.length} bytes, and no key has more than ${limits.hostKeyBytesMax}. ` +
+          'Nothing was sent. Look at what answers there.',
+      ),
+    );
+    return false;
+  }
   const [algorithm, fingerprint] = [keyAlgorithm(key), fingerprintOf(key)];
   const distrust = distrustOf(hop, `${algorithm} ${fingerprint}`);
   if (distrust) refuse(sshError(distrust.code, hop, distrust.what));

@@ -279,6 +279,7 @@ function remoteChannel(stream: ClientChannel, { whyLost, onClosed, rest, wake }:
   });
   // A channel that is cut reports through its end; a late write to it must not end the worker.
   stream.on('error', () => undefined);
+  stream.stderr.on('error', () => undefined);
   const ended = new Promise<RemoteEnd>((resolve) => {
     stream.once('close', () => {
       onClosed();

@@ -12,6 +12,7 @@ import { limits } from '../../../base/limits.ts';
 import type { SshHop } from '../../../protocol/link/ssh-access.ts';
 import { AuthPlan } from './auth-plan.ts';
 import { hostKeyAlgorithms, settleHostKey, type RecordHostKey } from './host-key.ts';
+import { holdToRules } from './peer-rules.ts';
 import { handshakeFault, isVerdict, quoted, socketFault, sshError } from './ssh-faults.ts';
 import { allowCertificates } from './user-certificate.ts';
 
@@ -153,6 +154,7 @@ class Opening {
     try {
       this.#client.connect(this.#config());
       allowCertificates(this.#client);
+      holdToRules(this.#client, this.#socket);
     } catch (error) {
       this.#fail(
         sshError(
@@ -170,6 +172,8 @@ class Opening {
     const offered = {
       ...given({ kex: algorithms?.kex, cipher: algorithms?.cipher, hmac: algorithms?.hmac }),
       serverHostKey: hostKeyAlgorithms(this.#hop),
+      // Every server has it (RFC 4253, 6.2). What is compressed may unpack to a thousand times as much.
+      compress: ['none'],
     };
     return {
       sock: this.#socket,

@@ -20,6 +20,7 @@ import {
 } from './remote-become.ts';
 import { RemoteParser, type RemoteMessage } from './remote-parser.ts';
 import type { RemoteChannel, RemoteEnd, RemoteShell } from './remote-shell.ts';
+import { isNonsense } from './remote-words.ts';
 
 /** Enough for what sudo, a login shell or a full disk have to say. */
 const STDERR_KEPT = 4_096;
@@ -39,6 +40,9 @@ export class RemoteConversation {
   #told: readonly string[] = [];
   #messages: AsyncGenerator<RemoteMessage, void> | undefined;
   #cancelTidy: () => void = () => undefined;
+  #isClosed = false;
+  /** Listens while it has no order; there is nothing to be said then. */
+  #onSpokeAtRest: (() => void) | undefined;
 
   private constructor(channel: RemoteChannel, user: RemoteUser, mark: string) {
     this.#mark = mark;
@@ -94,6 +98,7 @@ export class RemoteConversation {
   }
 
   #hear(heard: string): void {
+    this.#onSpokeAtRest?.();
     this.#stderr += heard;
     let text = heard;
     if (!this.#hasBegun) {
@@ -122,49 +127,71 @@ export class RemoteConversation {
     if (this.#channel.stdin.writable) this.#channel.stdin.write(text);
   }
 
+  /** What it still says is dropped as it comes. */
   close(): void {
+    this.#isClosed = true;
+    this.#wakeUp();
     this.#channel.close();
+    void this.#messages?.return();
   }
 
   /**
    * Its shell takes another order: false when it must not be kept. What it still has to remove, it removes unless the
-   * next order comes at once.
+   * next order comes at once. One that speaks without an order is no shell of ours, and nobody reads it: it is closed.
    */
   rest(clock: Clock): boolean {
-    if (!this.#channel.stdin.writable || !this.#channel.rest(() => void this.finish().catch(() => this.close())))
-      return false;
+    const { stdin, stdout } = this.#channel;
+    if (stdout.readableLength > 0 || !stdin.writable) return false;
+    if (!this.#channel.rest(() => void this.finish(clock).catch(() => this.close()))) return false;
     this.#stderr = '';
+    this.#onSpokeAtRest = () => this.close();
+    stdout.on('readable', this.#onSpokeAtRest);
     this.#cancelTidy = clock.after(limits.sshTidyMs, () => this.send('tidy\n'), { unref: true });
     return true;
   }
 
   /** False when it is gone meanwhile. */
   wake(): boolean {
-    this.#cancelTidy();
-    return this.#channel.wake();
+    this.#wakeUp();
+    return this.#channel.wake() && !this.#isClosed;
   }
 
-  /** No more orders: the shell removes what it has to, and ends. */
-  async finish(): Promise<void> {
+  #wakeUp(): void {
     this.#cancelTidy();
+    if (this.#onSpokeAtRest) this.#channel.stdout.off('readable', this.#onSpokeAtRest);
+    this.#onSpokeAtRest = undefined;
+  }
+
+  /** No more orders: the shell removes what it has to, and ends, or is closed when it takes too long for that. */
+  async finish(clock: Clock): Promise<void> {
+    this.#wakeUp();
     this.#channel.stdin.end();
-    // To the end, or it is never told as closed.
-    while (!(await this.messages().next()).done);
-    await this.#channel.ended;
+    const cancel = clock.after(limits.sshBeginMs, () => this.close(), { unref: true });
+    try {
+      // To the end, or it is never told as closed.
+      while (!(await this.messages().next()).done);
+      await this.#channel.ended;
+    } finally {
+      cancel();
+    }
   }
 
-  /** One and the same for all who ask. Ends with the channel. Throws a RangeError when the far end speaks nonsense without end. */
+  /** One and the same for all who ask. Ends with the channel. Throws `nonsense` when the far end says what no program of ours says. */
   messages(): AsyncGenerator<RemoteMessage, void> {
     return (this.#messages ??= this.#read());
   }
 
   async *#read(): AsyncGenerator<RemoteMessage, void> {
     const parser = new RemoteParser(this.nonce);
+    const { stdout } = this.#channel;
     try {
-      for await (const bytes of this.#channel.stdout) yield* parser.push(bytes as Buffer);
+      for await (const bytes of stdout.iterator({ destroyOnReturn: false })) yield* parser.push(bytes as Buffer);
     } catch (error) {
-      if (error instanceof RangeError) throw error;
+      if (isNonsense(error)) throw error;
       // A stream cut off: `ended` says so too.
+    } finally {
+      // Nobody reads any more: what still comes is dropped, or the channel would never be told as closed.
+      stdout.on('data', () => undefined).resume();
     }
   }
 

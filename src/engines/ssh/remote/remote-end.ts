@@ -4,10 +4,12 @@ import { FILES_DELETED } from '../../../ledger/ledger.ts';
 import type { ProcessEnd } from '../../../protocol/link/agent-v1.ts';
 import { decodeWaitStatus } from '../../process/platform-linux.ts';
 import type { RemoteEnd } from './remote-run.ts';
+import { survivorsIn, ticksIn } from './remote-words.ts';
 
 /**
  * `E now status start end cause survivors…`, times in 1/100 s since the host's boot: only how long ago counts, so that the
  * host's wall clock may be wrong. The status is raw, `e` + code or `s` + signal where there is no /proc, `?` when nobody saw it.
+ * Throws `nonsense` where its numbers are none.
  */
 export function remoteEndOf(
   words: readonly string[],
@@ -15,11 +17,12 @@ export function remoteEndOf(
   nowMs: number,
   hasLostFiles = false,
 ): RemoteEnd {
-  const [, now = '0', status = '?', , over = now, cause = '-', ...survivors] = words;
+  const [, time, status = '?', , over, cause = '-', ...survivors] = words;
+  const now = ticksIn(time, 'the time of an end', 0);
   const end = endOf(status);
-  const left = survivors.filter((pid) => pid !== '').map(Number);
+  const left = survivorsIn(survivors);
   const rest = {
-    finishedAtMs: Math.max(startedAtMs ?? 0, nowMs - Math.max(0, Number(now) - Number(over)) * 10),
+    finishedAtMs: Math.max(startedAtMs ?? 0, nowMs - Math.max(0, now - ticksIn(over, 'an end', now)) * 10),
     ...given({
       startedAtMs,
       detail: hasLostFiles ? FILES_DELETED : undefined,

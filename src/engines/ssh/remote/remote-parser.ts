@@ -3,6 +3,8 @@
  * Anything before a nonce is noise of the login shell and is passed over. Knows no channel and no time, holds back at most a
  * line and a nonce, and answers alike however the bytes are cut.
  */
+import { bytesIn, nonsense } from './remote-words.ts';
+
 export type RemoteMessage =
   | { readonly kind: 'line'; readonly words: readonly string[] }
   | { readonly kind: 'output'; readonly stream: 1 | 2; readonly offset: number; readonly bytes: Buffer }
@@ -21,7 +23,7 @@ export class RemoteParser {
     this.#nonce = Buffer.from(`${nonce} `);
   }
 
-  /** Throws a RangeError on a line without end. */
+  /** Throws `nonsense` on a line without end, and of a piece that is nowhere in an output. */
   push(bytes: Buffer): RemoteMessage[] {
     const messages: RemoteMessage[] = [];
     let input = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
@@ -38,12 +40,13 @@ export class RemoteParser {
     const end = at < 0 ? -1 : input.indexOf(0x0a, at);
     if (end < 0) {
       const from = at < 0 ? Math.max(0, input.length - this.#nonce.length + 1) : at;
-      if (input.length - from > LINE_BYTES_MAX) throw new RangeError('a line of the remote program has no end');
+      if (input.length - from > LINE_BYTES_MAX) throw nonsense('a line of it has no end');
       return this.#hold(input.subarray(from));
     }
     const words = input.toString('utf8', at + this.#nonce.length, end).split(' ');
     messages.push({ kind: 'line', words });
-    if (words[0] === 'O') this.#piece = { stream: words[1] === '2' ? 2 : 1, offset: Number(words[2]) };
+    if (words[0] === 'O')
+      this.#piece = { stream: words[1] === '2' ? 2 : 1, offset: bytesIn(words[2], 'the place of an output') };
     if (words[0] === 'W') this.#piece = { stream: 1, offset: 0 };
     return input.subarray(end + 1);
   }

@@ -4,11 +4,15 @@ import { DroverError } from '../../../base/errors.ts';
 import type { RemoteUser } from './remote-become.ts';
 import { RemoteConversation } from './remote-conversation.ts';
 import { silence } from './remote-faults.ts';
+import { bytesIn, nonsense } from './remote-words.ts';
 import { basics } from './remote-order.ts';
 import type { RemoteMessage } from './remote-parser.ts';
 import { attachProgram } from './remote-program.ts';
 import type { RemoteShell } from './remote-shell.ts';
-import { spokenSoon } from './spoken-soon.ts';
+import { answeredBy, spokenSoon } from './spoken-soon.ts';
+
+/** A whole answer may take so many times as long as its first word: a mebibyte over a slow line. */
+const ANSWER_TIMES = 3;
 
 export interface RemoteTarget extends RemoteUser {
   readonly attempt: string;
@@ -25,16 +29,21 @@ export interface RemotePlace {
   readonly beginMs: number;
 }
 
-/** Of what the script wrote; `size`: how much there is in all. */
+/** Of what the script wrote, `length` bytes at most; `size`: how much there is in all. Rejects where the host says more, or nonsense. */
 export async function readWhole(
   place: RemotePlace,
   { stream, offset, length }: { readonly stream: 1 | 2; readonly offset: number; readonly length: number },
 ): Promise<{ bytes: Uint8Array; size: number; eof: boolean }> {
   const pieces: Buffer[] = [];
   let size: number | undefined;
+  let left = length;
   for await (const message of ask(place, `whole ${stream} ${offset} ${length}`)) {
-    if (message.kind === 'output') pieces.push(message.bytes);
-    if (message.kind === 'line' && message.words[0] === 'W') size = Number(message.words[1]);
+    if (message.kind === 'output') {
+      left -= message.bytes.length;
+      if (left < 0) throw nonsense('it gives more of an output than it was asked for');
+      pieces.push(message.bytes);
+    }
+    if (message.kind === 'line' && message.words[0] === 'W') size = bytesIn(message.words[1], 'the size of an output');
     if (message.kind === 'line' && message.words[0] === 'A')
       throw new DroverError('output-not-available', { detail: 'The host holds no output of this attempt any more.' });
   }
@@ -45,26 +54,29 @@ export async function readWhole(
 
 /** Resolves once the host has said that it knows nothing of the attempt any more. */
 export async function erase(place: RemotePlace): Promise<void> {
-  let done = false;
-  for await (const message of ask(place, 'erase')) done ||= message.kind === 'line' && message.words[0] === 'F';
-  if (!done) throw new DroverError('link-lost', { detail: 'The host did not say that the attempt is forgotten.' });
+  for await (const message of ask(place, 'erase')) if (message.kind === 'line' && message.words[0] === 'F') return;
+  throw new DroverError('link-lost', { detail: 'The host did not say that the attempt is forgotten.' });
 }
 
 async function* ask(place: RemotePlace, question: string): AsyncGenerator<RemoteMessage, void> {
   const { shell, target, clock, procRoot, beginMs } = place;
   const conversation = await RemoteConversation.open(shell, attachProgram, target, clock);
   conversation.send(`${basics(target.attempt, { nonce: conversation.nonce, procRoot })} ${question}; exit\n`);
-  let heard = false;
   const messages = conversation.messages();
-  const first = await spokenSoon(messages.next(), place);
-  if (first === 'silent') {
+  const answered = answeredBy(clock, ANSWER_TIMES * beginMs);
+  let heard = false;
+  try {
+    for (let next = await spokenSoon(messages.next(), place); ; next = await answered(messages.next())) {
+      if (next === 'silent') throw heard ? nonsense('its answer has no end') : silence(beginMs);
+      if (next.done) break;
+      heard = true;
+      yield next.value;
+    }
+    const end = await answered(conversation.ended);
+    if (end === 'silent') throw nonsense('its answer has no end');
+    if (!heard || end.kind === 'lost') throw await conversation.fault();
+  } finally {
+    // Also when whoever asks has heard enough.
     conversation.close();
-    throw silence(beginMs);
   }
-  for (let next = first; !next.done; next = await messages.next()) {
-    heard = true;
-    yield next.value;
-  }
-  const end = await conversation.ended;
-  if (!heard || end.kind === 'lost') throw await conversation.fault();
 }

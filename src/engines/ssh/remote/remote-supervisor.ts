@@ -21,6 +21,7 @@ import { erase, readWhole, type RemotePlace, type RemoteTarget } from './remote-
 import type { RemoteEnd, RemoteFollower, RemoteOrder, RemoteRun } from './remote-run.ts';
 import { learnSession, RemoteSessions, type Session } from './remote-sessions.ts';
 import type { RemoteShell } from './remote-shell.ts';
+import { begunIn, isNonsense, nonsense, ticksIn } from './remote-words.ts';
 import { spokenSoon } from './spoken-soon.ts';
 
 /**
@@ -113,6 +114,8 @@ class Run implements RemoteRun {
   /** The shell of the first channel can take another order when this one is over. */
   #isKeepable = false;
   #isReused = false;
+  /** The host may have taken an order: what it says since is of the attempt. */
+  #isOut = false;
   /** The host took the order up too late. */
   #isLate = false;
   #stopping: 'cancelled' | 'timed_out' | undefined;
@@ -176,7 +179,20 @@ class Run implements RemoteRun {
       throw error;
     }
     this.#conversation = conversation;
-    void this.#carryOut(order, conversation).catch((error: unknown) => this.#tellLost(String(error)));
+    void this.#carryOut(order, conversation).catch((error: unknown) => this.#failed(error, conversation));
+  }
+
+  /** The channel is of no use any more. Of a host that speaks nonsense nothing can be learned at another time either. */
+  #failed(error: unknown, conversation: RemoteConversation): void {
+    conversation.close();
+    if (!isNonsense(error)) return this.#tellLost(String(error));
+    if (!this.#isOut) return this.refuse('ssh-no-shell', `${error.detail} Nothing ran.`);
+    this.#end({
+      outcome: { kind: 'unknown', reason: 'ssh-lost' },
+      detail: `${error.detail} Nobody knows what became of it.`,
+      ...given({ startedAtMs: this.#startedAtMs }),
+      finishedAtMs: Math.max(this.#startedAtMs ?? 0, this.#clock.nowMs()),
+    });
   }
 
   async #carryOut(order: RemoteOrder, conversation: RemoteConversation): Promise<void> {
@@ -193,6 +209,7 @@ class Run implements RemoteRun {
       return conversation.close();
     }
     if (text && this.#options.onLeaving?.(folder, validUntil) === false) return conversation.close();
+    this.#isOut ||= text !== undefined;
     if (text) conversation.order(text.parts, text.call);
     const heard = text !== undefined && (await this.#follow(conversation, messages, text));
     if (heard === 'late') return this.#again(order);
@@ -266,6 +283,17 @@ class Run implements RemoteRun {
     const { procRoot } = this.#place;
     const known = basics(this.#target.attempt, { nonce: conversation.nonce, procRoot });
     conversation.send(`${known} attach ${from.stdout} ${from.stderr}\n`);
+    this.#isOut = true;
+    try {
+      return await this.#attached(conversation);
+    } catch (error) {
+      if (!isNonsense(error)) throw error;
+      this.#failed(error, conversation);
+      return true;
+    }
+  }
+
+  async #attached(conversation: RemoteConversation): Promise<boolean> {
     const messages = conversation.messages();
     const first = await spokenSoon(messages.next(), this.#place);
     if (first === 'silent') {
@@ -274,17 +302,18 @@ class Run implements RemoteRun {
     }
     if (first.done || first.value.kind !== 'line') throw await conversation.fault();
     const { words } = first.value;
-    if (words[0] === 'A') {
-      this.#options.onAbsent?.(Number(words[1]) || 0);
-      return false;
+    if (words[0] === 'S') {
+      this.#isLive = true;
+      this.#begun(words);
+      void this.#follow(conversation, messages).catch((error: unknown) => this.#failed(error, conversation));
+      return true;
     }
+    conversation.close();
     if (words[0] === 'R') throw remoteFault(words);
-    if (words[0] !== 'S')
+    if (words[0] !== 'A')
       throw new DroverError('link-lost', { detail: 'The start of the attempt is still under way on the host.' });
-    this.#isLive = true;
-    this.#begun(words);
-    void this.#follow(conversation, messages).catch((error: unknown) => this.#tellLost(String(error)));
-    return true;
+    this.#options.onAbsent?.(ticksIn(words[1], 'its time', 0));
+    return false;
   }
 
   // — following —
@@ -308,13 +337,17 @@ class Run implements RemoteRun {
     for (let next = first; !next.done; next = await messages.next()) {
       const message = next.value;
       heard = true;
-      if (message.kind === 'output') await this.#follower.output(message.stream, message.offset, message.bytes);
+      // After its end nothing is output of it.
+      if (message.kind === 'output' && !this.#hasEnded)
+        await this.#follower.output(message.stream, message.offset, message.bytes);
       if (message.kind !== 'line') continue;
       const { words } = message;
       if (words[0] === 'B') conversation.send(blobs.shift() ?? '');
       else if (words[0] === 'S') this.#begun(words);
       else if (words[0] === 'D') this.#hasLostFiles = true;
       else if (words[0] === 'F') this.#tellForgotten('forgotten');
+      else if (text === undefined && ['R', 'V', 'H'].includes(words[0]!))
+        throw nonsense('it answers to an order that it was not given');
       else if (words[0] === 'E') {
         this.#end(remoteEndOf(words, this.#startedAtMs, this.#clock.nowMs(), this.#hasLostFiles));
         if (this.#isKeepable && !this.#isLive) return true;
@@ -341,11 +374,12 @@ class Run implements RemoteRun {
   }
 
   #begun(words: readonly string[]): void {
-    const [, pid, start, now] = words.map(Number);
-    this.#startedAtMs = this.#clock.nowMs() - Math.max(0, now! - start!) * 10;
+    const { pid, start, now } = begunIn(words);
+    this.#startedAtMs = Math.max(0, this.#clock.nowMs() - Math.max(0, now - start) * 10);
     this.#identity = `${pid} ${start}`;
-    this.#knownSession()?.time.hear(now!);
-    this.#follower.started(pid!, this.#startedAtMs);
+    this.#knownSession()?.time.hear(now);
+    this.#follower.started(pid, this.#startedAtMs);
+    this.#cancelLive();
     if (this.#stopping) this.#sendStop();
     else if (!this.#isLive)
       this.#cancelLive = this.#clock.after(this.#liveAfterMs, () => this.#goLive(), { unref: true });
@@ -398,11 +432,12 @@ class Run implements RemoteRun {
   /** From its answer on the shell takes the files away by itself, whatever becomes of the connection, and can take another order. */
   async #handOn(conversation: RemoteConversation): Promise<boolean> {
     conversation.send('next\n');
-    const { value, done } = await conversation.messages().next();
-    if (done || value.kind !== 'line' || value.words[0] !== 'F') return false;
+    const answer = await spokenSoon(conversation.messages().next(), this.#place);
+    if (answer === 'silent' || answer.done || answer.value.kind !== 'line' || answer.value.words[0] !== 'F')
+      return false;
     const session = this.#knownSession();
     if (session && conversation.rest(this.#clock)) session.kept.push(conversation);
-    else await conversation.finish();
+    else await conversation.finish(this.#clock);
     return true;
   }
 
@@ -418,9 +453,10 @@ class Run implements RemoteRun {
       // The answer is the end of the channel by the program: one process less. What a script left behind may hold a channel
       // that was live, so there it is a word.
       conversation.send(this.#isLive ? 'farewell\n' : 'bye\n');
-      const end = this.#isLive ? await Promise.race([this.#farewell, conversation.ended]) : await conversation.ended;
+      const { ended } = conversation;
+      const end = await spokenSoon(this.#isLive ? Promise.race([this.#farewell, ended]) : ended, this.#place);
       conversation.close();
-      if (end === 'forgotten' || (!this.#isLive && end.kind !== 'lost')) return;
+      if (end === 'forgotten' || (end !== 'silent' && !this.#isLive && end.kind !== 'lost')) return;
     }
     await erase(this.#place);
   }
