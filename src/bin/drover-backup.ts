@@ -9,6 +9,7 @@ import { readArgs } from '../base/read-args.ts';
 import { openFolderDatabase } from '../embedded/database-of-folder.ts';
 import { findMasterKey } from '../pki/sealer.ts';
 import { takeBackup } from '../store/postgres/backup/backup.ts';
+import { databaseAddress } from './database-address.ts';
 import { openPlace } from './backup-place.ts';
 import { backupAt, masterKeyFile, onInterrupt, Progress, told } from './backup-words.ts';
 import { upDataDir } from '../base/node-data-folder.ts';
@@ -32,7 +33,7 @@ async function main(): Promise<void> {
 
 async function take(path: string, data: string | undefined, json: boolean): Promise<void> {
   const log = createJsonLog({ role: 'backup' }, 'error');
-  const external = process.env.DATABASE_URL;
+  const external = databaseAddress('DATABASE_URL');
   const dataDir = resolve(data ?? (external ? serverDataDir() : upDataDir()));
   // Only to name the keys that the backup needs: it is as good without.
   const masterKey = findMasterKey(masterKeyFile(dataDir, external), process.env.DROVER_MASTER_KEY);

@@ -16,6 +16,7 @@ import { startDatabaseForRestore } from '../embedded/database-of-folder.ts';
 import { findMasterKey, type MasterKey } from '../pki/sealer.ts';
 import { currentRole } from '../store/postgres/owner-role.ts';
 import { restoreBackup } from '../store/postgres/backup/restore.ts';
+import { databaseAddress } from './database-address.ts';
 import { backupAt, masterKeyFile, onInterrupt, Progress, told } from './backup-words.ts';
 import { upDataDir } from '../base/node-data-folder.ts';
 import { serverDataDir } from './data-folders.ts';
@@ -34,7 +35,7 @@ async function main(): Promise<void> {
   if (path === undefined || positionals.length > 1)
     throw new DroverError('bad-input', { detail: 'drover restore wants one file to read.' });
   const log = createJsonLog({ role: 'restore' }, 'error');
-  const external = process.env.DATABASE_URL;
+  const external = databaseAddress('DATABASE_URL');
   const dataDir = resolve(values.data ?? (external ? serverDataDir() : upDataDir()));
   const keyFile = masterKeyFile(dataDir, external);
   const given = values['master-key'];
@@ -46,7 +47,7 @@ async function main(): Promise<void> {
   const header = await readWhole(path);
   const auditKey = auditKeyOf(header, masterKey, given ?? keyFile);
 
-  const owner = external ? process.env.DATABASE_OWNER_URL : undefined;
+  const owner = external ? databaseAddress('DATABASE_OWNER_URL') : undefined;
   const serverRole = external && owner ? await currentRole(external, log) : undefined;
   const database = external
     ? { url: owner ?? external, isAnew: false, unmark: async () => undefined, close: async () => undefined }

@@ -17,6 +17,7 @@ import { hashSecret } from '../pki/join-token.ts';
 import { loadMasterKey } from '../pki/sealer.ts';
 import { migrateAsOwner } from '../store/postgres/owner-role.ts';
 import type { Store } from '../store/contract/store.ts';
+import { databaseAddress } from './database-address.ts';
 import { serverDataDir } from './data-folders.ts';
 import { onceDatabaseAnswers } from './database-wait.ts';
 import { createServer } from './server.ts';
@@ -37,14 +38,15 @@ async function main(): Promise<void> {
     },
     strict: true,
   });
-  const databaseUrl = process.env.DATABASE_URL;
+  const databaseUrl = databaseAddress('DATABASE_URL');
   if (!databaseUrl)
     throw new DroverError('bad-input', {
       detail:
         'Set DATABASE_URL to a PostgreSQL database (postgres://user:password@host/database), or use `drover up`, which brings its own.',
     });
   const log = calmLog(createJsonLog({ role: 'server' }), systemClock);
-  if (values['migrate-only']) return migrateAsOwner(process.env.DATABASE_OWNER_URL ?? databaseUrl, databaseUrl, log);
+  if (values['migrate-only'])
+    return migrateAsOwner(databaseAddress('DATABASE_OWNER_URL') ?? databaseUrl, databaseUrl, log);
   const dataDir = values.data ?? serverDataDir();
   refuseCoreFiles(log);
   await acquireFolderLock(dataDir, 'server');

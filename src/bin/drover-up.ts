@@ -107,7 +107,7 @@ class Up {
     // Agents of another user pass through it to their own.
     mkdirSync(join(dataDir, 'agents'), { recursive: true });
     chmodSync(join(dataDir, 'agents'), 0o711);
-    this.#waiting.step(process.env.DATABASE_URL ? 'Making ready …' : 'Starting PostgreSQL …');
+    this.#waiting.step(this.#config.databaseUrl ? 'Making ready …' : 'Starting PostgreSQL …');
     const [databaseUrl, agentProgram] = await Promise.all([this.#database(), agentBundle(dataDir)]);
     this.#waiting.step('Starting the server …');
     const { access, publicUrl } = await this.#server(databaseUrl);
@@ -173,7 +173,7 @@ class Up {
   }
 
   async #database(): Promise<string> {
-    if (process.env.DATABASE_URL) return process.env.DATABASE_URL;
+    if (this.#config.databaseUrl) return this.#config.databaseUrl;
     const folder = join(this.#config.dataDir, 'postgres');
     this.#postgres = createEmbeddedPostgres({
       dir: folder,

@@ -4,6 +4,7 @@ import { DroverError } from '../base/errors.ts';
 import { upDataDir } from '../base/node-data-folder.ts';
 import { readArgs } from '../base/read-args.ts';
 import { findAccount } from '../engines/process/account.ts';
+import { databaseAddress } from './database-address.ts';
 
 export interface UpConfig {
   readonly dataDir: string;
@@ -14,12 +15,15 @@ export interface UpConfig {
   /** They run as our own user, and nobody has said that this is meant: whoever runs scripts here could read our token. */
   readonly isTokenExposed: boolean;
   readonly json: boolean;
+  /** Undefined: PostgreSQL of our own. */
+  readonly databaseUrl: string | undefined;
 }
 
 /** What every system has for work that is to own nothing. */
 const UNPRIVILEGED = 'nobody';
 
 export function parseConfig(): UpConfig {
+  const databaseUrl = databaseAddress('DATABASE_URL');
   const { values } = readArgs({
     options: {
       data: { type: 'string' },
@@ -45,6 +49,7 @@ export function parseConfig(): UpConfig {
     listen: values.listen,
     agents,
     json: values.json,
+    databaseUrl,
     ...agentsUser(values['agents-as'], agents),
   };
 }

@@ -25,7 +25,7 @@ export interface Executor {
 }
 
 /** SQLSTATE classes and socket errors after which the same call may work on another connection. */
-const AWAY = /^(08|57P0|53300|25006|25P03|ECONN|EPIPE|ENOENT|ETIMEDOUT|EAI_AGAIN)/;
+const AWAY = /^(08|57P0|53300|25006|25P03|ECONN|EPIPE|ENOENT|ETIMEDOUT|EAI_AGAIN|ENOTFOUND)/;
 
 function isDatabaseAway(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
