@@ -51,6 +51,11 @@ describe('a command line', () => {
     ],
     ['a time before all', (faults: Faults) => instant(faults, '--since', '99999999d', 0), 'since 1970'],
     ['a time that is none', (faults: Faults) => instant(faults, '--since', '31.12.', 0), '2h (ago)'],
+    [
+      'a secret that is a name alone',
+      (faults: Faults) => new Inputs(faults).secrets(['TOKEN']),
+      'NAME=env:VARIABLE, not',
+    ],
     ['a secret in clear', (faults: Faults) => new Inputs(faults).secrets(['A=hunter2']), 'history'],
     [
       'a secret from a variable that is not there',

@@ -10,6 +10,7 @@ import { UsageError } from './exit.ts';
 
 const PIECE_BYTES = 64 * 1024;
 const AGAIN_MS = 20;
+const SECRET_FORM = 'NAME=@FILE, NAME=@- (standard input) or NAME=env:VARIABLE';
 
 /** For options that may be repeated. */
 export function many(value: string, all: readonly string[] = []): readonly string[] {
@@ -39,12 +40,17 @@ export class Faults {
   }
 }
 
-export function pairs(faults: Faults, flag: string, texts: readonly string[]): Record<string, string> {
+export function pairs(
+  faults: Faults,
+  flag: string,
+  texts: readonly string[],
+  form = 'NAME=VALUE',
+): Record<string, string> {
   const found = new Map<string, string>();
   for (const text of texts) {
     const at = text.indexOf('=');
     const name = text.slice(0, Math.max(at, 0));
-    if (at < 1) faults.add(`${flag} wants NAME=VALUE, not ${JSON.stringify(at < 0 ? text : text.slice(0, at + 1))}.`);
+    if (at < 1) faults.add(`${flag} wants ${form}, not ${JSON.stringify(at < 0 ? text : text.slice(0, at + 1))}.`);
     else if (found.has(name)) faults.add(`${flag} ${name} is given twice.`);
     else found.set(name, text.slice(at + 1));
   }
@@ -170,7 +176,7 @@ export class Inputs {
   /** Never from the command line itself, where everybody on the machine could read it. */
   secrets(texts: readonly string[]): Record<string, string> {
     const found: Record<string, string> = {};
-    for (const [name, source] of Object.entries(pairs(this.#faults, '--secret', texts))) {
+    for (const [name, source] of Object.entries(pairs(this.#faults, '--secret', texts, SECRET_FORM))) {
       const value = source.startsWith('@')
         ? this.text(`--secret ${name}`, source.slice(1), limits.secretBytesMax)?.replace(/\r?\n$/, '')
         : source.startsWith('env:')

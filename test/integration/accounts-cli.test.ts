@@ -197,7 +197,12 @@ describe('drover accounts', () => {
       accountSecrets: 0,
       unreadable: 0,
     });
-    await cli('accounts', 'create', 'gone', '--scope', 'all', '--user', 'u');
+    expect(await cli('accounts', 'create', 'gone', '--scope', 'all', '--user', 'u')).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(
+        /^gone has no credential: nobody can log in with it over SSH.*accounts edit gone/,
+      ) as string,
+    });
     expect(await cli('accounts', 'remove', 'gone')).toMatchObject({ code: 0, stdout: 'removed gone\n' });
     expect((await cli('accounts', 'show', 'gone')).code).toBe(3);
   });

@@ -340,6 +340,20 @@ requiring('sshd').describe('scripts over SSH on bad days', () => {
         'not-tried',
         'not-tried',
       ]);
+      // Nobody is dialled where nobody could log in, whether or not anything listens there.
+      const nobody = await testConnection(
+        accessOf(world.hop(sshd), world.hop({ address: '127.0.0.1', port: 1 }, { credentials: [] })),
+        options,
+      );
+      expect(nobody.map(({ step, result }) => `${step} ${result}`)).toEqual([
+        'jump not-tried',
+        'dns not-tried',
+        'tcp not-tried',
+        'ssh not-tried',
+        'host-key not-tried',
+        'auth failed',
+        ...['shell', 'become', 'state-folder', 'noexec'].map((step) => `${step} not-tried`),
+      ]);
       const closed = await world.start({ address: '127.0.0.2', lines: ['AllowTcpForwarding no'] });
       expect(await failedAt(accessOf(world.hop(closed), world.hop(sshd)))).toEqual([['jump', 'ssh-forward-refused']]);
     });

@@ -1,5 +1,5 @@
 /** ssh_config files read by us and by ssh(1) itself (`ssh -G`): address, port, user, key file and jump host of every host are equal. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import ssh2 from 'ssh2/lib/protocol/constants.js';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readInventory } from '../../src/cli/hosts/import/read-inventory.ts';
 import { jumpFromProxyCommand, jumpFromProxyJump } from '../../src/domain/inventory/jump-argument.ts';
+import { SSH_OPTIONS } from '../../src/domain/inventory/ssh-options.ts';
 import { SSH_ALGORITHMS } from '../../src/domain/inventory/ssh-algorithms.ts';
 import { requiring } from '../support/needs.ts';
 import { sshConfigs } from '../support/ssh-configs.ts';
@@ -31,6 +32,16 @@ function jumpOf(options: ReadonlyMap<string, string>): string | undefined {
   const [jump, command] = [options.get('proxyjump'), options.get('proxycommand')];
   return jump !== undefined ? jumpFromProxyJump(jump).jumpHost : jumpFromProxyCommand(command ?? 'none').jumpHost;
 }
+
+/** Younger than the ssh of some systems that these tests run on, or of one of them alone. */
+const LATER = [
+  'channeltimeout',
+  'obscurekeystroketiming',
+  'refuseconnection',
+  'tag',
+  'versionaddendum',
+  'warnweakcrypto',
+];
 
 requiring('ssh').describe('an ssh_config', () => {
   it.each(Object.keys(sshConfigs))('%s', (title) => {
@@ -61,6 +72,37 @@ requiring('ssh').describe('an ssh_config', () => {
       ]);
       expect(host.identityFile ?? identity).toBe(identity);
     }
+  });
+});
+
+requiring('ssh').describe('the options of an ssh_config', () => {
+  const config = join(folder, 'options');
+  /** Those that ssh says it does not know. */
+  const unknownOf = (text: string): string[] => {
+    writeFileSync(config, text);
+    const { stderr } = spawnSync('ssh', ['-F', config, '-G', 'a'], { encoding: 'utf8' });
+    return [...stderr.matchAll(/Bad configuration option: (\S+)/g)].map(([, key]) => key!);
+  };
+
+  it('are those that ssh knows itself, but for those of later versions', () => {
+    const unknown = unknownOf(SSH_OPTIONS.map((key) => `${key} x\n`).join(''));
+    expect(LATER).toEqual(expect.arrayContaining(unknown));
+    const printed = execFileSync('ssh', ['-F', '/dev/null', '-G', 'a'], { encoding: 'utf8' });
+    for (const [, key] of printed.matchAll(/^(\S+) /gm)) expect(SSH_OPTIONS).toContain(key!.toLowerCase());
+  });
+
+  it.each([
+    'Host a\n  Prot 22\n',
+    'Host b\n  Prot 22\nHost a\n',
+    'IgnoreUnknown Prot,x*\nHost a\n  Prot 22\n  xyz 1\n',
+    'Host a\n  Prot 22\nIgnoreUnknown Prot\n',
+    'Host b\n  IgnoreUnknown prot\nHost a\n  Prot 22\n',
+    'IgnoreUnknown no\nIgnoreUnknown prot\nHost a\n  Prot 22\n',
+    'IgnoreUnknown p*,!prot\nHost a\n  Prot 22\n  PQR 1\n',
+  ])('are told where ssh refuses them: %j', (text) => {
+    const expected = unknownOf(text);
+    const { remarks } = readInventory(config, 'ssh-config', {});
+    expect(remarks.map(({ detail }) => detail.split(' ')[0]!.toLowerCase())).toEqual(expected);
   });
 });
 

@@ -170,6 +170,12 @@ requiring('sshd').describe('connections', () => {
     });
   });
 
+  it('reaches a host that has the same address from its jump host as that has from here', async () => {
+    const inner = await world.start({ address: '127.0.0.2' });
+    const access = accessOf(world.hop(inner, { hostId: 'outer' }), world.hop(inner, { hostId: 'inner' }));
+    expect(await run(poolFor(access), 'echo here')).toMatchObject({ stdout: 'here\n' });
+  });
+
   it('closes idle connections, and the longest idle when there are too many', async () => {
     const pool = poolFor(accessOf(world.hop(sshd)), { idleMs: 60 });
     await run(pool, 'true');

@@ -7,7 +7,7 @@ export const sshConfigs: Readonly<Record<string, Readonly<Record<string, string>
     config: 'Host web-1 web-2 !web-2 w*\n  User w\nHost web-2\n  Port 5\nHost !web-1 *\n  User other\n',
   },
   'equals signs and case': { config: 'host=a\n hostNAME = 10.0.0.1\n\tPORT=2222\nUSER  u\n' },
-  'tokens in the address': { config: 'Host web-1\n  HostName %h.example.org\nHost p\n  HostName 10.0.0.1%%x\n' },
+  'tokens in the address': { config: 'Host web-1\n  HostName %h.example.org\nHost p\n  HostName fe80::1%%x\n' },
   'an Include below a Host is bounded by it': {
     config: 'Host a\n  Include FOLDER/inner\n  User a\nHost b\n  Port 1\nHost *\n  User z\n',
     inner: 'Port 2222\nHost a\n  HostName 10.0.0.9\nHost b\n  HostName 10.9.9.9\nHost *\n  User inner\n',

@@ -7,6 +7,7 @@ import { EXIT } from '../../base/exit-codes.ts';
 import { given } from '../../base/given.ts';
 import { UsageError } from '../exit.ts';
 import { Faults, Inputs } from '../input.ts';
+import { note } from '../out.ts';
 import { timeText } from '../render.ts';
 import { openSession } from '../servers/session.ts';
 import { plainText } from '../text-width.ts';
@@ -131,6 +132,7 @@ function addCreate(accounts: Command): void {
       } as Schemas['AccountCreate'];
       faults.end();
       const account = dataOf(await openSession().client.POST('/api/v1/accounts', { body }));
+      noteWithoutCredential(account);
       await answer(flags, account, () => accountText(account, true));
     });
 }
@@ -191,8 +193,18 @@ function addEdit(accounts: Command): void {
       const account = dataOf(
         await client.PATCH('/api/v1/accounts/{account}', { params: { path: { account: present.id } }, body }),
       );
+      noteWithoutCredential(account);
       await answer(flags, account, () => accountText(account, true));
     });
+}
+
+/** It may be meant so, for its credentials may come later, and a host's agent needs none. */
+function noteWithoutCredential({ name, credentials }: Account): void {
+  if (credentials.length === 0)
+    note(
+      `${plainText(name)} has no credential: nobody can log in with it over SSH. Give it one: drover accounts edit ` +
+        `${plainText(name)} --key FILE (or --password @FILE).`,
+    );
 }
 
 /** What both commands can say; only what was said. */

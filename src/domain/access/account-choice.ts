@@ -84,7 +84,7 @@ function chooseDefault<Account extends ScopedAccount>(
       kind: 'refused',
       code: 'account-missing',
       detail:
-        `${host.name} has no account of its own, no default account covers it, and the run asks for none. Name one ` +
+        `${host.name} has no account of its own, no default account covers it, and none is asked for. Name one ` +
         'with --as, or make one for it: drover accounts create --default.',
     };
   if (second?.priority === first.priority) {

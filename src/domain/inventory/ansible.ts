@@ -156,12 +156,15 @@ function wayOf(reading: Reading, address: string | undefined): Pick<DraftFields,
       collector.fault(variables.get(variable)!, `${variable} of ${host.name}: ${found.fault}`);
     for (const remark of found.remarks) collector.remark(variables.get(variable)!, `${variable}: ${remark}`);
     hostKeyPolicy ??= found.hostKeyPolicy;
-    return found.isDirect || found.jumpHost !== undefined ? [found] : [];
+    return found.isDirect || found.jumpHost !== undefined ? [{ ...found, variable }] : [];
   });
   const jumpHost = jumps[0]?.jumpHost;
   // Arguments given for a whole group hold for the jump host too, which is not meant to jump through itself.
-  const isItself = jumpHost === host.name || jumpHost === address;
-  return given({ jumpHost: isItself ? undefined : jumpHost, hostKeyPolicy });
+  const isItself = jumpHost !== undefined && (jumpHost === host.name || jumpHost === address);
+  if (!isItself) return given({ jumpHost, hostKeyPolicy });
+  // Where they are the host's own, somebody erred, and is told.
+  const isOwn = host.variables.has(jumps[0]!.variable) || host.fileVariables.has(jumps[0]!.variable);
+  return given({ jumpHost: isOwn ? host.name : undefined, hostKeyPolicy });
 }
 
 /** How far each group is below `all`, by the longest way; deeper groups win. The model holds no circles. */

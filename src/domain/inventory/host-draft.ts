@@ -195,6 +195,8 @@ export function jumpPath(
 ): { readonly path: readonly string[]; readonly fault?: string } {
   const path: string[] = [];
   for (let at = jumpHostOf(name); at !== undefined; at = jumpHostOf(at)) {
+    if (at === name && path.length === 0)
+      return { path: [], fault: `${name} is its own jump host; the jump hosts lead in a circle: ${name} → ${name}` };
     if (at === name || path.includes(at))
       return { path: [], fault: `the jump hosts lead in a circle: ${[name, ...path.toReversed(), at].join(' → ')}` };
     path.unshift(at);

@@ -239,6 +239,11 @@ ansible_user=root
     ]);
   });
 
+  it('refuses a host that is told to jump through itself', () =>
+    expect(told(ansible("gate ansible_host=203.0.113.7 ansible_ssh_common_args='-J 203.0.113.7'\n"))).toEqual([
+      expect.stringMatching(/^1: gate is its own jump host/),
+    ]));
+
   it('takes groups of every script, and tells of each group and variable that makes no label where it stands', () => {
     const { hosts, faults } = ansible(
       '[数据库]\n库-1 ansible_host=10.0.0.1 机房=上海\n库-2 ansible_host=10.0.0.2\n[web&db]\n库-1\n库-2\n[web&db:vars]\n' +
@@ -390,6 +395,31 @@ Host *
       expect.stringMatching(/^3: nothing can be dialled by the name 网页/),
       expect.stringMatching(/^4: "web#1" is not a name for a host: "#" \(U\+0023\) is not allowed/),
     ]);
+  });
+
+  it('tells an option that ssh does not know, unless what stands above lets it', () => {
+    const remarksOf = (text: string): string[] =>
+      inventoryFromSshConfig('c', text, include).remarks.map(({ line, detail }) => `${line}: ${detail}`);
+    expect(remarksOf('Host a\n  Prot 22\n  Port 22\nHost b\n  User x\n')).toEqual([
+      expect.stringMatching(/^2: Prot is no option that ssh knows, and is left out\. Did you mean port\b/),
+    ]);
+    expect(remarksOf('Host a\n  UseKeychain yes\nIgnoreUnknown UseKeychain\n')).toHaveLength(1);
+    expect(remarksOf('IgnoreUnknown other,use*\nHost a\n  UseKeychain yes\n')).toEqual([]);
+    expect(remarksOf('IgnoreUnknown use*,!usek*\nHost a\n  UseKeychain yes\n')).toHaveLength(1);
+    expect(remarksOf('Host a\n  IgnoreUnknown *\n  Prot 1\nHost b\n')).toHaveLength(1);
+    expect(remarksOf('Host a\n  RemoteForward 1 a:2\n  SendEnv X\n  RSAAuthentication no\n')).toEqual([]);
+  });
+
+  it('refuses a host that is its own jump host where it is named, and takes it for all others', () => {
+    const read = (text: string): Inventory => inventoryFromSshConfig('c', text, include);
+    for (const text of ['Host d\n  HostName 127.0.0.1\n  ProxyJump d\n', 'Host d\n  ProxyCommand ssh -W %h:%p d\n'])
+      expect(told(read(text))).toEqual([expect.stringMatching(/^1: d is its own jump host/)]);
+    expect(told(read('Host d\n  HostName 10.0.0.1\n  ProxyJump 10.0.0.1\n'))).toEqual([
+      expect.stringMatching(/^1: d is its own jump host/),
+    ]);
+    const { hosts, faults } = read('Host d e\n  Port 1\nHost *\n  ProxyJump d\n');
+    expect(faults).toEqual([]);
+    expect(hosts.map(({ jumpHost }) => jumpHost)).toEqual([undefined, 'd']);
   });
 
   it('refuses Match by name, with the line, and does not mix its options into the host before', () => {

@@ -4,16 +4,21 @@
  * does not depend on the moment of connecting is understood (`all`, `originalhost`); the rest is refused by name.
  */
 import { given } from '../../base/given.ts';
+import { meantText, nearest } from '../../base/nearest.ts';
 import { wildcardMatcher } from '../target/name-pattern.ts';
 import { InventoryCollector, type HostAlgorithms, type Inventory, type SourceLine } from './host-draft.ts';
 import { hostKeyPolicyOf, jumpFromProxyCommand, jumpFromProxyJump, KEYS_ARE_CHECKED } from './jump-argument.ts';
+import { isIgnored, isSshOption, SSH_OPTIONS } from './ssh-options.ts';
 import { isSupportedAlgorithm } from './ssh-algorithms.ts';
 
 /** Gives the files that an `Include` names (globs and ~ resolved), in order. */
 export type IncludeReader = (pattern: string) => readonly { file: string; text: string }[];
 
 interface Option extends SourceLine {
+  /** In small letters. */
   readonly key: string;
+  /** As it is written. */
+  readonly word: string;
   readonly value: string;
 }
 /** Options that hold for a host when it fits all lists: those of the blocks around the Include, and its own. */
@@ -84,7 +89,7 @@ function readBlocks(reading: Reading, file: string, text: string, around: readon
             }
       // What follows comes after what was included, and the first value wins.
       block = open(block.source, block.conditions.at(-1)!);
-    } else block.options.push({ ...at, key, value: words.join(' ') });
+    } else block.options.push({ ...at, key, word: match[1]!, value: words.join(' ') });
   }
 }
 
@@ -152,9 +157,18 @@ const ALGORITHMS: Readonly<Record<string, keyof HostAlgorithms>> = {
 
 function addHost(collector: InventoryCollector, name: string, source: SourceLine, blocks: readonly Block[]): void {
   const options = new Map<string, Option>();
-  for (const { conditions, options: said } of blocks)
-    if (conditions.every((patterns) => fits(patterns, name)))
-      for (const option of said) if (!isTaken(options, option.key)) options.set(option.key, option);
+  for (const { conditions, options: said } of blocks) {
+    const isFor = conditions.every((patterns) => fits(patterns, name));
+    for (const option of said) {
+      if (isFor && !isTaken(options, option.key)) options.set(option.key, option);
+      // As ssh has it: in blocks of other hosts too, and only what stands above excuses it.
+      if (!isSshOption(option.key) && !isIgnored(option.key, options.get('ignoreunknown')?.value ?? ''))
+        collector.remark(
+          option,
+          `${option.word} is no option that ssh knows, and is left out.${meantText(nearest(option.key, SSH_OPTIONS))}`,
+        );
+    }
+  }
   const value = (key: string): string | undefined => options.get(key)?.value;
   const address = (value('hostname') ?? name).replaceAll(/%([h%])/g, (_, token: string) =>
     token === 'h' ? name : '%',
@@ -171,7 +185,7 @@ function addHost(collector: InventoryCollector, name: string, source: SourceLine
     port: value('port'),
     loginUser: value('user'),
     identityFile: value('identityfile'),
-    jumpHost: jumpOf(collector, name, options),
+    jumpHost: jumpOf(collector, name, options, blocks),
     hostKeyPolicy: policyOf(collector, options),
     labels: {},
     ...given({ algorithms: Object.keys(algorithms).length > 0 ? algorithms : undefined }),
@@ -219,15 +233,21 @@ function algorithmsOf(
   return algorithms;
 }
 
-function jumpOf(collector: InventoryCollector, name: string, options: ReadonlyMap<string, Option>): string | undefined {
+function jumpOf(
+  collector: InventoryCollector,
+  name: string,
+  options: ReadonlyMap<string, Option>,
+  blocks: readonly Block[],
+): string | undefined {
   const command = options.get('proxycommand');
   const jump = command && isNone(options.get('proxyjump')) ? undefined : options.get('proxyjump');
   const argument = jump ? jumpFromProxyJump(jump.value) : command ? jumpFromProxyCommand(command.value) : {};
   if (argument.fault !== undefined) collector.fault((jump ?? command)!, `${name}: ${argument.fault}`);
-  // `Host *` with a ProxyJump applies to the jump host too, which is not meant to jump through itself.
-  return argument.jumpHost === name || argument.jumpHost === options.get('hostname')?.value
-    ? undefined
-    : argument.jumpHost;
+  const { jumpHost } = argument;
+  if (jumpHost === undefined || (jumpHost !== name && jumpHost !== options.get('hostname')?.value)) return jumpHost;
+  // `Host *` with a ProxyJump applies to the jump host too, which is not meant to jump through itself. Where it is named, somebody erred.
+  const block = blocks.find((one) => one.options.includes((jump ?? command)!));
+  return block?.conditions.at(-1)!.includes(name) ? name : undefined;
 }
 
 function policyOf(collector: InventoryCollector, options: ReadonlyMap<string, Option>): string | undefined {

@@ -27,7 +27,12 @@ it.each<[string, Worker, string | undefined, string | undefined]>([
 });
 
 it.each<[string, Worker, string, RegExp]>([
-  ['an agent that is not root', agent('nobody'), 'root', /agent of h runs as nobody.*become root/],
+  [
+    'an agent that is not root',
+    agent('nobody'),
+    'root',
+    /agent of h runs as nobody.*become root.*run the agent as root\.$/,
+  ],
   ['an agent on Windows', agent('root', 'win32'), 'daemon', /On Windows .*on h that is root/],
   ['who logs in and is not root', account('deploy'), 'root', /logs in to h as deploy.*become root/],
   ['an account that becomes another', account('root', 'postgres'), 'root', /becomes postgres on h, not root/],

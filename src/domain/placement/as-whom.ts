@@ -46,7 +46,7 @@ function asAgent(host: string, { user, os }: Extract<Worker, { kind: 'agent' }>,
     os === 'win32'
       ? `On Windows scripts run as the account of the agent: on ${host} that is ${user}. Leave out --user and --as.`
       : `The agent of ${host} runs as ${user}, so it cannot become ${asked}. Leave out --user and --as, or run the ` +
-          `agent as root or as ${asked}.`,
+          `agent as root${asked === 'root' ? '' : ` or as ${asked}`}.`,
   );
 }
 

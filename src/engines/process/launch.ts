@@ -58,7 +58,8 @@ export class ProcessLauncher {
   launch(attempt: AttemptId, order: ExecutionOrder, { hostId, hostName }: AttemptSubject): ChildProcess | Refusal {
     const { spool, platform, coreLimit } = this.#options;
     const { user, work } = order;
-    const account = user === undefined ? ownAccount() : findAccount(user);
+    const own = ownAccount();
+    const account = user === undefined ? own : findAccount(user);
     if (!account) return { refused: 'user-unknown', detail: `This host has no user ${JSON.stringify(user)}.` };
     const scriptPath = spool.file(attempt, 'script');
     const plan = planProcess(order, {
@@ -68,6 +69,7 @@ export class ProcessLauncher {
       scriptPath,
       account,
       agentUid: process.getuid?.() ?? 0,
+      agentUser: own.name,
       agentEnvironment: process.env,
       findProgram,
       lackOf,

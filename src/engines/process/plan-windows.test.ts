@@ -15,6 +15,7 @@ const WINDOWS: PlanContext = {
   scriptPath: 'C:\\s\\script.ps1',
   account: { name: 'system', uid: 0, gid: 0, home: 'C:\\', shell: '' },
   agentUid: 0,
+  agentUser: 'root',
   family: 'windows',
   agentEnvironment: {},
   lackOf: () => 'absent',

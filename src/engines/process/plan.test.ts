@@ -9,6 +9,7 @@ const context: PlanContext = {
   hostId: 'i',
   scriptPath: '/spool/script',
   agentUid: 0,
+  agentUser: 'root',
   account: { name: 'app', uid: 1_000, gid: 1_000, home: '/home/app', shell: '/usr/bin/zsh' },
   agentEnvironment: {
     PATH: '/opt/bin',
@@ -118,7 +119,10 @@ describe('a plan', () => {
   });
 
   it('says why it cannot become somebody', () => {
-    expect(planProcess(order(), { ...context, agentUid: 5 })).toMatchObject({ refused: 'user-not-permitted' });
+    expect(planProcess(order(), { ...context, agentUid: 5, agentUser: 'nobody' })).toMatchObject({
+      refused: 'user-not-permitted',
+      detail: expect.stringContaining('The agent runs as nobody, so it cannot become app.') as string,
+    });
     expect(
       planProcess(order(), { ...context, findProgram: (name) => (name === '/bin/sh' ? name : undefined) }),
     ).toMatchObject({ refused: 'interpreter-missing' });

@@ -48,6 +48,7 @@ export interface PlanContext extends EnvironmentContext {
   /** Who it runs as, and who the agent is. */
   readonly account: Account;
   readonly agentUid: number;
+  readonly agentUser: string;
   /** Absolute path of a program on the given PATH, or undefined. */
   findProgram(name: string, path: string): string | undefined;
   /** Why a path is no program. */
@@ -173,12 +174,12 @@ function planWindows(order: ExecutionOrder, context: PlanContext, env: Record<st
 
 /** Another account with its supplementary groups. setpriv replaces itself by the program; runuser and su stay in between. */
 function becomeAccount(argv: readonly string[], context: PlanContext, path: string): { argv: string[] } | Refusal {
-  const { account, agentUid } = context;
+  const { account, agentUid, agentUser } = context;
   if (account.uid === agentUid) return { argv: [...argv] };
   if (agentUid !== 0)
     return {
       refused: 'user-not-permitted',
-      detail: `The agent runs as user ${agentUid}, so it cannot become ${account.name}. Run the agent as root, or run as its own user.`,
+      detail: `The agent runs as ${agentUser}, so it cannot become ${account.name}. Run the agent as root, or run as its own user.`,
     };
   const setpriv = context.findProgram('setpriv', path);
   if (setpriv)

@@ -96,14 +96,20 @@ export async function testConnection(
   return fillIn(results, access);
 }
 
-/** Steps before the one that failed were passed, those behind it not tried. */
+/**
+ * Steps behind the one that failed were not tried. Those before it were passed, unless nobody was dialled at all: an account without a
+ * credential, or with a key that cannot be read, is told before that.
+ */
 function fillIn(
   results: ReadonlyMap<ConnectionTestStep, ConnectionTestResult>,
   access: SshAccess,
 ): ConnectionTestResult[] {
   const steps = STEPS.filter((step) => step !== 'jump' || access.hops.length > 1);
   const failed = steps.findIndex((step) => results.get(step)?.result === 'failed');
-  return steps.map((step, i) => results.get(step) ?? { step, result: failed >= 0 && i > failed ? 'not-tried' : 'ok' });
+  const wasDialled = results.has('tcp') || results.get('dns')?.result === 'failed';
+  return steps.map(
+    (step, i) => results.get(step) ?? { step, result: failed >= 0 && (i > failed || !wasDialled) ? 'not-tried' : 'ok' },
+  );
 }
 
 function stepOf(error: unknown, access: SshAccess): ConnectionTestStep {

@@ -274,6 +274,7 @@ export class SshPool {
       if (jump) leaves.push(await this.#dialsPerJump.enter(hopName(jump.hop)));
       leaves.push(await this.#dials.enter());
       if (this.#abort.signal.aborted) throw sshError('ssh-lost', hop, 'the worker is stopping.');
+      const onStep = (step: DialStep): void => this.#options.onStep?.(hop.hostId, step);
       const options: DialOptions = {
         ...defaultDialOptions(),
         ...this.#options.dial,
@@ -283,10 +284,12 @@ export class SshPool {
           this.keyChanged(hostId);
           this.#options.onKeyChanged?.(hostId);
         },
-        onStep: (step) => this.#options.onStep?.(hop.hostId, step),
+        onStep,
       };
       const plan = new AuthPlan(hop, this.#keys);
       const socket: Duplex = jump ? await jump.forward(hop) : await openSocket(hop, options);
+      // The jump host has looked up the name and made the connection.
+      if (jump) for (const step of ['dns', 'tcp'] as const) onStep(step);
       return await openClient(hop, plan, socket, options, (client) => this.#connectionOf(hop, client, socket));
     } finally {
       for (const leave of leaves) leave();
@@ -375,7 +378,10 @@ function keyOf(target: SshTarget): string {
   return `${target.hostId} ${target.accountId ?? ''}`;
 }
 
-/** A path that comes by the same place twice never arrives. */
+/**
+ * A path that comes by the same host twice never arrives. By the same address it may: behind a jump host it means another machine than
+ * before it, in networks that use the same private addresses, and of a port of 127.0.0.1.
+ */
 function checkPath({ hops }: SshAccess): void {
   const last = hops.at(-1);
   if (!last) throw new DroverError('ssh-path-invalid', { detail: 'The way to the host is empty: it has no address.' });
@@ -385,18 +391,12 @@ function checkPath({ hops }: SshAccess): void {
       last,
       `the way to it has ${hops.length} hops; at most ${limits.sshHopsMax} are followed.`,
     );
-  const seen = new Map<string, number>();
-  for (const [i, hop] of hops.entries()) {
-    for (const place of [`host ${hop.hostId}`, `address ${hop.address.toLowerCase()} ${hop.port}`]) {
-      if (seen.has(place))
-        throw sshError(
-          'ssh-path-invalid',
-          last,
-          `its jump hosts go in a circle: ${hops.map(hopName).join(' → ')}. Correct the jump host of one of them.`,
-        );
-      seen.set(place, i);
-    }
-  }
+  if (new Set(hops.map(({ hostId }) => hostId)).size < hops.length)
+    throw sshError(
+      'ssh-path-invalid',
+      last,
+      `its jump hosts go in a circle: ${hops.map(hopName).join(' → ')}. Correct the jump host of one of them.`,
+    );
 }
 
 function digestOfWay(way: unknown): string {
