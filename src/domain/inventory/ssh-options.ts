@@ -1,6 +1,6 @@
 /**
- * The options that ssh(1) knows in an ssh_config, in small letters: those of OpenSSH 9.2 with Debian's, those it still takes and does nothing
- * with, and those of later versions. Of any other, ssh refuses the whole file; the tests ask it.
+ * The options that ssh(1) knows in an ssh_config, in small letters: those of OpenSSH 9.2 with Debian's, those that it still takes and does
+ * nothing with, and those of later versions. Of any other, ssh refuses the whole file; the tests ask it.
  */
 import { wildcardMatcher } from '../target/name-pattern.ts';
 
