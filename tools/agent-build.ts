@@ -33,6 +33,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createGzip } from 'node:zlib';
 import { makeFolder } from '../src/base/node-folder.ts';
+import { isAboutPath, systemWords } from '../src/base/system-words.ts';
 import { newReleaseKey, releasePublicKey, signPackage } from '../src/pki/package-signature.ts';
 import { PACKAGES_MANIFEST, type AgentPackage, type PackagesManifest } from '../src/protocol/rest/agent-package.ts';
 import { agentBundle } from './agent-bundle.ts';
@@ -58,6 +59,11 @@ export interface BuildOptions {
   readonly onStep?: (step: string) => void;
 }
 
+/** What the system refused, with the path that it was about; else the words of whoever fetches. */
+export function whyNot(error: Error): string {
+  return isAboutPath(error) ? `${dirname(error.path)}: ${systemWords(error)}` : error.message.trim();
+}
+
 export async function buildAgent(options: BuildOptions): Promise<PackagesManifest> {
   mkdirSync(options.out, { recursive: true });
   if (resolve(dirname(options.keyFile)) === resolve(options.out))
@@ -75,7 +81,7 @@ export async function buildAgent(options: BuildOptions): Promise<PackagesManifes
       options.onStep?.(`linux ${arch}`);
       const node = await nodeOf(arch, work).catch((error: Error) => {
         if (!options.isOthersOptional || arch === process.arch) throw error;
-        options.onStep?.(`linux ${arch} is left out, for its Node cannot be fetched: ${error.message.trim()}`);
+        options.onStep?.(`linux ${arch} is left out, for its Node cannot be fetched: ${whyNot(error)}`);
       });
       if (node !== undefined) packages.push(await buildOne(options, { arch, node }, work, bundle, key.privateKey));
     }

@@ -53,6 +53,8 @@ for (const shell of ['bash', 'zsh', 'fish'] as const)
       ['drover run --on-', ['--on-disconnect']],
       ['drover run -t runs --on-disconnect d', ['detach']],
       ['drover hosts list -o js', ['json', 'jsonl']],
+      ['drover runs list --state time', ['timed_out']],
+      ['drover hosts list --state un', ['unreached']],
       ['drover completion f', ['fish']],
       ['drover run -t all -- --on-', []],
     ])('%s goes on with %j', (line, wanted) => {

@@ -3,6 +3,7 @@
  * that all of them are told at once.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { Option } from 'commander';
 import { formatDurationMs, parseDurationMs } from '../base/duration.ts';
 import { limits } from '../base/limits.ts';
 import { systemWords } from '../base/system-words.ts';
@@ -88,6 +89,14 @@ export function choice<T extends string>(
     choices.find((one) => one === text) ??
     faults.add(`${flag} wants ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}, not ${JSON.stringify(text)}.`)
   );
+}
+
+/** An option that `choicesOf` reads: help lists the words, and shells complete them. */
+export function choicesOption(flags: string, choices: readonly string[]): Option {
+  const option = new Option(flags, 'one or several of them, with commas between');
+  // `choices()` would take one word alone.
+  option.argChoices = [...choices];
+  return option;
 }
 
 /** Words with commas between them, each one of `choices`; the words for people, `timed-out`, are taken for those of the API. */

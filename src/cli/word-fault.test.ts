@@ -42,6 +42,8 @@ describe('a command line with a wrong word', () => {
     ['hosts --utc list', /has no option --utc\. It goes behind the command: drover hosts list --utc/],
     ['hosts show a b', /^Too many arguments for 'show'.*\(drover hosts show --help/],
     ['tokens revoke', /^Missing required argument 'token'\./],
+    ['hlep', /drover has no command hlep\. Did you mean drover help\?/],
+    ['hosts list --hlep', /drover hosts list has no option --hlep\. Did you mean --help\?/],
     ['xyzzy', /^drover has no command xyzzy\. \(drover --help tells more\)$/],
   ])('%s', async (line, words) => {
     expect(await told(line)).toMatch(words);

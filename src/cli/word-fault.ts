@@ -93,7 +93,7 @@ function optionOf(told: string): string {
 }
 
 function optionHint(command: Command, path: readonly string[], option: string): string {
-  const known = command.options.flatMap(({ long }) => (long == null ? [] : [long]));
+  const known = [...command.options.flatMap(({ long }) => (long == null ? [] : [long])), '--help'];
   const ours = known.filter((long) => OTHERWISE[long]?.includes(option));
   if (ours.length > 0) return meantText(ours);
   const below = command.commands.filter((one) => one.options.some(({ short, long }) => [short, long].includes(option)));
@@ -115,10 +115,8 @@ function optionHint(command: Command, path: readonly string[], option: string): 
 }
 
 function commandHint(program: Command, command: Command, path: readonly string[], word: string): string {
-  const found = nearest(
-    word,
-    command.commands.map((one) => one.name()),
-  );
+  const names = command.commands.map((one) => one.name());
+  const found = nearest(word, path.length === 0 ? [...names, 'help'] : names);
   if (found.length > 0) return meantText(found.map((one) => ['drover', ...path, one].join(' ')));
   // `audit` lists by itself.
   if (path.length > 0 && command.registeredArguments.length === 0 && nearest(word, ['list', 'show']).length > 0)

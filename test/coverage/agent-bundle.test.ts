@@ -1,6 +1,7 @@
 /** The agent goes to every host: its bundle carries what an agent needs, and nothing of a server. */
 import type { Metafile } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { whyNot } from '../../tools/agent-build.ts';
 import { agentBundle } from '../../tools/agent-bundle.ts';
 
 const LAYERS = [
@@ -38,4 +39,15 @@ describe('the bundle of the agent', () => {
   });
 
   it('is small', () => expect(bundle.bytes).toBeLessThan(BUNDLE_BYTES_MAX));
+});
+
+it('is left out for another processor with words that name the folder which may not be written', () => {
+  const refused = (code: string): Error =>
+    Object.assign(new Error(`${code}: no, mkdtemp '/x/.cache/drover-node/unpack-XXXXXX'`), {
+      code,
+      syscall: 'mkdtemp',
+      path: '/x/.cache/drover-node/unpack-XXXXXX',
+    });
+  expect(whyNot(refused('EACCES'))).toBe('/x/.cache/drover-node: this user may not do that there');
+  expect(whyNot(new Error('no registry answers\n'))).toBe('no registry answers');
 });

@@ -285,6 +285,13 @@ describe('contexts', () => {
   const file = join(home.XDG_CONFIG_HOME, 'drover', 'contexts.json');
 
   it('are stored by logging in, in one file for this user alone, and chosen by name', async () => {
+    // Whether there is a server is told before anybody is asked for a token.
+    expect(await runPackaged(['login', 'http://127.0.0.1:1'], home)).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(
+        /^drover: http:\/\/127\.0\.0\.1:1 was not reached: nothing listens on port 1\./,
+      ) as string,
+    });
     for (const name of ['one', 'two'])
       expect((await runPackaged(['login', up.url, '--name', name], { ...home, DROVER_TOKEN: up.token })).code).toBe(0);
     expect(statSync(file).mode & 0o777).toBe(0o600);

@@ -7,7 +7,7 @@ import { addHostsImport } from './hosts-import-command.ts';
 import { addHostsKeys } from './hosts-keys-command.ts';
 import { addHostsTwins } from './hosts-twins-command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
-import { choicesOf, Faults, Inputs, pairs } from '../input.ts';
+import { choicesOf, choicesOption, Faults, Inputs, pairs } from '../input.ts';
 import { note } from '../out.ts';
 import { timeText } from '../render.ts';
 import { dialledText } from './dialled-text.ts';
@@ -45,7 +45,7 @@ export function addHostsCommands(program: Command): void {
       }),
     ),
   )
-    .option('--state <states>', `one or several of ${HOST_STATES.join(', ')}`)
+    .addOption(choicesOption('--state <states>', HOST_STATES))
     .option(
       '--down',
       `only what is not there, as far as is known: the states ${DOWN.slice(0, -1).join(', ')} and ${DOWN.at(-1)}`,

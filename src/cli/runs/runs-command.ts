@@ -12,7 +12,7 @@ import { limits } from '../../base/limits.ts';
 import { UsageError } from '../exit.ts';
 import { followToEnd } from './follow.ts';
 import { HeldSignals, type OnDisconnect } from './interrupt.ts';
-import { choicesOf, Faults, instant, number } from '../input.ts';
+import { choicesOf, choicesOption, Faults, instant, number } from '../input.ts';
 import { paintOf } from '../out.ts';
 import { addOutputCommand } from './output-command.ts';
 import { countsLine, createPaint, endingText, table, timeText, verdictLine } from '../render.ts';
@@ -66,7 +66,7 @@ export function addRunsCommands(program: Command): void {
       ],
     }),
   )
-    .option('--state <states>', `one or several of ${RUN_STATES.join(', ')}`)
+    .addOption(choicesOption('--state <states>', RUN_STATES))
     .option('--name <text>', 'whose name holds this')
     .option('--by <name>', 'made by this token')
     .option('--since <time>', 'made after this: 2h (ago), or a date and time')

@@ -4,6 +4,7 @@
  */
 import { canAsk } from '../out.ts';
 import { createHash, X509Certificate } from 'node:crypto';
+import { connect as connectPlain } from 'node:net';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { createClient, dataOf, DroverUnreachableError } from '@drover/sdk';
 import type { Command } from 'commander';
@@ -96,6 +97,8 @@ async function login(text: string, flags: LoginFlags): Promise<void> {
   checkContextName(name);
   const ca = url.startsWith('https:') ? await authorityOf(url, flags) : undefined;
   if (ca) trustAuthority(ca);
+  // Nobody is asked for a token that there is no server for. Over TLS it was found while its certificate was looked at.
+  if (url.startsWith('http:')) await assertListening(url);
   const token = process.env.DROVER_TOKEN || (await ask('Token: ', { hidden: true }));
   if (token === '')
     throw new UsageError(
@@ -147,6 +150,28 @@ function fingerprintOf({ raw }: { readonly raw: Uint8Array }): string {
   return createHash('sha256').update(raw).digest('hex');
 }
 
+/** Connects and says nothing. */
+function assertListening(url: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connectPlain({
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: Number(port || 80),
+      timeout: CONNECT_MS,
+    });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('timeout', () => socket.destroy(new Error('no answer in time')));
+    socket.once('error', (error) => reject(unreached(url, error)));
+  });
+}
+
+function unreached(url: string, error: Error): DroverUnreachableError {
+  return new DroverUnreachableError(`${url} was not reached: ${error.message}`, { cause: error });
+}
+
 /** Shakes hands and says nothing. */
 function probe(url: string): Promise<{ isTrusted: boolean; authority: DetailedPeerCertificate }> {
   const { hostname, port } = new URL(url);
@@ -173,8 +198,6 @@ function probe(url: string): Promise<{ isTrusted: boolean; authority: DetailedPe
       },
     );
     socket.once('timeout', () => socket.destroy(new Error('no answer in time')));
-    socket.once('error', (error) =>
-      reject(new DroverUnreachableError(`${url} was not reached: ${error.message}`, { cause: error })),
-    );
+    socket.once('error', (error) => reject(unreached(url, error)));
   });
 }
