@@ -1,15 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EXECUTION_STATES } from '../domain/crew/execution-machine.ts';
-import {
-  countsLine,
-  createPaint,
-  endingText,
-  foldedText,
-  Likenesses,
-  progressLine,
-  table,
-  timeText,
-} from './render.ts';
+import { countsLine, createPaint, progressLine, table, timeText } from './render.ts';
+import { endingText, foldedText, Likenesses } from './runs/folded-text.ts';
 import { runTookText } from './runs/run-text.ts';
 import { cutText, plainText, terminalText, textWidth } from './text-width.ts';
 

@@ -18,8 +18,10 @@ import {
 } from './interrupt.ts';
 import { LiveLines, type LivePiece } from './live-lines.ts';
 import { canAsk, isTerminal, note, out, paintOf } from '../out.ts';
-import { countsLine, endingText, isBad, paintState, progressLine } from '../render.ts';
-import { executionsOf, printFolded, printMachine, readKept } from './result.ts';
+import { countsLine, isBad, paintState, progressLine } from '../render.ts';
+import { endingText } from './folded-text.ts';
+import { executionsOf, readKept } from './executions.ts';
+import { printFolded, printMachine } from './result.ts';
 import type { Session } from '../servers/session.ts';
 import { plainText, terminalText } from '../text-width.ts';
 

@@ -7,12 +7,12 @@ import type { Command } from 'commander';
 import { command, type OutputForm } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
 import { UsageError } from '../exit.ts';
-import { followToEnd, printResult } from './follow.ts';
 import { Faults, number } from '../input.ts';
 import { unseen } from './live-lines.ts';
 import { isTerminal, note, out, paintOf, shownText, type StreamName } from '../out.ts';
-import { endingText, paintState } from '../render.ts';
-import { executionsOf, printMachine, readKept } from './result.ts';
+import { paintState } from '../render.ts';
+import { endingText } from './folded-text.ts';
+import { executionsOf, readKept } from './executions.ts';
 import { openSession, type Session } from '../servers/session.ts';
 import { plainText } from '../text-width.ts';
 
@@ -99,14 +99,18 @@ async function show(session: Session, run: Run, flags: OutputFlags, stream: Stre
   }
   if (flags.host !== undefined) {
     const execution = await oneExecution(session, run.id, flags.host);
-    if (flags.json) await printMachine(session, run, flags);
+    if (flags.json) await (await import('./result.ts')).printMachine(session, run, flags);
     else if (flags.follow && OPEN.has(execution.state))
-      return followToEnd(session, run, { live: true, host: execution.host, watching: true });
+      return (await import('./follow.ts')).followToEnd(session, run, {
+        live: true,
+        host: execution.host,
+        watching: true,
+      });
     else await printHost(session, execution);
     return EXIT.succeeded;
   }
-  if (flags.follow) return followToEnd(session, run, { live: true, watching: true });
-  await printResult(session, run, flags);
+  if (flags.follow) return (await import('./follow.ts')).followToEnd(session, run, { live: true, watching: true });
+  await (await import('./follow.ts')).printResult(session, run, flags);
   return EXIT.succeeded;
 }
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '@drover/sdk';
 import type { Session } from '../servers/session.ts';
-import { readKept, type OutputPlace } from './result.ts';
+import { readKept, type OutputPlace } from './executions.ts';
 
 let asked = 0;
 /** Has nothing of any output. */

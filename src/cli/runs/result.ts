@@ -1,10 +1,11 @@
 /** The result of a run: folded for people, one document for programs. Written piece by piece, however much it is. */
-import { allPages, dataOf, DroverApiError, type Execution, type Run } from '@drover/sdk';
-import { given } from '../../base/given.ts';
+import { dataOf, type Execution, type Run } from '@drover/sdk';
 import type { OutputForm } from '../command.ts';
 import { jsonText } from '../form-text.ts';
 import { note, out, paintOf, shownText } from '../out.ts';
-import { foldedText, Likenesses, verdictLine, type FoldedGroup, type Kept } from '../render.ts';
+import { verdictLine } from '../render.ts';
+import { executionsOf, readKept } from './executions.ts';
+import { foldedText, Likenesses, type FoldedGroup, type Kept } from './folded-text.ts';
 import type { Session } from '../servers/session.ts';
 
 const GROUPS_MAX = 100;
@@ -45,52 +46,6 @@ async function printGroups(session: Session, run: Run): Promise<void> {
     await out(
       `${paint.dim(`… these are ${GROUPS_MAX} of more groups; one host at a time: drover runs output ${run.id} --host NAME`)}\n`,
     );
-}
-
-export type OutputPlace = Pick<Execution, 'runId' | 'task' | 'ordinal' | 'attempt' | 'stdout' | 'stderr'>;
-
-/** What is kept, which may be nothing any more: then all of it is the gap. */
-export async function readKept(session: Session, at: OutputPlace, stream: 'stdout' | 'stderr'): Promise<Kept> {
-  const { size, head, gap } = at[stream];
-  try {
-    return { bytes: await readOutput(session, at, stream), head, gap };
-  } catch (error) {
-    if (error instanceof DroverApiError && error.code === 'output-not-available')
-      return { bytes: Buffer.alloc(0), head: 0, gap: size };
-    throw error;
-  }
-}
-
-async function readOutput(session: Session, at: OutputPlace, stream: 'stdout' | 'stderr'): Promise<Buffer> {
-  const { runId, task, ordinal, attempt } = at;
-  const { size, gap } = at[stream];
-  if (size - gap <= 0) return Buffer.alloc(0);
-  const answer = await session.patient.GET('/api/v1/runs/{runId}/executions/{task}/{ordinal}/output', {
-    params: { path: { runId, task, ordinal }, query: { stream, attempt } },
-    parseAs: 'arrayBuffer',
-  });
-  // An answer without a body has no data at all.
-  return Buffer.from((answer.data ?? new ArrayBuffer(0)) as unknown as ArrayBuffer);
-}
-
-export function executionsOf(
-  session: Session,
-  runId: string,
-  { host, states }: { readonly host?: string | undefined; readonly states?: readonly Execution['state'][] } = {},
-): AsyncGenerator<Execution> {
-  return allPages((cursor) =>
-    session.patient
-      .GET('/api/v1/runs/{runId}/executions', {
-        params: {
-          path: { runId },
-          query: {
-            limit: 1_000,
-            ...given({ host, state: states === undefined ? undefined : states.join(','), cursor }),
-          },
-        },
-      })
-      .then(dataOf),
-  );
 }
 
 /** For a program: one document, an execution a line, or names alone. */

@@ -10,7 +10,6 @@ import { UsageError } from '../exit.ts';
 import { many } from '../input.ts';
 import { HeldSignals } from './interrupt.ts';
 import { isSweeping, runRequest, type RunFlags } from './run-request.ts';
-import { planText } from './plan-text.ts';
 import { openSession, type Session } from '../servers/session.ts';
 import { withTargets } from '../targets.ts';
 
@@ -99,6 +98,7 @@ async function dryRun(session: Session, body: Schemas['RunCreate'], flags: RunFl
   const text = script ?? (scriptBase64 === undefined ? undefined : Buffer.from(scriptBase64, 'base64').toString());
   const what = text === undefined ? { command: argv ?? [] } : { script: text, ...given({ lang }) };
   const asked = { ...what, args: body.args ?? [] };
+  const { planText } = await import('./plan-text.ts');
   await answer(flags, { dryRun: true, ...plan, ...asked }, () => planText(plan, asked));
   return plan.refusedCount > 0 ? EXIT.failed : EXIT.succeeded;
 }

@@ -10,16 +10,15 @@ import { EXIT } from '../../base/exit-codes.ts';
 import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { UsageError } from '../exit.ts';
-import { followToEnd } from './follow.ts';
 import { HeldSignals, type OnDisconnect } from './interrupt.ts';
 import { choicesOf, choicesOption, Faults, instant, number } from '../input.ts';
 import { paintOf } from '../out.ts';
 import { addOutputCommand } from './output-command.ts';
-import { countsLine, createPaint, endingText, table, timeText, verdictLine } from '../render.ts';
-import { executionsOf } from './result.ts';
+import { countsLine, createPaint, table, timeText, verdictLine } from '../render.ts';
+import { endingText } from './folded-text.ts';
+import { executionsOf } from './executions.ts';
 import { runIdOf } from './run-id.ts';
 import { runTookText, settingRows, tookText, whatText } from './run-text.ts';
-import { timelineText } from './timeline-text.ts';
 import { openSession, type Session } from '../servers/session.ts';
 import { cutText, plainText } from '../text-width.ts';
 
@@ -92,7 +91,10 @@ export function addRunsCommands(program: Command): void {
     .option('--live', 'show output as it comes')
     .action(async (id: string, flags: { json?: boolean; live?: boolean }) => {
       const session = openSession();
-      process.exitCode = await followToEnd(session, await fetchRun(session, id), { ...flags, watching: true });
+      process.exitCode = await (await import('./follow.ts')).followToEnd(session, await fetchRun(session, id), {
+        ...flags,
+        watching: true,
+      });
     });
   addOutputCommand(runs, fetchRun);
   command(runs, 'cancel', { summary: 'start nothing more and end what runs', examples: ['drover runs cancel ID'] })
@@ -197,6 +199,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     if (every || execution.state !== 'succeeded') executions.push(execution);
     if (!every && executions.length >= SHOWN_MAX) break;
   }
+  const { timelineText } = await import('./timeline-text.ts');
   await answer(flags, { run, timeline, executions }, () => {
     const [paint, utc] = [paintOf('stdout'), flags.utc === true];
     const facts: [string, string | undefined][] = [
@@ -282,7 +285,8 @@ async function retry(id: string, flags: RetryFlags): Promise<void> {
       body: { states },
     }),
   );
-  if (!flags.detach) return void (process.exitCode = await followToEnd(session, run, { ...flags, held }));
+  if (!flags.detach)
+    return void (process.exitCode = await (await import('./follow.ts')).followToEnd(session, run, { ...flags, held }));
   await answer(flags, { run }, () => `${run.id} round ${run.round}`);
   process.exitCode = EXIT.succeeded;
 }
