@@ -8,6 +8,15 @@ import type { RecordHostKey } from './host-key.ts';
 import { UsableKeys } from './private-key.ts';
 import { defaultDialOptions, openClient, openSocket } from './ssh-dial.ts';
 
+const HOP: SshHop = {
+  hostId: 'h',
+  address: '127.0.0.1',
+  port: 22,
+  user: 'root',
+  credentials: [{ kind: 'password', name: 'p', password: 'p' }],
+  knownHostKeys: [],
+  hostKeyPolicy: 'first-use',
+};
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
@@ -28,15 +37,7 @@ async function keyShower(): Promise<{ hop: SshHop; hangUp: () => void }> {
   const hangUp = (): void => sockets.forEach((socket) => socket.destroy());
   stops.push(() => new Promise((resolve) => (hangUp(), listener.close(() => resolve()))));
   return {
-    hop: {
-      hostId: 'h',
-      address: '127.0.0.1',
-      port,
-      user: 'root',
-      credentials: [{ kind: 'password', name: 'p', password: 'p' }],
-      knownHostKeys: [],
-      hostKeyPolicy: 'first-use',
-    },
+    hop: { ...HOP, port },
     hangUp,
   };
 }
@@ -64,5 +65,33 @@ it.each(['recorded', 'refused', 'away'] as const)(
     else answered.resolve(answer);
     // What is thrown in a promise that nobody waits for comes a turn later, and fails the run of the tests.
     await new Promise((resolve) => setImmediate(resolve));
+  },
+);
+
+it.each([undefined, ['diffie-hellman-group-exchange-sha256', 'curve25519-sha256']])(
+  'offers no exchange in which the host chooses a prime, whatever list it has: %j',
+  async (kex) => {
+    const heard: Buffer[] = [];
+    const listener = createServer((socket) => {
+      socket.write('SSH-2.0-test\r\n');
+      socket.on('data', (bytes) => void heard.push(bytes));
+      socket.on('error', () => undefined);
+      // Its algorithms are in the second thing that it says.
+      const look = (): void => {
+        if (Buffer.concat(heard).includes('ssh-ed25519')) socket.destroy();
+      };
+      socket.on('data', look);
+    });
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    stops.push(() => new Promise((resolve) => listener.close(() => resolve())));
+    const { port } = listener.address() as { port: number };
+    const hop: SshHop = { ...HOP, port, ...(kex ? { algorithms: { kex } } : {}) };
+    const options = { ...defaultDialOptions(), clock: systemClock, recordHostKey: async () => 'refused' as const };
+    const socket = await openSocket(hop, options);
+    await expect(
+      openClient(hop, new AuthPlan(hop, new UsableKeys()), socket, options, () => undefined),
+    ).rejects.toThrow();
+    const said = Buffer.concat(heard).toString('latin1');
+    expect([said.includes('curve25519-sha256'), said.includes('group-exchange')]).toEqual([true, false]);
   },
 );
