@@ -1,7 +1,7 @@
 /**
  * The names of algorithms that Drover's SSH speaks, by what they are for. A name that is not among them is told where it is given, not when
- * a host is dialled. They are those of the SSH library, which a test holds them against, but for the group exchange: there the host chooses
- * a prime before anybody knows who it is, and whether it is one is found out in one turn of the worker (a minute and a half for 8,191 bits).
+ * a host is dialled. They are those of the SSH library, which a test holds them against, but for the group exchange, which is offered to
+ * nobody (engines/ssh/connection/key-exchange.ts).
  */
 import type { HostAlgorithms } from './host-draft.ts';
 
@@ -59,9 +59,6 @@ export const SSH_ALGORITHMS = {
     'hmac-md5-96',
   ],
 } as const satisfies Required<HostAlgorithms>;
-
-/** What is offered to hosts without a list of their own, the best first: what needs SHA-1 only where the host has it in its list. */
-export const KEX_OFFERED: readonly string[] = SSH_ALGORITHMS.kex.filter((name) => !name.endsWith('-sha1'));
 
 export function isSupportedAlgorithm(kind: keyof HostAlgorithms, name: string): boolean {
   return (SSH_ALGORITHMS[kind] as readonly string[]).includes(name);

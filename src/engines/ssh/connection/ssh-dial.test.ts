@@ -2,6 +2,7 @@ import { createServer, type Socket } from 'node:net';
 import ssh2 from 'ssh2';
 import { afterEach, expect, it } from 'vitest';
 import { systemClock } from '../../../base/clock.ts';
+import { given } from '../../../base/given.ts';
 import type { SshHop } from '../../../protocol/link/ssh-access.ts';
 import { AuthPlan } from './auth-plan.ts';
 import type { RecordHostKey } from './host-key.ts';
@@ -85,7 +86,7 @@ it.each([undefined, ['diffie-hellman-group-exchange-sha256', 'curve25519-sha256'
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
     stops.push(() => new Promise((resolve) => listener.close(() => resolve())));
     const { port } = listener.address() as { port: number };
-    const hop: SshHop = { ...HOP, port, ...(kex ? { algorithms: { kex } } : {}) };
+    const hop: SshHop = { ...HOP, port, ...given({ algorithms: kex && { kex } }) };
     const options = { ...defaultDialOptions(), clock: systemClock, recordHostKey: async () => 'refused' as const };
     const socket = await openSocket(hop, options);
     await expect(

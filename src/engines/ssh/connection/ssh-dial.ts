@@ -9,10 +9,10 @@ import type { Clock } from '../../../base/clock.ts';
 import { DroverError } from '../../../base/errors.ts';
 import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
-import { isSupportedAlgorithm, KEX_OFFERED } from '../../../domain/inventory/ssh-algorithms.ts';
 import type { SshHop } from '../../../protocol/link/ssh-access.ts';
 import { AuthPlan } from './auth-plan.ts';
 import { hostKeyAlgorithms, settleHostKey, type RecordHostKey } from './host-key.ts';
+import { keyExchanges } from './key-exchange.ts';
 import { holdToRules } from './peer-rules.ts';
 import { handshakeFault, isVerdict, quoted, socketFault, sshError } from './ssh-faults.ts';
 import { allowCertificates } from './user-certificate.ts';
@@ -172,8 +172,7 @@ class Opening {
     const { algorithms } = this.#hop;
     const offered = {
       ...given({ cipher: algorithms?.cipher, hmac: algorithms?.hmac }),
-      // Of a list from before, only what is spoken: the group exchange is not any more.
-      kex: algorithms?.kex?.filter((name) => isSupportedAlgorithm('kex', name)) ?? KEX_OFFERED,
+      kex: keyExchanges(algorithms?.kex),
       serverHostKey: hostKeyAlgorithms(this.#hop),
       // Every server has it (RFC 4253, 6.2). What is compressed may unpack to a thousand times as much.
       compress: ['none'],
