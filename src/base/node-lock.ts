@@ -15,12 +15,14 @@ import {
 import { createHash } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { systemClock } from './clock.ts';
 import { DroverError } from './errors.ts';
 import { makeFolder } from './node-folder.ts';
 import { systemWordsOf } from './system-words.ts';
 
 const MARKER = 'drover.json';
 const HOLDER_ANSWER_MS = 500;
+const HOLDER_ANSWER_BYTES = 16;
 
 /** Folders on the way to a script of another user may be passed, never listed; folders of servers and workers are their own. */
 const MODES = { up: 0o711, agent: 0o711, server: 0o700, worker: 0o700 } as const;
@@ -82,15 +84,24 @@ export function assertOurs(path: string, what: string): void {
   });
 }
 
-/** The lock's holder tells its pid to whoever connects; one that is stopped or busy tells nothing. */
+/**
+ * The lock's holder tells its pid to whoever connects; one that is stopped or busy tells nothing. Any user of this
+ * machine may hold that name, so no more than a number is taken from who does, and nothing is waited for long.
+ */
 function askHolder(address: string): Promise<string> {
   return new Promise((resolve) => {
     let text = '';
-    const socket = connect({ path: address, timeout: HOLDER_ANSWER_MS });
-    socket.on('data', (bytes: Buffer) => (text += bytes.toString()));
-    socket.on('timeout', () => socket.destroy());
+    const socket = connect({ path: address });
+    const cancel = systemClock.after(HOLDER_ANSWER_MS, () => socket.destroy());
+    socket.on('data', (bytes: Buffer) => {
+      text += bytes.toString('latin1', 0, HOLDER_ANSWER_BYTES);
+      if (text.length >= HOLDER_ANSWER_BYTES) socket.destroy();
+    });
     socket.on('error', () => undefined);
-    socket.on('close', () => resolve(text.trim()));
+    socket.on('close', () => {
+      cancel();
+      resolve(/^\d{1,10}$/.exec(text.trim())?.[0] ?? '');
+    });
   });
 }
 

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { newId, type AttemptId } from '../../src/base/ids.ts';
 import type { NamedExecutor } from '../../src/domain/run/executor.ts';
+import { HOST as SUBJECT } from '../support/execution-spec.ts';
 import { until } from '../support/until.ts';
 import { runIn, WorkerRig } from '../support/worker-rig.ts';
 
@@ -24,7 +25,7 @@ describe('an order over SSH', () => {
       executor: self(),
       report: { outcome: { kind: 'exited', code: 3 }, stdout: { inline: Buffer.from('over ssh') } },
     });
-    expect(rig.ssh.targets.get(a)).toEqual({ hostId: host.hostId, accountId: ACCOUNT });
+    expect(rig.ssh.targets.get(a)).toEqual({ hostId: host.hostId, hostName: SUBJECT.hostName, accountId: ACCOUNT });
     rig.server.send({ t: 'ack', attempts: [{ a, executor: self() }] });
     await until('the worker to forget', () => rig.ssh.stateOf(a) === 'settled');
   });

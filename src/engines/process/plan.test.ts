@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { executionOrder, type SpecMore } from '../../../test/support/execution-spec.ts';
 import type { ExecutionOrder } from '../../ledger/engine.ts';
+import { PATH } from './environment.ts';
 import { isRefusal, planProcess, type PlanContext, type ProcessPlan } from './plan.ts';
 
 const context: PlanContext = {
@@ -51,6 +52,21 @@ describe('a plan', () => {
       cwd: '/home/app',
       env: { HOME: '/home/app', USER: 'app', K: 'v', S: 'secret', DROVER_ATTEMPT: '2' },
     });
+  });
+
+  it('looks for what becomes the account where root has its programs, whatever PATH the script is given', () => {
+    const asked: [string, string][] = [];
+    plan(
+      { env: { PATH: '/opt/app/bin:/usr/bin' } },
+      {
+        findProgram: (name, path) => {
+          asked.push([name, path]);
+          return context.findProgram(name, path);
+        },
+      },
+    );
+    const paths = asked.flatMap(([name, path]) => (name === 'setpriv' ? [path] : []));
+    expect([...new Set(paths)]).toEqual([PATH]);
   });
 
   it('is clean unless said otherwise', () => {

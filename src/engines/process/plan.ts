@@ -20,7 +20,7 @@ import {
 } from '../../domain/run/interpreter.ts';
 import { lengthFaults } from '../../domain/work/script.ts';
 import type { ExecutionOrder } from '../../ledger/engine.ts';
-import { environmentOf, underLogin, type EnvironmentContext } from './environment.ts';
+import { environmentOf, PATH, underLogin, type EnvironmentContext } from './environment.ts';
 
 export interface Refusal {
   readonly refused: ErrorCode;
@@ -80,13 +80,12 @@ export function planProcess(order: ExecutionOrder, context: PlanContext): Proces
   const argv = becomeAccount(
     order.environment === 'login' ? underLogin(command.argv, cwd, order, context) : command.argv,
     context,
-    env.PATH!,
   );
   if (isRefusal(argv)) return argv;
   const enter =
     context.account.uid === context.agentUid
       ? undefined
-      : becomeAccount(['/bin/sh', '-c', 'cd -- "$1"', 'sh', cwd], context, env.PATH!);
+      : becomeAccount(['/bin/sh', '-c', 'cd -- "$1"', 'sh', cwd], context);
   return {
     argv: argv.argv,
     env,
@@ -172,8 +171,11 @@ function planWindows(order: ExecutionOrder, context: PlanContext, env: Record<st
     : { argv: [command.program, command.line], env, cwd: cwd ?? context.account.home };
 }
 
-/** Another account with its supplementary groups. setpriv replaces itself by the program; runuser and su stay in between. */
-function becomeAccount(argv: readonly string[], context: PlanContext, path: string): { argv: string[] } | Refusal {
+/**
+ * Another account with its supplementary groups. setpriv replaces itself by the program; runuser stays in between. They
+ * begin as root, so they are looked for where root's programs are, and never on the PATH that the run gives its script.
+ */
+function becomeAccount(argv: readonly string[], context: PlanContext): { argv: string[] } | Refusal {
   const { account, agentUid, agentUser } = context;
   if (account.uid === agentUid) return { argv: [...argv] };
   if (agentUid !== 0)
@@ -181,10 +183,10 @@ function becomeAccount(argv: readonly string[], context: PlanContext, path: stri
       refused: 'user-not-permitted',
       detail: `The agent runs as ${agentUser}, so it cannot become ${account.name}. Run the agent as root, or run as its own user.`,
     };
-  const setpriv = context.findProgram('setpriv', path);
+  const setpriv = context.findProgram('setpriv', PATH);
   if (setpriv)
     return { argv: [setpriv, `--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups', '--', ...argv] };
-  const runuser = context.findProgram('runuser', path);
+  const runuser = context.findProgram('runuser', PATH);
   if (runuser) return { argv: [runuser, '-u', account.name, '--', ...argv] };
   return {
     refused: 'interpreter-missing',
