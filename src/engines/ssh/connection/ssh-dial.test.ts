@@ -96,3 +96,13 @@ it.each([undefined, ['diffie-hellman-group-exchange-sha256', 'curve25519-sha256'
     expect([said.includes('curve25519-sha256'), said.includes('group-exchange')]).toEqual([true, false]);
   },
 );
+
+it('dials nobody with a list in which there is nothing but such exchanges', async () => {
+  const { hop } = await keyShower();
+  const only: SshHop = { ...hop, algorithms: { kex: ['diffie-hellman-group-exchange-sha256'] } };
+  const options = { ...defaultDialOptions(), clock: systemClock, recordHostKey: async () => 'recorded' as const };
+  const socket = await openSocket(only, options);
+  await expect(
+    openClient(only, new AuthPlan(only, new UsableKeys()), socket, options, () => undefined),
+  ).rejects.toMatchObject({ code: 'ssh-no-common-algorithm' });
+});
